@@ -1,0 +1,259 @@
+package balancer
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// BreakerOptions configure the circuit breaker of each upstream in a pool.
+// The zero value means no breaker.
+type BreakerOptions struct {
+	Enabled      bool
+	Consecutive  int           // failures in a row that open it; 0 = never by this rule
+	FailureRatio float64       // share of failures within Window that opens it; 0 = never by this rule
+	MinRequests  int           // requests within Window before FailureRatio counts
+	Window       time.Duration // what the breaker remembers; 0 = 10 s
+	OpenFor      time.Duration // first open time, doubled each time it opens again; 0 = 5 s
+	MaxOpenFor   time.Duration // bound of the doubling; below OpenFor counts as OpenFor
+}
+
+// BreakerState is a circuit breaker's state.
+type BreakerState uint32
+
+const (
+	Closed   BreakerState = iota // requests pass
+	HalfOpen                     // a few requests pass as a trial
+	Open                         // no request passes
+)
+
+const (
+	windowBuckets = 10 // the window forgets a tenth at a time
+	trialRequests = 2  // successes in a row that close a half-open breaker
+	openJitter    = 0.2
+	// trialBound is how long a half-open breaker waits for its trials before
+	// it gives their places to others, so that no lost result keeps it shut.
+	trialBound = 30 * time.Second
+)
+
+var errFailure = errors.New("upstream failed")
+
+// breaker is a gobreaker with what that leaves to its user: an open time that
+// grows, a wake-up that needs no traffic, trials that always end, and callbacks
+// outside its lock. The zero value is switched off: always closed.
+//
+// gobreaker learns of a request when its result is known, not when it starts.
+// It would otherwise count a result for the time of the start, and so miss
+// every timeout longer than Window; and it would wait for ever for the result
+// of a trial that was lost.
+//
+// gobreaker moves from open to half-open lazily, in the first call after its
+// timeout. Nothing here calls it while it is open, so this breaker's own timer
+// decides when that happens.
+type breaker struct {
+	// word has the state in its two lowest bits and counts the changes above
+	// them. A request keeps the word it was admitted under, and its result
+	// counts only while that is still the word.
+	word   atomic.Uint64
+	trials atomic.Int32 // places taken in the present half-open round
+	dirty  atomic.Bool  // the state has changed and changed has not been called yet
+
+	cb      *gobreaker.CircuitBreaker[struct{}] // nil = switched off
+	opts    BreakerOptions
+	changed func(BreakerState) // called without a lock held
+
+	mu       sync.Mutex // protects the fields below
+	stopped  bool
+	openings int       // in a row, for the growth of the open time
+	closedAt time.Time // zero before the first time and while it is not closed
+	wake     *time.Timer
+}
+
+// start switches the breaker on, closed. mayOpen is asked before it opens,
+// under gobreaker's lock, and must not call back into the breaker.
+func (b *breaker) start(o BreakerOptions, mayOpen func() bool, changed func(BreakerState)) {
+	if o.Window <= 0 {
+		o.Window = 10 * time.Second
+	}
+	if o.OpenFor <= 0 {
+		o.OpenFor = 5 * time.Second
+	}
+	o.MaxOpenFor = max(o.MaxOpenFor, o.OpenFor)
+	b.opts, b.changed = o, changed
+	b.cb = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+		MaxRequests:  trialRequests,
+		Interval:     o.Window,
+		BucketPeriod: o.Window / windowBuckets,
+		Timeout:      o.OpenFor,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return o.tripped(c) && mayOpen() },
+		// Runs under gobreaker's lock: it only notes the change.
+		OnStateChange: func(_ string, _, to gobreaker.State) { b.note(stateOf(to)) },
+	})
+}
+
+// tripped is the rule that opens the breaker.
+func (o BreakerOptions) tripped(c gobreaker.Counts) bool {
+	if o.Consecutive > 0 && c.ConsecutiveFailures >= uint32(o.Consecutive) {
+		return true
+	}
+	n := c.TotalSuccesses + c.TotalFailures
+	return o.FailureRatio > 0 && n >= uint32(max(o.MinRequests, 1)) &&
+		float64(c.TotalFailures) >= o.FailureRatio*float64(n)
+}
+
+func stateOf(s gobreaker.State) BreakerState {
+	switch s {
+	case gobreaker.StateOpen:
+		return Open
+	case gobreaker.StateHalfOpen:
+		return HalfOpen
+	}
+	return Closed
+}
+
+const (
+	stateMask = 3
+	oneChange = stateMask + 1
+)
+
+func (b *breaker) note(s BreakerState) {
+	b.trials.Store(0)
+	b.word.Store(b.word.Load()&^stateMask + oneChange | uint64(s))
+	b.dirty.Store(true)
+}
+
+func stateIn(word uint64) BreakerState { return BreakerState(word & stateMask) }
+
+func (b *breaker) current() BreakerState { return stateIn(b.word.Load()) }
+
+// admits reports whether admit is likely to succeed.
+func (b *breaker) admits() bool {
+	switch b.current() {
+	case Closed:
+		return true
+	case HalfOpen:
+		return b.trials.Load() < trialRequests
+	}
+	return false
+}
+
+// admit asks for one request. The pass goes with its result to report.
+func (b *breaker) admit() (pass uint64, ok bool) {
+	pass = b.word.Load()
+	switch stateIn(pass) {
+	case Closed:
+		return pass, true
+	case HalfOpen:
+		if b.trials.Add(1) <= trialRequests && b.word.Load() == pass {
+			return pass, true
+		}
+		b.trials.Add(-1)
+	}
+	return 0, false
+}
+
+// report takes the outcome of a request that was admitted with pass. What was
+// admitted before the last change says nothing about the time after it.
+func (b *breaker) report(pass uint64, o Outcome) {
+	if b.cb == nil || b.word.Load() != pass {
+		return
+	}
+	if o == Ignored {
+		if stateIn(pass) == HalfOpen {
+			b.trials.Add(-1)
+		}
+		return
+	}
+	b.cb.Execute(func() (struct{}, error) {
+		if o == Success {
+			return struct{}{}, nil
+		}
+		return struct{}{}, errFailure
+	})
+	b.settle()
+}
+
+// settle acts on a change of state, outside gobreaker's lock.
+func (b *breaker) settle() {
+	if !b.dirty.Swap(false) {
+		return
+	}
+	word := b.word.Load()
+	state := stateIn(word)
+	b.mu.Lock()
+	switch state {
+	case Open:
+		b.sleep()
+	case HalfOpen:
+		b.after(trialBound, func() { b.renew(word) })
+	case Closed:
+		b.closedAt = time.Now()
+		b.halt()
+	}
+	b.mu.Unlock()
+	b.changed(state)
+}
+
+// sleep sets the timer that ends the open time. Called with mu held.
+func (b *breaker) sleep() {
+	if !b.closedAt.IsZero() && time.Since(b.closedAt) >= b.opts.MaxOpenFor {
+		b.openings = 0
+	}
+	b.closedAt = time.Time{}
+	b.after(b.opts.openTime(b.openings, rand.Float64()), b.halfOpen)
+	b.openings++
+}
+
+// openTime returns how long the breaker stays open after n openings in a row:
+// doubled each time, with a random share on top so that the upstreams of a pool
+// do not all come back at once. It is never shorter than gobreaker's own
+// timeout, which would make the wake-up come too early.
+func (o BreakerOptions) openTime(n int, random float64) time.Duration {
+	d := o.OpenFor << min(n, 16)
+	if d <= 0 || d > o.MaxOpenFor {
+		d = o.MaxOpenFor
+	}
+	return d + time.Duration(openJitter*random*float64(d)) + time.Millisecond
+}
+
+// halfOpen lets trials through; asking gobreaker for its state is what moves it.
+func (b *breaker) halfOpen() {
+	b.cb.State()
+	b.settle()
+}
+
+// renew gives up the trials of the round that began with word.
+func (b *breaker) renew(word uint64) {
+	if b.word.CompareAndSwap(word, word+oneChange) {
+		b.trials.Store(0)
+		b.dirty.Store(true)
+		b.settle()
+	}
+}
+
+// after replaces the breaker's timer. Called with mu held.
+func (b *breaker) after(d time.Duration, f func()) {
+	b.halt()
+	if !b.stopped {
+		b.wake = time.AfterFunc(d, f)
+	}
+}
+
+// halt ends the breaker's timer. Called with mu held.
+func (b *breaker) halt() {
+	if b.wake != nil {
+		b.wake.Stop()
+	}
+}
+
+// stop ends the breaker's timer for good.
+func (b *breaker) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stopped = true
+	b.halt()
+}

@@ -1,0 +1,10 @@
+package balancer
+
+// first picks the first usable member in the order of the configuration. It
+// looks at the members in front of it, and so costs their number; those are few
+// unless most of a pool is out.
+type first struct{ members []Member }
+
+func newFirst(members []Member, _ PolicyOptions) Policy { return &first{members} }
+
+func (p *first) Pick(c *Choice) *Member { return c.scanFrom(p.members, 0) }

@@ -1,0 +1,82 @@
+package balancer
+
+import (
+	"math/bits"
+	"math/rand/v2"
+)
+
+const (
+	exactLimit  = 32 // bits in a set of ties
+	sampleDraws = 4
+)
+
+// leastConn picks the member with the fewest requests in flight for its weight.
+//
+// Up to 32 members it looks at all. To look at 10,000 for each request would
+// cost more than the balance is worth, so beyond that it takes the best of a
+// few draws by weight: with d draws the greatest load grows with
+// log log n / log d. (Mitzenmacher 2001.)
+type leastConn struct{ urn *urn }
+
+func newLeastConn(members []Member, _ PolicyOptions) Policy { return &leastConn{newUrn(members)} }
+
+func (p *leastConn) Pick(c *Choice) *Member {
+	m := p.best(c)
+	if m == nil {
+		return c.scan(p.urn.members)
+	}
+	return m
+}
+
+func (p *leastConn) best(c *Choice) *Member {
+	if len(p.urn.members) <= exactLimit {
+		return p.exact(c)
+	}
+	return p.sample(c)
+}
+
+// sample returns the best of a few draws; the first of equals, so that idle
+// members get their weights.
+func (p *leastConn) sample(c *Choice) (best *Member) {
+	least := 0.0
+	for range sampleDraws {
+		m := &p.urn.members[p.urn.draw()]
+		if load := m.load(); (best == nil || load < least) && c.usable(m) {
+			best, least = m, load
+		}
+	}
+	return best
+}
+
+// exact returns the best of all, equals by chance and weight.
+func (p *leastConn) exact(c *Choice) *Member {
+	var ties uint32
+	least, weights := 0.0, 0
+	for i := range p.urn.members {
+		m := &p.urn.members[i]
+		load := m.load()
+		if ties != 0 && load > least || !c.usable(m) {
+			continue
+		}
+		if ties == 0 || load < least {
+			ties, least, weights = 0, load, 0
+		}
+		ties |= 1 << i
+		weights += m.Weight
+	}
+	if ties == 0 {
+		return nil
+	}
+	return p.tied(ties, rand.IntN(weights))
+}
+
+// tied returns the member of the set ties where its weights, summed up, exceed r.
+func (p *leastConn) tied(ties uint32, r int) *Member {
+	for {
+		m := &p.urn.members[bits.TrailingZeros32(ties)]
+		if r -= m.Weight; r < 0 {
+			return m
+		}
+		ties &= ties - 1
+	}
+}

@@ -1,0 +1,113 @@
+package balancer
+
+import "time"
+
+// Spec is what a configuration or a discovery source says about one upstream.
+type Spec struct {
+	Addr        string // host:port or unix:/path; unique within the pool
+	Name        string // the host name Addr was found under; empty for an address
+	TLS         bool   // reached by TLS
+	Weight      int    // share of the load; below 1 counts as 1
+	Tier        int    // 0 first; a higher tier is used when the lower ones have too little left
+	MaxInFlight int    // requests at once; 0 = no limit
+}
+
+// Member is an upstream's place in a pool: the live state and, beside it, what
+// is configured. It is immutable.
+type Member struct {
+	*Upstream
+	Weight      int
+	Tier        int
+	MaxInFlight int
+}
+
+// full reports whether the member has reached its limit of requests at once.
+func (m *Member) full() bool {
+	return m.MaxInFlight > 0 && m.inFlight.Load() >= int64(m.MaxInFlight)
+}
+
+// load is the number of requests in flight for each unit of weight.
+func (m *Member) load() float64 {
+	return float64(m.inFlight.Load()) / float64(m.Weight)
+}
+
+// TryAcquire takes a place on the upstream for one attempt. It returns false
+// when the place has gone since Pick: then pick again.
+func (m *Member) TryAcquire() (Lease, bool) {
+	n := m.inFlight.Add(1)
+	m.pool.inFlight.Add(1)
+	if m.removed.Load() || m.MaxInFlight > 0 && n > int64(m.MaxInFlight) {
+		m.leave()
+		return Lease{}, false
+	}
+	pass, ok := m.breaker.admit()
+	if !ok {
+		m.leave()
+		return Lease{}, false
+	}
+	return Lease{upstream: m.Upstream, pass: pass}, true
+}
+
+// leave gives back what TryAcquire took.
+func (u *Upstream) leave() {
+	u.pool.inFlight.Add(-1)
+	if u.inFlight.Add(-1) == 0 && u.removed.Load() {
+		u.close()
+	}
+	u.pool.waiters.wakeOne()
+}
+
+// Outcome is what an attempt says about its upstream.
+type Outcome uint8
+
+const (
+	Ignored     Outcome = iota // says nothing about the upstream: the client left, or an idle connection was found closed
+	Success                    // the upstream answered
+	Failure                    // the upstream answered, but with a failure that is its own fault
+	Unreachable                // the upstream did not answer: no connection, a broken one, or silence
+)
+
+// Lease is the right to have one request in flight on an upstream. It belongs
+// to one goroutine. The zero value is a lease already released.
+type Lease struct {
+	upstream *Upstream
+	pass     uint64 // the breaker's
+	reported bool
+}
+
+// Report tells the upstream's breaker and latency how the attempt went; rtt is
+// the time to the response header or to the failure. It is called once at the
+// response header, so that a long stream does not keep the breaker waiting,
+// and a second time if the body then breaks.
+func (l *Lease) Report(o Outcome, rtt time.Duration) {
+	u := l.upstream
+	if u == nil {
+		return
+	}
+	if !l.reported || o == Failure || o == Unreachable {
+		u.breaker.report(l.pass, o)
+	}
+	l.reported = true
+	now := time.Now()
+	u.latency.record(o, rtt, now.UnixNano())
+	if u.evidence.record(o, now) {
+		u.pool.verdictChanged(u)
+	}
+	if o == Unreachable {
+		u.nudge()
+	}
+}
+
+// Release ends the lease. A lease that ends without a report counts as
+// [Ignored], so that no result is ever missing. Further calls do nothing.
+func (l *Lease) Release() {
+	u := l.upstream
+	if u == nil {
+		return
+	}
+	if !l.reported {
+		u.breaker.report(l.pass, Ignored)
+	}
+	*l = Lease{}
+	u.leave()
+}

@@ -1,0 +1,181 @@
+package balancer
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options configure a [Pool].
+type Options struct {
+	Name   string
+	Policy string // a name in [Policies]; empty = peak_ewma
+
+	HashLoad      float64 // policy hash: a member's load is at most this multiple of the mean; 0 = unbounded
+	Breaker       BreakerOptions
+	MaxEjected    float64       // share of the members whose breakers may be open at once; never the last available one
+	SlowStart     time.Duration // how long a returning upstream takes to get its full share; 0 = at once
+	Overprovision float64       // tier 0 counts as full while this times its available share is at least 1; 0 = 1.4
+	Checked       bool          // something feeds ObserveProbe: new upstreams wait for their first verdict
+
+	// Open makes what connects to an upstream. The pool never looks into it; it
+	// closes it when the upstream has left the pool and its last lease has ended.
+	Open func(Spec) io.Closer
+	// Notify is told of every change of an upstream's availability.
+	Notify func(Change)
+}
+
+// Change says that an upstream became available or unavailable.
+type Change struct {
+	Upstream  *Upstream
+	Available bool
+	Left      int // available members in the pool after the change
+}
+
+// Policies returns the names of all policies.
+func Policies() []string { return slices.Sorted(maps.Keys(policies)) }
+
+// Pool is a set of members under one policy. Its set changes as a whole by
+// [Pool.Update]; a pick sees one set or the other.
+type Pool struct {
+	opts     Options
+	build    func([]Member, PolicyOptions) Policy
+	set      atomic.Pointer[set]
+	shares   atomic.Pointer[shares]
+	inFlight atomic.Int64
+	waiters  waitlist
+
+	mu        sync.Mutex // protects the fields below and the pool's marks in Upstream
+	upstreams map[string]*Upstream
+	total     int
+	available []int // by place of the tier in set.tiers
+	steady    int   // available and not ejected
+	ejected   int
+}
+
+// set is an immutable list of members, in order of tier.
+type set struct {
+	members []Member
+	tiers   []tier
+}
+
+// tier is the members of one tier and the policy over them.
+type tier struct {
+	number  int
+	members []Member
+	policy  Policy
+}
+
+// NewPool returns an empty pool. It fails when the policy has no row.
+func NewPool(o Options) (*Pool, error) {
+	o.Policy = cmp.Or(o.Policy, "peak_ewma")
+	if o.Overprovision <= 0 {
+		o.Overprovision = 1.4
+	}
+	build, ok := policies[o.Policy]
+	if !ok {
+		return nil, fmt.Errorf("pool %s: policy %q is unknown, it is one of %s", o.Name, o.Policy, strings.Join(Policies(), ", "))
+	}
+	p := &Pool{opts: o, build: build, upstreams: map[string]*Upstream{}}
+	p.set.Store(&set{})
+	p.shares.Store(&shares{})
+	return p, nil
+}
+
+// Name returns the pool's name.
+func (p *Pool) Name() string { return p.opts.Name }
+
+// Policy returns the name of the pool's policy.
+func (p *Pool) Policy() string { return p.opts.Policy }
+
+// InFlight returns the number of leases in the pool that have not been released.
+func (p *Pool) InFlight() int { return int(p.inFlight.Load()) }
+
+// Members returns the present members in order of tier. The slice is shared
+// and must not be changed.
+func (p *Pool) Members() []Member { return p.set.Load().members }
+
+// Update replaces the members. Upstreams whose address stays keep their state;
+// the others get their last requests answered and are then closed. Of specs
+// with the same address the first counts.
+func (p *Pool) Update(specs []Spec) {
+	p.mu.Lock()
+	gone := p.replace(specs)
+	p.mu.Unlock()
+	for _, u := range gone {
+		u.remove()
+	}
+	p.waiters.wakeAll()
+}
+
+// replace builds the new set and returns the upstreams that are not in it.
+func (p *Pool) replace(specs []Spec) (gone []*Upstream) {
+	before := p.upstreams
+	p.upstreams = make(map[string]*Upstream, len(specs))
+	members := make([]Member, 0, len(specs))
+	for _, s := range specs {
+		if p.upstreams[s.Addr] != nil {
+			continue
+		}
+		u := before[s.Addr]
+		if u == nil {
+			u = newUpstream(p, s)
+		}
+		p.upstreams[s.Addr] = u
+		members = append(members, Member{Upstream: u, Weight: max(s.Weight, 1), Tier: s.Tier, MaxInFlight: s.MaxInFlight})
+	}
+	for addr, u := range before {
+		if p.upstreams[addr] == nil {
+			gone = append(gone, u)
+		}
+	}
+	slices.SortStableFunc(members, func(a, b Member) int { return cmp.Compare(a.Tier, b.Tier) })
+	p.set.Store(p.newSet(members))
+	p.recount()
+	return gone
+}
+
+func (p *Pool) newSet(members []Member) *set {
+	s := &set{members: members}
+	o := PolicyOptions{HashLoad: p.opts.HashLoad, InFlight: p.inFlight.Load}
+	for start := 0; start < len(members); {
+		end := start + 1
+		for end < len(members) && members[end].Tier == members[start].Tier {
+			end++
+		}
+		t := tier{number: members[start].Tier, members: members[start:end:end]}
+		t.policy = p.build(t.members, o)
+		s.tiers = append(s.tiers, t)
+		start = end
+	}
+	return s
+}
+
+// Pick returns a member for one attempt, or nil when none is available and
+// untried. The tier is drawn by the tiers' shares; when it has nothing, the
+// others are asked in order.
+func (p *Pool) Pick(c *Choice) *Member {
+	s := p.set.Load()
+	first := p.shares.Load().draw(len(s.tiers))
+	if len(s.tiers) == 0 {
+		return nil
+	}
+	if m := s.tiers[first].policy.Pick(c); m != nil {
+		return m
+	}
+	for i := range s.tiers {
+		if i == first {
+			continue
+		}
+		if m := s.tiers[i].policy.Pick(c); m != nil {
+			return m
+		}
+	}
+	return nil
+}

@@ -1,0 +1,13 @@
+package balancer
+
+// random picks by chance, in proportion to the weights.
+type random struct{ urn *urn }
+
+func newRandom(members []Member, _ PolicyOptions) Policy { return &random{newUrn(members)} }
+
+func (p *random) Pick(c *Choice) *Member {
+	if m := p.urn.one(c); m != nil {
+		return m
+	}
+	return c.scan(p.urn.members)
+}

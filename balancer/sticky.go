@@ -1,0 +1,26 @@
+package balancer
+
+// sticky picks the upstream that served the client before, ramping up or not.
+// That is a preference: when it cannot be, and for a new client, it picks as
+// roundRobin does.
+type sticky struct {
+	*roundRobin
+	byID map[uint64]*Member
+}
+
+func newSticky(members []Member, _ PolicyOptions) Policy {
+	p := &sticky{roundRobin: makeRoundRobin(members), byID: make(map[uint64]*Member, len(members))}
+	for i := range members {
+		p.byID[members[i].id] = &members[i]
+	}
+	return p
+}
+
+func (p *sticky) Pick(c *Choice) *Member {
+	if c.Sticky != 0 {
+		if m := p.byID[c.Sticky]; m != nil && c.possible(m) {
+			return m
+		}
+	}
+	return p.roundRobin.Pick(c)
+}

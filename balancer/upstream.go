@@ -1,0 +1,192 @@
+package balancer
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Key identifies an upstream. Weight and tier are no part of it, so changing
+// them keeps its state; the pool is, so that one address in two pools has two
+// verdicts.
+type Key struct {
+	Pool string
+	Addr string // host:port or unix:/path
+}
+
+// Operator is what the people who run the upstream say about it.
+type Operator uint32
+
+const (
+	Ready Operator = iota // takes new requests
+	Drain                 // takes no new requests; those in flight go on
+	Off                   // as Drain, and is not probed
+)
+
+// Upstream is the live state of one application server. It outlives changes
+// of its pool's configuration.
+type Upstream struct {
+	// What a pick reads comes first and together, to cost few cache lines.
+	inFlight atomic.Int64
+	operator atomic.Uint32
+	health   atomic.Uint32 // a Health
+	trusted  atomic.Bool   // used although its probes fail; set by the pool
+	ramp     ramp
+	latency  latency
+	breaker  breaker
+	evidence evidence
+
+	key    Key
+	id     uint64
+	pool   *Pool
+	link   io.Closer
+	nudged chan struct{}
+
+	probeMu sync.Mutex
+	probe   streak
+
+	removed   atomic.Bool
+	closeLink sync.Once
+
+	// Guarded by pool.mu.
+	tier    int
+	counted bool // is in the pool's count of available members
+	ejected bool // has one of the pool's ejection places
+}
+
+func newUpstream(p *Pool, s Spec) *Upstream {
+	u := &Upstream{
+		key:    Key{Pool: p.opts.Name, Addr: s.Addr},
+		id:     Hash(s.Addr),
+		pool:   p,
+		nudged: make(chan struct{}, 1),
+	}
+	if !p.opts.Checked {
+		u.health.Store(uint32(Up))
+	}
+	if p.opts.Breaker.Enabled {
+		u.breaker.start(p.opts.Breaker, func() bool { return p.mayEject(u) }, u.breakerChanged)
+	}
+	if p.opts.Open != nil {
+		u.link = p.opts.Open(s)
+	}
+	return u
+}
+
+// Key returns the upstream's identity.
+func (u *Upstream) Key() Key { return u.key }
+
+// Addr returns the address to connect to: host:port or unix:/path.
+func (u *Upstream) Addr() string { return u.key.Addr }
+
+// ID returns a hash of the address, the same in every process and on every
+// machine.
+func (u *Upstream) ID() uint64 { return u.id }
+
+// Link returns what [Options.Open] made for this upstream, nil without one.
+func (u *Upstream) Link() io.Closer { return u.link }
+
+// InFlight returns the number of leases that have not been released.
+func (u *Upstream) InFlight() int { return int(u.inFlight.Load()) }
+
+// Latency returns the peak-sensitive moving average of the time to the
+// response header; zero before the first answer.
+func (u *Upstream) Latency() time.Duration {
+	return time.Duration(u.latency.cost(time.Now().UnixNano()))
+}
+
+// Available reports whether the upstream may take a new request: what
+// operator, breaker and probes say, combined. It is a hint:
+// [Member.TryAcquire] decides.
+func (u *Upstream) Available() bool {
+	return Operator(u.operator.Load()) == Ready &&
+		u.breaker.admits() &&
+		(Health(u.health.Load()) == Up || u.trusted.Load())
+}
+
+// passes is Available by the upstream's own verdicts: without the pool's trust,
+// and whether or not a half-open breaker has a place left just now.
+func (u *Upstream) passes() bool {
+	return Operator(u.operator.Load()) == Ready &&
+		u.breaker.current() != Open &&
+		Health(u.health.Load()) == Up
+}
+
+// Operator returns what the operator said last.
+func (u *Upstream) Operator() Operator { return Operator(u.operator.Load()) }
+
+// SetOperator changes what the operator says about the upstream.
+func (u *Upstream) SetOperator(o Operator) {
+	if Operator(u.operator.Swap(uint32(o))) != o {
+		u.pool.verdictChanged(u)
+	}
+}
+
+// Breaker returns the circuit breaker's state; [Closed] when there is none.
+func (u *Upstream) Breaker() BreakerState { return u.breaker.current() }
+
+// Nudged delivers a signal when live traffic could not reach the upstream, so
+// that whoever probes it looks at once instead of at its next interval.
+func (u *Upstream) Nudged() <-chan struct{} { return u.nudged }
+
+// Removed reports whether the upstream has left its pool.
+func (u *Upstream) Removed() bool { return u.removed.Load() }
+
+// nudge asks for a probe; one pending request is enough.
+func (u *Upstream) nudge() {
+	select {
+	case u.nudged <- struct{}{}:
+	default:
+	}
+}
+
+// breakerChanged is called by the breaker, without a lock held.
+func (u *Upstream) breakerChanged(s BreakerState) {
+	switch s {
+	case HalfOpen: // the failures' penalties would keep the trials away
+		u.latency.reset()
+	case Closed:
+		u.pool.restore(u)
+		u.returned()
+	}
+	u.pool.verdictChanged(u)
+}
+
+// returned starts the slow start of an upstream that comes back and forgets
+// the latency of its earlier life. An upstream that is alone has nobody to
+// share the load with, so it gets all of it at once.
+func (u *Upstream) returned() {
+	u.latency.reset()
+	if w := u.pool.opts.SlowStart; w > 0 && u.pool.othersAvailable(u) {
+		u.ramp.begin(time.Now())
+	}
+}
+
+// remove takes the upstream out for good. Its link is closed once the last
+// lease has ended.
+func (u *Upstream) remove() {
+	u.removed.Store(true)
+	u.breaker.stop()
+	if u.inFlight.Load() == 0 {
+		u.close()
+	}
+}
+
+func (u *Upstream) close() {
+	u.closeLink.Do(func() {
+		if u.link != nil {
+			u.link.Close()
+		}
+	})
+}
+
+// Hash is 64-bit FNV-1a, which is the same in every process and on every
+// machine, unlike hash/maphash, and allocates nothing, unlike hash/fnv.
+func Hash(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}

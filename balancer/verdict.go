@@ -1,0 +1,168 @@
+package balancer
+
+// This file keeps the pool's account of which members are available. It
+// changes with verdicts, which are rare, so that a pick does not have to count.
+
+// verdictChanged is called, without a lock held, after any of the inputs of
+// u.Available has changed.
+func (p *Pool) verdictChanged(u *Upstream) {
+	p.mu.Lock()
+	if p.upstreams[u.key.Addr] != u {
+		p.mu.Unlock()
+		return
+	}
+	before := u.counted
+	p.count(u)
+	p.share()
+	changed := before != u.counted
+	change := Change{Upstream: u, Available: u.counted, Left: p.left()}
+	p.mu.Unlock()
+
+	// When nobody passes, others than u may have become trusted.
+	if u.Available() || change.Left == 0 {
+		p.waiters.wakeAll()
+	}
+	if changed && p.opts.Notify != nil {
+		p.opts.Notify(change)
+	}
+}
+
+// mayEject is asked by a breaker that is about to open. It keeps the floor: at
+// most MaxEjected of the members at once, and never the last available one; one
+// that is ejected and half-open does not count as available here, since it
+// takes no more than its trials. The breaker's lock is held, so nothing here
+// may call back into it.
+func (p *Pool) mayEject(u *Upstream) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.upstreams[u.key.Addr] != u {
+		return false
+	}
+	if u.ejected {
+		return true
+	}
+	places := int(p.opts.MaxEjected * float64(p.total))
+	if p.opts.MaxEjected > 0 {
+		places = max(places, 1)
+	}
+	others := p.steady
+	if u.counted {
+		others--
+	}
+	if p.ejected >= places || others < 1 {
+		return false
+	}
+	p.mark(u, u.counted, true)
+	return true
+}
+
+// restore gives back u's ejection place. Only a breaker that has closed calls
+// it: one that is about to open has its place before its state shows it.
+func (p *Pool) restore(u *Upstream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.upstreams[u.key.Addr] == u && u.Breaker() == Closed {
+		p.mark(u, u.counted, false)
+	}
+}
+
+// mark changes u's marks and keeps the sums in step. Called with mu held.
+func (p *Pool) mark(u *Upstream, counted, ejected bool) {
+	p.tally(u, -1)
+	u.counted, u.ejected = counted, ejected
+	p.tally(u, +1)
+}
+
+// tally adds u's marks to the sums, or takes them out. Called with mu held.
+func (p *Pool) tally(u *Upstream, sign int) {
+	if u.counted {
+		p.available[u.tier] += sign
+		if !u.ejected {
+			p.steady += sign
+		}
+	}
+	if u.ejected {
+		p.ejected += sign
+	}
+}
+
+// recount starts the account anew for the present set. Called with mu held.
+func (p *Pool) recount() {
+	s := p.set.Load()
+	p.total = len(s.members)
+	p.available = make([]int, len(s.tiers))
+	p.steady, p.ejected = 0, 0
+	for i, t := range s.tiers {
+		for _, m := range t.members {
+			m.tier = i
+			m.counted = m.passes()
+			p.tally(m.Upstream, +1)
+		}
+	}
+	p.trustAll(p.left() == 0)
+	p.share()
+}
+
+// count brings the account up to date after a change of u. Called with mu held.
+func (p *Pool) count(u *Upstream) {
+	was := p.left()
+	p.mark(u, u.passes(), u.ejected)
+	switch left := p.left(); {
+	case left > 0 && was == 0:
+		p.trustAll(false)
+	case left == 0 && was > 0:
+		p.trustAll(true)
+	case left == 0:
+		u.trusted.Store(u.answersUnproved())
+	}
+}
+
+// left returns the number of members whose probes pass and which are available.
+func (p *Pool) left() int {
+	n := 0
+	for _, a := range p.available {
+		n += a
+	}
+	return n
+}
+
+// trustAll decides, when no member passes its probes, which are used on the
+// evidence of traffic. Live traffic outranks probes: a broken health endpoint
+// takes no working application out. Called with mu held.
+func (p *Pool) trustAll(on bool) {
+	for i := range p.set.Load().members {
+		u := p.set.Load().members[i].Upstream
+		u.trusted.Store(on && u.answersUnproved())
+	}
+}
+
+// answersUnproved reports whether an upstream that fails its probes has been
+// heard of since it was last unreachable.
+func (u *Upstream) answersUnproved() bool {
+	return u.Health() == Down && u.evidence.answers()
+}
+
+// share recomputes how the load is split over the tiers. Called with mu held.
+func (p *Pool) share() {
+	tiers := p.set.Load().tiers
+	if len(tiers) < 2 {
+		p.shares.Store(&shares{})
+		return
+	}
+	total := make([]int, len(tiers))
+	for i, t := range tiers {
+		total[i] = len(t.members)
+	}
+	p.shares.Store(newShares(p.available, total, p.opts.Overprovision))
+}
+
+// othersAvailable reports whether a member other than u is available.
+func (p *Pool) othersAvailable(u *Upstream) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	left := p.left()
+	if u.counted {
+		left--
+	}
+	return left > 0
+}

@@ -1,0 +1,38 @@
+package health
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"testing"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// The probes are made of servers in the same process: time and allocations
+// are those of both ends.
+
+func benchmarkProbe(b *testing.B, p Prober, u *balancer.Upstream) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := p.Probe(b.Context(), u); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkTCP(b *testing.B) {
+	addr := listener(b, "tcp", "127.0.0.1:0", func(c net.Conn) { io.Copy(io.Discard, c); c.Close() })
+	benchmarkProbe(b, TCP{}, upstreams(b, addr)[0])
+}
+
+func BenchmarkHTTP(b *testing.B) {
+	addr := handle(b, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
+	benchmarkProbe(b, newHTTP(b, HTTPOptions{Body: "ok"}), upstreams(b, addr)[0])
+}
+
+func BenchmarkGRPC(b *testing.B) {
+	l := listen(b, "tcp", "127.0.0.1:0")
+	serveGRPC(b, l, knownServices())
+	benchmarkProbe(b, NewGRPC(GRPCOptions{}), upstreams(b, l.Addr().String())[0])
+}

@@ -1,0 +1,22 @@
+// Package health probes upstreams: is this one answering.
+//
+// A [Prober] makes one probe; there is one kind a file: [NewHTTP], [TCP] and
+// [NewGRPC]. Every probe has a connection of its own, never one of the
+// traffic's, so that accepting connections is tested too. A [Checker] decides
+// when to probe which upstream, and feeds the results to
+// [balancer.Upstream.ObserveProbe], which turns them into a verdict.
+//
+// What a probe found is one of [balancer.Passed], [balancer.Wrong],
+// [balancer.Silent] and [balancer.Refused], decided where the bytes are:
+//
+//   - no connection: Refused (nothing listens there, no route, no such name)
+//   - the connection or the TLS handshake breaks or takes too long: Silent
+//   - the answer does not come, breaks off or takes too long: Silent
+//   - an answer came and is not the expected one: Wrong
+//
+// A TLS failure is Silent and not Refused because it may be the probe's own
+// settings that are wrong: Refused would override the evidence of live traffic
+// that the upstream works, Silent leaves it as it is.
+//
+// Probers and the Checker are safe for concurrent use.
+package health

@@ -1,0 +1,192 @@
+package health
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+const (
+	userAgent      = "goodgate-health"
+	defaultMaxBody = 64 << 10
+
+	// The pauses before a probe's own retries, doubled each time.
+	retryWaitMin = 10 * time.Millisecond
+	retryWaitMax = 50 * time.Millisecond
+)
+
+// HTTPOptions say what an HTTP probe asks and what it must get.
+type HTTPOptions struct {
+	Method   string        // empty = GET
+	Path     string        // and query; empty = /
+	Host     string        // Host header; empty = the upstream's address, localhost for a unix socket
+	Header   http.Header   // more headers; User-Agent is goodgate-health unless it is here
+	Statuses []StatusRange // those that pass; empty = 200 to 399. Redirects are not followed
+	Body     string        // must be in the body; empty = any body
+	MaxBody  int64         // bytes of the body in which Body is looked for; 0 = 64 KiB
+	TLS      *tls.Config   // nil = plain; an empty ServerName is Host's or the address's host
+	Retries  int           // repetitions within one probe after a connection that was refused or broke
+}
+
+// StatusRange is a range of status codes, both ends included.
+type StatusRange struct{ From, To int }
+
+func (r StatusRange) String() string {
+	if r.From == r.To {
+		return fmt.Sprint(r.From)
+	}
+	return fmt.Sprintf("%d-%d", r.From, r.To)
+}
+
+// httpProber probes by one HTTP/1.1 request.
+type httpProber struct {
+	opts   HTTPOptions
+	dialer dialer
+	proto  http.Request // copied for every probe
+}
+
+// NewHTTP returns a [Prober] that makes one HTTP/1.1 request, with connection
+// retries inside the probe's time.
+func NewHTTP(o HTTPOptions) (Prober, error) {
+	o.Method = cmp.Or(o.Method, http.MethodGet)
+	o.Path = cmp.Or(o.Path, "/")
+	if o.MaxBody <= 0 {
+		o.MaxBody = defaultMaxBody
+	}
+	if len(o.Statuses) == 0 {
+		o.Statuses = []StatusRange{{200, 399}}
+	}
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	target, err := url.ParseRequestURI(o.Path)
+	if err != nil {
+		return nil, fmt.Errorf("http probe: path %q: %w", o.Path, err)
+	}
+	target.Scheme, target.Host = "http", "upstream" // the connection is made before the URL is looked at
+	header := o.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	if header.Get("User-Agent") == "" {
+		header.Set("User-Agent", userAgent)
+	}
+	return &httpProber{
+		opts:   o,
+		dialer: newDialer(o.TLS, o.Host, "http/1.1"),
+		proto:  http.Request{Method: o.Method, URL: target, Host: o.Host, Header: header, Close: true, ProtoMajor: 1, ProtoMinor: 1},
+	}, nil
+}
+
+func (o *HTTPOptions) validate() error {
+	var errs []error
+	if !strings.HasPrefix(o.Path, "/") {
+		errs = append(errs, fmt.Errorf("http probe: path %q does not begin with a slash", o.Path))
+	}
+	if o.Header.Get("Host") != "" {
+		errs = append(errs, errors.New("http probe: header Host is set by option Host"))
+	}
+	if o.Method == http.MethodHead && o.Body != "" {
+		errs = append(errs, fmt.Errorf("http probe: body %q cannot be expected, an answer to HEAD has none", o.Body))
+	}
+	for _, r := range o.Statuses {
+		if r.From < 100 || r.To > 999 || r.From > r.To {
+			errs = append(errs, fmt.Errorf("http probe: status %v is not a range within 100-999", r))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Probe implements [Prober].
+func (p *httpProber) Probe(ctx context.Context, u *balancer.Upstream) error {
+	req := p.proto.WithContext(ctx)
+	req.Host = cmp.Or(req.Host, authority(u.Addr()))
+	resp, err := p.client(u.Addr()).Do(&retryablehttp.Request{Request: req})
+	if err != nil {
+		if outer, ok := errors.AsType[*url.Error](err); ok {
+			err = outer.Err
+		}
+		return exchangeError(ctx, "http", err)
+	}
+	defer resp.Body.Close()
+	if !p.expects(resp.StatusCode) {
+		return wrong("status %d is not one of the expected %v", resp.StatusCode, p.opts.Statuses)
+	}
+	if p.opts.Body == "" {
+		return nil
+	}
+	return p.findBody(ctx, resp.Body)
+}
+
+// client returns the engine of one probe. It is not kept: retryablehttp closes
+// the idle connections of its client after a failure, which must never be
+// another probe's, and this one has none.
+func (p *httpProber) client(addr string) *retryablehttp.Client {
+	return &retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport:     &oneShot{dialer: p.dialer, addr: addr},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		RetryWaitMin: retryWaitMin,
+		RetryWaitMax: retryWaitMax,
+		RetryMax:     p.opts.Retries,
+		CheckRetry:   checkRetry,
+		Backoff:      retryablehttp.DefaultBackoff,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+}
+
+// checkRetry asks for a retry when the connection failed and time remains. An
+// answer is never retried, nor is a certificate. Near the deadline it declines,
+// since the pause would replace what was found by a mere timeout.
+func checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
+	if err == nil || ctx.Err() != nil || Result(err) == balancer.Wrong || errors.Is(err, ErrNotProbed) {
+		return false, nil
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return false, nil
+	}
+	deadline, ok := ctx.Deadline()
+	return !ok || time.Until(deadline) > retryWaitMax, nil
+}
+
+func (p *httpProber) expects(status int) bool {
+	return slices.ContainsFunc(p.opts.Statuses, func(r StatusRange) bool {
+		return r.From <= status && status <= r.To
+	})
+}
+
+// findBody looks for the expected text and stops as soon as it is there, so
+// that a body without end can pass.
+func (p *httpProber) findBody(ctx context.Context, body io.Reader) error {
+	want := []byte(p.opts.Body)
+	limited := io.LimitReader(body, p.opts.MaxBody)
+	chunk := make([]byte, 4<<10)
+	var tail []byte // the end of what was read, as it may be the beginning of want
+	for {
+		n, err := limited.Read(chunk)
+		tail = append(tail, chunk[:n]...)
+		if bytes.Contains(tail, want) {
+			return nil
+		}
+		tail = tail[max(0, len(tail)-len(want)+1):]
+		if err == io.EOF {
+			return wrong("body does not contain %q in its first %d bytes (max_body)", p.opts.Body, p.opts.MaxBody)
+		}
+		if err != nil {
+			return exchangeError(ctx, "reading the body", err)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// advisor looks for settings that contradict each other, in a configuration without errors.
+type advisor struct {
+	config *Config
+	at     positions
+	file   string
+	found  Errors
+}
+
+func (a *advisor) warnf(path, format string, args ...any) {
+	p := a.at.of(path)
+	a.found = append(a.found, Error{a.file, p.line, p.column, path, fmt.Sprintf(format, args...)})
+}
+
+func (a *advisor) sorted() []Warning {
+	var warnings []Warning
+	for _, e := range a.found.sorted() {
+		warnings = append(warnings, Warning(e))
+	}
+	return warnings
+}
+
+// uses reports whether the file gives the key below path.
+func (a *advisor) uses(path, key string) bool { return a.at.given(join(path, key)) }
+
+func (a *advisor) advise() {
+	for i, l := range a.config.Listeners {
+		a.listener(index("listeners", i), l)
+	}
+	used := map[string]bool{}
+	for i, r := range a.config.Routes {
+		used[r.Pool] = true
+		if a.at.given("routes") {
+			a.route(i, r)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.config.Pools)) {
+		path, p := "pools."+name, a.config.Pools[name]
+		if !used[name] {
+			a.warnf(path, "no route uses this pool: it only gets health checks")
+		}
+		a.policy(path, p)
+		a.upstreams(path, p)
+		a.health(path+".health", p.Health)
+		a.breaker(path+".breaker", p.Breaker)
+		a.retry(path, p)
+		a.requestTimeout(path+".timeouts.request", name, p.Timeouts.Request)
+	}
+}
+
+func (a *advisor) listener(path string, l Listener) {
+	if network, _ := l.Network(); network == "tcp" && a.uses(path, "mode") {
+		a.warnf(path+".mode", "has no effect on a TCP address: it is for unix sockets")
+	}
+	if l.Timeouts.Keepalive < time.Minute {
+		a.warnf(path+".timeouts.keepalive", "%s is shorter than the 60s for which nginx and others keep connections: they will send requests into connections that goodgate is closing; use 75s",
+			formatDuration(l.Timeouts.Keepalive))
+	}
+}
+
+func (a *advisor) policy(path string, p Pool) {
+	if key, ok := a.at.givenAny(path+".hash", "on", "load"); ok && p.Policy != "hash" {
+		a.warnf(path+".hash."+key, "has no effect with policy %s: set policy: hash, or leave hash out", p.Policy)
+	}
+	if key, ok := a.at.givenAny(path+".sticky", "cookie", "secret", "ttl", "secure", "same_site"); ok && p.Policy != "sticky" {
+		a.warnf(path+".sticky."+key, "has no effect with policy %s: set policy: sticky, or leave sticky out", p.Policy)
+	}
+	if p.Policy == "sticky" && p.Sticky.Secret == "" {
+		a.warnf(path+".sticky.secret", "not set: cookies will not be understood after a restart, or by another instance; set at least 16 random bytes")
+	}
+}
+
+func (a *advisor) upstreams(path string, p Pool) {
+	https := false
+	for i, u := range p.Upstreams {
+		at := index(path+".upstreams", i)
+		https = https || strings.HasPrefix(u.URL, "https://") || u.SRV != "" && u.Scheme == "https" || u.File != ""
+		if key, ok := a.at.givenAny(at, "weight", "tier", "max_in_flight"); ok && u.File != "" {
+			a.warnf(join(at, key), "has no effect with file: its entries have their own")
+		}
+	}
+	if key, ok := a.at.givenAny(path+".tls", "ca", "server_name", "insecure"); ok && !https {
+		a.warnf(path+".tls."+key, "has no effect: no upstream of the pool is https")
+	}
+	switch {
+	case p.TLS.Insecure && p.TLS.CA != "":
+		a.warnf(path+".tls.insecure", "every certificate is accepted, so that ca has no effect: leave insecure out")
+	case p.TLS.Insecure:
+		a.warnf(path+".tls.insecure", "every certificate is accepted, an attacker's too: set ca to the authority of the upstreams instead")
+	}
+}
+
+func (a *advisor) health(path string, h Health) {
+	httpOnly := []string{"path", "method", "host", "headers", "expect.status", "expect.body", "expect.max_body"}
+	checking := []string{"interval", "timeout", "fast_interval", "rise", "fall", "jitter", "retries"}
+	if key, ok := a.at.givenAny(path, httpOnly...); ok && h.Type != "http" {
+		a.warnf(join(path, key), "has no effect with type %s: it is for type http", h.Type)
+	}
+	if a.uses(path, "service") && h.Type != "grpc" {
+		a.warnf(path+".service", "has no effect with type %s: it is for type grpc", h.Type)
+	}
+	if h.Type == "none" {
+		if key, ok := a.at.givenAny(path, checking...); ok {
+			a.warnf(join(path, key), "has no effect with type none")
+		}
+		return
+	}
+	if h.Timeout > h.Interval {
+		a.warnf(a.either(path, "timeout", "interval"), "timeout %s is longer than interval %s: a check that hangs delays the next; make timeout at most the interval",
+			formatDuration(h.Timeout), formatDuration(h.Interval))
+	}
+	if h.FastInterval > h.Interval {
+		a.warnf(a.either(path, "fast_interval", "interval"), "fast_interval %s is longer than interval %s: an upstream that is down would be checked less often; make it shorter",
+			formatDuration(h.FastInterval), formatDuration(h.Interval))
+	}
+	if h.Type == "http" && h.Method == "HEAD" && h.Expect.Body != "" {
+		a.warnf(path+".expect.body", "the answer to method HEAD has no body: every check will fail; use method: GET")
+	}
+}
+
+// either returns the path of the first of two keys that the file gives.
+func (a *advisor) either(path, first, second string) string {
+	if !a.uses(path, first) && a.uses(path, second) {
+		return join(path, second)
+	}
+	return join(path, first)
+}
+
+func (a *advisor) breaker(path string, b Breaker) {
+	if b.Window < time.Second {
+		a.warnf(path+".window", "%s is too short to hold enough requests to judge by: use 1s or more", formatDuration(b.Window))
+	}
+	if b.MaxEjected >= 1 {
+		a.warnf(path+".max_ejected", "an error that every upstream answers would eject all but one: use 50%% or so")
+	}
+	if !b.Enabled {
+		return
+	}
+	if b.Consecutive == 0 && b.FailureRatio == 0 {
+		a.warnf(path, "neither consecutive nor failure_ratio is used, so that it never opens: set enabled: false to say so")
+	}
+}

@@ -1,0 +1,42 @@
+package config
+
+import "strings"
+
+// route warns of a route that cannot match, and of settings that do nothing on it.
+func (a *advisor) route(i int, r Route) {
+	path := index("routes", i)
+	for j, earlier := range a.config.Routes[:i] {
+		if earlier.Match.covers(r.Match) {
+			a.warnf(path, "never matches: %s (%s) comes first and matches all of it; put the narrower one first", index("routes", j), earlier.Name)
+			break
+		}
+	}
+	if r.Pool == "" {
+		a.poolless(path, r)
+		return
+	}
+	if r.StripPrefix != "" && r.Match.Path != "" && !underPrefix(r.StripPrefix, r.Match.Path) {
+		a.warnf(path+".strip_prefix", "%s is not the start of match.path %s: it will not be removed from every request; make them agree", r.StripPrefix, r.Match.Path)
+	}
+	if a.uses(path, "timeout") {
+		a.requestTimeout(path+".timeout", r.Pool, r.Timeout)
+	}
+}
+
+func underPrefix(prefix, matchPath string) bool {
+	rest, ok := strings.CutPrefix(matchPath, prefix)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// poolless warns of settings that only requests to a pool have use for.
+func (a *advisor) poolless(path string, r Route) {
+	kind := "redirect"
+	if r.Respond != nil {
+		kind = "respond"
+	}
+	for _, key := range []string{"request_headers", "strip_prefix", "add_prefix", "host", "timeout", "retry_safe"} {
+		if a.uses(path, key) {
+			a.warnf(join(path, key), "has no effect on a route with %s: nothing goes upstream", kind)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestWarnings has every warning once, and beside it what is near but says nothing.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	f := func(text string, want ...string) {
+		t.Helper()
+		_, warnings := parse(t, text)
+		var got []string
+		for _, w := range warnings {
+			if w.Line == 0 || w.Column == 0 || w.File != "goodgate.yaml" {
+				t.Errorf("no position: %+v", w)
+			}
+			got = append(got, w.Path+": "+w.Message)
+		}
+		ok := len(got) == len(want)
+		for i := range min(len(got), len(want)) {
+			ok = ok && strings.HasPrefix(got[i], want[i])
+		}
+		if !ok {
+			t.Errorf("%s\ngot\n%s\nwant\n%s", text, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	pool := func(keys string, want ...string) {
+		t.Helper()
+		for i := range want {
+			want[i] = "pools.app." + want[i]
+		}
+		f(withPool(keys), want...)
+	}
+	one := func(keys string) string {
+		return `{listeners: [":1"], pools: {app: {upstreams: ["http://10.0.0.1"], ` + keys + "}}}"
+	}
+	routes := func(list string) string { return minimal + "routes: " + list }
+
+	pool("retry: {per_try: 5s}, timeouts: {request: 5s}", "retry.per_try: 5s is not shorter than pools.app.timeouts.request 5s")
+	pool("retry: {per_try: 2s}, timeouts: {request: 5s}", "retry.per_try: 3 attempts of 2s take longer than pools.app.timeouts.request 5s: the last ones will be cut short; use 1.666666666s or less")
+	pool("retry: {per_try: 1s}, timeouts: {request: 5s}")
+	pool("retry: {per_try: 1s}, timeouts: {dial: 2s}", "timeouts.dial: 2s is longer than retry.per_try 1s")
+	pool("retry: {per_try: 500ms}")
+	pool("timeouts: {response_header: 5s, request: 5s}", "timeouts.response_header: 5s is not shorter than pools.app.timeouts.request 5s")
+	pool("timeouts: {request: 5s}")
+	pool("timeouts: {request: 5s}, hold: {for: 5s}", "hold.for: 5s is not shorter than pools.app.timeouts.request 5s")
+	pool("timeouts: {request: 31s}", "timeouts.request: shutdown.grace 30s is shorter than pools.app.timeouts.request 31s")
+	f(minimal+"shutdown: {grace: 1s}\nroutes: [{pool: app, timeout: 2s}]", "shutdown.grace: shutdown.grace 1s is shorter than routes[0].timeout 2s")
+	f(one("retry: {attempts: 2}, hold: {for: 0s}"), "pools.app.retry.attempts: with one upstream")
+	f(one("hold: {for: 0s}"), "pools.app.hold.for: with one upstream")
+	f(one("retry: {attempts: 2}"))
+	f(strings.Replace(one("hold: {for: 0s}"), "10.0.0.1", "a.example.com", 1))
+	pool("retry: {statuses: [429]}", "retry.statuses: a 4xx")
+	pool("retry: {statuses: 5xx}", "retry.statuses: a 500")
+	pool("retry: {statuses: 5xx, attempts: 1}")
+
+	pool("health: {timeout: 3s}", "health.timeout: timeout 3s is longer than interval 2s")
+	pool("health: {interval: 500ms}", "health.interval: timeout 1s is longer than interval 500ms")
+	pool("health: {fast_interval: 3s}", "health.fast_interval: fast_interval 3s is longer than interval 2s")
+	pool("health: {path: /, method: HEAD, expect: {body: ok}}", "health.expect.body: the answer to method HEAD has no body")
+	pool("health: {path: /, service: x}", "health.service: has no effect with type http")
+	pool("health: {service: x}", "health.service: has no effect with type tcp")
+	pool("health: {expect: {status: 200}}", "health.expect.status: has no effect with type tcp")
+	pool("health: {type: grpc, path: /}", "health.path: has no effect with type grpc")
+	pool("health: {type: none, rise: 3}", "health.rise: has no effect with type none")
+
+	pool("breaker: {window: 500ms}", "breaker.window: 500ms is too short")
+	pool("breaker: {max_ejected: 100%}", "breaker.max_ejected: an error that every upstream answers")
+	pool("breaker: {consecutive: 0, failure_ratio: 0}", "breaker: neither consecutive nor failure_ratio")
+	pool("policy: sticky", "sticky.secret: not set")
+	pool("sticky: {cookie: x}", "sticky.cookie: has no effect with policy peak_ewma")
+	pool("hash: {on: path}", "hash.on: has no effect with policy peak_ewma")
+	pool("tls: {server_name: x}", "tls.server_name: has no effect: no upstream of the pool is https")
+	https := func(tls string) string {
+		return strings.Replace(withPool("tls: {"+tls+"}"), "http://", "https://", 1)
+	}
+	f(https("insecure: true"), "pools.app.tls.insecure: every certificate is accepted, an attacker's too")
+	f(https("insecure: true, ca: x"), "pools.app.tls.insecure: every certificate is accepted, so that ca")
+	f(https("ca: x"))
+	f(`{listeners: [":1"], pools: {app: {upstreams: [{file: x, weight: 2}]}}}`, "pools.app.upstreams[0].weight: has no effect with file")
+
+	f(strings.Replace(minimal, `":8080"`, `{address: ":1", mode: "0600", timeouts: {keepalive: 59s}}`, 1),
+		"listeners[0].mode: has no effect on a TCP address", "listeners[0].timeouts.keepalive: 59s is shorter than the 60s")
+	f(routes("[{pool: app}, {match: {path: /x}, pool: app}]"), "routes[1]: never matches: routes[0] (route-1) comes first")
+	f(routes("[{match: {path: /x}, pool: app}, {pool: app}]"))
+	f(routes("[{respond: {body: x}, timeout: 1s, strip_prefix: /a}]"), "pools.app: no route uses this pool",
+		"routes[0].timeout: has no effect on a route with respond", "routes[0].strip_prefix: has no effect")
+	f(routes("[{redirect: {to: /x}, host: keep}]"), "pools.app: no route", "routes[0].host: has no effect on a route with redirect")
+	f(routes(`[{match: {path: "/v2/*"}, strip_prefix: /v1, pool: app}]`), "routes[0].strip_prefix: /v1 is not the start of match.path /v2/*")
+	f(routes(`[{match: {path: "/v11/*"}, strip_prefix: /v1, pool: app}]`), "routes[0].strip_prefix: /v1 is not")
+	f(routes(`[{match: {path: "/v1/*"}, strip_prefix: /v1, pool: app}, {strip_prefix: /x, pool: app}]`))
+}
+
+func TestCovers(t *testing.T) {
+	t.Parallel()
+	f := func(m, o Match, want bool) {
+		t.Helper()
+		if got := m.covers(o); got != want {
+			t.Errorf("%+v covers %+v: got %t", m, o, got)
+		}
+	}
+	host := func(names ...string) Match { return Match{Host: names} }
+	path := func(p string) Match { return Match{Path: p} }
+	methods := func(names ...string) Match { return Match{Methods: names} }
+	header := func(value string) Match { return Match{Headers: Headers{"X": value}} }
+
+	f(Match{}, Match{}, true)
+	f(Match{}, Match{Host: []string{"a"}, Path: "/x", Methods: []string{"GET"}, Headers: Headers{"X": "y"}}, true)
+	f(host("a"), Match{}, false)
+	f(host("a", "b"), host("b"), true)
+	f(host("a"), host("a", "b"), false)
+	f(host("*.a.com"), host("x.a.com", "*.y.a.com", "*.a.com"), true)
+	f(host("*.a.com"), host("a.com"), false)
+	f(host("*.a.com"), host("xa.com"), false)
+	f(host("x.a.com"), host("*.a.com"), false)
+	f(path("/v1/*"), path("/v1/x"), true)
+	f(path("/v1/*"), path("/v1/x/*"), true)
+	f(path("/v1/*"), path("/v1"), false)
+	f(path("/v1/*"), path("/*"), false)
+	f(path("/v1/"), path("/v1/*"), false)
+	f(path("/v1"), path("/v1"), true)
+	f(path("/*"), path(""), true)
+	f(path("/v1"), path(""), false)
+	f(methods("GET", "HEAD"), methods("GET"), true)
+	f(methods("GET"), methods(), false)
+	f(methods("GET"), methods("GET", "POST"), false)
+	f(header("a"), header("a"), true)
+	f(header(""), header("a"), true)
+	f(header("*"), header(""), true)
+	f(header("a"), header(""), false)
+	f(header("a"), header("b"), false)
+	f(header(""), Match{}, false)
+	f(header("a"), Match{Headers: Headers{"X": "a", "Y": "b"}}, true)
+}
+
+func TestNearest(t *testing.T) {
+	t.Parallel()
+	known := []string{"policy", "interval", "fast_interval", "on", "tls", "max_in_flight"}
+	for word, want := range map[string]string{
+		"polcy": "policy", "pilocy": "policy", "Interval": "interval", "fast-interval": "fast_interval", "tsl": "tls",
+		"om": "", "x": "", "maxinflight": "max_in_flight", "policies": "", "weight": "", "": "",
+		strings.Repeat("x", 100): "", "int": "interval",
+	} {
+		if got := nearest(word, known); got != want {
+			t.Errorf("%q: got %q, want %q", word, got, want)
+		}
+	}
+	if got := fmt.Sprint(distance("ab", "ba"), distance("", "abc"), distance("kitten", "sitting")); got != "1 3 3" {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,0 +1,63 @@
+package config
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// retry warns of attempts that cannot help.
+func (a *advisor) retry(path string, p Pool) {
+	r := p.Retry
+	if r.PerTry > 0 && p.Timeouts.Dial > r.PerTry && a.uses(path, "timeouts.dial") {
+		a.warnf(path+".timeouts.dial", "%s is longer than retry.per_try %s, which ends the attempt first: make it shorter",
+			formatDuration(p.Timeouts.Dial), formatDuration(r.PerTry))
+	}
+	if r.Attempts > 1 && len(p.Upstreams) == 1 && isSingle(p.Upstreams[0]) && p.Hold.For == 0 {
+		a.warnf(a.either(path, "retry.attempts", "hold.for"), "with one upstream the retries go to that same one: this helps when a connection was lost, not when it is down; add an upstream, or set hold.for")
+	}
+	if r.Attempts == 1 {
+		return
+	}
+	switch {
+	case r.Statuses.overlaps(400, 499):
+		a.warnf(path+".retry.statuses", "a 4xx is about the request: another upstream will say the same; leave it out")
+	case r.Statuses.overlaps(500, 500):
+		a.warnf(path+".retry.statuses", "a 500 often comes after the work was begun, and from a bug that every upstream has; leave it out unless the application is known to answer it for passing trouble")
+	}
+}
+
+// isSingle reports whether an entry stands for one address only; a name may have several.
+func isSingle(u Upstream) bool {
+	_, err := netip.ParseAddrPort(upstreamAddress(u.URL))
+	return err == nil || strings.HasPrefix(u.URL, unixPrefix)
+}
+
+// requestTimeout warns of waits in a pool that the timeout of a whole request, given at the path at, makes pointless.
+// Waits that the file leaves at their defaults are cut short without a word.
+func (a *advisor) requestTimeout(at, name string, request Duration) {
+	if request == 0 {
+		return
+	}
+	pool, p := "pools."+name, a.config.Pools[name]
+	total := Duration(p.Retry.Attempts) * p.Retry.PerTry
+	switch {
+	case p.Retry.PerTry >= request:
+		a.warnf(pool+".retry.per_try", "%s is not shorter than %s %s: the first attempt uses up the time of all; make it shorter",
+			formatDuration(p.Retry.PerTry), at, formatDuration(request))
+	case total > request && p.Retry.Attempts > 1:
+		a.warnf(pool+".retry.per_try", "%d attempts of %s take longer than %s %s: the last ones will be cut short; use %s or less",
+			p.Retry.Attempts, formatDuration(p.Retry.PerTry), at, formatDuration(request), formatDuration(request/Duration(p.Retry.Attempts)))
+	}
+	if p.Timeouts.ResponseHeader >= request && a.uses(pool, "timeouts.response_header") {
+		a.warnf(pool+".timeouts.response_header", "%s is not shorter than %s %s, which ends the request first: make it shorter, or leave it out",
+			formatDuration(p.Timeouts.ResponseHeader), at, formatDuration(request))
+	}
+	if p.Hold.For >= request && a.uses(pool, "hold.for") {
+		a.warnf(pool+".hold.for", "%s is not shorter than %s %s: a request that waited has no time left for its answer; make it shorter",
+			formatDuration(p.Hold.For), at, formatDuration(request))
+	}
+	if grace := a.config.Shutdown.Grace; grace < request {
+		a.warnf(a.either("", "shutdown.grace", at), "shutdown.grace %s is shorter than %s %s: a shutdown will cut such requests off; make the grace longer",
+			formatDuration(grace), at, formatDuration(request))
+	}
+}

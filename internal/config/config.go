@@ -1,0 +1,63 @@
+package config
+
+import (
+	"io/fs"
+	"net/netip"
+	"strings"
+)
+
+// Config is a whole configuration, defaults filled in. The zero value is not useful: see [Load], [Parse], [Sidecar].
+type Config struct {
+	Listeners      []Listener      `yaml:"listeners" opt:"required" help:"Where clients connect."`
+	TrustedProxies []netip.Prefix  `yaml:"trusted_proxies" default:"[]" help:"Networks of the proxies whose Forwarded, X-Forwarded-* and X-Request-Id headers are believed; everyone else's are replaced."`
+	Log            Log             `yaml:"log" help:"The log: one record per request, and what happens to upstreams."`
+	Shutdown       Shutdown        `yaml:"shutdown" help:"How the process ends."`
+	Errors         ErrorPages      `yaml:"errors" help:"What the client sees of an error that goodgate answers itself."`
+	Via            string          `yaml:"via" default:"goodgate" format:"via" help:"Pseudonym in the Via header (RFC 9110 section 7.6.3); empty sends no Via header."`
+	Routes         []Route         `yaml:"routes" help:"Which requests go where; the first match wins. With one pool and no routes everything goes there."`
+	Pools          map[string]Pool `yaml:"pools" format:"name" help:"Groups of upstreams that serve the same application, by name."`
+}
+
+// Listener is one address that accepts clients.
+type Listener struct {
+	Address   string           `yaml:"address" opt:"shorthand,required" format:"listen" help:"host:port, :port or unix:/path.sock."`
+	Mode      fs.FileMode      `yaml:"mode" default:"0660" help:"Permissions of the socket file, octal; for unix sockets."`
+	Timeouts  ListenerTimeouts `yaml:"timeouts" help:"How long a client may keep goodgate waiting."`
+	MaxHeader Size             `yaml:"max_header" default:"64KiB" min:"1KiB" max:"16MiB" help:"Largest request header."`
+}
+
+// Network returns the arguments for [net.Listen]: "tcp" or "unix", and the address without its "unix:" prefix.
+func (l Listener) Network() (network, address string) {
+	if path, ok := strings.CutPrefix(l.Address, unixPrefix); ok {
+		return "unix", path
+	}
+	return "tcp", l.Address
+}
+
+// ListenerTimeouts are the waits on the client's side.
+type ListenerTimeouts struct {
+	Header    Duration `yaml:"header" default:"10s" min:"10ms" max:"10m" help:"For the whole request header."`
+	BodyIdle  Duration `yaml:"body_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Between two parts of a request body."`
+	WriteIdle Duration `yaml:"write_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"For the client to take the next part of a response."`
+	Keepalive Duration `yaml:"keepalive" default:"75s" min:"100ms" max:"1h" help:"How long an idle client connection is kept; longer than what stands in front keeps it (nginx: 60s)."`
+}
+
+// Log says how and where the log is written.
+type Log struct {
+	Format string `yaml:"format" default:"json" enum:"json|text" help:"Form of a record."`
+	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Least important record written."`
+	Output string `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout or a file name."`
+}
+
+// Shutdown says how the process ends.
+type Shutdown struct {
+	LameDuck Duration `yaml:"lame_duck" default:"5s" min:"0s" max:"10m" help:"After the signal, how long new requests are still served while readiness already says no."`
+	Grace    Duration `yaml:"grace" default:"30s" min:"0s" max:"1h" help:"After that, how long running requests may take to end."`
+}
+
+// ErrorPages says what a client sees of an error that goodgate answers itself.
+type ErrorPages struct {
+	HTML    string `yaml:"html" default:"" opt:"file" help:"Template file of the page for clients that accept HTML; empty uses the built-in one."`
+	JSON    string `yaml:"json" default:"" opt:"file" help:"Template file of the answer for clients that accept JSON; empty uses the built-in one."`
+	Details bool   `yaml:"details" default:"false" help:"Tell clients the upstream's name (next-hop in Proxy-Status, RFC 9209)."`
+}

@@ -1,0 +1,62 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// covers reports whether m matches every request that o matches.
+func (m Match) covers(o Match) bool {
+	return coversHosts(m.Host, o.Host) && coversPath(m.Path, o.Path) &&
+		coversMethods(m.Methods, o.Methods) && coversHeaders(m.Headers, o.Headers)
+}
+
+func coversHosts(m, o []string) bool {
+	if len(m) == 0 {
+		return true
+	}
+	return len(o) > 0 && !slices.ContainsFunc(o, func(host string) bool {
+		return !slices.ContainsFunc(m, func(pattern string) bool { return coversHost(pattern, host) })
+	})
+}
+
+// coversHost compares one pattern with another: *.example.com covers a.example.com, *.a.example.com and itself.
+func coversHost(pattern, host string) bool {
+	suffix, wild := strings.CutPrefix(pattern, "*")
+	return pattern == host || wild && strings.HasSuffix(strings.TrimPrefix(host, "*"), suffix)
+}
+
+func coversPath(m, o string) bool {
+	if m == "" {
+		return true
+	}
+	mPrefix, mWild := strings.CutSuffix(m, "*")
+	oPrefix, oWild := strings.CutSuffix(o, "*")
+	switch {
+	case o == "":
+		return mPrefix == "/" && mWild // every path starts with /
+	case mWild:
+		return strings.HasPrefix(oPrefix, mPrefix)
+	}
+	return !oWild && m == o
+}
+
+func coversMethods(m, o []string) bool {
+	if len(m) == 0 {
+		return true
+	}
+	return len(o) > 0 && !slices.ContainsFunc(o, func(method string) bool { return !slices.Contains(m, method) })
+}
+
+func coversHeaders(m, o Headers) bool {
+	for name, value := range m {
+		other, ok := o[name]
+		if !ok || !anyValue(value) && value != other {
+			return false
+		}
+	}
+	return true
+}
+
+// anyValue reports whether a condition on a header only asks that it is there.
+func anyValue(value string) bool { return value == "" || value == "*" }

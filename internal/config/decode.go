@@ -1,0 +1,303 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// decoder walks a node tree and the structs it fills together, and notes every mistake instead of stopping at one.
+type decoder struct {
+	file string
+	env  func(string) (string, bool)
+	at   positions
+	errs Errors
+}
+
+// entry is one key of a mapping.
+type entry struct{ key, value *yaml.Node }
+
+func (d *decoder) errorf(n *yaml.Node, path, format string, args ...any) {
+	d.errs = append(d.errs, Error{d.file, n.Line, n.Column, path, fmt.Sprintf(format, args...)})
+}
+
+// decode sets v from n. A null leaves structs, lists and maps at their defaults.
+func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value, f field) {
+	n = resolve(n)
+	if tag := n.ShortTag(); n.Style&yaml.TaggedStyle != 0 && !strings.HasPrefix(tag, "!!") {
+		d.errorf(n, path, "tag %s is not supported", tag)
+		return
+	}
+	t := v.Type()
+	switch {
+	case isScalar(t):
+		d.scalar(n, path, v, f)
+	case isNull(n):
+	case t.Kind() == reflect.Pointer:
+		v.Set(reflect.New(t.Elem()))
+		setDefaults(v.Elem())
+		d.decode(n, path, v.Elem(), f)
+	case t.Kind() == reflect.Struct:
+		d.structure(n, path, v)
+	case t.Kind() == reflect.Map:
+		d.mapping(n, path, v, f)
+	case t.Kind() == reflect.Slice:
+		d.list(n, path, v, f)
+	}
+}
+
+// note remembers where a key was given; null counts as not given.
+func (d *decoder) note(path string, e entry) {
+	if isNull(e.value) {
+		return
+	}
+	n := e.value
+	// A block mapping or list starts on a later line than its key, where nobody would look for it.
+	if e.key != nil && n.Kind != yaml.ScalarNode && n.Kind != yaml.AliasNode && n.Style&yaml.FlowStyle == 0 {
+		n = e.key
+	}
+	d.at[path] = position{n.Line, n.Column}
+}
+
+func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value) {
+	fields := fieldsOf(v.Type())
+	if i := slices.IndexFunc(fields, func(f field) bool { return f.shorthand }); i >= 0 && n.Kind == yaml.ScalarNode {
+		child := join(path, fields[i].key)
+		d.note(child, entry{value: n})
+		d.decode(n, child, v.Field(i), fields[i])
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		d.errorf(n, path, "found %s: expected a mapping with the keys %s", kindOf(n), strings.Join(keysOf(fields), ", "))
+		return
+	}
+	for _, e := range d.entries(n, path) {
+		child := join(path, e.key.Value)
+		i := slices.IndexFunc(fields, func(f field) bool { return f.key == e.key.Value })
+		if i < 0 {
+			d.unknownKey(e.key, path, fields)
+			continue
+		}
+		d.note(child, e)
+		d.decode(e.value, child, v.Field(i), fields[i])
+	}
+	d.checkPresence(n, path, fields)
+}
+
+func (d *decoder) unknownKey(key *yaml.Node, path string, fields []field) {
+	word := key.Value
+	hint := didYouMean(word, keysOf(fields))
+	for _, f := range fields {
+		if hint == "" && f.typ.Kind() == reflect.Struct && !isScalar(f.typ) && slices.Contains(keysOf(fieldsOf(f.typ)), word) {
+			hint = fmt.Sprintf(" (did you mean %s.%s?)", f.key, word)
+		}
+	}
+	if hint == "" {
+		hint = "; known here: " + strings.Join(keysOf(fields), ", ")
+	}
+	if strings.ContainsFunc(word, func(r rune) bool { return r <= ' ' || r > '~' }) || len(word) > 60 {
+		word = found(word)
+	}
+	d.errorf(key, join(path, word), "unknown key%s", hint)
+}
+
+// checkPresence looks for keys that are missing from a mapping.
+func (d *decoder) checkPresence(n *yaml.Node, path string, fields []field) {
+	at := n
+	if p := d.at.of(path); p.line > 0 {
+		at = &yaml.Node{Line: p.line, Column: p.column}
+	}
+	var groups []string
+	for _, f := range fields {
+		if f.required && !d.at.given(join(path, f.key)) {
+			d.errorf(at, path, "%s is missing: %s", f.key, f.help)
+		}
+		if f.oneof != "" && !slices.Contains(groups, f.oneof) {
+			groups = append(groups, f.oneof)
+		}
+	}
+	for _, group := range groups {
+		var all, given []string
+		for _, f := range fields {
+			if f.oneof != group {
+				continue
+			}
+			all = append(all, f.key)
+			if d.at.given(join(path, f.key)) {
+				given = append(given, f.key)
+			}
+		}
+		switch {
+		case len(given) == 0:
+			d.errorf(at, path, "one of %s is missing", strings.Join(all, ", "))
+		case len(given) > 1:
+			d.errorf(at, path, "%s exclude each other: keep one", strings.Join(given, " and "))
+		}
+	}
+}
+
+func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
+	if n.Kind != yaml.MappingNode {
+		d.errorf(n, path, "found %s: expected a mapping", kindOf(n))
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	isHeaders := v.Type() == reflect.TypeFor[Headers]()
+	for _, e := range d.entries(n, path) {
+		key, err := formats[f.format](e.key.Value)
+		child := join(path, key)
+		if err != nil {
+			d.errorf(e.key, path, "key %s: %v", found(e.key.Value), err)
+			continue
+		}
+		if v.MapIndex(reflect.ValueOf(key)).IsValid() {
+			d.errorf(e.key, child, "given twice, as %s", key)
+			continue
+		}
+		ev := reflect.New(v.Type().Elem()).Elem()
+		item := field{typ: ev.Type()}
+		switch {
+		case isHeaders:
+			item.format = "headervalue"
+		default:
+			setDefaults(ev)
+			if isNull(e.value) {
+				e.value = &yaml.Node{Kind: yaml.MappingNode, Line: e.key.Line, Column: e.key.Column}
+			}
+		}
+		d.note(child, e)
+		d.decode(e.value, child, ev, item)
+		v.SetMapIndex(reflect.ValueOf(key), ev)
+	}
+	if f.required && v.Len() == 0 {
+		d.errorf(n, path, "empty: %s", f.help)
+	}
+}
+
+func (d *decoder) list(n *yaml.Node, path string, v reflect.Value, f field) {
+	items := n.Content
+	switch {
+	case n.Kind == yaml.ScalarNode && f.single:
+		items = []*yaml.Node{n}
+	case n.Kind != yaml.SequenceNode:
+		d.errorf(n, path, "found %s: expected a list", kindOf(n))
+		return
+	}
+	item := field{typ: v.Type().Elem(), format: f.format, enum: f.enum}
+	out := reflect.MakeSlice(v.Type(), 0, len(items))
+	for i, child := range items {
+		at := index(path, i)
+		if isNull(child) {
+			d.errorf(child, at, "empty entry")
+			continue
+		}
+		d.note(at, entry{value: child})
+		ev := reflect.New(item.typ).Elem()
+		if !isScalar(item.typ) {
+			setDefaults(ev)
+		}
+		d.decode(child, at, ev, item)
+		out = reflect.Append(out, ev)
+	}
+	v.Set(out)
+	if f.required && len(items) == 0 {
+		d.errorf(n, path, "empty: %s", f.help)
+	}
+}
+
+func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value, f field) {
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		d.errorf(n, path, "found %s: expected a single value", kindOf(n))
+		return
+	case isNull(n):
+		d.errorf(n, path, "no value: write one, or leave the key out")
+		return
+	}
+	text, err := expand(n.Value, d.env)
+	if err != nil {
+		d.errorf(n, path, "%v", err)
+		return
+	}
+	if err := f.set(v, text); err != nil {
+		what := "found " + found(text)
+		if text != n.Value {
+			what += " (from " + found(n.Value) + ")"
+		}
+		if f.format == "headervalue" || v.Type() == reflect.TypeFor[Secret]() {
+			what = "bad value" // it may be a secret
+		}
+		d.errorf(n, path, "%s: %v", what, err)
+		return
+	}
+	if name := v.String(); f.file && name != "" && !filepath.IsAbs(name) {
+		v.SetString(filepath.Join(filepath.Dir(d.file), name))
+	}
+}
+
+// set sets v to what text says, if the tags allow it.
+func (f field) set(v reflect.Value, text string) error {
+	if f.enum != nil && !slices.Contains(f.enum, text) {
+		return fmt.Errorf("must be one of %s%s", strings.Join(f.enum, ", "), didYouMean(text, f.enum))
+	}
+	if f.format != "" && (text != "" || !f.hasDefault || f.def != "") {
+		normal, err := formats[f.format](text)
+		if err != nil {
+			return err
+		}
+		text = normal
+	}
+	if err := setScalar(v, text); err != nil {
+		return err
+	}
+	return f.checkBounds(v)
+}
+
+// entries returns the keys of a mapping, those merged by << after its own, and reports keys that stand there twice.
+func (d *decoder) entries(n *yaml.Node, path string) []entry {
+	var own []entry
+	var merged []*yaml.Node
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := resolve(n.Content[i]), n.Content[i+1]
+		switch line, twice := seen[key.Value]; {
+		case key.Kind != yaml.ScalarNode:
+			d.errorf(key, path, "found %s as a key: expected text", kindOf(key))
+		case key.ShortTag() == "!!merge":
+			merged = append(merged, value)
+		case twice:
+			d.errorf(key, join(path, key.Value), "given twice, first in line %d", line)
+		default:
+			seen[key.Value] = n.Content[i].Line
+			own = append(own, entry{key, value})
+		}
+	}
+	for _, source := range merged {
+		own = d.merge(own, source, path)
+	}
+	return own
+}
+
+// merge adds the keys of source, a mapping or a list of mappings, that own lacks.
+func (d *decoder) merge(own []entry, source *yaml.Node, path string) []entry {
+	n := resolve(source)
+	switch n.Kind {
+	case yaml.SequenceNode:
+		for _, item := range n.Content {
+			own = d.merge(own, item, path)
+		}
+	case yaml.MappingNode:
+		for _, e := range d.entries(n, path) {
+			if !slices.ContainsFunc(own, func(o entry) bool { return o.key.Value == e.key.Value }) {
+				own = append(own, e)
+			}
+		}
+	default:
+		d.errorf(source, path, "found %s after <<: expected a mapping, or a list of mappings", kindOf(n))
+	}
+	return own
+}

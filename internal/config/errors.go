@@ -1,0 +1,120 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxErrors bounds what one report holds: more than this nobody reads.
+const maxErrors = 100
+
+// Error is one mistake in a configuration. Line and Column count from 1; 0 means that there is no file.
+type Error struct {
+	File         string
+	Line, Column int
+	Path         string // of the key, as in pools.api.upstreams[0].url; empty for the file as a whole
+	Message      string
+}
+
+// Error returns "goodgate.yaml:12:5: pools.api.polcy: unknown key (did you mean policy?)".
+func (e Error) Error() string {
+	var b strings.Builder
+	if e.File != "" {
+		b.WriteString(e.File)
+		if e.Line > 0 {
+			fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
+		}
+		b.WriteString(": ")
+	}
+	if e.Path != "" {
+		b.WriteString(e.Path + ": ")
+	}
+	b.WriteString(e.Message)
+	return b.String()
+}
+
+// Errors is all that is wrong with a configuration, by position; never empty as an error.
+type Errors []Error
+
+// Error returns one line for each.
+func (es Errors) Error() string {
+	lines := make([]string, len(es))
+	for i, e := range es {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap makes each [Error] visible to errors.Is and errors.As.
+func (es Errors) Unwrap() []error {
+	errs := make([]error, len(es))
+	for i, e := range es {
+		errs[i] = e
+	}
+	return errs
+}
+
+// Warning is a setting that works, but hardly as meant. Its fields are those of [Error].
+type Warning Error
+
+// String returns the warning in the form of [Error.Error].
+func (w Warning) String() string { return Error(w).Error() }
+
+// sorted orders es by position, drops what an alias repeats, and cuts the list at maxErrors.
+func (es Errors) sorted() Errors {
+	slices.SortStableFunc(es, func(a, b Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	es = slices.CompactFunc(es, func(a, b Error) bool {
+		return a.Line == b.Line && a.Column == b.Column && a.Message == b.Message && (a.Line > 0 || a.Path == b.Path)
+	})
+	if len(es) > maxErrors {
+		more := es[maxErrors]
+		more.Path, more.Message = "", fmt.Sprintf("and %d more", len(es)-maxErrors)
+		es = append(es[:maxErrors:maxErrors], more)
+	}
+	return es
+}
+
+// position is a place in the file; the zero value means none.
+type position struct{ line, column int }
+
+// positions knows where each key that was given stands.
+type positions map[string]position
+
+// given reports whether the file gives the key.
+func (ps positions) given(path string) bool {
+	_, ok := ps[path]
+	return ok
+}
+
+// givenAny reports the first of the keys below path that the file gives.
+func (ps positions) givenAny(path string, keys ...string) (string, bool) {
+	for _, key := range keys {
+		if ps.given(join(path, key)) {
+			return key, true
+		}
+	}
+	return "", false
+}
+
+// of returns the position of path, or of the nearest thing around it that was given.
+func (ps positions) of(path string) position {
+	for {
+		if p, ok := ps[path]; ok || path == "" {
+			return p
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

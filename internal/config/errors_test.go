@@ -1,0 +1,124 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write testdata/mistakes.txt anew")
+
+// TestMistakes compares every message about a file full of mistakes with those that were read and found good.
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/mistakes.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = Parse("mistakes.yaml", data, noEnv)
+	if err == nil {
+		t.Fatal("no errors")
+	}
+	got := err.Error() + "\n"
+	if *update {
+		if err := os.WriteFile("testdata/mistakes.txt", []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("testdata/mistakes.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	f := func(text string, want ...string) {
+		t.Helper()
+		_, _, err := Parse("g.yaml", []byte(text), noEnv)
+		if got := fmt.Sprint(err); got != strings.Join(want, "\n") {
+			t.Errorf("%.200s\ngot\n%s\nwant\n%s", text, got, strings.Join(want, "\n"))
+		}
+	}
+	f("", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
+	f("# nothing\n", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
+	f("~", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
+	f("a: 1", "g.yaml:1:1: a: unknown key; known here: listeners, trusted_proxies, log, shutdown, errors, via, routes, pools",
+		"g.yaml:1:1: listeners is missing: Where clients connect.",
+		"g.yaml:1:1: pools is missing: say which upstreams requests go to")
+	f("[1]", "g.yaml:1:1: found a list: expected a mapping with the keys listeners, trusted_proxies, log, shutdown, errors, via, routes, pools")
+	f(minimal+"---\na: 1", "g.yaml:5:1: a second document: a file holds one")
+	f("a: [1", "g.yaml:1:1: not valid YAML: did not find expected ',' or ']'")
+	f("log:\n\tlevel: info\n", "g.yaml:2:1: not valid YAML: found character that cannot start any token (the line is indented with a tab: use spaces)")
+	f(strings.Repeat("#", maxBytes+1), "g.yaml: larger than 4MiB")
+	f(`listeners: [":8080"]`, "g.yaml:1:1: pools is missing: say which upstreams requests go to")
+	f("listeners: [\":8080\"]\npools: {}", "g.yaml:2:8: pools: empty: say which upstreams requests go to")
+	f(minimal+"  b: {upstreams: [\"http://b\"]}", "g.yaml:3:1: pools: 2 pools (app, b) and no routes: say in routes which requests go to which")
+	f(strings.Replace(minimal, `":8080"`, `":8080", "[::]:8080", "unix:/a", "unix:/a", ":0", ":0"`, 1),
+		`g.yaml:2:22: listeners[1].address: found "[::]:8080": listeners[0], ":8080", has this address already`,
+		`g.yaml:2:46: listeners[3].address: found "unix:/a": listeners[2], "unix:/a", has this address already`)
+	f(withPool("policy: !custom hash"), "g.yaml:4:80: pools.app.policy: tag !custom is not supported")
+	f(withPool("retry: {<<: 3}"), "g.yaml:4:84: pools.app.retry: found \"3\" after <<: expected a mapping, or a list of mappings")
+	f(withPool("dns: {max_ttl: 500ms}"), "g.yaml:4:87: pools.app.dns.max_ttl: must not be shorter than min_ttl (500ms apart)")
+	f(withPool("hash: {on: header:X, load: 0.5}"), `g.yaml:4:99: pools.app.hash.load: found "0.5": must be from 101% to 1000%, or 0 (unbounded)`)
+}
+
+// TestAliasBomb checks that what a few aliases stand for is counted before anything is made of it.
+func TestAliasBomb(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
+	for i := range 12 {
+		fmt.Fprintf(&b, "a%d: &a%d [%s*a%d]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9), i)
+	}
+	for _, text := range []string{b.String(), "a: &a [*a]", "a: &a {<<: *a}", strings.Repeat("[", 100) + strings.Repeat("]", 100)} {
+		_, _, err := Parse("x", []byte(text), nil)
+		if err == nil || !strings.Contains(err.Error(), "more than 200000 values or 64 levels") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestErrorsAreBoundedAndTyped(t *testing.T) {
+	t.Parallel()
+	_, _, err := Parse("x", []byte(minimal+"trusted_proxies: ["+strings.Repeat("x, ", 500)+"]"), nil)
+	errs, ok := errors.AsType[Errors](err)
+	if !ok || len(errs) != maxErrors+1 || errs[maxErrors].Message != "and 400 more" {
+		t.Errorf("got %d: %v", len(errs), errs[len(errs)-1])
+	}
+	if first, ok := errors.AsType[Error](err); !ok || first.Line != 5 || first.Path != "trusted_proxies[0]" {
+		t.Errorf("got %+v", first)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, name := range []string{"testdata/mistakes.yaml", "../../config.example.yaml"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(minimal))
+	f.Add([]byte("a: &a {<<: *a}\n? [x]\n: y\n"))
+	f.Add([]byte("listeners: !!binary x\npools: {a: {upstreams: {<<: [1]}}}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, _, err := Parse("f", data, noEnv)
+		if (c == nil) != (err != nil) {
+			t.Fatalf("got %v and %v", c, err)
+		}
+		errs, _ := errors.AsType[Errors](err)
+		lines := strings.Count(strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(string(data)), "\n") + 1
+		for _, e := range errs {
+			if e.Line > lines || e.Column > len(data)+1 || (e.Line > 0) != (e.Column > 0) || strings.Contains(e.Message, "\n") {
+				t.Errorf("%d lines: %q", lines, e)
+			}
+		}
+	})
+}

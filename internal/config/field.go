@@ -1,0 +1,180 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// field is what the tags of a struct field say; doc.go explains them.
+type field struct {
+	index            int
+	typ              reflect.Type
+	key, help        string
+	def              string
+	hasDefault       bool
+	min, max, zero   string
+	enum             []string
+	format, oneof    string
+	shorthand        bool
+	single, required bool
+	file             bool
+}
+
+// fieldsOf returns the fields of a struct type in order.
+func fieldsOf(t reflect.Type) []field {
+	fields := make([]field, 0, t.NumField())
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		opts := strings.Split(sf.Tag.Get("opt"), ",")
+		f := field{
+			index: i, typ: sf.Type,
+			key: sf.Tag.Get("yaml"), help: sf.Tag.Get("help"),
+			min: sf.Tag.Get("min"), max: sf.Tag.Get("max"), zero: sf.Tag.Get("zero"),
+			format: sf.Tag.Get("format"), oneof: sf.Tag.Get("oneof"),
+			shorthand: slices.Contains(opts, "shorthand"), single: slices.Contains(opts, "single"),
+			required: slices.Contains(opts, "required"), file: slices.Contains(opts, "file"),
+		}
+		f.def, f.hasDefault = sf.Tag.Lookup("default")
+		if enum := sf.Tag.Get("enum"); enum != "" {
+			f.enum = strings.Split(enum, "|")
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+func keysOf(fields []field) []string {
+	keys := make([]string, len(fields))
+	for i, f := range fields {
+		keys[i] = f.key
+	}
+	return keys
+}
+
+// isScalar reports whether a type is written as a YAML scalar.
+func isScalar(t reflect.Type) bool {
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return true
+	}
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Pointer:
+		return false
+	}
+	return true
+}
+
+// setScalar sets v, of a scalar type, to what text says. Its error says what was expected, not what was found.
+func setScalar(v reflect.Value, text string) (err error) {
+	switch p := v.Addr().Interface().(type) {
+	case *time.Duration:
+		*p, err = parseDuration(text)
+	case *netip.Prefix:
+		*p, err = parsePrefix(text)
+	case *fs.FileMode:
+		*p, err = parseMode(text)
+	case *bool:
+		*p, err = parseBool(text)
+	case *int:
+		if *p, err = strconv.Atoi(text); err != nil {
+			err = fmt.Errorf("expected a whole number")
+		}
+	case *string:
+		*p = text
+	case *Secret:
+		*p = Secret(text)
+	case encoding.TextUnmarshaler:
+		err = p.UnmarshalText([]byte(text))
+	default:
+		panic(fmt.Sprintf("config: no scalar form for %s", v.Type()))
+	}
+	return err
+}
+
+// number returns the value of a type that has bounds.
+func number(v reflect.Value) float64 {
+	if v.CanInt() {
+		return float64(v.Int())
+	}
+	return v.Float()
+}
+
+// checkBounds returns an error when v is outside what the tags allow.
+func (f field) checkBounds(v reflect.Value) error {
+	if f.min == "" || f.zero != "" && v.IsZero() {
+		return nil
+	}
+	low, high := reflect.New(v.Type()).Elem(), reflect.New(v.Type()).Elem()
+	if err := setScalar(low, f.min); err != nil {
+		panic(fmt.Sprintf("config: min of %s: %v", f.key, err))
+	}
+	if err := setScalar(high, f.max); err != nil {
+		panic(fmt.Sprintf("config: max of %s: %v", f.key, err))
+	}
+	if n := number(v); n < number(low) || n > number(high) {
+		return fmt.Errorf("must be %s", f.bounds())
+	}
+	return nil
+}
+
+// bounds says the bounds in words: "from 1s to 10m, or 0s (off)".
+func (f field) bounds() string {
+	s := fmt.Sprintf("from %s to %s", f.min, f.max)
+	if f.zero == "" {
+		return s
+	}
+	zero := "0"
+	if f.typ == reflect.TypeFor[Duration]() {
+		zero = "0s"
+	}
+	if f.min == zero {
+		return s + " (" + zero + ": " + f.zero + ")"
+	}
+	return s + ", or " + zero + " (" + f.zero + ")"
+}
+
+// setDefaults gives every field of the struct v its default; fields of v without one are left alone.
+func setDefaults(v reflect.Value) {
+	for _, f := range fieldsOf(v.Type()) {
+		fv := v.Field(f.index)
+		switch {
+		case f.hasDefault && fv.Kind() == reflect.Slice:
+			for item := range f.defaultItems() {
+				ev := reflect.New(fv.Type().Elem()).Elem()
+				f.mustSet(ev, item)
+				fv.Set(reflect.Append(fv, ev))
+			}
+		case f.hasDefault:
+			f.mustSet(fv, f.def)
+		case fv.Kind() == reflect.Struct && !isScalar(fv.Type()):
+			setDefaults(fv)
+		}
+	}
+}
+
+// defaultItems yields the entries of a default written as a list, [a, b].
+func (f field) defaultItems() func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		list := strings.Trim(f.def, "[]")
+		if list == "" {
+			return
+		}
+		for item := range strings.SplitSeq(list, ", ") {
+			if !yield(item) {
+				return
+			}
+		}
+	}
+}
+
+func (f field) mustSet(v reflect.Value, text string) {
+	if err := setScalar(v, text); err != nil {
+		panic(fmt.Sprintf("config: default of %s: %v", f.key, err))
+	}
+}

@@ -1,0 +1,243 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const unixPrefix = "unix:"
+
+// formats are the checks of text that the format tag names. Each returns the text in its normal form, or says what
+// was expected.
+var formats = map[string]func(string) (string, error){
+	"dnsname":     dnsName,
+	"hashkey":     hashKey,
+	"header":      headerName,
+	"headervalue": headerValue,
+	"hostpattern": hostPattern,
+	"hostport":    hostPort,
+	"listen":      listenAddress,
+	"method":      method,
+	"name":        poolName,
+	"output":      logOutput,
+	"path":        matchPath,
+	"prefix":      pathPrefix,
+	"redirect":    redirectTarget,
+	"requestpath": requestPath,
+	"sendhost":    sendHost,
+	"token":       token,
+	"url":         upstreamURL,
+	"via":         viaName,
+}
+
+func poolName(s string) (string, error) {
+	if s == "" || len(s) > 63 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
+		return "", errors.New("a name has 1 to 63 of a-z, 0-9, _ and -")
+	}
+	return s, nil
+}
+
+// dnsName accepts what resolvers accept, underscores included, and IP addresses.
+func dnsName(s string) (string, error) {
+	if !isHost(s) {
+		return "", errors.New("expected a host name (international names as xn--...)")
+	}
+	return strings.ToLower(s), nil
+}
+
+func isHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		if strings.ContainsFunc(label, func(r rune) bool {
+			return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+func hostPattern(s string) (string, error) {
+	name := strings.TrimPrefix(s, "*.")
+	switch {
+	case s == "*":
+		return "", errors.New("leave host out to match every host")
+	case strings.Contains(name, "*"):
+		return "", errors.New("a * may only stand for the first labels, as in *.example.com")
+	case !isHost(name) && isHost(strings.Split(name, ":")[0]):
+		return "", errors.New("host is matched without port")
+	case !isHost(name):
+		return "", errors.New("expected a host name such as example.com or *.example.com")
+	}
+	return strings.TrimSuffix(strings.ToLower(s), "."), nil
+}
+
+func sendHost(s string) (string, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		host, port = s, "80"
+	}
+	if !isHost(host) || !isPort(port, 1) {
+		return "", errors.New("expected keep, upstream or a host name")
+	}
+	return s, nil
+}
+
+func isPort(s string, low int) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && isDigits(s) && n >= low && n <= 65535
+}
+
+func unixPath(path string) error {
+	// sun_path has 108 bytes on Linux, the terminating zero included.
+	if !strings.HasPrefix(path, "/") || len(path) > 107 || strings.ContainsRune(path, 0) {
+		return errors.New("a unix socket is unix:/path, absolute and of at most 107 bytes")
+	}
+	return nil
+}
+
+func listenAddress(s string) (string, error) {
+	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
+		return s, unixPath(path)
+	}
+	host, port, err := net.SplitHostPort(s)
+	switch {
+	case isPort(s, 0):
+		return "", fmt.Errorf("expected host:port: write :%s for every address of this machine", s)
+	case strings.Contains(s, "://"):
+		return "", errors.New("expected host:port, without a scheme")
+	case err != nil:
+		return "", errors.New("expected host:port, :port or unix:/path.sock")
+	case !isPort(port, 0):
+		return "", errors.New("the port must be a number from 0 to 65535")
+	case host != "" && !isHost(host):
+		return "", errors.New("the host must be a name or an address")
+	}
+	return s, nil
+}
+
+func hostPort(s string) (string, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || !isHost(host) || !isPort(port, 1) {
+		return "", errors.New("expected host:port")
+	}
+	return s, nil
+}
+
+// upstreamURL returns the URL with its port and in lower case, so that equal upstreams have equal URLs.
+func upstreamURL(s string) (string, error) {
+	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
+		return s, unixPath(path)
+	}
+	u, err := url.Parse(s)
+	if hostport, e := hostPort(s); e == nil && (err != nil || u.Host == "") {
+		return "", fmt.Errorf("a URL needs its scheme: write http://%s", hostport)
+	}
+	if err != nil {
+		return "", errors.New("expected http://host:port, https://host:port or unix:/path.sock")
+	}
+	port := u.Port()
+	if port == "" && !strings.HasSuffix(u.Host, ":") {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return "", errors.New("expected http://host:port, https://host:port or unix:/path.sock")
+	case u.User != nil:
+		return "", errors.New("a user and password cannot be given: set an Authorization header in request_headers of the route")
+	case u.Path != "" && u.Path != "/":
+		return "", fmt.Errorf("a path cannot be given: add_prefix: %s in the route does that", u.EscapedPath())
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(s, "#"):
+		return "", errors.New("a query or fragment cannot be given")
+	case !isHost(u.Hostname()):
+		return "", errors.New("the host must be a name or an address")
+	case !isPort(port, 1):
+		return "", errors.New("the port must be a number from 1 to 65535")
+	}
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port), nil
+}
+
+// isToken reports whether s is a token of RFC 9110 section 5.6.2.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
+}
+
+func token(s string) (string, error) {
+	if !isToken(s) {
+		return "", errors.New("expected a word of letters, digits, - and _")
+	}
+	return s, nil
+}
+
+func viaName(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	return token(s)
+}
+
+func headerName(s string) (string, error) {
+	if !isToken(s) {
+		return "", errors.New("not a header name")
+	}
+	return http.CanonicalHeaderKey(s), nil
+}
+
+func headerValue(s string) (string, error) {
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		return "", errors.New("a header value has no line breaks or control characters")
+	}
+	return strings.TrimSpace(s), nil
+}
+
+func method(s string) (string, error) {
+	switch {
+	case !isToken(s):
+		return "", errors.New("not a method")
+	case s != strings.ToUpper(s):
+		return "", fmt.Errorf("methods are case-sensitive: write %s", strings.ToUpper(s))
+	}
+	return s, nil
+}
+
+func hashKey(s string) (string, error) {
+	kind, name, named := strings.Cut(s, ":")
+	switch {
+	case s == "client_ip", s == "path":
+		return s, nil
+	case kind == "header" && isToken(name):
+		return "header:" + http.CanonicalHeaderKey(name), nil
+	case kind == "cookie" && isToken(name):
+		return s, nil
+	}
+	hint := ""
+	if !named {
+		hint = didYouMean(s, []string{"client_ip", "path"})
+	}
+	return "", fmt.Errorf("expected client_ip, path, header:NAME or cookie:NAME%s", hint)
+}
+
+func logOutput(s string) (string, error) {
+	std := []string{"stderr", "stdout"}
+	if !slices.Contains(std, s) && !strings.ContainsAny(s, "./") {
+		return "", fmt.Errorf("expected stderr, stdout or a file name such as ./goodgate.log%s", didYouMean(s, std))
+	}
+	return s, nil
+}

@@ -1,0 +1,74 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var placeholder = regexp.MustCompile(`\{[^{}]*\}?|\}`)
+
+// plainPath reports whether s can be the path of a request, as it stands.
+func plainPath(s string) bool {
+	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r == 0x7f || r == '?' || r == '#'
+	})
+}
+
+func matchPath(s string) (string, error) {
+	switch {
+	case !strings.HasPrefix(s, "/"):
+		return "", errors.New("a path starts with /")
+	case strings.ContainsAny(s, "?#"):
+		return "", errors.New("a path is matched without query or fragment")
+	case !plainPath(s):
+		return "", errors.New("a path has no spaces or control characters")
+	case strings.Contains(strings.TrimSuffix(s, "*"), "*"):
+		return "", errors.New("a * may only stand at the end, as in /v1/*")
+	}
+	return s, nil
+}
+
+// pathPrefix drops the last slash, so that prefixes can be joined with paths, which start with one.
+func pathPrefix(s string) (string, error) {
+	switch {
+	case !plainPath(s):
+		return "", errors.New("expected a path that starts with /, such as /v1")
+	case strings.Contains(s, "*"):
+		return "", errors.New("a prefix is written without *")
+	}
+	return strings.TrimRight(s, "/"), nil
+}
+
+func requestPath(s string) (string, error) {
+	path, _, _ := strings.Cut(s, "?")
+	if _, err := url.ParseRequestURI(s); err != nil || !plainPath(path) || strings.ContainsAny(s, " #") {
+		return "", errors.New("expected a path that starts with /, such as /healthz")
+	}
+	return s, nil
+}
+
+func redirectTarget(s string) (string, error) {
+	known := []string{"{host}", "{path}", "{query}"}
+	for _, p := range placeholder.FindAllString(s, -1) {
+		if !slices.Contains(known, p) {
+			return "", fmt.Errorf("unknown placeholder %s%s; known: %s", p, didYouMean(p, known), strings.Join(known, ", "))
+		}
+	}
+	plain := strings.NewReplacer("{host}", "host", "{path}", "/path", "{query}", "a=b").Replace(s)
+	u, err := url.Parse(plain)
+	switch {
+	case err != nil, strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return "", errors.New("not a URL")
+	case strings.HasPrefix(plain, "//"):
+		return "", errors.New("a path starts with a single /")
+	case strings.HasPrefix(plain, "/"):
+		return s, nil
+	case u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return "", errors.New("expected a URL such as https://{host}{path}, or a path")
+	}
+	return s, nil
+}

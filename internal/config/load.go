@@ -1,0 +1,153 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Default returns a configuration with every default that does not depend on other keys, and no listeners, routes
+// and pools.
+func Default() *Config {
+	c := new(Config)
+	setDefaults(reflect.ValueOf(c).Elem())
+	return c
+}
+
+// Load reads the configuration file at path, with the variables of the process's environment. An error is about the
+// file itself, or [Errors] about what it says.
+func Load(path string) (*Config, []Warning, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return Parse(path, data, os.LookupEnv)
+}
+
+// Parse returns the configuration in data. The name of the file stands in messages, and its folder is where relative
+// file names start. Values of environment variables come from env; a nil env expands none. The error is [Errors].
+func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, []Warning, error) {
+	root, err := parseTree(name, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	return build(&decoder{file: name, env: env, at: positions{}}, root)
+}
+
+// Sidecar returns the configuration for the addresses in listen and one pool, named app, of the upstreams in to. The
+// error is [Errors] that name the flags --listen and --to.
+func Sidecar(listen, to []string) (*Config, []Warning, error) {
+	root := mappingNode(
+		"listeners", listNode(listen),
+		"pools", mappingNode("app", mappingNode("upstreams", listNode(to))))
+	c, warnings, err := build(&decoder{at: positions{}}, root)
+	errs, _ := errors.AsType[Errors](err)
+	for i := range errs {
+		errs[i].Path = flagOf(errs[i].Path)
+	}
+	for i := range warnings {
+		warnings[i].Path = flagOf(warnings[i].Path)
+	}
+	return c, warnings, err
+}
+
+func flagOf(path string) string {
+	switch {
+	case strings.HasPrefix(path, "listeners"):
+		return "--listen"
+	case strings.HasPrefix(path, "pools.app.upstreams"):
+		return "--to"
+	}
+	return path
+}
+
+func mappingNode(pairs ...any) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	for _, p := range pairs {
+		switch p := p.(type) {
+		case string:
+			n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: p})
+		case *yaml.Node:
+			n.Content = append(n.Content, p)
+		}
+	}
+	return n
+}
+
+func listNode(items []string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, s := range items {
+		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s})
+	}
+	return n
+}
+
+// build makes a configuration of a tree: decode, finish, validate, advise.
+func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {
+	c := Default()
+	d.at[""] = position{root.Line, root.Column}
+	d.decode(root, "", reflect.ValueOf(c).Elem(), field{})
+	if root.Kind != yaml.MappingNode {
+		return nil, nil, d.errs // all else would be said to be missing
+	}
+	finish(c, d)
+	v := &validator{config: c, at: d.at, file: d.file, errs: d.errs}
+	v.validate()
+	if len(v.errs) > 0 {
+		return nil, nil, v.errs.sorted()
+	}
+	a := &advisor{config: c, at: d.at, file: d.file}
+	a.advise()
+	return c, a.sorted(), nil
+}
+
+// finish fills in what depends on whether other keys were given.
+func finish(c *Config, d *decoder) {
+	if out := c.Log.Output; out != "stderr" && out != "stdout" && !filepath.IsAbs(out) {
+		c.Log.Output = filepath.Join(filepath.Dir(d.file), out)
+	}
+	for name, p := range c.Pools {
+		path := "pools." + name
+		if !d.at.given(path + ".health.type") {
+			// A check of / over HTTP could take a healthy application out: without a path to ask for, only connect.
+			p.Health.Type = "tcp"
+			if d.at.given(path + ".health.path") {
+				p.Health.Type = "http"
+			}
+		}
+		c.Pools[name] = p
+	}
+	if len(c.Routes) == 0 && len(c.Pools) == 1 {
+		for name := range c.Pools {
+			c.Routes = []Route{routeTo(name)}
+		}
+	}
+	for i := range c.Routes {
+		r := &c.Routes[i]
+		if r.Name == "" {
+			r.Name = fmt.Sprintf("route-%d", i+1)
+		}
+		if p, ok := c.Pools[r.Pool]; ok && !d.at.given(index("routes", i)+".timeout") {
+			r.Timeout = p.Timeouts.Request
+		}
+	}
+}
+
+// routeTo is the route of a configuration that has none: everything goes to the pool.
+func routeTo(pool string) Route {
+	var r Route
+	setDefaults(reflect.ValueOf(&r).Elem())
+	r.Name, r.Pool = "default", pool
+	return r
+}

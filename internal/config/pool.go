@@ -1,0 +1,125 @@
+package config
+
+// Pool is a group of upstreams that serve the same application.
+type Pool struct {
+	Policy        string       `yaml:"policy" default:"peak_ewma" enum:"round_robin|random|least_conn|p2c|peak_ewma|hash|sticky|first" help:"How an upstream is chosen."`
+	Hash          Hash         `yaml:"hash" help:"What policy hash goes by."`
+	Sticky        Sticky       `yaml:"sticky" help:"The cookie of policy sticky."`
+	Upstreams     []Upstream   `yaml:"upstreams" opt:"required" help:"The upstreams, or where to find them."`
+	DNS           DNS          `yaml:"dns" help:"How names of upstreams are looked up."`
+	Overprovision Ratio        `yaml:"overprovision" default:"140%" min:"100%" max:"1000%" help:"A tier spills over to the next when its available share times this is below 100%."`
+	SlowStart     Duration     `yaml:"slow_start" default:"10s" min:"0s" max:"1h" help:"How long the load of an upstream that came back rises to its full share."`
+	TLS           TLS          `yaml:"tls" help:"How https upstreams are trusted."`
+	Health        Health       `yaml:"health" help:"The active check: is this upstream answering."`
+	Breaker       Breaker      `yaml:"breaker" help:"When an upstream is left out because live requests fail."`
+	Timeouts      PoolTimeouts `yaml:"timeouts" help:"How long an upstream may keep goodgate waiting."`
+	MaxIdleConns  int          `yaml:"max_idle_conns" default:"256" min:"0" max:"65536" help:"Idle connections kept per upstream."`
+	Retry         Retry        `yaml:"retry" help:"When a failed request is sent again."`
+	Hold          Hold         `yaml:"hold" help:"Requests wait for an upstream to come back instead of failing."`
+}
+
+// Hash says what policy hash goes by.
+type Hash struct {
+	On   string `yaml:"on" default:"client_ip" format:"hashkey" help:"What is hashed: client_ip, path, header:NAME or cookie:NAME."`
+	Load Ratio  `yaml:"load" default:"125%" min:"101%" max:"1000%" zero:"unbounded" help:"Most load an upstream takes, relative to the mean, before the next in line is used."`
+}
+
+// Sticky is the cookie of policy sticky.
+type Sticky struct {
+	Cookie   string   `yaml:"cookie" default:"goodgate" format:"token" help:"Name of the cookie."`
+	Secret   Secret   `yaml:"secret" default:"" help:"Key that signs the cookie, at least 16 bytes; without it a random one is made at each start."`
+	TTL      Duration `yaml:"ttl" default:"0s" min:"1s" max:"8760h" zero:"until the browser closes" help:"How long the browser keeps the cookie."`
+	Secure   string   `yaml:"secure" default:"auto" enum:"auto|always|never" help:"The Secure attribute; auto sets it when the client came over https."`
+	SameSite string   `yaml:"same_site" default:"lax" enum:"lax|strict|none" help:"The SameSite attribute."`
+}
+
+// Upstream is one entry of the list: an upstream (URL), or a place where upstreams are found (SRV, File).
+type Upstream struct {
+	URL         string `yaml:"url" opt:"shorthand" oneof:"source" format:"url" help:"http://host:port, https://host:port or unix:/path.sock; a name stands for all its addresses."`
+	SRV         string `yaml:"srv" oneof:"source" format:"dnsname" help:"Name of DNS SRV records."`
+	File        string `yaml:"file" oneof:"source" opt:"file" help:"File with a list of upstreams, read again when it changes."`
+	Scheme      string `yaml:"scheme" default:"http" enum:"http|https" help:"What the upstreams found by srv speak."`
+	Weight      int    `yaml:"weight" default:"1" min:"1" max:"1000" help:"Share of the load, relative to the others."`
+	Tier        int    `yaml:"tier" default:"0" min:"0" max:"9" help:"Upstreams of tier 1 are used when tier 0 has too little left, and so on."`
+	MaxInFlight int    `yaml:"max_in_flight" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Requests it gets at once."`
+}
+
+// DNS says how names of upstreams are looked up.
+type DNS struct {
+	Resolver string   `yaml:"resolver" default:"" format:"hostport" help:"host:port of the name server; empty uses the system's."`
+	MinTTL   Duration `yaml:"min_ttl" default:"1s" min:"100ms" max:"24h" help:"An answer is kept at least this long."`
+	MaxTTL   Duration `yaml:"max_ttl" default:"5m" min:"100ms" max:"24h" help:"An answer is kept at most this long."`
+	Timeout  Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1m" help:"For one look-up."`
+}
+
+// TLS says how https upstreams are trusted.
+type TLS struct {
+	CA         string `yaml:"ca" default:"" opt:"file" help:"PEM file with the authorities to trust; empty uses the system's."`
+	ServerName string `yaml:"server_name" default:"" format:"dnsname" help:"Name the certificate must have; empty uses the upstream's host."`
+	Insecure   bool   `yaml:"insecure" default:"false" help:"Accept every certificate."`
+}
+
+// Health is the active check of every upstream of a pool.
+type Health struct {
+	Type         string   `yaml:"type" enum:"http|tcp|grpc|none" help:"Kind of check; when absent http if path is given, else tcp."`
+	Path         string   `yaml:"path" default:"/" format:"requestpath" help:"Path, and query, of the http check."`
+	Method       string   `yaml:"method" default:"GET" enum:"GET|HEAD|OPTIONS|POST" help:"Method of the http check."`
+	Host         string   `yaml:"host" default:"" format:"dnsname" help:"Host header of the http check; empty sends the upstream's."`
+	Headers      Headers  `yaml:"headers" format:"header" help:"More headers of the http check."`
+	Service      string   `yaml:"service" default:"" help:"Service name the grpc check asks for; empty asks for the whole server."`
+	Interval     Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"From one check to the next."`
+	Timeout      Duration `yaml:"timeout" default:"1s" min:"1ms" max:"10m" help:"For one check."`
+	FastInterval Duration `yaml:"fast_interval" default:"250ms" min:"10ms" max:"1h" help:"Interval while the upstream is down or not yet known."`
+	Rise         int      `yaml:"rise" default:"2" min:"1" max:"100" help:"Checks in a row that must pass before an upstream is up."`
+	Fall         int      `yaml:"fall" default:"2" min:"1" max:"100" help:"Checks in a row that must fail before it is down."`
+	Jitter       Ratio    `yaml:"jitter" default:"10%" min:"0%" max:"50%" help:"Random part of the interval, so that checks spread."`
+	Retries      int      `yaml:"retries" default:"0" min:"0" max:"10" help:"Times a failed check is repeated at once before it counts."`
+	Expect       Expect   `yaml:"expect" help:"What the http check must answer."`
+}
+
+// Expect is what an HTTP check must answer.
+type Expect struct {
+	Status  Statuses `yaml:"status" default:"[200-399]" opt:"single" help:"Status codes that pass: 200, 200-399 or 2xx."`
+	Body    string   `yaml:"body" default:"" help:"Text that must be in the body; empty asks for none."`
+	MaxBody Size     `yaml:"max_body" default:"64KiB" min:"1B" max:"16MiB" help:"How much of the body is read to find it."`
+}
+
+// Breaker leaves an upstream out for a while when live requests to it fail.
+type Breaker struct {
+	Enabled      bool     `yaml:"enabled" default:"true" help:"Whether failures of live requests count at all."`
+	Consecutive  int      `yaml:"consecutive" default:"5" min:"1" max:"10000" zero:"not used" help:"Failures in a row that open it."`
+	FailureRatio Ratio    `yaml:"failure_ratio" default:"50%" min:"1%" max:"100%" zero:"not used" help:"Share of failures within the window that opens it."`
+	MinRequests  int      `yaml:"min_requests" default:"10" min:"1" max:"1000000" help:"Requests the window must hold before failure_ratio counts."`
+	Window       Duration `yaml:"window" default:"10s" min:"100ms" max:"1h" help:"Span that failure_ratio looks at."`
+	OpenFor      Duration `yaml:"open_for" default:"5s" min:"100ms" max:"1h" help:"First time out; doubles each time it opens again."`
+	MaxOpenFor   Duration `yaml:"max_open_for" default:"60s" min:"100ms" max:"24h" help:"Longest time out."`
+	MaxEjected   Ratio    `yaml:"max_ejected" default:"50%" min:"0%" max:"100%" help:"Largest share of the pool that may be out this way at once; never the last one."`
+}
+
+// PoolTimeouts are the waits on the upstream's side.
+type PoolTimeouts struct {
+	Dial           Duration `yaml:"dial" default:"1s" min:"1ms" max:"5m" help:"For a connection."`
+	TLS            Duration `yaml:"tls" default:"3s" min:"1ms" max:"5m" help:"For the TLS handshake."`
+	ResponseHeader Duration `yaml:"response_header" default:"30s" min:"1ms" max:"24h" zero:"no limit" help:"From the request sent to the response header."`
+	Idle           Duration `yaml:"idle" default:"60s" min:"1ms" max:"24h" zero:"no limit" help:"Between two parts of a response body."`
+	Request        Duration `yaml:"request" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request, all attempts and the wait in hold."`
+	Keepalive      Duration `yaml:"keepalive" default:"60s" min:"1ms" max:"1h" zero:"connections are not kept" help:"How long an idle upstream connection is kept."`
+}
+
+// Retry says when a failed request is sent again.
+type Retry struct {
+	Attempts   int      `yaml:"attempts" default:"3" min:"1" max:"10" help:"Most times a request is sent, the first included."`
+	Budget     Ratio    `yaml:"budget" default:"20%" min:"0%" max:"100%" help:"Retries allowed, as a share of requests."`
+	BudgetMin  int      `yaml:"budget_min" default:"10" min:"0" max:"100000" help:"Retries per second that are always allowed."`
+	PerTry     Duration `yaml:"per_try" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"For one attempt, until its response header."`
+	Statuses   Statuses `yaml:"statuses" default:"[502, 503, 504]" opt:"single" help:"Status codes of an upstream that are retried: 503, 502-504 or 5xx."`
+	MaxBody    Size     `yaml:"max_body" default:"64KiB" min:"0B" max:"64MiB" help:"Largest request body that is kept to be sent again."`
+	Backoff    Duration `yaml:"backoff" default:"25ms" min:"0s" max:"1m" help:"Pause before the first retry; doubles each time."`
+	MaxBackoff Duration `yaml:"max_backoff" default:"250ms" min:"0s" max:"1m" help:"Longest pause."`
+}
+
+// Hold lets requests wait for an upstream to come back instead of failing.
+type Hold struct {
+	For         Duration `yaml:"for" default:"10s" min:"0s" max:"10m" zero:"off" help:"How long a request waits."`
+	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait at once."`
+}

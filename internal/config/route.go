@@ -1,0 +1,45 @@
+package config
+
+// Route says what happens to the requests it matches: exactly one of Pool, Redirect and Respond is set.
+type Route struct {
+	Name            string     `yaml:"name" format:"name" help:"Name in the log and in metrics, unique; route-N when absent."`
+	Match           Match      `yaml:"match" help:"Which requests; every condition given must hold, none given matches all."`
+	Pool            string     `yaml:"pool" oneof:"target" help:"Name of the pool that answers."`
+	Redirect        *Redirect  `yaml:"redirect" oneof:"target" help:"Answer with a redirect."`
+	Respond         *Respond   `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
+	RequestHeaders  HeaderEdit `yaml:"request_headers" help:"Changes to the headers that go upstream."`
+	ResponseHeaders HeaderEdit `yaml:"response_headers" help:"Changes to the headers that go to the client."`
+	StripPrefix     string     `yaml:"strip_prefix" default:"" format:"prefix" help:"Removed from the start of the path before it goes upstream."`
+	AddPrefix       string     `yaml:"add_prefix" default:"" format:"prefix" help:"Put before the path when it goes upstream, after strip_prefix."`
+	Host            string     `yaml:"host" default:"keep" format:"sendhost" help:"Host header sent upstream: keep (the client's), upstream (the upstream's own) or a name."`
+	Timeout         Duration   `yaml:"timeout" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request; the pool's timeouts.request when absent."`
+	RetrySafe       bool       `yaml:"retry_safe" default:"false" help:"The application promises that every request on this route, whatever its method, may be run twice."`
+}
+
+// Match holds the conditions of a route; a zero condition matches everything.
+type Match struct {
+	Host    []string `yaml:"host" opt:"single" format:"hostpattern" help:"Names without port; *.example.com stands for every name below example.com, not for itself."`
+	Path    string   `yaml:"path" default:"" format:"path" help:"Exact path, or with a * at its end the start of the path."`
+	Methods []string `yaml:"methods" default:"[]" format:"method" help:"Request methods."`
+	Headers Headers  `yaml:"headers" format:"header" help:"Headers that must have the value; an empty value or * only asks that the header is there."`
+}
+
+// Redirect answers with a Location.
+type Redirect struct {
+	To     string `yaml:"to" opt:"required" format:"redirect" help:"Absolute URL or path; {host}, {path} and {query} stand for the request's."`
+	Status int    `yaml:"status" default:"308" enum:"301|302|303|307|308" help:"Status code."`
+}
+
+// Respond is a fixed response.
+type Respond struct {
+	Status  int     `yaml:"status" default:"200" min:"200" max:"599" help:"Status code."`
+	Body    string  `yaml:"body" default:"" help:"The body."`
+	Headers Headers `yaml:"headers" format:"header" help:"The headers."`
+}
+
+// HeaderEdit changes headers: first Remove, then Set, then Add.
+type HeaderEdit struct {
+	Set    Headers  `yaml:"set" format:"header" help:"Headers that get this one value."`
+	Add    Headers  `yaml:"add" format:"header" help:"Headers that get this value beside those they have."`
+	Remove []string `yaml:"remove" default:"[]" format:"header" help:"Headers taken away."`
+}

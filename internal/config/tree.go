@@ -1,0 +1,131 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+const (
+	maxBytes = 4 << 20
+	maxNodes = 200_000 // aliases counted as often as they are used
+	maxDepth = 64
+)
+
+// parseTree returns the only document in data as a tree that is safe to walk through its aliases. It returns Errors.
+func parseTree(file string, data []byte) (*yaml.Node, error) {
+	fail := func(line, column int, format string, args ...any) (*yaml.Node, error) {
+		return nil, Errors{{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, args...)}}
+	}
+	if len(data) > maxBytes {
+		return fail(0, 0, "larger than %s", Size(maxBytes))
+	}
+	reader := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, second yaml.Node
+	err := reader.Decode(&doc)
+	switch {
+	case errors.Is(err, io.EOF), err == nil && isNull(doc.Content[0]):
+		return fail(1, 1, "empty: a configuration needs at least listeners and pools")
+	case err != nil:
+		line, message := syntaxError(data, err)
+		return fail(line, 1, "%s", message)
+	}
+	root := doc.Content[0]
+	if err := reader.Decode(&second); err == nil {
+		return fail(second.Line, second.Column, "a second document: a file holds one")
+	} else if !errors.Is(err, io.EOF) {
+		line, message := syntaxError(data, err)
+		return fail(line, 1, "%s", message)
+	}
+	if n := (&meter{}).exceeds(root, 0); n != nil {
+		return fail(n.Line, n.Column, "more than %d values or %d levels, aliases expanded", maxNodes, maxDepth)
+	}
+	return root, nil
+}
+
+// syntaxError takes the line out of the parser's message, the only place that has it.
+func syntaxError(data []byte, err error) (line int, message string) {
+	lines := bytes.Split(data, []byte("\n"))
+	message = strings.TrimPrefix(err.Error(), "yaml: ")
+	line = 1
+	if rest, ok := strings.CutPrefix(message, "line "); ok {
+		number, text, _ := strings.Cut(rest, ": ")
+		if n, err := strconv.Atoi(number); err == nil {
+			line, message = min(max(n, 1), len(lines)), text
+		}
+	}
+	message = "not valid YAML: " + message
+	for _, at := range []int{line, line + 1} {
+		if at <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[at-1], " "), []byte("\t")) {
+			return at, message + " (the line is indented with a tab: use spaces)"
+		}
+	}
+	return line, message
+}
+
+// meter counts nodes with every alias expanded.
+type meter struct{ nodes int }
+
+// exceeds returns the node at which the tree becomes too large or too deep, nil when it stays within the limits.
+func (m *meter) exceeds(n *yaml.Node, depth int) *yaml.Node {
+	m.nodes++
+	if m.nodes > maxNodes || depth > maxDepth {
+		return n
+	}
+	if n.Kind == yaml.AliasNode {
+		if m.exceeds(n.Alias, depth+1) != nil {
+			return n
+		}
+		return nil
+	}
+	for _, child := range n.Content {
+		if at := m.exceeds(child, depth+1); at != nil {
+			return at
+		}
+	}
+	return nil
+}
+
+// resolve follows an alias to what it stands for.
+func resolve(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+func isNull(n *yaml.Node) bool {
+	n = resolve(n)
+	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+}
+
+// kindOf names what a node is, for messages.
+func kindOf(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(n):
+		return "nothing"
+	}
+	return found(n.Value)
+}
+
+// found quotes text for a message: short, on one line, and without the password of a URL.
+func found(text string) string {
+	if scheme, rest, ok := strings.Cut(text, "://"); ok {
+		if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+			text = scheme + "://***" + rest[at:]
+		}
+	}
+	if runes := []rune(text); len(runes) > 60 {
+		text = string(runes[:60]) + "..."
+	}
+	return strconv.Quote(text)
+}

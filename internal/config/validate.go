@@ -1,0 +1,188 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// validator looks for what cannot work in a configuration that was decoded, perhaps not without errors.
+type validator struct {
+	config *Config
+	at     positions
+	file   string
+	errs   Errors
+}
+
+func (v *validator) errorf(path, format string, args ...any) {
+	p := v.at.of(path)
+	v.errs = append(v.errs, Error{v.file, p.line, p.column, path, fmt.Sprintf(format, args...)})
+}
+
+func (v *validator) validate() {
+	v.listeners()
+	v.presence()
+	for _, name := range slices.Sorted(maps.Keys(v.config.Pools)) {
+		v.pool("pools."+name, v.config.Pools[name])
+	}
+	names := map[string]string{}
+	for i, r := range v.config.Routes {
+		path := index("routes", i)
+		if first, taken := names[r.Name]; taken {
+			v.errorf(path+".name", "found %q: %s has this name", r.Name, first)
+		}
+		names[r.Name] = path
+		v.route(path, r)
+	}
+}
+
+// listeners looks for addresses that exclude each other. A wildcard takes the port of every address.
+func (v *validator) listeners() {
+	type bound struct{ address, host, port, path string }
+	var seen []bound
+	for i, l := range v.config.Listeners {
+		path := index("listeners", i) + ".address"
+		if l.Address == "" {
+			continue
+		}
+		b := bound{address: l.Address, host: l.Address, path: path}
+		if network, _ := l.Network(); network == "tcp" {
+			b.host, b.port, _ = net.SplitHostPort(l.Address)
+			if addr, err := netip.ParseAddr(b.host); err == nil && addr.IsUnspecified() {
+				b.host = ""
+			}
+		}
+		if b.port == "0" {
+			continue // any free port
+		}
+		for _, s := range seen {
+			if s.port == b.port && (s.host == b.host || b.port != "" && (s.host == "" || b.host == "")) {
+				v.errorf(path, "found %q: %s, %q, has this address already", l.Address, strings.TrimSuffix(s.path, ".address"), s.address)
+				break
+			}
+		}
+		seen = append(seen, b)
+	}
+}
+
+// presence looks for pools and routes that are missing from the whole.
+func (v *validator) presence() {
+	pools := slices.Sorted(maps.Keys(v.config.Pools))
+	switch routes := len(v.config.Routes); {
+	case len(pools) == 0 && routes == 0 && !v.at.given("pools"):
+		v.errorf("", "pools is missing: say which upstreams requests go to")
+	case len(pools) == 0 && routes == 0 && len(v.errs) == 0:
+		v.errorf("pools", "empty: say which upstreams requests go to")
+	case len(pools) > 1 && routes == 0:
+		v.errorf("pools", "%d pools (%s) and no routes: say in routes which requests go to which", len(pools), strings.Join(pools, ", "))
+	}
+}
+
+func (v *validator) pool(path string, p Pool) {
+	v.upstreams(path, p)
+	v.ordered(path, "dns.min_ttl", "dns.max_ttl", p.DNS.MinTTL-p.DNS.MaxTTL)
+	v.ordered(path, "breaker.open_for", "breaker.max_open_for", p.Breaker.OpenFor-p.Breaker.MaxOpenFor)
+	v.ordered(path, "retry.backoff", "retry.max_backoff", p.Retry.Backoff-p.Retry.MaxBackoff)
+	if n := len(p.Sticky.Secret); n > 0 && n < 16 {
+		v.errorf(path+".sticky.secret", "has %d bytes: at least 16 are needed", n)
+	}
+	if p.Sticky.SameSite == "none" && p.Sticky.Secure == "never" {
+		v.errorf(path+".sticky.same_site", "found \"none\": browsers refuse such a cookie with secure: never")
+	}
+	if p.Retry.Statuses.overlaps(100, 399) {
+		v.errorf(path+".retry.statuses", "found a status below 400: those are not failures")
+	}
+	if _, ok := p.Health.Headers["Host"]; ok {
+		v.errorf(path+".health.headers.Host", "is set by health.host")
+	}
+}
+
+// ordered reports two keys of which the first must not be larger: difference is first - second.
+func (v *validator) ordered(path, first, second string, difference Duration) {
+	if difference <= 0 {
+		return
+	}
+	at, other, word := first, second, "must not be longer than"
+	if !v.at.given(join(path, first)) {
+		at, other, word = second, first, "must not be shorter than"
+	}
+	v.errorf(join(path, at), "%s %s (%s apart)", word, other[strings.LastIndexByte(other, '.')+1:], formatDuration(difference))
+}
+
+func (v *validator) upstreams(path string, p Pool) {
+	seen := map[string]string{}
+	for i, u := range p.Upstreams {
+		at := index(path+".upstreams", i)
+		key := cmp.Or(upstreamAddress(u.URL), u.SRV, u.File)
+		if first, taken := seen[key]; taken && key != "" {
+			field := "url"
+			if u.URL == "" {
+				field, _ = v.at.givenAny(at, "srv", "file")
+			}
+			v.errorf(join(at, field), "found %q: the same upstream as %s", key, first)
+		} else {
+			seen[key] = strings.TrimPrefix(at, path+".")
+		}
+		if v.at.given(at+".scheme") && u.SRV == "" {
+			v.errorf(at+".scheme", "goes with srv only: a url has its own")
+		}
+	}
+}
+
+// upstreamAddress returns what identifies an upstream within its pool: host:port or the path of its socket.
+func upstreamAddress(url string) string {
+	if _, address, ok := strings.Cut(url, "://"); ok {
+		return address
+	}
+	return url
+}
+
+func (v *validator) route(path string, r Route) {
+	if _, ok := v.config.Pools[r.Pool]; !ok && r.Pool != "" {
+		pools := slices.Sorted(maps.Keys(v.config.Pools))
+		hint := didYouMean(r.Pool, pools)
+		if hint == "" && len(pools) > 0 {
+			hint = "; defined: " + strings.Join(pools, ", ")
+		}
+		v.errorf(path+".pool", "found %q: no such pool%s", r.Pool, hint)
+	}
+	if r.Respond != nil && r.Respond.Body != "" && (r.Respond.Status == 204 || r.Respond.Status == 304) {
+		v.errorf(path+".respond.body", "a response with status %d has no body", r.Respond.Status)
+	}
+	v.headerEdit(path+".request_headers", r.RequestHeaders, true)
+	v.headerEdit(path+".response_headers", r.ResponseHeaders, false)
+	if r.Respond != nil {
+		for _, name := range slices.Sorted(maps.Keys(r.Respond.Headers)) {
+			v.headerAllowed(path+".respond.headers."+name, name, false)
+		}
+	}
+}
+
+func (v *validator) headerEdit(path string, e HeaderEdit, isRequest bool) {
+	for _, name := range slices.Sorted(maps.Keys(e.Set)) {
+		v.headerAllowed(path+".set."+name, name, isRequest)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Add)) {
+		v.headerAllowed(path+".add."+name, name, isRequest)
+	}
+	for i, name := range e.Remove {
+		v.headerAllowed(index(path+".remove", i), name, isRequest)
+	}
+}
+
+// headerAllowed refuses the headers that frame messages and connections (RFC 9110 section 7.6.1): changing them breaks
+// either.
+func (v *validator) headerAllowed(path, name string, isRequest bool) {
+	switch name {
+	case "Host":
+		if isRequest {
+			v.errorf(path, "is set by the key host of the route")
+		}
+	case "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length":
+		v.errorf(path, "belongs to the connection: it cannot be changed")
+	}
+}

@@ -1,0 +1,131 @@
+package discovery
+
+import (
+	"encoding/binary"
+	"net"
+	"slices"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// packetConn is a UDP connection to a name server. It embeds the concrete type
+// because the net package asks for a net.PacketConn to tell UDP from TCP.
+type packetConn struct {
+	*net.UDPConn
+	session *session
+	limit   time.Time
+	id      uint16
+}
+
+// Write notes the id of the query, so that Read believes its answer only.
+func (c *packetConn) Write(b []byte) (int, error) {
+	c.id = queryID(b)
+	return c.UDPConn.Write(b)
+}
+
+func (c *packetConn) Read(b []byte) (int, error) {
+	n, err := c.UDPConn.Read(b)
+	if ttl, ok := answerTTL(b[:n], c.id); ok {
+		c.session.hear(ttl)
+	}
+	return n, err
+}
+
+func (c *packetConn) SetDeadline(t time.Time) error {
+	return c.UDPConn.SetDeadline(earlier(t, c.limit))
+}
+
+// streamConn is a TCP connection to a name server, for one query. Its messages
+// follow a length of two bytes (RFC 1035, section 4.2.2) and come in pieces.
+type streamConn struct {
+	net.Conn
+	session *session
+	limit   time.Time
+	id      uint16
+	message []byte // the length and as much of the answer as has come
+	done    bool
+}
+
+func (c *streamConn) Write(b []byte) (int, error) {
+	if len(b) > 2 {
+		c.id = queryID(b[2:])
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *streamConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.collect(b[:n])
+	return n, err
+}
+
+func (c *streamConn) SetDeadline(t time.Time) error {
+	return c.Conn.SetDeadline(earlier(t, c.limit))
+}
+
+// collect takes the next piece of the stream, and reads the answer when it is
+// complete. What follows is not for this query.
+func (c *streamConn) collect(piece []byte) {
+	if c.done {
+		return
+	}
+	c.message = append(c.message, piece...)
+	if len(c.message) < 2 {
+		return
+	}
+	end := 2 + int(binary.BigEndian.Uint16(c.message))
+	if len(c.message) < end {
+		return
+	}
+	if ttl, ok := answerTTL(c.message[2:end], c.id); ok {
+		c.session.hear(ttl)
+	}
+	c.done, c.message = true, nil
+}
+
+func queryID(msg []byte) uint16 {
+	if len(msg) < 2 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(msg)
+}
+
+// earlier returns the first of two deadlines; the zero t means none.
+func earlier(t, limit time.Time) time.Time {
+	if t.IsZero() || limit.Before(t) {
+		return limit
+	}
+	return t
+}
+
+// answerTTL returns the smallest TTL of the records that msg, the response to
+// query id, answers with. It returns false when there are none, or when msg is
+// something else. A TTL with its first bit set counts as 0 (RFC 2181, section 8).
+func answerTTL(msg []byte, id uint16) (ttl time.Duration, ok bool) {
+	var p dnsmessage.Parser
+	header, err := p.Start(msg)
+	if err != nil || !header.Response || header.ID != id || p.SkipAllQuestions() != nil {
+		return 0, false
+	}
+	types := []dnsmessage.Type{dnsmessage.TypeA, dnsmessage.TypeAAAA, dnsmessage.TypeCNAME, dnsmessage.TypeSRV}
+	for {
+		h, err := p.AnswerHeader()
+		if err == dnsmessage.ErrSectionDone {
+			return ttl, ok
+		}
+		if err != nil || p.SkipAnswer() != nil {
+			return 0, false
+		}
+		if !slices.Contains(types, h.Type) {
+			continue
+		}
+		var d time.Duration
+		if h.TTL < 1<<31 {
+			d = time.Duration(h.TTL) * time.Second
+		}
+		if !ok || d < ttl {
+			ttl, ok = d, true
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package discovery
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// NewDNS returns a source of all addresses of a host name. t.Addr is "host:port";
+// every target is t with an address in place of the host, and the host as Name.
+// A host that is an address is looked up nowhere.
+//
+// A name that does not exist, or has no addresses, counts as a failure: it keeps
+// the last good set.
+func NewDNS(t Target, options Resolver) (*Lookup, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(t.Addr)
+	if err != nil || host == "" || port == "" {
+		return nil, fmt.Errorf("dns upstream %q: want host:port", t.Addr)
+	}
+	l := newLookup(host, options)
+	if addr, err := netip.ParseAddr(host); err == nil {
+		t.Addr = net.JoinHostPort(addr.Unmap().String(), port)
+		l.ask = func(context.Context) ([]Target, time.Duration, error) {
+			return []Target{t}, options.MaxTTL, nil
+		}
+		return l, nil
+	}
+	t.Name = strings.TrimSuffix(host, ".")
+	l.ask = func(ctx context.Context) ([]Target, time.Duration, error) {
+		s := options.newSession()
+		addrs, err := s.addrs(ctx, host)
+		return at(t, addrs, port), s.validity(), err
+	}
+	return l, nil
+}
+
+// at returns t at each of addrs.
+func at(t Target, addrs []netip.Addr, port string) []Target {
+	targets := make([]Target, 0, len(addrs))
+	for _, a := range addrs {
+		t.Addr = net.JoinHostPort(a.String(), port)
+		targets = append(targets, t)
+	}
+	return targets
+}

@@ -1,0 +1,161 @@
+package discovery
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// newTestDNS returns a source for target from s, with errors as failures.
+func newTestDNS(t *testing.T, s *nameServer, addr string, options Resolver) *Lookup {
+	t.Helper()
+	options.Server = s.addr
+	l, err := NewDNS(Target{Addr: addr, Weight: 3, TLS: true}, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestDNSAddressesAndTTL(t *testing.T) {
+	t.Parallel()
+	f := func(name string, prepare func(*nameServer), options Resolver, wantTTL time.Duration, wantAddrs ...string) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newNameServer(t, prepare)
+			targets, ttl, err := newTestDNS(t, s, "app.test.:3000", options).askOnce(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := addresses(targets); !slices.Equal(got, wantAddrs) || ttl != wantTTL {
+				t.Errorf("got %q for %v, want %q for %v", got, ttl, wantAddrs, wantTTL)
+			}
+			for _, target := range targets {
+				if target.Name != "app.test" || target.Weight != 3 || !target.TLS {
+					t.Errorf("got %+v, want name app.test and the rest as given", target)
+				}
+			}
+		})
+	}
+	f("A", func(s *nameServer) { s.set("app.test.", 42, ipv4("10.0.0.1")) }, Resolver{}, 42*time.Second, "10.0.0.1:3000")
+	both := func(s *nameServer) {
+		s.set("app.test.", 42, ipv6("2001:db8::1"), ipv4("10.0.0.2"), ipv4("10.0.0.1"), ipv4("10.0.0.2"))
+	}
+	f("sorted and unique", both, Resolver{}, 42*time.Second, "10.0.0.1:3000", "10.0.0.2:3000", "[2001:db8::1]:3000")
+	f("IPv4 only", both, Resolver{Family: "ip4"}, 42*time.Second, "10.0.0.1:3000", "10.0.0.2:3000")
+	f("IPv6 only", both, Resolver{Family: "ip6"}, 42*time.Second, "[2001:db8::1]:3000")
+	f("TCP after a truncated answer", func(s *nameServer) {
+		s.truncate = true
+		both(s)
+	}, Resolver{}, 42*time.Second, "10.0.0.1:3000", "10.0.0.2:3000", "[2001:db8::1]:3000")
+	f("a lost query", func(s *nameServer) {
+		s.drop = 2
+		both(s)
+	}, Resolver{Timeout: time.Second}, 42*time.Second, "10.0.0.1:3000", "10.0.0.2:3000", "[2001:db8::1]:3000")
+	f("the smallest TTL", func(s *nameServer) {
+		both(s)
+		s.records["app.test."][2].Header.TTL = 7
+	}, Resolver{}, 7*time.Second, "10.0.0.1:3000", "10.0.0.2:3000", "[2001:db8::1]:3000")
+	f("a TTL of 0", func(s *nameServer) { s.set("app.test.", 0, ipv4("10.0.0.1")) }, Resolver{}, 0, "10.0.0.1:3000")
+}
+
+func TestDNSErrors(t *testing.T) {
+	t.Parallel()
+	f := func(name string, prepare func(*nameServer), check func(*net.DNSError) bool) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newNameServer(t, func(s *nameServer) {
+				s.set("app.test.", 42, ipv4("10.0.0.1"))
+				prepare(s)
+			})
+			targets, _, err := newTestDNS(t, s, "app.test.:80", Resolver{Timeout: 300 * time.Millisecond}).askOnce(t.Context())
+			e, ok := errors.AsType[*net.DNSError](err)
+			if len(targets) > 0 || !ok || !check(e) {
+				t.Errorf("got %q and error %v", addresses(targets), err)
+			}
+		})
+	}
+	notFound := func(e *net.DNSError) bool { return e.IsNotFound }
+	f("NXDOMAIN", func(s *nameServer) { s.set("app.test.", 0) }, notFound)
+	f("no addresses", func(s *nameServer) { s.set("app.test.", 9, srv(0, 0, 80, "b.test.")) }, notFound)
+	f("AAAA fails: the answer would be partial", func(s *nameServer) { s.fail[dnsmessage.TypeAAAA] = true },
+		func(e *net.DNSError) bool { return e.IsTemporary })
+	f("silence", func(s *nameServer) { s.drop = 1000 }, func(e *net.DNSError) bool { return e.IsTimeout })
+}
+
+func TestDNSChangesAndFailuresOverTime(t *testing.T) {
+	t.Parallel()
+	s := newNameServer(t, func(s *nameServer) { s.set("app.test.", 0, ipv4("10.0.0.1")) })
+	r := run(t, newTestDNS(t, s, "app.test.:80", Resolver{MinTTL: time.Millisecond, MaxTTL: 10 * time.Millisecond}))
+	r.want(t, "10.0.0.1:80")
+	s.set("app.test.", 0, ipv4("10.0.0.1"), ipv4("10.0.0.2"))
+	r.want(t, "10.0.0.1:80", "10.0.0.2:80")
+	s.set("app.test.", 0) // NXDOMAIN
+	if err := <-r.errs; err == nil {
+		t.Error("got no report of a name that is gone")
+	}
+	s.set("app.test.", 0, ipv4("10.0.0.3"))
+	r.want(t, "10.0.0.3:80") // and no empty set in between
+}
+
+func TestDNSRefresh(t *testing.T) {
+	t.Parallel()
+	s := newNameServer(t, func(s *nameServer) { s.set("app.test.", 3600, ipv4("10.0.0.1")) })
+	l := newTestDNS(t, s, "app.test.:80", Resolver{MaxTTL: time.Hour})
+	r := run(t, l)
+	r.want(t, "10.0.0.1:80")
+	s.set("app.test.", 3600, ipv4("10.0.0.2"))
+	l.Refresh()
+	r.want(t, "10.0.0.2:80")
+}
+
+func TestDNSOfTheHostsFileHasNoTTL(t *testing.T) {
+	t.Parallel()
+	s := newNameServer(t, func(*nameServer) {})
+	targets, ttl, err := newTestDNS(t, s, "localhost:80", Resolver{Family: "ip4"}).askOnce(t.Context())
+	if err != nil {
+		t.Skipf("localhost is not in the hosts file: %v", err)
+	}
+	if got := addresses(targets); !slices.Contains(got, "127.0.0.1:80") || ttl != hostsTTL {
+		t.Errorf("got %q for %v, want 127.0.0.1:80 for %v", got, ttl, hostsTTL)
+	}
+}
+
+func TestDNSOfAnAddressAsksNobody(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]string{"10.0.0.1:80": "10.0.0.1:80", "[::1]:80": "[::1]:80", "[::ffff:10.0.0.1]:80": "10.0.0.1:80"} {
+		l, err := NewDNS(Target{Addr: addr}, Resolver{Server: "127.0.0.1:1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := run(t, l)
+		r.want(t, want)
+		r.wantQuiet(t)
+	}
+}
+
+func TestResolverIsValidated(t *testing.T) {
+	t.Parallel()
+	for _, r := range []Resolver{
+		{Timeout: -1}, {MinTTL: -1}, {MinTTL: 2, MaxTTL: 1}, {Family: "ip5"}, {Server: "10.0.0.1"},
+	} {
+		if _, err := NewDNS(Target{Addr: "app:80"}, r); err == nil {
+			t.Errorf("%+v: got no error", r)
+		}
+		if _, err := NewSRV("app", Target{}, r); err == nil {
+			t.Errorf("%+v: got no error", r)
+		}
+	}
+	for _, addr := range []string{"", "app", ":80", "app:"} {
+		if _, err := NewDNS(Target{Addr: addr}, Resolver{}); err == nil {
+			t.Errorf("address %q: got no error", addr)
+		}
+	}
+	if _, err := NewSRV("", Target{}, Resolver{}); err == nil {
+		t.Error("empty SRV name: got no error")
+	}
+}

@@ -1,0 +1,142 @@
+package discovery
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// quietTime is how long a directory must rest before the file is read, so that
+	// a writer in several steps is done.
+	quietTime = 100 * time.Millisecond
+	// lookInterval is between reads when nothing tells of changes: on network file
+	// systems, or behind a symlink into another directory.
+	lookInterval = 10 * time.Second
+)
+
+// NewFile returns a source of the upstreams that a YAML or JSON file lists: URLs
+// (see ParseURL), or mappings of url, weight, tier and max_in_flight. What an
+// entry lacks is taken from t. Host names are delivered as they are, to be
+// resolved when dialed.
+//
+// The file is read again when something changes in its directory, and every 10 s.
+// A file that is missing, empty, larger than 1 MiB, longer than 100,000 entries
+// or wrong in any place keeps the last good set; the list [] is a good one.
+// Replace the file by renaming: a reader cannot always tell half a list from one.
+func NewFile(path string, t Target) Source {
+	return &file{path: filepath.Clean(path), base: t, lookInterval: lookInterval, newWatcher: fsnotify.NewWatcher}
+}
+
+type file struct {
+	path string
+	base Target
+
+	// Tests change these.
+	lookInterval time.Duration
+	newWatcher   func() (*fsnotify.Watcher, error)
+}
+
+// Run watches the directory, not the file: a file replaced by renaming, or by
+// swapping a symlink as Kubernetes does for a ConfigMap, is another file.
+func (f *file) Run(ctx context.Context, sink Sink) error {
+	r := reader{file: f, reporter: reporter{sink: sink}}
+	var events chan fsnotify.Event
+	var errs chan error
+	watch := func() {}
+	if w, err := f.newWatcher(); err != nil {
+		r.report(fmt.Errorf("watching %s: %w; reading it every %v instead", f.path, err, f.lookInterval))
+	} else {
+		defer w.Close()
+		events, errs = w.Events, w.Errors
+		// It fails when there is no such directory, of which the reader will tell.
+		watch = func() { w.Add(filepath.Dir(f.path)) }
+	}
+	ticker := time.NewTicker(f.lookInterval)
+	defer ticker.Stop()
+	quiet := time.NewTimer(0) // the first look, after the first watch
+	defer quiet.Stop()
+	watch()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-events:
+			quiet.Reset(quietTime)
+		case <-errs: // events were lost
+			quiet.Reset(quietTime)
+		case <-quiet.C:
+			r.look()
+		case <-ticker.C:
+			watch() // the directory may be a new one
+			r.look()
+		}
+	}
+}
+
+// reader remembers what it has told the sink about a file.
+type reader struct {
+	reporter
+	file       *file
+	content    []byte // last read; nil before that
+	unreadable bool   // the last read failed
+	targets    []Target
+	delivered  bool
+}
+
+// look reads the file, and tells the sink when that gave something new.
+func (r *reader) look() {
+	content, err := read(r.file.path)
+	if err != nil {
+		if !r.unreadable {
+			r.unreadable, r.content = true, nil
+			r.report(err)
+		}
+		return
+	}
+	if r.content != nil && bytes.Equal(content, r.content) {
+		return
+	}
+	r.unreadable, r.content = false, content
+	targets, err := parseFile(content, r.file.base)
+	if err != nil {
+		r.report(fmt.Errorf("%s: %w", r.file.path, err))
+		return
+	}
+	if !r.delivered || !slices.Equal(targets, r.targets) {
+		r.delivered, r.targets = true, targets
+		r.sink.Update(slices.Clone(targets))
+	}
+	r.report(nil)
+}
+
+// read returns the content of the file at path, never nil.
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the list of upstreams: %w", err)
+	}
+	if !info.Mode().IsRegular() { // a pipe would block
+		return nil, fmt.Errorf("reading the list of upstreams: %s is no regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the list of upstreams: %w", err)
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the list of upstreams: %w", err)
+	}
+	if len(content) > maxFileSize {
+		return nil, fmt.Errorf("reading the list of upstreams: %s has more than the limit of %d bytes", path, maxFileSize)
+	}
+	return content, nil
+}

@@ -1,0 +1,88 @@
+package discovery
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// firstRetry is the wait after a first failure; it doubles from there.
+const firstRetry = time.Second
+
+// Lookup is a source that asks DNS, keeps the answer for its TTL and asks again.
+// NewDNS and NewSRV make one. It is a Refresher.
+type Lookup struct {
+	nudge
+	name    string // for errors
+	options Resolver
+	// ask returns what DNS says and how long that holds. Targets together with an
+	// error are usable, but not all there should be.
+	ask func(ctx context.Context) (targets []Target, ttl time.Duration, err error)
+}
+
+func newLookup(name string, options Resolver) *Lookup {
+	return &Lookup{nudge: newNudge(), name: name, options: options}
+}
+
+// Run asks at once, then each time the TTL has passed, clamped to MinTTL and
+// MaxTTL; after a failure it waits 1 s, 2 s, 4 s and so on up to MaxTTL. Waits
+// vary by 10 % either way, so that many lookups spread.
+func (l *Lookup) Run(ctx context.Context, sink Sink) error {
+	r := reporter{sink: sink}
+	var last []Target
+	retry := firstRetry
+	for {
+		targets, ttl, err := l.askOnce(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if len(targets) > 0 && !slices.Equal(targets, last) {
+			last = targets
+			sink.Update(slices.Clone(targets))
+		}
+		r.report(err)
+		wait := min(max(ttl, l.options.MinTTL), l.options.MaxTTL)
+		if len(targets) > 0 {
+			retry = firstRetry
+		} else {
+			wait = min(retry, l.options.MaxTTL)
+			retry = wait * 2
+		}
+		if !l.pause(ctx, jitter(wait)) {
+			return nil
+		}
+	}
+}
+
+func (l *Lookup) askOnce(ctx context.Context) ([]Target, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.options.Timeout)
+	defer cancel()
+	targets, ttl, err := l.ask(ctx)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("resolving %s (dns timeout %v): %w", l.name, l.options.Timeout, err)
+	case len(targets) == 0:
+		err = fmt.Errorf("resolving %s: the answer has no addresses", l.name)
+	}
+	return targets, ttl, err
+}
+
+// pause waits for d, or for a Refresh and the limit on those. It returns false
+// when ctx ended.
+func (l *Lookup) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.c:
+		return l.limit.Wait(ctx) == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// jitter returns d, 10 % more or less.
+func jitter(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }

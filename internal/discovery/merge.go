@@ -1,0 +1,115 @@
+package discovery
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// Merge returns a source that delivers the union of sources: in their order, and
+// within each in its own; of several targets with one address the first counts.
+//
+// It delivers when every source has had its first answer or error, so that a
+// start does not look like a change, and never a set that is empty only because
+// of errors. It is a Refresher for those of its sources that are. It reports nil
+// when the last of the failing sources works again.
+func Merge(sources ...Source) Source { return &merged{sources: sources} }
+
+type merged struct{ sources []Source }
+
+// event is what one source said: a set when update is true, else an error.
+type event struct {
+	source  int
+	update  bool
+	targets []Target
+	err     error
+}
+
+// Refresh asks every source that can to look again.
+func (m *merged) Refresh() {
+	for _, s := range m.sources {
+		if r, ok := s.(Refresher); ok {
+			r.Refresh()
+		}
+	}
+}
+
+// Run runs the sources; it goes on with the others when one returns early.
+func (m *merged) Run(ctx context.Context, sink Sink) error {
+	events := make(chan event)
+	send := func(e event) {
+		select {
+		case events <- e:
+		case <-ctx.Done():
+		}
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for i, s := range m.sources {
+		wg.Go(func() {
+			err := s.Run(ctx, Sink{
+				Update: func(targets []Target) { send(event{source: i, update: true, targets: targets}) },
+				Report: func(err error) { send(event{source: i, err: err}) },
+			})
+			if err != nil {
+				send(event{source: i, err: err})
+			}
+		})
+	}
+	st := newState(len(m.sources), sink)
+	for {
+		select {
+		case e := <-events:
+			st.take(e)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// state is what the sources of a merged one have said so far.
+type state struct {
+	reporter
+	sets     [][]Target
+	known    []bool // the source has delivered
+	answered []bool // it has delivered or failed
+	errs     []error
+	last     []Target // what the sink has; nil before the first delivery
+}
+
+func newState(n int, sink Sink) *state {
+	return &state{
+		reporter: reporter{sink: sink},
+		sets:     make([][]Target, n),
+		known:    make([]bool, n),
+		answered: make([]bool, n),
+		errs:     make([]error, n),
+	}
+}
+
+func (s *state) take(e event) {
+	s.answered[e.source] = true
+	if e.update {
+		s.known[e.source], s.sets[e.source] = true, e.targets
+	} else {
+		s.errs[e.source] = e.err
+		if e.err != nil || !slices.ContainsFunc(s.errs, func(err error) bool { return err != nil }) {
+			s.report(e.err)
+		}
+	}
+	if !slices.Contains(s.answered, false) && slices.Contains(s.known, true) {
+		s.deliver()
+	}
+}
+
+func (s *state) deliver() {
+	all := union(s.sets...)
+	if s.last != nil && slices.Equal(all, s.last) {
+		return
+	}
+	if len(all) == 0 && slices.ContainsFunc(s.errs, func(err error) bool { return err != nil }) {
+		return
+	}
+	s.last = all
+	s.sink.Update(slices.Clone(all))
+}

@@ -1,0 +1,110 @@
+package discovery
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxWeight is the largest weight of a target.
+const maxWeight = 1000
+
+// NewSRV returns a source of what the SRV records of name ("_http._tcp.example.com",
+// RFC 2782) point to: every address of every record's target, with the record's
+// port. Priorities become tiers, the lowest t.Tier and the next one more; weights
+// become 1 to 1000, relative to the others of the priority. TLS and MaxInFlight
+// are those of t.
+//
+// A record whose target does not exist is reported and left out. Any other
+// failure, as with NewDNS, keeps the last good set.
+func NewSRV(name string, t Target, options Resolver) (*Lookup, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, errors.New("srv upstream: the name is empty")
+	}
+	l := newLookup(name, options)
+	l.ask = func(ctx context.Context) ([]Target, time.Duration, error) {
+		s := options.newSession()
+		// The error may come with records: those with a valid name, which suffice.
+		_, records, err := s.net.LookupSRV(ctx, "", "", name)
+		if len(records) == 0 {
+			return nil, 0, err
+		}
+		targets, err := s.resolve(ctx, records, t)
+		return targets, s.validity(), err
+	}
+	return l, nil
+}
+
+// resolve returns the targets of records, with the rest taken from t.
+func (s *session) resolve(ctx context.Context, records []*net.SRV, t Target) ([]Target, error) {
+	var targets []Target
+	var missing []error
+	for _, srv := range rank(records) {
+		addrs, err := s.addrs(ctx, srv.host)
+		if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
+			missing = append(missing, fmt.Errorf("target %s: %w", srv.host, err))
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("target %s: %w", srv.host, err)
+		}
+		found := t
+		found.Name = strings.TrimSuffix(srv.host, ".")
+		found.Tier += srv.tier
+		found.Weight = srv.weight
+		targets = append(targets, at(found, addrs, srv.port)...)
+	}
+	return union(targets), errors.Join(missing...)
+}
+
+// service is an SRV record in the terms of a pool.
+type service struct {
+	host, port   string
+	tier, weight int
+}
+
+// rank returns the services of records, best tier first. The net package shuffles
+// the records of a priority; sorted, that is no change. The target "." means that
+// there is no such service, and is left out.
+func rank(records []*net.SRV) []service {
+	records = slices.DeleteFunc(slices.Clone(records), func(r *net.SRV) bool { return r.Target == "." })
+	slices.SortFunc(records, func(a, b *net.SRV) int {
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Target, b.Target),
+			cmp.Compare(a.Port, b.Port), cmp.Compare(a.Weight, b.Weight))
+	})
+	heaviest := make(map[uint16]int) // by priority
+	for _, r := range records {
+		heaviest[r.Priority] = max(heaviest[r.Priority], int(r.Weight))
+	}
+	services := make([]service, len(records))
+	for i, r := range records {
+		s := service{host: r.Target, port: strconv.Itoa(int(r.Port)), weight: scale(int(r.Weight), heaviest[r.Priority])}
+		if i > 0 {
+			s.tier = services[i-1].tier
+			if r.Priority != records[i-1].Priority {
+				s.tier++
+			}
+		}
+		services[i] = s
+	}
+	return services
+}
+
+// scale brings a weight of at most heaviest to 1 to maxWeight; small weights stay
+// as they are.
+func scale(weight, heaviest int) int {
+	if heaviest > maxWeight {
+		weight = (weight*maxWeight + heaviest/2) / heaviest
+	}
+	return max(weight, 1)
+}

@@ -1,0 +1,146 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// replayBody is a client's request body that remembers what it has read, up to
+// a bound, so that it can be sent again. Each attempt reads it through a view
+// of its own, because a transport may go on reading after its attempt has
+// failed.
+type replayBody struct {
+	client io.ReadCloser
+	x      *exchange
+	limit  int64
+	closed atomic.Bool
+	total  atomic.Int64 // read from the client
+
+	reading sync.Mutex // held while reading from the client
+	mu      sync.Mutex // protects the fields below; never held while waiting
+	buf     []byte     // the body's beginning
+	lost    bool       // more was read than buf holds: it cannot be sent again
+	err     error      // of the client: io.EOF at the end
+}
+
+func newReplayBody(r *http.Request, x *exchange, limit int64) *replayBody {
+	b := &replayBody{client: r.Body, x: x, limit: limit}
+	if n := r.ContentLength; n > 0 && n <= limit {
+		b.buf = make([]byte, 0, n)
+	}
+	return b
+}
+
+// replayable reports whether a new view would see the body from its beginning.
+func (b *replayBody) replayable() bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.lost
+}
+
+// close bars further reads from the client, which are not allowed once the
+// request's handler has returned.
+func (b *replayBody) close() { b.closed.Store(true) }
+
+// errLost is what an attempt gets for a part of the body that is gone.
+var errLost = errors.New("the part of the request body that was read is no longer held")
+
+// readAt reads from offset off: what is remembered, else from the client.
+func (b *replayBody) readAt(p []byte, off int64) (int, error) {
+	if n, err, ok := b.remembered(p, off); ok {
+		return n, err
+	}
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	// Another view may have read on while this one waited.
+	if n, err, ok := b.remembered(p, off); ok {
+		return n, err
+	}
+	n, err := b.readClient(p)
+	b.remember(p[:n], err)
+	return n, err
+}
+
+// remembered serves a read without the client; ok is false when it cannot.
+func (b *replayBody) remembered(p []byte, off int64) (n int, err error, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case off < int64(len(b.buf)):
+		return copy(p, b.buf[off:]), nil, true
+	case off < b.total.Load():
+		return 0, errLost, true
+	case b.err != nil:
+		return 0, b.err, true
+	}
+	return 0, nil, false
+}
+
+func (b *replayBody) remember(p []byte, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.total.Add(int64(len(p)))
+	b.err = err
+	switch {
+	case b.lost || len(p) == 0:
+	case int64(len(b.buf)+len(p)) <= b.limit:
+		b.buf = append(b.buf, p...)
+	default:
+		b.lost = true
+		b.buf = nil
+	}
+}
+
+// readClient reads with a bound on how long the client may send nothing. The
+// deadline is taken off at the end of the body, where the server reads ahead
+// to see the client leave.
+func (b *replayBody) readClient(p []byte) (int, error) {
+	if b.closed.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	idle := b.x.proxy.opts.BodyIdle
+	if idle > 0 {
+		b.x.writer.control.SetReadDeadline(time.Now().Add(idle))
+	}
+	n, err := b.client.Read(p)
+	if err != nil && idle > 0 {
+		b.x.writer.control.SetReadDeadline(time.Time{})
+	}
+	if err != nil && err != io.EOF {
+		err = &clientError{err}
+	}
+	return n, err
+}
+
+// view returns the body for one attempt.
+func (b *replayBody) view() *bodyView { return &bodyView{body: b} }
+
+// bodyView is one attempt's reading of the body. Reads belong to one
+// goroutine of the transport, Close may come from another.
+type bodyView struct {
+	body   *replayBody
+	off    int64
+	closed atomic.Bool
+}
+
+func (v *bodyView) Read(p []byte) (int, error) {
+	if v.closed.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	n, err := v.body.readAt(p, v.off)
+	v.off += int64(n)
+	return n, err
+}
+
+// Close leaves the client's body open for the next attempt.
+func (v *bodyView) Close() error {
+	v.closed.Store(true)
+	return nil
+}

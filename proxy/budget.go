@@ -1,0 +1,57 @@
+package proxy
+
+import (
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
+)
+
+// budgetCap bounds how many retries a quiet time can save up.
+const budgetCap = 100
+
+// budget bounds a pool's retries to a share of its requests, so that retries
+// cannot turn an overload into a collapse. Each request pays in its share of a
+// token, each retry takes one out, and a retry that succeeded brings its token
+// back: the budget bounds retries that do not help. A small rate is allowed
+// whatever the share, for pools with little traffic. (Finagle, RetryBudget;
+// "Site Reliability Engineering", chapter 21.)
+type budget struct {
+	share   int64        // thousandths of a token a request
+	balance atomic.Int64 // thousandths of a token
+	reserve *rate.Limiter
+}
+
+func newBudget(share, perSecond float64) *budget {
+	return &budget{
+		share:   int64(share * 1000),
+		reserve: rate.NewLimiter(rate.Limit(perSecond), int(max(perSecond, 1))),
+	}
+}
+
+// deposit pays in for one request.
+func (b *budget) deposit() { b.add(b.share) }
+
+// refund brings back the token of a retry that succeeded.
+func (b *budget) refund() { b.add(1000) }
+
+func (b *budget) add(n int64) {
+	if b.balance.Load() < budgetCap*1000 {
+		b.balance.Add(n)
+	}
+}
+
+// withdraw takes a token for a retry and reports whether there was one.
+func (b *budget) withdraw() bool {
+	for {
+		have := b.balance.Load()
+		if have < 1000 {
+			return b.reserve.Limit() > 0 && b.reserve.Allow()
+		}
+		if b.balance.CompareAndSwap(have, have-1000) {
+			return true
+		}
+	}
+}
+
+// left returns the number of whole tokens saved up.
+func (b *budget) left() int { return int(b.balance.Load() / 1000) }

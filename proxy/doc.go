@@ -1,0 +1,26 @@
+// Package proxy is the way of a request through goodgate: an [http.Handler]
+// around [httputil.ReverseProxy].
+//
+// A request takes these steps, each in a file of its own:
+//
+//	proxy.go     accept: (*Proxy).ServeHTTP opens an exchange
+//	route.go     route: the first match wins, else no_route
+//	rewrite.go   rewrite: path, Host, X-Forwarded-*, Forwarded, Via, X-Request-Id
+//	attempt.go   attempt: the loop below httputil; pick, acquire, send, and go
+//	             round again while retry.go says that it is safe
+//	hold.go      wait for an upstream when none is available
+//	transport.go exchange: one try on one upstream
+//	classify.go  what went wrong, decided where the bytes are
+//	body.go, response.go  the request's body, replayable; the response's, leased
+//	page.go, status.go    what the client sees of a failure
+//	record.go    account: one record a request, with every attempt in it
+//
+// A [Proxy] is immutable: it is the snapshot that a reload replaces. Its pools
+// are live; see package balancer. Both may be used without any configuration
+// file:
+//
+//	pool, err := proxy.NewPool(balancer.Options{Name: "app"}, proxy.PoolOptions{})
+//	pool.Update([]balancer.Spec{{Addr: "127.0.0.1:3000"}})
+//	p, err := proxy.New(proxy.Options{Routes: []proxy.Route{{Pool: pool}}})
+//	http.ListenAndServe(":8080", p)
+package proxy

@@ -1,0 +1,145 @@
+package proxy
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// exchange is everything about one request. It belongs to the request's
+// goroutine. It is also the request's context, so that the steps below
+// httputil find it again.
+type exchange struct {
+	context.Context
+	proxy   *Proxy
+	request *http.Request // as it came in
+	route   *Route
+	writer  responseWriter
+	record  Record
+
+	peer    netip.Addr // who is connected
+	trusted bool       // peer is a trusted proxy
+	body    *replayBody
+	cancel  context.CancelFunc // of the request's own deadline; nil without one
+	aborted bool               // there is nobody to answer
+
+	servedBy *balancer.Upstream // of the answer that is relayed
+
+	choice balancer.Choice
+	tried  [4]*balancer.Upstream // room for choice.Tried
+	ledger [2]Attempt            // room for record.Attempts
+	values [8]string             // room for header values
+	nvalue int
+
+	tries    int            // attempts that count against the limit
+	races    int            // attempts lost to an idle connection that was closing
+	rounds   int            // times every upstream had been tried
+	holdEnd  time.Time      // set when the request first waits
+	held     *http.Response // an answer to be bettered; relayed when nothing better comes
+	retrying bool           // the attempt under way has a token of the retry budget
+}
+
+type exchangeKey struct{}
+
+// Value makes the exchange findable in its own context.
+func (x *exchange) Value(key any) any {
+	if _, ok := key.(exchangeKey); ok {
+		return x
+	}
+	return x.Context.Value(key)
+}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{Context: r.Context(), proxy: p, request: r}
+	x.peer = peerOf(r)
+	x.trusted = p.trusts(x.peer)
+	x.writer.init(w, x)
+	x.choice.Tried = x.tried[:0]
+	x.record = Record{
+		Start:    time.Now(),
+		ID:       x.requestID(r),
+		Client:   x.clientOf(r),
+		Method:   r.Method,
+		Host:     r.Host,
+		Path:     r.URL.Path,
+		Proto:    r.Proto,
+		Attempts: x.ledger[:0],
+	}
+	return x
+}
+
+// forward sends the request through httputil to the attempt loop.
+func (x *exchange) forward(r *http.Request) {
+	pool := x.route.Pool
+	x.record.Pool = pool.Name()
+	if d := x.route.deadline(); d > 0 {
+		x.Context, x.cancel = context.WithTimeoutCause(x.Context, d, errDeadline)
+	}
+	out := r.WithContext(x)
+	if r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody {
+		x.body = newReplayBody(r, x, pool.opts.Retry.MaxBody)
+	}
+	x.prepareChoice(r)
+	x.proxy.reverse.ServeHTTP(&x.writer, out)
+	if x.aborted {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// prepareChoice fills in what the pool's policy may want to know.
+func (x *exchange) prepareChoice(r *http.Request) {
+	pool := x.route.Pool
+	x.choice.Replayable = x.route.RetrySafe || idempotent(r.Method)
+	if pool.opts.HashOn != nil {
+		x.choice.Hash = pool.opts.HashOn.hash(r, x.record.Client)
+	}
+	if pool.opts.Sticky != nil {
+		x.choice.Sticky = pool.opts.Sticky.read(r)
+	}
+}
+
+// end accounts for the request.
+func (x *exchange) end() {
+	if x.cancel != nil {
+		x.cancel()
+	}
+	x.dropHeld()
+	rec := &x.record
+	rec.Duration = time.Since(rec.Start)
+	rec.Sent = x.writer.written
+	if rec.Status == 0 {
+		rec.Status = x.writer.status
+	}
+	if rec.Reason == None && x.writer.err != nil {
+		rec.Reason = ClientGone
+	}
+	if x.route != nil {
+		rec.Route = x.route.Name
+	}
+	if x.body != nil {
+		x.body.close()
+		rec.Received = x.body.total.Load()
+	}
+	for _, observe := range x.proxy.opts.Observe {
+		observe(rec)
+	}
+}
+
+// single returns a header value list of one without an allocation of its own.
+func (x *exchange) single(v string) []string {
+	if x.nvalue == len(x.values) {
+		return []string{v}
+	}
+	i := x.nvalue
+	x.nvalue++
+	x.values[i] = v
+	return x.values[i : i+1 : i+1]
+}

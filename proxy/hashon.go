@@ -1,0 +1,48 @@
+package proxy
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// HashOn returns what the policy hash balances a request on; empty = nothing,
+// so that any upstream will do.
+type HashOn func(r *http.Request, client netip.Addr) string
+
+// HashClientIP sends each client address to one upstream.
+func HashClientIP(_ *http.Request, client netip.Addr) string {
+	if !client.IsValid() {
+		return ""
+	}
+	return client.String()
+}
+
+// HashPath sends each path to one upstream.
+func HashPath(r *http.Request, _ netip.Addr) string { return r.URL.Path }
+
+// HashHeader sends each value of a header to one upstream.
+func HashHeader(name string) HashOn {
+	return func(r *http.Request, _ netip.Addr) string { return r.Header.Get(name) }
+}
+
+// HashCookie sends each value of a cookie to one upstream.
+func HashCookie(name string) HashOn {
+	return func(r *http.Request, _ netip.Addr) string {
+		c, err := r.Cookie(name)
+		if err != nil {
+			return ""
+		}
+		return c.Value
+	}
+}
+
+// hash returns the key's hash, 0 for an empty key.
+func (on HashOn) hash(r *http.Request, client netip.Addr) uint64 {
+	key := on(r, client)
+	if key == "" {
+		return 0
+	}
+	return max(balancer.Hash(key), 1)
+}

@@ -1,0 +1,86 @@
+package proxy
+
+import (
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// hold keeps the request until an upstream can take it, instead of failing it:
+// in a bounded queue, for a bounded time.
+func (x *exchange) hold() (*balancer.Member, balancer.Lease, *Error) {
+	pool := x.route.Pool
+	if pool.opts.Hold.For <= 0 || x.held != nil {
+		return nil, balancer.Lease{}, &Error{Reason: pool.absence(x.shortage(NoUpstream))}
+	}
+	w, err := pool.Wait(pool.opts.Hold.MaxRequests)
+	if err != nil {
+		return nil, balancer.Lease{}, &Error{Reason: Overloaded, Err: err}
+	}
+	defer w.Leave()
+	began := time.Now()
+	defer func() { x.record.Held += time.Since(began) }()
+	timer := time.NewTimer(time.Until(x.holdUntil()))
+	defer timer.Stop()
+	for {
+		if m, lease, ok := x.pick(); ok {
+			return m, lease, nil
+		}
+		select {
+		case <-w.C:
+		case <-timer.C:
+			return nil, balancer.Lease{}, &Error{Reason: pool.absence(x.shortage(HoldExpired))}
+		case <-x.Done():
+			return nil, balancer.Lease{}, x.endedWaiting()
+		}
+	}
+}
+
+// holdUntil returns the end of the time the request may wait in all, which
+// begins with its first wait.
+func (x *exchange) holdUntil() time.Time {
+	if x.holdEnd.IsZero() {
+		x.holdEnd = time.Now().Add(x.route.Pool.opts.Hold.For)
+	}
+	return x.holdEnd
+}
+
+// newRound pauses before upstreams that have been tried are tried again.
+func (x *exchange) newRound() *Error {
+	pool := x.route.Pool
+	d := x.pause(x.rounds)
+	x.rounds++
+	x.choice.Tried = x.choice.Tried[:0]
+	limit := pool.opts.Retry.MaxBackoff
+	if pool.opts.Hold.For > 0 {
+		limit = time.Until(x.holdUntil())
+	}
+	if d > limit {
+		return &Error{Reason: pool.absence(x.shortage(HoldExpired))}
+	}
+	x.record.Held += d
+	if !sleep(x, d) {
+		return x.endedWaiting()
+	}
+	return nil
+}
+
+// endedWaiting is the failure of a request that ended while it waited.
+func (x *exchange) endedWaiting() *Error {
+	reason := contextReason(x)
+	if reason == ResponseTimeout {
+		reason = HoldExpired
+	}
+	return &Error{Reason: reason}
+}
+
+// shortage tells apart, when no upstream can be had, whether they are all busy.
+func (x *exchange) shortage(otherwise Reason) Reason {
+	members := x.route.Pool.Members()
+	for i := range members {
+		if members[i].Available() {
+			return Overloaded
+		}
+	}
+	return otherwise
+}

@@ -1,0 +1,102 @@
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// Timeouts bound each part of an exchange with an upstream.
+type Timeouts struct {
+	Dial           time.Duration // to connect; 0 = 1 s
+	TLS            time.Duration // for the TLS handshake; 0 = 3 s
+	ResponseHeader time.Duration // from the request's last byte to the response header; 0 = no bound
+	Idle           time.Duration // without a byte, in either direction, within a body; 0 = no bound
+	Request        time.Duration // everything, all attempts and waiting included; 0 = no bound
+	KeepAlive      time.Duration // that an unused connection is kept; 0 = 60 s
+}
+
+// Retry says when and how often a request is sent again. The zero value sends
+// nothing again.
+type Retry struct {
+	Attempts   int           // tries in all, the first included
+	PerTry     time.Duration // bound of one try until its response header; 0 = none
+	Statuses   []int         // answers that are tried again elsewhere
+	Budget     float64       // retries as a share of requests
+	BudgetMin  float64       // retries a second that are allowed whatever the share
+	MaxBody    int64         // bytes of a request body kept in memory for a retry
+	Backoff    time.Duration // first pause before the same upstream is tried again
+	MaxBackoff time.Duration // bound of the pauses
+}
+
+// Hold says how long requests wait for an upstream instead of failing. The
+// zero value does not wait.
+type Hold struct {
+	For         time.Duration
+	MaxRequests int
+}
+
+// PoolOptions say how requests are exchanged with a pool's upstreams.
+type PoolOptions struct {
+	Timeouts          Timeouts
+	Retry             Retry
+	Hold              Hold
+	MaxIdleConns      int         // unused connections kept to each upstream; 0 = 256
+	MaxResponseHeader int64       // bytes; 0 = 256 KiB
+	TLS               *tls.Config // for upstreams reached by TLS; nil = verify against the system's roots
+	HashOn            HashOn      // for the policy hash
+	Sticky            *Sticky     // for the policy sticky
+	// Dial connects to an upstream; nil = the network.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Unreachable is told that an upstream could not be reached, so that names
+	// may be looked up anew. It must not block.
+	Unreachable func()
+}
+
+// Pool is a balancer's pool and the rules for exchanges with its upstreams.
+type Pool struct {
+	*balancer.Pool
+	opts    PoolOptions
+	budget  *budget
+	missing atomic.Uint32 // a Reason: why the pool has no members
+}
+
+// NewPool returns an empty pool.
+func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
+	o.Timeouts.Dial = cmp.Or(o.Timeouts.Dial, time.Second)
+	o.Timeouts.TLS = cmp.Or(o.Timeouts.TLS, 3*time.Second)
+	o.Timeouts.KeepAlive = cmp.Or(o.Timeouts.KeepAlive, time.Minute)
+	o.MaxIdleConns = cmp.Or(o.MaxIdleConns, 256)
+	o.MaxResponseHeader = cmp.Or(o.MaxResponseHeader, 256<<10)
+	o.Retry.Attempts = max(o.Retry.Attempts, 1)
+	if o.Dial == nil {
+		d := &net.Dialer{KeepAlive: 15 * time.Second}
+		o.Dial = d.DialContext
+	}
+	p := &Pool{opts: o, budget: newBudget(o.Retry.Budget, o.Retry.BudgetMin)}
+	b.Open = func(s balancer.Spec) io.Closer { return newLink(s, &p.opts) }
+	var err error
+	p.Pool, err = balancer.NewPool(b)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// SetMissing says why the pool has no members, for the answers to requests
+// that find it empty; [None] = nothing known.
+func (p *Pool) SetMissing(r Reason) { p.missing.Store(uint32(r)) }
+
+// absence is the reason for there being nobody to ask.
+func (p *Pool) absence(otherwise Reason) Reason {
+	if r := Reason(p.missing.Load()); r != None && len(p.Members()) == 0 {
+		return r
+	}
+	return otherwise
+}

@@ -1,0 +1,95 @@
+package proxy
+
+import (
+	"io"
+	"log"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// Options configure a [Proxy].
+type Options struct {
+	Routes  []Route        // in order: the first match wins
+	Trusted []netip.Prefix // peers whose X-Forwarded-*, Forwarded and X-Request-Id are believed
+	Via     string         // pseudonym in the Via header; empty = no Via
+	Pages   *Pages         // error pages; nil = built in
+	// Details puts the upstream's address into Proxy-Status. It tells clients
+	// how the network behind goodgate looks.
+	Details bool
+	// BodyIdle bounds the gap between two parts of a client's request body,
+	// WriteIdle how long a client may take no part of a response; 0 = no bound.
+	BodyIdle, WriteIdle time.Duration
+	// Observe is told of every request when it has ended. It runs on the
+	// request's goroutine and must not keep the record.
+	Observe []func(*Record)
+}
+
+// Proxy is the handler. It is immutable but for being drained, and safe for
+// concurrent use.
+type Proxy struct {
+	opts     Options
+	reverse  httputil.ReverseProxy
+	buffers  bufferPool
+	draining atomic.Bool
+	tunnels  tunnels
+}
+
+// New returns a proxy over routes whose pools the caller owns.
+func New(o Options) (*Proxy, error) {
+	for i := range o.Routes {
+		if err := o.Routes[i].prepare(); err != nil {
+			return nil, err
+		}
+	}
+	if o.Pages == nil {
+		o.Pages = builtinPages()
+	}
+	p := &Proxy{opts: o}
+	p.reverse = httputil.ReverseProxy{
+		Rewrite:        rewrite,
+		Transport:      roundTripper{},
+		ModifyResponse: modifyResponse,
+		ErrorHandler:   handleError,
+		BufferPool:     &p.buffers,
+		ErrorLog:       log.New(io.Discard, "", 0), // every failure is in the request's own record
+	}
+	return p, nil
+}
+
+// ServeHTTP takes a request from accept to account.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := newExchange(p, w, r)
+	defer x.end() // also when httputil aborts the connection by a panic
+	x.route = p.match(r)
+	switch {
+	case r.Method == http.MethodConnect:
+		x.fail(&Error{Reason: RequestMalformed})
+	case x.route == nil:
+		x.fail(&Error{Reason: NoRoute})
+	case x.route.Pool == nil:
+		x.route.answer(&x.writer, r)
+	default:
+		x.forward(r)
+	}
+}
+
+// Drain makes every response say Connection: close, so that clients move to
+// another server while this one still answers. It cannot be undone.
+func (p *Proxy) Drain() { p.draining.Store(true) }
+
+// CloseTunnels ends all upgraded connections, which [http.Server.Shutdown]
+// does not know.
+func (p *Proxy) CloseTunnels() { p.tunnels.closeAll() }
+
+// match returns the first route that takes the request, nil without one.
+func (p *Proxy) match(r *http.Request) *Route {
+	for i := range p.opts.Routes {
+		if rt := &p.opts.Routes[i]; rt.Match.matches(r) {
+			return rt
+		}
+	}
+	return nil
+}

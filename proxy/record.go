@@ -1,0 +1,195 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// maxAttemptsNoted bounds the attempts a record lists; the first are dropped
+// last, since they tell what began it.
+const maxAttemptsNoted = 16
+
+// Record is the account of one request, complete when it has ended.
+type Record struct {
+	Start    time.Time
+	Duration time.Duration
+	ID       string
+	Client   netip.Addr // invalid for a unix socket
+	Method   string
+	Host     string
+	Path     string // without the query, which may hold secrets
+	Proto    string
+	Route    string
+	Pool     string
+	Upstream string // that answered, or failed last
+	Status   int
+	Received int64         // bytes of the request's body
+	Sent     int64         // bytes of the response's body
+	Held     time.Duration // waited for an upstream
+	Reason   Reason
+	Err      error // what happened, when Reason is not enough
+	Attempts []Attempt
+	Omitted  int // attempts that are not in Attempts
+}
+
+// Attempt is one try on one upstream.
+type Attempt struct {
+	Upstream string
+	After    time.Duration // since the request's start
+	Took     time.Duration // until the response header or the failure
+	Reused   bool          // on a connection that had been used before
+	Idle     time.Duration // how long that connection had been unused
+	Sent     int64         // bytes written
+	Received int64         // bytes read, until the response header
+	Status   int           // 0 without an answer
+	Reason   Reason
+	Err      error
+	Decision Decision
+}
+
+// Failed returns the number of attempts that brought no good answer.
+func (r *Record) Failed() int {
+	n := 0
+	for i := range r.Attempts {
+		if r.Attempts[i].Reason.Fault() == FaultUpstream {
+			n++
+		}
+	}
+	return n + r.Omitted
+}
+
+// Escaped reports whether the client saw a gateway error.
+func (r *Record) Escaped() bool { return r.Reason.GatewayError() }
+
+// note adds an attempt.
+func (r *Record) note(m *balancer.Member, t *trace, after, took time.Duration) {
+	if len(r.Attempts) == maxAttemptsNoted {
+		copy(r.Attempts[1:], r.Attempts[2:])
+		r.Attempts = r.Attempts[:len(r.Attempts)-1]
+		r.Omitted++
+	}
+	r.Attempts = append(r.Attempts, Attempt{
+		Upstream: m.Addr(),
+		After:    after,
+		Took:     took,
+		Reused:   t.reused,
+		Idle:     t.idle,
+		Sent:     t.bytesSent(),
+		Received: t.bytesReceived(),
+	})
+}
+
+// last returns the latest attempt, nil before the first.
+func (x *exchange) last() *Attempt {
+	if len(x.record.Attempts) == 0 {
+		return nil
+	}
+	return &x.record.Attempts[len(x.record.Attempts)-1]
+}
+
+// decided notes what is done after the latest attempt.
+func (x *exchange) decided(d Decision) {
+	if a := x.last(); a != nil {
+		a.Decision = d
+	}
+}
+
+// Level returns the level a record is logged at: a warning when the client saw
+// a gateway error, since somebody should look.
+func (r *Record) Level() slog.Level {
+	if r.Escaped() || r.Reason == Internal {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+// Log returns an observer that writes one log record a request.
+func Log(logger *slog.Logger) func(*Record) {
+	return func(r *Record) {
+		ctx := context.Background()
+		if level := r.Level(); logger.Enabled(ctx, level) {
+			var room [20]slog.Attr
+			logger.LogAttrs(ctx, level, "request", r.attrs(room[:0])...)
+		}
+	}
+}
+
+// attrs lists what is worth a line. The plain case leaves out what it does not
+// need.
+func (r *Record) attrs(a []slog.Attr) []slog.Attr {
+	client := "unix"
+	if r.Client.IsValid() {
+		client = r.Client.String()
+	}
+	a = append(a,
+		slog.String("id", r.ID),
+		slog.String("client", client),
+		slog.String("method", r.Method),
+		slog.String("host", r.Host),
+		slog.String("path", r.Path),
+		slog.Int("status", r.Status),
+		slog.Float64("ms", milliseconds(r.Duration)),
+		slog.Int64("received", r.Received),
+		slog.Int64("sent", r.Sent),
+		slog.String("route", r.Route))
+	if r.Pool != "" {
+		a = append(a, slog.String("pool", r.Pool), slog.String("upstream", r.Upstream))
+	}
+	if r.Held > 0 {
+		a = append(a, slog.Float64("held_ms", milliseconds(r.Held)))
+	}
+	if r.Reason != None {
+		a = append(a, slog.String("reason", r.Reason.String()))
+	}
+	if r.Err != nil {
+		a = append(a, slog.String("error", r.Err.Error()))
+	}
+	if len(r.Attempts) > 1 || r.Reason.Fault() == FaultUpstream {
+		a = append(a, slog.Any("attempts", attemptList(r.Attempts)))
+	}
+	if r.Omitted > 0 {
+		a = append(a, slog.Int("attempts_omitted", r.Omitted))
+	}
+	return a
+}
+
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
+}
+
+// attemptList renders attempts alike in JSON and text.
+type attemptList []Attempt
+
+func (l attemptList) MarshalJSON() ([]byte, error) {
+	type row struct {
+		Upstream string  `json:"upstream"`
+		After    float64 `json:"after_ms"`
+		Took     float64 `json:"ms"`
+		Reused   bool    `json:"reused"`
+		Idle     float64 `json:"idle_ms,omitempty"`
+		Sent     int64   `json:"sent"`
+		Received int64   `json:"received"`
+		Status   int     `json:"status,omitempty"`
+		Reason   string  `json:"reason,omitempty"`
+		Error    string  `json:"error,omitempty"`
+		Decision string  `json:"decision"`
+	}
+	rows := make([]row, len(l))
+	for i, a := range l {
+		rows[i] = row{a.Upstream, milliseconds(a.After), milliseconds(a.Took), a.Reused, milliseconds(a.Idle), a.Sent, a.Received, a.Status, "", "", a.Decision.String()}
+		if a.Reason != None {
+			rows[i].Reason = a.Reason.String()
+		}
+		if a.Err != nil {
+			rows[i].Error = a.Err.Error()
+		}
+	}
+	return json.Marshal(rows)
+}
+
+func (l attemptList) MarshalText() ([]byte, error) { return l.MarshalJSON() }

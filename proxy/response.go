@@ -1,0 +1,150 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// emptyBody is a body of no bytes that http.Transport does not know to be so.
+type emptyBody struct{}
+
+func (emptyBody) Read([]byte) (int, error) { return 0, io.EOF }
+func (emptyBody) Close() error             { return nil }
+
+// lease hands the lease to the response's body, or to the tunnel that an
+// upgraded response carries.
+func (x *exchange) lease(res *http.Response, lease balancer.Lease, t *trace, cancel context.CancelCauseFunc) {
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
+			res.Body = x.proxy.tunnels.open(rwc, lease)
+			return
+		}
+	}
+	b := &leasedBody{ReadCloser: res.Body, x: x, lease: lease, conn: t.conn, cancel: cancel, entry: len(x.record.Attempts) - 1}
+	if b.conn != nil {
+		b.conn.bodyBegins()
+	}
+	res.Body = b
+}
+
+// leasedBody is a response's body. It ends the lease when the body ends and
+// records why a body ended early, which httputil would not tell.
+type leasedBody struct {
+	io.ReadCloser
+	x      *exchange
+	lease  balancer.Lease
+	conn   *conn
+	cancel context.CancelCauseFunc
+	entry  int
+	ended  bool
+}
+
+func (b *leasedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.end(err)
+	}
+	return n, err
+}
+
+func (b *leasedBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.end(io.EOF)
+	return err
+}
+
+func (b *leasedBody) end(err error) {
+	if b.ended {
+		return
+	}
+	b.ended = true
+	if b.conn != nil {
+		b.conn.bodyEnds()
+	}
+	if err != io.EOF {
+		b.broke(err)
+	}
+	b.lease.Release()
+	b.cancel(nil)
+}
+
+// broke records a body that did not arrive whole.
+func (b *leasedBody) broke(err error) {
+	reason := contextReason(b.x)
+	switch {
+	case reason != None:
+	case os.IsTimeout(err):
+		reason = ResponseStalled
+	default:
+		reason = ResponseTruncated
+	}
+	b.x.record.Reason = reason
+	if b.entry >= 0 && b.entry < len(b.x.record.Attempts) {
+		a := &b.x.record.Attempts[b.entry]
+		a.Reason, a.Err = reason, err
+	}
+	if reason.Fault() == FaultUpstream {
+		b.lease.Report(balancer.Unreachable, 0)
+	}
+}
+
+// tunnels are the upgraded connections that are open.
+type tunnels struct {
+	mu  sync.Mutex // protects set
+	set map[*tunnel]struct{}
+}
+
+// tunnel is the upstream's side of an upgraded connection.
+type tunnel struct {
+	io.ReadWriteCloser
+	all   *tunnels
+	once  sync.Once
+	lease balancer.Lease
+}
+
+func (ts *tunnels) open(rwc io.ReadWriteCloser, lease balancer.Lease) *tunnel {
+	t := &tunnel{ReadWriteCloser: rwc, all: ts, lease: lease}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.set == nil {
+		ts.set = map[*tunnel]struct{}{}
+	}
+	ts.set[t] = struct{}{}
+	return t
+}
+
+// CloseWrite says that this side has finished, while the other may go on.
+func (t *tunnel) CloseWrite() error {
+	if cw, ok := t.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
+		return cw.CloseWrite()
+	}
+	return t.Close()
+}
+
+func (t *tunnel) Close() error {
+	err := t.ReadWriteCloser.Close()
+	t.once.Do(func() {
+		t.all.mu.Lock()
+		delete(t.all.set, t)
+		t.all.mu.Unlock()
+		t.lease.Release()
+	})
+	return err
+}
+
+func (ts *tunnels) closeAll() {
+	ts.mu.Lock()
+	open := make([]*tunnel, 0, len(ts.set))
+	for t := range ts.set {
+		open = append(open, t)
+	}
+	ts.mu.Unlock()
+	for _, t := range open {
+		t.Close()
+	}
+}

@@ -1,0 +1,133 @@
+package proxy
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// Decision is what the attempt loop did after an attempt, and why.
+type Decision uint8
+
+const (
+	Answered       Decision = iota // the client gets this attempt's answer
+	Retried                        // sent again
+	NotSafe                        // it may have been executed, and its method does not allow that twice
+	BodyGone                       // its body was larger than what is kept
+	NoAttemptsLeft                 // the limit of attempts is reached
+	BudgetSpent                    // the pool has retried too much
+	NobodyLeft                     // no other upstream is available
+	OutOfTime                      // the request's deadline has passed
+	ClientsFault                   // the client left or sent a bad body
+	numDecisions
+)
+
+var decisions = [numDecisions]string{
+	Answered:       "answered",
+	Retried:        "retried",
+	NotSafe:        "not_safe",
+	BodyGone:       "body_gone",
+	NoAttemptsLeft: "no_attempts_left",
+	BudgetSpent:    "budget_spent",
+	NobodyLeft:     "nobody_left",
+	OutOfTime:      "out_of_time",
+	ClientsFault:   "clients_fault",
+}
+
+func (d Decision) String() string { return decisions[d] }
+
+// idempotent reports whether a method may be executed twice (RFC 9110 section
+// 9.2.2).
+func idempotent(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// free reports whether an attempt that failed so has cost its upstream
+// nothing, so that it needs no token of the budget.
+func (r Reason) free() bool {
+	switch r {
+	case ConnectRefused, ConnectUnreachable, ConnectTimeout:
+		return true
+	}
+	return false
+}
+
+// outcome is what a failed attempt says about its upstream.
+func (r Reason) outcome(t *trace) balancer.Outcome {
+	switch {
+	case r.Fault() != FaultUpstream:
+		return balancer.Ignored
+	case r == ClosedBeforeResponse && t.reused && t.bytesReceived() == 0:
+		return balancer.Ignored // an idle connection was closing as it was used
+	}
+	return balancer.Unreachable
+}
+
+// decide is the whole rule of when a request is sent again.
+func (x *exchange) decide(e *Error) Decision {
+	retry := &x.route.Pool.opts.Retry
+	switch {
+	case e.Reason.Fault() != FaultUpstream:
+		return ClientsFault
+	case x.Err() != nil:
+		return x.ended()
+	case e.Sent && !x.choice.Replayable:
+		return NotSafe
+	case !x.body.replayable():
+		return BodyGone
+	case x.tries >= retry.Attempts || x.races > retry.Attempts:
+		return NoAttemptsLeft
+	case e.Reason.free():
+		return Retried
+	case !x.route.Pool.budget.withdraw():
+		return BudgetSpent
+	}
+	x.retrying = true
+	return Retried
+}
+
+func (x *exchange) ended() Decision {
+	if contextReason(x) == ResponseTimeout {
+		return OutOfTime
+	}
+	return ClientsFault
+}
+
+// better reports whether an answer with this status is worth a try elsewhere.
+func (x *exchange) better(status int) bool {
+	return status >= 400 && slices.Contains(x.route.Pool.opts.Retry.Statuses, status)
+}
+
+// pause returns how long to wait before the upstreams are asked anew, after n
+// rounds over all of them: an exponential backoff with full jitter, or what the
+// upstream asked for in Retry-After.
+func (x *exchange) pause(n int) time.Duration {
+	retry := &x.route.Pool.opts.Retry
+	d := retryablehttp.DefaultBackoff(retry.Backoff, retry.MaxBackoff, n, x.held)
+	if x.held != nil && x.held.Header.Get("Retry-After") != "" {
+		return d
+	}
+	return d/2 + rand.N(d/2+1)
+}
+
+// sleep waits, and reports false when the request ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,81 @@
+package proxy
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// retryAfter is what answers say that tell the client to come back, in seconds.
+const retryAfter = "1"
+
+// fail answers a request that gets no upstream's answer.
+func (x *exchange) fail(e *Error) {
+	x.record.Reason = e.Reason
+	x.record.Err = e.Err
+	if e.Upstream != "" {
+		x.record.Upstream = e.Upstream
+	}
+	if e.Reason == ClientGone {
+		x.record.Status = statusClientGone
+		x.aborted = true
+		return
+	}
+	h := x.writer.Header()
+	if reasons[e.Reason].retry {
+		h.Set("Retry-After", retryAfter)
+	}
+	x.proxy.opts.Pages.write(x, e.Reason)
+}
+
+// handleError is httputil's way of telling that there is no response.
+func handleError(_ http.ResponseWriter, r *http.Request, err error) {
+	x := exchangeOf(r.Context())
+	e, ok := err.(*Error)
+	if !ok { // httputil refused the request or could not carry out an upgrade
+		e = &Error{Reason: Internal, Err: err}
+		if x.writer.status == 0 && len(x.record.Attempts) == 0 {
+			e.Reason = RequestMalformed
+		}
+	}
+	x.fail(e)
+}
+
+// modifyResponse puts the route's and the pool's marks on an upstream's answer.
+func modifyResponse(res *http.Response) error {
+	x := exchangeOf(res.Request.Context())
+	if last := x.last(); last != nil {
+		x.record.Upstream = last.Upstream
+	}
+	x.record.Reason = statusReason(res.StatusCode)
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		x.record.Status = res.StatusCode
+	}
+	x.route.ResponseHeaders.apply(res.Header)
+	if s := x.route.Pool.opts.Sticky; s != nil {
+		s.write(res.Header, x)
+	}
+	return nil
+}
+
+// proxyStatus renders the reason for a Proxy-Status header (RFC 9209).
+func (x *exchange) proxyStatus(r Reason, status int) string {
+	var b strings.Builder
+	b.WriteString("goodgate")
+	if rfc := r.ProxyStatus(); rfc != "" {
+		b.WriteString("; error=")
+		b.WriteString(rfc)
+	}
+	if r == UpstreamStatus {
+		b.WriteString("; received-status=")
+		b.WriteString(strconv.Itoa(status))
+	}
+	if x.proxy.opts.Details && x.record.Upstream != "" {
+		b.WriteString("; next-hop=")
+		b.WriteString(strconv.Quote(x.record.Upstream))
+	}
+	b.WriteString(`; details="`)
+	b.WriteString(r.String())
+	b.WriteByte('"')
+	return b.String()
+}

@@ -1,0 +1,121 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// link is how one upstream is reached: its own transport, so that its
+// connections can be closed when it is gone.
+type link struct {
+	spec      balancer.Spec
+	opts      *PoolOptions
+	scheme    string
+	host      string // in the URL and, with HostUpstream, in the Host header
+	transport *http.Transport
+}
+
+func newLink(s balancer.Spec, o *PoolOptions) *link {
+	l := &link{spec: s, opts: o, scheme: "http", host: hostOf(s)}
+	if s.TLS {
+		l.scheme = "https"
+	}
+	l.transport = &http.Transport{
+		DialContext:            l.dial,
+		DialTLSContext:         l.dialTLS,
+		MaxIdleConns:           o.MaxIdleConns,
+		MaxIdleConnsPerHost:    o.MaxIdleConns,
+		IdleConnTimeout:        o.Timeouts.KeepAlive,
+		ResponseHeaderTimeout:  o.Timeouts.ResponseHeader,
+		MaxResponseHeaderBytes: o.MaxResponseHeader,
+		ExpectContinueTimeout:  time.Second,
+		DisableCompression:     true, // bodies pass as they are
+		WriteBufferSize:        4 << 10,
+		ReadBufferSize:         4 << 10,
+	}
+	return l
+}
+
+// hostOf is the name an upstream is known by in HTTP.
+func hostOf(s balancer.Spec) string {
+	if strings.HasPrefix(s.Addr, "unix:") {
+		return "localhost"
+	}
+	if s.Name == "" {
+		return s.Addr
+	}
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return s.Name
+	}
+	return net.JoinHostPort(s.Name, port)
+}
+
+// Close ends the unused connections. It is called when the upstream has left
+// its pool and nothing is in flight.
+func (l *link) Close() error {
+	l.transport.CloseIdleConnections()
+	return nil
+}
+
+// dial connects, and says why if it cannot.
+func (l *link) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	network, addr := "tcp", l.spec.Addr
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		network, addr = "unix", path
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeouts.Dial)
+	defer cancel()
+	c, err := l.opts.Dial(ctx, network, addr)
+	if err != nil {
+		return nil, &Error{Reason: dialReason(err), Upstream: l.spec.Addr, Err: err}
+	}
+	return &conn{Conn: c, idle: l.opts.Timeouts.Idle}, nil
+}
+
+func (l *link) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
+	raw, err := l.dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	cfg := &tls.Config{}
+	if l.opts.TLS != nil {
+		cfg = l.opts.TLS.Clone()
+	}
+	if cfg.ServerName == "" {
+		cfg.ServerName, _, _ = net.SplitHostPort(l.host)
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeouts.TLS)
+	defer cancel()
+	c := tls.Client(raw, cfg)
+	if err := c.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, &Error{Reason: tlsReason(err), Upstream: l.spec.Addr, Err: err}
+	}
+	return c, nil
+}
+
+// try sends one attempt. The request is the attempt's own copy.
+func (l *link) try(r *http.Request, t *trace) (*http.Response, *Error) {
+	res, err := l.transport.RoundTrip(r)
+	if err == nil {
+		return res, nil
+	}
+	e := l.classify(r.Context(), t, err)
+	e.Upstream = l.spec.Addr
+	return nil, e
+}
+
+// errDeadline is the cause of a context that ends with the request's own
+// deadline, errPerTry with that of one try.
+var (
+	errDeadline = errors.New("the request's deadline has passed")
+	errPerTry   = errors.New("the try's deadline has passed")
+)
