@@ -101,8 +101,8 @@ func (p *Pool) InFlight() int { return int(p.inFlight.Load()) }
 // and must not be changed.
 func (p *Pool) Members() []Member { return p.set.Load().members }
 
-// Update replaces the members. Upstreams whose address stays keep their state;
-// the others get their last requests answered and are then closed. Of specs
+// Update replaces the members. Upstreams whose address, name and use of TLS stay
+// keep their state; the others get their last requests answered and are then closed. Of specs
 // with the same address the first counts.
 func (p *Pool) Update(specs []Spec) {
 	p.mu.Lock()
@@ -124,14 +124,14 @@ func (p *Pool) replace(specs []Spec) (gone []*Upstream) {
 			continue
 		}
 		u := before[s.Addr]
-		if u == nil {
+		if u == nil || u.name != s.Name || u.tls != s.TLS {
 			u = newUpstream(p, s)
 		}
 		p.upstreams[s.Addr] = u
 		members = append(members, Member{Upstream: u, Weight: max(s.Weight, 1), Tier: s.Tier, MaxInFlight: s.MaxInFlight})
 	}
 	for addr, u := range before {
-		if p.upstreams[addr] == nil {
+		if p.upstreams[addr] != u {
 			gone = append(gone, u)
 		}
 	}

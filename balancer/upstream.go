@@ -38,6 +38,8 @@ type Upstream struct {
 	evidence evidence
 
 	key    Key
+	name   string
+	tls    bool
 	id     uint64
 	pool   *Pool
 	link   io.Closer
@@ -58,6 +60,8 @@ type Upstream struct {
 func newUpstream(p *Pool, s Spec) *Upstream {
 	u := &Upstream{
 		key:    Key{Pool: p.opts.Name, Addr: s.Addr},
+		name:   s.Name,
+		tls:    s.TLS,
 		id:     Hash(s.Addr),
 		pool:   p,
 		nudged: make(chan struct{}, 1),
@@ -79,6 +83,12 @@ func (u *Upstream) Key() Key { return u.key }
 
 // Addr returns the address to connect to: host:port or unix:/path.
 func (u *Upstream) Addr() string { return u.key.Addr }
+
+// Name returns the host name the address was found under, empty for an address.
+func (u *Upstream) Name() string { return u.name }
+
+// TLS reports whether the upstream is reached by TLS.
+func (u *Upstream) TLS() bool { return u.tls }
 
 // ID returns a hash of the address, the same in every process and on every
 // machine.

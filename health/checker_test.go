@@ -98,6 +98,9 @@ func (r *rig) align() {
 	r.start = r.last
 }
 
+// until sleeps to the time d.
+func (r *rig) until(d time.Duration) { time.Sleep(time.Until(r.start.Add(d))) }
+
 // after sleeps and takes.
 func (r *rig) after(d time.Duration) []string {
 	time.Sleep(d)
@@ -202,7 +205,7 @@ func TestRefusedByTrafficIsProbedAtOnce(t *testing.T) {
 	run(t, exact, 1, func(t *testing.T, r *rig) {
 		r.take()
 		r.align()
-		time.Sleep(500 * time.Millisecond)
+		r.until(500 * time.Millisecond)
 		r.err.Store(errRefused)
 		r.us[0].Refused()
 		wantTimes(t, r.after(200*time.Millisecond), "500ms", "600ms", "700ms")
@@ -239,7 +242,7 @@ func TestNudgeDuringTheProbeCounts(t *testing.T) {
 		r.take()
 		slow.Store(true)
 		r.align()
-		time.Sleep(940 * time.Millisecond) // the next began at 920 ms
+		r.until(940 * time.Millisecond) // the next began at 920 ms
 		r.us[0].Refused()
 		wantTimes(t, r.after(200*time.Millisecond), "1s", "1.08s up")
 	})
@@ -401,7 +404,7 @@ func TestLargeSetSpreads(t *testing.T) {
 	const (
 		n      = 10_000
 		window = 10 * time.Millisecond
-		rounds = 3
+		rounds = 2
 	)
 	o := Options{Interval: time.Second, Thresholds: balancer.Thresholds{Rise: 2, Fall: 2}}
 	var mu sync.Mutex

@@ -22,26 +22,28 @@ const (
 
 // dialer makes a connection for one probe.
 type dialer struct {
-	tls  *tls.Config // nil = plain
-	name string      // the certificate's name when tls has none; empty = the address's host
+	tls *tls.Config // for the upstreams reached by TLS
 }
 
-// newDialer returns a dialer with its own copy of c. Sessions are not resumed,
-// because that skips the check of the certificate.
-func newDialer(c *tls.Config, host string, protos ...string) dialer {
-	if c != nil {
-		c = c.Clone()
-		c.NextProtos = protos
-		c.ClientSessionCache = nil
+// newDialer returns a dialer with its own copy of c; nil is the zero value.
+// Sessions are not resumed, because that skips the check of the certificate.
+func newDialer(c *tls.Config, protos ...string) dialer {
+	if c == nil {
+		c = &tls.Config{}
 	}
-	return dialer{tls: c, name: hostname(host)}
+	c = c.Clone()
+	c.ClientSessionCache = nil
+	if len(protos) > 0 {
+		c.NextProtos = protos
+	}
+	return dialer{tls: c}
 }
 
-// dial connects to addr (host:port or unix:/path). The connection fails when
-// ctx ends. With TLS it is a *tls.Conn after its handshake.
-func (d dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
-	network, address := "tcp", addr
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+// dial connects to u, which fails when ctx ends. If u is reached by TLS, the
+// connection is a *tls.Conn after its handshake.
+func (d dialer) dial(ctx context.Context, u *balancer.Upstream) (net.Conn, error) {
+	network, address := "tcp", u.Addr()
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, address = "unix", path
 	}
 	raw, err := (&net.Dialer{KeepAlive: -1}).DialContext(ctx, network, address)
@@ -49,10 +51,10 @@ func (d dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
 		return nil, dialError(ctx, err)
 	}
 	guarded := guard(ctx, raw)
-	if d.tls == nil {
+	if !u.TLS() {
 		return guarded, nil
 	}
-	conn := tls.Client(guarded, d.config(addr))
+	conn := tls.Client(guarded, d.config(u))
 	if err := conn.Handshake(); err != nil {
 		guarded.Close()
 		return nil, &Error{Result: balancer.Silent, Err: reason(ctx, "tls handshake", err)}
@@ -60,21 +62,32 @@ func (d dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return conn, nil
 }
 
-func (d dialer) config(addr string) *tls.Config {
+func (d dialer) config(u *balancer.Upstream) *tls.Config {
 	if d.tls.ServerName != "" {
 		return d.tls
 	}
 	c := d.tls.Clone()
-	c.ServerName = cmp.Or(d.name, hostname(authority(addr)))
+	c.ServerName = hostname(authority(u))
 	return c
 }
 
-// authority returns what stands for addr in a Host header.
-func authority(addr string) string {
-	if strings.HasPrefix(addr, "unix:") {
-		return "localhost"
+// authority returns what stands for u in a Host header.
+func authority(u *balancer.Upstream) string {
+	if strings.HasPrefix(u.Addr(), "unix:") {
+		return cmp.Or(u.Name(), "localhost")
 	}
-	return addr
+	host, port, err := net.SplitHostPort(u.Addr())
+	if err != nil {
+		return u.Addr()
+	}
+	host = cmp.Or(u.Name(), host)
+	if port == "443" && u.TLS() || port == "80" && !u.TLS() {
+		if strings.Contains(host, ":") {
+			return "[" + host + "]"
+		}
+		return host
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // hostname returns hostport without its port, if it has one.

@@ -22,8 +22,8 @@ const maxReply = 4 << 10
 // GRPCOptions say what a gRPC probe asks.
 type GRPCOptions struct {
 	Service string      // empty = the whole server
-	Host    string      // :authority; empty = the upstream's address, localhost for a unix socket
-	TLS     *tls.Config // nil = plain HTTP/2; an empty ServerName is Host's or the address's host
+	Host    string      // :authority; empty = the upstream's name or address, localhost for a unix socket
+	TLS     *tls.Config // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
 }
 
 // grpcProber probes by the gRPC health checking protocol, version 1
@@ -32,7 +32,6 @@ type GRPCOptions struct {
 // need a gRPC implementation.
 type grpcProber struct {
 	dialer    dialer
-	scheme    string
 	host      string
 	request   []byte
 	transport *http.Transport // makes HTTP/2 of connections; dials and keeps none
@@ -42,8 +41,7 @@ type grpcProber struct {
 // when the answer is SERVING.
 func NewGRPC(o GRPCOptions) Prober {
 	p := &grpcProber{
-		dialer:  newDialer(o.TLS, o.Host, "h2"),
-		scheme:  "http",
+		dialer:  newDialer(o.TLS, "h2"),
 		host:    o.Host,
 		request: appendCheckRequest(nil, o.Service),
 		transport: &http.Transport{
@@ -56,9 +54,6 @@ func NewGRPC(o GRPCOptions) Prober {
 	}
 	p.transport.Protocols.SetUnencryptedHTTP2(true)
 	p.transport.Protocols.SetHTTP2(true)
-	if o.TLS != nil {
-		p.scheme = "https"
-	}
 	return p
 }
 
@@ -75,7 +70,7 @@ func dialed(ctx context.Context, _, _ string) (net.Conn, error) {
 
 // Probe implements [Prober].
 func (p *grpcProber) Probe(ctx context.Context, u *balancer.Upstream) error {
-	conn, err := p.dialer.dial(ctx, u.Addr())
+	conn, err := p.dialer.dial(ctx, u)
 	if err != nil {
 		return err
 	}
@@ -83,12 +78,13 @@ func (p *grpcProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 	if c, ok := conn.(*tls.Conn); ok && c.ConnectionState().NegotiatedProtocol != "h2" {
 		return wrong("tls handshake did not agree on HTTP/2 (ALPN protocol %q)", c.ConnectionState().NegotiatedProtocol)
 	}
-	client, err := p.transport.NewClientConn(context.WithValue(ctx, connKey{}, conn), p.scheme, "upstream:0")
+	req := p.call(ctx, u)
+	client, err := p.transport.NewClientConn(context.WithValue(ctx, connKey{}, conn), req.URL.Scheme, "upstream:0")
 	if err != nil {
 		return exchangeError(ctx, "starting HTTP/2", err)
 	}
 	defer client.Close()
-	resp, err := client.RoundTrip(p.call(ctx, u.Addr()))
+	resp, err := client.RoundTrip(req)
 	if err != nil {
 		return exchangeError(ctx, "calling grpc.health.v1.Health/Check", err)
 	}
@@ -96,11 +92,15 @@ func (p *grpcProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 	return p.judge(ctx, resp)
 }
 
-func (p *grpcProber) call(ctx context.Context, addr string) *http.Request {
+func (p *grpcProber) call(ctx context.Context, u *balancer.Upstream) *http.Request {
+	scheme := "http"
+	if u.TLS() {
+		scheme = "https"
+	}
 	req := &http.Request{
 		Method: http.MethodPost,
-		URL:    &url.URL{Scheme: p.scheme, Host: "upstream", Path: "/grpc.health.v1.Health/Check"},
-		Host:   cmp.Or(p.host, authority(addr)),
+		URL:    &url.URL{Scheme: scheme, Host: "upstream", Path: "/grpc.health.v1.Health/Check"},
+		Host:   cmp.Or(p.host, authority(u)),
 		Header: http.Header{
 			"Content-Type": {"application/grpc"},
 			"Te":           {"trailers"},

@@ -74,13 +74,13 @@ func TestGRPCWithTLS(t *testing.T) {
 	l := listen(t, "tcp", "127.0.0.1:0")
 	serveGRPC(t, l, knownServices(), grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: web.TLS.Certificates})))
 	p := NewGRPC(GRPCOptions{Service: "up", TLS: clientTLS(web)})
-	wantResult(t, probe(t, p, l.Addr().String(), long), balancer.Passed, "")
-	wantResult(t, probe(t, p, web.Listener.Addr().String(), long), balancer.Silent, "no application protocol")
+	wantResult(t, probeTLS(t, p, l.Addr().String(), long), balancer.Passed, "")
+	wantResult(t, probeTLS(t, p, web.Listener.Addr().String(), long), balancer.Silent, "no application protocol")
 	withoutALPN := tls.NewListener(listen(t, "tcp", "127.0.0.1:0"), &tls.Config{Certificates: web.TLS.Certificates})
 	defer withoutALPN.Close()
 	go http.Serve(withoutALPN, http.NotFoundHandler())
-	wantResult(t, probe(t, p, withoutALPN.Addr().String(), long), balancer.Wrong, "did not agree on HTTP/2")
-	wantResult(t, probe(t, NewGRPC(GRPCOptions{TLS: &tls.Config{}}), l.Addr().String(), long), balancer.Silent, "tls handshake")
+	wantResult(t, probeTLS(t, p, withoutALPN.Addr().String(), long), balancer.Wrong, "did not agree on HTTP/2")
+	wantResult(t, probeTLS(t, NewGRPC(GRPCOptions{TLS: &tls.Config{}}), l.Addr().String(), long), balancer.Silent, "tls handshake")
 }
 
 func TestGRPCUnixSocket(t *testing.T) {

@@ -19,16 +19,21 @@ import (
 // upstreams returns the members of a fresh pool with these addresses.
 func upstreams(t testing.TB, addrs ...string) []*balancer.Upstream {
 	t.Helper()
-	pool, err := balancer.NewPool(balancer.Options{Name: "t", Checked: true})
-	if err != nil {
-		t.Fatal(err)
-	}
 	specs := make([]balancer.Spec, len(addrs))
 	for i, a := range addrs {
 		specs[i] = balancer.Spec{Addr: a}
 	}
+	return members(t, specs...)
+}
+
+func members(t testing.TB, specs ...balancer.Spec) []*balancer.Upstream {
+	t.Helper()
+	pool, err := balancer.NewPool(balancer.Options{Name: "t", Checked: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	pool.Update(specs)
-	us := make([]*balancer.Upstream, 0, len(addrs))
+	us := make([]*balancer.Upstream, 0, len(specs))
 	for _, m := range pool.Members() {
 		us = append(us, m.Upstream)
 	}
@@ -38,9 +43,20 @@ func upstreams(t testing.TB, addrs ...string) []*balancer.Upstream {
 // probe makes one probe of addr within timeout.
 func probe(t testing.TB, p Prober, addr string, timeout time.Duration) error {
 	t.Helper()
+	return probeSpec(t, p, balancer.Spec{Addr: addr}, timeout)
+}
+
+// probeTLS is probe of an upstream reached by TLS.
+func probeTLS(t testing.TB, p Prober, addr string, timeout time.Duration) error {
+	t.Helper()
+	return probeSpec(t, p, balancer.Spec{Addr: addr, TLS: true}, timeout)
+}
+
+func probeSpec(t testing.TB, p Prober, s balancer.Spec, timeout time.Duration) error {
+	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, fmt.Errorf("test limit of %v: %w", timeout, context.DeadlineExceeded))
 	defer cancel()
-	return p.Probe(ctx, upstreams(t, addr)[0])
+	return p.Probe(ctx, members(t, s)[0])
 }
 
 // wantResult checks how a probe ended; text must be in the error.
@@ -151,6 +167,23 @@ func TestDialError(t *testing.T) {
 	if err := dialError(t.Context(), &net.OpError{Op: "dial", Err: syscall.EMFILE}); !errors.Is(err, ErrNotProbed) {
 		t.Errorf("no descriptors: got %v, want ErrNotProbed", err)
 	}
+}
+
+func TestAuthority(t *testing.T) {
+	t.Parallel()
+	f := func(s balancer.Spec, want string) {
+		t.Helper()
+		if got := authority(members(t, s)[0]); got != want {
+			t.Errorf("%+v: got %q, want %q", s, got, want)
+		}
+	}
+	f(balancer.Spec{Addr: "10.0.0.1:80"}, "10.0.0.1")
+	f(balancer.Spec{Addr: "10.0.0.1:80", TLS: true}, "10.0.0.1:80")
+	f(balancer.Spec{Addr: "10.0.0.1:443", TLS: true}, "10.0.0.1")
+	f(balancer.Spec{Addr: "10.0.0.1:8080", Name: "app.example"}, "app.example:8080")
+	f(balancer.Spec{Addr: "[::1]:80"}, "[::1]")
+	f(balancer.Spec{Addr: "[::1]:8080"}, "[::1]:8080")
+	f(balancer.Spec{Addr: "unix:/run/app"}, "localhost")
 }
 
 func TestHostname(t *testing.T) {

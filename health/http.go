@@ -31,12 +31,12 @@ const (
 type HTTPOptions struct {
 	Method   string        // empty = GET
 	Path     string        // and query; empty = /
-	Host     string        // Host header; empty = the upstream's address, localhost for a unix socket
+	Host     string        // Host header; empty = the upstream's name or address, localhost for a unix socket
 	Header   http.Header   // more headers; User-Agent is goodgate-health unless it is here
 	Statuses []StatusRange // those that pass; empty = 200 to 399. Redirects are not followed
 	Body     string        // must be in the body; empty = any body
 	MaxBody  int64         // bytes of the body in which Body is looked for; 0 = 64 KiB
-	TLS      *tls.Config   // nil = plain; an empty ServerName is Host's or the address's host
+	TLS      *tls.Config   // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
 	Retries  int           // repetitions within one probe after a connection that was refused or broke
 }
 
@@ -85,7 +85,7 @@ func NewHTTP(o HTTPOptions) (Prober, error) {
 	}
 	return &httpProber{
 		opts:   o,
-		dialer: newDialer(o.TLS, o.Host, "http/1.1"),
+		dialer: newDialer(o.TLS, "http/1.1"),
 		proto:  http.Request{Method: o.Method, URL: target, Host: o.Host, Header: header, Close: true, ProtoMajor: 1, ProtoMinor: 1},
 	}, nil
 }
@@ -112,8 +112,8 @@ func (o *HTTPOptions) validate() error {
 // Probe implements [Prober].
 func (p *httpProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 	req := p.proto.WithContext(ctx)
-	req.Host = cmp.Or(req.Host, authority(u.Addr()))
-	resp, err := p.client(u.Addr()).Do(&retryablehttp.Request{Request: req})
+	req.Host = cmp.Or(req.Host, authority(u))
+	resp, err := p.client(u).Do(&retryablehttp.Request{Request: req})
 	if err != nil {
 		if outer, ok := errors.AsType[*url.Error](err); ok {
 			err = outer.Err
@@ -133,10 +133,10 @@ func (p *httpProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 // client returns the engine of one probe. It is not kept: retryablehttp closes
 // the idle connections of its client after a failure, which must never be
 // another probe's, and this one has none.
-func (p *httpProber) client(addr string) *retryablehttp.Client {
+func (p *httpProber) client(u *balancer.Upstream) *retryablehttp.Client {
 	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			Transport:     &oneShot{dialer: p.dialer, addr: addr},
+			Transport:     &oneShot{dialer: p.dialer, upstream: u},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		RetryWaitMin: retryWaitMin,

@@ -183,22 +183,25 @@ func TestHTTPS(t *testing.T) {
 	s.StartTLS()
 	defer s.Close()
 	addr := s.Listener.Addr().String()
-	f := func(c *tls.Config, host string, want balancer.Probe, text string) {
+	f := func(c *tls.Config, spec balancer.Spec, want balancer.Probe, text string) {
 		t.Helper()
-		o := HTTPOptions{TLS: c, Host: host, Body: "HTTP/1.1", Retries: 3}
-		wantResult(t, probe(t, newHTTP(t, o), addr, long), want, text)
+		spec.Addr = addr
+		p := newHTTP(t, HTTPOptions{TLS: c, Host: "other.test", Body: "HTTP/1.1", Retries: 3})
+		wantResult(t, probeSpec(t, p, spec, long), want, text)
 	}
 	trusted := clientTLS(s)
-	f(trusted, "", balancer.Passed, "")
-	f(trusted, "app.example.com:8443", balancer.Passed, "")
-	f(&tls.Config{InsecureSkipVerify: true}, "", balancer.Passed, "")
-	f(&tls.Config{}, "", balancer.Silent, "tls handshake")
-	f(&tls.Config{RootCAs: trusted.RootCAs, ServerName: "other.test"}, "", balancer.Silent, "other.test")
-	f(nil, "", balancer.Wrong, "status 400") // plain HTTP to a TLS port
+	f(trusted, balancer.Spec{TLS: true}, balancer.Passed, "")
+	f(trusted, balancer.Spec{TLS: true, Name: "app.example.com"}, balancer.Passed, "")
+	f(trusted, balancer.Spec{TLS: true, Name: "other.test"}, balancer.Silent, "other.test")
+	f(&tls.Config{InsecureSkipVerify: true}, balancer.Spec{TLS: true}, balancer.Passed, "")
+	f(nil, balancer.Spec{TLS: true}, balancer.Silent, "tls handshake")
+	f(&tls.Config{RootCAs: trusted.RootCAs, ServerName: "other.test"}, balancer.Spec{TLS: true}, balancer.Silent, "other.test")
+	f(trusted, balancer.Spec{}, balancer.Wrong, "status 400") // plain HTTP to a TLS port
 
+	p := newHTTP(t, HTTPOptions{TLS: trusted})
 	plain := handle(t, func(http.ResponseWriter, *http.Request) {})
-	wantResult(t, probe(t, newHTTP(t, HTTPOptions{TLS: trusted}), plain, long), balancer.Silent, "tls handshake")
-	wantResult(t, probe(t, newHTTP(t, HTTPOptions{TLS: trusted}), silent(t), 50*time.Millisecond), balancer.Silent, "test limit")
+	wantResult(t, probeTLS(t, p, plain, long), balancer.Silent, "tls handshake")
+	wantResult(t, probeTLS(t, p, silent(t), 50*time.Millisecond), balancer.Silent, "test limit")
 }
 
 func TestHTTPRetriesBrokenConnections(t *testing.T) {

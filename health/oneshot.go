@@ -7,6 +7,8 @@ import (
 	"math"
 	"net"
 	"net/http"
+
+	"github.com/goodgate/goodgate/balancer"
 )
 
 // maxHeader bounds the bytes of a response header.
@@ -14,16 +16,16 @@ const maxHeader = 64 << 10
 
 // oneShot is an [http.RoundTripper] that makes a connection for one request.
 // Unlike [http.Transport] it starts no goroutine that could outlive the probe,
-// and it knows whether it was the connection or the answer that failed. It has
-// no TLS or address in common with the request's URL, which it ignores.
+// and it knows whether it was the connection or the answer that failed. It goes
+// to its upstream, whatever host the request's URL has.
 type oneShot struct {
-	dialer dialer
-	addr   string
+	dialer   dialer
+	upstream *balancer.Upstream
 }
 
 func (o *oneShot) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	conn, err := o.dialer.dial(ctx, o.addr)
+	conn, err := o.dialer.dial(ctx, o.upstream)
 	if err != nil {
 		return nil, err
 	}

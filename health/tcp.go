@@ -7,23 +7,19 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// TCP probes by connecting, and by a TLS handshake if TLS is set. Without TLS
-// it finds out that something listens, not that it answers: the kernel accepts
-// connections for a program that hangs.
+// TCP probes by connecting, and by a TLS handshake if the upstream is reached by
+// TLS. Without TLS it finds out that something listens, not that it answers:
+// the kernel accepts connections for a program that hangs.
 //
 // The connection is ended the ordinary way and not by a reset, which servers
 // that speak first (mail, databases) log or count as an attack.
 type TCP struct {
-	TLS *tls.Config // nil = plain; an empty ServerName is the address's host
+	TLS *tls.Config // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
 }
 
 // Probe implements [Prober].
 func (p TCP) Probe(ctx context.Context, u *balancer.Upstream) error {
-	var protos []string
-	if p.TLS != nil {
-		protos = p.TLS.NextProtos
-	}
-	conn, err := newDialer(p.TLS, "", protos...).dial(ctx, u.Addr())
+	conn, err := newDialer(p.TLS).dial(ctx, u)
 	if err != nil {
 		return err
 	}

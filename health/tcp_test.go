@@ -27,11 +27,11 @@ func TestTCPWithTLS(t *testing.T) {
 	s := httptest.NewTLSServer(http.NotFoundHandler())
 	defer s.Close()
 	p := TCP{TLS: clientTLS(s)}
-	wantResult(t, probe(t, p, s.Listener.Addr().String(), long), balancer.Passed, "")
-	wantResult(t, probe(t, p, hangup(t), long), balancer.Silent, "tls handshake")
-	wantResult(t, probe(t, p, silent(t), 50*time.Millisecond), balancer.Silent, "test limit")
+	wantResult(t, probeTLS(t, p, s.Listener.Addr().String(), long), balancer.Passed, "")
+	wantResult(t, probeTLS(t, p, hangup(t), long), balancer.Silent, "tls handshake")
+	wantResult(t, probeTLS(t, p, silent(t), 50*time.Millisecond), balancer.Silent, "test limit")
 	other := TCP{TLS: &tls.Config{RootCAs: p.TLS.RootCAs, ServerName: "other.test"}}
-	wantResult(t, probe(t, other, raw(t, "220 mail ready\r\n"), long), balancer.Silent, "tls handshake")
+	wantResult(t, probeTLS(t, other, raw(t, "220 mail ready\r\n"), long), balancer.Silent, "tls handshake")
 }
 
 // A server that speaks first must see an ordinary end, not a reset.

@@ -105,7 +105,7 @@ func (b *replayBody) readClient(p []byte) (int, error) {
 	if b.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
-	idle := b.x.proxy.opts.BodyIdle
+	idle := b.x.client.BodyIdle
 	if idle > 0 {
 		b.x.writer.control.SetReadDeadline(time.Now().Add(idle))
 	}

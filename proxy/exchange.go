@@ -16,6 +16,7 @@ type exchange struct {
 	context.Context
 	proxy   *Proxy
 	request *http.Request // as it came in
+	client  ClientTimeouts
 	route   *Route
 	writer  responseWriter
 	record  Record

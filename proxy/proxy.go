@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -19,12 +20,17 @@ type Options struct {
 	// Details puts the upstream's address into Proxy-Status. It tells clients
 	// how the network behind goodgate looks.
 	Details bool
-	// BodyIdle bounds the gap between two parts of a client's request body,
-	// WriteIdle how long a client may take no part of a response; 0 = no bound.
-	BodyIdle, WriteIdle time.Duration
+	Client  ClientTimeouts
 	// Observe is told of every request when it has ended. It runs on the
 	// request's goroutine and must not keep the record.
 	Observe []func(*Record)
+}
+
+// ClientTimeouts bound how long a client may keep an exchange waiting; 0 = no
+// bound.
+type ClientTimeouts struct {
+	BodyIdle  time.Duration // between two parts of the request's body
+	WriteIdle time.Duration // until the client takes the next part of the response
 }
 
 // Proxy is the handler. It is immutable but for being drained, and safe for
@@ -61,7 +67,13 @@ func New(o Options) (*Proxy, error) {
 
 // ServeHTTP takes a request from accept to account.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.Serve(w, r, p.opts.Client)
+}
+
+// Serve is ServeHTTP with the timeouts of one listener.
+func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, client ClientTimeouts) {
 	x := newExchange(p, w, r)
+	x.client = client
 	defer x.end() // also when httputil aborts the connection by a panic
 	x.route = p.match(r)
 	switch {
@@ -80,9 +92,16 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // another server while this one still answers. It cannot be undone.
 func (p *Proxy) Drain() { p.draining.Store(true) }
 
-// CloseTunnels ends all upgraded connections, which [http.Server.Shutdown]
-// does not know.
-func (p *Proxy) CloseTunnels() { p.tunnels.closeAll() }
+// ShutdownTunnels waits until no upgraded connection is open, which
+// [http.Server.Shutdown] does not know of, or until ctx ends; then it closes
+// those that are left.
+func (p *Proxy) ShutdownTunnels(ctx context.Context) {
+	select {
+	case <-p.tunnels.empty():
+	case <-ctx.Done():
+		p.tunnels.closeAll()
+	}
+}
 
 // match returns the first route that takes the request, nil without one.
 func (p *Proxy) match(r *http.Request) *Route {

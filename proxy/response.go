@@ -95,8 +95,9 @@ func (b *leasedBody) broke(err error) {
 
 // tunnels are the upgraded connections that are open.
 type tunnels struct {
-	mu  sync.Mutex // protects set
-	set map[*tunnel]struct{}
+	mu   sync.Mutex // protects set
+	set  map[*tunnel]struct{}
+	none chan struct{} // closed when set becomes empty; nil while nobody waits
 }
 
 // tunnel is the upstream's side of an upgraded connection.
@@ -131,10 +132,29 @@ func (t *tunnel) Close() error {
 	t.once.Do(func() {
 		t.all.mu.Lock()
 		delete(t.all.set, t)
+		if len(t.all.set) == 0 && t.all.none != nil {
+			close(t.all.none)
+			t.all.none = nil
+		}
 		t.all.mu.Unlock()
 		t.lease.Release()
 	})
 	return err
+}
+
+// empty returns a channel that is closed once no tunnel is open.
+func (ts *tunnels) empty() <-chan struct{} {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if len(ts.set) == 0 {
+		none := make(chan struct{})
+		close(none)
+		return none
+	}
+	if ts.none == nil {
+		ts.none = make(chan struct{})
+	}
+	return ts.none
 }
 
 func (ts *tunnels) closeAll() {

@@ -51,7 +51,7 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 
 // bound gives the client until the write timeout to take the next part.
 func (w *responseWriter) bound() {
-	if d := w.x.proxy.opts.WriteIdle; d > 0 {
+	if d := w.x.client.WriteIdle; d > 0 {
 		w.control.SetWriteDeadline(time.Now().Add(d))
 	}
 }

@@ -2,42 +2,44 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestWarnings has every warning once, and beside it what is near but says nothing.
-func TestWarnings(t *testing.T) {
+// checkWarnings compares the warnings about a file with the starts of those expected, each "path: message".
+func checkWarnings(t *testing.T, text string, want ...string) {
+	t.Helper()
+	_, warnings := parse(t, text)
+	var got []string
+	for _, w := range warnings {
+		if w.Line == 0 || w.Column == 0 || w.File != "goodgate.yaml" {
+			t.Errorf("no position: %+v", w)
+		}
+		got = append(got, w.Path+": "+w.Message)
+	}
+	if !slices.EqualFunc(got, want, strings.HasPrefix) {
+		t.Errorf("%s\ngot\n%s\nwant\n%s", text, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// checkPoolWarnings does so for keys in the pool of the minimal file.
+func checkPoolWarnings(t *testing.T, keys string, want ...string) {
+	t.Helper()
+	for i := range want {
+		want[i] = "pools.app." + want[i]
+	}
+	checkWarnings(t, withPool(keys), want...)
+}
+
+// The tests of warnings have every warning once, and beside it what is near but says nothing.
+func TestWarningsOfTimesAndRetries(t *testing.T) {
 	t.Parallel()
-	f := func(text string, want ...string) {
-		t.Helper()
-		_, warnings := parse(t, text)
-		var got []string
-		for _, w := range warnings {
-			if w.Line == 0 || w.Column == 0 || w.File != "goodgate.yaml" {
-				t.Errorf("no position: %+v", w)
-			}
-			got = append(got, w.Path+": "+w.Message)
-		}
-		ok := len(got) == len(want)
-		for i := range min(len(got), len(want)) {
-			ok = ok && strings.HasPrefix(got[i], want[i])
-		}
-		if !ok {
-			t.Errorf("%s\ngot\n%s\nwant\n%s", text, strings.Join(got, "\n"), strings.Join(want, "\n"))
-		}
-	}
-	pool := func(keys string, want ...string) {
-		t.Helper()
-		for i := range want {
-			want[i] = "pools.app." + want[i]
-		}
-		f(withPool(keys), want...)
-	}
+	f := func(text string, want ...string) { t.Helper(); checkWarnings(t, text, want...) }
+	pool := func(keys string, want ...string) { t.Helper(); checkPoolWarnings(t, keys, want...) }
 	one := func(keys string) string {
 		return `{listeners: [":1"], pools: {app: {upstreams: ["http://10.0.0.1"], ` + keys + "}}}"
 	}
-	routes := func(list string) string { return minimal + "routes: " + list }
 
 	pool("retry: {per_try: 5s}, timeouts: {request: 5s}", "retry.per_try: 5s is not shorter than pools.app.timeouts.request 5s")
 	pool("retry: {per_try: 2s}, timeouts: {request: 5s}", "retry.per_try: 3 attempts of 2s take longer than pools.app.timeouts.request 5s: the last ones will be cut short; use 1.666666666s or less")
@@ -56,6 +58,11 @@ func TestWarnings(t *testing.T) {
 	pool("retry: {statuses: [429]}", "retry.statuses: a 4xx")
 	pool("retry: {statuses: 5xx}", "retry.statuses: a 500")
 	pool("retry: {statuses: 5xx, attempts: 1}")
+}
+
+func TestWarningsOfHealth(t *testing.T) {
+	t.Parallel()
+	pool := func(keys string, want ...string) { t.Helper(); checkPoolWarnings(t, keys, want...) }
 
 	pool("health: {timeout: 3s}", "health.timeout: timeout 3s is longer than interval 2s")
 	pool("health: {interval: 500ms}", "health.interval: timeout 1s is longer than interval 500ms")
@@ -66,6 +73,12 @@ func TestWarnings(t *testing.T) {
 	pool("health: {expect: {status: 200}}", "health.expect.status: has no effect with type tcp")
 	pool("health: {type: grpc, path: /}", "health.path: has no effect with type grpc")
 	pool("health: {type: none, rise: 3}", "health.rise: has no effect with type none")
+}
+
+func TestWarningsOfPools(t *testing.T) {
+	t.Parallel()
+	f := func(text string, want ...string) { t.Helper(); checkWarnings(t, text, want...) }
+	pool := func(keys string, want ...string) { t.Helper(); checkPoolWarnings(t, keys, want...) }
 
 	pool("breaker: {window: 500ms}", "breaker.window: 500ms is too short")
 	pool("breaker: {max_ejected: 100%}", "breaker.max_ejected: an error that every upstream answers")
@@ -81,6 +94,12 @@ func TestWarnings(t *testing.T) {
 	f(https("insecure: true, ca: x"), "pools.app.tls.insecure: every certificate is accepted, so that ca")
 	f(https("ca: x"))
 	f(`{listeners: [":1"], pools: {app: {upstreams: [{file: x, weight: 2}]}}}`, "pools.app.upstreams[0].weight: has no effect with file")
+}
+
+func TestWarningsOfListenersAndRoutes(t *testing.T) {
+	t.Parallel()
+	f := func(text string, want ...string) { t.Helper(); checkWarnings(t, text, want...) }
+	routes := func(list string) string { return minimal + "routes: " + list }
 
 	f(strings.Replace(minimal, `":8080"`, `{address: ":1", mode: "0600", timeouts: {keepalive: 59s}}`, 1),
 		"listeners[0].mode: has no effect on a TCP address", "listeners[0].timeouts.keepalive: 59s is shorter than the 60s")

@@ -277,22 +277,23 @@ func (d *decoder) entries(n *yaml.Node, path string) []entry {
 		}
 	}
 	for _, source := range merged {
-		own = d.merge(own, source, path)
+		own = d.merge(own, seen, source, path)
 	}
 	return own
 }
 
-// merge adds the keys of source, a mapping or a list of mappings, that own lacks.
-func (d *decoder) merge(own []entry, source *yaml.Node, path string) []entry {
+// merge adds to own the keys of source, a mapping or a list of mappings, that were not seen yet.
+func (d *decoder) merge(own []entry, seen map[string]int, source *yaml.Node, path string) []entry {
 	n := resolve(source)
 	switch n.Kind {
 	case yaml.SequenceNode:
 		for _, item := range n.Content {
-			own = d.merge(own, item, path)
+			own = d.merge(own, seen, item, path)
 		}
 	case yaml.MappingNode:
 		for _, e := range d.entries(n, path) {
-			if !slices.ContainsFunc(own, func(o entry) bool { return o.key.Value == e.key.Value }) {
+			if _, given := seen[e.key.Value]; !given {
+				seen[e.key.Value] = e.key.Line
 				own = append(own, e)
 			}
 		}

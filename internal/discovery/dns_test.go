@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"slices"
@@ -10,10 +11,12 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// newTestDNS returns a source for target from s, with errors as failures.
+// newTestDNS returns a source for addr that asks s. Its timeout, if a test does
+// not choose one, is generous: a busy machine is no failure.
 func newTestDNS(t *testing.T, s *nameServer, addr string, options Resolver) *Lookup {
 	t.Helper()
 	options.Server = s.addr
+	options.Timeout = cmp.Or(options.Timeout, 15*time.Second)
 	l, err := NewDNS(Target{Addr: addr, Weight: 3, TLS: true}, options)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +58,7 @@ func TestDNSAddressesAndTTL(t *testing.T) {
 	f("a lost query", func(s *nameServer) {
 		s.drop = 2
 		both(s)
-	}, Resolver{Timeout: time.Second}, 42*time.Second, "10.0.0.1:3000", "10.0.0.2:3000", "[2001:db8::1]:3000")
+	}, Resolver{Timeout: 2 * time.Second}, 42*time.Second, "10.0.0.1:3000", "10.0.0.2:3000", "[2001:db8::1]:3000")
 	f("the smallest TTL", func(s *nameServer) {
 		both(s)
 		s.records["app.test."][2].Header.TTL = 7

@@ -21,7 +21,7 @@ func TestSRV(t *testing.T) {
 				s.set("b.test.", 30, ipv4("10.0.0.2"), ipv6("2001:db8::2"))
 				prepare(s)
 			})
-			l, err := NewSRV(name, Target{MaxInFlight: 5}, Resolver{Server: s.addr})
+			l, err := NewSRV(name, Target{MaxInFlight: 5}, Resolver{Server: s.addr, Timeout: 15 * time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,223 @@
+package balancer
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// newTestBreaker returns a breaker that may always open, and the list of the
+// states that it told.
+func newTestBreaker(t *testing.T, o BreakerOptions) (*breaker, *[]BreakerState) {
+	b, told := &breaker{}, &[]BreakerState{}
+	b.start(o, func() bool { return true }, func(s BreakerState) { *told = append(*told, s) })
+	t.Cleanup(b.stop)
+	return b, told
+}
+
+// feed sends requests one after the other; those not admitted are left out.
+func feed(b *breaker, outcomes ...Outcome) {
+	for _, o := range outcomes {
+		if pass, ok := b.admit(); ok {
+			b.report(pass, o)
+		}
+	}
+}
+
+func TestBreakerOpens(t *testing.T) {
+	t.Parallel()
+	consecutive := BreakerOptions{Consecutive: 3}
+	ratio := BreakerOptions{FailureRatio: 0.5, MinRequests: 6}
+	const s, f, u, i = Success, Failure, Unreachable, Ignored
+	tests := []struct {
+		name     string
+		opts     BreakerOptions
+		outcomes []Outcome
+		want     BreakerState
+	}{
+		{"no failure", consecutive, []Outcome{s, s, s, s}, Closed},
+		{"too few in a row", consecutive, []Outcome{f, f, s, f, f}, Closed},
+		{"enough in a row", consecutive, []Outcome{s, f, u, f}, Open},
+		{"ignored is no success", consecutive, []Outcome{f, i, f, i, f}, Open},
+		{"ignored is no failure", consecutive, []Outcome{i, i, i, i, i}, Closed},
+		{"below the least volume", ratio, []Outcome{f, f, f, f, f}, Closed},
+		{"ignored is no volume", ratio, []Outcome{f, f, f, f, f, i, i}, Closed},
+		{"ratio reached", ratio, []Outcome{s, s, s, f, f, f}, Open},
+		{"ratio not reached", ratio, []Outcome{s, s, s, s, f, f, f}, Closed},
+		{"no rule", BreakerOptions{}, slices.Repeat([]Outcome{f}, 100), Closed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b, _ := newTestBreaker(t, tt.opts)
+			feed(b, tt.outcomes...)
+			if got := b.current(); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+			if got := b.admits(); got != (tt.want == Closed) {
+				t.Errorf("admits: got %v", got)
+			}
+		})
+	}
+}
+
+func TestBreakerSwitchedOff(t *testing.T) {
+	t.Parallel()
+	var b breaker
+	feed(&b, slices.Repeat([]Outcome{Failure}, 100)...)
+	if !b.admits() {
+		t.Error("a breaker that is off must admit")
+	}
+}
+
+func TestBreakerForgetsAfterTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newTestBreaker(t, BreakerOptions{FailureRatio: 0.5, MinRequests: 4, Window: 10 * time.Second})
+		feed(b, Failure, Failure, Failure)
+		time.Sleep(11 * time.Second)
+		feed(b, Failure, Success, Success, Success)
+		if got := b.current(); got != Closed {
+			t.Errorf("got %v, want closed: three of the failures are old", got)
+		}
+	})
+}
+
+// TestBreakerCountsSlowFailures: a timeout longer than the window is a failure
+// at its end. Counted for its start, it would be forgotten before it is known.
+func TestBreakerCountsSlowFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newTestBreaker(t, BreakerOptions{Consecutive: 3, Window: 10 * time.Second})
+		var passes []uint64
+		for range 3 {
+			pass, _ := b.admit()
+			passes = append(passes, pass)
+		}
+		time.Sleep(30 * time.Second)
+		for _, pass := range passes {
+			b.report(pass, Unreachable)
+		}
+		if got := b.current(); got != Open {
+			t.Errorf("got %v, want open", got)
+		}
+	})
+}
+
+// TestBreakerHeals: it wakes without traffic, and two trials close it.
+func TestBreakerHeals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, told := newTestBreaker(t, BreakerOptions{Consecutive: 1, OpenFor: 5 * time.Second})
+		feed(b, Failure)
+		time.Sleep(4 * time.Second)
+		if got := b.current(); got != Open {
+			t.Fatalf("after 4 s: got %v, want open", got)
+		}
+		time.Sleep(3 * time.Second)
+		if got := b.current(); got != HalfOpen {
+			t.Fatalf("after 7 s: got %v, want half-open", got)
+		}
+		first, ok1 := b.admit()
+		second, ok2 := b.admit()
+		_, ok3 := b.admit()
+		if !ok1 || !ok2 || ok3 || b.admits() {
+			t.Fatalf("half-open admits: got %v %v %v, want two trials", ok1, ok2, ok3)
+		}
+		b.report(first, Success)
+		if b.admits() {
+			t.Error("one trial has succeeded, one is out: want no third")
+		}
+		b.report(second, Ignored)
+		if !b.admits() {
+			t.Error("a trial that says nothing must give its place to another")
+		}
+		feed(b, Success)
+		if want := []BreakerState{Open, HalfOpen, Closed}; !slices.Equal(*told, want) {
+			t.Errorf("told: got %v, want %v", *told, want)
+		}
+	})
+}
+
+// TestBreakerLostTrials: trials whose results never come do not keep it shut.
+func TestBreakerLostTrials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newTestBreaker(t, BreakerOptions{Consecutive: 1, OpenFor: time.Second})
+		feed(b, Failure)
+		time.Sleep(2 * time.Second)
+		lost, _ := b.admit()
+		b.admit()
+		if b.admits() {
+			t.Fatal("both places are taken: want no more")
+		}
+		time.Sleep(trialBound)
+		if !b.admits() {
+			t.Fatalf("after %v: want the places free again", trialBound)
+		}
+		b.report(lost, Failure)
+		if got := b.current(); got != HalfOpen {
+			t.Errorf("late result of a lost trial: got %v, want half-open", got)
+		}
+		feed(b, Success, Success)
+		if got := b.current(); got != Closed {
+			t.Errorf("got %v, want closed", got)
+		}
+	})
+}
+
+// TestBreakerLateResults: what was sent before it opened says nothing about
+// the upstream after it has closed again.
+func TestBreakerLateResults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newTestBreaker(t, BreakerOptions{Consecutive: 1, OpenFor: time.Second})
+		late, _ := b.admit()
+		feed(b, Failure)
+		time.Sleep(2 * time.Second)
+		b.report(late, Failure)
+		if got := b.current(); got != HalfOpen {
+			t.Errorf("late failure while half-open: got %v, want half-open", got)
+		}
+		feed(b, Success, Success)
+		b.report(late, Failure)
+		if got := b.current(); got != Closed {
+			t.Errorf("late failure once closed: got %v, want closed", got)
+		}
+	})
+}
+
+// TestBreakerOpenTimeGrows: it doubles up to its bound, each failed round, and
+// starts anew after a good while closed.
+func TestBreakerOpenTimeGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newTestBreaker(t, BreakerOptions{Consecutive: 1, OpenFor: time.Second, MaxOpenFor: 4 * time.Second})
+		round := func(want time.Duration) {
+			t.Helper()
+			feed(b, Failure)
+			start := time.Now()
+			for b.current() == Open {
+				time.Sleep(time.Millisecond)
+			}
+			got := time.Since(start)
+			if limit := time.Duration((1+openJitter)*float64(want)) + 2*time.Millisecond; got < want || got > limit {
+				t.Errorf("open for %v, want %v to %v", got, want, limit)
+			}
+		}
+		for _, want := range []time.Duration{1, 2, 4, 4} {
+			round(want * time.Second)
+		}
+		feed(b, Success, Success)
+		time.Sleep(5 * time.Second)
+		for _, want := range []time.Duration{1, 2, 4} {
+			round(want * time.Second)
+		}
+	})
+}
+
+func TestBreakerStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, told := newTestBreaker(t, BreakerOptions{Consecutive: 1, OpenFor: time.Second})
+		b.stop()
+		feed(b, Failure)
+		time.Sleep(time.Minute)
+		if want := []BreakerState{Open}; !slices.Equal(*told, want) {
+			t.Errorf("told: got %v, want %v: a stopped breaker has no timer", *told, want)
+		}
+	})
+}

@@ -1,0 +1,58 @@
+package balancer
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func TestLatency(t *testing.T) {
+	t.Parallel()
+	type sample struct {
+		after   time.Duration // the one before
+		outcome Outcome
+		rtt     time.Duration
+	}
+	const ms, h = time.Millisecond, latencyHalf
+	f := func(name string, wait, want time.Duration, samples ...sample) {
+		t.Helper()
+		var l latency
+		now := int64(1e18)
+		for _, s := range samples {
+			now += int64(s.after)
+			l.record(s.outcome, s.rtt, now)
+		}
+		got := l.cost(now + int64(wait))
+		if math.Abs(got-float64(want)) > 0.001*float64(want) {
+			t.Errorf("%s: got %v, want %v", name, time.Duration(got), want)
+		}
+	}
+	f("no history", 0, 0)
+	f("first", 0, 10*ms, sample{0, Success, 10 * ms})
+	f("instant answer is history", 0, 1, sample{0, Success, 0})
+	f("peak at once", 0, 50*ms, sample{0, Success, 10 * ms}, sample{ms, Success, 50 * ms})
+	f("slow to forget", 0, 50*ms, sample{0, Success, 50 * ms}, sample{0, Success, 10 * ms})
+	f("half after its half-life", h, 25*ms, sample{0, Success, 50 * ms})
+	f("quarter after two", 2*h, 12500*time.Microsecond, sample{0, Success, 50 * ms})
+	f("blend", 0, 30*ms, sample{0, Success, 50 * ms}, sample{h, Success, 10 * ms})
+	f("forgotten", latencyLife, 0, sample{0, Success, 50 * ms})
+	f("ignored", 0, 10*ms, sample{0, Success, 10 * ms}, sample{0, Ignored, time.Second})
+	f("fast failure", 0, failurePenalty, sample{0, Failure, ms})
+	f("failure of a slow one", 0, 500*ms, sample{0, Success, 50 * ms}, sample{0, Unreachable, ms})
+	f("penalty is bounded", 0, failureCap, sample{0, Success, time.Second}, sample{0, Failure, ms})
+	f("slow failure", 0, time.Minute, sample{0, Unreachable, time.Minute})
+	f("clock set back", -time.Hour, 10*ms, sample{0, Success, 10 * ms})
+}
+
+func TestDecayFollowsTheExponential(t *testing.T) {
+	t.Parallel()
+	last := 1.0
+	for e := time.Duration(0); e < latencyLife; e += 10 * time.Millisecond {
+		got := decay(int64(e))
+		want := math.Exp2(-float64(e) / float64(latencyHalf))
+		if got > last || math.Abs(got/want-1) > 0.062 {
+			t.Fatalf("after %v: got %v, before that %v, want about %v", e, got, last, want)
+		}
+		last = got
+	}
+}

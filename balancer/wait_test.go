@@ -1,0 +1,108 @@
+package balancer
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+)
+
+func join(t *testing.T, p *Pool) *Waiter {
+	t.Helper()
+	w, err := p.Wait(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func signalled(w *Waiter) bool { return len(w.C) == 1 }
+
+func TestWaitLimit(t *testing.T) {
+	t.Parallel()
+	p := newTestPool(t, Options{})
+	a, err := p.Wait(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Wait(1); !errors.Is(err, ErrFull) {
+		t.Errorf("second of one: got %v, want %v", err, ErrFull)
+	}
+	if _, err := p.Wait(0); !errors.Is(err, ErrFull) {
+		t.Errorf("limit 0: got %v, want %v", err, ErrFull)
+	}
+	a.Leave()
+	a.Leave()
+	if got := p.Waiting(); got != 0 {
+		t.Errorf("waiting: got %d, want 0", got)
+	}
+	join(t, p).Leave()
+}
+
+func TestWaitWakes(t *testing.T) {
+	t.Parallel()
+	p := newTestPool(t, Options{Checked: true}, Spec{Addr: addr(0), MaxInFlight: 1}, Spec{Addr: addr(1)})
+	m := p.Members()
+	m[0].ObserveProbe(Passed, Thresholds{})
+	lease := acquire(t, &m[0], 1)
+	a, b, c := join(t, p), join(t, p), join(t, p)
+
+	lease.Release()
+	if !signalled(a) || signalled(b) {
+		t.Fatal("a place: want the first in the queue signalled, and only that one")
+	}
+	a.Leave()
+	if !signalled(b) || signalled(c) {
+		t.Fatal("a signal not taken: want the next in the queue signalled")
+	}
+	m[1].ObserveProbe(Passed, Thresholds{})
+	if !signalled(c) {
+		t.Error("an upstream came up: want all signalled")
+	}
+	<-b.C
+	p.Update(specsOf(3))
+	if !signalled(b) {
+		t.Error("new members: want all signalled")
+	}
+	b.Leave()
+	c.Leave()
+}
+
+// TestWaitLosesNoWakeUp: many requests share one place, each waits for it, and
+// all get it.
+func TestWaitLosesNoWakeUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newTestPool(t, Options{}, Spec{Addr: addr(0), MaxInFlight: 1})
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				for range 20 {
+					l := holdOut(t, p)
+					l.Release()
+				}
+			})
+		}
+		wg.Wait() // a lost wake-up is a deadlock, which the bubble reports
+		if got := p.Waiting(); got != 0 {
+			t.Errorf("waiting: got %d, want 0", got)
+		}
+	})
+}
+
+// holdOut waits until it gets a lease.
+func holdOut(t *testing.T, p *Pool) Lease {
+	w, err := p.Wait(1000)
+	if err != nil {
+		t.Error(err)
+		return Lease{}
+	}
+	defer w.Leave()
+	for {
+		if m := p.Pick(&Choice{}); m != nil {
+			if l, ok := m.TryAcquire(); ok {
+				return l
+			}
+		}
+		<-w.C
+	}
+}

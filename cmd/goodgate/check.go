@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/gate"
+)
+
+func newCheck() *cobra.Command {
+	var probe bool
+	c := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Check a configuration file",
+		Long: `Check a configuration file and print everything that is wrong with it, each with
+its place and what is allowed, and settings that contradict each other.
+
+Exit codes: 0 the file is good, 2 it is not, 3 an upstream did not answer its
+probe (with --probe). Warnings do not change the exit code.`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
+		RunE: func(c *cobra.Command, args []string) error {
+			return check(c.Context(), c.OutOrStdout(), args[0], probe)
+		},
+	}
+	c.Flags().BoolVar(&probe, "probe", false, "ask each upstream once, the way its health check would")
+	return c
+}
+
+func check(ctx context.Context, out io.Writer, file string, probe bool) error {
+	cfg, warnings, err := config.Load(file)
+	for _, w := range warnings {
+		fmt.Fprintln(out, "warning:", w)
+	}
+	if errs, ok := err.(config.Errors); ok {
+		for _, e := range errs {
+			fmt.Fprintln(out, "error:", e)
+		}
+		return &exitError{exitUsage, fmt.Errorf("%s: %s", file, count(len(errs), "error"))}
+	}
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if _, err := gate.New(cfg, gate.Options{}); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	fmt.Fprintf(out, "%s: good: %s, %s, %s, %s\n", file,
+		count(len(cfg.Listeners), "listener"), count(len(cfg.Routes), "route"),
+		count(len(cfg.Pools), "pool"), count(len(warnings), "warning"))
+	if !probe {
+		return nil
+	}
+	return printProbes(ctx, out, cfg)
+}
+
+// printProbes prints what each upstream answers.
+func printProbes(ctx context.Context, out io.Writer, cfg *config.Config) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	results, err := gate.Probe(ctx, cfg)
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	silent := 0
+	for _, r := range results {
+		if r.Err != nil {
+			silent++
+			fmt.Fprintf(out, "  %s %s: %v\n", r.Pool, r.Upstream, r.Err)
+			continue
+		}
+		fmt.Fprintf(out, "  %s %s: answers (%s, %.1f ms)\n", r.Pool, r.Upstream, r.Kind, float64(r.Took.Microseconds())/1000)
+	}
+	if silent > 0 {
+		return &exitError{exitUnanswered, fmt.Errorf("%d of %s did not pass", silent, count(len(results), "probe"))}
+	}
+	return nil
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/gate"
+	"github.com/goodgate/goodgate/internal/logging"
+)
+
+func newRun() *cobra.Command {
+	var file string
+	var listen, to []string
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run the proxy",
+		Long: `Run the proxy, from a file or from two flags.
+
+SIGTERM and SIGINT drain: responses say Connection: close for a while, what is
+in flight may end, then the process does. A second signal ends it at once.`,
+		Example: `  goodgate run --listen :8080 --to http://127.0.0.1:3000 --to unix:/run/app.sock
+  goodgate run --config goodgate.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, warnings, err := load(file, listen, to)
+			if err != nil {
+				return &exitError{exitUsage, err}
+			}
+			for _, w := range warnings {
+				fmt.Fprintln(c.ErrOrStderr(), "warning:", w)
+			}
+			return serve(c.Context(), cfg)
+		},
+	}
+	c.Flags().StringVarP(&file, "config", "c", "", "configuration file")
+	c.Flags().StringArrayVarP(&listen, "listen", "l", nil, "address to listen on, host:port or unix:/path; may be repeated")
+	c.Flags().StringArrayVarP(&to, "to", "t", nil, "upstream, http://host:port, https://host:port or unix:/path; may be repeated")
+	c.MarkFlagsMutuallyExclusive("config", "listen")
+	c.MarkFlagsMutuallyExclusive("config", "to")
+	c.MarkFlagsOneRequired("config", "listen")
+	c.MarkFlagsOneRequired("config", "to")
+	c.MarkFlagFilename("config", "yaml", "yml")
+	return c
+}
+
+func load(file string, listen, to []string) (*config.Config, []config.Warning, error) {
+	if file != "" {
+		return config.Load(file)
+	}
+	return config.Sidecar(listen, to)
+}
+
+// serve runs a gate until a signal, and to the end of its drain.
+func serve(ctx context.Context, cfg *config.Config) error {
+	log, closer, err := openLog(cfg.Log)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	defer closer.Close()
+	g, err := gate.New(cfg, gate.Options{Logger: log})
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	now, forget := secondSignal(ctx)
+	defer forget()
+	err = g.Run(ctx, now, func(addrs []string) {
+		log.Info("serving", "listeners", addrs, "version", version())
+	})
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	log.Info("ended")
+	return nil
+}
+
+// secondSignal returns a channel that is closed by a signal that comes after
+// the one that ended ctx.
+func secondSignal(ctx context.Context) (<-chan struct{}, func()) {
+	now, done := make(chan struct{}), make(chan struct{})
+	signals := make(chan os.Signal, 1)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-done:
+			return
+		}
+		signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+		select {
+		case <-signals:
+			close(now)
+		case <-done:
+		}
+	}()
+	return now, func() {
+		signal.Stop(signals)
+		close(done)
+	}
+}
+
+func openLog(c config.Log) (*slog.Logger, io.Closer, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return nil, nil, fmt.Errorf("log.level: %w", err)
+	}
+	log, closer, err := logging.Open(logging.Options{Format: c.Format, Level: level, Output: c.Output})
+	if err != nil {
+		return nil, nil, errors.Join(err)
+	}
+	return log, closer, nil
+}

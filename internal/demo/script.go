@@ -1,0 +1,133 @@
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The script says what goes wrong, when, and whether POSTs are sent meanwhile.
+//
+// A POST that a backend took and did not answer cannot be hidden: it may have
+// been executed, and to send it again could execute it twice. Such a failure
+// says nothing about a proxy, so the script sends POSTs while a fault holds
+// only where it never makes one ambiguous: the connection is refused, or the
+// answer is late or none of a POST's business. GET, PUT and DELETE are sent all
+// the time, since they may be executed twice (RFC 9110, section 9.2.2).
+// Close to the start and the end of a fault, within [quiet], no POST is sent
+// either, so that none is caught in between. Whatever reaches a client
+// nevertheless is counted and shown as it is.
+
+// Step is one fault in the script. The script starts again after its last step.
+type Step struct {
+	At      time.Duration // since the script's beginning
+	For     time.Duration
+	Backend int // from 0 on; everyBackend = all at the same time
+	Fault   Fault
+	Posts   bool   // POSTs are sent while the fault holds
+	Text    string // one sentence for people
+}
+
+const (
+	backendCount = 3
+	everyBackend = -1
+
+	quiet = 300 * time.Millisecond // without POSTs, on both sides of a switch
+	rest  = 2 * time.Second        // between the last fault and the script's beginning
+)
+
+// Script returns the demo's own script.
+func Script() []Step {
+	const s = time.Second
+	return []Step{
+		{3 * s, 4 * s, 0, Refuse, true, "Backend 1 refuses connections, as after a crash: requests go elsewhere, POSTs too, since nothing was sent."},
+		{9 * s, 4 * s, 1, BadGateway, false, "Backend 2 answers 502 to everything while its health check passes: the answer is not relayed, another backend is asked."},
+		{15 * s, 4 * s, 2, Unavailable, false, "Backend 3 answers 503 to one request in three: too few to take it out, so each one is sent again elsewhere."},
+		{21 * s, 4 * s, 0, CloseEarly, false, "Backend 1 takes the request and closes before it responds, as a worker that is killed."},
+		{27 * s, 4 * s, 1, CutHeader, false, "Backend 2 breaks off in the middle of its response header."},
+		{33 * s, 4 * s, 2, Slow, true, "Backend 3 takes 200 ms longer: nothing fails, but the load moves to the faster ones."},
+		{39 * s, 2 * s, 0, Freeze, false, "Backend 1 freezes: it accepts connections and answers nothing. After 500 ms another backend is asked."},
+		{45 * s, 4 * s, 1, CloseIdle, false, "Backend 2 closes connections unused for 5 ms just as the next request arrives, the usual keep-alive race."},
+		{51 * s, 3 * s / 2, everyBackend, Restart, true, "All backends restart at the same time: requests wait until the first is back."},
+		{56 * s, 4 * s, everyBackend, SickHealth, true, "Every health endpoint answers 500 while the application works: live traffic outranks the checks."},
+	}
+}
+
+// scaled returns a copy of script with all its times divided by n.
+func scaled(script []Step, n int) []Step {
+	out := make([]Step, len(script))
+	for i, s := range script {
+		s.At /= time.Duration(n)
+		s.For /= time.Duration(n)
+		out[i] = s
+	}
+	return out
+}
+
+// checkScript returns everything that is wrong with a script.
+func checkScript(script []Step) error {
+	var errs []error
+	end := time.Duration(0)
+	for i, s := range script {
+		if s.At < end {
+			errs = append(errs, fmt.Errorf("step %d begins at %v, before the one before it ends at %v", i, s.At, end))
+		}
+		if s.For <= 0 {
+			errs = append(errs, fmt.Errorf("step %d lasts %v", i, s.For))
+		}
+		if s.Backend < everyBackend || s.Backend >= backendCount {
+			errs = append(errs, fmt.Errorf("step %d is for backend %d of %d", i, s.Backend, backendCount))
+		}
+		if s.Fault == NoFault || s.Fault >= numFaults {
+			errs = append(errs, fmt.Errorf("step %d has no fault", i))
+		}
+		if s.Text == "" {
+			errs = append(errs, fmt.Errorf("step %d is not explained", i))
+		}
+		end = s.At + s.For
+	}
+	return errors.Join(errs...)
+}
+
+// length returns how long one pass through the script takes; zero when it is
+// empty.
+func length(script []Step) time.Duration {
+	if len(script) == 0 {
+		return 0
+	}
+	last := script[len(script)-1]
+	return last.At + last.For + rest
+}
+
+// stepAt returns the step that holds at a time since the beginning of the
+// demo, nil between steps.
+func stepAt(script []Step, t time.Duration) *Step {
+	if len(script) == 0 {
+		return nil
+	}
+	t %= length(script)
+	for i := range script {
+		if s := &script[i]; s.At <= t && t < s.At+s.For {
+			return s
+		}
+	}
+	return nil
+}
+
+// postsAt reports whether POSTs are sent at a time since the beginning.
+func postsAt(script []Step, t time.Duration) bool {
+	if len(script) == 0 {
+		return true
+	}
+	t %= length(script)
+	for _, s := range script {
+		from, to := s.At-quiet, s.At+s.For+quiet
+		if t < from || t >= to {
+			continue
+		}
+		if !s.Posts || t < s.At+quiet || t >= s.At+s.For-quiet {
+			return false
+		}
+	}
+	return true
+}

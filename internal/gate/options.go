@@ -1,0 +1,126 @@
+package gate
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+func balancerOptions(name string, c config.Pool) balancer.Options {
+	return balancer.Options{
+		Name:          name,
+		Policy:        c.Policy,
+		HashLoad:      float64(c.Hash.Load),
+		MaxEjected:    float64(c.Breaker.MaxEjected),
+		SlowStart:     c.SlowStart,
+		Overprovision: float64(c.Overprovision),
+		Breaker: balancer.BreakerOptions{
+			Enabled:      c.Breaker.Enabled,
+			Consecutive:  c.Breaker.Consecutive,
+			FailureRatio: float64(c.Breaker.FailureRatio),
+			MinRequests:  c.Breaker.MinRequests,
+			Window:       c.Breaker.Window,
+			OpenFor:      c.Breaker.OpenFor,
+			MaxOpenFor:   c.Breaker.MaxOpenFor,
+		},
+	}
+}
+
+// poolOptions leaves out the bound of the whole request: the configuration
+// gives it to the routes.
+func poolOptions(c config.Pool) proxy.PoolOptions {
+	o := proxy.PoolOptions{
+		MaxIdleConns: c.MaxIdleConns,
+		Timeouts: proxy.Timeouts{
+			Dial:           c.Timeouts.Dial,
+			TLS:            c.Timeouts.TLS,
+			ResponseHeader: c.Timeouts.ResponseHeader,
+			Idle:           c.Timeouts.Idle,
+			KeepAlive:      c.Timeouts.Keepalive,
+		},
+		Retry: proxy.Retry{
+			Attempts:   c.Retry.Attempts,
+			PerTry:     c.Retry.PerTry,
+			Statuses:   statuses(c.Retry.Statuses),
+			Budget:     float64(c.Retry.Budget),
+			BudgetMin:  float64(c.Retry.BudgetMin),
+			MaxBody:    int64(c.Retry.MaxBody),
+			Backoff:    c.Retry.Backoff,
+			MaxBackoff: c.Retry.MaxBackoff,
+		},
+		Hold: proxy.Hold{For: c.Hold.For, MaxRequests: c.Hold.MaxRequests},
+	}
+	switch c.Policy {
+	case "hash":
+		o.HashOn = hashOn(c.Hash.On)
+	case "sticky":
+		o.Sticky = newSticky(c.Sticky)
+	}
+	return o
+}
+
+func statuses(ranges config.Statuses) []int {
+	var list []int
+	for _, r := range ranges {
+		for s := r.From; s <= r.To; s++ {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func hashOn(key string) proxy.HashOn {
+	if name, ok := strings.CutPrefix(key, "header:"); ok {
+		return proxy.HashHeader(name)
+	}
+	if name, ok := strings.CutPrefix(key, "cookie:"); ok {
+		return proxy.HashCookie(name)
+	}
+	if key == "path" {
+		return proxy.HashPath
+	}
+	return proxy.HashClientIP
+}
+
+func newSticky(c config.Sticky) *proxy.Sticky {
+	s := proxy.Sticky{Cookie: c.Cookie, Secret: []byte(c.Secret), TTL: c.TTL}
+	switch c.Secure {
+	case "always":
+		s.Secure = new(true)
+	case "never":
+		s.Secure = new(false)
+	}
+	switch c.SameSite {
+	case "strict":
+		s.SameSite = http.SameSiteStrictMode
+	case "none":
+		s.SameSite = http.SameSiteNoneMode
+	default:
+		s.SameSite = http.SameSiteLaxMode
+	}
+	return proxy.NewSticky(s)
+}
+
+// newTLS says how upstreams reached by TLS are trusted.
+func newTLS(c config.TLS) (*tls.Config, error) {
+	t := &tls.Config{ServerName: c.ServerName, InsecureSkipVerify: c.Insecure}
+	if c.CA == "" {
+		return t, nil
+	}
+	pem, err := os.ReadFile(c.CA)
+	if err != nil {
+		return nil, fmt.Errorf("tls.ca: %w", err)
+	}
+	t.RootCAs = x509.NewCertPool()
+	if !t.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("tls.ca: %s holds no PEM certificate", c.CA)
+	}
+	return t, nil
+}

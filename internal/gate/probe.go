@@ -1,0 +1,119 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/discovery"
+)
+
+// ProbeResult is what one upstream answered to one probe.
+type ProbeResult struct {
+	Pool     string
+	Upstream string // address, or what stands for it when it could not be looked up
+	Kind     string // of the probe
+	Took     time.Duration
+	Err      error // nil when it passed
+}
+
+// Probe looks up every upstream of a configuration and asks each once, the way
+// its health check would; where there is none, by connecting.
+func Probe(ctx context.Context, c *config.Config) ([]ProbeResult, error) {
+	var results []ProbeResult
+	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+		list, err := probePool(ctx, name, c.Pools[name])
+		if err != nil {
+			return nil, fmt.Errorf("pools.%s: %w", name, err)
+		}
+		results = append(results, list...)
+	}
+	return results, nil
+}
+
+func probePool(ctx context.Context, name string, c config.Pool) ([]ProbeResult, error) {
+	if c.Health.Type == "none" {
+		c.Health.Type = "tcp"
+	}
+	targets, failures := lookUp(ctx, c)
+	p, err := balancer.NewPool(balancer.Options{Name: name, Checked: true})
+	if err != nil {
+		return nil, err
+	}
+	p.Update(specs(targets))
+	t, err := newTLS(c.TLS)
+	if err != nil {
+		return nil, err
+	}
+	prober, err := newProber(c.Health, t)
+	if err != nil {
+		return nil, err
+	}
+	members := p.Members()
+	results := make([]ProbeResult, len(members))
+	slots := make(chan struct{}, probesAtOnce)
+	var wg sync.WaitGroup
+	for i := range members {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			ctx, cancel := context.WithTimeout(ctx, c.Health.Timeout)
+			defer cancel()
+			began := time.Now()
+			err := prober.Probe(ctx, members[i].Upstream)
+			results[i] = ProbeResult{Pool: name, Upstream: members[i].Addr(), Kind: c.Health.Type, Took: time.Since(began), Err: err}
+		})
+	}
+	wg.Wait()
+	for _, f := range failures {
+		results = append(results, ProbeResult{Pool: name, Upstream: f.what, Kind: "lookup", Err: f.err})
+	}
+	return results, nil
+}
+
+// probesAtOnce bounds the probes that run at the same time.
+const probesAtOnce = 64
+
+// lookupFailure is an entry of a pool's upstreams that led to none.
+type lookupFailure struct {
+	what string
+	err  error
+}
+
+// lookUp asks every source of a pool once.
+func lookUp(ctx context.Context, c config.Pool) (targets []discovery.Target, failures []lookupFailure) {
+	for _, u := range c.Upstreams {
+		found, err := askOnce(ctx, u, c.DNS)
+		if err != nil {
+			failures = append(failures, lookupFailure{u.URL + u.SRV + u.File, err})
+		}
+		targets = append(targets, found...)
+	}
+	return targets, failures
+}
+
+// askOnce runs a source until its first word, which is bounded by its own
+// timeout and by a limit for files.
+func askOnce(ctx context.Context, u config.Upstream, dns config.DNS) (found []discovery.Target, failed error) {
+	source, err := upstreamSource(u, dns)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dns.Timeout+time.Second)
+	defer cancel()
+	answered := false
+	err = source.Run(ctx, discovery.Sink{
+		Update: func(t []discovery.Target) { found, answered = t, true; cancel() },
+		Report: func(err error) { failed = err; cancel() },
+	})
+	if err == nil && failed == nil && !answered {
+		failed = errors.New("gave no answer in time")
+	}
+	return found, errors.Join(failed, err)
+}

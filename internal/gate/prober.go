@@ -1,0 +1,62 @@
+package gate
+
+import (
+	"crypto/tls"
+	"net/http"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/health"
+	"github.com/goodgate/goodgate/internal/config"
+)
+
+// newChecker returns what probes a pool's upstreams, nil when nothing does.
+func newChecker(c config.Health, t *tls.Config, report func(health.Event)) (*health.Checker, error) {
+	if c.Type == "none" {
+		return nil, nil
+	}
+	prober, err := newProber(c, t)
+	if err != nil {
+		return nil, err
+	}
+	jitter := float64(c.Jitter)
+	if jitter == 0 {
+		jitter = -1 // 0 is the checker's default
+	}
+	return health.NewChecker(health.Options{
+		Prober:       prober,
+		Interval:     c.Interval,
+		FastInterval: c.FastInterval,
+		Timeout:      c.Timeout,
+		Jitter:       jitter,
+		Thresholds:   balancer.Thresholds{Rise: c.Rise, Fall: c.Fall},
+		Report:       report,
+	}), nil
+}
+
+// newProber returns what probes any upstream of a pool, with TLS or without as
+// the upstream is reached.
+func newProber(c config.Health, t *tls.Config) (health.Prober, error) {
+	switch c.Type {
+	case "http":
+		o := health.HTTPOptions{
+			Method:  c.Method,
+			Path:    c.Path,
+			Host:    c.Host,
+			Header:  http.Header{},
+			Body:    c.Expect.Body,
+			MaxBody: int64(c.Expect.MaxBody),
+			TLS:     t,
+			Retries: c.Retries,
+		}
+		for name, v := range c.Headers {
+			o.Header.Set(name, v)
+		}
+		for _, s := range c.Expect.Status {
+			o.Statuses = append(o.Statuses, health.StatusRange(s))
+		}
+		return health.NewHTTP(o)
+	case "grpc":
+		return health.NewGRPC(health.GRPCOptions{Service: c.Service, Host: c.Host, TLS: t}), nil
+	}
+	return health.TCP{TLS: t}, nil
+}

@@ -1,0 +1,80 @@
+package gate
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// newProxy builds the handler over pools.
+func newProxy(c *config.Config, pools map[string]*pool, observe []func(*proxy.Record)) (*proxy.Proxy, error) {
+	pages, err := newPages(c.Errors)
+	if err != nil {
+		return nil, err
+	}
+	o := proxy.Options{
+		Trusted: c.TrustedProxies,
+		Via:     c.Via,
+		Pages:   pages,
+		Details: c.Errors.Details,
+		Observe: observe,
+	}
+	for _, r := range c.Routes {
+		o.Routes = append(o.Routes, newRoute(r, pools))
+	}
+	return proxy.New(o)
+}
+
+func newRoute(c config.Route, pools map[string]*pool) proxy.Route {
+	r := proxy.Route{
+		Name:            c.Name,
+		Match:           proxy.Match{Hosts: c.Match.Host, Path: c.Match.Path, Methods: c.Match.Methods, Headers: c.Match.Headers},
+		RequestHeaders:  headerEdits(c.RequestHeaders),
+		ResponseHeaders: headerEdits(c.ResponseHeaders),
+		StripPrefix:     c.StripPrefix,
+		AddPrefix:       c.AddPrefix,
+		Timeout:         c.Timeout,
+		RetrySafe:       c.RetrySafe,
+	}
+	if c.Host != "keep" {
+		r.Host = c.Host
+	}
+	switch {
+	case c.Redirect != nil:
+		r.Redirect = new(proxy.Redirect(*c.Redirect))
+	case c.Respond != nil:
+		r.Respond = &proxy.Respond{Status: c.Respond.Status, Body: c.Respond.Body, Headers: c.Respond.Headers}
+	default:
+		r.Pool = pools[c.Pool].Pool
+	}
+	return r
+}
+
+func headerEdits(c config.HeaderEdit) proxy.HeaderEdits {
+	return proxy.HeaderEdits{Set: c.Set, Add: c.Add, Remove: c.Remove}
+}
+
+func newPages(c config.ErrorPages) (*proxy.Pages, error) {
+	html, err := template("errors.html", c.HTML)
+	if err != nil {
+		return nil, err
+	}
+	json, err := template("errors.json", c.JSON)
+	if err != nil {
+		return nil, err
+	}
+	return proxy.NewPages(html, json)
+}
+
+func template(key, file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", key, err)
+	}
+	return string(text), nil
+}
