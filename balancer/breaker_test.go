@@ -2,18 +2,39 @@ package balancer
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// newTestBreaker returns a breaker that may always open, and the list of the
-// states that it told.
-func newTestBreaker(t *testing.T, o BreakerOptions) (*breaker, *[]BreakerState) {
-	b, told := &breaker{}, &[]BreakerState{}
-	b.start(o, func() bool { return true }, func(s BreakerState) { *told = append(*told, s) })
+// told is the list of the states that a breaker told.
+type told struct {
+	mu     sync.Mutex // protects states
+	states []BreakerState
+}
+
+func (l *told) add(s BreakerState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.states = append(l.states, s)
+}
+
+func (l *told) check(t *testing.T, want ...BreakerState) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.Equal(l.states, want) {
+		t.Errorf("told: got %v, want %v", l.states, want)
+	}
+}
+
+// newTestBreaker returns a breaker that may always open.
+func newTestBreaker(t *testing.T, o BreakerOptions) (*breaker, *told) {
+	b, l := &breaker{}, &told{}
+	b.start(o, func() bool { return true }, l.add)
 	t.Cleanup(b.stop)
-	return b, told
+	return b, l
 }
 
 // feed sends requests one after the other; those not admitted are left out.
@@ -130,9 +151,7 @@ func TestBreakerHeals(t *testing.T) {
 			t.Error("a trial that says nothing must give its place to another")
 		}
 		feed(b, Success)
-		if want := []BreakerState{Open, HalfOpen, Closed}; !slices.Equal(*told, want) {
-			t.Errorf("told: got %v, want %v", *told, want)
-		}
+		told.check(t, Open, HalfOpen, Closed)
 	})
 }
 
@@ -216,8 +235,6 @@ func TestBreakerStopped(t *testing.T) {
 		b.stop()
 		feed(b, Failure)
 		time.Sleep(time.Minute)
-		if want := []BreakerState{Open}; !slices.Equal(*told, want) {
-			t.Errorf("told: got %v, want %v: a stopped breaker has no timer", *told, want)
-		}
+		told.check(t, Open) // a stopped breaker has no timer
 	})
 }

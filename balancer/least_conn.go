@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"math"
 	"math/bits"
 	"math/rand/v2"
 )
@@ -48,34 +49,41 @@ func (p *leastConn) sample(c *Choice) (best *Member) {
 	return best
 }
 
-// exact returns the best of all, equals by chance and weight.
+// exact returns the best of all, equals by chance and weight. It asks only the
+// drawn one whether it is usable: nearly always it is.
 func (p *leastConn) exact(c *Choice) *Member {
+	var passed uint32
+	for range p.urn.members {
+		i := p.least(passed)
+		if m := &p.urn.members[i]; c.usable(m) {
+			return m
+		}
+		passed |= 1 << i
+	}
+	return nil
+}
+
+// least draws one of the least loaded members that are not in the set passed.
+func (p *leastConn) least(passed uint32) int {
 	var ties uint32
-	least, weights := 0.0, 0
+	least, weights := math.Inf(1), 0
 	for i := range p.urn.members {
 		m := &p.urn.members[i]
 		load := m.load()
-		if ties != 0 && load > least || !c.usable(m) {
+		if load > least || passed>>i&1 != 0 {
 			continue
 		}
-		if ties == 0 || load < least {
+		if load < least {
 			ties, least, weights = 0, load, 0
 		}
 		ties |= 1 << i
 		weights += m.Weight
 	}
-	if ties == 0 {
-		return nil
-	}
-	return p.tied(ties, rand.IntN(weights))
-}
-
-// tied returns the member of the set ties where its weights, summed up, exceed r.
-func (p *leastConn) tied(ties uint32, r int) *Member {
+	r := rand.IntN(weights)
 	for {
-		m := &p.urn.members[bits.TrailingZeros32(ties)]
-		if r -= m.Weight; r < 0 {
-			return m
+		i := bits.TrailingZeros32(ties)
+		if r -= p.urn.members[i].Weight; r < 0 {
+			return i
 		}
 		ties &= ties - 1
 	}

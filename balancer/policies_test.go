@@ -185,7 +185,7 @@ func lawConcurrency(t *testing.T, policy string) {
 		})
 	}
 	wg.Go(func() {
-		for i := range 50 {
+		for i := range 20 {
 			p.Update(specsOf(20 + i%20))
 			p.Members()[i%20].SetOperator(Operator(i % 2))
 		}

@@ -22,7 +22,7 @@ type Choice struct {
 	Sticky     uint64      // ID of the upstream that served this client before; 0 = none
 	Tried      []*Upstream // upstreams this request has already been sent to
 	Replayable bool        // a failure could be hidden, so the request may serve as a trial
-	Now        int64       // Unix nanoseconds, for policies that weigh latency
+	Now        int64       // Unix nanoseconds, for policies that weigh latency; 0 = they read the clock, which costs as much as the pick
 }
 
 // PolicyOptions are what some policies need to know beyond the members.

@@ -133,8 +133,9 @@ func TestEjectionFloorUnderConcurrency(t *testing.T) {
 }
 
 // TestTrust: when no member passes its probes, those that answer are used.
-func TestTrust(t *testing.T) {
-	t.Parallel()
+func TestTrust(t *testing.T) { synctest.Test(t, testTrust) }
+
+func testTrust(t *testing.T) {
 	f := func(name string, heard func(*Member), want bool) {
 		t.Helper()
 		p := newTestPool(t, Options{Checked: true}, specsOf(2)...)
@@ -144,7 +145,7 @@ func TestTrust(t *testing.T) {
 		if m.Trusted() || !m.Available() {
 			t.Fatalf("%s: passing its probes: trusted %v, available %v", name, m.Trusted(), m.Available())
 		}
-		time.Sleep(time.Microsecond) // for stamps that differ
+		time.Sleep(time.Second)
 		heard(m)
 		if got := m.Trusted(); got != want || m.Available() != want {
 			t.Errorf("%s: got trusted %v, available %v, want %v", name, got, m.Available(), want)
@@ -159,12 +160,12 @@ func TestTrust(t *testing.T) {
 	f("traffic refused", func(m *Member) { m.Refused() }, false)
 	f("traffic lost after", func(m *Member) {
 		m.ObserveProbe(Wrong, Thresholds{})
-		time.Sleep(time.Microsecond)
+		time.Sleep(time.Second)
 		attempt(t, m, Unreachable)
 	}, false)
 	f("traffic answered after", func(m *Member) {
 		m.ObserveProbe(Refused, Thresholds{})
-		time.Sleep(time.Microsecond)
+		time.Sleep(time.Second)
 		attempt(t, m, Failure)
 	}, true)
 	f("drained", func(m *Member) {
