@@ -1,9 +1,9 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"net/http"
-	"net/http/httptrace"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -41,6 +41,7 @@ func (x *exchange) run(r *http.Request) (*http.Response, *Error) {
 			x.held = res
 			failed = &Error{Reason: UpstreamStatus, Upstream: m.Addr(), Sent: true}
 		}
+		x.choice.Now = time.Now().UnixNano()
 		d := x.decide(failed)
 		x.decided(d)
 		if d != Retried {
@@ -113,17 +114,17 @@ func (x *exchange) pick() (*balancer.Member, balancer.Lease, bool) {
 // The response's body holds the lease.
 func (x *exchange) attempt(r *http.Request, m *balancer.Member, lease balancer.Lease) (*http.Response, *Error) {
 	l := m.Link().(*link)
-	t := &trace{}
-	t.hooks.GotConn = t.gotConn
-	ctx, stop, cancel := x.perTry(httptrace.WithClientTrace(r.Context(), &t.hooks))
+	out, limit := x.outgoing(r, l)
+	t := x.newTrace(out)
 	started := time.Now()
-	res, failed := l.try(x.outgoing(ctx, r, l), t)
+	res, failed := l.try(out, t)
 	took := time.Since(started)
-	stop()
+	limit.lift()
 	x.record.note(m, t, started.Sub(x.record.Start), took)
 	if failed != nil {
+		failed.Reason = cmp.Or(x.clientFailure(), failed.Reason)
 		x.lost(m, &lease, t, failed, took)
-		cancel(nil)
+		limit.end()
 		return nil, failed
 	}
 	x.tries++
@@ -136,7 +137,7 @@ func (x *exchange) attempt(r *http.Request, m *balancer.Member, lease balancer.L
 	} else {
 		lease.Report(balancer.Success, took)
 	}
-	x.lease(res, lease, t, cancel)
+	x.lease(res, lease, t, limit)
 	return res, nil
 }
 
@@ -156,6 +157,9 @@ func (x *exchange) lost(m *balancer.Member, lease *balancer.Lease, t *trace, fai
 	switch {
 	case outcome == balancer.Ignored: // the connection was at fault, not the upstream: it may be asked again
 		x.races++
+		if x.races > 1 { // its other idle connections may be closing as well
+			x.choice.Tried = append(x.choice.Tried, m.Upstream)
+		}
 	case failed.Reason.free() && x.route.Pool.opts.Hold.For > 0: // bounded by the hold instead
 		x.choice.Tried = append(x.choice.Tried, m.Upstream)
 	default:
@@ -173,35 +177,49 @@ func statusReason(status int) Reason {
 	return None
 }
 
-// perTry bounds one try until its response header. stop ends the bound, cancel
-// the try.
-func (x *exchange) perTry(ctx context.Context) (_ context.Context, stop func(), cancel context.CancelCauseFunc) {
-	d := x.route.Pool.opts.Retry.PerTry
-	if d <= 0 {
-		return ctx, func() {}, func(error) {}
+// outgoing returns the request for one attempt, and the attempt's own limit.
+func (x *exchange) outgoing(r *http.Request, l *link) (*http.Request, *tryLimit) {
+	out := r
+	if len(x.record.Attempts) > 0 { // the transport of an earlier attempt may still read r
+		out = new(*r)
+		out.URL = new(*r.URL)
 	}
-	ctx, cancel = context.WithCancelCause(ctx)
-	timer := time.AfterFunc(d, func() { cancel(errPerTry) })
-	return ctx, func() { timer.Stop() }, cancel
-}
-
-// outgoing returns the attempt's own copy of the request.
-func (x *exchange) outgoing(ctx context.Context, r *http.Request, l *link) *http.Request {
-	out := r.WithContext(ctx)
-	target := *r.URL
-	target.Scheme, target.Host = l.scheme, l.host
-	out.URL = &target
+	out.URL.Scheme, out.URL.Host = l.scheme, l.host
 	if x.route.Host == HostUpstream {
 		out.Host = l.host
 	}
 	out.Body, out.GetBody = nil, nil
-	switch {
-	case x.body != nil:
+	if x.body != nil {
 		out.Body = x.body.view()
-	case !x.choice.Replayable:
-		// With a body, however empty, http.Transport does not replay a request
-		// by itself because it carries an Idempotency-Key.
-		out.Body = emptyBody{}
 	}
-	return out
+	if d := x.route.Pool.opts.Retry.PerTry; d > 0 {
+		return limited(out, d)
+	}
+	return out, nil
+}
+
+// tryLimit bounds one try until its response header. A nil one does not.
+type tryLimit struct {
+	timer  *time.Timer
+	cancel context.CancelCauseFunc
+}
+
+func limited(r *http.Request, d time.Duration) (*http.Request, *tryLimit) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	timer := time.AfterFunc(d, func() { cancel(errPerTry) })
+	return r.WithContext(ctx), &tryLimit{timer, cancel}
+}
+
+// lift takes the bound off: the response header has come.
+func (l *tryLimit) lift() {
+	if l != nil {
+		l.timer.Stop()
+	}
+}
+
+// end frees what the limit holds: the response has ended.
+func (l *tryLimit) end() {
+	if l != nil {
+		l.cancel(nil)
+	}
 }

@@ -17,7 +17,7 @@ type replayBody struct {
 	client io.ReadCloser
 	x      *exchange
 	limit  int64
-	closed atomic.Bool
+	sized  bool         // the client has said that the body is within limit
 	total  atomic.Int64 // read from the client
 
 	reading sync.Mutex // held while reading from the client
@@ -25,11 +25,13 @@ type replayBody struct {
 	buf     []byte     // the body's beginning
 	lost    bool       // more was read than buf holds: it cannot be sent again
 	err     error      // of the client: io.EOF at the end
+	closed  bool       // the request's handler has returned
 }
 
 func newReplayBody(r *http.Request, x *exchange, limit int64) *replayBody {
 	b := &replayBody{client: r.Body, x: x, limit: limit}
 	if n := r.ContentLength; n > 0 && n <= limit {
+		b.sized = true
 		b.buf = make([]byte, 0, n)
 	}
 	return b
@@ -45,9 +47,24 @@ func (b *replayBody) replayable() bool {
 	return !b.lost
 }
 
+// fits reports whether the whole body will be replayable, also while an upstream
+// that has answered early goes on reading it.
+func (b *replayBody) fits() bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.lost && (b.sized || b.err == io.EOF)
+}
+
 // close bars further reads from the client, which are not allowed once the
 // request's handler has returned.
-func (b *replayBody) close() { b.closed.Store(true) }
+func (b *replayBody) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+}
 
 // errLost is what an attempt gets for a part of the body that is gone.
 var errLost = errors.New("the part of the request body that was read is no longer held")
@@ -99,24 +116,60 @@ func (b *replayBody) remember(p []byte, err error) {
 }
 
 // readClient reads with a bound on how long the client may send nothing. The
-// deadline is taken off at the end of the body, where the server reads ahead
-// to see the client leave.
+// deadline holds for the read alone: at the end of the body the server reads
+// ahead to see the client leave, and HTTP/2 ends a stream by it at any time.
+// After a failure it stays, so that the server does not wait for the rest.
 func (b *replayBody) readClient(p []byte) (int, error) {
-	if b.closed.Load() {
+	if !b.bound(true) {
 		return 0, http.ErrBodyReadAfterClose
 	}
-	idle := b.x.client.BodyIdle
-	if idle > 0 {
-		b.x.writer.control.SetReadDeadline(time.Now().Add(idle))
-	}
 	n, err := b.client.Read(p)
-	if err != nil && idle > 0 {
-		b.x.writer.control.SetReadDeadline(time.Time{})
+	if err == nil || err == io.EOF {
+		b.bound(false)
+		return n, err
 	}
-	if err != nil && err != io.EOF {
-		err = &clientError{err}
+	return n, &clientError{err}
+}
+
+// bound sets the client's read deadline or takes it off, and reports false once
+// the request has ended, since the connection may then serve another.
+func (b *replayBody) bound(on bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
 	}
-	return n, err
+	if idle := b.x.client.BodyIdle; idle > 0 {
+		var deadline time.Time
+		if on {
+			deadline = time.Now().Add(idle)
+		}
+		b.x.writer.control.SetReadDeadline(deadline)
+	}
+	return true
+}
+
+// clientFailure tells how the client failed to send its body, [None] if it did
+// not. It outranks what the transport says, since the server ends the request's
+// context as soon as reading from the client fails.
+func (x *exchange) clientFailure() Reason {
+	if x.body == nil {
+		return None
+	}
+	x.body.mu.Lock()
+	r := clientReason(x.body.err)
+	x.body.mu.Unlock()
+	if r == RequestMalformed && contextReason(x) == ClientGone { // an HTTP/2 stream was reset
+		return ClientGone
+	}
+	return r
+}
+
+// unread reports whether the client has more of the body to send.
+func (b *replayBody) unread() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err == nil
 }
 
 // view returns the body for one attempt.

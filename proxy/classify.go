@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"syscall"
 )
 
@@ -23,10 +22,17 @@ func dialReason(err error) Reason {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT): // ENOENT: no such socket file
 		return ConnectRefused
-	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
+	case timedOut(err):
 		return ConnectTimeout
 	}
 	return ConnectUnreachable
+}
+
+// timedOut reports whether err is a deadline's. Unlike os.IsTimeout it sees
+// through what http.Transport wraps errors in.
+func timedOut(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
 }
 
 // tlsReason tells why a TLS handshake failed: over the certificate, or
@@ -53,10 +59,9 @@ func (l *link) classify(ctx context.Context, t *trace, err error) *Error {
 }
 
 func (l *link) failure(ctx context.Context, t *trace, err error) Reason {
-	if r := clientReason(err); r != None {
-		return r
-	}
-	if r := contextReason(ctx); r != None {
+	if r := contextReason(ctx); r == ResponseTimeout && t.conn == nil {
+		return ConnectTimeout
+	} else if r != None {
 		return r
 	}
 	if dial, ok := errors.AsType[*Error](err); ok {
@@ -66,7 +71,7 @@ func (l *link) failure(ctx context.Context, t *trace, err error) Reason {
 		return ConnectUnreachable
 	}
 	switch {
-	case os.IsTimeout(err):
+	case timedOut(err):
 		return ResponseTimeout
 	case t.bytesReceived() >= l.opts.MaxResponseHeader:
 		return ResponseHeaderTooLarge
@@ -103,7 +108,7 @@ func clientReason(err error) Reason {
 	if _, ok := errors.AsType[*http.MaxBytesError](c.err); ok {
 		return RequestTooLarge
 	}
-	if os.IsTimeout(c.err) {
+	if timedOut(c.err) {
 		return RequestTimeout
 	}
 	if _, ok := errors.AsType[net.Error](c.err); ok || errors.Is(c.err, io.ErrUnexpectedEOF) {

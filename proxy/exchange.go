@@ -28,6 +28,7 @@ type exchange struct {
 	aborted bool               // there is nobody to answer
 
 	servedBy *balancer.Upstream // of the answer that is relayed
+	tunnel   *tunnel            // when the answer switched protocols
 
 	choice balancer.Choice
 	tried  [4]*balancer.Upstream // room for choice.Tried
@@ -99,6 +100,7 @@ func (x *exchange) forward(r *http.Request) {
 func (x *exchange) prepareChoice(r *http.Request) {
 	pool := x.route.Pool
 	x.choice.Replayable = x.route.RetrySafe || idempotent(r.Method)
+	x.choice.Now = x.record.Start.UnixNano()
 	if pool.opts.HashOn != nil {
 		x.choice.Hash = pool.opts.HashOn.hash(r, x.record.Client)
 	}
@@ -113,11 +115,14 @@ func (x *exchange) end() {
 		x.cancel()
 	}
 	x.dropHeld()
+	if x.tunnel != nil {
+		x.tunnel.Close()
+	}
 	rec := &x.record
 	rec.Duration = time.Since(rec.Start)
 	rec.Sent = x.writer.written
-	if rec.Status == 0 {
-		rec.Status = x.writer.status
+	if status := x.writer.status; status != 0 {
+		rec.Status = status
 	}
 	if rec.Reason == None && x.writer.err != nil {
 		rec.Reason = ClientGone

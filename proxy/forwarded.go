@@ -118,7 +118,7 @@ func (x *exchange) setForwarded(in *http.Request, h http.Header) {
 	if x.peer.IsValid() {
 		peer = x.peer.String()
 	}
-	chain, element := peer, forwardedElement(x.peer, host, proto)
+	chain, element := peer, forwardedElement(x.peer, peer, host, proto)
 	if x.trusted {
 		chain = joined(in.Header["X-Forwarded-For"], chain, x.peer.IsValid())
 		element = joined(in.Header["Forwarded"], element, true)
@@ -174,12 +174,13 @@ func firstOf(values []string, otherwise string) string {
 	return values[0]
 }
 
-// forwardedElement is one hop in the Forwarded header (RFC 7239 section 4).
-func forwardedElement(peer netip.Addr, host, proto string) string {
+// forwardedElement is one hop in the Forwarded header (RFC 7239 section 4);
+// text is peer as it is written elsewhere.
+func forwardedElement(peer netip.Addr, text, host, proto string) string {
 	node := "unknown"
 	switch {
 	case peer.Is4():
-		node = peer.String()
+		node = text
 	case peer.IsValid():
 		node = `"[` + peer.WithZone("").String() + `]"`
 	}

@@ -45,6 +45,13 @@ func (x *exchange) holdUntil() time.Time {
 	return x.holdEnd
 }
 
+// heldTooLong reports whether looking for an upstream that can be reached has
+// taken as long as the request may wait. The time begins with the first that
+// could not.
+func (x *exchange) heldTooLong() bool {
+	return x.route.Pool.opts.Hold.For > 0 && !time.Now().Before(x.holdUntil())
+}
+
 // newRound pauses before upstreams that have been tried are tried again.
 func (x *exchange) newRound() *Error {
 	pool := x.route.Pool
@@ -56,7 +63,7 @@ func (x *exchange) newRound() *Error {
 		limit = time.Until(x.holdUntil())
 	}
 	if d > limit {
-		return &Error{Reason: pool.absence(x.shortage(HoldExpired))}
+		return &Error{Reason: pool.absence(HoldExpired)}
 	}
 	x.record.Held += d
 	if !sleep(x, d) {

@@ -31,8 +31,8 @@ type Retry struct {
 	Budget     float64       // retries as a share of requests
 	BudgetMin  float64       // retries a second that are allowed whatever the share
 	MaxBody    int64         // bytes of a request body kept in memory for a retry
-	Backoff    time.Duration // first pause before the same upstream is tried again
-	MaxBackoff time.Duration // bound of the pauses
+	Backoff    time.Duration // first pause before the same upstream is tried again; 0 = 25 ms
+	MaxBackoff time.Duration // bound of the pauses; 0 = 250 ms
 }
 
 // Hold says how long requests wait for an upstream instead of failing. The
@@ -75,6 +75,8 @@ func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 	o.MaxIdleConns = cmp.Or(o.MaxIdleConns, 256)
 	o.MaxResponseHeader = cmp.Or(o.MaxResponseHeader, 256<<10)
 	o.Retry.Attempts = max(o.Retry.Attempts, 1)
+	o.Retry.Backoff = cmp.Or(o.Retry.Backoff, 25*time.Millisecond)
+	o.Retry.MaxBackoff = cmp.Or(o.Retry.MaxBackoff, 250*time.Millisecond)
 	if o.Dial == nil {
 		d := &net.Dialer{KeepAlive: 15 * time.Second}
 		o.Dial = d.DialContext

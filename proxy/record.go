@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -110,14 +111,23 @@ func (r *Record) Level() slog.Level {
 
 // Log returns an observer that writes one log record a request.
 func Log(logger *slog.Logger) func(*Record) {
+	rooms := sync.Pool{New: func() any { return new([maxAttrs]slog.Attr) }}
 	return func(r *Record) {
 		ctx := context.Background()
-		if level := r.Level(); logger.Enabled(ctx, level) {
-			var room [20]slog.Attr
-			logger.LogAttrs(ctx, level, "request", r.attrs(room[:0])...)
+		level := r.Level()
+		if !logger.Enabled(ctx, level) {
+			return
 		}
+		room := rooms.Get().(*[maxAttrs]slog.Attr)
+		defer rooms.Put(room)
+		// As one group without a name they come out the same, and slog need not
+		// copy them.
+		logger.LogAttrs(ctx, level, "request", slog.Attr{Value: slog.GroupValue(r.attrs(room[:0])...)})
 	}
 }
+
+// maxAttrs is the most attributes that attrs lists.
+const maxAttrs = 20
 
 // attrs lists what is worth a line. The plain case leaves out what it does not
 // need.

@@ -1,33 +1,27 @@
 package proxy
 
 import (
-	"context"
 	"io"
 	"net/http"
-	"os"
 	"sync"
 
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// emptyBody is a body of no bytes that http.Transport does not know to be so.
-type emptyBody struct{}
-
-func (emptyBody) Read([]byte) (int, error) { return 0, io.EOF }
-func (emptyBody) Close() error             { return nil }
-
 // lease hands the lease to the response's body, or to the tunnel that an
 // upgraded response carries.
-func (x *exchange) lease(res *http.Response, lease balancer.Lease, t *trace, cancel context.CancelCauseFunc) {
+func (x *exchange) lease(res *http.Response, lease balancer.Lease, t *trace, limit *tryLimit) {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
-			res.Body = x.proxy.tunnels.open(rwc, lease)
+			x.tunnel = x.proxy.tunnels.open(rwc, lease)
+			res.Body = x.tunnel
 			return
 		}
 	}
-	b := &leasedBody{ReadCloser: res.Body, x: x, lease: lease, conn: t.conn, cancel: cancel, entry: len(x.record.Attempts) - 1}
-	if b.conn != nil {
-		b.conn.bodyBegins()
+	b := &leasedBody{ReadCloser: res.Body, x: x, lease: lease, limit: limit, entry: len(x.record.Attempts) - 1}
+	if t.conn != nil && res.Body != http.NoBody { // without a body the connection is free already
+		b.conn = t.conn
+		b.conn.bodyBegins(b)
 	}
 	res.Body = b
 }
@@ -36,12 +30,12 @@ func (x *exchange) lease(res *http.Response, lease balancer.Lease, t *trace, can
 // records why a body ended early, which httputil would not tell.
 type leasedBody struct {
 	io.ReadCloser
-	x      *exchange
-	lease  balancer.Lease
-	conn   *conn
-	cancel context.CancelCauseFunc
-	entry  int
-	ended  bool
+	x     *exchange
+	lease balancer.Lease
+	conn  *conn
+	limit *tryLimit
+	entry int
+	ended bool
 }
 
 func (b *leasedBody) Read(p []byte) (int, error) {
@@ -64,13 +58,13 @@ func (b *leasedBody) end(err error) {
 	}
 	b.ended = true
 	if b.conn != nil {
-		b.conn.bodyEnds()
+		b.conn.bodyEnds(b)
 	}
 	if err != io.EOF {
 		b.broke(err)
 	}
 	b.lease.Release()
-	b.cancel(nil)
+	b.limit.end()
 }
 
 // broke records a body that did not arrive whole.
@@ -78,7 +72,7 @@ func (b *leasedBody) broke(err error) {
 	reason := contextReason(b.x)
 	switch {
 	case reason != None:
-	case os.IsTimeout(err):
+	case timedOut(err):
 		reason = ResponseStalled
 	default:
 		reason = ResponseTruncated

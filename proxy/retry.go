@@ -23,7 +23,7 @@ const (
 	NoAttemptsLeft                 // the limit of attempts is reached
 	BudgetSpent                    // the pool has retried too much
 	NobodyLeft                     // no other upstream is available
-	OutOfTime                      // the request's deadline has passed
+	OutOfTime                      // the request's deadline, or its time to wait, has passed
 	ClientsFault                   // the client left or sent a bad body
 	numDecisions
 )
@@ -83,10 +83,12 @@ func (x *exchange) decide(e *Error) Decision {
 		return x.ended()
 	case e.Sent && !x.choice.Replayable:
 		return NotSafe
-	case !x.body.replayable():
+	case !x.body.replayable(), e.Reason == UpstreamStatus && !x.body.fits():
 		return BodyGone
 	case x.tries >= retry.Attempts || x.races > retry.Attempts:
 		return NoAttemptsLeft
+	case e.Reason.free() && x.heldTooLong():
+		return OutOfTime
 	case e.Reason.free():
 		return Retried
 	case !x.route.Pool.budget.withdraw():

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -44,11 +45,14 @@ func handleError(_ http.ResponseWriter, r *http.Request, err error) {
 // modifyResponse puts the route's and the pool's marks on an upstream's answer.
 func modifyResponse(res *http.Response) error {
 	x := exchangeOf(res.Request.Context())
-	if last := x.last(); last != nil {
-		x.record.Upstream = last.Upstream
+	if x.servedBy != nil {
+		x.record.Upstream = x.servedBy.Addr()
 	}
 	x.record.Reason = statusReason(res.StatusCode)
 	if res.StatusCode == http.StatusSwitchingProtocols {
+		if err := x.checkUpgrade(res); err != nil {
+			return err
+		}
 		x.record.Status = res.StatusCode
 	}
 	x.route.ResponseHeaders.apply(res.Header)
@@ -56,6 +60,20 @@ func modifyResponse(res *http.Response) error {
 		s.write(res.Header, x)
 	}
 	return nil
+}
+
+// errUpgrade says that an upstream switched to a protocol of its own choice.
+var errUpgrade = errors.New("switched to a protocol that was not asked for")
+
+// checkUpgrade fails an answer of 101 to what was not asked. httputil would not
+// end the connection.
+func (x *exchange) checkUpgrade(res *http.Response) error {
+	asked := res.Request.Header.Get("Upgrade")
+	if asked != "" && strings.EqualFold(res.Header.Get("Upgrade"), asked) {
+		return nil
+	}
+	x.last().Reason, x.last().Err = ResponseMalformed, errUpgrade
+	return &Error{Reason: ResponseMalformed, Upstream: x.servedBy.Addr(), Sent: true, Err: errUpgrade}
 }
 
 // proxyStatus renders the reason for a Proxy-Status header (RFC 9209).

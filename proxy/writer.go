@@ -31,6 +31,7 @@ func (w *responseWriter) WriteHeader(status int) {
 		w.status = status
 		w.x.finishHeader(w.Header(), status)
 		w.bound()
+		w.boundBody()
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -56,9 +57,21 @@ func (w *responseWriter) bound() {
 	}
 }
 
+// boundBody bounds how long the server waits for the rest of a request's body,
+// which it reads before it sends an answer that came early.
+func (w *responseWriter) boundBody() {
+	d := w.x.client.BodyIdle
+	if d > 0 && w.x.request.ContentLength != 0 && (w.x.body == nil || w.x.body.unread()) {
+		w.control.SetReadDeadline(time.Now().Add(d))
+	}
+}
+
 // finishHeader puts on what every response gets.
 func (x *exchange) finishHeader(h http.Header, status int) {
 	h["X-Request-Id"] = x.single(x.record.ID)
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // else net/http guesses one that the application did not give
+	}
 	if x.proxy.draining.Load() {
 		h["Connection"] = []string{"close"}
 	}

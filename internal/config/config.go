@@ -51,7 +51,7 @@ type Log struct {
 
 // Shutdown says how the process ends.
 type Shutdown struct {
-	LameDuck Duration `yaml:"lame_duck" default:"5s" min:"0s" max:"10m" help:"After the signal, how long new requests are still served while readiness already says no."`
+	LameDuck Duration `yaml:"lame_duck" default:"5s" min:"0s" max:"10m" help:"After the signal, how long new requests are still served, while every response says Connection: close."`
 	Grace    Duration `yaml:"grace" default:"30s" min:"0s" max:"1h" help:"After that, how long running requests may take to end."`
 }
 

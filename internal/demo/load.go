@@ -30,6 +30,7 @@ type load struct {
 // run sends requests until ctx ends, and then waits for the answers of those
 // on their way until abort ends.
 func (l *load) run(ctx, abort context.Context, start time.Time) {
+	defer l.client.close()
 	var sent sync.WaitGroup
 	defer sent.Wait()
 	places := make(chan struct{}, l.rate*loadSeconds)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/health"
@@ -20,6 +21,7 @@ type pool struct {
 	log     *slog.Logger
 	source  discovery.Source
 	checker *health.Checker // nil when nothing is probed
+	suspect atomic.Bool     // the log has said that the health check may be wrong
 }
 
 func newPool(name string, c config.Pool, log *slog.Logger) (*pool, error) {
@@ -116,15 +118,25 @@ func (p *pool) changed(c balancer.Change) {
 
 // probed logs a change of the probes' verdict with what the probe found.
 func (p *pool) probed(e health.Event) {
-	if !e.Flipped {
-		return
-	}
-	if e.Err == nil {
+	p.suspectProbes(e)
+	switch {
+	case !e.Flipped:
+	case e.Err == nil:
 		p.log.Info("probes pass", "upstream", e.Upstream.Addr())
-		return
+	default:
+		p.log.Warn("probes fail", "upstream", e.Upstream.Addr(), "error", e.Err.Error())
 	}
-	p.log.Warn("probes fail", "upstream", e.Upstream.Addr(), "error", e.Err.Error())
-	if e.Upstream.Trusted() {
-		p.log.Warn("no upstream passes its probes, but this one answers: it still gets requests. Is the health check right?", "upstream", e.Upstream.Addr())
+}
+
+// suspectProbes warns once when no upstream passes its probes but this one
+// answers. That need not come with a change of the verdict: a server that
+// restarts is down before its first probe fails.
+func (p *pool) suspectProbes(e health.Event) {
+	switch {
+	case e.Verdict == balancer.Up:
+		p.suspect.Store(false)
+	case e.Err != nil && e.Upstream.Trusted() && p.suspect.CompareAndSwap(false, true):
+		p.log.Warn("no upstream passes its probes, but this one answers: it still gets requests. Is the health check right?",
+			"upstream", e.Upstream.Addr(), "error", e.Err.Error())
 	}
 }

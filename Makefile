@@ -1,0 +1,33 @@
+# For people; everything here is one command that works by itself too.
+
+.PHONY: build run demo check test quick bench cost fuzz schema
+
+build: ## the binary, into ./goodgate
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o goodgate ./cmd/goodgate
+
+run: build ## the proxy, with CONFIG=file
+	./goodgate run --config $(or $(CONFIG),config.example.yaml)
+
+demo: ## the main job on embedded backends
+	go run ./cmd/goodgate demo
+
+check: ## a configuration, CONFIG=file
+	go run ./cmd/goodgate check $(or $(CONFIG),config.example.yaml)
+
+test: ## everything that has to hold
+	scripts/test.sh
+
+quick: ## the same without the race detector and the end-to-end tests
+	scripts/test.sh quick
+
+bench: ## micro benchmarks, ready for benchstat, into bench.txt
+	go test -run '^$$' -bench . -benchmem -count 10 ./balancer ./health ./internal/... ./proxy | tee bench.txt
+
+cost: ## CPU per request beside a plain httputil.ReverseProxy, nginx and HAProxy
+	go run ./benchmarks/cost
+
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	scripts/fuzz.sh $(or $(FUZZTIME),30s)
+
+schema: ## the JSON Schema of the configuration, for editors
+	go run ./cmd/goodgate schema > goodgate.schema.json

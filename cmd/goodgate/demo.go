@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/demo"
+)
+
+func newDemo() *cobra.Command {
+	var o demo.Options
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show failures being hidden, on example backends with faults",
+		Long: `Show what goodgate does, on this machine alone: three example backends whose
+faults come and go by themselves, a steady load through a real listener, and a
+live view of what the backends did and what the clients saw. Ctrl-C ends it
+with a summary. All figures are counted.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.Check(); err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			o.Out = cmd.OutOrStdout()
+			sum, err := demo.Run(ctx, o)
+			if sum.Requests > 0 {
+				fmt.Fprint(cmd.OutOrStdout(), sum)
+			}
+			if err != nil {
+				return &exitError{exitFailed, err}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.Rate, "rate", 200, fmt.Sprintf("requests per second, 1 to %d", demo.MaxRate))
+	f.DurationVar(&o.For, "for", 0, "how long; 0 = until Ctrl-C")
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:0", "address of the proxy; port 0 = a free one")
+	f.BoolVar(&o.Plain, "plain", false, "a line each second instead of the live view")
+	f.Uint64Var(&o.Seed, "seed", 1, "of the order of the load's methods")
+	return cmd
+}

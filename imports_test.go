@@ -1,0 +1,39 @@
+package goodgate_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/goodgate/goodgate/"
+
+// allowed says which of the module's own packages each package may import. A
+// package that is not here may import none.
+var allowed = map[string][]string{
+	"health":        {"balancer"},
+	"proxy":         {"balancer"},
+	"internal/gate": {"balancer", "health", "proxy", "internal/config", "internal/discovery"},
+	"internal/demo": {"balancer", "health", "proxy"},
+	"cmd/goodgate":  {"proxy", "internal/config", "internal/demo", "internal/gate", "internal/logging"},
+}
+
+// TestImportDirection keeps the packages in the order that ARCHITECTURE.md
+// draws.
+func TestImportDirection(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		name := strings.TrimPrefix(fields[0], module)
+		for _, imported := range fields[1:] {
+			own, ok := strings.CutPrefix(imported, module)
+			if ok && !slices.Contains(allowed[name], own) {
+				t.Errorf("%s imports %s; it may import %v", name, own, allowed[name])
+			}
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package demo
+
+import (
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// frame is everything the view shows at one moment.
+type frame struct {
+	addr    string
+	rate    int
+	elapsed time.Duration
+	step    *Step // nil between faults
+	rows    []row
+	waiting int      // requests that wait for an upstream
+	past    []second // the last one at the end
+	total   Summary
+}
+
+// row is one backend in a frame.
+type row struct {
+	name, addr string
+	fault      Fault
+	verdict    string
+	count      upstreamCount
+}
+
+// last returns the second that ended last.
+func (f *frame) last() second {
+	if len(f.past) == 0 {
+		return second{}
+	}
+	return f.past[len(f.past)-1]
+}
+
+func (d *demo) frame() frame {
+	elapsed := time.Since(d.start)
+	f := frame{
+		addr:    d.gate.addr,
+		rate:    d.opts.Rate,
+		elapsed: elapsed,
+		step:    stepAt(d.opts.Script, elapsed),
+		waiting: d.gate.pool.Waiting(),
+		past:    d.stats.seconds(),
+		total:   d.summary(),
+	}
+	counts := d.stats.perUpstream()
+	verdicts := map[string]string{}
+	for _, m := range d.gate.pool.Members() {
+		verdicts[m.Addr()] = verdictOf(m.Upstream)
+	}
+	for _, b := range d.backends {
+		fault, _ := b.app.state()
+		f.rows = append(f.rows, row{b.name, b.addr, fault, verdicts[b.addr], counts[b.addr]})
+	}
+	return f
+}
+
+// verdictOf says in words what the balancer makes of an upstream.
+func verdictOf(u *balancer.Upstream) string {
+	switch u.Health() {
+	case balancer.Checking:
+		return "checking"
+	case balancer.Down:
+		if u.Trusted() {
+			return "used, checks fail"
+		}
+		return "down"
+	}
+	switch u.Breaker() {
+	case balancer.Open:
+		return "breaker open"
+	case balancer.HalfOpen:
+		return "breaker half-open"
+	}
+	return "up"
+}

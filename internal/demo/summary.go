@@ -1,0 +1,88 @@
+package demo
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// Summary is what the demo counted, of its own load unless it says otherwise.
+type Summary struct {
+	Took      time.Duration
+	Requests  int // sent
+	OK        int // answered as they should be
+	Failed    int // answered otherwise, or not wholly
+	Abandoned int // cut off by the end of the demo
+	Late      int // sent later than their time
+	Visits    int // requests that were not the load's
+
+	UpstreamFailures int // attempts that failed
+	Absorbed         int // requests with such attempts whose client saw nothing of it
+	Held             int // requests that waited for an upstream
+	LongestHeld      time.Duration
+	ProbeFailures    int // health checks that failed
+
+	Posts  int // executed by the backends
+	Double int // executions of POSTs beyond the first
+
+	Statuses map[int]int    // what failed clients got; 0 = no whole answer
+	Escaped  map[escape]int // why, as the proxy recorded it
+}
+
+// String renders the summary for people, in lines.
+func (s Summary) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s requests, %s upstream failures, %s reached a client.\n", count(s.Requests), count(s.UpstreamFailures), count(s.Failed))
+	line := func(n int, format string, args ...any) {
+		if n > 0 {
+			fmt.Fprintf(&b, "  "+format+"\n", args...)
+		}
+	}
+	line(s.Absorbed, "%s requests were answered well although a try had failed.", count(s.Absorbed))
+	line(s.Held, "%s waited for an upstream instead of failing, the longest for %v.", count(s.Held), s.LongestHeld.Round(time.Millisecond))
+	line(s.ProbeFailures, "%s health checks failed.", count(s.ProbeFailures))
+	line(1, "%s POSTs were executed, %s of them twice.", count(s.Posts), count(s.Double))
+	for _, status := range slices.Sorted(maps.Keys(s.Statuses)) {
+		line(1, "%s clients got %s.", count(s.Statuses[status]), statusText(status))
+	}
+	byText := func(a, b escape) int { return cmp.Compare(a.String(), b.String()) }
+	for _, e := range slices.SortedFunc(maps.Keys(s.Escaped), byText) {
+		line(1, "%s × %v", count(s.Escaped[e]), e)
+	}
+	line(s.Late, "%s requests were sent more than %v after their time.", count(s.Late), lateBy)
+	line(s.Abandoned, "%s had no answer yet when the demo ended.", count(s.Abandoned))
+	line(s.Visits, "%s more requests were not the demo's own.", count(s.Visits))
+	return b.String()
+}
+
+func statusText(status int) string {
+	if status == 0 {
+		return "no whole answer"
+	}
+	return fmt.Sprintf("status %d", status)
+}
+
+// String says why a failure reached a client.
+func (e escape) String() string {
+	s := e.Method + ": " + e.Reason.String()
+	switch {
+	case e.Tried && e.Decision == proxy.NotSafe:
+		s += fmt.Sprintf(", could not be hidden (a %s may have been executed)", e.Method)
+	case e.Tried:
+		s += ", " + e.Decision.String()
+	}
+	return s
+}
+
+// count renders a number with commas.
+func count(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", count(n/1000), n%1000)
+}

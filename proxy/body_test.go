@@ -1,0 +1,218 @@
+package proxy_test
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// noise returns n bytes that differ from place to place.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	r := rand.NewChaCha8([32]byte{1})
+	r.Read(b)
+	return b
+}
+
+// A body goes up again from its beginning, however much of it the first
+// upstream took.
+func TestBodyIsReplayed(t *testing.T) {
+	t.Parallel()
+	body := noise(60 << 10)
+	for _, taken := range []int{0, 1, 10 << 10, len(body)} {
+		for name, reader := range map[string]io.Reader{
+			"sized":     bytes.NewReader(body),
+			"chunked":   io.MultiReader(bytes.NewReader(body)),
+			"in pieces": iotest.HalfReader(bytes.NewReader(body)),
+		} {
+			bubble(t, retrySetup(), func(w *world) {
+				var got []byte
+				w.script("a:80", func(c *wire) {
+					r := c.header()
+					io.CopyN(io.Discard, r.Body, int64(taken))
+				})
+				w.app("b:80", func(_ http.ResponseWriter, r *http.Request) { got, _ = io.ReadAll(r.Body) })
+				check(t, name+" status", w.send("PUT", "/", reader).status, 200)
+				if !bytes.Equal(got, body) {
+					t.Errorf("%s, %d bytes taken: the second upstream got %d bytes that differ", name, taken, len(got))
+				}
+				check(t, name+" received", w.record().Received, int64(len(body)))
+			})
+		}
+	}
+}
+
+// An upstream that answers early may still be reading the body. A second one
+// must not be given what the first has used up.
+func TestBodyIsNotSharedWithAnUploadThatGoesOn(t *testing.T) {
+	t.Parallel()
+	bubble(t, retrySetup(), func(w *world) {
+		w.script("a:80", func(c *wire) {
+			r := c.header()
+			c.say("HTTP/1.1 503 Service Unavailable\nContent-Length: 4\n\nbusy")
+			io.Copy(io.Discard, r.Body)
+		})
+		got := w.send("PUT", "/", io.MultiReader(bytes.NewReader(noise(1<<10)), &slow{pause: time.Second, data: noise(1 << 20)}))
+		check(t, "status", got.status, 503)
+		check(t, "body", got.body, "busy")
+		check(t, "attempts", decisions(w.record()), "a:503:body_gone")
+	})
+}
+
+// A body that is known to fit goes to the second upstream whole, while the
+// first goes on reading.
+func TestBodyIsSharedWhenItFits(t *testing.T) {
+	t.Parallel()
+	bubble(t, retrySetup(), func(w *world) {
+		body := noise(32 << 10)
+		var got []byte
+		w.script("a:80", func(c *wire) {
+			r := c.header()
+			c.say("HTTP/1.1 503 Service Unavailable\nContent-Length: 4\n\nbusy")
+			io.Copy(io.Discard, r.Body)
+		})
+		w.app("b:80", func(_ http.ResponseWriter, r *http.Request) { got, _ = io.ReadAll(r.Body) })
+		r := w.request("PUT", "/", &slow{pause: time.Second, data: body})
+		r.ContentLength = int64(len(body))
+		check(t, "status", w.do(r).status, 200)
+		check(t, "same", bytes.Equal(got, body), true)
+	})
+}
+
+// slow is a client's body that comes in parts of 4 KiB, with pauses.
+type slow struct {
+	pause time.Duration
+	data  []byte
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	if len(s.data) == 0 {
+		return 0, io.EOF
+	}
+	time.Sleep(s.pause)
+	n := copy(p, s.data[:min(4<<10, len(s.data))])
+	s.data = s.data[n:]
+	return n, nil
+}
+
+func TestBodyIdle(t *testing.T) {
+	t.Parallel()
+	s := setup{upstreams: specs("app:80")}
+	s.proxy.Client.BodyIdle = time.Second
+	t.Run("slow but moving, and an answer that takes long", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, s, func(w *world) {
+			w.app("app:80", func(_ http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				time.Sleep(time.Minute)
+			})
+			for range 2 { // on one connection
+				got := w.send("POST", "/", &slow{pause: 900 * time.Millisecond, data: noise(40 << 10)})
+				check(t, "status", got.status, 200)
+				time.Sleep(10 * time.Second)
+			}
+			check(t, "status without a body", w.get().status, 200)
+		})
+	})
+	t.Run("held for longer", func(t *testing.T) {
+		t.Parallel()
+		s := s
+		s.pool.Hold = proxy.Hold{For: time.Minute, MaxRequests: 1}
+		bubble(t, s, func(w *world) {
+			go func() {
+				time.Sleep(10 * time.Second)
+				w.app("app:80", func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+			}()
+			check(t, "status", w.send("POST", "/", strings.NewReader("body")).status, 200)
+		})
+	})
+	t.Run("stands still", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, s, func(w *world) {
+			w.script("app:80", waitsForClose)
+			got := w.raw("POST / HTTP/1.1\nHost: example.com\nTransfer-Encoding: chunked\n\n4\nhalf\n")
+			check(t, "status", got.status, 408)
+			check(t, "took", w.record().Duration, time.Second)
+		})
+	})
+	t.Run("while its upstream is gone", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, s, func(w *world) {
+			w.script("app:80", func(c *wire) { c.header() })
+			got := w.raw("POST / HTTP/1.1\nHost: example.com\nContent-Length: 10\n\nhalf")
+			check(t, "status", got.status, 408)
+			check(t, "took", w.record().Duration, time.Second)
+		})
+	})
+}
+
+// The server reads the rest of a body before it sends an answer that came
+// early; a client that stands still would never get it, nor let go.
+func TestEarlyAnswerToAClientThatStandsStill(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]setup{
+		"no route":  {route: proxy.Route{Match: proxy.Match{Path: "/other"}}},
+		"refused":   {upstreams: specs("nobody:80")},
+		"answered":  {upstreams: specs("app:80")},
+		"responded": {route: proxy.Route{Respond: &proxy.Respond{Status: 403}}},
+	} {
+		s.proxy.Client.BodyIdle = time.Second
+		bubble(t, s, func(w *world) {
+			w.script("app:80", func(c *wire) {
+				c.header()
+				c.say("HTTP/1.1 413 Request Entity Too Large\nContent-Length: 0\n\n")
+				waitsForClose(c)
+			})
+			began := time.Now()
+			got := w.raw("POST / HTTP/1.1\nHost: example.com\nContent-Length: 10\n\nhalf")
+			if got.err != nil || got.status < 400 {
+				t.Errorf("%s: got %d, %v", name, got.status, got.err)
+			}
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("%s: took %s, want at most 1s", name, took)
+			}
+		})
+	}
+}
+
+func TestExpectContinue(t *testing.T) {
+	t.Parallel()
+	s := retrySetup()
+	bubble(t, s, func(w *world) {
+		w.script("a:80", func(c *wire) { c.header() }) // fails before it has asked for the body
+		w.app("b:80", func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			w.Write(body)
+		})
+		c := w.dial()
+		r := w.request("PUT", "/", nil)
+		c.say("PUT / HTTP/1.1\nHost: example.com\nContent-Length: 4\nExpect: 100-continue\n\n")
+		check(t, "first answer", c.response(t, r).StatusCode, 100)
+		c.say("body")
+		res := c.response(t, r)
+		body, _ := io.ReadAll(res.Body)
+		check(t, "answer", res.Status+" "+string(body), "200 OK body")
+	})
+}
+
+// A client that asks first and is refused does not send its body.
+func TestExpectContinueRefused(t *testing.T) {
+	t.Parallel()
+	bubble(t, setup{upstreams: specs("app:80")}, func(w *world) {
+		w.script("app:80", func(c *wire) {
+			c.header()
+			c.say("HTTP/1.1 417 Expectation Failed\nContent-Length: 0\n\n")
+			waitsForClose(c)
+		})
+		got := w.raw("PUT / HTTP/1.1\nHost: example.com\nContent-Length: 4\nExpect: 100-continue\n\n")
+		check(t, "status", got.status, 417)
+		check(t, "received", w.record().Received, int64(0))
+	})
+}

@@ -1,0 +1,467 @@
+package proxy_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// failures are what the upstream a does to a request that it has read, so that
+// it may have been executed.
+var failures = map[string]func(c *wire){
+	"closes":    func(c *wire) {},
+	"resets":    func(c *wire) { c.Reset() },
+	"is silent": waitsForClose,
+	"says 502":  func(c *wire) { c.say("HTTP/1.1 502 Bad Gateway\nContent-Length: 0\n\n") },
+	"says junk": func(c *wire) { c.say("junk\n\n"); waitsForClose(c) },
+}
+
+// failingThenGood makes upstream a, which reads a request and then fails, and
+// upstream b, which answers. Both note what they have executed.
+func failingThenGood(w *world, j *journal, fail func(c *wire)) {
+	w.script("a:80", func(c *wire) {
+		if r, body := c.request(); r != nil {
+			j.add("a:%s%s", r.Method, body)
+			fail(c)
+		}
+	})
+	w.app("b:80", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		j.add("b:%s%s", r.Method, body)
+	})
+}
+
+func retrySetup() setup {
+	s := setup{upstreams: specs("a:80", "b:80")}
+	s.pool.Retry = retries(3)
+	s.pool.Retry.PerTry = time.Second
+	s.pool.Retry.Statuses = []int{502, 503, 504}
+	return s
+}
+
+// The promise: a request whose method is not idempotent is never executed
+// twice, unless the route's owner has said that it may.
+func TestRetryAfterExecution(t *testing.T) {
+	t.Parallel()
+	for name, fail := range failures {
+		failed := map[string]int{"closes": 502, "resets": 502, "is silent": 504, "says 502": 502, "says junk": 502}[name]
+		for _, method := range []string{"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "POST", "PATCH", "LOCK"} {
+			for _, safe := range []bool{false, true} {
+				for _, key := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s %s safe=%t key=%t", name, method, safe, key), func(t *testing.T) {
+						s := retrySetup()
+						s.route.RetrySafe = safe
+						bubble(t, s, func(w *world) {
+							var j journal
+							failingThenGood(w, &j, fail)
+							r := w.request(method, "/", nil)
+							if method != "GET" && method != "HEAD" && method != "OPTIONS" && method != "TRACE" {
+								r = w.request(method, "/", strings.NewReader("-x"))
+							}
+							if key {
+								r.Header.Set("Idempotency-Key", "1")
+							}
+							got := w.do(r)
+							if got.err != nil {
+								t.Fatal(got.err)
+							}
+							body := ""
+							if r.Body != nil {
+								body = "-x"
+							}
+							if safe || slices.Contains([]string{"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"}, method) {
+								check(t, "status", got.status, 200)
+								check(t, "executions", j.String(), "a:"+method+body+" b:"+method+body)
+								return
+							}
+							check(t, "status", got.status, failed)
+							check(t, "executions", j.String(), "a:"+method+body)
+							check(t, "decision", w.record().Attempts[0].Decision, proxy.NotSafe)
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// On a connection that has been used, http.Transport repeats by itself what it
+// takes for replayable: what carries an Idempotency-Key. Whoever has not asked
+// for that must not get it.
+func TestRetryOnAReusedConnection(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		method, body string
+		safe         bool
+		want         string // executions
+	}{
+		{"GET", "", false, "a:GET a:GET b:GET"},
+		{"PUT", "-x", false, "a:GET a:PUT-x b:PUT-x"},
+		{"DELETE", "", false, "a:GET a:DELETE b:DELETE"},
+		{"POST", "-x", false, "a:GET a:POST-x"},
+		{"POST", "", false, "a:GET a:POST"},
+		{"PATCH", "", false, "a:GET a:PATCH"},
+		{"POST", "-x", true, "a:GET a:POST-x b:POST-x"},
+		{"POST", "", true, "a:GET a:POST b:POST"},
+	} {
+		for _, key := range []string{"", "Idempotency-Key", "X-Idempotency-Key"} {
+			t.Run(fmt.Sprintf("%s%s safe=%t %s", tc.method, tc.body, tc.safe, key), func(t *testing.T) {
+				s := retrySetup()
+				s.route.RetrySafe = tc.safe
+				s.balancer.MaxEjected = 1
+				s.balancer.Breaker = balancer.BreakerOptions{Enabled: true, Consecutive: 1}
+				bubble(t, s, func(w *world) {
+					var j journal
+					w.script("a:80", func(c *wire) {
+						for n := 1; ; n++ {
+							r, body := c.request()
+							if r == nil {
+								return
+							}
+							j.add("a:%s%s", r.Method, body)
+							if n == 2 || c.n > 1 {
+								return
+							}
+							c.say("HTTP/1.1 200 OK\nContent-Length: 0\n\n")
+						}
+					})
+					w.app("b:80", func(w http.ResponseWriter, r *http.Request) {
+						body, _ := io.ReadAll(r.Body)
+						j.add("b:%s%s", r.Method, body)
+					})
+					w.get()
+					synctest.Wait()
+					var body io.Reader
+					if tc.body != "" {
+						body = strings.NewReader(tc.body)
+					}
+					r := w.request(tc.method, "/", body)
+					if key != "" {
+						r.Header.Set(key, "1")
+					}
+					w.do(r)
+					want := tc.want
+					got := strings.ReplaceAll(j.String(), " a:"+tc.method+tc.body+" a:"+tc.method+tc.body, " a:"+tc.method+tc.body)
+					if strings.HasSuffix(want, "b:GET") { // http.Transport asked a again first
+						want = "a:GET a:GET b:GET"
+						got = strings.ReplaceAll(j.String(), "a:GET a:GET a:GET", "a:GET a:GET")
+					}
+					check(t, "executions", got, want)
+					if !strings.Contains(want, "b:") {
+						check(t, "breaker", w.pool.Members()[0].Breaker(), balancer.Closed)
+					}
+				})
+			})
+		}
+	}
+}
+
+// An application gets a request without a body as it was sent: many do not
+// take a POST that is chunked.
+func TestRequestWithoutABodyStaysWithoutOne(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"POST", "PATCH", "PUT", "DELETE", "GET"} {
+		for _, key := range []string{"", "Idempotency-Key"} {
+			s := retrySetup()
+			w := start(t, s)
+			var header http.Header
+			var coding []string
+			w.app("a:80", func(_ http.ResponseWriter, r *http.Request) { header, coding = r.Header, r.TransferEncoding })
+			r := w.request(method, "/", nil)
+			if key != "" {
+				r.Header.Set(key, "1")
+			}
+			w.do(r)
+			if coding != nil {
+				t.Errorf("%s with %q: got transfer coding %q, want none", method, key, coding)
+			}
+			want := ""
+			if method[0] == 'P' {
+				want = "0"
+			}
+			check(t, method+" content length", header.Get("Content-Length"), want)
+			if key != "" {
+				check(t, key, header.Get(key), "1")
+			}
+		}
+	}
+}
+
+func TestRetryOfWhatWasNotSent(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"GET", "POST", "PATCH"} {
+		t.Run(method, func(t *testing.T) {
+			s := retrySetup()
+			s.pool.Retry.Budget, s.pool.Retry.BudgetMin = 0, 0 // it costs nothing
+			bubble(t, s, func(w *world) {
+				var j journal
+				w.app("b:80", func(w http.ResponseWriter, r *http.Request) {
+					body, _ := io.ReadAll(r.Body)
+					j.add("b:%s%s", r.Method, body)
+				})
+				got := w.send(method, "/", strings.NewReader("-x"))
+				check(t, "status", got.status, 200)
+				check(t, "executions", j.String(), "b:"+method+"-x")
+				check(t, "attempts", decisions(w.record()), "a:connect_refused:retried b:200:answered")
+			})
+		})
+	}
+}
+
+// TestRetryDecisions covers every [proxy.Decision].
+func TestRetryDecisions(t *testing.T) {
+	t.Parallel()
+	status := func(n int) func(w *world) {
+		return func(w *world) {
+			for _, m := range w.pool.Members() {
+				w.app(m.Addr(), func(w http.ResponseWriter, r *http.Request) {
+					io.Copy(io.Discard, r.Body)
+					w.Header().Set("X-From", m.Addr())
+					w.WriteHeader(n)
+				})
+			}
+		}
+	}
+	silent := func(w *world) {
+		for _, m := range w.pool.Members() {
+			w.script(m.Addr(), waitsForClose)
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(*setup)
+		apps   func(w *world)
+		ask    func(w *world) answer
+		want   string
+		status int
+	}{
+		{name: "answered", apps: status(200), want: "a:200:answered", status: 200},
+		{name: "a client's error is an answer", apps: status(404), want: "a:404:answered", status: 404},
+		{name: "an application's error is an answer", apps: status(500), want: "a:500:answered", status: 500},
+		{name: "the last real answer is relayed", apps: status(503), want: "a:503:retried b:503:no_attempts_left", status: 503,
+			change: func(s *setup) { s.pool.Retry.Attempts = 2 }},
+		{name: "other upstreams first, then a new round", apps: status(502), want: "a:502:retried b:502:retried a:502:no_attempts_left", status: 502},
+		{name: "one try", apps: status(503), want: "a:503:no_attempts_left", status: 503, change: func(s *setup) { s.pool.Retry.Attempts = 1 }},
+		{name: "nothing configured", apps: silent, want: "a:response_timeout:no_attempts_left", status: 504,
+			change: func(s *setup) { s.pool.Retry = proxy.Retry{PerTry: time.Second} }},
+		{name: "budget", apps: status(503), want: "a:503:budget_spent", status: 503, change: func(s *setup) { s.pool.Retry.Budget, s.pool.Retry.BudgetMin = 0.2, 0 }},
+		{name: "an answer outranks a failure", apps: func(w *world) { w.app("a:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }) },
+			want: "a:503:retried b:connect_refused:no_attempts_left", status: 503, change: func(s *setup) { s.pool.Retry.Attempts = 2 }},
+		{name: "body too large", apps: status(503), want: "a:503:body_gone", status: 503,
+			change: func(s *setup) { s.pool.Retry.MaxBody = 4 }, ask: put("12345")},
+		{name: "body just fits", apps: status(503), want: "a:503:retried b:503:no_attempts_left", status: 503,
+			change: func(s *setup) { s.pool.Retry.MaxBody, s.pool.Retry.Attempts = 5, 2 }, ask: put("12345")},
+		{name: "chunked body too large", apps: status(503), want: "a:503:body_gone", status: 503,
+			change: func(s *setup) { s.pool.Retry.MaxBody = 4 }, ask: putChunked("12345")},
+		{name: "chunked body fits", apps: status(503), want: "a:503:retried b:503:no_attempts_left", status: 503,
+			change: func(s *setup) { s.pool.Retry.MaxBody, s.pool.Retry.Attempts = 5, 2 }, ask: putChunked("12345")},
+		{name: "deadline", apps: silent, want: "a:response_timeout:retried b:response_timeout:out_of_time", status: 504,
+			change: func(s *setup) { s.pool.Timeouts.Request = 1500 * time.Millisecond }},
+		{name: "client left", apps: silent, want: "a:client_gone:clients_fault", change: func(s *setup) { s.pool.Retry.PerTry = time.Minute }, ask: leaves},
+		{name: "nobody left", apps: status(503), want: "a:503:nobody_left", status: 503, change: func(s *setup) {
+			s.upstreams = s.upstreams[:1]
+			s.balancer.Notify = nil
+		}, ask: func(w *world) answer {
+			go func() {
+				time.Sleep(time.Millisecond)
+				w.pool.Members()[0].SetOperator(balancer.Drain)
+			}()
+			return w.get()
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := retrySetup()
+			if tc.change != nil {
+				tc.change(&s)
+			}
+			bubble(t, s, func(w *world) {
+				tc.apps(w)
+				ask := tc.ask
+				if ask == nil {
+					ask = (*world).get
+				}
+				got := ask(w)
+				check(t, "status", got.status, tc.status)
+				rec := w.record()
+				check(t, "attempts", decisions(rec), tc.want)
+				if from := got.header.Get("X-From"); from != "" {
+					check(t, "upstream in the record", rec.Upstream, from)
+				}
+			})
+		})
+	}
+}
+
+func put(body string) func(w *world) answer {
+	return func(w *world) answer { return w.send("PUT", "/", strings.NewReader(body)) }
+}
+
+func putChunked(body string) func(w *world) answer {
+	return func(w *world) answer { return w.send("PUT", "/", io.MultiReader(strings.NewReader(body))) }
+}
+
+// The record of an answer that could not be bettered names its upstream, not
+// the one that failed later.
+func TestRecordNamesWhoAnswered(t *testing.T) {
+	t.Parallel()
+	s := retrySetup()
+	s.pool.Retry.Attempts = 2
+	s.proxy.Details = true
+	bubble(t, s, func(w *world) {
+		w.app("a:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+		got := w.get()
+		check(t, "upstream", w.record().Upstream, "a:80")
+		check(t, "Proxy-Status", got.header.Get("Proxy-Status"), `goodgate; received-status=503; next-hop="a:80"; details="upstream_status"`)
+	})
+}
+
+func TestRetryBudget(t *testing.T) {
+	t.Parallel()
+	s := retrySetup()
+	s.pool.Retry.Attempts = 2
+	s.pool.Retry.Budget, s.pool.Retry.BudgetMin = 0.2, 0
+	bubble(t, s, func(w *world) {
+		good := false
+		w.app("a:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+		w.app("b:80", func(w http.ResponseWriter, _ *http.Request) {
+			if !good {
+				w.WriteHeader(503)
+			}
+		})
+		run := func() string {
+			var b strings.Builder
+			for range 10 {
+				w.get()
+				b.WriteByte("01"[len(w.record().Attempts)-1])
+			}
+			return b.String()
+		}
+		check(t, "retries that do not help", run(), "0000100001")
+		good = true
+		check(t, "retries that help", run(), "0000111111") // the first token comes back each time
+	})
+}
+
+// A retry waits as the upstream asked for, if there is no other and the time
+// allows it.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, after string
+		hold        time.Duration
+		want        string
+		took        time.Duration
+	}{
+		{"waits", "2", 10 * time.Second, "a:503:retried a:200:answered", 2 * time.Second},
+		{"too long", "20", 10 * time.Second, "a:503:nobody_left", 0},
+		{"without a hold", "2", 0, "a:503:nobody_left", 0},
+		{"at once", "0", 10 * time.Second, "a:503:retried a:200:answered", 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := retrySetup()
+			s.upstreams = s.upstreams[:1]
+			s.pool.Hold = proxy.Hold{For: tc.hold, MaxRequests: 10}
+			bubble(t, s, func(w *world) {
+				calls := 0
+				w.app("a:80", func(w http.ResponseWriter, _ *http.Request) {
+					if calls++; calls == 1 {
+						w.Header().Set("Retry-After", tc.after)
+						w.WriteHeader(503)
+					}
+				})
+				w.get()
+				rec := w.record()
+				check(t, "attempts", decisions(rec), tc.want)
+				check(t, "took", rec.Duration, tc.took)
+				check(t, "held", rec.Held, tc.took)
+			})
+		})
+	}
+}
+
+// Pauses double from Backoff to MaxBackoff, with jitter down to half.
+func TestRetryBackoff(t *testing.T) {
+	t.Parallel()
+	s := retrySetup()
+	s.upstreams = s.upstreams[:1]
+	s.pool.Retry.Attempts = 7
+	bubble(t, s, func(w *world) {
+		w.app("a:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+		w.get()
+		attempts := w.record().Attempts
+		for i, most := range []time.Duration{20, 40, 80, 160, 200, 200} {
+			most *= time.Millisecond
+			if got := attempts[i+1].After - attempts[i].After; got < most/2 || got > most {
+				t.Errorf("pause %d: got %s, want %s to %s", i+1, got, most/2, most)
+			}
+		}
+	})
+}
+
+// Without a configured pause a lone upstream that refuses is not asked in a
+// busy loop.
+func TestRetryHasAPauseByDefault(t *testing.T) {
+	t.Parallel()
+	s := setup{upstreams: specs("a:80")}
+	s.pool.Retry = proxy.Retry{Attempts: 3}
+	s.pool.Hold = proxy.Hold{For: 10 * time.Second, MaxRequests: 1}
+	bubble(t, s, func(w *world) {
+		check(t, "status", w.get().status, 503)
+		rec := w.record()
+		if n := len(rec.Attempts) + rec.Omitted; n > 100 {
+			t.Errorf("attempts in 10 s: got %d, want at most 100", n)
+		}
+	})
+}
+
+func TestRetryPerTryIsExact(t *testing.T) {
+	t.Parallel()
+	s := retrySetup()
+	s.pool.Retry.PerTry = 2 * time.Second
+	bubble(t, s, func(w *world) {
+		w.script("a:80", waitsForClose)
+		w.app("b:80", func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).Flush()
+			time.Sleep(5 * time.Second) // the bound is for the header
+			w.Write([]byte("late"))
+		})
+		got := w.get()
+		check(t, "body", got.body, "late")
+		rec := w.record()
+		check(t, "first try", rec.Attempts[0].Took, 2*time.Second)
+		check(t, "second try began", rec.Attempts[1].After, 2*time.Second)
+		check(t, "duration", rec.Duration, 7*time.Second)
+	})
+}
+
+// The time to look for an upstream that can be reached is bounded also when it
+// goes by between many of them.
+func TestRetryOfManyUnreachable(t *testing.T) {
+	t.Parallel()
+	s := retrySetup()
+	s.upstreams = nil
+	for i := range 40 {
+		s.upstreams = append(s.upstreams, balancer.Spec{Addr: fmt.Sprintf("10.0.0.%d:80", i)})
+	}
+	for i := range scenarios {
+		if scenarios[i].reason == proxy.ConnectTimeout && scenarios[i].name == "" {
+			scenarios[i].change(&s)
+		}
+	}
+	s.pool.Retry.PerTry = 0
+	s.pool.Hold = proxy.Hold{For: 10 * time.Second, MaxRequests: 1}
+	bubble(t, s, func(w *world) {
+		check(t, "status", w.get().status, 504)
+		rec := w.record()
+		check(t, "took", rec.Duration, 11*time.Second) // the hold begins with the first failure
+		check(t, "last decision", rec.Attempts[len(rec.Attempts)-1].Decision, proxy.OutOfTime)
+	})
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Everything that has to hold before a change is good. Installs what the
+# end-to-end tests need where it may (Debian: nginx, Node, Python).
+#
+#   scripts/test.sh          all of it
+#   scripts/test.sh quick    without the race detector and the end-to-end tests
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$1"; }
+
+need() { # need COMMAND PACKAGE: installs PACKAGE if COMMAND is missing
+  command -v "$1" >/dev/null && return
+  local sudo=''
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  command -v apt-get >/dev/null || { echo "please install $1"; exit 1; }
+  echo "installing $2"
+  $sudo apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+}
+
+tool() { go tool -modfile=tools/go.mod "$@"; }
+
+step 'gofmt'
+unformatted=$(git ls-files -z '*.go' | xargs -0 gofmt -l)
+[ -z "$unformatted" ] || { echo "$unformatted"; exit 1; }
+step 'go vet'
+go vet ./...
+step 'go fix'
+go fix -diff ./...
+step 'go mod tidy'
+go mod tidy -diff
+step 'staticcheck'
+tool staticcheck ./...
+step 'govulncheck'
+set +e
+tool govulncheck ./... >/tmp/goodgate-vuln.$$ 2>&1
+code=$?
+set -e
+case $code in
+  0) echo 'no known vulnerability' ;;
+  3) cat /tmp/goodgate-vuln.$$; rm -f /tmp/goodgate-vuln.$$; exit 1 ;;
+  *) echo 'left out: the vulnerability data could not be had' ;;
+esac
+rm -f /tmp/goodgate-vuln.$$
+
+if [ "${1:-}" = quick ]; then
+  step 'tests, quick'
+  go test $(go list ./... | grep -v /e2e)
+  exit
+fi
+need nginx nginx
+need node nodejs
+need python3 python3
+step 'tests'
+GOODGATE_E2E=all go test -race -timeout 12m ./...
