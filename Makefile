@@ -2,6 +2,9 @@
 
 .PHONY: build run demo check test quick bench cost fuzz schema
 
+help: ## this list
+	@awk -F":.*## " "/^[a-z]+:.*## /{printf \"  %-8s %s\\n\", \$$1, \$$2}" Makefile
+
 build: ## the binary, into ./goodgate
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o goodgate ./cmd/goodgate
 

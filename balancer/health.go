@@ -90,7 +90,7 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 	if before == after && !changed {
 		return false
 	}
-	if before == Down && after == Up {
+	if after == Up && (before == Down || before == Checking && u.late) {
 		u.returned()
 	}
 	u.pool.verdictChanged(u)

@@ -50,3 +50,27 @@ func TestSlowStartAlone(t *testing.T) {
 		t.Error("the second one back does not ramp up")
 	}
 }
+
+// TestSlowStartOfNewcomers holds that an upstream added to a serving pool
+// ramps up, while those of the first set, all cold alike, do not.
+func TestSlowStartOfNewcomers(t *testing.T) {
+	t.Parallel()
+	for _, checked := range []bool{true, false} {
+		p := newTestPool(t, Options{Checked: checked, SlowStart: time.Hour}, specsOf(2)...)
+		pass := func() {
+			for _, m := range p.Members() {
+				if checked {
+					m.ObserveProbe(Passed, Thresholds{})
+				}
+			}
+		}
+		pass()
+		p.Update(specsOf(3))
+		pass()
+		for i, m := range p.Members() {
+			if got, want := m.ramp.since.Load() != 0, i == 2; got != want {
+				t.Errorf("checked=%t: member %d ramps up: %t, want %t", checked, i, got, want)
+			}
+		}
+	}
+}

@@ -51,14 +51,20 @@ type Upstream struct {
 	removed   atomic.Bool
 	closeLink sync.Once
 
+	// late says that the upstream joined a pool that was serving already, so
+	// that it gets a slow start too. It never changes.
+	late bool
+
 	// Guarded by pool.mu.
 	tier    int
 	counted bool // is in the pool's count of available members
 	ejected bool // has one of the pool's ejection places
 }
 
+// newUpstream makes an upstream. Called with the pool's mu held.
 func newUpstream(p *Pool, s Spec) *Upstream {
 	u := &Upstream{
+		late:   p.left() > 0,
 		key:    Key{Pool: p.opts.Name, Addr: s.Addr},
 		name:   s.Name,
 		tls:    s.TLS,
@@ -68,6 +74,9 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 	}
 	if !p.opts.Checked {
 		u.health.Store(uint32(Up))
+		if u.late && p.opts.SlowStart > 0 {
+			u.ramp.begin(time.Now())
+		}
 	}
 	if p.opts.Breaker.Enabled {
 		u.breaker.start(p.opts.Breaker, func() bool { return p.mayEject(u) }, u.breakerChanged)

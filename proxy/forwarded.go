@@ -119,7 +119,9 @@ func (x *exchange) setForwarded(in *http.Request, h http.Header) {
 		peer = x.peer.String()
 	}
 	chain, element := peer, forwardedElement(x.peer, peer, host, proto)
-	if x.trusted {
+	if !x.trusted {
+		dropClaims(h)
+	} else {
 		chain = joined(in.Header["X-Forwarded-For"], chain, x.peer.IsValid())
 		element = joined(in.Header["Forwarded"], element, true)
 		proto = firstOf(in.Header["X-Forwarded-Proto"], proto)
@@ -132,6 +134,17 @@ func (x *exchange) setForwarded(in *http.Request, h http.Header) {
 	h["X-Request-Id"] = x.single(x.record.ID)
 	if via := x.proxy.opts.Via; via != "" {
 		h["Via"] = x.single(joined(in.Header["Via"], viaVersion(in)+" "+via, true))
+	}
+}
+
+// dropClaims takes off what a stranger says about itself beyond the headers
+// that httputil has already dropped.
+func dropClaims(h http.Header) {
+	delete(h, "X-Real-Ip")
+	for name := range h {
+		if strings.HasPrefix(name, "X-Forwarded-") {
+			delete(h, name)
+		}
 	}
 }
 

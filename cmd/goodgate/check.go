@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -36,7 +37,7 @@ func check(ctx context.Context, out io.Writer, file string, probe bool) error {
 	for _, w := range warnings {
 		fmt.Fprintln(out, "warning:", w)
 	}
-	if errs, ok := err.(config.Errors); ok {
+	if errs, ok := errors.AsType[config.Errors](err); ok {
 		for _, e := range errs {
 			fmt.Fprintln(out, "error:", e)
 		}
@@ -59,9 +60,6 @@ func check(ctx context.Context, out io.Writer, file string, probe bool) error {
 
 // printProbes prints what each upstream answers.
 func printProbes(ctx context.Context, out io.Writer, cfg *config.Config) error {
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	results, err := gate.Probe(ctx, cfg)
 	if err != nil {
 		return &exitError{exitFailed, err}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -70,9 +69,6 @@ func serve(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	now, forget := secondSignal(ctx)
@@ -116,9 +112,5 @@ func openLog(c config.Log) (*slog.Logger, io.Closer, error) {
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		return nil, nil, fmt.Errorf("log.level: %w", err)
 	}
-	log, closer, err := logging.Open(logging.Options{Format: c.Format, Level: level, Output: c.Output})
-	if err != nil {
-		return nil, nil, errors.Join(err)
-	}
-	return log, closer, nil
+	return logging.Open(logging.Options{Format: c.Format, Level: level, Output: c.Output})
 }
