@@ -29,10 +29,12 @@ type Options struct {
 	Rate   int           // requests per second, 1 to [MaxRate]; 0 = 200
 	For    time.Duration // 0 = until the context ends
 	Listen string        // address of the proxy; empty = a free port on 127.0.0.1
-	Plain  bool          // a line each second instead of the live view
-	Seed   uint64        // of the order of the methods
-	Script []Step        // nil = [Script]
-	Out    io.Writer     // nil = nothing is shown; the live view needs a terminal
+	// Timeout is how long a backend may take to begin its answer; 0 = 500 ms.
+	Timeout time.Duration
+	Plain   bool      // a line each second instead of the live view
+	Seed    uint64    // of the order of the methods
+	Script  []Step    // nil = [Script]
+	Out     io.Writer // nil = nothing is shown; the live view needs a terminal
 }
 
 // Run shows the demo until ctx ends, its time is over or the user ends it, and
@@ -66,11 +68,15 @@ func (o Options) Check() error {
 	if o.For < 0 {
 		errs = append(errs, fmt.Errorf("time %v (--for) is negative", o.For))
 	}
+	if o.Timeout < 0 {
+		errs = append(errs, fmt.Errorf("timeout %v is negative", o.Timeout))
+	}
 	return errors.Join(append(errs, checkScript(o.Script))...)
 }
 
 func (o Options) withDefaults() Options {
 	o.Rate = cmp.Or(o.Rate, 200)
+	o.Timeout = cmp.Or(o.Timeout, 500*time.Millisecond)
 	o.Listen = cmp.Or(o.Listen, "127.0.0.1:0")
 	if o.Script == nil {
 		o.Script = Script()
@@ -105,7 +111,7 @@ func (d *demo) open() error {
 		d.backends = append(d.backends, b)
 	}
 	var err error
-	d.gate, err = openGate(d.opts.Listen, d.opts.Rate, d.backends, d.stats)
+	d.gate, err = openGate(d.opts, d.backends, d.stats)
 	return err
 }
 

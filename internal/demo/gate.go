@@ -27,11 +27,11 @@ type gate struct {
 	stop    context.CancelFunc
 }
 
-// openGate listens on listen and begins to check and serve.
-func openGate(listen string, rate int, backends []*backend, st *stats) (*gate, error) {
+// openGate listens where o says and begins to check and serve.
+func openGate(o Options, backends []*backend, st *stats) (*gate, error) {
 	g := &gate{}
 	var err error
-	if g.pool, err = newPool(rate); err != nil {
+	if g.pool, err = newPool(o); err != nil {
 		return nil, err
 	}
 	prober, err := health.NewHTTP(health.HTTPOptions{Path: healthPath})
@@ -59,9 +59,9 @@ func openGate(listen string, rate int, backends []*backend, st *stats) (*gate, e
 	if err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", listen)
+	ln, err := net.Listen("tcp", o.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %q (--listen): %w", listen, err)
+		return nil, fmt.Errorf("listening on %q (--listen): %w", o.Listen, err)
 	}
 	g.addr = reachable(ln.Addr())
 	g.server = &http.Server{
@@ -78,7 +78,7 @@ func openGate(listen string, rate int, backends []*backend, st *stats) (*gate, e
 	return g, nil
 }
 
-func newPool(rate int) (*proxy.Pool, error) {
+func newPool(o Options) (*proxy.Pool, error) {
 	return proxy.NewPool(balancer.Options{
 		Name:       "demo",
 		Policy:     "peak_ewma",
@@ -94,7 +94,7 @@ func newPool(rate int) (*proxy.Pool, error) {
 			MaxOpenFor:   2 * time.Second,
 		},
 	}, proxy.PoolOptions{
-		Timeouts: proxy.Timeouts{ResponseHeader: 500 * time.Millisecond, Idle: 5 * time.Second, Request: 20 * time.Second},
+		Timeouts: proxy.Timeouts{ResponseHeader: o.Timeout, Idle: 5 * time.Second, Request: 20 * time.Second},
 		Retry: proxy.Retry{
 			Attempts:   3,
 			Statuses:   []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout},
@@ -104,7 +104,7 @@ func newPool(rate int) (*proxy.Pool, error) {
 			Backoff:    25 * time.Millisecond,
 			MaxBackoff: 250 * time.Millisecond,
 		},
-		Hold: proxy.Hold{For: 10 * time.Second, MaxRequests: max(1000, 5*rate)},
+		Hold: proxy.Hold{For: 10 * time.Second, MaxRequests: max(1000, 5*o.Rate)},
 	})
 }
 

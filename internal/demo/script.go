@@ -42,7 +42,7 @@ func Script() []Step {
 	return []Step{
 		{3 * s, 4 * s, 0, Refuse, true, "Backend 1 refuses connections, as after a crash: requests go elsewhere, POSTs too, since nothing was sent."},
 		{9 * s, 4 * s, 1, BadGateway, false, "Backend 2 answers 502 to everything while its health check passes: the answer is not relayed, another backend is asked."},
-		{15 * s, 4 * s, 2, Unavailable, false, "Backend 3 answers 503 to one request in three: too few to take it out, so each one is sent again elsewhere."},
+		{15 * s, 4 * s, 2, Unavailable, false, "Backend 3 answers 503 to one request in three: those are sent again elsewhere, and it gets fewer from then on."},
 		{21 * s, 4 * s, 0, CloseEarly, false, "Backend 1 takes the request and closes before it responds, as a worker that is killed."},
 		{27 * s, 4 * s, 1, CutHeader, false, "Backend 2 breaks off in the middle of its response header."},
 		{33 * s, 4 * s, 2, Slow, true, "Backend 3 takes 200 ms longer: nothing fails, but the load moves to the faster ones."},
@@ -51,17 +51,6 @@ func Script() []Step {
 		{51 * s, 3 * s / 2, everyBackend, Restart, true, "All backends restart at the same time: requests wait until the first is back."},
 		{56 * s, 4 * s, everyBackend, SickHealth, true, "Every health endpoint answers 500 while the application works: live traffic outranks the checks."},
 	}
-}
-
-// scaled returns a copy of script with all its times divided by n.
-func scaled(script []Step, n int) []Step {
-	out := make([]Step, len(script))
-	for i, s := range script {
-		s.At /= time.Duration(n)
-		s.For /= time.Duration(n)
-		out[i] = s
-	}
-	return out
 }
 
 // checkScript returns everything that is wrong with a script.

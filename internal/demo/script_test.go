@@ -92,14 +92,3 @@ func TestTimesInTheScript(t *testing.T) {
 		}
 	}
 }
-
-func TestScaledScriptStaysValid(t *testing.T) {
-	t.Parallel()
-	script := scaled(Script(), 20)
-	if err := checkScript(script); err != nil {
-		t.Error(err)
-	}
-	if got, want := script[0].At, Script()[0].At/20; got != want {
-		t.Errorf("got first step at %v, want %v", got, want)
-	}
-}

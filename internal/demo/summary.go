@@ -44,7 +44,7 @@ func (s Summary) String() string {
 		}
 	}
 	line(s.Absorbed, "%s requests were answered well although a try had failed.", count(s.Absorbed))
-	line(s.Held, "%s waited for an upstream instead of failing, the longest for %v.", count(s.Held), s.LongestHeld.Round(time.Millisecond))
+	line(s.Held, "%s waited for an upstream instead of failing, the longest for %v.", count(s.Held), s.LongestHeld.Round(10*time.Microsecond))
 	line(s.ProbeFailures, "%s health checks failed.", count(s.ProbeFailures))
 	line(1, "%s POSTs were executed, %s of them twice.", count(s.Posts), count(s.Double))
 	for _, status := range slices.Sorted(maps.Keys(s.Statuses)) {
