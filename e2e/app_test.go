@@ -59,3 +59,11 @@ func (a *app) url() string {
 	}
 	return "http://" + a.address
 }
+
+// waitBegan waits until an app in Go has a request with ?wait= under way.
+func (a *app) waitBegan(method, target string) {
+	a.t.Helper()
+	waitFor(a.t, a.name+" to begin "+method+" "+target, func() bool {
+		return strings.Contains(a.out.String(), "began "+method+" "+target+"\n")
+	})
+}

@@ -76,12 +76,13 @@ func TestReplacedUnderKeptConnections(t *testing.T) {
 		}
 	}
 	slowEnded := make(chan error, 1)
-	outlasting := request(t, "GET", "/?wait=3000") // longer than the window, shorter than the grace
+	outlasting := request(t, "GET", "/?wait=4000") // longer than the window, shorter than the grace
 	go func() {
 		_, err := slow.do(outlasting)
 		slowEnded <- err
 	}()
 
+	a.waitBegan("GET", "/?wait=4000")
 	address.Store(after.address)
 	signalled := time.Now()
 	before.signal(syscall.SIGTERM)
@@ -133,6 +134,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 				_, err := c.do(endless)
 				cut <- err
 			}()
+			a.waitBegan("GET", "/?wait=60000")
 			g.signal(s)
 			g.waitMessage("shutting down")
 			g.signal(s)

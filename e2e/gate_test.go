@@ -145,6 +145,21 @@ func (g *gate) waitMessage(text string) entry {
 	return g.waitLog(text, func(e entry) bool { return strings.Contains(e.Msg, text) })
 }
 
+// waitAvailable waits until the last that the log tells of an app is that it is
+// available.
+func (g *gate) waitAvailable(a *app) {
+	g.t.Helper()
+	waitFor(g.t, a.name+" to be available", func() bool {
+		available := false
+		for _, e := range g.log() {
+			if e.Upstream == a.address && strings.HasPrefix(e.Msg, "upstream ") {
+				available = e.Msg == "upstream available"
+			}
+		}
+		return available
+	})
+}
+
 // request waits for the record of a request.
 func (g *gate) request(id string) entry {
 	g.t.Helper()

@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -16,25 +18,14 @@ type nginx struct {
 }
 
 const nginxConfig = `
-%[1]s
-daemon off;
-worker_processes 1;
-pid %[2]s/nginx.pid;
-error_log stderr;
-events { worker_connections 1024; }
+events {}
 http {
-  access_log off;
-  client_body_temp_path %[2]s/body;
-  proxy_temp_path %[2]s/proxy;
-  fastcgi_temp_path %[2]s/fastcgi;
-  uwsgi_temp_path %[2]s/uwsgi;
-  scgi_temp_path %[2]s/scgi;
   upstream goodgate {
-    server %[4]s;
+    server %s;
     keepalive 32;
   }
   server {
-    listen %[3]s;
+    listen %s;
     location / {
       proxy_pass http://goodgate;
       proxy_http_version 1.1;
@@ -49,26 +40,46 @@ http {
 
 func startNginx(t *testing.T, upstream string) *nginx {
 	t.Helper()
-	tool := need(t, "nginx")
-	n := &nginx{dir: t.TempDir(), address: freeAddress(t)}
-	n.configure(t, upstream)
-	n.process = startProcess(t, "nginx", nil, tool, "-e", "stderr", "-p", n.dir, "-c", n.dir+"/nginx.conf")
-	n.ready("tcp", n.address)
+	dir, address := t.TempDir(), freeAddress(t)
+	writeFile(t, dir, "nginx.conf", fmt.Sprintf(nginxConfig, upstream, address))
+	return startNginxFile(t, dir, "nginx.conf", address)
+}
+
+// startNginxFile runs nginx with a configuration that lets it listen on an
+// address. What it writes stays in the folder.
+func startNginxFile(t *testing.T, dir, file, address string) *nginx {
+	t.Helper()
+	n := &nginx{dir: dir, address: address}
+	n.keepWithin(t, file)
+	global := "daemon off; error_log stderr; pid " + filepath.Join(dir, "nginx.pid") + ";"
+	if os.Geteuid() == 0 {
+		global += " user root;" // its workers may write to the test's folder
+	}
+	n.process = startProcess(t, "nginx", nil, need(t, "nginx"), "-e", "stderr", "-p", dir, "-g", global, "-c", filepath.Join(dir, file))
+	n.ready("tcp", address)
 	return n
 }
 
-func (n *nginx) configure(t *testing.T, upstream string) {
+// keepWithin makes nginx use the test's folder for its temporary files.
+func (n *nginx) keepWithin(t *testing.T, file string) {
 	t.Helper()
-	user := ""
-	if os.Geteuid() == 0 {
-		user = "user root;" // its workers may write to the test's folder
+	text, err := os.ReadFile(filepath.Join(n.dir, file))
+	if err != nil {
+		t.Fatal(err)
 	}
-	writeFile(t, n.dir, "nginx.conf", fmt.Sprintf(nginxConfig, user, n.dir, n.address, upstream))
+	var folders strings.Builder
+	folders.WriteString("access_log off;\n")
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		folders.WriteString(kind + "_temp_path " + filepath.Join(n.dir, kind) + ";\n")
+	}
+	writeFile(t, n.dir, "folders.conf", folders.String())
+	writeFile(t, n.dir, file, strings.Replace(string(text), "http {\n", "http {\n  include folders.conf;\n", 1))
 }
 
 // reload sends new requests to another goodgate, as nginx -s reload does.
 func (n *nginx) reload(upstream string) {
 	n.t.Helper()
-	n.configure(n.t, upstream)
+	writeFile(n.t, n.dir, "nginx.conf", fmt.Sprintf(nginxConfig, upstream, n.address))
+	n.keepWithin(n.t, "nginx.conf")
 	n.signal(syscall.SIGHUP)
 }

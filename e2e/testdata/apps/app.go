@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -50,6 +51,9 @@ func answer(w http.ResponseWriter, r *http.Request, name string) {
 		return
 	}
 	query := r.URL.Query()
+	if query.Has("wait") {
+		fmt.Println("began", r.Method, r.RequestURI)
+	}
 	wait := number(query.Get("wait"), number(os.Getenv("DELAY_MS"), 0))
 	select {
 	case <-time.After(time.Duration(wait) * time.Millisecond):
@@ -66,6 +70,10 @@ func answer(w http.ResponseWriter, r *http.Request, name string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-App", name)
 	w.WriteHeader(number(query.Get("status"), http.StatusOK))
+	if pause := number(query.Get("trickle"), 0); pause > 0 {
+		http.NewResponseController(w).Flush()
+		time.Sleep(time.Duration(pause) * time.Millisecond)
+	}
 	w.Write(text)
 }
 

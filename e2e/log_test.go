@@ -1,0 +1,81 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A request that needed two attempts is one line, with both in it.
+const logged = `
+listeners: ["${LISTEN}"]
+log: {output: "${OUTPUT}", format: "${FORMAT}"}
+pools:
+  app:
+    policy: first
+    upstreams: ["${DOWN}", "${A}"]
+    health: {type: none}
+`
+
+func TestLogToFileInJSON(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, down := startApp(t, "go", "go"), freeAddress(t)
+	g := startGateIn(t, dir, logged, "OUTPUT=access.log", "FORMAT=json", "DOWN=http://"+down, "A="+a.url())
+	g.logFile = filepath.Join(dir, "access.log")
+	res := ask(t, g.address, "GET", "/some/path?secret=1")
+	e := g.request(res.Header.Get("X-Request-Id"))
+	want := []attempt{
+		{Upstream: down, Reason: "connect_refused", Decision: "retried"},
+		{Upstream: a.address, Status: 200, Decision: "answered"},
+	}
+	if e.Path != "/some/path" || e.Status != 200 || e.Upstream != a.address || e.Pool != "app" || e.Route != "default" {
+		t.Errorf("the log says %+v", e)
+	}
+	if len(e.Attempts) != len(want) {
+		t.Fatalf("%d attempts in the log, want %d: %+v", len(e.Attempts), len(want), e.Attempts)
+	}
+	for i, got := range e.Attempts {
+		if (got.Error != "") != (got.Reason != "") {
+			t.Errorf("attempt %d: reason %q with error %q", i, got.Reason, got.Error)
+		}
+		got.Error = ""
+		if got != want[i] {
+			t.Errorf("attempt %d: %+v, want %+v", i, got, want[i])
+		}
+	}
+	g.finish()
+	text, err := os.ReadFile(g.logFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "secret") {
+		t.Error("the log holds the query, which may hold secrets")
+	}
+	if !strings.HasSuffix(strings.TrimSpace(string(text)), `"msg":"ended"}`) {
+		t.Error("the log lacks its end")
+	}
+}
+
+func TestLogInText(t *testing.T) {
+	t.Parallel()
+	a, down := startApp(t, "go", "go"), freeAddress(t)
+	g := startGate(t, logged, "OUTPUT=stdout", "FORMAT=text", "DOWN=http://"+down, "A="+a.url())
+	res := ask(t, g.address, "GET", "/some/path")
+	var line string
+	waitFor(t, "the request in the log", func() bool {
+		for l := range strings.Lines(g.out.String()) {
+			if strings.Contains(l, res.Header.Get("X-Request-Id")) {
+				line = l
+				return true
+			}
+		}
+		return false
+	})
+	for _, want := range []string{"level=INFO msg=request ", " method=GET ", " path=/some/path ", " status=200 ", " upstream=" + a.address, "connect_refused", down} {
+		if !strings.Contains(line, want) {
+			t.Errorf("the line\n%swant %q in it", line, want)
+		}
+	}
+}
