@@ -52,6 +52,3 @@ func (b *budget) withdraw() bool {
 		}
 	}
 }
-
-// left returns the number of whole tokens saved up.
-func (b *budget) left() int { return int(b.balance.Load() / 1000) }

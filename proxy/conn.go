@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"crypto/tls"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -147,20 +146,11 @@ func (x *exchange) newTrace(r *http.Request) *trace {
 
 func (t *trace) gotConn(info httptrace.GotConnInfo) {
 	t.sent = t.wasSent()
-	t.conn = unwrap(info.Conn)
+	t.conn, _ = info.Conn.(*conn)
 	t.reused, t.idle = info.Reused, info.IdleTime
 	if t.conn != nil {
 		t.written, t.read = t.conn.written.Load(), t.conn.read.Load()
 	}
-}
-
-// unwrap finds the counting connection below TLS.
-func unwrap(c net.Conn) *conn {
-	if t, ok := c.(*tls.Conn); ok {
-		c = t.NetConn()
-	}
-	counted, _ := c.(*conn)
-	return counted
 }
 
 // wasSent reports whether a byte of the request may have left.

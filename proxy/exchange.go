@@ -88,6 +88,7 @@ func (x *exchange) forward(r *http.Request) {
 	out := r.WithContext(x)
 	if r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody {
 		x.body = newReplayBody(r, x, pool.opts.Retry.MaxBody)
+		x.writer.unbound() // reading it may send a 100 Continue
 	}
 	x.prepareChoice(r)
 	x.proxy.reverse.ServeHTTP(&x.writer, out)
@@ -117,6 +118,9 @@ func (x *exchange) end() {
 	x.dropHeld()
 	if x.tunnel != nil {
 		x.tunnel.Close()
+	}
+	if x.writer.status != 0 {
+		x.writer.bound() // what is left to send is sent after this
 	}
 	rec := &x.record
 	rec.Duration = time.Since(rec.Start)

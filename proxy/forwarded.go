@@ -11,13 +11,14 @@ import (
 // maxRequestID bounds the X-Request-Id that a trusted proxy may set.
 const maxRequestID = 128
 
-// peerOf returns the address that is connected; invalid for a unix socket.
+// peerOf returns the address that is connected, without its zone, which no
+// prefix contains; invalid for a unix socket.
 func peerOf(r *http.Request) netip.Addr {
 	ap, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
-	return ap.Addr().Unmap()
+	return ap.Addr().Unmap().WithZone("")
 }
 
 // trusts reports whether the peer's word about the client is believed. A peer
@@ -68,10 +69,10 @@ func (x *exchange) clientOf(r *http.Request) netip.Addr {
 // some proxies give a port.
 func parseForwardedFor(s string) (netip.Addr, bool) {
 	if addr, err := netip.ParseAddr(s); err == nil {
-		return addr.Unmap(), true
+		return addr.Unmap().WithZone(""), true
 	}
 	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap(), true
+		return ap.Addr().Unmap().WithZone(""), true
 	}
 	return netip.Addr{}, false
 }
@@ -119,9 +120,8 @@ func (x *exchange) setForwarded(in *http.Request, h http.Header) {
 		peer = x.peer.String()
 	}
 	chain, element := peer, forwardedElement(x.peer, peer, host, proto)
-	if !x.trusted {
-		dropClaims(h)
-	} else {
+	x.dropClaims(h)
+	if x.trusted {
 		chain = joined(in.Header["X-Forwarded-For"], chain, x.peer.IsValid())
 		element = joined(in.Header["Forwarded"], element, true)
 		proto = firstOf(in.Header["X-Forwarded-Proto"], proto)
@@ -138,14 +138,20 @@ func (x *exchange) setForwarded(in *http.Request, h http.Header) {
 }
 
 // dropClaims takes off what a stranger says about itself beyond the headers
-// that httputil has already dropped.
-func dropClaims(h http.Header) {
-	delete(h, "X-Real-Ip")
+// that httputil has already dropped. Spelled with "_", which CGI and WSGI take
+// for "-", it has come past a trusted proxy as well.
+func (x *exchange) dropClaims(h http.Header) {
 	for name := range h {
-		if strings.HasPrefix(name, "X-Forwarded-") {
+		plain := strings.ReplaceAll(name, "_", "-")
+		if isClaim(plain) && (!x.trusted || plain != name) {
 			delete(h, name)
 		}
 	}
+}
+
+func isClaim(name string) bool {
+	const prefix = "X-Forwarded-"
+	return len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) || strings.EqualFold(name, "X-Real-Ip")
 }
 
 // https reports whether the client came by HTTPS, to goodgate or to a trusted
@@ -195,7 +201,7 @@ func forwardedElement(peer netip.Addr, text, host, proto string) string {
 	case peer.Is4():
 		node = text
 	case peer.IsValid():
-		node = `"[` + peer.WithZone("").String() + `]"`
+		node = `"[` + text + `]"`
 	}
 	return "for=" + node + ";host=" + quoted(host) + ";proto=" + proto
 }

@@ -299,6 +299,9 @@ func (w *world) raw(text string) answer {
 		return answer{err: err}
 	}
 	defer res.Body.Close()
+	if res.Close {
+		res.Header.Set("Connection", "close")
+	}
 	b, err := io.ReadAll(res.Body)
 	return answer{status: res.StatusCode, header: res.Header, body: string(b), err: err}
 }

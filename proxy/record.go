@@ -112,17 +112,20 @@ func (r *Record) Level() slog.Level {
 // Log returns an observer that writes one log record a request.
 func Log(logger *slog.Logger) func(*Record) {
 	rooms := sync.Pool{New: func() any { return new([maxAttrs]slog.Attr) }}
+	handler := logger.Handler() // the logger itself would look up its caller for every record
 	return func(r *Record) {
 		ctx := context.Background()
 		level := r.Level()
-		if !logger.Enabled(ctx, level) {
+		if !handler.Enabled(ctx, level) {
 			return
 		}
 		room := rooms.Get().(*[maxAttrs]slog.Attr)
 		defer rooms.Put(room)
+		line := slog.NewRecord(r.Start.Add(r.Duration), level, "request", 0)
 		// As one group without a name they come out the same, and slog need not
 		// copy them.
-		logger.LogAttrs(ctx, level, "request", slog.Attr{Value: slog.GroupValue(r.attrs(room[:0])...)})
+		line.AddAttrs(slog.Attr{Value: slog.GroupValue(r.attrs(room[:0])...)})
+		handler.Handle(ctx, line)
 	}
 }
 

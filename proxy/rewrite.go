@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -39,38 +40,47 @@ func hideKeys(h http.Header) {
 // rewritePath takes off and puts on the route's prefixes, in the decoded and
 // the encoded form of the path alike.
 func (rt *Route) rewritePath(u *url.URL) {
-	if rt.StripPrefix == "" && rt.AddPrefix == "" {
-		return
-	}
-	path, ok := cutPrefix(u.Path, rt.StripPrefix)
-	if !ok {
-		path = u.Path
-	}
-	raw := u.RawPath
-	if raw != "" && ok {
-		// The encoded form may spell the prefix differently; then Go encodes anew.
-		if raw, ok = cutPrefix(raw, rt.StripPrefix); !ok {
-			raw = ""
-		}
-	}
-	u.Path = rt.AddPrefix + path
-	if raw != "" {
-		u.RawPath = (&url.URL{Path: rt.AddPrefix}).EscapedPath() + raw
-	} else {
-		u.RawPath = ""
+	switch {
+	case rt.StripPrefix == "" && rt.AddPrefix == "":
+	case u.RawPath == "":
+		u.Path = rt.AddPrefix + cutPrefix(u.Path, rt.StripPrefix)
+	default:
+		added := url.URL{Path: rt.AddPrefix}
+		u.RawPath = added.EscapedPath() + cutEscaped(u.EscapedPath(), rt.StripPrefix)
+		u.Path, _ = url.PathUnescape(u.RawPath) // both parts are well formed
 	}
 }
 
 // cutPrefix takes prefix off path at a segment's border and leaves a path that
-// begins with a slash.
-func cutPrefix(path, prefix string) (string, bool) {
+// begins with a slash. A path without the prefix it returns as it is.
+func cutPrefix(path, prefix string) string {
+	rest, ok := strings.CutPrefix(path, strings.TrimSuffix(prefix, "/"))
+	switch {
+	case !ok || rest != "" && rest[0] != '/':
+		return path
+	case rest == "":
+		return "/"
+	}
+	return rest
+}
+
+// cutEscaped is cutPrefix for an encoded path, which may spell the prefix in
+// its own way; an encoded slash is no border.
+func cutEscaped(path, prefix string) string {
 	prefix = strings.TrimSuffix(prefix, "/")
-	rest, ok := strings.CutPrefix(path, prefix)
-	if !ok || rest != "" && rest[0] != '/' {
-		return path, false
+	border, segments := len(path), strings.Count(prefix, "/")
+	for i := range len(path) {
+		if path[i] != '/' {
+			continue
+		}
+		if segments == 0 {
+			border = i
+			break
+		}
+		segments--
 	}
-	if rest == "" {
-		rest = "/"
+	if head, err := url.PathUnescape(path[:border]); err != nil || head != prefix {
+		return path
 	}
-	return rest, true
+	return cmp.Or(path[border:], "/")
 }

@@ -65,8 +65,16 @@ func (l *link) Close() error {
 	return nil
 }
 
-// dial connects, and says why if it cannot.
 func (l *link) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	c, err := l.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c, idle: l.opts.Timeouts.Idle}, nil
+}
+
+// connect makes the connection, or says why it cannot.
+func (l *link) connect(ctx context.Context) (net.Conn, error) {
 	network, addr := "tcp", l.spec.Addr
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		network, addr = "unix", path
@@ -77,11 +85,13 @@ func (l *link) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err != nil {
 		return nil, &Error{Reason: dialReason(err), Upstream: l.spec.Addr, Err: err}
 	}
-	return &conn{Conn: c, idle: l.opts.Timeouts.Idle}, nil
+	return c, nil
 }
 
-func (l *link) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
-	raw, err := l.dial(ctx, network, addr)
+// dialTLS counts above TLS, so that its own messages are not taken for a part
+// of an answer.
+func (l *link) dialTLS(ctx context.Context, _, _ string) (net.Conn, error) {
+	raw, err := l.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +100,10 @@ func (l *link) dialTLS(ctx context.Context, network, addr string) (net.Conn, err
 		cfg = l.opts.TLS.Clone()
 	}
 	if cfg.ServerName == "" {
-		cfg.ServerName, _, _ = net.SplitHostPort(l.host)
+		cfg.ServerName = l.host
+		if host, _, err := net.SplitHostPort(l.host); err == nil {
+			cfg.ServerName = host
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeouts.TLS)
 	defer cancel()
@@ -99,7 +112,7 @@ func (l *link) dialTLS(ctx context.Context, network, addr string) (net.Conn, err
 		raw.Close()
 		return nil, &Error{Reason: tlsReason(err), Upstream: l.spec.Addr, Err: err}
 	}
-	return c, nil
+	return &conn{Conn: c, idle: l.opts.Timeouts.Idle}, nil
 }
 
 // try sends one attempt. The request is the attempt's own copy.

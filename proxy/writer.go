@@ -16,6 +16,8 @@ type responseWriter struct {
 	status  int   // 0 before the final header
 	written int64 // of the body
 	err     error // the first failure to write
+
+	bounded time.Time // when the write deadline was set; zero = it is not
 }
 
 func (w *responseWriter) init(inner http.ResponseWriter, x *exchange) {
@@ -27,10 +29,12 @@ func (w *responseWriter) init(inner http.ResponseWriter, x *exchange) {
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *responseWriter) WriteHeader(status int) {
+	if !w.http2() {
+		w.bound()
+	}
 	if status >= 200 && w.status == 0 {
 		w.status = status
 		w.x.finishHeader(w.Header(), status)
-		w.bound()
 		w.boundBody()
 	}
 	w.ResponseWriter.WriteHeader(status)
@@ -39,10 +43,12 @@ func (w *responseWriter) WriteHeader(status int) {
 func (w *responseWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
-	} else if w.written > 0 {
-		w.bound()
 	}
+	w.bound()
 	n, err := w.ResponseWriter.Write(p)
+	if w.http2() {
+		w.unbound()
+	}
 	w.written += int64(n)
 	if err != nil && w.err == nil {
 		w.err = err
@@ -50,12 +56,29 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// bound gives the client until the write timeout to take the next part.
+// bound gives the client until the write timeout to take the next part. A
+// deadline that has most of its time left does as well as a new one.
 func (w *responseWriter) bound() {
-	if d := w.x.client.WriteIdle; d > 0 {
-		w.control.SetWriteDeadline(time.Now().Add(d))
+	d := w.x.client.WriteIdle
+	if d <= 0 {
+		return
+	}
+	if now := time.Now(); now.Sub(w.bounded) > d/8 {
+		w.bounded = now
+		w.control.SetWriteDeadline(now.Add(d))
 	}
 }
+
+// unbound takes the deadline off. A connection of HTTP/1 brings one along from
+// the response before; in HTTP/2 it would end a stream that is rightly silent.
+func (w *responseWriter) unbound() {
+	if w.x.client.WriteIdle > 0 {
+		w.bounded = time.Time{}
+		w.control.SetWriteDeadline(w.bounded)
+	}
+}
+
+func (w *responseWriter) http2() bool { return w.x.request.ProtoMajor >= 2 }
 
 // boundBody bounds how long the server waits for the rest of a request's body,
 // which it reads before it sends an answer that came early.

@@ -1,0 +1,154 @@
+package proxy_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// BenchmarkProxy and BenchmarkStock send the same request, GET of 1 kB over
+// connections that are kept, on loopback through goodgate with its protections
+// on, and through what the standard library makes of 20 lines.
+
+func BenchmarkProxy(b *testing.B) {
+	pool, err := proxy.NewPool(balancer.Options{
+		Name: "app", MaxEjected: 0.5,
+		Breaker: balancer.BreakerOptions{Enabled: true, Consecutive: 5, FailureRatio: 0.5, MinRequests: 20},
+	}, proxy.PoolOptions{
+		Timeouts: proxy.Timeouts{ResponseHeader: time.Minute, Idle: time.Minute},
+		Retry:    proxy.Retry{Attempts: 3, Statuses: []int{502, 503, 504}, Budget: 0.2, BudgetMin: 10, MaxBody: 64 << 10},
+		Hold:     proxy.Hold{For: 10 * time.Second, MaxRequests: 1000},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	app := benchApp(b)
+	pool.Update([]balancer.Spec{{Addr: app.Host}})
+	defer pool.Update(nil)
+	p, err := proxy.New(proxy.Options{
+		Routes:  []proxy.Route{{Pool: pool}},
+		Via:     "goodgate",
+		Client:  proxy.ClientTimeouts{BodyIdle: time.Minute, WriteIdle: time.Minute},
+		Observe: []func(*proxy.Record){proxy.Log(slog.New(slog.NewJSONHandler(io.Discard, nil)))},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchGet(b, p)
+}
+
+func BenchmarkStock(b *testing.B) {
+	app := benchApp(b)
+	benchGet(b, &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(app)
+			r.SetXForwarded()
+		},
+		Transport:  &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true, DialContext: (&net.Dialer{}).DialContext},
+		BufferPool: new(buffers),
+	})
+}
+
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[32 << 10]byte); ok {
+		return p[:]
+	}
+	return make([]byte, 32<<10)
+}
+
+func (b *buffers) Put(p []byte) { b.pool.Put((*[32 << 10]byte)(p)) }
+
+// benchApp is an application that answers with 1 kB.
+func benchApp(b *testing.B) *url.URL {
+	body := noise(1 << 10)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Write(body)
+	}))
+	b.Cleanup(srv.Close)
+	u, err := url.Parse(srv.URL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return u
+}
+
+// benchGet asks h on a connection of its own for each goroutine. What the
+// client and the application allocate is in the figures, alike in all.
+func benchGet(b *testing.B, h http.Handler) {
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	client := srv.Client()
+	client.Transport.(*http.Transport).MaxIdleConnsPerHost = 256
+	b.ReportAllocs()
+	for b.Loop() {
+		res, err := client.Get(srv.URL)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != 200 {
+			b.Fatal(res.Status, err)
+		}
+		res.Body.Close()
+	}
+}
+
+// BenchmarkRewrite is everything but the exchange with an upstream: the pool
+// is empty, so that a request is rewritten and then fails.
+func BenchmarkRewrite(b *testing.B) {
+	pool, err := proxy.NewPool(balancer.Options{Name: "app"}, proxy.PoolOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, err := proxy.New(proxy.Options{Routes: []proxy.Route{{Pool: pool, StripPrefix: "/api", AddPrefix: "/v1"}}, Via: "goodgate"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/api/x?a=1", nil)
+	r = r.WithContext(context.Background())
+	r.Header = http.Header{"Accept": {"*/*"}, "User-Agent": {"bench"}, "X-Forwarded-For": {"10.0.0.1"}, "Connection": {"keep-alive"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		w := nowhere{}
+		p.ServeHTTP(w, r)
+	}
+}
+
+// nowhere is a client that takes everything.
+type nowhere http.Header
+
+func (w nowhere) Header() http.Header       { return http.Header(w) }
+func (nowhere) WriteHeader(int)             {}
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+
+func BenchmarkLog(b *testing.B) {
+	record := proxy.Record{
+		ID: "0123456789abcdef0123456789abcdef", Method: "GET", Host: "example.com", Path: "/path", Proto: "HTTP/1.1",
+		Route: "all", Pool: "app", Upstream: "10.0.0.1:80", Status: 200, Sent: 1 << 10, Duration: time.Millisecond,
+		Attempts: []proxy.Attempt{{Upstream: "10.0.0.1:80", Status: 200}},
+	}
+	failed := record
+	failed.Attempts = []proxy.Attempt{{Upstream: "10.0.0.2:80", Reason: proxy.ConnectRefused, Err: io.EOF, Decision: proxy.Retried}, record.Attempts[0]}
+	for name, r := range map[string]*proxy.Record{"plain": &record, "retried": &failed} {
+		b.Run(name, func(b *testing.B) {
+			log := proxy.Log(slog.New(slog.NewJSONHandler(io.Discard, nil)))
+			b.ReportAllocs()
+			for b.Loop() {
+				log(r)
+			}
+		})
+	}
+}

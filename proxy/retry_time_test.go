@@ -1,0 +1,155 @@
+package proxy_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+func TestRetryBudget(t *testing.T) {
+	t.Parallel()
+	s := retrySetup()
+	s.pool.Retry.Attempts = 2
+	s.pool.Retry.Budget, s.pool.Retry.BudgetMin = 0.2, 0
+	bubble(t, s, func(w *world) {
+		good := false
+		w.app("a:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+		w.app("b:80", func(w http.ResponseWriter, _ *http.Request) {
+			if !good {
+				w.WriteHeader(503)
+			}
+		})
+		run := func() string {
+			var b strings.Builder
+			for range 10 {
+				w.get()
+				b.WriteByte("01"[len(w.record().Attempts)-1])
+			}
+			return b.String()
+		}
+		check(t, "retries that do not help", run(), "0000100001")
+		good = true
+		check(t, "retries that help", run(), "0000111111") // the first token comes back each time
+	})
+}
+
+// A retry waits as the upstream asked for, if there is no other and the time
+// allows it.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, after string
+		hold        time.Duration
+		want        string
+		took        time.Duration
+	}{
+		{"waits", "2", 10 * time.Second, "a:503:retried a:200:answered", 2 * time.Second},
+		{"too long", "20", 10 * time.Second, "a:503:nobody_left", 0},
+		{"without a hold", "2", 0, "a:503:nobody_left", 0},
+		{"at once", "0", 10 * time.Second, "a:503:retried a:200:answered", 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := retrySetup()
+			s.upstreams = s.upstreams[:1]
+			s.pool.Hold = proxy.Hold{For: tc.hold, MaxRequests: 10}
+			bubble(t, s, func(w *world) {
+				calls := 0
+				w.app("a:80", func(w http.ResponseWriter, _ *http.Request) {
+					if calls++; calls == 1 {
+						w.Header().Set("Retry-After", tc.after)
+						w.WriteHeader(503)
+					}
+				})
+				w.get()
+				rec := w.record()
+				check(t, "attempts", decisions(rec), tc.want)
+				check(t, "took", rec.Duration, tc.took)
+				check(t, "held", rec.Held, tc.took)
+			})
+		})
+	}
+}
+
+// Pauses double from Backoff to MaxBackoff, with jitter down to half.
+func TestRetryBackoff(t *testing.T) {
+	t.Parallel()
+	s := retrySetup()
+	s.upstreams = s.upstreams[:1]
+	s.pool.Retry.Attempts = 7
+	bubble(t, s, func(w *world) {
+		w.app("a:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+		w.get()
+		attempts := w.record().Attempts
+		for i, most := range []time.Duration{20, 40, 80, 160, 200, 200} {
+			most *= time.Millisecond
+			if got := attempts[i+1].After - attempts[i].After; got < most/2 || got > most {
+				t.Errorf("pause %d: got %s, want %s to %s", i+1, got, most/2, most)
+			}
+		}
+	})
+}
+
+// Without a configured pause a lone upstream that refuses is not asked in a
+// busy loop.
+func TestRetryHasAPauseByDefault(t *testing.T) {
+	t.Parallel()
+	s := setup{upstreams: specs("a:80")}
+	s.pool.Retry = proxy.Retry{Attempts: 3}
+	s.pool.Hold = proxy.Hold{For: 10 * time.Second, MaxRequests: 1}
+	bubble(t, s, func(w *world) {
+		check(t, "status", w.get().status, 503)
+		rec := w.record()
+		if n := len(rec.Attempts) + rec.Omitted; n > 100 {
+			t.Errorf("attempts in 10 s: got %d, want at most 100", n)
+		}
+	})
+}
+
+func TestRetryPerTryIsExact(t *testing.T) {
+	t.Parallel()
+	s := retrySetup()
+	s.pool.Retry.PerTry = 2 * time.Second
+	bubble(t, s, func(w *world) {
+		w.script("a:80", waitsForClose)
+		w.app("b:80", func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).Flush()
+			time.Sleep(5 * time.Second) // the bound is for the header
+			w.Write([]byte("late"))
+		})
+		got := w.get()
+		check(t, "body", got.body, "late")
+		rec := w.record()
+		check(t, "first try", rec.Attempts[0].Took, 2*time.Second)
+		check(t, "second try began", rec.Attempts[1].After, 2*time.Second)
+		check(t, "duration", rec.Duration, 7*time.Second)
+	})
+}
+
+// The time to look for an upstream that can be reached is bounded also when it
+// goes by between many of them.
+func TestRetryOfManyUnreachable(t *testing.T) {
+	t.Parallel()
+	s := retrySetup()
+	s.upstreams = nil
+	for i := range 40 {
+		s.upstreams = append(s.upstreams, balancer.Spec{Addr: fmt.Sprintf("10.0.0.%d:80", i)})
+	}
+	for i := range scenarios {
+		if scenarios[i].reason == proxy.ConnectTimeout && scenarios[i].name == "" {
+			scenarios[i].change(&s)
+		}
+	}
+	s.pool.Retry.PerTry = 0
+	s.pool.Hold = proxy.Hold{For: 10 * time.Second, MaxRequests: 1}
+	bubble(t, s, func(w *world) {
+		check(t, "status", w.get().status, 504)
+		rec := w.record()
+		check(t, "took", rec.Duration, 11*time.Second) // the hold begins with the first failure
+		check(t, "last decision", rec.Attempts[len(rec.Attempts)-1].Decision, proxy.OutOfTime)
+	})
+}

@@ -1,0 +1,56 @@
+package proxy_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+func TestTLSUpstream(t *testing.T) {
+	t.Parallel()
+	server, client := testTLS(t)
+	for addr, name := range map[string]string{"example.com:443": "", "unix:/app.sock": "example.com"} {
+		s := setup{upstreams: specs(addr)}
+		s.upstreams[0].TLS = true
+		s.pool.TLS = client.Clone()
+		s.pool.TLS.ServerName = name
+		w := start(t, s)
+		hello := func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) }
+		w.listen(addr, http.HandlerFunc(hello), func(srv *http.Server) { srv.TLSConfig = server.Clone() })
+		check(t, "answer over "+addr, w.get().body, "example.com")
+	}
+}
+
+// TLS says goodbye before it closes an idle connection, which is no part of an
+// answer: the race is still a race.
+func TestTLSIdleRace(t *testing.T) {
+	t.Parallel()
+	server, client := testTLS(t)
+	s := setup{upstreams: append(specs("app:443"), balancer.Spec{Addr: "standby:80", Tier: 1})}
+	s.upstreams[0].TLS = true
+	s.pool.TLS = client
+	s.pool.Retry = retries(3)
+	s.balancer.MaxEjected = 1
+	s.balancer.Breaker = balancer.BreakerOptions{Enabled: true, Consecutive: 1}
+	bubble(t, s, func(w *world) {
+		w.script("app:443", func(c *wire) {
+			tc := tls.Server(c.Conn, server)
+			defer tc.Close()
+			r := bufio.NewReader(tc)
+			if _, err := http.ReadRequest(r); err != nil {
+				return
+			}
+			io.WriteString(tc, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			http.ReadRequest(r)
+		})
+		check(t, "status", w.get().status, 200)
+		check(t, "status of a PUT that can be sent again", w.send("PUT", "/", nil).status, 200)
+		check(t, "attempts", decisions(w.record()), "app:443:closed_before_response:retried app:443:200:answered")
+		check(t, "status of a POST", w.send("POST", "/", nil).status, 502)
+		check(t, "breaker", w.pool.Members()[0].Breaker(), balancer.Closed)
+	})
+}
