@@ -178,7 +178,7 @@ func statusReason(status int) Reason {
 }
 
 // outgoing returns the request for one attempt, and the attempt's own limit.
-func (x *exchange) outgoing(r *http.Request, l *link) (*http.Request, *tryLimit) {
+func (x *exchange) outgoing(r *http.Request, l *link) (*http.Request, *limit) {
 	out := r
 	if len(x.record.Attempts) > 0 { // the transport of an earlier attempt may still read r
 		out = new(*r)
@@ -198,27 +198,28 @@ func (x *exchange) outgoing(r *http.Request, l *link) (*http.Request, *tryLimit)
 	return out, nil
 }
 
-// tryLimit bounds one try until its response header. A nil one does not.
-type tryLimit struct {
+// limit bounds a try until its response header, or a whole request. A nil one
+// does not.
+type limit struct {
 	timer  *time.Timer
 	cancel context.CancelCauseFunc
 }
 
-func limited(r *http.Request, d time.Duration) (*http.Request, *tryLimit) {
+func limited(r *http.Request, d time.Duration) (*http.Request, *limit) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	timer := time.AfterFunc(d, func() { cancel(errPerTry) })
-	return r.WithContext(ctx), &tryLimit{timer, cancel}
+	return r.WithContext(ctx), &limit{timer, cancel}
 }
 
-// lift takes the bound off: the response header has come.
-func (l *tryLimit) lift() {
+// lift takes the bound off.
+func (l *limit) lift() {
 	if l != nil {
 		l.timer.Stop()
 	}
 }
 
-// end frees what the limit holds: the response has ended.
-func (l *tryLimit) end() {
+// end frees what the limit holds.
+func (l *limit) end() {
 	if l != nil {
 		l.cancel(nil)
 	}

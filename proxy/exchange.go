@@ -24,8 +24,8 @@ type exchange struct {
 	peer    netip.Addr // who is connected
 	trusted bool       // peer is a trusted proxy
 	body    *replayBody
-	cancel  context.CancelFunc // of the request's own deadline; nil without one
-	aborted bool               // there is nobody to answer
+	limit   *limit // the request's own deadline; nil without one
+	aborted bool   // there is nobody to answer
 
 	servedBy *balancer.Upstream // of the answer that is relayed
 	tunnel   *tunnel            // when the answer switched protocols
@@ -83,7 +83,7 @@ func (x *exchange) forward(r *http.Request) {
 	pool := x.route.Pool
 	x.record.Pool = pool.Name()
 	if d := x.route.deadline(); d > 0 {
-		x.Context, x.cancel = context.WithTimeoutCause(x.Context, d, errDeadline)
+		x.bound(d)
 	}
 	out := r.WithContext(x)
 	if r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody {
@@ -95,6 +95,13 @@ func (x *exchange) forward(r *http.Request) {
 	if x.aborted {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// bound ends the exchange's context after d. A tunnel takes the bound off.
+func (x *exchange) bound(d time.Duration) {
+	ctx, cancel := context.WithCancelCause(x.Context)
+	x.Context = ctx
+	x.limit = &limit{time.AfterFunc(d, func() { cancel(errDeadline) }), cancel}
 }
 
 // prepareChoice fills in what the pool's policy may want to know.
@@ -112,9 +119,8 @@ func (x *exchange) prepareChoice(r *http.Request) {
 
 // end accounts for the request.
 func (x *exchange) end() {
-	if x.cancel != nil {
-		x.cancel()
-	}
+	x.limit.lift()
+	x.limit.end()
 	x.dropHeld()
 	if x.tunnel != nil {
 		x.tunnel.Close()

@@ -10,9 +10,10 @@ import (
 
 // lease hands the lease to the response's body, or to the tunnel that an
 // upgraded response carries.
-func (x *exchange) lease(res *http.Response, lease balancer.Lease, t *trace, limit *tryLimit) {
+func (x *exchange) lease(res *http.Response, lease balancer.Lease, t *trace, limit *limit) {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
+			x.limit.lift() // a tunnel lives as long as both sides want
 			x.tunnel = x.proxy.tunnels.open(rwc, lease)
 			res.Body = x.tunnel
 			return
@@ -33,7 +34,7 @@ type leasedBody struct {
 	x     *exchange
 	lease balancer.Lease
 	conn  *conn
-	limit *tryLimit
+	limit *limit
 	entry int
 	ended bool
 }

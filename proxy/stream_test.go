@@ -276,7 +276,7 @@ func (c *wire) expect(tb testing.TB, want string) {
 func TestTunnel(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
-	s.pool.Timeouts = proxy.Timeouts{Idle: time.Second, ResponseHeader: time.Second}
+	s.pool.Timeouts = proxy.Timeouts{Idle: time.Second, ResponseHeader: time.Second, Request: time.Second}
 	s.pool.Retry.PerTry = time.Second
 	s.proxy.Client = proxy.ClientTimeouts{BodyIdle: time.Second, WriteIdle: time.Second}
 	bubble(t, s, func(w *world) {
