@@ -13,7 +13,7 @@ const module = "github.com/goodgate/goodgate/"
 // package that is not here may import none.
 var allowed = map[string][]string{
 	"health":        {"balancer"},
-	"proxy":         {"balancer"},
+	"proxy":         {"balancer", "internal/http1"},
 	"internal/gate": {"balancer", "health", "proxy", "internal/config", "internal/discovery"},
 	"internal/demo": {"balancer", "health", "proxy"},
 	"cmd/goodgate":  {"proxy", "internal/config", "internal/demo", "internal/gate", "internal/logging"},

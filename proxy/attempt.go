@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/http/httptrace"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/http1"
 )
 
 // roundTripper is the attempt loop as httputil sees it.
@@ -15,6 +17,9 @@ type roundTripper struct{}
 func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
 	x.route.Pool.budget.deposit()
+	if err := x.prefetch(r); err != nil {
+		return nil, err
+	}
 	res, err := x.run(r)
 	if err != nil {
 		return nil, err
@@ -115,7 +120,7 @@ func (x *exchange) pick() (*balancer.Member, balancer.Lease, bool) {
 func (x *exchange) attempt(r *http.Request, m *balancer.Member, lease balancer.Lease) (*http.Response, *Error) {
 	l := m.Link().(*link)
 	out, limit := x.outgoing(r, l)
-	t := x.newTrace(out)
+	t := &http1.Exchange{Got1xx: httptrace.ContextClientTrace(r.Context()).Got1xxResponse} // httputil's
 	started := time.Now()
 	res, failed := l.try(out, t)
 	took := time.Since(started)
@@ -137,12 +142,12 @@ func (x *exchange) attempt(r *http.Request, m *balancer.Member, lease balancer.L
 	} else {
 		lease.Report(balancer.Success, took)
 	}
-	x.lease(res, lease, t, limit)
+	x.lease(res, lease, limit)
 	return res, nil
 }
 
 // lost accounts for an attempt without an answer.
-func (x *exchange) lost(m *balancer.Member, lease *balancer.Lease, t *trace, failed *Error, took time.Duration) {
+func (x *exchange) lost(m *balancer.Member, lease *balancer.Lease, t *http1.Exchange, failed *Error, took time.Duration) {
 	x.last().Reason = failed.Reason
 	x.last().Err = failed.Err
 	outcome := failed.Reason.outcome(t)
@@ -180,7 +185,7 @@ func statusReason(status int) Reason {
 // outgoing returns the request for one attempt, and the attempt's own limit.
 func (x *exchange) outgoing(r *http.Request, l *link) (*http.Request, *limit) {
 	out := r
-	if len(x.record.Attempts) > 0 { // the transport of an earlier attempt may still read r
+	if len(x.record.Attempts) > 0 { // an earlier attempt may still send r
 		out = new(*r)
 		out.URL = new(*r.URL)
 	}

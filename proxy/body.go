@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -172,6 +173,37 @@ func (b *replayBody) unread() bool {
 	return b.err == nil
 }
 
+// prefetch reads a body that says it is small before an upstream is asked, so
+// that a slow client occupies none, and that it goes out in one write. A client
+// that wants the upstream's word first gets that instead.
+func (x *exchange) prefetch(r *http.Request) error {
+	if x.body == nil || !x.body.sized || r.Header.Get("Expect") != "" {
+		return nil
+	}
+	err := x.body.fill()
+	if err == io.EOF {
+		return nil
+	}
+	return &Error{Reason: cmp.Or(x.clientFailure(), ClientGone), Err: err}
+}
+
+// fill reads the whole of a body that has said its length, before there is a
+// view of it. It returns io.EOF when all went well.
+func (b *replayBody) fill() error {
+	var end [1]byte // to see the end once the announced length has come
+	for {
+		p := b.buf[len(b.buf):cap(b.buf)]
+		if len(p) == 0 {
+			p = end[:]
+		}
+		n, err := b.readClient(p)
+		b.remember(p[:n], err)
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // view returns the body for one attempt.
 func (b *replayBody) view() *bodyView { return &bodyView{body: b} }
 
@@ -196,4 +228,15 @@ func (v *bodyView) Read(p []byte) (int, error) {
 func (v *bodyView) Close() error {
 	v.closed.Store(true)
 	return nil
+}
+
+// Buffered returns the rest of the body when all of it is remembered, so that
+// the transport can send it at once (see http1.Buffered).
+func (v *bodyView) Buffered() (rest []byte, ok bool) {
+	v.body.mu.Lock()
+	defer v.body.mu.Unlock()
+	if v.body.err != io.EOF || v.body.lost {
+		return nil, false
+	}
+	return v.body.buf[v.off:], true
 }

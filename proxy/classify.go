@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"syscall"
+
+	"github.com/goodgate/goodgate/internal/http1"
 )
 
 // dialReason tells why a connection could not be made.
@@ -47,38 +49,52 @@ func tlsReason(err error) Reason {
 	return TLSHandshake
 }
 
-// classify tells what became of a try that brought no response. It asks, in
-// this order, who ended it, whether there was a connection, and what the
-// connection saw.
-func (l *link) classify(ctx context.Context, t *trace, err error) *Error {
-	e := &Error{Reason: l.failure(ctx, t, err), Sent: t.wasSent(), Err: err}
+// classify tells what became of a try that brought no response: who ended it,
+// else what the transport saw.
+func (l *link) classify(ctx context.Context, t *http1.Exchange, err error) *Error {
+	e := &Error{
+		Reason:   failure(ctx, err),
+		Upstream: l.spec.Addr,
+		Sent:     t.Sent() && !t.Undelivered,
+		Err:      err,
+	}
 	if dial, ok := errors.AsType[*Error](err); ok {
 		e.Err = dial.Err
+	}
+	if seen, ok := errors.AsType[*http1.Error](err); ok && seen.Kind == http1.Canceled {
+		e.Err = seen.Err
 	}
 	return e
 }
 
-func (l *link) failure(ctx context.Context, t *trace, err error) Reason {
-	if r := contextReason(ctx); r == ResponseTimeout && t.conn == nil {
+func failure(ctx context.Context, err error) Reason {
+	dial, dialing := errors.AsType[*Error](err)
+	seen, ok := errors.AsType[*http1.Error](err)
+	dialing = dialing || ok && seen.Phase == http1.PhaseDial
+	switch r := contextReason(ctx); {
+	case r == ResponseTimeout && dialing:
 		return ConnectTimeout
-	} else if r != None {
+	case r != None:
 		return r
-	}
-	if dial, ok := errors.AsType[*Error](err); ok {
+	case dial != nil:
 		return dial.Reason
+	case !ok:
+		return Internal
 	}
-	if t.conn == nil {
-		return ConnectUnreachable
-	}
-	switch {
-	case timedOut(err):
-		return ResponseTimeout
-	case t.bytesReceived() >= l.opts.MaxResponseHeader:
-		return ResponseHeaderTooLarge
-	case t.bytesReceived() == 0 || t.conn.ended.Load():
-		return ClosedBeforeResponse
-	}
-	return ResponseMalformed
+	return kinds[seen.Kind]
+}
+
+// kinds are the reasons for what the transport saw before a response.
+var kinds = [...]Reason{
+	http1.Failed:         ClosedBeforeResponse,
+	http1.Closed:         ClosedBeforeResponse,
+	http1.Reset:          ClosedBeforeResponse,
+	http1.Timeout:        ResponseTimeout,
+	http1.Malformed:      ResponseMalformed,
+	http1.HeaderTooLarge: ResponseHeaderTooLarge,
+	http1.Canceled:       ClientGone, // an informational response could not be passed on
+	http1.RequestBody:    ClientGone,
+	http1.Invalid:        RequestMalformed,
 }
 
 // contextReason tells who ended a context, [None] if it has not ended.

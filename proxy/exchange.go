@@ -89,6 +89,11 @@ func (x *exchange) forward(r *http.Request) {
 	if r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody {
 		x.body = newReplayBody(r, x, pool.opts.Retry.MaxBody)
 		x.writer.unbound() // reading it may send a 100 Continue
+		if !x.body.sized {
+			// Else net/http would hold back an answer while the client's body is
+			// being read. HTTP/2 needs no asking.
+			x.writer.control.EnableFullDuplex()
+		}
 	}
 	x.prepareChoice(r)
 	x.proxy.reverse.ServeHTTP(&x.writer, out)

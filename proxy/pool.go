@@ -19,7 +19,7 @@ type Timeouts struct {
 	ResponseHeader time.Duration // from the request's last byte to the response header; 0 = no bound
 	Idle           time.Duration // without a byte, in either direction, within a body; 0 = no bound
 	Request        time.Duration // everything, all attempts and waiting included; 0 = no bound
-	KeepAlive      time.Duration // that an unused connection is kept; 0 = 60 s
+	KeepAlive      time.Duration // that an unused connection is kept, less when the upstream closes sooner; 0 = 60 s
 }
 
 // Retry says when and how often a request is sent again. The zero value sends
@@ -47,7 +47,7 @@ type PoolOptions struct {
 	Timeouts          Timeouts
 	Retry             Retry
 	Hold              Hold
-	MaxIdleConns      int         // unused connections kept to each upstream; 0 = 256
+	MaxIdleConns      int         // unused connections kept to each upstream; 0 = 256, below 0 = none
 	MaxResponseHeader int64       // bytes; 0 = 256 KiB
 	TLS               *tls.Config // for upstreams reached by TLS; nil = verify against the system's roots
 	HashOn            HashOn      // for the policy hash

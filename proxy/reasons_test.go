@@ -214,7 +214,7 @@ var scenarios = []reached{
 		c.request()
 		c.say("HTTP/1.1 200 OK\nno colon\n\n")
 	})},
-	{reason: proxy.ResponseMalformed, name: "unasked upgrade", status: 502, app: scripted(func(c *wire) {
+	{reason: proxy.ResponseMalformed, name: "unasked upgrade", status: 502, blamed: true, app: scripted(func(c *wire) {
 		c.request()
 		c.say("HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\nUpgrade: other\n\n")
 		waitsForClose(c)

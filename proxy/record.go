@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/http1"
 )
 
 // maxAttemptsNoted bounds the attempts a record lists; the first are dropped
@@ -68,7 +69,7 @@ func (r *Record) Failed() int {
 func (r *Record) Escaped() bool { return r.Reason.GatewayError() }
 
 // note adds an attempt.
-func (r *Record) note(m *balancer.Member, t *trace, after, took time.Duration) {
+func (r *Record) note(m *balancer.Member, t *http1.Exchange, after, took time.Duration) {
 	if len(r.Attempts) == maxAttemptsNoted {
 		copy(r.Attempts[1:], r.Attempts[2:])
 		r.Attempts = r.Attempts[:len(r.Attempts)-1]
@@ -78,10 +79,10 @@ func (r *Record) note(m *balancer.Member, t *trace, after, took time.Duration) {
 		Upstream: m.Addr(),
 		After:    after,
 		Took:     took,
-		Reused:   t.reused,
-		Idle:     t.idle,
-		Sent:     t.bytesSent(),
-		Received: t.bytesReceived(),
+		Reused:   t.Reused,
+		Idle:     t.IdleFor,
+		Sent:     t.Written(),
+		Received: t.Received(),
 	})
 }
 

@@ -1,16 +1,18 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/http1"
 )
 
 // lease hands the lease to the response's body, or to the tunnel that an
 // upgraded response carries.
-func (x *exchange) lease(res *http.Response, lease balancer.Lease, t *trace, limit *limit) {
+func (x *exchange) lease(res *http.Response, lease balancer.Lease, limit *limit) {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
 			x.limit.lift() // a tunnel lives as long as both sides want
@@ -19,12 +21,7 @@ func (x *exchange) lease(res *http.Response, lease balancer.Lease, t *trace, lim
 			return
 		}
 	}
-	b := &leasedBody{ReadCloser: res.Body, x: x, lease: lease, limit: limit, entry: len(x.record.Attempts) - 1}
-	if t.conn != nil && res.Body != http.NoBody { // without a body the connection is free already
-		b.conn = t.conn
-		b.conn.bodyBegins(b)
-	}
-	res.Body = b
+	res.Body = &leasedBody{ReadCloser: res.Body, x: x, lease: lease, limit: limit, entry: len(x.record.Attempts) - 1}
 }
 
 // leasedBody is a response's body. It ends the lease when the body ends and
@@ -33,7 +30,6 @@ type leasedBody struct {
 	io.ReadCloser
 	x     *exchange
 	lease balancer.Lease
-	conn  *conn
 	limit *limit
 	entry int
 	ended bool
@@ -58,9 +54,6 @@ func (b *leasedBody) end(err error) {
 		return
 	}
 	b.ended = true
-	if b.conn != nil {
-		b.conn.bodyEnds(b)
-	}
 	if err != io.EOF {
 		b.broke(err)
 	}
@@ -71,12 +64,11 @@ func (b *leasedBody) end(err error) {
 // broke records a body that did not arrive whole.
 func (b *leasedBody) broke(err error) {
 	reason := contextReason(b.x)
-	switch {
-	case reason != None:
-	case timedOut(err):
-		reason = ResponseStalled
-	default:
+	if reason == None {
 		reason = ResponseTruncated
+		if seen, ok := errors.AsType[*http1.Error](err); ok && seen.Kind == http1.Timeout {
+			reason = ResponseStalled
+		}
 	}
 	b.x.record.Reason = reason
 	if b.entry >= 0 && b.entry < len(b.x.record.Attempts) {

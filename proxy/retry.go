@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/http1"
 )
 
 // Decision is what the attempt loop did after an attempt, and why.
@@ -63,11 +64,11 @@ func (r Reason) free() bool {
 }
 
 // outcome is what a failed attempt says about its upstream.
-func (r Reason) outcome(t *trace) balancer.Outcome {
+func (r Reason) outcome(t *http1.Exchange) balancer.Outcome {
 	switch {
 	case r.Fault() != FaultUpstream:
 		return balancer.Ignored
-	case r == ClosedBeforeResponse && t.reused && t.bytesReceived() == 0:
+	case r == ClosedBeforeResponse && t.Reused && t.Received() == 0:
 		return balancer.Ignored // an idle connection was closing as it was used
 	}
 	return balancer.Unreachable

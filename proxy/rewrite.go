@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"cmp"
-	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strings"
@@ -20,21 +19,6 @@ func rewrite(pr *httputil.ProxyRequest) {
 	}
 	x.setForwarded(pr.In, out.Header)
 	x.route.RequestHeaders.apply(out.Header)
-	if !x.choice.Replayable {
-		hideKeys(out.Header)
-	}
-}
-
-// hideKeys spells the headers that would make http.Transport send any request
-// again by itself, in a way that it does not look for. It means the same to
-// the upstream, since case does not matter in names.
-func hideKeys(h http.Header) {
-	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
-		if v, ok := h[name]; ok {
-			delete(h, name)
-			h[strings.ToLower(name)] = v
-		}
-	}
 }
 
 // rewritePath takes off and puts on the route's prefixes, in the decoded and

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/http1"
 )
 
 // link is how one upstream is reached: its own transport, so that its
@@ -19,27 +20,28 @@ type link struct {
 	opts      *PoolOptions
 	scheme    string
 	host      string // in the URL and, with HostUpstream, in the Host header
-	transport *http.Transport
+	transport *http1.Transport
 }
+
+// continueTimeout is how long a client that wants to be told to go on
+// (RFC 9110 section 10.1.1) waits for the upstream's word.
+const continueTimeout = time.Second
 
 func newLink(s balancer.Spec, o *PoolOptions) *link {
 	l := &link{spec: s, opts: o, scheme: "http", host: hostOf(s)}
+	dial := l.connect
 	if s.TLS {
-		l.scheme = "https"
+		l.scheme, dial = "https", l.connectTLS
 	}
-	l.transport = &http.Transport{
-		DialContext:            l.dial,
-		DialTLSContext:         l.dialTLS,
-		MaxIdleConns:           o.MaxIdleConns,
-		MaxIdleConnsPerHost:    o.MaxIdleConns,
-		IdleConnTimeout:        o.Timeouts.KeepAlive,
-		ResponseHeaderTimeout:  o.Timeouts.ResponseHeader,
-		MaxResponseHeaderBytes: o.MaxResponseHeader,
-		ExpectContinueTimeout:  time.Second,
-		DisableCompression:     true, // bodies pass as they are
-		WriteBufferSize:        4 << 10,
-		ReadBufferSize:         4 << 10,
-	}
+	l.transport = http1.New(http1.Options{
+		Dial:           dial,
+		MaxIdle:        max(o.MaxIdleConns, 0),
+		KeepAlive:      o.Timeouts.KeepAlive,
+		ResponseHeader: o.Timeouts.ResponseHeader,
+		Idle:           o.Timeouts.Idle,
+		Continue:       continueTimeout,
+		MaxHeader:      o.MaxResponseHeader,
+	})
 	return l
 }
 
@@ -60,18 +62,7 @@ func hostOf(s balancer.Spec) string {
 
 // Close ends the unused connections. It is called when the upstream has left
 // its pool and nothing is in flight.
-func (l *link) Close() error {
-	l.transport.CloseIdleConnections()
-	return nil
-}
-
-func (l *link) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	c, err := l.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &conn{Conn: c, idle: l.opts.Timeouts.Idle}, nil
-}
+func (l *link) Close() error { return l.transport.Close() }
 
 // connect makes the connection, or says why it cannot.
 func (l *link) connect(ctx context.Context) (net.Conn, error) {
@@ -88,9 +79,8 @@ func (l *link) connect(ctx context.Context) (net.Conn, error) {
 	return c, nil
 }
 
-// dialTLS counts above TLS, so that its own messages are not taken for a part
-// of an answer.
-func (l *link) dialTLS(ctx context.Context, _, _ string) (net.Conn, error) {
+// connectTLS is connect and the TLS handshake.
+func (l *link) connectTLS(ctx context.Context) (net.Conn, error) {
 	raw, err := l.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -112,18 +102,16 @@ func (l *link) dialTLS(ctx context.Context, _, _ string) (net.Conn, error) {
 		raw.Close()
 		return nil, &Error{Reason: tlsReason(err), Upstream: l.spec.Addr, Err: err}
 	}
-	return &conn{Conn: c, idle: l.opts.Timeouts.Idle}, nil
+	return c, nil
 }
 
-// try sends one attempt. The request is the attempt's own copy.
-func (l *link) try(r *http.Request, t *trace) (*http.Response, *Error) {
-	res, err := l.transport.RoundTrip(r)
+// try sends one attempt. The request is the attempt's own.
+func (l *link) try(r *http.Request, t *http1.Exchange) (*http.Response, *Error) {
+	res, err := l.transport.RoundTrip(r, t)
 	if err == nil {
 		return res, nil
 	}
-	e := l.classify(r.Context(), t, err)
-	e.Upstream = l.spec.Addr
-	return nil, e
+	return nil, l.classify(r.Context(), t, err)
 }
 
 // errDeadline is the cause of a context that ends with the request's own

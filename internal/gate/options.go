@@ -37,7 +37,7 @@ func balancerOptions(name string, c config.Pool) balancer.Options {
 // gives it to the routes.
 func poolOptions(c config.Pool) proxy.PoolOptions {
 	o := proxy.PoolOptions{
-		MaxIdleConns: c.MaxIdleConns,
+		MaxIdleConns: idleConns(c),
 		Timeouts: proxy.Timeouts{
 			Dial:           c.Timeouts.Dial,
 			TLS:            c.Timeouts.TLS,
@@ -64,6 +64,14 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 		o.Sticky = newSticky(c.Sticky)
 	}
 	return o
+}
+
+// idleConns tells apart none from the default.
+func idleConns(c config.Pool) int {
+	if c.MaxIdleConns == 0 || c.Timeouts.Keepalive == 0 {
+		return -1
+	}
+	return c.MaxIdleConns
 }
 
 func statuses(ranges config.Statuses) []int {
