@@ -115,7 +115,13 @@ func TestGRPCFailures(t *testing.T) {
 	wantResult(t, probe(t, p, refused(t), long), balancer.Refused, "refused")
 	wantResult(t, probe(t, p, silent(t), 100*time.Millisecond), balancer.Silent, "test limit")
 	wantResult(t, probe(t, p, hangup(t), long), balancer.Silent, "")
-	wantResult(t, probe(t, p, handle(t, func(http.ResponseWriter, *http.Request) {}), long), balancer.Wrong, "")
+
+	// A server of HTTP/1 answers the preface with an error and closes: whether
+	// that is read before the next write fails is a matter of timing.
+	err := probe(t, p, handle(t, func(http.ResponseWriter, *http.Request) {}), long)
+	if got := Result(err); got != balancer.Wrong && got != balancer.Silent {
+		t.Errorf("a server of HTTP/1: got result %v (%v), want Wrong or Silent", got, err)
+	}
 }
 
 func TestGRPCProbesAfterEachOther(t *testing.T) {
