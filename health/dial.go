@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -98,10 +99,26 @@ func hostname(hostport string) string {
 	return strings.Trim(hostport, "[]")
 }
 
-// guardedConn is a connection that fails when a context ends.
+// guardedConn is a connection that fails when a context ends, and counts what
+// it receives.
 type guardedConn struct {
 	net.Conn
-	stop func() bool
+	stop     func() bool
+	received atomic.Int64
+}
+
+func (g *guardedConn) Read(p []byte) (int, error) {
+	n, err := g.Conn.Read(p)
+	g.received.Add(int64(n))
+	return n, err
+}
+
+// received returns the counter of what a connection made by dial receives.
+func received(c net.Conn) *atomic.Int64 {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	return &c.(*guardedConn).received
 }
 
 func guard(ctx context.Context, c net.Conn) *guardedConn {

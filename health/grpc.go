@@ -78,15 +78,23 @@ func (p *grpcProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 	if c, ok := conn.(*tls.Conn); ok && c.ConnectionState().NegotiatedProtocol != "h2" {
 		return wrong("tls handshake did not agree on HTTP/2 (ALPN protocol %q)", c.ConnectionState().NegotiatedProtocol)
 	}
+	heard := received(conn)
+	before := heard.Load()
+	failed := func(doing string, err error) error {
+		if heard.Load() == before { // the transport does not always tell that the connection broke
+			return &Error{Result: balancer.Silent, Err: reason(ctx, doing, err)}
+		}
+		return exchangeError(ctx, doing, err)
+	}
 	req := p.call(ctx, u)
 	client, err := p.transport.NewClientConn(context.WithValue(ctx, connKey{}, conn), req.URL.Scheme, "upstream:0")
 	if err != nil {
-		return exchangeError(ctx, "starting HTTP/2", err)
+		return failed("starting HTTP/2", err)
 	}
 	defer client.Close()
 	resp, err := client.RoundTrip(req)
 	if err != nil {
-		return exchangeError(ctx, "calling grpc.health.v1.Health/Check", err)
+		return failed("calling grpc.health.v1.Health/Check", err)
 	}
 	defer resp.Body.Close()
 	return p.judge(ctx, resp)
