@@ -1,0 +1,114 @@
+package http1
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+const benchResponse = "HTTP/1.1 200 OK\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\nContent-Type: text/plain\r\n" +
+	"Content-Length: 13\r\n\r\nHello, world!"
+
+// benchServer answers without parsing, so that the client is what is measured.
+func benchServer(c *net.TCPConn) {
+	buf := make([]byte, 4<<10)
+	for {
+		n := 0
+		for !bytes.Contains(buf[:n], []byte("\r\n\r\n")) {
+			m, err := c.Read(buf[n:])
+			if err != nil {
+				return
+			}
+			n += m
+		}
+		if _, err := io.WriteString(c, benchResponse); err != nil {
+			return
+		}
+	}
+}
+
+func benchRequest(b *testing.B) *http.Request {
+	r, err := http.NewRequestWithContext(b.Context(), "GET", "http://app.example/a/path", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header = http.Header{
+		"Accept": {"*/*"}, "User-Agent": {"bench/1.0"}, "X-Forwarded-For": {"192.0.2.1"},
+		"X-Forwarded-Proto": {"http"}, "X-Request-Id": {"0123456789abcdef"},
+	}
+	return r
+}
+
+func BenchmarkRoundTrip(b *testing.B) {
+	run := func(name string, roundTrip func(*http.Request) (*http.Response, error)) {
+		once := func() {
+			res, err := roundTrip(benchRequest(b))
+			if err != nil {
+				b.Fatal(err)
+			}
+			io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				once()
+			}
+		})
+		b.Run(name+"/parallel", func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					once()
+				}
+			})
+		})
+	}
+	addr := serveRaw(b, benchServer)
+	tr := transport(b, addr)
+	run("http1", func(r *http.Request) (*http.Response, error) { return tr.RoundTrip(r, new(Exchange)) })
+	std := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 8}
+	b.Cleanup(std.CloseIdleConnections)
+	run("std", func(r *http.Request) (*http.Response, error) {
+		r.URL.Host = addr
+		return std.RoundTrip(r)
+	})
+}
+
+// BenchmarkStandard is what the standard library's parsing and writing of the
+// same exchange cost, to be subtracted from BenchmarkRoundTrip.
+func BenchmarkStandard(b *testing.B) {
+	b.Run("NewRequest", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			benchRequest(b)
+		}
+	})
+	b.Run("ReadResponse", func(b *testing.B) {
+		b.ReportAllocs()
+		src := strings.NewReader("")
+		br := bufio.NewReader(src)
+		for b.Loop() {
+			src.Reset(benchResponse)
+			br.Reset(src)
+			if _, err := http.ReadResponse(br, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Write", func(b *testing.B) {
+		b.ReportAllocs()
+		r := benchRequest(b)
+		var buf bytes.Buffer
+		for b.Loop() {
+			buf.Reset()
+			if err := r.Write(&buf); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,221 @@
+package http1
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"net/http"
+	"net/http/httputil"
+	"net/textproto"
+	"sync/atomic"
+)
+
+// The lengths of a body that are not told in its header.
+const (
+	untilClose = -1
+	chunked    = -2
+)
+
+// frame returns the length of a response's body (RFC 9112, section 6.3), which
+// was read as if it had none, and corrects the fields that say so. odd tells
+// that the framing invites two readers to disagree.
+func frame(method string, res *http.Response) (left int64, odd bool) {
+	encoded := len(res.TransferEncoding) > 0 // else "chunked" would not have been accepted
+	_, sized := res.Header["Content-Length"]
+	switch {
+	case method == http.MethodHead, res.StatusCode == http.StatusNotModified:
+		odd = encoded && sized
+	case res.StatusCode == http.StatusNoContent:
+		odd = encoded || res.ContentLength > 0
+	case encoded:
+		res.Header.Del("Content-Length")
+		res.ContentLength = -1
+		return chunked, sized
+	case sized:
+		return res.ContentLength, false
+	default:
+		res.Close = true
+		return untilClose, false
+	}
+	if method != http.MethodHead {
+		res.ContentLength = 0
+	}
+	return 0, odd
+}
+
+// The states of a body.
+const (
+	bodyOpen uint32 = iota
+	bodyReading
+	bodyEnded // by its end or a failure
+	bodyClosed
+)
+
+// body is a response's body. It gives the connection back with its last byte.
+type body struct {
+	c     *conn
+	res   *http.Response
+	src   io.Reader // of what is decoded; its end is the body's when left < 0
+	left  int64     // bytes to come, or one of the lengths above
+	keep  bool      // the connection may be used again
+	state atomic.Uint32
+	err   error // what a Read returns once ended
+}
+
+func newBody(c *conn, res *http.Response, left int64, keep bool) *body {
+	b := &body{c: c, res: res, src: c.br, left: left, keep: keep}
+	if left == chunked {
+		b.src = httputil.NewChunkedReader(c.br)
+	}
+	return b
+}
+
+// Read reads what has come, waiting for at least one byte. It returns io.EOF
+// only after the connection was given back, else an [*Error], and
+// http.ErrBodyReadAfterClose after Close.
+func (b *body) Read(p []byte) (int, error) {
+	if !b.state.CompareAndSwap(bodyOpen, bodyReading) {
+		if b.state.Load() == bodyEnded {
+			return 0, b.err
+		}
+		return 0, http.ErrBodyReadAfterClose
+	}
+	n, err := b.read(p)
+	if err == nil {
+		if !b.state.CompareAndSwap(bodyReading, bodyOpen) {
+			b.c.finish(false) // Close came in between
+			return 0, http.ErrBodyReadAfterClose
+		}
+		return n, nil
+	}
+	if !b.state.CompareAndSwap(bodyReading, bodyEnded) {
+		b.c.finish(false)
+		return 0, http.ErrBodyReadAfterClose
+	}
+	b.err = b.ended(err)
+	return n, b.err
+}
+
+// read reads and decodes. The end is io.EOF, a missing one is not.
+func (b *body) read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if b.left >= 0 {
+		p = p[:min(int64(len(p)), b.left)]
+	}
+	n, err := b.src.Read(p)
+	switch {
+	case b.left == untilClose:
+		return n, err
+	case b.left == chunked:
+		if err == io.EOF {
+			err = b.readTrailer()
+		}
+		return n, err
+	}
+	b.left -= int64(n)
+	if b.left == 0 {
+		return n, io.EOF
+	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// ended ends the exchange and returns what the caller gets to know.
+func (b *body) ended(err error) error {
+	if err == io.EOF {
+		b.c.finish(b.keep)
+		return io.EOF
+	}
+	failure := b.c.failure(PhaseBody, err)
+	b.c.finish(false)
+	return failure
+}
+
+// readTrailer reads what follows the last chunk (RFC 9112, section 7.1.2).
+func (b *body) readTrailer() error {
+	c := b.c
+	if next, err := c.br.Peek(2); err == nil && string(next) == "\r\n" {
+		c.br.Discard(2)
+		return io.EOF
+	}
+	c.headLeft = c.t.opts.MaxHeader
+	lines, err := c.trailerLines()
+	c.headLeft = math.MaxInt64
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return err
+	}
+	h, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(lines))).ReadMIMEHeader()
+	if err != nil {
+		return fmt.Errorf("trailer: %w", err)
+	}
+	if b.res.Trailer == nil {
+		b.res.Trailer = make(http.Header, len(h))
+	}
+	maps.Copy(b.res.Trailer, http.Header(h))
+	return io.EOF
+}
+
+// trailerLines reads up to and with the empty line. A line must end with CRLF:
+// what ends a message is not a matter of opinion.
+func (c *conn) trailerLines() ([]byte, error) {
+	var lines []byte
+	for {
+		line, err := c.br.ReadBytes('\n')
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, line...)
+		if !bytes.HasSuffix(line, []byte("\r\n")) {
+			return nil, errors.New("trailer: a line that does not end with CRLF")
+		}
+		if len(line) == 2 {
+			return lines, nil
+		}
+	}
+}
+
+// Close gives the connection back if the rest of the body is here already, else
+// it closes it. It ends a Read that is under way. It returns nil.
+func (b *body) Close() error {
+	switch {
+	case b.state.CompareAndSwap(bodyOpen, bodyClosed):
+		b.drain()
+	case b.state.CompareAndSwap(bodyReading, bodyClosed):
+		b.c.fail(errClosed) // the Read ends the exchange
+	case b.state.CompareAndSwap(bodyEnded, bodyClosed):
+	}
+	return nil
+}
+
+// maxDrain is how much of a body nobody wants is decoded to save a connection.
+const maxDrain = 4 << 10
+
+// drain ends the exchange, after reading the rest without the network.
+func (b *body) drain() {
+	c := b.c
+	if !b.keep || b.left > int64(min(maxDrain, c.br.Buffered())) || b.left == untilClose {
+		c.finish(false)
+		return
+	}
+	c.local = true
+	var scratch [512]byte
+	var err error
+	for read := 0; err == nil && read < maxDrain; {
+		var n int
+		n, err = b.read(scratch[:])
+		read += n
+	}
+	c.local = false
+	c.finish(errors.Is(err, io.EOF))
+}

@@ -1,0 +1,251 @@
+package http1
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// conn is a connection to the upstream, and the state of the exchange that it
+// serves. It belongs to the goroutine of that exchange; what the upload and the
+// context's end may touch is said to be safe.
+type conn struct {
+	t    *Transport
+	nc   net.Conn
+	raw  net.Conn // the one below TLS; closing it ends all waits at once
+	tls  *tls.Conn
+	sock *socket
+	br   *bufio.Reader
+	head bytes.Buffer // the request's header
+	rd   waker
+	wr   waker // belongs to whoever writes
+
+	idleSince time.Time
+	sent      uint64 // bytes written in earlier exchanges
+	ackBase   uint64 // what was acknowledged when the connection was new
+
+	x      *Exchange
+	ctx    context.Context
+	stop   func() bool // takes the context's hold off
+	cancel func()      // what the context's end calls
+	up     *upload     // nil = the body is written by the exchange's goroutine
+	broken atomic.Pointer[Error]
+
+	headLeft int64 // bytes that a header may still have
+	inBody   bool  // the response's body is read
+	local    bool  // reads must not touch the network
+	tooLarge bool
+	readErr  error // the network's
+	spent    bool  // not to be used again
+}
+
+// What has broken a connection from this side. An exchange reports others.
+var (
+	errCanceled = &Error{Kind: Canceled, Err: context.Canceled}
+	errClosed   = &Error{Kind: Canceled, Err: http.ErrBodyReadAfterClose}
+)
+
+func newConn(t *Transport, nc net.Conn) *conn {
+	c := &conn{t: t, nc: nc, raw: nc}
+	c.tls, _ = nc.(*tls.Conn)
+	plain := true
+	for {
+		below, ok := c.raw.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		if _, ok := below.(*tls.Conn); ok {
+			plain = false
+		}
+		c.raw = below.NetConn()
+	}
+	c.sock = newSocket(c.raw, plain)
+	c.ackBase = c.sock.acked()
+	c.br = bufio.NewReaderSize(c, t.opts.ReadBuffer)
+	c.rd.set = nc.SetReadDeadline
+	c.wr.set = nc.SetWriteDeadline
+	c.wr.eager = !plain // a write that times out ends a TLS connection
+	c.cancel = func() { c.fail(errCanceled) }
+	return c
+}
+
+// begin ties the connection to an exchange.
+func (c *conn) begin(ctx context.Context, x *Exchange) {
+	c.x, c.ctx = x, ctx
+	c.inBody = false
+	c.rd.reset()
+	c.stop = nil
+	if ctx.Done() != nil {
+		c.stop = context.AfterFunc(ctx, c.cancel)
+	}
+}
+
+// finish ends the exchange. With keep the connection is used again, if
+// everything about it is as it should be.
+func (c *conn) finish(keep bool) {
+	keep = keep && !c.spent && c.up.finished() && c.readErr == nil && c.br.Buffered() == 0
+	if c.stop != nil && !c.stop() {
+		keep = false // the context's end may be at it
+	}
+	if !keep || c.broken.Load() != nil {
+		c.close()
+		c.up.abandon()
+		return
+	}
+	c.sent += uint64(c.x.Written())
+	c.x, c.ctx, c.stop, c.up = nil, nil, nil, nil
+	c.t.pool.put(c)
+}
+
+// fail breaks the connection from this side. All waits end at once, and the
+// exchange reports e. Safe for concurrent use.
+func (c *conn) fail(e *Error) {
+	if c.broken.CompareAndSwap(nil, e) {
+		c.raw.Close()
+	}
+}
+
+func (c *conn) close() { c.nc.Close() }
+
+// quiet reports whether an idle connection has neither ended nor anything to
+// read, which nobody asked for.
+func (c *conn) quiet() bool {
+	if !c.sock.quiet() {
+		return false
+	}
+	if c.tls == nil {
+		return true
+	}
+	// TLS may have read ahead. It looks there before it minds the deadline.
+	c.tls.SetReadDeadline(time.Unix(1, 0))
+	n, err := c.tls.Read(make([]byte, 1))
+	c.rd.release()
+	return n == 0 && isTimeout(err)
+}
+
+// Read reads from the network for the connection's bufio.Reader, within the
+// bounds on time and on a header's size.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.local {
+		return 0, errWouldWait
+	}
+	if c.headLeft <= 0 {
+		c.tooLarge = true
+		return 0, errHeaderTooLarge
+	}
+	p = p[:min(int64(len(p)), c.headLeft)]
+	if c.inBody {
+		c.boundBody()
+	}
+	n, err := c.wait(p)
+	c.x.received.Add(int64(n))
+	c.headLeft -= int64(n)
+	if err != nil {
+		c.readErr = err
+	}
+	return n, err
+}
+
+// wait reads until the bound. An upload that moves counts as life while a body
+// is read.
+func (c *conn) wait(p []byte) (int, error) {
+	written := c.x.Written()
+	for {
+		n, err := c.nc.Read(p)
+		if n > 0 && isTimeout(err) {
+			return n, nil
+		}
+		if err == nil || !isTimeout(err) || c.broken.Load() != nil {
+			return n, err
+		}
+		if now := c.x.Written(); c.inBody && now != written {
+			written = now
+			c.boundBody()
+		}
+		if !c.rd.again() {
+			return 0, err
+		}
+	}
+}
+
+// write writes a and then b. A write that stands still for longer than the
+// bound fails, unless a response moves meanwhile. Safe beside a Read.
+func (c *conn) write(a, b []byte) error {
+	idle := c.t.opts.Idle
+	c.wr.bound(after(idle), stageSending)
+	received := c.x.Received()
+	for {
+		n, err := c.writeOnce(a, b)
+		c.x.written.Add(n)
+		if err == nil || !isTimeout(err) || c.wr.eager {
+			return err
+		}
+		fromA := min(n, int64(len(a)))
+		a, b = a[fromA:], b[n-fromA:]
+		if now := c.x.Received(); n > 0 || now != received {
+			received = now
+			c.wr.bound(after(idle), stageSending)
+		}
+		if !c.wr.again() {
+			return err
+		}
+	}
+}
+
+func (c *conn) writeOnce(a, b []byte) (int64, error) {
+	if len(a) > 0 && len(b) > 0 {
+		both := net.Buffers{a, b}
+		return both.WriteTo(c.nc)
+	}
+	if len(a) == 0 {
+		a = b
+	}
+	n, err := c.nc.Write(a)
+	return int64(n), err
+}
+
+// closeWrite tells the upstream that no more comes.
+func (c *conn) closeWrite() error {
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.nc.Close()
+}
+
+// boundHeader begins the wait for the response's header. Safe for concurrent
+// use.
+func (c *conn) boundHeader() { c.rd.bound(after(c.t.opts.ResponseHeader), stageHeader) }
+
+// boundBody begins a wait for more of the response's body.
+func (c *conn) boundBody() { c.rd.bound(after(c.t.opts.Idle), stageBody) }
+
+// undelivered reports, of an exchange that ended with FIN and without an answer,
+// whether the upstream provably took no byte of what was written: it had closed
+// the connection in order, answers what comes since with RST, and TCP never had
+// a byte of the request acknowledged. It waits a moment for that RST, without
+// which the upstream may have closed only its own direction.
+func (c *conn) undelivered() bool {
+	return c.ackBase > 0 && c.x.Sent() && c.sock.refused(c.ackBase+c.sent)
+}
+
+// after returns the moment in d from now, none if d is 0.
+func after(d time.Duration) (t time.Time) {
+	if d > 0 {
+		t = time.Now().Add(d)
+	}
+	return t
+}
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// errWouldWait is for reads that must not wait.
+var errWouldWait = errors.New("nothing more is buffered")
+
+var errHeaderTooLarge = errors.New("response header too large")

@@ -1,0 +1,47 @@
+package http1
+
+import (
+	"net/textproto"
+	"sync/atomic"
+	"time"
+)
+
+// Exchange is what one call of RoundTrip learns about its connection. The zero
+// value is ready; it serves one call. The methods may be called at any time and
+// from any goroutine, the fields be read once RoundTrip has returned. The
+// counters move on while the bodies do.
+type Exchange struct {
+	// Got1xx, if not nil, is called with every informational response but 101,
+	// on the goroutine of RoundTrip. Its error ends the exchange.
+	Got1xx func(code int, header textproto.MIMEHeader) error
+
+	// Reused tells that the connection had served before, IdleFor how long it
+	// had been unused then.
+	Reused  bool
+	IdleFor time.Duration
+
+	// Undelivered tells of a failed exchange that the upstream's kernel has
+	// provably taken no byte of the request, although bytes were written. False
+	// proves nothing. It is found out on Linux, over plain TCP and on a reused
+	// connection, in a round trip and at most 100 ms.
+	Undelivered bool
+
+	written, received atomic.Int64
+	ended             atomic.Uint32
+}
+
+// Written returns how many bytes of the request were given to the kernel. Zero
+// means that the upstream cannot have seen any of it.
+func (x *Exchange) Written() int64 { return x.written.Load() }
+
+// Received returns how many bytes came from the upstream.
+func (x *Exchange) Received() int64 { return x.received.Load() }
+
+// Sent reports whether a byte of the request may have reached the upstream.
+func (x *Exchange) Sent() bool { return x.Written() > 0 }
+
+// End returns how the connection ended.
+func (x *Exchange) End() End { return End(x.ended.Load()) }
+
+// sawEnd keeps the first end: what follows a RST looks like a FIN.
+func (x *Exchange) sawEnd(e End) { x.ended.CompareAndSwap(uint32(NoEnd), uint32(e)) }

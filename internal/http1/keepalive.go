@@ -1,0 +1,86 @@
+package http1
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// lifetime learns how long the upstream lets a connection idle, so that it is
+// this side that closes first. The zero value knows nothing.
+type lifetime struct {
+	limit atomic.Int64 // nanoseconds after which to retire; 0 = unknown
+
+	mu   sync.Mutex // protects the fields below
+	said time.Duration
+	seen [3]time.Duration // the ages at the last closes by the upstream
+	n    int
+}
+
+// heard learns from the parameter of a Keep-Alive field (RFC 2068, section
+// 19.7.1.1), as Node.js and Apache send it.
+func (l *lifetime) heard(h http.Header) {
+	values := h["Keep-Alive"]
+	if len(values) == 0 {
+		return
+	}
+	for part := range strings.SplitSeq(values[0], ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		if !strings.EqualFold(name, "timeout") {
+			continue
+		}
+		seconds, err := strconv.ParseUint(strings.TrimSpace(value), 10, 31)
+		if err != nil || seconds == 0 {
+			return
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if d := time.Duration(seconds) * time.Second; l.said != d {
+			l.said = d
+			l.limit.Store(int64(retireAt(d)))
+		}
+		return
+	}
+}
+
+// closed learns from an idle connection that the upstream closed at an age.
+// Three in a row that agree are a rule; a restart, which closes connections of
+// any age, is not.
+func (l *lifetime) closed(age time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.said > 0 {
+		return
+	}
+	l.seen[l.n%len(l.seen)] = age
+	l.n++
+	if l.n < len(l.seen) {
+		return
+	}
+	low, high := l.seen[0], l.seen[0]
+	for _, a := range l.seen[1:] {
+		low, high = min(low, a), max(high, a)
+	}
+	if high-low <= sweepEvery+low/10 {
+		l.limit.Store(int64(retireAt(low)))
+	}
+}
+
+// within returns the shorter of the configured age, 0 meaning none, and the
+// learned one.
+func (l *lifetime) within(configured time.Duration) time.Duration {
+	learned := time.Duration(l.limit.Load())
+	if learned == 0 || configured > 0 && configured < learned {
+		return configured
+	}
+	return learned
+}
+
+// retireAt is when to give up a connection that the upstream closes at an age:
+// early enough for a request not to cross the close on its way.
+func retireAt(age time.Duration) time.Duration {
+	return max(min(age*4/5, age-time.Second), age/2)
+}

@@ -1,0 +1,153 @@
+package http1
+
+import (
+	"sync"
+	"time"
+)
+
+// sweepEvery is how often idle connections are looked at, so that one which
+// the upstream has closed is not kept, and its age is known to the second.
+const sweepEvery = time.Second
+
+// pool is a stack of idle connections: the one used last is the likeliest to be
+// alive. One timer serves them all, and runs while there are any.
+type pool struct {
+	max  int           // connections kept
+	age  time.Duration // how long they may idle; 0 = until the upstream closes them
+	life lifetime
+
+	mu     sync.Mutex // protects the fields below
+	idle   []*conn    // by idleSince
+	timer  *time.Timer
+	armed  bool // the timer runs
+	closed bool
+}
+
+// get returns a connection that looks alive and how long it was idle, or nil.
+func (p *pool) get() (*conn, time.Duration) {
+	for {
+		c := p.pop()
+		if c == nil {
+			return nil, 0
+		}
+		age := time.Since(c.idleSince)
+		if limit := p.life.within(p.age); limit > 0 && age >= limit {
+			c.close()
+			continue
+		}
+		if c.quiet() {
+			return c, age
+		}
+		p.life.closed(age)
+		c.close()
+	}
+}
+
+func (p *pool) pop() *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.idle) - 1
+	if last < 0 {
+		return nil
+	}
+	c := p.idle[last]
+	p.idle[last] = nil
+	p.idle = p.idle[:last]
+	return c
+}
+
+// put keeps a connection for the next request, or closes it.
+func (p *pool) put(c *conn) {
+	c.idleSince = time.Now()
+	if !p.push(c) {
+		c.close()
+	}
+}
+
+func (p *pool) push(c *conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || len(p.idle) >= p.max {
+		return false
+	}
+	p.idle = append(p.idle, c)
+	p.arm(c.idleSince)
+	return true
+}
+
+// arm sets the timer, if it is not running, for the next look or the end of the
+// oldest connection. The caller holds mu.
+func (p *pool) arm(now time.Time) {
+	if p.armed || len(p.idle) == 0 {
+		return
+	}
+	wait := sweepEvery
+	if limit := p.life.within(p.age); limit > 0 {
+		wait = min(wait, limit-now.Sub(p.idle[0].idleSince))
+	}
+	p.armed = true
+	if p.timer == nil {
+		p.timer = time.AfterFunc(wait, p.sweep)
+	} else {
+		p.timer.Reset(wait)
+	}
+}
+
+// sweep closes the connections that are too old or that the upstream has
+// closed.
+func (p *pool) sweep() {
+	for _, c := range p.drop(time.Now()) {
+		c.close()
+	}
+}
+
+// drop takes those connections out. Those that the upstream closed at once
+// count as one observation.
+func (p *pool) drop(now time.Time) (gone []*conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.armed = false
+	limit := p.life.within(p.age)
+	var ended time.Duration
+	kept := p.idle[:0]
+	for _, c := range p.idle {
+		age := now.Sub(c.idleSince)
+		switch {
+		case limit > 0 && age >= limit:
+			gone = append(gone, c)
+		case !c.quiet():
+			ended = age
+			gone = append(gone, c)
+		default:
+			kept = append(kept, c)
+		}
+	}
+	clear(p.idle[len(kept):])
+	p.idle = kept
+	if ended > 0 {
+		p.life.closed(ended)
+	}
+	p.arm(now)
+	return gone
+}
+
+// close closes the idle connections, and later ones as they are put.
+func (p *pool) close() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle, p.closed = nil, true
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.mu.Unlock()
+	for _, c := range idle {
+		c.close()
+	}
+}
+
+// len returns how many connections are idle.
+func (p *pool) len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle)
+}

@@ -1,0 +1,262 @@
+package http1
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// max1xx is how many informational responses one request may have. An upstream
+// that works for long sends a 102 (Processing) every few seconds.
+const max1xx = 100
+
+// maxKeptHead is the largest header buffer that an idle connection keeps.
+const maxKeptHead = 16 << 10
+
+// roundTrip serves one exchange. After a failure the request's body may still be
+// the caller's to close.
+func (c *conn) roundTrip(o *outgoing, x *Exchange) (*http.Response, *Error) {
+	c.begin(o.r.Context(), x)
+	res, err := c.send(o)
+	if err == nil && res == nil {
+		res, err = c.receive()
+	}
+	if err != nil {
+		if x.Reused && x.Received() == 0 && x.End() == FIN {
+			c.t.pool.life.closed(x.IdleFor)
+			x.Undelivered = c.undelivered()
+		}
+		c.finish(false)
+		return nil, err
+	}
+	return c.deliver(o, res)
+}
+
+// send writes the request, or starts to. With Expect the response may come
+// before the body has been sent, and is returned then.
+func (c *conn) send(o *outgoing) (*http.Response, *Error) {
+	c.head.Reset()
+	if err := o.writeHead(&c.head); err != nil {
+		return nil, &Error{PhaseWrite, Invalid, err}
+	}
+	body := o.inline
+	if o.expect {
+		body = nil
+	}
+	if len(body) > 0 && len(body) <= joinedBody {
+		c.head.Write(body)
+		body = nil
+	}
+	err := c.write(c.head.Bytes(), body)
+	if c.head.Cap() > maxKeptHead {
+		c.head = bytes.Buffer{}
+	}
+	if err != nil {
+		return nil, c.writeFailed(err)
+	}
+	if o.expect {
+		res, err := c.awaitContinue()
+		if err != nil {
+			return nil, err
+		}
+		if res != nil { // nobody wants the body, so the request stays incomplete
+			c.spent = true
+			o.closeBody()
+			return res, nil
+		}
+	}
+	return nil, c.sendBody(o)
+}
+
+// sendBody sends what of the request has not been sent with its header.
+func (c *conn) sendBody(o *outgoing) *Error {
+	if o.streams() {
+		c.rd.bound(time.Time{}, stageSending)
+		c.up = startUpload(c, o)
+		return nil
+	}
+	if o.expect {
+		if err := c.write(o.inline, nil); err != nil {
+			return c.writeFailed(err)
+		}
+	}
+	o.closeBody()
+	c.boundHeader()
+	return nil
+}
+
+// writeFailed handles a write of this goroutine that failed. When bytes have
+// gone out the upstream may have answered and closed: then there is nothing to
+// return, and the answer is read.
+func (c *conn) writeFailed(err error) *Error {
+	end := endOf(err)
+	if c.broken.Load() != nil || end == TimedOut || !c.x.Sent() {
+		c.readErr = err
+		return c.failure(PhaseWrite, err)
+	}
+	c.x.sawEnd(end)
+	c.spent = true
+	c.boundHeader()
+	return nil
+}
+
+// receive reads response headers up to the final one.
+func (c *conn) receive() (*http.Response, *Error) {
+	for range max1xx {
+		res, err := c.readHead()
+		if err != nil {
+			return nil, err
+		}
+		if res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols {
+			return res, nil
+		}
+		if err := c.informed(res); err != nil {
+			return nil, err
+		}
+	}
+	return nil, c.malformed("more than %d informational responses", max1xx)
+}
+
+// awaitContinue waits for permission to send the body. It returns the response
+// that came instead, and nil when the body is to be sent.
+func (c *conn) awaitContinue() (*http.Response, *Error) {
+	until := time.Now().Add(c.t.opts.Continue)
+	for range max1xx {
+		c.rd.bound(until, stageSending)
+		c.headLeft = c.t.opts.MaxHeader
+		if _, err := c.br.Peek(1); err != nil {
+			if isTimeout(err) && c.broken.Load() == nil {
+				c.readErr = nil
+				return nil, nil
+			}
+			return nil, c.failure(PhaseHeader, err)
+		}
+		c.rd.bound(after(c.t.opts.ResponseHeader), stageSending)
+		res, err := c.readHead()
+		if err != nil || res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols {
+			return res, err
+		}
+		if err := c.informed(res); err != nil {
+			return nil, err
+		}
+		if res.StatusCode == http.StatusContinue {
+			return nil, nil
+		}
+	}
+	return nil, c.malformed("more than %d informational responses", max1xx)
+}
+
+// informed passes an informational response on.
+func (c *conn) informed(res *http.Response) *Error {
+	if c.x.Got1xx == nil {
+		return nil
+	}
+	if err := c.x.Got1xx(res.StatusCode, textproto.MIMEHeader(res.Header)); err != nil {
+		return &Error{PhaseHeader, Canceled, err}
+	}
+	return nil
+}
+
+// asHead makes http.ReadResponse leave the body alone, and with it the fields
+// that frame it, of which all have to be seen.
+var asHead = &http.Request{Method: http.MethodHead}
+
+// readHead reads one response header.
+func (c *conn) readHead() (*http.Response, *Error) {
+	c.headLeft = c.t.opts.MaxHeader
+	res, err := http.ReadResponse(c.br, asHead)
+	if err != nil {
+		return nil, c.failure(PhaseHeader, err)
+	}
+	if res.ProtoMajor != 1 {
+		return nil, c.malformed("version %s", res.Proto)
+	}
+	if res.StatusCode < 100 {
+		return nil, c.malformed("status code %d", res.StatusCode)
+	}
+	for name := range res.Header {
+		if strings.ContainsRune(name, ' ') { // the one thing that net/textproto lets pass
+			return nil, c.malformed("header field name %q", name)
+		}
+	}
+	return res, nil
+}
+
+// deliver makes the final response ready for the caller.
+func (c *conn) deliver(o *outgoing, res *http.Response) (*http.Response, *Error) {
+	res.Request = o.r
+	c.t.pool.life.heard(res.Header)
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return c.switchProtocols(o, res)
+	}
+	left, odd := frame(o.r.Method, res)
+	keep := !odd && !res.Close && !o.close && res.ProtoAtLeast(1, 1)
+	if left == 0 {
+		res.Body = http.NoBody
+		c.finish(keep)
+		return res, nil
+	}
+	c.inBody, c.headLeft = true, math.MaxInt64
+	c.rd.bound(time.Time{}, stageBody)
+	res.Body = newBody(c, res, left, keep)
+	return res, nil
+}
+
+func (c *conn) switchProtocols(o *outgoing, res *http.Response) (*http.Response, *Error) {
+	asked := o.upgrade && httpguts.HeaderValuesContainsToken(res.Header["Connection"], "upgrade")
+	var err *Error
+	switch {
+	case !asked:
+		err = c.malformed("status %d that was not asked for", res.StatusCode)
+	case !c.up.finished():
+		err = c.malformed("status %d before the request's end", res.StatusCode)
+	case c.stop != nil && !c.stop():
+		err = canceled(c.ctx, PhaseHeader)
+	default:
+		res.Body = newTunnel(c)
+		return res, nil
+	}
+	c.finish(false)
+	return nil, err
+}
+
+// failure says why an exchange failed: what broke the connection from this
+// side, else how the network ended it, else the parser's complaint.
+func (c *conn) failure(p Phase, err error) *Error {
+	switch broken := c.broken.Load(); {
+	case broken == errCanceled:
+		return canceled(c.ctx, p)
+	case broken != nil:
+		return broken
+	case c.tooLarge:
+		return &Error{p, HeaderTooLarge, fmt.Errorf("more than %d bytes (MaxHeader)", c.t.opts.MaxHeader)}
+	case c.readErr != nil:
+		err = c.readErr
+	case p != PhaseWrite:
+		return &Error{p, Malformed, err}
+	}
+	c.x.sawEnd(endOf(err))
+	end := c.x.End()
+	if end == TimedOut {
+		err = c.tooLong(p, err)
+	}
+	return &Error{p, end.kind(), err}
+}
+
+// tooLong names the bound that was reached.
+func (c *conn) tooLong(p Phase, err error) error {
+	if p == PhaseHeader {
+		return fmt.Errorf("%w: not complete within %v of the request (ResponseHeader)", err, c.t.opts.ResponseHeader)
+	}
+	return fmt.Errorf("%w: nothing moved for %v (Idle)", err, c.t.opts.Idle)
+}
+
+func (c *conn) malformed(format string, args ...any) *Error {
+	return &Error{PhaseHeader, Malformed, fmt.Errorf(format, args...)}
+}

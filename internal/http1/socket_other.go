@@ -1,0 +1,13 @@
+//go:build !unix
+
+package http1
+
+import "net"
+
+// socket looks at a connection's socket without waiting, which is not possible
+// here: a connection that has ended is found when it is used.
+type socket struct{}
+
+func newSocket(net.Conn, bool) *socket { return nil }
+
+func (s *socket) quiet() bool { return true }

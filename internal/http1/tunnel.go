@@ -1,0 +1,43 @@
+package http1
+
+import "sync"
+
+// tunnel is the connection after 101 (Switching Protocols), which is the
+// caller's from then on: without bounds, and independent of the request's
+// context. Read, Write and Close may be called concurrently.
+type tunnel struct {
+	c    *conn
+	once sync.Once
+}
+
+func newTunnel(c *conn) *tunnel {
+	c.rd.release()
+	c.wr.release()
+	return &tunnel{c: c}
+}
+
+// Read returns first what came together with the response's header.
+func (t *tunnel) Read(p []byte) (int, error) {
+	c := t.c
+	if n := c.br.Buffered(); n > 0 {
+		return c.br.Read(p[:min(n, len(p))])
+	}
+	n, err := c.nc.Read(p)
+	c.x.received.Add(int64(n))
+	return n, err
+}
+
+func (t *tunnel) Write(p []byte) (int, error) {
+	n, err := t.c.nc.Write(p)
+	t.c.x.written.Add(int64(n))
+	return n, err
+}
+
+// CloseWrite tells the upstream that no more comes; it may go on sending.
+func (t *tunnel) CloseWrite() error { return t.c.closeWrite() }
+
+// Close closes the connection. Later calls return nil.
+func (t *tunnel) Close() (err error) {
+	t.once.Do(func() { err = t.c.nc.Close() })
+	return err
+}
