@@ -30,11 +30,21 @@ type outcome struct {
 	Reused     bool
 }
 
+// theatre is where a script is played.
+type theatre struct {
+	addr  string
+	conns atomic.Int32
+	ended chan struct{} // closed when the script has ended its connection
+
+	standard bool // http.Transport is on
+}
+
 // play serves a script, and answers all but the first request with 200.
-func (s *script) play(t *testing.T, conns *atomic.Int32) (addr string) {
-	return serveRaw(t, func(c *net.TCPConn) {
+func (s *script) play(t *testing.T) *theatre {
+	st := &theatre{ended: make(chan struct{})}
+	st.addr = serveRaw(t, func(c *net.TCPConn) {
 		br := bufio.NewReader(c)
-		first := conns.Add(1) == 1
+		first := st.conns.Add(1) == 1
 		for {
 			if _, _, err := readRequest(br); err != nil {
 				return
@@ -53,15 +63,17 @@ func (s *script) play(t *testing.T, conns *atomic.Int32) (addr string) {
 			}
 			if s.end != nil {
 				s.end(c)
+				close(st.ended)
 				return
 			}
 		}
 	})
+	return st
 }
 
 // observe runs a script with a client and then sees whether a GET reuses the
 // connection.
-func (s *script) observe(t *testing.T, conns *atomic.Int32, do func(*http.Request, *outcome) (*http.Response, error)) (o outcome, err error) {
+func (s *script) observe(t *testing.T, st *theatre, do func(*http.Request, *outcome) (*http.Response, error)) (o outcome, err error) {
 	method := s.method
 	if method == "" {
 		method = "GET"
@@ -81,23 +93,29 @@ func (s *script) observe(t *testing.T, conns *atomic.Int32, do func(*http.Reques
 			Encoding: res.TransferEncoding, Close: res.Close, Trailer: res.Trailer,
 		}
 	}
+	if s.end != nil {
+		<-st.ended
+	}
+	if s.excess && st.standard {
+		return o, err
+	}
 	res, again := do(request(t, "GET", ""), new(outcome))
 	if again != nil {
 		t.Fatalf("the next request: %v", again)
 	}
 	io.Copy(io.Discard, res.Body)
 	res.Body.Close()
-	o.Reused = conns.Load() == 1
+	o.Reused = st.conns.Load() == 1
 	return o, err
 }
 
 func (s *script) standard(t *testing.T) outcome {
-	var conns atomic.Int32
-	addr := s.play(t, &conns)
+	st := s.play(t)
+	st.standard = true
 	std := &http.Transport{DisableCompression: true, MaxResponseHeaderBytes: maxHeader}
 	defer std.CloseIdleConnections()
-	o, _ := s.observe(t, &conns, func(r *http.Request, o *outcome) (*http.Response, error) {
-		r.URL.Host = addr
+	o, _ := s.observe(t, st, func(r *http.Request, o *outcome) (*http.Response, error) {
+		r.URL.Host = st.addr
 		return std.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
 			Got1xxResponse: func(code int, _ textproto.MIMEHeader) error {
 				o.Infos = append(o.Infos, code)
@@ -109,11 +127,10 @@ func (s *script) standard(t *testing.T) outcome {
 }
 
 func (s *script) ours(t *testing.T) (outcome, error) {
-	var conns atomic.Int32
-	addr := s.play(t, &conns)
-	tr := transport(t, addr, func(o *Options) { o.MaxHeader = maxHeader })
+	st := s.play(t)
+	tr := transport(t, st.addr, func(o *Options) { o.MaxHeader = maxHeader })
 	defer tr.Close()
-	return s.observe(t, &conns, func(r *http.Request, o *outcome) (*http.Response, error) {
+	return s.observe(t, st, func(r *http.Request, o *outcome) (*http.Response, error) {
 		return tr.RoundTrip(r, &Exchange{Got1xx: func(code int, _ textproto.MIMEHeader) error {
 			o.Infos = append(o.Infos, code)
 			return nil
@@ -155,8 +172,7 @@ func TestKindsOfFailure(t *testing.T) {
 				if s.name != name {
 					continue
 				}
-				var conns atomic.Int32
-				tr := transport(t, s.play(t, &conns), func(o *Options) { o.MaxHeader = maxHeader })
+				tr := transport(t, s.play(t).addr, func(o *Options) { o.MaxHeader = maxHeader })
 				defer tr.Close()
 				var x Exchange
 				res, err := tr.RoundTrip(request(t, "GET", ""), &x)

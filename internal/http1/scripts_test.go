@@ -13,6 +13,7 @@ type script struct {
 	method string // "" = GET
 	end    func(*net.TCPConn)
 	bytes  bool // every byte is a write of its own
+	excess bool // more is sent than the response, which http.Transport may take for the next one
 
 	// differs says why the outcome is another than http.Transport's, and what it
 	// is; empty means that it is the same.
@@ -89,11 +90,11 @@ var scripts = []script{
 	{name: "HEAD", method: "HEAD", send: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"},
 	{name: "HEAD without a length", method: "HEAD", send: "HTTP/1.1 200 OK\r\n\r\n"},
 	{name: "HEAD, chunked", method: "HEAD", send: chunkedHead},
-	{name: "HEAD with a body", method: "HEAD", send: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"},
+	{name: "HEAD with a body", method: "HEAD", send: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", excess: true},
 	{name: "204", send: "HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n"},
 	{name: "204 with a length", send: "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", differs: wantsOdd},
-	{name: "204 with a body", send: "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello"},
-	{name: "204, chunked", send: "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+	{name: "204 with a body", send: "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", excess: true},
+	{name: "204, chunked", send: "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", excess: true},
 	{name: "304", send: "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"a\"\r\n\r\n"},
 
 	// Informational responses.
@@ -139,9 +140,9 @@ var scripts = []script{
 	{name: "reset in the body", send: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", end: rst},
 	{name: "closed after the body", send: okResponse, end: fin},
 	{name: "reset after the body", send: okResponse, end: rst},
-	{name: "junk behind the body", send: okResponse + "junk"},
-	{name: "a response behind the body", send: okResponse + okResponse},
-	{name: "a response behind a 204", send: "HTTP/1.1 204 No Content\r\n\r\n" + okResponse},
+	{name: "junk behind the body", send: okResponse + "junk", excess: true},
+	{name: "a response behind the body", send: okResponse + okResponse, excess: true},
+	{name: "a response behind a 204", send: "HTTP/1.1 204 No Content\r\n\r\n" + okResponse, excess: true},
 
 	// Keep-alive.
 	{name: "Connection: close", send: "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"},

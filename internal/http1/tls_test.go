@@ -63,6 +63,7 @@ func TestTLS(t *testing.T) {
 // own, which TLS may have read ahead.
 func TestTLSJunk(t *testing.T) {
 	t.Parallel()
+	sent := make(chan struct{}, 1)
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -72,6 +73,7 @@ func TestTLSJunk(t *testing.T) {
 		defer c.Close()
 		io.WriteString(c, okResponse)
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\njunk")
+		sent <- struct{}{}
 		io.Copy(io.Discard, c)
 	}))
 	t.Cleanup(s.Close)
@@ -81,5 +83,6 @@ func TestTLSJunk(t *testing.T) {
 		if got := get(t, tr, &x); got != "ok" {
 			t.Fatalf("got %q, want ok", got)
 		}
+		<-sent
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/goodgate/goodgate/internal/memnet"
 )
@@ -130,22 +131,18 @@ func (b *countedBody) Close() error {
 func TestEarlyResponse(t *testing.T) {
 	t.Parallel()
 	const early = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 4\r\n\r\nmuch"
-	f := func(name string, size int, closes bool) {
+	f := func(name string, size int, end func(*memnet.Conn)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answered := make(chan struct{}, 5)
-			addr := serveRaw(t, func(c *net.TCPConn) {
-				http.ReadRequest(bufio.NewReaderSize(c, 16))
+			inBubble(t, func(c *memnet.Conn) {
+				http.ReadRequest(bufio.NewReader(c))
 				io.WriteString(c, early)
-				if !closes {
-					<-answered
-				}
-			})
-			tr := transport(t, addr)
-			for range 5 {
+				end(c)
+			}, func(t *testing.T, tr *Transport) {
 				body := &countedBody{Reader: strings.NewReader(strings.Repeat("x", size)), t: t}
 				r := request(t, "POST", "")
 				r.Body, r.ContentLength = body, int64(size)
+				start := time.Now()
 				res, err := tr.RoundTrip(r, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -154,16 +151,18 @@ func TestEarlyResponse(t *testing.T) {
 				if string(b) != "much" || err != nil || res.StatusCode != 413 {
 					t.Errorf("got %d, %q, %v", res.StatusCode, b, err)
 				}
-				if !closes && tr.Idle() != 0 {
-					t.Error("the connection is used again")
+				if took := time.Since(start); took != 0 || tr.Idle() != 0 {
+					t.Errorf("took %v, %d idle; want 0, 0", took, tr.Idle())
 				}
-				answered <- struct{}{}
-			}
+				synctest.Wait()
+				if body.closed.Load() != 1 {
+					t.Error("the request's body is not closed")
+				}
+			})
 		})
 	}
-	f("stops reading", 16<<20, false)
-	f("closes", 16<<20, true)
-	f("closes, medium", 1<<20, true)
+	f("stops reading", 1<<20, func(*memnet.Conn) { time.Sleep(time.Minute) })
+	f("closes", 1<<20, func(*memnet.Conn) {})
 }
 
 func TestEarlyResponseWhileTheBodyWaits(t *testing.T) {
