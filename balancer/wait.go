@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // ErrFull says that as many requests wait for an upstream as may.
@@ -13,9 +14,18 @@ var ErrFull = errors.New("too many requests wait for an upstream")
 // waitlist is the queue of requests that wait for an upstream.
 type waitlist struct {
 	n     atomic.Int64 // len(queue), to keep the lock off the path while nobody waits
-	mu    sync.Mutex   // protects queue
+	mu    sync.Mutex   // protects the fields below
 	queue list.List
+	pace  *time.Timer // wakes the next of a release; nil while none is under way
 }
+
+// An upstream that has just come back is not trampled by all that waited for
+// it: the first releaseFirst go on at once, twice as many every releasePace.
+// A thousand take an eighth of a second.
+const (
+	releaseFirst = 32
+	releasePace  = 25 * time.Millisecond
+)
 
 // Waiter is a request's place in the queue. It belongs to one goroutine.
 type Waiter struct {
@@ -82,14 +92,36 @@ func (l *waitlist) wakeOne() {
 	}
 }
 
-// wakeAll signals every waiter.
+// wakeAll signals every waiter, in a growing stream.
 func (l *waitlist) wakeAll() {
 	if l.n.Load() == 0 {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for e := l.queue.Front(); e != nil; e = e.Next() {
-		e.Value.(*Waiter).signal()
+	if l.pace == nil {
+		l.wake(releaseFirst)
 	}
+}
+
+// wake signals the next n waiters and sees to those that remain. Called with
+// mu held.
+func (l *waitlist) wake(n int) {
+	left := n
+	for e := l.queue.Front(); e != nil; e = e.Next() {
+		if left == 0 {
+			l.pace = time.AfterFunc(releasePace, func() { l.wakeNext(2 * n) })
+			return
+		}
+		if e.Value.(*Waiter).signal() {
+			left--
+		}
+	}
+	l.pace = nil
+}
+
+func (l *waitlist) wakeNext(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wake(n)
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func join(t *testing.T, p *Pool) *Waiter {
@@ -105,4 +106,47 @@ func holdOut(t *testing.T, p *Pool) Lease {
 		}
 		<-w.C
 	}
+}
+
+// TestReleaseIsPaced holds that an upstream which comes back is not trampled
+// by everybody who waited, and that nobody is forgotten.
+func TestReleaseIsPaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newTestPool(t, Options{Checked: true}, specsOf(1)...)
+		waiters := make([]*Waiter, 200)
+		for i := range waiters {
+			w, err := p.Wait(len(waiters))
+			if err != nil {
+				t.Fatal(err)
+			}
+			waiters[i] = w
+		}
+		woken := func() (n int) {
+			for _, w := range waiters {
+				if signalled(w) {
+					n++
+				}
+			}
+			return n
+		}
+		p.Members()[0].ObserveProbe(Passed, Thresholds{})
+		for i, want := range []int{32, 96, 200, 200} {
+			if got := woken(); got != want {
+				t.Errorf("after %d steps: %d of %d woken, want %d", i, got, len(waiters), want)
+			}
+			time.Sleep(releasePace)
+			synctest.Wait()
+		}
+		for _, w := range waiters {
+			<-w.C // taken, and nothing was found
+		}
+		p.Members()[0].SetOperator(Drain)
+		p.Members()[0].SetOperator(Ready)
+		if got := woken(); got != releaseFirst {
+			t.Errorf("the next release: %d woken, want %d", got, releaseFirst)
+		}
+		for _, w := range waiters {
+			w.Leave()
+		}
+	})
 }
