@@ -91,6 +91,7 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 		return false
 	}
 	if after == Up && (before == Down || before == Checking && u.late) {
+		u.resting.Store(false) // it has been gone, so what it asked for is over
 		u.returned()
 	}
 	u.pool.verdictChanged(u)

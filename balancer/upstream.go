@@ -32,6 +32,7 @@ type Upstream struct {
 	operator atomic.Uint32
 	health   atomic.Uint32 // a Health
 	trusted  atomic.Bool   // used although its probes fail; set by the pool
+	resting  atomic.Bool   // takes no new requests because it asked for that
 	ramp     ramp
 	latency  latency
 	breaker  breaker
@@ -47,6 +48,7 @@ type Upstream struct {
 
 	probeMu sync.Mutex
 	probe   streak
+	rest    rest
 
 	removed   atomic.Bool
 	closeLink sync.Once
@@ -115,21 +117,24 @@ func (u *Upstream) Latency() time.Duration {
 	return time.Duration(u.latency.cost(time.Now().UnixNano()))
 }
 
-// Available reports whether the upstream may take a new request: what
-// operator, breaker and probes say, combined. It is a hint:
-// [Member.TryAcquire] decides.
+// Available reports whether the upstream may take a new request. It is the
+// only place where the verdicts of operator, breaker and probes, and the
+// upstream's own word, are combined. It is a hint: [Member.TryAcquire] decides.
 func (u *Upstream) Available() bool {
-	return Operator(u.operator.Load()) == Ready &&
-		u.breaker.admits() &&
+	return u.wanted() && u.breaker.admits() &&
 		(Health(u.health.Load()) == Up || u.trusted.Load())
 }
 
 // passes is Available by the upstream's own verdicts: without the pool's trust,
 // and whether or not a half-open breaker has a place left just now.
 func (u *Upstream) passes() bool {
-	return Operator(u.operator.Load()) == Ready &&
-		u.breaker.current() != Open &&
-		Health(u.health.Load()) == Up
+	return u.wanted() && u.breaker.current() != Open && Health(u.health.Load()) == Up
+}
+
+// wanted reports whether neither the operator nor the upstream itself has said
+// that it is to get no new requests.
+func (u *Upstream) wanted() bool {
+	return Operator(u.operator.Load()) == Ready && !u.resting.Load()
 }
 
 // Operator returns what the operator said last.
@@ -187,6 +192,7 @@ func (u *Upstream) returned() {
 func (u *Upstream) remove() {
 	u.removed.Store(true)
 	u.breaker.stop()
+	u.rest.stop()
 	if u.inFlight.Load() == 0 {
 		u.close()
 	}

@@ -6,10 +6,16 @@ package balancer
 // verdictChanged is called, without a lock held, after any of the inputs of
 // u.Available has changed.
 func (p *Pool) verdictChanged(u *Upstream) {
+	p.change(u, func() bool { return true })
+}
+
+// change brings the account up to date after do has changed an input of
+// u.Available, or was the last word on whether to. It reports what do did.
+func (p *Pool) change(u *Upstream, do func() bool) bool {
 	p.mu.Lock()
-	if p.upstreams[u.key.Addr] != u {
+	if p.upstreams[u.key.Addr] != u || !do() {
 		p.mu.Unlock()
-		return
+		return false
 	}
 	before := u.counted
 	p.count(u)
@@ -25,6 +31,7 @@ func (p *Pool) verdictChanged(u *Upstream) {
 	if changed && p.opts.Notify != nil {
 		p.opts.Notify(change)
 	}
+	return true
 }
 
 // mayEject is asked by a breaker that is about to open. It keeps the floor: at

@@ -142,6 +142,7 @@ func (x *exchange) attempt(r *http.Request, m *balancer.Member, lease balancer.L
 	} else {
 		lease.Report(balancer.Success, took)
 	}
+	heedDrain(res.Header, m.Upstream)
 	x.lease(res, lease, limit)
 	return res, nil
 }

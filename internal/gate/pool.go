@@ -113,7 +113,7 @@ func (p *pool) changed(c balancer.Change) {
 	}
 	p.log.Log(context.Background(), level, message,
 		"upstream", u.Addr(), "left", c.Left,
-		"probes", u.Health().String(), "breaker", u.Breaker().String(), "operator", u.Operator().String())
+		"probes", u.Health().String(), "breaker", u.Breaker().String(), "operator", u.Operator().String(), "resting", u.Resting())
 }
 
 // probed logs a change of the probes' verdict with what the probe found.

@@ -1,0 +1,68 @@
+package balancer
+
+import (
+	"sync"
+	"time"
+)
+
+// MaxRest bounds how long an upstream may ask to be left alone.
+const MaxRest = 10 * time.Minute
+
+// rest is the timer of an upstream that asked for no new requests.
+type rest struct {
+	mu      sync.Mutex // protects the fields below
+	timer   *time.Timer
+	stopped bool
+}
+
+// Rest takes the upstream out for new requests, because it has said that it is
+// about to end; those in flight go on. It comes back after d, at most
+// [MaxRest], or once probes have seen it gone and back. A later Rest replaces
+// an earlier one. The last available member of a pool cannot rest: nobody
+// would take its requests. Rest reports whether the upstream rests.
+func (u *Upstream) Rest(d time.Duration) bool {
+	if d <= 0 {
+		return false
+	}
+	ok := u.pool.change(u, func() bool {
+		left := u.pool.left()
+		if u.counted {
+			left--
+		}
+		if left > 0 {
+			u.resting.Store(true)
+		}
+		return left > 0
+	})
+	if ok {
+		u.rest.until(min(d, MaxRest), func() {
+			u.resting.Store(false)
+			u.pool.verdictChanged(u)
+		})
+	}
+	return ok
+}
+
+// Resting reports whether the upstream has asked for no new requests.
+func (u *Upstream) Resting() bool { return u.resting.Load() }
+
+func (r *rest) until(d time.Duration, end func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	r.timer = time.AfterFunc(d, end)
+}
+
+func (r *rest) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+}
