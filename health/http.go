@@ -113,8 +113,20 @@ func (o *HTTPOptions) validate() error {
 func (p *httpProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 	req := p.proto.WithContext(ctx)
 	req.Host = cmp.Or(req.Host, authority(u))
-	resp, err := p.client(u).Do(&retryablehttp.Request{Request: req})
+	var found error // by the try before the last
+	client := p.client(u)
+	client.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
+		again, failed := checkRetry(ctx, resp, err)
+		if again {
+			found = err
+		}
+		return again, failed
+	}
+	resp, err := client.Do(&retryablehttp.Request{Request: req})
 	if err != nil {
+		if found != nil && ctx.Err() != nil {
+			err = found // says more than that a retry ran out of time
+		}
 		if outer, ok := errors.AsType[*url.Error](err); ok {
 			err = outer.Err
 		}
@@ -142,15 +154,13 @@ func (p *httpProber) client(u *balancer.Upstream) *retryablehttp.Client {
 		RetryWaitMin: retryWaitMin,
 		RetryWaitMax: retryWaitMax,
 		RetryMax:     p.opts.Retries,
-		CheckRetry:   checkRetry,
 		Backoff:      retryablehttp.DefaultBackoff,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 }
 
 // checkRetry asks for a retry when the connection failed and time remains. An
-// answer is never retried, nor is a certificate. Near the deadline it declines,
-// since the pause would replace what was found by a mere timeout.
+// answer is never retried, nor is a certificate.
 func checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	if err == nil || ctx.Err() != nil || Result(err) == balancer.Wrong || errors.Is(err, ErrNotProbed) {
 		return false, nil
