@@ -159,7 +159,7 @@ func TestFallAndRise(t *testing.T) {
 		r.err.Store(errWrong) // fall: the next in its interval, one more at the fast interval
 		wantTimes(t, r.after(1300*time.Millisecond), "3s", "3.25s down")
 		r.err.Store(nil) // rise: eager
-		wantTimes(t, r.after(300*time.Millisecond), "3.35s", "3.45s", "3.55s up")
+		wantTimes(t, r.after(250*time.Millisecond), "3.35s", "3.45s", "3.55s up")
 		if got := r.us[0].Health(); got != balancer.Up {
 			t.Errorf("got verdict %d, want up", got)
 		}
