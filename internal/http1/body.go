@@ -9,9 +9,9 @@ import (
 	"maps"
 	"math"
 	"net/http"
-	"net/http/httputil"
 	"net/textproto"
 	"sync/atomic"
+	"time"
 )
 
 // The lengths of a body that are not told in its header.
@@ -55,6 +55,19 @@ const (
 	bodyClosed
 )
 
+// Body is the body of a response that has one, and has not switched protocols.
+type Body interface {
+	io.ReadCloser
+
+	// ReadUntil is Read, but waits for a byte until a moment only. It returns
+	// [ErrNotYet] then, and the body can be read on. Bytes that are here already
+	// are returned however late it is. A trailer that has begun is waited for.
+	ReadUntil(p []byte, t time.Time) (int, error)
+}
+
+// ErrNotYet tells that no more of a body has come yet.
+var ErrNotYet = errors.New("no more of the body has come yet")
+
 // body is a response's body. It gives the connection back with its last byte.
 type body struct {
 	c     *conn
@@ -64,12 +77,13 @@ type body struct {
 	keep  bool      // the connection may be used again
 	state atomic.Uint32
 	err   error // what a Read returns once ended
+	last  bool  // the chunks have ended; the trailer comes next
 }
 
 func newBody(c *conn, res *http.Response, left int64, keep bool) *body {
 	b := &body{c: c, res: res, src: c.br, left: left, keep: keep}
 	if left == chunked {
-		b.src = httputil.NewChunkedReader(c.br)
+		b.src = &chunks{br: c.br}
 	}
 	return b
 }
@@ -77,20 +91,25 @@ func newBody(c *conn, res *http.Response, left int64, keep bool) *body {
 // Read reads what has come, waiting for at least one byte. It returns io.EOF
 // only after the connection was given back, else an [*Error], and
 // http.ErrBodyReadAfterClose after Close.
-func (b *body) Read(p []byte) (int, error) {
+func (b *body) Read(p []byte) (int, error) { return b.ReadUntil(p, time.Time{}) }
+
+// ReadUntil implements [Body].
+func (b *body) ReadUntil(p []byte, t time.Time) (int, error) {
 	if !b.state.CompareAndSwap(bodyOpen, bodyReading) {
 		if b.state.Load() == bodyEnded {
 			return 0, b.err
 		}
 		return 0, http.ErrBodyReadAfterClose
 	}
+	b.c.patience = t
 	n, err := b.read(p)
-	if err == nil {
+	b.c.patience = time.Time{} // before the connection may be another's
+	if err == nil || err == ErrNotYet {
 		if !b.state.CompareAndSwap(bodyReading, bodyOpen) {
 			b.c.finish(false) // Close came in between
 			return 0, http.ErrBodyReadAfterClose
 		}
-		return n, nil
+		return n, err
 	}
 	if !b.state.CompareAndSwap(bodyReading, bodyEnded) {
 		b.c.finish(false)
@@ -108,14 +127,17 @@ func (b *body) read(p []byte) (int, error) {
 	if b.left >= 0 {
 		p = p[:min(int64(len(p)), b.left)]
 	}
+	if b.last {
+		return 0, b.readTrailer()
+	}
 	n, err := b.src.Read(p)
 	switch {
 	case b.left == untilClose:
 		return n, err
+	case b.left == chunked && err == io.EOF:
+		b.last = true
+		return n, b.readTrailer()
 	case b.left == chunked:
-		if err == io.EOF {
-			err = b.readTrailer()
-		}
 		return n, err
 	}
 	b.left -= int64(n)
@@ -142,10 +164,14 @@ func (b *body) ended(err error) error {
 // readTrailer reads what follows the last chunk (RFC 9112, section 7.1.2).
 func (b *body) readTrailer() error {
 	c := b.c
-	if next, err := c.br.Peek(2); err == nil && string(next) == "\r\n" {
+	switch next, err := c.br.Peek(2); {
+	case err == ErrNotYet:
+		return err
+	case err == nil && string(next) == "\r\n":
 		c.br.Discard(2)
 		return io.EOF
 	}
+	c.patience = time.Time{} // what is read of the lines cannot be put back
 	c.headLeft = c.t.opts.MaxHeader
 	lines, err := c.trailerLines()
 	c.headLeft = math.MaxInt64

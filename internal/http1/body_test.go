@@ -110,3 +110,66 @@ func TestCallbackEndsTheExchange(t *testing.T) {
 		}
 	})
 }
+
+// TestReadUntil sees a body give up waiting, exactly then, and go on, wherever
+// in its framing the bytes stop.
+func TestReadUntil(t *testing.T) {
+	t.Parallel()
+	const pause = time.Second
+	f := func(name, head, body string, want string) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(c *memnet.Conn) {
+				readRequest(bufio.NewReader(c))
+				io.WriteString(c, head)
+				for _, b := range []byte(body) {
+					time.Sleep(pause)
+					c.Write([]byte{b})
+				}
+			}, func(t *testing.T, tr *Transport) {
+				res, err := tr.RoundTrip(request(t, "GET", ""), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, p := "", make([]byte, 100)
+				for err == nil || err == ErrNotYet {
+					start := time.Now()
+					var n int
+					n, err = res.Body.(Body).ReadUntil(p, start.Add(pause/4))
+					got += string(p[:n])
+					if took := time.Since(start); err == ErrNotYet && took != pause/4 || took > pause/4 {
+						t.Errorf("%v after %v", err, took)
+					}
+				}
+				if got != want || err != io.EOF {
+					t.Errorf("got %q, %v, want %q", got, err, want)
+				}
+			})
+		})
+	}
+	f("sized", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "hello", "hello")
+	f("until close", "HTTP/1.1 200 OK\r\n\r\n", "hello", "hello")
+	f("chunked", chunkedHead, "5;x\r\nhello\r\n1\r\n.\r\n0\r\n\r\n", "hello.")
+}
+
+// TestReadUntilKeepsTheBound sees that Idle holds after a read that gave up.
+func TestReadUntilKeepsTheBound(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(c *memnet.Conn) {
+		readRequest(bufio.NewReader(c))
+		io.WriteString(c, chunkedHead)
+		io.Copy(io.Discard, c)
+	}, func(t *testing.T, tr *Transport) {
+		res, err := tr.RoundTrip(request(t, "GET", ""), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := res.Body.(Body).ReadUntil(make([]byte, 1), time.Now().Add(time.Second)); err != ErrNotYet {
+			t.Errorf("got %v, want %v", err, ErrNotYet)
+		}
+		start := time.Now()
+		_, err = res.Body.Read(make([]byte, 1))
+		wantError(t, err, PhaseBody, Timeout, start, idleBound)
+		res.Body.Close()
+	})
+}

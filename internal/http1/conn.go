@@ -38,9 +38,10 @@ type conn struct {
 	up     *upload     // nil = the body is written by the exchange's goroutine
 	broken atomic.Pointer[Error]
 
-	headLeft int64 // bytes that a header may still have
-	inBody   bool  // the response's body is read
-	local    bool  // reads must not touch the network
+	headLeft int64     // bytes that a header may still have
+	inBody   bool      // the response's body is read
+	patience time.Time // when a read of the body gives up for now; zero = never
+	local    bool      // reads must not touch the network
 	tooLarge bool
 	readErr  error // the network's
 	spent    bool  // not to be used again
@@ -147,7 +148,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.wait(p)
 	c.x.received.Add(int64(n))
 	c.headLeft -= int64(n)
-	if err != nil {
+	if err != nil && err != ErrNotYet {
 		c.readErr = err
 	}
 	return n, err
@@ -164,6 +165,9 @@ func (c *conn) wait(p []byte) (int, error) {
 		}
 		if err == nil || !isTimeout(err) || c.broken.Load() != nil {
 			return n, err
+		}
+		if !c.patience.IsZero() && !time.Now().Before(c.patience) {
+			return 0, ErrNotYet
 		}
 		if now := c.x.Written(); c.inBody && now != written {
 			written = now
@@ -224,7 +228,13 @@ func (c *conn) closeWrite() error {
 func (c *conn) boundHeader() { c.rd.bound(after(c.t.opts.ResponseHeader), stageHeader) }
 
 // boundBody begins a wait for more of the response's body.
-func (c *conn) boundBody() { c.rd.bound(after(c.t.opts.Idle), stageBody) }
+func (c *conn) boundBody() {
+	until := after(c.t.opts.Idle)
+	if !c.patience.IsZero() && (until.IsZero() || c.patience.Before(until)) {
+		until = c.patience
+	}
+	c.rd.bound(until, stageBody)
+}
 
 // undelivered reports, of an exchange that ended with FIN and without an answer,
 // whether the upstream provably took no byte of what was written: it had closed

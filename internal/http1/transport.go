@@ -65,7 +65,7 @@ func (t *Transport) Close() error {
 func (t *Transport) Idle() int { return t.pool.len() }
 
 // RoundTrip sends a request and returns the response, whose body the caller
-// reads to its end or closes. It obeys the contract of http.RoundTripper; the
+// reads to its end or closes: a [Body], unless it is http.NoBody. It obeys the contract of http.RoundTripper; the
 // body's Close alone may be called while a Read is under way. The body of a 101
 // (Switching Protocols) is an io.ReadWriteCloser with CloseWrite.
 //
