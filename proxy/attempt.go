@@ -126,6 +126,9 @@ func (x *exchange) attempt(r *http.Request, m *balancer.Member, lease balancer.L
 	took := time.Since(started)
 	limit.lift()
 	x.record.note(m, t, started.Sub(x.record.Start), took)
+	if failed == nil {
+		failed = x.collect(res, started.Add(took))
+	}
 	if failed != nil {
 		failed.Reason = cmp.Or(x.clientFailure(), failed.Reason)
 		x.lost(m, &lease, t, failed, took)

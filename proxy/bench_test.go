@@ -29,6 +29,7 @@ func BenchmarkProxy(b *testing.B) {
 		Timeouts: proxy.Timeouts{ResponseHeader: time.Minute, Idle: time.Minute},
 		Retry:    proxy.Retry{Attempts: 3, Statuses: []int{502, 503, 504}, Budget: 0.2, BudgetMin: 10, MaxBody: 64 << 10},
 		Hold:     proxy.Hold{For: 10 * time.Second, MaxRequests: 1000},
+		Commit:   proxy.Commit{Buffer: 64 << 10},
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -47,6 +47,7 @@ type PoolOptions struct {
 	Timeouts          Timeouts
 	Retry             Retry
 	Hold              Hold
+	Commit            Commit
 	MaxIdleConns      int         // unused connections kept to each upstream; 0 = 256, below 0 = none
 	MaxResponseHeader int64       // bytes; 0 = 256 KiB
 	TLS               *tls.Config // for upstreams reached by TLS; nil = verify against the system's roots
@@ -77,6 +78,7 @@ func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 	o.Retry.Attempts = max(o.Retry.Attempts, 1)
 	o.Retry.Backoff = cmp.Or(o.Retry.Backoff, 25*time.Millisecond)
 	o.Retry.MaxBackoff = cmp.Or(o.Retry.MaxBackoff, 250*time.Millisecond)
+	o.Commit.Buffer = min(o.Commit.Buffer, largestCollect)
 	if o.Dial == nil {
 		d := &net.Dialer{KeepAlive: 15 * time.Second}
 		o.Dial = d.DialContext

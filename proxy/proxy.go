@@ -36,11 +36,12 @@ type ClientTimeouts struct {
 // Proxy is the handler. It is immutable but for being drained, and safe for
 // concurrent use.
 type Proxy struct {
-	opts     Options
-	reverse  httputil.ReverseProxy
-	buffers  bufferPool
-	draining atomic.Bool
-	tunnels  tunnels
+	opts       Options
+	reverse    httputil.ReverseProxy
+	buffers    bufferPool
+	collecting collectPool
+	draining   atomic.Bool
+	tunnels    tunnels
 }
 
 // New returns a proxy over routes whose pools the caller owns.

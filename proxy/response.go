@@ -11,7 +11,7 @@ import (
 )
 
 // lease hands the lease to the response's body, or to the tunnel that an
-// upgraded response carries.
+// upgraded response carries. It ends with a body that is here already.
 func (x *exchange) lease(res *http.Response, lease balancer.Lease, limit *limit) {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
@@ -20,6 +20,11 @@ func (x *exchange) lease(res *http.Response, lease balancer.Lease, limit *limit)
 			res.Body = x.tunnel
 			return
 		}
+	}
+	if b, ok := res.Body.(*collected); ok && b.complete {
+		lease.Release()
+		limit.end()
+		return
 	}
 	res.Body = &leasedBody{ReadCloser: res.Body, x: x, lease: lease, limit: limit, entry: len(x.record.Attempts) - 1}
 }
@@ -63,13 +68,7 @@ func (b *leasedBody) end(err error) {
 
 // broke records a body that did not arrive whole.
 func (b *leasedBody) broke(err error) {
-	reason := contextReason(b.x)
-	if reason == None {
-		reason = ResponseTruncated
-		if seen, ok := errors.AsType[*http1.Error](err); ok && seen.Kind == http1.Timeout {
-			reason = ResponseStalled
-		}
-	}
+	reason := b.x.bodyReason(err)
 	b.x.record.Reason = reason
 	if b.entry >= 0 && b.entry < len(b.x.record.Attempts) {
 		a := &b.x.record.Attempts[b.entry]
@@ -78,6 +77,17 @@ func (b *leasedBody) broke(err error) {
 	if reason.Fault() == FaultUpstream {
 		b.lease.Report(balancer.Unreachable, 0)
 	}
+}
+
+// bodyReason tells why a body did not arrive whole.
+func (x *exchange) bodyReason(err error) Reason {
+	if r := contextReason(x); r != None {
+		return r
+	}
+	if seen, ok := errors.AsType[*http1.Error](err); ok && seen.Kind == http1.Timeout {
+		return ResponseStalled
+	}
+	return ResponseTruncated
 }
 
 // tunnels are the upgraded connections that are open.

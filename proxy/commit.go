@@ -1,0 +1,170 @@
+package proxy
+
+import (
+	"io"
+	"math/bits"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/http1"
+)
+
+// Commit says how much of a response is collected before the client sees a byte
+// of it: while it has seen none, a response that breaks off can be replaced. A
+// response that is larger, or slow, is passed on as it comes. The zero value
+// collects nothing.
+type Commit struct {
+	Buffer int64 // bytes of a response's body, 16 MiB at most; 0 = off
+}
+
+// A response that is slow may be a stream, which must not wait.
+const (
+	maxPause   = 50 * time.Millisecond  // between two parts of a body that is collected
+	maxCollect = 200 * time.Millisecond // for all of it
+)
+
+// collect reads the body of the latest attempt's answer, whose header came at a
+// moment, if it may be held back. What does not come in time is left to be read.
+// A body that breaks is a failure of the attempt.
+func (x *exchange) collect(res *http.Response, began time.Time) *Error {
+	from, ok := res.Body.(http1.Body)
+	if !ok || !x.collectable(res) {
+		return nil
+	}
+	b := &collected{from: from, lent: &x.proxy.collecting, limit: x.route.Pool.opts.Commit.Buffer}
+	b.room = b.lent.get(max(res.ContentLength, 0))
+	if err := b.fill(began); err != nil {
+		b.Close()
+		a := x.last()
+		a.Status = res.StatusCode
+		a.Took += time.Since(began)
+		return &Error{Reason: x.bodyReason(err), Upstream: a.Upstream, Sent: true, Err: err}
+	}
+	res.Body = b
+	return nil
+}
+
+// collectable reports whether a response may be held back.
+func (x *exchange) collectable(res *http.Response) bool {
+	limit := x.route.Pool.opts.Commit.Buffer
+	return limit > 0 && res.ContentLength <= limit && !streams(res.Header["Content-Type"]) && !streams(x.request.Header["Accept"])
+}
+
+// streams reports whether a media type is that of a stream, whose parts matter
+// as they come.
+func streams(types []string) bool {
+	if len(types) != 1 {
+		return false
+	}
+	media, _, _ := strings.Cut(types[0], ";")
+	media = strings.TrimSpace(media)
+	const grpc = "application/grpc" // and +proto, -web and so on
+	return strings.EqualFold(media, "text/event-stream") || len(media) >= len(grpc) && strings.EqualFold(media[:len(grpc)], grpc)
+}
+
+// collected is a response's body of which the beginning, or all, is here.
+type collected struct {
+	from     http1.Body
+	lent     *collectPool
+	limit    int64       // bytes to hold
+	room     *collectBuf // nil = given back
+	n        int         // bytes in room
+	off      int         // of those read
+	complete bool        // nothing is left in from
+}
+
+// fill reads until the end, or until that is not worth waiting for.
+func (b *collected) fill(began time.Time) error {
+	end := began.Add(maxCollect)
+	until := began.Add(maxPause)
+	for {
+		p := b.room.bytes[b.n:min(int64(len(b.room.bytes)), b.limit)]
+		if len(p) == 0 {
+			if int64(b.n) == b.limit {
+				return nil
+			}
+			b.grow()
+			continue
+		}
+		n, err := b.from.ReadUntil(p, until)
+		b.n += n
+		switch {
+		case err == io.EOF:
+			b.complete = true
+			return nil
+		case err == http1.ErrNotYet:
+			return nil
+		case err != nil:
+			return err
+		}
+		until = time.Now().Add(maxPause)
+		if until.After(end) {
+			until = end
+		}
+	}
+}
+
+func (b *collected) grow() {
+	larger := b.lent.get(int64(len(b.room.bytes)) + 1)
+	copy(larger.bytes, b.room.bytes[:b.n])
+	b.lent.put(b.room)
+	b.room = larger
+}
+
+// Read returns what is here and then what comes.
+func (b *collected) Read(p []byte) (int, error) {
+	if b.off < b.n && b.room != nil {
+		n := copy(p, b.room.bytes[b.off:b.n])
+		b.off += n
+		return n, nil
+	}
+	if b.complete {
+		return 0, io.EOF
+	}
+	b.release()
+	return b.from.Read(p)
+}
+
+func (b *collected) Close() error {
+	b.release()
+	return b.from.Close()
+}
+
+func (b *collected) release() {
+	if b.room != nil {
+		b.lent.put(b.room)
+		b.room = nil
+	}
+}
+
+// collectPool lends what bodies are collected in. The sizes are powers of four,
+// so that a small one costs little and a large one need not grow often.
+type collectPool struct{ sizes [7]sync.Pool }
+
+const (
+	smallestCollect = 4 << 10
+	largestCollect  = smallestCollect << (2 * 6)
+)
+
+// collectBuf is a buffer that has been lent.
+type collectBuf struct{ bytes []byte }
+
+// get returns a buffer for n bytes, which are largestCollect at most.
+func (c *collectPool) get(n int64) *collectBuf {
+	i := collectSize(n)
+	if b, ok := c.sizes[i].Get().(*collectBuf); ok {
+		return b
+	}
+	return &collectBuf{make([]byte, smallestCollect<<(2*i))}
+}
+
+func (c *collectPool) put(b *collectBuf) {
+	c.sizes[collectSize(int64(len(b.bytes)))].Put(b)
+}
+
+// collectSize returns the index of the smallest size that n bytes fit.
+func collectSize(n int64) int {
+	return (bits.Len64(uint64(max(n-1, 0))/smallestCollect) + 1) / 2
+}
