@@ -57,6 +57,7 @@ func TestMinimalFileIsSafe(t *testing.T) {
 		{"attempts", p.Retry.Attempts, 3},
 		{"statuses", p.Retry.Statuses, Statuses{{502, 502}, {503, 503}, {504, 504}}},
 		{"hold", p.Hold.For, 10 * time.Second},
+		{"commit", p.Commit.Buffer, Size(65536)},
 		{"overprovision", p.Overprovision, Ratio(1.4)},
 		{"max header", c.Listeners[0].MaxHeader, Size(65536)},
 		{"mode", c.Listeners[0].Mode.Perm().String(), "-rw-rw----"},

@@ -16,6 +16,7 @@ type Pool struct {
 	MaxIdleConns  int          `yaml:"max_idle_conns" default:"256" min:"0" max:"65536" help:"Idle connections kept per upstream."`
 	Retry         Retry        `yaml:"retry" help:"When a failed request is sent again."`
 	Hold          Hold         `yaml:"hold" help:"Requests wait for an upstream to come back instead of failing."`
+	Commit        Commit       `yaml:"commit" help:"Small responses are complete before the client sees a byte, so that one that breaks off can be replaced."`
 }
 
 // Hash says what policy hash goes by.
@@ -122,4 +123,9 @@ type Retry struct {
 type Hold struct {
 	For         Duration `yaml:"for" default:"10s" min:"0s" max:"10m" zero:"off" help:"How long a request waits."`
 	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait at once."`
+}
+
+// Commit says which responses are complete before the client sees a byte, so that one that breaks off can be replaced.
+type Commit struct {
+	Buffer Size `yaml:"buffer" default:"64KiB" min:"0B" max:"16MiB" zero:"off" help:"Largest response body that is complete before the client sees a byte; a slow one is not waited for."`
 }

@@ -55,7 +55,8 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 			Backoff:    c.Retry.Backoff,
 			MaxBackoff: c.Retry.MaxBackoff,
 		},
-		Hold: proxy.Hold{For: c.Hold.For, MaxRequests: c.Hold.MaxRequests},
+		Hold:   proxy.Hold{For: c.Hold.For, MaxRequests: c.Hold.MaxRequests},
+		Commit: proxy.Commit{Buffer: int64(c.Commit.Buffer)},
 	}
 	switch c.Policy {
 	case "hash":
