@@ -60,8 +60,9 @@ type Body interface {
 	io.ReadCloser
 
 	// ReadUntil is Read, but waits for a byte until a moment only. It returns
-	// [ErrNotYet] then, and the body can be read on. Bytes that are here already
-	// are returned however late it is. A trailer that has begun is waited for.
+	// [ErrNotYet] then, and the body can be read on. Bytes that are buffered are
+	// returned however late it is, others only if the moment is still to come. A
+	// trailer that has begun is waited for.
 	ReadUntil(p []byte, t time.Time) (int, error)
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // tlsTransport returns a transport to a TLS server.
@@ -84,5 +85,47 @@ func TestTLSJunk(t *testing.T) {
 			t.Fatalf("got %q, want ok", got)
 		}
 		<-sent
+	}
+}
+
+// TestReadUntilOverTLS gives up in the middle of a body, and of a TLS record,
+// and reads on.
+func TestReadUntilOverTLS(t *testing.T) {
+	t.Parallel()
+	more := make(chan struct{})
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "hello ")
+		http.NewResponseController(w).Flush()
+		<-more
+		io.WriteString(w, strings.Repeat("world", 10000))
+	}))
+	t.Cleanup(s.Close)
+	tr := tlsTransport(t, s)
+	for range 2 { // the second on the same connection
+		res, err := tr.RoundTrip(request(t, "GET", ""), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, p := "", make([]byte, 1000)
+		for err == nil {
+			var n int
+			n, err = res.Body.(Body).ReadUntil(p, time.Now().Add(10*time.Millisecond))
+			got += string(p[:n])
+		}
+		if err != ErrNotYet {
+			t.Errorf("got %v, want %v", err, ErrNotYet)
+		}
+		more <- struct{}{}
+		for err == nil || err == ErrNotYet {
+			var n int
+			n, err = res.Body.(Body).ReadUntil(p, time.Now().Add(5*time.Millisecond))
+			got += string(p[:n])
+		}
+		if want := "hello " + strings.Repeat("world", 10000); got != want || err != io.EOF {
+			t.Errorf("got %d bytes, %v; want %d", len(got), err, len(want))
+		}
+	}
+	if tr.Idle() != 1 {
+		t.Errorf("%d idle connections, want 1", tr.Idle())
 	}
 }
