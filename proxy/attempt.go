@@ -163,6 +163,9 @@ func (x *exchange) lost(m *balancer.Member, lease *balancer.Lease, t *http1.Exch
 	if failed.Reason.free() && x.route.Pool.opts.Unreachable != nil {
 		x.route.Pool.opts.Unreachable()
 	}
+	if failed.Reason == ClosedBeforeResponse && outcome == balancer.Unreachable {
+		x.deaths++
+	}
 	switch {
 	case outcome == balancer.Ignored: // the connection was at fault, not the upstream: it may be asked again
 		x.races++

@@ -38,6 +38,7 @@ type exchange struct {
 
 	tries    int            // attempts that count against the limit
 	races    int            // attempts lost to an idle connection that was closing
+	deaths   int            // attempts that ended the connection without an answer
 	rounds   int            // times every upstream had been tried
 	holdEnd  time.Time      // set when the request first waits
 	held     *http.Response // an answer to be bettered; relayed when nothing better comes

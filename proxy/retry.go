@@ -26,6 +26,7 @@ const (
 	NobodyLeft                     // no other upstream is available
 	OutOfTime                      // the request's deadline, or its time to wait, has passed
 	ClientsFault                   // the client left or sent a bad body
+	Deadly                         // it has ended connections on two upstreams, and is kept from a third
 	numDecisions
 )
 
@@ -39,6 +40,7 @@ var decisions = [numDecisions]string{
 	NobodyLeft:     "nobody_left",
 	OutOfTime:      "out_of_time",
 	ClientsFault:   "clients_fault",
+	Deadly:         "deadly",
 }
 
 func (d Decision) String() string { return decisions[d] }
@@ -74,6 +76,11 @@ func (r Reason) outcome(t *http1.Exchange) balancer.Outcome {
 	return balancer.Unreachable
 }
 
+// maxDeaths is how many upstreams a request may end a connection on without an
+// answer. A request that crashes what it reaches would else take down one
+// upstream after another.
+const maxDeaths = 2
+
 // decide is the whole rule of when a request is sent again.
 func (x *exchange) decide(e *Error) Decision {
 	retry := &x.route.Pool.opts.Retry
@@ -88,6 +95,8 @@ func (x *exchange) decide(e *Error) Decision {
 		return BodyGone
 	case x.tries >= retry.Attempts || x.races > retry.Attempts:
 		return NoAttemptsLeft
+	case x.deaths >= maxDeaths:
+		return Deadly
 	case e.Reason.free() && x.heldTooLong():
 		return OutOfTime
 	case e.Reason.free():
