@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	healthPath = "/healthz"
+	idHeader   = "X-Campaign-Id"
+
+	bodySize = 2048
+	cutAt    = 700 // bytes of the body before it breaks off
+	slowFor  = 2 * time.Second
+
+	silentMax = 30 * time.Second
+	listenMax = 3 * time.Second
+)
+
+// fault is what a backend does wrong.
+type fault string
+
+const (
+	healthy     fault = "healthy"
+	refuse      fault = "refuse"       // shuts down and does not listen
+	silent      fault = "silent"       // takes requests, health checks too, and answers none
+	badGateway  fault = "bad-gateway"  // answers 502
+	flaky       fault = "flaky"        // answers 503 to one request in five
+	cutBody     fault = "cut-body"     // closes within the response's body
+	slow        fault = "slow"         // takes 2 s
+	sickHealth  fault = "sick-health"  // answers 500 to health checks alone
+	hangUp      fault = "hang-up"      // closes after it has read the request
+	reset       fault = "reset"        // the same, with a reset
+	resetHeader fault = "reset-header" // resets within the response's header
+	garbage     fault = "garbage"      // answers what is no HTTP
+)
+
+// app is the application that a backend process runs.
+type app struct {
+	addr string
+	idle time.Duration // connections unused for so long are closed; 0 = kept
+	work time.Duration // that an answer takes
+	ran  io.Writer     // is told each request that is executed
+
+	fault atomic.Value // of fault
+
+	server *http.Server // nil while it refuses; the goroutine of obey alone touches it
+	serves sync.WaitGroup
+}
+
+// playBackend is the main function of a backend process: args are address,
+// idle and work. It obeys the faults named on standard input until that ends.
+func playBackend(args []string) error {
+	if len(args) != 3 {
+		return fmt.Errorf("a backend takes address, idle and work: got %q", args)
+	}
+	idle, err1 := time.ParseDuration(args[1])
+	work, err2 := time.ParseDuration(args[2])
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	a := &app{addr: args[0], idle: idle, work: work, ran: os.Stdout}
+	return a.obey(os.Stdin)
+}
+
+// obey serves, with the faults that are named on in, until in ends.
+func (a *app) obey(in io.Reader) error {
+	a.fault.Store(healthy)
+	if err := a.listen(); err != nil {
+		return err
+	}
+	defer func() {
+		if a.server != nil {
+			a.server.Close()
+		}
+		a.serves.Wait()
+	}()
+	fmt.Fprintln(a.ran, readyLine)
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		f := fault(lines.Text())
+		a.fault.Store(f)
+		switch {
+		case f == refuse && a.server != nil:
+			server := a.server
+			a.server = nil
+			a.serves.Go(func() { shutDown(server) })
+		case f != refuse && a.server == nil:
+			if err := a.listen(); err != nil {
+				return err
+			}
+		}
+	}
+	return lines.Err()
+}
+
+// shutDown ends a server as a well-behaved restart does: what is under way gets
+// its answer.
+func shutDown(s *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	s.Shutdown(ctx)
+	s.Close()
+}
+
+func (a *app) listen() error {
+	ln, err := net.Listen("tcp", a.addr)
+	for end := time.Now().Add(listenMax); err != nil && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+		ln, err = net.Listen("tcp", a.addr)
+	}
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: a, IdleTimeout: a.idle, ErrorLog: log.New(io.Discard, "", 0)}
+	a.server = server
+	a.serves.Go(func() { server.Serve(ln) })
+	return nil
+}
+
+func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f, _ := a.fault.Load().(fault)
+	switch {
+	case f == silent:
+		wait(r.Context(), silentMax)
+		panic(http.ErrAbortHandler)
+	case r.URL.Path == healthPath:
+		if f == sickHealth {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		return
+	}
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return
+	}
+	// A proxy cannot know that a request answered with 502, or not at all, was
+	// not executed, so it counts as executed.
+	if id := r.Header.Get(idHeader); id != "" {
+		io.WriteString(a.ran, r.Method+" "+id+"\n")
+	}
+	a.answer(w, r, f)
+}
+
+func (a *app) answer(w http.ResponseWriter, r *http.Request, f fault) {
+	switch f {
+	case badGateway:
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	case flaky:
+		if rand.IntN(5) == 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+	case hangUp:
+		panic(http.ErrAbortHandler)
+	case reset:
+		say(w, "", true)
+		return
+	case resetHeader:
+		say(w, "HTTP/1.1 200 OK\r\nContent-Type: text/pl", true)
+		return
+	case garbage:
+		say(w, "\x15\x03\x01 this is no HTTP\r\n\r\n", false)
+		return
+	case cutBody:
+		say(w, "HTTP/1.1 200 OK\r\nContent-Length: "+strconv.Itoa(bodySize)+"\r\n\r\n"+strings.Repeat("x", cutAt), false)
+		return
+	case slow:
+		wait(r.Context(), slowFor)
+	}
+	wait(r.Context(), a.work)
+	w.Header().Set("Content-Length", strconv.Itoa(bodySize))
+	io.WriteString(w, strings.Repeat("x", bodySize))
+}
+
+// say sends text, which need be no response, and ends the connection, abruptly
+// with rst.
+func say(w http.ResponseWriter, text string, rst bool) {
+	c, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	defer c.Close()
+	io.WriteString(c, text)
+	if tcp, ok := c.(*net.TCPConn); ok && rst {
+		// A reset overtakes what was sent just before, unless that has a moment.
+		wait(context.Background(), time.Millisecond)
+		tcp.SetLinger(0)
+	}
+}
+
+// wait waits for d, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

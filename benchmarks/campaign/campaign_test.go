@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"testing"
+	"text/template"
+	"time"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == roleFlag {
+		if err := playBackend(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "backend:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestCase runs one short case against goodgate: the backends go bad after a
+// second, and nobody may notice.
+func TestCase(t *testing.T) {
+	t.Parallel()
+	program, err := build(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen, err := choose("bad-gateway")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options{rate: 100, last: 1500 * time.Millisecond, runs: 1}
+	got, err := play(t.Context(), chosen[0], peers(program, "")[0], o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Sent != 150 || len(got.Missed) > 0 {
+		t.Errorf("sent %d, missed %q, failures %v; want 150 sent and none", got.Sent, got.Missed, got.Failures)
+	}
+}
+
+// TestBackendFaults asks a backend itself, so that a case cannot pass because
+// its fault does not happen.
+func TestBackendFaults(t *testing.T) {
+	t.Parallel()
+	l := newLedger()
+	b, err := newBackend(traits{}, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.kill() })
+	f := func(fault fault, want string) {
+		t.Helper()
+		if err := become(fault)(b); err != nil {
+			t.Fatal(err)
+		}
+		// A backend takes a moment to hear of it.
+		got := ""
+		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); wait(t.Context(), 5*time.Millisecond) {
+			c := &client{addr: b.addr}
+			got = c.do(t.Context(), http.MethodGet, "")
+			c.close()
+			if got == want {
+				return
+			}
+		}
+		t.Errorf("%s: got failure %q, want %q", fault, got, want)
+	}
+	f(badGateway, "status 502")
+	f(flaky, "status 503")
+	f(healthy, "")
+	f(cutBody, failedBody)
+	f(hangUp, failedHeader)
+	f(healthy, "")
+	f(reset, failedHeader)
+	f(healthy, "")
+	f(resetHeader, failedHeader)
+	f(healthy, "")
+	f(garbage, failedHeader)
+	f(refuse, failedConnect)
+	f(healthy, "")
+}
+
+// TestBackendTellsExecutions counts a request that a backend executed before
+// and after it was killed.
+func TestBackendTellsExecutions(t *testing.T) {
+	t.Parallel()
+	l := newLedger()
+	b, err := newBackend(traits{}, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.kill() })
+	c := &client{addr: b.addr}
+	for _, id := range []string{"1", "2"} {
+		if failure := c.do(t.Context(), http.MethodPost, id); failure != "" {
+			t.Fatal(failure)
+		}
+	}
+	c.close()
+	if err := b.kill(); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.duplicated(); got != 0 {
+		t.Errorf("got %d duplicated, want 0", got)
+	}
+	if err := b.start(); err != nil {
+		t.Fatal(err)
+	}
+	if failure := c.do(t.Context(), http.MethodPost, "1"); failure != "" {
+		t.Fatal(failure)
+	}
+	c.close()
+	if err := b.kill(); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.duplicated(); got != 1 {
+		t.Errorf("got %d duplicated, want 1", got)
+	}
+}
+
+func TestScenariosAreSound(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, s := range scenarios {
+		if s.name == "" || s.says == "" || slices.Contains(names, s.name) {
+			t.Errorf("case %q, %q: it needs a name of its own and a sentence", s.name, s.says)
+		}
+		names = append(names, s.name)
+		if !slices.IsSortedFunc(s.steps, func(a, b step) int { return int(a.at - b.at) }) {
+			t.Errorf("case %s: its steps are not in the order of time", s.name)
+		}
+		for _, st := range s.steps {
+			if st.who < everyone || st.who >= s.size() {
+				t.Errorf("case %s: there is no backend %d", s.name, st.who)
+			}
+		}
+	}
+}
+
+func TestChooseNamesUnknownCases(t *testing.T) {
+	t.Parallel()
+	if _, err := choose("flaky,no-such,silent"); err == nil || err.Error() != "-only no-such: no such case" {
+		t.Errorf("got %v", err)
+	}
+	got, err := choose("flaky,silent")
+	if err != nil || len(got) != 2 || got[0].name != "silent" {
+		t.Errorf("got %v, %v; want silent and flaky, in the campaign's order", got, err)
+	}
+}
+
+func TestConfigsNameEveryBackend(t *testing.T) {
+	t.Parallel()
+	for _, p := range peers("goodgate", "caddy") {
+		tmpl, err := template.ParseFS(configs, "configs/"+p.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		values := map[string]any{"Addr": "127.0.0.1:1", "Dir": "/d", "Backends": []string{"127.0.0.1:2", "127.0.0.1:3"}}
+		if err := tmpl.Execute(&text, values); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"} {
+			if !bytes.Contains(text.Bytes(), []byte(want)) {
+				t.Errorf("%s does not name %s:\n%s", p.config, want, &text)
+			}
+		}
+	}
+}

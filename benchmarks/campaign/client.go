@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// clientMax bounds one request, its answer included.
+const clientMax = 5 * time.Second
+
+// answer is what became of one request.
+type answer struct {
+	failure string        // why it counts as failed; "" = it did not
+	latency time.Duration // since the moment it should have been sent
+}
+
+// What fails where no whole answer came; else the failure is the status.
+const (
+	failedConnect = "no connection"
+	failedSend    = "not sent"
+	failedHeader  = "no answer"
+	failedBody    = "cut answer"
+	failedTime    = "timeout"
+)
+
+// client keeps connections alive and sends each request once, never again:
+// http.Transport, which repeats some requests by itself, would hide what is to
+// be counted. It may be used by several goroutines.
+type client struct {
+	addr string
+
+	mu   sync.Mutex // protects idle
+	idle []*clientConn
+}
+
+type clientConn struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+// do sends a request and reads the whole answer. It returns why that failed, ""
+// if it did not. An id of "" is not sent.
+func (c *client) do(ctx context.Context, method, id string) (failure string) {
+	ctx, cancel := context.WithTimeout(ctx, clientMax)
+	defer cancel()
+	conn, err := c.take(ctx)
+	if err != nil {
+		return failedConnect
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	failure, keep := conn.exchange(method, id)
+	if stop() && keep {
+		c.put(conn)
+		return failure
+	}
+	conn.Close()
+	if ctx.Err() != nil {
+		return failedTime
+	}
+	return failure
+}
+
+// exchange sends the request and reads the answer; keep says that the
+// connection may be used again.
+func (c *clientConn) exchange(method, id string) (failure string, keep bool) {
+	body := ""
+	if method == http.MethodPost {
+		body = "order " + id + "\n"
+	}
+	header := ""
+	if id != "" {
+		header = idHeader + ": " + id + "\r\n"
+	}
+	_, err := fmt.Fprintf(c, "%s /work HTTP/1.1\r\nHost: campaign\r\n%sContent-Length: %d\r\n\r\n%s", method, header, len(body), body)
+	if err != nil {
+		return failedSend, false
+	}
+	res, err := http.ReadResponse(c.in, &http.Request{Method: method})
+	if err != nil {
+		return failedHeader, false
+	}
+	defer res.Body.Close()
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		return failedBody, false
+	}
+	if res.StatusCode >= 500 {
+		failure = "status " + strconv.Itoa(res.StatusCode)
+	}
+	return failure, !res.Close
+}
+
+func (c *client) take(ctx context.Context) (*clientConn, error) {
+	c.mu.Lock()
+	if last := len(c.idle) - 1; last >= 0 {
+		conn := c.idle[last]
+		c.idle = c.idle[:last]
+		c.mu.Unlock()
+		return conn, nil
+	}
+	c.mu.Unlock()
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.addr)
+	if err != nil {
+		return nil, err
+	}
+	return &clientConn{Conn: raw, in: bufio.NewReader(raw)}, nil
+}
+
+func (c *client) put(conn *clientConn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle = append(c.idle, conn)
+}
+
+// close closes the unused connections.
+func (c *client) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.idle {
+		conn.Close()
+	}
+	c.idle = nil
+}

@@ -1,0 +1,161 @@
+// Command campaign measures what clients see while backends go bad: for
+// goodgate, and for nginx, HAProxy and Caddy where they are at hand.
+//
+// Each case sends an open loop of requests through a client that never retries,
+// lets the backends go bad on a schedule, and counts failed, late and
+// duplicated requests. It exits with 1 when goodgate misses what a case asks of
+// it, with 2 when the command line is wrong.
+//
+//	go run ./benchmarks/campaign [-only CASE,...] [-peers goodgate,nginx,haproxy] [-json FILE]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == roleFlag {
+		if err := playBackend(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "backend:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	c, err := parse(os.Args[1:])
+	if err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "campaign:", err)
+		}
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	missed, err := c.run(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "campaign:", err)
+	}
+	if err != nil || missed {
+		os.Exit(1)
+	}
+}
+
+// command is what the command line asks for.
+type command struct {
+	options
+	scenarios       []scenario
+	peers           []string
+	json            string
+	goodgate, caddy string
+}
+
+func parse(args []string) (*command, error) {
+	c := &command{}
+	fs := flag.NewFlagSet("campaign", flag.ContinueOnError)
+	only := fs.String("only", "", "cases to run, separated by commas (default: all)")
+	names := fs.String("peers", "goodgate,nginx,haproxy,caddy", "proxies to run; those that are not at hand are left out")
+	fs.IntVar(&c.rate, "rate", 200, "requests per second")
+	fs.DurationVar(&c.last, "for", 6*time.Second, "how long each case sends requests")
+	fs.IntVar(&c.runs, "runs", 1, "runs of each case, counted together")
+	fs.StringVar(&c.json, "json", "", "file to write the results to")
+	fs.StringVar(&c.caddy, "caddy", "", "caddy program (default: left out)")
+	fs.StringVar(&c.goodgate, "goodgate", "", "goodgate program (default: build this tree)")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if c.rate < 1 || c.runs < 1 || c.last <= 0 {
+		return nil, fmt.Errorf("-rate %d, -runs %d and -for %v must be positive", c.rate, c.runs, c.last)
+	}
+	c.peers = strings.Split(*names, ",")
+	var err error
+	c.scenarios, err = choose(*only)
+	return c, err
+}
+
+// choose returns the scenarios with the given names, in the campaign's order.
+func choose(only string) ([]scenario, error) {
+	if only == "" {
+		return scenarios, nil
+	}
+	var chosen []scenario
+	names := strings.Split(only, ",")
+	for _, s := range scenarios {
+		if i := slices.Index(names, s.name); i >= 0 {
+			chosen = append(chosen, s)
+			names = slices.Delete(names, i, i+1)
+		}
+	}
+	if len(names) > 0 {
+		return nil, fmt.Errorf("-only %s: no such case", strings.Join(names, ","))
+	}
+	return chosen, nil
+}
+
+// run runs all cases, one after another, and reports whether goodgate missed
+// something.
+func (c *command) run(ctx context.Context) (missed bool, err error) {
+	dir, err := os.MkdirTemp("", "campaign-build-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	chosen, err := c.choosePeers(dir)
+	if err != nil {
+		return false, err
+	}
+	printHeader(os.Stdout, c.options)
+	var all []*outcome
+	var failures []error
+	for _, s := range c.scenarios {
+		for _, p := range chosen {
+			o, err := play(ctx, s, p, c.options)
+			if ctx.Err() != nil {
+				return false, context.Cause(ctx)
+			}
+			if err != nil {
+				failures = append(failures, err)
+				continue
+			}
+			o.print(os.Stdout)
+			all = append(all, o)
+			missed = missed || len(o.Missed) > 0
+		}
+	}
+	if c.json != "" {
+		failures = append(failures, writeJSON(c.json, c.options, all))
+	}
+	return missed, errors.Join(failures...)
+}
+
+// choosePeers returns the peers that were asked for and are at hand.
+func (c *command) choosePeers(dir string) ([]peer, error) {
+	var err error
+	if c.goodgate == "" && slices.Contains(c.peers, subject) {
+		if c.goodgate, err = build(dir); err != nil {
+			return nil, err
+		}
+	}
+	known := peers(c.goodgate, c.caddy)
+	var chosen []peer
+	for _, name := range c.peers {
+		i := slices.IndexFunc(known, func(p peer) bool { return p.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("-peers %s: no such proxy", name)
+		}
+		if _, err := exec.LookPath(known[i].program); err != nil {
+			fmt.Fprintf(os.Stderr, "%s is not at hand: left out\n", name)
+			continue
+		}
+		chosen = append(chosen, known[i])
+	}
+	return chosen, nil
+}
