@@ -45,6 +45,7 @@ func (m *Member) TryAcquire() (Lease, bool) {
 		m.leave()
 		return Lease{}, false
 	}
+	m.waiting.begin()
 	return Lease{upstream: m.Upstream, pass: pass}, true
 }
 
@@ -87,8 +88,11 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	if !l.reported || o == Failure || o == Unreachable {
 		u.breaker.report(l.pass, o)
 	}
-	l.reported = true
 	now := time.Now()
+	if !l.reported {
+		u.waiting.end(now.UnixNano())
+	}
+	l.reported = true
 	u.latency.record(o, rtt, now.UnixNano())
 	if u.evidence.record(o, now) {
 		u.pool.verdictChanged(u)
@@ -107,6 +111,7 @@ func (l *Lease) Release() {
 	}
 	if !l.reported {
 		u.breaker.report(l.pass, Ignored)
+		u.waiting.end(time.Now().UnixNano())
 	}
 	*l = Lease{}
 	u.leave()

@@ -9,7 +9,8 @@ const newcomerCost = 1e18
 
 // peakEWMA picks, of two members drawn at random by weight, the one where a
 // request is expected to wait less: latency times the requests in flight, with
-// this one. (Finagle, com.twitter.finagle.loadbalancer.PeakEwma.)
+// this one. (Finagle, com.twitter.finagle.loadbalancer.PeakEwma.) A member that
+// lets requests wait costs at least as long as it has done so.
 type peakEWMA struct {
 	urn  *urn
 	mean float64 // weight
@@ -46,5 +47,5 @@ func (p *peakEWMA) cost(m *Member, now int64) float64 {
 	if latency == 0 && load > 0 {
 		return newcomerCost + load
 	}
-	return latency * (load + 1)
+	return max(latency, float64(m.waiting.age(now))) * (load + 1)
 }

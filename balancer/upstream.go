@@ -35,6 +35,7 @@ type Upstream struct {
 	resting  atomic.Bool   // takes no new requests because it asked for that
 	ramp     ramp
 	latency  latency
+	waiting  waiting
 	breaker  breaker
 	evidence evidence
 

@@ -1,0 +1,34 @@
+package balancer
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// waiting knows how long requests have waited for a response header while none
+// came. The moving average learns of an upstream that hangs only when the
+// first request there times out; this shows it while they still wait.
+type waiting struct {
+	n     atomic.Int64 // requests that wait
+	since atomic.Int64 // Unix nanoseconds: when the first came, or the last answer
+}
+
+func (w *waiting) begin() {
+	if w.n.Add(1) == 1 {
+		w.since.Store(time.Now().UnixNano())
+	}
+}
+
+func (w *waiting) end(now int64) {
+	if w.n.Add(-1) > 0 {
+		w.since.Store(now)
+	}
+}
+
+// age returns for how long, in nanoseconds, nothing was answered.
+func (w *waiting) age(now int64) int64 {
+	if w.n.Load() == 0 {
+		return 0
+	}
+	return max(now-w.since.Load(), 0)
+}
