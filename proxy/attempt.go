@@ -120,7 +120,10 @@ func (x *exchange) pick() (*balancer.Member, balancer.Lease, bool) {
 func (x *exchange) attempt(r *http.Request, m *balancer.Member, lease balancer.Lease) (*http.Response, *Error) {
 	l := m.Link().(*link)
 	out, limit := x.outgoing(r, l)
-	t := &http1.Exchange{Got1xx: httptrace.ContextClientTrace(r.Context()).Got1xxResponse} // httputil's
+	t := &http1.Exchange{
+		Got1xx:  httptrace.ContextClientTrace(r.Context()).Got1xxResponse, // httputil's
+		Careful: !x.choice.Replayable,
+	}
 	started := time.Now()
 	res, failed := l.try(out, t)
 	took := time.Since(started)

@@ -15,6 +15,10 @@ type Exchange struct {
 	// on the goroutine of RoundTrip. Its error ends the exchange.
 	Got1xx func(code int, header textproto.MIMEHeader) error
 
+	// Careful asks for a connection that the upstream is very unlikely to be
+	// closing just now, if need be a new one: the request cannot be sent again.
+	Careful bool
+
 	// Reused tells that the connection had served before, IdleFor how long it
 	// had been unused then.
 	Reused  bool

@@ -79,6 +79,20 @@ func (l *lifetime) within(configured time.Duration) time.Duration {
 	return learned
 }
 
+// carefulUnknown is how long a connection may have idled before a request that
+// cannot be sent again gets a fresh one, while the upstream's limit is not
+// known. The shortest default of a common server is 2 s (gunicorn).
+const carefulUnknown = time.Second
+
+// careful returns within what age the upstream is very unlikely to be closing a
+// connection at this moment.
+func (l *lifetime) careful() time.Duration {
+	if learned := time.Duration(l.limit.Load()); learned > 0 {
+		return learned / 2
+	}
+	return carefulUnknown
+}
+
 // retireAt is when to give up a connection that the upstream closes at an age:
 // early enough for a request not to cross the close on its way.
 func retireAt(age time.Duration) time.Duration {

@@ -24,9 +24,15 @@ type pool struct {
 }
 
 // get returns a connection that looks alive and how long it was idle, or nil.
-func (p *pool) get() (*conn, time.Duration) {
+// A careful caller gets only one that the upstream is very unlikely to be
+// closing at this moment.
+func (p *pool) get(careful bool) (*conn, time.Duration) {
 	for {
-		c := p.pop()
+		var within time.Duration
+		if careful {
+			within = p.life.careful()
+		}
+		c := p.pop(within)
 		if c == nil {
 			return nil, 0
 		}
@@ -43,11 +49,13 @@ func (p *pool) get() (*conn, time.Duration) {
 	}
 }
 
-func (p *pool) pop() *conn {
+// pop takes the connection used last, unless it has been idle for longer than
+// within; 0 = however long.
+func (p *pool) pop(within time.Duration) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last := len(p.idle) - 1
-	if last < 0 {
+	if last < 0 || within > 0 && time.Since(p.idle[last].idleSince) > within {
 		return nil
 	}
 	c := p.idle[last]

@@ -290,3 +290,30 @@ func TestManyOverFew(t *testing.T) {
 		t.Errorf("%d idle, want at most 4", got)
 	}
 }
+
+// A request that cannot be sent again does not go on a connection that the
+// upstream may be closing just now, while any other may.
+func TestCarefulTakesYoungConnections(t *testing.T) {
+	t.Parallel()
+	inBubble(t, memAnswer(okResponse), func(t *testing.T, tr *Transport) {
+		f := func(age time.Duration, careful, want bool) {
+			t.Helper()
+			time.Sleep(age)
+			x := &Exchange{Careful: careful}
+			get(t, tr, x)
+			if x.Reused != want {
+				t.Errorf("after %v, careful %t: reused %t, want %t", age, careful, x.Reused, want)
+			}
+		}
+		f(0, true, false)
+		f(time.Second, true, true)
+		f(time.Second+1, true, false)
+		f(time.Second+1, false, true)
+		for range 3 { // learned: the upstream closes after 100 ms
+			tr.pool.life.closed(100 * time.Millisecond)
+		}
+		f(0, true, true)
+		f(tr.pool.life.careful(), true, true)
+		f(tr.pool.life.careful()+1, true, false)
+	})
+}

@@ -110,7 +110,7 @@ func (t *Transport) conn(ctx context.Context, x *Exchange) (*conn, error) {
 	if ctx.Err() != nil {
 		return nil, canceled(ctx, PhaseDial)
 	}
-	if c, age := t.pool.get(); c != nil {
+	if c, age := t.pool.get(x.Careful); c != nil {
 		x.Reused, x.IdleFor = true, age
 		return c, nil
 	}
