@@ -1,6 +1,6 @@
 # For people; everything here is one command that works by itself too.
 
-.PHONY: build run demo check test quick bench cost fuzz schema
+.PHONY: build run demo check test quick bench cost campaign fuzz schema
 
 help: ## this list
 	@awk -F":.*## " "/^[a-z]+:.*## /{printf \"  %-8s %s\\n\", \$$1, \$$2}" Makefile
@@ -28,6 +28,9 @@ bench: ## micro benchmarks, ready for benchstat, into bench.txt
 
 cost: ## CPU per request beside a plain httputil.ReverseProxy, nginx and HAProxy
 	go run ./benchmarks/cost
+
+campaign: ## what clients see while backends go bad, beside nginx and HAProxy
+	go run ./benchmarks/campaign
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	scripts/fuzz.sh $(or $(FUZZTIME),30s)
