@@ -31,7 +31,7 @@ func dialReason(err error) Reason {
 }
 
 // timedOut reports whether err is a deadline's. Unlike os.IsTimeout it sees
-// through what http.Transport wraps errors in.
+// through what an error is wrapped in.
 func timedOut(err error) bool {
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()

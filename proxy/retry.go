@@ -121,8 +121,8 @@ func (x *exchange) better(status int) bool {
 }
 
 // pause returns how long to wait before the upstreams are asked anew, after n
-// rounds over all of them: an exponential backoff with full jitter, or what the
-// upstream asked for in Retry-After.
+// rounds over all of them: an exponential backoff of which half is random, or
+// what the upstream asked for in Retry-After.
 func (x *exchange) pause(n int) time.Duration {
 	retry := &x.route.Pool.opts.Retry
 	d := retryablehttp.DefaultBackoff(retry.Backoff, retry.MaxBackoff, n, x.held)
