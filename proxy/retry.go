@@ -100,6 +100,7 @@ func (x *exchange) decide(e *Error) Decision {
 	case e.Reason.free() && x.heldTooLong():
 		return OutOfTime
 	case e.Reason.free():
+		x.retrying = false
 		return Retried
 	case !x.route.Pool.budget.withdraw():
 		return BudgetSpent
