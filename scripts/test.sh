@@ -53,4 +53,5 @@ need nginx nginx
 need node nodejs
 need python3 python3
 step 'tests'
-GOODGATE_E2E=all go test -race -timeout 12m ./...
+# -count=1: the end-to-end tests build the binary, of which the test cache knows nothing.
+GOODGATE_E2E=all go test -race -count=1 -timeout 12m ./...
