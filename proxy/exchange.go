@@ -150,6 +150,7 @@ func (x *exchange) end() {
 		x.body.close()
 		rec.Received = x.body.total.Load()
 	}
+	rec.absorb()
 	for _, observe := range x.proxy.opts.Observe {
 		observe(rec)
 	}

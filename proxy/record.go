@@ -34,7 +34,9 @@ type Record struct {
 	Sent     int64         // bytes of the response's body
 	Held     time.Duration // waited for an upstream
 	Reason   Reason
-	Err      error // what happened, when Reason is not enough
+	Err      error  // what happened, when Reason is not enough
+	Absorbed Means  // how a failure was kept from the client
+	Hidden   Reason // that failure; None when Absorbed is ByNothing
 	Attempts []Attempt
 	Omitted  int // attempts that are not in Attempts
 }
@@ -131,7 +133,7 @@ func Log(logger *slog.Logger) func(*Record) {
 }
 
 // maxAttrs is the most attributes that attrs lists.
-const maxAttrs = 20
+const maxAttrs = 22
 
 // attrs lists what is worth a line. The plain case leaves out what it does not
 // need.
@@ -162,6 +164,9 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	}
 	if r.Err != nil {
 		a = append(a, slog.String("error", r.Err.Error()))
+	}
+	if r.Absorbed != ByNothing {
+		a = append(a, slog.String("absorbed_by", r.Absorbed.String()), slog.String("hidden", r.Hidden.String()))
 	}
 	if len(r.Attempts) > 1 || r.Reason.Fault() == FaultUpstream {
 		a = append(a, slog.Any("attempts", attemptList(r.Attempts)))
