@@ -52,3 +52,13 @@ func (b *budget) withdraw() bool {
 		}
 	}
 }
+
+// left returns how many retries are allowed now, but for what the coming
+// requests bring.
+func (b *budget) left() int {
+	n := int(b.balance.Load() / 1000)
+	if b.reserve.Limit() > 0 {
+		n += int(b.reserve.Tokens())
+	}
+	return n
+}

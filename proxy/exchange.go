@@ -151,6 +151,7 @@ func (x *exchange) end() {
 		rec.Received = x.body.total.Load()
 	}
 	rec.absorb()
+	rec.SavedBy = x.savedBy()
 	for _, observe := range x.proxy.opts.Observe {
 		observe(rec)
 	}

@@ -32,23 +32,33 @@ var means = [numMeans]string{
 func (m Means) String() string { return means[m] }
 
 // absorb tells what was hidden from the client and how: the means that the
-// answer came by, else what the attempts show.
+// answer came by, else what the attempts and the wait show. The first failure is
+// the one that counts.
 func (r *Record) absorb() {
-	if r.Escaped() || r.Reason.Fault() == FaultClient {
+	if r.Reason != None {
 		r.Absorbed = ByNothing
 		return
 	}
+	how, waited := ByNothing, r.Held > 0
 	for i := range r.Attempts {
-		if a := &r.Attempts[i]; a.Reason.Fault() == FaultUpstream {
-			r.Hidden = a.Reason
-			if r.Absorbed == ByNothing {
-				r.Absorbed = a.hiddenBy()
-			}
-			return
+		a := &r.Attempts[i]
+		if a.Reason.Fault() != FaultUpstream {
+			continue
 		}
+		if how == ByNothing {
+			r.Hidden, how = a.Reason, a.hiddenBy()
+		}
+		waited = waited && a.Reason.free()
 	}
-	if r.Absorbed == ByNothing && r.Held > 0 {
-		r.Hidden, r.Absorbed = NoUpstream, ByHold
+	switch {
+	case !waited:
+	case how == ByNothing:
+		r.Hidden, how = NoUpstream, ByHold
+	default: // none could be reached until one could: it was the wait that helped
+		how = ByHold
+	}
+	if r.Absorbed == ByNothing {
+		r.Absorbed = how
 	}
 }
 

@@ -97,6 +97,9 @@ func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 // that find it empty; [None] = nothing known.
 func (p *Pool) SetMissing(r Reason) { p.missing.Store(uint32(r)) }
 
+// BudgetLeft returns how many retries the pool's budget allows at this moment.
+func (p *Pool) BudgetLeft() int { return p.budget.left() }
+
 // absence is the reason for there being nobody to ask.
 func (p *Pool) absence(otherwise Reason) Reason {
 	if r := Reason(p.missing.Load()); r != None && len(p.Members()) == 0 {

@@ -37,6 +37,7 @@ type Record struct {
 	Err      error  // what happened, when Reason is not enough
 	Absorbed Means  // how a failure was kept from the client
 	Hidden   Reason // that failure; None when Absorbed is ByNothing
+	SavedBy  string // what would have kept a failure that escaped from the client; empty when nothing known would
 	Attempts []Attempt
 	Omitted  int // attempts that are not in Attempts
 }
@@ -49,11 +50,13 @@ type Attempt struct {
 	Reused   bool          // on a connection that had been used before
 	Idle     time.Duration // how long that connection had been unused
 	Sent     int64         // bytes written
+	Acked    int64         // of these, acknowledged by the upstream's kernel; -1 = not known
 	Received int64         // bytes read, until the response header
 	Status   int           // 0 without an answer
 	Reason   Reason
 	Err      error
 	Decision Decision
+	Budget   int // retries the pool's budget still allowed after the decision; -1 when the attempt was answered
 }
 
 // Failed returns the number of attempts that brought no good answer.
@@ -77,6 +80,10 @@ func (r *Record) note(m *balancer.Member, t *http1.Exchange, after, took time.Du
 		r.Attempts = r.Attempts[:len(r.Attempts)-1]
 		r.Omitted++
 	}
+	acked := int64(-1)
+	if n, known := t.Acked(); known {
+		acked = n
+	}
 	r.Attempts = append(r.Attempts, Attempt{
 		Upstream: m.Addr(),
 		After:    after,
@@ -84,7 +91,9 @@ func (r *Record) note(m *balancer.Member, t *http1.Exchange, after, took time.Du
 		Reused:   t.Reused,
 		Idle:     t.IdleFor,
 		Sent:     t.Written(),
+		Acked:    acked,
 		Received: t.Received(),
+		Budget:   -1,
 	})
 }
 
@@ -98,8 +107,13 @@ func (x *exchange) last() *Attempt {
 
 // decided notes what is done after the latest attempt.
 func (x *exchange) decided(d Decision) {
-	if a := x.last(); a != nil {
-		a.Decision = d
+	a := x.last()
+	if a == nil {
+		return
+	}
+	a.Decision = d
+	if d != Answered {
+		a.Budget = x.route.Pool.BudgetLeft()
 	}
 }
 
@@ -168,6 +182,9 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	if r.Absorbed != ByNothing {
 		a = append(a, slog.String("absorbed_by", r.Absorbed.String()), slog.String("hidden", r.Hidden.String()))
 	}
+	if r.SavedBy != "" {
+		a = append(a, slog.String("saved_by", r.SavedBy))
+	}
 	if len(r.Attempts) > 1 || r.Reason.Fault() == FaultUpstream {
 		a = append(a, slog.Any("attempts", attemptList(r.Attempts)))
 	}
@@ -192,15 +209,26 @@ func (l attemptList) MarshalJSON() ([]byte, error) {
 		Reused   bool    `json:"reused"`
 		Idle     float64 `json:"idle_ms,omitempty"`
 		Sent     int64   `json:"sent"`
+		Acked    *int64  `json:"acked,omitempty"`
 		Received int64   `json:"received"`
 		Status   int     `json:"status,omitempty"`
 		Reason   string  `json:"reason,omitempty"`
 		Error    string  `json:"error,omitempty"`
 		Decision string  `json:"decision"`
+		Budget   *int    `json:"budget_left,omitempty"`
 	}
 	rows := make([]row, len(l))
 	for i, a := range l {
-		rows[i] = row{a.Upstream, milliseconds(a.After), milliseconds(a.Took), a.Reused, milliseconds(a.Idle), a.Sent, a.Received, a.Status, "", "", a.Decision.String()}
+		rows[i] = row{
+			Upstream: a.Upstream, After: milliseconds(a.After), Took: milliseconds(a.Took), Reused: a.Reused, Idle: milliseconds(a.Idle),
+			Sent: a.Sent, Received: a.Received, Status: a.Status, Decision: a.Decision.String(),
+		}
+		if a.Acked >= 0 {
+			rows[i].Acked = &l[i].Acked
+		}
+		if a.Budget >= 0 {
+			rows[i].Budget = &l[i].Budget
+		}
 		if a.Reason != None {
 			rows[i].Reason = a.Reason.String()
 		}

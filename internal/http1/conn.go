@@ -73,7 +73,10 @@ func newConn(t *Transport, nc net.Conn) *conn {
 	c.rd.set = nc.SetReadDeadline
 	c.wr.set = nc.SetWriteDeadline
 	c.wr.eager = !plain // a write that times out ends a TLS connection
-	c.cancel = func() { c.fail(errCanceled) }
+	c.cancel = func() {
+		c.noteAcked() // the socket cannot be asked once it is closed
+		c.fail(errCanceled)
+	}
 	return c
 }
 
@@ -243,6 +246,18 @@ func (c *conn) boundBody() {
 // which the upstream may have closed only its own direction.
 func (c *conn) undelivered() bool {
 	return c.ackBase > 0 && c.x.Sent() && c.sock.refused(c.ackBase+c.sent)
+}
+
+// noteAcked notes how much of a request that fails was acknowledged. The first
+// answer stays. Safe for concurrent use within an exchange.
+func (c *conn) noteAcked() {
+	if c.ackBase == 0 {
+		return
+	}
+	if now := c.sock.acked(); now > 0 {
+		n := int64(now) - int64(c.ackBase+c.sent)
+		c.x.acked.CompareAndSwap(0, 1+max(0, min(n, c.x.Written())))
+	}
 }
 
 // after returns the moment in d from now, none if d is 0.

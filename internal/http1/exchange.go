@@ -31,6 +31,7 @@ type Exchange struct {
 	Undelivered bool
 
 	written, received atomic.Int64
+	acked             atomic.Int64 // and one; 0 = not known
 	ended             atomic.Uint32
 }
 
@@ -40,6 +41,15 @@ func (x *Exchange) Written() int64 { return x.written.Load() }
 
 // Received returns how many bytes came from the upstream.
 func (x *Exchange) Received() int64 { return x.received.Load() }
+
+// Acked returns how many bytes of the request the upstream's kernel has
+// acknowledged, of an exchange that failed before its response. It may have taken
+// more, since it may put its word off for 40 ms, and its application may have read less.
+// It is known on Linux, over plain TCP.
+func (x *Exchange) Acked() (n int64, known bool) {
+	a := x.acked.Load()
+	return a - 1, a > 0
+}
 
 // Sent reports whether a byte of the request may have reached the upstream.
 func (x *Exchange) Sent() bool { return x.Written() > 0 }

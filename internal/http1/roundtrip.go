@@ -32,6 +32,7 @@ func (c *conn) roundTrip(o *outgoing, x *Exchange) (*http.Response, *Error) {
 			c.t.pool.life.closed(x.IdleFor)
 			x.Undelivered = c.undelivered()
 		}
+		c.noteAcked()
 		c.finish(false)
 		return nil, err
 	}
