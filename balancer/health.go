@@ -84,9 +84,17 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 	before := Health(u.health.Load())
 	after := u.probe.next(before, p == Passed, t)
 	u.health.Store(uint32(after))
+	now := time.Now()
+	if after == Down && before != Down {
+		u.trial.lost(now)
+	}
+	u.trial.probed(p == Passed, t)
+	if after == Up && before != Up && u.trial.since.Load() != 0 {
+		u.trial.since.Store(now.UnixNano()) // its patience begins when it may be used
+	}
 	u.probeMu.Unlock()
 
-	changed := u.evidence.probed(p, time.Now())
+	changed := u.evidence.probed(p, now)
 	if before == after && !changed {
 		return false
 	}
@@ -109,6 +117,7 @@ func (u *Upstream) Refused() {
 	u.probeMu.Lock()
 	u.health.Store(uint32(Down))
 	u.probe = streak{rise: 1}
+	u.trial.lost(time.Now())
 	u.probeMu.Unlock()
 	u.evidence.lose(time.Now())
 	u.pool.verdictChanged(u)

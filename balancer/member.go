@@ -94,6 +94,9 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	}
 	l.reported = true
 	u.latency.record(o, rtt, now.UnixNano())
+	if o == Success && u.breaker.current() == Closed {
+		u.trial.answered(now.UnixNano() - int64(rtt))
+	}
 	if u.evidence.record(o, now) {
 		u.pool.verdictChanged(u)
 	}

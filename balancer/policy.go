@@ -44,8 +44,8 @@ var policies = map[string]func([]Member, PolicyOptions) Policy{
 }
 
 // usable reports whether a pick that fell on m is to be taken: m is available,
-// untried, below its cap, and not ramping up. A half-open breaker's trials are
-// kept for requests that can be sent again.
+// untried, below its cap, and not ramping up. An upstream on trial is kept for
+// requests that can be sent again.
 func (c *Choice) usable(m *Member) bool { return c.possible(m) && c.welcome(m) }
 
 // possible is what remains of usable when nothing better is left.
@@ -53,9 +53,10 @@ func (c *Choice) possible(m *Member) bool {
 	return m.Available() && !m.full() && !slices.Contains(c.Tried, m.Upstream)
 }
 
-// welcome is the part of usable that is a preference.
+// welcome is the part of usable that is a preference. See also [Pool.Pick],
+// which asks for proof across the tiers.
 func (c *Choice) welcome(m *Member) bool {
-	return (c.Replayable || m.breaker.current() == Closed) &&
+	return (c.Replayable || m.proven()) &&
 		m.ramp.accepts(m.pool.opts.SlowStart)
 }
 

@@ -158,24 +158,36 @@ func (p *Pool) newSet(members []Member) *set {
 }
 
 // Pick returns a member for one attempt, or nil when none is available and
-// untried. The tier is drawn by the tiers' shares; when it has nothing, the
-// others are asked in order.
+// untried. The tier is drawn by the tiers' shares; when it has nothing, or for
+// a request that cannot be sent again nothing but upstreams on trial, the others
+// are asked in order.
 func (p *Pool) Pick(c *Choice) *Member {
 	s := p.set.Load()
-	first := p.shares.Load().draw(len(s.tiers))
 	if len(s.tiers) == 0 {
 		return nil
 	}
-	if m := s.tiers[first].policy.Pick(c); m != nil {
+	first := p.shares.Load().draw(len(s.tiers))
+	m := s.tiers[first].policy.Pick(c)
+	if m != nil && (len(s.tiers) == 1 || c.Replayable || m.proven()) {
 		return m
 	}
+	return s.elsewhere(c, first, m)
+}
+
+// elsewhere picks from the tiers other than first, which had nothing better
+// than m.
+func (s *set) elsewhere(c *Choice, first int, m *Member) *Member {
 	for i := range s.tiers {
 		if i == first {
 			continue
 		}
-		if m := s.tiers[i].policy.Pick(c); m != nil {
-			return m
+		other := s.tiers[i].policy.Pick(c)
+		if other != nil && (c.Replayable || other.proven()) {
+			return other
+		}
+		if m == nil {
+			m = other
 		}
 	}
-	return nil
+	return m
 }

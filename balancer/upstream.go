@@ -33,6 +33,7 @@ type Upstream struct {
 	health   atomic.Uint32 // a Health
 	trusted  atomic.Bool   // used although its probes fail; set by the pool
 	resting  atomic.Bool   // takes no new requests because it asked for that
+	trial    trial
 	ramp     ramp
 	latency  latency
 	waiting  waiting
@@ -55,7 +56,7 @@ type Upstream struct {
 	closeLink sync.Once
 
 	// late says that the upstream joined a pool that was serving already, so
-	// that it gets a slow start too. It never changes.
+	// that it gets a trial and a slow start too. It never changes.
 	late bool
 
 	// Guarded by pool.mu.
@@ -74,6 +75,9 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 		id:     Hash(s.Addr),
 		pool:   p,
 		nudged: make(chan struct{}, 1),
+	}
+	if u.late {
+		u.trial.begin(time.Now())
 	}
 	if !p.opts.Checked {
 		u.health.Store(uint32(Up))
@@ -169,9 +173,13 @@ func (u *Upstream) nudge() {
 // breakerChanged is called by the breaker, without a lock held.
 func (u *Upstream) breakerChanged(s BreakerState) {
 	switch s {
+	case Open:
+		u.trial.end() // what it has waited counts from when it may be used again
 	case HalfOpen: // the failures' penalties would keep the trials away
+		u.trial.begin(time.Now())
 		u.latency.reset()
 	case Closed:
+		u.trial.end()
 		u.pool.restore(u)
 		u.returned()
 	}
