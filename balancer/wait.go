@@ -3,20 +3,37 @@ package balancer
 import (
 	"container/list"
 	"errors"
+	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// ErrFull says that as many requests wait for an upstream as may.
+// ErrFull says that as many requests wait for an upstream, or as much of their
+// bodies, as may.
 var ErrFull = errors.New("too many requests wait for an upstream")
 
 // waitlist is the queue of requests that wait for an upstream.
+//
+// It is first come, first served until it stands: more than half of it is
+// taken, or the first has waited long. Then the last come is served first. A
+// queue that grows faster than it is served makes everybody wait until their
+// clients give up, and serves nobody in time; so some wait in vain and the rest
+// hardly at all. (B. Maurer, Fail at scale, ACM Queue 2015: adaptive LIFO.)
 type waitlist struct {
 	n     atomic.Int64 // len(queue), to keep the lock off the path while nobody waits
 	mu    sync.Mutex   // protects the fields below
 	queue list.List
+	body  int64       // bytes that those in the queue hold
 	pace  *time.Timer // wakes the next of a release; nil while none is under way
+}
+
+// WaitLimits bound a pool's queue of requests that wait for an upstream.
+type WaitLimits struct {
+	Requests int           // at once
+	Body     int64         // bytes of all their bodies that are kept; 0 = no bound
+	Long     time.Duration // a wait after which the last come is served first; 0 = only a queue over half of Requests does that
 }
 
 // An upstream that has just come back is not trampled by all that waited for
@@ -30,22 +47,30 @@ const (
 // Waiter is a request's place in the queue. It belongs to one goroutine.
 type Waiter struct {
 	// C delivers a signal when it is worth picking again.
-	C     chan struct{}
-	list  *waitlist
-	place *list.Element
+	C      chan struct{}
+	list   *waitlist
+	place  *list.Element
+	since  time.Time
+	body   int64
+	limits WaitLimits
 }
 
-// Wait joins the queue of requests that wait for an upstream, at most limit of
-// them, else it returns [ErrFull]. Pick again after joining and after every
-// signal, and call [Waiter.Leave] in the end.
-func (p *Pool) Wait(limit int) (*Waiter, error) {
-	w := &Waiter{C: make(chan struct{}, 1), list: &p.waiters}
+// Wait joins the queue of requests that wait for an upstream, with a request
+// that keeps body bytes meanwhile. It returns an error that is [ErrFull] when
+// that would go beyond limits. Pick again after joining and after every signal,
+// and call [Waiter.Leave] in the end.
+func (p *Pool) Wait(body int64, limits WaitLimits) (*Waiter, error) {
+	w := &Waiter{C: make(chan struct{}, 1), list: &p.waiters, since: time.Now(), body: body, limits: limits}
 	l := w.list
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.queue.Len() >= limit {
-		return nil, ErrFull
+	if l.queue.Len() >= limits.Requests {
+		return nil, fmt.Errorf("%w: hold.max_requests is %d", ErrFull, limits.Requests)
 	}
+	if limits.Body > 0 && body > 0 && l.body+body > limits.Body {
+		return nil, fmt.Errorf("%w: %d bytes of bodies are held, this one has %d, hold.max_body is %d", ErrFull, l.body, body, limits.Body)
+	}
+	l.body += body
 	w.place = l.queue.PushBack(w)
 	l.n.Store(int64(l.queue.Len()))
 	return w, nil
@@ -60,6 +85,8 @@ func (w *Waiter) Leave() {
 	l := w.list
 	l.mu.Lock()
 	l.queue.Remove(w.place)
+	l.body -= w.body
+	w.body = 0
 	l.n.Store(int64(l.queue.Len()))
 	l.mu.Unlock()
 	select {
@@ -85,11 +112,35 @@ func (l *waitlist) wakeOne() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for e := l.queue.Front(); e != nil; e = e.Next() {
-		if e.Value.(*Waiter).signal() {
+	for w := range l.inTurn() {
+		if w.signal() {
 			return
 		}
 	}
+}
+
+// inTurn are the waiters in the order in which they are served. Called with mu
+// held.
+func (l *waitlist) inTurn() iter.Seq[*Waiter] {
+	first, next := l.queue.Front(), (*list.Element).Next
+	if l.stands() {
+		first, next = l.queue.Back(), (*list.Element).Prev
+	}
+	return func(yield func(*Waiter) bool) {
+		for e := first; e != nil && yield(e.Value.(*Waiter)); e = next(e) {
+		}
+	}
+}
+
+// stands reports whether the queue grows faster than it is served, by what its
+// oldest request asked for. Called with mu held.
+func (l *waitlist) stands() bool {
+	front := l.queue.Front()
+	if front == nil {
+		return false
+	}
+	w := front.Value.(*Waiter)
+	return 2*l.queue.Len() > w.limits.Requests || w.limits.Long > 0 && time.Since(w.since) >= w.limits.Long
 }
 
 // wakeAll signals every waiter, in a growing stream.
@@ -108,12 +159,12 @@ func (l *waitlist) wakeAll() {
 // mu held.
 func (l *waitlist) wake(n int) {
 	left := n
-	for e := l.queue.Front(); e != nil; e = e.Next() {
+	for w := range l.inTurn() {
 		if left == 0 {
 			l.pace = time.AfterFunc(releasePace, func() { l.wakeNext(2 * n) })
 			return
 		}
-		if e.Value.(*Waiter).signal() {
+		if w.signal() {
 			left--
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 func join(t *testing.T, p *Pool) *Waiter {
 	t.Helper()
-	w, err := p.Wait(10)
+	w, err := p.Wait(0, WaitLimits{Requests: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,14 +22,14 @@ func signalled(w *Waiter) bool { return len(w.C) == 1 }
 func TestWaitLimit(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{})
-	a, err := p.Wait(1)
+	a, err := p.Wait(0, WaitLimits{Requests: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Wait(1); !errors.Is(err, ErrFull) {
+	if _, err := p.Wait(0, WaitLimits{Requests: 1}); !errors.Is(err, ErrFull) {
 		t.Errorf("second of one: got %v, want %v", err, ErrFull)
 	}
-	if _, err := p.Wait(0); !errors.Is(err, ErrFull) {
+	if _, err := p.Wait(0, WaitLimits{}); !errors.Is(err, ErrFull) {
 		t.Errorf("limit 0: got %v, want %v", err, ErrFull)
 	}
 	a.Leave()
@@ -92,7 +92,7 @@ func TestWaitLosesNoWakeUp(t *testing.T) {
 
 // holdOut waits until it gets a lease.
 func holdOut(t *testing.T, p *Pool) Lease {
-	w, err := p.Wait(1000)
+	w, err := p.Wait(0, WaitLimits{Requests: 1000})
 	if err != nil {
 		t.Error(err)
 		return Lease{}
@@ -115,7 +115,7 @@ func TestReleaseIsPaced(t *testing.T) {
 		p := newTestPool(t, Options{Checked: true}, specsOf(1)...)
 		waiters := make([]*Waiter, 200)
 		for i := range waiters {
-			w, err := p.Wait(len(waiters))
+			w, err := p.Wait(0, WaitLimits{Requests: len(waiters)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,4 +149,65 @@ func TestReleaseIsPaced(t *testing.T) {
 			w.Leave()
 		}
 	})
+}
+
+func TestWaitBodyLimit(t *testing.T) {
+	t.Parallel()
+	p := newTestPool(t, Options{})
+	limits := WaitLimits{Requests: 10, Body: 100}
+	a, err := p.Wait(60, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Wait(41, limits); !errors.Is(err, ErrFull) {
+		t.Errorf("101 of 100 bytes: got %v, want %v", err, ErrFull)
+	}
+	for _, n := range []int64{40, 0} {
+		if _, err := p.Wait(n, limits); err != nil {
+			t.Errorf("%d more bytes: got %v, want a place", n, err)
+		}
+	}
+	a.Leave()
+	a.Leave()
+	if _, err := p.Wait(61, limits); !errors.Is(err, ErrFull) {
+		t.Errorf("101 of 100 bytes, after a leave: got %v, want %v", err, ErrFull)
+	}
+	if _, err := p.Wait(60, limits); err != nil {
+		t.Errorf("100 of 100 bytes: got %v, want a place", err)
+	}
+}
+
+// TestStandingQueueServesTheLast: while the queue is short and moves, the first
+// come is served; when it stands, the last come.
+func TestStandingQueueServesTheLast(t *testing.T) {
+	f := func(name string, n int, wait time.Duration, last bool) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			p := newTestPool(t, Options{Checked: true}, Spec{Addr: addr(0), MaxInFlight: 1})
+			p.Members()[0].ObserveProbe(Passed, Thresholds{})
+			lease := acquire(t, &p.Members()[0], 1)
+			waiters := make([]*Waiter, n)
+			for i := range waiters {
+				waiters[i], _ = p.Wait(0, WaitLimits{Requests: 100, Long: time.Second})
+				defer waiters[i].Leave()
+			}
+			time.Sleep(wait)
+			lease.Release()
+			if got := signalled(waiters[n-1]); got != last {
+				t.Errorf("%s, one place: the last come was served: got %v, want %v", name, got, last)
+			}
+			if got := signalled(waiters[0]); got == last {
+				t.Errorf("%s, one place: the first come was served: got %v, want %v", name, got, !last)
+			}
+			p.Members()[0].SetOperator(Drain)
+			p.Members()[0].SetOperator(Ready)
+			if got := signalled(waiters[n-2]); got != last {
+				t.Errorf("%s, an upstream came back: the last was among the first served: got %v, want %v", name, got, last)
+			}
+			time.Sleep(time.Second) // to the end of the release
+		})
+	}
+	f("short and young", 50, 999*time.Millisecond, false)
+	f("over half", 51, 0, true)
+	f("the first has waited long", 50, time.Second, true)
 }

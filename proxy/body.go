@@ -59,6 +59,16 @@ func (b *replayBody) fits() bool {
 	return !b.lost && (b.sized || b.err == io.EOF)
 }
 
+// kept returns how many bytes of memory the body takes while the request waits.
+func (b *replayBody) kept() int64 {
+	if b == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return int64(cap(b.buf))
+}
+
 // close bars further reads from the client, which are not allowed once the
 // request's handler has returned.
 func (b *replayBody) close() {

@@ -13,7 +13,7 @@ func (x *exchange) hold() (*balancer.Member, balancer.Lease, *Error) {
 	if pool.opts.Hold.For <= 0 || x.held != nil {
 		return nil, balancer.Lease{}, &Error{Reason: pool.absence(x.shortage(NoUpstream))}
 	}
-	w, err := pool.Wait(pool.opts.Hold.MaxRequests)
+	w, err := pool.Wait(x.body.kept(), pool.opts.Hold.limits())
 	if err != nil {
 		return nil, balancer.Lease{}, &Error{Reason: Overloaded, Err: err}
 	}
@@ -34,6 +34,12 @@ func (x *exchange) hold() (*balancer.Member, balancer.Lease, *Error) {
 			return nil, balancer.Lease{}, x.endedWaiting()
 		}
 	}
+}
+
+// limits bound the queue: the last come is served first once the first has
+// waited for half of what it may.
+func (h *Hold) limits() balancer.WaitLimits {
+	return balancer.WaitLimits{Requests: h.MaxRequests, Body: h.MaxBody, Long: h.For / 2}
 }
 
 // holdUntil returns the end of the time the request may wait in all, which

@@ -104,6 +104,28 @@ func TestHoldIsBounded(t *testing.T) {
 	})
 }
 
+// The bodies of those that wait take a bounded part of memory.
+func TestHoldBoundsBodies(t *testing.T) {
+	t.Parallel()
+	s := setup{}
+	s.pool.Hold = proxy.Hold{For: 10 * time.Second, MaxRequests: 10, MaxBody: 1000}
+	s.pool.Retry.MaxBody = 1000
+	bubble(t, s, func(w *world) {
+		var wg sync.WaitGroup
+		wg.Go(func() { w.send("POST", "/", strings.NewReader(strings.Repeat("x", 600))) })
+		synctest.Wait()
+		check(t, "status", w.send("POST", "/", strings.NewReader(strings.Repeat("x", 600))).status, 503)
+		rec := w.record()
+		check(t, "reason", rec.Reason, proxy.Overloaded)
+		check(t, "duration", rec.Duration, 0)
+		wg.Go(func() { w.send("POST", "/", strings.NewReader(strings.Repeat("x", 400))) })
+		wg.Go(func() { w.get() })
+		synctest.Wait()
+		check(t, "waiting", w.pool.Waiting(), 3)
+		wg.Wait()
+	})
+}
+
 // A client that leaves gives its place to others at once.
 func TestHoldEndsWithTheClient(t *testing.T) {
 	t.Parallel()

@@ -39,7 +39,8 @@ type Retry struct {
 // zero value does not wait.
 type Hold struct {
 	For         time.Duration
-	MaxRequests int
+	MaxRequests int   // that wait at once
+	MaxBody     int64 // bytes of their bodies, all together, that are in memory meanwhile; 0 = no bound
 }
 
 // PoolOptions say how requests are exchanged with a pool's upstreams.

@@ -123,6 +123,7 @@ type Retry struct {
 type Hold struct {
 	For         Duration `yaml:"for" default:"10s" min:"0s" max:"10m" zero:"off" help:"How long a request waits."`
 	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait at once."`
+	MaxBody     Size     `yaml:"max_body" default:"64MiB" min:"0B" max:"64GiB" zero:"no limit" help:"How much of their bodies, all together, may be in memory."`
 }
 
 // Commit says which responses are complete before the client sees a byte, so that one that breaks off can be replaced.

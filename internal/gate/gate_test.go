@@ -233,7 +233,7 @@ pools:
     breaker: {consecutive: 13, failure_ratio: 14%, min_requests: 15, window: 16s, open_for: 17s, max_open_for: 18s, max_ejected: 19%}
     timeouts: {dial: 21s, tls: 22s, response_header: 23s, idle: 24s, keepalive: 25s}
     retry: {attempts: 6, budget: 31%, budget_min: 32, per_try: 33s, statuses: [503-504], max_body: 34B, backoff: 35ms, max_backoff: 36ms}
-    hold: {for: 41s, max_requests: 42}
+    hold: {for: 41s, max_requests: 42, max_body: 43KiB}
     commit: {buffer: 43B}`)
 	b := balancerOptions("app", c.Pools["app"])
 	if b.HashLoad != 3 || b.Overprovision != 1.5 || b.SlowStart != 11*time.Second || b.MaxEjected != 0.19 || b.Policy != "hash" || b.Name != "app" {

@@ -55,7 +55,7 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 			Backoff:    c.Retry.Backoff,
 			MaxBackoff: c.Retry.MaxBackoff,
 		},
-		Hold:   proxy.Hold{For: c.Hold.For, MaxRequests: c.Hold.MaxRequests},
+		Hold:   proxy.Hold{For: c.Hold.For, MaxRequests: c.Hold.MaxRequests, MaxBody: int64(c.Hold.MaxBody)},
 		Commit: proxy.Commit{Buffer: int64(c.Commit.Buffer)},
 	}
 	switch c.Policy {
