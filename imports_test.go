@@ -12,11 +12,12 @@ const module = "github.com/goodgate/goodgate/"
 // allowed says which of the module's own packages each package may import. A
 // package that is not here may import none.
 var allowed = map[string][]string{
-	"health":        {"balancer"},
-	"proxy":         {"balancer", "internal/http1"},
-	"internal/gate": {"balancer", "health", "proxy", "internal/config", "internal/discovery"},
-	"internal/demo": {"balancer", "health", "proxy"},
-	"cmd/goodgate":  {"proxy", "internal/config", "internal/demo", "internal/gate", "internal/logging"},
+	"health":           {"balancer"},
+	"proxy":            {"balancer", "internal/http1"},
+	"internal/metrics": {"balancer", "proxy"},
+	"internal/gate":    {"balancer", "health", "proxy", "internal/config", "internal/discovery", "internal/metrics"},
+	"internal/demo":    {"balancer", "health", "proxy"},
+	"cmd/goodgate":     {"proxy", "internal/config", "internal/demo", "internal/gate", "internal/logging"},
 }
 
 // TestImportDirection keeps the packages in the order that ARCHITECTURE.md

@@ -64,6 +64,10 @@ func hostOf(s balancer.Spec) string {
 // its pool and nothing is in flight.
 func (l *link) Close() error { return l.transport.Close() }
 
+// IdleConns returns how many unused connections are kept to an upstream of a
+// [Pool].
+func IdleConns(u *balancer.Upstream) int { return u.Link().(*link).transport.Idle() }
+
 // connect makes the connection, or says why it cannot.
 func (l *link) connect(ctx context.Context) (net.Conn, error) {
 	network, addr := "tcp", l.spec.Addr

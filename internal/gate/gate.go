@@ -13,32 +13,35 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/metrics"
 	"github.com/goodgate/goodgate/proxy"
 )
 
 // Options are what a gate gets from the program around it.
 type Options struct {
 	Logger  *slog.Logger
-	Observe []func(*proxy.Record) // beside the log
+	Metrics *metrics.Metrics      // nil = nothing is counted
+	Observe []func(*proxy.Record) // beside the log and the metrics
 }
 
 // Gate is a whole goodgate in one value: several can run in one process.
 type Gate struct {
 	config *config.Config
 	log    *slog.Logger
+	counts *metrics.Metrics // nil = off
 	pools  map[string]*pool
 	live   atomic.Pointer[proxy.Proxy]
 }
 
 // New builds everything a configuration asks for, and opens nothing yet.
 func New(c *config.Config, o Options) (*Gate, error) {
-	g := &Gate{config: c, log: o.Logger, pools: map[string]*pool{}}
+	g := &Gate{config: c, log: o.Logger, counts: o.Metrics, pools: map[string]*pool{}}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
-		p, err := newPool(name, c.Pools[name], g.log)
+		p, err := newPool(name, c.Pools[name], g)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("pools.%s: %w", name, err))
 			continue
@@ -48,12 +51,29 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	p, err := newProxy(c, g.pools, append([]func(*proxy.Record){proxy.Log(g.log)}, o.Observe...))
+	observe := []func(*proxy.Record){proxy.Log(g.log)}
+	if g.counts != nil {
+		observe = append(observe, g.counts.Observe)
+	}
+	p, err := newProxy(c, g.pools, append(observe, o.Observe...))
 	if err != nil {
 		return nil, err
 	}
 	g.live.Store(p)
+	if g.counts != nil {
+		g.counts.SetPools(g.proxyPools)
+		g.counts.ConfigLoaded("", time.Now())
+	}
 	return g, nil
+}
+
+// proxyPools returns the pools of this moment.
+func (g *Gate) proxyPools() []*proxy.Pool {
+	var pools []*proxy.Pool
+	for _, p := range g.pools {
+		pools = append(pools, p.Pool)
+	}
+	return pools
 }
 
 // ServeHTTP serves a request by the configuration of this moment.

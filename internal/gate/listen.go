@@ -71,6 +71,9 @@ func (g *Gate) newServer(l config.Listener) (*server, error) {
 		ErrorLog:                     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 		DisableGeneralOptionsHandler: true, // OPTIONS * is the application's to answer
 	}
+	if g.counts != nil {
+		s.http.ConnState = g.counts.ConnState(l.Address)
+	}
 	return s, nil
 }
 

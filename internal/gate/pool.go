@@ -12,6 +12,7 @@ import (
 	"github.com/goodgate/goodgate/health"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
+	"github.com/goodgate/goodgate/internal/metrics"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -19,13 +20,14 @@ import (
 type pool struct {
 	*proxy.Pool
 	log     *slog.Logger
+	counts  *metrics.Metrics // nil = off
 	source  discovery.Source
 	checker *health.Checker // nil when nothing is probed
 	suspect atomic.Bool     // the log has said that the health check may be wrong
 }
 
-func newPool(name string, c config.Pool, log *slog.Logger) (*pool, error) {
-	p := &pool{log: log.With("pool", name)}
+func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
+	p := &pool{log: g.log.With("pool", name), counts: g.counts}
 	tlsConfig, err := newTLS(c.TLS)
 	if err != nil {
 		return nil, err
@@ -104,8 +106,11 @@ func (p *pool) sourceFailed(err error) {
 	}
 }
 
-// changed logs that an upstream became available or unavailable.
+// changed tells that an upstream became available or unavailable.
 func (p *pool) changed(c balancer.Change) {
+	if p.counts != nil {
+		p.counts.Changed(c)
+	}
 	u := c.Upstream
 	level, message := slog.LevelInfo, "upstream available"
 	if !c.Available {

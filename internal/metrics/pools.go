@@ -1,0 +1,141 @@
+package metrics
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// goneFor is how long the counts of an upstream outlive its place in the pool, so
+// that whoever collects them sees the last ones.
+const goneFor = 10 * time.Minute
+
+func poolDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "pool", name), help, []string{"pool"}, nil)
+}
+
+func upstreamDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "upstream", name), help, append([]string{"pool", "upstream"}, labels...), nil)
+}
+
+// What is read from pools and upstreams. Never changed.
+var (
+	poolMembers   = poolDesc("upstreams", "Upstreams in the pool.")
+	poolAvailable = poolDesc("upstreams_available", "Upstreams in the pool that take new requests.")
+	poolInFlight  = poolDesc("requests_in_flight", "Requests that occupy an upstream of the pool.")
+	poolHeld      = poolDesc("requests_held", "Requests that wait for an upstream of the pool.")
+	poolBudget    = poolDesc("retry_budget_left", "Retries that the pool's budget allows at once.")
+
+	upAvailable = upstreamDesc("available", "Whether the upstream takes new requests, by all verdicts together.")
+	upProbes    = upstreamDesc("probes", "The probes' verdict: 1 for the present state.", "state")
+	upBreaker   = upstreamDesc("breaker", "The circuit breaker: 1 for the present state.", "state")
+	upOperator  = upstreamDesc("operator", "What the operator says: 1 for the present state.", "state")
+	upResting   = upstreamDesc("resting", "Whether the upstream has asked for no new requests.")
+	upTrusted   = upstreamDesc("trusted", "Whether the upstream is used on the evidence of traffic although no upstream passes its probes.")
+	upInFlight  = upstreamDesc("requests_in_flight", "Requests that occupy the upstream.")
+	upLatency   = upstreamDesc("latency_seconds", "Peak-sensitive moving average of the time to the response header; 0 before the first answer.")
+	upIdle      = upstreamDesc("connections_idle", "Unused connections kept to the upstream.")
+	upWeight    = upstreamDesc("weight", "The upstream's configured share of the load.")
+)
+
+// poolCollector reads the state of the pools when it is asked for.
+type poolCollector struct {
+	metrics *Metrics
+
+	mu   sync.Mutex // protects gone
+	gone map[upstreamKey]time.Time
+}
+
+// Describe tells what Collect may send.
+func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		poolMembers, poolAvailable, poolInFlight, poolHeld, poolBudget,
+		upAvailable, upProbes, upBreaker, upOperator, upResting, upTrusted, upInFlight, upLatency, upIdle, upWeight,
+	} {
+		ch <- d
+	}
+}
+
+// Collect sends the state of this moment.
+func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
+	pools := c.metrics.pools.Load()
+	if pools == nil {
+		return
+	}
+	present := map[upstreamKey]bool{}
+	for _, p := range (*pools)() {
+		members := p.Members()
+		available := 0
+		for i := range members {
+			m := &members[i]
+			present[m.Key()] = true
+			if m.Available() {
+				available++
+			}
+			collectUpstream(ch, m)
+		}
+		gauge(ch, poolMembers, len(members), p.Name())
+		gauge(ch, poolAvailable, available, p.Name())
+		gauge(ch, poolInFlight, p.InFlight(), p.Name())
+		gauge(ch, poolHeld, p.Waiting(), p.Name())
+		gauge(ch, poolBudget, p.BudgetLeft(), p.Name())
+	}
+	c.prune(present, time.Now())
+}
+
+func collectUpstream(ch chan<- prometheus.Metric, m *balancer.Member) {
+	k := m.Key()
+	gauge(ch, upAvailable, number(m.Available()), k.Pool, k.Addr)
+	state(ch, upProbes, k, m.Health(), balancer.Checking, balancer.Up, balancer.Down)
+	state(ch, upBreaker, k, m.Breaker(), balancer.Closed, balancer.HalfOpen, balancer.Open)
+	state(ch, upOperator, k, m.Operator(), balancer.Ready, balancer.Drain, balancer.Off)
+	gauge(ch, upResting, number(m.Resting()), k.Pool, k.Addr)
+	gauge(ch, upTrusted, number(m.Trusted()), k.Pool, k.Addr)
+	gauge(ch, upInFlight, m.InFlight(), k.Pool, k.Addr)
+	gauge(ch, upLatency, m.Latency().Seconds(), k.Pool, k.Addr)
+	gauge(ch, upIdle, proxy.IdleConns(m.Upstream), k.Pool, k.Addr)
+	gauge(ch, upWeight, m.Weight, k.Pool, k.Addr)
+}
+
+// prune forgets upstreams that have been gone for long.
+func (c *poolCollector) prune(present map[upstreamKey]bool, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.metrics.requests.upstreams.keys() {
+		since, gone := c.gone[k]
+		switch {
+		case present[k]:
+			delete(c.gone, k)
+		case !gone:
+			c.gone[k] = now
+		case now.Sub(since) >= goneFor:
+			delete(c.gone, k)
+			c.metrics.requests.forget(k)
+		}
+	}
+}
+
+func gauge[N int | float64](ch chan<- prometheus.Metric, d *prometheus.Desc, v N, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
+}
+
+// state sends one series for each state an upstream may be in.
+func state[S interface {
+	comparable
+	String() string
+}](ch chan<- prometheus.Metric, d *prometheus.Desc, k upstreamKey, now S, all ...S) {
+	for _, s := range all {
+		gauge(ch, d, number(s == now), k.Pool, k.Addr, s.String())
+	}
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,206 @@
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// requests counts what records tell.
+type requests struct {
+	total, received, sent       *prometheus.CounterVec
+	duration, hold              *prometheus.HistogramVec
+	escaped, absorbed           *prometheus.CounterVec
+	attempts, conns, transition *prometheus.CounterVec
+
+	series    cache[requestKey, *requestSeries]
+	routes    cache[routeKey, *routeSeries]
+	upstreams cache[upstreamKey, *upstreamSeries]
+}
+
+type (
+	requestKey struct {
+		routeKey
+		method string
+		status int
+	}
+	routeKey    struct{ route, pool string }
+	upstreamKey = balancer.Key
+)
+
+// requestSeries is where a request that went well is counted.
+type requestSeries struct {
+	total prometheus.Counter
+	route *routeSeries
+}
+
+type routeSeries struct {
+	received, sent prometheus.Counter
+	duration       prometheus.Observer
+}
+
+// upstreamSeries is where an attempt that went well is counted.
+type upstreamSeries struct{ answered, conns prometheus.Counter }
+
+// classicBuckets are few, for those who do not collect native histograms: from
+// what a cache answers to what people do not wait for.
+var classicBuckets = [...]float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+func (q *requests) init() {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	}
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: name, Help: help, Buckets: classicBuckets[:],
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
+		}, labels)
+	}
+	q.total = counter("requests_total", "Requests that have ended.", "route", "pool", "method", "code")
+	q.received = counter("request_body_bytes_total", "Bytes of request bodies received from clients.", "route", "pool")
+	q.sent = counter("response_body_bytes_total", "Bytes of response bodies sent to clients.", "route", "pool")
+	q.duration = histogram("request_duration_seconds", "From a request's header to the end of its response.", "route", "pool")
+	q.hold = histogram("hold_duration_seconds", "How long requests waited that had to wait for an upstream.", "pool")
+	q.escaped = counter("gateway_errors_escaped_total", "Requests whose client saw a gateway error.", "pool", "reason")
+	q.absorbed = counter("gateway_errors_absorbed_total", "Requests of which a failure was kept from the client.", "pool", "by", "reason")
+	q.attempts = counter("attempts_total", "Tries of requests on upstreams.", "pool", "upstream", "reason", "decision")
+	q.conns = counter("upstream_connections_opened_total", "Connections made to an upstream for requests.", "pool", "upstream")
+	q.transition = counter("upstream_transitions_total", "Changes of an upstream's availability.", "pool", "upstream", "to")
+	q.series.make = func(k requestKey) *requestSeries {
+		return &requestSeries{q.total.WithLabelValues(k.route, k.pool, k.method, code(k.status)), q.routes.get(k.routeKey)}
+	}
+	q.routes.make = func(k routeKey) *routeSeries {
+		return &routeSeries{q.received.WithLabelValues(k.route, k.pool), q.sent.WithLabelValues(k.route, k.pool), q.duration.WithLabelValues(k.route, k.pool)}
+	}
+	q.upstreams.make = func(k upstreamKey) *upstreamSeries {
+		return &upstreamSeries{
+			q.attempts.WithLabelValues(k.Pool, k.Addr, proxy.None.String(), proxy.Answered.String()),
+			q.conns.WithLabelValues(k.Pool, k.Addr),
+		}
+	}
+}
+
+func (q *requests) vecs() []prometheus.Collector {
+	return []prometheus.Collector{q.total, q.received, q.sent, q.duration, q.hold, q.escaped, q.absorbed, q.attempts, q.conns, q.transition}
+}
+
+// Describe and Collect make it a [prometheus.Collector].
+func (q *requests) Describe(ch chan<- *prometheus.Desc) { describe(ch, q.vecs()) }
+func (q *requests) Collect(ch chan<- prometheus.Metric) { collect(ch, q.vecs()) }
+
+func describe(ch chan<- *prometheus.Desc, all []prometheus.Collector) {
+	for _, c := range all {
+		c.Describe(ch)
+	}
+}
+
+func collect(ch chan<- prometheus.Metric, all []prometheus.Collector) {
+	for _, c := range all {
+		c.Collect(ch)
+	}
+}
+
+// expect makes a pool's counts of failures begin at 0, so that the first one
+// shows as an increase.
+func (q *requests) expect(pool string) {
+	for _, r := range proxy.Reasons() {
+		if r.GatewayError() {
+			q.escaped.WithLabelValues(pool, r.String())
+		}
+	}
+	q.hold.WithLabelValues(pool)
+}
+
+// Observe counts a request that has ended. It does not keep the record.
+func (m *Metrics) Observe(r *proxy.Record) {
+	q := &m.requests
+	s := q.series.get(requestKey{routeKey{r.Route, r.Pool}, method(r.Method), status(r.Status)})
+	s.total.Inc()
+	s.route.duration.Observe(r.Duration.Seconds())
+	if r.Received > 0 {
+		s.route.received.Add(float64(r.Received))
+	}
+	if r.Sent > 0 {
+		s.route.sent.Add(float64(r.Sent))
+	}
+	for i := range r.Attempts {
+		q.attempt(r.Pool, &r.Attempts[i])
+	}
+	if r.Held > 0 {
+		q.hold.WithLabelValues(r.Pool).Observe(r.Held.Seconds())
+	}
+	switch {
+	case r.Escaped():
+		q.escaped.WithLabelValues(r.Pool, r.Reason.String()).Inc()
+	case r.Absorbed != proxy.ByNothing:
+		q.absorbed.WithLabelValues(r.Pool, r.Absorbed.String(), r.Hidden.String()).Inc()
+	}
+}
+
+func (q *requests) attempt(pool string, a *proxy.Attempt) {
+	s := q.upstreams.get(upstreamKey{Pool: pool, Addr: a.Upstream})
+	if !a.Reused && a.Sent > 0 {
+		s.conns.Inc()
+	}
+	if a.Reason == proxy.None && a.Decision == proxy.Answered {
+		s.answered.Inc()
+		return
+	}
+	q.attempts.WithLabelValues(pool, a.Upstream, a.Reason.String(), a.Decision.String()).Inc()
+}
+
+// Changed counts a change of an upstream's availability.
+func (m *Metrics) Changed(c balancer.Change) {
+	to := "unavailable"
+	if c.Available {
+		to = "available"
+	}
+	k := c.Upstream.Key()
+	m.requests.upstreams.get(k) // so that it is forgotten with the upstream
+	m.requests.transition.WithLabelValues(k.Pool, k.Addr, to).Inc()
+}
+
+// forget drops the series of an upstream.
+func (q *requests) forget(k upstreamKey) {
+	q.upstreams.delete(k)
+	of := prometheus.Labels{"pool": k.Pool, "upstream": k.Addr}
+	for _, v := range []*prometheus.CounterVec{q.attempts, q.conns, q.transition} {
+		v.DeletePartialMatch(of)
+	}
+}
+
+// method folds what a client may choose into a known set.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return m
+	}
+	return "other"
+}
+
+// statusClientGone is the log's status of a client that left.
+const statusClientGone = 499
+
+// status folds a status that nobody has registered into its class.
+func status(s int) int {
+	if s == statusClientGone || http.StatusText(s) != "" {
+		return s
+	}
+	return s / 100
+}
+
+func code(status int) string {
+	switch {
+	case status >= 100:
+		return strconv.Itoa(status)
+	case status >= 1 && status <= 9:
+		return strconv.Itoa(status) + "xx"
+	}
+	return "none"
+}
