@@ -2,13 +2,10 @@ package proxy
 
 import (
 	"cmp"
-	"context"
 	"net/http"
-	"net/http/httptrace"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/http1"
 )
 
 // roundTripper is the attempt loop as httputil sees it.
@@ -16,11 +13,12 @@ type roundTripper struct{}
 
 func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
+	x.out = r
 	x.route.Pool.budget.deposit()
 	if err := x.prefetch(r); err != nil {
 		return nil, err
 	}
-	res, err := x.run(r)
+	res, err := x.run()
 	if err != nil {
 		return nil, err
 	}
@@ -29,14 +27,14 @@ func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // run sends the request until there is an answer to give, or a reason not to
 // try again.
-func (x *exchange) run(r *http.Request) (*http.Response, *Error) {
+func (x *exchange) run() (*http.Response, *Error) {
 	for {
 		m, lease, failed := x.acquire()
 		if failed != nil {
 			x.decided(NobodyLeft)
 			return x.best(failed)
 		}
-		res, failed := x.attempt(r, m, lease)
+		res, failed := x.attempt(m, lease)
 		if res != nil && !x.better(res.StatusCode) {
 			x.answered()
 			return res, nil
@@ -116,70 +114,72 @@ func (x *exchange) pick() (*balancer.Member, balancer.Lease, bool) {
 }
 
 // attempt sends the request to one upstream and accounts for what came of it.
-// The response's body holds the lease.
-func (x *exchange) attempt(r *http.Request, m *balancer.Member, lease balancer.Lease) (*http.Response, *Error) {
-	l := m.Link().(*link)
-	out, limit := x.outgoing(r, l)
-	t := &http1.Exchange{
-		Got1xx:  httptrace.ContextClientTrace(r.Context()).Got1xxResponse, // httputil's
-		Careful: !x.choice.Replayable,
-	}
-	started := time.Now()
-	res, failed := l.try(out, t)
-	took := time.Since(started)
-	limit.lift()
-	x.record.note(m, t, started.Sub(x.record.Start), took)
-	if failed == nil {
-		failed = x.collect(res, started.Add(took))
-	}
-	if failed != nil {
-		failed.Reason = cmp.Or(x.clientFailure(), failed.Reason)
-		x.lost(m, &lease, t, failed, took)
-		limit.end()
-		return nil, failed
-	}
-	x.tries++
-	x.choice.Tried = append(x.choice.Tried, m.Upstream)
-	x.servedBy = m.Upstream
-	x.last().Status = res.StatusCode
-	x.last().Reason = statusReason(res.StatusCode)
-	if x.last().Reason != None {
-		lease.Report(balancer.Failure, took)
-	} else {
-		lease.Report(balancer.Success, took)
-	}
-	heedDrain(res.Header, m.Upstream)
-	x.lease(res, lease, limit)
-	return res, nil
+func (x *exchange) attempt(m *balancer.Member, lease balancer.Lease) (*http.Response, *Error) {
+	t := x.newTry(m, lease)
+	t.send()
+	return x.account(t)
 }
 
-// lost accounts for an attempt without an answer.
-func (x *exchange) lost(m *balancer.Member, lease *balancer.Lease, t *http1.Exchange, failed *Error, took time.Duration) {
-	x.last().Reason = failed.Reason
-	x.last().Err = failed.Err
-	outcome := failed.Reason.outcome(t)
-	lease.Report(outcome, took)
-	lease.Release()
-	if failed.Reason == ConnectRefused {
-		m.Refused()
+// account says what came of a try. The response's body holds the lease.
+func (x *exchange) account(t *try) (*http.Response, *Error) {
+	x.record.note(t)
+	if t.failed == nil {
+		t.failed = x.collect(t.res, t.started.Add(t.took))
 	}
-	if failed.Reason.free() && x.route.Pool.opts.Unreachable != nil {
+	if t.failed != nil {
+		t.failed.Reason = cmp.Or(x.clientFailure(), t.failed.Reason)
+		x.lost(t)
+		return nil, t.failed
+	}
+	x.heard(t)
+	x.lease(t)
+	return t.res, nil
+}
+
+// heard accounts for a try with an answer.
+func (x *exchange) heard(t *try) {
+	x.tries++
+	x.choice.Tried = append(x.choice.Tried, t.m.Upstream)
+	x.servedBy = t.m.Upstream
+	a := x.last()
+	a.Status = t.res.StatusCode
+	a.Reason = statusReason(t.res.StatusCode)
+	if a.Reason != None {
+		t.lease.Report(balancer.Failure, t.took)
+	} else {
+		t.lease.Report(balancer.Success, t.took)
+	}
+	heedDrain(t.res.Header, t.m.Upstream)
+}
+
+// lost accounts for a try without an answer.
+func (x *exchange) lost(t *try) {
+	reason := t.failed.Reason
+	x.last().Reason = reason
+	x.last().Err = t.failed.Err
+	outcome := reason.outcome(&t.wire)
+	t.lease.Report(outcome, t.took)
+	t.end()
+	if reason == ConnectRefused {
+		t.m.Refused()
+	}
+	if reason.free() && x.route.Pool.opts.Unreachable != nil {
 		x.route.Pool.opts.Unreachable()
 	}
-	if failed.Reason == ClosedBeforeResponse && outcome == balancer.Unreachable {
+	if reason == ClosedBeforeResponse && outcome == balancer.Unreachable {
 		x.deaths++
 	}
 	switch {
 	case outcome == balancer.Ignored: // the connection was at fault, not the upstream: it may be asked again
 		x.races++
 		if x.races > 1 { // its other idle connections may be closing as well
-			x.choice.Tried = append(x.choice.Tried, m.Upstream)
+			x.choice.Tried = append(x.choice.Tried, t.m.Upstream)
 		}
-	case failed.Reason.free() && x.route.Pool.opts.Hold.For > 0: // bounded by the hold instead
-		x.choice.Tried = append(x.choice.Tried, m.Upstream)
+	case reason.free() && x.route.Pool.opts.Hold.For > 0: // bounded by the hold instead
+		x.choice.Tried = append(x.choice.Tried, t.m.Upstream)
 	default:
 		x.tries++
-		x.choice.Tried = append(x.choice.Tried, m.Upstream)
+		x.choice.Tried = append(x.choice.Tried, t.m.Upstream)
 	}
 }
 
@@ -190,52 +190,4 @@ func statusReason(status int) Reason {
 		return UpstreamStatus
 	}
 	return None
-}
-
-// outgoing returns the request for one attempt, and the attempt's own limit.
-func (x *exchange) outgoing(r *http.Request, l *link) (*http.Request, *limit) {
-	out := r
-	if len(x.record.Attempts) > 0 { // an earlier attempt may still send r
-		out = new(*r)
-		out.URL = new(*r.URL)
-	}
-	out.URL.Scheme, out.URL.Host = l.scheme, l.host
-	if x.route.Host == HostUpstream {
-		out.Host = l.host
-	}
-	out.Body, out.GetBody = nil, nil
-	if x.body != nil {
-		out.Body = x.body.view()
-	}
-	if d := x.route.Pool.opts.Retry.PerTry; d > 0 {
-		return limited(out, d)
-	}
-	return out, nil
-}
-
-// limit bounds a try until its response header, or a whole request. A nil one
-// does not.
-type limit struct {
-	timer  *time.Timer
-	cancel context.CancelCauseFunc
-}
-
-func limited(r *http.Request, d time.Duration) (*http.Request, *limit) {
-	ctx, cancel := context.WithCancelCause(r.Context())
-	timer := time.AfterFunc(d, func() { cancel(errPerTry) })
-	return r.WithContext(ctx), &limit{timer, cancel}
-}
-
-// lift takes the bound off.
-func (l *limit) lift() {
-	if l != nil {
-		l.timer.Stop()
-	}
-}
-
-// end frees what the limit holds.
-func (l *limit) end() {
-	if l != nil {
-		l.cancel(nil)
-	}
 }

@@ -9,7 +9,7 @@
 //	attempt.go   attempt: the loop below httputil; pick, acquire, send, and go
 //	             round again while retry.go says that it is safe
 //	hold.go      wait for an upstream when none is available
-//	transport.go exchange: one try on one upstream
+//	try.go, transport.go  exchange: one try on one upstream
 //	commit.go    a small response is complete before the client sees a byte
 //	classify.go  what went wrong, decided where the bytes are
 //	body.go, response.go  the request's body, replayable; the response's, leased

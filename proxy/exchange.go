@@ -16,6 +16,7 @@ type exchange struct {
 	context.Context
 	proxy   *Proxy
 	request *http.Request // as it came in
+	out     *http.Request // as it goes out, below httputil; nil before
 	client  ClientTimeouts
 	route   *Route
 	writer  responseWriter
@@ -30,6 +31,7 @@ type exchange struct {
 	servedBy *balancer.Upstream // of the answer that is relayed
 	tunnel   *tunnel            // when the answer switched protocols
 
+	room   try // for the first; most requests have no other
 	choice balancer.Choice
 	tried  [4]*balancer.Upstream // room for choice.Tried
 	ledger [2]Attempt            // room for record.Attempts

@@ -7,9 +7,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/http1"
 )
 
 // maxAttemptsNoted bounds the attempts a record lists; the first are dropped
@@ -74,25 +71,25 @@ func (r *Record) Failed() int {
 func (r *Record) Escaped() bool { return r.Reason.GatewayError() }
 
 // note adds an attempt.
-func (r *Record) note(m *balancer.Member, t *http1.Exchange, after, took time.Duration) {
+func (r *Record) note(t *try) {
 	if len(r.Attempts) == maxAttemptsNoted {
 		copy(r.Attempts[1:], r.Attempts[2:])
 		r.Attempts = r.Attempts[:len(r.Attempts)-1]
 		r.Omitted++
 	}
 	acked := int64(-1)
-	if n, known := t.Acked(); known {
+	if n, known := t.wire.Acked(); known {
 		acked = n
 	}
 	r.Attempts = append(r.Attempts, Attempt{
-		Upstream: m.Addr(),
-		After:    after,
-		Took:     took,
-		Reused:   t.Reused,
-		Idle:     t.IdleFor,
-		Sent:     t.Written(),
+		Upstream: t.m.Addr(),
+		After:    t.after,
+		Took:     t.took,
+		Reused:   t.wire.Reused,
+		Idle:     t.wire.IdleFor,
+		Sent:     t.wire.Written(),
 		Acked:    acked,
-		Received: t.Received(),
+		Received: t.wire.Received(),
 		Budget:   -1,
 	})
 }

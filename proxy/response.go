@@ -12,21 +12,21 @@ import (
 
 // lease hands the lease to the response's body, or to the tunnel that an
 // upgraded response carries. It ends with a body that is here already.
-func (x *exchange) lease(res *http.Response, lease balancer.Lease, limit *limit) {
+func (x *exchange) lease(t *try) {
+	res := t.res
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
 			x.limit.lift() // a tunnel lives as long as both sides want
-			x.tunnel = x.proxy.tunnels.open(rwc, lease)
+			x.tunnel = x.proxy.tunnels.open(rwc, t.lease)
 			res.Body = x.tunnel
 			return
 		}
 	}
 	if b, ok := res.Body.(*collected); ok && b.complete {
-		lease.Release()
-		limit.end()
+		t.end()
 		return
 	}
-	res.Body = &leasedBody{ReadCloser: res.Body, x: x, lease: lease, limit: limit, entry: len(x.record.Attempts) - 1}
+	res.Body = &leasedBody{ReadCloser: res.Body, x: x, t: t, entry: len(x.record.Attempts) - 1}
 }
 
 // leasedBody is a response's body. It ends the lease when the body ends and
@@ -34,9 +34,8 @@ func (x *exchange) lease(res *http.Response, lease balancer.Lease, limit *limit)
 type leasedBody struct {
 	io.ReadCloser
 	x     *exchange
-	lease balancer.Lease
-	limit *limit
-	entry int
+	t     *try // the body's
+	entry int  // of the try in the record
 	ended bool
 }
 
@@ -62,8 +61,7 @@ func (b *leasedBody) end(err error) {
 	if err != io.EOF {
 		b.broke(err)
 	}
-	b.lease.Release()
-	b.limit.end()
+	b.t.end()
 }
 
 // broke records a body that did not arrive whole.
@@ -75,7 +73,7 @@ func (b *leasedBody) broke(err error) {
 		a.Reason, a.Err = reason, err
 	}
 	if reason.Fault() == FaultUpstream {
-		b.lease.Report(balancer.Unreachable, 0)
+		b.t.lease.Report(balancer.Unreachable, 0)
 	}
 }
 

@@ -1,0 +1,105 @@
+package proxy
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/http1"
+)
+
+// try is one sending of the request to one upstream: everything that the
+// goroutine which sends it touches. The exchange makes it, and accounts for it
+// when send has returned.
+type try struct {
+	m     *balancer.Member
+	lease balancer.Lease
+	out   *http.Request // its own
+	limit *limit
+	wire  http1.Exchange
+
+	after   time.Duration // since the request's start
+	started time.Time
+	took    time.Duration // until the response header or the failure
+	res     *http.Response
+	failed  *Error
+}
+
+// newTry prepares the request for one upstream.
+func (x *exchange) newTry(m *balancer.Member, lease balancer.Lease) *try {
+	t := &x.room
+	if t.m != nil { // what is left of an earlier try may still use it
+		t = new(try)
+	}
+	t.m, t.lease = m, lease
+	t.out, t.limit = x.outgoing(m.Link().(*link), t != &x.room)
+	t.wire.Got1xx = httptrace.ContextClientTrace(x.out.Context()).Got1xxResponse // httputil's
+	t.wire.Careful = !x.choice.Replayable
+	t.started = time.Now()
+	t.after = t.started.Sub(x.record.Start)
+	return t
+}
+
+// send returns when there is a response header, or a failure.
+func (t *try) send() {
+	t.res, t.failed = t.m.Link().(*link).try(t.out, &t.wire)
+	t.took = time.Since(t.started)
+	t.limit.lift()
+}
+
+// end gives back what a try holds that nobody reads an answer from.
+func (t *try) end() {
+	t.lease.Release()
+	t.limit.end()
+}
+
+// outgoing returns the request for one upstream, and the try's own limit. A
+// request of which an earlier try may still read is copied.
+func (x *exchange) outgoing(l *link, copied bool) (*http.Request, *limit) {
+	out := x.out
+	if copied {
+		out = new(*out)
+		out.URL = new(*out.URL)
+	}
+	out.URL.Scheme, out.URL.Host = l.scheme, l.host
+	if x.route.Host == HostUpstream {
+		out.Host = l.host
+	}
+	out.Body, out.GetBody = nil, nil
+	if x.body != nil {
+		out.Body = x.body.view()
+	}
+	if d := x.route.Pool.opts.Retry.PerTry; d > 0 {
+		return limited(out, d)
+	}
+	return out, nil
+}
+
+// limit bounds a try until its response header, or a whole request. A nil one
+// does not.
+type limit struct {
+	timer  *time.Timer
+	cancel context.CancelCauseFunc
+}
+
+func limited(r *http.Request, d time.Duration) (*http.Request, *limit) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	timer := time.AfterFunc(d, func() { cancel(errPerTry) })
+	return r.WithContext(ctx), &limit{timer, cancel}
+}
+
+// lift takes the bound off.
+func (l *limit) lift() {
+	if l != nil {
+		l.timer.Stop()
+	}
+}
+
+// end frees what the limit holds.
+func (l *limit) end() {
+	if l != nil {
+		l.cancel(nil)
+	}
+}
