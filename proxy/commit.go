@@ -17,6 +17,7 @@ import (
 // collects nothing.
 type Commit struct {
 	Buffer int64 // bytes of a response's body, 16 MiB at most; 0 = off
+	Resume bool  // a response that breaks off later is completed by a range from another upstream, if it may
 }
 
 // A response that is slow may be a stream, which must not wait.

@@ -11,6 +11,7 @@
 //	hold.go      wait for an upstream when none is available
 //	try.go, transport.go  exchange: one try on one upstream
 //	commit.go    a small response is complete before the client sees a byte
+//	resume.go    a large one that breaks off goes on from another upstream
 //	classify.go  what went wrong, decided where the bytes are
 //	body.go, response.go  the request's body, replayable; the response's, leased
 //	page.go, status.go    what the client sees of a failure

@@ -51,7 +51,7 @@ func TestAbsorb(t *testing.T) {
 func TestEveryDecisionSaysWhatWouldHaveHelped(t *testing.T) {
 	t.Parallel()
 	for d := range numDecisions {
-		if known := d == Answered || d == Retried || d == ClientsFault; (saves[d] == "") != known {
+		if known := d == Answered || d == Retried || d == Resumed || d == ClientsFault; (saves[d] == "") != known {
 			t.Errorf("%v: got %q", d, saves[d])
 		}
 	}

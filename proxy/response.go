@@ -26,55 +26,71 @@ func (x *exchange) lease(t *try) {
 		t.end()
 		return
 	}
-	res.Body = &leasedBody{ReadCloser: res.Body, x: x, t: t, entry: len(x.record.Attempts) - 1}
+	res.Body = &leasedBody{ReadCloser: res.Body, x: x, t: t, entry: len(x.record.Attempts) - 1, rest: x.restOf(res)}
 }
 
 // leasedBody is a response's body. It ends the lease when the body ends and
-// records why a body ended early, which httputil would not tell.
+// records why a body ended early, which httputil would not tell. What is missing
+// it fetches from elsewhere when it can.
 type leasedBody struct {
 	io.ReadCloser
 	x     *exchange
-	t     *try // the body's
-	entry int  // of the try in the record
+	t     *try  // the body's
+	entry int   // of the try in the record
+	rest  *rest // nil when it cannot be fetched
 	ended bool
 }
 
 func (b *leasedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil {
-		b.end(err)
+	for {
+		n, err := b.ReadCloser.Read(p)
+		b.rest.came(n)
+		switch {
+		case err == nil:
+			return n, nil
+		case err == io.EOF:
+			b.rest.refund(b.x.route.Pool)
+			b.end()
+			return n, err
+		case b.ended || !b.mended(err):
+			b.end()
+			return n, err
+		case n > 0:
+			return n, nil
+		}
 	}
-	return n, err
 }
 
 func (b *leasedBody) Close() error {
 	err := b.ReadCloser.Close()
-	b.end(io.EOF)
+	b.end()
 	return err
 }
 
-func (b *leasedBody) end(err error) {
-	if b.ended {
-		return
+func (b *leasedBody) end() {
+	if !b.ended {
+		b.ended = true
+		b.t.end()
 	}
-	b.ended = true
-	if err != io.EOF {
-		b.broke(err)
-	}
-	b.t.end()
 }
 
-// broke records a body that did not arrive whole.
-func (b *leasedBody) broke(err error) {
-	reason := b.x.bodyReason(err)
-	b.x.record.Reason = reason
+// mended accounts for a body that did not arrive whole, and reports whether it
+// can be read on all the same.
+func (b *leasedBody) mended(err error) bool {
+	e := &Error{Reason: b.x.bodyReason(err), Upstream: b.t.m.Addr(), Sent: true, Err: err}
 	if b.entry >= 0 && b.entry < len(b.x.record.Attempts) {
 		a := &b.x.record.Attempts[b.entry]
-		a.Reason, a.Err = reason, err
+		a.Reason, a.Err = e.Reason, err
 	}
-	if reason.Fault() == FaultUpstream {
+	if e.Reason.Fault() == FaultUpstream {
 		b.t.lease.Report(balancer.Unreachable, 0)
 	}
+	b.t.end()
+	if b.resume(e) {
+		return true
+	}
+	b.x.record.Reason = e.Reason
+	return false
 }
 
 // bodyReason tells why a body did not arrive whole.

@@ -27,6 +27,7 @@ const (
 	OutOfTime                      // the request's deadline, or its time to wait, has passed
 	ClientsFault                   // the client left or sent a bad body
 	Deadly                         // it has ended connections on two upstreams, and is kept from a third
+	Resumed                        // its answer broke off, and the rest of it was asked for elsewhere
 	numDecisions
 )
 
@@ -41,6 +42,7 @@ var decisions = [numDecisions]string{
 	OutOfTime:      "out_of_time",
 	ClientsFault:   "clients_fault",
 	Deadly:         "deadly",
+	Resumed:        "resumed",
 }
 
 func (d Decision) String() string { return decisions[d] }

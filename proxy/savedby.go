@@ -1,6 +1,9 @@
 package proxy
 
-import "fmt"
+import (
+	"fmt"
+	"net/http"
+)
 
 // saves says for each decision what would have kept the failure it ended with
 // from the client, as far as the decision alone tells.
@@ -31,6 +34,8 @@ func (x *exchange) savedBy() string {
 		return fmt.Sprintf("retry.max_body >= %dB", x.request.ContentLength)
 	case a.Decision == OutOfTime && a.Reason.free():
 		return saves[NobodyLeft]
+	case a.Err == errNotRest:
+		return "the same entity tag for the same bytes on every upstream"
 	case a.Decision != Answered:
 		return saves[a.Decision]
 	case a.Reason == UpstreamStatus:
@@ -51,6 +56,9 @@ func (x *exchange) savedByCommit(r Reason) string {
 		return saves[NotSafe]
 	case streams(x.writer.Header()["Content-Type"]) || streams(x.request.Header["Accept"]):
 		return ""
+	}
+	if x.request.Method == http.MethodGet {
+		return "a larger commit.buffer, if it comes without pauses, or a strong ETag and Accept-Ranges: bytes"
 	}
 	return "a larger commit.buffer, if it comes without pauses"
 }

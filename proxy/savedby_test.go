@@ -43,7 +43,8 @@ func TestSavedBy(t *testing.T) {
 		"deadline":        {script: waitsForClose, change: func(s *setup) { s.route.Timeout = time.Second }, want: "a longer timeout, or a retry.per_try"},
 		"status not wise": {script: says503, change: func(s *setup) { s.pool.Retry.Statuses = nil }, want: "503 in retry.statuses"},
 		"body too large":  {method: "PUT", script: closes, change: func(s *setup) { s.pool.Retry.MaxBody = 3 }, want: "retry.max_body >= 4B"},
-		"cut":             {script: cut, want: "a larger commit.buffer, if it comes without pauses"},
+		"cut":             {script: cut, want: "a larger commit.buffer, if it comes without pauses, or a strong ETag and Accept-Ranges: bytes"},
+		"cut PUT":         {method: "PUT", script: cut, want: "a larger commit.buffer, if it comes without pauses"},
 		"cut, held":       {script: cut, change: func(s *setup) { s.pool.Commit.Buffer = 64 << 10 }, want: "more retry.attempts, or an upstream that works"},
 		"cut POST":        {method: "POST", script: cut, want: "retry_safe on the route, if the application may run it twice"},
 		"cut stream": {script: func(c *wire) {

@@ -129,4 +129,5 @@ type Hold struct {
 // Commit says which responses are complete before the client sees a byte, so that one that breaks off can be replaced.
 type Commit struct {
 	Buffer Size `yaml:"buffer" default:"64KiB" min:"0B" max:"16MiB" zero:"off" help:"Largest response body that is complete before the client sees a byte; a slow one is not waited for."`
+	Resume bool `yaml:"resume" default:"true" help:"A larger response that breaks off is completed from another upstream: of a GET, with a strong ETag and Accept-Ranges: bytes."`
 }

@@ -56,7 +56,7 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 			MaxBackoff: c.Retry.MaxBackoff,
 		},
 		Hold:   proxy.Hold{For: c.Hold.For, MaxRequests: c.Hold.MaxRequests, MaxBody: int64(c.Hold.MaxBody)},
-		Commit: proxy.Commit{Buffer: int64(c.Commit.Buffer)},
+		Commit: proxy.Commit{Buffer: int64(c.Commit.Buffer), Resume: c.Commit.Resume},
 	}
 	switch c.Policy {
 	case "hash":

@@ -1,0 +1,193 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// maxResumes bounds how often the rest of one response is asked for.
+const maxResumes = 3
+
+// rest is the part of a response's body that has not come yet, as a range of
+// what the body represents. It can be had from another upstream when the body
+// breaks off, since a strong entity tag says that the bytes are the same (RFC
+// 9110, section 13.1.5). A nil one cannot.
+type rest struct {
+	etag     string
+	encoding string // Content-Encoding
+	from, to int64  // offsets of the first byte and the last
+	total    int64  // length of the whole
+	asked    bool   // the exchange counts tries for the rest
+	paid     bool   // with a token of the retry budget
+}
+
+// restOf returns what can be asked for when the answer's body breaks off.
+func (x *exchange) restOf(res *http.Response) *rest {
+	etag := res.Header.Get("Etag")
+	if !x.route.Pool.opts.Commit.Resume || x.out.Method != http.MethodGet || x.body != nil || !strong(etag) {
+		return nil
+	}
+	b := &rest{etag: etag, encoding: res.Header.Get("Content-Encoding")}
+	switch res.StatusCode {
+	case http.StatusOK:
+		b.to, b.total = res.ContentLength-1, res.ContentLength
+		if !strings.EqualFold(res.Header.Get("Accept-Ranges"), "bytes") {
+			return nil
+		}
+	case http.StatusPartialContent:
+		var ok bool
+		if b.from, b.to, b.total, ok = parseContentRange(res.Header.Get("Content-Range")); !ok {
+			return nil
+		}
+	default:
+		return nil
+	}
+	if res.ContentLength <= 0 || b.length() != res.ContentLength {
+		return nil
+	}
+	return b
+}
+
+// strong reports whether an entity tag promises that the bytes are the same.
+func strong(etag string) bool {
+	return len(etag) > 2 && etag[0] == '"' && etag[len(etag)-1] == '"'
+}
+
+func (b *rest) length() int64 { return b.to - b.from + 1 }
+
+// came notes that n bytes have come.
+func (b *rest) came(n int) {
+	if b != nil {
+		b.from += int64(n)
+	}
+}
+
+// refund brings back the token of a rest that came.
+func (b *rest) refund(p *Pool) {
+	if b != nil && b.paid {
+		b.paid = false
+		p.budget.refund()
+	}
+}
+
+// ask makes a request one for the rest.
+func (b *rest) ask(r *http.Request) {
+	r.Header = r.Header.Clone()
+	for _, name := range []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
+		r.Header.Del(name)
+	}
+	r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", b.from, b.to))
+	r.Header.Set("If-Range", b.etag)
+}
+
+// is reports whether an answer is the rest and nothing else.
+func (b *rest) is(res *http.Response) bool {
+	return res.StatusCode == http.StatusPartialContent &&
+		res.Header.Get("Etag") == b.etag &&
+		res.Header.Get("Content-Encoding") == b.encoding &&
+		res.Header.Get("Content-Range") == fmt.Sprintf("bytes %d-%d/%d", b.from, b.to, b.total) &&
+		res.ContentLength == b.length()
+}
+
+// parseContentRange reads "bytes 0-4/10" (RFC 9110, section 14.4). ok is false
+// when one of the three is not told.
+func parseContentRange(s string) (from, to, total int64, ok bool) {
+	spec, ok := strings.CutPrefix(s, "bytes ")
+	span, size, ok2 := strings.Cut(spec, "/")
+	first, last, ok3 := strings.Cut(span, "-")
+	if !ok || !ok2 || !ok3 {
+		return 0, 0, 0, false
+	}
+	for i, text := range []string{first, last, size} {
+		n, err := strconv.ParseUint(text, 10, 63)
+		if err != nil {
+			return 0, 0, 0, false
+		}
+		*[]*int64{&from, &to, &total}[i] = int64(n)
+	}
+	return from, to, total, from <= to && to < total
+}
+
+// errNotRest is what is wrong with an answer to a request for the rest.
+var errNotRest = errors.New("the answer is not the rest of what broke off: another entity tag, or no ranges")
+
+// resume goes on with the rest of a body that broke off, from another upstream
+// when there is one. It reports false when the body cannot be completed.
+func (b *leasedBody) resume(failed *Error) bool {
+	if b.rest == nil {
+		return false
+	}
+	x := b.x
+	x.holdEnd, x.rounds = time.Time{}, 0
+	if !b.rest.asked {
+		b.rest.asked = true
+		x.tries, x.races = 0, 0
+	}
+	for {
+		d := b.rest.decide(x, failed)
+		x.decided(d)
+		if d != Resumed {
+			return false
+		}
+		m, lease, none := x.acquire()
+		if none != nil {
+			x.decided(NobodyLeft)
+			return false
+		}
+		if failed = b.fetchRest(m, lease); failed == nil {
+			x.record.Absorbed = ByResume
+			return true
+		}
+	}
+}
+
+// decide is [exchange.decide] for a response that broke off with e. It takes
+// tokens of the same budget.
+func (b *rest) decide(x *exchange, e *Error) Decision {
+	switch {
+	case e.Reason.Fault() != FaultUpstream:
+		return ClientsFault
+	case x.Err() != nil:
+		return x.ended()
+	case x.tries >= maxResumes, x.races > maxResumes:
+		return NoAttemptsLeft
+	case x.deaths >= maxDeaths:
+		return Deadly
+	case e.Reason.free() && x.heldTooLong():
+		return OutOfTime
+	case e.Reason.free():
+		return Resumed
+	case !x.route.Pool.budget.withdraw():
+		return BudgetSpent
+	}
+	b.paid = true
+	return Resumed
+}
+
+// fetchRest asks one upstream for the rest, and reads on from there.
+func (b *leasedBody) fetchRest(m *balancer.Member, lease balancer.Lease) *Error {
+	x := b.x
+	t := x.newTry(m, lease)
+	b.rest.ask(t.out)
+	t.send()
+	x.record.note(t)
+	if t.failed != nil {
+		x.lost(t)
+		return t.failed
+	}
+	x.heard(t)
+	if !b.rest.is(t.res) {
+		x.last().Err = errNotRest
+		t.res.Body.Close()
+		t.end()
+		return &Error{Reason: ResponseTruncated, Upstream: m.Addr(), Sent: true, Err: errNotRest}
+	}
+	b.ReadCloser, b.t, b.entry = t.res.Body, t, len(x.record.Attempts)-1
+	return nil
+}
