@@ -19,6 +19,9 @@ func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	res, err := x.run()
+	if escapes(res, err) {
+		res, err = x.lastRungs(res, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -47,12 +47,27 @@ type world struct {
 // bubble runs f in a bubble, with a world in it.
 func bubble(t *testing.T, s setup, f func(w *world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		t.Cleanup(func() { time.Sleep(time.Second) }) // a server lingers before it closes a connection with unread data
+	synctestBubble(t, func(t *testing.T) {
 		w := start(t, s)
 		w.inBubble = true
 		f(w)
 	})
+}
+
+// synctestBubble runs f in a bubble, for more than one world or pool.
+func synctestBubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Second) }) // a server lingers before it closes a connection with unread data
+		f(t)
+	})
+}
+
+// later dials on the network of a world that is still to be made.
+func later(w **world) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return (*w).net.DialContext(ctx, network, addr)
+	}
 }
 
 // start makes a world that ends with the test; then no lease may be left.

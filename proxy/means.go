@@ -36,7 +36,10 @@ func (m Means) String() string { return means[m] }
 // the one that counts.
 func (r *Record) absorb() {
 	if r.Reason != None {
-		r.Absorbed = ByNothing
+		r.Absorbed, r.Hidden = ByNothing, None
+		return
+	}
+	if r.Hidden != None { // what hid it has said so
 		return
 	}
 	how, waited := ByNothing, r.Held > 0

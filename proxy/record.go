@@ -35,6 +35,7 @@ type Record struct {
 	Absorbed Means  // how a failure was kept from the client
 	Hidden   Reason // that failure; None when Absorbed is ByNothing
 	SavedBy  string // what would have kept a failure that escaped from the client; empty when nothing known would
+	Fallback string // the fallback pool that was asked; empty = none
 	Attempts []Attempt
 	Omitted  int // attempts that are not in Attempts
 }
@@ -42,6 +43,7 @@ type Record struct {
 // Attempt is one try on one upstream.
 type Attempt struct {
 	Upstream string
+	Pool     string        // the fallback pool the upstream is of; empty = the record's
 	After    time.Duration // since the request's start
 	Took     time.Duration // until the response header or the failure
 	Reused   bool          // on a connection that had been used before
@@ -83,6 +85,7 @@ func (r *Record) note(t *try) {
 	}
 	r.Attempts = append(r.Attempts, Attempt{
 		Upstream: t.m.Addr(),
+		Pool:     r.Fallback,
 		After:    t.after,
 		Took:     t.took,
 		Reused:   t.wire.Reused,
@@ -100,6 +103,16 @@ func (x *exchange) last() *Attempt {
 		return nil
 	}
 	return &x.record.Attempts[len(x.record.Attempts)-1]
+}
+
+// lastStatus returns the latest status an upstream gave, 0 when none has.
+func (x *exchange) lastStatus() int {
+	for i := len(x.record.Attempts) - 1; i >= 0; i-- {
+		if status := x.record.Attempts[i].Status; status != 0 {
+			return status
+		}
+	}
+	return 0
 }
 
 // decided notes what is done after the latest attempt.
@@ -167,6 +180,9 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	if r.Pool != "" {
 		a = append(a, slog.String("pool", r.Pool), slog.String("upstream", r.Upstream))
 	}
+	if r.Fallback != "" {
+		a = append(a, slog.String("fallback", r.Fallback))
+	}
 	if r.Held > 0 {
 		a = append(a, slog.Float64("held_ms", milliseconds(r.Held)))
 	}
@@ -201,6 +217,7 @@ type attemptList []Attempt
 func (l attemptList) MarshalJSON() ([]byte, error) {
 	type row struct {
 		Upstream string  `json:"upstream"`
+		Pool     string  `json:"pool,omitempty"`
 		After    float64 `json:"after_ms"`
 		Took     float64 `json:"ms"`
 		Reused   bool    `json:"reused"`
@@ -217,7 +234,7 @@ func (l attemptList) MarshalJSON() ([]byte, error) {
 	rows := make([]row, len(l))
 	for i, a := range l {
 		rows[i] = row{
-			Upstream: a.Upstream, After: milliseconds(a.After), Took: milliseconds(a.Took), Reused: a.Reused, Idle: milliseconds(a.Idle),
+			Upstream: a.Upstream, Pool: a.Pool, After: milliseconds(a.After), Took: milliseconds(a.Took), Reused: a.Reused, Idle: milliseconds(a.Idle),
 			Sent: a.Sent, Received: a.Received, Status: a.Status, Decision: a.Decision.String(),
 		}
 		if a.Acked >= 0 {

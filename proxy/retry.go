@@ -91,14 +91,13 @@ func (x *exchange) decide(e *Error) Decision {
 		return ClientsFault
 	case x.Err() != nil:
 		return x.ended()
-	case e.Sent && !x.choice.Replayable:
-		return NotSafe
-	case !x.body.replayable(), e.Reason == UpstreamStatus && !x.body.fits():
-		return BodyGone
+	}
+	if bar := x.barred(e); bar != Retried {
+		return bar
+	}
+	switch {
 	case x.tries >= retry.Attempts || x.races > retry.Attempts:
 		return NoAttemptsLeft
-	case x.deaths >= maxDeaths:
-		return Deadly
 	case e.Reason.free() && x.heldTooLong():
 		return OutOfTime
 	case e.Reason.free():
@@ -108,6 +107,20 @@ func (x *exchange) decide(e *Error) Decision {
 		return BudgetSpent
 	}
 	x.retrying = true
+	return Retried
+}
+
+// barred tells why no upstream may get the request once more, [Retried] when
+// nothing bars it.
+func (x *exchange) barred(e *Error) Decision {
+	switch {
+	case e.Sent && !x.choice.Replayable:
+		return NotSafe
+	case !x.body.replayable(), e.Reason == UpstreamStatus && !x.body.fits():
+		return BodyGone
+	case x.deaths >= maxDeaths:
+		return Deadly
+	}
 	return Retried
 }
 

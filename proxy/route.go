@@ -15,6 +15,7 @@ type Route struct {
 	Name     string
 	Match    Match
 	Pool     *Pool
+	Fallback *Fallback // for what Pool cannot answer; nil = nobody
 	Redirect *Redirect
 	Respond  *Respond
 
@@ -98,7 +99,7 @@ func (rt *Route) prepare() error {
 	if n != 1 {
 		return fmt.Errorf("route %s: needs exactly one of a pool, a redirect and a response, has %d", rt.Name, n)
 	}
-	return nil
+	return rt.Fallback.prepare(rt)
 }
 
 // deadline returns the bound of a whole request, 0 without one.

@@ -47,8 +47,8 @@ func modifyResponse(res *http.Response) error {
 	x := exchangeOf(res.Request.Context())
 	if x.servedBy != nil {
 		x.record.Upstream = x.servedBy.Addr()
+		x.record.Reason = statusReason(res.StatusCode)
 	}
-	x.record.Reason = statusReason(res.StatusCode)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if err := x.checkUpgrade(res); err != nil {
 			return err
@@ -86,6 +86,9 @@ func (x *exchange) proxyStatus(r Reason, status int) string {
 	}
 	if r == UpstreamStatus {
 		b.WriteString("; received-status=")
+		if x.servedBy == nil { // a fixed response stands in for it
+			status = x.lastStatus()
+		}
 		b.WriteString(strconv.Itoa(status))
 	}
 	if x.proxy.opts.Details && x.record.Upstream != "" {

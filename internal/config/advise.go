@@ -39,6 +39,9 @@ func (a *advisor) advise() {
 	used := map[string]bool{}
 	for i, r := range a.config.Routes {
 		used[r.Pool] = true
+		if r.Fallback != nil {
+			used[r.Fallback.Pool] = true
+		}
 		if a.at.given("routes") {
 			a.route(i, r)
 		}

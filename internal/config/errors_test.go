@@ -66,6 +66,17 @@ func TestErrors(t *testing.T) {
 	f(withPool("policy: !custom hash"), "g.yaml:4:80: pools.app.policy: tag !custom is not supported")
 	f(withPool("retry: {<<: 3}"), "g.yaml:4:84: pools.app.retry: found \"3\" after <<: expected a mapping, or a list of mappings")
 	f(withPool("dns: {max_ttl: 500ms}"), "g.yaml:4:87: pools.app.dns.max_ttl: must not be shorter than min_ttl (500ms apart)")
+	f(withPool("fallback: other"), `g.yaml:4:82: pools.app.fallback.pool: found "other": no such pool; defined: app`)
+	f(withPool("fallback: {pool: apq}"), `g.yaml:4:89: pools.app.fallback.pool: found "apq": no such pool (did you mean app?)`)
+	f(withPool("fallback: app"), `g.yaml:4:82: pools.app.fallback.pool: found "app": a pool cannot be its own fallback`)
+	f(withPool("fallback: {}"), `g.yaml:4:82: pools.app.fallback: one of pool, respond is missing`)
+	f(withPool("fallback: {pool: b, respond: {body: x}}"), `g.yaml:4:82: pools.app.fallback: pool and respond exclude each other: keep one`,
+		`g.yaml:4:89: pools.app.fallback.pool: found "b": no such pool; defined: app`)
+	f(withPool("fallback: {respond: {status: 204, body: x}}"), `g.yaml:4:112: pools.app.fallback.respond.body: a response with status 204 has no body`)
+	f(withPool("fallback: b")+"  b: {upstreams: [\"http://b\"], fallback: app}\nroutes: [{pool: app}]",
+		`g.yaml:4:82: pools.app.fallback.pool: found "b": it has a fallback itself, and there are no chains; give that to the routes instead`,
+		`g.yaml:5:42: pools.b.fallback.pool: found "app": it has a fallback itself, and there are no chains; give that to the routes instead`)
+	f(minimal+"routes: [{redirect: {to: /}, fallback: app}]", `g.yaml:5:40: routes[0].fallback: goes with pool only: a redirect or a fixed response cannot fail`)
 	f(withPool("hash: {on: header:X, load: 0.5}"), `g.yaml:4:99: pools.app.hash.load: found "0.5": must be from 101% to 1000%, or 0 (unbounded)`)
 }
 

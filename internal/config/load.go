@@ -138,8 +138,12 @@ func finish(c *Config, d *decoder) {
 		if r.Name == "" {
 			r.Name = fmt.Sprintf("route-%d", i+1)
 		}
-		if p, ok := c.Pools[r.Pool]; ok && !d.at.given(index("routes", i)+".timeout") {
+		p, ok := c.Pools[r.Pool]
+		if ok && !d.at.given(index("routes", i)+".timeout") {
 			r.Timeout = p.Timeouts.Request
+		}
+		if ok && r.Fallback == nil {
+			r.Fallback = p.Fallback
 		}
 	}
 }

@@ -17,6 +17,7 @@ type Pool struct {
 	Retry         Retry        `yaml:"retry" help:"When a failed request is sent again."`
 	Hold          Hold         `yaml:"hold" help:"Requests wait for an upstream to come back instead of failing."`
 	Commit        Commit       `yaml:"commit" help:"Small responses are complete before the client sees a byte, so that one that breaks off can be replaced."`
+	Fallback      *Fallback    `yaml:"fallback" help:"Who answers a request that would end with a gateway error."`
 }
 
 // Hash says what policy hash goes by.

@@ -13,6 +13,7 @@ type Route struct {
 	AddPrefix       string     `yaml:"add_prefix" default:"" format:"prefix" help:"Put before the path when it goes upstream, after strip_prefix."`
 	Host            string     `yaml:"host" default:"keep" format:"sendhost" help:"Host header sent upstream: keep (the client's), upstream (the upstream's own) or a name."`
 	Timeout         Duration   `yaml:"timeout" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request; the pool's timeouts.request when absent."`
+	Fallback        *Fallback  `yaml:"fallback" help:"Who answers a request that would end with a gateway error; the pool's fallback when absent."`
 	RetrySafe       bool       `yaml:"retry_safe" default:"false" help:"The application promises that every request on this route, whatever its method, may be run twice."`
 }
 
@@ -35,6 +36,13 @@ type Respond struct {
 	Status  int     `yaml:"status" default:"200" min:"200" max:"599" help:"Status code."`
 	Body    string  `yaml:"body" default:"" help:"The body."`
 	Headers Headers `yaml:"headers" format:"header" help:"The headers."`
+}
+
+// Fallback answers what would end with a gateway error: exactly one of Pool and Respond is set.
+type Fallback struct {
+	Pool    string   `yaml:"pool" opt:"shorthand" oneof:"target" help:"Name of another pool; it gets what may be sent again."`
+	Respond *Respond `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
+	On      []string `yaml:"on" default:"[unavailable, connect, response, status]" enum:"unavailable|connect|response|status" help:"Which failures: no upstream is available, no connection could be made, it brought no whole response, the response was 502, 503 or 504."`
 }
 
 // HeaderEdit changes headers: first Remove, then Set, then Add.

@@ -84,6 +84,7 @@ func (v *validator) presence() {
 
 func (v *validator) pool(path string, p Pool) {
 	v.upstreams(path, p)
+	v.fallback(path+".fallback", p.Fallback, strings.TrimPrefix(path, "pools."))
 	v.ordered(path, "dns.min_ttl", "dns.max_ttl", p.DNS.MinTTL-p.DNS.MaxTTL)
 	v.ordered(path, "breaker.open_for", "breaker.max_open_for", p.Breaker.OpenFor-p.Breaker.MaxOpenFor)
 	v.ordered(path, "retry.backoff", "retry.max_backoff", p.Retry.Backoff-p.Retry.MaxBackoff)
@@ -142,23 +143,57 @@ func upstreamAddress(url string) string {
 }
 
 func (v *validator) route(path string, r Route) {
-	if _, ok := v.config.Pools[r.Pool]; !ok && r.Pool != "" {
-		pools := slices.Sorted(maps.Keys(v.config.Pools))
-		hint := didYouMean(r.Pool, pools)
-		if hint == "" && len(pools) > 0 {
-			hint = "; defined: " + strings.Join(pools, ", ")
-		}
-		v.errorf(path+".pool", "found %q: no such pool%s", r.Pool, hint)
-	}
-	if r.Respond != nil && r.Respond.Body != "" && (r.Respond.Status == 204 || r.Respond.Status == 304) {
-		v.errorf(path+".respond.body", "a response with status %d has no body", r.Respond.Status)
+	v.poolExists(path+".pool", r.Pool)
+	v.respond(path+".respond", r.Respond)
+	if v.at.given(path + ".fallback") {
+		v.fallback(path+".fallback", r.Fallback, r.Pool)
 	}
 	v.headerEdit(path+".request_headers", r.RequestHeaders, true)
 	v.headerEdit(path+".response_headers", r.ResponseHeaders, false)
-	if r.Respond != nil {
-		for _, name := range slices.Sorted(maps.Keys(r.Respond.Headers)) {
-			v.headerAllowed(path+".respond.headers."+name, name, false)
-		}
+}
+
+func (v *validator) poolExists(path, name string) bool {
+	if _, ok := v.config.Pools[name]; ok || name == "" {
+		return ok
+	}
+	pools := slices.Sorted(maps.Keys(v.config.Pools))
+	hint := didYouMean(name, pools)
+	if hint == "" && len(pools) > 0 {
+		hint = "; defined: " + strings.Join(pools, ", ")
+	}
+	v.errorf(path, "found %q: no such pool%s", name, hint)
+	return false
+}
+
+func (v *validator) respond(path string, r *Respond) {
+	if r == nil {
+		return
+	}
+	if r.Body != "" && (r.Status == 204 || r.Status == 304) {
+		v.errorf(path+".body", "a response with status %d has no body", r.Status)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		v.headerAllowed(path+".headers."+name, name, false)
+	}
+}
+
+// fallback looks for a fallback of the pool named of that would lead nowhere, or on to others.
+func (v *validator) fallback(path string, f *Fallback, of string) {
+	if f == nil {
+		return
+	}
+	v.respond(path+".respond", f.Respond)
+	at := path
+	if v.at.given(path + ".pool") {
+		at += ".pool"
+	}
+	switch {
+	case of == "":
+		v.errorf(path, "goes with pool only: a redirect or a fixed response cannot fail")
+	case f.Pool == of:
+		v.errorf(at, "found %q: a pool cannot be its own fallback", f.Pool)
+	case v.poolExists(at, f.Pool) && v.config.Pools[f.Pool].Fallback != nil:
+		v.errorf(at, "found %q: it has a fallback itself, and there are no chains; give that to the routes instead", f.Pool)
 	}
 }
 

@@ -45,11 +45,35 @@ func newRoute(c config.Route, pools map[string]*pool) proxy.Route {
 	case c.Redirect != nil:
 		r.Redirect = new(proxy.Redirect(*c.Redirect))
 	case c.Respond != nil:
-		r.Respond = &proxy.Respond{Status: c.Respond.Status, Body: c.Respond.Body, Headers: c.Respond.Headers}
+		r.Respond = newRespond(c.Respond)
 	default:
 		r.Pool = pools[c.Pool].Pool
+		r.Fallback = newFallback(c.Fallback, pools)
 	}
 	return r
+}
+
+func newFallback(c *config.Fallback, pools map[string]*pool) *proxy.Fallback {
+	if c == nil {
+		return nil
+	}
+	kinds := map[string]proxy.Failures{
+		"unavailable": proxy.Unavailable, "connect": proxy.Unconnected, "response": proxy.Unanswered, "status": proxy.BadStatus,
+	}
+	f := &proxy.Fallback{}
+	for _, kind := range c.On {
+		f.On |= kinds[kind]
+	}
+	if c.Respond != nil {
+		f.Respond = newRespond(c.Respond)
+	} else {
+		f.Pool = pools[c.Pool].Pool
+	}
+	return f
+}
+
+func newRespond(c *config.Respond) *proxy.Respond {
+	return &proxy.Respond{Status: c.Status, Body: c.Body, Headers: c.Headers}
 }
 
 func headerEdits(c config.HeaderEdit) proxy.HeaderEdits {

@@ -1,0 +1,172 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Fallback says who answers a request that would end with a gateway error:
+// exactly one of Pool and Respond. Its own failures have no further fallback.
+type Fallback struct {
+	Pool    *Pool
+	Respond *Respond
+	On      Failures // which gateway errors; 0 = all
+}
+
+// Failures is a set of kinds of failure that end in a gateway error.
+type Failures uint8
+
+const (
+	Unavailable Failures = 1 << iota // there was no upstream to ask
+	Unconnected                      // no connection could be made
+	Unanswered                       // the connection brought no whole answer
+	BadStatus                        // the upstream's answer was 502, 503 or 504
+)
+
+// Failure returns the kind of failure a reason is of, 0 when it is not one that
+// another could answer for.
+func (r Reason) Failure() Failures {
+	switch r {
+	case NoUpstream, HoldExpired, Overloaded, DNSError, DNSTimeout:
+		return Unavailable
+	case ConnectRefused, ConnectUnreachable, ConnectTimeout, TLSHandshake, TLSCertificate:
+		return Unconnected
+	case ClosedBeforeResponse, ResponseTimeout, ResponseMalformed, ResponseHeaderTooLarge, ResponseTruncated, ResponseStalled:
+		return Unanswered
+	case UpstreamStatus:
+		return BadStatus
+	}
+	return 0
+}
+
+// fallbackHold is how long a request waits for an upstream of the fallback pool.
+// It has been patient already.
+const fallbackHold = time.Second
+
+// prepare checks a route's fallback.
+func (f *Fallback) prepare(rt *Route) error {
+	switch {
+	case f == nil:
+		return nil
+	case rt.Pool == nil:
+		return fmt.Errorf("route %s: a fallback needs a pool to stand in for", rt.Name)
+	case (f.Pool == nil) == (f.Respond == nil):
+		return fmt.Errorf("route %s: a fallback needs exactly one of a pool and a response", rt.Name)
+	case f.Pool == rt.Pool:
+		return fmt.Errorf("route %s: pool %s is its own fallback", rt.Name, rt.Pool.Name())
+	}
+	return nil
+}
+
+// takes reports whether the fallback answers for a reason.
+func (f *Fallback) takes(r Reason) bool {
+	kind := r.Failure()
+	return f != nil && kind != 0 && (f.On == 0 || f.On&kind != 0)
+}
+
+// fallback answers a request that failed, if its route has who does.
+func (x *exchange) fallback(why *Error) (*http.Response, *Error) {
+	f := x.route.Fallback
+	if !f.takes(why.Reason) {
+		return nil, why
+	}
+	if f.Respond != nil {
+		return x.fixed(f.Respond, why), nil
+	}
+	return x.elsewhere(f.Pool, why)
+}
+
+// elsewhere sends the request to the fallback pool. What that answers is the
+// answer, whatever its status. Without one the first failure stands.
+func (x *exchange) elsewhere(pool *Pool, why *Error) (*http.Response, *Error) {
+	if x.Err() != nil || x.barred(why) != Retried && !x.oneDied(why) {
+		return nil, why
+	}
+	before, served := x.route, x.servedBy
+	x.record.Fallback = pool.Name()
+	x.route = new(*before)
+	x.route.Pool, x.route.Fallback = pool, nil
+	x.startOver()
+	pool.budget.deposit()
+	res, failed := x.run()
+	if res != nil {
+		x.hide(ByFallback, why.Reason)
+		return res, nil
+	}
+	if failed.Reason.Fault() == FaultClient {
+		return nil, failed
+	}
+	x.route, x.servedBy = before, served
+	return nil, why
+}
+
+// oneDied reports whether all that bars the request is that it has ended
+// connections, of one upstream only: then it is that one which is suspect, and
+// not the request.
+func (x *exchange) oneDied(why *Error) bool {
+	if x.barred(why) != Deadly {
+		return false
+	}
+	died := ""
+	for i := range x.record.Attempts {
+		a := &x.record.Attempts[i]
+		if a.Reason != ClosedBeforeResponse {
+			continue
+		}
+		if died != "" && died != a.Upstream {
+			return false
+		}
+		died = a.Upstream
+	}
+	return true
+}
+
+// startOver forgets what the attempt loop has noted, for another pool.
+func (x *exchange) startOver() {
+	x.choice.Tried = x.choice.Tried[:0]
+	x.choice.Hash, x.choice.Sticky = 0, 0
+	x.prepareChoice(x.request)
+	now := time.Now()
+	x.choice.Now = now.UnixNano()
+	x.tries, x.races, x.rounds = 0, 0, 0
+	x.deaths = min(x.deaths, 1) // see oneDied
+	x.retrying = false
+	x.holdEnd = now.Add(fallbackHold)
+}
+
+// fixed answers with a response of the configuration. One that is a gateway
+// error hides nothing.
+func (x *exchange) fixed(f *Respond, why *Error) *http.Response {
+	res := f.response(x.out)
+	x.ours(why)
+	if statusReason(res.StatusCode) == None {
+		x.hide(ByFallback, why.Reason)
+	} else {
+		x.record.Reason, x.record.Err = why.Reason, why.Err
+	}
+	return res
+}
+
+// response is the fixed response as an upstream's would come.
+func (f *Respond) response(r *http.Request) *http.Response {
+	res := &http.Response{
+		StatusCode:    f.Status,
+		Header:        make(http.Header, len(f.Headers)),
+		Body:          http.NoBody,
+		ContentLength: int64(len(f.Body)),
+		Request:       r,
+	}
+	if res.StatusCode == 0 {
+		res.StatusCode = http.StatusOK
+	}
+	for name, v := range f.Headers {
+		res.Header.Set(name, v)
+	}
+	if f.Body != "" && r.Method != http.MethodHead {
+		res.Body = io.NopCloser(strings.NewReader(f.Body))
+	}
+	return res
+}

@@ -1,0 +1,324 @@
+package proxy_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// spare makes a second pool on the network of the world to come. Its dialer is
+// the world's, which bubble makes later.
+func spare(t *testing.T, w **world, addrs ...string) *proxy.Pool {
+	t.Helper()
+	var o proxy.PoolOptions
+	o.Retry = retries(3)
+	o.Retry.Statuses = []int{502, 503, 504}
+	o.Hold = held
+	o.Commit.Buffer = 64 << 10
+	o.Dial = later(w)
+	p, err := proxy.NewPool(balancer.Options{Name: "spare", Policy: "first"}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Update(specs(addrs...))
+	return p
+}
+
+// fallbackCase is a world whose first pool is app:80 and whose second is
+// spare:80, or a fixed response.
+type fallbackCase struct {
+	setup
+	fixed *proxy.Respond
+	on    proxy.Failures
+}
+
+func (c fallbackCase) run(t *testing.T, f func(w *world)) {
+	t.Helper()
+	var w *world
+	c.route.Fallback = &proxy.Fallback{Respond: c.fixed, On: c.on}
+	synctestBubble(t, func(t *testing.T) {
+		if c.fixed == nil {
+			p := spare(t, &w, "spare:80", "spare2:80")
+			c.route.Fallback.Pool = p
+			t.Cleanup(func() {
+				p.Update(nil)
+				check(t, "leases left in the fallback pool", p.InFlight(), 0)
+			})
+		}
+		w = start(t, c.setup)
+		w.inBubble = true
+		f(w)
+	})
+}
+
+func fallbackSetup() setup {
+	s := setup{upstreams: specs("app:80")}
+	s.pool.Retry = retries(2)
+	s.pool.Retry.Statuses = []int{502, 503, 504}
+	s.pool.Retry.MaxBackoff = 20 * time.Millisecond
+	s.pool.Commit.Buffer = 64 << 10
+	return s
+}
+
+// fails is how app:80 fails, and what a request that nothing else answers ends
+// with.
+var fails = []struct {
+	name   string
+	app    func(w *world)
+	kind   proxy.Failures
+	reason proxy.Reason
+	sent   bool // it may have been executed
+}{
+	{"refused", func(*world) {}, proxy.Unconnected, proxy.ConnectRefused, false},
+	{"nobody", func(w *world) { w.pool.Update(nil) }, proxy.Unavailable, proxy.NoUpstream, false},
+	{"closed", func(w *world) { w.script("app:80", func(c *wire) { c.request() }) }, proxy.Unanswered, proxy.ClosedBeforeResponse, true},
+	{"cut", func(w *world) {
+		w.script("app:80", func(c *wire) { c.request(); c.say("HTTP/1.1 200 OK\nContent-Length: 9\n\nhalf") })
+	}, proxy.Unanswered, proxy.ResponseTruncated, true},
+	{"503", func(w *world) {
+		w.app("app:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503); io.WriteString(w, "app") })
+	}, proxy.BadStatus, proxy.UpstreamStatus, true},
+}
+
+// Every kind of failure that ends in a gateway error goes to the fallback pool,
+// but for a request that may have been executed and must not be twice.
+func TestFallbackPool(t *testing.T) {
+	t.Parallel()
+	for _, tc := range fails {
+		for _, method := range []string{"GET", "POST"} {
+			t.Run(tc.name+"/"+method, func(t *testing.T) {
+				fallbackCase{setup: fallbackSetup()}.run(t, func(w *world) {
+					tc.app(w)
+					w.app("spare2:80", func(w http.ResponseWriter, r *http.Request) { // spare:80 refuses
+						b, _ := io.ReadAll(r.Body)
+						io.WriteString(w, "spare "+string(b))
+					})
+					got := w.send(method, "/", strings.NewReader("x"))
+					rec := w.record()
+					check(t, "pool", rec.Pool, "app")
+					if tc.sent && method == "POST" {
+						check(t, "reason", rec.Reason, tc.reason)
+						check(t, "absorbed", rec.Absorbed, proxy.ByNothing)
+						check(t, "asked", rec.Fallback, "")
+						return
+					}
+					check(t, "status", got.status, 200)
+					check(t, "body", got.body, "spare x")
+					check(t, "reason", rec.Reason, proxy.None)
+					check(t, "absorbed", rec.Absorbed, proxy.ByFallback)
+					check(t, "hidden", rec.Hidden, tc.reason)
+					check(t, "asked", rec.Fallback, "spare")
+					last := rec.Attempts[len(rec.Attempts)-1]
+					check(t, "answered by", last.Pool+" "+last.Upstream, "spare spare2:80")
+					if first := rec.Attempts[0]; tc.reason != proxy.NoUpstream {
+						check(t, "failed first", first.Pool+" "+first.Upstream, " app:80")
+					}
+				})
+			})
+		}
+	}
+}
+
+// A request that ended connections of two upstreams is kept from the fallback
+// pool too.
+func TestFallbackPoolIsKeptFromTheDeadly(t *testing.T) {
+	t.Parallel()
+	c := fallbackCase{setup: fallbackSetup()}
+	c.upstreams = specs("app:80", "app2:80")
+	c.run(t, func(w *world) {
+		for _, addr := range []string{"app:80", "app2:80"} {
+			w.script(addr, func(c *wire) { c.request() })
+		}
+		check(t, "status", w.get().status, 502)
+		check(t, "asked", w.record().Fallback, "")
+	})
+}
+
+// A fixed response executes nothing, so every request may get it.
+func TestFallbackResponse(t *testing.T) {
+	t.Parallel()
+	for _, tc := range fails {
+		for _, method := range []string{"GET", "HEAD", "POST"} {
+			t.Run(tc.name+"/"+method, func(t *testing.T) {
+				c := fallbackCase{setup: fallbackSetup(), fixed: &proxy.Respond{Status: 200, Body: "fixed", Headers: map[string]string{"X-Fixed": "1"}}}
+				c.route.ResponseHeaders.Set = map[string]string{"X-Route": "1"}
+				c.run(t, func(w *world) {
+					tc.app(w)
+					got := w.send(method, "/", nil)
+					check(t, "status", got.status, 200)
+					body := "fixed"
+					if method == "HEAD" {
+						body = ""
+					}
+					check(t, "body", got.body, body)
+					rec := w.record()
+					if method == "HEAD" && tc.reason == proxy.ResponseTruncated {
+						return // its answer has no body to break off
+					}
+					check(t, "headers", got.header.Get("X-Fixed")+got.header.Get("X-Route"), "11")
+					check(t, "absorbed", rec.Absorbed, proxy.ByFallback)
+					check(t, "hidden", rec.Hidden, tc.reason)
+				})
+			})
+		}
+	}
+}
+
+// A fixed 503, such as a page that asks for patience, is still a gateway error,
+// and is told with the failure's own reason.
+func TestFallbackResponseThatIsAnError(t *testing.T) {
+	t.Parallel()
+	c := fallbackCase{setup: fallbackSetup(), fixed: &proxy.Respond{Status: 503, Body: "patience"}}
+	c.run(t, func(w *world) {
+		w.app("app:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) })
+		got := w.get()
+		check(t, "status", got.status, 503)
+		check(t, "body", got.body, "patience")
+		check(t, "Proxy-Status", got.header.Get("Proxy-Status"), `goodgate; received-status=502; details="upstream_status"`)
+		rec := w.record()
+		check(t, "reason", rec.Reason, proxy.UpstreamStatus)
+		check(t, "upstream", rec.Upstream, "app:80")
+		check(t, "absorbed", rec.Absorbed, proxy.ByNothing)
+		check(t, "hidden", rec.Hidden, proxy.None)
+	})
+}
+
+// A fallback takes only what its setting names, and no good answer.
+func TestFallbackOn(t *testing.T) {
+	t.Parallel()
+	for _, tc := range fails {
+		for _, on := range []proxy.Failures{proxy.Unavailable, proxy.Unconnected, proxy.Unanswered, proxy.BadStatus} {
+			c := fallbackCase{setup: fallbackSetup(), fixed: &proxy.Respond{Status: 299}, on: on}
+			c.run(t, func(w *world) {
+				tc.app(w)
+				check(t, tc.name, w.get().status == 299, on == tc.kind)
+			})
+		}
+	}
+	for _, status := range []int{200, 404, 429, 500} {
+		fallbackCase{setup: fallbackSetup(), fixed: &proxy.Respond{Status: 299}}.run(t, func(w *world) {
+			w.app("app:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+			check(t, "status", w.get().status, status)
+		})
+	}
+}
+
+// When the fallback pool cannot answer either, the client gets what it would
+// have got without one.
+func TestFallbackPoolFails(t *testing.T) {
+	t.Parallel()
+	for _, tc := range fails[:2] {
+		fallbackCase{setup: fallbackSetup()}.run(t, func(w *world) {
+			tc.app(w)
+			w.get()
+			rec := w.record()
+			check(t, tc.name+": reason", rec.Reason, tc.reason)
+			check(t, tc.name+": asked", rec.Fallback, "spare")
+			check(t, tc.name+": absorbed", rec.Absorbed, proxy.ByNothing)
+			if rec.Held > time.Second {
+				t.Errorf("waited %v for the fallback pool, want 1s at most", rec.Held)
+			}
+		})
+	}
+	fallbackCase{setup: fallbackSetup()}.run(t, func(w *world) {
+		w.app("app:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503); io.WriteString(w, "the app's own") })
+		got := w.get()
+		check(t, "the app's own answer", got.body, "the app's own")
+		check(t, "upstream", w.record().Upstream, "app:80")
+	})
+	fallbackCase{setup: fallbackSetup()}.run(t, func(w *world) {
+		w.app("spare:80", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(503)
+			io.WriteString(w, "the spare's page")
+		})
+		got := w.get()
+		check(t, "the fallback's answer, whatever its status", got.body, "the spare's page")
+		rec := w.record()
+		check(t, "reason", rec.Reason, proxy.UpstreamStatus)
+		check(t, "absorbed", rec.Absorbed, proxy.ByNothing)
+	})
+}
+
+// A request waits for its own pool first.
+func TestFallbackAfterHold(t *testing.T) {
+	t.Parallel()
+	c := fallbackCase{setup: fallbackSetup(), fixed: &proxy.Respond{Status: 200}}
+	c.upstreams = nil
+	c.pool.Hold = held
+	c.run(t, func(w *world) {
+		check(t, "status", w.get().status, 200)
+		rec := w.record()
+		check(t, "held", rec.Held, held.For)
+		check(t, "absorbed", rec.Absorbed, proxy.ByFallback)
+		check(t, "hidden", rec.Hidden, proxy.HoldExpired)
+	})
+}
+
+// The deadline of a request ends its way to a fallback pool, and a fixed
+// response is still given.
+func TestFallbackAfterTheDeadline(t *testing.T) {
+	t.Parallel()
+	for _, fixed := range []*proxy.Respond{nil, {Status: 200, Body: "fixed"}} {
+		c := fallbackCase{setup: fallbackSetup(), fixed: fixed}
+		c.route.Timeout = 2 * time.Second
+		c.run(t, func(w *world) {
+			w.script("app:80", waitsForClose)
+			w.app("spare:80", ok)
+			got := w.get()
+			rec := w.record()
+			check(t, "duration", rec.Duration, 2*time.Second)
+			if fixed == nil {
+				check(t, "status", got.status, 504)
+				check(t, "asked", rec.Fallback, "")
+				return
+			}
+			check(t, "body", got.body, "fixed")
+			check(t, "hidden", rec.Hidden, proxy.ResponseTimeout)
+		})
+	}
+}
+
+// A client that leaves while the fallback pool works is no gateway error.
+func TestFallbackClientLeaves(t *testing.T) {
+	t.Parallel()
+	fallbackCase{setup: fallbackSetup()}.run(t, func(w *world) {
+		w.script("spare:80", waitsForClose)
+		leaves(w)
+		check(t, "reason", w.record().Reason, proxy.ClientGone)
+	})
+}
+
+// Every gateway error that a pool can cause is of a kind that a fallback can be
+// set to answer for.
+func TestEveryGatewayErrorHasAKind(t *testing.T) {
+	t.Parallel()
+	for _, r := range proxy.Reasons() {
+		if r == proxy.ShuttingDown {
+			continue // no pool causes it
+		}
+		check(t, r.String(), r.Failure() != 0, r.GatewayError())
+	}
+}
+
+func TestFallbackThatMakesNoSense(t *testing.T) {
+	t.Parallel()
+	pool, err := proxy.NewPool(balancer.Options{Name: "app"}, proxy.PoolOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, rt := range map[string]proxy.Route{
+		"nothing in it": {Pool: pool, Fallback: &proxy.Fallback{}},
+		"two things":    {Pool: pool, Fallback: &proxy.Fallback{Pool: new(proxy.Pool), Respond: &proxy.Respond{}}},
+		"itself":        {Pool: pool, Fallback: &proxy.Fallback{Pool: pool}},
+		"for nothing":   {Respond: &proxy.Respond{}, Fallback: &proxy.Fallback{Respond: &proxy.Respond{}}},
+	} {
+		if _, err := proxy.New(proxy.Options{Routes: []proxy.Route{rt}}); err == nil {
+			t.Errorf("%s: got no error", name)
+		}
+	}
+}
