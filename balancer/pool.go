@@ -101,6 +101,29 @@ func (p *Pool) InFlight() int { return int(p.inFlight.Load()) }
 // and must not be changed.
 func (p *Pool) Members() []Member { return p.set.Load().members }
 
+// Overfull reports whether more is asked of the pool than its members may take:
+// those that are available are at their limit of requests at once, and the
+// queue for their places stands. It may look at every member, and so is for
+// when something has failed.
+func (p *Pool) Overfull() bool {
+	if !p.waiters.standing() {
+		return false
+	}
+	full := false
+	members := p.Members()
+	for i := range members {
+		m := &members[i]
+		if !m.Available() {
+			continue
+		}
+		if m.inFlight.Load()+1 < int64(m.MaxInFlight) || m.MaxInFlight == 0 { // one place may have been given back just now
+			return false
+		}
+		full = true
+	}
+	return full
+}
+
 // Update replaces the members. Upstreams whose address, name and use of TLS stay
 // keep their state; the others get their last requests answered and are then closed. Of specs
 // with the same address the first counts.

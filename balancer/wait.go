@@ -132,6 +132,15 @@ func (l *waitlist) inTurn() iter.Seq[*Waiter] {
 	}
 }
 
+func (l *waitlist) standing() bool {
+	if l.n.Load() == 0 {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stands()
+}
+
 // stands reports whether the queue grows faster than it is served, by what its
 // oldest request asked for. Called with mu held.
 func (l *waitlist) stands() bool {

@@ -211,3 +211,38 @@ func TestStandingQueueServesTheLast(t *testing.T) {
 	f("over half", 51, 0, true)
 	f("the first has waited long", 50, time.Second, true)
 }
+
+// TestOverfull: more is asked of a pool than it can take when its members are
+// full and the queue for their places stands.
+func TestOverfull(t *testing.T) {
+	t.Parallel()
+	f := func(name string, want bool, change func(p *Pool), specs ...Spec) {
+		t.Helper()
+		p := newTestPool(t, Options{}, specs...)
+		for range 3 {
+			w, _ := p.Wait(0, WaitLimits{Requests: 4})
+			defer w.Leave()
+		}
+		acquire(t, &p.Members()[0], 2)
+		if change != nil {
+			change(p)
+		}
+		if got := p.Overfull(); got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+	f("full", true, nil, Spec{Addr: "a:1", MaxInFlight: 2})
+	f("one place left", true, nil, Spec{Addr: "a:1", MaxInFlight: 3})
+	f("two places left", false, nil, Spec{Addr: "a:1", MaxInFlight: 4})
+	f("no limit", false, nil, Spec{Addr: "a:1"})
+	f("another has room", false, nil, Spec{Addr: "a:1", MaxInFlight: 2}, Spec{Addr: "b:1", MaxInFlight: 2})
+	f("another is out", true, func(p *Pool) { p.Members()[1].SetOperator(Drain) },
+		Spec{Addr: "a:1", MaxInFlight: 2}, Spec{Addr: "b:1", MaxInFlight: 2})
+	f("nobody available", false, func(p *Pool) { p.Members()[0].SetOperator(Drain) }, Spec{Addr: "a:1", MaxInFlight: 2})
+
+	p := newTestPool(t, Options{}, Spec{Addr: "a:1", MaxInFlight: 2})
+	acquire(t, &p.Members()[0], 2)
+	if p.Overfull() {
+		t.Error("full, but nobody waits: got true")
+	}
+}

@@ -79,7 +79,10 @@ func (x *exchange) answered() {
 	x.decided(Answered)
 	if x.retrying {
 		x.route.Pool.budget.refund()
+		x.route.Pool.budget.relieve(strainHelp)
+		return
 	}
+	x.route.Pool.budget.relieve(1)
 }
 
 // acquire returns an upstream to try and the right to. It prefers one that has

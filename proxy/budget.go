@@ -15,11 +15,25 @@ const budgetCap = 100
 // back: the budget bounds retries that do not help. A small rate is allowed
 // whatever the share, for pools with little traffic. (Finagle, RetryBudget;
 // "Site Reliability Engineering", chapter 21.)
+//
+// While most attempts end in a timeout, the pool has too much to do and a retry
+// adds to it; then there are none. The strain says so without a clock: a timeout
+// adds to it, anything else takes from it, and a retry that succeeded takes
+// most, because that shows that retries help. So it rises only when timeouts are
+// in the majority and retries do not help, and one upstream of several that
+// hangs does not raise it.
 type budget struct {
 	share   int64        // thousandths of a token a request
 	balance atomic.Int64 // thousandths of a token
 	reserve *rate.Limiter
+	strain  atomic.Int64 // from 0 to strainMax; beyond strainLimit nothing is retried
 }
+
+const (
+	strainLimit = 20
+	strainMax   = 40
+	strainHelp  = 3 // what a retry that succeeded takes from the strain
+)
 
 func newBudget(share, perSecond float64) *budget {
 	return &budget{
@@ -33,6 +47,24 @@ func (b *budget) deposit() { b.add(b.share) }
 
 // refund brings back the token of a retry that succeeded.
 func (b *budget) refund() { b.add(1000) }
+
+// timedOut and relieve keep the strain: of an attempt that ended in a timeout,
+// and of one that did not. They are exact but for what is lost when many do it
+// at once.
+func (b *budget) timedOut() {
+	if b.strain.Load() < strainMax {
+		b.strain.Add(1)
+	}
+}
+
+func (b *budget) relieve(n int64) {
+	if s := b.strain.Load(); s > 0 {
+		b.strain.Add(-min(n, s))
+	}
+}
+
+// strained reports whether retries would only add to an overload.
+func (b *budget) strained() bool { return b.strain.Load() > strainLimit }
 
 func (b *budget) add(n int64) {
 	if b.balance.Load() < budgetCap*1000 {

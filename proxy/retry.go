@@ -23,6 +23,7 @@ const (
 	BodyGone                       // its body was larger than what is kept
 	NoAttemptsLeft                 // the limit of attempts is reached
 	BudgetSpent                    // the pool has retried too much
+	Strained                       // the pool is overloaded, and a retry would add to it
 	NobodyLeft                     // no other upstream is available
 	OutOfTime                      // the request's deadline, or its time to wait, has passed
 	ClientsFault                   // the client left or sent a bad body
@@ -38,6 +39,7 @@ var decisions = [numDecisions]string{
 	BodyGone:       "body_gone",
 	NoAttemptsLeft: "no_attempts_left",
 	BudgetSpent:    "budget_spent",
+	Strained:       "strained",
 	NobodyLeft:     "nobody_left",
 	OutOfTime:      "out_of_time",
 	ClientsFault:   "clients_fault",
@@ -86,6 +88,7 @@ const maxDeaths = 2
 // decide is the whole rule of when a request is sent again.
 func (x *exchange) decide(e *Error) Decision {
 	retry := &x.route.Pool.opts.Retry
+	x.strain(e.Reason)
 	switch {
 	case e.Reason.Fault() != FaultUpstream:
 		return ClientsFault
@@ -103,6 +106,8 @@ func (x *exchange) decide(e *Error) Decision {
 	case e.Reason.free():
 		x.retrying = false
 		return Retried
+	case x.route.Pool.budget.strained() || x.route.Pool.Overfull():
+		return Strained
 	case !x.route.Pool.budget.withdraw():
 		return BudgetSpent
 	}
@@ -122,6 +127,16 @@ func (x *exchange) barred(e *Error) Decision {
 		return Deadly
 	}
 	return Retried
+}
+
+// strain tells the budget of an attempt that failed.
+func (x *exchange) strain(r Reason) {
+	switch {
+	case r == ResponseTimeout:
+		x.route.Pool.budget.timedOut()
+	case r.Fault() == FaultUpstream:
+		x.route.Pool.budget.relieve(1)
+	}
 }
 
 func (x *exchange) ended() Decision {

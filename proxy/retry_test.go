@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -306,6 +307,37 @@ func put(body string) func(w *world) answer {
 
 func putChunked(body string) func(w *world) answer {
 	return func(w *world) answer { return w.send("PUT", "/", io.MultiReader(strings.NewReader(body))) }
+}
+
+// TestOverloadIsNotRetried: when every upstream lets requests time out, retries
+// end, and begin again once it answers.
+func TestOverloadIsNotRetried(t *testing.T) {
+	t.Parallel()
+	s := retrySetup()
+	s.pool.Retry.PerTry = time.Second
+	s.pool.Retry.Budget, s.pool.Retry.BudgetMin = 1, 1000
+	var slow atomic.Bool
+	bubble(t, s, func(w *world) {
+		for _, m := range w.pool.Members() {
+			w.app(m.Addr(), func(w http.ResponseWriter, r *http.Request) {
+				if slow.Load() {
+					time.Sleep(2 * time.Second)
+				}
+			})
+		}
+		slow.Store(true)
+		for range 20 {
+			check(t, "status", w.get().status, 504)
+		}
+		check(t, "attempts", decisions(w.record()), "a:response_timeout:strained")
+		slow.Store(false)
+		for range 40 {
+			check(t, "status", w.get().status, 200)
+		}
+		slow.Store(true)
+		check(t, "status", w.get().status, 504)
+		check(t, "attempts", len(w.record().Attempts), 3)
+	})
 }
 
 // The record of an answer that could not be bettered names its upstream, not

@@ -12,6 +12,7 @@ var saves = [numDecisions]string{
 	BodyGone:       "a larger retry.max_body",
 	NoAttemptsLeft: "more retry.attempts, or an upstream that works",
 	BudgetSpent:    "a larger retry.budget",
+	Strained:       "more or faster upstreams: they are overloaded",
 	NobodyLeft:     "another upstream, or a longer hold.for",
 	OutOfTime:      "a longer timeout, or a retry.per_try",
 	Deadly:         "a mended application: the request ends connections wherever it goes",
