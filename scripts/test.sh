@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that has to hold before a change is good. Installs what the
-# end-to-end tests need where it may (Debian: nginx, Node, Python).
+# end-to-end tests need where it may (Debian: nginx, Node, Python,
+# Prometheus).
 #
 #   scripts/test.sh          all of it
 #   scripts/test.sh quick    without the race detector and the end-to-end tests
@@ -52,6 +53,7 @@ fi
 need nginx nginx
 need node nodejs
 need python3 python3
+need prometheus prometheus # with promtool
 step 'tests'
 # -count=1: the end-to-end tests build the binary, of which the test cache knows nothing.
 GOODGATE_E2E=all go test -race -count=1 -timeout 12m ./...

@@ -1,0 +1,301 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/goodgate/goodgate/internal/config"
+	assembly "github.com/goodgate/goodgate/internal/gate"
+	"github.com/goodgate/goodgate/internal/metrics"
+)
+
+// TestAlertRules runs what promtool knows to check: each alert fires when it
+// should and is quiet when it should.
+func TestAlertRules(t *testing.T) {
+	t.Parallel()
+	promtool := need(t, "promtool")
+	for _, args := range [][]string{{"check", "rules", "alerts.yml"}, {"test", "rules", "alerts_test.yml"}} {
+		c := exec.Command(promtool, args...)
+		c.Dir = "../deploy/prometheus"
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Errorf("promtool %v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// TestPrometheus lets a real Prometheus collect from a goodgate under faults,
+// and wants every query of the dashboard and of the alerts, these without their
+// thresholds, to return numbers.
+func TestPrometheus(t *testing.T) {
+	t.Parallel()
+	need(t, "prometheus")
+	url := sickGate(t)
+	p := startPrometheus(t, url)
+	queries := dashboardQueries(t)
+	for name, q := range alertQueries(t) {
+		queries[name] = q
+	}
+	if len(queries) < 60 {
+		t.Errorf("found %d queries only", len(queries))
+	}
+	left := queries
+	deadline := time.Now().Add(4 * bound)
+	for len(left) > 0 && time.Now().Before(deadline) {
+		for name, q := range left {
+			if err := p.query(q); err == nil {
+				delete(left, name)
+			}
+		}
+		if len(left) > 0 {
+			time.Sleep(500 * time.Millisecond)
+		}
+	}
+	for name, q := range left {
+		t.Errorf("%s: %v\n%s", name, p.query(q), q)
+	}
+}
+
+// faulty are pools of which each fails in its own way.
+const faulty = `
+listeners: [{address: "127.0.0.1:0"}]
+log: {level: error}
+shutdown: {lame_duck: 0s, grace: 0s}
+routes:
+  - {match: {path: /lone*}, pool: lone}
+  - {match: {path: /strict*}, pool: strict}
+  - {match: {path: /distrusted*}, pool: distrusted}
+  - {pool: app}
+pools:
+  app: {upstreams: [%[1]s, %[2]s, %[3]s]}
+  lone: {upstreams: [%[4]s], health: {path: /, interval: 100ms, fast_interval: 50ms, fall: 1, rise: 1}}
+  strict: {upstreams: [%[2]s], retry: {budget: 0%%, budget_min: 0}, breaker: {enabled: false}}
+  distrusted: {upstreams: [%[1]s], health: {path: /missing}}
+`
+
+// sickGate runs a goodgate and asks it for all kinds of trouble until the test
+// ends. It returns where its metrics are.
+func sickGate(t *testing.T) string {
+	t.Helper()
+	good := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		if r.URL.Path == "/missing" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		io.WriteString(w, "hello")
+	}))
+	t.Cleanup(good.Close)
+	flaky := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	t.Cleanup(flaky.Close)
+	var mu sync.Mutex // protects down
+	down := false
+	lone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if down {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	t.Cleanup(lone.Close)
+	text := fmt.Sprintf(faulty, good.URL, flaky.URL, "http://"+freeAddress(t), lone.URL)
+	file := writeFile(t, t.TempDir(), "goodgate.yaml", text)
+	cfg, _, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := metrics.New(metrics.Build{Version: "test", Go: "go"})
+	m.Register("log_records_dropped_total", "Records of the log that were dropped.", func() int64 { return 0 })
+	g, err := assembly.New(cfg, assembly.Options{Metrics: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ready := make(chan string, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(ready)
+		if err := g.Run(ctx, ctx.Done(), func(addrs []string) { ready <- addrs[0] }); err != nil {
+			t.Error(err)
+		}
+	})
+	address := <-ready
+	for _, what := range []string{"GET /", "POST /", "GET /lone", "GET /strict", "GET /distrusted"} {
+		method, path, _ := strings.Cut(what, " ")
+		wg.Go(func() { askOn(ctx, method, "http://"+address+path) })
+	}
+	wg.Go(func() { // so that requests have to wait
+		for wait(ctx, 400*time.Millisecond) {
+			mu.Lock()
+			down = !down
+			mu.Unlock()
+		}
+	})
+	admin := httptest.NewServer(m.Handler())
+	t.Cleanup(admin.Close)
+	t.Cleanup(wg.Wait)
+	t.Cleanup(stop)
+	return admin.URL
+}
+
+// askOn sends requests until ctx ends.
+func askOn(ctx context.Context, method, url string) {
+	for wait(ctx, 20*time.Millisecond) {
+		r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader("body"))
+		if err != nil {
+			return
+		}
+		if res, err := http.DefaultClient.Do(r); err == nil {
+			io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+		}
+	}
+}
+
+// wait reports false when ctx ended meanwhile.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// prometheus is a real one.
+type prometheus struct {
+	*process
+	address string
+}
+
+func startPrometheus(t *testing.T, target string) *prometheus {
+	t.Helper()
+	dir := t.TempDir()
+	rules, err := filepath.Abs("../deploy/prometheus/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := strings.TrimPrefix(target, "http://")
+	file := writeFile(t, dir, "prometheus.yml", fmt.Sprintf(`
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+rule_files: [%q]
+scrape_configs:
+  - job_name: goodgate
+    static_configs: [{targets: [%q]}]
+`, rules, host))
+	p := &prometheus{address: freeAddress(t)}
+	p.process = startProcess(t, "prometheus", nil, "prometheus", "--config.file="+file, "--storage.tsdb.path="+dir,
+		"--web.listen-address="+p.address, "--log.level=warn")
+	p.ready("tcp", p.address)
+	return p
+}
+
+// query reports an error unless the result holds a number.
+func (p *prometheus) query(q string) error {
+	res, err := http.Get("http://" + p.address + "/api/v1/query?query=" + url.QueryEscape(q))
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	var answer struct {
+		Error string
+		Data  struct {
+			Result []struct{ Value [2]any }
+		}
+	}
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		return err
+	}
+	if answer.Error != "" {
+		return fmt.Errorf("refused: %s", answer.Error)
+	}
+	for _, r := range answer.Data.Result {
+		text, _ := r.Value[1].(string)
+		if v, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no number in %v", answer.Data.Result)
+}
+
+// dashboardQueries returns every query of the dashboard by its panel's title.
+func dashboardQueries(t *testing.T) map[string]string {
+	t.Helper()
+	raw, err := os.ReadFile("../deploy/grafana/goodgate.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var board struct {
+		Templating struct {
+			List []struct{ Name, Type, Definition string }
+		}
+		Panels []struct {
+			ID      int
+			Title   string
+			Targets []struct{ RefID, Expr string }
+		}
+	}
+	if err := json.Unmarshal(raw, &board); err != nil {
+		t.Fatal(err)
+	}
+	fill := strings.NewReplacer("$__rate_interval", "1m", "$pool", ".*", "$job", ".*")
+	queries := map[string]string{}
+	for _, p := range board.Panels {
+		for _, target := range p.Targets {
+			queries[fmt.Sprintf("dashboard: %s (panel %d %s)", p.Title, p.ID, target.RefID)] = fill.Replace(target.Expr)
+		}
+	}
+	values := regexp.MustCompile(`^label_values\((.*), (\w+)\)$`)
+	for _, v := range board.Templating.List {
+		if v.Type != "query" {
+			continue
+		}
+		m := values.FindStringSubmatch(v.Definition)
+		if m == nil {
+			t.Errorf("the variable %s has an unknown query: %s", v.Name, v.Definition)
+			continue
+		}
+		queries["dashboard: variable "+v.Name] = "count by (" + m[2] + ") (" + m[1] + ")"
+	}
+	return queries
+}
+
+// alertQueries returns the expression of every alert without its thresholds.
+func alertQueries(t *testing.T) map[string]string {
+	t.Helper()
+	raw, err := os.ReadFile("../deploy/prometheus/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Groups []struct {
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	if err := yaml.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	threshold := regexp.MustCompile(` (>|<|==) [0-9.]+`)
+	queries := map[string]string{}
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			queries["alert: "+r.Alert] = threshold.ReplaceAllString(r.Expr, "")
+		}
+	}
+	return queries
+}
