@@ -15,9 +15,11 @@ var allowed = map[string][]string{
 	"health":           {"balancer"},
 	"proxy":            {"balancer", "internal/http1"},
 	"internal/metrics": {"balancer", "proxy"},
-	"internal/gate":    {"balancer", "health", "proxy", "internal/config", "internal/discovery", "internal/metrics"},
+	"internal/finding": {"proxy"},
+	"internal/doctor":  {"proxy", "internal/discovery", "internal/finding"},
+	"internal/gate":    {"balancer", "health", "proxy", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics"},
 	"internal/demo":    {"balancer", "health", "proxy"},
-	"cmd/goodgate":     {"proxy", "internal/config", "internal/demo", "internal/gate", "internal/logging"},
+	"cmd/goodgate":     {"proxy", "internal/config", "internal/demo", "internal/doctor", "internal/finding", "internal/gate", "internal/logging"},
 }
 
 // TestImportDirection keeps the packages in the order that ARCHITECTURE.md

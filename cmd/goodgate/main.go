@@ -15,7 +15,8 @@ const (
 	exitOK         = 0
 	exitFailed     = 1 // something went wrong while running
 	exitUsage      = 2 // the command line or the configuration is wrong
-	exitUnanswered = 3 // check --probe: an upstream did not answer
+	exitUnanswered = 3 // check --probe: an upstream did not answer; doctor: something makes requests fail
+	exitDoubtful   = 4 // doctor: something may make requests fail
 )
 
 // exitError ends the program with a code of its own.
@@ -65,6 +66,6 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRun(), newCheck(), newDemo(), newSchema(), newVersion())
+	root.AddCommand(newRun(), newCheck(), newDoctor(), newDemo(), newSchema(), newVersion())
 	return root
 }

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/doctor"
+	"github.com/goodgate/goodgate/internal/finding"
+	"github.com/goodgate/goodgate/internal/gate"
+)
+
+// doctorFlags is the command line of doctor.
+type doctorFlags struct {
+	config  string
+	to      []string
+	user    string
+	wait    time.Duration
+	maxWait time.Duration
+	json    bool
+	quiet   bool
+}
+
+func newDoctor() *cobra.Command {
+	var f doctorFlags
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say why there are bad gateways",
+		Long: `Look at every upstream step by step (name, route, connection, TLS, request, health
+endpoint, idle connection) and at the limits of this machine, and say what is
+wrong, what that means and what to write where.
+
+It only looks: it sends GET requests and the configured health checks, and
+changes nothing.
+
+Exit codes: 0 nothing is wrong, 1 it could not look, 2 the command line or the
+configuration is wrong, 3 something makes requests fail, 4 something may.`,
+		Example: `  goodgate doctor --config goodgate.yaml
+  goodgate doctor --to http://127.0.0.1:3000 --wait 75s`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			report, err := f.look(ctx, c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return f.write(c.OutOrStdout(), report)
+		},
+	}
+	c.Flags().StringVarP(&f.config, "config", "c", "", "configuration of goodgate")
+	c.Flags().StringArrayVarP(&f.to, "to", "t", nil, "an upstream without a configuration; may be repeated")
+	c.Flags().StringVar(&f.user, "user", "", "user that the proxy runs as, to judge permissions of sockets by")
+	c.Flags().DurationVar(&f.wait, "wait", 0, "watch an idle connection for so long, to find each upstream's keep-alive timeout")
+	c.Flags().DurationVar(&f.maxWait, "max-wait", 10*time.Second, "longest wait for one connection or answer")
+	c.Flags().BoolVar(&f.json, "json", false, "write JSON")
+	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "write findings only, not the steps")
+	c.MarkFlagFilename("config", "yaml", "yml")
+	c.MarkFlagsOneRequired("config", "to")
+	c.MarkFlagsMutuallyExclusive("config", "to")
+	return c
+}
+
+func (f *doctorFlags) look(ctx context.Context, progress io.Writer) (*finding.Report, error) {
+	cfg, warnings, err := load(f.config, []string{"127.0.0.1:0"}, f.to)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	targets, failed, err := gate.DoctorTargets(ctx, cfg)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	if err := f.setUser(targets); err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	report := doctor.Examine(ctx, targets, f.options(progress))
+	if ctx.Err() != nil {
+		return nil, &exitError{exitFailed, fmt.Errorf("looking at upstreams: %w", context.Cause(ctx))}
+	}
+	for _, err := range failed {
+		report.NotKnown("%v", err)
+	}
+	for _, w := range warnings {
+		report.Find(finding.Finding{
+			Severity: finding.Notice, Confidence: finding.Certain, Code: "configuration", Where: w.Path,
+			Seen: w.Message, Means: "the configuration contradicts itself, or is risky", Do: "see docs and goodgate check",
+		})
+	}
+	f.lookLocal(&report, cfg)
+	report.Rank()
+	return &report, nil
+}
+
+// lookLocal adds this machine's side: who has the listeners, and the limits.
+func (f *doctorFlags) lookLocal(report *finding.Report, cfg *config.Config) {
+	pid := 0
+	if f.config != "" {
+		var addresses []string
+		for _, l := range cfg.Listeners {
+			if network, address := l.Network(); network == "tcp" {
+				addresses = append(addresses, address)
+			}
+		}
+		report.Add(doctor.Listeners(addresses, "goodgate"))
+		if len(addresses) > 0 {
+			pid = doctor.Holder(addresses[0])
+		}
+	}
+	report.Add(doctor.Local(pid))
+}
+
+func (f *doctorFlags) setUser(targets []doctor.Target) error {
+	if f.user == "" {
+		return nil
+	}
+	u, err := doctor.LookUpUser(f.user)
+	if err != nil {
+		return err
+	}
+	for i := range targets {
+		targets[i].User = u
+	}
+	return nil
+}
+
+func (f *doctorFlags) options(progress io.Writer) doctor.Options {
+	return doctor.Options{
+		MaxWait: f.maxWait, Wait: f.wait,
+		Progress: func(s string) { fmt.Fprintln(progress, s) },
+	}
+}
+
+func (f *doctorFlags) write(out io.Writer, report *finding.Report) error {
+	var err error
+	if f.json {
+		err = report.WriteJSON(out)
+	} else {
+		err = report.WriteText(out, finding.TextOptions{Color: colorful(out), Steps: !f.quiet})
+	}
+	if err != nil {
+		return &exitError{exitFailed, fmt.Errorf("writing: %w", err)}
+	}
+	switch worst, found := report.Worst(); {
+	case found && worst == finding.Error:
+		return &exitError{exitUnanswered, nil}
+	case found && worst == finding.Warning:
+		return &exitError{exitDoubtful, nil}
+	}
+	return nil
+}
+
+// colorful reports whether colours are wanted: on a terminal, unless NO_COLOR
+// is set (no-color.org).
+func colorful(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(f.Fd())
+}

@@ -1,0 +1,116 @@
+package doctor
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Target is an upstream to be looked at, and how the proxy is set to use it.
+type Target struct {
+	Label    string      // what it is for: a pool, or a place in a configuration
+	Addr     string      // host:port with a name or an address, or unix:/path
+	TLS      *tls.Config // nil = plain HTTP; ServerName "" = the host of Addr
+	Insecure bool        // the proxy does not look at the certificate
+	Resolver string      // host:port of the name server; "" = the system's
+
+	Method string // of the request; "" = GET
+	Path   string // of the request; "" = "/"
+	Host   string // Host header; "" = Addr
+	H2C    bool   // the proxy speaks HTTP/2 without TLS to it
+
+	Dial      time.Duration // how long the proxy waits for a connection; 0 = not known
+	Response  time.Duration // and for a response header; 0 = not known
+	Keepalive time.Duration // how long it keeps an idle connection; 0 = it keeps none
+	Learns    bool          // it learns the upstream's keep-alive timeout by itself
+	MaxHeader int           // most bytes of response header it takes; 0 = not known
+
+	HTTPSClients bool // clients come over https, and the upstream is not told so
+	User         *User
+	Health       *Health
+	Words        Words
+}
+
+// User is who the proxy runs as.
+type User struct {
+	Name   string
+	UID    uint32
+	Groups []uint32
+}
+
+// Health is the check that the proxy makes.
+type Health struct {
+	Method, Path, Host string
+	Header             map[string]string
+	Passes             func(status int) bool
+	Status             string // what Passes accepts, in words
+	Timeout            time.Duration
+}
+
+// Words are the proxy's settings, each a format with one %s for the value. An
+// empty one is not a setting of this proxy.
+type Words struct {
+	Address    string // of the upstream: host:port, or unix:/path
+	HTTP       string // the upstream without TLS
+	HTTPS      string // the upstream with TLS
+	HTTP2      string // the upstream with HTTP/2
+	Dial       string
+	Response   string
+	Keepalive  string
+	MaxHeader  string // in bytes
+	ServerName string // name in the upstream's certificate
+	CA         string // file of the authority
+	HealthPath string
+	Proto      string // pass on that the client used https; no value
+	Resolver   string // how names are looked up again; the value is the name
+}
+
+// set writes a setting; "" when the proxy has none.
+func set(format string, value any) string {
+	if format == "" {
+		return ""
+	}
+	if d, ok := value.(time.Duration); ok {
+		value = span(d)
+	}
+	if !strings.Contains(format, "%s") {
+		return format
+	}
+	return strings.Replace(fmt.Sprintf(format, fmt.Sprint(value)), "http://unix:", "unix:", 1)
+}
+
+// span writes a duration in the one form that nginx, HAProxy and goodgate
+// all read.
+func span(d time.Duration) string {
+	if d%time.Second == 0 {
+		return strconv.Itoa(int(d/time.Second)) + "s"
+	}
+	return strconv.Itoa(int(d/time.Millisecond)) + "ms"
+}
+
+// Options say how much is looked at.
+type Options struct {
+	MaxWait  time.Duration // for a connection or an answer that does not come; 0 means 10 s
+	Wait     time.Duration // how long an idle connection is watched for its end; 0 means not at all
+	Progress func(string)  // told what takes long; nil = nobody; called from several goroutines
+}
+
+func (t Target) network() (network, address string) {
+	if path, ok := strings.CutPrefix(t.Addr, "unix:"); ok {
+		return "unix", path
+	}
+	return "tcp", t.Addr
+}
+
+// url is the target as a person would write it.
+func (t Target) url() string {
+	switch {
+	case strings.HasPrefix(t.Addr, "unix:"):
+		return t.Addr
+	case t.TLS != nil:
+		return "https://" + t.Addr
+	}
+	return "http://" + t.Addr
+}

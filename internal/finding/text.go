@@ -1,0 +1,159 @@
+package finding
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// TextOptions say how a report is written for people.
+type TextOptions struct {
+	Color bool // with ANSI colours
+	Steps bool // with the steps that were taken
+	Width int  // of a line; 0 means 100
+}
+
+const (
+	bold   = "\x1b[1m"
+	red    = "\x1b[31m"
+	yellow = "\x1b[33m"
+	faint  = "\x1b[2m"
+	reset  = "\x1b[0m"
+)
+
+// WriteText writes a report for people.
+func (r *Report) WriteText(w io.Writer, o TextOptions) error {
+	if o.Width == 0 {
+		o.Width = 100
+	}
+	t := &text{Writer: bufio.NewWriter(w), o: o}
+	if o.Steps {
+		t.steps(r.Steps)
+	}
+	for i, f := range r.Findings {
+		t.finding(i+1, f)
+	}
+	for _, u := range r.Unknown {
+		fmt.Fprintln(t, "not known:", u)
+	}
+	if len(r.Unknown) > 0 {
+		fmt.Fprintln(t)
+	}
+	fmt.Fprintln(t, summary(r.Findings))
+	return t.Flush()
+}
+
+type text struct {
+	*bufio.Writer
+	o TextOptions
+}
+
+func (t *text) colored(color, s string) string {
+	if !t.o.Color {
+		return s
+	}
+	return color + s + reset
+}
+
+func (t *text) steps(steps []Step) {
+	subject := ""
+	for _, s := range steps {
+		if s.Subject != subject {
+			subject = s.Subject
+			fmt.Fprintln(t, t.colored(bold, subject))
+		}
+		mark := "  "
+		if s.Failed {
+			mark = t.colored(red, "! ")
+		}
+		fmt.Fprintf(t, "%s%-11s %9s  %s\n", mark, s.Name, took(s.Took), s.Result)
+	}
+	if len(steps) > 0 {
+		fmt.Fprintln(t)
+	}
+}
+
+func took(d time.Duration) string {
+	switch {
+	case d == 0:
+		return ""
+	case d < time.Second:
+		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+func (t *text) finding(n int, f Finding) {
+	color := [...]string{faint, yellow, red}[f.Severity]
+	title := f.Code
+	if f.Upstream != "" {
+		title += ", upstream " + f.Upstream
+	}
+	fmt.Fprintf(t, "%d. %s %s\n", n, t.colored(color, f.Severity.String()+":"), t.colored(bold, title))
+	t.paragraph("where", f.Where)
+	t.paragraph("seen", f.Seen+when(f))
+	t.paragraph("means", f.Means+" ("+f.Confidence.String()+")")
+	t.paragraph("do", f.Do)
+	for line := range strings.Lines(f.Directive) {
+		fmt.Fprintf(t, "              %s\n", t.colored(bold, strings.TrimRight(line, "\n")))
+	}
+	if f.Reason != 0 {
+		t.paragraph("reason", f.Reason.String())
+	}
+	fmt.Fprintln(t)
+}
+
+// when says how often something was seen in a log, and since when.
+func when(f Finding) string {
+	const layout = "2006-01-02 15:04:05"
+	switch {
+	case f.Count == 0:
+		return ""
+	case f.First.IsZero() && f.Count == 1:
+		return " (once)"
+	case f.First.IsZero():
+		return fmt.Sprintf(" (%d times)", f.Count)
+	case f.Count == 1:
+		return fmt.Sprintf(" (once, at %s)", f.First.Format(layout))
+	}
+	return fmt.Sprintf(" (%d times, from %s to %s)", f.Count, f.First.Format(layout), f.Last.Format(layout))
+}
+
+// paragraph writes a labelled text, its lines broken at the width.
+func (t *text) paragraph(label, s string) {
+	if s == "" {
+		return
+	}
+	const indent = 12
+	column := indent
+	fmt.Fprint(t, t.colored(faint, fmt.Sprintf("   %-*s", indent-3, label)))
+	for i, word := range strings.Fields(s) {
+		if n := len([]rune(word)); i > 0 {
+			if column+1+n > t.o.Width {
+				fmt.Fprint(t, "\n"+strings.Repeat(" ", indent))
+				column = indent
+			} else {
+				fmt.Fprint(t, " ")
+				column++
+			}
+			column += n
+		} else {
+			column += n
+		}
+		fmt.Fprint(t, word)
+	}
+	fmt.Fprintln(t)
+}
+
+func summary(findings []Finding) string {
+	var n [3]int
+	for _, f := range findings {
+		n[f.Severity]++
+	}
+	if n[Error]+n[Warning]+n[Notice] == 0 {
+		return "nothing found"
+	}
+	return fmt.Sprintf("errors: %d, warnings: %d, notices: %d", n[Error], n[Warning], n[Notice])
+}

@@ -1,0 +1,116 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/discovery"
+	"github.com/goodgate/goodgate/internal/doctor"
+)
+
+// maxResponseHeader is what internal/http1 takes of a response header.
+const maxResponseHeader = 256 << 10
+
+// DoctorTargets returns the upstreams of a configuration, for a look at each.
+// Entries that stand for a list (srv, file) are looked up; failed holds those
+// that led to nothing.
+func DoctorTargets(ctx context.Context, c *config.Config) (targets []doctor.Target, failed []error, err error) {
+	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+		p := c.Pools[name]
+		model, err := doctorTarget(name, p)
+		if err != nil {
+			return nil, nil, fmt.Errorf("pools.%s: %w", name, err)
+		}
+		for _, u := range p.Upstreams {
+			found, err := doctorEntry(ctx, u, p.DNS)
+			if err != nil {
+				failed = append(failed, fmt.Errorf("pools.%s: %s: %w", name, u.URL+u.SRV+u.File, err))
+			}
+			for _, d := range found {
+				targets = append(targets, withAddress(model, d))
+			}
+		}
+	}
+	return targets, failed, nil
+}
+
+// doctorEntry returns what an entry stands for: a name as such, so that its
+// look-up is part of the examination.
+func doctorEntry(ctx context.Context, u config.Upstream, dns config.DNS) ([]discovery.Target, error) {
+	if u.URL == "" {
+		return askOnce(ctx, u, dns)
+	}
+	t, _, err := discovery.ParseURL(u.URL)
+	return []discovery.Target{t}, err
+}
+
+func withAddress(model doctor.Target, d discovery.Target) doctor.Target {
+	t := model
+	t.Addr = d.Addr
+	if !d.TLS {
+		t.TLS = nil
+	} else if t.TLS.ServerName == "" && d.Name != "" {
+		t.TLS = t.TLS.Clone()
+		t.TLS.ServerName = d.Name
+	}
+	if d.Name != "" {
+		_, port, _ := strings.Cut(d.Addr[strings.LastIndex(d.Addr, ":"):], ":")
+		t.Host = d.Name + ":" + port
+	}
+	return t
+}
+
+// doctorTarget says how a pool uses its upstreams.
+func doctorTarget(name string, c config.Pool) (doctor.Target, error) {
+	t, err := newTLS(c.TLS)
+	if err != nil {
+		return doctor.Target{}, err
+	}
+	return doctor.Target{
+		Label:     "pool " + name,
+		TLS:       t,
+		Insecure:  c.TLS.Insecure,
+		Resolver:  c.DNS.Resolver,
+		Dial:      c.Timeouts.Dial,
+		Response:  c.Timeouts.ResponseHeader,
+		Keepalive: c.Timeouts.Keepalive,
+		Learns:    true,
+		MaxHeader: maxResponseHeader,
+		Health:    doctorHealth(c.Health),
+		Words:     doctorWords(name),
+	}, nil
+}
+
+func doctorHealth(c config.Health) *doctor.Health {
+	if c.Type != "http" {
+		return nil
+	}
+	var words []string
+	for _, s := range c.Expect.Status {
+		words = append(words, s.String())
+	}
+	return &doctor.Health{
+		Method: c.Method, Path: c.Path, Host: c.Host, Header: c.Headers,
+		Passes: c.Expect.Status.Contains, Status: strings.Join(words, ", "), Timeout: c.Timeout,
+	}
+}
+
+func doctorWords(pool string) doctor.Words {
+	key := func(name string) string { return "pools." + pool + "." + name + ": " }
+	return doctor.Words{
+		Address:    key("upstreams") + "[" + strconv.Quote("http://%s") + "]",
+		HTTP:       key("upstreams") + "[" + strconv.Quote("http://%s") + "]",
+		HTTPS:      key("upstreams") + "[" + strconv.Quote("https://%s") + "]",
+		Dial:       key("timeouts.dial") + "%s",
+		Response:   key("timeouts.response_header") + "%s",
+		ServerName: key("tls.server_name") + "%s",
+		CA:         key("tls.ca") + "%s",
+		HealthPath: key("health.path") + "%s",
+		Resolver:   key("dns.resolver") + "ADDRESS:53   # of a name server that knows %s",
+	}
+}
