@@ -27,6 +27,7 @@ type replayBody struct {
 	lost    bool       // more was read than buf holds: it cannot be sent again
 	err     error      // of the client: io.EOF at the end
 	closed  bool       // the request's handler has returned
+	until   time.Time  // when reading from the client ends; zero = it does not
 }
 
 func newReplayBody(r *http.Request, x *exchange, limit int64) *replayBody {
@@ -150,7 +151,8 @@ func (b *replayBody) bound(on bool) bool {
 	if b.closed {
 		return false
 	}
-	if idle := b.x.client.BodyIdle; idle > 0 {
+	idle := b.x.client.BodyIdle
+	if idle > 0 && b.until.IsZero() {
 		var deadline time.Time
 		if on {
 			deadline = time.Now().Add(idle)

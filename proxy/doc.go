@@ -16,6 +16,7 @@
 //	classify.go  what went wrong, decided where the bytes are
 //	body.go, response.go  the request's body, replayable; the response's, leased
 //	page.go, status.go    what the client sees of a failure
+//	linger.go    a client that still sends is not cut off from its answer
 //	record.go    account: one record a request, with every attempt in it
 //
 // A [Proxy] is immutable: it is the snapshot that a reload replaces. Its pools

@@ -137,7 +137,9 @@ func (x *exchange) end() {
 		x.writer.bound() // what is left to send is sent after this
 	}
 	rec := &x.record
-	rec.Duration = time.Since(rec.Start)
+	if rec.Duration == 0 {
+		rec.Duration = time.Since(rec.Start)
+	}
 	rec.Sent = x.writer.written
 	if status := x.writer.status; status != 0 {
 		rec.Status = status

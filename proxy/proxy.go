@@ -87,6 +87,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, client ClientTimeo
 	default:
 		x.forward(r)
 	}
+	x.linger()
 }
 
 // Drain makes every response say Connection: close, so that clients move to

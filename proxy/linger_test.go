@@ -1,0 +1,140 @@
+package proxy_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+const refusal = "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 9\r\n\r\ntoo large"
+
+// refuser answers with refusal as soon as it has a request's header, and closes
+// the connection. What has come in of the body makes the kernel reset it.
+func refuser(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			http.ReadRequest(bufio.NewReader(c))
+			io.WriteString(c, refusal)
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() { ln.Close(); <-done })
+	return ln.Addr().String()
+}
+
+// front is a proxy before an upstream on real sockets, where resets happen.
+func front(t *testing.T, upstream string) string {
+	t.Helper()
+	pool, err := proxy.NewPool(balancer.Options{Name: "app"}, proxy.PoolOptions{Retry: retries(3)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.Update(specs(upstream))
+	t.Cleanup(func() { pool.Update(nil) })
+	p, err := proxy.New(proxy.Options{Routes: []proxy.Route{{Match: proxy.Match{Path: "/app"}, Pool: pool}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(p)
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+// upload sends size bytes to the end, then reads the answer.
+func upload(t *testing.T, addr, path string, size int64, chunked bool) (sent error, res *http.Response, body string) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	framing, w := fmt.Sprintf("Content-Length: %d", size), io.WriteCloser(nopCloser{c})
+	if chunked {
+		framing, w = "Transfer-Encoding: chunked", trailed{httputil.NewChunkedWriter(c), c}
+	}
+	fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", path, framing)
+	if _, sent = io.CopyN(w, zeros{}, size); sent == nil {
+		sent = w.Close()
+	}
+	res, err = http.ReadResponse(bufio.NewReader(c), &http.Request{Method: "POST"})
+	if err != nil {
+		return sent, nil, ""
+	}
+	defer res.Body.Close()
+	all, _ := io.ReadAll(res.Body)
+	return sent, res, string(all)
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+// trailed ends a chunked body.
+type trailed struct {
+	io.WriteCloser
+	conn io.Writer
+}
+
+func (w trailed) Close() error {
+	if err := w.WriteCloser.Close(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w.conn, "\r\n")
+	return err
+}
+
+// A client that sends all of a large body before it reads gets the answer that
+// came when it had only begun: an upstream's, and goodgate's own.
+func TestEarlyAnswerReachesClient(t *testing.T) {
+	t.Parallel()
+	addr := front(t, refuser(t))
+	f := func(path string, size int64, chunked bool, want int) {
+		t.Helper()
+		for range 5 {
+			sent, res, body := upload(t, addr, path, size, chunked)
+			if sent != nil || res == nil || res.StatusCode != want || want == 413 && body != "too large" {
+				t.Errorf("%s, %d bytes, chunked %v: sending: %v, answer %+v %q; want status %d", path, size, chunked, sent, res, body, want)
+			}
+		}
+	}
+	for _, size := range []int64{1 << 10, 300 << 10, 1 << 20, 4 << 20} {
+		f("/app", size, true, http.StatusRequestEntityTooLarge)
+		f("/app", size, false, http.StatusRequestEntityTooLarge)
+		f("/nowhere", size, true, http.StatusNotFound)
+		f("/nowhere", size, false, http.StatusNotFound)
+	}
+}
+
+// What a client may send after its answer is bounded.
+func TestLingerIsBounded(t *testing.T) {
+	t.Parallel()
+	sent, _, _ := upload(t, front(t, refuser(t)), "/app", 1<<30, false)
+	if sent == nil {
+		t.Error("the client sent 1 GiB after it was refused; want it to be cut off after 16 MiB")
+	}
+}
