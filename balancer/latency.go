@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"cmp"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,11 @@ const (
 	failureFactor = 10
 	// failureCap bounds the penalty, so that an upstream is not written off.
 	failureCap = 5 * time.Second
+	// sampleAfter is how long an upstream that looks slow goes without a sample
+	// until one request may find out whether it still is; twice as long each time
+	// it was, up to sampleAfterMax.
+	sampleAfter    = time.Second
+	sampleAfterMax = 8 * time.Second
 )
 
 // latency is a peak-sensitive exponentially weighted moving average of
@@ -33,6 +39,7 @@ type latency struct {
 	// than its own, which would make it look cheaper than it is.
 	value atomic.Uint64 // bits of a float64, nanoseconds; 0 = no history
 	stamp atomic.Int64
+	pause atomic.Int64 // without a sample until the next is due; 0 = sampleAfter
 
 	mu sync.Mutex // held by writers
 }
@@ -44,17 +51,51 @@ func (l *latency) record(o Outcome, rtt time.Duration, now int64) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	cost, sample := l.cost(now), max(float64(rtt), 1)
+	cost, sample, lone := l.cost(now), max(float64(rtt), 1), l.due(now)
 	if o != Success {
 		penalty := max(float64(failurePenalty), failureFactor*cost)
 		sample = max(sample, min(penalty, float64(failureCap)))
 	}
-	if sample < cost {
+	l.rest(lone, o != Success || l.confirmed(sample))
+	switch {
+	case sample >= cost:
+	case lone:
+		sample = math.Sqrt(sample * cost)
+	default:
 		w := decay(now - l.stamp.Load())
 		sample = sample*(1-w) + cost // which is the old value times w
 	}
 	l.stamp.Store(now)
 	l.value.Store(math.Float64bits(sample))
+}
+
+// due reports whether there has been no sample for so long that one is worth a
+// request. The average of an upstream that looks slow is old, and it would take
+// many half-lives to fade: one timeout of 500 ms among answers of 1 ms keeps an
+// upstream out for 18 s. A lone sample therefore counts for as many of them: it
+// takes the average half of the way, on the scale of orders of magnitude.
+func (l *latency) due(now int64) bool {
+	return l.value.Load() != 0 && now-l.stamp.Load() >= l.waits()
+}
+
+func (l *latency) waits() int64 { return cmp.Or(l.pause.Load(), int64(sampleAfter)) }
+
+// confirmed reports whether a sample says about the same as those before.
+func (l *latency) confirmed(sample float64) bool {
+	value := math.Float64frombits(l.value.Load())
+	return sample >= value/2 && sample <= value*2
+}
+
+// rest sets how long to wait for the next lone sample: twice as long after one
+// that brought nothing new. Called with mu held.
+func (l *latency) rest(lone, same bool) {
+	pause := int64(0)
+	if lone && same {
+		pause = min(2*l.waits(), int64(sampleAfterMax))
+	}
+	if l.pause.Load() != pause {
+		l.pause.Store(pause)
+	}
 }
 
 // cost returns the average in nanoseconds, 0 without history. An old peak
@@ -72,6 +113,7 @@ func (l *latency) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.value.Store(0)
+	l.pause.Store(0)
 }
 
 // decay returns what is left of one after a time in nanoseconds: it halves

@@ -34,7 +34,9 @@ func TestLatency(t *testing.T) {
 	f("slow to forget", 0, 50*ms, sample{0, Success, 50 * ms}, sample{0, Success, 10 * ms})
 	f("half after its half-life", h, 25*ms, sample{0, Success, 50 * ms})
 	f("quarter after two", 2*h, 12500*time.Microsecond, sample{0, Success, 50 * ms})
-	f("blend", 0, 30*ms, sample{0, Success, 50 * ms}, sample{h, Success, 10 * ms})
+	f("blend", 0, 45*ms, sample{0, Success, 50 * ms}, sample{h / 4, Success, 10 * ms})
+	f("a lone sample goes half of the way", 0, 5*ms, sample{0, Success, 50 * ms}, sample{h, Success, ms})
+	f("a lone peak goes all of it", 0, 90*ms, sample{0, Success, 50 * ms}, sample{h, Success, 90 * ms})
 	f("forgotten", latencyLife, 0, sample{0, Success, 50 * ms})
 	f("ignored", 0, 10*ms, sample{0, Success, 10 * ms}, sample{0, Ignored, time.Second})
 	f("fast failure", 0, failurePenalty, sample{0, Failure, ms})
@@ -54,5 +56,39 @@ func TestDecayFollowsTheExponential(t *testing.T) {
 			t.Fatalf("after %v: got %v, before that %v, want about %v", e, got, last, want)
 		}
 		last = got
+	}
+}
+
+// TestLatencyPause: the longer an upstream is found as slow as before, the less
+// often it is asked.
+func TestLatencyPause(t *testing.T) {
+	t.Parallel()
+	const ms, s = time.Millisecond, time.Second
+	var l latency
+	now := int64(1e18)
+	for i, step := range []struct {
+		after   time.Duration
+		outcome Outcome
+		rtt     time.Duration
+		want    time.Duration // until the next is due
+	}{
+		{0, Success, 500 * ms, s},
+		{999 * ms, Success, 500 * ms, s}, // not lone
+		{s, Success, 500 * ms, 2 * s},
+		{2 * s, Success, 400 * ms, 4 * s},
+		{4 * s, Unreachable, 900 * ms, 8 * s},
+		{8 * s, Success, 900 * ms, 8 * s},
+		{8 * s, Success, ms, s}, // it has changed
+		{s, Ignored, ms, 0},
+		{0, Success, 900 * ms, s}, // another peak
+	} {
+		now += int64(step.after)
+		l.record(step.outcome, step.rtt, now)
+		if !l.due(now + int64(step.want)) {
+			t.Errorf("step %d: not due after %v", i, step.want)
+		}
+		if step.want > 0 && l.due(now+int64(step.want)-1) {
+			t.Errorf("step %d: due before %v", i, step.want)
+		}
 	}
 }
