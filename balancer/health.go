@@ -12,6 +12,7 @@ const (
 	Checking Health = iota // no verdict yet: takes no requests, which wait for the first one
 	Up
 	Down
+	Draining // answers, and says that it is to get no new requests
 )
 
 // Probe is the result of one probe.
@@ -22,6 +23,7 @@ const (
 	Wrong         // it answered, but not as expected
 	Silent        // it was reached and did not answer, or not in time
 	Refused       // it could not be reached
+	Drains        // it answered that it is to get no new requests
 )
 
 // Thresholds say how many probes in a row change the verdict. The first
@@ -37,14 +39,19 @@ type streak struct {
 	rise    int // overrides Thresholds.Rise when not 0
 }
 
-// next returns the verdict after probe result pass. It is the whole rule of
-// rise and fall.
-func (s *streak) next(now Health, pass bool, t Thresholds) Health {
-	if now == Checking {
+// next returns the verdict after a probe. It is the whole rule of rise and
+// fall. The upstream's own word that it drains, and that it no longer does,
+// needs no confirmation.
+func (s *streak) next(now Health, p Probe, t Thresholds) Health {
+	pass := p == Passed
+	switch {
+	case p == Drains:
+		*s = streak{}
+		return Draining
+	case now == Checking, now == Draining && pass:
 		s.against = 0
 		return verdict(pass)
-	}
-	if pass == (now == Up) {
+	case pass == (now == Up) && now != Draining:
 		s.against = 0
 		return now
 	}
@@ -82,7 +89,7 @@ func (u *Upstream) Trusted() bool { return u.trusted.Load() }
 func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 	u.probeMu.Lock()
 	before := Health(u.health.Load())
-	after := u.probe.next(before, p == Passed, t)
+	after := u.probe.next(before, p, t)
 	u.health.Store(uint32(after))
 	now := time.Now()
 	if after == Down && before != Down {
@@ -98,7 +105,7 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 	if before == after && !changed {
 		return false
 	}
-	if after == Up && (before == Down || before == Checking && u.late) {
+	if after == Up && (before == Down || before == Draining || before == Checking && u.late) {
 		u.resting.Store(false) // it has been gone, so what it asked for is over
 		u.returned()
 	}
@@ -157,7 +164,7 @@ func (e *evidence) record(o Outcome, now time.Time) (turned bool) {
 // answered, so only traffic can turn it into a loss.
 func (e *evidence) probed(p Probe, now time.Time) (turned bool) {
 	switch p {
-	case Passed, Wrong:
+	case Passed, Wrong, Drains:
 		return e.record(Success, now)
 	case Refused:
 		return e.record(Unreachable, now)

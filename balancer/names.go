@@ -7,6 +7,8 @@ func (h Health) String() string {
 		return "up"
 	case Down:
 		return "down"
+	case Draining:
+		return "draining"
 	}
 	return "checking"
 }

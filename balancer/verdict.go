@@ -143,10 +143,11 @@ func (p *Pool) trustAll(on bool) {
 	}
 }
 
-// answersUnproved reports whether an upstream that fails its probes has been
-// heard of since it was last unreachable.
+// answersUnproved reports whether an upstream that fails its probes, or drains,
+// has been heard of since it was last unreachable.
 func (u *Upstream) answersUnproved() bool {
-	return u.Health() == Down && u.evidence.answers()
+	h := u.Health()
+	return (h == Down || h == Draining) && u.evidence.answers()
 }
 
 // share recomputes how the load is split over the tiers. Called with mu held.

@@ -45,7 +45,7 @@ type Event struct {
 //   - Then one follows every Interval, varied by Jitter. The first of these
 //     waits is a random part of Interval, so that the probes of a set spread
 //     evenly.
-//   - While the verdict is Checking, or the last result disagrees with it, one
+//   - While the verdict is Checking or Draining, or the last result disagrees with it, one
 //     follows every FastInterval.
 //   - When the verdict is Down, one follows every 100 ms (or FastInterval, if
 //     that is less) for 10 s, then every FastInterval, and after a minute every

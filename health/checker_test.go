@@ -187,6 +187,7 @@ func TestPaceWhileDown(t *testing.T) {
 	f(66*time.Second, balancer.Down, false, 250*time.Millisecond)
 	f(67*time.Second, balancer.Up, true, 2*time.Second)
 	f(68*time.Second, balancer.Down, true, 100*time.Millisecond)
+	f(69*time.Second, balancer.Draining, true, 250*time.Millisecond)
 }
 
 func TestManyDownShareTheLoad(t *testing.T) {

@@ -7,12 +7,15 @@
 // [balancer.Upstream.ObserveProbe], which turns them into a verdict.
 //
 // What a probe found is one of [balancer.Passed], [balancer.Wrong],
-// [balancer.Silent] and [balancer.Refused], decided where the bytes are:
+// [balancer.Silent], [balancer.Refused] and [balancer.Drains], decided where the
+// bytes are:
 //
 //   - no connection: Refused (nothing listens there, no route, no such name)
 //   - the connection or the TLS handshake breaks or takes too long: Silent
 //   - the answer does not come, breaks off or takes too long: Silent
 //   - an answer came and is not the expected one: Wrong
+//   - an answer came that says that the upstream ends: Drains. That is no
+//     failure; it takes the upstream out at once, and one pass brings it back
 //
 // A TLS failure is Silent and not Refused because it may be the probe's own
 // settings that are wrong: Refused would override the evidence of live traffic

@@ -22,7 +22,7 @@ type Prober interface {
 
 // Error is a failed probe.
 type Error struct {
-	Result balancer.Probe // Wrong, Silent or Refused; the zero value counts as Wrong
+	Result balancer.Probe // Wrong, Silent, Refused or Drains; the zero value counts as Wrong
 	Err    error
 }
 
@@ -60,6 +60,11 @@ func timedOut(err error) bool {
 // wrong says that the upstream answered, but not as expected.
 func wrong(format string, args ...any) error {
 	return &Error{Result: balancer.Wrong, Err: fmt.Errorf(format, args...)}
+}
+
+// drains says that the upstream answered that it is to get no new requests.
+func drains(format string, args ...any) error {
+	return &Error{Result: balancer.Drains, Err: fmt.Errorf(format, args...)}
 }
 
 // dialError classifies why there is no connection.

@@ -38,7 +38,7 @@ type grpcProber struct {
 }
 
 // NewGRPC returns a [Prober] that calls grpc.health.v1.Health/Check. It passes
-// when the answer is SERVING.
+// when the answer is SERVING; NOT_SERVING says that the upstream drains.
 func NewGRPC(o GRPCOptions) Prober {
 	p := &grpcProber{
 		dialer:  newDialer(o.TLS, "h2"),
@@ -145,10 +145,13 @@ func (p *grpcProber) judge(ctx context.Context, resp *http.Response) error {
 	if err != nil {
 		return wrong("grpc reply: %w", err)
 	}
-	if serving != serviceServing {
-		return wrong("grpc service is %v", serving)
+	switch serving {
+	case serviceServing:
+		return nil
+	case serviceNotServing:
+		return drains("grpc service is %v: it drains", serving)
 	}
-	return nil
+	return wrong("grpc service is %v", serving)
 }
 
 // callStatus returns an error unless the gRPC status code is OK.

@@ -60,7 +60,7 @@ func TestGRPC(t *testing.T) {
 	}
 	f("", balancer.Passed, "")
 	f("up", balancer.Passed, "")
-	f("down", balancer.Wrong, "NOT_SERVING")
+	f("down", balancer.Drains, "NOT_SERVING")
 	f("odd", balancer.Wrong, "UNKNOWN")
 	f("absent", balancer.Wrong, "does not know this service")
 }

@@ -19,7 +19,10 @@ const (
 // serviceStatus is grpc.health.v1.HealthCheckResponse.ServingStatus.
 type serviceStatus uint64
 
-const serviceServing serviceStatus = 1
+const (
+	serviceServing    serviceStatus = 1
+	serviceNotServing serviceStatus = 2
+)
 
 func (s serviceStatus) String() string {
 	names := [...]string{"UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"}

@@ -34,6 +34,7 @@ type HTTPOptions struct {
 	Host     string        // Host header; empty = the upstream's name or address, localhost for a unix socket
 	Header   http.Header   // more headers; User-Agent is goodgate-health unless it is here
 	Statuses []StatusRange // those that pass; empty = 200 to 399. Redirects are not followed
+	Drain    []StatusRange // those that say that the upstream drains, whatever Statuses says; empty = none
 	Body     string        // must be in the body; empty = any body
 	MaxBody  int64         // bytes of the body in which Body is looked for; 0 = 64 KiB
 	TLS      *tls.Config   // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
@@ -101,7 +102,7 @@ func (o *HTTPOptions) validate() error {
 	if o.Method == http.MethodHead && o.Body != "" {
 		errs = append(errs, fmt.Errorf("http probe: body %q cannot be expected, an answer to HEAD has none", o.Body))
 	}
-	for _, r := range o.Statuses {
+	for _, r := range slices.Concat(o.Statuses, o.Drain) {
 		if r.From < 100 || r.To > 999 || r.From > r.To {
 			errs = append(errs, fmt.Errorf("http probe: status %v is not a range within 100-999", r))
 		}
@@ -133,7 +134,10 @@ func (p *httpProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 		return exchangeError(ctx, "http", err)
 	}
 	defer resp.Body.Close()
-	if !p.expects(resp.StatusCode) {
+	if contains(p.opts.Drain, resp.StatusCode) {
+		return drains("status %d says that it drains (drain_status)", resp.StatusCode)
+	}
+	if !contains(p.opts.Statuses, resp.StatusCode) {
 		return wrong("status %d is not one of the expected %v", resp.StatusCode, p.opts.Statuses)
 	}
 	if p.opts.Body == "" {
@@ -172,8 +176,8 @@ func checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) 
 	return !ok || time.Until(deadline) > retryWaitMax, nil
 }
 
-func (p *httpProber) expects(status int) bool {
-	return slices.ContainsFunc(p.opts.Statuses, func(r StatusRange) bool {
+func contains(ranges []StatusRange, status int) bool {
+	return slices.ContainsFunc(ranges, func(r StatusRange) bool {
 		return r.From <= status && status <= r.To
 	})
 }

@@ -266,3 +266,21 @@ func FuzzReadResponse(f *testing.F) {
 		p.findBody(t.Context(), resp.Body)
 	})
 }
+
+// An answer that says that the upstream drains is neither a pass nor a failure.
+func TestHTTPDrain(t *testing.T) {
+	t.Parallel()
+	status := http.StatusServiceUnavailable
+	addr := handle(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) })
+	p := newHTTP(t, HTTPOptions{Drain: []StatusRange{{503, 503}, {299, 299}}})
+	wantResult(t, probe(t, p, addr, long), balancer.Drains, "status 503 says that it drains (drain_status)")
+	status = 299
+	wantResult(t, probe(t, p, addr, long), balancer.Drains, "status 299")
+	status = 500
+	wantResult(t, probe(t, p, addr, long), balancer.Wrong, "status 500")
+	status = 200
+	wantResult(t, probe(t, p, addr, long), balancer.Passed, "")
+	if _, err := NewHTTP(HTTPOptions{Drain: []StatusRange{{503, 502}}}); err == nil {
+		t.Error("an empty range: got no error")
+	}
+}

@@ -66,7 +66,7 @@ func (s *schedule) pace(now time.Time, verdict balancer.Health, settled bool) ti
 			return s.fast
 		}
 	}
-	if !settled || verdict == balancer.Checking {
+	if !settled || verdict == balancer.Checking || verdict == balancer.Draining {
 		return s.fast
 	}
 	return s.interval

@@ -150,12 +150,14 @@ func (x *exchange) heard(t *try) {
 	a := x.last()
 	a.Status = t.res.StatusCode
 	a.Reason = statusReason(t.res.StatusCode)
+	outcome := balancer.Success
 	if a.Reason != None {
-		t.lease.Report(balancer.Failure, t.took)
-	} else {
-		t.lease.Report(balancer.Success, t.took)
+		outcome = balancer.Failure
 	}
-	heedDrain(t.res.Header, t.m.Upstream)
+	if heedDrain(t.res, t.m.Upstream, t.started.Add(t.took)) {
+		outcome = balancer.Ignored
+	}
+	t.lease.Report(outcome, t.took)
 }
 
 // lost accounts for a try without an answer.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -12,13 +13,44 @@ import (
 // that long. The header does not reach the client.
 const drainHeader = "Goodgate-Drain"
 
-func heedDrain(h http.Header, u *balancer.Upstream) {
-	values, ok := h[drainHeader]
-	if !ok {
-		return
+// maxAway bounds how long a 503 takes its upstream out. It may be meant for the
+// client alone, and Retry-After for the hours of a maintenance.
+const maxAway = 30 * time.Second
+
+// heedDrain takes an upstream out for new requests when its answer says that it
+// is about to end, by the header above or the way servers do that know nothing
+// of goodgate. It reports whether the answer is such a refusal, which is no
+// failure.
+func heedDrain(res *http.Response, u *balancer.Upstream, now time.Time) bool {
+	if values, ok := res.Header[drainHeader]; ok {
+		delete(res.Header, drainHeader)
+		if d, err := time.ParseDuration(values[0]); err == nil {
+			u.Rest(d)
+		}
+		return false
 	}
-	delete(h, drainHeader)
-	if d, err := time.ParseDuration(values[0]); err == nil {
-		u.Rest(d)
+	d := goesAway(res, now)
+	return d > 0 && u.Rest(min(d, maxAway))
+}
+
+// goesAway returns for how long an upstream wants no requests: what it says in
+// Retry-After of a 503 with which it closes the connection; else 0. A server of
+// HTTP/1.0 closes it anyway.
+func goesAway(res *http.Response, now time.Time) time.Duration {
+	if res.StatusCode != http.StatusServiceUnavailable || !res.Close || !res.ProtoAtLeast(1, 1) {
+		return 0
 	}
+	return parseRetryAfter(res.Header.Get("Retry-After"), now)
+}
+
+// parseRetryAfter returns the time that Retry-After (RFC 9110 section 10.2.3)
+// asks to wait, as seconds or a date; 0 when it asks for none.
+func parseRetryAfter(v string, now time.Time) time.Duration {
+	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(n) * time.Second
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return max(t.Sub(now), 0)
+	}
+	return 0
 }

@@ -2,8 +2,11 @@ package proxy_test
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/goodgate/goodgate/balancer"
 )
 
 // An application that is about to end gets no new requests for as long as it
@@ -35,5 +38,74 @@ func TestApplicationDrains(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		expect("afterwards", "a")
 		expect("a value that means nothing", "a")
+	})
+}
+
+// A server that shuts down says so with a 503, Retry-After and a closed
+// connection: it gets no new requests for as long, thirty seconds at most, the
+// request goes elsewhere, and none of it counts as a failure.
+func TestServerGoesAway(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		header http.Header
+		away   time.Duration
+	}{
+		"seconds":           {http.Header{"Connection": {"close"}, "Retry-After": {"5"}}, 5 * time.Second},
+		"a date":            {http.Header{"Connection": {"close"}, "Retry-After": {time.Date(2000, 1, 1, 0, 0, 7, 0, time.UTC).Format(http.TimeFormat)}}, 7 * time.Second},
+		"hours":             {http.Header{"Connection": {"close"}, "Retry-After": {"7200"}}, 30 * time.Second},
+		"keeps connections": {http.Header{"Retry-After": {"5"}}, 0},
+		"does not say when": {http.Header{"Connection": {"close"}}, 0},
+		"a date gone by":    {http.Header{"Connection": {"close"}, "Retry-After": {"Fri, 31 Dec 1999 23:59:59 GMT"}}, 0},
+		"nonsense":          {http.Header{"Connection": {"close"}, "Retry-After": {"soon"}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := setup{upstreams: specs("a:80", "b:80")}
+			s.pool.Retry = retries(2)
+			s.pool.Retry.Statuses = []int{503}
+			s.balancer.Breaker = balancer.BreakerOptions{Enabled: true, Consecutive: 1, OpenFor: time.Minute, MaxOpenFor: time.Minute}
+			s.balancer.MaxEjected = 0.5
+			bubble(t, s, func(w *world) {
+				w.app("a:80", func(w http.ResponseWriter, r *http.Request) {
+					for name, v := range tc.header {
+						w.Header()[name] = v
+					}
+					w.WriteHeader(503)
+				})
+				w.app("b:80", ok)
+				check(t, "the request itself", w.get().status, 200)
+				a := w.pool.Members()[0]
+				check(t, "drains", a.Resting(), tc.away > 0)
+				if tc.away == 0 {
+					check(t, "breaker", a.Breaker(), balancer.Open)
+					return
+				}
+				check(t, "breaker", a.Breaker(), balancer.Closed)
+				time.Sleep(tc.away - time.Millisecond)
+				check(t, "until then", a.Available(), false)
+				time.Sleep(2 * time.Millisecond)
+				check(t, "afterwards", a.Available(), true)
+			})
+		})
+	}
+}
+
+// The last one left gets requests whatever it says, and what it answers counts.
+func TestLastServerCannotGoAway(t *testing.T) {
+	t.Parallel()
+	s := setup{upstreams: specs("a:80", "b:80")}
+	bubble(t, s, func(w *world) {
+		leaving := func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Connection", "close")
+			w.Header().Set("Retry-After", "20")
+			w.WriteHeader(503)
+		}
+		w.app("a:80", leaving)
+		w.app("b:80", leaving)
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() { w.get() })
+		}
+		all.Wait()
+		check(t, "draining", w.pool.Members()[0].Resting() != w.pool.Members()[1].Resting(), true)
 	})
 }

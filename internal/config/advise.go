@@ -103,7 +103,7 @@ func (a *advisor) upstreams(path string, p Pool) {
 }
 
 func (a *advisor) health(path string, h Health) {
-	httpOnly := []string{"path", "method", "host", "headers", "expect.status", "expect.body", "expect.max_body"}
+	httpOnly := []string{"path", "method", "host", "headers", "expect.status", "expect.body", "expect.max_body", "drain_status"}
 	checking := []string{"interval", "timeout", "fast_interval", "rise", "fall", "jitter", "retries"}
 	if key, ok := a.at.givenAny(path, httpOnly...); ok && h.Type != "http" {
 		a.warnf(join(path, key), "has no effect with type %s: it is for type http", h.Type)

@@ -66,6 +66,8 @@ func TestErrors(t *testing.T) {
 	f(withPool("policy: !custom hash"), "g.yaml:4:80: pools.app.policy: tag !custom is not supported")
 	f(withPool("retry: {<<: 3}"), "g.yaml:4:84: pools.app.retry: found \"3\" after <<: expected a mapping, or a list of mappings")
 	f(withPool("dns: {max_ttl: 500ms}"), "g.yaml:4:87: pools.app.dns.max_ttl: must not be shorter than min_ttl (500ms apart)")
+	f(withPool("health: {path: /, drain_status: 503, expect: {status: [200, 5xx]}}"),
+		`g.yaml:4:104: pools.app.health.drain_status: found 503: expect.status has it too, and one status cannot both pass and drain`)
 	f(withPool("fallback: other"), `g.yaml:4:82: pools.app.fallback.pool: found "other": no such pool; defined: app`)
 	f(withPool("fallback: {pool: apq}"), `g.yaml:4:89: pools.app.fallback.pool: found "apq": no such pool (did you mean app?)`)
 	f(withPool("fallback: app"), `g.yaml:4:82: pools.app.fallback.pool: found "app": a pool cannot be its own fallback`)

@@ -76,6 +76,7 @@ type Health struct {
 	Fall         int      `yaml:"fall" default:"2" min:"1" max:"100" help:"Checks in a row that must fail before it is down."`
 	Jitter       Ratio    `yaml:"jitter" default:"10%" min:"0%" max:"50%" help:"Random part of the interval, so that checks spread."`
 	Retries      int      `yaml:"retries" default:"0" min:"0" max:"10" help:"Times a failed check is repeated at once before it counts."`
+	DrainStatus  Statuses `yaml:"drain_status" default:"[]" opt:"single" help:"Status codes by which the http check learns that the upstream drains: no new requests at once, and no failure."`
 	Expect       Expect   `yaml:"expect" help:"What the http check must answer."`
 }
 

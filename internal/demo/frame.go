@@ -67,6 +67,8 @@ func verdictOf(u *balancer.Upstream) string {
 			return "used, checks fail"
 		}
 		return "down"
+	case balancer.Draining:
+		return "draining"
 	}
 	switch u.Breaker() {
 	case balancer.Open:

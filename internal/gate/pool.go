@@ -126,6 +126,8 @@ func (p *pool) probed(e health.Event) {
 	p.suspectProbes(e)
 	switch {
 	case !e.Flipped:
+	case e.Verdict == balancer.Draining:
+		p.log.Info("upstream drains", "upstream", e.Upstream.Addr(), "cause", e.Err.Error())
 	case e.Err == nil:
 		p.log.Info("probes pass", "upstream", e.Upstream.Addr())
 	default:
@@ -140,6 +142,7 @@ func (p *pool) suspectProbes(e health.Event) {
 	switch {
 	case e.Verdict == balancer.Up:
 		p.suspect.Store(false)
+	case e.Verdict == balancer.Draining: // it says so itself
 	case e.Err != nil && e.Upstream.Trusted() && p.suspect.CompareAndSwap(false, true):
 		p.log.Warn("no upstream passes its probes, but this one answers: it still gets requests. Is the health check right?",
 			"upstream", e.Upstream.Addr(), "error", e.Err.Error())

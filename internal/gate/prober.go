@@ -54,6 +54,9 @@ func newProber(c config.Health, t *tls.Config) (health.Prober, error) {
 		for _, s := range c.Expect.Status {
 			o.Statuses = append(o.Statuses, health.StatusRange(s))
 		}
+		for _, s := range c.DrainStatus {
+			o.Drain = append(o.Drain, health.StatusRange(s))
+		}
 		return health.NewHTTP(o)
 	case "grpc":
 		return health.NewGRPC(health.GRPCOptions{Service: c.Service, Host: c.Host, TLS: t}), nil

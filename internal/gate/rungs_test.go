@@ -1,10 +1,17 @@
 package gate
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
@@ -69,4 +76,79 @@ func TestFallbackArrives(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, test.want)
 		}
 	}
+}
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex // protects b
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) empty() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
+}
+
+// waitFor waits until the log has text, which it must within ten seconds.
+func (l *lockedBuffer) waitFor(t *testing.T, text string) {
+	t.Helper()
+	has := func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return strings.Contains(l.b.String(), text)
+	}
+	for range 1000 {
+		if has() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // gives up in the end, and passes no judgement
+	}
+	t.Fatalf("the log never said %q:\n%s", text, l.b.String())
+}
+
+// A probe over the wire learns that an upstream drains, and nobody is sent there.
+func TestDrainStatus(t *testing.T) {
+	var ready atomic.Int32
+	ready.Store(200)
+	leaving := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/ready" {
+			w.WriteHeader(int(ready.Load()))
+		}
+		fmt.Fprint(w, "leaving")
+	}))
+	defer leaving.Close()
+	c := parse(t, fmt.Sprintf(`
+listeners: ["127.0.0.1:0"]
+shutdown: {lame_duck: 0s}
+pools:
+  app:
+    policy: first
+    slow_start: 0s
+    health: {path: /ready, drain_status: 503, interval: 20ms, fast_interval: 20ms, fall: 100}
+    upstreams: [%q, %q]`, leaving.URL, app(t, "staying")))
+	var log lockedBuffer
+	g := start(t, c, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	expect := func(when, want string) {
+		t.Helper()
+		if got := get(t, "http://"+g.addrs[0]+"/"); got != want {
+			t.Errorf("%s: got %q, want %q", when, got, want)
+		}
+	}
+	log.waitFor(t, "left=2")
+	expect("before", "200 leaving")
+	ready.Store(503)
+	log.waitFor(t, `msg="upstream unavailable" pool=app upstream=`+leaving.Listener.Addr().String()+" left=1 probes=draining")
+	log.waitFor(t, `msg="upstream drains"`)
+	expect("while it drains", "200 staying /")
+	log.empty()
+	ready.Store(200)
+	log.waitFor(t, `msg="probes pass"`)
+	expect("afterwards", "200 leaving")
 }

@@ -180,7 +180,7 @@ func TestSeriesOfAnUpstreamThatIsGone(t *testing.T) {
 		}
 		time.Sleep(goneFor)
 		lines() // the collection that finds them too old still sends them
-		if got, want := lines(), 20; got != want {
+		if got, want := lines(), 21; got != want {
 			t.Errorf("after %v: got %d lines, want the %d of one upstream", goneFor, got, want)
 		}
 		if n := len(m.requests.upstreams.keys()); n != 1 {

@@ -90,7 +90,7 @@ func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
 func collectUpstream(ch chan<- prometheus.Metric, m *balancer.Member) {
 	k := m.Key()
 	gauge(ch, upAvailable, number(m.Available()), k.Pool, k.Addr)
-	state(ch, upProbes, k, m.Health(), balancer.Checking, balancer.Up, balancer.Down)
+	state(ch, upProbes, k, m.Health(), balancer.Checking, balancer.Up, balancer.Down, balancer.Draining)
 	state(ch, upBreaker, k, m.Breaker(), balancer.Closed, balancer.HalfOpen, balancer.Open)
 	state(ch, upOperator, k, m.Operator(), balancer.Ready, balancer.Drain, balancer.Off)
 	gauge(ch, upResting, number(m.Resting()), k.Pool, k.Addr)
