@@ -13,7 +13,8 @@ const module = "github.com/goodgate/goodgate/"
 // package that is not here may import none.
 var allowed = map[string][]string{
 	"health":           {"balancer"},
-	"proxy":            {"balancer", "internal/http1"},
+	"proxy":            {"balancer", "internal/http1", "internal/http2"},
+	"internal/http2":   {"internal/http1"},
 	"internal/metrics": {"balancer", "proxy"},
 	"internal/finding": {"proxy"},
 	"internal/doctor":  {"proxy", "internal/discovery", "internal/finding"},

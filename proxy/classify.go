@@ -80,6 +80,8 @@ func failure(ctx context.Context, err error) Reason {
 		return dial.Reason
 	case !ok:
 		return Internal
+	case dialing && seen.Kind == http1.Timeout:
+		return ConnectTimeout
 	}
 	return kinds[seen.Kind]
 }
@@ -95,6 +97,7 @@ var kinds = [...]Reason{
 	http1.Canceled:       ClientGone, // an informational response could not be passed on
 	http1.RequestBody:    ClientGone,
 	http1.Invalid:        RequestMalformed,
+	http1.Refused:        StreamRefused,
 }
 
 // contextReason tells who ended a context, [None] if it has not ended.

@@ -34,7 +34,7 @@ func (r Reason) Failure() Failures {
 		return Unavailable
 	case ConnectRefused, ConnectUnreachable, ConnectTimeout, TLSHandshake, TLSCertificate:
 		return Unconnected
-	case ClosedBeforeResponse, ResponseTimeout, ResponseMalformed, ResponseHeaderTooLarge, ResponseTruncated, ResponseStalled:
+	case ClosedBeforeResponse, StreamRefused, ResponseTimeout, ResponseMalformed, ResponseHeaderTooLarge, ResponseTruncated, ResponseStalled:
 		return Unanswered
 	case UpstreamStatus:
 		return BadStatus

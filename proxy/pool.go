@@ -20,6 +20,7 @@ type Timeouts struct {
 	Idle           time.Duration // without a byte, in either direction, within a body; 0 = no bound
 	Request        time.Duration // everything, all attempts and waiting included; 0 = no bound
 	KeepAlive      time.Duration // that an unused connection is kept, less when the upstream closes sooner; 0 = 60 s
+	Ping           time.Duration // over HTTP/2, without a byte until the upstream is asked for a sign of life; 0 = never
 }
 
 // Retry says when and how often a request is sent again. The zero value sends
@@ -45,6 +46,7 @@ type Hold struct {
 
 // PoolOptions say how requests are exchanged with a pool's upstreams.
 type PoolOptions struct {
+	Protocol          Protocol
 	Timeouts          Timeouts
 	Retry             Retry
 	Hold              Hold

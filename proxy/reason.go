@@ -23,6 +23,7 @@ const (
 	TLSHandshake
 	TLSCertificate
 	ClosedBeforeResponse
+	StreamRefused
 	ResponseTimeout
 	ResponseMalformed
 	ResponseHeaderTooLarge
@@ -78,6 +79,7 @@ var reasons = [numReasons]reasonRow{
 	TLSHandshake:           {"tls_handshake", FaultUpstream, http.StatusBadGateway, "tls_protocol_error", false, "The secure connection to the server failed."},
 	TLSCertificate:         {"tls_certificate", FaultUpstream, http.StatusBadGateway, "tls_certificate_error", false, "The server's certificate is not valid."},
 	ClosedBeforeResponse:   {"closed_before_response", FaultUpstream, http.StatusBadGateway, "connection_terminated", false, "The server closed the connection without an answer."},
+	StreamRefused:          {"stream_refused", FaultUpstream, http.StatusServiceUnavailable, "connection_terminated", true, "The server did not take the request."},
 	ResponseTimeout:        {"response_timeout", FaultUpstream, http.StatusGatewayTimeout, "http_response_timeout", false, "The server did not answer in time."},
 	ResponseMalformed:      {"response_malformed", FaultUpstream, http.StatusBadGateway, "http_protocol_error", false, "The server's answer could not be understood."},
 	ResponseHeaderTooLarge: {"response_header_too_large", FaultUpstream, http.StatusBadGateway, "http_response_header_section_size", false, "The server's answer has too large a header."},

@@ -18,6 +18,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -196,6 +198,12 @@ var scenarios = []reached{
 		w.get()
 		return w.send("POST", "/", nil)
 	}},
+	{reason: proxy.StreamRefused, status: 503, change: func(s *setup) { s.pool.Protocol = proxy.HTTP2 }, app: func(w *world) {
+		w.frames("app:80", func(c *framed) { c.WriteRSTStream(c.request(), http2.ErrCodeRefusedStream) })
+	}},
+	{reason: proxy.ResponseTimeout, name: "over HTTP/2", status: 504, blamed: true, change: func(s *setup) {
+		s.pool.Protocol, s.pool.Timeouts.ResponseHeader = proxy.HTTP2, time.Second
+	}, app: func(w *world) { w.frames("app:80", (*framed).wait) }},
 	{reason: proxy.ResponseTimeout, status: 504, blamed: true, change: func(s *setup) { s.pool.Timeouts.ResponseHeader = time.Second }, app: scripted(waitsForClose)},
 	{reason: proxy.ResponseTimeout, name: "of the try", status: 504, blamed: true, change: func(s *setup) { s.pool.Retry.PerTry = time.Second }, app: scripted(waitsForClose)},
 	{reason: proxy.ResponseTimeout, name: "of the request", status: 504, blamed: true, change: func(s *setup) { s.pool.Timeouts.Request = time.Second }, app: scripted(waitsForClose)},

@@ -63,7 +63,7 @@ func idempotent(method string) bool {
 // nothing, so that it needs no token of the budget.
 func (r Reason) free() bool {
 	switch r {
-	case ConnectRefused, ConnectUnreachable, ConnectTimeout:
+	case ConnectRefused, ConnectUnreachable, ConnectTimeout, StreamRefused:
 		return true
 	}
 	return false
@@ -73,6 +73,8 @@ func (r Reason) free() bool {
 func (r Reason) outcome(t *http1.Exchange) balancer.Outcome {
 	switch {
 	case r.Fault() != FaultUpstream:
+		return balancer.Ignored
+	case r == StreamRefused: // as it may for a connection that has served its time
 		return balancer.Ignored
 	case r == ClosedBeforeResponse && t.Reused && t.Received() == 0:
 		return balancer.Ignored // an idle connection was closing as it was used

@@ -20,7 +20,7 @@ type link struct {
 	opts      *PoolOptions
 	scheme    string
 	host      string // in the URL and, with HostUpstream, in the Host header
-	transport *http1.Transport
+	transport transport
 }
 
 // continueTimeout is how long a client that wants to be told to go on
@@ -29,19 +29,10 @@ const continueTimeout = time.Second
 
 func newLink(s balancer.Spec, o *PoolOptions) *link {
 	l := &link{spec: s, opts: o, scheme: "http", host: hostOf(s)}
-	dial := l.connect
 	if s.TLS {
-		l.scheme, dial = "https", l.connectTLS
+		l.scheme = "https"
 	}
-	l.transport = http1.New(http1.Options{
-		Dial:           dial,
-		MaxIdle:        max(o.MaxIdleConns, 0),
-		KeepAlive:      o.Timeouts.KeepAlive,
-		ResponseHeader: o.Timeouts.ResponseHeader,
-		Idle:           o.Timeouts.Idle,
-		Continue:       continueTimeout,
-		MaxHeader:      o.MaxResponseHeader,
-	})
+	l.transport = l.newTransport()
 	return l
 }
 
@@ -83,15 +74,19 @@ func (l *link) connect(ctx context.Context) (net.Conn, error) {
 	return c, nil
 }
 
-// connectTLS is connect and the TLS handshake.
-func (l *link) connectTLS(ctx context.Context) (net.Conn, error) {
+// dial is connect and, for an upstream reached by TLS, the handshake. protos are
+// offered in ALPN.
+func (l *link) dial(ctx context.Context, protos ...string) (net.Conn, error) {
 	raw, err := l.connect(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil || !l.spec.TLS {
+		return raw, err
 	}
 	cfg := &tls.Config{}
 	if l.opts.TLS != nil {
 		cfg = l.opts.TLS.Clone()
+	}
+	if len(protos) > 0 {
+		cfg.NextProtos = protos
 	}
 	if cfg.ServerName == "" {
 		cfg.ServerName = l.host

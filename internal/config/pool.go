@@ -5,6 +5,7 @@ type Pool struct {
 	Policy        string       `yaml:"policy" default:"peak_ewma" enum:"round_robin|random|least_conn|p2c|peak_ewma|hash|sticky|first" help:"How an upstream is chosen."`
 	Hash          Hash         `yaml:"hash" help:"What policy hash goes by."`
 	Sticky        Sticky       `yaml:"sticky" help:"The cookie of policy sticky."`
+	Protocol      string       `yaml:"protocol" default:"http1" enum:"http1|h2|h2c|auto" help:"What is spoken with upstreams: HTTP/1.1, HTTP/2 (h2), HTTP/2 in the clear only (h2c), or what https upstreams prefer (auto)."`
 	Upstreams     []Upstream   `yaml:"upstreams" opt:"required" help:"The upstreams, or where to find them."`
 	DNS           DNS          `yaml:"dns" help:"How names of upstreams are looked up."`
 	Overprovision Ratio        `yaml:"overprovision" default:"140%" min:"100%" max:"1000%" help:"A tier spills over to the next when its available share times this is below 100%."`
@@ -102,11 +103,12 @@ type Breaker struct {
 // PoolTimeouts are the waits on the upstream's side.
 type PoolTimeouts struct {
 	Dial           Duration `yaml:"dial" default:"1s" min:"1ms" max:"5m" help:"For a connection."`
-	TLS            Duration `yaml:"tls" default:"3s" min:"1ms" max:"5m" help:"For the TLS handshake."`
+	TLS            Duration `yaml:"tls" default:"3s" min:"1ms" max:"5m" help:"For the TLS handshake, and over HTTP/2 for the upstream's first word."`
 	ResponseHeader Duration `yaml:"response_header" default:"30s" min:"1ms" max:"24h" zero:"no limit" help:"From the request sent to the response header."`
 	Idle           Duration `yaml:"idle" default:"60s" min:"1ms" max:"24h" zero:"no limit" help:"Between two parts of a response body."`
 	Request        Duration `yaml:"request" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request, all attempts and the wait in hold."`
 	Keepalive      Duration `yaml:"keepalive" default:"60s" min:"1ms" max:"1h" zero:"connections are not kept" help:"How long an idle upstream connection is kept."`
+	Ping           Duration `yaml:"ping" default:"15s" min:"100ms" max:"1h" zero:"never" help:"Over HTTP/2, but not for gRPC: silence until the upstream is asked for a sign of life; it has as long to give one."`
 }
 
 // Retry says when a failed request is sent again.

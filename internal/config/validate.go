@@ -134,6 +134,9 @@ func (v *validator) upstreams(path string, p Pool) {
 		} else {
 			seen[key] = strings.TrimPrefix(at, path+".")
 		}
+		if p.Protocol == "h2c" && (strings.HasPrefix(u.URL, "https:") || u.Scheme == "https") {
+			v.errorf(join(path, "protocol"), "found \"h2c\": that is HTTP/2 without TLS, and %s has TLS; write h2", key)
+		}
 		if v.at.given(at+".scheme") && u.SRV == "" {
 			v.errorf(at+".scheme", "goes with srv only: a url has its own")
 		}

@@ -228,10 +228,11 @@ pools:
     hash: {on: path, load: 300%}
     overprovision: 150%
     slow_start: 11s
+    protocol: h2
     max_idle_conns: 12
     upstreams: ["http://127.0.0.1:1"]
     breaker: {consecutive: 13, failure_ratio: 14%, min_requests: 15, window: 16s, open_for: 17s, max_open_for: 18s, max_ejected: 19%}
-    timeouts: {dial: 21s, tls: 22s, response_header: 23s, idle: 24s, keepalive: 25s}
+    timeouts: {dial: 21s, tls: 22s, response_header: 23s, idle: 24s, keepalive: 25s, ping: 26s}
     retry: {attempts: 6, budget: 31%, budget_min: 32, per_try: 33s, statuses: [503-504], max_body: 34B, backoff: 35ms, max_backoff: 36ms}
     hold: {for: 41s, max_requests: 42, max_body: 43KiB}
     commit: {buffer: 43B}`)
@@ -246,7 +247,7 @@ pools:
 	checkFilled(t, "retry", reflect.ValueOf(x.Retry))
 	checkFilled(t, "hold", reflect.ValueOf(x.Hold))
 	checkFilled(t, "commit", reflect.ValueOf(x.Commit))
-	if x.MaxIdleConns != 12 || x.HashOn == nil {
+	if x.MaxIdleConns != 12 || x.Protocol != proxy.HTTP2 || x.HashOn == nil {
 		t.Errorf("pool options: %+v", x)
 	}
 }

@@ -37,6 +37,7 @@ func balancerOptions(name string, c config.Pool) balancer.Options {
 // gives it to the routes.
 func poolOptions(c config.Pool) proxy.PoolOptions {
 	o := proxy.PoolOptions{
+		Protocol:     protocol(c.Protocol),
 		MaxIdleConns: idleConns(c),
 		Timeouts: proxy.Timeouts{
 			Dial:           c.Timeouts.Dial,
@@ -44,6 +45,7 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 			ResponseHeader: c.Timeouts.ResponseHeader,
 			Idle:           c.Timeouts.Idle,
 			KeepAlive:      c.Timeouts.Keepalive,
+			Ping:           c.Timeouts.Ping,
 		},
 		Retry: proxy.Retry{
 			Attempts:   c.Retry.Attempts,
@@ -65,6 +67,17 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 		o.Sticky = newSticky(c.Sticky)
 	}
 	return o
+}
+
+// protocol returns what is spoken with upstreams; h2c is what h2 is without TLS.
+func protocol(name string) proxy.Protocol {
+	switch name {
+	case "h2", "h2c":
+		return proxy.HTTP2
+	case "auto":
+		return proxy.Auto
+	}
+	return proxy.HTTP1
 }
 
 // idleConns tells apart none from the default.

@@ -37,13 +37,14 @@ const (
 	HeaderTooLarge             // the response's header exceeds Options.MaxHeader
 	Canceled                   // the request's context ended, or Got1xx failed
 	RequestBody                // reading the request's body failed
-	Invalid                    // the request cannot be written as HTTP/1.1
+	Invalid                    // the request cannot be written in the connection's protocol
+	Refused                    // the upstream said that it has not processed the request; HTTP/2 only
 )
 
 func (k Kind) String() string {
 	return [...]string{
 		"connection failed", "connection closed by the upstream", "connection reset by the upstream", "timed out",
-		"malformed response", "response header too large", "canceled", "request body failed", "invalid request",
+		"malformed response", "response header too large", "canceled", "request body failed", "invalid request", "refused by the upstream",
 	}[k]
 }
 

@@ -24,10 +24,11 @@ type Exchange struct {
 	Reused  bool
 	IdleFor time.Duration
 
-	// Undelivered tells of a failed exchange that the upstream's kernel has
-	// provably taken no byte of the request, although bytes were written. False
-	// proves nothing. It is found out on Linux, over plain TCP and on a reused
-	// connection, in a round trip and at most 100 ms.
+	// Undelivered tells of a failed exchange that the upstream has provably not
+	// processed the request, although bytes were written. False proves nothing.
+	// Over HTTP/1.1 its kernel has taken no byte, which is found out on Linux,
+	// over plain TCP and on a reused connection, in a round trip and at most
+	// 100 ms. Over HTTP/2 the upstream has said so.
 	Undelivered bool
 
 	written, received atomic.Int64
@@ -38,6 +39,12 @@ type Exchange struct {
 // Written returns how many bytes of the request were given to the kernel. Zero
 // means that the upstream cannot have seen any of it.
 func (x *Exchange) Written() int64 { return x.written.Load() }
+
+// Wrote adds to Written. It is for other transports.
+func (x *Exchange) Wrote(n int64) { x.written.Add(n) }
+
+// Got adds to Received. It is for other transports.
+func (x *Exchange) Got(n int64) { x.received.Add(n) }
 
 // Received returns how many bytes came from the upstream.
 func (x *Exchange) Received() int64 { return x.received.Load() }

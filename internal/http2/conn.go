@@ -1,0 +1,55 @@
+package http2
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// conn is one connection.
+type conn struct {
+	t    *Transport
+	cc   *http.ClientConn
+	wire *wire
+	used atomic.Int64 // when a request last ended; Unix nanoseconds, 0 = none has
+	busy atomic.Int64 // when a request last came to the idle connection; Unix nanoseconds
+}
+
+// take tells of a connection on which a stream has just been reserved whether it
+// has served before, and for how long it had been idle.
+func (c *conn) take() (reused bool, idle time.Duration) {
+	used, alone := c.used.Load(), c.cc.InFlight() == 1
+	if alone {
+		c.busy.Store(time.Now().UnixNano())
+	}
+	if used == 0 {
+		return !alone, 0
+	}
+	if alone {
+		idle = time.Since(time.Unix(0, used))
+	}
+	return true, idle
+}
+
+// silent returns for how long nothing has come although requests are out.
+func (c *conn) silent() time.Duration {
+	if c.cc.InFlight() == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, max(c.busy.Load(), c.wire.heard.Load())))
+}
+
+// gone reports whether the connection takes no more requests for good. One that
+// the upstream is about to close ends with its last stream.
+func (c *conn) gone() bool {
+	if c.cc.Err() != nil {
+		return true
+	}
+	if !c.wire.goingAway() {
+		return false
+	}
+	if c.cc.InFlight() == 0 {
+		c.cc.Close()
+	}
+	return true
+}

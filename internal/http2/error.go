@@ -1,0 +1,107 @@
+package http2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/http1"
+)
+
+// code is an error code of RFC 9113 section 7.
+type code uint32
+
+const (
+	protocolError    code = 0x1
+	flowControlError code = 0x3
+	refusedStream    code = 0x7
+)
+
+// streamError has the fields of net/http's own, which offers itself to
+// errors.As in this form.
+type streamError struct {
+	StreamID uint32
+	Code     code
+	Cause    error
+}
+
+func (e streamError) Error() string {
+	return fmt.Sprintf("stream error %#x: %v", uint32(e.Code), e.Cause)
+}
+
+// canceled is the failure of an exchange whose context has ended.
+func canceled(ctx context.Context, p http1.Phase) *http1.Error {
+	return &http1.Error{Phase: p, Kind: http1.Canceled, Err: context.Cause(ctx)}
+}
+
+// failure says why the stream failed: what ended it from this side, else what
+// the upstream said of it, else how the connection ended.
+func (s *stream) failure(p http1.Phase, err error) *http1.Error {
+	if s.ctx.Err() != nil {
+		if s.id.Load() == 0 {
+			s.x.Wrote(1) // the header may be on its way
+		}
+		if context.Cause(s.ctx) == errStalled {
+			return &http1.Error{Phase: p, Kind: http1.Timeout, Err: fmt.Errorf("%w: nothing moved for %v (Idle)", errStalled, s.c.t.opts.Idle)}
+		}
+		return canceled(s.ctx, p)
+	}
+	if failed := s.upload.failure(); failed != nil && p == http1.PhaseHeader {
+		return &http1.Error{Phase: http1.PhaseWrite, Kind: http1.RequestBody, Err: failed}
+	}
+	kind := s.kind(err)
+	if kind == http1.Refused {
+		s.x.Undelivered = true
+	}
+	if s.id.Load() == 0 && p == http1.PhaseHeader {
+		p = http1.PhaseWrite
+	}
+	return &http1.Error{Phase: p, Kind: kind, Err: err}
+}
+
+func (s *stream) kind(err error) http1.Kind {
+	wire := s.c.wire
+	reset, isReset := errors.AsType[streamError](err)
+	id := s.id.Load()
+	switch {
+	case isReset && reset.Code == refusedStream, wire.goingAway() && id > wire.processed.Load():
+		return http1.Refused
+	case isReset && (reset.Code == protocolError || reset.Code == flowControlError):
+		return http1.Malformed
+	case isReset:
+		return http1.Reset
+	case timedOut(err):
+		return http1.Timeout
+	case wire.closed():
+		return http1.Closed
+	case errors.Is(wire.end(), syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		return http1.Reset
+	case s.c.lostPing():
+		return http1.Timeout
+	case errors.Is(err, io.ErrUnexpectedEOF): // a body shorter than announced
+		return http1.Closed
+	case id == 0 && s.c.cc.Err() == nil && !wire.goingAway():
+		return http1.Invalid
+	case id == 0:
+		return http1.Closed
+	}
+	return http1.Malformed
+}
+
+// lostPing reports whether the connection was given up because the upstream did
+// not answer a ping.
+func (c *conn) lostPing() bool {
+	ping := c.t.opts.Ping
+	return ping > 0 && c.cc.Err() != nil && time.Since(time.Unix(0, c.wire.heard.Load())) >= ping
+}
+
+// timedOut reports whether err is that of a deadline, such as net/http's for
+// the response's header.
+func timedOut(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}

@@ -1,0 +1,234 @@
+package http2
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/http1"
+)
+
+// Options are a transport's. Only Dial is required.
+type Options struct {
+	// Dial returns a new connection to the upstream, on which both sides have
+	// agreed to speak HTTP/2. Its error is returned by RoundTrip as it is. It has
+	// to bound itself, and to end with ctx. One call may serve many requests.
+	Dial func(ctx context.Context) (net.Conn, error)
+
+	Handshake time.Duration // for the upstream's first word on a new connection; 0 = no bound
+
+	Single    bool          // a connection serves one request
+	KeepAlive time.Duration // how long an idle connection is kept; 0 = until the upstream closes it
+	Ping      time.Duration // after so much silence the upstream is asked for a sign of life, and has as long for it; 0 = never
+
+	ResponseHeader time.Duration // from the request's last byte to the response's header; 0 = no bound
+	Idle           time.Duration // how long both bodies may stand still; 0 = no bound
+	Continue       time.Duration // how long to wait for 100 (Continue) before the body is sent; 0 = not at all
+
+	MaxHeader int64 // bytes of a response header; 0 = 1 MiB
+}
+
+const (
+	defaultMaxHeader = 1 << 20
+	// doubtAfter is how long a connection with requests on it may be silent until
+	// others go elsewhere.
+	doubtAfter = 5 * time.Second
+	// readAhead is what a stream may have sent before it is read: memory that a
+	// client who does not read can make an upstream fill.
+	readAhead = 1 << 20
+)
+
+// Transport sends HTTP/2 requests to one upstream. It is safe for concurrent
+// use. Use New.
+type Transport struct {
+	opts    Options
+	maker   http.Transport // makes the connections and is used for nothing else
+	buffers sync.Pool      // of *pullBuffer
+
+	life context.Context // of what is being dialled
+	end  context.CancelFunc
+	wg   sync.WaitGroup
+
+	mu      sync.Mutex // protects the fields below
+	conns   []*conn
+	dialing *dial // at most one at a time; nil = none
+}
+
+// New returns a transport. Close ends its connections.
+func New(o Options) *Transport {
+	o.MaxHeader = cmp.Or(o.MaxHeader, defaultMaxHeader)
+	t := &Transport{opts: o}
+	t.life, t.end = context.WithCancel(context.Background())
+	t.buffers.New = func() any { return new(pullBuffer) }
+	t.maker = http.Transport{
+		DialContext:            t.dialWire,
+		Protocols:              new(http.Protocols),
+		DisableCompression:     true,
+		DisableKeepAlives:      o.Single,
+		IdleConnTimeout:        o.KeepAlive,
+		ResponseHeaderTimeout:  o.ResponseHeader,
+		ExpectContinueTimeout:  o.Continue,
+		MaxResponseHeaderBytes: o.MaxHeader,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout:           o.Ping,
+			PingTimeout:               o.Ping,
+			WriteByteTimeout:          o.Idle,
+			MaxReceiveBufferPerStream: readAhead,
+		},
+	}
+	// In the clear as far as net/http is concerned: the TLS is Dial's.
+	t.maker.Protocols.SetUnencryptedHTTP2(true)
+	return t
+}
+
+// Close closes the connections, also those in use. It returns nil.
+func (t *Transport) Close() error {
+	t.end()
+	t.wg.Wait()
+	t.mu.Lock()
+	conns := t.conns
+	t.conns = nil
+	t.mu.Unlock()
+	for _, c := range conns {
+		c.cc.Close()
+	}
+	return nil
+}
+
+// Idle returns how many connections have no request on them.
+func (t *Transport) Idle() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := 0
+	for _, c := range t.conns {
+		if c.cc.Err() == nil && c.cc.InFlight() == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// RoundTrip sends a request and returns the response, whose body the caller
+// reads to its end or closes: an [http1.Body], unless it is http.NoBody. It
+// obeys the contract of http.RoundTripper; the body's Close alone may be called
+// while a Read is under way. The response's Trailer is complete once the body
+// was read to its end.
+//
+// x tells what was learned, also of a failure, and may be nil. The error is
+// that of Options.Dial or an [*http1.Error]. A request is sent once.
+func (t *Transport) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, error) {
+	if x == nil {
+		x = new(http1.Exchange)
+	}
+	if r.Header.Get("Upgrade") != "" {
+		closeBody(r)
+		return nil, &http1.Error{Phase: http1.PhaseWrite, Kind: http1.Invalid, Err: errUpgrade}
+	}
+	c, err := t.conn(r.Context(), x)
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	res, failed := newStream(c, x, r).roundTrip(r)
+	if failed != nil {
+		return nil, failed
+	}
+	return res, nil
+}
+
+var errUpgrade = errors.New("a connection of HTTP/2 cannot be upgraded")
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		r.Body.Close()
+	}
+}
+
+// conn returns a connection with a stream reserved.
+func (t *Transport) conn(ctx context.Context, x *http1.Exchange) (*conn, error) {
+	for {
+		if ctx.Err() != nil {
+			return nil, canceled(ctx, http1.PhaseDial)
+		}
+		c, d := t.take()
+		if c != nil {
+			x.Reused, x.IdleFor = c.take()
+			return c, nil
+		}
+		select {
+		case <-d.done:
+			if d.err != nil {
+				return nil, d.err
+			}
+		case <-ctx.Done():
+		}
+	}
+}
+
+// take reserves a stream, else joins the making of another connection.
+func (t *Transport) take() (*conn, *dial) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	kept := t.conns[:0]
+	for _, c := range t.conns {
+		if !c.gone() {
+			kept = append(kept, c)
+		}
+	}
+	clear(t.conns[len(kept):])
+	t.conns = kept
+	for _, c := range t.conns {
+		if c.silent() < doubtAfter && c.cc.Reserve() == nil {
+			return c, nil
+		}
+	}
+	if t.dialing == nil {
+		t.dialing = &dial{done: make(chan struct{})}
+		t.wg.Add(1)
+		go t.dial(t.dialing)
+	}
+	return nil, t.dialing
+}
+
+// dial is a connection that is being made, for all who wait for it: an upstream
+// that is slow to accept is not dialled once for each request.
+type dial struct {
+	done chan struct{}
+	wire *wire
+	err  error // to be read after done
+}
+
+type dialKey struct{}
+
+func (t *Transport) dial(d *dial) {
+	defer t.wg.Done()
+	cc, err := t.maker.NewClientConn(context.WithValue(t.life, dialKey{}, d), "http", "upstream:80")
+	if err == nil {
+		if failed := d.wire.await(t.life, t.opts.Handshake); failed != nil {
+			cc.Close()
+			err = failed
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil {
+		t.conns = append(t.conns, &conn{t: t, cc: cc, wire: d.wire})
+	}
+	d.err = err
+	t.dialing = nil
+	close(d.done)
+}
+
+func (t *Transport) dialWire(ctx context.Context, _, _ string) (net.Conn, error) {
+	nc, err := t.opts.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := ctx.Value(dialKey{}).(*dial)
+	d.wire = newWire(nc)
+	return d.wire, nil
+}
