@@ -23,7 +23,17 @@ type Member struct {
 
 // full reports whether the member has reached its limit of requests at once.
 func (m *Member) full() bool {
-	return m.MaxInFlight > 0 && m.inFlight.Load() >= int64(m.MaxInFlight)
+	n := m.limit()
+	return n > 0 && m.inFlight.Load() >= n
+}
+
+// limit returns how many requests the member may have at once; 0 = no limit.
+func (m *Member) limit() int64 {
+	n, found := int64(m.MaxInFlight), m.adaptive.limit()
+	if found > 0 && (n == 0 || found < n) {
+		return found
+	}
+	return n
 }
 
 // load is the number of requests in flight for each unit of weight.
@@ -36,7 +46,7 @@ func (m *Member) load() float64 {
 func (m *Member) TryAcquire() (Lease, bool) {
 	n := m.inFlight.Add(1)
 	m.pool.inFlight.Add(1)
-	if m.removed.Load() || m.MaxInFlight > 0 && n > int64(m.MaxInFlight) {
+	if limit := m.limit(); m.removed.Load() || limit > 0 && n > limit {
 		m.leave()
 		return Lease{}, false
 	}
@@ -74,6 +84,7 @@ type Lease struct {
 	upstream *Upstream
 	pass     uint64 // the breaker's
 	reported bool
+	outcome  Outcome // the last reported
 }
 
 // Report tells the upstream's breaker and latency how the attempt went; rtt is
@@ -92,7 +103,7 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	if !l.reported {
 		u.waiting.end(now.UnixNano())
 	}
-	l.reported = true
+	l.reported, l.outcome = true, o
 	u.latency.record(o, rtt, now.UnixNano())
 	if o == Success && u.breaker.current() == Closed {
 		u.trial.answered(now.UnixNano() - int64(rtt))
@@ -115,6 +126,9 @@ func (l *Lease) Release() {
 	if !l.reported {
 		u.breaker.report(l.pass, Ignored)
 		u.waiting.end(time.Now().UnixNano())
+	}
+	if u.adaptive.record(l.outcome, u.InFlight()) {
+		u.pool.placesChanged()
 	}
 	*l = Lease{}
 	u.leave()

@@ -24,11 +24,15 @@ type Options struct {
 	Overprovision float64       // tier 0 counts as full while this times its available share is at least 1; 0 = 1.4
 	Checked       bool          // something feeds ObserveProbe: new upstreams wait for their first verdict
 
+	Adaptive AdaptiveOptions // how many requests at once each upstream gets
+
 	// Open makes what connects to an upstream. The pool never looks into it; it
 	// closes it when the upstream has left the pool and its last lease has ended.
 	Open func(Spec) io.Closer
 	// Notify is told of every change of an upstream's availability.
 	Notify func(Change)
+	// Placed is told that [Pool.Places] may have changed. It must not block.
+	Placed func()
 }
 
 // Change says that an upstream became available or unavailable.
@@ -50,6 +54,7 @@ type Pool struct {
 	shares   atomic.Pointer[shares]
 	inFlight atomic.Int64
 	waiters  waitlist
+	places   places
 
 	mu        sync.Mutex // protects the fields below and the pool's marks in Upstream
 	upstreams map[string]*Upstream
@@ -116,7 +121,7 @@ func (p *Pool) Overfull() bool {
 		if !m.Available() {
 			continue
 		}
-		if m.inFlight.Load()+1 < int64(m.MaxInFlight) || m.MaxInFlight == 0 { // one place may have been given back just now
+		if limit := m.limit(); m.inFlight.Load()+1 < limit || limit == 0 { // one place may have been given back just now
 			return false
 		}
 		full = true
@@ -135,6 +140,7 @@ func (p *Pool) Update(specs []Spec) {
 		u.remove()
 	}
 	p.waiters.wakeAll()
+	p.placesChanged()
 }
 
 // replace builds the new set and returns the upstreams that are not in it.

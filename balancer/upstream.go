@@ -35,6 +35,7 @@ type Upstream struct {
 	resting  atomic.Bool   // takes no new requests because it asked for that
 	trial    trial
 	ramp     ramp
+	adaptive adaptive
 	latency  latency
 	waiting  waiting
 	breaker  breaker
@@ -87,6 +88,9 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 	}
 	if p.opts.Breaker.Enabled {
 		u.breaker.start(p.opts.Breaker, func() bool { return p.mayEject(u) }, u.breakerChanged)
+	}
+	if p.opts.Adaptive.Enabled {
+		u.adaptive.start(p.opts.Adaptive)
 	}
 	if p.opts.Open != nil {
 		u.link = p.opts.Open(s)

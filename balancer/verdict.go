@@ -24,6 +24,7 @@ func (p *Pool) change(u *Upstream, do func() bool) bool {
 	change := Change{Upstream: u, Available: u.counted, Left: p.left()}
 	p.mu.Unlock()
 
+	p.placesChanged()
 	// When nobody passes, others than u may have become trusted.
 	if u.Available() || change.Left == 0 {
 		p.waiters.wakeAll()

@@ -31,6 +31,9 @@ func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 // run sends the request until there is an answer to give, or a reason not to
 // try again.
 func (x *exchange) run() (*http.Response, *Error) {
+	if failed := x.enter(); failed != nil {
+		return nil, failed
+	}
 	for {
 		m, lease, failed := x.acquire()
 		if failed != nil {

@@ -1,11 +1,15 @@
 package proxy
 
+import "time"
+
 // Error is a failure with its reason, made where it happened.
 type Error struct {
 	Reason   Reason
 	Upstream string // address; empty when no upstream was involved
 	Sent     bool   // a byte of the request may have reached the upstream
 	Err      error  // what happened, for the log; may be nil
+	// RetryAfter is when another try is worth it, for answers that tell; 0 = 1 s.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string {

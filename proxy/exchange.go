@@ -38,6 +38,9 @@ type exchange struct {
 	values [8]string             // room for header values
 	nvalue int
 
+	inside [3]*Limits // that count the request; nil from the first one unused
+	placed bool       // has a place in the pool's queue
+
 	tries    int            // attempts that count against the limit
 	races    int            // attempts lost to an idle connection that was closing
 	deaths   int            // attempts that ended the connection without an answer
@@ -130,6 +133,7 @@ func (x *exchange) end() {
 	x.limit.lift()
 	x.limit.end()
 	x.dropHeld()
+	x.leave()
 	if x.tunnel != nil {
 		x.tunnel.Close()
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	limits "github.com/goodgate/goodgate/internal/limit"
 )
 
 // Timeouts bound each part of an exchange with an upstream.
@@ -44,12 +45,21 @@ type Hold struct {
 	MaxBody     int64 // bytes of their bodies, all together, that are in memory meanwhile; 0 = no bound
 }
 
+// Queue says how requests wait for a place when the pool's upstreams have as
+// many as they may (see [balancer.Pool.Places]).
+type Queue struct {
+	MaxRequests int           // that may wait; 0 = no queue: requests wait as long as they are held
+	MaxWait     time.Duration // longest wait, in a burst; 0 = 500 ms
+}
+
 // PoolOptions say how requests are exchanged with a pool's upstreams.
 type PoolOptions struct {
 	Protocol          Protocol
 	Timeouts          Timeouts
 	Retry             Retry
 	Hold              Hold
+	Limits            *Limits // which requests are let in; nil = all
+	Queue             Queue
 	Commit            Commit
 	MaxIdleConns      int         // unused connections kept to each upstream; 0 = 256, below 0 = none
 	MaxResponseHeader int64       // bytes; 0 = 256 KiB
@@ -68,6 +78,7 @@ type Pool struct {
 	*balancer.Pool
 	opts    PoolOptions
 	budget  *budget
+	queue   *limits.Queue
 	missing atomic.Uint32 // a Reason: why the pool has no members
 }
 
@@ -87,6 +98,14 @@ func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 		o.Dial = d.DialContext
 	}
 	p := &Pool{opts: o, budget: newBudget(o.Retry.Budget, o.Retry.BudgetMin)}
+	if o.Queue.MaxRequests > 0 {
+		p.queue = limits.NewQueue(limits.QueueOptions{
+			Places:  func() int { return p.Places() },
+			Max:     o.Queue.MaxRequests,
+			MaxWait: o.Queue.MaxWait,
+		})
+		b.Placed = p.queue.Wake
+	}
 	b.Open = func(s balancer.Spec) io.Closer { return newLink(s, &p.opts) }
 	var err error
 	p.Pool, err = balancer.NewPool(b)

@@ -82,12 +82,23 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, client ClientTimeo
 		x.fail(&Error{Reason: RequestMalformed})
 	case x.route == nil:
 		x.fail(&Error{Reason: NoRoute})
-	case x.route.Pool == nil:
-		x.route.answer(&x.writer, r)
 	default:
-		x.forward(r)
+		x.serve(r)
 	}
 	x.linger()
+}
+
+// serve answers a request whose route is known.
+func (x *exchange) serve(r *http.Request) {
+	if err := x.admit(); err != nil {
+		x.fail(err)
+		return
+	}
+	if x.route.Pool == nil {
+		x.route.answer(&x.writer, r)
+		return
+	}
+	x.forward(r)
 }
 
 // Drain makes every response say Connection: close, so that clients move to

@@ -30,6 +30,8 @@ type Record struct {
 	Received int64         // bytes of the request's body
 	Sent     int64         // bytes of the response's body
 	Held     time.Duration // waited for an upstream
+	Queued   time.Duration // waited for a place before the pool
+	DryRun   string        // the rate that would have refused the request
 	Reason   Reason
 	Err      error  // what happened, when Reason is not enough
 	Absorbed Means  // how a failure was kept from the client
@@ -157,7 +159,7 @@ func Log(logger *slog.Logger) func(*Record) {
 }
 
 // maxAttrs is the most attributes that attrs lists.
-const maxAttrs = 22
+const maxAttrs = 24
 
 // attrs lists what is worth a line. The plain case leaves out what it does not
 // need.
@@ -185,6 +187,12 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	}
 	if r.Held > 0 {
 		a = append(a, slog.Float64("held_ms", milliseconds(r.Held)))
+	}
+	if r.Queued > 0 {
+		a = append(a, slog.Float64("queued_ms", milliseconds(r.Queued)))
+	}
+	if r.DryRun != "" {
+		a = append(a, slog.String("would_limit", r.DryRun))
 	}
 	if r.Reason != None {
 		a = append(a, slog.String("reason", r.Reason.String()))

@@ -108,7 +108,7 @@ func (x *exchange) decide(e *Error) Decision {
 	case e.Reason.free():
 		x.retrying = false
 		return Retried
-	case x.route.Pool.budget.strained() || x.route.Pool.Overfull():
+	case x.route.Pool.budget.strained() || x.route.Pool.Overfull() || x.route.Pool.queue.Pressed():
 		return Strained
 	case !x.route.Pool.budget.withdraw():
 		return BudgetSpent

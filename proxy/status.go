@@ -5,10 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
-
-// retryAfter is what answers say that tell the client to come back, in seconds.
-const retryAfter = "1"
 
 // fail answers a request that gets no upstream's answer.
 func (x *exchange) fail(e *Error) {
@@ -24,7 +22,7 @@ func (x *exchange) fail(e *Error) {
 	}
 	h := x.writer.Header()
 	if reasons[e.Reason].retry {
-		h.Set("Retry-After", retryAfter)
+		h.Set("Retry-After", seconds(max(e.RetryAfter, time.Second)))
 	}
 	x.proxy.opts.Pages.write(x, e.Reason)
 }

@@ -24,6 +24,10 @@ type Listener struct {
 	Mode      fs.FileMode      `yaml:"mode" default:"0660" help:"Permissions of the socket file, octal; for unix sockets."`
 	Timeouts  ListenerTimeouts `yaml:"timeouts" help:"How long a client may keep goodgate waiting."`
 	MaxHeader Size             `yaml:"max_header" default:"64KiB" min:"1KiB" max:"16MiB" help:"Largest request header."`
+	Limits    Limits           `yaml:"limits" help:"Which requests are let in."`
+
+	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Client connections at once; more wait to be accepted."`
+	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Client connections at once from one address (of IPv6 one /64); more are closed."`
 }
 
 // Network returns the arguments for [net.Listen]: "tcp" or "unix", and the address without its "unix:" prefix.

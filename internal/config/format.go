@@ -29,6 +29,7 @@ var formats = map[string]func(string) (string, error){
 	"output":      logOutput,
 	"path":        matchPath,
 	"prefix":      pathPrefix,
+	"ratekey":     rateKey,
 	"redirect":    redirectTarget,
 	"requestpath": requestPath,
 	"sendhost":    sendHost,
@@ -217,10 +218,16 @@ func method(s string) (string, error) {
 	return s, nil
 }
 
-func hashKey(s string) (string, error) {
+func hashKey(s string) (string, error) { return requestKey(s, "client_ip", "path") }
+
+func rateKey(s string) (string, error) { return requestKey(s, "client_ip", "all") }
+
+// requestKey reads what of a request is looked at: one of words, a header or a
+// cookie.
+func requestKey(s string, words ...string) (string, error) {
 	kind, name, named := strings.Cut(s, ":")
 	switch {
-	case s == "client_ip", s == "path":
+	case slices.Contains(words, s):
 		return s, nil
 	case kind == "header" && isToken(name):
 		return "header:" + http.CanonicalHeaderKey(name), nil
@@ -229,9 +236,9 @@ func hashKey(s string) (string, error) {
 	}
 	hint := ""
 	if !named {
-		hint = didYouMean(s, []string{"client_ip", "path"})
+		hint = didYouMean(s, words)
 	}
-	return "", fmt.Errorf("expected client_ip, path, header:NAME or cookie:NAME%s", hint)
+	return "", fmt.Errorf("expected %s, header:NAME or cookie:NAME%s", strings.Join(words, ", "), hint)
 }
 
 func logOutput(s string) (string, error) {

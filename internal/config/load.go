@@ -126,7 +126,11 @@ func finish(c *Config, d *decoder) {
 				p.Health.Type = "http"
 			}
 		}
+		p.Limits.named()
 		c.Pools[name] = p
+	}
+	for i := range c.Listeners {
+		c.Listeners[i].Limits.named()
 	}
 	if len(c.Routes) == 0 && len(c.Pools) == 1 {
 		for name := range c.Pools {
@@ -138,6 +142,7 @@ func finish(c *Config, d *decoder) {
 		if r.Name == "" {
 			r.Name = fmt.Sprintf("route-%d", i+1)
 		}
+		r.Limits.named()
 		p, ok := c.Pools[r.Pool]
 		if ok && !d.at.given(index("routes", i)+".timeout") {
 			r.Timeout = p.Timeouts.Request

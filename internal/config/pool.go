@@ -19,6 +19,9 @@ type Pool struct {
 	Hold          Hold         `yaml:"hold" help:"Requests wait for an upstream to come back instead of failing."`
 	Commit        Commit       `yaml:"commit" help:"Small responses are complete before the client sees a byte, so that one that breaks off can be replaced."`
 	Fallback      *Fallback    `yaml:"fallback" help:"Who answers a request that would end with a gateway error."`
+	Limits        Limits       `yaml:"limits" help:"Which requests are let in."`
+	Concurrency   Concurrency  `yaml:"concurrency" help:"How many requests at once each upstream gets."`
+	Queue         Queue        `yaml:"queue" help:"How requests wait for a place when the upstreams have as many as they may (max_in_flight)."`
 }
 
 // Hash says what policy hash goes by.

@@ -235,6 +235,9 @@ pools:
     timeouts: {dial: 21s, tls: 22s, response_header: 23s, idle: 24s, keepalive: 25s, ping: 26s}
     retry: {attempts: 6, budget: 31%, budget_min: 32, per_try: 33s, statuses: [503-504], max_body: 34B, backoff: 35ms, max_backoff: 36ms}
     hold: {for: 41s, max_requests: 42, max_body: 43KiB}
+    queue: {max_requests: 44, max_wait: 45ms}
+    concurrency: {adaptive: true, min: 46, max: 48, start: 47}
+    limits: {max_requests: 49, max_body: 50B, rates: [{requests: 51}]}
     commit: {buffer: 43B}`)
 	b := balancerOptions("app", c.Pools["app"])
 	if b.HashLoad != 3 || b.Overprovision != 1.5 || b.SlowStart != 11*time.Second || b.MaxEjected != 0.19 || b.Policy != "hash" || b.Name != "app" {
@@ -246,6 +249,11 @@ pools:
 	checkFilled(t, "timeouts", reflect.ValueOf(x.Timeouts))
 	checkFilled(t, "retry", reflect.ValueOf(x.Retry))
 	checkFilled(t, "hold", reflect.ValueOf(x.Hold))
+	checkFilled(t, "concurrency", reflect.ValueOf(b.Adaptive))
+	checkFilled(t, "queue", reflect.ValueOf(x.Queue))
+	if x.Limits.Requests != 49 || x.Limits.MaxBody != 50 {
+		t.Errorf("limits: %+v", x.Limits)
+	}
 	checkFilled(t, "commit", reflect.ValueOf(x.Commit))
 	if x.MaxIdleConns != 12 || x.Protocol != proxy.HTTP2 || x.HashOn == nil {
 		t.Errorf("pool options: %+v", x)

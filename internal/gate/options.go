@@ -21,6 +21,12 @@ func balancerOptions(name string, c config.Pool) balancer.Options {
 		MaxEjected:    float64(c.Breaker.MaxEjected),
 		SlowStart:     c.SlowStart,
 		Overprovision: float64(c.Overprovision),
+		Adaptive: balancer.AdaptiveOptions{
+			Enabled: c.Concurrency.Adaptive,
+			Min:     c.Concurrency.Min,
+			Max:     c.Concurrency.Max,
+			Start:   c.Concurrency.Start,
+		},
 		Breaker: balancer.BreakerOptions{
 			Enabled:      c.Breaker.Enabled,
 			Consecutive:  c.Breaker.Consecutive,
@@ -58,6 +64,8 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 			MaxBackoff: c.Retry.MaxBackoff,
 		},
 		Hold:   proxy.Hold{For: c.Hold.For, MaxRequests: c.Hold.MaxRequests, MaxBody: int64(c.Hold.MaxBody)},
+		Limits: newLimits(c.Limits),
+		Queue:  proxy.Queue{MaxRequests: c.Queue.MaxRequests, MaxWait: c.Queue.MaxWait},
 		Commit: proxy.Commit{Buffer: int64(c.Commit.Buffer), Resume: c.Commit.Resume},
 	}
 	switch c.Policy {

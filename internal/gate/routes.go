@@ -37,6 +37,8 @@ func newRoute(c config.Route, pools map[string]*pool) proxy.Route {
 		AddPrefix:       c.AddPrefix,
 		Timeout:         c.Timeout,
 		RetrySafe:       c.RetrySafe,
+		Limits:          newLimits(c.Limits),
+		Priority:        priorities[c.Priority],
 	}
 	if c.Host != "keep" {
 		r.Host = c.Host
@@ -75,6 +77,8 @@ func newFallback(c *config.Fallback, pools map[string]*pool) *proxy.Fallback {
 func newRespond(c *config.Respond) *proxy.Respond {
 	return &proxy.Respond{Status: c.Status, Body: c.Body, Headers: c.Headers}
 }
+
+var priorities = map[string]proxy.Priority{"high": proxy.High, "normal": proxy.Normal, "low": proxy.Low}
 
 func headerEdits(c config.HeaderEdit) proxy.HeaderEdits {
 	return proxy.HeaderEdits{Set: c.Set, Add: c.Add, Remove: c.Remove}

@@ -1,0 +1,229 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Why a request is not let in.
+var (
+	ErrFull = errors.New("the queue is full")
+	ErrWait = errors.New("waited too long for a place")
+	ErrLate = errors.New("its deadline passes before its turn comes")
+)
+
+// Priority orders the requests that wait. Those of a lower number go first.
+type Priority uint8
+
+const (
+	High Priority = iota
+	Normal
+	Low
+
+	priorities
+)
+
+// QueueOptions configure a [Queue].
+type QueueOptions struct {
+	// Places returns how many requests may be under way at once; 0 = no bound.
+	// It is asked often and must be cheap.
+	Places  func() int
+	Max     int           // requests that may wait; 0 = 1000
+	MaxWait time.Duration // longest wait, in a burst; 0 = 500 ms
+}
+
+// Ticket is what a request shows to be let in.
+type Ticket struct {
+	Client   uint64 // whose it is, for fairness
+	Priority Priority
+	Deadline time.Time // zero = none
+}
+
+// Queue lets as many requests go at once as there are places and keeps the
+// others waiting for a short time, so that an overload is answered with quick
+// refusals instead of with a queue in which every request grows too old to be
+// of use.
+//
+// A burst waits for its turn, up to MaxWait. When requests have been waiting all
+// the time for longer than that (a "standing queue"), it is an overload: a wait
+// is over after 75 ms, and the newest goes first, because its client is the
+// likeliest to be there still. (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5),
+// 2012; for servers Maurer, "Fail at Scale", ACM Queue 13(8), 2015.)
+//
+// Clients take turns, and one that has just come goes before those that keep
+// the queue standing (RFC 8290: flow queuing). When the queue is full, the
+// client with the most requests in it loses its oldest.
+//
+// It is safe for concurrent use.
+type Queue struct {
+	opts   QueueOptions
+	length atomic.Int64 // requests that wait
+
+	mu      sync.Mutex // protects the fields below
+	busy    int        // places taken
+	levels  [priorities]line
+	clients map[flowKey]*flow
+	since   time.Time // when the queue was last found empty
+}
+
+// NewQueue returns an empty queue.
+func NewQueue(o QueueOptions) *Queue {
+	if o.Max == 0 {
+		o.Max = 1000
+	}
+	if o.MaxWait == 0 {
+		o.MaxWait = 500 * time.Millisecond
+	}
+	return &Queue{opts: o, clients: map[flowKey]*flow{}}
+}
+
+// Waiting returns the number of requests that wait.
+func (q *Queue) Waiting() int { return int(q.length.Load()) }
+
+// Busy returns the number of places taken.
+func (q *Queue) Busy() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.busy
+}
+
+// brief is the wait in a standing queue.
+const brief = 75 * time.Millisecond
+
+// Enter takes a place, which [Queue.Leave] gives back. It waits for one at most
+// MaxWait. The error wraps [ErrFull], [ErrWait] or [ErrLate], or is the
+// context's.
+func (q *Queue) Enter(ctx context.Context, t Ticket) error {
+	w, err := q.enter(t)
+	if w == nil {
+		return err
+	}
+	timer := time.NewTimer(time.Until(w.until))
+	defer timer.Stop()
+	for {
+		select {
+		case err := <-w.done:
+			return err
+		case now := <-timer.C:
+			if over, err := q.waited(w, now); over {
+				return err
+			}
+			timer.Reset(time.Until(w.until))
+		case <-ctx.Done():
+			return q.giveUp(w, context.Cause(ctx))
+		}
+	}
+}
+
+// enter takes a place at once, or joins the queue.
+func (q *Queue) enter(t Ticket) (*waiter, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.length.Load() == 0 && q.free() > 0 {
+		q.busy++
+		return nil, nil
+	}
+	now := time.Now()
+	if !t.Deadline.IsZero() && !now.Before(t.Deadline) {
+		return nil, ErrLate
+	}
+	if int(q.length.Load()) >= q.opts.Max && !q.makeRoom(t) {
+		return nil, fmt.Errorf("%w: %d requests wait", ErrFull, q.opts.Max)
+	}
+	w := &waiter{done: make(chan error, 1), began: now, deadline: t.Deadline}
+	q.join(w, t, q.standing(now))
+	w.until = w.next(now.Add(min(brief, q.opts.MaxWait)))
+	return w, nil
+}
+
+// next returns the moment to look again, which is the deadline if that is
+// sooner.
+func (w *waiter) next(t time.Time) time.Time {
+	if !w.deadline.IsZero() && w.deadline.Before(t) {
+		return w.deadline
+	}
+	return t
+}
+
+// waited decides, when a request has waited for some time, whether it has
+// waited enough.
+func (q *Queue) waited(w *waiter, now time.Time) (over bool, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	end := w.began.Add(q.opts.MaxWait)
+	switch {
+	case w.flow == nil: // its turn came at the same moment
+		return true, <-w.done
+	case !w.deadline.IsZero() && !now.Before(w.deadline):
+		err = ErrLate
+	case q.standing(now) || !now.Before(end):
+		err = fmt.Errorf("%w: %v for one of %d", ErrWait, now.Sub(w.began).Round(time.Millisecond), q.opts.Places())
+	default:
+		if standing := q.since.Add(q.opts.MaxWait + time.Millisecond); standing.Before(end) {
+			end = standing
+		}
+		w.until = w.next(end)
+		return false, nil
+	}
+	q.take(w)
+	return true, err
+}
+
+// free returns the number of places that are free. Called with mu held.
+func (q *Queue) free() int {
+	n := q.opts.Places()
+	if n <= 0 {
+		return 1
+	}
+	return n - q.busy
+}
+
+// standing reports whether requests have been waiting all the time of late.
+// Called with mu held.
+func (q *Queue) standing(now time.Time) bool {
+	return q.length.Load() > 0 && now.Sub(q.since) > q.opts.MaxWait
+}
+
+// Leave gives back a place.
+func (q *Queue) Leave() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.busy--
+	if q.length.Load() > 0 {
+		q.serve(time.Now())
+	}
+}
+
+// Wake lets requests in when there may be more places than before.
+func (q *Queue) Wake() {
+	if q.length.Load() == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.serve(time.Now())
+}
+
+// serve gives the free places to those whose turn it is. Called with mu held.
+func (q *Queue) serve(now time.Time) {
+	for q.length.Load() > 0 && q.free() > 0 {
+		w := q.next(q.standing(now))
+		q.busy++
+		w.done <- nil
+	}
+}
+
+// Pressed reports whether the queue has been standing: work that is not
+// needed should not be begun. A nil queue is not.
+func (q *Queue) Pressed() bool {
+	if q == nil || q.length.Load() == 0 {
+		return false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.standing(time.Now())
+}

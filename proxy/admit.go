@@ -1,0 +1,175 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	limits "github.com/goodgate/goodgate/internal/limit"
+)
+
+// Limits say which requests a listener, a route or a pool lets in. They hold
+// their own counts, so that each is made once and used by pointer; nil lets in
+// all.
+type Limits struct {
+	Rates    []*Rate
+	Requests int   // at once; 0 = no bound
+	MaxBody  int64 // bytes of a request's body; 0 = no bound
+
+	under atomic.Int64 // requests under way
+}
+
+// Rate bounds how often requests with the same key come.
+type Rate struct {
+	Name      string  // in the RateLimit header and the log
+	On        RateKey // nil = one bound for all requests together
+	PerSecond float64
+	Burst     int  // requests at once after a pause; 0 = one second's
+	MaxKeys   int  // keys remembered; 0 = 65536
+	DryRun    bool // only say in the record what would have been refused
+
+	rates  *limits.Rates
+	policy string
+}
+
+// Priority says whose turn comes first when requests queue.
+type Priority = limits.Priority
+
+// The priorities; the zero value goes first, so that what is not rated is not
+// held back.
+const (
+	High   = limits.High
+	Normal = limits.Normal
+	Low    = limits.Low
+)
+
+// NewRate makes a rate ready for use.
+func NewRate(o Rate) *Rate {
+	o.rates = limits.NewRates(limits.RateOptions{PerSecond: o.PerSecond, Burst: o.Burst, MaxKeys: o.MaxKeys})
+	burst := o.Burst
+	if burst == 0 {
+		burst = max(int(o.PerSecond), 1)
+	}
+	o.policy = fmt.Sprintf("%q;q=%d;w=%d", o.Name, burst, max(int(math.Ceil(float64(burst)/o.PerSecond)), 1))
+	return &o
+}
+
+// admit lets the request in or says why not. What it takes, leave gives back.
+func (x *exchange) admit() *Error {
+	if err := x.passes(x.route.Limits); err != nil {
+		return err
+	}
+	if x.route.Pool == nil {
+		return nil
+	}
+	return x.passes(x.route.Pool.opts.Limits)
+}
+
+func (x *exchange) passes(l *Limits) *Error {
+	if l == nil {
+		return nil
+	}
+	for _, r := range l.Rates {
+		if err := x.rate(r); err != nil {
+			return err
+		}
+	}
+	if l.MaxBody > 0 {
+		if n := x.request.ContentLength; n > l.MaxBody {
+			return &Error{Reason: RequestTooLarge, Err: fmt.Errorf("the body has %d bytes, limits.max_body is %d", n, l.MaxBody)}
+		}
+		x.request.Body = http.MaxBytesReader(&x.writer, x.request.Body, l.MaxBody)
+	}
+	if l.Requests > 0 {
+		if n := l.under.Add(1); n > int64(l.Requests) {
+			l.under.Add(-1)
+			return &Error{Reason: Overloaded, Err: fmt.Errorf("limits.max_requests lets in %d at once", l.Requests)}
+		}
+		x.inside[slices.Index(x.inside[:], nil)] = l
+	}
+	return nil
+}
+
+// rate takes the request's token.
+func (x *exchange) rate(r *Rate) *Error {
+	key := uint64(1)
+	if r.On != nil {
+		if key = r.On(x.request, x.record.Client); key == 0 {
+			return nil
+		}
+	}
+	v := r.rates.Allow(key, x.record.Start)
+	if r.DryRun {
+		if !v.OK {
+			x.record.DryRun = r.Name
+		}
+		return nil
+	}
+	h := x.writer.Header()
+	h.Add("RateLimit-Policy", r.policy)
+	h.Add("RateLimit", strconv.Quote(r.Name)+";r="+strconv.Itoa(v.Remaining)+";t="+seconds(v.Reset))
+	if v.OK {
+		return nil
+	}
+	return &Error{Reason: RateLimited, RetryAfter: v.Retry, Err: fmt.Errorf("limits.rates: %s lets in %s", r.Name, r.policy)}
+}
+
+// seconds renders a wait for a header, rounded up.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
+}
+
+// leave gives back what admit and enter took.
+func (x *exchange) leave() {
+	for _, l := range x.inside {
+		if l != nil {
+			l.under.Add(-1)
+		}
+	}
+	if x.placed {
+		x.route.Pool.queue.Leave()
+	}
+}
+
+// enter takes the request's place among those that the pool's upstreams may
+// have at once.
+func (x *exchange) enter() *Error {
+	q := x.route.Pool.queue
+	if q == nil {
+		return nil
+	}
+	t := limits.Ticket{Client: addressKey(x.record.Client), Priority: x.route.Priority}
+	if d := x.route.deadline(); d > 0 {
+		t.Deadline = x.record.Start.Add(d)
+	}
+	began := time.Now()
+	err := q.Enter(x, t)
+	if q.Waiting() > 0 || err != nil {
+		x.record.Queued = time.Since(began)
+	}
+	if err == nil {
+		x.placed = true
+		return nil
+	}
+	if contextReason(x) == ClientGone {
+		return &Error{Reason: ClientGone, Err: err}
+	}
+	return &Error{Reason: Overloaded, Err: err}
+}
+
+// addressKey tells clients apart for fairness: IPv4 by address, IPv6 by the
+// /64 that one customer has.
+func addressKey(a netip.Addr) uint64 {
+	if a.Is4() {
+		b := a.As4()
+		return uint64(binary.BigEndian.Uint32(b[:]))
+	}
+	b := a.As16()
+	return binary.BigEndian.Uint64(b[:8])
+}

@@ -1,0 +1,121 @@
+package proxy_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+func limited(l *proxy.Limits) setup {
+	s := setup{upstreams: specs("app:80")}
+	s.route.Limits = l
+	return s
+}
+
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	rate := proxy.Rate{Name: "key", On: proxy.RateByHeader("X-Api-Key"), PerSecond: 0.5, Burst: 2}
+	bubble(t, limited(&proxy.Limits{Rates: []*proxy.Rate{proxy.NewRate(rate)}}), func(w *world) {
+		w.app("app:80", ok)
+		ask := func(key string) string {
+			req, _ := http.NewRequest("GET", "http://example.com/", nil)
+			req.Header.Set("X-Api-Key", key)
+			res, err := w.client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			h := res.Header
+			return fmt.Sprintf("%d retry %q %s %s", res.StatusCode, h.Get("Retry-After"), h.Get("RateLimit-Policy"), h.Get("RateLimit"))
+		}
+		check(t, "first", ask("a"), `200 retry "" "key";q=2;w=4 "key";r=1;t=2`)
+		check(t, "second", ask("a"), `200 retry "" "key";q=2;w=4 "key";r=0;t=4`)
+		check(t, "third", ask("a"), `429 retry "2" "key";q=2;w=4 "key";r=0;t=4`)
+		check(t, "reason", w.record().Reason, proxy.RateLimited)
+		check(t, "another key", ask("b"), `200 retry "" "key";q=2;w=4 "key";r=1;t=2`)
+		check(t, "no key", ask(""), `200 retry ""  `)
+		time.Sleep(2 * time.Second)
+		check(t, "two seconds later", ask("a"), `200 retry "" "key";q=2;w=4 "key";r=0;t=4`)
+	})
+}
+
+func TestRateLimitDryRun(t *testing.T) {
+	t.Parallel()
+	rate := proxy.Rate{Name: "all", PerSecond: 1, Burst: 1, DryRun: true}
+	bubble(t, limited(&proxy.Limits{Rates: []*proxy.Rate{proxy.NewRate(rate)}}), func(w *world) {
+		w.app("app:80", ok)
+		for i, want := range []string{"", "all"} {
+			res, err := w.client.Get("http://example.com/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			check(t, fmt.Sprint("status ", i), res.StatusCode, 200)
+			check(t, fmt.Sprint("would limit ", i), w.record().DryRun, want)
+		}
+	})
+}
+
+// TestMaxBody refuses a body whose length is known before an upstream sees it,
+// and one of unknown length when it has become too long.
+func TestMaxBody(t *testing.T) {
+	t.Parallel()
+	bubble(t, limited(&proxy.Limits{MaxBody: 10}), func(w *world) {
+		w.app("app:80", func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+		for name, tc := range map[string]struct {
+			body io.Reader
+			want int
+		}{
+			"within":           {strings.NewReader("0123456789"), 200},
+			"over":             {strings.NewReader("0123456789a"), 413},
+			"unknown, within":  {io.MultiReader(strings.NewReader("0123456789")), 200},
+			"unknown, over":    {io.MultiReader(strings.NewReader("0123456789a")), 413},
+			"unknown, by much": {io.MultiReader(strings.NewReader(strings.Repeat("x", 1<<20))), 413},
+		} {
+			res, err := w.client.Post("http://example.com/", "text/plain", tc.body)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			res.Body.Close()
+			check(t, name, res.StatusCode, tc.want)
+			if tc.want == 413 {
+				check(t, name, w.record().Reason, proxy.RequestTooLarge)
+			}
+		}
+	})
+}
+
+func TestMaxRequests(t *testing.T) {
+	t.Parallel()
+	bubble(t, limited(&proxy.Limits{Requests: 2}), func(w *world) {
+		w.app("app:80", func(http.ResponseWriter, *http.Request) { time.Sleep(time.Second) })
+		var mu sync.Mutex
+		got := map[int]int{}
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() {
+				res, err := w.client.Get("http://example.com/")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				res.Body.Close()
+				mu.Lock()
+				got[res.StatusCode]++
+				mu.Unlock()
+			})
+		}
+		wg.Wait()
+		check(t, "answers", fmt.Sprint(got), "map[200:2 503:3]")
+		res, _ := w.client.Get("http://example.com/")
+		res.Body.Close()
+		check(t, "afterwards", res.StatusCode, 200)
+	})
+}
