@@ -20,7 +20,12 @@ import (
 
 const (
 	healthPath = "/healthz"
-	idHeader   = "X-Campaign-Id"
+
+	// What goes there is answered with 413 before it is read. Then the connection
+	// is closed, by the second at once, with what has come in thrown away.
+	refusedPath, slammedPath = "/refused", "/slammed"
+
+	idHeader = "X-Campaign-Id"
 
 	bodySize = 2048
 	cutAt    = 700 // bytes of the body before it breaks off
@@ -46,6 +51,9 @@ const (
 	reset       fault = "reset"        // the same, with a reset
 	resetHeader fault = "reset-header" // resets within the response's header
 	garbage     fault = "garbage"      // answers what is no HTTP
+	unavailable fault = "unavailable"  // answers 503
+	resetBody   fault = "reset-body"   // resets within the response's body
+	goAway      fault = "go-away"      // ends the connection with one answer in twenty; HTTP/2 by GOAWAY
 )
 
 // app is the application that a backend process runs.
@@ -53,6 +61,7 @@ type app struct {
 	addr string
 	idle time.Duration // connections unused for so long are closed; 0 = kept
 	work time.Duration // that an answer takes
+	h2   bool          // HTTP/2 without TLS is spoken too
 	ran  io.Writer     // is told each request that is executed
 
 	fault atomic.Value // of fault
@@ -62,17 +71,18 @@ type app struct {
 }
 
 // playBackend is the main function of a backend process: args are address,
-// idle and work. It obeys the faults named on standard input until that ends.
+// idle, work and h2. It obeys the faults named on standard input until that ends.
 func playBackend(args []string) error {
-	if len(args) != 3 {
-		return fmt.Errorf("a backend takes address, idle and work: got %q", args)
+	if len(args) != 4 {
+		return fmt.Errorf("a backend takes address, idle, work and h2: got %q", args)
 	}
 	idle, err1 := time.ParseDuration(args[1])
 	work, err2 := time.ParseDuration(args[2])
-	if err := errors.Join(err1, err2); err != nil {
+	h2, err3 := strconv.ParseBool(args[3])
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
-	a := &app{addr: args[0], idle: idle, work: work, ran: os.Stdout}
+	a := &app{addr: args[0], idle: idle, work: work, h2: h2, ran: os.Stdout}
 	return a.obey(os.Stdin)
 }
 
@@ -125,7 +135,9 @@ func (a *app) listen() error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: a, IdleTimeout: a.idle, ErrorLog: log.New(io.Discard, "", 0)}
+	server := &http.Server{Handler: a, IdleTimeout: a.idle, ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(a.h2)
 	a.server = server
 	a.serves.Go(func() { server.Serve(ln) })
 	return nil
@@ -143,6 +155,10 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	if r.URL.Path == refusedPath || r.URL.Path == slammedPath {
+		say(w, tooLarge, r.URL.Path == slammedPath)
+		return
+	}
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return
 	}
@@ -154,11 +170,24 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.answer(w, r, f)
 }
 
+const tooLarge = "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 10\r\n\r\ntoo large\n"
+
+func halfAnswer() string {
+	return "HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(bodySize) + "\r\n\r\n" + strings.Repeat("x", cutAt)
+}
+
 func (a *app) answer(w http.ResponseWriter, r *http.Request, f fault) {
 	switch f {
 	case badGateway:
 		w.WriteHeader(http.StatusBadGateway)
 		return
+	case unavailable:
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case goAway:
+		if rand.IntN(20) == 0 {
+			w.Header().Set("Connection", "close") // net/http makes it a GOAWAY in HTTP/2
+		}
 	case flaky:
 		if rand.IntN(5) == 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -175,8 +204,8 @@ func (a *app) answer(w http.ResponseWriter, r *http.Request, f fault) {
 	case garbage:
 		say(w, "\x15\x03\x01 this is no HTTP\r\n\r\n", false)
 		return
-	case cutBody:
-		say(w, "HTTP/1.1 200 OK\r\nContent-Length: "+strconv.Itoa(bodySize)+"\r\n\r\n"+strings.Repeat("x", cutAt), false)
+	case cutBody, resetBody:
+		say(w, halfAnswer(), f == resetBody)
 		return
 	case slow:
 		wait(r.Context(), slowFor)

@@ -2,11 +2,12 @@ package main
 
 import (
 	"bufio"
+	_ "embed" // for nodeApp
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -21,10 +22,6 @@ const roleFlag = "-as-backend"
 const (
 	readyLine = "ready"
 	readyMax  = 5 * time.Second
-
-	// Below the ports that systems give to outgoing connections, so that nobody
-	// takes a backend's port while it is down.
-	portMin, portMax = 20000, 32000
 )
 
 // ledger counts how often each request was executed. It may be used by several
@@ -59,8 +56,10 @@ func (l *ledger) duplicated() int {
 // goroutine.
 type backend struct {
 	addr   string
+	at     place
 	traits traits
 	ledger *ledger
+	names  *nameServer // nil = backends go by their addresses
 
 	cmd     *exec.Cmd
 	control io.WriteCloser // the process's standard input
@@ -71,23 +70,35 @@ type backend struct {
 type traits struct {
 	idle time.Duration // connections unused for so long are closed; 0 = kept
 	work time.Duration // that an answer takes; 0 = 1 ms
+	node bool          // a Node.js application, which knows no faults
+	h2   bool          // HTTP/2 without TLS too
 }
 
-func newBackend(t traits, l *ledger) (*backend, error) {
-	addr, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
+// newBackend starts a backend.
+func newBackend(addr string, at place, t traits, l *ledger) (*backend, error) {
 	if t.work == 0 {
 		t.work = time.Millisecond
 	}
-	b := &backend{addr: addr, traits: t, ledger: l}
+	b := &backend{addr: addr, at: at, traits: t, ledger: l}
 	return b, b.start()
+}
+
+// nodeApp is the application of backends with the trait node.
+//
+//go:embed node/app.js
+var nodeApp string
+
+func (b *backend) command() *exec.Cmd {
+	if b.traits.node {
+		host, port, _ := net.SplitHostPort(b.addr)
+		return exec.Command("node", "-e", nodeApp, "--", host, port, fmt.Sprint(b.traits.work.Milliseconds()))
+	}
+	return exec.Command(os.Args[0], roleFlag, b.addr, b.traits.idle.String(), b.traits.work.String(), fmt.Sprint(b.traits.h2))
 }
 
 // start starts the process and returns when it listens.
 func (b *backend) start() error {
-	b.cmd = exec.Command(os.Args[0], roleFlag, b.addr, b.traits.idle.String(), b.traits.work.String())
+	b.cmd = b.command()
 	b.cmd.Stderr = os.Stderr
 	control, err1 := b.cmd.StdinPipe()
 	out, err2 := b.cmd.StdoutPipe()
@@ -95,7 +106,9 @@ func (b *backend) start() error {
 		return err
 	}
 	b.control = control
-	if err := b.cmd.Start(); err != nil {
+	var err error
+	b.at.do(func() { err = b.cmd.Start() })
+	if err != nil {
 		return fmt.Errorf("starting a backend: %w", err)
 	}
 	ready := make(chan struct{})
@@ -126,6 +139,13 @@ func become(f fault) action {
 	}
 }
 
+// join and leave put the backend's address into what its name stands for, and
+// take it out.
+func (b *backend) join() error  { b.names.add(b.ip()); return nil }
+func (b *backend) leave() error { b.names.remove(b.ip()); return nil }
+
+func (b *backend) ip() netip.Addr { return netip.MustParseAddrPort(b.addr).Addr() }
+
 func (b *backend) freeze() error { return b.cmd.Process.Signal(syscall.SIGSTOP) }
 func (b *backend) thaw() error   { return b.cmd.Process.Signal(syscall.SIGCONT) }
 
@@ -140,17 +160,4 @@ func (b *backend) kill() error {
 		return nil
 	}
 	return err
-}
-
-// freeAddr returns a loopback address that nobody listens on.
-func freeAddr() (string, error) {
-	var err error
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", portMin+rand.IntN(portMax-portMin))
-		var ln net.Listener
-		if ln, err = net.Listen("tcp", addr); err == nil {
-			return addr, ln.Close()
-		}
-	}
-	return "", fmt.Errorf("finding a port between %d and %d: %w", portMin, portMax, err)
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"testing"
-	"text/template"
 	"time"
 )
 
@@ -34,8 +33,8 @@ func TestCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := options{rate: 100, last: 1500 * time.Millisecond, runs: 1}
-	got, err := play(t.Context(), chosen[0], peers(program, "")[0], o)
+	o := options{rate: 100, last: 1500 * time.Millisecond}
+	got, err := play(t.Context(), chosen[0], peers(program, "")[0], o, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,16 +43,30 @@ func TestCase(t *testing.T) {
 	}
 }
 
+func startBackend(t *testing.T, l *ledger) *backend {
+	t.Helper()
+	n, err := newNetwork(wire{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, err := n.far.freeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := newBackend(addr, n.far, traits{}, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.kill() })
+	return b
+}
+
 // TestBackendFaults asks a backend itself, so that a case cannot pass because
 // its fault does not happen.
 func TestBackendFaults(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
-	b, err := newBackend(traits{}, l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.kill() })
+	b := startBackend(t, l)
 	f := func(fault fault, want string) {
 		t.Helper()
 		if err := become(fault)(b); err != nil {
@@ -74,7 +87,11 @@ func TestBackendFaults(t *testing.T) {
 	f(badGateway, "status 502")
 	f(flaky, "status 503")
 	f(healthy, "")
+	f(unavailable, "status 503")
+	f(healthy, "")
 	f(cutBody, failedBody)
+	f(healthy, "")
+	f(resetBody, failedBody)
 	f(hangUp, failedHeader)
 	f(healthy, "")
 	f(reset, failedHeader)
@@ -91,11 +108,7 @@ func TestBackendFaults(t *testing.T) {
 func TestBackendTellsExecutions(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
-	b, err := newBackend(traits{}, l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.kill() })
+	b := startBackend(t, l)
 	c := &client{addr: b.addr}
 	for _, id := range []string{"1", "2"} {
 		if failure := c.do(t.Context(), http.MethodPost, id); failure != "" {
@@ -156,20 +169,22 @@ func TestChooseNamesUnknownCases(t *testing.T) {
 
 func TestConfigsNameEveryBackend(t *testing.T) {
 	t.Parallel()
+	byAddr := settings{Addr: "127.0.0.1:1", Dir: "/d", Backends: []string{"127.0.0.1:2", "127.0.0.1:3"}}
+	byName := settings{Addr: "127.0.0.1:1", Dir: "/d", Name: backendName, NamePort: "45678", Resolver: "127.0.0.1:5"}
 	for _, p := range peers("goodgate", "caddy") {
-		tmpl, err := template.ParseFS(configs, "configs/"+p.config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var text bytes.Buffer
-		values := map[string]any{"Addr": "127.0.0.1:1", "Dir": "/d", "Backends": []string{"127.0.0.1:2", "127.0.0.1:3"}}
-		if err := tmpl.Execute(&text, values); err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range []string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"} {
-			if !bytes.Contains(text.Bytes(), []byte(want)) {
-				t.Errorf("%s does not name %s:\n%s", p.config, want, &text)
+		f := func(v settings, wants ...string) {
+			t.Helper()
+			text, err := p.render(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range wants {
+				if !bytes.Contains(text, []byte(want)) {
+					t.Errorf("%s does not name %s:\n%s", p.config, want, text)
+				}
 			}
 		}
+		f(byAddr, "127.0.0.1:2", "127.0.0.1:3")
+		f(byName, backendName, "45678", "127.0.0.1:5")
 	}
 }

@@ -17,6 +17,7 @@ const clientMax = 5 * time.Second
 
 // answer is what became of one request.
 type answer struct {
+	at      time.Duration // when it should have been sent, since the load began
 	failure string        // why it counts as failed; "" = it did not
 	latency time.Duration // since the moment it should have been sent
 }
@@ -28,13 +29,16 @@ const (
 	failedHeader  = "no answer"
 	failedBody    = "cut answer"
 	failedTime    = "timeout"
+	failedForeign = "not the application's answer"
 )
 
 // client keeps connections alive and sends each request once, never again:
 // http.Transport, which repeats some requests by itself, would hide what is to
 // be counted. It may be used by several goroutines.
 type client struct {
+	at   place // where it is; the zero value = here
 	addr string
+	want int // length of an answer of 200; 0 = any
 
 	mu   sync.Mutex // protects idle
 	idle []*clientConn
@@ -48,6 +52,11 @@ type clientConn struct {
 // do sends a request and reads the whole answer. It returns why that failed, ""
 // if it did not. An id of "" is not sent.
 func (c *client) do(ctx context.Context, method, id string) (failure string) {
+	return c.on(ctx, func(conn *clientConn) (string, bool) { return conn.exchange(method, id, c.want) })
+}
+
+// on has an exchange on a connection, which is kept if the exchange says so.
+func (c *client) on(ctx context.Context, exchange func(*clientConn) (failure string, keep bool)) (failure string) {
 	ctx, cancel := context.WithTimeout(ctx, clientMax)
 	defer cancel()
 	conn, err := c.take(ctx)
@@ -55,7 +64,7 @@ func (c *client) do(ctx context.Context, method, id string) (failure string) {
 		return failedConnect
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	failure, keep := conn.exchange(method, id)
+	failure, keep := exchange(conn)
 	if stop() && keep {
 		c.put(conn)
 		return failure
@@ -69,7 +78,7 @@ func (c *client) do(ctx context.Context, method, id string) (failure string) {
 
 // exchange sends the request and reads the answer; keep says that the
 // connection may be used again.
-func (c *clientConn) exchange(method, id string) (failure string, keep bool) {
+func (c *clientConn) exchange(method, id string, want int) (failure string, keep bool) {
 	body := ""
 	if method == http.MethodPost {
 		body = "order " + id + "\n"
@@ -87,11 +96,14 @@ func (c *clientConn) exchange(method, id string) (failure string, keep bool) {
 		return failedHeader, false
 	}
 	defer res.Body.Close()
-	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+	n, err := io.Copy(io.Discard, res.Body)
+	switch {
+	case err != nil:
 		return failedBody, false
-	}
-	if res.StatusCode >= 500 {
+	case res.StatusCode >= 500:
 		failure = "status " + strconv.Itoa(res.StatusCode)
+	case res.StatusCode == http.StatusOK && want > 0 && n != int64(want):
+		failure = failedForeign
 	}
 	return failure, !res.Close
 }
@@ -105,11 +117,21 @@ func (c *client) take(ctx context.Context) (*clientConn, error) {
 		return conn, nil
 	}
 	c.mu.Unlock()
-	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.addr)
+	raw, err := c.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &clientConn{Conn: raw, in: bufio.NewReader(raw)}, nil
+}
+
+func (c *client) dial(ctx context.Context) (conn net.Conn, err error) {
+	dial := func() { conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", c.addr) }
+	if c.at.do == nil {
+		dial()
+	} else {
+		c.at.do(dial)
+	}
+	return conn, err
 }
 
 func (c *client) put(conn *clientConn) {

@@ -69,7 +69,7 @@ func TestClientNamesFailures(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
 		s := newScript(t, text, false)
-		c := &client{addr: s.addr}
+		c := &client{addr: s.addr, want: len("ok")}
 		defer c.close()
 		if got := c.do(t.Context(), http.MethodPost, "1"); got != want {
 			t.Errorf("answer %q: got failure %q, want %q", text, got, want)
@@ -83,6 +83,7 @@ func TestClientNamesFailures(t *testing.T) {
 	f("HTTP/1.1 200 OK\r\nContent-Le", failedHeader)
 	f("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", failedBody)
 	f("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", "status 503")
+	f("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes", failedForeign)
 	f("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "")
 }
 
@@ -120,7 +121,7 @@ func TestClientNeverRetries(t *testing.T) {
 
 func TestClientConnectFailure(t *testing.T) {
 	t.Parallel()
-	addr, err := freeAddr()
+	addr, err := freeAddr(loopback)
 	if err != nil {
 		t.Fatal(err)
 	}

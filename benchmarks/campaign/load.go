@@ -9,35 +9,59 @@ import (
 	"time"
 )
 
+// mix is what the requests of a case are: GET but for these.
+type mix struct {
+	posts   float64 // share of small POST
+	uploads float64 // share of large ones, of 1 to 4 MiB, to be answered with 413
+	path    string  // where uploads go; "" = nowhere
+}
+
+const uploadMin, uploadMax = 1 << 20, 4 << 20
+
+// draw returns the method of the next request, and the size of its upload, 0 if
+// it is none.
+func (m mix) draw(r *rand.Rand) (method string, upload int) {
+	switch x := r.Float64(); {
+	case x < m.uploads:
+		return http.MethodPost, uploadMin + r.IntN(uploadMax-uploadMin)
+	case x < m.uploads+m.posts:
+		return http.MethodPost, 0
+	}
+	return http.MethodGet, 0
+}
+
 // load is an open loop: every request has its moment, whatever became of those
 // before it, and its latency counts from that moment. What is on its way is
 // bounded by rate times [clientMax].
 type load struct {
-	addr  string
-	rate  int // requests per second
-	last  time.Duration
-	posts float64 // share of POST; the others are GET
-	seed  uint64  // of which requests are POST
+	at   place
+	addr string
+	rate int // requests per second
+	last time.Duration
+	mix  mix
+	seed uint64 // of what the requests are
 }
 
 // run sends the requests, waits for all answers and returns them.
 func (l *load) run(ctx context.Context) []answer {
-	c := &client{addr: l.addr}
+	c := &client{at: l.at, addr: l.addr, want: bodySize}
 	defer c.close()
 	random := rand.New(rand.NewPCG(l.seed, 0))
 	answers := make([]answer, int(l.last.Seconds()*float64(l.rate)))
 	began := time.Now()
 	var sent sync.WaitGroup
 	for i := range answers {
-		due := began.Add(time.Duration(i) * time.Second / time.Duration(l.rate))
-		method := http.MethodGet
-		if random.Float64() < l.posts {
-			method = http.MethodPost
-		}
-		wait(ctx, time.Until(due))
+		at := time.Duration(i) * time.Second / time.Duration(l.rate)
+		method, upload := l.mix.draw(random)
+		wait(ctx, time.Until(began.Add(at)))
 		sent.Go(func() {
-			failure := c.do(ctx, method, strconv.Itoa(i))
-			answers[i] = answer{failure: failure, latency: time.Since(due)}
+			var failure string
+			if upload > 0 {
+				failure = c.upload(ctx, l.mix.path, upload, i%2 == 0)
+			} else {
+				failure = c.do(ctx, method, strconv.Itoa(i))
+			}
+			answers[i] = answer{at: at, failure: failure, latency: time.Since(began.Add(at))}
 		})
 	}
 	sent.Wait()

@@ -65,7 +65,8 @@ func parse(args []string) (*command, error) {
 	names := fs.String("peers", "goodgate,nginx,haproxy,caddy", "proxies to run; those that are not at hand are left out")
 	fs.IntVar(&c.rate, "rate", 200, "requests per second")
 	fs.DurationVar(&c.last, "for", 6*time.Second, "how long each case sends requests")
-	fs.IntVar(&c.runs, "runs", 1, "runs of each case, counted together")
+	fs.IntVar(&c.runs, "runs", 1, "runs of the campaign, one after another")
+	fs.StringVar(&c.keep, "keep", "", "existing directory to keep the proxies' configurations and logs in")
 	fs.StringVar(&c.json, "json", "", "file to write the results to")
 	fs.StringVar(&c.caddy, "caddy", "", "caddy program (default: left out)")
 	fs.StringVar(&c.goodgate, "goodgate", "", "goodgate program (default: build this tree)")
@@ -115,19 +116,21 @@ func (c *command) run(ctx context.Context) (missed bool, err error) {
 	printHeader(os.Stdout, c.options)
 	var all []*outcome
 	var failures []error
-	for _, s := range c.scenarios {
-		for _, p := range chosen {
-			o, err := play(ctx, s, p, c.options)
-			if ctx.Err() != nil {
-				return false, context.Cause(ctx)
+	for run := range c.runs {
+		for _, s := range c.scenarios {
+			for _, p := range chosen {
+				o, err := play(ctx, s, p, c.options, run)
+				if ctx.Err() != nil {
+					return false, context.Cause(ctx)
+				}
+				if err != nil {
+					failures = append(failures, err)
+					continue
+				}
+				o.print(os.Stdout)
+				all = append(all, o)
+				missed = missed || len(o.Missed) > 0
 			}
-			if err != nil {
-				failures = append(failures, err)
-				continue
-			}
-			o.print(os.Stdout)
-			all = append(all, o)
-			missed = missed || len(o.Missed) > 0
 		}
 	}
 	if c.json != "" {

@@ -6,12 +6,15 @@ import (
 	"time"
 )
 
-// outcome is what clients saw of one proxy in one scenario, all runs together.
+// outcome is what clients saw of one proxy in one run of a scenario.
 type outcome struct {
 	Case       string         `json:"case"`
 	Says       string         `json:"says"`
 	Proxy      string         `json:"proxy"`
+	Run        int            `json:"run"`  // from 1
+	Must       string         `json:"must"` // what goodgate must reach
 	Skipped    string         `json:"skipped,omitzero"`
+	Means      string         `json:"network,omitzero"` // what delayed and lost packets
 	Sent       int            `json:"sent"`
 	Failed     int            `json:"failed"`
 	Over500ms  int            `json:"over_500ms"`
@@ -22,7 +25,17 @@ type outcome struct {
 	Max        millis         `json:"max_ms"`
 	Failures   map[string]int `json:"failures,omitempty"` // by what the client saw
 	Missed     []string       `json:"missed,omitempty"`   // of what goodgate must reach
+	Timeline   []moment       `json:"timeline,omitempty"`
 }
+
+// moment sums up what should have been sent within [momentLength].
+type moment struct {
+	Sent   int    `json:"sent"`
+	Failed int    `json:"failed"`
+	Max    millis `json:"max_ms"`
+}
+
+const momentLength = 100 * time.Millisecond
 
 // millis is a duration that JSON shows in milliseconds.
 type millis time.Duration
@@ -40,6 +53,7 @@ func (o *outcome) count(answers []answer) {
 	times := make([]time.Duration, 0, len(answers))
 	for _, a := range answers {
 		times = append(times, a.latency)
+		o.at(a.at).count(a)
 		if a.failure != "" {
 			o.Failed++
 			o.Failures[a.failure]++
@@ -58,22 +72,21 @@ func (o *outcome) count(answers []answer) {
 	o.P50, o.P99, o.Max = millis(times[len(times)/2]), millis(times[len(times)*99/100]), millis(times[len(times)-1])
 }
 
-func (o *outcome) share(n int) float64 { return float64(n) / float64(max(o.Sent, 1)) }
-
-// misses tells what of m the outcome does not reach.
-func (m must) misses(o *outcome) []string {
-	var all []string
-	if o.Duplicated > 0 {
-		all = append(all, fmt.Sprintf("%d POST executed twice", o.Duplicated))
+// at returns the moment of a time since the load began.
+func (o *outcome) at(t time.Duration) *moment {
+	i := int(t / momentLength)
+	for len(o.Timeline) <= i {
+		o.Timeline = append(o.Timeline, moment{})
 	}
-	if got := o.share(o.Failed); got > m.failed && !m.mayFail {
-		all = append(all, fmt.Sprintf("failed %.2f %% > %.2f %%", got*100, m.failed*100))
-	}
-	if got := o.share(o.Over500ms); m.late > 0 && got > m.late {
-		all = append(all, fmt.Sprintf("over 500 ms %.2f %% > %.2f %%", got*100, m.late*100))
-	}
-	if m.p99 > 0 && o.P99 > millis(m.p99) {
-		all = append(all, fmt.Sprintf("p99 %.0f ms > %d ms", o.P99.ms(), m.p99.Milliseconds()))
-	}
-	return all
+	return &o.Timeline[i]
 }
+
+func (m *moment) count(a answer) {
+	m.Sent++
+	if a.failure != "" {
+		m.Failed++
+	}
+	m.Max = max(m.Max, millis(a.latency))
+}
+
+func (o *outcome) share(n int) float64 { return float64(n) / float64(max(o.Sent, 1)) }

@@ -26,15 +26,16 @@ func TestOutcomeCount(t *testing.T) {
 		answers = append(answers, answer{latency: time.Duration(i+1) * time.Millisecond})
 	}
 	answers = append(answers,
-		answer{latency: 500 * time.Millisecond},
-		answer{latency: 600 * time.Millisecond, failure: "status 503"},
-		answer{latency: 2 * time.Second, failure: failedBody})
+		answer{at: 250 * time.Millisecond, latency: 500 * time.Millisecond},
+		answer{at: 299 * time.Millisecond, latency: 600 * time.Millisecond, failure: "status 503"},
+		answer{at: 200 * time.Millisecond, latency: 2 * time.Second, failure: failedBody})
 	var o outcome
 	o.count(answers)
 	want := outcome{
 		Sent: 100, Failed: 2, Over500ms: 2, Over1s: 1,
 		P50: millis(51 * time.Millisecond), P99: millis(2 * time.Second), Max: millis(2 * time.Second),
 		Failures: map[string]int{"status 503": 1, failedBody: 1},
+		Timeline: []moment{{97, 0, millis(97 * time.Millisecond)}, {}, {3, 2, millis(2 * time.Second)}},
 	}
 	if !reflect.DeepEqual(o, want) {
 		t.Errorf("got  %+v\nwant %+v", o, want)

@@ -6,7 +6,9 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +31,7 @@ type peer struct {
 	name    string
 	program string // file, or name to be found in PATH
 	config  string // file in configs
+	h2      bool   // it can speak HTTP/2 without TLS to backends
 	args    func(program, config string) []string
 }
 
@@ -37,33 +40,39 @@ const subject = "goodgate" // whose misses count
 // peers returns all known ones; goodgate and caddy are files, "" = not given.
 func peers(goodgate, caddy string) []peer {
 	return []peer{
-		{subject, goodgate, "goodgate.yaml", func(p, c string) []string { return []string{p, "run", "--config", c} }},
-		{"nginx", "nginx", "nginx.conf", func(p, c string) []string { return []string{p, "-p", filepath.Dir(c), "-c", c} }},
-		{"haproxy", "haproxy", "haproxy.cfg", func(p, c string) []string { return []string{p, "-db", "-q", "-f", c} }},
-		{"caddy", caddy, "Caddyfile", func(p, c string) []string { return []string{p, "run", "--adapter", "caddyfile", "--config", c} }},
+		{subject, goodgate, "goodgate.yaml", false, func(p, c string) []string { return []string{p, "run", "--config", c} }},
+		{"nginx", "nginx", "nginx.conf", false, func(p, c string) []string { return []string{p, "-p", filepath.Dir(c), "-c", c} }},
+		{"haproxy", "haproxy", "haproxy.cfg", true, func(p, c string) []string { return []string{p, "-db", "-q", "-f", c} }},
+		{"caddy", caddy, "Caddyfile", true, func(p, c string) []string { return []string{p, "run", "--adapter", "caddyfile", "--config", c} }},
 	}
 }
 
 // running is a proxy that runs.
 type running struct {
+	at   place
 	addr string
 	dir  string
+	kept bool // dir is not removed
 	cmd  *exec.Cmd
 	out  bytes.Buffer
 }
 
-// start runs the proxy before backends and returns when it serves.
-func (p peer) start(ctx context.Context, backends []string) (*running, error) {
-	dir, err := os.MkdirTemp("", "campaign-")
-	if err != nil {
+// start runs the proxy before the stage's backends and returns when it serves.
+func (p peer) start(ctx context.Context, st *stage, keep string) (*running, error) {
+	r := &running{at: st.network.near, kept: keep != ""}
+	var err error
+	if r.dir, err = os.MkdirTemp(keep, st.name+"-"+p.name+"-"); err != nil {
 		return nil, err
 	}
-	r := &running{dir: dir}
-	if r.addr, err = freeAddr(); err == nil {
-		err = r.launch(p, backends)
+	err = os.Chmod(r.dir, 0o755) // nginx's workers are another user's, if this one is root
+	if err == nil {
+		r.addr, err = r.at.freeAddr()
+	}
+	if err == nil {
+		err = r.launch(p, st)
 	}
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, os.RemoveAll(r.dir))
 	}
 	if err := r.ready(ctx); err != nil {
 		r.stop()
@@ -72,33 +81,70 @@ func (p peer) start(ctx context.Context, backends []string) (*running, error) {
 	return r, nil
 }
 
-func (r *running) launch(p peer, backends []string) error {
+// settings are what the templates of configurations may use.
+type settings struct {
+	Addr, Dir string
+	Backends  []string // empty = they go by a name
+	Name      string   // what they go by, with NamePort
+	NamePort  string
+	Resolver  string // address of the name server
+	H2        bool   // the backends are to be spoken to in HTTP/2
+	Attempts  int    // that goodgate is to be given; 0 = its default
+}
+
+func (r *running) settings(st *stage) settings {
+	v := settings{Addr: r.addr, Dir: r.dir, H2: st.traits.h2, Attempts: st.attempts}
+	if st.names != nil {
+		v.Name, v.Resolver = backendName, st.names.addr
+		v.NamePort = portOf(st.backends[0].addr)
+		return v
+	}
+	for _, b := range st.backends {
+		v.Backends = append(v.Backends, b.addr)
+	}
+	return v
+}
+
+// Host and Port are the parts of Addr.
+func (s settings) Host() string { return netip.MustParseAddrPort(s.Addr).Addr().String() }
+func (s settings) Port() string { return portOf(s.Addr) }
+
+func portOf(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
+}
+
+// render returns a proxy's configuration.
+func (p peer) render(v settings) ([]byte, error) {
 	t, err := template.ParseFS(configs, "configs/"+p.config)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	err = t.Execute(&text, v)
+	return text.Bytes(), err
+}
+
+func (r *running) launch(p peer, st *stage) error {
+	text, err := p.render(r.settings(st))
 	if err != nil {
 		return err
 	}
-	var text bytes.Buffer
-	values := struct {
-		Addr, Dir string
-		Backends  []string
-	}{r.addr, r.dir, backends}
-	if err := t.Execute(&text, values); err != nil {
-		return err
-	}
 	file := filepath.Join(r.dir, p.config)
-	if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return err
 	}
 	args := p.args(p.program, file)
 	r.cmd = exec.Command(args[0], args[1:]...)
 	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.out
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that its workers end with it
-	return r.cmd.Start()
+	r.at.do(func() { err = r.cmd.Start() })
+	return err
 }
 
 // ready waits until the proxy answers well several times in a row.
 func (r *running) ready(ctx context.Context) error {
-	c := &client{addr: r.addr}
+	c := &client{at: r.at, addr: r.addr, want: bodySize}
 	defer c.close()
 	end := time.Now().Add(proxyReadyMax)
 	for good := 0; good < readyInARow; {
@@ -121,7 +167,9 @@ func (r *running) ready(ctx context.Context) error {
 func (r *running) stop() {
 	syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
 	r.cmd.Wait()
-	os.RemoveAll(r.dir)
+	if !r.kept {
+		os.RemoveAll(r.dir)
+	}
 }
 
 // build builds goodgate from this tree into dir.

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-const row = "%-14s %-9s %6s %9s %9s %8s %5s %7s %7s %7s  %s\n"
+const row = "%-15s %-9s %6s %9s %9s %8s %5s %7s %7s %7s  %s\n"
 
 func printHeader(w io.Writer, o options) {
 	fmt.Fprintf(w, "%s, %s/%s, %d CPUs; %d requests/s for %v, %d run(s)\n\n",
@@ -38,7 +38,7 @@ func (o *outcome) remark() string {
 	case len(o.Missed) > 0:
 		parts = append(parts, "MISSED: "+strings.Join(o.Missed, ", "))
 	case o.Proxy == subject:
-		parts = append(parts, "ok")
+		parts = append(parts, "ok: "+o.Must)
 	}
 	for _, failure := range slices.Sorted(maps.Keys(o.Failures)) {
 		parts = append(parts, fmt.Sprintf("%d × %s", o.Failures[failure], failure))

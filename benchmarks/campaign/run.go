@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -13,76 +15,127 @@ type options struct {
 	rate int // requests per second
 	last time.Duration
 	runs int
+	keep string // directory for the proxies' configurations and logs; "" = they are removed
 }
 
-// play runs a scenario against a proxy and judges what clients saw.
-func play(ctx context.Context, s scenario, p peer, o options) (*outcome, error) {
-	result := &outcome{Case: s.name, Says: s.says, Proxy: p.name, Skipped: s.skipped}
-	if s.skipped != "" {
+// play runs a scenario against a proxy once and judges what clients saw. run
+// counts from 0.
+func play(ctx context.Context, s scenario, p peer, o options, run int) (*outcome, error) {
+	result := &outcome{Case: s.name, Says: s.says, Proxy: p.name, Run: run + 1, Must: s.must.String()}
+	if result.Skipped = s.lacks(p); result.Skipped != "" {
 		return result, nil
 	}
-	var answers []answer
-	duplicated := 0
-	for i := range o.runs {
-		got, twice, err := once(ctx, s, p, o, uint64(i))
-		if err != nil {
-			return nil, fmt.Errorf("%s against %s: %w", s.name, p.name, err)
-		}
-		answers = append(answers, got...)
-		duplicated += twice
+	n, err := newNetwork(s.wire)
+	if err != nil {
+		result.Skipped = err.Error()
+		return result, nil
+	}
+	defer n.stop()
+	result.Means = n.means
+	st := &stage{scenario: s, network: n, ledger: newLedger()}
+	answers, err := st.play(ctx, p, o, uint64(run))
+	if err != nil {
+		return nil, fmt.Errorf("%s against %s: %w", s.name, p.name, err)
 	}
 	result.count(answers)
-	result.Duplicated = duplicated
+	result.Duplicated = st.ledger.duplicated()
 	if p.name == subject {
 		result.Missed = s.must.misses(result)
 	}
 	return result, nil
 }
 
-// once runs a scenario with backends and a proxy of its own.
-func once(ctx context.Context, s scenario, p peer, o options, seed uint64) (answers []answer, duplicated int, err error) {
-	l := newLedger()
-	backends, stop, err := startBackends(s, l)
-	if err != nil {
-		return nil, 0, err
+// stage is one run of a scenario, with backends and a proxy of its own.
+type stage struct {
+	scenario
+	network  *network
+	ledger   *ledger
+	names    *nameServer // nil = backends go by their addresses
+	backends []*backend
+}
+
+func (st *stage) play(ctx context.Context, p peer, o options, seed uint64) ([]answer, error) {
+	defer st.end()
+	if err := st.begin(); err != nil {
+		return nil, err
 	}
-	defer stop()
-	addrs := make([]string, len(backends))
-	for i, b := range backends {
-		addrs[i] = b.addr
-	}
-	r, err := p.start(ctx, addrs)
+	r, err := p.start(ctx, st, o.keep)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	steps, cancel := context.WithCancel(ctx)
 	var scheduled sync.WaitGroup
 	var failed error
-	scheduled.Go(func() { failed = follow(steps, s.steps, backends) })
-	answers = (&load{addr: r.addr, rate: o.rate, last: o.last, posts: s.posts, seed: seed}).run(ctx)
+	scheduled.Go(func() { failed = follow(steps, st.steps, st.backends) })
+	l := &load{at: st.network.near, addr: r.addr, rate: o.rate, last: o.last, mix: st.mix, seed: seed}
+	answers := l.run(ctx)
 	cancel()
 	scheduled.Wait()
 	r.stop()
-	stop() // all they executed is known now
-	return answers, l.duplicated(), errors.Join(failed, ctx.Err())
+	return answers, errors.Join(failed, ctx.Err())
 }
 
-// startBackends starts a scenario's backends; stop may be called twice.
-func startBackends(s scenario, l *ledger) (all []*backend, stop func(), err error) {
-	stop = sync.OnceFunc(func() {
-		for _, b := range all {
-			b.kill()
-		}
-	})
-	for range s.size() {
-		b, err := newBackend(s.traits, l)
-		if err != nil {
-			stop()
-			return nil, nil, err
-		}
-		all = append(all, b)
+// begin starts the backends.
+func (st *stage) begin() error {
+	addrs, err := st.addrs()
+	if err != nil {
+		return err
 	}
-	return all, stop, nil
+	if st.named > 0 {
+		if st.names, err = newNameServer(); err != nil {
+			return err
+		}
+	}
+	for i, addr := range addrs {
+		b, err := newBackend(addr, st.network.far, st.traits, st.ledger)
+		if b != nil {
+			st.backends = append(st.backends, b)
+		}
+		if err != nil {
+			return err
+		}
+		b.names = st.names
+		if i < st.named {
+			b.join()
+		}
+	}
+	return nil
+}
+
+// end stops the backends. All they executed is known then.
+func (st *stage) end() {
+	for _, b := range st.backends {
+		b.kill()
+	}
+	if st.names != nil {
+		st.names.stop()
+	}
+}
+
+// addrs returns an address for each backend. Those that go by a name differ in
+// the IP only.
+func (st *stage) addrs() ([]string, error) {
+	addrs := make([]string, st.size())
+	if st.named == 0 {
+		for i := range addrs {
+			var err error
+			if addrs[i], err = st.network.far.freeAddr(); err != nil {
+				return nil, err
+			}
+		}
+		return addrs, nil
+	}
+	ips := make([]string, len(addrs))
+	ip := netip.MustParseAddr("127.0.1.1")
+	for i := range ips {
+		ips[i] = ip.String()
+		ip = ip.Next()
+	}
+	first, err := freeAddr(ips...)
+	for i := range addrs {
+		addrs[i] = net.JoinHostPort(ips[i], portOf(first))
+	}
+	return addrs, err
 }
 
 // follow takes the steps, which are in the order of time, until ctx ends.

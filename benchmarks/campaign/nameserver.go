@@ -1,0 +1,93 @@
+package main
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// backendName is what the backends of some cases are found by.
+const backendName = "app.campaign.test"
+
+// nameTTL is how long an answer holds, in seconds.
+const nameTTL = 1
+
+// nameServer answers every question for addresses with those it was given. It
+// may be used by several goroutines.
+type nameServer struct {
+	addr string
+	conn net.PacketConn
+	ends sync.WaitGroup
+
+	mu    sync.Mutex // protects addrs
+	addrs []netip.Addr
+}
+
+func newNameServer() (*nameServer, error) {
+	conn, err := net.ListenPacket("udp", net.JoinHostPort(loopback, "0"))
+	if err != nil {
+		return nil, err
+	}
+	s := &nameServer{addr: conn.LocalAddr().String(), conn: conn}
+	s.ends.Go(s.serve)
+	return s, nil
+}
+
+func (s *nameServer) stop() {
+	s.conn.Close()
+	s.ends.Wait()
+}
+
+// add puts an address into the answers, remove takes it out.
+func (s *nameServer) add(a netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addrs = append(s.addrs, a)
+}
+
+func (s *nameServer) remove(a netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addrs = slices.DeleteFunc(s.addrs, func(b netip.Addr) bool { return a == b })
+}
+
+func (s *nameServer) serve() {
+	buf := make([]byte, 4096)
+	for {
+		n, from, err := s.conn.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		if reply := s.answer(buf[:n]); reply != nil {
+			s.conn.WriteTo(reply, from)
+		}
+	}
+}
+
+// answer returns the reply to a question, nil for what is none.
+func (s *nameServer) answer(question []byte) []byte {
+	var m dnsmessage.Message
+	if m.Unpack(question) != nil || m.Response || len(m.Questions) != 1 {
+		return nil
+	}
+	q := m.Questions[0]
+	m.Response, m.Authoritative, m.RecursionAvailable, m.Additionals = true, true, true, nil
+	if q.Type == dnsmessage.TypeA {
+		s.mu.Lock()
+		for _, a := range s.addrs {
+			m.Answers = append(m.Answers, dnsmessage.Resource{
+				Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: nameTTL},
+				Body:   &dnsmessage.AResource{A: a.As4()},
+			})
+		}
+		s.mu.Unlock()
+	}
+	reply, err := m.Pack()
+	if err != nil {
+		return nil
+	}
+	return reply
+}

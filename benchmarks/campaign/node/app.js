@@ -1,0 +1,16 @@
+// The application of the case "killed-node": a plain Node.js server, as one
+// writes it. It tells the campaign each request that it executes.
+"use strict";
+const http = require("node:http");
+const [host, port, work] = process.argv.slice(-3);
+
+http
+  .createServer((req, res) => {
+    if (req.url === "/healthz") return res.end("fine\n");
+    req.resume().on("end", () => {
+      const id = req.headers["x-campaign-id"];
+      if (id) require("node:fs").writeSync(1, `${req.method} ${id}\n`);
+      setTimeout(() => res.end("x".repeat(2048)), Number(work));
+    });
+  })
+  .listen(Number(port), host, () => console.log("ready"));
