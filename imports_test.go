@@ -18,7 +18,8 @@ var allowed = map[string][]string{
 	"internal/metrics": {"balancer", "proxy"},
 	"internal/finding": {"proxy"},
 	"internal/doctor":  {"proxy", "internal/discovery", "internal/finding"},
-	"internal/gate":    {"balancer", "health", "proxy", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics"},
+	"internal/gate":    {"balancer", "health", "proxy", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics", "internal/tracing"},
+	"internal/tracing": {"proxy"},
 	"internal/demo":    {"balancer", "health", "proxy"},
 	"cmd/goodgate":     {"proxy", "internal/config", "internal/demo", "internal/doctor", "internal/finding", "internal/gate", "internal/logging"},
 }

@@ -22,6 +22,7 @@ type exchange struct {
 	writer  responseWriter
 	record  Record
 
+	trace   Trace      // nil = off
 	peer    netip.Addr // who is connected
 	trusted bool       // peer is a trusted proxy
 	body    *replayBody
@@ -162,6 +163,9 @@ func (x *exchange) end() {
 	rec.SavedBy = x.savedBy()
 	for _, observe := range x.proxy.opts.Observe {
 		observe(rec)
+	}
+	if x.trace != nil {
+		x.trace.End(rec)
 	}
 }
 

@@ -21,6 +21,9 @@ type Options struct {
 	// how the network behind goodgate looks.
 	Details bool
 	Client  ClientTimeouts
+	// Trace, if not nil, gives requests their place in traces. Without it the
+	// headers of a trace are passed on as they are.
+	Trace Tracer
 	// Observe is told of every request when it has ended. It runs on the
 	// request's goroutine and must not keep the record.
 	Observe []func(*Record)
@@ -75,6 +78,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, client ClientTimeouts) {
 	x := newExchange(p, w, r)
 	x.client = client
+	x.follow(r)
 	defer x.end() // also when httputil aborts the connection by a panic
 	x.route = p.match(r)
 	switch {

@@ -18,6 +18,7 @@ type Record struct {
 	Start    time.Time
 	Duration time.Duration
 	ID       string
+	Trace    string     // the trace's ID; empty without one
 	Client   netip.Addr // invalid for a unix socket
 	Method   string
 	Host     string
@@ -57,6 +58,7 @@ type Attempt struct {
 	Reason   Reason
 	Err      error
 	Decision Decision
+	Span     SpanID
 	Budget   int // retries the pool's budget still allowed after the decision; -1 when the attempt was answered
 }
 
@@ -95,6 +97,7 @@ func (r *Record) note(t *try) {
 		Sent:     t.wire.Written(),
 		Acked:    acked,
 		Received: t.wire.Received(),
+		Span:     t.span,
 		Budget:   -1,
 	})
 }
@@ -184,6 +187,9 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	}
 	if r.Fallback != "" {
 		a = append(a, slog.String("fallback", r.Fallback))
+	}
+	if r.Trace != "" {
+		a = append(a, slog.String("trace", r.Trace))
 	}
 	if r.Held > 0 {
 		a = append(a, slog.Float64("held_ms", milliseconds(r.Held)))

@@ -19,6 +19,7 @@ type try struct {
 	out   *http.Request // its own
 	limit *limit
 	wire  http1.Exchange
+	span  SpanID
 
 	after   time.Duration // since the request's start
 	started time.Time
@@ -35,6 +36,7 @@ func (x *exchange) newTry(m *balancer.Member, lease balancer.Lease) *try {
 	}
 	t.m, t.lease = m, lease
 	t.out, t.limit = x.outgoing(m.Link().(*link), t != &x.room)
+	t.span = x.mark(t.out)
 	t.wire.Got1xx = httptrace.ContextClientTrace(x.out.Context()).Got1xxResponse // httputil's
 	t.wire.Careful = !x.choice.Replayable
 	t.started = time.Now()

@@ -74,7 +74,7 @@ func serve(ctx context.Context, cfg *config.Config) error {
 		return &exitError{exitUsage, err}
 	}
 	defer closer.Close()
-	g, err := gate.New(cfg, gate.Options{Logger: log})
+	g, err := gate.New(cfg, gate.Options{Logger: log, Version: version()})
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}

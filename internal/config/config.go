@@ -11,6 +11,7 @@ type Config struct {
 	Listeners      []Listener      `yaml:"listeners" opt:"required" help:"Where clients connect."`
 	TrustedProxies []netip.Prefix  `yaml:"trusted_proxies" default:"[]" help:"Networks of the proxies whose Forwarded, X-Forwarded-* and X-Request-Id headers are believed; everyone else's are replaced."`
 	Log            Log             `yaml:"log" help:"The log: one record per request, and what happens to upstreams."`
+	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`
 	Shutdown       Shutdown        `yaml:"shutdown" help:"How the process ends."`
 	Errors         ErrorPages      `yaml:"errors" help:"What the client sees of an error that goodgate answers itself."`
 	Via            string          `yaml:"via" default:"goodgate" format:"via" help:"Pseudonym in the Via header (RFC 9110 section 7.6.3); empty sends no Via header."`
@@ -51,6 +52,14 @@ type Log struct {
 	Format string `yaml:"format" default:"json" enum:"json|text" help:"Form of a record."`
 	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Least important record written."`
 	Output string `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout or a file name."`
+}
+
+// Tracing says where traces go. Without an endpoint nothing is traced, and what a client sends of a trace is passed on.
+type Tracing struct {
+	Endpoint string  `yaml:"endpoint" default:"" format:"endpoint" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; empty turns tracing off."`
+	Sample   Ratio   `yaml:"sample" default:"10%" min:"0%" max:"100%" help:"Share of the requests that are recorded; a trusted proxy's own decision is followed."`
+	Service  string  `yaml:"service" default:"goodgate" help:"Name of the service in the traces."`
+	Headers  Headers `yaml:"headers" format:"header" help:"Headers sent to the endpoint, such as a key."`
 }
 
 // Shutdown says how the process ends.

@@ -18,6 +18,7 @@ const unixPrefix = "unix:"
 // was expected.
 var formats = map[string]func(string) (string, error){
 	"dnsname":     dnsName,
+	"endpoint":    endpointURL,
 	"hashkey":     hashKey,
 	"header":      headerName,
 	"headervalue": headerValue,
@@ -245,6 +246,15 @@ func logOutput(s string) (string, error) {
 	std := []string{"stderr", "stdout"}
 	if !slices.Contains(std, s) && !strings.ContainsAny(s, "./") {
 		return "", fmt.Errorf("expected stderr, stdout or a file name such as ./goodgate.log%s", didYouMean(s, std))
+	}
+	return s, nil
+}
+
+// endpointURL accepts the URL of a service, with its path.
+func endpointURL(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		return "", errors.New("expected http://host:port/path or https://host:port/path")
 	}
 	return s, nil
 }

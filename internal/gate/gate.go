@@ -14,12 +14,14 @@ import (
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/metrics"
+	"github.com/goodgate/goodgate/internal/tracing"
 	"github.com/goodgate/goodgate/proxy"
 )
 
 // Options are what a gate gets from the program around it.
 type Options struct {
 	Logger  *slog.Logger
+	Version string                // of the program, for traces; empty = not told
 	Metrics *metrics.Metrics      // nil = nothing is counted
 	Observe []func(*proxy.Record) // beside the log and the metrics
 }
@@ -29,6 +31,7 @@ type Gate struct {
 	config *config.Config
 	log    *slog.Logger
 	counts *metrics.Metrics // nil = off
+	traces *tracing.Tracer  // nil = off
 	pools  map[string]*pool
 	live   atomic.Pointer[proxy.Proxy]
 }
@@ -51,11 +54,8 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	observe := []func(*proxy.Record){proxy.Log(g.log)}
-	if g.counts != nil {
-		observe = append(observe, g.counts.Observe)
-	}
-	p, err := newProxy(c, g.pools, append(observe, o.Observe...))
+	g.traces = newTracer(c.Tracing, o, g.log)
+	p, err := newProxy(c, g.pools, g.observers(o))
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,14 @@ func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []
 	for _, p := range g.pools {
 		wg.Go(func() { p.run(background) })
 	}
-	failed := make(chan error, len(servers))
+	failed := make(chan error, len(servers)+1)
+	if g.traces != nil {
+		wg.Go(func() {
+			if err := g.traces.Run(background); err != nil {
+				failed <- err
+			}
+		})
+	}
 	for _, s := range servers {
 		wg.Go(func() { failed <- s.serve() })
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -255,6 +256,9 @@ pools:
 		t.Errorf("limits: %+v", x.Limits)
 	}
 	checkFilled(t, "commit", reflect.ValueOf(x.Commit))
+	tr := c.Tracing
+	tr.Endpoint, tr.Headers = "http://127.0.0.1:1/", config.Headers{"X-Key": "1"}
+	checkFilled(t, "tracing", reflect.ValueOf(tracingOptions(tr, "1.2", slog.New(slog.DiscardHandler))))
 	if x.MaxIdleConns != 12 || x.Protocol != proxy.HTTP2 || x.HashOn == nil {
 		t.Errorf("pool options: %+v", x)
 	}

@@ -8,19 +8,17 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// newProxy builds the handler over pools.
-func newProxy(c *config.Config, pools map[string]*pool, observe []func(*proxy.Record)) (*proxy.Proxy, error) {
+// newProxy builds the handler over pools. Who is told of its requests o says
+// already.
+func newProxy(c *config.Config, pools map[string]*pool, o proxy.Options) (*proxy.Proxy, error) {
 	pages, err := newPages(c.Errors)
 	if err != nil {
 		return nil, err
 	}
-	o := proxy.Options{
-		Trusted: c.TrustedProxies,
-		Via:     c.Via,
-		Pages:   pages,
-		Details: c.Errors.Details,
-		Observe: observe,
-	}
+	o.Trusted = c.TrustedProxies
+	o.Via = c.Via
+	o.Pages = pages
+	o.Details = c.Errors.Details
 	for _, r := range c.Routes {
 		o.Routes = append(o.Routes, newRoute(r, pools))
 	}

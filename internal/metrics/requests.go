@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -129,7 +130,8 @@ func (m *Metrics) Observe(r *proxy.Record) {
 		s.route.sent.Add(float64(r.Sent))
 	}
 	for i := range r.Attempts {
-		q.attempt(r.Pool, &r.Attempts[i])
+		a := &r.Attempts[i]
+		q.attempt(cmp.Or(a.Pool, r.Pool), a)
 	}
 	if r.Held > 0 {
 		q.hold.WithLabelValues(r.Pool).Observe(r.Held.Seconds())

@@ -1,0 +1,112 @@
+package tracing
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// record makes a request's record into spans. Names and values follow the
+// semantic conventions of OpenTelemetry for HTTP, what they do not know begins
+// with goodgate.
+func (p *place) record(r *proxy.Record) {
+	ctx := context.Background()
+	if p.parent.IsValid() {
+		ctx = trace.ContextWithRemoteSpanContext(ctx, p.parent)
+	}
+	ctx, span := p.tracer.tracer.Start(p.giving(ctx, p.span), method(r.Method)+" "+cmp.Or(r.Route, "no route"),
+		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(r.Start), trace.WithAttributes(requestAttributes(r)...))
+	for i := range r.Attempts {
+		p.attempt(ctx, r, i)
+	}
+	if r.Escaped() || r.Reason.Fault() == proxy.FaultProxy {
+		span.SetStatus(codes.Error, r.Reason.String())
+	}
+	span.End(trace.WithTimestamp(r.Start.Add(r.Duration)))
+}
+
+// attempt makes the span of one attempt, which ends with the response header or
+// the failure.
+func (p *place) attempt(ctx context.Context, r *proxy.Record, i int) {
+	a := &r.Attempts[i]
+	began := r.Start.Add(a.After)
+	attrs := []attribute.KeyValue{
+		attribute.String("http.request.method", method(r.Method)),
+		attribute.String("server.address", a.Upstream),
+		attribute.String("goodgate.decision", a.Decision.String()),
+		attribute.Bool("goodgate.connection.reused", a.Reused),
+	}
+	if i > 0 {
+		attrs = append(attrs, attribute.Int("http.request.resend_count", i))
+	}
+	if a.Status != 0 {
+		attrs = append(attrs, attribute.Int("http.response.status_code", a.Status))
+	}
+	if a.Reason != proxy.None {
+		attrs = append(attrs, attribute.String("error.type", a.Reason.String()))
+	}
+	_, span := p.tracer.tracer.Start(p.giving(ctx, trace.SpanID(a.Span)), method(r.Method),
+		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(began), trace.WithAttributes(attrs...))
+	if a.Reason != proxy.None {
+		what := a.Reason.String()
+		if a.Err != nil {
+			what += ": " + a.Err.Error()
+		}
+		span.SetStatus(codes.Error, what)
+	}
+	span.End(trace.WithTimestamp(began.Add(a.Took)))
+}
+
+func requestAttributes(r *proxy.Record) []attribute.KeyValue {
+	attrs := []attribute.KeyValue{
+		attribute.String("http.request.method", method(r.Method)),
+		attribute.String("url.path", r.Path),
+		attribute.String("server.address", r.Host),
+		attribute.Int("http.response.status_code", r.Status),
+		attribute.Int64("http.request.body.size", r.Received),
+		attribute.Int64("http.response.body.size", r.Sent),
+		attribute.String("http.route", r.Route),
+		attribute.String("goodgate.request_id", r.ID),
+		attribute.String("goodgate.pool", r.Pool),
+		attribute.String("goodgate.upstream", r.Upstream),
+	}
+	if r.Client.IsValid() {
+		attrs = append(attrs, attribute.String("client.address", r.Client.String()))
+	}
+	if r.Held > 0 {
+		attrs = append(attrs, attribute.Float64("goodgate.held_ms", float64(r.Held)/float64(time.Millisecond)))
+	}
+	if r.Reason != proxy.None {
+		attrs = append(attrs, attribute.String("error.type", r.Reason.String()))
+	}
+	if r.Absorbed != proxy.ByNothing {
+		attrs = append(attrs, attribute.String("goodgate.absorbed_by", r.Absorbed.String()), attribute.String("goodgate.hidden", r.Hidden.String()))
+	}
+	if r.SavedBy != "" {
+		attrs = append(attrs, attribute.String("goodgate.saved_by", r.SavedBy))
+	}
+	return attrs
+}
+
+// giving makes the next span that is begun under ctx have an ID.
+func (p *place) giving(ctx context.Context, s trace.SpanID) context.Context {
+	return context.WithValue(ctx, givenKey{}, givenIDs{p.id, s})
+}
+
+// method folds what a client may choose into the known set, as the conventions
+// ask.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return m
+	}
+	return "_OTHER"
+}

@@ -1,0 +1,176 @@
+package tracing
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// Options say where traces go.
+type Options struct {
+	Endpoint string            // URL that takes OTLP over HTTP
+	Headers  map[string]string // sent along, such as a key
+	Sample   float64           // share of the requests that are recorded, unless a trusted proxy has decided
+	Service  string            // service.name of the spans
+	Version  string            // service.version; empty = not told
+	Logger   *slog.Logger      // told when sending fails, and when it works again
+}
+
+// What sending may take.
+const (
+	sendTimeout = 10 * time.Second
+	endTimeout  = 5 * time.Second // at the end, for the last spans
+	queueSize   = 4096            // spans that wait to be sent; more are dropped
+)
+
+// Tracer is a [proxy.Tracer].
+type Tracer struct {
+	opts     Options
+	provider *sdk.TracerProvider
+	tracer   trace.Tracer
+	bound    uint64 // of a random number, below which a request is recorded
+}
+
+// New returns a tracer that sends nothing before Run.
+func New(o Options) *Tracer {
+	about := []attribute.KeyValue{attribute.String("service.name", o.Service)}
+	if o.Version != "" {
+		about = append(about, attribute.String("service.version", o.Version))
+	}
+	p := sdk.NewTracerProvider(
+		sdk.WithIDGenerator(given{}),
+		sdk.WithSampler(sdk.AlwaysSample()), // Begin has decided
+		sdk.WithResource(resource.NewSchemaless(about...)))
+	return &Tracer{opts: o, provider: p, tracer: p.Tracer("github.com/goodgate/goodgate"), bound: uint64(o.Sample * (1 << 63))}
+}
+
+// Run sends spans until ctx ends, and then the last ones. It returns an error
+// when it cannot begin.
+func (t *Tracer) Run(ctx context.Context) error {
+	client, err := otlptrace.New(ctx, otlptracehttp.NewClient(
+		otlptracehttp.WithEndpointURL(t.opts.Endpoint),
+		otlptracehttp.WithHeaders(t.opts.Headers),
+		otlptracehttp.WithTimeout(sendTimeout)))
+	if err != nil {
+		return fmt.Errorf("tracing.endpoint: %w", err)
+	}
+	t.provider.RegisterSpanProcessor(sdk.NewBatchSpanProcessor(&reporting{SpanExporter: client, log: t.opts.Logger},
+		sdk.WithMaxQueueSize(queueSize), sdk.WithExportTimeout(sendTimeout)))
+	<-ctx.Done()
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	t.provider.Shutdown(end)
+	return nil
+}
+
+// Begin continues the trace that a request brings, else it begins one. Whether
+// it is recorded a trusted proxy may decide.
+func (t *Tracer) Begin(r *http.Request, trusted bool) proxy.Trace {
+	p := &place{tracer: t}
+	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.HeaderCarrier(r.Header))
+	p.parent = trace.SpanContextFromContext(ctx)
+	if p.parent.IsValid() {
+		p.id = p.parent.TraceID()
+	} else {
+		binary.BigEndian.PutUint64(p.id[:8], rand.Uint64())
+		binary.BigEndian.PutUint64(p.id[8:], rand.Uint64()|1) // never all zero
+	}
+	p.span = newSpan()
+	if trusted && p.parent.IsValid() {
+		p.sampled = p.parent.IsSampled()
+	} else { // not by the trace's ID, which the client may have chosen
+		p.sampled = rand.Uint64()>>1 < t.bound
+	}
+	return p
+}
+
+func newSpan() (s trace.SpanID) {
+	binary.BigEndian.PutUint64(s[:], rand.Uint64()|1)
+	return s
+}
+
+// place is a [proxy.Trace].
+type place struct {
+	tracer  *Tracer
+	parent  trace.SpanContext // of whoever sent the request; invalid without one
+	id      trace.TraceID
+	span    trace.SpanID // the request's
+	sampled bool
+}
+
+// ID returns the trace's ID in hexadecimal digits.
+func (p *place) ID() string { return p.id.String() }
+
+// Attempt sets traceparent. What a tracestate and a baggage say stays.
+func (p *place) Attempt(h http.Header) proxy.SpanID {
+	s := newSpan()
+	flags := "00"
+	if p.sampled {
+		flags = "01"
+	}
+	h["Traceparent"] = []string{"00-" + p.id.String() + "-" + s.String() + "-" + flags}
+	return proxy.SpanID(s)
+}
+
+// End makes spans of the record.
+func (p *place) End(r *proxy.Record) {
+	if p.sampled {
+		p.record(r)
+	}
+}
+
+// givenKey is the key of the IDs that the next span gets.
+type givenKey struct{}
+
+type givenIDs struct {
+	trace trace.TraceID
+	span  trace.SpanID
+}
+
+// given gives spans the IDs that their requests went upstream with.
+type given struct{}
+
+func (given) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
+	ids, _ := ctx.Value(givenKey{}).(givenIDs)
+	return ids.trace, ids.span
+}
+
+func (g given) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
+	_, s := g.NewIDs(ctx)
+	return s
+}
+
+// reporting logs when sending begins to fail, and when it works again, instead
+// of telling a process-wide handler of every failure.
+type reporting struct {
+	sdk.SpanExporter
+	log     *slog.Logger
+	failing atomic.Bool
+}
+
+// ExportSpans sends spans. It never fails: those are lost then.
+func (e *reporting) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
+	err := e.SpanExporter.ExportSpans(ctx, spans)
+	switch {
+	case err != nil && e.failing.CompareAndSwap(false, true):
+		e.log.Warn("traces could not be sent; they are dropped until it works", "spans", len(spans), "error", err.Error())
+	case err == nil && e.failing.CompareAndSwap(true, false):
+		e.log.Info("traces are sent again")
+	}
+	return nil
+}
