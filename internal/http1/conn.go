@@ -82,10 +82,20 @@ func newConn(t *Transport, nc net.Conn) *conn {
 
 // begin ties the connection to an exchange.
 func (c *conn) begin(ctx context.Context, x *Exchange) {
-	c.x, c.ctx = x, ctx
+	c.x = x
 	c.inBody = false
-	c.rd.reset()
+	c.rd.reset(x.slowAt())
 	c.stop = nil
+	c.obey(x.context(ctx))
+}
+
+// obey makes the end of a context that of the exchange, in place of an earlier
+// one that it is derived from.
+func (c *conn) obey(ctx context.Context) {
+	if c.stop != nil {
+		c.stop() // if that comes too late, the new one has ended too
+	}
+	c.ctx, c.stop = ctx, nil
 	if ctx.Done() != nil {
 		c.stop = context.AfterFunc(ctx, c.cancel)
 	}
@@ -175,6 +185,11 @@ func (c *conn) wait(p []byte) (int, error) {
 		if now := c.x.Written(); c.inBody && now != written {
 			written = now
 			c.boundBody()
+		}
+		if c.rd.wakes() {
+			if ctx := c.x.ask(); ctx != nil {
+				c.obey(ctx)
+			}
 		}
 		if !c.rd.again() {
 			return 0, err

@@ -26,6 +26,7 @@ type waker struct {
 	until time.Time  // the bound; zero = none
 	armed time.Time  // the socket's deadline; zero = none
 	stage stage
+	wake  time.Time // a wake-up of its own while the header is awaited; zero = none
 }
 
 // bound bounds the waits of a stage until a moment, the zero time meaning
@@ -37,10 +38,31 @@ func (w *waker) bound(until time.Time, s stage) {
 		return
 	}
 	w.stage, w.until = s, until
-	if w.eager && until != w.armed || !until.IsZero() && (w.armed.IsZero() || until.Before(w.armed)) {
-		w.armed = until
-		w.set(until)
+	next := w.next()
+	exact := w.eager || next != until
+	if exact && next != w.armed || !next.IsZero() && (w.armed.IsZero() || next.Before(w.armed)) {
+		w.armed = next
+		w.set(next)
 	}
+}
+
+// next returns when to be woken. Called with mu held.
+func (w *waker) next() time.Time {
+	if w.stage == stageHeader && !w.wake.IsZero() && (w.until.IsZero() || w.wake.Before(w.until)) {
+		return w.wake
+	}
+	return w.until
+}
+
+// wakes reports, once, that the moment of the wake-up has come.
+func (w *waker) wakes() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.wake.IsZero() || w.stage != stageHeader || time.Now().Before(w.wake) {
+		return false
+	}
+	w.wake = time.Time{}
+	return true
 }
 
 // again reports whether a deadline that fired came before the bound; the next
@@ -51,23 +73,24 @@ func (w *waker) again() bool {
 	if !w.until.IsZero() && !time.Now().Before(w.until) {
 		return false
 	}
-	w.armed = w.until
-	w.set(w.until)
+	w.armed = w.next()
+	w.set(w.armed)
 	return true
 }
 
-// reset begins a new exchange, without a bound.
-func (w *waker) reset() {
+// reset begins a new exchange, without a bound, and with a wake-up of its own
+// while its header is awaited; zero = none.
+func (w *waker) reset(wake time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.stage, w.until = stageSending, time.Time{}
+	w.stage, w.until, w.wake = stageSending, time.Time{}, wake
 }
 
 // release takes the deadline off for good.
 func (w *waker) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.until, w.armed = time.Time{}, time.Time{}
+	w.until, w.armed, w.wake = time.Time{}, time.Time{}, time.Time{}
 	w.set(time.Time{})
 }
 
