@@ -15,6 +15,7 @@ func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
 	x.out = r
 	x.route.Pool.budget.deposit()
+	x.route.Pool.hedging.deposit()
 	if err := x.prefetch(r); err != nil {
 		return nil, err
 	}
@@ -126,6 +127,9 @@ func (x *exchange) pick() (*balancer.Member, balancer.Lease, bool) {
 func (x *exchange) attempt(m *balancer.Member, lease balancer.Lease) (*http.Response, *Error) {
 	t := x.newTry(m, lease)
 	t.send()
+	if x.race != nil {
+		t = x.settle(x.race)
+	}
 	return x.account(t)
 }
 
@@ -141,6 +145,9 @@ func (x *exchange) account(t *try) (*http.Response, *Error) {
 		return nil, t.failed
 	}
 	x.heard(t)
+	if t.hedge && !x.better(t.res.StatusCode) {
+		x.record.Absorbed = ByHedge
+	}
 	x.lease(t)
 	return t.res, nil
 }
@@ -156,6 +163,8 @@ func (x *exchange) heard(t *try) {
 	outcome := balancer.Success
 	if a.Reason != None {
 		outcome = balancer.Failure
+	} else {
+		x.route.Pool.hedging.answered(t.took)
 	}
 	if heedDrain(t.res, t.m.Upstream, t.started.Add(t.took)) {
 		outcome = balancer.Ignored

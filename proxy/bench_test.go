@@ -21,21 +21,32 @@ import (
 // connections that are kept, on loopback through goodgate with its protections
 // on, and through what the standard library makes of 20 lines.
 
-func BenchmarkProxy(b *testing.B) {
+func BenchmarkProxy(b *testing.B) { benchProxy(b, 1, proxy.Hedge{}) }
+
+// BenchmarkProxyHedge is BenchmarkProxy with two upstreams, and with requests
+// that may be hedged but hardly ever are.
+func BenchmarkProxyHedge(b *testing.B) {
+	benchProxy(b, 2, proxy.Hedge{Quantile: 0.95, Budget: 0.05})
+}
+
+func benchProxy(b *testing.B, upstreams int, hedge proxy.Hedge) {
 	pool, err := proxy.NewPool(balancer.Options{
 		Name: "app", MaxEjected: 0.5,
 		Breaker: balancer.BreakerOptions{Enabled: true, Consecutive: 5, FailureRatio: 0.5, MinRequests: 20},
 	}, proxy.PoolOptions{
 		Timeouts: proxy.Timeouts{ResponseHeader: time.Minute, Idle: time.Minute},
-		Retry:    proxy.Retry{Attempts: 3, Statuses: []int{502, 503, 504}, Budget: 0.2, BudgetMin: 10, MaxBody: 64 << 10},
+		Retry:    proxy.Retry{Attempts: 3, Statuses: []int{502, 503, 504}, Budget: 0.2, BudgetMin: 10, MaxBody: 64 << 10, Hedge: hedge},
 		Hold:     proxy.Hold{For: 10 * time.Second, MaxRequests: 1000},
 		Commit:   proxy.Commit{Buffer: 64 << 10},
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	app := benchApp(b)
-	pool.Update([]balancer.Spec{{Addr: app.Host}})
+	var members []balancer.Spec
+	for range upstreams {
+		members = append(members, balancer.Spec{Addr: benchApp(b).Host})
+	}
+	pool.Update(members)
 	defer pool.Update(nil)
 	p, err := proxy.New(proxy.Options{
 		Routes:  []proxy.Route{{Pool: pool}},

@@ -70,6 +70,16 @@ func (b *replayBody) kept() int64 {
 	return int64(cap(b.buf))
 }
 
+// whole reports whether all of the body is here.
+func (b *replayBody) whole() bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.lost && b.err == io.EOF
+}
+
 // close bars further reads from the client, which are not allowed once the
 // request's handler has returned.
 func (b *replayBody) close() {

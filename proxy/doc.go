@@ -8,6 +8,7 @@
 //	rewrite.go   rewrite: path, Host, X-Forwarded-*, Forwarded, Via, X-Request-Id
 //	attempt.go   attempt: the loop below httputil; pick, acquire, send, and go
 //	             round again while retry.go says that it is safe
+//	hedge.go     ask a second upstream when the first is slow
 //	hold.go      wait for an upstream when none is available
 //	try.go, transport.go  exchange: one try on one upstream
 //	commit.go    a small response is complete before the client sees a byte

@@ -32,7 +32,8 @@ type exchange struct {
 	servedBy *balancer.Upstream // of the answer that is relayed
 	tunnel   *tunnel            // when the answer switched protocols
 
-	room   try // for the first; most requests have no other
+	room   try   // for the first; most requests have no other
+	race   *race // the first and a second that are under way; else nil
 	choice balancer.Choice
 	tried  [4]*balancer.Upstream // room for choice.Tried
 	ledger [2]Attempt            // room for record.Attempts

@@ -35,6 +35,7 @@ type Retry struct {
 	MaxBody    int64         // bytes of a request body kept in memory for a retry
 	Backoff    time.Duration // first pause before the same upstream is tried again; 0 = 25 ms
 	MaxBackoff time.Duration // bound of the pauses; 0 = 250 ms
+	Hedge      Hedge
 }
 
 // Hold says how long requests wait for an upstream instead of failing. The
@@ -79,6 +80,7 @@ type Pool struct {
 	opts    PoolOptions
 	budget  *budget
 	queue   *limits.Queue
+	hedging *hedging      // nil = nothing is hedged
 	missing atomic.Uint32 // a Reason: why the pool has no members
 }
 
@@ -97,7 +99,7 @@ func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 		d := &net.Dialer{KeepAlive: 15 * time.Second}
 		o.Dial = d.DialContext
 	}
-	p := &Pool{opts: o, budget: newBudget(o.Retry.Budget, o.Retry.BudgetMin)}
+	p := &Pool{opts: o, budget: newBudget(o.Retry.Budget, o.Retry.BudgetMin), hedging: newHedging(o.Retry.Hedge)}
 	if o.Queue.MaxRequests > 0 {
 		p.queue = limits.NewQueue(limits.QueueOptions{
 			Places:  func() int { return p.Places() },
@@ -114,6 +116,10 @@ func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 	}
 	return p, nil
 }
+
+// overloaded reports whether sending anything twice would only add to what the
+// pool has to do.
+func (p *Pool) overloaded() bool { return p.budget.strained() || p.Overfull() || p.queue.Pressed() }
 
 // SetMissing says why the pool has no members, for the answers to requests
 // that find it empty; [None] = nothing known.

@@ -36,7 +36,7 @@ type Record struct {
 	Reason   Reason
 	Err      error  // what happened, when Reason is not enough
 	Absorbed Means  // how a failure was kept from the client
-	Hidden   Reason // that failure; None when Absorbed is ByNothing
+	Hidden   Reason // that failure; None when Absorbed is ByNothing, or ByHedge of one that was only slow
 	SavedBy  string // what would have kept a failure that escaped from the client; empty when nothing known would
 	Fallback string // the fallback pool that was asked; empty = none
 	Attempts []Attempt
@@ -207,7 +207,10 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 		a = append(a, slog.String("error", r.Err.Error()))
 	}
 	if r.Absorbed != ByNothing {
-		a = append(a, slog.String("absorbed_by", r.Absorbed.String()), slog.String("hidden", r.Hidden.String()))
+		a = append(a, slog.String("absorbed_by", r.Absorbed.String()))
+	}
+	if r.Hidden != None {
+		a = append(a, slog.String("hidden", r.Hidden.String()))
 	}
 	if r.SavedBy != "" {
 		a = append(a, slog.String("saved_by", r.SavedBy))

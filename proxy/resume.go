@@ -150,6 +150,7 @@ func (b *leasedBody) resume(failed *Error) bool {
 // decide is [exchange.decide] for a response that broke off with e. It takes
 // tokens of the same budget.
 func (b *rest) decide(x *exchange, e *Error) Decision {
+	x.strain(e.Reason)
 	switch {
 	case e.Reason.Fault() != FaultUpstream:
 		return ClientsFault
@@ -163,6 +164,8 @@ func (b *rest) decide(x *exchange, e *Error) Decision {
 		return OutOfTime
 	case e.Reason.free():
 		return Resumed
+	case x.route.Pool.overloaded():
+		return Strained
 	case !x.route.Pool.budget.withdraw():
 		return BudgetSpent
 	}

@@ -29,6 +29,8 @@ const (
 	ClientsFault                   // the client left or sent a bad body
 	Deadly                         // it has ended connections on two upstreams, and is kept from a third
 	Resumed                        // its answer broke off, and the rest of it was asked for elsewhere
+	LostRace                       // another upstream was asked too, and answered before
+	Hedged                         // it failed, but another upstream had been asked already
 	numDecisions
 )
 
@@ -45,6 +47,8 @@ var decisions = [numDecisions]string{
 	ClientsFault:   "clients_fault",
 	Deadly:         "deadly",
 	Resumed:        "resumed",
+	LostRace:       "lost_race",
+	Hedged:         "hedged",
 }
 
 func (d Decision) String() string { return decisions[d] }
@@ -108,7 +112,7 @@ func (x *exchange) decide(e *Error) Decision {
 	case e.Reason.free():
 		x.retrying = false
 		return Retried
-	case x.route.Pool.budget.strained() || x.route.Pool.Overfull() || x.route.Pool.queue.Pressed():
+	case x.route.Pool.overloaded():
 		return Strained
 	case !x.route.Pool.budget.withdraw():
 		return BudgetSpent

@@ -26,6 +26,8 @@ type try struct {
 	took    time.Duration // until the response header or the failure
 	res     *http.Response
 	failed  *Error
+	hedge   bool // sent because the first was slow
+	beaten  bool // another try of the same request was answered before
 }
 
 // newTry prepares the request for one upstream.
@@ -41,6 +43,11 @@ func (x *exchange) newTry(m *balancer.Member, lease balancer.Lease) *try {
 	t.wire.Careful = !x.choice.Replayable
 	t.started = time.Now()
 	t.after = t.started.Sub(x.record.Start)
+	if t == &x.room {
+		if d := x.hedgeAfter(); d > 0 {
+			t.wire.Slow, t.wire.SlowAt = x, t.started.Add(d)
+		}
+	}
 	return t
 }
 
@@ -55,6 +62,22 @@ func (t *try) send() {
 func (t *try) end() {
 	t.lease.Release()
 	t.limit.end()
+}
+
+// discard ends a try whose answer nobody wants.
+func (t *try) discard() {
+	if t.res != nil {
+		t.res.Body.Close()
+	}
+	t.end()
+}
+
+// cancelable gives a try a context of its own.
+func (t *try) cancelable() {
+	if t.limit == nil {
+		ctx, cancel := context.WithCancelCause(t.out.Context())
+		t.out, t.limit = t.out.WithContext(ctx), &limit{cancel: cancel}
+	}
 }
 
 // outgoing returns the request for one upstream, and the try's own limit. A
@@ -82,7 +105,7 @@ func (x *exchange) outgoing(l *link, copied bool) (*http.Request, *limit) {
 // limit bounds a try until its response header, or a whole request. A nil one
 // does not.
 type limit struct {
-	timer  *time.Timer
+	timer  *time.Timer // nil = it is only there to be ended
 	cancel context.CancelCauseFunc
 }
 
@@ -94,7 +117,7 @@ func limited(r *http.Request, d time.Duration) (*http.Request, *limit) {
 
 // lift takes the bound off.
 func (l *limit) lift() {
-	if l != nil {
+	if l != nil && l.timer != nil {
 		l.timer.Stop()
 	}
 }

@@ -124,6 +124,14 @@ type Retry struct {
 	MaxBody    Size     `yaml:"max_body" default:"64KiB" min:"0B" max:"64MiB" help:"Largest request body that is kept to be sent again."`
 	Backoff    Duration `yaml:"backoff" default:"25ms" min:"0s" max:"1m" help:"Pause before the first retry; doubles each time."`
 	MaxBackoff Duration `yaml:"max_backoff" default:"250ms" min:"0s" max:"1m" help:"Longest pause."`
+	Hedge      Hedge    `yaml:"hedge" help:"A request whose answer is late goes to a second upstream as well; the first answer is taken."`
+}
+
+// Hedge says when a request goes to a second upstream as well.
+type Hedge struct {
+	After    HedgeAfter `yaml:"after" default:"p95" help:"When: p90, p95 or p99 of the pool's own times to a response header, a duration, or off."`
+	Budget   Ratio      `yaml:"budget" default:"5%" min:"0%" max:"100%" help:"Such second requests, as a share of requests."`
+	MinDelay Duration   `yaml:"min_delay" default:"1ms" min:"1ms" max:"1m" help:"Never sooner than this."`
 }
 
 // Hold lets requests wait for an upstream to come back instead of failing.

@@ -23,6 +23,13 @@ type Size int64
 // Ratio is a share: 0.2 is written 20% or 0.2.
 type Ratio float64
 
+// HedgeAfter is a moment of a request: when a share of the pool's requests has been answered, written p95, or after a
+// fixed time, written 20ms. The zero value is never, written off.
+type HedgeAfter struct {
+	Share float64
+	Time  Duration
+}
+
 // StatusRange is the status codes From to To, both included: written 200, 200-399 or 2xx.
 type StatusRange struct{ From, To int }
 
@@ -131,6 +138,39 @@ func (r *Ratio) UnmarshalText(text []byte) error {
 // String writes the ratio as a percentage.
 func (r Ratio) String() string {
 	return strconv.FormatFloat(float64(r)*100, 'f', -1, 32) + "%"
+}
+
+// UnmarshalText reads p90, p95, p99, a duration or off.
+func (h *HedgeAfter) UnmarshalText(text []byte) error {
+	*h = HedgeAfter{}
+	switch t := string(text); t {
+	case "off":
+		return nil
+	case "p90":
+		h.Share = 0.9
+	case "p95":
+		h.Share = 0.95
+	case "p99":
+		h.Share = 0.99
+	default:
+		d, err := time.ParseDuration(t)
+		if err != nil || d < 0 {
+			return errors.New("expected p90, p95, p99, a duration such as 20ms, or off")
+		}
+		h.Time = d
+	}
+	return nil
+}
+
+// String writes the moment as it is written in a file.
+func (h HedgeAfter) String() string {
+	switch {
+	case h.Share > 0:
+		return fmt.Sprintf("p%.0f", h.Share*100)
+	case h.Time > 0:
+		return formatDuration(h.Time)
+	}
+	return "off"
 }
 
 // UnmarshalText reads one code, a range or a class.

@@ -234,7 +234,7 @@ pools:
     upstreams: ["http://127.0.0.1:1"]
     breaker: {consecutive: 13, failure_ratio: 14%, min_requests: 15, window: 16s, open_for: 17s, max_open_for: 18s, max_ejected: 19%}
     timeouts: {dial: 21s, tls: 22s, response_header: 23s, idle: 24s, keepalive: 25s, ping: 26s}
-    retry: {attempts: 6, budget: 31%, budget_min: 32, per_try: 33s, statuses: [503-504], max_body: 34B, backoff: 35ms, max_backoff: 36ms}
+    retry: {attempts: 6, budget: 31%, budget_min: 32, per_try: 33s, statuses: [503-504], max_body: 34B, backoff: 35ms, max_backoff: 36ms, hedge: {after: p99, budget: 37%, min_delay: 38ms}}
     hold: {for: 41s, max_requests: 42, max_body: 43KiB}
     queue: {max_requests: 44, max_wait: 45ms}
     concurrency: {adaptive: true, min: 46, max: 48, start: 47}
@@ -249,6 +249,9 @@ pools:
 	x.Timeouts.Request = 1 // the routes'
 	checkFilled(t, "timeouts", reflect.ValueOf(x.Timeouts))
 	checkFilled(t, "retry", reflect.ValueOf(x.Retry))
+	if got, want := x.Retry.Hedge, (proxy.Hedge{Quantile: 0.99, Budget: 0.37, MinDelay: 38 * time.Millisecond}); got != want {
+		t.Errorf("hedge: got %+v, want %+v", got, want)
+	}
 	checkFilled(t, "hold", reflect.ValueOf(x.Hold))
 	checkFilled(t, "concurrency", reflect.ValueOf(b.Adaptive))
 	checkFilled(t, "queue", reflect.ValueOf(x.Queue))

@@ -62,6 +62,12 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 			MaxBody:    int64(c.Retry.MaxBody),
 			Backoff:    c.Retry.Backoff,
 			MaxBackoff: c.Retry.MaxBackoff,
+			Hedge: proxy.Hedge{
+				Quantile: c.Retry.Hedge.After.Share,
+				After:    c.Retry.Hedge.After.Time,
+				MinDelay: c.Retry.Hedge.MinDelay,
+				Budget:   float64(c.Retry.Hedge.Budget),
+			},
 		},
 		Hold:   proxy.Hold{For: c.Hold.For, MaxRequests: c.Hold.MaxRequests, MaxBody: int64(c.Hold.MaxBody)},
 		Limits: newLimits(c.Limits),

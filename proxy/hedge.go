@@ -1,0 +1,195 @@
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// Hedge says when a request that waits long for its answer is sent to a second
+// upstream as well; the first good answer is taken. (Dean and Barroso, "The Tail
+// at Scale", CACM 2013.) The zero value never does that.
+type Hedge struct {
+	Quantile float64       // after the time to a response header that this share of the pool's answers stays below; 0 = After
+	After    time.Duration // or after a fixed time; 0 = never
+	MinDelay time.Duration // the least time to wait; 0 = 1 ms
+	Budget   float64       // second requests as a share of requests; 0 = none
+}
+
+func (h *Hedge) enabled() bool { return (h.Quantile > 0 || h.After > 0) && h.Budget > 0 }
+
+// hedging is a pool's state for its hedged requests.
+type hedging struct {
+	opts   Hedge
+	budget *budget
+	times  quantile
+}
+
+// newHedging returns nil when nothing is to be hedged.
+func newHedging(o Hedge) *hedging {
+	if !o.enabled() {
+		return nil
+	}
+	o.MinDelay = cmp.Or(o.MinDelay, time.Millisecond)
+	return &hedging{opts: o, budget: newBudget(o.Budget, 0), times: quantile{share: o.Quantile}}
+}
+
+// answered takes the time of an answer to its header.
+func (h *hedging) answered(took time.Duration) {
+	if h != nil && h.opts.Quantile > 0 {
+		h.times.add(took)
+	}
+}
+
+// deposit pays in for one request.
+func (h *hedging) deposit() {
+	if h != nil {
+		h.budget.deposit()
+	}
+}
+
+// delay returns after how long to hedge, 0 while that is not known.
+func (h *hedging) delay() time.Duration {
+	d := h.opts.After
+	if h.opts.Quantile > 0 {
+		d = h.times.get()
+	}
+	if d == 0 {
+		return 0
+	}
+	return max(d, h.opts.MinDelay)
+}
+
+// hedgeAfter returns how long the first try is given before it gets company, 0
+// for ever.
+func (x *exchange) hedgeAfter() time.Duration {
+	h := x.route.Pool.hedging
+	if h == nil || len(x.route.Pool.Members()) < 2 || !x.hedgeable() {
+		return 0
+	}
+	return h.delay()
+}
+
+// hedgeable reports whether the request may be on its way twice. A PUT or DELETE
+// may be executed twice, but not at any time: the slower of the two could come
+// after the client's next request. One that belongs to an upstream is not
+// answered as well by another.
+func (x *exchange) hedgeable() bool {
+	h := x.out.Header
+	return (x.route.RetrySafe || safe(x.out.Method)) && x.body.whole() &&
+		x.choice.Sticky == 0 && x.choice.Hash == 0 &&
+		len(h["Upgrade"]) == 0 && !streams(h["Content-Type"]) && !streams(h["Accept"])
+}
+
+// safe reports whether a method only asks (RFC 9110, section 9.2.1).
+func safe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// race is a request on its way to two upstreams.
+type race struct {
+	first, hedge *try
+	statuses     []int // that are no good answers
+	winner       atomic.Pointer[try]
+	done         chan struct{} // closed when the hedge has come back
+}
+
+// errLostRace is the cause of the end of a try whose answer came too late.
+var errLostRace = errors.New("another upstream answered first")
+
+// Slow sends the request to a second upstream, if it may. It is called while the
+// first is waited for, on the request's goroutine.
+func (x *exchange) Slow() context.Context {
+	first := &x.room
+	m, lease, ok := x.pickHedge(first)
+	if !ok {
+		return nil
+	}
+	hedge := x.newTry(m, lease)
+	hedge.hedge = true
+	hedge.wire.Got1xx = nil // httputil expects one at a time
+	first.cancelable()
+	hedge.cancelable()
+	x.race = &race{first: first, hedge: hedge, statuses: x.route.Pool.opts.Retry.Statuses, done: make(chan struct{})}
+	go x.race.run()
+	return first.out.Context()
+}
+
+// pickHedge returns an upstream for a hedge: of the same tier, and when the
+// budget allows it and nobody waits for a place.
+func (x *exchange) pickHedge(first *try) (m *balancer.Member, lease balancer.Lease, ok bool) {
+	pool := x.route.Pool
+	if x.Err() != nil || pool.Waiting() > 0 || pool.overloaded() || !pool.hedging.budget.withdraw() {
+		return nil, balancer.Lease{}, false
+	}
+	c := x.choice
+	c.Tried = append(slices.Clone(c.Tried), first.m.Upstream)
+	c.Now = time.Now().UnixNano()
+	if m = pool.Pick(&c); m != nil && m.Tier == first.m.Tier {
+		lease, ok = m.TryAcquire()
+	}
+	if !ok {
+		pool.hedging.budget.refund()
+	}
+	return m, lease, ok
+}
+
+// run is the hedge's goroutine. It touches nothing of the exchange.
+func (r *race) run() {
+	defer close(r.done)
+	r.hedge.send()
+	r.finish(r.hedge, r.first)
+}
+
+// finish notes that a try has come back. The first good answer ends the other.
+func (r *race) finish(t, other *try) {
+	good := t.failed == nil && !slices.Contains(r.statuses, t.res.StatusCode)
+	switch {
+	case good && r.winner.CompareAndSwap(nil, t):
+		other.limit.cancel(errLostRace)
+	case good:
+		t.beaten = true
+	default:
+		t.beaten = context.Cause(t.out.Context()) == errLostRace
+	}
+}
+
+// settle waits for the end of a race, accounts for the try that does not count,
+// and returns the other.
+func (x *exchange) settle(r *race) *try {
+	x.race = nil
+	r.finish(r.first, r.hedge)
+	<-r.done
+	t, other := r.first, r.hedge
+	if winner := r.winner.Load(); winner == r.hedge || winner == nil && r.first.res == nil && r.hedge.res != nil {
+		t, other = r.hedge, r.first
+	}
+	x.record.note(other)
+	switch {
+	case other.beaten:
+		if other == r.first { // it would have taken longer
+			x.route.Pool.hedging.answered(other.took)
+		}
+		other.discard()
+		x.decided(LostRace)
+	case other.failed != nil:
+		other.failed.Reason = cmp.Or(x.clientFailure(), other.failed.Reason)
+		x.lost(other)
+		x.decided(Hedged)
+	default:
+		x.heard(other)
+		other.discard()
+		x.decided(Hedged)
+	}
+	return t
+}
