@@ -5,9 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -31,83 +29,31 @@ type GRPCOptions struct {
 // standard library's HTTP/2: one call with one small message each way does not
 // need a gRPC implementation.
 type grpcProber struct {
-	dialer    dialer
-	host      string
-	request   []byte
-	transport *http.Transport // makes HTTP/2 of connections; dials and keeps none
+	caller  *http2Caller
+	host    string
+	request []byte
 }
 
 // NewGRPC returns a [Prober] that calls grpc.health.v1.Health/Check. It passes
-// when the answer is SERVING; NOT_SERVING says that the upstream drains.
+// when the answer is SERVING.
 func NewGRPC(o GRPCOptions) Prober {
-	p := &grpcProber{
-		dialer:  newDialer(o.TLS, "h2"),
-		host:    o.Host,
-		request: appendCheckRequest(nil, o.Service),
-		transport: &http.Transport{
-			Protocols:              new(http.Protocols),
-			DialContext:            dialed,
-			DialTLSContext:         dialed,
-			MaxResponseHeaderBytes: maxHeader,
-			DisableCompression:     true,
-		},
-	}
-	p.transport.Protocols.SetUnencryptedHTTP2(true)
-	p.transport.Protocols.SetHTTP2(true)
-	return p
-}
-
-// connKey is the context's key for the connection that dialed hands out.
-type connKey struct{}
-
-func dialed(ctx context.Context, _, _ string) (net.Conn, error) {
-	conn, ok := ctx.Value(connKey{}).(net.Conn)
-	if !ok {
-		return nil, errors.New("a probe has one connection only")
-	}
-	return conn, nil
+	return &grpcProber{caller: newHTTP2Caller(o.TLS), host: o.Host, request: appendCheckRequest(nil, o.Service)}
 }
 
 // Probe implements [Prober].
 func (p *grpcProber) Probe(ctx context.Context, u *balancer.Upstream) error {
-	conn, err := p.dialer.dial(ctx, u)
+	resp, err := p.caller.do(p.call(ctx, u), u, "calling grpc.health.v1.Health/Check")
 	if err != nil {
 		return err
-	}
-	defer conn.Close()
-	if c, ok := conn.(*tls.Conn); ok && c.ConnectionState().NegotiatedProtocol != "h2" {
-		return wrong("tls handshake did not agree on HTTP/2 (ALPN protocol %q)", c.ConnectionState().NegotiatedProtocol)
-	}
-	heard := received(conn)
-	before := heard.Load()
-	failed := func(doing string, err error) error {
-		if heard.Load() == before { // the transport does not always tell that the connection broke
-			return &Error{Result: balancer.Silent, Err: reason(ctx, doing, err)}
-		}
-		return exchangeError(ctx, doing, err)
-	}
-	req := p.call(ctx, u)
-	client, err := p.transport.NewClientConn(context.WithValue(ctx, connKey{}, conn), req.URL.Scheme, "upstream:0")
-	if err != nil {
-		return failed("starting HTTP/2", err)
-	}
-	defer client.Close()
-	resp, err := client.RoundTrip(req)
-	if err != nil {
-		return failed("calling grpc.health.v1.Health/Check", err)
 	}
 	defer resp.Body.Close()
 	return p.judge(ctx, resp)
 }
 
 func (p *grpcProber) call(ctx context.Context, u *balancer.Upstream) *http.Request {
-	scheme := "http"
-	if u.TLS() {
-		scheme = "https"
-	}
 	req := &http.Request{
 		Method: http.MethodPost,
-		URL:    &url.URL{Scheme: scheme, Host: "upstream", Path: "/grpc.health.v1.Health/Check"},
+		URL:    &url.URL{Host: "upstream", Path: "/grpc.health.v1.Health/Check"},
 		Host:   cmp.Or(p.host, authority(u)),
 		Header: http.Header{
 			"Content-Type": {"application/grpc"},

@@ -38,6 +38,7 @@ type HTTPOptions struct {
 	Body     string        // must be in the body; empty = any body
 	MaxBody  int64         // bytes of the body in which Body is looked for; 0 = 64 KiB
 	TLS      *tls.Config   // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
+	HTTP2    bool          // ask by HTTP/2, in the clear by prior knowledge
 	Retries  int           // repetitions within one probe after a connection that was refused or broke
 }
 
@@ -51,14 +52,15 @@ func (r StatusRange) String() string {
 	return fmt.Sprintf("%d-%d", r.From, r.To)
 }
 
-// httpProber probes by one HTTP/1.1 request.
+// httpProber probes by one request.
 type httpProber struct {
 	opts   HTTPOptions
 	dialer dialer
+	caller *http2Caller // for HTTP/2
 	proto  http.Request // copied for every probe
 }
 
-// NewHTTP returns a [Prober] that makes one HTTP/1.1 request, with connection
+// NewHTTP returns a [Prober] that makes one request, with connection
 // retries inside the probe's time.
 func NewHTTP(o HTTPOptions) (Prober, error) {
 	o.Method = cmp.Or(o.Method, http.MethodGet)
@@ -87,6 +89,7 @@ func NewHTTP(o HTTPOptions) (Prober, error) {
 	return &httpProber{
 		opts:   o,
 		dialer: newDialer(o.TLS, "http/1.1"),
+		caller: newHTTP2Caller(o.TLS),
 		proto:  http.Request{Method: o.Method, URL: target, Host: o.Host, Header: header, Close: true, ProtoMajor: 1, ProtoMinor: 1},
 	}, nil
 }
@@ -150,9 +153,13 @@ func (p *httpProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 // the idle connections of its client after a failure, which must never be
 // another probe's, and this one has none.
 func (p *httpProber) client(u *balancer.Upstream) *retryablehttp.Client {
+	var transport http.RoundTripper = &oneShot{dialer: p.dialer, upstream: u}
+	if p.opts.HTTP2 {
+		transport = http2Shot{p.caller, u}
+	}
 	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			Transport:     &oneShot{dialer: p.dialer, upstream: u},
+			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		RetryWaitMin: retryWaitMin,

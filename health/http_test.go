@@ -204,6 +204,29 @@ func TestHTTPS(t *testing.T) {
 	wantResult(t, probeTLS(t, p, silent(t), 50*time.Millisecond), balancer.Silent, "test limit")
 }
 
+// By HTTP/2 a probe asks by TLS, which has to agree, or in the clear.
+func TestHTTPOverHTTP2(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto, r.Host) }))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	o := HTTPOptions{HTTP2: true, Host: "other.test", Body: "HTTP/2.0other.test", TLS: clientTLS(s)}
+	wantResult(t, probeTLS(t, newHTTP(t, o), s.Listener.Addr().String(), long), balancer.Passed, "")
+
+	plain := httptest.NewUnstartedServer(s.Config.Handler)
+	plain.Config.Protocols = new(http.Protocols)
+	plain.Config.Protocols.SetUnencryptedHTTP2(true)
+	plain.Start()
+	defer plain.Close()
+	p := newHTTP(t, o)
+	wantResult(t, probe(t, p, plain.Listener.Addr().String(), long), balancer.Passed, "")
+	wantResult(t, probe(t, p, handle(t, func(http.ResponseWriter, *http.Request) {}), long), balancer.Wrong, "HTTP/2")
+	wantResult(t, probe(t, p, silent(t), 50*time.Millisecond), balancer.Silent, "test limit")
+	o.Body = "HTTP/1.1"
+	wantResult(t, probe(t, newHTTP(t, o), plain.Listener.Addr().String(), long), balancer.Wrong, "does not contain")
+}
+
 func TestHTTPRetriesBrokenConnections(t *testing.T) {
 	t.Parallel()
 	f := func(broken int32, retries int, want balancer.Probe, connections int32) {

@@ -35,7 +35,7 @@ func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
 	if p.source, err = newSource(c); err != nil {
 		return nil, err
 	}
-	if p.checker, err = newChecker(c.Health, tlsConfig, p.probed); err != nil {
+	if p.checker, err = newChecker(c, tlsConfig, p.probed); err != nil {
 		return nil, err
 	}
 	o := balancerOptions(name, c)

@@ -51,7 +51,7 @@ func probePool(ctx context.Context, name string, c config.Pool) ([]ProbeResult, 
 	if err != nil {
 		return nil, err
 	}
-	prober, err := newProber(c.Health, t)
+	prober, err := newProber(c, t)
 	if err != nil {
 		return nil, err
 	}

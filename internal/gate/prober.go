@@ -7,14 +7,16 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/health"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/proxy"
 )
 
 // newChecker returns what probes a pool's upstreams, nil when nothing does.
-func newChecker(c config.Health, t *tls.Config, report func(health.Event)) (*health.Checker, error) {
+func newChecker(pool config.Pool, t *tls.Config, report func(health.Event)) (*health.Checker, error) {
+	c := pool.Health
 	if c.Type == "none" {
 		return nil, nil
 	}
-	prober, err := newProber(c, t)
+	prober, err := newProber(pool, t)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +37,8 @@ func newChecker(c config.Health, t *tls.Config, report func(health.Event)) (*hea
 
 // newProber returns what probes any upstream of a pool, with TLS or without as
 // the upstream is reached.
-func newProber(c config.Health, t *tls.Config) (health.Prober, error) {
+func newProber(pool config.Pool, t *tls.Config) (health.Prober, error) {
+	c := pool.Health
 	switch c.Type {
 	case "http":
 		o := health.HTTPOptions{
@@ -47,6 +50,7 @@ func newProber(c config.Health, t *tls.Config) (health.Prober, error) {
 			MaxBody: int64(c.Expect.MaxBody),
 			TLS:     t,
 			Retries: c.Retries,
+			HTTP2:   protocol(pool.Protocol) == proxy.HTTP2,
 		}
 		for name, v := range c.Headers {
 			o.Header.Set(name, v)

@@ -1,0 +1,110 @@
+package health
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// http2Caller makes one exchange over a connection of its own by HTTP/2, with
+// the standard library's.
+type http2Caller struct {
+	dialer    dialer
+	transport *http.Transport // makes HTTP/2 of connections; dials and keeps none
+}
+
+func newHTTP2Caller(t *tls.Config) *http2Caller {
+	c := &http2Caller{
+		dialer: newDialer(t, "h2"),
+		transport: &http.Transport{
+			Protocols:              new(http.Protocols),
+			DialContext:            dialed,
+			DialTLSContext:         dialed,
+			MaxResponseHeaderBytes: maxHeader,
+			DisableCompression:     true,
+		},
+	}
+	c.transport.Protocols.SetUnencryptedHTTP2(true)
+	c.transport.Protocols.SetHTTP2(true)
+	return c
+}
+
+// connKey is the context's key for the connection that dialed hands out.
+type connKey struct{}
+
+func dialed(ctx context.Context, _, _ string) (net.Conn, error) {
+	conn, ok := ctx.Value(connKey{}).(net.Conn)
+	if !ok {
+		return nil, errors.New("a probe has one connection only")
+	}
+	return conn, nil
+}
+
+// do sends a request, of which it sets the scheme, and names it in errors.
+// Closing the response's body ends the connection.
+func (c *http2Caller) do(req *http.Request, u *balancer.Upstream, doing string) (*http.Response, error) {
+	ctx := req.Context()
+	conn, err := c.dialer.dial(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := conn.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol != "h2" {
+		conn.Close()
+		return nil, wrong("tls handshake did not agree on HTTP/2 (ALPN protocol %q)", t.ConnectionState().NegotiatedProtocol)
+	}
+	heard := received(conn)
+	before := heard.Load()
+	failed := func(doing string, err error) error {
+		conn.Close()
+		if heard.Load() == before { // the transport does not always tell that the connection broke
+			return &Error{Result: balancer.Silent, Err: reason(ctx, doing, err)}
+		}
+		return exchangeError(ctx, doing, err)
+	}
+	req.URL.Scheme = "http"
+	if u.TLS() {
+		req.URL.Scheme = "https"
+	}
+	client, err := c.transport.NewClientConn(context.WithValue(ctx, connKey{}, conn), req.URL.Scheme, "upstream:0")
+	if err != nil {
+		return nil, failed("starting HTTP/2", err)
+	}
+	resp, err := client.RoundTrip(req)
+	if err != nil {
+		client.Close()
+		return nil, failed(doing, err)
+	}
+	resp.Body = &http2Body{ReadCloser: resp.Body, client: client, conn: conn}
+	return resp, nil
+}
+
+// http2Body ends the connection with the body.
+type http2Body struct {
+	io.ReadCloser
+	client *http.ClientConn
+	conn   net.Conn
+}
+
+func (b *http2Body) Close() error {
+	b.ReadCloser.Close()
+	b.client.Close()
+	return b.conn.Close()
+}
+
+// http2Shot is [oneShot] over HTTP/2.
+type http2Shot struct {
+	caller   *http2Caller
+	upstream *balancer.Upstream
+}
+
+func (s http2Shot) RoundTrip(r *http.Request) (*http.Response, error) {
+	out := new(*r)
+	out.URL = new(*r.URL)
+	out.Close = false
+	return s.caller.do(out, s.upstream, "asking by HTTP/2")
+}
