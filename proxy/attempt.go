@@ -42,7 +42,7 @@ func (x *exchange) run() (*http.Response, *Error) {
 			return x.best(failed)
 		}
 		res, failed := x.attempt(m, lease)
-		if res != nil && !x.better(res.StatusCode) {
+		if res != nil && !x.better(statusOf(res)) {
 			x.answered()
 			return res, nil
 		}
@@ -159,7 +159,7 @@ func (x *exchange) heard(t *try) {
 	x.servedBy = t.m.Upstream
 	a := x.last()
 	a.Status = t.res.StatusCode
-	a.Reason = statusReason(t.res.StatusCode)
+	a.Reason = statusReason(statusOf(t.res))
 	outcome := balancer.Success
 	if a.Reason != None {
 		outcome = balancer.Failure

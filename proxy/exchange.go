@@ -26,8 +26,10 @@ type exchange struct {
 	peer    netip.Addr // who is connected
 	trusted bool       // peer is a trusted proxy
 	body    *replayBody
-	limit   *limit // the request's own deadline; nil without one
-	aborted bool   // there is nobody to answer
+	limit   *limit    // the request's own deadline; nil without one
+	aborted bool      // there is nobody to answer
+	grpc    bool      // it is a call of gRPC
+	grpcEnd time.Time // of the client's time for it; zero = none
 
 	servedBy *balancer.Upstream // of the answer that is relayed
 	tunnel   *tunnel            // when the answer switched protocols
@@ -72,6 +74,7 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
 	x.peer = peerOf(r)
 	x.trusted = p.trusts(x.peer)
 	x.writer.init(w, x)
+	x.grpc = r.ProtoMajor >= 2 && isGRPC(r.Header)
 	x.choice.Tried = x.tried[:0]
 	x.record = Record{
 		Start:    time.Now(),
@@ -90,7 +93,7 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
 func (x *exchange) forward(r *http.Request) {
 	pool := x.route.Pool
 	x.record.Pool = pool.Name()
-	if d := x.route.deadline(); d > 0 {
+	if d := x.boundGRPC(r, x.route.deadline()); d > 0 {
 		x.bound(d)
 	}
 	out := r.WithContext(x)

@@ -1,8 +1,27 @@
 package proxy
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// What gRPC calls the end of a call
+// (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
+const (
+	grpcDeadlineExceeded  = 4
+	grpcResourceExhausted = 8
+	grpcUnimplemented     = 12
+	grpcInternal          = 13
+	grpcUnavailable       = 14
 )
 
 // isGRPC reports whether a message belongs to gRPC; gRPC-Web is plain HTTP.
@@ -14,4 +33,114 @@ func isGRPC(h http.Header) bool {
 	}
 	rest := values[0][len(grpc):]
 	return rest == "" || rest[0] == '+' || rest[0] == ';'
+}
+
+// statusOf returns the status that an answer amounts to. A call of gRPC that
+// ends before its first message says UNAVAILABLE where another says 503.
+func statusOf(res *http.Response) int {
+	if unavailable(res.Header) && isGRPC(res.Header) {
+		return http.StatusServiceUnavailable
+	}
+	return res.StatusCode
+}
+
+// unavailable reports whether a header or a trailer says UNAVAILABLE.
+func unavailable(h http.Header) bool {
+	v := h["Grpc-Status"]
+	return len(v) == 1 && v[0] == "14"
+}
+
+// grpcTimeout returns the time that the client gives a call, 0 when it does not
+// say so properly
+// (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+func grpcTimeout(h http.Header) time.Duration {
+	const maxDigits = 8
+	v := h.Get("Grpc-Timeout")
+	if len(v) < 2 || len(v) > maxDigits+1 {
+		return 0
+	}
+	n, err := strconv.ParseUint(v[:len(v)-1], 10, 32)
+	if err != nil {
+		return 0
+	}
+	unit, ok := map[byte]time.Duration{
+		'H': time.Hour, 'M': time.Minute, 'S': time.Second,
+		'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
+	}[v[len(v)-1]]
+	if !ok || time.Duration(n) > time.Duration(1<<62)/unit {
+		return 0
+	}
+	return time.Duration(n) * unit
+}
+
+// boundGRPC makes the client's time for a call goodgate's, if it is shorter than
+// the route's.
+func (x *exchange) boundGRPC(r *http.Request, limit time.Duration) time.Duration {
+	if !x.grpc {
+		return limit
+	}
+	if d := grpcTimeout(r.Header); d > 0 && (limit == 0 || d < limit) {
+		x.grpcEnd = x.record.Start.Add(d)
+		return d
+	}
+	return limit
+}
+
+// tellTime tells an upstream what is left of the time for a call, of which
+// earlier tries have taken some.
+func (x *exchange) tellTime(out *http.Request) {
+	if x.grpcEnd.IsZero() {
+		return
+	}
+	const most = 99_999_999 // of the eight digits there may be
+	left := max(time.Until(x.grpcEnd), 0)
+	out.Header = maps.Clone(out.Header) // an earlier try may still read it
+	switch {
+	case left < most*time.Microsecond:
+		out.Header.Set("Grpc-Timeout", strconv.FormatInt(left.Microseconds(), 10)+"u")
+	default:
+		out.Header.Set("Grpc-Timeout", strconv.FormatInt(min(left.Milliseconds(), most), 10)+"m")
+	}
+}
+
+// failGRPC answers a call that gets no upstream's answer, in the way of a server
+// that sends no message.
+func (x *exchange) failGRPC(r Reason) {
+	h := x.writer.Header()
+	h.Set("Content-Type", "application/grpc")
+	h.Set("Grpc-Status", strconv.Itoa(x.grpcStatus(r)))
+	h.Set("Grpc-Message", url.PathEscape(fmt.Sprintf("%s (%v, request %s)", r.Text(), r, x.record.ID)))
+	x.writer.WriteHeader(http.StatusOK)
+}
+
+// grpcStatus returns what a client gets for a reason: what it would make of the
+// HTTP status (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md),
+// unless there is a better word.
+func (x *exchange) grpcStatus(r Reason) int {
+	switch {
+	case r == ResponseTimeout && errors.Is(context.Cause(x), errDeadline):
+		return grpcDeadlineExceeded
+	case r == RequestTooLarge:
+		return grpcResourceExhausted
+	case r == NoRoute:
+		return grpcUnimplemented
+	case r == Internal, r == RequestMalformed:
+		return grpcInternal
+	}
+	return grpcUnavailable
+}
+
+// endGRPC accounts for a call that ended after its first message.
+func (b *leasedBody) endGRPC() {
+	trailer := b.t.res.Trailer
+	if !b.x.grpc || !unavailable(trailer) {
+		return
+	}
+	b.t.lease.Report(balancer.Failure, 0)
+	err := fmt.Errorf("grpc-status %d %s", grpcUnavailable, trailer.Get("Grpc-Message"))
+	b.x.record.Reason, b.x.record.Err = UpstreamStatus, err
+	if b.entry >= 0 && b.entry < len(b.x.record.Attempts) {
+		a := &b.x.record.Attempts[b.entry]
+		a.Reason, a.Err = UpstreamStatus, err
+	}
 }

@@ -50,6 +50,7 @@ func (b *leasedBody) Read(p []byte) (int, error) {
 			return n, nil
 		case err == io.EOF:
 			b.rest.refund(b.x.route.Pool)
+			b.endGRPC()
 			b.end()
 			return n, err
 		case b.ended || !b.mended(err):

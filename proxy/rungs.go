@@ -29,7 +29,7 @@ func escapes(res *http.Response, failed *Error) bool {
 	if failed != nil {
 		return failed.Reason.GatewayError()
 	}
-	return statusReason(res.StatusCode) != None
+	return statusReason(statusOf(res)) != None
 }
 
 // ours marks the answer as one that no upstream gives now.

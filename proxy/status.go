@@ -24,6 +24,10 @@ func (x *exchange) fail(e *Error) {
 	if reasons[e.Reason].retry {
 		h.Set("Retry-After", seconds(max(e.RetryAfter, time.Second)))
 	}
+	if x.grpc {
+		x.failGRPC(e.Reason)
+		return
+	}
 	x.proxy.opts.Pages.write(x, e.Reason)
 }
 
@@ -45,7 +49,7 @@ func modifyResponse(res *http.Response) error {
 	x := exchangeOf(res.Request.Context())
 	if x.servedBy != nil {
 		x.record.Upstream = x.servedBy.Addr()
-		x.record.Reason = statusReason(res.StatusCode)
+		x.record.Reason = statusReason(statusOf(res))
 	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if err := x.checkUpgrade(res); err != nil {

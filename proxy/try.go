@@ -92,6 +92,7 @@ func (x *exchange) outgoing(l *link, copied bool) (*http.Request, *limit) {
 	if x.route.Host == HostUpstream {
 		out.Host = l.host
 	}
+	x.tellTime(out)
 	out.Body, out.GetBody = nil, nil
 	if x.body != nil {
 		out.Body = x.body.view()

@@ -1,0 +1,180 @@
+package proxy_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// grpcSetup is a front and upstreams that speak HTTP/2.
+func grpcSetup(addrs ...string) setup {
+	return http2Setup(setup{pool: h2(proxy.PoolOptions{Retry: retries(3)}), upstreams: specs(addrs...)})
+}
+
+// call makes a call of gRPC, with more headers, and returns the answer as a
+// client of gRPC would see it: the first of header and trailer with a status.
+func (w *world) call(headers ...string) (string, answer) {
+	r := w.request("POST", "/pkg.Service/Method", strings.NewReader("\x00\x00\x00\x00\x00"))
+	r.ContentLength = -1
+	r.Header.Set("Content-Type", "application/grpc+proto")
+	r.Header.Set("Te", "trailers")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	a := w.do(r)
+	status := a.header.Get("Grpc-Status")
+	if status == "" {
+		status = a.trailer.Get("Grpc-Status")
+	}
+	return fmt.Sprint(a.status, " ", a.header.Get("Content-Type"), " ", status), a
+}
+
+// A failure is told in the way of a server that sends no message.
+func TestGRPCFailures(t *testing.T) {
+	t.Parallel()
+	f := func(name, want string, change func(s *setup), bad func(w *world)) {
+		t.Run(name, func(t *testing.T) {
+			s := grpcSetup("app:80")
+			if change != nil {
+				change(&s)
+			}
+			bubble(t, s, func(w *world) {
+				w.useHTTP2()
+				if bad != nil {
+					bad(w)
+				}
+				got, a := w.call()
+				check(t, "answer", got, want)
+				check(t, "message", strings.Contains(a.header.Get("Grpc-Message"), w.record().Reason.String()), true)
+			})
+		})
+	}
+	reset := func(w *world) {
+		w.frames("app:80", func(c *framed) { c.WriteRSTStream(c.request(), http2.ErrCodeInternal) })
+	}
+	silent := func(w *world) { w.frames("app:80", (*framed).wait) }
+	f("refused", "200 application/grpc 14", nil, nil)
+	f("reset", "200 application/grpc 14", nil, reset)
+	f("silent", "200 application/grpc 14", func(s *setup) { s.pool.Timeouts.ResponseHeader = time.Second }, silent)
+	f("deadline of the route", "200 application/grpc 4", func(s *setup) { s.route.Timeout = time.Second }, silent)
+	f("no route", "200 application/grpc 12", func(s *setup) { s.route.Match.Path = "/other" }, nil)
+}
+
+func TestGRPCTimeout(t *testing.T) {
+	t.Parallel()
+	const never = time.Hour
+	f := func(timeout string, want time.Duration) {
+		t.Helper()
+		bubble(t, grpcSetup("app:80"), func(w *world) {
+			w.useHTTP2()
+			w.h2app("app:80", func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				select {
+				case <-r.Context().Done():
+				case <-time.After(never):
+				}
+			})
+			began := time.Now()
+			w.call("Grpc-Timeout", timeout)
+			check(t, timeout, time.Since(began), want)
+		})
+	}
+	f("250m", 250*time.Millisecond)
+	f("2S", 2*time.Second)
+	f("3M", 3*time.Minute)
+	f("1000000u", time.Second)
+	f("5000000n", 5*time.Millisecond)
+	for _, bad := range []string{"", "S", "5", "5x", "-1S", "123456789S", "99999999H"} {
+		f(bad, never)
+	}
+}
+
+// A later try gets what an earlier one has left of the time.
+func TestGRPCTimeoutOfLaterTries(t *testing.T) {
+	t.Parallel()
+	s := grpcSetup("bad:80", "good:80")
+	bubble(t, s, func(w *world) {
+		w.useHTTP2()
+		var told []string
+		w.frames("bad:80", func(c *framed) {
+			stream := c.request()
+			time.Sleep(2 * time.Second)
+			c.WriteRSTStream(stream, http2.ErrCodeRefusedStream)
+			stream = c.request()
+			c.WriteRSTStream(stream, http2.ErrCodeRefusedStream)
+			c.wait()
+		})
+		w.h2app("good:80", func(w http.ResponseWriter, r *http.Request) {
+			told = append(told, r.Header.Get("Grpc-Timeout"))
+			w.Header().Set("Content-Type", "application/grpc")
+			w.Header().Set("Grpc-Status", "0")
+		})
+		got, _ := w.call("Grpc-Timeout", "5S")
+		check(t, "answer", got, "200 application/grpc 0")
+		check(t, "told", fmt.Sprint(told), "[3000000u]")
+	})
+}
+
+// UNAVAILABLE before the first message is what 503 is elsewhere: sent again when
+// the route says that it is safe, and held against the upstream.
+func TestGRPCUnavailable(t *testing.T) {
+	t.Parallel()
+	says := func(status string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			w.Header().Set("Content-Type", "application/grpc")
+			w.Header().Set("Grpc-Status", status)
+		}
+	}
+	f := func(safe bool, status, want string) {
+		t.Helper()
+		s := grpcSetup("bad:80", "good:80")
+		s.route.RetrySafe = safe
+		s.pool.Retry.Statuses = []int{503}
+		bubble(t, s, func(w *world) {
+			w.useHTTP2()
+			w.h2app("bad:80", says(status))
+			w.h2app("good:80", says("0"))
+			_, a := w.call()
+			rec := w.record()
+			check(t, "what happened", fmt.Sprint(a.header.Get("Grpc-Status"), " ", rec.Reason, " ", decisions(rec)), want)
+		})
+	}
+	f(true, "14", "0 none bad:200:retried good:200:answered")
+	f(false, "14", "14 upstream_status bad:200:not_safe")
+	f(true, "5", "5 none bad:200:answered")
+}
+
+func TestGRPCUnavailableCounts(t *testing.T) {
+	t.Parallel()
+	for _, late := range []bool{false, true} {
+		s := grpcSetup("app:80", "other:80")
+		s.balancer.MaxEjected = 1
+		s.balancer.Breaker = balancer.BreakerOptions{Enabled: true, Consecutive: 1}
+		bubble(t, s, func(w *world) {
+			w.useHTTP2()
+			w.h2app("app:80", func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				w.Header().Set("Content-Type", "application/grpc")
+				key := "Grpc-Status"
+				if late {
+					w.Write([]byte("\x00\x00\x00\x00\x00"))
+					key = http.TrailerPrefix + key
+				}
+				w.Header().Set(key, "14")
+			})
+			got, _ := w.call()
+			check(t, "answer", got, "200 application/grpc 14")
+			check(t, "reason", w.record().Reason, proxy.UpstreamStatus)
+			check(t, "breaker", w.pool.Members()[0].Breaker(), balancer.Open)
+		})
+	}
+}
