@@ -43,7 +43,8 @@ type Tracer struct {
 	opts     Options
 	provider *sdk.TracerProvider
 	tracer   trace.Tracer
-	bound    uint64 // of a random number, below which a request is recorded
+	bound    uint64        // of a random number, below which a request is recorded
+	begun    chan struct{} // closed once Run takes spans
 }
 
 // New returns a tracer that sends nothing before Run.
@@ -56,7 +57,7 @@ func New(o Options) *Tracer {
 		sdk.WithIDGenerator(given{}),
 		sdk.WithSampler(sdk.AlwaysSample()), // Begin has decided
 		sdk.WithResource(resource.NewSchemaless(about...)))
-	return &Tracer{opts: o, provider: p, tracer: p.Tracer("github.com/goodgate/goodgate"), bound: uint64(o.Sample * (1 << 63))}
+	return &Tracer{opts: o, provider: p, tracer: p.Tracer("github.com/goodgate/goodgate"), bound: uint64(o.Sample * (1 << 63)), begun: make(chan struct{})}
 }
 
 // Run sends spans until ctx ends, and then the last ones. It returns an error
@@ -71,6 +72,7 @@ func (t *Tracer) Run(ctx context.Context) error {
 	}
 	t.provider.RegisterSpanProcessor(sdk.NewBatchSpanProcessor(&reporting{SpanExporter: client, log: t.opts.Logger},
 		sdk.WithMaxQueueSize(queueSize), sdk.WithExportTimeout(sendTimeout)))
+	close(t.begun)
 	<-ctx.Done()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()

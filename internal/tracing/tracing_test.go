@@ -122,6 +122,7 @@ func start(t *testing.T, o Options) *setup {
 			t.Error(err)
 		}
 	})
+	<-tracer.begun
 	s.stop = func() {
 		front.Close() // waits for the requests' ends
 		cancel()
