@@ -306,3 +306,39 @@ func TestClientLeavesRace(t *testing.T) {
 		check(t, "in flight", w.pool.InFlight(), 0)
 	})
 }
+
+// Over HTTP/2 it is the same; the stream that lost is reset, and its connection
+// goes on.
+func TestHedgeHTTP2(t *testing.T) {
+	t.Parallel()
+	s := hedgeSetup()
+	s.pool = h2(s.pool)
+	bubble(t, s, func(w *world) {
+		var ended journal
+		began := time.Now()
+		w.h2app("a:80", func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/quick" {
+				return
+			}
+			<-r.Context().Done()
+			ended.add("%v", time.Since(began))
+		})
+		w.h2app("b:80", func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(3 * time.Millisecond)
+			w.Write(make([]byte, 100<<10)) // outlasts the race
+			http.NewResponseController(w).Flush()
+			time.Sleep(time.Second)
+			io.WriteString(w, "end")
+		})
+		got := w.get()
+		check(t, "length", len(got.body), 100<<10+3)
+		check(t, "error", got.err, nil)
+		check(t, "the first was ended after", ended.String(), (hedgeAfter + 3*time.Millisecond).String())
+		check(t, "record", decisions(w.record()), "a:none:lost_race b:200:answered")
+		check(t, "absorbed", w.record().Absorbed, proxy.ByHedge)
+		w.send("GET", "/quick", nil)
+		rec := w.record()
+		check(t, "next", decisions(rec), "a:200:answered")
+		check(t, "on the same connection", rec.Attempts[0].Reused, true)
+	})
+}

@@ -86,11 +86,15 @@ func (l *link) newHTTP2(dial dialFunc) transport {
 // connection on which streams are rightly silent.
 type twoHTTP2 struct{ web, grpc *http2.Transport }
 
-func (t *twoHTTP2) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, error) {
+func (t *twoHTTP2) RoundTrip(r *http.Request, x *http1.Exchange) (res *http.Response, err error) {
 	if isGRPC(r.Header) {
 		return t.grpc.RoundTrip(r, x)
 	}
-	return t.web.RoundTrip(r, x)
+	if x.Slow == nil {
+		return t.web.RoundTrip(r, x)
+	}
+	x.Beside(r.Context(), func(ctx context.Context) { res, err = t.web.RoundTrip(r.WithContext(ctx), x) })
+	return res, err
 }
 
 func (t *twoHTTP2) Idle() int { return t.web.Idle() + t.grpc.Idle() }

@@ -21,7 +21,8 @@ type Exchange struct {
 	Careful bool
 
 	// Slow, if not nil, is told when no response header has come by SlowAt: once,
-	// on the goroutine of RoundTrip, which then waits on.
+	// on the goroutine of RoundTrip, which then waits on. Another transport calls
+	// Beside.
 	Slow   Slow
 	SlowAt time.Time
 
@@ -43,37 +44,6 @@ type Exchange struct {
 
 	asked bool            // Slow was
 	ctx   context.Context // that Slow returned; nil = the request's
-}
-
-// Slow is told that a response is long in coming.
-type Slow interface {
-	// Slow returns the context that ends the exchange from then on, which is to
-	// be derived from the request's; nil leaves it at that. It must not block.
-	Slow() context.Context
-}
-
-// ask tells Slow, and returns the context that counts from then on, nil when
-// that is still the request's.
-func (x *Exchange) ask() context.Context {
-	x.asked = true
-	x.ctx = x.Slow.Slow()
-	return x.ctx
-}
-
-// slowAt returns when Slow is to be told, the zero time for never.
-func (x *Exchange) slowAt() (t time.Time) {
-	if x.Slow != nil && !x.asked {
-		t = x.SlowAt
-	}
-	return t
-}
-
-// context returns the context that counts, given the request's.
-func (x *Exchange) context(ctx context.Context) context.Context {
-	if x.ctx != nil {
-		return x.ctx
-	}
-	return ctx
 }
 
 // Written returns how many bytes of the request were given to the kernel. Zero

@@ -116,38 +116,11 @@ func (t *Transport) conn(ctx context.Context, x *Exchange) (*conn, error) {
 		return c, nil
 	}
 	x.Reused, x.IdleFor = false, 0
-	nc, err := t.dial(ctx, x)
+	var nc net.Conn
+	var err error
+	x.Beside(ctx, func(ctx context.Context) { nc, err = t.opts.Dial(ctx) })
 	if err != nil {
 		return nil, err
 	}
 	return newConn(t, nc), nil
-}
-
-// dial connects on this goroutine, unless somebody is to be told when that is
-// slow.
-func (t *Transport) dial(ctx context.Context, x *Exchange) (net.Conn, error) {
-	at := x.slowAt()
-	if at.IsZero() {
-		return t.opts.Dial(ctx)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var nc net.Conn
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		nc, err = t.opts.Dial(ctx)
-	}()
-	timer := time.NewTimer(time.Until(at))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		if later := x.ask(); later != nil {
-			defer context.AfterFunc(later, cancel)()
-		}
-		<-done
-	case <-done:
-	}
-	return nc, err
 }
