@@ -94,6 +94,17 @@ func (t *tally) mean() float64 { return float64(t.inFlight) / float64(t.answers)
 // limited reports whether it was the limit that kept more from coming.
 func (t *tally) limited() bool { return 2*t.reached > t.answers }
 
+// configure begins anew under other options, with no limit when they are off.
+func (a *adaptive) configure(o AdaptiveOptions) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if o.Enabled {
+		a.start(o)
+	} else {
+		a.now.Store(0)
+	}
+}
+
 func (a *adaptive) start(o AdaptiveOptions) {
 	o.Min = max(o.Min, 1)
 	if o.Max == 0 {
@@ -131,6 +142,9 @@ func (a *adaptive) record(o Outcome, inFlight int) bool {
 func (a *adaptive) ended(o Outcome, now time.Time, inFlight int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.now.Load() == 0 {
+		return // switched off meanwhile
+	}
 	if a.seen.ends.IsZero() {
 		a.seen.began, a.seen.ends = now, now.Add(phaseMost)
 	}

@@ -62,20 +62,33 @@ type breaker struct {
 	trials atomic.Int32 // places taken in the present half-open round
 	dirty  atomic.Bool  // the state has changed and changed has not been called yet
 
-	cb      *gobreaker.CircuitBreaker[struct{}] // nil = switched off
-	opts    BreakerOptions
-	changed func(BreakerState) // called without a lock held
+	cb    atomic.Pointer[gobreaker.CircuitBreaker[struct{}]] // nil = switched off
+	calls breakerCalls
 
-	mu       sync.Mutex // protects the fields below
+	mu       sync.Mutex // protects the fields below; it may be taken under gobreaker's lock, not the other way
+	opts     BreakerOptions
 	stopped  bool
 	openings int       // in a row, for the growth of the open time
 	closedAt time.Time // zero before the first time and while it is not closed
 	wake     *time.Timer
 }
 
-// start switches the breaker on, closed. mayOpen is asked before it opens,
-// under gobreaker's lock, and must not call back into the breaker.
-func (b *breaker) start(o BreakerOptions, mayOpen func() bool, changed func(BreakerState)) {
+// breakerCalls are what a breaker asks and tells the pool.
+type breakerCalls struct {
+	mayOpen func() bool        // asked before it opens, under gobreaker's lock; must not call back into the breaker
+	spared  func()             // it was allowed to open and does not, since it has got new options; as mayOpen
+	changed func(BreakerState) // told of each change, without a lock held
+}
+
+// start makes the breaker, closed.
+func (b *breaker) start(o BreakerOptions, calls breakerCalls) {
+	b.calls = calls
+	b.configure(o)
+}
+
+// configure begins anew under other options, closed. What was admitted before
+// says nothing any more.
+func (b *breaker) configure(o BreakerOptions) {
 	if o.Window <= 0 {
 		o.Window = 10 * time.Second
 	}
@@ -83,16 +96,27 @@ func (b *breaker) start(o BreakerOptions, mayOpen func() bool, changed func(Brea
 		o.OpenFor = 5 * time.Second
 	}
 	o.MaxOpenFor = max(o.MaxOpenFor, o.OpenFor)
-	b.opts, b.changed = o, changed
-	b.cb = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.opts, b.openings, b.closedAt = o, 0, time.Time{}
+	b.halt()
+	b.enter(Closed)
+	b.dirty.Store(false)
+	b.cb.Store(nil)
+	if !o.Enabled {
+		return
+	}
+	var cb *gobreaker.CircuitBreaker[struct{}]
+	cb = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests:  trialRequests,
 		Interval:     o.Window,
 		BucketPeriod: o.Window / windowBuckets,
 		Timeout:      o.OpenFor,
-		ReadyToTrip:  func(c gobreaker.Counts) bool { return o.tripped(c) && mayOpen() },
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return o.tripped(c) && b.calls.mayOpen() },
 		// Runs under gobreaker's lock: it only notes the change.
-		OnStateChange: func(_ string, _, to gobreaker.State) { b.note(stateOf(to)) },
+		OnStateChange: func(_ string, _, to gobreaker.State) { b.note(cb, stateOf(to)) },
 	})
+	b.cb.Store(cb)
 }
 
 // tripped is the rule that opens the breaker.
@@ -120,10 +144,24 @@ const (
 	oneChange = stateMask + 1
 )
 
-func (b *breaker) note(s BreakerState) {
+// note takes a change of state from cb, unless another has taken its place.
+func (b *breaker) note(cb *gobreaker.CircuitBreaker[struct{}], s BreakerState) {
+	b.mu.Lock()
+	present := b.cb.Load() == cb
+	if present {
+		b.enter(s)
+		b.dirty.Store(true)
+	}
+	b.mu.Unlock()
+	if !present {
+		b.calls.spared()
+	}
+}
+
+// enter begins a state. Called with mu held.
+func (b *breaker) enter(s BreakerState) {
 	b.trials.Store(0)
 	b.word.Store(b.word.Load()&^stateMask + oneChange | uint64(s))
-	b.dirty.Store(true)
 }
 
 func stateIn(word uint64) BreakerState { return BreakerState(word & stateMask) }
@@ -159,7 +197,8 @@ func (b *breaker) admit() (pass uint64, ok bool) {
 // report takes the outcome of a request that was admitted with pass. What was
 // admitted before the last change says nothing about the time after it.
 func (b *breaker) report(pass uint64, o Outcome) {
-	if b.cb == nil || b.word.Load() != pass {
+	cb := b.cb.Load()
+	if cb == nil || b.word.Load() != pass {
 		return
 	}
 	if o == Ignored {
@@ -168,7 +207,7 @@ func (b *breaker) report(pass uint64, o Outcome) {
 		}
 		return
 	}
-	b.cb.Execute(func() (struct{}, error) {
+	cb.Execute(func() (struct{}, error) {
 		if o == Success {
 			return struct{}{}, nil
 		}
@@ -195,7 +234,7 @@ func (b *breaker) settle() {
 		b.halt()
 	}
 	b.mu.Unlock()
-	b.changed(state)
+	b.calls.changed(state)
 }
 
 // sleep sets the timer that ends the open time. Called with mu held.
@@ -222,8 +261,10 @@ func (o BreakerOptions) openTime(n int, random float64) time.Duration {
 
 // halfOpen lets trials through; asking gobreaker for its state is what moves it.
 func (b *breaker) halfOpen() {
-	b.cb.State()
-	b.settle()
+	if cb := b.cb.Load(); cb != nil {
+		cb.State()
+		b.settle()
+	}
 }
 
 // renew gives up the trials of the round that began with word.

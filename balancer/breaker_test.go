@@ -31,8 +31,9 @@ func (l *told) check(t *testing.T, want ...BreakerState) {
 
 // newTestBreaker returns a breaker that may always open.
 func newTestBreaker(t *testing.T, o BreakerOptions) (*breaker, *told) {
+	o.Enabled = true
 	b, l := &breaker{}, &told{}
-	b.start(o, func() bool { return true }, l.add)
+	b.start(o, breakerCalls{mayOpen: func() bool { return true }, spared: func() {}, changed: l.add})
 	t.Cleanup(b.stop)
 	return b, l
 }

@@ -118,7 +118,7 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 // brings the upstream back. Without probes nothing would bring it back, so
 // then the breaker alone decides.
 func (u *Upstream) Refused() {
-	if !u.pool.opts.Checked {
+	if !u.pool.opts.Load().Checked {
 		return
 	}
 	u.probeMu.Lock()

@@ -33,7 +33,7 @@ func TestLeaseReports(t *testing.T) {
 	l := acquire(t, m, 1)
 	l.Report(Success, time.Millisecond)
 	l.Report(Success, time.Millisecond)
-	if got := m.breaker.cb.Counts().TotalSuccesses; got != 1 {
+	if got := m.breaker.cb.Load().Counts().TotalSuccesses; got != 1 {
 		t.Errorf("successes: got %d, want 1", got)
 	}
 	l.Report(Failure, time.Millisecond)

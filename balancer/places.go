@@ -38,7 +38,7 @@ func (p *Pool) countPlaces() int64 {
 // changed.
 func (p *Pool) placesChanged() {
 	p.places.stale.Store(true)
-	if p.opts.Placed != nil {
-		p.opts.Placed()
+	if placed := p.opts.Load().Placed; placed != nil {
+		placed()
 	}
 }

@@ -2,11 +2,9 @@ package balancer
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,8 +46,7 @@ func Policies() []string { return slices.Sorted(maps.Keys(policies)) }
 // Pool is a set of members under one policy. Its set changes as a whole by
 // [Pool.Update]; a pick sees one set or the other.
 type Pool struct {
-	opts     Options
-	build    func([]Member, PolicyOptions) Policy
+	opts     atomic.Pointer[Options]
 	set      atomic.Pointer[set]
 	shares   atomic.Pointer[shares]
 	inFlight atomic.Int64
@@ -79,25 +76,21 @@ type tier struct {
 
 // NewPool returns an empty pool. It fails when the policy has no row.
 func NewPool(o Options) (*Pool, error) {
-	o.Policy = cmp.Or(o.Policy, "peak_ewma")
-	if o.Overprovision <= 0 {
-		o.Overprovision = 1.4
+	if err := o.prepare(); err != nil {
+		return nil, err
 	}
-	build, ok := policies[o.Policy]
-	if !ok {
-		return nil, fmt.Errorf("pool %s: policy %q is unknown, it is one of %s", o.Name, o.Policy, strings.Join(Policies(), ", "))
-	}
-	p := &Pool{opts: o, build: build, upstreams: map[string]*Upstream{}}
+	p := &Pool{upstreams: map[string]*Upstream{}}
+	p.opts.Store(&o)
 	p.set.Store(&set{})
 	p.shares.Store(&shares{})
 	return p, nil
 }
 
 // Name returns the pool's name.
-func (p *Pool) Name() string { return p.opts.Name }
+func (p *Pool) Name() string { return p.opts.Load().Name }
 
 // Policy returns the name of the pool's policy.
-func (p *Pool) Policy() string { return p.opts.Policy }
+func (p *Pool) Policy() string { return p.opts.Load().Policy }
 
 // InFlight returns the number of leases in the pool that have not been released.
 func (p *Pool) InFlight() int { return int(p.inFlight.Load()) }
@@ -172,14 +165,16 @@ func (p *Pool) replace(specs []Spec) (gone []*Upstream) {
 
 func (p *Pool) newSet(members []Member) *set {
 	s := &set{members: members}
-	o := PolicyOptions{HashLoad: p.opts.HashLoad, InFlight: p.inFlight.Load}
+	opts := p.opts.Load()
+	build := policies[opts.Policy]
+	o := PolicyOptions{HashLoad: opts.HashLoad, InFlight: p.inFlight.Load}
 	for start := 0; start < len(members); {
 		end := start + 1
 		for end < len(members) && members[end].Tier == members[start].Tier {
 			end++
 		}
 		t := tier{number: members[start].Tier, members: members[start:end:end]}
-		t.policy = p.build(t.members, o)
+		t.policy = build(t.members, o)
 		s.tiers = append(s.tiers, t)
 		start = end
 	}

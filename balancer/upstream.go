@@ -68,9 +68,10 @@ type Upstream struct {
 
 // newUpstream makes an upstream. Called with the pool's mu held.
 func newUpstream(p *Pool, s Spec) *Upstream {
+	opts := p.opts.Load()
 	u := &Upstream{
 		late:   p.left() > 0,
-		key:    Key{Pool: p.opts.Name, Addr: s.Addr},
+		key:    Key{Pool: opts.Name, Addr: s.Addr},
 		name:   s.Name,
 		tls:    s.TLS,
 		id:     Hash(s.Addr),
@@ -80,20 +81,20 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 	if u.late {
 		u.trial.begin(time.Now())
 	}
-	if !p.opts.Checked {
+	if !opts.Checked {
 		u.health.Store(uint32(Up))
-		if u.late && p.opts.SlowStart > 0 {
+		if u.late && opts.SlowStart > 0 {
 			u.ramp.begin(time.Now())
 		}
 	}
-	if p.opts.Breaker.Enabled {
-		u.breaker.start(p.opts.Breaker, func() bool { return p.mayEject(u) }, u.breakerChanged)
-	}
-	if p.opts.Adaptive.Enabled {
-		u.adaptive.start(p.opts.Adaptive)
-	}
-	if p.opts.Open != nil {
-		u.link = p.opts.Open(s)
+	u.breaker.start(opts.Breaker, breakerCalls{
+		mayOpen: func() bool { return p.mayEject(u) },
+		spared:  func() { p.restore(u) },
+		changed: u.breakerChanged,
+	})
+	u.adaptive.configure(opts.Adaptive)
+	if opts.Open != nil {
+		u.link = opts.Open(s)
 	}
 	return u
 }
@@ -195,7 +196,7 @@ func (u *Upstream) breakerChanged(s BreakerState) {
 // share the load with, so it gets all of it at once.
 func (u *Upstream) returned() {
 	u.latency.reset()
-	if w := u.pool.opts.SlowStart; w > 0 && u.pool.othersAvailable(u) {
+	if w := u.pool.opts.Load().SlowStart; w > 0 && u.pool.othersAvailable(u) {
 		u.ramp.begin(time.Now())
 	}
 }

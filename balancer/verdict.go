@@ -29,8 +29,8 @@ func (p *Pool) change(u *Upstream, do func() bool) bool {
 	if u.Available() || change.Left == 0 {
 		p.waiters.wakeAll()
 	}
-	if changed && p.opts.Notify != nil {
-		p.opts.Notify(change)
+	if notify := p.opts.Load().Notify; changed && notify != nil {
+		notify(change)
 	}
 	return true
 }
@@ -49,8 +49,9 @@ func (p *Pool) mayEject(u *Upstream) bool {
 	if u.ejected {
 		return true
 	}
-	places := int(p.opts.MaxEjected * float64(p.total))
-	if p.opts.MaxEjected > 0 {
+	share := p.opts.Load().MaxEjected
+	places := int(share * float64(p.total))
+	if share > 0 {
 		places = max(places, 1)
 	}
 	others := p.steady
@@ -162,7 +163,7 @@ func (p *Pool) share() {
 	for i, t := range tiers {
 		total[i] = len(t.members)
 	}
-	p.shares.Store(newShares(p.available, total, p.opts.Overprovision))
+	p.shares.Store(newShares(p.available, total, p.opts.Load().Overprovision))
 }
 
 // othersAvailable reports whether a member other than u is available.

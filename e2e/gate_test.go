@@ -89,6 +89,7 @@ type entry struct {
 	HeldMS   float64   `json:"held_ms"`
 	Reason   string    `json:"reason"`
 	Attempts []attempt `json:"attempts"`
+	Changes  []string  `json:"changes"` // of a reload
 }
 
 type attempt struct {

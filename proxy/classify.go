@@ -107,6 +107,8 @@ func contextReason(ctx context.Context) Reason {
 		return None
 	case errors.Is(cause, errDeadline), errors.Is(cause, errPerTry):
 		return ResponseTimeout
+	case errors.Is(cause, ErrShuttingDown):
+		return ShuttingDown
 	}
 	return ClientGone
 }

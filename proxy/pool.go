@@ -77,15 +77,76 @@ type PoolOptions struct {
 // Pool is a balancer's pool and the rules for exchanges with its upstreams.
 type Pool struct {
 	*balancer.Pool
+	rules   balancer.Options
 	opts    PoolOptions
 	budget  *budget
 	queue   *limits.Queue
-	hedging *hedging      // nil = nothing is hedged
-	missing atomic.Uint32 // a Reason: why the pool has no members
+	hedging *hedging       // nil = nothing is hedged
+	missing *atomic.Uint32 // a Reason: why the pool has no members
 }
 
 // NewPool returns an empty pool.
 func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
+	p := newPool(b, o)
+	p.missing = new(atomic.Uint32)
+	p.setQueue(nil)
+	var err error
+	p.Pool, err = balancer.NewPool(p.rules)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// With returns the pool under other options, for a proxy that is to replace the
+// one that has p. Both share the upstreams and all that is known of them, and
+// nothing changes for those before [Pool.Adopt]. Dial cannot be changed.
+func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
+	if err := b.Check(); err != nil {
+		return nil, err
+	}
+	o.Dial = p.opts.Dial
+	next := newPool(b, o)
+	next.Pool, next.missing = p.Pool, p.missing
+	next.budget.balance.Store(p.budget.balance.Load())
+	next.setQueue(p)
+	if o.Retry.Hedge == p.opts.Retry.Hedge {
+		next.hedging = p.hedging // what it has learned
+	}
+	return next, nil
+}
+
+// Adopt makes the upstreams go by p's options. Connections are kept unless what
+// they were made by has changed; then they end as the requests on them do.
+func (p *Pool) Adopt() {
+	if p.Configure(p.rules) != nil {
+		return // cannot be: With has checked it
+	}
+	members := p.Members()
+	for i := range members {
+		members[i].Link().(*line).adopt(&p.opts)
+	}
+}
+
+// setQueue makes the queue, or takes that of an earlier view of the pool if it
+// does.
+func (p *Pool) setQueue(earlier *Pool) {
+	switch {
+	case p.opts.Queue.MaxRequests == 0:
+		return
+	case earlier != nil && earlier.opts.Queue == p.opts.Queue:
+		p.queue = earlier.queue
+	default:
+		p.queue = limits.NewQueue(limits.QueueOptions{
+			Places:  func() int { return p.Places() },
+			Max:     p.opts.Queue.MaxRequests,
+			MaxWait: p.opts.Queue.MaxWait,
+		})
+	}
+	p.rules.Placed = p.queue.Wake
+}
+
+func newPool(b balancer.Options, o PoolOptions) *Pool {
 	o.Timeouts.Dial = cmp.Or(o.Timeouts.Dial, time.Second)
 	o.Timeouts.TLS = cmp.Or(o.Timeouts.TLS, 3*time.Second)
 	o.Timeouts.KeepAlive = cmp.Or(o.Timeouts.KeepAlive, time.Minute)
@@ -100,21 +161,9 @@ func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 		o.Dial = d.DialContext
 	}
 	p := &Pool{opts: o, budget: newBudget(o.Retry.Budget, o.Retry.BudgetMin), hedging: newHedging(o.Retry.Hedge)}
-	if o.Queue.MaxRequests > 0 {
-		p.queue = limits.NewQueue(limits.QueueOptions{
-			Places:  func() int { return p.Places() },
-			Max:     o.Queue.MaxRequests,
-			MaxWait: o.Queue.MaxWait,
-		})
-		b.Placed = p.queue.Wake
-	}
-	b.Open = func(s balancer.Spec) io.Closer { return newLink(s, &p.opts) }
-	var err error
-	p.Pool, err = balancer.NewPool(b)
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
+	b.Open = func(s balancer.Spec) io.Closer { return newLine(s, &p.opts) }
+	p.rules = b
+	return p
 }
 
 // overloaded reports whether sending anything twice would only add to what the

@@ -34,7 +34,13 @@ type Options struct {
 type ClientTimeouts struct {
 	BodyIdle  time.Duration // between two parts of the request's body
 	WriteIdle time.Duration // until the client takes the next part of the response
+
+	// Leaving, once true, makes every response say Connection: close, because the
+	// listener is about to go; nil = it never is.
+	Leaving *atomic.Bool
 }
+
+func (c *ClientTimeouts) leaving() bool { return c.Leaving != nil && c.Leaving.Load() }
 
 // Proxy is the handler. It is immutable but for being drained, and safe for
 // concurrent use.
@@ -43,8 +49,8 @@ type Proxy struct {
 	reverse    httputil.ReverseProxy
 	buffers    bufferPool
 	collecting collectPool
-	draining   atomic.Bool
-	tunnels    tunnels
+	draining   *atomic.Bool
+	tunnels    *tunnels
 }
 
 // New returns a proxy over routes whose pools the caller owns.
@@ -57,7 +63,7 @@ func New(o Options) (*Proxy, error) {
 	if o.Pages == nil {
 		o.Pages = builtinPages()
 	}
-	p := &Proxy{opts: o}
+	p := &Proxy{opts: o, draining: new(atomic.Bool), tunnels: new(tunnels)}
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:        rewrite,
 		Transport:      roundTripper{},
@@ -67,6 +73,17 @@ func New(o Options) (*Proxy, error) {
 		ErrorLog:       log.New(io.Discard, "", 0), // every failure is in the request's own record
 	}
 	return p, nil
+}
+
+// With returns a proxy under other options, to replace p. Both share the account
+// of the open tunnels, and whether they drain.
+func (p *Proxy) With(o Options) (*Proxy, error) {
+	next, err := New(o)
+	if err != nil {
+		return nil, err
+	}
+	next.draining, next.tunnels = p.draining, p.tunnels
+	return next, nil
 }
 
 // ServeHTTP takes a request from accept to account.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -17,6 +18,11 @@ func (x *exchange) lease(t *try) {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
 			x.limit.lift() // a tunnel lives as long as both sides want
+			if x.body == nil {
+				// Nobody else looks at the context now. A tunnel outlives what ends
+				// requests; ShutdownTunnels is what ends it.
+				x.Context = context.WithoutCancel(x.Context)
+			}
 			x.tunnel = x.proxy.tunnels.open(rwc, t.lease)
 			res.Body = x.tunnel
 			return

@@ -96,6 +96,8 @@ func (x *exchange) decide(e *Error) Decision {
 	retry := &x.route.Pool.opts.Retry
 	x.strain(e.Reason)
 	switch {
+	case e.Reason == ShuttingDown:
+		return OutOfTime
 	case e.Reason.Fault() != FaultUpstream:
 		return ClientsFault
 	case x.Err() != nil:
@@ -146,10 +148,10 @@ func (x *exchange) strain(r Reason) {
 }
 
 func (x *exchange) ended() Decision {
-	if contextReason(x) == ResponseTimeout {
-		return OutOfTime
+	if contextReason(x) == ClientGone {
+		return ClientsFault
 	}
-	return ClientsFault
+	return OutOfTime
 }
 
 // better reports whether an answer with this status is worth a try elsewhere.

@@ -57,7 +57,7 @@ func (l *link) Close() error { return l.transport.Close() }
 
 // IdleConns returns how many unused connections are kept to an upstream of a
 // [Pool].
-func IdleConns(u *balancer.Upstream) int { return u.Link().(*link).transport.Idle() }
+func IdleConns(u *balancer.Upstream) int { return linkOf(u).transport.Idle() }
 
 // connect makes the connection, or says why it cannot.
 func (l *link) connect(ctx context.Context) (net.Conn, error) {
@@ -119,3 +119,8 @@ var (
 	errDeadline = errors.New("the request's deadline has passed")
 	errPerTry   = errors.New("the try's deadline has passed")
 )
+
+// ErrShuttingDown, as the cause that ends a request's context, makes the request
+// end with [ShuttingDown] instead of [ClientGone]. Its place is the context that
+// [http.Server.BaseContext] returns.
+var ErrShuttingDown = errors.New("goodgate is shutting down")

@@ -37,7 +37,7 @@ func (x *exchange) newTry(m *balancer.Member, lease balancer.Lease) *try {
 		t = new(try)
 	}
 	t.m, t.lease = m, lease
-	t.out, t.limit = x.outgoing(m.Link().(*link), t != &x.room)
+	t.out, t.limit = x.outgoing(linkOf(m.Upstream), t != &x.room)
 	t.span = x.mark(t.out)
 	t.wire.Got1xx = httptrace.ContextClientTrace(x.out.Context()).Got1xxResponse // httputil's
 	t.wire.Careful = !x.choice.Replayable
@@ -53,7 +53,7 @@ func (x *exchange) newTry(m *balancer.Member, lease balancer.Lease) *try {
 
 // send returns when there is a response header, or a failure.
 func (t *try) send() {
-	t.res, t.failed = t.m.Link().(*link).try(t.out, &t.wire)
+	t.res, t.failed = linkOf(t.m.Upstream).try(t.out, &t.wire)
 	t.took = time.Since(t.started)
 	t.limit.lift()
 }

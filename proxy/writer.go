@@ -95,7 +95,7 @@ func (x *exchange) finishHeader(h http.Header, status int) {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // else net/http guesses one that the application did not give
 	}
-	if x.proxy.draining.Load() {
+	if x.proxy.draining.Load() || x.client.leaving() {
 		h["Connection"] = []string{"close"}
 	}
 	if reason := x.record.Reason; reason != None {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -20,13 +21,16 @@ import (
 func newRun() *cobra.Command {
 	var file string
 	var listen, to []string
+	var watch bool
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the proxy",
 		Long: `Run the proxy, from a file or from two flags.
 
-SIGTERM and SIGINT drain: responses say Connection: close for a while, what is
-in flight may end, then the process does. A second signal ends it at once.`,
+SIGHUP reads the configuration file again and puts all of it into use, or on a
+mistake nothing. SIGTERM and SIGINT drain: responses say Connection: close for a
+while, what is in flight may end, then the process does. A second signal ends it
+at once.`,
 		Example: `  goodgate run --listen :8080 --to http://127.0.0.1:3000 --to unix:/run/app.sock
   goodgate run --config goodgate.yaml`,
 		Args: cobra.NoArgs,
@@ -38,12 +42,14 @@ in flight may end, then the process does. A second signal ends it at once.`,
 			for _, w := range warnings {
 				fmt.Fprintln(c.ErrOrStderr(), "warning:", w)
 			}
-			return serve(c.Context(), cfg)
+			return serve(c.Context(), cfg, source{file, watch})
 		},
 	}
 	c.Flags().StringVarP(&file, "config", "c", "", "configuration file")
 	c.Flags().StringArrayVarP(&listen, "listen", "l", nil, "address to listen on, host:port or unix:/path; may be repeated")
 	c.Flags().StringArrayVarP(&to, "to", "t", nil, "upstream, http://host:port, https://host:port or unix:/path; may be repeated")
+	c.Flags().BoolVar(&watch, "watch", false, "reload when the configuration file changes, without waiting for SIGHUP")
+	c.MarkFlagsMutuallyExclusive("watch", "listen")
 	c.MarkFlagsMutuallyExclusive("config", "listen")
 	c.MarkFlagsMutuallyExclusive("config", "to")
 	c.MarkFlagsOneRequired("config", "listen")
@@ -59,13 +65,27 @@ func load(file string, listen, to []string) (*config.Config, []config.Warning, e
 	return config.Sidecar(listen, to)
 }
 
+// source is where the configuration came from.
+type source struct {
+	file  string // empty = the command line
+	watch bool
+}
+
+// loader returns what reads the configuration again, nil without a file.
+func (s source) loader() func() (*config.Config, []config.Warning, error) {
+	if s.file == "" {
+		return nil
+	}
+	return func() (*config.Config, []config.Warning, error) { return config.Load(s.file) }
+}
+
 // gcPercent lets the heap grow to five times what is in use before it is
 // collected. What is in use is small, a few MB, so this costs little memory and
 // saves a good part of the collector's work. GOGC overrides it.
 const gcPercent = 400
 
 // serve runs a gate until a signal, and to the end of its drain.
-func serve(ctx context.Context, cfg *config.Config) error {
+func serve(ctx context.Context, cfg *config.Config, from source) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -74,7 +94,7 @@ func serve(ctx context.Context, cfg *config.Config) error {
 		return &exitError{exitUsage, err}
 	}
 	defer closer.Close()
-	g, err := gate.New(cfg, gate.Options{Logger: log, Version: version()})
+	g, err := gate.New(cfg, gate.Options{Logger: log, Version: version(), Load: from.loader()})
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -82,14 +102,36 @@ func serve(ctx context.Context, cfg *config.Config) error {
 	defer stop()
 	now, forget := secondSignal(ctx)
 	defer forget()
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
 	err = g.Run(ctx, now, func(addrs []string) {
 		log.Info("serving", "listeners", addrs, "version", version())
+		wg.Go(func() { rereadOn(ctx, hangup, g) })
+		if from.watch {
+			wg.Go(func() { g.Watch(ctx, from.file) })
+		}
 	})
 	if err != nil {
 		return &exitError{exitFailed, err}
 	}
 	log.Info("ended")
 	return nil
+}
+
+// rereadOn reloads at every signal until ctx ends. The log tells of failures.
+func rereadOn(ctx context.Context, signals <-chan os.Signal, g *gate.Gate) {
+	for {
+		select {
+		case <-signals:
+			g.Reread("SIGHUP")
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // secondSignal returns a channel that is closed by a signal that comes after

@@ -66,6 +66,7 @@ type Tracing struct {
 type Shutdown struct {
 	LameDuck Duration `yaml:"lame_duck" default:"5s" min:"0s" max:"10m" help:"After the signal, how long new requests are still served, while every response says Connection: close."`
 	Grace    Duration `yaml:"grace" default:"30s" min:"0s" max:"1h" help:"After that, how long running requests may take to end."`
+	Tunnels  Duration `yaml:"tunnels" default:"0s" min:"100ms" max:"24h" zero:"as long as grace" help:"After lame_duck, how long WebSockets and other upgraded connections may stay."`
 }
 
 // ErrorPages says what a client sees of an error that goodgate answers itself.

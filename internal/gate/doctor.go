@@ -67,13 +67,13 @@ func withAddress(model doctor.Target, d discovery.Target) doctor.Target {
 
 // doctorTarget says how a pool uses its upstreams.
 func doctorTarget(name string, c config.Pool) (doctor.Target, error) {
-	t, err := newTLS(c.TLS)
+	t, err := newTrust(c.TLS, nil)
 	if err != nil {
 		return doctor.Target{}, err
 	}
 	return doctor.Target{
 		Label:     "pool " + name,
-		TLS:       t,
+		TLS:       t.config,
 		Insecure:  c.TLS.Insecure,
 		Resolver:  c.DNS.Resolver,
 		Dial:      c.Timeouts.Dial,

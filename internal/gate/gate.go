@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,56 +25,57 @@ type Options struct {
 	Version string                // of the program, for traces; empty = not told
 	Metrics *metrics.Metrics      // nil = nothing is counted
 	Observe []func(*proxy.Record) // beside the log and the metrics
+	// Load reads the configuration again, for Reread; nil = there is no file.
+	Load func() (*config.Config, []config.Warning, error)
 }
 
 // Gate is a whole goodgate in one value: several can run in one process.
 type Gate struct {
-	config *config.Config
+	opts   Options
 	log    *slog.Logger
-	counts *metrics.Metrics // nil = off
-	traces *tracing.Tracer  // nil = off
-	pools  map[string]*pool
-	live   atomic.Pointer[proxy.Proxy]
+	counts *metrics.Metrics            // nil = off
+	traces *tracing.Tracer             // nil = off
+	live   atomic.Pointer[proxy.Proxy] // what serves requests
+	now    atomic.Pointer[present]
+	kept   reloads
+
+	mu         sync.Mutex      // held while the configuration is replaced; protects the fields below
+	background context.Context // of what Run has started; nil before Run and once it drains
+	tasks      sync.WaitGroup
+	failed     chan error // what cannot go on
+}
+
+// present is what the gate consists of at a moment. It is immutable.
+type present struct {
+	config  *config.Config
+	pools   map[string]*pool
+	servers []*server
 }
 
 // New builds everything a configuration asks for, and opens nothing yet.
 func New(c *config.Config, o Options) (*Gate, error) {
-	g := &Gate{config: c, log: o.Logger, counts: o.Metrics, pools: map[string]*pool{}}
-	if g.log == nil {
-		g.log = slog.New(slog.DiscardHandler)
-	}
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
-		p, err := newPool(name, c.Pools[name], g)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("pools.%s: %w", name, err))
-			continue
-		}
-		g.pools[name] = p
-	}
-	if err := errors.Join(errs...); err != nil {
+	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
+	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
+	if err := g.planPools(next, nil); err != nil {
 		return nil, err
 	}
 	g.traces = newTracer(c.Tracing, o, g.log)
-	p, err := newProxy(c, g.pools, g.observers(o))
+	options, err := proxyOptions(c, next.live(), g.observers(o))
+	if err != nil {
+		return nil, err
+	}
+	p, err := proxy.New(options)
 	if err != nil {
 		return nil, err
 	}
 	g.live.Store(p)
-	if g.counts != nil {
-		g.counts.SetPools(g.proxyPools)
-		g.counts.ConfigLoaded("", time.Now())
+	g.now.Store(&present{config: c, pools: next.pools})
+	g.kept.state.Loaded = time.Now()
+	if m := o.Metrics; m != nil {
+		m.SetPools(g.Pools)
+		m.ConfigLoaded("", g.kept.state.Loaded)
 	}
 	return g, nil
-}
-
-// proxyPools returns the pools of this moment.
-func (g *Gate) proxyPools() []*proxy.Pool {
-	var pools []*proxy.Pool
-	for _, p := range g.pools {
-		pools = append(pools, p.Pool)
-	}
-	return pools
 }
 
 // ServeHTTP serves a request by the configuration of this moment.
@@ -81,87 +83,93 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.live.Load().ServeHTTP(w, r)
 }
 
+// Pools returns the present pools in order of their names.
+func (g *Gate) Pools() []*proxy.Pool {
+	var list []*proxy.Pool
+	pools := g.now.Load().pools
+	for _, name := range slices.Sorted(maps.Keys(pools)) {
+		list = append(list, pools[name].live())
+	}
+	return list
+}
+
 // Run listens, calls ready with the addresses, and serves until ctx ends. Then
 // it drains, which closing now cuts short, and returns when everything it
 // started has ended.
 func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []string)) error {
-	servers, err := g.listen()
-	if err != nil {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer g.tasks.Wait()
+	defer stop()
+	if err := g.open(background); err != nil {
 		return err
 	}
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer stop()
-	for _, p := range g.pools {
-		wg.Go(func() { p.run(background) })
-	}
-	failed := make(chan error, len(servers)+1)
-	if g.traces != nil {
-		wg.Go(func() {
-			if err := g.traces.Run(background); err != nil {
-				failed <- err
-			}
-		})
-	}
-	for _, s := range servers {
-		wg.Go(func() { failed <- s.serve() })
-	}
+	defer func() {
+		for _, p := range g.now.Load().pools {
+			p.stop()
+		}
+	}()
 	if ready != nil {
-		ready(addresses(servers))
+		ready(addresses(g.now.Load().servers))
 	}
 	select {
 	case <-ctx.Done():
-		g.log.Info("shutting down", "cause", context.Cause(ctx).Error(),
-			"lame_duck", g.config.Shutdown.LameDuck.String(), "grace", g.config.Shutdown.Grace.String())
-		g.drain(servers, now)
+		g.drain(context.Cause(ctx), now)
 		return nil
-	case err := <-failed:
-		closeAll(servers)
+	case err := <-g.failed:
+		g.halt()
+		for _, s := range g.now.Load().servers {
+			s.close()
+		}
 		return err
 	}
 }
 
-// drain lets clients go in peace: a lame-duck window in which every response
-// says Connection: close, then a grace time in which what is in flight may
-// end. Go's own Shutdown alone would close idle connections at once, and a
-// request that is on its way on one of them would be lost.
-func (g *Gate) drain(servers []*server, now <-chan struct{}) {
-	p := g.live.Load()
-	p.Drain()
-	select {
-	case <-time.After(g.config.Shutdown.LameDuck):
-	case <-now:
+// open starts everything.
+func (g *Gate) open(background context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before := g.now.Load()
+	next := &plan{config: before.config}
+	if err := g.planServers(next, nil); err != nil {
+		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), g.config.Shutdown.Grace)
-	defer cancel()
-	stop := cancelOn(now, cancel)
-	defer stop()
-	var wg sync.WaitGroup
-	for _, s := range servers {
-		wg.Go(func() {
-			if s.http.Shutdown(ctx) != nil {
-				s.http.Close()
+	g.background = background
+	if g.traces != nil {
+		g.tasks.Go(func() {
+			if err := g.traces.Run(background); err != nil {
+				g.fail(err)
 			}
 		})
 	}
-	wg.Go(func() { p.ShutdownTunnels(ctx) })
-	wg.Wait()
+	for _, p := range before.pools {
+		p.start(background)
+	}
+	for _, s := range next.servers {
+		g.serve(s)
+	}
+	g.now.Store(&present{config: before.config, pools: before.pools, servers: next.servers})
+	return nil
 }
 
-// cancelOn cancels when now is closed; the returned function ends the watch.
-func cancelOn(now <-chan struct{}, cancel context.CancelFunc) (stop func()) {
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		select {
-		case <-now:
-			cancel()
-		case <-done:
-		}
-	})
-	return func() {
-		close(done)
-		wg.Wait()
+// serve lets a server accept until it is told to leave.
+func (g *Gate) serve(s *server) {
+	s.start(func(err error) { g.fail(fmt.Errorf("listener %s: %w", s.address, err)) })
+}
+
+// fail ends Run, which returns the first error.
+func (g *Gate) fail(err error) {
+	select {
+	case g.failed <- err:
+	default:
 	}
 }
+
+// halt ends the time in which the configuration can be replaced.
+func (g *Gate) halt() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.background = nil
+}
+
+// errNotRunning says that it is too early, or too late, to change anything.
+var errNotRunning = errors.New("goodgate is not running, or shutting down: the configuration cannot be replaced now")

@@ -31,6 +31,7 @@ func parse(t *testing.T, yaml string) *config.Config {
 
 // running is a gate that serves.
 type running struct {
+	gate  *Gate
 	addrs []string
 	now   chan struct{}
 	stop  context.CancelFunc
@@ -44,7 +45,7 @@ func start(t *testing.T, c *config.Config, o Options) *running {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	r := &running{now: make(chan struct{}), stop: stop, ended: make(chan error, 1)}
+	r := &running{gate: g, now: make(chan struct{}), stop: stop, ended: make(chan error, 1)}
 	ready := make(chan []string, 1)
 	go func() { r.ended <- g.Run(ctx, r.now, func(a []string) { ready <- a }) }()
 	select {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -17,31 +20,51 @@ import (
 
 // server is one listener and what serves it.
 type server struct {
-	listener net.Listener
-	http     *http.Server
-	address  string // as it can be dialled
+	config  config.Listener
+	door    *door
+	http    *http.Server
+	address string                  // as it can be dialled
+	abort   context.CancelCauseFunc // ends every request
+	leaving atomic.Bool             // clients are told to go
+	serving *task
+	heir    bool // another server has the socket now
 }
 
-// listen opens all listeners, or none.
-func (g *Gate) listen() ([]*server, error) {
-	var servers []*server
-	var errs []error
-	for i, l := range g.config.Listeners {
-		s, err := g.newServer(l)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("listeners[%d]: %w", i, err))
-			continue
-		}
-		servers = append(servers, s)
-	}
-	if err := errors.Join(errs...); err != nil {
-		closeAll(servers)
-		return nil, err
-	}
-	return servers, nil
+// door is a server's way to a socket. Closing it leaves the socket open, with
+// the connections that wait in it, for another server.
+type door struct {
+	socket net.Listener
+	once   sync.Once
+	closed atomic.Bool
 }
 
-func (g *Gate) newServer(l config.Listener) (*server, error) {
+func (d *door) Accept() (net.Conn, error) {
+	c, err := d.socket.Accept()
+	if err != nil && d.closed.Load() {
+		return nil, net.ErrClosed
+	}
+	return c, err
+}
+
+func (d *door) Addr() net.Addr { return d.socket.Addr() }
+
+// Close makes Accept return.
+func (d *door) Close() error {
+	d.once.Do(func() {
+		d.closed.Store(true)
+		setDeadline(d.socket, time.Unix(1, 0))
+	})
+	return nil
+}
+
+func setDeadline(l net.Listener, t time.Time) {
+	if d, ok := l.(interface{ SetDeadline(time.Time) error }); ok {
+		d.SetDeadline(t)
+	}
+}
+
+// bind opens the socket of a listener.
+func bind(l config.Listener) (net.Listener, error) {
 	network, address := l.Network()
 	if network == "unix" {
 		if err := removeStale(address); err != nil {
@@ -52,29 +75,72 @@ func (g *Gate) newServer(l config.Listener) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{listener: ln, address: ln.Addr().String()}
 	if network == "unix" {
-		s.address = "unix:" + address
 		if err := os.Chmod(address, l.Mode); err != nil {
 			ln.Close()
 			return nil, err
 		}
 	}
-	client := proxy.ClientTimeouts{BodyIdle: l.Timeouts.BodyIdle, WriteIdle: l.Timeouts.WriteIdle}
+	return ln, nil
+}
+
+// newServer returns what is to serve a socket.
+func (g *Gate) newServer(l config.Listener, socket net.Listener) *server {
+	s := &server{config: l, door: &door{socket: socket}, address: socket.Addr().String()}
+	if network, address := l.Network(); network == "unix" {
+		s.address = "unix:" + address
+	}
+	base, abort := context.WithCancelCause(context.Background())
+	s.abort = abort
+	client := proxy.ClientTimeouts{BodyIdle: l.Timeouts.BodyIdle, WriteIdle: l.Timeouts.WriteIdle, Leaving: &s.leaving}
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			g.live.Load().Serve(w, r, client)
 		}),
+		BaseContext:                  func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout:            l.Timeouts.Header,
 		IdleTimeout:                  l.Timeouts.Keepalive,
 		MaxHeaderBytes:               int(l.MaxHeader),
 		ErrorLog:                     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 		DisableGeneralOptionsHandler: true, // OPTIONS * is the application's to answer
 	}
-	if g.counts != nil {
-		s.http.ConnState = g.counts.ConnState(l.Address)
+	if m := g.opts.Metrics; m != nil {
+		s.http.ConnState = m.ConnState(l.Address)
 	}
-	return s, nil
+	return s
+}
+
+// start accepts connections. It tells failed if that ends by itself.
+func (s *server) start(failed func(error)) {
+	setDeadline(s.door.socket, time.Time{})
+	s.serving = begin(context.Background(), func(context.Context) {
+		err := s.http.Serve(s.door)
+		if !errors.Is(err, http.ErrServerClosed) && !s.door.closed.Load() {
+			failed(err)
+		}
+	})
+}
+
+// pass stops accepting and leaves the socket to another server.
+func (s *server) pass() {
+	s.heir = true
+	s.door.Close()
+	s.serving.stop()
+}
+
+// release closes the socket, unless another server has it.
+func (s *server) release() {
+	if !s.heir {
+		s.door.socket.Close()
+	}
+}
+
+// close ends everything at once.
+func (s *server) close() {
+	s.http.Close()
+	s.door.Close()
+	s.serving.stop()
+	s.release()
 }
 
 // removeStale takes away the socket file of a process that is gone. One that
@@ -99,21 +165,6 @@ func removeStale(path string) error {
 		return err
 	}
 	return os.Remove(path)
-}
-
-func (s *server) serve() error {
-	err := s.http.Serve(s.listener)
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("listener %s: %w", s.address, err)
-}
-
-func closeAll(servers []*server) {
-	for _, s := range servers {
-		s.http.Close()
-		s.listener.Close()
-	}
 }
 
 func addresses(servers []*server) []string {

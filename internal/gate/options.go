@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -39,8 +40,8 @@ func balancerOptions(name string, c config.Pool) balancer.Options {
 	}
 }
 
-// poolOptions leaves out the bound of the whole request: the configuration
-// gives it to the routes.
+// poolOptions leaves out the bound of the whole request, which the configuration
+// gives to the routes, and what outlives a change of the configuration.
 func poolOptions(c config.Pool) proxy.PoolOptions {
 	o := proxy.PoolOptions{
 		Protocol:     protocol(c.Protocol),
@@ -74,11 +75,8 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 		Queue:  proxy.Queue{MaxRequests: c.Queue.MaxRequests, MaxWait: c.Queue.MaxWait},
 		Commit: proxy.Commit{Buffer: int64(c.Commit.Buffer), Resume: c.Commit.Resume},
 	}
-	switch c.Policy {
-	case "hash":
+	if c.Policy == "hash" {
 		o.HashOn = hashOn(c.Hash.On)
-	case "sticky":
-		o.Sticky = newSticky(c.Sticky)
 	}
 	return o
 }
@@ -144,18 +142,31 @@ func newSticky(c config.Sticky) *proxy.Sticky {
 	return proxy.NewSticky(s)
 }
 
-// newTLS says how upstreams reached by TLS are trusted.
-func newTLS(c config.TLS) (*tls.Config, error) {
-	t := &tls.Config{ServerName: c.ServerName, InsecureSkipVerify: c.Insecure}
+// trust is how upstreams reached by TLS are trusted, and what it was made of.
+type trust struct {
+	config *tls.Config
+	from   config.TLS
+	ca     []byte
+}
+
+// newTrust returns old if nothing has changed, in the files it names neither.
+func newTrust(c config.TLS, old *trust) (*trust, error) {
+	var pem []byte
+	if c.CA != "" {
+		var err error
+		if pem, err = os.ReadFile(c.CA); err != nil {
+			return nil, fmt.Errorf("tls.ca: %w", err)
+		}
+	}
+	if old != nil && old.from == c && bytes.Equal(old.ca, pem) {
+		return old, nil
+	}
+	t := &trust{config: &tls.Config{ServerName: c.ServerName, InsecureSkipVerify: c.Insecure}, from: c, ca: pem}
 	if c.CA == "" {
 		return t, nil
 	}
-	pem, err := os.ReadFile(c.CA)
-	if err != nil {
-		return nil, fmt.Errorf("tls.ca: %w", err)
-	}
-	t.RootCAs = x509.NewCertPool()
-	if !t.RootCAs.AppendCertsFromPEM(pem) {
+	t.config.RootCAs = x509.NewCertPool()
+	if !t.config.RootCAs.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("tls.ca: %s holds no PEM certificate", c.CA)
 	}
 	return t, nil

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -16,69 +18,176 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// pool is a proxy's pool with what keeps it up to date.
+// pool is a proxy's pool with what keeps it up to date. It lives as long as its
+// name is configured; a reload replaces its parts.
 type pool struct {
-	*proxy.Pool
+	name    string
 	log     *slog.Logger
 	counts  *metrics.Metrics // nil = off
-	source  discovery.Source
-	checker *health.Checker // nil when nothing is probed
-	suspect atomic.Bool     // the log has said that the health check may be wrong
+	parts   atomic.Pointer[parts]
+	suspect atomic.Bool // the log has said that the health check may be wrong
+
+	usable  chan struct{} // closed when a member is available for the first time
+	atFirst sync.Once     // closes usable
+	watch   sync.Mutex    // held while the checker is told of the members, so that it hears of the latest last
+}
+
+// parts are what one configuration of a pool makes. They are immutable.
+type parts struct {
+	config  config.Pool
+	tls     *trust
+	sticky  *proxy.Sticky
+	live    *proxy.Pool
+	feed    *feed
+	checker *checker // nil when nothing is probed
 }
 
 func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
-	p := &pool{log: g.log.With("pool", name), counts: g.counts}
-	tlsConfig, err := newTLS(c.TLS)
+	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, usable: make(chan struct{})}
+	next, err := p.plan(c)
 	if err != nil {
 		return nil, err
 	}
-	if p.source, err = newSource(c); err != nil {
-		return nil, err
-	}
-	if p.checker, err = newChecker(c, tlsConfig, p.probed); err != nil {
-		return nil, err
-	}
-	o := balancerOptions(name, c)
-	o.Checked = p.checker != nil
-	o.Notify = p.changed
-	x := poolOptions(c)
-	x.TLS = tlsConfig
-	if r, ok := p.source.(discovery.Refresher); ok {
-		x.Unreachable = r.Refresh
-	}
-	p.Pool, err = proxy.NewPool(o, x)
-	if err != nil {
-		return nil, err
-	}
+	p.parts.Store(next)
 	return p, nil
 }
 
-// run keeps the pool up to date until ctx ends.
-func (p *pool) run(ctx context.Context) {
-	var wg sync.WaitGroup
-	if p.checker != nil {
-		wg.Go(func() { p.checker.Run(ctx) })
+// live returns the pool as the present configuration has it.
+func (p *pool) live() *proxy.Pool { return p.parts.Load().live }
+
+// plan builds what a configuration asks for and changes nothing. Of the
+// present parts it takes over those that stay as they are.
+func (p *pool) plan(c config.Pool) (next *parts, err error) {
+	old := p.parts.Load()
+	if old == nil {
+		old = &parts{}
 	}
-	err := p.source.Run(ctx, discovery.Sink{Update: p.update, Report: p.sourceFailed})
-	if err != nil {
-		p.sourceFailed(err)
+	next = &parts{config: c, feed: old.feed, checker: old.checker, sticky: old.sticky}
+	if next.tls, err = newTrust(c.TLS, old.tls); err != nil {
+		return nil, err
 	}
-	wg.Wait()
+	if old.live != nil && reflect.DeepEqual(c, old.config) && next.tls == old.tls {
+		return old, nil
+	}
+	if old.feed == nil || !slices.Equal(c.Upstreams, old.config.Upstreams) || c.DNS != old.config.DNS {
+		if next.feed, err = newFeed(c, old.feed); err != nil {
+			return nil, err
+		}
+	}
+	if old.live == nil || !reflect.DeepEqual(c.Health, old.config.Health) || c.Protocol != old.config.Protocol || next.tls != old.tls {
+		if next.checker, err = newChecker(c, next.tls.config, p.probed); err != nil {
+			return nil, err
+		}
+	}
+	if old.sticky == nil || c.Sticky != old.config.Sticky {
+		next.sticky = newSticky(c.Sticky) // else clients keep theirs, also under a secret made at random
+	}
+	b, o := p.options(next)
+	if old.live != nil {
+		next.live, err = old.live.With(b, o)
+	} else {
+		next.live, err = proxy.NewPool(b, o)
+	}
+	return next, err
+}
+
+func (p *pool) options(next *parts) (balancer.Options, proxy.PoolOptions) {
+	b := balancerOptions(p.name, next.config)
+	b.Checked = next.checker != nil
+	b.Notify = p.changed
+	o := poolOptions(next.config)
+	if next.config.Policy == "sticky" {
+		o.Sticky = next.sticky
+	}
+	o.TLS = next.tls.config
+	o.Unreachable = next.feed.refresh
+	return b, o
+}
+
+// start begins to look for upstreams and to probe them, until ctx ends.
+func (p *pool) start(ctx context.Context) {
+	next := p.parts.Load()
+	p.startChecker(ctx, next)
+	p.startFeed(ctx, next)
+}
+
+func (p *pool) startChecker(ctx context.Context, next *parts) {
+	if next.checker != nil {
+		next.checker.task = begin(ctx, next.checker.Run)
+	}
+}
+
+func (p *pool) startFeed(ctx context.Context, next *parts) {
+	next.feed.task = begin(ctx, func(ctx context.Context) {
+		err := next.feed.Run(ctx, discovery.Sink{Update: p.update, Report: p.sourceFailed})
+		if err != nil {
+			p.sourceFailed(err)
+		}
+	})
+}
+
+// adopt puts parts in place that were planned on the present ones, and waits
+// for what they replace to end.
+func (p *pool) adopt(ctx context.Context, next *parts) {
+	old := p.parts.Load()
+	if next == old {
+		return
+	}
+	if old.checker != next.checker && old.checker != nil {
+		old.checker.task.stop() // before it could judge an upstream that is no longer probed
+	}
+	if old.feed != next.feed {
+		old.feed.task.stop()
+	}
+	p.parts.Store(next)
+	next.live.Adopt()
+	if old.checker != next.checker {
+		p.startChecker(ctx, next)
+		p.watchMembers()
+	}
+	if old.feed != next.feed {
+		p.startFeed(ctx, next)
+	}
+}
+
+// stop ends what start began and waits for it.
+func (p *pool) stop() {
+	last := p.parts.Load()
+	last.feed.task.stop()
+	if last.checker != nil {
+		last.checker.task.stop()
+	}
 }
 
 // update takes a new set of upstreams.
 func (p *pool) update(targets []discovery.Target) {
-	p.SetMissing(proxy.None)
-	p.Update(specs(targets))
-	members := p.Members()
-	if p.checker != nil {
-		upstreams := make([]*balancer.Upstream, len(members))
-		for i := range members {
-			upstreams[i] = members[i].Upstream
+	live := p.live()
+	live.SetMissing(proxy.None)
+	live.Update(specs(targets))
+	p.watchMembers()
+	members := live.Members()
+	for i := range members {
+		if members[i].Available() {
+			p.atFirst.Do(func() { close(p.usable) })
 		}
-		p.checker.Watch(upstreams)
 	}
 	p.log.Info("upstreams found", "count", len(members))
+}
+
+// watchMembers makes the checker probe the present members.
+func (p *pool) watchMembers() {
+	p.watch.Lock()
+	defer p.watch.Unlock()
+	present := p.parts.Load()
+	if present.checker == nil {
+		return
+	}
+	members := present.live.Members()
+	upstreams := make([]*balancer.Upstream, len(members))
+	for i := range members {
+		upstreams[i] = members[i].Upstream
+	}
+	present.checker.Watch(upstreams)
 }
 
 func specs(targets []discovery.Target) []balancer.Spec {
@@ -96,13 +205,13 @@ func (p *pool) sourceFailed(err error) {
 		p.log.Info("upstreams can be looked up again")
 		return
 	}
-	p.log.Warn("upstreams could not be looked up; those known before are kept", "error", err.Error(), "count", len(p.Members()))
+	p.log.Warn("upstreams could not be looked up; those known before are kept", "error", err.Error(), "count", len(p.live().Members()))
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		reason := proxy.DNSError
 		if dns.IsTimeout {
 			reason = proxy.DNSTimeout
 		}
-		p.SetMissing(reason)
+		p.live().SetMissing(reason)
 	}
 }
 
@@ -113,7 +222,9 @@ func (p *pool) changed(c balancer.Change) {
 	}
 	u := c.Upstream
 	level, message := slog.LevelInfo, "upstream available"
-	if !c.Available {
+	if c.Available {
+		p.atFirst.Do(func() { close(p.usable) })
+	} else {
 		level, message = slog.LevelWarn, "upstream unavailable"
 	}
 	p.log.Log(context.Background(), level, message,

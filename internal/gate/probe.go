@@ -47,11 +47,11 @@ func probePool(ctx context.Context, name string, c config.Pool) ([]ProbeResult, 
 		return nil, err
 	}
 	p.Update(specs(targets))
-	t, err := newTLS(c.TLS)
+	t, err := newTrust(c.TLS, nil)
 	if err != nil {
 		return nil, err
 	}
-	prober, err := newProber(c, t)
+	prober, err := newProber(c, t.config)
 	if err != nil {
 		return nil, err
 	}

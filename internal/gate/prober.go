@@ -10,8 +10,14 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
+// checker is a health.Checker that runs.
+type checker struct {
+	*health.Checker
+	task *task
+}
+
 // newChecker returns what probes a pool's upstreams, nil when nothing does.
-func newChecker(pool config.Pool, t *tls.Config, report func(health.Event)) (*health.Checker, error) {
+func newChecker(pool config.Pool, t *tls.Config, report func(health.Event)) (*checker, error) {
 	c := pool.Health
 	if c.Type == "none" {
 		return nil, nil
@@ -24,7 +30,7 @@ func newChecker(pool config.Pool, t *tls.Config, report func(health.Event)) (*he
 	if jitter == 0 {
 		jitter = -1 // 0 is the checker's default
 	}
-	return health.NewChecker(health.Options{
+	return &checker{Checker: health.NewChecker(health.Options{
 		Prober:       prober,
 		Interval:     c.Interval,
 		FastInterval: c.FastInterval,
@@ -32,7 +38,7 @@ func newChecker(pool config.Pool, t *tls.Config, report func(health.Event)) (*he
 		Jitter:       jitter,
 		Thresholds:   balancer.Thresholds{Rise: c.Rise, Fall: c.Fall},
 		Report:       report,
-	}), nil
+	})}, nil
 }
 
 // newProber returns what probes any upstream of a pool, with TLS or without as

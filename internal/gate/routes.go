@@ -8,12 +8,12 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// newProxy builds the handler over pools. Who is told of its requests o says
-// already.
-func newProxy(c *config.Config, pools map[string]*pool, o proxy.Options) (*proxy.Proxy, error) {
+// proxyOptions says how the handler over pools is built. Who is told of its
+// requests o says already.
+func proxyOptions(c *config.Config, pools map[string]*proxy.Pool, o proxy.Options) (proxy.Options, error) {
 	pages, err := newPages(c.Errors)
 	if err != nil {
-		return nil, err
+		return proxy.Options{}, err
 	}
 	o.Trusted = c.TrustedProxies
 	o.Via = c.Via
@@ -22,10 +22,10 @@ func newProxy(c *config.Config, pools map[string]*pool, o proxy.Options) (*proxy
 	for _, r := range c.Routes {
 		o.Routes = append(o.Routes, newRoute(r, pools))
 	}
-	return proxy.New(o)
+	return o, nil
 }
 
-func newRoute(c config.Route, pools map[string]*pool) proxy.Route {
+func newRoute(c config.Route, pools map[string]*proxy.Pool) proxy.Route {
 	r := proxy.Route{
 		Name:            c.Name,
 		Match:           proxy.Match{Hosts: c.Match.Host, Path: c.Match.Path, Methods: c.Match.Methods, Headers: c.Match.Headers},
@@ -47,13 +47,13 @@ func newRoute(c config.Route, pools map[string]*pool) proxy.Route {
 	case c.Respond != nil:
 		r.Respond = newRespond(c.Respond)
 	default:
-		r.Pool = pools[c.Pool].Pool
+		r.Pool = pools[c.Pool]
 		r.Fallback = newFallback(c.Fallback, pools)
 	}
 	return r
 }
 
-func newFallback(c *config.Fallback, pools map[string]*pool) *proxy.Fallback {
+func newFallback(c *config.Fallback, pools map[string]*proxy.Pool) *proxy.Fallback {
 	if c == nil {
 		return nil
 	}
@@ -67,7 +67,7 @@ func newFallback(c *config.Fallback, pools map[string]*pool) *proxy.Fallback {
 	if c.Respond != nil {
 		f.Respond = newRespond(c.Respond)
 	} else {
-		f.Pool = pools[c.Pool].Pool
+		f.Pool = pools[c.Pool]
 	}
 	return f
 }

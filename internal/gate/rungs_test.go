@@ -61,18 +61,18 @@ pools:
 }
 
 func TestFallbackArrives(t *testing.T) {
-	p := &pool{Pool: new(proxy.Pool)}
+	p := new(proxy.Pool)
 	r := &config.Respond{Status: 503, Body: "b", Headers: config.Headers{"X": "y"}}
 	for _, test := range []struct {
 		c    *config.Fallback
 		want *proxy.Fallback
 	}{
 		{nil, nil},
-		{&config.Fallback{Pool: "spare", On: []string{"unavailable", "status"}}, &proxy.Fallback{Pool: p.Pool, On: proxy.Unavailable | proxy.BadStatus}},
+		{&config.Fallback{Pool: "spare", On: []string{"unavailable", "status"}}, &proxy.Fallback{Pool: p, On: proxy.Unavailable | proxy.BadStatus}},
 		{&config.Fallback{Respond: r, On: []string{"connect", "response"}},
 			&proxy.Fallback{Respond: &proxy.Respond{Status: 503, Body: "b", Headers: r.Headers}, On: proxy.Unconnected | proxy.Unanswered}},
 	} {
-		if got := newFallback(test.c, map[string]*pool{"spare": p}); !reflect.DeepEqual(got, test.want) {
+		if got := newFallback(test.c, map[string]*proxy.Pool{"spare": p}); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("got %+v, want %+v", got, test.want)
 		}
 	}

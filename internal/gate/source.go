@@ -7,18 +7,51 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// newSource returns where a pool's upstreams come from: one source an entry.
-func newSource(c config.Pool) (discovery.Source, error) {
+// feed is where a pool's upstreams come from: one source an entry.
+type feed struct {
+	discovery.Source
+	entries []feedEntry
+	task    *task
+}
+
+type feedEntry struct {
+	from config.Upstream
+	dns  config.DNS
+	kept *discovery.Kept
+}
+
+// newFeed begins with what an earlier feed has found for the same entries; a
+// nil one has found nothing.
+func newFeed(c config.Pool, earlier *feed) (*feed, error) {
+	f := &feed{}
 	var sources []discovery.Source
 	for i, u := range c.Upstreams {
 		s, err := upstreamSource(u, c.DNS)
 		if err != nil {
 			return nil, fmt.Errorf("upstreams[%d]: %w", i, err)
 		}
-		sources = append(sources, s)
+		kept := discovery.Keep(s, earlier.find(u, c.DNS))
+		f.entries = append(f.entries, feedEntry{u, c.DNS, kept})
+		sources = append(sources, kept)
 	}
-	return discovery.Merge(sources...), nil
+	f.Source = discovery.Merge(sources...)
+	return f, nil
 }
+
+func (f *feed) find(u config.Upstream, dns config.DNS) *discovery.Kept {
+	if f == nil {
+		return nil
+	}
+	for _, e := range f.entries {
+		if e.from == u && e.dns == dns {
+			return e.kept
+		}
+	}
+	return nil
+}
+
+// refresh asks every source that can to look again.
+func (f *feed) refresh() { f.Source.(discovery.Refresher).Refresh() }
 
 func upstreamSource(u config.Upstream, dns config.DNS) (discovery.Source, error) {
 	resolver := discovery.Resolver{Server: dns.Resolver, MinTTL: dns.MinTTL, MaxTTL: dns.MaxTTL, Timeout: dns.Timeout}

@@ -1,0 +1,65 @@
+package balancer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// prepare checks the options and fills in what depends on nothing else.
+func (o *Options) prepare() error {
+	o.Policy = cmp.Or(o.Policy, "peak_ewma")
+	if o.Overprovision <= 0 {
+		o.Overprovision = 1.4
+	}
+	if policies[o.Policy] == nil {
+		return fmt.Errorf("pool %s: policy %q is unknown, it is one of %s", o.Name, o.Policy, strings.Join(Policies(), ", "))
+	}
+	return nil
+}
+
+// Check returns the error that [NewPool] and [Pool.Configure] would.
+func (o Options) Check() error { return o.prepare() }
+
+// Configure changes the options of a pool that is in use; its name stays. The
+// members keep their state, with these exceptions: breakers and adaptive limits whose
+// options change begin anew, and members that are no longer probed count as up. On an
+// error nothing has changed. It is safe for concurrent use.
+func (p *Pool) Configure(o Options) error {
+	o.Name = p.Name()
+	if err := o.prepare(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	before := p.opts.Load()
+	p.opts.Store(&o)
+	members := p.set.Load().members
+	for i := range members {
+		u := members[i].Upstream
+		if !o.Checked {
+			u.unprobed()
+		}
+		if o.Breaker != before.Breaker {
+			u.breaker.configure(o.Breaker)
+			u.ejected = false
+		}
+		if o.Adaptive != before.Adaptive {
+			u.adaptive.configure(o.Adaptive)
+		}
+	}
+	p.set.Store(p.newSet(slices.Clone(members)))
+	p.recount()
+	p.mu.Unlock()
+	p.placesChanged()
+	p.waiters.wakeAll()
+	return nil
+}
+
+// unprobed makes an upstream count as up, since nothing will look any more.
+func (u *Upstream) unprobed() {
+	u.probeMu.Lock()
+	defer u.probeMu.Unlock()
+	u.probe = streak{}
+	u.health.Store(uint32(Up))
+}

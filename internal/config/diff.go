@@ -1,0 +1,189 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Change is one difference between two configurations.
+type Change struct {
+	Path string // of the key; entries of a list by what they are known by: routes[api].timeout
+	What string // "3 -> 5", "added", "removed", "changed" when the value is secret, "order changed"
+}
+
+func (c Change) String() string { return c.Path + ": " + c.What }
+
+// Diff returns what is different in b, in the order of the keys. What was added
+// or removed as a whole is one change.
+func Diff(a, b *Config) []Change {
+	var d differ
+	d.values("", reflect.ValueOf(*a), reflect.ValueOf(*b))
+	return d.changes
+}
+
+type differ struct{ changes []Change }
+
+func (d *differ) add(path, what string) { d.changes = append(d.changes, Change{path, what}) }
+
+func (d *differ) values(path string, a, b reflect.Value) {
+	switch t := a.Type(); {
+	case isScalar(t):
+		d.scalars(path, a, b)
+	case t.Kind() == reflect.Struct:
+		for _, f := range fieldsOf(t) {
+			d.values(join(path, f.key), a.Field(f.index), b.Field(f.index))
+		}
+	case t.Kind() == reflect.Pointer:
+		if a.IsNil() || b.IsNil() {
+			d.presence(path, !a.IsNil(), !b.IsNil())
+			return
+		}
+		d.values(path, a.Elem(), b.Elem())
+	case t.Kind() == reflect.Map:
+		d.maps(path, a, b)
+	case isScalar(t.Elem()):
+		d.scalars(path, a, b)
+	default:
+		d.lists(path, a, b)
+	}
+}
+
+func (d *differ) presence(path string, before, after bool) {
+	switch {
+	case before && !after:
+		d.add(path, "removed")
+	case after && !before:
+		d.add(path, "added")
+	}
+}
+
+func (d *differ) scalars(path string, a, b reflect.Value) {
+	if reflect.DeepEqual(a.Interface(), b.Interface()) || a.Kind() == reflect.Slice && a.Len()+b.Len() == 0 {
+		return
+	}
+	if a.Type() == reflect.TypeFor[Secret]() || secretName(path) {
+		d.add(path, "changed")
+		return
+	}
+	d.add(path, text(a)+" -> "+text(b))
+}
+
+func (d *differ) maps(path string, a, b reflect.Value) {
+	keys := map[string]bool{}
+	for _, m := range []reflect.Value{a, b} {
+		for _, k := range m.MapKeys() {
+			keys[k.String()] = true
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		at := join(path, k)
+		before, after := a.MapIndex(reflect.ValueOf(k)), b.MapIndex(reflect.ValueOf(k))
+		if !before.IsValid() || !after.IsValid() {
+			d.presence(at, before.IsValid(), after.IsValid())
+			continue
+		}
+		d.values(at, before, after)
+	}
+}
+
+// lists compares lists of structs. An entry is found again by what it is known
+// by, so that one more at the front is not a change of all.
+func (d *differ) lists(path string, a, b reflect.Value) {
+	before, after := entries(a), entries(b)
+	var kept []string
+	for _, name := range before.names {
+		at := path + "[" + name + "]"
+		if i, ok := after.at[name]; ok {
+			kept = append(kept, name)
+			d.values(at, a.Index(before.at[name]), b.Index(i))
+			continue
+		}
+		d.add(at, "removed")
+	}
+	var common []string
+	for _, name := range after.names {
+		if _, ok := before.at[name]; ok {
+			common = append(common, name)
+			continue
+		}
+		d.add(path+"["+name+"]", "added")
+	}
+	if !slices.Equal(kept, common) {
+		d.add(path, "order changed")
+	}
+}
+
+// entryNames are the entries of a list by name.
+type entryNames struct {
+	names []string
+	at    map[string]int
+}
+
+func entries(list reflect.Value) entryNames {
+	e := entryNames{at: map[string]int{}}
+	for i := range list.Len() {
+		name := knownBy(list.Index(i).Interface())
+		for n := 2; ; n++ {
+			if _, taken := e.at[name]; !taken {
+				break
+			}
+			name = fmt.Sprintf("%s#%d", strings.TrimSuffix(name, fmt.Sprintf("#%d", n-1)), n)
+		}
+		e.names = append(e.names, name)
+		e.at[name] = i
+	}
+	return e
+}
+
+// knownBy is what people call an entry of a list.
+func knownBy(entry any) string {
+	switch e := entry.(type) {
+	case Listener:
+		return e.Address
+	case Route:
+		return e.Name
+	case Upstream:
+		return e.URL + e.SRV + e.File
+	}
+	return fmt.Sprint(entry)
+}
+
+// text writes a scalar, or a list of them, as it would stand in a file.
+func text(v reflect.Value) string {
+	if v.Kind() == reflect.Slice {
+		parts := make([]string, v.Len())
+		for i := range parts {
+			parts[i] = text(v.Index(i))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	switch x := v.Interface().(type) {
+	case Duration:
+		return formatDuration(x)
+	case string:
+		if x == "" {
+			return `""`
+		}
+		return x
+	}
+	if mode, ok := v.Interface().(fs.FileMode); ok {
+		return fmt.Sprintf("%04o", mode)
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// secretName reports whether a key, a header's name for example, is likely to
+// have a secret as its value.
+func secretName(path string) bool {
+	name := strings.ToLower(path[strings.LastIndexByte(path, '.')+1:])
+	for _, word := range []string{"authorization", "cookie", "token", "secret", "password", "api-key", "apikey"} {
+		if strings.Contains(name, word) {
+			return strings.Contains(path, "headers.")
+		}
+	}
+	return false
+}

@@ -1,0 +1,39 @@
+package discovery
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+)
+
+// fixedSource delivers a set, or fails, and ends.
+type fixedSource struct {
+	targets []Target
+	err     error
+}
+
+func (s fixedSource) Run(_ context.Context, sink Sink) error {
+	if s.err != nil {
+		sink.Report(s.err)
+		return nil
+	}
+	sink.Update(s.targets)
+	return nil
+}
+
+func TestKeepCarriesTheLastGoodSetOver(t *testing.T) {
+	one, two := []Target{{Addr: "a:1"}}, []Target{{Addr: "b:1"}}
+	var got [][]Target
+	sink := Sink{Update: func(t []Target) { got = append(got, t) }, Report: func(error) {}}
+
+	first := Keep(fixedSource{targets: one}, nil)
+	first.Run(t.Context(), sink)
+	failing := Keep(fixedSource{err: errors.New("no answer")}, first)
+	failing.Run(t.Context(), sink)
+	Keep(fixedSource{targets: two}, failing).Run(t.Context(), sink)
+
+	if want := [][]Target{one, one, one, two}; !reflect.DeepEqual(got, want) {
+		t.Errorf("delivered %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,104 @@
+package gate
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// lastWords is how long requests that are ended may take to say so.
+const lastWords = time.Second
+
+// drain lets clients go in peace: a lame-duck window in which every response
+// says Connection: close, then a grace time in which what is in flight may
+// end. Go's own Shutdown alone would close idle connections at once, and a
+// request that is on its way on one of them would be lost.
+func (g *Gate) drain(cause error, now <-chan struct{}) {
+	g.halt()
+	present := g.now.Load()
+	c := present.config.Shutdown
+	g.log.Info("shutting down", "cause", cause.Error(), "lame_duck", c.LameDuck.String(), "grace", c.Grace.String())
+	for _, s := range present.servers {
+		s.leaving.Store(true)
+	}
+	wait(c.LameDuck, now)
+	var wg sync.WaitGroup
+	for _, s := range present.servers {
+		wg.Go(func() { s.end(c, now) })
+	}
+	wg.Go(func() {
+		ctx, cancel := bounded(tunnelTime(c), now)
+		defer cancel()
+		g.live.Load().ShutdownTunnels(ctx)
+	})
+	wg.Wait()
+}
+
+// tunnelTime is how long upgraded connections may stay.
+func tunnelTime(c config.Shutdown) time.Duration {
+	if c.Tunnels == 0 {
+		return c.Grace
+	}
+	return c.Tunnels
+}
+
+// end stops accepting, gives what is in flight the grace time, and then ends
+// it, with the reason for those that have no answer yet.
+func (s *server) end(c config.Shutdown, now <-chan struct{}) {
+	s.door.Close()
+	s.serving.stop()
+	s.release()
+	ctx, cancel := bounded(c.Grace, now)
+	defer cancel()
+	if s.http.Shutdown(ctx) == nil {
+		return
+	}
+	s.abort(proxy.ErrShuttingDown)
+	last, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	if s.http.Shutdown(last) != nil {
+		s.http.Close()
+	}
+}
+
+// retire ends a server that a reload has taken out, in the background: its
+// clients are told to leave, and the others never notice.
+func (g *Gate) retire(s *server, c config.Shutdown, stop <-chan struct{}) {
+	s.leaving.Store(true)
+	g.tasks.Go(func() {
+		wait(c.LameDuck, stop)
+		s.end(c, stop)
+	})
+}
+
+// wait waits for d, or until stop is closed.
+func wait(d time.Duration, stop <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-stop:
+	}
+}
+
+// bounded returns a context that ends after d, or when stop is closed.
+func bounded(d time.Duration, stop <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case <-stop:
+			cancel()
+		case <-done:
+		}
+	})
+	return ctx, func() {
+		close(done)
+		wg.Wait()
+		cancel()
+	}
+}

@@ -1,0 +1,298 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// firstVerdicts is how long a reload waits for a new pool to have an upstream
+// that is available, so that its requests need not wait.
+const firstVerdicts = 2 * time.Second
+
+// plan is what a configuration asks for, built and not yet in use.
+type plan struct {
+	config  *config.Config
+	pools   map[string]*pool  // all of the new configuration
+	parts   map[string]*parts // of those that are there already
+	proxy   *proxy.Proxy
+	servers []*server
+	opened  []net.Listener     // sockets that nobody serves yet
+	passed  map[*server]string // servers whose sockets go to another; not yet told
+}
+
+// live returns the pools as the plan has them.
+func (n *plan) live() map[string]*proxy.Pool {
+	all := make(map[string]*proxy.Pool, len(n.pools))
+	for name, p := range n.pools {
+		if next := n.parts[name]; next != nil {
+			all[name] = next.live
+		} else {
+			all[name] = p.live()
+		}
+	}
+	return all
+}
+
+// Reload replaces the configuration: all of it, or on an error nothing. Pools
+// of the same name keep their upstreams with all that is known of them, and
+// requests under way end as they began. It returns what has changed.
+//
+// What a new pool needs is given a moment before requests go there. It is safe
+// for concurrent use; reloads happen one after the other.
+func (g *Gate) Reload(c *config.Config) ([]config.Change, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.background == nil {
+		return nil, errNotRunning
+	}
+	before := g.now.Load()
+	next, err := g.plan(c, before)
+	if err != nil {
+		return nil, err
+	}
+	g.put(next, before)
+	return config.Diff(before.config, c), nil
+}
+
+// plan builds and checks everything. It opens sockets, and closes them again
+// when something cannot be had.
+func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
+	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
+	if err := g.planPools(next, before.pools); err != nil {
+		return nil, err
+	}
+	options, err := proxyOptions(c, next.live(), g.observers(g.opts))
+	if err != nil {
+		return nil, err
+	}
+	if next.proxy, err = g.live.Load().With(options); err != nil {
+		return nil, err
+	}
+	return next, g.planServers(next, before.servers)
+}
+
+func (g *Gate) planPools(next *plan, before map[string]*pool) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(next.config.Pools)) {
+		c := next.config.Pools[name]
+		p, err := before[name], error(nil)
+		if p != nil {
+			next.parts[name], err = p.plan(c)
+		} else {
+			p, err = newPool(name, c, g)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("pools.%s: %w", name, err))
+			continue
+		}
+		next.pools[name] = p
+	}
+	return errors.Join(errs...)
+}
+
+// planServers finds the server of each listener: the one that is there, one
+// that takes its socket over, or one with a socket of its own.
+func (g *Gate) planServers(next *plan, before []*server) error {
+	var errs []error
+	next.passed = map[*server]string{}
+	used := map[*server]bool{}
+	for i, l := range next.config.Listeners {
+		at := slices.IndexFunc(before, func(s *server) bool { return !used[s] && s.config.Address == l.Address })
+		if at >= 0 {
+			s := before[at]
+			used[s] = true
+			if !reflect.DeepEqual(s.config, l) {
+				next.passed[s] = l.Address
+				s = g.newServer(l, s.door.socket)
+			}
+			next.servers = append(next.servers, s)
+			continue
+		}
+		socket, err := bind(l)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("listeners[%d]: %w", i, err))
+			continue
+		}
+		next.opened = append(next.opened, socket)
+		next.servers = append(next.servers, g.newServer(l, socket))
+	}
+	err := errors.Join(errs...)
+	if err != nil {
+		for _, socket := range next.opened {
+			socket.Close()
+		}
+	}
+	return err
+}
+
+// put puts a plan into use. Nothing here can fail.
+func (g *Gate) put(next *plan, before *present) {
+	g.startPools(next, before)
+	g.live.Store(next.proxy)
+	for name, parts := range next.parts {
+		next.pools[name].adopt(g.background, parts)
+	}
+	for _, s := range before.servers {
+		g.replace(s, next)
+	}
+	for _, s := range next.servers {
+		if s.serving == nil {
+			g.serve(s)
+		}
+	}
+	g.now.Store(&present{config: next.config, pools: next.pools, servers: next.servers})
+	for name, p := range before.pools {
+		if next.pools[name] != p {
+			g.dissolve(p)
+		}
+	}
+}
+
+// startPools starts the pools that are new and waits, for a moment, until each
+// has an upstream that is available.
+func (g *Gate) startPools(next *plan, before *present) {
+	timer := time.NewTimer(firstVerdicts)
+	defer timer.Stop()
+	var added []*pool
+	for name, p := range next.pools {
+		if before.pools[name] == nil {
+			p.start(g.background)
+			added = append(added, p)
+		}
+	}
+	for _, p := range added {
+		select {
+		case <-p.usable:
+		case <-timer.C:
+			return
+		case <-g.background.Done():
+			return
+		}
+	}
+}
+
+// replace lets a server go that is not in the plan.
+func (g *Gate) replace(s *server, next *plan) {
+	if slices.Contains(next.servers, s) {
+		return
+	}
+	if _, ok := next.passed[s]; ok {
+		s.pass()
+		if network, address := s.config.Network(); network == "unix" {
+			heir := next.servers[slices.IndexFunc(next.servers, func(n *server) bool { return n.door.socket == s.door.socket })]
+			if err := os.Chmod(address, heir.config.Mode); err != nil {
+				g.log.Warn("the socket keeps its permissions", "listener", s.address, "error", err.Error())
+			}
+		}
+	} else {
+		s.pass()
+		s.door.socket.Close()
+	}
+	g.retire(s, next.config.Shutdown, g.background.Done())
+}
+
+// dissolve ends a pool that is no longer configured. Requests that were routed
+// there before may still try its upstreams again, so those stay a little.
+func (g *Gate) dissolve(p *pool) {
+	p.stop()
+	linger, stop := g.now.Load().config.Shutdown.LameDuck, g.background.Done()
+	g.tasks.Go(func() {
+		wait(linger, stop)
+		p.live().Update([]balancer.Spec{})
+	})
+}
+
+// reloads is what is known of the replacements of the configuration.
+type reloads struct {
+	mu    sync.Mutex // protects state
+	state ConfigState
+}
+
+// ConfigState says how current the configuration is.
+type ConfigState struct {
+	Loaded  time.Time // when the one in use was put into use
+	Reloads int       // that succeeded
+	Failed  time.Time // when the last attempt failed; zero when the last succeeded
+	Error   string    // why
+}
+
+// ConfigState returns how current the configuration is.
+func (g *Gate) ConfigState() ConfigState {
+	g.kept.mu.Lock()
+	defer g.kept.mu.Unlock()
+	return g.kept.state
+}
+
+// Reread loads the configuration again and reloads. What comes of it is in the
+// log and in [Gate.ConfigState]; cause says who asked.
+func (g *Gate) Reread(cause string) ([]config.Change, error) {
+	changes, err := g.reread()
+	g.kept.mu.Lock()
+	state := &g.kept.state
+	if err != nil {
+		state.Failed, state.Error = time.Now(), err.Error()
+	} else {
+		*state = ConfigState{Loaded: time.Now(), Reloads: state.Reloads + 1}
+	}
+	loaded := state.Loaded
+	g.kept.mu.Unlock()
+	switch m := g.opts.Metrics; {
+	case m == nil:
+	case err != nil:
+		m.ConfigFailed()
+	default:
+		m.ConfigLoaded("", loaded)
+	}
+	if err != nil {
+		g.log.Error("the configuration could not be reloaded; the last good one stays in use", "cause", cause, "error", err.Error())
+		return nil, err
+	}
+	texts := make([]string, len(changes))
+	for i, c := range changes {
+		texts[i] = c.String()
+	}
+	g.log.Info("configuration reloaded", "cause", cause, "changes", texts)
+	return changes, nil
+}
+
+func (g *Gate) reread() ([]config.Change, error) {
+	if g.opts.Load == nil {
+		return nil, errors.New("there is no configuration file to read again: goodgate was started with --listen and --to")
+	}
+	c, warnings, err := g.opts.Load()
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		g.log.Warn("configuration", "warning", fmt.Sprint(w))
+	}
+	if restart := needRestart(g.now.Load().config, c); restart != "" {
+		g.log.Warn("a change needs a restart or an upgrade of the binary", "keys", restart)
+	}
+	changes, err := g.Reload(c)
+	return changes, err
+}
+
+// needRestart names what a reload cannot change.
+func needRestart(a, b *config.Config) string {
+	var keys []string
+	if a.Log != b.Log {
+		keys = append(keys, "log")
+	}
+	if !reflect.DeepEqual(a.Tracing, b.Tracing) {
+		keys = append(keys, "tracing")
+	}
+	return strings.Join(keys, ", ")
+}
