@@ -19,6 +19,7 @@ var allowed = map[string][]string{
 	"internal/finding": {"proxy"},
 	"internal/doctor":  {"proxy", "internal/discovery", "internal/finding"},
 	"internal/gate":    {"balancer", "health", "proxy", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics", "internal/tracing"},
+	"internal/logging": {"proxy"},
 	"internal/tracing": {"proxy"},
 	"internal/demo":    {"balancer", "health", "proxy"},
 	"cmd/goodgate":     {"proxy", "internal/config", "internal/demo", "internal/doctor", "internal/finding", "internal/gate", "internal/logging"},

@@ -3,7 +3,9 @@ package e2e_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -77,5 +79,39 @@ func TestLogInText(t *testing.T) {
 		if !strings.Contains(line, want) {
 			t.Errorf("the line\n%swant %q in it", line, want)
 		}
+	}
+}
+
+// TestLogRotation: in nginx's format, moved away and opened anew on SIGUSR1,
+// with nothing lost and nothing but requests in it.
+func TestLogRotation(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := startApp(t, "go", "go")
+	g := startGateIn(t, dir, logged, "OUTPUT=access.log", "FORMAT=combined", "DOWN=http://"+freeAddress(t), "A="+a.url())
+	file := filepath.Join(dir, "access.log")
+	ask(t, g.address, "GET", "/before?a=1")
+	if err := os.Rename(file, file+".1"); err != nil {
+		t.Fatal(err)
+	}
+	g.signal(syscall.SIGUSR1)
+	g.waitMessage("log reopened")
+	ask(t, g.address, "GET", "/after")
+	g.finish()
+	var all strings.Builder
+	for _, name := range []string{file + ".1", file} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.WriteString(string(text))
+	}
+	lines := strings.Split(strings.TrimSpace(all.String()), "\n")
+	line := regexp.MustCompile(`^127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /(before\?a=1|after) HTTP/1\.1" 200 \d+ "-" ".*"$`)
+	if len(lines) != 2 || !line.MatchString(lines[0]) || !line.MatchString(lines[1]) {
+		t.Errorf("the files hold\n%s", all.String())
+	}
+	if text, _ := os.ReadFile(file); !strings.Contains(string(text), "/after") {
+		t.Errorf("the new file holds\n%s", text)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -49,9 +50,7 @@ func TestPrometheus(t *testing.T) {
 	url := sickGate(t)
 	p := startPrometheus(t, url)
 	queries := dashboardQueries(t)
-	for name, q := range alertQueries(t) {
-		queries[name] = q
-	}
+	maps.Copy(queries, alertQueries(t))
 	if len(queries) < 60 {
 		t.Errorf("found %d queries only", len(queries))
 	}

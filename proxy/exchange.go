@@ -78,6 +78,7 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
 	x.choice.Tried = x.tried[:0]
 	x.record = Record{
 		Start:    time.Now(),
+		Request:  r,
 		ID:       x.requestID(r),
 		Client:   x.clientOf(r),
 		Method:   r.Method,

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/gate"
-	"github.com/goodgate/goodgate/internal/logging"
 )
 
 func newRun() *cobra.Command {
@@ -30,7 +27,7 @@ func newRun() *cobra.Command {
 SIGHUP reads the configuration file again and puts all of it into use, or on a
 mistake nothing. SIGTERM and SIGINT drain: responses say Connection: close for a
 while, what is in flight may end, then the process does. A second signal ends it
-at once.`,
+at once. SIGUSR1 opens the log file anew.`,
 		Example: `  goodgate run --listen :8080 --to http://127.0.0.1:3000 --to unix:/run/app.sock
   goodgate run --config goodgate.yaml`,
 		Args: cobra.NoArgs,
@@ -89,12 +86,13 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	log, closer, err := openLog(cfg.Log)
+	log, err := openLog(cfg.Log)
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	defer closer.Close()
-	g, err := gate.New(cfg, gate.Options{Logger: log, Version: version(), Load: from.loader()})
+	defer log.Close()
+	defer reopening(log)()
+	g, err := gate.New(cfg, gate.Options{Logger: log.Logger, Access: log.Access, Version: version(), Load: from.loader()})
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -156,12 +154,4 @@ func secondSignal(ctx context.Context) (<-chan struct{}, func()) {
 		signal.Stop(signals)
 		close(done)
 	}
-}
-
-func openLog(c config.Log) (*slog.Logger, io.Closer, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return nil, nil, fmt.Errorf("log.level: %w", err)
-	}
-	return logging.Open(logging.Options{Format: c.Format, Level: level, Output: c.Output})
 }

@@ -49,9 +49,11 @@ type ListenerTimeouts struct {
 
 // Log says how and where the log is written.
 type Log struct {
-	Format string `yaml:"format" default:"json" enum:"json|text" help:"Form of a record."`
+	Format string `yaml:"format" default:"json" enum:"json|text|common|combined" help:"Form of a record; common and combined are nginx's, and what is not about a request goes to stderr then."`
 	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Least important record written."`
 	Output string `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout or a file name."`
+	Sample Ratio  `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the requests that went well that are logged; those that failed, or nearly did, always are."`
+	Buffer Size   `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"How much waits for a slow file; what comes beyond that is dropped and counted."`
 }
 
 // Tracing says where traces go. Without an endpoint nothing is traced, and what a client sends of a trace is passed on.

@@ -22,9 +22,10 @@ import (
 // Options are what a gate gets from the program around it.
 type Options struct {
 	Logger  *slog.Logger
+	Access  func(*proxy.Record)   // logs requests; nil = Logger does
 	Version string                // of the program, for traces; empty = not told
 	Metrics *metrics.Metrics      // nil = nothing is counted
-	Observe []func(*proxy.Record) // beside the log and the metrics
+	Observe []func(*proxy.Record) // beside these
 	// Load reads the configuration again, for Reread; nil = there is no file.
 	Load func() (*config.Config, []config.Warning, error)
 }

@@ -11,7 +11,11 @@ import (
 // observers returns the options of a proxy whose requests are told to the log,
 // and to the metrics and traces that are on.
 func (g *Gate) observers(o Options) proxy.Options {
-	p := proxy.Options{Observe: []func(*proxy.Record){proxy.Log(g.log)}}
+	access := o.Access
+	if access == nil {
+		access = proxy.Log(g.log)
+	}
+	p := proxy.Options{Observe: []func(*proxy.Record){access}}
 	if g.counts != nil {
 		p.Observe = append(p.Observe, g.counts.Observe)
 	}

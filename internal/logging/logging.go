@@ -1,110 +1,109 @@
-// Package logging opens the log: a slog handler over a buffered file.
+// Package logging writes the log: its file in the background, and the records
+// of requests in the formats that are known from nginx.
 package logging
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"sync"
-	"time"
-)
 
-const (
-	bufferSize = 64 << 10
-	// flushAfter bounds how long a record stays in memory. Writing each record
-	// by itself would cost a system call a request.
-	flushAfter = 200 * time.Millisecond
+	"github.com/goodgate/goodgate/proxy"
 )
 
 // Options say what is logged and where.
 type Options struct {
-	Format string // "text", else JSON
+	Format string // "text", "common", "combined", else JSON
 	Level  slog.Level
-	Output string // "stdout", "stderr", "" = stderr, else a file name
+	Output string  // "stdout", "stderr", "" = stderr, else a file name
+	Sample float64 // share of the requests that went well that are logged
+	Buffer int     // bytes that wait for a slow file at most; 0 = DefaultBuffer
 }
 
-// Open returns a logger and what to close when nothing will log any more. A
-// record is on its way to the file within 200 ms.
-func Open(o Options) (*slog.Logger, io.Closer, error) {
-	w, err := open(o.Output)
-	if err != nil {
-		return nil, nil, err
+// Log is what [Open] opened.
+type Log struct {
+	*slog.Logger                     // for what happens
+	Access       func(*proxy.Record) // for requests
+	file         *Writer
+	events       *Writer // nil = they are in file too
+}
+
+// Open opens the log. A record is on its way to the file within 200 ms.
+//
+// The formats common and combined have no room for anything but requests, so
+// that what else happens goes to standard error then, as JSON.
+func Open(o Options) (*Log, error) {
+	l := &Log{}
+	dropped := func(n int64) {
+		l.Warn("log records dropped: the file does not take them as fast as they come", "count", n, "output", o.Output)
+	}
+	var err error
+	if l.file, err = open(o, dropped); err != nil {
+		return nil, err
 	}
 	handler := &slog.HandlerOptions{Level: o.Level}
-	if o.Format == "text" {
-		return slog.New(slog.NewTextHandler(w, handler)), w, nil
+	switch o.Format {
+	case "common", "combined":
+		l.events = NewWriter(WriterOptions{Out: standard{os.Stderr}})
+		l.Logger = slog.New(slog.NewJSONHandler(l.events, handler))
+		l.Access = access(l.file, o.Format == "combined", o.Level)
+	case "text":
+		l.Logger = slog.New(slog.NewTextHandler(l.file, handler))
+		l.Access = proxy.Log(l.Logger)
+	default:
+		l.Logger = slog.New(slog.NewJSONHandler(l.file, handler))
+		l.Access = proxy.Log(l.Logger)
 	}
-	return slog.New(slog.NewJSONHandler(w, handler)), w, nil
+	l.Access = sampled(o.Sample, l.Access)
+	return l, nil
 }
 
-func open(output string) (*Writer, error) {
-	switch output {
-	case "", "stderr":
-		return NewWriter(os.Stderr, nil), nil
-	case "stdout":
-		return NewWriter(os.Stdout, nil), nil
+// Dropped returns how many records were dropped so far.
+func (l *Log) Dropped() int64 {
+	n := l.file.Dropped()
+	if l.events != nil {
+		n += l.events.Dropped()
 	}
-	f, err := os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
-	if err != nil {
-		return nil, fmt.Errorf("log.output: %w", err)
-	}
-	return NewWriter(f, f), nil
+	return n
 }
 
-// Writer is a buffer that empties itself soon after it was written to. It is
-// safe for concurrent use.
-type Writer struct {
-	closer io.Closer // nil when it is not the writer's to close
-
-	mu     sync.Mutex // protects the fields below
-	buf    *bufio.Writer
-	timer  *time.Timer // nil while nothing waits
-	closed bool
+// Reopen continues in a new file, after the old one was moved away.
+func (l *Log) Reopen() error {
+	if err := l.file.Reopen(); err != nil {
+		return fmt.Errorf("log.output: %w", err)
+	}
+	return nil
 }
 
-// NewWriter returns a writer to out; closer, if not nil, is closed with it.
-func NewWriter(out io.Writer, closer io.Closer) *Writer {
-	return &Writer{closer: closer, buf: bufio.NewWriterSize(out, bufferSize)}
-}
-
-func (w *Writer) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return 0, os.ErrClosed
-	}
-	if w.timer == nil {
-		w.timer = time.AfterFunc(flushAfter, w.flush)
-	}
-	return w.buf.Write(p)
-}
-
-func (w *Writer) flush() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.timer = nil
-	if !w.closed {
-		w.buf.Flush()
-	}
-}
-
-// Close writes what waits.
-func (w *Writer) Close() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return nil
-	}
-	w.closed = true
-	if w.timer != nil {
-		w.timer.Stop()
-	}
-	err := w.buf.Flush()
-	if w.closer != nil {
-		err = errors.Join(err, w.closer.Close())
+// Close writes what waits. Nobody may log any more.
+func (l *Log) Close() error {
+	err := l.file.Close()
+	if l.events != nil {
+		l.events.Close()
 	}
 	return err
+}
+
+// standard is a stream that is not ours to close.
+type standard struct{ io.Writer }
+
+func (standard) Close() error { return nil }
+
+func open(o Options, dropped func(int64)) (*Writer, error) {
+	w := WriterOptions{Buffer: o.Buffer, Dropped: dropped}
+	switch o.Output {
+	case "", "stderr":
+		w.Out = standard{os.Stderr}
+	case "stdout":
+		w.Out = standard{os.Stdout}
+	default:
+		w.Open = func() (io.WriteCloser, error) {
+			return os.OpenFile(o.Output, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+		}
+		var err error
+		if w.Out, err = w.Open(); err != nil {
+			return nil, fmt.Errorf("log.output: %w", err)
+		}
+	}
+	return NewWriter(w), nil
 }

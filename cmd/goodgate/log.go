@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/logging"
+)
+
+func openLog(c config.Log) (*logging.Log, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return nil, fmt.Errorf("log.level: %w", err)
+	}
+	return logging.Open(logging.Options{
+		Format: c.Format, Level: level, Output: c.Output, Sample: float64(c.Sample), Buffer: int(c.Buffer),
+	})
+}
+
+// reopening opens the log's file anew at every SIGUSR1, until what it returns is
+// called.
+func reopening(log *logging.Log) (stop func()) {
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, syscall.SIGUSR1)
+	go func() {
+		defer close(done)
+		for range signals {
+			if err := log.Reopen(); err != nil {
+				log.Warn("the log goes on in the old file", "error", err.Error())
+				continue
+			}
+			log.Info("log reopened")
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+		<-done
+	}
+}

@@ -1,0 +1,203 @@
+package logging
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// flushAfter bounds how long a record stays in memory. Writing each record
+	// by itself would cost a system call a request.
+	flushAfter = 200 * time.Millisecond
+	// flushAt is how much is written at once if it comes sooner.
+	flushAt = 64 << 10
+	// keptBuffer is the largest buffer that is kept for the next time.
+	keptBuffer = 4 * flushAt
+	// closeTimeout bounds how long a file that takes nothing delays the end.
+	closeTimeout = 5 * time.Second
+)
+
+// DefaultBuffer is how many bytes wait for a slow file at most.
+const DefaultBuffer = 1 << 20
+
+// Writer writes in the background, so that nobody who logs waits for the file.
+// What comes while as much waits as may is dropped, and counted. It is safe for
+// concurrent use.
+type Writer struct {
+	opts  WriterOptions
+	flush chan struct{} // there is something to write
+	stop  chan struct{} // closed by Close
+	done  chan struct{} // closed when the background has ended
+
+	mu       sync.Mutex // protects the fields below; never held while writing
+	buf      []byte     // waits
+	records  int        // in buf
+	writing  int        // bytes that are being written
+	timer    *time.Timer
+	dropped  int64 // records, in all
+	reported int64 // of these, those that Dropped was told of
+	closed   bool
+
+	out sync.Mutex // held while writing; protects opts.Out
+}
+
+// WriterOptions say where a [Writer] writes.
+type WriterOptions struct {
+	Out    io.WriteCloser
+	Open   func() (io.WriteCloser, error) // opens it anew; nil = that does nothing
+	Buffer int                            // bytes that wait at most; 0 = DefaultBuffer
+	// Dropped is told, when writing works again, how many records were dropped
+	// since it was told last. It may log.
+	Dropped func(n int64)
+}
+
+// NewWriter returns a writer, which somebody has to close.
+func NewWriter(o WriterOptions) *Writer {
+	if o.Buffer <= 0 {
+		o.Buffer = DefaultBuffer
+	}
+	w := &Writer{opts: o, flush: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+// Write takes one record. It fails only after Close; a record that is dropped is
+// no error.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return 0, os.ErrClosed
+	}
+	if len(w.buf)+w.writing+len(p) > w.opts.Buffer {
+		w.dropped++
+		return len(p), nil
+	}
+	w.buf = append(w.buf, p...)
+	w.records++
+	switch {
+	case len(w.buf) >= flushAt:
+		w.wake()
+	case w.timer == nil:
+		w.timer = time.AfterFunc(flushAfter, w.wake)
+	}
+	return len(p), nil
+}
+
+func (w *Writer) wake() {
+	select {
+	case w.flush <- struct{}{}:
+	default:
+	}
+}
+
+// Dropped returns how many records were dropped so far.
+func (w *Writer) Dropped() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dropped
+}
+
+// Reopen continues in a new file, after the old one was moved away. When that
+// fails the old one stays.
+func (w *Writer) Reopen() error {
+	if w.opts.Open == nil {
+		return nil
+	}
+	out, err := w.opts.Open()
+	if err != nil {
+		return err
+	}
+	w.out.Lock()
+	old := w.opts.Out
+	w.opts.Out = out
+	w.out.Unlock()
+	return old.Close()
+}
+
+// Close writes what waits, for 5 s at most, and closes the file.
+func (w *Writer) Close() error {
+	w.report()
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil
+	}
+	w.closed = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.mu.Unlock()
+	close(w.stop)
+	late := time.NewTimer(closeTimeout)
+	defer late.Stop()
+	select {
+	case <-w.done:
+	case <-late.C:
+		return errors.New("the log's file takes nothing: its last records are lost")
+	}
+	w.out.Lock()
+	defer w.out.Unlock()
+	return w.opts.Out.Close()
+}
+
+// run writes until Close.
+func (w *Writer) run() {
+	defer close(w.done)
+	var spare []byte
+	for {
+		select {
+		case <-w.stop:
+			w.writeOnce(spare)
+			return
+		case <-w.flush:
+			var ok bool
+			if spare, ok = w.writeOnce(spare); ok {
+				w.report()
+			}
+		}
+	}
+}
+
+// writeOnce writes what waits. It returns the buffer that came in, for the next
+// time, and whether the file took it.
+func (w *Writer) writeOnce(spare []byte) (used []byte, ok bool) {
+	w.mu.Lock()
+	buf, records := w.buf, w.records
+	w.buf, w.records, w.writing = spare[:0], 0, len(buf)
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
+	w.mu.Unlock()
+	var err error
+	if len(buf) > 0 {
+		w.out.Lock()
+		_, err = w.opts.Out.Write(buf)
+		w.out.Unlock()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.writing = 0
+	if err != nil {
+		w.dropped += int64(records)
+	}
+	if cap(buf) > keptBuffer {
+		buf = nil
+	}
+	return buf, err == nil
+}
+
+// report tells of records that were dropped since the last time.
+func (w *Writer) report() {
+	w.mu.Lock()
+	n := w.dropped - w.reported
+	w.reported = w.dropped
+	w.mu.Unlock()
+	if n > 0 && w.opts.Dropped != nil {
+		w.opts.Dropped(n)
+	}
+}
