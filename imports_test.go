@@ -21,8 +21,9 @@ var allowed = map[string][]string{
 	"internal/gate":    {"balancer", "health", "proxy", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics", "internal/tracing"},
 	"internal/logging": {"proxy"},
 	"internal/tracing": {"proxy"},
+	"internal/bench":   {"internal/http1", "internal/http2", "internal/plot"},
 	"internal/demo":    {"balancer", "health", "proxy"},
-	"cmd/goodgate":     {"proxy", "internal/config", "internal/demo", "internal/doctor", "internal/finding", "internal/gate", "internal/logging"},
+	"cmd/goodgate":     {"proxy", "internal/bench", "internal/config", "internal/demo", "internal/doctor", "internal/finding", "internal/gate", "internal/logging"},
 }
 
 // TestImportDirection keeps the packages in the order that ARCHITECTURE.md

@@ -66,6 +66,6 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRun(), newCheck(), newDoctor(), newDemo(), newSchema(), newVersion())
+	root.AddCommand(newRun(), newCheck(), newDoctor(), newDemo(), newBench(), newSchema(), newVersion())
 	return root
 }

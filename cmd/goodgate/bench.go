@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/bench"
+)
+
+// benchFlags are what `goodgate bench` was asked.
+type benchFlags struct {
+	target     bench.Target
+	headers    []string
+	bodyFile   string
+	bodySize   int
+	rate, ramp float64
+	duration   time.Duration
+	knee       bool
+	p99        time.Duration
+	json, html string
+	name       string
+	thresholds []string
+	quiet      bool
+}
+
+func newBench() *cobra.Command {
+	var b benchFlags
+	cmd := &cobra.Command{
+		Use:   "bench URL",
+		Short: "Send load to a server and measure what comes back",
+		Long: `Send requests at a rate that does not depend on the answers, and measure each
+from the moment it was due: a server that stalls cannot slow down the
+measurement of its stall. No request is sent twice.
+
+With --ramp the rate rises in a line; with --knee the highest rate is looked
+for whose p99 stays below --p99. --fail-if-not ends with exit code 1 when a bound
+is not kept, so that a run can decide over a build.`,
+		Example: `  goodgate bench http://127.0.0.1:8080/ --rate 500 --for 30s --html report.html
+  goodgate bench http://127.0.0.1:8080/ --rate 200 --fail-if-not 'p99<50ms' --fail-if-not 'failed<0.1%'
+  goodgate bench http://127.0.0.1:8080/ --knee --p99 20ms`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			b.target.URL = args[0]
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return b.run(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.Float64VarP(&b.rate, "rate", "r", 100, "requests a second")
+	f.Float64Var(&b.ramp, "ramp", 0, "rise to this rate until the end; 0 = the rate stays")
+	f.DurationVarP(&b.duration, "for", "d", 10*time.Second, "how long; with --knee how long each rate is tried")
+	f.BoolVar(&b.knee, "knee", false, "look for the highest rate that is served well, from --rate on")
+	f.DurationVar(&b.p99, "p99", 100*time.Millisecond, "with --knee: served well means a p99 below this and no failure")
+	f.StringVarP(&b.target.Method, "method", "X", "", "method; GET, or POST with a body, when absent")
+	f.StringArrayVarP(&b.headers, "header", "H", nil, "header field, 'Name: value'; may be given again")
+	f.StringVar(&b.bodyFile, "body", "", "file with the body")
+	f.IntVar(&b.bodySize, "body-size", 0, "bytes of a body that is made up")
+	f.BoolVar(&b.target.HTTP2, "http2", false, "HTTP/2, over http by prior knowledge")
+	f.BoolVar(&b.target.NewConn, "new-connections", false, "a connection for each request")
+	f.BoolVarP(&b.target.Insecure, "insecure", "k", false, "accept every certificate")
+	f.DurationVar(&b.target.Timeout, "timeout", 10*time.Second, "for one request")
+	f.StringVar(&b.json, "json", "", "write the result to this file")
+	f.StringVar(&b.html, "html", "", "write a report with plots to this file")
+	f.StringVar(&b.name, "name", "", "name of the run in the result")
+	f.StringArrayVar(&b.thresholds, "fail-if-not", nil, "bound that must be kept: p99<50ms, failed<0.1%, rate>1000; may be given again")
+	f.BoolVarP(&b.quiet, "quiet", "q", false, "no line each second")
+	cmd.AddCommand(newBenchCompare())
+	return cmd
+}
+
+func newBenchCompare() *cobra.Command {
+	var html string
+	cmd := &cobra.Command{
+		Use:   "compare BEFORE.json AFTER.json",
+		Short: "Compare two results, and say what is more than chance",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var results []*bench.Result
+			for _, file := range args {
+				r, err := bench.Read(file)
+				if err != nil {
+					return &exitError{exitUsage, err}
+				}
+				if r.Name == "" {
+					r.Name = file
+				}
+				results = append(results, r)
+			}
+			if err := bench.Compare(cmd.OutOrStdout(), results[0], results[1]); err != nil {
+				return &exitError{exitFailed, err}
+			}
+			return writeHTML(html, results)
+		},
+	}
+	cmd.Flags().StringVar(&html, "html", "", "write a report with plots of both to this file")
+	return cmd
+}
+
+func (b *benchFlags) run(ctx context.Context, out, progress io.Writer) error {
+	if b.quiet {
+		progress = io.Discard
+	}
+	thresholds, err := b.prepare()
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	r, err := b.measure(ctx, progress)
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	r.Name, r.Target, r.Machine = b.name, b.target.URL, bench.ThisMachine()
+	if err := r.Text(out); err != nil {
+		return &exitError{exitFailed, err}
+	}
+	if b.json != "" {
+		if err := r.Write(b.json); err != nil {
+			return &exitError{exitFailed, err}
+		}
+	}
+	if err := writeHTML(b.html, []*bench.Result{r}); err != nil {
+		return err
+	}
+	var missed []error
+	for _, t := range thresholds {
+		missed = append(missed, t.Check(r))
+	}
+	if err := errors.Join(missed...); err != nil {
+		return &exitError{exitFailed, err}
+	}
+	return nil
+}
+
+// prepare reads what the flags name.
+func (b *benchFlags) prepare() ([]bench.Threshold, error) {
+	if b.rate <= 0 || b.ramp < 0 {
+		return nil, fmt.Errorf("--rate %v, --ramp %v: a rate is above 0", b.rate, b.ramp)
+	}
+	b.target.Header = http.Header{}
+	for _, h := range b.headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			return nil, fmt.Errorf("--header %q: expected 'Name: value'", h)
+		}
+		b.target.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	switch {
+	case b.bodyFile != "" && b.bodySize > 0:
+		return nil, errors.New("--body and --body-size exclude each other")
+	case b.bodyFile != "":
+		body, err := os.ReadFile(b.bodyFile)
+		if err != nil {
+			return nil, err
+		}
+		b.target.Body = body
+	case b.bodySize > 0:
+		b.target.Body = []byte(strings.Repeat("x", b.bodySize))
+	}
+	var list []bench.Threshold
+	for _, text := range b.thresholds {
+		t, err := bench.ParseThreshold(text)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, t)
+	}
+	return list, nil
+}
+
+func (b *benchFlags) measure(ctx context.Context, progress io.Writer) (*bench.Result, error) {
+	if b.knee {
+		k := bench.Knee{Target: b.target, From: b.rate, Step: b.duration, P99: b.p99, Progress: func(s bench.Step) {
+			fmt.Fprintf(progress, "%8.0f/s  p99 %8.2f ms  failed %d of %d\n", s.Rate, s.Latency.P99, s.Failed, s.Requests)
+		}}
+		r, _, err := k.Find(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if r == nil {
+			return nil, fmt.Errorf("%v requests a second are too much already: begin with a lower --rate", b.rate)
+		}
+		r.Load = fmt.Sprintf("highest rate with p99 below %v and no failure, %v each", b.p99, b.duration)
+		return r, nil
+	}
+	p := bench.Plan{Target: b.target, Pace: bench.Fixed(b.rate), For: b.duration, Progress: func(s bench.Second) {
+		fmt.Fprintf(progress, "%4d s  %6d sent  %5d failed  p50 %8.2f ms  p99 %8.2f ms\n", s.Second, s.Sent, s.Failed, s.Latency.P50, s.Latency.P99)
+	}}
+	load := fmt.Sprintf("%v requests a second for %v", b.rate, b.duration)
+	if b.ramp > 0 {
+		p.Pace = bench.Ramp{From: b.rate, To: b.ramp, Over: b.duration}
+		load = fmt.Sprintf("from %v to %v requests a second in %v", b.rate, b.ramp, b.duration)
+	}
+	r, err := bench.Run(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	r.Load = load
+	return r, nil
+}
+
+func writeHTML(file string, results []*bench.Result) error {
+	if file == "" {
+		return nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	err = bench.HTML(f, "goodgate bench", results)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return &exitError{exitFailed, err}
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestPace(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		pace Pace
+		n    int
+		want time.Duration
+	}{
+		{"fixed, first", Fixed(10), 0, 0},
+		{"fixed", Fixed(10), 25, 2500 * time.Millisecond},
+		{"ramp, first", Ramp{10, 30, 10 * time.Second}, 0, 0},
+		{"ramp, half the time", Ramp{10, 30, 10 * time.Second}, 75, 5 * time.Second}, // 5 s at 15 on the mean
+		{"ramp, its end", Ramp{10, 30, 10 * time.Second}, 200, 10 * time.Second},
+		{"ramp, after", Ramp{10, 30, 10 * time.Second}, 230, 11 * time.Second},
+		{"ramp from nothing", Ramp{0, 20, 10 * time.Second}, 25, 5 * time.Second},
+		{"ramp down", Ramp{20, 0, 10 * time.Second}, 75, 5 * time.Second},
+		{"level ramp", Ramp{10, 10, 10 * time.Second}, 20, 2 * time.Second},
+	} {
+		if got := tc.pace.At(tc.n); math.Abs((got - tc.want).Seconds()) > 1e-6 {
+			t.Errorf("%s: request %d is due after %v, want %v", tc.name, tc.n, got, tc.want)
+		}
+	}
+}
+
+func run(t *testing.T, p Plan) *Result {
+	t.Helper()
+	r, err := Run(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestRunCounts(t *testing.T) {
+	var n atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch i := n.Add(1); {
+		case r.Method != http.MethodPost || string(body) != "hello" || r.Header.Get("X-A") != "b":
+			w.WriteHeader(http.StatusTeapot)
+		case i%10 == 0:
+			w.WriteHeader(http.StatusBadGateway)
+		default:
+			io.WriteString(w, "four")
+		}
+	}))
+	defer s.Close()
+	r := run(t, Plan{Target: Target{URL: s.URL, Body: []byte("hello"), Header: http.Header{"X-A": {"b"}}}, Pace: Fixed(200), For: time.Second})
+	if r.Requests != 200 || int(n.Load()) != 200 || r.Failed != 20 || r.Bytes != 180*4 {
+		t.Errorf("got %d requests, %d at the server, %d failed, %d bytes; want 200, 200, 20, 720", r.Requests, n.Load(), r.Failed, r.Bytes)
+	}
+	if got, want := fmt.Sprint(r.Statuses, r.Failures), "map[200:180 502:20] map[Bad Gateway:20]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestStallIsMeasured is the promise of an open loop: while the server stands
+// still, requests go on being due, and what they wait is counted. A closed loop
+// would see one slow request.
+func TestStallIsMeasured(t *testing.T) {
+	var stalled atomic.Bool
+	begin := time.Now()
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if since := time.Since(begin); since > 500*time.Millisecond && since < time.Second {
+			stalled.Store(true)
+			time.Sleep(time.Second - since)
+		}
+	}))
+	defer s.Close()
+	r := run(t, Plan{Target: Target{URL: s.URL}, Pace: Fixed(100), For: 2 * time.Second, Max: 4})
+	if !stalled.Load() {
+		t.Fatal("the server did not stall")
+	}
+	if r.Requests != 200 {
+		t.Errorf("%d requests were sent, want 200", r.Requests)
+	}
+	if r.Latency.P90 < 100 { // about 50 of 200 were due during the stall
+		t.Errorf("p90 is %.1f ms: the stall of 500 ms was not counted for those that were due in it", r.Latency.P90)
+	}
+}
+
+// TestNothingIsSentTwice has a server that takes requests and then closes.
+func TestNothingIsSentTwice(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var seen atomic.Int64
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				buf := make([]byte, 4096)
+				for i := range 2 {
+					if _, err := c.Read(buf); err != nil {
+						return
+					}
+					seen.Add(1)
+					if i == 0 {
+						io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+					}
+				}
+			}()
+		}
+	}()
+	r := run(t, Plan{Target: Target{URL: "http://" + l.Addr().String()}, Pace: Fixed(100), For: time.Second})
+	if int(seen.Load()) > r.Requests || r.Failed == 0 {
+		t.Errorf("%d requests were due, the server saw %d, %d failed", r.Requests, seen.Load(), r.Failed)
+	}
+}
+
+func TestHTTP2(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, r.Proto)
+	}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	r := run(t, Plan{Target: Target{URL: s.URL, HTTP2: true, Insecure: true}, Pace: Fixed(100), For: 200 * time.Millisecond})
+	if r.Failed != 0 || r.Bytes != int64(len("HTTP/2.0"))*20 {
+		t.Errorf("%d of %d failed %v, %d bytes", r.Failed, r.Requests, r.Failures, r.Bytes)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer s.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r, err := Run(ctx, Plan{Target: Target{URL: s.URL}, Pace: Fixed(10), For: time.Hour})
+	if err != nil || r.Requests != 0 {
+		t.Errorf("got %v and %v", r, err)
+	}
+}
+
+func TestThresholds(t *testing.T) {
+	r := &Result{Requests: 1000, Failed: 1, Took: 10, Latency: Latency{P99: 50, Max: 80}}
+	f := func(text, want string) {
+		t.Helper()
+		th, err := ParseThreshold(text)
+		if err == nil {
+			err = th.Check(r)
+		}
+		if got := fmt.Sprint(err); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+	f("p99<51ms", "<nil>")
+	f("p99<50ms", "threshold p99<50ms: measured 50.00ms")
+	f("max < 1s", "<nil>")
+	f("failed<0.2%", "<nil>")
+	f("failed<0.1%", "threshold failed<0.1%: measured 0.100%")
+	f("rate>99", "<nil>")
+	f("rate>100", "threshold rate>100: measured 99.9")
+	f("p98<1s", `threshold "p98<1s": "p98" is not p50, p90, p99, p99.9, max, mean, failed or rate`)
+	f("p99<50", `threshold "p99<50": "50" is not a duration such as 50ms`)
+	f("p99=5ms", `threshold "p99=5ms": expected such as p99<50ms, failed<0.1% or rate>1000`)
+}
+
+// TestKnee looks for the rate of a server that answers so many a second.
+func TestKnee(t *testing.T) {
+	place := make(chan struct{}, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		place <- struct{}{}
+		time.Sleep(5 * time.Millisecond)
+		<-place
+	}))
+	defer s.Close()
+	r, steps, err := Knee{Target: Target{URL: s.URL}, From: 25, Step: 400 * time.Millisecond, P99: 60 * time.Millisecond}.Find(t.Context())
+	if err != nil || r == nil {
+		t.Fatalf("got %v, %v", r, err)
+	}
+	last := steps[len(steps)-1].Rate
+	if last < 50 || last > 400 {
+		t.Errorf("the knee of a server with room for 200 a second is said to be near %.0f", last)
+	}
+}
+
+func TestCompareAndReport(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer s.Close()
+	r := run(t, Plan{Target: Target{URL: s.URL}, Pace: Fixed(50), For: 200 * time.Millisecond})
+	file := filepath.Join(t.TempDir(), "r.json")
+	if err := r.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Read(file)
+	if err != nil || back.Requests != 10 || back.Latency != r.Latency {
+		t.Errorf("read %+v, %v", back, err)
+	}
+	var text, page bytes.Buffer
+	if err := Compare(&text, r, back); err != nil || !strings.Contains(text.String(), "p99 ms") {
+		t.Errorf("got %q, %v", &text, err)
+	}
+	if err := HTML(&page, "a <title>", []*Result{r, back}); err != nil {
+		t.Fatal(err)
+	}
+	if got := page.String(); strings.Count(got, "<svg") != 4 || strings.Contains(got, "<title>a <title>") {
+		t.Errorf("the page has %d plots", strings.Count(got, "<svg"))
+	}
+}
+
+func FuzzParseThreshold(f *testing.F) {
+	for _, s := range []string{"p99<50ms", "failed<0.1%", "rate>1", "<", "p99.9>1h"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if th, err := ParseThreshold(s); err == nil {
+			th.Check(&Result{})
+		}
+	})
+}

@@ -1,0 +1,41 @@
+package bench
+
+import (
+	"math"
+	"time"
+)
+
+// Pace says when requests are due.
+type Pace interface {
+	// At returns when the nth request is due, counted from 0, after the start.
+	At(n int) time.Duration
+}
+
+// Fixed is a number of requests a second.
+type Fixed float64
+
+// At returns n divided by the rate.
+func (f Fixed) At(n int) time.Duration {
+	return time.Duration(float64(n) / float64(f) * float64(time.Second))
+}
+
+// Ramp is a rate that goes in a line from one to another, and stays there.
+type Ramp struct {
+	From, To float64       // requests a second
+	Over     time.Duration // how long it takes
+}
+
+// At solves From*t + (To-From)/(2*Over) * t^2 = n for t.
+func (r Ramp) At(n int) time.Duration {
+	over := r.Over.Seconds()
+	during := (r.From + r.To) / 2 * over
+	if float64(n) >= during {
+		return r.Over + Fixed(r.To).At(int(float64(n)-during))
+	}
+	slope := (r.To - r.From) / (2 * over)
+	t := float64(n) / r.From
+	if slope != 0 {
+		t = (math.Sqrt(r.From*r.From+4*slope*float64(n)) - r.From) / (2 * slope)
+	}
+	return time.Duration(t * float64(time.Second))
+}

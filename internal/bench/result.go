@@ -1,0 +1,107 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+)
+
+// Result is what a run measured. It is what is written as JSON; times are in
+// milliseconds unless they say otherwise.
+type Result struct {
+	Name         string         `json:"name,omitempty"`
+	Target       string         `json:"target"`
+	Load         string         `json:"load"`
+	Start        time.Time      `json:"start"`
+	Took         float64        `json:"took_seconds"`
+	Requests     int            `json:"requests"`
+	Failed       int            `json:"failed"`
+	Bytes        int64          `json:"bytes"`
+	Latency      Latency        `json:"latency"`
+	Statuses     map[int]int    `json:"statuses"`
+	Failures     map[string]int `json:"failures,omitempty"`
+	Seconds      []Second       `json:"seconds"`
+	Distribution []Quantile     `json:"distribution"`
+	Machine      Machine        `json:"machine"`
+}
+
+// Latency is how long answers took, from the moment the request was due.
+type Latency struct {
+	Mean float64 `json:"mean"`
+	P50  float64 `json:"p50"`
+	P90  float64 `json:"p90"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p99_9"`
+	Max  float64 `json:"max"`
+}
+
+// Second is what became of the requests that were due in one second.
+type Second struct {
+	Second  int     `json:"second"`
+	Sent    int     `json:"sent"`
+	Failed  int     `json:"failed"`
+	Latency Latency `json:"latency"`
+}
+
+// Quantile is a point of the distribution: so great a share of the requests
+// took so long at most.
+type Quantile struct {
+	Share float64 `json:"share"`
+	Took  float64 `json:"ms"`
+}
+
+// Machine is where a run took place.
+type Machine struct {
+	OS       string `json:"os"`
+	Arch     string `json:"arch"`
+	CPUs     int    `json:"cpus"`
+	Go       string `json:"go"`
+	Goodgate string `json:"goodgate"`
+}
+
+// ThisMachine describes where this program runs.
+func ThisMachine() Machine {
+	m := Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Goodgate: "unknown"}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		m.Goodgate = info.Main.Version
+	}
+	return m
+}
+
+// PerSecond returns the requests answered well in a second.
+func (r *Result) PerSecond() float64 {
+	if r.Took == 0 {
+		return 0
+	}
+	return float64(r.Requests-r.Failed) / r.Took
+}
+
+// FailedShare returns the share of requests that failed.
+func (r *Result) FailedShare() float64 {
+	return float64(r.Failed) / float64(max(r.Requests, 1))
+}
+
+// Write stores the result as JSON.
+func (r *Result) Write(file string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(data, '\n'), 0o644)
+}
+
+// Read loads a result that Write has stored.
+func Read(file string) (*Result, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	r := new(Result)
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,82 @@
+package bench
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Threshold is a bound that a result keeps or not, such as p99<50ms, so that a
+// run can decide over a build.
+type Threshold struct {
+	text  string
+	value func(*Result) float64
+	unit  func(float64) string
+	above bool // the bound is a least value
+	bound float64
+}
+
+// measures are what a threshold may be about.
+var measures = map[string]struct {
+	value func(*Result) float64
+	kind  string
+}{
+	"p50":    {func(r *Result) float64 { return r.Latency.P50 }, "time"},
+	"p90":    {func(r *Result) float64 { return r.Latency.P90 }, "time"},
+	"p99":    {func(r *Result) float64 { return r.Latency.P99 }, "time"},
+	"p99.9":  {func(r *Result) float64 { return r.Latency.P999 }, "time"},
+	"max":    {func(r *Result) float64 { return r.Latency.Max }, "time"},
+	"mean":   {func(r *Result) float64 { return r.Latency.Mean }, "time"},
+	"failed": {func(r *Result) float64 { return 100 * r.FailedShare() }, "share"},
+	"rate":   {(*Result).PerSecond, "rate"},
+}
+
+// ParseThreshold reads p50, p90, p99, p99.9, max, mean <duration, failed <share
+// or rate >number.
+func ParseThreshold(text string) (Threshold, error) {
+	t := Threshold{text: text}
+	i := strings.IndexAny(text, "<>")
+	if i < 0 {
+		return t, fmt.Errorf("threshold %q: expected such as p99<50ms, failed<0.1%% or rate>1000", text)
+	}
+	m, ok := measures[strings.TrimSpace(text[:i])]
+	if !ok {
+		return t, fmt.Errorf("threshold %q: %q is not p50, p90, p99, p99.9, max, mean, failed or rate", text, text[:i])
+	}
+	t.value, t.above = m.value, text[i] == '>'
+	bound := strings.TrimSpace(text[i+1:])
+	switch m.kind {
+	case "time":
+		d, err := time.ParseDuration(bound)
+		if err != nil {
+			return t, fmt.Errorf("threshold %q: %q is not a duration such as 50ms", text, bound)
+		}
+		t.bound = float64(d) / float64(time.Millisecond)
+		t.unit = func(v float64) string { return fmt.Sprintf("%.2fms", v) }
+		return t, nil
+	case "share":
+		number, ok := strings.CutSuffix(bound, "%")
+		v, err := strconv.ParseFloat(number, 64)
+		if !ok || err != nil {
+			return t, fmt.Errorf("threshold %q: %q is not a share such as 0.1%%", text, bound)
+		}
+		t.bound, t.unit = v, func(v float64) string { return fmt.Sprintf("%.3f%%", v) }
+		return t, nil
+	}
+	v, err := strconv.ParseFloat(bound, 64)
+	if err != nil {
+		return t, fmt.Errorf("threshold %q: %q is not a number", text, bound)
+	}
+	t.bound, t.unit = v, func(v float64) string { return fmt.Sprintf("%.1f", v) }
+	return t, nil
+}
+
+// Check returns an error when the result does not keep the bound.
+func (t Threshold) Check(r *Result) error {
+	v := t.value(r)
+	if t.above && v > t.bound || !t.above && v < t.bound {
+		return nil
+	}
+	return fmt.Errorf("threshold %s: measured %s", t.text, t.unit(v))
+}
