@@ -19,7 +19,7 @@ type Hedge struct {
 	Quantile float64       // after the time to a response header that this share of the pool's answers stays below; 0 = After
 	After    time.Duration // or after a fixed time; 0 = never
 	MinDelay time.Duration // the least time to wait; 0 = 1 ms
-	Budget   float64       // second requests as a share of requests; 0 = none
+	Budget   float64       // second requests that do not help, as a share of requests; 0 = none at all
 }
 
 func (h *Hedge) enabled() bool { return (h.Quantile > 0 || h.After > 0) && h.Budget > 0 }
@@ -173,6 +173,9 @@ func (x *exchange) settle(r *race) *try {
 	t, other := r.first, r.hedge
 	if winner := r.winner.Load(); winner == r.hedge || winner == nil && r.first.res == nil && r.hedge.res != nil {
 		t, other = r.hedge, r.first
+		if winner != nil {
+			x.route.Pool.hedging.budget.refund()
+		}
 	}
 	x.record.note(other)
 	switch {

@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -217,21 +216,27 @@ func TestHedgeAdapts(t *testing.T) {
 	})
 }
 
-// A hedge that is used up is paid for by the requests that follow.
+// A hedge that does not help is paid for by the requests that follow, one that
+// helps by nobody.
 func TestHedgeBudget(t *testing.T) {
 	t.Parallel()
-	s := hedgeSetup()
-	s.pool.Retry.Hedge.Budget = 0.25
-	bubble(t, s, func(w *world) {
-		w.script("a:80", after(100, fine))
-		w.script("b:80", after(0, fine))
-		var hedged strings.Builder
-		for range 12 {
-			w.get()
-			hedged.WriteString(fmt.Sprint(w.record().Absorbed == proxy.ByHedge)[:1])
-		}
-		check(t, "hedged", hedged.String(), "ffftffftffft")
-	})
+	for want, second := range map[string]func(c *wire){
+		"...h...h...h": after(100, fine),
+		"...hhhhhhhhh": after(0, fine),
+	} {
+		s := hedgeSetup()
+		s.pool.Retry.Hedge.Budget = 0.25
+		bubble(t, s, func(w *world) {
+			w.script("a:80", after(20, fine))
+			w.script("b:80", second)
+			var hedged strings.Builder
+			for range len(want) {
+				w.get()
+				hedged.WriteString(map[int]string{1: ".", 2: "h"}[len(w.record().Attempts)])
+			}
+			check(t, "hedged", hedged.String(), want)
+		})
+	}
 }
 
 // While requests wait for a place, none goes out twice; nor when there is none.

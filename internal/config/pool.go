@@ -130,7 +130,7 @@ type Retry struct {
 // Hedge says when a request goes to a second upstream as well.
 type Hedge struct {
 	After    HedgeAfter `yaml:"after" default:"p95" help:"When: p90, p95 or p99 of the pool's own times to a response header, a duration, or off."`
-	Budget   Ratio      `yaml:"budget" default:"5%" min:"0%" max:"100%" help:"Such second requests, as a share of requests."`
+	Budget   Ratio      `yaml:"budget" default:"5%" min:"0%" max:"100%" help:"Such second requests that do not help, as a share of requests."`
 	MinDelay Duration   `yaml:"min_delay" default:"1ms" min:"1ms" max:"1m" help:"Never sooner than this."`
 }
 
