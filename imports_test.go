@@ -13,7 +13,7 @@ const module = "github.com/goodgate/goodgate/"
 // package that is not here may import none.
 var allowed = map[string][]string{
 	"health":           {"balancer"},
-	"proxy":            {"balancer", "internal/http1", "internal/http2", "internal/limit"},
+	"proxy":            {"balancer", "internal/http1", "internal/http2", "internal/limit", "internal/stale"},
 	"internal/http2":   {"internal/http1"},
 	"internal/metrics": {"balancer", "proxy"},
 	"internal/finding": {"proxy"},

@@ -132,7 +132,13 @@ func (x *exchange) leave() {
 			l.under.Add(-1)
 		}
 	}
+	x.leavePlace()
+}
+
+// leavePlace gives back what enter took.
+func (x *exchange) leavePlace() {
 	if x.placed {
+		x.placed = false
 		x.route.Pool.queue.Leave()
 	}
 }

@@ -19,10 +19,7 @@ func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := x.prefetch(r); err != nil {
 		return nil, err
 	}
-	res, err := x.run()
-	if escapes(res, err) {
-		res, err = x.lastRungs(res, err)
-	}
+	res, err := x.conclude(x.run())
 	if err != nil {
 		return nil, err
 	}

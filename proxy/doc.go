@@ -13,7 +13,7 @@
 //	try.go, transport.go  exchange: one try on one upstream
 //	commit.go    a small response is complete before the client sees a byte
 //	resume.go    a large one that breaks off goes on from another upstream
-//	rungs.go     what is answered when no upstream of the pool could; fallback.go
+//	rungs.go     what is answered when no upstream of the pool could; fallback.go, stale.go
 //	classify.go  what went wrong, decided where the bytes are
 //	body.go, response.go  the request's body, replayable; the response's, leased
 //	page.go, status.go    what the client sees of a failure

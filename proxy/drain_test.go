@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"maps"
 	"net/http"
 	"sync"
 	"testing"
@@ -66,9 +67,7 @@ func TestServerGoesAway(t *testing.T) {
 			s.balancer.MaxEjected = 0.5
 			bubble(t, s, func(w *world) {
 				w.app("a:80", func(w http.ResponseWriter, r *http.Request) {
-					for name, v := range tc.header {
-						w.Header()[name] = v
-					}
+					maps.Copy(w.Header(), tc.header)
 					w.WriteHeader(503)
 				})
 				w.app("b:80", ok)

@@ -67,11 +67,12 @@ func (f *Fallback) takes(r Reason) bool {
 	return f != nil && kind != 0 && (f.On == 0 || f.On&kind != 0)
 }
 
-// fallback answers a request that failed, if its route has who does.
+// fallback answers a request that failed, if its route has who does. The error
+// is another one that has come in between: the client has left.
 func (x *exchange) fallback(why *Error) (*http.Response, *Error) {
 	f := x.route.Fallback
 	if !f.takes(why.Reason) {
-		return nil, why
+		return nil, nil
 	}
 	if f.Respond != nil {
 		return x.fixed(f.Respond, why), nil
@@ -83,9 +84,10 @@ func (x *exchange) fallback(why *Error) (*http.Response, *Error) {
 // answer, whatever its status. Without one the first failure stands.
 func (x *exchange) elsewhere(pool *Pool, why *Error) (*http.Response, *Error) {
 	if x.Err() != nil || x.barred(why) != Retried && !x.oneDied(why) {
-		return nil, why
+		return nil, nil
 	}
 	before, served := x.route, x.servedBy
+	x.leavePlace() // it is the pool's own
 	x.record.Fallback = pool.Name()
 	x.route = new(*before)
 	x.route.Pool, x.route.Fallback = pool, nil
@@ -99,8 +101,9 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*http.Response, *Error) {
 	if failed.Reason.Fault() == FaultClient {
 		return nil, failed
 	}
+	x.leavePlace()
 	x.route, x.servedBy = before, served
-	return nil, why
+	return nil, nil
 }
 
 // oneDied reports whether all that bars the request is that it has ended

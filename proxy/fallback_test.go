@@ -19,13 +19,18 @@ func spare(t *testing.T, w **world, addrs ...string) *proxy.Pool {
 	o.Retry = retries(3)
 	o.Retry.Statuses = []int{502, 503, 504}
 	o.Hold = held
+	o.Queue = proxy.Queue{MaxRequests: 10, MaxWait: time.Second}
 	o.Commit.Buffer = 64 << 10
 	o.Dial = later(w)
 	p, err := proxy.NewPool(balancer.Options{Name: "spare", Policy: "first"}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Update(specs(addrs...))
+	s := specs(addrs...)
+	for i := range s {
+		s[i].MaxInFlight = 1
+	}
+	p.Update(s)
 	return p
 }
 
@@ -220,8 +225,8 @@ func TestFallbackPoolFails(t *testing.T) {
 			check(t, tc.name+": reason", rec.Reason, tc.reason)
 			check(t, tc.name+": asked", rec.Fallback, "spare")
 			check(t, tc.name+": absorbed", rec.Absorbed, proxy.ByNothing)
-			if rec.Held > time.Second {
-				t.Errorf("waited %v for the fallback pool, want 1s at most", rec.Held)
+			if rec.Held > 1100*time.Millisecond { // with the pause between the app's own two attempts
+				t.Errorf("waited %v, want 1s at most for the fallback pool", rec.Held)
 			}
 		})
 	}
@@ -242,6 +247,30 @@ func TestFallbackPoolFails(t *testing.T) {
 		check(t, "reason", rec.Reason, proxy.UpstreamStatus)
 		check(t, "absorbed", rec.Absorbed, proxy.ByNothing)
 	})
+}
+
+// A request that goes to the fallback pool gives its place in the queue before
+// its own pool to the next, and takes one there.
+func TestFallbackAndPlaces(t *testing.T) {
+	t.Parallel()
+	for _, up := range []bool{true, false} {
+		c := fallbackCase{setup: fallbackSetup()}
+		c.upstreams[0].MaxInFlight = 1
+		c.pool.Queue = proxy.Queue{MaxRequests: 10, MaxWait: time.Second}
+		c.run(t, func(w *world) {
+			w.app("app:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+			if up {
+				w.app("spare:80", ok)
+			}
+			for range 5 {
+				w.get()
+				rec := w.record()
+				check(t, "queued", rec.Queued, 0)
+				check(t, "first attempt", rec.Attempts[0].Status, 503)
+				check(t, "absorbed", rec.Absorbed == proxy.ByFallback, up)
+			}
+		})
+	}
 }
 
 // A request waits for its own pool first.

@@ -46,7 +46,11 @@ func (h *Hold) limits() balancer.WaitLimits {
 // begins with its first wait.
 func (x *exchange) holdUntil() time.Time {
 	if x.holdEnd.IsZero() {
-		x.holdEnd = time.Now().Add(x.route.Pool.opts.Hold.For)
+		d := x.route.Pool.opts.Hold.For
+		if d > staleHold && x.older() != nil {
+			d = staleHold
+		}
+		x.holdEnd = time.Now().Add(d)
 	}
 	return x.holdEnd
 }

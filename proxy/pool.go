@@ -11,6 +11,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	limits "github.com/goodgate/goodgate/internal/limit"
+	"github.com/goodgate/goodgate/internal/stale"
 )
 
 // Timeouts bound each part of an exchange with an upstream.
@@ -62,6 +63,7 @@ type PoolOptions struct {
 	Limits            *Limits // which requests are let in; nil = all
 	Queue             Queue
 	Commit            Commit
+	Stale             Stale
 	MaxIdleConns      int         // unused connections kept to each upstream; 0 = 256, below 0 = none
 	MaxResponseHeader int64       // bytes; 0 = 256 KiB
 	TLS               *tls.Config // for upstreams reached by TLS; nil = verify against the system's roots
@@ -82,6 +84,7 @@ type Pool struct {
 	budget  *budget
 	queue   *limits.Queue
 	hedging *hedging       // nil = nothing is hedged
+	stale   *stale.Cache   // nil = off
 	missing *atomic.Uint32 // a Reason: why the pool has no members
 }
 
@@ -112,6 +115,9 @@ func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
 	next.setQueue(p)
 	if o.Retry.Hedge == p.opts.Retry.Hedge {
 		next.hedging = p.hedging // what it has learned
+	}
+	if o.Stale == p.opts.Stale {
+		next.stale = p.stale
 	}
 	return next, nil
 }
@@ -161,6 +167,9 @@ func newPool(b balancer.Options, o PoolOptions) *Pool {
 		o.Dial = d.DialContext
 	}
 	p := &Pool{opts: o, budget: newBudget(o.Retry.Budget, o.Retry.BudgetMin), hedging: newHedging(o.Retry.Hedge)}
+	if o.Stale.MaxSize > 0 {
+		p.stale = stale.New(stale.Options(o.Stale))
+	}
 	b.Open = func(s balancer.Spec) io.Closer { return newLine(s, &p.opts) }
 	p.rules = b
 	return p

@@ -56,6 +56,7 @@ func (a *advisor) advise() {
 		a.health(path+".health", p.Health)
 		a.breaker(path+".breaker", p.Breaker)
 		a.retry(path, p)
+		a.stale(path, p)
 		a.requestTimeout(path+".timeouts.request", name, p.Timeouts.Request)
 	}
 }
@@ -150,5 +151,15 @@ func (a *advisor) breaker(path string, b Breaker) {
 	}
 	if b.Consecutive == 0 && b.FailureRatio == 0 {
 		a.warnf(path, "neither consecutive nor failure_ratio is used, so that it never opens: set enabled: false to say so")
+	}
+}
+
+// stale warns when nothing would be kept.
+func (a *advisor) stale(path string, p Pool) {
+	switch {
+	case p.Stale.MaxSize == 0 && p.Stale.IfError > 0:
+		a.warnf(path+".stale.if_error", "has no effect without stale.max_size: nothing is kept")
+	case p.Stale.MaxSize > 0 && p.Commit.Buffer == 0:
+		a.warnf(path+".stale.max_size", "has no effect with commit.buffer 0B: only responses that fit commit.buffer are kept")
 	}
 }

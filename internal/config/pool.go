@@ -18,6 +18,7 @@ type Pool struct {
 	Retry         Retry        `yaml:"retry" help:"When a failed request is sent again."`
 	Hold          Hold         `yaml:"hold" help:"Requests wait for an upstream to come back instead of failing."`
 	Commit        Commit       `yaml:"commit" help:"Small responses are complete before the client sees a byte, so that one that breaks off can be replaced."`
+	Stale         Stale        `yaml:"stale" help:"Responses kept to answer with instead of an error (stale-if-error, RFC 5861)."`
 	Fallback      *Fallback    `yaml:"fallback" help:"Who answers a request that would end with a gateway error."`
 	Limits        Limits       `yaml:"limits" help:"Which requests are let in."`
 	Concurrency   Concurrency  `yaml:"concurrency" help:"How many requests at once each upstream gets."`
@@ -145,4 +146,10 @@ type Hold struct {
 type Commit struct {
 	Buffer Size `yaml:"buffer" default:"64KiB" min:"0B" max:"16MiB" zero:"off" help:"Largest response body that is complete before the client sees a byte; a slow one is not waited for."`
 	Resume bool `yaml:"resume" default:"true" help:"A larger response that breaks off is completed from another upstream: of a GET, with a strong ETag and Accept-Ranges: bytes."`
+}
+
+// Stale keeps responses to answer with instead of an error. What does not fit Commit.Buffer is not kept.
+type Stale struct {
+	MaxSize Size     `yaml:"max_size" default:"0B" min:"64KiB" max:"64GiB" zero:"off" help:"Memory for all of them."`
+	IfError Duration `yaml:"if_error" default:"0s" min:"1s" max:"8760h" zero:"only if it says so" help:"How long past its freshness a response may be used that does not say stale-if-error in its Cache-Control."`
 }

@@ -240,6 +240,7 @@ pools:
     queue: {max_requests: 44, max_wait: 45ms}
     concurrency: {adaptive: true, min: 46, max: 48, start: 47}
     limits: {max_requests: 49, max_body: 50B, rates: [{requests: 51}]}
+    stale: {max_size: 512KiB, if_error: 52s}
     commit: {buffer: 43B}`)
 	b := balancerOptions("app", c.Pools["app"])
 	if b.HashLoad != 3 || b.Overprovision != 1.5 || b.SlowStart != 11*time.Second || b.MaxEjected != 0.19 || b.Policy != "hash" || b.Name != "app" {
@@ -259,6 +260,7 @@ pools:
 	if x.Limits.Requests != 49 || x.Limits.MaxBody != 50 {
 		t.Errorf("limits: %+v", x.Limits)
 	}
+	checkFilled(t, "stale", reflect.ValueOf(x.Stale))
 	checkFilled(t, "commit", reflect.ValueOf(x.Commit))
 	tr := c.Tracing
 	tr.Endpoint, tr.Headers = "http://127.0.0.1:1/", config.Headers{"X-Key": "1"}

@@ -74,6 +74,7 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 		Limits: newLimits(c.Limits),
 		Queue:  proxy.Queue{MaxRequests: c.Queue.MaxRequests, MaxWait: c.Queue.MaxWait},
 		Commit: proxy.Commit{Buffer: int64(c.Commit.Buffer), Resume: c.Commit.Resume},
+		Stale:  proxy.Stale{MaxSize: int64(c.Stale.MaxSize), IfError: c.Stale.IfError},
 	}
 	if c.Policy == "hash" {
 		o.HashOn = hashOn(c.Hash.On)

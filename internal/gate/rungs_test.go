@@ -44,8 +44,8 @@ routes:
   - {match: {path: /fixed}, pool: app, fallback: {respond: {status: 202, body: later}}}
   - {pool: app}
 pools:
-  app: {upstreams: ["http://127.0.0.1:1"], hold: {for: 0s}, fallback: spare}
-  spare: {upstreams: [%q]}`, app(t, "spare")))
+  app: {upstreams: ["http://127.0.0.1:1"], health: {type: none}, hold: {for: 0s}, fallback: spare}
+  spare: {upstreams: [%q], health: {type: none}}`, app(t, "spare")))
 	var seen absorbed
 	g := start(t, c, Options{Observe: []func(*proxy.Record){seen.observe}})
 	for path, want := range map[string]string{"/x": "200 spare /x", "/fixed": "202 later"} {
@@ -54,7 +54,7 @@ pools:
 		}
 	}
 	for _, got := range seen.list() {
-		if want := "app no_upstream by fallback"; got != want {
+		if want := "app connect_refused by fallback"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -75,6 +75,34 @@ func TestFallbackArrives(t *testing.T) {
 		if got := newFallback(test.c, map[string]*proxy.Pool{"spare": p}); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("got %+v, want %+v", got, test.want)
 		}
+	}
+}
+
+// What was answered before is answered over the wire when the upstream has gone.
+func TestStale(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "stale-if-error=60")
+		fmt.Fprint(w, "page ", r.URL.Path)
+	}))
+	defer upstream.Close()
+	c := parse(t, fmt.Sprintf(`
+listeners: ["127.0.0.1:0"]
+shutdown: {lame_duck: 0s}
+pools:
+  app: {upstreams: [%q], health: {type: none}, hold: {for: 0s}, stale: {max_size: 1MiB}}`, upstream.URL))
+	var seen absorbed
+	g := start(t, c, Options{Observe: []func(*proxy.Record){seen.observe}})
+	for range 2 {
+		if got, want := get(t, "http://"+g.addrs[0]+"/x"), "200 page /x"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		upstream.Close()
+	}
+	if got := get(t, "http://"+g.addrs[0]+"/y"); !strings.HasPrefix(got, "50") {
+		t.Errorf("what was never answered: got %q, want an error", got)
+	}
+	if got := seen.list(); !strings.HasSuffix(got[1], " by stale") {
+		t.Errorf("got %q, want the second by stale", got)
 	}
 }
 

@@ -1,0 +1,282 @@
+package stale
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+var now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+// fields makes a header of lines.
+func fields(lines ...string) http.Header {
+	h := http.Header{}
+	for _, l := range lines {
+		name, v, _ := strings.Cut(l, ": ")
+		h.Add(name, v)
+	}
+	return h
+}
+
+func key(method, target string) Key { return Key{Method: method, Host: "h", Target: target} }
+
+// lasts returns how long a response is used after it was put; 0 = never.
+func lasts(o Options, request http.Header, res *http.Response) time.Duration {
+	c := New(o)
+	k := key("GET", "/")
+	c.Put(k, request, res, nil, now)
+	if c.Get(k, request, now) == nil {
+		return 0
+	}
+	low, high := time.Duration(0), 100*365*24*time.Hour
+	for high-low > time.Millisecond {
+		if mid := (low + high) / 2; c.Get(k, request, now.Add(mid)) != nil {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return high.Round(time.Second)
+}
+
+// TestKept is the whole rule of what is kept, and for how long.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	const hour = time.Hour
+	for _, tt := range []struct {
+		name     string
+		ifError  time.Duration
+		request  string
+		status   int
+		response string // fields, separated by |
+		want     time.Duration
+	}{
+		{"it says so", 0, "", 200, "Cache-Control: stale-if-error=60", 60 * time.Second},
+		{"it says so, and is fresh before", 0, "", 200, "Cache-Control: max-age=40, stale-if-error=60", 100 * time.Second},
+		{"it was old when it came", 0, "", 200, "Cache-Control: max-age=40, stale-if-error=60|Age: 30", 70 * time.Second},
+		{"it was old by its date", 0, "", 200, "Cache-Control: max-age=40, stale-if-error=60|Date: Fri, 01 May 2026 11:59:50 GMT", 90 * time.Second},
+		{"it was too old", 0, "", 200, "Cache-Control: max-age=40, stale-if-error=60|Age: 100", 0},
+		{"it says nothing, no default", 0, "", 200, "", 0},
+		{"it says nothing", hour, "", 200, "", hour},
+		{"fresh only, no default", 0, "", 200, "Cache-Control: max-age=40", 40 * time.Second},
+		{"fresh, default after", hour, "", 200, "Cache-Control: max-age=60", hour + time.Minute},
+		{"fresh by Expires", hour, "", 200, "Expires: Fri, 01 May 2026 12:01:00 GMT", hour + time.Minute},
+		{"Expires before its Date", hour, "", 200, "Expires: 0", hour},
+		{"its word counts, not the default", hour, "", 200, "Cache-Control: stale-if-error=0", 0},
+		{"s-maxage ends it", hour, "", 200, "Cache-Control: s-maxage=60, max-age=5", time.Minute},
+		{"s-maxage, and its word", hour, "", 200, "Cache-Control: s-maxage=60, stale-if-error=60", 2 * time.Minute},
+		{"not a number", 0, "", 200, "Cache-Control: stale-if-error=soon", 0},
+		{"too large a number", 0, "", 200, "Cache-Control: stale-if-error=99999999999999999999", (1<<31 - 1) * time.Second},
+
+		{"private", hour, "", 200, "Cache-Control: private, stale-if-error=60", 0},
+		{"private for a field", hour, "", 200, `Cache-Control: private="X", stale-if-error=60`, 0},
+		{"no-store", hour, "", 200, "Cache-Control: no-store", 0},
+		{"no-cache", hour, "", 200, "Cache-Control: stale-if-error=9|Cache-Control: NO-CACHE", 0},
+		{"Pragma", hour, "", 200, "Pragma: no-cache", 0},
+		{"must-revalidate", hour, "", 200, "Cache-Control: max-age=9, must-revalidate, stale-if-error=9", 0},
+		{"proxy-revalidate", hour, "", 200, "Cache-Control: max-age=9, proxy-revalidate", 0},
+		{"Set-Cookie", hour, "", 200, "Set-Cookie: a=b|Cache-Control: public, max-age=9", 0},
+		{"Vary: *", hour, "", 200, "Vary: Accept, *", 0},
+		{"Authorization", hour, "Authorization: x", 200, "Cache-Control: public, max-age=9", 0},
+		{"the client says no-store", hour, "Cache-Control: no-store", 200, "", 0},
+		{"the client says no-cache", hour, "Cache-Control: no-cache", 200, "", 0},
+		{"the client reloads", hour, "Cache-Control: max-age=0", 200, "", hour},
+		{"a cookie, it says nothing", hour, "Cookie: a=b", 200, "", 0},
+		{"a cookie, it says that it is for all", hour, "Cookie: a=b", 200, "Cache-Control: public", hour},
+		{"a cookie, it says so", 0, "Cookie: a=b", 200, "Cache-Control: stale-if-error=60", time.Minute},
+		{"badly written", hour, "", 200, "Cache-Control: max-age=9; private", 0},
+		{"a quote that does not end", hour, "", 200, `Cache-Control: x="a, private`, 0},
+
+		{"404", hour, "", 404, "", 0},
+		{"404, it says so", 0, "", 404, "Cache-Control: stale-if-error=60", 0},
+		{"404, fresh", 0, "", 404, "Cache-Control: max-age=60", time.Minute},
+		{"203, fresh", 0, "", 203, "Cache-Control: max-age=60", time.Minute},
+		{"301, fresh", 0, "", 301, "Cache-Control: max-age=60", time.Minute},
+		{"410, fresh", 0, "", 410, "Cache-Control: max-age=60", time.Minute},
+		{"302", hour, "", 302, "Cache-Control: max-age=60", 0},
+		{"206", hour, "", 206, "Cache-Control: max-age=60|Content-Range: bytes 0-1/2", 0},
+		{"500", hour, "", 500, "Cache-Control: max-age=60", 0},
+	} {
+		request, response := http.Header{}, http.Header{}
+		if tt.request != "" {
+			request = fields(tt.request)
+		}
+		if tt.response != "" {
+			response = fields(strings.Split(tt.response, "|")...)
+		}
+		if got := lasts(Options{1 << 20, tt.ifError}, request, &http.Response{StatusCode: tt.status, Header: response}); got != tt.want {
+			t.Errorf("%s: used for %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	trailer := &http.Response{StatusCode: 200, Header: http.Header{}, Trailer: http.Header{"X": nil}}
+	if got := lasts(Options{1 << 20, hour}, http.Header{}, trailer); got != 0 {
+		t.Errorf("with a trailer: used for %v, want never", got)
+	}
+}
+
+// silent is a response that says nothing about caching.
+func silent(lines ...string) *http.Response {
+	return &http.Response{StatusCode: 200, Header: fields(lines...)}
+}
+
+func bodyOf(r *Response) string {
+	if r == nil {
+		return "nothing"
+	}
+	return string(r.Body)
+}
+
+func TestVary(t *testing.T) {
+	t.Parallel()
+	c := New(Options{1 << 20, time.Hour})
+	k := key("GET", "/")
+	language := func(l string) http.Header { return fields("Accept-Language: " + l) }
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	for _, l := range []string{"de", "en", "de"} {
+		now = now.Add(time.Minute)
+		c.Put(k, language(l), silent("Vary: accept-language"), []byte(l+now.Format(" 04")), now)
+	}
+	for l, want := range map[string]string{"de": "de 03", "en": "en 02", "fr": "nothing"} {
+		if got := bodyOf(c.Get(k, language(l), now)); got != want {
+			t.Errorf("%s: got %s, want %s", l, got, want)
+		}
+	}
+	for i := range 100 {
+		c.Put(k, language(fmt.Sprint(i)), silent("Vary: Accept-Language"), nil, now)
+	}
+	if r, _ := c.all.Peek(k); len(r.variants) != maxVariants {
+		t.Errorf("got %d variants, want %d", len(r.variants), maxVariants)
+	}
+}
+
+func TestMethods(t *testing.T) {
+	t.Parallel()
+	c := New(Options{1 << 20, time.Hour})
+	none := http.Header{}
+	c.Put(key("HEAD", "/a"), none, silent(), nil, now)
+	c.Put(key("GET", "/b"), none, silent(), []byte("b"), now)
+	c.Put(key("POST", "/c"), none, silent(), nil, now)
+	for k, want := range map[Key]bool{
+		key("HEAD", "/a"): true, key("GET", "/a"): false, // a HEAD has no body to give
+		key("HEAD", "/b"): true, key("GET", "/b"): true,
+		key("POST", "/c"): false, key("GET", "/c"): false, key("POST", "/b"): false,
+	} {
+		if got := c.Get(k, none, now) != nil; got != want {
+			t.Errorf("%s %s: got %t, want %t", k.Method, k.Target, got, want)
+		}
+	}
+	c.Forget(key("POST", "/b"))
+	if c.Get(key("GET", "/b"), none, now) != nil {
+		t.Error("/b is still there after it was changed")
+	}
+	gone := &http.Response{StatusCode: 404, Header: none}
+	c.Put(key("GET", "/b"), none, silent(), nil, now)
+	c.Put(key("GET", "/b"), none, gone, nil, now.Add(time.Minute))
+	if c.Get(key("GET", "/b"), none, now) != nil {
+		t.Error("/b is still there after it was gone")
+	}
+}
+
+// A cookie keeps a request from what was kept in silence for others.
+func TestSilentResponseAndCookie(t *testing.T) {
+	t.Parallel()
+	c := New(Options{1 << 20, time.Hour})
+	c.Put(key("GET", "/"), http.Header{}, silent(), nil, now)
+	if c.Get(key("GET", "/"), fields("Cookie: user=1"), now) != nil {
+		t.Error("a request with a cookie got what was kept for those without")
+	}
+}
+
+// What is kept is bounded in bytes, by order of use, and is counted right.
+func TestBytes(t *testing.T) {
+	t.Parallel()
+	c := New(Options{64 << 10, time.Hour})
+	none := http.Header{}
+	body := make([]byte, 10<<10)
+	for i := range 100 {
+		c.Put(key("GET", fmt.Sprint("/", i)), none, silent(), body, now)
+		c.Put(key("GET", "/0"), none, silent(), body, now.Add(time.Duration(i)*time.Minute)) // in use all the time
+		if c.Size() > 64<<10 {
+			t.Fatalf("after %d: got %d bytes, want 64 KiB at most", i, c.Size())
+		}
+	}
+	if c.all.Len() != 6 {
+		t.Errorf("got %d resources, want the 6 that fit", c.all.Len())
+	}
+	if c.Get(key("GET", "/0"), none, now) == nil || c.Get(key("GET", "/99"), none, now) == nil || c.Get(key("GET", "/50"), none, now) != nil {
+		t.Error("kept others than those that were used last")
+	}
+	c.Put(key("GET", "/large"), none, silent(), make([]byte, 65<<10), now)
+	if c.Get(key("GET", "/large"), none, now) != nil {
+		t.Error("kept one that is larger than all may be")
+	}
+	for _, k := range c.all.Keys() {
+		c.Forget(k)
+	}
+	if c.Size() != 0 {
+		t.Errorf("empty, but counts %d bytes", c.Size())
+	}
+}
+
+// What is kept is a copy, and is stored anew once a second at most.
+func TestPutCopies(t *testing.T) {
+	t.Parallel()
+	c := New(Options{1 << 20, time.Hour})
+	res, body := silent("X: 1"), []byte("one")
+	k := key("GET", "/")
+	c.Put(k, http.Header{}, res, body, now)
+	body[0] = 'X'
+	res.Header.Set("X", "2")
+	got := c.Get(k, http.Header{}, now)
+	if bodyOf(got) != "one" || got.Header.Get("X") != "1" {
+		t.Errorf("got %s, X: %s; want what it was", bodyOf(got), got.Header.Get("X"))
+	}
+	c.Put(k, http.Header{}, res, []byte("two"), now.Add(minInterval/2))
+	if got := bodyOf(c.Get(k, http.Header{}, now)); got != "one" {
+		t.Errorf("got %s, want one", got)
+	}
+	c.Put(k, http.Header{}, res, []byte("two"), now.Add(minInterval))
+	if got := bodyOf(c.Get(k, http.Header{}, now)); got != "two" {
+		t.Errorf("got %s, want two", got)
+	}
+}
+
+// FuzzControl: whatever stands around it, a directive that forbids to keep a
+// response is seen.
+func FuzzControl(f *testing.F) {
+	for _, s := range []string{"", "max-age=1", `a="b\"c,d", x`, "a=\"", "=", ",,=,", "max-age = 5", "a;b", "s-maxage=\"9\"", "stale-if-error=-1", "\\\""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, list := range []string{s + ", private", "private, " + s} {
+			if c := parseControl([]string{list}); !c.private && !c.noStore {
+				t.Errorf("%q: private was not seen", list)
+			}
+		}
+		c := parseControl([]string{s})
+		for _, d := range []time.Duration{c.maxAge, c.sMaxAge, c.ifError} {
+			if d < none {
+				t.Errorf("%q: got a time of %v", s, d)
+			}
+		}
+	})
+}
+
+func BenchmarkPut(b *testing.B) {
+	body := make([]byte, 16<<10)
+	res := silent("Content-Type: text/html", "Etag: \"x\"")
+	request := fields("Accept: text/html", "Accept-Encoding: gzip")
+	for name, step := range map[string]time.Duration{"anew": time.Minute, "recent": 0} {
+		b.Run(name, func(b *testing.B) {
+			c := New(Options{1 << 20, time.Hour})
+			at := now
+			b.ReportAllocs()
+			for b.Loop() {
+				at = at.Add(step)
+				c.Put(key("GET", "/"), request, res, body, at)
+			}
+		})
+	}
+}

@@ -1,0 +1,157 @@
+package stale
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// control is what a response's or a request's Cache-Control says.
+type control struct {
+	noStore, noCache, private, public, revalidate bool
+
+	maxAge, sMaxAge, ifError time.Duration // absent = none
+}
+
+// none marks a time that is not given.
+const none time.Duration = -1
+
+// parseControl reads Cache-Control fields (RFC 9111 section 5.2). What it cannot
+// make sense of it takes for what forbids the most.
+func parseControl(fields []string) control {
+	c := control{maxAge: none, sMaxAge: none, ifError: none}
+	for _, field := range fields {
+		for field != "" {
+			var name, value string
+			var ok bool
+			if name, value, field, ok = cutDirective(field); !ok {
+				c.noStore = true
+			}
+			c.take(strings.ToLower(name), value)
+		}
+	}
+	return c
+}
+
+func (c *control) take(name, value string) {
+	switch name {
+	case "no-store":
+		c.noStore = true
+	case "no-cache": // with field names it forbids less, which is not worth telling apart
+		c.noCache = true
+	case "private":
+		c.private = true
+	case "public":
+		c.public = true
+	case "must-revalidate", "proxy-revalidate":
+		c.revalidate = true
+	case "max-age":
+		c.maxAge = least(c.maxAge, seconds(value))
+	case "s-maxage":
+		c.sMaxAge = least(c.sMaxAge, seconds(value))
+	case "stale-if-error":
+		c.ifError = least(c.ifError, seconds(value))
+	}
+}
+
+// least returns the shorter of two times, of which the first may be none.
+func least(a, b time.Duration) time.Duration {
+	if a == none {
+		return b
+	}
+	return min(a, b)
+}
+
+// cutDirective takes the first directive off a list. ok is false when it is
+// none.
+func cutDirective(list string) (name, value, rest string, ok bool) {
+	end := strings.IndexAny(list, ",=")
+	if end < 0 {
+		end = len(list)
+	}
+	name = strings.TrimSpace(list[:end])
+	if list = list[end:]; !strings.HasPrefix(list, "=") {
+		return name, "", strings.TrimPrefix(list, ","), isToken(name)
+	}
+	list = strings.TrimLeft(list[1:], " \t")
+	if strings.HasPrefix(list, `"`) {
+		value, rest, ok = cutQuoted(list[1:])
+		after, rest, _ := strings.Cut(rest, ",")
+		return name, value, rest, ok && isToken(name) && strings.TrimSpace(after) == ""
+	}
+	value, rest, _ = strings.Cut(list, ",")
+	value = strings.TrimSpace(value)
+	return name, value, rest, isToken(name) && isToken(value)
+}
+
+// isToken reports whether a text is a token (RFC 9110 section 5.6.2), or empty.
+func isToken(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !httpguts.IsTokenRune(r) })
+}
+
+// cutQuoted reads a quoted string (RFC 9110 section 5.6.4) after its first quote.
+func cutQuoted(s string) (value, rest string, ok bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return b.String(), s[i+1:], true
+		case '\\':
+			i++
+			if i == len(s) {
+				return b.String(), "", false
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String(), "", false
+}
+
+// seconds reads delta-seconds (RFC 9111 section 1.2.2). What is no number is no
+// time at all, what is too large counts as 68 years.
+func seconds(s string) time.Duration {
+	if s == "" || strings.Trim(s, "0123456789") != "" {
+		return 0
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n > math.MaxInt32 {
+		n = math.MaxInt32
+	}
+	return time.Duration(n) * time.Second
+}
+
+// fresh returns how long a response is fresh (RFC 9111 section 4.2.1), none when
+// it does not say.
+func (c *control) fresh(h http.Header, now time.Time) time.Duration {
+	if c.sMaxAge != none {
+		return c.sMaxAge
+	}
+	if c.maxAge != none {
+		return c.maxAge
+	}
+	expires, ok := h["Expires"]
+	if !ok {
+		return none
+	}
+	t, err := http.ParseTime(expires[0])
+	if err != nil {
+		return 0 // in the past (RFC 9111 section 5.3)
+	}
+	return max(t.Sub(dateOf(h, now)), 0)
+}
+
+// ageOf returns how old a response was when it came (RFC 9111 section 4.2.3).
+func ageOf(h http.Header, now time.Time) time.Duration {
+	return max(seconds(h.Get("Age")), now.Sub(dateOf(h, now)), 0)
+}
+
+func dateOf(h http.Header, now time.Time) time.Time {
+	if t, err := http.ParseTime(h.Get("Date")); err == nil {
+		return t
+	}
+	return now
+}

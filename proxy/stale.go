@@ -1,0 +1,98 @@
+package proxy
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/stale"
+)
+
+// Stale says what is kept to answer with when an error would reach the client
+// otherwise (stale-if-error, RFC 5861). The zero value keeps nothing. What is
+// not collected whole, see [Commit], is not kept.
+type Stale struct {
+	MaxSize int64         // bytes kept in all; 0 = off
+	IfError time.Duration // how long a response that does not say so itself may be used past its freshness; 0 = not at all
+}
+
+// staleHold is how long a request waits for an upstream when there is an older
+// response for it: long enough for a restart's gap, and no visitor minds.
+const staleHold = time.Second
+
+// olderKey is what the request's answers are kept by.
+func (x *exchange) olderKey() stale.Key {
+	k := stale.Key{
+		Method: x.request.Method,
+		Route:  x.route.Name,
+		Scheme: "http",
+		Host:   strings.ToLower(x.request.Host),
+		Target: x.out.URL.RequestURI(),
+	}
+	if x.https() {
+		k.Scheme = "https"
+	}
+	return k
+}
+
+// remember keeps an answer that has come whole, if it may be kept, and forgets
+// what a request has changed.
+func (x *exchange) remember(c *stale.Cache, res *http.Response) {
+	switch method := x.request.Method; {
+	case method != http.MethodGet && method != http.MethodHead:
+		if res.StatusCode < 400 && method != http.MethodOptions && method != http.MethodTrace {
+			k := x.olderKey()
+			c.Forget(k)
+		}
+		return
+	case x.body != nil:
+		return
+	}
+	if body, whole := wholeBody(res); whole {
+		c.Put(x.olderKey(), x.out.Header, res, body, time.Now())
+	}
+}
+
+// wholeBody returns a response's body if all of it is here.
+func wholeBody(res *http.Response) ([]byte, bool) {
+	if b, ok := res.Body.(*collected); ok && b.complete {
+		return b.room.bytes[:b.n], true
+	}
+	return nil, res.ContentLength == 0 || res.Request.Method == http.MethodHead
+}
+
+// older returns the response that may be used instead of an error, nil without
+// one.
+func (x *exchange) older() *stale.Response {
+	c := x.route.Pool.stale
+	if c == nil || x.body != nil {
+		return nil
+	}
+	return c.Get(x.olderKey(), x.out.Header, time.Now())
+}
+
+// answerOlder answers a request that failed by an older response, nil without
+// one.
+func (x *exchange) answerOlder(why *Error) *http.Response {
+	old := x.older()
+	if old == nil {
+		return nil
+	}
+	x.ours(why)
+	x.hide(ByStale, why.Reason)
+	now := time.Now()
+	h := old.Header.Clone()
+	h.Set("Age", strconv.FormatInt(int64(old.Age(now)/time.Second), 10))
+	ttl := strconv.FormatInt(int64(old.TTL(now)/time.Second), 10)
+	h.Add("Cache-Status", "goodgate; hit; ttl="+ttl+"; detail=stale-if-error") // RFC 9211
+	res := &http.Response{StatusCode: old.Status, Header: h, Body: http.NoBody, Request: x.out}
+	if x.request.Method == http.MethodGet {
+		res.ContentLength = int64(len(old.Body))
+		h.Set("Content-Length", strconv.Itoa(len(old.Body)))
+		res.Body = io.NopCloser(bytes.NewReader(old.Body))
+	}
+	return res
+}
