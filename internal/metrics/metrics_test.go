@@ -36,7 +36,7 @@ func newPool(t testing.TB) *proxy.Pool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Update([]balancer.Spec{{Addr: "a:1"}, {Addr: "b:1", Weight: 3}})
+	p.Update([]balancer.Spec{{Addr: "a:1", MaxInFlight: 5}, {Addr: "b:1", Weight: 3, MaxInFlight: 4}})
 	t.Cleanup(func() { p.Update(nil) })
 	return p
 }
@@ -85,6 +85,7 @@ func TestObserve(t *testing.T) {
 	r.Status, r.Reason, r.Attempts = 502, proxy.ConnectRefused, attempts[:1]
 	m.Observe(r)
 	r = plain()
+	r.Queued, r.DryRun = time.Second, "per-client"
 	r.Status, r.Reason, r.Pool, r.Route, r.Attempts = 404, proxy.NoRoute, "", "", nil
 	m.Observe(r)
 	r = plain()
@@ -92,7 +93,7 @@ func TestObserve(t *testing.T) {
 	m.Observe(r)
 	r.Status = 0
 	m.Observe(r)
-	got := scrape(t, m, "requests", "request", "response", "hold", "gateway", "attempts", "upstream_conn")
+	got := scrape(t, m, "requests", "request", "response", "hold", "gateway", "attempts", "upstream_conn", "queue", "rate")
 	expect(t, got,
 		`requests_total{code="200",method="GET",pool="app",route="all"} 2`,
 		`requests_total{code="200",method="other",pool="app",route="all"} 1`,
@@ -105,6 +106,10 @@ func TestObserve(t *testing.T) {
 		`request_body_bytes_total{pool="app",route="all"} 18`,
 		`response_body_bytes_total{pool="app",route="all"} 30`,
 		`hold_duration_seconds_count{pool="app"} 1`,
+		`queue_duration_seconds_sum{pool=""} 1`,
+		`rate_dry_run_total{rate="per-client"} 1`,
+		`requests_failed_total{pool="app",reason="connect_refused"} 1`,
+		`requests_failed_total{pool="",reason="no_route"} 1`,
 		`gateway_errors_escaped_total{pool="app",reason="connect_refused"} 1`,
 		`gateway_errors_absorbed_total{by="hold",pool="app",reason="connect_refused"} 1`,
 		`attempts_total{decision="answered",pool="app",reason="none",upstream="a:1"} 4`,
@@ -136,6 +141,7 @@ func TestPools(t *testing.T) {
 		`pool_upstreams{pool="app"} 2`,
 		`pool_upstreams_available{pool="app"} 1`,
 		`pool_requests_in_flight{pool="app"} 1`,
+		`pool_requests_limit{pool="app"} 5`,
 		`pool_requests_held{pool="app"} 1`,
 		`pool_retry_budget_left{pool="app"} 7`,
 		`upstream_available{pool="app",upstream="a:1"} 1`,
@@ -237,6 +243,9 @@ func TestNames(t *testing.T) {
 	m.Changed(balancer.Change{Upstream: p.Members()[0].Upstream})
 	r := plain()
 	r.Attempts, r.Held, r.Absorbed, r.Hidden = attempts, time.Second, proxy.ByHold, proxy.ConnectRefused
+	r.Queued, r.DryRun = time.Second, "rate"
+	m.Observe(r)
+	r.Reason = proxy.RateLimited
 	m.Observe(r)
 	problems, err := testutil.GatherAndLint(m.registry)
 	if err != nil {

@@ -27,6 +27,7 @@ var (
 	poolMembers   = poolDesc("upstreams", "Upstreams in the pool.")
 	poolAvailable = poolDesc("upstreams_available", "Upstreams in the pool that take new requests.")
 	poolInFlight  = poolDesc("requests_in_flight", "Requests that occupy an upstream of the pool.")
+	poolLimit     = poolDesc("requests_limit", "Requests that may occupy the upstreams that are available; 0 without a limit.")
 	poolHeld      = poolDesc("requests_held", "Requests that wait for an upstream of the pool.")
 	poolBudget    = poolDesc("retry_budget_left", "Retries that the pool's budget allows at once.")
 
@@ -53,7 +54,7 @@ type poolCollector struct {
 // Describe tells what Collect may send.
 func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		poolMembers, poolAvailable, poolInFlight, poolHeld, poolBudget,
+		poolMembers, poolAvailable, poolInFlight, poolLimit, poolHeld, poolBudget,
 		upAvailable, upProbes, upBreaker, upOperator, upResting, upTrusted, upInFlight, upLatency, upIdle, upWeight,
 	} {
 		ch <- d
@@ -81,6 +82,7 @@ func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(ch, poolMembers, len(members), p.Name())
 		gauge(ch, poolAvailable, available, p.Name())
 		gauge(ch, poolInFlight, p.InFlight(), p.Name())
+		gauge(ch, poolLimit, p.Places(), p.Name())
 		gauge(ch, poolHeld, p.Waiting(), p.Name())
 		gauge(ch, poolBudget, p.BudgetLeft(), p.Name())
 	}

@@ -15,8 +15,9 @@ import (
 // requests counts what records tell.
 type requests struct {
 	total, received, sent       *prometheus.CounterVec
-	duration, hold              *prometheus.HistogramVec
-	escaped, absorbed           *prometheus.CounterVec
+	duration, hold, queue       *prometheus.HistogramVec
+	failed, escaped, absorbed   *prometheus.CounterVec
+	dryRun                      *prometheus.CounterVec
 	attempts, conns, transition *prometheus.CounterVec
 
 	series    cache[requestKey, *requestSeries]
@@ -67,6 +68,9 @@ func (q *requests) init() {
 	q.sent = counter("response_body_bytes_total", "Bytes of response bodies sent to clients.", "route", "pool")
 	q.duration = histogram("request_duration_seconds", "From a request's header to the end of its response.", "route", "pool")
 	q.hold = histogram("hold_duration_seconds", "How long requests waited that had to wait for an upstream.", "pool")
+	q.queue = histogram("queue_duration_seconds", "How long requests waited that had to queue for a place before the pool.", "pool")
+	q.failed = counter("requests_failed_total", "Requests without a good answer, whoever is to blame.", "pool", "reason")
+	q.dryRun = counter("rate_dry_run_total", "Requests that a rate in dry run would have refused.", "rate")
 	q.escaped = counter("gateway_errors_escaped_total", "Requests whose client saw a gateway error.", "pool", "reason")
 	q.absorbed = counter("gateway_errors_absorbed_total", "Requests of which a failure was kept from the client.", "pool", "by", "reason")
 	q.attempts = counter("attempts_total", "Tries of requests on upstreams.", "pool", "upstream", "reason", "decision")
@@ -87,7 +91,7 @@ func (q *requests) init() {
 }
 
 func (q *requests) vecs() []prometheus.Collector {
-	return []prometheus.Collector{q.total, q.received, q.sent, q.duration, q.hold, q.escaped, q.absorbed, q.attempts, q.conns, q.transition}
+	return []prometheus.Collector{q.total, q.received, q.sent, q.duration, q.hold, q.queue, q.failed, q.dryRun, q.escaped, q.absorbed, q.attempts, q.conns, q.transition}
 }
 
 // Describe and Collect make it a [prometheus.Collector].
@@ -133,13 +137,30 @@ func (m *Metrics) Observe(r *proxy.Record) {
 		a := &r.Attempts[i]
 		q.attempt(cmp.Or(a.Pool, r.Pool), a)
 	}
+	if r.Reason != proxy.None || r.Absorbed != proxy.ByNothing || r.Held+r.Queued > 0 || r.DryRun != "" {
+		q.special(r)
+	}
+}
+
+// special counts what is not so in the plain case.
+func (q *requests) special(r *proxy.Record) {
 	if r.Held > 0 {
 		q.hold.WithLabelValues(r.Pool).Observe(r.Held.Seconds())
 	}
-	switch {
-	case r.Escaped():
-		q.escaped.WithLabelValues(r.Pool, r.Reason.String()).Inc()
-	case r.Absorbed != proxy.ByNothing:
+	if r.Queued > 0 {
+		q.queue.WithLabelValues(r.Pool).Observe(r.Queued.Seconds())
+	}
+	if r.DryRun != "" {
+		q.dryRun.WithLabelValues(r.DryRun).Inc()
+	}
+	reason := r.Reason.String()
+	if r.Reason != proxy.None {
+		q.failed.WithLabelValues(r.Pool, reason).Inc()
+	}
+	if r.Escaped() {
+		q.escaped.WithLabelValues(r.Pool, reason).Inc()
+	}
+	if r.Absorbed != proxy.ByNothing {
 		q.absorbed.WithLabelValues(r.Pool, r.Absorbed.String(), r.Hidden.String()).Inc()
 	}
 }
