@@ -75,6 +75,7 @@ type breaker struct {
 
 // breakerCalls are what a breaker asks and tells the pool.
 type breakerCalls struct {
+	outlier func() bool        // asked, as mayOpen, whether it may open although its own rules do not say so; nil = never
 	mayOpen func() bool        // asked before it opens, under gobreaker's lock; must not call back into the breaker
 	spared  func()             // it was allowed to open and does not, since it has got new options; as mayOpen
 	changed func(BreakerState) // told of each change, without a lock held
@@ -112,7 +113,9 @@ func (b *breaker) configure(o BreakerOptions) {
 		Interval:     o.Window,
 		BucketPeriod: o.Window / windowBuckets,
 		Timeout:      o.OpenFor,
-		ReadyToTrip:  func(c gobreaker.Counts) bool { return o.tripped(c) && b.calls.mayOpen() },
+		ReadyToTrip: func(c gobreaker.Counts) bool {
+			return (o.tripped(c) || b.calls.outlier != nil && b.calls.outlier()) && b.calls.mayOpen()
+		},
 		// Runs under gobreaker's lock: it only notes the change.
 		OnStateChange: func(_ string, _, to gobreaker.State) { b.note(cb, stateOf(to)) },
 	})
@@ -273,6 +276,17 @@ func (b *breaker) renew(word uint64) {
 		b.trials.Store(0)
 		b.dirty.Store(true)
 		b.settle()
+	}
+}
+
+// pardon closes a breaker that is open, because the upstream was not to blame.
+func (b *breaker) pardon() {
+	b.mu.Lock()
+	o, open := b.opts, b.current() == Open
+	b.mu.Unlock()
+	if open {
+		b.configure(o)
+		b.calls.changed(Closed)
 	}
 }
 

@@ -69,6 +69,7 @@ func TestConfigureBreaker(t *testing.T) {
 		if a.Breaker() != Closed {
 			t.Errorf("a late result of before opened it: %v", a.Breaker())
 		}
+		attempt(t, a, Success) // so that the two do not fail alike
 		attempt(t, b, Unreachable)
 		if b.Breaker() != Open {
 			t.Errorf("the new rule did not open it, or its ejection place is taken: %v", b.Breaker())

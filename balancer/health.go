@@ -107,6 +107,7 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 	}
 	if after == Up && (before == Down || before == Draining || before == Checking && u.late) {
 		u.resting.Store(false) // it has been gone, so what it asked for is over
+		u.latency.forget()
 		u.returned()
 	}
 	u.pool.verdictChanged(u)

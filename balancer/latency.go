@@ -41,7 +41,8 @@ type latency struct {
 	stamp atomic.Int64
 	pause atomic.Int64 // without a sample until the next is due; 0 = sampleAfter
 
-	mu sync.Mutex // held by writers
+	mu     sync.Mutex // held by writers
+	recent *history   // guarded by mu, for it counts the same results; nil before the first; apart, so that what picks read stays together
 }
 
 // record takes an attempt's outcome and the time it took.
@@ -56,6 +57,10 @@ func (l *latency) record(o Outcome, rtt time.Duration, now int64) {
 		penalty := max(float64(failurePenalty), failureFactor*cost)
 		sample = max(sample, min(penalty, float64(failureCap)))
 	}
+	if l.recent == nil {
+		l.recent = &history{}
+	}
+	l.recent.add(o, rtt, now)
 	l.rest(lone, o != Success || l.confirmed(sample))
 	switch {
 	case sample >= cost:
@@ -114,6 +119,25 @@ func (l *latency) reset() {
 	defer l.mu.Unlock()
 	l.value.Store(0)
 	l.pause.Store(0)
+}
+
+// forget is reset for an upstream whose recent results are those of an earlier
+// life.
+func (l *latency) forget() {
+	l.reset()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recent = nil
+}
+
+// results returns what came of the recent attempts.
+func (l *latency) results(now int64) results {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.recent == nil {
+		return results{}
+	}
+	return l.recent.results(now)
 }
 
 // decay returns what is left of one after a time in nanoseconds: it halves

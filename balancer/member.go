@@ -108,6 +108,7 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	if o == Success && u.breaker.current() == Closed {
 		u.trial.answered(now.UnixNano() - int64(rtt))
 	}
+	u.pool.watch()
 	if u.evidence.record(o, now) {
 		u.pool.verdictChanged(u)
 	}

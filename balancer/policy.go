@@ -44,7 +44,7 @@ var policies = map[string]func([]Member, PolicyOptions) Policy{
 }
 
 // usable reports whether a pick that fell on m is to be taken: m is available,
-// untried, below its cap, and not ramping up. An upstream on trial is kept for
+// untried, below its cap, and neither slow nor ramping up. An upstream on trial is kept for
 // requests that can be sent again.
 func (c *Choice) usable(m *Member) bool { return c.possible(m) && c.welcome(m) }
 
@@ -57,7 +57,7 @@ func (c *Choice) possible(m *Member) bool {
 // which asks for proof across the tiers.
 func (c *Choice) welcome(m *Member) bool {
 	return (c.Replayable || m.proven()) &&
-		m.ramp.accepts(m.pool.opts.Load().SlowStart)
+		m.slowness.accepts() && m.ramp.accepts(m.pool.opts.Load().SlowStart)
 }
 
 // scan is every policy's last resort, when its few draws found nothing usable:

@@ -17,6 +17,7 @@ type Options struct {
 
 	HashLoad      float64 // policy hash: a member's load is at most this multiple of the mean; 0 = unbounded
 	Breaker       BreakerOptions
+	Outlier       OutlierOptions
 	MaxEjected    float64       // share of the members whose breakers may be open at once; never the last available one
 	SlowStart     time.Duration // how long a returning upstream takes to get its full share; 0 = at once
 	Overprovision float64       // tier 0 counts as full while this times its available share is at least 1; 0 = 1.4
@@ -31,6 +32,9 @@ type Options struct {
 	Notify func(Change)
 	// Placed is told that [Pool.Places] may have changed. It must not block.
 	Placed func()
+	// Tell is told what a comparison of the members has found. It is not called
+	// twice at once.
+	Tell func(Finding)
 }
 
 // Change says that an upstream became available or unavailable.
@@ -52,6 +56,8 @@ type Pool struct {
 	inFlight atomic.Int64
 	waiters  waitlist
 	places   places
+	watched  atomic.Bool // the timer that judges the members is set
+	judging  sync.Mutex  // held while they are judged
 
 	mu        sync.Mutex // protects the fields below and the pool's marks in Upstream
 	upstreams map[string]*Upstream
@@ -59,6 +65,8 @@ type Pool struct {
 	available []int // by place of the tier in set.tiers
 	steady    int   // available and not ejected
 	ejected   int
+	common    bool // most members fail alike, by the last look at all
+	lastAlike likeness
 }
 
 // set is an immutable list of members, in order of tier.

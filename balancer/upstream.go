@@ -36,6 +36,8 @@ type Upstream struct {
 	trial    trial
 	ramp     ramp
 	adaptive adaptive
+	slowness slowness
+	outlier  atomic.Bool // fails surely more than the others: its breaker may open
 	latency  latency
 	waiting  waiting
 	breaker  breaker
@@ -64,6 +66,8 @@ type Upstream struct {
 	tier    int
 	counted bool // is in the pool's count of available members
 	ejected bool // has one of the pool's ejection places
+	// ejectedAt is when it got its place last.
+	ejectedAt time.Time
 }
 
 // newUpstream makes an upstream. Called with the pool's mu held.
@@ -88,6 +92,7 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 		}
 	}
 	u.breaker.start(opts.Breaker, breakerCalls{
+		outlier: u.outlier.Load,
 		mayOpen: func() bool { return p.mayEject(u) },
 		spared:  func() { p.restore(u) },
 		changed: u.breakerChanged,
@@ -182,8 +187,9 @@ func (u *Upstream) breakerChanged(s BreakerState) {
 		u.trial.end() // what it has waited counts from when it may be used again
 	case HalfOpen: // the failures' penalties would keep the trials away
 		u.trial.begin(time.Now())
-		u.latency.reset()
+		u.latency.forget()
 	case Closed:
+		u.outlier.Store(false)
 		u.trial.end()
 		u.pool.restore(u)
 		u.returned()

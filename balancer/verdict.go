@@ -1,5 +1,7 @@
 package balancer
 
+import "time"
+
 // This file keeps the pool's account of which members are available. It
 // changes with verdicts, which are rare, so that a pick does not have to count.
 
@@ -38,7 +40,7 @@ func (p *Pool) change(u *Upstream, do func() bool) bool {
 // mayEject is asked by a breaker that is about to open. It keeps the floor: at
 // most MaxEjected of the members at once, and never the last available one; one
 // that is ejected and half-open does not count as available here, since it
-// takes no more than its trials. The breaker's lock is held, so nothing here
+// takes no more than its trials. Nobody is ejected when most fail alike. The breaker's lock is held, so nothing here
 // may call back into it.
 func (p *Pool) mayEject(u *Upstream) bool {
 	p.mu.Lock()
@@ -58,10 +60,11 @@ func (p *Pool) mayEject(u *Upstream) bool {
 	if u.counted {
 		others--
 	}
-	if p.ejected >= places || others < 1 {
+	if p.ejected >= places || others < 1 || p.isAlike(u) {
 		return false
 	}
 	p.mark(u, u.counted, true)
+	u.ejectedAt = time.Now()
 	return true
 }
 

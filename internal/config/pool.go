@@ -13,6 +13,7 @@ type Pool struct {
 	TLS           TLS          `yaml:"tls" help:"How https upstreams are trusted."`
 	Health        Health       `yaml:"health" help:"The active check: is this upstream answering."`
 	Breaker       Breaker      `yaml:"breaker" help:"When an upstream is left out because live requests fail."`
+	Outlier       Outlier      `yaml:"outlier" help:"When an upstream gets less because it is much worse than the others."`
 	Timeouts      PoolTimeouts `yaml:"timeouts" help:"How long an upstream may keep goodgate waiting."`
 	MaxIdleConns  int          `yaml:"max_idle_conns" default:"256" min:"0" max:"65536" help:"Idle connections kept per upstream."`
 	Retry         Retry        `yaml:"retry" help:"When a failed request is sent again."`
@@ -102,6 +103,15 @@ type Breaker struct {
 	OpenFor      Duration `yaml:"open_for" default:"5s" min:"100ms" max:"1h" help:"First time out; doubles each time it opens again."`
 	MaxOpenFor   Duration `yaml:"max_open_for" default:"60s" min:"100ms" max:"24h" help:"Longest time out."`
 	MaxEjected   Ratio    `yaml:"max_ejected" default:"50%" min:"0%" max:"100%" help:"Largest share of the pool that may be out this way at once; never the last one."`
+}
+
+// Outlier gives less to an upstream that is much worse than the others of its tier.
+type Outlier struct {
+	Enabled      bool     `yaml:"enabled" default:"true" help:"Whether the upstreams are compared."`
+	MinRequests  int      `yaml:"min_requests" default:"20" min:"1" max:"1000000" help:"Requests in ten seconds that the upstream, and the others, must have had."`
+	FailureRatio Ratio    `yaml:"failure_ratio" default:"10%" min:"1%" max:"100%" zero:"not used" help:"Share of failures it must surely exceed, and surely more than the others; then its breaker opens."`
+	SlowFactor   int      `yaml:"slow_factor" default:"5" min:"2" max:"1000" zero:"not used" help:"How many times the others' time to an answer it must surely take; then it gets less in proportion."`
+	SlowBy       Duration `yaml:"slow_by" default:"50ms" min:"1ms" max:"1h" help:"How much longer it must take at least."`
 }
 
 // PoolTimeouts are the waits on the upstream's side.

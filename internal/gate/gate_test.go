@@ -234,6 +234,7 @@ pools:
     max_idle_conns: 12
     upstreams: ["http://127.0.0.1:1"]
     breaker: {consecutive: 13, failure_ratio: 14%, min_requests: 15, window: 16s, open_for: 17s, max_open_for: 18s, max_ejected: 19%}
+    outlier: {min_requests: 19, failure_ratio: 18%, slow_factor: 17, slow_by: 16ms}
     timeouts: {dial: 21s, tls: 22s, response_header: 23s, idle: 24s, keepalive: 25s, ping: 26s}
     retry: {attempts: 6, budget: 31%, budget_min: 32, per_try: 33s, statuses: [503-504], max_body: 34B, backoff: 35ms, max_backoff: 36ms, hedge: {after: p99, budget: 37%, min_delay: 38ms}}
     hold: {for: 41s, max_requests: 42, max_body: 43KiB}
@@ -247,6 +248,7 @@ pools:
 		t.Errorf("balancer options: %+v", b)
 	}
 	checkFilled(t, "breaker", reflect.ValueOf(b.Breaker))
+	checkFilled(t, "outlier", reflect.ValueOf(b.Outlier))
 	x := poolOptions(c.Pools["app"])
 	x.Timeouts.Request = 1 // the routes'
 	checkFilled(t, "timeouts", reflect.ValueOf(x.Timeouts))

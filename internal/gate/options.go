@@ -28,6 +28,13 @@ func balancerOptions(name string, c config.Pool) balancer.Options {
 			Max:     c.Concurrency.Max,
 			Start:   c.Concurrency.Start,
 		},
+		Outlier: balancer.OutlierOptions{
+			Enabled:      c.Outlier.Enabled,
+			MinRequests:  c.Outlier.MinRequests,
+			FailureRatio: float64(c.Outlier.FailureRatio),
+			SlowFactor:   float64(c.Outlier.SlowFactor),
+			SlowBy:       c.Outlier.SlowBy,
+		},
 		Breaker: balancer.BreakerOptions{
 			Enabled:      c.Breaker.Enabled,
 			Consecutive:  c.Breaker.Consecutive,

@@ -3,12 +3,14 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/health"
@@ -95,6 +97,7 @@ func (p *pool) options(next *parts) (balancer.Options, proxy.PoolOptions) {
 	b := balancerOptions(p.name, next.config)
 	b.Checked = next.checker != nil
 	b.Notify = p.changed
+	b.Tell = p.found
 	o := poolOptions(next.config)
 	if next.config.Policy == "sticky" {
 		o.Sticky = next.sticky
@@ -258,4 +261,28 @@ func (p *pool) suspectProbes(e health.Event) {
 		p.log.Warn("no upstream passes its probes, but this one answers: it still gets requests. Is the health check right?",
 			"upstream", e.Upstream.Addr(), "error", e.Err.Error())
 	}
+}
+
+// found logs what a comparison of the upstreams has found.
+func (p *pool) found(f balancer.Finding) {
+	switch {
+	case f.Kind == balancer.Alike && f.Over:
+		p.log.Info("upstreams no longer fail alike")
+	case f.Kind == balancer.Alike:
+		p.log.Warn("most upstreams fail alike: not ejected. What do they share?", "failing", int(f.Own), "of", int(f.Others))
+	case f.Kind == balancer.FailsMore:
+		p.log.Warn("upstream fails more than the others: its breaker may open",
+			"upstream", f.Upstream.Addr(), "failures", percent(f.Own), "others", percent(f.Others))
+	case f.Over:
+		p.log.Info("upstream is no longer slow, or is tried again", "upstream", f.Upstream.Addr())
+	default:
+		p.log.Warn("upstream is slower than the others: it gets less",
+			"upstream", f.Upstream.Addr(), "takes", rounded(f.Own), "others", rounded(f.Others))
+	}
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.1f%%", 100*share) }
+
+func rounded(nanoseconds float64) string {
+	return time.Duration(nanoseconds).Round(100 * time.Microsecond).String()
 }
