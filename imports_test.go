@@ -18,7 +18,7 @@ var allowed = map[string][]string{
 	"internal/metrics": {"balancer", "proxy"},
 	"internal/finding": {"proxy"},
 	"internal/doctor":  {"proxy", "internal/discovery", "internal/finding"},
-	"internal/gate":    {"balancer", "health", "proxy", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics", "internal/tracing"},
+	"internal/gate":    {"balancer", "health", "proxy", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics", "internal/tracing"},
 	"internal/logging": {"proxy"},
 	"internal/tracing": {"proxy"},
 	"internal/bench":   {"internal/http1", "internal/http2", "internal/plot"},

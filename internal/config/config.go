@@ -26,6 +26,8 @@ type Listener struct {
 	Timeouts  ListenerTimeouts `yaml:"timeouts" help:"How long a client may keep goodgate waiting."`
 	MaxHeader Size             `yaml:"max_header" default:"64KiB" min:"1KiB" max:"16MiB" help:"Largest request header."`
 	Limits    Limits           `yaml:"limits" help:"Which requests are let in."`
+	TLS       *ListenerTLS     `yaml:"tls" help:"Clients come by TLS."`
+	HTTP2     ListenerHTTP2    `yaml:"http2" help:"HTTP/2 with clients."`
 
 	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Client connections at once; more wait to be accepted."`
 	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Client connections at once from one address (of IPv6 one /64); more are closed."`
@@ -37,6 +39,29 @@ func (l Listener) Network() (network, address string) {
 		return "unix", path
 	}
 	return "tcp", l.Address
+}
+
+// ListenerTLS says how clients come by TLS.
+type ListenerTLS struct {
+	Certificates []Certificate `yaml:"certificates" opt:"required" help:"Certificates; a client gets the first that has the name it asks for, else the first of all. They are read again when their files change."`
+	MinVersion   string        `yaml:"min_version" default:"1.2" enum:"1.2|1.3" help:"Oldest version of TLS."`
+	ClientCA     string        `yaml:"client_ca" opt:"file" help:"PEM file with the authorities of client certificates; empty asks for none."`
+	ClientAuth   string        `yaml:"client_auth" default:"required" enum:"required|optional" help:"Whether a client must show a certificate; one that is shown must be good."`
+}
+
+// Certificate is where one certificate comes from.
+type Certificate struct {
+	Cert string `yaml:"cert" opt:"file,required" help:"PEM file with the certificate and its chain."`
+	Key  string `yaml:"key" opt:"file,required" help:"PEM file with its key."`
+	OCSP string `yaml:"ocsp" default:"" opt:"file" help:"DER file with an OCSP response that is sent along; empty sends none."`
+}
+
+// ListenerHTTP2 says how HTTP/2 is spoken with clients.
+type ListenerHTTP2 struct {
+	Enabled    bool     `yaml:"enabled" default:"true" help:"Offer HTTP/2 to clients that come by TLS."`
+	Cleartext  bool     `yaml:"cleartext" default:"false" help:"Take HTTP/2 without TLS from clients that begin with it (h2c with prior knowledge)."`
+	MaxStreams int      `yaml:"max_streams" default:"128" min:"1" max:"10000" help:"Requests at once on one connection."`
+	Ping       Duration `yaml:"ping" default:"30s" min:"1s" max:"1h" zero:"never" help:"Silence until a client is asked for a sign of life; it has as long to give one."`
 }
 
 // ListenerTimeouts are the waits on the client's side.

@@ -46,6 +46,7 @@ func (v *validator) listeners() {
 	var seen []bound
 	for i, l := range v.config.Listeners {
 		path := index("listeners", i) + ".address"
+		v.listenerTLS(index("listeners", i), l)
 		if l.Address == "" {
 			continue
 		}
@@ -66,6 +67,17 @@ func (v *validator) listeners() {
 			}
 		}
 		seen = append(seen, b)
+	}
+}
+
+func (v *validator) listenerTLS(path string, l Listener) {
+	switch {
+	case l.TLS == nil && v.at.given(path+".http2.enabled") && l.HTTP2.Enabled && !l.HTTP2.Cleartext:
+		v.errorf(path+".http2.enabled", "clients come without TLS here: http2.cleartext lets them speak HTTP/2")
+	case l.TLS != nil && l.HTTP2.Cleartext:
+		v.errorf(path+".http2.cleartext", "clients come by TLS here")
+	case l.TLS != nil && l.TLS.ClientCA == "" && v.at.given(path+".tls.client_auth"):
+		v.errorf(path+".tls.client_auth", "needs client_ca, the authorities of the clients' certificates")
 	}
 }
 

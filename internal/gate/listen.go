@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -23,6 +24,7 @@ type server struct {
 	config  config.Listener
 	door    *door
 	http    *http.Server
+	certs   *certs.Store            // nil without TLS
 	address string                  // as it can be dialled
 	abort   context.CancelCauseFunc // ends every request
 	leaving atomic.Bool             // clients are told to go
@@ -85,7 +87,7 @@ func bind(l config.Listener) (net.Listener, error) {
 }
 
 // newServer returns what is to serve a socket.
-func (g *Gate) newServer(l config.Listener, socket net.Listener) *server {
+func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error) {
 	s := &server{config: l, door: &door{socket: socket}, address: socket.Addr().String()}
 	if network, address := l.Network(); network == "unix" {
 		s.address = "unix:" + address
@@ -107,18 +109,27 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) *server {
 	if m := g.opts.Metrics; m != nil {
 		s.http.ConnState = m.ConnState(l.Address)
 	}
-	return s
+	return s, g.secure(s, l)
 }
 
 // start accepts connections. It tells failed if that ends by itself.
 func (s *server) start(failed func(error)) {
 	setDeadline(s.door.socket, time.Time{})
 	s.serving = begin(context.Background(), func(context.Context) {
-		err := s.http.Serve(s.door)
+		err := s.serve()
 		if !errors.Is(err, http.ErrServerClosed) && !s.door.closed.Load() {
 			failed(err)
 		}
 	})
+}
+
+func (s *server) serve() error {
+	if s.certs == nil {
+		return s.http.Serve(s.door)
+	}
+	stop := s.certs.Watch()
+	defer stop()
+	return s.http.ServeTLS(s.door, "", "")
 }
 
 // pass stops accepting and leaves the socket to another server.

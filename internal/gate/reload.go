@@ -115,7 +115,11 @@ func (g *Gate) planServers(next *plan, before []*server) error {
 			used[s] = true
 			if !reflect.DeepEqual(s.config, l) {
 				next.passed[s] = l.Address
-				s = g.newServer(l, s.door.socket)
+				heir, err := g.newServer(l, s.door.socket)
+				if err != nil {
+					errs = append(errs, fmt.Errorf("listeners[%d]: %w", i, err))
+				}
+				s = heir
 			}
 			next.servers = append(next.servers, s)
 			continue
@@ -126,7 +130,11 @@ func (g *Gate) planServers(next *plan, before []*server) error {
 			continue
 		}
 		next.opened = append(next.opened, socket)
-		next.servers = append(next.servers, g.newServer(l, socket))
+		s, err := g.newServer(l, socket)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("listeners[%d]: %w", i, err))
+		}
+		next.servers = append(next.servers, s)
 	}
 	err := errors.Join(errs...)
 	if err != nil {

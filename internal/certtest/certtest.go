@@ -1,0 +1,130 @@
+// Package certtest makes certificates for tests.
+package certtest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Authority signs certificates.
+type Authority struct {
+	tb   testing.TB
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// NewAuthority returns an authority of its own.
+func NewAuthority(tb testing.TB, name string) *Authority {
+	tb.Helper()
+	a := &Authority{tb: tb}
+	a.cert = &x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	a.cert, a.key = a.sign(a.cert)
+	return a
+}
+
+// sign completes a certificate and signs it, an authority's by itself.
+func (a *Authority) sign(c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
+	a.tb.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		a.tb.Fatal(err)
+	}
+	c.SerialNumber, err = rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		a.tb.Fatal(err)
+	}
+	if c.NotAfter.IsZero() {
+		c.NotBefore, c.NotAfter = time.Unix(0, 0), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	parent, signer := a.cert, a.key
+	if signer == nil {
+		parent, signer = c, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
+	if err != nil {
+		a.tb.Fatal(err)
+	}
+	signed, err := x509.ParseCertificate(der)
+	if err != nil {
+		a.tb.Fatal(err)
+	}
+	return signed, key
+}
+
+// Issue returns a certificate for servers and clients by these names or
+// addresses.
+func (a *Authority) Issue(names ...string) tls.Certificate {
+	return a.IssueUntil(time.Time{}, names...)
+}
+
+// IssueUntil is Issue with an end; the zero time is far away.
+func (a *Authority) IssueUntil(end time.Time, names ...string) tls.Certificate {
+	a.tb.Helper()
+	c := &x509.Certificate{
+		Subject:     pkix.Name{CommonName: names[0]},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	if !end.IsZero() {
+		c.NotBefore, c.NotAfter = time.Unix(0, 0), end
+	}
+	for _, n := range names {
+		if ip := net.ParseIP(n); ip != nil {
+			c.IPAddresses = append(c.IPAddresses, ip)
+		} else {
+			c.DNSNames = append(c.DNSNames, n)
+		}
+	}
+	signed, key := a.sign(c)
+	return tls.Certificate{Certificate: [][]byte{signed.Raw}, PrivateKey: key, Leaf: signed}
+}
+
+// Pool returns a pool that trusts the authority.
+func (a *Authority) Pool() *x509.CertPool {
+	p := x509.NewCertPool()
+	p.AddCert(a.cert)
+	return p
+}
+
+// File writes the authority's certificate and returns the file's name.
+func (a *Authority) File(dir string) string {
+	a.tb.Helper()
+	name := filepath.Join(dir, "ca.pem")
+	a.write(name, "CERTIFICATE", a.cert.Raw)
+	return name
+}
+
+// Files writes a certificate and its key to name.pem and name.key in dir, and
+// returns the files' names.
+func (a *Authority) Files(dir, name string, c tls.Certificate) (cert, key string) {
+	a.tb.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		a.tb.Fatal(err)
+	}
+	cert, key = filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key")
+	a.write(cert, "CERTIFICATE", c.Certificate[0])
+	a.write(key, "PRIVATE KEY", der)
+	return cert, key
+}
+
+func (a *Authority) write(name, kind string, der []byte) {
+	a.tb.Helper()
+	if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		a.tb.Fatal(err)
+	}
+}

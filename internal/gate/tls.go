@@ -1,0 +1,89 @@
+package gate
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/goodgate/goodgate/internal/certs"
+	"github.com/goodgate/goodgate/internal/config"
+)
+
+// secure makes a server speak TLS, if its listener is to, and HTTP/2 as it may.
+func (g *Gate) secure(s *server, l config.Listener) error {
+	s.http.Protocols = new(http.Protocols)
+	s.http.Protocols.SetHTTP1(true)
+	s.http.Protocols.SetHTTP2(l.HTTP2.Enabled && l.TLS != nil)
+	s.http.Protocols.SetUnencryptedHTTP2(l.HTTP2.Cleartext)
+	s.http.HTTP2 = &http.HTTP2Config{
+		MaxConcurrentStreams: l.HTTP2.MaxStreams,
+		SendPingTimeout:      l.HTTP2.Ping,
+		PingTimeout:          l.HTTP2.Ping,
+		WriteByteTimeout:     l.Timeouts.WriteIdle,
+	}
+	if l.TLS == nil {
+		return nil
+	}
+	var err error
+	if s.certs, err = certs.Load(certFiles(l.TLS), g.certChanged); err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	s.http.TLSConfig, err = listenerTLS(l.TLS)
+	if err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	s.http.TLSConfig.GetCertificate = s.certs.Get
+	return nil
+}
+
+func certFiles(c *config.ListenerTLS) []certs.File {
+	files := make([]certs.File, len(c.Certificates))
+	for i, f := range c.Certificates {
+		files[i] = certs.File(f)
+	}
+	return files
+}
+
+// certChanged logs that a certificate was read again.
+func (g *Gate) certChanged(f certs.File, err error) {
+	if err != nil {
+		g.log.Warn("the certificate changed and is not good; the one before is kept", "file", f.Cert, "error", err.Error())
+		return
+	}
+	g.log.Info("certificate read again", "file", f.Cert)
+}
+
+// listenerTLS says how clients are spoken to. The suites are Go's.
+func listenerTLS(c *config.ListenerTLS) (*tls.Config, error) {
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.MinVersion == "1.3" {
+		t.MinVersion = tls.VersionTLS13
+	}
+	if c.ClientCA == "" {
+		return t, nil
+	}
+	t.ClientAuth = tls.RequireAndVerifyClientCert
+	if c.ClientAuth == "optional" {
+		t.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	var err error
+	if t.ClientCAs, err = certPool(c.ClientCA); err != nil {
+		return nil, fmt.Errorf("client_ca: %w", err)
+	}
+	return t, nil
+}
+
+// certPool reads the authorities in a PEM file.
+func certPool(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no PEM certificate", file)
+	}
+	return pool, nil
+}
