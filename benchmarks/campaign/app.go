@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -40,7 +39,8 @@ type fault string
 
 const (
 	healthy     fault = "healthy"
-	refuse      fault = "refuse"       // shuts down and does not listen
+	refuse      fault = "refuse"       // ends gracefully, and does not listen from the beginning of that
+	vanish      fault = "vanish"       // the same, but closes unused connections without a word
 	silent      fault = "silent"       // takes requests, health checks too, and answers none
 	badGateway  fault = "bad-gateway"  // answers 502
 	flaky       fault = "flaky"        // answers 503 to one request in five
@@ -66,8 +66,8 @@ type app struct {
 
 	fault atomic.Value // of fault
 
-	server *http.Server // nil while it refuses; the goroutine of obey alone touches it
-	serves sync.WaitGroup
+	serving *serving // nil while it refuses; the goroutine of obey alone touches it
+	serves  sync.WaitGroup
 }
 
 // playBackend is the main function of a backend process: args are address,
@@ -93,8 +93,8 @@ func (a *app) obey(in io.Reader) error {
 		return err
 	}
 	defer func() {
-		if a.server != nil {
-			a.server.Close()
+		if a.serving != nil {
+			a.serving.server.Close()
 		}
 		a.serves.Wait()
 	}()
@@ -103,44 +103,19 @@ func (a *app) obey(in io.Reader) error {
 	for lines.Scan() {
 		f := fault(lines.Text())
 		a.fault.Store(f)
+		down := f == refuse || f == vanish
 		switch {
-		case f == refuse && a.server != nil:
-			server := a.server
-			a.server = nil
-			a.serves.Go(func() { shutDown(server) })
-		case f != refuse && a.server == nil:
+		case down && a.serving != nil:
+			s := a.serving
+			a.serving = nil
+			a.serves.Go(func() { s.end(f == refuse) })
+		case !down && a.serving == nil:
 			if err := a.listen(); err != nil {
 				return err
 			}
 		}
 	}
 	return lines.Err()
-}
-
-// shutDown ends a server as a well-behaved restart does: what is under way gets
-// its answer.
-func shutDown(s *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	s.Shutdown(ctx)
-	s.Close()
-}
-
-func (a *app) listen() error {
-	ln, err := net.Listen("tcp", a.addr)
-	for end := time.Now().Add(listenMax); err != nil && time.Now().Before(end); {
-		time.Sleep(10 * time.Millisecond)
-		ln, err = net.Listen("tcp", a.addr)
-	}
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: a, IdleTimeout: a.idle, ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols)}
-	server.Protocols.SetHTTP1(true)
-	server.Protocols.SetUnencryptedHTTP2(a.h2)
-	a.server = server
-	a.serves.Go(func() { server.Serve(ln) })
-	return nil
 }
 
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {

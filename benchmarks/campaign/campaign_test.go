@@ -101,6 +101,8 @@ func TestBackendFaults(t *testing.T) {
 	f(garbage, failedHeader)
 	f(refuse, failedConnect)
 	f(healthy, "")
+	f(vanish, failedConnect)
+	f(healthy, "")
 }
 
 // TestBackendTellsExecutions counts a request that a backend executed before

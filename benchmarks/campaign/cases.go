@@ -57,11 +57,12 @@ func restart() []step {
 	return []step{{second, everyone, become(refuse)}, {2500 * time.Millisecond, everyone, become(healthy)}}
 }
 
-func rolling() []step {
+// rolling takes each backend down for 1 s, in the way of a fault.
+func rolling(f fault) []step {
 	return []step{
-		{second, 0, become(refuse)}, {2 * second, 0, become(healthy)},
-		{2500 * time.Millisecond, 1, become(refuse)}, {3500 * time.Millisecond, 1, become(healthy)},
-		{4 * second, 2, become(refuse)}, {5 * second, 2, become(healthy)},
+		{second, 0, become(f)}, {2 * second, 0, become(healthy)},
+		{2500 * time.Millisecond, 1, become(f)}, {3500 * time.Millisecond, 1, become(healthy)},
+		{4 * second, 2, become(f)}, {5 * second, 2, become(healthy)},
 	}
 }
 
@@ -103,7 +104,11 @@ var scenarios = []scenario{
 		name: "restart-lone", says: "the only one refuses for 1.5 s", mix: few, backends: 1, steps: restart(),
 		must: must{p99: 1800 * time.Millisecond},
 	},
-	{name: "rolling", says: "each in turn is down for 1 s", mix: few, steps: rolling()},
+	{name: "rolling", says: "each in turn ends gracefully and is down for 1 s", mix: few, steps: rolling(refuse)},
+	{
+		name: "rolling-abrupt", says: "the same, but they close unused connections without a word", mix: few,
+		steps: rolling(vanish), must: atMostKilled,
+	},
 	{
 		name: "killed", says: "one is killed (SIGKILL) with requests of 50 ms on it, and back after 2 s", mix: few,
 		traits: traits{work: 50 * time.Millisecond}, steps: killOne(), must: atMostKilled,
@@ -148,10 +153,10 @@ var scenarios = []scenario{
 	},
 	{
 		name: "goaway-rolling", says: "each HTTP/2 backend in turn says GOAWAY and is down for 1 s", mix: few,
-		traits: traits{h2: true}, steps: rolling(),
+		traits: traits{h2: true}, steps: rolling(refuse),
 	},
 }
 
-// atMostKilled allows the POSTs that were on a backend when it was killed to
-// fail: they may have been executed, so nobody may send them again.
+// atMostKilled allows the POSTs that were on a backend when it went, or on their
+// way to it, to fail: they may have been executed, so nobody may send them again.
 var atMostKilled = must{failed: 0.005}

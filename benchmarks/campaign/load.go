@@ -42,18 +42,20 @@ type load struct {
 	seed uint64 // of what the requests are
 }
 
-// run sends the requests, waits for all answers and returns them.
-func (l *load) run(ctx context.Context) []answer {
+// run sends the requests, waits for all answers and returns them, and by how
+// much the latest request was late to be sent: then this machine was too busy.
+func (l *load) run(ctx context.Context) (answers []answer, lag time.Duration) {
 	c := &client{at: l.at, addr: l.addr, want: bodySize}
 	defer c.close()
 	random := rand.New(rand.NewPCG(l.seed, 0))
-	answers := make([]answer, int(l.last.Seconds()*float64(l.rate)))
+	answers = make([]answer, int(l.last.Seconds()*float64(l.rate)))
 	began := time.Now()
 	var sent sync.WaitGroup
 	for i := range answers {
 		at := time.Duration(i) * time.Second / time.Duration(l.rate)
 		method, upload := l.mix.draw(random)
 		wait(ctx, time.Until(began.Add(at)))
+		lag = max(lag, time.Since(began.Add(at)))
 		sent.Go(func() {
 			var failure string
 			if upload > 0 {
@@ -65,5 +67,5 @@ func (l *load) run(ctx context.Context) []answer {
 		})
 	}
 	sent.Wait()
-	return answers
+	return answers, lag
 }

@@ -23,6 +23,7 @@ type outcome struct {
 	P50        millis         `json:"p50_ms"`
 	P99        millis         `json:"p99_ms"`
 	Max        millis         `json:"max_ms"`
+	Lag        millis         `json:"lag_ms"`             // by which a request was sent late: the machine was busy
 	Failures   map[string]int `json:"failures,omitempty"` // by what the client saw
 	Missed     []string       `json:"missed,omitempty"`   // of what goodgate must reach
 	Timeline   []moment       `json:"timeline,omitempty"`

@@ -40,7 +40,7 @@ const subject = "goodgate" // whose misses count
 // peers returns all known ones; goodgate and caddy are files, "" = not given.
 func peers(goodgate, caddy string) []peer {
 	return []peer{
-		{subject, goodgate, "goodgate.yaml", false, func(p, c string) []string { return []string{p, "run", "--config", c} }},
+		{subject, goodgate, "goodgate.yaml", true, func(p, c string) []string { return []string{p, "run", "--config", c} }},
 		{"nginx", "nginx", "nginx.conf", false, func(p, c string) []string { return []string{p, "-p", filepath.Dir(c), "-c", c} }},
 		{"haproxy", "haproxy", "haproxy.cfg", true, func(p, c string) []string { return []string{p, "-db", "-q", "-f", c} }},
 		{"caddy", caddy, "Caddyfile", true, func(p, c string) []string { return []string{p, "run", "--adapter", "caddyfile", "--config", c} }},

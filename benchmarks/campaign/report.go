@@ -31,6 +31,9 @@ func (o *outcome) print(w io.Writer) {
 		fmt.Sprint(o.Duplicated), ms(o.P50), ms(o.P99), ms(o.Max), o.remark())
 }
 
+// lagMax is from when on a report says that the machine was too busy to measure.
+const lagMax = 100 * time.Millisecond
+
 // remark is the verdict, and what failed.
 func (o *outcome) remark() string {
 	var parts []string
@@ -39,6 +42,9 @@ func (o *outcome) remark() string {
 		parts = append(parts, "MISSED: "+strings.Join(o.Missed, ", "))
 	case o.Proxy == subject:
 		parts = append(parts, "ok: "+o.Must)
+	}
+	if o.Lag > millis(lagMax) {
+		parts = append(parts, fmt.Sprintf("this machine lagged by %.0f ms", o.Lag.ms()))
 	}
 	for _, failure := range slices.Sorted(maps.Keys(o.Failures)) {
 		parts = append(parts, fmt.Sprintf("%d × %s", o.Failures[failure], failure))

@@ -33,11 +33,12 @@ func play(ctx context.Context, s scenario, p peer, o options, run int) (*outcome
 	defer n.stop()
 	result.Means = n.means
 	st := &stage{scenario: s, network: n, ledger: newLedger()}
-	answers, err := st.play(ctx, p, o, uint64(run))
+	answers, lag, err := st.play(ctx, p, o, uint64(run))
 	if err != nil {
 		return nil, fmt.Errorf("%s against %s: %w", s.name, p.name, err)
 	}
 	result.count(answers)
+	result.Lag = millis(lag)
 	result.Duplicated = st.ledger.duplicated()
 	if p.name == subject {
 		result.Missed = s.must.misses(result)
@@ -54,25 +55,25 @@ type stage struct {
 	backends []*backend
 }
 
-func (st *stage) play(ctx context.Context, p peer, o options, seed uint64) ([]answer, error) {
+func (st *stage) play(ctx context.Context, p peer, o options, seed uint64) (answers []answer, lag time.Duration, err error) {
 	defer st.end()
 	if err := st.begin(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	r, err := p.start(ctx, st, o.keep)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	steps, cancel := context.WithCancel(ctx)
 	var scheduled sync.WaitGroup
 	var failed error
 	scheduled.Go(func() { failed = follow(steps, st.steps, st.backends) })
 	l := &load{at: st.network.near, addr: r.addr, rate: o.rate, last: o.last, mix: st.mix, seed: seed}
-	answers := l.run(ctx)
+	answers, lag = l.run(ctx)
 	cancel()
 	scheduled.Wait()
 	r.stop()
-	return answers, errors.Join(failed, ctx.Err())
+	return answers, lag, errors.Join(failed, ctx.Err())
 }
 
 // begin starts the backends.

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// lameFor is how long an application that ends gracefully answers on the
+// connections it has.
+const lameFor = 200 * time.Millisecond
+
+// serving is an application while it listens.
+type serving struct {
+	server http.Server
+	ln     net.Listener
+	lame   atomic.Bool // every answer ends its connection
+}
+
+func (a *app) listen() error {
+	ln, err := net.Listen("tcp", a.addr)
+	for end := time.Now().Add(listenMax); err != nil && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+		ln, err = net.Listen("tcp", a.addr)
+	}
+	if err != nil {
+		return err
+	}
+	s := &serving{ln: ln}
+	s.server = http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if s.lame.Load() {
+				w.Header().Set("Connection", "close")
+			}
+			a.ServeHTTP(w, r)
+		}),
+		IdleTimeout: a.idle,
+		ErrorLog:    log.New(io.Discard, "", 0),
+		Protocols:   new(http.Protocols),
+	}
+	s.server.Protocols.SetHTTP1(true)
+	s.server.Protocols.SetUnencryptedHTTP2(a.h2)
+	a.serving = s
+	a.serves.Go(func() { s.server.Serve(ln) })
+	return nil
+}
+
+// end ends the application. What is under way gets its answer, and connections
+// that are unused are closed, gracefully only after all have been told: else a
+// request may be on its way to one.
+func (s *serving) end(gracefully bool) {
+	if gracefully {
+		s.lame.Store(true)
+		s.ln.Close()
+		wait(context.Background(), lameFor)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	s.server.Shutdown(ctx)
+	s.server.Close()
+}
