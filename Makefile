@@ -1,6 +1,6 @@
 # For people; everything here is one command that works by itself too.
 
-.PHONY: build run demo check test quick bench cost campaign fuzz schema
+.PHONY: build run demo check test quick bench cost campaign caddy fuzz schema
 
 help: ## this list
 	@awk -F":.*## " "/^[a-z]+:.*## /{printf \"  %-8s %s\\n\", \$$1, \$$2}" Makefile
@@ -29,8 +29,11 @@ bench: ## micro benchmarks, ready for benchstat, into bench.txt
 cost: ## CPU per request beside a plain httputil.ReverseProxy, nginx and HAProxy
 	go run ./benchmarks/cost
 
-campaign: ## what clients see while backends go bad, beside nginx and HAProxy
-	go run ./benchmarks/campaign
+campaign: ## what clients see while backends go bad, beside nginx, HAProxy and Caddy, into campaign.html
+	go run ./benchmarks/campaign -html campaign.html
+
+caddy: ## Caddy for the campaign, into the user's cache
+	GOBIN=$${XDG_CACHE_HOME:-$$HOME/.cache}/goodgate go install github.com/caddyserver/caddy/v2/cmd/caddy@latest
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	scripts/fuzz.sh $(or $(FUZZTIME),30s)

@@ -16,6 +16,7 @@ type scenario struct {
 	traits   traits
 	wire     wire
 	attempts int // that goodgate needs for its target; 0 = its default
+	times    int // as many requests as usual, for a share that is small; 0 = 1
 	steps    []step
 	must     must
 }
@@ -106,7 +107,7 @@ var scenarios = []scenario{
 	},
 	{name: "rolling", says: "each in turn ends gracefully and is down for 1 s", mix: few, steps: rolling(refuse)},
 	{
-		name: "rolling-abrupt", says: "the same, but they close unused connections without a word", mix: few,
+		name: "rolling-abrupt", says: "each in turn is down for 1 s, and closes its unused connections without a word before", mix: few,
 		steps: rolling(vanish), must: atMostKilled,
 	},
 	{
@@ -119,7 +120,10 @@ var scenarios = []scenario{
 	},
 	{name: "bad-gateway", says: "one answers 502, its health check is fine", steps: one(badGateway)},
 	{name: "unavailable", says: "one answers 503, its health check is fine", steps: one(unavailable)},
-	{name: "flaky", says: "every backend answers 503 to one request in five", steps: all(flaky), attempts: 5, must: must{failed: 0.001}},
+	{
+		name: "flaky", says: "every backend answers 503 to one request in five", steps: all(flaky),
+		attempts: 5, times: 3, must: must{failed: 0.001}, // five tries leave 0.03 %
+	},
 	{name: "idle-close", says: "all close connections unused for 3 ms", mix: half, traits: traits{idle: 3 * time.Millisecond}},
 	{
 		name: "idle-close-far", says: "all close connections unused for 3 ms, 3 ms of network away", mix: half,
@@ -140,7 +144,7 @@ var scenarios = []scenario{
 		mix: mix{uploads: 0.05, path: refusedPath},
 	},
 	{
-		name: "early-413-reset", says: "the same, and the connection is reset",
+		name: "early-413-reset", says: "uploads of 1 to 4 MiB are answered with 413 at once, and the connection is reset",
 		mix: mix{uploads: 0.05, path: slammedPath},
 	},
 	{

@@ -54,7 +54,7 @@ type command struct {
 	options
 	scenarios       []scenario
 	peers           []string
-	json            string
+	json, html      string
 	goodgate, caddy string
 }
 
@@ -68,7 +68,8 @@ func parse(args []string) (*command, error) {
 	fs.IntVar(&c.runs, "runs", 1, "runs of the campaign, one after another")
 	fs.StringVar(&c.keep, "keep", "", "existing directory to keep the proxies' configurations and logs in")
 	fs.StringVar(&c.json, "json", "", "file to write the results to")
-	fs.StringVar(&c.caddy, "caddy", "", "caddy program (default: left out)")
+	fs.StringVar(&c.html, "html", "", "file to write a report with plots to")
+	fs.StringVar(&c.caddy, "caddy", findCaddy(), "caddy program")
 	fs.StringVar(&c.goodgate, "goodgate", "", "goodgate program (default: build this tree)")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
@@ -133,9 +134,7 @@ func (c *command) run(ctx context.Context) (missed bool, err error) {
 			}
 		}
 	}
-	if c.json != "" {
-		failures = append(failures, writeJSON(c.json, c.options, all))
-	}
+	failures = append(failures, c.write(chosen, all))
 	return missed, errors.Join(failures...)
 }
 

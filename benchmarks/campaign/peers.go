@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"debug/buildinfo"
 	"embed"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"text/template"
 	"time"
@@ -28,23 +30,68 @@ const (
 
 // peer is a proxy of the campaign: how it is configured and run.
 type peer struct {
-	name    string
-	program string // file, or name to be found in PATH
-	config  string // file in configs
-	h2      bool   // it can speak HTTP/2 without TLS to backends
-	args    func(program, config string) []string
+	name     string
+	program  string // file, or name to be found in PATH
+	config   string // file in configs
+	settings string // in words
+	h2       bool   // it can speak HTTP/2 without TLS to backends
+	version  string // argument that makes it tell its version
+	args     func(program, config string) []string
 }
 
 const subject = "goodgate" // whose misses count
 
-// peers returns all known ones; goodgate and caddy are files, "" = not given.
+// peers returns all known ones; goodgate and caddy are files.
 func peers(goodgate, caddy string) []peer {
 	return []peer{
-		{subject, goodgate, "goodgate.yaml", true, func(p, c string) []string { return []string{p, "run", "--config", c} }},
-		{"nginx", "nginx", "nginx.conf", false, func(p, c string) []string { return []string{p, "-p", filepath.Dir(c), "-c", c} }},
-		{"haproxy", "haproxy", "haproxy.cfg", true, func(p, c string) []string { return []string{p, "-db", "-q", "-f", c} }},
-		{"caddy", caddy, "Caddyfile", true, func(p, c string) []string { return []string{p, "run", "--adapter", "caddyfile", "--config", c} }},
+		{
+			subject, goodgate, "goodgate.yaml",
+			"Defaults (three tries among them), but for health checks every 500 ms and the response timeout of 2 s. In flaky it has five tries.",
+			true, "version", func(p, c string) []string { return []string{p, "run", "--config", c} },
+		},
+		{
+			"nginx", "nginx", "nginx.conf",
+			"Five tries, on every failure that it knows; no failure takes an upstream out; response timeout 2 s, connect timeout 1 s.",
+			false, "-v", func(p, c string) []string { return []string{p, "-p", filepath.Dir(c), "-c", c} },
+		},
+		{
+			"haproxy", "haproxy", "haproxy.cfg",
+			"Five tries, each on another server, on every failure that it knows; health checks every 500 ms; response timeout 2 s, connect timeout 1 s.",
+			true, "-v", func(p, c string) []string { return []string{p, "-db", "-q", "-f", c} },
+		},
+		{
+			"caddy", caddy, "Caddyfile",
+			"Tries for 5 s; health checks every 500 ms; three failures within 1 s take an upstream out; response timeout 2 s, connect timeout 1 s.",
+			true, "version", func(p, c string) []string { return []string{p, "run", "--adapter", "caddyfile", "--config", c} },
+		},
 	}
+}
+
+// versionText is the first line of what the program says of its version.
+func (p peer) versionText() string {
+	out, err := exec.Command(p.program, p.version).CombinedOutput()
+	if err != nil {
+		return "unknown"
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if line == "unknown" { // a Caddy that go install has built does not know
+		if info, err := buildinfo.ReadFile(p.program); err == nil {
+			return info.Main.Version
+		}
+	}
+	return line
+}
+
+// findCaddy returns where Caddy is: in PATH, or where "make caddy" puts it.
+func findCaddy() string {
+	if file, err := exec.LookPath("caddy"); err == nil {
+		return file
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "goodgate", "caddy")
 }
 
 // running is a proxy that runs.

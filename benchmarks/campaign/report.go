@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -26,7 +27,6 @@ func (o *outcome) print(w io.Writer) {
 		return
 	}
 	percent := func(n int) string { return fmt.Sprintf("%.2f %%", o.share(n)*100) }
-	ms := func(m millis) string { return fmt.Sprintf("%.0f", m.ms()) }
 	fmt.Fprintf(w, row, o.Case, o.Proxy, fmt.Sprint(o.Sent), percent(o.Failed), percent(o.Over500ms), percent(o.Over1s),
 		fmt.Sprint(o.Duplicated), ms(o.P50), ms(o.P99), ms(o.Max), o.remark())
 }
@@ -43,40 +43,102 @@ func (o *outcome) remark() string {
 	case o.Proxy == subject:
 		parts = append(parts, "ok: "+o.Must)
 	}
+	return strings.Join(append(parts, o.notes()...), "; ")
+}
+
+// notes tell of a busy machine, and what failed.
+func (o *outcome) notes() (all []string) {
 	if o.Lag > millis(lagMax) {
-		parts = append(parts, fmt.Sprintf("this machine lagged by %.0f ms", o.Lag.ms()))
+		all = append(all, fmt.Sprintf("this machine lagged by %.0f ms", o.Lag.ms()))
 	}
 	for _, failure := range slices.Sorted(maps.Keys(o.Failures)) {
-		parts = append(parts, fmt.Sprintf("%d × %s", o.Failures[failure], failure))
+		all = append(all, fmt.Sprintf("%d × %s", o.Failures[failure], failure))
 	}
-	return strings.Join(parts, "; ")
+	return all
 }
 
 // report is the JSON form of a campaign.
 type report struct {
-	Time     time.Time  `json:"time"`
-	System   string     `json:"system"`
-	CPUs     int        `json:"cpus"`
-	Go       string     `json:"go"`
-	Rate     int        `json:"rate"`
-	Seconds  float64    `json:"seconds"`
-	Runs     int        `json:"runs"`
-	Outcomes []*outcome `json:"outcomes"`
+	Time     time.Time     `json:"time"`
+	System   string        `json:"system"`
+	CPUs     int           `json:"cpus"`
+	Go       string        `json:"go"`
+	Rate     int           `json:"rate"`
+	Seconds  float64       `json:"seconds"`
+	Runs     int           `json:"runs"`
+	Proxies  []proxyReport `json:"proxies"`
+	Outcomes []*outcome    `json:"outcomes"`
 }
 
-func writeJSON(file string, o options, all []*outcome) error {
-	text, err := json.MarshalIndent(report{
+// proxyReport tells what was measured.
+type proxyReport struct {
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	Settings string `json:"settings"` // in words
+	Config   string `json:"config"`   // an example: what differs from case to case is left out
+}
+
+func newReport(o options, chosen []peer, all []*outcome) (*report, error) {
+	r := &report{
 		Time:     time.Now().UTC(),
-		System:   runtime.GOOS + "/" + runtime.GOARCH,
+		System:   system(),
 		CPUs:     runtime.NumCPU(),
 		Go:       runtime.Version(),
 		Rate:     o.rate,
 		Seconds:  o.last.Seconds(),
 		Runs:     o.runs,
 		Outcomes: all,
-	}, "", "  ")
+	}
+	for _, p := range chosen {
+		config, err := p.render(settings{
+			Addr: "127.0.0.1:8080", Dir: "/run/" + p.name,
+			Backends: []string{"127.0.0.1:3001", "127.0.0.1:3002", "127.0.0.1:3003"},
+		})
+		if err != nil {
+			return nil, err
+		}
+		r.Proxies = append(r.Proxies, proxyReport{p.name, p.versionText(), p.settings, string(config)})
+	}
+	return r, nil
+}
+
+// system names the operating system, its release and the processor.
+func system() string {
+	parts := []string{runtime.GOOS + "/" + runtime.GOARCH}
+	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		parts = append(parts, strings.TrimSpace(string(release)))
+	}
+	if cpu, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if _, model, ok := strings.Cut(string(cpu), "model name"); ok {
+			model, _, _ = strings.Cut(model, "\n")
+			parts = append(parts, strings.TrimLeft(model, "\t :"))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (r *report) writeJSON(file string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(file, append(text, '\n'), 0o644)
+}
+
+// write writes the reports that were asked for.
+func (c *command) write(chosen []peer, all []*outcome) error {
+	if c.json == "" && c.html == "" {
+		return nil
+	}
+	r, err := newReport(c.options, chosen, all)
+	if err != nil {
+		return err
+	}
+	if c.json != "" {
+		err = r.writeJSON(c.json)
+	}
+	if c.html != "" {
+		err = errors.Join(err, r.writeHTML(c.html))
+	}
+	return err
 }

@@ -68,7 +68,7 @@ func (st *stage) play(ctx context.Context, p peer, o options, seed uint64) (answ
 	var scheduled sync.WaitGroup
 	var failed error
 	scheduled.Go(func() { failed = follow(steps, st.steps, st.backends) })
-	l := &load{at: st.network.near, addr: r.addr, rate: o.rate, last: o.last, mix: st.mix, seed: seed}
+	l := &load{at: st.network.near, addr: r.addr, rate: o.rate * max(st.times, 1), last: o.last, mix: st.mix, seed: seed}
 	answers, lag = l.run(ctx)
 	cancel()
 	scheduled.Wait()
