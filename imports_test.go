@@ -15,15 +15,16 @@ var allowed = map[string][]string{
 	"health":           {"balancer"},
 	"proxy":            {"balancer", "internal/http1", "internal/http2", "internal/limit", "internal/stale"},
 	"internal/http2":   {"internal/http1"},
+	"internal/admin":   {"balancer", "proxy"},
 	"internal/metrics": {"balancer", "proxy"},
 	"internal/finding": {"proxy"},
 	"internal/doctor":  {"proxy", "internal/discovery", "internal/finding"},
-	"internal/gate":    {"balancer", "health", "proxy", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics", "internal/tracing"},
+	"internal/gate":    {"balancer", "health", "proxy", "internal/admin", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics", "internal/tracing"},
 	"internal/logging": {"proxy"},
 	"internal/tracing": {"proxy"},
 	"internal/bench":   {"internal/http1", "internal/http2", "internal/plot"},
 	"internal/demo":    {"balancer", "health", "proxy"},
-	"cmd/goodgate":     {"proxy", "internal/bench", "internal/config", "internal/demo", "internal/doctor", "internal/finding", "internal/gate", "internal/logging"},
+	"cmd/goodgate":     {"proxy", "internal/admin", "internal/bench", "internal/config", "internal/demo", "internal/doctor", "internal/finding", "internal/gate", "internal/logging", "internal/metrics"},
 }
 
 // TestImportDirection keeps the packages in the order that ARCHITECTURE.md

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/gate"
+	"github.com/goodgate/goodgate/internal/metrics"
 )
 
 func newRun() *cobra.Command {
@@ -92,7 +94,7 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 	}
 	defer log.Close()
 	defer reopening(log)()
-	g, err := gate.New(cfg, gate.Options{Logger: log.Logger, Access: log.Access, Version: version(), Load: from.loader()})
+	g, err := gate.New(cfg, gate.Options{Logger: log.Logger, Access: log.Access, Version: version(), Metrics: counts(cfg), Load: from.loader()})
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -118,6 +120,14 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 	}
 	log.Info("ended")
 	return nil
+}
+
+// counts returns what is counted, nothing when nobody can ask for it.
+func counts(cfg *config.Config) *metrics.Metrics {
+	if cfg.Admin.Address == "" {
+		return nil
+	}
+	return metrics.New(metrics.Build{Version: version(), Go: runtime.Version()})
 }
 
 // rereadOn reloads at every signal until ctx ends. The log tells of failures.

@@ -10,6 +10,7 @@ import (
 type Config struct {
 	Listeners      []Listener      `yaml:"listeners" opt:"required" help:"Where clients connect."`
 	TrustedProxies []netip.Prefix  `yaml:"trusted_proxies" default:"[]" help:"Networks of the proxies whose Forwarded, X-Forwarded-* and X-Request-Id headers are believed; everyone else's are replaced."`
+	Admin          Admin           `yaml:"admin" help:"The operator's API."`
 	Log            Log             `yaml:"log" help:"The log: one record per request, and what happens to upstreams."`
 	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`
 	Shutdown       Shutdown        `yaml:"shutdown" help:"How the process ends."`
@@ -71,6 +72,17 @@ type ListenerTimeouts struct {
 	WriteIdle Duration `yaml:"write_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"For the client to take the next part of a response."`
 	Keepalive Duration `yaml:"keepalive" default:"75s" min:"100ms" max:"1h" help:"How long an idle client connection is kept; longer than what stands in front keeps it (nginx: 60s)."`
 }
+
+// Admin is the operator's API.
+type Admin struct {
+	Address string   `yaml:"address" opt:"shorthand" default:"" format:"listen" help:"host:port or unix:/path.sock; empty means none. Any other than a loopback address or a socket needs a token."`
+	Token   Secret   `yaml:"token" default:"" help:"What requests must bring as Authorization: Bearer, at least 16 bytes; empty asks for none."`
+	Hosts   []string `yaml:"hosts" default:"[]" format:"dnsname" help:"Names under which the API may be asked, besides addresses and localhost."`
+	Flight  Duration `yaml:"flight" default:"0s" min:"1s" max:"1m" zero:"off" help:"How much of the latest execution is kept in memory for /debug/flight."`
+}
+
+// Network returns the arguments for [net.Listen].
+func (a Admin) Network() (network, address string) { return Listener{Address: a.Address}.Network() }
 
 // Log says how and where the log is written.
 type Log struct {

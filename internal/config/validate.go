@@ -25,6 +25,7 @@ func (v *validator) errorf(path, format string, args ...any) {
 
 func (v *validator) validate() {
 	v.listeners()
+	v.admin()
 	v.presence()
 	for _, name := range slices.Sorted(maps.Keys(v.config.Pools)) {
 		v.pool("pools."+name, v.config.Pools[name])
@@ -79,6 +80,31 @@ func (v *validator) listenerTLS(path string, l Listener) {
 	case l.TLS != nil && l.TLS.ClientCA == "" && v.at.given(path+".tls.client_auth"):
 		v.errorf(path+".tls.client_auth", "needs client_ca, the authorities of the clients' certificates")
 	}
+}
+
+// minToken is the least length of a token that is not guessed.
+const minToken = 16
+
+// admin keeps the operator's API from those who are not operators.
+func (v *validator) admin() {
+	a := v.config.Admin
+	if n := len(a.Token); n > 0 && n < minToken {
+		v.errorf("admin.token", "has %d bytes: at least %d are needed", n, minToken)
+	}
+	if network, address := a.Network(); a.Address != "" && network == "tcp" && a.Token == "" && !isLoopback(address) {
+		v.errorf("admin.address", "found %q: others than this machine can reach it, so admin.token is needed", a.Address)
+	}
+	for i, l := range v.config.Listeners {
+		if a.Address != "" && l.Address == a.Address {
+			v.errorf("admin.address", "found %q: %s has this address already", a.Address, index("listeners", i))
+		}
+	}
+}
+
+func isLoopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // presence looks for pools and routes that are missing from the whole.

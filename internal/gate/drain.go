@@ -18,6 +18,7 @@ const lastWords = time.Second
 // request that is on its way on one of them would be lost.
 func (g *Gate) drain(cause error, now <-chan struct{}) {
 	g.halt()
+	g.draining.Store(true)
 	present := g.now.Load()
 	c := present.config.Shutdown
 	g.log.Info("shutting down", "cause", cause.Error(), "lame_duck", c.LameDuck.String(), "grace", c.Grace.String())

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/metrics"
 	"github.com/goodgate/goodgate/internal/tracing"
@@ -39,9 +40,13 @@ type Gate struct {
 	live   atomic.Pointer[proxy.Proxy] // what serves requests
 	now    atomic.Pointer[present]
 	kept   reloads
+	ring   admin.Ring
 
-	mu         sync.Mutex      // held while the configuration is replaced; protects the fields below
-	background context.Context // of what Run has started; nil before Run and once it drains
+	draining atomic.Bool
+
+	mu         sync.Mutex              // held while the configuration is replaced; protects the fields below
+	leave      context.CancelCauseFunc // ends Run; nil before it
+	background context.Context         // of what Run has started; nil before Run and once it drains
 	tasks      sync.WaitGroup
 	failed     chan error // what cannot go on
 }
@@ -51,6 +56,7 @@ type present struct {
 	config  *config.Config
 	pools   map[string]*pool
 	servers []*server
+	admin   *adminServer // nil without one
 }
 
 // New builds everything a configuration asks for, and opens nothing yet.
@@ -98,16 +104,20 @@ func (g *Gate) Pools() []*proxy.Pool {
 // it drains, which closing now cuts short, and returns when everything it
 // started has ended.
 func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []string)) error {
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer g.tasks.Wait()
 	defer stop()
-	if err := g.open(background); err != nil {
+	if err := g.open(background, leave); err != nil {
 		return err
 	}
 	defer func() {
-		for _, p := range g.now.Load().pools {
+		last := g.now.Load()
+		for _, p := range last.pools {
 			p.stop()
 		}
+		g.replaceAdmin(last.admin, nil)
 	}()
 	if ready != nil {
 		ready(addresses(g.now.Load().servers))
@@ -126,15 +136,15 @@ func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []
 }
 
 // open starts everything.
-func (g *Gate) open(background context.Context) error {
+func (g *Gate) open(background context.Context, leave context.CancelCauseFunc) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	before := g.now.Load()
 	next := &plan{config: before.config}
-	if err := g.planServers(next, nil); err != nil {
+	if err := g.planListeners(next, before); err != nil {
 		return err
 	}
-	g.background = background
+	g.background, g.leave = background, leave
 	if g.traces != nil {
 		g.tasks.Go(func() {
 			if err := g.traces.Run(background); err != nil {
@@ -148,7 +158,8 @@ func (g *Gate) open(background context.Context) error {
 	for _, s := range next.servers {
 		g.serve(s)
 	}
-	g.now.Store(&present{config: before.config, pools: before.pools, servers: next.servers})
+	g.now.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin})
+	g.replaceAdmin(nil, next.admin)
 	return nil
 }
 

@@ -15,7 +15,7 @@ func (g *Gate) observers(o Options) proxy.Options {
 	if access == nil {
 		access = proxy.Log(g.log)
 	}
-	p := proxy.Options{Observe: []func(*proxy.Record){access}}
+	p := proxy.Options{Observe: []func(*proxy.Record){access, g.ring.Observe}}
 	if g.counts != nil {
 		p.Observe = append(p.Observe, g.counts.Observe)
 	}

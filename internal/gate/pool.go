@@ -29,9 +29,11 @@ type pool struct {
 	parts   atomic.Pointer[parts]
 	suspect atomic.Bool // the log has said that the health check may be wrong
 
-	usable  chan struct{} // closed when a member is available for the first time
-	atFirst sync.Once     // closes usable
-	watch   sync.Mutex    // held while the checker is told of the members, so that it hears of the latest last
+	usable   chan struct{} // closed when a member is available for the first time
+	atFirst  sync.Once     // closes usable
+	members  members
+	findings findings
+	watch    sync.Mutex // held while the checker is told of the members, so that it hears of the latest last
 }
 
 // parts are what one configuration of a pool makes. They are immutable.
@@ -144,6 +146,7 @@ func (p *pool) adopt(ctx context.Context, next *parts) {
 	}
 	p.parts.Store(next)
 	next.live.Adopt()
+	p.forget()
 	if old.checker != next.checker {
 		p.startChecker(ctx, next)
 		p.watchMembers()
@@ -166,9 +169,10 @@ func (p *pool) stop() {
 func (p *pool) update(targets []discovery.Target) {
 	live := p.live()
 	live.SetMissing(proxy.None)
-	live.Update(specs(targets))
+	p.take(targets)
 	p.watchMembers()
 	members := live.Members()
+	p.findings.keep(members)
 	for i := range members {
 		if members[i].Available() {
 			p.atFirst.Do(func() { close(p.usable) })
@@ -237,6 +241,7 @@ func (p *pool) changed(c balancer.Change) {
 
 // probed logs a change of the probes' verdict with what the probe found.
 func (p *pool) probed(e health.Event) {
+	p.findings.note(e.Upstream.Addr(), e.Err)
 	p.suspectProbes(e)
 	switch {
 	case !e.Flipped:

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -28,6 +29,7 @@ type plan struct {
 	parts   map[string]*parts // of those that are there already
 	proxy   *proxy.Proxy
 	servers []*server
+	admin   *adminServer       // nil without one
 	opened  []net.Listener     // sockets that nobody serves yet
 	passed  map[*server]string // servers whose sockets go to another; not yet told
 }
@@ -80,7 +82,7 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	if next.proxy, err = g.live.Load().With(options); err != nil {
 		return nil, err
 	}
-	return next, g.planServers(next, before.servers)
+	return next, g.planListeners(next, before)
 }
 
 func (g *Gate) planPools(next *plan, before map[string]*pool) error {
@@ -100,6 +102,17 @@ func (g *Gate) planPools(next *plan, before map[string]*pool) error {
 		next.pools[name] = p
 	}
 	return errors.Join(errs...)
+}
+
+// planListeners opens what is new; on an error nothing new is open.
+func (g *Gate) planListeners(next *plan, before *present) error {
+	err := errors.Join(g.planServers(next, before.servers), g.planAdmin(next, before.admin))
+	if err != nil {
+		for _, socket := range next.opened {
+			socket.Close()
+		}
+	}
+	return err
 }
 
 // planServers finds the server of each listener: the one that is there, one
@@ -136,13 +149,7 @@ func (g *Gate) planServers(next *plan, before []*server) error {
 		}
 		next.servers = append(next.servers, s)
 	}
-	err := errors.Join(errs...)
-	if err != nil {
-		for _, socket := range next.opened {
-			socket.Close()
-		}
-	}
-	return err
+	return errors.Join(errs...)
 }
 
 // put puts a plan into use. Nothing here can fail.
@@ -160,7 +167,8 @@ func (g *Gate) put(next *plan, before *present) {
 			g.serve(s)
 		}
 	}
-	g.now.Store(&present{config: next.config, pools: next.pools, servers: next.servers})
+	g.now.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin})
+	g.replaceAdmin(before.admin, next.admin)
 	for name, p := range before.pools {
 		if next.pools[name] != p {
 			g.dissolve(p)
@@ -225,19 +233,11 @@ func (g *Gate) dissolve(p *pool) {
 // reloads is what is known of the replacements of the configuration.
 type reloads struct {
 	mu    sync.Mutex // protects state
-	state ConfigState
-}
-
-// ConfigState says how current the configuration is.
-type ConfigState struct {
-	Loaded  time.Time // when the one in use was put into use
-	Reloads int       // that succeeded
-	Failed  time.Time // when the last attempt failed; zero when the last succeeded
-	Error   string    // why
+	state admin.ConfigState
 }
 
 // ConfigState returns how current the configuration is.
-func (g *Gate) ConfigState() ConfigState {
+func (g *Gate) ConfigState() admin.ConfigState {
 	g.kept.mu.Lock()
 	defer g.kept.mu.Unlock()
 	return g.kept.state
@@ -252,7 +252,7 @@ func (g *Gate) Reread(cause string) ([]config.Change, error) {
 	if err != nil {
 		state.Failed, state.Error = time.Now(), err.Error()
 	} else {
-		*state = ConfigState{Loaded: time.Now(), Reloads: state.Reloads + 1}
+		*state = admin.ConfigState{Loaded: time.Now(), Reloads: state.Reloads + 1}
 	}
 	loaded := state.Loaded
 	g.kept.mu.Unlock()
@@ -267,11 +267,7 @@ func (g *Gate) Reread(cause string) ([]config.Change, error) {
 		g.log.Error("the configuration could not be reloaded; the last good one stays in use", "cause", cause, "error", err.Error())
 		return nil, err
 	}
-	texts := make([]string, len(changes))
-	for i, c := range changes {
-		texts[i] = c.String()
-	}
-	g.log.Info("configuration reloaded", "cause", cause, "changes", texts)
+	g.log.Info("configuration reloaded", "cause", cause, "changes", texts(changes))
 	return changes, nil
 }
 

@@ -1,0 +1,284 @@
+package admin
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// fake is a goodgate of one pool.
+type fake struct {
+	pool     *proxy.Pool
+	draining bool
+	fails    error
+	weights  []string
+}
+
+func newFake(t *testing.T) *fake {
+	t.Helper()
+	p, err := proxy.NewPool(balancer.Options{Name: "app", Policy: "first"}, proxy.PoolOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Update([]balancer.Spec{{Addr: "10.0.0.1:80", Name: "a.example"}, {Addr: "unix:/run/b.sock"}})
+	t.Cleanup(func() { p.Update(nil) })
+	return &fake{pool: p}
+}
+
+func (f *fake) Pools() []*proxy.Pool            { return []*proxy.Pool{f.pool} }
+func (f *fake) ConfigState() ConfigState        { return ConfigState{Reloads: 3} }
+func (f *fake) Config() []byte                  { return []byte("a: 1\n") }
+func (f *fake) Draining() bool                  { return f.draining }
+func (f *fake) ProbeError(balancer.Key) string  { return "" }
+func (f *fake) Reload(string) ([]string, error) { return []string{"a: 1 -> 2"}, f.fails }
+func (f *fake) Drain(string)                    { f.draining = true }
+func (f *fake) SetWeight(k balancer.Key, w int) error {
+	f.weights = append(f.weights, fmt.Sprint(k.Addr, " ", w))
+	return f.fails
+}
+
+func newTest(t *testing.T, o Options) (*fake, *Server) {
+	t.Helper()
+	f := newFake(t)
+	o.Control, o.Requests = f, new(Ring)
+	s := New(o)
+	t.Cleanup(s.Close)
+	return f, s
+}
+
+// call returns the status and the body.
+func call(s http.Handler, method, path, body string, headers ...string) (int, string) {
+	r := httptest.NewRequest(method, "http://127.0.0.1:9900"+path, strings.NewReader(body))
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			r.Host = headers[i+1]
+		}
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+func TestGuard(t *testing.T) {
+	_, open := newTest(t, Options{Hosts: []string{"ops.example"}})
+	_, locked := newTest(t, Options{Token: "0123456789abcdef"})
+	_, socket := newTest(t, Options{Local: true})
+	for _, test := range []struct {
+		name         string
+		s            *Server
+		method, path string
+		headers      []string
+		want         int
+	}{
+		{"an address", open, "GET", "/v1/status", nil, 200},
+		{"IPv6", open, "GET", "/v1/status", []string{"Host", "[::1]:9900"}, 200},
+		{"localhost", open, "GET", "/v1/status", []string{"Host", "localhost:9900"}, 200},
+		{"a name that is listed", open, "GET", "/v1/status", []string{"Host", "OPS.example"}, 200},
+		{"a name that was pointed here", open, "GET", "/v1/status", []string{"Host", "evil.example:9900"}, 421},
+		{"any name on a socket", socket, "GET", "/v1/status", []string{"Host", "x"}, 200},
+		{"another site's page", open, "POST", "/v1/reload", []string{"Origin", "http://evil.example"}, 403},
+		{"another site's page, by its fetch metadata", open, "POST", "/v1/reload", []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		{"the own page", open, "POST", "/v1/reload", []string{"Origin", "http://127.0.0.1:9900"}, 200},
+		{"no token", locked, "GET", "/v1/status", nil, 401},
+		{"a wrong token", locked, "GET", "/v1/status", []string{"Authorization", "Bearer 0123456789abcdeF"}, 401},
+		{"the token", locked, "GET", "/v1/status", []string{"Authorization", "Bearer 0123456789abcdef"}, 200},
+		{"no token for profiles", locked, "GET", "/debug/pprof/", nil, 401},
+		{"no token for a load balancer", locked, "GET", "/ready", nil, 200},
+		{"a change by GET", open, "GET", "/v1/reload", nil, 405},
+	} {
+		if got, body := call(test.s, test.method, test.path, "", test.headers...); got != test.want {
+			t.Errorf("%s: got %d %s, want %d", test.name, got, body, test.want)
+		}
+	}
+}
+
+func TestOrders(t *testing.T) {
+	f, s := newTest(t, Options{})
+	for _, test := range []struct {
+		body string
+		want int
+	}{
+		{`{"upstream": "10.0.0.1:80", "state": "drain", "weight": 7}`, 200},
+		{`{"upstream": "unix:/run/b.sock", "pool": "app", "state": "off"}`, 200},
+		{`{"upstream": "10.0.0.9:80", "state": "drain"}`, 404},
+		{`{"upstream": "10.0.0.1:80", "pool": "other", "state": "drain"}`, 404},
+		{`{"state": "drain"}`, 404},
+		{`{"upstream": "10.0.0.1:80", "state": "away"}`, 400},
+		{`{"upstream": "10.0.0.1:80", "weight": 1001}`, 400},
+		{`{"upstream": "10.0.0.1:80", "wieght": 1}`, 400},
+		{`{"upstream": "` + strings.Repeat("x", maxBody) + `"}`, 400},
+	} {
+		if got, body := call(s, "POST", "/v1/upstreams", test.body); got != test.want {
+			t.Errorf("%.80s: got %d %s, want %d", test.body, got, body, test.want)
+		}
+	}
+	members := f.pool.Members()
+	if a, b := members[0].Operator(), members[1].Operator(); a != balancer.Drain || b != balancer.Off {
+		t.Errorf("operator's word %v and %v, want drain and off", a, b)
+	}
+	if want := []string{"10.0.0.1:80 7"}; !slices.Equal(f.weights, want) {
+		t.Errorf("weights %q, want %q", f.weights, want)
+	}
+	var status Status
+	_, body := call(s, "GET", "/v1/status", "")
+	if err := json.Unmarshal([]byte(body), &status); err != nil {
+		t.Fatal(err)
+	}
+	u := status.Pools[0].Upstreams
+	if status.State != "serving" || status.Config.Reloads != 3 || status.Pools[0].Available != 0 ||
+		u[0].Why != "drained by the operator" || u[1].Why != "switched off by the operator" {
+		t.Errorf("status: %s", body)
+	}
+	call(s, "POST", "/v1/upstreams", `{"upstream": "a.example", "state": "ready"}`)
+	if !members[0].Available() {
+		t.Error("still unavailable after ready, by its name")
+	}
+}
+
+func TestReloadAndDrain(t *testing.T) {
+	f, s := newTest(t, Options{})
+	if code, body := call(s, "POST", "/v1/reload", ""); code != 200 || !strings.Contains(body, "a: 1 -> 2") {
+		t.Errorf("got %d %s", code, body)
+	}
+	f.fails = errors.New("line 3 is wrong")
+	if code, body := call(s, "POST", "/v1/reload", ""); code != 422 || !strings.Contains(body, "line 3 is wrong") {
+		t.Errorf("got %d %s", code, body)
+	}
+	if code, _ := call(s, "GET", "/ready", ""); code != 200 {
+		t.Errorf("ready: got %d, want 200", code)
+	}
+	call(s, "POST", "/v1/drain", "")
+	if code, _ := call(s, "GET", "/ready", ""); code != 503 {
+		t.Errorf("ready while draining: got %d, want 503", code)
+	}
+	if code, _ := call(s, "GET", "/live", ""); code != 200 {
+		t.Errorf("live while draining: got %d, want 200", code)
+	}
+}
+
+func failed(id string, reason proxy.Reason) *proxy.Record {
+	return &proxy.Record{ID: id, Reason: reason, Status: reason.Status()}
+}
+
+// TestRing wants the failures of clients, which anybody can cause, not to push
+// out those of upstreams.
+func TestRing(t *testing.T) {
+	var r Ring
+	r.Observe(&proxy.Record{ID: "plain"})
+	r.Observe(failed("first", proxy.ConnectRefused))
+	r.Observe(&proxy.Record{ID: "hidden", Status: 200, Absorbed: proxy.ByRetry, Hidden: proxy.ConnectRefused})
+	for i := range 10 * ringFailures {
+		r.Observe(failed(fmt.Sprint("scan ", i), proxy.NoRoute))
+	}
+	if r.Find("first") == nil || r.Find("hidden") == nil || r.Find("plain") != nil || r.Find("scan 0") != nil {
+		t.Error("remembers the wrong requests")
+	}
+	if got := len(r.others); got != ringOthers {
+		t.Errorf("remembers %d others, want %d", got, ringOthers)
+	}
+	for i := range ringFailures {
+		r.Observe(failed(fmt.Sprint(i), proxy.NoUpstream))
+	}
+	if list := r.Latest(3); r.Find("first") != nil || len(list) != 3 || list[0].ID != fmt.Sprint(ringFailures-1) {
+		t.Errorf("latest %v", list)
+	}
+}
+
+func TestWhy(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	r := &proxy.Record{
+		ID: "x", Start: at, Duration: 62 * time.Millisecond, Method: "POST", Host: "shop.example", Path: "/buy", Pool: "app",
+		Status: 502, Reason: proxy.ClosedBeforeResponse, SavedBy: "retry_safe on the route, if the application may run it twice",
+		Attempts: []proxy.Attempt{
+			{Upstream: "10.0.0.1:80", Took: 300 * time.Microsecond, Reason: proxy.ConnectRefused, Err: errors.New("connection refused"), Decision: proxy.Retried},
+			{Upstream: "10.0.0.2:80", Took: 60 * time.Millisecond, Reused: true, Idle: 3 * time.Second, Sent: 120, Reason: proxy.ClosedBeforeResponse, Decision: proxy.NotSafe},
+		},
+	}
+	want := `POST shop.example/buy, at 2026-01-02T03:04:05Z: the client got 502 (closed_before_response): The server closed the connection without an answer. after 62ms.
+Attempt 1: 10.0.0.1:80, failed after 300µs with connect_refused: connection refused; it had got nothing of the request. It was sent again.
+Attempt 2: 10.0.0.2:80, on a connection unused for 3s, failed after 60ms with closed_before_response. It was not sent again: it may have been executed, and its method does not allow that twice.
+What would have saved it: retry_safe on the route, if the application may run it twice.`
+	if got := strings.Join(explain(r), "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestEveryDecisionHasWords fails when a new decision has none.
+func TestEveryDecisionHasWords(t *testing.T) {
+	for d := range proxy.Decision(len(decisions)) {
+		if decisions[d] == "" {
+			t.Errorf("no words for %v", d)
+		}
+	}
+	func() {
+		defer func() { recover() }() // the name of a decision beyond the last is out of range
+		t.Errorf("the decision %v has no words", proxy.Decision(len(decisions)).String())
+	}()
+}
+
+func TestEvents(t *testing.T) {
+	f := newFake(t)
+	s := New(Options{Control: f, Requests: new(Ring)})
+	server := httptest.NewServer(s)
+	defer server.Close()
+	var streams []*http.Response
+	for range maxSubscribers {
+		res, err := http.Get(server.URL + "/v1/events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		streams = append(streams, res)
+	}
+	res, err := http.Get(server.URL + "/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 503 {
+		t.Errorf("one stream too many: got %d, want 503", res.StatusCode)
+	}
+	r := bufio.NewReader(streams[0].Body)
+	for range 2 { // at once, and a second later
+		event, _ := r.ReadString('\n')
+		data, err := r.ReadString('\n')
+		r.ReadString('\n')
+		if event != "event: status\n" || !strings.HasPrefix(data, `data: {"version"`) {
+			t.Fatalf("got %q %q, %v", event, data, err)
+		}
+	}
+	s.Close()
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		t.Errorf("the stream did not end well: %v", err)
+	}
+}
+
+func TestClient(t *testing.T) {
+	_, s := newTest(t, Options{Token: "0123456789abcdef"})
+	server := httptest.NewServer(s)
+	defer server.Close()
+	c := Client{Address: strings.TrimPrefix(server.URL, "http://")}
+	var status Status
+	if err := c.Get(t.Context(), "/v1/status", &status); err == nil || !strings.Contains(err.Error(), "token") {
+		t.Errorf("without the token: %v", err)
+	}
+	c.Token = "0123456789abcdef"
+	if err := c.Get(t.Context(), "/v1/status", &status); err != nil || len(status.Pools) != 1 {
+		t.Errorf("got %+v, %v", status, err)
+	}
+	if err := c.Get(t.Context(), "/v1/requests/unknown", &status); err == nil || !strings.Contains(err.Error(), "remembered") {
+		t.Errorf("an unknown request: %v", err)
+	}
+}

@@ -1,0 +1,76 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Client asks the API of a running goodgate.
+type Client struct {
+	Address string // host:port or unix:/path.sock
+	Token   string // empty = none
+}
+
+// maxAnswer bounds what a client reads.
+const maxAnswer = 64 << 20
+
+// clientBound is for the whole of a request; a reload waits for new pools.
+const clientBound = 30 * time.Second
+
+// Get asks for a path and decodes the answer into out.
+func (c Client) Get(ctx context.Context, path string, out any) error {
+	return c.do(ctx, http.MethodGet, path, nil, out)
+}
+
+// Post sends in as JSON, nothing when it is nil.
+func (c Client) Post(ctx context.Context, path string, in, out any) error {
+	return c.do(ctx, http.MethodPost, path, in, out)
+}
+
+func (c Client) do(ctx context.Context, method, path string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, clientBound)
+	defer cancel()
+	var body bytes.Buffer
+	if in != nil {
+		if err := json.NewEncoder(&body).Encode(in); err != nil {
+			return err
+		}
+	}
+	network, address, host := "tcp", c.Address, c.Address
+	if socket, ok := strings.CutPrefix(c.Address, "unix:"); ok {
+		network, address, host = "unix", socket, "localhost"
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+host+path, &body)
+	if err != nil {
+		return fmt.Errorf("admin address %q: %w", c.Address, err)
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("no goodgate answers on its admin listener, %s: %w", c.Address, err)
+	}
+	defer res.Body.Close()
+	answer := json.NewDecoder(io.LimitReader(res.Body, maxAnswer))
+	if res.StatusCode >= 300 {
+		var f failure
+		if answer.Decode(&f) != nil || f.Error == "" {
+			return fmt.Errorf("%s on %s", res.Status, c.Address)
+		}
+		return errors.New(f.Error)
+	}
+	return answer.Decode(out)
+}

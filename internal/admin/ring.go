@@ -1,0 +1,159 @@
+package admin
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+const (
+	ringFailures = 512 // requests that an upstream failed, hidden from the client or not
+	ringOthers   = 128 // that failed for another reason
+)
+
+// Ring remembers the latest requests in which something failed. Failures that
+// are the client's, of which anybody can cause many, have a place of their own
+// and do not push out the others. It is safe for concurrent use.
+type Ring struct {
+	mu       sync.Mutex // protects the fields below
+	failures []*Request
+	others   []*Request
+}
+
+// Observe is a proxy's observer. Of a request that was simply answered it takes
+// nothing.
+func (r *Ring) Observe(rec *proxy.Record) {
+	if rec.Reason == proxy.None && rec.Absorbed == proxy.ByNothing {
+		return
+	}
+	q := newRequest(rec)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if rec.Reason.GatewayError() || rec.Absorbed != proxy.ByNothing {
+		r.failures = push(r.failures, q, ringFailures)
+	} else {
+		r.others = push(r.others, q, ringOthers)
+	}
+}
+
+func push(list []*Request, q *Request, limit int) []*Request {
+	if len(list) == limit {
+		copy(list, list[1:])
+		list = list[:limit-1]
+	}
+	return append(list, q)
+}
+
+// Find returns the latest request with an id, nil when it is not remembered.
+func (r *Ring) Find(id string) *Request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, list := range [][]*Request{r.failures, r.others} {
+		for _, q := range slices.Backward(list) {
+			if q.ID == id {
+				return q
+			}
+		}
+	}
+	return nil
+}
+
+// Latest returns up to n of the requests that an upstream failed, the latest
+// first.
+func (r *Ring) Latest(n int) []*Request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := []*Request{}
+	for _, q := range slices.Backward(r.failures) {
+		if len(list) == n {
+			break
+		}
+		list = append(list, q)
+	}
+	return list
+}
+
+// Request is what is remembered of a request. It is immutable.
+type Request struct {
+	ID         string    `json:"id"`
+	Start      time.Time `json:"start"`
+	MS         float64   `json:"ms"`
+	Client     string    `json:"client"`
+	Method     string    `json:"method"`
+	Host       string    `json:"host"`
+	Path       string    `json:"path"`
+	Route      string    `json:"route,omitempty"`
+	Pool       string    `json:"pool,omitempty"`
+	Upstream   string    `json:"upstream,omitempty"`
+	Status     int       `json:"status"`
+	Reason     string    `json:"reason,omitempty"`
+	Error      string    `json:"error,omitempty"`
+	AbsorbedBy string    `json:"absorbed_by,omitempty"`
+	Hidden     string    `json:"hidden,omitempty"`
+	SavedBy    string    `json:"saved_by,omitempty"`
+	HeldMS     float64   `json:"held_ms,omitempty"`
+	QueuedMS   float64   `json:"queued_ms,omitempty"`
+	Attempts   []Attempt `json:"attempts"`
+	Omitted    int       `json:"attempts_omitted,omitempty"`
+	Why        []string  `json:"why"` // the same in plain words
+}
+
+// Attempt is one try on one upstream.
+type Attempt struct {
+	Upstream string  `json:"upstream"`
+	Pool     string  `json:"pool,omitempty"` // when it is another than the request's
+	AfterMS  float64 `json:"after_ms"`
+	MS       float64 `json:"ms"`
+	Reused   bool    `json:"reused"`
+	IdleMS   float64 `json:"idle_ms,omitempty"`
+	Sent     int64   `json:"sent"`
+	Received int64   `json:"received"`
+	Status   int     `json:"status,omitempty"`
+	Reason   string  `json:"reason,omitempty"`
+	Error    string  `json:"error,omitempty"`
+	Decision string  `json:"decision"`
+}
+
+func newRequest(r *proxy.Record) *Request {
+	q := &Request{
+		ID: r.ID, Start: r.Start, MS: milliseconds(r.Duration), Client: "unix",
+		Method: r.Method, Host: r.Host, Path: r.Path, Route: r.Route, Pool: r.Pool, Upstream: r.Upstream,
+		Status: r.Status, Reason: word(r.Reason), SavedBy: r.SavedBy, Error: text(r.Err),
+		HeldMS: milliseconds(r.Held), QueuedMS: milliseconds(r.Queued), Omitted: r.Omitted,
+		Attempts: make([]Attempt, len(r.Attempts)), Why: explain(r),
+	}
+	if r.Client.IsValid() {
+		q.Client = r.Client.String()
+	}
+	if r.Absorbed != proxy.ByNothing {
+		q.AbsorbedBy, q.Hidden = r.Absorbed.String(), word(r.Hidden)
+	}
+	for i, a := range r.Attempts {
+		q.Attempts[i] = Attempt{
+			Upstream: a.Upstream, Pool: a.Pool, AfterMS: milliseconds(a.After), MS: milliseconds(a.Took),
+			Reused: a.Reused, IdleMS: milliseconds(a.Idle), Sent: a.Sent, Received: a.Received,
+			Status: a.Status, Reason: word(a.Reason), Error: text(a.Err), Decision: a.Decision.String(),
+		}
+	}
+	return q
+}
+
+func word(r proxy.Reason) string {
+	if r == proxy.None {
+		return ""
+	}
+	return r.String()
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
+}

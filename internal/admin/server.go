@@ -1,0 +1,192 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/pprof"
+	"runtime/trace"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// Control is what the API needs of the goodgate it speaks for. It is safe for
+// concurrent use.
+type Control interface {
+	Pools() []*proxy.Pool
+	ConfigState() ConfigState
+	Config() []byte // effective, as YAML, without secrets
+	Draining() bool
+	ProbeError(balancer.Key) string // what the last probe found; empty when it passed
+
+	Reload(cause string) (changes []string, err error)
+	Drain(cause string)
+	SetWeight(k balancer.Key, weight int) error
+}
+
+// Options configure a [Server].
+type Options struct {
+	Version  string
+	Control  Control
+	Requests *Ring
+	// Token is what requests must bring as "Authorization: Bearer"; empty = none
+	// is asked for, which is for listeners that only this machine reaches.
+	Token string
+	// Hosts are the names besides addresses and localhost under which the API may
+	// be asked. Any other name may be one that an attacker has pointed here.
+	Hosts []string
+	// Local says that the listener is a Unix socket, which no browser reaches.
+	Local bool
+	// Flight keeps the last moments of execution for /debug/flight; nil = off.
+	Flight *trace.FlightRecorder
+	// More handlers by their pattern, such as "GET /metrics", behind the same guard.
+	More map[string]http.Handler
+}
+
+// Server is the API. Use New.
+type Server struct {
+	opts    Options
+	mux     *http.ServeMux
+	seats   chan struct{}
+	closing chan struct{}
+	handler http.Handler
+}
+
+// New returns the API. Close ends its streams.
+func New(o Options) *Server {
+	s := &Server{opts: o, mux: http.NewServeMux(), seats: make(chan struct{}, maxSubscribers), closing: make(chan struct{})}
+	s.routes()
+	s.handler = s.guard(s.mux)
+	return s
+}
+
+// Close ends the streams of events, which a shutdown would else wait for. It is
+// called once.
+func (s *Server) Close() { close(s.closing) }
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+func (s *Server) routes() {
+	s.mux.HandleFunc("GET /live", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("live\n")) })
+	s.mux.HandleFunc("GET /ready", s.ready)
+	s.mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.status()) })
+	s.mux.HandleFunc("GET /v1/pools", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.pools()) })
+	s.mux.HandleFunc("GET /v1/pools/{pool}", s.onePool)
+	s.mux.HandleFunc("GET /v1/config", s.config)
+	s.mux.HandleFunc("GET /v1/requests", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.opts.Requests.Latest(ringFailures)) })
+	s.mux.HandleFunc("GET /v1/requests/{id}", s.request)
+	s.mux.HandleFunc("GET /v1/events", s.events)
+	s.mux.HandleFunc("POST /v1/upstreams", s.change)
+	s.mux.HandleFunc("POST /v1/reload", s.reload)
+	s.mux.HandleFunc("POST /v1/drain", s.drain)
+	s.mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	s.mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	s.mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	s.mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	s.mux.HandleFunc("GET /debug/flight", s.flight)
+	for pattern, h := range s.opts.More {
+		s.mux.Handle(pattern, h)
+	}
+}
+
+// reply writes v as JSON.
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false) // nothing takes it for HTML: see guard
+	e.Encode(v)
+}
+
+// failure is the body of every answer that is no success.
+type failure struct {
+	Error string `json:"error"`
+}
+
+func refuse(w http.ResponseWriter, status int, text string) { reply(w, status, failure{text}) }
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.opts.Control.Draining() {
+		http.Error(w, "draining", http.StatusServiceUnavailable)
+		return
+	}
+	w.Write([]byte("ready\n"))
+}
+
+func (s *Server) onePool(w http.ResponseWriter, r *http.Request) {
+	for _, p := range s.opts.Control.Pools() {
+		if p.Name() == r.PathValue("pool") {
+			reply(w, 200, s.pool(p))
+			return
+		}
+	}
+	refuse(w, 404, "no such pool")
+}
+
+func (s *Server) config(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Write(s.opts.Control.Config())
+}
+
+func (s *Server) request(w http.ResponseWriter, r *http.Request) {
+	if q := s.opts.Requests.Find(r.PathValue("id")); q != nil {
+		reply(w, 200, q)
+		return
+	}
+	refuse(w, 404, "no such request is remembered: only the latest are in which something failed")
+}
+
+func (s *Server) flight(w http.ResponseWriter, _ *http.Request) {
+	if s.opts.Flight == nil {
+		refuse(w, 404, "nothing is recorded: admin.flight is off")
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", `attachment; filename="goodgate.trace"`)
+	s.opts.Flight.WriteTo(w)
+}
+
+const (
+	maxSubscribers = 16
+	eventEvery     = time.Second
+	writeBound     = 2 * time.Minute // for the whole of an answer
+	eventBound     = 5 * time.Second // for a subscriber to take an event
+)
+
+// events sends the status at once and then every second.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.seats <- struct{}{}:
+		defer func() { <-s.seats }()
+	default:
+		refuse(w, 503, "as many listen already as may")
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	ticker := time.NewTicker(eventEvery)
+	defer ticker.Stop()
+	control := http.NewResponseController(w)
+	for {
+		data, err := json.Marshal(s.status())
+		if err != nil {
+			return
+		}
+		control.SetWriteDeadline(time.Now().Add(eventBound))
+		if _, err := w.Write([]byte("event: status\ndata: " + string(data) + "\n\n")); err != nil {
+			return
+		}
+		if control.Flush() != nil {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-r.Context().Done():
+			return
+		case <-s.closing:
+			return
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package config
+
+import (
+	"bytes"
+	"maps"
+	"reflect"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Dump writes the configuration as YAML, with every default filled in and every
+// secret hidden.
+func Dump(c *Config) []byte {
+	var out bytes.Buffer
+	e := yaml.NewEncoder(&out)
+	e.SetIndent(2)
+	if err := e.Encode(dump("", reflect.ValueOf(*c))); err != nil {
+		panic("config: " + err.Error()) // nodes are always encodable
+	}
+	e.Close()
+	return out.Bytes()
+}
+
+// dump returns the node of a value, nil for one that is not there.
+func dump(path string, v reflect.Value) *yaml.Node {
+	switch t := v.Type(); {
+	case isScalar(t):
+		return dumpScalar(path, v)
+	case t.Kind() == reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return dump(path, v.Elem())
+	case t.Kind() == reflect.Slice:
+		list := &yaml.Node{Kind: yaml.SequenceNode}
+		if isScalar(t.Elem()) {
+			list.Style = yaml.FlowStyle
+		}
+		for i := range v.Len() {
+			list.Content = append(list.Content, dump(path, v.Index(i)))
+		}
+		return list
+	case t.Kind() == reflect.Map:
+		m := &yaml.Node{Kind: yaml.MappingNode}
+		entries := map[string]reflect.Value{}
+		for _, k := range v.MapKeys() {
+			entries[k.String()] = v.MapIndex(k)
+		}
+		for _, k := range slices.Sorted(maps.Keys(entries)) {
+			m.Content = append(m.Content, stringNode(k), dump(join(path, k), entries[k]))
+		}
+		return m
+	}
+	m := &yaml.Node{Kind: yaml.MappingNode}
+	for _, f := range fieldsOf(v.Type()) {
+		if idle(v.Interface(), f.key) {
+			continue
+		}
+		at := join(path, f.key)
+		if n := dump(at, v.Field(f.index)); n != nil && !(f.oneof != "" && v.Field(f.index).IsZero()) {
+			m.Content = append(m.Content, stringNode(f.key), n)
+		}
+	}
+	return m
+}
+
+// idle reports whether a key says nothing beside the others, so that to give it
+// would be a mistake.
+func idle(owner any, key string) bool {
+	switch o := owner.(type) {
+	case Upstream:
+		return key == "scheme" && o.SRV == ""
+	case Listener:
+		return key == "http2" && o.TLS == nil && !o.HTTP2.Cleartext
+	case ListenerTLS:
+		return key == "client_auth" && o.ClientCA == ""
+	}
+	return false
+}
+
+func dumpScalar(path string, v reflect.Value) *yaml.Node {
+	if secretName(path) {
+		return stringNode(hidden)
+	}
+	switch v.Interface().(type) {
+	case bool, int:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: text(v)}
+	case string:
+		return stringNode(v.String())
+	}
+	return stringNode(text(v))
+}
+
+func stringNode(s string) *yaml.Node {
+	n := new(yaml.Node)
+	n.SetString(s)
+	return n
+}

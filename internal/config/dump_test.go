@@ -1,0 +1,33 @@
+package config
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestDump wants a dump to be a configuration that says the same, but for the
+// secrets, of which it shows none.
+func TestDump(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../config.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := func(name string) (string, bool) { return "the-secret-of-cookies", name == "STICKY_SECRET" }
+	c, _, err := Parse("a.yaml", text, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dumped := string(Dump(c))
+	if strings.Contains(dumped, "the-secret") {
+		t.Errorf("a secret is shown:\n%s", dumped)
+	}
+	again, _, err := Parse("a.yaml", []byte(strings.ReplaceAll(dumped, hidden, "the-secret-of-cookies")), noEnv)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, dumped)
+	}
+	for _, change := range Diff(c, again) {
+		t.Errorf("%v", change)
+	}
+}

@@ -1,0 +1,106 @@
+package gate
+
+import (
+	"maps"
+	"sync"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/discovery"
+)
+
+// members is a pool's set of upstreams: what was found last, and the weights
+// that the operator has set since. The operator's word goes with the
+// configuration that it was given under.
+type members struct {
+	mu      sync.Mutex // held while the pool takes a set, so that the latest is the last
+	targets []discovery.Target
+	weights map[string]int // by address
+}
+
+// take takes what a source has found.
+func (p *pool) take(targets []discovery.Target) {
+	p.members.mu.Lock()
+	defer p.members.mu.Unlock()
+	p.members.targets = targets
+	p.live().Update(p.members.specs())
+}
+
+// setWeight changes the weight of an upstream.
+func (p *pool) setWeight(addr string, weight int) error {
+	p.members.mu.Lock()
+	defer p.members.mu.Unlock()
+	if p.members.targets == nil {
+		return errNothingFound
+	}
+	weights := maps.Clone(p.members.weights)
+	if weights == nil {
+		weights = map[string]int{}
+	}
+	weights[addr] = weight
+	p.members.weights = weights
+	p.live().Update(p.members.specs())
+	p.log.Info("weight set by the operator", "upstream", addr, "weight", weight)
+	return nil
+}
+
+// forget drops the operator's weights.
+func (p *pool) forget() {
+	p.members.mu.Lock()
+	defer p.members.mu.Unlock()
+	if len(p.members.weights) > 0 {
+		p.members.weights = nil
+		p.live().Update(p.members.specs())
+	}
+}
+
+func (m *members) specs() []balancer.Spec {
+	list := specs(m.targets)
+	for i := range list {
+		if w := m.weights[list[i].Addr]; w > 0 {
+			list[i].Weight = w
+		}
+	}
+	return list
+}
+
+// findings are what the last probes found, by address; those that passed are
+// not in it.
+type findings struct {
+	mu   sync.Mutex // protects errs
+	errs map[string]string
+}
+
+func (f *findings) note(addr string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		delete(f.errs, addr)
+		return
+	}
+	if f.errs == nil {
+		f.errs = map[string]string{}
+	}
+	f.errs[addr] = err.Error()
+}
+
+func (f *findings) of(addr string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.errs[addr]
+}
+
+// keep forgets all but what is said of some.
+func (f *findings) keep(present []balancer.Member) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.errs) == 0 {
+		return
+	}
+	kept := map[string]string{}
+	for i := range present {
+		if text, ok := f.errs[present[i].Addr()]; ok {
+			kept[present[i].Addr()] = text
+		}
+	}
+	f.errs = kept
+}
