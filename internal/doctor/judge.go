@@ -97,6 +97,10 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 		f.Seen = what
 		f.Means = "the application accepts connections but does not answer: all its workers are busy, or it hangs"
 		f.Do = "see what the application does (its log, a stack dump); longer timeouts only help when it answers at all"
+		if e.Response > e.o.MaxWait {
+			f.Severity, f.Confidence = finding.Warning, finding.Likely
+			f.Seen += fmt.Sprintf(" (the doctor waits no longer; the proxy waits %s)", span(e.Response))
+		}
 		return f
 	case len(a.first) > 0:
 		f := broken("not_http", proxy.ResponseMalformed)
@@ -179,12 +183,17 @@ func (e *examination) judgeHeader(a *answer) {
 	if a.header > e.MaxHeader {
 		f.Severity, f.Means = finding.Error, "the proxy refuses the response"
 	}
+	f.Directive = set(e.Words.MaxHeader, headerRoom(a.header)>>10)
+	e.find(f)
+}
+
+// headerRoom is a power of two with room for half as much again.
+func headerRoom(header int) int {
 	size := 4096
-	for size < a.header*3/2 {
+	for size < header*3/2 {
 		size *= 2
 	}
-	f.Directive = set(e.Words.MaxHeader, size)
-	e.find(f)
+	return size
 }
 
 func (e *examination) judgeClock(a *answer) {

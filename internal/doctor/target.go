@@ -59,7 +59,7 @@ type Words struct {
 	Dial       string
 	Response   string
 	Keepalive  string
-	MaxHeader  string // in bytes
+	MaxHeader  string // in KiB
 	ServerName string // name in the upstream's certificate
 	CA         string // file of the authority
 	HealthPath string
@@ -75,7 +75,7 @@ func set(format string, value any) string {
 	if d, ok := value.(time.Duration); ok {
 		value = span(d)
 	}
-	if !strings.Contains(format, "%s") {
+	if !strings.Contains(format, "%") {
 		return format
 	}
 	return strings.Replace(fmt.Sprintf(format, fmt.Sprint(value)), "http://unix:", "unix:", 1)

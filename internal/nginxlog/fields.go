@@ -1,0 +1,57 @@
+package nginxlog
+
+import "bytes"
+
+// after returns what follows a marker up to an end byte; nil when the marker is
+// not there.
+func after(line []byte, marker string, end byte) []byte {
+	i := bytes.Index(line, []byte(marker))
+	if i < 0 {
+		return nil
+	}
+	rest := line[i+len(marker):]
+	if i = bytes.IndexByte(rest, end); i < 0 {
+		return rest // nginx cuts lines at 2,048 bytes
+	}
+	return rest[:i]
+}
+
+// upstreamOf splits the upstream field into the upstream (scheme and address)
+// and the path that was asked of it, without the query.
+func upstreamOf(field []byte) (upstream, path []byte) {
+	scheme := bytes.Index(field, []byte("://"))
+	if scheme < 0 {
+		return field, nil
+	}
+	rest := field[scheme+3:]
+	if bytes.HasPrefix(rest, []byte("unix:")) { // http://unix:/path.sock:/uri
+		end := bytes.IndexByte(rest[5:], ':')
+		if end < 0 {
+			return rest, nil
+		}
+		return rest[:5+end], withoutQuery(rest[5+end+1:])
+	}
+	slash := bytes.IndexByte(rest, '/')
+	if slash < 0 {
+		return field, nil
+	}
+	return field[:scheme+3+slash], withoutQuery(rest[slash:])
+}
+
+func withoutQuery(path []byte) []byte {
+	if before, _, ok := bytes.Cut(path, []byte{'?'}); ok {
+		return before
+	}
+	return path
+}
+
+// nameOf is the name that the head of a message of the resolver is about.
+func nameOf(c Cause, m []byte) []byte {
+	if c == NoResolver {
+		return bytes.TrimPrefix(m, []byte("no resolver defined to resolve "))
+	}
+	if i := bytes.IndexByte(m, ' '); i >= 0 && !starts(m, "host not found") {
+		return m[:i]
+	}
+	return after(m, `upstream "`, '"')
+}

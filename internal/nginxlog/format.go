@@ -1,0 +1,131 @@
+package nginxlog
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// Combined is nginx's own format, which holds where none is named.
+const Combined = `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"`
+
+// Format is a log_format of nginx, made ready for reading.
+type Format struct{ parts []part }
+
+// part is a variable, and the text between it and the next.
+type part struct {
+	field field // what the variable is to the tally
+	after []byte
+}
+
+type field uint8
+
+const (
+	unused field = iota
+	fieldStatus
+	fieldRequest
+	fieldTime        // of the whole request, seconds
+	fieldUpstream    // addresses of all attempts
+	fieldUpstreamT   // response times of all attempts
+	fieldTimeLocal   // 02/Jan/2006:15:04:05 -0700
+	fieldTimeISO8601 // 2006-01-02T15:04:05-07:00
+	numFields
+)
+
+// NewFormat reads the text of a log_format. It is an error when the format has
+// no $status.
+func NewFormat(text string) (*Format, error) {
+	f := &Format{}
+	status := false
+	literal, rest, more := strings.Cut(text, "$")
+	if literal != "" { // before the first variable
+		f.parts = append(f.parts, part{after: []byte(literal)})
+	}
+	for more {
+		name := rest[:nameLength(rest)]
+		brace := strings.HasPrefix(rest, "{")
+		if brace {
+			name, rest, _ = strings.Cut(rest[1:], "}")
+		} else {
+			rest = rest[len(name):]
+		}
+		literal, rest, more = strings.Cut(rest, "$")
+		p := part{field: fieldOf(name), after: []byte(literal)}
+		status = status || p.field == fieldStatus
+		f.parts = append(f.parts, p)
+	}
+	if !status {
+		return nil, fmt.Errorf("log format %q has no $status", text)
+	}
+	return f, nil
+}
+
+func nameLength(s string) int {
+	for i := range len(s) {
+		c := s[i]
+		if c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return i
+		}
+	}
+	return len(s)
+}
+
+func fieldOf(name string) field {
+	switch name {
+	case "status":
+		return fieldStatus
+	case "request", "request_uri", "uri":
+		return fieldRequest
+	case "request_time":
+		return fieldTime
+	case "upstream_addr":
+		return fieldUpstream
+	case "upstream_response_time":
+		return fieldUpstreamT
+	case "time_local":
+		return fieldTimeLocal
+	case "time_iso8601":
+		return fieldTimeISO8601
+	}
+	return unused
+}
+
+// split fills fields from a line; it reports whether the line has the format.
+func (f *Format) split(line []byte, fields *[numFields][]byte) bool {
+	for _, p := range f.parts {
+		end := len(line)
+		if len(p.after) > 0 {
+			end = f.end(line, p)
+			if end < 0 {
+				return false
+			}
+		}
+		if p.field != unused {
+			fields[p.field] = line[:end]
+		}
+		line = line[min(end+len(p.after), len(line)):]
+	}
+	return true
+}
+
+// end is where a variable's value ends. Those about upstreams hold ", " and
+// " : " between attempts, so that a space alone does not end them.
+func (f *Format) end(line []byte, p part) int {
+	from := 0
+	for {
+		i := bytes.Index(line[from:], p.after)
+		if i < 0 {
+			return -1
+		}
+		i += from
+		if p.field != fieldUpstream && p.field != fieldUpstreamT || p.after[0] != ' ' {
+			return i
+		}
+		rest := line[i:]
+		if i > 0 && (line[i-1] == ',' || line[i-1] == ':') || bytes.HasPrefix(rest, []byte(" : ")) {
+			from = i + 1
+			continue
+		}
+		return i
+	}
+}
