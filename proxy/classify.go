@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"syscall"
+	"time"
 
 	"github.com/goodgate/goodgate/internal/http1"
 )
@@ -47,6 +49,25 @@ func tlsReason(err error) Reason {
 		return TLSCertificate
 	}
 	return TLSHandshake
+}
+
+// whichCertificate adds to a certificate's failure which one it was.
+func whichCertificate(err error) error {
+	failed, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	if !ok || len(failed.UnverifiedCertificates) == 0 {
+		return err
+	}
+	c := failed.UnverifiedCertificates[0]
+	return fmt.Errorf("certificate of %q for %q, by %q, good until %s: %w", c.Subject.CommonName,
+		append(c.DNSNames, ipNames(c.IPAddresses)...), c.Issuer.CommonName, c.NotAfter.UTC().Format(time.RFC3339), err)
+}
+
+func ipNames(list []net.IP) []string {
+	names := make([]string, len(list))
+	for i, ip := range list {
+		names[i] = ip.String()
+	}
+	return names
 }
 
 // classify tells what became of a try that brought no response: who ended it,

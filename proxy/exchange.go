@@ -142,6 +142,9 @@ func (x *exchange) end() {
 	x.leave()
 	if x.tunnel != nil {
 		x.tunnel.Close()
+		if cause := x.tunnel.cause.Load(); cause != nil {
+			x.record.Err = *cause
+		}
 	}
 	if x.writer.status != 0 {
 		x.writer.bound() // what is left to send is sent after this

@@ -56,6 +56,7 @@ type Queue struct {
 
 // PoolOptions say how requests are exchanged with a pool's upstreams.
 type PoolOptions struct {
+	Tunnel            Tunnel
 	Protocol          Protocol
 	Timeouts          Timeouts
 	Retry             Retry
@@ -163,7 +164,10 @@ func newPool(b balancer.Options, o PoolOptions) *Pool {
 	o.Retry.MaxBackoff = cmp.Or(o.Retry.MaxBackoff, 250*time.Millisecond)
 	o.Commit.Buffer = min(o.Commit.Buffer, largestCollect)
 	if o.Dial == nil {
-		d := &net.Dialer{KeepAlive: 15 * time.Second}
+		d := &net.Dialer{
+			KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
+			ControlContext:  userTimeout,
+		}
 		o.Dial = d.DialContext
 	}
 	p := &Pool{opts: o, budget: newBudget(o.Retry.Budget, o.Retry.BudgetMin), hedging: newHedging(o.Retry.Hedge)}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/http1"
@@ -23,7 +22,7 @@ func (x *exchange) lease(t *try) {
 				// requests; ShutdownTunnels is what ends it.
 				x.Context = context.WithoutCancel(x.Context)
 			}
-			x.tunnel = x.proxy.tunnels.open(rwc, t.lease)
+			x.tunnel = x.proxy.tunnels.open(rwc, t.lease, x.route.Pool.opts.Tunnel)
 			res.Body = x.tunnel
 			return
 		}
@@ -109,80 +108,4 @@ func (x *exchange) bodyReason(err error) Reason {
 		return ResponseStalled
 	}
 	return ResponseTruncated
-}
-
-// tunnels are the upgraded connections that are open.
-type tunnels struct {
-	mu   sync.Mutex // protects set
-	set  map[*tunnel]struct{}
-	none chan struct{} // closed when set becomes empty; nil while nobody waits
-}
-
-// tunnel is the upstream's side of an upgraded connection.
-type tunnel struct {
-	io.ReadWriteCloser
-	all   *tunnels
-	once  sync.Once
-	lease balancer.Lease
-}
-
-func (ts *tunnels) open(rwc io.ReadWriteCloser, lease balancer.Lease) *tunnel {
-	t := &tunnel{ReadWriteCloser: rwc, all: ts, lease: lease}
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	if ts.set == nil {
-		ts.set = map[*tunnel]struct{}{}
-	}
-	ts.set[t] = struct{}{}
-	return t
-}
-
-// CloseWrite says that this side has finished, while the other may go on.
-func (t *tunnel) CloseWrite() error {
-	if cw, ok := t.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
-		return cw.CloseWrite()
-	}
-	return t.Close()
-}
-
-func (t *tunnel) Close() error {
-	err := t.ReadWriteCloser.Close()
-	t.once.Do(func() {
-		t.all.mu.Lock()
-		delete(t.all.set, t)
-		if len(t.all.set) == 0 && t.all.none != nil {
-			close(t.all.none)
-			t.all.none = nil
-		}
-		t.all.mu.Unlock()
-		t.lease.Release()
-	})
-	return err
-}
-
-// empty returns a channel that is closed once no tunnel is open.
-func (ts *tunnels) empty() <-chan struct{} {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	if len(ts.set) == 0 {
-		none := make(chan struct{})
-		close(none)
-		return none
-	}
-	if ts.none == nil {
-		ts.none = make(chan struct{})
-	}
-	return ts.none
-}
-
-func (ts *tunnels) closeAll() {
-	ts.mu.Lock()
-	open := make([]*tunnel, 0, len(ts.set))
-	for t := range ts.set {
-		open = append(open, t)
-	}
-	ts.mu.Unlock()
-	for _, t := range open {
-		t.Close()
-	}
 }

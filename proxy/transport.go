@@ -99,7 +99,7 @@ func (l *link) dial(ctx context.Context, protos ...string) (net.Conn, error) {
 	c := tls.Client(raw, cfg)
 	if err := c.HandshakeContext(ctx); err != nil {
 		raw.Close()
-		return nil, &Error{Reason: tlsReason(err), Upstream: l.spec.Addr, Err: err}
+		return nil, &Error{Reason: tlsReason(err), Upstream: l.spec.Addr, Err: whichCertificate(err)}
 	}
 	return c, nil
 }

@@ -29,6 +29,7 @@ type Listener struct {
 	Limits    Limits           `yaml:"limits" help:"Which requests are let in."`
 	TLS       *ListenerTLS     `yaml:"tls" help:"Clients come by TLS."`
 	HTTP2     ListenerHTTP2    `yaml:"http2" help:"HTTP/2 with clients."`
+	Proxied   []netip.Prefix   `yaml:"proxy_protocol" default:"[]" opt:"single" help:"Networks whose connections begin with the PROXY protocol, version 1 or 2, which says who the client is; nobody else's may."`
 
 	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Client connections at once; more wait to be accepted."`
 	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Client connections at once from one address (of IPv6 one /64); more are closed."`

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -29,6 +31,7 @@ var formats = map[string]func(string) (string, error){
 	"name":        poolName,
 	"output":      logOutput,
 	"path":        matchPath,
+	"pin":         publicKeyPin,
 	"prefix":      pathPrefix,
 	"ratekey":     rateKey,
 	"redirect":    redirectTarget,
@@ -129,6 +132,16 @@ func listenAddress(s string) (string, error) {
 		return "", errors.New("the port must be a number from 0 to 65535")
 	case host != "" && !isHost(host):
 		return "", errors.New("the host must be a name or an address")
+	}
+	return s, nil
+}
+
+// publicKeyPin takes the form of RFC 7469 section 2.4.
+func publicKeyPin(s string) (string, error) {
+	text, ok := strings.CutPrefix(s, "sha256/")
+	sum, err := base64.StdEncoding.DecodeString(text)
+	if !ok || err != nil || len(sum) != sha256.Size {
+		return "", errors.New("expected sha256/ and the base64 SHA-256 of a public key (SubjectPublicKeyInfo)")
 	}
 	return s, nil
 }

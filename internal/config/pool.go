@@ -62,9 +62,12 @@ type DNS struct {
 
 // TLS says how https upstreams are trusted.
 type TLS struct {
-	CA         string `yaml:"ca" default:"" opt:"file" help:"PEM file with the authorities to trust; empty uses the system's."`
-	ServerName string `yaml:"server_name" default:"" format:"dnsname" help:"Name the certificate must have; empty uses the upstream's host."`
-	Insecure   bool   `yaml:"insecure" default:"false" help:"Accept every certificate."`
+	CA         string   `yaml:"ca" default:"" opt:"file" help:"PEM file with the authorities to trust; empty uses the system's."`
+	ServerName string   `yaml:"server_name" default:"" format:"dnsname" help:"Name the certificate must have; empty uses the upstream's host."`
+	Insecure   bool     `yaml:"insecure" default:"false" help:"Accept every certificate, or with pins every one of those."`
+	Pins       []string `yaml:"pins" default:"[]" opt:"single" format:"pin" help:"Public keys, of which the certificate or an authority of its chain must have one: sha256/ and the base64 SHA-256 of the SubjectPublicKeyInfo."`
+	Cert       string   `yaml:"cert" default:"" opt:"file" help:"PEM file with the certificate, and its chain, that upstreams are shown; empty shows none."`
+	Key        string   `yaml:"key" default:"" opt:"file" help:"PEM file with its key."`
 }
 
 // Health is the active check of every upstream of a pool.
@@ -122,6 +125,8 @@ type PoolTimeouts struct {
 	Idle           Duration `yaml:"idle" default:"60s" min:"1ms" max:"24h" zero:"no limit" help:"Between two parts of a response body."`
 	Request        Duration `yaml:"request" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request, all attempts and the wait in hold."`
 	Keepalive      Duration `yaml:"keepalive" default:"60s" min:"1ms" max:"1h" zero:"connections are not kept" help:"How long an idle upstream connection is kept."`
+	TunnelIdle     Duration `yaml:"tunnel_idle" default:"1h" min:"1s" max:"168h" zero:"no limit" help:"Upgraded connections (WebSocket): without a byte either way."`
+	TunnelLifetime Duration `yaml:"tunnel_lifetime" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Upgraded connections (WebSocket): in all."`
 	Ping           Duration `yaml:"ping" default:"15s" min:"100ms" max:"1h" zero:"never" help:"Over HTTP/2, but not for gRPC: silence until the upstream is asked for a sign of life; it has as long to give one."`
 }
 

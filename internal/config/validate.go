@@ -132,6 +132,9 @@ func (v *validator) pool(path string, p Pool) {
 	if p.Sticky.SameSite == "none" && p.Sticky.Secure == "never" {
 		v.errorf(path+".sticky.same_site", "found \"none\": browsers refuse such a cookie with secure: never")
 	}
+	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
+		v.errorf(path+".tls", "cert and key go together")
+	}
 	if p.Retry.Statuses.overlaps(100, 399) {
 		v.errorf(path+".retry.statuses", "found a status below 400: those are not failures")
 	}

@@ -235,7 +235,7 @@ pools:
     upstreams: ["http://127.0.0.1:1"]
     breaker: {consecutive: 13, failure_ratio: 14%, min_requests: 15, window: 16s, open_for: 17s, max_open_for: 18s, max_ejected: 19%}
     outlier: {min_requests: 19, failure_ratio: 18%, slow_factor: 17, slow_by: 16ms}
-    timeouts: {dial: 21s, tls: 22s, response_header: 23s, idle: 24s, keepalive: 25s, ping: 26s}
+    timeouts: {dial: 21s, tls: 22s, response_header: 23s, idle: 24s, keepalive: 25s, ping: 26s, tunnel_idle: 27s, tunnel_lifetime: 28s}
     retry: {attempts: 6, budget: 31%, budget_min: 32, per_try: 33s, statuses: [503-504], max_body: 34B, backoff: 35ms, max_backoff: 36ms, hedge: {after: p99, budget: 37%, min_delay: 38ms}}
     hold: {for: 41s, max_requests: 42, max_body: 43KiB}
     queue: {max_requests: 44, max_wait: 45ms}
@@ -252,6 +252,7 @@ pools:
 	x := poolOptions(c.Pools["app"])
 	x.Timeouts.Request = 1 // the routes'
 	checkFilled(t, "timeouts", reflect.ValueOf(x.Timeouts))
+	checkFilled(t, "tunnel", reflect.ValueOf(x.Tunnel))
 	checkFilled(t, "retry", reflect.ValueOf(x.Retry))
 	if got, want := x.Retry.Hedge, (proxy.Hedge{Quantile: 0.99, Budget: 0.37, MinDelay: 38 * time.Millisecond}); got != want {
 		t.Errorf("hedge: got %+v, want %+v", got, want)

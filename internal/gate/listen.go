@@ -125,11 +125,11 @@ func (s *server) start(failed func(error)) {
 
 func (s *server) serve() error {
 	if s.certs == nil {
-		return s.http.Serve(s.door)
+		return s.http.Serve(proxied(s.door, s.config))
 	}
 	stop := s.certs.Watch()
 	defer stop()
-	return s.http.ServeTLS(s.door, "", "")
+	return s.http.ServeTLS(proxied(s.door, s.config), "", "")
 }
 
 // pass stops accepting and leaves the socket to another server.

@@ -1,12 +1,7 @@
 package gate
 
 import (
-	"bytes"
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -52,6 +47,7 @@ func balancerOptions(name string, c config.Pool) balancer.Options {
 func poolOptions(c config.Pool) proxy.PoolOptions {
 	o := proxy.PoolOptions{
 		Protocol:     protocol(c.Protocol),
+		Tunnel:       proxy.Tunnel{Idle: c.Timeouts.TunnelIdle, Lifetime: c.Timeouts.TunnelLifetime},
 		MaxIdleConns: idleConns(c),
 		Timeouts: proxy.Timeouts{
 			Dial:           c.Timeouts.Dial,
@@ -148,34 +144,4 @@ func newSticky(c config.Sticky) *proxy.Sticky {
 		s.SameSite = http.SameSiteLaxMode
 	}
 	return proxy.NewSticky(s)
-}
-
-// trust is how upstreams reached by TLS are trusted, and what it was made of.
-type trust struct {
-	config *tls.Config
-	from   config.TLS
-	ca     []byte
-}
-
-// newTrust returns old if nothing has changed, in the files it names neither.
-func newTrust(c config.TLS, old *trust) (*trust, error) {
-	var pem []byte
-	if c.CA != "" {
-		var err error
-		if pem, err = os.ReadFile(c.CA); err != nil {
-			return nil, fmt.Errorf("tls.ca: %w", err)
-		}
-	}
-	if old != nil && old.from == c && bytes.Equal(old.ca, pem) {
-		return old, nil
-	}
-	t := &trust{config: &tls.Config{ServerName: c.ServerName, InsecureSkipVerify: c.Insecure}, from: c, ca: pem}
-	if c.CA == "" {
-		return t, nil
-	}
-	t.config.RootCAs = x509.NewCertPool()
-	if !t.config.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("tls.ca: %s holds no PEM certificate", c.CA)
-	}
-	return t, nil
 }

@@ -1,0 +1,41 @@
+package gate
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+
+	"github.com/goodgate/goodgate/internal/config"
+)
+
+// proxied returns a listener whose connections from some networks begin with
+// the PROXY protocol, and have the client's address from it. Everyone else's
+// are taken as they are. A header has to come in the time for the request's.
+func proxied(l net.Listener, c config.Listener) net.Listener {
+	if len(c.Proxied) == 0 {
+		return l
+	}
+	return &proxyproto.Listener{
+		Listener:          l,
+		ReadHeaderTimeout: min(c.Timeouts.Header, 10*time.Second),
+		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+			if within(c.Proxied, o.Upstream) {
+				return proxyproto.REQUIRE, nil
+			}
+			return proxyproto.SKIP, nil
+		},
+	}
+}
+
+// within reports whether an address is in one of the networks.
+func within(networks []netip.Prefix, a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	ip, _ := netip.AddrFromSlice(tcp.IP)
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(ip.Unmap()) })
+}

@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// tunnels are the upgraded connections that are open.
+type tunnels struct {
+	mu   sync.Mutex // protects set
+	set  map[*tunnel]struct{}
+	none chan struct{} // closed when set becomes empty; nil while nobody waits
+}
+
+// tunnel is the upstream's side of an upgraded connection.
+type tunnel struct {
+	io.ReadWriteCloser
+	all   *tunnels
+	once  sync.Once
+	lease balancer.Lease
+
+	bounds Tunnel
+	idle   *time.Timer // nil without a bound
+	end    *time.Timer // and so
+	moved  atomic.Int64
+	cause  atomic.Pointer[error] // why a bound ended it; nil = none did
+}
+
+// Tunnel bounds upgraded connections, such as those of WebSocket.
+type Tunnel struct {
+	Idle     time.Duration // without a byte either way; 0 = no bound
+	Lifetime time.Duration // in all; 0 = no bound
+}
+
+func (ts *tunnels) open(rwc io.ReadWriteCloser, lease balancer.Lease, bounds Tunnel) *tunnel {
+	t := &tunnel{ReadWriteCloser: rwc, all: ts, lease: lease, bounds: bounds}
+	t.bound()
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.set == nil {
+		ts.set = map[*tunnel]struct{}{}
+	}
+	ts.set[t] = struct{}{}
+	return t
+}
+
+func (t *tunnel) bound() {
+	t.touch()
+	if t.bounds.Idle > 0 {
+		t.idle = time.AfterFunc(t.bounds.Idle, t.stoodStill)
+	}
+	if d := t.bounds.Lifetime; d > 0 {
+		t.end = time.AfterFunc(d, func() { t.give(fmt.Errorf("the tunnel has been open for %v (Lifetime)", d)) })
+	}
+}
+
+// stoodStill runs when the tunnel may have been idle for too long.
+func (t *tunnel) stoodStill() {
+	left := t.bounds.Idle - time.Since(time.Unix(0, t.moved.Load()))
+	if left > 0 {
+		t.idle.Reset(left)
+		return
+	}
+	t.give(fmt.Errorf("nothing came through the tunnel for %v (Idle)", t.bounds.Idle))
+}
+
+// give up the tunnel.
+func (t *tunnel) give(cause error) {
+	t.cause.Store(&cause)
+	t.Close()
+}
+
+func (t *tunnel) touch() {
+	if t.bounds.Idle > 0 {
+		t.moved.Store(time.Now().UnixNano())
+	}
+}
+
+func (t *tunnel) Read(p []byte) (int, error) {
+	n, err := t.ReadWriteCloser.Read(p)
+	t.touch()
+	return n, err
+}
+
+func (t *tunnel) Write(p []byte) (int, error) {
+	n, err := t.ReadWriteCloser.Write(p)
+	t.touch()
+	return n, err
+}
+
+// CloseWrite says that this side has finished, while the other may go on.
+func (t *tunnel) CloseWrite() error {
+	if cw, ok := t.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
+		return cw.CloseWrite()
+	}
+	return t.Close()
+}
+
+func (t *tunnel) Close() error {
+	err := t.ReadWriteCloser.Close()
+	t.once.Do(func() {
+		for _, timer := range []*time.Timer{t.idle, t.end} {
+			if timer != nil {
+				timer.Stop()
+			}
+		}
+		t.all.mu.Lock()
+		delete(t.all.set, t)
+		if len(t.all.set) == 0 && t.all.none != nil {
+			close(t.all.none)
+			t.all.none = nil
+		}
+		t.all.mu.Unlock()
+		t.lease.Release()
+	})
+	return err
+}
+
+// empty returns a channel that is closed once no tunnel is open.
+func (ts *tunnels) empty() <-chan struct{} {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if len(ts.set) == 0 {
+		none := make(chan struct{})
+		close(none)
+		return none
+	}
+	if ts.none == nil {
+		ts.none = make(chan struct{})
+	}
+	return ts.none
+}
+
+func (ts *tunnels) closeAll() {
+	ts.mu.Lock()
+	open := make([]*tunnel, 0, len(ts.set))
+	for t := range ts.set {
+		open = append(open, t)
+	}
+	ts.mu.Unlock()
+	for _, t := range open {
+		t.Close()
+	}
+}
