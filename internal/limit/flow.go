@@ -37,13 +37,13 @@ type line struct {
 }
 
 // join puts a request into its client's flow. Called with mu held.
-func (q *Queue) join(w *waiter, t Ticket, standing bool) {
+func (q *Queue) join(w *waiter, t Ticket, now time.Time) {
 	key := flowKey{min(t.Priority, Low), t.Client}
 	f := q.clients[key]
 	if f == nil {
 		f = &flow{key: key}
 		q.clients[key] = f
-		if standing {
+		if q.standing(now) {
 			q.levels[key.priority].pushFront(f)
 		} else {
 			q.levels[key.priority].pushBack(f)
@@ -51,8 +51,9 @@ func (q *Queue) join(w *waiter, t Ticket, standing bool) {
 	}
 	f.push(w)
 	if q.length.Add(1) == 1 {
-		q.since = time.Now()
+		q.since, q.came, q.went, q.grows = now, 0, 0, false
 	}
+	q.watch(now)
 }
 
 // next takes out the request whose turn it is. The queue is not empty. Called

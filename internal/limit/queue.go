@@ -48,10 +48,11 @@ type Ticket struct {
 // refusals instead of with a queue in which every request grows too old to be
 // of use.
 //
-// A burst waits for its turn, up to MaxWait. When requests have been waiting all
-// the time for longer than that (a "standing queue"), it is an overload: a wait
-// is over after 75 ms, and the newest goes first, because its client is the
-// likeliest to be there still. (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5),
+// A burst waits for its turn, up to MaxWait. It is an overload (a "standing
+// queue") when requests have been waiting all the time for longer than that, or
+// when after the first 50 ms surely more come than go. Then a wait is over after
+// 75 ms, and the newest goes first, because its client is the likeliest to be
+// there still. (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5),
 // 2012; for servers Maurer, "Fail at Scale", ACM Queue 13(8), 2015.)
 //
 // Clients take turns, and one that has just come goes before those that keep
@@ -68,6 +69,9 @@ type Queue struct {
 	levels  [priorities]line
 	clients map[flowKey]*flow
 	since   time.Time // when the queue was last found empty
+	came    int       // requests that have joined the queue since the burst
+	went    int       // and that have had their turn
+	grows   bool      // surely more came than went
 }
 
 // NewQueue returns an empty queue.
@@ -91,8 +95,10 @@ func (q *Queue) Busy() int {
 	return q.busy
 }
 
-// brief is the wait in a standing queue.
-const brief = 75 * time.Millisecond
+const (
+	brief = 75 * time.Millisecond // the wait in a standing queue
+	burst = 50 * time.Millisecond // in which the requests of a burst come
+)
 
 // Enter takes a place, which [Queue.Leave] gives back. It waits for one at most
 // MaxWait. The error wraps [ErrFull], [ErrWait] or [ErrLate], or is the
@@ -135,7 +141,7 @@ func (q *Queue) enter(t Ticket) (*waiter, error) {
 		return nil, fmt.Errorf("%w: %d requests wait", ErrFull, q.opts.Max)
 	}
 	w := &waiter{done: make(chan error, 1), began: now, deadline: t.Deadline}
-	q.join(w, t, q.standing(now))
+	q.join(w, t, now)
 	w.until = w.next(now.Add(min(brief, q.opts.MaxWait)))
 	return w, nil
 }
@@ -161,7 +167,7 @@ func (q *Queue) waited(w *waiter, now time.Time) (over bool, err error) {
 	case !w.deadline.IsZero() && !now.Before(w.deadline):
 		err = ErrLate
 	case q.standing(now) || !now.Before(end):
-		err = fmt.Errorf("%w: %v for one of %d", ErrWait, now.Sub(w.began).Round(time.Millisecond), q.opts.Places())
+		err = q.tooLong(w, now)
 	default:
 		if standing := q.since.Add(q.opts.MaxWait + time.Millisecond); standing.Before(end) {
 			end = standing
@@ -182,10 +188,34 @@ func (q *Queue) free() int {
 	return n - q.busy
 }
 
-// standing reports whether requests have been waiting all the time of late.
-// Called with mu held.
+// standing reports whether requests have been waiting all the time of late, or
+// are about to. Called with mu held.
 func (q *Queue) standing(now time.Time) bool {
-	return q.length.Load() > 0 && now.Sub(q.since) > q.opts.MaxWait
+	return q.length.Load() > 0 && (q.grows || now.Sub(q.since) > q.opts.MaxWait)
+}
+
+// watch looks whether the queue grows by more than three standard deviations of
+// what chance would make of it, and ends the waits that are then too long.
+// Called with mu held.
+func (q *Queue) watch(now time.Time) {
+	if q.grows || now.Sub(q.since) < burst {
+		return
+	}
+	q.came++
+	if more := q.came - q.went; more <= 0 || more*more <= 9*(q.came+q.went) {
+		return
+	}
+	q.grows = true
+	for _, f := range q.clients {
+		for w := f.oldest; w != nil && now.Sub(w.began) >= brief; w = f.oldest {
+			q.take(w)
+			w.done <- q.tooLong(w, now)
+		}
+	}
+}
+
+func (q *Queue) tooLong(w *waiter, now time.Time) error {
+	return fmt.Errorf("%w: %v for one of %d", ErrWait, now.Sub(w.began).Round(time.Millisecond), q.opts.Places())
 }
 
 // Leave gives back a place.
@@ -213,6 +243,9 @@ func (q *Queue) serve(now time.Time) {
 	for q.length.Load() > 0 && q.free() > 0 {
 		w := q.next(q.standing(now))
 		q.busy++
+		if now.Sub(q.since) >= burst {
+			q.went++
+		}
 		w.done <- nil
 	}
 }

@@ -140,6 +140,43 @@ func TestBurst(t *testing.T) {
 	})
 }
 
+// TestSuddenOverload holds that an overload is taken for one at once: nobody waits
+// for long before being refused, nor until the answer is of no use.
+func TestSuddenOverload(t *testing.T) {
+	for _, test := range []struct {
+		times   float64 // of the capacity
+		places  int
+		refused time.Duration // the longest wait before a refusal
+	}{
+		{2.5, 15, 150 * time.Millisecond},
+		{10, 15, 80 * time.Millisecond},
+		{2.5, 50, 80 * time.Millisecond},
+		{10, 50, 80 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			const takes = 50 * time.Millisecond
+			s := newService(test.places, takes, QueueOptions{})
+			capacity := float64(test.places) / takes.Seconds()
+			var wg sync.WaitGroup
+			var all []*result
+			for c := range uint64(5) {
+				all = append(all, s.send(&wg, Ticket{Client: c}, test.times*capacity/5, 3*time.Second))
+			}
+			wg.Wait()
+			served := 0
+			for _, r := range all {
+				served += r.served
+				if r.slowestNo > test.refused || r.longest > takes+test.refused {
+					t.Errorf("%.1f times, %d places: refused within %v, served within %v, want %v", test.times, test.places, r.slowestNo, r.longest, test.refused)
+				}
+			}
+			if goodput := float64(served) / (3 * capacity); goodput < 0.9 {
+				t.Errorf("%.1f times, %d places: goodput %.2f, want 0.9", test.times, test.places, goodput)
+			}
+		})
+	}
+}
+
 // TestGreedyClient holds that a client that asks for all gets what the others
 // leave.
 func TestGreedyClient(t *testing.T) {
