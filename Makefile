@@ -1,6 +1,6 @@
 # For people; everything here is one command that works by itself too.
 
-.PHONY: build run demo check test quick bench cost campaign caddy fuzz schema
+.PHONY: build run demo check test quick bench cost peers campaign caddy fuzz schema
 
 help: ## this list
 	@awk -F":.*## " "/^[a-z]+:.*## /{printf \"  %-8s %s\\n\", \$$1, \$$2}" Makefile
@@ -26,8 +26,11 @@ quick: ## the same without the race detector and the end-to-end tests
 bench: ## micro benchmarks, ready for benchstat, into bench.txt
 	go test -run '^$$' -bench . -benchmem -count 10 ./balancer ./health ./internal/... ./proxy | tee bench.txt
 
-cost: ## CPU per request beside a plain httputil.ReverseProxy, nginx and HAProxy
-	go run ./benchmarks/cost
+peers: ## goodgate beside nginx, HAProxy, Caddy and httputil, into peers.json and peers.html
+	go run ./benchmarks/peers -json peers.json -html peers.html $(PEERS)
+
+cost: ## of that, the CPU per request alone
+	go run ./benchmarks/peers -cases get1k -rounds 5
 
 campaign: ## what clients see while backends go bad, beside nginx, HAProxy and Caddy, into campaign.html
 	go run ./benchmarks/campaign -html campaign.html

@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"internal/tracing":   {"proxy"},
 	"internal/bench":     {"internal/http1", "internal/http2", "internal/plot"},
 	"internal/demo":      {"balancer", "health", "proxy"},
+	"benchmarks/peers":   {"balancer", "internal/bench", "internal/config", "internal/gate", "internal/logging", "internal/metrics", "internal/plot"},
 	"cmd/goodgate":       {"proxy", "internal/admin", "internal/bench", "internal/config", "internal/demo", "internal/diagnose", "internal/doctor", "internal/finding", "internal/gate", "internal/logging", "internal/metrics"},
 }
 
