@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 	"internal/nginxconf": {"proxy", "internal/finding"},
 	"internal/diagnose":  {"proxy", "internal/doctor", "internal/finding", "internal/nginxconf", "internal/nginxlog"},
 	"internal/doctor":    {"proxy", "internal/discovery", "internal/finding"},
-	"internal/gate":      {"balancer", "health", "proxy", "internal/admin", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/metrics", "internal/tracing"},
+	"internal/gate":      {"balancer", "health", "proxy", "internal/admin", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/limit", "internal/metrics", "internal/tracing"},
 	"internal/logging":   {"proxy"},
 	"internal/tracing":   {"proxy"},
 	"internal/bench":     {"internal/http1", "internal/http2", "internal/plot"},

@@ -62,6 +62,9 @@ func NewRate(o Rate) *Rate {
 
 // admit lets the request in or says why not. What it takes, leave gives back.
 func (x *exchange) admit() *Error {
+	if err := x.passes(x.listener.Limits); err != nil {
+		return err
+	}
 	if err := x.passes(x.route.Limits); err != nil {
 		return err
 	}

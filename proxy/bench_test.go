@@ -49,10 +49,10 @@ func benchProxy(b *testing.B, upstreams int, hedge proxy.Hedge) {
 	pool.Update(members)
 	defer pool.Update(nil)
 	p, err := proxy.New(proxy.Options{
-		Routes:  []proxy.Route{{Pool: pool}},
-		Via:     "goodgate",
-		Client:  proxy.ClientTimeouts{BodyIdle: time.Minute, WriteIdle: time.Minute},
-		Observe: []func(*proxy.Record){proxy.Log(slog.New(slog.NewJSONHandler(io.Discard, nil)))},
+		Routes:   []proxy.Route{{Pool: pool}},
+		Via:      "goodgate",
+		Listener: proxy.Listener{BodyIdle: time.Minute, WriteIdle: time.Minute},
+		Observe:  []func(*proxy.Record){proxy.Log(slog.New(slog.NewJSONHandler(io.Discard, nil)))},
 	})
 	if err != nil {
 		b.Fatal(err)

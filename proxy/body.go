@@ -161,7 +161,7 @@ func (b *replayBody) bound(on bool) bool {
 	if b.closed {
 		return false
 	}
-	idle := b.x.client.BodyIdle
+	idle := b.x.listener.BodyIdle
 	if idle > 0 && b.until.IsZero() {
 		var deadline time.Time
 		if on {

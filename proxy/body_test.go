@@ -110,7 +110,7 @@ func (s *slow) Read(p []byte) (int, error) {
 func TestBodyIdle(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
-	s.proxy.Client.BodyIdle = time.Second
+	s.proxy.Listener.BodyIdle = time.Second
 	t.Run("slow but moving, and an answer that takes long", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, s, func(w *world) {
@@ -170,7 +170,7 @@ func TestEarlyAnswerToAClientThatStandsStill(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s.proxy.Client.BodyIdle = 50 * time.Millisecond
+			s.proxy.Listener.BodyIdle = 50 * time.Millisecond
 			w := start(t, s)
 			w.script("app:80", func(c *wire) {
 				c.header()

@@ -14,13 +14,13 @@ import (
 // httputil find it again.
 type exchange struct {
 	context.Context
-	proxy   *Proxy
-	request *http.Request // as it came in
-	out     *http.Request // as it goes out, below httputil; nil before
-	client  ClientTimeouts
-	route   *Route
-	writer  responseWriter
-	record  Record
+	proxy    *Proxy
+	request  *http.Request // as it came in
+	out      *http.Request // as it goes out, below httputil; nil before
+	listener Listener
+	route    *Route
+	writer   responseWriter
+	record   Record
 
 	trace   Trace      // nil = off
 	peer    netip.Addr // who is connected

@@ -38,7 +38,7 @@ func (w *world) useHTTP2() {
 func TestHTTP2DeadlinesHoldForWaitsAlone(t *testing.T) {
 	t.Parallel()
 	s := http2Setup(setup{upstreams: specs("app:80")})
-	s.proxy.Client = proxy.ClientTimeouts{BodyIdle: time.Second, WriteIdle: time.Second}
+	s.proxy.Listener = proxy.Listener{BodyIdle: time.Second, WriteIdle: time.Second}
 	s.pool.Hold = proxy.Hold{For: time.Minute, MaxRequests: 1}
 	bubble(t, s, func(w *world) {
 		w.useHTTP2()

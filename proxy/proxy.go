@@ -19,8 +19,8 @@ type Options struct {
 	Pages   *Pages         // error pages; nil = built in
 	// Details puts the upstream's address into Proxy-Status. It tells clients
 	// how the network behind goodgate looks.
-	Details bool
-	Client  ClientTimeouts
+	Details  bool
+	Listener Listener // for ServeHTTP
 	// Trace, if not nil, gives requests their place in traces. Without it the
 	// headers of a trace are passed on as they are.
 	Trace Tracer
@@ -29,18 +29,18 @@ type Options struct {
 	Observe []func(*Record)
 }
 
-// ClientTimeouts bound how long a client may keep an exchange waiting; 0 = no
-// bound.
-type ClientTimeouts struct {
-	BodyIdle  time.Duration // between two parts of the request's body
-	WriteIdle time.Duration // until the client takes the next part of the response
+// Listener is what the clients of one listener are granted.
+type Listener struct {
+	BodyIdle  time.Duration // between two parts of the request's body; 0 = no bound
+	WriteIdle time.Duration // until the client takes the next part of the response; 0 = no bound
+	Limits    *Limits       // which requests are let in; nil = all
 
 	// Leaving, once true, makes every response say Connection: close, because the
 	// listener is about to go; nil = it never is.
 	Leaving *atomic.Bool
 }
 
-func (c *ClientTimeouts) leaving() bool { return c.Leaving != nil && c.Leaving.Load() }
+func (c *Listener) leaving() bool { return c.Leaving != nil && c.Leaving.Load() }
 
 // Proxy is the handler. It is immutable but for being drained, and safe for
 // concurrent use.
@@ -88,13 +88,13 @@ func (p *Proxy) With(o Options) (*Proxy, error) {
 
 // ServeHTTP takes a request from accept to account.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.Serve(w, r, p.opts.Client)
+	p.Serve(w, r, p.opts.Listener)
 }
 
-// Serve is ServeHTTP with the timeouts of one listener.
-func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, client ClientTimeouts) {
+// Serve is ServeHTTP for the clients of one listener.
+func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	x := newExchange(p, w, r)
-	x.client = client
+	x.listener = l
 	x.follow(r)
 	defer x.end() // also when httputil aborts the connection by a panic
 	x.route = p.match(r)

@@ -285,7 +285,7 @@ var scenarios = []reached{
 	{reason: proxy.RequestTooLarge, status: 413, app: scripted(waitsForClose), change: func(s *setup) {
 		s.server = func(srv *http.Server) { srv.Handler = http.MaxBytesHandler(srv.Handler, 10) }
 	}, ask: func(w *world) answer { return w.send("POST", "/", strings.NewReader("more than ten bytes")) }},
-	{reason: proxy.RequestTimeout, status: 408, app: scripted(waitsForClose), change: func(s *setup) { s.proxy.Client.BodyIdle = time.Second }, ask: func(w *world) answer {
+	{reason: proxy.RequestTimeout, status: 408, app: scripted(waitsForClose), change: func(s *setup) { s.proxy.Listener.BodyIdle = time.Second }, ask: func(w *world) answer {
 		return w.raw("POST / HTTP/1.1\nHost: example.com\nContent-Length: 10\n\nhalf")
 	}},
 }

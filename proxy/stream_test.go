@@ -20,7 +20,7 @@ import (
 func TestEventsAreFlushedOneByOne(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
-	s.proxy.Client.WriteIdle = time.Second
+	s.proxy.Listener.WriteIdle = time.Second
 	for name, contentType := range map[string]string{"events": "text/event-stream", "unknown length": "text/plain"} {
 		bubble(t, s, func(w *world) {
 			w.app("app:80", func(w http.ResponseWriter, _ *http.Request) {
@@ -60,7 +60,7 @@ func TestEventsAreFlushedOneByOne(t *testing.T) {
 func TestWriteIdle(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
-	s.proxy.Client.WriteIdle = 50 * time.Millisecond
+	s.proxy.Listener.WriteIdle = 50 * time.Millisecond
 	w := start(t, s)
 	body := noise(4 << 20)
 	w.app("app:80", func(w http.ResponseWriter, _ *http.Request) { w.Write(body) })
@@ -79,7 +79,7 @@ func TestWriteIdle(t *testing.T) {
 func TestWriteIdleEndsWithTheResponse(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
-	s.proxy.Client.WriteIdle = time.Second
+	s.proxy.Listener.WriteIdle = time.Second
 	bubble(t, s, func(w *world) {
 		w.app("app:80", func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusEarlyHints)
@@ -278,7 +278,7 @@ func TestTunnel(t *testing.T) {
 	s := setup{upstreams: specs("app:80")}
 	s.pool.Timeouts = proxy.Timeouts{Idle: time.Second, ResponseHeader: time.Second, Request: time.Second}
 	s.pool.Retry.PerTry = time.Second
-	s.proxy.Client = proxy.ClientTimeouts{BodyIdle: time.Second, WriteIdle: time.Second}
+	s.proxy.Listener = proxy.Listener{BodyIdle: time.Second, WriteIdle: time.Second}
 	bubble(t, s, func(w *world) {
 		c := upgrade(w)
 		for range 3 {

@@ -59,7 +59,7 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 // bound gives the client until the write timeout to take the next part. A
 // deadline that has most of its time left does as well as a new one.
 func (w *responseWriter) bound() {
-	d := w.x.client.WriteIdle
+	d := w.x.listener.WriteIdle
 	if d <= 0 {
 		return
 	}
@@ -72,7 +72,7 @@ func (w *responseWriter) bound() {
 // unbound takes the deadline off. A connection of HTTP/1 brings one along from
 // the response before; in HTTP/2 it would end a stream that is rightly silent.
 func (w *responseWriter) unbound() {
-	if w.x.client.WriteIdle > 0 {
+	if w.x.listener.WriteIdle > 0 {
 		w.bounded = time.Time{}
 		w.control.SetWriteDeadline(w.bounded)
 	}
@@ -83,7 +83,7 @@ func (w *responseWriter) http2() bool { return w.x.request.ProtoMajor >= 2 }
 // boundBody bounds how long the server waits for the rest of a request's body,
 // which it reads before it sends an answer that came early.
 func (w *responseWriter) boundBody() {
-	d := w.x.client.BodyIdle
+	d := w.x.listener.BodyIdle
 	if d > 0 && w.x.request.ContentLength != 0 && (w.x.body == nil || w.x.body.unread()) {
 		w.control.SetReadDeadline(time.Now().Add(d))
 	}
@@ -95,7 +95,7 @@ func (x *exchange) finishHeader(h http.Header, status int) {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // else net/http guesses one that the application did not give
 	}
-	if x.proxy.draining.Load() || x.client.leaving() {
+	if x.proxy.draining.Load() || x.listener.leaving() {
 		h["Connection"] = []string{"close"}
 	}
 	if reason := x.record.Reason; reason != None {

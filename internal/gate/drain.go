@@ -49,7 +49,7 @@ func tunnelTime(c config.Shutdown) time.Duration {
 // end stops accepting, gives what is in flight the grace time, and then ends
 // it, with the reason for those that have no answer yet.
 func (s *server) end(c config.Shutdown, now <-chan struct{}) {
-	s.door.Close()
+	s.entry.Close()
 	s.serving.stop()
 	s.release()
 	ctx, cancel := bounded(c.Grace, now)

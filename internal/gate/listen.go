@@ -16,6 +16,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -23,6 +24,7 @@ import (
 type server struct {
 	config  config.Listener
 	door    *door
+	entry   net.Listener // the door with the bounds on connections
 	http    *http.Server
 	certs   *certs.Store            // nil without TLS
 	address string                  // as it can be dialled
@@ -89,15 +91,18 @@ func bind(l config.Listener) (net.Listener, error) {
 // newServer returns what is to serve a socket.
 func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error) {
 	s := &server{config: l, door: &door{socket: socket}, address: socket.Addr().String()}
+	s.entry = limit.Connections{Max: l.MaxConnections, PerClient: l.ConnectionsPerClient}.Listen(s.door)
 	if network, address := l.Network(); network == "unix" {
 		s.address = "unix:" + address
 	}
 	base, abort := context.WithCancelCause(context.Background())
 	s.abort = abort
-	client := proxy.ClientTimeouts{BodyIdle: l.Timeouts.BodyIdle, WriteIdle: l.Timeouts.WriteIdle, Leaving: &s.leaving}
+	granted := proxy.Listener{
+		BodyIdle: l.Timeouts.BodyIdle, WriteIdle: l.Timeouts.WriteIdle, Limits: newLimits(l.Limits), Leaving: &s.leaving,
+	}
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			g.live.Load().Serve(w, r, client)
+			g.live.Load().Serve(w, r, granted)
 		}),
 		BaseContext:                  func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout:            l.Timeouts.Header,
@@ -125,17 +130,17 @@ func (s *server) start(failed func(error)) {
 
 func (s *server) serve() error {
 	if s.certs == nil {
-		return s.http.Serve(proxied(s.door, s.config))
+		return s.http.Serve(proxied(s.entry, s.config))
 	}
 	stop := s.certs.Watch()
 	defer stop()
-	return s.http.ServeTLS(proxied(s.door, s.config), "", "")
+	return s.http.ServeTLS(proxied(s.entry, s.config), "", "")
 }
 
 // pass stops accepting and leaves the socket to another server.
 func (s *server) pass() {
 	s.heir = true
-	s.door.Close()
+	s.entry.Close()
 	s.serving.stop()
 }
 
@@ -149,7 +154,7 @@ func (s *server) release() {
 // close ends everything at once.
 func (s *server) close() {
 	s.http.Close()
-	s.door.Close()
+	s.entry.Close()
 	s.serving.stop()
 	s.release()
 }

@@ -1,0 +1,136 @@
+package limit
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// Connections bounds a listener's connections. One that comes when there are
+// Max waits in the kernel's queue until another ends; one that comes from a
+// client that has PerClient is reset. IPv6 clients are told apart by their /64.
+type Connections struct {
+	Max       int            // 0 = no bound
+	PerClient int            // 0 = no bound
+	Refused   func(net.Addr) // told of a connection that was reset; may be nil
+}
+
+// Listen returns l with the bounds, or l itself when there are none.
+func (c Connections) Listen(l net.Listener) net.Listener {
+	if c.Max <= 0 && c.PerClient <= 0 {
+		return l
+	}
+	b := &boundListener{Listener: l, opts: c, clients: map[netip.Addr]int{}, closed: make(chan struct{})}
+	if c.Max > 0 {
+		b.places = make(chan struct{}, c.Max)
+	}
+	return b
+}
+
+type boundListener struct {
+	net.Listener
+	opts   Connections
+	places chan struct{} // holds as many as there are connections; nil = no bound
+	once   sync.Once
+	closed chan struct{}
+
+	mu      sync.Mutex // protects clients
+	clients map[netip.Addr]int
+}
+
+// Accept returns the next connection that is let in.
+func (b *boundListener) Accept() (net.Conn, error) {
+	if b.places != nil {
+		select {
+		case b.places <- struct{}{}:
+		case <-b.closed:
+			return nil, net.ErrClosed
+		}
+	}
+	for {
+		c, err := b.Listener.Accept()
+		if err != nil {
+			b.vacate()
+			return nil, err
+		}
+		client := clientOf(c)
+		if b.enter(client) {
+			return &boundConn{Conn: c, listener: b, client: client}, nil
+		}
+		if t, ok := c.(*net.TCPConn); ok {
+			t.SetLinger(0)
+		}
+		c.Close()
+		if b.opts.Refused != nil {
+			b.opts.Refused(c.RemoteAddr())
+		}
+	}
+}
+
+// Close makes Accept return.
+func (b *boundListener) Close() error {
+	b.once.Do(func() { close(b.closed) })
+	return b.Listener.Close()
+}
+
+func (b *boundListener) vacate() {
+	if b.places != nil {
+		<-b.places
+	}
+}
+
+func (b *boundListener) enter(client netip.Addr) bool {
+	if b.opts.PerClient <= 0 || !client.IsValid() {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.clients[client] >= b.opts.PerClient {
+		return false
+	}
+	b.clients[client]++
+	return true
+}
+
+func (b *boundListener) leave(client netip.Addr) {
+	b.vacate()
+	if b.opts.PerClient <= 0 || !client.IsValid() {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.clients[client]--; b.clients[client] == 0 {
+		delete(b.clients, client)
+	}
+}
+
+// clientOf returns whose a connection is; invalid for a unix socket.
+func clientOf(c net.Conn) netip.Addr {
+	ap, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr := ap.Addr().Unmap().WithZone("")
+	if addr.Is6() {
+		p, _ := addr.Prefix(64)
+		return p.Addr()
+	}
+	return addr
+}
+
+type boundConn struct {
+	net.Conn
+	listener *boundListener
+	client   netip.Addr
+	once     sync.Once
+}
+
+// Close ends the connection and makes room for another.
+func (c *boundConn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() { c.listener.leave(c.client) })
+	return err
+}
+
+// NetConn returns the connection beneath, for its socket to be found.
+func (c *boundConn) NetConn() net.Conn { return c.Conn }

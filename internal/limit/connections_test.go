@@ -1,0 +1,102 @@
+package limit
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func listen(t *testing.T, c Connections) (addr string, accepted chan net.Conn, l net.Listener) {
+	t.Helper()
+	raw, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l = c.Listen(raw)
+	accepted = make(chan net.Conn, 10)
+	go func() {
+		defer close(accepted)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- c
+		}
+	}()
+	t.Cleanup(func() { l.Close() })
+	return raw.Addr().String(), accepted, l
+}
+
+func dial(t *testing.T, addr string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// TestMaxConnections holds that a connection too many waits for another to end.
+func TestMaxConnections(t *testing.T) {
+	addr, accepted, l := listen(t, Connections{Max: 2})
+	dial(t, addr)
+	dial(t, addr)
+	first := <-accepted
+	<-accepted
+	dial(t, addr)
+	select {
+	case <-accepted:
+		t.Fatal("a third connection was accepted")
+	case <-time.After(50 * time.Millisecond):
+	}
+	first.Close()
+	first.Close() // gives back one place only
+	<-accepted
+	dial(t, addr)
+	select {
+	case <-accepted:
+		t.Fatal("a connection that was closed twice made room for two")
+	case <-time.After(50 * time.Millisecond):
+	}
+	l.Close()
+	if _, open := <-accepted; open {
+		t.Error("Accept did not return when the listener closed")
+	}
+}
+
+// TestConnectionsPerClient holds that a client's connection too many is reset,
+// and that another is let in when one ends.
+func TestConnectionsPerClient(t *testing.T) {
+	var refused atomic.Int64
+	addr, accepted, _ := listen(t, Connections{PerClient: 1, Refused: func(net.Addr) { refused.Add(1) }})
+	dial(t, addr)
+	one := <-accepted
+	if second, err := net.Dial("tcp", addr); err == nil { // the reset may come before Dial returns
+		defer second.Close()
+		if _, err := second.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
+			t.Errorf("the second connection: got %v, want a reset", err)
+		}
+	}
+	one.Close()
+	dial(t, addr)
+	<-accepted
+	if got := refused.Load(); got != 1 {
+		t.Errorf("%d were refused, want 1", got)
+	}
+}
+
+func TestNoBoundNoWrapper(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if got := (Connections{}).Listen(l); got != l {
+		t.Error("a listener without bounds is wrapped")
+	}
+}
