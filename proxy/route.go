@@ -42,10 +42,12 @@ type Match struct {
 	Path    string            // exact, or a prefix when it ends in "*"
 	Methods []string          // upper case
 	Headers map[string]string // value, or "*" for any
+	Scheme  string            // "http" or "https": how the client's connection came
 }
 
 func (m *Match) matches(r *http.Request) bool {
 	return m.matchesHost(r.Host) && m.matchesPath(r.URL.Path) &&
+		(m.Scheme == "" || (m.Scheme == "https") == (r.TLS != nil)) &&
 		(len(m.Methods) == 0 || slices.Contains(m.Methods, r.Method)) &&
 		m.matchesHeaders(r.Header)
 }

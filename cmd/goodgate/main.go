@@ -66,7 +66,7 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRun(), newCheck(), newDoctor(), newDemo(), newBench(), newSchema(), newVersion())
+	root.AddCommand(newRun(), newCheck(), newConvert(), newDoctor(), newDemo(), newBench(), newSchema(), newVersion())
 	root.AddCommand(newStatus(), newWhy(), newReload(),
 		newState("drain", "drain", "Send an upstream no new requests; those under way go on"),
 		newState("undrain", "ready", "Send an upstream requests again"),

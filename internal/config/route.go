@@ -22,6 +22,7 @@ type Route struct {
 // Match holds the conditions of a route; a zero condition matches everything.
 type Match struct {
 	Host    []string `yaml:"host" opt:"single" format:"hostpattern" help:"Names without port; *.example.com stands for every name below example.com, not for itself."`
+	Scheme  string   `yaml:"scheme" default:"any" enum:"any|http|https" help:"Whether the client's connection to goodgate is by TLS (https) or not (http)."`
 	Path    string   `yaml:"path" default:"" format:"path" help:"Exact path, or with a * at its end the start of the path."`
 	Methods []string `yaml:"methods" default:"[]" format:"method" help:"Request methods."`
 	Headers Headers  `yaml:"headers" format:"header" help:"Headers that must have the value; an empty value or * only asks that the header is there."`

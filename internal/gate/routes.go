@@ -28,7 +28,7 @@ func proxyOptions(c *config.Config, pools map[string]*proxy.Pool, o proxy.Option
 func newRoute(c config.Route, pools map[string]*proxy.Pool) proxy.Route {
 	r := proxy.Route{
 		Name:            c.Name,
-		Match:           proxy.Match{Hosts: c.Match.Host, Path: c.Match.Path, Methods: c.Match.Methods, Headers: c.Match.Headers},
+		Match:           proxy.Match{Hosts: c.Match.Host, Path: c.Match.Path, Methods: c.Match.Methods, Headers: c.Match.Headers, Scheme: scheme(c.Match.Scheme)},
 		RequestHeaders:  headerEdits(c.RequestHeaders),
 		ResponseHeaders: headerEdits(c.ResponseHeaders),
 		StripPrefix:     c.StripPrefix,
@@ -103,4 +103,12 @@ func template(key, file string) (string, error) {
 		return "", fmt.Errorf("%s: %w", key, err)
 	}
 	return string(text), nil
+}
+
+// scheme is "" where the configuration says any.
+func scheme(s string) string {
+	if s == "any" {
+		return ""
+	}
+	return s
 }

@@ -12,17 +12,18 @@ import (
 type Location struct {
 	scope
 	Server   *Server
-	Modifier string    // "", "=", "^~", "~" or "~*"
-	Path     string    // prefix or expression
-	Pass     Directive // the proxy_pass
-	Scheme   string    // http or https
-	Host     string    // a group, or host:port, or unix:/path; "" when a variable decides it
-	URI      string    // what replaces the location's prefix; "" = the request's own
-	Variable string    // the variable that decides the host; "" = none
+	In       *Directive // the location block
+	Modifier string     // "", "=", "^~", "~" or "~*"
+	Path     string     // prefix or expression
+	Pass     Directive  // the proxy_pass
+	Scheme   string     // http or https
+	Host     string     // a group, or host:port, or unix:/path; "" when a variable decides it
+	URI      string     // what replaces the location's prefix; "" = the request's own
+	Variable string     // the variable that decides the host; "" = none
 }
 
 func newLocation(s *Server, in *scope, around, pass *Directive) *Location {
-	l := &Location{scope: *in, Server: s, Pass: *pass}
+	l := &Location{scope: *in, Server: s, In: around, Pass: *pass}
 	switch len(around.Args) {
 	case 0:
 	case 1:

@@ -1,0 +1,72 @@
+package convert_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goodgate/goodgate/internal/convert"
+	"github.com/goodgate/goodgate/internal/nginxconf"
+)
+
+func nginx(t *testing.T, http string) *convert.Result {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "nginx.conf")
+	if err := os.WriteFile(file, []byte("events {}\nhttp {\n"+http+"\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := nginxconf.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return convert.Nginx(c)
+}
+
+// TestNginx looks at single directives; whole configurations are run against
+// nginx end to end.
+func TestNginx(t *testing.T) {
+	f := func(http, want string) {
+		t.Helper()
+		if got := string(nginx(t, http).YAML("x")); !strings.Contains(got, want) {
+			t.Errorf("of\n%s\nwas made\n%s\nwithout %q", http, got, want)
+		}
+	}
+	server := func(s string) string { return "server { listen 8080; " + s + " }" }
+	group := func(s string) string {
+		return "upstream a_b { " + s + " }" + server("location / { proxy_pass http://a_b; }")
+	}
+	f(server(`location / { proxy_pass http://10.0.0.1; }`), `- address: ":8080"`)
+	f(server(`location / { proxy_pass https://10.0.0.1; }`), `- {url: "https://10.0.0.1:443"}`)
+	f(server(`location / { proxy_pass https://10.0.0.1; }`), `tls: {insecure: true}`)
+	f(server(`location / { proxy_pass http://unix:/run/a.sock; }`), `- {url: "unix:/run/a.sock"}`)
+	f(server(`location = /a { proxy_pass http://10.0.0.1; }`), `- match: {path: "/a"}`)
+	f(server(`location / { proxy_pass http://10.0.0.1; client_max_body_size 0; }`), "pool: app-10-0-0-1\n    host: \"10.0.0.1\"\npools")
+	f(server(`location / { proxy_pass http://10.0.0.1; proxy_set_header X-A ${x}; }`), "proxy_set_header X-A: has a variable")
+	f(server(`location / { proxy_pass http://10.0.0.1; proxy_set_header X-A b; }`), `set: {"X-A": "b"}`)
+	f(server(`location / { root /var/www; }`), "serves files")
+	f(server(`location ~ \.php$ { fastcgi_pass x; }`), "location ~ \\.php$: has no equivalent")
+	f(server(`gzip on; location / { proxy_pass http://10.0.0.1; }`), "gzip: has no equivalent")
+	f(server(`location / { proxy_pass http://$host; }`), "depends on a variable")
+	f(group("server 10.0.0.1 weight=3 max_conns=7; server 10.0.0.2 backup;"), `weight: 3, max_in_flight: 7}`)
+	f(group("server 10.0.0.1; server 10.0.0.2 backup;"), `- {url: "http://10.0.0.2:80", tier: 1}`)
+	f(group("ip_hash; server 10.0.0.1;"), "policy: hash\n    hash: {on: \"client_ip\"}")
+	f(group("hash $cookie_sid; server 10.0.0.1;"), `hash: {on: "cookie:sid"}`)
+	f(group("random two least_conn; server 10.0.0.1;"), "policy: p2c")
+	f(group("server 10.0.0.1 max_fails=0;"), "max_fails: goodgate's breaker")
+}
+
+// TestNotes: every directive of a block is converted, harmless, or noted.
+func TestNotes(t *testing.T) {
+	r := nginx(t, "proxy_cache_path /c keys_zone=z:1m;\nserver { listen 80; auth_basic x;\nlocation / { proxy_pass http://10.0.0.1;\nproxy_cache z;\nlimit_req zone=a; } }")
+	var got []string
+	for _, n := range r.Notes {
+		got = append(got, n.What)
+	}
+	if want := "proxy_cache_path auth_basic proxy_cache limit_req"; strings.Join(got, " ") != want {
+		t.Errorf("noted %v, want %s", got, want)
+	}
+	if n := r.Notes[2]; n.Where != "nginx.conf:6" {
+		t.Errorf("place %q", n.Where)
+	}
+}

@@ -1,0 +1,217 @@
+package haproxy
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxLine is the longest line that is read: HAProxy's own limit is 2,048.
+const maxLine = 64 << 10
+
+// Config is one haproxy.cfg.
+type Config struct {
+	File     string
+	Sections []*Section
+}
+
+// Section is a part of a configuration, such as a backend.
+type Section struct {
+	Kind  string // global, defaults, frontend, backend, listen, ...
+	Name  string
+	Lines []Line
+
+	defaults *Section
+}
+
+// Line is a line's words, quotes resolved.
+type Line struct {
+	Words []string
+	File  string
+	No    int
+}
+
+// At is the line's place: "haproxy.cfg:12".
+func (l Line) At() string { return fmt.Sprintf("%s:%d", filepath.Base(l.File), l.No) }
+
+// Word returns a word, "" when there are not so many.
+func (l Line) Word(i int) string {
+	if i >= len(l.Words) {
+		return ""
+	}
+	return l.Words[i]
+}
+
+// After returns the word after another, "" when it is not there.
+func (l Line) After(word string) string {
+	if i := slices.Index(l.Words, word); i >= 0 {
+		return l.Word(i + 1)
+	}
+	return ""
+}
+
+// Has reports whether the line has a word.
+func (l Line) Has(word string) bool { return slices.Contains(l.Words, word) }
+
+// Load reads a configuration.
+func Load(file string) (*Config, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	c, err := Parse(f, file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return c, nil
+}
+
+// Parse reads a configuration; file stands in places.
+func Parse(r io.Reader, file string) (*Config, error) {
+	c := &Config{File: file}
+	var last *Section // the defaults that hold for what follows
+	s := bufio.NewScanner(r)
+	s.Buffer(nil, maxLine)
+	for no := 1; s.Scan(); no++ {
+		words, err := split(s.Text())
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", no, err)
+		}
+		if len(words) == 0 {
+			continue
+		}
+		if isSection(words[0]) {
+			n := &Section{Kind: words[0], defaults: last}
+			if len(words) > 1 {
+				n.Name = words[1]
+			}
+			if n.Kind == "defaults" {
+				n.defaults, last = nil, n
+			}
+			c.Sections = append(c.Sections, n)
+			continue
+		}
+		if len(c.Sections) == 0 {
+			return nil, fmt.Errorf("line %d: %q stands before any section", no, words[0])
+		}
+		now := c.Sections[len(c.Sections)-1]
+		now.Lines = append(now.Lines, Line{words, file, no})
+	}
+	return c, s.Err()
+}
+
+func isSection(word string) bool {
+	return slices.Contains([]string{
+		"global", "defaults", "frontend", "backend", "listen", "peers", "resolvers", "mailers", "userlist", "program",
+		"cache", "http-errors", "ring", "log-forward", "fcgi-app", "crt-store", "traces", "log-profile",
+	}, word)
+}
+
+var errQuote = errors.New("a quote is not closed")
+
+// split divides a line into words (configuration.txt, section 2.2): double and
+// single quotes, backslash, and # for a comment.
+func split(line string) ([]string, error) {
+	var words []string
+	var word strings.Builder
+	in, quote := false, byte(0)
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		switch {
+		case c == '\\' && quote != '\'' && i+1 < len(line):
+			i++
+			word.WriteByte(line[i])
+			in = true
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteByte(c)
+		case c == '"' || c == '\'':
+			quote, in = c, true
+		case c == '#':
+			i = len(line)
+		case c == ' ' || c == '\t' || c == '\r':
+			if in {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			in = false
+		default:
+			word.WriteByte(c)
+			in = true
+		}
+	}
+	if quote != 0 {
+		return nil, errQuote
+	}
+	if in {
+		words = append(words, word.String())
+	}
+	return words, nil
+}
+
+// All returns the section's own lines that begin with words.
+func (s *Section) All(words ...string) []Line {
+	var all []Line
+	for _, l := range s.Lines {
+		if len(l.Words) >= len(words) && slices.Equal(l.Words[:len(words)], words) {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+// One returns the last line that begins with words, of the section or else of
+// its defaults; its zero value when there is none.
+func (s *Section) One(words ...string) Line {
+	for ; s != nil; s = s.defaults {
+		if all := s.All(words...); len(all) > 0 {
+			return all[len(all)-1]
+		}
+	}
+	return Line{}
+}
+
+// Timeout returns a timeout that holds in the section, 0 when it is not set.
+func (s *Section) Timeout(name string) time.Duration {
+	d, _ := Duration(s.One("timeout", name).Word(2))
+	return d
+}
+
+// Duration reads a time as HAProxy writes it: a number of milliseconds, or with
+// a unit (configuration.txt, section 2.4).
+func Duration(text string) (time.Duration, bool) {
+	digits := strings.TrimRight(text, "usmhd")
+	var n int64
+	for _, c := range digits {
+		if c < '0' || c > '9' || n > 1<<40 {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	unit, ok := map[string]time.Duration{
+		"": time.Millisecond, "us": time.Microsecond, "ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour,
+	}[text[len(digits):]]
+	if !ok || digits == "" || n > int64(1<<62)/int64(unit) {
+		return 0, false
+	}
+	return time.Duration(n) * unit, true
+}
+
+// Find returns the section of a kind and name, nil when there is none; a listen
+// section is a backend too.
+func (c *Config) Find(kind, name string) *Section {
+	for _, s := range c.Sections {
+		if s.Name == name && (s.Kind == kind || s.Kind == "listen" && kind == "backend") {
+			return s
+		}
+	}
+	return nil
+}
