@@ -22,9 +22,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/goodgate/goodgate/internal/config"
-	assembly "github.com/goodgate/goodgate/internal/gate"
-	"github.com/goodgate/goodgate/internal/metrics"
+	"github.com/goodgate/goodgate/internal/certtest"
 )
 
 // TestAlertRules runs what promtool knows to check: each alert fires when it
@@ -73,7 +71,10 @@ func TestPrometheus(t *testing.T) {
 
 // faulty are pools of which each fails in its own way.
 const faulty = `
-listeners: [{address: "127.0.0.1:0"}]
+listeners:
+  - "${LISTEN}"
+  - {address: "${SECURE}", tls: {certificates: [{cert: "${CERT}", key: "${KEY}"}]}}
+admin: {address: "${ADMIN}"}
 log: {level: error}
 shutdown: {lame_duck: 0s, grace: 0s}
 routes:
@@ -113,30 +114,16 @@ func sickGate(t *testing.T) string {
 	}))
 	t.Cleanup(lone.Close)
 	text := fmt.Sprintf(faulty, good.URL, flaky.URL, "http://"+freeAddress(t), lone.URL)
-	file := writeFile(t, t.TempDir(), "goodgate.yaml", text)
-	cfg, _, err := config.Load(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := metrics.New(metrics.Build{Version: "test", Go: "go"})
-	m.Register("log_records_dropped_total", "Records of the log that were dropped.", func() int64 { return 0 })
-	g, err := assembly.New(cfg, assembly.Options{Metrics: m})
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
+	authority := certtest.NewAuthority(t, "test")
+	cert, key := authority.Files(dir, "gate", authority.Issue("gate.internal"))
+	admin := freeAddress(t)
+	g := startGateIn(t, dir, text, "ADMIN="+admin, "SECURE="+freeAddress(t), "CERT="+cert, "KEY="+key)
 	ctx, stop := context.WithCancel(context.Background())
-	ready := make(chan string, 1)
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		defer close(ready)
-		if err := g.Run(ctx, ctx.Done(), func(addrs []string) { ready <- addrs[0] }); err != nil {
-			t.Error(err)
-		}
-	})
-	address := <-ready
 	for _, what := range []string{"GET /", "POST /", "GET /lone", "GET /strict", "GET /distrusted"} {
 		method, path, _ := strings.Cut(what, " ")
-		wg.Go(func() { askOn(ctx, method, "http://"+address+path) })
+		wg.Go(func() { askOn(ctx, method, "http://"+g.address+path) })
 	}
 	wg.Go(func() { // so that requests have to wait
 		for wait(ctx, 400*time.Millisecond) {
@@ -145,11 +132,9 @@ func sickGate(t *testing.T) string {
 			mu.Unlock()
 		}
 	})
-	admin := httptest.NewServer(m.Handler())
-	t.Cleanup(admin.Close)
 	t.Cleanup(wg.Wait)
 	t.Cleanup(stop)
-	return admin.URL
+	return "http://" + admin
 }
 
 // askOn sends requests until ctx ends.

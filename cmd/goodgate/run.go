@@ -14,6 +14,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/gate"
+	"github.com/goodgate/goodgate/internal/logging"
 	"github.com/goodgate/goodgate/internal/metrics"
 )
 
@@ -94,7 +95,7 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 	}
 	defer log.Close()
 	defer reopening(log)()
-	g, err := gate.New(cfg, gate.Options{Logger: log.Logger, Access: log.Access, Version: version(), Metrics: counts(cfg), Load: from.loader()})
+	g, err := gate.New(cfg, gate.Options{Logger: log.Logger, Access: log.Access, Version: version(), Metrics: counts(cfg, log), Load: from.loader()})
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -123,11 +124,13 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 }
 
 // counts returns what is counted, nothing when nobody can ask for it.
-func counts(cfg *config.Config) *metrics.Metrics {
+func counts(cfg *config.Config, log *logging.Log) *metrics.Metrics {
 	if cfg.Admin.Address == "" {
 		return nil
 	}
-	return metrics.New(metrics.Build{Version: version(), Go: runtime.Version()})
+	m := metrics.New(metrics.Build{Version: version(), Go: runtime.Version()})
+	m.Register("log_records_dropped_total", "Records of the log that could not be written in time.", log.Dropped)
+	return m
 }
 
 // rereadOn reloads at every signal until ctx ends. The log tells of failures.

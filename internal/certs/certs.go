@@ -99,6 +99,15 @@ func (s *Store) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return list[0], nil
 }
 
+// Expiry returns until when each certificate is good, by its file.
+func (s *Store) Expiry() map[string]time.Time {
+	until := make(map[string]time.Time, len(s.files))
+	for i, c := range *s.live.Load() {
+		until[s.files[i].Cert] = c.Leaf.NotAfter
+	}
+	return until
+}
+
 // Watch looks for changes of the files until the returned function is called,
 // which waits for its end.
 func (s *Store) Watch() (stop func()) {

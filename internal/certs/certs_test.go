@@ -52,6 +52,12 @@ func TestByName(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
 	}
+	until := s.Expiry()
+	for _, f := range files {
+		if left := time.Until(until[f.Cert]); left <= 0 {
+			t.Errorf("%s: good for %v", f.Cert, left)
+		}
+	}
 }
 
 func TestReadAgain(t *testing.T) {

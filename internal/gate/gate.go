@@ -80,7 +80,8 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	g.kept.state.Loaded = time.Now()
 	if m := o.Metrics; m != nil {
 		m.SetPools(g.Pools)
-		m.ConfigLoaded("", g.kept.state.Loaded)
+		m.SetCertificates(g.certificates)
+		m.ConfigLoaded(fingerprint(c), g.kept.state.Loaded)
 	}
 	return g, nil
 }

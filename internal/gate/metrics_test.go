@@ -68,6 +68,7 @@ func TestMetrics(t *testing.T) {
 		`goodgate_upstream_available{pool="app",upstream="` + gone + `"} 0`,
 		`goodgate_upstream_transitions_total{pool="app",to="available",upstream="` + strings.TrimPrefix(app.URL, "http://") + `"} 1`,
 		`goodgate_config_last_reload_successful 1`,
+		`goodgate_config_info{hash="` + fingerprint(cfg) + `"} 1`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)

@@ -1,7 +1,11 @@
 package gate
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
+	"maps"
+	"time"
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/tracing"
@@ -24,6 +28,24 @@ func (g *Gate) observers(o Options) proxy.Options {
 		p.Trace = g.traces
 	}
 	return p
+}
+
+// certificates tells until when each certificate of a listener is good.
+func (g *Gate) certificates() map[string]time.Time {
+	all := map[string]time.Time{}
+	for _, s := range g.now.Load().servers {
+		if s.certs != nil {
+			maps.Copy(all, s.certs.Expiry())
+		}
+	}
+	return all
+}
+
+// fingerprint tells effective configurations apart. Secrets are not in it, so
+// that it gives nothing of them away.
+func fingerprint(c *config.Config) string {
+	sum := sha256.Sum256(config.Dump(c))
+	return hex.EncodeToString(sum[:6])
 }
 
 // newTracer returns nil when tracing is off.

@@ -261,7 +261,7 @@ func (g *Gate) Reread(cause string) ([]config.Change, error) {
 	case err != nil:
 		m.ConfigFailed()
 	default:
-		m.ConfigLoaded("", loaded)
+		m.ConfigLoaded(fingerprint(g.now.Load().config), loaded)
 	}
 	if err != nil {
 		g.log.Error("the configuration could not be reloaded; the last good one stays in use", "cause", cause, "error", err.Error())

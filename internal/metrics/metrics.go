@@ -29,6 +29,7 @@ type Metrics struct {
 	config   configState
 	clients  clients
 	pools    atomic.Pointer[func() []*proxy.Pool]
+	certs    certificates
 }
 
 // New returns metrics in which nothing has been counted.
@@ -44,7 +45,7 @@ func New(b Build) *Metrics {
 	build.Set(1)
 	m.registry.MustRegister(build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&m.requests, &m.config, &m.clients, &poolCollector{metrics: m, gone: map[upstreamKey]time.Time{}})
+		&m.requests, &m.config, &m.clients, &m.certs, &poolCollector{metrics: m, gone: map[upstreamKey]time.Time{}})
 	return m
 }
 

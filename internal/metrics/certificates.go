@@ -1,0 +1,34 @@
+package metrics
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// certExpiry is never changed.
+var certExpiry = prometheus.NewDesc(prometheus.BuildFQName(namespace, "certificate", "expiry_timestamp_seconds"),
+	"Until when a listener's certificate is good.", []string{"file"}, nil)
+
+// certificates reads until when certificates are good when it is asked.
+type certificates struct {
+	until atomic.Pointer[func() map[string]time.Time]
+}
+
+// SetCertificates says where it is found until when each certificate is good, by
+// its file. It may be called again.
+func (m *Metrics) SetCertificates(until func() map[string]time.Time) { m.certs.until.Store(&until) }
+
+// Describe and Collect make it a [prometheus.Collector].
+func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- certExpiry }
+
+func (c *certificates) Collect(ch chan<- prometheus.Metric) {
+	until := c.until.Load()
+	if until == nil {
+		return
+	}
+	for file, t := range (*until)() {
+		gauge(ch, certExpiry, float64(t.Unix()), file)
+	}
+}
