@@ -183,7 +183,8 @@ func (x *exchange) lost(t *try) {
 	if reason.free() && x.route.Pool.opts.Unreachable != nil {
 		x.route.Pool.opts.Unreachable()
 	}
-	if reason == ClosedBeforeResponse && outcome == balancer.Unreachable {
+	if reason == ClosedBeforeResponse && outcome == balancer.Unreachable && x.died != t.m.Upstream {
+		x.died = t.m.Upstream
 		x.deaths++
 	}
 	switch {

@@ -73,6 +73,8 @@ type collected struct {
 	room     *collectBuf // nil = given back
 	n        int         // bytes in room
 	off      int         // of those read
+	beyond   [1]byte     // what shows that more comes than limit
+	over     []byte      // of beyond, not read yet
 	complete bool        // nothing is left in from
 }
 
@@ -82,16 +84,23 @@ func (b *collected) fill(began time.Time) error {
 	until := began.Add(maxPause)
 	for {
 		p := b.room.bytes[b.n:min(int64(len(b.room.bytes)), b.limit)]
-		if len(p) == 0 {
-			if int64(b.n) == b.limit {
-				return nil
-			}
+		full := int64(b.n) == b.limit
+		switch {
+		case full: // the end may still follow
+			p = b.beyond[:]
+		case len(p) == 0:
 			b.grow()
 			continue
 		}
 		n, err := b.from.ReadUntil(p, until)
-		b.n += n
+		if full {
+			b.over = p[:n]
+		} else {
+			b.n += n
+		}
 		switch {
+		case len(b.over) > 0:
+			return nil
 		case err == io.EOF:
 			b.complete = true
 			return nil
@@ -121,6 +130,11 @@ func (b *collected) Read(p []byte) (int, error) {
 		b.off += n
 		return n, nil
 	}
+	if len(b.over) > 0 {
+		n := copy(p, b.over)
+		b.over = b.over[n:]
+		return n, nil
+	}
 	if b.complete {
 		return 0, io.EOF
 	}
@@ -130,6 +144,7 @@ func (b *collected) Read(p []byte) (int, error) {
 
 func (b *collected) Close() error {
 	b.release()
+	b.over = nil
 	return b.from.Close()
 }
 

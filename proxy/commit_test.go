@@ -94,6 +94,43 @@ func TestCutAnswers(t *testing.T) {
 	}
 }
 
+// A body of unknown length that ends where the buffer does is whole, and one that
+// breaks off there is replaced. One byte more is passed on as it comes.
+func TestAnswerAsLargeAsTheBuffer(t *testing.T) {
+	t.Parallel()
+	answer := func(n int, end string) string {
+		return fmt.Sprintf("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n%x\n%s\n%s", n, strings.Repeat("x", n), end)
+	}
+	for name, c := range map[string]struct {
+		script   func(c *wire)
+		body     int
+		err      bool
+		attempts string
+	}{
+		"whole":            {func(c *wire) { c.say(answer(committed, "0\n\n")) }, committed, false, "bad:200:answered"},
+		"the end is late":  {func(c *wire) { c.say(answer(committed, "")); time.Sleep(maxPause / 2); c.say("0\n\n") }, committed, false, "bad:200:answered"},
+		"the end is later": {func(c *wire) { c.say(answer(committed, "")); time.Sleep(2 * maxPause); c.say("0\n\n") }, committed, false, "bad:200:answered"},
+		"cut":              {func(c *wire) { c.say(answer(committed, "")) }, len("whole"), false, "bad:200:retried good:200:answered"},
+		"one more":         {func(c *wire) { c.say(answer(committed+1, "0\n\n")) }, committed + 1, false, "bad:200:answered"},
+		"one more, cut":    {func(c *wire) { c.say(answer(committed+1, "")) }, committed + 1, true, "bad:200:answered"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, commitSetup(), func(w *world) {
+				w.script("bad:80", func(wire *wire) {
+					if r, _ := wire.request(); r != nil {
+						c.script(wire)
+					}
+				})
+				w.app("good:80", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "whole") })
+				got := w.get()
+				check(t, "broken off", got.err != nil, c.err)
+				check(t, "body", len(got.body), c.body)
+				check(t, "attempts", decisions(w.record()), c.attempts)
+			})
+		})
+	}
+}
+
 // A route that promises so has its POST sent again as well.
 func TestCutAnswerOfASafeRoute(t *testing.T) {
 	t.Parallel()
@@ -135,7 +172,7 @@ func TestCutAnswersThatAreNotHeld(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]string{
 		"sized":   fmt.Sprintf("HTTP/1.1 200 OK\nContent-Length: %d\n\nhalf", committed+1),
-		"chunked": fmt.Sprintf("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n%x\n%s\n", committed, strings.Repeat("x", committed)),
+		"chunked": fmt.Sprintf("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n%x\n%s\n", committed+1, strings.Repeat("x", committed+1)),
 		"events":  "HTTP/1.1 200 OK\nContent-Type: text/event-stream\nTransfer-Encoding: chunked\n\n4\nhalf\n",
 	} {
 		bubble(t, commitSetup(), func(w *world) {

@@ -1,6 +1,9 @@
 package proxy_test
 
 import (
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/goodgate/goodgate/proxy"
@@ -24,4 +27,26 @@ func TestDeadlyRequestIsKeptFromTheThird(t *testing.T) {
 		check(t, "decision", rec.Attempts[1].Decision, proxy.Deadly)
 		check(t, "reason", rec.Reason, proxy.ClosedBeforeResponse)
 	})
+}
+
+// An upstream that closes more than once is one upstream: the request is not
+// suspect for that, and its tries are not cut short.
+func TestUpstreamThatClosesTwiceIsOne(t *testing.T) {
+	t.Parallel()
+	for _, upstreams := range []string{"a:80", "a:80 b:80"} {
+		s := setup{upstreams: specs(strings.Fields(upstreams)...)}
+		s.balancer.Policy = "first"
+		s.pool.Retry = proxy.Retry{Attempts: 5, BudgetMin: 10, Statuses: []int{503}}
+		bubble(t, s, func(w *world) {
+			var asked atomic.Int32
+			w.script("a:80", func(c *wire) {
+				if r, _ := c.request(); r != nil && asked.Add(1) > 2 {
+					c.say("HTTP/1.1 200 OK\nContent-Length: 0\n\n")
+				}
+			})
+			w.app("b:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+			check(t, upstreams+": status", w.get().status, 200)
+			check(t, upstreams+": asked", asked.Load(), 3)
+		})
+	}
 }

@@ -32,6 +32,7 @@ type exchange struct {
 	grpcEnd time.Time // of the client's time for it; zero = none
 
 	servedBy *balancer.Upstream // of the answer that is relayed
+	died     *balancer.Upstream // the last that counts in deaths
 	tunnel   *tunnel            // when the answer switched protocols
 
 	room   try   // for the first; most requests have no other
@@ -47,7 +48,7 @@ type exchange struct {
 
 	tries    int            // attempts that count against the limit
 	races    int            // attempts lost to an idle connection that was closing
-	deaths   int            // attempts that ended the connection without an answer
+	deaths   int            // upstreams that ended the connection without an answer
 	rounds   int            // times every upstream had been tried
 	holdEnd  time.Time      // set when the request first waits
 	held     *http.Response // an answer to be bettered; relayed when nothing better comes
@@ -124,7 +125,7 @@ func (x *exchange) bound(d time.Duration) {
 // prepareChoice fills in what the pool's policy may want to know.
 func (x *exchange) prepareChoice(r *http.Request) {
 	pool := x.route.Pool
-	x.choice.Replayable = x.route.RetrySafe || idempotent(r.Method)
+	x.choice.Replayable = x.route.RetrySafe || idempotent(r.Method) || x.route.IdempotencyKey && keyed(r)
 	x.choice.Now = x.record.Start.UnixNano()
 	if pool.opts.HashOn != nil {
 		x.choice.Hash = pool.opts.HashOn.hash(r, x.record.Client)

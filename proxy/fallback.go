@@ -83,7 +83,7 @@ func (x *exchange) fallback(why *Error) (*http.Response, *Error) {
 // elsewhere sends the request to the fallback pool. What that answers is the
 // answer, whatever its status. Without one the first failure stands.
 func (x *exchange) elsewhere(pool *Pool, why *Error) (*http.Response, *Error) {
-	if x.Err() != nil || x.barred(why) != Retried && !x.oneDied(why) {
+	if x.Err() != nil || x.barred(why) != Retried {
 		return nil, nil
 	}
 	before, served := x.route, x.servedBy
@@ -106,27 +106,6 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*http.Response, *Error) {
 	return nil, nil
 }
 
-// oneDied reports whether all that bars the request is that it has ended
-// connections, of one upstream only: then it is that one which is suspect, and
-// not the request.
-func (x *exchange) oneDied(why *Error) bool {
-	if x.barred(why) != Deadly {
-		return false
-	}
-	died := ""
-	for i := range x.record.Attempts {
-		a := &x.record.Attempts[i]
-		if a.Reason != ClosedBeforeResponse {
-			continue
-		}
-		if died != "" && died != a.Upstream {
-			return false
-		}
-		died = a.Upstream
-	}
-	return true
-}
-
 // startOver forgets what the attempt loop has noted, for another pool.
 func (x *exchange) startOver() {
 	x.choice.Tried = x.choice.Tried[:0]
@@ -135,7 +114,6 @@ func (x *exchange) startOver() {
 	now := time.Now()
 	x.choice.Now = now.UnixNano()
 	x.tries, x.races, x.rounds = 0, 0, 0
-	x.deaths = min(x.deaths, 1) // see oneDied
 	x.retrying = false
 	x.holdEnd = now.Add(fallbackHold)
 }

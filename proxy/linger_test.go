@@ -61,7 +61,7 @@ func front(t *testing.T, upstream string) string {
 }
 
 // upload sends size bytes to the end, then reads the answer.
-func upload(t *testing.T, addr, path string, size int64, chunked bool) (sent error, res *http.Response, body string) {
+func upload(t *testing.T, addr, path string, size int64, chunked bool) (res *http.Response, body string, sent error) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -79,11 +79,11 @@ func upload(t *testing.T, addr, path string, size int64, chunked bool) (sent err
 	}
 	res, err = http.ReadResponse(bufio.NewReader(c), &http.Request{Method: "POST"})
 	if err != nil {
-		return sent, nil, ""
+		return nil, "", sent
 	}
 	defer res.Body.Close()
 	all, _ := io.ReadAll(res.Body)
-	return sent, res, string(all)
+	return res, string(all), sent
 }
 
 type zeros struct{}
@@ -116,7 +116,7 @@ func TestEarlyAnswerReachesClient(t *testing.T) {
 	f := func(path string, size int64, chunked bool, want int) {
 		t.Helper()
 		for range 5 {
-			sent, res, body := upload(t, addr, path, size, chunked)
+			res, body, sent := upload(t, addr, path, size, chunked)
 			if sent != nil || res == nil || res.StatusCode != want || want == 413 && body != "too large" {
 				t.Errorf("%s, %d bytes, chunked %v: sending: %v, answer %+v %q; want status %d", path, size, chunked, sent, res, body, want)
 			}
@@ -133,7 +133,7 @@ func TestEarlyAnswerReachesClient(t *testing.T) {
 // What a client may send after its answer is bounded.
 func TestLingerIsBounded(t *testing.T) {
 	t.Parallel()
-	sent, _, _ := upload(t, front(t, refuser(t)), "/app", 1<<30, false)
+	_, _, sent := upload(t, front(t, refuser(t)), "/app", 1<<30, false)
 	if sent == nil {
 		t.Error("the client sent 1 GiB after it was refused; want it to be cut off after 16 MiB")
 	}

@@ -63,6 +63,10 @@ func idempotent(method string) bool {
 	return false
 }
 
+// keyed reports whether a request has a key by which the application can tell
+// that it has executed it before.
+func keyed(r *http.Request) bool { return r.Header.Get("Idempotency-Key") != "" }
+
 // free reports whether an attempt that failed so has cost its upstream
 // nothing, so that it needs no token of the budget.
 func (r Reason) free() bool {

@@ -94,6 +94,33 @@ func TestRetryAfterExecution(t *testing.T) {
 	}
 }
 
+// A route whose application runs what has the same Idempotency-Key once has such
+// requests sent again, and no others.
+func TestIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	for name, fail := range failures {
+		for _, key := range []string{"", "8e03978e"} {
+			t.Run(name+" key="+key, func(t *testing.T) {
+				s := retrySetup()
+				s.route.IdempotencyKey = true
+				bubble(t, s, func(w *world) {
+					var j journal
+					failingThenGood(w, &j, fail)
+					r := w.request("POST", "/", strings.NewReader("-x"))
+					want := "a:POST-x"
+					if key != "" {
+						r.Header.Set("Idempotency-Key", key)
+						want += " b:POST-x"
+					}
+					got := w.do(r)
+					check(t, "executions", j.String(), want)
+					check(t, "answered", got.status == 200, key != "")
+				})
+			})
+		}
+	}
+}
+
 // On a connection that has been used, http.Transport repeats by itself what it
 // takes for replayable: what carries an Idempotency-Key. Whoever has not asked
 // for that must not get it.

@@ -28,8 +28,12 @@ type Route struct {
 	// RetrySafe is the application's promise that every request on this route
 	// may be executed twice, whatever its method.
 	RetrySafe bool
-	Limits    *Limits  // which requests are let in; nil = all
-	Priority  Priority // whose turn comes first when requests queue before the pool
+	// IdempotencyKey is its promise that it executes requests with the same
+	// Idempotency-Key once (draft-ietf-httpapi-idempotency-key-header): one that
+	// has the header may be sent again.
+	IdempotencyKey bool
+	Limits         *Limits  // which requests are let in; nil = all
+	Priority       Priority // whose turn comes first when requests queue before the pool
 }
 
 // HostUpstream as [Route.Host] sends each upstream its own name.

@@ -30,19 +30,32 @@ func (x *exchange) savedBy() string {
 	case reason == DNSError || reason == DNSTimeout:
 		return "a name server that answers"
 	case a == nil:
-		return saves[NobodyLeft]
+		return x.orFallback(saves[NobodyLeft])
 	case a.Decision == BodyGone && x.request.ContentLength > 0:
 		return fmt.Sprintf("retry.max_body >= %dB", x.request.ContentLength)
 	case a.Decision == OutOfTime && a.Reason.free():
-		return saves[NobodyLeft]
+		return x.orFallback(saves[NobodyLeft])
+	case a.Decision == NotSafe && keyed(x.request):
+		return "idempotency_key on the route, if the application runs requests with the same Idempotency-Key once"
 	case a.Err == errNotRest:
 		return "the same entity tag for the same bytes on every upstream"
+	case a.Decision == NobodyLeft, a.Decision == NoAttemptsLeft, a.Decision == BudgetSpent, a.Decision == Strained:
+		return x.orFallback(saves[a.Decision])
 	case a.Decision != Answered:
 		return saves[a.Decision]
 	case a.Reason == UpstreamStatus:
 		return fmt.Sprintf("%d in retry.statuses", a.Status)
 	}
 	return x.savedByCommit(a.Reason)
+}
+
+// orFallback adds that a fallback would have answered, where there is none and
+// the client had not seen the beginning of another answer.
+func (x *exchange) orFallback(s string) string {
+	if x.route.Fallback != nil || x.record.Fallback != "" || x.writer.status < http.StatusInternalServerError {
+		return s
+	}
+	return s + "; or a fallback"
 }
 
 // savedByCommit is savedBy for a response that broke after its beginning had

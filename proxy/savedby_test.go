@@ -30,22 +30,27 @@ func TestSavedBy(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*setup)
 		method string
+		key    string
 		script func(*wire)
 		want   string
 	}{
-		"answered":        {script: func(c *wire) { c.request(); c.say("HTTP/1.1 200 OK\nContent-Length: 0\n\n") }},
-		"not safe":        {method: "POST", script: closes, want: "retry_safe on the route, if the application may run it twice"},
-		"no attempts":     {script: says503, want: "more retry.attempts, or an upstream that works"},
-		"no budget":       {script: says503, change: func(s *setup) { s.pool.Retry.Budget, s.pool.Retry.BudgetMin = 0, 0 }, want: "a larger retry.budget"},
-		"nobody":          {change: func(s *setup) { s.upstreams = nil }, want: "another upstream, or a longer hold.for"},
-		"wait too short":  {change: func(s *setup) { s.pool.Hold = proxy.Hold{For: time.Second, MaxRequests: 1} }, want: "another upstream, or a longer hold.for"},
-		"deadly":          {script: closes, change: func(s *setup) { s.pool.Retry.Attempts = 5 }, want: "a mended application: the request ends connections wherever it goes"},
+		"answered": {script: func(c *wire) { c.request(); c.say("HTTP/1.1 200 OK\nContent-Length: 0\n\n") }},
+		"not safe": {method: "POST", script: closes, want: "retry_safe on the route, if the application may run it twice"},
+		"not safe, with a key": {method: "POST", key: "1", script: closes,
+			want: "idempotency_key on the route, if the application runs requests with the same Idempotency-Key once"},
+		"no attempts":    {script: says503, want: "more retry.attempts, or an upstream that works; or a fallback"},
+		"no budget":      {script: says503, change: func(s *setup) { s.pool.Retry.Budget, s.pool.Retry.BudgetMin = 0, 0 }, want: "a larger retry.budget; or a fallback"},
+		"nobody":         {change: func(s *setup) { s.upstreams = nil }, want: "another upstream, or a longer hold.for; or a fallback"},
+		"wait too short": {change: func(s *setup) { s.pool.Hold = proxy.Hold{For: time.Second, MaxRequests: 1} }, want: "another upstream, or a longer hold.for; or a fallback"},
+		"had a fallback": {script: says503, change: func(s *setup) { s.route.Fallback = &proxy.Fallback{Respond: &proxy.Respond{Status: 503}} },
+			want: "more retry.attempts, or an upstream that works"},
+		"deadly":          {script: closes, change: func(s *setup) { s.upstreams = specs("app:80", "app2:80") }, want: "a mended application: the request ends connections wherever it goes"},
 		"deadline":        {script: waitsForClose, change: func(s *setup) { s.route.Timeout = time.Second }, want: "a longer timeout, or a retry.per_try"},
 		"status not wise": {script: says503, change: func(s *setup) { s.pool.Retry.Statuses = nil }, want: "503 in retry.statuses"},
 		"body too large":  {method: "PUT", script: closes, change: func(s *setup) { s.pool.Retry.MaxBody = 3 }, want: "retry.max_body >= 4B"},
 		"cut":             {script: cut, want: "a larger commit.buffer, if it comes without pauses, or a strong ETag and Accept-Ranges: bytes"},
 		"cut PUT":         {method: "PUT", script: cut, want: "a larger commit.buffer, if it comes without pauses"},
-		"cut, held":       {script: cut, change: func(s *setup) { s.pool.Commit.Buffer = 64 << 10 }, want: "more retry.attempts, or an upstream that works"},
+		"cut, held":       {script: cut, change: func(s *setup) { s.pool.Commit.Buffer = 64 << 10 }, want: "more retry.attempts, or an upstream that works; or a fallback"},
 		"cut POST":        {method: "POST", script: cut, want: "retry_safe on the route, if the application may run it twice"},
 		"cut stream": {script: func(c *wire) {
 			c.request()
@@ -61,8 +66,10 @@ func TestSavedBy(t *testing.T) {
 				c.change(&s)
 			}
 			bubble(t, s, func(w *world) {
-				if c.script != nil {
-					w.script("app:80", c.script)
+				for _, u := range s.upstreams {
+					if c.script != nil {
+						w.script(u.Addr, c.script)
+					}
 				}
 				var in io.Reader
 				if c.method != "" {
@@ -70,7 +77,11 @@ func TestSavedBy(t *testing.T) {
 				} else {
 					c.method = http.MethodGet
 				}
-				w.send(c.method, "/", in)
+				r := w.request(c.method, "/", in)
+				if c.key != "" {
+					r.Header.Set("Idempotency-Key", c.key)
+				}
+				w.do(r)
 				rec := w.record()
 				if rec.SavedBy != c.want {
 					t.Errorf("got %q, want %q; %v: %s", rec.SavedBy, c.want, rec.Reason, decisions(rec))

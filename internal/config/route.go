@@ -15,6 +15,7 @@ type Route struct {
 	Timeout         Duration   `yaml:"timeout" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request; the pool's timeouts.request when absent."`
 	Fallback        *Fallback  `yaml:"fallback" help:"Who answers a request that would end with a gateway error; the pool's fallback when absent."`
 	RetrySafe       bool       `yaml:"retry_safe" default:"false" help:"The application promises that every request on this route, whatever its method, may be run twice."`
+	IdempotencyKey  bool       `yaml:"idempotency_key" default:"false" help:"The application promises to run requests with the same Idempotency-Key header once, so that one that has the header may be sent again."`
 	Limits          Limits     `yaml:"limits" help:"Which requests are let in."`
 	Priority        string     `yaml:"priority" default:"normal" enum:"high|normal|low" help:"Whose turn comes first when requests queue before the pool."`
 }

@@ -35,6 +35,7 @@ func newRoute(c config.Route, pools map[string]*proxy.Pool) proxy.Route {
 		AddPrefix:       c.AddPrefix,
 		Timeout:         c.Timeout,
 		RetrySafe:       c.RetrySafe,
+		IdempotencyKey:  c.IdempotencyKey,
 		Limits:          newLimits(c.Limits),
 		Priority:        priorities[c.Priority],
 	}
