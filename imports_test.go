@@ -19,7 +19,7 @@ var allowed = map[string][]string{
 	"internal/metrics":   {"balancer", "proxy"},
 	"internal/finding":   {"proxy"},
 	"internal/nginxconf": {"proxy", "internal/finding"},
-	"internal/diagnose":  {"proxy", "internal/doctor", "internal/finding", "internal/nginxconf", "internal/nginxlog", "internal/haproxy"},
+	"internal/diagnose":  {"proxy", "internal/admin", "internal/doctor", "internal/finding", "internal/nginxconf", "internal/nginxlog", "internal/haproxy"},
 	"internal/convert":   {"internal/haproxy", "internal/nginxconf"},
 	"internal/doctor":    {"proxy", "internal/discovery", "internal/finding"},
 	"internal/gate":      {"balancer", "health", "proxy", "internal/admin", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/limit", "internal/metrics", "internal/tracing"},

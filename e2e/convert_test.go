@@ -61,6 +61,14 @@ var conversions = []struct {
 		{method: "POST", host: "www.example.com", path: "/form", body: 10, secure: true},
 		{method: "POST", host: "example.com", path: "/abort", header: "Accept: text/html", secure: true},
 	}, []string{"error_page"}},
+	{"sites.cfg", []asked{
+		{method: "GET", host: "www.example.com", path: "/page?x=1"},
+		{method: "POST", host: "www.example.com", path: "/form", body: 100},
+		{method: "GET", host: "api.example.com", path: "/v1/items"},
+		{method: "GET", host: "www.example.com", path: "/api/items", header: "Cookie: a=b"},
+		{method: "GET", host: "www.example.com", path: "/old/page?x=1"},
+		{method: "GET", host: "www.example.com", path: "/status/404"},
+	}, []string{"stick-table", "compression"}},
 }
 
 // TestConvert sends the same requests through a real proxy and through goodgate

@@ -370,6 +370,22 @@ var setups = []struct {
 		return p.doctorGoodgate(fmt.Sprintf("{upstreams: [%q], health: {path: /private}}", "http://"+p.site("/health")))
 	}, "health_auth", "pools.app.health.path: /health"},
 
+	{"nothing listens, HAProxy", func(p *plant) diagnosis {
+		return p.haproxy("", "server one "+p.address())
+	}, "nothing_listens", "start the application"},
+
+	{"slow query, HAProxy", func(p *plant) diagnosis {
+		return p.haproxy("timeout server 1s", "server one "+p.app(func(_ http.ResponseWriter, r *http.Request) { pause(r, 1500*time.Millisecond) }))
+	}, "slow_answer", "timeout server "},
+
+	{"crashes, HAProxy", func(p *plant) diagnosis {
+		return p.haproxy("", "server one "+p.raw(func(net.Conn) {}))
+	}, "closed_without_answer", "retry-on"},
+
+	{"health path does not exist, HAProxy", func(p *plant) diagnosis {
+		return p.haproxy("option httpchk GET /healthz", "server one "+p.site("/up")+" check inter 100ms fall 1")
+	}, "health_not_found", "option httpchk GET /up"},
+
 	{"somebody has the listener's address", func(p *plant) diagnosis {
 		to := p.app(fine)
 		file := writeFile(p.T, p.dir, "goodgate.yaml", fmt.Sprintf("listeners: [%q]\npools:\n  app: {upstreams: [%q]}\n", p.app(fine), "http://"+to))
@@ -422,6 +438,9 @@ func TestDoctorHealthy(t *testing.T) {
 		},
 		"goodgate": func(p *plant) diagnosis {
 			return p.doctorGoodgate(fmt.Sprintf("{upstreams: [%q, %q], health: {path: /}}", "http://"+p.node(5*time.Second), "http://"+p.app(fine)))
+		},
+		"HAProxy": func(p *plant) diagnosis {
+			return p.haproxy("option httpchk GET /", "server one "+p.app(fine)+" check")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -144,7 +144,7 @@ func (p *plant) nginxWith(main, events, body string) {
 	if strings.Contains(main, "user ") || os.Geteuid() != 0 {
 		user = ""
 	}
-	fmt.Fprintf(&b, "%sworker_processes 1;\npid $DIR/nginx.pid;\nerror_log $DIR/error.log;\n%s\nevents { %s }\nhttp {\n", user, main, events)
+	fmt.Fprintf(&b, "%sworker_processes 1;\npid $DIR/nginx.pid;\nerror_log $DIR/error.log warn;\n%s\nevents { %s }\nhttp {\n", user, main, events)
 	b.WriteString("log_format timed '$remote_addr [$time_local] \"$request\" $status $upstream_addr $upstream_response_time';\naccess_log $DIR/access.log timed;\n")
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&b, "%s_temp_path $DIR/%s;\n", kind, kind)

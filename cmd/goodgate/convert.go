@@ -11,6 +11,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/convert"
+	"github.com/goodgate/goodgate/internal/haproxy"
 	"github.com/goodgate/goodgate/internal/nginxconf"
 )
 
@@ -61,6 +62,13 @@ func convertFile(out, notes io.Writer, file string) error {
 }
 
 func converted(file string) (*convert.Result, error) {
+	if filepath.Ext(file) == ".cfg" {
+		c, err := haproxy.Load(file)
+		if err != nil {
+			return nil, err
+		}
+		return convert.HAProxy(c), nil
+	}
 	c, err := nginxconf.Load(file)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
+	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/diagnose"
 	"github.com/goodgate/goodgate/internal/doctor"
@@ -24,6 +25,7 @@ type doctorFlags struct {
 	config  string
 	to      []string
 	nginx   string
+	haproxy string
 	errors  []string // error logs
 	access  []string // access logs
 	user    string
@@ -65,8 +67,9 @@ configuration is wrong, 3 something makes requests fail, 4 something may.`,
 	c.Flags().StringVarP(&f.config, "config", "c", "", "configuration of goodgate")
 	c.Flags().StringArrayVarP(&f.to, "to", "t", nil, "an upstream without a configuration; may be repeated")
 	c.Flags().StringVar(&f.nginx, "nginx", "", "configuration of an nginx, such as /etc/nginx/nginx.conf")
-	c.Flags().StringArrayVar(&f.errors, "error-log", nil, "its error log, also gzipped; may be repeated; those of the configuration when absent")
-	c.Flags().StringArrayVar(&f.access, "access-log", nil, "its access log, likewise")
+	c.Flags().StringVar(&f.haproxy, "haproxy", "", "configuration of an HAProxy; its log is named by --access-log")
+	c.Flags().StringArrayVar(&f.errors, "error-log", nil, "error log of the nginx, also gzipped; may be repeated; those of the configuration when absent")
+	c.Flags().StringArrayVar(&f.access, "access-log", nil, "access log of the nginx, or the log of the HAProxy, likewise")
 	c.Flags().StringVar(&f.user, "user", "", "user that the proxy runs as, to judge permissions of sockets by")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "watch an idle connection for so long, to find each upstream's keep-alive timeout")
 	c.Flags().DurationVar(&f.maxWait, "max-wait", 10*time.Second, "longest wait for one connection or answer")
@@ -74,18 +77,16 @@ configuration is wrong, 3 something makes requests fail, 4 something may.`,
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "write findings only, not the steps")
 	c.MarkFlagFilename("config", "yaml", "yml")
 	c.MarkFlagFilename("nginx", "conf")
-	c.MarkFlagsOneRequired("config", "to", "nginx")
-	c.MarkFlagsMutuallyExclusive("config", "to", "nginx")
+	c.MarkFlagsOneRequired("config", "to", "nginx", "haproxy")
+	c.MarkFlagFilename("haproxy", "cfg")
+	c.MarkFlagsMutuallyExclusive("config", "to", "nginx", "haproxy")
+	c.MarkFlagsMutuallyExclusive("haproxy", "error-log")
 	return c
 }
 
 func (f *doctorFlags) look(ctx context.Context, progress io.Writer) (*finding.Report, error) {
-	if f.nginx != "" {
-		report, err := diagnose.Nginx(ctx, diagnose.Sources{Config: f.nginx, ErrorLogs: f.errors, AccessLogs: f.access, Look: f.options(progress)})
-		if err != nil {
-			return nil, &exitError{exitFailed, err}
-		}
-		return &report, nil
+	if f.nginx+f.haproxy != "" {
+		return f.lookOther(ctx, progress)
 	}
 	cfg, warnings, err := load(f.config, []string{"127.0.0.1:0"}, f.to)
 	if err != nil {
@@ -112,7 +113,23 @@ func (f *doctorFlags) look(ctx context.Context, progress io.Writer) (*finding.Re
 		})
 	}
 	f.lookLocal(&report, cfg)
+	if f.config != "" && cfg.Admin.Address != "" {
+		report.Add(diagnose.Running(ctx, admin.Client{Address: cfg.Admin.Address, Token: string(cfg.Admin.Token)}))
+	}
 	report.Rank()
+	return &report, nil
+}
+
+// lookOther looks at another proxy.
+func (f *doctorFlags) lookOther(ctx context.Context, progress io.Writer) (*finding.Report, error) {
+	diagnosed, sources := diagnose.Nginx, diagnose.Sources{Config: f.nginx, ErrorLogs: f.errors, AccessLogs: f.access, Look: f.options(progress)}
+	if f.haproxy != "" {
+		diagnosed, sources.Config = diagnose.HAProxy, f.haproxy
+	}
+	report, err := diagnosed(ctx, sources)
+	if err != nil {
+		return nil, &exitError{exitFailed, err}
+	}
 	return &report, nil
 }
 

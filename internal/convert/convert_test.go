@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/goodgate/goodgate/internal/convert"
+	"github.com/goodgate/goodgate/internal/haproxy"
 	"github.com/goodgate/goodgate/internal/nginxconf"
 )
 
@@ -69,4 +70,30 @@ func TestNotes(t *testing.T) {
 	if n := r.Notes[2]; n.Where != "nginx.conf:6" {
 		t.Errorf("place %q", n.Where)
 	}
+}
+
+func TestHAProxy(t *testing.T) {
+	f := func(frontend, backend, want string) {
+		t.Helper()
+		text := "defaults\n mode http\nfrontend f\n bind *:80\n" + frontend + "\n default_backend b\nbackend b\n" + backend + "\n"
+		c, err := haproxy.Parse(strings.NewReader(text), "haproxy.cfg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(convert.HAProxy(c).YAML("x")); !strings.Contains(got, want) {
+			t.Errorf("of\n%s\nwas made\n%s\nwithout %q", text, got, want)
+		}
+	}
+	f("", "server a 10.0.0.1:80", `- address: ":80"`)
+	f("", "server a 10.0.0.1:80 weight 5 maxconn 3 backup", `- {url: "http://10.0.0.1:80", weight: 5, tier: 1, max_in_flight: 3}`)
+	f("", "server a /run/a.sock", `- {url: "unix:/run/a.sock"}`)
+	f("", "server a 10.0.0.1:443 ssl verify none", `tls: {insecure: true}`)
+	f("", "option httpchk GET /up\nserver a 10.0.0.1:80 check inter 3s", `health: {method: GET, path: "/up", expect: {status: "200-399"}, interval: 3s, timeout: 3s}`)
+	f("", "balance source\nserver a 10.0.0.1:80", `hash: {on: "client_ip"}`)
+	f("use_backend b if { path_beg /x } { hdr(x-env) canary }", "server a 10.0.0.1:80", `- match: {path: "/x*", headers: {"x-env": "canary"}}`)
+	f("redirect scheme https if !{ ssl_fc }", "server a 10.0.0.1:80", `- match: {scheme: http}`)
+	f("use_backend b if { src 10.0.0.0/8 }", "server a 10.0.0.1:80", "has a condition that a route cannot have")
+	f("use_backend b if { path_beg /x", "server a 10.0.0.1:80", "has a condition that a route cannot have")
+	f("use_backend b unless { path_beg /x }", "server a 10.0.0.1:80", "must not be")
+	f("http-request deny if { path /x }", "server a 10.0.0.1:80", "http-request deny: has no equivalent")
 }

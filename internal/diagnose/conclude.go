@@ -85,6 +85,7 @@ func (d *nginxCase) withValue(n *finding.Finding, f *nginxlog.Failures) {
 	case nginxlog.NoResolver:
 		n.Confidence = finding.Certain
 	case nginxlog.NoLiveUpstreams:
+		n.Follows = true
 		n.Where = "upstream " + strings.TrimPrefix(strings.TrimPrefix(f.Upstream, "http://"), "https://")
 	}
 }

@@ -49,6 +49,7 @@ type Finding struct {
 	Means      string       // what it says
 	Do         string       // what to do
 	Directive  string       // exactly what to write; "" = nothing to be configured
+	Follows    bool         // it follows from others, which come first
 	Count      int64        // requests that failed by it; 0 = not known
 	First      time.Time    // of the first and last of them; zero = not known
 	Last       time.Time
@@ -111,7 +112,7 @@ func (r *Report) Rank() {
 
 // consequence is 1 for a finding that follows from others.
 func consequence(f Finding) int {
-	if f.Reason == proxy.NoUpstream || f.Reason == proxy.HoldExpired {
+	if f.Follows {
 		return 1
 	}
 	return 0

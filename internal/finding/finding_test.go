@@ -32,7 +32,7 @@ func TestRank(t *testing.T) {
 	warning := finding.Finding{Code: "warning", Severity: finding.Warning}
 	rare := finding.Finding{Code: "rare", Severity: finding.Error, Count: 1, Confidence: finding.Certain}
 	often := finding.Finding{Code: "often", Severity: finding.Error, Count: 100}
-	follows := finding.Finding{Code: "follows", Severity: finding.Error, Count: 1000, Reason: proxy.NoUpstream}
+	follows := finding.Finding{Code: "follows", Severity: finding.Error, Count: 1000, Follows: true}
 	f("often rare warning notice", notice, rare, warning, often)
 	f("rare follows", follows, rare)
 	f("")
