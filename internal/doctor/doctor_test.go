@@ -172,6 +172,21 @@ func TestResponse(t *testing.T) {
 	healthy(t, doctor.Target{Addr: loop})
 }
 
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(ok))
+	s.Config.MaxHeaderBytes = 1 // Go adds 4 KiB
+	s.Start()
+	t.Cleanup(s.Close)
+	first(t, doctor.Target{Addr: s.Listener.Addr().String()}, "request_header_limit", proxy.UpstreamStatus, "")
+	refuses := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Expect") != "" {
+			w.WriteHeader(http.StatusExpectationFailed)
+		}
+	})
+	first(t, doctor.Target{Addr: refuses}, "expect_refused", proxy.UpstreamStatus, "")
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	address := serve(t, func(w http.ResponseWriter, r *http.Request) {

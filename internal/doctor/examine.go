@@ -62,6 +62,7 @@ func (e *examination) run(ctx context.Context) {
 	if !e.judge(ctx, *reached, a) {
 		return
 	}
+	e.checkLimits(ctx, *reached, a)
 	e.checkHealth(ctx, *reached)
 	e.watchIdle(ctx, *reached, a)
 }

@@ -24,6 +24,11 @@ func (e *examination) watchIdle(ctx context.Context, p place, a *answer) {
 		how += strconv.Itoa(int(kept / time.Second))
 		e.step("keep-alive", 0, "the upstream %s", how)
 	case e.o.Wait > 0:
+		a = e.ask(ctx, p, e.request()) // the first connection has been idle for some time
+		defer a.close()
+		if a.conn == nil {
+			return
+		}
 		e.o.Progress(fmt.Sprintf("%s: watching an idle connection for up to %s", e.subject(), span(e.o.Wait)))
 		if !e.waitEnd(ctx, a) {
 			e.step("keep-alive", time.Since(a.idle), "an idle connection was still open after %s", span(e.o.Wait))

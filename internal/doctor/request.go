@@ -101,6 +101,9 @@ func (a *answer) read(conn net.Conn) (keep bool) {
 		return false
 	}
 	header, err := readHeader(in)
+	if err == nil && bytes.HasPrefix(header, []byte("HTTP/1.1 100")) { // the response proper follows
+		header, err = readHeader(in)
+	}
 	a.took, a.header = time.Since(began), len(header)
 	if err != nil {
 		a.err = err
