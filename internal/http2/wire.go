@@ -39,6 +39,9 @@ const noGoAway = math.MaxUint32
 
 type wireEnd struct{ err error }
 
+// goodbye is how long a peer may take over a connection's last words.
+const goodbye = 250 * time.Millisecond
+
 // preface is the length of what a client sends before its first frame.
 const preface = 24
 
@@ -126,7 +129,7 @@ func (w *wire) Write(p []byte) (int, error) {
 func (w *wire) Close() error {
 	w.once.Do(func() { close(w.over) })
 	if outer, ok := w.Conn.(interface{ NetConn() net.Conn }); ok {
-		t := time.AfterFunc(250*time.Millisecond, func() { outer.NetConn().Close() })
+		t := time.AfterFunc(goodbye, func() { outer.NetConn().Close() })
 		defer t.Stop()
 	}
 	return w.Conn.Close()
