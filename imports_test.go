@@ -22,13 +22,13 @@ var allowed = map[string][]string{
 	"internal/diagnose":  {"proxy", "internal/admin", "internal/doctor", "internal/finding", "internal/nginxconf", "internal/nginxlog", "internal/haproxy"},
 	"internal/convert":   {"internal/haproxy", "internal/nginxconf"},
 	"internal/doctor":    {"proxy", "internal/discovery", "internal/finding"},
-	"internal/gate":      {"balancer", "health", "proxy", "internal/admin", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/limit", "internal/metrics", "internal/tracing"},
+	"internal/gate":      {"balancer", "health", "proxy", "internal/admin", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/handover", "internal/limit", "internal/metrics", "internal/tracing"},
 	"internal/logging":   {"proxy"},
 	"internal/tracing":   {"proxy"},
 	"internal/bench":     {"internal/http1", "internal/http2", "internal/plot"},
 	"internal/demo":      {"balancer", "health", "proxy"},
 	"benchmarks/peers":   {"balancer", "internal/bench", "internal/config", "internal/gate", "internal/logging", "internal/metrics", "internal/plot"},
-	"cmd/goodgate":       {"proxy", "internal/admin", "internal/bench", "internal/config", "internal/convert", "internal/demo", "internal/diagnose", "internal/doctor", "internal/finding", "internal/gate", "internal/haproxy", "internal/logging", "internal/metrics", "internal/nginxconf"},
+	"cmd/goodgate":       {"proxy", "internal/admin", "internal/bench", "internal/config", "internal/convert", "internal/demo", "internal/diagnose", "internal/doctor", "internal/finding", "internal/gate", "internal/handover", "internal/haproxy", "internal/logging", "internal/metrics", "internal/nginxconf"},
 }
 
 // TestImportDirection keeps the packages in the order that ARCHITECTURE.md

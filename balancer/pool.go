@@ -61,6 +61,7 @@ type Pool struct {
 
 	mu        sync.Mutex // protects the fields below and the pool's marks in Upstream
 	upstreams map[string]*Upstream
+	warm      map[string]State // for upstreams that are still to join
 	total     int
 	available []int // by place of the tier in set.tiers
 	steady    int   // available and not ejected

@@ -98,6 +98,10 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 		changed: u.breakerChanged,
 	})
 	u.adaptive.configure(opts.Adaptive)
+	if s, ok := p.warm[s.Addr]; ok {
+		u.begin(s)
+		delete(p.warm, s.Addr)
+	}
 	if opts.Open != nil {
 		u.link = opts.Open(s)
 	}

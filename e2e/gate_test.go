@@ -90,6 +90,7 @@ type entry struct {
 	Reason   string    `json:"reason"`
 	Attempts []attempt `json:"attempts"`
 	Changes  []string  `json:"changes"` // of a reload
+	PID      int       `json:"pid"`
 }
 
 type attempt struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/gate"
+	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/logging"
 	"github.com/goodgate/goodgate/internal/metrics"
 )
@@ -28,7 +30,8 @@ func newRun() *cobra.Command {
 		Long: `Run the proxy, from a file or from two flags.
 
 SIGHUP reads the configuration file again and puts all of it into use, or on a
-mistake nothing. SIGTERM and SIGINT drain: responses say Connection: close for a
+mistake nothing. SIGUSR2 starts the program anew, from the same path, and hands
+over to it. SIGTERM and SIGINT drain: responses say Connection: close for a
 while, what is in flight may end, then the process does. A second signal ends it
 at once. SIGUSR1 opens the log file anew.`,
 		Example: `  goodgate run --listen :8080 --to http://127.0.0.1:3000 --to unix:/run/app.sock
@@ -95,7 +98,13 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 	}
 	defer log.Close()
 	defer reopening(log)()
-	g, err := gate.New(cfg, gate.Options{Logger: log.Logger, Access: log.Access, Version: version(), Metrics: counts(cfg, log), Load: from.loader()})
+	inherited, err := handover.Receive()
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	g, err := gate.New(cfg, gate.Options{
+		Logger: log.Logger, Access: log.Access, Version: version(), Metrics: counts(cfg, log), Load: from.loader(), Inherit: inherited,
+	})
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -104,14 +113,22 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 	now, forget := secondSignal(ctx)
 	defer forget()
 	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
+	signal.Notify(hangup, syscall.SIGHUP, syscall.SIGUSR2)
 	defer signal.Stop(hangup)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
+	alive, dead := context.WithCancel(context.Background())
+	defer dead()
 	err = g.Run(ctx, now, func(addrs []string) {
-		log.Info("serving", "listeners", addrs, "version", version())
-		wg.Go(func() { rereadOn(ctx, hangup, g) })
+		log.Info("serving", "listeners", addrs, "version", version(), "pid", os.Getpid())
+		if err := inherited.Ready(); err != nil {
+			log.Error("the process before this one could not be told that it may end", "error", err.Error())
+		}
+		systemd := supervisor{log.Logger}
+		systemd.ready()
+		wg.Go(func() { systemd.watch(alive) })
+		wg.Go(func() { obey(ctx, hangup, g) })
 		if from.watch {
 			wg.Go(func() { g.Watch(ctx, from.file) })
 		}
@@ -133,12 +150,17 @@ func counts(cfg *config.Config, log *logging.Log) *metrics.Metrics {
 	return m
 }
 
-// rereadOn reloads at every signal until ctx ends. The log tells of failures.
-func rereadOn(ctx context.Context, signals <-chan os.Signal, g *gate.Gate) {
+// obey reloads at every SIGHUP and starts a new process at every SIGUSR2, until
+// ctx ends. The log tells of failures.
+func obey(ctx context.Context, signals <-chan os.Signal, g *gate.Gate) {
 	for {
 		select {
-		case <-signals:
-			g.Reread("SIGHUP")
+		case s := <-signals:
+			if s == syscall.SIGHUP {
+				g.Reread("SIGHUP")
+			} else if path, err := exec.LookPath(os.Args[0]); err == nil {
+				g.Upgrade(path, os.Args[1:])
+			}
 		case <-ctx.Done():
 			return
 		}

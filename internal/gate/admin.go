@@ -43,7 +43,7 @@ func (g *Gate) planAdmin(next *plan, before *adminServer) error {
 		next.admin = g.newAdmin(c, before.door.socket)
 		return nil
 	}
-	socket, err := bind(config.Listener{Address: c.Address, Mode: adminMode})
+	socket, err := g.bind(config.Listener{Address: c.Address, Mode: adminMode})
 	if err != nil {
 		return fmt.Errorf("admin.address: %w", err)
 	}

@@ -22,6 +22,9 @@ func (g *Gate) drain(cause error, now <-chan struct{}) {
 	present := g.now.Load()
 	c := present.config.Shutdown
 	g.log.Info("shutting down", "cause", cause.Error(), "lame_duck", c.LameDuck.String(), "grace", c.Grace.String())
+	if g.replaced.Load() {
+		g.yield(present)
+	}
 	for _, s := range present.servers {
 		s.leaving.Store(true)
 	}

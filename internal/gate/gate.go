@@ -15,6 +15,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/metrics"
 	"github.com/goodgate/goodgate/internal/tracing"
 	"github.com/goodgate/goodgate/proxy"
@@ -29,6 +30,8 @@ type Options struct {
 	Observe []func(*proxy.Record) // beside these
 	// Load reads the configuration again, for Reread; nil = there is no file.
 	Load func() (*config.Config, []config.Warning, error)
+	// Inherit is what the process before this one has left; nil = there was none.
+	Inherit *handover.Bundle
 }
 
 // Gate is a whole goodgate in one value: several can run in one process.
@@ -43,6 +46,7 @@ type Gate struct {
 	ring   admin.Ring
 
 	draining atomic.Bool
+	replaced atomic.Bool // another process serves now
 
 	mu         sync.Mutex              // held while the configuration is replaced; protects the fields below
 	leave      context.CancelCauseFunc // ends Run; nil before it
@@ -64,6 +68,9 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
+		return nil, err
+	}
+	if err := g.inherit(next.pools); err != nil {
 		return nil, err
 	}
 	g.traces = newTracer(c.Tracing, o, g.log)
@@ -155,6 +162,9 @@ func (g *Gate) open(background context.Context, leave context.CancelCauseFunc) e
 	}
 	for _, p := range before.pools {
 		p.start(background)
+	}
+	if g.opts.Inherit != nil { // the process before this one serves meanwhile
+		g.await(slices.Collect(maps.Values(before.pools)))
 	}
 	for _, s := range next.servers {
 		g.serve(s)

@@ -137,7 +137,7 @@ func (g *Gate) planServers(next *plan, before []*server) error {
 			next.servers = append(next.servers, s)
 			continue
 		}
-		socket, err := bind(l)
+		socket, err := g.bind(l)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("listeners[%d]: %w", i, err))
 			continue
@@ -179,8 +179,6 @@ func (g *Gate) put(next *plan, before *present) {
 // startPools starts the pools that are new and waits, for a moment, until each
 // has an upstream that is available.
 func (g *Gate) startPools(next *plan, before *present) {
-	timer := time.NewTimer(firstVerdicts)
-	defer timer.Stop()
 	var added []*pool
 	for name, p := range next.pools {
 		if before.pools[name] == nil {
@@ -188,7 +186,14 @@ func (g *Gate) startPools(next *plan, before *present) {
 			added = append(added, p)
 		}
 	}
-	for _, p := range added {
+	g.await(added)
+}
+
+// await waits, for a moment, until each pool has an upstream that is available.
+func (g *Gate) await(pools []*pool) {
+	timer := time.NewTimer(firstVerdicts)
+	defer timer.Stop()
+	for _, p := range pools {
 		select {
 		case <-p.usable:
 		case <-timer.C:

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/handover"
+)
+
+// supervisor tells systemd how the process is, if it wants to know.
+type supervisor struct{ log *slog.Logger }
+
+func (s supervisor) tell(state string) {
+	if err := handover.Notify(state); err != nil {
+		s.log.Warn("systemd could not be told", "state", state, "error", err.Error())
+	}
+}
+
+// ready says that this process serves; one that has taken over is another than
+// systemd has started.
+func (s supervisor) ready() { s.tell(fmt.Sprintf("READY=1\nMAINPID=%d", os.Getpid())) }
+
+// watch says until ctx ends that the process is alive.
+func (s supervisor) watch(ctx context.Context) {
+	every := handover.Watchdog() / 2
+	if every == 0 {
+		return
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			s.tell("WATCHDOG=1")
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package gate
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/handover"
+)
+
+// upgradeBound is how long a new process may take to serve.
+const upgradeBound = time.Minute
+
+// known is what a process tells the one that takes over.
+type known struct {
+	Pools map[string][]balancer.State `json:"pools"`
+}
+
+// bind opens the socket of a listener, or takes over that of the process before
+// this one.
+func (g *Gate) bind(l config.Listener) (net.Listener, error) {
+	if socket := g.opts.Inherit.Take(l.Address); socket != nil {
+		return socket, nil
+	}
+	return bind(l)
+}
+
+// inherit begins with what the process before this one knew.
+func (g *Gate) inherit(pools map[string]*pool) error {
+	if g.opts.Inherit == nil {
+		return nil
+	}
+	var k known
+	if err := json.Unmarshal(g.opts.Inherit.Known, &k); err != nil {
+		return fmt.Errorf("what the process before this one knew: %w", err)
+	}
+	for name, states := range k.Pools {
+		if p := pools[name]; p != nil {
+			p.live().Warm(states)
+		}
+	}
+	return nil
+}
+
+// Upgrade starts another program in this one's place. When that serves, Run
+// stops accepting, drains and returns. When it does not come to serve, nothing
+// has changed, and the log says why.
+func (g *Gate) Upgrade(path string, args []string) error {
+	pid, err := g.handOver(path, args)
+	if err != nil {
+		g.log.Error("the new process does not serve; this one goes on", "program", path, "error", err.Error())
+		return err
+	}
+	g.Shutdown(fmt.Errorf("replaced by process %d", pid))
+	return nil
+}
+
+func (g *Gate) handOver(path string, args []string) (pid int, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.background == nil || g.replaced.Load() {
+		return 0, errNotRunning
+	}
+	present := g.now.Load()
+	var b handover.Bundle
+	for _, s := range present.servers {
+		b.Sockets = append(b.Sockets, handover.Socket{Address: s.config.Address, Listener: s.door.socket})
+	}
+	if a := present.admin; a != nil {
+		b.Sockets = append(b.Sockets, handover.Socket{Address: a.config.Address, Listener: a.door.socket})
+	}
+	k := known{Pools: map[string][]balancer.State{}}
+	for name, p := range present.pools {
+		k.Pools[name] = p.live().States()
+	}
+	if b.Known, err = json.Marshal(k); err != nil {
+		return 0, err
+	}
+	g.log.Info("starting a new process to take over", "program", path)
+	pid, err = handover.Program{Path: path, Args: args, Wait: upgradeBound}.Start(b)
+	if err == nil {
+		g.replaced.Store(true)
+	}
+	return pid, err
+}
+
+// yield stops accepting, because another process does now.
+func (g *Gate) yield(last *present) {
+	for _, s := range last.servers {
+		s.leaving.Store(true)
+		s.door.Close()
+		s.serving.stop()
+		s.release()
+	}
+	g.replaceAdmin(last.admin, nil)
+	g.now.Store(&present{config: last.config, pools: last.pools, servers: last.servers})
+}
