@@ -195,6 +195,13 @@ func (b *replayBody) unread() bool {
 	return b.err == nil
 }
 
+// atEnd reports whether the client's body has come to a good end.
+func (b *replayBody) atEnd() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err == io.EOF
+}
+
 // prefetch reads a body that says it is small before an upstream is asked, so
 // that a slow client occupies none, and that it goes out in one write. A client
 // that wants the upstream's word first gets that instead.

@@ -143,10 +143,15 @@ func (x *exchange) setForwarded(in *http.Request, h http.Header) {
 func (x *exchange) dropClaims(h http.Header) {
 	for name := range h {
 		plain := strings.ReplaceAll(name, "_", "-")
-		if isClaim(plain) && (!x.trusted || plain != name) {
+		if isClaim(plain) && (!x.trusted || plain != name) || plain != name && isFraming(plain) {
 			delete(h, name)
 		}
 	}
+}
+
+// isFraming reports whether a field says where a message ends or whom it is for.
+func isFraming(name string) bool {
+	return strings.EqualFold(name, "Content-Length") || strings.EqualFold(name, "Transfer-Encoding")
 }
 
 func isClaim(name string) bool {

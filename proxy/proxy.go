@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -51,6 +52,7 @@ type Proxy struct {
 	collecting collectPool
 	draining   *atomic.Bool
 	tunnels    *tunnels
+	byPath     bool // a route looks at the path
 }
 
 // New returns a proxy over routes whose pools the caller owns.
@@ -64,6 +66,7 @@ func New(o Options) (*Proxy, error) {
 		o.Pages = builtinPages()
 	}
 	p := &Proxy{opts: o, draining: new(atomic.Bool), tunnels: new(tunnels)}
+	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.Path != "" })
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:        rewrite,
 		Transport:      roundTripper{},
@@ -97,10 +100,13 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	x.listener = l
 	x.follow(r)
 	defer x.end() // also when httputil aborts the connection by a panic
-	x.route = p.match(r)
+	err := refusal(r)
+	if err == nil {
+		x.route, err = p.find(r)
+	}
 	switch {
-	case r.Method == http.MethodConnect:
-		x.fail(&Error{Reason: RequestMalformed})
+	case err != nil:
+		x.fail(&Error{Reason: RequestMalformed, Err: err})
 	case x.route == nil:
 		x.fail(&Error{Reason: NoRoute})
 	default:
@@ -137,10 +143,11 @@ func (p *Proxy) ShutdownTunnels(ctx context.Context) {
 	}
 }
 
-// match returns the first route that takes the request, nil without one.
-func (p *Proxy) match(r *http.Request) *Route {
+// match returns the first route that takes the request with a path, nil without
+// one.
+func (p *Proxy) match(r *http.Request, path string) *Route {
 	for i := range p.opts.Routes {
-		if rt := &p.opts.Routes[i]; rt.Match.matches(r) {
+		if rt := &p.opts.Routes[i]; rt.Match.matches(r, path) {
 			return rt
 		}
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"cmp"
+	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strings"
@@ -18,7 +19,20 @@ func rewrite(pr *httputil.ProxyRequest) {
 		out.Host = h
 	}
 	x.setForwarded(pr.In, out.Header)
+	dropUpgradeToHTTP2(out.Header)
 	x.route.RequestHeaders.apply(out.Header)
+}
+
+// dropUpgradeToHTTP2 keeps a client from a connection of HTTP/2 with the upstream,
+// through which its requests would go past goodgate.
+func dropUpgradeToHTTP2(h http.Header) {
+	for _, v := range h["Upgrade"] {
+		if strings.Contains(strings.ToLower(v), "h2") {
+			h.Del("Upgrade")
+			h.Del("Connection")
+			return
+		}
+	}
 }
 
 // rewritePath takes off and puts on the route's prefixes, in the decoded and

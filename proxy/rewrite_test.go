@@ -171,7 +171,8 @@ func TestRedirect(t *testing.T) {
 	}{
 		{"https://{host}{path}{query}", 0, "/a%2Fb?x=1;y", "https://example.com/a%2Fb?x=1;y", 308},
 		{"/new", 302, "/old?x", "/new", 302},
-		{"https://other{path}", 301, "/%0d%0aX:%201", "https://other/%0d%0aX:%201", 301},
+		{"https://other{path}", 301, "/%09X:%201", "https://other/%09X:%201", 301},
+		{"{path}", 301, "//evil.example/x", "/evil.example/x", 301},
 	} {
 		w := start(t, setup{route: proxy.Route{Name: "r", Redirect: &proxy.Redirect{To: tc.to, Status: tc.status}}})
 		got := w.send("GET", tc.target, nil)

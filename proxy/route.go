@@ -49,8 +49,8 @@ type Match struct {
 	Scheme  string            // "http" or "https": how the client's connection came
 }
 
-func (m *Match) matches(r *http.Request) bool {
-	return m.matchesHost(r.Host) && m.matchesPath(r.URL.Path) &&
+func (m *Match) matches(r *http.Request, path string) bool {
+	return m.matchesHost(r.Host) && m.matchesPath(path) &&
 		(m.Scheme == "" || (m.Scheme == "https") == (r.TLS != nil)) &&
 		(len(m.Methods) == 0 || slices.Contains(m.Methods, r.Method)) &&
 		m.matchesHeaders(r.Header)
@@ -140,13 +140,21 @@ func (d *Redirect) serve(w http.ResponseWriter, r *http.Request) {
 	if r.URL.RawQuery != "" {
 		query = "?" + r.URL.RawQuery
 	}
-	to := strings.NewReplacer("{host}", host, "{path}", r.URL.EscapedPath(), "{query}", query).Replace(d.To)
+	to := strings.NewReplacer("{host}", host, "{path}", onePath(r.URL.EscapedPath()), "{query}", query).Replace(d.To)
 	status := d.Status
 	if status == 0 {
 		status = http.StatusPermanentRedirect
 	}
 	w.Header().Set("Location", to)
 	w.WriteHeader(status)
+}
+
+// onePath keeps a path from beginning like the name of another host.
+func onePath(path string) string {
+	if strings.HasPrefix(path, "//") {
+		return "/" + strings.TrimLeft(path, "/")
+	}
+	return path
 }
 
 // Respond answers with a fixed response.

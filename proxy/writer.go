@@ -95,12 +95,22 @@ func (x *exchange) finishHeader(h http.Header, status int) {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // else net/http guesses one that the application did not give
 	}
-	if x.proxy.draining.Load() || x.listener.leaving() {
+	if x.proxy.draining.Load() || x.listener.leaving() || x.astray() {
 		h["Connection"] = []string{"close"}
 	}
 	if reason := x.record.Reason; reason != None {
 		h.Add("Proxy-Status", x.proxyStatus(reason, status))
 	}
+}
+
+// astray reports whether it is in doubt where the client's next request begins:
+// this one is malformed, or its body's end has not been seen. net/http looks at
+// that itself only where it does not write while it reads (EnableFullDuplex).
+func (x *exchange) astray() bool {
+	if x.writer.http2() {
+		return false
+	}
+	return x.record.Reason == RequestMalformed || x.body != nil && !x.body.sized && !x.body.atEnd()
 }
 
 // bufferPool lends httputil the buffers it copies bodies with.

@@ -1,0 +1,114 @@
+package proxy
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// find returns the route of a request. A path that those behind goodgate may
+// read in more ways than one must lead to the same route in each of them: else
+// somebody gets to the one by way of the other's rules.
+func (p *Proxy) find(r *http.Request) (*Route, error) {
+	rt := p.match(r, r.URL.Path)
+	if !odd(r.URL) {
+		return rt, nil
+	}
+	cleaned, climbs := clean(r.URL.Path)
+	if climbs {
+		return nil, errPathClimb
+	}
+	if p.byPath {
+		for _, path := range []string{cleaned, cleanEscaped(r.URL.EscapedPath()), withoutDots(r.URL.Path)} {
+			if p.match(r, path) != rt {
+				return nil, errPathTwice
+			}
+		}
+	}
+	if rt != nil && (rt.StripPrefix != "" || rt.AddPrefix != "") {
+		if _, climbs := clean(cutPrefix(r.URL.Path, rt.StripPrefix)); climbs {
+			return nil, errPathClimb
+		}
+	}
+	return rt, nil
+}
+
+// odd reports whether the path can be read in more ways than one.
+func odd(u *url.URL) bool {
+	if u.RawPath != "" { // spelled in an unusual way
+		return true
+	}
+	for i := range len(u.Path) {
+		switch u.Path[i] {
+		case '\\', ';':
+			return true
+		case '/':
+			if i+1 < len(u.Path) && (u.Path[i+1] == '/' || u.Path[i+1] == '.') {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// clean reads a decoded path as those do who go furthest: a backslash is a slash,
+// several slashes are one, a segment ends at a semicolon, dots are followed.
+func clean(path string) (cleaned string, climbs bool) {
+	return resolve(strings.Split(strings.ReplaceAll(path, `\`, "/"), "/"))
+}
+
+// cleanEscaped is clean, but an encoded slash is a byte like others.
+func cleanEscaped(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if plain, err := url.PathUnescape(s); err == nil {
+			segments[i] = strings.ReplaceAll(plain, "/", "%2F")
+		}
+	}
+	cleaned, _ := resolve(segments)
+	return cleaned
+}
+
+func resolve(segments []string) (path string, climbs bool) {
+	kept := make([]string, 0, len(segments))
+	open := true // the path ends with a slash
+	for _, s := range segments {
+		s, _, _ = strings.Cut(s, ";")
+		open = s == "" || s == "." || s == ".."
+		switch {
+		case s == ".." && len(kept) == 0:
+			climbs = true
+		case s == "..":
+			kept = kept[:len(kept)-1]
+		case !open:
+			kept = append(kept, s)
+		}
+	}
+	path = "/" + strings.Join(kept, "/")
+	if open && len(kept) > 0 {
+		path += "/"
+	}
+	return path, climbs
+}
+
+// withoutDots follows dots as RFC 3986, section 5.2.4, does: an empty segment is
+// one to go back over.
+func withoutDots(path string) string {
+	segments := strings.Split(path, "/")
+	kept := segments[:0:0]
+	for i, s := range segments {
+		last := i == len(segments)-1
+		switch s {
+		case ".", "..":
+			if s == ".." && len(kept) > 1 {
+				kept = kept[:len(kept)-1]
+			}
+			if last {
+				kept = append(kept, "")
+			}
+		default:
+			kept = append(kept, s)
+		}
+	}
+	return strings.Join(kept, "/")
+}

@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// maxMethod is the longest method, of those in use WebDAV's have 18 bytes.
+const maxMethod = 32
+
+// What makes a request malformed that net/http lets pass.
+var (
+	errMethod    = errors.New("a method that is not forwarded")
+	errVersion   = errors.New("a version of HTTP/1 that does not exist")
+	errTarget    = errors.New("a target of a form that is not for this method, with a fragment or with a backslash")
+	errHost      = errors.New("a host that is none")
+	errPathByte  = errors.New("a path with NUL, CR or LF in it")
+	errPathClimb = errors.New("a path that climbs above its beginning")
+	errPathTwice = errors.New("a path that leads to another route when it is read in another way")
+)
+
+// refusal tells why a request is not forwarded whatever the routes say: the
+// upstream, or another proxy on the way, might take it for something else.
+func refusal(r *http.Request) error {
+	switch {
+	case len(r.Method) > maxMethod:
+		return errMethod
+	case r.ProtoMajor == 1 && r.ProtoMinor > 1:
+		return errVersion
+	case !validHost(r.Host) && (r.Host != "" || r.ProtoAtLeast(1, 1)):
+		return errHost
+	case !validTarget(r):
+		return errTarget
+	case strings.ContainsAny(r.URL.Path, "\x00\r\n"):
+		return errPathByte
+	}
+	switch r.Method {
+	case http.MethodConnect, http.MethodTrace, "TRACK", "PRI": // PRI begins HTTP/2, and net/http passes it on
+		return errMethod
+	}
+	return nil
+}
+
+// validTarget reports whether the request's target is one of RFC 9112, section
+// 3.2, as far as net/url does not see to it.
+func validTarget(r *http.Request) bool {
+	u := r.URL
+	switch {
+	case strings.ContainsAny(r.RequestURI, `#\`):
+		return false
+	case u.Scheme != "" && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil):
+		return false
+	case u.Path == "*":
+		return r.Method == http.MethodOptions
+	}
+	return u.Opaque == "" && (u.Path == "" && u.Scheme != "" || strings.HasPrefix(u.Path, "/"))
+}
+
+// validHost reports whether host is a name or an address, with a port or without
+// (RFC 3986, section 3.2.2), and nothing that somebody could take for more.
+func validHost(host string) bool {
+	name, port := host, ""
+	if strings.HasPrefix(host, "[") {
+		end := strings.IndexByte(host, ']')
+		if end < 0 {
+			return false
+		}
+		addr, err := netip.ParseAddr(host[1:end])
+		if err != nil || !addr.Is6() {
+			return false
+		}
+		name, port = "", host[end+1:]
+	} else if colon := strings.IndexByte(host, ':'); colon >= 0 {
+		name, port = host[:colon], host[colon:]
+	}
+	if name == "" && !strings.HasPrefix(host, "[") || len(name) > 255 {
+		return false
+	}
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return port == "" || port == ":" || validPort(port)
+}
+
+// validPort takes a colon and digits.
+func validPort(s string) bool {
+	if s[0] != ':' || s[1] == '+' {
+		return false
+	}
+	_, err := strconv.ParseUint(s[1:], 10, 16)
+	return err == nil
+}
