@@ -1,0 +1,124 @@
+package gate
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// actor is an upstream that answers /second as it should, and everything else
+// with the bytes of a sample.
+type actor struct{ part atomic.Pointer[sample] }
+
+func (a *actor) serve(c net.Conn) {
+	defer c.Close()
+	br := bufio.NewReader(c)
+	for {
+		m, err := readStrict(br, nil)
+		if err != nil {
+			return
+		}
+		if strings.HasPrefix(m.start, "GET /second ") {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext")
+			continue
+		}
+		s := a.part.Load()
+		io.WriteString(c, s.bytes)
+		if s.closes {
+			return
+		}
+	}
+}
+
+// refusals are the reasons for which a response is refused.
+var refusals = map[string][]proxy.Reason{
+	"":          {proxy.ResponseMalformed},
+	"truncated": {proxy.ResponseTruncated, proxy.ResponseStalled},
+	"large":     {proxy.ResponseHeaderTooLarge},
+	"closed":    {proxy.ClosedBeforeResponse},
+}
+
+// TestMalformedResponses holds that every response of the corpus is either
+// refused or reaches the client as one response with one meaning, and that what
+// it leaves behind is nobody else's answer.
+func TestMalformedResponses(t *testing.T) {
+	t.Parallel()
+	a, why := &actor{}, &reasons{}
+	upstream := listen(t, a.serve)
+	g := start(t, parse(t, fmt.Sprintf(corpusYAML, "http://"+upstream)), Options{Observe: []func(*proxy.Record){why.observe}})
+	counts := map[string]int{}
+	list := readCorpus(t, "responses.txt")
+	for _, s := range list {
+		t.Run(s.name, func(t *testing.T) {
+			method := s.method
+			if method == "" {
+				method = "GET"
+			}
+			a.part.Store(&s)
+			why.take()
+			final := 0
+			bodiless := func(m *message) bool {
+				code := m.status()
+				if code < 200 {
+					return true
+				}
+				final++
+				return code == 204 || code == 304 || method == "HEAD" && final == 1
+			}
+			answers, err := talk(t, g.addrs[0], method+" /first HTTP/1.1\r\nHost: a.example\r\n\r\n"+second, bodiless)
+			if _, network := errors.AsType[net.Error](err); err != nil && !network && err != io.ErrUnexpectedEOF {
+				t.Errorf("the client reads: %v", err)
+			}
+			counts[s.judgeResponse(t, answers, why.take())]++
+		})
+	}
+	t.Logf("%d responses: %v", len(list), counts)
+	if len(list) < 90 {
+		t.Errorf("the corpus has %d responses, want 90 or more", len(list))
+	}
+}
+
+func (s *sample) judgeResponse(t *testing.T, answers []*message, why []proxy.Reason) string {
+	t.Helper()
+	if kind, ok := s.want("refused"); ok {
+		answers = slices.DeleteFunc(slices.Clone(answers), func(m *message) bool { return m.status() < 200 })
+		if len(answers) != 2 || answers[0].status() < 502 || answers[0].status() > 504 || answers[1].body != "next" {
+			t.Fatalf("got answers %v, want a gateway error and the second", describe(answers))
+		}
+		if len(why) == 0 || !slices.Contains(refusals[kind], why[0]) {
+			t.Errorf("got reasons %v, want one of %v", why, refusals[kind])
+		}
+		return "refused"
+	}
+	code, _ := s.want("status")
+	if len(answers) == 0 || strconv.Itoa(answers[0].status()) != code {
+		t.Fatalf("got answers %v, want a %s", describe(answers), code)
+	}
+	for _, m := range answers {
+		if strings.Contains(m.body, "evil") {
+			t.Errorf("got an answer %q %q", m.start, m.body)
+		}
+	}
+	if last := answers[len(answers)-1]; last.body != "next" {
+		t.Errorf("got answers %v, want the second at the end", describe(answers))
+	}
+	s.compareFields(t, answers[0])
+	return "relayed"
+}
+
+func describe(list []*message) []string {
+	var out []string
+	for _, m := range list {
+		out = append(out, fmt.Sprintf("%s (%d bytes)", m.start, len(m.body)))
+	}
+	return out
+}
