@@ -1,0 +1,104 @@
+package gate
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// logBuffer is a log that is read while it is written.
+type logBuffer struct {
+	mu  sync.Mutex // protects buf
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// TestSecretsStayInside looks for what only a client or the operator may know
+// wherever goodgate writes something for others to read.
+func TestSecretsStayInside(t *testing.T) {
+	t.Parallel()
+	const secret = "s3cr3t-that-nobody-reads"
+	sock := filepath.Join(t.TempDir(), "s")
+	c := parse(t, fmt.Sprintf(`
+listeners: ["127.0.0.1:0"]
+admin: {address: "unix:%s", token: %s-admin}
+shutdown: {lame_duck: 0s}
+tracing: {endpoint: "http://127.0.0.1:1", headers: {Authorization: %s-trace}}
+pools:
+  app: {upstreams: [%q, "http://127.0.0.1:1"], sticky: {cookie: app, secret: %s-sticky-0123456789abcdef}, retry: {attempts: 1}}`, sock, secret, secret, app(t, "app"), secret))
+	var log logBuffer
+	g := start(t, c, Options{Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	send := func(target, host string) {
+		r, err := http.NewRequest("POST", "http://"+g.addrs[0]+target, strings.NewReader(secret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"Authorization", "Cookie", "X-Api-Key", "Proxy-Authorization", "Referer"} {
+			r.Header.Set(name, secret)
+		}
+		r.Host = host
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil || strings.Contains(string(b)+fmt.Sprint(res.Header), secret) {
+			t.Errorf("the client reads %q %v, %v", b, res.Header, err)
+		}
+	}
+	for range 6 { // by turns one that works and one that does not
+		send("/a?key="+secret, "a.example")
+	}
+	send("/a?key="+secret, "a.example:x")              // refused by goodgate
+	for _, bad := range []string{"X " + secret, "X"} { // by net/http
+		if _, err := talk(t, g.addrs[0], "GET /?"+secret+" HTTP/1.1\r\nHost: a\r\n"+bad+": "+secret+"\x00\r\n\r\n", func(*message) bool { return false }); err != nil {
+			t.Error(err)
+		}
+	}
+	told := map[string]string{"the log": log.String()}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", sock)
+	}}}
+	for _, path := range []string{"/v1/status", "/v1/pools", "/v1/config", "/v1/requests"} {
+		r, _ := http.NewRequest("GET", "http://localhost"+path, nil)
+		r.Header.Set("Authorization", "Bearer "+secret+"-admin")
+		res, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || res.StatusCode != 200 {
+			t.Errorf("%s: %d, %v", path, res.StatusCode, err)
+		}
+		told[path] = string(b)
+	}
+	for where, text := range told {
+		if text == "" {
+			t.Errorf("%s is empty", where)
+		}
+		if i := strings.Index(text, secret); i >= 0 {
+			t.Errorf("%s tells %q", where, text[max(i-200, 0):min(i+60, len(text))])
+		}
+	}
+}
