@@ -232,6 +232,10 @@ func (u *Upstream) judgeSpeed(o *OutlierOptions, c comparison, now time.Time) (F
 	return f, f.Over
 }
 
+// Slow reports whether the upstream was found to be slower than the others, so
+// that it gets less.
+func (u *Upstream) Slow() bool { return u.slowness.on() }
+
 // slow is the rule by which a member becomes slow. (B. L. Welch, The
 // generalization of Student's problem, 1947, for the difference of two means.)
 func (o *OutlierOptions) slow(own, rest results) bool {

@@ -183,6 +183,18 @@ func newPool(b balancer.Options, o PoolOptions) *Pool {
 // pool has to do.
 func (p *Pool) overloaded() bool { return p.budget.strained() || p.Overfull() || p.queue.Pressed() }
 
+// Queued returns how many requests wait for a place.
+func (p *Pool) Queued() int {
+	if p.queue == nil {
+		return 0
+	}
+	return p.queue.Waiting()
+}
+
+// Saturated reports whether more is asked of the pool than its upstreams may
+// have, for longer than a burst lasts.
+func (p *Pool) Saturated() bool { return p.Overfull() || p.queue.Pressed() }
+
 // SetMissing says why the pool has no members, for the answers to requests
 // that find it empty; [None] = nothing known.
 func (p *Pool) SetMissing(r Reason) { p.missing.Store(uint32(r)) }

@@ -23,6 +23,7 @@ type fake struct {
 	draining bool
 	fails    error
 	weights  []string
+	lost     string
 }
 
 func newFake(t *testing.T) *fake {
@@ -41,6 +42,7 @@ func (f *fake) ConfigState() ConfigState        { return ConfigState{Reloads: 3}
 func (f *fake) Config() []byte                  { return []byte("a: 1\n") }
 func (f *fake) Draining() bool                  { return f.draining }
 func (f *fake) ProbeError(balancer.Key) string  { return "" }
+func (f *fake) SourceError(string) string       { return f.lost }
 func (f *fake) Reload(string) ([]string, error) { return []string{"a: 1 -> 2"}, f.fails }
 func (f *fake) Drain(string)                    { f.draining = true }
 func (f *fake) SetWeight(k balancer.Key, w int) error {
@@ -51,7 +53,7 @@ func (f *fake) SetWeight(k balancer.Key, w int) error {
 func newTest(t *testing.T, o Options) (*fake, *Server) {
 	t.Helper()
 	f := newFake(t)
-	o.Control, o.Requests = f, new(Ring)
+	o.Control, o.Requests, o.Tally = f, new(Ring), new(Tally)
 	s := New(o)
 	t.Cleanup(s.Close)
 	return f, s
@@ -230,7 +232,7 @@ func TestEveryDecisionHasWords(t *testing.T) {
 
 func TestEvents(t *testing.T) {
 	f := newFake(t)
-	s := New(Options{Control: f, Requests: new(Ring)})
+	s := New(Options{Control: f, Requests: new(Ring), Tally: new(Tally)})
 	server := httptest.NewServer(s)
 	defer server.Close()
 	var streams []*http.Response

@@ -60,9 +60,9 @@ func (s *Server) knownHost(host string) bool {
 }
 
 // knows reports whether a request may be answered: it has the token, or asks
-// only what a load balancer asks.
+// only what a load balancer asks, or the dashboard without its data.
 func (s *Server) knows(r *http.Request) bool {
-	if s.opts.Token == "" || r.Method == http.MethodGet && (r.URL.Path == "/live" || r.URL.Path == "/ready") {
+	if s.opts.Token == "" || isPage(r) || r.Method == http.MethodGet && (r.URL.Path == "/live" || r.URL.Path == "/ready") {
 		return true
 	}
 	got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

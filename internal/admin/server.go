@@ -19,6 +19,7 @@ type Control interface {
 	Config() []byte // effective, as YAML, without secrets
 	Draining() bool
 	ProbeError(balancer.Key) string // what the last probe found; empty when it passed
+	SourceError(pool string) string // why its upstreams could not be looked up; empty when they could
 
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)
@@ -30,6 +31,7 @@ type Options struct {
 	Version  string
 	Control  Control
 	Requests *Ring
+	Tally    *Tally
 	// Token is what requests must bring as "Authorization: Bearer"; empty = none
 	// is asked for, which is for listeners that only this machine reaches.
 	Token string
@@ -85,6 +87,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	s.mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	s.mux.HandleFunc("GET /debug/flight", s.flight)
+	s.dashboard()
 	for pattern, h := range s.opts.More {
 		s.mux.Handle(pattern, h)
 	}

@@ -17,6 +17,7 @@ type Status struct {
 	State    string      `json:"state"` // serving or draining
 	Config   ConfigState `json:"config"`
 	Pools    []Pool      `json:"pools"`
+	Troubles []Trouble   `json:"troubles"` // what is wrong, the worst first
 	Failures []*Request  `json:"failures"` // the latest, the last one first
 }
 
@@ -38,6 +39,23 @@ type Pool struct {
 	Waiting    int        `json:"waiting"`
 	BudgetLeft int        `json:"retry_budget_left"`
 	Upstreams  []Upstream `json:"upstreams"`
+
+	SourceError string `json:"lookup_error,omitempty"` // why its upstreams could not be looked up
+	Demand      Demand `json:"demand"`
+	Counts      Counts `json:"counts"`
+	Past        Past   `json:"past"`
+
+	sum recent
+}
+
+// Demand is what is asked of a pool, in units that an autoscaler takes.
+type Demand struct {
+	Requests    int     `json:"requests"`           // at once: in flight, queued and held
+	Utilisation float64 `json:"utilisation"`        // in flight over places; 0 without a limit
+	Queued      int     `json:"queued"`             // requests that wait for a place
+	QueueMS     float64 `json:"queue_wait_ms"`      // mean of those that queued in the last ten seconds
+	Refused     float64 `json:"refused_per_second"` // for overload, in the last ten seconds
+	Rate        float64 `json:"requests_per_second"`
 }
 
 // Upstream is what is known of an upstream.
@@ -58,6 +76,8 @@ type Upstream struct {
 	IdleConns int     `json:"idle_conns"`
 	LatencyMS float64 `json:"latency_ms"` // 0 = not known
 	Probe     string  `json:"probe_error,omitempty"`
+	Slow      bool    `json:"slow"` // than the others, so that it gets less
+	Minute    Minute  `json:"last_minute"`
 }
 
 // latestFailures is how many a status has.
@@ -68,6 +88,7 @@ func (s *Server) status() *Status {
 		Version: s.opts.Version, PID: os.Getpid(), Now: time.Now(), State: "serving",
 		Config: s.opts.Control.ConfigState(), Pools: s.pools(), Failures: s.opts.Requests.Latest(latestFailures),
 	}
+	out.Troubles = troubles(out)
 	if s.opts.Control.Draining() {
 		out.State = "draining"
 	}
@@ -87,9 +108,13 @@ func (s *Server) pool(p *proxy.Pool) Pool {
 		Name: p.Name(), Policy: p.Policy(), InFlight: p.InFlight(), Places: p.Places(), Waiting: p.Waiting(),
 		BudgetLeft: p.BudgetLeft(), Upstreams: []Upstream{},
 	}
+	now := time.Now().Unix()
+	out.SourceError = s.opts.Control.SourceError(p.Name())
+	out.Counts, out.Past, out.sum = s.opts.Tally.pool(p.Name(), now)
+	out.Demand = out.demand(p.Queued())
 	members := p.Members()
 	for i := range members {
-		u := s.upstream(&members[i])
+		u := s.upstream(&members[i], now)
 		if u.Available {
 			out.Available++
 		}
@@ -98,12 +123,24 @@ func (s *Server) pool(p *proxy.Pool) Pool {
 	return out
 }
 
-func (s *Server) upstream(m *balancer.Member) Upstream {
+func (p *Pool) demand(queued int) Demand {
+	d := Demand{
+		Requests: p.InFlight + queued + p.Waiting, Queued: queued, QueueMS: milliseconds(p.sum.queue),
+		Refused: p.sum.refusals, Rate: p.sum.perSecond,
+	}
+	if p.Places > 0 {
+		d.Utilisation = float64(p.InFlight) / float64(p.Places)
+	}
+	return d
+}
+
+func (s *Server) upstream(m *balancer.Member, now int64) Upstream {
 	u := Upstream{
 		Address: m.Addr(), Name: m.Name(), Weight: m.Weight, Tier: m.Tier, Limit: m.MaxInFlight,
 		Available: m.Available(), Health: m.Health().String(), Breaker: m.Breaker().String(), Operator: m.Operator().String(),
 		Resting: m.Resting(), Trusted: m.Trusted(), InFlight: m.InFlight(), IdleConns: proxy.IdleConns(m.Upstream),
 		LatencyMS: milliseconds(m.Latency()), Probe: s.opts.Control.ProbeError(m.Key()),
+		Slow: m.Slow(), Minute: s.opts.Tally.upstream(m.Key(), now),
 	}
 	u.Why = verdict(&u, m)
 	return u
@@ -132,6 +169,9 @@ func verdict(u *Upstream, m *balancer.Member) string {
 		return "its checks fail" + probe
 	case m.Breaker() == balancer.HalfOpen:
 		return "its breaker lets a few requests through as a trial"
+	}
+	if u.Slow {
+		return "available; slower than the others, so that it gets less"
 	}
 	return "available"
 }

@@ -59,7 +59,7 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	}
 	network, _ := c.Network()
 	o := admin.Options{
-		Version: g.opts.Version, Control: control{g}, Requests: &g.ring,
+		Version: g.opts.Version, Control: control{g}, Requests: &g.ring, Tally: &g.tally,
 		Token: string(c.Token), Hosts: c.Hosts, Local: network == "unix", Flight: s.flight,
 	}
 	if g.counts != nil {

@@ -25,6 +25,13 @@ func (c control) ProbeError(k balancer.Key) string {
 	return ""
 }
 
+func (c control) SourceError(pool string) string {
+	if p := c.gate.now.Load().pools[pool]; p != nil {
+		return p.lost.get()
+	}
+	return ""
+}
+
 func (c control) Reload(cause string) ([]string, error) {
 	changes, err := c.gate.Reread(cause)
 	return texts(changes), err

@@ -44,6 +44,7 @@ type Gate struct {
 	now    atomic.Pointer[present]
 	kept   reloads
 	ring   admin.Ring
+	tally  admin.Tally
 
 	draining atomic.Bool
 	replaced atomic.Bool // another process serves now
@@ -74,7 +75,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 		return nil, err
 	}
 	g.traces = newTracer(c.Tracing, o, g.log)
-	options, err := proxyOptions(c, next.live(), g.observers(o))
+	options, err := proxyOptions(c, next.live(), g.observers(c))
 	if err != nil {
 		return nil, err
 	}

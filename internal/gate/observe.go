@@ -14,8 +14,8 @@ import (
 
 // observers returns the options of a proxy whose requests are told to the log,
 // and to the metrics and traces that are on.
-func (g *Gate) observers(o Options) proxy.Options {
-	access := o.Access
+func (g *Gate) observers(c *config.Config) proxy.Options {
+	access := g.opts.Access
 	if access == nil {
 		access = proxy.Log(g.log)
 	}
@@ -23,7 +23,10 @@ func (g *Gate) observers(o Options) proxy.Options {
 	if g.counts != nil {
 		p.Observe = append(p.Observe, g.counts.Observe)
 	}
-	p.Observe = append(p.Observe, o.Observe...)
+	if c.Admin.Address != "" {
+		p.Observe = append(p.Observe, g.tally.Observe)
+	}
+	p.Observe = append(p.Observe, g.opts.Observe...)
 	if g.traces != nil {
 		p.Trace = g.traces
 	}

@@ -33,6 +33,7 @@ type pool struct {
 	atFirst  sync.Once     // closes usable
 	members  members
 	findings findings
+	lost     lost       // why upstreams could not be looked up
 	watch    sync.Mutex // held while the checker is told of the members, so that it hears of the latest last
 }
 
@@ -208,6 +209,7 @@ func specs(targets []discovery.Target) []balancer.Spec {
 // sourceFailed notes that the upstreams could not be looked up. The last good
 // set stays.
 func (p *pool) sourceFailed(err error) {
+	p.lost.set(err)
 	if err == nil {
 		p.log.Info("upstreams can be looked up again")
 		return

@@ -75,7 +75,7 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	if err := g.planPools(next, before.pools); err != nil {
 		return nil, err
 	}
-	options, err := proxyOptions(c, next.live(), g.observers(g.opts))
+	options, err := proxyOptions(c, next.live(), g.observers(c))
 	if err != nil {
 		return nil, err
 	}

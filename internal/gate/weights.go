@@ -3,6 +3,7 @@ package gate
 import (
 	"maps"
 	"sync"
+	"sync/atomic"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/discovery"
@@ -103,4 +104,22 @@ func (f *findings) keep(present []balancer.Member) {
 		}
 	}
 	f.errs = kept
+}
+
+// lost is the last failure to look a pool's upstreams up; empty = there is none.
+type lost struct{ text atomic.Pointer[string] }
+
+func (l *lost) set(err error) {
+	if err == nil {
+		l.text.Store(nil)
+		return
+	}
+	l.text.Store(new(err.Error()))
+}
+
+func (l *lost) get() string {
+	if t := l.text.Load(); t != nil {
+		return *t
+	}
+	return ""
 }

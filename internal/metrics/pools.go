@@ -29,6 +29,10 @@ var (
 	poolInFlight  = poolDesc("requests_in_flight", "Requests that occupy an upstream of the pool.")
 	poolLimit     = poolDesc("requests_limit", "Requests that may occupy the upstreams that are available; 0 without a limit.")
 	poolHeld      = poolDesc("requests_held", "Requests that wait for an upstream of the pool.")
+	poolQueued    = poolDesc("requests_queued", "Requests that wait for a place before the pool.")
+	poolDemand    = poolDesc("demand_requests", "Requests that want an upstream of the pool at once: in flight, queued and held.")
+	poolUsed      = poolDesc("utilisation_ratio", "Requests in flight over the requests that may be; 0 without a limit.")
+	poolSaturated = poolDesc("saturated", "Whether more is asked of the pool than its upstreams may have, for longer than a burst.")
 	poolBudget    = poolDesc("retry_budget_left", "Retries that the pool's budget allows at once.")
 
 	upAvailable = upstreamDesc("available", "Whether the upstream takes new requests, by all verdicts together.")
@@ -55,6 +59,7 @@ type poolCollector struct {
 func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		poolMembers, poolAvailable, poolInFlight, poolLimit, poolHeld, poolBudget,
+		poolQueued, poolDemand, poolUsed, poolSaturated,
 		upAvailable, upProbes, upBreaker, upOperator, upResting, upTrusted, upInFlight, upLatency, upIdle, upWeight,
 	} {
 		ch <- d
@@ -81,12 +86,25 @@ func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(ch, poolMembers, len(members), p.Name())
 		gauge(ch, poolAvailable, available, p.Name())
-		gauge(ch, poolInFlight, p.InFlight(), p.Name())
-		gauge(ch, poolLimit, p.Places(), p.Name())
-		gauge(ch, poolHeld, p.Waiting(), p.Name())
+		collectDemand(ch, p)
 		gauge(ch, poolBudget, p.BudgetLeft(), p.Name())
 	}
 	c.prune(present, time.Now())
+}
+
+func collectDemand(ch chan<- prometheus.Metric, p *proxy.Pool) {
+	flying, places, held, queued := p.InFlight(), p.Places(), p.Waiting(), p.Queued()
+	used := 0.0
+	if places > 0 {
+		used = float64(flying) / float64(places)
+	}
+	gauge(ch, poolInFlight, flying, p.Name())
+	gauge(ch, poolLimit, places, p.Name())
+	gauge(ch, poolHeld, held, p.Name())
+	gauge(ch, poolQueued, queued, p.Name())
+	gauge(ch, poolDemand, flying+queued+held, p.Name())
+	gauge(ch, poolUsed, used, p.Name())
+	gauge(ch, poolSaturated, number(p.Saturated()), p.Name())
 }
 
 func collectUpstream(ch chan<- prometheus.Metric, m *balancer.Member) {

@@ -1,0 +1,54 @@
+// Elements as functions, and a patch that keeps the nodes that are there: focus,
+// scrolling and what is unfolded stay while the numbers change.
+
+const svg = "http://www.w3.org/2000/svg";
+const drawn = new Set(["svg", "polyline", "rect", "title"]);
+
+// h makes an element; attributes whose value is a function are listeners.
+export function h(tag, attributes, ...children) {
+  const e = drawn.has(tag) ? document.createElementNS(svg, tag) : document.createElement(tag);
+  e.listeners = {};
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (typeof value === "function") e.listeners[name] = value;
+    else if (value !== false && value != null) e.setAttribute(name, value === true ? "" : value);
+  }
+  e.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  for (const name of Object.keys(e.listeners)) e.addEventListener(name, (event) => e.listeners[name](event));
+  return e;
+}
+
+// patch makes the children of an element equal to others. Those with the same
+// data-key are the same, whatever their place.
+export function patch(parent, ...wanted) {
+  const kept = new Map([...parent.childNodes].filter((n) => n.dataset?.key).map((n) => [n.dataset.key, n]));
+  wanted.forEach((next, i) => {
+    const here = parent.childNodes[i];
+    const old = next.dataset?.key ? kept.get(next.dataset.key) : here;
+    if (!old || !alike(old, next)) {
+      parent.insertBefore(next, here ?? null);
+      return;
+    }
+    if (old !== here) parent.insertBefore(old, here ?? null);
+    update(old, next);
+  });
+  while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
+}
+
+function alike(a, b) {
+  return a.nodeName === b.nodeName && a.dataset?.key === b.dataset?.key;
+}
+
+function update(old, next) {
+  if (old.nodeType === Node.TEXT_NODE) {
+    if (old.data !== next.data) old.data = next.data;
+    return;
+  }
+  for (const { name } of [...old.attributes]) {
+    if (!next.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+  }
+  for (const { name, value } of next.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  old.listeners = next.listeners;
+  patch(old, ...next.childNodes);
+}
