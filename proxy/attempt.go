@@ -123,6 +123,7 @@ func (x *exchange) pick() (*balancer.Member, balancer.Lease, bool) {
 // attempt sends the request to one upstream and accounts for what came of it.
 func (x *exchange) attempt(m *balancer.Member, lease balancer.Lease) (*http.Response, *Error) {
 	t := x.newTry(m, lease)
+	x.mayHedge(t)
 	t.send()
 	if x.race != nil {
 		t = x.settle(x.race)

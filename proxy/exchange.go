@@ -36,6 +36,7 @@ type exchange struct {
 	tunnel   *tunnel            // when the answer switched protocols
 
 	room   try   // for the first; most requests have no other
+	lone   *try  // that is under way and may get company
 	race   *race // the first and a second that are under way; else nil
 	choice balancer.Choice
 	tried  [4]*balancer.Upstream // room for choice.Tried

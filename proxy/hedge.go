@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -66,14 +67,19 @@ func (h *hedging) delay() time.Duration {
 	return max(d, h.opts.MinDelay)
 }
 
-// hedgeAfter returns how long the first try is given before it gets company, 0
-// for ever.
-func (x *exchange) hedgeAfter() time.Duration {
-	h := x.route.Pool.hedging
-	if h == nil || len(x.route.Pool.Members()) < 2 || !x.hedgeable() {
-		return 0
+// unmeasured is when to look again whether the pool's times are known.
+const unmeasured = 100 * time.Millisecond
+
+// mayHedge lets a try that is about to begin get company when it is slow. When
+// others have failed before, both count among the attempts.
+func (x *exchange) mayHedge(t *try) {
+	pool := x.route.Pool
+	h := pool.hedging
+	if h == nil || len(pool.Members()) < 2 || !x.hedgeable() || x.tries > 0 && x.tries+1 >= pool.opts.Retry.Attempts {
+		return
 	}
-	return h.delay()
+	x.lone = t
+	t.wire.Slow, t.wire.SlowAt = x, t.started.Add(cmp.Or(h.delay(), unmeasured))
 }
 
 // hedgeable reports whether the request may be on its way twice. A PUT or DELETE
@@ -109,10 +115,21 @@ var errLostRace = errors.New("another upstream answered first")
 
 // Slow sends the request to a second upstream, if it may. It is called while the
 // first is waited for, on the request's goroutine.
+//
+// What may not go yet asks again, less and less often. When an upstream falls
+// silent there may be more such requests at once than the budget has tokens,
+// which come back as the first of them are answered; and one that waits ever
+// longer is ever surer to be worth one.
 func (x *exchange) Slow() context.Context {
-	first := &x.room
+	first := x.lone
+	waited := time.Since(first.started)
+	if d := x.route.Pool.hedging.delay(); d > waited {
+		first.wire.SlowAt = first.started.Add(d)
+		return nil
+	}
 	m, lease, ok := x.pickHedge(first)
 	if !ok {
+		first.wire.SlowAt = time.Now().Add(waited/4 + rand.N(waited/2+1))
 		return nil
 	}
 	hedge := x.newTry(m, lease)
@@ -125,11 +142,11 @@ func (x *exchange) Slow() context.Context {
 	return first.out.Context()
 }
 
-// pickHedge returns an upstream for a hedge: of the same tier, and when the
-// budget allows it and nobody waits for a place.
+// pickHedge returns an upstream for a hedge: of the same tier, and when it is
+// known what is slow, the budget allows it and nobody waits for a place.
 func (x *exchange) pickHedge(first *try) (m *balancer.Member, lease balancer.Lease, ok bool) {
 	pool := x.route.Pool
-	if x.Err() != nil || pool.Waiting() > 0 || pool.overloaded() || !pool.hedging.budget.withdraw() {
+	if x.Err() != nil || pool.hedging.delay() == 0 || pool.Waiting() > 0 || pool.overloaded() || !pool.hedging.budget.withdraw() {
 		return nil, balancer.Lease{}, false
 	}
 	c := x.choice

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -239,6 +240,81 @@ func TestHedgeBudget(t *testing.T) {
 			check(t, "hedged", hedged.String(), want)
 		})
 	}
+}
+
+// When an upstream falls silent more requests wait for it than the budget has
+// tokens. They get company one after another, as tokens come back.
+func TestHedgesTakeTurns(t *testing.T) {
+	t.Parallel()
+	s := hedgeSetup()
+	s.balancer.Policy = "first"
+	s.pool.Retry.Hedge.Budget = 0.25
+	bubble(t, s, func(w *world) {
+		w.script("a:80", waitsForClose)
+		w.script("b:80", after(3, fine))
+		began := time.Now()
+		var group sync.WaitGroup
+		for range 4 { // which bring one token
+			group.Go(func() { check(t, "status", w.get().status, 200) })
+		}
+		group.Wait()
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("took %v in all, want some 10 ms each", took)
+		}
+	})
+}
+
+// A try that follows a failed one may be slow as well. It gets company while
+// there are attempts left for both.
+func TestHedgeOfALaterTry(t *testing.T) {
+	t.Parallel()
+	for attempts, want := range map[int]string{
+		3: "a:503:retried b:none:lost_race c:200:answered",
+		2: "a:503:retried b:200:answered",
+	} {
+		s := hedgeSetup()
+		s.upstreams = specs("a:80", "b:80", "c:80")
+		s.balancer.Policy = "first"
+		s.pool.Retry.Attempts = attempts
+		bubble(t, s, func(w *world) {
+			w.script("a:80", after(0, busy))
+			w.script("b:80", after(500, fine))
+			w.script("c:80", after(3, fine))
+			check(t, "status", w.get().status, 200)
+			check(t, "record", decisions(w.record()), want)
+		})
+	}
+}
+
+// A request that is slow before it is known what that means gets company once it
+// is.
+func TestHedgeOnceItIsKnownWhatIsSlow(t *testing.T) {
+	t.Parallel()
+	s := hedgeSetup()
+	s.balancer.Policy = "first"
+	s.pool.Retry.Hedge = proxy.Hedge{Quantile: 0.95, Budget: 1}
+	bubble(t, s, func(w *world) {
+		var asked atomic.Int64
+		w.app("a:80", func(_ http.ResponseWriter, r *http.Request) {
+			if asked.Add(1) == 1 {
+				<-r.Context().Done()
+			}
+		})
+		w.app("b:80", ok)
+		began := time.Now()
+		var group sync.WaitGroup
+		group.Go(func() {
+			check(t, "status", w.get().status, 200)
+			if took := time.Since(began); took < 200*time.Millisecond || took > 400*time.Millisecond {
+				t.Errorf("took %v, want a moment more than 200ms", took)
+			}
+		})
+		time.Sleep(200 * time.Millisecond)
+		for range 96 {
+			w.get()
+		}
+		group.Wait()
+	})
 }
 
 // While requests wait for a place, none goes out twice; nor when there is none.

@@ -43,11 +43,6 @@ func (x *exchange) newTry(m *balancer.Member, lease balancer.Lease) *try {
 	t.wire.Careful = !x.choice.Replayable
 	t.started = time.Now()
 	t.after = t.started.Sub(x.record.Start)
-	if t == &x.room {
-		if d := x.hedgeAfter(); d > 0 {
-			t.wire.Slow, t.wire.SlowAt = x, t.started.Add(d)
-		}
-	}
 	return t
 }
 

@@ -190,6 +190,7 @@ func (c *conn) wait(p []byte) (int, error) {
 			if ctx := c.x.ask(); ctx != nil {
 				c.obey(ctx)
 			}
+			c.rd.wakeAt(c.x.slowAt())
 		}
 		if !c.rd.again() {
 			return 0, err

@@ -20,8 +20,8 @@ type Exchange struct {
 	// closing just now, if need be a new one: the request cannot be sent again.
 	Careful bool
 
-	// Slow, if not nil, is told when no response header has come by SlowAt: once,
-	// on the goroutine of RoundTrip, which then waits on. Another transport calls
+	// Slow, if not nil, is told when no response header has come by SlowAt, on
+	// the goroutine of RoundTrip, which then waits on. Another transport calls
 	// Beside.
 	Slow   Slow
 	SlowAt time.Time

@@ -8,15 +8,17 @@ import (
 // Slow is told that a response is long in coming.
 type Slow interface {
 	// Slow returns the context that ends the exchange from then on, which is to
-	// be derived from the request's; nil leaves it at that. It must not block.
+	// be derived from the request's; nil leaves it at that. It may set the
+	// exchange's SlowAt to a later moment, to be told again. It must not block.
 	Slow() context.Context
 }
 
 // ask tells Slow, and returns the context that counts from then on, nil when
 // that is still the request's.
 func (x *Exchange) ask() context.Context {
-	x.asked = true
+	at := x.SlowAt
 	x.ctx = x.Slow.Slow()
+	x.asked = !x.SlowAt.After(at)
 	return x.ctx
 }
 
@@ -57,12 +59,17 @@ func (x *Exchange) Beside(ctx context.Context, f func(context.Context)) {
 	}()
 	timer := time.NewTimer(time.Until(at))
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		if later := x.ask(); later != nil {
-			endWith(later)
+	for {
+		select {
+		case <-timer.C:
+			if later := x.ask(); later != nil {
+				endWith(later)
+			}
+			if at = x.slowAt(); !at.IsZero() {
+				timer.Reset(time.Until(at))
+			}
+		case <-done:
+			return
 		}
-		<-done
-	case <-done:
 	}
 }

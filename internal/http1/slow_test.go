@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -73,6 +74,37 @@ func TestSlow(t *testing.T) {
 	f("late", step{20 * ms, 50 * ms, true}, step{20 * ms, 21 * ms, true}, step{30 * ms, 4 * time.Second, true})
 	f("an old wake-up", step{50 * ms, 10 * ms, false}, step{0, time.Second, false}, step{50 * ms, 10 * ms, false}, step{100 * ms, 200 * ms, true})
 	f("not before a shorter bound", step{time.Minute, 4 * time.Second, false})
+}
+
+// Who sets SlowAt anew is told again, while the connection is made and while the
+// header is awaited.
+func TestSlowAgain(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(c *memnet.Conn) {
+		readRequest(bufio.NewReader(c))
+		time.Sleep(time.Second)
+		io.WriteString(c, okResponse)
+	}, func(t *testing.T, tr *Transport) {
+		dial := tr.opts.Dial
+		tr.opts.Dial = func(ctx context.Context) (net.Conn, error) {
+			time.Sleep(time.Second)
+			return dial(ctx)
+		}
+		start := time.Now()
+		var x Exchange
+		var after []time.Duration
+		x.SlowAt = start.Add(400 * time.Millisecond)
+		x.Slow = asks(func() {
+			after = append(after, time.Since(start))
+			if len(after) < 4 {
+				x.SlowAt = x.SlowAt.Add(400 * time.Millisecond)
+			}
+		})
+		get(t, tr, &x)
+		if got, want := fmt.Sprint(after), "[400ms 800ms 1.2s 1.6s]"; got != want || time.Since(start) != 2*time.Second {
+			t.Errorf("told after %v, want %v; answered after %v", got, want, time.Since(start))
+		}
+	})
 }
 
 // The exchange obeys the context that Slow returned, and no less the one before.

@@ -54,6 +54,14 @@ func (w *waker) next() time.Time {
 	return w.until
 }
 
+// wakeAt sets the moment of the wake-up; zero = none. It counts from [waker.again]
+// on.
+func (w *waker) wakeAt(t time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wake = t
+}
+
 // wakes reports, once, that the moment of the wake-up has come.
 func (w *waker) wakes() bool {
 	w.mu.Lock()
