@@ -75,6 +75,9 @@ func (s *simulation) send() {
 // follows it, however much the time that a request takes varies by itself.
 func TestAdaptiveLimit(t *testing.T) {
 	for _, spread := range []string{"narrow", "exponential", "lognormal"} {
+		if raceEnabled && spread != "narrow" {
+			continue
+		}
 		s := &simulation{rnd: rand.New(rand.NewPCG(1, 2))}
 		takes := func(mean time.Duration) func() time.Duration {
 			return func() time.Duration {

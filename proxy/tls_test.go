@@ -18,10 +18,11 @@ func TestTLSUpstream(t *testing.T) {
 		s.upstreams[0].TLS = true
 		s.pool.TLS = client.Clone()
 		s.pool.TLS.ServerName = name
-		w := start(t, s)
-		hello := func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) }
-		w.listen(addr, http.HandlerFunc(hello), func(srv *http.Server) { srv.TLSConfig = server.Clone() })
-		check(t, "answer over "+addr, w.get().body, "example.com")
+		bubble(t, s, func(w *world) {
+			hello := func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) }
+			w.listen(addr, http.HandlerFunc(hello), func(srv *http.Server) { srv.TLSConfig = server.Clone() })
+			check(t, "answer over "+addr, w.get().body, "example.com")
+		})
 	}
 }
 

@@ -179,22 +179,32 @@ func TestThresholds(t *testing.T) {
 	f("p99=5ms", `threshold "p99=5ms": expected such as p99<50ms, failed<0.1% or rate>1000`)
 }
 
-// TestKnee looks for the rate of a server that answers so many a second.
+// TestKnee looks for the rate that a server with room for so many a second
+// serves well.
 func TestKnee(t *testing.T) {
-	place := make(chan struct{}, 1)
-	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		place <- struct{}{}
-		time.Sleep(5 * time.Millisecond)
-		<-place
-	}))
-	defer s.Close()
-	r, steps, err := Knee{Target: Target{URL: s.URL}, From: 25, Step: 400 * time.Millisecond, P99: 60 * time.Millisecond}.Find(t.Context())
-	if err != nil || r == nil {
-		t.Fatalf("got %v, %v", r, err)
+	const room = 220
+	var tried []float64
+	k := Knee{From: 25, Step: time.Second, P99: 60 * time.Millisecond, Progress: func(s Step) { tried = append(tried, s.Rate) }}
+	k.run = func(_ context.Context, p Plan) (*Result, error) {
+		r := &Result{Requests: 1}
+		if p.Pace.At(room+1) < time.Second {
+			r.Latency.P99 = 1000
+		}
+		return r, nil
 	}
-	last := steps[len(steps)-1].Rate
-	if last < 50 || last > 400 {
-		t.Errorf("the knee of a server with room for 200 a second is said to be near %.0f", last)
+	best, steps, err := k.Find(t.Context())
+	if err != nil || best == nil {
+		t.Fatalf("got %v, %v", best, err)
+	}
+	if got, want := fmt.Sprint(tried), "[25 50 100 200 400 300 250 225 212.5 218.75]"; got != want {
+		t.Errorf("tried %s, want %s", got, want)
+	}
+	if last := steps[len(steps)-1]; best != last.Result || !last.Good {
+		t.Errorf("the best is not that of the last rate served well: %+v", last)
+	}
+	k.run = func(context.Context, Plan) (*Result, error) { return &Result{}, nil }
+	if best, _, err := k.Find(t.Context()); err != nil || best != nil {
+		t.Errorf("a target that answers nothing: got %v, %v", best, err)
 	}
 }
 

@@ -14,6 +14,8 @@ type Knee struct {
 	P99      time.Duration // served well: the p99 is below this; 0 = 100 ms
 	Failed   float64       // and this share fails at most
 	Progress func(Step)
+
+	run func(context.Context, Plan) (*Result, error) // tries a rate; nil = [Run]
 }
 
 // Step is one rate that was tried.
@@ -38,10 +40,13 @@ func (k Knee) Find(ctx context.Context) (*Result, []Step, error) {
 	if k.P99 == 0 {
 		k.P99 = 100 * time.Millisecond
 	}
+	if k.run == nil {
+		k.run = Run
+	}
 	var steps []Step
 	var best *Result
 	try := func(rate float64) (bool, error) {
-		r, err := Run(ctx, Plan{Target: k.Target, Pace: Fixed(rate), For: k.Step})
+		r, err := k.run(ctx, Plan{Target: k.Target, Pace: Fixed(rate), For: k.Step})
 		if err != nil {
 			return false, err
 		}

@@ -24,6 +24,7 @@ type Sources struct {
 	ErrorLogs  []string // none = those that the configuration names
 	AccessLogs []string // none = those that the configuration names
 	Look       doctor.Options
+	Local      func(pid int) finding.Report // looks at the machine that nginx runs on; nil = [doctor.Local]
 }
 
 // Nginx finds out why an nginx answers with bad gateways. An error means that
@@ -49,7 +50,7 @@ func Nginx(ctx context.Context, s Sources) (finding.Report, error) {
 	look.Findings = nil
 	d.report.Add(look)
 	d.conclude()
-	d.local()
+	d.local(s)
 	return d.report, nil
 }
 
@@ -166,14 +167,18 @@ func (d *nginxCase) readAccessLog(l nginxconf.AccessLog) error {
 }
 
 // local looks at this machine, and at the running nginx when there is one.
-func (d *nginxCase) local() {
+func (d *nginxCase) local(s Sources) {
 	pid := 0
 	if name := d.config.PIDFile; name != "" {
 		if b, err := os.ReadFile(name); err == nil {
 			pid, _ = strconv.Atoi(strings.TrimSpace(string(b)))
 		}
 	}
-	d.report.Add(doctor.Local(pid))
+	look := doctor.Local
+	if s.Local != nil {
+		look = s.Local
+	}
+	d.report.Add(look(pid))
 }
 
 func plural(n int, noun string) string {

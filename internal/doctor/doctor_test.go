@@ -59,18 +59,28 @@ func answering(t *testing.T, answer func(net.Conn)) string {
 
 func ok(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }
 
-func look(t *testing.T, target doctor.Target) finding.Report {
+// What is to come may take its time on a machine that has much to do; what never
+// comes is not waited for that long.
+var (
+	patient  = doctor.Options{MaxWait: time.Minute}
+	hasty    = doctor.Options{MaxWait: 300 * time.Millisecond}
+	watchful = doctor.Options{MaxWait: time.Minute, Wait: time.Minute}
+)
+
+// look examines a target, patiently if nothing else is said.
+func look(t *testing.T, target doctor.Target, how ...doctor.Options) finding.Report {
 	t.Helper()
 	target.Words = words
-	r := doctor.Examine(t.Context(), []doctor.Target{target}, doctor.Options{MaxWait: 2 * time.Second, Wait: 300 * time.Millisecond})
+	how = append(how, patient)
+	r := doctor.Examine(t.Context(), []doctor.Target{target}, how[0])
 	r.Rank()
 	return r
 }
 
 // first wants a target to have one finding.
-func first(t *testing.T, target doctor.Target, code string, reason proxy.Reason, directive string) finding.Finding {
+func first(t *testing.T, target doctor.Target, code string, reason proxy.Reason, directive string, how ...doctor.Options) finding.Finding {
 	t.Helper()
-	r := look(t, target)
+	r := look(t, target, how...)
 	if len(r.Findings) == 0 {
 		t.Fatalf("nothing found, want %s", code)
 	}
@@ -93,8 +103,8 @@ func healthy(t *testing.T, target doctor.Target) {
 
 func TestHealthy(t *testing.T) {
 	t.Parallel()
-	healthy(t, doctor.Target{Addr: serve(t, ok), Dial: time.Second, Response: time.Minute, MaxHeader: 4096, Keepalive: time.Second,
-		Health: &doctor.Health{Path: "/", Passes: func(s int) bool { return s == 200 }, Timeout: time.Second}})
+	healthy(t, doctor.Target{Addr: serve(t, ok), Dial: time.Minute, Response: time.Minute, MaxHeader: 4096, Keepalive: time.Second,
+		Health: &doctor.Health{Path: "/", Passes: func(s int) bool { return s == 200 }, Timeout: time.Minute}})
 }
 
 func TestRefused(t *testing.T) {
@@ -150,7 +160,7 @@ func TestResponse(t *testing.T) {
 	slow := serve(t, func(w http.ResponseWriter, r *http.Request) { <-time.After(300 * time.Millisecond) })
 	first(t, doctor.Target{Addr: slow, Response: 100 * time.Millisecond}, "slow_answer", proxy.ResponseTimeout, "response ")
 	hung := serve(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	first(t, doctor.Target{Addr: hung}, "no_answer", proxy.ResponseTimeout, "")
+	first(t, doctor.Target{Addr: hung}, "no_answer", proxy.ResponseTimeout, "", hasty)
 	big := serve(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Big", strings.Repeat("x", 6000)) })
 	first(t, doctor.Target{Addr: big, MaxHeader: 4096}, "header_size", proxy.ResponseHeaderTooLarge, "header 16")
 	bad := serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) })
@@ -203,7 +213,7 @@ func TestHealth(t *testing.T) {
 		}
 	})
 	for path, code := range map[string]string{"/gone": "health_not_found", "/moved": "health_redirect", "/private": "health_auth", "/ill": "health_status"} {
-		h := &doctor.Health{Path: path, Passes: func(s int) bool { return s == 200 }, Status: "200", Timeout: time.Second}
+		h := &doctor.Health{Path: path, Passes: func(s int) bool { return s == 200 }, Status: "200", Timeout: time.Minute}
 		first(t, doctor.Target{Addr: address, Health: h}, code, proxy.NoUpstream, "health /up")
 	}
 }
@@ -218,7 +228,7 @@ func TestKeepalive(t *testing.T) {
 	s.Config.IdleTimeout = 100 * time.Millisecond
 	s.Start()
 	t.Cleanup(s.Close)
-	f := first(t, doctor.Target{Addr: s.Listener.Addr().String(), Keepalive: time.Minute}, "keepalive_race", proxy.ClosedBeforeResponse, "ms")
+	f := first(t, doctor.Target{Addr: s.Listener.Addr().String(), Keepalive: time.Minute}, "keepalive_race", proxy.ClosedBeforeResponse, "ms", watchful)
 	if !strings.Contains(f.Seen, "closed an idle connection") {
 		t.Errorf("seen %q", f.Seen)
 	}
@@ -231,7 +241,7 @@ func TestName(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
-	f := first(t, doctor.Target{Addr: "app.example:80", Resolver: ln.LocalAddr().String()}, "dns_timeout", proxy.DNSTimeout, "resolver app.example")
+	f := first(t, doctor.Target{Addr: "app.example:80", Resolver: ln.LocalAddr().String()}, "dns_timeout", proxy.DNSTimeout, "resolver app.example", hasty)
 	if !strings.Contains(f.Seen, ln.LocalAddr().String()) {
 		t.Errorf("seen %q does not name the name server", f.Seen)
 	}
