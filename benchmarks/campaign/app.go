@@ -53,6 +53,7 @@ const (
 	garbage     fault = "garbage"      // answers what is no HTTP
 	unavailable fault = "unavailable"  // answers 503
 	resetBody   fault = "reset-body"   // resets within the response's body
+	cutFile     fault = "cut-file"     // closes within a file, or a range of it
 	goAway      fault = "go-away"      // ends the connection with one answer in twenty; HTTP/2 by GOAWAY
 )
 
@@ -128,6 +129,10 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if f == sickHealth {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
+		return
+	}
+	if r.URL.Path == filePath {
+		serveFile(w, r, f)
 		return
 	}
 	if r.URL.Path == refusedPath || r.URL.Path == slammedPath {

@@ -132,6 +132,10 @@ var scenarios = []scenario{
 	{name: "silent-far", says: "one stops answering, 3 ms of network away", steps: one(silent), wire: farAway, must: must{p99: second}},
 	{name: "lossy", says: "the network loses 2 % of all packets, each way, 1 ms away", mix: few, wire: lossy},
 	{name: "cut-body", says: "one cuts a 2 kB response at 700 bytes", steps: one(cutBody)},
+	{
+		name: "cut-large", says: "one cuts a file of 1 MiB, with an entity tag and ranges, at 300 KiB", mix: mix{files: 0.05},
+		steps: one(cutFile), must: must{p99: second},
+	},
 	{name: "reset", says: "one resets instead of responding", steps: one(reset)},
 	{name: "reset-header", says: "one resets within the response header", steps: one(resetHeader)},
 	{name: "reset-body", says: "one resets within the response body", steps: one(resetBody)},

@@ -14,20 +14,29 @@ type mix struct {
 	posts   float64 // share of small POST
 	uploads float64 // share of large ones, of 1 to 4 MiB, to be answered with 413
 	path    string  // where uploads go; "" = nowhere
+	files   float64 // share of GETs of a file of 1 MiB
 }
 
 const uploadMin, uploadMax = 1 << 20, 4 << 20
 
-// draw returns the method of the next request, and the size of its upload, 0 if
-// it is none.
-func (m mix) draw(r *rand.Rand) (method string, upload int) {
+// request is what is drawn from a mix.
+type request struct {
+	method string
+	upload int  // its size; 0 = none
+	file   bool // the file is asked for
+}
+
+// draw returns the next request.
+func (m mix) draw(r *rand.Rand) request {
 	switch x := r.Float64(); {
 	case x < m.uploads:
-		return http.MethodPost, uploadMin + r.IntN(uploadMax-uploadMin)
+		return request{method: http.MethodPost, upload: uploadMin + r.IntN(uploadMax-uploadMin)}
 	case x < m.uploads+m.posts:
-		return http.MethodPost, 0
+		return request{method: http.MethodPost}
+	case x < m.uploads+m.posts+m.files:
+		return request{method: http.MethodGet, file: true}
 	}
-	return http.MethodGet, 0
+	return request{method: http.MethodGet}
 }
 
 // load is an open loop: every request has its moment, whatever became of those
@@ -53,15 +62,18 @@ func (l *load) run(ctx context.Context) (answers []answer, lag time.Duration) {
 	var sent sync.WaitGroup
 	for i := range answers {
 		at := time.Duration(i) * time.Second / time.Duration(l.rate)
-		method, upload := l.mix.draw(random)
+		next := l.mix.draw(random)
 		wait(ctx, time.Until(began.Add(at)))
 		lag = max(lag, time.Since(began.Add(at)))
 		sent.Go(func() {
 			var failure string
-			if upload > 0 {
-				failure = c.upload(ctx, l.mix.path, upload, i%2 == 0)
-			} else {
-				failure = c.do(ctx, method, strconv.Itoa(i))
+			switch {
+			case next.upload > 0:
+				failure = c.upload(ctx, l.mix.path, next.upload, i%2 == 0)
+			case next.file:
+				failure = c.download(ctx)
+			default:
+				failure = c.do(ctx, next.method, strconv.Itoa(i))
 			}
 			answers[i] = answer{at: at, failure: failure, latency: time.Since(began.Add(at))}
 		})
