@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -30,6 +31,15 @@ func BenchmarkProxyHedge(b *testing.B) {
 }
 
 func benchProxy(b *testing.B, upstreams int, hedge proxy.Hedge) {
+	var members []balancer.Spec
+	for range upstreams {
+		members = append(members, balancer.Spec{Addr: benchApp(b).Host})
+	}
+	benchGet(b, benchHandler(b, members, hedge))
+}
+
+// benchHandler is a proxy with its protections on.
+func benchHandler(b *testing.B, members []balancer.Spec, hedge proxy.Hedge) http.Handler {
 	pool, err := proxy.NewPool(balancer.Options{
 		Name: "app", MaxEjected: 0.5,
 		Breaker: balancer.BreakerOptions{Enabled: true, Consecutive: 5, FailureRatio: 0.5, MinRequests: 20},
@@ -42,12 +52,8 @@ func benchProxy(b *testing.B, upstreams int, hedge proxy.Hedge) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var members []balancer.Spec
-	for range upstreams {
-		members = append(members, balancer.Spec{Addr: benchApp(b).Host})
-	}
 	pool.Update(members)
-	defer pool.Update(nil)
+	b.Cleanup(func() { pool.Update(nil) })
 	p, err := proxy.New(proxy.Options{
 		Routes:   []proxy.Route{{Pool: pool}},
 		Via:      "goodgate",
@@ -57,7 +63,7 @@ func benchProxy(b *testing.B, upstreams int, hedge proxy.Hedge) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	benchGet(b, p)
+	return p
 }
 
 func BenchmarkStock(b *testing.B) {
@@ -116,6 +122,80 @@ func benchGet(b *testing.B, h http.Handler) {
 		}
 		res.Body.Close()
 	}
+}
+
+// BenchmarkPlainGet counts what the whole way of a plain GET allocates in
+// goodgate's process: net/http's server, httputil, the transport. The client and
+// the application allocate nothing.
+func BenchmarkPlainGet(b *testing.B) {
+	h := benchHandler(b, []balancer.Spec{{Addr: rawApp(b)}}, proxy.Hedge{})
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	request := []byte("GET /a/path HTTP/1.1\r\nHost: app.example\r\nUser-Agent: bench\r\n\r\n")
+	buf := make([]byte, 4<<10)
+	ask := func() {
+		if _, err := c.Write(request); err != nil {
+			b.Fatal(err)
+		}
+		if err := readWhole(c, buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+	ask()
+	b.ReportAllocs()
+	for b.Loop() {
+		ask()
+	}
+}
+
+// readWhole reads a response of rawApp's length.
+func readWhole(c net.Conn, buf []byte) error {
+	for n := 0; ; {
+		m, err := c.Read(buf[n:])
+		if err != nil {
+			return err
+		}
+		n += m
+		if head := bytes.Index(buf[:n], []byte("\r\n\r\n")); head >= 0 && n >= head+4+1<<10 {
+			return nil
+		}
+	}
+}
+
+// rawApp answers every request with 1 kB, whatever it says.
+func rawApp(b *testing.B) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { l.Close() })
+	response := append([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 1024\r\n\r\n"), noise(1<<10)...)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				buf := make([]byte, 4<<10) // a request comes in one piece
+				for {
+					if _, err := c.Read(buf); err != nil {
+						return
+					}
+					if _, err := c.Write(response); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
 }
 
 // BenchmarkRewrite is everything but the exchange with an upstream: the pool

@@ -34,7 +34,11 @@ func (x *exchange) collect(res *http.Response, began time.Time) *Error {
 	if !ok || !x.collectable(res) {
 		return nil
 	}
-	b := &collected{from: from, lent: &x.proxy.collecting, limit: x.route.Pool.opts.Commit.Buffer}
+	b := &x.begun
+	if b.from != nil { // an earlier answer may still be held
+		b = new(collected)
+	}
+	*b = collected{from: from, lent: &x.proxy.collecting, limit: x.route.Pool.opts.Commit.Buffer}
 	b.room = b.lent.get(max(res.ContentLength, 0))
 	if err := b.fill(began); err != nil {
 		b.Close()

@@ -35,9 +35,10 @@ type exchange struct {
 	died     *balancer.Upstream // the last that counts in deaths
 	tunnel   *tunnel            // when the answer switched protocols
 
-	room   try   // for the first; most requests have no other
-	lone   *try  // that is under way and may get company
-	race   *race // the first and a second that are under way; else nil
+	room   try       // for the first; most requests have no other
+	begun  collected // room for the beginning of its answer
+	lone   *try      // that is under way and may get company
+	race   *race     // the first and a second that are under way; else nil
 	choice balancer.Choice
 	tried  [4]*balancer.Upstream // room for choice.Tried
 	ledger [2]Attempt            // room for record.Attempts
@@ -88,6 +89,9 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
 		Path:     r.URL.Path,
 		Proto:    r.Proto,
 		Attempts: x.ledger[:0],
+	}
+	if x.peer.IsValid() && x.record.Client == x.peer {
+		x.record.client = x.peerText()
 	}
 	return x
 }

@@ -21,6 +21,16 @@ func peerOf(r *http.Request) netip.Addr {
 	return ap.Addr().Unmap().WithZone("")
 }
 
+// peerText returns the peer as text. Of an address of IPv4 it is a part of the
+// request's, which saves making it.
+func (x *exchange) peerText() string {
+	remote := x.request.RemoteAddr
+	if i := strings.LastIndexByte(remote, ':'); x.peer.Is4() && i > 0 && remote[0] != '[' {
+		return remote[:i]
+	}
+	return x.peer.String()
+}
+
 // trusts reports whether the peer's word about the client is believed. A peer
 // on a unix socket has passed the file's permissions.
 func (p *Proxy) trusts(peer netip.Addr) bool {
@@ -117,7 +127,7 @@ func (x *exchange) setForwarded(in *http.Request, h http.Header) {
 	host := in.Host
 	peer := "unix"
 	if x.peer.IsValid() {
-		peer = x.peer.String()
+		peer = x.peerText()
 	}
 	chain, element := peer, forwardedElement(x.peer, peer, host, proto)
 	x.dropClaims(h)
@@ -132,8 +142,8 @@ func (x *exchange) setForwarded(in *http.Request, h http.Header) {
 	h["X-Forwarded-Proto"] = x.single(proto)
 	h["Forwarded"] = x.single(element)
 	h["X-Request-Id"] = x.single(x.record.ID)
-	if via := x.proxy.opts.Via; via != "" {
-		h["Via"] = x.single(joined(in.Header["Via"], viaVersion(in)+" "+via, true))
+	if x.proxy.opts.Via != "" {
+		h["Via"] = x.single(joined(in.Header["Via"], x.proxy.via[viaVersion(in)], true))
 	}
 }
 
@@ -168,15 +178,19 @@ func (x *exchange) https() bool {
 	return x.trusted && firstOf(x.request.Header["X-Forwarded-Proto"], "") == "https"
 }
 
-// viaVersion is the received-protocol of a Via element (RFC 9110 section 7.6.3).
-func viaVersion(r *http.Request) string {
+// viaElements are the elements for Via by viaVersion (RFC 9110 section 7.6.3).
+func viaElements(pseudonym string) [3]string {
+	return [3]string{"1.0 " + pseudonym, "1.1 " + pseudonym, "2.0 " + pseudonym}
+}
+
+func viaVersion(r *http.Request) int {
 	switch {
 	case r.ProtoMajor == 1 && r.ProtoMinor == 0:
-		return "1.0"
+		return 0
 	case r.ProtoMajor >= 2:
-		return "2.0"
+		return 2
 	}
-	return "1.1"
+	return 1
 }
 
 // joined appends v to a list header's earlier values.

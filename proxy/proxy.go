@@ -50,6 +50,7 @@ type Proxy struct {
 	reverse    httputil.ReverseProxy
 	buffers    bufferPool
 	collecting collectPool
+	via        [3]string
 	draining   *atomic.Bool
 	tunnels    *tunnels
 	byPath     bool // a route looks at the path
@@ -65,7 +66,7 @@ func New(o Options) (*Proxy, error) {
 	if o.Pages == nil {
 		o.Pages = builtinPages()
 	}
-	p := &Proxy{opts: o, draining: new(atomic.Bool), tunnels: new(tunnels)}
+	p := &Proxy{opts: o, via: viaElements(o.Via), draining: new(atomic.Bool), tunnels: new(tunnels)}
 	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.Path != "" })
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:        rewrite,

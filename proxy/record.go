@@ -22,6 +22,7 @@ type Record struct {
 	ID       string
 	Trace    string     // the trace's ID; empty without one
 	Client   netip.Addr // invalid for a unix socket
+	client   string     // the same as text; empty = not made yet
 	Method   string
 	Host     string
 	Path     string // without the query, which may hold secrets
@@ -170,7 +171,10 @@ const maxAttrs = 24
 // need.
 func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	client := "unix"
-	if r.Client.IsValid() {
+	switch {
+	case r.client != "":
+		client = r.client
+	case r.Client.IsValid():
 		client = r.Client.String()
 	}
 	a = append(a,

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,7 +62,26 @@ func modifyResponse(res *http.Response) error {
 	if s := x.route.Pool.opts.Sticky; s != nil {
 		s.write(res.Header, x)
 	}
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		moveHeader(x.writer.Header(), res)
+	}
 	return nil
+}
+
+// moveHeader gives the client's response the header fields of an upstream's,
+// which httputil would copy one by one. Those of a stream stay for httputil, which
+// goes by its type.
+func moveHeader(to http.Header, res *http.Response) {
+	if streams(res.Header["Content-Type"]) {
+		return
+	}
+	for name, values := range res.Header {
+		if have, ok := to[name]; ok {
+			values = slices.Concat(have, values)
+		}
+		to[name] = slices.Clip(values) // whoever adds to it must not write behind it
+	}
+	res.Header = nil
 }
 
 // errUpgrade says that an upstream switched to a protocol of its own choice.

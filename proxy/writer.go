@@ -116,7 +116,10 @@ func (x *exchange) astray() bool {
 // bufferPool lends httputil the buffers it copies bodies with.
 type bufferPool struct{ pool sync.Pool }
 
-const bufferSize = 32 << 10
+// bufferSize is what one read and one write pass on of a response that is not
+// collected. Larger ones save system calls; but so much memory is held for each
+// slow client, which has to take so much within the write timeout.
+const bufferSize = 64 << 10
 
 func (b *bufferPool) Get() []byte {
 	if p, ok := b.pool.Get().(*[bufferSize]byte); ok {

@@ -82,7 +82,8 @@ type body struct {
 }
 
 func newBody(c *conn, res *http.Response, left int64, keep bool) *body {
-	b := &body{c: c, res: res, src: c.br, left: left, keep: keep}
+	b := &c.x.body
+	b.c, b.res, b.src, b.left, b.keep = c, res, c.br, left, keep
 	if left == chunked {
 		b.src = &chunks{br: c.br}
 	}

@@ -42,6 +42,7 @@ type Exchange struct {
 	acked             atomic.Int64 // and one; 0 = not known
 	ended             atomic.Uint32
 
+	body  body            // room for the response's
 	asked bool            // Slow was
 	ctx   context.Context // that Slow returned; nil = the request's
 }
