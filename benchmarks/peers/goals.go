@@ -42,7 +42,7 @@ func (r *report) judge() {
 	r.most("pick of 10,000, slowest policy ("+slowest+")", r.Picks[slowest].NS, 100, "%.0f ns")
 	r.goal(goal{Name: "allocations of these picks", Goal: "0", Measured: measured(len(r.Picks) > 0, "%.0f", allocs), Met: allocs == 0, Value: allocs})
 	r.most("memory of an idle client", f.IdleKB, 12, "%.1f kB")
-	r.most(fmt.Sprintf("%d upstreams checked every second: share of a core", r.Checks), 100*f.ChecksShare, 10, "%.1f %%")
+	r.most(fmt.Sprintf("%d upstreams checked every second (%.0f checks a second were made): share of a core", r.Checks, f.ChecksRate), 100*f.ChecksShare, 10, "%.1f %%")
 	r.most("the most checks in 100 ms, × mean", f.ChecksBurst, 2, "%.2f ×")
 	r.most("start to the first request served", median(f.StartMS), 50, "%.0f ms")
 	r.most("binary", f.BinaryMB, 25, "%.1f MB")
