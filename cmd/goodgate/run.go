@@ -120,15 +120,16 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 	defer stop()
 	alive, dead := context.WithCancel(context.Background())
 	defer dead()
+	systemd := supervisor{log.Logger}
+	defer context.AfterFunc(ctx, systemd.stopping)() // not when another process has taken over
 	err = g.Run(ctx, now, func(addrs []string) {
 		log.Info("serving", "listeners", addrs, "version", version(), "pid", os.Getpid())
 		if err := inherited.Ready(); err != nil {
 			log.Error("the process before this one could not be told that it may end", "error", err.Error())
 		}
-		systemd := supervisor{log.Logger}
 		systemd.ready()
 		wg.Go(func() { systemd.watch(alive) })
-		wg.Go(func() { obey(ctx, hangup, g) })
+		wg.Go(func() { obey(ctx, hangup, g, systemd) })
 		if from.watch {
 			wg.Go(func() { g.Watch(ctx, from.file) })
 		}
@@ -152,12 +153,12 @@ func counts(cfg *config.Config, log *logging.Log) *metrics.Metrics {
 
 // obey reloads at every SIGHUP and starts a new process at every SIGUSR2, until
 // ctx ends. The log tells of failures.
-func obey(ctx context.Context, signals <-chan os.Signal, g *gate.Gate) {
+func obey(ctx context.Context, signals <-chan os.Signal, g *gate.Gate, systemd supervisor) {
 	for {
 		select {
 		case s := <-signals:
 			if s == syscall.SIGHUP {
-				g.Reread("SIGHUP")
+				systemd.reload(func() { g.Reread("SIGHUP") })
 			} else if path, err := exec.LookPath(os.Args[0]); err == nil {
 				g.Upgrade(path, os.Args[1:])
 			}

@@ -23,6 +23,16 @@ func (s supervisor) tell(state string) {
 // systemd has started.
 func (s supervisor) ready() { s.tell(fmt.Sprintf("READY=1\nMAINPID=%d", os.Getpid())) }
 
+// reload says that this process reads its configuration again, and when it has.
+func (s supervisor) reload(do func()) {
+	s.tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", handover.Monotonic().Microseconds()))
+	do()
+	s.tell("READY=1")
+}
+
+// stopping says that this process drains and will end.
+func (s supervisor) stopping() { s.tell("STOPPING=1") }
+
 // watch says until ctx ends that the process is alive.
 func (s supervisor) watch(ctx context.Context) {
 	every := handover.Watchdog() / 2

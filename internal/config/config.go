@@ -22,7 +22,7 @@ type Config struct {
 
 // Listener is one address that accepts clients.
 type Listener struct {
-	Address   string           `yaml:"address" opt:"shorthand,required" format:"listen" help:"host:port, :port or unix:/path.sock."`
+	Address   string           `yaml:"address" opt:"shorthand,required" format:"listen" help:"host:port, :port, unix:/path.sock, or fd:NAME for a socket that systemd opens."`
 	Mode      fs.FileMode      `yaml:"mode" default:"0660" help:"Permissions of the socket file, octal; for unix sockets."`
 	Timeouts  ListenerTimeouts `yaml:"timeouts" help:"How long a client may keep goodgate waiting."`
 	MaxHeader Size             `yaml:"max_header" default:"64KiB" min:"1KiB" max:"16MiB" help:"Largest request header."`
@@ -35,8 +35,12 @@ type Listener struct {
 	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Client connections at once from one address (of IPv6 one /64); more are closed."`
 }
 
-// Network returns the arguments for [net.Listen]: "tcp" or "unix", and the address without its "unix:" prefix.
+// Network returns the arguments for [net.Listen]: "tcp" or "unix", and the address without its "unix:" prefix; or "fd" and
+// the name of a socket that systemd opens.
 func (l Listener) Network() (network, address string) {
+	if name, ok := strings.CutPrefix(l.Address, fdPrefix); ok {
+		return "fd", name
+	}
 	if path, ok := strings.CutPrefix(l.Address, unixPrefix); ok {
 		return "unix", path
 	}

@@ -14,7 +14,10 @@ import (
 	"strings"
 )
 
-const unixPrefix = "unix:"
+const (
+	unixPrefix = "unix:"
+	fdPrefix   = "fd:"
+)
 
 // formats are the checks of text that the format tag names. Each returns the text in its normal form, or says what
 // was expected.
@@ -120,6 +123,10 @@ func listenAddress(s string) (string, error) {
 	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
 		return s, unixPath(path)
 	}
+	if name, ok := strings.CutPrefix(s, fdPrefix); ok {
+		_, err := poolName(name)
+		return s, err
+	}
 	host, port, err := net.SplitHostPort(s)
 	switch {
 	case isPort(s, 0):
@@ -127,7 +134,7 @@ func listenAddress(s string) (string, error) {
 	case strings.Contains(s, "://"):
 		return "", errors.New("expected host:port, without a scheme")
 	case err != nil:
-		return "", errors.New("expected host:port, :port or unix:/path.sock")
+		return "", errors.New("expected host:port, :port, unix:/path.sock or fd:NAME")
 	case !isPort(port, 0):
 		return "", errors.New("the port must be a number from 0 to 65535")
 	case host != "" && !isHost(host):

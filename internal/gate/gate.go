@@ -164,7 +164,7 @@ func (g *Gate) open(background context.Context, leave context.CancelCauseFunc) e
 	for _, p := range before.pools {
 		p.start(background)
 	}
-	if g.opts.Inherit != nil { // the process before this one serves meanwhile
+	if g.opts.Inherit.Successor() { // the process before this one serves meanwhile
 		g.await(slices.Collect(maps.Values(before.pools)))
 	}
 	for _, s := range next.servers {

@@ -75,6 +75,9 @@ func bind(l config.Listener) (net.Listener, error) {
 			return nil, err
 		}
 	}
+	if network == "fd" {
+		return nil, fmt.Errorf("systemd has passed no socket with the name %s (FileDescriptorName), or it is in use already", address)
+	}
 	ln, err := net.Listen(network, address)
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func (g *Gate) bind(l config.Listener) (net.Listener, error) {
 
 // inherit begins with what the process before this one knew.
 func (g *Gate) inherit(pools map[string]*pool) error {
-	if g.opts.Inherit == nil {
+	if !g.opts.Inherit.Successor() {
 		return nil
 	}
 	var k known
@@ -91,7 +91,7 @@ func (g *Gate) handOver(path string, args []string) (pid int, err error) {
 func (g *Gate) yield(last *present) {
 	for _, s := range last.servers {
 		s.leaving.Store(true)
-		s.door.Close()
+		s.entry.Close()
 		s.serving.stop()
 		s.release()
 	}

@@ -43,11 +43,12 @@ type Bundle struct {
 	ready *os.File
 }
 
-// Receive returns what the process before this one has left, nil when there was
-// none. It is called once, at the start.
+// Receive returns what the process before this one has left, or the sockets that
+// systemd has opened for it; nil when there is neither. It is called once, at
+// the start.
 func Receive() (*Bundle, error) {
 	if os.Getenv(variable) == "" {
-		return nil, nil
+		return activated()
 	}
 	os.Unsetenv(variable)
 	in := os.NewFile(firstFile, "handover")
@@ -69,6 +70,9 @@ func Receive() (*Bundle, error) {
 	}
 	return b, nil
 }
+
+// Successor reports whether another process serves until this one is ready.
+func (b *Bundle) Successor() bool { return b != nil && b.ready != nil }
 
 // Take returns the socket of an address and forgets it; nil when there is none.
 // A nil bundle has none.
@@ -95,6 +99,9 @@ func (b *Bundle) Ready() error {
 		s.Listener.Close()
 	}
 	b.Sockets = nil
+	if b.ready == nil {
+		return nil
+	}
 	_, err := b.ready.Write([]byte{1})
 	return errors.Join(err, b.ready.Close())
 }

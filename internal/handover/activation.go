@@ -1,0 +1,38 @@
+package handover
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"golang.org/x/sys/unix"
+)
+
+// activated returns the sockets that systemd has opened for this process, under
+// the address fd:NAME (sd_listen_fds(3)); nil when there are none.
+func activated() (*Bundle, error) {
+	var b *Bundle
+	for _, f := range activation.Files(true) {
+		l, err := net.FileListener(f)
+		f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("the socket %s from systemd: %w", f.Name(), err)
+		}
+		setUnlink(l, false) // it is systemd's
+		if b == nil {
+			b = &Bundle{}
+		}
+		b.Sockets = append(b.Sockets, Socket{Address: "fd:" + f.Name(), Listener: l})
+	}
+	return b, nil
+}
+
+// Monotonic returns the time that systemd wants to hear with RELOADING=1.
+func Monotonic() time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
+}
