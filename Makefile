@@ -1,6 +1,6 @@
 # For people; everything here is one command that works by itself too.
 
-.PHONY: build run demo check test quick bench cost peers campaign caddy fuzz schema
+.PHONY: build run demo check test quick bench cost peers campaign overload caddy fuzz schema
 
 help: ## this list
 	@awk -F":.*## " "/^[a-z]+:.*## /{printf \"  %-8s %s\\n\", \$$1, \$$2}" Makefile
@@ -34,6 +34,9 @@ cost: ## of that, the CPU per request alone
 
 campaign: ## what clients see while backends go bad, beside nginx, HAProxy and Caddy, into campaign.html
 	go run ./benchmarks/campaign -html campaign.html
+
+overload: ## what is left of a pool's capacity when too much is asked of it, beside nginx, HAProxy and Caddy
+	go run ./benchmarks/overload
 
 caddy: ## Caddy for the campaign, into the user's cache
 	GOBIN=$${XDG_CACHE_HOME:-$$HOME/.cache}/goodgate go install github.com/caddyserver/caddy/v2/cmd/caddy@latest

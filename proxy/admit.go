@@ -62,6 +62,11 @@ func NewRate(o Rate) *Rate {
 
 // admit lets the request in or says why not. What it takes, leave gives back.
 func (x *exchange) admit() *Error {
+	if refuse := x.proxy.opts.Refuse; refuse != nil {
+		if err := refuse(); err != nil {
+			return &Error{Reason: Overloaded, Err: err}
+		}
+	}
 	if err := x.passes(x.listener.Limits); err != nil {
 		return err
 	}

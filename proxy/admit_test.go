@@ -1,14 +1,20 @@
 package proxy_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -89,6 +95,79 @@ func TestMaxBody(t *testing.T) {
 				check(t, name, w.record().Reason, proxy.RequestTooLarge)
 			}
 		}
+	})
+}
+
+// TestRefuse refuses what comes while there is a reason to, before any upstream
+// is asked.
+func TestRefuse(t *testing.T) {
+	t.Parallel()
+	s := setup{upstreams: specs("app:80")}
+	var short error
+	s.proxy.Refuse = func() error { return short }
+	bubble(t, s, func(w *world) {
+		w.app("app:80", ok)
+		check(t, "while there is none", w.get().status, 200)
+		short = errors.New("no memory")
+		check(t, "while there is one", w.get().status, 503)
+		r := w.record()
+		check(t, "reason", r.Reason, proxy.Overloaded)
+		check(t, "attempts", len(r.Attempts), 0)
+	})
+}
+
+// TestNothingLeftToConnectWith holds that a want of file descriptors is not the
+// upstream's fault, and that nothing is tried again for it.
+func TestNothingLeftToConnectWith(t *testing.T) {
+	t.Parallel()
+	s := setup{upstreams: specs("a:80", "b:80")}
+	s.pool.Retry = retries(3)
+	s.pool.Dial = func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", syscall.EMFILE)}
+	}
+	bubble(t, s, func(w *world) {
+		for range 20 {
+			check(t, "status", w.get().status, 503)
+			r := w.record()
+			check(t, "reason", r.Reason, proxy.Overloaded)
+			check(t, "decisions", decisions(r), "a:overloaded:strained")
+		}
+		for _, m := range w.pool.Members() {
+			check(t, "available "+m.Addr(), m.Available(), true)
+		}
+	})
+}
+
+// TestBusyPoolHoldsNobody holds that what comes while all places are taken waits
+// in the queue, and not as it would for an upstream that is down.
+func TestBusyPoolHoldsNobody(t *testing.T) {
+	t.Parallel()
+	s := setup{upstreams: []balancer.Spec{{Addr: "app:80", MaxInFlight: 2}}}
+	s.pool.Hold = proxy.Hold{For: 10 * time.Second, MaxRequests: 100}
+	s.pool.Queue = proxy.Queue{MaxRequests: 100}
+	bubble(t, s, func(w *world) {
+		w.app("app:80", func(http.ResponseWriter, *http.Request) { time.Sleep(time.Second) })
+		var mu sync.Mutex
+		got := map[int]int{}
+		var wg sync.WaitGroup
+		began := time.Now()
+		for range 20 {
+			wg.Go(func() {
+				a := w.get()
+				mu.Lock()
+				defer mu.Unlock()
+				got[a.status]++
+			})
+		}
+		for range 40 {
+			time.Sleep(10 * time.Millisecond)
+			if n := w.pool.Waiting(); n != 0 {
+				t.Fatalf("%d requests are held although an upstream is available", n)
+			}
+		}
+		wg.Wait()
+		check(t, "answers", fmt.Sprint(got), "map[200:2 503:18]")
+		check(t, "all had theirs after", time.Since(began), time.Second)
 	})
 }
 

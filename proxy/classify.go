@@ -17,6 +17,9 @@ import (
 
 // dialReason tells why a connection could not be made.
 func dialReason(err error) Reason {
+	if isShortage(err) {
+		return Overloaded
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsTimeout {
 			return DNSTimeout
@@ -30,6 +33,17 @@ func dialReason(err error) Reason {
 		return ConnectTimeout
 	}
 	return ConnectUnreachable
+}
+
+// isShortage reports whether this machine, or this process, lacked what a
+// connection takes, so that it says nothing about the upstream.
+func isShortage(err error) bool {
+	for _, short := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, short) {
+			return true
+		}
+	}
+	return false
 }
 
 // timedOut reports whether err is a deadline's. Unlike os.IsTimeout it sees

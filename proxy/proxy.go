@@ -22,6 +22,10 @@ type Options struct {
 	// how the network behind goodgate looks.
 	Details  bool
 	Listener Listener // for ServeHTTP
+	// Refuse says why no request can be let in at this moment, such as for want of
+	// memory; they are answered as overloaded. nil = all are let in. It is asked for
+	// every request and must be cheap.
+	Refuse func() error
 	// Trace, if not nil, gives requests their place in traces. Without it the
 	// headers of a trace are passed on as they are.
 	Trace Tracer

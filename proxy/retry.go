@@ -102,6 +102,8 @@ func (x *exchange) decide(e *Error) Decision {
 	switch {
 	case e.Reason == ShuttingDown:
 		return OutOfTime
+	case e.Reason == Overloaded: // there was nothing left to connect with
+		return Strained
 	case e.Reason.Fault() != FaultUpstream:
 		return ClientsFault
 	case x.Err() != nil:

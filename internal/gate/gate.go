@@ -16,6 +16,7 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/handover"
+	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/internal/metrics"
 	"github.com/goodgate/goodgate/internal/tracing"
 	"github.com/goodgate/goodgate/proxy"
@@ -45,6 +46,8 @@ type Gate struct {
 	kept   reloads
 	ring   admin.Ring
 	tally  admin.Tally
+	files  shortage
+	memory *limit.Memory // nil when GOMEMLIMIT is not set
 
 	draining atomic.Bool
 	replaced atomic.Bool // another process serves now
@@ -67,6 +70,7 @@ type present struct {
 // New builds everything a configuration asks for, and opens nothing yet.
 func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
+	g.files.log, g.memory = g.log, limit.NewMemory()
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
 		return nil, err

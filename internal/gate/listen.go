@@ -40,12 +40,16 @@ type door struct {
 	socket net.Listener
 	once   sync.Once
 	closed atomic.Bool
+	failed func(error) // told why a connection could not be accepted; may be nil
 }
 
 func (d *door) Accept() (net.Conn, error) {
 	c, err := d.socket.Accept()
 	if err != nil && d.closed.Load() {
 		return nil, net.ErrClosed
+	}
+	if err != nil && d.failed != nil {
+		d.failed(err)
 	}
 	return c, err
 }
@@ -114,6 +118,7 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 		ErrorLog:                     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 		DisableGeneralOptionsHandler: true, // OPTIONS * is the application's to answer
 	}
+	s.door.failed = g.files.note
 	if m := g.opts.Metrics; m != nil {
 		s.http.ConnState = m.ConnState(l.Address)
 	}

@@ -19,7 +19,10 @@ func (g *Gate) observers(c *config.Config) proxy.Options {
 	if access == nil {
 		access = proxy.Log(g.log)
 	}
-	p := proxy.Options{Observe: []func(*proxy.Record){access, g.ring.Observe}}
+	p := proxy.Options{Observe: []func(*proxy.Record){access, g.ring.Observe, g.files.observe}}
+	if g.memory != nil {
+		p.Refuse = g.memory.Short
+	}
 	if g.counts != nil {
 		p.Observe = append(p.Observe, g.counts.Observe)
 	}

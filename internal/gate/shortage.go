@@ -1,0 +1,43 @@
+package gate
+
+import (
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// shortage tells, once a second at most, that there are too few file descriptors
+// to accept a connection or to make one.
+type shortage struct {
+	log  *slog.Logger
+	last atomic.Int64 // Unix nanoseconds of when it was last told
+}
+
+// note looks at why a connection could not be accepted.
+func (s *shortage) note(err error) { s.tell("accepting from a client", err) }
+
+// observe looks at why upstreams could not be connected to.
+func (s *shortage) observe(r *proxy.Record) {
+	if r.Reason != proxy.Overloaded {
+		return
+	}
+	for i := range r.Attempts {
+		s.tell("connecting to an upstream", r.Attempts[i].Err)
+	}
+}
+
+func (s *shortage) tell(doing string, err error) {
+	if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+		return
+	}
+	now, last := time.Now().UnixNano(), s.last.Load()
+	if now-last < int64(time.Second) || !s.last.CompareAndSwap(last, now) {
+		return
+	}
+	s.log.Error("no file descriptor is left: connections wait, and requests that need a new one are refused. Raise the limit (LimitNOFILE= in systemd, ulimit -n), or set listeners[].max_connections",
+		"doing", doing, "limit", maxFiles(), "error", err.Error())
+}
