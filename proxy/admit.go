@@ -161,6 +161,9 @@ func (x *exchange) enter() *Error {
 	t := limits.Ticket{Client: addressKey(x.record.Client), Priority: x.route.Priority}
 	if d := x.route.deadline(); d > 0 {
 		t.Deadline = x.record.Start.Add(d)
+		if q.Waiting() > 0 {
+			t.Deadline = t.Deadline.Add(-min(x.route.Pool.typical(), d/2))
+		}
 	}
 	began := time.Now()
 	err := q.Enter(x, t)
@@ -175,6 +178,18 @@ func (x *exchange) enter() *Error {
 		return &Error{Reason: ClientGone, Err: err}
 	}
 	return &Error{Reason: Overloaded, Err: err}
+}
+
+// typical returns how long an answer of the fastest available upstream takes, 0
+// when that is not known.
+func (p *Pool) typical() (least time.Duration) {
+	members := p.Members()
+	for i := range members {
+		if d := members[i].Latency(); d > 0 && members[i].Available() && (least == 0 || d < least) {
+			least = d
+		}
+	}
+	return least
 }
 
 // addressKey tells clients apart for fairness: IPv4 by address, IPv6 by the

@@ -171,6 +171,31 @@ func TestBusyPoolHoldsNobody(t *testing.T) {
 	})
 }
 
+// TestNoTimeLeft holds that a request that waits for a place is not sent when its
+// answer could not come within its timeout.
+func TestNoTimeLeft(t *testing.T) {
+	t.Parallel()
+	s := setup{upstreams: []balancer.Spec{{Addr: "app:80", MaxInFlight: 1}}}
+	s.pool.Queue = proxy.Queue{MaxRequests: 100}
+	s.route.Timeout = 250 * time.Millisecond
+	bubble(t, s, func(w *world) {
+		w.app("app:80", func(http.ResponseWriter, *http.Request) { time.Sleep(100 * time.Millisecond) })
+		check(t, "alone", w.get().status, 200)
+		var wg sync.WaitGroup
+		began := time.Now()
+		for range 3 {
+			wg.Go(func() {
+				if a := w.get(); a.status != 200 {
+					check(t, "without time", a.status, 503)
+					check(t, "refused after", time.Since(began).Round(10*time.Millisecond), 150*time.Millisecond)
+				}
+			})
+		}
+		wg.Wait()
+		check(t, "all done after", time.Since(began), 200*time.Millisecond)
+	})
+}
+
 func TestMaxRequests(t *testing.T) {
 	t.Parallel()
 	bubble(t, limited(&proxy.Limits{Requests: 2}), func(w *world) {

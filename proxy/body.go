@@ -21,13 +21,14 @@ type replayBody struct {
 	sized  bool         // the client has said that the body is within limit
 	total  atomic.Int64 // read from the client
 
-	reading sync.Mutex // held while reading from the client
-	mu      sync.Mutex // protects the fields below; never held while waiting
-	buf     []byte     // the body's beginning
-	lost    bool       // more was read than buf holds: it cannot be sent again
-	err     error      // of the client: io.EOF at the end
-	closed  bool       // the request's handler has returned
-	until   time.Time  // when reading from the client ends; zero = it does not
+	waited  time.Duration // for the client, in all; under reading
+	reading sync.Mutex    // held while reading from the client
+	mu      sync.Mutex    // protects the fields below; never held while waiting
+	buf     []byte        // the body's beginning
+	lost    bool          // more was read than buf holds: it cannot be sent again
+	err     error         // of the client: io.EOF at the end
+	closed  bool          // the request's handler has returned
+	until   time.Time     // when reading from the client ends; zero = it does not
 }
 
 func newReplayBody(r *http.Request, x *exchange, limit int64) *replayBody {
@@ -145,7 +146,9 @@ func (b *replayBody) readClient(p []byte) (int, error) {
 	if !b.bound(true) {
 		return 0, http.ErrBodyReadAfterClose
 	}
+	began := time.Now()
 	n, err := b.client.Read(p)
+	b.waited += time.Since(began)
 	if err == nil || err == io.EOF {
 		b.bound(false)
 		return n, err
@@ -165,11 +168,24 @@ func (b *replayBody) bound(on bool) bool {
 	if idle > 0 && b.until.IsZero() {
 		var deadline time.Time
 		if on {
-			deadline = time.Now().Add(idle)
+			deadline = time.Now().Add(b.patience(idle))
 		}
 		b.x.writer.control.SetReadDeadline(deadline)
 	}
 	return true
+}
+
+// patience returns how long the client may send nothing now: idle, and less once
+// it has kept goodgate waiting for longer than a client that sends BodyRate would.
+// Time in which an upstream takes nothing does not count. A body of unknown length
+// may be a stream, which is slow by nature.
+func (b *replayBody) patience(idle time.Duration) time.Duration {
+	rate := b.x.listener.BodyRate
+	if rate <= 0 || b.x.request.ContentLength <= 0 {
+		return idle
+	}
+	due := time.Duration(float64(b.total.Load()) / float64(rate) * float64(time.Second))
+	return min(idle, max(idle+due-b.waited, 0))
 }
 
 // clientFailure tells how the client failed to send its body, [None] if it did

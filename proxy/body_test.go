@@ -126,6 +126,46 @@ func TestBodyIdle(t *testing.T) {
 			check(t, "status without a body", w.get().status, 200)
 		})
 	})
+	t.Run("a trickle of known length", func(t *testing.T) {
+		t.Parallel()
+		s := s
+		s.proxy.Listener.BodyRate = 1000
+		bubble(t, s, func(w *world) {
+			w.app("app:80", func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+			for _, tc := range []struct {
+				name    string
+				sized   bool
+				pause   time.Duration // before each 4 KiB
+				want    int
+				atLeast time.Duration
+			}{
+				{"fast enough", true, 900 * time.Millisecond, 200, 9 * time.Second},
+				{"of unknown length", false, 900 * time.Millisecond, 200, 9 * time.Second},
+			} {
+				r := w.request("POST", "/", &slow{pause: tc.pause, data: noise(40 << 10)})
+				if tc.sized {
+					r.ContentLength = 40 << 10
+				}
+				began := time.Now()
+				check(t, tc.name, w.do(r).status, tc.want)
+				check(t, tc.name+": it was slow", time.Since(began) >= tc.atLeast, true)
+			}
+			c := w.dial()
+			c.say("POST / HTTP/1.1\nHost: x\nContent-Length: 1000\n\n")
+			began := time.Now()
+			go func() {
+				for range 100 {
+					time.Sleep(900 * time.Millisecond)
+					if _, err := c.Write([]byte("x")); err != nil {
+						return
+					}
+				}
+			}()
+			check(t, "a trickle", c.response(t, nil).StatusCode, 408)
+			check(t, "it ended in time", time.Since(began).Round(10*time.Millisecond), time.Second)
+			check(t, "reason", w.record().Reason, proxy.RequestTimeout)
+		})
+	})
 	t.Run("held for longer", func(t *testing.T) {
 		t.Parallel()
 		s := s

@@ -37,6 +37,7 @@ type Options struct {
 // Listener is what the clients of one listener are granted.
 type Listener struct {
 	BodyIdle  time.Duration // between two parts of the request's body; 0 = no bound
+	BodyRate  int64         // bytes a second of a request's body of known length, on average after BodyIdle; 0 = no bound
 	WriteIdle time.Duration // until the client takes the next part of the response; 0 = no bound
 	Limits    *Limits       // which requests are let in; nil = all
 

@@ -26,6 +26,7 @@ type Listener struct {
 	Mode      fs.FileMode      `yaml:"mode" default:"0660" help:"Permissions of the socket file, octal; for unix sockets."`
 	Timeouts  ListenerTimeouts `yaml:"timeouts" help:"How long a client may keep goodgate waiting."`
 	MaxHeader Size             `yaml:"max_header" default:"64KiB" min:"1KiB" max:"16MiB" help:"Largest request header."`
+	BodyRate  Size             `yaml:"body_rate" default:"500B" min:"1B" max:"1GiB" zero:"no limit" help:"Least bytes a second of a request body of known length, on average after timeouts.body_idle of waiting for the client."`
 	Limits    Limits           `yaml:"limits" help:"Which requests are let in."`
 	TLS       *ListenerTLS     `yaml:"tls" help:"Clients come by TLS."`
 	HTTP2     ListenerHTTP2    `yaml:"http2" help:"HTTP/2 with clients."`

@@ -105,7 +105,7 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	base, abort := context.WithCancelCause(context.Background())
 	s.abort = abort
 	granted := proxy.Listener{
-		BodyIdle: l.Timeouts.BodyIdle, WriteIdle: l.Timeouts.WriteIdle, Limits: newLimits(l.Limits), Leaving: &s.leaving,
+		BodyIdle: l.Timeouts.BodyIdle, BodyRate: int64(l.BodyRate), WriteIdle: l.Timeouts.WriteIdle, Limits: newLimits(l.Limits), Leaving: &s.leaving,
 	}
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -102,12 +102,12 @@ func (q *Queue) giveUp(w *waiter, reason error) error {
 // makeRoom takes out the oldest request of the longest flow, of the lowest
 // priority that is not above the one of the request that comes. Called with mu
 // held.
-func (q *Queue) makeRoom(t Ticket) bool {
+func (q *Queue) makeRoom(t Ticket, now time.Time) bool {
 	for p := Low; p >= min(t.Priority, Low); p-- {
-		if f := q.levels[p].longest(); f != nil {
+		if f := q.levels[p].longest(q.standing(now)); f != nil {
 			w := f.oldest
 			q.take(w)
-			w.done <- fmt.Errorf("%w: %d requests wait, and a newer one came", ErrFull, q.opts.Max)
+			w.done <- fmt.Errorf("%w: %d requests wait, and a newer one came", ErrFull, q.length.Load()+1)
 			return true
 		}
 		if p == High {
@@ -117,10 +117,12 @@ func (q *Queue) makeRoom(t Ticket) bool {
 	return false
 }
 
-func (l *line) longest() *flow {
+// longest returns the flow with the most requests, of several the one that joined
+// first: in a standing queue that is the last.
+func (l *line) longest(standing bool) *flow {
 	var most *flow
 	for f := l.first; f != nil; f = f.next {
-		if most == nil || f.length > most.length {
+		if most == nil || f.length > most.length || standing && f.length == most.length {
 			most = f
 		}
 	}

@@ -57,7 +57,8 @@ type Ticket struct {
 //
 // Clients take turns, and one that has just come goes before those that keep
 // the queue standing (RFC 8290: flow queuing). When the queue is full, the
-// client with the most requests in it loses its oldest.
+// client with the most requests in it loses its oldest. A standing queue is full
+// with two requests for each place, because more would wait in vain.
 //
 // It is safe for concurrent use.
 type Queue struct {
@@ -98,6 +99,9 @@ func (q *Queue) Busy() int {
 const (
 	brief = 75 * time.Millisecond // the wait in a standing queue
 	burst = 50 * time.Millisecond // in which the requests of a burst come
+
+	spare      = 2  // requests for each place that are kept in a standing queue
+	spareLeast = 16 // but at least
 )
 
 // Enter takes a place, which [Queue.Leave] gives back. It waits for one at most
@@ -137,13 +141,22 @@ func (q *Queue) enter(t Ticket) (*waiter, error) {
 	if !t.Deadline.IsZero() && !now.Before(t.Deadline) {
 		return nil, ErrLate
 	}
-	if int(q.length.Load()) >= q.opts.Max && !q.makeRoom(t) {
-		return nil, fmt.Errorf("%w: %d requests wait", ErrFull, q.opts.Max)
+	if most := q.room(now); int(q.length.Load()) >= most && !q.makeRoom(t, now) {
+		return nil, fmt.Errorf("%w: %d requests wait", ErrFull, most)
 	}
 	w := &waiter{done: make(chan error, 1), began: now, deadline: t.Deadline}
 	q.join(w, t, now)
 	w.until = w.next(now.Add(min(brief, q.opts.MaxWait)))
 	return w, nil
+}
+
+// room returns how many may wait. In a standing queue, where the newest go first,
+// more than a few for each place would wait in vain. Called with mu held.
+func (q *Queue) room(now time.Time) int {
+	if places := q.opts.Places(); places > 0 && q.standing(now) {
+		return min(q.opts.Max, max(spare*places, spareLeast))
+	}
+	return q.opts.Max
 }
 
 // next returns the moment to look again, which is the deadline if that is

@@ -282,6 +282,27 @@ func TestFull(t *testing.T) {
 	})
 }
 
+// TestStandingQueueIsShort holds that a standing queue keeps no more than can be
+// of use, and drops those that have waited longest.
+func TestStandingQueueIsShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(10, 50*time.Millisecond, QueueOptions{})
+		var wg sync.WaitGroup
+		res := s.send(&wg, Ticket{Client: 1}, 2000, 2*time.Second)
+		time.Sleep(time.Second)
+		for range 100 {
+			time.Sleep(time.Millisecond)
+			if n := s.queue.Waiting(); n > 20 {
+				t.Fatalf("%d wait for 10 places, want 20 at most", n)
+			}
+		}
+		wg.Wait()
+		if res.errs[ErrFull] < res.errs[ErrWait] {
+			t.Errorf("%v: want most to be refused at once", res.errs)
+		}
+	})
+}
+
 func BenchmarkQueueFree(b *testing.B) {
 	q := NewQueue(QueueOptions{Places: func() int { return 1000 }})
 	b.ReportAllocs()
