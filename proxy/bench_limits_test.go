@@ -1,0 +1,65 @@
+package proxy_test
+
+import (
+	"io"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// BenchmarkIdleLimits takes turns between a proxy without limits and one with
+// all of them, none reached, and reports what those cost, in percent.
+func BenchmarkIdleLimits(b *testing.B) {
+	var took [2][]time.Duration
+	asks := [2]func(){benchLimits(b, false), benchLimits(b, true)}
+	for b.Loop() {
+		for i, ask := range asks {
+			began := time.Now()
+			ask()
+			took[i] = append(took[i], time.Since(began))
+		}
+	}
+	slices.Sort(took[0])
+	slices.Sort(took[1])
+	n := len(took[0]) / 4 // the lower quartile: what the machine adds is above
+	b.ReportMetric(100*(float64(took[1][n])/float64(took[0][n])-1), "%more")
+}
+
+// benchLimits returns what asks a proxy.
+func benchLimits(b *testing.B, limited bool) func() {
+	rules := balancer.Options{Name: "app", Adaptive: balancer.AdaptiveOptions{Enabled: limited}}
+	var options proxy.PoolOptions
+	var route proxy.Route
+	if limited {
+		options.Queue = proxy.Queue{MaxRequests: 1000}
+		options.Limits = &proxy.Limits{Requests: 1000}
+		route.Limits = &proxy.Limits{MaxBody: 1 << 20, Rates: []*proxy.Rate{
+			proxy.NewRate(proxy.Rate{Name: "client", On: proxy.RateByClient(64), PerSecond: 1e9}),
+		}}
+	}
+	pool, err := proxy.NewPool(rules, options)
+	if err != nil {
+		b.Fatal(err)
+	}
+	pool.Update([]balancer.Spec{{Addr: benchApp(b).Host}})
+	b.Cleanup(func() { pool.Update(nil) })
+	route.Pool = pool
+	p, err := proxy.New(proxy.Options{Routes: []proxy.Route{route}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv := httptest.NewServer(p)
+	b.Cleanup(srv.Close)
+	return func() {
+		res, err := srv.Client().Get(srv.URL)
+		if err != nil {
+			b.Fatal(err)
+		}
+		io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+	}
+}
