@@ -64,7 +64,7 @@ const (
 	stepsAlong   = 4
 	phaseSamples = 60                     // answers that a phase waits for
 	phaseLeast   = 50 * time.Millisecond  // a phase's least time
-	phaseMost    = 500 * time.Millisecond // after this it ends with what it has
+	phaseMost    = 700 * time.Millisecond // after this it ends with what it has
 	noise        = 0.2                    // share by which an estimate may be off by chance
 	fails        = 0.2                    // share of failures that says by itself that it is too much
 )
@@ -197,7 +197,7 @@ func (a *adaptive) conclude(now time.Time) {
 // measureRate takes the rate of a phase above the estimate.
 func (a *adaptive) measureRate(now time.Time) {
 	rate := a.seen.rate()
-	grown := rate > 1.2*a.rate
+	grown := rate > (1+noise+1/math.Sqrt(float64(a.seen.answers)))*a.rate // beyond chance
 	a.rate = rate
 	if a.growing && grown {
 		a.estimate = a.clamp(a.estimate * gainGrowing)
@@ -212,12 +212,20 @@ func (a *adaptive) measureRate(now time.Time) {
 // estimate.
 func (a *adaptive) measureLatency(now time.Time) {
 	found := a.clamp(a.rate * a.seen.mean() / a.seen.rate())
-	if r := found / a.estimate; r > 1-noise && r < 1+noise {
-		found = (found + a.estimate) / 2
+	moved := found / a.estimate
+	switch {
+	case moved <= 1-noise: // requests queue below it, too
+		a.estimate = found
+		a.enter(below, now)
+	case moved >= 1+noise:
+		a.estimate = found
+		a.growing = true
+		a.enter(above, now)
+	default:
+		a.estimate = (found + a.estimate) / 2
+		a.steps = stepsAlong
+		a.enter(along, now)
 	}
-	a.estimate = found
-	a.steps = stepsAlong
-	a.enter(along, now)
 }
 
 // enter begins a phase. It looks at whole latencies, because answers may come

@@ -120,8 +120,63 @@ func TestAdaptiveLimit(t *testing.T) {
 			if goodput < 0.85 {
 				t.Errorf("%s, %s: goodput %.2f of what the upstream can do, want 0.85", spread, step.name, goodput)
 			}
-			if limit < 0.8 || limit > 1.5 {
-				t.Errorf("%s, %s: the limit is %.2f times the workers, want 0.8 to 1.5", spread, step.name, limit)
+			if limit < 0.85 || limit > 1.2 {
+				t.Errorf("%s, %s: the limit is %.2f times the workers, want 0.85 to 1.2", spread, step.name, limit)
+			}
+		}
+	}
+}
+
+// spreads are how long requests take, by their mean.
+var spreads = map[string]func(r *rand.Rand, mean time.Duration) time.Duration{
+	"narrow": func(r *rand.Rand, m time.Duration) time.Duration {
+		return time.Duration((0.8 + 0.4*r.Float64()) * float64(m))
+	},
+	"exponential": func(r *rand.Rand, m time.Duration) time.Duration { return time.Duration(r.ExpFloat64() * float64(m)) },
+	"lognormal": func(r *rand.Rand, m time.Duration) time.Duration {
+		return time.Duration(math.Exp(r.NormFloat64()-0.5) * float64(m))
+	},
+	"bursty": func(r *rand.Rand, m time.Duration) time.Duration { // one in twenty takes ten times as long
+		if r.IntN(20) == 0 {
+			return time.Duration(10 * r.ExpFloat64() * float64(m) / 1.45)
+		}
+		return time.Duration(r.ExpFloat64() * float64(m) / 1.45)
+	},
+}
+
+// settled runs for 5 s and returns the mean estimate of the next 5 s, and the
+// goodput in them, as a share of what the workers can do.
+func (s *simulation) settled(workers int, mean time.Duration, load float64) (estimate, goodput float64) {
+	capacity := float64(workers) / mean.Seconds()
+	s.workers, s.perSec = workers, load*capacity
+	s.run(5 * time.Second)
+	answers := 0
+	for range 20 {
+		answers += s.run(250 * time.Millisecond)
+		estimate += s.a.estimate / 20
+	}
+	return estimate, float64(answers) / (5 * capacity)
+}
+
+// TestAdaptiveLimitSettles steps the number of workers up and down. With forty
+// and more the limit is near them after 5 s, whatever requests take; with fewer
+// there are too few answers in that time to tell, and it is only not too low.
+// Steps to more than four times, or less than a quarter, take longer.
+func TestAdaptiveLimitSettles(t *testing.T) {
+	for name, spread := range spreads {
+		s := &simulation{rnd: rand.New(rand.NewPCG(3, 4))}
+		s.a.start(AdaptiveOptions{Enabled: true})
+		const mean = 50 * time.Millisecond
+		s.takes = func() time.Duration { return spread(s.rnd, mean) }
+		for _, workers := range []int{20, 40, 100, 400, 200, 80, 40, 20, 10, 5, 2} {
+			estimate, goodput := s.settled(workers, mean, 2.5)
+			limit := estimate / float64(workers)
+			t.Logf("%s, %d workers: limit %.2f of them, goodput %.2f", name, workers, limit, goodput)
+			if limit < 0.8 || workers >= 40 && (limit < 0.85 || limit > 1.2) {
+				t.Errorf("%s, %d workers: the limit is %.2f of them", name, workers, limit)
+			}
+			if goodput < 0.75 || workers >= 20 && goodput < 0.85 {
+				t.Errorf("%s, %d workers: goodput %.2f", name, workers, goodput)
 			}
 		}
 	}
