@@ -13,6 +13,7 @@ type Config struct {
 	Admin          Admin           `yaml:"admin" help:"The operator's API."`
 	Log            Log             `yaml:"log" help:"The log: one record per request, and what happens to upstreams."`
 	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`
+	Events         Events          `yaml:"events" help:"Who is told at once of what happens to pools."`
 	Shutdown       Shutdown        `yaml:"shutdown" help:"How the process ends."`
 	Errors         ErrorPages      `yaml:"errors" help:"What the client sees of an error that goodgate answers itself."`
 	Via            string          `yaml:"via" default:"goodgate" format:"via" help:"Pseudonym in the Via header (RFC 9110 section 7.6.3); empty sends no Via header."`
@@ -105,6 +106,20 @@ type Tracing struct {
 	Sample   Ratio   `yaml:"sample" default:"10%" min:"0%" max:"100%" help:"Share of the requests that are recorded; a trusted proxy's own decision is followed."`
 	Service  string  `yaml:"service" default:"goodgate" help:"Name of the service in the traces."`
 	Headers  Headers `yaml:"headers" format:"header" help:"Headers sent to the endpoint, such as a key."`
+}
+
+// Events says who is told of what happens to pools.
+type Events struct {
+	Webhook Webhook `yaml:"webhook" help:"A server that gets each event as JSON."`
+}
+
+// Webhook is a server that is told of events. Without a URL nobody is.
+type Webhook struct {
+	URL     string   `yaml:"url" default:"" format:"endpoint" help:"Where events are sent by POST, such as https://ops.example.com/goodgate; empty sends none."`
+	Secret  Secret   `yaml:"secret" default:"" help:"Signs each event (Goodgate-Signature), at least 16 bytes; empty signs none."`
+	On      []string `yaml:"on" default:"[upstream, floor, saturation, reload]" enum:"upstream|floor|saturation|reload" help:"Which events: an upstream goes down or comes back, a pool has fewer upstreams than its floor, more is asked of it than it can do, the configuration could not be reloaded."`
+	Floor   Ratio    `yaml:"floor" default:"50%" min:"0%" max:"100%" help:"Share of a pool's upstreams that should be available."`
+	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one try; an event is tried seven times."`
 }
 
 // Shutdown says how the process ends.

@@ -85,11 +85,15 @@ func (v *validator) listenerTLS(path string, l Listener) {
 // minToken is the least length of a token that is not guessed.
 const minToken = 16
 
-// admin keeps the operator's API from those who are not operators.
+// admin keeps the operator's API from those who are not operators, and wants
+// secrets that are not guessed.
 func (v *validator) admin() {
 	a := v.config.Admin
 	if n := len(a.Token); n > 0 && n < minToken {
 		v.errorf("admin.token", "has %d bytes: at least %d are needed", n, minToken)
+	}
+	if n := len(v.config.Events.Webhook.Secret); n > 0 && n < minToken {
+		v.errorf("events.webhook.secret", "has %d bytes: at least %d are needed", n, minToken)
 	}
 	if network, address := a.Network(); a.Address != "" && network == "tcp" && a.Token == "" && !isLoopback(address) {
 		v.errorf("admin.address", "found %q: others than this machine can reach it, so admin.token is needed", a.Address)

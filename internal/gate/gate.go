@@ -41,6 +41,7 @@ type Gate struct {
 	log    *slog.Logger
 	counts *metrics.Metrics            // nil = off
 	traces *tracing.Tracer             // nil = off
+	events *events                     // nil = off
 	live   atomic.Pointer[proxy.Proxy] // what serves requests
 	now    atomic.Pointer[present]
 	kept   reloads
@@ -71,6 +72,7 @@ type present struct {
 func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
 	g.files.log, g.memory = g.log, limit.NewMemory()
+	g.events = newEvents(c.Events, o)
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
 		return nil, err
@@ -164,6 +166,9 @@ func (g *Gate) open(background context.Context, leave context.CancelCauseFunc) e
 				g.fail(err)
 			}
 		})
+	}
+	if g.events != nil {
+		g.tasks.Go(func() { g.events.run(background, g.Pools) })
 	}
 	for _, p := range before.pools {
 		p.start(background)

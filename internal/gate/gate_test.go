@@ -268,6 +268,8 @@ pools:
 	tr := c.Tracing
 	tr.Endpoint, tr.Headers = "http://127.0.0.1:1/", config.Headers{"X-Key": "1"}
 	checkFilled(t, "tracing", reflect.ValueOf(tracingOptions(tr, "1.2", slog.New(slog.DiscardHandler))))
+	w := config.Webhook{URL: "http://127.0.0.1:1/", Secret: "0123456789abcdef", Timeout: time.Second}
+	checkFilled(t, "webhook", reflect.ValueOf(webhookOptions(w, Options{Logger: slog.New(slog.DiscardHandler)})))
 	if x.MaxIdleConns != 12 || x.Protocol != proxy.HTTP2 || x.HashOn == nil {
 		t.Errorf("pool options: %+v", x)
 	}

@@ -26,6 +26,7 @@ type pool struct {
 	name    string
 	log     *slog.Logger
 	counts  *metrics.Metrics // nil = off
+	events  *events          // nil = off
 	parts   atomic.Pointer[parts]
 	suspect atomic.Bool // the log has said that the health check may be wrong
 
@@ -48,7 +49,7 @@ type parts struct {
 }
 
 func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
-	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, usable: make(chan struct{})}
+	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, usable: make(chan struct{})}
 	next, err := p.plan(c)
 	if err != nil {
 		return nil, err
@@ -229,6 +230,7 @@ func (p *pool) changed(c balancer.Change) {
 	if p.counts != nil {
 		p.counts.Changed(c)
 	}
+	p.events.changed(c)
 	u := c.Upstream
 	level, message := slog.LevelInfo, "upstream available"
 	if c.Available {

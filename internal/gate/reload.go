@@ -269,6 +269,7 @@ func (g *Gate) Reread(cause string) ([]config.Change, error) {
 		m.ConfigLoaded(fingerprint(g.now.Load().config), loaded)
 	}
 	if err != nil {
+		g.events.reloadFailed(cause, err)
 		g.log.Error("the configuration could not be reloaded; the last good one stays in use", "cause", cause, "error", err.Error())
 		return nil, err
 	}
@@ -302,6 +303,9 @@ func needRestart(a, b *config.Config) string {
 	}
 	if !reflect.DeepEqual(a.Tracing, b.Tracing) {
 		keys = append(keys, "tracing")
+	}
+	if !reflect.DeepEqual(a.Events, b.Events) {
+		keys = append(keys, "events")
 	}
 	return strings.Join(keys, ", ")
 }

@@ -1,0 +1,186 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/webhook"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+const (
+	lookEvery = time.Second
+	// How often in a row a pool is found in need, or without, until that is told.
+	needed   = 3
+	relieved = 10
+)
+
+// events tells the webhook what happens to pools. nil tells nobody.
+type events struct {
+	sender *webhook.Sender
+	on     []string
+	floor  float64
+
+	mu   sync.Mutex            // protects down
+	down map[balancer.Key]bool // of which it was told that they are
+}
+
+// newEvents returns nil without a webhook.
+func newEvents(c config.Events, o Options) *events {
+	if c.Webhook.URL == "" {
+		return nil
+	}
+	e := &events{sender: webhook.New(webhookOptions(c.Webhook, o)), on: c.Webhook.On, floor: float64(c.Webhook.Floor), down: map[balancer.Key]bool{}}
+	if o.Metrics != nil {
+		o.Metrics.Register("webhook_events_lost_total", "Events that the webhook could not be told of.", e.sender.Lost)
+	}
+	return e
+}
+
+func webhookOptions(c config.Webhook, o Options) webhook.Options {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return webhook.Options{URL: c.URL, Secret: string(c.Secret), Timeout: c.Timeout, Instance: host, Logger: o.Logger, Pause: time.Second}
+}
+
+// tell sends an event of a kind that is wanted.
+func (e *events) tell(kind string, event webhook.Event) {
+	if e != nil && slices.Contains(e.on, kind) {
+		e.sender.Send(event)
+	}
+}
+
+// changed tells that an upstream became unavailable, or is available again.
+// Those that have just been found are not told of.
+func (e *events) changed(c balancer.Change) {
+	if e == nil {
+		return
+	}
+	u := c.Upstream
+	e.mu.Lock()
+	was := e.down[u.Key()]
+	if c.Available {
+		delete(e.down, u.Key())
+	} else if !u.Removed() {
+		e.down[u.Key()] = true
+	}
+	e.mu.Unlock()
+	switch {
+	case !c.Available && !was:
+		but := ""
+		if u.Trusted() {
+			but = " It is used all the same, since no other passes its checks and it answers."
+		}
+		e.tell("upstream", webhook.Event{Type: "upstream_down", Pool: u.Key().Pool, Upstream: u.Addr(),
+			Text: fmt.Sprintf("goodgate: %s of pool %s is down (checks %s, breaker %s, operator %s); %d others are available.%s",
+				u.Addr(), u.Key().Pool, u.Health(), u.Breaker(), u.Operator(), c.Left, but)})
+	case c.Available && was:
+		e.tell("upstream", webhook.Event{Type: "upstream_up", Pool: u.Key().Pool, Upstream: u.Addr(),
+			Text: fmt.Sprintf("goodgate: %s of pool %s is available again.", u.Addr(), u.Key().Pool)})
+	}
+}
+
+// reloadFailed tells that a new configuration is not in use.
+func (e *events) reloadFailed(cause string, err error) {
+	e.tell("reload", webhook.Event{Type: "reload_failed",
+		Text: fmt.Sprintf("goodgate: the configuration could not be reloaded (%s); the last good one stays in use: %v", cause, err)})
+}
+
+// run sends, and looks at the pools every second, until ctx ends.
+func (e *events) run(ctx context.Context, pools func() []*proxy.Pool) {
+	var wg sync.WaitGroup
+	wg.Go(func() { e.sender.Run(ctx) })
+	defer wg.Wait()
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	states := map[string]*state{}
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		present := map[string]*state{}
+		for _, p := range pools() {
+			s := cmp.Or(states[p.Name()], new(state))
+			present[p.Name()] = s
+			e.look(p, s)
+		}
+		states = present
+		e.forget(pools())
+	}
+}
+
+// forget drops what was told of upstreams that are gone.
+func (e *events) forget(pools []*proxy.Pool) {
+	present := map[balancer.Key]bool{}
+	for _, p := range pools {
+		members := p.Members()
+		for i := range members {
+			present[members[i].Key()] = true
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	maps.DeleteFunc(e.down, func(k balancer.Key, _ bool) bool { return !present[k] })
+}
+
+// state is what was found of a pool so far.
+type state struct{ low, full edge }
+
+func (e *events) look(p *proxy.Pool, s *state) {
+	members := p.Members()
+	available := 0
+	for i := range members {
+		if members[i].Available() {
+			available++
+		}
+	}
+	if s.low.flips(float64(available) < e.floor*float64(len(members)) || len(members) == 0) {
+		event := webhook.Event{Type: "pool_above_floor", Pool: p.Name(), Text: "has enough upstreams again"}
+		if s.low.on {
+			event.Type, event.Text = "pool_below_floor", "has too few upstreams"
+		}
+		event.Text = fmt.Sprintf("goodgate: pool %s %s: %d of %d take requests.", p.Name(), event.Text, available, len(members))
+		e.tell("floor", event)
+	}
+	if s.full.flips(p.Saturated()) {
+		event := webhook.Event{Type: "pool_relieved", Pool: p.Name(), Text: "is no longer overloaded"}
+		if s.full.on {
+			event.Type, event.Text = "pool_saturated", "is overloaded: more is asked of it than its upstreams may have"
+		}
+		event.Text = fmt.Sprintf("goodgate: pool %s %s; %d requests in flight, %d wait.", p.Name(), event.Text, p.InFlight(), p.Queued()+p.Waiting())
+		e.tell("saturation", event)
+	}
+}
+
+// edge is a condition that has to last before it counts, and to be gone for
+// longer before it no longer does.
+type edge struct {
+	on bool
+	n  int // in a row, how often it was found to be otherwise
+}
+
+// flips takes what was found now, and reports whether on has changed.
+func (e *edge) flips(now bool) bool {
+	if now == e.on {
+		e.n = 0
+		return false
+	}
+	e.n++
+	if enough := map[bool]int{true: needed, false: relieved}[now]; e.n < enough {
+		return false
+	}
+	e.on, e.n = now, 0
+	return true
+}

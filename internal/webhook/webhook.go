@@ -1,0 +1,184 @@
+// Package webhook tells an HTTP server of events: signed, again and again until
+// it has taken each, and never in anybody's way.
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// Bounds of what waits and of how long it is tried.
+const (
+	maxQueue   = 256         // events that wait; what comes beyond is lost
+	maxRetries = 6           // after the first try
+	firstPause = time.Second // doubles each time; Retry-After goes before
+	maxPause   = 30 * time.Second
+	lastWords  = 2 * time.Second // for what still waits at the end
+)
+
+// Event is something that somebody may want to be told of at once.
+type Event struct {
+	ID       string    `json:"id"` // the same in each try
+	Type     string    `json:"type"`
+	Time     time.Time `json:"time"`
+	Instance string    `json:"instance,omitempty"` // which goodgate: its host
+	Pool     string    `json:"pool,omitempty"`
+	Upstream string    `json:"upstream,omitempty"`
+	Text     string    `json:"text"` // a sentence
+}
+
+// Options configure a [Sender].
+type Options struct {
+	URL      string
+	Secret   string        // signs what is sent; empty = nothing is signed
+	Timeout  time.Duration // of one try; 0 = 5 s
+	Instance string        // in every event
+	Logger   *slog.Logger  // nil = nothing is logged
+	// Pause is the first pause before an event is sent again; 0 = 1 s.
+	Pause time.Duration
+}
+
+// Sender sends events to one address, one after the other. It is safe for
+// concurrent use.
+type Sender struct {
+	opts   Options
+	log    *slog.Logger
+	queue  chan Event
+	lost   atomic.Int64
+	client *retryablehttp.Client
+}
+
+// New returns a sender that sends nothing before Run.
+func New(o Options) *Sender {
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
+	if o.Pause == 0 {
+		o.Pause = firstPause
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Sender{opts: o, log: o.Logger, queue: make(chan Event, maxQueue)}
+	s.client = retryablehttp.NewClient()
+	s.client.Logger = nil // it would log the address, which may hold a secret
+	s.client.RetryMax, s.client.RetryWaitMin, s.client.RetryWaitMax = maxRetries, o.Pause, maxPause
+	s.client.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	s.client.HTTPClient.Timeout = o.Timeout
+	s.client.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return s
+}
+
+// Send puts an event into the queue, and drops it when that is full. It fills in
+// what the event does not say of its time and origin, and never waits.
+func (s *Sender) Send(e Event) {
+	e.ID = rand.Text()
+	e.Instance = s.opts.Instance
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	select {
+	case s.queue <- e:
+	default:
+		s.lost.Add(1)
+	}
+}
+
+// Lost returns how many events were dropped or given up.
+func (s *Sender) Lost() int64 { return s.lost.Load() }
+
+// Run sends until ctx ends, and then for a moment what still waits.
+func (s *Sender) Run(ctx context.Context) {
+	for {
+		select {
+		case e := <-s.queue:
+			s.deliver(ctx, e)
+		case <-ctx.Done():
+			s.flush()
+			return
+		}
+	}
+}
+
+func (s *Sender) flush() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	for {
+		select {
+		case e := <-s.queue:
+			s.deliver(ctx, e)
+		default:
+			return
+		}
+	}
+}
+
+func (s *Sender) deliver(ctx context.Context, e Event) {
+	err := s.post(ctx, e)
+	if err == nil {
+		return
+	}
+	s.lost.Add(1)
+	s.log.Warn("the webhook could not be told of an event", "type", e.Type, "pool", e.Pool, "error", err.Error())
+}
+
+func (s *Sender) post(ctx context.Context, e Event) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	r, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, s.opts.URL, bytes.NewReader(body))
+	if err != nil {
+		return cause(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "goodgate")
+	r.Header.Set("Goodgate-Event", e.ID)
+	if s.opts.Secret != "" {
+		r.Header.Set("Goodgate-Signature", Sign(s.opts.Secret, e.Time, body))
+	}
+	res, err := s.client.Do(r)
+	if err != nil {
+		return cause(err)
+	}
+	defer res.Body.Close()
+	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
+	if res.StatusCode >= 300 {
+		return fmt.Errorf("answered %d", res.StatusCode)
+	}
+	return nil
+}
+
+// cause leaves out the address, in which many keep a secret.
+func cause(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
+// Sign returns the signature of a body: the time, and a hash over both that only
+// who has the secret can make (HMAC-SHA-256, RFC 2104).
+func Sign(secret string, at time.Time, body []byte) string {
+	t := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(t + "."))
+	mac.Write(body)
+	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+}

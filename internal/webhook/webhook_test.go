@@ -1,0 +1,131 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const secret = "0123456789abcdef"
+
+// hook is a server that answers as it is told, and then well.
+type hook struct {
+	*httptest.Server
+	answers []int
+	got     chan Event
+
+	mu  sync.Mutex // protects ids
+	ids []string   // of every try
+}
+
+func startHook(t *testing.T, answers ...int) *hook {
+	h := &hook{answers: answers, got: make(chan Event, 2*maxQueue)}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var e Event
+		if err := json.Unmarshal(body, &e); err != nil {
+			t.Errorf("got %q: %v", body, err)
+		}
+		if got, want := r.Header.Get("Goodgate-Signature"), Sign(secret, e.Time, body); got != want {
+			t.Errorf("signed %q, want %q", got, want)
+		}
+		h.mu.Lock()
+		n := len(h.ids)
+		h.ids = append(h.ids, r.Header.Get("Goodgate-Event"))
+		h.mu.Unlock()
+		if n < len(h.answers) {
+			w.WriteHeader(h.answers[n])
+			return
+		}
+		h.got <- e
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+// run runs a sender until the returned function is called, which waits.
+func run(s *Sender) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Run(ctx) })
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// TestSentAgain: a server that fails at first gets every event, signed, and can
+// tell by its ID that it is the same one.
+func TestSentAgain(t *testing.T) {
+	h := startHook(t, 503, 500, 429)
+	s := New(Options{URL: h.URL, Secret: secret, Instance: "gate-1", Pause: time.Millisecond})
+	stop := run(s)
+	s.Send(Event{Type: "upstream_down", Pool: "app", Upstream: "10.0.0.1:80", Text: "It is down."})
+	s.Send(Event{Type: "upstream_up", Pool: "app"})
+	first, second := <-h.got, <-h.got
+	stop()
+	if first.Type != "upstream_down" || first.Upstream != "10.0.0.1:80" || first.Instance != "gate-1" || first.Text != "It is down." || second.Type != "upstream_up" {
+		t.Errorf("got %+v, %+v", first, second)
+	}
+	if len(h.ids) != 5 || h.ids[0] != h.ids[3] || h.ids[3] == h.ids[4] || h.ids[0] != first.ID {
+		t.Errorf("tries: %q", h.ids)
+	}
+	if s.Lost() != 0 {
+		t.Errorf("lost %d", s.Lost())
+	}
+}
+
+// TestGivenUp: what a server does not want is not sent again, what cannot be
+// sent is counted, and the log does not tell the address.
+func TestGivenUp(t *testing.T) {
+	h := startHook(t, 400)
+	var log bytes.Buffer
+	s := New(Options{URL: h.URL, Secret: secret, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	s.deliver(t.Context(), Event{Type: "upstream_down"})
+	h.Close()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.deliver(ended, Event{Type: "upstream_up"})
+	if s.Lost() != 2 || len(h.ids) != 1 {
+		t.Errorf("lost %d, tried %d times", s.Lost(), len(h.ids))
+	}
+	if got := log.String(); !strings.Contains(got, "answered 400") || strings.Contains(got, h.URL) {
+		t.Errorf("log: %s", got)
+	}
+}
+
+// TestFull: nobody waits for the queue, and what waits is sent at the end.
+func TestFull(t *testing.T) {
+	h := startHook(t)
+	s := New(Options{URL: h.URL, Secret: secret})
+	for range maxQueue + 3 {
+		s.Send(Event{Type: "upstream_down"})
+	}
+	if s.Lost() != 3 {
+		t.Errorf("lost %d, want 3", s.Lost())
+	}
+	run(s)()
+	if len(h.got) != maxQueue {
+		t.Errorf("%d arrived, want %d", len(h.got), maxQueue)
+	}
+}
+
+// TestRedirected: the event and its signature go where they were meant to go.
+func TestRedirected(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("followed") }))
+	defer elsewhere.Close()
+	h := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+	defer h.Close()
+	s := New(Options{URL: h.URL})
+	if err := s.post(t.Context(), Event{}); err == nil || !strings.Contains(err.Error(), "307") {
+		t.Errorf("got %v", err)
+	}
+}
