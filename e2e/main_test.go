@@ -2,7 +2,7 @@
 // with a configuration file, a real nginx in front and real application
 // servers in Node, Python and Go behind it.
 //
-// The tests need nginx, node, python3 and prometheus, and skip without; with
+// The tests need nginx, node, python3, prometheus and chromium, and skip without; with
 // GOODGATE_E2E=all they fail instead.
 package e2e_test
 

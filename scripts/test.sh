@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that has to hold before a change is good. Installs what the
 # end-to-end tests need where it may (Debian: nginx, Node, Python,
-# Prometheus).
+# Prometheus, Chromium).
 #
 #   scripts/test.sh          all of it
 #   scripts/test.sh quick    without the race detector and the end-to-end tests
@@ -54,6 +54,7 @@ need nginx nginx
 need node nodejs
 need python3 python3
 need prometheus prometheus # with promtool
+need chromium chromium
 step 'tests'
 # -count=1: the end-to-end tests build the binary, of which the test cache knows nothing.
 GOODGATE_E2E=all go test -race -count=1 -timeout 12m ./...

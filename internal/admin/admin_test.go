@@ -230,6 +230,20 @@ func TestEveryDecisionHasWords(t *testing.T) {
 	}()
 }
 
+// TestManyAlike: a flood of one kind hides no other, in memory or in the status.
+func TestManyAlike(t *testing.T) {
+	var r Ring
+	start := time.Unix(at, 0)
+	r.Observe(&proxy.Record{ID: "rare", Start: start, Pool: "app", Reason: proxy.ConnectRefused})
+	for i := range 1000 {
+		r.Observe(&proxy.Record{Start: start.Add(time.Duration(i)), Pool: "app", Reason: proxy.Overloaded})
+	}
+	list := r.Varied(20)
+	if len(list) != alikeShown+1 || list[alikeShown].ID != "rare" || list[0].Reason != "overloaded" {
+		t.Errorf("got %d, the last %+v", len(list), list[len(list)-1])
+	}
+}
+
 func TestEvents(t *testing.T) {
 	f := newFake(t)
 	s := New(Options{Control: f, Requests: new(Ring), Tally: new(Tally)})

@@ -10,7 +10,9 @@ import (
 
 const (
 	ringFailures = 512 // requests that an upstream failed, hidden from the client or not
+	ringRefused  = 128 // that were refused for overload, which can be all there are
 	ringOthers   = 128 // that failed for another reason
+	alikeShown   = 3   // of the same pool and reason in a short list
 )
 
 // Ring remembers the latest requests in which something failed. Failures that
@@ -19,6 +21,7 @@ const (
 type Ring struct {
 	mu       sync.Mutex // protects the fields below
 	failures []*Request
+	refused  []*Request
 	others   []*Request
 }
 
@@ -31,7 +34,9 @@ func (r *Ring) Observe(rec *proxy.Record) {
 	q := newRequest(rec)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if rec.Reason.GatewayError() || rec.Absorbed != proxy.ByNothing {
+	if rec.Reason == proxy.Overloaded {
+		r.refused = push(r.refused, q, ringRefused)
+	} else if rec.Reason.GatewayError() || rec.Absorbed != proxy.ByNothing {
 		r.failures = push(r.failures, q, ringFailures)
 	} else {
 		r.others = push(r.others, q, ringOthers)
@@ -50,7 +55,7 @@ func push(list []*Request, q *Request, limit int) []*Request {
 func (r *Ring) Find(id string) *Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, list := range [][]*Request{r.failures, r.others} {
+	for _, list := range [][]*Request{r.failures, r.refused, r.others} {
 		for _, q := range slices.Backward(list) {
 			if q.ID == id {
 				return q
@@ -65,12 +70,23 @@ func (r *Ring) Find(id string) *Request {
 func (r *Ring) Latest(n int) []*Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	list := append(slices.Clone(r.failures), r.refused...)
+	slices.Reverse(list)
+	slices.SortStableFunc(list, func(a, b *Request) int { return b.Start.Compare(a.Start) })
+	return append([]*Request{}, list[:min(n, len(list))]...)
+}
+
+// Varied returns up to n of the requests that an upstream failed, the latest
+// first, and only a few of each kind, so that the many do not hide the others.
+func (r *Ring) Varied(n int) []*Request {
+	type kind struct{ pool, reason, by, hidden string }
+	seen := map[kind]int{}
 	list := []*Request{}
-	for _, q := range slices.Backward(r.failures) {
-		if len(list) == n {
-			break
+	for _, q := range r.Latest(ringFailures + ringRefused) {
+		k := kind{q.Pool, q.Reason, q.AbsorbedBy, q.Hidden}
+		if seen[k]++; seen[k] <= alikeShown && len(list) < n {
+			list = append(list, q)
 		}
-		list = append(list, q)
 	}
 	return list
 }

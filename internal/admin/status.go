@@ -86,7 +86,7 @@ const latestFailures = 20
 func (s *Server) status() *Status {
 	out := &Status{
 		Version: s.opts.Version, PID: os.Getpid(), Now: time.Now(), State: "serving",
-		Config: s.opts.Control.ConfigState(), Pools: s.pools(), Failures: s.opts.Requests.Latest(latestFailures),
+		Config: s.opts.Control.ConfigState(), Pools: s.pools(), Failures: s.opts.Requests.Varied(latestFailures),
 	}
 	out.Troubles = troubles(out)
 	if s.opts.Control.Draining() {

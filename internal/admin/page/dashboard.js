@@ -57,6 +57,7 @@ async function listen() {
 function ask() {
   say("A token is needed", "warn");
   by("denied").textContent = token ? "That is not the token." : "";
+  by("token").value = "";
   by("login").hidden = false;
   by("token").focus();
   return new Promise((entered) => {

@@ -81,8 +81,8 @@ function reasons(all) {
 
 function buttons(p, u, order) {
   const last = u.available && p.available === 1;
-  const button = (text, state) => h("button", {
-    type: "button", "data-key": state, "aria-label": `${text} ${u.address} in pool ${p.name}`, click: () => order(p.name, u.address, state, last),
+  const button = (text, state) => h("button", { // the first keeps the focus when it becomes its opposite
+    type: "button", "data-key": state === "off" ? "off" : "first", "aria-label": `${text} ${u.address} in pool ${p.name}`, click: () => order(p.name, u.address, state, last),
   }, text);
   if (u.operator === "ready") return [button("Drain", "drain"), button("Off", "off")];
   return [button("Undrain", "ready"), u.operator === "drain" ? button("Off", "off") : null];
