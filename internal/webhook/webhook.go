@@ -105,25 +105,21 @@ func (s *Sender) Lost() int64 { return s.lost.Load() }
 
 // Run sends until ctx ends, and then for a moment what still waits.
 func (s *Sender) Run(ctx context.Context) {
-	for {
-		select {
-		case e := <-s.queue:
-			s.deliver(ctx, e)
-		case <-ctx.Done():
-			s.flush()
-			return
-		}
-	}
-}
-
-func (s *Sender) flush() {
-	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	last, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, cancel) })
+	defer stop()
 	for {
 		select {
 		case e := <-s.queue:
-			s.deliver(ctx, e)
+			s.deliver(last, e)
+			continue
 		default:
+		}
+		select {
+		case e := <-s.queue:
+			s.deliver(last, e)
+		case <-ctx.Done():
 			return
 		}
 	}
