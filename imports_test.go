@@ -26,9 +26,10 @@ var allowed = map[string][]string{
 	"internal/logging":   {"proxy"},
 	"internal/tracing":   {"proxy"},
 	"internal/bench":     {"internal/http1", "internal/http2", "internal/plot"},
-	"internal/demo":      {"balancer", "health", "proxy"},
+	"internal/demo":      {"balancer", "health", "proxy", "internal/plot"},
+	"internal/top":       {"internal/admin", "internal/plot"},
 	"benchmarks/peers":   {"balancer", "internal/bench", "internal/config", "internal/gate", "internal/logging", "internal/metrics", "internal/plot"},
-	"cmd/goodgate":       {"proxy", "internal/admin", "internal/bench", "internal/config", "internal/convert", "internal/demo", "internal/diagnose", "internal/doctor", "internal/finding", "internal/gate", "internal/handover", "internal/haproxy", "internal/logging", "internal/metrics", "internal/nginxconf"},
+	"cmd/goodgate":       {"proxy", "internal/admin", "internal/bench", "internal/config", "internal/convert", "internal/demo", "internal/diagnose", "internal/doctor", "internal/finding", "internal/gate", "internal/handover", "internal/haproxy", "internal/logging", "internal/metrics", "internal/nginxconf", "internal/top"},
 }
 
 // TestImportDirection keeps the packages in the order that ARCHITECTURE.md

@@ -67,7 +67,7 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newRun(), newCheck(), newConvert(), newDoctor(), newDemo(), newBench(), newSchema(), newVersion())
-	root.AddCommand(newStatus(), newWhy(), newReload(),
+	root.AddCommand(newStatus(), newTop(), newWhy(), newReload(),
 		newState("drain", "drain", "Send an upstream no new requests; those under way go on"),
 		newState("undrain", "ready", "Send an upstream requests again"),
 		newState("off", "off", "As drain, and do not check it either"))

@@ -7,6 +7,8 @@ import (
 
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/goodgate/goodgate/internal/plot"
 )
 
 // theme is how the parts of the view are marked. Nothing depends on it to be
@@ -90,19 +92,9 @@ func (t theme) sparks(past []second) []string {
 	}
 }
 
-// spark draws values as bars up to top; a dot is none.
+// spark draws values up to top, the last one at the right.
 func spark(values []int, top int) string {
-	bars := []rune("▁▂▃▄▅▆▇█")
-	var b strings.Builder
-	b.WriteString(strings.Repeat(" ", max(0, history-len(values))))
-	for _, v := range values {
-		if v <= 0 || top <= 0 {
-			b.WriteByte('.')
-			continue
-		}
-		b.WriteRune(bars[(min(v, top)*len(bars)-1)/top])
-	}
-	return b.String()
+	return strings.Repeat(" ", max(0, history-len(values))) + plot.Spark(values, top)
 }
 
 // explain says in a sentence what is going on, in two lines at any time so that

@@ -1,4 +1,4 @@
-// Package plot draws line charts as SVG that stands in a page and takes its
+// Package plot draws sparklines for terminals, and line charts as SVG that stands in a page and takes its
 // text and grid colours from it. (gonum.org/v1/plot would add 7 MB of fonts to
 // the program, which is a third of it.)
 package plot

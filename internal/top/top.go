@@ -1,0 +1,138 @@
+// Package top shows a running goodgate live in a terminal, by its API.
+package top
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/goodgate/goodgate/internal/admin"
+)
+
+const (
+	every = time.Second
+	bound = 5 * time.Second // for an answer
+)
+
+// Run shows the goodgate that a client asks until the user ends it or ctx does.
+func Run(ctx context.Context, client admin.Client, out io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m := model{address: client.Address, marks: colours(), ask: func() (*admin.Status, error) {
+		ctx, cancel := context.WithTimeout(ctx, bound)
+		defer cancel()
+		var s admin.Status
+		return &s, client.Get(ctx, "/v1/status", &s)
+	}}
+	if _, err := m.ask(); err != nil {
+		return err // better than a screen that only says so
+	}
+	if _, err := tea.NewProgram(m, tea.WithOutput(out), tea.WithContext(ctx)).Run(); err != nil {
+		return fmt.Errorf("the live view ended: %w", err)
+	}
+	return nil
+}
+
+// answer is what the API said.
+type answer struct {
+	status *admin.Status
+	err    error
+}
+
+// again is the moment to ask again.
+type again struct{}
+
+// model is the view as Bubble Tea sees it.
+type model struct {
+	address string
+	ask     func() (*admin.Status, error)
+	marks   marks
+
+	width, height int
+	status        *admin.Status // the last that came; nil before it
+	err           error         // why there is none since
+	order         order
+	filter        string
+	typing        bool // the filter
+	skip          int  // rows that are scrolled away
+}
+
+func (m model) Init() tea.Cmd { return m.fetch }
+
+func (m model) fetch() tea.Msg {
+	s, err := m.ask()
+	return answer{s, err}
+}
+
+// Update takes an event.
+func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case answer:
+		if m.err = msg.err; msg.err == nil {
+			m.status = msg.status
+		}
+		return m, tea.Tick(every, func(time.Time) tea.Msg { return again{} })
+	case again:
+		return m, m.fetch
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case tea.KeyPressMsg:
+		return m.key(msg)
+	}
+	return m, nil
+}
+
+func (m model) key(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
+	name := k.String()
+	switch {
+	case name == "ctrl+c":
+		return m, tea.Quit
+	case m.typing:
+		m.edit(name, k.Text)
+	case name == "q":
+		return m, tea.Quit
+	case name == "/":
+		m.typing = true
+	case name == "esc":
+		m.filter = ""
+	case name == "up":
+		m.skip = max(0, m.skip-1)
+	case name == "down":
+		m.skip++
+	default:
+		if o, ok := orders[name]; ok {
+			m.order, m.skip = o, 0
+		}
+	}
+	m.skip = min(m.skip, max(0, len(m.rows())-1))
+	return m, nil
+}
+
+// edit changes the filter by a key.
+func (m *model) edit(name, text string) {
+	switch name {
+	case "enter":
+		m.typing = false
+	case "esc":
+		m.typing, m.filter = false, ""
+	case "backspace":
+		if r := []rune(m.filter); len(r) > 0 {
+			m.filter = string(r[:len(r)-1])
+		}
+	default:
+		m.filter += text
+	}
+}
+
+// View draws.
+func (m model) View() tea.View {
+	v := tea.NewView("")
+	v.AltScreen = true
+	if m.width > 0 {
+		v.SetContent(m.render())
+	}
+	return v
+}
