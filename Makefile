@@ -1,9 +1,9 @@
 # For people; everything here is one command that works by itself too.
 
-.PHONY: build run demo check test quick bench cost peers campaign overload caddy fuzz schema
+.PHONY: build run demo check test quick bench cost peers campaign overload caddy conformance fuzz schema
 
 help: ## this list
-	@awk -F":.*## " "/^[a-z]+:.*## /{printf \"  %-8s %s\\n\", \$$1, \$$2}" Makefile
+	@awk -F":.*## " "/^[a-z]+:.*## /{printf \"  %-11s %s\\n\", \$$1, \$$2}" Makefile
 
 build: ## the binary, into ./goodgate
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o goodgate ./cmd/goodgate
@@ -40,6 +40,9 @@ overload: ## what is left of a pool's capacity when too much is asked of it, bes
 
 caddy: ## Caddy for the campaign, into the user's cache
 	GOBIN=$${XDG_CACHE_HOME:-$$HOME/.cache}/goodgate go install github.com/caddyserver/caddy/v2/cmd/caddy@latest
+
+conformance: ## h2spec, gRPC's interoperability tests, WebSocket, malformed messages
+	scripts/conformance.sh
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	scripts/fuzz.sh $(or $(FUZZTIME),30s)

@@ -122,3 +122,20 @@ func describe(list []*message) []string {
 	}
 	return out
 }
+
+// TestSwitchSaysUpgrade wants the answer that begins a tunnel to say nothing else
+// of the connection: it said "close" first, and clients that look at one value
+// only did not take it.
+func TestSwitchSaysUpgrade(t *testing.T) {
+	t.Parallel()
+	a := &actor{}
+	a.part.Store(&sample{bytes: "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", closes: true})
+	g := start(t, parse(t, fmt.Sprintf(corpusYAML, "http://"+listen(t, a.serve))), Options{})
+	answers, err := talk(t, g.addrs[0], "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", func(*message) bool { return true })
+	if err != nil || len(answers) != 1 || answers[0].status() != 101 {
+		t.Fatalf("got %v, %v; want a 101", describe(answers), err)
+	}
+	if got := answers[0].get("Connection"); !slices.Equal(got, []string{"Upgrade"}) {
+		t.Errorf("Connection: got %q, want one Upgrade", got)
+	}
+}

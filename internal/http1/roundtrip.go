@@ -220,6 +220,7 @@ func (c *conn) switchProtocols(o *outgoing, res *http.Response) (*http.Response,
 	case c.stop != nil && !c.stop():
 		err = canceled(c.ctx, PhaseHeader)
 	default:
+		res.ContentLength = 0 // else Response.Write takes the end of the connection for the body's, and says so
 		res.Body = newTunnel(c)
 		return res, nil
 	}

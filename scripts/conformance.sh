@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The suites of others against the built goodgate: h2spec, gRPC's
+# interoperability tests, WebSocket, and the corpus of malformed messages.
+# Prints the counts. Takes some two minutes; docs/conformance.md says what they
+# mean.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+go test -count=1 -run 'TestMalformed' -v ./internal/gate | grep -E '^(---|ok|FAIL)|requests:|responses:'
+cd e2e/conformance
+go vet ./...
+go test -count=1 -timeout 10m -v . | grep -E '^(---|ok|FAIL)|h2spec over|fails:|passes:|cases'
