@@ -191,6 +191,14 @@ pools: {app: {upstreams: [%q], retry: {hedge: {budget: 0%%}}}}`, upstream.URL)),
 	}
 	control("SETTINGS", func(fr *http2.Framer) error { return fr.WriteSettings() })
 	control("PING", func(fr *http2.Framer) error { return fr.WritePing(false, [8]byte{1}) })
+	t.Run("frame that is too large", func(t *testing.T) {
+		h := dialHostile(t, g.addrs[0])
+		h.WriteRawFrame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 1, make([]byte, 16<<10+1))
+		if code, told := h.end(); !told || code != http2.ErrCodeFrameSize {
+			t.Errorf("GOAWAY: %t, %v; want FRAME_SIZE_ERROR", told, code)
+		}
+		served()
+	})
 	t.Run("window beyond its end", func(t *testing.T) {
 		h := dialHostile(t, g.addrs[0])
 		h.WriteWindowUpdate(0, 1<<31-1)
