@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -35,7 +36,8 @@ type Rate struct {
 	DryRun    bool // only say in the record what would have been refused
 
 	rates  *limits.Rates
-	policy string
+	policy string // of the header RateLimit-Policy
+	state  string // how the header RateLimit begins
 }
 
 // Priority says whose turn comes first when requests queue.
@@ -56,6 +58,7 @@ func NewRate(o Rate) *Rate {
 	if burst == 0 {
 		burst = max(int(o.PerSecond), 1)
 	}
+	o.state = strconv.Quote(o.Name) + ";r="
 	o.policy = fmt.Sprintf("%q;q=%d;w=%d", o.Name, burst, max(int(math.Ceil(float64(burst)/o.PerSecond)), 1))
 	return &o
 }
@@ -88,10 +91,11 @@ func (x *exchange) passes(l *Limits) *Error {
 			return err
 		}
 	}
-	if l.MaxBody > 0 {
+	if l.MaxBody > 0 && x.request.ContentLength != 0 {
 		if n := x.request.ContentLength; n > l.MaxBody {
 			return &Error{Reason: RequestTooLarge, Err: fmt.Errorf("the body has %d bytes, limits.max_body is %d", n, l.MaxBody)}
 		}
+		x.unbound = cmp.Or(x.unbound, x.request.Body)
 		x.request.Body = http.MaxBytesReader(&x.writer, x.request.Body, l.MaxBody)
 	}
 	if l.Requests > 0 {
@@ -120,8 +124,8 @@ func (x *exchange) rate(r *Rate) *Error {
 		return nil
 	}
 	h := x.writer.Header()
-	h.Add("RateLimit-Policy", r.policy)
-	h.Add("RateLimit", strconv.Quote(r.Name)+";r="+strconv.Itoa(v.Remaining)+";t="+seconds(v.Reset))
+	h["Ratelimit-Policy"] = append(h["Ratelimit-Policy"], r.policy)
+	h["Ratelimit"] = append(h["Ratelimit"], r.state+strconv.Itoa(v.Remaining)+";t="+seconds(v.Reset))
 	if v.OK {
 		return nil
 	}

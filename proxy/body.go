@@ -208,7 +208,7 @@ func (x *exchange) clientFailure() Reason {
 func (b *replayBody) unread() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.err == nil
+	return b.err == nil || clientReason(b.err) == RequestTooLarge
 }
 
 // atEnd reports whether the client's body has come to a good end.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/netip"
 	"time"
@@ -45,8 +46,9 @@ type exchange struct {
 	values [8]string             // room for header values
 	nvalue int
 
-	inside [3]*Limits // that count the request; nil from the first one unused
-	placed bool       // has a place in the pool's queue
+	unbound io.ReadCloser // the client's body, when limits.max_body bounds what is read of it
+	inside  [3]*Limits    // that count the request; nil from the first one unused
+	placed  bool          // has a place in the pool's queue
 
 	tries    int            // attempts that count against the limit
 	races    int            // attempts lost to an idle connection that was closing
