@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -49,6 +50,7 @@ func TestPrometheus(t *testing.T) {
 	p := startPrometheus(t, url)
 	queries := dashboardQueries(t)
 	maps.Copy(queries, alertQueries(t))
+	maps.Copy(queries, scalerQueries(t))
 	if len(queries) < 60 {
 		t.Errorf("found %d queries only", len(queries))
 	}
@@ -280,6 +282,52 @@ func alertQueries(t *testing.T) map[string]string {
 		for _, r := range g.Rules {
 			queries["alert: "+r.Alert] = threshold.ReplaceAllString(r.Expr, "")
 		}
+	}
+	return queries
+}
+
+// scalerQueries returns what the examples for Kubernetes ask.
+func scalerQueries(t *testing.T) map[string]string {
+	t.Helper()
+	var keda struct {
+		Spec struct {
+			Triggers []struct{ Metadata struct{ Query string } }
+		}
+	}
+	var scaler struct{} // the HorizontalPodAutoscaler asks by the adapter's rule
+	var adapter struct{ Data map[string]string }
+	decode := func(file string, into ...any) {
+		raw, err := os.ReadFile("../deploy/kubernetes/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := yaml.NewDecoder(bytes.NewReader(raw))
+		for _, v := range into {
+			if err := d.Decode(v); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+		}
+	}
+	decode("keda.yaml", &keda)
+	decode("hpa.yaml", &scaler, &adapter)
+	queries := map[string]string{}
+	for i, trigger := range keda.Spec.Triggers {
+		queries[fmt.Sprintf("keda: trigger %d", i)] = trigger.Metadata.Query
+	}
+	var rules struct {
+		ExternalRules []struct {
+			SeriesQuery  string `yaml:"seriesQuery"`
+			MetricsQuery string `yaml:"metricsQuery"`
+		} `yaml:"externalRules"`
+	}
+	if err := yaml.Unmarshal([]byte(adapter.Data["config.yaml"]), &rules); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rules.ExternalRules {
+		queries["adapter: "+r.SeriesQuery] = strings.NewReplacer("<<.Series>>", r.SeriesQuery, "<<.LabelMatchers>>", `pool="app"`).Replace(r.MetricsQuery)
+	}
+	if len(queries) != 3 {
+		t.Errorf("found %d queries of scalers, want 3", len(queries))
 	}
 	return queries
 }

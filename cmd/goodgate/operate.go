@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/url"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -85,6 +87,10 @@ func printStatus(out io.Writer, s *admin.Status) {
 		s.Version, s.PID, s.State, s.Config.Loaded.Format(time.DateTime), count(s.Config.Reloads, "reload"))
 	if s.Config.Error != "" {
 		fmt.Fprintf(out, "the last reload failed at %s: %s\n", s.Config.Failed.Format(time.DateTime), s.Config.Error)
+	}
+	for _, t := range s.Troubles {
+		where := cmp.Or(strings.TrimSpace(t.Pool+" "+t.Upstream), "goodgate")
+		fmt.Fprintf(out, "\n%s: %s: %s\n  %s\n", t.Level, where, t.Text, t.Do)
 	}
 	for _, p := range s.Pools {
 		fmt.Fprintf(out, "\npool %s (%s): %d of %s available, %d in flight, %d waiting\n",
