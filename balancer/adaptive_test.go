@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"math"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -78,7 +79,7 @@ func TestAdaptiveLimit(t *testing.T) {
 		if raceEnabled && spread != "narrow" {
 			continue
 		}
-		s := &simulation{rnd: rand.New(rand.NewPCG(1, 2))}
+		s := &simulation{a: adaptive{now: new(atomic.Int64)}, rnd: rand.New(rand.NewPCG(1, 2))}
 		takes := func(mean time.Duration) func() time.Duration {
 			return func() time.Duration {
 				switch spread {
@@ -184,7 +185,7 @@ func TestAdaptiveLimitSettles(t *testing.T) {
 
 // TestAdaptiveLimitFalls holds that failures alone bring the limit down.
 func TestAdaptiveLimitFalls(t *testing.T) {
-	var a adaptive
+	a := adaptive{now: new(atomic.Int64)}
 	a.start(AdaptiveOptions{Enabled: true, Start: 100, Min: 10})
 	now := time.Unix(1000, 0)
 	for range 2000 {
@@ -197,7 +198,7 @@ func TestAdaptiveLimitFalls(t *testing.T) {
 }
 
 func BenchmarkAdaptive(b *testing.B) {
-	var a adaptive
+	a := adaptive{now: new(atomic.Int64)}
 	a.start(AdaptiveOptions{Enabled: true})
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -27,7 +27,8 @@ const (
 // Upstream is the live state of one application server. It outlives changes
 // of its pool's configuration.
 type Upstream struct {
-	// What a pick reads comes first and together, to cost few cache lines.
+	// What a pick reads comes first and together, to cost two cache lines, of
+	// which the second ends with the breaker's first word.
 	inFlight atomic.Int64
 	operator atomic.Uint32
 	health   atomic.Uint32 // a Health
@@ -35,13 +36,16 @@ type Upstream struct {
 	resting  atomic.Bool   // takes no new requests because it asked for that
 	trial    trial
 	ramp     ramp
-	adaptive adaptive
-	slowness slowness
-	outlier  atomic.Bool // fails surely more than the others: its breaker may open
-	latency  latency
 	waiting  waiting
+	latency  latency
+	slowness slowness
+	most     atomic.Int64 // requests at once, as adaptive has found; 0 = no limit
 	breaker  breaker
+
+	adaptive adaptive
 	evidence evidence
+	outlier  atomic.Bool // fails surely more than the others: its breaker may open
+	slow     slowTimes
 
 	key    Key
 	name   string
@@ -97,6 +101,7 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 		spared:  func() { p.restore(u) },
 		changed: u.breakerChanged,
 	})
+	u.adaptive.now = &u.most
 	u.adaptive.configure(opts.Adaptive)
 	if s, ok := p.warm[s.Addr]; ok {
 		u.begin(s)
