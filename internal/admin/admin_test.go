@@ -37,14 +37,14 @@ func newFake(t *testing.T) *fake {
 	return &fake{pool: p}
 }
 
-func (f *fake) Pools() []*proxy.Pool            { return []*proxy.Pool{f.pool} }
-func (f *fake) ConfigState() ConfigState        { return ConfigState{Reloads: 3} }
-func (f *fake) Config() []byte                  { return []byte("a: 1\n") }
-func (f *fake) Draining() bool                  { return f.draining }
-func (f *fake) ProbeError(balancer.Key) string  { return "" }
-func (f *fake) SourceError(string) string       { return f.lost }
-func (f *fake) Reload(string) ([]string, error) { return []string{"a: 1 -> 2"}, f.fails }
-func (f *fake) Drain(string)                    { f.draining = true }
+func (f *fake) Pools() []*proxy.Pool                      { return []*proxy.Pool{f.pool} }
+func (f *fake) ConfigState() ConfigState                  { return ConfigState{Reloads: 3} }
+func (f *fake) Config() []byte                            { return []byte("a: 1\n") }
+func (f *fake) Draining() bool                            { return f.draining }
+func (f *fake) ProbeError(balancer.Key) string            { return "" }
+func (f *fake) SourceError(string) (string, proxy.Reason) { return f.lost, proxy.None }
+func (f *fake) Reload(string) ([]string, error)           { return []string{"a: 1 -> 2"}, f.fails }
+func (f *fake) Drain(string)                              { f.draining = true }
 func (f *fake) SetWeight(k balancer.Key, w int) error {
 	f.weights = append(f.weights, fmt.Sprint(k.Addr, " ", w))
 	return f.fails

@@ -19,7 +19,9 @@ type Control interface {
 	Config() []byte // effective, as YAML, without secrets
 	Draining() bool
 	ProbeError(balancer.Key) string // what the last probe found; empty when it passed
-	SourceError(pool string) string // why its upstreams could not be looked up; empty when they could
+	// SourceError tells why a pool's upstreams could not be looked up, empty when
+	// they could, and the reason that requests fail with; None = another.
+	SourceError(pool string) (string, proxy.Reason)
 
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)

@@ -45,7 +45,8 @@ type Pool struct {
 	Counts      Counts `json:"counts"`
 	Past        Past   `json:"past"`
 
-	sum recent
+	sum     recent
+	missing proxy.Reason // the reason of SourceError
 }
 
 // Demand is what is asked of a pool, in units that an autoscaler takes.
@@ -109,7 +110,7 @@ func (s *Server) pool(p *proxy.Pool) Pool {
 		BudgetLeft: p.BudgetLeft(), Upstreams: []Upstream{},
 	}
 	now := time.Now().Unix()
-	out.SourceError = s.opts.Control.SourceError(p.Name())
+	out.SourceError, out.missing = s.opts.Control.SourceError(p.Name())
 	out.Counts, out.Past, out.sum = s.opts.Tally.pool(p.Name(), now)
 	out.Demand = out.demand(p.Queued())
 	members := p.Members()

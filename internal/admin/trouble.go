@@ -74,7 +74,8 @@ func (p *Pool) troubles() (list []Trouble) {
 		list = append(list, t)
 	}
 	if p.SourceError != "" {
-		t := Trouble{Level: isError, Reason: proxy.DNSError.String(), Text: "Its upstreams could not be looked up: " + p.SourceError, Do: symptoms[proxy.DNSError].do}
+		t := Trouble{Level: isError, Reason: word(p.missing), Text: "Its upstreams could not be looked up: " + p.SourceError,
+			Do: cmp.Or(symptoms[p.missing].do, "Correct what is said of them, or where they are looked up.")}
 		if p.Available > 0 {
 			t.Level, t.Text = isWarning, t.Text+". Those known before are used."
 		}

@@ -25,11 +25,11 @@ func (c control) ProbeError(k balancer.Key) string {
 	return ""
 }
 
-func (c control) SourceError(pool string) string {
+func (c control) SourceError(pool string) (string, proxy.Reason) {
 	if p := c.gate.now.Load().pools[pool]; p != nil {
 		return p.lost.get()
 	}
-	return ""
+	return "", proxy.None
 }
 
 func (c control) Reload(cause string) ([]string, error) {

@@ -91,16 +91,16 @@ func TestEdge(t *testing.T) {
 		{"0000", "...."},
 	} {
 		var e edge
-		got := ""
+		var got strings.Builder
 		for _, c := range test.seen {
 			mark := "."
 			if e.flips(c == '1') {
 				mark = map[bool]string{true: "+", false: "-"}[e.on]
 			}
-			got += mark
+			got.WriteString(mark)
 		}
-		if got != test.want {
-			t.Errorf("%s: got %s, want %s", test.seen, got, test.want)
+		if got.String() != test.want {
+			t.Errorf("%s: got %s, want %s", test.seen, got.String(), test.want)
 		}
 	}
 }

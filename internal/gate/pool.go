@@ -2,10 +2,8 @@ package gate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"reflect"
 	"slices"
 	"sync"
@@ -216,12 +214,8 @@ func (p *pool) sourceFailed(err error) {
 		return
 	}
 	p.log.Warn("upstreams could not be looked up; those known before are kept", "error", err.Error(), "count", len(p.live().Members()))
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		reason := proxy.DNSError
-		if dns.IsTimeout {
-			reason = proxy.DNSTimeout
-		}
-		p.live().SetMissing(reason)
+	if r := missing(err); r != proxy.None {
+		p.live().SetMissing(r)
 	}
 }
 

@@ -1,12 +1,15 @@
 package gate
 
 import (
+	"errors"
 	"maps"
+	"net"
 	"sync"
 	"sync/atomic"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/discovery"
+	"github.com/goodgate/goodgate/proxy"
 )
 
 // members is a pool's set of upstreams: what was found last, and the weights
@@ -106,20 +109,34 @@ func (f *findings) keep(present []balancer.Member) {
 	f.errs = kept
 }
 
-// lost is the last failure to look a pool's upstreams up; empty = there is none.
-type lost struct{ text atomic.Pointer[string] }
+// lost is the last failure to look a pool's upstreams up; nil = there is none.
+type lost struct{ err atomic.Pointer[error] }
 
 func (l *lost) set(err error) {
 	if err == nil {
-		l.text.Store(nil)
+		l.err.Store(nil)
 		return
 	}
-	l.text.Store(new(err.Error()))
+	l.err.Store(&err)
 }
 
-func (l *lost) get() string {
-	if t := l.text.Load(); t != nil {
-		return *t
+func (l *lost) get() (text string, reason proxy.Reason) {
+	err := l.err.Load()
+	if err == nil {
+		return "", proxy.None
 	}
-	return ""
+	return (*err).Error(), missing(*err)
+}
+
+// missing is the reason for a pool's having no upstreams, None when the cause is
+// not a name.
+func missing(err error) proxy.Reason {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	switch {
+	case !ok:
+		return proxy.None
+	case dns.IsTimeout:
+		return proxy.DNSTimeout
+	}
+	return proxy.DNSError
 }
