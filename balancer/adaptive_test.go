@@ -165,7 +165,7 @@ func (s *simulation) settled(workers int, mean time.Duration, load float64) (est
 // Steps to more than four times, or less than a quarter, take longer.
 func TestAdaptiveLimitSettles(t *testing.T) {
 	for name, spread := range spreads {
-		s := &simulation{rnd: rand.New(rand.NewPCG(3, 4))}
+		s := &simulation{a: adaptive{now: new(atomic.Int64)}, rnd: rand.New(rand.NewPCG(3, 4))}
 		s.a.start(AdaptiveOptions{Enabled: true})
 		const mean = 50 * time.Millisecond
 		s.takes = func() time.Duration { return spread(s.rnd, mean) }
