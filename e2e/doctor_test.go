@@ -183,7 +183,8 @@ var setups = []struct {
 		to := ln.Addr().String()
 		p.nginx(proxied("http://"+to, "proxy_next_upstream off;"))
 		for range 3 {
-			serveRaw(ln, func(net.Conn) { ln.Close() })
+			crashing := ln
+			serveRaw(crashing, func(net.Conn) { crashing.Close() })
 			p.get()
 			var err error
 			if ln, err = net.Listen("tcp", to); err != nil {

@@ -73,6 +73,11 @@ func grpcTimeout(h http.Header) time.Duration {
 	return time.Duration(n) * unit
 }
 
+// grpcGrace is what goodgate gives a call beyond the client's time. The client
+// ends it by itself; a stream that goodgate cut a moment before would look like a
+// failure of another kind.
+const grpcGrace = 100 * time.Millisecond
+
 // boundGRPC makes the client's time for a call goodgate's, if it is shorter than
 // the route's.
 func (x *exchange) boundGRPC(r *http.Request, limit time.Duration) time.Duration {
@@ -81,7 +86,7 @@ func (x *exchange) boundGRPC(r *http.Request, limit time.Duration) time.Duration
 	}
 	if d := grpcTimeout(r.Header); d > 0 && (limit == 0 || d < limit) {
 		x.grpcEnd = x.record.Start.Add(d)
-		return d
+		return d + grpcGrace
 	}
 	return limit
 }
