@@ -29,7 +29,7 @@ type AdaptiveOptions struct {
 // While the requests do not reach the limit, they show nothing about what the
 // upstream could do, and the estimate stays.
 type adaptive struct {
-	now  *atomic.Int64 // the limit of this moment, which is kept where picks find it
+	now  atomic.Int64 // the limit of this moment
 	opts AdaptiveOptions
 
 	mu       sync.Mutex // protects the fields below

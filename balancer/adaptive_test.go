@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"math"
 	"math/rand/v2"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -79,7 +78,7 @@ func TestAdaptiveLimit(t *testing.T) {
 		if raceEnabled && spread != "narrow" {
 			continue
 		}
-		s := &simulation{a: adaptive{now: new(atomic.Int64)}, rnd: rand.New(rand.NewPCG(1, 2))}
+		s := &simulation{rnd: rand.New(rand.NewPCG(1, 2))}
 		takes := func(mean time.Duration) func() time.Duration {
 			return func() time.Duration {
 				switch spread {
@@ -165,7 +164,7 @@ func (s *simulation) settled(workers int, mean time.Duration, load float64) (est
 // Steps to more than four times, or less than a quarter, take longer.
 func TestAdaptiveLimitSettles(t *testing.T) {
 	for name, spread := range spreads {
-		s := &simulation{a: adaptive{now: new(atomic.Int64)}, rnd: rand.New(rand.NewPCG(3, 4))}
+		s := &simulation{rnd: rand.New(rand.NewPCG(3, 4))}
 		s.a.start(AdaptiveOptions{Enabled: true})
 		const mean = 50 * time.Millisecond
 		s.takes = func() time.Duration { return spread(s.rnd, mean) }
@@ -185,7 +184,7 @@ func TestAdaptiveLimitSettles(t *testing.T) {
 
 // TestAdaptiveLimitFalls holds that failures alone bring the limit down.
 func TestAdaptiveLimitFalls(t *testing.T) {
-	a := adaptive{now: new(atomic.Int64)}
+	var a adaptive
 	a.start(AdaptiveOptions{Enabled: true, Start: 100, Min: 10})
 	now := time.Unix(1000, 0)
 	for range 2000 {
@@ -198,7 +197,7 @@ func TestAdaptiveLimitFalls(t *testing.T) {
 }
 
 func BenchmarkAdaptive(b *testing.B) {
-	a := adaptive{now: new(atomic.Int64)}
+	var a adaptive
 	a.start(AdaptiveOptions{Enabled: true})
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

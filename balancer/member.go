@@ -29,7 +29,7 @@ func (m *Member) full() bool {
 
 // limit returns how many requests the member may have at once; 0 = no limit.
 func (m *Member) limit() int64 {
-	n, found := int64(m.MaxInFlight), m.most.Load()
+	n, found := int64(m.MaxInFlight), m.adaptive.limit()
 	if found > 0 && (n == 0 || found < n) {
 		return found
 	}

@@ -50,11 +50,8 @@ const (
 // value finds nothing.
 type slowness struct {
 	share atomic.Uint64 // bits of a float64: of the picks that are to be taken; 0 = all
-}
 
-// slowTimes is when a member was found slow: apart from its slowness, which
-// every pick reads. Guarded by Pool.judging.
-type slowTimes struct {
+	// Guarded by Pool.judging.
 	until time.Time // not before
 	times int       // in a row
 	ended time.Time
@@ -69,20 +66,20 @@ func (s *slowness) accepts() bool {
 }
 
 // begin makes a member slow, or changes its share.
-func (s *slowness) begin(now time.Time, share float64, t *slowTimes) {
+func (s *slowness) begin(now time.Time, share float64) {
 	if !s.on() {
-		if now.Sub(t.ended) > slowForMax {
-			t.times = 0
+		if now.Sub(s.ended) > slowForMax {
+			s.times = 0
 		}
-		t.until = now.Add(min(slowFor<<t.times, slowForMax))
-		t.times = min(t.times+1, 10)
+		s.until = now.Add(min(slowFor<<s.times, slowForMax))
+		s.times = min(s.times+1, 10)
 	}
 	s.share.Store(math.Float64bits(min(max(share, shareFloor), 1)))
 }
 
-func (s *slowness) end(now time.Time, t *slowTimes) {
+func (s *slowness) end(now time.Time) {
 	s.share.Store(0)
-	t.ended = now
+	s.ended = now
 }
 
 // watch has the timer that judges the members: once a second while there is
@@ -224,10 +221,10 @@ func (u *Upstream) judgeSpeed(o *OutlierOptions, c comparison, now time.Time) (F
 	}
 	switch {
 	case slow:
-		s.begin(now, max(f.Others/f.Own, min(1/c.usual, mostSamples)), &u.slow)
+		s.begin(now, max(f.Others/f.Own, min(1/c.usual, mostSamples)))
 		return f, !was
-	case was && (c.off || !now.Before(u.slow.until)):
-		s.end(now, &u.slow)
+	case was && (c.off || !now.Before(s.until)):
+		s.end(now)
 		u.latency.forget()
 		u.returned()
 		f.Over = true

@@ -129,20 +129,19 @@ func TestSlowOutlierByStep(t *testing.T) {
 func TestSlowOutlierStaysForLonger(t *testing.T) {
 	t.Parallel()
 	var s slowness
-	var past slowTimes
 	now := time.Unix(1e9, 0)
 	for i, want := range []time.Duration{10, 20, 40, 80, 160, 300, 300} {
-		s.begin(now, 0.1, &past)
-		s.begin(now.Add(time.Second), 0.2, &past)
-		if got := past.until.Sub(now); got != want*time.Second {
+		s.begin(now, 0.1)
+		s.begin(now.Add(time.Second), 0.2)
+		if got := s.until.Sub(now); got != want*time.Second {
 			t.Errorf("time %d: got %v, want %v", i, got, want*time.Second)
 		}
-		now = past.until
-		s.end(now, &past)
+		now = s.until
+		s.end(now)
 	}
 	now = now.Add(slowForMax + 1)
-	if s.begin(now, 0.1, &past); past.until.Sub(now) != slowFor {
-		t.Errorf("after a long time without: got %v, want %v", past.until.Sub(now), slowFor)
+	if s.begin(now, 0.1); s.until.Sub(now) != slowFor {
+		t.Errorf("after a long time without: got %v, want %v", s.until.Sub(now), slowFor)
 	}
 }
 

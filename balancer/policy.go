@@ -57,7 +57,7 @@ func (c *Choice) possible(m *Member) bool {
 // which asks for proof across the tiers.
 func (c *Choice) welcome(m *Member) bool {
 	return (c.Replayable || m.proven()) &&
-		m.slowness.accepts() && (m.ramp.over() || m.ramp.accepts(m.pool.opts.Load().SlowStart))
+		m.slowness.accepts() && m.ramp.accepts(m.pool.opts.Load().SlowStart)
 }
 
 // scan is every policy's last resort, when its few draws found nothing usable:

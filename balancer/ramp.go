@@ -18,9 +18,6 @@ type ramp struct {
 
 func (r *ramp) begin(now time.Time) { r.since.Store(now.UnixNano()) }
 
-// over reports that the upstream gets its full share.
-func (r *ramp) over() bool { return r.since.Load() == 0 }
-
 // accepts reports whether a pick that fell on the upstream is to be taken.
 func (r *ramp) accepts(window time.Duration) bool {
 	since := r.since.Load()

@@ -27,8 +27,7 @@ const (
 // Upstream is the live state of one application server. It outlives changes
 // of its pool's configuration.
 type Upstream struct {
-	// What a pick reads comes first and together, to cost two cache lines, of
-	// which the second ends with the breaker's first word.
+	// What a pick reads comes first and together, to cost few cache lines.
 	inFlight atomic.Int64
 	operator atomic.Uint32
 	health   atomic.Uint32 // a Health
@@ -36,16 +35,13 @@ type Upstream struct {
 	resting  atomic.Bool   // takes no new requests because it asked for that
 	trial    trial
 	ramp     ramp
-	waiting  waiting
-	latency  latency
-	slowness slowness
-	most     atomic.Int64 // requests at once, as adaptive has found; 0 = no limit
-	breaker  breaker
-
 	adaptive adaptive
-	evidence evidence
+	slowness slowness
 	outlier  atomic.Bool // fails surely more than the others: its breaker may open
-	slow     slowTimes
+	latency  latency
+	waiting  waiting
+	breaker  breaker
+	evidence evidence
 
 	key    Key
 	name   string
@@ -101,7 +97,6 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 		spared:  func() { p.restore(u) },
 		changed: u.breakerChanged,
 	})
-	u.adaptive.now = &u.most
 	u.adaptive.configure(opts.Adaptive)
 	if s, ok := p.warm[s.Addr]; ok {
 		u.begin(s)
