@@ -1,19 +1,20 @@
 package limit
 
 import (
+	"container/list"
 	"fmt"
 	"time"
 )
 
-// waiter is a request that waits. Its fields, but for done, belong to the
-// queue's lock.
+// waiter is a request that waits. Its fields, but for done and until, belong to
+// the queue's lock.
 type waiter struct {
-	done         chan error // gets one value, when the wait ends by the queue's hand
-	began        time.Time
-	until        time.Time // when to look whether it has waited enough; its goroutine's
-	deadline     time.Time // zero = none
-	flow         *flow     // nil when it no longer waits
-	newer, older *waiter
+	done     chan error // gets one value, when the wait ends by the queue's hand
+	began    time.Time
+	until    time.Time     // when to look whether it has waited enough; its goroutine's
+	deadline time.Time     // zero = none
+	flow     *flow         // nil when it no longer waits
+	place    *list.Element // in its flow
 }
 
 type flowKey struct {
@@ -21,20 +22,15 @@ type flowKey struct {
 	client   uint64
 }
 
-// flow is the waiting requests of one client.
+// flow is the waiting requests of one client, the oldest first.
 type flow struct {
-	key            flowKey
-	newest, oldest *waiter
-	length         int
-	line           *line // where its turn comes
-	prev, next     *flow
+	key     flowKey
+	waiting list.List     // of *waiter
+	turn    *list.Element // among the flows of its priority
 }
 
-// line is the flows of one priority in the order of their turns: those that
-// have just come, and then the others in rounds.
-type line struct {
-	first, last *flow
-}
+func (f *flow) oldest() *waiter { return f.waiting.Front().Value.(*waiter) }
+func (f *flow) newest() *waiter { return f.waiting.Back().Value.(*waiter) }
 
 // join puts a request into its client's flow. Called with mu held.
 func (q *Queue) join(w *waiter, t Ticket, now time.Time) {
@@ -43,13 +39,14 @@ func (q *Queue) join(w *waiter, t Ticket, now time.Time) {
 	if f == nil {
 		f = &flow{key: key}
 		q.clients[key] = f
+		line := &q.levels[key.priority]
 		if q.standing(now) {
-			q.levels[key.priority].pushFront(f)
+			f.turn = line.PushFront(f)
 		} else {
-			q.levels[key.priority].pushBack(f)
+			f.turn = line.PushBack(f)
 		}
 	}
-	f.push(w)
+	w.flow, w.place = f, f.waiting.PushBack(w)
 	if q.length.Add(1) == 1 {
 		q.since, q.came, q.went, q.grows = now, 0, 0, false
 	}
@@ -60,16 +57,16 @@ func (q *Queue) join(w *waiter, t Ticket, now time.Time) {
 // with mu held.
 func (q *Queue) next(standing bool) *waiter {
 	for i := range q.levels {
-		f := q.levels[i].first
-		if f == nil {
+		line := &q.levels[i]
+		if line.Len() == 0 {
 			continue
 		}
-		w := f.oldest
+		f := line.Front().Value.(*flow)
+		w := f.oldest()
 		if standing {
-			w = f.newest
+			w = f.newest()
 		}
-		q.levels[i].remove(f)
-		q.levels[i].pushBack(f)
+		line.MoveToBack(f.turn)
 		q.take(w)
 		return w
 	}
@@ -79,9 +76,10 @@ func (q *Queue) next(standing bool) *waiter {
 // take takes a request out. Called with mu held.
 func (q *Queue) take(w *waiter) {
 	f := w.flow
-	f.drop(w)
-	if f.length == 0 {
-		f.line.remove(f)
+	f.waiting.Remove(w.place)
+	w.flow, w.place = nil, nil
+	if f.waiting.Len() == 0 {
+		q.levels[f.key.priority].Remove(f.turn)
 		delete(q.clients, f.key)
 	}
 	q.length.Add(-1)
@@ -104,8 +102,8 @@ func (q *Queue) giveUp(w *waiter, reason error) error {
 // held.
 func (q *Queue) makeRoom(t Ticket, now time.Time) bool {
 	for p := Low; p >= min(t.Priority, Low); p-- {
-		if f := q.levels[p].longest(q.standing(now)); f != nil {
-			w := f.oldest
+		if f := longest(&q.levels[p], q.standing(now)); f != nil {
+			w := f.oldest()
 			q.take(w)
 			w.done <- fmt.Errorf("%w: %d requests wait, and a newer one came", ErrFull, q.length.Load()+1)
 			return true
@@ -119,72 +117,13 @@ func (q *Queue) makeRoom(t Ticket, now time.Time) bool {
 
 // longest returns the flow with the most requests, of several the one that joined
 // first: in a standing queue that is the last.
-func (l *line) longest(standing bool) *flow {
+func longest(line *list.List, standing bool) *flow {
 	var most *flow
-	for f := l.first; f != nil; f = f.next {
-		if most == nil || f.length > most.length || standing && f.length == most.length {
+	for e := line.Front(); e != nil; e = e.Next() {
+		f := e.Value.(*flow)
+		if most == nil || f.waiting.Len() > most.waiting.Len() || standing && f.waiting.Len() == most.waiting.Len() {
 			most = f
 		}
 	}
 	return most
-}
-
-func (l *line) pushBack(f *flow) {
-	f.line, f.prev, f.next = l, l.last, nil
-	if l.last != nil {
-		l.last.next = f
-	} else {
-		l.first = f
-	}
-	l.last = f
-}
-
-func (l *line) pushFront(f *flow) {
-	f.line, f.prev, f.next = l, nil, l.first
-	if l.first != nil {
-		l.first.prev = f
-	} else {
-		l.last = f
-	}
-	l.first = f
-}
-
-func (l *line) remove(f *flow) {
-	if f.prev != nil {
-		f.prev.next = f.next
-	} else {
-		l.first = f.next
-	}
-	if f.next != nil {
-		f.next.prev = f.prev
-	} else {
-		l.last = f.prev
-	}
-	f.prev, f.next = nil, nil
-}
-
-func (f *flow) push(w *waiter) {
-	w.flow, w.older = f, f.newest
-	if f.newest != nil {
-		f.newest.newer = w
-	} else {
-		f.oldest = w
-	}
-	f.newest = w
-	f.length++
-}
-
-func (f *flow) drop(w *waiter) {
-	if w.newer != nil {
-		w.newer.older = w.older
-	} else {
-		f.newest = w.older
-	}
-	if w.older != nil {
-		w.older.newer = w.newer
-	} else {
-		f.oldest = w.newer
-	}
-	w.flow, w.newer, w.older = nil, nil, nil
-	f.length--
 }

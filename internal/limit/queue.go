@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -65,9 +66,9 @@ type Queue struct {
 	opts   QueueOptions
 	length atomic.Int64 // requests that wait
 
-	mu      sync.Mutex // protects the fields below
-	busy    int        // places taken
-	levels  [priorities]line
+	mu      sync.Mutex            // protects the fields below
+	busy    int                   // places taken
+	levels  [priorities]list.List // of *flow: those that have just come, and then the others in rounds
 	clients map[flowKey]*flow
 	since   time.Time // when the queue was last found empty
 	came    int       // requests that have joined the queue since the burst
@@ -220,7 +221,8 @@ func (q *Queue) watch(now time.Time) {
 	}
 	q.grows = true
 	for _, f := range q.clients {
-		for w := f.oldest; w != nil && now.Sub(w.began) >= brief; w = f.oldest {
+		for f.waiting.Len() > 0 && now.Sub(f.oldest().began) >= brief {
+			w := f.oldest()
 			q.take(w)
 			w.done <- q.tooLong(w, now)
 		}
