@@ -38,6 +38,9 @@ const (
 	// trialBound is how long a half-open breaker waits for its trials before
 	// it gives their places to others, so that no lost result keeps it shut.
 	trialBound = 30 * time.Second
+	// wakeDelay is how long a breaker takes to end its open time early. It is a
+	// timer like the other, so that whoever asks for it may hold locks.
+	wakeDelay = time.Millisecond
 )
 
 var errFailure = errors.New("upstream failed")
@@ -52,8 +55,9 @@ var errFailure = errors.New("upstream failed")
 // of a trial that was lost.
 //
 // gobreaker moves from open to half-open lazily, in the first call after its
-// timeout. Nothing here calls it while it is open, so this breaker's own timer
-// decides when that happens.
+// timeout, which is next to nothing here. Only this breaker's own timer calls it
+// while it is open, and so decides when that happens; feeding sees to it that no
+// result does.
 type breaker struct {
 	// word has the state in its two lowest bits and counts the changes above
 	// them. A request keeps the word it was admitted under, and its result
@@ -62,12 +66,14 @@ type breaker struct {
 	trials atomic.Int32 // places taken in the present half-open round
 	dirty  atomic.Bool  // the state has changed and changed has not been called yet
 
-	cb    atomic.Pointer[gobreaker.CircuitBreaker[struct{}]] // nil = switched off
-	calls breakerCalls
+	cb      atomic.Pointer[gobreaker.CircuitBreaker[struct{}]] // nil = switched off
+	feeding sync.Mutex                                         // held while gobreaker gets a result; taken before its lock
+	calls   breakerCalls
 
 	mu       sync.Mutex // protects the fields below; it may be taken under gobreaker's lock, not the other way
 	opts     BreakerOptions
 	stopped  bool
+	early    bool      // the open time was, or is to be, ended before its time
 	openings int       // in a row, for the growth of the open time
 	closedAt time.Time // zero before the first time and while it is not closed
 	wake     *time.Timer
@@ -112,7 +118,7 @@ func (b *breaker) configure(o BreakerOptions) {
 		MaxRequests:  trialRequests,
 		Interval:     o.Window,
 		BucketPeriod: o.Window / windowBuckets,
-		Timeout:      o.OpenFor,
+		Timeout:      1,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			return (o.tripped(c) || b.calls.outlier != nil && b.calls.outlier()) && b.calls.mayOpen()
 		},
@@ -163,6 +169,12 @@ func (b *breaker) note(cb *gobreaker.CircuitBreaker[struct{}], s BreakerState) {
 
 // enter begins a state. Called with mu held.
 func (b *breaker) enter(s BreakerState) {
+	if s == Open && b.early {
+		b.openings-- // what failed was a trial before its time, so the next time is no longer
+	}
+	if s != HalfOpen {
+		b.early = false
+	}
 	b.trials.Store(0)
 	b.word.Store(b.word.Load()&^stateMask + oneChange | uint64(s))
 }
@@ -210,13 +222,23 @@ func (b *breaker) report(pass uint64, o Outcome) {
 		}
 		return
 	}
+	b.feed(cb, pass, o)
+	b.settle()
+}
+
+// feed gives gobreaker a result, unless the state has changed meanwhile.
+func (b *breaker) feed(cb *gobreaker.CircuitBreaker[struct{}], pass uint64, o Outcome) {
+	b.feeding.Lock()
+	defer b.feeding.Unlock()
+	if b.word.Load() != pass {
+		return
+	}
 	cb.Execute(func() (struct{}, error) {
 		if o == Success {
 			return struct{}{}, nil
 		}
 		return struct{}{}, errFailure
 	})
-	b.settle()
 }
 
 // settle acts on a change of state, outside gobreaker's lock.
@@ -224,9 +246,9 @@ func (b *breaker) settle() {
 	if !b.dirty.Swap(false) {
 		return
 	}
+	b.mu.Lock()
 	word := b.word.Load()
 	state := stateIn(word)
-	b.mu.Lock()
 	switch state {
 	case Open:
 		b.sleep()
@@ -246,20 +268,43 @@ func (b *breaker) sleep() {
 		b.openings = 0
 	}
 	b.closedAt = time.Time{}
-	b.after(b.opts.openTime(b.openings, rand.Float64()), b.halfOpen)
+	d := b.opts.openTime(b.openings, rand.Float64())
+	if b.early {
+		d = wakeDelay
+	}
+	b.after(d, b.halfOpen)
 	b.openings++
+}
+
+// hasten ends the open time now. It takes no lock but mu.
+func (b *breaker) hasten() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.current() != Open || b.early {
+		return
+	}
+	b.early = true
+	if !b.dirty.Load() { // else settle is about to set the timer
+		b.after(wakeDelay, b.halfOpen)
+	}
+}
+
+// wasEarly reports whether the breaker is half-open before its time.
+func (b *breaker) wasEarly() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.early && b.current() == HalfOpen
 }
 
 // openTime returns how long the breaker stays open after n openings in a row:
 // doubled each time, with a random share on top so that the upstreams of a pool
-// do not all come back at once. It is never shorter than gobreaker's own
-// timeout, which would make the wake-up come too early.
+// do not all come back at once.
 func (o BreakerOptions) openTime(n int, random float64) time.Duration {
 	d := o.OpenFor << min(n, 16)
 	if d <= 0 || d > o.MaxOpenFor {
 		d = o.MaxOpenFor
 	}
-	return d + time.Duration(openJitter*random*float64(d)) + time.Millisecond
+	return d + time.Duration(openJitter*random*float64(d))
 }
 
 // halfOpen lets trials through; asking gobreaker for its state is what moves it.

@@ -110,7 +110,12 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 		u.latency.forget()
 		u.returned()
 	}
-	u.pool.verdictChanged(u)
+	u.pool.change(u, func() bool {
+		if after == Up && before != Up {
+			u.tried = 0 // it is worth another early trial
+		}
+		return true
+	})
 	return before != after
 }
 

@@ -41,7 +41,8 @@ type Options struct {
 type Change struct {
 	Upstream  *Upstream
 	Available bool
-	Left      int // available members in the pool after the change
+	Left      int  // available members in the pool after the change
+	Early     bool // it is available as a trial before its breaker's time, since the pool had nobody else
 }
 
 // Policies returns the names of all policies.
@@ -66,6 +67,8 @@ type Pool struct {
 	available []int // by place of the tier in set.tiers
 	steady    int   // available and not ejected
 	ejected   int
+	dry       bool // nobody steady is left, or the last one fails; see early.go
+	droughts  int  // how often it has run dry
 	common    bool // most members fail alike, by the last look at all
 	lastAlike likeness
 }

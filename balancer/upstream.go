@@ -68,6 +68,7 @@ type Upstream struct {
 	ejected bool // has one of the pool's ejection places
 	// ejectedAt is when it got its place last.
 	ejectedAt time.Time
+	tried     int // the last of the pool's droughts in which it got an early trial
 }
 
 // newUpstream makes an upstream. Called with the pool's mu held.

@@ -23,7 +23,8 @@ func (p *Pool) change(u *Upstream, do func() bool) bool {
 	p.count(u)
 	p.share()
 	changed := before != u.counted
-	change := Change{Upstream: u, Available: u.counted, Left: p.left()}
+	p.tryEarly(u)
+	change := Change{Upstream: u, Available: u.counted, Left: p.left(), Early: u.counted && u.Early()}
 	p.mu.Unlock()
 
 	p.placesChanged()
@@ -40,8 +41,8 @@ func (p *Pool) change(u *Upstream, do func() bool) bool {
 // mayEject is asked by a breaker that is about to open. It keeps the floor: at
 // most MaxEjected of the members at once, and never the last available one; one
 // that is ejected and half-open does not count as available here, since it
-// takes no more than its trials. Nobody is ejected when most fail alike. The breaker's lock is held, so nothing here
-// may call back into it.
+// takes no more than its trials. Nobody is ejected when most fail alike. The
+// breaker's lock is held, so nothing here may call back into it.
 func (p *Pool) mayEject(u *Upstream) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,6 +60,9 @@ func (p *Pool) mayEject(u *Upstream) bool {
 	others := p.steady
 	if u.counted {
 		others--
+	}
+	if others < 1 && u.counted && !p.dry {
+		p.runDry()
 	}
 	if p.ejected >= places || others < 1 || p.isAlike(u) {
 		return false
@@ -80,9 +84,21 @@ func (p *Pool) restore(u *Upstream) {
 
 // mark changes u's marks and keeps the sums in step. Called with mu held.
 func (p *Pool) mark(u *Upstream, counted, ejected bool) {
+	was := p.steady
 	p.tally(u, -1)
 	u.counted, u.ejected = counted, ejected
 	p.tally(u, +1)
+	p.steadied(was)
+}
+
+// steadied acts on a change of the number of steady members. Called with mu held.
+func (p *Pool) steadied(was int) {
+	switch {
+	case p.steady > was:
+		p.dry = false
+	case p.steady == 0 && was > 0:
+		p.runDry()
+	}
 }
 
 // tally adds u's marks to the sums, or takes them out. Called with mu held.
@@ -103,6 +119,7 @@ func (p *Pool) recount() {
 	s := p.set.Load()
 	p.total = len(s.members)
 	p.available = make([]int, len(s.tiers))
+	was := p.steady
 	p.steady, p.ejected = 0, 0
 	for i, t := range s.tiers {
 		for _, m := range t.members {
@@ -113,6 +130,7 @@ func (p *Pool) recount() {
 	}
 	p.trustAll(p.left() == 0)
 	p.share()
+	p.steadied(was)
 }
 
 // count brings the account up to date after a change of u. Called with mu held.

@@ -91,6 +91,8 @@ type entry struct {
 	Attempts []attempt `json:"attempts"`
 	Changes  []string  `json:"changes"` // of a reload
 	PID      int       `json:"pid"`
+	Breaker  string    `json:"breaker"`
+	Why      string    `json:"why"` // an upstream is available
 }
 
 type attempt struct {
@@ -145,6 +147,21 @@ func (g *gate) waitLog(what string, match func(entry) bool) (found entry) {
 func (g *gate) waitMessage(text string) entry {
 	g.t.Helper()
 	return g.waitLog(text, func(e entry) bool { return strings.Contains(e.Msg, text) })
+}
+
+// waitMore waits until the log tells something of an app once more.
+func (g *gate) waitMore(what, message string, a *app) {
+	g.t.Helper()
+	count := func() (n int) {
+		for _, e := range g.log() {
+			if e.Msg == message && e.Upstream == a.address {
+				n++
+			}
+		}
+		return n
+	}
+	before := count()
+	waitFor(g.t, what, func() bool { return count() > before })
 }
 
 // waitAvailable waits until the last that the log tells of an app is that it is

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -43,6 +44,53 @@ func TestServersKilledInTurn(t *testing.T) {
 	} else {
 		t.Logf("%d requests met a dead server and were answered all the same; answers by app: %v", got, servedBy(results))
 	}
+}
+
+// Of two servers one is back, and passes its probes while its breaker is still
+// open, when the other one is killed: it is tried at once. Requests would
+// otherwise wait for the breaker for longer than they may here.
+func TestServersKilledWhileTheOthersBreakerIsOpen(t *testing.T) {
+	t.Parallel()
+	a, b := startApp(t, "node", "a", "DELAY_MS=2"), startApp(t, "node", "b", "DELAY_MS=2")
+	g := startGate(t, `
+listeners: ["${LISTEN}"]
+pools:
+  app:
+    policy: round_robin
+    upstreams: ["${A}", "${B}"]
+    health: {path: /healthz}
+    breaker: {consecutive: 1, open_for: 1m, max_open_for: 1m, max_ejected: 100%}
+    hold: {for: 10s}
+`, "A="+a.url(), "B="+b.url())
+	l := startLoad(t, load{address: fixed(g.address), rate: 100, methods: safe, keepAlive: true})
+	l.more(20)
+	for _, next := range []struct{ first, second *app }{{a, b}, {b, a}} {
+		next.first.kill()
+		g.waitLog("the breaker of "+next.first.name+" to be open", func(e entry) bool {
+			return e.Msg == "upstream unavailable" && e.Upstream == next.first.address && e.Breaker == "open"
+		})
+		next.first.start()
+		g.waitMore("the probes of "+next.first.name+" to pass", "probes pass", next.first)
+		next.second.kill()
+		l.until("an answer of "+next.first.name, func(r result) bool { return r.app == next.first.name })
+		l.more(100)
+		next.second.start()
+		g.waitAvailable(next.second)
+	}
+	results := l.finish()
+	g.finish()
+	wantNoneFailed(t, g, results)
+	early, longest := 0, 0.0
+	for _, e := range g.log() {
+		if e.Msg == "upstream available" && strings.Contains(e.Why, "before its breaker's time") {
+			early++
+		}
+		longest = max(longest, e.HeldMS)
+	}
+	if early != 2 {
+		t.Errorf("the log tells of %d early trials, want 2", early)
+	}
+	t.Logf("%d requests, held for at most %v ms", len(results), longest)
 }
 
 // downtime is how long an application is away while it restarts.

@@ -168,6 +168,8 @@ func verdict(u *Upstream, m *balancer.Member) string {
 		return "used although its checks fail, since no other passes and it answers" + probe
 	case m.Health() == balancer.Down:
 		return "its checks fail" + probe
+	case m.Early():
+		return "its breaker lets a few requests through before its time, since nobody else is left"
 	case m.Breaker() == balancer.HalfOpen:
 		return "its breaker lets a few requests through as a trial"
 	}

@@ -85,8 +85,12 @@ func (e *events) changed(c balancer.Change) {
 			Text: fmt.Sprintf("goodgate: %s of pool %s is down (checks %s, breaker %s, operator %s); %d others are available.%s",
 				u.Addr(), u.Key().Pool, u.Health(), u.Breaker(), u.Operator(), c.Left, but)})
 	case c.Available && was:
+		but := ""
+		if c.Early {
+			but = " Its breaker lets it be tried before its time, since nobody else is left."
+		}
 		e.tell("upstream", webhook.Event{Type: "upstream_up", Pool: u.Key().Pool, Upstream: u.Addr(),
-			Text: fmt.Sprintf("goodgate: %s of pool %s is available again.", u.Addr(), u.Key().Pool)})
+			Text: fmt.Sprintf("goodgate: %s of pool %s is available again.%s", u.Addr(), u.Key().Pool, but)})
 	}
 }
 

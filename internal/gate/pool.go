@@ -232,9 +232,12 @@ func (p *pool) changed(c balancer.Change) {
 	} else {
 		level, message = slog.LevelWarn, "upstream unavailable"
 	}
-	p.log.Log(context.Background(), level, message,
-		"upstream", u.Addr(), "left", c.Left,
-		"probes", u.Health().String(), "breaker", u.Breaker().String(), "operator", u.Operator().String(), "resting", u.Resting())
+	attrs := []any{"upstream", u.Addr(), "left", c.Left,
+		"probes", u.Health().String(), "breaker", u.Breaker().String(), "operator", u.Operator().String(), "resting", u.Resting()}
+	if c.Early {
+		attrs = append(attrs, "why", "nobody else is left: it is tried before its breaker's time")
+	}
+	p.log.Log(context.Background(), level, message, attrs...)
 }
 
 // probed logs a change of the probes' verdict with what the probe found.
