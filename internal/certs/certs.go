@@ -90,13 +90,29 @@ func (f File) parse(c content) (*tls.Certificate, error) {
 // Get is for [tls.Config.GetCertificate]: the first certificate that is for the
 // name the client asks for and that the client can use, else the first of all.
 func (s *Store) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	list := *s.live.Load()
-	for _, c := range list {
+	if c := s.Match(hello); c != nil {
+		return c, nil
+	}
+	return s.First(), nil
+}
+
+// Match returns the first certificate that is for the name the client asks for
+// and that the client can use; nil when there is none.
+func (s *Store) Match(hello *tls.ClientHelloInfo) *tls.Certificate {
+	for _, c := range *s.live.Load() {
 		if hello.SupportsCertificate(c) == nil {
-			return c, nil
+			return c
 		}
 	}
-	return list[0], nil
+	return nil
+}
+
+// First returns the first certificate; nil when there is none.
+func (s *Store) First() *tls.Certificate {
+	if list := *s.live.Load(); len(list) > 0 {
+		return list[0]
+	}
+	return nil
 }
 
 // Expiry returns until when each certificate is good, by its file.

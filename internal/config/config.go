@@ -51,10 +51,22 @@ func (l Listener) Network() (network, address string) {
 
 // ListenerTLS says how clients come by TLS.
 type ListenerTLS struct {
-	Certificates []Certificate `yaml:"certificates" opt:"required" help:"Certificates; a client gets the first that has the name it asks for, else the first of all. They are read again when their files change."`
+	Certificates []Certificate `yaml:"certificates" help:"Certificates; a client gets the first that has the name it asks for, else the first of all. They are read again when their files change."`
+	ACME         *ACME         `yaml:"acme" help:"Certificates that are got and renewed by ACME (RFC 8555), for names that no file above has."`
 	MinVersion   string        `yaml:"min_version" default:"1.2" enum:"1.2|1.3" help:"Oldest version of TLS."`
 	ClientCA     string        `yaml:"client_ca" opt:"file" help:"PEM file with the authorities of client certificates; empty asks for none."`
 	ClientAuth   string        `yaml:"client_auth" default:"required" enum:"required|optional" help:"Whether a client must show a certificate; one that is shown must be good."`
+}
+
+// ACME says how certificates are got from an authority.
+type ACME struct {
+	Hosts       []string `yaml:"hosts" opt:"required,single" format:"acmehost" help:"Names to get a certificate for, one each; no other is ever ordered."`
+	AcceptTerms bool     `yaml:"accept_terms" opt:"required" help:"true agrees to the authority's terms of service, without which it issues nothing."`
+	Email       string   `yaml:"email" default:"" format:"email" help:"Address that the authority is told; empty tells none."`
+	Directory   string   `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" format:"endpoint" help:"The authority's directory, by https."`
+	Cache       string   `yaml:"cache" default:"/var/lib/goodgate/acme" opt:"file" help:"Folder in which keys and certificates are kept; goodgate must be able to write there."`
+	CA          string   `yaml:"ca" default:"" opt:"file" help:"PEM file with the authorities of the directory's own certificate; empty means the system's."`
+	Challenge   string   `yaml:"challenge" default:"any" enum:"any|tls-alpn|http" help:"How the authority sees that a host is here: by TLS (port 443), by HTTP at a listener without TLS (port 80), or the one and then the other."`
 }
 
 // Certificate is where one certificate comes from.

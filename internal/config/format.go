@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -22,7 +23,9 @@ const (
 // formats are the checks of text that the format tag names. Each returns the text in its normal form, or says what
 // was expected.
 var formats = map[string]func(string) (string, error){
+	"acmehost":    acmeHost,
 	"dnsname":     dnsName,
+	"email":       email,
 	"endpoint":    endpointURL,
 	"hashkey":     hashKey,
 	"header":      headerName,
@@ -275,6 +278,14 @@ func endpointURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return "", errors.New("expected http://host:port/path or https://host:port/path")
+	}
+	return s, nil
+}
+
+// email takes an address without a name, or nothing.
+func email(s string) (string, error) {
+	if a, err := mail.ParseAddress(s); s != "" && (err != nil || a.Address != s) {
+		return "", errors.New("expected an address such as ops@example.com")
 	}
 	return s, nil
 }

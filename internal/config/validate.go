@@ -80,6 +80,13 @@ func (v *validator) listenerTLS(path string, l Listener) {
 	case l.TLS != nil && l.TLS.ClientCA == "" && v.at.given(path+".tls.client_auth"):
 		v.errorf(path+".tls.client_auth", "needs client_ca, the authorities of the clients' certificates")
 	}
+	switch {
+	case l.TLS == nil:
+	case l.TLS.ACME != nil:
+		v.acme(path+".tls.acme", *l.TLS.ACME)
+	case len(l.TLS.Certificates) == 0:
+		v.errorf(path+".tls", "certificates is missing, or acme to get them")
+	}
 }
 
 // minToken is the least length of a token that is not guessed.

@@ -48,7 +48,8 @@ type Gate struct {
 	ring   admin.Ring
 	tally  admin.Tally
 	files  shortage
-	memory *limit.Memory // nil when GOMEMLIMIT is not set
+	memory *limit.Memory             // nil when GOMEMLIMIT is not set
+	asked  atomic.Pointer[[]*issuer] // who may be asked for challenges; nil = nobody
 
 	draining atomic.Bool
 	replaced atomic.Bool // another process serves now
@@ -57,6 +58,7 @@ type Gate struct {
 	leave      context.CancelCauseFunc // ends Run; nil before it
 	background context.Context         // of what Run has started; nil before Run and once it drains
 	tasks      sync.WaitGroup
+	issuers    []*issuer
 	failed     chan error // what cannot go on
 }
 
@@ -133,6 +135,9 @@ func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []
 			p.stop()
 		}
 		g.replaceAdmin(last.admin, nil)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.settle(nil)
 	}()
 	if ready != nil {
 		ready(addresses(g.now.Load().servers))
@@ -181,6 +186,7 @@ func (g *Gate) open(background context.Context, leave context.CancelCauseFunc) e
 	}
 	g.now.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin})
 	g.replaceAdmin(nil, next.admin)
+	g.settle(next.servers)
 	return nil
 }
 

@@ -27,6 +27,7 @@ type server struct {
 	entry   net.Listener // the door with the bounds on connections
 	http    *http.Server
 	certs   *certs.Store            // nil without TLS
+	issuer  *issuer                 // nil without acme
 	address string                  // as it can be dialled
 	abort   context.CancelCauseFunc // ends every request
 	leaving atomic.Bool             // clients are told to go
@@ -109,7 +110,9 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	}
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			g.live.Load().Serve(w, r, granted)
+			if !g.challenged(w, r) {
+				g.live.Load().Serve(w, r, granted)
+			}
 		}),
 		BaseContext:                  func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout:            l.Timeouts.Header,

@@ -43,6 +43,9 @@ func (g *Gate) certificates() map[string]time.Time {
 		if s.certs != nil {
 			maps.Copy(all, s.certs.Expiry())
 		}
+		if s.issuer != nil {
+			maps.Copy(all, s.issuer.manager.Expiry())
+		}
 	}
 	return all
 }

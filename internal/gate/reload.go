@@ -62,6 +62,7 @@ func (g *Gate) Reload(c *config.Config) ([]config.Change, error) {
 	before := g.now.Load()
 	next, err := g.plan(c, before)
 	if err != nil {
+		g.settle(before.servers)
 		return nil, err
 	}
 	g.put(next, before)
@@ -169,6 +170,7 @@ func (g *Gate) put(next *plan, before *present) {
 	}
 	g.now.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin})
 	g.replaceAdmin(before.admin, next.admin)
+	g.settle(next.servers)
 	for name, p := range before.pools {
 		if next.pools[name] != p {
 			g.dissolve(p)

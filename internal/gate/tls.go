@@ -36,6 +36,9 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 		return fmt.Errorf("tls: %w", err)
 	}
 	s.http.TLSConfig.GetCertificate = s.certs.Get
+	if l.TLS.ACME != nil {
+		return g.issue(s, *l.TLS.ACME)
+	}
 	return nil
 }
 

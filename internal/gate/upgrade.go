@@ -96,5 +96,8 @@ func (g *Gate) yield(last *present) {
 		s.release()
 	}
 	g.replaceAdmin(last.admin, nil)
+	g.mu.Lock()
+	g.settle(nil)
+	g.mu.Unlock()
 	g.now.Store(&present{config: last.config, pools: last.pools, servers: last.servers})
 }

@@ -1,0 +1,309 @@
+// Package acme gets certificates from an authority by ACME (RFC 8555), keeps
+// them in a folder, and renews them.
+//
+// The protocol is golang.org/x/crypto/acme's. Each host has a goroutine, which
+// orders a certificate when there is none, and again when a third of its
+// lifetime is left. What is got is in the folder, so that another process finds
+// it: the next one, or one beside this that shares the folder. So are the tokens
+// of orders under way (challenge.go), which either of them can answer.
+package acme
+
+import (
+	"context"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	xacme "golang.org/x/crypto/acme"
+)
+
+const (
+	orderBound  = 5 * time.Minute  // for one order, from account to certificate
+	answerBound = 30 * time.Second // for one answer of the authority's
+	ordersMax   = 4                // at once
+	firstPause  = time.Minute      // after a failed order; twice as long after each more
+	maxPause    = 3 * time.Hour
+	maxAsked    = 24 * time.Hour // that the authority may ask for
+	look        = time.Hour      // at the clock, which a timer does not notice to be set
+)
+
+// The challenges by which a host is shown to be here.
+const (
+	TLSALPN01 = "tls-alpn-01" // RFC 8737
+	HTTP01    = "http-01"     // RFC 8555 section 8.3
+)
+
+// Options say for whom certificates are got, and from whom.
+type Options struct {
+	Directory string          // URL of the authority's directory
+	Hosts     []string        // in lower case; one certificate each
+	Email     string          // empty = none is told
+	Cache     string          // folder; it is made, with one inside for the authority
+	CA        *x509.CertPool  // whom to trust as the authority's server; nil = the system's
+	Try       func() []string // challenges, in the order in which they are tried
+	Log       *slog.Logger
+}
+
+// Manager has the certificates of its hosts. It is safe for concurrent use.
+type Manager struct {
+	opts   Options
+	cache  cache
+	key    crypto.Signer // of the account
+	http   *http.Client
+	places chan struct{} // of orders at once
+	sites  map[string]*site
+	order  []*site // as in opts.Hosts
+
+	joining    sync.Mutex // protects registered
+	registered *xacme.Client
+
+	stop context.CancelFunc // nil before Start
+	done sync.WaitGroup
+}
+
+// site is one host.
+type site struct {
+	host  string
+	early float64 // share of a thirtieth of the lifetime that it is renewed earlier, so that processes take turns
+	cert  atomic.Pointer[tls.Certificate]
+	wake  chan struct{}
+}
+
+// New reads what the folder has, and makes the account's key if it has none. It
+// asks nobody.
+func New(o Options) (*Manager, error) {
+	m := &Manager{opts: o, sites: map[string]*site{}, places: make(chan struct{}, ordersMax)}
+	var err error
+	if m.cache, err = newCache(o.Cache, o.Directory); err != nil {
+		return nil, err
+	}
+	if m.key, err = m.cache.accountKey(); err != nil {
+		return nil, err
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: o.CA}
+	t.ForceAttemptHTTP2 = true
+	m.http = &http.Client{Transport: t, Timeout: answerBound}
+	for _, host := range o.Hosts {
+		if m.sites[host] != nil {
+			continue
+		}
+		s := &site{host: host, early: rand.Float64(), wake: make(chan struct{}, 1)}
+		m.sites[host] = s
+		m.order = append(m.order, s)
+		m.reread(s)
+	}
+	return m, nil
+}
+
+// Start begins to order, and to renew, until Close.
+func (m *Manager) Start() {
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	for _, s := range m.order {
+		m.done.Go(func() { m.keep(ctx, s) })
+	}
+}
+
+// Close ends what Start has begun, orders under way too. Certificates are there
+// still.
+func (m *Manager) Close() {
+	if m.stop != nil {
+		m.stop()
+		m.done.Wait()
+	}
+	m.http.CloseIdleConnections()
+}
+
+// Retry lets hosts whose order has failed not wait any longer.
+func (m *Manager) Retry() {
+	for _, s := range m.order {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Get returns the certificate for the name a client asks for: nil when there is
+// none, because it is not in the list or not got yet. A client that names nobody
+// gets the first.
+func (m *Manager) Get(hello *tls.ClientHelloInfo) *tls.Certificate {
+	if s := m.sites[strings.ToLower(hello.ServerName)]; s != nil {
+		return s.cert.Load()
+	}
+	if hello.ServerName == "" {
+		return m.First()
+	}
+	return nil
+}
+
+// First returns the first certificate there is; nil when there is none.
+func (m *Manager) First() *tls.Certificate {
+	for _, s := range m.order {
+		if c := s.cert.Load(); c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// Expiry returns until when each certificate is good, by its file.
+func (m *Manager) Expiry() map[string]time.Time {
+	until := map[string]time.Time{}
+	for _, s := range m.order {
+		if c := s.cert.Load(); c != nil {
+			until[m.cache.certFile(s.host)] = c.Leaf.NotAfter
+		}
+	}
+	return until
+}
+
+// keep has a good certificate for a host until ctx ends.
+func (m *Manager) keep(ctx context.Context, s *site) {
+	var f failing
+	for {
+		next := s.due()
+		if f.count > 0 {
+			next = f.next
+		}
+		if !s.sleep(ctx, next) {
+			return
+		}
+		m.reread(s) // another process may have renewed it
+		if time.Now().Before(s.due()) {
+			f = failing{}
+			continue
+		}
+		err := m.renew(ctx, s)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			f = failing{}
+			continue
+		}
+		f.note(err)
+		m.tell(s, &f, err)
+	}
+}
+
+// due returns when the certificate is to be renewed: when a third of its
+// lifetime is left, as Let's Encrypt asks for, whatever that is.
+func (s *site) due() time.Time {
+	c := s.cert.Load()
+	if c == nil {
+		return time.Time{}
+	}
+	life := c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)
+	return c.Leaf.NotAfter.Add(-life/3 - time.Duration(s.early*float64(life)/30))
+}
+
+// sleep waits for a time or a wake, and reports whether ctx goes on.
+func (s *site) sleep(ctx context.Context, until time.Time) bool {
+	for {
+		left := time.Until(until)
+		if left <= 0 {
+			return ctx.Err() == nil
+		}
+		timer := time.NewTimer(min(left, look))
+		select {
+		case <-timer.C:
+		case <-s.wake:
+			timer.Stop()
+			return true
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		}
+	}
+}
+
+// reread takes over what the folder has, if it is good for longer.
+func (m *Manager) reread(s *site) {
+	c, err := m.cache.cert(s.host)
+	if err != nil {
+		m.opts.Log.Warn("a certificate in the cache is not good; another is ordered", "host", s.host, "error", err.Error())
+		return
+	}
+	if have := s.cert.Load(); c != nil && (have == nil || c.Leaf.NotAfter.After(have.Leaf.NotAfter)) {
+		s.cert.Store(c)
+	}
+}
+
+// renew orders a certificate and puts it into use.
+func (m *Manager) renew(ctx context.Context, s *site) error {
+	select {
+	case m.places <- struct{}{}:
+		defer func() { <-m.places }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, orderBound, errSlow)
+	defer cancel()
+	pem, err := m.request(ctx, s.host)
+	if err != nil {
+		if errors.Is(context.Cause(ctx), errSlow) {
+			return fmt.Errorf("%w: %w", errSlow, err)
+		}
+		return err
+	}
+	c, err := parse(pem, s.host)
+	if err != nil {
+		return fmt.Errorf("what the authority has issued: %w", err)
+	}
+	s.cert.Store(c)
+	m.opts.Log.Info("certificate got", "host", s.host, "authority", c.Leaf.Issuer.String(), "until", c.Leaf.NotAfter)
+	if err := m.cache.put(m.cache.certFile(s.host), pem); err != nil {
+		m.opts.Log.Error("the certificate is used, but could not be kept: the next process will order another", "host", s.host, "error", err.Error())
+	}
+	return nil
+}
+
+// errSlow is why an order that takes too long is given up.
+var errSlow = fmt.Errorf("the order took longer than %v", orderBound)
+
+// failing is a row of failed orders of one host.
+type failing struct {
+	count int
+	next  time.Time // when it is tried again
+	why   string    // what was told of the last
+}
+
+func (f *failing) note(err error) {
+	pause := min(firstPause<<min(f.count, 20), maxPause)
+	f.count++
+	if e, ok := errors.AsType[*xacme.Error](err); ok {
+		asked, _ := xacme.RateLimit(e)
+		pause = max(pause, min(asked, maxAsked))
+	}
+	pause += time.Duration(rand.Float64() * float64(pause) / 10)
+	f.next = time.Now().Add(pause)
+}
+
+// tell logs a failure, and only at the debug level one that is as the last was.
+func (m *Manager) tell(s *site, f *failing, err error) {
+	why, do := explain(err, s.host)
+	level := slog.LevelError
+	if why == f.why {
+		level = slog.LevelDebug
+	}
+	f.why = why
+	message, attrs := "no certificate could be got", []any{
+		"host", s.host, "why", why, "do", do, "again_in", time.Until(f.next).Round(time.Second).String(), "error", err.Error(),
+	}
+	if c := s.cert.Load(); c != nil {
+		message = "the certificate could not be renewed; the one before goes on being served"
+		attrs = append(attrs, "until", c.Leaf.NotAfter)
+	}
+	m.opts.Log.Log(context.Background(), level, message, attrs...)
+}

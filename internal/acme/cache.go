@@ -1,0 +1,140 @@
+package acme
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// cache is the folder of one authority: account.key, and for each host HOST.pem
+// with the key and the chain, and while an order is under way HOST.token. All
+// can be read by their owner only.
+type cache string
+
+func newCache(folder, directory string) (cache, error) {
+	dir := filepath.Join(folder, folderName(directory))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("acme.cache: %w", err)
+	}
+	return cache(dir), nil
+}
+
+// folderName tells authorities apart: certificates of a staging one must not be
+// taken for good.
+func folderName(directory string) string {
+	_, name, _ := strings.Cut(directory, "://")
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '_'
+	}, name)
+}
+
+func (c cache) certFile(host string) string  { return filepath.Join(string(c), host+".pem") }
+func (c cache) tokenFile(host string) string { return filepath.Join(string(c), host+".token") }
+
+// accountKey returns the key of the account, which is made the first time.
+func (c cache) accountKey() (crypto.Signer, error) {
+	file := filepath.Join(string(c), "account.key")
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, data, err := newKey()
+		if err != nil {
+			return nil, err
+		}
+		return key, c.put(file, data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("acme.cache: %w", err)
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, fmt.Errorf("acme.cache: %s holds no key: take it away to begin with a new account", file)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("acme.cache: %s: %w", file, err)
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("acme.cache: %s holds a %T, which cannot sign", file, key)
+	}
+	return signer, nil
+}
+
+// newKey returns a key, and the same in PEM.
+func newKey() (crypto.Signer, []byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	return key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}
+
+// cert returns the certificate of a host, nil when there is none.
+func (c cache) cert(host string) (*tls.Certificate, error) {
+	data, err := os.ReadFile(c.certFile(host))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	cert, err := parse(data, host)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.certFile(host), err)
+	}
+	return cert, nil
+}
+
+// parse reads the key and the chain of a host's certificate.
+func parse(data []byte, host string) (*tls.Certificate, error) {
+	cert, err := tls.X509KeyPair(data, data)
+	if err != nil {
+		return nil, err
+	}
+	return &cert, cert.Leaf.VerifyHostname(host)
+}
+
+// put replaces a file as a whole.
+func (c cache) put(file string, data []byte) error {
+	f, err := os.CreateTemp(string(c), ".new-*") // which only its owner can read
+	if err != nil {
+		return fmt.Errorf("acme.cache: %w", err)
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("acme.cache: %w", err)
+	}
+	return nil
+}
+
+// token returns that of the order of a host which is under way; empty when none
+// is.
+func (c cache) token(host string) string {
+	data, err := os.ReadFile(c.tokenFile(host))
+	if err != nil {
+		return ""
+	}
+	return string(bytes.TrimSpace(data))
+}

@@ -1,0 +1,81 @@
+package acme
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"strings"
+
+	xacme "golang.org/x/crypto/acme"
+)
+
+// problems are the kinds of problems in plain words (RFC 8555 section 6.7), and
+// what an operator can do. HOST stands for the host.
+var problems = map[string][2]string{
+	"caa": {"a CAA record forbids this authority to issue for HOST",
+		"name the authority in the CAA record of HOST, or use one that is named"},
+	"connection": {"the authority could not connect to HOST",
+		"let port 443 (tls-alpn) or port 80 (http) of HOST lead to a listener of this goodgate, through firewalls too"},
+	"dns": {"the authority could not look HOST up",
+		"give HOST an A or AAAA record that leads here"},
+	"externalAccountRequired": {"the authority wants accounts that it knows already",
+		"use an authority that does not"},
+	"incorrectResponse": {"something else than this goodgate answered for HOST",
+		"let HOST lead here, by its AAAA record too; what stands in front must pass TLS on (tls-alpn) or " + Path + " (http)"},
+	"invalidContact":     {"the authority does not take the email address", "correct acme.email"},
+	"rateLimited":        {"the authority lets in no more orders for now", "nothing: it is tried again when the authority says so; its rules are on its site"},
+	"rejectedIdentifier": {"the authority does not issue for HOST", "take HOST out of acme.hosts, or use another authority"},
+	"unsupportedContact": {"the authority does not take the email address", "correct acme.email"},
+	"userActionRequired": {"the authority wants its new terms to be agreed to", "follow the address in the error"},
+}
+
+// alike are problems with the words of another.
+var alike = map[string]string{"unauthorized": "incorrectResponse", "tls": "incorrectResponse"}
+
+// explain says in plain words why an order failed, and what to do about it.
+func explain(err error, host string) (why, do string) {
+	if p, ok := problems[kindOf(err)]; ok {
+		return strings.ReplaceAll(p[0], "HOST", host), strings.ReplaceAll(p[1], "HOST", host)
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "the certificate of the ACME server is not trusted", "set acme.ca to its authority, if acme.directory is right"
+	}
+	if errors.Is(err, errSlow) {
+		return errSlow.Error(), "nothing, unless it stays so: then look at the authority's status page"
+	}
+	if _, ok := errors.AsType[*url.Error](err); ok {
+		return "the ACME server cannot be reached", "check acme.directory, and that this machine may connect there"
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return "the cache cannot be written", "let goodgate write to the folder acme.cache"
+	}
+	if errors.Is(err, errNotOffered) {
+		return "the authority offers no challenge that acme.challenge allows", "set acme.challenge to any"
+	}
+	if e, ok := errors.AsType[*xacme.Error](err); ok && e.StatusCode >= 500 {
+		return "the ACME server has trouble of its own", "nothing, unless it stays so"
+	}
+	return fmt.Sprintf("the authority issued no certificate for %s", host), "see the error"
+}
+
+// kindOf returns the last part of a problem's type, such as dns.
+func kindOf(err error) string {
+	e, ok := errors.AsType[*xacme.Error](err)
+	if !ok {
+		if a, is := errors.AsType[*xacme.AuthorizationError](err); is && len(a.Errors) > 0 {
+			e, ok = errors.AsType[*xacme.Error](a.Errors[0])
+		} else if o, is := errors.AsType[*xacme.OrderError](err); is {
+			e, ok = o.Problem, o.Problem != nil
+		}
+	}
+	if !ok {
+		return ""
+	}
+	kind := e.ProblemType[strings.LastIndexByte(e.ProblemType, ':')+1:]
+	if as := alike[kind]; as != "" {
+		return as
+	}
+	return kind
+}

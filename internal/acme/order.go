@@ -1,0 +1,131 @@
+package acme
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	xacme "golang.org/x/crypto/acme"
+)
+
+// client returns one that has an account with the authority.
+func (m *Manager) client(ctx context.Context) (*xacme.Client, error) {
+	m.joining.Lock() // for as long as ctx lasts at most
+	defer m.joining.Unlock()
+	if m.registered != nil {
+		return m.registered, nil
+	}
+	c := &xacme.Client{Key: m.key, DirectoryURL: m.opts.Directory, HTTPClient: m.http, UserAgent: "goodgate", RetryBackoff: backoff}
+	account := &xacme.Account{}
+	if m.opts.Email != "" {
+		account.Contact = []string{"mailto:" + m.opts.Email}
+	}
+	_, err := c.Register(ctx, account, xacme.AcceptTOS)
+	if errors.Is(err, xacme.ErrAccountAlreadyExists) {
+		err = nil
+		if account.Contact != nil {
+			_, err = c.UpdateReg(ctx, account)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("account: %w", err)
+	}
+	m.registered = c
+	return c, nil
+}
+
+// backoff is the pause before the same is asked again, within one order. An
+// authority that is asked too often is left alone.
+func backoff(n int, _ *http.Request, res *http.Response) time.Duration {
+	if n > 5 || res != nil && res.StatusCode == http.StatusTooManyRequests {
+		return 0
+	}
+	return 200 * time.Millisecond << n
+}
+
+// request gets a certificate, by the first challenge that is passed, and returns
+// its key and chain.
+func (m *Manager) request(ctx context.Context, host string) ([]byte, error) {
+	c, err := m.client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, kind := range m.opts.Try() {
+		pem, err := m.requestBy(ctx, c, host, kind)
+		if err == nil {
+			return pem, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", kind, err))
+		if _, ok := errors.AsType[*xacme.AuthorizationError](err); !ok && !errors.Is(err, errNotOffered) {
+			break // another challenge would not help
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+func (m *Manager) requestBy(ctx context.Context, c *xacme.Client, host, kind string) ([]byte, error) {
+	order, err := c.AuthorizeOrder(ctx, xacme.DomainIDs(host))
+	if err != nil {
+		return nil, err
+	}
+	for _, url := range order.AuthzURLs {
+		if err := m.authorize(ctx, c, url, host, kind); err != nil {
+			return nil, err
+		}
+	}
+	if order, err = c.WaitOrder(ctx, order.URI); err != nil {
+		return nil, err
+	}
+	key, text, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{host}}, key)
+	if err != nil {
+		return nil, err
+	}
+	chain, _, err := c.CreateCertFromOrder(ctx, order, csr, true)
+	if err != nil {
+		return nil, err
+	}
+	b := bytes.NewBuffer(text)
+	for _, der := range chain {
+		pem.Encode(b, &pem.Block{Type: "CERTIFICATE", Bytes: der})
+	}
+	return b.Bytes(), nil
+}
+
+var errNotOffered = errors.New("the authority does not offer this challenge")
+
+// authorize shows that the host is here.
+func (m *Manager) authorize(ctx context.Context, c *xacme.Client, url, host, kind string) error {
+	z, err := c.GetAuthorization(ctx, url)
+	if err != nil {
+		return err
+	}
+	if z.Status == xacme.StatusValid {
+		return nil // from an order before
+	}
+	i := slices.IndexFunc(z.Challenges, func(c *xacme.Challenge) bool { return c.Type == kind })
+	if i < 0 {
+		return errNotOffered
+	}
+	if err := m.cache.put(m.cache.tokenFile(host), []byte(z.Challenges[i].Token)); err != nil {
+		return err
+	}
+	defer os.Remove(m.cache.tokenFile(host))
+	if _, err := c.Accept(ctx, z.Challenges[i]); err != nil {
+		return err
+	}
+	_, err = c.WaitAuthorization(ctx, url)
+	return err
+}

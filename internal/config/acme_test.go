@@ -1,0 +1,40 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestACME(t *testing.T) {
+	t.Parallel()
+	f := func(listener, want string) {
+		t.Helper()
+		_, _, err := Parse("x", []byte("listeners:\n  - "+listener+"\npools: {app: {upstreams: [\"http://127.0.0.1:1\"]}}\n"), nil)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", listener, got, want)
+		}
+	}
+	tls := func(acme string) string { return `{address: ":443", tls: {acme: ` + acme + `}}` }
+	f(tls("{hosts: a.example.com, accept_terms: true}"), "")
+	f(`{address: ":443", tls: {}}`, "x:2:28: listeners[0].tls: certificates is missing, or acme to get them")
+	f(tls("{accept_terms: true}"), "x:2:35: listeners[0].tls.acme: hosts is missing: Names to get a certificate for, one each; no other is ever ordered.")
+	f(tls("{hosts: a.example.com}"), "x:2:35: listeners[0].tls.acme: accept_terms is missing: true agrees to the authority's terms of service, without which it issues nothing.")
+	f(tls("{hosts: a.example.com, accept_terms: true, mail: a@b.c}"), "x:2:78: listeners[0].tls.acme.mail: unknown key (did you mean email?)")
+	f(tls("{accept_terms: false, hosts: a.example.com}"), "x:2:50: listeners[0].tls.acme.accept_terms: must be true: the authority issues nothing to who does not agree to its terms of service")
+	for _, tc := range [][2]string{
+		{`"*.example.com"`, "a wildcard is proved by DNS, which goodgate does not do: get it by another program, and name its files in certificates"},
+		{"10.0.0.1", "certificates are got for names, not for addresses"},
+		{"localhost", "expected a whole name such as www.example.com, without a dot at its end"},
+		{"a.example.com.", "expected a whole name such as www.example.com, without a dot at its end"},
+	} {
+		f(tls("{hosts: ["+tc[0]+"], accept_terms: true}"), "x:2:44: listeners[0].tls.acme.hosts[0]: found \""+strings.Trim(tc[0], `"`)+"\": "+tc[1])
+	}
+	f(tls("{accept_terms: true, hosts: [a.example.com, A.example.com]}"), `x:2:79: listeners[0].tls.acme.hosts[1]: found "a.example.com": it is there already`)
+	f(tls(`{accept_terms: true, hosts: a.example.com, directory: "http://ca"}`), `x:2:89: listeners[0].tls.acme.directory: found "http://ca": an ACME server is reached by https`)
+	f(tls(`{accept_terms: true, hosts: a.example.com, email: Ops}`), `x:2:85: listeners[0].tls.acme.email: found "Ops": expected an address such as ops@example.com`)
+	f(tls(`{accept_terms: true, hosts: a.example.com, challenge: http}`), `x:2:89: listeners[0].tls.acme.challenge: found "http": the authority asks at port 80, and no listener is without TLS`)
+}

@@ -1,0 +1,46 @@
+package config
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// maxACMEHosts is of one listener: each host is a certificate of its own.
+const maxACMEHosts = 200
+
+// acme looks for what no authority would do.
+func (v *validator) acme(path string, a ACME) {
+	if v.at.given(path+".accept_terms") && !a.AcceptTerms {
+		v.errorf(path+".accept_terms", "must be true: the authority issues nothing to who does not agree to its terms of service")
+	}
+	if a.Directory != "" && !strings.HasPrefix(a.Directory, "https://") {
+		v.errorf(path+".directory", "found %q: an ACME server is reached by https", a.Directory)
+	}
+	if len(a.Hosts) > maxACMEHosts {
+		v.errorf(path+".hosts", "has %d hosts: at most %d get a certificate each", len(a.Hosts), maxACMEHosts)
+	}
+	for i, host := range a.Hosts {
+		if slices.Contains(a.Hosts[:i], host) && host != "" {
+			v.errorf(index(path+".hosts", i), "found %q: it is there already", host)
+		}
+	}
+	if a.Challenge == "http" && !slices.ContainsFunc(v.config.Listeners, func(l Listener) bool { return l.TLS == nil }) {
+		v.errorf(path+".challenge", "found \"http\": the authority asks at port 80, and no listener is without TLS")
+	}
+}
+
+// acmeHost accepts what a certificate is ordered for by the challenges there are.
+func acmeHost(s string) (string, error) {
+	_, err := netip.ParseAddr(s)
+	switch {
+	case strings.HasPrefix(s, "*."):
+		return "", errors.New("a wildcard is proved by DNS, which goodgate does not do: get it by another program, and name its files in certificates")
+	case err == nil:
+		return "", errors.New("certificates are got for names, not for addresses")
+	case strings.HasSuffix(s, ".") || !strings.Contains(s, "."):
+		return "", errors.New("expected a whole name such as www.example.com, without a dot at its end")
+	}
+	return dnsName(s)
+}

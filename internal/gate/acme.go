@@ -1,0 +1,132 @@
+package gate
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/acme"
+	"github.com/goodgate/goodgate/internal/config"
+)
+
+// issuer gets the certificates of the listeners that have the same acme, and
+// outlives them.
+type issuer struct {
+	config  config.ACME
+	manager *acme.Manager
+	started bool
+}
+
+// issue lets a server have the certificates that are got for it, besides those
+// of its files. It is called under g.mu.
+func (g *Gate) issue(s *server, c config.ACME) error {
+	i := slices.IndexFunc(g.issuers, func(i *issuer) bool { return reflect.DeepEqual(i.config, c) })
+	if i < 0 {
+		o, err := g.acmeOptions(c)
+		if err != nil {
+			return fmt.Errorf("tls: %w", err)
+		}
+		m, err := acme.New(o)
+		if err != nil {
+			return fmt.Errorf("tls: %w", err)
+		}
+		i = len(g.issuers)
+		g.issuers = append(g.issuers, &issuer{config: c, manager: m})
+	}
+	s.issuer = g.issuers[i]
+	m := s.issuer.manager
+	s.http.TLSConfig.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if c := s.certs.Match(hello); c != nil {
+			return c, nil
+		}
+		if c := m.Get(hello); c != nil {
+			return c, nil
+		}
+		return s.certs.First(), nil // without one the name is refused
+	}
+	s.http.TLSConfig.GetConfigForClient = m.AnswerTLS
+	return nil
+}
+
+func (g *Gate) acmeOptions(c config.ACME) (acme.Options, error) {
+	var pool *x509.CertPool
+	if c.CA != "" {
+		var err error
+		if pool, err = certPool(c.CA); err != nil {
+			return acme.Options{}, fmt.Errorf("acme.ca: %w", err)
+		}
+	}
+	return acme.Options{
+		Directory: c.Directory, Hosts: c.Hosts, Email: c.Email, Cache: c.Cache, CA: pool, Log: g.log,
+		Try: func() []string { return g.challenges(c.Challenge) },
+	}, nil
+}
+
+// challenges returns those that are tried: by HTTP only where a listener could
+// be asked.
+func (g *Gate) challenges(setting string) []string {
+	plain := slices.ContainsFunc(g.now.Load().config.Listeners, func(l config.Listener) bool { return l.TLS == nil })
+	switch {
+	case setting == "http":
+		return []string{acme.HTTP01}
+	case setting == "any" && plain:
+		return []string{acme.TLSALPN01, acme.HTTP01}
+	}
+	return []string{acme.TLSALPN01}
+}
+
+// settle starts the issuers that these servers need, and ends all others. It is
+// called under g.mu, once the servers serve.
+func (g *Gate) settle(servers []*server) {
+	var keep []*issuer
+	for _, i := range g.issuers {
+		switch {
+		case !slices.ContainsFunc(servers, func(s *server) bool { return s.issuer == i }):
+			i.manager.Close()
+			continue
+		case i.started:
+			i.manager.Retry()
+		default:
+			i.started = true
+			i.manager.Start()
+		}
+		keep = append(keep, i)
+	}
+	g.issuers = keep
+	if len(keep) == 0 {
+		g.asked.Store(nil)
+		return
+	}
+	g.asked.Store(&keep)
+}
+
+// challenged answers a request by which an authority looks whether a host is
+// here, and reports whether it was one.
+func (g *Gate) challenged(w http.ResponseWriter, r *http.Request) bool {
+	list := g.asked.Load()
+	if list == nil {
+		return false
+	}
+	if r.TLS != nil {
+		if acme.Challenging(r.TLS) {
+			panic(http.ErrAbortHandler) // nothing is served under a certificate that is for the authority only
+		}
+		return false
+	}
+	if !strings.HasPrefix(r.URL.Path, acme.Path) || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	for _, i := range *list {
+		if text, ok := i.manager.AnswerHTTP(r); ok {
+			w.Header().Set("Content-Type", "application/octet-stream")
+			io.WriteString(w, text)
+			return true
+		}
+	}
+	return false
+}
