@@ -23,12 +23,13 @@ const (
 
 // dialer makes a connection for one probe.
 type dialer struct {
-	tls *tls.Config // for the upstreams reached by TLS
+	tls     *tls.Config // for the upstreams reached by TLS
+	preface []byte      // first on each connection, before TLS
 }
 
 // newDialer returns a dialer with its own copy of c; nil is the zero value.
 // Sessions are not resumed, because that skips the check of the certificate.
-func newDialer(c *tls.Config, protos ...string) dialer {
+func newDialer(c *tls.Config, preface []byte, protos ...string) dialer {
 	if c == nil {
 		c = &tls.Config{}
 	}
@@ -37,7 +38,7 @@ func newDialer(c *tls.Config, protos ...string) dialer {
 	if len(protos) > 0 {
 		c.NextProtos = protos
 	}
-	return dialer{tls: c}
+	return dialer{tls: c, preface: preface}
 }
 
 // dial connects to u, which fails when ctx ends. If u is reached by TLS, the
@@ -52,6 +53,12 @@ func (d dialer) dial(ctx context.Context, u *balancer.Upstream) (net.Conn, error
 		return nil, dialError(ctx, err)
 	}
 	guarded := guard(ctx, raw)
+	if len(d.preface) > 0 {
+		if _, err := guarded.Write(d.preface); err != nil {
+			guarded.Close()
+			return nil, &Error{Result: balancer.Silent, Err: reason(ctx, "writing the PROXY protocol's header", err)}
+		}
+	}
 	if !u.TLS() {
 		return guarded, nil
 	}

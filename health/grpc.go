@@ -22,6 +22,7 @@ type GRPCOptions struct {
 	Service string      // empty = the whole server
 	Host    string      // :authority; empty = the upstream's name or address, localhost for a unix socket
 	TLS     *tls.Config // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
+	Preface []byte      // sent first on each connection, before TLS; nil = nothing
 }
 
 // grpcProber probes by the gRPC health checking protocol, version 1
@@ -37,7 +38,7 @@ type grpcProber struct {
 // NewGRPC returns a [Prober] that calls grpc.health.v1.Health/Check. It passes
 // when the answer is SERVING.
 func NewGRPC(o GRPCOptions) Prober {
-	return &grpcProber{caller: newHTTP2Caller(o.TLS), host: o.Host, request: appendCheckRequest(nil, o.Service)}
+	return &grpcProber{caller: newHTTP2Caller(o.TLS, o.Preface), host: o.Host, request: appendCheckRequest(nil, o.Service)}
 }
 
 // Probe implements [Prober].

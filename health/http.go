@@ -38,6 +38,7 @@ type HTTPOptions struct {
 	Body     string        // must be in the body; empty = any body
 	MaxBody  int64         // bytes of the body in which Body is looked for; 0 = 64 KiB
 	TLS      *tls.Config   // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
+	Preface  []byte        // sent first on each connection, before TLS; nil = nothing
 	HTTP2    bool          // ask by HTTP/2, in the clear by prior knowledge
 	Retries  int           // repetitions within one probe after a connection that was refused or broke
 }
@@ -88,8 +89,8 @@ func NewHTTP(o HTTPOptions) (Prober, error) {
 	}
 	return &httpProber{
 		opts:   o,
-		dialer: newDialer(o.TLS, "http/1.1"),
-		caller: newHTTP2Caller(o.TLS),
+		dialer: newDialer(o.TLS, o.Preface, "http/1.1"),
+		caller: newHTTP2Caller(o.TLS, o.Preface),
 		proto:  http.Request{Method: o.Method, URL: target, Host: o.Host, Header: header, Close: true, ProtoMajor: 1, ProtoMinor: 1},
 	}, nil
 }

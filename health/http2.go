@@ -18,9 +18,9 @@ type http2Caller struct {
 	transport *http.Transport // makes HTTP/2 of connections; dials and keeps none
 }
 
-func newHTTP2Caller(t *tls.Config) *http2Caller {
+func newHTTP2Caller(t *tls.Config, preface []byte) *http2Caller {
 	c := &http2Caller{
-		dialer: newDialer(t, "h2"),
+		dialer: newDialer(t, preface, "h2"),
 		transport: &http.Transport{
 			Protocols:              new(http.Protocols),
 			DialContext:            dialed,

@@ -14,12 +14,13 @@ import (
 // The connection is ended the ordinary way and not by a reset, which servers
 // that speak first (mail, databases) log or count as an attack.
 type TCP struct {
-	TLS *tls.Config // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
+	TLS     *tls.Config // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
+	Preface []byte      // sent first on each connection, before TLS; nil = nothing
 }
 
 // Probe implements [Prober].
 func (p TCP) Probe(ctx context.Context, u *balancer.Upstream) error {
-	conn, err := newDialer(p.TLS).dial(ctx, u)
+	conn, err := newDialer(p.TLS, p.Preface).dial(ctx, u)
 	if err != nil {
 		return err
 	}

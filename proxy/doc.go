@@ -12,6 +12,7 @@
 //	hedge.go     ask a second upstream when the first is slow
 //	hold.go      wait for an upstream when none is available
 //	try.go, transport.go  exchange: one try on one upstream
+//	proxyproto.go  an upstream that is told of the client by the PROXY protocol
 //	commit.go    a small response is complete before the client sees a byte
 //	resume.go    a large one that breaks off goes on from another upstream
 //	rungs.go     what is answered when no upstream of the pool could; fallback.go, stale.go

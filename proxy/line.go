@@ -34,7 +34,7 @@ func (l *line) adopt(o *PoolOptions) {
 func (o *PoolOptions) connectsAs(other *PoolOptions) bool {
 	a, b := o.Timeouts, other.Timeouts
 	a.Request, b.Request = 0, 0
-	return a == b && o.Protocol == other.Protocol && o.TLS == other.TLS &&
+	return a == b && o.Protocol == other.Protocol && o.ProxyProtocol == other.ProxyProtocol && o.TLS == other.TLS &&
 		o.MaxIdleConns == other.MaxIdleConns && o.MaxResponseHeader == other.MaxResponseHeader
 }
 

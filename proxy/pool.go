@@ -58,6 +58,7 @@ type Queue struct {
 type PoolOptions struct {
 	Tunnel            Tunnel
 	Protocol          Protocol
+	ProxyProtocol     ProxyProtocol
 	Timeouts          Timeouts
 	Retry             Retry
 	Hold              Hold

@@ -26,11 +26,20 @@ const (
 type transport interface {
 	RoundTrip(*http.Request, *http1.Exchange) (*http.Response, error)
 	Idle() int // connections without a request
+	Retire()   // closes those, and the others as their requests end; it may still be used
 	Close() error
 }
 
-// newTransport returns what speaks the pool's protocol with an upstream.
+// newTransport returns what exchanges requests with an upstream.
 func (l *link) newTransport() transport {
+	if l.opts.ProxyProtocol != 0 {
+		return newByClient(l)
+	}
+	return l.speak()
+}
+
+// speak returns what speaks the pool's protocol with an upstream.
+func (l *link) speak() transport {
 	switch p := l.opts.Protocol; {
 	case p == HTTP2:
 		return l.newHTTP2(func(ctx context.Context) (net.Conn, error) {
@@ -52,9 +61,13 @@ var errNoHTTP2 = errors.New("the upstream did not agree on HTTP/2 (ALPN)")
 type dialFunc = func(ctx context.Context) (net.Conn, error)
 
 func (l *link) newHTTP1(dial dialFunc) transport {
+	idle := max(l.opts.MaxIdleConns, 0)
+	if l.opts.ProxyProtocol != 0 {
+		idle = min(idle, clientIdle)
+	}
 	return http1.New(http1.Options{
 		Dial:           dial,
-		MaxIdle:        max(l.opts.MaxIdleConns, 0),
+		MaxIdle:        idle,
 		KeepAlive:      l.opts.Timeouts.KeepAlive,
 		ResponseHeader: l.opts.Timeouts.ResponseHeader,
 		Idle:           l.opts.Timeouts.Idle,
@@ -98,6 +111,11 @@ func (t *twoHTTP2) RoundTrip(r *http.Request, x *http1.Exchange) (res *http.Resp
 }
 
 func (t *twoHTTP2) Idle() int { return t.web.Idle() + t.grpc.Idle() }
+
+func (t *twoHTTP2) Retire() {
+	t.web.Retire()
+	t.grpc.Retire()
+}
 
 func (t *twoHTTP2) Close() error {
 	t.grpc.Close()
@@ -195,16 +213,27 @@ func (e *either) keep(c net.Conn, h1 bool) {
 
 func (e *either) Idle() int { return e.h1.Idle() + e.h2.Idle() }
 
+func (e *either) Retire() {
+	e.h1.Retire()
+	e.h2.Retire()
+	e.drop()
+}
+
 func (e *either) Close() error {
 	e.h2.Close()
 	err := e.h1.Close()
+	e.drop()
+	return err
+}
+
+// drop closes the connection that was handed over and not taken.
+func (e *either) drop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.spare != nil {
 		e.spare.Close()
 		e.spare = nil
 	}
-	return err
 }
 
 // negotiated returns the protocol that ALPN chose, empty without TLS.

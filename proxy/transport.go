@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -20,6 +21,7 @@ type link struct {
 	opts      *PoolOptions
 	scheme    string
 	host      string // in the URL and, with HostUpstream, in the Host header
+	preface   []byte // what each connection begins with, before TLS
 	transport transport
 }
 
@@ -70,6 +72,13 @@ func (l *link) connect(ctx context.Context) (net.Conn, error) {
 	c, err := l.opts.Dial(ctx, network, addr)
 	if err != nil {
 		return nil, &Error{Reason: dialReason(err), Upstream: l.spec.Addr, Err: err}
+	}
+	if len(l.preface) == 0 {
+		return c, nil
+	}
+	if _, err := c.Write(l.preface); err != nil { // a new connection takes it without waiting
+		c.Close()
+		return nil, &Error{Reason: dialReason(err), Upstream: l.spec.Addr, Err: fmt.Errorf("writing the PROXY protocol's header: %w", err)}
 	}
 	return c, nil
 }

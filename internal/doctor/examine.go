@@ -99,7 +99,13 @@ func broken(code string, reason proxy.Reason) finding.Finding {
 
 // dial connects, within what the proxy allows or MaxWait if that is less.
 func (e *examination) dial(ctx context.Context, p place) (net.Conn, error) {
-	return (&net.Dialer{Timeout: e.dialLimit(), KeepAlive: -1}).DialContext(ctx, p.network, p.address)
+	c, err := (&net.Dialer{Timeout: e.dialLimit(), KeepAlive: -1}).DialContext(ctx, p.network, p.address)
+	if err == nil && len(e.Preface) > 0 {
+		if _, err = c.Write(e.Preface); err != nil {
+			c.Close()
+		}
+	}
+	return c, err
 }
 
 func (e *examination) dialLimit() time.Duration {

@@ -21,6 +21,8 @@ type Target struct {
 	Host   string // Host header; "" = Addr
 	H2C    bool   // the proxy speaks HTTP/2 without TLS to it
 
+	Preface []byte // first on each connection, before TLS; nil = nothing
+
 	Dial      time.Duration // how long the proxy waits for a connection; 0 = not known
 	Response  time.Duration // and for a response header; 0 = not known
 	Keepalive time.Duration // how long it keeps an idle connection; 0 = it keeps none

@@ -74,6 +74,7 @@ func doctorTarget(name string, c config.Pool) (doctor.Target, error) {
 	return doctor.Target{
 		Label:     "pool " + name,
 		TLS:       t.config,
+		Preface:   proxyProtocol(c.ProxyProtocol).Local(),
 		Insecure:  c.TLS.Insecure,
 		Resolver:  c.DNS.Resolver,
 		Dial:      c.Timeouts.Dial,

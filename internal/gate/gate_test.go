@@ -231,6 +231,7 @@ pools:
     overprovision: 150%
     slow_start: 11s
     protocol: h2
+    proxy_protocol: v2
     max_idle_conns: 12
     upstreams: ["http://127.0.0.1:1"]
     breaker: {consecutive: 13, failure_ratio: 14%, min_requests: 15, window: 16s, open_for: 17s, max_open_for: 18s, max_ejected: 19%}
@@ -270,7 +271,7 @@ pools:
 	checkFilled(t, "tracing", reflect.ValueOf(tracingOptions(tr, "1.2", slog.New(slog.DiscardHandler))))
 	w := config.Webhook{URL: "http://127.0.0.1:1/", Secret: "0123456789abcdef", Timeout: time.Second}
 	checkFilled(t, "webhook", reflect.ValueOf(webhookOptions(w, Options{Logger: slog.New(slog.DiscardHandler)})))
-	if x.MaxIdleConns != 12 || x.Protocol != proxy.HTTP2 || x.HashOn == nil {
+	if x.MaxIdleConns != 12 || x.Protocol != proxy.HTTP2 || x.ProxyProtocol != proxy.ProxyV2 || x.HashOn == nil {
 		t.Errorf("pool options: %+v", x)
 	}
 }

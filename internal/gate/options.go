@@ -46,9 +46,10 @@ func balancerOptions(name string, c config.Pool) balancer.Options {
 // gives to the routes, and what outlives a change of the configuration.
 func poolOptions(c config.Pool) proxy.PoolOptions {
 	o := proxy.PoolOptions{
-		Protocol:     protocol(c.Protocol),
-		Tunnel:       proxy.Tunnel{Idle: c.Timeouts.TunnelIdle, Lifetime: c.Timeouts.TunnelLifetime},
-		MaxIdleConns: idleConns(c),
+		Protocol:      protocol(c.Protocol),
+		ProxyProtocol: proxyProtocol(c.ProxyProtocol),
+		Tunnel:        proxy.Tunnel{Idle: c.Timeouts.TunnelIdle, Lifetime: c.Timeouts.TunnelLifetime},
+		MaxIdleConns:  idleConns(c),
 		Timeouts: proxy.Timeouts{
 			Dial:           c.Timeouts.Dial,
 			TLS:            c.Timeouts.TLS,
@@ -94,6 +95,16 @@ func protocol(name string) proxy.Protocol {
 		return proxy.Auto
 	}
 	return proxy.HTTP1
+}
+
+func proxyProtocol(name string) proxy.ProxyProtocol {
+	switch name {
+	case "v1":
+		return proxy.ProxyV1
+	case "v2":
+		return proxy.ProxyV2
+	}
+	return 0
 }
 
 // idleConns tells apart none from the default.

@@ -78,7 +78,7 @@ func (p *pool) plan(c config.Pool) (next *parts, err error) {
 			return nil, err
 		}
 	}
-	if old.live == nil || !reflect.DeepEqual(c.Health, old.config.Health) || c.Protocol != old.config.Protocol || next.tls != old.tls {
+	if old.live == nil || !reflect.DeepEqual(c.Health, old.config.Health) || c.Protocol != old.config.Protocol || c.ProxyProtocol != old.config.ProxyProtocol || next.tls != old.tls {
 		if next.checker, err = newChecker(c, next.tls.config, p.probed); err != nil {
 			return nil, err
 		}

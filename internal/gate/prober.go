@@ -44,7 +44,7 @@ func newChecker(pool config.Pool, t *tls.Config, report func(health.Event)) (*ch
 // newProber returns what probes any upstream of a pool, with TLS or without as
 // the upstream is reached.
 func newProber(pool config.Pool, t *tls.Config) (health.Prober, error) {
-	c := pool.Health
+	c, preface := pool.Health, proxyProtocol(pool.ProxyProtocol).Local()
 	switch c.Type {
 	case "http":
 		o := health.HTTPOptions{
@@ -55,6 +55,7 @@ func newProber(pool config.Pool, t *tls.Config) (health.Prober, error) {
 			Body:    c.Expect.Body,
 			MaxBody: int64(c.Expect.MaxBody),
 			TLS:     t,
+			Preface: preface,
 			Retries: c.Retries,
 			HTTP2:   protocol(pool.Protocol) == proxy.HTTP2,
 		}
@@ -69,7 +70,7 @@ func newProber(pool config.Pool, t *tls.Config) (health.Prober, error) {
 		}
 		return health.NewHTTP(o)
 	case "grpc":
-		return health.NewGRPC(health.GRPCOptions{Service: c.Service, Host: c.Host, TLS: t}), nil
+		return health.NewGRPC(health.GRPCOptions{Service: c.Service, Host: c.Host, TLS: t, Preface: preface}), nil
 	}
-	return health.TCP{TLS: t}, nil
+	return health.TCP{TLS: t, Preface: preface}, nil
 }

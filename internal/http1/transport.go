@@ -61,6 +61,9 @@ func (t *Transport) Close() error {
 	return nil
 }
 
+// Retire is Close.
+func (t *Transport) Retire() { t.pool.close() }
+
 // Idle returns how many connections are idle.
 func (t *Transport) Idle() int { return t.pool.len() }
 

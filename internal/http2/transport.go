@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -97,6 +98,19 @@ func (t *Transport) Close() error {
 		c.cc.Close()
 	}
 	return nil
+}
+
+// Retire closes the idle connections. Those in use close once they have been
+// idle for KeepAlive.
+func (t *Transport) Retire() {
+	t.mu.Lock()
+	conns := slices.Clone(t.conns)
+	t.mu.Unlock()
+	for _, c := range conns {
+		if c.cc.InFlight() == 0 {
+			c.cc.Close()
+		}
+	}
 }
 
 // Idle returns how many connections have no request on them.

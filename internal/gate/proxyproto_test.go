@@ -1,0 +1,150 @@
+package gate
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// told is an upstream that demands the PROXY protocol. It answers with who the
+// client is, and over which connection it was told.
+type told struct {
+	*httptest.Server
+	mu    sync.Mutex // protects local
+	local int        // connections that were made for nobody
+}
+
+type connKey struct{}
+
+func tellsClients(t *testing.T, tls bool) *told {
+	up := &told{}
+	up.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s over %s by %s", r.RemoteAddr, r.Context().Value(connKey{}), r.Proto)
+	}))
+	up.Listener = &proxyproto.Listener{
+		Listener:   up.Listener,
+		ConnPolicy: func(proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) { return proxyproto.REQUIRE, nil },
+		ValidateHeader: func(h *proxyproto.Header) error {
+			up.mu.Lock()
+			defer up.mu.Unlock()
+			if h.Command.IsLocal() {
+				up.local++
+			}
+			return nil
+		},
+	}
+	up.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, rawAddr(c))
+	}
+	up.Config.Protocols = new(http.Protocols)
+	up.Config.Protocols.SetHTTP1(true)
+	up.Config.Protocols.SetHTTP2(true)
+	up.Config.Protocols.SetUnencryptedHTTP2(true)
+	up.EnableHTTP2 = true
+	if tls {
+		up.StartTLS()
+	} else {
+		up.Start()
+	}
+	t.Cleanup(up.Close)
+	return up
+}
+
+// rawAddr is where a connection comes from, whatever it was told.
+func rawAddr(c net.Conn) string {
+	if s, ok := c.(*tls.Conn); ok {
+		c = s.NetConn()
+	}
+	return c.(*proxyproto.Conn).Raw().RemoteAddr().String()
+}
+
+// Every upstream connection begins with the address of the client that it is
+// for, and no two clients share one.
+func TestProxyProtocolOut(t *testing.T) {
+	for _, tc := range []struct {
+		name, version, protocol, health string
+		tls                             bool
+		proto                           string
+	}{
+		{"v1", "v1", "http1", "{path: /}", false, "HTTP/1.1"},
+		{"v2", "v2", "http1", "{path: /}", false, "HTTP/1.1"},
+		{"v2, by TCP", "v2", "http1", "{type: tcp}", false, "HTTP/1.1"},
+		{"v1 before TLS", "v1", "http1", "{path: /}", true, "HTTP/1.1"},
+		{"v2 before TLS, which chooses", "v2", "auto", "{path: /}", true, "HTTP/2.0"},
+		{"v2, h2c", "v2", "h2c", "{path: /}", false, "HTTP/2.0"},
+		{"v1, h2", "v1", "h2", "{path: /}", true, "HTTP/2.0"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			up := tellsClients(t, tc.tls)
+			r := start(t, parse(t, fmt.Sprintf(`
+listeners: ["127.0.0.1:0"]
+trusted_proxies: [127.0.0.0/8]
+shutdown: {lame_duck: 0s}
+pools: {app: {upstreams: [%q], proxy_protocol: %s, protocol: %s, health: %s, tls: {insecure: true}}}`,
+				up.URL, tc.version, tc.protocol, tc.health)), Options{})
+			one, two := dialClient(t, r.addrs[0]), dialClient(t, r.addrs[0])
+			first := one.ask(t, "")
+			if want := one.LocalAddr().String() + " over "; !strings.HasPrefix(first, want) || !strings.HasSuffix(first, tc.proto) {
+				t.Fatalf("got %q, want %q by %s", first, want, tc.proto)
+			}
+			other := two.ask(t, "")
+			if want := two.LocalAddr().String() + " over "; !strings.HasPrefix(other, want) {
+				t.Errorf("another client: got %q, want %q", other, want)
+			}
+			if again := one.ask(t, ""); again != first {
+				t.Errorf("the same client: got %q, want %q over the same connection", again, first)
+			}
+			if got, want := one.ask(t, "203.0.113.9"), "203.0.113.9:0 over "; !strings.HasPrefix(got, want) {
+				t.Errorf("a client that a proxy has told of: got %q, want %q", got, want)
+			}
+			up.mu.Lock()
+			defer up.mu.Unlock()
+			if up.local == 0 {
+				t.Error("no probe said that it is for nobody")
+			}
+		})
+	}
+}
+
+// client is a connection to goodgate that stays.
+type client struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func dialClient(t *testing.T, addr string) *client {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return &client{c, bufio.NewReader(c)}
+}
+
+// ask sends a request, on behalf of another client if one is named.
+func (c *client) ask(t *testing.T, behalf string) string {
+	t.Helper()
+	if behalf != "" {
+		behalf = "X-Forwarded-For: " + behalf + "\r\n"
+	}
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n"+behalf+"\r\n")
+	res, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("status %d, %q, %v", res.StatusCode, body, err)
+	}
+	return string(body)
+}

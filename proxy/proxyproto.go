@@ -1,0 +1,158 @@
+package proxy
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"github.com/pires/go-proxyproto"
+
+	"github.com/goodgate/goodgate/internal/http1"
+)
+
+// ProxyProtocol is the version of the PROXY protocol by which upstreams are told
+// who the client is: the first bytes of each connection, before TLS. The zero
+// value tells nothing. (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt)
+type ProxyProtocol byte
+
+const (
+	ProxyV1 ProxyProtocol = 1 // a line of text
+	ProxyV2 ProxyProtocol = 2 // binary
+)
+
+// Local returns the first bytes of a connection that is made for no client, such
+// as a probe; nil for the zero value.
+func (v ProxyProtocol) Local() []byte {
+	return v.format(proxyproto.Header{Command: proxyproto.LOCAL})
+}
+
+// header returns the first bytes of a connection for a client that came from
+// one address to another. An invalid client is not known, as behind a unix
+// socket; an invalid address of this side counts as unspecified.
+func (v ProxyProtocol) header(client, own netip.AddrPort) []byte {
+	if !client.IsValid() {
+		return v.Local() // receivers may turn away a PROXY without addresses
+	}
+	from, to := client.Addr().Unmap(), own.Addr().Unmap()
+	if !to.IsValid() {
+		to = netip.IPv4Unspecified()
+		if !from.Is4() {
+			to = netip.IPv6Unspecified()
+		}
+	}
+	h := proxyproto.Header{Command: proxyproto.PROXY, TransportProtocol: proxyproto.TCPv4}
+	if !from.Is4() || !to.Is4() { // of two families, both become addresses of IPv6
+		h.TransportProtocol = proxyproto.TCPv6
+	}
+	h.SourceAddr = &net.TCPAddr{IP: from.AsSlice(), Port: int(client.Port())}
+	h.DestinationAddr = &net.TCPAddr{IP: to.AsSlice(), Port: int(own.Port())}
+	return v.format(h)
+}
+
+func (v ProxyProtocol) format(h proxyproto.Header) []byte {
+	if v == 0 {
+		return nil
+	}
+	h.Version = byte(v)
+	b, err := h.Format()
+	if err != nil {
+		panic("proxy: PROXY protocol: " + err.Error()) // of what is made here, all can be written
+	}
+	return b
+}
+
+// preface returns what connections made for the request begin with.
+func (x *exchange) preface(v ProxyProtocol) []byte {
+	port := uint16(0) // of a client that another proxy has told of
+	if x.record.Client == x.peer {
+		ap, _ := netip.ParseAddrPort(x.request.RemoteAddr)
+		port = ap.Port()
+	}
+	own := netip.AddrPort{}
+	if a, ok := x.request.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		own = a.AddrPort()
+	}
+	return v.header(netip.AddrPortFrom(x.record.Client, port), own)
+}
+
+// byClient keeps the connections for each client apart, since what a connection
+// begins with says whose it is: those for clients of which different things are
+// told never mix. Each has a transport of its own; of the clients that were
+// served last, as many are kept as idle connections may be.
+type byClient struct {
+	link *link
+
+	mu     sync.Mutex // protects the fields below
+	kept   *simplelru.LRU[string, transport]
+	leaves []transport // dropped from kept and still to be told
+	closed bool
+}
+
+// clientIdle is how many unused connections are kept for one client: one that
+// speaks HTTP/1.1 has a single request at a time.
+const clientIdle = 8
+
+func newByClient(l *link) *byClient {
+	t := &byClient{link: l}
+	t.kept, _ = simplelru.NewLRU(max(l.opts.MaxIdleConns, 1), func(_ string, old transport) { // fails for a size below 1
+		t.leaves = append(t.leaves, old)
+	})
+	return t
+}
+
+func (t *byClient) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, error) {
+	return t.of(exchangeOf(r.Context()).preface(t.link.opts.ProxyProtocol)).RoundTrip(r, x)
+}
+
+// of returns the transport whose connections begin with a header.
+func (t *byClient) of(header []byte) transport {
+	t.mu.Lock()
+	own, ok := t.kept.Get(string(header))
+	if !ok {
+		l := new(*t.link)
+		l.preface = header
+		own = l.speak()
+		if !t.closed {
+			t.kept.Add(string(header), own)
+		}
+	}
+	leaves := t.leaves
+	t.leaves = nil
+	t.mu.Unlock()
+	for _, old := range leaves {
+		old.Retire()
+	}
+	return own
+}
+
+func (t *byClient) Idle() int {
+	n := 0
+	for _, own := range t.all() {
+		n += own.Idle()
+	}
+	return n
+}
+
+func (t *byClient) Retire() {
+	for _, own := range t.all() {
+		own.Retire()
+	}
+}
+
+func (t *byClient) Close() error {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	for _, own := range t.all() {
+		own.Close()
+	}
+	return nil
+}
+
+func (t *byClient) all() []transport {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.kept.Values()
+}
