@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The suites of others against the built goodgate: h2spec, gRPC's
-# interoperability tests, WebSocket, and the corpus of malformed messages.
-# Prints the counts. Takes some two minutes; docs/conformance.md says what they
+# interoperability tests, WebSocket, an ACME server, and the corpus of malformed
+# messages. Prints the counts. Takes some two minutes; docs/conformance.md says what they
 # mean.
 set -euo pipefail
 cd "$(dirname "$0")/.."

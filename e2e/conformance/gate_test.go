@@ -1,6 +1,6 @@
 // Package conformance_test runs the suites of others through the built goodgate:
-// h2spec, the interoperability tests of gRPC, and WebSocket. It is a module of
-// its own, so that what they need is not what goodgate needs.
+// h2spec, the interoperability tests of gRPC, WebSocket, and an ACME server. It
+// is a module of its own, so that what they need is not what goodgate needs.
 package conformance_test
 
 import (
@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -91,15 +92,19 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// freeAddress returns one that nobody listens on.
+// freeAddress returns one that nobody listens on. Its port is below the range
+// from which connections get theirs, so that it is still free later.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		address := fmt.Sprint("127.0.0.1:", 12000+mathrand.N(18000))
+		if ln, err := net.Listen("tcp", address); err == nil {
+			ln.Close()
+			return address
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("found no free port in 100 tries")
+	return ""
 }
 
 // gate is a running goodgate with a listener in the clear and one with TLS.

@@ -269,6 +269,7 @@ func TestExplain(t *testing.T) {
 		{problem("dns"), "could not look a.test up"},
 		{fmt.Errorf("tls-alpn-01: %w", problem("unauthorized")), "something else than this goodgate answered for a.test"},
 		{&xacme.OrderError{Problem: &xacme.Error{ProblemType: "urn:ietf:params:acme:error:caa"}}, "CAA record"},
+		{errors.Join(problem("malformed"), fmt.Errorf("http-01: %w", problem("connection"))), "could not connect to a.test"},
 		{&xacme.OrderError{}, "issued no certificate for a.test"},
 		{&url.Error{Op: "Get", URL: base, Err: errors.New("refused")}, "cannot be reached"},
 		{&url.Error{Op: "Get", URL: base, Err: &tls.CertificateVerificationError{Err: errors.New("unknown")}}, "is not trusted"},

@@ -36,8 +36,10 @@ var alike = map[string]string{"unauthorized": "incorrectResponse", "tls": "incor
 
 // explain says in plain words why an order failed, and what to do about it.
 func explain(err error, host string) (why, do string) {
-	if p, ok := problems[kindOf(err)]; ok {
-		return strings.ReplaceAll(p[0], "HOST", host), strings.ReplaceAll(p[1], "HOST", host)
+	for _, e := range parts(err) {
+		if p, ok := problems[kindOf(e)]; ok {
+			return strings.ReplaceAll(p[0], "HOST", host), strings.ReplaceAll(p[1], "HOST", host)
+		}
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return "the certificate of the ACME server is not trusted", "set acme.ca to its authority, if acme.directory is right"
@@ -58,6 +60,14 @@ func explain(err error, host string) (why, do string) {
 		return "the ACME server has trouble of its own", "nothing, unless it stays so"
 	}
 	return fmt.Sprintf("the authority issued no certificate for %s", host), "see the error"
+}
+
+// parts returns what errors.Join has joined.
+func parts(err error) []error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		return j.Unwrap()
+	}
+	return []error{err}
 }
 
 // kindOf returns the last part of a problem's type, such as dns.
