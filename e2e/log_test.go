@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -113,5 +115,34 @@ func TestLogRotation(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(file); !strings.Contains(string(text), "/after") {
 		t.Errorf("the new file holds\n%s", text)
+	}
+}
+
+// What net/http has to say about an upstream that breaks HTTP/2 is part of the
+// log, and not a line of its own on stderr.
+func TestLibrariesLogIntoTheLog(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	serveRaw(ln, func(c net.Conn) {
+		io.WriteString(c, "\x00\x00\x08\x06\x00\x00\x00\x00\x00pingpong") // a PING before any SETTINGS
+		io.Copy(io.Discard, c)
+	})
+	g := startGate(t, `
+listeners: ["${LISTEN}"]
+log: {level: debug}
+pools: {app: {protocol: h2c, health: {type: none}, retry: {attempts: 1}, hold: {for: 0s}, upstreams: ["http://${RAW}"]}}`, "RAW="+ln.Addr().String())
+	if got := ask(t, g.address, "GET", "/").StatusCode; got != 502 && got != 504 {
+		t.Errorf("got status %d, want a gateway error", got)
+	}
+	g.waitLog("net/http's words", func(e entry) bool { return e.Level == "DEBUG" && strings.Contains(e.Msg, "SETTINGS") })
+	g.finish()
+	for line := range strings.Lines(g.out.String()) {
+		if !strings.HasPrefix(line, "{") {
+			t.Errorf("a line that is no record: %s", line)
+		}
 	}
 }

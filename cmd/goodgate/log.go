@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -19,6 +20,13 @@ func openLog(c config.Log) (*logging.Log, error) {
 	return logging.Open(logging.Options{
 		Format: c.Format, Level: level, Output: c.Output, Sample: float64(c.Sample), Buffer: int(c.Buffer),
 	})
+}
+
+// adopt makes what libraries write to the standard logger, such as net/http's
+// HTTP/2 about an upstream, part of the log.
+func adopt(log *logging.Log) {
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer())
 }
 
 // reopening opens the log's file anew at every SIGUSR1, until what it returns is

@@ -97,6 +97,7 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 		return &exitError{exitUsage, err}
 	}
 	defer log.Close()
+	adopt(log)
 	defer reopening(log)()
 	inherited, err := handover.Receive()
 	if err != nil {

@@ -81,6 +81,7 @@ type ListenerHTTP2 struct {
 	Enabled    bool     `yaml:"enabled" default:"true" help:"Offer HTTP/2 to clients that come by TLS."`
 	Cleartext  bool     `yaml:"cleartext" default:"false" help:"Take HTTP/2 without TLS from clients that begin with it (h2c with prior knowledge)."`
 	MaxStreams int      `yaml:"max_streams" default:"128" min:"1" max:"10000" help:"Requests at once on one connection."`
+	MaxResets  int      `yaml:"max_resets" default:"250" min:"1" max:"1000000" zero:"no limit" help:"Requests that a client may cancel within a second; a connection with more is closed if they are more than half of its requests."`
 	Ping       Duration `yaml:"ping" default:"30s" min:"1s" max:"1h" zero:"never" help:"Silence until a client is asked for a sign of life; it has as long to give one."`
 }
 

@@ -19,7 +19,7 @@ func (g *Gate) observers(c *config.Config) proxy.Options {
 	if access == nil {
 		access = proxy.Log(g.log)
 	}
-	p := proxy.Options{Observe: []func(*proxy.Record){access, g.ring.Observe, g.files.observe}}
+	p := proxy.Options{Observe: []func(*proxy.Record){access, g.ring.Observe, g.files.observe, observeResets}}
 	if g.memory != nil {
 		p.Refuse = g.memory.Short
 	}

@@ -24,6 +24,12 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 		PingTimeout:          l.HTTP2.Ping,
 		WriteByteTimeout:     l.Timeouts.WriteIdle,
 	}
+	if l.HTTP2.Cleartext || l.HTTP2.Enabled && l.TLS != nil {
+		s.http.ConnContext = g.newResets(l).open
+	}
+	if m := g.opts.Metrics; m != nil {
+		s.http.HTTP2.CountError = m.HTTP2Failed(l.Address)
+	}
 	if l.TLS == nil {
 		return nil
 	}

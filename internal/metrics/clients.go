@@ -11,6 +11,8 @@ import (
 type clients struct {
 	open     *prometheus.GaugeVec
 	accepted *prometheus.CounterVec
+	resets   *prometheus.CounterVec
+	failures *prometheus.CounterVec
 }
 
 func (c *clients) init() {
@@ -20,17 +22,27 @@ func (c *clients) init() {
 	c.accepted = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: namespace, Name: "client_connections_accepted_total", Help: "Connections accepted from clients.",
 	}, []string{"listener"})
+	c.resets = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: "client_resets_total", Help: "Requests over HTTP/2 that clients cancelled within a second, on connections that went on.",
+	}, []string{"listener"})
+	c.failures = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: "client_http2_errors_total", Help: "What clients did wrong in HTTP/2, and connections that were ended for it, in net/http's words.",
+	}, []string{"listener", "type"})
 }
 
 // Describe and Collect make it a [prometheus.Collector].
 func (c *clients) Describe(ch chan<- *prometheus.Desc) {
 	c.open.Describe(ch)
 	c.accepted.Describe(ch)
+	c.resets.Describe(ch)
+	c.failures.Describe(ch)
 }
 
 func (c *clients) Collect(ch chan<- prometheus.Metric) {
 	c.open.Collect(ch)
 	c.accepted.Collect(ch)
+	c.resets.Collect(ch)
+	c.failures.Collect(ch)
 }
 
 // ConnState returns what counts a listener's connections, for
@@ -47,4 +59,16 @@ func (m *Metrics) ConnState(listener string) func(net.Conn, http.ConnState) {
 			open.Dec()
 		}
 	}
+}
+
+// Resets returns what counts requests that a listener's clients cancel at once.
+func (m *Metrics) Resets(listener string) func(n int) {
+	count := m.clients.resets.WithLabelValues(listener)
+	return func(n int) { count.Add(float64(n)) }
+}
+
+// HTTP2Failed returns what counts what a listener's clients do wrong, for
+// [http.HTTP2Config.CountError].
+func (m *Metrics) HTTP2Failed(listener string) func(kind string) {
+	return func(kind string) { m.clients.failures.WithLabelValues(listener, kind).Inc() }
 }

@@ -239,6 +239,8 @@ func TestNames(t *testing.T) {
 	m.SetPools(func() []*proxy.Pool { return []*proxy.Pool{p} })
 	m.Register("log_records_dropped_total", "Dropped.", func() int64 { return 0 })
 	m.ConnState("main")
+	m.Resets("main")(1)
+	m.HTTP2Failed("main")("x")
 	m.ConfigLoaded("hash", time.Now())
 	m.Changed(balancer.Change{Upstream: p.Members()[0].Upstream})
 	r := plain()
