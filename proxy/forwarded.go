@@ -179,8 +179,8 @@ func (x *exchange) https() bool {
 }
 
 // viaElements are the elements for Via by viaVersion (RFC 9110 section 7.6.3).
-func viaElements(pseudonym string) [3]string {
-	return [3]string{"1.0 " + pseudonym, "1.1 " + pseudonym, "2.0 " + pseudonym}
+func viaElements(pseudonym string) [4]string {
+	return [4]string{"1.0 " + pseudonym, "1.1 " + pseudonym, "2.0 " + pseudonym, "3.0 " + pseudonym}
 }
 
 func viaVersion(r *http.Request) int {
@@ -188,7 +188,7 @@ func viaVersion(r *http.Request) int {
 	case r.ProtoMajor == 1 && r.ProtoMinor == 0:
 		return 0
 	case r.ProtoMajor >= 2:
-		return 2
+		return min(r.ProtoMajor, 3)
 	}
 	return 1
 }

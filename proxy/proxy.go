@@ -44,6 +44,10 @@ type Listener struct {
 	// Leaving, once true, makes every response say Connection: close, because the
 	// listener is about to go; nil = it never is.
 	Leaving *atomic.Bool
+
+	// AltSvc is the value of Alt-Svc (RFC 7838) in every response, instead of the
+	// upstream's; nil = that of the upstream passes. It is not changed.
+	AltSvc []string
 }
 
 func (c *Listener) leaving() bool { return c.Leaving != nil && c.Leaving.Load() }
@@ -55,7 +59,7 @@ type Proxy struct {
 	reverse    httputil.ReverseProxy
 	buffers    bufferPool
 	collecting collectPool
-	via        [3]string
+	via        [4]string
 	draining   *atomic.Bool
 	tunnels    *tunnels
 	byPath     bool // a route looks at the path

@@ -98,6 +98,9 @@ func (x *exchange) finishHeader(h http.Header, status int) {
 	if x.proxy.draining.Load() || x.listener.leaving() || x.astray() {
 		h["Connection"] = []string{"close"}
 	}
+	if other := x.listener.AltSvc; other != nil {
+		h["Alt-Svc"] = other
+	}
 	if reason := x.record.Reason; reason != None {
 		h.Add("Proxy-Status", x.proxyStatus(reason, status))
 	}

@@ -92,6 +92,7 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // the gate's own is in the log
 	log, err := openLog(cfg.Log)
 	if err != nil {
 		return &exitError{exitUsage, err}

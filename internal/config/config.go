@@ -31,6 +31,7 @@ type Listener struct {
 	Limits    Limits           `yaml:"limits" help:"Which requests are let in."`
 	TLS       *ListenerTLS     `yaml:"tls" help:"Clients come by TLS."`
 	HTTP2     ListenerHTTP2    `yaml:"http2" help:"HTTP/2 with clients."`
+	HTTP3     ListenerHTTP3    `yaml:"http3" help:"HTTP/3 with clients that come by TLS."`
 	Proxied   []netip.Prefix   `yaml:"proxy_protocol" default:"[]" opt:"single" help:"Networks whose connections begin with the PROXY protocol, version 1 or 2, which says who the client is; nobody else's may."`
 
 	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Client connections at once; more wait to be accepted."`
@@ -83,6 +84,15 @@ type ListenerHTTP2 struct {
 	MaxStreams int      `yaml:"max_streams" default:"128" min:"1" max:"10000" help:"Requests at once on one connection."`
 	MaxResets  int      `yaml:"max_resets" default:"250" min:"1" max:"1000000" zero:"no limit" help:"Requests that a client may cancel within a second; a connection with more is closed if they are more than half of its requests."`
 	Ping       Duration `yaml:"ping" default:"30s" min:"1s" max:"1h" zero:"never" help:"Silence until a client is asked for a sign of life; it has as long to give one."`
+}
+
+// ListenerHTTP3 says how HTTP/3 is spoken with clients.
+type ListenerHTTP3 struct {
+	Enabled    bool     `yaml:"enabled" default:"false" help:"Take HTTP/3 as well, on UDP at the same address and port, with TLS 1.3."`
+	MaxStreams int      `yaml:"max_streams" default:"128" min:"1" max:"10000" help:"Requests at once on one connection."`
+	Idle       Duration `yaml:"idle" default:"30s" min:"1s" max:"1h" help:"Silence on a connection until the client is taken for gone; at half of it the client is asked for a sign of life."`
+	MaxAge     Duration `yaml:"max_age" default:"24h" min:"1s" max:"8760h" zero:"clients are not told" help:"How long clients may remember from Alt-Svc that HTTP/3 is spoken here."`
+	Port       int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the listener's" help:"UDP port that clients are told, when what stands in front maps another to the listener's."`
 }
 
 // ListenerTimeouts are the waits on the client's side.

@@ -72,7 +72,7 @@ func idle(owner any, key string) bool {
 	case Upstream:
 		return key == "scheme" && o.SRV == ""
 	case Listener:
-		return key == "http2" && o.TLS == nil && !o.HTTP2.Cleartext
+		return key == "http2" && o.TLS == nil && !o.HTTP2.Cleartext || key == "http3" && !o.HTTP3.Enabled
 	case ListenerTLS:
 		return key == "client_auth" && o.ClientCA == ""
 	}

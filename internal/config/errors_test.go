@@ -63,6 +63,14 @@ func TestErrors(t *testing.T) {
 	f(strings.Replace(minimal, `":8080"`, `":8080", "[::]:8080", "unix:/a", "unix:/a", ":0", ":0"`, 1),
 		`g.yaml:2:22: listeners[1].address: found "[::]:8080": listeners[0], ":8080", has this address already`,
 		`g.yaml:2:46: listeners[3].address: found "unix:/a": listeners[2], "unix:/a", has this address already`)
+	http3 := func(listener string) string {
+		return strings.Replace(minimal, `":8080"`, "{address: "+listener+", http3: {enabled: true}}", 1)
+	}
+	const certs = "tls: {certificates: [{cert: c, key: k}]}"
+	f(http3(`":8080"`), `g.yaml:2:49: listeners[0].http3.enabled: HTTP/3 is always by TLS: tls is missing`)
+	f(http3(`"unix:/a", `+certs), `g.yaml:2:93: listeners[0].http3.enabled: HTTP/3 is on UDP at the listener's address, and "unix:/a" has no port`)
+	f(http3(`":8080", proxy_protocol: [10.0.0.0/8], `+certs), `g.yaml:2:121: listeners[0].http3.enabled: `+
+		`there is no PROXY protocol for HTTP/3: what stands in front would hide the clients, and anybody could come past it`)
 	f(withPool("policy: !custom hash"), "g.yaml:4:80: pools.app.policy: tag !custom is not supported")
 	f(withPool("retry: {<<: 3}"), "g.yaml:4:84: pools.app.retry: found \"3\" after <<: expected a mapping, or a list of mappings")
 	f(withPool("dns: {max_ttl: 500ms}"), "g.yaml:4:87: pools.app.dns.max_ttl: must not be shorter than min_ttl (500ms apart)")

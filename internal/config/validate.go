@@ -48,6 +48,7 @@ func (v *validator) listeners() {
 	for i, l := range v.config.Listeners {
 		path := index("listeners", i) + ".address"
 		v.listenerTLS(index("listeners", i), l)
+		v.listenerHTTP3(index("listeners", i), l)
 		if l.Address == "" {
 			continue
 		}
@@ -86,6 +87,23 @@ func (v *validator) listenerTLS(path string, l Listener) {
 		v.acme(path+".tls.acme", *l.TLS.ACME)
 	case len(l.TLS.Certificates) == 0:
 		v.errorf(path+".tls", "certificates is missing, or acme to get them")
+	}
+}
+
+// listenerHTTP3 looks for what QUIC cannot do.
+func (v *validator) listenerHTTP3(path string, l Listener) {
+	if !l.HTTP3.Enabled {
+		return
+	}
+	path += ".http3.enabled"
+	if l.TLS == nil {
+		v.errorf(path, "HTTP/3 is always by TLS: tls is missing")
+	}
+	if network, _ := l.Network(); network != "tcp" && l.Address != "" {
+		v.errorf(path, "HTTP/3 is on UDP at the listener's address, and %q has no port", l.Address)
+	}
+	if len(l.Proxied) > 0 {
+		v.errorf(path, "there is no PROXY protocol for HTTP/3: what stands in front would hide the clients, and anybody could come past it")
 	}
 }
 

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ func (g *Gate) drain(cause error, now <-chan struct{}) {
 	}
 	for _, s := range present.servers {
 		s.leaving.Store(true)
+		s.http3.leave()
 	}
 	wait(c.LameDuck, now)
 	var wg sync.WaitGroup
@@ -57,15 +59,22 @@ func (s *server) end(c config.Shutdown, now <-chan struct{}) {
 	s.release()
 	ctx, cancel := bounded(c.Grace, now)
 	defer cancel()
-	if s.http.Shutdown(ctx) == nil {
+	if s.shutdown(ctx) == nil {
 		return
 	}
 	s.abort(proxy.ErrShuttingDown)
 	last, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
-	if s.http.Shutdown(last) != nil {
+	if s.shutdown(last) != nil {
 		s.http.Close()
+		s.http3.close()
 	}
+}
+
+// shutdown waits until nothing is in flight, or until ctx ends.
+func (s *server) shutdown(ctx context.Context) error {
+	s.http3.leave()
+	return errors.Join(s.http.Shutdown(ctx), s.http3.wait(ctx))
 }
 
 // retire ends a server that a reload has taken out, in the background: its

@@ -18,7 +18,6 @@ import (
 	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/internal/metrics"
-	"github.com/goodgate/goodgate/internal/tickets"
 	"github.com/goodgate/goodgate/internal/tracing"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -49,8 +48,8 @@ type Gate struct {
 	ring   admin.Ring
 	tally  admin.Tally
 	files  shortage
+	udp    udpSockets
 	memory *limit.Memory             // nil when GOMEMLIMIT is not set
-	seals  *tickets.Ring             // keys of TLS sessions
 	asked  atomic.Pointer[[]*issuer] // who may be asked for challenges; nil = nobody
 
 	draining atomic.Bool
@@ -76,7 +75,7 @@ type present struct {
 func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
 	g.files.log, g.memory = g.log, limit.NewMemory()
-	g.events, g.seals = newEvents(c.Events, o), tickets.New(nil)
+	g.events = newEvents(c.Events, o)
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
 		return nil, err
@@ -194,7 +193,9 @@ func (g *Gate) open(background context.Context, leave context.CancelCauseFunc) e
 
 // serve lets a server accept until it is told to leave.
 func (g *Gate) serve(s *server) {
-	s.start(func(err error) { g.fail(fmt.Errorf("listener %s: %w", s.address, err)) })
+	failed := func(err error) { g.fail(fmt.Errorf("listener %s: %w", s.address, err)) }
+	s.start(failed)
+	s.http3.start(failed)
 }
 
 // fail ends Run, which returns the first error.

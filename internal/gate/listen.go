@@ -26,6 +26,7 @@ type server struct {
 	door    *door
 	entry   net.Listener // the door with the bounds on connections
 	http    *http.Server
+	http3   *http3Server            // nil without HTTP/3
 	certs   *certs.Store            // nil without TLS
 	issuer  *issuer                 // nil without acme
 	address string                  // as it can be dialled
@@ -125,7 +126,10 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	if m := g.opts.Metrics; m != nil {
 		s.http.ConnState = m.ConnState(l.Address)
 	}
-	return s, g.secure(s, l)
+	if err := g.secure(s, l); err != nil {
+		return s, err
+	}
+	return s, g.offerHTTP3(s, granted, base)
 }
 
 // start accepts connections. It tells failed if that ends by itself.
@@ -151,6 +155,7 @@ func (s *server) serve() error {
 // pass stops accepting and leaves the socket to another server.
 func (s *server) pass() {
 	s.heir = true
+	s.http3.leave()
 	s.entry.Close()
 	s.serving.stop()
 }
@@ -164,6 +169,7 @@ func (s *server) release() {
 
 // close ends everything at once.
 func (s *server) close() {
+	s.http3.close()
 	s.http.Close()
 	s.entry.Close()
 	s.serving.stop()

@@ -112,6 +112,11 @@ func (g *Gate) planListeners(next *plan, before *present) error {
 		for _, socket := range next.opened {
 			socket.Close()
 		}
+		for _, s := range next.servers {
+			if !slices.Contains(before.servers, s) {
+				s.http3.close()
+			}
+		}
 	}
 	return err
 }

@@ -53,7 +53,7 @@ func (b *boundListener) Accept() (net.Conn, error) {
 			b.vacate()
 			return nil, err
 		}
-		client := clientOf(c)
+		client := clientOf(c.RemoteAddr())
 		if b.enter(client) {
 			return &boundConn{Conn: c, listener: b, client: client}, nil
 		}
@@ -105,8 +105,8 @@ func (b *boundListener) leave(client netip.Addr) {
 }
 
 // clientOf returns whose a connection is; invalid for a unix socket.
-func clientOf(c net.Conn) netip.Addr {
-	ap, err := netip.ParseAddrPort(c.RemoteAddr().String())
+func clientOf(a net.Addr) netip.Addr {
+	ap, err := netip.ParseAddrPort(a.String())
 	if err != nil {
 		return netip.Addr{}
 	}

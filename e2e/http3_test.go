@@ -1,0 +1,456 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"github.com/goodgate/goodgate/internal/certtest"
+)
+
+// http3Gate is a goodgate that speaks HTTP/3, with what its clients need.
+type http3Gate struct {
+	*gate
+	ca   *certtest.Authority
+	file string // its configuration
+}
+
+// startHTTP3 runs a goodgate with more of its listener and of the file.
+func startHTTP3(t *testing.T, listener, rest string, env ...string) *http3Gate {
+	t.Helper()
+	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
+	cert, key := ca.Files(dir, "site", ca.Issue("127.0.0.1", "localhost"))
+	env = append(env, "CERT="+cert, "KEY="+key, "CA="+ca.File(dir))
+	g := startGateIn(t, dir, http3Config(listener, rest), env...)
+	return &http3Gate{gate: g, ca: ca, file: dir + "/goodgate.yaml"}
+}
+
+func http3Config(listener, rest string) string {
+	return `
+listeners:
+  - address: "${LISTEN}"
+    tls:
+      certificates: [{cert: "${CERT}", key: "${KEY}"}]
+` + listener + "\n" + rest
+}
+
+// client returns a client that speaks HTTP/3 alone, by one connection.
+func (g *http3Gate) client(certs ...tls.Certificate) *http.Client {
+	t := &http3.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: g.ca.Pool(), Certificates: certs},
+		QUICConfig:      &quic.Config{HandshakeIdleTimeout: 10 * time.Second},
+	}
+	g.t.Cleanup(func() { t.Close() })
+	return &http.Client{Transport: t, Timeout: 30 * time.Second}
+}
+
+// tcp returns a client by TCP.
+func (g *http3Gate) tcp(http2 bool) *http.Client {
+	t := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: g.ca.Pool()}, ForceAttemptHTTP2: http2}
+	g.t.Cleanup(t.CloseIdleConnections)
+	return &http.Client{Transport: t, Timeout: 30 * time.Second}
+}
+
+func (g *http3Gate) url(path string) string { return "https://" + g.address + path }
+
+// get answers a GET and its body.
+func (g *http3Gate) get(c *http.Client, path string) (*http.Response, string) {
+	g.t.Helper()
+	res, err := c.Get(g.url(path))
+	if err != nil {
+		g.t.Fatalf("GET %s: %v", path, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		g.t.Fatalf("GET %s: the body: %v", path, err)
+	}
+	return res, string(body)
+}
+
+// told is an application that says what it was asked.
+func told(t *testing.T) *httptest.Server {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		w.Header().Set("Alt-Svc", `h3=":1"`)
+		w.Header().Set("Trailer", "X-After")
+		fmt.Fprintf(w, "%s %s %d %d %v %v by=%s for=%s proto=%s", r.Method, r.Host, r.ContentLength, n, r.TransferEncoding, err,
+			r.Header.Get("Via"), r.Header.Get("X-Forwarded-For"), r.Header.Get("X-Forwarded-Proto"))
+		w.Header().Set("X-After", "all")
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// What a client says by HTTP/3 arrives as it would by TCP, and TCP tells of HTTP/3.
+func TestHTTP3(t *testing.T) {
+	t.Parallel()
+	g := startHTTP3(t, "    http3: {enabled: true}", `pools: {app: {upstreams: ["${APP}"]}}`, "APP="+told(t).URL)
+	_, port, _ := strings.Cut(g.address, ":")
+	c := g.client()
+	for _, how := range []struct {
+		c       *http.Client
+		version string
+		altSvc  string
+	}{{g.tcp(false), "1.1", fmt.Sprintf(`[h3=":%s"; ma=86400]`, port)}, {g.tcp(true), "2.0", fmt.Sprintf(`[h3=":%s"; ma=86400]`, port)}, {c, "3.0", `[h3=":1"]`}} {
+		res, body := g.get(how.c, "/")
+		want := fmt.Sprintf("GET %s 0 0 [] <nil> by=%s goodgate for=127.0.0.1 proto=https", g.address, how.version)
+		if body != want {
+			t.Errorf("HTTP/%s: the application was asked %q, want %q", how.version, body, want)
+		}
+		if res.Proto != "HTTP/"+how.version {
+			t.Errorf("got %s, want HTTP/%s", res.Proto, how.version)
+		}
+		if got := fmt.Sprint(res.Header["Alt-Svc"]); got != how.altSvc {
+			t.Errorf("HTTP/%s: Alt-Svc is %s, want %s", how.version, got, how.altSvc)
+		}
+		if got := res.Trailer.Get("X-After"); got != "all" {
+			t.Errorf("HTTP/%s: the trailer is %q", how.version, got)
+		}
+		e := g.request(res.Header.Get("X-Request-Id"))
+		if e.Status != 200 {
+			t.Errorf("HTTP/%s: the log says %+v", how.version, e)
+		}
+	}
+	big := bytes.Repeat([]byte("x"), 1<<20)
+	for _, body := range []io.Reader{bytes.NewReader(big), io.MultiReader(bytes.NewReader(big))} {
+		res, err := c.Post(g.url("/"), "text/plain", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		want := "POST " + g.address + " 1048576 1048576 [] <nil>"
+		if _, sized := body.(*bytes.Reader); !sized {
+			want = "POST " + g.address + " -1 1048576 [chunked] <nil>"
+		}
+		if !strings.HasPrefix(string(got), want) {
+			t.Errorf("1 MiB: got %q, want %q", got, want)
+		}
+	}
+	r, _ := http.NewRequest("GET", g.url("/"), nil)
+	r.Header.Set("X-Long", strings.Repeat("x", 70<<10))
+	res, err := c.Do(r)
+	if err != nil {
+		t.Fatal("a header of 70 KiB: ", err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a header of 70 KiB: got %s, want 431", res.Status)
+	}
+	if res, body := g.get(c, "/again"); res.StatusCode != 200 {
+		t.Errorf("after it: got %s: %s", res.Status, body)
+	}
+	g.finish()
+}
+
+// A stream arrives as it comes, and a client that goes away ends it at the
+// application too.
+func TestHTTP3Stream(t *testing.T) {
+	t.Parallel()
+	more, gone := make(chan bool), make(chan bool)
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "one\n")
+		http.NewResponseController(w).Flush()
+		<-more
+		io.WriteString(w, "two\n")
+		http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		close(gone)
+	}))
+	defer app.Close()
+	g := startHTTP3(t, "    http3: {enabled: true}", `pools: {app: {upstreams: ["${APP}"]}}`, "APP="+app.URL)
+	ctx, leave := context.WithCancel(t.Context())
+	r, _ := http.NewRequestWithContext(ctx, "GET", g.url("/"), nil)
+	res, err := g.client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	for _, want := range []string{"one\n", "two\n"} {
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != want {
+			t.Fatalf("got %q, %v, want %q", got, err, want)
+		}
+		if want == "one\n" {
+			more <- true
+		}
+	}
+	leave()
+	select {
+	case <-gone:
+	case <-time.After(10 * time.Second):
+		t.Error("the application was not told that the client is gone")
+	}
+	if e := g.request(res.Header.Get("X-Request-Id")); e.Reason != "client_gone" {
+		t.Errorf("got %+v, want client_gone", e)
+	}
+}
+
+// An upstream that is dead costs the client nothing.
+func TestHTTP3HidesDeadUpstream(t *testing.T) {
+	t.Parallel()
+	g := startHTTP3(t, "    http3: {enabled: true}", `pools: {app: {policy: first, health: {type: none}, upstreams: ["http://${DEAD}", "${APP}"]}}`,
+		"DEAD="+freeAddress(t), "APP="+told(t).URL)
+	c := g.client()
+	res, err := c.Post(g.url("/"), "text/plain", strings.NewReader("once"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if e := g.request(res.Header.Get("X-Request-Id")); res.StatusCode != 200 || len(e.Attempts) != 2 || e.Attempts[0].Reason != "connect_refused" {
+		t.Errorf("got %s after %+v", res.Status, e.Attempts)
+	}
+}
+
+// A response that breaks off is seen to, by a stream that is reset.
+func TestHTTP3Truncated(t *testing.T) {
+	t.Parallel()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000000")
+		w.Write(make([]byte, 500_000))
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	defer app.Close()
+	g := startHTTP3(t, "    http3: {enabled: true}", `pools: {app: {upstreams: ["${APP}"]}}`, "APP="+app.URL)
+	res, err := g.client().Get(g.url("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	n, err := io.Copy(io.Discard, res.Body)
+	if reset, ok := errors.AsType[*http3.Error](err); !ok || !reset.Remote {
+		t.Errorf("got %d bytes and %v, want a stream that is reset", n, err)
+	}
+}
+
+// Who has to show a certificate by TCP has to by QUIC.
+func TestHTTP3ClientCertificate(t *testing.T) {
+	t.Parallel()
+	g := startHTTP3(t, "      client_ca: \"${CA}\"\n    http3: {enabled: true}", `
+log: {format: common, output: stdout}
+pools: {app: {upstreams: ["${APP}"]}}`, "APP="+told(t).URL)
+	if res, err := g.client().Get(g.url("/")); err == nil {
+		res.Body.Close()
+		t.Errorf("without a certificate: got %s", res.Status)
+	}
+	other := certtest.NewAuthority(t, "other")
+	if res, err := g.client(other.Issue("stranger")).Get(g.url("/")); err == nil {
+		res.Body.Close()
+		t.Errorf("with a stranger's: got %s", res.Status)
+	}
+	if res, body := g.get(g.client(g.ca.Issue("client")), "/"); res.StatusCode != 200 {
+		t.Errorf("with one: got %s: %s", res.Status, body)
+	}
+	waitFor(t, "the log to tell the version", func() bool { return strings.Contains(g.out.String(), `"GET / HTTP/3.0" 200`) })
+}
+
+// gated is an application whose answers wait for a word.
+func gated(t *testing.T) (app *httptest.Server, begun, word chan bool) {
+	begun, word = make(chan bool, 1), make(chan bool)
+	app = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			begun <- true
+			<-word
+		}
+		io.WriteString(w, "answered")
+	}))
+	t.Cleanup(app.Close)
+	return app, begun, word
+}
+
+// asking asks for /slow and returns what comes of it.
+func (g *http3Gate) asking(c *http.Client) (answer chan string) {
+	answer = make(chan string, 1)
+	go func() {
+		res, err := c.Get(g.url("/slow"))
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		answer <- fmt.Sprint(string(body), " ", err)
+	}()
+	return answer
+}
+
+// A drain answers what was asked, lets clients go, and takes no new ones by UDP.
+func TestHTTP3Drain(t *testing.T) {
+	t.Parallel()
+	app, begun, word := gated(t)
+	g := startHTTP3(t, "    http3: {enabled: true}", "shutdown: {lame_duck: 1s, grace: 20s}\n"+`pools: {app: {upstreams: ["${APP}"]}}`, "APP="+app.URL)
+	idle := g.client()
+	g.get(idle, "/")
+	answer := g.asking(g.client())
+	<-begun
+	g.signal(os.Signal(syscall.SIGTERM))
+	g.waitMessage("shutting down")
+	waitFor(t, "new connections to be refused", func() bool {
+		res, err := g.client().Get(g.url("/"))
+		if err == nil {
+			res.Body.Close()
+		}
+		refused, ok := errors.AsType[*quic.TransportError](err)
+		return ok && refused.ErrorCode == quic.ConnectionRefused
+	})
+	if res, _ := g.get(g.tcp(false), "/"); res.Header["Alt-Svc"] != nil {
+		t.Errorf("a client by TCP is told of HTTP/3 that ends: %v", res.Header["Alt-Svc"])
+	}
+	word <- true
+	if got := <-answer; got != "answered <nil>" {
+		t.Errorf("what was under way: got %s", got)
+	}
+	if got := g.wait(); got != 0 {
+		t.Errorf("exit code %d", got)
+	}
+}
+
+// What does not end in the grace time is ended.
+func TestHTTP3GraceEnds(t *testing.T) {
+	t.Parallel()
+	app, begun, word := gated(t)
+	defer close(word)
+	g := startHTTP3(t, "    http3: {enabled: true}", "shutdown: {lame_duck: 0s, grace: 1s}\n"+`pools: {app: {upstreams: ["${APP}"]}}`, "APP="+app.URL)
+	answer := g.asking(g.client())
+	<-begun
+	g.signal(os.Signal(syscall.SIGTERM))
+	if got := <-answer; !strings.Contains(got, "shutting_down") {
+		t.Errorf("got %q, want shutting_down", got)
+	}
+	if got := g.wait(); got != 0 {
+		t.Errorf("exit code %d", got)
+	}
+}
+
+// A reload puts other rules into force, and takes HTTP/3 off and on, without a
+// client by TCP that notices. What was asked before is answered.
+func TestHTTP3Reload(t *testing.T) {
+	t.Parallel()
+	app, begun, word := gated(t)
+	rest := "shutdown: {lame_duck: 1s, grace: 20s}\n" + `pools: {app: {upstreams: ["${APP}"]}}`
+	g := startHTTP3(t, "    http3: {enabled: true}", rest, "APP="+app.URL)
+	reload := func(listener string) {
+		t.Helper()
+		n := strings.Count(g.out.String(), "configuration reloaded")
+		if err := os.WriteFile(g.file, []byte(http3Config(listener, rest)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		g.signal(os.Signal(syscall.SIGHUP))
+		waitFor(t, "the reload", func() bool { return strings.Count(g.out.String(), "configuration reloaded") > n })
+	}
+	for _, listener := range []string{"    http3: {enabled: true, max_streams: 10}", "", "    http3: {enabled: true}"} {
+		on := listener != ""
+		old := g.client()
+		answer := make(chan string, 1)
+		was := strings.Contains(fmt.Sprint(altSvc(g)), "h3=")
+		if was {
+			answer = g.asking(old)
+			<-begun
+		}
+		reload(listener)
+		if got := strings.Contains(fmt.Sprint(altSvc(g)), "h3="); got != on {
+			t.Errorf("http3 %q: Alt-Svc is there: %v", listener, got)
+		}
+		res, err := g.client().Get(g.url("/"))
+		if err == nil {
+			res.Body.Close()
+		}
+		if (err == nil) != on {
+			t.Errorf("http3 %q: a new client: %v", listener, err)
+		}
+		if was {
+			word <- true
+			if got := <-answer; got != "answered <nil>" {
+				t.Errorf("http3 %q: what was under way: got %s", listener, got)
+			}
+		}
+	}
+}
+
+// altSvc returns what a new client by TCP is told.
+func altSvc(g *http3Gate) []string {
+	g.t.Helper()
+	res, _ := g.get(g.tcp(false), "/")
+	return res.Header["Alt-Svc"]
+}
+
+// While a new process takes over, the one before it answers what it was asked by
+// QUIC, and the new one takes connections once that has ended.
+func TestHTTP3Upgrade(t *testing.T) {
+	t.Parallel()
+	app, begun, word := gated(t)
+	g := startHTTP3(t, "    http3: {enabled: true}", "shutdown: {lame_duck: 1s, grace: 20s}\n"+`pools: {app: {upstreams: ["${APP}"]}}`, "APP="+app.URL)
+	answer := g.asking(g.client())
+	<-begun
+	g.signal(os.Signal(syscall.SIGUSR2))
+	g.waitMessage("HTTP/3 begins when")
+	pid := g.servingPID(2)
+	defer syscall.Kill(pid, syscall.SIGKILL)
+	if got := altSvc(g); got != nil {
+		t.Errorf("a client by TCP is told %v while nobody takes connections", got)
+	}
+	word <- true
+	if got := <-answer; got != "answered <nil>" {
+		t.Errorf("what was under way: got %s", got)
+	}
+	g.waitLog("HTTP/3", func(e entry) bool { return e.Msg == "HTTP/3 begins" })
+	if res, _ := g.get(g.client(), "/"); res.Proto != "HTTP/3.0" {
+		t.Errorf("got %s", res.Proto)
+	}
+	syscall.Kill(pid, syscall.SIGINT)
+	syscall.Kill(pid, syscall.SIGINT)
+}
+
+// Clients that stop to send, or to take, are not waited for without a bound, and
+// a body that is too large gets its answer.
+func TestHTTP3SlowClients(t *testing.T) {
+	t.Parallel()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		for range 16 {
+			w.Write(make([]byte, 1<<20))
+		}
+	}))
+	defer app.Close()
+	g := startHTTP3(t, "    timeouts: {body_idle: 300ms, write_idle: 300ms}\n    limits: {max_body: 2MiB}\n    http3: {enabled: true}",
+		`pools: {app: {upstreams: ["${APP}"]}}`, "APP="+app.URL)
+	c := g.client()
+	stalled, stall := io.Pipe()
+	defer stall.Close()
+	for _, tt := range []struct {
+		body   io.Reader
+		status int
+	}{{stalled, http.StatusRequestTimeout}, {bytes.NewReader(make([]byte, 3<<20)), http.StatusRequestEntityTooLarge}} {
+		res, err := c.Post(g.url("/"), "text/plain", tt.body)
+		if err != nil {
+			t.Fatalf("want %d: %v", tt.status, err)
+		}
+		res.Body.Close()
+		if res.StatusCode != tt.status {
+			t.Errorf("got %s, want %d", res.Status, tt.status)
+		}
+	}
+	res, err := c.Get(g.url("/large"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if e := g.request(res.Header.Get("X-Request-Id")); e.Reason != "client_gone" {
+		t.Errorf("a client that takes nothing: got %+v, want client_gone", e)
+	}
+}

@@ -1,0 +1,248 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/http3"
+	"github.com/goodgate/goodgate/internal/limit"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// wantedBuffer is the kernel's buffer for a UDP socket below which packets are
+// lost as soon as several clients send at once. quic-go asks for 7 MiB.
+const wantedBuffer = 2 << 20
+
+// rebind is how often a process looks whether the one before it has left a UDP
+// port.
+const rebind = 100 * time.Millisecond
+
+// http3Server is a listener's HTTP/3. A nil one does nothing.
+type http3Server struct {
+	gate    *Gate
+	config  config.Listener
+	address string // of the TCP socket
+	server  *http3.Server
+	socket  *udpSocket // nil until it is had
+	altSvc  atomic.Pointer[[]string]
+	serving *task
+	once    sync.Once
+}
+
+// offerHTTP3 makes a server speak HTTP/3 as well, if its listener is to. It opens
+// the UDP socket, unless the process that this one replaces still has it.
+func (g *Gate) offerHTTP3(s *server, granted proxy.Listener, base context.Context) error {
+	l := s.config
+	if !l.HTTP3.Enabled {
+		return nil
+	}
+	h := &http3Server{gate: g, config: l, address: s.address}
+	h.server = http3.New(http3.Options{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			g.live.Load().Serve(w, r, granted)
+		}),
+		TLS:         s.http.TLSConfig,
+		Base:        base,
+		Connections: limit.Connections{Max: l.MaxConnections, PerClient: l.ConnectionsPerClient},
+		MaxHeader:   int(l.MaxHeader),
+		MaxStreams:  l.HTTP3.MaxStreams,
+		Header:      l.Timeouts.Header,
+		Keepalive:   l.Timeouts.Keepalive,
+		Idle:        l.HTTP3.Idle,
+		WriteIdle:   l.Timeouts.WriteIdle,
+		Counted:     g.countHTTP3(l),
+	})
+	err := h.open()
+	replaces := g.background == nil && g.opts.Inherit.Successor()
+	if err != nil && !(replaces && errors.Is(err, syscall.EADDRINUSE)) {
+		return fmt.Errorf("http3: %w", err)
+	}
+	s.http3 = h
+	s.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		told := granted
+		if v := h.altSvc.Load(); v != nil {
+			told.AltSvc = *v
+		}
+		if !g.challenged(w, r) {
+			g.live.Load().Serve(w, r, told)
+		}
+	})
+	return nil
+}
+
+// countHTTP3 returns what counts connections of HTTP/3, beside those by TCP.
+func (g *Gate) countHTTP3(l config.Listener) func(open bool) {
+	if g.opts.Metrics == nil {
+		return nil
+	}
+	count := g.opts.Metrics.ConnState("udp:" + l.Address)
+	return func(open bool) {
+		if open {
+			count(nil, http.StateNew)
+		} else {
+			count(nil, http.StateClosed)
+		}
+	}
+}
+
+func (h *http3Server) open() (err error) {
+	if h.socket, err = h.gate.udp.open(h.address); err != nil {
+		return err
+	}
+	if has := h.socket.Buffer(); has > 0 && has < wantedBuffer && h.socket.users == 1 {
+		h.gate.log.Warn("the kernel's buffer for UDP is small: HTTP/3 loses packets when much comes at once",
+			"listener", h.address, "bytes", has, "wanted", wantedBuffer, "setting", "net.core.rmem_max")
+	}
+	return nil
+}
+
+// start serves. It tells failed if that ends by itself.
+func (h *http3Server) start(failed func(error)) {
+	if h == nil {
+		return
+	}
+	h.serving = begin(context.Background(), func(ctx context.Context) {
+		if h.socket == nil && !h.takeOver(ctx, failed) {
+			return
+		}
+		h.announce()
+		if err := h.server.Serve(h.socket.Socket); err != nil {
+			failed(fmt.Errorf("http3: %w", err))
+		}
+	})
+}
+
+// takeOver opens the UDP socket once the process before this one has left it,
+// which it does when its clients have; new ones come by TCP until then.
+func (h *http3Server) takeOver(ctx context.Context, failed func(error)) bool {
+	h.gate.log.Info("HTTP/3 begins when the process before this one has left its port", "listener", h.address)
+	tick := time.NewTicker(rebind)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+		switch err := h.open(); {
+		case err == nil:
+			h.gate.log.Info("HTTP/3 begins", "listener", h.address)
+			return true
+		case !errors.Is(err, syscall.EADDRINUSE):
+			failed(fmt.Errorf("http3: %w", err))
+			return false
+		}
+	}
+}
+
+// announce makes the responses by TCP tell of HTTP/3.
+func (h *http3Server) announce() {
+	c := h.config.HTTP3
+	if c.MaxAge == 0 {
+		return
+	}
+	port := c.Port
+	if port == 0 {
+		port = h.socket.Addr().(*net.UDPAddr).Port
+	}
+	h.altSvc.Store(&[]string{fmt.Sprintf(`h3=":%d"; ma=%d`, port, int64(c.MaxAge.Seconds()))})
+}
+
+// leave takes no new connections and tells clients to go.
+func (h *http3Server) leave() {
+	if h == nil {
+		return
+	}
+	h.once.Do(func() {
+		h.altSvc.Store(nil)
+		if h.serving != nil {
+			h.serving.cancel()
+		}
+		h.server.Leave()
+		h.serving.stop()
+		h.gate.tasks.Go(func() {
+			<-h.server.Gone()
+			h.gate.udp.close(h.socket)
+		})
+	})
+}
+
+// wait waits, after leave, until no connection is left, or until ctx ends.
+func (h *http3Server) wait(ctx context.Context) error {
+	if h == nil {
+		return nil
+	}
+	select {
+	case <-h.server.Gone():
+		return nil
+	default:
+	}
+	select {
+	case <-h.server.Gone():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// close ends everything at once.
+func (h *http3Server) close() {
+	if h == nil {
+		return
+	}
+	h.leave()
+	h.server.Close()
+}
+
+// udpSockets are those that are open, each with the servers that use it: the one
+// that is there now, and those before it that still have clients.
+type udpSockets struct {
+	mu  sync.Mutex // protects set
+	set map[string]*udpSocket
+}
+
+type udpSocket struct {
+	*http3.Socket
+	address string
+	users   int
+}
+
+// open returns the socket of an address. close gives it back.
+func (u *udpSockets) open(address string) (*udpSocket, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	k := u.set[address]
+	if k == nil {
+		socket, err := http3.Open(address)
+		if err != nil {
+			return nil, err
+		}
+		k = &udpSocket{Socket: socket, address: address}
+		if u.set == nil {
+			u.set = map[string]*udpSocket{}
+		}
+		u.set[address] = k
+	}
+	k.users++
+	return k, nil
+}
+
+func (u *udpSockets) close(k *udpSocket) {
+	if k == nil {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if k.users--; k.users == 0 {
+		delete(u.set, k.address)
+		k.Close()
+	}
+}

@@ -1,0 +1,21 @@
+package http3
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// receiveBuffer returns SO_RCVBUF as it is counted by who sets it: the kernel
+// tells the double.
+func receiveBuffer(udp *net.UDPConn) int {
+	raw, err := udp.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	var size int
+	raw.Control(func(fd uintptr) {
+		size, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
+	})
+	return size / 2
+}

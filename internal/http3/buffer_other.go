@@ -1,0 +1,7 @@
+//go:build !linux
+
+package http3
+
+import "net"
+
+func receiveBuffer(*net.UDPConn) int { return 0 }

@@ -1,0 +1,108 @@
+package http3
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"time"
+)
+
+// adapt makes a request what net/http's server would have made of it.
+func (s *Server) adapt(w *writer, r *http.Request) {
+	r.Proto = "HTTP/3.0"     // quic-go puts an extended CONNECT's protocol there
+	delete(r.Header, "Host") // it is the same as r.Host
+	switch {
+	case r.ContentLength == 0:
+		r.Body = http.NoBody
+	case r.ContentLength < 0 && bodiless(r.Method):
+		s.look(w, r)
+	case r.Header.Get("Expect") != "":
+		delete(r.Header, "Expect")
+		w.WriteHeader(http.StatusContinue)
+	}
+}
+
+// bodiless reports whether requests by this method have no body as a rule.
+func bodiless(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete, http.MethodTrace, http.MethodConnect:
+		return true
+	}
+	return false
+}
+
+// look finds out whether a request has a body that has not told its length: HTTP/3
+// says so by the end of the stream alone, which may come in a later packet.
+func (s *Server) look(w *writer, r *http.Request) {
+	var first [1]byte
+	w.control.SetReadDeadline(time.Now().Add(s.opts.Header))
+	n, err := io.ReadFull(r.Body, first[:])
+	w.control.SetReadDeadline(time.Time{})
+	if err == io.EOF {
+		r.Body, r.ContentLength = http.NoBody, 0
+		return
+	}
+	rest := io.Reader(r.Body)
+	if err != nil {
+		rest = failed{err}
+	}
+	r.Body = body{io.MultiReader(bytes.NewReader(first[:n]), rest), r.Body}
+}
+
+// failed is a body that could not be read.
+type failed struct{ err error }
+
+func (f failed) Read([]byte) (int, error) { return 0, f.err }
+
+// body is a request's body of which the beginning was read.
+type body struct {
+	io.Reader
+	io.Closer
+}
+
+// writer is quic-go's, which waits without a bound for a client that does not take
+// a header, and sends what is for connections of HTTP/1.1 alone.
+type writer struct {
+	http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+	begun    bool // the final header is written
+}
+
+// Unwrap lets [http.ResponseController] reach quic-go's writer.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *writer) WriteHeader(status int) {
+	delete(w.Header(), "Connection") // RFC 9114, section 4.2
+	if status < 200 {                // others are sent with the body, or by a flush
+		defer w.bound()()
+	} else {
+		w.begun = true
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	if !w.begun {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// FlushError sends the header and what is buffered of the body.
+func (w *writer) FlushError() error {
+	if !w.begun {
+		w.WriteHeader(http.StatusOK)
+	}
+	defer w.bound()()
+	return w.control.Flush()
+}
+
+// bound lets a write wait for the client no longer than it may.
+func (w *writer) bound() (lift func()) {
+	if w.patience <= 0 {
+		return func() {}
+	}
+	w.control.SetWriteDeadline(time.Now().Add(w.patience))
+	return func() { w.control.SetWriteDeadline(time.Time{}) }
+}

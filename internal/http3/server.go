@@ -1,0 +1,189 @@
+package http3
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"github.com/goodgate/goodgate/internal/limit"
+)
+
+// window is how much of its requests' bodies a client may send ahead, on a
+// connection and on one stream: as much as net/http grants over HTTP/2.
+const window = 1 << 20
+
+// uniStreams is how many streams a client may open in its direction alone. HTTP/3
+// has three, and a few that are ignored (RFC 9114, section 6.2.3).
+const uniStreams = 8
+
+// farewell is how long a connection without a request stays that was told to go.
+const farewell = time.Second
+
+const noError = quic.ApplicationErrorCode(http3.ErrCodeNoError)
+
+// Options are how a [Server] serves.
+type Options struct {
+	Handler http.Handler
+	TLS     *tls.Config     // how clients are spoken to; 1.3 whatever it says
+	Base    context.Context // of all requests: its end ends them, with its cause
+
+	Connections limit.Connections // more are refused; none waits
+	MaxHeader   int               // bytes
+	MaxStreams  int               // requests at once on a connection
+	Header      time.Duration     // from a new connection to its first request
+	Keepalive   time.Duration     // between two requests on a connection
+	Idle        time.Duration     // without a packet until the client is gone; at half of it it is asked for one
+	WriteIdle   time.Duration     // for the client to take a header; 0 = no bound
+
+	// Counted is told of each connection that opens (true) and closes. It may be
+	// called at the same time for several; nil = nobody is.
+	Counted func(open bool)
+}
+
+func (o *Options) note(open bool) {
+	if o.Counted != nil {
+		o.Counted(open)
+	}
+}
+
+// Server serves the connections that come to a socket while it is there.
+type Server struct {
+	opts  Options
+	quic  *quic.Config
+	tls   *tls.Config
+	http3 http3.Server
+	plain http.Server // serves nothing
+	count *limit.Count
+
+	taking context.Context // ends when no new connections are taken
+	refuse context.CancelFunc
+	served chan struct{} // closed when Serve has returned
+	gone   chan struct{} // closed when no connection is left after Leave
+	once   sync.Once
+
+	mu      sync.Mutex // protects the fields below
+	socket  *Socket    // nil before Serve
+	clients map[*client]struct{}
+	leaving bool
+}
+
+// New returns a server that serves nothing yet.
+func New(o Options) *Server {
+	s := &Server{
+		opts: o, count: o.Connections.Count(), clients: map[*client]struct{}{},
+		served: make(chan struct{}), gone: make(chan struct{}),
+		tls: http3.ConfigureTLSConfig(o.TLS),
+	}
+	s.taking, s.refuse = context.WithCancel(context.Background())
+	s.quic = &quic.Config{
+		Versions:                       []quic.Version{quic.Version1, quic.Version2},
+		HandshakeIdleTimeout:           o.Header,
+		MaxIdleTimeout:                 o.Idle,
+		KeepAlivePeriod:                o.Idle / 2,
+		InitialStreamReceiveWindow:     window / 4,
+		MaxStreamReceiveWindow:         window,
+		InitialConnectionReceiveWindow: window / 2,
+		MaxConnectionReceiveWindow:     window,
+		MaxIncomingStreams:             int64(o.MaxStreams),
+		MaxIncomingUniStreams:          uniStreams,
+	}
+	s.http3 = http3.Server{
+		Handler:        http.HandlerFunc(s.serve),
+		MaxHeaderBytes: o.MaxHeader,
+		ConnContext:    s.begin,
+	}
+	return s
+}
+
+// Serve takes the connections that come to the socket until [Server.Leave]. It
+// returns nil then, and is called once.
+func (s *Server) Serve(k *Socket) error {
+	defer close(s.served)
+	s.mu.Lock()
+	leaving := s.leaving
+	if !leaving {
+		s.socket = k
+		k.present.Store(s)
+	}
+	s.mu.Unlock()
+	if leaving {
+		return nil
+	}
+	err := s.http3.ServeListener(accepted{k, s})
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, quic.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Leave takes no more connections and tells clients to leave: what they have
+// asked for is answered, and idle ones are closed after a second. It does not wait
+// for that; see [Server.Gone]. It may be called again.
+func (s *Server) Leave() {
+	s.once.Do(func() {
+		s.mu.Lock()
+		s.leaving = true
+		socket := s.socket
+		open := make([]*client, 0, len(s.clients))
+		for c := range s.clients {
+			open = append(open, c)
+		}
+		s.mu.Unlock()
+		s.refuse()
+		if socket == nil {
+			close(s.gone)
+			return
+		}
+		socket.present.CompareAndSwap(s, nil)
+		<-s.served // quic-go's server loses connections that it takes while it shuts down
+		go func() {
+			defer close(s.gone)
+			s.http3.Shutdown(context.Background())
+		}()
+		for _, c := range open {
+			c.hurry()
+		}
+	})
+}
+
+// Gone returns a channel that is closed when, after [Server.Leave], no connection
+// is left.
+func (s *Server) Gone() <-chan struct{} { return s.gone }
+
+// Close ends all connections at once and returns when their requests have ended.
+func (s *Server) Close() {
+	s.Leave()
+	s.http3.Close()
+	<-s.gone
+}
+
+// begin is told of a connection whose handshake is done. Its requests' context
+// ends with it, and with the server's. It has the key of net/http, for which
+// httputil looks before it aborts a response that breaks off.
+func (s *Server) begin(ctx context.Context, conn *quic.Conn) context.Context {
+	clientOf(ctx).begin(conn)
+	ctx, cancel := context.WithCancelCause(ctx)
+	ctx = context.WithValue(ctx, http.ServerContextKey, &s.plain)
+	stop := context.AfterFunc(s.opts.Base, func() { cancel(context.Cause(s.opts.Base)) })
+	context.AfterFunc(ctx, func() { stop(); cancel(nil) })
+	return ctx
+}
+
+// serve answers a request.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	c := clientOf(r.Context())
+	c.enter()
+	defer c.exit()
+	out := &writer{ResponseWriter: w, control: http.NewResponseController(w), patience: s.opts.WriteIdle}
+	s.adapt(out, r)
+	s.opts.Handler.ServeHTTP(out, r)
+	if !out.begun {
+		out.WriteHeader(http.StatusOK)
+	}
+}

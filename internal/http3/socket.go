@@ -1,0 +1,139 @@
+package http3
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync/atomic"
+
+	"github.com/quic-go/quic-go"
+)
+
+// maxUnverified is how many handshakes may be under way with clients that have
+// not shown that they are where they say; more have to, by a Retry packet, which
+// costs them a round trip (RFC 9000, section 8.1.2).
+const maxUnverified = 128
+
+var (
+	errNobody    = errors.New("nobody takes new connections here")
+	errTooMany   = errors.New("too many connections")
+	errSucceeded = errors.New("another server has this socket now")
+)
+
+// Socket is a UDP socket that takes connections of QUIC for the server that is
+// present. It is safe for concurrent use.
+type Socket struct {
+	udp        *net.UDPConn
+	transport  quic.Transport
+	listener   *quic.Listener
+	present    atomic.Pointer[Server] // nil = connections are refused
+	unverified atomic.Int64           // handshakes under way
+}
+
+// Open opens a UDP socket at host:port. [Socket.Close] closes it.
+func Open(address string) (*Socket, error) {
+	at, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, err
+	}
+	udp, err := net.ListenUDP("udp", at)
+	if err != nil {
+		return nil, err
+	}
+	k := &Socket{udp: udp}
+	k.transport = quic.Transport{Conn: udp, ConnContext: k.welcome, VerifySourceAddress: k.doubts}
+	k.listener, err = k.transport.Listen(
+		&tls.Config{GetConfigForClient: k.tls},
+		&quic.Config{GetConfigForClient: k.config})
+	if err != nil {
+		udp.Close()
+		return nil, err
+	}
+	return k, nil
+}
+
+// Addr returns the address of the socket.
+func (k *Socket) Addr() net.Addr { return k.udp.LocalAddr() }
+
+// Buffer returns how many bytes the kernel keeps for the socket until they are
+// read; 0 when that is not known.
+func (k *Socket) Buffer() int { return receiveBuffer(k.udp) }
+
+// Close ends everything on the socket.
+func (k *Socket) Close() error {
+	k.listener.Close()
+	return errors.Join(k.transport.Close(), k.udp.Close())
+}
+
+// doubts reports whether a client has to show that its address is its own.
+func (k *Socket) doubts(net.Addr) bool {
+	s := k.present.Load()
+	return s != nil && (s.opts.Connections.PerClient > 0 || k.unverified.Load() >= maxUnverified)
+}
+
+// welcome decides whether a connection is let in, and for whom.
+func (k *Socket) welcome(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	s := k.present.Load()
+	if s == nil {
+		return nil, errNobody
+	}
+	leave, ok := s.count.Enter(info.RemoteAddr)
+	if !ok {
+		return nil, errTooMany
+	}
+	c := &client{server: s}
+	if !info.AddrVerified {
+		k.unverified.Add(1)
+		c.verified = func() { k.unverified.Add(-1) }
+	}
+	s.opts.note(true)
+	context.AfterFunc(ctx, func() {
+		c.end()
+		leave()
+		s.opts.note(false)
+	})
+	return context.WithValue(ctx, clientKey{}, c), nil
+}
+
+func (k *Socket) config(*quic.ClientInfo) (*quic.Config, error) {
+	if s := k.present.Load(); s != nil {
+		return s.quic, nil
+	}
+	return nil, errNobody
+}
+
+// tls is how the server speaks that let the connection in.
+func (k *Socket) tls(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	if c := clientOf(hello.Context()); c != nil {
+		return c.server.tls, nil
+	}
+	return nil, errNobody
+}
+
+// accepted is the socket as one server's listener.
+type accepted struct {
+	*Socket
+	server *Server
+}
+
+// Accept returns the next connection that the server has let in. It is quic-go's
+// server that calls it.
+func (a accepted) Accept(context.Context) (*quic.Conn, error) {
+	for {
+		conn, err := a.listener.Accept(a.server.taking)
+		switch {
+		case a.server.taking.Err() != nil && err != nil:
+			return nil, quic.ErrServerClosed
+		case err != nil:
+			return nil, err
+		}
+		if c := clientOf(conn.Context()); c != nil && c.server == a.server {
+			return conn, nil
+		}
+		conn.CloseWithError(noError, errSucceeded.Error()) // its handshake was under other rules
+	}
+}
+
+// Close leaves the socket open for the next server.
+func (a accepted) Close() error { return nil }
