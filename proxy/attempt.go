@@ -155,6 +155,7 @@ func (x *exchange) heard(t *try) {
 	x.tries++
 	x.choice.Tried = append(x.choice.Tried, t.m.Upstream)
 	x.servedBy = t.m.Upstream
+	linkOf(t.m.Upstream).refusals.answered()
 	a := x.last()
 	a.Status = t.res.StatusCode
 	a.Reason = statusReason(statusOf(t.res))
@@ -176,6 +177,9 @@ func (x *exchange) lost(t *try) {
 	x.last().Reason = reason
 	x.last().Err = t.failed.Err
 	outcome := reason.outcome(&t.wire)
+	if reason == StreamRefused && linkOf(t.m.Upstream).refusals.add(t.started.Add(t.took)) {
+		outcome = balancer.Failure
+	}
 	t.lease.Report(outcome, t.took)
 	t.end()
 	if reason == ConnectRefused {

@@ -111,8 +111,7 @@ func (t *byClient) of(header []byte) transport {
 	t.mu.Lock()
 	own, ok := t.kept.Get(string(header))
 	if !ok {
-		l := new(*t.link)
-		l.preface = header
+		l := &link{spec: t.link.spec, opts: t.link.opts, scheme: t.link.scheme, host: t.link.host, preface: header}
 		own = l.speak()
 		if !t.closed {
 			t.kept.Add(string(header), own)

@@ -82,7 +82,7 @@ func (r Reason) outcome(t *http1.Exchange) balancer.Outcome {
 	switch {
 	case r.Fault() != FaultUpstream:
 		return balancer.Ignored
-	case r == StreamRefused: // as it may for a connection that has served its time
+	case r == StreamRefused: // as it may now and then, see refusals
 		return balancer.Ignored
 	case r == ClosedBeforeResponse && t.Reused && t.Received() == 0:
 		return balancer.Ignored // an idle connection was closing as it was used

@@ -21,6 +21,7 @@ type link struct {
 	opts      *PoolOptions
 	scheme    string
 	host      string // in the URL and, with HostUpstream, in the Host header
+	refusals  refusals
 	preface   []byte // what each connection begins with, before TLS
 	transport transport
 }
