@@ -3,7 +3,9 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
@@ -25,6 +28,7 @@ import (
 type http3Gate struct {
 	*gate
 	ca   *certtest.Authority
+	cert tls.Certificate
 	file string // its configuration
 }
 
@@ -32,10 +36,11 @@ type http3Gate struct {
 func startHTTP3(t *testing.T, listener, rest string, env ...string) *http3Gate {
 	t.Helper()
 	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
-	cert, key := ca.Files(dir, "site", ca.Issue("127.0.0.1", "localhost"))
+	site := ca.Issue("127.0.0.1", "localhost")
+	cert, key := ca.Files(dir, "site", site)
 	env = append(env, "CERT="+cert, "KEY="+key, "CA="+ca.File(dir))
 	g := startGateIn(t, dir, http3Config(listener, rest), env...)
-	return &http3Gate{gate: g, ca: ca, file: dir + "/goodgate.yaml"}
+	return &http3Gate{gate: g, ca: ca, cert: site, file: dir + "/goodgate.yaml"}
 }
 
 func http3Config(listener, rest string) string {
@@ -344,15 +349,6 @@ func TestHTTP3Reload(t *testing.T) {
 	app, begun, word := gated(t)
 	rest := "shutdown: {lame_duck: 1s, grace: 20s}\n" + `pools: {app: {upstreams: ["${APP}"]}}`
 	g := startHTTP3(t, "    http3: {enabled: true}", rest, "APP="+app.URL)
-	reload := func(listener string) {
-		t.Helper()
-		n := strings.Count(g.out.String(), "configuration reloaded")
-		if err := os.WriteFile(g.file, []byte(http3Config(listener, rest)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		g.signal(os.Signal(syscall.SIGHUP))
-		waitFor(t, "the reload", func() bool { return strings.Count(g.out.String(), "configuration reloaded") > n })
-	}
 	for _, listener := range []string{"    http3: {enabled: true, max_streams: 10}", "", "    http3: {enabled: true}"} {
 		on := listener != ""
 		old := g.client()
@@ -362,7 +358,7 @@ func TestHTTP3Reload(t *testing.T) {
 			answer = g.asking(old)
 			<-begun
 		}
-		reload(listener)
+		g.reload(listener, rest)
 		if got := strings.Contains(fmt.Sprint(altSvc(g)), "h3="); got != on {
 			t.Errorf("http3 %q: Alt-Svc is there: %v", listener, got)
 		}
@@ -380,6 +376,17 @@ func TestHTTP3Reload(t *testing.T) {
 			}
 		}
 	}
+}
+
+// reload puts another configuration into use.
+func (g *http3Gate) reload(listener, rest string) {
+	g.t.Helper()
+	n := strings.Count(g.out.String(), "configuration reloaded")
+	if err := os.WriteFile(g.file, []byte(http3Config(listener, rest)), 0o644); err != nil {
+		g.t.Fatal(err)
+	}
+	g.signal(os.Signal(syscall.SIGHUP))
+	waitFor(g.t, "the reload", func() bool { return strings.Count(g.out.String(), "configuration reloaded") > n })
 }
 
 // altSvc returns what a new client by TCP is told.
@@ -453,4 +460,55 @@ func TestHTTP3SlowClients(t *testing.T) {
 	if e := g.request(res.Header.Get("X-Request-Id")); e.Reason != "client_gone" {
 		t.Errorf("a client that takes nothing: got %+v, want client_gone", e)
 	}
+}
+
+// page asks by POST, several at a time, and says what came of it and by what.
+const page = `<!doctype html><p id=out></p><script>
+let answered = 0, failed = [];
+async function client(n) {
+	for (let i = 0; i < 20; i++) {
+		try {
+			const body = n + "-" + i + "x".repeat(20000);
+			const res = await fetch("/echo", {method: "POST", body});
+			if (res.status != 200 || await res.text() != body) throw res.status;
+			answered++;
+		} catch (e) { failed.push(String(e)); }
+	}
+}
+function ask() {
+	Promise.all([1, 2, 3, 4].map(client)).then(() => {
+		const by = new Set(performance.getEntriesByType("resource").map(e => e.nextHopProtocol));
+		document.querySelector("#out").innerText = answered + " answered by " + [...by] + ", failed: " + failed;
+	});
+	return "";
+}
+</script>`
+
+// A real browser speaks HTTP/3 with goodgate, and comes back when a reload has
+// ended its connection.
+func TestHTTP3Chromium(t *testing.T) {
+	t.Parallel()
+	chromium := need(t, "chromium")
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "POST" {
+			body, _ := io.ReadAll(r.Body)
+			w.Write(body)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, page)
+	}))
+	defer app.Close()
+	const rest = `pools: {app: {upstreams: ["${APP}"]}}`
+	g := startHTTP3(t, "    http3: {enabled: true}", rest, "APP="+app.URL)
+	pin := sha256.Sum256(g.cert.Leaf.RawSubjectPublicKeyInfo)
+	b := startBrowser(t, chromium, chromedp.Flag("origin-to-force-quic-on", g.address),
+		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(pin[:])))
+	b.run(chromedp.Navigate(g.url("/")))
+	act(b, chromedp.Evaluate[string]("ask()"))
+	b.waitText("#out", "80 answered by h3, failed:")
+	g.reload("    http3: {enabled: true, max_streams: 100}", rest)
+	g.get(g.client(), "/") // the browser has been told by now
+	act(b, chromedp.Evaluate[string]("ask()"))
+	b.waitText("#out", "160 answered by h3, failed:")
 }
