@@ -27,6 +27,7 @@ type replayBody struct {
 	buf     []byte        // the body's beginning
 	lost    bool          // more was read than buf holds: it cannot be sent again
 	err     error         // of the client: io.EOF at the end
+	trailer http.Header   // of the request, once err is io.EOF; nobody changes it then
 	closed  bool          // the request's handler has returned
 	until   time.Time     // when reading from the client ends; zero = it does not
 }
@@ -128,6 +129,9 @@ func (b *replayBody) remember(p []byte, err error) {
 	defer b.mu.Unlock()
 	b.total.Add(int64(len(p)))
 	b.err = err
+	if err == io.EOF {
+		b.trailer = b.x.request.Trailer
+	}
 	switch {
 	case b.lost || len(p) == 0:
 	case int64(len(b.buf)+len(p)) <= b.limit:
@@ -255,9 +259,10 @@ func (b *replayBody) view() *bodyView { return &bodyView{body: b} }
 // bodyView is one attempt's reading of the body. Reads belong to one
 // goroutine of the transport, Close may come from another.
 type bodyView struct {
-	body   *replayBody
-	off    int64
-	closed atomic.Bool
+	body    *replayBody
+	off     int64
+	trailer http.Header // of the attempt's request, to be filled in at the end; nil = none
+	closed  atomic.Bool
 }
 
 func (v *bodyView) Read(p []byte) (int, error) {
@@ -266,6 +271,9 @@ func (v *bodyView) Read(p []byte) (int, error) {
 	}
 	n, err := v.body.readAt(p, v.off)
 	v.off += int64(n)
+	if err == io.EOF {
+		v.end()
+	}
 	return n, err
 }
 

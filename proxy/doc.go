@@ -17,7 +17,7 @@
 //	resume.go    a large one that breaks off goes on from another upstream
 //	rungs.go     what is answered when no upstream of the pool could; fallback.go, stale.go
 //	classify.go  what went wrong, decided where the bytes are
-//	body.go, response.go  the request's body, replayable; the response's, leased
+//	body.go, trailer.go, response.go  the request's body, replayable, and its trailer; the response's, leased
 //	page.go, status.go    what the client sees of a failure
 //	linger.go    a client that still sends is not cut off from its answer
 //	record.go    account: one record a request, with every attempt in it

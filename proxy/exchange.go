@@ -46,9 +46,10 @@ type exchange struct {
 	values [8]string             // room for header values
 	nvalue int
 
-	unbound io.ReadCloser // the client's body, when limits.max_body bounds what is read of it
-	inside  [3]*Limits    // that count the request; nil from the first one unused
-	placed  bool          // has a place in the pool's queue
+	trailers []string      // names of the request's trailer fields that go upstream
+	unbound  io.ReadCloser // the client's body, when limits.max_body bounds what is read of it
+	inside   [3]*Limits    // that count the request; nil from the first one unused
+	placed   bool          // has a place in the pool's queue
 
 	tries    int            // attempts that count against the limit
 	races    int            // attempts lost to an idle connection that was closing

@@ -170,7 +170,7 @@ func reopen(r *http.Request) *http.Request {
 		return r
 	}
 	again := new(*r)
-	again.Body = v.body.view()
+	again.Body = &bodyView{body: v.body, trailer: v.trailer}
 	return again
 }
 

@@ -21,6 +21,9 @@ func rewrite(pr *httputil.ProxyRequest) {
 	x.setForwarded(pr.In, out.Header)
 	dropUpgradeToHTTP2(out.Header)
 	x.route.RequestHeaders.apply(out.Header)
+	if len(out.Trailer) > 0 {
+		x.trailers = announced(out, x.route)
+	}
 }
 
 // dropUpgradeToHTTP2 keeps a client from a connection of HTTP/2 with the upstream,

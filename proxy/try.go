@@ -90,7 +90,8 @@ func (x *exchange) outgoing(l *link, copied bool) (*http.Request, *limit) {
 	x.tellTime(out)
 	out.Body, out.GetBody = nil, nil
 	if x.body != nil {
-		out.Body = x.body.view()
+		view := x.body.view().withTrailer(x.trailers)
+		out.Body, out.Trailer = view, view.trailer
 	}
 	if d := x.route.Pool.opts.Retry.PerTry; d > 0 {
 		return limited(out, d)

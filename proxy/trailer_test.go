@@ -1,0 +1,115 @@
+package proxy_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// summed is a body at whose end the trailer is known.
+type summed struct {
+	io.Reader
+	end func()
+}
+
+func (s *summed) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err == io.EOF {
+		s.end()
+	}
+	return n, err
+}
+
+// withTrailer returns a request with a trailer that is announced, and one field that
+// says nothing in the end.
+func withTrailer(w *world, method string, size int, sized bool) *http.Request {
+	r := w.request(method, "/", nil)
+	r.Trailer = http.Header{"X-Sum": nil, "X-Empty": nil, "X-Forwarded-For": nil, "X-Set": nil, "X-Removed": nil}
+	r.Body = io.NopCloser(&summed{strings.NewReader(strings.Repeat("x", size)), func() {
+		r.Trailer.Set("X-Sum", fmt.Sprint(size))
+		for _, name := range []string{"X-Forwarded-For", "X-Set", "X-Removed"} {
+			r.Trailer.Set(name, "evil")
+		}
+	}})
+	r.ContentLength = -1
+	if sized {
+		r.ContentLength = int64(size)
+	}
+	return r
+}
+
+// ownFields are fields about which a client has nothing to say.
+var ownFields = proxy.HeaderEdits{Set: map[string]string{"X-Set": "ours"}, Remove: []string{"x-removed"}}
+
+// tellTrailer answers with the trailer of the request.
+func tellTrailer(w http.ResponseWriter, r *http.Request) {
+	n, err := io.Copy(io.Discard, r.Body)
+	fmt.Fprint(w, n, err, " ", r.Trailer.Get("X-Sum"), len(r.Trailer["X-Empty"]), r.Trailer.Get("X-Forwarded-For"), r.Trailer.Get("X-Set"), r.Trailer.Get("X-Removed"))
+}
+
+// TestRequestTrailer: the trailer of a request reaches an upstream, over both
+// versions of HTTP, whether the body is kept or streams.
+func TestRequestTrailer(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{"HTTP/1.1", "HTTP/2"} {
+		for _, out := range []proxy.Protocol{proxy.HTTP1, proxy.HTTP2} {
+			for _, size := range []int{1, 1000, 300 << 10} {
+				for _, sized := range []bool{false, true} {
+					if sized && in == "HTTP/1.1" {
+						continue // there only a chunked body has a trailer
+					}
+					name := fmt.Sprint(in, " to ", out, ", ", size, " bytes, length known: ", sized)
+					s := setup{pool: proxy.PoolOptions{Protocol: out}, upstreams: specs("app:80")}
+					s.pool.Retry.MaxBody = 64 << 10
+					s.route.RequestHeaders = ownFields
+					if in == "HTTP/2" {
+						s = http2Setup(s)
+					}
+					bubble(t, s, func(w *world) {
+						if in == "HTTP/2" {
+							w.useHTTP2()
+						}
+						if out == proxy.HTTP2 {
+							w.h2app("app:80", tellTrailer)
+						} else {
+							w.app("app:80", tellTrailer)
+						}
+						got := w.do(withTrailer(w, "POST", size, sized))
+						check(t, name, got.body, fmt.Sprintf("%d <nil> %d0", size, size))
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestRequestTrailerAgain: a request that is sent again has its trailer again,
+// also while the earlier try may still read.
+func TestRequestTrailerAgain(t *testing.T) {
+	t.Parallel()
+	for _, out := range []proxy.Protocol{proxy.HTTP1, proxy.HTTP2} {
+		s := setup{pool: proxy.PoolOptions{Protocol: out, Retry: retries(3)}, upstreams: specs("bad:80", "good:80")}
+		s.pool.Retry.MaxBody = 64 << 10
+		s.pool.Retry.PerTry = time.Second
+		s.route.RequestHeaders = ownFields
+		bubble(t, s, func(w *world) {
+			app := w.app
+			if out == proxy.HTTP2 {
+				app = w.h2app
+			}
+			app("bad:80", func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				<-r.Context().Done()
+			})
+			app("good:80", tellTrailer)
+			got := w.do(withTrailer(w, "PUT", 5000, false))
+			check(t, "answer", got.body, "5000 <nil> 50000")
+			check(t, "tries", len(w.record().Attempts), 2)
+		})
+	}
+}
