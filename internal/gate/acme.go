@@ -57,7 +57,7 @@ func (g *Gate) acmeOptions(c config.ACME) (acme.Options, error) {
 	var pool *x509.CertPool
 	if c.CA != "" {
 		var err error
-		if pool, err = certPool(c.CA); err != nil {
+		if pool, _, err = certPool(c.CA); err != nil {
 			return acme.Options{}, fmt.Errorf("acme.ca: %w", err)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/internal/metrics"
+	"github.com/goodgate/goodgate/internal/tickets"
 	"github.com/goodgate/goodgate/internal/tracing"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -50,6 +51,7 @@ type Gate struct {
 	files  shortage
 	udp    udpSockets
 	memory *limit.Memory             // nil when GOMEMLIMIT is not set
+	seals  *tickets.Ring             // keys of TLS sessions
 	asked  atomic.Pointer[[]*issuer] // who may be asked for challenges; nil = nobody
 
 	draining atomic.Bool
@@ -75,7 +77,7 @@ type present struct {
 func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
 	g.files.log, g.memory = g.log, limit.NewMemory()
-	g.events = newEvents(c.Events, o)
+	g.events, g.seals = newEvents(c.Events, o), tickets.New(nil)
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
 		return nil, err

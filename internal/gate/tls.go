@@ -37,11 +37,13 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 	if s.certs, err = certs.Load(certFiles(l.TLS), g.certChanged); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	s.http.TLSConfig, err = listenerTLS(l.TLS)
+	t, scope, err := listenerTLS(l)
 	if err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	s.http.TLSConfig.GetCertificate = s.certs.Get
+	g.seals.Seal(t, scope)
+	s.http.TLSConfig = t
+	t.GetCertificate = s.certs.Get
 	if l.TLS.ACME != nil {
 		return g.issue(s, *l.TLS.ACME)
 	}
@@ -65,35 +67,36 @@ func (g *Gate) certChanged(f certs.File, err error) {
 	g.log.Info("certificate read again", "file", f.Cert)
 }
 
-// listenerTLS says how clients are spoken to. The suites are Go's.
-func listenerTLS(c *config.ListenerTLS) (*tls.Config, error) {
-	t := &tls.Config{MinVersion: tls.VersionTLS12}
+// listenerTLS says how clients are spoken to. The suites are Go's. A session
+// goes on within its scope only: where the same clients are let in.
+func listenerTLS(l config.Listener) (t *tls.Config, scope []byte, err error) {
+	c := l.TLS
+	t, scope = &tls.Config{MinVersion: tls.VersionTLS12}, []byte(l.Address)
 	if c.MinVersion == "1.3" {
 		t.MinVersion = tls.VersionTLS13
 	}
 	if c.ClientCA == "" {
-		return t, nil
+		return t, scope, nil
 	}
 	t.ClientAuth = tls.RequireAndVerifyClientCert
 	if c.ClientAuth == "optional" {
 		t.ClientAuth = tls.VerifyClientCertIfGiven
 	}
-	var err error
-	if t.ClientCAs, err = certPool(c.ClientCA); err != nil {
-		return nil, fmt.Errorf("client_ca: %w", err)
+	var pem []byte
+	if t.ClientCAs, pem, err = certPool(c.ClientCA); err != nil {
+		return nil, nil, fmt.Errorf("client_ca: %w", err)
 	}
-	return t, nil
+	return t, fmt.Appendf(scope, "\n%v\n%s", t.ClientAuth, pem), nil
 }
 
 // certPool reads the authorities in a PEM file.
-func certPool(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
+func certPool(file string) (pool *x509.CertPool, pem []byte, err error) {
+	if pem, err = os.ReadFile(file); err != nil {
+		return nil, nil, err
 	}
-	pool := x509.NewCertPool()
+	pool = x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no PEM certificate", file)
+		return nil, nil, fmt.Errorf("%s holds no PEM certificate", file)
 	}
-	return pool, nil
+	return pool, pem, nil
 }

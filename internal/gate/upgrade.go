@@ -9,6 +9,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/handover"
+	"github.com/goodgate/goodgate/internal/tickets"
 )
 
 // upgradeBound is how long a new process may take to serve.
@@ -16,7 +17,8 @@ const upgradeBound = time.Minute
 
 // known is what a process tells the one that takes over.
 type known struct {
-	Pools map[string][]balancer.State `json:"pools"`
+	Pools   map[string][]balancer.State `json:"pools"`
+	Tickets []tickets.Key               `json:"tickets"` // secret
 }
 
 // bind opens the socket of a listener, or takes over that of the process before
@@ -37,6 +39,7 @@ func (g *Gate) inherit(pools map[string]*pool) error {
 	if err := json.Unmarshal(g.opts.Inherit.Known, &k); err != nil {
 		return fmt.Errorf("what the process before this one knew: %w", err)
 	}
+	g.seals = tickets.New(k.Tickets)
 	for name, states := range k.Pools {
 		if p := pools[name]; p != nil {
 			p.live().Warm(states)
@@ -72,7 +75,7 @@ func (g *Gate) handOver(path string, args []string) (pid int, err error) {
 	if a := present.admin; a != nil {
 		b.Sockets = append(b.Sockets, handover.Socket{Address: a.config.Address, Listener: a.door.socket})
 	}
-	k := known{Pools: map[string][]balancer.State{}}
+	k := known{Pools: map[string][]balancer.State{}, Tickets: g.seals.Keys(time.Now())}
 	for name, p := range present.pools {
 		k.Pools[name] = p.live().States()
 	}
