@@ -135,6 +135,7 @@ func TestACME(t *testing.T) {
 		{"a restart and an upgrade order nothing", restarted}, {"a reload orders what is new", reloaded}, {"renewed", renewed},
 		{"a stranger's name is refused without an order", strangers}, {"a server that is down", serverDown},
 		{"a server that is not trusted", notTrusted}, {"a host that is not issued for", blocked},
+		{"by an account that belongs to another", bound},
 	}
 	passed := 0
 	for _, c := range cases {
@@ -333,4 +334,22 @@ func blocked(t *testing.T) {
 		t.Errorf("got %s", record)
 	}
 	wantOrders(t, p, 1)
+}
+
+func bound(t *testing.T) {
+	g := newACMEGate(t)
+	const mac = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+	p := newPebble(t, pebbleOptions{http: g.http, tls: g.tls, life: 90 * 24 * time.Hour, mac: mac}).start()
+	g.configure(p, "[a.example.com]", trusting(p), "")
+	g.start()
+	eventually(t, "a record of the failure", func() bool { return len(logged(g.out, "no certificate could be got")) > 0 })
+	if record := logged(g.out, "no certificate could be got")[0]; !strings.Contains(record, "set acme.eab") {
+		t.Errorf("got %s", record)
+	}
+	g.configure(p, "[a.example.com]", trusting(p)+", eab: {kid: kid, hmac_key: "+mac+"}", "")
+	g.signal(1, syscall.SIGHUP)
+	g.wantShown("a.example.com", p.roots())
+	if strings.Contains(g.out.String(), mac) {
+		t.Error("the log has the key")
+	}
 }

@@ -55,6 +55,7 @@ type pebbleOptions struct {
 	http, tls string        // addresses, of which the ports count
 	life      time.Duration // of certificates
 	blocked   []string      // hosts
+	mac       string        // of the account "kid", which accounts must belong to; empty = to none
 }
 
 // newPebble prepares one that does not run yet.
@@ -73,7 +74,12 @@ func (p *pebble) start() *pebble {
 		n, _ := strconv.Atoi(text)
 		return n
 	}
+	known := map[string]string{}
+	if p.options.mac != "" {
+		known["kid"] = p.options.mac
+	}
 	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
+		"externalAccountBindingRequired": len(known) > 0, "externalAccountMACKeys": known,
 		"listenAddress": p.address, "managementListenAddress": p.keys, "certificate": p.own.cert, "privateKey": p.own.key,
 		"httpPort": port(p.options.http), "tlsPort": port(p.options.tls), "domainBlocklist": p.options.blocked,
 		"retryAfter": map[string]int{"authz": 1, "order": 1}, "keyAlgorithm": "ecdsa",

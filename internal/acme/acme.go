@@ -49,6 +49,8 @@ type Options struct {
 	Email     string          // empty = none is told
 	Cache     string          // folder; it is made, with one inside for the authority
 	CA        *x509.CertPool  // whom to trust as the authority's server; nil = the system's
+	KID       string          // of the account with the authority that this one belongs to; empty = of none
+	MAC       []byte          // the key that proves it
 	Try       func() []string // challenges, in the order in which they are tried
 	Log       *slog.Logger
 }
@@ -157,10 +159,12 @@ func (m *Manager) First() *tls.Certificate {
 	return nil
 }
 
-// Expiry returns until when each certificate is good, by its file.
+// Expiry returns until when each certificate is good, by its file: 1970 for one
+// that could not be got yet.
 func (m *Manager) Expiry() map[string]time.Time {
 	until := map[string]time.Time{}
 	for _, s := range m.order {
+		until[m.cache.certFile(s.host)] = time.Unix(0, 0)
 		if c := s.cert.Load(); c != nil {
 			until[m.cache.certFile(s.host)] = c.Leaf.NotAfter
 		}

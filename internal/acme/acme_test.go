@@ -151,6 +151,9 @@ func TestFailures(t *testing.T) {
 		a.fails[TLSALPN01], a.fails[HTTP01] = "connection", "connection"
 		m, log := begin(t, a, dir, "a.test")
 		defer m.Close()
+		if until := m.Expiry()[m.cache.certFile("a.test")]; !until.Equal(time.Unix(0, 0)) {
+			t.Errorf("without a certificate: good until %v", until)
+		}
 		pass(time.Hour)
 		if n := a.count(); n < 8 || n > 14 { // two challenges at 0, 1, 3, 7, 15, 31 minutes, later by up to a tenth
 			t.Errorf("orders in the first hour: got %d, want 12", n)

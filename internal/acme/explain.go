@@ -21,7 +21,7 @@ var problems = map[string][2]string{
 	"dns": {"the authority could not look HOST up",
 		"give HOST an A or AAAA record that leads here"},
 	"externalAccountRequired": {"the authority wants accounts that it knows already",
-		"use an authority that does not"},
+		"get an account there, and set acme.eab"},
 	"incorrectResponse": {"something else than this goodgate answered for HOST",
 		"let HOST lead here, by its AAAA record too; what stands in front must pass TLS on (tls-alpn) or " + Path + " (http)"},
 	"invalidContact":     {"the authority does not take the email address", "correct acme.email"},

@@ -28,6 +28,9 @@ func (m *Manager) client(ctx context.Context) (*xacme.Client, error) {
 	if m.opts.Email != "" {
 		account.Contact = []string{"mailto:" + m.opts.Email}
 	}
+	if m.opts.KID != "" {
+		account.ExternalAccountBinding = &xacme.ExternalAccountBinding{KID: m.opts.KID, Key: m.opts.MAC}
+	}
 	_, err := c.Register(ctx, account, xacme.AcceptTOS)
 	if errors.Is(err, xacme.ErrAccountAlreadyExists) {
 		err = nil

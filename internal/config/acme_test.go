@@ -37,4 +37,7 @@ func TestACME(t *testing.T) {
 	f(tls(`{accept_terms: true, hosts: a.example.com, directory: "http://ca"}`), `x:2:89: listeners[0].tls.acme.directory: found "http://ca": an ACME server is reached by https`)
 	f(tls(`{accept_terms: true, hosts: a.example.com, email: Ops}`), `x:2:85: listeners[0].tls.acme.email: found "Ops": expected an address such as ops@example.com`)
 	f(tls(`{accept_terms: true, hosts: a.example.com, challenge: http}`), `x:2:89: listeners[0].tls.acme.challenge: found "http": the authority asks at port 80, and no listener is without TLS`)
+	f(tls(`{accept_terms: true, hosts: a.example.com, eab: {kid: x}}`), `x:2:83: listeners[0].tls.acme.eab: kid and hmac_key go together`)
+	f(tls(`{accept_terms: true, hosts: a.example.com, eab: {kid: x, hmac_key: "no key"}}`), `x:2:102: listeners[0].tls.acme.eab.hmac_key: expected base64url, as the authority writes it`)
+	f(tls(`{accept_terms: true, hosts: a.example.com, eab: {kid: x, hmac_key: "_-a0=="}}`), "")
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"io/fs"
 	"net/netip"
 	"strings"
@@ -67,7 +68,23 @@ type ACME struct {
 	Directory   string   `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" format:"endpoint" help:"The authority's directory, by https."`
 	Cache       string   `yaml:"cache" default:"/var/lib/goodgate/acme" opt:"file" help:"Folder in which keys and certificates are kept; goodgate must be able to write there."`
 	CA          string   `yaml:"ca" default:"" opt:"file" help:"PEM file with the authorities of the directory's own certificate; empty means the system's."`
+	EAB         EAB      `yaml:"eab" help:"Account with the authority that this one belongs to (external account binding), which some ask for."`
 	Challenge   string   `yaml:"challenge" default:"any" enum:"any|tls-alpn|http" help:"How the authority sees that a host is here: by TLS (port 443), by HTTP at a listener without TLS (port 80), or the one and then the other."`
+}
+
+// EAB names an account that an authority knows already (RFC 8555 section 7.3.4).
+type EAB struct {
+	KID     string `yaml:"kid" default:"" help:"Key identifier that the authority gave; empty binds to none."`
+	HMACKey Secret `yaml:"hmac_key" default:"" help:"Key that the authority gave, in base64url."`
+}
+
+// MAC returns the key's bytes; nil when it is none.
+func (e EAB) MAC() []byte {
+	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(string(e.HMACKey), "="))
+	if err != nil {
+		return nil
+	}
+	return key
 }
 
 // Certificate is where one certificate comes from.

@@ -26,6 +26,12 @@ func (v *validator) acme(path string, a ACME) {
 			v.errorf(index(path+".hosts", i), "found %q: it is there already", host)
 		}
 	}
+	switch e := a.EAB; {
+	case (e.KID == "") != (e.HMACKey == ""):
+		v.errorf(path+".eab", "kid and hmac_key go together")
+	case e.KID != "" && len(e.MAC()) == 0:
+		v.errorf(path+".eab.hmac_key", "expected base64url, as the authority writes it")
+	}
 	if a.Challenge == "http" && !slices.ContainsFunc(v.config.Listeners, func(l Listener) bool { return l.TLS == nil }) {
 		v.errorf(path+".challenge", "found \"http\": the authority asks at port 80, and no listener is without TLS")
 	}

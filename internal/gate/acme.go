@@ -63,6 +63,7 @@ func (g *Gate) acmeOptions(c config.ACME) (acme.Options, error) {
 	}
 	return acme.Options{
 		Directory: c.Directory, Hosts: c.Hosts, Email: c.Email, Cache: c.Cache, CA: pool, Log: g.log,
+		KID: c.EAB.KID, MAC: c.EAB.MAC(),
 		Try: func() []string { return g.challenges(c.Challenge) },
 	}, nil
 }

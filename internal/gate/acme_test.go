@@ -147,7 +147,7 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := config.ACME{Hosts: []string{"a.test"}, Email: "a@b.c", Directory: "https://ca", Cache: dir, CA: ca.File(dir)}
+	c := config.ACME{Hosts: []string{"a.test"}, Email: "a@b.c", Directory: "https://ca", Cache: dir, CA: ca.File(dir), EAB: config.EAB{KID: "x", HMACKey: "AAAA"}}
 	o, err := g.acmeOptions(c)
 	if err != nil {
 		t.Fatal(err)
