@@ -179,6 +179,12 @@ func TestUpgradedConnectionLivesUntilGraceEnds(t *testing.T) {
 func upgrade(t *testing.T, address string) *conn {
 	t.Helper()
 	c := connect(t, address)
+	c.upgrade(t)
+	return c
+}
+
+func (c *conn) upgrade(t *testing.T) {
+	t.Helper()
 	c.SetDeadline(time.Now().Add(bound))
 	io.WriteString(c, "GET /tunnel HTTP/1.1\r\nHost: gate.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 	for first := true; ; first = false {
@@ -190,7 +196,7 @@ func upgrade(t *testing.T, address string) *conn {
 			t.Fatalf("answer to the upgrade: %q, want 101", line)
 		}
 		if line == "\r\n" {
-			return c
+			return
 		}
 	}
 }

@@ -154,6 +154,7 @@ func (x *exchange) end() {
 		if cause := x.tunnel.cause.Load(); cause != nil {
 			x.record.Err = *cause
 		}
+		x.record.Received, x.record.Sent = x.tunnel.toUpstream.Load(), x.tunnel.toClient.Load()
 	}
 	if x.writer.status != 0 {
 		x.writer.bound() // what is left to send is sent after this
@@ -162,7 +163,7 @@ func (x *exchange) end() {
 	if rec.Duration == 0 {
 		rec.Duration = time.Since(rec.Start)
 	}
-	rec.Sent = x.writer.written
+	rec.Sent += x.writer.written
 	if status := x.writer.status; status != 0 {
 		rec.Status = status
 	}
@@ -174,7 +175,7 @@ func (x *exchange) end() {
 	}
 	if x.body != nil {
 		x.body.close()
-		rec.Received = x.body.total.Load()
+		rec.Received += x.body.total.Load()
 	}
 	rec.absorb()
 	rec.SavedBy = x.savedBy()

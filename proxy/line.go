@@ -7,8 +7,12 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// line is an upstream's link, which a change of the pool's options may replace.
-type line struct{ atomic.Pointer[link] }
+// line is an upstream's link, which a change of the pool's options may replace,
+// and what is counted of all of them.
+type line struct {
+	atomic.Pointer[link]
+	tunnels tunnelCount
+}
 
 func newLine(s balancer.Spec, o *PoolOptions) io.Closer {
 	l := new(line)

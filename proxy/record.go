@@ -31,8 +31,8 @@ type Record struct {
 	Pool     string
 	Upstream string // that answered, or failed last
 	Status   int
-	Received int64         // bytes of the request's body
-	Sent     int64         // bytes of the response's body
+	Received int64         // bytes of the request's body, and what came through its tunnel
+	Sent     int64         // bytes of the response's body, and so
 	Held     time.Duration // waited for an upstream
 	Queued   time.Duration // waited for a place before the pool
 	DryRun   string        // the rate that would have refused the request

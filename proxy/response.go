@@ -22,7 +22,7 @@ func (x *exchange) lease(t *try) {
 				// requests; ShutdownTunnels is what ends it.
 				x.Context = context.WithoutCancel(x.Context)
 			}
-			x.tunnel = x.proxy.tunnels.open(rwc, t.lease, x.route.Pool.opts.Tunnel)
+			x.tunnel = x.proxy.tunnels.open(rwc, t, x.route.Pool.opts.Tunnel)
 			res.Body = x.tunnel
 			return
 		}

@@ -29,6 +29,10 @@ type tunnel struct {
 	end    *time.Timer // and so
 	moved  atomic.Int64
 	cause  atomic.Pointer[error] // why a bound ended it; nil = none did
+	how    atomic.Uint32         // TunnelEnd, set before it is closed for another reason than TunnelClosed
+
+	count                *tunnelCount // its upstream's
+	toUpstream, toClient atomic.Int64 // bytes
 }
 
 // Tunnel bounds upgraded connections, such as those of WebSocket.
@@ -37,8 +41,14 @@ type Tunnel struct {
 	Lifetime time.Duration // in all; 0 = no bound
 }
 
-func (ts *tunnels) open(rwc io.ReadWriteCloser, lease balancer.Lease, bounds Tunnel) *tunnel {
-	t := &tunnel{ReadWriteCloser: rwc, all: ts, lease: lease, bounds: bounds}
+func (ts *tunnels) open(rwc io.ReadWriteCloser, t *try, bounds Tunnel) *tunnel {
+	return ts.add(&tunnel{
+		ReadWriteCloser: rwc, all: ts, lease: t.lease, bounds: bounds, count: &t.m.Link().(*line).tunnels,
+	})
+}
+
+func (ts *tunnels) add(t *tunnel) *tunnel {
+	t.count.opened.Add(1)
 	t.bound()
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -55,7 +65,7 @@ func (t *tunnel) bound() {
 		t.idle = time.AfterFunc(t.bounds.Idle, t.stoodStill)
 	}
 	if d := t.bounds.Lifetime; d > 0 {
-		t.end = time.AfterFunc(d, func() { t.give(fmt.Errorf("the tunnel has been open for %v (Lifetime)", d)) })
+		t.end = time.AfterFunc(d, func() { t.give(TunnelLifetime, fmt.Errorf("the tunnel has been open for %v (Lifetime)", d)) })
 	}
 }
 
@@ -66,11 +76,12 @@ func (t *tunnel) stoodStill() {
 		t.idle.Reset(left)
 		return
 	}
-	t.give(fmt.Errorf("nothing came through the tunnel for %v (Idle)", t.bounds.Idle))
+	t.give(TunnelIdle, fmt.Errorf("nothing came through the tunnel for %v (Idle)", t.bounds.Idle))
 }
 
 // give up the tunnel.
-func (t *tunnel) give(cause error) {
+func (t *tunnel) give(how TunnelEnd, cause error) {
+	t.how.Store(uint32(how))
 	t.cause.Store(&cause)
 	t.Close()
 }
@@ -83,12 +94,16 @@ func (t *tunnel) touch() {
 
 func (t *tunnel) Read(p []byte) (int, error) {
 	n, err := t.ReadWriteCloser.Read(p)
+	t.toClient.Add(int64(n))
+	t.count.toClient.Add(int64(n))
 	t.touch()
 	return n, err
 }
 
 func (t *tunnel) Write(p []byte) (int, error) {
 	n, err := t.ReadWriteCloser.Write(p)
+	t.toUpstream.Add(int64(n))
+	t.count.toUpstream.Add(int64(n))
 	t.touch()
 	return n, err
 }
@@ -116,6 +131,7 @@ func (t *tunnel) Close() error {
 			t.all.none = nil
 		}
 		t.all.mu.Unlock()
+		t.count.ended[t.how.Load()].Add(1)
 		t.lease.Release()
 	})
 	return err
@@ -144,6 +160,7 @@ func (ts *tunnels) closeAll() {
 	}
 	ts.mu.Unlock()
 	for _, t := range open {
+		t.how.CompareAndSwap(uint32(TunnelClosed), uint32(TunnelDrained))
 		t.Close()
 	}
 }

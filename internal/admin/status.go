@@ -75,7 +75,8 @@ type Upstream struct {
 	InFlight  int     `json:"in_flight"`
 	Limit     int     `json:"max_in_flight"` // 0 = none
 	IdleConns int     `json:"idle_conns"`
-	LatencyMS float64 `json:"latency_ms"` // 0 = not known
+	Tunnels   int     `json:"tunnels,omitempty"` // upgraded connections that are open, in InFlight too
+	LatencyMS float64 `json:"latency_ms"`        // 0 = not known
 	Probe     string  `json:"probe_error,omitempty"`
 	Slow      bool    `json:"slow"` // than the others, so that it gets less
 	Minute    Minute  `json:"last_minute"`
@@ -139,7 +140,7 @@ func (s *Server) upstream(m *balancer.Member, now int64) Upstream {
 	u := Upstream{
 		Address: m.Addr(), Name: m.Name(), Weight: m.Weight, Tier: m.Tier, Limit: m.MaxInFlight,
 		Available: m.Available(), Health: m.Health().String(), Breaker: m.Breaker().String(), Operator: m.Operator().String(),
-		Resting: m.Resting(), Trusted: m.Trusted(), InFlight: m.InFlight(), IdleConns: proxy.IdleConns(m.Upstream),
+		Resting: m.Resting(), Trusted: m.Trusted(), InFlight: m.InFlight(), IdleConns: proxy.IdleConns(m.Upstream), Tunnels: proxy.TunnelsOf(m.Upstream).Open,
 		LatencyMS: milliseconds(m.Latency()), Probe: s.opts.Control.ProbeError(m.Key()),
 		Slow: m.Slow(), Minute: s.opts.Tally.upstream(m.Key(), now),
 	}

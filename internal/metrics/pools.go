@@ -45,6 +45,11 @@ var (
 	upLatency   = upstreamDesc("latency_seconds", "Peak-sensitive moving average of the time to the response header; 0 before the first answer.")
 	upIdle      = upstreamDesc("connections_idle", "Unused connections kept to the upstream.")
 	upWeight    = upstreamDesc("weight", "The upstream's configured share of the load.")
+
+	upTunnels       = upstreamDesc("tunnels_open", "Upgraded connections that are open, such as WebSockets.")
+	upTunnelsOpened = upstreamDesc("tunnels_opened_total", "Connections that were upgraded.")
+	upTunnelsEnded  = upstreamDesc("tunnels_ended_total", "Upgraded connections that have ended, by what ended them.", "by")
+	upTunnelBytes   = upstreamDesc("tunnel_bytes_total", "Bytes that came through upgraded connections.", "to")
 )
 
 // poolCollector reads the state of the pools when it is asked for.
@@ -61,6 +66,7 @@ func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
 		poolMembers, poolAvailable, poolInFlight, poolLimit, poolHeld, poolBudget,
 		poolQueued, poolDemand, poolUsed, poolSaturated,
 		upAvailable, upProbes, upBreaker, upOperator, upResting, upTrusted, upInFlight, upLatency, upIdle, upWeight,
+		upTunnels, upTunnelsOpened, upTunnelsEnded, upTunnelBytes,
 	} {
 		ch <- d
 	}
@@ -119,6 +125,22 @@ func collectUpstream(ch chan<- prometheus.Metric, m *balancer.Member) {
 	gauge(ch, upLatency, m.Latency().Seconds(), k.Pool, k.Addr)
 	gauge(ch, upIdle, proxy.IdleConns(m.Upstream), k.Pool, k.Addr)
 	gauge(ch, upWeight, m.Weight, k.Pool, k.Addr)
+	collectTunnels(ch, m)
+}
+
+// collectTunnels sends nothing of an upstream that has had none.
+func collectTunnels(ch chan<- prometheus.Metric, m *balancer.Member) {
+	t, k := proxy.TunnelsOf(m.Upstream), m.Key()
+	if t.Opened == 0 {
+		return
+	}
+	gauge(ch, upTunnels, t.Open, k.Pool, k.Addr)
+	counter(ch, upTunnelsOpened, t.Opened, k.Pool, k.Addr)
+	for _, end := range proxy.TunnelEnds() {
+		counter(ch, upTunnelsEnded, t.Ended[end], k.Pool, k.Addr, end.String())
+	}
+	counter(ch, upTunnelBytes, t.ToUpstream, k.Pool, k.Addr, "upstream")
+	counter(ch, upTunnelBytes, t.ToClient, k.Pool, k.Addr, "client")
 }
 
 // prune forgets upstreams that have been gone for long.
@@ -141,6 +163,10 @@ func (c *poolCollector) prune(present map[upstreamKey]bool, now time.Time) {
 
 func gauge[N int | float64](ch chan<- prometheus.Metric, d *prometheus.Desc, v N, labels ...string) {
 	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
+}
+
+func counter(ch chan<- prometheus.Metric, d *prometheus.Desc, v int64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 }
 
 // state sends one series for each state an upstream may be in.

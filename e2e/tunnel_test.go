@@ -1,0 +1,135 @@
+package e2e_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/certtest"
+)
+
+// startEcho is an application that upgrades every request. talk has the
+// connection then.
+func startEcho(t *testing.T, talk func(c *net.TCPConn, r *bufio.Reader)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				r := bufio.NewReader(c)
+				if _, err := http.ReadRequest(r); err != nil {
+					return // a health check
+				}
+				io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+				talk(c.(*net.TCPConn), r)
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+// scrapeLine returns the value of a series of a running goodgate; "" without it.
+func scrapeLine(t *testing.T, admin, series string) string {
+	t.Helper()
+	res, err := http.Get("http://" + admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	s := bufio.NewScanner(res.Body)
+	for s.Scan() {
+		if v, ok := strings.CutPrefix(s.Text(), "goodgate_"+series+" "); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// TestTunnelHalfClose: when the client has said all, the application goes on; and
+// the other way round. What was sent on both sides arrives whole, and is counted.
+func TestTunnelHalfClose(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"client", "application"} {
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s first, TLS %v", first, secure), func(t *testing.T) {
+				t.Parallel()
+				halfClose(t, first, secure)
+			})
+		}
+	}
+}
+
+// half is one side of a tunnel.
+type half struct {
+	t     *testing.T
+	what  string
+	first bool // it has said all before it sees anything
+}
+
+const halfSize = 300_000
+
+func (h half) talk(c io.Writer, r io.Reader) {
+	if !h.first {
+		h.listen(r)
+	}
+	for range 3 {
+		c.Write(make([]byte, halfSize/3))
+		time.Sleep(20 * time.Millisecond)
+	}
+	c.(interface{ CloseWrite() error }).CloseWrite()
+	if h.first {
+		h.listen(r)
+	}
+}
+
+func (h half) listen(r io.Reader) {
+	if n, err := io.Copy(io.Discard, r); n != halfSize || err != nil {
+		h.t.Errorf("the %s got %d bytes, %v, want %d and the end", h.what, n, err, halfSize)
+	}
+}
+
+func halfClose(t *testing.T, first string, secure bool) {
+	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
+	cert, key := ca.Files(dir, "site", ca.Issue("127.0.0.1"))
+	app := startEcho(t, func(c *net.TCPConn, r *bufio.Reader) { half{t, "application", first == "application"}.talk(c, r) })
+	admin, plain := freeAddress(t), freeAddress(t)
+	g := startGate(t, `
+listeners: [{address: "${LISTEN}", tls: {certificates: [{cert: "${CERT}", key: "${KEY}"}]}}, "${PLAIN}"]
+admin: "${ADMIN}"
+pools: {app: {health: {type: none}, upstreams: ["${APP}"]}}`, "APP="+app, "ADMIN="+admin, "PLAIN="+plain, "CERT="+cert, "KEY="+key)
+	c := connect(t, plain)
+	if secure {
+		tc := tls.Client(connect(t, g.address), &tls.Config{RootCAs: ca.Pool(), ServerName: "127.0.0.1"})
+		c = &conn{tc, bufio.NewReader(tc)}
+	}
+	c.upgrade(t)
+	upstream := fmt.Sprintf(`upstream=%q}`, strings.TrimPrefix(app, "http://"))
+	want := func(series, value string) {
+		t.Helper()
+		waitFor(t, series+" to be "+value, func() bool { return scrapeLine(t, admin, "upstream_tunnel"+series+upstream) == value })
+	}
+	want(`s_open{pool="app",`, "1")
+	half{t, "client", first == "client"}.talk(c.Conn, c.r)
+	want(`s_ended_total{by="closed",pool="app",`, "1")
+	want(`s_ended_total{by="idle",pool="app",`, "0")
+	want(`s_open{pool="app",`, "0")
+	want(`s_opened_total{pool="app",`, "1")
+	want(`_bytes_total{pool="app",to="client",`, strconv.Itoa(halfSize))
+	want(`_bytes_total{pool="app",to="upstream",`, strconv.Itoa(halfSize))
+}
