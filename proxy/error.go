@@ -10,6 +10,8 @@ type Error struct {
 	Err      error  // what happened, for the log; may be nil
 	// RetryAfter is when another try is worth it, for answers that tell; 0 = 1 s.
 	RetryAfter time.Duration
+
+	status int // answered in place of the reason's; 0 = the reason's
 }
 
 func (e *Error) Error() string {

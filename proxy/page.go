@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	htmltemplate "html/template"
 	"io"
@@ -77,11 +78,13 @@ func builtinPages() *Pages {
 	return p
 }
 
-// write answers with the page for a reason.
-func (p *Pages) write(x *exchange, r Reason) {
+// write answers with the page for a failure.
+func (p *Pages) write(x *exchange, e *Error) {
+	r := e.Reason
+	status := cmp.Or(e.status, r.Status())
 	page := Page{
-		Status:    r.Status(),
-		Title:     http.StatusText(r.Status()),
+		Status:    status,
+		Title:     http.StatusText(status),
 		Reason:    r.String(),
 		Text:      r.Text(),
 		RequestID: x.record.ID,

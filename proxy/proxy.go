@@ -125,6 +125,19 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	x.linger()
 }
 
+// Refuse answers and accounts for what the server has found to be no request, or
+// one that can be read in two ways. The status is the answer's, from 400 on.
+func (p *Proxy) Refuse(w http.ResponseWriter, r *http.Request, l Listener, status int, err error) {
+	x := newExchange(p, w, r)
+	x.listener = l
+	defer x.end()
+	reason := RequestMalformed
+	if status == http.StatusRequestHeaderFieldsTooLarge {
+		reason = RequestTooLarge
+	}
+	x.fail(&Error{Reason: reason, Err: err, status: status})
+}
+
 // serve answers a request whose route is known.
 func (x *exchange) serve(r *http.Request) {
 	if err := x.admit(); err != nil {

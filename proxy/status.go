@@ -29,7 +29,7 @@ func (x *exchange) fail(e *Error) {
 		x.failGRPC(e.Reason)
 		return
 	}
-	x.proxy.opts.Pages.write(x, e.Reason)
+	x.proxy.opts.Pages.write(x, e)
 }
 
 // handleError is httputil's way of telling that there is no response.

@@ -40,7 +40,7 @@ func (g *Gate) issue(s *server, c config.ACME) error {
 	}
 	s.issuer = g.issuers[i]
 	m := s.issuer.manager
-	s.http.TLSConfig.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	s.tls.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		if c := s.certs.Match(hello); c != nil {
 			return c, nil
 		}
@@ -49,7 +49,7 @@ func (g *Gate) issue(s *server, c config.ACME) error {
 		}
 		return s.certs.First(), nil // without one the name is refused
 	}
-	s.http.TLSConfig.GetConfigForClient = m.AnswerTLS
+	s.tls.GetConfigForClient = m.AnswerTLS
 	return nil
 }
 

@@ -245,7 +245,7 @@ func (s *sample) judge(t *testing.T, answers, seen []*message, why []proxy.Reaso
 		if slices.Contains(why, proxy.RequestMalformed) {
 			return "refused with a reason"
 		}
-		return "refused by net/http"
+		return "refused without a reason"
 	}
 	got := fmt.Sprint(codes(answers), starts(seen[min(1, len(seen)):]))
 	want := "[200 200] [GET /second HTTP/1.1]"

@@ -49,7 +49,7 @@ func (g *Gate) offerHTTP3(s *server, granted proxy.Listener, base context.Contex
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			g.live.Load().Serve(w, r, granted)
 		}),
-		TLS:         s.http.TLSConfig,
+		TLS:         s.tls,
 		Base:        base,
 		Connections: limit.Connections{Max: l.MaxConnections, PerClient: l.ConnectionsPerClient},
 		MaxHeader:   int(l.MaxHeader),
@@ -66,16 +66,17 @@ func (g *Gate) offerHTTP3(s *server, granted proxy.Listener, base context.Contex
 		return fmt.Errorf("http3: %w", err)
 	}
 	s.http3 = h
-	s.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		told := granted
-		if v := h.altSvc.Load(); v != nil {
-			told.AltSvc = *v
-		}
-		if !g.challenged(w, r) {
-			g.live.Load().Serve(w, r, told)
-		}
-	})
 	return nil
+}
+
+// told is what the clients of other protocols are granted: they hear of HTTP/3.
+func (h *http3Server) told(granted proxy.Listener) proxy.Listener {
+	if h != nil {
+		if v := h.altSvc.Load(); v != nil {
+			granted.AltSvc = *v
+		}
+	}
+	return granted
 }
 
 // countHTTP3 returns what counts connections of HTTP/3, beside those by TCP.

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/inbound"
 	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -25,8 +27,9 @@ type server struct {
 	config  config.Listener
 	door    *door
 	entry   net.Listener // the door with the bounds on connections
-	http    *http.Server
+	http    *inbound.Server
 	http3   *http3Server            // nil without HTTP/3
+	tls     *tls.Config             // nil without TLS
 	certs   *certs.Store            // nil without TLS
 	issuer  *issuer                 // nil without acme
 	address string                  // as it can be dialled
@@ -109,27 +112,60 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	granted := proxy.Listener{
 		BodyIdle: l.Timeouts.BodyIdle, BodyRate: int64(l.BodyRate), WriteIdle: l.Timeouts.WriteIdle, Limits: newLimits(l.Limits), Leaving: &s.leaving,
 	}
-	s.http = &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !g.challenged(w, r) {
-				g.live.Load().Serve(w, r, granted)
-			}
-		}),
-		BaseContext:                  func(net.Listener) context.Context { return base },
-		ReadHeaderTimeout:            l.Timeouts.Header,
-		IdleTimeout:                  l.Timeouts.Keepalive,
-		MaxHeaderBytes:               int(l.MaxHeader),
-		ErrorLog:                     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
-		DisableGeneralOptionsHandler: true, // OPTIONS * is the application's to answer
-	}
-	s.door.failed = g.files.note
-	if m := g.opts.Metrics; m != nil {
-		s.http.ConnState = m.ConnState(l.Address)
-	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !g.challenged(w, r) {
+			g.live.Load().Serve(w, r, s.http3.told(granted))
+		}
+	})
 	if err := g.secure(s, l); err != nil {
 		return s, err
 	}
+	o := inbound.Options{
+		Handler:   handler,
+		Base:      base,
+		Header:    l.Timeouts.Header,
+		KeepAlive: l.Timeouts.Keepalive,
+		MaxHeader: int(l.MaxHeader),
+		TLS:       s.tls,
+		HTTP2:     g.newHTTP2(l, handler),
+		Log:       g.log,
+		Refuse: func(w http.ResponseWriter, r *http.Request, status int, err error) {
+			g.live.Load().Refuse(w, r, granted, status, err)
+		},
+	}
+	s.door.failed = g.files.note
+	if m := g.opts.Metrics; m != nil {
+		o.ConnState = m.ConnState(l.Address)
+	}
+	s.http = inbound.New(o)
 	return s, g.offerHTTP3(s, granted, base)
+}
+
+// newHTTP2 returns what serves a listener's connections of HTTP/2.
+func (g *Gate) newHTTP2(l config.Listener, handler http.Handler) *http.Server {
+	s := &http.Server{
+		Handler:                      handler,
+		IdleTimeout:                  l.Timeouts.Keepalive,
+		ReadHeaderTimeout:            l.Timeouts.Header,
+		MaxHeaderBytes:               int(l.MaxHeader),
+		ErrorLog:                     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+		DisableGeneralOptionsHandler: true, // OPTIONS * is the application's to answer
+		ConnContext:                  g.newResets(l).open,
+		Protocols:                    new(http.Protocols),
+		HTTP2: &http.HTTP2Config{
+			MaxReadFrameSize:     16 << 10, // as RFC 9113 begins with; net/http would take 1 MiB at once
+			MaxConcurrentStreams: l.HTTP2.MaxStreams,
+			SendPingTimeout:      l.HTTP2.Ping,
+			PingTimeout:          l.HTTP2.Ping,
+			WriteByteTimeout:     l.Timeouts.WriteIdle,
+		},
+	}
+	s.Protocols.SetHTTP2(l.HTTP2.Enabled && l.TLS != nil)
+	s.Protocols.SetUnencryptedHTTP2(l.HTTP2.Cleartext)
+	if m := g.opts.Metrics; m != nil {
+		s.HTTP2.CountError = m.HTTP2Failed(l.Address)
+	}
+	return s
 }
 
 // start accepts connections. It tells failed if that ends by itself.
@@ -144,12 +180,11 @@ func (s *server) start(failed func(error)) {
 }
 
 func (s *server) serve() error {
-	if s.certs == nil {
-		return s.http.Serve(proxied(s.entry, s.config))
+	if s.certs != nil {
+		stop := s.certs.Watch()
+		defer stop()
 	}
-	stop := s.certs.Watch()
-	defer stop()
-	return s.http.ServeTLS(proxied(s.entry, s.config), "", "")
+	return s.http.Serve(proxied(s.entry, s.config))
 }
 
 // pass stops accepting and leaves the socket to another server.

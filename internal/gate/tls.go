@@ -4,32 +4,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net/http"
 	"os"
 
 	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// secure makes a server speak TLS, if its listener is to, and HTTP/2 as it may.
+// secure makes a server speak TLS, if its listener is to.
 func (g *Gate) secure(s *server, l config.Listener) error {
-	s.http.Protocols = new(http.Protocols)
-	s.http.Protocols.SetHTTP1(true)
-	s.http.Protocols.SetHTTP2(l.HTTP2.Enabled && l.TLS != nil)
-	s.http.Protocols.SetUnencryptedHTTP2(l.HTTP2.Cleartext)
-	s.http.HTTP2 = &http.HTTP2Config{
-		MaxReadFrameSize:     16 << 10, // as RFC 9113 begins with; net/http would take 1 MiB at once
-		MaxConcurrentStreams: l.HTTP2.MaxStreams,
-		SendPingTimeout:      l.HTTP2.Ping,
-		PingTimeout:          l.HTTP2.Ping,
-		WriteByteTimeout:     l.Timeouts.WriteIdle,
-	}
-	if l.HTTP2.Cleartext || l.HTTP2.Enabled && l.TLS != nil {
-		s.http.ConnContext = g.newResets(l).open
-	}
-	if m := g.opts.Metrics; m != nil {
-		s.http.HTTP2.CountError = m.HTTP2Failed(l.Address)
-	}
 	if l.TLS == nil {
 		return nil
 	}
@@ -37,13 +19,16 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 	if s.certs, err = certs.Load(certFiles(l.TLS), g.certChanged); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	t, scope, err := listenerTLS(l)
-	if err != nil {
+	var scope []byte
+	if s.tls, scope, err = listenerTLS(l); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	g.seals.Seal(t, scope)
-	s.http.TLSConfig = t
-	t.GetCertificate = s.certs.Get
+	s.tls.GetCertificate = s.certs.Get
+	s.tls.NextProtos = []string{"http/1.1"}
+	if l.HTTP2.Enabled {
+		s.tls.NextProtos = []string{"h2", "http/1.1"}
+	}
+	g.seals.Seal(s.tls, scope)
 	if l.TLS.ACME != nil {
 		return g.issue(s, *l.TLS.ACME)
 	}

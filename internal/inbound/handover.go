@@ -1,0 +1,81 @@
+package inbound
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// preface begins a connection of HTTP/2 (RFC 9113, section 3.4).
+const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+// isPreface reports whether a connection begins with the preface. It waits for as
+// much as it takes to know.
+func isPreface(br *bufio.Reader) bool {
+	for n := 1; ; n++ {
+		n = max(n, min(br.Buffered(), len(preface)))
+		have, err := br.Peek(n)
+		if err != nil || !strings.HasPrefix(preface, string(have)) {
+			return false
+		}
+		if n == len(preface) {
+			return true
+		}
+	}
+}
+
+// handover is the listener through which an http.Server gets the connections that
+// speak HTTP/2.
+type handover struct {
+	conns  chan net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (h *handover) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handover) Addr() net.Addr { return &net.UnixAddr{Name: "handover", Net: "unix"} }
+
+// Close makes Accept return, and what is handed over be refused.
+func (h *handover) Close() error {
+	h.once.Do(func() { close(h.closed) })
+	return nil
+}
+
+// hand gives a connection to the server of HTTP/2, and reports whether that has
+// it now.
+func (s *Server) hand(c net.Conn) bool {
+	if s.handover == nil {
+		return false
+	}
+	select {
+	case s.handover.conns <- c:
+		return true
+	case <-s.handover.closed:
+		return false
+	}
+}
+
+// serveHTTP2 makes ready what serves the connections of HTTP/2.
+func (s *Server) serveHTTP2() {
+	h2 := s.opts.HTTP2
+	s.h2c = h2.Protocols != nil && h2.Protocols.UnencryptedHTTP2()
+	s.handover = &handover{conns: make(chan net.Conn), closed: make(chan struct{})}
+	h2.BaseContext = func(net.Listener) context.Context { return s.base }
+	h2.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			s.state(c, state)
+		}
+	}
+	s.running.Go(func() { h2.Serve(s.handover) })
+}

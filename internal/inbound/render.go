@@ -1,0 +1,109 @@
+package inbound
+
+import (
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+func appendStatus(out []byte, minor, status int) []byte {
+	out = append(out, "HTTP/1."...)
+	out = strconv.AppendInt(out, int64(minor), 10)
+	out = append(out, ' ')
+	out = strconv.AppendInt(out, int64(status), 10)
+	out = append(out, ' ')
+	if text := http.StatusText(status); text != "" {
+		out = append(out, text...)
+	} else {
+		out = append(out, "status code "...)
+		out = strconv.AppendInt(out, int64(status), 10)
+	}
+	return append(out, "\r\n"...)
+}
+
+// appendFields writes the fields of a header in no order, without those that skip
+// names and those that cannot be names; nil skips none.
+func appendFields(out []byte, header http.Header, skip func(name string) bool) []byte {
+	for name, values := range header {
+		if len(values) == 0 || skip != nil && skip(name) || !httpguts.ValidHeaderFieldName(name) {
+			continue
+		}
+		for _, v := range values {
+			out = append(out, name...)
+			out = append(out, ": "...)
+			out = appendValue(out, v)
+			out = append(out, "\r\n"...)
+		}
+	}
+	return out
+}
+
+// appendValue writes a value with blanks in place of what would end its line.
+func appendValue(out []byte, v string) []byte {
+	from := len(out)
+	out = append(out, strings.Trim(v, " \t")...)
+	if strings.ContainsAny(v, "\r\n") {
+		for i := from; i < len(out); i++ {
+			if out[i] == '\r' || out[i] == '\n' {
+				out[i] = ' '
+			}
+		}
+	}
+	return out
+}
+
+// closes reports whether the Connection field ends the connection.
+func closes(connection []string) bool {
+	return len(connection) > 0 && httpguts.HeaderValuesContainsToken(connection, "close")
+}
+
+func isTrailer(name string) bool { return strings.HasPrefix(name, http.TrailerPrefix) }
+
+// announceTrailers finds the trailer fields that the header announces.
+func (w *response) announceTrailers() {
+	if w.bodiless || w.r.ProtoMinor == 0 {
+		return
+	}
+	for _, line := range w.header["Trailer"] {
+		for name := range strings.SplitSeq(line, ",") {
+			key := textproto.CanonicalMIMEHeaderKey(strings.Trim(name, " \t"))
+			if key != "" && httpguts.ValidTrailerHeader(key) && !slices.Contains(w.trailers, key) {
+				w.trailers = append(w.trailers, key)
+			}
+		}
+	}
+}
+
+// prefixedTrailers returns the trailer fields that the header has by their prefix.
+func (w *response) prefixedTrailers() (names []string) {
+	if w.bodiless || w.r.ProtoMinor == 0 {
+		return nil
+	}
+	for name := range w.header {
+		if isTrailer(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// writeEnd writes the last chunk and the trailer fields.
+func (w *response) writeEnd() {
+	out := append(w.c.out, "0\r\n"...)
+	for name, values := range w.header {
+		key := strings.TrimPrefix(name, http.TrailerPrefix)
+		if key == name && !slices.Contains(w.trailers, name) || !httpguts.ValidHeaderFieldName(key) {
+			continue
+		}
+		for _, v := range values {
+			out = append(out, key...)
+			out = append(out, ": "...)
+			out = append(appendValue(out, v), "\r\n"...)
+		}
+	}
+	w.c.out = append(out, "\r\n"...)
+}

@@ -1,0 +1,282 @@
+package inbound
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// held is how much of a body of unknown length is held back in the hope that it
+// is all, so that its length can be told.
+const held = 2 << 10
+
+// response is a request under way, and the http.ResponseWriter of its handler,
+// which [http.ResponseController] can do everything with. Writing belongs to one
+// goroutine.
+type response struct {
+	c    *conn
+	r    *http.Request
+	ctx  requestContext
+	body body
+
+	header   http.Header
+	status   int
+	length   int64  // of the body, as the handler says; -1 = it has not
+	written  int64  // of the body
+	rest     []byte // of the body, held back
+	trailers []string
+	bodiless bool // the response has none, whatever is written
+	chunked  bool
+	close    bool // the connection ends with this response
+	keep10   bool // a client of HTTP/1.0 wants to keep the connection
+	hijacked bool
+
+	sealed bool // the header is complete
+
+	mu      sync.Mutex // protects started
+	started bool       // the response has begun: it is too late to ask for the body
+}
+
+func (w *response) Header() http.Header { return w.header }
+
+// WriteHeader begins the response. An informational one is sent at once.
+func (w *response) WriteHeader(status int) {
+	switch {
+	case w.hijacked, w.status != 0:
+		return
+	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
+		w.inform(status)
+		return
+	}
+	w.status = status
+	w.mu.Lock()
+	w.started = true
+	w.mu.Unlock()
+	w.begin()
+}
+
+// inform sends an informational response.
+func (w *response) inform(status int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.r.ProtoMinor == 0 {
+		return
+	}
+	out := appendStatus(w.c.out, 1, status)
+	out = appendFields(out, w.header, nil)
+	w.c.out = append(out, "\r\n"...)
+	w.c.flush(nil)
+}
+
+// askForBody tells a client that waits for it to send the body. It is called by
+// whoever reads that.
+func (w *response) askForBody() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.started {
+		w.c.flush([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+	}
+}
+
+// begin writes the header's beginning, and all of it if it is known how the body
+// is framed.
+func (w *response) begin() {
+	w.length = -1
+	if v := w.header["Content-Length"]; len(v) > 0 {
+		if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
+			w.length = n
+		}
+	}
+	w.bodiless = w.r.Method == http.MethodHead || !mayHaveBody(w.status)
+	if closes(w.header["Connection"]) || w.c.s.closing.Load() {
+		w.close = true
+	}
+	w.announceTrailers()
+	w.c.out = appendStatus(w.c.out, w.r.ProtoMinor, w.status)
+	w.c.out = appendFields(w.c.out, w.header, w.leaveOut)
+	if w.length >= 0 || w.bodiless || len(w.trailers) > 0 {
+		w.seal()
+	}
+}
+
+// leaveOut reports whether a field is the server's to write, or not to be in this
+// response.
+func (w *response) leaveOut(name string) bool {
+	switch name {
+	case "Content-Length", "Transfer-Encoding":
+		return true
+	case "Connection":
+		return w.status != http.StatusSwitchingProtocols
+	case "Content-Type":
+		return w.status == http.StatusNotModified
+	}
+	return isTrailer(name)
+}
+
+func mayHaveBody(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// seal ends the header, with the body's framing (RFC 9112, section 6.3).
+func (w *response) seal() {
+	w.sealed = true
+	out := w.c.out
+	switch {
+	case w.length >= 0 && len(w.trailers) == 0:
+		if mayHaveBody(w.status) {
+			out = append(out, "Content-Length: "...)
+			out = strconv.AppendInt(out, w.length, 10)
+			out = append(out, "\r\n"...)
+		}
+	case w.bodiless:
+	case w.r.ProtoMinor > 0:
+		w.chunked, w.length = true, -1
+		out = append(out, "Transfer-Encoding: chunked\r\n"...)
+	default:
+		w.close = true // only the end of the connection can tell the body's
+	}
+	w.close = w.close || w.r.Close
+	switch {
+	case w.status == http.StatusSwitchingProtocols:
+	case w.close:
+		out = append(out, "Connection: close\r\n"...)
+	case w.keep10:
+		out = append(out, "Connection: keep-alive\r\n"...)
+	}
+	if _, ok := w.header["Date"]; !ok {
+		out = append(out, "Date: "...)
+		out = time.Now().UTC().AppendFormat(out, http.TimeFormat)
+		out = append(out, "\r\n"...)
+	}
+	w.c.out = append(out, "\r\n"...)
+}
+
+// Write writes a part of the body.
+func (w *response) Write(p []byte) (int, error) {
+	if w.hijacked {
+		return 0, http.ErrHijacked
+	}
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case len(p) == 0:
+		return 0, nil
+	case !mayHaveBody(w.status):
+		return 0, http.ErrBodyNotAllowed
+	case w.length >= 0 && w.written+int64(len(p)) > w.length:
+		return 0, http.ErrContentLength
+	}
+	w.written += int64(len(p))
+	if w.bodiless {
+		return len(p), nil
+	}
+	if !w.sealed {
+		if len(w.rest)+len(p) <= held {
+			w.rest = append(w.rest, p...)
+			return len(p), nil
+		}
+		w.seal()
+		if err := w.writeRest(); err != nil {
+			return 0, err
+		}
+	}
+	if err := w.write(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// writeRest writes what was held back.
+func (w *response) writeRest() error {
+	rest := w.rest
+	w.rest = nil
+	if len(rest) == 0 {
+		return nil
+	}
+	return w.write(rest)
+}
+
+// write writes a part of the body as it is framed.
+func (w *response) write(p []byte) error {
+	if !w.chunked {
+		return w.c.write(p)
+	}
+	w.c.out = strconv.AppendInt(w.c.out, int64(len(p)), 16)
+	w.c.out = append(w.c.out, "\r\n"...)
+	if err := w.c.write(p); err != nil {
+		return err
+	}
+	w.c.out = append(w.c.out, "\r\n"...)
+	return nil
+}
+
+// FlushError sends what has been written so far.
+func (w *response) FlushError() error {
+	if w.hijacked {
+		return http.ErrHijacked
+	}
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	if !w.sealed {
+		w.seal()
+		if err := w.writeRest(); err != nil {
+			return err
+		}
+	}
+	return w.c.flush(nil)
+}
+
+// Flush is FlushError for an http.Flusher.
+func (w *response) Flush() { w.FlushError() }
+
+// SetReadDeadline bounds the reading of the request's body.
+func (w *response) SetReadDeadline(t time.Time) error {
+	w.c.rd.bound(t)
+	return nil
+}
+
+// SetWriteDeadline bounds the writing of the response.
+func (w *response) SetWriteDeadline(t time.Time) error {
+	w.c.wr.bound(t)
+	return nil
+}
+
+// EnableFullDuplex does nothing: the body may always be read while the response
+// is written.
+func (w *response) EnableFullDuplex() error { return nil }
+
+// Hijack gives the connection to the handler. What the client has sent already
+// is read from the connection as well as from the reader.
+func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if w.hijacked {
+		return nil, nil, http.ErrHijacked
+	}
+	w.hijacked = true
+	nc := w.c.release()
+	return nc, bufio.NewReadWriter(bufio.NewReader(nc), bufio.NewWriter(nc)), nil
+}
+
+// finish ends the response. It reports whether the connection can serve another
+// request.
+func (w *response) finish() bool {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	if !w.sealed {
+		if w.trailers = w.prefixedTrailers(); len(w.trailers) == 0 {
+			w.length = int64(len(w.rest))
+		}
+		w.seal()
+		w.writeRest()
+	}
+	if w.chunked && !w.bodiless {
+		w.writeEnd()
+	}
+	whole := w.bodiless || w.length < 0 || w.written == w.length
+	return w.c.flush(nil) == nil && whole && !w.close
+}
