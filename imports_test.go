@@ -23,7 +23,7 @@ var allowed = map[string][]string{
 	"internal/diagnose":  {"proxy", "internal/admin", "internal/doctor", "internal/finding", "internal/nginxconf", "internal/nginxlog", "internal/haproxy"},
 	"internal/convert":   {"internal/haproxy", "internal/nginxconf"},
 	"internal/doctor":    {"proxy", "internal/discovery", "internal/finding"},
-	"internal/gate":      {"balancer", "health", "proxy", "internal/acme", "internal/admin", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/handover", "internal/http3", "internal/limit", "internal/metrics", "internal/tickets", "internal/tracing", "internal/webhook"},
+	"internal/gate":      {"balancer", "health", "proxy", "internal/acme", "internal/admin", "internal/certs", "internal/config", "internal/discovery", "internal/doctor", "internal/handover", "internal/http3", "internal/inbound", "internal/limit", "internal/metrics", "internal/tickets", "internal/tracing", "internal/webhook"},
 	"internal/logging":   {"proxy"},
 	"internal/tracing":   {"proxy"},
 	"internal/bench":     {"internal/http1", "internal/http2", "internal/plot"},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/inbound"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -125,13 +126,33 @@ func benchGet(b *testing.B, h http.Handler) {
 }
 
 // BenchmarkPlainGet counts what the whole way of a plain GET allocates in
-// goodgate's process: net/http's server, httputil, the transport. The client and
-// the application allocate nothing.
+// goodgate's process: the server, httputil, the transport. The client and the
+// application allocate nothing.
 func BenchmarkPlainGet(b *testing.B) {
 	h := benchHandler(b, []balancer.Spec{{Addr: rawApp(b)}}, proxy.Hedge{})
-	srv := httptest.NewServer(h)
-	defer srv.Close()
-	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	b.Run("server=own", func(b *testing.B) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			b.Fatal(err)
+		}
+		srv := inbound.New(inbound.Options{Handler: h, Base: b.Context()})
+		var wg sync.WaitGroup
+		wg.Go(func() { srv.Serve(l) })
+		defer wg.Wait()
+		defer srv.Close()
+		defer l.Close()
+		askAgain(b, l.Addr().String())
+	})
+	b.Run("server=net/http", func(b *testing.B) {
+		srv := httptest.NewServer(h)
+		defer srv.Close()
+		askAgain(b, srv.Listener.Addr().String())
+	})
+}
+
+// askAgain sends plain requests by one connection.
+func askAgain(b *testing.B, addr string) {
+	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		b.Fatal(err)
 	}

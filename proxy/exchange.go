@@ -70,6 +70,16 @@ func (x *exchange) Value(key any) any {
 	return x.Context.Value(key)
 }
 
+// unasked is the exchange as httputil's context, which asks every context when it
+// ends, only to see whether it does. Being asked costs more than the rest of a
+// context, and below httputil the exchange itself is what counts.
+type unasked exchange
+
+func (u *unasked) Deadline() (time.Time, bool) { return (*exchange)(u).Deadline() }
+func (u *unasked) Done() <-chan struct{}       { return nil }
+func (u *unasked) Err() error                  { return (*exchange)(u).Err() }
+func (u *unasked) Value(key any) any           { return (*exchange)(u).Value(key) }
+
 func exchangeOf(ctx context.Context) *exchange {
 	x, _ := ctx.Value(exchangeKey{}).(*exchange)
 	return x
@@ -106,7 +116,7 @@ func (x *exchange) forward(r *http.Request) {
 	if d := x.boundGRPC(r, x.route.deadline()); d > 0 {
 		x.bound(d)
 	}
-	out := r.WithContext(x)
+	out := r.WithContext((*unasked)(x))
 	if r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody {
 		x.body = newReplayBody(r, x, pool.opts.Retry.MaxBody)
 		x.writer.unbound() // reading it may send a 100 Continue

@@ -139,7 +139,7 @@ func (x *exchange) Slow() context.Context {
 	hedge.cancelable()
 	x.race = &race{first: first, hedge: hedge, statuses: x.route.Pool.opts.Retry.Statuses, done: make(chan struct{})}
 	go x.race.run()
-	return first.out.Context()
+	return first.wire.Context
 }
 
 // pickHedge returns an upstream for a hedge: of the same tier, and when it is
@@ -177,7 +177,7 @@ func (r *race) finish(t, other *try) {
 	case good:
 		t.beaten = true
 	default:
-		t.beaten = context.Cause(t.out.Context()) == errLostRace
+		t.beaten = context.Cause(t.wire.Context) == errLostRace
 	}
 }
 

@@ -101,12 +101,12 @@ type twoHTTP2 struct{ web, grpc *http2.Transport }
 
 func (t *twoHTTP2) RoundTrip(r *http.Request, x *http1.Exchange) (res *http.Response, err error) {
 	if isGRPC(r.Header) {
-		return t.grpc.RoundTrip(r, x)
+		return t.grpc.RoundTrip(r.WithContext(x.Context), x)
 	}
 	if x.Slow == nil {
-		return t.web.RoundTrip(r, x)
+		return t.web.RoundTrip(r.WithContext(x.Context), x)
 	}
-	x.Beside(r.Context(), func(ctx context.Context) { res, err = t.web.RoundTrip(r.WithContext(ctx), x) })
+	x.Beside(x.Context, func(ctx context.Context) { res, err = t.web.RoundTrip(r.WithContext(ctx), x) })
 	return res, err
 }
 

@@ -120,7 +120,7 @@ func (l *link) try(r *http.Request, t *http1.Exchange) (*http.Response, *Error) 
 	if err == nil {
 		return res, nil
 	}
-	return nil, l.classify(r.Context(), t, err)
+	return nil, l.classify(t.Context, t, err)
 }
 
 // errDeadline is the cause of a context that ends with the request's own

@@ -37,7 +37,11 @@ func (x *exchange) newTry(m *balancer.Member, lease balancer.Lease) *try {
 		t = new(try)
 	}
 	t.m, t.lease = m, lease
-	t.out, t.limit = x.outgoing(linkOf(m.Upstream), t != &x.room)
+	t.out = x.outgoing(linkOf(m.Upstream), t != &x.room)
+	t.wire.Context = x
+	if d := x.route.Pool.opts.Retry.PerTry; d > 0 {
+		t.bound(d)
+	}
 	t.span = x.mark(t.out)
 	t.wire.Got1xx = httptrace.ContextClientTrace(x.out.Context()).Got1xxResponse // httputil's
 	t.wire.Careful = !x.choice.Replayable
@@ -70,14 +74,14 @@ func (t *try) discard() {
 // cancelable gives a try a context of its own.
 func (t *try) cancelable() {
 	if t.limit == nil {
-		ctx, cancel := context.WithCancelCause(t.out.Context())
-		t.out, t.limit = t.out.WithContext(ctx), &limit{cancel: cancel}
+		ctx, cancel := context.WithCancelCause(t.wire.Context)
+		t.wire.Context, t.limit = ctx, &limit{cancel: cancel}
 	}
 }
 
-// outgoing returns the request for one upstream, and the try's own limit. A
-// request of which an earlier try may still read is copied.
-func (x *exchange) outgoing(l *link, copied bool) (*http.Request, *limit) {
+// outgoing returns the request for one upstream. One of which an earlier try may
+// still read is copied.
+func (x *exchange) outgoing(l *link, copied bool) *http.Request {
 	out := x.out
 	if copied {
 		out = new(*out)
@@ -93,10 +97,7 @@ func (x *exchange) outgoing(l *link, copied bool) (*http.Request, *limit) {
 		view := x.body.view().withTrailer(x.trailers)
 		out.Body, out.Trailer = view, view.trailer
 	}
-	if d := x.route.Pool.opts.Retry.PerTry; d > 0 {
-		return limited(out, d)
-	}
-	return out, nil
+	return out
 }
 
 // limit bounds a try until its response header, or a whole request. A nil one
@@ -106,10 +107,11 @@ type limit struct {
 	cancel context.CancelCauseFunc
 }
 
-func limited(r *http.Request, d time.Duration) (*http.Request, *limit) {
-	ctx, cancel := context.WithCancelCause(r.Context())
+// bound ends the try after d, unless it is lifted.
+func (t *try) bound(d time.Duration) {
+	ctx, cancel := context.WithCancelCause(t.wire.Context)
 	timer := time.AfterFunc(d, func() { cancel(errPerTry) })
-	return r.WithContext(ctx), &limit{timer, cancel}
+	t.wire.Context, t.limit = ctx, &limit{timer, cancel}
 }
 
 // lift takes the bound off.

@@ -33,6 +33,7 @@ type conn struct {
 
 	x      *Exchange
 	ctx    context.Context
+	obeys  bool        // the context's end ends the exchange
 	stop   func() bool // takes the context's hold off
 	cancel func()      // what the context's end calls
 	up     *upload     // nil = the body is written by the exchange's goroutine
@@ -80,13 +81,22 @@ func newConn(t *Transport, nc net.Conn) *conn {
 	return c
 }
 
-// begin ties the connection to an exchange.
-func (c *conn) begin(ctx context.Context, x *Exchange) {
+// patience is how long an exchange waits before it minds the end of its context,
+// which costs more than a read. Most are over by then.
+const patience = 5 * time.Millisecond
+
+// begin ties the connection to an exchange, at once or only when that has waited
+// for a moment.
+func (c *conn) begin(ctx context.Context, x *Exchange, atOnce bool) {
 	c.x = x
 	c.inBody = false
 	c.rd.reset(x.slowAt())
-	c.stop = nil
-	c.obey(x.context(ctx))
+	c.ctx, c.stop, c.obeys = x.context(ctx), nil, false
+	if atOnce {
+		c.obey(c.ctx)
+		return
+	}
+	c.rd.wakeBy(time.Now().Add(patience))
 }
 
 // obey makes the end of a context that of the exchange, in place of an earlier
@@ -95,7 +105,7 @@ func (c *conn) obey(ctx context.Context) {
 	if c.stop != nil {
 		c.stop() // if that comes too late, the new one has ended too
 	}
-	c.ctx, c.stop = ctx, nil
+	c.ctx, c.stop, c.obeys = ctx, nil, true
 	if ctx.Done() != nil {
 		c.stop = context.AfterFunc(ctx, c.cancel)
 	}
@@ -178,6 +188,9 @@ func (c *conn) wait(p []byte) (int, error) {
 		}
 		if err == nil || !isTimeout(err) || c.broken.Load() != nil {
 			return n, err
+		}
+		if !c.obeys {
+			c.obey(c.ctx)
 		}
 		if !c.patience.IsZero() && !time.Now().Before(c.patience) {
 			return 0, ErrNotYet

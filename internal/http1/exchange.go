@@ -12,6 +12,9 @@ import (
 // from any goroutine, the fields be read once RoundTrip has returned. The
 // counters move on while the bodies do.
 type Exchange struct {
+	// Context ends the exchange in place of the request's; nil = that one does.
+	Context context.Context
+
 	// Got1xx, if not nil, is called with every informational response but 101,
 	// on the goroutine of RoundTrip. Its error ends the exchange.
 	Got1xx func(code int, header textproto.MIMEHeader) error

@@ -32,8 +32,11 @@ func (x *Exchange) slowAt() (t time.Time) {
 
 // context returns the context that counts, given the request's.
 func (x *Exchange) context(ctx context.Context) context.Context {
-	if x.ctx != nil {
+	switch {
+	case x.ctx != nil:
 		return x.ctx
+	case x.Context != nil:
+		return x.Context
 	}
 	return ctx
 }

@@ -86,6 +86,16 @@ func (w *waker) again() bool {
 	return true
 }
 
+// wakeBy sees to it that the next wait is woken by t, if only to be told to go on.
+func (w *waker) wakeBy(t time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.armed.IsZero() || t.Before(w.armed) {
+		w.armed = t
+		w.set(t)
+	}
+}
+
 // reset begins a new exchange, without a bound, and with a wake-up of its own
 // while its header is awaited; zero = none.
 func (w *waker) reset(wake time.Time) {
