@@ -111,7 +111,7 @@ type limit struct {
 func (t *try) bound(d time.Duration) {
 	ctx, cancel := context.WithCancelCause(t.wire.Context)
 	timer := time.AfterFunc(d, func() { cancel(errPerTry) })
-	t.wire.Context, t.limit = ctx, &limit{timer, cancel}
+	t.wire.Context, t.wire.Prompt, t.limit = ctx, true, &limit{timer, cancel}
 }
 
 // lift takes the bound off.

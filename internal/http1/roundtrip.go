@@ -22,7 +22,7 @@ const maxKeptHead = 16 << 10
 // roundTrip serves one exchange. After a failure the request's body may still be
 // the caller's to close.
 func (c *conn) roundTrip(o *outgoing, x *Exchange) (*http.Response, *Error) {
-	c.begin(o.r.Context(), x, o.expect || o.streams() || len(o.inline) > joinedBody)
+	c.begin(o.r.Context(), x, x.Prompt || o.expect || o.streams() || len(o.inline) > joinedBody)
 	res, err := c.send(o)
 	if err == nil && res == nil {
 		res, err = c.receive()
