@@ -4,7 +4,7 @@
 // A request takes these steps, each in a file of its own:
 //
 //	proxy.go     accept: (*Proxy).ServeHTTP opens an exchange
-//	refuse.go    what is malformed though net/http lets it pass
+//	refuse.go    what is malformed though a server lets it pass
 //	route.go, path.go  route: the first match wins, else no_route
 //	rewrite.go   rewrite: path, Host, X-Forwarded-*, Forwarded, Via, X-Request-Id
 //	attempt.go   attempt: the loop below httputil; pick, acquire, send, and go

@@ -11,7 +11,7 @@ import (
 // maxMethod is the longest method, of those in use WebDAV's have 18 bytes.
 const maxMethod = 32
 
-// What makes a request malformed that net/http lets pass.
+// What makes a request malformed that a server lets pass.
 var (
 	errMethod    = errors.New("a method that is not forwarded")
 	errVersion   = errors.New("a version of HTTP/1 that does not exist")

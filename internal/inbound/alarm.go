@@ -19,6 +19,7 @@ type alarm struct {
 	mu    sync.Mutex // protects the fields below
 	until time.Time  // the bound; zero = none
 	armed time.Time  // the socket's deadline; zero = none
+	ended bool       // there are to be no more waits
 }
 
 // bound bounds the waits from now on; the zero time means no bound.
@@ -58,7 +59,7 @@ func (a *alarm) arm(t time.Time) {
 func (a *alarm) again() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.until.IsZero() && !time.Now().Before(a.until) {
+	if a.ended || !a.until.IsZero() && !time.Now().Before(a.until) {
 		return false
 	}
 	a.arm(a.until)
@@ -76,7 +77,17 @@ func (a *alarm) off() {
 func (a *alarm) interrupt() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.arm(time.Unix(1, 0))
+	a.arm(past)
 }
+
+// end ends the wait that is under way, and all to come.
+func (a *alarm) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ended = true
+	a.arm(past)
+}
+
+var past = time.Unix(1, 0)
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

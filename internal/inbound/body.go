@@ -140,7 +140,7 @@ func (b *body) Close() error {
 // ended, and the connection with it.
 func (b *body) settle() bool {
 	if !b.mu.TryLock() {
-		b.c.rd.interrupt()
+		b.c.rd.end()
 		b.mu.Lock()
 		b.err = errors.Join(b.err, http.ErrBodyReadAfterClose)
 	}

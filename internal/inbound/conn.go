@@ -54,6 +54,7 @@ type conn struct {
 	phase  atomic.Int32 // what it waits for
 	first  bool         // no request has come yet
 	served bool         // a request on this goroutine
+	rested bool         // the wait goes on from another goroutine
 	gone   bool         // another has the connection now
 }
 
@@ -186,12 +187,10 @@ func (c *conn) await() outcome {
 	if c.br != nil && c.br.Buffered() > 0 {
 		return ready
 	}
-	wait := c.s.opts.KeepAlive
-	if c.first {
-		wait = c.s.opts.Header
+	if !c.rested {
+		c.boundWait()
 	}
-	c.rd.bound(after(wait))
-	c.rd.wake(time.Now().Add(settle))
+	c.rested = false
 	c.phase.Store(idle)
 	defer c.phase.Store(busy)
 	for {
@@ -205,10 +204,20 @@ func (c *conn) await() outcome {
 		case !isTimeout(err) || !c.rd.again():
 			return over
 		case c.served:
-			c.served = false
+			c.served, c.rested = false, true
 			return rest
 		}
 	}
+}
+
+// boundWait bounds the wait for a request.
+func (c *conn) boundWait() {
+	wait := c.s.opts.KeepAlive
+	if c.first {
+		wait = c.s.opts.Header
+	}
+	c.rd.bound(after(wait))
+	c.rd.wake(time.Now().Add(settle))
 }
 
 // lastChance lets a new connection bring its request though the server is about

@@ -65,7 +65,7 @@ func isTrailer(name string) bool { return strings.HasPrefix(name, http.TrailerPr
 
 // announceTrailers finds the trailer fields that the header announces.
 func (w *response) announceTrailers() {
-	if w.bodiless || w.r.ProtoMinor == 0 {
+	if w.r.ProtoMinor == 0 {
 		return
 	}
 	for _, line := range w.header["Trailer"] {

@@ -97,7 +97,7 @@ func (w *response) begin() {
 	w.announceTrailers()
 	w.c.out = appendStatus(w.c.out, w.r.ProtoMinor, w.status)
 	w.c.out = appendFields(w.c.out, w.header, w.leaveOut)
-	if w.length >= 0 || w.bodiless || len(w.trailers) > 0 {
+	if w.length >= 0 || !mayHaveBody(w.status) || len(w.trailers) > 0 {
 		w.seal()
 	}
 }
@@ -141,9 +141,9 @@ func (w *response) seal() {
 	w.close = w.close || w.r.Close
 	switch {
 	case w.status == http.StatusSwitchingProtocols:
-	case w.close:
+	case w.close && w.r.ProtoMinor > 0:
 		out = append(out, "Connection: close\r\n"...)
-	case w.keep10:
+	case w.keep10 && !w.close:
 		out = append(out, "Connection: keep-alive\r\n"...)
 	}
 	if _, ok := w.header["Date"]; !ok {
@@ -168,10 +168,14 @@ func (w *response) Write(p []byte) (int, error) {
 	case !mayHaveBody(w.status):
 		return 0, http.ErrBodyNotAllowed
 	case w.length >= 0 && w.written+int64(len(p)) > w.length:
+		w.close = true
 		return 0, http.ErrContentLength
 	}
 	w.written += int64(len(p))
 	if w.bodiless {
+		if !w.sealed && w.written > held {
+			w.seal()
+		}
 		return len(p), nil
 	}
 	if !w.sealed {
@@ -268,8 +272,9 @@ func (w *response) finish() bool {
 		w.WriteHeader(http.StatusOK)
 	}
 	if !w.sealed {
-		if w.trailers = w.prefixedTrailers(); len(w.trailers) == 0 {
-			w.length = int64(len(w.rest))
+		w.trailers = w.prefixedTrailers()
+		if len(w.trailers) == 0 && (!w.bodiless || w.written > 0) { // a handler may have left out the body of an answer to HEAD
+			w.length = w.written
 		}
 		w.seal()
 		w.writeRest()

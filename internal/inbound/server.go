@@ -147,7 +147,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	err := s.wait(ctx)
 	wg.Wait()
-	return errors.Join(err, err2)
+	return cmp.Or(err, err2)
 }
 
 func (s *Server) wait(ctx context.Context) error {

@@ -134,3 +134,6 @@ func (c *boundConn) Close() error {
 
 // NetConn returns the connection beneath, for its socket to be found.
 func (c *boundConn) NetConn() net.Conn { return c.Conn }
+
+// Direct returns the connection beneath, which may be read from and written to.
+func (c *boundConn) Direct() net.Conn { return c.Conn }
