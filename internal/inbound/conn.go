@@ -376,7 +376,7 @@ func (c *conn) get() {
 // newResponse prepares for a request.
 func (c *conn) newResponse() *response {
 	w := &response{c: c, header: c.takeHeader()}
-	w.ctx.base, w.ctx.watch = c.s.base, &c.watch
+	w.ctx.base, w.ctx.local, w.ctx.watch = c.s.base, c.nc.LocalAddr(), &c.watch
 	c.watch.reset(w.ctx.gone)
 	w.r = (&http.Request{RemoteAddr: c.remote, TLS: c.tls}).WithContext(&w.ctx)
 	return w

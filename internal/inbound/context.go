@@ -2,6 +2,8 @@ package inbound
 
 import (
 	"context"
+	"net"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -11,6 +13,7 @@ import (
 // before anybody does.
 type requestContext struct {
 	base  context.Context
+	local net.Addr // for http.LocalAddrContextKey
 	watch *watch
 
 	mu     sync.Mutex // protects the fields below
@@ -57,6 +60,9 @@ func (x *requestContext) Err() error {
 
 // Value lets the context package find the one that was made in earnest.
 func (x *requestContext) Value(key any) any {
+	if key == http.LocalAddrContextKey {
+		return x.local
+	}
 	x.mu.Lock()
 	real := x.real
 	x.mu.Unlock()

@@ -47,7 +47,7 @@ type Options struct {
 type Server struct {
 	opts     Options
 	base     context.Context
-	handover *handover      // nil = no HTTP/2
+	handoff *handoff      // nil = no HTTP/2
 	h2c      bool           // clients may speak HTTP/2 in the clear
 	running  sync.WaitGroup // the server of HTTP/2
 	readers  sync.Pool      // of *bufio.Reader
@@ -142,7 +142,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.closing.Store(true)
 	var err2 error
 	var wg sync.WaitGroup
-	if s.handover != nil {
+	if s.handoff != nil {
 		wg.Go(func() { err2 = s.opts.HTTP2.Shutdown(ctx) })
 	}
 	err := s.wait(ctx)
@@ -190,7 +190,7 @@ func (s *Server) Close() {
 	for c := range s.now() {
 		c.raw.Close()
 	}
-	if s.handover != nil {
+	if s.handoff != nil {
 		s.opts.HTTP2.Close()
 		s.running.Wait()
 	}

@@ -27,15 +27,15 @@ func isPreface(br *bufio.Reader) bool {
 	}
 }
 
-// handover is the listener through which an http.Server gets the connections that
+// handoff is the listener through which an http.Server gets the connections that
 // speak HTTP/2.
-type handover struct {
+type handoff struct {
 	conns  chan net.Conn
 	once   sync.Once
 	closed chan struct{}
 }
 
-func (h *handover) Accept() (net.Conn, error) {
+func (h *handoff) Accept() (net.Conn, error) {
 	select {
 	case c := <-h.conns:
 		return c, nil
@@ -44,10 +44,10 @@ func (h *handover) Accept() (net.Conn, error) {
 	}
 }
 
-func (h *handover) Addr() net.Addr { return &net.UnixAddr{Name: "handover", Net: "unix"} }
+func (h *handoff) Addr() net.Addr { return &net.UnixAddr{Name: "handoff", Net: "unix"} }
 
 // Close makes Accept return, and what is handed over be refused.
-func (h *handover) Close() error {
+func (h *handoff) Close() error {
 	h.once.Do(func() { close(h.closed) })
 	return nil
 }
@@ -55,13 +55,13 @@ func (h *handover) Close() error {
 // hand gives a connection to the server of HTTP/2, and reports whether that has
 // it now.
 func (s *Server) hand(c net.Conn) bool {
-	if s.handover == nil {
+	if s.handoff == nil {
 		return false
 	}
 	select {
-	case s.handover.conns <- c:
+	case s.handoff.conns <- c:
 		return true
-	case <-s.handover.closed:
+	case <-s.handoff.closed:
 		return false
 	}
 }
@@ -70,12 +70,12 @@ func (s *Server) hand(c net.Conn) bool {
 func (s *Server) serveHTTP2() {
 	h2 := s.opts.HTTP2
 	s.h2c = h2.Protocols != nil && h2.Protocols.UnencryptedHTTP2()
-	s.handover = &handover{conns: make(chan net.Conn), closed: make(chan struct{})}
+	s.handoff = &handoff{conns: make(chan net.Conn), closed: make(chan struct{})}
 	h2.BaseContext = func(net.Listener) context.Context { return s.base }
 	h2.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateClosed {
 			s.state(c, state)
 		}
 	}
-	s.running.Go(func() { h2.Serve(s.handover) })
+	s.running.Go(func() { h2.Serve(s.handoff) })
 }
