@@ -45,14 +45,14 @@ type Options struct {
 
 // Server serves the connections of one listener.
 type Server struct {
-	opts     Options
-	base     context.Context
-	handoff *handoff      // nil = no HTTP/2
-	h2c      bool           // clients may speak HTTP/2 in the clear
-	running  sync.WaitGroup // the server of HTTP/2
-	readers  sync.Pool      // of *bufio.Reader
-	writers  sync.Pool      // of *[bufferSize]byte
-	closing  atomic.Bool
+	opts    Options
+	base    context.Context
+	handoff *handoff       // nil = no HTTP/2
+	h2c     bool           // clients may speak HTTP/2 in the clear
+	running sync.WaitGroup // the server of HTTP/2
+	readers sync.Pool      // of *bufio.Reader
+	writers sync.Pool      // of *[bufferSize]byte
+	closing atomic.Bool
 
 	mu    sync.Mutex // protects the fields below
 	conns map[*conn]struct{}
