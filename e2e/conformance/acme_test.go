@@ -135,7 +135,7 @@ func TestACME(t *testing.T) {
 		{"a restart and an upgrade order nothing", restarted}, {"a reload orders what is new", reloaded}, {"renewed", renewed},
 		{"a stranger's name is refused without an order", strangers}, {"a server that is down", serverDown},
 		{"a server that is not trusted", notTrusted}, {"a host that is not issued for", blocked},
-		{"by an account that belongs to another", bound},
+		{"a server that has forgotten everything", forgotten}, {"by an account that belongs to another", bound},
 	}
 	passed := 0
 	for _, c := range cases {
@@ -308,6 +308,20 @@ func serverDown(t *testing.T) {
 	if n := len(logged(g.out, "no certificate could be got")); n != 1 {
 		t.Errorf("told of the failure %d times, want 1", n)
 	}
+}
+
+// The server is replaced between an order and the renewal by one at the same
+// address that knows no account.
+func forgotten(t *testing.T) {
+	g := newACMEGate(t)
+	p := newPebble(t, pebbleOptions{http: g.http, tls: g.tls, life: 15 * time.Second}).start()
+	g.configure(p, "[a.example.com]", trusting(p), "")
+	g.start()
+	g.wantShown("a.example.com", p.roots())
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
+	p.start()
+	g.wantShown("a.example.com", p.roots())
 }
 
 func notTrusted(t *testing.T) {

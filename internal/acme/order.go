@@ -54,13 +54,32 @@ func backoff(n int, _ *http.Request, res *http.Response) time.Duration {
 	return 200 * time.Millisecond << n
 }
 
-// request gets a certificate, by the first challenge that is passed, and returns
-// its key and chain.
-func (m *Manager) request(ctx context.Context, host string) ([]byte, error) {
-	c, err := m.client(ctx)
-	if err != nil {
-		return nil, err
+// forget lets the next order ask for an account again.
+func (m *Manager) forget(c *xacme.Client) {
+	m.joining.Lock()
+	defer m.joining.Unlock()
+	if m.registered == c {
+		m.registered = nil
 	}
+}
+
+// request gets a certificate and returns its key and chain.
+func (m *Manager) request(ctx context.Context, host string) ([]byte, error) {
+	for again := false; ; again = true {
+		c, err := m.client(ctx)
+		if err != nil {
+			return nil, err
+		}
+		pem, err := m.requestWith(ctx, c, host)
+		if kindOf(err) != "accountDoesNotExist" || again {
+			return pem, err
+		}
+		m.forget(c) // the authority has begun anew since
+	}
+}
+
+// requestWith passes the first challenge that it can.
+func (m *Manager) requestWith(ctx context.Context, c *xacme.Client, host string) ([]byte, error) {
 	var errs []error
 	for _, kind := range m.opts.Try() {
 		pem, err := m.requestBy(ctx, c, host, kind)
