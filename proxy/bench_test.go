@@ -59,7 +59,7 @@ func benchHandler(b *testing.B, members []balancer.Spec, hedge proxy.Hedge) http
 		Routes:   []proxy.Route{{Pool: pool}},
 		Via:      "goodgate",
 		Listener: proxy.Listener{BodyIdle: time.Minute, WriteIdle: time.Minute},
-		Observe:  []func(*proxy.Record){proxy.Log(slog.New(slog.NewJSONHandler(io.Discard, nil)))},
+		Observe:  []func(*proxy.Record){proxy.LogJSON(io.Discard, slog.LevelInfo)},
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -257,7 +257,7 @@ func BenchmarkLog(b *testing.B) {
 	failed.Attempts = []proxy.Attempt{{Upstream: "10.0.0.2:80", Reason: proxy.ConnectRefused, Err: io.EOF, Decision: proxy.Retried}, record.Attempts[0]}
 	for name, r := range map[string]*proxy.Record{"plain": &record, "retried": &failed} {
 		b.Run(name, func(b *testing.B) {
-			log := proxy.Log(slog.New(slog.NewJSONHandler(io.Discard, nil)))
+			log := proxy.LogJSON(io.Discard, slog.LevelInfo)
 			b.ReportAllocs()
 			for b.Loop() {
 				log(r)

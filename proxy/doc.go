@@ -20,7 +20,7 @@
 //	body.go, trailer.go, response.go  the request's body, replayable, and its trailer; the response's, leased
 //	page.go, status.go    what the client sees of a failure
 //	linger.go    a client that still sends is not cut off from its answer
-//	record.go    account: one record a request, with every attempt in it
+//	record.go    account: one record a request, with every attempt in it; recordjson.go writes its line
 //
 // A [Proxy] is immutable: it is the snapshot that a reload replaces. Its pools
 // are live; see package balancer. Both may be used without any configuration

@@ -37,9 +37,13 @@ func golden(tb testing.TB, file, got string) {
 
 // TestLog shows what a plain request and a troubled one look like.
 func TestLog(t *testing.T) {
-	for name, handler := range map[string]func(w io.Writer, o *slog.HandlerOptions) slog.Handler{
-		"log.json": func(w io.Writer, o *slog.HandlerOptions) slog.Handler { return slog.NewJSONHandler(w, o) },
-		"log.text": func(w io.Writer, o *slog.HandlerOptions) slog.Handler { return slog.NewTextHandler(w, o) },
+	for _, f := range []struct {
+		file string
+		log  func(io.Writer) func(*proxy.Record)
+	}{
+		{"log.json", func(w io.Writer) func(*proxy.Record) { return proxy.Log(slog.New(slog.NewJSONHandler(w, nil))) }},
+		{"log.json", func(w io.Writer) func(*proxy.Record) { return proxy.LogJSON(w, slog.LevelInfo) }},
+		{"log.text", func(w io.Writer) func(*proxy.Record) { return proxy.Log(slog.New(slog.NewTextHandler(w, nil))) }},
 	} {
 		var out bytes.Buffer
 		s := setup{upstreams: specs("nobody:80", "slow:80", "app:80")}
@@ -48,7 +52,7 @@ func TestLog(t *testing.T) {
 		s.pool.Retry.Statuses = []int{503}
 		s.route.Name = "all"
 		s.proxy.Trusted = prefixes("127.0.0.0/8")
-		s.proxy.Observe = []func(*proxy.Record){proxy.Log(slog.New(handler(&out, nil)))}
+		s.proxy.Observe = []func(*proxy.Record){f.log(&out)}
 		bubble(t, s, func(w *world) {
 			w.script("slow:80", waitsForClose)
 			status := 200
@@ -74,7 +78,7 @@ func TestLog(t *testing.T) {
 			w.pool.Update(nil)
 			ask("GET", "nobody", nil)
 		})
-		golden(t, name, out.String())
+		golden(t, f.file, out.String())
 	}
 }
 

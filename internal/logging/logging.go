@@ -52,7 +52,7 @@ func Open(o Options) (*Log, error) {
 		l.Access = proxy.Log(l.Logger)
 	default:
 		l.Logger = slog.New(slog.NewJSONHandler(l.file, handler))
-		l.Access = proxy.Log(l.Logger)
+		l.Access = proxy.LogJSON(l.file, o.Level)
 	}
 	l.Access = sampled(o.Sample, l.Access)
 	return l, nil
