@@ -40,6 +40,15 @@ func startHTTP3(t *testing.T, listener, rest string, env ...string) *http3Gate {
 	cert, key := ca.Files(dir, "site", site)
 	env = append(env, "CERT="+cert, "KEY="+key, "CA="+ca.File(dir))
 	g := startGateIn(t, dir, http3Config(listener, rest), env...)
+	waitFor(t, "HTTP/3", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		c, err := quic.DialAddr(ctx, g.address, &tls.Config{RootCAs: ca.Pool(), NextProtos: []string{http3.NextProtoH3}}, nil)
+		if err == nil {
+			c.CloseWithError(0, "")
+		}
+		return err == nil
+	})
 	return &http3Gate{gate: g, ca: ca, cert: site, file: dir + "/goodgate.yaml"}
 }
 

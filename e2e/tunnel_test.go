@@ -15,14 +15,20 @@ import (
 	"github.com/goodgate/goodgate/internal/certtest"
 )
 
-// startEcho is an application that upgrades every request. talk has the
+// startUpgrading is an application that upgrades every request. talk has the
 // connection then.
-func startEcho(t *testing.T, talk func(c *net.TCPConn, r *bufio.Reader)) string {
+func startUpgrading(t *testing.T, talk func(c *net.TCPConn, r *bufio.Reader, path string)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	upgradeAll(t, l, talk)
+	return "http://" + l.Addr().String()
+}
+
+// upgradeAll is startUpgrading on a listener that is there.
+func upgradeAll(t *testing.T, l net.Listener, talk func(c *net.TCPConn, r *bufio.Reader, path string)) {
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -33,26 +39,21 @@ func startEcho(t *testing.T, talk func(c *net.TCPConn, r *bufio.Reader)) string 
 			go func() {
 				defer c.Close()
 				r := bufio.NewReader(c)
-				if _, err := http.ReadRequest(r); err != nil {
-					return // a health check
+				req, err := http.ReadRequest(r)
+				if err != nil {
+					return
 				}
 				io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-				talk(c.(*net.TCPConn), r)
+				talk(c.(*net.TCPConn), r, req.URL.Path)
 			}()
 		}
 	}()
-	return "http://" + l.Addr().String()
 }
 
 // scrapeLine returns the value of a series of a running goodgate; "" without it.
 func scrapeLine(t *testing.T, admin, series string) string {
 	t.Helper()
-	res, err := http.Get("http://" + admin + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	s := bufio.NewScanner(res.Body)
+	s := bufio.NewScanner(strings.NewReader(ask(t, admin, "GET", "/metrics", "Host: localhost", "Connection: close").body))
 	for s.Scan() {
 		if v, ok := strings.CutPrefix(s.Text(), "goodgate_"+series+" "); ok {
 			return v
@@ -107,7 +108,9 @@ func (h half) listen(r io.Reader) {
 func halfClose(t *testing.T, first string, secure bool) {
 	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
 	cert, key := ca.Files(dir, "site", ca.Issue("127.0.0.1"))
-	app := startEcho(t, func(c *net.TCPConn, r *bufio.Reader) { half{t, "application", first == "application"}.talk(c, r) })
+	app := startUpgrading(t, func(c *net.TCPConn, r *bufio.Reader, _ string) {
+		half{t, "application", first == "application"}.talk(c, r)
+	})
 	admin, plain := freeAddress(t), freeAddress(t)
 	g := startGate(t, `
 listeners: [{address: "${LISTEN}", tls: {certificates: [{cert: "${CERT}", key: "${KEY}"}]}}, "${PLAIN}"]

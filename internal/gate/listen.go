@@ -46,6 +46,8 @@ type door struct {
 	once   sync.Once
 	closed atomic.Bool
 	failed func(error) // told why a connection could not be accepted; may be nil
+
+	patience time.Duration // with a client that acknowledges nothing; 0 = the kernel's
 }
 
 func (d *door) Accept() (net.Conn, error) {
@@ -55,6 +57,9 @@ func (d *door) Accept() (net.Conn, error) {
 	}
 	if err != nil && d.failed != nil {
 		d.failed(err)
+	}
+	if d.patience > 0 {
+		boundSilence(c, d.patience)
 	}
 	return c, err
 }
@@ -134,6 +139,7 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 		},
 	}
 	s.door.failed = g.files.note
+	s.door.patience = patience(l.Timeouts.WriteIdle)
 	if m := g.opts.Metrics; m != nil {
 		o.ConnState = m.ConnState(l.Address)
 	}

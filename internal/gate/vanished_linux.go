@@ -1,0 +1,23 @@
+package gate
+
+import (
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// boundSilence makes a connection fail when its client acknowledges nothing for
+// d (TCP_USER_TIMEOUT, RFC 5482). One that cannot have that goes without. The
+// listening socket could not hand it down: Go's speak MPTCP.
+func boundSilence(c net.Conn, d time.Duration) {
+	t, ok := c.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	if raw, err := t.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) {
+			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
+		})
+	}
+}
