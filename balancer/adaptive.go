@@ -13,60 +13,70 @@ type AdaptiveOptions struct {
 	Enabled bool
 	Min     int // the limit is never below; 0 = 1
 	Max     int // nor above; 0 = 1000
-	Start   int // and begins here; 0 = 20
+	Start   int // and begins here; 0 = 10
 }
 
-// adaptive finds how many requests at once saturate an upstream: its greatest
-// rate of answers times the time that an answer takes when none has to queue,
-// which is Little's law. Neither can be seen at the same time as the other, so
-// the limit moves in cycles: a little above the estimate, where the rate shows;
-// below it, where queues drain and the plain latency shows; and then along it.
-// (The idea is that of BBR: Cardwell et al., "BBR: Congestion-Based Congestion
-// Control", ACM Queue 14(5), 2016.) Means are used where BBR takes extremes,
-// because the latency of an application varies by itself: a limit that goes by
-// the least latency collapses.
+// adaptive finds how many requests at once saturate an upstream. More of them
+// bring no more answers, and fewer take no less time: both show only where the
+// limit is not, so it moves in short phases to either side of the estimate, and
+// the estimate is what fits best all that they have shown ([curve]). Nothing goes
+// by the least or the greatest latency, because the latency of an application
+// varies by itself: a limit that does so collapses.
 //
-// While the requests do not reach the limit, they show nothing about what the
-// upstream could do, and the estimate stays.
+// What comes as a surprise begins the search anew, above or below: the upstream
+// has changed. While clients ask for less than the limit, the estimate stays.
 type adaptive struct {
 	now  atomic.Int64 // the limit of this moment
 	opts AdaptiveOptions
 
 	mu       sync.Mutex // protects the fields below
 	estimate float64
+	idled    bool // in the phase before, clients asked for less than the limit
+	known    bool // the estimate is not just where the search has got to
+	curve    curve
 	phase    phase
-	steps    int // phases along the estimate that are left
-	seen     tally
-	rate     float64 // answers a second when last above the estimate
-	growing  bool    // each time above the estimate has brought more answers
+	step     int     // in the cycle
+	seen     tally   // in this phase
+	surprise float64 // of the last phases, which fades
+	spread   float64 // the variance of surprises, of which chance alone makes 1
 }
 
-// phase is where in its cycle the limit is.
+// phase is where the limit is.
 type phase uint8
 
 const (
-	above phase = iota // the rate shows
-	below              // the latency shows
+	above phase = iota
+	below
 	along
 )
+
+// cycle is the order of the phases while the estimate holds. It is more often
+// above, where nothing is lost but some time of those that queue, than below.
+var cycle = [...]phase{above, below, above, along}
 
 // What the limit is in each phase, as a multiple of the estimate. Along it, a
 // little more than what is just enough keeps the upstream busy while answers
 // travel.
 const (
-	gainGrowing = 2
-	gainAbove   = 1.3
-	gainBelow   = 0.7
-	gainAlong   = 1.05
+	gainAbove  = 1.2
+	gainBelow  = 0.8
+	gainAlong  = 1.05
+	gainSearch = 2 // from one phase of a search to the next
 )
 
 const (
-	stepsAlong   = 4
-	phaseSamples = 60                     // answers that a phase waits for
+	phaseSamples = 30                     // answers that a phase waits for
 	phaseLeast   = 50 * time.Millisecond  // a phase's least time
-	phaseMost    = 700 * time.Millisecond // after this it ends with what it has
-	noise        = 0.2                    // share by which an estimate may be off by chance
+	phaseMost    = 500 * time.Millisecond // after this it ends with what it has
+	plain        = 0.5                    // share of the limit in flight at which nothing queues
 	fails        = 0.2                    // share of failures that says by itself that it is too much
+)
+
+const (
+	hint       = 2    // standard deviations of a surprise that is worth another look
+	shock      = 3.5  // of surprises that say that the upstream has changed
+	spreadFade = 0.05 // what a phase counts for in their variance
+	doubt      = 0.5  // logarithm of how much less likely a bend beyond what is known is, that is looked for
 )
 
 // tally is what a phase has seen, since the requests of the one before it had
@@ -76,8 +86,9 @@ type tally struct {
 	ends     time.Time
 	answers  int
 	failures int
-	reached  int   // answers at whose time the limit was reached
-	inFlight int64 // summed over the answers
+	reached  int           // answers at whose time the limit was reached
+	inFlight int64         // summed over the answers
+	took     time.Duration // the same
 }
 
 // rate returns the answers a second.
@@ -91,8 +102,10 @@ func (t *tally) latency() time.Duration {
 // mean returns how many requests were in flight.
 func (t *tally) mean() float64 { return float64(t.inFlight) / float64(t.answers) }
 
-// limited reports whether it was the limit that kept more from coming.
-func (t *tally) limited() bool { return 2*t.reached > t.answers }
+// point returns what the phase has shown, with so many requests in flight.
+func (t *tally) point(inFlight float64) point {
+	return point{inFlight, float64(t.answers), t.ends.Sub(t.began).Seconds()}
+}
 
 // configure begins anew under other options, with no limit when they are off.
 func (a *adaptive) configure(o AdaptiveOptions) {
@@ -111,12 +124,13 @@ func (a *adaptive) start(o AdaptiveOptions) {
 		o.Max = 1000
 	}
 	if o.Start == 0 {
-		o.Start = 20
+		o.Start = 10
 	}
 	a.opts = o
+	a.forget()
 	a.estimate = a.clamp(float64(o.Start))
-	a.growing = true
-	a.enter(above, time.Time{})
+	a.idled, a.step, a.spread, a.seen = false, 0, 1, tally{}
+	a.enter(along, time.Time{})
 }
 
 // limit returns how many requests at once the upstream may get; 0 = no limit.
@@ -126,20 +140,21 @@ func (a *adaptive) clamp(v float64) float64 {
 	return min(max(v, float64(a.opts.Min)), float64(a.opts.Max))
 }
 
-// record notes an attempt that has ended. inFlight is the number of requests
-// that the upstream had, this one included. It reports whether the limit has
-// changed.
-func (a *adaptive) record(o Outcome, inFlight int) bool {
+// record notes an attempt that has ended, and began at a Unix time in
+// nanoseconds. inFlight is the number of requests that the upstream had, this one
+// included. It reports whether the limit has changed.
+func (a *adaptive) record(o Outcome, began int64, inFlight int) bool {
 	before := a.now.Load()
 	if before == 0 || o == Ignored {
 		return false
 	}
-	a.ended(o, time.Now(), int64(inFlight))
+	now := time.Now()
+	a.ended(o, now, time.Duration(now.UnixNano()-began), int64(inFlight))
 	return a.now.Load() != before
 }
 
 // ended is record at a moment.
-func (a *adaptive) ended(o Outcome, now time.Time, inFlight int64) {
+func (a *adaptive) ended(o Outcome, now time.Time, took time.Duration, inFlight int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.now.Load() == 0 {
@@ -155,15 +170,16 @@ func (a *adaptive) ended(o Outcome, now time.Time, inFlight int64) {
 		a.conclude(now)
 		return
 	}
-	a.seen.note(o, inFlight, a.now.Load())
-}
-
-func (t *tally) note(o Outcome, inFlight, limit int64) {
 	if o != Success {
-		t.failures++
+		a.seen.failures++
 		return
 	}
+	a.seen.note(took, inFlight, a.now.Load())
+}
+
+func (t *tally) note(took time.Duration, inFlight, limit int64) {
 	t.answers++
+	t.took += took
 	t.inFlight += inFlight
 	if inFlight >= limit {
 		t.reached++
@@ -176,62 +192,115 @@ func (a *adaptive) conclude(now time.Time) {
 	s := &a.seen
 	switch {
 	case float64(s.failures) > fails*float64(s.answers+s.failures):
+		a.forget()
 		a.estimate = a.clamp(a.estimate * gainBelow)
-		a.growing = false
 		a.enter(along, now)
-	case !s.limited():
-		a.growing = false
-		a.enter(above, now)
-	case a.phase == above:
-		a.measureRate(now)
-	case a.phase == below:
-		a.measureLatency(now)
-	case a.steps > 0:
-		a.steps--
+	case s.answers == 0:
 		a.enter(along, now)
+	case 2*s.reached < s.answers:
+		a.idle(now)
+	case a.idled: // and still when this one began
+		a.idled = false
+		a.move(a.phase, float64(a.now.Load()), now)
 	default:
-		a.enter(above, now)
+		a.learn(s.point(s.mean()), now)
 	}
 }
 
-// measureRate takes the rate of a phase above the estimate.
-func (a *adaptive) measureRate(now time.Time) {
-	rate := a.seen.rate()
-	grown := rate > (1+noise+1/math.Sqrt(float64(a.seen.answers)))*a.rate // beyond chance
-	a.rate = rate
-	if a.growing && grown {
-		a.estimate = a.clamp(a.estimate * gainGrowing)
-		a.enter(above, now)
-		return
+// idle notes a phase in which clients asked for less than the limit. When it was
+// much less, nothing queued, and it shows how long an answer takes. How many were
+// in flight is then told by Little's law. Called with mu held.
+func (a *adaptive) idle(now time.Time) {
+	s := &a.seen
+	if n := s.took.Seconds() / s.ends.Sub(s.began).Seconds(); n > 0 && n < plain*float64(a.now.Load()) {
+		a.curve.add(s.point(n))
 	}
-	a.growing = grown
-	a.enter(below, now)
+	a.idled = true
+	a.enter(along, now)
 }
 
-// measureLatency takes the latency of a phase below the estimate and makes the
-// estimate.
-func (a *adaptive) measureLatency(now time.Time) {
-	found := a.clamp(a.rate * a.seen.mean() / a.seen.rate())
-	moved := found / a.estimate
+// learn goes by what a phase has shown in which the limit was reached. Called
+// with mu held.
+func (a *adaptive) learn(p point, now time.Time) {
+	z := a.surprised(p)
+	a.surprise = a.surprise/2 + z
 	switch {
-	case moved <= 1-noise: // requests queue below it, too
-		a.estimate = found
-		a.enter(below, now)
-	case moved >= 1+noise:
-		a.estimate = found
-		a.growing = true
-		a.enter(above, now)
+	case a.surprise < -shock: // some of the answers are still of before
+		a.forget()
+		a.estimate = a.clamp(p.inFlight / gainSearch)
+		a.move(below, p.inFlight/gainSearch, now)
+	case a.surprise > shock:
+		a.forget()
+		a.curve.add(p)
+		a.move(above, p.inFlight*gainSearch, now)
+	case z > hint:
+		a.curve.add(p)
+		a.move(above, p.inFlight*gainSearch, now)
+	case z < -hint: // once more
+		a.curve.add(p)
+		a.move(a.phase, p.inFlight, now)
 	default:
-		a.estimate = (found + a.estimate) / 2
-		a.steps = stepsAlong
-		a.enter(along, now)
+		a.curve.add(p)
+		a.next(now)
 	}
 }
 
-// enter begins a phase. It looks at whole latencies, because answers may come
-// in bursts of that period, and after the first, because until then they are
-// answers to what was asked before.
+// forget is called when what has been seen is no longer true.
+func (a *adaptive) forget() { a.curve, a.known, a.surprise = curve{}, false, 0 }
+
+// surprised returns by how much the answers of a phase are more or fewer than
+// they should be, in standard deviations. Requests that differ much from one
+// another make greater ones, by themselves.
+func (a *adaptive) surprised(p point) float64 {
+	if !a.known {
+		return 0
+	}
+	z := a.curve.surprise(p, a.estimate)
+	usual := max(a.spread, 1)
+	a.spread += spreadFade * (min(z*z, 9*usual) - a.spread)
+	return z / math.Sqrt(usual)
+}
+
+// next makes the estimate, and goes on in the cycle, or looks further when the
+// curve may bend beyond what is known of it. Called with mu held.
+func (a *adaptive) next(now time.Time) {
+	n, further := a.curve.bend(doubt * max(a.spread, 1))
+	a.estimate = a.clamp(n)
+	least, most := a.curve.span()
+	fewer := n <= least*fineness && least > float64(a.opts.Min)
+	more := further && most < float64(a.opts.Max)
+	if fewer && more { // nothing is known yet, or all of it is alike
+		fewer = a.phase != above
+	}
+	a.known = !fewer && !more
+	switch {
+	case fewer:
+		a.move(below, least/gainSearch, now)
+	case more:
+		a.move(above, most*gainSearch, now)
+	default:
+		a.step = (a.step + 1) % len(cycle)
+		a.enter(cycle[a.step], now)
+	}
+}
+
+// enter begins a phase about the estimate.
 func (a *adaptive) enter(p phase, now time.Time) {
+	e := a.estimate
+	switch p {
+	case above:
+		a.move(p, math.Ceil(e*gainAbove)+1, now)
+	case below:
+		a.move(p, min(math.Round(e*gainBelow), math.Ceil(e)-1), now)
+	case along:
+		a.move(p, e*gainAlong, now)
+	}
+}
+
+// move begins a phase with a limit. It looks at whole latencies, because answers
+// may come in bursts of that period, and after the first, because until then they
+// are answers to what was asked before.
+func (a *adaptive) move(p phase, limit float64, now time.Time) {
 	if before := a.seen; before.answers > 0 {
 		period := min(max(before.latency(), time.Millisecond), phaseMost)
 		wanted := min(max(phaseLeast, time.Duration(phaseSamples/before.rate()*float64(time.Second))), phaseMost)
@@ -241,14 +310,5 @@ func (a *adaptive) enter(p phase, now time.Time) {
 		a.seen = tally{}
 	}
 	a.phase = p
-	limit := a.estimate
-	switch p {
-	case above:
-		limit = math.Ceil(limit * gainAbove)
-	case below:
-		limit = math.Floor(limit * gainBelow)
-	case along:
-		limit = math.Round(limit * gainAlong)
-	}
-	a.now.Store(int64(a.clamp(limit)))
+	a.now.Store(int64(a.clamp(math.Round(limit))))
 }

@@ -85,6 +85,7 @@ type Lease struct {
 	pass     uint64 // the breaker's
 	reported bool
 	outcome  Outcome // the last reported
+	began    int64   // Unix nanoseconds, set by the first report
 }
 
 // Report tells the upstream's breaker and latency how the attempt went; rtt is
@@ -102,6 +103,7 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	now := time.Now()
 	if !l.reported {
 		u.waiting.end(now.UnixNano())
+		l.began = now.UnixNano() - int64(rtt)
 	}
 	l.reported, l.outcome = true, o
 	u.latency.record(o, rtt, now.UnixNano())
@@ -128,7 +130,7 @@ func (l *Lease) Release() {
 		u.breaker.report(l.pass, Ignored)
 		u.waiting.end(time.Now().UnixNano())
 	}
-	if u.adaptive.record(l.outcome, u.InFlight()) {
+	if u.adaptive.record(l.outcome, l.began, u.InFlight()) {
 		u.pool.placesChanged()
 	}
 	*l = Lease{}

@@ -24,7 +24,7 @@ type Rate struct {
 // Queue says how requests wait for a place when a pool's upstreams have as many as they may.
 type Queue struct {
 	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait; when more come, the client with the most in the queue loses its oldest."`
-	MaxWait     Duration `yaml:"max_wait" default:"500ms" min:"1ms" max:"1m" help:"Longest wait, in a burst; when requests have been waiting for longer than this without a break, 75ms."`
+	MaxWait     Duration `yaml:"max_wait" default:"500ms" min:"1ms" max:"1m" help:"Longest wait, in a burst; when requests have been waiting for longer than this without a break, 50ms."`
 }
 
 // Concurrency lets the number of requests that each upstream gets at once follow what it can do.
@@ -32,7 +32,7 @@ type Concurrency struct {
 	Adaptive bool `yaml:"adaptive" default:"false" help:"Find by itself how many requests at once an upstream can serve; max_in_flight stays a bound."`
 	Min      int  `yaml:"min" default:"1" min:"1" max:"1000000" help:"It is never fewer."`
 	Max      int  `yaml:"max" default:"1000" min:"1" max:"1000000" help:"It is never more."`
-	Start    int  `yaml:"start" default:"20" min:"1" max:"1000000" help:"What it begins with."`
+	Start    int  `yaml:"start" default:"10" min:"1" max:"1000000" help:"What it begins with."`
 }
 
 // named gives the rates names that have none.

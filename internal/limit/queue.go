@@ -52,7 +52,7 @@ type Ticket struct {
 // A burst waits for its turn, up to MaxWait. It is an overload (a "standing
 // queue") when requests have been waiting all the time for longer than that, or
 // when after the first 50 ms surely more come than go. Then a wait is over after
-// 75 ms, and the newest goes first, because its client is the likeliest to be
+// 50 ms, and the newest goes first, because its client is the likeliest to be
 // there still. (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5),
 // 2012; for servers Maurer, "Fail at Scale", ACM Queue 13(8), 2015.)
 //
@@ -98,7 +98,7 @@ func (q *Queue) Busy() int {
 }
 
 const (
-	brief = 75 * time.Millisecond // the wait in a standing queue
+	brief = 50 * time.Millisecond // the wait in a standing queue
 	burst = 50 * time.Millisecond // in which the requests of a burst come
 
 	spare      = 2  // requests for each place that are kept in a standing queue
