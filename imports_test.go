@@ -13,7 +13,9 @@ const module = "github.com/goodgate/goodgate/"
 // package that is not here may import none.
 var allowed = map[string][]string{
 	"health":             {"balancer"},
-	"proxy":              {"balancer", "internal/http1", "internal/http2", "internal/limit", "internal/stale"},
+	"proxy":              {"balancer", "internal/http1", "internal/http2", "internal/limit", "internal/pipe", "internal/stale"},
+	"internal/inbound":   {"internal/pipe"},
+	"internal/http1":     {"internal/pipe"},
 	"internal/http2":     {"internal/http1"},
 	"internal/http3":     {"internal/limit"},
 	"internal/admin":     {"balancer", "proxy"},

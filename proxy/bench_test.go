@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -130,6 +131,11 @@ func benchGet(b *testing.B, h http.Handler) {
 // application allocate nothing.
 func BenchmarkPlainGet(b *testing.B) {
 	h := benchHandler(b, []balancer.Spec{{Addr: rawApp(b)}}, proxy.Hedge{})
+	eachServer(b, h, askAgain)
+}
+
+// eachServer runs a benchmark behind both servers.
+func eachServer(b *testing.B, h http.Handler, run func(b *testing.B, addr string)) {
 	b.Run("server=own", func(b *testing.B) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -141,12 +147,12 @@ func BenchmarkPlainGet(b *testing.B) {
 		defer wg.Wait()
 		defer srv.Close()
 		defer l.Close()
-		askAgain(b, l.Addr().String())
+		run(b, l.Addr().String())
 	})
 	b.Run("server=net/http", func(b *testing.B) {
 		srv := httptest.NewServer(h)
 		defer srv.Close()
-		askAgain(b, srv.Listener.Addr().String())
+		run(b, srv.Listener.Addr().String())
 	})
 }
 
@@ -264,4 +270,33 @@ func BenchmarkLog(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkLargeGet is a GET of 1 MB by one connection: passed on without a copy
+// where the server is goodgate's own, copied where it is net/http's.
+func BenchmarkLargeGet(b *testing.B) {
+	body := noise(1 << 20)
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.Write(body)
+	}))
+	defer app.Close()
+	h := benchHandler(b, []balancer.Spec{{Addr: app.Listener.Addr().String()}}, proxy.Hedge{})
+	eachServer(b, h, func(b *testing.B, addr string) {
+		tr := &http.Transport{DisableCompression: true}
+		defer tr.CloseIdleConnections()
+		b.SetBytes(1 << 20)
+		b.ReportAllocs()
+		for b.Loop() {
+			res, err := (&http.Client{Transport: tr}).Get("http://" + addr + "/")
+			if err != nil {
+				b.Fatal(err)
+			}
+			if n, err := io.Copy(io.Discard, res.Body); n != 1<<20 {
+				b.Fatal(n, err)
+			}
+			res.Body.Close()
+		}
+	})
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/pipe"
 )
 
 // Options configure a [Proxy].
@@ -59,6 +61,7 @@ type Proxy struct {
 	reverse    httputil.ReverseProxy
 	buffers    bufferPool
 	collecting collectPool
+	pipes      pipe.Pool
 	via        [4]string
 	draining   *atomic.Bool
 	tunnels    *tunnels
@@ -75,7 +78,7 @@ func New(o Options) (*Proxy, error) {
 	if o.Pages == nil {
 		o.Pages = builtinPages()
 	}
-	p := &Proxy{opts: o, via: viaElements(o.Via), draining: new(atomic.Bool), tunnels: new(tunnels)}
+	p := &Proxy{opts: o, via: viaElements(o.Via), pipes: pipe.Pool{Max: maxPipes}, draining: new(atomic.Bool), tunnels: new(tunnels)}
 	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.Path != "" })
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:        rewrite,

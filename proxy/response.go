@@ -48,9 +48,9 @@ type leasedBody struct {
 
 func (b *leasedBody) Read(p []byte) (int, error) {
 	for {
-		n, err := b.ReadCloser.Read(p)
-		b.rest.came(n)
+		n, err := b.next(p)
 		switch {
+		case err == nil && n == 0: // the client has a part that did not come this way
 		case err == nil:
 			return n, nil
 		case err == io.EOF:
@@ -58,13 +58,25 @@ func (b *leasedBody) Read(p []byte) (int, error) {
 			b.endGRPC()
 			b.end()
 			return n, err
-		case b.ended || !b.mended(err):
+		case b.ended || b.x.writer.err != nil || !b.mended(err):
 			b.end()
 			return n, err
 		case n > 0:
 			return n, nil
 		}
 	}
+}
+
+// next reads the next part of the body, or passes it on. Then there is nothing in p.
+func (b *leasedBody) next(p []byte) (int, error) {
+	n, err := b.pass()
+	if n > 0 || err != nil {
+		b.rest.came(n)
+		return 0, err
+	}
+	n, err = b.ReadCloser.Read(p)
+	b.rest.came(n)
+	return n, err
 }
 
 func (b *leasedBody) Close() error {

@@ -12,6 +12,8 @@ import (
 	"net/textproto"
 	"sync/atomic"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/pipe"
 )
 
 // The lengths of a body that are not told in its header.
@@ -66,6 +68,17 @@ type Body interface {
 	ReadUntil(p []byte, t time.Time) (int, error)
 }
 
+// PipeBody is a [Body] that may be moved without being copied.
+type PipeBody interface {
+	Body
+
+	// Ready returns how many bytes of the body may be moved now; 0 = what comes next
+	// has to be read.
+	Ready() int64
+	// Fill is Read into an empty pipe. It must be Ready.
+	Fill(*pipe.Pipe) (int, error)
+}
+
 // ErrNotYet tells that no more of a body has come yet.
 var ErrNotYet = errors.New("no more of the body has come yet")
 
@@ -97,6 +110,27 @@ func (b *body) Read(p []byte) (int, error) { return b.ReadUntil(p, time.Time{}) 
 
 // ReadUntil implements [Body].
 func (b *body) ReadUntil(p []byte, t time.Time) (int, error) {
+	return b.take(t, func() (int, error) { return b.read(p) })
+}
+
+// Ready implements [PipeBody].
+func (b *body) Ready() int64 {
+	if b.state.Load() != bodyOpen || b.left < 0 || !b.c.direct() || b.c.br.Buffered() > 0 {
+		return 0
+	}
+	return b.left
+}
+
+// Fill implements [PipeBody].
+func (b *body) Fill(p *pipe.Pipe) (int, error) {
+	return b.take(time.Time{}, func() (int, error) {
+		n, err := b.c.fill(p, b.left)
+		return b.count(n, err)
+	})
+}
+
+// take has a part read, and minds what became of the body.
+func (b *body) take(t time.Time, read func() (int, error)) (int, error) {
 	if !b.state.CompareAndSwap(bodyOpen, bodyReading) {
 		if b.state.Load() == bodyEnded {
 			return 0, b.err
@@ -104,7 +138,7 @@ func (b *body) ReadUntil(p []byte, t time.Time) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	b.c.patience = t
-	n, err := b.read(p)
+	n, err := read()
 	b.c.patience = time.Time{} // before the connection may be another's
 	if err == nil || err == ErrNotYet {
 		if !b.state.CompareAndSwap(bodyReading, bodyOpen) {
@@ -142,6 +176,11 @@ func (b *body) read(p []byte) (int, error) {
 	case b.left == chunked:
 		return n, err
 	}
+	return b.count(n, err)
+}
+
+// count accounts for a part of a body of known length.
+func (b *body) count(n int, err error) (int, error) {
 	b.left -= int64(n)
 	if b.left == 0 {
 		return n, io.EOF

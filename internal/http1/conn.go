@@ -11,6 +11,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/pipe"
 )
 
 // conn is a connection to the upstream, and the state of the exchange that it
@@ -39,10 +41,12 @@ type conn struct {
 	up     *upload     // nil = the body is written by the exchange's goroutine
 	broken atomic.Pointer[Error]
 
-	headLeft int64     // bytes that a header may still have
-	inBody   bool      // the response's body is read
-	patience time.Time // when a read of the body gives up for now; zero = never
-	local    bool      // reads must not touch the network
+	headLeft int64      // bytes that a header may still have
+	inBody   bool       // the response's body is read
+	patience time.Time  // when a read of the body gives up for now; zero = never
+	local    bool       // reads must not touch the network
+	into     *pipe.Pipe // what a read is for; nil = memory
+	most     int        // bytes of such a read
 	tooLarge bool
 	readErr  error // the network's
 	spent    bool  // not to be used again
@@ -182,7 +186,7 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) wait(p []byte) (int, error) {
 	written := c.x.Written()
 	for {
-		n, err := c.nc.Read(p)
+		n, err := c.readOnce(p)
 		if n > 0 && isTimeout(err) {
 			return n, nil
 		}
@@ -210,6 +214,25 @@ func (c *conn) wait(p []byte) (int, error) {
 		}
 	}
 }
+
+func (c *conn) readOnce(p []byte) (int, error) {
+	if c.into != nil {
+		return c.into.Fill(c.sock.raw, c.most)
+	}
+	return c.nc.Read(p)
+}
+
+// fill is Read into a pipe.
+func (c *conn) fill(p *pipe.Pipe, most int64) (int, error) {
+	c.into, c.most = p, int(min(most, largestPiece))
+	n, err := c.Read(nil)
+	c.into = nil
+	return n, err
+}
+
+// largestPiece is how much a pipe is asked to take at a time. The kernel's bound
+// on what is in one is lower as a rule.
+const largestPiece = 1 << 20
 
 // write writes a and then b. A write that stands still for longer than the
 // bound fails, unless a response moves meanwhile. Safe beside a Read.

@@ -42,6 +42,10 @@ func newSocket(c net.Conn, plain bool) *socket {
 	return s
 }
 
+// direct reports whether what is read of the connection is what comes from its
+// socket.
+func (c *conn) direct() bool { return c.sock != nil && c.nc == c.raw }
+
 // quiet reports whether there is nothing to read, neither bytes nor the end.
 func (s *socket) quiet() bool {
 	if s == nil {

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/pipe"
 )
 
 const (
@@ -319,6 +321,19 @@ func (c *conn) flush(p []byte) error {
 		fromOut := min(n, len(out))
 		out, p = out[fromOut:], p[n-fromOut:]
 		if err != nil && (!isTimeout(err) || c.wr.eager || !c.wr.again()) {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain is flush of what is in a pipe.
+func (c *conn) drain(p *pipe.Pipe) error {
+	if err := c.flush(nil); err != nil {
+		return err
+	}
+	for p.Len() > 0 {
+		if _, err := p.Drain(c.sock.raw); err != nil && (!isTimeout(err) || !c.wr.again()) {
 			return err
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/pipe"
 )
 
 // held is how much of a body of unknown length is held back in the hope that it
@@ -216,6 +218,23 @@ func (w *response) write(p []byte) error {
 	}
 	w.c.out = append(w.c.out, "\r\n"...)
 	return nil
+}
+
+// Piped reports whether parts of the body may come by [response.Drain].
+func (w *response) Piped() bool {
+	return w.sealed && !w.chunked && !w.bodiless && w.length >= 0 && w.c.sock != nil
+}
+
+// Drain is Write of what is in a pipe. The response must be Piped.
+func (w *response) Drain(p *pipe.Pipe) error {
+	had := int64(p.Len())
+	if w.written+had > w.length {
+		w.close = true
+		return http.ErrContentLength
+	}
+	err := w.c.drain(p)
+	w.written += had - int64(p.Len())
+	return err
 }
 
 // FlushError sends what has been written so far.

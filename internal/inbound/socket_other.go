@@ -5,10 +5,14 @@ package inbound
 import (
 	"errors"
 	"net"
+	"syscall"
 )
 
 // socket is for systems on which a connection waits with its buffer.
-type socket struct{ looking bool }
+type socket struct {
+	raw     syscall.RawConn
+	looking bool
+}
 
 var errNothing = errors.New("nothing to read")
 
