@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -135,4 +136,52 @@ pools: {app: {health: {type: none}, upstreams: ["${APP}"]}}`, "APP="+app, "ADMIN
 	want(`s_opened_total{pool="app",`, "1")
 	want(`_bytes_total{pool="app",to="client",`, strconv.Itoa(halfSize))
 	want(`_bytes_total{pool="app",to="upstream",`, strconv.Itoa(halfSize))
+}
+
+// TestUpgradeBesideHTTP2: an upstream that prefers HTTP/2 gets upgrades by
+// HTTP/1.1 with protocol auto; with h2 the client is told why it gets none.
+func TestUpgradeBesideHTTP2(t *testing.T) {
+	t.Parallel()
+	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
+	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") == "" {
+			io.WriteString(w, r.Proto)
+			return
+		}
+		c, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		io.Copy(c, rw)
+	}))
+	app.EnableHTTP2, app.TLS = true, &tls.Config{Certificates: []tls.Certificate{ca.Issue("127.0.0.1")}}
+	app.StartTLS()
+	defer app.Close()
+	config := func(protocol string) *gate {
+		return startGate(t, `
+listeners: ["${LISTEN}"]
+pools: {app: {protocol: `+protocol+`, tls: {ca: "${CA}"}, upstreams: ["${APP}"]}}`, "APP="+app.URL, "CA="+ca.File(dir))
+	}
+	auto := config("auto")
+	if got := ask(t, auto.address, "GET", "/").body; got != "HTTP/2.0" {
+		t.Errorf("auto: a GET came by %s, want HTTP/2.0", got)
+	}
+	upgrade(t, auto.address).wantEcho(t, "hello")
+	if got := ask(t, auto.address, "GET", "/").body; got != "HTTP/2.0" {
+		t.Errorf("auto, after it: a GET came by %s, want HTTP/2.0", got)
+	}
+	only := config("h2")
+	if got := ask(t, only.address, "GET", "/").body; got != "HTTP/2.0" {
+		t.Errorf("h2: a GET came by %s, want HTTP/2.0", got)
+	}
+	a := ask(t, only.address, "GET", "/", "Connection: Upgrade", "Upgrade: websocket")
+	if got := a.Header.Get("Proxy-Status"); a.StatusCode != 501 || !strings.Contains(got, "upgrade_unsupported") {
+		t.Errorf("h2: an upgrade got %s, %s", a.Status, got)
+	}
+	if e := only.request(a.Header.Get("X-Request-Id")); e.Reason != "upgrade_unsupported" {
+		t.Errorf("h2: the log says %+v", e)
+	}
 }

@@ -133,6 +133,7 @@ var kinds = [...]Reason{
 	http1.RequestBody:    ClientGone,
 	http1.Invalid:        RequestMalformed,
 	http1.Refused:        StreamRefused,
+	http1.NoUpgrade:      UpgradeUnsupported,
 }
 
 // contextReason tells who ended a context, [None] if it has not ended.

@@ -34,6 +34,7 @@ const (
 	RequestMalformed
 	RequestTooLarge
 	RequestTimeout
+	UpgradeUnsupported
 	ShuttingDown
 	Internal
 
@@ -90,6 +91,7 @@ var reasons = [numReasons]reasonRow{
 	RequestMalformed:       {"request_malformed", FaultClient, http.StatusBadRequest, "http_request_error", false, "The request could not be understood."},
 	RequestTooLarge:        {"request_too_large", FaultClient, http.StatusRequestEntityTooLarge, "http_request_error", false, "The request is too large."},
 	RequestTimeout:         {"request_timeout", FaultClient, http.StatusRequestTimeout, "http_request_error", false, "The request did not arrive in time."},
+	UpgradeUnsupported:     {"upgrade_unsupported", FaultProxy, http.StatusNotImplemented, "http_upgrade_failed", false, "The server cannot be reached by WebSocket, or by another protocol that begins with an upgrade."},
 	ShuttingDown:           {"shutting_down", FaultProxy, http.StatusServiceUnavailable, "proxy_internal_response", true, "The service is restarting."},
 	Internal:               {"internal", FaultProxy, http.StatusInternalServerError, "proxy_internal_error", false, "Something went wrong in the gateway."},
 }

@@ -282,6 +282,9 @@ var scenarios = []reached{
 	{reason: proxy.RequestMalformed, name: "upgrade", status: 400, ask: func(w *world) answer {
 		return w.raw("GET / HTTP/1.1\nHost: example.com\nConnection: Upgrade\nUpgrade: \x80\n\n")
 	}},
+	{reason: proxy.UpgradeUnsupported, status: 501, change: func(s *setup) { s.pool.Protocol = proxy.HTTP2 }, ask: func(w *world) answer {
+		return w.raw("GET / HTTP/1.1\nHost: example.com\nConnection: Upgrade\nUpgrade: websocket\n\n")
+	}},
 	{reason: proxy.RequestTooLarge, status: 413, app: scripted(waitsForClose), change: func(s *setup) {
 		s.server = func(srv *http.Server) { srv.Handler = http.MaxBytesHandler(srv.Handler, 10) }
 	}, ask: func(w *world) answer { return w.send("POST", "/", strings.NewReader("more than ten bytes")) }},

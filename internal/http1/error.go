@@ -39,12 +39,14 @@ const (
 	RequestBody                // reading the request's body failed
 	Invalid                    // the request cannot be written in the connection's protocol
 	Refused                    // the upstream said that it has not processed the request; HTTP/2 only
+	NoUpgrade                  // the connection's protocol cannot be upgraded; HTTP/2 only
 )
 
 func (k Kind) String() string {
 	return [...]string{
 		"connection failed", "connection closed by the upstream", "connection reset by the upstream", "timed out",
 		"malformed response", "response header too large", "canceled", "request body failed", "invalid request", "refused by the upstream",
+		"cannot be upgraded",
 	}[k]
 }
 

@@ -140,7 +140,7 @@ func (t *Transport) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Respons
 	}
 	if r.Header.Get("Upgrade") != "" {
 		closeBody(r)
-		return nil, &http1.Error{Phase: http1.PhaseWrite, Kind: http1.Invalid, Err: errUpgrade}
+		return nil, &http1.Error{Phase: http1.PhaseWrite, Kind: http1.NoUpgrade, Err: errUpgrade}
 	}
 	c, err := t.conn(r.Context(), x)
 	if err != nil {
@@ -154,7 +154,7 @@ func (t *Transport) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Respons
 	return res, nil
 }
 
-var errUpgrade = errors.New("a connection of HTTP/2 cannot be upgraded")
+var errUpgrade = errors.New("HTTP/2 has no Upgrade")
 
 func closeBody(r *http.Request) {
 	if r.Body != nil {
