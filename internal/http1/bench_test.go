@@ -79,6 +79,20 @@ func BenchmarkRoundTrip(b *testing.B) {
 	})
 }
 
+// BenchmarkReadHead is beside BenchmarkStandard/ReadResponse.
+func BenchmarkReadHead(b *testing.B) {
+	src := strings.NewReader("")
+	c := &conn{t: &Transport{}, br: bufio.NewReader(src)}
+	b.ReportAllocs()
+	for b.Loop() {
+		src.Reset(benchResponse)
+		c.br.Reset(src)
+		if _, err := c.readHead(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkStandard is what the standard library's parsing and writing of the
 // same exchange cost, to be subtracted from BenchmarkRoundTrip.
 func BenchmarkStandard(b *testing.B) {

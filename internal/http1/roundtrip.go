@@ -171,6 +171,12 @@ var asHead = &http.Request{Method: http.MethodHead}
 // readHead reads one response header.
 func (c *conn) readHead() (*http.Response, *Error) {
 	c.headLeft = c.t.opts.MaxHeader
+	if _, err := c.br.Peek(1); err != nil {
+		return nil, c.failure(PhaseHeader, err)
+	}
+	if res := readPlain(c.br); res != nil {
+		return res, nil
+	}
 	res, err := http.ReadResponse(c.br, asHead)
 	if err != nil {
 		return nil, c.failure(PhaseHeader, err)

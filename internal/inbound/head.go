@@ -2,15 +2,14 @@ package inbound
 
 import (
 	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // requestError is why a request is refused.
@@ -41,7 +40,7 @@ func readBlock(br *bufio.Reader, max int) (string, error) {
 	seen := 0
 	for {
 		have, _ := br.Peek(br.Buffered())
-		if n := endOfBlock(have, seen); n >= 0 && n <= max {
+		if n := header.End(have, seen); n >= 0 && n <= max {
 			head := string(have[:n])
 			br.Discard(n)
 			return head, nil
@@ -94,25 +93,6 @@ func readLongBlock(br *bufio.Reader, max int) (string, error) {
 	}
 }
 
-// endOfBlock returns the length of the block at the beginning of b, -1 when its end is not there.
-// The first seen bytes have been looked through before.
-func endOfBlock(b []byte, seen int) int {
-	at := max(seen-2, 0)
-	for {
-		i := bytes.IndexByte(b[at:], '\n')
-		if i < 0 {
-			return -1
-		}
-		at += i + 1
-		switch rest := b[at:]; {
-		case len(rest) > 0 && rest[0] == '\n':
-			return at + 1
-		case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
-			return at + 2
-		}
-	}
-}
-
 func tooLarge(max int) error {
 	return &requestError{http.StatusRequestHeaderFieldsTooLarge, fmt.Errorf("the request's header has more than %d bytes (max_header)", max)}
 }
@@ -122,7 +102,7 @@ func cut(err error) error { return fmt.Errorf("within a header: %w", err) }
 
 // parse reads a head. On failure what was understood of the request is in r.
 func parse(head string, r *http.Request) error {
-	first, fields := nextLine(head)
+	first, fields := header.CutLine(head)
 	var ok bool
 	if r.Method, r.RequestURI, r.Proto, ok = requestLine(first); !ok {
 		return malformed("the request line %.100q", first)
@@ -178,48 +158,13 @@ func target(method, uri string) (*url.URL, error) {
 	return u, err
 }
 
-var errFolded = errors.New("a header field that is folded onto a second line")
-
 // parseFields reads a header's lines up to the empty one.
 func parseFields(lines string) (http.Header, error) {
-	n := max(strings.Count(lines, "\n")-1, 0)
-	header, values := make(http.Header, n), make([]string, n)
-	at := 0
-	for {
-		var line string
-		line, lines = nextLine(lines)
-		at++
-		if line == "" {
-			return header, nil
-		}
-		if line[0] == ' ' || line[0] == '\t' {
-			return nil, malformed("%w", errFolded)
-		}
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || !httpguts.ValidHeaderFieldName(name) {
-			return nil, malformed("the name of the header field in line %d", at) // which may hold a secret
-		}
-		value = strings.Trim(value, " \t")
-		if !httpguts.ValidHeaderFieldValue(value) {
-			return nil, malformed("the value of the header field %.100q", name) // which may be one
-		}
-		key := textproto.CanonicalMIMEHeaderKey(name)
-		if have, ok := header[key]; ok {
-			header[key] = append(have, value)
-			continue
-		}
-		values[0] = value
-		header[key], values = values[:1:1], values[1:]
+	fields, err := header.Parse(lines)
+	if err != nil {
+		return nil, malformed("%w", err)
 	}
-}
-
-// nextLine cuts the first line off, without its end.
-func nextLine(s string) (line, rest string) {
-	i := strings.IndexByte(s, '\n')
-	if i < 0 {
-		return "", ""
-	}
-	return strings.TrimSuffix(s[:i], "\r"), s[i+1:]
+	return fields, nil
 }
 
 // setHost finds out for whom the request is. The host of an absolute target
