@@ -12,7 +12,7 @@ type places struct {
 // Places returns how many requests the available members may have at once; 0 =
 // no limit, also when there is no available member.
 func (p *Pool) Places() int {
-	if p.places.stale.Swap(false) {
+	if p.places.stale.Load() && p.places.stale.Swap(false) { // a load is cheaper
 		p.places.n.Store(p.countPlaces())
 	}
 	return int(p.places.n.Load())

@@ -123,18 +123,31 @@ func (x *exchange) rate(r *Rate) *Error {
 		}
 		return nil
 	}
-	h := x.writer.Header()
-	h["Ratelimit-Policy"] = append(h["Ratelimit-Policy"], r.policy)
-	h["Ratelimit"] = append(h["Ratelimit"], r.state+strconv.Itoa(v.Remaining)+";t="+seconds(v.Reset))
+	x.tell("Ratelimit-Policy", r.policy)
+	var room [64]byte
+	state := strconv.AppendInt(append(room[:0], r.state...), int64(v.Remaining), 10)
+	x.tell("Ratelimit", string(appendSeconds(append(state, ";t="...), v.Reset)))
 	if v.OK {
 		return nil
 	}
 	return &Error{Reason: RateLimited, RetryAfter: v.Retry, Err: fmt.Errorf("limits.rates: %s lets in %s", r.Name, r.policy)}
 }
 
+// tell adds a value to a header of the answer.
+func (x *exchange) tell(name, value string) {
+	h := x.writer.Header()
+	if said := h[name]; len(said) > 0 {
+		h[name] = append(said, value)
+	} else {
+		h[name] = x.single(value)
+	}
+}
+
 // seconds renders a wait for a header, rounded up.
-func seconds(d time.Duration) string {
-	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
+func seconds(d time.Duration) string { return string(appendSeconds(nil, d)) }
+
+func appendSeconds(b []byte, d time.Duration) []byte {
+	return strconv.AppendInt(b, int64(math.Ceil(d.Seconds())), 10)
 }
 
 // leave gives back what admit and enter took.
@@ -162,18 +175,17 @@ func (x *exchange) enter() *Error {
 	if q == nil {
 		return nil
 	}
+	if x.placed = q.TryEnter(); x.placed {
+		return nil
+	}
 	t := limits.Ticket{Client: addressKey(x.record.Client), Priority: x.route.Priority}
 	if d := x.route.deadline(); d > 0 {
 		t.Deadline = x.record.Start.Add(d)
-		if q.Waiting() > 0 {
-			t.Deadline = t.Deadline.Add(-min(x.route.Pool.typical(), d/2))
-		}
+		t.Deadline = t.Deadline.Add(-min(x.route.Pool.typical(), d/2))
 	}
 	began := time.Now()
 	err := q.Enter(x, t)
-	if q.Waiting() > 0 || err != nil {
-		x.record.Queued = time.Since(began)
-	}
+	x.record.Queued = time.Since(began)
 	if err == nil {
 		x.placed = true
 		return nil

@@ -105,6 +105,18 @@ const (
 	spareLeast = 16 // but at least
 )
 
+// TryEnter takes a place, which [Queue.Leave] gives back, if there is one and
+// nobody waits for it.
+func (q *Queue) TryEnter() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.length.Load() > 0 || q.free() <= 0 {
+		return false
+	}
+	q.busy++
+	return true
+}
+
 // Enter takes a place, which [Queue.Leave] gives back. It waits for one at most
 // MaxWait. The error wraps [ErrFull], [ErrWait] or [ErrLate], or is the
 // context's.
