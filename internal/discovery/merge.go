@@ -13,9 +13,19 @@ import (
 // start does not look like a change, and never a set that is empty only because
 // of errors. It is a Refresher for those of its sources that are. It reports nil
 // when the last of the failing sources works again.
-func Merge(sources ...Source) Source { return &merged{sources: sources} }
+func Merge(sources ...Source) *Merged {
+	return &Merged{sources: sources, answered: make(chan struct{})}
+}
 
-type merged struct{ sources []Source }
+// Merged is the source that [Merge] makes.
+type Merged struct {
+	sources  []Source
+	answered chan struct{}
+}
+
+// Answered is closed when every source has had its first answer or error, and
+// the sink has what came of that.
+func (m *Merged) Answered() <-chan struct{} { return m.answered }
 
 // event is what one source said: a set when update is true, else an error.
 type event struct {
@@ -26,7 +36,7 @@ type event struct {
 }
 
 // Refresh asks every source that can to look again.
-func (m *merged) Refresh() {
+func (m *Merged) Refresh() {
 	for _, s := range m.sources {
 		if r, ok := s.(Refresher); ok {
 			r.Refresh()
@@ -35,7 +45,7 @@ func (m *merged) Refresh() {
 }
 
 // Run runs the sources; it goes on with the others when one returns early.
-func (m *merged) Run(ctx context.Context, sink Sink) error {
+func (m *Merged) Run(ctx context.Context, sink Sink) error {
 	events := make(chan event)
 	send := func(e event) {
 		select {
@@ -56,8 +66,12 @@ func (m *merged) Run(ctx context.Context, sink Sink) error {
 			}
 		})
 	}
-	st := newState(len(m.sources), sink)
+	st, waiting := newState(len(m.sources), sink), true
 	for {
+		if waiting && st.complete() {
+			waiting = false
+			close(m.answered)
+		}
 		select {
 		case e := <-events:
 			st.take(e)
@@ -97,10 +111,13 @@ func (s *state) take(e event) {
 			s.report(e.err)
 		}
 	}
-	if !slices.Contains(s.answered, false) && slices.Contains(s.known, true) {
+	if s.complete() && slices.Contains(s.known, true) {
 		s.deliver()
 	}
 }
+
+// complete reports whether every source has answered.
+func (s *state) complete() bool { return !slices.Contains(s.answered, false) }
 
 func (s *state) deliver() {
 	all := union(s.sets...)

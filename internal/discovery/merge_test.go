@@ -137,8 +137,38 @@ func TestMergeGoesOnWithoutABrokenSource(t *testing.T) {
 func TestMergeRefreshesItsSources(t *testing.T) {
 	t.Parallel()
 	a, b := newFake(), newFake()
-	Merge(a, NewStatic(), b).(Refresher).Refresh()
+	Merge(a, NewStatic(), b).Refresh()
 	if a.refreshed != 1 || b.refreshed != 1 {
 		t.Errorf("refreshed %d and %d times, want once each", a.refreshed, b.refreshed)
 	}
+}
+
+func TestMergeTellsWhenAllHaveAnswered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newFake(), newFake()
+		m := Merge(a, NewStatic(at80("10.0.0.9")...), b)
+		answered := func() bool {
+			select {
+			case <-m.Answered():
+				return true
+			default:
+				return false
+			}
+		}
+		r := run(t, m)
+		a.report(errors.New("down"))
+		<-r.errs
+		if answered() {
+			t.Error("answered before b has")
+		}
+		b.update("10.0.0.1")
+		r.want(t, "10.0.0.9:80", "10.0.0.1:80")
+		synctest.Wait()
+		if !answered() {
+			t.Error("not answered after all have")
+		}
+		b.update("10.0.0.2") // and once is enough
+		r.want(t, "10.0.0.9:80", "10.0.0.2:80")
+	})
 }

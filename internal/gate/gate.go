@@ -178,11 +178,13 @@ func (g *Gate) open(background context.Context, leave context.CancelCauseFunc) e
 	if g.events != nil {
 		g.tasks.Go(func() { g.events.run(background, g.Pools) })
 	}
-	for _, p := range before.pools {
+	all := slices.Collect(maps.Values(before.pools))
+	for _, p := range all {
 		p.start(background)
 	}
+	g.awaitSources(all)
 	if g.opts.Inherit.Successor() { // the process before this one serves meanwhile
-		g.await(slices.Collect(maps.Values(before.pools)))
+		g.await(all)
 	}
 	for _, s := range next.servers {
 		g.serve(s)

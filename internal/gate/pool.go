@@ -105,7 +105,7 @@ func (p *pool) options(next *parts) (balancer.Options, proxy.PoolOptions) {
 		o.Sticky = next.sticky
 	}
 	o.TLS = next.tls.config
-	o.Unreachable = next.feed.refresh
+	o.Unreachable = next.feed.Refresh
 	return b, o
 }
 

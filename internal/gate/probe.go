@@ -101,7 +101,7 @@ func lookUp(ctx context.Context, c config.Pool) (targets []discovery.Target, fai
 // askOnce runs a source until its first word, which is bounded by its own
 // timeout and by a limit for files.
 func askOnce(ctx context.Context, u config.Upstream, dns config.DNS) (found []discovery.Target, failed error) {
-	source, err := upstreamSource(u, dns)
+	source, _, err := upstreamSource(u, dns)
 	if err != nil {
 		return nil, err
 	}

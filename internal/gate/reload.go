@@ -165,6 +165,7 @@ func (g *Gate) put(next *plan, before *present) {
 	for name, parts := range next.parts {
 		next.pools[name].adopt(g.background, parts)
 	}
+	g.awaitSources(slices.Collect(maps.Values(next.pools)))
 	for _, s := range before.servers {
 		g.replace(s, next)
 	}
@@ -193,6 +194,7 @@ func (g *Gate) startPools(next *plan, before *present) {
 			added = append(added, p)
 		}
 	}
+	g.awaitSources(added)
 	g.await(added)
 }
 

@@ -1,7 +1,9 @@
 package gate
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
@@ -9,9 +11,10 @@ import (
 
 // feed is where a pool's upstreams come from: one source an entry.
 type feed struct {
-	discovery.Source
+	*discovery.Merged
 	entries []feedEntry
 	task    *task
+	fixed   bool // every upstream stands in the configuration: nothing has to be looked up
 }
 
 type feedEntry struct {
@@ -23,18 +26,19 @@ type feedEntry struct {
 // newFeed begins with what an earlier feed has found for the same entries; a
 // nil one has found nothing.
 func newFeed(c config.Pool, earlier *feed) (*feed, error) {
-	f := &feed{}
+	f := &feed{fixed: true}
 	var sources []discovery.Source
 	for i, u := range c.Upstreams {
-		s, err := upstreamSource(u, c.DNS)
+		s, fixed, err := upstreamSource(u, c.DNS)
 		if err != nil {
 			return nil, fmt.Errorf("upstreams[%d]: %w", i, err)
 		}
+		f.fixed = f.fixed && fixed
 		kept := discovery.Keep(s, earlier.find(u, c.DNS))
 		f.entries = append(f.entries, feedEntry{u, c.DNS, kept})
 		sources = append(sources, kept)
 	}
-	f.Source = discovery.Merge(sources...)
+	f.Merged = discovery.Merge(sources...)
 	return f, nil
 }
 
@@ -50,25 +54,54 @@ func (f *feed) find(u config.Upstream, dns config.DNS) *discovery.Kept {
 	return nil
 }
 
-// refresh asks every source that can to look again.
-func (f *feed) refresh() { f.Source.(discovery.Refresher).Refresh() }
-
-func upstreamSource(u config.Upstream, dns config.DNS) (discovery.Source, error) {
+// upstreamSource returns the source of an entry; fixed says that it has nothing
+// to look up.
+func upstreamSource(u config.Upstream, dns config.DNS) (s discovery.Source, fixed bool, err error) {
 	resolver := discovery.Resolver{Server: dns.Resolver, MinTTL: dns.MinTTL, MaxTTL: dns.MaxTTL, Timeout: dns.Timeout}
 	rest := discovery.Target{Weight: u.Weight, Tier: u.Tier, MaxInFlight: u.MaxInFlight, TLS: u.Scheme == "https"}
 	switch {
 	case u.File != "":
-		return discovery.NewFile(u.File, rest), nil
+		return discovery.NewFile(u.File, rest), false, nil
 	case u.SRV != "":
-		return discovery.NewSRV(u.SRV, rest, resolver)
+		s, err = discovery.NewSRV(u.SRV, rest, resolver)
+		return s, false, err
 	}
 	t, isName, err := discovery.ParseURL(u.URL)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	t.Weight, t.Tier, t.MaxInFlight = u.Weight, u.Tier, u.MaxInFlight
 	if isName {
-		return discovery.NewDNS(t, resolver)
+		s, err = discovery.NewDNS(t, resolver)
+		return s, false, err
 	}
-	return discovery.NewStatic(t), nil
+	return discovery.NewStatic(t), true, nil
+}
+
+// firstAnswers is how long a start and a reload wait for the first answers of
+// DNS and files.
+const firstAnswers = time.Second
+
+// awaitSources waits until the pools have the upstreams that their sources find
+// first, so that no request comes before them: connections wait in the kernel's
+// queue meanwhile. Upstreams that stand in the configuration need no look-up, so
+// that the wait for them has no bound; the others have firstAnswers together.
+func (g *Gate) awaitSources(pools []*pool) {
+	ctx, cancel := context.WithTimeout(g.background, firstAnswers)
+	defer cancel()
+	for _, p := range pools {
+		f := p.parts.Load().feed
+		late := ctx.Done()
+		if f.fixed {
+			late = g.background.Done()
+		}
+		select {
+		case <-f.Answered():
+		case <-late:
+			if g.background.Err() != nil {
+				return
+			}
+			p.log.Warn("upstreams are still being looked up; requests come before them", "waited", firstAnswers.String())
+		}
+	}
 }
