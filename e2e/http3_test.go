@@ -521,3 +521,75 @@ func TestHTTP3Chromium(t *testing.T) {
 	act(b, chromedp.Evaluate[string]("ask()"))
 	b.waitText("#out", "160 answered by h3, failed:")
 }
+
+// A session is resumed, and no early data is taken, which could be replayed.
+func TestHTTP3Resumes(t *testing.T) {
+	t.Parallel()
+	g := startHTTP3(t, "    http3: {enabled: true}", `pools: {app: {upstreams: ["${APP}"]}}`, "APP="+told(t).URL)
+	cache := tickets{tls.NewLRUClientSessionCache(1), make(chan bool, 10)}
+	var last quic.ConnectionState
+	for _, resumed := range []bool{false, true} {
+		tr := &http3.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: g.ca.Pool(), ClientSessionCache: cache},
+			Dial: func(ctx context.Context, addr string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
+				c, err := quic.DialAddrEarly(ctx, addr, t, q)
+				if err == nil {
+					<-c.HandshakeComplete()
+					last = c.ConnectionState()
+				}
+				return c, err
+			},
+		}
+		if res, body := g.get(&http.Client{Transport: tr, Timeout: 20 * time.Second}, "/"); res.StatusCode != 200 {
+			t.Errorf("got %s: %s", res.Status, body)
+		}
+		<-cache.put
+		tr.Close()
+		if last.TLS.DidResume != resumed || last.Used0RTT {
+			t.Errorf("resumed %v with early data %v, want %v and none", last.TLS.DidResume, last.Used0RTT, resumed)
+		}
+	}
+}
+
+// tickets tells when it has one.
+type tickets struct {
+	tls.ClientSessionCache
+	put chan bool
+}
+
+func (c tickets) Put(key string, s *tls.ClientSessionState) {
+	c.ClientSessionCache.Put(key, s)
+	c.put <- true
+}
+
+// A connection on which most requests are cancelled as soon as they reach an
+// upstream is closed.
+func TestHTTP3Resets(t *testing.T) {
+	t.Parallel()
+	begun := make(chan bool)
+	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		begun <- true
+		<-r.Context().Done()
+	}))
+	defer app.Close()
+	g := startHTTP3(t, "    http3: {enabled: true, max_resets: 20}", `pools: {app: {health: {type: none}, retry: {hedge: {budget: 0%}}, upstreams: ["${APP}"]}}`, "APP="+app.URL)
+	c := g.client()
+	for range 30 {
+		ctx, cancel := context.WithCancel(t.Context())
+		r, _ := http.NewRequestWithContext(ctx, "GET", g.url("/"), nil)
+		done := make(chan bool)
+		go func() {
+			if res, err := c.Do(r); err == nil {
+				res.Body.Close()
+			}
+			close(done)
+		}()
+		select {
+		case <-begun:
+		case <-done:
+		}
+		cancel()
+		<-done
+	}
+	g.waitMessage("cancels most of its requests")
+}

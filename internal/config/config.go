@@ -107,6 +107,7 @@ type ListenerHTTP2 struct {
 type ListenerHTTP3 struct {
 	Enabled    bool     `yaml:"enabled" default:"false" help:"Take HTTP/3 as well, on UDP at the same address and port, with TLS 1.3."`
 	MaxStreams int      `yaml:"max_streams" default:"128" min:"1" max:"10000" help:"Requests at once on one connection."`
+	MaxResets  int      `yaml:"max_resets" default:"250" min:"1" max:"1000000" zero:"no limit" help:"Requests that a client may cancel within a second; a connection with more is closed if they are more than half of its requests."`
 	Idle       Duration `yaml:"idle" default:"30s" min:"1s" max:"1h" help:"Silence on a connection until the client is taken for gone; at half of it the client is asked for a sign of life."`
 	MaxAge     Duration `yaml:"max_age" default:"24h" min:"1s" max:"8760h" zero:"clients are not told" help:"How long clients may remember from Alt-Svc that HTTP/3 is spoken here."`
 	Port       int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the listener's" help:"UDP port that clients are told, when what stands in front maps another to the listener's."`

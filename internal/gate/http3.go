@@ -58,6 +58,7 @@ func (g *Gate) offerHTTP3(s *server, granted proxy.Listener, base context.Contex
 		Keepalive:   l.Timeouts.Keepalive,
 		Idle:        l.HTTP3.Idle,
 		WriteIdle:   l.Timeouts.WriteIdle,
+		Begun:       g.newResets3(l).begin,
 		Counted:     g.countHTTP3(l),
 	})
 	err := h.open()
@@ -79,12 +80,15 @@ func (h *http3Server) told(granted proxy.Listener) proxy.Listener {
 	return granted
 }
 
+// overUDP is the name of a listener's HTTP/3 in metrics.
+func overUDP(l config.Listener) string { return "udp:" + l.Address }
+
 // countHTTP3 returns what counts connections of HTTP/3, beside those by TCP.
 func (g *Gate) countHTTP3(l config.Listener) func(open bool) {
 	if g.opts.Metrics == nil {
 		return nil
 	}
-	count := g.opts.Metrics.ConnState("udp:" + l.Address)
+	count := g.opts.Metrics.ConnState(overUDP(l))
 	return func(open bool) {
 		if open {
 			count(nil, http.StateNew)

@@ -12,16 +12,18 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// resets counts, of one listener, the requests over HTTP/2 that clients cancel
+// resets counts, of one listener, the requests over HTTP/2 or 3 that clients cancel
 // as soon as they have sent them, and ends the connections on which that is
 // most of what happens: each such request costs an upstream work, and its
 // client next to nothing. (CVE-2023-44487; the rule is Envoy's, which ends a
 // connection of which more than half of 500 streams were reset within a second.)
 //
 // Those that are reset before their handler begins are none of these: net/http
-// drops them, and ends the connection by itself when there are too many.
+// drops them, and ends the connection by itself when there are too many. Over
+// HTTP/3 all have begun.
 type resets struct {
-	max    int // on one connection, while they are more than half of it; 0 = no bound
+	key    string // of the configuration, which bounds them
+	max    int    // on one connection, while they are more than half of it; 0 = no bound
 	log    *slog.Logger
 	told   func(n int)       // of so many more; may be nil
 	failed func(kind string) // told that a connection was ended; may be nil
@@ -34,9 +36,18 @@ const resetWithin = time.Second
 const endedByResets = "client_resets"
 
 func (g *Gate) newResets(l config.Listener) *resets {
-	r := &resets{max: l.HTTP2.MaxResets, log: g.log.With("listener", l.Address)}
+	r := &resets{key: "http2.max_resets", max: l.HTTP2.MaxResets, log: g.log.With("listener", l.Address)}
 	if m := g.opts.Metrics; m != nil {
 		r.told, r.failed = m.Resets(l.Address), m.HTTP2Failed(l.Address)
+	}
+	return r
+}
+
+// newResets3 returns the same for HTTP/3.
+func (g *Gate) newResets3(l config.Listener) *resets {
+	r := &resets{key: "http3.max_resets", max: l.HTTP3.MaxResets, log: g.log.With("listener", l.Address)}
+	if m := g.opts.Metrics; m != nil {
+		r.told = m.Resets(overUDP(l))
 	}
 	return r
 }
@@ -45,7 +56,17 @@ type streamsKey struct{}
 
 // open is a listener's [http.Server.ConnContext].
 func (r *resets) open(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, streamsKey{}, &streams{of: r, conn: c})
+	return r.begin(ctx, func() {
+		if t, ok := c.(*tls.Conn); ok {
+			c = t.NetConn() // else it waits for the client to take its goodbye
+		}
+		c.Close()
+	})
+}
+
+// begin returns the context of a connection that end ends.
+func (r *resets) begin(ctx context.Context, end func()) context.Context {
+	return context.WithValue(ctx, streamsKey{}, &streams{of: r, end: end})
 }
 
 // streams is what is known of the requests on one connection.
@@ -55,8 +76,8 @@ func (r *resets) open(ctx context.Context, c net.Conn) context.Context {
 // connection has lived on. fresh are those that ended since mark, waiting those
 // before it.
 type streams struct {
-	of   *resets
-	conn net.Conn
+	of  *resets
+	end func()
 
 	mu       sync.Mutex // protects the fields below
 	requests int
@@ -69,7 +90,7 @@ type streams struct {
 
 // observeResets takes a request's account.
 func observeResets(r *proxy.Record) {
-	if r.Request.ProtoMajor != 2 {
+	if r.Request.ProtoMajor < 2 {
 		return
 	}
 	if s, ok := r.Request.Context().Value(streamsKey{}).(*streams); ok {
@@ -85,16 +106,12 @@ func (s *streams) observe(r *proxy.Record) {
 	if !end {
 		return
 	}
-	s.of.log.Warn("connection ended: its client cancels most of its requests at once (http2.max_resets)",
-		"client", r.Client.String(), "max_resets", s.of.max)
+	s.of.log.Warn("connection ended: its client cancels most of its requests at once",
+		"client", r.Client.String(), "setting", s.of.key, "max_resets", s.of.max)
 	if s.of.failed != nil {
 		s.of.failed(endedByResets)
 	}
-	c := s.conn
-	if t, ok := c.(*tls.Conn); ok {
-		c = t.NetConn() // else it waits for the client to take its goodbye
-	}
-	c.Close()
+	s.end()
 }
 
 // count returns how many more are known to have been reset, and whether the

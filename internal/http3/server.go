@@ -25,7 +25,11 @@ const uniStreams = 8
 // farewell is how long a connection without a request stays that was told to go.
 const farewell = time.Second
 
-const noError = quic.ApplicationErrorCode(http3.ErrCodeNoError)
+// Codes of RFC 9114, section 8.1.
+const (
+	noError       = quic.ApplicationErrorCode(http3.ErrCodeNoError)
+	excessiveLoad = quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad)
+)
 
 // Options are how a [Server] serves.
 type Options struct {
@@ -40,6 +44,10 @@ type Options struct {
 	Keepalive   time.Duration     // between two requests on a connection
 	Idle        time.Duration     // without a packet until the client is gone; at half of it it is asked for one
 	WriteIdle   time.Duration     // for the client to take a header; 0 = no bound
+
+	// Begun is told of each connection before its first request, with what ends it at
+	// once. It returns what its requests' contexts come from. nil = nobody is told.
+	Begun func(ctx context.Context, end func()) context.Context
 
 	// Counted is told of each connection that opens (true) and closes. It may be
 	// called at the same time for several; nil = nobody is.
@@ -170,6 +178,9 @@ func (s *Server) begin(ctx context.Context, conn *quic.Conn) context.Context {
 	clientOf(ctx).begin(conn)
 	ctx, cancel := context.WithCancelCause(ctx)
 	ctx = context.WithValue(ctx, http.ServerContextKey, &s.plain)
+	if s.opts.Begun != nil {
+		ctx = s.opts.Begun(ctx, func() { conn.CloseWithError(excessiveLoad, "") })
+	}
 	stop := context.AfterFunc(s.opts.Base, func() { cancel(context.Cause(s.opts.Base)) })
 	context.AfterFunc(ctx, func() { stop(); cancel(nil) })
 	return ctx
