@@ -93,6 +93,22 @@ func BenchmarkReadHead(b *testing.B) {
 	}
 }
 
+// BenchmarkWriteHead is beside BenchmarkStandard/Write.
+func BenchmarkWriteHead(b *testing.B) {
+	o, err := newOutgoing(benchRequest(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var buf bytes.Buffer
+	b.ReportAllocs()
+	for b.Loop() {
+		buf.Reset()
+		if err := o.writeHead(&buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkStandard is what the standard library's parsing and writing of the
 // same exchange cost, to be subtracted from BenchmarkRoundTrip.
 func BenchmarkStandard(b *testing.B) {

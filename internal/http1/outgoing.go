@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
@@ -178,9 +179,14 @@ func hostOf(r *http.Request) string {
 	return host
 }
 
-// excluded are the fields that do not go out as they are in the header.
-var excluded = map[string]bool{
-	"Content-Length": true, "Host": true, "Trailer": true, "Transfer-Encoding": true, "User-Agent": true,
+// writtenApart reports whether a field is not taken from the header, but from what is
+// known of the request.
+func writtenApart(name string) bool {
+	switch name {
+	case "Content-Length", "Host", "Trailer", "Transfer-Encoding", "User-Agent":
+		return true
+	}
+	return false
 }
 
 // writeHead writes the request line and the header.
@@ -214,9 +220,22 @@ func (o *outgoing) writeHead(w *bytes.Buffer) error {
 	if o.length < 0 && len(r.Trailer) > 0 {
 		line(w, "Trailer: ", strings.Join(slices.Sorted(maps.Keys(r.Trailer)), ","))
 	}
-	r.Header.WriteSubset(w, excluded) // a bytes.Buffer does not fail
+	o.writeFields(w)
 	line(w)
 	return nil
+}
+
+// writeFields writes the header, which checkHeader has passed. Fields of
+// different names may come in any order (RFC 9110, section 5.3).
+func (o *outgoing) writeFields(w *bytes.Buffer) {
+	for name, values := range o.r.Header {
+		if writtenApart(name) {
+			continue
+		}
+		for _, v := range values {
+			line(w, name, ": ", textproto.TrimString(v))
+		}
+	}
 }
 
 func line(w *bytes.Buffer, parts ...string) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,9 +30,21 @@ func compareHead(t *testing.T, one, two *http.Request, change func(*http.Request
 		t.Fatal(err)
 	}
 	head, _, _ := strings.Cut(want.String(), "\r\n\r\n")
-	if got.String() != head+"\r\n\r\n" {
-		t.Errorf("got  %q\nwant %q", got.String(), head+"\r\n\r\n")
+	if got, want := inOrder(got.String()), inOrder(head+"\r\n\r\n"); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
+}
+
+// inOrder returns a header's lines with the fields in the order of their names.
+func inOrder(head string) []string {
+	lines := strings.SplitAfter(head, "\r\n")
+	fields := lines[1:max(1, len(lines)-2)] // the last two are the empty line and what follows it
+	slices.SortStableFunc(fields, func(a, b string) int {
+		a, _, _ = strings.Cut(a, ":")
+		b, _, _ = strings.Cut(b, ":")
+		return strings.Compare(a, b)
+	})
+	return lines
 }
 
 // TestWritesLikeStandardRequest compares the header with that of
@@ -76,7 +89,8 @@ func TestWritesLikeStandardRequest(t *testing.T) {
 		for _, k := range []string{"Host", "Content-Length", "Transfer-Encoding", "Trailer"} {
 			r.Header.Set(k, "7")
 		}
-		r.Header["X-A"] = []string{"1", "2"}
+		r.Header["X-A"] = []string{"2", "1", ""}
+		r.Header["x-lower"] = []string{" trimmed\t"}
 		r.Header.Set("Te", "trailers")
 	})
 }
