@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -116,23 +117,41 @@ func (x *exchange) astray() bool {
 	return x.record.Reason == RequestMalformed || x.body != nil && !x.body.sized && !x.body.atEnd()
 }
 
-// bufferPool lends httputil the buffers it copies bodies with.
-type bufferPool struct{ pool sync.Pool }
+// bufferPool lends httputil the buffers it copies bodies with. While many are lent,
+// which is to clients that are slow, it lends smaller ones.
+type bufferPool struct {
+	lent         atomic.Int64
+	large, small sync.Pool
+}
 
-// bufferSize is what one read and one write pass on of a response that is not
-// collected. Larger ones save system calls; but so much memory is held for each
-// slow client, which has to take so much within the write timeout.
-const bufferSize = 64 << 10
+// What one read and one write pass on of a response that is not collected. A large
+// buffer saves system calls; but so much memory is held for each slow client,
+// which has to take so much within the write timeout.
+const (
+	largeBuffer  = 64 << 10
+	smallBuffer  = 16 << 10
+	largeBuffers = 256 // lent at a time
+)
 
 func (b *bufferPool) Get() []byte {
-	if p, ok := b.pool.Get().(*[bufferSize]byte); ok {
+	if b.lent.Add(1) > largeBuffers {
+		if p, ok := b.small.Get().(*[smallBuffer]byte); ok {
+			return p[:]
+		}
+		return make([]byte, smallBuffer)
+	}
+	if p, ok := b.large.Get().(*[largeBuffer]byte); ok {
 		return p[:]
 	}
-	return make([]byte, bufferSize)
+	return make([]byte, largeBuffer)
 }
 
 func (b *bufferPool) Put(p []byte) {
-	if len(p) == bufferSize {
-		b.pool.Put((*[bufferSize]byte)(p))
+	b.lent.Add(-1)
+	switch len(p) {
+	case largeBuffer:
+		b.large.Put((*[largeBuffer]byte)(p))
+	case smallBuffer:
+		b.small.Put((*[smallBuffer]byte)(p))
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -82,16 +81,9 @@ func (s source) loader() func() (*config.Config, []config.Warning, error) {
 	return func() (*config.Config, []config.Warning, error) { return config.Load(s.file) }
 }
 
-// gcPercent lets the heap grow to five times what is in use before it is
-// collected. What is in use is small, a few MB, so this costs little memory and
-// saves a good part of the collector's work. GOGC overrides it.
-const gcPercent = 400
-
 // serve runs a gate until a signal, and to the end of its drain.
 func serve(ctx context.Context, cfg *config.Config, from source) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	tuneCollector()
 	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // the gate's own is in the log
 	log, err := openLog(cfg.Log)
 	if err != nil {
