@@ -117,6 +117,8 @@ func halfClose(t *testing.T, first string, secure bool) {
 listeners: [{address: "${LISTEN}", tls: {certificates: [{cert: "${CERT}", key: "${KEY}"}]}}, "${PLAIN}"]
 admin: "${ADMIN}"
 pools: {app: {health: {type: none}, upstreams: ["${APP}"]}}`, "APP="+app, "ADMIN="+admin, "PLAIN="+plain, "CERT="+cert, "KEY="+key)
+	g.ready("tcp", plain)
+	g.ready("tcp", admin)
 	c := connect(t, plain)
 	if secure {
 		tc := tls.Client(connect(t, g.address), &tls.Config{RootCAs: ca.Pool(), ServerName: "127.0.0.1"})
