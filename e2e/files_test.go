@@ -3,18 +3,20 @@ package e2e_test
 import (
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 )
 
-// TestFilesExhausted holds that goodgate lives through a want of file
-// descriptors, says what to do, and does not blame an upstream for it.
-func TestFilesExhausted(t *testing.T) {
+// fewFiles starts goodgate with 40 file descriptors, asks it once, connects 60
+// idle clients, and returns the connection of the one that asked.
+func fewFiles(t *testing.T, listener, told string) (g *gate, first *conn, taken []net.Conn) {
+	t.Helper()
 	a := startApp(t, "go", "a")
 	file := writeFile(t, t.TempDir(), "goodgate.yaml", fmt.Sprintf(`
-listeners: ["${LISTEN}"]
+listeners: [{address: "${LISTEN}"%s}]
 shutdown: {lame_duck: 0s}
-pools: {app: {upstreams: [%q]}}`, a.url()))
-	g := &gate{address: freeAddress(t)}
+pools: {app: {upstreams: [%q]}}`, listener, a.url()))
+	g = &gate{address: freeAddress(t)}
 	g.process = startProcess(t, "goodgate", []string{"LISTEN=" + g.address}, "sh", "-c",
 		`ulimit -n 40; exec "$0" run --config "$1"`, built.goodgate, file)
 	g.ready("tcp", g.address)
@@ -22,7 +24,6 @@ pools: {app: {upstreams: [%q]}}`, a.url()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var taken []net.Conn
 	for range 60 {
 		c, err := net.Dial("tcp", g.address)
 		if err != nil {
@@ -30,7 +31,44 @@ pools: {app: {upstreams: [%q]}}`, a.url()))
 		}
 		taken = append(taken, c)
 	}
-	g.waitMessage("no file descriptor is left")
+	g.waitMessage(told)
+	return g, first, taken
+}
+
+// TestFilesKept holds that idle clients cannot take the file descriptors that are
+// needed to connect to upstreams, and that it is told once.
+func TestFilesKept(t *testing.T) {
+	g, first, taken := fewFiles(t, "", "clients wait to be accepted")
+	got, err := first.do(request(t, "GET", "/echo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.StatusCode != 200 {
+		t.Errorf("a client that had been accepted: got %d, want 200", got.StatusCode)
+	}
+	for _, c := range taken {
+		c.Close()
+	}
+	waitFor(t, "requests to be accepted again", func() bool { return ask(t, g.address, "GET", "/echo").StatusCode == 200 })
+	told := 0
+	for _, e := range g.log() {
+		switch {
+		case strings.HasPrefix(e.Msg, "clients wait to be accepted"):
+			told++
+		case strings.HasPrefix(e.Msg, "no file descriptor is left"):
+			t.Errorf("it ran out of them: %+v", e)
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times, want once", told)
+	}
+}
+
+// TestFilesExhausted holds that goodgate, when it was told to accept more clients
+// than there are file descriptors, lives through the want of them, says what to
+// do, and does not blame an upstream for it.
+func TestFilesExhausted(t *testing.T) {
+	g, first, taken := fewFiles(t, ", max_connections: 1000", "no file descriptor is left")
 	got, err := first.do(request(t, "GET", "/echo"))
 	if err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ type Listener struct {
 	HTTP3     ListenerHTTP3    `yaml:"http3" help:"HTTP/3 with clients that come by TLS."`
 	Proxied   []netip.Prefix   `yaml:"proxy_protocol" default:"[]" opt:"single" help:"Networks whose connections begin with the PROXY protocol, version 1 or 2, which says who the client is; nobody else's may."`
 
-	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Client connections at once; more wait to be accepted."`
+	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"three quarters of the file descriptors, for all listeners together" help:"Client connections at once; more wait to be accepted."`
 	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Client connections at once from one address (of IPv6 one /64); more are closed."`
 }
 

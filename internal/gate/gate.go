@@ -49,6 +49,7 @@ type Gate struct {
 	ring   admin.Ring
 	tally  admin.Tally
 	files  shortage
+	room   *limit.Room // for the clients of all listeners
 	udp    udpSockets
 	memory *limit.Memory             // nil when GOMEMLIMIT is not set
 	seals  *tickets.Ring             // keys of TLS sessions
@@ -77,6 +78,7 @@ type present struct {
 func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
 	g.files.log, g.memory = g.log, limit.NewMemory()
+	g.room = g.files.room(maxFiles())
 	g.events, g.seals = newEvents(c.Events, o), tickets.New(nil)
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {

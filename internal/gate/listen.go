@@ -108,7 +108,11 @@ func bind(l config.Listener) (net.Listener, error) {
 // newServer returns what is to serve a socket.
 func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error) {
 	s := &server{config: l, door: &door{socket: socket}, address: socket.Addr().String()}
-	s.entry = limit.Connections{Max: l.MaxConnections, PerClient: l.ConnectionsPerClient}.Listen(s.door)
+	bounds := limit.Connections{Max: l.MaxConnections, PerClient: l.ConnectionsPerClient}
+	if l.MaxConnections == 0 {
+		bounds.Room = g.room
+	}
+	s.entry = bounds.Listen(s.door)
 	if network, address := l.Network(); network == "unix" {
 		s.address = "unix:" + address
 	}

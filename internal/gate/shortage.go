@@ -3,10 +3,12 @@ package gate
 import (
 	"errors"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -15,6 +17,24 @@ import (
 type shortage struct {
 	log  *slog.Logger
 	last atomic.Int64 // Unix nanoseconds of when it was last told
+	full atomic.Bool  // it was told that clients wait, so that descriptors are left
+}
+
+// room returns how many clients may be connected by the listeners that do not say
+// it themselves (max_connections), so that enough file descriptors are left to
+// connect to upstreams: three quarters of the limit, and of a small one half. nil
+// = it is not known.
+func (s *shortage) room(files uint64) *limit.Room {
+	if files == 0 || files > math.MaxInt32 { // there is no limit
+		return nil
+	}
+	n := files - max(files/4, min(files/2, 64))
+	return limit.NewRoom(int(n), func() {
+		if !s.full.Swap(true) {
+			s.log.Warn("clients wait to be accepted: the rest of the file descriptors is kept for upstreams. Raise the limit (LimitNOFILE= in systemd, ulimit -n), or set listeners[].max_connections",
+				"clients", n, "limit", files)
+		}
+	})
 }
 
 // note looks at why a connection could not be accepted.

@@ -11,13 +11,14 @@ import (
 // client that has PerClient is reset. IPv6 clients are told apart by their /64.
 type Connections struct {
 	Max       int            // 0 = no bound
+	Room      *Room          // that it shares with other listeners; nil = no bound
 	PerClient int            // 0 = no bound
 	Refused   func(net.Addr) // told of a connection that was reset; may be nil
 }
 
 // Listen returns l with the bounds, or l itself when there are none.
 func (c Connections) Listen(l net.Listener) net.Listener {
-	if c.Max <= 0 && c.PerClient <= 0 {
+	if c.Max <= 0 && c.PerClient <= 0 && c.Room == nil {
 		return l
 	}
 	b := &boundListener{Listener: l, opts: c, clients: map[netip.Addr]int{}, closed: make(chan struct{})}
@@ -40,10 +41,14 @@ type boundListener struct {
 
 // Accept returns the next connection that is let in.
 func (b *boundListener) Accept() (net.Conn, error) {
+	if !b.opts.Room.take(b.closed) {
+		return nil, net.ErrClosed
+	}
 	if b.places != nil {
 		select {
 		case b.places <- struct{}{}:
 		case <-b.closed:
+			b.opts.Room.leave()
 			return nil, net.ErrClosed
 		}
 	}
@@ -53,7 +58,10 @@ func (b *boundListener) Accept() (net.Conn, error) {
 			b.vacate()
 			return nil, err
 		}
-		client := clientOf(c.RemoteAddr())
+		var client netip.Addr
+		if b.opts.PerClient > 0 {
+			client = clientOf(c.RemoteAddr())
+		}
 		if b.enter(client) {
 			return &boundConn{Conn: c, listener: b, client: client}, nil
 		}
@@ -74,13 +82,14 @@ func (b *boundListener) Close() error {
 }
 
 func (b *boundListener) vacate() {
+	b.opts.Room.leave()
 	if b.places != nil {
 		<-b.places
 	}
 }
 
 func (b *boundListener) enter(client netip.Addr) bool {
-	if b.opts.PerClient <= 0 || !client.IsValid() {
+	if !client.IsValid() {
 		return true
 	}
 	b.mu.Lock()
@@ -94,7 +103,7 @@ func (b *boundListener) enter(client netip.Addr) bool {
 
 func (b *boundListener) leave(client netip.Addr) {
 	b.vacate()
-	if b.opts.PerClient <= 0 || !client.IsValid() {
+	if !client.IsValid() {
 		return
 	}
 	b.mu.Lock()

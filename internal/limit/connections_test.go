@@ -69,6 +69,40 @@ func TestMaxConnections(t *testing.T) {
 	}
 }
 
+// TestRoom holds that listeners share their room, and that one that waits for it
+// can be closed.
+func TestRoom(t *testing.T) {
+	var full atomic.Int64
+	room := NewRoom(3, func() { full.Add(1) })
+	first, ones, _ := listen(t, Connections{Room: room})
+	second, others, l := listen(t, Connections{Room: room}) // each of them waits with a place in hand
+	dial(t, first)
+	one := <-ones // and takes the last for the next
+	if got := full.Load(); got != 0 {
+		t.Errorf("told %d times that it is full, want 0", got)
+	}
+	dial(t, first)
+	two := <-ones
+	dial(t, first)
+	dial(t, second)
+	<-others
+	select {
+	case <-ones:
+		t.Fatal("more were accepted than there is room for")
+	case <-time.After(50 * time.Millisecond):
+	}
+	if got := full.Load(); got != 2 {
+		t.Errorf("told %d times that it is full, want 2", got)
+	}
+	one.Close()
+	two.Close() // whoever of the two listeners gets the places
+	l.Close()
+	if _, open := <-others; open {
+		t.Error("Accept did not return when the listener closed")
+	}
+	<-ones
+}
+
 // TestConnectionsPerClient holds that a client's connection too many is reset,
 // and that another is let in when one ends.
 func TestConnectionsPerClient(t *testing.T) {
