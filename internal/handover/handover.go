@@ -146,7 +146,8 @@ func (p Program) Start(b Bundle) (pid int, err error) {
 	}
 	known.Close()
 	readies.Close()
-	return cmd.Process.Pid, p.await(cmd, b, knows, ready)
+	pid = cmd.Process.Pid // await forgets it
+	return pid, p.await(cmd, b, knows, ready)
 }
 
 // await gives a child the bundle, and waits until it serves or has ended.

@@ -60,8 +60,12 @@ func TestHandOver(t *testing.T) {
 	l, path := listen(t)
 	other, _ := listen(t)
 	b := Bundle{Sockets: []Socket{{"other", other}, {"a", l}}, Known: []byte(`"what is known"`)}
-	if _, err := program(t, "serve", 10*time.Second).Start(b); err != nil {
+	pid, err := program(t, "serve", 10*time.Second).Start(b)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if pid <= 1 {
+		t.Errorf("the child's id is said to be %d", pid)
 	}
 	l.Close() // which leaves the socket's file to the child
 	c, err := net.Dial("unix", path)
