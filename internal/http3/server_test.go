@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -408,5 +411,67 @@ func TestBaseEnds(t *testing.T) {
 	}
 	if got, _ := io.ReadAll(res.Body); string(got) != over.Error() {
 		t.Errorf("got %q, want %q", got, over)
+	}
+}
+
+// TestHeaderNotTaken: a client that gives no room for the header does not hold the
+// request, neither with an informational response nor with a flush.
+func TestHeaderNotTaken(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	failed := make(chan error, 1)
+	b.serve(Options{WriteIdle: 200 * time.Millisecond, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", strings.Repeat("x", 5000))
+		w.WriteHeader(http.StatusEarlyHints)
+		failed <- http.NewResponseController(w).Flush()
+	})})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, err := quic.DialAddr(ctx, b.socket.Addr().String(), &tls.Config{RootCAs: b.ca.Pool(), NextProtos: []string{"h3"}},
+		&quic.Config{InitialStreamReceiveWindow: 10, MaxStreamReceiveWindow: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseWithError(0, "")
+	s, err := c.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(b.header())
+	s.Close()
+	select {
+	case err := <-failed:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("got %v, want the deadline", err)
+		}
+	case <-ctx.Done():
+		t.Error("the request waits still")
+	}
+}
+
+// TestInformational: an informational response arrives before the answer.
+func TestInformational(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.serve(Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", "</a>")
+		w.WriteHeader(http.StatusEarlyHints)
+		io.WriteString(w, "hello")
+	})})
+	var told []int
+	trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, _ textproto.MIMEHeader) error {
+		told = append(told, code)
+		return nil
+	}}
+	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "GET", b.url(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := b.client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(res.Body); string(body) != "hello" || err != nil || fmt.Sprint(told) != "[103]" {
+		t.Errorf("got %v and %q, %v", told, body, err)
 	}
 }
