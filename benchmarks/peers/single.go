@@ -98,7 +98,7 @@ func (b *bench) measureIdle(ctx context.Context) error {
 }
 
 func (b *bench) idleOf(ctx context.Context, t target) error {
-	const settle = 500 * time.Millisecond
+	const settle = 3 * time.Second // for what the requests took to be given back
 	time.Sleep(settle)
 	before, err := t.resident()
 	if err != nil {

@@ -83,7 +83,7 @@ func (s source) loader() func() (*config.Config, []config.Warning, error) {
 
 // serve runs a gate until a signal, and to the end of its drain.
 func serve(ctx context.Context, cfg *config.Config, from source) error {
-	tuneCollector()
+	defer tuneCollector()()
 	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // the gate's own is in the log
 	log, err := openLog(cfg.Log)
 	if err != nil {

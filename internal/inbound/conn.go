@@ -207,9 +207,16 @@ func (c *conn) await() outcome {
 			return over
 		case c.served:
 			c.served, c.rested = false, true
+			c.forget()
 			return rest
 		}
 	}
+}
+
+// forget drops what is left of the last request.
+func (c *conn) forget() {
+	c.header = nil
+	c.watch.reset(nil)
 }
 
 // boundWait bounds the wait for a request.
