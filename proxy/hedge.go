@@ -135,6 +135,7 @@ func (x *exchange) Slow() context.Context {
 	hedge := x.newTry(m, lease)
 	hedge.hedge = true
 	hedge.wire.Got1xx = nil // httputil expects one at a time
+	hedge.wire.Prompt = true
 	first.cancelable()
 	hedge.cancelable()
 	x.race = &race{first: first, hedge: hedge, statuses: x.route.Pool.opts.Retry.Statuses, done: make(chan struct{})}

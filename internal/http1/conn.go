@@ -87,7 +87,7 @@ func newConn(t *Transport, nc net.Conn) *conn {
 
 // patience is how long an exchange waits before it minds the end of its context,
 // which costs more than a read. Most are over by then.
-const patience = 5 * time.Millisecond
+const patience = 25 * time.Millisecond
 
 // begin ties the connection to an exchange, at once or only when that has waited
 // for a moment.

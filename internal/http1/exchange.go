@@ -15,7 +15,7 @@ type Exchange struct {
 	// Context ends the exchange in place of the request's; nil = that one does.
 	Context context.Context
 	// Prompt asks for the end of the context to be minded at any time, which costs
-	// more. Else that of a request without a body to speak of is noticed after 5 ms
+	// more. Else that of a request without a body to speak of is noticed after 25 ms
 	// without a byte from the upstream.
 	Prompt bool
 
