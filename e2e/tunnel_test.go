@@ -68,10 +68,10 @@ func scrapeLine(t *testing.T, admin, series string) string {
 func TestTunnelHalfClose(t *testing.T) {
 	t.Parallel()
 	for _, first := range []string{"client", "application"} {
-		for _, secure := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s first, TLS %v", first, secure), func(t *testing.T) {
+		for _, by := range []string{"plain", "TLS", "bounded", "PROXY"} {
+			t.Run(first+" first, "+by, func(t *testing.T) {
 				t.Parallel()
-				halfClose(t, first, secure)
+				halfClose(t, first, by)
 			})
 		}
 	}
@@ -106,23 +106,30 @@ func (h half) listen(r io.Reader) {
 	}
 }
 
-func halfClose(t *testing.T, first string, secure bool) {
+func halfClose(t *testing.T, first, by string) {
 	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
 	cert, key := ca.Files(dir, "site", ca.Issue("127.0.0.1"))
 	app := startUpgrading(t, func(c *net.TCPConn, r *bufio.Reader, _ string) {
 		half{t, "application", first == "application"}.talk(c, r)
 	})
-	admin, plain := freeAddress(t), freeAddress(t)
+	admin := freeAddress(t)
+	listener := map[string]string{
+		"TLS":     `tls: {certificates: [{cert: "${CERT}", key: "${KEY}"}]}`,
+		"bounded": "max_connections: 10",
+		"PROXY":   "proxy_protocol: [127.0.0.0/8]",
+	}[by]
 	g := startGate(t, `
-listeners: [{address: "${LISTEN}", tls: {certificates: [{cert: "${CERT}", key: "${KEY}"}]}}, "${PLAIN}"]
+listeners: [{address: "${LISTEN}", `+listener+`}]
 admin: "${ADMIN}"
-pools: {app: {health: {type: none}, upstreams: ["${APP}"]}}`, "APP="+app, "ADMIN="+admin, "PLAIN="+plain, "CERT="+cert, "KEY="+key)
-	g.ready("tcp", plain)
+pools: {app: {health: {type: none}, upstreams: ["${APP}"]}}`, "APP="+app, "ADMIN="+admin, "CERT="+cert, "KEY="+key)
 	g.ready("tcp", admin)
-	c := connect(t, plain)
-	if secure {
-		tc := tls.Client(connect(t, g.address), &tls.Config{RootCAs: ca.Pool(), ServerName: "127.0.0.1"})
+	c := connect(t, g.address)
+	switch by {
+	case "TLS":
+		tc := tls.Client(c, &tls.Config{RootCAs: ca.Pool(), ServerName: "127.0.0.1"})
 		c = &conn{tc, bufio.NewReader(tc)}
+	case "PROXY":
+		io.WriteString(c, "PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n")
 	}
 	c.upgrade(t)
 	upstream := fmt.Sprintf(`upstream=%q}`, strings.TrimPrefix(app, "http://"))

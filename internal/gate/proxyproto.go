@@ -18,7 +18,7 @@ func proxied(l net.Listener, c config.Listener) net.Listener {
 	if len(c.Proxied) == 0 {
 		return l
 	}
-	return &proxyproto.Listener{
+	return halfClosing{&proxyproto.Listener{
 		Listener:          l,
 		ReadHeaderTimeout: min(c.Timeouts.Header, 10*time.Second),
 		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
@@ -27,7 +27,28 @@ func proxied(l net.Listener, c config.Listener) net.Listener {
 			}
 			return proxyproto.SKIP, nil
 		},
+	}}
+}
+
+// halfClosing gives connections what go-proxyproto's lack.
+type halfClosing struct{ *proxyproto.Listener }
+
+func (l halfClosing) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if p, ok := c.(*proxyproto.Conn); ok {
+		return halfConn{p}, err
 	}
+	return c, err
+}
+
+type halfConn struct{ *proxyproto.Conn }
+
+// CloseWrite says that nothing more comes from this side, which may read on.
+func (c halfConn) CloseWrite() error {
+	if half, ok := c.Raw().(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
 }
 
 // within reports whether an address is in one of the networks.

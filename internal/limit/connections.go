@@ -141,6 +141,14 @@ func (c *boundConn) Close() error {
 	return err
 }
 
+// CloseWrite says that nothing more comes from this side, which may read on.
+func (c *boundConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
+}
+
 // NetConn returns the connection beneath, for its socket to be found.
 func (c *boundConn) NetConn() net.Conn { return c.Conn }
 

@@ -134,3 +134,18 @@ func TestNoBoundNoWrapper(t *testing.T) {
 		t.Error("a listener without bounds is wrapped")
 	}
 }
+
+// TestHalfClose holds that a bounded connection can say that it has said all.
+func TestHalfClose(t *testing.T) {
+	addr, accepted, _ := listen(t, Connections{Max: 1})
+	c := dial(t, addr)
+	server := <-accepted
+	server.(interface{ CloseWrite() error }).CloseWrite()
+	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatalf("got %v, want the end", err)
+	}
+	c.Write([]byte("x"))
+	if n, err := server.Read(make([]byte, 1)); n != 1 || err != nil {
+		t.Errorf("after it: read %d, %v", n, err)
+	}
+}
