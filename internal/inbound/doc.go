@@ -16,6 +16,11 @@
 //     What it refuses is told to [Server.Refuse], for it to be answered and
 //     accounted like any other.
 //
+// A connection's way, a file each: server.go and handoff.go take it, conn.go has
+// its life, tls.go, wait.go for a request, head.go and framing.go what it means,
+// serve.go, body.go, response.go and render.go its answer, write.go; watch.go and
+// context.go are about its client's end, alarm.go about all bounds on time.
+//
 // What a request means follows RFC 9112, and is what http.ReadRequest says it
 // means; a fuzz test holds that.
 package inbound

@@ -3,8 +3,10 @@ package inbound
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -78,4 +80,59 @@ func (s *Server) serveHTTP2() {
 		}
 	}
 	s.running.Go(func() { h2.Serve(s.handoff) })
+}
+
+// release gives the connection to a handler.
+func (c *conn) release() net.Conn {
+	c.watch.stop()
+	c.flush(nil)
+	c.rd.off()
+	c.wr.off()
+	c.gone = true
+	c.s.state(c.raw, http.StateHijacked)
+	return c.rest()
+}
+
+// rest returns the connection with what has been read of it and not been used.
+func (c *conn) rest() net.Conn {
+	nc := c.nc
+	if c.tls == nil {
+		nc = c.raw
+	}
+	var early []byte
+	if c.br != nil {
+		early, _ = c.br.Peek(c.br.Buffered())
+	}
+	if c.ahead {
+		early = append(slices.Clone(early), c.next[0])
+	}
+	if len(early) == 0 {
+		return nc
+	}
+	return &earlyConn{nc, slices.Clone(early)}
+}
+
+// earlyConn is a connection of which something has been read already.
+type earlyConn struct {
+	net.Conn
+	early []byte
+}
+
+func (c *earlyConn) Read(p []byte) (int, error) {
+	if len(c.early) > 0 {
+		n := copy(p, c.early)
+		c.early = c.early[n:]
+		return n, nil
+	}
+	return c.Conn.Read(p)
+}
+
+// CloseWrite says that nothing more comes from this side.
+func (c *earlyConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }

@@ -1,0 +1,51 @@
+package inbound
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"time"
+)
+
+// secure speaks TLS, and reports whether HTTP/1.1 is to be spoken now.
+func (c *conn) secure() bool {
+	c.raw.SetDeadline(after(c.s.opts.Header))
+	c.phase.Store(handshake)
+	if c.s.closing.Load() {
+		c.hurry()
+	}
+	t := tls.Server(c.raw, c.s.opts.TLS)
+	err := t.HandshakeContext(c.s.base)
+	c.phase.Store(busy)
+	if err != nil {
+		c.refuseTLS(err)
+		return false
+	}
+	c.raw.SetDeadline(time.Time{})
+	c.use(t)
+	state := t.ConnectionState()
+	c.tls = &state
+	if state.NegotiatedProtocol == "h2" {
+		c.gone = c.s.hand(t)
+		return false
+	}
+	return true
+}
+
+// refuseTLS answers a client that does not speak TLS in the clear.
+func (c *conn) refuseTLS(err error) {
+	if r, ok := errors.AsType[tls.RecordHeaderError](err); ok && r.Conn != nil && plainHTTP(r.RecordHeader) {
+		io.WriteString(r.Conn, "HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\nThis is an HTTPS port.\n")
+		err = errors.New("the client speaks HTTP in the clear")
+	}
+	c.s.note("TLS handshake failed", "client", c.remote, "error", err.Error())
+}
+
+// plainHTTP reports whether what should be a TLS record begins a request.
+func plainHTTP(b [5]byte) bool {
+	switch string(b[:]) {
+	case "GET /", "HEAD ", "POST ", "PUT /", "OPTIO":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,110 @@
+package inbound
+
+import (
+	"bufio"
+	"time"
+)
+
+type outcome int
+
+const (
+	ready outcome = iota // a request has begun to come
+	rest                 // the goroutine is to be replaced
+	over                 // the connection is to be closed
+)
+
+// await waits for a request.
+func (c *conn) await() outcome {
+	if c.br != nil && c.br.Buffered() > 0 {
+		return ready
+	}
+	if !c.rested {
+		c.boundWait()
+	}
+	c.rested = false
+	c.phase.Store(idle)
+	defer c.phase.Store(busy)
+	for {
+		if c.s.closing.Load() && !c.lastChance() {
+			return over
+		}
+		err := c.begin()
+		switch {
+		case err == nil:
+			return ready
+		case !isTimeout(err) || !c.rd.again():
+			return over
+		case c.served:
+			c.served, c.rested = false, true
+			c.forget()
+			return rest
+		}
+	}
+}
+
+// forget drops what is left of the last request.
+func (c *conn) forget() {
+	c.header = nil
+	c.watch.reset(nil)
+}
+
+// boundWait bounds the wait for a request.
+func (c *conn) boundWait() {
+	wait := c.s.opts.KeepAlive
+	if c.first {
+		wait = c.s.opts.Header
+	}
+	c.rd.bound(after(wait))
+	c.rd.wake(time.Now().Add(settle))
+}
+
+// lastChance lets a new connection bring its request though the server is about
+// to end.
+func (c *conn) lastChance() bool {
+	if !c.first {
+		return false
+	}
+	c.first = false
+	c.rd.bound(time.Now().Add(firstRequest))
+	return true
+}
+
+// begin waits for the first bytes.
+func (c *conn) begin() error {
+	if c.sock != nil && !c.ahead && c.lost == nil {
+		return c.sock.wait()
+	}
+	if c.ahead {
+		return c.fill()
+	}
+	n, err := c.read(c.next[:])
+	c.ahead = n > 0
+	if err != nil {
+		return err
+	}
+	return c.fill()
+}
+
+// fill reads into a buffer, which it keeps only if something came.
+func (c *conn) fill() error {
+	c.br = c.s.readers.Get().(*bufio.Reader)
+	c.br.Reset(c)
+	_, err := c.br.Peek(1)
+	if err != nil {
+		c.put()
+	}
+	return err
+}
+
+// put gives the buffers back.
+func (c *conn) put() {
+	if c.br != nil {
+		c.br.Reset(nil)
+		c.s.readers.Put(c.br)
+		c.br = nil
+	}
+	if cap(c.out) == bufferSize {
+		c.s.writers.Put((*[bufferSize]byte)(c.out[:bufferSize]))
+	}
+	c.out = nil
+}
