@@ -108,7 +108,7 @@ func (s *Server) Serve(l net.Listener) error {
 // temporary reports whether another connection may be accepted though this one
 // could not, for want of descriptors for instance.
 func temporary(err error) bool {
-	//lint:ignore SA1019 that it is not well defined does not matter here: the pause bounds the loop
+	// That it is not well defined does not matter: the pause bounds the loop.
 	t, ok := errors.AsType[interface {
 		error
 		Temporary() bool
