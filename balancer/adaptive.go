@@ -34,6 +34,7 @@ type adaptive struct {
 	idled    bool // in the phase before, clients asked for less than the limit
 	known    bool // the estimate is not just where the search has got to
 	curve    curve
+	rest     curve // of phases in which clients asked for less
 	phase    phase
 	step     int     // in the cycle
 	seen     tally   // in this phase
@@ -129,7 +130,7 @@ func (a *adaptive) start(o AdaptiveOptions) {
 	a.opts = o
 	a.forget()
 	a.estimate = a.clamp(float64(o.Start))
-	a.idled, a.step, a.spread, a.seen = false, 0, 1, tally{}
+	a.idled, a.step, a.spread, a.seen, a.rest = false, 0, 1, tally{}, curve{}
 	a.enter(along, time.Time{})
 }
 
@@ -213,7 +214,7 @@ func (a *adaptive) conclude(now time.Time) {
 func (a *adaptive) idle(now time.Time) {
 	s := &a.seen
 	if n := s.took.Seconds() / s.ends.Sub(s.began).Seconds(); n > 0 && n < plain*float64(a.now.Load()) {
-		a.curve.add(s.point(n))
+		a.rest.add(s.point(n))
 	}
 	a.idled = true
 	a.enter(along, now)
@@ -222,6 +223,12 @@ func (a *adaptive) idle(now time.Time) {
 // learn goes by what a phase has shown in which the limit was reached. Called
 // with mu held.
 func (a *adaptive) learn(p point, now time.Time) {
+	rest := a.rest
+	a.rest = curve{}
+	if !a.known && len(rest.points) > 0 {
+		a.guess(rest, p, now)
+		return
+	}
 	z := a.surprised(p)
 	a.surprise = a.surprise/2 + z
 	switch {
@@ -242,6 +249,21 @@ func (a *adaptive) learn(p point, now time.Time) {
 	default:
 		a.curve.add(p)
 		a.next(now)
+	}
+}
+
+// guess places the search by how long answers have taken while little was asked.
+// It is only a guess, because under load they may take longer. Called with mu
+// held.
+func (a *adaptive) guess(rest curve, p point, now time.Time) {
+	rest.add(p)
+	n, further := rest.bend(0)
+	a.curve.add(p)
+	a.estimate = a.clamp(n)
+	if further {
+		a.move(above, p.inFlight*gainSearch, now)
+	} else {
+		a.enter(below, now)
 	}
 }
 

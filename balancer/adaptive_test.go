@@ -211,6 +211,29 @@ func TestAdaptiveLimitSettles(t *testing.T) {
 	}
 }
 
+// TestAdaptiveLimitBegins holds that the limit is found soon when an overload comes
+// after a time of little load.
+func TestAdaptiveLimitBegins(t *testing.T) {
+	t.Parallel()
+	for _, spread := range []string{"narrow", "exponential", "lognormal"} {
+		for _, workers := range []int{5, 20, 40} {
+			var r settled
+			for seed := range uint64(12) {
+				s := simulate(spread, seed, workers, 0.5)
+				s.run(2 * time.Second)
+				s.ask(spread, workers, meanTime, 10)
+				s.run(2 * time.Second)
+				r.add(s.watch(5 * time.Second))
+			}
+			b := bounds{off: 2, middle: 0.15, goodput: 0.9}
+			if workers < 20 {
+				b.off, b.middle = 8, 0.2
+			}
+			r.check(t, fmt.Sprintf("%s, %d workers", spread, workers), b)
+		}
+	}
+}
+
 // TestAdaptiveLimitFollows holds that the limit goes along with an upstream that
 // changes slowly.
 func TestAdaptiveLimitFollows(t *testing.T) {

@@ -59,7 +59,7 @@ func (c *curve) bend(doubt float64) (n float64, further bool) {
 			n, likeliest = m, l
 		}
 		if m == most {
-			return n, l > likeliest-doubt
+			return n, l >= likeliest-doubt
 		}
 	}
 }
