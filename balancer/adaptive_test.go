@@ -215,6 +215,9 @@ func TestAdaptiveLimitSettles(t *testing.T) {
 // after a time of little load.
 func TestAdaptiveLimitBegins(t *testing.T) {
 	t.Parallel()
+	if raceEnabled {
+		t.Skip("nothing here runs at once, and it would take long")
+	}
 	for _, spread := range []string{"narrow", "exponential", "lognormal"} {
 		for _, workers := range []int{5, 20, 40} {
 			var r settled
