@@ -50,6 +50,7 @@ type Upstream struct {
 	pool   *Pool
 	link   io.Closer
 	nudged chan struct{}
+	called atomic.Pointer[func()] // told of a nudge; nil = nobody
 
 	probeMu sync.Mutex
 	probe   streak
@@ -174,6 +175,17 @@ func (u *Upstream) Breaker() BreakerState { return u.breaker.current() }
 // that whoever probes it looks at once instead of at its next interval.
 func (u *Upstream) Nudged() <-chan struct{} { return u.nudged }
 
+// OnNudge makes f be called after each signal of [Upstream.Nudged], without a
+// lock held; nil ends that. Whoever probes many upstreams need not wait on as
+// many channels.
+func (u *Upstream) OnNudge(f func()) {
+	if f == nil {
+		u.called.Store(nil)
+		return
+	}
+	u.called.Store(&f)
+}
+
 // Removed reports whether the upstream has left its pool.
 func (u *Upstream) Removed() bool { return u.removed.Load() }
 
@@ -182,6 +194,9 @@ func (u *Upstream) nudge() {
 	select {
 	case u.nudged <- struct{}{}:
 	default:
+	}
+	if f := u.called.Load(); f != nil {
+		(*f)()
 	}
 }
 

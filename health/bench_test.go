@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/goodgate/goodgate/balancer"
 )
@@ -35,4 +36,20 @@ func BenchmarkGRPC(b *testing.B) {
 	l := listen(b, "tcp", "127.0.0.1:0")
 	serveGRPC(b, l, knownServices())
 	benchmarkProbe(b, NewGRPC(GRPCOptions{}), upstreams(b, l.Addr().String())[0])
+}
+
+func BenchmarkHTTPKept(b *testing.B) {
+	addr := handle(b, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
+	p, u := newHTTP(b, HTTPOptions{Body: "ok"}).(liner), upstreams(b, addr)[0]
+	l := &line{life: time.Hour, kept: NewKept(1)}
+	defer l.close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := p.probeBy(b.Context(), u, l); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if l.conn == nil {
+		b.Error("the connection was not kept")
+	}
 }

@@ -3,10 +3,8 @@ package health
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -21,6 +19,7 @@ type Options struct {
 	Jitter       float64             // share by which each interval varies at random, up and down; 0 = 0.1, negative = none, at most 0.5
 	Thresholds   balancer.Thresholds // probes in a row that change the verdict
 	MaxParallel  int                 // probes at the same time; 0 = 256
+	Kept         *Kept               // bounds the connections that probes share; nil = each has its own
 
 	// Report is told of every probe, on the goroutine that made it and without a
 	// lock held. The upstream's next probe waits for it. nil = nobody is told.
@@ -59,15 +58,23 @@ type Event struct {
 //
 // A slow probe does not stretch its interval, but at least half an interval
 // passes between the end of one probe and the start of the next.
+//
+// A connection for each probe finds out whether the upstream still accepts, and
+// costs several times what the probe does. So the probes of a pool of more than
+// a hundred upstreams may share connections, which see [line].
 type Checker struct {
-	opts    Options
-	slots   chan struct{}
-	watched atomic.Int64
+	opts     Options
+	timedOut error         // what ends a probe that takes too long
+	poke     chan struct{} // the queue has changed; wakes Run
 
-	mu      sync.Mutex                                // protects the fields below
-	running context.Context                           // Run's; nil before and after
-	members map[*balancer.Upstream]context.CancelFunc // nil until the checker runs
-	probes  sync.WaitGroup
+	mu      sync.Mutex      // protects the fields below and those of entry that say so
+	running context.Context // Run's; nil before and after
+	entries map[*balancer.Upstream]*entry
+	queue   queue
+	busy    int       // workers
+	wakeAt  time.Time // when Run looks at the queue without being poked
+
+	workers sync.WaitGroup
 }
 
 // NewChecker returns a checker that does nothing until [Checker.Run]. It panics
@@ -82,9 +89,10 @@ func NewChecker(o Options) *Checker {
 	o.MaxParallel = cmp.Or(max(o.MaxParallel, 0), 256)
 	o.Jitter = min(max(cmp.Or(o.Jitter, 0.1), 0), 0.5)
 	return &Checker{
-		opts:    o,
-		slots:   make(chan struct{}, o.MaxParallel),
-		members: map[*balancer.Upstream]context.CancelFunc{},
+		opts:     o,
+		timedOut: fmt.Errorf("no answer within %v (timeout): %w", o.Timeout, context.DeadlineExceeded),
+		poke:     make(chan struct{}, 1),
+		entries:  map[*balancer.Upstream]*entry{},
 	}
 }
 
@@ -93,23 +101,25 @@ func NewChecker(o Options) *Checker {
 func (c *Checker) Run(ctx context.Context) {
 	c.mu.Lock()
 	c.running = ctx
-	for u := range c.members {
+	for u := range c.entries {
 		c.start(u)
 	}
 	c.mu.Unlock()
+	c.dispatch(ctx)
+	c.workers.Wait()
 
-	<-ctx.Done()
-	// Under the lock, so that a Watch that saw the checker running has started
-	// all it was going to start before the wait begins.
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.running = nil
-	c.mu.Unlock()
-	c.probes.Wait()
+	for _, e := range c.entries {
+		c.end(e)
+	}
 }
 
 // Watch sets the upstreams to probe: it starts what is new and stops what is
 // gone. When it returns, no further probe of what is gone will start, and one
-// that is running ends without a result. It may be called at any time.
+// that is running ends without a result. It may be called at any time. An
+// upstream is watched by one checker at a time.
 func (c *Checker) Watch(members []*balancer.Upstream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,18 +127,14 @@ func (c *Checker) Watch(members []*balancer.Upstream) {
 	for _, u := range members {
 		keep[u] = true
 	}
-	for u, stop := range c.members {
-		if keep[u] {
-			continue
+	for u, e := range c.entries {
+		if !keep[u] {
+			c.end(e)
+			delete(c.entries, u)
 		}
-		if stop != nil {
-			stop()
-		}
-		delete(c.members, u)
 	}
-	c.watched.Store(int64(len(keep)))
 	for u := range keep {
-		if _, ok := c.members[u]; !ok {
+		if c.entries[u] == nil {
 			c.start(u)
 		}
 	}
@@ -136,116 +142,30 @@ func (c *Checker) Watch(members []*balancer.Upstream) {
 
 // start begins to probe u if the checker runs. Called with mu held.
 func (c *Checker) start(u *balancer.Upstream) {
-	c.members[u] = nil
+	e := &entry{upstream: u, place: nowhere}
+	e.schedule = schedule{interval: c.opts.Interval, fast: c.opts.FastInterval, jitter: c.opts.Jitter}
+	c.entries[u] = e
 	if c.running == nil || c.running.Err() != nil {
 		return
 	}
-	ctx, stop := context.WithCancel(c.running)
-	c.members[u] = stop
-	c.probes.Go(func() {
-		defer stop()
-		c.watch(ctx, u)
-	})
+	c.put(e, time.Now())
+	u.OnNudge(func() { c.nudged(e) })
 }
 
-// watch probes one upstream until ctx ends or the upstream has left its pool.
-func (c *Checker) watch(ctx context.Context, u *balancer.Upstream) {
-	s := &schedule{interval: c.opts.Interval, fast: c.opts.FastInterval, jitter: c.opts.Jitter}
-	for !u.Removed() {
-		if u.Operator() == balancer.Off {
-			if !pause(ctx, s.fast) {
-				return
-			}
-			continue
-		}
-		if !c.acquire(ctx) {
-			return
-		}
-		select {
-		case <-u.Nudged(): // this probe is the answer to it
-		default:
-		}
-		began := time.Now()
-		event, ok := c.probe(ctx, u, began)
-		<-c.slots
-		if !ok {
-			return
-		}
-		if c.opts.Report != nil {
-			c.opts.Report(event)
-		}
-		settled := (event.Err == nil) == (event.Verdict == balancer.Up) && !errors.Is(event.Err, ErrNotProbed)
-		now := time.Now()
-		d := s.next(now, event.Verdict, settled, int(c.watched.Load()))
-		wait := max(began.Add(d).Sub(now), d/2)
-		if !c.sleep(ctx, u, wait, began.Add(s.gap()).Sub(now)) {
-			return
-		}
+// end stops the probes of an entry. Called with mu held.
+func (c *Checker) end(e *entry) {
+	if e.gone {
+		return
 	}
-}
-
-// acquire takes one of the places for parallel probes.
-func (c *Checker) acquire(ctx context.Context) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	select {
-	case c.slots <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// probe makes one probe and feeds its result to the upstream. It returns false
-// when the upstream was dropped meanwhile: then the result counts for nothing.
-func (c *Checker) probe(ctx context.Context, u *balancer.Upstream, began time.Time) (Event, bool) {
-	limited, cancel := context.WithTimeoutCause(ctx, c.opts.Timeout,
-		fmt.Errorf("no answer within %v (timeout): %w", c.opts.Timeout, context.DeadlineExceeded))
-	defer cancel()
-	err := c.opts.Prober.Probe(limited, u)
-	e := Event{Upstream: u, Result: Result(err), Err: err, Took: time.Since(began)}
-	if ctx.Err() != nil {
-		return e, false
-	}
-	// A pass that began before live traffic was turned away is out of date: it
-	// would bring back an upstream that has just stopped.
-	outdated := err == nil && len(u.Nudged()) > 0
-	if !outdated && !errors.Is(err, ErrNotProbed) {
-		e.Flipped = u.ObserveProbe(e.Result, c.opts.Thresholds)
-	}
-	e.Verdict = u.Health()
-	return e, true
-}
-
-// sleep waits, or only until earliest if live traffic asks for a probe. It
-// returns false when ctx has ended.
-func (c *Checker) sleep(ctx context.Context, u *balancer.Upstream, wait, earliest time.Duration) bool {
-	began := time.Now()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	case <-u.Nudged():
-		waited := time.Since(began)
-		return pause(ctx, min(wait, earliest)-waited)
-	}
-}
-
-// pause waits and returns false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
+	e.gone = true
+	e.upstream.OnNudge(nil)
+	switch {
+	case e.place != nowhere:
+		c.queue.remove(e)
+		e.line.close()
+	case e.cancel != nil: // the worker closes the line
+		e.cancel()
+	default:
+		e.line.close()
 	}
 }

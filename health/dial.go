@@ -122,14 +122,26 @@ func (g *guardedConn) Read(p []byte) (int, error) {
 
 // received returns the counter of what a connection made by dial receives.
 func received(c net.Conn) *atomic.Int64 {
+	return &guardOf(c).received
+}
+
+// guardOf returns what guards a connection made by dial.
+func guardOf(c net.Conn) *guardedConn {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
-	return &c.(*guardedConn).received
+	return c.(*guardedConn)
 }
 
 func guard(ctx context.Context, c net.Conn) *guardedConn {
-	return &guardedConn{Conn: c, stop: context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })}
+	g := &guardedConn{Conn: c}
+	g.watch(ctx)
+	return g
+}
+
+// watch makes the connection fail when ctx ends, until stop.
+func (g *guardedConn) watch(ctx context.Context) {
+	g.stop = context.AfterFunc(ctx, func() { g.Conn.SetDeadline(time.Unix(1, 0)) })
 }
 
 func (g *guardedConn) Close() error {

@@ -1,9 +1,11 @@
 // Package health probes upstreams: is this one answering.
 //
 // A [Prober] makes one probe; there is one kind a file: [NewHTTP], [TCP] and
-// [NewGRPC]. Every probe has a connection of its own, never one of the
-// traffic's, so that accepting connections is tested too. A [Checker] decides
-// when to probe which upstream, and feeds the results to
+// [NewGRPC]. Probes have connections of their own, never one of the
+// traffic's, and as a rule each a new one, so that accepting connections is
+// tested too; see line.go for when not. A [Checker] decides when to probe which
+// upstream, keeps them in a queue by the time when they are due, and feeds the
+// results to
 // [balancer.Upstream.ObserveProbe], which turns them into a verdict.
 //
 // What a probe found is one of [balancer.Passed], [balancer.Wrong],

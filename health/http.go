@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -59,6 +60,7 @@ type httpProber struct {
 	dialer dialer
 	caller *http2Caller // for HTTP/2
 	proto  http.Request // copied for every probe
+	wires  sync.Pool    // of *wire
 }
 
 // NewHTTP returns a [Prober] that makes one request, with connection
@@ -92,6 +94,7 @@ func NewHTTP(o HTTPOptions) (Prober, error) {
 		dialer: newDialer(o.TLS, o.Preface, "http/1.1"),
 		caller: newHTTP2Caller(o.TLS, o.Preface),
 		proto:  http.Request{Method: o.Method, URL: target, Host: o.Host, Header: header, Close: true, ProtoMajor: 1, ProtoMinor: 1},
+		wires:  sync.Pool{New: newWire},
 	}, nil
 }
 
@@ -116,10 +119,51 @@ func (o *HTTPOptions) validate() error {
 
 // Probe implements [Prober].
 func (p *httpProber) Probe(ctx context.Context, u *balancer.Upstream) error {
+	return p.probe(ctx, u, nil)
+}
+
+// probeBy implements [liner].
+func (p *httpProber) probeBy(ctx context.Context, u *balancer.Upstream, l *line) error {
+	if p.opts.HTTP2 {
+		l = nil
+	}
+	if conn := l.take(); conn != nil {
+		guardOf(conn).watch(ctx)
+		if resp, err := p.exchange(conn, p.request(ctx, u, l), l, false); err == nil && p.judge(ctx, resp) == nil {
+			return nil
+		}
+		l.close()
+		if ctx.Err() != nil {
+			return &Error{Result: balancer.Silent, Err: reason(ctx, "asking on a kept connection", ctx.Err())}
+		}
+	}
+	return p.probe(ctx, u, l)
+}
+
+// request returns what is asked of an upstream.
+func (p *httpProber) request(ctx context.Context, u *balancer.Upstream, l *line) *http.Request {
 	req := p.proto.WithContext(ctx)
 	req.Host = cmp.Or(req.Host, authority(u))
+	req.Close = l == nil || l.life == 0
+	return req
+}
+
+// probe asks on a new connection, which the line may keep.
+func (p *httpProber) probe(ctx context.Context, u *balancer.Upstream, l *line) error {
+	var transport http.RoundTripper = &oneShot{prober: p, upstream: u, line: l}
+	if p.opts.HTTP2 {
+		transport = http2Shot{p.caller, u}
+	}
+	req := p.request(ctx, u, l)
+	if p.opts.Retries == 0 {
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			return exchangeError(ctx, "http", err)
+		}
+		return p.judge(ctx, resp)
+	}
 	var found error // by the try before the last
-	client := p.client(u)
+	client := p.client(transport)
 	client.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
 		again, failed := checkRetry(ctx, resp, err)
 		if again {
@@ -137,6 +181,11 @@ func (p *httpProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 		}
 		return exchangeError(ctx, "http", err)
 	}
+	return p.judge(ctx, resp)
+}
+
+// judge compares a response with what is expected, and closes it.
+func (p *httpProber) judge(ctx context.Context, resp *http.Response) error {
 	defer resp.Body.Close()
 	if contains(p.opts.Drain, resp.StatusCode) {
 		return drains("status %d says that it drains (drain_status)", resp.StatusCode)
@@ -153,11 +202,7 @@ func (p *httpProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 // client returns the engine of one probe. It is not kept: retryablehttp closes
 // the idle connections of its client after a failure, which must never be
 // another probe's, and this one has none.
-func (p *httpProber) client(u *balancer.Upstream) *retryablehttp.Client {
-	var transport http.RoundTripper = &oneShot{dialer: p.dialer, upstream: u}
-	if p.opts.HTTP2 {
-		transport = http2Shot{p.caller, u}
-	}
+func (p *httpProber) client(transport http.RoundTripper) *retryablehttp.Client {
 	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport:     transport,

@@ -279,7 +279,9 @@ func FuzzReadResponse(f *testing.F) {
 	f.Add("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
 	p := newHTTP(f, HTTPOptions{Body: "ok"}).(*httpProber)
 	f.Fuzz(func(t *testing.T, answer string) {
-		resp, err := readResponse(strings.NewReader(answer), &p.proto)
+		w := newWire().(*wire)
+		w.begin(strings.NewReader(answer))
+		resp, err := w.readResponse(&p.proto)
 		if err != nil {
 			return
 		}

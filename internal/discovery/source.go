@@ -20,7 +20,8 @@ type Target struct {
 // Source is a place where targets come from.
 type Source interface {
 	// Run delivers the whole set to sink as soon as the source knows it, and again
-	// each time it changes, until ctx ends: then it returns nil. An error from Run
+	// each time it changes, until ctx ends, or until it cannot change any more: then
+	// it returns nil. An error from Run
 	// means that the source can never deliver. Errors that may pass are reported
 	// to sink; they never lead to an empty set.
 	Run(ctx context.Context, sink Sink) error

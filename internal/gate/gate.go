@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/health"
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/handover"
@@ -52,6 +53,7 @@ type Gate struct {
 	room   *limit.Room // for the clients of all listeners
 	udp    udpSockets
 	memory *limit.Memory             // nil when GOMEMLIMIT is not set
+	lines  *health.Kept              // connections that probes share
 	seals  *tickets.Ring             // keys of TLS sessions
 	asked  atomic.Pointer[[]*issuer] // who may be asked for challenges; nil = nobody
 
@@ -74,10 +76,14 @@ type present struct {
 	admin   *adminServer // nil without one
 }
 
+// keptShare is the part of the file descriptors that probes may keep connections
+// with. Clients may have three quarters; see shortage.room.
+const keptShare = 8
+
 // New builds everything a configuration asks for, and opens nothing yet.
 func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
-	g.files.log, g.memory = g.log, limit.NewMemory()
+	g.files.log, g.memory, g.lines = g.log, limit.NewMemory(), health.NewKept(maxFiles()/keptShare)
 	g.room = g.files.room(maxFiles())
 	g.events, g.seals = newEvents(c.Events, o), tickets.New(nil)
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}

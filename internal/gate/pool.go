@@ -25,6 +25,7 @@ type pool struct {
 	log     *slog.Logger
 	counts  *metrics.Metrics // nil = off
 	events  *events          // nil = off
+	kept    *health.Kept     // of all pools
 	parts   atomic.Pointer[parts]
 	suspect atomic.Bool // the log has said that the health check may be wrong
 
@@ -47,7 +48,7 @@ type parts struct {
 }
 
 func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
-	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, usable: make(chan struct{})}
+	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, kept: g.lines, usable: make(chan struct{})}
 	next, err := p.plan(c)
 	if err != nil {
 		return nil, err
@@ -79,7 +80,7 @@ func (p *pool) plan(c config.Pool) (next *parts, err error) {
 		}
 	}
 	if old.live == nil || !reflect.DeepEqual(c.Health, old.config.Health) || c.Protocol != old.config.Protocol || c.ProxyProtocol != old.config.ProxyProtocol || next.tls != old.tls {
-		if next.checker, err = newChecker(c, next.tls.config, p.probed); err != nil {
+		if next.checker, err = newChecker(c, next.tls.config, health.Options{Report: p.probed, Kept: p.kept}); err != nil {
 			return nil, err
 		}
 	}

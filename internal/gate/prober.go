@@ -16,8 +16,9 @@ type checker struct {
 	task *task
 }
 
-// newChecker returns what probes a pool's upstreams, nil when nothing does.
-func newChecker(pool config.Pool, t *tls.Config, report func(health.Event)) (*checker, error) {
+// newChecker returns what probes a pool's upstreams, nil when nothing does. It
+// completes what the options leave open.
+func newChecker(pool config.Pool, t *tls.Config, o health.Options) (*checker, error) {
 	c := pool.Health
 	if c.Type == "none" {
 		return nil, nil
@@ -30,15 +31,9 @@ func newChecker(pool config.Pool, t *tls.Config, report func(health.Event)) (*ch
 	if jitter == 0 {
 		jitter = -1 // 0 is the checker's default
 	}
-	return &checker{Checker: health.NewChecker(health.Options{
-		Prober:       prober,
-		Interval:     c.Interval,
-		FastInterval: c.FastInterval,
-		Timeout:      c.Timeout,
-		Jitter:       jitter,
-		Thresholds:   balancer.Thresholds{Rise: c.Rise, Fall: c.Fall},
-		Report:       report,
-	})}, nil
+	o.Prober, o.Interval, o.FastInterval, o.Timeout, o.Jitter = prober, c.Interval, c.FastInterval, c.Timeout, jitter
+	o.Thresholds = balancer.Thresholds{Rise: c.Rise, Fall: c.Fall}
+	return &checker{Checker: health.NewChecker(o)}, nil
 }
 
 // newProber returns what probes any upstream of a pool, with TLS or without as
