@@ -139,7 +139,7 @@ func (x *exchange) tell(name, value string) {
 	if said := h[name]; len(said) > 0 {
 		h[name] = append(said, value)
 	} else {
-		h[name] = x.lasting.single(value)
+		h[name] = x.single(value)
 	}
 }
 

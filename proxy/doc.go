@@ -20,7 +20,6 @@
 //	body.go, trailer.go, response.go  the request's body, replayable, and its trailer; the response's, leased
 //	page.go, status.go    what the client sees of a failure
 //	linger.go    a client that still sends is not cut off from its answer
-//	reuse.go     the room of an exchange that is over goes to a later one
 //	record.go    account: one record a request, with every attempt in it; recordjson.go writes its line
 //
 // A [Proxy] is immutable: it is the snapshot that a reload replaces. Its pools

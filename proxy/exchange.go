@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -16,8 +15,6 @@ import (
 // httputil find it again.
 type exchange struct {
 	context.Context
-	watched  atomic.Bool // somebody has asked when it ends
-	lasting  *lasting
 	proxy    *Proxy
 	request  *http.Request // as it came in
 	out      *http.Request // as it goes out, below httputil; nil before
@@ -45,7 +42,8 @@ type exchange struct {
 	race   *race     // the first and a second that are under way; else nil
 	choice balancer.Choice
 	tried  [4]*balancer.Upstream // room for choice.Tried
-	values [8]string             // room for values of the header that goes upstream
+	ledger [2]Attempt            // room for record.Attempts
+	values [8]string             // room for header values
 	nvalue int
 
 	trailers []string      // names of the request's trailer fields that go upstream
@@ -88,8 +86,7 @@ func exchangeOf(ctx context.Context) *exchange {
 }
 
 func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
-	x := p.empty()
-	x.Context, x.proxy, x.request, x.lasting = r.Context(), p, r, new(lasting)
+	x := &exchange{Context: r.Context(), proxy: p, request: r}
 	x.peer = peerOf(r)
 	x.trusted = p.trusts(x.peer)
 	x.writer.init(w, x)
@@ -104,7 +101,7 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
 		Host:     r.Host,
 		Path:     r.URL.Path,
 		Proto:    r.Proto,
-		Attempts: x.lasting.ledger[:0],
+		Attempts: x.ledger[:0],
 	}
 	if x.peer.IsValid() && x.record.Client == x.peer {
 		x.record.client = x.peerText()
@@ -200,8 +197,7 @@ func (x *exchange) end() {
 	}
 }
 
-// single returns a header value list of one without an allocation of its own, for
-// what goes upstream.
+// single returns a header value list of one without an allocation of its own.
 func (x *exchange) single(v string) []string {
 	if x.nvalue == len(x.values) {
 		return []string{v}

@@ -8,7 +8,6 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,7 +61,6 @@ type Proxy struct {
 	reverse    httputil.ReverseProxy
 	buffers    bufferPool
 	collecting collectPool
-	spare      sync.Pool // of empty exchanges
 	pipes      pipe.Pool
 	via        [4]string
 	draining   *atomic.Bool
@@ -114,16 +112,10 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	x := newExchange(p, w, r)
 	x.listener = l
 	x.follow(r)
-	x.take(r)
-	x.recycle()
-}
-
-// take answers the request and accounts for it.
-func (x *exchange) take(r *http.Request) {
 	defer x.end() // also when httputil aborts the connection by a panic
 	err := refusal(r)
 	if err == nil {
-		x.route, err = x.proxy.find(r)
+		x.route, err = p.find(r)
 	}
 	switch {
 	case err != nil:

@@ -92,7 +92,7 @@ func (w *responseWriter) boundBody() {
 
 // finishHeader puts on what every response gets.
 func (x *exchange) finishHeader(h http.Header, status int) {
-	h["X-Request-Id"] = x.lasting.single(x.record.ID)
+	h["X-Request-Id"] = x.single(x.record.ID)
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // else net/http guesses one that the application did not give
 	}
