@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goodgate/goodgate/internal/certtest"
 )
@@ -71,6 +72,11 @@ pools: {app: {upstreams: [%q]}}`, up)), Options{})
 		v1      = "PROXY TCP4 203.0.113.7 127.0.0.1 4711 80\r\n"
 		v2      = "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xcb\x00\x71\x07\x7f\x00\x00\x01\x12\x67\x00\x50"
 	)
+	silent, err := net.Dial("tcp", r.addrs[0]) // which must not keep the others from being accepted
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
 	for _, tc := range []struct {
 		listener int
 		sent     string
@@ -86,6 +92,7 @@ pools: {app: {upstreams: [%q]}}`, up)), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.SetDeadline(time.Now().Add(5 * time.Second))
 		c.Write([]byte(tc.sent))
 		var answer strings.Builder
 		b := make([]byte, 4096)

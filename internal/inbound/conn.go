@@ -61,9 +61,6 @@ const (
 
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{s: s, raw: nc, first: true}
-	if a := nc.RemoteAddr(); a != nil {
-		c.remote = a.String()
-	}
 	c.watch.c = c
 	if d, ok := nc.(Direct); ok {
 		nc = d.Direct()
@@ -83,7 +80,7 @@ func (c *conn) use(nc net.Conn) {
 // run serves the connection to its end. It goes on with a new goroutine where it
 // would otherwise wait on a stack that it no longer needs.
 func (c *conn) run() {
-	if c.first && c.s.opts.TLS != nil && !c.secure() {
+	if c.first && !c.open() {
 		c.end()
 		return
 	}
@@ -101,6 +98,15 @@ func (c *conn) run() {
 			return
 		}
 	}
+}
+
+// open begins a new connection, and reports whether HTTP/1.1 is to be spoken. Behind
+// the PROXY protocol already the client's address has to be waited for.
+func (c *conn) open() bool {
+	if a := c.raw.RemoteAddr(); a != nil {
+		c.remote = a.String()
+	}
+	return c.s.opts.TLS == nil || c.secure()
 }
 
 // end gives the connection up.
