@@ -25,9 +25,10 @@ func serve(t *testing.T, p *Pool, d time.Duration, fails func(*Member) bool) {
 		}
 		attempt(t, m, o)
 	}
+	synctest.Wait() // a look at all may be due at this very moment
 }
 
-// told collects what a pool finds. It is read after synctest.Wait.
+// findings collects what a pool finds. It is read after synctest.Wait.
 func findings(o *Options) *[]FindingKind {
 	var got []FindingKind
 	o.Tell = func(f Finding) {
