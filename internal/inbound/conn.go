@@ -23,7 +23,7 @@ const (
 	// lingerTime and lingerBytes bound what is taken from a client to which a last
 	// answer was sent, so that it is not reset before it has read that.
 	lingerTime  = 500 * time.Millisecond
-	lingerBytes = 256 << 10
+	lingerBytes = 16 << 20
 )
 
 // conn is a client's connection. It belongs to its goroutine; what the watch, a

@@ -13,6 +13,7 @@ type waiter struct {
 	began    time.Time
 	until    time.Time     // when to look whether it has waited enough; its goroutine's
 	deadline time.Time     // zero = none
+	patience time.Duration // how long it waits in a standing queue
 	flow     *flow         // nil when it no longer waits
 	place    *list.Element // in its flow
 }
@@ -26,7 +27,40 @@ type flowKey struct {
 type flow struct {
 	key     flowKey
 	waiting list.List     // of *waiter
-	turn    *list.Element // among the flows of its priority
+	line    *list.List    // in which it stands
+	turn    *list.Element // in line
+}
+
+// level is the flows of one priority, in two lines: those that have just come go
+// before those that have had a turn (RFC 8290, section 4.2).
+type level struct{ fresh, rounds list.List } // of *flow
+
+// first returns the flow whose turn it is, nil if there is none.
+func (l *level) first() *flow {
+	for _, line := range []*list.List{&l.fresh, &l.rounds} {
+		if e := line.Front(); e != nil {
+			return e.Value.(*flow)
+		}
+	}
+	return nil
+}
+
+// put lets a flow that has just come stand in line. It goes to the end, unless even
+// those that have just come wait for long.
+func (l *level) put(f *flow, now time.Time) {
+	f.line = &l.fresh
+	if e := l.fresh.Front(); e != nil && now.Sub(e.Value.(*flow).oldest().began) > brief/2 {
+		f.turn = l.fresh.PushFront(f)
+		return
+	}
+	f.turn = l.fresh.PushBack(f)
+}
+
+// served puts a flow that has had a turn behind all others.
+func (l *level) served(f *flow) {
+	f.line.Remove(f.turn)
+	f.line = &l.rounds
+	f.turn = l.rounds.PushBack(f)
 }
 
 func (f *flow) oldest() *waiter { return f.waiting.Front().Value.(*waiter) }
@@ -36,15 +70,12 @@ func (f *flow) newest() *waiter { return f.waiting.Back().Value.(*waiter) }
 func (q *Queue) join(w *waiter, t Ticket, now time.Time) {
 	key := flowKey{min(t.Priority, Low), t.Client}
 	f := q.clients[key]
+	w.patience = brief
 	if f == nil {
+		w.patience = fresh
 		f = &flow{key: key}
 		q.clients[key] = f
-		line := &q.levels[key.priority]
-		if q.standing(now) {
-			f.turn = line.PushFront(f)
-		} else {
-			f.turn = line.PushBack(f)
-		}
+		q.levels[key.priority].put(f, now)
 	}
 	w.flow, w.place = f, f.waiting.PushBack(w)
 	if q.length.Add(1) == 1 {
@@ -57,16 +88,15 @@ func (q *Queue) join(w *waiter, t Ticket, now time.Time) {
 // with mu held.
 func (q *Queue) next(standing bool) *waiter {
 	for i := range q.levels {
-		line := &q.levels[i]
-		if line.Len() == 0 {
+		f := q.levels[i].first()
+		if f == nil {
 			continue
 		}
-		f := line.Front().Value.(*flow)
 		w := f.oldest()
 		if standing {
 			w = f.newest()
 		}
-		line.MoveToBack(f.turn)
+		q.levels[i].served(f)
 		q.take(w)
 		return w
 	}
@@ -79,7 +109,7 @@ func (q *Queue) take(w *waiter) {
 	f.waiting.Remove(w.place)
 	w.flow, w.place = nil, nil
 	if f.waiting.Len() == 0 {
-		q.levels[f.key.priority].Remove(f.turn)
+		f.line.Remove(f.turn)
 		delete(q.clients, f.key)
 	}
 	q.length.Add(-1)
@@ -102,7 +132,7 @@ func (q *Queue) giveUp(w *waiter, reason error) error {
 // held.
 func (q *Queue) makeRoom(t Ticket, now time.Time) bool {
 	for p := Low; p >= min(t.Priority, Low); p-- {
-		if f := longest(&q.levels[p], q.standing(now)); f != nil {
+		if f := q.levels[p].longest(q.standing(now)); f != nil {
 			w := f.oldest()
 			q.take(w)
 			w.done <- fmt.Errorf("%w: %d requests wait, and a newer one came", ErrFull, q.length.Load()+1)
@@ -115,14 +145,16 @@ func (q *Queue) makeRoom(t Ticket, now time.Time) bool {
 	return false
 }
 
-// longest returns the flow with the most requests, of several the one that joined
-// first: in a standing queue that is the last.
-func longest(line *list.List, standing bool) *flow {
+// longest returns the flow with the most requests, of several the one whose turn
+// comes first, in a standing queue last.
+func (l *level) longest(standing bool) *flow {
 	var most *flow
-	for e := line.Front(); e != nil; e = e.Next() {
-		f := e.Value.(*flow)
-		if most == nil || f.waiting.Len() > most.waiting.Len() || standing && f.waiting.Len() == most.waiting.Len() {
-			most = f
+	for _, line := range []*list.List{&l.fresh, &l.rounds} {
+		for e := line.Front(); e != nil; e = e.Next() {
+			f := e.Value.(*flow)
+			if most == nil || f.waiting.Len() > most.waiting.Len() || standing && f.waiting.Len() == most.waiting.Len() {
+				most = f
+			}
 		}
 	}
 	return most

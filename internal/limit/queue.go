@@ -1,7 +1,6 @@
 package limit
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +51,7 @@ type Ticket struct {
 // A burst waits for its turn, up to MaxWait. It is an overload (a "standing
 // queue") when requests have been waiting all the time for longer than that, or
 // when after the first 50 ms surely more come than go. Then a wait is over after
-// 50 ms, and the newest goes first, because its client is the likeliest to be
+// 50 ms, for the first request of a client 80, and the newest goes first, because its client is the likeliest to be
 // there still. (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5),
 // 2012; for servers Maurer, "Fail at Scale", ACM Queue 13(8), 2015.)
 //
@@ -66,9 +65,9 @@ type Queue struct {
 	opts   QueueOptions
 	length atomic.Int64 // requests that wait
 
-	mu      sync.Mutex            // protects the fields below
-	busy    int                   // places taken
-	levels  [priorities]list.List // of *flow: those that have just come, and then the others in rounds
+	mu      sync.Mutex // protects the fields below
+	busy    int        // places taken
+	levels  [priorities]level
 	clients map[flowKey]*flow
 	since   time.Time // when the queue was last found empty
 	came    int       // requests that have joined the queue since the burst
@@ -99,6 +98,7 @@ func (q *Queue) Busy() int {
 
 const (
 	brief = 50 * time.Millisecond // the wait in a standing queue
+	fresh = 80 * time.Millisecond // that of a client's first request there, which should not suffer for the others'
 	burst = 50 * time.Millisecond // in which the requests of a burst come
 
 	spare      = 2  // requests for each place that are kept in a standing queue
@@ -159,7 +159,7 @@ func (q *Queue) enter(t Ticket) (*waiter, error) {
 	}
 	w := &waiter{done: make(chan error, 1), began: now, deadline: t.Deadline}
 	q.join(w, t, now)
-	w.until = w.next(now.Add(min(brief, q.opts.MaxWait)))
+	w.until = w.next(now.Add(min(w.patience, q.opts.MaxWait)))
 	return w, nil
 }
 
@@ -233,7 +233,7 @@ func (q *Queue) watch(now time.Time) {
 	}
 	q.grows = true
 	for _, f := range q.clients {
-		for f.waiting.Len() > 0 && now.Sub(f.oldest().began) >= brief {
+		for f.waiting.Len() > 0 && now.Sub(f.oldest().began) >= f.oldest().patience {
 			w := f.oldest()
 			q.take(w)
 			w.done <- q.tooLong(w, now)
