@@ -1,8 +1,7 @@
 package proxy_test
 
 import (
-	"io"
-	"net/http/httptest"
+	"net"
 	"slices"
 	"testing"
 	"time"
@@ -47,21 +46,26 @@ func benchLimits(b *testing.B, limited bool) func() {
 	if err != nil {
 		b.Fatal(err)
 	}
-	pool.Update([]balancer.Spec{{Addr: benchApp(b).Host}})
+	pool.Update([]balancer.Spec{{Addr: rawApp(b)}})
 	b.Cleanup(func() { pool.Update(nil) })
 	route.Pool = pool
 	p, err := proxy.New(proxy.Options{Routes: []proxy.Route{route}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	srv := httptest.NewServer(p)
-	b.Cleanup(srv.Close)
+	addr := inboundServer(b, p)
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { c.Close() })
+	buf := make([]byte, 4<<10)
 	return func() {
-		res, err := srv.Client().Get(srv.URL)
-		if err != nil {
+		if _, err := c.Write([]byte("GET / HTTP/1.1\r\nHost: app.example\r\n\r\n")); err != nil {
 			b.Fatal(err)
 		}
-		io.Copy(io.Discard, res.Body)
-		res.Body.Close()
+		if err := readWhole(c, buf); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -136,24 +136,30 @@ func BenchmarkPlainGet(b *testing.B) {
 
 // eachServer runs a benchmark behind both servers.
 func eachServer(b *testing.B, h http.Handler, run func(b *testing.B, addr string)) {
-	b.Run("server=own", func(b *testing.B) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			b.Fatal(err)
-		}
-		srv := inbound.New(inbound.Options{Handler: h, Base: b.Context()})
-		var wg sync.WaitGroup
-		wg.Go(func() { srv.Serve(l) })
-		defer wg.Wait()
-		defer srv.Close()
-		defer l.Close()
-		run(b, l.Addr().String())
-	})
+	b.Run("server=own", func(b *testing.B) { run(b, inboundServer(b, h)) })
 	b.Run("server=net/http", func(b *testing.B) {
 		srv := httptest.NewServer(h)
 		defer srv.Close()
 		run(b, srv.Listener.Addr().String())
 	})
+}
+
+// inboundServer serves with goodgate's own server until the benchmark ends, and
+// returns where.
+func inboundServer(b *testing.B, h http.Handler) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv := inbound.New(inbound.Options{Handler: h, Base: b.Context()})
+	var wg sync.WaitGroup
+	wg.Go(func() { srv.Serve(l) })
+	b.Cleanup(func() {
+		l.Close()
+		srv.Close()
+		wg.Wait()
+	})
+	return l.Addr().String()
 }
 
 // askAgain sends plain requests by one connection.
