@@ -1,10 +1,23 @@
 #!/usr/bin/env bash
 # The suites of others against the built goodgate: h2spec, gRPC's
-# interoperability tests, WebSocket, an ACME server, and the corpus of malformed
-# messages. Prints the counts. Takes some two minutes; docs/conformance.md says what they
+# interoperability tests, WebSocket, an ACME server, curl, wrk and h2load (which it
+# installs on Debian), and the corpus of malformed messages. Prints the counts. Takes some two minutes; docs/conformance.md says what they
 # mean.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+need() { # need COMMAND PACKAGE: installs PACKAGE if COMMAND is missing
+  command -v "$1" >/dev/null && return
+  local sudo=''
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  command -v apt-get >/dev/null || { echo "please install $1"; exit 1; }
+  $sudo apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+}
+need curl curl
+need wrk wrk
+need h2load nghttp2-client
+
 go test -count=1 -run 'TestMalformed' -v ./internal/gate | grep -E '^(---|ok|FAIL)|requests:|responses:'
 cd e2e/conformance
 go vet ./...

@@ -24,9 +24,9 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 		return fmt.Errorf("tls: %w", err)
 	}
 	s.tls.GetCertificate = s.certs.Get
-	s.tls.NextProtos = []string{"http/1.1"}
+	s.tls.NextProtos = []string{"http/1.1", "http/1.0"}
 	if l.HTTP2.Enabled {
-		s.tls.NextProtos = []string{"h2", "http/1.1"}
+		s.tls.NextProtos = append([]string{"h2"}, s.tls.NextProtos...)
 	}
 	g.seals.Seal(s.tls, scope)
 	if l.TLS.ACME != nil {

@@ -13,6 +13,7 @@
 // Failures are an [*Error] with a phase and a kind, decided where the bytes
 // are.
 //
-// A response is parsed by http.ReadResponse, and its framing follows RFC 9112.
+// A plain response header is read by package header, any other by
+// http.ReadResponse, which mean the same by it; its framing follows RFC 9112.
 // A connection on which anything odd was seen is not used again.
 package http1
