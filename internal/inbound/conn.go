@@ -38,18 +38,20 @@ type conn struct {
 	sock   *socket       // nil = waits with a buffer
 	br     *bufio.Reader // nil while nothing has come
 	out    []byte        // what is to be sent
+	failed error         // why nothing more can be: a part of what was sent is missing
 	header http.Header   // of the response
 
 	next  [1]byte // what the watch has read,
 	ahead bool    // if it has
 	lost  error   // why nothing more can be read, if the watch has found that out
 
-	watch  watch
-	phase  atomic.Int32 // what it waits for
-	first  bool         // no request has come yet
-	served bool         // a request on this goroutine
-	rested bool         // the wait goes on from another goroutine
-	gone   bool         // another has the connection now
+	watch   watch
+	phase   atomic.Int32 // what it waits for
+	first   bool         // no request has come yet
+	hurried bool         // it is the last moment for that
+	served  bool         // a request on this goroutine
+	rested  bool         // the wait goes on from another goroutine
+	gone    bool         // another has the connection now
 }
 
 // Phases of a connection.

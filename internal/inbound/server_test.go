@@ -340,3 +340,26 @@ func TestBodyAfterwards(t *testing.T) {
 		t.Error("the connection goes on")
 	}
 }
+
+// TestHalfAnAnswer holds that a connection ends with an answer that the client did
+// not take in time, also when the handler does not mind: what followed would be
+// taken for the rest of it.
+func TestHalfAnAnswer(t *testing.T) {
+	const size = 32 << 20 // more than the sockets hold
+	over := make(chan error, 2)
+	addr := serve(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(size))
+		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+		_, err := w.Write(make([]byte, size))
+		over <- err
+	})})
+	c, br := dial(t, addr)
+	say(t, c, get+get)
+	if err := <-over; !isTimeout(err) {
+		t.Fatalf("the handler got %v", err)
+	}
+	got, _ := io.ReadAll(br)
+	if n := strings.Count(string(got), "HTTP/1.1 200"); n != 1 || len(got) >= size {
+		t.Errorf("got %d answers in %d bytes, want half of one", n, len(got))
+	}
+}

@@ -61,10 +61,10 @@ func (c *conn) boundWait() {
 // lastChance lets a new connection bring its request though the server is about
 // to end.
 func (c *conn) lastChance() bool {
-	if !c.first {
+	if !c.first || c.hurried {
 		return false
 	}
-	c.first = false
+	c.hurried = true
 	c.rd.bound(time.Now().Add(firstRequest))
 	return true
 }

@@ -17,6 +17,9 @@ func (c *conn) write(p []byte) error {
 
 // flush sends what was kept, and p.
 func (c *conn) flush(p []byte) error {
+	if c.failed != nil {
+		return c.failed
+	}
 	out := c.out
 	if cap(out) > bufferSize {
 		c.out = nil
@@ -28,6 +31,7 @@ func (c *conn) flush(p []byte) error {
 		fromOut := min(n, len(out))
 		out, p = out[fromOut:], p[n-fromOut:]
 		if err != nil && (!isTimeout(err) || c.wr.eager || !c.wr.again()) {
+			c.failed = err
 			return err
 		}
 	}
