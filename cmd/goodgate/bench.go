@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goodgate/goodgate/internal/bench"
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // benchFlags are what `goodgate bench` was asked.
@@ -180,7 +181,7 @@ func (b *benchFlags) prepare() ([]bench.Threshold, error) {
 func (b *benchFlags) measure(ctx context.Context, progress io.Writer) (*bench.Result, error) {
 	if b.knee {
 		k := bench.Knee{Target: b.target, From: b.rate, Step: b.duration, P99: b.p99, Progress: func(s bench.Step) {
-			fmt.Fprintf(progress, "%8.0f/s  p99 %8.2f ms  failed %d of %d\n", s.Rate, s.Latency.P99, s.Failed, s.Requests)
+			printable.Fprintf(progress, "%8.0f/s  p99 %8.2f ms  failed %d of %d\n", s.Rate, s.Latency.P99, s.Failed, s.Requests)
 		}}
 		r, _, err := k.Find(ctx)
 		if err != nil {
@@ -193,7 +194,7 @@ func (b *benchFlags) measure(ctx context.Context, progress io.Writer) (*bench.Re
 		return r, nil
 	}
 	p := bench.Plan{Target: b.target, Pace: bench.Fixed(b.rate), For: b.duration, Progress: func(s bench.Second) {
-		fmt.Fprintf(progress, "%4d s  %6d sent  %5d failed  p50 %8.2f ms  p99 %8.2f ms\n", s.Second, s.Sent, s.Failed, s.Latency.P50, s.Latency.P99)
+		printable.Fprintf(progress, "%4d s  %6d sent  %5d failed  p50 %8.2f ms  p99 %8.2f ms\n", s.Second, s.Sent, s.Failed, s.Latency.P50, s.Latency.P99)
 	}}
 	load := fmt.Sprintf("%v requests a second for %v", b.rate, b.duration)
 	if b.ramp > 0 {

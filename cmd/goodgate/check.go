@@ -10,6 +10,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/gate"
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 func newCheck() *cobra.Command {
@@ -35,11 +36,11 @@ probe (with --probe). Warnings do not change the exit code.`,
 func check(ctx context.Context, out io.Writer, file string, probe bool) error {
 	cfg, warnings, err := config.Load(file)
 	for _, w := range warnings {
-		fmt.Fprintln(out, "warning:", w)
+		printable.Fprintln(out, "warning:", w)
 	}
 	if errs, ok := errors.AsType[config.Errors](err); ok {
 		for _, e := range errs {
-			fmt.Fprintln(out, "error:", e)
+			printable.Fprintln(out, "error:", e)
 		}
 		return &exitError{exitUsage, fmt.Errorf("%s: %s", file, count(len(errs), "error"))}
 	}
@@ -49,7 +50,7 @@ func check(ctx context.Context, out io.Writer, file string, probe bool) error {
 	if _, err := gate.New(cfg, gate.Options{}); err != nil {
 		return &exitError{exitUsage, err}
 	}
-	fmt.Fprintf(out, "%s: good: %s, %s, %s, %s\n", file,
+	printable.Fprintf(out, "%s: good: %s, %s, %s, %s\n", file,
 		count(len(cfg.Listeners), "listener"), count(len(cfg.Routes), "route"),
 		count(len(cfg.Pools), "pool"), count(len(warnings), "warning"))
 	if !probe {
@@ -68,10 +69,10 @@ func printProbes(ctx context.Context, out io.Writer, cfg *config.Config) error {
 	for _, r := range results {
 		if r.Err != nil {
 			silent++
-			fmt.Fprintf(out, "  %s %s: %v\n", r.Pool, r.Upstream, r.Err)
+			printable.Fprintf(out, "  %s %s: %v\n", r.Pool, r.Upstream, r.Err)
 			continue
 		}
-		fmt.Fprintf(out, "  %s %s: answers (%s, %.1f ms)\n", r.Pool, r.Upstream, r.Kind, float64(r.Took.Microseconds())/1000)
+		printable.Fprintf(out, "  %s %s: answers (%s, %.1f ms)\n", r.Pool, r.Upstream, r.Kind, float64(r.Took.Microseconds())/1000)
 	}
 	if silent > 0 {
 		return &exitError{exitUnanswered, fmt.Errorf("%d of %s did not pass", silent, count(len(results), "probe"))}

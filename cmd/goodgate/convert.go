@@ -13,6 +13,7 @@ import (
 	"github.com/goodgate/goodgate/internal/convert"
 	"github.com/goodgate/goodgate/internal/haproxy"
 	"github.com/goodgate/goodgate/internal/nginxconf"
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 func newConvert() *cobra.Command {
@@ -43,15 +44,15 @@ func convertFile(out, notes io.Writer, file string) error {
 		return &exitError{exitFailed, fmt.Errorf("writing: %w", err)}
 	}
 	for _, n := range result.Notes {
-		fmt.Fprintln(notes, "note:", n)
+		printable.Fprintln(notes, "note:", n)
 	}
 	_, warnings, err := config.Parse("goodgate.yaml", text, os.LookupEnv)
 	for _, w := range warnings {
-		fmt.Fprintln(notes, "warning:", w)
+		printable.Fprintln(notes, "warning:", w)
 	}
 	if errs, ok := errors.AsType[config.Errors](err); ok {
 		for _, e := range errs {
-			fmt.Fprintln(notes, "error:", e)
+			printable.Fprintln(notes, "error:", e)
 		}
 		return &exitError{exitFailed, fmt.Errorf("the result has %s: see above", count(len(errs), "error"))}
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/goodgate/goodgate/internal/demo"
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 func newDemo() *cobra.Command {
@@ -29,7 +31,7 @@ with a summary. All figures are counted.`,
 			o.Out = cmd.OutOrStdout()
 			sum, err := demo.Run(ctx, o)
 			if sum.Requests > 0 {
-				fmt.Fprint(cmd.OutOrStdout(), sum)
+				io.WriteString(cmd.OutOrStdout(), printable.Lines(sum.String()))
 			}
 			if err != nil {
 				return &exitError{exitFailed, err}

@@ -18,6 +18,7 @@ import (
 	"github.com/goodgate/goodgate/internal/doctor"
 	"github.com/goodgate/goodgate/internal/finding"
 	"github.com/goodgate/goodgate/internal/gate"
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // doctorFlags is the command line of doctor.
@@ -168,7 +169,7 @@ func (f *doctorFlags) setUser(targets []doctor.Target) error {
 func (f *doctorFlags) options(progress io.Writer) doctor.Options {
 	return doctor.Options{
 		MaxWait: f.maxWait, Wait: f.wait,
-		Progress: func(s string) { fmt.Fprintln(progress, s) },
+		Progress: func(s string) { printable.Fprintln(progress, s) },
 	}
 }
 

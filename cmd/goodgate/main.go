@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // Exit codes, documented in docs/commands.md.
@@ -51,7 +54,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		exit = &exitError{exitUsage, err}
 	}
 	if exit.err != nil {
-		fmt.Fprintln(stderr, "goodgate:", exit.err)
+		io.WriteString(stderr, "goodgate: "+strings.ReplaceAll(printable.Lines(exit.err.Error()), "\n", "\n  ")+"\n")
 	}
 	return exit.code
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // defaultAdmin is where the admin listener is looked for when nothing says.
@@ -83,35 +84,35 @@ func newStatus() *cobra.Command {
 }
 
 func printStatus(out io.Writer, s *admin.Status) {
-	fmt.Fprintf(out, "goodgate %s, process %d, %s; configuration of %s, %s\n",
+	printable.Fprintf(out, "goodgate %s, process %d, %s; configuration of %s, %s\n",
 		s.Version, s.PID, s.State, s.Config.Loaded.Format(time.DateTime), count(s.Config.Reloads, "reload"))
 	if s.Config.Error != "" {
-		fmt.Fprintf(out, "the last reload failed at %s: %s\n", s.Config.Failed.Format(time.DateTime), s.Config.Error)
+		printable.Fprintf(out, "the last reload failed at %s: %s\n", s.Config.Failed.Format(time.DateTime), s.Config.Error)
 	}
 	for _, t := range s.Troubles {
 		where := cmp.Or(strings.TrimSpace(t.Pool+" "+t.Upstream), "goodgate")
-		fmt.Fprintf(out, "\n%s: %s: %s\n  %s\n", t.Level, where, t.Text, t.Do)
+		printable.Fprintf(out, "\n%s: %s: %s\n  %s\n", t.Level, where, t.Text, t.Do)
 	}
 	for _, p := range s.Pools {
-		fmt.Fprintf(out, "\npool %s (%s): %d of %s available, %d in flight, %d waiting\n",
+		printable.Fprintf(out, "\npool %s (%s): %d of %s available, %d in flight, %d waiting\n",
 			p.Name, p.Policy, p.Available, count(len(p.Upstreams), "upstream"), p.InFlight, p.Waiting)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for _, u := range p.Upstreams {
-			fmt.Fprintf(w, "  %s\tweight %d\t%d in flight\t%.1f ms\t%s\n", u.Address, u.Weight, u.InFlight, u.LatencyMS, u.Why)
+			printable.Fprintf(w, "  %s\tweight %d\t%d in flight\t%.1f ms\t%s\n", u.Address, u.Weight, u.InFlight, u.LatencyMS, u.Why)
 		}
 		w.Flush()
 	}
 	if len(s.Failures) == 0 {
 		return
 	}
-	fmt.Fprintf(out, "\nlatest failures (goodgate why ID tells more):\n")
+	printable.Fprintf(out, "\nlatest failures (goodgate why ID tells more):\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, q := range s.Failures {
 		end := fmt.Sprintf("hidden by %s: %s", q.AbsorbedBy, q.Hidden)
 		if q.AbsorbedBy == "" {
 			end = fmt.Sprintf("%d %s", q.Status, q.Reason)
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s %s\t%s\n", q.Start.Format(time.TimeOnly), q.ID, q.Method, q.Path, end)
+		printable.Fprintf(w, "  %s\t%s\t%s %s\t%s\n", q.Start.Format(time.TimeOnly), q.ID, q.Method, q.Path, end)
 	}
 	w.Flush()
 }
@@ -130,7 +131,7 @@ id is in the response's X-Request-Id, on the error page and in the log.`,
 			return err
 		}
 		for _, line := range q.Why {
-			fmt.Fprintln(out, line)
+			printable.Fprintln(out, line)
 		}
 		return nil
 	})
@@ -149,7 +150,7 @@ func newState(use, state, short string) *cobra.Command {
 			return fmt.Errorf("%s: %w", args[0], err)
 		}
 		for _, u := range done.Upstreams {
-			fmt.Fprintf(out, "pool %s, %s: %s\n", u.Pool, u.Upstream, state)
+			printable.Fprintf(out, "pool %s, %s: %s\n", u.Pool, u.Upstream, state)
 		}
 		return nil
 	})
@@ -167,9 +168,9 @@ func newReload() *cobra.Command {
 		if err := client.Post(ctx, "/v1/reload", nil, &done); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "reloaded: %s\n", count(len(done.Changes), "change"))
+		printable.Fprintf(out, "reloaded: %s\n", count(len(done.Changes), "change"))
 		for _, c := range done.Changes {
-			fmt.Fprintln(out, " ", c)
+			printable.Fprintln(out, " ", c)
 		}
 		return nil
 	})

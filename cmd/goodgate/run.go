@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -17,6 +16,7 @@ import (
 	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/logging"
 	"github.com/goodgate/goodgate/internal/metrics"
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 func newRun() *cobra.Command {
@@ -42,7 +42,7 @@ at once. SIGUSR1 opens the log file anew.`,
 				return &exitError{exitUsage, err}
 			}
 			for _, w := range warnings {
-				fmt.Fprintln(c.ErrOrStderr(), "warning:", w)
+				printable.Fprintln(c.ErrOrStderr(), "warning:", w)
 			}
 			return serve(c.Context(), cfg, source{file, watch})
 		},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/printable"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -99,7 +100,7 @@ func (s *Server) routes() {
 func reply(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(printable.Writer{To: w, Form: printable.JSON})
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false) // nothing takes it for HTML: see guard
 	e.Encode(v)
@@ -180,7 +181,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		control.SetWriteDeadline(time.Now().Add(eventBound))
-		if _, err := w.Write([]byte("event: status\ndata: " + string(data) + "\n\n")); err != nil {
+		if _, err := w.Write([]byte("event: status\ndata: " + string(printable.JSON(data)) + "\n\n")); err != nil {
 			return
 		}
 		if control.Flush() != nil {

@@ -1,11 +1,12 @@
 package bench
 
 import (
-	"fmt"
 	"io"
 	"text/tabwriter"
 
 	"golang.org/x/perf/benchmath"
+
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // Compare writes how two results differ, and whether by more than chance: the
@@ -13,7 +14,7 @@ import (
 // Mann-Whitney test gives it less than 5 % to be chance (as benchstat does).
 func Compare(w io.Writer, before, after *Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\tbefore\tafter\tchange\t")
+	printable.Fprintln(t, "\tbefore\tafter\tchange\t")
 	rows := []struct {
 		name  string
 		value func(*Second) float64
@@ -28,7 +29,7 @@ func Compare(w io.Writer, before, after *Result) error {
 		a, b := before.sample(row.value), after.sample(row.value)
 		x, y := benchmath.AssumeNothing.Summary(a, 0.95), benchmath.AssumeNothing.Summary(b, 0.95)
 		c := benchmath.AssumeNothing.Compare(a, b)
-		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%s\t%s\n", row.name, x.Center, y.Center, c.FormatDelta(x.Center, y.Center), c)
+		printable.Fprintf(t, "%s\t%.2f\t%.2f\t%s\t%s\n", row.name, x.Center, y.Center, c.FormatDelta(x.Center, y.Center), c)
 	}
 	return t.Flush()
 }

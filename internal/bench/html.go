@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/goodgate/goodgate/internal/plot"
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // HTML writes a report on results as one page that needs nothing else.
@@ -32,6 +33,7 @@ func HTML(w io.Writer, title string, results []*Result) error {
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"percent": func(v float64) string { return fmt.Sprintf("%.3f %%", 100*v) },
 	"number":  func(v float64) string { return fmt.Sprintf("%.2f", v) },
+	"text":    printable.Text,
 }).Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{.Title}}</title>
@@ -41,12 +43,12 @@ td:first-child,th:first-child{text-align:left}figure{margin:1.5em 0}svg{width:10
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}</style>
 </head><body><h1>{{.Title}}</h1>
 <table><tr><th>run</th><th>requests</th><th>answered/s</th><th>failed</th><th>p50 ms</th><th>p90 ms</th><th>p99 ms</th><th>p99.9 ms</th><th>max ms</th></tr>
-{{range .Results}}<tr><td>{{.Name}}</td><td>{{.Requests}}</td><td>{{number .PerSecond}}</td><td>{{percent .FailedShare}}</td><td>{{number .Latency.P50}}</td><td>{{number .Latency.P90}}</td><td>{{number .Latency.P99}}</td><td>{{number .Latency.P999}}</td><td>{{number .Latency.Max}}</td></tr>
+{{range .Results}}<tr><td>{{text .Name}}</td><td>{{.Requests}}</td><td>{{number .PerSecond}}</td><td>{{percent .FailedShare}}</td><td>{{number .Latency.P50}}</td><td>{{number .Latency.P90}}</td><td>{{number .Latency.P99}}</td><td>{{number .Latency.P999}}</td><td>{{number .Latency.Max}}</td></tr>
 {{end}}</table>
 {{range .Charts}}<figure>{{.}}</figure>
 {{end}}<h2>Method</h2>
-{{range .Results}}<p><b>{{.Name}}</b>: {{.Load}} against {{.Target}}, {{.Start.UTC.Format "2006-01-02 15:04:05"}} UTC, {{number .Took}} s;
-{{.Machine.OS}}/{{.Machine.Arch}}, {{.Machine.CPUs}} CPUs, {{.Machine.Go}}, goodgate {{.Machine.Goodgate}}.</p>
+{{range .Results}}<p><b>{{text .Name}}</b>: {{text .Load}} against {{text .Target}}, {{.Start.UTC.Format "2006-01-02 15:04:05"}} UTC, {{number .Took}} s;
+{{text .Machine.OS}}/{{text .Machine.Arch}}, {{.Machine.CPUs}} CPUs, {{text .Machine.Go}}, goodgate {{text .Machine.Goodgate}}.</p>
 {{end}}<p>The load is open-loop: a request is due at its moment whether or not earlier ones were answered, and its latency counts from that
 moment. No request is sent twice.</p></body></html>
 `))
@@ -55,7 +57,7 @@ moment. No request is sent twice.</p></body></html>
 func chart(title, x, y string, results []*Result, points func(*Result) [][2]float64) plot.Chart {
 	c := plot.Chart{Title: title, X: x, Y: y}
 	for _, r := range results {
-		c.Lines = append(c.Lines, plot.Line{Name: r.Name, Points: points(r)})
+		c.Lines = append(c.Lines, plot.Line{Name: printable.Text(r.Name), Points: points(r)})
 	}
 	return c
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // Note is something that the new configuration does not do, or does otherwise.
@@ -17,9 +19,9 @@ type Note struct {
 	Text  string
 }
 
-// String is one line.
+// String is one line, in printable characters.
 func (n Note) String() string {
-	return strings.TrimPrefix(strings.TrimSpace(n.Where+": "+n.What+": "+n.Text), ": ")
+	return printable.Text(strings.TrimPrefix(strings.TrimSpace(n.Where+": "+n.What+": "+n.Text), ": "))
 }
 
 // Result is a new configuration.
@@ -94,7 +96,7 @@ func (r *Result) note(where, what, format string, args ...any) {
 // YAML returns the configuration as a file, the notes as comments before it.
 func (r *Result) YAML(from string) []byte {
 	w := &writer{}
-	w.line("# Made of %s by goodgate convert.", from)
+	w.line("# Made of %s by goodgate convert.", printable.Text(from))
 	w.line("#")
 	w.line("# Health checks, retries and hold (a request waits for an upstream that is restarting) have their defaults;")
 	w.line("# what the other proxy answered 502 at once may be answered well, or later.")
@@ -103,7 +105,7 @@ func (r *Result) YAML(from string) []byte {
 		w.line("# Different, or without an equivalent:")
 	}
 	for _, n := range r.Notes {
-		w.line("#   %s", strings.ReplaceAll(n.String(), "\n", " "))
+		w.line("#   %s", n) // YAML would end a comment at NEL and U+2028 too
 	}
 	w.line("")
 	r.file.write(w)
@@ -272,6 +274,14 @@ func size(n int64) string {
 
 // quote writes a value so that YAML reads text, and goodgate no variable.
 func quote(s string) string { return strconv.Quote(strings.ReplaceAll(s, "${", "$${")) }
+
+// word is quote for what is nearly always a plain word.
+func word(s string) string {
+	if s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+		return s
+	}
+	return quote(s)
+}
 
 func list(items []string) string {
 	quoted := make([]string, len(items))

@@ -110,7 +110,7 @@ func (h *fromHAProxy) health(s *haproxy.Section, p *pool, checked bool) {
 		if expect := s.One("http-check", "expect"); expect.After("status") != "" {
 			status = expect.After("status")
 		}
-		p.health = fmt.Sprintf("method: %s, path: %s, expect: {status: %s}", method, quote(path), quote(status))
+		p.health = fmt.Sprintf("method: %s, path: %s, expect: {status: %s}", word(method), quote(path), quote(status))
 	}
 	for _, l := range s.All("server") {
 		if inter := l.After("inter"); inter != "" && checked {

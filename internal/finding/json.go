@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"io"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // WriteJSON writes a report for machines, as one object.
@@ -25,7 +27,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	for _, s := range r.Steps {
 		out.Steps = append(out.Steps, jsonStep{s.Subject, s.Name, float64(s.Took.Microseconds()) / 1000, s.Result, s.Failed})
 	}
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(printable.Writer{To: w, Form: printable.JSON})
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(out)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // TextOptions say how a report is written for people.
@@ -23,7 +25,8 @@ const (
 	reset  = "\x1b[0m"
 )
 
-// WriteText writes a report for people.
+// WriteText writes a report for people. What it tells may be the words of an
+// upstream, or of a log that anybody can write to.
 func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 	if o.Width == 0 {
 		o.Width = 100
@@ -33,10 +36,10 @@ func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 		t.steps(r.Steps)
 	}
 	for i, f := range r.Findings {
-		t.finding(i+1, f)
+		t.finding(i+1, f.printable())
 	}
 	for _, u := range r.Unknown {
-		fmt.Fprintln(t, "not known:", u)
+		printable.Fprintln(t, "not known:", u)
 	}
 	if len(r.Unknown) > 0 {
 		fmt.Fprintln(t)
@@ -60,6 +63,7 @@ func (t *text) colored(color, s string) string {
 func (t *text) steps(steps []Step) {
 	subject := ""
 	for _, s := range steps {
+		s.Subject, s.Name, s.Result = printable.Text(s.Subject), printable.Text(s.Name), printable.Text(s.Result)
 		if s.Subject != subject {
 			subject = s.Subject
 			fmt.Fprintln(t, t.colored(bold, subject))
@@ -83,6 +87,15 @@ func took(d time.Duration) string {
 		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
 	}
 	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// printable returns the finding as a terminal may show it.
+func (f Finding) printable() Finding {
+	for _, s := range []*string{&f.Code, &f.Upstream, &f.Where, &f.Seen, &f.Means, &f.Do} {
+		*s = printable.Text(*s)
+	}
+	f.Directive = printable.Lines(f.Directive)
+	return f
 }
 
 func (t *text) finding(n int, f Finding) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/goodgate/goodgate/internal/printable"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -45,18 +46,21 @@ func Open(o Options) (*Log, error) {
 	switch o.Format {
 	case "common", "combined":
 		l.events = NewWriter(WriterOptions{Out: standard{os.Stderr}})
-		l.Logger = slog.New(slog.NewJSONHandler(l.events, handler))
+		l.Logger = slog.New(slog.NewJSONHandler(asJSON(l.events), handler))
 		l.Access = access(l.file, o.Format == "combined", o.Level)
 	case "text":
-		l.Logger = slog.New(slog.NewTextHandler(l.file, handler))
+		l.Logger = slog.New(slog.NewTextHandler(printable.Writer{To: l.file, Form: printable.Record}, handler))
 		l.Access = proxy.Log(l.Logger)
 	default:
-		l.Logger = slog.New(slog.NewJSONHandler(l.file, handler))
-		l.Access = proxy.LogJSON(l.file, o.Level)
+		l.Logger = slog.New(slog.NewJSONHandler(asJSON(l.file), handler))
+		l.Access = proxy.LogJSON(asJSON(l.file), o.Level)
 	}
 	l.Access = sampled(o.Sample, l.Access)
 	return l, nil
 }
+
+// asJSON makes the lines safe to read in a terminal, which JSON alone is not.
+func asJSON(w io.Writer) io.Writer { return printable.Writer{To: w, Form: printable.JSON} }
 
 // Dropped returns how many records were dropped so far.
 func (l *Log) Dropped() int64 {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // certExpiry is never changed.
@@ -29,6 +31,6 @@ func (c *certificates) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	for file, t := range (*until)() {
-		gauge(ch, certExpiry, float64(t.Unix()), file)
+		gauge(ch, certExpiry, float64(t.Unix()), printable.Text(file))
 	}
 }

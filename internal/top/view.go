@@ -6,13 +6,13 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/plot"
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // marks is how parts of the view are marked. Nothing depends on it to be
@@ -94,11 +94,11 @@ func (m model) render() string {
 func (m *model) head() []string {
 	s := m.status
 	if s == nil {
-		return []string{m.marks.title.Render("goodgate"), m.address}
+		return []string{m.marks.title.Render("goodgate"), printable.Text(m.address)}
 	}
-	first := m.marks.title.Render("goodgate "+clean(s.Version)) + fmt.Sprintf("  %s, process %d, %s", s.State, s.PID, m.address)
+	first := m.marks.title.Render("goodgate "+printable.Text(s.Version)) + printable.Sprintf("  %s, process %d, %s", s.State, s.PID, m.address)
 	if m.err != nil {
-		first = m.marks.bad.Render(fmt.Sprintf("No answer since %s: ", s.Now.Local().Format(time.TimeOnly))) + clean(m.err.Error())
+		first = m.marks.bad.Render(fmt.Sprintf("No answer since %s: ", s.Now.Local().Format(time.TimeOnly))) + printable.Text(m.err.Error())
 	}
 	requests, seen, hidden, rate, waiting := make([]int, 0, 60), 0, 0, 0.0, 0
 	for _, p := range s.Pools {
@@ -109,8 +109,8 @@ func (m *model) head() []string {
 				requests = append(requests, 0)
 			}
 			requests[i] += int(p.Past.Requests[i])
-			seen += int(p.Past.Escaped[i])
-			hidden += int(p.Past.Absorbed[i])
+			seen += at(p.Past.Escaped, i)
+			hidden += at(p.Past.Absorbed, i)
 		}
 	}
 	mark := m.marks.good
@@ -123,6 +123,14 @@ func (m *model) head() []string {
 		fmt.Sprintf("%.1f requests/s, %d waiting; last minute: ", rate, waiting) + mark.Render(fmt.Sprintf("%d errors seen by clients", seen)) + fmt.Sprintf(", %d hidden", hidden),
 		"requests  " + plot.Spark(requests, top),
 	}
+}
+
+// at returns what a series has at a place, 0 beyond its end.
+func at(series []uint32, i int) int {
+	if i >= len(series) {
+		return 0
+	}
+	return int(series[i])
 }
 
 // troubles draws the worst that is wrong.
@@ -140,7 +148,7 @@ func (m *model) troubles() []string {
 		if t.Level == "error" {
 			mark, word = m.marks.bad, "error   "
 		}
-		lines = append(lines, mark.Render(word)+clean(strings.TrimSpace(strings.Join([]string{t.Pool, t.Upstream}, " "))+": "+t.Text))
+		lines = append(lines, mark.Render(word)+printable.Text(strings.TrimSpace(strings.Join([]string{t.Pool, t.Upstream}, " "))+": "+t.Text))
 	}
 	if more := len(all) - len(lines); more > 0 {
 		lines = append(lines, m.marks.faint.Render(fmt.Sprintf("and %d more", more)))
@@ -152,7 +160,7 @@ func (m *model) row(r row) string {
 	state, mark := "out", m.marks.bad
 	switch {
 	case r.Operator != "ready":
-		state, mark = r.Operator, m.marks.warn
+		state, mark = printable.Text(r.Operator), m.marks.warn
 	case r.Available && r.Minute.Failed > 0:
 		state, mark = "failing", m.marks.bad
 	case r.Available && (r.Slow || r.Trusted):
@@ -170,31 +178,20 @@ func (m *model) row(r row) string {
 
 func (m *model) foot(n int) string {
 	if m.typing {
-		return "filter: " + m.filter + "_   Enter keeps it, Esc drops it"
+		return "filter: " + printable.Text(m.filter) + "_   Enter keeps it, Esc drops it"
 	}
 	s := fmt.Sprintf("%d upstreams by %s", n, cmp.Or(m.order.name, "pool"))
 	if m.filter != "" {
-		s += fmt.Sprintf(", only %q", m.filter)
+		s += printable.Sprintf(", only %q", m.filter)
 	}
 	return m.marks.faint.Render(s + "   sort: p f l i   / filter   ↑↓ scroll   q quit")
 }
 
 // short keeps the end of a text, where addresses differ.
 func short(s string, width int) string {
-	s = clean(s)
+	s = printable.Text(s)
 	if n := ansi.StringWidth(s); n > width {
 		return ansi.TruncateLeft(s, n-width+1, "…")
 	}
 	return s
-}
-
-// clean drops what would not be shown but obeyed by a terminal: upstreams have a
-// say in these texts.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, s)
 }

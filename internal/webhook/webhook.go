@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // Bounds of what waits and of how long it is tried.
@@ -89,6 +91,7 @@ func New(o Options) *Sender {
 // what the event does not say of its time and origin, and never waits.
 func (s *Sender) Send(e Event) {
 	e.ID = rand.Text()
+	e.Upstream, e.Text = printable.Text(e.Upstream), printable.Text(e.Text) // for chats and mails, as they are
 	e.Instance = s.opts.Instance
 	if e.Time.IsZero() {
 		e.Time = time.Now()
