@@ -145,7 +145,7 @@ type Log struct {
 type Tracing struct {
 	Endpoint string  `yaml:"endpoint" default:"" format:"endpoint" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; empty turns tracing off."`
 	Sample   Ratio   `yaml:"sample" default:"10%" min:"0%" max:"100%" help:"Share of the requests that are recorded; a trusted proxy's own decision is followed."`
-	Service  string  `yaml:"service" default:"goodgate" help:"Name of the service in the traces."`
+	Service  string  `yaml:"service" default:"goodgate" opt:"public" help:"Name of the service in the traces."`
 	Headers  Headers `yaml:"headers" format:"header" help:"Headers sent to the endpoint, such as a key."`
 }
 

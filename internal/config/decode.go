@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -29,6 +30,9 @@ func (d *decoder) errorf(n *yaml.Node, path, format string, args ...any) {
 func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value, f field) {
 	n = resolve(n)
 	if tag := n.ShortTag(); n.Style&yaml.TaggedStyle != 0 && !strings.HasPrefix(tag, "!!") {
+		if f.holdsSecrets() {
+			tag = "that begins with ! and" // it may be a password that lacks quotes
+		}
 		d.errorf(n, path, "tag %s is not supported", tag)
 		return
 	}
@@ -42,7 +46,7 @@ func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value, f field) {
 		setDefaults(v.Elem())
 		d.decode(n, path, v.Elem(), f)
 	case t.Kind() == reflect.Struct:
-		d.structure(n, path, v)
+		d.structure(n, path, v, f)
 	case t.Kind() == reflect.Map:
 		d.mapping(n, path, v, f)
 	case t.Kind() == reflect.Slice:
@@ -63,7 +67,7 @@ func (d *decoder) note(path string, e entry) {
 	d.at[path] = position{n.Line, n.Column}
 }
 
-func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value) {
+func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, f field) {
 	fields := fieldsOf(v.Type())
 	if i := slices.IndexFunc(fields, func(f field) bool { return f.shorthand }); i >= 0 && n.Kind == yaml.ScalarNode {
 		child := join(path, fields[i].key)
@@ -72,10 +76,10 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		d.errorf(n, path, "found %s: expected a mapping with the keys %s", kindOf(n), strings.Join(keysOf(fields), ", "))
+		d.errorf(n, path, "found %s: expected a mapping with the keys %s", f.kindOf(n), strings.Join(keysOf(fields), ", "))
 		return
 	}
-	for _, e := range d.entries(n, path) {
+	for _, e := range d.entries(n, path, f) {
 		child := join(path, e.key.Value)
 		i := slices.IndexFunc(fields, func(f field) bool { return f.key == e.key.Value })
 		if i < 0 {
@@ -99,10 +103,7 @@ func (d *decoder) unknownKey(key *yaml.Node, path string, fields []field) {
 	if hint == "" {
 		hint = "; known here: " + strings.Join(keysOf(fields), ", ")
 	}
-	if strings.ContainsFunc(word, func(r rune) bool { return r <= ' ' || r > '~' }) || len(word) > 60 {
-		word = found(word)
-	}
-	d.errorf(key, join(path, word), "unknown key%s", hint)
+	d.errorf(key, join(path, keyTold(word)), "unknown key%s", hint)
 }
 
 // checkPresence looks for keys that are missing from a mapping.
@@ -142,16 +143,19 @@ func (d *decoder) checkPresence(n *yaml.Node, path string, fields []field) {
 
 func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
 	if n.Kind != yaml.MappingNode {
-		d.errorf(n, path, "found %s: expected a mapping", kindOf(n))
+		d.errorf(n, path, "found %s: expected a mapping", f.kindOf(n))
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
-	isHeaders := v.Type() == reflect.TypeFor[Headers]()
-	for _, e := range d.entries(n, path) {
-		key, err := formats[f.format](e.key.Value)
+	for _, e := range d.entries(n, path, f) {
+		key, err := formats[f.format].check(e.key.Value)
 		child := join(path, key)
 		if err != nil {
-			d.errorf(e.key, path, "key %s: %v", found(e.key.Value), err)
+			name := found(e.key.Value)
+			if f.typ == reflect.TypeFor[Headers]() {
+				name = strconv.Quote(keyTold(e.key.Value)) // often a whole line of a header, with its value
+			}
+			d.errorf(e.key, path, "key %s: %v", name, err)
 			continue
 		}
 		if v.MapIndex(reflect.ValueOf(key)).IsValid() {
@@ -159,18 +163,14 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
 			continue
 		}
 		ev := reflect.New(v.Type().Elem()).Elem()
-		item := field{typ: ev.Type()}
-		switch {
-		case isHeaders:
-			item.format = "headervalue"
-		default:
+		if !isScalar(ev.Type()) {
 			setDefaults(ev)
 			if isNull(e.value) {
 				e.value = &yaml.Node{Kind: yaml.MappingNode, Line: e.key.Line, Column: e.key.Column}
 			}
 		}
 		d.note(child, e)
-		d.decode(e.value, child, ev, item)
+		d.decode(e.value, child, ev, f.element())
 		v.SetMapIndex(reflect.ValueOf(key), ev)
 	}
 	if f.required && v.Len() == 0 {
@@ -184,10 +184,10 @@ func (d *decoder) list(n *yaml.Node, path string, v reflect.Value, f field) {
 	case n.Kind == yaml.ScalarNode && f.single:
 		items = []*yaml.Node{n}
 	case n.Kind != yaml.SequenceNode:
-		d.errorf(n, path, "found %s: expected a list", kindOf(n))
+		d.errorf(n, path, "found %s: expected a list", f.kindOf(n))
 		return
 	}
-	item := field{typ: v.Type().Elem(), format: f.format, enum: f.enum}
+	item := f.element()
 	out := reflect.MakeSlice(v.Type(), 0, len(items))
 	for i, child := range items {
 		at := index(path, i)
@@ -224,12 +224,12 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value, f field) {
 		return
 	}
 	if err := f.set(v, text); err != nil {
-		what := "found " + found(text)
-		if text != n.Value {
-			what += " (from " + found(n.Value) + ")"
-		}
-		if f.format == "headervalue" || v.Type() == reflect.TypeFor[Secret]() {
-			what = "bad value" // it may be a secret
+		what := "found " + found(f.told(text))
+		switch {
+		case text != n.Value && !f.mayHide():
+			what = "found the value of " + found(n.Value) // variables hold secrets, and this may be the wrong one
+		case text != n.Value || f.told(text) == hidden:
+			what = "bad value"
 		}
 		d.errorf(n, path, "%s: %v", what, err)
 		return
@@ -245,7 +245,7 @@ func (f field) set(v reflect.Value, text string) error {
 		return fmt.Errorf("must be one of %s%s", strings.Join(f.enum, ", "), didYouMean(text, f.enum))
 	}
 	if f.format != "" && (text != "" || !f.hasDefault || f.def != "") {
-		normal, err := formats[f.format](text)
+		normal, err := formats[f.format].check(text)
 		if err != nil {
 			return err
 		}
@@ -258,7 +258,7 @@ func (f field) set(v reflect.Value, text string) error {
 }
 
 // entries returns the keys of a mapping, those merged by << after its own, and reports keys that stand there twice.
-func (d *decoder) entries(n *yaml.Node, path string) []entry {
+func (d *decoder) entries(n *yaml.Node, path string, f field) []entry {
 	var own []entry
 	var merged []*yaml.Node
 	seen := map[string]int{}
@@ -270,35 +270,35 @@ func (d *decoder) entries(n *yaml.Node, path string) []entry {
 		case key.ShortTag() == "!!merge":
 			merged = append(merged, value)
 		case twice:
-			d.errorf(key, join(path, key.Value), "given twice, first in line %d", line)
+			d.errorf(key, join(path, keyTold(key.Value)), "given twice, first in line %d", line)
 		default:
 			seen[key.Value] = n.Content[i].Line
 			own = append(own, entry{key, value})
 		}
 	}
 	for _, source := range merged {
-		own = d.merge(own, seen, source, path)
+		own = d.merge(own, seen, source, path, f)
 	}
 	return own
 }
 
 // merge adds to own the keys of source, a mapping or a list of mappings, that were not seen yet.
-func (d *decoder) merge(own []entry, seen map[string]int, source *yaml.Node, path string) []entry {
+func (d *decoder) merge(own []entry, seen map[string]int, source *yaml.Node, path string, f field) []entry {
 	n := resolve(source)
 	switch n.Kind {
 	case yaml.SequenceNode:
 		for _, item := range n.Content {
-			own = d.merge(own, seen, item, path)
+			own = d.merge(own, seen, item, path, f)
 		}
 	case yaml.MappingNode:
-		for _, e := range d.entries(n, path) {
+		for _, e := range d.entries(n, path, f) {
 			if _, given := seen[e.key.Value]; !given {
 				seen[e.key.Value] = e.key.Line
 				own = append(own, e)
 			}
 		}
 	default:
-		d.errorf(source, path, "found %s after <<: expected a mapping, or a list of mappings", kindOf(n))
+		d.errorf(source, path, "found %s after <<: expected a mapping, or a list of mappings", f.kindOf(n))
 	}
 	return own
 }

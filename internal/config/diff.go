@@ -12,7 +12,7 @@ import (
 // Change is one difference between two configurations.
 type Change struct {
 	Path string // of the key; entries of a list by what they are known by: routes[api].timeout
-	What string // "3 -> 5", "added", "removed", "changed" when the value is secret, "order changed"
+	What string // "3 -> 5", "added", "removed", "changed" when that may not be told, "order changed"
 }
 
 func (c Change) String() string { return c.Path + ": " + c.What }
@@ -21,7 +21,7 @@ func (c Change) String() string { return c.Path + ": " + c.What }
 // or removed as a whole is one change.
 func Diff(a, b *Config) []Change {
 	var d differ
-	d.values("", reflect.ValueOf(*a), reflect.ValueOf(*b))
+	d.values("", field{typ: reflect.TypeFor[Config]()}, reflect.ValueOf(*a), reflect.ValueOf(*b))
 	return d.changes
 }
 
@@ -29,26 +29,26 @@ type differ struct{ changes []Change }
 
 func (d *differ) add(path, what string) { d.changes = append(d.changes, Change{path, what}) }
 
-func (d *differ) values(path string, a, b reflect.Value) {
+func (d *differ) values(path string, f field, a, b reflect.Value) {
 	switch t := a.Type(); {
 	case isScalar(t):
-		d.scalars(path, a, b)
+		d.scalars(path, f, a, b)
 	case t.Kind() == reflect.Struct:
 		for _, f := range fieldsOf(t) {
-			d.values(join(path, f.key), a.Field(f.index), b.Field(f.index))
+			d.values(join(path, f.key), f, a.Field(f.index), b.Field(f.index))
 		}
 	case t.Kind() == reflect.Pointer:
 		if a.IsNil() || b.IsNil() {
 			d.presence(path, !a.IsNil(), !b.IsNil())
 			return
 		}
-		d.values(path, a.Elem(), b.Elem())
+		d.values(path, f, a.Elem(), b.Elem())
 	case t.Kind() == reflect.Map:
-		d.maps(path, a, b)
+		d.maps(path, f, a, b)
 	case isScalar(t.Elem()):
-		d.scalars(path, a, b)
+		d.scalars(path, f.element(), a, b)
 	default:
-		d.lists(path, a, b)
+		d.lists(path, f, a, b)
 	}
 }
 
@@ -61,18 +61,20 @@ func (d *differ) presence(path string, before, after bool) {
 	}
 }
 
-func (d *differ) scalars(path string, a, b reflect.Value) {
+// scalars compares values, or lists of them.
+func (d *differ) scalars(path string, f field, a, b reflect.Value) {
 	if reflect.DeepEqual(a.Interface(), b.Interface()) || a.Kind() == reflect.Slice && a.Len()+b.Len() == 0 {
 		return
 	}
-	if a.Type() == reflect.TypeFor[Secret]() || secretName(path) {
+	before, after := f.tell(a), f.tell(b)
+	if before == after { // what differs is hidden
 		d.add(path, "changed")
 		return
 	}
-	d.add(path, text(a)+" -> "+text(b))
+	d.add(path, before+" -> "+after)
 }
 
-func (d *differ) maps(path string, a, b reflect.Value) {
+func (d *differ) maps(path string, f field, a, b reflect.Value) {
 	keys := map[string]bool{}
 	for _, m := range []reflect.Value{a, b} {
 		for _, k := range m.MapKeys() {
@@ -86,20 +88,20 @@ func (d *differ) maps(path string, a, b reflect.Value) {
 			d.presence(at, before.IsValid(), after.IsValid())
 			continue
 		}
-		d.values(at, before, after)
+		d.values(at, f.element(), before, after)
 	}
 }
 
 // lists compares lists of structs. An entry is found again by what it is known
 // by, so that one more at the front is not a change of all.
-func (d *differ) lists(path string, a, b reflect.Value) {
+func (d *differ) lists(path string, f field, a, b reflect.Value) {
 	before, after := entries(a), entries(b)
 	var kept []string
 	for _, name := range before.names {
 		at := path + "[" + name + "]"
 		if i, ok := after.at[name]; ok {
 			kept = append(kept, name)
-			d.values(at, a.Index(before.at[name]), b.Index(i))
+			d.values(at, f.element(), a.Index(before.at[name]), b.Index(i))
 			continue
 		}
 		d.add(at, "removed")
@@ -147,43 +149,40 @@ func knownBy(entry any) string {
 	case Route:
 		return e.Name
 	case Upstream:
-		return e.URL + e.SRV + e.File
+		return withoutQuery(e.URL) + e.SRV + e.File
+	case Certificate:
+		return e.Cert
+	case Rate:
+		return e.Name
 	}
-	return fmt.Sprint(entry)
+	return ""
 }
 
-// text writes a scalar, or a list of them, as it would stand in a file.
-func text(v reflect.Value) string {
+// tell writes a scalar, or a list of them, as it would stand in a file.
+func (f field) tell(v reflect.Value) string {
 	if v.Kind() == reflect.Slice {
 		parts := make([]string, v.Len())
 		for i := range parts {
-			parts[i] = text(v.Index(i))
+			parts[i] = f.tell(v.Index(i))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	}
+	if v.Kind() == reflect.String && v.Len() == 0 {
+		return `""`
+	}
+	return f.told(text(v))
+}
+
+// text writes a scalar.
+func text(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case Duration:
 		return formatDuration(x)
 	case string:
-		if x == "" {
-			return `""`
-		}
 		return x
 	}
 	if mode, ok := v.Interface().(fs.FileMode); ok {
 		return fmt.Sprintf("%04o", mode)
 	}
 	return fmt.Sprint(v.Interface())
-}
-
-// secretName reports whether a key, a header's name for example, is likely to
-// have a secret as its value.
-func secretName(path string) bool {
-	name := strings.ToLower(path[strings.LastIndexByte(path, '.')+1:])
-	for _, word := range []string{"authorization", "cookie", "token", "secret", "password", "api-key", "apikey"} {
-		if strings.Contains(name, word) {
-			return strings.Contains(path, "headers.")
-		}
-	}
-	return false
 }

@@ -18,6 +18,7 @@
 //	          single: a scalar in place of the list is a list of one
 //	          required: the key must be given, a list or map with at least one entry
 //	          file: a relative file name is taken from the folder of the configuration file
+//	          public: text without a format that anybody may read; else it is hidden as a secret, see told.go
 //
 // The package holds data only: nothing here has run-time state, and a *[Config] is not changed once it is returned, so
 // it may be read by any number of goroutines.

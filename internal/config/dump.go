@@ -9,13 +9,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Dump writes the configuration as YAML, with every default filled in and every
-// secret hidden.
+// Dump writes the configuration as YAML, with every default filled in and what
+// may be a secret hidden.
 func Dump(c *Config) []byte {
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
 	e.SetIndent(2)
-	if err := e.Encode(dump("", reflect.ValueOf(*c))); err != nil {
+	if err := e.Encode(dump(reflect.ValueOf(*c), field{typ: reflect.TypeFor[Config]()})); err != nil {
 		panic("config: " + err.Error()) // nodes are always encodable
 	}
 	e.Close()
@@ -23,22 +23,22 @@ func Dump(c *Config) []byte {
 }
 
 // dump returns the node of a value, nil for one that is not there.
-func dump(path string, v reflect.Value) *yaml.Node {
+func dump(v reflect.Value, f field) *yaml.Node {
 	switch t := v.Type(); {
 	case isScalar(t):
-		return dumpScalar(path, v)
+		return dumpScalar(v, f)
 	case t.Kind() == reflect.Pointer:
 		if v.IsNil() {
 			return nil
 		}
-		return dump(path, v.Elem())
+		return dump(v.Elem(), f)
 	case t.Kind() == reflect.Slice:
 		list := &yaml.Node{Kind: yaml.SequenceNode}
 		if isScalar(t.Elem()) {
 			list.Style = yaml.FlowStyle
 		}
 		for i := range v.Len() {
-			list.Content = append(list.Content, dump(path, v.Index(i)))
+			list.Content = append(list.Content, dump(v.Index(i), f.element()))
 		}
 		return list
 	case t.Kind() == reflect.Map:
@@ -48,7 +48,7 @@ func dump(path string, v reflect.Value) *yaml.Node {
 			entries[k.String()] = v.MapIndex(k)
 		}
 		for _, k := range slices.Sorted(maps.Keys(entries)) {
-			m.Content = append(m.Content, stringNode(k), dump(join(path, k), entries[k]))
+			m.Content = append(m.Content, stringNode(k), dump(entries[k], f.element()))
 		}
 		return m
 	}
@@ -57,8 +57,7 @@ func dump(path string, v reflect.Value) *yaml.Node {
 		if idle(v.Interface(), f.key) {
 			continue
 		}
-		at := join(path, f.key)
-		if n := dump(at, v.Field(f.index)); n != nil && !(f.oneof != "" && v.Field(f.index).IsZero()) {
+		if n := dump(v.Field(f.index), f); n != nil && !(f.oneof != "" && v.Field(f.index).IsZero()) {
 			m.Content = append(m.Content, stringNode(f.key), n)
 		}
 	}
@@ -79,17 +78,12 @@ func idle(owner any, key string) bool {
 	return false
 }
 
-func dumpScalar(path string, v reflect.Value) *yaml.Node {
-	if secretName(path) {
-		return stringNode(hidden)
-	}
+func dumpScalar(v reflect.Value, f field) *yaml.Node {
 	switch v.Interface().(type) {
 	case bool, int:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: text(v)}
-	case string:
-		return stringNode(v.String())
 	}
-	return stringNode(text(v))
+	return stringNode(f.told(text(v)))
 }
 
 func stringNode(s string) *yaml.Node {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // maxErrors bounds what one report holds: more than this nobody reads.
@@ -32,7 +34,7 @@ func (e Error) Error() string {
 		b.WriteString(e.Path + ": ")
 	}
 	b.WriteString(e.Message)
-	return b.String()
+	return printable.Text(b.String())
 }
 
 // Errors is all that is wrong with a configuration, by position; never empty as an error.

@@ -24,7 +24,7 @@ type field struct {
 	format, oneof    string
 	shorthand        bool
 	single, required bool
-	file             bool
+	file, public     bool
 }
 
 // fieldsOf returns the fields of a struct type in order.
@@ -39,7 +39,7 @@ func fieldsOf(t reflect.Type) []field {
 			min: sf.Tag.Get("min"), max: sf.Tag.Get("max"), zero: sf.Tag.Get("zero"),
 			format: sf.Tag.Get("format"), oneof: sf.Tag.Get("oneof"),
 			shorthand: slices.Contains(opts, "shorthand"), single: slices.Contains(opts, "single"),
-			required: slices.Contains(opts, "required"), file: slices.Contains(opts, "file"),
+			required: slices.Contains(opts, "required"), file: slices.Contains(opts, "file"), public: slices.Contains(opts, "public"),
 		}
 		f.def, f.hasDefault = sf.Tag.Lookup("default")
 		if enum := sf.Tag.Get("enum"); enum != "" {

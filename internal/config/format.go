@@ -20,32 +20,31 @@ const (
 	fdPrefix   = "fd:"
 )
 
-// formats are the checks of text that the format tag names. Each returns the text in its normal form, or says what
-// was expected.
-var formats = map[string]func(string) (string, error){
-	"acmehost":    acmeHost,
-	"dnsname":     dnsName,
-	"email":       email,
-	"endpoint":    endpointURL,
-	"hashkey":     hashKey,
-	"header":      headerName,
-	"headervalue": headerValue,
-	"hostpattern": hostPattern,
-	"hostport":    hostPort,
-	"listen":      listenAddress,
-	"method":      method,
-	"name":        poolName,
-	"output":      logOutput,
-	"path":        matchPath,
-	"pin":         publicKeyPin,
-	"prefix":      pathPrefix,
-	"ratekey":     rateKey,
-	"redirect":    redirectTarget,
-	"requestpath": requestPath,
-	"sendhost":    sendHost,
-	"token":       token,
-	"url":         upstreamURL,
-	"via":         viaName,
+// formats are the kinds of text that the format tag names.
+var formats = map[string]format{
+	"acmehost":    {acmeHost, whole},
+	"dnsname":     {dnsName, whole},
+	"email":       {email, whole},
+	"endpoint":    {endpointURL, origin},
+	"hashkey":     {hashKey, whole},
+	"header":      {headerName, whole},
+	"headervalue": {headerValue, headerValueTold},
+	"hostpattern": {hostPattern, whole},
+	"hostport":    {hostPort, whole},
+	"listen":      {listenAddress, whole},
+	"method":      {method, whole},
+	"name":        {poolName, whole},
+	"output":      {logOutput, whole},
+	"path":        {matchPath, whole},
+	"pin":         {publicKeyPin, whole},
+	"prefix":      {pathPrefix, whole},
+	"ratekey":     {rateKey, whole},
+	"redirect":    {redirectTarget, withoutQuery},
+	"requestpath": {requestPath, withoutQuery},
+	"sendhost":    {sendHost, whole},
+	"token":       {token, whole},
+	"url":         {upstreamURL, withoutQuery},
+	"via":         {viaName, whole},
 }
 
 func poolName(s string) (string, error) {

@@ -97,7 +97,7 @@ func listNode(items []string) *yaml.Node {
 func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {
 	c := Default()
 	d.at[""] = position{root.Line, root.Column}
-	d.decode(root, "", reflect.ValueOf(c).Elem(), field{})
+	d.decode(root, "", reflect.ValueOf(c).Elem(), field{typ: reflect.TypeFor[Config]()})
 	if root.Kind != yaml.MappingNode {
 		return nil, nil, d.errs // all else would be said to be missing
 	}

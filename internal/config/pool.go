@@ -78,7 +78,7 @@ type Health struct {
 	Method       string   `yaml:"method" default:"GET" enum:"GET|HEAD|OPTIONS|POST" help:"Method of the http check."`
 	Host         string   `yaml:"host" default:"" format:"dnsname" help:"Host header of the http check; empty sends the upstream's."`
 	Headers      Headers  `yaml:"headers" format:"header" help:"More headers of the http check."`
-	Service      string   `yaml:"service" default:"" help:"Service name the grpc check asks for; empty asks for the whole server."`
+	Service      string   `yaml:"service" default:"" opt:"public" help:"Service name the grpc check asks for; empty asks for the whole server."`
 	Interval     Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"From one check to the next."`
 	Timeout      Duration `yaml:"timeout" default:"1s" min:"1ms" max:"10m" help:"For one check."`
 	FastInterval Duration `yaml:"fast_interval" default:"250ms" min:"10ms" max:"1h" help:"Interval while the upstream is down or not yet known."`

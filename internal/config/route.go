@@ -4,7 +4,7 @@ package config
 type Route struct {
 	Name            string     `yaml:"name" format:"name" help:"Name in the log and in metrics, unique; route-N when absent."`
 	Match           Match      `yaml:"match" help:"Which requests; every condition given must hold, none given matches all."`
-	Pool            string     `yaml:"pool" oneof:"target" help:"Name of the pool that answers."`
+	Pool            string     `yaml:"pool" oneof:"target" opt:"public" help:"Name of the pool that answers."`
 	Redirect        *Redirect  `yaml:"redirect" oneof:"target" help:"Answer with a redirect."`
 	Respond         *Respond   `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
 	RequestHeaders  HeaderEdit `yaml:"request_headers" help:"Changes to the headers that go upstream."`
@@ -44,7 +44,7 @@ type Respond struct {
 
 // Fallback answers what would end with a gateway error: exactly one of Pool and Respond is set.
 type Fallback struct {
-	Pool    string   `yaml:"pool" opt:"shorthand" oneof:"target" help:"Name of another pool; it gets what may be sent again."`
+	Pool    string   `yaml:"pool" opt:"shorthand,public" oneof:"target" help:"Name of another pool; it gets what may be sent again."`
 	Respond *Respond `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
 	On      []string `yaml:"on" default:"[unavailable, connect, response, status]" enum:"unavailable|connect|response|status" help:"Which failures: no upstream is available, no connection could be made, it brought no whole response, the response was 502, 503 or 504."`
 }

@@ -73,6 +73,9 @@ func (f field) schema() object {
 	if f.hasDefault {
 		s["default"] = f.defaultValue()
 	}
+	if !f.isGroup() && f.holdsSecrets() {
+		s["writeOnly"] = true // it, or a part of it, comes out nowhere
+	}
 	return s
 }
 
@@ -91,9 +94,8 @@ func (f field) shape() object {
 		}
 		return s
 	}
-	element := field{typ: t.Elem(), format: f.format, enum: f.enum}
+	element := f.element()
 	if t.Kind() == reflect.Map {
-		element.format = ""
 		s := object{"type": []string{"object", "null"}, "additionalProperties": element.shape()}
 		if f.format == "name" {
 			s["propertyNames"] = object{"pattern": "^[a-z0-9_-]{1,63}$"}

@@ -59,6 +59,9 @@ func syntaxError(data []byte, err error) (line int, message string) {
 			line, message = min(max(n, 1), len(lines)), text
 		}
 	}
+	if strings.HasPrefix(message, "unknown anchor ") {
+		message = "unknown anchor: text that begins with * needs quotes" // it may be a password
+	}
 	message = "not valid YAML: " + message
 	for _, at := range []int{line, line + 1} {
 		if at <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[at-1], " "), []byte("\t")) {
@@ -117,12 +120,30 @@ func kindOf(n *yaml.Node) string {
 	return found(n.Value)
 }
 
-// found quotes text for a message: short, on one line, and without the password of a URL.
+// kindOf is the same, for a node that is of another kind than the field's. It may
+// be a secret one level too high: webhook: https://hooks.example.com/SECRET
+func (f field) kindOf(n *yaml.Node) string {
+	if n.Kind == yaml.ScalarNode && !isNull(n) && f.holdsSecrets() {
+		return "a single value"
+	}
+	return kindOf(n)
+}
+
+// keyTold names a key for a message. What cannot be one may be a value, even a
+// secret one, that stands in its place.
+func keyTold(key string) string {
+	plain := strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_- ") == ""
+	if key == "" || !plain || len(key) > 40 {
+		return hidden
+	}
+	return key
+}
+
+// found quotes text for a message: short, on one line, and without the password
+// and the query of a URL, wherever one stands.
 func found(text string) string {
-	if scheme, rest, ok := strings.Cut(text, "://"); ok {
-		if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-			text = scheme + "://***" + rest[at:]
-		}
+	if strings.Contains(text, "://") {
+		text = withoutQuery(text)
 	}
 	if runes := []rune(text); len(runes) > 60 {
 		text = string(runes[:60]) + "..."

@@ -39,8 +39,6 @@ type Statuses []StatusRange
 // Secret is text that no log, error or dump shows. string(s) is the text itself.
 type Secret string
 
-const hidden = "(hidden)"
-
 // errNegative is for numbers that count or last.
 var errNegative = errors.New("must not be negative")
 

@@ -95,7 +95,7 @@ func TestFormats(t *testing.T) {
 	t.Parallel()
 	f := func(format, text, want string) {
 		t.Helper()
-		got, err := formats[format](text)
+		got, err := formats[format].check(text)
 		if err != nil {
 			got = "error"
 		}

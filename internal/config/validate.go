@@ -240,7 +240,7 @@ func (v *validator) poolExists(path, name string) bool {
 	if hint == "" && len(pools) > 0 {
 		hint = "; defined: " + strings.Join(pools, ", ")
 	}
-	v.errorf(path, "found %q: no such pool%s", name, hint)
+	v.errorf(path, "found %s: no such pool%s", found(name), hint)
 	return false
 }
 

@@ -16,7 +16,7 @@ func (v *validator) acme(path string, a ACME) {
 		v.errorf(path+".accept_terms", "must be true: the authority issues nothing to who does not agree to its terms of service")
 	}
 	if a.Directory != "" && !strings.HasPrefix(a.Directory, "https://") {
-		v.errorf(path+".directory", "found %q: an ACME server is reached by https", a.Directory)
+		v.errorf(path+".directory", "found %q: an ACME server is reached by https", origin(a.Directory))
 	}
 	if len(a.Hosts) > maxACMEHosts {
 		v.errorf(path+".hosts", "has %d hosts: at most %d get a certificate each", len(a.Hosts), maxACMEHosts)
