@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 const (
@@ -115,8 +117,8 @@ func isPort(s string, low int) bool {
 
 func unixPath(path string) error {
 	// sun_path has 108 bytes on Linux, the terminating zero included.
-	if !strings.HasPrefix(path, "/") || len(path) > 107 || strings.ContainsRune(path, 0) {
-		return errors.New("a unix socket is unix:/path, absolute and of at most 107 bytes")
+	if !strings.HasPrefix(path, "/") || len(path) > 107 || printable.Text(path) != path {
+		return errors.New("a unix socket is unix:/path, absolute and of at most 107 printable bytes")
 	}
 	return nil
 }

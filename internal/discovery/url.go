@@ -2,17 +2,27 @@ package discovery
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // maxSocketPath is the longest path of a Unix socket on Linux (unix(7)).
 const maxSocketPath = 107
+
+// redacted is a URL without what may be a secret, also when it is malformed.
+func redacted(s string) string {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		s = "***" + s[i:]
+	}
+	s, _, _ = strings.Cut(s, "?")
+	return s
+}
 
 // ParseURL turns "http://host:port", "https://host:port" or "unix:/path" into a
 // target. Ports default to 80 and 443. isName tells that the host is not an
@@ -23,27 +33,27 @@ func ParseURL(s string) (t Target, isName bool, err error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		return Target{}, false, fmt.Errorf("url %q: %w", s, errors.Unwrap(err))
+		return Target{}, false, fmt.Errorf("url %q is none: want http://host:port, https://host:port or unix:/path", redacted(s))
 	}
 	ports := map[string]string{"http": "80", "https": "443"}
 	switch {
 	case ports[u.Scheme] == "":
-		return Target{}, false, fmt.Errorf("url %q: want http://host:port, https://host:port or unix:/path", u.Redacted())
+		return Target{}, false, fmt.Errorf("url %q: want http://host:port, https://host:port or unix:/path", redacted(s))
 	case u.User != nil, u.RawQuery != "", u.ForceQuery, u.Fragment != "", strings.Trim(u.Path, "/") != "":
-		return Target{}, false, fmt.Errorf("url %q: an upstream has a host and a port, nothing else", u.Redacted())
+		return Target{}, false, fmt.Errorf("url %q: an upstream has a host and a port, nothing else", redacted(s))
 	}
 	port := cmp.Or(u.Port(), ports[u.Scheme])
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return Target{}, false, fmt.Errorf("url %q: port %s is not in 1 to 65535", s, port)
+		return Target{}, false, fmt.Errorf("url %q: port %s is not in 1 to 65535", redacted(s), port)
 	}
 	t.TLS = u.Scheme == "https"
 	host := u.Hostname()
-	if addr, err := netip.ParseAddr(host); err == nil {
+	if addr, err := netip.ParseAddr(host); err == nil && printable.Text(addr.Zone()) == addr.Zone() {
 		t.Addr = net.JoinHostPort(addr.Unmap().String(), port)
 		return t, false, nil
 	}
 	if !isHostName(host) {
-		return Target{}, false, fmt.Errorf("url %q: host %q is neither an address nor a host name", s, host)
+		return Target{}, false, fmt.Errorf("url %q: host %q is neither an address nor a host name", redacted(s), host)
 	}
 	t.Name = strings.ToLower(host)
 	t.Addr = net.JoinHostPort(t.Name, port)
@@ -52,8 +62,8 @@ func ParseURL(s string) (t Target, isName bool, err error) {
 }
 
 func parseSocket(path string) (Target, bool, error) {
-	if !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0) || len(path) > maxSocketPath {
-		return Target{}, false, fmt.Errorf("url %q: want unix: and an absolute path of at most %d bytes", "unix:"+path, maxSocketPath)
+	if !strings.HasPrefix(path, "/") || printable.Text(path) != path || len(path) > maxSocketPath {
+		return Target{}, false, fmt.Errorf("url %q: want unix: and an absolute path of at most %d printable bytes", "unix:"+path, maxSocketPath)
 	}
 	return Target{Addr: "unix:" + path}, false, nil
 }

@@ -63,14 +63,21 @@ func New(o Options) *Tracer {
 // Run sends spans until ctx ends, and then the last ones. It returns an error
 // when it cannot begin.
 func (t *Tracer) Run(ctx context.Context) error {
+	statuses := &statusKeeper{next: http.DefaultTransport.(*http.Transport).Clone()}
+	defer statuses.next.CloseIdleConnections()
 	client, err := otlptrace.New(ctx, otlptracehttp.NewClient(
 		otlptracehttp.WithEndpointURL(t.opts.Endpoint),
 		otlptracehttp.WithHeaders(t.opts.Headers),
-		otlptracehttp.WithTimeout(sendTimeout)))
+		otlptracehttp.WithTimeout(sendTimeout),
+		otlptracehttp.WithHTTPClient(&http.Client{
+			Transport: statuses, Timeout: sendTimeout,
+			// The headers are for the endpoint, and not for where it points.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		})))
 	if err != nil {
 		return fmt.Errorf("tracing.endpoint: %w", err)
 	}
-	t.provider.RegisterSpanProcessor(sdk.NewBatchSpanProcessor(&reporting{SpanExporter: client, log: t.opts.Logger},
+	t.provider.RegisterSpanProcessor(sdk.NewBatchSpanProcessor(&reporting{SpanExporter: client, log: t.opts.Logger, statuses: statuses},
 		sdk.WithMaxQueueSize(queueSize), sdk.WithExportTimeout(sendTimeout)))
 	close(t.begun)
 	<-ctx.Done()
@@ -161,8 +168,9 @@ func (g given) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
 // of telling a process-wide handler of every failure.
 type reporting struct {
 	sdk.SpanExporter
-	log     *slog.Logger
-	failing atomic.Bool
+	log      *slog.Logger
+	statuses *statusKeeper
+	failing  atomic.Bool
 }
 
 // ExportSpans sends spans. It never fails: those are lost then.
@@ -170,7 +178,7 @@ func (e *reporting) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) e
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	switch {
 	case err != nil && e.failing.CompareAndSwap(false, true):
-		e.log.Warn("traces could not be sent; they are dropped until it works", "spans", len(spans), "error", err.Error())
+		e.log.Warn("traces could not be sent; they are dropped until it works", "spans", len(spans), "error", e.statuses.cause(err))
 	case err == nil && e.failing.CompareAndSwap(true, false):
 		e.log.Info("traces are sent again")
 	}
