@@ -303,7 +303,7 @@ func (m *Manager) tell(s *site, f *failing, err error) {
 	}
 	f.why = why
 	message, attrs := "no certificate could be got", []any{
-		"host", s.host, "why", why, "do", do, "again_in", time.Until(f.next).Round(time.Second).String(), "error", err.Error(),
+		"host", s.host, "why", why, "do", do, "again_in", time.Until(f.next).Round(time.Second).String(), "error", told(err),
 	}
 	if c := s.cert.Load(); c != nil {
 		message = "the certificate could not be renewed; the one before goes on being served"

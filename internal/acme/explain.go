@@ -62,6 +62,19 @@ func explain(err error, host string) (why, do string) {
 	return fmt.Sprintf("the authority issued no certificate for %s", host), "see the error"
 }
 
+// told is an error's text without addresses, of which that of the directory may
+// be an account's own.
+func told(err error) string {
+	var texts []string
+	for _, e := range parts(err) {
+		if u, ok := errors.AsType[*url.Error](e); ok {
+			e = u.Err
+		}
+		texts = append(texts, e.Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
 // parts returns what errors.Join has joined.
 func parts(err error) []error {
 	if j, ok := err.(interface{ Unwrap() []error }); ok {

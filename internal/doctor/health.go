@@ -26,22 +26,22 @@ func (e *examination) checkHealth(ctx context.Context, p place) {
 	a := e.ask(ctx, p, h.request(e, h.Path))
 	defer a.close()
 	if a.response == nil {
-		e.failed("health", a.took, "%s %s: %s", h.Method, h.Path, a.trouble())
-		e.unhealthy("health_no_answer", fmt.Sprintf("the health check %s %s: %s, while other requests are answered", h.Method, h.Path, a.trouble()), "")
+		e.failed("health", a.took, "%s: %s", a.request, a.trouble())
+		e.unhealthy("health_no_answer", fmt.Sprintf("the health check %s: %s, while other requests are answered", a.request, a.trouble()), "")
 		return
 	}
 	status := a.response.StatusCode
 	if h.Passes(status) && a.took <= h.Timeout {
-		e.step("health", a.took, "%s %s: %s", h.Method, h.Path, a.response.Status)
+		e.step("health", a.took, "%s: %s", a.request, a.response.Status)
 		return
 	}
-	e.failed("health", a.took, "%s %s: %s", h.Method, h.Path, a.response.Status)
-	seen := fmt.Sprintf("the health check %s %s is answered %s; it passes with %s", h.Method, h.Path, a.response.Status, h.Status)
+	e.failed("health", a.took, "%s: %s", a.request, a.response.Status)
+	seen := fmt.Sprintf("the health check %s is answered %s; it passes with %s", a.request, a.response.Status, h.Status)
 	code := "health_status"
 	switch {
 	case h.Passes(status):
 		code = "health_slow"
-		seen = fmt.Sprintf("the health check %s %s took %s; its timeout is %s", h.Method, h.Path, span(a.took.Round(time.Millisecond)), span(h.Timeout))
+		seen = fmt.Sprintf("the health check %s took %s; its timeout is %s", a.request, span(a.took.Round(time.Millisecond)), span(h.Timeout))
 	case status == http.StatusNotFound:
 		code = "health_not_found"
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:

@@ -22,12 +22,12 @@ const skewed = 30 * time.Second
 // one.
 func (e *examination) judge(ctx context.Context, p place, a *answer) bool {
 	if a.response == nil {
-		e.failed("request", a.took, "%s %s: %s", a.request.method, a.request.path, a.trouble())
+		e.failed("request", a.took, "%s: %s", a.request, a.trouble())
 		e.find(e.noAnswer(ctx, p, a))
 		return false
 	}
 	r := a.response
-	e.step("request", a.took, "%s %s: %s, %s, header %d bytes%s", a.request.method, a.request.path, r.Proto, r.Status, a.header, server(r))
+	e.step("request", a.took, "%s: %s, %s, header %d bytes%s", a.request, r.Proto, r.Status, a.header, server(r))
 	if e.TLS == nil && r.StatusCode == http.StatusBadRequest && e.speaksTLS(ctx, p) {
 		e.find(e.plainToTLS(p, r.Status))
 		return false
@@ -38,7 +38,7 @@ func (e *examination) judge(ctx context.Context, p place, a *answer) bool {
 	e.judgeClock(a)
 	if a.bodyErr != nil {
 		f := broken("truncated", proxy.ResponseTruncated)
-		f.Seen = fmt.Sprintf("the answer to %s %s broke off within its body after %d bytes: %v", a.request.method, a.request.path, len(a.body), a.bodyErr)
+		f.Seen = fmt.Sprintf("the answer to %s broke off within its body after %d bytes: %v", a.request, len(a.body), a.bodyErr)
 		f.Means, f.Do = "the application ended in the middle, or announces more (Content-Length) than it sends", "see the application's log"
 		e.find(f)
 	}
@@ -86,7 +86,7 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 			return f
 		}
 	}
-	what := fmt.Sprintf("%s %s at %s: %s", a.request.method, a.request.path, p.address, a.trouble())
+	what := fmt.Sprintf("%s at %s: %s", a.request, p.address, a.trouble())
 	switch {
 	case errors.Is(a.err, errHeaderTooLarge):
 		f := broken("header_too_large", proxy.ResponseHeaderTooLarge)
@@ -159,7 +159,7 @@ func (e *examination) judgeTime(a *answer) {
 	enough := (a.took*3/2 + time.Second).Round(time.Second)
 	f := finding.Finding{
 		Severity: finding.Warning, Confidence: finding.Certain, Code: "slow_answer", Reason: proxy.ResponseTimeout,
-		Seen:  fmt.Sprintf("%s %s took %s until the response header; the proxy waits %s", a.request.method, a.request.path, span(a.took.Round(time.Millisecond)), span(e.Response)),
+		Seen:  fmt.Sprintf("%s took %s until the response header; the proxy waits %s", a.request, span(a.took.Round(time.Millisecond)), span(e.Response)),
 		Means: "a little more load and requests time out",
 		Do:    "make the request faster (a slow query, a cold cache), or wait longer",
 	}
@@ -176,7 +176,7 @@ func (e *examination) judgeHeader(a *answer) {
 	}
 	f := finding.Finding{
 		Severity: finding.Warning, Confidence: finding.Certain, Code: "header_size", Reason: proxy.ResponseHeaderTooLarge,
-		Seen:  fmt.Sprintf("the response header of %s %s has %d bytes; the proxy takes %d", a.request.method, a.request.path, a.header, e.MaxHeader),
+		Seen:  fmt.Sprintf("the response header of %s has %d bytes; the proxy takes %d", a.request, a.header, e.MaxHeader),
 		Means: "with a longer cookie it will be refused",
 		Do:    "send fewer and smaller headers (usually cookies), or allow more",
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -34,6 +35,12 @@ func (e *examination) host() string {
 		return cmp.Or(e.Host, "localhost")
 	}
 	return cmp.Or(e.Host, e.Addr)
+}
+
+// String names the request, without the query, which may hold a secret.
+func (r request) String() string {
+	path, _, _ := strings.Cut(r.path, "?")
+	return r.method + " " + path
 }
 
 func (r request) bytes() []byte {

@@ -16,14 +16,14 @@ func (e *examination) judgeStatus(ctx context.Context, p place, a *answer) {
 	switch {
 	case r.StatusCode >= 502 && r.StatusCode <= 504:
 		f := broken("upstream_status", proxy.UpstreamStatus)
-		f.Seen = fmt.Sprintf("%s %s is answered %s by the upstream itself", a.request.method, a.request.path, r.Status)
+		f.Seen = fmt.Sprintf("%s is answered %s by the upstream itself", a.request, r.Status)
 		f.Means = "the error is not the proxy's: the application, or a proxy in it, answers so"
 		f.Do = "see the application's log; it may still be starting, or lacks its own upstream or database"
 		e.find(f)
 	case r.StatusCode == http.StatusInternalServerError:
 		f := broken("application_error", proxy.None)
 		f.Severity = finding.Warning
-		f.Seen = fmt.Sprintf("%s %s is answered %s", a.request.method, a.request.path, r.Status)
+		f.Seen = fmt.Sprintf("%s is answered %s", a.request, r.Status)
 		f.Means, f.Do = "the application fails", "see the application's log"
 		e.find(f)
 	case r.StatusCode >= 300 && r.StatusCode < 400:
@@ -43,7 +43,7 @@ func (e *examination) judgeRedirect(ctx context.Context, p place, a *answer) {
 	defer b.close()
 	f := broken("redirect_loop", proxy.None)
 	f.Confidence = finding.Likely
-	f.Seen = fmt.Sprintf("%s %s is redirected to %s, though clients come over https", a.request.method, a.request.path, origin(a.response))
+	f.Seen = fmt.Sprintf("%s is redirected to %s, though clients come over https", a.request, origin(a.response))
 	f.Means = "the application takes every request for an insecure one, and browsers end with too many redirects"
 	f.Do = "tell the application that the client used https"
 	if b.response != nil && !toHTTPS(b.response) {
