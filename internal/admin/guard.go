@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -16,14 +17,12 @@ const maxBody = 64 << 10
 
 // guard lets in who may ask. A browser on the operator's own machine reaches
 // the loopback address for any page it shows, so the Host has to be one that
-// nobody else can have (DNS rebinding), and a change must not come from another
-// site's page (CSRF).
+// nobody else can have (DNS rebinding), and another site's page may ask for
+// nothing: it could not read an answer, but a change would be made (CSRF), a
+// profile would take a processor's time, and a stream of events one of the few
+// seats.
 func (s *Server) guard(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, http.StatusForbidden, "a page of another site may not do this")
-	}))
-	next = protection.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -32,10 +31,13 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeBound))
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		open := s.open(r)
 		switch {
 		case !s.knownHost(r.Host):
 			refuse(w, http.StatusMisdirectedRequest, "this Host is not known: ask by the address, or put the name into admin.hosts")
-		case !s.knows(r):
+		case protection.Check(r) != nil || !open && s.foreign(r):
+			refuse(w, http.StatusForbidden, "a page of another site may not do this")
+		case !open && !s.knows(r):
 			h.Set("WWW-Authenticate", "Bearer")
 			refuse(w, http.StatusUnauthorized, "a token is needed: Authorization: Bearer ...")
 		default:
@@ -49,20 +51,61 @@ func (s *Server) knownHost(host string) bool {
 	if s.opts.Local {
 		return true
 	}
+	if _, err := netip.ParseAddr(hostname(host)); err == nil {
+		return true
+	}
+	return hostname(host) == "localhost" || s.named(host)
+}
+
+// open reports whether anybody may ask: what a load balancer asks, and the
+// dashboard, which is without its data. The mux decides what a path means, so
+// that it has one meaning here and there.
+func (s *Server) open(r *http.Request) bool {
+	_, pattern := s.mux.Handler(r)
+	switch pattern {
+	case livePattern, readyPattern, indexPattern, pagePattern:
+		return true
+	case "": // nothing is there
+		return strings.HasPrefix(r.URL.Path, "/page/")
+	}
+	return false
+}
+
+// foreign reports whether a browser has sent the request for another site's
+// page. Browsers say so in Sec-Fetch-Site to every address of this machine. To
+// another name that stands for it, by plain HTTP, they do not, so that there a
+// request that starts work needs a token.
+func (s *Server) foreign(r *http.Request) bool {
+	switch site := r.Header.Get("Sec-Fetch-Site"); site {
+	case "same-origin", "none":
+		return false
+	case "":
+	default:
+		return true
+	}
+	if origin := r.Header.Get("Origin"); origin != "" {
+		u, err := url.Parse(origin)
+		return err != nil || u.Host != r.Host
+	}
+	return s.opts.Token == "" && s.named(r.Host) && strings.HasPrefix(r.URL.Path, "/debug/")
+}
+
+// named reports whether Host is one of admin.hosts.
+func (s *Server) named(host string) bool {
+	return slices.Contains(s.opts.Hosts, hostname(host))
+}
+
+// hostname is a Host without its port.
+func hostname(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
-	}
-	return host == "localhost" || slices.Contains(s.opts.Hosts, host)
+	return strings.ToLower(strings.Trim(host, "[]"))
 }
 
-// knows reports whether a request may be answered: it has the token, or asks
-// only what a load balancer asks, or the dashboard without its data.
+// knows reports whether a request has the token, if there is one.
 func (s *Server) knows(r *http.Request) bool {
-	if s.opts.Token == "" || isPage(r) || r.Method == http.MethodGet && (r.URL.Path == "/live" || r.URL.Path == "/ready") {
+	if s.opts.Token == "" {
 		return true
 	}
 	got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

@@ -3,7 +3,6 @@ package admin
 import (
 	"embed"
 	"net/http"
-	"strings"
 )
 
 // page is the dashboard as it is sent: no build step, nothing from elsewhere.
@@ -26,13 +25,8 @@ func (s *Server) dashboard() {
 			next.ServeHTTP(w, r)
 		}
 	}
-	s.mux.HandleFunc("GET /{$}", show(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.mux.HandleFunc(indexPattern, show(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, page, "page/index.html")
 	})))
-	s.mux.HandleFunc("GET /page/{file}", show(files))
-}
-
-// isPage reports whether a request is for a part of the dashboard.
-func isPage(r *http.Request) bool {
-	return r.Method == http.MethodGet && (r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, "/page/"))
+	s.mux.HandleFunc(pagePattern, show(files))
 }

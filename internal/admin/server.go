@@ -58,6 +58,14 @@ type Server struct {
 	handler http.Handler
 }
 
+// What anybody may ask for.
+const (
+	livePattern  = "GET /live"
+	readyPattern = "GET /ready"
+	indexPattern = "GET /{$}"
+	pagePattern  = "GET /page/{file}"
+)
+
 // New returns the API. Close ends its streams.
 func New(o Options) *Server {
 	s := &Server{opts: o, mux: http.NewServeMux(), seats: make(chan struct{}, maxSubscribers), closing: make(chan struct{})}
@@ -73,8 +81,8 @@ func (s *Server) Close() { close(s.closing) }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 func (s *Server) routes() {
-	s.mux.HandleFunc("GET /live", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("live\n")) })
-	s.mux.HandleFunc("GET /ready", s.ready)
+	s.mux.HandleFunc(livePattern, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("live\n")) })
+	s.mux.HandleFunc(readyPattern, s.ready)
 	s.mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.status()) })
 	s.mux.HandleFunc("GET /v1/pools", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.pools()) })
 	s.mux.HandleFunc("GET /v1/pools/{pool}", s.onePool)

@@ -1,5 +1,6 @@
 // The stream of the status, the token, and the operator's orders.
 import { patch } from "./dom.js";
+import { printable } from "./text.js";
 import { about, view } from "./view.js";
 
 const by = (id) => document.getElementById(id);
@@ -12,6 +13,7 @@ function headers(more) {
 
 function say(text, level) {
   const link = by("link");
+  text = printable(text);
   if (link.textContent !== text) link.textContent = text;
   link.className = level;
 }
@@ -19,18 +21,18 @@ function say(text, level) {
 function show(status) {
   latest = Date.now();
   say("Live", "good");
-  by("about").textContent = about(status);
+  by("about").textContent = printable(about(status));
   document.title = (status.troubles.some((t) => t.level === "error") ? "(!) " : "") + "goodgate";
   patch(by("main"), ...view(status, order));
 }
 
 // order tells goodgate the operator's word on an upstream.
 async function order(pool, upstream, state, last) {
-  if (last && state !== "ready" && !confirm(`${upstream} is the last upstream of pool ${pool} that takes requests. Without it they fail. Go on?`)) return;
+  if (last && state !== "ready" && !confirm(`${printable(upstream)} is the last upstream of pool ${pool} that takes requests. Without it they fail. Go on?`)) return;
   const answer = await fetch("/v1/upstreams", {
     method: "POST", headers: headers({ "Content-Type": "application/json" }), body: JSON.stringify({ pool, upstream, state }),
   });
-  if (!answer.ok) alert(`It was not changed: ${(await answer.json()).error}`);
+  if (!answer.ok) alert(`It was not changed: ${printable((await answer.json()).error)}`);
 }
 
 // listen reads events until the stream ends. EventSource could not send the

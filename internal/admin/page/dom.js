@@ -1,18 +1,20 @@
 // Elements as functions, and a patch that keeps the nodes that are there: focus,
 // scrolling and what is unfolded stay while the numbers change.
+import { printable } from "./text.js";
 
 const svg = "http://www.w3.org/2000/svg";
 const drawn = new Set(["svg", "polyline", "rect", "title"]);
 
-// h makes an element; attributes whose value is a function are listeners.
+// h makes an element; attributes whose value is a function are listeners. Text
+// stays text, and printable.
 export function h(tag, attributes, ...children) {
   const e = drawn.has(tag) ? document.createElementNS(svg, tag) : document.createElement(tag);
   e.listeners = {};
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (typeof value === "function") e.listeners[name] = value;
-    else if (value !== false && value != null) e.setAttribute(name, value === true ? "" : value);
+    else if (value !== false && value != null) e.setAttribute(name, value === true ? "" : printable(value));
   }
-  e.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  e.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false).map((c) => (c instanceof Node ? c : printable(c))));
   for (const name of Object.keys(e.listeners)) e.addEventListener(name, (event) => e.listeners[name](event));
   return e;
 }
