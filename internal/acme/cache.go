@@ -6,8 +6,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -23,7 +25,10 @@ import (
 type cache string
 
 func newCache(folder, directory string) (cache, error) {
-	dir := filepath.Join(folder, folderName(directory))
+	dir := filepath.Join(folder, plainName(directory))
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		dir = filepath.Join(folder, folderName(directory))
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("acme.cache: %w", err)
 	}
@@ -31,8 +36,17 @@ func newCache(folder, directory string) (cache, error) {
 }
 
 // folderName tells authorities apart: certificates of a staging one must not be
-// taken for good.
+// taken for good. Of the directory's address it shows the host only: metrics and
+// errors name files, and the rest may be an account's own.
 func folderName(directory string) string {
+	_, rest, _ := strings.Cut(directory, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	sum := sha256.Sum256([]byte(directory))
+	return plainName("://"+host) + "_" + hex.EncodeToString(sum[:6])
+}
+
+// plainName is what folders were named by before, and are if they are there.
+func plainName(directory string) string {
 	_, name, _ := strings.Cut(directory, "://")
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
