@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -121,6 +122,9 @@ func (b *benchFlags) run(ctx context.Context, out, progress io.Writer) error {
 		return &exitError{exitFailed, err}
 	}
 	r.Name, r.Target, r.Machine = b.name, b.target.URL, bench.ThisMachine()
+	if u, err := url.Parse(r.Target); err == nil {
+		r.Target = u.Redacted() // a result is made to be shown
+	}
 	if err := r.Text(out); err != nil {
 		return &exitError{exitFailed, err}
 	}

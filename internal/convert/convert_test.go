@@ -97,3 +97,14 @@ func TestHAProxy(t *testing.T) {
 	f("use_backend b unless { path_beg /x }", "server a 10.0.0.1:80", "must not be")
 	f("http-request deny if { path /x }", "server a 10.0.0.1:80", "http-request deny: has no equivalent")
 }
+
+// TestNothingEndsAComment: YAML ends a line, and so a comment, at more characters
+// than nginx does.
+func TestNothingEndsAComment(t *testing.T) {
+	for _, end := range []string{"\r", "\u0085", "\u2028", "\u2029"} {
+		yaml := string(nginx(t, "server { listen 80; \"x"+end+"admin:y\" 1; location / { proxy_pass http://10.0.0.1; proxy_set_header X-A \"a"+end+"b\"; } }").YAML("a" + end + "admin: x"))
+		if strings.Contains(yaml, end) || strings.Contains(yaml, "\nadmin") {
+			t.Errorf("%+q is in\n%+q", end, yaml)
+		}
+	}
+}

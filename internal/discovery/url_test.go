@@ -54,8 +54,15 @@ func TestParseURL(t *testing.T) {
 	fail("unix:")
 	fail("unix:run/app.sock")
 	fail("unix:/" + strings.Repeat("a", maxSocketPath))
-	fail("http://user:hidden@app")
-	if _, _, err := ParseURL("http://user:hidden@app"); strings.Contains(err.Error(), "hidden") {
-		t.Errorf("the error shows a password: %v", err)
+	for _, s := range []string{"http://user:hidden@app", "http://user:hid/hidden@app", "http://user:hidden@app:x", "http://user:%zzhidden@app", "http://app?key=hidden",
+		"http://user:hidden@a..b", "user:hidden@app:80", "ftp://user:hidden@app", "http://user:hidden@app:99999", "http://app:99999?hidden", "http://\x01app?hidden"} {
+		fail(s)
+		if _, _, err := ParseURL(s); err != nil && strings.Contains(err.Error(), "hidden") {
+			t.Errorf("the error shows a secret: %v", err)
+		}
+	}
+	// An address is a label of metrics.
+	for _, s := range []string{"unix:/a\x1b[31m", "unix:/a\n", "unix:/\u202e", "unix:/\u009b", "http://[fe80::1%25%1b]:80", "http://[fe80::1%25%0a]:80", "http://a\u202e"} {
+		fail(s)
 	}
 }

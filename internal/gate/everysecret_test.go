@@ -141,7 +141,7 @@ func TestEverySecret(t *testing.T) {
 			return
 		}
 		traced.Add(1)
-		http.Error(w, "unknown key "+r.Header.Get("X-Honeycomb-Team"), 401)
+		http.Error(w, "unknown key "+r.Header.Get("X-Honeycomb-Team"), http.StatusUnauthorized)
 	}))
 	defer sink.Close()
 	dir := t.TempDir()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -105,5 +106,24 @@ func TestNoAnswer(t *testing.T) {
 	m, cmd := shown(t).Update(answer{err: errors.New("no goodgate answers")})
 	if got := m.(model).render(); !strings.Contains(got, "No answer since") || !strings.Contains(got, "10.0.0.1:80") || cmd == nil {
 		t.Errorf("got\n%s", got)
+	}
+}
+
+// TestHostile: whatever answers on the admin address is shown as text.
+func TestHostile(t *testing.T) {
+	const hostile = "\x1b]0;owned\a\r\n\u009b31m\u202e\xff"
+	m := shown(t)
+	m.width, m.height, m.address, m.filter = 500, 40, hostile, ""
+	m.status = &admin.Status{
+		Version: hostile, State: hostile, Troubles: []admin.Trouble{{Level: hostile, Pool: hostile, Upstream: hostile, Text: hostile, Do: hostile}},
+		Pools: []admin.Pool{{Name: hostile, Past: admin.Past{Requests: []uint32{1}}, Upstreams: []admin.Upstream{{Address: hostile, Name: hostile, Operator: hostile, Why: hostile}}}},
+	}
+	for _, state := range []func(){func() {}, func() { m.err = errors.New(hostile) }, func() { m.filter = hostile }, func() { m.typing = true }, func() { m.status = nil }} {
+		state()
+		for i, r := range m.render() {
+			if r != '\n' && !unicode.IsPrint(r) {
+				t.Fatalf("%U at %d: %+q", r, i, m.render())
+			}
+		}
 	}
 }

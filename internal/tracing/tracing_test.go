@@ -290,11 +290,14 @@ func TestReceiverFails(t *testing.T) {
 	t.Parallel()
 	rc := newReceiver(t)
 	rc.status = http.StatusForbidden
-	s := start(t, Options{Endpoint: rc.URL, Sample: 1, Service: "gate"})
+	s := start(t, Options{Endpoint: rc.URL + "/s3cr3t?s3cr3t", Sample: 1, Service: "gate"})
 	s.get(t, "/")
 	s.stop()
 	if got := strings.Count(s.log.String(), "traces could not be sent"); got != 1 {
 		t.Errorf("the log says so %d times, want once:\n%s", got, s.log)
+	}
+	if log := s.log.String(); !strings.Contains(log, "answered 403") || strings.Contains(log, "s3cr3t") {
+		t.Errorf("it does not say why, or where:\n%s", log)
 	}
 }
 

@@ -62,6 +62,19 @@ func run(s *Sender) (stop func()) {
 	}
 }
 
+// TestEventsArePrintable: they end in chats and mails.
+func TestEventsArePrintable(t *testing.T) {
+	h := startHook(t)
+	s := New(Options{URL: h.URL, Secret: secret})
+	stop := run(s)
+	s.Send(Event{Type: "upstream_down", Upstream: "a\x1b", Text: "line\nfake \u202e\u009b31m"})
+	got := <-h.got
+	stop()
+	if got.Upstream != `a\x1b` || got.Text != `line\nfake \u202e\u009b31m` {
+		t.Errorf("got %+q", got)
+	}
+}
+
 // TestSentAgain: a server that fails at first gets every event, signed, and can
 // tell by its ID that it is the same one.
 func TestSentAgain(t *testing.T) {
