@@ -173,6 +173,7 @@ func (g *Gate) open(background context.Context, leave context.CancelCauseFunc) e
 	before := g.now.Load()
 	next := &plan{config: before.config}
 	if err := g.planListeners(next, before); err != nil {
+		g.discard(next, before)
 		return err
 	}
 	g.background, g.leave = background, leave

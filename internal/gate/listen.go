@@ -212,6 +212,14 @@ func (s *server) release() {
 	}
 }
 
+// discard ends a server that has never started. Its socket is left alone.
+func (s *server) discard() {
+	s.http3.close()
+	if s.http != nil {
+		s.http.Close()
+	}
+}
+
 // close ends everything at once.
 func (s *server) close() {
 	s.http3.close()

@@ -62,28 +62,41 @@ func (g *Gate) Reload(c *config.Config) ([]config.Change, error) {
 	before := g.now.Load()
 	next, err := g.plan(c, before)
 	if err != nil {
-		g.settle(before.servers)
+		g.discard(next, before)
 		return nil, err
 	}
 	g.put(next, before)
 	return config.Diff(before.config, c), nil
 }
 
-// plan builds and checks everything. It opens sockets, and closes them again
-// when something cannot be had.
+// plan builds and checks everything, and opens sockets. On an error the plan is
+// what was built so far, for discard.
 func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, before.pools); err != nil {
-		return nil, err
+		return next, err
 	}
 	options, err := proxyOptions(c, next.live(), g.observers(c))
 	if err != nil {
-		return nil, err
+		return next, err
 	}
 	if next.proxy, err = g.live.Load().With(options); err != nil {
-		return nil, err
+		return next, err
 	}
 	return next, g.planListeners(next, before)
+}
+
+// discard ends everything that a plan has made and that is not in use.
+func (g *Gate) discard(next *plan, before *present) {
+	for _, s := range next.servers {
+		if !slices.Contains(before.servers, s) {
+			s.discard()
+		}
+	}
+	for _, socket := range next.opened {
+		socket.Close()
+	}
+	g.settle(before.servers)
 }
 
 func (g *Gate) planPools(next *plan, before map[string]*pool) error {
@@ -105,20 +118,9 @@ func (g *Gate) planPools(next *plan, before map[string]*pool) error {
 	return errors.Join(errs...)
 }
 
-// planListeners opens what is new; on an error nothing new is open.
+// planListeners opens what is new.
 func (g *Gate) planListeners(next *plan, before *present) error {
-	err := errors.Join(g.planServers(next, before.servers), g.planAdmin(next, before.admin))
-	if err != nil {
-		for _, socket := range next.opened {
-			socket.Close()
-		}
-		for _, s := range next.servers {
-			if !slices.Contains(before.servers, s) {
-				s.http3.close()
-			}
-		}
-	}
-	return err
+	return errors.Join(g.planServers(next, before.servers), g.planAdmin(next, before.admin))
 }
 
 // planServers finds the server of each listener: the one that is there, one
