@@ -40,16 +40,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	program := filepath.Join(dir, "goodgate")
 	install := func(from string) {
 		t.Helper()
-		data, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(program+".new", data, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(program+".new", program); err != nil {
-			t.Fatal(err)
-		}
+		install(t, from, program)
 	}
 	install(built.goodgate)
 	g := &gate{address: address}
@@ -87,4 +78,48 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	syscall.Kill(pid, syscall.SIGTERM)
 	time.Sleep(10 * time.Millisecond)
 	syscall.Kill(pid, syscall.SIGINT)
+}
+
+// install puts another program in the place of one, in one step.
+func install(t *testing.T, from, program string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program+".new", data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(program+".new", program); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A new process that hangs keeps no signal waiting: SIGHUP is answered with why
+// it cannot be, SIGTERM drains at once, and a second one ends the process.
+func TestUpgradeThatHangs(t *testing.T) {
+	t.Parallel()
+	dir, address := t.TempDir(), freeAddress(t)
+	file := writeFile(t, dir, "goodgate.yaml", fmt.Sprintf(
+		"listeners: [%q]\nshutdown: {lame_duck: 10m}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"]}}\n", address))
+	program := filepath.Join(dir, "goodgate")
+	install(t, built.goodgate, program)
+	g := &gate{address: address}
+	g.process = startProcess(t, "goodgate", nil, program, "run", "-c", file)
+	g.dull = isPlain
+	g.ready("tcp", address)
+	pid := g.servingPID(1)
+	writeFile(t, dir, "hangs", "#!/bin/sh\nexec sleep 600\n")
+	install(t, filepath.Join(dir, "hangs"), program)
+	syscall.Kill(pid, syscall.SIGUSR2)
+	g.waitMessage("starting a new process to take over")
+	syscall.Kill(pid, syscall.SIGHUP)
+	g.waitMessage("the configuration could not be reloaded; the last good one stays in use")
+	syscall.Kill(pid, syscall.SIGTERM)
+	g.waitMessage("shutting down")
+	g.waitMessage("the new process does not serve")
+	waitFor(t, "the process to end", func() bool {
+		g.process.cmd.Process.Signal(syscall.SIGTERM)
+		return strings.Contains(g.out.String(), `"msg":"ended"`)
+	})
 }

@@ -146,15 +146,18 @@ func counts(cfg *config.Config, log *logging.Log) *metrics.Metrics {
 }
 
 // obey reloads at every SIGHUP and starts a new process at every SIGUSR2, until
-// ctx ends. The log tells of failures.
+// ctx ends. The log tells of failures. A process that is slow to start keeps no
+// signal waiting.
 func obey(ctx context.Context, signals <-chan os.Signal, g *gate.Gate, systemd supervisor) {
+	var upgrades sync.WaitGroup
+	defer upgrades.Wait()
 	for {
 		select {
 		case s := <-signals:
 			if s == syscall.SIGHUP {
 				systemd.reload(func() { g.Reread("SIGHUP") })
 			} else if path, err := exec.LookPath(os.Args[0]); err == nil {
-				g.Upgrade(path, os.Args[1:])
+				upgrades.Go(func() { g.Upgrade(path, os.Args[1:]) })
 			}
 		case <-ctx.Done():
 			return

@@ -57,13 +57,6 @@ func texts(changes []config.Change) []string {
 
 // Shutdown makes Run drain and return, as the end of its context does. It does
 // not wait.
-func (g *Gate) Shutdown(cause error) {
-	g.mu.Lock()
-	leave := g.leave
-	g.mu.Unlock()
-	if leave != nil {
-		leave(cause)
-	}
-}
+func (g *Gate) Shutdown(cause error) { g.leave(cause) }
 
 var errNothingFound = errors.New("the pool's upstreams have not been found yet")

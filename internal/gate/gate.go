@@ -60,9 +60,12 @@ type Gate struct {
 	draining atomic.Bool
 	replaced atomic.Bool // another process serves now
 
-	mu         sync.Mutex              // held while the configuration is replaced; protects the fields below
-	leave      context.CancelCauseFunc // ends Run; nil before it
-	background context.Context         // of what Run has started; nil before Run and once it drains
+	leaving context.Context         // ends when Run is to drain; whoever holds mu waits no longer than that
+	leave   context.CancelCauseFunc // ends leaving
+
+	mu         sync.Mutex      // held while the configuration is replaced; protects the fields below
+	background context.Context // of what Run has started; nil before Run and once it drains
+	upgrade    chan struct{}   // closed when the upgrade that is under way has ended; nil while there is none
 	tasks      sync.WaitGroup
 	issuers    []*issuer
 	failed     chan error // what cannot go on
@@ -83,6 +86,7 @@ const keptShare = 8
 // New builds everything a configuration asks for, and opens nothing yet.
 func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
+	g.leaving, g.leave = context.WithCancelCause(context.Background())
 	g.files.log, g.memory, g.lines = g.log, limit.NewMemory(), health.NewKept(maxFiles()/keptShare)
 	g.room = g.files.room(maxFiles())
 	g.events, g.seals = newEvents(c.Events, o), tickets.New(nil)
@@ -132,12 +136,12 @@ func (g *Gate) Pools() []*proxy.Pool {
 // it drains, which closing now cuts short, and returns when everything it
 // started has ended.
 func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []string)) error {
-	ctx, leave := context.WithCancelCause(ctx)
-	defer leave(nil)
+	defer g.leave(nil)
+	defer context.AfterFunc(ctx, func() { g.leave(context.Cause(ctx)) })()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer g.tasks.Wait()
 	defer stop()
-	if err := g.open(background, leave); err != nil {
+	if err := g.open(background); err != nil {
 		return err
 	}
 	defer func() {
@@ -154,10 +158,11 @@ func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []
 		ready(addresses(g.now.Load().servers))
 	}
 	select {
-	case <-ctx.Done():
-		g.drain(context.Cause(ctx), now)
+	case <-g.leaving.Done():
+		g.drain(context.Cause(g.leaving), now)
 		return nil
 	case err := <-g.failed:
+		g.leave(err)
 		g.halt()
 		for _, s := range g.now.Load().servers {
 			s.close()
@@ -167,7 +172,7 @@ func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []
 }
 
 // open starts everything.
-func (g *Gate) open(background context.Context, leave context.CancelCauseFunc) error {
+func (g *Gate) open(background context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	before := g.now.Load()
@@ -176,7 +181,7 @@ func (g *Gate) open(background context.Context, leave context.CancelCauseFunc) e
 		g.discard(next, before)
 		return err
 	}
-	g.background, g.leave = background, leave
+	g.background = background
 	if g.traces != nil {
 		g.tasks.Go(func() {
 			if err := g.traces.Run(background); err != nil {
@@ -219,12 +224,32 @@ func (g *Gate) fail(err error) {
 	}
 }
 
-// halt ends the time in which the configuration can be replaced.
+// halt ends the time in which the configuration, or the process, can be replaced.
+// Whoever is at it gives up, since leaving has ended.
 func (g *Gate) halt() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.background = nil
+	upgrade := g.upgrade
+	g.mu.Unlock()
+	if upgrade != nil {
+		<-upgrade
+	}
 }
 
-// errNotRunning says that it is too early, or too late, to change anything.
-var errNotRunning = errors.New("goodgate is not running, or shutting down: the configuration cannot be replaced now")
+// replaceable returns why nothing can be replaced now; nil if it can. It is
+// called under g.mu.
+func (g *Gate) replaceable() error {
+	switch {
+	case g.background == nil || g.leaving.Err() != nil || g.replaced.Load():
+		return errNotRunning
+	case g.upgrade != nil:
+		return errUpgrading
+	}
+	return nil
+}
+
+var (
+	// errNotRunning says that it is too early, or too late, to change anything.
+	errNotRunning = errors.New("goodgate is not running, or shutting down: nothing can be replaced now")
+	errUpgrading  = errors.New("a new process is being started to take over: try again if it fails")
+)

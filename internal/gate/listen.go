@@ -81,8 +81,8 @@ func setDeadline(l net.Listener, t time.Time) {
 	}
 }
 
-// bind opens the socket of a listener.
-func bind(l config.Listener) (net.Listener, error) {
+// bind opens the socket of a listener. The end of ctx ends the look-up of a name.
+func bind(ctx context.Context, l config.Listener) (net.Listener, error) {
 	network, address := l.Network()
 	if network == "unix" {
 		if err := removeStale(address); err != nil {
@@ -92,7 +92,7 @@ func bind(l config.Listener) (net.Listener, error) {
 	if network == "fd" {
 		return nil, fmt.Errorf("systemd has passed no socket with the name %s (FileDescriptorName), or it is in use already", address)
 	}
-	ln, err := net.Listen(network, address)
+	ln, err := new(net.ListenConfig).Listen(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

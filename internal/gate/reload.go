@@ -56,8 +56,8 @@ func (n *plan) live() map[string]*proxy.Pool {
 func (g *Gate) Reload(c *config.Config) ([]config.Change, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.background == nil {
-		return nil, errNotRunning
+	if err := g.replaceable(); err != nil {
+		return nil, err
 	}
 	before := g.now.Load()
 	next, err := g.plan(c, before)
@@ -209,7 +209,7 @@ func (g *Gate) await(pools []*pool) {
 		case <-p.usable:
 		case <-timer.C:
 			return
-		case <-g.background.Done():
+		case <-g.leaving.Done():
 			return
 		}
 	}

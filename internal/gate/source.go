@@ -87,18 +87,18 @@ const firstAnswers = time.Second
 // queue meanwhile. Upstreams that stand in the configuration need no look-up, so
 // that the wait for them has no bound; the others have firstAnswers together.
 func (g *Gate) awaitSources(pools []*pool) {
-	ctx, cancel := context.WithTimeout(g.background, firstAnswers)
+	ctx, cancel := context.WithTimeout(g.leaving, firstAnswers)
 	defer cancel()
 	for _, p := range pools {
 		f := p.parts.Load().feed
 		late := ctx.Done()
 		if f.fixed {
-			late = g.background.Done()
+			late = g.leaving.Done()
 		}
 		select {
 		case <-f.Answered():
 		case <-late:
-			if g.background.Err() != nil {
+			if g.leaving.Err() != nil {
 				return
 			}
 			p.log.Warn("upstreams are still being looked up; requests come before them", "waited", firstAnswers.String())

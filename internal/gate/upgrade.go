@@ -27,7 +27,7 @@ func (g *Gate) bind(l config.Listener) (net.Listener, error) {
 	if socket := g.opts.Inherit.Take(l.Address); socket != nil {
 		return socket, nil
 	}
-	return bind(l)
+	return bind(g.leaving, l)
 }
 
 // inherit begins with what the process before this one knew.
@@ -52,23 +52,31 @@ func (g *Gate) inherit(pools map[string]*pool) error {
 // stops accepting, drains and returns. When it does not come to serve, nothing
 // has changed, and the log says why.
 func (g *Gate) Upgrade(path string, args []string) error {
-	pid, err := g.handOver(path, args)
+	bundle, err := g.beginUpgrade()
 	if err != nil {
-		g.log.Error("the new process does not serve; this one goes on", "program", path, "error", err.Error())
+		g.log.Warn("no new process was started", "program", path, "error", err.Error())
+		return err
+	}
+	g.log.Info("starting a new process to take over", "program", path)
+	pid, err := handover.Program{Path: path, Args: args, Wait: upgradeBound}.Start(g.leaving, bundle)
+	g.endUpgrade(err == nil)
+	if err != nil {
+		g.log.Error("the new process does not serve; nothing was replaced", "program", path, "error", err.Error())
 		return err
 	}
 	g.Shutdown(fmt.Errorf("replaced by process %d", pid))
 	return nil
 }
 
-func (g *Gate) handOver(path string, args []string) (pid int, err error) {
+// beginUpgrade returns what the next process gets. Until endUpgrade no reload
+// changes it.
+func (g *Gate) beginUpgrade() (b handover.Bundle, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.background == nil || g.replaced.Load() {
-		return 0, errNotRunning
+	if err := g.replaceable(); err != nil {
+		return b, err
 	}
 	present := g.now.Load()
-	var b handover.Bundle
 	for _, s := range present.servers {
 		b.Sockets = append(b.Sockets, handover.Socket{Address: s.config.Address, Listener: s.door.socket})
 	}
@@ -80,14 +88,18 @@ func (g *Gate) handOver(path string, args []string) (pid int, err error) {
 		k.Pools[name] = p.live().States()
 	}
 	if b.Known, err = json.Marshal(k); err != nil {
-		return 0, err
+		return b, err
 	}
-	g.log.Info("starting a new process to take over", "program", path)
-	pid, err = handover.Program{Path: path, Args: args, Wait: upgradeBound}.Start(b)
-	if err == nil {
-		g.replaced.Store(true)
-	}
-	return pid, err
+	g.upgrade = make(chan struct{})
+	return b, nil
+}
+
+func (g *Gate) endUpgrade(replaced bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.replaced.Store(replaced)
+	close(g.upgrade)
+	g.upgrade = nil
 }
 
 // yield stops accepting, because another process does now.

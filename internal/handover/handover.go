@@ -9,6 +9,7 @@
 package handover
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,10 +114,10 @@ type Program struct {
 	Wait time.Duration // how long it may take to be ready
 }
 
-// Start starts the program, gives it the bundle, and waits until it serves. On
-// an error the child has ended, and nothing has changed. It returns the child's
-// process id.
-func (p Program) Start(b Bundle) (pid int, err error) {
+// Start starts the program, gives it the bundle, and waits until it serves. The
+// end of ctx ends the wait and the child. On an error the child has ended, and
+// nothing has changed. It returns the child's process id.
+func (p Program) Start(ctx context.Context, b Bundle) (pid int, err error) {
 	known, knows, err := os.Pipe()
 	if err != nil {
 		return 0, err
@@ -147,11 +148,11 @@ func (p Program) Start(b Bundle) (pid int, err error) {
 	known.Close()
 	readies.Close()
 	pid = cmd.Process.Pid // await forgets it
-	return pid, p.await(cmd, b, knows, ready)
+	return pid, p.await(ctx, cmd, b, knows, ready)
 }
 
 // await gives a child the bundle, and waits until it serves or has ended.
-func (p Program) await(cmd *exec.Cmd, b Bundle, knows, ready *os.File) error {
+func (p Program) await(ctx context.Context, cmd *exec.Cmd, b Bundle, knows, ready *os.File) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer knows.Close()
@@ -160,6 +161,7 @@ func (p Program) await(cmd *exec.Cmd, b Bundle, knows, ready *os.File) error {
 		knows.Close()
 	})
 	ready.SetReadDeadline(time.Now().Add(p.Wait))
+	defer context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Unix(1, 0)) })()
 	_, err := io.ReadFull(ready, make([]byte, 1))
 	if err == nil {
 		cmd.Process.Release()
@@ -168,6 +170,9 @@ func (p Program) await(cmd *exec.Cmd, b Bundle, knows, ready *os.File) error {
 	}
 	cmd.Process.Kill()
 	ended := cmd.Wait()
+	if ctx.Err() != nil {
+		return fmt.Errorf("it was stopped before it was ready: %w", context.Cause(ctx))
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("it was not ready within %v", p.Wait)
 	}

@@ -1,6 +1,8 @@
 package handover
 
 import (
+	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -60,7 +62,7 @@ func TestHandOver(t *testing.T) {
 	l, path := listen(t)
 	other, _ := listen(t)
 	b := Bundle{Sockets: []Socket{{"other", other}, {"a", l}}, Known: []byte(`"what is known"`)}
-	pid, err := program(t, "serve", 10*time.Second).Start(b)
+	pid, err := program(t, "serve", 10*time.Second).Start(t.Context(), b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,13 +84,21 @@ func TestHandOver(t *testing.T) {
 }
 
 func TestChildThatDoesNotServe(t *testing.T) {
-	for does, want := range map[string]string{"fail": "exit status 7", "sleep": "not ready within 300ms"} {
+	stopped, stop := context.WithCancelCause(t.Context())
+	stop(errors.New("a test has ended it"))
+	for _, test := range []struct {
+		does string
+		ctx  context.Context
+		wait time.Duration
+		want string
+	}{
+		{"fail", t.Context(), 10 * time.Second, "exit status 7"},
+		{"sleep", t.Context(), 300 * time.Millisecond, "not ready within 300ms"},
+		{"sleep", stopped, time.Hour, "a test has ended it"},
+	} {
+		does, want := test.does, test.want
 		l, path := listen(t)
-		wait := 10 * time.Second
-		if does == "sleep" {
-			wait = 300 * time.Millisecond
-		}
-		_, err := program(t, does, wait).Start(Bundle{Sockets: []Socket{{"a", l}}, Known: []byte("1")})
+		_, err := program(t, does, test.wait).Start(test.ctx, Bundle{Sockets: []Socket{{"a", l}}, Known: []byte("1")})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q in it", does, err, want)
 		}
