@@ -11,16 +11,12 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/goodgate/goodgate/internal/watch"
 )
 
-const (
-	// quietTime is how long a directory must rest before the file is read, so that
-	// a writer in several steps is done.
-	quietTime = 100 * time.Millisecond
-	// lookInterval is between reads when nothing tells of changes: on network file
-	// systems, or behind a symlink into another directory.
-	lookInterval = 10 * time.Second
-)
+// quietTime is how long the directory must rest before the file is read.
+const quietTime = 100 * time.Millisecond
 
 // NewFile returns a source of the upstreams that a YAML or JSON file lists: URLs
 // (see ParseURL), or mappings of url, weight, tier and max_in_flight. What an
@@ -32,7 +28,7 @@ const (
 // or wrong in any place keeps the last good set; the list [] is a good one.
 // Replace the file by renaming: a reader cannot always tell half a list from one.
 func NewFile(path string, t Target) Source {
-	return &file{path: filepath.Clean(path), base: t, lookInterval: lookInterval, newWatcher: fsnotify.NewWatcher}
+	return &file{path: filepath.Clean(path), base: t, lookInterval: watch.Every}
 }
 
 type file struct {
@@ -41,44 +37,18 @@ type file struct {
 
 	// Tests change these.
 	lookInterval time.Duration
-	newWatcher   func() (*fsnotify.Watcher, error)
+	newWatcher   func() (*fsnotify.Watcher, error) // nil = fsnotify's
 }
 
-// Run watches the directory, not the file: a file replaced by renaming, or by
-// swapping a symlink as Kubernetes does for a ConfigMap, is another file.
 func (f *file) Run(ctx context.Context, sink Sink) error {
 	r := reader{file: f, reporter: reporter{sink: sink}}
-	var events chan fsnotify.Event
-	var errs chan error
-	watch := func() {}
-	if w, err := f.newWatcher(); err != nil {
-		r.report(fmt.Errorf("watching %s: %w; reading it every %v instead", f.path, err, f.lookInterval))
-	} else {
-		defer w.Close()
-		events, errs = w.Events, w.Errors
-		// It fails when there is no such directory, of which the reader will tell.
-		watch = func() { w.Add(filepath.Dir(f.path)) }
-	}
-	ticker := time.NewTicker(f.lookInterval)
-	defer ticker.Stop()
-	quiet := time.NewTimer(0) // the first look, after the first watch
-	defer quiet.Stop()
-	watch()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-events:
-			quiet.Reset(quietTime)
-		case <-errs: // events were lost
-			quiet.Reset(quietTime)
-		case <-quiet.C:
-			r.look()
-		case <-ticker.C:
-			watch() // the directory may be a new one
-			r.look()
-		}
-	}
+	watch.File{
+		Path: f.path, Quiet: quietTime, Every: f.lookInterval, NewWatcher: f.newWatcher,
+		Unwatched: func(err error) {
+			r.report(fmt.Errorf("watching %s: %w; reading it every %v instead", f.path, err, f.lookInterval))
+		},
+	}.Run(ctx, r.look)
+	return nil
 }
 
 // reader remembers what it has told the sink about a file.

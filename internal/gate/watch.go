@@ -3,56 +3,55 @@ package gate
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/watch"
 )
 
-const (
-	// watchQuiet is how long the file's folder must rest before the file is read,
-	// so that an editor that writes in several steps is done.
-	watchQuiet = 300 * time.Millisecond
-	// watchEvery is between looks when nothing tells of changes: on network file
-	// systems, or behind a symlink into another folder.
-	watchEvery = 10 * time.Second
-)
+// watchQuiet is how long the file's folder must rest before the file is read.
+const watchQuiet = 300 * time.Millisecond
 
 // Watch calls [Gate.Reread] when the content of a file changes, until ctx ends.
-// It watches the folder: a file replaced by renaming, or by swapping a symlink
-// as Kubernetes does for a ConfigMap, is another file.
 func (g *Gate) Watch(ctx context.Context, file string) {
-	var events chan fsnotify.Event
-	w, err := fsnotify.NewWatcher()
-	if err == nil {
-		defer w.Close()
-		events = w.Events
-		err = w.Add(filepath.Dir(file))
-	}
-	if err != nil {
+	f := follower{gate: g, file: file}
+	watch.File{Path: file, Quiet: watchQuiet, Unwatched: func(err error) {
 		g.log.Warn("the configuration file is looked at from time to time, since changes of its folder are not told",
-			"every", watchEvery.String(), "error", err.Error())
+			"every", watch.Every.String(), "error", err.Error())
+	}}.Run(ctx, f.look)
+}
+
+// follower remembers the content of the configuration file.
+type follower struct {
+	gate    *Gate
+	file    string
+	content []byte // that was acted on; nil before the first look
+}
+
+// look reloads if the file has changed. One that could not be replaced for now is
+// tried again at the next look.
+func (f *follower) look() {
+	content, err := os.ReadFile(f.file)
+	if err != nil || f.content != nil && bytes.Equal(content, f.content) {
+		return
 	}
-	content, _ := os.ReadFile(file)
-	ticker := time.NewTicker(watchEvery)
-	defer ticker.Stop()
-	quiet := time.NewTimer(watchQuiet)
-	defer quiet.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-events:
-			quiet.Reset(watchQuiet)
-			continue
-		case <-quiet.C:
-		case <-ticker.C:
-		}
-		now, err := os.ReadFile(file)
-		if err == nil && !bytes.Equal(now, content) {
-			content = now
-			g.Reread("file changed")
-		}
+	if f.content == nil && !f.gate.outdated() {
+		f.content = content
+		return
 	}
+	if _, err := f.gate.Reread("file changed"); !errors.Is(err, errUpgrading) {
+		f.content = content
+	}
+}
+
+// outdated reports whether the file holds another configuration than the one in
+// use, because it has changed since the start.
+func (g *Gate) outdated() bool {
+	if g.opts.Load == nil {
+		return false
+	}
+	c, _, err := g.opts.Load()
+	return err != nil || len(config.Diff(g.now.Load().config, c)) > 0
 }
