@@ -73,6 +73,7 @@ type breaker struct {
 	mu       sync.Mutex // protects the fields below; it may be taken under gobreaker's lock, not the other way
 	opts     BreakerOptions
 	stopped  bool
+	settling bool      // a goroutine is in settle
 	early    bool      // the open time was, or is to be, ended before its time
 	openings int       // in a row, for the growth of the open time
 	closedAt time.Time // zero before the first time and while it is not closed
@@ -241,15 +242,28 @@ func (b *breaker) feed(cb *gobreaker.CircuitBreaker[struct{}], pass uint64, o Ou
 	})
 }
 
-// settle acts on a change of state, outside gobreaker's lock.
+// settle acts on changes of state, outside gobreaker's lock. One goroutine does so
+// at a time, so that the last state is the last that the pool is told of.
 func (b *breaker) settle() {
-	if !b.dirty.Swap(false) {
+	if !b.dirty.Load() {
 		return
 	}
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.settling {
+		return
+	}
+	b.settling = true
+	defer func() { b.settling = false }()
+	for b.dirty.Swap(false) {
+		b.tell(b.schedule())
+	}
+}
+
+// schedule sets the timer of the present state. Called with mu held.
+func (b *breaker) schedule() BreakerState {
 	word := b.word.Load()
-	state := stateIn(word)
-	switch state {
+	switch stateIn(word) {
 	case Open:
 		b.sleep()
 	case HalfOpen:
@@ -258,8 +272,14 @@ func (b *breaker) settle() {
 		b.closedAt = time.Now()
 		b.halt()
 	}
+	return stateIn(word)
+}
+
+// tell tells the pool of a state, without the lock that is held.
+func (b *breaker) tell(s BreakerState) {
 	b.mu.Unlock()
-	b.calls.changed(state)
+	defer b.mu.Lock()
+	b.calls.changed(s)
 }
 
 // sleep sets the timer that ends the open time. Called with mu held.
@@ -331,7 +351,8 @@ func (b *breaker) pardon() {
 	b.mu.Unlock()
 	if open {
 		b.configure(o)
-		b.calls.changed(Closed)
+		b.dirty.Store(true)
+		b.settle()
 	}
 }
 

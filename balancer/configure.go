@@ -53,6 +53,7 @@ func (p *Pool) Configure(o Options) error {
 	p.mu.Unlock()
 	p.placesChanged()
 	p.waiters.wakeAll()
+	p.deliver()
 	return nil
 }
 

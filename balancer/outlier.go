@@ -92,7 +92,7 @@ func (p *Pool) watch() {
 
 // judge compares the members.
 func (p *Pool) judge() {
-	p.watched.Store(false)
+	defer p.watched.Store(false) // so that the next look waits for what is told of this one
 	p.judging.Lock()
 	now := time.Now()
 	var found []Finding

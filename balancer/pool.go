@@ -28,7 +28,9 @@ type Options struct {
 	// Open makes what connects to an upstream. The pool never looks into it; it
 	// closes it when the upstream has left the pool and its last lease has ended.
 	Open func(Spec) io.Closer
-	// Notify is told of every change of an upstream's availability.
+	// Notify is told of every change of an upstream's availability, in order and
+	// one at a time, without a lock held; by whichever goroutine is at it. How an
+	// upstream is when it joins is no change.
 	Notify func(Change)
 	// Placed is told that [Pool.Places] may have changed. It must not block.
 	Placed func()
@@ -71,6 +73,7 @@ type Pool struct {
 	droughts  int  // how often it has run dry
 	common    bool // most members fail alike, by the last look at all
 	lastAlike likeness
+	notices   notices
 }
 
 // set is an immutable list of members, in order of tier.
@@ -146,6 +149,7 @@ func (p *Pool) Update(specs []Spec) {
 	}
 	p.waiters.wakeAll()
 	p.placesChanged()
+	p.deliver()
 }
 
 // replace builds the new set and returns the upstreams that are not in it.

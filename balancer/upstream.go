@@ -66,6 +66,7 @@ type Upstream struct {
 	// Guarded by pool.mu.
 	tier    int
 	counted bool // is in the pool's count of available members
+	noticed bool // what Notify was told last, or will be
 	ejected bool // has one of the pool's ejection places
 	// ejectedAt is when it got its place last.
 	ejectedAt time.Time
@@ -107,6 +108,7 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 	if opts.Open != nil {
 		u.link = opts.Open(s)
 	}
+	u.noticed = u.passes()
 	return u
 }
 

@@ -19,21 +19,21 @@ func (p *Pool) change(u *Upstream, do func() bool) bool {
 		p.mu.Unlock()
 		return false
 	}
-	before := u.counted
 	p.count(u)
 	p.share()
-	changed := before != u.counted
 	p.tryEarly(u)
-	change := Change{Upstream: u, Available: u.counted, Left: p.left(), Early: u.counted && u.Early()}
+	p.notice(u)
+	left := p.left()
+	waiting := len(p.notices.list) > 0
 	p.mu.Unlock()
 
 	p.placesChanged()
 	// When nobody passes, others than u may have become trusted.
-	if u.Available() || change.Left == 0 {
+	if u.Available() || left == 0 {
 		p.waiters.wakeAll()
 	}
-	if notify := p.opts.Load().Notify; changed && notify != nil {
-		notify(change)
+	if waiting {
+		p.deliver()
 	}
 	return true
 }
@@ -131,6 +131,7 @@ func (p *Pool) recount() {
 	p.trustAll(p.left() == 0)
 	p.share()
 	p.steadied(was)
+	p.noticeAll()
 }
 
 // count brings the account up to date after a change of u. Called with mu held.
