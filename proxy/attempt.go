@@ -49,7 +49,7 @@ func (x *exchange) run() (*http.Response, *Error) {
 			failed = &Error{Reason: UpstreamStatus, Upstream: m.Addr(), Sent: true}
 		}
 		x.choice.Now = time.Now().UnixNano()
-		d := x.decide(failed)
+		d := x.decide(failed, x.route.Pool.opts.Retry.Attempts)
 		x.decided(d)
 		if d != Retried {
 			return x.best(failed)

@@ -52,7 +52,7 @@ func TestAbsorb(t *testing.T) {
 func TestEveryDecisionSaysWhatWouldHaveHelped(t *testing.T) {
 	t.Parallel()
 	for d := range numDecisions {
-		ends := !slices.Contains([]Decision{Answered, Retried, Resumed, LostRace, Hedged, ClientsFault}, d)
+		ends := !slices.Contains([]Decision{Answered, Retried, Resumed, LostRace, Hedged, ClientsFault, OwnFault}, d)
 		if (saves[d] != "") != ends {
 			t.Errorf("%v: got %q", d, saves[d])
 		}

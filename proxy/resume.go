@@ -130,11 +130,13 @@ func (b *leasedBody) resume(failed *Error) bool {
 		x.tries, x.races = 0, 0
 	}
 	for {
-		d := b.rest.decide(x, failed)
-		x.decided(d)
-		if d != Resumed {
+		d := x.decide(failed, maxResumes)
+		if d != Retried {
+			x.decided(d)
 			return false
 		}
+		x.decided(Resumed)
+		b.rest.paid = x.retrying
 		m, lease, none := x.acquire()
 		if none != nil {
 			x.decided(NobodyLeft)
@@ -145,32 +147,6 @@ func (b *leasedBody) resume(failed *Error) bool {
 			return true
 		}
 	}
-}
-
-// decide is [exchange.decide] for a response that broke off with e. It takes
-// tokens of the same budget.
-func (b *rest) decide(x *exchange, e *Error) Decision {
-	x.strain(e.Reason)
-	switch {
-	case e.Reason.Fault() != FaultUpstream:
-		return ClientsFault
-	case x.Err() != nil:
-		return x.ended()
-	case x.tries >= maxResumes, x.races > maxResumes:
-		return NoAttemptsLeft
-	case x.deaths >= maxDeaths:
-		return Deadly
-	case e.Reason.free() && x.heldTooLong():
-		return OutOfTime
-	case e.Reason.free():
-		return Resumed
-	case x.route.Pool.overloaded():
-		return Strained
-	case !x.route.Pool.budget.withdraw():
-		return BudgetSpent
-	}
-	b.paid = true
-	return Resumed
 }
 
 // fetchRest asks one upstream for the rest, and reads on from there.

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -10,6 +11,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -127,6 +130,10 @@ func TestResume(t *testing.T) {
 			record: "a:200:answered", savedBy: byCommit},
 		"no budget": {apps: []*files{app(1000), app()}, change: func(s *setup) { s.pool.Retry = proxy.Retry{Attempts: 3} }, want: "aborted",
 			record: "a:200:budget_spent", savedBy: "a larger retry.budget"},
+		"nothing left to connect with": {apps: []*files{app(100_000), app()}, change: dialsOnce(func() error { return syscall.EMFILE }), want: "aborted",
+			record: "a:200:resumed b:overloaded:strained", savedBy: "more file descriptors or memory for goodgate"},
+		"goodgate ends": {apps: []*files{app(100_000), app()}, change: endsAtSecondDial, want: "aborted",
+			record: "a:200:resumed b:shutting_down:out_of_time"},
 		"several spans": {apps: []*files{app(50_000), app()}, header: http.Header{"Range": {"bytes=0-99999,150000-299999"}}, want: "aborted",
 			record: "a:206:answered", savedBy: byCommit},
 	} {
@@ -135,6 +142,31 @@ func TestResume(t *testing.T) {
 			c.run(t, file)
 		})
 	}
+}
+
+// dialsOnce makes every connection after the first fail.
+func dialsOnce(fail func() error) func(*setup) {
+	return func(s *setup) {
+		var n atomic.Int32
+		dial := s.pool.Dial
+		s.pool.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if n.Add(1) > 1 {
+				return nil, fail()
+			}
+			return dial(ctx, network, addr)
+		}
+	}
+}
+
+// endsAtSecondDial makes goodgate end its requests while the second connection is
+// being made.
+func endsAtSecondDial(s *setup) {
+	ctx, end := context.WithCancelCause(context.Background())
+	s.server = func(srv *http.Server) { srv.BaseContext = func(net.Listener) context.Context { return ctx } }
+	dialsOnce(func() error {
+		end(proxy.ErrShuttingDown)
+		return context.Canceled
+	})(s)
 }
 
 func (c resumeCase) run(t *testing.T, file []byte) {

@@ -31,6 +31,7 @@ const (
 	Resumed                        // its answer broke off, and the rest of it was asked for elsewhere
 	LostRace                       // another upstream was asked too, and answered before
 	Hedged                         // it failed, but another upstream had been asked already
+	OwnFault                       // goodgate itself could not carry it out
 	numDecisions
 )
 
@@ -49,6 +50,7 @@ var decisions = [numDecisions]string{
 	Resumed:        "resumed",
 	LostRace:       "lost_race",
 	Hedged:         "hedged",
+	OwnFault:       "own_fault",
 }
 
 func (d Decision) String() string { return decisions[d] }
@@ -95,25 +97,21 @@ func (r Reason) outcome(t *http1.Exchange) balancer.Outcome {
 // upstream after another.
 const maxDeaths = 2
 
-// decide is the whole rule of when a request is sent again.
-func (x *exchange) decide(e *Error) Decision {
-	retry := &x.route.Pool.opts.Retry
+// decide is the whole rule of when a request is sent again, with a limit of
+// attempts. It holds for one whose answer broke off too.
+func (x *exchange) decide(e *Error, attempts int) Decision {
 	x.strain(e.Reason)
-	switch {
-	case e.Reason == ShuttingDown:
-		return OutOfTime
-	case e.Reason == Overloaded: // there was nothing left to connect with
-		return Strained
-	case e.Reason.Fault() != FaultUpstream:
-		return ClientsFault
-	case x.Err() != nil:
+	if not := e.Reason.unretried(); not != Retried {
+		return not
+	}
+	if x.Err() != nil {
 		return x.ended()
 	}
 	if bar := x.barred(e); bar != Retried {
 		return bar
 	}
 	switch {
-	case x.tries >= retry.Attempts || x.races > retry.Attempts:
+	case x.tries >= attempts || x.races > attempts:
 		return NoAttemptsLeft
 	case e.Reason.free() && x.heldTooLong():
 		return OutOfTime
@@ -127,6 +125,22 @@ func (x *exchange) decide(e *Error) Decision {
 	}
 	x.retrying = true
 	return Retried
+}
+
+// unretried tells why a failure that no upstream is to blame for is not tried
+// again; [Retried] for one that an upstream is to blame for.
+func (r Reason) unretried() Decision {
+	switch {
+	case r.Fault() == FaultUpstream:
+		return Retried
+	case r.Fault() == FaultClient:
+		return ClientsFault
+	case r == ShuttingDown:
+		return OutOfTime
+	case r == Overloaded: // there was nothing left to connect with
+		return Strained
+	}
+	return OwnFault
 }
 
 // barred tells why no upstream may get the request once more, [Retried] when

@@ -23,8 +23,10 @@ var saves = [numDecisions]string{
 func (x *exchange) savedBy() string {
 	a := x.last()
 	switch reason := x.record.Reason; {
-	case !x.record.Escaped() || reason == ShuttingDown:
+	case !x.record.Escaped() || reason == ShuttingDown || a != nil && a.Reason == ShuttingDown:
 		return ""
+	case a != nil && isShortage(a.Err):
+		return "more file descriptors or memory for goodgate"
 	case reason == Overloaded:
 		return "a larger max_in_flight or hold.max_requests"
 	case reason == DNSError || reason == DNSTimeout:

@@ -97,6 +97,7 @@ var decisions = map[proxy.Decision]string{
 	proxy.NobodyLeft:     "There was no other upstream to send it to.",
 	proxy.OutOfTime:      "There was no time left to send it again.",
 	proxy.ClientsFault:   "It was not sent again: the client had left or sent a bad body.",
+	proxy.OwnFault:       "It was not sent again: goodgate itself could not carry it out.",
 	proxy.Deadly:         "It was kept from a third upstream, since it had ended connections on two.",
 }
 

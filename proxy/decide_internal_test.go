@@ -1,0 +1,23 @@
+package proxy
+
+import "testing"
+
+// TestUnretried: a client is blamed for its own failures only, and an upstream's
+// failure alone may be tried again.
+func TestUnretried(t *testing.T) {
+	t.Parallel()
+	for r := None + 1; r < numReasons; r++ {
+		got := r.unretried()
+		if (got == ClientsFault) != (r.Fault() == FaultClient) {
+			t.Errorf("%v: got %v, and its fault is %v", r, got, r.Fault())
+		}
+		if (got == Retried) != (r.Fault() == FaultUpstream) {
+			t.Errorf("%v: got %v, and its fault is %v", r, got, r.Fault())
+		}
+	}
+	for r, want := range map[Reason]Decision{ShuttingDown: OutOfTime, Overloaded: Strained, Internal: OwnFault, UpgradeUnsupported: OwnFault} {
+		if got := r.unretried(); got != want {
+			t.Errorf("%v: got %v, want %v", r, got, want)
+		}
+	}
+}
