@@ -185,6 +185,7 @@ func (x *exchange) enter() *Error {
 	}
 	began := time.Now()
 	err := q.Enter(x, t)
+	x.choice.Now = 0 // it may have taken long
 	x.record.Queued = time.Since(began)
 	if err == nil {
 		x.placed = true

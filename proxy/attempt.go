@@ -3,7 +3,6 @@ package proxy
 import (
 	"cmp"
 	"net/http"
-	"time"
 
 	"github.com/goodgate/goodgate/balancer"
 )
@@ -48,7 +47,6 @@ func (x *exchange) run() (*http.Response, *Error) {
 			x.held = res
 			failed = &Error{Reason: UpstreamStatus, Upstream: m.Addr(), Sent: true}
 		}
-		x.choice.Now = time.Now().UnixNano()
 		d := x.decide(failed, x.route.Pool.opts.Retry.Attempts)
 		x.decided(d)
 		if d != Retried {
@@ -110,6 +108,7 @@ const picks = 8
 func (x *exchange) pick() (*balancer.Member, balancer.Lease, bool) {
 	for range picks {
 		m := x.route.Pool.Pick(&x.choice)
+		x.choice.Now = 0 // the next pick is at another time
 		if m == nil {
 			break
 		}

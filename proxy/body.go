@@ -230,6 +230,7 @@ func (x *exchange) prefetch(r *http.Request) error {
 		return nil
 	}
 	err := x.body.fill()
+	x.choice.Now = 0 // it may have taken long
 	if err == io.EOF {
 		return nil
 	}

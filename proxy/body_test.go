@@ -6,10 +6,12 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
 
+	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -260,5 +262,51 @@ func TestExpectContinueRefused(t *testing.T) {
 		c.say("PUT / HTTP/1.1\nHost: example.com\nContent-Length: 4\nExpect: 100-continue\n\n")
 		check(t, "status", c.response(t, nil).StatusCode, 417)
 		check(t, "received", w.record().Received, int64(0))
+	})
+}
+
+// TestPickAfterASlowBody: an upstream that began to hang while a request's body
+// came is passed over by the policy that compares waiting times, though the
+// request came before that.
+func TestPickAfterASlowBody(t *testing.T) {
+	t.Parallel()
+	s := setup{balancer: balancer.Options{Policy: "peak_ewma"}, upstreams: specs("a:80", "b:80")}
+	s.pool.Retry = retries(2)
+	bubble(t, s, func(w *world) {
+		app := func(addr string, takes time.Duration) {
+			w.app(addr, func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				if r.URL.Path == "/hangs" {
+					takes = time.Minute
+				}
+				time.Sleep(takes)
+				io.WriteString(w, addr)
+			})
+		}
+		app("a:80", time.Millisecond)
+		app("b:80", 100*time.Millisecond)
+		a, b := w.pool.Members()[0], w.pool.Members()[1]
+		b.SetOperator(balancer.Drain)
+		check(t, "a alone", w.get().body, "a:80")
+		a.SetOperator(balancer.Drain)
+		b.SetOperator(balancer.Ready)
+		check(t, "b alone", w.get().body, "b:80")
+		a.SetOperator(balancer.Ready)
+
+		slow := w.dial()
+		r := w.request("PUT", "/", nil)
+		slow.say("PUT / HTTP/1.1\nHost: example.com\nContent-Length: 4\n\nbo")
+		time.Sleep(time.Millisecond)
+		b.SetOperator(balancer.Drain)
+		var wg sync.WaitGroup
+		wg.Go(func() { w.send("GET", "/hangs", nil) })
+		time.Sleep(time.Millisecond)
+		b.SetOperator(balancer.Ready)
+		time.Sleep(10 * time.Second)
+		slow.say("dy")
+		res := slow.response(t, r)
+		body, _ := io.ReadAll(res.Body)
+		check(t, "the slow one's", string(body), "b:80")
+		wg.Wait()
 	})
 }

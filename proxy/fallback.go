@@ -111,11 +111,10 @@ func (x *exchange) startOver() {
 	x.choice.Tried = x.choice.Tried[:0]
 	x.choice.Hash, x.choice.Sticky = 0, 0
 	x.prepareChoice(x.request)
-	now := time.Now()
-	x.choice.Now = now.UnixNano()
+	x.choice.Now = 0
 	x.tries, x.races, x.rounds = 0, 0, 0
 	x.retrying = false
-	x.holdEnd = now.Add(fallbackHold)
+	x.holdEnd = time.Now().Add(fallbackHold)
 }
 
 // fixed answers with a response of the configuration. One that is a gateway

@@ -152,7 +152,6 @@ func (x *exchange) pickHedge(first *try) (m *balancer.Member, lease balancer.Lea
 	}
 	c := x.choice
 	c.Tried = append(slices.Clone(c.Tried), first.m.Upstream)
-	c.Now = time.Now().UnixNano()
 	if m = pool.Pick(&c); m != nil && m.Tier == first.m.Tier {
 		lease, ok = m.TryAcquire()
 	}
