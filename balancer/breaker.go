@@ -59,12 +59,12 @@ var errFailure = errors.New("upstream failed")
 // while it is open, and so decides when that happens; feeding sees to it that no
 // result does.
 type breaker struct {
-	// word has the state in its two lowest bits and counts the changes above
-	// them. A request keeps the word it was admitted under, and its result
-	// counts only while that is still the word.
-	word   atomic.Uint64
-	trials atomic.Int32 // places taken in the present half-open round
-	dirty  atomic.Bool  // the state has changed and changed has not been called yet
+	// word has the state in its two lowest bits, above them how many trials have a
+	// place in the present half-open round, and above these the number of changes.
+	// A request keeps the round it was admitted in, which is the word without the
+	// trials, and its result counts only while that round lasts.
+	word  atomic.Uint64
+	dirty atomic.Bool // the state has changed and changed has not been called yet
 
 	cb      atomic.Pointer[gobreaker.CircuitBreaker[struct{}]] // nil = switched off
 	feeding sync.Mutex                                         // held while gobreaker gets a result; taken before its lock
@@ -151,7 +151,9 @@ func stateOf(s gobreaker.State) BreakerState {
 
 const (
 	stateMask = 3
-	oneChange = stateMask + 1
+	oneTrial  = stateMask + 1
+	trialMask = 3 * oneTrial // room for trialRequests
+	oneChange = trialMask + oneTrial
 )
 
 // note takes a change of state from cb, unless another has taken its place.
@@ -176,51 +178,60 @@ func (b *breaker) enter(s BreakerState) {
 	if s != HalfOpen {
 		b.early = false
 	}
-	b.trials.Store(0)
-	b.word.Store(b.word.Load()&^stateMask + oneChange | uint64(s))
+	b.word.Store(roundOf(b.word.Load())&^stateMask + oneChange | uint64(s))
 }
 
 func stateIn(word uint64) BreakerState { return BreakerState(word & stateMask) }
+func trialsIn(word uint64) uint64      { return word & trialMask / oneTrial }
+func roundOf(word uint64) uint64       { return word &^ trialMask }
 
 func (b *breaker) current() BreakerState { return stateIn(b.word.Load()) }
 
 // admits reports whether admit is likely to succeed.
 func (b *breaker) admits() bool {
-	switch b.current() {
+	switch word := b.word.Load(); stateIn(word) {
 	case Closed:
 		return true
 	case HalfOpen:
-		return b.trials.Load() < trialRequests
+		return trialsIn(word) < trialRequests
 	}
 	return false
 }
 
 // admit asks for one request. The pass goes with its result to report.
 func (b *breaker) admit() (pass uint64, ok bool) {
-	pass = b.word.Load()
-	switch stateIn(pass) {
-	case Closed:
-		return pass, true
-	case HalfOpen:
-		if b.trials.Add(1) <= trialRequests && b.word.Load() == pass {
-			return pass, true
+	for {
+		word := b.word.Load()
+		switch {
+		case stateIn(word) == Closed:
+			return word, true
+		case stateIn(word) == Open, trialsIn(word) >= trialRequests:
+			return 0, false
+		case b.word.CompareAndSwap(word, word+oneTrial):
+			return roundOf(word), true
 		}
-		b.trials.Add(-1)
 	}
-	return 0, false
+}
+
+// giveBack gives another request the place of a trial that says nothing.
+func (b *breaker) giveBack(pass uint64) {
+	for {
+		word := b.word.Load()
+		if roundOf(word) != pass || trialsIn(word) == 0 || b.word.CompareAndSwap(word, word-oneTrial) {
+			return
+		}
+	}
 }
 
 // report takes the outcome of a request that was admitted with pass. What was
 // admitted before the last change says nothing about the time after it.
 func (b *breaker) report(pass uint64, o Outcome) {
 	cb := b.cb.Load()
-	if cb == nil || b.word.Load() != pass {
+	if cb == nil || roundOf(b.word.Load()) != pass {
 		return
 	}
 	if o == Ignored {
-		if stateIn(pass) == HalfOpen {
-			b.trials.Add(-1)
-		}
+		b.giveBack(pass)
 		return
 	}
 	b.feed(cb, pass, o)
@@ -231,7 +242,7 @@ func (b *breaker) report(pass uint64, o Outcome) {
 func (b *breaker) feed(cb *gobreaker.CircuitBreaker[struct{}], pass uint64, o Outcome) {
 	b.feeding.Lock()
 	defer b.feeding.Unlock()
-	if b.word.Load() != pass {
+	if roundOf(b.word.Load()) != pass {
 		return
 	}
 	cb.Execute(func() (struct{}, error) {
@@ -267,7 +278,7 @@ func (b *breaker) schedule() BreakerState {
 	case Open:
 		b.sleep()
 	case HalfOpen:
-		b.after(trialBound, func() { b.renew(word) })
+		b.after(trialBound, func() { b.renew(roundOf(word)) })
 	case Closed:
 		b.closedAt = time.Now()
 		b.halt()
@@ -335,12 +346,18 @@ func (b *breaker) halfOpen() {
 	}
 }
 
-// renew gives up the trials of the round that began with word.
-func (b *breaker) renew(word uint64) {
-	if b.word.CompareAndSwap(word, word+oneChange) {
-		b.trials.Store(0)
-		b.dirty.Store(true)
-		b.settle()
+// renew gives up the trials of a round, and begins another.
+func (b *breaker) renew(round uint64) {
+	for {
+		word := b.word.Load()
+		if roundOf(word) != round {
+			return
+		}
+		if b.word.CompareAndSwap(word, round+oneChange) {
+			b.dirty.Store(true)
+			b.settle()
+			return
+		}
 	}
 }
 

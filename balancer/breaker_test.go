@@ -239,3 +239,43 @@ func TestBreakerStopped(t *testing.T) {
 		told.check(t, Open) // a stopped breaker has no timer
 	})
 }
+
+// TestTrialsAreCounted: however trials end, and whenever a round does, no more
+// of them are under way than a round has places.
+func TestTrialsAreCounted(t *testing.T) {
+	t.Parallel()
+	var b breaker
+	b.start(BreakerOptions{Enabled: true, Consecutive: 1}, breakerCalls{mayOpen: func() bool { return true }, spared: func() {}, changed: func(BreakerState) {}})
+	defer b.stop()
+	turn := func(s BreakerState) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.enter(s)
+	}
+	turn(HalfOpen)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 20000 {
+				if pass, ok := b.admit(); ok {
+					b.report(pass, Ignored)
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 20000 {
+			turn(HalfOpen)
+		}
+	})
+	wg.Wait()
+	admitted := 0
+	for range 10 {
+		if _, ok := b.admit(); ok {
+			admitted++
+		}
+	}
+	if admitted > trialRequests {
+		t.Errorf("%d trials at once, want %d at most", admitted, trialRequests)
+	}
+}
