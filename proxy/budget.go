@@ -23,9 +23,14 @@ const budgetCap = 100
 // in the majority and retries do not help, and one upstream of several that
 // hangs does not raise it.
 type budget struct {
-	share   int64        // thousandths of a token a request
-	balance atomic.Int64 // thousandths of a token
+	share   int64 // thousandths of a token a request
 	reserve *rate.Limiter
+	*account
+}
+
+// account is what a pool has left. A reload does not change it.
+type account struct {
+	balance atomic.Int64 // thousandths of a token
 	strain  atomic.Int64 // from 0 to strainMax; beyond strainLimit nothing is retried
 }
 
@@ -39,7 +44,19 @@ func newBudget(share, perSecond float64) *budget {
 	return &budget{
 		share:   int64(share * 1000),
 		reserve: rate.NewLimiter(rate.Limit(perSecond), int(max(perSecond, 1))),
+		account: new(account),
 	}
+}
+
+// with returns the budget under other options. Both take from the same account,
+// as requests of before and after a reload do.
+func (b *budget) with(share, perSecond float64) *budget {
+	next := newBudget(share, perSecond)
+	next.account = b.account
+	if next.reserve.Limit() == b.reserve.Limit() {
+		next.reserve = b.reserve
+	}
+	return next
 }
 
 // deposit pays in for one request.

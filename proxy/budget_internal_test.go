@@ -3,6 +3,10 @@ package proxy
 import (
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
 )
 
 // TestStrain: retries end while most attempts time out, unless retries help.
@@ -56,5 +60,62 @@ func TestStrain(t *testing.T) {
 		if run(b, strainMax, share(0)); b.strained() || b.strain.Load() != 0 {
 			t.Errorf("%s: still strained after %d answers", tc.name, strainMax)
 		}
+	}
+}
+
+// TestReloadKeepsWhatIsKnown: under other options a pool spends what it had, and
+// is strained as it was, also by requests that began before; hedging keeps what
+// it has learned. A reload that is not put into use has changed nothing.
+func TestReloadKeepsWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, testReloadKeepsWhatIsKnown)
+}
+
+func testReloadKeepsWhatIsKnown(t *testing.T) {
+	o := PoolOptions{
+		Retry: Retry{Attempts: 3, Budget: 0.2, BudgetMin: 10, Hedge: Hedge{Quantile: 0.9, Budget: 0.1}},
+	}
+	old, err := NewPool(balancer.Options{}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range strainMax {
+		old.budget.timedOut()
+		old.budget.refund()
+	}
+	for range 2 * quantileMin {
+		old.hedging.answered(time.Second)
+	}
+	for old.budget.reserve.Allow() {
+	}
+	for name, change := range map[string]func(*Retry){
+		"nothing of it": func(*Retry) {},
+		"attempts":      func(r *Retry) { r.Attempts = 2 },
+		"budget":        func(r *Retry) { r.Budget = 0.3 },
+		"hedge":         func(r *Retry) { r.Hedge.Budget, r.Hedge.MinDelay = 0.2, time.Second },
+	} {
+		o := o
+		change(&o.Retry)
+		next, err := old.With(balancer.Options{}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !old.budget.strained() || !next.budget.strained() {
+			t.Errorf("%s: strained %t, and after the reload %t", name, old.budget.strained(), next.budget.strained())
+		}
+		if before, after := old.budget.balance.Load(), next.budget.balance.Load(); before != strainMax*1000 || after != before {
+			t.Errorf("%s: %d thousandths of a token, and after the reload %d", name, before, after)
+		}
+		if next.budget.reserve.Allow() {
+			t.Errorf("%s: the reserve is full again", name)
+		}
+		if d := next.hedging.delay(); d < time.Second {
+			t.Errorf("%s: after the reload hedges are sent after %v", name, d)
+		}
+		old.budget.withdraw() // by a request from before
+		if before, after := old.budget.balance.Load(), next.budget.balance.Load(); before != after {
+			t.Errorf("%s: a token can be spent twice: %d and %d are left", name, before, after)
+		}
+		next.budget.refund()
 	}
 }

@@ -29,7 +29,7 @@ func (h *Hedge) enabled() bool { return (h.Quantile > 0 || h.After > 0) && h.Bud
 type hedging struct {
 	opts   Hedge
 	budget *budget
-	times  quantile
+	times  *quantile
 }
 
 // newHedging returns nil when nothing is to be hedged.
@@ -38,7 +38,20 @@ func newHedging(o Hedge) *hedging {
 		return nil
 	}
 	o.MinDelay = cmp.Or(o.MinDelay, time.Millisecond)
-	return &hedging{opts: o, budget: newBudget(o.Budget, 0), times: quantile{share: o.Quantile}}
+	return &hedging{opts: o, budget: newBudget(o.Budget, 0), times: &quantile{share: o.Quantile}}
+}
+
+// with returns the hedging under other options, with what has been learned.
+func (h *hedging) with(o Hedge) *hedging {
+	next := newHedging(o)
+	if h == nil || next == nil {
+		return next
+	}
+	next.budget = h.budget.with(o.Budget, 0)
+	if o.Quantile == h.opts.Quantile {
+		next.times = h.times
+	}
+	return next
 }
 
 // answered takes the time of an answer to its header.

@@ -113,11 +113,9 @@ func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
 	o.Dial = p.opts.Dial
 	next := newPool(b, o)
 	next.Pool, next.missing = p.Pool, p.missing
-	next.budget.balance.Store(p.budget.balance.Load())
+	next.budget = p.budget.with(o.Retry.Budget, o.Retry.BudgetMin)
+	next.hedging = p.hedging.with(o.Retry.Hedge)
 	next.setQueue(p)
-	if o.Retry.Hedge == p.opts.Retry.Hedge {
-		next.hedging = p.hedging // what it has learned
-	}
 	if o.Stale == p.opts.Stale {
 		next.stale = p.stale
 	}
