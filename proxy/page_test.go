@@ -135,3 +135,41 @@ func FuzzAccept(f *testing.F) {
 		}
 	})
 }
+
+// TestSentIsWhatTheClientGets: nothing counts as sent of a body that HEAD, or the
+// status, keeps from the client; and nobody is blamed for that.
+func TestSentIsWhatTheClientGets(t *testing.T) {
+	t.Parallel()
+	page := setup{route: proxy.Route{Match: proxy.Match{Path: "/none"}, Respond: &proxy.Respond{}}}
+	fixed := func(status int) setup {
+		return setup{route: proxy.Route{Respond: &proxy.Respond{Status: status, Body: "fixed"}}}
+	}
+	for name, test := range map[string]struct {
+		setup  setup
+		method string
+		sends  bool
+	}{
+		"a page":                   {page, "GET", true},
+		"a page, HEAD":             {page, "HEAD", false},
+		"a fixed answer":           {fixed(200), "GET", true},
+		"a fixed answer, HEAD":     {fixed(200), "HEAD", false},
+		"a fixed answer, 204":      {fixed(204), "GET", false},
+		"a fixed answer, 304":      {fixed(304), "GET", false},
+		"an application's, HEAD":   {setup{upstreams: specs("app:80")}, "HEAD", false},
+		"an application's":         {setup{upstreams: specs("app:80")}, "GET", true},
+		"nobody there, HEAD":       {setup{}, "HEAD", false},
+		"a fallback's fixed":       {setup{route: proxy.Route{Fallback: &proxy.Fallback{Respond: &proxy.Respond{Body: "fixed"}}}}, "GET", true},
+		"a fallback's fixed, HEAD": {setup{route: proxy.Route{Fallback: &proxy.Fallback{Respond: &proxy.Respond{Body: "fixed"}}}}, "HEAD", false},
+	} {
+		bubble(t, test.setup, func(w *world) {
+			w.app("app:80", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("from the application")) })
+			got := w.send(test.method, "/", nil)
+			r := w.record()
+			check(t, name+": sent", r.Sent, int64(len(got.body)))
+			check(t, name+": something was sent", r.Sent > 0, test.sends)
+			if r.Reason == proxy.ClientGone {
+				t.Errorf("%s: the client is said to have left", name)
+			}
+		})
+	}
+}

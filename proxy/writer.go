@@ -45,12 +45,17 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
+	if w.status == http.StatusNoContent || w.status == http.StatusNotModified {
+		return len(p), nil // servers refuse it, and the client is not to blame
+	}
 	w.bound()
 	n, err := w.ResponseWriter.Write(p)
 	if w.http2() {
 		w.unbound()
 	}
-	w.written += int64(n)
+	if w.x.request.Method != http.MethodHead { // else the server sends only what it says of the length
+		w.written += int64(n)
+	}
 	if err != nil && w.err == nil {
 		w.err = err
 	}
