@@ -12,7 +12,7 @@ import (
 
 // tunnels are the upgraded connections that are open.
 type tunnels struct {
-	mu   sync.Mutex // protects set
+	mu   sync.Mutex // protects the fields below, and the timers of every tunnel
 	set  map[*tunnel]struct{}
 	none chan struct{} // closed when set becomes empty; nil while nobody waits
 }
@@ -49,16 +49,18 @@ func (ts *tunnels) open(rwc io.ReadWriteCloser, t *try, bounds Tunnel) *tunnel {
 
 func (ts *tunnels) add(t *tunnel) *tunnel {
 	t.count.opened.Add(1)
-	t.bound()
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if ts.set == nil {
 		ts.set = map[*tunnel]struct{}{}
 	}
 	ts.set[t] = struct{}{}
+	t.bound()
 	return t
 }
 
+// bound starts the timers. Called with all.mu held, so that none ends the tunnel
+// before it is in the set.
 func (t *tunnel) bound() {
 	t.touch()
 	if t.bounds.Idle > 0 {
@@ -71,12 +73,25 @@ func (t *tunnel) bound() {
 
 // stoodStill runs when the tunnel may have been idle for too long.
 func (t *tunnel) stoodStill() {
-	left := t.bounds.Idle - time.Since(time.Unix(0, t.moved.Load()))
-	if left > 0 {
-		t.idle.Reset(left)
+	if t.waits() {
 		return
 	}
 	t.give(TunnelIdle, fmt.Errorf("nothing came through the tunnel for %v (Idle)", t.bounds.Idle))
+}
+
+// waits makes the timer wait for what is left of the bound, if the tunnel is open
+// still, and reports whether there was something left.
+func (t *tunnel) waits() bool {
+	left := t.bounds.Idle - time.Since(time.Unix(0, t.moved.Load()))
+	if left <= 0 {
+		return false
+	}
+	t.all.mu.Lock()
+	defer t.all.mu.Unlock()
+	if _, open := t.all.set[t]; open {
+		t.idle.Reset(left)
+	}
+	return true
 }
 
 // give up the tunnel.
@@ -119,22 +134,27 @@ func (t *tunnel) CloseWrite() error {
 func (t *tunnel) Close() error {
 	err := t.ReadWriteCloser.Close()
 	t.once.Do(func() {
-		for _, timer := range []*time.Timer{t.idle, t.end} {
-			if timer != nil {
-				timer.Stop()
-			}
-		}
-		t.all.mu.Lock()
-		delete(t.all.set, t)
-		if len(t.all.set) == 0 && t.all.none != nil {
-			close(t.all.none)
-			t.all.none = nil
-		}
-		t.all.mu.Unlock()
+		t.all.remove(t)
 		t.count.ended[t.how.Load()].Add(1)
 		t.lease.Release()
 	})
 	return err
+}
+
+// remove takes a tunnel out, and stops its timers.
+func (ts *tunnels) remove(t *tunnel) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, timer := range []*time.Timer{t.idle, t.end} {
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+	delete(ts.set, t)
+	if len(ts.set) == 0 && ts.none != nil {
+		close(ts.none)
+		ts.none = nil
+	}
 }
 
 // empty returns a channel that is closed once no tunnel is open.

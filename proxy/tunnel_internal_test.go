@@ -1,0 +1,25 @@
+package proxy
+
+import (
+	"net"
+	"testing"
+	"time"
+)
+
+// TestTunnelThatEndsAtOnce: one whose bounds are over before it is in the set of
+// those that are open leaves nothing there.
+func TestTunnelThatEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	var ts tunnels
+	var count tunnelCount
+	const n = 2000
+	for range n {
+		here, there := net.Pipe()
+		defer there.Close()
+		ts.add(&tunnel{ReadWriteCloser: here, all: &ts, bounds: Tunnel{Idle: 1, Lifetime: time.Microsecond}, count: &count})
+	}
+	<-ts.empty()
+	if got := count.opened.Load(); got != n {
+		t.Errorf("%d were opened, want %d", got, n)
+	}
+}
