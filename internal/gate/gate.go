@@ -76,7 +76,8 @@ type present struct {
 	config  *config.Config
 	pools   map[string]*pool
 	servers []*server
-	admin   *adminServer // nil without one
+	admin   *adminServer    // nil without one
+	limits  []*proxy.Limits // of the routes
 }
 
 // keptShare is the part of the file descriptors that probes may keep connections
@@ -107,7 +108,8 @@ func New(c *config.Config, o Options) (*Gate, error) {
 		return nil, err
 	}
 	g.live.Store(p)
-	g.now.Store(&present{config: c, pools: next.pools})
+	first := &present{config: new(config.Config)}
+	g.now.Store(&present{config: c, pools: next.pools, limits: first.keepLimits(c, options.Routes)})
 	g.kept.state.Loaded = time.Now()
 	if m := o.Metrics; m != nil {
 		m.SetPools(g.Pools)
@@ -203,7 +205,7 @@ func (g *Gate) open(background context.Context) error {
 	for _, s := range next.servers {
 		g.serve(s)
 	}
-	g.now.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin})
+	g.now.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, limits: before.limits})
 	g.replaceAdmin(nil, next.admin)
 	g.settle(next.servers)
 	return nil

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"cmp"
+	"reflect"
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/config"
@@ -9,6 +10,35 @@ import (
 )
 
 // newLimits returns nil when everything is let in.
+// listenerLimits returns a listener's limits: those that it has already, with what
+// they have counted, unless they change.
+func (g *Gate) listenerLimits(l config.Listener) *proxy.Limits {
+	for _, s := range g.now.Load().servers {
+		if s.config.Address == l.Address && reflect.DeepEqual(s.config.Limits, l.Limits) {
+			return s.limits
+		}
+	}
+	return newLimits(l.Limits)
+}
+
+// keepLimits gives routes the limits of the present configuration where a route
+// for the same requests has the same, and returns the limits of all.
+func (before *present) keepLimits(c *config.Config, routes []proxy.Route) []*proxy.Limits {
+	all := make([]*proxy.Limits, len(routes))
+	used := map[int]bool{}
+	for i := range routes {
+		for j, r := range before.config.Routes {
+			if !used[j] && reflect.DeepEqual(r.Match, c.Routes[i].Match) && reflect.DeepEqual(r.Limits, c.Routes[i].Limits) {
+				used[j] = true
+				routes[i].Limits = before.limits[j]
+				break
+			}
+		}
+		all[i] = routes[i].Limits
+	}
+	return all
+}
+
 func newLimits(c config.Limits) *proxy.Limits {
 	if len(c.Rates) == 0 && c.MaxRequests == 0 && c.MaxBody == 0 {
 		return nil

@@ -32,6 +32,7 @@ type server struct {
 	tls     *tls.Config             // nil without TLS
 	certs   *certs.Store            // nil without TLS
 	issuer  *issuer                 // nil without acme
+	limits  *proxy.Limits           // nil = none
 	address string                  // as it can be dialled
 	abort   context.CancelCauseFunc // ends every request
 	leaving atomic.Bool             // clients are told to go
@@ -118,8 +119,9 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	}
 	base, abort := context.WithCancelCause(context.Background())
 	s.abort = abort
+	s.limits = g.listenerLimits(l)
 	granted := proxy.Listener{
-		BodyIdle: l.Timeouts.BodyIdle, BodyRate: int64(l.BodyRate), WriteIdle: l.Timeouts.WriteIdle, Limits: newLimits(l.Limits), Leaving: &s.leaving,
+		BodyIdle: l.Timeouts.BodyIdle, BodyRate: int64(l.BodyRate), WriteIdle: l.Timeouts.WriteIdle, Limits: s.limits, Leaving: &s.leaving,
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.challenged(w, r) {

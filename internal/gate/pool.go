@@ -42,6 +42,7 @@ type parts struct {
 	config  config.Pool
 	tls     *trust
 	sticky  *proxy.Sticky
+	limits  *proxy.Limits
 	live    *proxy.Pool
 	feed    *feed
 	checker *checker // nil when nothing is probed
@@ -67,7 +68,7 @@ func (p *pool) plan(c config.Pool) (next *parts, err error) {
 	if old == nil {
 		old = &parts{}
 	}
-	next = &parts{config: c, feed: old.feed, checker: old.checker, sticky: old.sticky}
+	next = &parts{config: c, feed: old.feed, checker: old.checker, sticky: old.sticky, limits: old.limits}
 	if next.tls, err = newTrust(c.TLS, old.tls); err != nil {
 		return nil, err
 	}
@@ -87,6 +88,9 @@ func (p *pool) plan(c config.Pool) (next *parts, err error) {
 	if old.sticky == nil || c.Sticky != old.config.Sticky {
 		next.sticky = newSticky(c.Sticky) // else clients keep theirs, also under a secret made at random
 	}
+	if !reflect.DeepEqual(c.Limits, old.config.Limits) {
+		next.limits = nil // else they go on counting
+	}
 	b, o := p.options(next)
 	if old.live != nil {
 		next.live, err = old.live.With(b, o)
@@ -105,6 +109,10 @@ func (p *pool) options(next *parts) (balancer.Options, proxy.PoolOptions) {
 	if next.config.Policy == "sticky" {
 		o.Sticky = next.sticky
 	}
+	if next.limits == nil {
+		next.limits = o.Limits
+	}
+	o.Limits = next.limits
 	o.TLS = next.tls.config
 	o.Unreachable = next.feed.Refresh
 	return b, o

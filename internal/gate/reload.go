@@ -30,6 +30,7 @@ type plan struct {
 	proxy   *proxy.Proxy
 	servers []*server
 	admin   *adminServer       // nil without one
+	limits  []*proxy.Limits    // of the routes
 	opened  []net.Listener     // sockets that nobody serves yet
 	passed  map[*server]string // servers whose sockets go to another; not yet told
 }
@@ -80,6 +81,7 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	if err != nil {
 		return next, err
 	}
+	next.limits = before.keepLimits(c, options.Routes)
 	if next.proxy, err = g.live.Load().With(options); err != nil {
 		return next, err
 	}
@@ -176,7 +178,7 @@ func (g *Gate) put(next *plan, before *present) {
 			g.serve(s)
 		}
 	}
-	g.now.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin})
+	g.now.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, limits: next.limits})
 	g.replaceAdmin(before.admin, next.admin)
 	g.settle(next.servers)
 	for name, p := range before.pools {
