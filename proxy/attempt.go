@@ -164,7 +164,7 @@ func (x *exchange) heard(t *try) {
 	} else {
 		x.route.Pool.hedging.answered(t.took)
 	}
-	if heedDrain(t.res, t.m.Upstream, t.started.Add(t.took)) {
+	if x.heedDrain(t) {
 		outcome = balancer.Ignored
 	}
 	t.lease.Report(outcome, t.took)

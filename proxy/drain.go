@@ -4,13 +4,14 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/goodgate/goodgate/balancer"
 )
 
 // drainHeader is how an application that is about to end says so with any of
 // its answers: "Goodgate-Drain: 30s". Its upstream gets no new requests for
-// that long. The header does not reach the client.
+// that long, if the pool trusts it to decide that ([PoolOptions.DrainHeader]):
+// some applications let their users choose fields of an answer. The field does
+// not reach the client, and that of a client does not reach an upstream, which
+// might echo it.
 const drainHeader = "Goodgate-Drain"
 
 // maxAway bounds how long a 503 takes its upstream out. It may be meant for the
@@ -21,16 +22,19 @@ const maxAway = 30 * time.Second
 // is about to end, by the header above or the way servers do that know nothing
 // of goodgate. It reports whether the answer is such a refusal, which is no
 // failure.
-func heedDrain(res *http.Response, u *balancer.Upstream, now time.Time) bool {
-	if values, ok := res.Header[drainHeader]; ok {
-		delete(res.Header, drainHeader)
+func (x *exchange) heedDrain(t *try) bool {
+	now := t.started.Add(t.took)
+	values := t.res.Header[drainHeader]
+	delete(t.res.Header, drainHeader)
+	delete(t.res.Trailer, drainHeader)
+	if len(values) > 0 && x.route.Pool.opts.DrainHeader {
 		if d, err := time.ParseDuration(values[0]); err == nil {
-			u.Rest(d)
+			t.m.Rest(d)
 		}
 		return false
 	}
-	d := goesAway(res, now)
-	return d > 0 && u.Rest(min(d, maxAway))
+	d := goesAway(t.res, now)
+	return d > 0 && t.m.Rest(min(d, maxAway))
 }
 
 // goesAway returns for how long an upstream wants no requests: what it says in

@@ -16,7 +16,7 @@ import (
 type exchange struct {
 	context.Context
 	proxy    *Proxy
-	request  *http.Request // as it came in
+	request  *http.Request // as it came in, without what is not believed
 	out      *http.Request // as it goes out, below httputil; nil before
 	listener Listener
 	route    *Route
@@ -86,9 +86,10 @@ func exchangeOf(ctx context.Context) *exchange {
 }
 
 func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{Context: r.Context(), proxy: p, request: r}
-	x.peer = peerOf(r)
-	x.trusted = p.trusts(x.peer)
+	peer := peerOf(r)
+	trusted := p.trust.trustsPeer(r, peer)
+	r = p.trust.believed(r, trusted)
+	x := &exchange{Context: r.Context(), proxy: p, request: r, peer: peer, trusted: trusted}
 	x.writer.init(w, x)
 	x.grpc = r.ProtoMajor >= 2 && isGRPC(r.Header)
 	x.choice.Tried = x.tried[:0]

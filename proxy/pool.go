@@ -71,6 +71,10 @@ type PoolOptions struct {
 	TLS               *tls.Config // for upstreams reached by TLS; nil = verify against the system's roots
 	HashOn            HashOn      // for the policy hash
 	Sticky            *Sticky     // for the policy sticky
+	// DrainHeader lets an upstream's answers take it out for new requests, by the
+	// field Goodgate-Drain. Trust an application with it that lets nobody else
+	// choose the fields of its answers.
+	DrainHeader bool
 	// Dial connects to an upstream; nil = the network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Unreachable is told that an upstream could not be reached, so that names

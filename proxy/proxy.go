@@ -17,9 +17,20 @@ import (
 // Options configure a [Proxy].
 type Options struct {
 	Routes  []Route        // in order: the first match wins
-	Trusted []netip.Prefix // peers whose X-Forwarded-*, Forwarded and X-Request-Id are believed
-	Via     string         // pseudonym in the Via header; empty = no Via
-	Pages   *Pages         // error pages; nil = built in
+	Trusted []netip.Prefix // the proxies in front, which are believed TrustedHeaders
+	// TrustedHeaders are the fields that trusted proxies are believed, and nobody
+	// else. The first that can tell an address tells the client's. Those proxies
+	// must set each of them, or take it off, in every request. nil =
+	// [DefaultTrustedHeaders].
+	TrustedHeaders []string
+	// DropHeaders are more fields that are taken off requests unless TrustedHeaders
+	// has them. nil = [DefaultDropHeaders].
+	DropHeaders []string
+	// Decisive are the fields by which something is decided about requests, beside
+	// those of routes' conditions. They go upstream only as they are spelled here.
+	Decisive []string
+	Via      string // pseudonym in the Via header; empty = no Via
+	Pages    *Pages // error pages; nil = built in
 	// Details puts the upstream's address into Proxy-Status. It tells clients
 	// how the network behind goodgate looks.
 	Details  bool
@@ -62,6 +73,7 @@ type Proxy struct {
 	buffers    bufferPool
 	collecting collectPool
 	pipes      pipe.Pool
+	trust      *trust
 	via        [4]string
 	draining   *atomic.Bool
 	tunnels    *tunnels
@@ -78,7 +90,7 @@ func New(o Options) (*Proxy, error) {
 	if o.Pages == nil {
 		o.Pages = builtinPages()
 	}
-	p := &Proxy{opts: o, via: viaElements(o.Via), pipes: pipe.Pool{Max: maxPipes}, draining: new(atomic.Bool), tunnels: new(tunnels)}
+	p := &Proxy{opts: o, trust: newTrust(&o), via: viaElements(o.Via), pipes: pipe.Pool{Max: maxPipes}, draining: new(atomic.Bool), tunnels: new(tunnels)}
 	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.Path != "" })
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:        rewrite,
@@ -111,6 +123,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	x := newExchange(p, w, r)
 	x.listener = l
+	r = x.request
 	x.follow(r)
 	defer x.end() // also when httputil aborts the connection by a panic
 	err := refusal(r)

@@ -18,11 +18,12 @@ func rewrite(pr *httputil.ProxyRequest) {
 	if h := x.route.Host; h != "" && h != HostUpstream {
 		out.Host = h
 	}
+	x.route.edited.drop(out.Header)
 	x.setForwarded(pr.In, out.Header)
 	dropUpgradeToHTTP2(out.Header)
 	x.route.RequestHeaders.apply(out.Header)
 	if len(out.Trailer) > 0 {
-		x.trailers = announced(out, x.route)
+		x.trailers = x.announced(out)
 	}
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -34,6 +35,8 @@ type Route struct {
 	IdempotencyKey bool
 	Limits         *Limits  // which requests are let in; nil = all
 	Priority       Priority // whose turn comes first when requests queue before the pool
+
+	edited fieldTable // what RequestHeaders is about
 }
 
 // HostUpstream as [Route.Host] sends each upstream its own name.
@@ -107,6 +110,7 @@ func (rt *Route) prepare() error {
 	if n != 1 {
 		return fmt.Errorf("route %s: needs exactly one of a pool, a redirect and a response, has %d", rt.Name, n)
 	}
+	rt.edited = rt.RequestHeaders.fields()
 	return rt.Fallback.prepare(rt)
 }
 
@@ -178,10 +182,19 @@ func (f *Respond) serve(w http.ResponseWriter) {
 	}
 }
 
-// HeaderEdits change a header: first Remove, then Set, then Add.
+// HeaderEdits change a header: first Remove, then Set, then Add. In requests the
+// fields that they name reach upstreams in no other spelling: see spelling.go.
 type HeaderEdits struct {
 	Set, Add map[string]string
 	Remove   []string
+}
+
+// fields returns what the edits are about.
+func (e *HeaderEdits) fields() (t fieldTable) {
+	for _, name := range slices.Concat(e.Remove, slices.Collect(maps.Keys(e.Set)), slices.Collect(maps.Keys(e.Add))) {
+		t.restrict(name)
+	}
+	return t
 }
 
 func (e *HeaderEdits) apply(h http.Header) {

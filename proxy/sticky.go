@@ -1,7 +1,9 @@
 package proxy
 
 import (
-	"crypto/hmac"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -11,15 +13,17 @@ import (
 )
 
 // Sticky keeps a client on the upstream that served it first, by a cookie that
-// is signed, so that a client cannot choose its upstream. Affinity is a
-// preference: when the upstream is not available the client moves to another
-// and stays there.
+// a client can neither make nor read: it cannot choose its upstream, nor learn
+// an address of the network behind goodgate. Affinity is a preference: when the
+// upstream is not available the client moves to another and stays there.
 type Sticky struct {
 	Cookie   string
-	Secret   []byte        // signs the cookie; empty = random, so cookies do not outlive the process
+	Secret   []byte        // encrypts the cookie; empty = random, so cookies do not outlive the process
 	TTL      time.Duration // of the cookie; 0 = until the browser closes
 	Secure   *bool         // whether to mark it Secure; nil = when the client came by HTTPS
 	SameSite http.SameSite
+
+	block cipher.Block
 }
 
 // NewSticky returns s ready for use.
@@ -28,42 +32,45 @@ func NewSticky(s Sticky) *Sticky {
 		s.Secret = make([]byte, 32)
 		rand.Read(s.Secret)
 	}
+	key, err := hkdf.Key(sha256.New, s.Secret, nil, "goodgate sticky cookie", 32)
+	if err == nil {
+		s.block, err = aes.NewCipher(key)
+	}
+	if err != nil {
+		panic("proxy: sticky: " + err.Error()) // of this length, there is a key
+	}
 	return &s
 }
 
-const (
-	stickyID  = 8  // bytes of the upstream's ID
-	stickyMAC = 16 // bytes of its signature
-)
+// The cookie is one block of AES: the upstream's ID, a hash of its address that
+// anybody could try addresses for, and as many zero bytes, which a block that
+// was not made with the key does not have.
+const stickyID = 8
 
 // read returns the ID of the upstream the client is pinned to, 0 without one
-// or with one that goodgate did not sign.
+// or with one that goodgate did not make.
 func (s *Sticky) read(r *http.Request) uint64 {
 	c, err := r.Cookie(s.Cookie)
 	if err != nil {
 		return 0
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(c.Value)
-	if err != nil || len(raw) != stickyID+stickyMAC {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(c.Value)
+	if err != nil || len(raw) != aes.BlockSize {
 		return 0
 	}
-	id := raw[:stickyID]
-	if !hmac.Equal(s.sign(id), raw[stickyID:]) {
+	s.block.Decrypt(raw, raw)
+	if binary.BigEndian.Uint64(raw[stickyID:]) != 0 {
 		return 0
 	}
-	return binary.BigEndian.Uint64(id)
+	return binary.BigEndian.Uint64(raw)
 }
 
-func (s *Sticky) sign(id []byte) []byte {
-	mac := hmac.New(sha256.New, s.Secret)
-	mac.Write(id)
-	return mac.Sum(nil)[:stickyMAC]
-}
-
-// value returns the signed cookie value for an upstream.
+// value returns the cookie's value for an upstream.
 func (s *Sticky) value(upstream uint64) string {
-	id := binary.BigEndian.AppendUint64(nil, upstream)
-	return base64.RawURLEncoding.EncodeToString(append(id, s.sign(id)...))
+	var raw [aes.BlockSize]byte
+	binary.BigEndian.PutUint64(raw[:], upstream)
+	s.block.Encrypt(raw[:], raw[:])
+	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
 // write pins the client to the upstream that answered, unless it already is.

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -13,11 +12,14 @@ import (
 
 // announced takes the trailer off a request that goes upstream, and returns the
 // names of what of it an upstream may get. What no trailer may hold (RFC 9110
-// section 6.5.1), what goodgate itself says, and what the route sets or removes
-// is not passed on: applications have merged trailers into headers before.
-func announced(r *http.Request, rt *Route) (names []string) {
+// section 6.5.1), what goodgate itself says or believes only of some, and what
+// the route sets or removes is not passed on in any spelling: applications have
+// merged trailers into headers before.
+func (x *exchange) announced(r *http.Request) (names []string) {
 	for name := range r.Trailer {
-		if httpguts.ValidTrailerHeader(name) && !isOurs(name) && !rt.RequestHeaders.mentions(name) {
+		_, believed := x.proxy.trust.fields.rule(name)
+		_, edited := x.route.edited.rule(name)
+		if !believed && !edited && !headerOnly(string(fold(nil, name))) {
 			names = append(names, name)
 		}
 	}
@@ -25,25 +27,14 @@ func announced(r *http.Request, rt *Route) (names []string) {
 	return names
 }
 
-// isOurs reports whether a field is goodgate's to set, or identifies a user, in
-// any spelling that CGI and WSGI take for it.
-func isOurs(name string) bool {
-	plain := strings.ReplaceAll(name, "_", "-")
-	switch http.CanonicalHeaderKey(plain) {
-	case "Forwarded", "Via", "X-Request-Id", "Cookie", "Upgrade", "Traceparent", "Tracestate":
+// headerOnly reports whether a field, by its folded name, has no place in a
+// trailer: goodgate goes by it in the header, or RFC 9110 says so.
+func headerOnly(name string) bool {
+	switch name {
+	case "via", "cookie", "upgrade", "traceparent", "tracestate":
 		return true
 	}
-	return isClaim(plain) || !httpguts.ValidTrailerHeader(plain)
-}
-
-// mentions reports whether the edits are about a field.
-func (e *HeaderEdits) mentions(name string) bool {
-	_, set := e.Set[name]
-	_, added := e.Add[name]
-	for _, removed := range e.Remove {
-		set = set || strings.EqualFold(removed, name)
-	}
-	return set || added
+	return !httpguts.ValidTrailerHeader(name)
 }
 
 // withTrailer makes the view fill in a trailer with these names at its end.

@@ -10,7 +10,9 @@ import (
 // Config is a whole configuration, defaults filled in. The zero value is not useful: see [Load], [Parse], [Sidecar].
 type Config struct {
 	Listeners      []Listener      `yaml:"listeners" opt:"required" help:"Where clients connect."`
-	TrustedProxies []netip.Prefix  `yaml:"trusted_proxies" default:"[]" help:"Networks of the proxies whose Forwarded, X-Forwarded-* and X-Request-Id headers are believed; everyone else's are replaced."`
+	TrustedProxies []netip.Prefix  `yaml:"trusted_proxies" default:"[]" help:"Networks of the proxies in front, which are believed trusted_headers."`
+	TrustedHeaders []string        `yaml:"trusted_headers" default:"[X-Forwarded-For, X-Forwarded-Proto, X-Request-Id]" format:"header" help:"Headers that trusted_proxies set in every request; everyone else's are dropped. The first that tells an address tells the client's."`
+	DropHeaders    []string        `yaml:"drop_headers" default:"[Proxy, X-Original-URL, X-Rewrite-URL, X-Original-Host, X-Forwarded, Forwarded-For, X-Original-Forwarded-For, Client-IP, X-Client-IP, X-Cluster-Client-IP, True-Client-IP, CF-Connecting-IP, CF-Connecting-IPv6, Fastly-Client-IP, Fly-Client-IP, X-Azure-ClientIP, X-ProxyUser-IP, X-Remote-IP, X-Remote-Addr, X-Originating-IP, Proxy-Client-IP, WL-Proxy-Client-IP]" format:"header" help:"Headers taken off requests besides Forwarded, X-Forwarded-* and X-Real-IP, unless trusted_headers has them: applications take them for the word of a proxy."`
 	Admin          Admin           `yaml:"admin" help:"The operator's API."`
 	Log            Log             `yaml:"log" help:"The log: one record per request, and what happens to upstreams."`
 	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`

@@ -14,6 +14,7 @@ type Pool struct {
 	TLS           TLS          `yaml:"tls" help:"How https upstreams are trusted."`
 	Health        Health       `yaml:"health" help:"The active check: is this upstream answering."`
 	Breaker       Breaker      `yaml:"breaker" help:"When an upstream is left out because live requests fail."`
+	DrainHeader   bool         `yaml:"drain_header" default:"false" help:"An upstream's answers may take it out for new requests, by the field Goodgate-Drain: for applications that let nobody else choose the fields of their answers."`
 	Outlier       Outlier      `yaml:"outlier" help:"When an upstream gets less because it is much worse than the others."`
 	Timeouts      PoolTimeouts `yaml:"timeouts" help:"How long an upstream may keep goodgate waiting."`
 	MaxIdleConns  int          `yaml:"max_idle_conns" default:"256" min:"0" max:"65536" help:"Idle connections kept per upstream."`
@@ -36,7 +37,7 @@ type Hash struct {
 // Sticky is the cookie of policy sticky.
 type Sticky struct {
 	Cookie   string   `yaml:"cookie" default:"goodgate" format:"token" help:"Name of the cookie."`
-	Secret   Secret   `yaml:"secret" default:"" help:"Key that signs the cookie, at least 16 bytes; without it a random one is made at each start."`
+	Secret   Secret   `yaml:"secret" default:"" help:"Key that signs the cookie, at least 16 bytes; without it a random one is made at each start, and clients may then move to another upstream."`
 	TTL      Duration `yaml:"ttl" default:"0s" min:"1s" max:"8760h" zero:"until the browser closes" help:"How long the browser keeps the cookie."`
 	Secure   string   `yaml:"secure" default:"auto" enum:"auto|always|never" help:"The Secure attribute; auto sets it when the client came over https."`
 	SameSite string   `yaml:"same_site" default:"lax" enum:"lax|strict|none" help:"The SameSite attribute."`

@@ -50,6 +50,7 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 		ProxyProtocol: proxyProtocol(c.ProxyProtocol),
 		Tunnel:        proxy.Tunnel{Idle: c.Timeouts.TunnelIdle, Lifetime: c.Timeouts.TunnelLifetime},
 		MaxIdleConns:  idleConns(c),
+		DrainHeader:   c.DrainHeader,
 		Timeouts: proxy.Timeouts{
 			Dial:           c.Timeouts.Dial,
 			TLS:            c.Timeouts.TLS,

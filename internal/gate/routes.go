@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
@@ -16,6 +17,9 @@ func proxyOptions(c *config.Config, pools map[string]*proxy.Pool, o proxy.Option
 		return proxy.Options{}, err
 	}
 	o.Trusted = c.TrustedProxies
+	o.TrustedHeaders = named(c.TrustedHeaders)
+	o.DropHeaders = named(c.DropHeaders)
+	o.Decisive = decisive(c)
 	o.Via = c.Via
 	o.Pages = pages
 	o.Details = c.Errors.Details
@@ -23,6 +27,31 @@ func proxyOptions(c *config.Config, pools map[string]*proxy.Pool, o proxy.Option
 		o.Routes = append(o.Routes, newRoute(r, pools))
 	}
 	return o, nil
+}
+
+// named keeps an empty list from meaning the default.
+func named(headers []string) []string { return append([]string{}, headers...) }
+
+// decisive returns the headers that rates count by.
+func decisive(c *config.Config) (names []string) {
+	all := []config.Limits{}
+	for _, l := range c.Listeners {
+		all = append(all, l.Limits)
+	}
+	for _, r := range c.Routes {
+		all = append(all, r.Limits)
+	}
+	for _, p := range c.Pools {
+		all = append(all, p.Limits)
+	}
+	for _, l := range all {
+		for _, r := range l.Rates {
+			if name, ok := strings.CutPrefix(r.On, "header:"); ok {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 func newRoute(c config.Route, pools map[string]*proxy.Pool) proxy.Route {
