@@ -1,8 +1,11 @@
 package proxy_test
 
 import (
+	"fmt"
+	"io"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +18,7 @@ import (
 func TestApplicationDrains(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("a:80", "b:80")}
-	s.balancer.Policy = "first"
+	s.pool.DrainHeader = true
 	bubble(t, s, func(w *world) {
 		drain := "30s"
 		w.app("a:80", func(w http.ResponseWriter, r *http.Request) {
@@ -39,6 +42,37 @@ func TestApplicationDrains(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		expect("afterwards", "a")
 		expect("a value that means nothing", "a")
+	})
+}
+
+// A pool that does not trust its applications with it takes nobody out, whoever
+// made the application say it; and no client sees the field, in the header or
+// the trailer.
+func TestDrainHeaderIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	bubble(t, setup{upstreams: specs("a:80", "b:80")}, func(w *world) {
+		w.app("a:80", func(w http.ResponseWriter, r *http.Request) {
+			check(t, "fields that reach the application", len(r.Header["Goodgate-Drain"])+len(r.Header["Goodgate_drain"])+len(r.Trailer), 0)
+			w.Header().Set("Trailer", "Goodgate-Drain, X-Kept")
+			w.Header().Set("Goodgate-Drain", "87600h")
+			w.Write([]byte("a"))
+			w.Header().Set("X-Kept", "1")
+		})
+		for range 3 {
+			r := w.request("POST", "/", strings.NewReader("body"))
+			r.Header = http.Header{"Goodgate-Drain": {"1h"}, "goodgate_drain": {"1h"}}
+			r.ContentLength = -1
+			r.Trailer = http.Header{"Goodgate-Drain": {"1h"}, "Goodgate_drain": {"1h"}}
+			res, err := w.client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(res.Body)
+			res.Body.Close()
+			check(t, "answer", string(body), "a")
+			check(t, "the client's", fmt.Sprint(res.Header["Goodgate-Drain"], res.Trailer), "[] map[X-Kept:[1]]")
+		}
+		check(t, "rests", w.pool.Members()[0].Resting(), false)
 	})
 }
 

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -34,12 +35,16 @@ func prefixes(list ...string) []netip.Prefix {
 	return all
 }
 
+// allClaims are the fields by which proxies speak of the client.
+var allClaims = []string{"X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-IP", "Forwarded", "X-Request-Id"}
+
 func TestForwarded(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, peer string
 		host       string
 		tls        bool
+		believed   []string // nil = the default
 		in         http.Header
 		want       http.Header
 		client     string
@@ -54,6 +59,11 @@ func TestForwarded(t *testing.T) {
 			want: http.Header{"X-Forwarded-For": {"192.0.2.1"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"example.com"},
 				"Forwarded": {"for=192.0.2.1;host=example.com;proto=https"}, "Via": {"1.0 old, 1.1 gate"}}},
 		{name: "trusted", peer: "10.0.0.9:1", client: "192.0.2.7",
+			in: http.Header{"X-Forwarded-For": {"203.0.113.5, 192.0.2.7"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"evil"},
+				"X-Forwarded-Port": {"1"}, "X-Forwarded-Prefix": {"/evil"}, "X-Real-Ip": {"6.6.6.6"}, "Forwarded": {"for=6.6.6.6"}},
+			want: http.Header{"X-Forwarded-For": {"203.0.113.5, 192.0.2.7, 10.0.0.9"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"example.com"},
+				"Forwarded": {"for=10.0.0.9;host=example.com;proto=http"}, "Via": {"1.1 gate"}}},
+		{name: "trusted in all", peer: "10.0.0.9:1", client: "192.0.2.7", believed: allClaims,
 			in: http.Header{"X-Forwarded-For": {"203.0.113.5, 192.0.2.7"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"public.example"},
 				"X-Forwarded-Port": {"443"}, "X-Real-Ip": {"192.0.2.7"}, "Forwarded": {"for=192.0.2.7"}},
 			want: http.Header{"X-Forwarded-For": {"203.0.113.5, 192.0.2.7, 10.0.0.9"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"public.example"},
@@ -84,6 +94,7 @@ func TestForwarded(t *testing.T) {
 			s := setup{}
 			s.proxy.Via = "gate"
 			s.proxy.Trusted = prefixes("10.0.0.0/8", "fe80::/10")
+			s.proxy.TrustedHeaders = tc.believed
 			w, sent := echo(t, s)
 			r := httptest.NewRequest("GET", "/", nil)
 			r.RemoteAddr = tc.peer
@@ -103,6 +114,44 @@ func TestForwarded(t *testing.T) {
 			}
 			check(t, "client", w.record().Client.String(), tc.client)
 		})
+	}
+}
+
+// One field tells the client's address. Whatever the others say, and whether or
+// not it is there, they have no say.
+func TestClientAddress(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		believed []string
+		in       http.Header
+		client   string
+		chain    string // X-Forwarded-For
+	}{
+		{nil, http.Header{"Forwarded": {"for=6.6.6.6"}, "X-Real-Ip": {"6.6.6.6"}}, "10.0.0.9", "10.0.0.9"},
+		{[]string{"X-Request-Id"}, http.Header{"X-Forwarded-For": {"6.6.6.6"}}, "10.0.0.9", "10.0.0.9"},
+		{[]string{}, http.Header{"X-Forwarded-For": {"6.6.6.6"}}, "10.0.0.9", "10.0.0.9"},
+		{[]string{"X-Real-IP"}, http.Header{"X-Real-Ip": {"192.0.2.7"}, "X-Forwarded-For": {"6.6.6.6"}}, "192.0.2.7", "192.0.2.7, 10.0.0.9"},
+		{[]string{"X-Real-IP", "X-Forwarded-For"}, http.Header{"X-Forwarded-For": {"6.6.6.6"}}, "10.0.0.9", "6.6.6.6, 10.0.0.9"},
+		{[]string{"cf-connecting-ip"}, http.Header{"Cf-Connecting-Ip": {"2001:db8::7"}, "X-Forwarded-For": {"6.6.6.6"}}, "2001:db8::7", "2001:db8::7, 10.0.0.9"},
+		{[]string{"Forwarded"}, http.Header{"Forwarded": {"for=6.6.6.6, for=192.0.2.7;proto=https"}, "X-Forwarded-For": {"6.6.6.6"}}, "192.0.2.7", "192.0.2.7, 10.0.0.9"},
+		{[]string{"Forwarded"}, http.Header{"Forwarded": {"for=6.6.6.6", `proto=https;For="[2001:db8::7]:4711"; host=x, for=10.1.1.1`}}, "2001:db8::7", "2001:db8::7, 10.0.0.9"},
+		{[]string{"Forwarded"}, http.Header{"Forwarded": {`for=6.6.6.6;x=", for=192.0.2.7`}}, "192.0.2.7", "192.0.2.7, 10.0.0.9"},
+		{[]string{"Forwarded"}, http.Header{"Forwarded": {"for=6.6.6.6, for=unknown"}}, "10.0.0.9", "10.0.0.9"},
+		{[]string{"Forwarded"}, http.Header{"Forwarded": {"for=6.6.6.6, proto=https"}}, "10.0.0.9", "10.0.0.9"},
+		{[]string{"Forwarded"}, http.Header{"Forwarded": {"for=6.6.6.6;for=7.7.7.7"}}, "10.0.0.9", "10.0.0.9"},
+		{[]string{"Forwarded"}, http.Header{"Forwarded": {`for="6.6.6.6`}}, "10.0.0.9", "10.0.0.9"},
+		{[]string{"Forwarded"}, http.Header{"X-Forwarded-For": {"6.6.6.6"}}, "10.0.0.9", "10.0.0.9"},
+	} {
+		s := setup{}
+		s.proxy.Trusted = prefixes("10.0.0.0/8")
+		s.proxy.TrustedHeaders = tc.believed
+		w, sent := echo(t, s)
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr, r.Header = "10.0.0.9:1", tc.in
+		got := sent(r).Header
+		name := fmt.Sprint(tc.believed, tc.in)
+		check(t, name+": client", w.record().Client.String(), tc.client)
+		check(t, name+": X-Forwarded-For", strings.Join(got["X-Forwarded-For"], " + "), tc.chain)
 	}
 }
 

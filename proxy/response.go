@@ -55,6 +55,7 @@ func (b *leasedBody) Read(p []byte) (int, error) {
 			return n, nil
 		case err == io.EOF:
 			b.rest.refund(b.x.route.Pool)
+			delete(b.t.res.Trailer, drainHeader)
 			b.endGRPC()
 			b.end()
 			return n, err
