@@ -109,7 +109,7 @@ func bind(ctx context.Context, l config.Listener) (net.Listener, error) {
 // newServer returns what is to serve a socket.
 func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error) {
 	s := &server{config: l, door: &door{socket: socket}, address: socket.Addr().String()}
-	bounds := limit.Connections{Max: l.MaxConnections, PerClient: l.ConnectionsPerClient}
+	bounds := limit.Connections{Max: l.MaxConnections, PerClient: l.ConnectionsPerClient, Foreign: foreign(l)}
 	if l.MaxConnections == 0 {
 		bounds.Room = g.room
 	}

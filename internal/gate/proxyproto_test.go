@@ -68,6 +68,92 @@ func rawAddr(c net.Conn) string {
 	return c.(*proxyproto.Conn).Raw().RemoteAddr().String()
 }
 
+// seen is an upstream that answers with what it was told of the client.
+func seen(t *testing.T) string {
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Proto"], r.Header["X-Real-Ip"], r.Header.Get("X-Request-Id") == "evil")
+	}))
+	t.Cleanup(up.Close)
+	return up.URL
+}
+
+// say sends the header of the PROXY protocol and a request of somebody who would
+// be believed on a unix socket. It returns the answer, "" if there is none.
+func say(t *testing.T, addr string, h *proxyproto.Header) string {
+	t.Helper()
+	c := dialClient(t, addr)
+	if _, err := h.WriteTo(c); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Real-IP: 6.6.6.6\r\nX-Request-Id: evil\r\n\r\n")
+	res, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		return ""
+	}
+	body, _ := io.ReadAll(res.Body)
+	return fmt.Sprint(res.StatusCode, " ", string(body))
+}
+
+// Who comes by the PROXY protocol is who it says, or the peer; but nobody who has
+// come over a unix socket of this machine.
+func TestProxyProtocolFamilies(t *testing.T) {
+	unix := &net.UnixAddr{Name: "/run/client.sock", Net: "unix"}
+	dgram := &net.UnixAddr{Name: "/run/client.sock", Net: "unixgram"}
+	tcp := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 7}
+	for name, tc := range map[string]struct {
+		h    proxyproto.Header
+		want string
+	}{
+		"TCP":                     {proxyproto.Header{Version: 2, Command: proxyproto.PROXY, TransportProtocol: proxyproto.TCPv4, SourceAddr: tcp, DestinationAddr: tcp}, "200 [192.0.2.7] [http] [] false"},
+		"UDP":                     {proxyproto.Header{Version: 2, Command: proxyproto.PROXY, TransportProtocol: proxyproto.UDPv4, SourceAddr: &net.UDPAddr{IP: tcp.IP, Port: 7}, DestinationAddr: &net.UDPAddr{IP: tcp.IP, Port: 7}}, "200 [192.0.2.7] [http] [] false"},
+		"AF_UNIX":                 {proxyproto.Header{Version: 2, Command: proxyproto.PROXY, TransportProtocol: proxyproto.UnixStream, SourceAddr: unix, DestinationAddr: unix}, "200 [127.0.0.1] [http] [] false"},
+		"AF_UNIX, datagrams":      {proxyproto.Header{Version: 2, Command: proxyproto.PROXY, TransportProtocol: proxyproto.UnixDatagram, SourceAddr: dgram, DestinationAddr: dgram}, "200 [127.0.0.1] [http] [] false"},
+		"AF_UNIX without a name":  {proxyproto.Header{Version: 2, Command: proxyproto.PROXY, TransportProtocol: proxyproto.UnixStream, SourceAddr: &net.UnixAddr{Net: "unix"}, DestinationAddr: &net.UnixAddr{Net: "unix"}}, "200 [127.0.0.1] [http] [] false"},
+		"AF_UNIX like an address": {proxyproto.Header{Version: 2, Command: proxyproto.PROXY, TransportProtocol: proxyproto.UnixStream, SourceAddr: &net.UnixAddr{Name: "10.0.0.9:1", Net: "unix"}, DestinationAddr: unix}, "200 [127.0.0.1] [http] [] false"},
+		"LOCAL":                   {proxyproto.Header{Version: 2, Command: proxyproto.LOCAL}, "200 [127.0.0.1] [http] [] false"},
+		"v1, UNKNOWN":             {proxyproto.Header{Version: 1, Command: proxyproto.LOCAL}, "200 [127.0.0.1] [http] [] false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, parse(t, fmt.Sprintf(`
+listeners: [{address: "127.0.0.1:0", proxy_protocol: [127.0.0.1], limits: {rates: [{requests: 1, per: 1h}]}}]
+shutdown: {lame_duck: 0s, grace: 0s}
+pools: {app: {upstreams: [%q]}}`, seen(t))), Options{})
+			if got := say(t, r.addrs[0], &tc.h); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+			if got := say(t, r.addrs[0], &tc.h); !strings.HasPrefix(got, "429") {
+				t.Errorf("the second request within an hour: got %q, want 429", got)
+			}
+		})
+	}
+}
+
+// Behind the PROXY protocol it is a client's connections that are counted, not
+// the load balancer's.
+func TestConnectionsPerClientOfTheProxyProtocol(t *testing.T) {
+	r := start(t, parse(t, fmt.Sprintf(`
+listeners: [{address: "127.0.0.1:0", proxy_protocol: [127.0.0.1], connections_per_client: 1}]
+shutdown: {lame_duck: 0s, grace: 0s}
+pools: {app: {upstreams: [%q]}}`, seen(t))), Options{})
+	of := func(last byte) *proxyproto.Header {
+		a := &net.TCPAddr{IP: net.IPv4(192, 0, 2, last), Port: 7}
+		return &proxyproto.Header{Version: 1, Command: proxyproto.PROXY, TransportProtocol: proxyproto.TCPv4, SourceAddr: a, DestinationAddr: a}
+	}
+	for i := range byte(3) {
+		if got := say(t, r.addrs[0], of(i)); !strings.HasPrefix(got, "200 ") {
+			t.Errorf("the first connection of client %d: got %q", i, got)
+		}
+	}
+	for range 3 {
+		if got := say(t, r.addrs[0], &proxyproto.Header{Version: 2, Command: proxyproto.LOCAL}); !strings.HasPrefix(got, "200 ") {
+			t.Errorf("a connection of the load balancer's own: got %q", got)
+		}
+	}
+	if got := say(t, r.addrs[0], of(1)); got != "" {
+		t.Errorf("the second connection of a client: got %q, want none", got)
+	}
+}
+
 // Every upstream connection begins with the address of the client that it is
 // for, and no two clients share one.
 func TestProxyProtocolOut(t *testing.T) {

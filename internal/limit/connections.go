@@ -14,6 +14,10 @@ type Connections struct {
 	Room      *Room          // that it shares with other listeners; nil = no bound
 	PerClient int            // 0 = no bound
 	Refused   func(net.Addr) // told of a connection that was reset; may be nil
+
+	// Foreign reports that the connections from an address are other clients':
+	// they count once [CountFor] is told whose each is. nil = none are.
+	Foreign func(net.Addr) bool
 }
 
 // Listen returns l with the bounds, or l itself when there are none.
@@ -59,20 +63,39 @@ func (b *boundListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		var client netip.Addr
-		if b.opts.PerClient > 0 {
-			client = clientOf(c.RemoteAddr())
+		if a := c.RemoteAddr(); b.opts.PerClient > 0 && (b.opts.Foreign == nil || !b.opts.Foreign(a)) {
+			client = clientOf(a)
 		}
 		if b.enter(client) {
 			return &boundConn{Conn: c, listener: b, client: client}, nil
 		}
-		if t, ok := c.(*net.TCPConn); ok {
-			t.SetLinger(0)
-		}
-		c.Close()
-		if b.opts.Refused != nil {
-			b.opts.Refused(c.RemoteAddr())
-		}
+		b.refuse(c, c.RemoteAddr())
 	}
+}
+
+// refuse resets a connection.
+func (b *boundListener) refuse(c net.Conn, client net.Addr) {
+	if t, ok := c.(*net.TCPConn); ok {
+		t.SetLinger(0)
+	}
+	c.Close()
+	if b.opts.Refused != nil {
+		b.opts.Refused(client)
+	}
+}
+
+// CountFor counts an accepted connection for the client whose it has turned out
+// to be, once. It reports whether the client may have it; one too many is reset.
+func CountFor(c net.Conn, client net.Addr) bool {
+	b, ok := c.(*boundConn)
+	if !ok || b.listener.opts.PerClient <= 0 {
+		return true // there is no bound
+	}
+	if b.count(clientOf(client)) {
+		return true
+	}
+	b.listener.refuse(b.Conn, client)
+	return false
 }
 
 // Close makes Accept return.
@@ -102,7 +125,6 @@ func (b *boundListener) enter(client netip.Addr) bool {
 }
 
 func (b *boundListener) leave(client netip.Addr) {
-	b.vacate()
 	if !client.IsValid() {
 		return
 	}
@@ -130,14 +152,36 @@ func clientOf(a net.Addr) netip.Addr {
 type boundConn struct {
 	net.Conn
 	listener *boundListener
-	client   netip.Addr
-	once     sync.Once
+
+	mu     sync.Mutex // protects the fields below
+	client netip.Addr // it counts for; invalid = nobody
+	closed bool
+}
+
+// count makes the connection count for a client, if it may have another.
+func (c *boundConn) count(client netip.Addr) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.client.IsValid() {
+		return true
+	}
+	if !c.listener.enter(client) {
+		return false
+	}
+	c.client = client
+	return true
 }
 
 // Close ends the connection and makes room for another.
 func (c *boundConn) Close() error {
 	err := c.Conn.Close()
-	c.once.Do(func() { c.listener.leave(c.client) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.closed = true
+		c.listener.leave(c.client)
+		c.listener.vacate()
+	}
 	return err
 }
 

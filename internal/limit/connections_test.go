@@ -124,6 +124,46 @@ func TestConnectionsPerClient(t *testing.T) {
 	}
 }
 
+// TestConnectionsOfOthers holds that a connection of another client than the peer
+// counts for that one, from when it is known, and is given back once.
+func TestConnectionsOfOthers(t *testing.T) {
+	addr, accepted, _ := listen(t, Connections{PerClient: 1, Foreign: func(net.Addr) bool { return true }})
+	one, two := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 1}
+	next := func() net.Conn {
+		dial(t, addr)
+		return <-accepted
+	}
+	first := next()
+	for i, step := range []struct {
+		client net.Addr
+		want   bool
+	}{{one, true}, {one, false}, {two, true}, {two, false}, {&net.UnixAddr{Name: "x"}, true}} {
+		c := first
+		if i > 0 {
+			c = next()
+		}
+		if got := CountFor(c, step.client); got != step.want {
+			t.Errorf("connection %d, of %s: let in %t, want %t", i, step.client, got, step.want)
+		}
+	}
+	if !CountFor(first, two) {
+		t.Error("a connection counted for a second client")
+	}
+	first.Close()
+	first.Close()
+	if !CountFor(next(), one) {
+		t.Error("the end of a connection made no room")
+	}
+	if c := next(); CountFor(c, one) {
+		t.Error("closing a connection twice made room for two")
+	}
+	late := next()
+	late.Close()
+	if !CountFor(late, one) { // it is gone, and holds nothing
+		t.Error("a connection that has ended was refused")
+	}
+}
+
 func TestNoBoundNoWrapper(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
