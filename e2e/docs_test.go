@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goodgate/goodgate/proxy"
 )
 
 // The examples of the documentation run here as they stand, but for their
@@ -70,6 +72,55 @@ func TestDocsNginx(t *testing.T) {
 		t.Errorf("the log says %+v of request %s", got, id)
 	}
 	g.finish()
+}
+
+// Nothing that a client says about itself reaches the application through nginx
+// and goodgate as the page has them, nor when nginx lets more names pass.
+func TestDocsNginxHostile(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]string{"as printed": "", "with underscores": "    underscores_in_headers on;\n    ignore_invalid_headers off;\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := openExample(t, "nginx.md", "goodgate.yaml", "nginx.conf")
+			gateAddress, address := x.firstAddress("goodgate.yaml"), "127.0.0.1:"+x.port("8000")
+			writeFile(t, x.dir, "nginx.conf", strings.Replace(x.files["nginx.conf"], "  server {\n", "  server {\n"+more, 1))
+			x.startApps("goodgate.yaml", gateAddress)
+			g := x.startGate(gateAddress)
+			startNginxFile(t, x.dir, "nginx.conf", address)
+			for range 3 { // the applications are of three languages
+				wantNoClaims(t, ask(t, address, "GET", "/", hostile()...).echo(t).Headers)
+			}
+			g.finish()
+		})
+	}
+}
+
+// hostile are headers by which a client would pass for another, in many spellings.
+func hostile() (headers []string) {
+	for _, name := range append(proxy.DefaultDropHeaders(), "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix",
+		"X-Forwarded-Proto", "X-Forwarded-Server", "X-Forwarded-Ssl", "X-Forwarded-User", "X-Real-IP", "X-Request-Id", "Goodgate-Drain") {
+		headers = append(headers, name+": evil", strings.ToLower(name)+": evil")
+		if strings.Contains(name, "-") {
+			headers = append(headers, strings.ReplaceAll(name, "-", "_")+": evil", strings.Replace(name, "-", "_", 1)+": evil", strings.ReplaceAll(name, "-", ".")+": evil")
+		}
+	}
+	return headers
+}
+
+// wantNoClaims checks the headers of an application that nginx and goodgate
+// stand in front of, and a client that came to 127.0.0.1 with hostile ones.
+func wantNoClaims(t *testing.T, got map[string]string) {
+	t.Helper()
+	for name, value := range got {
+		if strings.Contains(value, "evil") {
+			t.Errorf("the application has %s: %s", name, value)
+		}
+	}
+	for name, want := range map[string]string{"x-forwarded-for": "127.0.0.1, 127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": "gate.test", "host": "gate.test"} {
+		if got[name] != want {
+			t.Errorf("the application has %s: %q, want %q", name, got[name], want)
+		}
+	}
 }
 
 func TestDocsLibrary(t *testing.T) {

@@ -4,6 +4,7 @@
 // A request takes these steps, each in a file of its own:
 //
 //	proxy.go     accept: (*Proxy).ServeHTTP opens an exchange
+//	trust.go, client.go, spelling.go  what is believed, of whom, under which names; who the client is
 //	refuse.go    what is malformed though a server lets it pass
 //	route.go, path.go  route: the first match wins, else no_route
 //	rewrite.go   rewrite: path, Host, X-Forwarded-*, Forwarded, Via, X-Request-Id

@@ -37,7 +37,7 @@ type Hash struct {
 // Sticky is the cookie of policy sticky.
 type Sticky struct {
 	Cookie   string   `yaml:"cookie" default:"goodgate" format:"token" help:"Name of the cookie."`
-	Secret   Secret   `yaml:"secret" default:"" help:"Key that signs the cookie, at least 16 bytes; without it a random one is made at each start, and clients may then move to another upstream."`
+	Secret   Secret   `yaml:"secret" default:"" help:"Key that encrypts the cookie, at least 16 bytes; without it a random one is made at each start, and clients may then move to another upstream."`
 	TTL      Duration `yaml:"ttl" default:"0s" min:"1s" max:"8760h" zero:"until the browser closes" help:"How long the browser keeps the cookie."`
 	Secure   string   `yaml:"secure" default:"auto" enum:"auto|always|never" help:"The Secure attribute; auto sets it when the client came over https."`
 	SameSite string   `yaml:"same_site" default:"lax" enum:"lax|strict|none" help:"The SameSite attribute."`

@@ -1,0 +1,48 @@
+package gate
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// The configuration's lists of headers are those of a proxy that is given none,
+// and what rates count by is known to the proxy.
+func TestHeaderLists(t *testing.T) {
+	c := parse(t, `
+listeners: [{address: "127.0.0.1:0", limits: {rates: [{name: a, on: "header:x-a", requests: 1}]}}]
+routes: [{pool: app, limits: {rates: [{name: b, on: "header:X-B", requests: 1}, {name: c, requests: 1}]}}]
+pools: {app: {upstreams: ["http://127.0.0.1:1"], limits: {rates: [{name: d, on: "header:X-D", requests: 1}]}}}`)
+	o, err := proxyOptions(c, nil, proxy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, lists := range map[string][2][]string{
+		"trusted_headers": {o.TrustedHeaders, proxy.DefaultTrustedHeaders()},
+		"drop_headers":    {o.DropHeaders, proxy.DefaultDropHeaders()},
+		"decisive":        {o.Decisive, {"X-A", "X-B", "X-D"}},
+	} {
+		for i, list := range lists {
+			for j := range list {
+				lists[i][j] = http.CanonicalHeaderKey(list[j])
+			}
+		}
+		if !slices.Equal(lists[0], lists[1]) {
+			t.Errorf("%s: got %q, want %q", name, lists[0], lists[1])
+		}
+	}
+	c = parse(t, `
+listeners: ["127.0.0.1:0"]
+trusted_headers: []
+drop_headers: []
+pools: {app: {upstreams: ["http://127.0.0.1:1"], drain_header: true}}`)
+	if o, err = proxyOptions(c, nil, proxy.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(o.TrustedHeaders != nil, o.DropHeaders != nil, poolOptions(c.Pools["app"]).DrainHeader); got != "true true true" {
+		t.Errorf("lists without an entry, and drain_header: got %s", got)
+	}
+}
