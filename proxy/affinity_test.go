@@ -1,6 +1,9 @@
 package proxy_test
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net/http"
@@ -100,6 +103,39 @@ func TestStickyForged(t *testing.T) {
 		}
 		check(t, "upstreams for "+value, len(seen), 3)
 	}
+}
+
+// A cookie tells nothing of the upstream's address, and not a bit of it can be
+// changed.
+func TestStickyIsSealed(t *testing.T) {
+	t.Parallel()
+	s := stickySetup(proxy.Sticky{Cookie: "gg", Secret: []byte("secret")})
+	s.upstreams = specs("a:80")
+	w := start(t, s)
+	names(w)
+	_, c := w.with("")
+	raw, err := base64.RawURLEncoding.DecodeString(c.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := binary.BigEndian.AppendUint64(nil, balancer.Hash("a:80"))
+	if bytes.Contains(raw, id) || strings.Contains(c.Value, base64.RawURLEncoding.EncodeToString(id)) {
+		t.Errorf("the cookie %x has the hash of the address, %x", raw, id)
+	}
+	if _, again := w.with("gg=" + c.Value); again != nil {
+		t.Error("a good cookie was not taken")
+	}
+	for i := range len(raw) * 8 {
+		raw[i/8] ^= 1 << (i % 8)
+		if _, again := w.with("gg=" + base64.RawURLEncoding.EncodeToString(raw)); again == nil {
+			t.Errorf("a cookie with bit %d changed was taken", i)
+		}
+		raw[i/8] ^= 1 << (i % 8)
+	}
+	other := start(t, stickySetup(proxy.Sticky{Cookie: "gg"}))
+	names(other)
+	_, foreign := other.with("")
+	check(t, "the same without a secret", foreign.Value == c.Value, false)
 }
 
 // With the same secret a pin outlives the process.

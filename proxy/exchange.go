@@ -26,6 +26,7 @@ type exchange struct {
 	trace   Trace      // nil = off
 	peer    netip.Addr // who is connected
 	trusted bool       // peer is a trusted proxy
+	realIP  bool       // and has sent X-Real-IP
 	body    *replayBody
 	limit   *limit    // the request's own deadline; nil without one
 	aborted bool      // there is nobody to answer
@@ -88,8 +89,9 @@ func exchangeOf(ctx context.Context) *exchange {
 func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
 	peer := peerOf(r)
 	trusted := p.trust.trustsPeer(r, peer)
+	_, realIP := r.Header["X-Real-Ip"]
 	r = p.trust.believed(r, trusted)
-	x := &exchange{Context: r.Context(), proxy: p, request: r, peer: peer, trusted: trusted}
+	x := &exchange{Context: r.Context(), proxy: p, request: r, peer: peer, trusted: trusted, realIP: trusted && realIP}
 	x.writer.init(w, x)
 	x.grpc = r.ProtoMajor >= 2 && isGRPC(r.Header)
 	x.choice.Tried = x.tried[:0]

@@ -59,6 +59,9 @@ func (x *exchange) setForwarded(in *http.Request, h http.Header) {
 	h["X-Forwarded-Proto"] = x.single(firstOf(in.Header["X-Forwarded-Proto"], proto))
 	h["Forwarded"] = x.single(joined(in.Header["Forwarded"], element, true))
 	h["X-Request-Id"] = x.single(x.record.ID)
+	if _, believed := in.Header["X-Real-Ip"]; x.realIP && !believed && x.record.Client.IsValid() {
+		h["X-Real-Ip"] = []string{x.record.Client.String()} // an application behind such a proxy may need it
+	}
 	if x.proxy.opts.Via != "" {
 		h["Via"] = x.single(joined(in.Header["Via"], x.proxy.via[viaVersion(in)], true))
 	}

@@ -61,7 +61,7 @@ func TestForwarded(t *testing.T) {
 		{name: "trusted", peer: "10.0.0.9:1", client: "192.0.2.7",
 			in: http.Header{"X-Forwarded-For": {"203.0.113.5, 192.0.2.7"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"evil"},
 				"X-Forwarded-Port": {"1"}, "X-Forwarded-Prefix": {"/evil"}, "X-Real-Ip": {"6.6.6.6"}, "Forwarded": {"for=6.6.6.6"}},
-			want: http.Header{"X-Forwarded-For": {"203.0.113.5, 192.0.2.7, 10.0.0.9"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"example.com"},
+			want: http.Header{"X-Real-Ip": {"192.0.2.7"}, "X-Forwarded-For": {"203.0.113.5, 192.0.2.7, 10.0.0.9"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"example.com"},
 				"Forwarded": {"for=10.0.0.9;host=example.com;proto=http"}, "Via": {"1.1 gate"}}},
 		{name: "trusted in all", peer: "10.0.0.9:1", client: "192.0.2.7", believed: allClaims,
 			in: http.Header{"X-Forwarded-For": {"203.0.113.5, 192.0.2.7"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"public.example"},

@@ -4,8 +4,8 @@ import "net/http"
 
 // Tracer gives requests their place in traces. It is safe for concurrent use.
 type Tracer interface {
-	// Begin is told of a request that has come in, and whether its Traceparent may
-	// decide that it is recorded: see [Options.TrustedHeaders].
+	// Begin is told of a request that has come in. Of a peer that is not trusted
+	// it should not believe that the request is worth being recorded.
 	Begin(r *http.Request, trusted bool) Trace
 }
 
@@ -27,7 +27,7 @@ type SpanID [8]byte
 // follow begins the request's trace.
 func (x *exchange) follow(r *http.Request) {
 	if t := x.proxy.opts.Trace; t != nil {
-		x.trace = t.Begin(r, x.trusted && x.proxy.trust.believes("Traceparent"))
+		x.trace = t.Begin(r, x.trusted)
 		x.record.Trace = x.trace.ID()
 	}
 }

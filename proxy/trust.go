@@ -17,7 +17,8 @@ import (
 //     everybody else they are dropped. Of these fields one tells the client's
 //     address; client.go reads it.
 //   - X-Forwarded-* and Forwarded, X-Real-IP and Options.DropHeaders are dropped
-//     whoever sends them, unless they are among TrustedHeaders.
+//     whoever sends them, unless they are among TrustedHeaders. Where a trusted
+//     proxy has sent X-Forwarded-Host or X-Real-IP, goodgate says what it knows.
 //   - What the configuration decides by reaches upstreams as it is spelled there,
 //     and goodgate's own fields come from goodgate. spelling.go has the spellings.
 //
@@ -47,9 +48,8 @@ func DefaultDropHeaders() []string {
 // trust is what a proxy believes. It is immutable.
 type trust struct {
 	proxies []netip.Prefix
-	headers []string // that are believed of them, canonical, in the order of Options
 	fields  fieldTable
-	client  string // the field that tells the client's address; "" = none
+	client  string // the field that tells the client's address, canonical; "" = none
 }
 
 func newTrust(o *Options) *trust {
@@ -67,16 +67,15 @@ func newTrust(o *Options) *trust {
 	}
 	for _, name := range believed {
 		t.fields.believe(name)
-		t.headers = append(t.headers, http.CanonicalHeaderKey(name))
+		if t.client == "" && tellsAddress(http.CanonicalHeaderKey(name)) {
+			t.client = http.CanonicalHeaderKey(name)
+		}
 	}
 	for _, name := range []string{"Content-Length", "Transfer-Encoding"} { // where a message ends
 		t.fields.restrict(name)
 	}
 	for _, name := range o.decisive() {
 		t.fields.restrict(name)
-	}
-	if i := slices.IndexFunc(t.headers, tellsAddress); i >= 0 {
-		t.client = t.headers[i]
 	}
 	return t
 }
@@ -105,9 +104,6 @@ func (t *trust) trustsPeer(r *http.Request, peer netip.Addr) bool {
 	local, known := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return !known || local.Network() == "unix"
 }
-
-// believes reports whether trusted proxies are believed a field.
-func (t *trust) believes(name string) bool { return slices.Contains(t.headers, name) }
 
 // believed returns the request with only those fields that may be believed: r
 // itself, or, when it has others, a copy without them.

@@ -59,6 +59,7 @@ func (a *advisor) advise() {
 		a.stale(path, p)
 		a.requestTimeout(path+".timeouts.request", name, p.Timeouts.Request)
 	}
+	a.dropped()
 }
 
 func (a *advisor) listener(path string, l Listener) {

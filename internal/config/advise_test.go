@@ -116,6 +116,27 @@ func TestWarningsOfListenersAndRoutes(t *testing.T) {
 	f(routes(`[{match: {path: "/v1/*"}, strip_prefix: /v1, pool: app}, {strip_prefix: /x, pool: app}]`))
 }
 
+func TestWarningsOfHeadersThatAreDropped(t *testing.T) {
+	t.Parallel()
+	f := func(text string, want ...string) { t.Helper(); checkWarnings(t, text, want...) }
+	match := func(name string) string {
+		return minimal + "routes: [{match: {headers: {" + name + ": x}}, pool: app}, {pool: app}]\n"
+	}
+	f(match("X-Whatever"))
+	f(match("X-Forwarded-Host"), "routes[0].match.headers: X-Forwarded-Host never arrives: it is dropped")
+	f(match("x-real-ip")+"trusted_proxies: [10.0.0.0/8]\n", "routes[0].match.headers: X-Real-Ip never arrives: it is dropped")
+	f(match("X-Real-IP") + "trusted_proxies: [10.0.0.0/8]\ntrusted_headers: [x-real-ip]\n")
+	f(match("X-Forwarded-Proto"), "routes[0].match.headers: X-Forwarded-Proto never arrives: it is believed of trusted_proxies only")
+	f(match("X-Forwarded-Proto") + "trusted_proxies: [10.0.0.0/8]\n")
+	f(strings.Replace(match("X-Forwarded-Proto"), ":8080", "unix:/run/x.sock", 1))
+	f(match("Proxy") + "drop_headers: []\n")
+	rate := "limits: {rates: [{on: 'header:CF-Connecting-IP', requests: 1}]}"
+	f(strings.Replace(minimal, `":8080"`, `{address: ":1", `+rate+`}`, 1), "listeners[0].limits.rates[0].on: Cf-Connecting-Ip never arrives")
+	f(minimal+"routes: [{pool: app, "+rate+"}]", "routes[0].limits.rates[0].on: Cf-Connecting-Ip never arrives")
+	f(withPool(rate), "pools.app.limits.rates[0].on: Cf-Connecting-Ip never arrives")
+	f(withPool("policy: hash, hash: {on: 'header:X-Real-IP'}"), "pools.app.hash.on: X-Real-Ip never arrives")
+}
+
 func TestCovers(t *testing.T) {
 	t.Parallel()
 	f := func(m, o Match, want bool) {

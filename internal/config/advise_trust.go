@@ -1,0 +1,53 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// dropped warns of decisions by a header that is taken off every request.
+func (a *advisor) dropped() {
+	for i, l := range a.config.Listeners {
+		a.droppedRates(index("listeners", i), l.Limits)
+	}
+	for i, r := range a.config.Routes {
+		path := index("routes", i)
+		a.droppedRates(path, r.Limits)
+		for _, name := range slices.Sorted(maps.Keys(r.Match.Headers)) {
+			a.arrives(join(path, "match.headers"), name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.config.Pools)) {
+		path, p := "pools."+name, a.config.Pools[name]
+		a.droppedRates(path, p.Limits)
+		if header, ok := strings.CutPrefix(p.Hash.On, "header:"); ok && p.Policy == "hash" {
+			a.arrives(path+".hash.on", header)
+		}
+	}
+}
+
+func (a *advisor) droppedRates(path string, l Limits) {
+	for i, r := range l.Rates {
+		if header, ok := strings.CutPrefix(r.On, "header:"); ok {
+			a.arrives(index(path+".limits.rates", i)+".on", header)
+		}
+	}
+}
+
+// arrives warns if a header never does.
+func (a *advisor) arrives(path, name string) {
+	in := func(list []string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })
+	}
+	isUnix := func(l Listener) bool { network, _ := l.Network(); return network != "tcp" }
+	const prefix = "X-Forwarded-"
+	switch claim := len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix); {
+	case in(a.config.TrustedHeaders):
+		if len(a.config.TrustedProxies) == 0 && !slices.ContainsFunc(a.config.Listeners, isUnix) {
+			a.warnf(path, "%s never arrives: it is believed of trusted_proxies only, and there are none; name the proxies that set it", name)
+		}
+	case claim || in([]string{"Forwarded", "X-Real-Ip", "X-Request-Id", "Goodgate-Drain"}) || in(a.config.DropHeaders):
+		a.warnf(path, "%s never arrives: it is dropped from every request; if the proxies in front set it, add it to trusted_headers", name)
+	}
+}
