@@ -26,7 +26,6 @@ func (x *exchange) heedDrain(t *try) bool {
 	now := t.started.Add(t.took)
 	values := t.res.Header[drainHeader]
 	delete(t.res.Header, drainHeader)
-	delete(t.res.Trailer, drainHeader) // leasedBody does it for one that is still to come
 	if len(values) > 0 && x.route.Pool.opts.DrainHeader {
 		if d, err := time.ParseDuration(values[0]); err == nil {
 			t.m.Rest(d)

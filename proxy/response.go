@@ -55,7 +55,7 @@ func (b *leasedBody) Read(p []byte) (int, error) {
 			return n, nil
 		case err == io.EOF:
 			b.rest.refund(b.x.route.Pool)
-			delete(b.t.res.Trailer, drainHeader)
+			b.x.cleanTrailer(b.t.res.Trailer)
 			b.endGRPC()
 			b.end()
 			return n, err

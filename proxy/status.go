@@ -59,6 +59,7 @@ func modifyResponse(res *http.Response) error {
 		x.record.Status = res.StatusCode
 	}
 	x.route.ResponseHeaders.apply(res.Header)
+	x.cleanTrailer(res.Trailer) // what has come of it, and what is announced
 	if s := x.route.Pool.opts.Sticky; s != nil {
 		s.write(res.Header, x)
 	}

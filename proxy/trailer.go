@@ -6,7 +6,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// This file passes the trailer of a request on. Its fields are announced with
+// This file passes trailers on. The fields of a request's are announced with
 // the header, and known at the end of the body; httputil copies the request, and
 // with it the trailer, before that.
 
@@ -57,5 +57,21 @@ func (v *bodyView) end() {
 	defer v.body.mu.Unlock()
 	for name := range v.trailer {
 		v.trailer[name] = v.body.trailer[name]
+	}
+}
+
+// cleanTrailer takes off a response's trailer what the header may not tell the
+// client: what the route sets or removes, and an upstream's word to goodgate.
+func (x *exchange) cleanTrailer(trailer http.Header) {
+	if len(trailer) == 0 {
+		return
+	}
+	delete(trailer, drainHeader)
+	edits := &x.route.ResponseHeaders
+	for _, name := range edits.Remove {
+		trailer.Del(name)
+	}
+	for name := range edits.Set {
+		trailer.Del(name)
 	}
 }

@@ -113,3 +113,38 @@ func TestRequestTrailerAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestResponseTrailerEdits: what a route keeps from clients does not reach them in
+// the trailer, whether the response is complete or streams, by either protocol.
+func TestResponseTrailerEdits(t *testing.T) {
+	t.Parallel()
+	for _, out := range []proxy.Protocol{proxy.HTTP1, proxy.HTTP2} {
+		for _, buffer := range []int64{0, 64 << 10} {
+			s := setup{pool: proxy.PoolOptions{Protocol: out, Commit: proxy.Commit{Buffer: buffer}}, upstreams: specs("app:80")}
+			s.route.ResponseHeaders = ownFields
+			bubble(t, s, func(w *world) {
+				app := func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Trailer", "X-Removed, X-Set, X-Kept, Goodgate-Drain")
+					fmt.Fprint(w, "body")
+					w.(http.Flusher).Flush()
+					for _, name := range []string{"X-Removed", "X-Set", "X-Kept", "Goodgate-Drain", http.TrailerPrefix + "X-Removed", http.TrailerPrefix + "X-Late"} {
+						w.Header().Set(name, "1")
+					}
+				}
+				if out == proxy.HTTP2 {
+					w.h2app("app:80", app)
+				} else {
+					w.app("app:80", app)
+				}
+				res, err := w.client.Do(w.request("GET", "/", nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, _ := io.ReadAll(res.Body)
+				res.Body.Close()
+				got := fmt.Sprint(string(body), " ", res.Header["X-Set"], res.Header["X-Removed"], res.Trailer)
+				check(t, fmt.Sprint(out, " ", buffer), got, "body [ours] [] map[X-Kept:[1] X-Late:[1]]")
+			})
+		}
+	}
+}
