@@ -62,7 +62,7 @@ func newTrust(o *Options) *trust {
 		dropped = DefaultDropHeaders()
 	}
 	t.fields.refusePrefix("X-Forwarded-")
-	for _, name := range slices.Concat([]string{"Forwarded", "X-Real-IP", "X-Request-Id", drainHeader}, dropped) {
+	for _, name := range slices.Concat([]string{"Forwarded", "X-Real-IP", "X-Request-Id"}, dropped) {
 		t.fields.refuse(name)
 	}
 	for _, name := range believed {
@@ -71,6 +71,7 @@ func newTrust(o *Options) *trust {
 			t.client = http.CanonicalHeaderKey(name)
 		}
 	}
+	t.fields.refuse(drainHeader) // an upstream's word, which nobody in front has
 	for _, name := range []string{"Content-Length", "Transfer-Encoding"} { // where a message ends
 		t.fields.restrict(name)
 	}

@@ -134,6 +134,7 @@ func TestTrustedAndDroppedHeaders(t *testing.T) {
 		{"10.0.0.9:1", []string{"True-Client-IP"}, nil, "True_Client_IP", false},
 		{"192.0.2.1:1", []string{"True-Client-IP"}, nil, "True-Client-IP", false},
 		{"192.0.2.1:1", []string{"True-Client-IP"}, []string{}, "True-Client-IP", false},
+		{"10.0.0.9:1", []string{"Goodgate-Drain"}, nil, "Goodgate-Drain", false},
 		{"10.0.0.9:1", []string{"X-Auth-User"}, nil, "X-Auth-User", true},
 		{"192.0.2.1:1", []string{"X-Auth-User"}, nil, "X-Auth-User", false},
 		{"192.0.2.1:1", []string{"X-Auth-User"}, nil, "X_Auth_User", false},
