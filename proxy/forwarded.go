@@ -55,8 +55,8 @@ func (x *exchange) setForwarded(in *http.Request, h http.Header) {
 	}
 	element := forwardedElement(x.peer, peer, in.Host, proto)
 	h["X-Forwarded-For"] = x.single(x.chain(in.Header["X-Forwarded-For"], peer))
-	h["X-Forwarded-Host"] = x.single(firstOf(in.Header["X-Forwarded-Host"], in.Host))
-	h["X-Forwarded-Proto"] = x.single(firstOf(in.Header["X-Forwarded-Proto"], proto))
+	h["X-Forwarded-Host"] = x.single(lastOf(in.Header["X-Forwarded-Host"], in.Host))
+	h["X-Forwarded-Proto"] = x.single(lastOf(in.Header["X-Forwarded-Proto"], proto))
 	h["Forwarded"] = x.single(joined(in.Header["Forwarded"], element, true))
 	h["X-Request-Id"] = x.single(x.record.ID)
 	if _, believed := in.Header["X-Real-Ip"]; x.realIP && !believed && x.record.Client.IsValid() {
@@ -79,7 +79,7 @@ func (x *exchange) chain(earlier []string, peer string) string {
 // https reports whether the client came by HTTPS, to goodgate or to a trusted
 // proxy before it.
 func (x *exchange) https() bool {
-	return x.request.TLS != nil || firstOf(x.request.Header["X-Forwarded-Proto"], "") == "https"
+	return x.request.TLS != nil || lastOf(x.request.Header["X-Forwarded-Proto"], "") == "https"
 }
 
 // viaElements are the elements for Via by viaVersion (RFC 9110 section 7.6.3).
@@ -109,11 +109,13 @@ func joined(earlier []string, v string, add bool) string {
 	return list + ", " + v
 }
 
-func firstOf(values []string, otherwise string) string {
+// lastOf returns the last line of a field. A proxy that adds one, instead of
+// setting the field, leaves the client's before it.
+func lastOf(values []string, otherwise string) string {
 	if len(values) == 0 {
 		return otherwise
 	}
-	return values[0]
+	return values[len(values)-1]
 }
 
 // forwardedElement is one hop in the Forwarded header (RFC 7239 section 4);

@@ -71,7 +71,8 @@ func newTrust(o *Options) *trust {
 			t.client = http.CanonicalHeaderKey(name)
 		}
 	}
-	t.fields.refuse(drainHeader)                                           // an upstream's word, which nobody in front has
+	// An upstream's word, which nobody in front has.
+	t.fields.refuse(drainHeader)
 	for _, name := range []string{"Content-Length", "Transfer-Encoding"} { // where a message ends
 		t.fields.restrict(name)
 	}
