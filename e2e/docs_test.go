@@ -87,7 +87,7 @@ func TestDocsNginxHostile(t *testing.T) {
 			x.startApps("goodgate.yaml", gateAddress)
 			g := x.startGate(gateAddress)
 			startNginxFile(t, x.dir, "nginx.conf", address)
-			for range 3 { // the applications are of three languages
+			for range 3 { // each of the applications
 				wantNoClaims(t, ask(t, address, "GET", "/", hostile()...).echo(t).Headers)
 			}
 			g.finish()
