@@ -29,20 +29,23 @@ type rest struct {
 
 // restOf returns what can be asked for when the answer's body breaks off.
 func (x *exchange) restOf(res *http.Response) *rest {
-	etag := res.Header.Get("Etag")
-	if !x.route.Pool.opts.Commit.Resume || x.out.Method != http.MethodGet || x.body != nil || !strong(etag) {
+	if !x.route.Pool.opts.Commit.Resume || x.out.Method != http.MethodGet || x.body != nil {
 		return nil
 	}
-	b := &rest{etag: etag, encoding: res.Header.Get("Content-Encoding")}
-	switch res.StatusCode {
-	case http.StatusOK:
+	etag := only(res.Header, "Etag")
+	if !strong(etag) || byteranges(res.Header) {
+		return nil
+	}
+	b := &rest{etag: etag, encoding: codings(res.Header)}
+	switch _, part := res.Header["Content-Range"]; {
+	case res.StatusCode == http.StatusOK && !part:
 		b.to, b.total = res.ContentLength-1, res.ContentLength
-		if !strings.EqualFold(res.Header.Get("Accept-Ranges"), "bytes") {
+		if !strings.EqualFold(only(res.Header, "Accept-Ranges"), "bytes") {
 			return nil
 		}
-	case http.StatusPartialContent:
+	case res.StatusCode == http.StatusPartialContent:
 		var ok bool
-		if b.from, b.to, b.total, ok = parseContentRange(res.Header.Get("Content-Range")); !ok {
+		if b.from, b.to, b.total, ok = parseContentRange(only(res.Header, "Content-Range")); !ok {
 			return nil
 		}
 	default:
@@ -54,9 +57,34 @@ func (x *exchange) restOf(res *http.Response) *rest {
 	return b
 }
 
-// strong reports whether an entity tag promises that the bytes are the same.
+// only returns the value of a field that is there once, else nothing: which of
+// several values counts, nobody can tell.
+func only(h http.Header, name string) string {
+	if values := h[name]; len(values) == 1 {
+		return values[0]
+	}
+	return ""
+}
+
+// codings returns what a body is encoded with.
+func codings(h http.Header) string { return strings.Join(h["Content-Encoding"], ",") }
+
+// byteranges reports whether a body may consist of several parts, each with a
+// header of its own (RFC 9110, section 14.6).
+func byteranges(h http.Header) bool {
+	for _, v := range h["Content-Type"] {
+		if strings.Contains(strings.ToLower(v), "multipart/byteranges") {
+			return true
+		}
+	}
+	return false
+}
+
+// strong reports whether a text is one entity tag (RFC 9110, section 8.8.3) that
+// promises that the bytes are the same.
 func strong(etag string) bool {
-	return len(etag) > 2 && etag[0] == '"' && etag[len(etag)-1] == '"'
+	n := len(etag)
+	return n > 2 && etag[0] == '"' && etag[n-1] == '"' && !strings.ContainsAny(etag[1:n-1], "\" \t")
 }
 
 func (b *rest) length() int64 { return b.to - b.from + 1 }
@@ -88,10 +116,10 @@ func (b *rest) ask(r *http.Request) {
 
 // is reports whether an answer is the rest and nothing else.
 func (b *rest) is(res *http.Response) bool {
-	return res.StatusCode == http.StatusPartialContent &&
-		res.Header.Get("Etag") == b.etag &&
-		res.Header.Get("Content-Encoding") == b.encoding &&
-		res.Header.Get("Content-Range") == fmt.Sprintf("bytes %d-%d/%d", b.from, b.to, b.total) &&
+	return res.StatusCode == http.StatusPartialContent && !byteranges(res.Header) &&
+		only(res.Header, "Etag") == b.etag &&
+		codings(res.Header) == b.encoding &&
+		only(res.Header, "Content-Range") == fmt.Sprintf("bytes %d-%d/%d", b.from, b.to, b.total) &&
 		res.ContentLength == b.length()
 }
 

@@ -23,14 +23,15 @@ type Stale struct {
 // response for it: long enough for a restart's gap, and no visitor minds.
 const staleHold = time.Second
 
-// olderKey is what the request's answers are kept by.
+// olderKey is what the request's answers are kept by, beside its header.
 func (x *exchange) olderKey() stale.Key {
 	k := stale.Key{
-		Method: x.request.Method,
-		Route:  x.route.Name,
-		Scheme: "http",
-		Host:   strings.ToLower(x.request.Host),
-		Target: x.out.URL.RequestURI(),
+		Method:      x.request.Method,
+		Scheme:      "http",
+		Host:        strings.ToLower(x.request.Host),
+		Target:      x.out.URL.RequestURI(),
+		Route:       x.route.Name,
+		Certificate: x.request.TLS != nil && len(x.request.TLS.PeerCertificates) > 0,
 	}
 	if x.https() {
 		k.Scheme = "https"
@@ -44,8 +45,7 @@ func (x *exchange) remember(c *stale.Cache, res *http.Response) {
 	switch method := x.request.Method; {
 	case method != http.MethodGet && method != http.MethodHead:
 		if res.StatusCode < 400 && method != http.MethodOptions && method != http.MethodTrace {
-			k := x.olderKey()
-			c.Forget(k)
+			c.Forget(x.olderKey())
 		}
 		return
 	case x.body != nil:

@@ -1,9 +1,9 @@
 package stale
 
 import (
-	"bytes"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,21 +16,32 @@ type Options struct {
 	IfError time.Duration // how long a response that does not say so itself may be used past its freshness; 0 = not at all
 }
 
-// Key says which responses may stand for each other.
+// Key says what is asked for, and how. What else decides the answer is in the
+// request's header.
 type Key struct {
 	Method string // GET, or HEAD
-	Route  string // routes may change a request each in its own way
 	Scheme string
 	Host   string
 	Target string // path and query
+
+	Route       string // routes may change a request each in its own way
+	Certificate bool   // the client has shown one
+}
+
+// resource returns the key without what only tells apart the answers to it, so
+// that they can be forgotten together.
+func (k Key) resource() Key {
+	k.Route, k.Certificate = "", false
+	return k
 }
 
 const (
 	// A resource that is asked for all the time is not stored anew each time.
 	minInterval = time.Second
 
-	// maxVariants bounds the responses to one key that differ by Vary.
-	maxVariants = 16
+	// maxVariants bounds the responses to one key that differ by what else decides
+	// them.
+	maxVariants = 64
 )
 
 // Cache keeps responses.
@@ -63,52 +74,87 @@ func New(o Options) *Cache {
 // Put keeps a response with its whole body, if it may be kept. It copies what it
 // keeps.
 func (c *Cache) Put(k Key, request http.Header, res *http.Response, body []byte, now time.Time) {
-	if k.Method != http.MethodGet && k.Method != http.MethodHead || c.recent(k, request, now) {
+	if k.Method != http.MethodGet && k.Method != http.MethodHead {
 		return
 	}
-	r := judge(request, res, c.opts.IfError, now)
+	q := ask(k, request)
+	if c.recent(q, now) {
+		return
+	}
+	r := judge(q, res, c.opts.IfError, now)
 	if r == nil {
 		if res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone {
-			c.Forget(k)
+			c.gone(q)
 		}
 		return
 	}
-	r.Header, r.Body = res.Header.Clone(), bytes.Clone(body)
+	if int64(len(body)) > c.opts.MaxSize {
+		return
+	}
+	r.fill(res.Header, body)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.put(k, request, r)
+	c.put(q, r)
 }
 
 // put adds a response in the place of the one it replaces. Called with mu held.
-func (c *Cache) put(k Key, request http.Header, r *Response) {
-	if r.size() > c.opts.MaxSize {
+func (c *Cache) put(q *question, r *Response) {
+	k := q.key.resource()
+	room := c.opts.MaxSize - int64(len(k.Host)+len(k.Target)) - r.size
+	if room < 0 {
 		return
 	}
-	next := &resource{}
+	next := []*Response{r}
 	if old, ok := c.all.Peek(k); ok {
-		next.variants = slices.DeleteFunc(slices.Clone(old.variants), func(v *Response) bool {
-			return v.selects(request) || !r.stored.Before(v.until)
-		})
-		if n := len(next.variants); n >= maxVariants {
-			next.variants = next.variants[n-maxVariants+1:]
+		for _, v := range slices.Backward(old.variants) {
+			if !r.stored.Before(v.until) || v.asked == q.digest(v.vary) {
+				continue
+			}
+			if room -= v.size; room < 0 || len(next) == maxVariants {
+				break
+			}
+			next = append(next, v)
 		}
+		slices.Reverse(next)
 	}
-	next.variants = append(next.variants, r)
-	next.size = int64(len(k.Route) + len(k.Host) + len(k.Target))
-	for _, v := range next.variants {
-		next.size += v.size()
-	}
+	c.set(k, next)
+}
+
+// set makes these the responses to a key. Called with mu held.
+func (c *Cache) set(k Key, variants []*Response) {
 	c.all.Remove(k)
-	c.all.Add(k, next)
-	c.size += next.size
+	if len(variants) == 0 {
+		return
+	}
+	k.Host, k.Target = strings.Clone(k.Host), strings.Clone(k.Target)
+	r := &resource{variants: variants, size: int64(len(k.Host) + len(k.Target))}
+	for _, v := range variants {
+		r.size += v.size
+	}
+	c.all.Add(k, r)
+	c.size += r.size
 	for c.size > c.opts.MaxSize {
 		c.all.RemoveOldest()
 	}
 }
 
-// recent reports whether the response to a request was stored a moment ago.
-func (c *Cache) recent(k Key, request http.Header, now time.Time) bool {
-	v := c.find(k, func(v *Response) bool { return v.suits(request, now) })
+// gone drops the response to a question whose answer is now that there is none.
+// To somebody who is known that may be a secret, which others need not miss.
+func (c *Cache) gone(q *question) {
+	if q.identified || !takesPart(q.header) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := q.key.resource()
+	if old, ok := c.all.Peek(k); ok {
+		c.set(k, slices.DeleteFunc(slices.Clone(old.variants), func(v *Response) bool { return v.asked == q.digest(v.vary) }))
+	}
+}
+
+// recent reports whether the response to a question was stored a moment ago.
+func (c *Cache) recent(q *question, now time.Time) bool {
+	v := c.find(q, now)
 	return v != nil && now.Sub(v.stored) < minInterval
 }
 
@@ -118,25 +164,25 @@ func (c *Cache) Get(k Key, request http.Header, now time.Time) *Response {
 	if k.Method != http.MethodGet && k.Method != http.MethodHead || !takesPart(request) || parseControl(request["Cache-Control"]).noCache {
 		return nil
 	}
-	suits := func(v *Response) bool { return v.suits(request, now) }
-	r := c.find(k, suits)
+	q := ask(k, request)
+	r := c.find(q, now)
 	if r == nil && k.Method == http.MethodHead {
-		k.Method = http.MethodGet
-		r = c.find(k, suits)
+		q.key.Method = http.MethodGet
+		r = c.find(q, now)
 	}
 	return r
 }
 
-// find returns the latest response to a key for which ok holds.
-func (c *Cache) find(k Key, ok func(*Response) bool) *Response {
+// find returns the latest response that suits a question.
+func (c *Cache) find(q *question, now time.Time) *Response {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	res, _ := c.all.Get(k)
+	res, _ := c.all.Get(q.key.resource())
 	if res == nil {
 		return nil
 	}
 	for _, v := range slices.Backward(res.variants) {
-		if ok(v) {
+		if v.suits(q, now) {
 			return v
 		}
 	}
@@ -148,6 +194,7 @@ func (c *Cache) find(k Key, ok func(*Response) bool) *Response {
 func (c *Cache) Forget(k Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	k = k.resource()
 	for _, k.Method = range []string{http.MethodGet, http.MethodHead} {
 		c.all.Remove(k)
 	}

@@ -46,7 +46,7 @@ func (c *control) take(name, value string) {
 	case "private":
 		c.private = true
 	case "public":
-		c.public = true
+		c.public = value == "" // what public="X" would mean, nobody has said
 	case "must-revalidate", "proxy-revalidate":
 		c.revalidate = true
 	case "max-age":
@@ -138,7 +138,7 @@ func (c *control) fresh(h http.Header, now time.Time) time.Duration {
 		return none
 	}
 	t, err := http.ParseTime(expires[0])
-	if err != nil {
+	if err != nil || len(expires) > 1 {
 		return 0 // in the past (RFC 9111 section 5.3)
 	}
 	return max(t.Sub(dateOf(h, now)), 0)

@@ -1,8 +1,8 @@
 package stale
 
 import (
+	"bytes"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -17,9 +17,10 @@ type Response struct {
 	age    time.Duration // when it was stored
 	fresh  time.Duration // from its birth
 	until  time.Time     // the end of its use
-	silent bool          // it says nothing about caching
-	vary   []string      // names of the request's fields that it depends on
-	asked  []string      // and their values
+	forAll bool          // by its own word, whoever asked for it
+	vary   []string      // names of the request's fields that it says it depends on
+	asked  digest        // of the question that it answered
+	size   int64         // bytes that it takes
 }
 
 // Age returns how old the response is, in RFC 9111's sense.
@@ -29,122 +30,58 @@ func (r *Response) Age(now time.Time) time.Duration { return r.age + now.Sub(r.s
 // longer is.
 func (r *Response) TTL(now time.Time) time.Duration { return r.fresh - r.Age(now) }
 
-// judge makes a Response, without header and body yet, of one that may be kept,
-// and returns nil otherwise.
-func judge(request http.Header, res *http.Response, ifError time.Duration, now time.Time) *Response {
-	c := parseControl(res.Header["Cache-Control"])
-	if len(res.Trailer) > 0 || !keepable(request, res.Header, &c) {
-		return nil
-	}
-	r := &Response{Status: res.StatusCode, stored: now, age: ageOf(res.Header, now), fresh: c.fresh(res.Header, now)}
-	r.silent = r.fresh == none && c.ifError == none && !c.public
-	explicit := r.fresh > 0
-	r.fresh = max(r.fresh, 0)
-	switch res.StatusCode {
-	case http.StatusOK:
-	case http.StatusNonAuthoritativeInfo, http.StatusMovedPermanently, http.StatusNotFound, http.StatusGone:
-		if !explicit {
-			return nil
+// fill gives the response its header and body. Both are copied, texts too: they
+// are parts of larger ones, which would be kept along.
+func (r *Response) fill(h http.Header, body []byte) {
+	texts, values := 0, 0
+	for name, vs := range h {
+		texts += len(name)
+		values += len(vs)
+		for _, v := range vs {
+			texts += len(v)
 		}
-	default:
-		return nil
 	}
-	if r.silent && hasCookie(request) {
-		return nil
+	var all strings.Builder
+	all.Grow(texts)
+	room := make([]string, 0, values)
+	r.Header = make(http.Header, len(h))
+	add := func(s string) string {
+		at := all.Len()
+		all.WriteString(s)
+		return all.String()[at:]
 	}
-	r.until = now.Add(r.fresh + c.grace(ifError) - r.age)
-	if !r.until.After(now) {
-		return nil
+	for name, vs := range h {
+		name, from := add(name), len(room)
+		for _, v := range vs {
+			room = append(room, add(v))
+		}
+		r.Header[name] = room[from:len(room):len(room)]
 	}
-	r.vary = variesBy(res.Header)
-	r.asked = selecting(request, r.vary)
-	return r
+	r.Body = bytes.Clone(body)
+	r.size = overhead + int64(cap(r.Body)+all.Cap()+cap(room)*stringSize) + mapSize(len(h))
+	for _, name := range r.vary {
+		r.size += int64(len(name)) + 2*stringSize // with the room that append takes ahead
+	}
 }
 
-// grace returns how long a response may be used past its freshness. s-maxage
-// forbids that to a shared cache (RFC 9111 section 5.2.2.10), unless the response
-// itself says how long.
-func (c *control) grace(ifError time.Duration) time.Duration {
-	switch {
-	case c.ifError != none:
-		return c.ifError
-	case c.sMaxAge != none:
+const (
+	// overhead is what an entry takes beside what it holds: itself, and its places
+	// in the map and the list.
+	overhead = 640
+
+	stringSize = 16
+)
+
+// mapSize returns the bytes of the tables of a map of n fields: groups of eight
+// places, of which one in eight is free.
+func mapSize(n int) int64 {
+	const group = 8*(stringSize+24) + 8
+	if n == 0 {
 		return 0
 	}
-	return ifError
-}
-
-// keepable reports whether a response is for everybody and may be used without
-// asking.
-func keepable(request, h http.Header, c *control) bool {
-	for _, name := range []string{"Set-Cookie", "Set-Cookie2", "Content-Range"} {
-		if _, ok := h[name]; ok {
-			return false
-		}
+	places := 8
+	for n > 8 && n > places*7/8 {
+		places *= 2
 	}
-	_, says := h["Cache-Control"]
-	return !c.noStore && !c.noCache && !c.private && !c.revalidate &&
-		(says || !strings.EqualFold(h.Get("Pragma"), "no-cache")) &&
-		!slices.Contains(variesBy(h), "*") && takesPart(request)
-}
-
-// takesPart reports whether a request's answers are for everybody.
-func takesPart(request http.Header) bool {
-	_, secret := request["Authorization"]
-	return !secret && !parseControl(request["Cache-Control"]).noStore
-}
-
-func hasCookie(request http.Header) bool {
-	_, ok := request["Cookie"]
-	return ok
-}
-
-// suits reports whether the response may answer a request now.
-func (r *Response) suits(request http.Header, now time.Time) bool {
-	return now.Before(r.until) && r.selects(request) && (!r.silent || !hasCookie(request))
-}
-
-// selects reports whether a request has the fields that the response was chosen
-// by (RFC 9111 section 4.1).
-func (r *Response) selects(request http.Header) bool {
-	return slices.Equal(r.asked, selecting(request, r.vary))
-}
-
-// variesBy returns the names in Vary.
-func variesBy(h http.Header) []string {
-	var names []string
-	for _, field := range h["Vary"] {
-		for name := range strings.SplitSeq(field, ",") {
-			if name = strings.TrimSpace(name); name != "" {
-				names = append(names, http.CanonicalHeaderKey(name))
-			}
-		}
-	}
-	return names
-}
-
-func selecting(request http.Header, names []string) []string {
-	values := make([]string, len(names))
-	for i, name := range names {
-		values[i] = strings.Join(request[name], ",")
-	}
-	return values
-}
-
-// overhead is what an entry takes beside its texts, roughly.
-const overhead = 512
-
-// size returns the bytes that the response takes.
-func (r *Response) size() int64 {
-	n := overhead + len(r.Body)
-	for name, values := range r.Header {
-		n += len(name) + 64
-		for _, v := range values {
-			n += len(v) + 16
-		}
-	}
-	for i := range r.vary {
-		n += len(r.vary[i]) + len(r.asked[i]) + 32
-	}
-	return int64(n)
+	return int64(places / 8 * group)
 }

@@ -1,0 +1,100 @@
+package stale
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// judge is the whole rule of what may be kept, and until when. It returns nil
+// for what may not, and else a Response without header and body.
+func judge(q *question, res *http.Response, ifError time.Duration, now time.Time) *Response {
+	c := parseControl(res.Header["Cache-Control"])
+	vary, understood := variesBy(res.Header)
+	r := &Response{Status: res.StatusCode, stored: now, age: ageOf(res.Header, now), fresh: c.fresh(res.Header, now)}
+	r.forAll = c.public || c.ifError > 0 || r.fresh > 0
+	switch {
+	case !takesPart(q.header), len(q.header["Range"]) > 0: // some answer a part with 200
+	case c.forbids() || !saysSo(res.Header["Cache-Control"]) && saysNoCache(res.Header["Pragma"]):
+	case !whole(res), !understood:
+	case q.identified && !r.forAll:
+	case !mayKeep(res.StatusCode, r.fresh > 0):
+	default:
+		r.fresh = max(r.fresh, 0)
+		r.until = now.Add(r.fresh + c.grace(ifError) - r.age)
+		if !r.until.After(now) {
+			return nil
+		}
+		if _, ok := res.Header["Content-Encoding"]; ok { // many forget to say so
+			vary = append(vary, "Accept-Encoding")
+		}
+		r.vary, r.asked = vary, q.digest(vary)
+		return r
+	}
+	return nil
+}
+
+// takesPart reports whether a request's answers may be kept, or be older ones.
+// What RFC 9111 section 3.5 would allow with Authorization is little, and not
+// worth the risk.
+func takesPart(request http.Header) bool {
+	_, secret := request["Authorization"]
+	return !secret && !parseControl(request["Cache-Control"]).noStore
+}
+
+// forbids reports whether a response is not for everybody or may not be used
+// without asking.
+func (c *control) forbids() bool { return c.noStore || c.noCache || c.private || c.revalidate }
+
+func saysSo(fields []string) bool {
+	return slices.ContainsFunc(fields, func(s string) bool { return strings.TrimSpace(s) != "" })
+}
+
+func saysNoCache(pragma []string) bool {
+	return slices.ContainsFunc(pragma, func(s string) bool { return strings.Contains(strings.ToLower(s), "no-cache") })
+}
+
+// whole reports whether a response is complete without a trailer, and nothing in
+// it is for the one client.
+func whole(res *http.Response) bool {
+	if _, part := res.Header["Content-Range"]; part || len(res.Trailer) > 0 {
+		return false
+	}
+	for name := range res.Header {
+		if givesCredential(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayKeep reports whether responses with a status are kept; some are only when
+// they say how long they are fresh.
+func mayKeep(status int, fresh bool) bool {
+	switch status {
+	case http.StatusOK:
+		return true
+	case http.StatusNonAuthoritativeInfo, http.StatusMovedPermanently, http.StatusNotFound, http.StatusGone:
+		return fresh
+	}
+	return false
+}
+
+// grace returns how long a response may be used past its freshness. s-maxage
+// forbids that to a shared cache (RFC 9111 section 5.2.2.10), unless the response
+// itself says how long.
+func (c *control) grace(ifError time.Duration) time.Duration {
+	switch {
+	case c.ifError != none:
+		return c.ifError
+	case c.sMaxAge != none:
+		return 0
+	}
+	return ifError
+}
+
+// suits reports whether the response may answer a question now.
+func (r *Response) suits(q *question, now time.Time) bool {
+	return now.Before(r.until) && (r.forAll || !q.identified) && r.asked == q.digest(r.vary)
+}
