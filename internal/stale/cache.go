@@ -78,13 +78,13 @@ func (c *Cache) Put(k Key, request http.Header, res *http.Response, body []byte,
 		return
 	}
 	q := ask(k, request)
-	if c.recent(q, now) {
+	if c.recent(&q, now) {
 		return
 	}
-	r := judge(q, res, c.opts.IfError, now)
+	r := judge(&q, res, c.opts.IfError, now)
 	if r == nil {
 		if res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone {
-			c.gone(q)
+			c.gone(&q)
 		}
 		return
 	}
@@ -94,7 +94,7 @@ func (c *Cache) Put(k Key, request http.Header, res *http.Response, body []byte,
 	r.fill(res.Header, body)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.put(q, r)
+	c.put(&q, r)
 }
 
 // put adds a response in the place of the one it replaces. Called with mu held.
@@ -165,10 +165,10 @@ func (c *Cache) Get(k Key, request http.Header, now time.Time) *Response {
 		return nil
 	}
 	q := ask(k, request)
-	r := c.find(q, now)
+	r := c.find(&q, now)
 	if r == nil && k.Method == http.MethodHead {
 		q.key.Method = http.MethodGet
-		r = c.find(q, now)
+		r = c.find(&q, now)
 	}
 	return r
 }

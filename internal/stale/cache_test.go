@@ -304,7 +304,8 @@ func FuzzControl(f *testing.F) {
 func BenchmarkPut(b *testing.B) {
 	body := make([]byte, 16<<10)
 	res := silent("Content-Type: text/html", "Etag: \"x\"")
-	request := fields("Accept: text/html", "Accept-Encoding: gzip")
+	request := fields("Accept: text/html", "Accept-Encoding: gzip", "User-Agent: x", "Forwarded: for=192.0.2.1;host=h;proto=http", "X-Forwarded-For: 192.0.2.1",
+		"X-Forwarded-Host: h", "X-Forwarded-Proto: http", "X-Request-Id: x", "Via: 1.1 goodgate")
 	for name, step := range map[string]time.Duration{"anew": time.Minute, "recent": 0} {
 		b.Run(name, func(b *testing.B) {
 			c := New(Options{1 << 20, time.Hour})

@@ -78,53 +78,13 @@ func onlyAddresses(values []string) bool {
 
 func isAddress(s string) bool {
 	s = strings.Trim(s, `"`)
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Zone() == "" // which may be any text
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+	if err != nil {
+		var ap netip.AddrPort
+		ap, err = netip.ParseAddrPort(s)
+		a = ap.Addr()
 	}
-	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
-		s = s[1 : len(s)-1]
-	}
-	a, err := netip.ParseAddr(s)
-	return err == nil && a.Zone() == ""
-}
-
-// withoutAddresses returns the parameters in values of Forwarded (RFC 7239)
-// except for those that are only a client's or a proxy's address.
-func withoutAddresses(values []string) []string {
-	var kept []string
-	for _, list := range values {
-		for pair := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || r == ';' }) {
-			pair = strings.TrimSpace(pair)
-			name, v, _ := strings.Cut(pair, "=")
-			if (strings.EqualFold(name, "for") || strings.EqualFold(name, "by")) && isAddress(v) {
-				continue
-			}
-			kept = append(kept, pair)
-		}
-	}
-	return kept
-}
-
-// deciding returns the values of a field as far as answers that do not say that
-// they depend on it may depend on it; nil when they may not.
-func deciding(name string, values []string) []string {
-	switch roleOf(name) {
-	case choosing:
-		if name == "Forwarded" {
-			return withoutAddresses(values)
-		}
-		return values
-	case credential:
-		if name == "Cookie" { // no two clients have the same; the answer has to say that it is for all
-			return nil
-		}
-		return values
-	case address:
-		if !onlyAddresses(values) {
-			return values
-		}
-	}
-	return nil
+	return err == nil && a.Zone() == "" // which may be any text
 }
 
 // variesBy returns the names in Vary, copied. ok is false when a response varies

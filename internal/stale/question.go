@@ -12,17 +12,11 @@ import (
 type question struct {
 	key        Key
 	header     http.Header
-	fields     []field // that decide, by name
-	identified bool    // it shows who asks
+	identified bool // it shows who asks
 
 	made bool // the digest below has been, for answers that vary by the same
 	vary []string
 	last digest
-}
-
-type field struct {
-	name   string
-	values []string
 }
 
 // digest stands for everything that decides between the answers to one key. It
@@ -30,14 +24,11 @@ type field struct {
 // that are the same.
 type digest [sha256.Size]byte
 
-func ask(k Key, request http.Header) *question {
-	q := &question{key: k, header: request, identified: k.Certificate}
-	for name, values := range request {
+func ask(k Key, request http.Header) question {
+	q := question{key: k, header: request, identified: k.Certificate}
+	for name := range request {
 		if roleOf(name) == credential {
 			q.identified = true
-		}
-		if v := deciding(name, values); len(v) > 0 {
-			q.fields = append(q.fields, field{name, v})
 		}
 	}
 	return q
@@ -54,23 +45,73 @@ func (q *question) digest(vary []string) digest {
 }
 
 func (q *question) sum(vary []string) digest {
-	fields := slices.Clone(q.fields)
-	for _, name := range vary {
-		if v := q.header[name]; len(v) > 0 {
-			fields = append(fields, field{name, v})
+	var names [32]string
+	decide := names[:0]
+	for name := range q.header {
+		if roleOf(name) != negotiated || slices.Contains(vary, name) {
+			decide = append(decide, name)
 		}
 	}
-	slices.SortStableFunc(fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
+	slices.Sort(decide)
 	var room [512]byte
 	b := appendText(room[:0], q.key.Route)
-	for _, f := range fields {
-		b = appendText(b, f.name)
-		b = binary.AppendUvarint(b, uint64(len(f.values)))
-		for _, v := range f.values {
-			b = appendText(b, v)
+	for _, name := range decide {
+		values := q.header[name]
+		if slices.Contains(vary, name) {
+			b = appendField(b, name, values)
+		} else {
+			b = appendDeciding(b, name, values)
 		}
 	}
 	return sha256.Sum256(b)
+}
+
+// appendDeciding appends a field as far as answers may depend on it that do not
+// say so.
+func appendDeciding(b []byte, name string, values []string) []byte {
+	switch role := roleOf(name); {
+	case role == credential && name == "Cookie": // no two clients have the same; the answer has to say that it is for all
+		return b
+	case role == address && onlyAddresses(values):
+		return b
+	case name == "Forwarded":
+		return appendForwarded(b, values)
+	}
+	return appendField(b, name, values)
+}
+
+func appendField(b []byte, name string, values []string) []byte {
+	if len(values) == 0 {
+		return b
+	}
+	b = appendText(b, name)
+	b = binary.AppendUvarint(b, uint64(len(values)))
+	for _, v := range values {
+		b = appendText(b, v)
+	}
+	return b
+}
+
+// appendForwarded appends the parameters in values of Forwarded (RFC 7239), but
+// for those that are only a client's or a proxy's address.
+func appendForwarded(b []byte, values []string) []byte {
+	b = appendText(b, "Forwarded")
+	for _, list := range values {
+		for list != "" {
+			pair := list
+			if i := strings.IndexAny(list, ",;"); i >= 0 {
+				pair, list = list[:i], list[i+1:]
+			} else {
+				list = ""
+			}
+			name, v, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			if (strings.EqualFold(name, "for") || strings.EqualFold(name, "by")) && isAddress(v) {
+				continue
+			}
+			b = appendText(appendText(append(b, 1), name), v)
+		}
+	}
+	return append(b, 0)
 }
 
 // appendText appends a text such that the next one cannot be taken for a part
