@@ -155,7 +155,10 @@ func Log(logger *slog.Logger) func(*Record) {
 			return
 		}
 		room := rooms.Get().(*[maxAttrs]slog.Attr)
-		defer rooms.Put(room)
+		defer func() {
+			clear(room[:]) // it would keep the request's strings
+			rooms.Put(room)
+		}()
 		line := slog.NewRecord(r.Start.Add(r.Duration), level, "request", 0)
 		// As one group without a name they come out the same, and slog need not
 		// copy them.

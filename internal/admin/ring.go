@@ -2,8 +2,10 @@ package admin
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -13,6 +15,12 @@ const (
 	ringRefused  = 128 // that were refused for overload, which can be all there are
 	ringOthers   = 128 // that failed for another reason
 	alikeShown   = 3   // of the same pool and reason in a short list
+
+	// Clients choose these texts, and upstreams cause errors: of each so many bytes
+	// are remembered, so that a request takes 16 KiB at most.
+	maxPath  = 1024
+	maxHost  = 256
+	maxError = 256
 )
 
 // Ring remembers the latest requests in which something failed. Failures that
@@ -133,6 +141,7 @@ type Attempt struct {
 }
 
 func newRequest(r *proxy.Record) *Request {
+	r = short(r)
 	q := &Request{
 		ID: r.ID, Start: r.Start, MS: milliseconds(r.Duration), Client: "unix",
 		Method: r.Method, Host: r.Host, Path: r.Path, Route: r.Route, Pool: r.Pool, Upstream: r.Upstream,
@@ -156,6 +165,26 @@ func newRequest(r *proxy.Record) *Request {
 	return q
 }
 
+// short returns a copy of a record whose texts are copies too, and cut: they are
+// parts of the request's header, all of which would be kept with them.
+func short(r *proxy.Record) *proxy.Record {
+	c := *r
+	c.ID, c.Method = cut(r.ID, maxHost), cut(r.Method, maxHost)
+	c.Host, c.Path = cut(r.Host, maxHost), cut(r.Path, maxPath)
+	return &c
+}
+
+// cut returns a copy of at most n bytes of a text.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return strings.Clone(s)
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}
+
 func word(r proxy.Reason) string {
 	if r == proxy.None {
 		return ""
@@ -167,7 +196,7 @@ func text(err error) string {
 	if err == nil {
 		return ""
 	}
-	return err.Error()
+	return cut(err.Error(), maxError)
 }
 
 func milliseconds(d time.Duration) float64 {

@@ -74,7 +74,7 @@ func attempt(r *proxy.Record, a *proxy.Attempt) string {
 		s += fmt.Sprintf(", failed after %s with %s", round(a.Took), a.Reason)
 	}
 	if a.Err != nil {
-		s += ": " + a.Err.Error()
+		s += ": " + text(a.Err)
 	}
 	if a.Status == 0 && a.Sent == 0 {
 		s += "; it had got nothing of the request"

@@ -14,6 +14,9 @@ import (
 // timeLocal is nginx's $time_local.
 const timeLocal = "02/Jan/2006:15:04:05 -0700"
 
+// maxKeptLine is the largest line whose memory is used again.
+const maxKeptLine = 16 << 10
+
 // access returns an observer that writes a line a request as nginx's predefined
 // format combined does, or as common, which lacks the last two fields:
 //
@@ -25,9 +28,11 @@ func access(w io.Writer, combined bool, level slog.Level) func(*proxy.Record) {
 			return
 		}
 		line := lines.Get().(*[]byte)
-		defer lines.Put(line)
 		*line = appendAccess((*line)[:0], r, combined)
 		w.Write(*line)
+		if cap(*line) <= maxKeptLine {
+			lines.Put(line)
+		}
 	}
 }
 

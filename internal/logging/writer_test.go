@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/heaptest"
 )
 
 // file is one that can be read while it is written to, and stands still on
@@ -238,4 +240,21 @@ func BenchmarkWriter(b *testing.B) {
 	for b.Loop() {
 		w.Write(line)
 	}
+}
+
+// TestMemory wants what waits for a file within its bound, however long the
+// records are.
+func TestMemory(t *testing.T) {
+	out := file{block: make(chan struct{})}
+	w := NewWriter(WriterOptions{Out: &out})
+	kept := heaptest.Kept(t, func() any {
+		record := make([]byte, heaptest.Junk)
+		for range 100 {
+			w.Write(record)
+		}
+		return w
+	})
+	heaptest.Within(t, "records", kept, DefaultBuffer)
+	close(out.block)
+	w.Close()
 }

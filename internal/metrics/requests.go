@@ -199,10 +199,11 @@ func (q *requests) forget(k upstreamKey) {
 
 // method folds what a client may choose into a known set.
 func method(m string) string {
-	switch m {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-		http.MethodConnect, http.MethodOptions, http.MethodTrace:
-		return m
+	for _, known := range [...]string{http.MethodGet, http.MethodPost, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace} {
+		if m == known {
+			return known // m is a part of the request's header, which would be kept with it
+		}
 	}
 	return "other"
 }

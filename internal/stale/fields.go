@@ -33,7 +33,7 @@ func roleOf(name string) role {
 	n := strings.ReplaceAll(strings.ToLower(name), "_", "-")
 	n = strings.ReplaceAll(n, "user-agent", "")
 	switch {
-	case strings.HasPrefix(n, "sec-"): // the browser's own, such as Sec-Fetch-User
+	case strings.HasPrefix(n, "sec-fetch-"), strings.HasPrefix(n, "sec-ch-"): // the browser's own, such as Sec-Fetch-User
 		return negotiated
 	case hasAny(n, "auth", "token", "key", "secret", "session", "csrf", "xsrf", "jwt", "oidc", "saml", "passw", "credential", "cookie",
 		"signature", "assertion", "cert", "identity", "principal", "user", "login", "email", "account", "tenant", "customer", "member", "visitor",

@@ -15,18 +15,18 @@ import (
 // TestMemory fills a cache with what clients and applications may send, and wants
 // its memory within its bound. Of each request the whole header was kept.
 func TestMemory(t *testing.T) {
-	const bound = 1 << 20
+	const bound = 512 << 10
 	for name, tt := range map[string]struct {
 		entries int
 		each    func(n int) (target string, request http.Header, response http.Header, body int)
 	}{
-		"many small ones": {3000, func(n int) (string, http.Header, http.Header, int) {
+		"many small ones": {1500, func(n int) (string, http.Header, http.Header, int) {
 			return fmt.Sprint("/", n), http.Header{}, http.Header{}, 0
 		}},
-		"long targets": {500, func(n int) (string, http.Header, http.Header, int) {
+		"long targets": {250, func(n int) (string, http.Header, http.Header, int) {
 			return fmt.Sprint("/", n, strings.Repeat("a", 8000)), http.Header{}, http.Header{}, 1
 		}},
-		"few fields": {2000, func(n int) (string, http.Header, http.Header, int) {
+		"few fields": {1000, func(n int) (string, http.Header, http.Header, int) {
 			return fmt.Sprint("/", n), http.Header{}, manyFields(2, 10), 10
 		}},
 		"many fields": {250, func(n int) (string, http.Header, http.Header, int) {
@@ -38,11 +38,11 @@ func TestMemory(t *testing.T) {
 		"odd bodies": {250, func(n int) (string, http.Header, http.Header, int) {
 			return fmt.Sprint("/", n), http.Header{}, http.Header{}, 33<<10 + 1
 		}},
-		"variants by Vary": {2250, func(n int) (string, http.Header, http.Header, int) {
-			return fmt.Sprint("/", n/50), fields("X-N: " + fmt.Sprint(n, strings.Repeat("v", 1000))), fields("Vary: X-N, " + strings.Repeat("X, ", 50)), 10
+		"variants by Vary": {1200, func(n int) (string, http.Header, http.Header, int) {
+			return fmt.Sprint("/", n/60), fields("X-N: " + fmt.Sprint(n, strings.Repeat("v", 1000))), fields("Vary: X-N, " + strings.Repeat("X, ", 50)), 10
 		}},
-		"variants without": {2250, func(n int) (string, http.Header, http.Header, int) {
-			return fmt.Sprint("/", n/50), fields("X-Forwarded-Host: " + fmt.Sprint(n, strings.Repeat("v", 1000))), http.Header{}, 10
+		"variants without": {1200, func(n int) (string, http.Header, http.Header, int) {
+			return fmt.Sprint("/", n/60), fields("X-Forwarded-Host: " + fmt.Sprint(n, strings.Repeat("v", 1000))), http.Header{}, 10
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

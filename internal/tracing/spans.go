@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -19,7 +20,7 @@ import (
 func (p *place) record(r *proxy.Record) {
 	ctx := context.Background()
 	if p.parent.IsValid() {
-		ctx = trace.ContextWithRemoteSpanContext(ctx, p.parent)
+		ctx = trace.ContextWithRemoteSpanContext(ctx, p.parent.WithTraceState(copied(p.parent.TraceState())))
 	}
 	ctx, span := p.tracer.tracer.Start(p.giving(ctx, p.span), method(r.Method)+" "+cmp.Or(r.Route, "no route"),
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(r.Start), trace.WithAttributes(requestAttributes(r)...))
@@ -57,7 +58,7 @@ func (p *place) attempt(ctx context.Context, r *proxy.Record, i int) {
 	if a.Reason != proxy.None {
 		what := a.Reason.String()
 		if a.Err != nil {
-			what += ": " + a.Err.Error()
+			what += ": " + cut(a.Err.Error(), maxError)
 		}
 		span.SetStatus(codes.Error, what)
 	}
@@ -67,13 +68,13 @@ func (p *place) attempt(ctx context.Context, r *proxy.Record, i int) {
 func requestAttributes(r *proxy.Record) []attribute.KeyValue {
 	attrs := []attribute.KeyValue{
 		attribute.String("http.request.method", method(r.Method)),
-		attribute.String("url.path", r.Path),
-		attribute.String("server.address", r.Host),
+		attribute.String("url.path", cut(r.Path, maxPath)),
+		attribute.String("server.address", cut(r.Host, maxHost)),
 		attribute.Int("http.response.status_code", r.Status),
 		attribute.Int64("http.request.body.size", r.Received),
 		attribute.Int64("http.response.body.size", r.Sent),
 		attribute.String("http.route", r.Route),
-		attribute.String("goodgate.request_id", r.ID),
+		attribute.String("goodgate.request_id", cut(r.ID, maxHost)),
 		attribute.String("goodgate.pool", r.Pool),
 		attribute.String("goodgate.upstream", r.Upstream),
 	}
@@ -100,13 +101,40 @@ func (p *place) giving(ctx context.Context, s trace.SpanID) context.Context {
 	return context.WithValue(ctx, givenKey{}, givenIDs{p.id, s})
 }
 
+// Spans wait to be sent while their receiver does not answer. What clients choose
+// of them is cut to so many bytes.
+const (
+	maxPath  = 1024
+	maxHost  = 256
+	maxError = 256
+	maxState = 512 // as W3C Trace Context asks for, section 3.3.1.5
+)
+
+// cut returns a copy of at most n bytes of a text, which is a part of the
+// request's header: all of that would be kept with it.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return strings.Clone(s)
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
+// copied returns a copy of a tracestate, an empty one of one that is too long.
+func copied(s trace.TraceState) (own trace.TraceState) {
+	if text := s.String(); len(text) <= maxState {
+		own, _ = trace.ParseTraceState(text) // it has been parsed before
+	}
+	return own
+}
+
 // method folds what a client may choose into the known set, as the conventions
 // ask.
 func method(m string) string {
-	switch m {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-		http.MethodConnect, http.MethodOptions, http.MethodTrace:
-		return m
+	for _, known := range [...]string{http.MethodGet, http.MethodPost, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace} {
+		if m == known {
+			return known // m is a part of the request's header, which would be kept with it
+		}
 	}
 	return "_OTHER"
 }

@@ -1,0 +1,48 @@
+package tracing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/heaptest"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// TestMemory ends requests, of which clients have chosen all that they may, while
+// the receiver of spans takes none. Each kept its whole header.
+func TestMemory(t *testing.T) {
+	const bound = queueSize * 4 << 10
+	stuck := make(chan struct{})
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-stuck }))
+	defer receiver.Close()
+	tracer := New(Options{Endpoint: receiver.URL, Sample: 1, Logger: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { tracer.Run(ctx) })
+	defer wg.Wait()
+	defer cancel()
+	defer close(stuck)
+	<-tracer.begun
+	long := strings.Repeat("v", 200)
+	kept := heaptest.Kept(t, func() any {
+		for n := range queueSize * 3 / 4 {
+			parts := heaptest.Pinned("GET", fmt.Sprint("host", n, strings.Repeat("h", 1000)), fmt.Sprint("/", n, strings.Repeat("p", 5000)), fmt.Sprint("id", n),
+				"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "a="+long+",b="+long+",c="+long)
+			r := &http.Request{Header: http.Header{"Traceparent": {parts[4]}, "Tracestate": {parts[5]}}}
+			tracer.Begin(r, n%2 == 0).End(&proxy.Record{
+				Method: parts[0], Host: parts[1], Path: parts[2], ID: parts[3], Start: time.Unix(1e9, 0), Route: "all", Pool: "app", Status: 502,
+				Reason: proxy.ResponseMalformed, Attempts: []proxy.Attempt{{Upstream: "a:1", Reason: proxy.ResponseMalformed, Err: errors.New(parts[2])}},
+			})
+		}
+		return tracer
+	})
+	heaptest.Within(t, "spans", kept, bound)
+}
