@@ -1,0 +1,27 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/heaptest"
+)
+
+// TestByClientMemory: however many clients come, the PROXY protocol keeps
+// connections apart for as many as idle connections may be.
+func TestByClientMemory(t *testing.T) {
+	const most, each = 256, 4 << 10
+	p := newPool(balancer.Options{Name: "app"}, PoolOptions{ProxyProtocol: ProxyV2, MaxIdleConns: most})
+	kept := heaptest.Kept(t, func() any {
+		c := newByClient(&link{opts: &p.opts, host: "a:80", scheme: "http"})
+		for n := range uint32(20 * most) {
+			var ip [4]byte
+			binary.BigEndian.PutUint32(ip[:], n)
+			c.of(ProxyV2.header(netip.AddrPortFrom(netip.AddrFrom4(ip), 1), netip.AddrPort{}))
+		}
+		return c
+	})
+	heaptest.Within(t, "clients", kept, most*each)
+}
