@@ -126,7 +126,9 @@ func (c *Cache) set(k Key, variants []*Response) {
 	if len(variants) == 0 {
 		return
 	}
-	k.Host, k.Target = strings.Clone(k.Host), strings.Clone(k.Target)
+	for _, text := range []*string{&k.Method, &k.Scheme, &k.Host, &k.Target} {
+		*text = strings.Clone(*text) // a part of the request's header, all of which would be kept with it
+	}
 	r := &resource{variants: variants, size: int64(len(k.Host) + len(k.Target))}
 	for _, v := range variants {
 		r.size += v.size

@@ -51,8 +51,8 @@ func TestMemory(t *testing.T) {
 				c = New(Options{bound, time.Hour})
 				for n := range tt.entries {
 					target, request, response, body := tt.each(n)
-					parts := heaptest.Pinned("host", target)
-					k := Key{Method: "GET", Route: "all", Scheme: "http", Host: parts[0], Target: parts[1]}
+					parts := heaptest.Pinned("GET", "http", "host", target)
+					k := Key{Method: parts[0], Scheme: parts[1], Host: parts[2], Target: parts[3], Route: "all"}
 					c.Put(k, pinned(request), &http.Response{StatusCode: 200, Header: pinned(response)}, make([]byte, body), now)
 				}
 				return c
