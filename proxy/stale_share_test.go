@@ -43,6 +43,8 @@ func TestStaleIsNotShared(t *testing.T) {
 	} {
 		s := staleSetup()
 		s.proxy.Trusted = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+		s.proxy.DropHeaders = []string{}
+		s.proxy.TrustedHeaders = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix", "Forwarded", "X-Real-Ip"}
 		bubble(t, s, func(w *world) {
 			app := w.app("app:80", func(w http.ResponseWriter, r *http.Request) {
 				addFields(w.Header(), tc.response)

@@ -17,8 +17,8 @@ const (
 	credential             // shows who asks
 )
 
-// roleOf returns the role of a field by its name, in any spelling that CGI and
-// WSGI take for it. A name that only looks like a credential's costs a hit; one
+// roleOf returns the role of a field by its name, in any spelling that CGI takes
+// for it. A name that only looks like a credential's costs a hit; one
 // that is taken for harmless costs a secret.
 func roleOf(name string) role {
 	switch name { // what nearly all requests consist of
@@ -30,8 +30,7 @@ func roleOf(name string) role {
 	case "X-Forwarded-For", "X-Real-Ip":
 		return address
 	}
-	n := strings.ReplaceAll(strings.ToLower(name), "_", "-")
-	n = strings.ReplaceAll(n, "user-agent", "")
+	n := strings.ReplaceAll(strings.Map(folded, name), "user-agent", "")
 	switch {
 	case strings.HasPrefix(n, "sec-fetch-"), strings.HasPrefix(n, "sec-ch-"): // the browser's own, such as Sec-Fetch-User
 		return negotiated
@@ -39,7 +38,7 @@ func roleOf(name string) role {
 		"signature", "assertion", "cert", "identity", "principal", "user", "login", "email", "account", "tenant", "customer", "member", "visitor",
 		"guest", "device-id", "client-id", "group", "role"):
 		return credential
-	case strings.HasSuffix(n, "-for"), strings.HasSuffix(n, "-ip"), strings.HasSuffix(n, "-addr"), strings.HasSuffix(n, "-address"):
+	case strings.HasSuffix(n, "-for"), strings.HasSuffix(n, "ip"), strings.HasSuffix(n, "ipv6"), strings.HasSuffix(n, "addr"), strings.HasSuffix(n, "address"):
 		return address
 	case hasAny(n, "forwarded", "host", "url", "uri", "path", "prefix", "proto", "scheme", "https", "ssl", "method", "override", "origin",
 		"rewrite", "script", "requested", "country"):
@@ -48,10 +47,22 @@ func roleOf(name string) role {
 	return negotiated
 }
 
+// folded returns a byte of a name as it is in a variable of CGI: case does not
+// matter there, and everything that is no letter and no digit is the same.
+func folded(r rune) rune {
+	switch {
+	case 'A' <= r && r <= 'Z':
+		return r + 'a' - 'A'
+	case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+		return r
+	}
+	return '-'
+}
+
 // givesCredential reports whether a response hands out by a field what shows who
 // asks next time.
 func givesCredential(name string) bool {
-	return hasAny(strings.ToLower(name), "set-cookie", "authorization", "authentication-info", "token", "csrf", "xsrf", "secret", "session", "jwt", "api-key", "apikey")
+	return hasAny(strings.Map(folded, name), "set-cookie", "authorization", "authentication-info", "token", "csrf", "xsrf", "secret", "session", "jwt", "api-key", "apikey")
 }
 
 func hasAny(s string, words ...string) bool {

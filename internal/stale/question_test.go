@@ -43,6 +43,10 @@ func TestWhoGetsWhat(t *testing.T) {
 		{"another host", "", "X-Forwarded-Host: evil.example", "X-Forwarded-Host: h", false},
 		{"another host, or none", "", "X-Forwarded-Host: evil.example", "", false},
 		{"another host spelled with _", "", "X_forwarded_host: evil.example", "", false},
+		{"another host spelled with dots", "", "X.forwarded.host: evil.example", "", false},
+		{"another client that is none, spelled with dots", "", "X.real.ip: <script>", "", false},
+		{"another client by a name in one word", "", "X-Azure-Clientip: 192.0.2.1", "X-Azure-Clientip: 192.0.2.2", true},
+		{"a client that is none by a name in one word", "", "X-Azure-Clientip: <script>", "", false},
 		{"another prefix", "", "X-Forwarded-Prefix: /evil", "", false},
 		{"another port", "", "X-Forwarded-Port: 1", "", false},
 		{"another scheme", "", "X-Forwarded-Scheme: http", "", false},
@@ -97,7 +101,7 @@ func TestCredentials(t *testing.T) {
 		X-Sessionid Session X-Jwt X-Secret X-Client-Secret X-Password X-Signature Signature X-Hub-Signature-256 X-Auth-Request-User Remote-User
 		X-Remote-User X-Webauth-User X-User-Id X-Userid X-Forwarded-User X-Forwarded-Email X-Forwarded-Groups X-Forwarded-Client-Cert
 		X-Ssl-Client-Cert X-Client-Cert Cf-Access-Jwt-Assertion X-Goog-Authenticated-User-Email X-Amzn-Oidc-Data X-Ms-Client-Principal
-		Tailscale-User-Login X-Tenant-Id X-Account X_api_key X-Api_key`) {
+		Tailscale-User-Login X-Tenant-Id X-Account X_api_key X-Api_key X.api.key Device.id`) {
 		if got := roleOf(http.CanonicalHeaderKey(name)); got != credential {
 			t.Errorf("%s: got role %d, want a credential", name, got)
 		}
