@@ -14,8 +14,8 @@ const module = "github.com/goodgate/goodgate/"
 var allowed = map[string][]string{
 	"health":             {"balancer"},
 	"proxy":              {"balancer", "internal/http1", "internal/http2", "internal/limit", "internal/pipe", "internal/stale"},
-	"internal/inbound":   {"internal/header", "internal/pipe"},
-	"internal/http1":     {"internal/header", "internal/pipe"},
+	"internal/inbound":   {"internal/chunked", "internal/header", "internal/pipe"},
+	"internal/http1":     {"internal/chunked", "internal/header", "internal/pipe"},
 	"internal/http2":     {"internal/http1"},
 	"internal/http3":     {"internal/limit"},
 	"internal/config":    {"internal/printable"},

@@ -3,6 +3,7 @@ package header
 import (
 	"bufio"
 	"errors"
+	"io"
 	"net/http"
 	"net/textproto"
 	"reflect"
@@ -13,9 +14,10 @@ import (
 func TestEnd(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]int{
-		"": -1, "\n": -1, "a": -1, "a\r\n": -1, "a\r\nb: c\r\n": -1, "a\r\n\r": -1,
+		"": -1, "\r": -1, "a": -1, "a\r\n": -1, "a\r\nb: c\r\n": -1, "a\r\n\r": -1,
 		"a\r\n\r\n": 5, "a\n\n": 3, "a\r\n\n": 4, "a\n\r\nrest": 4, "a\r\nb\r\n\r\nc\r\n\r\n": 8,
-		"a\r\n \r\n": -1, "a\r\n\r\r\n": -1, "\r\na\r\n\r\n": 7,
+		"a\r\n \r\n": -1, "a\r\n\r\r\n": -1,
+		"\n": 1, "\r\n": 2, "\nrest\n\n": 1, "\r\na\r\n\r\n": 2, "\r\r\n\n": 4,
 	} {
 		if got := End([]byte(in), 0); got != want {
 			t.Errorf("%q: got %d, want %d", in, got, want)
@@ -26,6 +28,80 @@ func TestEnd(t *testing.T) {
 			}
 			if got := End([]byte(in), n); got != want {
 				t.Errorf("%q after %d bytes: got %d, want %d", in, n, got, want)
+			}
+		}
+	}
+}
+
+// TestRead holds that a block ends at the same byte however it comes in and
+// whatever its size is in relation to the buffer, and that nothing behind it is
+// taken.
+func TestRead(t *testing.T) {
+	t.Parallel()
+	for _, block := range []string{
+		"\n", "\r\n", "a: b\r\n\r\n", "a\n\n", "a\r\n\n", "\r\r\n\r\n",
+		"a: " + strings.Repeat("x", 10) + "\r\n\r\n", "a: " + strings.Repeat("x", 11) + "\r\n\r\n", "a: " + strings.Repeat("x", 12) + "\n\r\n",
+		"a: " + strings.Repeat("x", 100) + "\r\nb: c\r\n\r\n",
+	} {
+		for _, part := range []int{1, 2, 3, 7, 1000} {
+			const behind = "\r\nnext\r\n\r\n"
+			br := bufio.NewReaderSize(&inParts{block + behind, part}, 16)
+			got, err := Read(br, len(block))
+			rest, _ := io.ReadAll(br)
+			if got != block || err != nil || string(rest) != behind {
+				t.Errorf("%q by %d: got %q, %v, then %q", block, part, got, err, rest)
+			}
+			br = bufio.NewReaderSize(&inParts{block + behind, part}, 16)
+			if got, err := Read(br, len(block)-1); err != ErrTooLarge {
+				t.Errorf("%q by %d, one byte more than allowed: got %q, %v", block, part, got, err)
+			}
+			br = bufio.NewReaderSize(&inParts{block[:len(block)-1], part}, 16)
+			if got, err := Read(br, 1000); err != io.EOF {
+				t.Errorf("%q by %d, without its last byte: got %q, %v", block, part, got, err)
+			}
+		}
+	}
+}
+
+// inParts gives at most n bytes at a time.
+type inParts struct {
+	text string
+	n    int
+}
+
+func (r *inParts) Read(p []byte) (int, error) {
+	if r.text == "" {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(r.n, len(p))], r.text)
+	r.text = r.text[n:]
+	return n, nil
+}
+
+func TestReadTrailer(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]struct {
+		fields http.Header
+		rest   string
+		fails  bool
+	}{
+		"\r\nnext":                          {nil, "next", false},
+		"X: y\r\n\r\nnext":                  {http.Header{"X": {"y"}}, "next", false},
+		"\nPOST / HTTP/1.1\r\nA: b\r\n\r\n": {nil, "", true},
+		"X: y\n\nnext":                      {nil, "", true},
+		"X: y\n\r\nnext":                    {nil, "", true},
+		"X: y\r\n\nnext":                    {nil, "", true},
+		"X: y\r\n z\r\n\r\nnext":            {nil, "", true},
+		"X : y\r\n\r\nnext":                 {nil, "", true},
+		"X\r\n\r\nnext":                     {nil, "", true},
+		"X: y\r\n":                          {nil, "", true},
+	} {
+		for _, part := range []int{1, 2, 1000} {
+			br := bufio.NewReaderSize(&inParts{in, part}, 16)
+			got, err := ReadTrailer(br, 1000)
+			rest, _ := io.ReadAll(br)
+			if !reflect.DeepEqual(got, want.fields) || (err != nil) != want.fails || err == nil && string(rest) != want.rest {
+				t.Errorf("%q by %d: got %v, %v, then %q", in, part, got, err, rest)
 			}
 		}
 	}

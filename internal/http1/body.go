@@ -1,25 +1,24 @@
 package http1
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"net/http"
-	"net/textproto"
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/chunked"
+	"github.com/goodgate/goodgate/internal/header"
 	"github.com/goodgate/goodgate/internal/pipe"
 )
 
 // The lengths of a body that are not told in its header.
 const (
 	untilClose = -1
-	chunked    = -2
+	inChunks   = -2
 )
 
 // frame returns the length of a response's body (RFC 9112, section 6.3), which
@@ -36,7 +35,7 @@ func frame(method string, res *http.Response) (left int64, odd bool) {
 	case encoded:
 		res.Header.Del("Content-Length")
 		res.ContentLength = -1
-		return chunked, sized
+		return inChunks, sized
 	case sized:
 		return res.ContentLength, false
 	default:
@@ -97,8 +96,8 @@ type body struct {
 func newBody(c *conn, res *http.Response, left int64, keep bool) *body {
 	b := &c.x.body
 	b.c, b.res, b.src, b.left, b.keep = c, res, c.br, left, keep
-	if left == chunked {
-		b.src = &chunks{br: c.br}
+	if left == inChunks {
+		b.src = chunked.New(c.br)
 	}
 	return b
 }
@@ -170,10 +169,10 @@ func (b *body) read(p []byte) (int, error) {
 	switch {
 	case b.left == untilClose:
 		return n, err
-	case b.left == chunked && err == io.EOF:
+	case b.left == inChunks && err == io.EOF:
 		b.last = true
 		return n, b.readTrailer()
-	case b.left == chunked:
+	case b.left == inChunks:
 		return n, err
 	}
 	return b.count(n, err)
@@ -214,42 +213,19 @@ func (b *body) readTrailer() error {
 	}
 	c.patience = time.Time{} // what is read of the lines cannot be put back
 	c.headLeft = c.t.opts.MaxHeader
-	lines, err := c.trailerLines()
+	fields, err := header.ReadTrailer(c.br, math.MaxInt)
 	c.headLeft = math.MaxInt64
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return err
-	}
-	h, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(lines))).ReadMIMEHeader()
-	if err != nil {
 		return fmt.Errorf("trailer: %w", err)
 	}
-	if b.res.Trailer == nil {
-		b.res.Trailer = make(http.Header, len(h))
+	if b.res.Trailer == nil && len(fields) > 0 {
+		b.res.Trailer = make(http.Header, len(fields))
 	}
-	maps.Copy(b.res.Trailer, http.Header(h))
+	maps.Copy(b.res.Trailer, fields)
 	return io.EOF
-}
-
-// trailerLines reads up to and with the empty line. A line must end with CRLF:
-// what ends a message is not a matter of opinion.
-func (c *conn) trailerLines() ([]byte, error) {
-	var lines []byte
-	for {
-		line, err := c.br.ReadBytes('\n')
-		if err != nil {
-			return nil, err
-		}
-		lines = append(lines, line...)
-		if !bytes.HasSuffix(line, []byte("\r\n")) {
-			return nil, errors.New("trailer: a line that does not end with CRLF")
-		}
-		if len(line) == 2 {
-			return lines, nil
-		}
-	}
 }
 
 // Close gives the connection back if the rest of the body is here already, else

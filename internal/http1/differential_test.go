@@ -92,6 +92,9 @@ func (s *script) observe(t *testing.T, st *theatre, do func(*http.Request, *outc
 			Status: res.Status, Proto: res.Proto, Header: res.Header, Length: res.ContentLength,
 			Encoding: res.TransferEncoding, Close: res.Close, Trailer: res.Trailer,
 		}
+		if res.Close {
+			res.Header.Del("Connection") // which net/http removes
+		}
 	}
 	if s.end != nil {
 		<-st.ended

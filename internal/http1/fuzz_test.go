@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"testing"
 
 	"github.com/goodgate/goodgate/internal/memnet"
@@ -44,7 +45,7 @@ func FuzzResponse(f *testing.F) {
 		if _, ok := errors.AsType[*Error](err); err != nil && !ok {
 			t.Errorf("got a %T, %v; want an *Error", err, err)
 		}
-		if tr.Idle() == 0 {
+		if tr.Idle() == 0 || blankBeforeExtension.Match(send) {
 			return
 		}
 		if want, ok := plain(send, r); err != nil || !ok || !bytes.Equal(body, want) {
@@ -52,6 +53,9 @@ func FuzzResponse(f *testing.F) {
 		}
 	})
 }
+
+// blankBeforeExtension matches what net/http refuses in the line of a chunk.
+var blankBeforeExtension = regexp.MustCompile(`[ \t];`)
 
 // plain reports whether the bytes are one final response, after any that are
 // informational, and returns its body.

@@ -2,7 +2,9 @@ package http1
 
 import (
 	"bufio"
+	"fmt"
 	"net/http"
+	"net/textproto"
 	"strconv"
 	"strings"
 
@@ -11,20 +13,70 @@ import (
 	"github.com/goodgate/goodgate/internal/header"
 )
 
-// readPlain takes a response's header from the buffer as http.ReadResponse would
-// with [asHead], for less. It returns nil and takes nothing when not all of it
-// is there, and when there is anything about it that readers have to be lenient
-// about: that is for http.ReadResponse to judge.
-func readPlain(br *bufio.Reader) *http.Response {
-	buffered, _ := br.Peek(br.Buffered())
-	n := header.End(buffered, 0)
-	if n < 0 {
-		return nil
+// statusLine is what every response of HTTP/1 begins with.
+const statusLine = "HTTP/1."
+
+// parseHead reads the lines of a response's header.
+func parseHead(block string) (*http.Response, error) {
+	if res := parsePlain(block); res != nil {
+		return res, nil
 	}
-	line, fields := header.CutLine(string(buffered[:n]))
+	return parseOdd(block)
+}
+
+// asHead makes http.ReadResponse leave the body alone, and with it the fields
+// that frame it, of which all have to be seen.
+var asHead = &http.Request{Method: http.MethodHead}
+
+// parseOdd leaves a header to http.ReadResponse. One of HTTP/1.0 it reads as one of
+// HTTP/1.1: the standard library ignores Transfer-Encoding there, so that the body
+// would have the lines of its chunks in it.
+func parseOdd(block string) (*http.Response, error) {
+	rest, old := strings.CutPrefix(block, statusLine+"0 ")
+	if old {
+		block = statusLine + "1 " + rest
+	}
+	res, err := http.ReadResponse(bufio.NewReader(strings.NewReader(block)), asHead)
+	if err != nil {
+		return nil, err
+	}
+	if res.Close && len(res.Header["Connection"]) == 0 {
+		restoreConnection(res.Header, block)
+	}
+	if old {
+		res.Proto, res.ProtoMinor = "HTTP/1.0", 0
+		res.Close = res.Close || !httpguts.HeaderValuesContainsToken(res.Header["Connection"], "keep-alive")
+	}
+	if res.ProtoMajor != 1 {
+		return nil, fmt.Errorf("version %s", res.Proto)
+	}
+	if res.StatusCode < 100 {
+		return nil, fmt.Errorf("status code %d", res.StatusCode)
+	}
+	for name := range res.Header {
+		if strings.ContainsRune(name, ' ') { // the one thing that net/textproto lets pass
+			return nil, fmt.Errorf("header field name %q", name)
+		}
+	}
+	return res, nil
+}
+
+// restoreConnection puts back what http.ReadResponse has removed.
+func restoreConnection(h http.Header, block string) {
+	_, fields := header.CutLine(block)
+	all, _ := textproto.NewReader(bufio.NewReader(strings.NewReader(fields))).ReadMIMEHeader()
+	if v := all["Connection"]; len(v) > 0 {
+		h["Connection"] = v
+	}
+}
+
+// parsePlain does what parseOdd would, for less. It returns nil when there is
+// anything about the header that readers have to be lenient about.
+func parsePlain(block string) *http.Response {
+	line, fields := header.CutLine(block)
 	res := &http.Response{Request: asHead, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}
 	var ok bool
-	if res.Status, ok = strings.CutPrefix(line, "HTTP/1.1 "); !ok {
+	if res.Status, ok = strings.CutPrefix(line, statusLine+"1 "); !ok {
 		return nil
 	}
 	if res.StatusCode, ok = statusCode(res.Status); !ok {
@@ -34,7 +86,6 @@ func readPlain(br *bufio.Reader) *http.Response {
 	if res.Header, err = header.Parse(fields); err != nil || !plainFraming(res) {
 		return nil
 	}
-	br.Discard(n)
 	return res
 }
 
@@ -48,7 +99,8 @@ func statusCode(status string) (int, bool) {
 }
 
 // plainFraming takes what says how a response is framed out of its header as
-// net/http does, unless that is odd.
+// net/http does, unless that is odd. It leaves a Connection field that says close,
+// which may name fields that are not to be passed on.
 func plainFraming(res *http.Response) bool {
 	h := res.Header
 	length, encoding := h["Content-Length"], h["Transfer-Encoding"]
@@ -71,9 +123,6 @@ func plainFraming(res *http.Response) bool {
 		res.TransferEncoding = encoding
 		delete(h, "Transfer-Encoding")
 	}
-	if httpguts.HeaderValuesContainsToken(h["Connection"], "close") {
-		res.Close = true
-		delete(h, "Connection")
-	}
+	res.Close = httpguts.HeaderValuesContainsToken(h["Connection"], "close")
 	return true
 }

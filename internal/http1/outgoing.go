@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -192,7 +193,7 @@ func writtenApart(name string) bool {
 // writeHead writes the request line and the header.
 func (o *outgoing) writeHead(w *bytes.Buffer) error {
 	r := o.r
-	target := r.URL.RequestURI()
+	target := requestTarget(r.URL)
 	for i := range len(target) {
 		if b := target[i]; b <= ' ' || b == 0x7f {
 			return fmt.Errorf("byte %#x in the request target", b)
@@ -223,6 +224,29 @@ func (o *outgoing) writeHead(w *bytes.Buffer) error {
 	o.writeFields(w)
 	line(w)
 	return nil
+}
+
+// requestTarget is RequestURI, but keeps a path as it was spelled. net/url spells
+// one anew that has a byte in it which should have been encoded, with all encoded
+// slashes decoded.
+func requestTarget(u *url.URL) string {
+	if !SpelledOddly(u) {
+		return u.RequestURI()
+	}
+	if u.ForceQuery || u.RawQuery != "" {
+		return u.RawPath + "?" + u.RawQuery
+	}
+	return u.RawPath
+}
+
+// SpelledOddly reports whether the path's own spelling is one that RequestURI does
+// not keep.
+func SpelledOddly(u *url.URL) bool {
+	if u.RawPath == "" || u.Opaque != "" || u.EscapedPath() == u.RawPath {
+		return false
+	}
+	path, err := url.PathUnescape(u.RawPath)
+	return err == nil && path == u.Path
 }
 
 // writeFields writes the header, which checkHeader has passed. Fields of

@@ -317,3 +317,50 @@ func TestCarefulTakesYoungConnections(t *testing.T) {
 		f(tr.pool.life.careful()+1, true, false)
 	})
 }
+
+// TestLateBodies holds that the body of a response that has none, when it comes
+// before the connection is used again, is not the next answer. One that comes later
+// would be: docs/security.md says so.
+func TestLateBodies(t *testing.T) {
+	t.Parallel()
+	for method, head := range map[string]string{
+		"HEAD": "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n",
+		"GET":  "HTTP/1.1 304 Not Modified\r\nContent-Length: 40\r\n\r\n",
+		"PUT":  "HTTP/1.1 204 No Content\r\n\r\n",
+	} {
+		answered, late := make(chan struct{}), make(chan struct{})
+		var served atomic.Bool
+		addr := serveRaw(t, func(c *net.TCPConn) {
+			br := bufio.NewReader(c)
+			if _, _, err := readRequest(br); err != nil {
+				return
+			}
+			if served.Swap(true) {
+				io.WriteString(c, okResponse)
+				readRequest(br)
+				return
+			}
+			io.WriteString(c, head)
+			<-answered
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+			close(late)
+			readRequest(br)
+		})
+		tr := transport(t, addr, func(*Options) {})
+		res, err := tr.RoundTrip(request(t, method, ""), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+		res.Body.Close()
+		close(answered)
+		<-late
+		res, err = tr.RoundTrip(request(t, "GET", ""), nil)
+		if err != nil {
+			t.Fatalf("after %s: %v", method, err)
+		}
+		if body, err := io.ReadAll(res.Body); string(body) != "ok" || err != nil {
+			t.Errorf("after %s: got %q, %v", method, body, err)
+		}
+		tr.Close()
+	}
+}

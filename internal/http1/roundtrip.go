@@ -6,10 +6,11 @@ import (
 	"math"
 	"net/http"
 	"net/textproto"
-	"strings"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // max1xx is how many informational responses one request may have. An upstream
@@ -164,33 +165,27 @@ func (c *conn) informed(res *http.Response) *Error {
 	return nil
 }
 
-// asHead makes http.ReadResponse leave the body alone, and with it the fields
-// that frame it, of which all have to be seen.
-var asHead = &http.Request{Method: http.MethodHead}
-
-// readHead reads one response header.
+// readHead reads one response header. What does not begin like one is refused at
+// once: it may have no end.
 func (c *conn) readHead() (*http.Response, *Error) {
 	c.headLeft = c.t.opts.MaxHeader
-	if _, err := c.br.Peek(1); err != nil {
-		return nil, c.failure(PhaseHeader, err)
+	for n := 1; n <= len(statusLine); n++ {
+		have, err := c.br.Peek(n)
+		if err != nil {
+			return nil, c.failure(PhaseHeader, err)
+		}
+		if have[n-1] != statusLine[n-1] {
+			have, _ = c.br.Peek(min(c.br.Buffered(), 40))
+			return nil, c.malformed("%q instead of a status line", have)
+		}
 	}
-	if res := readPlain(c.br); res != nil {
-		return res, nil
-	}
-	res, err := http.ReadResponse(c.br, asHead)
+	block, err := header.Read(c.br, math.MaxInt)
 	if err != nil {
 		return nil, c.failure(PhaseHeader, err)
 	}
-	if res.ProtoMajor != 1 {
-		return nil, c.malformed("version %s", res.Proto)
-	}
-	if res.StatusCode < 100 {
-		return nil, c.malformed("status code %d", res.StatusCode)
-	}
-	for name := range res.Header {
-		if strings.ContainsRune(name, ' ') { // the one thing that net/textproto lets pass
-			return nil, c.malformed("header field name %q", name)
-		}
+	res, err := parseHead(block)
+	if err != nil {
+		return nil, c.malformed("%w", err)
 	}
 	return res, nil
 }

@@ -41,6 +41,9 @@ const (
 	wantsName    = "a length is not a length for everybody if there is a space before the colon"
 	wantsOld     = "an HTTP/1.0 response may hide a Transfer-Encoding, so its connection is not used again"
 	wantsSwitch  = "a protocol is not switched unless the request asked for it"
+	wantsSize    = "net/http takes chunks of sizes that no Content-Length could have"
+	wantsDecoded = "net/http takes the lines of chunks in HTTP/1.0 for a part of the body"
+	wantsBlank   = "net/http refuses blanks before a chunk's extension (RFC 9112, section 7.1.1)"
 	wantsTrailer = "trailers are bounded by MaxHeader, not by the size of a buffer"
 )
 
@@ -151,5 +154,8 @@ var scripts = []script{
 	{name: "HTTP/1.0", send: "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"},
 	{name: "HTTP/1.0, keep-alive", send: "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", differs: wantsOld},
 	{name: "HTTP/1.0, until close", send: "HTTP/1.0 200 OK\r\n\r\nhello", end: fin},
-	{name: "HTTP/1.0, chunked", send: "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", end: fin},
+	{name: "HTTP/1.0, chunked", send: "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", end: fin, differs: wantsDecoded},
+	{name: "HTTP/1.0, two codings", send: "HTTP/1.0 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", end: fin, differs: wantsDecoded, fails: true, kind: Malformed},
+	{name: "chunk extension behind a blank", send: chunkedHead + "2 ;a=b\r\nok\r\n0\t;c\r\n\r\n", differs: wantsBlank, reused: true},
+	{name: "chunk of 2^63 bytes", send: chunkedHead + "8000000000000000\r\nok", end: fin, differs: wantsSize},
 }

@@ -5,11 +5,13 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httputil"
 	"sync"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/goodgate/goodgate/internal/chunked"
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 const (
@@ -94,24 +96,15 @@ func (b *body) readChunks(p []byte) (int, error) {
 
 // readTrailer reads what follows the last chunk into the request.
 func (b *body) readTrailer() error {
-	end, err := b.c.br.Peek(2)
+	fields, err := header.ReadTrailer(b.c.br, maxTrailer)
+	if err == header.ErrTooLarge {
+		return malformed("a trailer of more than %d bytes", maxTrailer)
+	}
 	if err != nil {
 		return unexpected(err)
-	}
-	if string(end) == "\r\n" {
-		b.c.br.Discard(2)
-		return nil
-	}
-	block, err := readBlock(b.c.br, maxTrailer)
-	if err != nil {
-		return unexpected(err)
-	}
-	fields, err := parseFields(block)
-	if err != nil {
-		return err
 	}
 	maps.DeleteFunc(fields, func(key string, _ []string) bool { return !httpguts.ValidTrailerHeader(key) })
-	if b.w.r.Trailer == nil {
+	if b.w.r.Trailer == nil && len(fields) > 0 {
 		b.w.r.Trailer = fields
 		return nil
 	}
@@ -174,7 +167,7 @@ func (b *body) open(w *response) {
 	b.c, b.w = w.c, w
 	switch {
 	case r.ContentLength < 0:
-		b.chunks = httputil.NewChunkedReader(b.c.br)
+		b.chunks = chunked.New(b.c.br)
 	case r.ContentLength > 0:
 		b.left = r.ContentLength
 	default:

@@ -32,73 +32,36 @@ func readHead(br *bufio.Reader, max int) (string, error) {
 	if err := skipEmpty(br); err != nil {
 		return "", err
 	}
-	return readBlock(br, max)
-}
-
-// readBlock reads lines up to and with an empty one.
-func readBlock(br *bufio.Reader, max int) (string, error) {
-	seen := 0
-	for {
-		have, _ := br.Peek(br.Buffered())
-		if n := header.End(have, seen); n >= 0 && n <= max {
-			head := string(have[:n])
-			br.Discard(n)
-			return head, nil
-		}
-		if len(have) > max {
-			return "", tooLarge(max)
-		}
-		if len(have) == br.Size() {
-			return readLongBlock(br, max)
-		}
-		seen = len(have)
-		if _, err := br.Peek(len(have) + 1); err != nil {
-			return "", cut(err)
-		}
+	head, err := header.Read(br, max)
+	if err == header.ErrTooLarge {
+		return "", &requestError{http.StatusRequestHeaderFieldsTooLarge, fmt.Errorf("the request's header has more than %d bytes (max_header)", max)}
 	}
+	if err != nil {
+		return "", fmt.Errorf("within a header: %w", err)
+	}
+	return head, nil
 }
 
-// skipEmpty takes up to two empty lines.
+// skipEmpty takes up to two empty lines. A CR alone is none.
 func skipEmpty(br *bufio.Reader) error {
-	for range 4 {
+	for range 2 {
 		b, err := br.Peek(1)
-		if err != nil {
-			return err
+		if err == nil && b[0] == '\r' {
+			b, err = br.Peek(2)
 		}
-		if b[0] != '\r' && b[0] != '\n' {
+		switch {
+		case err != nil:
+			return err
+		case b[0] == '\n':
+			br.Discard(1)
+		case string(b) == "\r\n":
+			br.Discard(2)
+		default:
 			return nil
 		}
-		br.Discard(1)
 	}
 	return nil
 }
-
-// readLongBlock reads one that is larger than the reader's buffer.
-func readLongBlock(br *bufio.Reader, max int) (string, error) {
-	var head []byte
-	for {
-		line, err := br.ReadSlice('\n')
-		if len(head)+len(line) > max {
-			return "", tooLarge(max)
-		}
-		whole := len(head) == 0 || head[len(head)-1] == '\n'
-		head = append(head, line...)
-		switch {
-		case err == bufio.ErrBufferFull:
-		case err != nil:
-			return "", cut(err)
-		case whole && (len(line) == 1 || len(line) == 2 && line[0] == '\r'):
-			return string(head), nil
-		}
-	}
-}
-
-func tooLarge(max int) error {
-	return &requestError{http.StatusRequestHeaderFieldsTooLarge, fmt.Errorf("the request's header has more than %d bytes (max_header)", max)}
-}
-
-// cut marks a connection that ends within a block.
-func cut(err error) error { return fmt.Errorf("within a header: %w", err) }
 
 // parse reads a head. On failure what was understood of the request is in r.
 func parse(head string, r *http.Request) error {

@@ -1,4 +1,6 @@
-package http1
+// Package chunked decodes the chunked transfer coding (RFC 9112, section 7.1),
+// for both directions alike.
+package chunked
 
 import (
 	"bufio"
@@ -10,27 +12,31 @@ import (
 )
 
 const (
-	// maxChunkLine is the longest line with a chunk's size and extensions.
-	maxChunkLine = 4096
+	// maxLine is the longest line with a chunk's size and extensions.
+	maxLine = 4096
 
-	// maxChunkWaste is how many bytes more than reasonable may frame the data:
+	// maxWaste is how many bytes more than reasonable may frame the data:
 	// as reasonable count 16 a chunk and twice the data.
-	maxChunkWaste = 16 << 10
+	maxWaste = 16 << 10
 )
 
-// chunks decodes the chunked coding (RFC 9112, section 7.1) up to and with the
-// line of the last chunk. It accepts what httputil.NewChunkedReader does. Unlike
-// that it can be read on after br has failed: it takes nothing from br before all
-// of what it needs is there, and it never waits while it has something to return.
-type chunks struct {
+// Reader decodes chunks up to and with the line of the last one; what comes then
+// is the trailer, which header.ReadTrailer takes. Unlike httputil's reader it
+// can be read on after the one below has failed: it takes nothing from that before
+// all of what it needs is there, and it never waits while it has something to
+// return. The zero value needs a source: see [New].
+type Reader struct {
 	br    *bufio.Reader
-	left  uint64 // bytes of the chunk to come
-	tail  bool   // the CRLF of a chunk comes next
+	left  int64 // bytes of the chunk to come
+	tail  bool  // the CRLF of a chunk comes next
 	waste int64
 }
 
+// New returns a reader of the chunks in br.
+func New(br *bufio.Reader) *Reader { return &Reader{br: br} }
+
 // Read returns io.EOF, and no bytes with it, after the line of the last chunk.
-func (c *chunks) Read(p []byte) (n int, err error) {
+func (c *Reader) Read(p []byte) (n int, err error) {
 	for n < len(p) {
 		if n > 0 && !c.ready() {
 			break
@@ -42,9 +48,9 @@ func (c *chunks) Read(p []byte) (n int, err error) {
 			continue
 		}
 		room := p[n:]
-		m, err := c.br.Read(room[:min(uint64(len(room)), c.left)])
+		m, err := c.br.Read(room[:min(int64(len(room)), c.left)])
 		n += m
-		c.left -= uint64(m)
+		c.left -= int64(m)
 		c.tail = c.left == 0
 		if err != nil {
 			return n, unexpected(err)
@@ -55,7 +61,7 @@ func (c *chunks) Read(p []byte) (n int, err error) {
 
 // ready reports whether more can be decoded without waiting. The last chunk is
 // left for a Read of its own.
-func (c *chunks) ready() bool {
+func (c *Reader) ready() bool {
 	have, _ := c.br.Peek(c.br.Buffered())
 	if c.left > 0 {
 		return len(have) > 0
@@ -67,7 +73,7 @@ func (c *chunks) ready() bool {
 }
 
 // next decodes what comes before a chunk's data. The last chunk is io.EOF.
-func (c *chunks) next() error {
+func (c *Reader) next() error {
 	if c.tail {
 		end, err := c.br.Peek(2)
 		if err != nil {
@@ -96,14 +102,14 @@ func (c *chunks) next() error {
 }
 
 // line returns the next line with its end, without taking it.
-func (c *chunks) line() ([]byte, error) {
+func (c *Reader) line() ([]byte, error) {
 	for {
-		have, _ := c.br.Peek(min(c.br.Buffered(), maxChunkLine))
+		have, _ := c.br.Peek(min(c.br.Buffered(), maxLine))
 		if i := bytes.IndexByte(have, '\n'); i >= 0 {
 			return have[:i+1], nil
 		}
-		if len(have) == maxChunkLine {
-			return nil, fmt.Errorf("a chunk's size takes more than %d bytes", maxChunkLine)
+		if len(have) == maxLine {
+			return nil, fmt.Errorf("a chunk's size takes more than %d bytes", maxLine)
 		}
 		if _, err := c.br.Peek(len(have) + 1); err != nil {
 			return nil, err
@@ -112,27 +118,27 @@ func (c *chunks) line() ([]byte, error) {
 }
 
 // size decodes a line. Its extensions mean nothing to anybody, but their amount
-// is bounded.
-func (c *chunks) size(line []byte) (uint64, error) {
+// is bounded. There may be blanks before one (RFC 9112, section 7.1.1).
+func (c *Reader) size(line []byte) (int64, error) {
 	if cr := bytes.IndexByte(line, '\r'); cr < 0 || cr != len(line)-2 {
 		return 0, errors.New("the line of a chunk's size does not end with CRLF")
 	}
-	line = line[:len(line)-2]
-	waste := int64(len(line)) + 2
-	digits, _, _ := bytes.Cut(bytes.TrimRight(line, " \t"), []byte(";"))
-	size, err := hexadecimal(digits)
+	waste := int64(len(line))
+	digits, _, _ := bytes.Cut(line[:len(line)-2], []byte(";"))
+	size, err := hexadecimal(bytes.TrimRight(digits, " \t"))
 	if err != nil {
 		return 0, err
 	}
-	c.waste = max(c.waste+waste-16-2*int64(min(size, 1<<32)), 0)
-	if c.waste > maxChunkWaste {
+	c.waste = max(c.waste+waste-16-2*min(size, 1<<32), 0)
+	if c.waste > maxWaste {
 		return 0, errors.New("chunks with too little data in them")
 	}
 	return size, nil
 }
 
-// hexadecimal decodes digits only; strconv would take a sign or "0x" as well.
-func hexadecimal(digits []byte) (uint64, error) {
+// hexadecimal decodes digits only; strconv would take a sign or "0x" as well. A
+// size has to fit 63 bits, as a Content-Length has.
+func hexadecimal(digits []byte) (int64, error) {
 	for _, d := range digits {
 		if !('0' <= d && d <= '9' || 'a' <= d && d <= 'f' || 'A' <= d && d <= 'F') {
 			return 0, fmt.Errorf("byte %#x in a chunk's size", d)
@@ -141,7 +147,11 @@ func hexadecimal(digits []byte) (uint64, error) {
 	if len(digits) == 0 || len(digits) > 16 {
 		return 0, fmt.Errorf("a chunk's size of %d digits, not 1 to 16", len(digits))
 	}
-	return strconv.ParseUint(string(digits), 16, 64)
+	size, err := strconv.ParseUint(string(digits), 16, 63)
+	if err != nil {
+		return 0, fmt.Errorf("a chunk's size of %s, more than 63 bits", digits)
+	}
+	return int64(size), nil
 }
 
 // unexpected makes of an end what it is within a body.
