@@ -13,6 +13,7 @@ type roundTripper struct{}
 func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
 	x.out = r
+	defer x.concludeInterim()
 	x.route.Pool.budget.deposit()
 	x.route.Pool.hedging.deposit()
 	if err := x.prefetch(r); err != nil {

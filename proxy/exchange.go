@@ -47,6 +47,7 @@ type exchange struct {
 	values [8]string             // room for header values
 	nvalue int
 
+	interim  interim
 	trailers []string      // names of the request's trailer fields that go upstream
 	unbound  io.ReadCloser // the client's body, when limits.max_body bounds what is read of it
 	inside   [3]*Limits    // that count the request; nil from the first one unused

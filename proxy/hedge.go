@@ -147,7 +147,7 @@ func (x *exchange) Slow() context.Context {
 	}
 	hedge := x.newTry(m, lease)
 	hedge.hedge = true
-	hedge.wire.Got1xx = nil // httputil expects one at a time
+	hedge.wire.Got1xx = nil // those of the first are passed on
 	hedge.wire.Prompt = true
 	first.cancelable()
 	hedge.cancelable()

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,7 +20,7 @@ func (p *Proxy) find(r *http.Request) (*Route, error) {
 		return nil, errPathClimb
 	}
 	if p.byPath {
-		for _, path := range []string{cleaned, cleanEscaped(r.URL.EscapedPath()), withoutDots(r.URL.Path)} {
+		for _, path := range []string{cleaned, cleanEscaped(cmp.Or(r.URL.RawPath, r.URL.Path)), withoutDots(r.URL.Path)} {
 			if p.match(r, path) != rt {
 				return nil, errPathTwice
 			}

@@ -132,7 +132,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	}
 	switch {
 	case err != nil:
-		x.fail(&Error{Reason: RequestMalformed, Err: err})
+		x.fail(&Error{Reason: RequestMalformed, Err: err, status: refusalStatus(err)})
 	case x.route == nil:
 		x.fail(&Error{Reason: NoRoute})
 	default:

@@ -13,6 +13,7 @@ const maxMethod = 32
 
 // What makes a request malformed that a server lets pass.
 var (
+	errExpect    = errors.New("an expectation other than 100-continue")
 	errMethod    = errors.New("a method that is not forwarded")
 	errVersion   = errors.New("a version of HTTP/1 that does not exist")
 	errTarget    = errors.New("a target of a form that is not for this method, with a fragment or with a backslash")
@@ -36,12 +37,38 @@ func refusal(r *http.Request) error {
 		return errTarget
 	case strings.ContainsAny(r.URL.Path, "\x00\r\n"):
 		return errPathByte
+	case !validExpect(r):
+		return errExpect
 	}
 	switch r.Method {
 	case http.MethodConnect, http.MethodTrace, "TRACK", "PRI": // PRI begins HTTP/2, and net/http passes it on
 		return errMethod
 	}
 	return nil
+}
+
+// refusalStatus returns the status for a refusal, 0 = that of its reason.
+func refusalStatus(err error) int {
+	if err == errExpect {
+		return http.StatusExpectationFailed
+	}
+	return 0
+}
+
+// validExpect reports whether all that a client expects is to be told to go on
+// (RFC 9110, section 10.1.1). The field of HTTP/1.0 means nothing.
+func validExpect(r *http.Request) bool {
+	if len(r.Header["Expect"]) == 0 || !r.ProtoAtLeast(1, 1) {
+		return true
+	}
+	for _, line := range r.Header["Expect"] {
+		for expectation := range strings.SplitSeq(line, ",") {
+			if e := strings.Trim(expectation, " \t"); e != "" && !strings.EqualFold(e, "100-continue") {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // validTarget reports whether the request's target is one of RFC 9112, section

@@ -55,8 +55,8 @@ func (b *leasedBody) Read(p []byte) (int, error) {
 			return n, nil
 		case err == io.EOF:
 			b.rest.refund(b.x.route.Pool)
-			b.x.cleanTrailer(b.t.res.Trailer)
 			b.endGRPC()
+			b.x.cleanTrailer(b.t.res.Trailer)
 			b.end()
 			return n, err
 		case b.ended || b.x.writer.err != nil || !b.mended(err):
@@ -117,8 +117,14 @@ func (x *exchange) bodyReason(err error) Reason {
 	if r := contextReason(x); r != None {
 		return r
 	}
-	if seen, ok := errors.AsType[*http1.Error](err); ok && seen.Kind == http1.Timeout {
+	seen, ok := errors.AsType[*http1.Error](err)
+	switch {
+	case ok && seen.Kind == http1.Timeout:
 		return ResponseStalled
+	case ok && seen.Kind == http1.Malformed:
+		return ResponseMalformed
+	case ok && seen.Kind == http1.HeaderTooLarge: // the trailer
+		return ResponseHeaderTooLarge
 	}
 	return ResponseTruncated
 }

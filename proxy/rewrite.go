@@ -21,6 +21,9 @@ func rewrite(pr *httputil.ProxyRequest) {
 	x.route.edited.drop(out.Header)
 	x.setForwarded(pr.In, out.Header)
 	dropUpgradeToHTTP2(out.Header)
+	if !pr.In.ProtoAtLeast(1, 1) {
+		ignoreNewer(out.Header)
+	}
 	x.route.RequestHeaders.apply(out.Header)
 	if len(out.Trailer) > 0 {
 		x.trailers = x.announced(out)
@@ -48,7 +51,7 @@ func (rt *Route) rewritePath(u *url.URL) {
 		u.Path = rt.AddPrefix + cutPrefix(u.Path, rt.StripPrefix)
 	default:
 		added := url.URL{Path: rt.AddPrefix}
-		u.RawPath = added.EscapedPath() + cutEscaped(u.EscapedPath(), rt.StripPrefix)
+		u.RawPath = added.EscapedPath() + cutEscaped(u.RawPath, rt.StripPrefix)
 		u.Path, _ = url.PathUnescape(u.RawPath) // both parts are well formed
 	}
 }

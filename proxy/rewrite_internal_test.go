@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 	"testing"
@@ -25,14 +26,15 @@ func FuzzRewritePath(f *testing.F) {
 		if !strings.HasPrefix(u.EscapedPath(), "/") {
 			t.Errorf("got %q, which is no path", u.EscapedPath())
 		}
-		if strip+add != "" && u.RawPath != "" && u.EscapedPath() != u.RawPath {
+		if path, err := url.PathUnescape(u.RawPath); u.RawPath != "" && (err != nil || path != u.Path) {
 			t.Errorf("the encoded form %q is not one of %q", u.RawPath, u.Path)
 		}
 		if rest := strings.TrimPrefix(u.Path, add); !strings.HasSuffix(before.Path+"/", rest) && !strings.HasSuffix(before.Path, rest) {
 			t.Errorf("got %q from %q, strip %q, add %q", u.Path, before.Path, strip, add)
 		}
-		if strip == "" && !strings.HasSuffix(u.EscapedPath(), before.EscapedPath()) {
-			t.Errorf("got %q from %q without a prefix to strip", u.EscapedPath(), before.EscapedPath())
+		spelled := func(u *url.URL) string { return cmp.Or(u.RawPath, u.EscapedPath()) }
+		if strip == "" && !strings.HasSuffix(spelled(u), spelled(&before)) {
+			t.Errorf("got %q from %q without a prefix to strip", spelled(u), spelled(&before))
 		}
 	})
 }

@@ -66,7 +66,7 @@ func (x *exchange) savedByCommit(r Reason) string {
 	switch {
 	case r == ResponseTimeout:
 		return saves[OutOfTime]
-	case r != ResponseTruncated && r != ResponseStalled:
+	case r != ResponseTruncated && r != ResponseStalled && r != ResponseMalformed:
 		return ""
 	case !x.choice.Replayable:
 		return saves[NotSafe]

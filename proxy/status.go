@@ -57,6 +57,7 @@ func modifyResponse(res *http.Response) error {
 			return err
 		}
 		x.record.Status = res.StatusCode
+		trimSwitch(res)
 	}
 	x.route.ResponseHeaders.apply(res.Header)
 	x.cleanTrailer(res.Trailer) // what has come of it, and what is announced

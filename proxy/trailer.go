@@ -61,12 +61,17 @@ func (v *bodyView) end() {
 }
 
 // cleanTrailer takes off a response's trailer what the header may not tell the
-// client: what the route sets or removes, and an upstream's word to goodgate.
+// client: what the route sets or removes, and an upstream's word to goodgate. What
+// no trailer may hold goes too.
 func (x *exchange) cleanTrailer(trailer http.Header) {
 	if len(trailer) == 0 {
 		return
 	}
-	delete(trailer, drainHeader)
+	for name := range trailer {
+		if name == drainHeader || name == "Upgrade" || name == "X-Request-Id" || !httpguts.ValidTrailerHeader(name) {
+			delete(trailer, name)
+		}
+	}
 	edits := &x.route.ResponseHeaders
 	for _, name := range edits.Remove {
 		trailer.Del(name)

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"net/http"
-	"net/http/httptrace"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -43,7 +42,7 @@ func (x *exchange) newTry(m *balancer.Member, lease balancer.Lease) *try {
 		t.bound(d)
 	}
 	t.span = x.mark(t.out)
-	t.wire.Got1xx = httptrace.ContextClientTrace(x.out.Context()).Got1xxResponse // httputil's
+	t.wire.Got1xx = x.inform
 	t.wire.Careful = !x.choice.Replayable
 	t.started = time.Now()
 	t.after = t.started.Sub(x.record.Start)

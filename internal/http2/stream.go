@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,10 @@ func newStream(c *conn, x *http1.Exchange, r *http.Request) *stream {
 func (s *stream) roundTrip(r *http.Request) (*http.Response, *http1.Error) {
 	out := r.WithContext(httptrace.WithClientTrace(s.ctx, s.trace()))
 	out.GetBody = nil
+	if http1.SpelledOddly(r.URL) && !strings.HasPrefix(r.URL.RawPath, "//") {
+		out.URL = new(*r.URL)
+		out.URL.Opaque = r.URL.RawPath
+	}
 	if r.Body != nil && r.Body != http.NoBody {
 		s.upload = &upload{ReadCloser: r.Body, s: s, watch: newWatch(s)}
 		out.Body = s.upload

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -16,7 +17,7 @@ func (s *Server) adapt(w *writer, r *http.Request) {
 		r.Body = http.NoBody
 	case r.ContentLength < 0 && bodiless(r.Method):
 		s.look(w, r)
-	case r.Header.Get("Expect") != "":
+	case len(r.Header["Expect"]) == 1 && strings.EqualFold(r.Header["Expect"][0], "100-continue"): // others are refused by the handler
 		delete(r.Header, "Expect")
 		w.WriteHeader(http.StatusContinue)
 	}

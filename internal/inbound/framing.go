@@ -17,9 +17,6 @@ func frame(r *http.Request) error {
 	r.Close = wantsClose(r)
 	codings, coded := r.Header["Transfer-Encoding"]
 	lengths, sized := r.Header["Content-Length"]
-	if expect := r.Header["Expect"]; len(expect) > 0 && !expects(r) && expect[0] != "" {
-		return &requestError{http.StatusExpectationFailed, fmt.Errorf("the expectation %.100q", expect[0])}
-	}
 	switch {
 	case coded && !isChunked(codings):
 		return &requestError{http.StatusNotImplemented, fmt.Errorf("the transfer coding %.100q", codings)}

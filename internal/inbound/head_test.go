@@ -152,7 +152,6 @@ func TestRefusals(t *testing.T) {
 		"two spaces":                {"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
 		"method that is no token":   {"G(T / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
 		"target that is none":       {"GET a HTTP/1.1\r\nHost: a\r\n\r\n", 400},
-		"unknown expectation":       {"POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417},
 		"trailer that frames":       {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\n", 400},
 		"upper case K that is none": {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chun\u212aed\r\n\r\n", 501},
 	} {

@@ -96,7 +96,7 @@ func (w *response) writeEnd() {
 	out := append(w.c.out, "0\r\n"...)
 	for name, values := range w.header {
 		key := strings.TrimPrefix(name, http.TrailerPrefix)
-		if key == name && !slices.Contains(w.trailers, name) || !httpguts.ValidHeaderFieldName(key) {
+		if key == name && !slices.Contains(w.trailers, name) || !httpguts.ValidHeaderFieldName(key) || !httpguts.ValidTrailerHeader(key) {
 			continue
 		}
 		for _, v := range values {

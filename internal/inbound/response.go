@@ -68,9 +68,14 @@ func (w *response) inform(status int) {
 		return
 	}
 	out := appendStatus(w.c.out, 1, status)
-	out = appendFields(out, w.header, nil)
+	out = appendFields(out, w.header, leaveOutEarly)
 	w.c.out = append(out, "\r\n"...)
 	w.c.flush(nil)
+}
+
+// leaveOutEarly reports whether a field may not be in an informational response.
+func leaveOutEarly(name string) bool {
+	return name == "Content-Length" || name == "Transfer-Encoding" || isTrailer(name)
 }
 
 // askForBody tells a client that waits for it to send the body. It is called by

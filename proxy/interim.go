@@ -1,0 +1,98 @@
+package proxy
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+	"sync"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// This file passes on what is not a final response of its own: informational
+// responses, and the header of one that switches protocols.
+
+// interim guards the passing on of informational responses, which a connection of
+// HTTP/2 delivers on a goroutine of its own.
+type interim struct {
+	mu   sync.Mutex // held while one is written
+	over bool       // the final response is known
+}
+
+// inform passes an informational response of an upstream on. httputil would take
+// the fields that the final response is to have along.
+func (x *exchange) inform(code int, fields textproto.MIMEHeader) error {
+	x.interim.mu.Lock()
+	defer x.interim.mu.Unlock()
+	switch {
+	case code == http.StatusSwitchingProtocols: // HTTP/1.1 treats it as final, other versions do not have it
+		return &Error{Reason: ResponseMalformed, Sent: true, Err: errUpgrade}
+	case x.interim.over, code == http.StatusContinue, !x.request.ProtoAtLeast(1, 1):
+		// A client that expects a 100 has one from the server as soon as its body
+		// is read; HTTP/1.0 has no informational responses (RFC 9110, section 15.2).
+		return nil
+	}
+	h := x.writer.Header()
+	final := make(http.Header, len(h))
+	for name, values := range h {
+		final[name] = values
+		delete(h, name)
+	}
+	dropConnectionFields(http.Header(fields))
+	delete(fields, "Content-Length")
+	delete(fields, drainHeader)
+	for name, values := range fields {
+		h[name] = values
+	}
+	x.route.ResponseHeaders.apply(h)
+	x.writer.WriteHeader(code)
+	clear(h)
+	for name, values := range final {
+		h[name] = values
+	}
+	return nil
+}
+
+// concludeInterim ends the passing on of informational responses.
+func (x *exchange) concludeInterim() {
+	x.interim.mu.Lock()
+	x.interim.over = true
+	x.interim.mu.Unlock()
+}
+
+// dropConnectionFields removes what is about one connection alone (RFC 9110,
+// section 7.6.1), as httputil does it for final responses.
+func dropConnectionFields(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			h.Del(textproto.TrimString(name))
+		}
+	}
+	for _, name := range []string{
+		"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+	} {
+		delete(h, name)
+	}
+}
+
+// trimSwitch leaves of a 101 (Switching Protocols) what is for the client. It has
+// no content, and so no length (RFC 9110, section 8.6).
+func trimSwitch(res *http.Response) {
+	protocol := res.Header.Get("Upgrade")
+	dropConnectionFields(res.Header)
+	delete(res.Header, "Content-Length")
+	res.Header["Connection"] = []string{"Upgrade"}
+	res.Header["Upgrade"] = []string{protocol}
+	res.Close, res.Request = false, nil // Response.Write says close, and a length in answers to POST
+	if !httpguts.ValidHeaderFieldValue(res.Status) {
+		res.Status = "" // httputil writes it as it is
+	}
+}
+
+// ignoreNewer removes what a request of HTTP/1.0 cannot ask for: to switch
+// protocols (RFC 9110, section 7.8) and to be told to go on (section 10.1.1).
+func ignoreNewer(h http.Header) {
+	delete(h, "Expect")
+	delete(h, "Upgrade")
+	delete(h, "Connection")
+}
