@@ -1,0 +1,88 @@
+package streamtest
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Upstream answers each request that it gets with the next answer of a list,
+// whatever the connection.
+type Upstream struct {
+	Path string // of its socket
+
+	mu      sync.Mutex // protects the field below
+	answers []Answer
+}
+
+// NewUpstream returns one that runs until the test ends.
+func NewUpstream(t testing.TB) *Upstream {
+	u := &Upstream{Path: filepath.Join(t.TempDir(), "up")}
+	l, err := net.Listen("unix", u.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { u.serve(c) })
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		wg.Wait()
+	})
+	return u
+}
+
+// Play sets the answers.
+func (u *Upstream) Play(list []Answer) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.answers = list
+}
+
+func (u *Upstream) next() (Answer, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.answers) == 0 {
+		return Answer{}, false
+	}
+	a := u.answers[0]
+	u.answers = u.answers[1:]
+	return a, true
+}
+
+func (u *Upstream) serve(c net.Conn) {
+	defer c.Close()
+	br := bufio.NewReader(c)
+	for {
+		if _, err := http.ReadRequest(br); err != nil {
+			return
+		}
+		a, ok := u.next()
+		if !ok {
+			return
+		}
+		if _, err := c.Write([]byte(a.Bytes)); err != nil || a.Closes || !a.Complete() {
+			return
+		}
+	}
+}
+
+// Complete reports whether an answer is one to whoever reads it by the standard's
+// rules, without the end of the connection and with nothing behind it. After
+// another the upstream closes, so that nobody waits for more.
+func (a *Answer) Complete() bool {
+	r := strings.NewReader(a.Bytes)
+	out := ReadAnswer(bufio.NewReader(noEnd{r}), a.Method)
+	return out.Whole && r.Len() == 0
+}
