@@ -13,7 +13,6 @@ import (
 type body struct {
 	s      *stream
 	src    io.ReadCloser
-	watch  *watch
 	closed atomic.Bool
 
 	// The fields below are the reader's.
@@ -34,7 +33,8 @@ type pull struct {
 }
 
 func newBody(s *stream, src io.ReadCloser) *body {
-	return &body{s: s, src: src, watch: newWatch(s)}
+	s.watch.header.Store(false)
+	return &body{s: s, src: src}
 }
 
 // Read reads what has come, waiting for at least one byte.
@@ -48,9 +48,9 @@ func (b *body) ReadUntil(p []byte, until time.Time) (int, error) {
 	}
 	if len(b.left) == 0 && b.err == nil {
 		if until.IsZero() && !b.pulling {
-			b.watch.start()
+			b.s.watch.start()
 			n, err := b.src.Read(p)
-			b.watch.stop()
+			b.s.watch.stop()
 			if err != nil {
 				err = b.end(err)
 			}
@@ -77,8 +77,8 @@ func (b *body) pull(until time.Time) bool {
 	}
 	var expired <-chan time.Time
 	if until.IsZero() {
-		b.watch.start()
-		defer b.watch.stop()
+		b.s.watch.start()
+		defer b.s.watch.stop()
 	} else {
 		timer := time.NewTimer(time.Until(until))
 		defer timer.Stop()
@@ -136,6 +136,6 @@ func (b *body) Close() error {
 		return nil
 	}
 	b.s.end()
-	b.watch.stop()
+	b.s.watch.stop()
 	return b.src.Close()
 }

@@ -19,6 +19,7 @@ const (
 	protocolError    code = 0x1
 	flowControlError code = 0x3
 	refusedStream    code = 0x7
+	http11Required   code = 0xd
 )
 
 // streamError has the fields of net/http's own, which offers itself to
@@ -53,6 +54,12 @@ func (s *stream) failure(p http1.Phase, err error) *http1.Error {
 	if failed := s.upload.failure(); failed != nil && p == http1.PhaseHeader {
 		return &http1.Error{Phase: http1.PhaseWrite, Kind: http1.RequestBody, Err: failed}
 	}
+	if s.deaf.Load() {
+		return &http1.Error{Phase: p, Kind: http1.Canceled, Err: err}
+	}
+	if s.needsHTTP1(err) {
+		err = fmt.Errorf("%w: %w", ErrNeedsHTTP1, err)
+	}
 	kind := s.kind(err)
 	if kind == http1.Refused {
 		s.x.Undelivered = true
@@ -68,7 +75,7 @@ func (s *stream) kind(err error) http1.Kind {
 	reset, isReset := errors.AsType[streamError](err)
 	id := s.id.Load()
 	switch {
-	case isReset && reset.Code == refusedStream, wire.goingAway() && id > wire.processed.Load():
+	case s.rejected(err):
 		return http1.Refused
 	case isReset && (reset.Code == protocolError || reset.Code == flowControlError):
 		return http1.Malformed
@@ -84,12 +91,36 @@ func (s *stream) kind(err error) http1.Kind {
 		return http1.Timeout
 	case errors.Is(err, io.ErrUnexpectedEOF): // a body shorter than announced
 		return http1.Closed
-	case id == 0 && s.c.cc.Err() == nil && !wire.goingAway():
-		return http1.Invalid
+	case id == 0 && s.c.cc.Err() == nil: // net/http does not use the connection, and nothing was written
+		return http1.Refused
 	case id == 0:
 		return http1.Closed
 	}
 	return http1.Malformed
+}
+
+// rejected reports whether the upstream has said that it did not process the
+// request (RFC 9113, section 8.7). Once it has answered, if only by an
+// informational response, it has.
+func (s *stream) rejected(err error) bool {
+	if s.x.Received() > 0 {
+		return false
+	}
+	reset, isReset := errors.AsType[streamError](err)
+	return isReset && (reset.Code == refusedStream || reset.Code == http11Required) ||
+		s.c.wire.goingAway() && s.id.Load() > s.c.wire.processed.Load()
+}
+
+// ErrNeedsHTTP1 is in the error of a request that the upstream did not process
+// because it wants it by HTTP/1.1 (HTTP_1_1_REQUIRED).
+var ErrNeedsHTTP1 = errors.New("the upstream requires HTTP/1.1 for this request")
+
+func (s *stream) needsHTTP1(err error) bool {
+	reset, isReset := errors.AsType[streamError](err)
+	if isReset {
+		return reset.Code == http11Required && s.rejected(err)
+	}
+	return s.c.wire.wantsHTTP1.Load() && s.rejected(err)
 }
 
 // lostPing reports whether the connection was given up because the upstream did

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -27,14 +26,18 @@ type stream struct {
 
 	id       atomic.Uint32 // 0 = no header was written
 	informed int           // informational responses; the reader's
+	deaf     atomic.Bool   // an informational response could not be passed on
 	returned atomic.Bool   // RoundTrip has
+	unsent   bool          // it failed on the connection's account, before any of the request was written
 	moved    atomic.Int64  // when one of the bodies last moved; Unix nanoseconds
+	watch    *watch        // of the header's way out, then of the response's body
 	upload   *upload       // nil without a body
 }
 
 func newStream(c *conn, x *http1.Exchange, r *http.Request) *stream {
 	s := &stream{c: c, x: x}
 	s.ctx, s.cancel = context.WithCancelCause(r.Context())
+	s.watch = newWatch(s)
 	return s
 }
 
@@ -50,36 +53,50 @@ func (s *stream) roundTrip(r *http.Request) (*http.Response, *http1.Error) {
 		s.upload = &upload{ReadCloser: r.Body, s: s, watch: newWatch(s)}
 		out.Body = s.upload
 	}
+	s.watch.startHeader()
 	res, err := s.c.cc.RoundTrip(out)
 	s.returned.Store(true)
 	if err != nil {
-		failed := s.failure(http1.PhaseHeader, err)
-		s.end()
-		return nil, failed
+		return nil, s.fail(r, err)
 	}
 	res.Request = r
+	if err := settle(res); err != nil {
+		s.end()
+		res.Body.Close()
+		return nil, &http1.Error{Phase: http1.PhaseHeader, Kind: http1.Malformed, Err: err}
+	}
 	if bodiless(r, res) {
+		s.end()
 		res.Body.Close()
 		res.Body = http.NoBody
-		s.end()
 		return res, nil
 	}
 	res.Body = newBody(s, res.Body)
 	return res, nil
 }
 
-// bodiless reports whether a response ended with its header.
-func bodiless(r *http.Request, res *http.Response) bool {
-	if r.Method == http.MethodHead {
-		return true
+// fail ends a stream that got no response, and says why.
+func (s *stream) fail(r *http.Request, err error) *http1.Error {
+	failed := s.failure(http1.PhaseHeader, err)
+	s.end()
+	if s.c.t.opts.Single {
+		s.c.cc.Close()
 	}
-	_, sized := res.Header["Content-Length"]
-	return res.ContentLength == 0 && !sized // as net/http says it
+	if s.x.Written() > 0 || failed.Kind == http1.RequestBody {
+		return failed
+	}
+	if err := invalid(r); err != nil {
+		failed.Kind, failed.Err = http1.Invalid, err
+		return failed
+	}
+	s.unsent = true
+	return failed
 }
 
 // end frees what the stream holds.
 func (s *stream) end() {
 	s.cancel(nil)
+	s.watch.stop()
 	s.upload.stop()
 	s.c.used.Store(time.Now().UnixNano())
 }
@@ -96,95 +113,25 @@ func (s *stream) trace() *httptrace.ClientTrace {
 	}
 }
 
-var errInformed = fmt.Errorf("more than %d informational responses", max1xx)
+var (
+	errInformed = fmt.Errorf("more than %d informational responses", max1xx)
+	errSwitch   = errors.New("status 101, which HTTP/2 does not have (RFC 9113, section 8.6)")
+)
 
 // inform passes an informational response on, unless it comes too late.
 func (s *stream) inform(code int, h textproto.MIMEHeader) error {
+	if code == http.StatusSwitchingProtocols {
+		return errSwitch
+	}
 	if s.informed++; s.informed > max1xx {
 		return errInformed
 	}
 	if s.x.Got1xx == nil || s.returned.Load() {
 		return nil
 	}
-	return s.x.Got1xx(code, h)
-}
-
-// errStalled ends a stream that stood still.
-var errStalled = errors.New("the stream stood still")
-
-// watch ends its stream when neither body has moved for Options.Idle.
-type watch struct {
-	s     *stream
-	timer *time.Timer // nil without a bound
-}
-
-func newWatch(s *stream) *watch {
-	w := &watch{s: s}
-	if d := s.c.t.opts.Idle; d > 0 {
-		w.timer = time.AfterFunc(d, w.fire)
-		w.timer.Stop()
+	err := s.x.Got1xx(code, h)
+	if err != nil {
+		s.deaf.Store(true)
 	}
-	return w
-}
-
-func (w *watch) start() {
-	if w.timer != nil {
-		w.s.moved.Store(time.Now().UnixNano())
-		w.timer.Reset(w.s.c.t.opts.Idle)
-	}
-}
-
-func (w *watch) stop() {
-	if w.timer != nil {
-		w.timer.Stop()
-		w.s.moved.Store(time.Now().UnixNano())
-	}
-}
-
-func (w *watch) fire() {
-	left := w.s.c.t.opts.Idle - time.Since(time.Unix(0, w.s.moved.Load()))
-	if left > 0 { // the other direction has moved
-		w.timer.Reset(left)
-		return
-	}
-	w.s.cancel(errStalled)
-}
-
-// upload is a request's body. Only the wait for the upstream is watched, which
-// is the time between two reads.
-type upload struct {
-	io.ReadCloser
-	s      *stream
-	watch  *watch
-	failed atomic.Pointer[error] // the client's failure
-}
-
-func (u *upload) Read(p []byte) (int, error) {
-	u.watch.stop()
-	n, err := u.ReadCloser.Read(p)
-	u.s.x.Wrote(int64(n))
-	switch {
-	case err == nil:
-		u.watch.start()
-	case err != io.EOF && err != http.ErrBodyReadAfterClose:
-		u.failed.Store(&err)
-	}
-	return n, err
-}
-
-func (u *upload) stop() {
-	if u != nil {
-		u.watch.stop()
-	}
-}
-
-// failure returns the client's failure, nil if it did not fail.
-func (u *upload) failure() error {
-	if u == nil {
-		return nil
-	}
-	if err := u.failed.Load(); err != nil {
-		return *err
-	}
-	return nil
+	return err
 }

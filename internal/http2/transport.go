@@ -3,7 +3,6 @@ package http2
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -21,6 +20,7 @@ type Options struct {
 	Dial func(ctx context.Context) (net.Conn, error)
 
 	Handshake time.Duration // for the upstream's first word on a new connection; 0 = no bound
+	Wait      time.Duration // for a stream, when no more connections may be made; 0 = no bound
 
 	Single    bool          // a connection serves one request
 	KeepAlive time.Duration // how long an idle connection is kept; 0 = until the upstream closes it
@@ -54,15 +54,13 @@ type Transport struct {
 	end  context.CancelFunc
 	wg   sync.WaitGroup
 
-	mu      sync.Mutex // protects the fields below
-	conns   []*conn
-	dialing *dial // at most one at a time; nil = none
+	pool
 }
 
 // New returns a transport. Close ends its connections.
 func New(o Options) *Transport {
 	o.MaxHeader = cmp.Or(o.MaxHeader, defaultMaxHeader)
-	t := &Transport{opts: o}
+	t := &Transport{opts: o, pool: pool{freed: make(chan struct{}, 1)}}
 	t.life, t.end = context.WithCancel(context.Background())
 	t.buffers.New = func() any { return new(pullBuffer) }
 	t.maker = http.Transport{
@@ -88,11 +86,15 @@ func New(o Options) *Transport {
 
 // Close closes the connections, also those in use. It returns nil.
 func (t *Transport) Close() error {
+	t.mu.Lock()
+	t.closed = true
 	t.end()
+	t.mu.Unlock()
 	t.wg.Wait()
 	t.mu.Lock()
 	conns := t.conns
 	t.conns = nil
+	t.serve()
 	t.mu.Unlock()
 	for _, c := range conns {
 		c.cc.Close()
@@ -133,7 +135,8 @@ func (t *Transport) Idle() int {
 // was read to its end.
 //
 // x tells what was learned, also of a failure, and may be nil. The error is
-// that of Options.Dial or an [*http1.Error]. A request is sent once.
+// that of Options.Dial or an [*http1.Error]. A request is sent once; one of which
+// nothing could be written gets another connection first.
 func (t *Transport) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, error) {
 	if x == nil {
 		x = new(http1.Exchange)
@@ -142,107 +145,24 @@ func (t *Transport) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Respons
 		closeBody(r)
 		return nil, &http1.Error{Phase: http1.PhaseWrite, Kind: http1.NoUpgrade, Err: errUpgrade}
 	}
-	c, err := t.conn(r.Context(), x)
-	if err != nil {
-		closeBody(r)
-		return nil, err
-	}
-	res, failed := newStream(c, x, r).roundTrip(r)
-	if failed != nil {
-		return nil, failed
-	}
-	return res, nil
-}
-
-var errUpgrade = errors.New("HTTP/2 has no Upgrade")
-
-func closeBody(r *http.Request) {
-	if r.Body != nil {
-		r.Body.Close()
-	}
-}
-
-// conn returns a connection with a stream reserved.
-func (t *Transport) conn(ctx context.Context, x *http1.Exchange) (*conn, error) {
-	for {
-		if ctx.Err() != nil {
-			return nil, canceled(ctx, http1.PhaseDial)
+	for sent := 1; ; sent++ {
+		c, err := t.conn(r.Context(), x)
+		if err != nil {
+			closeBody(r)
+			return nil, err
 		}
-		c, d := t.take()
-		if c != nil {
-			x.Reused, x.IdleFor = c.take()
-			return c, nil
-		}
-		select {
-		case <-d.done:
-			if d.err != nil {
-				return nil, d.err
-			}
-		case <-ctx.Done():
+		s := newStream(c, x, r)
+		res, failed := s.roundTrip(r)
+		switch {
+		case failed == nil:
+			return res, nil
+		case !s.unsent || sent == maxUnsent:
+			closeBody(r)
+			return nil, failed
 		}
 	}
 }
 
-// take reserves a stream, else joins the making of another connection.
-func (t *Transport) take() (*conn, *dial) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	kept := t.conns[:0]
-	for _, c := range t.conns {
-		if !c.gone() {
-			kept = append(kept, c)
-		}
-	}
-	clear(t.conns[len(kept):])
-	t.conns = kept
-	for _, c := range t.conns {
-		if c.silent() < doubtAfter && c.cc.Reserve() == nil {
-			return c, nil
-		}
-	}
-	if t.dialing == nil {
-		t.dialing = &dial{done: make(chan struct{})}
-		t.wg.Add(1)
-		go t.dial(t.dialing)
-	}
-	return nil, t.dialing
-}
-
-// dial is a connection that is being made, for all who wait for it: an upstream
-// that is slow to accept is not dialled once for each request.
-type dial struct {
-	done chan struct{}
-	wire *wire
-	err  error // to be read after done
-}
-
-type dialKey struct{}
-
-func (t *Transport) dial(d *dial) {
-	defer t.wg.Done()
-	cc, err := t.maker.NewClientConn(context.WithValue(t.life, dialKey{}, d), "http", "upstream:80")
-	if err == nil {
-		if failed := d.wire.await(t.life, t.opts.Handshake); failed != nil {
-			cc.Close()
-			err = failed
-		}
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err == nil {
-		t.conns = append(t.conns, &conn{t: t, cc: cc, wire: d.wire})
-	}
-	d.err = err
-	t.dialing = nil
-	close(d.done)
-}
-
-func (t *Transport) dialWire(ctx context.Context, _, _ string) (net.Conn, error) {
-	nc, err := t.opts.Dial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	d := ctx.Value(dialKey{}).(*dial)
-	d.wire = newWire(nc)
-	return d.wire, nil
-}
+// maxUnsent bounds how often a request gets another connection because nothing
+// of it could be written to the one before.
+const maxUnsent = 3

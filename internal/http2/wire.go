@@ -22,11 +22,12 @@ type wire struct {
 	net.Conn
 	in, out scanner
 
-	processed atomic.Uint32 // the last stream that a GOAWAY names; noGoAway without one
-	opened    atomic.Uint32 // the stream of the last HEADERS that was written
-	headers   atomic.Int64  // its size
-	heard     atomic.Int64  // when a byte was last read; Unix nanoseconds
-	ended     atomic.Value  // wireEnd: the first failure to read
+	processed  atomic.Uint32 // the last stream that a GOAWAY names; noGoAway without one
+	wantsHTTP1 atomic.Bool   // a GOAWAY has said so
+	opened     atomic.Uint32 // the stream of the last HEADERS that was written
+	headers    atomic.Int64  // its size
+	heard      atomic.Int64  // when a byte was last read; Unix nanoseconds
+	ended      atomic.Value  // wireEnd: the first failure to read
 
 	settled bool          // the upstream's settings were read; the reader's
 	greeted bool          // that was just now; the reader's
@@ -71,6 +72,11 @@ func (w *wire) await(ctx context.Context, limit time.Duration) *http1.Error {
 		return &http1.Error{Phase: http1.PhaseDial, Kind: http1.Timeout, Err: fmt.Errorf("no word of HTTP/2 within %v (Handshake)", limit)}
 	case <-w.over:
 	}
+	return w.failure()
+}
+
+// failure says why a connection is over on which nothing was asked.
+func (w *wire) failure() *http1.Error {
 	err := w.end()
 	switch {
 	case err == nil:
@@ -96,8 +102,8 @@ func (w *wire) Read(p []byte) (int, error) {
 		rest := p[:n]
 		for f, ok := w.in.next(&rest); ok; f, ok = w.in.next(&rest) {
 			switch {
-			case f.kind == frameGoAway && f.last < w.processed.Load():
-				w.processed.Store(f.last)
+			case f.kind == frameGoAway:
+				w.goAway(f)
 			case f.kind == frameSettings && !w.settled:
 				w.settled, w.greeted = true, true
 			}
@@ -108,6 +114,17 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.once.Do(func() { close(w.over) })
 	}
 	return n, err
+}
+
+// goAway notes a GOAWAY. Of several the lowest last stream holds: the others may
+// not raise it (RFC 9113, section 6.8).
+func (w *wire) goAway(f frame) {
+	if f.code == http11Required {
+		w.wantsHTTP1.Store(true)
+	}
+	if f.last < w.processed.Load() {
+		w.processed.Store(f.last)
+	}
 }
 
 func (w *wire) Write(p []byte) (int, error) {
@@ -165,6 +182,7 @@ type frame struct {
 	kind   byte
 	stream uint32
 	last   uint32 // of a GOAWAY: the last stream that was or might be processed
+	code   code   // of a GOAWAY: why
 }
 
 // scanner finds the frames in a stream of bytes that comes in any portions.
@@ -209,6 +227,7 @@ func (s *scanner) frame() frame {
 	f := frame{length: s.length(), kind: s.buf[3], stream: binary.BigEndian.Uint32(s.buf[5:]) &^ reserved}
 	if f.kind == frameGoAway && s.n > frameHeader {
 		f.last = binary.BigEndian.Uint32(s.buf[frameHeader:]) &^ reserved
+		f.code = code(binary.BigEndian.Uint32(s.buf[frameHeader+4:]))
 	}
 	s.skip = f.length - (s.n - frameHeader)
 	s.n = 0

@@ -1,0 +1,51 @@
+package http2
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+var errUpgrade = errors.New("HTTP/2 has no Upgrade")
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		r.Body.Close()
+	}
+}
+
+// invalid tells what about a request cannot be said in HTTP/2, nil when all can.
+// It looks at the request alone: what a connection does, or what state net/http
+// has it in, is no fault of a request.
+func invalid(r *http.Request) error {
+	host := cmp.Or(r.Host, r.URL.Host)
+	ascii, err := httpguts.PunycodeHostPort(host)
+	path := r.URL.RequestURI()
+	switch {
+	case !httpguts.ValidHeaderFieldName(r.Method): // a method is a token as well
+		return fmt.Errorf("the method %.40q", r.Method)
+	case host == "" || err != nil || !httpguts.ValidHostHeader(ascii):
+		return fmt.Errorf("the host %.100q", host)
+	case path != "*" && !strings.HasPrefix(path, "/"):
+		return fmt.Errorf("the path %.100q", path)
+	}
+	return cmp.Or(invalidFields(r.Header), invalidFields(r.Trailer))
+}
+
+func invalidFields(h http.Header) error {
+	for name, values := range h {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("the field name %.40q", name)
+		}
+		for _, v := range values {
+			if !httpguts.ValidHeaderFieldValue(v) {
+				return fmt.Errorf("the value of the field %q", name)
+			}
+		}
+	}
+	return nil
+}
