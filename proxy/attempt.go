@@ -185,6 +185,9 @@ func (x *exchange) lost(t *try) {
 	if reason == ConnectRefused {
 		t.m.Refused()
 	}
+	if reason == StreamRefused && t.wire.Sent() {
+		x.refused++
+	}
 	if reason.free() && x.route.Pool.opts.Unreachable != nil {
 		x.route.Pool.opts.Unreachable()
 	}
@@ -198,7 +201,7 @@ func (x *exchange) lost(t *try) {
 		if x.races > 1 { // its other idle connections may be closing as well
 			x.choice.Tried = append(x.choice.Tried, t.m.Upstream)
 		}
-	case reason.free() && x.route.Pool.opts.Hold.For > 0: // bounded by the hold instead
+	case reason.free() && reason != StreamRefused && x.route.Pool.opts.Hold.For > 0: // bounded by the hold instead
 		x.choice.Tried = append(x.choice.Tried, t.m.Upstream)
 	default:
 		x.tries++

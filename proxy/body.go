@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -226,15 +227,47 @@ func (b *replayBody) atEnd() bool {
 // that a slow client occupies none, and that it goes out in one write. A client
 // that wants the upstream's word first gets that instead.
 func (x *exchange) prefetch(r *http.Request) error {
-	if x.body == nil || !x.body.sized || r.Header.Get("Expect") != "" {
+	var err error
+	switch {
+	case x.body == nil || r.Header.Get("Expect") != "":
 		return nil
+	case x.body.sized:
+		err = x.body.fill()
+	case x.mayBeEmpty(r):
+		if err = x.body.look(); err == io.EOF {
+			x.body, r.Body, r.ContentLength = nil, http.NoBody, 0
+		}
 	}
-	err := x.body.fill()
 	x.choice.Now = 0 // it may have taken long
-	if err == io.EOF {
+	if err == nil || err == io.EOF {
 		return nil
 	}
 	return &Error{Reason: cmp.Or(x.clientFailure(), ClientGone), Err: err}
+}
+
+// mayBeEmpty reports whether a body that has not said its length may well be none:
+// clients of HTTP/2 end a request without one by an empty DATA frame, too.
+func (x *exchange) mayBeEmpty(r *http.Request) bool {
+	return x.request.ProtoMajor == 2 && r.ContentLength < 0 && len(x.trailers) == 0 && (safe(r.Method) || r.Method == http.MethodDelete)
+}
+
+// look waits for the first byte of a body, before there is a view of it. It
+// returns io.EOF when there is none.
+func (b *replayBody) look() error {
+	first := make([]byte, 1)
+	n, err := b.readClient(first)
+	if n == 0 {
+		b.remember(nil, err)
+		return err
+	}
+	b.client = begunBody{io.MultiReader(bytes.NewReader(first), b.client), b.client}
+	return nil
+}
+
+// begunBody is a client's body of which the beginning was read.
+type begunBody struct {
+	io.Reader
+	io.Closer
 }
 
 // fill reads the whole of a body that has said its length, before there is a

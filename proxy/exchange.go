@@ -55,6 +55,7 @@ type exchange struct {
 
 	tries    int            // attempts that count against the limit
 	races    int            // attempts lost to an idle connection that was closing
+	refused  int            // times that it was sent and an upstream said that it did not process it
 	deaths   int            // upstreams that ended the connection without an answer
 	rounds   int            // times every upstream had been tried
 	holdEnd  time.Time      // set when the request first waits

@@ -18,6 +18,7 @@ var (
 	errVersion   = errors.New("a version of HTTP/1 that does not exist")
 	errTarget    = errors.New("a target of a form that is not for this method, with a fragment or with a backslash")
 	errHost      = errors.New("a host that is none")
+	errLength    = errors.New("a Content-Length that is no number, is given twice with different values, or is not that of the body")
 	errPathByte  = errors.New("a path with NUL, CR or LF in it")
 	errPathClimb = errors.New("a path that climbs above its beginning")
 	errPathTwice = errors.New("a path that leads to another route when it is read in another way")
@@ -35,6 +36,8 @@ func refusal(r *http.Request) error {
 		return errHost
 	case !validTarget(r):
 		return errTarget
+	case !validLength(r):
+		return errLength
 	case strings.ContainsAny(r.URL.Path, "\x00\r\n"):
 		return errPathByte
 	case !validExpect(r):
@@ -84,6 +87,20 @@ func validTarget(r *http.Request) bool {
 		return r.Method == http.MethodOptions
 	}
 	return u.Opaque == "" && (u.Path == "" && u.Scheme != "" || strings.HasPrefix(u.Path, "/"))
+}
+
+// validLength reports whether a request says one length, and the one by which the
+// server reads its body. HTTP/2 frames a body without it, and its server takes the
+// first of several.
+func validLength(r *http.Request) bool {
+	lengths := r.Header["Content-Length"]
+	for _, l := range lengths {
+		n, err := strconv.ParseUint(l, 10, 63)
+		if err != nil || l != lengths[0] || r.ProtoMajor > 1 && int64(n) != r.ContentLength {
+			return false
+		}
+	}
+	return true
 }
 
 // validHost reports whether host is a name or an address, with a port or without

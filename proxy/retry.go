@@ -97,6 +97,10 @@ func (r Reason) outcome(t *http1.Exchange) balancer.Outcome {
 // upstream after another.
 const maxDeaths = 2
 
+// minRefused is how often a request is sent to upstreams that say that they did
+// not process it, however few attempts it has. What they say may be wrong.
+const minRefused = 2
+
 // decide is the whole rule of when a request is sent again, with a limit of
 // attempts. It holds for one whose answer broke off too.
 func (x *exchange) decide(e *Error, attempts int) Decision {
@@ -111,7 +115,7 @@ func (x *exchange) decide(e *Error, attempts int) Decision {
 		return bar
 	}
 	switch {
-	case x.tries >= attempts || x.races > attempts:
+	case x.tries >= attempts, x.races > attempts, x.refused >= max(attempts, minRefused):
 		return NoAttemptsLeft
 	case e.Reason.free() && x.heldTooLong():
 		return OutOfTime

@@ -17,10 +17,16 @@ func (s *Server) adapt(w *writer, r *http.Request) {
 		r.Body = http.NoBody
 	case r.ContentLength < 0 && bodiless(r.Method):
 		s.look(w, r)
-	case len(r.Header["Expect"]) == 1 && strings.EqualFold(r.Header["Expect"][0], "100-continue"): // others are refused by the handler
+	case wantsContinue(r.Header["Expect"]):
 		delete(r.Header, "Expect")
 		w.WriteHeader(http.StatusContinue)
 	}
+}
+
+// wantsContinue reports whether a request expects 100 (Continue) and nothing else.
+// Other expectations are for the handler to refuse.
+func wantsContinue(expect []string) bool {
+	return len(expect) == 1 && strings.EqualFold(expect[0], "100-continue")
 }
 
 // bodiless reports whether requests by this method have no body as a rule.
