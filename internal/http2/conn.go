@@ -2,6 +2,7 @@ package http2
 
 import (
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -13,11 +14,63 @@ type conn struct {
 	wire *wire
 	used atomic.Int64 // when a request last ended; Unix nanoseconds, 0 = none has
 	busy atomic.Int64 // when a request last came to the idle connection; Unix nanoseconds
+	idle *time.Timer  // closes it once it has been idle for KeepAlive; nil = it is kept
 
 	// The fields below are protected by the pool's mu.
 	taken   bool // a stream was reserved
 	watched bool
 }
+
+func newConn(t *Transport, cc *http.ClientConn, w *wire) *conn {
+	c := &conn{t: t, cc: cc, wire: w}
+	if t.opts.KeepAlive > 0 {
+		c.idle = time.AfterFunc(time.Hour, c.expire)
+		c.idle.Stop()
+	}
+	return c
+}
+
+// rest is called when the connection may have become idle. net/http's own timer
+// runs before the first request as well, and lets a request have a connection that
+// it then does not use.
+func (c *conn) rest() {
+	if c.idle != nil {
+		c.idle.Reset(c.t.opts.KeepAlive)
+	}
+}
+
+// minRest is when to look again at a connection that had a request on it, be it
+// one that net/http was about to forget.
+const minRest = 10 * time.Millisecond
+
+// expire closes the connection if it has been idle for long enough. Nobody can
+// reserve a stream on it meanwhile.
+func (c *conn) expire() {
+	t := c.t
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch left := t.opts.KeepAlive - time.Since(time.Unix(0, c.used.Load())); {
+	case t.closed:
+	case c.cc.InFlight() > 0:
+		c.idle.Reset(max(t.opts.KeepAlive, minRest))
+	case left > 0:
+		c.idle.Reset(left)
+	default:
+		t.conns = slices.DeleteFunc(t.conns, func(other *conn) bool { return other == c })
+		c.discard()
+	}
+}
+
+func (c *conn) close() {
+	if c.idle != nil {
+		c.idle.Stop()
+	}
+	c.cc.Close()
+}
+
+// discard is close, which may wait for the upstream. It is called with the pool's
+// mu held, while the pool is open.
+func (c *conn) discard() { c.t.wg.Go(c.close) }
 
 // take tells of a connection on which a stream has just been reserved whether it
 // has served before, and for how long it had been idle.
@@ -53,7 +106,7 @@ func (c *conn) gone() bool {
 	if c.cc.InFlight() > 0 || !(c.t.opts.Single && c.taken) && c.cc.Available() > 0 {
 		return false
 	}
-	c.t.wg.Go(func() { c.cc.Close() }) // which may wait for the upstream
+	c.discard()
 	return true
 }
 

@@ -93,7 +93,7 @@ func (s *stream) kind(err error) http1.Kind {
 		return http1.Closed
 	case id == 0 && s.c.cc.Err() == nil: // net/http does not use the connection, and nothing was written
 		return http1.Refused
-	case id == 0:
+	case id == 0, id > wire.processed.Load(): // given up by a GOAWAY after it had begun to answer
 		return http1.Closed
 	}
 	return http1.Malformed

@@ -12,14 +12,9 @@ import (
 	"github.com/goodgate/goodgate/internal/http1"
 )
 
-const (
-	// maxConns is how many connections there may be to one upstream. Each of them
-	// has a request on it or had one, so only that many requests at once reach it.
-	maxConns = 1024
-	// barrenPause is how long no connection is made after one on which the upstream
-	// allowed no stream.
-	barrenPause = time.Second
-)
+// barrenPause is how long no connection is made after one on which the upstream
+// allowed no stream.
+const barrenPause = time.Second
 
 // pool holds the connections of a transport and the requests that wait for a
 // stream on one of them.
@@ -119,7 +114,7 @@ func (t *Transport) expire(w *waiter) {
 	dialing := t.dialing > 0
 	t.mu.Unlock()
 	if !dialing {
-		t.leave(w, refused(fmt.Errorf("no stream became free within %v (Wait) on the connections to the upstream, of which there may be %d", t.opts.Wait, maxConns)))
+		t.leave(w, refused(fmt.Errorf("no stream became free within %v (Wait) on the connections to the upstream, of which there may be %d", t.opts.Wait, t.opts.MaxConns)))
 	}
 }
 
@@ -182,7 +177,7 @@ func (t *Transport) dialMore() {
 	if t.streams > 0 {
 		need = (len(t.waiting) + t.streams - 1) / t.streams
 	}
-	for t.dialing < need && len(t.conns)+t.dialing < maxConns {
+	for t.dialing < need && len(t.conns)+t.dialing < t.opts.MaxConns {
 		t.dialing++
 		t.wg.Go(t.dial)
 	}
@@ -198,8 +193,8 @@ func (t *Transport) despair() error {
 	switch {
 	case t.closed:
 		return canceled(t.life, http1.PhaseDial)
-	case len(t.conns) >= maxConns:
-		return refused(fmt.Errorf("all %d connections to the upstream have been silent for %v", maxConns, doubtAfter))
+	case len(t.conns) >= t.opts.MaxConns:
+		return refused(fmt.Errorf("all %d connections to the upstream have been silent for %v", t.opts.MaxConns, doubtAfter))
 	}
 	return refused(errNoStreams)
 }
@@ -225,6 +220,7 @@ func (t *Transport) dial() {
 	t.dialing--
 	if c != nil {
 		t.conns = append(t.conns, c)
+		defer c.rest()
 	}
 	switch {
 	case err == nil:
@@ -252,7 +248,7 @@ func (t *Transport) connect() (*conn, int, error) {
 		cc.Close()
 		return nil, 0, failed
 	}
-	c := &conn{t: t, cc: cc, wire: w}
+	c := newConn(t, cc, w)
 	streams := cc.Available()
 	switch {
 	case cc.Err() != nil:

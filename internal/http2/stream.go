@@ -99,6 +99,7 @@ func (s *stream) end() {
 	s.watch.stop()
 	s.upload.stop()
 	s.c.used.Store(time.Now().UnixNano())
+	s.c.rest()
 }
 
 func (s *stream) trace() *httptrace.ClientTrace {

@@ -22,6 +22,7 @@ type Options struct {
 	Handshake time.Duration // for the upstream's first word on a new connection; 0 = no bound
 	Wait      time.Duration // for a stream, when no more connections may be made; 0 = no bound
 
+	MaxConns  int           // connections, beyond which requests wait for a stream; 0 = 1024
 	Single    bool          // a connection serves one request
 	KeepAlive time.Duration // how long an idle connection is kept; 0 = until the upstream closes it
 	Ping      time.Duration // after so much silence the upstream is asked for a sign of life, and has as long for it; 0 = never
@@ -35,6 +36,9 @@ type Options struct {
 
 const (
 	defaultMaxHeader = 1 << 20
+	// defaultMaxConns is what Envoy allows. Each of the connections has, or had, a
+	// request on it: so many at once have to be under way.
+	defaultMaxConns = 1024
 	// doubtAfter is how long a connection with requests on it may be silent until
 	// others go elsewhere.
 	doubtAfter = 5 * time.Second
@@ -60,6 +64,7 @@ type Transport struct {
 // New returns a transport. Close ends its connections.
 func New(o Options) *Transport {
 	o.MaxHeader = cmp.Or(o.MaxHeader, defaultMaxHeader)
+	o.MaxConns = cmp.Or(o.MaxConns, defaultMaxConns)
 	t := &Transport{opts: o, pool: pool{freed: make(chan struct{}, 1)}}
 	t.life, t.end = context.WithCancel(context.Background())
 	t.buffers.New = func() any { return new(pullBuffer) }
@@ -68,7 +73,6 @@ func New(o Options) *Transport {
 		Protocols:              new(http.Protocols),
 		DisableCompression:     true,
 		DisableKeepAlives:      o.Single,
-		IdleConnTimeout:        o.KeepAlive,
 		ResponseHeaderTimeout:  o.ResponseHeader,
 		ExpectContinueTimeout:  o.Continue,
 		MaxResponseHeaderBytes: o.MaxHeader,
@@ -97,7 +101,7 @@ func (t *Transport) Close() error {
 	t.serve()
 	t.mu.Unlock()
 	for _, c := range conns {
-		c.cc.Close()
+		c.close()
 	}
 	return nil
 }
