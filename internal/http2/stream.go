@@ -98,6 +98,7 @@ func (s *stream) end() {
 	s.cancel(nil)
 	s.watch.stop()
 	s.upload.stop()
+	s.c.wire.windows.end(s.id.Load())
 	s.c.used.Store(time.Now().UnixNano())
 	s.c.rest()
 }

@@ -2,7 +2,6 @@ package http2
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +20,8 @@ import (
 type wire struct {
 	net.Conn
 	in, out scanner
+	ahead   int // bytes that were scanned and have to be written again; the writer's
+	windows windows
 
 	processed  atomic.Uint32 // the last stream that a GOAWAY names; noGoAway without one
 	wantsHTTP1 atomic.Bool   // a GOAWAY has said so
@@ -47,7 +48,7 @@ const goodbye = 250 * time.Millisecond
 const preface = 24
 
 func newWire(nc net.Conn) *wire {
-	w := &wire{Conn: nc, ready: make(chan struct{}), over: make(chan struct{})}
+	w := &wire{Conn: nc, windows: newWindows(), ready: make(chan struct{}), over: make(chan struct{})}
 	w.out.skip = preface
 	w.processed.Store(noGoAway)
 	w.heard.Store(time.Now().UnixNano())
@@ -99,14 +100,8 @@ func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if n > 0 {
 		w.heard.Store(time.Now().UnixNano())
-		rest := p[:n]
-		for f, ok := w.in.next(&rest); ok; f, ok = w.in.next(&rest) {
-			switch {
-			case f.kind == frameGoAway:
-				w.goAway(f)
-			case f.kind == frameSettings && !w.settled:
-				w.settled, w.greeted = true, true
-			}
+		if wrong := w.look(p[:n]); wrong != nil {
+			n, err = 0, wrong
 		}
 	}
 	if err != nil {
@@ -114,6 +109,28 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.once.Do(func() { close(w.over) })
 	}
 	return n, err
+}
+
+// look notes what the frames say, and tells of one that net/http must not see.
+func (w *wire) look(p []byte) error {
+	for f, ok := w.in.next(&p); ok; f, ok = w.in.next(&p) {
+		switch f.kind {
+		case frameGoAway:
+			w.goAway(f)
+		case frameSettings:
+			if f.setting == initialWindowSize {
+				w.windows.start(f.value)
+			}
+			if f.complete && !w.settled {
+				w.settled, w.greeted = true, true
+			}
+		case frameWindowUpdate:
+			if err := w.windows.grant(f.stream, int64(f.value)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // goAway notes a GOAWAY. Of several the lowest last stream holds: the others may
@@ -127,18 +144,24 @@ func (w *wire) goAway(f frame) {
 	}
 }
 
+// Write notes what is written before the upstream can answer it. net/http writes
+// again what took too long.
 func (w *wire) Write(p []byte) (int, error) {
-	n, err := w.Conn.Write(p)
-	rest := p[:n]
+	rest := p[min(w.ahead, len(p)):]
 	for f, ok := w.out.next(&rest); ok; f, ok = w.out.next(&rest) {
 		switch f.kind {
+		case frameData:
+			w.windows.grant(f.stream, -int64(f.length))
 		case frameHeaders:
+			w.windows.open(f.stream)
 			w.opened.Store(f.stream)
 			w.headers.Store(frameHeader + int64(f.length))
 		case frameContinuation:
 			w.headers.Add(frameHeader + int64(f.length))
 		}
 	}
+	n, err := w.Conn.Write(p)
+	w.ahead = len(p) - n
 	return n, err
 }
 
@@ -165,71 +188,3 @@ func (w *wire) closed() bool { return errors.Is(w.end(), io.EOF) }
 
 // goingAway reports whether the upstream wants no more streams.
 func (w *wire) goingAway() bool { return w.processed.Load() != noGoAway }
-
-// The frames that matter here, and the length of what precedes their payload.
-const (
-	frameHeaders      = 1
-	frameSettings     = 4
-	frameGoAway       = 7
-	frameContinuation = 9
-	frameHeader       = 9
-	goAwayPayload     = 8
-)
-
-// frame is the beginning of a frame.
-type frame struct {
-	length int // of the payload
-	kind   byte
-	stream uint32
-	last   uint32 // of a GOAWAY: the last stream that was or might be processed
-	code   code   // of a GOAWAY: why
-}
-
-// scanner finds the frames in a stream of bytes that comes in any portions.
-type scanner struct {
-	skip int // bytes before the next frame
-	n    int // bytes in buf
-	buf  [frameHeader + goAwayPayload]byte
-}
-
-// next takes bytes off p up to the next beginning of a frame, and reports false
-// when they do not hold one to its end.
-func (s *scanner) next(p *[]byte) (frame, bool) {
-	for len(*p) > 0 {
-		if s.n == 0 && s.skip > 0 {
-			n := min(s.skip, len(*p))
-			*p = (*p)[n:]
-			s.skip -= n
-			continue
-		}
-		n := copy(s.buf[s.n:s.want()], *p)
-		*p = (*p)[n:]
-		s.n += n
-		if s.n >= frameHeader && s.n == s.want() {
-			return s.frame(), true
-		}
-	}
-	return frame{}, false
-}
-
-// want returns how many bytes of the frame are needed.
-func (s *scanner) want() int {
-	if s.n >= frameHeader && s.buf[3] == frameGoAway && s.length() >= goAwayPayload {
-		return frameHeader + goAwayPayload
-	}
-	return frameHeader
-}
-
-func (s *scanner) length() int { return int(binary.BigEndian.Uint32(s.buf[:4]) >> 8) }
-
-func (s *scanner) frame() frame {
-	const reserved = 1 << 31
-	f := frame{length: s.length(), kind: s.buf[3], stream: binary.BigEndian.Uint32(s.buf[5:]) &^ reserved}
-	if f.kind == frameGoAway && s.n > frameHeader {
-		f.last = binary.BigEndian.Uint32(s.buf[frameHeader:]) &^ reserved
-		f.code = code(binary.BigEndian.Uint32(s.buf[frameHeader+4:]))
-	}
-	s.skip = f.length - (s.n - frameHeader)
-	s.n = 0
-	return f
-}

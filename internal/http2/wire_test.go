@@ -17,7 +17,14 @@ func scan(data []byte, portion int) string {
 		p := data[:min(portion, len(data))]
 		data = data[len(p):]
 		for f, ok := s.next(&p); ok; f, ok = s.next(&p) {
-			found = append(found, fmt.Sprint(f.kind, ":", f.stream, ":", f.length, ":", f.last))
+			switch {
+			case f.setting != 0:
+				found = append(found, fmt.Sprint(f.setting, "=", f.value))
+			case f.kind == frameWindowUpdate:
+				found = append(found, fmt.Sprint(f.kind, ":", f.stream, "+", f.value))
+			default:
+				found = append(found, fmt.Sprint(f.kind, ":", f.stream, ":", f.length, ":", f.last))
+			}
 		}
 	}
 	return strings.Join(found, " ")
@@ -34,7 +41,10 @@ func TestScanner(t *testing.T) {
 	f.WriteGoAway(3, http2.ErrCodeNo, []byte("good bye"))
 	f.WriteRawFrame(http2.FrameGoAway, 0, 0, []byte("short"))
 	f.WritePing(false, [8]byte{})
-	const want = "4:0:6:0 1:1:20:0 9:1:5:0 0:1:0:0 7:0:16:3 7:0:5:0 6:0:8:0"
+	f.WriteWindowUpdate(5, 7)
+	f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 8}, http2.Setting{ID: http2.SettingEnablePush, Val: 0})
+	f.WriteSettingsAck()
+	const want = "4:0:6:0 3=1 1:1:20:0 9:1:5:0 0:1:0:0 7:0:16:3 7:0:5:0 6:0:8:0 8:5+7 4:0:12:0 4=8 2=0 4:0:0:0"
 	for portion := 1; portion <= b.Len(); portion++ {
 		if got := scan(b.Bytes(), portion); got != want {
 			t.Fatalf("in portions of %d: got %s, want %s", portion, got, want)
