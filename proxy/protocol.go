@@ -6,8 +6,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"sync"
-	"sync/atomic"
 
 	"github.com/goodgate/goodgate/internal/http1"
 	"github.com/goodgate/goodgate/internal/http2"
@@ -80,6 +78,7 @@ func (l *link) newHTTP2(dial dialFunc) transport {
 	o := http2.Options{
 		Dial:           dial,
 		Handshake:      l.opts.Timeouts.TLS,
+		Wait:           l.opts.Timeouts.Dial + l.opts.Timeouts.TLS, // as long as a new connection may take
 		Single:         l.opts.MaxIdleConns < 0,
 		KeepAlive:      l.opts.Timeouts.KeepAlive,
 		Ping:           l.opts.Timeouts.Ping,
@@ -120,120 +119,6 @@ func (t *twoHTTP2) Retire() {
 func (t *twoHTTP2) Close() error {
 	t.grpc.Close()
 	return t.web.Close()
-}
-
-// either speaks what the upstream chose on the latest connection. A connection
-// on which it chose the other protocol is handed over.
-type either struct {
-	link     *link
-	h1, h2   transport
-	speaksH1 atomic.Bool
-
-	mu    sync.Mutex // protects spare
-	spare net.Conn   // for the protocol that is spoken now
-}
-
-// errOther ends an exchange that has to be begun anew in the other protocol.
-var errOther = errors.New("the upstream chose the other protocol")
-
-func newEither(l *link) *either {
-	e := &either{link: l}
-	e.h1 = l.newHTTP1(func(ctx context.Context) (net.Conn, error) { return e.dial(ctx, true) })
-	e.h2 = l.newHTTP2(func(ctx context.Context) (net.Conn, error) { return e.dial(ctx, false) })
-	return e
-}
-
-// RoundTrip sends requests for an upgrade by HTTP/1.1, which alone has it.
-func (e *either) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, error) {
-	if r.Header.Get("Upgrade") != "" {
-		return e.h1.RoundTrip(r, x)
-	}
-	for range 3 { // an upstream that is being replaced may change its mind
-		t := e.h2
-		if e.speaksH1.Load() {
-			t = e.h1
-		}
-		res, err := t.RoundTrip(r, x)
-		if !errors.Is(err, errOther) {
-			return res, err
-		}
-		r = reopen(r)
-	}
-	return nil, &Error{Reason: TLSHandshake, Upstream: e.link.spec.Addr, Err: errOther}
-}
-
-// reopen returns the request with its body, of which nothing was read, as it was
-// before a transport closed it.
-func reopen(r *http.Request) *http.Request {
-	v, ok := r.Body.(*bodyView)
-	if !ok {
-		return r
-	}
-	again := new(*r)
-	again.Body = &bodyView{body: v.body, trailer: v.trailer}
-	return again
-}
-
-// dial returns a connection for one of the protocols. What is to be upgraded
-// stays with HTTP/1.1.
-func (e *either) dial(ctx context.Context, forH1 bool) (net.Conn, error) {
-	e.mu.Lock()
-	c := e.spare
-	e.spare = nil
-	e.mu.Unlock()
-	if c == nil {
-		protos := []string{"h2", "http/1.1"}
-		if forH1 && !e.speaksH1.Load() {
-			protos = protos[1:]
-		}
-		var err error
-		if c, err = e.link.dial(ctx, protos...); err != nil {
-			return nil, err
-		}
-	}
-	h1 := negotiated(c) != "h2"
-	if h1 == forH1 {
-		return c, nil
-	}
-	e.keep(c, h1)
-	return nil, errOther
-}
-
-// keep hands a connection over to the other protocol, which is spoken from now
-// on.
-func (e *either) keep(c net.Conn, h1 bool) {
-	e.mu.Lock()
-	c, e.spare = e.spare, c
-	e.mu.Unlock()
-	if c != nil {
-		c.Close()
-	}
-	e.speaksH1.Store(h1)
-}
-
-func (e *either) Idle() int { return e.h1.Idle() + e.h2.Idle() }
-
-func (e *either) Retire() {
-	e.h1.Retire()
-	e.h2.Retire()
-	e.drop()
-}
-
-func (e *either) Close() error {
-	e.h2.Close()
-	err := e.h1.Close()
-	e.drop()
-	return err
-}
-
-// drop closes the connection that was handed over and not taken.
-func (e *either) drop() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.spare != nil {
-		e.spare.Close()
-		e.spare = nil
-	}
 }
 
 // negotiated returns the protocol that ALPN chose, empty without TLS.

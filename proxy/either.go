@@ -1,0 +1,140 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/http1"
+	"github.com/goodgate/goodgate/internal/http2"
+)
+
+// either speaks what the upstream chose on the latest connection. A connection
+// on which it chose the other protocol is handed over.
+type either struct {
+	link       *link
+	h1, h2     transport
+	only1      transport    // offers HTTP/1.1 alone
+	speaksH1   atomic.Bool  // the latest choice
+	only1Until atomic.Int64 // Unix nanoseconds; until then only1 sends everything
+
+	mu    sync.Mutex  // protects the fields below
+	spare net.Conn    // for the protocol that is spoken now; nil = none
+	timer *time.Timer // closes it
+}
+
+const (
+	// rememberHTTP1 is for how long an upstream that has required HTTP/1.1 is asked
+	// by nothing else.
+	rememberHTTP1 = 10 * time.Minute
+	// spareFor is how long a connection that was handed over waits to be taken.
+	spareFor = time.Second
+)
+
+// errOther ends an exchange that has to be begun anew in the other protocol.
+var errOther = errors.New("the upstream chose the other protocol")
+
+func newEither(l *link) *either {
+	e := &either{link: l}
+	e.h1 = l.newHTTP1(func(ctx context.Context) (net.Conn, error) { return e.dial(ctx, true) })
+	e.h2 = l.newHTTP2(func(ctx context.Context) (net.Conn, error) { return e.dial(ctx, false) })
+	e.only1 = l.newHTTP1(func(ctx context.Context) (net.Conn, error) { return l.dial(ctx, "http/1.1") })
+	return e
+}
+
+// RoundTrip sends requests for an upgrade by HTTP/1.1, which alone has it.
+func (e *either) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, error) {
+	if r.Header.Get("Upgrade") != "" || time.Now().UnixNano() < e.only1Until.Load() {
+		return e.only1.RoundTrip(r, x)
+	}
+	for range 3 { // an upstream that is being replaced may change its mind
+		t := e.h2
+		if e.speaksH1.Load() {
+			t = e.h1
+		}
+		res, err := t.RoundTrip(r, x)
+		if errors.Is(err, http2.ErrNeedsHTTP1) { // the request counts as refused, and is sent again
+			e.only1Until.Store(time.Now().Add(rememberHTTP1).UnixNano())
+		}
+		if !errors.Is(err, errOther) {
+			return res, err
+		}
+		r = reopen(r)
+	}
+	return nil, &Error{Reason: TLSHandshake, Upstream: e.link.spec.Addr, Err: errOther}
+}
+
+// reopen returns the request with its body, of which nothing was read, as it was
+// before a transport closed it.
+func reopen(r *http.Request) *http.Request {
+	v, ok := r.Body.(*bodyView)
+	if !ok {
+		return r
+	}
+	again := new(*r)
+	again.Body = &bodyView{body: v.body, trailer: v.trailer}
+	return again
+}
+
+// dial returns a connection for one of the protocols.
+func (e *either) dial(ctx context.Context, forH1 bool) (net.Conn, error) {
+	c := e.hand(nil)
+	if c == nil {
+		var err error
+		if c, err = e.link.dial(ctx, "h2", "http/1.1"); err != nil {
+			return nil, err
+		}
+	}
+	h1 := negotiated(c) != "h2"
+	if h1 == forH1 {
+		return c, nil
+	}
+	if unused := e.hand(c); unused != nil {
+		unused.Close()
+	}
+	e.speaksH1.Store(h1)
+	return nil, errOther
+}
+
+// hand puts a connection, or none, in the place of the spare one and returns that.
+func (e *either) hand(c net.Conn) net.Conn {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c, e.spare = e.spare, c
+	if e.timer != nil {
+		e.timer.Stop()
+		e.timer = nil
+	}
+	if e.spare != nil {
+		e.timer = time.AfterFunc(spareFor, e.drop)
+	}
+	return c
+}
+
+// drop closes the connection that was handed over and not taken.
+func (e *either) drop() {
+	if c := e.hand(nil); c != nil {
+		c.Close()
+	}
+}
+
+func (e *either) Idle() int { return e.h1.Idle() + e.h2.Idle() + e.only1.Idle() }
+
+func (e *either) Retire() {
+	for _, t := range []transport{e.h1, e.h2, e.only1} {
+		t.Retire()
+	}
+	e.drop()
+}
+
+func (e *either) Close() error {
+	for _, t := range []transport{e.h1, e.h2, e.only1} {
+		t.Close()
+	}
+	e.drop()
+	return nil
+}
