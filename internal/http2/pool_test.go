@@ -287,3 +287,61 @@ func TestLimitLoweredTooLate(t *testing.T) {
 		}
 	})
 }
+
+// An upstream that only writes, and takes no answers to its pings, is given up.
+// This is on real sockets: in a bubble time stands still for who waits for a lock
+// of net/http's.
+func TestUpstreamThatOnlyWrites(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		nc, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer nc.Close()
+		fr := http2.NewFramer(nc, nil)
+		fr.WriteSettings()
+		for fr.WritePing(false, [8]byte{}) == nil {
+		}
+	})
+	tr := New(Options{Idle: 100 * time.Millisecond, Dial: func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
+	}})
+	defer tr.Close()
+	if code, err := get(t, t.Context(), tr); err == nil {
+		t.Errorf("got %d, want an error", code)
+	}
+}
+
+// The windows of streams are followed for as long as a stream lives, and no longer.
+func TestWindows(t *testing.T) {
+	w := newWindows()
+	for id := uint32(1); id < 10_000; id += 2 {
+		w.open(id)
+		if err := w.grant(id, maxWindow-65535); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.grant(id, 1); err != errWindow {
+			t.Fatalf("got %v, want %v", err, errWindow)
+		}
+		w.grant(id, -1)
+		w.open(id) // by a trailer
+		if err := w.grant(id, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.grant(id+2, 1); err != errIdle {
+			t.Fatalf("got %v, want %v", err, errIdle)
+		}
+		w.end(id)
+		w.grant(id, 1) // is no sign of life
+	}
+	if n := len(w.streams); n > minPrune {
+		t.Errorf("streams kept: got %d, want at most %d", n, minPrune)
+	}
+}

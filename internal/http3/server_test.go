@@ -339,21 +339,24 @@ func TestRequests(t *testing.T) {
 	for _, tt := range []struct {
 		method string
 		body   io.Reader
-		header string
+		expect string
 		want   string
 	}{
 		{"GET", nil, "", `GET HTTP/3.0 0 "" <nil> host=[] expect=[] nobody=true`},
 		{"GET", io.MultiReader(strings.NewReader("query")), "", `GET HTTP/3.0 -1 "query" <nil> host=[] expect=[] nobody=false`},
 		{"DELETE", strings.NewReader("x"), "", `DELETE HTTP/3.0 1 "x" <nil> host=[] expect=[] nobody=false`},
-		{"POST", strings.NewReader("x"), "Expect", `POST HTTP/3.0 1 "x" <nil> host=[] expect=[] nobody=false`},
+		{"POST", strings.NewReader("x"), "100-continue", `POST HTTP/3.0 1 "x" <nil> host=[] expect=[] nobody=false`},
+		{"POST", strings.NewReader("x"), "100-Continue", `POST HTTP/3.0 1 "x" <nil> host=[] expect=[] nobody=false`},
+		{"POST", strings.NewReader("x"), "foo", `POST HTTP/3.0 1 "x" <nil> host=[] expect=["foo"] nobody=false`},
+		{"POST", strings.NewReader("x"), "foo, 100-continue", `POST HTTP/3.0 1 "x" <nil> host=[] expect=["foo, 100-continue"] nobody=false`},
 		{"POST", io.MultiReader(strings.NewReader("x")), "", `POST HTTP/3.0 -1 "x" <nil> host=[] expect=[] nobody=false`},
 	} {
 		r, err := http.NewRequest(tt.method, b.url(), tt.body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if tt.header != "" {
-			r.Header.Set(tt.header, "100-continue")
+		if tt.expect != "" {
+			r.Header.Set("Expect", tt.expect)
 		}
 		res, err := c.Do(r)
 		if err != nil {
