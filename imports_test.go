@@ -12,11 +12,11 @@ const module = "github.com/goodgate/goodgate/"
 // allowed says which of the module's own packages each package may import. A
 // package that is not here may import none.
 var allowed = map[string][]string{
-	"health":             {"balancer"},
+	"health":             {"balancer", "internal/h2frame"},
 	"proxy":              {"balancer", "internal/http1", "internal/http2", "internal/limit", "internal/pipe", "internal/stale"},
 	"internal/inbound":   {"internal/chunked", "internal/header", "internal/pipe"},
 	"internal/http1":     {"internal/chunked", "internal/header", "internal/pipe"},
-	"internal/http2":     {"internal/http1"},
+	"internal/http2":     {"internal/h2frame", "internal/http1"},
 	"internal/http3":     {"internal/limit"},
 	"internal/config":    {"internal/printable"},
 	"internal/webhook":   {"internal/printable"},

@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/h2frame"
 )
 
 // http2Caller makes one exchange over a connection of its own by HTTP/2, with
@@ -24,13 +25,11 @@ func newHTTP2Caller(t *tls.Config, preface []byte) *http2Caller {
 		transport: &http.Transport{
 			Protocols:              new(http.Protocols),
 			DialContext:            dialed,
-			DialTLSContext:         dialed,
 			MaxResponseHeaderBytes: maxHeader,
 			DisableCompression:     true,
 		},
 	}
 	c.transport.Protocols.SetUnencryptedHTTP2(true)
-	c.transport.Protocols.SetHTTP2(true)
 	return c
 }
 
@@ -70,7 +69,8 @@ func (c *http2Caller) do(req *http.Request, u *balancer.Upstream, doing string) 
 	if u.TLS() {
 		req.URL.Scheme = "https"
 	}
-	client, err := c.transport.NewClientConn(context.WithValue(ctx, connKey{}, conn), req.URL.Scheme, "upstream:0")
+	// In the clear as far as net/http is concerned: the TLS is the dialer's.
+	client, err := c.transport.NewClientConn(context.WithValue(ctx, connKey{}, h2frame.NewGuard(conn)), "http", "upstream:0")
 	if err != nil {
 		return nil, failed("starting HTTP/2", err)
 	}

@@ -227,6 +227,31 @@ func TestHTTPOverHTTP2(t *testing.T) {
 	wantResult(t, probe(t, newHTTP(t, o), plain.Listener.Addr().String(), long), balancer.Wrong, "does not contain")
 }
 
+// An upstream that widens a stream's window too far locks net/http's client up,
+// which a probe must not wait for: it would keep its worker for ever.
+func TestHTTP2WindowTooWide(t *testing.T) {
+	t.Parallel()
+	addr := listener(t, "tcp", "127.0.0.1:0", func(c net.Conn) {
+		defer c.Close()
+		io.ReadFull(c, make([]byte, 24)) // the preface
+		const widen = "\x00\x00\x04\x08\x00\x00\x00\x00\x01\x7f\xff\xff\xff"
+		for {
+			header := make([]byte, 9)
+			if _, err := io.ReadFull(c, header); err != nil {
+				return
+			}
+			io.CopyN(io.Discard, c, int64(header[0])<<16|int64(header[1])<<8|int64(header[2]))
+			switch header[3] {
+			case 1: // HEADERS
+				io.WriteString(c, widen+widen)
+			case 4: // SETTINGS
+				io.WriteString(c, "\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+			}
+		}
+	})
+	wantResult(t, probe(t, newHTTP(t, HTTPOptions{HTTP2: true}), addr, long), balancer.Wrong, "window")
+}
+
 func TestHTTPRetriesBrokenConnections(t *testing.T) {
 	t.Parallel()
 	f := func(broken int32, retries int, want balancer.Probe, connections int32) {

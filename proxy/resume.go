@@ -155,7 +155,7 @@ func (b *leasedBody) resume(failed *Error) bool {
 	x.holdEnd, x.rounds = time.Time{}, 0
 	if !b.rest.asked {
 		b.rest.asked = true
-		x.tries, x.races = 0, 0
+		x.tries, x.races, x.refused = 0, 0, 0
 	}
 	for {
 		d := x.decide(failed, maxResumes)

@@ -51,7 +51,7 @@ func serve(t *testing.T, network *memnet.Network, f func(n int, fr *http2.Framer
 			u.mu.Unlock()
 			u.wg.Go(func() {
 				defer nc.Close()
-				io.ReadFull(nc, make([]byte, preface))
+				io.ReadFull(nc, make([]byte, len(http2.ClientPreface)))
 				f(n, http2.NewFramer(nc, nc))
 				io.Copy(io.Discard, nc)
 				u.mu.Lock()
@@ -316,32 +316,5 @@ func TestUpstreamThatOnlyWrites(t *testing.T) {
 	defer tr.Close()
 	if code, err := get(t, t.Context(), tr); err == nil {
 		t.Errorf("got %d, want an error", code)
-	}
-}
-
-// The windows of streams are followed for as long as a stream lives, and no longer.
-func TestWindows(t *testing.T) {
-	w := newWindows()
-	for id := uint32(1); id < 10_000; id += 2 {
-		w.open(id)
-		if err := w.grant(id, maxWindow-65535); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.grant(id, 1); err != errWindow {
-			t.Fatalf("got %v, want %v", err, errWindow)
-		}
-		w.grant(id, -1)
-		w.open(id) // by a trailer
-		if err := w.grant(id, 0); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.grant(id+2, 1); err != errIdle {
-			t.Fatalf("got %v, want %v", err, errIdle)
-		}
-		w.end(id)
-		w.grant(id, 1) // is no sign of life
-	}
-	if n := len(w.streams); n > minPrune {
-		t.Errorf("streams kept: got %d, want at most %d", n, minPrune)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/h2frame"
 	"github.com/goodgate/goodgate/internal/http1"
 )
 
@@ -98,7 +99,7 @@ func (s *stream) end() {
 	s.cancel(nil)
 	s.watch.stop()
 	s.upload.stop()
-	s.c.wire.windows.end(s.id.Load())
+	s.c.wire.Ended(s.id.Load())
 	s.c.used.Store(time.Now().UnixNano())
 	s.c.rest()
 }
@@ -110,7 +111,7 @@ func (s *stream) trace() *httptrace.ClientTrace {
 			s.id.Store(s.c.wire.opened.Load())
 			s.x.Wrote(max(s.c.wire.headers.Load(), 1))
 		},
-		GotFirstResponseByte: func() { s.x.Got(frameHeader) },
+		GotFirstResponseByte: func() { s.x.Got(h2frame.HeaderSize) },
 		Got1xxResponse:       s.inform,
 	}
 }

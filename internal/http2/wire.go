@@ -11,17 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/h2frame"
 	"github.com/goodgate/goodgate/internal/http1"
 )
 
 // wire is a connection that watches the frames go by (RFC 9113 section 4.1).
-// The scanners belong to the reader and to the writer, of which net/http has
-// one each; the rest is atomic.
 type wire struct {
-	net.Conn
-	in, out scanner
-	ahead   int // bytes that were scanned and have to be written again; the writer's
-	windows windows
+	*h2frame.Guard
 
 	processed  atomic.Uint32 // the last stream that a GOAWAY names; noGoAway without one
 	wantsHTTP1 atomic.Bool   // a GOAWAY has said so
@@ -44,12 +40,9 @@ type wireEnd struct{ err error }
 // goodbye is how long a peer may take over a connection's last words.
 const goodbye = 250 * time.Millisecond
 
-// preface is the length of what a client sends before its first frame.
-const preface = 24
-
 func newWire(nc net.Conn) *wire {
-	w := &wire{Conn: nc, windows: newWindows(), ready: make(chan struct{}), over: make(chan struct{})}
-	w.out.skip = preface
+	w := &wire{Guard: h2frame.NewGuard(nc), ready: make(chan struct{}), over: make(chan struct{})}
+	w.In, w.Out = w.read, w.wrote
 	w.processed.Store(noGoAway)
 	w.heard.Store(time.Now().UnixNano())
 	return w
@@ -97,12 +90,9 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.greeted = false
 		close(w.ready)
 	}
-	n, err := w.Conn.Read(p)
+	n, err := w.Guard.Read(p)
 	if n > 0 {
 		w.heard.Store(time.Now().UnixNano())
-		if wrong := w.look(p[:n]); wrong != nil {
-			n, err = 0, wrong
-		}
 	}
 	if err != nil {
 		w.ended.CompareAndSwap(nil, wireEnd{err})
@@ -111,58 +101,36 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// look notes what the frames say, and tells of one that net/http must not see.
-func (w *wire) look(p []byte) error {
-	for f, ok := w.in.next(&p); ok; f, ok = w.in.next(&p) {
-		switch f.kind {
-		case frameGoAway:
-			w.goAway(f)
-		case frameSettings:
-			if f.setting == initialWindowSize {
-				w.windows.start(f.value)
-			}
-			if f.complete && !w.settled {
-				w.settled, w.greeted = true, true
-			}
-		case frameWindowUpdate:
-			if err := w.windows.grant(f.stream, int64(f.value)); err != nil {
-				return err
-			}
-		}
+// read notes a frame that was read.
+func (w *wire) read(f h2frame.Frame) {
+	switch {
+	case f.Kind == h2frame.GoAway:
+		w.goAway(f)
+	case f.Kind == h2frame.Settings && f.Complete && !w.settled:
+		w.settled, w.greeted = true, true
 	}
-	return nil
 }
 
 // goAway notes a GOAWAY. Of several the lowest last stream holds: the others may
 // not raise it (RFC 9113, section 6.8).
-func (w *wire) goAway(f frame) {
-	if f.code == http11Required {
+func (w *wire) goAway(f h2frame.Frame) {
+	if code(f.Code) == http11Required {
 		w.wantsHTTP1.Store(true)
 	}
-	if f.last < w.processed.Load() {
-		w.processed.Store(f.last)
+	if f.Last < w.processed.Load() {
+		w.processed.Store(f.Last)
 	}
 }
 
-// Write notes what is written before the upstream can answer it. net/http writes
-// again what took too long.
-func (w *wire) Write(p []byte) (int, error) {
-	rest := p[min(w.ahead, len(p)):]
-	for f, ok := w.out.next(&rest); ok; f, ok = w.out.next(&rest) {
-		switch f.kind {
-		case frameData:
-			w.windows.grant(f.stream, -int64(f.length))
-		case frameHeaders:
-			w.windows.open(f.stream)
-			w.opened.Store(f.stream)
-			w.headers.Store(frameHeader + int64(f.length))
-		case frameContinuation:
-			w.headers.Add(frameHeader + int64(f.length))
-		}
+// wrote notes a frame that is about to be written.
+func (w *wire) wrote(f h2frame.Frame) {
+	switch f.Kind {
+	case h2frame.Headers:
+		w.opened.Store(f.Stream)
+		w.headers.Store(h2frame.HeaderSize + int64(f.Length))
+	case h2frame.Continuation:
+		w.headers.Add(h2frame.HeaderSize + int64(f.Length))
 	}
-	n, err := w.Conn.Write(p)
-	w.ahead = len(p) - n
-	return n, err
 }
 
 // Close does not wait for a peer that takes no TLS alert.

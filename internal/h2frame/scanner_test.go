@@ -1,4 +1,4 @@
-package http2
+package h2frame
 
 import (
 	"bytes"
@@ -20,10 +20,10 @@ func scan(data []byte, portion int) string {
 			switch {
 			case f.setting != 0:
 				found = append(found, fmt.Sprint(f.setting, "=", f.value))
-			case f.kind == frameWindowUpdate:
-				found = append(found, fmt.Sprint(f.kind, ":", f.stream, "+", f.value))
+			case f.Kind == WindowUpdate:
+				found = append(found, fmt.Sprint(f.Kind, ":", f.Stream, "+", f.value))
 			default:
-				found = append(found, fmt.Sprint(f.kind, ":", f.stream, ":", f.length, ":", f.last))
+				found = append(found, fmt.Sprint(f.Kind, ":", f.Stream, ":", f.Length, ":", f.Last))
 			}
 		}
 	}
