@@ -119,7 +119,7 @@ func TestHTTP2SwitchingProtocolsIsRefused(t *testing.T) {
 // time, and the next request finds the upstream usable.
 func TestHTTP2OddUpstreams(t *testing.T) {
 	t.Parallel()
-	f := func(name, want string, script func(c *framed, stream uint32)) {
+	upload := func(size int, name, want string, script func(c *framed, stream uint32)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := proxy.PoolOptions{
@@ -139,13 +139,16 @@ func TestHTTP2OddUpstreams(t *testing.T) {
 					}
 				})
 				began := time.Now()
-				got := w.send("POST", "/", strings.NewReader(strings.Repeat("x", 100<<10)))
+				got := w.send("POST", "/", strings.NewReader(strings.Repeat("x", size)))
 				check(t, "answer", fmt.Sprint(got.status, " ", w.record().Reason), want)
 				check(t, "in time", time.Since(began) <= 15*time.Second, true)
 				check(t, "next", w.send("POST", "/", nil).status, 204)
 			})
 		})
 	}
+	// A script that does not read leaves room for a small body: time stands still in a
+	// bubble while net/http waits for the lock of who writes.
+	f := func(name, want string, script func(c *framed, stream uint32)) { upload(1<<10, name, want, script) }
 	const malformed = "502 response_malformed"
 	f("push promise", malformed, func(c *framed, stream uint32) {
 		c.WritePushPromise(http2.PushPromiseParam{StreamID: stream, PromiseID: 2, EndHeaders: true})
@@ -228,7 +231,7 @@ func TestHTTP2OddUpstreams(t *testing.T) {
 			c.WriteWindowUpdate(stream, 1<<16)
 		}
 	})
-	f("stream's window as wide as can be", "200 none", func(c *framed, stream uint32) {
+	upload(100<<10, "stream's window as wide as can be", "200 none", func(c *framed, stream uint32) {
 		c.WriteWindowUpdate(stream, 1<<31-1-65535)
 		c.WriteWindowUpdate(0, 1<<31-1-65535)
 		for c.data(stream) {
@@ -236,7 +239,7 @@ func TestHTTP2OddUpstreams(t *testing.T) {
 		}
 		c.header(stream, true, ":status", "200")
 	})
-	f("window that never opens", "504 response_timeout", func(c *framed, stream uint32) {
+	upload(100<<10, "window that never opens", "504 response_timeout", func(c *framed, stream uint32) {
 		c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 	})
 	f("settings that change without end", "200 none", func(c *framed, stream uint32) {

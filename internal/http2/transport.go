@@ -28,7 +28,7 @@ type Options struct {
 	Ping      time.Duration // after so much silence the upstream is asked for a sign of life, and has as long for it; 0 = never
 
 	ResponseHeader time.Duration // from the request's last byte to the response's header; 0 = no bound
-	Idle           time.Duration // how long both bodies may stand still; 0 = no bound
+	Idle           time.Duration // how long both bodies may stand still, and the upstream take nothing off a connection; 0 = no bound, and 30 s
 	Continue       time.Duration // how long to wait for 100 (Continue) before the body is sent; 0 = not at all
 
 	MaxHeader int64 // bytes of a response header; 0 = 1 MiB
@@ -42,6 +42,9 @@ const (
 	// doubtAfter is how long a connection with requests on it may be silent until
 	// others go elsewhere.
 	doubtAfter = 5 * time.Second
+	// writeIdle is how long an upstream may take nothing off a connection when streams
+	// may be silent for any time.
+	writeIdle = 30 * time.Second
 	// readAhead is what a stream may have sent before it is read: memory that a
 	// client who does not read can make an upstream fill.
 	readAhead = 1 << 20
@@ -79,7 +82,7 @@ func New(o Options) *Transport {
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout:           o.Ping,
 			PingTimeout:               o.Ping,
-			WriteByteTimeout:          o.Idle,
+			WriteByteTimeout:          cmp.Or(o.Idle, writeIdle),
 			MaxReceiveBufferPerStream: readAhead,
 		},
 	}
