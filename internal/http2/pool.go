@@ -241,7 +241,10 @@ type dialKey struct{}
 func (t *Transport) connect() (*conn, int, error) {
 	var w *wire
 	cc, err := t.maker.NewClientConn(context.WithValue(t.life, dialKey{}, &w), "http", "upstream:80")
-	if err != nil {
+	switch {
+	case err != nil && w != nil: // it could not be written to
+		return nil, 0, &http1.Error{Phase: http1.PhaseDial, Kind: http1.Closed, Err: err}
+	case err != nil:
 		return nil, 0, err
 	}
 	if failed := w.await(t.life, t.opts.Handshake); failed != nil {

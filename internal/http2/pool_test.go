@@ -318,3 +318,18 @@ func TestUpstreamThatOnlyWrites(t *testing.T) {
 		t.Errorf("got %d, want an error", code)
 	}
 }
+
+// An upstream that has hung up before a word could be said is at fault, and nobody
+// else.
+func TestHangsUpBeforePreface(t *testing.T) {
+	tr := New(Options{Dial: func(context.Context) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		theirs.Close()
+		return ours, nil
+	}})
+	defer tr.Close()
+	_, err := get(t, t.Context(), tr)
+	if failed, ok := errors.AsType[*http1.Error](err); !ok || failed.Phase != http1.PhaseDial || failed.Kind != http1.Closed {
+		t.Errorf("got %v, want the end of the connection", err)
+	}
+}
