@@ -13,9 +13,9 @@ const module = "github.com/goodgate/goodgate/"
 // package that is not here may import none.
 var allowed = map[string][]string{
 	"health":             {"balancer", "internal/h2frame"},
-	"proxy":              {"balancer", "internal/http1", "internal/http2", "internal/limit", "internal/pipe", "internal/stale"},
+	"proxy":              {"balancer", "internal/buffer", "internal/http1", "internal/http2", "internal/limit", "internal/pipe", "internal/stale"},
 	"internal/inbound":   {"internal/chunked", "internal/header", "internal/pipe"},
-	"internal/http1":     {"internal/chunked", "internal/header", "internal/pipe"},
+	"internal/http1":     {"internal/buffer", "internal/chunked", "internal/header", "internal/pipe"},
 	"internal/http2":     {"internal/h2frame", "internal/http1"},
 	"internal/http3":     {"internal/limit"},
 	"internal/config":    {"internal/printable"},

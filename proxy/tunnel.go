@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/buffer"
 )
 
 // tunnels are the upgraded connections that are open.
 type tunnels struct {
+	buffers buffer.Pool
+
 	mu   sync.Mutex // protects the fields below, and the timers of every tunnel
 	set  map[*tunnel]struct{}
 	none chan struct{} // closed when set becomes empty; nil while nobody waits
@@ -122,6 +125,15 @@ func (t *tunnel) Write(p []byte) (int, error) {
 	t.touch()
 	return n, err
 }
+
+// WriteTo and ReadFrom keep io.Copy from taking 32 KiB for each direction, which it
+// would hold while nothing comes.
+
+// WriteTo copies what comes from the upstream.
+func (t *tunnel) WriteTo(w io.Writer) (int64, error) { return t.all.buffers.Copy(w, t) }
+
+// ReadFrom copies what goes to the upstream.
+func (t *tunnel) ReadFrom(r io.Reader) (int64, error) { return t.all.buffers.Copy(t, r) }
 
 // CloseWrite says that this side has finished, while the other may go on.
 func (t *tunnel) CloseWrite() error {

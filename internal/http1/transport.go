@@ -4,8 +4,9 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"sync"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/buffer"
 )
 
 // Options are a transport's. Only Dial is required.
@@ -37,7 +38,7 @@ const (
 type Transport struct {
 	opts    Options
 	pool    pool
-	buffers sync.Pool // of *chunkBuffer
+	uploads buffer.Pool
 }
 
 // New returns a transport. Close ends its idle connections.
@@ -48,9 +49,8 @@ func New(o Options) *Transport {
 	if o.ReadBuffer <= 0 {
 		o.ReadBuffer = defaultReadBuffer
 	}
-	t := &Transport{opts: o}
+	t := &Transport{opts: o, uploads: buffer.Pool{Extra: chunkRoom + chunkEnd}}
 	t.pool.max, t.pool.age = o.MaxIdle, o.KeepAlive
-	t.buffers.New = func() any { return new(chunkBuffer) }
 	return t
 }
 

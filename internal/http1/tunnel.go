@@ -19,8 +19,11 @@ func newTunnel(c *conn) *tunnel {
 // Read returns first what came together with the response's header.
 func (t *tunnel) Read(p []byte) (int, error) {
 	c := t.c
-	if n := c.br.Buffered(); n > 0 {
-		return c.br.Read(p[:min(n, len(p))])
+	if c.br != nil {
+		if n := c.br.Buffered(); n > 0 {
+			return c.br.Read(p[:min(n, len(p))])
+		}
+		c.br = nil // a tunnel may be open for long
 	}
 	n, err := c.nc.Read(p)
 	c.x.received.Add(int64(n))

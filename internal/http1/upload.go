@@ -114,21 +114,20 @@ func (u *upload) abandon() {
 // errOver ends an upload whose exchange has ended.
 var errOver = errors.New("the exchange has ended")
 
-// chunkBuffer has room for a chunk's size before, and for the last chunk after,
-// what is read into it.
-type chunkBuffer [chunkRoom + chunkSize + len("\r\n0\r\n")]byte
-
+// An upload's buffer has room for a chunk's size before, and for the last chunk
+// after, what is read into it.
 const (
-	chunkSize = 32 << 10
 	chunkRoom = len("8000\r\n")
+	chunkEnd  = len("\r\n0\r\n")
 )
 
 // copy writes the body. It returns an *Error if the body fails.
 func (u *upload) copy() error {
-	buf := u.c.t.buffers.Get().(*chunkBuffer)
-	defer u.c.t.buffers.Put(buf)
+	pool := &u.c.t.uploads
+	buf := pool.Get()
+	defer func() { pool.Put(buf) }()
 	for u.left != 0 {
-		p := buf[chunkRoom : chunkRoom+chunkSize]
+		p := buf.Bytes[chunkRoom : len(buf.Bytes)-chunkEnd]
 		if u.left > 0 {
 			p = p[:min(int64(len(p)), u.left)]
 		}
@@ -136,7 +135,7 @@ func (u *upload) copy() error {
 		if err != nil && err != io.EOF {
 			return err
 		}
-		if err := u.write(buf, n, err == io.EOF); err != nil {
+		if err := u.write(buf.Bytes, n, err == io.EOF); err != nil {
 			return err
 		}
 		if err == io.EOF && u.left > 0 {
@@ -145,6 +144,7 @@ func (u *upload) copy() error {
 		if err == io.EOF {
 			return nil
 		}
+		buf = pool.Fit(buf, n)
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (u *upload) read(p []byte) (int, error) {
 }
 
 // write writes the n bytes that were read, framed, and the end after the last.
-func (u *upload) write(buf *chunkBuffer, n int, end bool) error {
+func (u *upload) write(buf []byte, n int, end bool) error {
 	body := buf[chunkRoom : chunkRoom+n]
 	if u.left >= 0 {
 		u.left -= int64(n)
