@@ -47,7 +47,7 @@ const (
 	writeIdle = 30 * time.Second
 	// readAhead is what a stream may have sent before it is read: memory that a
 	// client who does not read can make an upstream fill.
-	readAhead = 1 << 20
+	readAhead = 256 << 10
 )
 
 // Transport sends HTTP/2 requests to one upstream. It is safe for concurrent

@@ -18,6 +18,7 @@ import (
 // wire is a connection that watches the frames go by (RFC 9113 section 4.1).
 type wire struct {
 	*h2frame.Guard
+	limit frameLimit // the reader's
 
 	processed  atomic.Uint32 // the last stream that a GOAWAY names; noGoAway without one
 	wantsHTTP1 atomic.Bool   // a GOAWAY has said so
@@ -93,6 +94,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Guard.Read(p)
 	if n > 0 {
 		w.heard.Store(time.Now().UnixNano())
+		w.limit.apply(p[:n])
 	}
 	if err != nil {
 		w.ended.CompareAndSwap(nil, wireEnd{err})
