@@ -1,11 +1,10 @@
 package proxy
 
 import (
-	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -70,53 +69,71 @@ func (x *exchange) admit() *Error {
 			return &Error{Reason: Overloaded, Err: err}
 		}
 	}
-	if err := x.passes(x.listener.Limits); err != nil {
+	now := x.record.Start
+	if err := x.passes(x.listener.Limits, now); err != nil {
 		return err
 	}
-	if err := x.passes(x.route.Limits); err != nil {
+	if err := x.passes(x.route.Limits, now); err != nil {
 		return err
 	}
 	if x.route.Pool == nil {
 		return nil
 	}
-	return x.passes(x.route.Pool.opts.Limits)
+	return x.passes(x.route.Pool.opts.Limits, now)
 }
 
-func (x *exchange) passes(l *Limits) *Error {
+// errMaxRequests says that as many requests are under way as may be.
+var errMaxRequests = errors.New("limits.max_requests")
+
+func (x *exchange) passes(l *Limits, now time.Time) *Error {
 	if l == nil {
 		return nil
 	}
 	for _, r := range l.Rates {
-		if err := x.rate(r); err != nil {
+		if err := x.rate(r, now); err != nil {
 			return err
 		}
 	}
-	if l.MaxBody > 0 && x.request.ContentLength != 0 {
-		if n := x.request.ContentLength; n > l.MaxBody {
-			return &Error{Reason: RequestTooLarge, Err: fmt.Errorf("the body has %d bytes, limits.max_body is %d", n, l.MaxBody)}
-		}
-		x.unbound = cmp.Or(x.unbound, x.request.Body)
-		x.request.Body = http.MaxBytesReader(&x.writer, x.request.Body, l.MaxBody)
+	if err := x.boundBody(l.MaxBody); err != nil {
+		return err
 	}
 	if l.Requests > 0 {
 		if n := l.under.Add(1); n > int64(l.Requests) {
 			l.under.Add(-1)
-			return &Error{Reason: Overloaded, Err: fmt.Errorf("limits.max_requests lets in %d at once", l.Requests)}
+			return &Error{Reason: Overloaded, Err: fmt.Errorf("%w lets in %d at once", errMaxRequests, l.Requests)}
 		}
 		x.inside[slices.Index(x.inside[:], nil)] = l
 	}
 	return nil
 }
 
+// boundBody refuses a body that is known to be larger than most, and bounds one
+// of unknown length.
+func (x *exchange) boundBody(most int64) *Error {
+	n := x.request.ContentLength
+	if n < 0 && x.body != nil {
+		n = x.body.total.Load() // at least
+	}
+	switch {
+	case most <= 0:
+	case n > most:
+		return &Error{Reason: RequestTooLarge, Err: fmt.Errorf("the body has %d bytes, limits.max_body is %d", n, most)}
+	case x.request.ContentLength < 0 && (x.maxBody == 0 || most < x.maxBody):
+		x.maxBody = most
+		x.body.setMost(most)
+	}
+	return nil
+}
+
 // rate takes the request's token.
-func (x *exchange) rate(r *Rate) *Error {
+func (x *exchange) rate(r *Rate, now time.Time) *Error {
 	key := uint64(1)
 	if r.On != nil {
 		if key = r.On(x.request, x.record.Client); key == 0 {
 			return nil
 		}
 	}
-	v := r.rates.Allow(key, x.record.Start)
+	v := r.rates.Allow(key, now)
 	if r.DryRun {
 		if !v.OK {
 			x.record.DryRun = r.Name

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -114,6 +115,49 @@ func TestRefuse(t *testing.T) {
 		check(t, "reason", r.Reason, proxy.Overloaded)
 		check(t, "attempts", len(r.Attempts), 0)
 	})
+}
+
+// A request that there is no room for says in its record which setting would have
+// made some.
+func TestOverloadedNamesTheSetting(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(s *setup)
+		want   string
+	}{
+		"memory": {func(s *setup) {
+			s.proxy.Refuse = func() error { return fmt.Errorf("%w: 246 MiB, GOMEMLIMIT is 200 MiB", limit.ErrMemory) }
+		}, "a larger GOMEMLIMIT, or fewer clients at once: listeners[].max_connections or connections_per_client"},
+		"descriptors": {func(s *setup) {
+			s.pool.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, syscall.EMFILE }
+		}, "more file descriptors (LimitNOFILE= in systemd, ulimit -n) or memory for goodgate"},
+		"requests": {func(s *setup) {
+			l := &proxy.Limits{Requests: 1}
+			s.route.Limits, s.pool.Limits = l, l // it meets itself
+		}, "a larger limits.max_requests"},
+		"places": {func(s *setup) {
+			s.upstreams[0].MaxInFlight = 1
+			s.pool.Queue = proxy.Queue{MaxRequests: 1, MaxWait: time.Millisecond}
+		}, "a larger max_in_flight, or more or faster upstreams"},
+		"held": {func(s *setup) {
+			s.upstreams = nil
+			s.pool.Hold = proxy.Hold{For: time.Second}
+		}, "a larger hold.max_requests or hold.max_body"},
+	} {
+		s := setup{upstreams: specs("app:80")}
+		tc.change(&s)
+		bubble(t, s, func(w *world) {
+			w.app("app:80", func(http.ResponseWriter, *http.Request) { time.Sleep(time.Second) })
+			var wg sync.WaitGroup
+			wg.Go(func() { w.get() })
+			time.Sleep(time.Millisecond)
+			w.get()
+			rec := w.record()
+			check(t, name+": reason", rec.Reason, proxy.Overloaded)
+			check(t, name, rec.SavedBy, tc.want)
+			wg.Wait()
+		})
+	}
 }
 
 // TestNothingLeftToConnectWith holds that a want of file descriptors is not the

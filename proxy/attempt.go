@@ -14,8 +14,7 @@ func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
 	x.out = r
 	defer x.concludeInterim()
-	x.route.Pool.budget.deposit()
-	x.route.Pool.hedging.deposit()
+	x.route.Pool.deposit()
 	if err := x.prefetch(r); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -21,6 +22,7 @@ type replayBody struct {
 	limit  int64
 	sized  bool         // the client has said that the body is within limit
 	total  atomic.Int64 // read from the client
+	most   atomic.Int64 // bytes that it may have; 0 = no bound
 
 	waited  time.Duration // for the client, in all; under reading
 	reading sync.Mutex    // held while reading from the client
@@ -35,11 +37,19 @@ type replayBody struct {
 
 func newReplayBody(r *http.Request, x *exchange, limit int64) *replayBody {
 	b := &replayBody{client: r.Body, x: x, limit: limit}
+	b.most.Store(x.maxBody)
 	if n := r.ContentLength; n > 0 && n <= limit {
 		b.sized = true
 		b.buf = make([]byte, 0, n)
 	}
 	return b
+}
+
+// setMost bounds what is read from now on. A nil body has nothing to bound.
+func (b *replayBody) setMost(n int64) {
+	if b != nil {
+		b.most.Store(n)
+	}
 }
 
 // replayable reports whether a new view would see the body from its beginning.
@@ -154,6 +164,10 @@ func (b *replayBody) readClient(p []byte) (int, error) {
 	began := time.Now()
 	n, err := b.client.Read(p)
 	b.waited += time.Since(began)
+	if most := b.most.Load(); most > 0 && b.total.Load()+int64(n) > most {
+		n = int(max(most-b.total.Load(), 0))
+		err = fmt.Errorf("the body has more than %d bytes (limits.max_body): %w", most, &http.MaxBytesError{Limit: most})
+	}
 	if err == nil || err == io.EOF {
 		b.bound(false)
 		return n, err

@@ -59,6 +59,12 @@ func (b *budget) with(share, perSecond float64) *budget {
 	return next
 }
 
+// deposit pays in for one request that is sent to the pool.
+func (p *Pool) deposit() {
+	p.budget.deposit()
+	p.hedging.deposit()
+}
+
 // deposit pays in for one request.
 func (b *budget) deposit() { b.add(b.share) }
 

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/netip"
 	"time"
@@ -48,10 +47,11 @@ type exchange struct {
 	nvalue int
 
 	interim  interim
-	trailers []string      // names of the request's trailer fields that go upstream
-	unbound  io.ReadCloser // the client's body, when limits.max_body bounds what is read of it
-	inside   [3]*Limits    // that count the request; nil from the first one unused
-	placed   bool          // has a place in the pool's queue
+	trailers []string   // names of the request's trailer fields that go upstream
+	keptOut  string     // which limit of the fallback pool kept the request out; empty = none
+	maxBody  int64      // bytes of a body of unknown length that limits.max_body lets in; 0 = no bound
+	inside   [4]*Limits // that count the request; nil from the first one unused
+	placed   bool       // has a place in the pool's queue
 
 	tries    int            // attempts that count against the limit
 	races    int            // attempts lost to an idle connection that was closing

@@ -80,10 +80,16 @@ func (x *exchange) fallback(why *Error) (*http.Response, *Error) {
 	return x.elsewhere(f.Pool, why)
 }
 
-// elsewhere sends the request to the fallback pool. What that answers is the
-// answer, whatever its status. Without one the first failure stands.
+// elsewhere sends the request to the fallback pool, if the pool's limits let it in.
+// What that answers is the answer, whatever its status. Without one the first
+// failure stands.
 func (x *exchange) elsewhere(pool *Pool, why *Error) (*http.Response, *Error) {
 	if x.Err() != nil || x.barred(why) != Retried {
+		return nil, nil
+	}
+	maxBody := x.maxBody
+	if err := x.admitTo(pool); err != nil {
+		x.notElsewhere(pool, err)
 		return nil, nil
 	}
 	before, served := x.route, x.servedBy
@@ -92,18 +98,48 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*http.Response, *Error) {
 	x.route = new(*before)
 	x.route.Pool, x.route.Fallback = pool, nil
 	x.startOver()
-	pool.budget.deposit()
+	pool.deposit()
 	res, failed := x.run()
 	if res != nil {
 		x.hide(ByFallback, why.Reason)
 		return res, nil
 	}
-	if failed.Reason.Fault() == FaultClient {
+	tooLarge := failed.Reason == RequestTooLarge && x.maxBody != maxBody // for this pool alone
+	if failed.Reason.Fault() == FaultClient && !tooLarge {
 		return nil, failed
+	}
+	if tooLarge {
+		x.notElsewhere(pool, failed)
 	}
 	x.leavePlace()
 	x.route, x.servedBy = before, served
 	return nil, nil
+}
+
+// admitTo lets the request into a fallback pool, or says why not. The client is
+// not told of limits that keep it out: it did not ask for that pool.
+func (x *exchange) admitTo(pool *Pool) *Error {
+	h := x.writer.Header()
+	policy, state := h["Ratelimit-Policy"], h["Ratelimit"]
+	err := x.passes(pool.opts.Limits, time.Now())
+	if err != nil {
+		restore(h, "Ratelimit-Policy", policy)
+		restore(h, "Ratelimit", state)
+	}
+	return err
+}
+
+func restore(h http.Header, name string, values []string) {
+	if values == nil {
+		delete(h, name)
+		return
+	}
+	h[name] = values
+}
+
+// notElsewhere notes why the limits of a fallback pool kept the request out.
+func (x *exchange) notElsewhere(pool *Pool, err *Error) {
+	x.keptOut = fmt.Sprintf("%s: %v", pool.Name(), err.Err)
 }
 
 // startOver forgets what the attempt loop has noted, for another pool.

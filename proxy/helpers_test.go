@@ -105,14 +105,17 @@ func start(tb testing.TB, s setup) *world {
 	})
 	w.listen("front:80", w.proxy, s.server)
 	tr := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return w.net.DialContext(ctx, "tcp", "front:80")
-		},
+		DialContext:        w.dialer("front:80"),
 		DisableCompression: true,
 	}
 	w.client = &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	tb.Cleanup(tr.CloseIdleConnections)
 	return w
+}
+
+// dialer connects to an address whatever it is asked for.
+func (w *world) dialer(addr string) func(ctx context.Context, network, _ string) (net.Conn, error) {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) { return w.net.DialContext(ctx, "tcp", addr) }
 }
 
 // settle waits until the proxy has nothing more to do. In a bubble that is

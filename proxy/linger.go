@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"cmp"
 	"io"
 	"net/http"
 	"time"
@@ -40,7 +39,6 @@ func (x *exchange) linger() {
 		defer x.body.reading.Unlock()
 		body = x.body.client
 	}
-	body = cmp.Or(x.unbound, body)
 	x.writer.control.SetReadDeadline(until)
 	n, _ := io.CopyN(io.Discard, body, lingerBytes)
 	if n < lingerBytes && time.Now().Before(until) { // that was all

@@ -131,7 +131,7 @@ func TestResume(t *testing.T) {
 		"no budget": {apps: []*files{app(1000), app()}, change: func(s *setup) { s.pool.Retry = proxy.Retry{Attempts: 3} }, want: "aborted",
 			record: "a:200:budget_spent", savedBy: "a larger retry.budget"},
 		"nothing left to connect with": {apps: []*files{app(100_000), app()}, change: dialsOnce(func() error { return syscall.EMFILE }), want: "aborted",
-			record: "a:200:resumed b:overloaded:strained", savedBy: "more file descriptors or memory for goodgate"},
+			record: "a:200:resumed b:overloaded:strained", savedBy: "more file descriptors (LimitNOFILE= in systemd, ulimit -n) or memory for goodgate"},
 		"goodgate ends": {apps: []*files{app(100_000), app()}, change: endsAtSecondDial, want: "aborted",
 			record: "a:200:resumed b:shutting_down:out_of_time"},
 		"several spans": {apps: []*files{app(50_000), app()}, header: http.Header{"Range": {"bytes=0-99999,150000-299999"}}, want: "aborted",

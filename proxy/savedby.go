@@ -1,8 +1,12 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/goodgate/goodgate/balancer"
+	limits "github.com/goodgate/goodgate/internal/limit"
 )
 
 // saves says for each decision what would have kept the failure it ended with
@@ -21,14 +25,26 @@ var saves = [numDecisions]string{
 // savedBy says what would have saved a request that escaped; empty when nothing
 // that is known of would have.
 func (x *exchange) savedBy() string {
+	s := x.savedByPool()
+	if x.keptOut == "" || !x.record.Escaped() {
+		return s
+	}
+	if s != "" {
+		s += "; or "
+	}
+	return s + "a fallback that lets it in: " + x.keptOut
+}
+
+// savedByPool is savedBy as far as the request's own pool goes.
+func (x *exchange) savedByPool() string {
 	a := x.last()
 	switch reason := x.record.Reason; {
 	case !x.record.Escaped() || reason == ShuttingDown || a != nil && a.Reason == ShuttingDown:
 		return ""
 	case a != nil && isShortage(a.Err):
-		return "more file descriptors or memory for goodgate"
+		return "more file descriptors (LimitNOFILE= in systemd, ulimit -n) or memory for goodgate"
 	case reason == Overloaded:
-		return "a larger max_in_flight or hold.max_requests"
+		return savedByRoom(x.record.Err)
 	case reason == DNSError || reason == DNSTimeout:
 		return "a name server that answers"
 	case a == nil:
@@ -49,6 +65,24 @@ func (x *exchange) savedBy() string {
 		return fmt.Sprintf("%d in retry.statuses", a.Status)
 	}
 	return x.savedByCommit(a.Reason)
+}
+
+// savedByRoom is savedBy for a request that there was no room for. It names the
+// bound that was reached.
+func savedByRoom(err error) string {
+	switch {
+	case errors.Is(err, limits.ErrMemory):
+		return "a larger GOMEMLIMIT, or fewer clients at once: listeners[].max_connections or connections_per_client"
+	case errors.Is(err, errMaxRequests):
+		return "a larger limits.max_requests"
+	case errors.Is(err, balancer.ErrFull):
+		return "a larger hold.max_requests or hold.max_body"
+	case errors.Is(err, limits.ErrFull):
+		return "a larger queue.max_requests, or more or faster upstreams"
+	case errors.Is(err, limits.ErrLate):
+		return "a longer timeout, or more or faster upstreams"
+	}
+	return "a larger max_in_flight, or more or faster upstreams"
 }
 
 // orFallback adds that a fallback would have answered, where there is none and
