@@ -15,9 +15,6 @@ func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	x.out = r
 	defer x.concludeInterim()
 	x.route.Pool.deposit()
-	if err := x.prefetch(r); err != nil {
-		return nil, err
-	}
 	res, err := x.conclude(x.run())
 	if err != nil {
 		return nil, err

@@ -134,6 +134,15 @@ func BenchmarkPlainGet(b *testing.B) {
 	eachServer(b, h, askAgain)
 }
 
+// BenchmarkPost is BenchmarkPlainGet for a request with a body of 10 kB, which
+// comes in one piece.
+func BenchmarkPost(b *testing.B) {
+	const size = 10 << 10
+	h := benchHandler(b, []balancer.Spec{{Addr: rawAppAfter(b, size)}}, proxy.Hedge{})
+	request := append([]byte("POST /a/path HTTP/1.1\r\nHost: app.example\r\nUser-Agent: bench\r\nContent-Length: 10240\r\n\r\n"), noise(size)...)
+	eachServer(b, h, func(b *testing.B, addr string) { sendAgain(b, addr, request) })
+}
+
 // eachServer runs a benchmark behind both servers.
 func eachServer(b *testing.B, h http.Handler, run func(b *testing.B, addr string)) {
 	b.Run("server=own", func(b *testing.B) { run(b, inboundServer(b, h)) })
@@ -164,12 +173,16 @@ func inboundServer(b *testing.B, h http.Handler) string {
 
 // askAgain sends plain requests by one connection.
 func askAgain(b *testing.B, addr string) {
+	sendAgain(b, addr, []byte("GET /a/path HTTP/1.1\r\nHost: app.example\r\nUser-Agent: bench\r\n\r\n"))
+}
+
+// sendAgain sends a request over and over by one connection.
+func sendAgain(b *testing.B, addr string, request []byte) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer c.Close()
-	request := []byte("GET /a/path HTTP/1.1\r\nHost: app.example\r\nUser-Agent: bench\r\n\r\n")
 	buf := make([]byte, 4<<10)
 	ask := func() {
 		if _, err := c.Write(request); err != nil {
@@ -201,7 +214,10 @@ func readWhole(c net.Conn, buf []byte) error {
 }
 
 // rawApp answers every request with 1 kB, whatever it says.
-func rawApp(b *testing.B) string {
+func rawApp(b *testing.B) string { return rawAppAfter(b, 0) }
+
+// rawAppAfter is rawApp for requests with a body of so many bytes.
+func rawAppAfter(b *testing.B, size int) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -216,9 +232,9 @@ func rawApp(b *testing.B) string {
 			}
 			go func() {
 				defer c.Close()
-				buf := make([]byte, 4<<10) // a request comes in one piece
+				buf := make([]byte, 4<<10+size)
 				for {
-					if _, err := c.Read(buf); err != nil {
+					if err := readRequest(c, buf, size); err != nil {
 						return
 					}
 					if _, err := c.Write(response); err != nil {
@@ -229,6 +245,20 @@ func rawApp(b *testing.B) string {
 		}
 	}()
 	return l.Addr().String()
+}
+
+// readRequest reads a header and a body of so many bytes.
+func readRequest(c net.Conn, buf []byte, size int) error {
+	for n := 0; ; {
+		m, err := c.Read(buf[n:])
+		if err != nil {
+			return err
+		}
+		n += m
+		if head := bytes.Index(buf[:n], []byte("\r\n\r\n")); head >= 0 && n >= head+4+size {
+			return nil
+		}
+	}
 }
 
 // BenchmarkRewrite is everything but the exchange with an upstream: the pool

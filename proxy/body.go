@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +23,7 @@ type replayBody struct {
 	most   atomic.Int64 // bytes that it may have; 0 = no bound
 
 	waited  time.Duration // for the client, in all; under reading
+	asked   time.Time     // since when the connection waits for the client, while the exchange is parked
 	reading sync.Mutex    // held while reading from the client
 	mu      sync.Mutex    // protects the fields below; never held while waiting
 	buf     []byte        // the body's beginning
@@ -36,12 +35,9 @@ type replayBody struct {
 }
 
 func newReplayBody(r *http.Request, x *exchange, limit int64) *replayBody {
-	b := &replayBody{client: r.Body, x: x, limit: limit}
+	n := r.ContentLength
+	b := &replayBody{client: r.Body, x: x, limit: limit, sized: n > 0 && n <= limit}
 	b.most.Store(x.maxBody)
-	if n := r.ContentLength; n > 0 && n <= limit {
-		b.sized = true
-		b.buf = make([]byte, 0, n)
-	}
 	return b
 }
 
@@ -235,70 +231,6 @@ func (b *replayBody) atEnd() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.err == io.EOF
-}
-
-// prefetch reads a body that says it is small before an upstream is asked, so
-// that a slow client occupies none, and that it goes out in one write. A client
-// that wants the upstream's word first gets that instead.
-func (x *exchange) prefetch(r *http.Request) error {
-	var err error
-	switch {
-	case x.body == nil || r.Header.Get("Expect") != "":
-		return nil
-	case x.body.sized:
-		err = x.body.fill()
-	case x.mayBeEmpty(r):
-		if err = x.body.look(); err == io.EOF {
-			x.body, r.Body, r.ContentLength = nil, http.NoBody, 0
-		}
-	}
-	x.choice.Now = 0 // it may have taken long
-	if err == nil || err == io.EOF {
-		return nil
-	}
-	return &Error{Reason: cmp.Or(x.clientFailure(), ClientGone), Err: err}
-}
-
-// mayBeEmpty reports whether a body that has not said its length may well be none:
-// clients of HTTP/2 end a request without one by an empty DATA frame, too.
-func (x *exchange) mayBeEmpty(r *http.Request) bool {
-	return x.request.ProtoMajor == 2 && r.ContentLength < 0 && len(x.trailers) == 0 && (safe(r.Method) || r.Method == http.MethodDelete)
-}
-
-// look waits for the first byte of a body, before there is a view of it. It
-// returns io.EOF when there is none.
-func (b *replayBody) look() error {
-	first := make([]byte, 1)
-	n, err := b.readClient(first)
-	if n == 0 {
-		b.remember(nil, err)
-		return err
-	}
-	b.client = begunBody{io.MultiReader(bytes.NewReader(first), b.client), b.client}
-	return nil
-}
-
-// begunBody is a client's body of which the beginning was read.
-type begunBody struct {
-	io.Reader
-	io.Closer
-}
-
-// fill reads the whole of a body that has said its length, before there is a
-// view of it. It returns io.EOF when all went well.
-func (b *replayBody) fill() error {
-	var end [1]byte // to see the end once the announced length has come
-	for {
-		p := b.buf[len(b.buf):cap(b.buf)]
-		if len(p) == 0 {
-			p = end[:]
-		}
-		n, err := b.readClient(p)
-		b.remember(p[:n], err)
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // view returns the body for one attempt.

@@ -34,13 +34,12 @@ func (x *exchange) collect(res *http.Response, began time.Time) *Error {
 	if !ok || !x.collectable(res) {
 		return nil
 	}
-	b := &x.begun
+	b := &x.first.body
 	if b.from != nil { // an earlier answer may still be held
 		b = new(collected)
 	}
 	*b = collected{from: from, lent: &x.proxy.collecting, limit: x.route.Pool.opts.Commit.Buffer}
-	b.room = b.lent.get(max(res.ContentLength, 0))
-	if err := b.fill(began); err != nil {
+	if err := b.take(res.ContentLength, began); err != nil {
 		b.Close()
 		a := x.last()
 		a.Status = res.StatusCode
@@ -80,6 +79,15 @@ type collected struct {
 	beyond   [1]byte     // what shows that more comes than limit
 	over     []byte      // of beyond, not read yet
 	complete bool        // nothing is left in from
+}
+
+// take reads what comes in time of a body that announces so many bytes, -1 = it does
+// not.
+func (b *collected) take(announced int64, began time.Time) error {
+	b.room = b.lent.get(min(max(announced, 0), trustedCollect))
+	err := b.fill(began)
+	b.fit()
+	return err
 }
 
 // fill reads until the end, or until that is not worth waiting for.
@@ -127,6 +135,17 @@ func (b *collected) grow() {
 	b.room = larger
 }
 
+// fit makes do with a smaller buffer where less has come than was announced.
+func (b *collected) fit() {
+	if collectSize(int64(b.n)) == collectSize(int64(len(b.room.bytes))) {
+		return
+	}
+	smaller := b.lent.get(int64(b.n))
+	copy(smaller.bytes, b.room.bytes[:b.n])
+	b.lent.put(b.room)
+	b.room = smaller
+}
+
 // Read returns what is here and then what comes.
 func (b *collected) Read(p []byte) (int, error) {
 	if b.off < b.n && b.room != nil {
@@ -164,6 +183,7 @@ func (b *collected) release() {
 type collectPool struct{ sizes [7]sync.Pool }
 
 const (
+	trustedCollect  = 64 << 10 // what a response is given at once if it announces so much; more as it comes
 	smallestCollect = 4 << 10
 	largestCollect  = smallestCollect << (2 * 6)
 )

@@ -18,6 +18,7 @@
 //	resume.go    a large one that breaks off goes on from another upstream
 //	rungs.go     what is answered when no upstream of the pool could; fallback.go, stale.go
 //	classify.go  what went wrong, decided where the bytes are
+//	prefetch.go  a small request body comes whole before an upstream is asked
 //	body.go, trailer.go, response.go  the request's body, replayable, and its trailer; the response's, leased
 //	page.go, status.go    what the client sees of a failure
 //	linger.go    a client that still sends is not cut off from its answer

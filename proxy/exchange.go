@@ -28,6 +28,7 @@ type exchange struct {
 	realIP  bool       // and has sent X-Real-IP
 	body    *replayBody
 	limit   *limit    // the request's own deadline; nil without one
+	parked  bool      // it waits for the client's body without a goroutine of its own
 	aborted bool      // there is nobody to answer
 	grpc    bool      // it is a call of gRPC
 	grpcEnd time.Time // of the client's time for it; zero = none
@@ -36,19 +37,17 @@ type exchange struct {
 	died     *balancer.Upstream // the last that counts in deaths
 	tunnel   *tunnel            // when the answer switched protocols
 
-	room   try       // for the first; most requests have no other
-	begun  collected // room for the beginning of its answer
-	lone   *try      // that is under way and may get company
-	race   *race     // the first and a second that are under way; else nil
+	first  *firstAttempt // nil while the client's body is waited for
+	lone   *try          // that is under way and may get company
+	race   *race         // the first and a second that are under way; else nil
 	choice balancer.Choice
 	tried  [4]*balancer.Upstream // room for choice.Tried
-	ledger [2]Attempt            // room for record.Attempts
 	values [8]string             // room for header values
 	nvalue int
 
 	interim  interim
-	trailers []string   // names of the request's trailer fields that go upstream
 	keptOut  string     // which limit of the fallback pool kept the request out; empty = none
+	trailers []string   // names of the request's trailer fields that go upstream
 	maxBody  int64      // bytes of a body of unknown length that limits.max_body lets in; 0 = no bound
 	inside   [4]*Limits // that count the request; nil from the first one unused
 	placed   bool       // has a place in the pool's queue
@@ -61,6 +60,15 @@ type exchange struct {
 	holdEnd  time.Time      // set when the request first waits
 	held     *http.Response // an answer to be bettered; relayed when nothing better comes
 	retrying bool           // the attempt under way has a token of the retry budget
+}
+
+// firstAttempt is memory for the first attempt, which is the only one of most
+// requests. It is apart so that a client which does not send its body takes none.
+type firstAttempt struct {
+	request  http.Request // as httputil gets it
+	try      try
+	body     collected  // the beginning of the answer
+	attempts [2]Attempt // for record.Attempts
 }
 
 type exchangeKey struct{}
@@ -98,15 +106,14 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
 	x.grpc = r.ProtoMajor >= 2 && isGRPC(r.Header)
 	x.choice.Tried = x.tried[:0]
 	x.record = Record{
-		Start:    time.Now(),
-		Request:  r,
-		ID:       x.requestID(r),
-		Client:   x.clientOf(r),
-		Method:   r.Method,
-		Host:     r.Host,
-		Path:     r.URL.Path,
-		Proto:    r.Proto,
-		Attempts: x.ledger[:0],
+		Start:   time.Now(),
+		Request: r,
+		ID:      x.requestID(r),
+		Client:  x.clientOf(r),
+		Method:  r.Method,
+		Host:    r.Host,
+		Path:    r.URL.Path,
+		Proto:   r.Proto,
 	}
 	if x.peer.IsValid() && x.record.Client == x.peer {
 		x.record.client = x.peerText()
@@ -121,7 +128,6 @@ func (x *exchange) forward(r *http.Request) {
 	if d := x.boundGRPC(r, x.route.deadline()); d > 0 {
 		x.bound(d)
 	}
-	out := r.WithContext((*unasked)(x))
 	if r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody {
 		x.body = newReplayBody(r, x, pool.opts.Retry.MaxBody)
 		x.writer.unbound() // reading it may send a 100 Continue
@@ -131,8 +137,25 @@ func (x *exchange) forward(r *http.Request) {
 			x.writer.control.EnableFullDuplex()
 		}
 	}
-	x.prepareChoice(r)
-	x.proxy.reverse.ServeHTTP(&x.writer, out)
+	x.proceed(x.prefetch(false))
+}
+
+// proceed is forward once the client's body has come, as far as it is waited for.
+func (x *exchange) proceed(failed *Error) {
+	switch {
+	case x.parked:
+	case failed != nil:
+		x.fail(failed)
+	default:
+		x.prepareChoice(x.request)
+		if x.body != nil {
+			x.choice.Now = 0 // the client may have taken long
+		}
+		x.first = new(firstAttempt)
+		x.first.request = *x.request.WithContext((*unasked)(x))
+		x.record.Attempts = x.first.attempts[:0]
+		x.proxy.reverse.ServeHTTP(&x.writer, &x.first.request)
+	}
 	if x.aborted {
 		panic(http.ErrAbortHandler)
 	}

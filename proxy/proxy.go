@@ -125,7 +125,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	x.listener = l
 	r = x.request
 	x.follow(r)
-	defer x.end() // also when httputil aborts the connection by a panic
+	defer x.leaveOff() // also when httputil aborts the connection by a panic
 	err := refusal(r)
 	if err == nil {
 		x.route, err = p.find(r)

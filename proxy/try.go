@@ -31,12 +31,12 @@ type try struct {
 
 // newTry prepares the request for one upstream.
 func (x *exchange) newTry(m *balancer.Member, lease balancer.Lease) *try {
-	t := &x.room
+	t := &x.first.try
 	if t.m != nil { // what is left of an earlier try may still use it
 		t = new(try)
 	}
 	t.m, t.lease = m, lease
-	t.out = x.outgoing(linkOf(m.Upstream), t != &x.room)
+	t.out = x.outgoing(linkOf(m.Upstream), t != &x.first.try)
 	t.wire.Context = x
 	if d := x.route.Pool.opts.Retry.PerTry; d > 0 {
 		t.bound(d)

@@ -72,7 +72,7 @@ func (b *body) read(p []byte) (n int, err error) {
 }
 
 func (b *body) readSized(p []byte) (int, error) {
-	n, err := b.c.br.Read(p[:min(int64(len(p)), b.left)])
+	n, err := b.c.take(p, b.left)
 	b.left -= int64(n)
 	switch {
 	case b.left == 0:

@@ -16,6 +16,10 @@ const (
 	// that serving one took.
 	settle = 2 * time.Second
 
+	// settleBody is the same for one whose request's body has not come: nearly all
+	// send it with the header.
+	settleBody = 100 * time.Millisecond
+
 	// firstRequest is how long a new connection is waited for when the server is
 	// about to end: its request may be on the way.
 	firstRequest = time.Second
@@ -41,6 +45,7 @@ type conn struct {
 	failed error         // why nothing more can be: a part of what was sent is missing
 	header http.Header   // of the response
 
+	early []byte  // of a header, of which more was waited for
 	next  [1]byte // what the watch has read,
 	ahead bool    // if it has
 	lost  error   // why nothing more can be read, if the watch has found that out
@@ -51,6 +56,7 @@ type conn struct {
 	hurried bool         // it is the last moment for that
 	served  bool         // a request on this goroutine
 	rested  bool         // the wait goes on from another goroutine
+	parked  *response    // of the request whose body is awaited there; else nil
 	gone    bool         // another has the connection now
 }
 
@@ -87,7 +93,7 @@ func (c *conn) run() {
 		return
 	}
 	for {
-		switch c.await() {
+		switch c.step() {
 		case rest:
 			go c.run()
 			return
@@ -95,11 +101,19 @@ func (c *conn) run() {
 			c.end()
 			return
 		}
-		if !c.serve() {
-			c.end()
-			return
-		}
 	}
+}
+
+// step serves the next request, or goes on with the one whose body was awaited.
+func (c *conn) step() outcome {
+	if w := c.parked; w != nil {
+		c.parked = nil
+		return c.goOn(w, true)
+	}
+	if o := c.await(); o != ready {
+		return o
+	}
+	return c.serve()
 }
 
 // open begins a new connection, and reports whether HTTP/1.1 is to be spoken. Behind
@@ -133,9 +147,31 @@ func (c *conn) hurry() {
 	}
 }
 
+// leastDirect is the least room into which a body is read without a buffer.
+const leastDirect = 128
+
+// take reads of a body of which so much is left what is buffered, else from the
+// connection. What is waited for needs no buffer of its own.
+func (c *conn) take(p []byte, left int64) (int, error) {
+	p = p[:min(int64(len(p)), left)]
+	if c.buffered() == 0 && (len(p) >= leastDirect || int64(len(p)) == left) {
+		c.putReader()
+	}
+	if c.br == nil {
+		return c.Read(p)
+	}
+	return c.br.Read(p)
+}
+
 // Read reads for the buffer, within the bound.
 func (c *conn) Read(p []byte) (int, error) {
 	switch {
+	case len(c.early) > 0:
+		n := copy(p, c.early)
+		if c.early = c.early[n:]; len(c.early) == 0 {
+			c.early = nil
+		}
+		return n, nil
 	case c.ahead:
 		c.ahead = false
 		return copy(p, c.next[:]), nil

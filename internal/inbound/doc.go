@@ -17,7 +17,7 @@
 //     accounted like any other.
 //
 // A connection's way, a file each: server.go and handoff.go take it, conn.go has
-// its life, tls.go, wait.go for a request, head.go and framing.go what it means,
+// its life, tls.go, wait.go for a request, ready.go for the rest of one, head.go and framing.go what it means,
 // serve.go, body.go, response.go and render.go its answer, write.go; watch.go and
 // context.go are about its client's end, alarm.go about all bounds on time.
 //

@@ -35,6 +35,7 @@ type response struct {
 	close    bool // the connection ends with this response
 	keep10   bool // a client of HTTP/1.0 wants to keep the connection
 	hijacked bool
+	then     func(error) // goes on once the body comes; nil = the handler serves the request
 
 	sealed bool // the header is complete
 
@@ -67,6 +68,7 @@ func (w *response) inform(status int) {
 	if w.r.ProtoMinor == 0 {
 		return
 	}
+	w.c.get()
 	out := appendStatus(w.c.out, 1, status)
 	out = appendFields(out, w.header, leaveOutEarly)
 	w.c.out = append(out, "\r\n"...)
@@ -102,6 +104,7 @@ func (w *response) begin() {
 		w.close = true
 	}
 	w.announceTrailers()
+	w.c.get()
 	w.c.out = appendStatus(w.c.out, w.r.ProtoMinor, w.status)
 	w.c.out = appendFields(w.c.out, w.header, w.leaveOut)
 	if w.length >= 0 || !mayHaveBody(w.status) || len(w.trailers) > 0 {
@@ -286,6 +289,9 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	w.hijacked = true
 	nc := w.c.release()
+	if w.r.Body == http.NoBody { // else it may be read at this moment
+		w.c.put()
+	}
 	return nc, bufio.NewReadWriter(bufio.NewReader(nc), bufio.NewWriter(nc)), nil
 }
 

@@ -10,14 +10,16 @@ import (
 	"time"
 )
 
-// serve serves one request, and reports whether there may be another.
-func (c *conn) serve() bool {
+// serve serves one request, and returns ready when there may be another.
+func (c *conn) serve() outcome {
 	c.served = true
 	c.rd.bound(after(c.s.opts.Header))
-	c.get()
+	if c.awaitHead() != nil {
+		return over
+	}
 	if c.first && c.s.h2c && c.tls == nil && isPreface(c.br) {
 		c.gone = c.s.hand(c.rest())
-		return false
+		return over
 	}
 	c.first = false
 	head, err := readHead(c.br, c.s.opts.MaxHeader)
@@ -29,12 +31,15 @@ func (c *conn) serve() bool {
 		if e, ok := errors.AsType[*requestError](err); ok {
 			c.refuse(w, e)
 		}
-		return false
+		return over
 	}
 	c.rd.bound(time.Time{})
 	w.body.open(w)
 	if w.body.err != nil {
 		c.watch.atEnd()
+		if c.buffered() == 0 {
+			c.putReader()
+		}
 	}
 	return c.answer(w)
 }
@@ -59,27 +64,42 @@ func (c *conn) takeHeader() http.Header {
 	return c.header
 }
 
-// answer has a request served, and reports whether there may be another.
-func (c *conn) answer(w *response) bool {
+// answer has a request served.
+func (c *conn) answer(w *response) outcome {
 	w.keep10 = w.r.ProtoMinor == 0 && !w.r.Close
-	served := c.call(w, func() { c.s.opts.Handler.ServeHTTP(w, w.r) })
+	return c.goOn(w, c.call(w, func() { c.s.opts.Handler.ServeHTTP(w, w.r) }))
+}
+
+// goOn calls a handler again that waits for the request's body, and ends the
+// response when it has served the request.
+func (c *conn) goOn(w *response, served bool) outcome {
+	for served && w.then != nil {
+		o, err := c.awaitBody()
+		if o == rest {
+			c.parked = w
+			return rest
+		}
+		then := w.then
+		w.then = nil
+		served = c.call(w, func() { then(err) })
+	}
 	if !served || w.hijacked {
-		return false
+		return over
 	}
 	keep := w.finish()
 	c.watch.stop()
 	w.ctx.end()
 	c.wr.bound(time.Time{})
 	if keep && w.body.settle() {
-		if c.br.Buffered() == 0 {
+		if c.buffered() == 0 {
 			c.put()
 		}
-		return true
+		return ready
 	}
-	if !w.body.whole() || c.br.Buffered() > 0 {
+	if !w.body.whole() || c.buffered() > 0 {
 		c.linger()
 	}
-	return false
+	return over
 }
 
 // call runs a handler. It returns false if that has panicked.

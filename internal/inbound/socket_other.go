@@ -20,3 +20,5 @@ func newSocket(net.Conn, func() error) *socket { return nil }
 
 func (s *socket) wait() error              { return nil }
 func (s *socket) read([]byte) (int, error) { return 0, errNothing }
+func (s *socket) waitReady() error         { return nil }
+func (s *socket) queued() int              { return 0 }

@@ -19,6 +19,10 @@ type socket struct {
 	looking bool // while fill is called
 	look    func(fd uintptr) bool
 	err     error
+
+	have  int                   // what count has found
+	count func(fd uintptr)      // nil before it is needed, as it hardly ever is,
+	peek  func(fd uintptr) bool // and so
 }
 
 // errNothing says that there is nothing to be read yet.
@@ -67,6 +71,37 @@ func (s *socket) read(p []byte) (int, error) {
 			return 0, io.EOF
 		default:
 			return n, nil
+		}
+	}
+}
+
+// waitReady waits until a read would not wait.
+func (s *socket) waitReady() error {
+	if s.peek == nil {
+		s.peek = func(fd uintptr) bool { return readable(int(fd)) }
+	}
+	return s.raw.Read(s.peek)
+}
+
+// queued returns how many bytes have come that were not read; 0 = none, or that is
+// not known.
+func (s *socket) queued() int {
+	if s.count == nil {
+		s.count = func(fd uintptr) { s.have = queued(int(fd)) }
+	}
+	if s.raw.Control(s.count) != nil {
+		return 0
+	}
+	return s.have
+}
+
+// readable reports whether a read would not wait.
+func readable(fd int) bool {
+	var next [1]byte
+	for {
+		_, _, err := unix.Recvfrom(fd, next[:], unix.MSG_PEEK)
+		if err != unix.EINTR {
+			return err != unix.EAGAIN
 		}
 	}
 }

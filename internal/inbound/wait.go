@@ -15,7 +15,7 @@ const (
 
 // await waits for a request.
 func (c *conn) await() outcome {
-	if c.br != nil && c.br.Buffered() > 0 {
+	if c.buffered() > 0 {
 		return ready
 	}
 	if !c.rested {
@@ -87,8 +87,7 @@ func (c *conn) begin() error {
 
 // fill reads into a buffer, which it keeps only if something came.
 func (c *conn) fill() error {
-	c.br = c.s.readers.Get().(*bufio.Reader)
-	c.br.Reset(c)
+	c.getReader()
 	_, err := c.br.Peek(1)
 	if err != nil {
 		c.put()
@@ -96,13 +95,32 @@ func (c *conn) fill() error {
 	return err
 }
 
-// put gives the buffers back.
-func (c *conn) put() {
+// buffered returns how many bytes were read and not used.
+func (c *conn) buffered() int {
+	if c.br == nil {
+		return 0
+	}
+	return c.br.Buffered()
+}
+
+// getReader takes a buffer for what is read.
+func (c *conn) getReader() {
+	c.br = c.s.readers.Get().(*bufio.Reader)
+	c.br.Reset(c)
+}
+
+// putReader gives the buffer for what is read back.
+func (c *conn) putReader() {
 	if c.br != nil {
 		c.br.Reset(nil)
 		c.s.readers.Put(c.br)
 		c.br = nil
 	}
+}
+
+// put gives the buffers back.
+func (c *conn) put() {
+	c.putReader()
 	if cap(c.out) == bufferSize {
 		c.s.writers.Put((*[bufferSize]byte)(c.out[:bufferSize]))
 	}

@@ -1,0 +1,5 @@
+//go:build unix && !linux
+
+package inbound
+
+func queued(int) int { return 0 }

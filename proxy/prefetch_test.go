@@ -1,0 +1,159 @@
+package proxy_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/inbound"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// socketFront is a proxy behind goodgate's own server, on sockets, before an application
+// that sends bodies back.
+type socketFront struct {
+	addr    string
+	records chan proxy.Record
+}
+
+func newSocketFront(t *testing.T, l proxy.Listener, o proxy.PoolOptions) *socketFront {
+	t.Helper()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Write(body)
+	}))
+	t.Cleanup(app.Close)
+	pool, err := proxy.NewPool(balancer.Options{Name: "app"}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.Update(specs(app.Listener.Addr().String()))
+	t.Cleanup(func() { pool.Update(nil) })
+	f := &socketFront{records: make(chan proxy.Record, 10)}
+	p, err := proxy.New(proxy.Options{Routes: []proxy.Route{{Pool: pool}}, Listener: l, Observe: []func(*proxy.Record){func(r *proxy.Record) {
+		f.records <- *r
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := inbound.New(inbound.Options{Handler: p, Base: t.Context()})
+	var wg sync.WaitGroup
+	wg.Go(func() { srv.Serve(socket) })
+	t.Cleanup(func() {
+		socket.Close()
+		srv.Close()
+		wg.Wait()
+	})
+	f.addr = socket.Addr().String()
+	return f
+}
+
+// quietly waits until a client that has been sent nothing has surely been left
+// waiting by its connection.
+func quietly(t *testing.T, c net.Conn) {
+	t.Helper()
+	c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	if n, err := c.Read(make([]byte, 1)); n > 0 || !isTimeout(err) {
+		t.Fatalf("got %d bytes, %v before the request was complete", n, err)
+	}
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+}
+
+func isTimeout(err error) bool {
+	e, ok := err.(net.Error)
+	return ok && e.Timeout()
+}
+
+// A body that is waited for goes upstream whole, in whatever parts it comes, also
+// when it is waited for without a goroutine; and so does the next request.
+func TestPrefetchInParts(t *testing.T) {
+	t.Parallel()
+	f := newSocketFront(t, proxy.Listener{BodyIdle: 10 * time.Second, BodyRate: 500}, proxy.PoolOptions{Retry: retries(2)})
+	for _, size := range []int{1, 300, 5000, 64 << 10, 70_000} {
+		for _, first := range []int{0, 1, size / 2, size} {
+			t.Run(fmt.Sprint(size, " after ", first), func(t *testing.T) {
+				t.Parallel()
+				c, err := net.Dial("tcp", f.addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				br := bufio.NewReader(c)
+				body := strings.Repeat("0123456789abcdef", size/16+1)[:size]
+				for range 2 {
+					fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", size, body[:first])
+					if first < size {
+						quietly(t, c)
+						io.WriteString(c, body[first:])
+					}
+					res, err := http.ReadResponse(br, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got, err := io.ReadAll(res.Body)
+					if err != nil || string(got) != body {
+						t.Fatalf("got %d bytes, %v; want %d", len(got), err, size)
+					}
+					<-f.records
+				}
+			})
+		}
+	}
+}
+
+// A body that does not come ends its request as it would be read.
+func TestPrefetchFails(t *testing.T) {
+	t.Parallel()
+	const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n"
+	for name, tc := range map[string]struct {
+		say    string
+		idle   time.Duration
+		end    func(c *net.TCPConn)
+		reason proxy.Reason
+		status string // the client's; empty = none
+	}{
+		"nothing comes":         {head, 300 * time.Millisecond, nil, proxy.RequestTimeout, "408"},
+		"it stops":              {head + "abc", 300 * time.Millisecond, nil, proxy.RequestTimeout, "408"},
+		"a large one":           {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 80000\r\n\r\n", 300 * time.Millisecond, nil, proxy.RequestTimeout, "408"},
+		"the client is gone":    {head, time.Minute, func(c *net.TCPConn) { c.Close() }, proxy.ClientGone, ""},
+		"the client is cut off": {head + "abc", time.Minute, func(c *net.TCPConn) { c.SetLinger(0); c.Close() }, proxy.ClientGone, ""},
+		"the client ends":       {head + "abc", time.Minute, func(c *net.TCPConn) { c.CloseWrite() }, proxy.ClientGone, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newSocketFront(t, proxy.Listener{BodyIdle: tc.idle}, proxy.PoolOptions{Retry: retries(2)})
+			c, err := net.Dial("tcp", f.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			io.WriteString(c, tc.say)
+			if tc.end != nil {
+				quietly(t, c)
+				tc.end(c.(*net.TCPConn))
+			}
+			rec := <-f.records
+			check(t, "reason", rec.Reason, tc.reason)
+			check(t, "attempts", len(rec.Attempts), 0)
+			check(t, "received", rec.Received, int64(len(tc.say)-len(head)))
+			if tc.status == "" {
+				return
+			}
+			c.SetReadDeadline(time.Now().Add(10 * time.Second))
+			line, _ := bufio.NewReader(c).ReadString('\n')
+			check(t, "status", strings.Contains(line, tc.status), true)
+		})
+	}
+}
