@@ -82,8 +82,8 @@ func TestHTTP2OddResponses(t *testing.T) {
 	f("too short, twice", "POST", "502 response_truncated", length("200", "5", "5"), false, "body")
 	f("nothing of it", "POST", "502 response_truncated", length("200", "5"), true, "")
 	f("nothing of it, twice", "POST", "502 response_truncated", length("200", "5", "5"), true, "")
-	f("too long", "POST", "502 response_truncated", length("200", "3"), false, "body")
-	f("too long, twice", "POST", "502 response_truncated", length("200", "3", "3"), false, "body")
+	f("too long", "POST", "502 response_malformed", length("200", "3"), false, "body")
+	f("too long, twice", "POST", "502 response_malformed", length("200", "3", "3"), false, "body")
 	for _, status := range []string{"", "0", "42", "099", "1000", "+200", "-200", "0200", "20", "2 0", "abc", "101", "+101"} {
 		f("status "+status, "POST", malformed, fields{":status", status}, true, "")
 	}
@@ -159,11 +159,11 @@ func TestHTTP2OddUpstreams(t *testing.T) {
 	f("two statuses", malformed, func(c *framed, stream uint32) { c.header(stream, true, ":status", "200", ":status", "204") })
 	f("pseudo field of requests", malformed, func(c *framed, stream uint32) { c.header(stream, true, ":status", "200", ":path", "/") })
 	f("pseudo field behind others", malformed, func(c *framed, stream uint32) { c.header(stream, true, "x", "y", ":status", "200") })
-	f("pseudo field in a trailer", "502 response_truncated", func(c *framed, stream uint32) {
+	f("pseudo field in a trailer", "502 response_malformed", func(c *framed, stream uint32) {
 		c.header(stream, false, ":status", "200")
 		c.header(stream, true, ":status", "200")
 	})
-	f("trailer that does not end", "502 response_truncated", func(c *framed, stream uint32) {
+	f("trailer that does not end", "502 response_malformed", func(c *framed, stream uint32) {
 		c.header(stream, false, ":status", "200")
 		c.header(stream, false, "x", "y")
 	})
@@ -205,7 +205,7 @@ func TestHTTP2OddUpstreams(t *testing.T) {
 		c.header(stream, true, ":status", "200")
 		c.WriteData(stream, true, []byte("x"))
 	})
-	f("more data than the window", "200 response_truncated", func(c *framed, stream uint32) {
+	f("more data than the window", "200 response_malformed", func(c *framed, stream uint32) {
 		c.header(stream, false, ":status", "200")
 		for range 2000 { // 32 MB, of which nobody reads more than the buffer
 			if c.WriteData(stream, false, make([]byte, 16<<10)) != nil {
