@@ -94,7 +94,7 @@ func New(o Options) (*Manager, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = &tls.Config{RootCAs: o.CA}
 	t.ForceAttemptHTTP2 = true
-	m.http = &http.Client{Transport: t, Timeout: answerBound}
+	m.http = &http.Client{Transport: transport{t}, Timeout: answerBound}
 	for _, host := range o.Hosts {
 		if m.sites[host] != nil {
 			continue
@@ -201,13 +201,18 @@ func (m *Manager) keep(ctx context.Context, s *site) {
 	}
 }
 
-// due returns when the certificate is to be renewed: when a third of its
-// lifetime is left, as Let's Encrypt asks for, whatever that is.
+// due returns when the certificate must be renewed.
 func (s *site) due() time.Time {
 	c := s.cert.Load()
 	if c == nil {
 		return time.Time{}
 	}
+	return s.dueOf(c)
+}
+
+// dueOf returns when a certificate must be renewed: when a third of its lifetime
+// is left, as Let's Encrypt asks for, whatever that is.
+func (s *site) dueOf(c *tls.Certificate) time.Time {
 	life := c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)
 	return c.Leaf.NotAfter.Add(-life/3 - time.Duration(s.early*float64(life)/30))
 }
@@ -265,13 +270,27 @@ func (m *Manager) renew(ctx context.Context, s *site) error {
 	if err != nil {
 		return fmt.Errorf("what the authority has issued: %w", err)
 	}
+	if have := s.cert.Load(); have == nil || c.Leaf.NotAfter.After(have.Leaf.NotAfter) {
+		m.use(s, c, pem)
+	}
+	if due := s.dueOf(c); time.Until(due) < firstPause {
+		return fmt.Errorf("%w: it is good from %v to %v", errDue, c.Leaf.NotBefore, c.Leaf.NotAfter)
+	}
+	return nil
+}
+
+// use serves a certificate, and keeps it for the next process.
+func (m *Manager) use(s *site, c *tls.Certificate, pem []byte) {
 	s.cert.Store(c)
 	m.opts.Log.Info("certificate got", "host", s.host, "authority", c.Leaf.Issuer.String(), "until", c.Leaf.NotAfter)
 	if err := m.cache.put(m.cache.certFile(s.host), pem); err != nil {
 		m.opts.Log.Error("the certificate is used, but could not be kept: the next process will order another", "host", s.host, "error", err.Error())
 	}
-	return nil
 }
+
+// errDue is why an order counts as failed that brought a certificate. Ordering
+// again at once would go on for as long as the authority lets it.
+var errDue = errors.New("the certificate that was issued is due for renewal already")
 
 // errSlow is why an order that takes too long is given up.
 var errSlow = fmt.Errorf("the order took longer than %v", orderBound)

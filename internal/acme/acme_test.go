@@ -38,7 +38,7 @@ func begin(t *testing.T, a *authority, dir string, hosts ...string) (*Manager, *
 	a.mu.Lock()
 	a.manager = m
 	a.mu.Unlock()
-	m.http = &http.Client{Transport: a}
+	m.http = &http.Client{Transport: transport{a}}
 	m.Start()
 	return m, &log
 }

@@ -30,6 +30,8 @@ const base = "https://ca.test"
 type authority struct {
 	manager *Manager
 	life    time.Duration // of certificates
+	back    time.Duration // how long ago it began when they are issued
+	most    int           // orders; 0 = any number
 
 	mu     sync.Mutex // protects the fields below
 	down   error      // cannot be reached
@@ -84,6 +86,9 @@ func (a *authority) serve(w *httptest.ResponseRecorder, r *http.Request) {
 		json.Unmarshal(payload(r), &order)
 		host := order.Identifiers[0].Value
 		a.orders = append(a.orders, host)
+		if a.most > 0 && len(a.orders) > a.most {
+			a.fails["order"] = "rateLimited"
+		}
 		if kind := a.fails["order"]; kind != "" {
 			w.Header().Set("Retry-After", "36000")
 			say(429, map[string]string{"type": "urn:ietf:params:acme:error:" + kind, "detail": "no"})
@@ -174,7 +179,7 @@ func (a *authority) issue(csr []byte) []byte {
 	a.serial++
 	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	c := &x509.Certificate{SerialNumber: big.NewInt(a.serial), Subject: pkix.Name{CommonName: "fake authority"},
-		DNSNames: request.DNSNames, NotBefore: time.Now(), NotAfter: time.Now().Add(a.life)}
+		DNSNames: request.DNSNames, NotBefore: time.Now().Add(-a.back), NotAfter: time.Now().Add(a.life - a.back)}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, request.PublicKey, key)
 	if err != nil {
 		panic(err)

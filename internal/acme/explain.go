@@ -44,6 +44,9 @@ func explain(err error, host string) (why, do string) {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return "the certificate of the ACME server is not trusted", "set acme.ca to its authority, if acme.directory is right"
 	}
+	if errors.Is(err, errDue) {
+		return errDue.Error(), "set the clock of this machine, if it is wrong; else ask the authority"
+	}
 	if errors.Is(err, errSlow) {
 		return errSlow.Error(), "nothing, unless it stays so: then look at the authority's status page"
 	}

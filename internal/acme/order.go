@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	xacme "golang.org/x/crypto/acme"
@@ -141,7 +142,11 @@ func (m *Manager) authorize(ctx context.Context, c *xacme.Client, url, host, kin
 	if i < 0 {
 		return errNotOffered
 	}
-	if err := m.cache.put(m.cache.tokenFile(host), []byte(z.Challenges[i].Token)); err != nil {
+	token := z.Challenges[i].Token
+	if !isToken(token) {
+		return fmt.Errorf("the authority's token %.100q has characters that no token may have", token)
+	}
+	if err := m.cache.put(m.cache.tokenFile(host), []byte(token)); err != nil {
 		return err
 	}
 	defer os.Remove(m.cache.tokenFile(host))
@@ -150,4 +155,10 @@ func (m *Manager) authorize(ctx context.Context, c *xacme.Client, url, host, kin
 	}
 	_, err = c.WaitAuthorization(ctx, url)
 	return err
+}
+
+// isToken reports whether a challenge's token is of the alphabet of base64url, the
+// only one allowed (RFC 8555 section 8.1): a token becomes part of an answer.
+func isToken(s string) bool {
+	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }

@@ -1,0 +1,190 @@
+package acme
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A certificate that is due already when it comes is a failed order: ordering
+// anew at once would go on for as long as the authority lets it, and its limits
+// are for weeks.
+func TestUselessCertificates(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		life time.Duration // of what is issued
+		back time.Duration // how long ago that began
+	}{
+		{"expired", day, 2 * day},
+		{"a clock that is months ahead", 90 * day, 100 * day},
+		{"due, but good for a week", 90 * day, 83 * day},
+		{"for a second only", time.Second, 0},
+		{"without a lifetime", 0, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAuthority()
+				a.life, a.back, a.most = tc.life, tc.back, 200
+				m, log := begin(t, a, dir, "a.test")
+				defer m.Close()
+				pass(day)
+				if n := a.count(); n < 2 || n > 20 { // at 0, 1, 3, 7, 15 and so on minutes, then every 3 hours
+					t.Errorf("orders in the first day: got %d, want about 14", n)
+				}
+				if n := strings.Count(log.String(), "due for renewal already"); n != 2 { // why, and the error
+					t.Errorf("told of it %d times, want twice in one line:\n%s", n, log)
+				}
+				if serial(m, "a.test") == 0 { // the clients' clocks may be right
+					t.Error("the certificate is not served")
+				}
+			})
+		})
+	}
+}
+
+// What is issued replaces no certificate that is good for longer.
+func TestKeepsTheBetterCertificate(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAuthority()
+		m, _ := begin(t, a, dir, "a.test")
+		defer m.Close()
+		pass(time.Minute)
+		a.mu.Lock()
+		a.back, a.most = 89*day, 200
+		a.mu.Unlock()
+		pass(65 * day)
+		if got := serial(m, "a.test"); got != 1 || a.count() < 2 {
+			t.Errorf("got certificate %d after %d orders, want 1 after several", got, a.count())
+		}
+		kept, err := m.cache.cert("a.test")
+		if err != nil || kept.Leaf.SerialNumber.Int64() != 1 {
+			t.Errorf("in the folder: %v, %v; want certificate 1", kept, err)
+		}
+	})
+}
+
+// endless answers every request with a body that has no end, and counts what is
+// taken of it.
+type endless struct{ taken int64 }
+
+func (e *endless) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(e)}, nil
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	e.taken += int64(len(p))
+	if e.taken > 64<<20 {
+		return 0, errors.New("64 MiB were taken")
+	}
+	return len(p), nil
+}
+
+// The authority's answers are bounded.
+func TestEndlessAnswer(t *testing.T) {
+	e := &endless{}
+	_, err := hostileManager(t, e).request(t.Context(), "a.test")
+	if _, ok := errors.AsType[*http.MaxBytesError](err); !ok || e.taken > 2<<20 {
+		t.Errorf("%d bytes were taken, %v; want about %d and an error about it", e.taken, err, maxAnswer)
+	}
+}
+
+func hostileManager(t *testing.T, rt http.RoundTripper) *Manager {
+	t.Helper()
+	m, err := New(Options{Directory: base + "/dir", Hosts: []string{"a.test"}, Cache: t.TempDir(), Try: func() []string { return []string{HTTP01} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	m.http = &http.Client{Transport: transport{rt}}
+	return m
+}
+
+// rewriting is an authority that says something else where it is told to.
+type rewriting struct {
+	*authority
+	from, to string
+}
+
+func (rw rewriting) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := rw.authority.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	res.Body = io.NopCloser(strings.NewReader(strings.ReplaceAll(string(text), rw.from, rw.to)))
+	return res, nil
+}
+
+// An authority cannot make goodgate ask addresses without TLS, which those of
+// clouds' metadata and of other programs on the machine are.
+func TestLeadsNowhereElse(t *testing.T) {
+	inside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.Errorf("asked: %s %s", r.Method, r.URL)
+	}))
+	defer inside.Close()
+	redirect := func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, inside.URL+"/latest", http.StatusTemporaryRedirect)
+	}
+	for name, rt := range map[string]http.RoundTripper{
+		"a challenge":         through{rewriting{newAuthority(), base + "/authz", inside.URL + "/authz"}},
+		"the order's address": through{rewriting{newAuthority(), base + "/new", inside.URL}},
+		"the account's":       through{rewriting{newAuthority(), base + "/account", inside.URL}},
+		"a redirect":          through{answering(redirect)},
+	} {
+		if _, err := hostileManager(t, rt).request(t.Context(), "a.test"); !errors.Is(err, errPlain) {
+			t.Errorf("%s: got %v, want %v", name, err, errPlain)
+		}
+	}
+}
+
+// through lets requests to addresses other than the authority's go there.
+type through struct{ http.RoundTripper }
+
+func (th through) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host != "ca.test" {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	return th.RoundTripper.RoundTrip(r)
+}
+
+type answering http.HandlerFunc
+
+func (f answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	f(w, r)
+	return w.Result(), nil
+}
+
+// A token becomes a part of what goodgate answers on every host's behalf, so that
+// only what RFC 8555 allows is taken.
+func TestTokens(t *testing.T) {
+	for token, want := range map[string]bool{"evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr_oA": true, "x": true,
+		"": false, "<script>": false, "a/b": false, "../x": false, "a\r\nb": false, "a=": false, "a+b": false, "a b": false, "a.b": false, "é": false} {
+		if got := isToken(token); got != want {
+			t.Errorf("%q: got %v, want %v", token, got, want)
+		}
+	}
+	a := newAuthority()
+	m := hostileManager(t, rewriting{a, token(0), `<script src=x>`})
+	a.manager = m
+	if _, err := m.request(t.Context(), "a.test"); err == nil || !strings.Contains(err.Error(), "no token may have") {
+		t.Errorf("got %v, want an error about the token", err)
+	}
+	if _, err := os.Stat(m.cache.tokenFile("a.test")); err == nil {
+		t.Error("the token was kept")
+	}
+}
