@@ -242,3 +242,20 @@ func FuzzParseThreshold(f *testing.F) {
 		}
 	})
 }
+
+// An answer that never ends is a failure after the timeout, and does not keep the
+// run from ending.
+func TestAnswerWithoutEnd(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			if _, err := io.WriteString(w, "x"); err != nil || http.NewResponseController(w).Flush() != nil {
+				return
+			}
+		}
+	}))
+	defer s.Close()
+	r := run(t, Plan{Target: Target{URL: s.URL, Timeout: 50 * time.Millisecond}, Pace: Fixed(100), For: 50 * time.Millisecond})
+	if r.Requests == 0 || r.Failures[errLate.Error()] != r.Requests {
+		t.Errorf("got %d requests and the failures %v", r.Requests, r.Failures)
+	}
+}

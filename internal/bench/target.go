@@ -113,6 +113,8 @@ func (r *reply) failure() string {
 		return ""
 	case r.err == nil:
 		return http.StatusText(r.status)
+	case r.err == errLate:
+		return errLate.Error()
 	}
 	if e, ok := errors.AsType[*http1.Error](r.err); ok {
 		return strings.TrimSpace(e.Phase.String() + ": " + e.Kind.String())
@@ -130,11 +132,29 @@ func (c *client) send(buf []byte) reply {
 		r.Body = http1.NewBody(c.target.Body)
 		r.ContentLength = int64(len(c.target.Body))
 	}
+	until := time.Now().Add(c.target.Timeout)
 	res, err := c.sender.RoundTrip(r, nil)
 	if err != nil {
 		return reply{err: err}
 	}
 	defer res.Body.Close()
-	n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{res.Body}, buf)
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, timely{res.Body, until}, buf)
 	return reply{status: res.StatusCode, bytes: n, err: err}
+}
+
+var errLate = errors.New("the answer did not end within the timeout")
+
+// timely is a body that must end by a certain time. The transport bounds each
+// pause in it, but not how many there are.
+type timely struct {
+	io.Reader
+	until time.Time
+}
+
+func (t timely) Read(p []byte) (int, error) {
+	n, err := t.Reader.Read(p)
+	if err == nil && time.Now().After(t.until) {
+		return n, errLate
+	}
+	return n, err
 }
