@@ -93,10 +93,12 @@ type Peer struct {
 // Load reads a configuration. An error is about the file itself or its syntax;
 // includes that cannot be read are Problems.
 func Load(file string) (*Config, error) {
+	o := &opener{main: file}
 	p, err := crossplane.Parse(file, &crossplane.ParseOptions{
+		Open:                      o.open,
 		SkipDirectiveContextCheck: true, SkipDirectiveArgsCheck: true,
 	})
-	if err != nil {
+	if err = errors.Join(o.err, err); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(p.Config) == 0 {
