@@ -31,6 +31,7 @@ const (
 	maxRetries = 6           // after the first try
 	firstPause = time.Second // doubles each time; Retry-After goes before
 	maxPause   = 30 * time.Second
+	maxAsked   = 5 * time.Minute // that Retry-After may ask for; later events wait behind it
 	lastWords  = 2 * time.Second // for what still waits at the end
 )
 
@@ -81,10 +82,16 @@ func New(o Options) *Sender {
 	s.client = retryablehttp.NewClient()
 	s.client.Logger = nil // it would log the address, which may hold a secret
 	s.client.RetryMax, s.client.RetryWaitMin, s.client.RetryWaitMax = maxRetries, o.Pause, maxPause
+	s.client.Backoff = pause
 	s.client.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	s.client.HTTPClient.Timeout = o.Timeout
 	s.client.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return s
+}
+
+// pause is how long an event waits before it is sent again.
+func pause(least, most time.Duration, n int, res *http.Response) time.Duration {
+	return min(max(retryablehttp.DefaultBackoff(least, most, n, res), 0), maxAsked)
 }
 
 // Send puts an event into the queue, and drops it when that is full. It fills in

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -140,5 +141,54 @@ func TestRedirected(t *testing.T) {
 	s := New(Options{URL: h.URL})
 	if err := s.post(t.Context(), Event{}); err == nil || !strings.Contains(err.Error(), "307") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// server answers from memory.
+type server func(*http.Request) *http.Response
+
+func (s server) RoundTrip(r *http.Request) (*http.Response, error) { return s(r), nil }
+
+// A receiver that asks for a pause of years does not silence what comes after.
+func TestLongRetryAfter(t *testing.T) {
+	for _, asked := range []string{"1", "60", "31536000", "9223372036854775807", "10000000000", "Fri, 31 Dec 9999 23:59:59 GMT"} {
+		synctest.Test(t, func(t *testing.T) {
+			s, tries := New(Options{URL: "http://hook.test"}), 0
+			s.client.HTTPClient.Transport = server(func(*http.Request) *http.Response {
+				tries++
+				if tries > 1 {
+					return &http.Response{StatusCode: 204, Body: http.NoBody}
+				}
+				return &http.Response{StatusCode: 429, Header: http.Header{"Retry-After": {asked}}, Body: http.NoBody}
+			})
+			defer run(s)()
+			s.Send(Event{Type: "x"})
+			time.Sleep(time.Hour)
+			if synctest.Wait(); tries != 2 || s.Lost() != 0 {
+				t.Errorf("Retry-After: %s: %d tries in an hour, %d lost; want 2 and 0", asked, tries, s.Lost())
+			}
+		})
+	}
+}
+
+// A redirect is not followed: it would take the event, and what signs it, to an
+// address that nobody has configured.
+func TestRedirect(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		synctest.Test(t, func(t *testing.T) {
+			s := New(Options{URL: "http://hook.test", Secret: secret})
+			s.client.HTTPClient.Transport = server(func(r *http.Request) *http.Response {
+				if r.URL.Host != "hook.test" {
+					t.Errorf("%d was followed to %s", status, r.URL)
+				}
+				return &http.Response{StatusCode: status, Header: http.Header{"Location": {"http://169.254.169.254/"}}, Body: http.NoBody}
+			})
+			defer run(s)()
+			s.Send(Event{Type: "x"})
+			time.Sleep(time.Hour)
+			if synctest.Wait(); s.Lost() != 1 {
+				t.Errorf("%d: %d events lost, want 1", status, s.Lost())
+			}
+		})
 	}
 }
