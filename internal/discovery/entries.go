@@ -13,7 +13,7 @@ import (
 const (
 	maxFileSize = 1 << 20 // bytes
 	maxEntries  = 100_000
-	// maxFaults is how many faults of a file are reported at once.
+	// maxFaults is how many faults of a file, or of an answer, are reported at once.
 	maxFaults = 10
 )
 

@@ -18,9 +18,10 @@ type nameServer struct {
 
 	mu       sync.Mutex // mu protects the fields below.
 	records  map[string][]dnsmessage.Resource
-	fail     map[dnsmessage.Type]bool // these are answered with SERVFAIL
-	truncate bool                     // UDP answers say: ask by TCP
-	drop     int                      // so many UDP queries get no answer
+	fail     map[dnsmessage.Type]bool         // these are answered with SERVFAIL
+	truncate bool                             // UDP answers say: ask by TCP
+	drop     int                              // so many UDP queries get no answer
+	forge    func(*dnsmessage.Message) []byte // nil = answers are as they should be
 }
 
 // newNameServer starts a name server, after prepare has set what it says.
@@ -90,6 +91,9 @@ func (s *nameServer) reply(query []byte, tcp bool) []byte {
 		m.Truncated = true
 	default:
 		m.Answers = slices.DeleteFunc(slices.Clone(found), func(r dnsmessage.Resource) bool { return r.Header.Type != q.Type })
+	}
+	if s.forge != nil {
+		return s.forge(&m)
 	}
 	b, err := m.Pack()
 	if err != nil {

@@ -14,6 +14,10 @@ import (
 // hostsTTL is how long an answer without a TTL holds: one from /etc/hosts.
 const hostsTTL = 30 * time.Second
 
+// maxFound is how many targets one look-up may bring: each is probed, and has
+// connections and metrics.
+const maxFound = 10_000
+
 // Resolver says how names are looked up. The zero value is the system's name
 // servers with the defaults.
 type Resolver struct {
@@ -74,7 +78,18 @@ func (s *session) addrs(ctx context.Context, host string) ([]netip.Addr, error) 
 		addrs[i] = addrs[i].Unmap()
 	}
 	slices.SortFunc(addrs, netip.Addr.Compare)
-	return slices.Compact(addrs), nil
+	usable := slices.DeleteFunc(slices.Compact(slices.Clone(addrs)), isNobodys)
+	if len(usable) == 0 && len(addrs) > 0 {
+		return nil, fmt.Errorf("%s has the address %v only, which no upstream can have", host, addrs[0])
+	}
+	return usable, nil
+}
+
+// isNobodys reports whether no host has an address. 0.0.0.0 and :: are what many
+// name servers answer for names that they block; connecting there leads to this
+// machine.
+func isNobodys(a netip.Addr) bool {
+	return a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 // validity is how long the answers of this session hold, not yet clamped.

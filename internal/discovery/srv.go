@@ -52,7 +52,9 @@ func (s *session) resolve(ctx context.Context, records []*net.SRV, t Target) ([]
 	for _, srv := range rank(records) {
 		addrs, err := s.addrs(ctx, srv.host)
 		if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
-			missing = append(missing, fmt.Errorf("target %s: %w", srv.host, err))
+			if len(missing) < maxFaults {
+				missing = append(missing, fmt.Errorf("target %s: %w", srv.host, err))
+			}
 			continue
 		}
 		if err != nil {
@@ -63,6 +65,11 @@ func (s *session) resolve(ctx context.Context, records []*net.SRV, t Target) ([]
 		found.Tier += srv.tier
 		found.Weight = srv.weight
 		targets = append(targets, at(found, addrs, srv.port)...)
+		if len(targets) > maxFound {
+			missing = append(missing, fmt.Errorf("more than %d addresses: the rest is left out", maxFound))
+			targets = targets[:maxFound]
+			break
+		}
 	}
 	return union(targets), errors.Join(missing...)
 }
@@ -75,9 +82,9 @@ type service struct {
 
 // rank returns the services of records, best tier first. The net package shuffles
 // the records of a priority; sorted, that is no change. The target "." means that
-// there is no such service, and is left out.
+// there is no such service, and is left out, as is port 0, which nobody can have.
 func rank(records []*net.SRV) []service {
-	records = slices.DeleteFunc(slices.Clone(records), func(r *net.SRV) bool { return r.Target == "." })
+	records = slices.DeleteFunc(slices.Clone(records), func(r *net.SRV) bool { return r.Target == "." || r.Port == 0 })
 	slices.SortFunc(records, func(a, b *net.SRV) int {
 		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Target, b.Target),
 			cmp.Compare(a.Port, b.Port), cmp.Compare(a.Weight, b.Weight))
