@@ -30,6 +30,7 @@ type server struct {
 	http    *inbound.Server
 	http3   *http3Server            // nil without HTTP/3
 	tls     *tls.Config             // nil without TLS
+	scope   []byte                  // in which TLS sessions are resumed: who is let in
 	certs   *certs.Store            // nil without TLS
 	issuer  *issuer                 // nil without acme
 	limits  *proxy.Limits           // nil = none

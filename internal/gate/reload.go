@@ -136,7 +136,7 @@ func (g *Gate) planServers(next *plan, before []*server) error {
 		if at >= 0 {
 			s := before[at]
 			used[s] = true
-			if !reflect.DeepEqual(s.config, l) {
+			if !s.serves(l) {
 				next.passed[s] = l.Address
 				heir, err := g.newServer(l, s.door.socket)
 				if err != nil {

@@ -1,10 +1,12 @@
 package gate
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"os"
+	"reflect"
 
 	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/config"
@@ -19,8 +21,7 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 	if s.certs, err = certs.Load(certFiles(l.TLS), g.certChanged); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	var scope []byte
-	if s.tls, scope, err = listenerTLS(l); err != nil {
+	if s.tls, s.scope, err = listenerTLS(l); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
 	s.tls.GetCertificate = s.certs.Get
@@ -28,7 +29,7 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 	if l.HTTP2.Enabled {
 		s.tls.NextProtos = append([]string{"h2"}, s.tls.NextProtos...)
 	}
-	g.seals.Seal(s.tls, scope)
+	g.seals.Seal(s.tls, s.scope)
 	if l.TLS.ACME != nil {
 		return g.issue(s, *l.TLS.ACME)
 	}
@@ -72,6 +73,19 @@ func listenerTLS(l config.Listener) (t *tls.Config, scope []byte, err error) {
 		return nil, nil, fmt.Errorf("client_ca: %w", err)
 	}
 	return t, fmt.Appendf(scope, "\n%v\n%s", t.ClientAuth, pem), nil
+}
+
+// serves reports whether a server is what a listener asks for: with the same
+// settings, and the same authorities in the file that client_ca names.
+func (s *server) serves(l config.Listener) bool {
+	if !reflect.DeepEqual(s.config, l) {
+		return false
+	}
+	if l.TLS == nil {
+		return true
+	}
+	_, scope, err := listenerTLS(l)
+	return err == nil && bytes.Equal(scope, s.scope)
 }
 
 // certPool reads the authorities in a PEM file.
