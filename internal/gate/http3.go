@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,11 @@ import (
 // wantedBuffer is the kernel's buffer for a UDP socket below which packets are
 // lost as soon as several clients send at once. quic-go asks for 7 MiB.
 const wantedBuffer = 2 << 20
+
+// mostClients is how many connections a listener without max_connections has by
+// QUIC. They take no file descriptor, which bounds those by TCP, and about 100 KB of
+// memory each. Clients that are refused come by TCP.
+const mostClients = 10_000
 
 // rebind is how often a process looks whether the one before it has left a UDP
 // port.
@@ -51,7 +57,8 @@ func (g *Gate) offerHTTP3(s *server, granted proxy.Listener, base context.Contex
 		}),
 		TLS:         s.tls,
 		Base:        base,
-		Connections: limit.Connections{Max: l.MaxConnections, PerClient: l.ConnectionsPerClient},
+		Connections: overQUIC(l),
+		Short:       g.memory.Short,
 		MaxHeader:   int(l.MaxHeader),
 		MaxStreams:  l.HTTP3.MaxStreams,
 		Header:      l.Timeouts.Header,
@@ -68,6 +75,11 @@ func (g *Gate) offerHTTP3(s *server, granted proxy.Listener, base context.Contex
 	}
 	s.http3 = h
 	return nil
+}
+
+// overQUIC bounds a listener's connections by QUIC.
+func overQUIC(l config.Listener) limit.Connections {
+	return limit.Connections{Max: cmp.Or(l.MaxConnections, mostClients), PerClient: l.ConnectionsPerClient}
 }
 
 // told is what the clients of other protocols are granted: they hear of HTTP/3.

@@ -38,6 +38,7 @@ type Options struct {
 	Base    context.Context // of all requests: its end ends them, with its cause
 
 	Connections limit.Connections // more are refused; none waits
+	Short       func() error      // why there is no memory for another, nil while there is; may itself be nil
 	MaxHeader   int               // bytes
 	MaxStreams  int               // requests at once on a connection
 	Header      time.Duration     // from a new connection to its first request

@@ -249,6 +249,28 @@ func TestConnections(t *testing.T) {
 	}
 }
 
+// TestShortOfMemory: no connection is let in while memory is short, and again
+// afterwards.
+func TestShortOfMemory(t *testing.T) {
+	t.Parallel()
+	var short atomic.Bool
+	b := newBench(t)
+	b.serve(Options{Handler: hello, Short: func() error {
+		if short.Load() {
+			return limit.ErrMemory
+		}
+		return nil
+	}})
+	for _, now := range []bool{false, true, false} {
+		short.Store(now)
+		_, err := b.client().Get(b.url())
+		refused, ok := errors.AsType[*quic.TransportError](err)
+		if ok = ok && refused.ErrorCode == quic.ConnectionRefused; ok != now || err != nil && !ok {
+			t.Errorf("short of memory %v: got %v", now, err)
+		}
+	}
+}
+
 // TestDoubts: when clients have to show that their address is theirs.
 func TestDoubts(t *testing.T) {
 	t.Parallel()

@@ -78,6 +78,11 @@ func (k *Socket) welcome(ctx context.Context, info *quic.ClientInfo) (context.Co
 	if s == nil {
 		return nil, errNobody
 	}
+	if s.opts.Short != nil {
+		if err := s.opts.Short(); err != nil {
+			return nil, err
+		}
+	}
 	leave, ok := s.count.Enter(info.RemoteAddr)
 	if !ok {
 		return nil, errTooMany
