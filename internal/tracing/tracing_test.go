@@ -301,6 +301,24 @@ func TestReceiverFails(t *testing.T) {
 	}
 }
 
+// A redirect is not followed: it would take the key in the headers along.
+func TestReceiverRedirects(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			t.Errorf("%d was followed: %s %s with the key %q", status, r.Method, r.URL, r.Header.Get("X-Key"))
+		}))
+		rc := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/metadata", status))
+		s := start(t, Options{Endpoint: rc.URL + "/v1/traces", Headers: map[string]string{"X-Key": "secret"}, Sample: 1, Service: "goodgate"})
+		s.get(t, "/x")
+		s.stop()
+		if got := s.log.String(); !strings.Contains(got, "traces could not be sent") {
+			t.Errorf("%d: not told of in the log:\n%s", status, got)
+		}
+		rc.Close()
+		elsewhere.Close()
+	}
+}
+
 // BenchmarkNotRecorded is what tracing costs a request that is not chosen.
 func BenchmarkNotRecorded(b *testing.B) {
 	tracer := New(Options{Sample: 0})
