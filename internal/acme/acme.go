@@ -32,8 +32,9 @@ const (
 	ordersMax   = 4                // at once
 	firstPause  = time.Minute      // after a failed order; twice as long after each more
 	maxPause    = 3 * time.Hour
-	maxAsked    = 24 * time.Hour // that the authority may ask for
-	look        = time.Hour      // at the clock, which a timer does not notice to be set
+	leastUse    = 5 * time.Second // of a certificate until it is due; an order that brings less has failed
+	maxAsked    = 24 * time.Hour  // that the authority may ask for
+	look        = time.Hour       // at the clock, which a timer does not notice to be set
 )
 
 // The challenges by which a host is shown to be here.
@@ -273,7 +274,7 @@ func (m *Manager) renew(ctx context.Context, s *site) error {
 	if have := s.cert.Load(); have == nil || c.Leaf.NotAfter.After(have.Leaf.NotAfter) {
 		m.use(s, c, pem)
 	}
-	if due := s.dueOf(c); time.Until(due) < firstPause {
+	if due := s.dueOf(c); time.Until(due) < leastUse {
 		return fmt.Errorf("%w: it is good from %v to %v", errDue, c.Leaf.NotBefore, c.Leaf.NotAfter)
 	}
 	return nil

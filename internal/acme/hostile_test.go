@@ -49,6 +49,26 @@ func TestUselessCertificates(t *testing.T) {
 	}
 }
 
+// A certificate that is good for seconds is renewed in time all the same.
+func TestShortLife(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAuthority()
+		a.life = 12 * time.Second
+		m, log := begin(t, a, dir, "a.test")
+		defer m.Close()
+		for range 20 {
+			pass(3 * time.Second)
+			if c := m.First(); c == nil || time.Now().After(c.Leaf.NotAfter) {
+				t.Fatalf("no good certificate after %d orders:\n%s", a.count(), log)
+			}
+		}
+		if n := a.count(); n < 6 || n > 9 { // every 8 seconds or a little less
+			t.Errorf("orders in a minute: got %d, want 8", n)
+		}
+	})
+}
+
 // What is issued replaces no certificate that is good for longer.
 func TestKeepsTheBetterCertificate(t *testing.T) {
 	dir := t.TempDir()
