@@ -65,12 +65,12 @@ func (c *choices) framed(mark byte) (fields, body string) {
 	switch c.n(16) {
 	case 0, 1, 2, 3, 4:
 		return c.sized(len(body)), body
-	default:
-		return c.coded(), c.chunks(body, mark)
 	case 14:
 		return c.sized(len(body)) + c.coded(), c.chunks(body, mark)
 	case 15:
 		return "", ""
+	default:
+		return c.coded(), c.chunks(body, mark)
 	}
 }
 
