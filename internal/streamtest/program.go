@@ -24,9 +24,10 @@ func start(t testing.TB, sockets []string, name string, args ...string) {
 			t.Skipf("%s is not installed", name)
 		}
 	}
-	cmd := exec.Command(path, args...)
+	const untilEnd = `"$@" & cat >/dev/null; kill $!; wait` // also when the test is killed, which ends the pipe
+	cmd := exec.Command("sh", append([]string{"-c", untilEnd, "sh", path}, args...)...)
 	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe() // whose end tells the program that the test has
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,6 @@ func start(t testing.TB, sockets []string, name string, args ...string) {
 	}
 	t.Cleanup(func() {
 		in.Close()
-		cmd.Process.Kill()
 		cmd.Wait()
 	})
 	for _, socket := range sockets {
@@ -93,10 +93,9 @@ type Node struct {
 	ask    string // of one that asks others
 }
 
-// nodeScript is both servers. It ends with its standard input.
+// nodeScript is both servers.
 const nodeScript = `
 const http = require('http'), net = require('net'), dir = process.argv[1];
-process.stdin.on('end', () => process.exit()).resume();
 const server = http.createServer((q, s) => {
   const parts = [];
   q.on('data', d => parts.push(d));
