@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"maps"
 	"net/http"
 	"net/textproto"
 	"strings"
@@ -41,15 +42,11 @@ func (x *exchange) inform(code int, fields textproto.MIMEHeader) error {
 	dropConnectionFields(http.Header(fields))
 	delete(fields, "Content-Length")
 	delete(fields, drainHeader)
-	for name, values := range fields {
-		h[name] = values
-	}
+	maps.Copy(h, fields)
 	x.route.ResponseHeaders.apply(h)
 	x.writer.WriteHeader(code)
 	clear(h)
-	for name, values := range final {
-		h[name] = values
-	}
+	maps.Copy(h, final)
 	return nil
 }
 
