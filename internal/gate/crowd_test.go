@@ -153,7 +153,7 @@ func (c *crowd) cost(t *testing.T, size int) float64 {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer nc.Close()
+		defer forget(nc)
 		if c.tls != nil {
 			nc = tls.Client(nc, c.tls)
 			if err := nc.(*tls.Conn).Handshake(); err != nil {
@@ -165,6 +165,13 @@ func (c *crowd) cost(t *testing.T, size int) float64 {
 		}
 	}
 	return float64(g.memory(t)-before) / float64(size)
+}
+
+// forget resets a connection. Tens of thousands of closed ones would keep local
+// ports busy for a minute, which other tests need.
+func forget(nc net.Conn) {
+	nc.(*net.TCPConn).SetLinger(0)
+	nc.Close()
 }
 
 // silentApp is an upstream that answers nothing but upgrades.
@@ -196,7 +203,7 @@ func silentApp(t *testing.T) string {
 		l.Close()
 		<-done
 		for _, nc := range open {
-			nc.Close()
+			forget(nc)
 		}
 	})
 	return l.Addr().String()
