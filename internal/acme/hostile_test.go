@@ -69,6 +69,21 @@ func TestShortLife(t *testing.T) {
 	})
 }
 
+// An order on which the authority never decides is given up.
+func TestEndlessOrder(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAuthority()
+		a.fails[TLSALPN01] = "never"
+		m, log := begin(t, a, dir, "a.test")
+		defer m.Close()
+		pass(orderBound + time.Second)
+		if !strings.Contains(log.String(), errSlow.Error()) {
+			t.Errorf("want that %v in:\n%s", errSlow, log)
+		}
+	})
+}
+
 // What is issued replaces no certificate that is good for longer.
 func TestKeepsTheBetterCertificate(t *testing.T) {
 	dir := t.TempDir()

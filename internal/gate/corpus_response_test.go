@@ -123,6 +123,33 @@ func describe(list []*message) []string {
 	return out
 }
 
+// TestConnectionForEachRequest holds that a pool which keeps no connections gives
+// each request one of its own: what an upstream sends behind an answer is nobody's
+// then, however late it comes.
+func TestConnectionForEachRequest(t *testing.T) {
+	t.Parallel()
+	for setting, most := range map[string]int64{"timeouts: {keepalive: 0s}": 3, "max_idle_conns: 0": 3, "max_idle_conns: 1": 1} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			var conns atomic.Int64
+			upstream := listen(t, func(c net.Conn) {
+				conns.Add(1)
+				(&recorder{}).serve(c)
+			})
+			g := start(t, parse(t, fmt.Sprintf(`
+listeners: [{address: "127.0.0.1:0"}]
+shutdown: {lame_duck: 0s}
+pools: {app: {upstreams: ["http://%s"], health: {type: none}, %s}}`, upstream, setting)), Options{})
+			for range 3 {
+				get(t, "http://"+g.addrs[0])
+			}
+			if got := conns.Load(); got != most {
+				t.Errorf("three requests went over %d connections, want %d", got, most)
+			}
+		})
+	}
+}
+
 // TestSwitchSaysUpgrade wants the answer that begins a tunnel to say nothing else
 // of the connection: it said "close" first, and clients that look at one value
 // only did not take it.
