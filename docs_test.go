@@ -2,6 +2,9 @@ package goodgate_test
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,5 +39,65 @@ func TestEveryReasonIsExplained(t *testing.T) {
 	}
 	for name := range sections {
 		t.Errorf("docs/502.md explains %s, which is no reason", name)
+	}
+}
+
+var (
+	codeBlock = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	link      = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	noAnchor  = regexp.MustCompile(`[^\pL\pN _-]`)
+)
+
+// readPage returns a page without its blocks of code, and the anchors of its
+// headings as GitHub makes them.
+func readPage(t *testing.T, path string) (text string, anchors []string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = codeBlock.ReplaceAllString(string(b), "")
+	for _, h := range heading.FindAllStringSubmatch(text, -1) {
+		anchors = append(anchors, strings.ReplaceAll(noAnchor.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
+	}
+	return text, anchors
+}
+
+// TestPages keeps the links of all pages, and between their parts, good, and a
+// blank line before each heading.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("docs/*.md")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("got pages %v, %v", paths, err)
+	}
+	for _, path := range append(paths, "README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md") {
+		text, _ := readPage(t, path)
+		for _, at := range heading.FindAllStringIndex(text, -1) {
+			if at[0] > 0 && !strings.HasSuffix(text[:at[0]], "\n\n") {
+				t.Errorf("%s: no blank line before %q", path, text[at[0]:at[1]])
+			}
+		}
+		for _, l := range link.FindAllStringSubmatch(text, -1) {
+			target, anchor, _ := strings.Cut(l[1], "#")
+			if strings.Contains(target, ":") {
+				continue // another site
+			}
+			file := path
+			if target != "" {
+				file = filepath.Join(filepath.Dir(path), target)
+			}
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s leads to %s, which is not there", path, l[1])
+				continue
+			}
+			if anchor == "" {
+				continue
+			}
+			if _, anchors := readPage(t, file); !slices.Contains(anchors, anchor) {
+				t.Errorf("%s leads to %s; the headings there are %q", path, l[1], anchors)
+			}
+		}
 	}
 }
