@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -134,6 +135,18 @@ pools: {app: {upstreams: [%q], retry: {hedge: {budget: 0%%}}}}`, upstream.URL)),
 			t.Errorf("%d requests at once upstream, want max_streams at most", most.Load())
 		}
 	})
+	t.Run("too many streams", func(t *testing.T) {
+		h := dialHostile(t, g.addrs[0])
+		go h.end()
+		n := h.flood(t, func(i int) error {
+			return h.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: h.header(), EndStream: true, EndHeaders: true})
+		}, 5000)
+		t.Logf("%d streams were opened, at most %d requests at once upstream", n, most.Load())
+		if most.Load() > 10 {
+			t.Errorf("%d requests at once upstream, want max_streams at most", most.Load())
+		}
+		served()
+	})
 	t.Run("CONTINUATION", func(t *testing.T) {
 		h := dialHostile(t, g.addrs[0])
 		h.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: h.header()})
@@ -208,4 +221,21 @@ pools: {app: {upstreams: [%q], retry: {hedge: {budget: 0%%}}}}`, upstream.URL)),
 		}
 		served()
 	})
+}
+
+// A client that asks for much and reads nothing loses its connection.
+func TestFloodNobodyReads(t *testing.T) {
+	t.Parallel()
+	g := start(t, parse(t, fmt.Sprintf(`
+listeners: [{address: "127.0.0.1:0", http2: {cleartext: true}, timeouts: {write_idle: 1s}}]
+shutdown: {lame_duck: 0s, grace: 0s}
+pools: {app: {upstreams: [%q]}}`, app(t, "hello"))), Options{})
+	h := dialHostile(t, g.addrs[0]) // which waits for 20 s
+	var err error
+	for err == nil {
+		err = h.WritePing(false, [8]byte{})
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection is still open")
+	}
 }

@@ -1,20 +1,12 @@
 package gate
 
 import (
-	"bytes"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"sync/atomic"
 	"testing"
-	"time"
-
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"github.com/goodgate/goodgate/internal/certtest"
 )
@@ -116,120 +108,6 @@ pools: {app: {upstreams: [%q]}}`, cert, key, app(t, "hello"))), Options{})
 			t.Errorf("connection %d resumed: got %v, want %v", i, got, want)
 		}
 		conn.Close()
-	}
-}
-
-// flood opens a connection of HTTP/2, lets f write to it until the server has
-// had enough, and reports whether that came before the bound.
-func flood(t *testing.T, addr string, f func(fr *http2.Framer, n int) error) bool {
-	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(time.Minute))
-	io.WriteString(c, http2.ClientPreface)
-	fr := http2.NewFramer(c, c)
-	fr.AllowIllegalWrites = true
-	fr.WriteSettings()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			f, err := fr.ReadFrame()
-			if err != nil {
-				return
-			}
-			if g, ok := f.(*http2.GoAwayFrame); ok && g.ErrCode != http2.ErrCodeNo {
-				return
-			}
-		}
-	}()
-	for n := range 5_000 {
-		select {
-		case <-ended:
-			return true
-		default:
-		}
-		if err := f(fr, n); err != nil {
-			return !errors.Is(err, os.ErrDeadlineExceeded)
-		}
-	}
-	return false
-}
-
-// A client that floods the server with frames that cost it nothing loses its
-// connection or reaches no more than its streams, and others are served.
-func TestHTTP2Floods(t *testing.T) {
-	const streams = 10
-	var running, most atomic.Int64
-	r := start(t, parse(t, fmt.Sprintf(`
-listeners: [{address: "127.0.0.1:0", http2: {cleartext: true, max_streams: %d}}]
-shutdown: {lame_duck: 0s, grace: 0s}
-pools: {app: {upstreams: [%q]}}`, streams, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/slow" {
-			now := running.Add(1)
-			defer running.Add(-1)
-			for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
-			}
-			<-r.Context().Done()
-		}
-	})))), Options{})
-	var b bytes.Buffer
-	e := hpack.NewEncoder(&b)
-	for _, f := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "x"}, {":path", "/slow"}} {
-		e.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
-	}
-	open := func(fr *http2.Framer, n int, end bool) error {
-		return fr.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*n + 1), BlockFragment: b.Bytes(), EndHeaders: end, EndStream: true})
-	}
-	for name, f := range map[string]func(fr *http2.Framer, n int) error{
-		"rapid reset": func(fr *http2.Framer, n int) error {
-			open(fr, n, true)
-			return fr.WriteRSTStream(uint32(2*n+1), http2.ErrCodeCancel)
-		},
-		"too many streams": func(fr *http2.Framer, n int) error { return open(fr, n, true) },
-		"continuation": func(fr *http2.Framer, n int) error {
-			if n == 0 {
-				return open(fr, 0, false)
-			}
-			return fr.WriteContinuation(1, false, bytes.Repeat([]byte{0x00, 0x01, 'a', 0x01, 'b'}, 200))
-		},
-	} {
-		if ended := flood(t, r.addrs[0], f); !ended && name == "continuation" {
-			t.Errorf("%s: the connection is still open", name)
-		}
-		if got, want := ask(t, "http://"+r.addrs[0]+"/", nil, h1), "HTTP/1.1 200 "; got != want {
-			t.Errorf("after %s: got %q, want %q", name, got, want)
-		}
-	}
-	if m := most.Load(); m > 10*streams { // a request that was reset is gone upstream a moment later
-		t.Errorf("at once: got %d, want about %d", m, streams)
-	}
-}
-
-// A client that asks for much and reads nothing loses its connection.
-func TestHTTP2PingFloodNobodyReads(t *testing.T) {
-	r := start(t, parse(t, fmt.Sprintf(`
-listeners: [{address: "127.0.0.1:0", http2: {cleartext: true}, timeouts: {write_idle: 1s}}]
-shutdown: {lame_duck: 0s, grace: 0s}
-pools: {app: {upstreams: [%q]}}`, app(t, "hello"))), Options{})
-	c, err := net.Dial("tcp", r.addrs[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	deadline := time.Now().Add(20 * time.Second)
-	c.SetDeadline(deadline)
-	io.WriteString(c, http2.ClientPreface)
-	fr := http2.NewFramer(c, c)
-	fr.WriteSettings()
-	for err == nil {
-		err = fr.WritePing(false, [8]byte{})
-	}
-	if !time.Now().Before(deadline) {
-		t.Error("the connection is still open")
 	}
 }
 
