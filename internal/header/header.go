@@ -10,12 +10,8 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/textproto"
 	"strings"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 // ErrFolded tells of a field that goes on in a second line (RFC 9112, section 5.2).
@@ -133,33 +129,10 @@ func CutLine(s string) (line, rest string) {
 // the form of RFC 9110, section 5, with an error that names no value, which may
 // be a secret.
 func Parse(lines string) (http.Header, error) {
-	n := max(strings.Count(lines, "\n")-1, 0)
-	header, values := make(http.Header, n), make([]string, n)
-	at := 0
-	for {
-		var line string
-		line, lines = CutLine(lines)
-		at++
-		if line == "" {
-			return header, nil
-		}
-		if line[0] == ' ' || line[0] == '\t' {
-			return nil, ErrFolded
-		}
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || !httpguts.ValidHeaderFieldName(name) {
-			return nil, fmt.Errorf("the name of the header field in line %d", at) // which may hold a secret
-		}
-		value = strings.Trim(value, " \t")
-		if !httpguts.ValidHeaderFieldValue(value) {
-			return nil, fmt.Errorf("the value of the header field %.100q", name) // which may be one
-		}
-		key := textproto.CanonicalMIMEHeaderKey(name)
-		if have, ok := header[key]; ok {
-			header[key] = append(have, value)
-			continue
-		}
-		values[0] = value
-		header[key], values = values[:1:1], values[1:]
+	var room [24]Field
+	h := Head{Fields: room[:0]}
+	if err := h.ParseFields(lines); err != nil {
+		return nil, err
 	}
+	return h.Header(), nil
 }
