@@ -62,7 +62,7 @@ func NewRate(o Rate) *Rate {
 	return &o
 }
 
-// admit lets the request in or says why not. What it takes, leave gives back.
+// admit lets the request in or says why not. What it takes, release gives back.
 func (x *exchange) admit() *Error {
 	if refuse := x.proxy.opts.Refuse; refuse != nil {
 		if err := refuse(); err != nil {
@@ -102,7 +102,7 @@ func (x *exchange) passes(l *Limits, now time.Time) *Error {
 			l.under.Add(-1)
 			return &Error{Reason: Overloaded, Err: fmt.Errorf("%w lets in %d at once", errMaxRequests, l.Requests)}
 		}
-		x.inside[slices.Index(x.inside[:], nil)] = l
+		x.admitted[slices.Index(x.admitted[:], nil)] = l
 	}
 	return nil
 }
@@ -167,51 +167,50 @@ func appendSeconds(b []byte, d time.Duration) []byte {
 	return strconv.AppendInt(b, int64(math.Ceil(d.Seconds())), 10)
 }
 
-// leave gives back what admit and enter took.
-func (x *exchange) leave() {
-	for _, l := range x.inside {
+// release gives back what admit took.
+func (x *exchange) release() {
+	for _, l := range x.admitted {
 		if l != nil {
 			l.under.Add(-1)
 		}
-	}
-	x.leavePlace()
-}
-
-// leavePlace gives back what enter took.
-func (x *exchange) leavePlace() {
-	if x.placed {
-		x.placed = false
-		x.route.Pool.queue.Leave()
 	}
 }
 
 // enter takes the request's place among those that the pool's upstreams may
 // have at once.
-func (x *exchange) enter() *Error {
-	q := x.route.Pool.queue
+func (d *delivery) enter() *Error {
+	q := d.pool.queue
 	if q == nil {
 		return nil
 	}
-	if x.placed = q.TryEnter(); x.placed {
+	if d.queued = q.TryEnter(); d.queued {
 		return nil
 	}
-	t := limits.Ticket{Client: addressKey(x.record.Client), Priority: x.route.Priority}
-	if d := x.route.deadline(); d > 0 {
-		t.Deadline = x.record.Start.Add(d)
-		t.Deadline = t.Deadline.Add(-min(x.route.Pool.typical(), d/2))
+	t := limits.Ticket{Client: addressKey(d.client), Priority: d.priority}
+	if d.deadline > 0 {
+		t.Deadline = d.start.Add(d.deadline)
+		t.Deadline = t.Deadline.Add(-min(d.pool.typical(), d.deadline/2))
 	}
 	began := time.Now()
-	err := q.Enter(x, t)
-	x.choice.Now = 0 // it may have taken long
-	x.record.Queued = time.Since(began)
+	err := q.Enter(d.ctx, t)
+	d.choice.Now = 0 // it may have taken long
+	d.record.Queued += time.Since(began)
 	if err == nil {
-		x.placed = true
+		d.queued = true
 		return nil
 	}
-	if contextReason(x) == ClientGone {
+	if contextReason(d.ctx) == ClientGone {
 		return &Error{Reason: ClientGone, Err: err}
 	}
 	return &Error{Reason: Overloaded, Err: err}
+}
+
+// leave gives back what enter took.
+func (d *delivery) leave() {
+	if d.queued {
+		d.queued = false
+		d.pool.queue.Leave()
+	}
 }
 
 // typical returns how long an answer of the fastest available upstream takes, 0

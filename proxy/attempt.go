@@ -1,215 +1,147 @@
 package proxy
 
 import (
-	"cmp"
+	"context"
 	"net/http"
+	"net/textproto"
+	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/http1"
 )
 
-// roundTripper is the attempt loop as httputil sees it.
-type roundTripper struct{}
+// got1xx passes an informational response on; its error ends the attempt.
+type got1xx = func(code int, header textproto.MIMEHeader) error
 
-func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
-	x := exchangeOf(r.Context())
-	x.out = r
-	defer x.concludeInterim()
-	x.route.Pool.deposit()
-	res, err := x.conclude(x.run())
-	if err != nil {
-		return nil, err
-	}
-	return res, nil
+// attempt is one sending of the request to one upstream: everything that the
+// goroutine which sends it touches. The delivery makes it, and accounts for it
+// when send has returned.
+type attempt struct {
+	m     *balancer.Member
+	lease balancer.Lease
+	out   *http.Request // its own
+	limit *limit
+	wire  http1.Exchange
+	span  SpanID
+
+	after   time.Duration // since the request's start
+	started time.Time
+	took    time.Duration // until the response header or the failure
+	res     *http.Response
+	failed  *Error
+	entry   int  // its place in the record; -1 = none
+	hedge   bool // sent because the first was slow
+	beaten  bool // another attempt of the same request was answered before
 }
 
-// run sends the request until there is an answer to give, or a reason not to
-// try again.
-func (x *exchange) run() (*http.Response, *Error) {
-	if failed := x.enter(); failed != nil {
-		return nil, failed
+// newAttempt prepares the request for one upstream.
+func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt {
+	a := &d.first
+	if a.m != nil { // what is left of an earlier attempt may still use it
+		a = new(attempt)
 	}
-	for {
-		m, lease, failed := x.acquire()
-		if failed != nil {
-			x.decided(NobodyLeft)
-			return x.best(failed)
-		}
-		res, failed := x.attempt(m, lease)
-		if res != nil && !x.better(statusOf(res)) {
-			x.answered()
-			return res, nil
-		}
-		if res != nil {
-			x.dropHeld()
-			x.held = res
-			failed = &Error{Reason: UpstreamStatus, Upstream: m.Addr(), Sent: true}
-		}
-		d := x.decide(failed, x.route.Pool.opts.Retry.Attempts)
-		x.decided(d)
-		if d != Retried {
-			return x.best(failed)
-		}
+	a.m, a.lease = m, lease
+	a.out = d.requestFor(linkOf(m.Upstream), a != &d.first)
+	a.wire.Context = d.ctx
+	if perTry := d.pool.opts.Retry.PerTry; perTry > 0 {
+		a.bound(perTry)
 	}
+	a.span = d.mark(a.out)
+	a.wire.Got1xx = d.got1xx
+	a.wire.Careful = !d.choice.Replayable
+	a.wire.Preface = d.preface
+	a.started = time.Now()
+	a.after = a.started.Sub(d.start)
+	return a
 }
 
-// best returns the answer that could not be bettered, else the failure.
-func (x *exchange) best(failed *Error) (*http.Response, *Error) {
-	if res := x.held; res != nil {
-		x.held = nil
-		return res, nil
-	}
-	return nil, failed
+// send returns when there is a response header, or a failure.
+func (a *attempt) send() {
+	a.res, a.failed = linkOf(a.m.Upstream).send(a.out, &a.wire)
+	a.took = time.Since(a.started)
+	a.limit.lift()
 }
 
-// dropHeld ends an answer that is not to be relayed.
-func (x *exchange) dropHeld() {
-	if x.held != nil {
-		x.held.Body.Close()
-		x.held = nil
-	}
+// end gives back what an attempt holds that nobody reads an answer from.
+func (a *attempt) end() {
+	a.lease.Release()
+	a.limit.end()
 }
 
-// answered settles the budget after an answer worth giving.
-func (x *exchange) answered() {
-	x.dropHeld()
-	x.decided(Answered)
-	if x.retrying {
-		x.route.Pool.budget.refund()
-		x.route.Pool.budget.relieve(strainHelp)
-		return
+// discard ends an attempt whose answer nobody wants.
+func (a *attempt) discard() {
+	if a.res != nil {
+		a.res.Body.Close()
 	}
-	x.route.Pool.budget.relieve(1)
+	a.end()
 }
 
-// acquire returns an upstream to try and the right to. It prefers one that has
-// not been tried; when all have been, the next round begins after a pause.
-func (x *exchange) acquire() (*balancer.Member, balancer.Lease, *Error) {
-	if m, lease, ok := x.pick(); ok {
-		return m, lease, nil
-	}
-	if len(x.choice.Tried) > 0 {
-		if err := x.newRound(); err != nil {
-			return nil, balancer.Lease{}, err
-		}
-		if m, lease, ok := x.pick(); ok {
-			return m, lease, nil
-		}
-	}
-	return x.hold()
-}
-
-// picks bounds how often a place that went between Pick and TryAcquire is
-// looked for again before the request queues up.
-const picks = 8
-
-func (x *exchange) pick() (*balancer.Member, balancer.Lease, bool) {
-	for range picks {
-		m := x.route.Pool.Pick(&x.choice)
-		x.choice.Now = 0 // the next pick is at another time
-		if m == nil {
-			break
-		}
-		if lease, ok := m.TryAcquire(); ok {
-			return m, lease, true
-		}
-	}
-	return nil, balancer.Lease{}, false
-}
-
-// attempt sends the request to one upstream and accounts for what came of it.
-func (x *exchange) attempt(m *balancer.Member, lease balancer.Lease) (*http.Response, *Error) {
-	t := x.newTry(m, lease)
-	x.mayHedge(t)
-	t.send()
-	if x.race != nil {
-		t = x.settle(x.race)
-	}
-	return x.account(t)
-}
-
-// account says what came of a try. The response's body holds the lease.
-func (x *exchange) account(t *try) (*http.Response, *Error) {
-	x.record.note(t)
-	if t.failed == nil {
-		t.failed = x.collect(t.res, t.started.Add(t.took))
-	}
-	if t.failed != nil {
-		t.failed.Reason = cmp.Or(x.clientFailure(), t.failed.Reason)
-		x.lost(t)
-		return nil, t.failed
-	}
-	x.heard(t)
-	if t.hedge && !x.better(t.res.StatusCode) {
-		x.record.Absorbed = ByHedge
-	}
-	x.lease(t)
-	return t.res, nil
-}
-
-// heard accounts for a try with an answer.
-func (x *exchange) heard(t *try) {
-	x.tries++
-	x.choice.Tried = append(x.choice.Tried, t.m.Upstream)
-	x.servedBy = t.m.Upstream
-	linkOf(t.m.Upstream).refusals.answered()
-	a := x.last()
-	a.Status = t.res.StatusCode
-	a.Reason = statusReason(statusOf(t.res))
-	outcome := balancer.Success
-	if a.Reason != None {
-		outcome = balancer.Failure
-	} else {
-		x.route.Pool.hedging.answered(t.took)
-	}
-	if x.heedDrain(t) {
-		outcome = balancer.Ignored
-	}
-	t.lease.Report(outcome, t.took)
-}
-
-// lost accounts for a try without an answer.
-func (x *exchange) lost(t *try) {
-	reason := t.failed.Reason
-	x.last().Reason = reason
-	x.last().Err = t.failed.Err
-	outcome := reason.outcome(&t.wire)
-	if reason == StreamRefused && linkOf(t.m.Upstream).refusals.add(t.started.Add(t.took)) {
-		outcome = balancer.Failure
-	}
-	t.lease.Report(outcome, t.took)
-	t.end()
-	if reason == ConnectRefused {
-		t.m.Refused()
-	}
-	if reason == StreamRefused && t.wire.Sent() {
-		x.refused++
-	}
-	if reason.free() && x.route.Pool.opts.Unreachable != nil {
-		x.route.Pool.opts.Unreachable()
-	}
-	if reason == ClosedBeforeResponse && outcome == balancer.Unreachable && x.died != t.m.Upstream {
-		x.died = t.m.Upstream
-		x.deaths++
-	}
-	switch {
-	case outcome == balancer.Ignored: // the connection was at fault, not the upstream: it may be asked again
-		x.races++
-		if x.races > 1 { // its other idle connections may be closing as well
-			x.choice.Tried = append(x.choice.Tried, t.m.Upstream)
-		}
-	case reason.free() && reason != StreamRefused && x.route.Pool.opts.Hold.For > 0: // bounded by the hold instead
-		x.choice.Tried = append(x.choice.Tried, t.m.Upstream)
-	default:
-		x.tries++
-		x.choice.Tried = append(x.choice.Tried, t.m.Upstream)
+// cancelable gives an attempt a context of its own.
+func (a *attempt) cancelable() {
+	if a.limit == nil {
+		ctx, cancel := context.WithCancelCause(a.wire.Context)
+		a.wire.Context, a.limit = ctx, &limit{cancel: cancel}
 	}
 }
 
-// statusReason is the reason for an answer that is itself a gateway error.
-func statusReason(status int) Reason {
-	switch status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return UpstreamStatus
+// requestFor returns the request for one upstream. One of which an earlier attempt
+// may still read is copied.
+func (d *delivery) requestFor(l *link, copied bool) *http.Request {
+	out := d.out.request
+	if copied {
+		out = new(*out)
+		out.URL = new(*out.URL)
 	}
-	return None
+	out.URL.Scheme, out.URL.Host = l.scheme, l.host
+	if d.host == HostUpstream {
+		out.Host = l.host
+	}
+	d.tellTime(out)
+	if d.rest != nil {
+		d.rest.ask(out)
+	}
+	out.Body, out.GetBody = nil, nil
+	if d.body != nil {
+		view := d.body.view().withTrailer(d.out.trailers)
+		out.Body, out.Trailer = view, view.trailer
+	}
+	return out
+}
+
+// mark makes a request that goes upstream part of the trace. An earlier attempt
+// may still read the header that they share.
+func (d *delivery) mark(out *http.Request) (s SpanID) {
+	if d.trace != nil {
+		out.Header = out.Header.Clone()
+		s = d.trace.Attempt(out.Header)
+	}
+	return s
+}
+
+// limit bounds an attempt until its response header, or a whole request. A nil one
+// does not.
+type limit struct {
+	timer  *time.Timer // nil = it is only there to be ended
+	cancel context.CancelCauseFunc
+}
+
+// bound ends the attempt after d, unless it is lifted.
+func (a *attempt) bound(d time.Duration) {
+	ctx, cancel := context.WithCancelCause(a.wire.Context)
+	timer := time.AfterFunc(d, func() { cancel(errPerTry) })
+	a.wire.Context, a.wire.Prompt, a.limit = ctx, true, &limit{timer, cancel}
+}
+
+// lift takes the bound off.
+func (l *limit) lift() {
+	if l != nil && l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+// end frees what the limit holds.
+func (l *limit) end() {
+	if l != nil {
+		l.cancel(nil)
+	}
 }

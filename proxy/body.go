@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -203,17 +204,17 @@ func (b *replayBody) patience(idle time.Duration) time.Duration {
 	return min(idle, max(idle+due-b.waited, 0))
 }
 
-// clientFailure tells how the client failed to send its body, [None] if it did
-// not. It outranks what the transport says, since the server ends the request's
-// context as soon as reading from the client fails.
-func (x *exchange) clientFailure() Reason {
-	if x.body == nil {
+// failure tells how the client failed to send its body, [None] if it did not. It
+// outranks what the transport says, since the server ends the request's context
+// as soon as reading from the client fails.
+func (b *replayBody) failure(ctx context.Context) Reason {
+	if b == nil {
 		return None
 	}
-	x.body.mu.Lock()
-	r := clientReason(x.body.err)
-	x.body.mu.Unlock()
-	if r == RequestMalformed && contextReason(x) == ClientGone { // an HTTP/2 stream was reset
+	b.mu.Lock()
+	r := clientReason(b.err)
+	b.mu.Unlock()
+	if r == RequestMalformed && contextReason(ctx) == ClientGone { // an HTTP/2 stream was reset
 		return ClientGone
 	}
 	return r

@@ -26,34 +26,40 @@ const (
 	maxCollect = 200 * time.Millisecond // for all of it
 )
 
-// collect reads the body of the latest attempt's answer, whose header came at a
-// moment, if it may be held back. What does not come in time is left to be read.
+// collect reads the body of an attempt's answer if it may be held back. What does not come in time is left to be read.
 // A body that breaks is a failure of the attempt.
-func (x *exchange) collect(res *http.Response, began time.Time) *Error {
+func (d *delivery) collect(a *attempt) *Error {
+	res, began := a.res, a.started.Add(a.took)
 	from, ok := res.Body.(http1.Body)
-	if !ok || !x.collectable(res) {
+	if !ok || !d.collectable(res) {
 		return nil
 	}
-	b := &x.first.body
+	b := &d.collected
 	if b.from != nil { // an earlier answer may still be held
 		b = new(collected)
 	}
-	*b = collected{from: from, lent: &x.proxy.collecting, limit: x.route.Pool.opts.Commit.Buffer}
+	*b = collected{from: from, lent: d.buffers, limit: d.pool.opts.Commit.Buffer}
 	if err := b.take(res.ContentLength, began); err != nil {
 		b.Close()
-		a := x.last()
-		a.Status = res.StatusCode
-		a.Took += time.Since(began)
-		return &Error{Reason: x.bodyReason(err), Upstream: a.Upstream, Sent: true, Err: err}
+		entry := d.record.last()
+		entry.Status = res.StatusCode
+		entry.Took += time.Since(began)
+		return &Error{Reason: bodyReason(d.ctx, err), Upstream: a.m.Addr(), Sent: true, Err: err}
 	}
 	res.Body = b
 	return nil
 }
 
+// isWhole reports whether all of an answer's body is here.
+func isWhole(res *http.Response) bool {
+	b, ok := res.Body.(*collected)
+	return ok && b.complete
+}
+
 // collectable reports whether a response may be held back.
-func (x *exchange) collectable(res *http.Response) bool {
-	limit := x.route.Pool.opts.Commit.Buffer
-	return limit > 0 && res.ContentLength <= limit && !streams(res.Header["Content-Type"]) && !streams(x.request.Header["Accept"])
+func (d *delivery) collectable(res *http.Response) bool {
+	limit := d.pool.opts.Commit.Buffer
+	return limit > 0 && res.ContentLength <= limit && !d.streaming && !streams(res.Header["Content-Type"])
 }
 
 // streams reports whether a media type is that of a stream, whose parts matter

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -387,4 +388,34 @@ func TestDeadlineInAHeldAnswer(t *testing.T) {
 		check(t, "attempts", decisions(rec), "bad:200:out_of_time")
 		check(t, "reason", rec.Reason, proxy.ResponseTimeout)
 	})
+}
+
+// Whether an answer is collected or passed on, its upstream's latency and breaker
+// are told of it: a lease that ended before its report would keep that from them.
+func TestAnswersAreReported(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{"empty": "", "collected": "whole", "passed on": strings.Repeat("x", 2*committed)} {
+		t.Run(name, func(t *testing.T) {
+			s := commitSetup()
+			s.upstreams = specs("one:80", "two:80")
+			s.balancer.Breaker, s.balancer.MaxEjected = balancer.BreakerOptions{Enabled: true, Consecutive: 2}, 0.5
+			bubble(t, s, func(w *world) {
+				status := 200
+				w.app("two:80", func(http.ResponseWriter, *http.Request) {})
+				w.app("one:80", func(w http.ResponseWriter, _ *http.Request) {
+					time.Sleep(20 * time.Millisecond)
+					w.WriteHeader(status)
+					io.WriteString(w, body)
+				})
+				w.send("GET", "/", nil)
+				if got := w.pool.Members()[0].Latency(); got < 20*time.Millisecond {
+					t.Errorf("latency: got %v, want 20ms or more", got)
+				}
+				status = 503
+				w.send("GET", "/", nil)
+				w.send("GET", "/", nil)
+				check(t, "breaker", w.pool.Members()[0].Breaker(), balancer.Open)
+			})
+		})
+	}
 }

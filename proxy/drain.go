@@ -22,18 +22,18 @@ const maxAway = 30 * time.Second
 // is about to end, by the header above or the way servers do that know nothing
 // of goodgate. It reports whether the answer is such a refusal, which is no
 // failure.
-func (x *exchange) heedDrain(t *try) bool {
-	now := t.started.Add(t.took)
-	values := t.res.Header[drainHeader]
-	delete(t.res.Header, drainHeader)
-	if len(values) > 0 && x.route.Pool.opts.DrainHeader {
-		if d, err := time.ParseDuration(values[0]); err == nil {
-			t.m.Rest(d)
+func (d *delivery) heedDrain(a *attempt) bool {
+	now := a.started.Add(a.took)
+	values := a.res.Header[drainHeader]
+	delete(a.res.Header, drainHeader)
+	if len(values) > 0 && d.pool.opts.DrainHeader {
+		if rest, err := time.ParseDuration(values[0]); err == nil {
+			a.m.Rest(rest)
 		}
 		return false
 	}
-	d := goesAway(t.res, now)
-	return d > 0 && t.m.Rest(min(d, maxAway))
+	away := goesAway(a.res, now)
+	return away > 0 && a.m.Rest(min(away, maxAway))
 }
 
 // goesAway returns for how long an upstream wants no requests: what it says in

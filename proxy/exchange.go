@@ -9,91 +9,41 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// exchange is everything about one request. It belongs to the request's
-// goroutine. It is also the request's context, so that the steps below
-// httputil find it again.
+// exchange is the client's side of one request, from its header to its record. It
+// belongs to the request's goroutine.
 type exchange struct {
-	context.Context
 	proxy    *Proxy
-	request  *http.Request // as it came in, without what is not believed
-	out      *http.Request // as it goes out, below httputil; nil before
+	ctx      context.Context // of the request, with its deadline
+	request  *http.Request   // as it came in, without what is not believed
 	listener Listener
 	route    *Route
 	writer   responseWriter
 	record   Record
 
-	trace   Trace      // nil = off
-	peer    netip.Addr // who is connected
-	trusted bool       // peer is a trusted proxy
-	realIP  bool       // and has sent X-Real-IP
-	body    *replayBody
-	limit   *limit    // the request's own deadline; nil without one
-	parked  bool      // it waits for the client's body without a goroutine of its own
-	aborted bool      // there is nobody to answer
-	grpc    bool      // it is a call of gRPC
-	grpcEnd time.Time // of the client's time for it; zero = none
+	trace    Trace      // nil = off
+	peer     netip.Addr // who is connected
+	trusted  bool       // peer is a trusted proxy
+	realIP   bool       // and has sent X-Real-IP
+	grpc     bool       // it is a call of gRPC
+	aborted  bool       // there is nobody to answer
+	parked   bool       // it waits for the client's body without a goroutine of its own
+	interim  interim
+	deadline *limit    // the request's own; nil without one
+	grpcEnd  time.Time // of the client's time for a call of gRPC; zero = none
 
-	servedBy *balancer.Upstream // of the answer that is relayed
-	died     *balancer.Upstream // the last that counts in deaths
+	body     *replayBody // nil = none
+	trailers []string    // names of the request's trailer fields that go upstream
+	maxBody  int64       // bytes of a body of unknown length that limits.max_body lets in; 0 = no bound
+	keptOut  string      // which limit of the fallback pool kept the request out; empty = none
+	admitted [4]*Limits  // that count the request; nil from the first one unused
+
+	main     *delivery          // to the route's pool; nil while the client's body is waited for
+	delivery *delivery          // that answers, else the first
+	servedBy *balancer.Upstream // of the answer that is relayed; nil = no upstream's
 	tunnel   *tunnel            // when the answer switched protocols
 
-	first  *firstAttempt // nil while the client's body is waited for
-	lone   *try          // that is under way and may get company
-	race   *race         // the first and a second that are under way; else nil
-	choice balancer.Choice
-	tried  [4]*balancer.Upstream // room for choice.Tried
-	values [8]string             // room for header values
+	values [8]string // room for header values
 	nvalue int
-
-	interim  interim
-	keptOut  string     // which limit of the fallback pool kept the request out; empty = none
-	trailers []string   // names of the request's trailer fields that go upstream
-	maxBody  int64      // bytes of a body of unknown length that limits.max_body lets in; 0 = no bound
-	inside   [4]*Limits // that count the request; nil from the first one unused
-	placed   bool       // has a place in the pool's queue
-
-	tries    int            // attempts that count against the limit
-	races    int            // attempts lost to an idle connection that was closing
-	refused  int            // times that it was sent and an upstream said that it did not process it
-	deaths   int            // upstreams that ended the connection without an answer
-	rounds   int            // times every upstream had been tried
-	holdEnd  time.Time      // set when the request first waits
-	held     *http.Response // an answer to be bettered; relayed when nothing better comes
-	retrying bool           // the attempt under way has a token of the retry budget
-}
-
-// firstAttempt is memory for the first attempt, which is the only one of most
-// requests. It is apart so that a client which does not send its body takes none.
-type firstAttempt struct {
-	request  http.Request // as httputil gets it
-	try      try
-	body     collected  // the beginning of the answer
-	attempts [2]Attempt // for record.Attempts
-}
-
-type exchangeKey struct{}
-
-// Value makes the exchange findable in its own context.
-func (x *exchange) Value(key any) any {
-	if _, ok := key.(exchangeKey); ok {
-		return x
-	}
-	return x.Context.Value(key)
-}
-
-// unasked is the exchange as httputil's context, which asks every context when it
-// ends, only to see whether it does. Being asked costs more than the rest of a
-// context, and below httputil the exchange itself is what counts.
-type unasked exchange
-
-func (u *unasked) Deadline() (time.Time, bool) { return (*exchange)(u).Deadline() }
-func (u *unasked) Done() <-chan struct{}       { return nil }
-func (u *unasked) Err() error                  { return (*exchange)(u).Err() }
-func (u *unasked) Value(key any) any           { return (*exchange)(u).Value(key) }
-
-func exchangeOf(ctx context.Context) *exchange {
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
-	return x
 }
 
 func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
@@ -101,10 +51,9 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
 	trusted := p.trust.trustsPeer(r, peer)
 	_, realIP := r.Header["X-Real-Ip"]
 	r = p.trust.believed(r, trusted)
-	x := &exchange{Context: r.Context(), proxy: p, request: r, peer: peer, trusted: trusted, realIP: trusted && realIP}
+	x := &exchange{proxy: p, ctx: r.Context(), request: r, peer: peer, trusted: trusted, realIP: trusted && realIP}
 	x.writer.init(w, x)
 	x.grpc = r.ProtoMajor >= 2 && isGRPC(r.Header)
-	x.choice.Tried = x.tried[:0]
 	x.record = Record{
 		Start:   time.Now(),
 		Request: r,
@@ -121,14 +70,15 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// forward sends the request through httputil to the attempt loop.
-func (x *exchange) forward(r *http.Request) {
+// forward has the request delivered to the route's pool, and relays the answer.
+func (x *exchange) forward() {
 	pool := x.route.Pool
 	x.record.Pool = pool.Name()
-	if d := x.boundGRPC(r, x.route.deadline()); d > 0 {
-		x.bound(d)
+	if d := x.boundGRPC(x.request, x.route.deadline()); d > 0 {
+		ctx, cancel := context.WithCancelCause(x.ctx)
+		x.ctx, x.deadline = ctx, &limit{time.AfterFunc(d, func() { cancel(errDeadline) }), cancel}
 	}
-	if r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody {
+	if r := x.request; r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody {
 		x.body = newReplayBody(r, x, pool.opts.Retry.MaxBody)
 		x.writer.unbound() // reading it may send a 100 Continue
 		if !x.body.sized {
@@ -147,46 +97,86 @@ func (x *exchange) proceed(failed *Error) {
 	case failed != nil:
 		x.fail(failed)
 	default:
-		x.prepareChoice(x.request)
-		if x.body != nil {
-			x.choice.Now = 0 // the client may have taken long
-		}
-		x.first = new(firstAttempt)
-		x.first.request = *x.request.WithContext((*unasked)(x))
-		x.record.Attempts = x.first.attempts[:0]
-		x.proxy.reverse.ServeHTTP(&x.writer, &x.first.request)
+		relayByHTTPUtil(x)
 	}
 	if x.aborted {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// bound ends the exchange's context after d. A tunnel takes the bound off.
-func (x *exchange) bound(d time.Duration) {
-	ctx, cancel := context.WithCancelCause(x.Context)
-	x.Context = ctx
-	x.limit = &limit{time.AfterFunc(d, func() { cancel(errDeadline) }), cancel}
+// deliver returns the answer to give to the client, or why there is none.
+func (x *exchange) deliver(o outgoing) (*http.Response, *Error) {
+	defer x.concludeInterim()
+	pool := x.route.Pool
+	pool.deposit()
+	d := new(delivery)
+	x.main, x.delivery = d, d
+	x.record.Attempts = d.attempts[:0]
+	d.begin(x.order(pool, o), &x.record, nil)
+	d.choice = x.choice(pool, d.choice.Tried)
+	if x.body != nil {
+		d.choice.Now = 0 // the client may have taken long
+	}
+	return x.conclude(d.run(nil))
 }
 
-// prepareChoice fills in what the pool's policy may want to know.
-func (x *exchange) prepareChoice(r *http.Request) {
-	pool := x.route.Pool
-	x.choice.Replayable = x.route.RetrySafe || idempotent(r.Method) || x.route.IdempotencyKey && keyed(r)
-	x.choice.Now = x.record.Start.UnixNano()
+// outgoing is what a relay has made of the request for upstreams.
+type outgoing struct {
+	request  *http.Request
+	trailers []string // names of the request's trailer fields that go along
+}
+
+// order returns the request as a delivery to a pool gets it.
+func (x *exchange) order(pool *Pool, out outgoing) order {
+	o := order{
+		ctx:       x.ctx,
+		pool:      pool,
+		out:       out,
+		body:      x.body,
+		host:      x.route.Host,
+		retrySafe: x.route.RetrySafe,
+		priority:  x.route.Priority,
+		client:    x.record.Client,
+		start:     x.record.Start,
+		deadline:  x.route.deadline(),
+		grpcEnd:   x.grpcEnd,
+		streaming: streams(x.request.Header["Accept"]),
+		preface:   x.preface(pool.opts.ProxyProtocol),
+		trace:     x.trace,
+		buffers:   &x.proxy.collecting,
+		got1xx:    x.inform,
+	}
+	if pool.stale != nil {
+		o.standIn = func() bool { return x.older() != nil }
+	}
+	return o
+}
+
+// choice returns what a pool's policy may want to know.
+func (x *exchange) choice(pool *Pool, tried []*balancer.Upstream) balancer.Choice {
+	c := balancer.Choice{
+		Tried:      tried,
+		Replayable: x.route.RetrySafe || idempotent(x.request.Method) || x.route.IdempotencyKey && keyed(x.request),
+		Now:        x.record.Start.UnixNano(),
+	}
 	if pool.opts.HashOn != nil {
-		x.choice.Hash = pool.opts.HashOn.hash(r, x.record.Client)
+		c.Hash = pool.opts.HashOn.hash(x.request, x.record.Client)
 	}
 	if pool.opts.Sticky != nil {
-		x.choice.Sticky = pool.opts.Sticky.read(r)
+		c.Sticky = pool.opts.Sticky.read(x.request)
 	}
+	return c
 }
 
 // end accounts for the request.
 func (x *exchange) end() {
-	x.limit.lift()
-	x.limit.end()
-	x.dropHeld()
-	x.leave()
+	x.deadline.lift()
+	x.deadline.end()
+	if x.main != nil {
+		x.main.end()
+		x.delivery.end()
+	}
+	x.release()
 	if x.tunnel != nil {
 		x.tunnel.Close()
 		if cause := x.tunnel.cause.Load(); cause != nil {

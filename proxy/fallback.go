@@ -80,11 +80,12 @@ func (x *exchange) fallback(why *Error) (*http.Response, *Error) {
 	return x.elsewhere(f.Pool, why)
 }
 
-// elsewhere sends the request to the fallback pool, if the pool's limits let it in.
-// What that answers is the answer, whatever its status. Without one the first
+// elsewhere delivers the request to the fallback pool, if the pool's limits let it
+// in. What that answers is the answer, whatever its status. Without one the first
 // failure stands.
 func (x *exchange) elsewhere(pool *Pool, why *Error) (*http.Response, *Error) {
-	if x.Err() != nil || x.barred(why) != Retried {
+	first := x.delivery
+	if x.ctx.Err() != nil || first.barred(why) != Retried {
 		return nil, nil
 	}
 	maxBody := x.maxBody
@@ -92,27 +93,28 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*http.Response, *Error) {
 		x.notElsewhere(pool, err)
 		return nil, nil
 	}
-	before, served := x.route, x.servedBy
-	x.leavePlace() // it is the pool's own
+	first.leave()
 	x.record.Fallback = pool.Name()
-	x.route = new(*before)
-	x.route.Pool, x.route.Fallback = pool, nil
-	x.startOver()
 	pool.deposit()
-	res, failed := x.run()
-	if res != nil {
+	d := new(delivery)
+	d.begin(x.order(pool, first.out), &x.record, first)
+	d.choice = x.choice(pool, d.choice.Tried)
+	d.choice.Now = 0 // it is later now
+	d.holdEnd = time.Now().Add(fallbackHold)
+	a, failed := d.run(nil)
+	if failed == nil {
 		x.hide(ByFallback, why.Reason)
-		return res, nil
+		x.delivery = d
+		return x.give(a), nil
 	}
+	d.leave()
 	tooLarge := failed.Reason == RequestTooLarge && x.maxBody != maxBody // for this pool alone
-	if failed.Reason.Fault() == FaultClient && !tooLarge {
-		return nil, failed
-	}
 	if tooLarge {
 		x.notElsewhere(pool, failed)
 	}
-	x.leavePlace()
-	x.route, x.servedBy = before, served
+	if failed.Reason.Fault() == FaultClient && !tooLarge {
+		return nil, failed
+	}
 	return nil, nil
 }
 
@@ -142,21 +144,10 @@ func (x *exchange) notElsewhere(pool *Pool, err *Error) {
 	x.keptOut = fmt.Sprintf("%s: %v", pool.Name(), err.Err)
 }
 
-// startOver forgets what the attempt loop has noted, for another pool.
-func (x *exchange) startOver() {
-	x.choice.Tried = x.choice.Tried[:0]
-	x.choice.Hash, x.choice.Sticky = 0, 0
-	x.prepareChoice(x.request)
-	x.choice.Now = 0
-	x.tries, x.races, x.rounds = 0, 0, 0
-	x.retrying = false
-	x.holdEnd = time.Now().Add(fallbackHold)
-}
-
 // fixed answers with a response of the configuration. One that is a gateway
 // error hides nothing.
 func (x *exchange) fixed(f *Respond, why *Error) *http.Response {
-	res := f.response(x.out)
+	res := f.response(x.main.out.request)
 	x.ours(why)
 	if statusReason(res.StatusCode) == None {
 		x.hide(ByFallback, why.Reason)

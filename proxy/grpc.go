@@ -93,12 +93,12 @@ func (x *exchange) boundGRPC(r *http.Request, limit time.Duration) time.Duration
 
 // tellTime tells an upstream what is left of the time for a call, of which
 // earlier tries have taken some.
-func (x *exchange) tellTime(out *http.Request) {
-	if x.grpcEnd.IsZero() {
+func (d *delivery) tellTime(out *http.Request) {
+	if d.grpcEnd.IsZero() {
 		return
 	}
 	const most = 99_999_999 // of the eight digits there may be
-	left := max(time.Until(x.grpcEnd), 0)
+	left := max(time.Until(d.grpcEnd), 0)
 	out.Header = maps.Clone(out.Header) // an earlier try may still read it
 	switch {
 	case left < most*time.Microsecond:
@@ -123,7 +123,7 @@ func (x *exchange) failGRPC(r Reason) {
 // unless there is a better word.
 func (x *exchange) grpcStatus(r Reason) int {
 	switch {
-	case r == ResponseTimeout && errors.Is(context.Cause(x), errDeadline):
+	case r == ResponseTimeout && errors.Is(context.Cause(x.ctx), errDeadline):
 		return grpcDeadlineExceeded
 	case r == RequestTooLarge:
 		return grpcResourceExhausted
@@ -137,15 +137,14 @@ func (x *exchange) grpcStatus(r Reason) int {
 
 // endGRPC accounts for a call that ended after its first message.
 func (b *leasedBody) endGRPC() {
-	trailer := b.t.res.Trailer
+	trailer := b.a.res.Trailer
 	if !b.x.grpc || !unavailable(trailer) {
 		return
 	}
-	b.t.lease.Report(balancer.Failure, 0)
+	b.a.lease.Report(balancer.Failure, 0)
 	err := fmt.Errorf("grpc-status %d %s", grpcUnavailable, trailer.Get("Grpc-Message"))
 	b.x.record.Reason, b.x.record.Err = UpstreamStatus, err
-	if b.entry >= 0 && b.entry < len(b.x.record.Attempts) {
-		a := &b.x.record.Attempts[b.entry]
-		a.Reason, a.Err = UpstreamStatus, err
+	if entry := b.x.record.entry(b.a); entry != nil {
+		entry.Reason, entry.Err = UpstreamStatus, err
 	}
 }

@@ -83,26 +83,26 @@ func (h *hedging) delay() time.Duration {
 // unmeasured is when to look again whether the pool's times are known.
 const unmeasured = 100 * time.Millisecond
 
-// mayHedge lets a try that is about to begin get company when it is slow. When
+// mayHedge lets an attempt that is about to begin get company when it is slow. When
 // others have failed before, both count among the attempts.
-func (x *exchange) mayHedge(t *try) {
-	pool := x.route.Pool
+func (d *delivery) mayHedge(a *attempt) {
+	pool := d.pool
 	h := pool.hedging
-	if h == nil || len(pool.Members()) < 2 || !x.hedgeable() || x.tries > 0 && x.tries+1 >= pool.opts.Retry.Attempts {
+	if h == nil || len(pool.Members()) < 2 || !d.mayGoTwice() || d.tries > 0 && d.tries+1 >= pool.opts.Retry.Attempts {
 		return
 	}
-	x.lone = t
-	t.wire.Slow, t.wire.SlowAt = x, t.started.Add(cmp.Or(h.delay(), unmeasured))
+	d.hedgeable = a
+	a.wire.Slow, a.wire.SlowAt = d, a.started.Add(cmp.Or(h.delay(), unmeasured))
 }
 
-// hedgeable reports whether the request may be on its way twice. A PUT or DELETE
+// mayGoTwice reports whether the request may be on its way twice. A PUT or DELETE
 // may be executed twice, but not at any time: the slower of the two could come
 // after the client's next request. One that belongs to an upstream is not
 // answered as well by another.
-func (x *exchange) hedgeable() bool {
-	h := x.out.Header
-	return (x.route.RetrySafe || safe(x.out.Method)) && x.body.whole() &&
-		x.choice.Sticky == 0 && x.choice.Hash == 0 &&
+func (d *delivery) mayGoTwice() bool {
+	h := d.out.request.Header
+	return d.rest == nil && (d.retrySafe || safe(d.out.request.Method)) && d.body.whole() &&
+		d.choice.Sticky == 0 && d.choice.Hash == 0 &&
 		len(h["Upgrade"]) == 0 && !streams(h["Content-Type"]) && !streams(h["Accept"])
 }
 
@@ -117,13 +117,13 @@ func safe(method string) bool {
 
 // race is a request on its way to two upstreams.
 type race struct {
-	first, hedge *try
+	first, hedge *attempt
 	statuses     []int // that are no good answers
-	winner       atomic.Pointer[try]
+	winner       atomic.Pointer[attempt]
 	done         chan struct{} // closed when the hedge has come back
 }
 
-// errLostRace is the cause of the end of a try whose answer came too late.
+// errLostRace is the cause of the end of a attempt whose answer came too late.
 var errLostRace = errors.New("another upstream answered first")
 
 // Slow sends the request to a second upstream, if it may. It is called while the
@@ -133,37 +133,37 @@ var errLostRace = errors.New("another upstream answered first")
 // silent there may be more such requests at once than the budget has tokens,
 // which come back as the first of them are answered; and one that waits ever
 // longer is ever surer to be worth one.
-func (x *exchange) Slow() context.Context {
-	first := x.lone
+func (d *delivery) Slow() context.Context {
+	first := d.hedgeable
 	waited := time.Since(first.started)
-	if d := x.route.Pool.hedging.delay(); d > waited {
-		first.wire.SlowAt = first.started.Add(d)
+	if delay := d.pool.hedging.delay(); delay > waited {
+		first.wire.SlowAt = first.started.Add(delay)
 		return nil
 	}
-	m, lease, ok := x.pickHedge(first)
+	m, lease, ok := d.pickHedge(first)
 	if !ok {
 		first.wire.SlowAt = time.Now().Add(waited/4 + rand.N(waited/2+1))
 		return nil
 	}
-	hedge := x.newTry(m, lease)
+	hedge := d.newAttempt(m, lease)
 	hedge.hedge = true
 	hedge.wire.Got1xx = nil // those of the first are passed on
 	hedge.wire.Prompt = true
 	first.cancelable()
 	hedge.cancelable()
-	x.race = &race{first: first, hedge: hedge, statuses: x.route.Pool.opts.Retry.Statuses, done: make(chan struct{})}
-	go x.race.run()
+	d.race = &race{first: first, hedge: hedge, statuses: d.pool.opts.Retry.Statuses, done: make(chan struct{})}
+	go d.race.run()
 	return first.wire.Context
 }
 
 // pickHedge returns an upstream for a hedge: of the same tier, and when it is
 // known what is slow, the budget allows it and nobody waits for a place.
-func (x *exchange) pickHedge(first *try) (m *balancer.Member, lease balancer.Lease, ok bool) {
-	pool := x.route.Pool
-	if x.Err() != nil || pool.hedging.delay() == 0 || pool.Waiting() > 0 || pool.overloaded() || !pool.hedging.budget.withdraw() {
+func (d *delivery) pickHedge(first *attempt) (m *balancer.Member, lease balancer.Lease, ok bool) {
+	pool := d.pool
+	if d.ctx.Err() != nil || pool.hedging.delay() == 0 || pool.Waiting() > 0 || pool.overloaded() || !pool.hedging.budget.withdraw() {
 		return nil, balancer.Lease{}, false
 	}
-	c := x.choice
+	c := d.choice
 	c.Tried = append(slices.Clone(c.Tried), first.m.Upstream)
 	if m = pool.Pick(&c); m != nil && m.Tier == first.m.Tier {
 		lease, ok = m.TryAcquire()
@@ -181,8 +181,8 @@ func (r *race) run() {
 	r.finish(r.hedge, r.first)
 }
 
-// finish notes that a try has come back. The first good answer ends the other.
-func (r *race) finish(t, other *try) {
+// finish notes that a attempt has come back. The first good answer ends the other.
+func (r *race) finish(t, other *attempt) {
 	good := t.failed == nil && !slices.Contains(r.statuses, t.res.StatusCode)
 	switch {
 	case good && r.winner.CompareAndSwap(nil, t):
@@ -194,35 +194,35 @@ func (r *race) finish(t, other *try) {
 	}
 }
 
-// settle waits for the end of a race, accounts for the try that does not count,
+// settle waits for the end of a race, accounts for the attempt that does not count,
 // and returns the other.
-func (x *exchange) settle(r *race) *try {
-	x.race = nil
+func (d *delivery) settle(r *race) *attempt {
+	d.race = nil
 	r.finish(r.first, r.hedge)
 	<-r.done
 	t, other := r.first, r.hedge
 	if winner := r.winner.Load(); winner == r.hedge || winner == nil && r.first.res == nil && r.hedge.res != nil {
 		t, other = r.hedge, r.first
 		if winner != nil {
-			x.route.Pool.hedging.budget.refund()
+			d.pool.hedging.budget.refund()
 		}
 	}
-	x.record.note(other)
+	other.entry = d.record.note(other)
 	switch {
 	case other.beaten:
 		if other == r.first { // it would have taken longer
-			x.route.Pool.hedging.answered(other.took)
+			d.pool.hedging.answered(other.took)
 		}
 		other.discard()
-		x.decided(LostRace)
+		d.decided(LostRace)
 	case other.failed != nil:
-		other.failed.Reason = cmp.Or(x.clientFailure(), other.failed.Reason)
-		x.lost(other)
-		x.decided(Hedged)
+		other.failed.Reason = cmp.Or(d.body.failure(d.ctx), other.failed.Reason)
+		d.lost(other)
+		d.decided(Hedged)
 	default:
-		x.heard(other)
+		d.heard(other)
 		other.discard()
-		x.decided(Hedged)
+		d.decided(Hedged)
 	}
 	return t
 }

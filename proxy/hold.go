@@ -8,30 +8,30 @@ import (
 
 // hold keeps the request until an upstream can take it, instead of failing it:
 // in a bounded queue, for a bounded time.
-func (x *exchange) hold() (*balancer.Member, balancer.Lease, *Error) {
-	pool := x.route.Pool
-	if pool.opts.Hold.For <= 0 || x.held != nil {
-		return nil, balancer.Lease{}, &Error{Reason: pool.absence(x.shortage(NoUpstream))}
+func (d *delivery) hold() (*balancer.Member, balancer.Lease, *Error) {
+	pool := d.pool
+	if pool.opts.Hold.For <= 0 || d.fallback != nil {
+		return nil, balancer.Lease{}, &Error{Reason: pool.absence(d.shortage(NoUpstream))}
 	}
-	w, err := pool.Wait(x.body.kept(), pool.opts.Hold.limits())
+	w, err := pool.Wait(d.body.kept(), pool.opts.Hold.limits())
 	if err != nil {
 		return nil, balancer.Lease{}, &Error{Reason: Overloaded, Err: err}
 	}
 	defer w.Leave()
 	began := time.Now()
-	defer func() { x.record.Held += time.Since(began) }()
-	timer := time.NewTimer(time.Until(x.holdUntil()))
+	defer func() { d.record.Held += time.Since(began) }()
+	timer := time.NewTimer(time.Until(d.holdUntil()))
 	defer timer.Stop()
 	for {
-		if m, lease, ok := x.pick(); ok {
+		if m, lease, ok := d.pick(); ok {
 			return m, lease, nil
 		}
 		select {
 		case <-w.C:
 		case <-timer.C:
-			return nil, balancer.Lease{}, &Error{Reason: pool.absence(x.shortage(HoldExpired))}
-		case <-x.Done():
-			return nil, balancer.Lease{}, x.endedWaiting()
+			return nil, balancer.Lease{}, &Error{Reason: pool.absence(d.shortage(HoldExpired))}
+		case <-d.ctx.Done():
+			return nil, balancer.Lease{}, d.endedWaiting()
 		}
 	}
 }
@@ -44,47 +44,47 @@ func (h *Hold) limits() balancer.WaitLimits {
 
 // holdUntil returns the end of the time the request may wait in all, which
 // begins with its first wait.
-func (x *exchange) holdUntil() time.Time {
-	if x.holdEnd.IsZero() {
-		d := x.route.Pool.opts.Hold.For
-		if d > staleHold && x.older() != nil {
-			d = staleHold
+func (d *delivery) holdUntil() time.Time {
+	if d.holdEnd.IsZero() {
+		wait := d.pool.opts.Hold.For
+		if wait > staleHold && d.standIn != nil && d.standIn() {
+			wait = staleHold
 		}
-		x.holdEnd = time.Now().Add(d)
+		d.holdEnd = time.Now().Add(wait)
 	}
-	return x.holdEnd
+	return d.holdEnd
 }
 
 // heldTooLong reports whether looking for an upstream that can be reached has
 // taken as long as the request may wait. The time begins with the first that
 // could not.
-func (x *exchange) heldTooLong() bool {
-	return x.route.Pool.opts.Hold.For > 0 && !time.Now().Before(x.holdUntil())
+func (d *delivery) heldTooLong() bool {
+	return d.pool.opts.Hold.For > 0 && !time.Now().Before(d.holdUntil())
 }
 
 // newRound pauses before upstreams that have been tried are tried again.
-func (x *exchange) newRound() *Error {
-	pool := x.route.Pool
-	d := x.pause(x.rounds)
-	x.rounds++
-	x.choice.Tried = x.choice.Tried[:0]
+func (d *delivery) newRound() *Error {
+	pool := d.pool
+	wait := d.pause(d.rounds)
+	d.rounds++
+	d.choice.Tried = d.choice.Tried[:0]
 	limit := pool.opts.Retry.MaxBackoff
 	if pool.opts.Hold.For > 0 {
-		limit = time.Until(x.holdUntil())
+		limit = time.Until(d.holdUntil())
 	}
-	if d > limit {
+	if wait > limit {
 		return &Error{Reason: pool.absence(HoldExpired)}
 	}
-	x.record.Held += d
-	if !sleep(x, d) {
-		return x.endedWaiting()
+	d.record.Held += wait
+	if !sleep(d.ctx, wait) {
+		return d.endedWaiting()
 	}
 	return nil
 }
 
 // endedWaiting is the failure of a request that ended while it waited.
-func (x *exchange) endedWaiting() *Error {
-	reason := contextReason(x)
+func (d *delivery) endedWaiting() *Error {
+	reason := contextReason(d.ctx)
 	if reason == ResponseTimeout {
 		reason = HoldExpired
 	}
@@ -92,8 +92,8 @@ func (x *exchange) endedWaiting() *Error {
 }
 
 // shortage tells apart, when no upstream can be had, whether they are all busy.
-func (x *exchange) shortage(otherwise Reason) Reason {
-	members := x.route.Pool.Members()
+func (d *delivery) shortage(otherwise Reason) Reason {
+	members := d.pool.Members()
 	for i := range members {
 		if members[i].Available() {
 			return Overloaded

@@ -90,7 +90,7 @@ type begunBody struct {
 
 // unsent is the failure of a client that has not sent its body.
 func (x *exchange) unsent(err error) *Error {
-	return &Error{Reason: cmp.Or(x.clientFailure(), ClientGone), Err: err}
+	return &Error{Reason: cmp.Or(x.body.failure(x.ctx), ClientGone), Err: err}
 }
 
 // park leaves waiting for the client's body to its connection, if that can.

@@ -2,10 +2,8 @@ package proxy
 
 import (
 	"context"
-	"io"
 	"log"
 	"net/http"
-	"net/http/httputil"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -69,12 +67,12 @@ func (c *Listener) leaving() bool { return c.Leaving != nil && c.Leaving.Load() 
 // concurrent use.
 type Proxy struct {
 	opts       Options
-	reverse    httputil.ReverseProxy
 	buffers    bufferPool
 	collecting collectPool
 	pipes      pipe.Pool
 	trust      *trust
 	via        [4]string
+	discard    *log.Logger // for httputil
 	draining   *atomic.Bool
 	tunnels    *tunnels
 	byPath     bool // a route looks at the path
@@ -90,16 +88,8 @@ func New(o Options) (*Proxy, error) {
 	if o.Pages == nil {
 		o.Pages = builtinPages()
 	}
-	p := &Proxy{opts: o, trust: newTrust(&o), via: viaElements(o.Via), pipes: pipe.Pool{Max: maxPipes}, draining: new(atomic.Bool), tunnels: new(tunnels)}
+	p := &Proxy{opts: o, trust: newTrust(&o), via: viaElements(o.Via), pipes: pipe.Pool{Max: maxPipes}, discard: discardLog(), draining: new(atomic.Bool), tunnels: new(tunnels)}
 	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.Path != "" })
-	p.reverse = httputil.ReverseProxy{
-		Rewrite:        rewrite,
-		Transport:      roundTripper{},
-		ModifyResponse: modifyResponse,
-		ErrorHandler:   handleError,
-		BufferPool:     &p.buffers,
-		ErrorLog:       log.New(io.Discard, "", 0), // every failure is in the request's own record
-	}
 	return p, nil
 }
 
@@ -164,7 +154,7 @@ func (x *exchange) serve(r *http.Request) {
 		x.route.answer(&x.writer, r)
 		return
 	}
-	x.forward(r)
+	x.forward()
 }
 
 // Drain makes every response say Connection: close, so that clients move to

@@ -65,6 +65,9 @@ func (v ProxyProtocol) format(h proxyproto.Header) []byte {
 
 // preface returns what connections made for the request begin with.
 func (x *exchange) preface(v ProxyProtocol) []byte {
+	if v == 0 {
+		return nil
+	}
 	port := uint16(0) // of a client that another proxy has told of
 	if x.record.Client == x.peer {
 		ap, _ := netip.ParseAddrPort(x.request.RemoteAddr)
@@ -103,7 +106,7 @@ func newByClient(l *link) *byClient {
 }
 
 func (t *byClient) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, error) {
-	return t.of(exchangeOf(r.Context()).preface(t.link.opts.ProxyProtocol)).RoundTrip(r, x)
+	return t.of(x.Preface).RoundTrip(r, x)
 }
 
 // of returns the transport whose connections begin with a header.

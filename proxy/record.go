@@ -79,8 +79,8 @@ func (r *Record) Failed() int {
 // Escaped reports whether the client saw a gateway error.
 func (r *Record) Escaped() bool { return r.Reason.GatewayError() }
 
-// note adds an attempt.
-func (r *Record) note(t *try) {
+// note adds an attempt and returns its index.
+func (r *Record) note(t *attempt) int {
 	if len(r.Attempts) == maxAttemptsNoted {
 		copy(r.Attempts[1:], r.Attempts[2:])
 		r.Attempts = r.Attempts[:len(r.Attempts)-1]
@@ -103,36 +103,33 @@ func (r *Record) note(t *try) {
 		Span:     t.span,
 		Budget:   -1,
 	})
+	return len(r.Attempts) - 1
 }
 
 // last returns the latest attempt, nil before the first.
-func (x *exchange) last() *Attempt {
-	if len(x.record.Attempts) == 0 {
+func (r *Record) last() *Attempt {
+	if len(r.Attempts) == 0 {
 		return nil
 	}
-	return &x.record.Attempts[len(x.record.Attempts)-1]
+	return &r.Attempts[len(r.Attempts)-1]
+}
+
+// entry returns what the record has of an attempt, nil when it was dropped.
+func (r *Record) entry(a *attempt) *Attempt {
+	if a.entry < 0 || a.entry >= len(r.Attempts) {
+		return nil
+	}
+	return &r.Attempts[a.entry]
 }
 
 // lastStatus returns the latest status an upstream gave, 0 when none has.
-func (x *exchange) lastStatus() int {
-	for i := len(x.record.Attempts) - 1; i >= 0; i-- {
-		if status := x.record.Attempts[i].Status; status != 0 {
+func (r *Record) lastStatus() int {
+	for i := len(r.Attempts) - 1; i >= 0; i-- {
+		if status := r.Attempts[i].Status; status != 0 {
 			return status
 		}
 	}
 	return 0
-}
-
-// decided notes what is done after the latest attempt.
-func (x *exchange) decided(d Decision) {
-	a := x.last()
-	if a == nil {
-		return
-	}
-	a.Decision = d
-	if d != Answered {
-		a.Budget = x.route.Pool.BudgetLeft()
-	}
 }
 
 // Level returns the level a record is logged at: a warning when the client saw

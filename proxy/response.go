@@ -10,28 +10,25 @@ import (
 	"github.com/goodgate/goodgate/internal/http1"
 )
 
-// lease hands the lease to the response's body, or to the tunnel that an
-// upgraded response carries. It ends with a body that is here already.
-func (x *exchange) lease(t *try) {
-	res := t.res
+// give makes an attempt's answer the one that the client gets. The lease goes to
+// the answer's body, or to the tunnel that an upgraded answer carries. It has ended
+// with a body that is here already.
+func (x *exchange) give(a *attempt) *http.Response {
+	res := a.res
+	x.servedBy = a.m.Upstream
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
-			x.limit.lift() // a tunnel lives as long as both sides want
-			if x.body == nil {
-				// Nobody else looks at the context now. A tunnel outlives what ends
-				// requests; ShutdownTunnels is what ends it.
-				x.Context = context.WithoutCancel(x.Context)
-			}
-			x.tunnel = x.proxy.tunnels.open(rwc, t, x.route.Pool.opts.Tunnel)
+			x.deadline.lift() // a tunnel lives as long as both sides want
+			x.tunnel = x.proxy.tunnels.open(rwc, a, x.delivery.pool.opts.Tunnel)
 			res.Body = x.tunnel
-			return
+			return res
 		}
 	}
-	if b, ok := res.Body.(*collected); ok && b.complete {
-		t.end()
-		return
+	if isWhole(res) {
+		return res
 	}
-	res.Body = &leasedBody{ReadCloser: res.Body, x: x, t: t, entry: len(x.record.Attempts) - 1, rest: x.restOf(res)}
+	res.Body = &leasedBody{ReadCloser: res.Body, x: x, a: a, rest: x.restOf(res)}
+	return res
 }
 
 // leasedBody is a response's body. It ends the lease when the body ends and
@@ -40,9 +37,9 @@ func (x *exchange) lease(t *try) {
 type leasedBody struct {
 	io.ReadCloser
 	x     *exchange
-	t     *try  // the body's
-	entry int   // of the try in the record
-	rest  *rest // nil when it cannot be fetched
+	a     *attempt  // the body's
+	rest  *rest     // nil when it cannot be fetched
+	fetch *delivery // of the rest; nil = nothing has been missing yet
 	ended bool
 }
 
@@ -50,13 +47,13 @@ func (b *leasedBody) Read(p []byte) (int, error) {
 	for {
 		n, err := b.next(p)
 		switch {
-		case err == nil && n == 0: // the client has a part that did not come this way
+		case err == nil && n == 0: // part was spliced straight to the client
 		case err == nil:
 			return n, nil
 		case err == io.EOF:
-			b.rest.refund(b.x.route.Pool)
+			b.fetched()
 			b.endGRPC()
-			b.x.cleanTrailer(b.t.res.Trailer)
+			b.x.cleanTrailer(b.a.res.Trailer)
 			b.end()
 			return n, err
 		case b.ended || b.x.writer.err != nil || !b.mended(err):
@@ -89,22 +86,21 @@ func (b *leasedBody) Close() error {
 func (b *leasedBody) end() {
 	if !b.ended {
 		b.ended = true
-		b.t.end()
+		b.a.end()
 	}
 }
 
 // mended accounts for a body that did not arrive whole, and reports whether it
 // can be read on all the same.
 func (b *leasedBody) mended(err error) bool {
-	e := &Error{Reason: b.x.bodyReason(err), Upstream: b.t.m.Addr(), Sent: true, Err: err}
-	if b.entry >= 0 && b.entry < len(b.x.record.Attempts) {
-		a := &b.x.record.Attempts[b.entry]
-		a.Reason, a.Err = e.Reason, err
+	e := &Error{Reason: bodyReason(b.x.ctx, err), Upstream: b.a.m.Addr(), Sent: true, Err: err}
+	if entry := b.x.record.entry(b.a); entry != nil {
+		entry.Reason, entry.Err = e.Reason, err
 	}
 	if e.Reason.Fault() == FaultUpstream {
-		b.t.lease.Report(balancer.Unreachable, 0)
+		b.a.lease.Report(balancer.Unreachable, 0)
 	}
-	b.t.end()
+	b.a.end()
 	if b.resume(e) {
 		return true
 	}
@@ -113,8 +109,8 @@ func (b *leasedBody) mended(err error) bool {
 }
 
 // bodyReason tells why a body did not arrive whole.
-func (x *exchange) bodyReason(err error) Reason {
-	if r := contextReason(x); r != None {
+func bodyReason(ctx context.Context, err error) Reason {
+	if r := contextReason(ctx); r != None {
 		return r
 	}
 	seen, ok := errors.AsType[*http1.Error](err)

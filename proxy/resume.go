@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/goodgate/goodgate/balancer"
 )
 
 // maxResumes bounds how often the rest of one response is asked for.
@@ -23,13 +21,11 @@ type rest struct {
 	encoding string // Content-Encoding
 	from, to int64  // offsets of the first byte and the last
 	total    int64  // length of the whole
-	asked    bool   // the exchange counts tries for the rest
-	paid     bool   // with a token of the retry budget
 }
 
 // restOf returns what can be asked for when the answer's body breaks off.
 func (x *exchange) restOf(res *http.Response) *rest {
-	if !x.route.Pool.opts.Commit.Resume || x.out.Method != http.MethodGet || x.body != nil {
+	if !x.delivery.pool.opts.Commit.Resume || x.request.Method != http.MethodGet || x.body != nil {
 		return nil
 	}
 	etag := only(res.Header, "Etag")
@@ -96,14 +92,6 @@ func (b *rest) came(n int) {
 	}
 }
 
-// refund brings back the token of a rest that came.
-func (b *rest) refund(p *Pool) {
-	if b != nil && b.paid {
-		b.paid = false
-		p.budget.refund()
-	}
-}
-
 // ask makes a request one for the rest.
 func (b *rest) ask(r *http.Request) {
 	r.Header = r.Header.Clone()
@@ -146,55 +134,42 @@ func parseContentRange(s string) (from, to, total int64, ok bool) {
 var errNotRest = errors.New("the answer is not the rest of what broke off: another entity tag, or no ranges")
 
 // resume goes on with the rest of a body that broke off, from another upstream
-// when there is one. It reports false when the body cannot be completed.
+// when there is one: that is a delivery of its own. It reports false when the body
+// cannot be completed.
 func (b *leasedBody) resume(failed *Error) bool {
 	if b.rest == nil {
 		return false
 	}
-	x := b.x
-	x.holdEnd, x.rounds = time.Time{}, 0
-	if !b.rest.asked {
-		b.rest.asked = true
-		x.tries, x.races, x.refused = 0, 0, 0
+	d := b.fetch
+	if d == nil {
+		d = b.newFetch()
 	}
-	for {
-		d := x.decide(failed, maxResumes)
-		if d != Retried {
-			x.decided(d)
-			return false
-		}
-		x.decided(Resumed)
-		b.rest.paid = x.retrying
-		m, lease, none := x.acquire()
-		if none != nil {
-			x.decided(NobodyLeft)
-			return false
-		}
-		if failed = b.fetchRest(m, lease); failed == nil {
-			x.record.Absorbed = ByResume
-			return true
-		}
+	d.holdEnd, d.rounds = time.Time{}, 0
+	a, failed := d.run(failed)
+	if failed != nil {
+		return false
 	}
+	b.x.record.Absorbed = ByResume
+	b.ReadCloser, b.a = a.res.Body, a
+	return true
 }
 
-// fetchRest asks one upstream for the rest, and reads on from there.
-func (b *leasedBody) fetchRest(m *balancer.Member, lease balancer.Lease) *Error {
-	x := b.x
-	t := x.newTry(m, lease)
-	b.rest.ask(t.out)
-	t.send()
-	x.record.note(t)
-	if t.failed != nil {
-		x.lost(t)
-		return t.failed
+// newFetch begins the delivery of the rest to the pool that the body comes from.
+func (b *leasedBody) newFetch() *delivery {
+	before := b.x.delivery
+	d := new(delivery)
+	d.begin(before.order, &b.x.record, before)
+	tried := append(d.choice.Tried, before.choice.Tried...)
+	d.choice, d.rest = before.choice, b.rest
+	d.choice.Tried = tried
+	b.fetch = d
+	return d
+}
+
+// fetched settles the budget after the rest has come.
+func (b *leasedBody) fetched() {
+	if d := b.fetch; d != nil && d.retrying {
+		d.retrying = false
+		d.pool.budget.refund()
 	}
-	x.heard(t)
-	if !b.rest.is(t.res) {
-		x.last().Err = errNotRest
-		t.res.Body.Close()
-		t.end()
-		return &Error{Reason: ResponseTruncated, Upstream: m.Addr(), Sent: true, Err: errNotRest}
-	}
-	b.ReadCloser, b.t, b.entry = t.res.Body, t, len(x.record.Attempts)-1
-	return nil
 }

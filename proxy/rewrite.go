@@ -3,32 +3,9 @@ package proxy
 import (
 	"cmp"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"strings"
 )
-
-// rewrite makes the request that goes upstream. httputil has already taken off
-// the hop-by-hop headers and everything a client could claim about forwarding.
-func rewrite(pr *httputil.ProxyRequest) {
-	x := exchangeOf(pr.In.Context())
-	out := pr.Out
-	out.URL.RawQuery = pr.In.URL.RawQuery // httputil drops what it cannot parse; the application may parse it
-	x.route.rewritePath(out.URL)
-	if h := x.route.Host; h != "" && h != HostUpstream {
-		out.Host = h
-	}
-	x.route.edited.drop(out.Header)
-	x.setForwarded(pr.In, out.Header)
-	dropUpgradeToHTTP2(out.Header)
-	if !pr.In.ProtoAtLeast(1, 1) {
-		ignoreNewer(out.Header)
-	}
-	x.route.RequestHeaders.apply(out.Header)
-	if len(out.Trailer) > 0 {
-		x.trailers = x.announced(out)
-	}
-}
 
 // dropUpgradeToHTTP2 keeps a client from a connection of HTTP/2 with the upstream,
 // through which its requests would go past goodgate.

@@ -2,55 +2,59 @@ package proxy
 
 import "net/http"
 
-// conclude takes what the attempt loop has come to. A good answer may be kept for
+// conclude takes what the delivery has come to. A good answer may be kept for
 // worse times; for an error there are the last rungs. RFC 5861 counts a 500 among
 // those that an older response may stand in for.
-func (x *exchange) conclude(res *http.Response, failed *Error) (*http.Response, *Error) {
+func (x *exchange) conclude(a *attempt, failed *Error) (*http.Response, *Error) {
 	older := x.route.Pool.stale
 	switch {
-	case escapes(res, failed):
-		return x.lastRungs(res, failed)
-	case older == nil || failed != nil:
-	case res.StatusCode == http.StatusInternalServerError:
-		return x.lastRungs(res, nil)
+	case escapes(a, failed):
+		return x.lastRungs(a, failed)
+	case failed != nil:
+		return nil, failed
+	case older == nil:
+	case a.res.StatusCode == http.StatusInternalServerError:
+		return x.lastRungs(a, nil)
 	default:
-		x.remember(older, res)
+		x.remember(older, a.res)
 	}
-	return res, failed
+	return x.give(a), nil
 }
 
-// lastRungs is the end of the ladder: what the attempt loop could not mend, by
+// lastRungs is the end of the ladder: what the delivery could not mend, by
 // another upstream or by waiting, is answered in the first of these ways that
 // there is, so that no gateway error reaches the client:
 //
 //   - by an older response that may be used so
 //   - by the route's fallback: another pool, or a fixed response
 //   - else as it is: the upstream's own last response, or an error page
-func (x *exchange) lastRungs(res *http.Response, failed *Error) (*http.Response, *Error) {
+func (x *exchange) lastRungs(a *attempt, failed *Error) (*http.Response, *Error) {
 	why := failed
-	if res != nil {
-		why = &Error{Reason: UpstreamStatus, Upstream: x.servedBy.Addr(), Sent: true}
+	if a != nil {
+		why = &Error{Reason: UpstreamStatus, Upstream: a.m.Addr(), Sent: true}
 	}
 	var end *Error
 	other := x.answerOlder(why)
-	if other == nil && escapes(res, failed) {
+	if other == nil && escapes(a, failed) {
 		other, end = x.fallback(why)
 	}
-	if other == nil && end == nil {
-		return res, failed
-	}
-	if res != nil {
-		res.Body.Close()
+	switch {
+	case other == nil && end == nil && a != nil:
+		return x.give(a), nil
+	case other == nil && end == nil:
+		return nil, failed
+	case a != nil:
+		a.discard()
 	}
 	return other, end
 }
 
 // escapes reports whether a client that gets this sees a gateway error.
-func escapes(res *http.Response, failed *Error) bool {
+func escapes(a *attempt, failed *Error) bool {
 	if failed != nil {
 		return failed.Reason.GatewayError()
 	}
-	return statusReason(statusOf(res)) != None
+	return statusReason(statusOf(a.res)) != None
 }
 
 // ours marks the answer as one that no upstream gives now.

@@ -37,7 +37,7 @@ func (x *exchange) savedBy() string {
 
 // savedByPool is savedBy as far as the request's own pool goes.
 func (x *exchange) savedByPool() string {
-	a := x.last()
+	a := x.record.last()
 	switch reason := x.record.Reason; {
 	case !x.record.Escaped() || reason == ShuttingDown || a != nil && a.Reason == ShuttingDown:
 		return ""
@@ -102,7 +102,7 @@ func (x *exchange) savedByCommit(r Reason) string {
 		return saves[OutOfTime]
 	case r != ResponseTruncated && r != ResponseStalled && r != ResponseMalformed:
 		return ""
-	case !x.choice.Replayable:
+	case !x.delivery.choice.Replayable:
 		return saves[NotSafe]
 	case streams(x.writer.Header()["Content-Type"]) || streams(x.request.Header["Accept"]):
 		return ""

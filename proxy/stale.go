@@ -29,7 +29,7 @@ func (x *exchange) olderKey() stale.Key {
 		Method:      x.request.Method,
 		Scheme:      "http",
 		Host:        strings.ToLower(x.request.Host),
-		Target:      x.out.URL.RequestURI(),
+		Target:      x.main.out.request.URL.RequestURI(),
 		Route:       x.route.Name,
 		Certificate: x.request.TLS != nil && len(x.request.TLS.PeerCertificates) > 0,
 	}
@@ -52,7 +52,7 @@ func (x *exchange) remember(c *stale.Cache, res *http.Response) {
 		return
 	}
 	if body, whole := wholeBody(res); whole {
-		c.Put(x.olderKey(), x.out.Header, res, body, time.Now())
+		c.Put(x.olderKey(), x.main.out.request.Header, res, body, time.Now())
 	}
 }
 
@@ -71,7 +71,7 @@ func (x *exchange) older() *stale.Response {
 	if c == nil || x.body != nil {
 		return nil
 	}
-	return c.Get(x.olderKey(), x.out.Header, time.Now())
+	return c.Get(x.olderKey(), x.main.out.request.Header, time.Now())
 }
 
 // answerOlder answers a request that failed by an older response, nil without
@@ -88,7 +88,7 @@ func (x *exchange) answerOlder(why *Error) *http.Response {
 	h.Set("Age", strconv.FormatInt(int64(old.Age(now)/time.Second), 10))
 	ttl := strconv.FormatInt(int64(old.TTL(now)/time.Second), 10)
 	h.Add("Cache-Status", "goodgate; hit; ttl="+ttl+"; detail=stale-if-error") // RFC 9211
-	res := &http.Response{StatusCode: old.Status, Header: h, Body: http.NoBody, Request: x.out}
+	res := &http.Response{StatusCode: old.Status, Header: h, Body: http.NoBody, Request: x.main.out.request}
 	if x.request.Method == http.MethodGet {
 		res.ContentLength = int64(len(old.Body))
 		h.Set("Content-Length", strconv.Itoa(len(old.Body)))

@@ -75,7 +75,7 @@ func (s *Sticky) value(upstream uint64) string {
 
 // write pins the client to the upstream that answered, unless it already is.
 func (s *Sticky) write(h http.Header, x *exchange) {
-	if x.servedBy == nil || x.servedBy.ID() == x.choice.Sticky {
+	if x.servedBy == nil || x.servedBy.ID() == x.delivery.choice.Sticky {
 		return
 	}
 	c := http.Cookie{

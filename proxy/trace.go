@@ -31,13 +31,3 @@ func (x *exchange) follow(r *http.Request) {
 		x.record.Trace = x.trace.ID()
 	}
 }
-
-// mark makes a request that goes upstream part of the trace. An earlier try may
-// still read the header that they share.
-func (x *exchange) mark(out *http.Request) (s SpanID) {
-	if x.trace != nil {
-		out.Header = out.Header.Clone()
-		s = x.trace.Attempt(out.Header)
-	}
-	return s
-}

@@ -114,8 +114,8 @@ func (l *link) dial(ctx context.Context, protos ...string) (net.Conn, error) {
 	return c, nil
 }
 
-// try sends one attempt. The request is the attempt's own.
-func (l *link) try(r *http.Request, t *http1.Exchange) (*http.Response, *Error) {
+// send sends one attempt. The request is the attempt's own.
+func (l *link) send(r *http.Request, t *http1.Exchange) (*http.Response, *Error) {
 	res, err := l.transport.RoundTrip(r, t)
 	if err == nil {
 		return res, nil
@@ -124,7 +124,7 @@ func (l *link) try(r *http.Request, t *http1.Exchange) (*http.Response, *Error) 
 }
 
 // errDeadline is the cause of a context that ends with the request's own
-// deadline, errPerTry with that of one try.
+// deadline, errPerTry with that of one attempt.
 var (
 	errDeadline = errors.New("the request's deadline has passed")
 	errPerTry   = errors.New("the try's deadline has passed")

@@ -44,7 +44,7 @@ type Tunnel struct {
 	Lifetime time.Duration // in all; 0 = no bound
 }
 
-func (ts *tunnels) open(rwc io.ReadWriteCloser, t *try, bounds Tunnel) *tunnel {
+func (ts *tunnels) open(rwc io.ReadWriteCloser, t *attempt, bounds Tunnel) *tunnel {
 	return ts.add(&tunnel{
 		ReadWriteCloser: rwc, all: ts, lease: t.lease, bounds: bounds, count: &t.m.Link().(*line).tunnels,
 	})

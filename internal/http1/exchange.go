@@ -27,6 +27,10 @@ type Exchange struct {
 	// closing just now, if need be a new one: the request cannot be sent again.
 	Careful bool
 
+	// Preface is what the connection begins with, for a transport that keeps the
+	// connections of different clients apart. This one does not look at it.
+	Preface []byte
+
 	// Slow, if not nil, is told when no response header has come by SlowAt, on
 	// the goroutine of RoundTrip, which then waits on. Another transport calls
 	// Beside.

@@ -92,43 +92,47 @@ func (r Reason) outcome(t *http1.Exchange) balancer.Outcome {
 	return balancer.Unreachable
 }
 
-// maxDeaths is how many upstreams a request may end a connection on without an
+// maxCrashed is how many upstreams a request may end a connection on without an
 // answer. A request that crashes what it reaches would else take down one
 // upstream after another.
-const maxDeaths = 2
+const maxCrashed = 2
 
 // minRefused is how often a request is sent to upstreams that say that they did
 // not process it, however few attempts it has. What they say may be wrong.
 const minRefused = 2
 
-// decide is the whole rule of when a request is sent again, with a limit of
-// attempts. It holds for one whose answer broke off too.
-func (x *exchange) decide(e *Error, attempts int) Decision {
-	x.strain(e.Reason)
+// decide is the whole rule of when a request is sent again, or the rest of an
+// answer that broke off is asked for. The failure is that of the latest attempt.
+func (d *delivery) decide(e *Error) Decision {
+	d.strain(e.Reason)
 	if not := e.Reason.unretried(); not != Retried {
 		return not
 	}
-	if x.Err() != nil {
-		return x.ended()
+	if d.ctx.Err() != nil {
+		return d.ended()
 	}
-	if bar := x.barred(e); bar != Retried {
+	if bar := d.barred(e); bar != Retried {
 		return bar
 	}
+	again, limit := Retried, d.pool.opts.Retry.Attempts
+	if d.rest != nil {
+		again, limit = Resumed, maxResumes
+	}
 	switch {
-	case x.tries >= attempts, x.races > attempts, x.refused >= max(attempts, minRefused):
+	case d.tries >= limit, d.staleConns > limit, d.refused >= max(limit, minRefused):
 		return NoAttemptsLeft
-	case e.Reason.free() && x.heldTooLong():
+	case e.Reason.free() && d.heldTooLong():
 		return OutOfTime
 	case e.Reason.free():
-		x.retrying = false
-		return Retried
-	case x.route.Pool.overloaded():
+		d.retrying = false
+		return again
+	case d.pool.overloaded():
 		return Strained
-	case !x.route.Pool.budget.withdraw():
+	case !d.pool.budget.withdraw():
 		return BudgetSpent
 	}
-	x.retrying = true
-	return Retried
+	d.retrying = true
+	return again
 }
 
 // unretried tells why a failure that no upstream is to blame for is not tried
@@ -147,52 +151,61 @@ func (r Reason) unretried() Decision {
 	return OwnFault
 }
 
+// again reports whether another attempt follows.
+func (d Decision) again() bool { return d == Retried || d == Resumed }
+
 // barred tells why no upstream may get the request once more, [Retried] when
 // nothing bars it.
-func (x *exchange) barred(e *Error) Decision {
+func (d *delivery) barred(e *Error) Decision {
 	switch {
-	case e.Sent && !x.choice.Replayable:
-		return NotSafe
-	case !x.body.replayable(), e.Reason == UpstreamStatus && !x.body.fits():
-		return BodyGone
-	case x.deaths >= maxDeaths:
+	case d.crashed >= maxCrashed:
 		return Deadly
+	case d.rest != nil: // it is a GET without a body
+		return Retried
+	case e.Sent && !d.choice.Replayable:
+		return NotSafe
+	case !d.body.replayable(), e.Reason == UpstreamStatus && !d.body.fits():
+		return BodyGone
 	}
 	return Retried
 }
 
 // strain tells the budget of an attempt that failed.
-func (x *exchange) strain(r Reason) {
+func (d *delivery) strain(r Reason) {
 	switch {
 	case r == ResponseTimeout:
-		x.route.Pool.budget.timedOut()
+		d.pool.budget.timedOut()
 	case r.Fault() == FaultUpstream:
-		x.route.Pool.budget.relieve(1)
+		d.pool.budget.relieve(1)
 	}
 }
 
-func (x *exchange) ended() Decision {
-	if contextReason(x) == ClientGone {
+func (d *delivery) ended() Decision {
+	if contextReason(d.ctx) == ClientGone {
 		return ClientsFault
 	}
 	return OutOfTime
 }
 
-// better reports whether an answer with this status is worth a try elsewhere.
-func (x *exchange) better(status int) bool {
-	return status >= 400 && slices.Contains(x.route.Pool.opts.Retry.Statuses, status)
+// better reports whether an answer with this status is worth an attempt elsewhere.
+func (d *delivery) better(status int) bool {
+	return status >= 400 && d.rest == nil && slices.Contains(d.pool.opts.Retry.Statuses, status)
 }
 
 // pause returns how long to wait before the upstreams are asked anew, after n
 // rounds over all of them: an exponential backoff of which half is random, or
 // what the upstream asked for in Retry-After.
-func (x *exchange) pause(n int) time.Duration {
-	retry := &x.route.Pool.opts.Retry
-	d := retryablehttp.DefaultBackoff(retry.Backoff, retry.MaxBackoff, n, x.held)
-	if x.held != nil && x.held.Header.Get("Retry-After") != "" {
-		return d
+func (d *delivery) pause(n int) time.Duration {
+	retry := &d.pool.opts.Retry
+	var res *http.Response
+	if d.fallback != nil {
+		res = d.fallback.res
 	}
-	return d/2 + rand.N(d/2+1)
+	t := retryablehttp.DefaultBackoff(retry.Backoff, retry.MaxBackoff, n, res)
+	if res != nil && res.Header.Get("Retry-After") != "" {
+		return t
+	}
+	return t/2 + rand.N(t/2+1)
 }
 
 // sleep waits, and reports false when the request ended first.

@@ -1,0 +1,143 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httputil"
+	"slices"
+)
+
+// This file is all that goodgate knows of httputil.ReverseProxy, which takes off the
+// hop-by-hop fields, passes informational responses, trailers and upgrades on, and
+// copies and flushes bodies. What it does otherwise than goodgate needs is worked
+// around here:
+//
+//	what it does                              what is done about it
+//	asks every context for Done, which makes  it gets one that never ends (noDone); the
+//	  inbound watch the client                  delivery looks at the real one
+//	drops queries that it cannot parse        rewrite puts the client's back
+//	copies the response's fields one by one   modifyResponse moves them before that
+//	copies the trailer before it has come     rewrite keeps its names; bodyView fills it in
+//	passes 1xx on with what the final answer  (*exchange).inform does it instead
+//	  is to have
+//	refuses a request by its error handler    handleError tells that by "no attempt yet"
+//	does not end the connection after a 101   modifyResponse checks that it was asked for
+//	  that nobody asked for
+//	panics when a body breaks off             (*exchange).end runs in a defer; the reason is
+//	                                            noted by leasedBody
+//	panics only below an http.Server          the servers put one into their contexts
+//	logs failures                             its log is discarded; the record has them
+type httputilRelay struct {
+	x *exchange
+}
+
+// relayByHTTPUtil delivers the request and answers the client by
+// httputil.ReverseProxy.
+func relayByHTTPUtil(x *exchange) {
+	relay := httputilRelay{x}
+	reverse := httputil.ReverseProxy{
+		Rewrite:        relay.rewrite,
+		Transport:      relay,
+		ModifyResponse: relay.modifyResponse,
+		ErrorHandler:   relay.handleError,
+		BufferPool:     &x.proxy.buffers,
+		ErrorLog:       x.proxy.discard,
+	}
+	reverse.ServeHTTP(&x.writer, x.request.WithContext(noDone{x.ctx}))
+}
+
+// noDone hides from httputil that a context ends.
+type noDone struct{ context.Context }
+
+func (noDone) Done() <-chan struct{} { return nil }
+
+// discardLog is for what is in the request's record already.
+func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// rewrite makes the request that goes upstream. httputil has already taken off
+// the hop-by-hop fields and everything a client could claim about forwarding.
+func (relay httputilRelay) rewrite(pr *httputil.ProxyRequest) {
+	x, out := relay.x, pr.Out
+	out.URL.RawQuery = pr.In.URL.RawQuery
+	x.route.rewritePath(out.URL)
+	if h := x.route.Host; h != "" && h != HostUpstream {
+		out.Host = h
+	}
+	x.route.edited.drop(out.Header)
+	x.setForwarded(pr.In, out.Header)
+	dropUpgradeToHTTP2(out.Header)
+	if !pr.In.ProtoAtLeast(1, 1) {
+		ignoreNewer(out.Header)
+	}
+	x.route.RequestHeaders.apply(out.Header)
+	if len(out.Trailer) > 0 {
+		x.trailers = x.announced(out)
+	}
+}
+
+// RoundTrip implements http.RoundTripper for httputil.
+func (relay httputilRelay) RoundTrip(out *http.Request) (*http.Response, error) {
+	res, failed := relay.x.deliver(outgoing{
+		request:  out,
+		trailers: relay.x.trailers,
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	return res, nil
+}
+
+// handleError is httputil's way of telling that there is no response.
+func (relay httputilRelay) handleError(_ http.ResponseWriter, _ *http.Request, err error) {
+	x := relay.x
+	e, ok := err.(*Error)
+	if !ok { // httputil refused the request or could not carry out an upgrade
+		e = &Error{Reason: Internal, Err: err}
+		if x.writer.status == 0 && len(x.record.Attempts) == 0 {
+			e.Reason = RequestMalformed
+		}
+	}
+	x.fail(e)
+}
+
+// modifyResponse puts the route's and the pool's marks on an answer.
+func (relay httputilRelay) modifyResponse(res *http.Response) error {
+	x := relay.x
+	if x.servedBy != nil {
+		x.record.Upstream = x.servedBy.Addr()
+		x.record.Reason = statusReason(statusOf(res))
+	}
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		if err := x.checkUpgrade(res); err != nil {
+			return err
+		}
+		x.record.Status = res.StatusCode
+		trimSwitch(res)
+	}
+	x.route.ResponseHeaders.apply(res.Header)
+	x.cleanTrailer(res.Trailer) // what has come of it, and what is announced
+	if s := x.delivery.pool.opts.Sticky; s != nil {
+		s.write(res.Header, x)
+	}
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		moveHeader(x.writer.Header(), res)
+	}
+	return nil
+}
+
+// moveHeader gives the client's response the fields of an upstream's. Those of a
+// stream stay for httputil, which goes by its type.
+func moveHeader(to http.Header, res *http.Response) {
+	if streams(res.Header["Content-Type"]) {
+		return
+	}
+	for name, values := range res.Header {
+		if have, ok := to[name]; ok {
+			values = slices.Concat(have, values)
+		}
+		to[name] = slices.Clip(values) // whoever adds to it must not write behind it
+	}
+	res.Header = nil
+}
