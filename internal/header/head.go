@@ -191,10 +191,18 @@ func (h *Head) cut(kept []Field) {
 // HasToken reports whether a field n, as a list, has a token in any case.
 func (h *Head) HasToken(n Name, token string) bool {
 	for v := range h.Values(n) {
-		for part := range strings.SplitSeq(v, ",") {
-			if EqualName(trim(part), token) {
-				return true
-			}
+		if ListHas(v, token) {
+			return true
+		}
+	}
+	return false
+}
+
+// ListHas reports whether a list (RFC 9110, section 5.6.1) has a token in any case.
+func ListHas(list, token string) bool {
+	for part := range strings.SplitSeq(list, ",") {
+		if EqualName(trim(part), token) {
+			return true
 		}
 	}
 	return false

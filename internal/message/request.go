@@ -1,0 +1,173 @@
+// Package message is a client's request as routes, policies, limits, the log,
+// metrics and traces see it, whichever server it came by: with its fields as they
+// came, by inbound, or in a map, by the servers of net/http and quic-go.
+package message
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/goodgate/goodgate/internal/header"
+)
+
+// Request is a client's request. Its fields mean what those of the same name mean
+// in [http.Request]. It belongs to the request's goroutine, and nobody keeps it, or
+// parts of its strings, beyond the request.
+type Request struct {
+	Method     string
+	RequestURI string // the target as it came
+	URL        *url.URL
+	Host       string
+
+	Proto      string
+	ProtoMajor int
+	ProtoMinor int
+
+	RemoteAddr    string
+	TLS           *tls.ConnectionState // nil = in the clear
+	ContentLength int64                // -1 = not known
+	Body          io.ReadCloser
+	Trailer       http.Header // the announced names; the values come at the end of the body
+	Close         bool        // the client ends the connection after this request
+
+	// Head has the fields as they came; nil where they came in a map.
+	Head *header.Head
+
+	ctx context.Context
+	std *http.Request // nil until somebody needs one
+}
+
+// FromHTTP returns a request that came by a server of net/http.
+func FromHTTP(r *http.Request) Request {
+	return Request{
+		Method: r.Method, RequestURI: r.RequestURI, URL: r.URL, Host: r.Host,
+		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
+		RemoteAddr: r.RemoteAddr, TLS: r.TLS,
+		ContentLength: r.ContentLength, Body: r.Body, Trailer: r.Trailer, Close: r.Close,
+		ctx: r.Context(), std: r,
+	}
+}
+
+// SetContext sets the request's context. It is for the server that makes the
+// request.
+func (r *Request) SetContext(ctx context.Context) { r.ctx = ctx }
+
+// Context returns the request's context.
+func (r *Request) Context() context.Context { return r.ctx }
+
+// LocalAddr returns the address that the client connected to, nil when it is not
+// known.
+func (r *Request) LocalAddr() net.Addr {
+	a, _ := r.ctx.Value(http.LocalAddrContextKey).(net.Addr)
+	return a
+}
+
+// HTTP returns the request for the library. The first call makes one where the
+// request did not come by it. Its Body is the request's of now.
+func (r *Request) HTTP() *http.Request {
+	if r.std == nil {
+		std := &http.Request{
+			Method: r.Method, RequestURI: r.RequestURI, URL: r.URL, Host: r.Host,
+			Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
+			Header: r.Head.Header(), RemoteAddr: r.RemoteAddr, TLS: r.TLS,
+			ContentLength: r.ContentLength, Trailer: r.Trailer, Close: r.Close,
+		}
+		if r.ContentLength < 0 {
+			std.TransferEncoding = []string{"chunked"}
+		}
+		r.std = std.WithContext(r.ctx)
+	}
+	r.std.Body = r.Body
+	return r.std
+}
+
+// Get returns the value of the first field n, empty without one.
+func (r *Request) Get(n header.Name) string {
+	if r.Head != nil {
+		return r.Head.Get(n)
+	}
+	if v := r.std.Header[n.String()]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// Count returns how many fields n there are.
+func (r *Request) Count(n header.Name) int {
+	if r.Head != nil {
+		return r.Head.Count(n)
+	}
+	return len(r.std.Header[n.String()])
+}
+
+// Has reports whether there is a field n.
+func (r *Request) Has(n header.Name) bool { return r.Count(n) > 0 }
+
+// Values returns the values of the fields n.
+func (r *Request) Values(n header.Name) []string {
+	if r.Head == nil {
+		return r.std.Header[n.String()]
+	}
+	if !r.Head.Has(n) {
+		return nil
+	}
+	return slices.Collect(r.Head.Values(n))
+}
+
+// ValuesOf returns the values of the fields with a name in any case.
+func (r *Request) ValuesOf(name string) iter.Seq[string] {
+	if r.Head != nil {
+		return r.Head.ValuesOf(name)
+	}
+	return slices.Values(r.std.Header[http.CanonicalHeaderKey(name)])
+}
+
+// Field returns the value of the first field with a name in any case, empty
+// without one.
+func (r *Request) Field(name string) string {
+	for v := range r.ValuesOf(name) {
+		return v
+	}
+	return ""
+}
+
+// HasToken reports whether a field n, as a list, has a token in any case.
+func (r *Request) HasToken(n header.Name, token string) bool {
+	if r.Head != nil {
+		return r.Head.HasToken(n, token)
+	}
+	return slices.ContainsFunc(r.std.Header[n.String()], func(v string) bool { return header.ListHas(v, token) })
+}
+
+// Cookie returns the value of a cookie; ok is false without one.
+func (r *Request) Cookie(name string) (value string, ok bool) {
+	if !r.Has(header.Cookie) {
+		return "", false
+	}
+	c, err := r.alone(header.Cookie).Cookie(name)
+	if err != nil {
+		return "", false
+	}
+	return c.Value, true
+}
+
+// BasicAuth returns the user's name and password of the Authorization field (RFC
+// 7617); ok is false without them.
+func (r *Request) BasicAuth() (user, password string, ok bool) {
+	if !r.Has(header.Authorization) {
+		return "", "", false
+	}
+	return r.alone(header.Authorization).BasicAuth()
+}
+
+// alone returns a request of the library that has only the fields n, for its
+// parsers.
+func (r *Request) alone(n header.Name) *http.Request {
+	return &http.Request{Header: http.Header{n.String(): r.Values(n)}}
+}
