@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -230,5 +231,5 @@ func TestHashOn(t *testing.T) {
 		check(t, name+" upstreams in use", len(seen), 3)
 	}
 	check(t, "no address", proxy.HashClientIP(nil, netip.Addr{}), "")
-	check(t, "no cookie", proxy.HashCookie("x")(httptest.NewRequest("GET", "/", nil), netip.Addr{}), "")
+	check(t, "no cookie", proxy.HashCookie("x")(message.FromHTTP(httptest.NewRequest("GET", "/", nil)), netip.Addr{}), "")
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"time"
@@ -112,8 +113,10 @@ func (d *delivery) requestFor(l *link, copied bool) *http.Request {
 // may still read the header that they share.
 func (d *delivery) mark(out *http.Request) (s SpanID) {
 	if d.trace != nil {
-		out.Header = out.Header.Clone()
-		s = d.trace.Attempt(out.Header)
+		out.Header = maps.Clone(out.Header)
+		var traceparent string
+		traceparent, s = d.trace.Attempt()
+		out.Header["Traceparent"] = []string{traceparent}
 	}
 	return s
 }

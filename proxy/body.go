@@ -35,7 +35,7 @@ type replayBody struct {
 	until   time.Time     // when reading from the client ends; zero = it does not
 }
 
-func newReplayBody(r *http.Request, x *exchange, limit int64) *replayBody {
+func newReplayBody(r *Request, x *exchange, limit int64) *replayBody {
 	n := r.ContentLength
 	b := &replayBody{client: r.Body, x: x, limit: limit, sized: n > 0 && n <= limit}
 	b.most.Store(x.maxBody)

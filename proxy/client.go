@@ -1,8 +1,8 @@
 package proxy
 
 import (
-	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -21,7 +21,7 @@ func tellsAddress(name string) bool {
 
 // peerOf returns the address that is connected, without its zone, which no
 // prefix contains; invalid for a unix socket.
-func peerOf(r *http.Request) netip.Addr {
+func peerOf(r *Request) netip.Addr {
 	ap, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
@@ -41,12 +41,12 @@ func (x *exchange) peerText() string {
 
 // clientOf returns who the request comes from: the peer, or, when that is a
 // trusted proxy, the last address it has told of that is not one.
-func (x *exchange) clientOf(r *http.Request) netip.Addr {
+func (x *exchange) clientOf(r *Request) netip.Addr {
 	trust := x.proxy.trust
 	if !x.trusted || trust.client == "" {
 		return x.peer
 	}
-	client, values := x.peer, r.Header[trust.client]
+	client, values := x.peer, slices.Collect(r.ValuesOf(trust.client))
 	for i := len(values) - 1; i >= 0; i-- {
 		for rest, last := values[i], ""; rest != ""; {
 			rest, last = cutLast(rest)

@@ -59,19 +59,22 @@ func isWhole(res *http.Response) bool {
 // collectable reports whether a response may be held back.
 func (d *delivery) collectable(res *http.Response) bool {
 	limit := d.pool.opts.Commit.Buffer
-	return limit > 0 && res.ContentLength <= limit && !d.streaming && !streams(res.Header["Content-Type"])
+	return limit > 0 && res.ContentLength <= limit && !d.streaming && !streamType(res.Header)
 }
 
 // streams reports whether a media type is that of a stream, whose parts matter
 // as they come.
-func streams(types []string) bool {
-	if len(types) != 1 {
-		return false
-	}
-	media, _, _ := strings.Cut(types[0], ";")
+func streams(mediaType string) bool {
+	media, _, _ := strings.Cut(mediaType, ";")
 	media = strings.TrimSpace(media)
 	const grpc = "application/grpc" // and +proto, -web and so on
 	return strings.EqualFold(media, "text/event-stream") || len(media) >= len(grpc) && strings.EqualFold(media[:len(grpc)], grpc)
+}
+
+// streamType is streams for what a header says of its body.
+func streamType(h http.Header) bool {
+	types := h["Content-Type"]
+	return len(types) == 1 && streams(types[0])
 }
 
 // collected is a response's body of which the beginning, or all, is here.

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/header"
 	"github.com/goodgate/goodgate/internal/http1"
 )
 
@@ -67,7 +68,7 @@ func idempotent(method string) bool {
 
 // keyed reports whether a request has a key by which the application can tell
 // that it has executed it before.
-func keyed(r *http.Request) bool { return r.Header.Get("Idempotency-Key") != "" }
+func keyed(r *Request) bool { return r.Get(header.IdempotencyKey) != "" }
 
 // free reports whether an attempt that failed so has cost its upstream
 // nothing, so that it needs no token of the budget.

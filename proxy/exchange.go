@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // exchange is the client's side of one request, from its header to its record. It
@@ -14,7 +15,7 @@ import (
 type exchange struct {
 	proxy    *Proxy
 	ctx      context.Context // of the request, with its deadline
-	request  *http.Request   // as it came in, without what is not believed
+	request  *Request        // as it came in, without what is not believed
 	listener Listener
 	route    *Route
 	writer   responseWriter
@@ -46,14 +47,14 @@ type exchange struct {
 	nvalue int
 }
 
-func newExchange(p *Proxy, w http.ResponseWriter, r *http.Request) *exchange {
+func newExchange(p *Proxy, w http.ResponseWriter, r *Request) *exchange {
 	peer := peerOf(r)
 	trusted := p.trust.trustsPeer(r, peer)
-	_, realIP := r.Header["X-Real-Ip"]
-	r = p.trust.believed(r, trusted)
+	realIP := r.Has(header.XRealIP)
+	p.trust.dropUnbelieved(r, trusted)
 	x := &exchange{proxy: p, ctx: r.Context(), request: r, peer: peer, trusted: trusted, realIP: trusted && realIP}
 	x.writer.init(w, x)
-	x.grpc = r.ProtoMajor >= 2 && isGRPC(r.Header)
+	x.grpc = r.ProtoMajor >= 2 && isGRPC(r.Get(header.ContentType))
 	x.record = Record{
 		Start:   time.Now(),
 		Request: r,
@@ -140,7 +141,7 @@ func (x *exchange) order(pool *Pool, out outgoing) order {
 		start:     x.record.Start,
 		deadline:  x.route.deadline(),
 		grpcEnd:   x.grpcEnd,
-		streaming: streams(x.request.Header["Accept"]),
+		streaming: x.request.Count(header.Accept) == 1 && streams(x.request.Get(header.Accept)),
 		preface:   x.preface(pool.opts.ProxyProtocol),
 		trace:     x.trace,
 		buffers:   &x.proxy.collecting,

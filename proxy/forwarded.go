@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // maxRequestID bounds the X-Request-Id that a trusted proxy may set.
@@ -15,9 +17,9 @@ const maxRequestID = 128
 // itself is there only as far as it is believed: see trust.go.
 
 // requestID takes the id a trusted proxy gave, else makes one.
-func (x *exchange) requestID(r *http.Request) string {
-	if ids := r.Header["X-Request-Id"]; len(ids) == 1 && validRequestID(ids[0]) {
-		return ids[0]
+func (x *exchange) requestID(r *Request) string {
+	if id := r.Get(header.XRequestID); r.Count(header.XRequestID) == 1 && validRequestID(id) {
+		return id
 	}
 	var raw [16]byte
 	var text [32]byte
@@ -44,7 +46,7 @@ func validRequestID(id string) bool {
 
 // setForwarded sets the fields by which the upstream knows. What is believed of
 // those that came is kept and added to.
-func (x *exchange) setForwarded(in *http.Request, h http.Header) {
+func (x *exchange) setForwarded(in *Request, h http.Header) {
 	proto := "http"
 	if in.TLS != nil {
 		proto = "https"
@@ -54,16 +56,16 @@ func (x *exchange) setForwarded(in *http.Request, h http.Header) {
 		peer = x.peerText()
 	}
 	element := forwardedElement(x.peer, peer, in.Host, proto)
-	h["X-Forwarded-For"] = x.single(x.chain(in.Header["X-Forwarded-For"], peer))
-	h["X-Forwarded-Host"] = x.single(lastOf(in.Header["X-Forwarded-Host"], in.Host))
-	h["X-Forwarded-Proto"] = x.single(lastOf(in.Header["X-Forwarded-Proto"], proto))
-	h["Forwarded"] = x.single(joined(in.Header["Forwarded"], element, true))
+	h["X-Forwarded-For"] = x.single(x.chain(in.Values(header.XForwardedFor), peer))
+	h["X-Forwarded-Host"] = x.single(lastOf(in.Values(header.XForwardedHost), in.Host))
+	h["X-Forwarded-Proto"] = x.single(lastOf(in.Values(header.XForwardedProto), proto))
+	h["Forwarded"] = x.single(joined(in.Values(header.Forwarded), element, true))
 	h["X-Request-Id"] = x.single(x.record.ID)
-	if _, believed := in.Header["X-Real-Ip"]; x.realIP && !believed && x.record.Client.IsValid() {
+	if x.realIP && !in.Has(header.XRealIP) && x.record.Client.IsValid() {
 		h["X-Real-Ip"] = []string{x.record.Client.String()} // an application behind such a proxy may need it
 	}
 	if x.proxy.opts.Via != "" {
-		h["Via"] = x.single(joined(in.Header["Via"], x.proxy.via[viaVersion(in)], true))
+		h["Via"] = x.single(joined(in.Values(header.Via), x.proxy.via[viaVersion(in)], true))
 	}
 }
 
@@ -79,7 +81,7 @@ func (x *exchange) chain(earlier []string, peer string) string {
 // https reports whether the client came by HTTPS, to goodgate or to a trusted
 // proxy before it.
 func (x *exchange) https() bool {
-	return x.request.TLS != nil || lastOf(x.request.Header["X-Forwarded-Proto"], "") == "https"
+	return x.request.TLS != nil || lastOf(x.request.Values(header.XForwardedProto), "") == "https"
 }
 
 // viaElements are the elements for Via by viaVersion (RFC 9110 section 7.6.3).
@@ -87,7 +89,7 @@ func viaElements(pseudonym string) [4]string {
 	return [4]string{"1.0 " + pseudonym, "1.1 " + pseudonym, "2.0 " + pseudonym, "3.0 " + pseudonym}
 }
 
-func viaVersion(r *http.Request) int {
+func viaVersion(r *Request) int {
 	switch {
 	case r.ProtoMajor == 1 && r.ProtoMinor == 0:
 		return 0

@@ -25,20 +25,19 @@ const (
 )
 
 // isGRPC reports whether a message belongs to gRPC; gRPC-Web is plain HTTP.
-func isGRPC(h http.Header) bool {
+func isGRPC(contentType string) bool {
 	const grpc = "application/grpc"
-	values := h["Content-Type"]
-	if len(values) != 1 || !strings.HasPrefix(values[0], grpc) {
+	rest, ok := strings.CutPrefix(contentType, grpc)
+	if !ok {
 		return false
 	}
-	rest := values[0][len(grpc):]
 	return rest == "" || rest[0] == '+' || rest[0] == ';'
 }
 
 // statusOf returns the status that an answer amounts to. A call of gRPC that
 // ends before its first message says UNAVAILABLE where another says 503.
 func statusOf(res *http.Response) int {
-	if unavailable(res.Header) && isGRPC(res.Header) {
+	if unavailable(res.Header) && isGRPC(res.Header.Get("Content-Type")) {
 		return http.StatusServiceUnavailable
 	}
 	return res.StatusCode
@@ -53,9 +52,8 @@ func unavailable(h http.Header) bool {
 // grpcTimeout returns the time that the client gives a call, 0 when it does not
 // say so properly
 // (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
-func grpcTimeout(h http.Header) time.Duration {
+func grpcTimeout(v string) time.Duration {
 	const maxDigits = 8
-	v := h.Get("Grpc-Timeout")
 	if len(v) < 2 || len(v) > maxDigits+1 {
 		return 0
 	}
@@ -80,11 +78,11 @@ const grpcGrace = 100 * time.Millisecond
 
 // boundGRPC makes the client's time for a call goodgate's, if it is shorter than
 // the route's.
-func (x *exchange) boundGRPC(r *http.Request, limit time.Duration) time.Duration {
+func (x *exchange) boundGRPC(r *Request, limit time.Duration) time.Duration {
 	if !x.grpc {
 		return limit
 	}
-	if d := grpcTimeout(r.Header); d > 0 && (limit == 0 || d < limit) {
+	if d := grpcTimeout(r.Field("Grpc-Timeout")); d > 0 && (limit == 0 || d < limit) {
 		x.grpcEnd = x.record.Start.Add(d)
 		return d + grpcGrace
 	}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net/http"
 	"net/netip"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -9,10 +8,10 @@ import (
 
 // HashOn returns what the policy hash balances a request on; empty = nothing,
 // so that any upstream will do.
-type HashOn func(r *http.Request, client netip.Addr) string
+type HashOn func(r *Request, client netip.Addr) string
 
 // HashClientIP sends each client address to one upstream.
-func HashClientIP(_ *http.Request, client netip.Addr) string {
+func HashClientIP(_ *Request, client netip.Addr) string {
 	if !client.IsValid() {
 		return ""
 	}
@@ -20,26 +19,23 @@ func HashClientIP(_ *http.Request, client netip.Addr) string {
 }
 
 // HashPath sends each path to one upstream.
-func HashPath(r *http.Request, _ netip.Addr) string { return r.URL.Path }
+func HashPath(r *Request, _ netip.Addr) string { return r.URL.Path }
 
 // HashHeader sends each value of a header to one upstream.
 func HashHeader(name string) HashOn {
-	return func(r *http.Request, _ netip.Addr) string { return r.Header.Get(name) }
+	return func(r *Request, _ netip.Addr) string { return r.Field(name) }
 }
 
 // HashCookie sends each value of a cookie to one upstream.
 func HashCookie(name string) HashOn {
-	return func(r *http.Request, _ netip.Addr) string {
-		c, err := r.Cookie(name)
-		if err != nil {
-			return ""
-		}
-		return c.Value
+	return func(r *Request, _ netip.Addr) string {
+		v, _ := r.Cookie(name)
+		return v
 	}
 }
 
 // hash returns the key's hash, 0 for an empty key.
-func (on HashOn) hash(r *http.Request, client netip.Addr) uint64 {
+func (on HashOn) hash(r *Request, client netip.Addr) uint64 {
 	key := on(r, client)
 	if key == "" {
 		return 0

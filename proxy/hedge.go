@@ -103,7 +103,7 @@ func (d *delivery) mayGoTwice() bool {
 	h := d.out.request.Header
 	return d.rest == nil && (d.retrySafe || safe(d.out.request.Method)) && d.body.whole() &&
 		d.choice.Sticky == 0 && d.choice.Hash == 0 &&
-		len(h["Upgrade"]) == 0 && !streams(h["Content-Type"]) && !streams(h["Accept"])
+		len(h["Upgrade"]) == 0 && !d.streaming && !streamType(h)
 }
 
 // safe reports whether a method only asks (RFC 9110, section 9.2.1).

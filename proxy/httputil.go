@@ -45,7 +45,7 @@ func relayByHTTPUtil(x *exchange) {
 		BufferPool:     &x.proxy.buffers,
 		ErrorLog:       x.proxy.discard,
 	}
-	reverse.ServeHTTP(&x.writer, x.request.WithContext(noDone{x.ctx}))
+	reverse.ServeHTTP(&x.writer, x.request.HTTP().WithContext(noDone{x.ctx}))
 }
 
 // noDone hides from httputil that a context ends.
@@ -66,7 +66,7 @@ func (relay httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 		out.Host = h
 	}
 	x.route.edited.drop(out.Header)
-	x.setForwarded(pr.In, out.Header)
+	x.setForwarded(x.request, out.Header)
 	dropUpgradeToHTTP2(out.Header)
 	if !pr.In.ProtoAtLeast(1, 1) {
 		ignoreNewer(out.Header)
@@ -130,7 +130,7 @@ func (relay httputilRelay) modifyResponse(res *http.Response) error {
 // moveHeader gives the client's response the fields of an upstream's. Those of a
 // stream stay for httputil, which goes by its type.
 func moveHeader(to http.Header, res *http.Response) {
-	if streams(res.Header["Content-Type"]) {
+	if streamType(res.Header) {
 		return
 	}
 	for name, values := range res.Header {

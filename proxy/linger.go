@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // lingerFor and lingerBytes bound what is taken from a client after its answer.
@@ -24,7 +26,7 @@ func (x *exchange) linger() {
 		return
 	case x.body != nil && !x.body.unread():
 		return
-	case x.request.Header.Get("Expect") != "" && (x.body == nil || x.body.total.Load() == 0):
+	case x.request.Has(header.Expect) && (x.body == nil || x.body.total.Load() == 0):
 		return // it was not asked to send
 	}
 	x.record.Duration = time.Since(x.record.Start)

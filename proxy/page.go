@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	texttemplate "text/template"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // Pages are what a client sees of a failure: HTML, JSON or plain text, as its
@@ -92,7 +94,7 @@ func (p *Pages) write(x *exchange, e *Error) {
 	var body bytes.Buffer
 	contentType := "text/plain; charset=utf-8"
 	var err error
-	switch preferred(x.request.Header["Accept"]) {
+	switch preferred(x.request.Values(header.Accept)) {
 	case "html":
 		contentType = "text/html; charset=utf-8"
 		err = p.html.Execute(&body, page)

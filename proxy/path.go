@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"cmp"
-	"net/http"
 	"net/url"
 	"strings"
 )
@@ -10,7 +9,7 @@ import (
 // find returns the route of a request. A path that those behind goodgate may
 // read in more ways than one must lead to the same route in each of them: else
 // somebody gets to the one by way of the other's rules.
-func (p *Proxy) find(r *http.Request) (*Route, error) {
+func (p *Proxy) find(r *Request) (*Route, error) {
 	rt := p.match(r, r.URL.Path)
 	if !odd(r.URL) {
 		return rt, nil

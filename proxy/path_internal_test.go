@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -58,7 +57,7 @@ func FuzzRefusal(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := &http.Request{Method: method, URL: u, RequestURI: target, Host: host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+		r := &Request{Method: method, URL: u, RequestURI: target, Host: host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 		if refusal(r) != nil {
 			return
 		}

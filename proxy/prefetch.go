@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // A body gets memory as it comes, not as it is announced: growFrom bytes, growBy
@@ -38,7 +40,7 @@ type bodyAwaiter interface {
 // be parked then: it goes on in wake. awaited tells that a read does not wait.
 func (x *exchange) prefetch(awaited bool) *Error {
 	switch {
-	case x.body == nil, x.request.Header.Get("Expect") != "":
+	case x.body == nil, x.request.Has(header.Expect):
 		return nil
 	case x.mayBeEmpty():
 		return x.look()

@@ -99,7 +99,7 @@ func (l *link) newHTTP2(dial dialFunc) transport {
 type twoHTTP2 struct{ web, grpc *http2.Transport }
 
 func (t *twoHTTP2) RoundTrip(r *http.Request, x *http1.Exchange) (res *http.Response, err error) {
-	if isGRPC(r.Header) {
+	if isGRPC(r.Header.Get("Content-Type")) {
 		return t.grpc.RoundTrip(r.WithContext(x.Context), x)
 	}
 	if x.Slow == nil {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/internal/pipe"
 )
 
@@ -111,6 +112,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Serve is ServeHTTP for the clients of one listener.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
+	p.serve(w, message.FromHTTP(r), l)
+}
+
+// serve takes a request from accept to account.
+func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
 	x := newExchange(p, w, r)
 	x.listener = l
 	r = x.request
@@ -126,7 +132,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	case x.route == nil:
 		x.fail(&Error{Reason: NoRoute})
 	default:
-		x.serve(r)
+		x.answer()
 	}
 	x.linger()
 }
@@ -134,7 +140,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 // Refuse answers and accounts for what the server has found to be no request, or
 // one that can be read in two ways. The status is the answer's, from 400 on.
 func (p *Proxy) Refuse(w http.ResponseWriter, r *http.Request, l Listener, status int, err error) {
-	x := newExchange(p, w, r)
+	x := newExchange(p, w, message.FromHTTP(r))
 	x.listener = l
 	defer x.end()
 	reason := RequestMalformed
@@ -144,14 +150,14 @@ func (p *Proxy) Refuse(w http.ResponseWriter, r *http.Request, l Listener, statu
 	x.fail(&Error{Reason: reason, Err: err, status: status})
 }
 
-// serve answers a request whose route is known.
-func (x *exchange) serve(r *http.Request) {
+// answer answers a request whose route is known.
+func (x *exchange) answer() {
 	if err := x.admit(); err != nil {
 		x.fail(err)
 		return
 	}
 	if x.route.Pool == nil {
-		x.route.answer(&x.writer, r)
+		x.route.answer(&x.writer, x.request)
 		return
 	}
 	x.forward()
@@ -174,7 +180,7 @@ func (p *Proxy) ShutdownTunnels(ctx context.Context) {
 
 // match returns the first route that takes the request with a path, nil without
 // one.
-func (p *Proxy) match(r *http.Request, path string) *Route {
+func (p *Proxy) match(r *Request, path string) *Route {
 	for i := range p.opts.Routes {
 		if rt := &p.opts.Routes[i]; rt.Match.matches(r, path) {
 			return rt

@@ -74,7 +74,7 @@ func (x *exchange) preface(v ProxyProtocol) []byte {
 		port = ap.Port()
 	}
 	own := netip.AddrPort{}
-	if a, ok := x.request.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+	if a, ok := x.request.LocalAddr().(*net.TCPAddr); ok {
 		own = a.AddrPort()
 	}
 	return v.header(netip.AddrPortFrom(x.record.Client, port), own)

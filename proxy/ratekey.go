@@ -2,19 +2,18 @@ package proxy
 
 import (
 	"hash/maphash"
-	"net/http"
 	"net/netip"
 )
 
 // RateKey returns what a rate counts by; 0 = nothing, and the rate does not
 // apply.
-type RateKey func(r *http.Request, client netip.Addr) uint64
+type RateKey func(r *Request, client netip.Addr) uint64
 
 // RateByClient counts by the client's address, of IPv6 by the first v6 bits: a
 // customer has a whole /64 or more and may use a new address for each request.
 func RateByClient(v6 int) RateKey {
 	seed := maphash.MakeSeed()
-	return func(_ *http.Request, client netip.Addr) uint64 {
+	return func(_ *Request, client netip.Addr) uint64 {
 		if client.Is6() {
 			p, _ := client.Prefix(v6)
 			client = p.Addr()
@@ -29,18 +28,15 @@ func RateByClient(v6 int) RateKey {
 // RateByHeader counts by a header's value, such as an API key's.
 func RateByHeader(name string) RateKey {
 	seed := maphash.MakeSeed()
-	return func(r *http.Request, _ netip.Addr) uint64 { return keyOf(seed, r.Header.Get(name)) }
+	return func(r *Request, _ netip.Addr) uint64 { return keyOf(seed, r.Field(name)) }
 }
 
 // RateByCookie counts by a cookie's value.
 func RateByCookie(name string) RateKey {
 	seed := maphash.MakeSeed()
-	return func(r *http.Request, _ netip.Addr) uint64 {
-		c, err := r.Cookie(name)
-		if err != nil {
-			return 0
-		}
-		return keyOf(seed, c.Value)
+	return func(r *Request, _ netip.Addr) uint64 {
+		v, _ := r.Cookie(name)
+		return keyOf(seed, v)
 	}
 }
 

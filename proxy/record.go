@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -17,7 +16,7 @@ const maxAttemptsNoted = 16
 // Record is the account of one request, complete when it has ended.
 type Record struct {
 	Start    time.Time
-	Request  *http.Request // as it came in; nobody may change or keep it
+	Request  *Request // as it came in; nobody may change or keep it
 	Duration time.Duration
 	ID       string
 	Trace    string     // the trace's ID; empty without one

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // maxMethod is the longest method, of those in use WebDAV's have 18 bytes.
@@ -26,7 +28,7 @@ var (
 
 // refusal tells why a request is not forwarded whatever the routes say: the
 // upstream, or another proxy on the way, might take it for something else.
-func refusal(r *http.Request) error {
+func refusal(r *Request) error {
 	switch {
 	case len(r.Method) > maxMethod:
 		return errMethod
@@ -60,11 +62,11 @@ func refusalStatus(err error) int {
 
 // validExpect reports whether all that a client expects is to be told to go on
 // (RFC 9110, section 10.1.1). The field of HTTP/1.0 means nothing.
-func validExpect(r *http.Request) bool {
-	if len(r.Header["Expect"]) == 0 || !r.ProtoAtLeast(1, 1) {
+func validExpect(r *Request) bool {
+	if !r.Has(header.Expect) || !r.ProtoAtLeast(1, 1) {
 		return true
 	}
-	for _, line := range r.Header["Expect"] {
+	for _, line := range r.Values(header.Expect) {
 		for expectation := range strings.SplitSeq(line, ",") {
 			if e := strings.Trim(expectation, " \t"); e != "" && !strings.EqualFold(e, "100-continue") {
 				return false
@@ -76,7 +78,7 @@ func validExpect(r *http.Request) bool {
 
 // validTarget reports whether the request's target is one of RFC 9112, section
 // 3.2, as far as net/url does not see to it.
-func validTarget(r *http.Request) bool {
+func validTarget(r *Request) bool {
 	u := r.URL
 	switch {
 	case strings.ContainsAny(r.RequestURI, `#\`):
@@ -92,8 +94,8 @@ func validTarget(r *http.Request) bool {
 // validLength reports whether a request says one length, and the one by which the
 // server reads its body. HTTP/2 frames a body without it, and its server takes the
 // first of several.
-func validLength(r *http.Request) bool {
-	lengths := r.Header["Content-Length"]
+func validLength(r *Request) bool {
+	lengths := r.Values(header.ContentLength)
 	for _, l := range lengths {
 		n, err := strconv.ParseUint(l, 10, 63)
 		if err != nil || l != lengths[0] || r.ProtoMajor > 1 && int64(n) != r.ContentLength {

@@ -52,11 +52,11 @@ type Match struct {
 	Scheme  string            // "http" or "https": how the client's connection came
 }
 
-func (m *Match) matches(r *http.Request, path string) bool {
+func (m *Match) matches(r *Request, path string) bool {
 	return m.matchesHost(r.Host) && m.matchesPath(path) &&
 		(m.Scheme == "" || (m.Scheme == "https") == (r.TLS != nil)) &&
 		(len(m.Methods) == 0 || slices.Contains(m.Methods, r.Method)) &&
-		m.matchesHeaders(r.Header)
+		m.matchesHeaders(r)
 }
 
 func (m *Match) matchesHost(host string) bool {
@@ -89,10 +89,13 @@ func (m *Match) matchesPath(path string) bool {
 	return path == m.Path
 }
 
-func (m *Match) matchesHeaders(h http.Header) bool {
+func (m *Match) matchesHeaders(r *Request) bool {
 	for name, want := range m.Headers {
-		got := h.Values(name)
-		if len(got) == 0 || want != "" && want != "*" && !slices.Contains(got, want) {
+		matches := false
+		for v := range r.ValuesOf(name) {
+			matches = matches || want == "" || want == "*" || v == want
+		}
+		if !matches {
 			return false
 		}
 	}
@@ -123,7 +126,7 @@ func (rt *Route) deadline() time.Duration {
 }
 
 // answer serves a route that has no pool.
-func (rt *Route) answer(w http.ResponseWriter, r *http.Request) {
+func (rt *Route) answer(w http.ResponseWriter, r *Request) {
 	rt.ResponseHeaders.apply(w.Header())
 	if rt.Redirect != nil {
 		rt.Redirect.serve(w, r)
@@ -138,7 +141,7 @@ type Redirect struct {
 	Status int    // 0 = 308
 }
 
-func (d *Redirect) serve(w http.ResponseWriter, r *http.Request) {
+func (d *Redirect) serve(w http.ResponseWriter, r *Request) {
 	host := r.Host
 	query := ""
 	if r.URL.RawQuery != "" {

@@ -104,7 +104,7 @@ func (x *exchange) savedByCommit(r Reason) string {
 		return ""
 	case !x.delivery.choice.Replayable:
 		return saves[NotSafe]
-	case streams(x.writer.Header()["Content-Type"]) || streams(x.request.Header["Accept"]):
+	case streamType(x.writer.Header()) || x.main.streaming:
 		return ""
 	}
 	if x.request.Method == http.MethodGet {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/http"
 	"slices"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // fieldTable finds header fields by name, whatever their spelling.
@@ -64,10 +66,11 @@ func (t *fieldTable) rule(name string) (rule fieldRule, ok bool) {
 	return fieldRule{}, t.prefix != "" && bytes.HasPrefix(folded, []byte(t.prefix))
 }
 
-// passes reports whether a field of a request may pass.
+// passes reports whether a field of a request may pass, whatever the case of its
+// letters.
 func (t *fieldTable) passes(name string, trusted bool) bool {
 	rule, ok := t.rule(name)
-	return !ok || slices.Contains(rule.spelled, name) && (trusted || !rule.trusted)
+	return !ok || (trusted || !rule.trusted) && slices.ContainsFunc(rule.spelled, func(s string) bool { return header.EqualName(s, name) })
 }
 
 // restrict lets a field pass as it is spelled here and in earlier calls, and in

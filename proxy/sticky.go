@@ -49,12 +49,9 @@ const stickyID = 8
 
 // read returns the ID of the upstream the client is pinned to, 0 without one
 // or with one that goodgate did not make.
-func (s *Sticky) read(r *http.Request) uint64 {
-	c, err := r.Cookie(s.Cookie)
-	if err != nil {
-		return 0
-	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(c.Value)
+func (s *Sticky) read(r *Request) uint64 {
+	v, _ := r.Cookie(s.Cookie)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(v)
 	if err != nil || len(raw) != aes.BlockSize {
 		return 0
 	}

@@ -1,12 +1,10 @@
 package proxy
 
-import "net/http"
-
 // Tracer gives requests their place in traces. It is safe for concurrent use.
 type Tracer interface {
 	// Begin is told of a request that has come in. Of a peer that is not trusted
 	// it should not believe that the request is worth being recorded.
-	Begin(r *http.Request, trusted bool) Trace
+	Begin(r *Request, trusted bool) Trace
 }
 
 // Trace is the place of one request in a trace. It belongs to the request's
@@ -14,9 +12,9 @@ type Tracer interface {
 type Trace interface {
 	// ID returns the trace's ID, for the log.
 	ID() string
-	// Attempt returns a new span, and puts into the header of the request that
-	// goes upstream what makes the upstream's work part of it.
-	Attempt(h http.Header) SpanID
+	// Attempt returns a new span, and the traceparent that makes the upstream's work
+	// part of it.
+	Attempt() (traceparent string, span SpanID)
 	// End is told of the request when it has ended, and must not keep the record.
 	End(r *Record)
 }
@@ -25,7 +23,7 @@ type Trace interface {
 type SpanID [8]byte
 
 // follow begins the request's trace.
-func (x *exchange) follow(r *http.Request) {
+func (x *exchange) follow(r *Request) {
 	if t := x.proxy.opts.Trace; t != nil {
 		x.trace = t.Begin(r, x.trusted)
 		x.record.Trace = x.trace.ID()

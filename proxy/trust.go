@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"maps"
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -99,24 +98,15 @@ func (t *trust) trusts(a netip.Addr) bool {
 // trustsPeer reports whether who sent the request is trusted. A peer on a unix
 // socket has passed the file's permissions. On any other socket a peer without
 // an address is nobody.
-func (t *trust) trustsPeer(r *http.Request, peer netip.Addr) bool {
+func (t *trust) trustsPeer(r *Request, peer netip.Addr) bool {
 	if peer.IsValid() {
 		return t.trusts(peer)
 	}
-	local, known := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return !known || local.Network() == "unix"
+	local := r.LocalAddr()
+	return local == nil || local.Network() == "unix"
 }
 
-// believed returns the request with only those fields that may be believed: r
-// itself, or, when it has others, a copy without them.
-func (t *trust) believed(r *http.Request, trusted bool) *http.Request {
-	for name := range r.Header {
-		if !t.fields.passes(name, trusted) {
-			clean := new(*r)
-			clean.Header = maps.Clone(r.Header)
-			maps.DeleteFunc(clean.Header, func(name string, _ []string) bool { return !t.fields.passes(name, trusted) })
-			return clean
-		}
-	}
-	return r
+// dropUnbelieved takes the fields off a request that may not be believed.
+func (t *trust) dropUnbelieved(r *Request, trusted bool) {
+	r.DropFields(func(name string) bool { return !t.fields.passes(name, trusted) })
 }

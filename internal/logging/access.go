@@ -4,7 +4,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"strconv"
 	"sync"
 
@@ -62,18 +61,15 @@ func appendAccess(b []byte, r *proxy.Record, combined bool) []byte {
 	b = strconv.AppendInt(b, r.Sent, 10)
 	if combined {
 		b = append(b, ` "`...)
-		b = appendField(b, r.Request.Header.Get("Referer"))
+		b = appendField(b, r.Request.Field("Referer"))
 		b = append(b, `" "`...)
-		b = appendField(b, r.Request.Header.Get("User-Agent"))
+		b = appendField(b, r.Request.Field("User-Agent"))
 		b = append(b, '"')
 	}
 	return append(b, '\n')
 }
 
-func user(r *http.Request) string {
-	if len(r.Header["Authorization"]) == 0 {
-		return ""
-	}
+func user(r *proxy.Request) string {
 	name, _, _ := r.BasicAuth()
 	return name
 }

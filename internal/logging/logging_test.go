@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -18,7 +19,7 @@ func record(change func(*proxy.Record)) *proxy.Record {
 	r := &proxy.Record{
 		Start: time.Date(2026, 3, 4, 5, 6, 7, 0, time.FixedZone("", 3600)), Client: netip.MustParseAddr("192.0.2.1"),
 		Method: "GET", Proto: "HTTP/1.1", Path: "/a", Status: 200, Sent: 12,
-		Request: httptest.NewRequest("GET", "/a?b=1", nil), Attempts: make([]proxy.Attempt, 1),
+		Request: message.FromHTTP(httptest.NewRequest("GET", "/a?b=1", nil)), Attempts: make([]proxy.Attempt, 1),
 	}
 	if change != nil {
 		change(r)
@@ -79,11 +80,11 @@ func TestCombined(t *testing.T) {
 	}{
 		"plain": {nil, head + tail},
 		"agent": {func(r *proxy.Record) {
-			r.Request.Header = http.Header{"Referer": {"http://x/"}, "User-Agent": {`a"b\c` + "\n\x7fü~"}}
+			r.Request.HTTP().Header = http.Header{"Referer": {"http://x/"}, "User-Agent": {`a"b\c` + "\n\x7fü~"}}
 		}, head + `"http://x/" "a\x22b\x5Cc\x0A\x7F\xC3\xBC~"`},
-		"user": {func(r *proxy.Record) { r.Request.SetBasicAuth(`jo e"`, "secret") },
+		"user": {func(r *proxy.Record) { r.Request.HTTP().SetBasicAuth(`jo e"`, "secret") },
 			strings.Replace(head, "- - [", `- jo e\x22 [`, 1) + tail},
-		"a key is no user": {func(r *proxy.Record) { r.Request.Header.Set("Authorization", "Bearer secret") }, head + tail},
+		"a key is no user": {func(r *proxy.Record) { r.Request.HTTP().Header.Set("Authorization", "Bearer secret") }, head + tail},
 		"client gone":      {func(r *proxy.Record) { r.Status = 499 }, strings.Replace(head, " 200 ", " 499 ", 1) + tail},
 		"no status":        {func(r *proxy.Record) { r.Status = 0 }, strings.Replace(head, " 200 ", " 000 ", 1) + tail},
 		"unix":             {func(r *proxy.Record) { r.Client = netip.Addr{} }, strings.Replace(head, "192.0.2.1", "unix:", 1) + tail},

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"io"
 	"iter"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -44,14 +45,19 @@ type Request struct {
 }
 
 // FromHTTP returns a request that came by a server of net/http.
-func FromHTTP(r *http.Request) Request {
-	return Request{
+func FromHTTP(r *http.Request) *Request {
+	return &Request{
 		Method: r.Method, RequestURI: r.RequestURI, URL: r.URL, Host: r.Host,
 		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
 		RemoteAddr: r.RemoteAddr, TLS: r.TLS,
 		ContentLength: r.ContentLength, Body: r.Body, Trailer: r.Trailer, Close: r.Close,
 		ctx: r.Context(), std: r,
 	}
+}
+
+// ProtoAtLeast reports whether the request's version of HTTP is at least major.minor.
+func (r *Request) ProtoAtLeast(major, minor int) bool {
+	return r.ProtoMajor > major || r.ProtoMajor == major && r.ProtoMinor >= minor
 }
 
 // SetContext sets the request's context. It is for the server that makes the
@@ -85,6 +91,25 @@ func (r *Request) HTTP() *http.Request {
 	}
 	r.std.Body = r.Body
 	return r.std
+}
+
+// DropFields takes out the fields whose name drop reports. A request of the library
+// stays as it was for those who have it.
+func (r *Request) DropFields(drop func(name string) bool) {
+	if r.Head != nil {
+		r.Head.DeleteFunc(func(f *header.Field) bool { return drop(f.Name) })
+		return
+	}
+	for name := range r.std.Header {
+		if !drop(name) {
+			continue
+		}
+		std := new(*r.std)
+		std.Header = maps.Clone(std.Header)
+		maps.DeleteFunc(std.Header, func(name string, _ []string) bool { return drop(name) })
+		r.std = std
+		return
+	}
 }
 
 // Get returns the value of the first field n, empty without one.

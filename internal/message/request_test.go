@@ -28,7 +28,7 @@ func both(t *testing.T) map[string]*Request {
 	}
 	inHead := FromHTTP(r)
 	inHead.Head, inHead.std = head, nil
-	return map[string]*Request{"map": &inMap, "head": &inHead}
+	return map[string]*Request{"map": inMap, "head": inHead}
 }
 
 // Whether fields came in a map or as they were, they are the same to those who ask.

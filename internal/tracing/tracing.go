@@ -89,9 +89,9 @@ func (t *Tracer) Run(ctx context.Context) error {
 
 // Begin continues the trace that a request brings, else it begins one. Whether
 // it is recorded a trusted proxy may decide.
-func (t *Tracer) Begin(r *http.Request, trusted bool) proxy.Trace {
+func (t *Tracer) Begin(r *proxy.Request, trusted bool) proxy.Trace {
 	p := &place{tracer: t}
-	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.HeaderCarrier(r.Header))
+	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": r.Field("Traceparent"), "tracestate": r.Field("Tracestate")})
 	p.parent = trace.SpanContextFromContext(ctx)
 	if p.parent.IsValid() {
 		p.id = p.parent.TraceID()
@@ -125,15 +125,14 @@ type place struct {
 // ID returns the trace's ID in hexadecimal digits.
 func (p *place) ID() string { return p.id.String() }
 
-// Attempt sets traceparent. What a tracestate and a baggage say stays.
-func (p *place) Attempt(h http.Header) proxy.SpanID {
+// Attempt implements [proxy.Trace]. What a tracestate and a baggage say stays.
+func (p *place) Attempt() (traceparent string, span proxy.SpanID) {
 	s := newSpan()
 	flags := "00"
 	if p.sampled {
 		flags = "01"
 	}
-	h["Traceparent"] = []string{"00-" + p.id.String() + "-" + s.String() + "-" + flags}
-	return proxy.SpanID(s)
+	return "00-" + p.id.String() + "-" + s.String() + "-" + flags, proxy.SpanID(s)
 }
 
 // End makes spans of the record.

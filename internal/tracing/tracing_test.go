@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -253,16 +254,14 @@ func TestUntrusted(t *testing.T) {
 	tracer := New(Options{Sample: 0})
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Traceparent", traceparent)
-	h := http.Header{}
-	tracer.Begin(r, false).Attempt(h)
-	if got := h.Get("traceparent"); !strings.HasPrefix(got, "00-"+parentTrace) || !strings.HasSuffix(got, "-00") {
+	if got, _ := tracer.Begin(message.FromHTTP(r), false).Attempt(); !strings.HasPrefix(got, "00-"+parentTrace) || !strings.HasSuffix(got, "-00") {
 		t.Errorf("got %s, want the same trace, not recorded", got)
 	}
 	const n = 4000
 	recorded := 0
 	tracer = New(Options{Sample: 0.25})
 	for range n {
-		if tracer.Begin(r, false).(*place).sampled {
+		if tracer.Begin(message.FromHTTP(r), false).(*place).sampled {
 			recorded++
 		}
 	}
@@ -326,8 +325,8 @@ func BenchmarkNotRecorded(b *testing.B) {
 	rec := &proxy.Record{Start: time.Now()}
 	b.ReportAllocs()
 	for b.Loop() {
-		p := tracer.Begin(r, false)
-		p.Attempt(http.Header{})
+		p := tracer.Begin(message.FromHTTP(r), false)
+		p.Attempt()
 		p.End(rec)
 	}
 }
