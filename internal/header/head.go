@@ -171,6 +171,11 @@ func (h *Head) Delete(n Name) {
 	}
 }
 
+// Del takes out the fields with a name in any case.
+func (h *Head) Del(name string) {
+	h.DeleteFunc(func(f *Field) bool { return EqualName(f.Name, name) })
+}
+
 // DeleteFunc takes out the fields for which del returns true.
 func (h *Head) DeleteFunc(del func(*Field) bool) {
 	kept := h.Fields[:0]

@@ -3,6 +3,7 @@ package message
 import (
 	"bufio"
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -65,5 +66,47 @@ func TestFields(t *testing.T) {
 				t.Error("HTTP made another request")
 			}
 		})
+	}
+}
+
+// An answer is the same to those who ask, and to those who change it, whichever way
+// it came.
+func TestResponse(t *testing.T) {
+	t.Parallel()
+	const answer = "HTTP/1.1 404 Nothing Here\r\nx-a: 1\r\nETAG: \"x\"\r\nConnection: Close\r\nX-A: 2\r\nVia: 1.1 a\r\n\r\n"
+	std, err := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), &http.Request{Method: "HEAD"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	std.Header["Connection"] = []string{"Close"} // the library takes it out
+	var inMap Response
+	inMap.SetHTTP(std)
+	inHead := inMap
+	inHead.std, inHead.Head = nil, new(header.Head)
+	if err := inHead.Head.Parse(answer); err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]*Response{"map": &inMap, "head": &inHead} {
+		if r.Get(header.ETag) != `"x"` || r.Count(header.Via) != 1 || r.Has(header.Upgrade) || r.Get(header.Upgrade) != "" ||
+			!r.HasToken(header.Connection, "close") || r.HasToken(header.Via, "x") || len(r.Values(header.Via)) != 1 || r.Values(header.Upgrade) != nil {
+			t.Errorf("%s: %+v has other fields than it had", name, r)
+		}
+		r.Delete(header.Via)
+		e := r.Edit()
+		e.Set("X-A", "3")
+		e.Add("X-B", "4")
+		e.Del("Connection")
+		want := http.Header{"X-A": {"3"}, "X-B": {"4"}, "Etag": {`"x"`}}
+		if got := r.Fields(); !maps.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s: edited fields: got %v, want %v", name, got, want)
+		}
+		made := r.HTTP(nil)
+		if made.Status != "404 Nothing Here" || made.StatusCode != 404 || made.ProtoMajor != 1 || made.ProtoMinor != 1 || !maps.EqualFunc(made.Header, want, slices.Equal) {
+			t.Errorf("%s: HTTP: got %+v", name, made)
+		}
+		r.Edit().Set("X-A", "5")
+		if got := made.Header.Get("X-A"); got != "5" {
+			t.Errorf("%s: an edit after HTTP: got %q, want 5", name, got)
+		}
 	}
 }
