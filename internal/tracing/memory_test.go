@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/heaptest"
+	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -37,7 +38,7 @@ func TestMemory(t *testing.T) {
 			parts := heaptest.Pinned("GET", fmt.Sprint("host", n, strings.Repeat("h", 1000)), fmt.Sprint("/", n, strings.Repeat("p", 5000)), fmt.Sprint("id", n),
 				"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "a="+long+",b="+long+",c="+long)
 			r := &http.Request{Header: http.Header{"Traceparent": {parts[4]}, "Tracestate": {parts[5]}}}
-			tracer.Begin(r, n%2 == 0).End(&proxy.Record{
+			tracer.Begin(message.FromHTTP(r), n%2 == 0).End(&proxy.Record{
 				Method: parts[0], Host: parts[1], Path: parts[2], ID: parts[3], Start: time.Unix(1e9, 0), Route: "all", Pool: "app", Status: 502,
 				Reason: proxy.ResponseMalformed, Attempts: []proxy.Attempt{{Upstream: "a:1", Reason: proxy.ResponseMalformed, Err: errors.New(parts[2])}},
 			})
