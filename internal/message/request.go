@@ -20,6 +20,8 @@ import (
 // Request is a client's request. Its fields mean what those of the same name mean
 // in [http.Request]. It belongs to the request's goroutine, and nobody keeps it, or
 // parts of its strings, beyond the request.
+//
+// The zero value is a request without fields.
 type Request struct {
 	Method     string
 	RequestURI string // the target as it came
@@ -100,7 +102,7 @@ func (r *Request) DropFields(drop func(name string) bool) {
 		r.Head.DeleteFunc(func(f *header.Field) bool { return drop(f.Name) })
 		return
 	}
-	for name := range r.std.Header {
+	for name := range r.inMap() {
 		if !drop(name) {
 			continue
 		}
@@ -112,12 +114,20 @@ func (r *Request) DropFields(drop func(name string) bool) {
 	}
 }
 
+// inMap returns the fields of a request that has no Head.
+func (r *Request) inMap() http.Header {
+	if r.std == nil {
+		return nil
+	}
+	return r.std.Header
+}
+
 // Get returns the value of the first field n, empty without one.
 func (r *Request) Get(n header.Name) string {
 	if r.Head != nil {
 		return r.Head.Get(n)
 	}
-	if v := r.std.Header[n.String()]; len(v) > 0 {
+	if v := r.inMap()[n.String()]; len(v) > 0 {
 		return v[0]
 	}
 	return ""
@@ -128,7 +138,7 @@ func (r *Request) Count(n header.Name) int {
 	if r.Head != nil {
 		return r.Head.Count(n)
 	}
-	return len(r.std.Header[n.String()])
+	return len(r.inMap()[n.String()])
 }
 
 // Has reports whether there is a field n.
@@ -137,7 +147,7 @@ func (r *Request) Has(n header.Name) bool { return r.Count(n) > 0 }
 // Values returns the values of the fields n.
 func (r *Request) Values(n header.Name) []string {
 	if r.Head == nil {
-		return r.std.Header[n.String()]
+		return r.inMap()[n.String()]
 	}
 	if !r.Head.Has(n) {
 		return nil
@@ -150,7 +160,7 @@ func (r *Request) ValuesOf(name string) iter.Seq[string] {
 	if r.Head != nil {
 		return r.Head.ValuesOf(name)
 	}
-	return slices.Values(r.std.Header[http.CanonicalHeaderKey(name)])
+	return slices.Values(r.inMap()[http.CanonicalHeaderKey(name)])
 }
 
 // Field returns the value of the first field with a name in any case, empty
@@ -167,7 +177,7 @@ func (r *Request) HasToken(n header.Name, token string) bool {
 	if r.Head != nil {
 		return r.Head.HasToken(n, token)
 	}
-	return slices.ContainsFunc(r.std.Header[n.String()], func(v string) bool { return header.ListHas(v, token) })
+	return slices.ContainsFunc(r.inMap()[n.String()], func(v string) bool { return header.ListHas(v, token) })
 }
 
 // Cookie returns the value of a cookie; ok is false without one.
