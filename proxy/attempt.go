@@ -9,6 +9,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/http1"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // got1xx passes an informational response on; its error ends the attempt.
@@ -27,8 +28,9 @@ type attempt struct {
 
 	after   time.Duration // since the request's start
 	started time.Time
-	took    time.Duration // until the response header or the failure
-	res     *http.Response
+	took    time.Duration     // until the response header or the failure
+	res     *message.Response // nil without an answer
+	answer  message.Response  // room for one that came by the library
 	failed  *Error
 	entry   int  // its place in the record; -1 = none
 	hedge   bool // sent because the first was slow
@@ -58,7 +60,7 @@ func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt
 
 // send returns when there is a response header, or a failure.
 func (a *attempt) send() {
-	a.res, a.failed = linkOf(a.m.Upstream).send(a.out, &a.wire)
+	linkOf(a.m.Upstream).send(a)
 	a.took = time.Since(a.started)
 	a.limit.lift()
 }

@@ -8,7 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/header"
 	"github.com/goodgate/goodgate/internal/http1"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // Commit says how much of a response is collected before the client sees a byte
@@ -51,15 +53,15 @@ func (d *delivery) collect(a *attempt) *Error {
 }
 
 // isWhole reports whether all of an answer's body is here.
-func isWhole(res *http.Response) bool {
+func isWhole(res *message.Response) bool {
 	b, ok := res.Body.(*collected)
 	return ok && b.complete
 }
 
 // collectable reports whether a response may be held back.
-func (d *delivery) collectable(res *http.Response) bool {
+func (d *delivery) collectable(res *message.Response) bool {
 	limit := d.pool.opts.Commit.Buffer
-	return limit > 0 && res.ContentLength <= limit && !d.streaming && !streamType(res.Header)
+	return limit > 0 && res.ContentLength <= limit && !d.streaming && !isStream(res)
 }
 
 // streams reports whether a media type is that of a stream, whose parts matter
@@ -70,6 +72,9 @@ func streams(mediaType string) bool {
 	const grpc = "application/grpc" // and +proto, -web and so on
 	return strings.EqualFold(media, "text/event-stream") || len(media) >= len(grpc) && strings.EqualFold(media[:len(grpc)], grpc)
 }
+
+// isStream reports whether an answer is a stream.
+func isStream(res *message.Response) bool { return streams(res.Only(header.ContentType)) }
 
 // streamType is streams for what a header says of its body.
 func streamType(h http.Header) bool {

@@ -199,11 +199,13 @@ func (d *delivery) better(status int) bool {
 func (d *delivery) pause(n int) time.Duration {
 	retry := &d.pool.opts.Retry
 	var res *http.Response
+	after := ""
 	if d.fallback != nil {
-		res = d.fallback.res
+		after = d.fallback.res.Get(header.RetryAfter)
+		res = &http.Response{StatusCode: d.fallback.res.StatusCode, Header: http.Header{"Retry-After": {after}}}
 	}
 	t := retryablehttp.DefaultBackoff(retry.Backoff, retry.MaxBackoff, n, res)
-	if res != nil && res.Header.Get("Retry-After") != "" {
+	if after != "" {
 		return t
 	}
 	return t/2 + rand.N(t/2+1)

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // drainHeader is how an application that is about to end says so with any of
@@ -24,10 +27,10 @@ const maxAway = 30 * time.Second
 // failure.
 func (d *delivery) heedDrain(a *attempt) bool {
 	now := a.started.Add(a.took)
-	values := a.res.Header[drainHeader]
-	delete(a.res.Header, drainHeader)
-	if len(values) > 0 && d.pool.opts.DrainHeader {
-		if rest, err := time.ParseDuration(values[0]); err == nil {
+	word := a.res.Get(header.GoodgateDrain)
+	a.res.Delete(header.GoodgateDrain)
+	if word != "" && d.pool.opts.DrainHeader {
+		if rest, err := time.ParseDuration(word); err == nil {
 			a.m.Rest(rest)
 		}
 		return false
@@ -39,11 +42,11 @@ func (d *delivery) heedDrain(a *attempt) bool {
 // goesAway returns for how long an upstream wants no requests: what it says in
 // Retry-After of a 503 with which it closes the connection; else 0. A server of
 // HTTP/1.0 closes it anyway.
-func goesAway(res *http.Response, now time.Time) time.Duration {
+func goesAway(res *message.Response, now time.Time) time.Duration {
 	if res.StatusCode != http.StatusServiceUnavailable || !res.Close || !res.ProtoAtLeast(1, 1) {
 		return 0
 	}
-	return parseRetryAfter(res.Header.Get("Retry-After"), now)
+	return parseRetryAfter(res.Get(header.RetryAfter), now)
 }
 
 // parseRetryAfter returns the time that Retry-After (RFC 9110 section 10.2.3)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // exchange is the client's side of one request, from its header to its record. It
@@ -106,7 +107,7 @@ func (x *exchange) proceed(failed *Error) {
 }
 
 // deliver returns the answer to give to the client, or why there is none.
-func (x *exchange) deliver(o outgoing) (*http.Response, *Error) {
+func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	defer x.concludeInterim()
 	pool := x.route.Pool
 	pool.deposit()
@@ -126,6 +127,12 @@ type outgoing struct {
 	request  *http.Request
 	trailers []string // names of the request's trailer fields that go along
 }
+
+// target returns the target as it goes upstream.
+func (o *outgoing) target() string { return o.request.URL.RequestURI() }
+
+// header returns the fields that go upstream, as a map that is not to be changed.
+func (o *outgoing) header() http.Header { return o.request.Header }
 
 // order returns the request as a delivery to a pool gets it.
 func (x *exchange) order(pool *Pool, out outgoing) order {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // Fallback says who answers a request that would end with a gateway error:
@@ -69,7 +71,7 @@ func (f *Fallback) takes(r Reason) bool {
 
 // fallback answers a request that failed, if its route has who does. The error
 // is another one that has come in between: the client has left.
-func (x *exchange) fallback(why *Error) (*http.Response, *Error) {
+func (x *exchange) fallback(why *Error) (*message.Response, *Error) {
 	f := x.route.Fallback
 	if !f.takes(why.Reason) {
 		return nil, nil
@@ -83,7 +85,7 @@ func (x *exchange) fallback(why *Error) (*http.Response, *Error) {
 // elsewhere delivers the request to the fallback pool, if the pool's limits let it
 // in. What that answers is the answer, whatever its status. Without one the first
 // failure stands.
-func (x *exchange) elsewhere(pool *Pool, why *Error) (*http.Response, *Error) {
+func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error) {
 	first := x.delivery
 	if x.ctx.Err() != nil || first.barred(why) != Retried {
 		return nil, nil
@@ -146,8 +148,8 @@ func (x *exchange) notElsewhere(pool *Pool, err *Error) {
 
 // fixed answers with a response of the configuration. One that is a gateway
 // error hides nothing.
-func (x *exchange) fixed(f *Respond, why *Error) *http.Response {
-	res := f.response(x.main.out.request)
+func (x *exchange) fixed(f *Respond, why *Error) *message.Response {
+	res := f.response(x.request.Method)
 	x.ours(why)
 	if statusReason(res.StatusCode) == None {
 		x.hide(ByFallback, why.Reason)
@@ -158,13 +160,14 @@ func (x *exchange) fixed(f *Respond, why *Error) *http.Response {
 }
 
 // response is the fixed response as an upstream's would come.
-func (f *Respond) response(r *http.Request) *http.Response {
+func (f *Respond) response(method string) *message.Response {
 	res := &http.Response{
+		ProtoMajor:    1,
+		ProtoMinor:    1,
 		StatusCode:    f.Status,
 		Header:        make(http.Header, len(f.Headers)),
 		Body:          http.NoBody,
 		ContentLength: int64(len(f.Body)),
-		Request:       r,
 	}
 	if res.StatusCode == 0 {
 		res.StatusCode = http.StatusOK
@@ -172,8 +175,10 @@ func (f *Respond) response(r *http.Request) *http.Response {
 	for name, v := range f.Headers {
 		res.Header.Set(name, v)
 	}
-	if f.Body != "" && r.Method != http.MethodHead {
+	if f.Body != "" && method != http.MethodHead {
 		res.Body = io.NopCloser(strings.NewReader(f.Body))
 	}
-	return res
+	answer := new(message.Response)
+	answer.SetHTTP(res)
+	return answer
 }

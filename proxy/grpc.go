@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // What gRPC calls the end of a call
@@ -36,18 +38,15 @@ func isGRPC(contentType string) bool {
 
 // statusOf returns the status that an answer amounts to. A call of gRPC that
 // ends before its first message says UNAVAILABLE where another says 503.
-func statusOf(res *http.Response) int {
-	if unavailable(res.Header) && isGRPC(res.Header.Get("Content-Type")) {
+func statusOf(res *message.Response) int {
+	if isGRPC(res.Get(header.ContentType)) && res.Field("Grpc-Status") == grpcStatusUnavailable {
 		return http.StatusServiceUnavailable
 	}
 	return res.StatusCode
 }
 
-// unavailable reports whether a header or a trailer says UNAVAILABLE.
-func unavailable(h http.Header) bool {
-	v := h["Grpc-Status"]
-	return len(v) == 1 && v[0] == "14"
-}
+// grpcStatusUnavailable is grpcUnavailable in a message.
+const grpcStatusUnavailable = "14"
 
 // grpcTimeout returns the time that the client gives a call, 0 when it does not
 // say so properly
@@ -135,8 +134,8 @@ func (x *exchange) grpcStatus(r Reason) int {
 
 // endGRPC accounts for a call that ended after its first message.
 func (b *leasedBody) endGRPC() {
-	trailer := b.a.res.Trailer
-	if !b.x.grpc || !unavailable(trailer) {
+	trailer := b.a.res.Trailers()
+	if !b.x.grpc || trailer.Get("Grpc-Status") != grpcStatusUnavailable {
 		return
 	}
 	b.a.lease.Report(balancer.Failure, 0)

@@ -86,7 +86,7 @@ func (relay httputilRelay) RoundTrip(out *http.Request) (*http.Response, error) 
 	if failed != nil {
 		return nil, failed
 	}
-	return res, nil
+	return res.HTTP(out), nil
 }
 
 // handleError is httputil's way of telling that there is no response.
@@ -105,10 +105,6 @@ func (relay httputilRelay) handleError(_ http.ResponseWriter, _ *http.Request, e
 // modifyResponse puts the route's and the pool's marks on an answer.
 func (relay httputilRelay) modifyResponse(res *http.Response) error {
 	x := relay.x
-	if x.servedBy != nil {
-		x.record.Upstream = x.servedBy.Addr()
-		x.record.Reason = statusReason(statusOf(res))
-	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if err := x.checkUpgrade(res); err != nil {
 			return err

@@ -8,14 +8,17 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/http1"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // give makes an attempt's answer the one that the client gets. The lease goes to
 // the answer's body, or to the tunnel that an upgraded answer carries. It has ended
 // with a body that is here already.
-func (x *exchange) give(a *attempt) *http.Response {
+func (x *exchange) give(a *attempt) *message.Response {
 	res := a.res
 	x.servedBy = a.m.Upstream
+	x.record.Upstream = a.m.Addr()
+	x.record.Reason = statusReason(statusOf(res))
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
 			x.deadline.lift() // a tunnel lives as long as both sides want
@@ -53,7 +56,7 @@ func (b *leasedBody) Read(p []byte) (int, error) {
 		case err == io.EOF:
 			b.fetched()
 			b.endGRPC()
-			b.x.cleanTrailer(b.a.res.Trailer)
+			b.x.cleanTrailer(b.a.res.Trailers())
 			b.end()
 			return n, err
 		case b.ended || b.x.writer.err != nil || !b.mended(err):

@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // maxResumes bounds how often the rest of one response is asked for.
@@ -24,24 +27,24 @@ type rest struct {
 }
 
 // restOf returns what can be asked for when the answer's body breaks off.
-func (x *exchange) restOf(res *http.Response) *rest {
+func (x *exchange) restOf(res *message.Response) *rest {
 	if !x.delivery.pool.opts.Commit.Resume || x.request.Method != http.MethodGet || x.body != nil {
 		return nil
 	}
-	etag := only(res.Header, "Etag")
-	if !strong(etag) || byteranges(res.Header) {
+	etag := res.Only(header.ETag)
+	if !strong(etag) || byteranges(res) {
 		return nil
 	}
-	b := &rest{etag: etag, encoding: codings(res.Header)}
-	switch _, part := res.Header["Content-Range"]; {
-	case res.StatusCode == http.StatusOK && !part:
+	b := &rest{etag: etag, encoding: codings(res)}
+	switch {
+	case res.StatusCode == http.StatusOK && !res.Has(header.ContentRange):
 		b.to, b.total = res.ContentLength-1, res.ContentLength
-		if !strings.EqualFold(only(res.Header, "Accept-Ranges"), "bytes") {
+		if !strings.EqualFold(res.Only(header.AcceptRanges), "bytes") {
 			return nil
 		}
 	case res.StatusCode == http.StatusPartialContent:
 		var ok bool
-		if b.from, b.to, b.total, ok = parseContentRange(only(res.Header, "Content-Range")); !ok {
+		if b.from, b.to, b.total, ok = parseContentRange(res.Only(header.ContentRange)); !ok {
 			return nil
 		}
 	default:
@@ -53,22 +56,15 @@ func (x *exchange) restOf(res *http.Response) *rest {
 	return b
 }
 
-// only returns the value of a field that is there once, else nothing: which of
-// several values counts, nobody can tell.
-func only(h http.Header, name string) string {
-	if values := h[name]; len(values) == 1 {
-		return values[0]
-	}
-	return ""
-}
-
 // codings returns what a body is encoded with.
-func codings(h http.Header) string { return strings.Join(h["Content-Encoding"], ",") }
+func codings(res *message.Response) string {
+	return strings.Join(res.Values(header.ContentEncoding), ",")
+}
 
 // byteranges reports whether a body may consist of several parts, each with a
 // header of its own (RFC 9110, section 14.6).
-func byteranges(h http.Header) bool {
-	for _, v := range h["Content-Type"] {
+func byteranges(res *message.Response) bool {
+	for _, v := range res.Values(header.ContentType) {
 		if strings.Contains(strings.ToLower(v), "multipart/byteranges") {
 			return true
 		}
@@ -103,11 +99,11 @@ func (b *rest) ask(r *http.Request) {
 }
 
 // is reports whether an answer is the rest and nothing else.
-func (b *rest) is(res *http.Response) bool {
-	return res.StatusCode == http.StatusPartialContent && !byteranges(res.Header) &&
-		only(res.Header, "Etag") == b.etag &&
-		codings(res.Header) == b.encoding &&
-		only(res.Header, "Content-Range") == fmt.Sprintf("bytes %d-%d/%d", b.from, b.to, b.total) &&
+func (b *rest) is(res *message.Response) bool {
+	return res.StatusCode == http.StatusPartialContent && !byteranges(res) &&
+		res.Only(header.ETag) == b.etag &&
+		codings(res) == b.encoding &&
+		res.Only(header.ContentRange) == fmt.Sprintf("bytes %d-%d/%d", b.from, b.to, b.total) &&
 		res.ContentLength == b.length()
 }
 

@@ -1,11 +1,15 @@
 package proxy
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/goodgate/goodgate/internal/message"
+)
 
 // conclude takes what the delivery has come to. A good answer may be kept for
 // worse times; for an error there are the last rungs. RFC 5861 counts a 500 among
 // those that an older response may stand in for.
-func (x *exchange) conclude(a *attempt, failed *Error) (*http.Response, *Error) {
+func (x *exchange) conclude(a *attempt, failed *Error) (*message.Response, *Error) {
 	older := x.route.Pool.stale
 	switch {
 	case escapes(a, failed):
@@ -28,7 +32,7 @@ func (x *exchange) conclude(a *attempt, failed *Error) (*http.Response, *Error) 
 //   - by an older response that may be used so
 //   - by the route's fallback: another pool, or a fixed response
 //   - else as it is: the upstream's own last response, or an error page
-func (x *exchange) lastRungs(a *attempt, failed *Error) (*http.Response, *Error) {
+func (x *exchange) lastRungs(a *attempt, failed *Error) (*message.Response, *Error) {
 	why := failed
 	if a != nil {
 		why = &Error{Reason: UpstreamStatus, Upstream: a.m.Addr(), Sent: true}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/internal/stale"
 )
 
@@ -29,7 +30,7 @@ func (x *exchange) olderKey() stale.Key {
 		Method:      x.request.Method,
 		Scheme:      "http",
 		Host:        strings.ToLower(x.request.Host),
-		Target:      x.main.out.request.URL.RequestURI(),
+		Target:      x.main.out.target(),
 		Route:       x.route.Name,
 		Certificate: x.request.TLS != nil && len(x.request.TLS.PeerCertificates) > 0,
 	}
@@ -41,7 +42,7 @@ func (x *exchange) olderKey() stale.Key {
 
 // remember keeps an answer that has come whole, if it may be kept, and forgets
 // what a request has changed.
-func (x *exchange) remember(c *stale.Cache, res *http.Response) {
+func (x *exchange) remember(c *stale.Cache, res *message.Response) {
 	switch method := x.request.Method; {
 	case method != http.MethodGet && method != http.MethodHead:
 		if res.StatusCode < 400 && method != http.MethodOptions && method != http.MethodTrace {
@@ -51,17 +52,18 @@ func (x *exchange) remember(c *stale.Cache, res *http.Response) {
 	case x.body != nil:
 		return
 	}
-	if body, whole := wholeBody(res); whole {
-		c.Put(x.olderKey(), x.main.out.request.Header, res, body, time.Now())
+	if body, whole := x.wholeBody(res); whole {
+		kept := &http.Response{StatusCode: res.StatusCode, Header: res.Fields(), Trailer: res.Trailers(), ContentLength: res.ContentLength}
+		c.Put(x.olderKey(), x.main.out.header(), kept, body, time.Now())
 	}
 }
 
 // wholeBody returns a response's body if all of it is here.
-func wholeBody(res *http.Response) ([]byte, bool) {
+func (x *exchange) wholeBody(res *message.Response) ([]byte, bool) {
 	if b, ok := res.Body.(*collected); ok && b.complete {
 		return b.room.bytes[:b.n], true
 	}
-	return nil, res.ContentLength == 0 || res.Request.Method == http.MethodHead
+	return nil, res.ContentLength == 0 || x.request.Method == http.MethodHead
 }
 
 // older returns the response that may be used instead of an error, nil without
@@ -71,12 +73,12 @@ func (x *exchange) older() *stale.Response {
 	if c == nil || x.body != nil {
 		return nil
 	}
-	return c.Get(x.olderKey(), x.main.out.request.Header, time.Now())
+	return c.Get(x.olderKey(), x.main.out.header(), time.Now())
 }
 
 // answerOlder answers a request that failed by an older response, nil without
 // one.
-func (x *exchange) answerOlder(why *Error) *http.Response {
+func (x *exchange) answerOlder(why *Error) *message.Response {
 	old := x.older()
 	if old == nil {
 		return nil
@@ -88,11 +90,13 @@ func (x *exchange) answerOlder(why *Error) *http.Response {
 	h.Set("Age", strconv.FormatInt(int64(old.Age(now)/time.Second), 10))
 	ttl := strconv.FormatInt(int64(old.TTL(now)/time.Second), 10)
 	h.Add("Cache-Status", "goodgate; hit; ttl="+ttl+"; detail=stale-if-error") // RFC 9211
-	res := &http.Response{StatusCode: old.Status, Header: h, Body: http.NoBody, Request: x.main.out.request}
+	res := &http.Response{StatusCode: old.Status, Header: h, ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}
 	if x.request.Method == http.MethodGet {
 		res.ContentLength = int64(len(old.Body))
 		h.Set("Content-Length", strconv.Itoa(len(old.Body)))
 		res.Body = io.NopCloser(bytes.NewReader(old.Body))
 	}
-	return res
+	answer := new(message.Response)
+	answer.SetHTTP(res)
+	return answer
 }

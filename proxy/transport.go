@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/http1"
 )
 
 // link is how one upstream is reached: its own transport, so that its
@@ -114,13 +112,15 @@ func (l *link) dial(ctx context.Context, protos ...string) (net.Conn, error) {
 	return c, nil
 }
 
-// send sends one attempt. The request is the attempt's own.
-func (l *link) send(r *http.Request, t *http1.Exchange) (*http.Response, *Error) {
-	res, err := l.transport.RoundTrip(r, t)
-	if err == nil {
-		return res, nil
+// send sends one attempt, and sets its answer or its failure.
+func (l *link) send(a *attempt) {
+	res, err := l.transport.RoundTrip(a.out, &a.wire)
+	if err != nil {
+		a.failed = l.classify(a.wire.Context, &a.wire, err)
+		return
 	}
-	return nil, l.classify(t.Context, t, err)
+	a.answer.SetHTTP(res)
+	a.res = &a.answer
 }
 
 // errDeadline is the cause of a context that ends with the request's own

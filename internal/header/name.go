@@ -21,6 +21,7 @@ const (
 	ETag
 	Expect
 	Forwarded
+	GoodgateDrain
 	Host
 	IdempotencyKey
 	KeepAlive
@@ -61,6 +62,7 @@ var names = [numNames]string{
 	ETag:               "Etag",
 	Expect:             "Expect",
 	Forwarded:          "Forwarded",
+	GoodgateDrain:      "Goodgate-Drain",
 	Host:               "Host",
 	IdempotencyKey:     "Idempotency-Key",
 	KeepAlive:          "Keep-Alive",

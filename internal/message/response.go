@@ -21,7 +21,7 @@ type Response struct {
 	ContentLength int64 // -1 = not known
 	Close         bool  // the upstream ends the connection after this answer
 	Body          io.ReadCloser
-	Trailer       http.Header // the announced names; the values come at the end of the body
+	Trailer       http.Header // of an answer with a Head; see Trailers
 
 	// Head has the fields as they came; nil where they came in a map.
 	Head *header.Head
@@ -33,7 +33,7 @@ type Response struct {
 func (r *Response) SetHTTP(std *http.Response) {
 	*r = Response{
 		StatusCode: std.StatusCode, Reason: phrase(std), ProtoMajor: std.ProtoMajor, ProtoMinor: std.ProtoMinor,
-		ContentLength: std.ContentLength, Close: std.Close, Body: std.Body, Trailer: std.Trailer, std: std,
+		ContentLength: std.ContentLength, Close: std.Close, Body: std.Body, std: std,
 	}
 }
 
@@ -43,19 +43,28 @@ func phrase(std *http.Response) string {
 	return reason
 }
 
+// Trailers returns the trailer. Until the end of the body it has the announced names
+// alone.
+func (r *Response) Trailers() http.Header {
+	if r.std != nil {
+		return r.std.Trailer
+	}
+	return r.Trailer
+}
+
 // HTTP returns the answer for the library, as one to a request of it. The first
 // call makes one where the answer did not come by it; after that Head is nil, and
 // the map counts.
 func (r *Response) HTTP(to *http.Request) *http.Response {
 	if r.std == nil {
 		r.std = &http.Response{
-			Status: strconv.Itoa(r.StatusCode) + " " + r.Reason, Proto: "HTTP/1." + strconv.Itoa(r.ProtoMinor), Header: r.Head.Header(),
+			Status: strconv.Itoa(r.StatusCode) + " " + r.Reason, Proto: "HTTP/1." + strconv.Itoa(r.ProtoMinor), Header: r.Head.Header(), Trailer: r.Trailer,
 		}
 		r.Head = nil
 	}
 	std := r.std
 	std.StatusCode, std.ProtoMajor, std.ProtoMinor = r.StatusCode, r.ProtoMajor, r.ProtoMinor
-	std.ContentLength, std.Close, std.Body, std.Trailer, std.Request = r.ContentLength, r.Close, r.Body, r.Trailer, to
+	std.ContentLength, std.Close, std.Body, std.Request = r.ContentLength, r.Close, r.Body, to
 	return std
 }
 
@@ -90,6 +99,32 @@ func (r *Response) Values(n header.Name) []string {
 		return nil
 	}
 	return slices.Collect(r.Head.Values(n))
+}
+
+// Field returns the value of the first field with a name in any case, empty without
+// one.
+func (r *Response) Field(name string) string {
+	if r.Head == nil {
+		return r.std.Header.Get(name)
+	}
+	for v := range r.Head.ValuesOf(name) {
+		return v
+	}
+	return ""
+}
+
+// Only returns the value of a field n that is there once, else nothing: which of
+// several values counts, nobody can tell.
+func (r *Response) Only(n header.Name) string {
+	if r.Count(n) != 1 {
+		return ""
+	}
+	return r.Get(n)
+}
+
+// ProtoAtLeast reports whether the answer's version of HTTP is at least major.minor.
+func (r *Response) ProtoAtLeast(major, minor int) bool {
+	return r.ProtoMajor > major || r.ProtoMajor == major && r.ProtoMinor >= minor
 }
 
 // HasToken reports whether a field n, as a list, has a token in any case.
