@@ -153,11 +153,7 @@ func (x *exchange) rate(r *Rate, now time.Time) *Error {
 // tell adds a value to a header of the answer.
 func (x *exchange) tell(name, value string) {
 	h := x.writer.Header()
-	if said := h[name]; len(said) > 0 {
-		h[name] = append(said, value)
-	} else {
-		h[name] = x.single(value)
-	}
+	h[name] = append(h[name], value)
 }
 
 // seconds renders a wait for a header, rounded up.

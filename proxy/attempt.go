@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"net/textproto"
 	"time"
@@ -21,7 +20,8 @@ type got1xx = func(code int, header textproto.MIMEHeader) error
 type attempt struct {
 	m     *balancer.Member
 	lease balancer.Lease
-	out   *http.Request // its own
+	out   *http.Request // its own; nil when plain is sent
+	plain http1.Request // its own
 	limit *limit
 	wire  http1.Exchange
 	span  SpanID
@@ -44,12 +44,11 @@ func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt
 		a = new(attempt)
 	}
 	a.m, a.lease = m, lease
-	a.out = d.requestFor(linkOf(m.Upstream), a != &d.first)
+	d.prepare(a, linkOf(m.Upstream))
 	a.wire.Context = d.ctx
 	if perTry := d.pool.opts.Retry.PerTry; perTry > 0 {
 		a.bound(perTry)
 	}
-	a.span = d.mark(a.out)
 	a.wire.Got1xx = d.got1xx
 	a.wire.Careful = !d.choice.Replayable
 	a.wire.Preface = d.preface
@@ -87,38 +86,12 @@ func (a *attempt) cancelable() {
 	}
 }
 
-// requestFor returns the request for one upstream. One of which an earlier attempt
-// may still read is copied.
-func (d *delivery) requestFor(l *link, copied bool) *http.Request {
-	out := d.out.request
-	if copied {
-		out = new(*out)
-		out.URL = new(*out.URL)
-	}
-	out.URL.Scheme, out.URL.Host = l.scheme, l.host
-	if d.host == HostUpstream {
-		out.Host = l.host
-	}
-	d.tellTime(out)
-	if d.rest != nil {
-		d.rest.ask(out)
-	}
-	out.Body, out.GetBody = nil, nil
-	if d.body != nil {
-		view := d.body.view().withTrailer(d.out.trailers)
-		out.Body, out.Trailer = view, view.trailer
-	}
-	return out
-}
-
-// mark makes a request that goes upstream part of the trace. An earlier attempt
-// may still read the header that they share.
-func (d *delivery) mark(out *http.Request) (s SpanID) {
+// mark makes a request that goes upstream part of the trace.
+func (d *delivery) mark(h message.Editor) (s SpanID) {
 	if d.trace != nil {
-		out.Header = maps.Clone(out.Header)
 		var traceparent string
 		traceparent, s = d.trace.Attempt()
-		out.Header["Traceparent"] = []string{traceparent}
+		h.Set("Traceparent", traceparent)
 	}
 	return s
 }

@@ -16,13 +16,15 @@ type order struct {
 	pool      *Pool
 	out       outgoing    // what goes upstream, but for what differs by upstream
 	body      *replayBody // nil = none
-	host      string      // Route.Host
-	retrySafe bool        // Route.RetrySafe
+	method    string
+	host      string // Route.Host
+	retrySafe bool   // Route.RetrySafe
 	priority  Priority
 	client    netip.Addr
 	start     time.Time     // of the request
 	deadline  time.Duration // from start; 0 = none
 	grpcEnd   time.Time     // of the client's time for a call of gRPC; zero = none
+	live      bool          // the client changes the protocol or sends a stream
 	streaming bool          // the client asked for a stream
 	preface   []byte        // what connections begin with, of a pool that speaks the PROXY protocol
 	trace     Trace         // nil = off

@@ -44,8 +44,6 @@ type exchange struct {
 	servedBy *balancer.Upstream // of the answer that is relayed; nil = no upstream's
 	tunnel   *tunnel            // when the answer switched protocols
 
-	values [8]string // room for header values
-	nvalue int
 }
 
 func newExchange(p *Proxy, w http.ResponseWriter, r *Request) *exchange {
@@ -98,6 +96,8 @@ func (x *exchange) proceed(failed *Error) {
 	case x.parked:
 	case failed != nil:
 		x.fail(failed)
+	case x.isPlain():
+		relayPlain(x)
 	default:
 		relayByHTTPUtil(x)
 	}
@@ -122,18 +122,6 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	return x.conclude(d.run(nil))
 }
 
-// outgoing is what a relay has made of the request for upstreams.
-type outgoing struct {
-	request  *http.Request
-	trailers []string // names of the request's trailer fields that go along
-}
-
-// target returns the target as it goes upstream.
-func (o *outgoing) target() string { return o.request.URL.RequestURI() }
-
-// header returns the fields that go upstream, as a map that is not to be changed.
-func (o *outgoing) header() http.Header { return o.request.Header }
-
 // order returns the request as a delivery to a pool gets it.
 func (x *exchange) order(pool *Pool, out outgoing) order {
 	o := order{
@@ -148,6 +136,8 @@ func (x *exchange) order(pool *Pool, out outgoing) order {
 		start:     x.record.Start,
 		deadline:  x.route.deadline(),
 		grpcEnd:   x.grpcEnd,
+		method:    x.request.Method,
+		live:      x.request.Has(header.Upgrade) || streams(x.request.Get(header.ContentType)),
 		streaming: x.request.Count(header.Accept) == 1 && streams(x.request.Get(header.Accept)),
 		preface:   x.preface(pool.opts.ProxyProtocol),
 		trace:     x.trace,
@@ -221,15 +211,4 @@ func (x *exchange) end() {
 	if x.trace != nil {
 		x.trace.End(rec)
 	}
-}
-
-// single returns a header value list of one without an allocation of its own.
-func (x *exchange) single(v string) []string {
-	if x.nvalue == len(x.values) {
-		return []string{v}
-	}
-	i := x.nvalue
-	x.nvalue++
-	x.values[i] = v
-	return x.values[i : i+1 : i+1]
 }

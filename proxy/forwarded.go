@@ -3,11 +3,11 @@ package proxy
 import (
 	"encoding/hex"
 	"math/rand/v2"
-	"net/http"
 	"net/netip"
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // maxRequestID bounds the X-Request-Id that a trusted proxy may set.
@@ -46,7 +46,7 @@ func validRequestID(id string) bool {
 
 // setForwarded sets the fields by which the upstream knows. What is believed of
 // those that came is kept and added to.
-func (x *exchange) setForwarded(in *Request, h http.Header) {
+func (x *exchange) setForwarded(in *Request, h message.Editor) {
 	proto := "http"
 	if in.TLS != nil {
 		proto = "https"
@@ -56,16 +56,16 @@ func (x *exchange) setForwarded(in *Request, h http.Header) {
 		peer = x.peerText()
 	}
 	element := forwardedElement(x.peer, peer, in.Host, proto)
-	h["X-Forwarded-For"] = x.single(x.chain(in.Values(header.XForwardedFor), peer))
-	h["X-Forwarded-Host"] = x.single(lastOf(in.Values(header.XForwardedHost), in.Host))
-	h["X-Forwarded-Proto"] = x.single(lastOf(in.Values(header.XForwardedProto), proto))
-	h["Forwarded"] = x.single(joined(in.Values(header.Forwarded), element, true))
-	h["X-Request-Id"] = x.single(x.record.ID)
+	h.Set("X-Forwarded-For", x.chain(in.Values(header.XForwardedFor), peer))
+	h.Set("X-Forwarded-Host", lastOf(in.Values(header.XForwardedHost), in.Host))
+	h.Set("X-Forwarded-Proto", lastOf(in.Values(header.XForwardedProto), proto))
+	h.Set("Forwarded", joined(in.Values(header.Forwarded), element, true))
+	h.Set("X-Request-Id", x.record.ID)
 	if x.realIP && !in.Has(header.XRealIP) && x.record.Client.IsValid() {
-		h["X-Real-Ip"] = []string{x.record.Client.String()} // an application behind such a proxy may need it
+		h.Set("X-Real-Ip", x.record.Client.String()) // an application behind such a proxy may need it
 	}
 	if x.proxy.opts.Via != "" {
-		h["Via"] = x.single(joined(in.Values(header.Via), x.proxy.via[viaVersion(in)], true))
+		h.Set("Via", joined(in.Values(header.Via), x.proxy.via[viaVersion(in)], true))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -96,7 +95,6 @@ func (d *delivery) tellTime(out *http.Request) {
 	}
 	const most = 99_999_999 // of the eight digits there may be
 	left := max(time.Until(d.grpcEnd), 0)
-	out.Header = maps.Clone(out.Header) // an earlier try may still read it
 	switch {
 	case left < most*time.Microsecond:
 		out.Header.Set("Grpc-Timeout", strconv.FormatInt(left.Microseconds(), 10)+"u")

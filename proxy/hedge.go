@@ -100,10 +100,9 @@ func (d *delivery) mayHedge(a *attempt) {
 // after the client's next request. One that belongs to an upstream is not
 // answered as well by another.
 func (d *delivery) mayGoTwice() bool {
-	h := d.out.request.Header
-	return d.rest == nil && (d.retrySafe || safe(d.out.request.Method)) && d.body.whole() &&
+	return d.rest == nil && (d.retrySafe || safe(d.method)) && d.body.whole() &&
 		d.choice.Sticky == 0 && d.choice.Hash == 0 &&
-		len(h["Upgrade"]) == 0 && !d.streaming && !streamType(h)
+		!d.live && !d.streaming
 }
 
 // safe reports whether a method only asks (RFC 9110, section 9.2.1).

@@ -80,7 +80,7 @@ func (relay httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 // RoundTrip implements http.RoundTripper for httputil.
 func (relay httputilRelay) RoundTrip(out *http.Request) (*http.Response, error) {
 	res, failed := relay.x.deliver(outgoing{
-		request:  out,
+		std:      out,
 		trailers: relay.x.trailers,
 	})
 	if failed != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/http1"
 	"github.com/goodgate/goodgate/internal/http2"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // Protocol is what is spoken with a pool's upstreams.
@@ -26,6 +27,11 @@ type transport interface {
 	Idle() int // connections without a request
 	Retire()   // closes those, and the others as their requests end; it may still be used
 	Close() error
+}
+
+// plainTransport sends heads as they are.
+type plainTransport interface {
+	Send(context.Context, *http1.Request, *http1.Exchange) (*message.Response, error)
 }
 
 // newTransport returns what exchanges requests with an upstream.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"github.com/goodgate/goodgate/internal/http1"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // ProxyProtocol is the version of the PROXY protocol by which upstreams are told
@@ -107,6 +109,12 @@ func newByClient(l *link) *byClient {
 
 func (t *byClient) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, error) {
 	return t.of(x.Preface).RoundTrip(r, x)
+}
+
+// Send implements [plainTransport]. Pools of the plain relay speak HTTP/1.1, and so
+// do the transports of their clients.
+func (t *byClient) Send(ctx context.Context, r *http1.Request, x *http1.Exchange) (*message.Response, error) {
+	return t.of(x.Preface).(plainTransport).Send(ctx, r, x)
 }
 
 // of returns the transport whose connections begin with a header.

@@ -89,13 +89,12 @@ func (b *rest) came(n int) {
 }
 
 // ask makes a request one for the rest.
-func (b *rest) ask(r *http.Request) {
-	r.Header = r.Header.Clone()
+func (b *rest) ask(h message.Editor) {
 	for _, name := range []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
-		r.Header.Del(name)
+		h.Del(name)
 	}
-	r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", b.from, b.to))
-	r.Header.Set("If-Range", b.etag)
+	h.Set("Range", fmt.Sprintf("bytes=%d-%d", b.from, b.to))
+	h.Set("If-Range", b.etag)
 }
 
 // is reports whether an answer is the rest and nothing else.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // Route says which requests it takes and what becomes of them: they go to
@@ -200,7 +202,7 @@ func (e *HeaderEdits) fields() (t fieldTable) {
 	return t
 }
 
-func (e *HeaderEdits) apply(h http.Header) {
+func (e *HeaderEdits) apply(h message.Editor) {
 	for _, name := range e.Remove {
 		h.Del(name)
 	}

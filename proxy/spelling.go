@@ -2,10 +2,12 @@ package proxy
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"slices"
 
 	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // fieldTable finds header fields by name, whatever their spelling.
@@ -111,13 +113,14 @@ func (t *fieldTable) set(name string, rule fieldRule) {
 }
 
 // drop deletes the fields that may not pass whoever sent them.
-func (t *fieldTable) drop(h http.Header) {
+func (t *fieldTable) drop(fields message.Editor) {
 	if len(t.rules) == 0 {
 		return
 	}
-	for name := range h {
-		if !t.passes(name, true) {
-			delete(h, name)
-		}
+	switch h := fields.(type) {
+	case *header.Head:
+		h.DeleteFunc(func(f *header.Field) bool { return !t.passes(f.Name, true) })
+	case http.Header:
+		maps.DeleteFunc(h, func(name string, _ []string) bool { return !t.passes(name, true) })
 	}
 }

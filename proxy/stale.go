@@ -54,7 +54,7 @@ func (x *exchange) remember(c *stale.Cache, res *message.Response) {
 	}
 	if body, whole := x.wholeBody(res); whole {
 		kept := &http.Response{StatusCode: res.StatusCode, Header: res.Fields(), Trailer: res.Trailers(), ContentLength: res.ContentLength}
-		c.Put(x.olderKey(), x.main.out.header(), kept, body, time.Now())
+		c.Put(x.olderKey(), x.main.out.fields(), kept, body, time.Now())
 	}
 }
 
@@ -73,7 +73,7 @@ func (x *exchange) older() *stale.Response {
 	if c == nil || x.body != nil {
 		return nil
 	}
-	return c.Get(x.olderKey(), x.main.out.header(), time.Now())
+	return c.Get(x.olderKey(), x.main.out.fields(), time.Now())
 }
 
 // answerOlder answers a request that failed by an older response, nil without

@@ -10,6 +10,8 @@ import (
 	"encoding/binary"
 	"net/http"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // Sticky keeps a client on the upstream that served it first, by a cookie that
@@ -71,7 +73,7 @@ func (s *Sticky) value(upstream uint64) string {
 }
 
 // write pins the client to the upstream that answered, unless it already is.
-func (s *Sticky) write(h http.Header, x *exchange) {
+func (s *Sticky) write(h message.Editor, x *exchange) {
 	if x.servedBy == nil || x.servedBy.ID() == x.delivery.choice.Sticky {
 		return
 	}

@@ -114,6 +114,10 @@ func (l *link) dial(ctx context.Context, protos ...string) (net.Conn, error) {
 
 // send sends one attempt, and sets its answer or its failure.
 func (l *link) send(a *attempt) {
+	if a.out == nil {
+		l.sendPlain(a)
+		return
+	}
 	res, err := l.transport.RoundTrip(a.out, &a.wire)
 	if err != nil {
 		a.failed = l.classify(a.wire.Context, &a.wire, err)
@@ -121,6 +125,16 @@ func (l *link) send(a *attempt) {
 	}
 	a.answer.SetHTTP(res)
 	a.res = &a.answer
+}
+
+// sendPlain is send for the plain relay.
+func (l *link) sendPlain(a *attempt) {
+	res, err := l.transport.(plainTransport).Send(a.wire.Context, &a.plain, &a.wire)
+	if err != nil {
+		a.failed = l.classify(a.wire.Context, &a.wire, err)
+		return
+	}
+	a.res = res
 }
 
 // errDeadline is the cause of a context that ends with the request's own

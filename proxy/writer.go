@@ -5,6 +5,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // responseWriter is the client's side of an exchange: it puts on every response
@@ -35,10 +38,23 @@ func (w *responseWriter) WriteHeader(status int) {
 	}
 	if status >= 200 && w.status == 0 {
 		w.status = status
-		w.x.finishHeader(w.Header(), status)
+		h := w.Header()
+		if _, ok := h["Content-Type"]; !ok {
+			h["Content-Type"] = nil // else net/http guesses one that the application did not give
+		}
+		w.x.finishHeader(h, status)
 		w.boundBody()
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// writeHead is WriteHeader for a head as it came.
+func (w *responseWriter) writeHead(status int, reason string, h *header.Head) {
+	w.bound()
+	w.status = status
+	w.x.finishHeader(h, status)
+	w.boundBody()
+	w.ResponseWriter.(headWriter).WriteHead(status, reason, h)
 }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
@@ -96,16 +112,16 @@ func (w *responseWriter) boundBody() {
 }
 
 // finishHeader puts on what every response gets.
-func (x *exchange) finishHeader(h http.Header, status int) {
-	h["X-Request-Id"] = x.single(x.record.ID)
-	if _, ok := h["Content-Type"]; !ok {
-		h["Content-Type"] = nil // else net/http guesses one that the application did not give
-	}
+func (x *exchange) finishHeader(h message.Editor, status int) {
+	h.Set("X-Request-Id", x.record.ID)
 	if x.proxy.draining.Load() || x.listener.leaving() || x.astray() {
-		h["Connection"] = []string{"close"}
+		h.Set("Connection", "close")
 	}
 	if other := x.listener.AltSvc; other != nil {
-		h["Alt-Svc"] = other
+		h.Del("Alt-Svc")
+		for _, v := range other {
+			h.Add("Alt-Svc", v)
+		}
 	}
 	if reason := x.record.Reason; reason != None {
 		h.Add("Proxy-Status", x.proxyStatus(reason, status))

@@ -3,8 +3,10 @@ package header
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -66,6 +68,14 @@ func (h *Head) ParseFields(lines string) error {
 func (h *Head) Reset() {
 	clear(h.Fields)
 	h.Start, h.Fields, h.has = "", h.Fields[:0], 0
+}
+
+// Index makes h find the fields that were put into Fields by hand.
+func (h *Head) Index() {
+	h.has = 0
+	for i := range h.Fields {
+		h.has |= 1 << h.Fields[i].ID
+	}
 }
 
 func (h *Head) append(f Field) {
@@ -324,3 +334,14 @@ var class = func() (table [256]uint8) {
 	}
 	return table
 }()
+
+// Of returns a head with the fields of a map, by name.
+func Of(fields http.Header) *Head {
+	h := new(Head)
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		for _, v := range fields[name] {
+			h.Add(name, v)
+		}
+	}
+	return h
+}

@@ -1,0 +1,143 @@
+package proxy
+
+import (
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/http1"
+	"github.com/goodgate/goodgate/internal/message"
+)
+
+// This file is the plain relay: HTTP/1.1 with the client and with the upstream, and
+// no change of protocol. The request and the answer stay the heads that they came
+// as: the order and the case of fields, the reason phrase and the bytes of the
+// target go through unless a rule says otherwise. It does what httputil.go does,
+// with the same rules.
+
+// headWriter is a client's connection that takes heads as they are.
+type headWriter interface {
+	http.ResponseWriter
+	// WriteHead begins the final response. The fields of Header follow those of h.
+	WriteHead(status int, reason string, h *header.Head)
+}
+
+// isPlain reports whether the plain relay carries the request.
+func (x *exchange) isPlain() bool {
+	r := x.request
+	if r.Head == nil || !r.ProtoAtLeast(1, 1) || r.Has(header.Upgrade) || r.Has(header.Expect) || len(r.Trailer) > 0 || r.RequestURI[0] != '/' {
+		return false
+	}
+	_, ok := x.writer.ResponseWriter.(headWriter)
+	return ok && x.route.Pool.opts.Protocol == HTTP1
+}
+
+// relayPlain delivers the request and answers the client.
+func relayPlain(x *exchange) {
+	res, failed := x.deliver(outgoing{plain: x.plainRequest()})
+	if failed != nil {
+		x.fail(failed)
+		return
+	}
+	x.answerPlain(res)
+}
+
+// plainRequest makes the request that goes upstream. The client's stays as it is,
+// for the log.
+func (x *exchange) plainRequest() *http1.Request {
+	r := x.request
+	h := &header.Head{Fields: slices.Clone(r.Head.Fields)}
+	h.Index()
+	trailers := h.HasToken(header.TE, "trailers")
+	h.DeleteHopByHop()
+	if trailers {
+		h.Add("TE", "trailers")
+	}
+	x.route.edited.drop(h)
+	x.setForwarded(r, h)
+	x.route.RequestHeaders.apply(h)
+	out := &http1.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host, Head: h, ContentLength: r.ContentLength}
+	if x.body == nil {
+		out.ContentLength = 0
+	}
+	if x.route.StripPrefix != "" || x.route.AddPrefix != "" {
+		u := *r.URL
+		x.route.rewritePath(&u)
+		out.Target = http1.Target(&u)
+	}
+	if host := x.route.Host; host != "" && host != HostUpstream {
+		out.Host = host
+	}
+	return out
+}
+
+// answerPlain relays an answer.
+func (x *exchange) answerPlain(res *message.Response) {
+	defer res.Body.Close()
+	h := res.Head
+	if h == nil {
+		h = header.Of(res.Fields())
+	}
+	announced := len(res.Trailers())
+	h.DeleteHopByHop()
+	x.route.ResponseHeaders.apply(h)
+	x.cleanTrailer(res.Trailers())
+	if s := x.delivery.pool.opts.Sticky; s != nil {
+		s.write(h, x)
+	}
+	for name := range res.Trailers() {
+		h.Add("Trailer", name)
+	}
+	x.writer.writeHead(res.StatusCode, res.Reason, h)
+	if err := x.copyBody(res); err != nil {
+		panic(http.ErrAbortHandler) // the client has to see that it is not whole
+	}
+	if announced < len(res.Trailers()) || announced > 0 {
+		x.writeTrailer(res)
+	}
+}
+
+// copyBody relays an answer's body. What may be a stream is sent on as it comes.
+func (x *exchange) copyBody(res *message.Response) error {
+	if b, ok := res.Body.(*collected); ok && b.complete {
+		if b.n == 0 {
+			return nil
+		}
+		_, err := x.writer.Write(b.room.bytes[:b.n])
+		return err
+	}
+	if res.Body == http.NoBody {
+		return nil
+	}
+	buf := x.proxy.buffers.Get()
+	defer x.proxy.buffers.Put(buf)
+	prompt := res.ContentLength < 0 || isStream(res)
+	for {
+		n, err := res.Body.Read(buf)
+		if n > 0 {
+			if _, err := x.writer.Write(buf[:n]); err != nil {
+				return err
+			}
+			if prompt {
+				x.writer.control.Flush()
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// writeTrailer passes on the trailer that has come behind a body.
+func (x *exchange) writeTrailer(res *message.Response) {
+	h := x.writer.Header()
+	for name, values := range res.Trailers() {
+		for _, v := range values {
+			h.Add(http.TrailerPrefix+name, v)
+		}
+	}
+}
