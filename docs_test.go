@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
 )
 
 // TestEveryReasonIsExplained keeps docs/502.md complete: a heading for each
@@ -24,7 +24,7 @@ func TestEveryReasonIsExplained(t *testing.T) {
 		text, _, _ = strings.Cut(text, "\n## ")
 		sections[name] = text
 	}
-	for _, r := range proxy.Reasons() {
+	for _, r := range reason.All() {
 		text, found := sections[r.String()]
 		if !found {
 			t.Errorf("docs/502.md does not explain %s", r)
@@ -32,7 +32,7 @@ func TestEveryReasonIsExplained(t *testing.T) {
 		}
 		delete(sections, r.String())
 		for _, part := range []string{"**Causes**", "**See**", "**Cure**"} {
-			if r.Fault() == proxy.FaultUpstream && !strings.Contains(text, part) {
+			if r.Fault() == reason.FaultUpstream && !strings.Contains(text, part) {
 				t.Errorf("docs/502.md has no %s for %s", part, r)
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	limits "github.com/goodgate/goodgate/internal/limit"
 )
 
@@ -66,7 +68,7 @@ func NewRate(o Rate) *Rate {
 func (x *exchange) admit() *Error {
 	if refuse := x.proxy.opts.Refuse; refuse != nil {
 		if err := refuse(); err != nil {
-			return &Error{Reason: Overloaded, Err: err}
+			return &Error{Reason: reason.Overloaded, Err: err}
 		}
 	}
 	now := x.record.Start
@@ -100,7 +102,7 @@ func (x *exchange) passes(l *Limits, now time.Time) *Error {
 	if l.Requests > 0 {
 		if n := l.under.Add(1); n > int64(l.Requests) {
 			l.under.Add(-1)
-			return &Error{Reason: Overloaded, Err: fmt.Errorf("%w lets in %d at once", errMaxRequests, l.Requests)}
+			return &Error{Reason: reason.Overloaded, Err: fmt.Errorf("%w lets in %d at once", errMaxRequests, l.Requests)}
 		}
 		x.admitted[slices.Index(x.admitted[:], nil)] = l
 	}
@@ -117,7 +119,7 @@ func (x *exchange) boundBody(most int64) *Error {
 	switch {
 	case most <= 0:
 	case n > most:
-		return &Error{Reason: RequestTooLarge, Err: fmt.Errorf("the body has %d bytes, limits.max_body is %d", n, most)}
+		return &Error{Reason: reason.RequestTooLarge, Err: fmt.Errorf("the body has %d bytes, limits.max_body is %d", n, most)}
 	case x.request.ContentLength < 0 && (x.maxBody == 0 || most < x.maxBody):
 		x.maxBody = most
 		x.body.setMost(most)
@@ -147,7 +149,7 @@ func (x *exchange) rate(r *Rate, now time.Time) *Error {
 	if v.OK {
 		return nil
 	}
-	return &Error{Reason: RateLimited, RetryAfter: v.Retry, Err: fmt.Errorf("limits.rates: %s lets in %s", r.Name, r.policy)}
+	return &Error{Reason: reason.RateLimited, RetryAfter: v.Retry, Err: fmt.Errorf("limits.rates: %s lets in %s", r.Name, r.policy)}
 }
 
 // tell adds a value to a header of the answer.
@@ -195,10 +197,10 @@ func (d *delivery) enter() *Error {
 		d.queued = true
 		return nil
 	}
-	if contextReason(d.ctx) == ClientGone {
-		return &Error{Reason: ClientGone, Err: err}
+	if contextReason(d.ctx) == reason.ClientGone {
+		return &Error{Reason: reason.ClientGone, Err: err}
 	}
-	return &Error{Reason: Overloaded, Err: err}
+	return &Error{Reason: reason.Overloaded, Err: err}
 }
 
 // leave gives back what enter took.

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/proxy"
@@ -44,7 +46,7 @@ func TestRateLimit(t *testing.T) {
 		check(t, "first", ask("a"), `200 retry "" "key";q=2;w=4 "key";r=1;t=2`)
 		check(t, "second", ask("a"), `200 retry "" "key";q=2;w=4 "key";r=0;t=4`)
 		check(t, "third", ask("a"), `429 retry "2" "key";q=2;w=4 "key";r=0;t=4`)
-		check(t, "reason", w.record().Reason, proxy.RateLimited)
+		check(t, "reason", w.record().Reason, reason.RateLimited)
 		check(t, "another key", ask("b"), `200 retry "" "key";q=2;w=4 "key";r=1;t=2`)
 		check(t, "no key", ask(""), `200 retry ""  `)
 		time.Sleep(2 * time.Second)
@@ -93,7 +95,7 @@ func TestMaxBody(t *testing.T) {
 			res.Body.Close()
 			check(t, name, res.StatusCode, tc.want)
 			if tc.want == 413 {
-				check(t, name, w.record().Reason, proxy.RequestTooLarge)
+				check(t, name, w.record().Reason, reason.RequestTooLarge)
 			}
 		}
 	})
@@ -112,7 +114,7 @@ func TestRefuse(t *testing.T) {
 		short = errors.New("no memory")
 		check(t, "while there is one", w.get().status, 503)
 		r := w.record()
-		check(t, "reason", r.Reason, proxy.Overloaded)
+		check(t, "reason", r.Reason, reason.Overloaded)
 		check(t, "attempts", len(r.Attempts), 0)
 	})
 }
@@ -153,7 +155,7 @@ func TestOverloadedNamesTheSetting(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			w.get()
 			rec := w.record()
-			check(t, name+": reason", rec.Reason, proxy.Overloaded)
+			check(t, name+": reason", rec.Reason, reason.Overloaded)
 			check(t, name, rec.SavedBy, tc.want)
 			wg.Wait()
 		})
@@ -173,7 +175,7 @@ func TestNothingLeftToConnectWith(t *testing.T) {
 		for range 20 {
 			check(t, "status", w.get().status, 503)
 			r := w.record()
-			check(t, "reason", r.Reason, proxy.Overloaded)
+			check(t, "reason", r.Reason, reason.Overloaded)
 			check(t, "decisions", decisions(r), "a:overloaded:strained")
 		}
 		for _, m := range w.pool.Members() {

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/inbound"
 	"github.com/goodgate/goodgate/proxy"
@@ -296,7 +298,7 @@ func BenchmarkLog(b *testing.B) {
 		Attempts: []proxy.Attempt{{Upstream: "10.0.0.1:80", Status: 200}},
 	}
 	failed := record
-	failed.Attempts = []proxy.Attempt{{Upstream: "10.0.0.2:80", Reason: proxy.ConnectRefused, Err: io.EOF, Decision: proxy.Retried}, record.Attempts[0]}
+	failed.Attempts = []proxy.Attempt{{Upstream: "10.0.0.2:80", Reason: reason.ConnectRefused, Err: io.EOF, Decision: reason.Retried}, record.Attempts[0]}
 	for name, r := range map[string]*proxy.Record{"plain": &record, "retried": &failed} {
 		b.Run(name, func(b *testing.B) {
 			log := proxy.LogJSON(io.Discard, slog.LevelInfo)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/goodgate/goodgate/reason"
 )
 
 // replayBody is a client's request body that remembers what it has read, up to
@@ -207,15 +209,15 @@ func (b *replayBody) patience(idle time.Duration) time.Duration {
 // failure tells how the client failed to send its body, [None] if it did not. It
 // outranks what the transport says, since the server ends the request's context
 // as soon as reading from the client fails.
-func (b *replayBody) failure(ctx context.Context) Reason {
+func (b *replayBody) failure(ctx context.Context) reason.Reason {
 	if b == nil {
-		return None
+		return reason.None
 	}
 	b.mu.Lock()
 	r := clientReason(b.err)
 	b.mu.Unlock()
-	if r == RequestMalformed && contextReason(ctx) == ClientGone { // an HTTP/2 stream was reset
-		return ClientGone
+	if r == reason.RequestMalformed && contextReason(ctx) == reason.ClientGone { // an HTTP/2 stream was reset
+		return reason.ClientGone
 	}
 	return r
 }
@@ -224,7 +226,7 @@ func (b *replayBody) failure(ctx context.Context) Reason {
 func (b *replayBody) unread() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.err == nil || clientReason(b.err) == RequestTooLarge
+	return b.err == nil || clientReason(b.err) == reason.RequestTooLarge
 }
 
 // atEnd reports whether the client's body has come to a good end.

@@ -11,6 +11,8 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -165,7 +167,7 @@ func TestBodyIdle(t *testing.T) {
 			}()
 			check(t, "a trickle", c.response(t, nil).StatusCode, 408)
 			check(t, "it ended in time", time.Since(began).Round(10*time.Millisecond), time.Second)
-			check(t, "reason", w.record().Reason, proxy.RequestTimeout)
+			check(t, "reason", w.record().Reason, reason.RequestTimeout)
 		})
 	})
 	t.Run("held for longer", func(t *testing.T) {

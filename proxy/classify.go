@@ -12,27 +12,29 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/http1"
 )
 
 // dialReason tells why a connection could not be made.
-func dialReason(err error) Reason {
+func dialReason(err error) reason.Reason {
 	if isShortage(err) {
-		return Overloaded
+		return reason.Overloaded
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsTimeout {
-			return DNSTimeout
+			return reason.DNSTimeout
 		}
-		return DNSError
+		return reason.DNSError
 	}
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT): // ENOENT: no such socket file
-		return ConnectRefused
+		return reason.ConnectRefused
 	case timedOut(err):
-		return ConnectTimeout
+		return reason.ConnectTimeout
 	}
-	return ConnectUnreachable
+	return reason.ConnectUnreachable
 }
 
 // isShortage reports whether this machine, or this process, lacked what a
@@ -55,14 +57,14 @@ func timedOut(err error) bool {
 
 // tlsReason tells why a TLS handshake failed: over the certificate, or
 // otherwise.
-func tlsReason(err error) Reason {
+func tlsReason(err error) reason.Reason {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return TLSCertificate
+		return reason.TLSCertificate
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return TLSCertificate
+		return reason.TLSCertificate
 	}
-	return TLSHandshake
+	return reason.TLSHandshake
 }
 
 // whichCertificate adds to a certificate's failure which one it was.
@@ -102,51 +104,51 @@ func (l *link) classify(ctx context.Context, t *http1.Exchange, err error) *Erro
 	return e
 }
 
-func failure(ctx context.Context, err error) Reason {
+func failure(ctx context.Context, err error) reason.Reason {
 	dial, dialing := errors.AsType[*Error](err)
 	seen, ok := errors.AsType[*http1.Error](err)
 	dialing = dialing || ok && seen.Phase == http1.PhaseDial
 	switch r := contextReason(ctx); {
-	case r == ResponseTimeout && dialing:
-		return ConnectTimeout
-	case r != None:
+	case r == reason.ResponseTimeout && dialing:
+		return reason.ConnectTimeout
+	case r != reason.None:
 		return r
 	case dial != nil:
 		return dial.Reason
 	case !ok:
-		return Internal
+		return reason.Internal
 	case dialing && seen.Kind == http1.Timeout:
-		return ConnectTimeout
+		return reason.ConnectTimeout
 	}
 	return kinds[seen.Kind]
 }
 
 // kinds are the reasons for what the transport saw before a response.
-var kinds = [...]Reason{
-	http1.Failed:         ClosedBeforeResponse,
-	http1.Closed:         ClosedBeforeResponse,
-	http1.Reset:          ClosedBeforeResponse,
-	http1.Timeout:        ResponseTimeout,
-	http1.Malformed:      ResponseMalformed,
-	http1.HeaderTooLarge: ResponseHeaderTooLarge,
-	http1.Canceled:       ClientGone, // an informational response could not be passed on
-	http1.RequestBody:    ClientGone,
-	http1.Invalid:        RequestMalformed,
-	http1.Refused:        StreamRefused,
-	http1.NoUpgrade:      UpgradeUnsupported,
+var kinds = [...]reason.Reason{
+	http1.Failed:         reason.ClosedBeforeResponse,
+	http1.Closed:         reason.ClosedBeforeResponse,
+	http1.Reset:          reason.ClosedBeforeResponse,
+	http1.Timeout:        reason.ResponseTimeout,
+	http1.Malformed:      reason.ResponseMalformed,
+	http1.HeaderTooLarge: reason.ResponseHeaderTooLarge,
+	http1.Canceled:       reason.ClientGone, // an informational response could not be passed on
+	http1.RequestBody:    reason.ClientGone,
+	http1.Invalid:        reason.RequestMalformed,
+	http1.Refused:        reason.StreamRefused,
+	http1.NoUpgrade:      reason.UpgradeUnsupported,
 }
 
 // contextReason tells who ended a context, [None] if it has not ended.
-func contextReason(ctx context.Context) Reason {
+func contextReason(ctx context.Context) reason.Reason {
 	switch cause := context.Cause(ctx); {
 	case cause == nil:
-		return None
+		return reason.None
 	case errors.Is(cause, errDeadline), errors.Is(cause, errPerTry):
-		return ResponseTimeout
+		return reason.ResponseTimeout
 	case errors.Is(cause, ErrShuttingDown):
-		return ShuttingDown
+		return reason.ShuttingDown
 	}
-	return ClientGone
+	return reason.ClientGone
 }
 
 // clientError is an error in reading the client's request body.
@@ -157,19 +159,19 @@ func (e *clientError) Unwrap() error { return e.err }
 
 // clientReason tells how a client failed to send its request, [None] when err
 // is not about that.
-func clientReason(err error) Reason {
+func clientReason(err error) reason.Reason {
 	c, ok := errors.AsType[*clientError](err)
 	if !ok {
-		return None
+		return reason.None
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](c.err); ok {
-		return RequestTooLarge
+		return reason.RequestTooLarge
 	}
 	if timedOut(c.err) {
-		return RequestTimeout
+		return reason.RequestTimeout
 	}
 	if _, ok := errors.AsType[net.Error](c.err); ok || errors.Is(c.err, io.ErrUnexpectedEOF) {
-		return ClientGone
+		return reason.ClientGone
 	}
-	return RequestMalformed
+	return reason.RequestMalformed
 }

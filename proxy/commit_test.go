@@ -10,8 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 const committed = 4 << 10 // the buffer in these tests, as large as the smallest that is lent
@@ -59,9 +60,9 @@ func TestCutAnswers(t *testing.T) {
 		for _, method := range []string{"GET", "POST"} {
 			t.Run(name+" "+method, func(t *testing.T) {
 				var asked journal
-				reason := proxy.ResponseTruncated
+				why := reason.ResponseTruncated
 				if name == "malformed chunk" {
-					reason = proxy.ResponseMalformed
+					why = reason.ResponseMalformed
 				}
 				bubble(t, commitSetup(), func(w *world) {
 					w.script("bad:80", func(c *wire) {
@@ -78,21 +79,21 @@ func TestCutAnswers(t *testing.T) {
 					rec := w.record()
 					check(t, "in flight", w.pool.InFlight(), 0)
 					check(t, "error", got.err, nil)
-					check(t, "first reason", rec.Attempts[0].Reason, reason)
+					check(t, "first reason", rec.Attempts[0].Reason, why)
 					check(t, "first status", rec.Attempts[0].Status, 200)
 					if method == "GET" {
 						check(t, "answer", fmt.Sprint(got.status, got.body), "200whole")
 						check(t, "asked", asked.String(), "bad good")
 						check(t, "attempts", decisions(rec), "bad:200:retried good:200:answered")
-						check(t, "reason", rec.Reason, proxy.None)
+						check(t, "reason", rec.Reason, reason.None)
 						check(t, "upstream", rec.Upstream, "good:80")
 						return
 					}
 					check(t, "status", got.status, 502)
-					check(t, "Proxy-Status", strings.Contains(got.header.Get("Proxy-Status"), fmt.Sprintf("details=%q", reason)), true)
+					check(t, "Proxy-Status", strings.Contains(got.header.Get("Proxy-Status"), fmt.Sprintf("details=%q", why)), true)
 					check(t, "asked", asked.String(), "bad")
 					check(t, "attempts", decisions(rec), "bad:200:not_safe")
-					check(t, "reason", rec.Reason, reason)
+					check(t, "reason", rec.Reason, why)
 				})
 			})
 		}
@@ -167,7 +168,7 @@ func TestStalledAnswer(t *testing.T) {
 		w.app("good:80", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "whole") })
 		check(t, "answer", w.get().body, "whole")
 		rec := w.record()
-		check(t, "first reason", rec.Attempts[0].Reason, proxy.ResponseStalled)
+		check(t, "first reason", rec.Attempts[0].Reason, reason.ResponseStalled)
 		check(t, "first took", rec.Attempts[0].Took, maxPause/2)
 	})
 }
@@ -190,7 +191,7 @@ func TestCutAnswersThatAreNotHeld(t *testing.T) {
 				t.Errorf("%s: got %d %q, want a cut", name, got.status, got.body)
 			}
 			rec := w.record()
-			check(t, name+" reason", rec.Reason, proxy.ResponseTruncated)
+			check(t, name+" reason", rec.Reason, reason.ResponseTruncated)
 			check(t, name+" attempts", decisions(rec), "bad:200:answered")
 		})
 	}
@@ -365,7 +366,7 @@ func TestClientLeavesAHeldAnswer(t *testing.T) {
 		w.do(w.request("GET", "/", nil).WithContext(ctx))
 		synctest.Wait()
 		rec := w.record()
-		check(t, "reason", rec.Reason, proxy.ClientGone)
+		check(t, "reason", rec.Reason, reason.ClientGone)
 		check(t, "attempts", decisions(rec), "bad:200:clients_fault")
 		check(t, "duration", rec.Duration, maxPause/2)
 		check(t, "in flight", w.pool.InFlight(), 0)
@@ -386,7 +387,7 @@ func TestDeadlineInAHeldAnswer(t *testing.T) {
 		check(t, "status", w.get().status, 504)
 		rec := w.record()
 		check(t, "attempts", decisions(rec), "bad:200:out_of_time")
-		check(t, "reason", rec.Reason, proxy.ResponseTimeout)
+		check(t, "reason", rec.Reason, reason.ResponseTimeout)
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -24,8 +26,8 @@ func TestDeadlyRequestIsKeptFromTheThird(t *testing.T) {
 		check(t, "status", w.get().status, 502)
 		rec := w.record()
 		check(t, "attempts", len(rec.Attempts), 2)
-		check(t, "decision", rec.Attempts[1].Decision, proxy.Deadly)
-		check(t, "reason", rec.Reason, proxy.ClosedBeforeResponse)
+		check(t, "decision", rec.Attempts[1].Decision, reason.Deadly)
+		check(t, "reason", rec.Reason, reason.ClosedBeforeResponse)
 	})
 }
 

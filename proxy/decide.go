@@ -7,54 +7,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/header"
 	"github.com/goodgate/goodgate/internal/http1"
 )
-
-// Decision is what the attempt loop did after an attempt, and why.
-type Decision uint8
-
-const (
-	Answered       Decision = iota // the client gets this attempt's answer
-	Retried                        // sent again
-	NotSafe                        // it may have been executed, and its method does not allow that twice
-	BodyGone                       // its body was larger than what is kept
-	NoAttemptsLeft                 // the limit of attempts is reached
-	BudgetSpent                    // the pool has retried too much
-	Strained                       // the pool is overloaded, and a retry would add to it
-	NobodyLeft                     // no other upstream is available
-	OutOfTime                      // the request's deadline, or its time to wait, has passed
-	ClientsFault                   // the client left or sent a bad body
-	Deadly                         // it has ended connections on two upstreams, and is kept from a third
-	Resumed                        // its answer broke off, and the rest of it was asked for elsewhere
-	LostRace                       // another upstream was asked too, and answered before
-	Hedged                         // it failed, but another upstream had been asked already
-	OwnFault                       // goodgate itself could not carry it out
-	numDecisions
-)
-
-var decisions = [numDecisions]string{
-	Answered:       "answered",
-	Retried:        "retried",
-	NotSafe:        "not_safe",
-	BodyGone:       "body_gone",
-	NoAttemptsLeft: "no_attempts_left",
-	BudgetSpent:    "budget_spent",
-	Strained:       "strained",
-	NobodyLeft:     "nobody_left",
-	OutOfTime:      "out_of_time",
-	ClientsFault:   "clients_fault",
-	Deadly:         "deadly",
-	Resumed:        "resumed",
-	LostRace:       "lost_race",
-	Hedged:         "hedged",
-	OwnFault:       "own_fault",
-}
-
-func (d Decision) String() string { return decisions[d] }
 
 // idempotent reports whether a method may be executed twice (RFC 9110 section
 // 9.2.2).
@@ -70,24 +30,14 @@ func idempotent(method string) bool {
 // that it has executed it before.
 func keyed(r *Request) bool { return r.Get(header.IdempotencyKey) != "" }
 
-// free reports whether an attempt that failed so has cost its upstream
-// nothing, so that it needs no token of the budget.
-func (r Reason) free() bool {
-	switch r {
-	case ConnectRefused, ConnectUnreachable, ConnectTimeout, StreamRefused:
-		return true
-	}
-	return false
-}
-
-// outcome is what a failed attempt says about its upstream.
-func (r Reason) outcome(t *http1.Exchange) balancer.Outcome {
+// outcomeOf is what a failed attempt says about its upstream.
+func outcomeOf(r reason.Reason, t *http1.Exchange) balancer.Outcome {
 	switch {
-	case r.Fault() != FaultUpstream:
+	case r.Fault() != reason.FaultUpstream:
 		return balancer.Ignored
-	case r == StreamRefused: // as it may now and then, see refusals
+	case r == reason.StreamRefused: // as it may now and then, see refusals
 		return balancer.Ignored
-	case r == ClosedBeforeResponse && t.Reused && t.Received() == 0:
+	case r == reason.ClosedBeforeResponse && t.Reused && t.Received() == 0:
 		return balancer.Ignored // an idle connection was closing as it was used
 	}
 	return balancer.Unreachable
@@ -104,88 +54,69 @@ const minRefused = 2
 
 // decide is the whole rule of when a request is sent again, or the rest of an
 // answer that broke off is asked for. The failure is that of the latest attempt.
-func (d *delivery) decide(e *Error) Decision {
+func (d *delivery) decide(e *Error) reason.Decision {
 	d.strain(e.Reason)
-	if not := e.Reason.unretried(); not != Retried {
+	if not := e.Reason.Unretried(); not != reason.Retried {
 		return not
 	}
 	if d.ctx.Err() != nil {
 		return d.ended()
 	}
-	if bar := d.barred(e); bar != Retried {
+	if bar := d.barred(e); bar != reason.Retried {
 		return bar
 	}
-	again, limit := Retried, d.pool.opts.Retry.Attempts
+	again, limit := reason.Retried, d.pool.opts.Retry.Attempts
 	if d.rest != nil {
-		again, limit = Resumed, maxResumes
+		again, limit = reason.Resumed, maxResumes
 	}
 	switch {
 	case d.tries >= limit, d.staleConns > limit, d.refused >= max(limit, minRefused):
-		return NoAttemptsLeft
-	case e.Reason.free() && d.heldTooLong():
-		return OutOfTime
-	case e.Reason.free():
+		return reason.NoAttemptsLeft
+	case e.Reason.Free() && d.heldTooLong():
+		return reason.OutOfTime
+	case e.Reason.Free():
 		d.retrying = false
 		return again
 	case d.pool.overloaded():
-		return Strained
+		return reason.Strained
 	case !d.pool.budget.withdraw():
-		return BudgetSpent
+		return reason.BudgetSpent
 	}
 	d.retrying = true
 	return again
 }
 
-// unretried tells why a failure that no upstream is to blame for is not tried
-// again; [Retried] for one that an upstream is to blame for.
-func (r Reason) unretried() Decision {
-	switch {
-	case r.Fault() == FaultUpstream:
-		return Retried
-	case r.Fault() == FaultClient:
-		return ClientsFault
-	case r == ShuttingDown:
-		return OutOfTime
-	case r == Overloaded: // there was nothing left to connect with
-		return Strained
-	}
-	return OwnFault
-}
-
-// again reports whether another attempt follows.
-func (d Decision) again() bool { return d == Retried || d == Resumed }
-
 // barred tells why no upstream may get the request once more, [Retried] when
 // nothing bars it.
-func (d *delivery) barred(e *Error) Decision {
+func (d *delivery) barred(e *Error) reason.Decision {
 	switch {
 	case d.crashed >= maxCrashed:
-		return Deadly
+		return reason.Deadly
 	case d.rest != nil: // it is a GET without a body
-		return Retried
+		return reason.Retried
 	case e.Sent && !d.choice.Replayable:
-		return NotSafe
-	case !d.body.replayable(), e.Reason == UpstreamStatus && !d.body.fits():
-		return BodyGone
+		return reason.NotSafe
+	case !d.body.replayable(), e.Reason == reason.UpstreamStatus && !d.body.fits():
+		return reason.BodyGone
 	}
-	return Retried
+	return reason.Retried
 }
 
 // strain tells the budget of an attempt that failed.
-func (d *delivery) strain(r Reason) {
+func (d *delivery) strain(r reason.Reason) {
 	switch {
-	case r == ResponseTimeout:
+	case r == reason.ResponseTimeout:
 		d.pool.budget.timedOut()
-	case r.Fault() == FaultUpstream:
+	case r.Fault() == reason.FaultUpstream:
 		d.pool.budget.relieve(1)
 	}
 }
 
-func (d *delivery) ended() Decision {
-	if contextReason(d.ctx) == ClientGone {
-		return ClientsFault
+func (d *delivery) ended() reason.Decision {
+	if contextReason(d.ctx) == reason.ClientGone {
+		return reason.ClientsFault
 	}
-	return OutOfTime
+	return reason.OutOfTime
 }
 
 // better reports whether an answer with this status is worth an attempt elsewhere.

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 )
 
@@ -85,13 +87,13 @@ func (d *delivery) run(failed *Error) (*attempt, *Error) {
 		if failed != nil {
 			decision := d.decide(failed)
 			d.decided(decision)
-			if !decision.again() {
+			if !decision.Again() {
 				return d.best(failed)
 			}
 		}
 		m, lease, none := d.acquire()
 		if none != nil {
-			d.decided(NobodyLeft)
+			d.decided(reason.NobodyLeft)
 			return d.best(none)
 		}
 		var a *attempt
@@ -105,7 +107,7 @@ func (d *delivery) run(failed *Error) (*attempt, *Error) {
 		}
 		d.dropFallback()
 		d.fallback = a
-		failed = &Error{Reason: UpstreamStatus, Upstream: m.Addr(), Sent: true}
+		failed = &Error{Reason: reason.UpstreamStatus, Upstream: m.Addr(), Sent: true}
 	}
 }
 
@@ -138,7 +140,7 @@ func (d *delivery) end() {
 // answered settles the budget after an answer worth giving.
 func (d *delivery) answered() {
 	d.dropFallback()
-	d.decided(Answered)
+	d.decided(reason.Answered)
 	if d.rest != nil { // settled once all of it has come
 		return
 	}
@@ -211,10 +213,10 @@ func (d *delivery) account(a *attempt) (*attempt, *Error) {
 	if d.rest != nil && !d.rest.is(a.res) {
 		d.record.last().Err = errNotRest
 		a.discard()
-		return nil, &Error{Reason: ResponseTruncated, Upstream: a.m.Addr(), Sent: true, Err: errNotRest}
+		return nil, &Error{Reason: reason.ResponseTruncated, Upstream: a.m.Addr(), Sent: true, Err: errNotRest}
 	}
 	if a.hedge && !d.better(a.res.StatusCode) {
-		d.record.Absorbed = ByHedge
+		d.record.Absorbed = reason.ByHedge
 	}
 	if isWhole(a.res) {
 		a.end()
@@ -231,7 +233,7 @@ func (d *delivery) heard(a *attempt) {
 	entry.Status = a.res.StatusCode
 	entry.Reason = statusReason(statusOf(a.res))
 	outcome := balancer.Success
-	if entry.Reason != None {
+	if entry.Reason != reason.None {
 		outcome = balancer.Failure
 	} else {
 		d.pool.hedging.answered(a.took)
@@ -244,25 +246,25 @@ func (d *delivery) heard(a *attempt) {
 
 // lost accounts for an attempt without an answer.
 func (d *delivery) lost(a *attempt) {
-	reason := a.failed.Reason
-	d.record.last().Reason = reason
+	why := a.failed.Reason
+	d.record.last().Reason = why
 	d.record.last().Err = a.failed.Err
-	outcome := reason.outcome(&a.wire)
-	if reason == StreamRefused && linkOf(a.m.Upstream).refusals.add(a.started.Add(a.took)) {
+	outcome := outcomeOf(why, &a.wire)
+	if why == reason.StreamRefused && linkOf(a.m.Upstream).refusals.add(a.started.Add(a.took)) {
 		outcome = balancer.Failure
 	}
 	a.lease.Report(outcome, a.took)
 	a.end()
-	if reason == ConnectRefused {
+	if why == reason.ConnectRefused {
 		a.m.Refused()
 	}
-	if reason == StreamRefused && a.wire.Sent() {
+	if why == reason.StreamRefused && a.wire.Sent() {
 		d.refused++
 	}
-	if reason.free() && d.pool.opts.Unreachable != nil {
+	if why.Free() && d.pool.opts.Unreachable != nil {
 		d.pool.opts.Unreachable()
 	}
-	if reason == ClosedBeforeResponse && outcome == balancer.Unreachable && d.lastCrashed != a.m.Upstream {
+	if why == reason.ClosedBeforeResponse && outcome == balancer.Unreachable && d.lastCrashed != a.m.Upstream {
 		d.lastCrashed = a.m.Upstream
 		d.crashed++
 	}
@@ -272,7 +274,7 @@ func (d *delivery) lost(a *attempt) {
 		if d.staleConns > 1 { // its other idle connections may be closing as well
 			d.choice.Tried = append(d.choice.Tried, a.m.Upstream)
 		}
-	case reason.free() && reason != StreamRefused && d.pool.opts.Hold.For > 0: // bounded by the hold instead
+	case why.Free() && why != reason.StreamRefused && d.pool.opts.Hold.For > 0: // bounded by the hold instead
 		d.choice.Tried = append(d.choice.Tried, a.m.Upstream)
 	default:
 		d.tries++
@@ -281,22 +283,22 @@ func (d *delivery) lost(a *attempt) {
 }
 
 // decided notes what is done after the latest attempt.
-func (d *delivery) decided(decision Decision) {
+func (d *delivery) decided(decision reason.Decision) {
 	a := d.record.last()
 	if a == nil {
 		return
 	}
 	a.Decision = decision
-	if decision != Answered {
+	if decision != reason.Answered {
 		a.Budget = d.pool.BudgetLeft()
 	}
 }
 
 // statusReason is the reason for an answer that is itself a gateway error.
-func statusReason(status int) Reason {
+func statusReason(status int) reason.Reason {
 	switch status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return UpstreamStatus
+		return reason.UpstreamStatus
 	}
-	return None
+	return reason.None
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/http1"
 	"github.com/goodgate/goodgate/internal/http2"
 )
@@ -65,7 +67,7 @@ func (e *either) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, 
 		}
 		r = reopen(r)
 	}
-	return nil, &Error{Reason: TLSHandshake, Upstream: e.link.spec.Addr, Err: errOther}
+	return nil, &Error{Reason: reason.TLSHandshake, Upstream: e.link.spec.Addr, Err: errOther}
 }
 
 // reopen returns the request with its body, of which nothing was read, as it was

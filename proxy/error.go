@@ -1,10 +1,14 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"github.com/goodgate/goodgate/reason"
+)
 
 // Error is a failure with its reason, made where it happened.
 type Error struct {
-	Reason   Reason
+	Reason   reason.Reason
 	Upstream string // address; empty when no upstream was involved
 	Sent     bool   // a byte of the request may have reached the upstream
 	Err      error  // what happened, for the log; may be nil

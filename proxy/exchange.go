@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/header"
 	"github.com/goodgate/goodgate/internal/message"
@@ -193,8 +195,8 @@ func (x *exchange) end() {
 	if status := x.writer.status; status != 0 {
 		rec.Status = status
 	}
-	if rec.Reason == None && x.writer.err != nil {
-		rec.Reason = ClientGone
+	if rec.Reason == reason.None && x.writer.err != nil {
+		rec.Reason = reason.ClientGone
 	}
 	if x.route != nil {
 		rec.Route = x.route.Name

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/message"
 )
 
@@ -15,33 +17,7 @@ import (
 type Fallback struct {
 	Pool    *Pool
 	Respond *Respond
-	On      Failures // which gateway errors; 0 = all
-}
-
-// Failures is a set of kinds of failure that end in a gateway error.
-type Failures uint8
-
-const (
-	Unavailable Failures = 1 << iota // there was no upstream to ask
-	Unconnected                      // no connection could be made
-	Unanswered                       // the connection brought no whole answer
-	BadStatus                        // the upstream's answer was 502, 503 or 504
-)
-
-// Failure returns the kind of failure a reason is of, 0 when it is not one that
-// another could answer for.
-func (r Reason) Failure() Failures {
-	switch r {
-	case NoUpstream, HoldExpired, Overloaded, DNSError, DNSTimeout:
-		return Unavailable
-	case ConnectRefused, ConnectUnreachable, ConnectTimeout, TLSHandshake, TLSCertificate:
-		return Unconnected
-	case ClosedBeforeResponse, StreamRefused, ResponseTimeout, ResponseMalformed, ResponseHeaderTooLarge, ResponseTruncated, ResponseStalled:
-		return Unanswered
-	case UpstreamStatus:
-		return BadStatus
-	}
-	return 0
+	On      reason.Failures // which gateway errors; 0 = all
 }
 
 // fallbackHold is how long a request waits for an upstream of the fallback pool.
@@ -64,7 +40,7 @@ func (f *Fallback) prepare(rt *Route) error {
 }
 
 // takes reports whether the fallback answers for a reason.
-func (f *Fallback) takes(r Reason) bool {
+func (f *Fallback) takes(r reason.Reason) bool {
 	kind := r.Failure()
 	return f != nil && kind != 0 && (f.On == 0 || f.On&kind != 0)
 }
@@ -87,7 +63,7 @@ func (x *exchange) fallback(why *Error) (*message.Response, *Error) {
 // failure stands.
 func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error) {
 	first := x.delivery
-	if x.ctx.Err() != nil || first.barred(why) != Retried {
+	if x.ctx.Err() != nil || first.barred(why) != reason.Retried {
 		return nil, nil
 	}
 	maxBody := x.maxBody
@@ -105,16 +81,16 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error)
 	d.holdEnd = time.Now().Add(fallbackHold)
 	a, failed := d.run(nil)
 	if failed == nil {
-		x.hide(ByFallback, why.Reason)
+		x.hide(reason.ByFallback, why.Reason)
 		x.delivery = d
 		return x.give(a), nil
 	}
 	d.leave()
-	tooLarge := failed.Reason == RequestTooLarge && x.maxBody != maxBody // for this pool alone
+	tooLarge := failed.Reason == reason.RequestTooLarge && x.maxBody != maxBody // for this pool alone
 	if tooLarge {
 		x.notElsewhere(pool, failed)
 	}
-	if failed.Reason.Fault() == FaultClient && !tooLarge {
+	if failed.Reason.Fault() == reason.FaultClient && !tooLarge {
 		return nil, failed
 	}
 	return nil, nil
@@ -151,8 +127,8 @@ func (x *exchange) notElsewhere(pool *Pool, err *Error) {
 func (x *exchange) fixed(f *Respond, why *Error) *message.Response {
 	res := f.response(x.request.Method)
 	x.ours(why)
-	if statusReason(res.StatusCode) == None {
-		x.hide(ByFallback, why.Reason)
+	if statusReason(res.StatusCode) == reason.None {
+		x.hide(reason.ByFallback, why.Reason)
 	} else {
 		x.record.Reason, x.record.Err = why.Reason, why.Err
 	}

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -77,7 +79,7 @@ func TestFallbackPoolLimits(t *testing.T) {
 						return
 					}
 					check(t, "by fallback", got.status, 502)
-					check(t, "reason", rec.Reason, proxy.ConnectRefused)
+					check(t, "reason", rec.Reason, reason.ConnectRefused)
 					check(t, "is told of the rate", got.header.Get("Ratelimit"), "")
 					check(t, "Retry-After", got.header.Get("Retry-After"), "")
 					if want := "a fallback that lets it in: spare: "; !strings.Contains(rec.SavedBy, want) || !strings.Contains(rec.SavedBy, tc.why) {
@@ -212,7 +214,7 @@ func TestPlacesAreGivenBack(t *testing.T) {
 				for range 3 {
 					tc.ask(w)
 					rec := w.record()
-					if rec.Reason == proxy.Overloaded || strings.Contains(rec.SavedBy, "max_requests") {
+					if rec.Reason == reason.Overloaded || strings.Contains(rec.SavedBy, "max_requests") {
 						t.Errorf("got %v, saved by %q: a place was not given back", rec.Reason, rec.SavedBy)
 					}
 				}

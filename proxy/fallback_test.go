@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -39,7 +41,7 @@ func spare(t *testing.T, w **world, addrs ...string) *proxy.Pool {
 type fallbackCase struct {
 	setup
 	fixed *proxy.Respond
-	on    proxy.Failures
+	on    reason.Failures
 }
 
 func (c fallbackCase) run(t *testing.T, f func(w *world)) {
@@ -75,19 +77,19 @@ func fallbackSetup() setup {
 var fails = []struct {
 	name   string
 	app    func(w *world)
-	kind   proxy.Failures
-	reason proxy.Reason
+	kind   reason.Failures
+	reason reason.Reason
 	sent   bool // it may have been executed
 }{
-	{"refused", func(*world) {}, proxy.Unconnected, proxy.ConnectRefused, false},
-	{"nobody", func(w *world) { w.pool.Update(nil) }, proxy.Unavailable, proxy.NoUpstream, false},
-	{"closed", func(w *world) { w.script("app:80", func(c *wire) { c.request() }) }, proxy.Unanswered, proxy.ClosedBeforeResponse, true},
+	{"refused", func(*world) {}, reason.Unconnected, reason.ConnectRefused, false},
+	{"nobody", func(w *world) { w.pool.Update(nil) }, reason.Unavailable, reason.NoUpstream, false},
+	{"closed", func(w *world) { w.script("app:80", func(c *wire) { c.request() }) }, reason.Unanswered, reason.ClosedBeforeResponse, true},
 	{"cut", func(w *world) {
 		w.script("app:80", func(c *wire) { c.request(); c.say("HTTP/1.1 200 OK\nContent-Length: 9\n\nhalf") })
-	}, proxy.Unanswered, proxy.ResponseTruncated, true},
+	}, reason.Unanswered, reason.ResponseTruncated, true},
 	{"503", func(w *world) {
 		w.app("app:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503); io.WriteString(w, "app") })
-	}, proxy.BadStatus, proxy.UpstreamStatus, true},
+	}, reason.BadStatus, reason.UpstreamStatus, true},
 }
 
 // Every kind of failure that ends in a gateway error goes to the fallback pool,
@@ -108,19 +110,19 @@ func TestFallbackPool(t *testing.T) {
 					check(t, "pool", rec.Pool, "app")
 					if tc.sent && method == "POST" {
 						check(t, "reason", rec.Reason, tc.reason)
-						check(t, "absorbed", rec.Absorbed, proxy.ByNothing)
+						check(t, "absorbed", rec.Absorbed, reason.ByNothing)
 						check(t, "asked", rec.Fallback, "")
 						return
 					}
 					check(t, "status", got.status, 200)
 					check(t, "body", got.body, "spare x")
-					check(t, "reason", rec.Reason, proxy.None)
-					check(t, "absorbed", rec.Absorbed, proxy.ByFallback)
+					check(t, "reason", rec.Reason, reason.None)
+					check(t, "absorbed", rec.Absorbed, reason.ByFallback)
 					check(t, "hidden", rec.Hidden, tc.reason)
 					check(t, "asked", rec.Fallback, "spare")
 					last := rec.Attempts[len(rec.Attempts)-1]
 					check(t, "answered by", last.Pool+" "+last.Upstream, "spare spare2:80")
-					if first := rec.Attempts[0]; tc.reason != proxy.NoUpstream {
+					if first := rec.Attempts[0]; tc.reason != reason.NoUpstream {
 						check(t, "failed first", first.Pool+" "+first.Upstream, " app:80")
 					}
 				})
@@ -162,11 +164,11 @@ func TestFallbackResponse(t *testing.T) {
 					}
 					check(t, "body", got.body, body)
 					rec := w.record()
-					if method == "HEAD" && tc.reason == proxy.ResponseTruncated {
+					if method == "HEAD" && tc.reason == reason.ResponseTruncated {
 						return // its answer has no body to break off
 					}
 					check(t, "headers", got.header.Get("X-Fixed")+got.header.Get("X-Route"), "11")
-					check(t, "absorbed", rec.Absorbed, proxy.ByFallback)
+					check(t, "absorbed", rec.Absorbed, reason.ByFallback)
 					check(t, "hidden", rec.Hidden, tc.reason)
 				})
 			})
@@ -186,10 +188,10 @@ func TestFallbackResponseThatIsAnError(t *testing.T) {
 		check(t, "body", got.body, "patience")
 		check(t, "Proxy-Status", got.header.Get("Proxy-Status"), `goodgate; received-status=502; details="upstream_status"`)
 		rec := w.record()
-		check(t, "reason", rec.Reason, proxy.UpstreamStatus)
+		check(t, "reason", rec.Reason, reason.UpstreamStatus)
 		check(t, "upstream", rec.Upstream, "app:80")
-		check(t, "absorbed", rec.Absorbed, proxy.ByNothing)
-		check(t, "hidden", rec.Hidden, proxy.None)
+		check(t, "absorbed", rec.Absorbed, reason.ByNothing)
+		check(t, "hidden", rec.Hidden, reason.None)
 	})
 }
 
@@ -197,7 +199,7 @@ func TestFallbackResponseThatIsAnError(t *testing.T) {
 func TestFallbackOn(t *testing.T) {
 	t.Parallel()
 	for _, tc := range fails {
-		for _, on := range []proxy.Failures{proxy.Unavailable, proxy.Unconnected, proxy.Unanswered, proxy.BadStatus} {
+		for _, on := range []reason.Failures{reason.Unavailable, reason.Unconnected, reason.Unanswered, reason.BadStatus} {
 			c := fallbackCase{setup: fallbackSetup(), fixed: &proxy.Respond{Status: 299}, on: on}
 			c.run(t, func(w *world) {
 				tc.app(w)
@@ -224,7 +226,7 @@ func TestFallbackPoolFails(t *testing.T) {
 			rec := w.record()
 			check(t, tc.name+": reason", rec.Reason, tc.reason)
 			check(t, tc.name+": asked", rec.Fallback, "spare")
-			check(t, tc.name+": absorbed", rec.Absorbed, proxy.ByNothing)
+			check(t, tc.name+": absorbed", rec.Absorbed, reason.ByNothing)
 			if rec.Held > 1100*time.Millisecond { // with the pause between the app's own two attempts
 				t.Errorf("waited %v, want 1s at most for the fallback pool", rec.Held)
 			}
@@ -244,8 +246,8 @@ func TestFallbackPoolFails(t *testing.T) {
 		got := w.get()
 		check(t, "the fallback's answer, whatever its status", got.body, "the spare's page")
 		rec := w.record()
-		check(t, "reason", rec.Reason, proxy.UpstreamStatus)
-		check(t, "absorbed", rec.Absorbed, proxy.ByNothing)
+		check(t, "reason", rec.Reason, reason.UpstreamStatus)
+		check(t, "absorbed", rec.Absorbed, reason.ByNothing)
 	})
 }
 
@@ -267,7 +269,7 @@ func TestFallbackAndPlaces(t *testing.T) {
 				rec := w.record()
 				check(t, "queued", rec.Queued, 0)
 				check(t, "first attempt", rec.Attempts[0].Status, 503)
-				check(t, "absorbed", rec.Absorbed == proxy.ByFallback, up)
+				check(t, "absorbed", rec.Absorbed == reason.ByFallback, up)
 			}
 		})
 	}
@@ -283,8 +285,8 @@ func TestFallbackAfterHold(t *testing.T) {
 		check(t, "status", w.get().status, 200)
 		rec := w.record()
 		check(t, "held", rec.Held, held.For)
-		check(t, "absorbed", rec.Absorbed, proxy.ByFallback)
-		check(t, "hidden", rec.Hidden, proxy.HoldExpired)
+		check(t, "absorbed", rec.Absorbed, reason.ByFallback)
+		check(t, "hidden", rec.Hidden, reason.HoldExpired)
 	})
 }
 
@@ -307,7 +309,7 @@ func TestFallbackAfterTheDeadline(t *testing.T) {
 				return
 			}
 			check(t, "body", got.body, "fixed")
-			check(t, "hidden", rec.Hidden, proxy.ResponseTimeout)
+			check(t, "hidden", rec.Hidden, reason.ResponseTimeout)
 		})
 	}
 }
@@ -318,7 +320,7 @@ func TestFallbackClientLeaves(t *testing.T) {
 	fallbackCase{setup: fallbackSetup()}.run(t, func(w *world) {
 		w.script("spare:80", waitsForClose)
 		leaves(w)
-		check(t, "reason", w.record().Reason, proxy.ClientGone)
+		check(t, "reason", w.record().Reason, reason.ClientGone)
 	})
 }
 
@@ -326,8 +328,8 @@ func TestFallbackClientLeaves(t *testing.T) {
 // set to answer for.
 func TestEveryGatewayErrorHasAKind(t *testing.T) {
 	t.Parallel()
-	for _, r := range proxy.Reasons() {
-		if r == proxy.ShuttingDown {
+	for _, r := range reason.All() {
+		if r == reason.ShuttingDown {
 			continue // no pool causes it
 		}
 		check(t, r.String(), r.Failure() != 0, r.GatewayError())

@@ -10,19 +10,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/header"
 	"github.com/goodgate/goodgate/internal/message"
 )
 
-// What gRPC calls the end of a call
-// (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
+// Status codes of gRPC (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
 const (
-	grpcDeadlineExceeded  = 4
-	grpcResourceExhausted = 8
-	grpcUnimplemented     = 12
-	grpcInternal          = 13
-	grpcUnavailable       = 14
+	grpcDeadlineExceeded = 4
+	grpcUnavailable      = 14
 )
 
 // isGRPC reports whether a message belongs to gRPC; gRPC-Web is plain HTTP.
@@ -105,7 +103,7 @@ func (d *delivery) tellTime(out *http.Request) {
 
 // failGRPC answers a call that gets no upstream's answer, in the way of a server
 // that sends no message.
-func (x *exchange) failGRPC(r Reason) {
+func (x *exchange) failGRPC(r reason.Reason) {
 	h := x.writer.Header()
 	h.Set("Content-Type", "application/grpc")
 	h.Set("Grpc-Status", strconv.Itoa(x.grpcStatus(r)))
@@ -113,21 +111,13 @@ func (x *exchange) failGRPC(r Reason) {
 	x.writer.WriteHeader(http.StatusOK)
 }
 
-// grpcStatus returns what a client gets for a reason: what it would make of the
-// HTTP status (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md),
-// unless there is a better word.
-func (x *exchange) grpcStatus(r Reason) int {
-	switch {
-	case r == ResponseTimeout && errors.Is(context.Cause(x.ctx), errDeadline):
+// grpcStatus returns what a client gets for a reason. A call whose time is over is
+// told so, whatever made it wait.
+func (x *exchange) grpcStatus(r reason.Reason) int {
+	if r == reason.ResponseTimeout && errors.Is(context.Cause(x.ctx), errDeadline) {
 		return grpcDeadlineExceeded
-	case r == RequestTooLarge:
-		return grpcResourceExhausted
-	case r == NoRoute:
-		return grpcUnimplemented
-	case r == Internal, r == RequestMalformed:
-		return grpcInternal
 	}
-	return grpcUnavailable
+	return r.GRPC()
 }
 
 // endGRPC accounts for a call that ended after its first message.
@@ -138,8 +128,8 @@ func (b *leasedBody) endGRPC() {
 	}
 	b.a.lease.Report(balancer.Failure, 0)
 	err := fmt.Errorf("grpc-status %d %s", grpcUnavailable, trailer.Get("Grpc-Message"))
-	b.x.record.Reason, b.x.record.Err = UpstreamStatus, err
+	b.x.record.Reason, b.x.record.Err = reason.UpstreamStatus, err
 	if entry := b.x.record.entry(b.a); entry != nil {
-		entry.Reason, entry.Err = UpstreamStatus, err
+		entry.Reason, entry.Err = reason.UpstreamStatus, err
 	}
 }

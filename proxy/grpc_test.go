@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"golang.org/x/net/http2"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -176,7 +178,7 @@ func TestGRPCUnavailableCounts(t *testing.T) {
 			})
 			got, _ := w.call()
 			check(t, "answer", got, "200 application/grpc 14")
-			check(t, "reason", w.record().Reason, proxy.UpstreamStatus)
+			check(t, "reason", w.record().Reason, reason.UpstreamStatus)
 			check(t, "breaker", w.pool.Members()[0].Breaker(), balancer.Open)
 		})
 	}

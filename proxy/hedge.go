@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 )
 
@@ -213,15 +215,15 @@ func (d *delivery) settle(r *race) *attempt {
 			d.pool.hedging.answered(other.took)
 		}
 		other.discard()
-		d.decided(LostRace)
+		d.decided(reason.LostRace)
 	case other.failed != nil:
 		other.failed.Reason = cmp.Or(d.body.failure(d.ctx), other.failed.Reason)
 		d.lost(other)
-		d.decided(Hedged)
+		d.decided(reason.Hedged)
 	default:
 		d.heard(other)
 		other.discard()
-		d.decided(Hedged)
+		d.decided(reason.Hedged)
 	}
 	return t
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -59,8 +61,8 @@ type hedgeCase struct {
 	status int // 0 = 200
 	took   int // milliseconds
 	record string
-	by     proxy.Means
-	hidden proxy.Reason
+	by     reason.Means
+	hidden reason.Reason
 }
 
 func TestHedge(t *testing.T) {
@@ -69,30 +71,30 @@ func TestHedge(t *testing.T) {
 	const hedged, alone = "a:none:lost_race b:200:answered", "a:200:answered"
 	third := func(s *setup) { s.upstreams = specs("a:80", "b:80", "c:80") }
 	for name, c := range map[string]hedgeCase{
-		"the first is slow":       {a: slow, b: quick, took: 13, record: hedged, by: proxy.ByHedge},
+		"the first is slow":       {a: slow, b: quick, took: 13, record: hedged, by: reason.ByHedge},
 		"the first is in time":    {a: after(9, fine), b: quick, took: 9, record: alone},
 		"the first is faster":     {a: after(15, fine), b: after(100, fine), took: 15, record: "b:none:lost_race a:200:answered"},
-		"the first fails":         {a: after(12, ""), b: after(20, fine), took: 30, record: "a:closed_before_response:hedged b:200:answered", by: proxy.ByHedge, hidden: proxy.ClosedBeforeResponse},
-		"the first fails in time": {a: after(5, ""), b: quick, took: 8, record: "a:closed_before_response:retried b:200:answered", by: proxy.ByRetry, hidden: proxy.ClosedBeforeResponse},
-		"the first is busy":       {a: after(12, busy), b: after(20, fine), took: 30, record: "a:503:hedged b:200:answered", by: proxy.ByHedge, hidden: proxy.UpstreamStatus},
-		"the second fails":        {a: after(50, fine), b: after(5, ""), took: 50, record: "b:closed_before_response:hedged a:200:answered", by: proxy.ByRetry, hidden: proxy.ClosedBeforeResponse},
-		"the second is busy":      {a: after(50, fine), b: after(5, busy), took: 50, record: "b:503:hedged a:200:answered", by: proxy.ByRetry, hidden: proxy.UpstreamStatus},
-		"the second refuses":      {a: after(50, fine), took: 50, record: "b:connect_refused:hedged a:200:answered", by: proxy.ByRetry, hidden: proxy.ConnectRefused},
-		"both are busy":           {change: third, a: after(20, busy), b: after(5, busy), took: 20, record: "b:503:hedged a:503:retried c:200:answered", by: proxy.ByRetry, hidden: proxy.UpstreamStatus},
-		"one fails, one is busy":  {change: third, a: after(20, ""), b: after(5, busy), took: 20, record: "a:closed_before_response:hedged b:503:retried c:200:answered", by: proxy.ByRetry, hidden: proxy.ClosedBeforeResponse},
+		"the first fails":         {a: after(12, ""), b: after(20, fine), took: 30, record: "a:closed_before_response:hedged b:200:answered", by: reason.ByHedge, hidden: reason.ClosedBeforeResponse},
+		"the first fails in time": {a: after(5, ""), b: quick, took: 8, record: "a:closed_before_response:retried b:200:answered", by: reason.ByRetry, hidden: reason.ClosedBeforeResponse},
+		"the first is busy":       {a: after(12, busy), b: after(20, fine), took: 30, record: "a:503:hedged b:200:answered", by: reason.ByHedge, hidden: reason.UpstreamStatus},
+		"the second fails":        {a: after(50, fine), b: after(5, ""), took: 50, record: "b:closed_before_response:hedged a:200:answered", by: reason.ByRetry, hidden: reason.ClosedBeforeResponse},
+		"the second is busy":      {a: after(50, fine), b: after(5, busy), took: 50, record: "b:503:hedged a:200:answered", by: reason.ByRetry, hidden: reason.UpstreamStatus},
+		"the second refuses":      {a: after(50, fine), took: 50, record: "b:connect_refused:hedged a:200:answered", by: reason.ByRetry, hidden: reason.ConnectRefused},
+		"both are busy":           {change: third, a: after(20, busy), b: after(5, busy), took: 20, record: "b:503:hedged a:503:retried c:200:answered", by: reason.ByRetry, hidden: reason.UpstreamStatus},
+		"one fails, one is busy":  {change: third, a: after(20, ""), b: after(5, busy), took: 20, record: "a:closed_before_response:hedged b:503:retried c:200:answered", by: reason.ByRetry, hidden: reason.ClosedBeforeResponse},
 		"both fail":               {a: after(20, ""), b: after(5, ""), status: 502, took: 20, record: "b:closed_before_response:hedged a:closed_before_response:deadly"},
-		"within a try's bound":    {change: func(s *setup) { s.pool.Retry.PerTry = 100 * time.Millisecond }, a: slow, b: quick, took: 13, record: hedged, by: proxy.ByHedge},
+		"within a try's bound":    {change: func(s *setup) { s.pool.Retry.PerTry = 100 * time.Millisecond }, a: slow, b: quick, took: 13, record: hedged, by: reason.ByHedge},
 		"a try's bound is shorter": {change: func(s *setup) { s.pool.Retry.PerTry = 5 * time.Millisecond }, a: slow, b: quick, took: 8,
-			record: "a:response_timeout:retried b:200:answered", by: proxy.ByRetry, hidden: proxy.ResponseTimeout},
+			record: "a:response_timeout:retried b:200:answered", by: reason.ByRetry, hidden: reason.ResponseTimeout},
 		"the deadline ends both": {change: func(s *setup) { s.route.Timeout = 50 * time.Millisecond }, a: slow, b: slow, status: 504, took: 50,
 			record: "b:response_timeout:hedged a:response_timeout:out_of_time"},
 
-		"HEAD": {method: "HEAD", a: slow, b: quick, took: 13, record: hedged, by: proxy.ByHedge},
+		"HEAD": {method: "HEAD", a: slow, b: quick, took: 13, record: hedged, by: reason.ByHedge},
 		"POST": {method: "POST", a: slow, b: quick, took: 500, record: alone},
 		"PUT":  {method: "PUT", a: slow, b: quick, took: 500, record: alone},
 		"POST with a key": {method: "POST", header: http.Header{"Idempotency-Key": {"1"}}, change: func(s *setup) { s.route.IdempotencyKey = true },
 			a: slow, b: quick, took: 500, record: alone},
-		"POST that is safe": {method: "POST", change: func(s *setup) { s.route.RetrySafe = true }, a: slow, b: quick, took: 13, record: hedged, by: proxy.ByHedge},
+		"POST that is safe": {method: "POST", change: func(s *setup) { s.route.RetrySafe = true }, a: slow, b: quick, took: 13, record: hedged, by: reason.ByHedge},
 		"a large body": {method: "POST", change: func(s *setup) { s.route.RetrySafe = true; s.pool.Retry.MaxBody = 3 },
 			a: slow, b: quick, took: 500, record: alone},
 		"an upgrade":     {header: http.Header{"Connection": {"Upgrade"}, "Upgrade": {"x"}}, a: slow, b: quick, took: 500, record: alone},
@@ -101,11 +103,11 @@ func TestHedge(t *testing.T) {
 		"no budget":      {change: func(s *setup) { s.pool.Retry.Hedge.Budget = 0.9 }, a: slow, b: quick, took: 500, record: alone},
 		"off":            {change: func(s *setup) { s.pool.Retry.Hedge.After = 0 }, a: slow, b: quick, took: 500, record: alone},
 		"unknown":        {change: func(s *setup) { s.pool.Retry.Hedge.Quantile = 0.95 }, a: slow, b: quick, took: 500, record: alone},
-		"least delay":    {change: func(s *setup) { s.pool.Retry.Hedge.MinDelay = 20 * time.Millisecond }, a: slow, b: quick, took: 23, record: hedged, by: proxy.ByHedge},
+		"least delay":    {change: func(s *setup) { s.pool.Retry.Hedge.MinDelay = 20 * time.Millisecond }, a: slow, b: quick, took: 23, record: hedged, by: reason.ByHedge},
 		"lone upstream":  {change: func(s *setup) { s.upstreams = specs("a:80") }, a: slow, b: quick, took: 500, record: alone},
 		"another tier":   {change: func(s *setup) { s.upstreams[1].Tier = 1 }, a: slow, b: quick, took: 500, record: alone},
 		"affinity":       {change: func(s *setup) { s.pool.HashOn = proxy.HashPath }, a: slow, b: quick, took: 500, record: alone},
-		"a streamed one": {a: slow, b: after(3, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nok\n0\n\n"), took: 13, record: hedged, by: proxy.ByHedge},
+		"a streamed one": {a: slow, b: after(3, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nok\n0\n\n"), took: 13, record: hedged, by: reason.ByHedge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -384,7 +386,7 @@ func TestClientLeavesRace(t *testing.T) {
 		defer cancel()
 		w.do(w.request("GET", "/", nil).WithContext(ctx))
 		rec := w.record()
-		check(t, "reason", rec.Reason, proxy.ClientGone)
+		check(t, "reason", rec.Reason, reason.ClientGone)
 		check(t, "record", decisions(rec), "b:client_gone:hedged a:client_gone:clients_fault")
 		check(t, "in flight", w.pool.InFlight(), 0)
 	})
@@ -418,7 +420,7 @@ func TestHedgeHTTP2(t *testing.T) {
 		check(t, "error", got.err, nil)
 		check(t, "the first was ended after", ended.String(), (hedgeAfter + 3*time.Millisecond).String())
 		check(t, "record", decisions(w.record()), "a:none:lost_race b:200:answered")
-		check(t, "absorbed", w.record().Absorbed, proxy.ByHedge)
+		check(t, "absorbed", w.record().Absorbed, reason.ByHedge)
 		w.send("GET", "/quick", nil)
 		rec := w.record()
 		check(t, "next", decisions(rec), "a:200:answered")

@@ -3,6 +3,8 @@ package proxy
 import (
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 )
 
@@ -11,11 +13,11 @@ import (
 func (d *delivery) hold() (*balancer.Member, balancer.Lease, *Error) {
 	pool := d.pool
 	if pool.opts.Hold.For <= 0 || d.fallback != nil {
-		return nil, balancer.Lease{}, &Error{Reason: pool.absence(d.shortage(NoUpstream))}
+		return nil, balancer.Lease{}, &Error{Reason: pool.absence(d.shortage(reason.NoUpstream))}
 	}
 	w, err := pool.Wait(d.body.kept(), pool.opts.Hold.limits())
 	if err != nil {
-		return nil, balancer.Lease{}, &Error{Reason: Overloaded, Err: err}
+		return nil, balancer.Lease{}, &Error{Reason: reason.Overloaded, Err: err}
 	}
 	defer w.Leave()
 	began := time.Now()
@@ -29,7 +31,7 @@ func (d *delivery) hold() (*balancer.Member, balancer.Lease, *Error) {
 		select {
 		case <-w.C:
 		case <-timer.C:
-			return nil, balancer.Lease{}, &Error{Reason: pool.absence(d.shortage(HoldExpired))}
+			return nil, balancer.Lease{}, &Error{Reason: pool.absence(d.shortage(reason.HoldExpired))}
 		case <-d.ctx.Done():
 			return nil, balancer.Lease{}, d.endedWaiting()
 		}
@@ -73,7 +75,7 @@ func (d *delivery) newRound() *Error {
 		limit = time.Until(d.holdUntil())
 	}
 	if wait > limit {
-		return &Error{Reason: pool.absence(HoldExpired)}
+		return &Error{Reason: pool.absence(reason.HoldExpired)}
 	}
 	d.record.Held += wait
 	if !sleep(d.ctx, wait) {
@@ -84,19 +86,19 @@ func (d *delivery) newRound() *Error {
 
 // endedWaiting is the failure of a request that ended while it waited.
 func (d *delivery) endedWaiting() *Error {
-	reason := contextReason(d.ctx)
-	if reason == ResponseTimeout {
-		reason = HoldExpired
+	why := contextReason(d.ctx)
+	if why == reason.ResponseTimeout {
+		why = reason.HoldExpired
 	}
-	return &Error{Reason: reason}
+	return &Error{Reason: why}
 }
 
 // shortage tells apart, when no upstream can be had, whether they are all busy.
-func (d *delivery) shortage(otherwise Reason) Reason {
+func (d *delivery) shortage(otherwise reason.Reason) reason.Reason {
 	members := d.pool.Members()
 	for i := range members {
 		if members[i].Available() {
-			return Overloaded
+			return reason.Overloaded
 		}
 	}
 	return otherwise

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -97,7 +99,7 @@ func TestHoldIsBounded(t *testing.T) {
 		check(t, "waiting", w.pool.Waiting(), held.MaxRequests)
 		check(t, "status", w.get().status, 503)
 		rec := w.record()
-		check(t, "reason", rec.Reason, proxy.Overloaded)
+		check(t, "reason", rec.Reason, reason.Overloaded)
 		check(t, "duration", rec.Duration, 0)
 		wg.Wait()
 		check(t, "waiting", w.pool.Waiting(), 0)
@@ -116,7 +118,7 @@ func TestHoldBoundsBodies(t *testing.T) {
 		synctest.Wait()
 		check(t, "status", w.send("POST", "/", strings.NewReader(strings.Repeat("x", 600))).status, 503)
 		rec := w.record()
-		check(t, "reason", rec.Reason, proxy.Overloaded)
+		check(t, "reason", rec.Reason, reason.Overloaded)
 		check(t, "duration", rec.Duration, 0)
 		wg.Go(func() { w.send("POST", "/", strings.NewReader(strings.Repeat("x", 400))) })
 		wg.Go(func() { w.get() })
@@ -134,7 +136,7 @@ func TestHoldEndsWithTheClient(t *testing.T) {
 	bubble(t, s, func(w *world) {
 		leaves(w)
 		rec := w.record()
-		check(t, "reason", rec.Reason, proxy.ClientGone)
+		check(t, "reason", rec.Reason, reason.ClientGone)
 		check(t, "held", rec.Held, time.Second)
 		check(t, "waiting", w.pool.Waiting(), 0)
 	})

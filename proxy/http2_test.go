@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -76,6 +78,6 @@ func TestHTTP2ClientLeaves(t *testing.T) {
 		body, never := io.Pipe()
 		defer never.Close()
 		w.do(w.request("POST", "/", body).WithContext(ctx))
-		check(t, "reason", w.record().Reason, proxy.ClientGone)
+		check(t, "reason", w.record().Reason, reason.ClientGone)
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"slices"
+
+	"github.com/goodgate/goodgate/reason"
 )
 
 // This file is all that goodgate knows of httputil.ReverseProxy, which takes off the
@@ -94,9 +96,9 @@ func (relay httputilRelay) handleError(_ http.ResponseWriter, _ *http.Request, e
 	x := relay.x
 	e, ok := err.(*Error)
 	if !ok { // httputil refused the request or could not carry out an upgrade
-		e = &Error{Reason: Internal, Err: err}
+		e = &Error{Reason: reason.Internal, Err: err}
 		if x.writer.status == 0 && len(x.record.Attempts) == 0 {
-			e.Reason = RequestMalformed
+			e.Reason = reason.RequestMalformed
 		}
 	}
 	x.fail(e)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"golang.org/x/net/http/httpguts"
 )
 
@@ -27,7 +29,7 @@ func (x *exchange) inform(code int, fields textproto.MIMEHeader) error {
 	defer x.interim.mu.Unlock()
 	switch {
 	case code == http.StatusSwitchingProtocols: // HTTP/1.1 treats it as final, other versions do not have it
-		return &Error{Reason: ResponseMalformed, Sent: true, Err: errUpgrade}
+		return &Error{Reason: reason.ResponseMalformed, Sent: true, Err: errUpgrade}
 	case x.interim.over, code == http.StatusContinue, !x.request.ProtoAtLeast(1, 1):
 		// A client that expects a 100 has one from the server as soon as its body
 		// is read; HTTP/1.0 has no informational responses (RFC 9110, section 15.2).

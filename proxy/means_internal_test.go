@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/goodgate/goodgate/reason"
 )
 
 // TestAbsorb: the first failure counts; a wait is the means when nothing else
@@ -12,33 +14,33 @@ func TestAbsorb(t *testing.T) {
 	t.Parallel()
 	const held = time.Second
 	answered := Attempt{Status: 200}
-	failed := func(r Reason) Attempt { return Attempt{Reason: r} }
+	failed := func(r reason.Reason) Attempt { return Attempt{Reason: r} }
 	for name, c := range map[string]struct {
-		reason   Reason
-		by       Means // set by what answered
+		reason   reason.Reason
+		by       reason.Means // set by what answered
 		held     time.Duration
 		attempts []Attempt
-		want     Means
-		hidden   Reason
+		want     reason.Means
+		hidden   reason.Reason
 	}{
 		"nothing failed":            {attempts: []Attempt{answered}},
 		"no upstream was asked":     {},
-		"refused, then another":     {attempts: []Attempt{failed(ConnectRefused), answered}, want: ByRetry, hidden: ConnectRefused},
-		"status, then another":      {attempts: []Attempt{failed(UpstreamStatus), answered}, want: ByRetry, hidden: UpstreamStatus},
-		"cut off, then another":     {attempts: []Attempt{failed(ResponseTruncated), answered}, want: ByCommit, hidden: ResponseTruncated},
-		"stalled, then another":     {attempts: []Attempt{failed(ResponseStalled), answered}, want: ByCommit, hidden: ResponseStalled},
-		"the first counts":          {attempts: []Attempt{failed(ConnectTimeout), failed(ResponseTruncated), answered}, want: ByRetry, hidden: ConnectTimeout},
-		"waited first":              {held: held, attempts: []Attempt{answered}, want: ByHold, hidden: NoUpstream},
-		"refused, then waited":      {held: held, attempts: []Attempt{failed(ConnectRefused), answered}, want: ByHold, hidden: ConnectRefused},
-		"all unreachable, waited":   {held: held, attempts: []Attempt{failed(ConnectTimeout), failed(ConnectUnreachable), answered}, want: ByHold, hidden: ConnectTimeout},
-		"a pause before a retry":    {held: held, attempts: []Attempt{failed(UpstreamStatus), answered}, want: ByRetry, hidden: UpstreamStatus},
-		"refused and cut, waited":   {held: held, attempts: []Attempt{failed(ConnectRefused), failed(ResponseTruncated), answered}, want: ByRetry, hidden: ConnectRefused},
-		"hedged":                    {by: ByHedge, attempts: []Attempt{failed(ResponseTimeout), answered}, want: ByHedge, hidden: ResponseTimeout},
-		"a client's fault is none":  {attempts: []Attempt{failed(ClientGone), answered}},
-		"escaped":                   {reason: ConnectRefused, attempts: []Attempt{failed(ConnectRefused)}},
-		"escaped after a wait":      {reason: HoldExpired, held: held},
-		"the client left meanwhile": {reason: ClientGone, attempts: []Attempt{failed(ConnectRefused), failed(ClientGone)}},
-		"goodgate itself failed":    {reason: Internal, by: ByRetry, attempts: []Attempt{failed(ConnectRefused)}},
+		"refused, then another":     {attempts: []Attempt{failed(reason.ConnectRefused), answered}, want: reason.ByRetry, hidden: reason.ConnectRefused},
+		"status, then another":      {attempts: []Attempt{failed(reason.UpstreamStatus), answered}, want: reason.ByRetry, hidden: reason.UpstreamStatus},
+		"cut off, then another":     {attempts: []Attempt{failed(reason.ResponseTruncated), answered}, want: reason.ByCommit, hidden: reason.ResponseTruncated},
+		"stalled, then another":     {attempts: []Attempt{failed(reason.ResponseStalled), answered}, want: reason.ByCommit, hidden: reason.ResponseStalled},
+		"the first counts":          {attempts: []Attempt{failed(reason.ConnectTimeout), failed(reason.ResponseTruncated), answered}, want: reason.ByRetry, hidden: reason.ConnectTimeout},
+		"waited first":              {held: held, attempts: []Attempt{answered}, want: reason.ByHold, hidden: reason.NoUpstream},
+		"refused, then waited":      {held: held, attempts: []Attempt{failed(reason.ConnectRefused), answered}, want: reason.ByHold, hidden: reason.ConnectRefused},
+		"all unreachable, waited":   {held: held, attempts: []Attempt{failed(reason.ConnectTimeout), failed(reason.ConnectUnreachable), answered}, want: reason.ByHold, hidden: reason.ConnectTimeout},
+		"a pause before a retry":    {held: held, attempts: []Attempt{failed(reason.UpstreamStatus), answered}, want: reason.ByRetry, hidden: reason.UpstreamStatus},
+		"refused and cut, waited":   {held: held, attempts: []Attempt{failed(reason.ConnectRefused), failed(reason.ResponseTruncated), answered}, want: reason.ByRetry, hidden: reason.ConnectRefused},
+		"hedged":                    {by: reason.ByHedge, attempts: []Attempt{failed(reason.ResponseTimeout), answered}, want: reason.ByHedge, hidden: reason.ResponseTimeout},
+		"a client's fault is none":  {attempts: []Attempt{failed(reason.ClientGone), answered}},
+		"escaped":                   {reason: reason.ConnectRefused, attempts: []Attempt{failed(reason.ConnectRefused)}},
+		"escaped after a wait":      {reason: reason.HoldExpired, held: held},
+		"the client left meanwhile": {reason: reason.ClientGone, attempts: []Attempt{failed(reason.ConnectRefused), failed(reason.ClientGone)}},
+		"goodgate itself failed":    {reason: reason.Internal, by: reason.ByRetry, attempts: []Attempt{failed(reason.ConnectRefused)}},
 	} {
 		r := Record{Reason: c.reason, Absorbed: c.by, Held: c.held, Attempts: c.attempts}
 		r.absorb()
@@ -51,8 +53,8 @@ func TestAbsorb(t *testing.T) {
 // TestEveryDecisionSaysWhatWouldHaveHelped fails until a new one does.
 func TestEveryDecisionSaysWhatWouldHaveHelped(t *testing.T) {
 	t.Parallel()
-	for d := range numDecisions {
-		ends := !slices.Contains([]Decision{Answered, Retried, Resumed, LostRace, Hedged, ClientsFault, OwnFault}, d)
+	for _, d := range reason.Decisions() {
+		ends := !slices.Contains([]reason.Decision{reason.Answered, reason.Retried, reason.Resumed, reason.LostRace, reason.Hedged, reason.ClientsFault, reason.OwnFault}, d)
 		if (saves[d] != "") != ends {
 			t.Errorf("%v: got %q", d, saves[d])
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -167,7 +169,7 @@ func TestSentIsWhatTheClientGets(t *testing.T) {
 			r := w.record()
 			check(t, name+": sent", r.Sent, int64(len(got.body)))
 			check(t, name+": something was sent", r.Sent > 0, test.sends)
-			if r.Reason == proxy.ClientGone {
+			if r.Reason == reason.ClientGone {
 				t.Errorf("%s: the client is said to have left", name)
 			}
 		})

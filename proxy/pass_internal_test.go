@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/inbound"
 )
@@ -108,7 +110,7 @@ func TestPass(t *testing.T) {
 			if err != nil || crc32.ChecksumIEEE(got) != crc32.ChecksumIEEE(b) {
 				t.Fatalf("%d bytes: got %d, %v", size, len(got), err)
 			}
-			if r := <-s.records; r.Sent != int64(size) || r.Reason != None || r.Status != 200 {
+			if r := <-s.records; r.Sent != int64(size) || r.Reason != reason.None || r.Status != 200 {
 				t.Errorf("%d bytes: record: %d sent, %v, %d", size, r.Sent, r.Reason, r.Status)
 			}
 		}
@@ -134,7 +136,7 @@ func TestPassResumes(t *testing.T) {
 	if err != nil || !bytes.Equal(got, b) {
 		t.Errorf("got %d bytes, %v", len(got), err)
 	}
-	if r := <-s.records; r.Reason != None || len(r.Attempts) != 2 || r.Attempts[0].Reason != ResponseTruncated || r.Sent != int64(len(b)) {
+	if r := <-s.records; r.Reason != reason.None || len(r.Attempts) != 2 || r.Attempts[0].Reason != reason.ResponseTruncated || r.Sent != int64(len(b)) {
 		t.Errorf("record: %+v", r)
 	}
 }
@@ -156,7 +158,7 @@ func TestPassCut(t *testing.T) {
 	if got, err := io.ReadAll(res.Body); err == nil || len(got) > 1<<20 {
 		t.Errorf("got %d bytes, %v", len(got), err)
 	}
-	if r := <-s.records; r.Reason != ResponseTruncated || r.Sent > 1<<20 {
+	if r := <-s.records; r.Reason != reason.ResponseTruncated || r.Sent > 1<<20 {
 		t.Errorf("record: %v, %d sent", r.Reason, r.Sent)
 	}
 }
@@ -180,7 +182,7 @@ func TestPassClient(t *testing.T) {
 		c := ask(s)
 		io.CopyN(io.Discard, c, 1<<20)
 		c.Close()
-		if r := <-s.records; r.Reason != ClientGone || r.Attempts[0].Reason.Fault() == FaultUpstream {
+		if r := <-s.records; r.Reason != reason.ClientGone || r.Attempts[0].Reason.Fault() == reason.FaultUpstream {
 			t.Errorf("got %v, the upstream is said to have %v", r.Reason, r.Attempts[0].Reason)
 		}
 	})
@@ -188,7 +190,7 @@ func TestPassClient(t *testing.T) {
 		s := newPassage(t, Listener{WriteIdle: 200 * time.Millisecond}, file(b, 0))
 		c := ask(s)
 		defer c.Close()
-		if r := <-s.records; r.Reason != ClientGone || r.Sent == size {
+		if r := <-s.records; r.Reason != reason.ClientGone || r.Sent == size {
 			t.Errorf("got %v after %d bytes", r.Reason, r.Sent)
 		}
 	})
@@ -215,7 +217,7 @@ func TestPassClient(t *testing.T) {
 			n += len(p)
 			time.Sleep(5 * time.Millisecond)
 		}
-		if r := <-s.records; r.Reason != None || sum.Sum32() != crc32.ChecksumIEEE(b) {
+		if r := <-s.records; r.Reason != reason.None || sum.Sum32() != crc32.ChecksumIEEE(b) {
 			t.Errorf("got %v and other bytes: %v", r.Reason, sum.Sum32() != crc32.ChecksumIEEE(b))
 		}
 	})

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	limits "github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/internal/stale"
@@ -200,14 +202,14 @@ func (p *Pool) Saturated() bool { return p.Overfull() || p.queue.Pressed() }
 
 // SetMissing says why the pool has no members, for the answers to requests
 // that find it empty; [None] = nothing known.
-func (p *Pool) SetMissing(r Reason) { p.missing.Store(uint32(r)) }
+func (p *Pool) SetMissing(r reason.Reason) { p.missing.Store(uint32(r)) }
 
 // BudgetLeft returns how many retries the pool's budget allows at this moment.
 func (p *Pool) BudgetLeft() int { return p.budget.left() }
 
 // absence is the reason for there being nobody to ask.
-func (p *Pool) absence(otherwise Reason) Reason {
-	if r := Reason(p.missing.Load()); r != None && len(p.Members()) == 0 {
+func (p *Pool) absence(otherwise reason.Reason) reason.Reason {
+	if r := reason.Reason(p.missing.Load()); r != reason.None && len(p.Members()) == 0 {
 		return r
 	}
 	return otherwise

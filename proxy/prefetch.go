@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/header"
 )
 
@@ -92,7 +94,7 @@ type begunBody struct {
 
 // unsent is the failure of a client that has not sent its body.
 func (x *exchange) unsent(err error) *Error {
-	return &Error{Reason: cmp.Or(x.body.failure(x.ctx), ClientGone), Err: err}
+	return &Error{Reason: cmp.Or(x.body.failure(x.ctx), reason.ClientGone), Err: err}
 }
 
 // park leaves waiting for the client's body to its connection, if that can.

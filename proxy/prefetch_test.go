@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/inbound"
 	"github.com/goodgate/goodgate/proxy"
@@ -121,15 +123,15 @@ func TestPrefetchFails(t *testing.T) {
 		say    string
 		idle   time.Duration
 		end    func(c *net.TCPConn)
-		reason proxy.Reason
+		reason reason.Reason
 		status string // the client's; empty = none
 	}{
-		"nothing comes":         {head, 300 * time.Millisecond, nil, proxy.RequestTimeout, "408"},
-		"it stops":              {head + "abc", 300 * time.Millisecond, nil, proxy.RequestTimeout, "408"},
-		"a large one":           {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 80000\r\n\r\n", 300 * time.Millisecond, nil, proxy.RequestTimeout, "408"},
-		"the client is gone":    {head, time.Minute, func(c *net.TCPConn) { c.Close() }, proxy.ClientGone, ""},
-		"the client is cut off": {head + "abc", time.Minute, func(c *net.TCPConn) { c.SetLinger(0); c.Close() }, proxy.ClientGone, ""},
-		"the client ends":       {head + "abc", time.Minute, func(c *net.TCPConn) { c.CloseWrite() }, proxy.ClientGone, ""},
+		"nothing comes":         {head, 300 * time.Millisecond, nil, reason.RequestTimeout, "408"},
+		"it stops":              {head + "abc", 300 * time.Millisecond, nil, reason.RequestTimeout, "408"},
+		"a large one":           {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 80000\r\n\r\n", 300 * time.Millisecond, nil, reason.RequestTimeout, "408"},
+		"the client is gone":    {head, time.Minute, func(c *net.TCPConn) { c.Close() }, reason.ClientGone, ""},
+		"the client is cut off": {head + "abc", time.Minute, func(c *net.TCPConn) { c.SetLinger(0); c.Close() }, reason.ClientGone, ""},
+		"the client ends":       {head + "abc", time.Minute, func(c *net.TCPConn) { c.CloseWrite() }, reason.ClientGone, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

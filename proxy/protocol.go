@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/http1"
 	"github.com/goodgate/goodgate/internal/http2"
 	"github.com/goodgate/goodgate/internal/message"
@@ -52,7 +54,7 @@ func (l *link) speak() transport {
 				return c, err
 			}
 			c.Close()
-			return nil, &Error{Reason: TLSHandshake, Upstream: l.spec.Addr, Err: errNoHTTP2}
+			return nil, &Error{Reason: reason.TLSHandshake, Upstream: l.spec.Addr, Err: errNoHTTP2}
 		})
 	case p == Auto && l.spec.TLS:
 		return newEither(l)

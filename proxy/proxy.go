@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/internal/pipe"
 )
@@ -128,9 +130,9 @@ func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
 	}
 	switch {
 	case err != nil:
-		x.fail(&Error{Reason: RequestMalformed, Err: err, status: refusalStatus(err)})
+		x.fail(&Error{Reason: reason.RequestMalformed, Err: err, status: refusalStatus(err)})
 	case x.route == nil:
-		x.fail(&Error{Reason: NoRoute})
+		x.fail(&Error{Reason: reason.NoRoute})
 	default:
 		x.answer()
 	}
@@ -143,11 +145,11 @@ func (p *Proxy) Refuse(w http.ResponseWriter, r *http.Request, l Listener, statu
 	x := newExchange(p, w, message.FromHTTP(r))
 	x.listener = l
 	defer x.end()
-	reason := RequestMalformed
+	why := reason.RequestMalformed
 	if status == http.StatusRequestHeaderFieldsTooLarge {
-		reason = RequestTooLarge
+		why = reason.RequestTooLarge
 	}
-	x.fail(&Error{Reason: reason, Err: err, status: status})
+	x.fail(&Error{Reason: why, Err: err, status: status})
 }
 
 // answer answers a request whose route is known.

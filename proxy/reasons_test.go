@@ -18,6 +18,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"golang.org/x/net/http2"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -41,34 +43,34 @@ func TestEveryReasonHasARow(t *testing.T) {
 	t.Parallel()
 	word := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
 	seen := map[string]bool{}
-	for _, r := range proxy.Reasons() {
+	for _, r := range reason.All() {
 		name := r.String()
 		if !word.MatchString(name) || seen[name] {
 			t.Errorf("reason %d: name %q is not snake case, or not its own", r, name)
 		}
 		seen[name] = true
-		if r.Fault() == proxy.FaultNone {
+		if r.Fault() == reason.FaultNone {
 			t.Errorf("%s: nobody's fault", name)
 		}
 		if s := r.ProxyStatus(); s != "" && !slices.Contains(errorTypes, s) {
 			t.Errorf("%s: %q is no error type of RFC 9209", name, s)
 		}
-		if r == proxy.UpstreamStatus {
+		if r == reason.UpstreamStatus {
 			check(t, name+" status", r.Status(), 0)
 			continue
 		}
 		if s := r.Status(); s < 400 || s > 504 {
 			t.Errorf("%s: status %d", name, s)
 		}
-		if r.ProxyStatus() == "" && r != proxy.ClientGone {
+		if r.ProxyStatus() == "" && r != reason.ClientGone {
 			t.Errorf("%s: no RFC 9209 error type", name)
 		}
 		if text := r.Text(); !strings.HasSuffix(text, ".") || strings.Contains(text, name) {
 			t.Errorf("%s: text %q is not a sentence", name, text)
 		}
 	}
-	check(t, "None's fault", proxy.None.Fault(), proxy.FaultNone)
-	check(t, "None is a gateway error", proxy.None.GatewayError(), false)
+	check(t, "None's fault", reason.None.Fault(), reason.FaultNone)
+	check(t, "None is a gateway error", reason.None.GatewayError(), false)
 }
 
 // reached is a way to one reason. Every scenario gets a pool of one upstream,
@@ -76,7 +78,7 @@ func TestEveryReasonHasARow(t *testing.T) {
 // first may open: it opens on the first failure that is laid at it.
 type reached struct {
 	name   string // beside the reason, where there are several
-	reason proxy.Reason
+	reason reason.Reason
 	status int // 0 = the connection is cut
 	blamed bool
 
@@ -113,34 +115,34 @@ func testTLS(tb testing.TB) (server, client *tls.Config) {
 }
 
 var scenarios = []reached{
-	{reason: proxy.None, status: 200, app: handled(func(w http.ResponseWriter, r *http.Request) {})},
-	{reason: proxy.NoRoute, status: 404, change: func(s *setup) { s.route.Match.Hosts = []string{"other.example"} }},
-	{reason: proxy.NoUpstream, status: 503, change: func(s *setup) { s.upstreams = nil }},
-	{reason: proxy.NoUpstream, name: "all out", status: 503, ask: func(w *world) answer {
+	{reason: reason.None, status: 200, app: handled(func(w http.ResponseWriter, r *http.Request) {})},
+	{reason: reason.NoRoute, status: 404, change: func(s *setup) { s.route.Match.Hosts = []string{"other.example"} }},
+	{reason: reason.NoUpstream, status: 503, change: func(s *setup) { s.upstreams = nil }},
+	{reason: reason.NoUpstream, name: "all out", status: 503, ask: func(w *world) answer {
 		for _, m := range w.pool.Members() {
 			m.SetOperator(balancer.Drain)
 		}
 		return w.get()
 	}},
-	{reason: proxy.HoldExpired, status: 503, change: func(s *setup) {
+	{reason: reason.HoldExpired, status: 503, change: func(s *setup) {
 		s.upstreams = nil
 		s.pool.Hold = proxy.Hold{For: time.Second, MaxRequests: 1}
 	}},
-	{reason: proxy.HoldExpired, name: "refused all the time", status: 503, change: func(s *setup) {
+	{reason: reason.HoldExpired, name: "refused all the time", status: 503, change: func(s *setup) {
 		s.upstreams = s.upstreams[:1]
 		s.pool.Retry = retries(3)
 		s.pool.Hold = proxy.Hold{For: time.Second, MaxRequests: 1}
 	}},
-	{reason: proxy.HoldExpired, name: "deadline while waiting", status: 503, change: func(s *setup) {
+	{reason: reason.HoldExpired, name: "deadline while waiting", status: 503, change: func(s *setup) {
 		s.upstreams = nil
 		s.route.Timeout = 500 * time.Millisecond
 		s.pool.Hold = proxy.Hold{For: time.Second, MaxRequests: 1}
 	}},
-	{reason: proxy.Overloaded, status: 503, change: func(s *setup) {
+	{reason: reason.Overloaded, status: 503, change: func(s *setup) {
 		s.upstreams = nil
 		s.pool.Hold = proxy.Hold{For: time.Second}
 	}},
-	{reason: proxy.Overloaded, name: "all busy", status: 503, change: func(s *setup) {
+	{reason: reason.Overloaded, name: "all busy", status: 503, change: func(s *setup) {
 		s.upstreams = s.upstreams[:1]
 		s.upstreams[0].MaxInFlight = 1
 	}, ask: func(w *world) answer {
@@ -148,49 +150,49 @@ var scenarios = []reached{
 		defer lease.Release()
 		return w.get()
 	}},
-	{reason: proxy.DNSError, status: 502, blamed: true, change: dialFails(&net.DNSError{Err: "no such host", Name: "app", IsNotFound: true})},
-	{reason: proxy.DNSTimeout, status: 504, blamed: true, change: dialFails(&net.DNSError{Err: "i/o timeout", Name: "app", IsTimeout: true})},
-	{reason: proxy.DNSTimeout, name: "by discovery", status: 504, change: func(s *setup) { s.upstreams = nil }, ask: func(w *world) answer {
-		w.pool.SetMissing(proxy.DNSTimeout)
+	{reason: reason.DNSError, status: 502, blamed: true, change: dialFails(&net.DNSError{Err: "no such host", Name: "app", IsNotFound: true})},
+	{reason: reason.DNSTimeout, status: 504, blamed: true, change: dialFails(&net.DNSError{Err: "i/o timeout", Name: "app", IsTimeout: true})},
+	{reason: reason.DNSTimeout, name: "by discovery", status: 504, change: func(s *setup) { s.upstreams = nil }, ask: func(w *world) answer {
+		w.pool.SetMissing(reason.DNSTimeout)
 		return w.get()
 	}},
-	{reason: proxy.ConnectRefused, status: 502, blamed: true},
-	{reason: proxy.ConnectRefused, name: "no socket file", status: 502, blamed: true,
+	{reason: reason.ConnectRefused, status: 502, blamed: true},
+	{reason: reason.ConnectRefused, name: "no socket file", status: 502, blamed: true,
 		change: dialFails(&net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.ENOENT)})},
-	{reason: proxy.ConnectUnreachable, status: 502, blamed: true,
+	{reason: reason.ConnectUnreachable, status: 502, blamed: true,
 		change: dialFails(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.EHOSTUNREACH)})},
-	{reason: proxy.ConnectTimeout, status: 504, blamed: true, change: func(s *setup) {
+	{reason: reason.ConnectTimeout, status: 504, blamed: true, change: func(s *setup) {
 		s.pool.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: ctx.Err()}
 		}
 	}},
-	{reason: proxy.ConnectTimeout, name: "of the kernel", status: 504, blamed: true,
+	{reason: reason.ConnectTimeout, name: "of the kernel", status: 504, blamed: true,
 		change: dialFails(fmt.Errorf("wrapped: %w", &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ETIMEDOUT)}))},
-	{reason: proxy.ConnectTimeout, name: "of the try", status: 504, blamed: true, change: func(s *setup) {
+	{reason: reason.ConnectTimeout, name: "of the try", status: 504, blamed: true, change: func(s *setup) {
 		s.pool.Retry.PerTry = 100 * time.Millisecond
 		s.pool.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
 	}},
-	{reason: proxy.TLSHandshake, status: 502, blamed: true, change: func(s *setup) { s.upstreams[0].TLS = true },
+	{reason: reason.TLSHandshake, status: 502, blamed: true, change: func(s *setup) { s.upstreams[0].TLS = true },
 		app: scripted(func(c *wire) { c.say("HTTP/1.1 400 Bad Request\n\n") })},
-	{reason: proxy.TLSHandshake, name: "silent", status: 502, blamed: true, change: func(s *setup) { s.upstreams[0].TLS = true }, app: scripted(waitsForClose)},
-	{reason: proxy.TLSCertificate, status: 502, blamed: true, change: func(s *setup) { s.upstreams[0].TLS = true }, app: func(w *world) {
+	{reason: reason.TLSHandshake, name: "silent", status: 502, blamed: true, change: func(s *setup) { s.upstreams[0].TLS = true }, app: scripted(waitsForClose)},
+	{reason: reason.TLSCertificate, status: 502, blamed: true, change: func(s *setup) { s.upstreams[0].TLS = true }, app: func(w *world) {
 		server, _ := testTLS(w.tb)
 		w.script("app:80", func(c *wire) { tls.Server(c.Conn, server).Handshake() })
 	}},
-	{reason: proxy.ClosedBeforeResponse, status: 502, blamed: true, app: scripted(func(c *wire) { c.request() })},
-	{reason: proxy.ClosedBeforeResponse, name: "reset", status: 502, blamed: true, app: scripted(func(c *wire) {
+	{reason: reason.ClosedBeforeResponse, status: 502, blamed: true, app: scripted(func(c *wire) { c.request() })},
+	{reason: reason.ClosedBeforeResponse, name: "reset", status: 502, blamed: true, app: scripted(func(c *wire) {
 		c.request()
 		c.Reset()
 	})},
-	{reason: proxy.ClosedBeforeResponse, name: "half a header", status: 502, blamed: true, app: scripted(func(c *wire) {
+	{reason: reason.ClosedBeforeResponse, name: "half a header", status: 502, blamed: true, app: scripted(func(c *wire) {
 		c.request()
 		c.say("HTTP/1.1 200 OK\nContent-")
 	})},
-	{reason: proxy.ClosedBeforeResponse, name: "reused connection", status: 502, app: scripted(func(c *wire) {
+	{reason: reason.ClosedBeforeResponse, name: "reused connection", status: 502, app: scripted(func(c *wire) {
 		c.request()
 		c.say("HTTP/1.1 200 OK\nContent-Length: 0\n\n")
 		c.request()
@@ -198,97 +200,97 @@ var scenarios = []reached{
 		w.get()
 		return w.send("POST", "/", nil)
 	}},
-	{reason: proxy.StreamRefused, status: 503, change: func(s *setup) { s.pool.Protocol = proxy.HTTP2 }, app: func(w *world) {
+	{reason: reason.StreamRefused, status: 503, change: func(s *setup) { s.pool.Protocol = proxy.HTTP2 }, app: func(w *world) {
 		w.frames("app:80", func(c *framed) { c.WriteRSTStream(c.request(), http2.ErrCodeRefusedStream) })
 	}},
-	{reason: proxy.ResponseTimeout, name: "over HTTP/2", status: 504, blamed: true, change: func(s *setup) {
+	{reason: reason.ResponseTimeout, name: "over HTTP/2", status: 504, blamed: true, change: func(s *setup) {
 		s.pool.Protocol, s.pool.Timeouts.ResponseHeader = proxy.HTTP2, time.Second
 	}, app: func(w *world) { w.frames("app:80", (*framed).wait) }},
-	{reason: proxy.ResponseTimeout, status: 504, blamed: true, change: func(s *setup) { s.pool.Timeouts.ResponseHeader = time.Second }, app: scripted(waitsForClose)},
-	{reason: proxy.ResponseTimeout, name: "of the try", status: 504, blamed: true, change: func(s *setup) { s.pool.Retry.PerTry = time.Second }, app: scripted(waitsForClose)},
-	{reason: proxy.ResponseTimeout, name: "of the request", status: 504, blamed: true, change: func(s *setup) { s.pool.Timeouts.Request = time.Second }, app: scripted(waitsForClose)},
-	{reason: proxy.ResponseTimeout, name: "of the route", status: 504, blamed: true, change: func(s *setup) { s.route.Timeout = time.Second }, app: scripted(waitsForClose)},
-	{reason: proxy.ResponseTimeout, name: "takes no body", status: 504, blamed: true, change: func(s *setup) { s.pool.Timeouts.Idle = time.Second },
+	{reason: reason.ResponseTimeout, status: 504, blamed: true, change: func(s *setup) { s.pool.Timeouts.ResponseHeader = time.Second }, app: scripted(waitsForClose)},
+	{reason: reason.ResponseTimeout, name: "of the try", status: 504, blamed: true, change: func(s *setup) { s.pool.Retry.PerTry = time.Second }, app: scripted(waitsForClose)},
+	{reason: reason.ResponseTimeout, name: "of the request", status: 504, blamed: true, change: func(s *setup) { s.pool.Timeouts.Request = time.Second }, app: scripted(waitsForClose)},
+	{reason: reason.ResponseTimeout, name: "of the route", status: 504, blamed: true, change: func(s *setup) { s.route.Timeout = time.Second }, app: scripted(waitsForClose)},
+	{reason: reason.ResponseTimeout, name: "takes no body", status: 504, blamed: true, change: func(s *setup) { s.pool.Timeouts.Idle = time.Second },
 		app: scripted(func(c *wire) {
 			c.header()
 			time.Sleep(time.Hour)
 		}), ask: func(w *world) answer { return w.send("POST", "/", strings.NewReader(strings.Repeat("x", 10<<20))) }},
-	{reason: proxy.ResponseMalformed, status: 502, blamed: true, app: scripted(func(c *wire) {
+	{reason: reason.ResponseMalformed, status: 502, blamed: true, app: scripted(func(c *wire) {
 		c.request()
 		c.say("SSH-2.0-OpenSSH_9.6\n\n")
 		waitsForClose(c)
 	})},
-	{reason: proxy.ResponseMalformed, name: "and closed", status: 502, blamed: true, app: scripted(func(c *wire) {
+	{reason: reason.ResponseMalformed, name: "and closed", status: 502, blamed: true, app: scripted(func(c *wire) {
 		c.request()
 		c.say("HTTP/1.1 200 OK\nno colon\n\n")
 	})},
-	{reason: proxy.ResponseMalformed, name: "unasked upgrade", status: 502, blamed: true, app: scripted(func(c *wire) {
+	{reason: reason.ResponseMalformed, name: "unasked upgrade", status: 502, blamed: true, app: scripted(func(c *wire) {
 		c.request()
 		c.say("HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\nUpgrade: other\n\n")
 		waitsForClose(c)
 	})},
-	{reason: proxy.ResponseHeaderTooLarge, status: 502, blamed: true, change: func(s *setup) { s.pool.MaxResponseHeader = 1 << 10 },
+	{reason: reason.ResponseHeaderTooLarge, status: 502, blamed: true, change: func(s *setup) { s.pool.MaxResponseHeader = 1 << 10 },
 		app: scripted(func(c *wire) {
 			c.request()
 			c.say("HTTP/1.1 200 OK\nX: " + strings.Repeat("x", 2<<10) + "\n\n")
 			waitsForClose(c)
 		})},
-	{reason: proxy.ResponseTruncated, blamed: true, app: scripted(func(c *wire) {
+	{reason: reason.ResponseTruncated, blamed: true, app: scripted(func(c *wire) {
 		c.request()
 		c.say("HTTP/1.1 200 OK\nContent-Length: 10\n\nhalf")
 	})},
-	{reason: proxy.ResponseTruncated, name: "chunked", blamed: true, app: scripted(func(c *wire) {
+	{reason: reason.ResponseTruncated, name: "chunked", blamed: true, app: scripted(func(c *wire) {
 		c.request()
 		c.say("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n4\nhalf\n")
 	})},
-	{reason: proxy.ResponseTruncated, name: "reset", blamed: true, app: scripted(func(c *wire) {
+	{reason: reason.ResponseTruncated, name: "reset", blamed: true, app: scripted(func(c *wire) {
 		c.request()
 		c.say("HTTP/1.1 200 OK\nContent-Length: 10\n\nhalf")
 		time.Sleep(time.Second)
 		c.Reset()
 	})},
-	{reason: proxy.ResponseStalled, blamed: true, change: func(s *setup) { s.pool.Timeouts.Idle = time.Second }, app: scripted(func(c *wire) {
+	{reason: reason.ResponseStalled, blamed: true, change: func(s *setup) { s.pool.Timeouts.Idle = time.Second }, app: scripted(func(c *wire) {
 		c.request()
 		c.say("HTTP/1.1 200 OK\nContent-Length: 10\n\nhalf")
 		waitsForClose(c)
 	})},
-	{reason: proxy.UpstreamStatus, name: "502", status: 502, blamed: true, app: handled(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) })},
-	{reason: proxy.UpstreamStatus, name: "503", status: 503, blamed: true, app: handled(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })},
-	{reason: proxy.UpstreamStatus, name: "504", status: 504, blamed: true, app: handled(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(504) })},
-	{reason: proxy.None, name: "500", status: 500, app: handled(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })},
-	{reason: proxy.ClientGone, app: scripted(waitsForClose), ask: leaves},
-	{reason: proxy.ClientGone, name: "while held", change: func(s *setup) {
+	{reason: reason.UpstreamStatus, name: "502", status: 502, blamed: true, app: handled(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) })},
+	{reason: reason.UpstreamStatus, name: "503", status: 503, blamed: true, app: handled(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })},
+	{reason: reason.UpstreamStatus, name: "504", status: 504, blamed: true, app: handled(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(504) })},
+	{reason: reason.None, name: "500", status: 500, app: handled(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })},
+	{reason: reason.ClientGone, app: scripted(waitsForClose), ask: leaves},
+	{reason: reason.ClientGone, name: "while held", change: func(s *setup) {
 		s.upstreams = nil
 		s.pool.Hold = proxy.Hold{For: time.Minute, MaxRequests: 1}
 	}, ask: leaves},
-	{reason: proxy.ClientGone, name: "in its body", app: scripted(waitsForClose), ask: func(w *world) answer {
+	{reason: reason.ClientGone, name: "in its body", app: scripted(waitsForClose), ask: func(w *world) answer {
 		c := w.dial()
 		c.say("POST / HTTP/1.1\nHost: example.com\nContent-Length: 10\n\nhalf")
 		synctest.Wait()
 		c.Close()
 		return answer{err: io.EOF}
 	}},
-	{reason: proxy.ClientGone, name: "in the answer", app: handled(func(w http.ResponseWriter, r *http.Request) {
+	{reason: reason.ClientGone, name: "in the answer", app: handled(func(w http.ResponseWriter, r *http.Request) {
 		w.Write([]byte("half"))
 		http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	}), ask: leaves},
-	{reason: proxy.RequestMalformed, status: 400, app: scripted(waitsForClose), ask: func(w *world) answer {
+	{reason: reason.RequestMalformed, status: 400, app: scripted(waitsForClose), ask: func(w *world) answer {
 		return w.raw("POST / HTTP/1.1\nHost: example.com\nTransfer-Encoding: chunked\n\nnonsense\n\n")
 	}},
-	{reason: proxy.RequestMalformed, name: "connect", status: 400, ask: func(w *world) answer {
+	{reason: reason.RequestMalformed, name: "connect", status: 400, ask: func(w *world) answer {
 		return w.raw("CONNECT example.com:443 HTTP/1.1\nHost: example.com:443\n\n")
 	}},
-	{reason: proxy.RequestMalformed, name: "upgrade", status: 400, ask: func(w *world) answer {
+	{reason: reason.RequestMalformed, name: "upgrade", status: 400, ask: func(w *world) answer {
 		return w.raw("GET / HTTP/1.1\nHost: example.com\nConnection: Upgrade\nUpgrade: \x80\n\n")
 	}},
-	{reason: proxy.UpgradeUnsupported, status: 501, change: func(s *setup) { s.pool.Protocol = proxy.HTTP2 }, ask: func(w *world) answer {
+	{reason: reason.UpgradeUnsupported, status: 501, change: func(s *setup) { s.pool.Protocol = proxy.HTTP2 }, ask: func(w *world) answer {
 		return w.raw("GET / HTTP/1.1\nHost: example.com\nConnection: Upgrade\nUpgrade: websocket\n\n")
 	}},
-	{reason: proxy.RequestTooLarge, status: 413, app: scripted(waitsForClose), change: func(s *setup) {
+	{reason: reason.RequestTooLarge, status: 413, app: scripted(waitsForClose), change: func(s *setup) {
 		s.server = func(srv *http.Server) { srv.Handler = http.MaxBytesHandler(srv.Handler, 10) }
 	}, ask: func(w *world) answer { return w.send("POST", "/", strings.NewReader("more than ten bytes")) }},
-	{reason: proxy.RequestTimeout, status: 408, app: scripted(waitsForClose), change: func(s *setup) { s.proxy.Listener.BodyIdle = time.Second }, ask: func(w *world) answer {
+	{reason: reason.RequestTimeout, status: 408, app: scripted(waitsForClose), change: func(s *setup) { s.proxy.Listener.BodyIdle = time.Second }, ask: func(w *world) answer {
 		return w.raw("POST / HTTP/1.1\nHost: example.com\nContent-Length: 10\n\nhalf")
 	}},
 }
@@ -318,11 +320,11 @@ func (w *world) raw(text string) answer {
 }
 
 // unreachable here: package proxy itself never fails a request so.
-var elsewhere = []proxy.Reason{proxy.RateLimited, proxy.ShuttingDown, proxy.Internal}
+var elsewhere = []reason.Reason{reason.RateLimited, reason.ShuttingDown, reason.Internal}
 
 func TestEveryReasonIsReached(t *testing.T) {
-	missing := map[proxy.Reason]bool{}
-	for _, r := range proxy.Reasons() {
+	missing := map[reason.Reason]bool{}
+	for _, r := range reason.All() {
 		missing[r] = !slices.Contains(elsewhere, r)
 	}
 	for _, sc := range scenarios {
@@ -370,19 +372,19 @@ func (sc *reached) run(w *world) {
 		check(w.tb, "status in the record", rec.Status, sc.status)
 		sc.checkHeader(w, got.header)
 	}
-	if n := len(rec.Attempts); n > 0 && sc.reason != proxy.HoldExpired && rec.Attempts[n-1].Reason != sc.reason && sc.reason != proxy.ResponseMalformed {
+	if n := len(rec.Attempts); n > 0 && sc.reason != reason.HoldExpired && rec.Attempts[n-1].Reason != sc.reason && sc.reason != reason.ResponseMalformed {
 		w.tb.Errorf("reason of the attempt: got %s, want %s", rec.Attempts[n-1].Reason, sc.reason)
 	}
 	if members := w.pool.Members(); len(members) > 1 {
 		check(w.tb, "blamed", members[0].Breaker() == balancer.Open, sc.blamed)
 	}
-	gateway := sc.status >= 502 || sc.status == 0 && sc.reason != proxy.ClientGone
+	gateway := sc.status >= 502 || sc.status == 0 && sc.reason != reason.ClientGone
 	check(w.tb, "escaped", rec.Escaped(), gateway)
 }
 
 // checkHeader compares what a client can read about a failure.
 func (sc *reached) checkHeader(w *world, h http.Header) {
-	if sc.reason == proxy.None {
+	if sc.reason == reason.None {
 		check(w.tb, "Proxy-Status", h.Get("Proxy-Status"), "")
 		return
 	}
@@ -393,7 +395,7 @@ func (sc *reached) checkHeader(w *world, h http.Header) {
 	if want := sc.reason.ProxyStatus(); want != "" && !strings.Contains(got, "; error="+want) {
 		w.tb.Errorf("Proxy-Status: got %q, want error=%s", got, want)
 	}
-	if sc.reason == proxy.UpstreamStatus {
+	if sc.reason == reason.UpstreamStatus {
 		if want := fmt.Sprintf("; received-status=%d", sc.status); !strings.Contains(got, want) {
 			w.tb.Errorf("Proxy-Status: got %q, want %s", got, want)
 		}

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/goodgate/goodgate/reason"
 )
 
 // maxAttemptsNoted bounds the attempts a record lists; the first are dropped
@@ -35,12 +37,12 @@ type Record struct {
 	Held     time.Duration // waited for an upstream
 	Queued   time.Duration // waited for a place before the pool
 	DryRun   string        // the rate that would have refused the request
-	Reason   Reason
-	Err      error  // what happened, when Reason is not enough
-	Absorbed Means  // how a failure was kept from the client
-	Hidden   Reason // that failure; None when Absorbed is ByNothing, or ByHedge of one that was only slow
-	SavedBy  string // what would have kept a failure that escaped from the client; empty when nothing known would
-	Fallback string // the fallback pool that was asked; empty = none
+	Reason   reason.Reason
+	Err      error         // what happened, when Reason is not enough
+	Absorbed reason.Means  // how a failure was kept from the client
+	Hidden   reason.Reason // that failure; None when Absorbed is ByNothing, or ByHedge of one that was only slow
+	SavedBy  string        // what would have kept a failure that escaped from the client; empty when nothing known would
+	Fallback string        // the fallback pool that was asked; empty = none
 	Attempts []Attempt
 	Omitted  int // attempts that are not in Attempts
 }
@@ -57,9 +59,9 @@ type Attempt struct {
 	Acked    int64         // of these, acknowledged by the upstream's kernel; -1 = not known
 	Received int64         // bytes read, until the response header
 	Status   int           // 0 without an answer
-	Reason   Reason
+	Reason   reason.Reason
 	Err      error
-	Decision Decision
+	Decision reason.Decision
 	Span     SpanID
 	Budget   int // retries the pool's budget still allowed after the decision; -1 when the attempt was answered
 }
@@ -68,7 +70,7 @@ type Attempt struct {
 func (r *Record) Failed() int {
 	n := 0
 	for i := range r.Attempts {
-		if r.Attempts[i].Reason.Fault() == FaultUpstream {
+		if r.Attempts[i].Reason.Fault() == reason.FaultUpstream {
 			n++
 		}
 	}
@@ -134,7 +136,7 @@ func (r *Record) lastStatus() int {
 // Level returns the level a record is logged at: a warning when the client saw
 // a gateway error, since somebody should look.
 func (r *Record) Level() slog.Level {
-	if r.Escaped() || r.Reason == Internal {
+	if r.Escaped() || r.Reason == reason.Internal {
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo
@@ -205,22 +207,22 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	if r.DryRun != "" {
 		a = append(a, slog.String("would_limit", r.DryRun))
 	}
-	if r.Reason != None {
+	if r.Reason != reason.None {
 		a = append(a, slog.String("reason", r.Reason.String()))
 	}
 	if r.Err != nil {
 		a = append(a, slog.String("error", r.Err.Error()))
 	}
-	if r.Absorbed != ByNothing {
+	if r.Absorbed != reason.ByNothing {
 		a = append(a, slog.String("absorbed_by", r.Absorbed.String()))
 	}
-	if r.Hidden != None {
+	if r.Hidden != reason.None {
 		a = append(a, slog.String("hidden", r.Hidden.String()))
 	}
 	if r.SavedBy != "" {
 		a = append(a, slog.String("saved_by", r.SavedBy))
 	}
-	if len(r.Attempts) > 1 || r.Reason.Fault() == FaultUpstream {
+	if len(r.Attempts) > 1 || r.Reason.Fault() == reason.FaultUpstream {
 		a = append(a, slog.Any("attempts", attemptList(r.Attempts)))
 	}
 	if r.Omitted > 0 {
@@ -265,7 +267,7 @@ func (l attemptList) MarshalJSON() ([]byte, error) {
 		if a.Budget >= 0 {
 			rows[i].Budget = &l[i].Budget
 		}
-		if a.Reason != None {
+		if a.Reason != reason.None {
 			rows[i].Reason = a.Reason.String()
 		}
 		if a.Err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -87,13 +89,13 @@ func TestLogLevels(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log := proxy.Log(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn})))
-	for reason, logged := range map[proxy.Reason]bool{
-		proxy.None: false, proxy.ClientGone: false, proxy.NoRoute: false, proxy.RequestTimeout: false,
-		proxy.ConnectRefused: true, proxy.UpstreamStatus: true, proxy.ResponseTruncated: true, proxy.Overloaded: true, proxy.Internal: true,
+	for why, logged := range map[reason.Reason]bool{
+		reason.None: false, reason.ClientGone: false, reason.NoRoute: false, reason.RequestTimeout: false,
+		reason.ConnectRefused: true, reason.UpstreamStatus: true, reason.ResponseTruncated: true, reason.Overloaded: true, reason.Internal: true,
 	} {
 		out.Reset()
-		log(&proxy.Record{Reason: reason, Status: reason.Status()})
-		check(t, reason.String()+" is logged as a warning", out.Len() > 0, logged)
+		log(&proxy.Record{Reason: why, Status: why.Status()})
+		check(t, why.String()+" is logged as a warning", out.Len() > 0, logged)
 	}
 }
 
@@ -112,7 +114,7 @@ func TestRecordOmits(t *testing.T) {
 		check(t, "omitted", rec.Omitted, 14)
 		check(t, "failed", rec.Failed(), 30)
 		check(t, "first began after", rec.Attempts[0].After, 0)
-		check(t, "last decision", rec.Attempts[15].Decision, proxy.NoAttemptsLeft)
+		check(t, "last decision", rec.Attempts[15].Decision, reason.NoAttemptsLeft)
 		for i := 1; i < 16; i++ {
 			if rec.Attempts[i].After <= rec.Attempts[i-1].After {
 				t.Errorf("attempt %d is out of order", i)
@@ -126,8 +128,8 @@ func TestLogIsJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	proxy.Log(slog.New(slog.NewJSONHandler(&out, nil)))(&proxy.Record{
-		Path: "/\"\n\x00ü", Reason: proxy.ConnectRefused, Err: io.ErrUnexpectedEOF, Held: time.Second, Omitted: 1, Pool: "p",
-		Attempts: []proxy.Attempt{{Upstream: "a", Err: io.EOF, Reason: proxy.ConnectRefused, Idle: time.Second}},
+		Path: "/\"\n\x00ü", Reason: reason.ConnectRefused, Err: io.ErrUnexpectedEOF, Held: time.Second, Omitted: 1, Pool: "p",
+		Attempts: []proxy.Attempt{{Upstream: "a", Err: io.EOF, Reason: reason.ConnectRefused, Idle: time.Second}},
 	})
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {

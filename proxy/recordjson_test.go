@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -47,10 +49,10 @@ func FuzzLogJSON(f *testing.F) {
 			r.Pool, r.Upstream, r.Trace, r.Fallback, r.DryRun, r.SavedBy = s, s, s, s, s, s
 		}
 		if kind&2 != 0 {
-			r.Held, r.Queued, r.Reason, r.Err = r.Duration, r.Duration/3, proxy.ConnectRefused, errors.New(s)
+			r.Held, r.Queued, r.Reason, r.Err = r.Duration, r.Duration/3, reason.ConnectRefused, errors.New(s)
 		}
 		if kind&4 != 0 {
-			r.Absorbed, r.Hidden, r.Omitted = proxy.ByRetry, proxy.ClientGone, int(kind)
+			r.Absorbed, r.Hidden, r.Omitted = reason.ByRetry, reason.ClientGone, int(kind)
 			r.Client = netip.AddrFrom4([4]byte{192, 0, 2, kind})
 		}
 		for i := range attempts % 20 {
@@ -74,7 +76,7 @@ func TestLogJSONWithoutTime(t *testing.T) {
 func TestLogJSONLevels(t *testing.T) {
 	t.Parallel()
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
-		for _, r := range []*proxy.Record{{Status: 200}, {Status: 502, Reason: proxy.ConnectRefused}, {Status: 500, Reason: proxy.Internal}} {
+		for _, r := range []*proxy.Record{{Status: 200}, {Status: 502, Reason: reason.ConnectRefused}, {Status: 500, Reason: reason.Internal}} {
 			var out bytes.Buffer
 			proxy.LogJSON(&out, level)(r)
 			check(t, level.String(), out.String(), bySlog(r, level))

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/http1"
 	"github.com/goodgate/goodgate/internal/message"
@@ -100,7 +102,7 @@ func (b *leasedBody) mended(err error) bool {
 	if entry := b.x.record.entry(b.a); entry != nil {
 		entry.Reason, entry.Err = e.Reason, err
 	}
-	if e.Reason.Fault() == FaultUpstream {
+	if e.Reason.Fault() == reason.FaultUpstream {
 		b.a.lease.Report(balancer.Unreachable, 0)
 	}
 	b.a.end()
@@ -112,18 +114,18 @@ func (b *leasedBody) mended(err error) bool {
 }
 
 // bodyReason tells why a body did not arrive whole.
-func bodyReason(ctx context.Context, err error) Reason {
-	if r := contextReason(ctx); r != None {
+func bodyReason(ctx context.Context, err error) reason.Reason {
+	if r := contextReason(ctx); r != reason.None {
 		return r
 	}
 	seen, ok := errors.AsType[*http1.Error](err)
 	switch {
 	case ok && seen.Kind == http1.Timeout:
-		return ResponseStalled
+		return reason.ResponseStalled
 	case ok && seen.Kind == http1.Malformed:
-		return ResponseMalformed
+		return reason.ResponseMalformed
 	case ok && seen.Kind == http1.HeaderTooLarge: // the trailer
-		return ResponseHeaderTooLarge
+		return reason.ResponseHeaderTooLarge
 	}
-	return ResponseTruncated
+	return reason.ResponseTruncated
 }

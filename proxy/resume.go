@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/header"
 	"github.com/goodgate/goodgate/internal/message"
 )
@@ -144,7 +146,7 @@ func (b *leasedBody) resume(failed *Error) bool {
 	if failed != nil {
 		return false
 	}
-	b.x.record.Absorbed = ByResume
+	b.x.record.Absorbed = reason.ByResume
 	b.ReadCloser, b.a = a.res.Body, a
 	return true
 }

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -207,12 +209,12 @@ func (c resumeCase) run(t *testing.T, file []byte) {
 	check(t, "record", names.Replace(decisions(rec)), c.record)
 	check(t, "saved by", rec.SavedBy, c.savedBy)
 	if c.want == "aborted" {
-		check(t, "reason", rec.Reason, proxy.ResponseTruncated)
-		check(t, "absorbed", rec.Absorbed, proxy.ByNothing)
+		check(t, "reason", rec.Reason, reason.ResponseTruncated)
+		check(t, "absorbed", rec.Absorbed, reason.ByNothing)
 	} else {
-		check(t, "reason", rec.Reason, proxy.None)
-		check(t, "absorbed", rec.Absorbed, proxy.ByResume)
-		check(t, "hidden", rec.Hidden, proxy.ResponseTruncated)
+		check(t, "reason", rec.Reason, reason.None)
+		check(t, "absorbed", rec.Absorbed, reason.ByResume)
+		check(t, "hidden", rec.Hidden, reason.ResponseTruncated)
 	}
 	if c.asked != "" {
 		check(t, "asked of the last", c.apps[len(c.apps)-1].requests(), c.asked)

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -85,7 +87,7 @@ func TestRetryAfterExecution(t *testing.T) {
 							}
 							check(t, "status", got.status, failed)
 							check(t, "executions", j.String(), "a:"+method+body)
-							check(t, "decision", w.record().Attempts[0].Decision, proxy.NotSafe)
+							check(t, "decision", w.record().Attempts[0].Decision, reason.NotSafe)
 						})
 					})
 				}

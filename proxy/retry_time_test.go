@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -140,7 +142,7 @@ func TestRetryOfManyUnreachable(t *testing.T) {
 		s.upstreams = append(s.upstreams, balancer.Spec{Addr: fmt.Sprintf("10.0.0.%d:80", i)})
 	}
 	for i := range scenarios {
-		if scenarios[i].reason == proxy.ConnectTimeout && scenarios[i].name == "" {
+		if scenarios[i].reason == reason.ConnectTimeout && scenarios[i].name == "" {
 			scenarios[i].change(&s)
 		}
 	}
@@ -150,6 +152,6 @@ func TestRetryOfManyUnreachable(t *testing.T) {
 		check(t, "status", w.get().status, 504)
 		rec := w.record()
 		check(t, "took", rec.Duration, 11*time.Second) // the hold begins with the first failure
-		check(t, "last decision", rec.Attempts[len(rec.Attempts)-1].Decision, proxy.OutOfTime)
+		check(t, "last decision", rec.Attempts[len(rec.Attempts)-1].Decision, reason.OutOfTime)
 	})
 }

@@ -3,6 +3,8 @@ package proxy
 import (
 	"net/http"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/message"
 )
 
@@ -35,7 +37,7 @@ func (x *exchange) conclude(a *attempt, failed *Error) (*message.Response, *Erro
 func (x *exchange) lastRungs(a *attempt, failed *Error) (*message.Response, *Error) {
 	why := failed
 	if a != nil {
-		why = &Error{Reason: UpstreamStatus, Upstream: a.m.Addr(), Sent: true}
+		why = &Error{Reason: reason.UpstreamStatus, Upstream: a.m.Addr(), Sent: true}
 	}
 	var end *Error
 	other := x.answerOlder(why)
@@ -58,7 +60,7 @@ func escapes(a *attempt, failed *Error) bool {
 	if failed != nil {
 		return failed.Reason.GatewayError()
 	}
-	return statusReason(statusOf(a.res)) != None
+	return statusReason(statusOf(a.res)) != reason.None
 }
 
 // ours marks the answer as one that no upstream gives now.
@@ -68,6 +70,6 @@ func (x *exchange) ours(why *Error) {
 }
 
 // hide notes that a failure is kept from the client.
-func (x *exchange) hide(by Means, why Reason) {
+func (x *exchange) hide(by reason.Means, why reason.Reason) {
 	x.record.Absorbed, x.record.Hidden = by, why
 }

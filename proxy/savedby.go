@@ -5,21 +5,23 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	limits "github.com/goodgate/goodgate/internal/limit"
 )
 
 // saves says for each decision what would have kept the failure it ended with
 // from the client, as far as the decision alone tells.
-var saves = [numDecisions]string{
-	NotSafe:        "retry_safe on the route, if the application may run it twice",
-	BodyGone:       "a larger retry.max_body",
-	NoAttemptsLeft: "more retry.attempts, or an upstream that works",
-	BudgetSpent:    "a larger retry.budget",
-	Strained:       "more or faster upstreams: they are overloaded",
-	NobodyLeft:     "another upstream, or a longer hold.for",
-	OutOfTime:      "a longer timeout, or a retry.per_try",
-	Deadly:         "a mended application: the request ends connections wherever it goes",
+var saves = map[reason.Decision]string{
+	reason.NotSafe:        "retry_safe on the route, if the application may run it twice",
+	reason.BodyGone:       "a larger retry.max_body",
+	reason.NoAttemptsLeft: "more retry.attempts, or an upstream that works",
+	reason.BudgetSpent:    "a larger retry.budget",
+	reason.Strained:       "more or faster upstreams: they are overloaded",
+	reason.NobodyLeft:     "another upstream, or a longer hold.for",
+	reason.OutOfTime:      "a longer timeout, or a retry.per_try",
+	reason.Deadly:         "a mended application: the request ends connections wherever it goes",
 }
 
 // savedBy says what would have saved a request that escaped; empty when nothing
@@ -38,30 +40,30 @@ func (x *exchange) savedBy() string {
 // savedByPool is savedBy as far as the request's own pool goes.
 func (x *exchange) savedByPool() string {
 	a := x.record.last()
-	switch reason := x.record.Reason; {
-	case !x.record.Escaped() || reason == ShuttingDown || a != nil && a.Reason == ShuttingDown:
+	switch why := x.record.Reason; {
+	case !x.record.Escaped() || why == reason.ShuttingDown || a != nil && a.Reason == reason.ShuttingDown:
 		return ""
 	case a != nil && isShortage(a.Err):
 		return "more file descriptors (LimitNOFILE= in systemd, ulimit -n) or memory for goodgate"
-	case reason == Overloaded:
+	case why == reason.Overloaded:
 		return savedByRoom(x.record.Err)
-	case reason == DNSError || reason == DNSTimeout:
+	case why == reason.DNSError || why == reason.DNSTimeout:
 		return "a name server that answers"
 	case a == nil:
-		return x.orFallback(saves[NobodyLeft])
-	case a.Decision == BodyGone && x.request.ContentLength > 0:
+		return x.orFallback(saves[reason.NobodyLeft])
+	case a.Decision == reason.BodyGone && x.request.ContentLength > 0:
 		return fmt.Sprintf("retry.max_body >= %dB", x.request.ContentLength)
-	case a.Decision == OutOfTime && a.Reason.free():
-		return x.orFallback(saves[NobodyLeft])
-	case a.Decision == NotSafe && keyed(x.request):
+	case a.Decision == reason.OutOfTime && a.Reason.Free():
+		return x.orFallback(saves[reason.NobodyLeft])
+	case a.Decision == reason.NotSafe && keyed(x.request):
 		return "idempotency_key on the route, if the application runs requests with the same Idempotency-Key once"
 	case a.Err == errNotRest:
 		return "the same entity tag for the same bytes on every upstream"
-	case a.Decision == NobodyLeft, a.Decision == NoAttemptsLeft, a.Decision == BudgetSpent, a.Decision == Strained:
+	case a.Decision == reason.NobodyLeft, a.Decision == reason.NoAttemptsLeft, a.Decision == reason.BudgetSpent, a.Decision == reason.Strained:
 		return x.orFallback(saves[a.Decision])
-	case a.Decision != Answered:
+	case a.Decision != reason.Answered:
 		return saves[a.Decision]
-	case a.Reason == UpstreamStatus:
+	case a.Reason == reason.UpstreamStatus:
 		return fmt.Sprintf("%d in retry.statuses", a.Status)
 	}
 	return x.savedByCommit(a.Reason)
@@ -96,14 +98,14 @@ func (x *exchange) orFallback(s string) string {
 
 // savedByCommit is savedBy for a response that broke after its beginning had
 // gone to the client.
-func (x *exchange) savedByCommit(r Reason) string {
+func (x *exchange) savedByCommit(r reason.Reason) string {
 	switch {
-	case r == ResponseTimeout:
-		return saves[OutOfTime]
-	case r != ResponseTruncated && r != ResponseStalled && r != ResponseMalformed:
+	case r == reason.ResponseTimeout:
+		return saves[reason.OutOfTime]
+	case r != reason.ResponseTruncated && r != reason.ResponseStalled && r != reason.ResponseMalformed:
 		return ""
 	case !x.delivery.choice.Replayable:
-		return saves[NotSafe]
+		return saves[reason.NotSafe]
 	case streamType(x.writer.Header()) || x.main.streaming:
 		return ""
 	}

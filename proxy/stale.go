@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/internal/stale"
 )
@@ -84,7 +86,7 @@ func (x *exchange) answerOlder(why *Error) *message.Response {
 		return nil
 	}
 	x.ours(why)
-	x.hide(ByStale, why.Reason)
+	x.hide(reason.ByStale, why.Reason)
 	now := time.Now()
 	h := old.Header.Clone()
 	h.Set("Age", strconv.FormatInt(int64(old.Age(now)/time.Second), 10))

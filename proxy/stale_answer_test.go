@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -32,12 +34,12 @@ func TestStaleInsteadOfAnError(t *testing.T) {
 	for _, tc := range append(fails, struct {
 		name   string
 		app    func(w *world)
-		kind   proxy.Failures
-		reason proxy.Reason
+		kind   reason.Failures
+		reason reason.Reason
 		sent   bool
 	}{"500", func(w *world) {
 		w.app("app:80", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
-	}, 0, proxy.UpstreamStatus, true}) {
+	}, 0, reason.UpstreamStatus, true}) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := staleSetup()
 			s.route.ResponseHeaders.Set = map[string]string{"X-Route": "1"}
@@ -56,21 +58,21 @@ func TestStaleInsteadOfAnError(t *testing.T) {
 					check(t, name, got.header.Get(name), want)
 				}
 				rec := w.record()
-				check(t, "absorbed", rec.Absorbed, proxy.ByStale)
+				check(t, "absorbed", rec.Absorbed, reason.ByStale)
 				check(t, "hidden", rec.Hidden, tc.reason)
-				check(t, "reason", rec.Reason, proxy.None)
-				if tc.reason != proxy.ResponseTruncated { // which the answer to a HEAD cannot be
+				check(t, "reason", rec.Reason, reason.None)
+				if tc.reason != reason.ResponseTruncated { // which the answer to a HEAD cannot be
 					head := w.send("HEAD", "/?a", nil)
 					check(t, "HEAD", head.header.Get("Content-Length")+head.body, "6")
-					check(t, "HEAD absorbed", w.record().Absorbed, proxy.ByStale)
+					check(t, "HEAD absorbed", w.record().Absorbed, reason.ByStale)
 				}
 
-				check(t, "POST absorbed", func() proxy.Means { w.send("POST", "/?a", nil); return w.record().Absorbed }(), proxy.ByNothing)
+				check(t, "POST absorbed", func() reason.Means { w.send("POST", "/?a", nil); return w.record().Absorbed }(), reason.ByNothing)
 				w.send("GET", "/?b", nil)
-				check(t, "another target absorbed", w.record().Absorbed, proxy.ByNothing)
+				check(t, "another target absorbed", w.record().Absorbed, reason.ByNothing)
 				time.Sleep(time.Hour)
 				w.send("GET", "/?a", nil)
-				check(t, "when it is too old", w.record().Absorbed, proxy.ByNothing)
+				check(t, "when it is too old", w.record().Absorbed, reason.ByNothing)
 			})
 		})
 	}
@@ -112,7 +114,7 @@ func TestStaleShortensTheHold(t *testing.T) {
 		if rec.Duration > time.Second {
 			t.Errorf("with an older answer: took %v, want 1s at most", rec.Duration)
 		}
-		check(t, "absorbed", rec.Absorbed, proxy.ByStale)
+		check(t, "absorbed", rec.Absorbed, reason.ByStale)
 		w.send("GET", "/other", nil)
 		if got := w.record().Duration; got < 9*time.Second {
 			t.Errorf("without: took %v, want to be held for %v", got, held.For)
@@ -122,7 +124,7 @@ func TestStaleShortensTheHold(t *testing.T) {
 			page(w)
 		}()
 		check(t, "back within the second", w.get().header.Get("Age"), "")
-		check(t, "absorbed", w.record().Absorbed, proxy.ByHold)
+		check(t, "absorbed", w.record().Absorbed, reason.ByHold)
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
 )
 
 // TestStaleIsNotShared asks with one client while the application is there, and
@@ -111,7 +111,7 @@ func TestStaleAndCertificates(t *testing.T) {
 		app.Close()
 		check(t, "with a certificate", ask(&x509.Certificate{}), 200)
 		silent.Close()
-		check(t, "without, later", ask(), proxy.ConnectRefused.Status())
-		check(t, "with, later", ask(&x509.Certificate{}), proxy.ConnectRefused.Status())
+		check(t, "without, later", ask(), reason.ConnectRefused.Status())
+		check(t, "with, later", ask(&x509.Certificate{}), reason.ConnectRefused.Status())
 	})
 }

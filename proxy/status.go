@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/reason"
 )
 
 // fail answers a request that gets no upstream's answer.
@@ -15,13 +17,13 @@ func (x *exchange) fail(e *Error) {
 	if e.Upstream != "" {
 		x.record.Upstream = e.Upstream
 	}
-	if e.Reason == ClientGone {
-		x.record.Status = statusClientGone
+	if e.Reason == reason.ClientGone {
+		x.record.Status = reason.StatusClientGone
 		x.aborted = true
 		return
 	}
 	h := x.writer.Header()
-	if reasons[e.Reason].retry {
+	if e.Reason.RetryAfter() {
 		h.Set("Retry-After", seconds(max(e.RetryAfter, time.Second)))
 	}
 	if x.grpc {
@@ -42,19 +44,19 @@ func (x *exchange) checkUpgrade(res *http.Response) error {
 		return nil
 	}
 	last := x.record.last()
-	last.Reason, last.Err = ResponseMalformed, errUpgrade
-	return &Error{Reason: ResponseMalformed, Upstream: x.servedBy.Addr(), Sent: true, Err: errUpgrade}
+	last.Reason, last.Err = reason.ResponseMalformed, errUpgrade
+	return &Error{Reason: reason.ResponseMalformed, Upstream: x.servedBy.Addr(), Sent: true, Err: errUpgrade}
 }
 
 // proxyStatus renders the reason for a Proxy-Status header (RFC 9209).
-func (x *exchange) proxyStatus(r Reason, status int) string {
+func (x *exchange) proxyStatus(r reason.Reason, status int) string {
 	var b strings.Builder
 	b.WriteString("goodgate")
 	if rfc := r.ProxyStatus(); rfc != "" {
 		b.WriteString("; error=")
 		b.WriteString(rfc)
 	}
-	if r == UpstreamStatus {
+	if r == reason.UpstreamStatus {
 		b.WriteString("; received-status=")
 		if x.servedBy == nil { // a fixed response stands in for it
 			status = x.record.lastStatus()

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -69,7 +71,7 @@ func TestWriteIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	check(t, "reason", w.record().Reason, proxy.ClientGone)
+	check(t, "reason", w.record().Reason, reason.ClientGone)
 	if _, err := io.Copy(io.Discard, res.Body); err == nil {
 		t.Error("the client took a cut body for a whole one")
 	}
@@ -221,7 +223,7 @@ func TestIdleBodies(t *testing.T) {
 		w.get()
 		w.send("POST", "/", nil) // a GET would be sent again by the client
 		rec := w.record()
-		check(t, "reason", rec.Reason, proxy.ResponseStalled)
+		check(t, "reason", rec.Reason, reason.ResponseStalled)
 		if rec.Duration < time.Second || rec.Duration > 2*time.Second {
 			t.Errorf("stalled after %s, want 1s to 2s", rec.Duration)
 		}
@@ -291,7 +293,7 @@ func TestTunnel(t *testing.T) {
 		c.expect(t, "bye")
 		rec := w.record()
 		check(t, "status", rec.Status, 101)
-		check(t, "reason", rec.Reason, proxy.None)
+		check(t, "reason", rec.Reason, reason.None)
 		check(t, "duration", rec.Duration, 3*time.Minute)
 		check(t, "in flight", w.pool.InFlight(), 0)
 	})

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
@@ -313,7 +315,7 @@ func TestHTTP2SlowBody(t *testing.T) {
 		rest, err := io.ReadAll(res.Body)
 		check(t, "second part", string(rest), "two")
 		check(t, "ended badly", err != nil, true)
-		check(t, "reason", w.record().Reason, proxy.ResponseStalled)
+		check(t, "reason", w.record().Reason, reason.ResponseStalled)
 	})
 }
 
@@ -363,7 +365,7 @@ func TestHTTP2BothWays(t *testing.T) {
 			_, err = io.Copy(io.Discard, res.Body)
 			check(t, "end", err, nil)
 			check(t, "status", res.Trailer.Get("Grpc-Status"), "0")
-			check(t, "reason", w.record().Reason, proxy.None)
+			check(t, "reason", w.record().Reason, reason.None)
 		}
 		f("")
 		f("stop") // the client never ends its side
@@ -386,7 +388,7 @@ func TestHTTP2UpstreamSeesClientLeave(t *testing.T) {
 		_, err := w.client.Do(w.request("GET", "/slow", nil).WithContext(ctx))
 		check(t, "client failed", err != nil, true)
 		check(t, "upstream saw it", <-left, context.Canceled)
-		check(t, "reason", w.record().Reason, proxy.ClientGone)
+		check(t, "reason", w.record().Reason, reason.ClientGone)
 		check(t, "next", w.get().status, 200)
 		check(t, "on the same connection", w.record().Attempts[0].Reused, true)
 	})

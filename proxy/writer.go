@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/header"
 	"github.com/goodgate/goodgate/internal/message"
 )
@@ -49,12 +51,12 @@ func (w *responseWriter) WriteHeader(status int) {
 }
 
 // writeHead is WriteHeader for a head as it came.
-func (w *responseWriter) writeHead(status int, reason string, h *header.Head) {
+func (w *responseWriter) writeHead(status int, why string, h *header.Head) {
 	w.bound()
 	w.status = status
 	w.x.finishHeader(h, status)
 	w.boundBody()
-	w.ResponseWriter.(headWriter).WriteHead(status, reason, h)
+	w.ResponseWriter.(headWriter).WriteHead(status, why, h)
 }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
@@ -123,8 +125,8 @@ func (x *exchange) finishHeader(h message.Editor, status int) {
 			h.Add("Alt-Svc", v)
 		}
 	}
-	if reason := x.record.Reason; reason != None {
-		h.Add("Proxy-Status", x.proxyStatus(reason, status))
+	if why := x.record.Reason; why != reason.None {
+		h.Add("Proxy-Status", x.proxyStatus(why, status))
 	}
 }
 
@@ -135,7 +137,7 @@ func (x *exchange) astray() bool {
 	if x.writer.http2() {
 		return false
 	}
-	return x.record.Reason == RequestMalformed || x.body != nil && !x.body.sized && !x.body.atEnd()
+	return x.record.Reason == reason.RequestMalformed || x.body != nil && !x.body.sized && !x.body.atEnd()
 }
 
 // bufferPool lends httputil the buffers it copies bodies with. While many are lent,

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -37,14 +39,14 @@ func newFake(t *testing.T) *fake {
 	return &fake{pool: p}
 }
 
-func (f *fake) Pools() []*proxy.Pool                      { return []*proxy.Pool{f.pool} }
-func (f *fake) ConfigState() ConfigState                  { return ConfigState{Reloads: 3} }
-func (f *fake) Config() []byte                            { return []byte("a: 1\n") }
-func (f *fake) Draining() bool                            { return f.draining }
-func (f *fake) ProbeError(balancer.Key) string            { return "" }
-func (f *fake) SourceError(string) (string, proxy.Reason) { return f.lost, proxy.None }
-func (f *fake) Reload(string) ([]string, error)           { return []string{"a: 1 -> 2"}, f.fails }
-func (f *fake) Drain(string)                              { f.draining = true }
+func (f *fake) Pools() []*proxy.Pool                       { return []*proxy.Pool{f.pool} }
+func (f *fake) ConfigState() ConfigState                   { return ConfigState{Reloads: 3} }
+func (f *fake) Config() []byte                             { return []byte("a: 1\n") }
+func (f *fake) Draining() bool                             { return f.draining }
+func (f *fake) ProbeError(balancer.Key) string             { return "" }
+func (f *fake) SourceError(string) (string, reason.Reason) { return f.lost, reason.None }
+func (f *fake) Reload(string) ([]string, error)            { return []string{"a: 1 -> 2"}, f.fails }
+func (f *fake) Drain(string)                               { f.draining = true }
 func (f *fake) SetWeight(k balancer.Key, w int) error {
 	f.weights = append(f.weights, fmt.Sprint(k.Addr, " ", w))
 	return f.fails
@@ -193,8 +195,8 @@ func TestReloadAndDrain(t *testing.T) {
 	}
 }
 
-func failed(id string, reason proxy.Reason) *proxy.Record {
-	return &proxy.Record{ID: id, Reason: reason, Status: reason.Status()}
+func failed(id string, why reason.Reason) *proxy.Record {
+	return &proxy.Record{ID: id, Reason: why, Status: why.Status()}
 }
 
 // TestRing wants the failures of clients, which anybody can cause, not to push
@@ -202,10 +204,10 @@ func failed(id string, reason proxy.Reason) *proxy.Record {
 func TestRing(t *testing.T) {
 	var r Ring
 	r.Observe(&proxy.Record{ID: "plain"})
-	r.Observe(failed("first", proxy.ConnectRefused))
-	r.Observe(&proxy.Record{ID: "hidden", Status: 200, Absorbed: proxy.ByRetry, Hidden: proxy.ConnectRefused})
+	r.Observe(failed("first", reason.ConnectRefused))
+	r.Observe(&proxy.Record{ID: "hidden", Status: 200, Absorbed: reason.ByRetry, Hidden: reason.ConnectRefused})
 	for i := range 10 * ringFailures {
-		r.Observe(failed(fmt.Sprint("scan ", i), proxy.NoRoute))
+		r.Observe(failed(fmt.Sprint("scan ", i), reason.NoRoute))
 	}
 	if r.Find("first") == nil || r.Find("hidden") == nil || r.Find("plain") != nil || r.Find("scan 0") != nil {
 		t.Error("remembers the wrong requests")
@@ -214,7 +216,7 @@ func TestRing(t *testing.T) {
 		t.Errorf("remembers %d others, want %d", got, ringOthers)
 	}
 	for i := range ringFailures {
-		r.Observe(failed(fmt.Sprint(i), proxy.NoUpstream))
+		r.Observe(failed(fmt.Sprint(i), reason.NoUpstream))
 	}
 	if list := r.Latest(3); r.Find("first") != nil || len(list) != 3 || list[0].ID != fmt.Sprint(ringFailures-1) {
 		t.Errorf("latest %v", list)
@@ -225,10 +227,10 @@ func TestWhy(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	r := &proxy.Record{
 		ID: "x", Start: at, Duration: 62 * time.Millisecond, Method: "POST", Host: "shop.example", Path: "/buy", Pool: "app",
-		Status: 502, Reason: proxy.ClosedBeforeResponse, SavedBy: "retry_safe on the route, if the application may run it twice",
+		Status: 502, Reason: reason.ClosedBeforeResponse, SavedBy: "retry_safe on the route, if the application may run it twice",
 		Attempts: []proxy.Attempt{
-			{Upstream: "10.0.0.1:80", Took: 300 * time.Microsecond, Reason: proxy.ConnectRefused, Err: errors.New("connection refused"), Decision: proxy.Retried},
-			{Upstream: "10.0.0.2:80", Took: 60 * time.Millisecond, Reused: true, Idle: 3 * time.Second, Sent: 120, Reason: proxy.ClosedBeforeResponse, Decision: proxy.NotSafe},
+			{Upstream: "10.0.0.1:80", Took: 300 * time.Microsecond, Reason: reason.ConnectRefused, Err: errors.New("connection refused"), Decision: reason.Retried},
+			{Upstream: "10.0.0.2:80", Took: 60 * time.Millisecond, Reused: true, Idle: 3 * time.Second, Sent: 120, Reason: reason.ClosedBeforeResponse, Decision: reason.NotSafe},
 		},
 	}
 	want := `POST shop.example/buy, at 2026-01-02T03:04:05Z: the client got 502 (closed_before_response): The server closed the connection without an answer. after 62ms.
@@ -242,14 +244,14 @@ What would have saved it: retry_safe on the route, if the application may run it
 
 // TestEveryDecisionHasWords fails when a new decision has none.
 func TestEveryDecisionHasWords(t *testing.T) {
-	for d := range proxy.Decision(len(decisions)) {
+	for d := range reason.Decision(len(decisions)) {
 		if decisions[d] == "" {
 			t.Errorf("no words for %v", d)
 		}
 	}
 	func() {
 		defer func() { recover() }() // the name of a decision beyond the last is out of range
-		t.Errorf("the decision %v has no words", proxy.Decision(len(decisions)).String())
+		t.Errorf("the decision %v has no words", reason.Decision(len(decisions)).String())
 	}()
 }
 
@@ -257,9 +259,9 @@ func TestEveryDecisionHasWords(t *testing.T) {
 func TestManyAlike(t *testing.T) {
 	var r Ring
 	start := time.Unix(at, 0)
-	r.Observe(&proxy.Record{ID: "rare", Start: start, Pool: "app", Reason: proxy.ConnectRefused})
+	r.Observe(&proxy.Record{ID: "rare", Start: start, Pool: "app", Reason: reason.ConnectRefused})
 	for i := range 1000 {
-		r.Observe(&proxy.Record{Start: start.Add(time.Duration(i)), Pool: "app", Reason: proxy.Overloaded})
+		r.Observe(&proxy.Record{Start: start.Add(time.Duration(i)), Pool: "app", Reason: reason.Overloaded})
 	}
 	list := r.Varied(20)
 	if len(list) != alikeShown+1 || list[alikeShown].ID != "rare" || list[0].Reason != "overloaded" {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/heaptest"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -33,10 +35,10 @@ func hostile(n, size int) *proxy.Record {
 	parts := heaptest.Pinned("POST", fmt.Sprint("host", n, long), fmt.Sprint("/", n, long), fmt.Sprint("id", n))
 	rec := &proxy.Record{
 		Method: parts[0], Host: parts[1], Path: parts[2], ID: parts[3], Pool: "app", Route: "all", Start: time.Unix(1e9, 0), Status: 502,
-		Reason: []proxy.Reason{proxy.ClosedBeforeResponse, proxy.Overloaded, proxy.RequestMalformed}[n%3], Err: errors.New(long),
+		Reason: []reason.Reason{reason.ClosedBeforeResponse, reason.Overloaded, reason.RequestMalformed}[n%3], Err: errors.New(long),
 	}
 	for range 16 {
-		rec.Attempts = append(rec.Attempts, proxy.Attempt{Upstream: "192.0.2.1:3000", Reason: proxy.ClosedBeforeResponse, Err: errors.New(long)})
+		rec.Attempts = append(rec.Attempts, proxy.Attempt{Upstream: "192.0.2.1:3000", Reason: reason.ClosedBeforeResponse, Err: errors.New(long)})
 	}
 	return rec
 }

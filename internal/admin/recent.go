@@ -3,8 +3,9 @@ package admin
 import (
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // Counts are what became of a pool's requests since goodgate was started.
@@ -132,7 +133,7 @@ func (t *Tally) upstream(k balancer.Key, now int64) Minute {
 		took += s.took
 		for r, n := range s.reasons {
 			m.Reasons[r.String()] += int(n)
-			if r == proxy.UpstreamStatus {
+			if r == reason.UpstreamStatus {
 				m.Status = u.status
 			}
 		}

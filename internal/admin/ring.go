@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -36,15 +38,15 @@ type Ring struct {
 // Observe is a proxy's observer. Of a request that was simply answered it takes
 // nothing.
 func (r *Ring) Observe(rec *proxy.Record) {
-	if rec.Reason == proxy.None && rec.Absorbed == proxy.ByNothing {
+	if rec.Reason == reason.None && rec.Absorbed == reason.ByNothing {
 		return
 	}
 	q := newRequest(rec)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if rec.Reason == proxy.Overloaded {
+	if rec.Reason == reason.Overloaded {
 		r.refused = push(r.refused, q, ringRefused)
-	} else if rec.Reason.GatewayError() || rec.Absorbed != proxy.ByNothing {
+	} else if rec.Reason.GatewayError() || rec.Absorbed != reason.ByNothing {
 		r.failures = push(r.failures, q, ringFailures)
 	} else {
 		r.others = push(r.others, q, ringOthers)
@@ -87,7 +89,7 @@ func (r *Ring) Latest(n int) []*Request {
 // Varied returns up to n of the requests that an upstream failed, the latest
 // first, and only a few of each kind, so that the many do not hide the others.
 func (r *Ring) Varied(n int) []*Request {
-	type kind struct{ pool, reason, by, hidden string }
+	type kind struct{ pool, why, by, hidden string }
 	seen := map[kind]int{}
 	list := []*Request{}
 	for _, q := range r.Latest(ringFailures + ringRefused) {
@@ -152,7 +154,7 @@ func newRequest(r *proxy.Record) *Request {
 	if r.Client.IsValid() {
 		q.Client = r.Client.String()
 	}
-	if r.Absorbed != proxy.ByNothing {
+	if r.Absorbed != reason.ByNothing {
 		q.AbsorbedBy, q.Hidden = r.Absorbed.String(), word(r.Hidden)
 	}
 	for i, a := range r.Attempts {
@@ -185,8 +187,8 @@ func cut(s string, n int) string {
 	return s[:n] + "…"
 }
 
-func word(r proxy.Reason) string {
-	if r == proxy.None {
+func word(r reason.Reason) string {
+	if r == reason.None {
 		return ""
 	}
 	return r.String()

@@ -7,6 +7,8 @@ import (
 	"runtime/trace"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/printable"
 	"github.com/goodgate/goodgate/proxy"
@@ -22,7 +24,7 @@ type Control interface {
 	ProbeError(balancer.Key) string // what the last probe found; empty when it passed
 	// SourceError tells why a pool's upstreams could not be looked up, empty when
 	// they could, and the reason that requests fail with; None = another.
-	SourceError(pool string) (string, proxy.Reason)
+	SourceError(pool string) (string, reason.Reason)
 
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)

@@ -4,6 +4,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -46,7 +48,7 @@ type Pool struct {
 	Past        Past   `json:"past"`
 
 	sum     recent
-	missing proxy.Reason // the reason of SourceError
+	missing reason.Reason // the reason of SourceError
 }
 
 // Demand is what is asked of a pool, in units that an autoscaler takes.

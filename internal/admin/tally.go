@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -28,16 +30,16 @@ type Tally struct {
 
 type poolTally struct {
 	requests uint64
-	escaped  map[proxy.Reason]uint64
-	refused  map[proxy.Reason]uint64 // and other failures that are not the upstreams'
+	escaped  map[reason.Reason]uint64
+	refused  map[reason.Reason]uint64 // and other failures that are not the upstreams'
 	absorbed map[means]uint64
 	past     [pastSeconds]second
 	last     int64 // second
 }
 
 type means struct {
-	by  proxy.Means
-	why proxy.Reason
+	by  reason.Means
+	why reason.Reason
 }
 
 // second is what ended in one.
@@ -61,7 +63,7 @@ type piece struct {
 	attempts, failed uint32
 	answered         uint32
 	took             time.Duration // until the response headers of those answered
-	reasons          map[proxy.Reason]uint32
+	reasons          map[reason.Reason]uint32
 }
 
 // Observe is a proxy's observer.
@@ -78,7 +80,7 @@ func (t *Tally) observe(r *proxy.Record, now int64) {
 	if r.Pool != "" {
 		p := t.pools[r.Pool]
 		if p == nil {
-			p = &poolTally{escaped: map[proxy.Reason]uint64{}, refused: map[proxy.Reason]uint64{}, absorbed: map[means]uint64{}}
+			p = &poolTally{escaped: map[reason.Reason]uint64{}, refused: map[reason.Reason]uint64{}, absorbed: map[means]uint64{}}
 			t.pools[r.Pool] = p
 		}
 		p.count(r, now)
@@ -120,14 +122,14 @@ func (p *poolTally) count(r *proxy.Record, now int64) {
 	case r.Escaped():
 		p.escaped[r.Reason]++
 		s.escaped++
-	case r.Reason != proxy.None:
+	case r.Reason != reason.None:
 		p.refused[r.Reason]++
 		s.refused++
 	}
-	if r.Reason == proxy.Overloaded {
+	if r.Reason == reason.Overloaded {
 		s.overloaded++
 	}
-	if r.Absorbed != proxy.ByNothing {
+	if r.Absorbed != reason.ByNothing {
 		p.absorbed[means{r.Absorbed, r.Hidden}]++
 		s.absorbed++
 	}
@@ -150,12 +152,12 @@ func (u *upstreamTally) count(a *proxy.Attempt, now int64) {
 		s.answered++
 		s.took += a.Took
 	}
-	if a.Reason.Fault() != proxy.FaultUpstream {
+	if a.Reason.Fault() != reason.FaultUpstream {
 		return
 	}
 	s.failed++
 	if s.reasons == nil {
-		s.reasons = map[proxy.Reason]uint32{}
+		s.reasons = map[reason.Reason]uint32{}
 	}
 	s.reasons[a.Reason]++
 	if a.Status != 0 {

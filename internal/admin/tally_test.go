@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -23,12 +25,12 @@ func tallied(records ...proxy.Record) *Tally {
 
 var (
 	wentWell = proxy.Record{Pool: "app", Duration: 10 * time.Millisecond, Attempts: []proxy.Attempt{{Upstream: "a", Status: 200, Took: 8 * time.Millisecond}}}
-	sentOn   = proxy.Record{Pool: "app", Duration: 20 * time.Millisecond, Absorbed: proxy.ByRetry, Hidden: proxy.UpstreamStatus, Attempts: []proxy.Attempt{
-		{Upstream: "b", Status: 503, Reason: proxy.UpstreamStatus}, {Upstream: "a", Status: 200, Took: 4 * time.Millisecond}}}
-	seen   = proxy.Record{Pool: "app", Reason: proxy.ConnectRefused, Attempts: []proxy.Attempt{{Upstream: "c", Reason: proxy.ConnectRefused}}}
-	left   = proxy.Record{Pool: "app", Reason: proxy.ClientGone, Attempts: []proxy.Attempt{{Upstream: "a", Reason: proxy.ClientGone}}}
+	sentOn   = proxy.Record{Pool: "app", Duration: 20 * time.Millisecond, Absorbed: reason.ByRetry, Hidden: reason.UpstreamStatus, Attempts: []proxy.Attempt{
+		{Upstream: "b", Status: 503, Reason: reason.UpstreamStatus}, {Upstream: "a", Status: 200, Took: 4 * time.Millisecond}}}
+	seen   = proxy.Record{Pool: "app", Reason: reason.ConnectRefused, Attempts: []proxy.Attempt{{Upstream: "c", Reason: reason.ConnectRefused}}}
+	left   = proxy.Record{Pool: "app", Reason: reason.ClientGone, Attempts: []proxy.Attempt{{Upstream: "a", Reason: reason.ClientGone}}}
 	queued = proxy.Record{Pool: "app", Queued: 30 * time.Millisecond}
-	full   = proxy.Record{Pool: "app", Queued: 50 * time.Millisecond, Reason: proxy.Overloaded}
+	full   = proxy.Record{Pool: "app", Queued: 50 * time.Millisecond, Reason: reason.Overloaded}
 )
 
 func TestTallyOfAPool(t *testing.T) {

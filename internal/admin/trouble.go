@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
 )
 
 // Trouble is something that makes requests fail or slow, or is about to, in
@@ -34,24 +34,24 @@ const slowRequests = time.Second
 type symptom struct{ text, do string }
 
 // symptoms has all reasons that are an upstream's fault.
-var symptoms = map[proxy.Reason]symptom{
-	proxy.NoUpstream:             {"no upstream was available", "Look at what is said of each upstream."},
-	proxy.HoldExpired:            {"no upstream became available in time", "Look at what is said of each upstream."},
-	proxy.DNSError:               {"its name could not be resolved", "Check the name, and the resolver of this machine (/etc/resolv.conf)."},
-	proxy.DNSTimeout:             {"the resolver did not answer", "Check the resolver of this machine (/etc/resolv.conf)."},
-	proxy.ConnectRefused:         {"it refuses connections: nothing listens at that address", "Start the application there, or correct the address."},
-	proxy.ConnectUnreachable:     {"there is no way to it in the network", "Check the address, the routes, and firewalls."},
-	proxy.ConnectTimeout:         {"it does not take connections in time", "Its machine is away, a firewall drops packets, or it has too many connections waiting."},
-	proxy.TLSHandshake:           {"TLS with it fails", "Does it speak TLS at that port, and which versions? goodgate doctor looks."},
-	proxy.TLSCertificate:         {"its certificate is not accepted", "Check its names, its end and who signed it, and tls.ca and tls.server_name of the pool."},
-	proxy.ClosedBeforeResponse:   {"it closes connections without an answer", "It crashes, restarts, or kills its workers: look into its own log."},
-	proxy.StreamRefused:          {"it turns streams away", "It restarts, or allows fewer streams than it gets."},
-	proxy.ResponseTimeout:        {"it does not answer in time", "It is too slow for timeouts.response_header or retry.per_try: look at what it waits for."},
-	proxy.ResponseMalformed:      {"its answers are no HTTP", "Does this port belong to the application, and does it speak the pool's protocol?"},
-	proxy.ResponseHeaderTooLarge: {"its answers have too large a header", "Look for cookies that grow."},
-	proxy.ResponseTruncated:      {"its answers break off", "It crashes or is killed in the middle of an answer: look into its own log."},
-	proxy.ResponseStalled:        {"its answers stop in the middle", "Look at what it waits for; timeouts.idle is the longest pause."},
-	proxy.UpstreamStatus:         {"it answers with an error itself", "The error is the application's own: look into its log."},
+var symptoms = map[reason.Reason]symptom{
+	reason.NoUpstream:             {"no upstream was available", "Look at what is said of each upstream."},
+	reason.HoldExpired:            {"no upstream became available in time", "Look at what is said of each upstream."},
+	reason.DNSError:               {"its name could not be resolved", "Check the name, and the resolver of this machine (/etc/resolv.conf)."},
+	reason.DNSTimeout:             {"the resolver did not answer", "Check the resolver of this machine (/etc/resolv.conf)."},
+	reason.ConnectRefused:         {"it refuses connections: nothing listens at that address", "Start the application there, or correct the address."},
+	reason.ConnectUnreachable:     {"there is no way to it in the network", "Check the address, the routes, and firewalls."},
+	reason.ConnectTimeout:         {"it does not take connections in time", "Its machine is away, a firewall drops packets, or it has too many connections waiting."},
+	reason.TLSHandshake:           {"TLS with it fails", "Does it speak TLS at that port, and which versions? goodgate doctor looks."},
+	reason.TLSCertificate:         {"its certificate is not accepted", "Check its names, its end and who signed it, and tls.ca and tls.server_name of the pool."},
+	reason.ClosedBeforeResponse:   {"it closes connections without an answer", "It crashes, restarts, or kills its workers: look into its own log."},
+	reason.StreamRefused:          {"it turns streams away", "It restarts, or allows fewer streams than it gets."},
+	reason.ResponseTimeout:        {"it does not answer in time", "It is too slow for timeouts.response_header or retry.per_try: look at what it waits for."},
+	reason.ResponseMalformed:      {"its answers are no HTTP", "Does this port belong to the application, and does it speak the pool's protocol?"},
+	reason.ResponseHeaderTooLarge: {"its answers have too large a header", "Look for cookies that grow."},
+	reason.ResponseTruncated:      {"its answers break off", "It crashes or is killed in the middle of an answer: look into its own log."},
+	reason.ResponseStalled:        {"its answers stop in the middle", "Look at what it waits for; timeouts.idle is the longest pause."},
+	reason.UpstreamStatus:         {"it answers with an error itself", "The error is the application's own: look into its log."},
 }
 
 // troubles finds what is wrong, the worst first.
@@ -82,7 +82,7 @@ func (p *Pool) troubles() (list []Trouble) {
 		add(t)
 	}
 	if p.Available == 0 && len(p.Upstreams) > 0 {
-		add(Trouble{Level: isError, Reason: proxy.NoUpstream.String(), Text: "No upstream takes requests: they wait, and then fail.", Do: symptoms[proxy.NoUpstream].do})
+		add(Trouble{Level: isError, Reason: reason.NoUpstream.String(), Text: "No upstream takes requests: they wait, and then fail.", Do: symptoms[reason.NoUpstream].do})
 	}
 	if n := p.sum.overloaded; n > 0 {
 		add(p.overload(n))
@@ -100,7 +100,7 @@ func (p *Pool) troubles() (list []Trouble) {
 
 func (p *Pool) overload(refused uint64) Trouble {
 	t := Trouble{
-		Level: isError, Reason: proxy.Overloaded.String(),
+		Level: isError, Reason: reason.Overloaded.String(),
 		Text: fmt.Sprintf("Overloaded: %d of %d requests in the last minute were refused, since more come than the upstreams may have.", refused, p.sum.requests),
 		Do:   "Add upstreams, make them faster, or raise the limit that is full (max_in_flight, concurrency.max, limits.max_requests) if they can take more.",
 	}
@@ -120,7 +120,7 @@ func (u *Upstream) trouble(p *Pool) (Trouble, bool) {
 		t.Reason = mostOf(m.Reasons)
 		sick := symptomOf(t.Reason)
 		what := sick.text
-		if m.Status != 0 && t.Reason == proxy.UpstreamStatus.String() {
+		if m.Status != 0 && t.Reason == reason.UpstreamStatus.String() {
 			what = fmt.Sprintf("it answers %d itself", m.Status)
 		}
 		t.Text = fmt.Sprintf("%d of %d attempts on it in the last minute failed: %s.", m.Failed, m.Attempts, what)
@@ -185,11 +185,11 @@ func mostOf(reasons map[string]int) string {
 	return slices.MaxFunc(slices.Sorted(maps.Keys(reasons)), func(a, b string) int { return cmp.Compare(reasons[a], reasons[b]) })
 }
 
-func symptomOf(reason string) symptom {
+func symptomOf(why string) symptom {
 	for r, s := range symptoms {
-		if r.String() == reason {
+		if r.String() == why {
 			return s
 		}
 	}
-	return symptom{strings.ReplaceAll(reason, "_", " "), "docs/reasons.md tells of " + reason + "."}
+	return symptom{strings.ReplaceAll(why, "_", " "), "docs/reasons.md tells of " + why + "."}
 }

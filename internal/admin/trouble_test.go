@@ -5,21 +5,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
 )
 
 // TestEverySymptomHasWords: what is an upstream's fault is explained.
 func TestEverySymptomHasWords(t *testing.T) {
-	for _, r := range proxy.Reasons() {
-		if s := symptoms[r]; r.Fault() == proxy.FaultUpstream && (s.text == "" || s.do == "") {
+	for _, r := range reason.All() {
+		if s := symptoms[r]; r.Fault() == reason.FaultUpstream && (s.text == "" || s.do == "") {
 			t.Errorf("no words for %v", r)
 		}
 	}
 }
 
 func TestTroubles(t *testing.T) {
-	minute := func(failed int, reason string, status int, ms float64) Minute {
-		return Minute{Attempts: 10, Failed: failed, Reasons: map[string]int{reason: failed}, Status: status, MeanMS: ms}
+	minute := func(failed int, why string, status int, ms float64) Minute {
+		return Minute{Attempts: 10, Failed: failed, Reasons: map[string]int{why: failed}, Status: status, MeanMS: ms}
 	}
 	good := Upstream{Address: "good", Available: true, Operator: "ready", Minute: Minute{Attempts: 10, MeanMS: 2}}
 	for name, test := range map[string]struct {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -15,7 +17,7 @@ func explain(r *proxy.Record) []string {
 	if r.Queued > 0 {
 		lines = append(lines, fmt.Sprintf("It waited %s for its turn before pool %s.", round(r.Queued), r.Pool))
 	}
-	if len(r.Attempts) == 0 && r.Pool != "" && r.Reason.Fault() != proxy.FaultClient {
+	if len(r.Attempts) == 0 && r.Pool != "" && r.Reason.Fault() != reason.FaultClient {
 		lines = append(lines, fmt.Sprintf("No upstream of pool %s was asked.", r.Pool))
 	}
 	for i := range r.Attempts {
@@ -28,7 +30,7 @@ func explain(r *proxy.Record) []string {
 		lines = append(lines, fmt.Sprintf("In all it was held for %s, waiting for an upstream.", round(r.Held)))
 	}
 	switch {
-	case r.Absorbed != proxy.ByNothing:
+	case r.Absorbed != reason.ByNothing:
 		lines = append(lines, fmt.Sprintf("The client noticed nothing: %s hid %s.", r.Absorbed, hidden(r)))
 	case r.SavedBy != "":
 		lines = append(lines, "What would have saved it: "+r.SavedBy+".")
@@ -37,7 +39,7 @@ func explain(r *proxy.Record) []string {
 }
 
 func hidden(r *proxy.Record) string {
-	if r.Hidden == proxy.None {
+	if r.Hidden == reason.None {
 		return "a slow answer"
 	}
 	return r.Hidden.String()
@@ -45,9 +47,9 @@ func hidden(r *proxy.Record) string {
 
 func outcome(r *proxy.Record) string {
 	switch {
-	case r.Reason == proxy.ClientGone:
+	case r.Reason == reason.ClientGone:
 		return "nothing, because it left,"
-	case r.Reason == proxy.None:
+	case r.Reason == reason.None:
 		return fmt.Sprint(r.Status)
 	}
 	s := fmt.Sprintf("%d (%s)", r.Status, r.Reason)
@@ -66,7 +68,7 @@ func attempt(r *proxy.Record, a *proxy.Attempt) string {
 		s += fmt.Sprintf(", on a connection unused for %s", round(a.Idle))
 	}
 	switch {
-	case a.Status != 0 && a.Reason == proxy.None:
+	case a.Status != 0 && a.Reason == reason.None:
 		s += fmt.Sprintf(", answered %d after %s", a.Status, round(a.Took))
 	case a.Status != 0:
 		s += fmt.Sprintf(", answered %d after %s (%s)", a.Status, round(a.Took), a.Reason)
@@ -83,22 +85,22 @@ func attempt(r *proxy.Record, a *proxy.Attempt) string {
 }
 
 // decisions are what followed an attempt, in plain words.
-var decisions = map[proxy.Decision]string{
-	proxy.Answered:       "This answer went to the client.",
-	proxy.Retried:        "It was sent again.",
-	proxy.NotSafe:        "It was not sent again: it may have been executed, and its method does not allow that twice.",
-	proxy.BodyGone:       "It was not sent again: its body was larger than what is kept (retry.max_body).",
-	proxy.NoAttemptsLeft: "It was not sent again: that was the last attempt (retry.attempts).",
-	proxy.BudgetSpent:    "It was not sent again: the pool's retry budget was spent (retry.budget).",
-	proxy.Strained:       "It was not sent again: the pool is overloaded, and a retry would have added to it.",
-	proxy.Resumed:        "Its answer broke off, and the rest of it was asked for elsewhere.",
-	proxy.LostRace:       "Another upstream had been asked too, and answered first.",
-	proxy.Hedged:         "Another upstream had been asked already.",
-	proxy.NobodyLeft:     "There was no other upstream to send it to.",
-	proxy.OutOfTime:      "There was no time left to send it again.",
-	proxy.ClientsFault:   "It was not sent again: the client had left or sent a bad body.",
-	proxy.OwnFault:       "It was not sent again: goodgate itself could not carry it out.",
-	proxy.Deadly:         "It was kept from a third upstream, since it had ended connections on two.",
+var decisions = map[reason.Decision]string{
+	reason.Answered:       "This answer went to the client.",
+	reason.Retried:        "It was sent again.",
+	reason.NotSafe:        "It was not sent again: it may have been executed, and its method does not allow that twice.",
+	reason.BodyGone:       "It was not sent again: its body was larger than what is kept (retry.max_body).",
+	reason.NoAttemptsLeft: "It was not sent again: that was the last attempt (retry.attempts).",
+	reason.BudgetSpent:    "It was not sent again: the pool's retry budget was spent (retry.budget).",
+	reason.Strained:       "It was not sent again: the pool is overloaded, and a retry would have added to it.",
+	reason.Resumed:        "Its answer broke off, and the rest of it was asked for elsewhere.",
+	reason.LostRace:       "Another upstream had been asked too, and answered first.",
+	reason.Hedged:         "Another upstream had been asked already.",
+	reason.NobodyLeft:     "There was no other upstream to send it to.",
+	reason.OutOfTime:      "There was no time left to send it again.",
+	reason.ClientsFault:   "It was not sent again: the client had left or sent a bad body.",
+	reason.OwnFault:       "It was not sent again: goodgate itself could not carry it out.",
+	reason.Deadly:         "It was kept from a third upstream, since it had ended connections on two.",
 }
 
 func round(d time.Duration) string {

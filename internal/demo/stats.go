@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -23,9 +25,9 @@ type second struct {
 // escape says why a failure reached a client.
 type escape struct {
 	Method   string
-	Reason   proxy.Reason
-	Decision proxy.Decision // why it was not tried again
-	Tried    bool           // Decision means something: there was an attempt
+	Reason   reason.Reason
+	Decision reason.Decision // why it was not tried again
+	Tried    bool            // Decision means something: there was an attempt
 }
 
 // upstreamCount is what the proxy saw of one upstream.
@@ -91,9 +93,9 @@ func (s *stats) observe(r *proxy.Record) {
 		a := &r.Attempts[i]
 		u := s.upstreams[a.Upstream]
 		switch a.Reason.Fault() {
-		case proxy.FaultNone:
+		case reason.FaultNone:
 			u.Served++
-		case proxy.FaultUpstream:
+		case reason.FaultUpstream:
 			u.Failed++
 		}
 		s.upstreams[a.Upstream] = u

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
 )
 
 // Summary is what the demo counted, of its own load unless it says otherwise.
@@ -71,7 +71,7 @@ func statusText(status int) string {
 func (e escape) String() string {
 	s := e.Method + ": " + e.Reason.String()
 	switch {
-	case e.Tried && e.Decision == proxy.NotSafe:
+	case e.Tried && e.Decision == reason.NotSafe:
 		s += fmt.Sprintf(", could not be hidden (a %s may have been executed)", e.Method)
 	case e.Tried:
 		s += ", " + e.Decision.String()

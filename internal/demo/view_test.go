@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/goodgate/goodgate/proxy"
@@ -94,17 +96,17 @@ func TestSpark(t *testing.T) {
 func TestSummaryArithmetic(t *testing.T) {
 	t.Parallel()
 	s := newStats()
-	attempt := func(reason proxy.Reason, d proxy.Decision) proxy.Attempt {
-		return proxy.Attempt{Upstream: "a", Reason: reason, Decision: d}
+	attempt := func(why reason.Reason, d reason.Decision) proxy.Attempt {
+		return proxy.Attempt{Upstream: "a", Reason: why, Decision: d}
 	}
 	for range 4 {
 		s.sent(false)
 	}
 	s.sent(true)
-	s.observe(&proxy.Record{Path: "/load/1", Method: "GET", Attempts: []proxy.Attempt{attempt(proxy.ConnectRefused, proxy.Retried), attempt(proxy.UpstreamStatus, proxy.Retried), attempt(proxy.None, proxy.Answered)}})
-	s.observe(&proxy.Record{Path: "/load/2", Method: "POST", Reason: proxy.ClosedBeforeResponse, Attempts: []proxy.Attempt{attempt(proxy.ClosedBeforeResponse, proxy.NotSafe)}})
-	s.observe(&proxy.Record{Path: "/load/3", Method: "GET", Held: time.Second, Attempts: []proxy.Attempt{attempt(proxy.None, proxy.Answered)}})
-	s.observe(&proxy.Record{Path: "/", Attempts: []proxy.Attempt{attempt(proxy.None, proxy.Answered)}})
+	s.observe(&proxy.Record{Path: "/load/1", Method: "GET", Attempts: []proxy.Attempt{attempt(reason.ConnectRefused, reason.Retried), attempt(reason.UpstreamStatus, reason.Retried), attempt(reason.None, reason.Answered)}})
+	s.observe(&proxy.Record{Path: "/load/2", Method: "POST", Reason: reason.ClosedBeforeResponse, Attempts: []proxy.Attempt{attempt(reason.ClosedBeforeResponse, reason.NotSafe)}})
+	s.observe(&proxy.Record{Path: "/load/3", Method: "GET", Held: time.Second, Attempts: []proxy.Attempt{attempt(reason.None, reason.Answered)}})
+	s.observe(&proxy.Record{Path: "/", Attempts: []proxy.Attempt{attempt(reason.None, reason.Answered)}})
 	s.answered(200, time.Millisecond)
 	s.answered(502, 2*time.Millisecond)
 	s.answered(200, 3*time.Millisecond)

@@ -8,11 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/doctor"
 	"github.com/goodgate/goodgate/internal/finding"
 	"github.com/goodgate/goodgate/internal/nginxconf"
 	"github.com/goodgate/goodgate/internal/nginxlog"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // conclude turns all evidence into findings.
@@ -53,7 +54,7 @@ func (d *nginxCase) logged() []finding.Finding {
 		if path != "" {
 			n.Seen += ", most often for " + path
 		}
-		if e.reason == proxy.DNSError || e.reason == proxy.DNSTimeout {
+		if e.reason == reason.DNSError || e.reason == reason.DNSTimeout {
 			n.Upstream = d.upstreamNamed(f.Upstream)
 		}
 		d.withValue(&n, f)
@@ -123,7 +124,7 @@ func (d *nginxCase) byTheClock() []finding.Finding {
 		}
 		after := t.Failed.Mean().Round(100 * time.Millisecond)
 		list = append(list, finding.Finding{
-			Severity: finding.Error, Confidence: finding.Likely, Code: "worker_timeout", Reason: proxy.ClosedBeforeResponse,
+			Severity: finding.Error, Confidence: finding.Likely, Code: "worker_timeout", Reason: reason.ClosedBeforeResponse,
 			Upstream: d.upstreamOf(t.Upstream), Count: t.Failed.N, First: t.First, Last: t.Last,
 			Seen:      fmt.Sprintf("every 502 of this upstream came after %s (%s to %s)", after, t.Failed.Min.Round(time.Millisecond), t.Failed.Max.Round(time.Millisecond)),
 			Means:     "the application's own timeout ends the worker that is still at it (gunicorn: --timeout, 30 s unless set; uwsgi: harakiri)",
@@ -186,7 +187,7 @@ func (d *nginxCase) crashLoops(list []finding.Finding) []finding.Finding {
 // isDown reports whether the look found that an upstream cannot be connected.
 func (d *nginxCase) isDown(upstream string) bool {
 	return slices.ContainsFunc(d.live, func(f finding.Finding) bool {
-		return f.Upstream == upstream && f.Severity == finding.Error && f.Reason == proxy.ConnectRefused
+		return f.Upstream == upstream && f.Severity == finding.Error && f.Reason == reason.ConnectRefused
 	})
 }
 

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // Running asks a goodgate that runs what it sees: upstreams it does not use and
@@ -47,12 +48,12 @@ func unused(r *finding.Report, p admin.Pool, u admin.Upstream) {
 		f.Severity, f.Code = finding.Notice, "drained"
 		f.Means, f.Do, f.Directive = "it gets no new requests because someone said so", "bring it back when it is ready", "goodgate undrain "+u.Address
 	case u.Trusted:
-		f.Code, f.Reason = "checks_fail", proxy.NoUpstream
+		f.Code, f.Reason = "checks_fail", reason.NoUpstream
 		f.Means, f.Do = "the health check is wrong, or the application is only half well", "see what the check is answered"
 	case u.Available || u.Resting:
 		return
 	default:
-		f.Code, f.Reason = "left_out", proxy.NoUpstream
+		f.Code, f.Reason = "left_out", reason.NoUpstream
 		f.Means, f.Do = "it gets no requests until it is well again", "see the other findings about it, and its own log"
 	}
 	if p.Available == 0 && f.Severity == finding.Warning {
@@ -64,24 +65,24 @@ func unused(r *finding.Report, p admin.Pool, u admin.Upstream) {
 
 // failures counts the latest failures by reason and upstream.
 func failures(r *finding.Report, list []*admin.Request) {
-	byName := map[string]proxy.Reason{}
-	for _, reason := range proxy.Reasons() {
-		byName[reason.String()] = reason
+	byName := map[string]reason.Reason{}
+	for _, why := range reason.All() {
+		byName[why.String()] = why
 	}
 	type key struct{ reason, upstream string }
 	at := map[key]*finding.Finding{}
 	var order []key
 	for _, q := range list {
-		reason, known := byName[q.Reason]
-		if !known || reason.Fault() == proxy.FaultClient {
+		why, known := byName[q.Reason]
+		if !known || why.Fault() == reason.FaultClient {
 			continue
 		}
 		k := key{q.Reason, q.Upstream}
 		f := at[k]
 		if f == nil {
 			f = &finding.Finding{
-				Severity: finding.Error, Confidence: finding.Possible, Code: "recent_failures", Reason: reason, Where: "pool " + q.Pool,
-				Means: reason.Text() + " (docs/502.md has the causes)", Do: "see what happened to one of them", Directive: "goodgate why " + q.ID,
+				Severity: finding.Error, Confidence: finding.Possible, Code: "recent_failures", Reason: why, Where: "pool " + q.Pool,
+				Means: why.Text() + " (docs/502.md has the causes)", Do: "see what happened to one of them", Directive: "goodgate why " + q.ID,
 				Last: q.Start,
 			}
 			if q.Upstream != "" {

@@ -11,8 +11,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // attempt is a connection that could not be made.
@@ -89,13 +90,13 @@ func (e *examination) dialFailed(p place, err error, took time.Duration) finding
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return unroutable(after + errnoText(err))
 	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
-		f := broken("connect_forbidden", proxy.ConnectUnreachable)
+		f := broken("connect_forbidden", reason.ConnectUnreachable)
 		f.Seen = after + errnoText(err)
 		f.Means = "this machine itself forbids the connection: a firewall rule for outgoing packets, or SELinux"
 		f.Do = "allow it: look at nft list ruleset (or iptables -S OUTPUT); with SELinux setsebool -P httpd_can_network_connect 1"
 		return f
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		f := broken("ephemeral_ports", proxy.ConnectUnreachable)
+		f := broken("ephemeral_ports", reason.ConnectUnreachable)
 		f.Seen = after + errnoText(err)
 		f.Means = "this machine has no free local port left towards that address"
 		f.Do = "keep connections to upstreams instead of opening one a request, and widen net.ipv4.ip_local_port_range"
@@ -103,14 +104,14 @@ func (e *examination) dialFailed(p place, err error, took time.Duration) finding
 	case errors.Is(err, os.ErrDeadlineExceeded), isTimeout(err):
 		return e.timedOut(p, took)
 	}
-	f := broken("connect_failed", proxy.ConnectUnreachable)
+	f := broken("connect_failed", reason.ConnectUnreachable)
 	f.Seen = after + errnoText(err)
 	f.Means, f.Do = "the connection cannot be made", "see the error"
 	return f
 }
 
 func unroutable(seen string) finding.Finding {
-	f := broken("unroutable", proxy.ConnectUnreachable)
+	f := broken("unroutable", reason.ConnectUnreachable)
 	f.Seen = seen
 	f.Means = "this machine has no route to the address, or a router or firewall on the way answers that there is none"
 	f.Do = "look at ip route get ADDRESS; bring the network, the VPN or the container network up, or correct the address"
@@ -123,7 +124,7 @@ func (e *examination) timedOut(p place, took time.Duration) finding.Finding {
 		return e.backlogFull(fmt.Sprintf("no connection to %s within %s, though %s listens there; %d connections wait to be accepted",
 			p.address, span(took.Round(10*time.Millisecond)), l.who(), l.waiting), l.waiting)
 	}
-	f := broken("filtered", proxy.ConnectTimeout)
+	f := broken("filtered", reason.ConnectTimeout)
 	f.Seen = fmt.Sprintf("no answer at all from %s within %s: neither a connection nor a refusal", p.address, span(took.Round(10*time.Millisecond)))
 	f.Means = "packets are dropped on the way: a firewall or security group, or the machine is down or has another address now"
 	f.Do = fmt.Sprintf("let TCP port %s through from this machine to %s (firewall of both, security groups), or correct the address", portOf(p.address), hostOf(p.address))
@@ -131,7 +132,7 @@ func (e *examination) timedOut(p place, took time.Duration) finding.Finding {
 }
 
 func (e *examination) backlogFull(seen string, waiting int) finding.Finding {
-	f := broken("backlog_full", proxy.ConnectTimeout)
+	f := broken("backlog_full", reason.ConnectTimeout)
 	f.Seen = seen
 	f.Means = "the application does not accept connections as fast as they come: it is overloaded or hangs, and its accept queue is full"
 	f.Do = "give the application more workers or a larger backlog (the second argument of listen, at most net.core.somaxconn)"
@@ -143,7 +144,7 @@ func (e *examination) backlogFull(seen string, waiting int) finding.Finding {
 
 // refused says what listens instead, when the address is of this machine.
 func (e *examination) refused(p place) finding.Finding {
-	f := broken("nothing_listens", proxy.ConnectRefused)
+	f := broken("nothing_listens", reason.ConnectRefused)
 	f.Seen = "connection refused by " + p.address
 	f.Means = "the machine is there, but nothing listens at this port: the application is not running, or listens elsewhere"
 	f.Do = "start the application, or correct the port"

@@ -15,9 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/doctor"
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 var words = doctor.Words{
@@ -78,15 +79,15 @@ func look(t *testing.T, target doctor.Target, how ...doctor.Options) finding.Rep
 }
 
 // first wants a target to have one finding.
-func first(t *testing.T, target doctor.Target, code string, reason proxy.Reason, directive string, how ...doctor.Options) finding.Finding {
+func first(t *testing.T, target doctor.Target, code string, why reason.Reason, directive string, how ...doctor.Options) finding.Finding {
 	t.Helper()
 	r := look(t, target, how...)
 	if len(r.Findings) == 0 {
 		t.Fatalf("nothing found, want %s", code)
 	}
 	f := r.Findings[0]
-	if f.Code != code || f.Reason != reason || !strings.Contains(f.Directive, directive) {
-		t.Errorf("found %s, reason %s, directive %q; want %s, %s, %q\n%+v", f.Code, f.Reason, f.Directive, code, reason, directive, f)
+	if f.Code != code || f.Reason != why || !strings.Contains(f.Directive, directive) {
+		t.Errorf("found %s, reason %s, directive %q; want %s, %s, %q\n%+v", f.Code, f.Reason, f.Directive, code, why, directive, f)
 	}
 	if f.Seen == "" || f.Means == "" || f.Do == "" {
 		t.Errorf("the finding is not complete: %+v", f)
@@ -116,7 +117,7 @@ func TestRefused(t *testing.T) {
 	address := ln.Addr().String()
 	ln.Close()
 	r := look(t, doctor.Target{Addr: address})
-	if len(r.Findings) != 1 || r.Findings[0].Reason != proxy.ConnectRefused {
+	if len(r.Findings) != 1 || r.Findings[0].Reason != reason.ConnectRefused {
 		t.Errorf("found %+v", r.Findings)
 	}
 }
@@ -126,20 +127,20 @@ func TestOtherProtocols(t *testing.T) {
 	secure := httptest.NewTLSServer(http.HandlerFunc(ok))
 	t.Cleanup(secure.Close)
 	address := secure.Listener.Addr().String()
-	first(t, doctor.Target{Addr: address}, "plain_to_tls_port", proxy.ResponseMalformed, "https "+address)
+	first(t, doctor.Target{Addr: address}, "plain_to_tls_port", reason.ResponseMalformed, "https "+address)
 	plain := serve(t, ok)
-	first(t, doctor.Target{Addr: plain, TLS: &tls.Config{}}, "tls_to_plain_port", proxy.TLSHandshake, "http "+plain)
+	first(t, doctor.Target{Addr: plain, TLS: &tls.Config{}}, "tls_to_plain_port", reason.TLSHandshake, "http "+plain)
 	banner := answering(t, func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-OpenSSH\r\n") })
-	first(t, doctor.Target{Addr: banner}, "not_http", proxy.ResponseMalformed, "")
+	first(t, doctor.Target{Addr: banner}, "not_http", reason.ResponseMalformed, "")
 	silent := answering(t, func(net.Conn) {})
-	first(t, doctor.Target{Addr: silent}, "closed_without_answer", proxy.ClosedBeforeResponse, "")
+	first(t, doctor.Target{Addr: silent}, "closed_without_answer", reason.ClosedBeforeResponse, "")
 	h2 := httptest.NewUnstartedServer(http.HandlerFunc(ok))
 	h2.Config.Protocols = new(http.Protocols)
 	h2.Config.Protocols.SetUnencryptedHTTP2(true)
 	h2.Start()
 	t.Cleanup(h2.Close)
 	address = h2.Listener.Addr().String()
-	first(t, doctor.Target{Addr: address}, "http2_only", proxy.ResponseMalformed, "http2 "+address)
+	first(t, doctor.Target{Addr: address}, "http2_only", reason.ResponseMalformed, "http2 "+address)
 }
 
 func TestCertificate(t *testing.T) {
@@ -149,8 +150,8 @@ func TestCertificate(t *testing.T) {
 	address := s.Listener.Addr().String()
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	first(t, doctor.Target{Addr: address, TLS: &tls.Config{RootCAs: roots, ServerName: "other.org"}}, "certificate_name", proxy.TLSCertificate, "name example.com")
-	first(t, doctor.Target{Addr: address, TLS: &tls.Config{RootCAs: x509.NewCertPool()}}, "certificate_self_signed", proxy.TLSCertificate, "ca ")
+	first(t, doctor.Target{Addr: address, TLS: &tls.Config{RootCAs: roots, ServerName: "other.org"}}, "certificate_name", reason.TLSCertificate, "name example.com")
+	first(t, doctor.Target{Addr: address, TLS: &tls.Config{RootCAs: x509.NewCertPool()}}, "certificate_self_signed", reason.TLSCertificate, "ca ")
 	healthy(t, doctor.Target{Addr: address, TLS: &tls.Config{RootCAs: roots}})
 	healthy(t, doctor.Target{Addr: address, TLS: &tls.Config{ServerName: "other.org"}, Insecure: true})
 }
@@ -158,24 +159,24 @@ func TestCertificate(t *testing.T) {
 func TestResponse(t *testing.T) {
 	t.Parallel()
 	slow := serve(t, func(w http.ResponseWriter, r *http.Request) { <-time.After(300 * time.Millisecond) })
-	first(t, doctor.Target{Addr: slow, Response: 100 * time.Millisecond}, "slow_answer", proxy.ResponseTimeout, "response ")
+	first(t, doctor.Target{Addr: slow, Response: 100 * time.Millisecond}, "slow_answer", reason.ResponseTimeout, "response ")
 	hung := serve(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	first(t, doctor.Target{Addr: hung}, "no_answer", proxy.ResponseTimeout, "", hasty)
+	first(t, doctor.Target{Addr: hung}, "no_answer", reason.ResponseTimeout, "", hasty)
 	big := serve(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Big", strings.Repeat("x", 6000)) })
-	first(t, doctor.Target{Addr: big, MaxHeader: 4096}, "header_size", proxy.ResponseHeaderTooLarge, "header 16")
+	first(t, doctor.Target{Addr: big, MaxHeader: 4096}, "header_size", reason.ResponseHeaderTooLarge, "header 16")
 	bad := serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) })
-	first(t, doctor.Target{Addr: bad}, "upstream_status", proxy.UpstreamStatus, "")
+	first(t, doctor.Target{Addr: bad}, "upstream_status", reason.UpstreamStatus, "")
 	cut := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		fmt.Fprint(w, "short")
 	})
-	first(t, doctor.Target{Addr: cut}, "truncated", proxy.ResponseTruncated, "")
+	first(t, doctor.Target{Addr: cut}, "truncated", reason.ResponseTruncated, "")
 	loop := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Forwarded-Proto") != "https" {
 			http.Redirect(w, r, "https://example.com/?secret=1", http.StatusFound)
 		}
 	})
-	f := first(t, doctor.Target{Addr: loop, HTTPSClients: true}, "redirect_loop", proxy.None, "proto")
+	f := first(t, doctor.Target{Addr: loop, HTTPSClients: true}, "redirect_loop", reason.None, "proto")
 	if f.Confidence != finding.Certain || strings.Contains(f.Seen, "secret") {
 		t.Errorf("finding %+v", f)
 	}
@@ -188,13 +189,13 @@ func TestLimits(t *testing.T) {
 	s.Config.MaxHeaderBytes = 1 // Go adds 4 KiB
 	s.Start()
 	t.Cleanup(s.Close)
-	first(t, doctor.Target{Addr: s.Listener.Addr().String()}, "request_header_limit", proxy.UpstreamStatus, "")
+	first(t, doctor.Target{Addr: s.Listener.Addr().String()}, "request_header_limit", reason.UpstreamStatus, "")
 	refuses := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Expect") != "" {
 			w.WriteHeader(http.StatusExpectationFailed)
 		}
 	})
-	first(t, doctor.Target{Addr: refuses}, "expect_refused", proxy.UpstreamStatus, "")
+	first(t, doctor.Target{Addr: refuses}, "expect_refused", reason.UpstreamStatus, "")
 }
 
 func TestHealth(t *testing.T) {
@@ -214,21 +215,21 @@ func TestHealth(t *testing.T) {
 	})
 	for path, code := range map[string]string{"/gone": "health_not_found", "/moved": "health_redirect", "/private": "health_auth", "/ill": "health_status"} {
 		h := &doctor.Health{Path: path, Passes: func(s int) bool { return s == 200 }, Status: "200", Timeout: time.Minute}
-		first(t, doctor.Target{Addr: address, Health: h}, code, proxy.NoUpstream, "health /up")
+		first(t, doctor.Target{Addr: address, Health: h}, code, reason.NoUpstream, "health /up")
 	}
 }
 
 func TestKeepalive(t *testing.T) {
 	t.Parallel()
 	says := serve(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Keep-Alive", "timeout=5, max=100") })
-	first(t, doctor.Target{Addr: says, Keepalive: time.Minute}, "keepalive_race", proxy.ClosedBeforeResponse, "keepalive 4s")
+	first(t, doctor.Target{Addr: says, Keepalive: time.Minute}, "keepalive_race", reason.ClosedBeforeResponse, "keepalive 4s")
 	healthy(t, doctor.Target{Addr: says, Keepalive: 4 * time.Second})
 	healthy(t, doctor.Target{Addr: says, Keepalive: time.Minute, Learns: true})
 	s := httptest.NewUnstartedServer(http.HandlerFunc(ok))
 	s.Config.IdleTimeout = 100 * time.Millisecond
 	s.Start()
 	t.Cleanup(s.Close)
-	f := first(t, doctor.Target{Addr: s.Listener.Addr().String(), Keepalive: time.Minute}, "keepalive_race", proxy.ClosedBeforeResponse, "ms", watchful)
+	f := first(t, doctor.Target{Addr: s.Listener.Addr().String(), Keepalive: time.Minute}, "keepalive_race", reason.ClosedBeforeResponse, "ms", watchful)
 	if !strings.Contains(f.Seen, "closed an idle connection") {
 		t.Errorf("seen %q", f.Seen)
 	}
@@ -241,7 +242,7 @@ func TestName(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
-	f := first(t, doctor.Target{Addr: "app.example:80", Resolver: ln.LocalAddr().String()}, "dns_timeout", proxy.DNSTimeout, "resolver app.example", hasty)
+	f := first(t, doctor.Target{Addr: "app.example:80", Resolver: ln.LocalAddr().String()}, "dns_timeout", reason.DNSTimeout, "resolver app.example", hasty)
 	if !strings.Contains(f.Seen, ln.LocalAddr().String()) {
 		t.Errorf("seen %q does not name the name server", f.Seen)
 	}
@@ -263,12 +264,12 @@ func TestSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	nobody := &doctor.User{Name: "www", UID: 12345, Groups: []uint32{12345}}
-	first(t, doctor.Target{Addr: "unix:" + path, User: nobody}, "socket_permission", proxy.ConnectUnreachable, "chgrp www "+path)
-	first(t, doctor.Target{Addr: "unix:" + dir + "/none.sock"}, "socket_missing", proxy.ConnectUnreachable, "address unix:"+path)
+	first(t, doctor.Target{Addr: "unix:" + path, User: nobody}, "socket_permission", reason.ConnectUnreachable, "chgrp www "+path)
+	first(t, doctor.Target{Addr: "unix:" + dir + "/none.sock"}, "socket_missing", reason.ConnectUnreachable, "address unix:"+path)
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	first(t, doctor.Target{Addr: "unix:" + dir + "/file"}, "not_a_socket", proxy.ConnectRefused, "")
+	first(t, doctor.Target{Addr: "unix:" + dir + "/file"}, "not_a_socket", reason.ConnectRefused, "")
 }
 
 func TestListeners(t *testing.T) {

@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // atOnce bounds how many targets are examined side by side.
@@ -93,8 +94,8 @@ func (e *examination) find(f finding.Finding) {
 }
 
 // broken is a finding of which requests fail for sure.
-func broken(code string, reason proxy.Reason) finding.Finding {
-	return finding.Finding{Severity: finding.Error, Confidence: finding.Certain, Code: code, Reason: reason}
+func broken(code string, why reason.Reason) finding.Finding {
+	return finding.Finding{Severity: finding.Error, Confidence: finding.Certain, Code: code, Reason: why}
 }
 
 // dial connects, within what the proxy allows or MaxWait if that is less.

@@ -8,8 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // usualHealthPaths are asked when the configured one does not pass.
@@ -73,7 +74,7 @@ func (e *examination) betterPath(ctx context.Context, p place) string {
 }
 
 func (e *examination) unhealthy(code, seen, better string) {
-	f := broken(code, proxy.NoUpstream)
+	f := broken(code, reason.NoUpstream)
 	f.Seen = seen
 	f.Means = "the upstream counts as down though it serves requests; when all do, clients get 503"
 	f.Do = map[string]string{

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // watchIdle finds out how long the upstream keeps an idle connection: by its
@@ -60,7 +61,7 @@ func (e *examination) judgeKeepalive(kept time.Duration, how string) {
 // kept, before the proxy does, after keeps.
 func KeepaliveRace(kept, keeps time.Duration, w Words) finding.Finding {
 	f := finding.Finding{
-		Severity: finding.Warning, Confidence: finding.Certain, Code: "keepalive_race", Reason: proxy.ClosedBeforeResponse,
+		Severity: finding.Warning, Confidence: finding.Certain, Code: "keepalive_race", Reason: reason.ClosedBeforeResponse,
 		Means: "the upstream closes a connection just as the proxy sends a request on it: now and then a request fails, more often a POST, because it cannot be sent again",
 		Do: fmt.Sprintf("let the proxy close first; or let the application keep connections longer than %s (Node: server.keepAliveTimeout = %d)",
 			span(keeps), (keeps + 5*time.Second).Milliseconds()),

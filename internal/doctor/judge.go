@@ -10,8 +10,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // skewed is a difference of clocks worth a word: Date has whole seconds, and
@@ -37,7 +38,7 @@ func (e *examination) judge(ctx context.Context, p place, a *answer) bool {
 	e.judgeStatus(ctx, p, a)
 	e.judgeClock(a)
 	if a.bodyErr != nil {
-		f := broken("truncated", proxy.ResponseTruncated)
+		f := broken("truncated", reason.ResponseTruncated)
 		f.Seen = fmt.Sprintf("the answer to %s broke off within its body after %d bytes: %v", a.request, len(a.body), a.bodyErr)
 		f.Means, f.Do = "the application ended in the middle, or announces more (Content-Length) than it sends", "see the application's log"
 		e.find(f)
@@ -78,7 +79,7 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 			return e.plainToTLS(p, a.trouble())
 		}
 		if e.speaksHTTP2(ctx, p) {
-			f := broken("http2_only", proxy.ResponseMalformed)
+			f := broken("http2_only", reason.ResponseMalformed)
 			f.Seen = fmt.Sprintf("%s: %s to an HTTP/1.1 request, and answers one of HTTP/2", p.address, a.trouble())
 			f.Means = "the upstream speaks HTTP/2 only (as gRPC servers do), the proxy is set to speak HTTP/1.1 to it"
 			f.Do = "speak HTTP/2 to it, or let the application speak HTTP/1.1 too"
@@ -89,11 +90,11 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 	what := fmt.Sprintf("%s at %s: %s", a.request, p.address, a.trouble())
 	switch {
 	case errors.Is(a.err, errHeaderTooLarge):
-		f := broken("header_too_large", proxy.ResponseHeaderTooLarge)
+		f := broken("header_too_large", reason.ResponseHeaderTooLarge)
 		f.Seen, f.Means, f.Do = what, "no proxy takes so much", "find out in the application what sets so many headers or cookies"
 		return f
 	case isTimeout(a.err):
-		f := broken("no_answer", proxy.ResponseTimeout)
+		f := broken("no_answer", reason.ResponseTimeout)
 		f.Seen = what
 		f.Means = "the application accepts connections but does not answer: all its workers are busy, or it hangs"
 		f.Do = "see what the application does (its log, a stack dump); longer timeouts only help when it answers at all"
@@ -103,13 +104,13 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 		}
 		return f
 	case len(a.first) > 0:
-		f := broken("not_http", proxy.ResponseMalformed)
+		f := broken("not_http", reason.ResponseMalformed)
 		f.Seen = what
 		f.Means = "what listens there does not speak HTTP: another service has the port"
 		f.Do = "correct the port"
 		return f
 	}
-	f := broken("closed_without_answer", proxy.ClosedBeforeResponse)
+	f := broken("closed_without_answer", reason.ClosedBeforeResponse)
 	f.Seen = what
 	f.Means = "the application ends the connection instead of answering: it crashes, or refuses this client"
 	f.Do = "see the application's log at this moment"
@@ -122,7 +123,7 @@ func (e *examination) speaksTLS(ctx context.Context, p place) bool {
 }
 
 func (e *examination) plainToTLS(p place, saw string) finding.Finding {
-	f := broken("plain_to_tls_port", proxy.ResponseMalformed)
+	f := broken("plain_to_tls_port", reason.ResponseMalformed)
 	f.Seen = fmt.Sprintf("%s: %s to a request without TLS, and completes a TLS handshake", p.address, saw)
 	f.Means = "the port speaks TLS, the proxy is set to speak plain HTTP to it"
 	f.Do = "use https:// for this upstream, or the upstream's port without TLS"
@@ -158,7 +159,7 @@ func (e *examination) judgeTime(a *answer) {
 	}
 	enough := (a.took*3/2 + time.Second).Round(time.Second)
 	f := finding.Finding{
-		Severity: finding.Warning, Confidence: finding.Certain, Code: "slow_answer", Reason: proxy.ResponseTimeout,
+		Severity: finding.Warning, Confidence: finding.Certain, Code: "slow_answer", Reason: reason.ResponseTimeout,
 		Seen:  fmt.Sprintf("%s took %s until the response header; the proxy waits %s", a.request, span(a.took.Round(time.Millisecond)), span(e.Response)),
 		Means: "a little more load and requests time out",
 		Do:    "make the request faster (a slow query, a cold cache), or wait longer",
@@ -175,7 +176,7 @@ func (e *examination) judgeHeader(a *answer) {
 		return
 	}
 	f := finding.Finding{
-		Severity: finding.Warning, Confidence: finding.Certain, Code: "header_size", Reason: proxy.ResponseHeaderTooLarge,
+		Severity: finding.Warning, Confidence: finding.Certain, Code: "header_size", Reason: reason.ResponseHeaderTooLarge,
 		Seen:  fmt.Sprintf("the response header of %s has %d bytes; the proxy takes %d", a.request, a.header, e.MaxHeader),
 		Means: "with a longer cookie it will be refused",
 		Do:    "send fewer and smaller headers (usually cookies), or allow more",

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 const (
@@ -26,12 +27,12 @@ func (e *examination) checkLimits(ctx context.Context, p place, plain *answer) {
 		return
 	}
 	e.vary(ctx, p, "headers", map[string]string{"X-Goodgate-Doctor": strings.Repeat("x", longHeader)}, finding.Finding{
-		Code: "request_header_limit", Reason: proxy.UpstreamStatus,
+		Code: "request_header_limit", Reason: reason.UpstreamStatus,
 		Means: "users with many or long cookies get this answer, and nobody else",
 		Do:    "let the application take larger request headers (Node: --max-http-header-size; gunicorn: --limit-request-field_size)",
 	})
 	e.vary(ctx, p, "expect", map[string]string{"Expect": "100-continue"}, finding.Finding{
-		Code: "expect_refused", Reason: proxy.UpstreamStatus,
+		Code: "expect_refused", Reason: reason.UpstreamStatus,
 		Means: "clients that ask before they send a large body, such as curl, are refused",
 		Do:    "take the header Expect out on the way to this upstream",
 	})

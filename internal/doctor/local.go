@@ -8,8 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // tight is the share of a limit from which it is worth a word.
@@ -59,7 +60,7 @@ func backlog(r *finding.Report) {
 	localStep(r, "backlog", "net.core.somaxconn is %d", n[0])
 	if n[0] < 256 {
 		r.Find(finding.Finding{
-			Severity: finding.Notice, Confidence: finding.Certain, Code: "somaxconn", Reason: proxy.ConnectTimeout,
+			Severity: finding.Notice, Confidence: finding.Certain, Code: "somaxconn", Reason: reason.ConnectTimeout,
 			Seen:  fmt.Sprintf("net.core.somaxconn is %d", n[0]),
 			Means: "no listener of this machine can have more connections waiting to be accepted: bursts time out", Do: "raise it, then restart what listens",
 			Directive: "sysctl -w net.core.somaxconn=4096",
@@ -79,7 +80,7 @@ func ports(r *finding.Report) {
 	localStep(r, "ports", "%d local ports for connections to one address, %d connections in TIME-WAIT", have, waiting)
 	if float64(waiting) > tight*float64(have) {
 		r.Find(finding.Finding{
-			Severity: finding.Warning, Confidence: finding.Likely, Code: "ephemeral_ports", Reason: proxy.ConnectUnreachable,
+			Severity: finding.Warning, Confidence: finding.Likely, Code: "ephemeral_ports", Reason: reason.ConnectUnreachable,
 			Seen:  fmt.Sprintf("%d connections are in TIME-WAIT, and there are %d local ports", waiting, have),
 			Means: "connections are opened and closed for each request; when the ports run out, connecting fails with \"cannot assign requested address\"",
 			Do:    "keep connections to upstreams, or widen the range", Directive: "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"",
@@ -114,7 +115,7 @@ func conntrack(r *finding.Report) {
 	localStep(r, "conntrack", "%d of %d connections tracked", have[0], most[0])
 	if float64(have[0]) > tight*float64(most[0]) {
 		r.Find(finding.Finding{
-			Severity: finding.Warning, Confidence: finding.Certain, Code: "conntrack", Reason: proxy.ConnectTimeout,
+			Severity: finding.Warning, Confidence: finding.Certain, Code: "conntrack", Reason: reason.ConnectTimeout,
 			Seen:  fmt.Sprintf("the firewall tracks %d of at most %d connections", have[0], most[0]),
 			Means: "when the table is full, packets of new connections are dropped: connecting times out", Do: "allow more, or do not track connections to upstreams",
 			Directive: fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", 2*most[0]),
@@ -137,7 +138,7 @@ func descriptors(r *finding.Report, pid int) {
 	localStep(r, "files", "process %d has %d of at most %d files open", pid, len(open), most)
 	if float64(len(open)) > tight*float64(most) {
 		r.Find(finding.Finding{
-			Severity: finding.Error, Confidence: finding.Certain, Code: "fd_limit", Reason: proxy.ConnectUnreachable,
+			Severity: finding.Error, Confidence: finding.Certain, Code: "fd_limit", Reason: reason.ConnectUnreachable,
 			Seen:  fmt.Sprintf("process %d has %d of at most %d files open", pid, len(open), most),
 			Means: "every connection is an open file; at the limit no client and no upstream can be connected", Do: "raise the limit of the service",
 			Directive: fmt.Sprintf("LimitNOFILE=%d", max(65536, 4*most)),

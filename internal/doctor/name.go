@@ -11,9 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/discovery"
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // nameTimeout bounds one look-up.
@@ -63,14 +64,14 @@ func (e *examination) nameFailed(host string, err error) {
 		asked = s
 	}
 	dns, _ := errors.AsType[*net.DNSError](err)
-	f := broken("dns_not_found", proxy.DNSError)
+	f := broken("dns_not_found", reason.DNSError)
 	switch {
 	case dns != nil && dns.IsNotFound:
 		f.Seen = fmt.Sprintf("%s says that %s does not exist", asked, host)
 		f.Means = "the name is misspelt, was removed, or is known to another name server only, such as that of a container network"
 		f.Do = "correct the name, or ask the name server that knows it"
 	case dns != nil && dns.IsTimeout || errors.Is(err, context.DeadlineExceeded):
-		f.Code, f.Reason = "dns_timeout", proxy.DNSTimeout
+		f.Code, f.Reason = "dns_timeout", reason.DNSTimeout
 		f.Seen = fmt.Sprintf("%s gave no answer about %s within %s", asked, host, span(min(nameTimeout, e.o.MaxWait)))
 		f.Means = "the name server is down or cannot be reached from here"
 		f.Do = "make the name server reachable, or name one that answers"

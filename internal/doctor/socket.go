@@ -10,8 +10,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // checkSocket looks at the file of a unix socket, and at who may use it: root,
@@ -27,7 +28,7 @@ func (e *examination) checkSocket(path string) (finding.Finding, bool) {
 		e.report.NotKnown("the socket %s: %v", path, err)
 		return finding.Finding{}, true
 	case info.Mode().Type() != fs.ModeSocket:
-		f := broken("not_a_socket", proxy.ConnectRefused)
+		f := broken("not_a_socket", reason.ConnectRefused)
 		f.Seen = fmt.Sprintf("%s is not a socket (%s)", path, info.Mode())
 		f.Means = "something else has the name"
 		f.Do = "correct the path, or remove the file and start the application"
@@ -53,7 +54,7 @@ func (e *examination) checkSocket(path string) (finding.Finding, bool) {
 }
 
 func (e *examination) socketMissing(path string) finding.Finding {
-	f := broken("socket_missing", proxy.ConnectUnreachable)
+	f := broken("socket_missing", reason.ConnectUnreachable)
 	f.Seen = fmt.Sprintf("there is no file %s", path)
 	f.Means = "the application is not running, or makes its socket elsewhere"
 	f.Do = "start the application, or correct the path"
@@ -69,7 +70,7 @@ func (e *examination) socketMissing(path string) finding.Finding {
 }
 
 func (e *examination) socketForbidden(path, who string) finding.Finding {
-	f := broken("socket_permission", proxy.ConnectUnreachable)
+	f := broken("socket_permission", reason.ConnectUnreachable)
 	f.Seen = fmt.Sprintf("%s may not write to %s", who, path)
 	f.Means = "connecting to a unix socket needs write permission on it, and search permission on its folders"
 	f.Do = "let the application make the socket for a group that the proxy's user is in"

@@ -6,8 +6,9 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // judgeStatus looks at the status of the plain request.
@@ -15,13 +16,13 @@ func (e *examination) judgeStatus(ctx context.Context, p place, a *answer) {
 	r := a.response
 	switch {
 	case r.StatusCode >= 502 && r.StatusCode <= 504:
-		f := broken("upstream_status", proxy.UpstreamStatus)
+		f := broken("upstream_status", reason.UpstreamStatus)
 		f.Seen = fmt.Sprintf("%s is answered %s by the upstream itself", a.request, r.Status)
 		f.Means = "the error is not the proxy's: the application, or a proxy in it, answers so"
 		f.Do = "see the application's log; it may still be starting, or lacks its own upstream or database"
 		e.find(f)
 	case r.StatusCode == http.StatusInternalServerError:
-		f := broken("application_error", proxy.None)
+		f := broken("application_error", reason.None)
 		f.Severity = finding.Warning
 		f.Seen = fmt.Sprintf("%s is answered %s", a.request, r.Status)
 		f.Means, f.Do = "the application fails", "see the application's log"
@@ -41,7 +42,7 @@ func (e *examination) judgeRedirect(ctx context.Context, p place, a *answer) {
 	told.header = map[string]string{"X-Forwarded-Proto": "https"}
 	b := e.ask(ctx, p, told)
 	defer b.close()
-	f := broken("redirect_loop", proxy.None)
+	f := broken("redirect_loop", reason.None)
 	f.Confidence = finding.Likely
 	f.Seen = fmt.Sprintf("%s is redirected to %s, though clients come over https", a.request, origin(a.response))
 	f.Means = "the application takes every request for an insecure one, and browsers end with too many redirects"

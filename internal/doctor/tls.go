@@ -10,8 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // expiresSoon is how long before its end a certificate is worth a word.
@@ -88,7 +89,7 @@ func (e *examination) tlsConfig(protos []string) *tls.Config {
 }
 
 func (e *examination) handshakeFailed(ctx context.Context, p place, err error) {
-	f := broken("tls_handshake", proxy.TLSHandshake)
+	f := broken("tls_handshake", reason.TLSHandshake)
 	f.Seen = fmt.Sprintf("the TLS handshake with %s failed: %v", p.address, err)
 	f.Means = "the upstream refuses what it is offered: the name in the handshake (SNI), the protocol versions, or a client certificate it asks for"
 	f.Do = "look at the upstream's TLS settings and its log"
@@ -116,7 +117,7 @@ func (e *examination) speaksPlain(ctx context.Context, p place) bool {
 func (e *examination) checkCertificate(s tls.ConnectionState) bool {
 	leaf := s.PeerCertificates[0]
 	config := e.tlsConfig(nil)
-	f := broken("certificate", proxy.TLSCertificate)
+	f := broken("certificate", reason.TLSCertificate)
 	now := time.Now()
 	switch {
 	case now.After(leaf.NotAfter):
@@ -156,7 +157,7 @@ func (e *examination) checkChain(s tls.ConnectionState, config *tls.Config) bool
 		e.aboutExpiry(leaf)
 		return true
 	}
-	f := broken("certificate_authority", proxy.TLSCertificate)
+	f := broken("certificate_authority", reason.TLSCertificate)
 	f.Seen = fmt.Sprintf("the certificate of %s is not trusted: %v", strings.Join(names(leaf), ", "), err)
 	f.Means = "it is issued by an authority that the proxy does not know, or the upstream does not send the certificate between"
 	f.Do = "give the proxy the certificate of the upstream's authority"
@@ -173,7 +174,7 @@ func (e *examination) checkChain(s tls.ConnectionState, config *tls.Config) bool
 func (e *examination) aboutExpiry(leaf *x509.Certificate) {
 	if left := time.Until(leaf.NotAfter); left < expiresSoon {
 		e.find(finding.Finding{
-			Severity: finding.Warning, Confidence: finding.Certain, Code: "certificate_expires", Reason: proxy.TLSCertificate,
+			Severity: finding.Warning, Confidence: finding.Certain, Code: "certificate_expires", Reason: reason.TLSCertificate,
 			Seen:  fmt.Sprintf("the certificate expires on %s, in %d days", leaf.NotAfter.Format(time.DateOnly), int(left.Hours()/24)),
 			Means: "from then on every request fails", Do: "renew it, and see why that does not happen by itself",
 		})

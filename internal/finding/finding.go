@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
 )
 
 // Severity says how bad a finding is.
@@ -41,17 +41,17 @@ func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), n
 type Finding struct {
 	Severity   Severity
 	Confidence Confidence
-	Code       string       // which finding it is, for machines; stable
-	Reason     proxy.Reason // what the failure is called in goodgate; None = no request fails by it
-	Upstream   string       // address of the upstream it is about; "" = none
-	Where      string       // place in a configuration, or the name of a pool; "" = not known
-	Seen       string       // the evidence
-	Means      string       // what it says
-	Do         string       // what to do
-	Directive  string       // exactly what to write; "" = nothing to be configured
-	Follows    bool         // it follows from others, which come first
-	Count      int64        // requests that failed by it; 0 = not known
-	First      time.Time    // of the first and last of them; zero = not known
+	Code       string        // which finding it is, for machines; stable
+	Reason     reason.Reason // what the failure is called in goodgate; None = no request fails by it
+	Upstream   string        // address of the upstream it is about; "" = none
+	Where      string        // place in a configuration, or the name of a pool; "" = not known
+	Seen       string        // the evidence
+	Means      string        // what it says
+	Do         string        // what to do
+	Directive  string        // exactly what to write; "" = nothing to be configured
+	Follows    bool          // it follows from others, which come first
+	Count      int64         // requests that failed by it; 0 = not known
+	First      time.Time     // of the first and last of them; zero = not known
 	Last       time.Time
 }
 
@@ -122,7 +122,7 @@ func consequence(f Finding) int {
 // what a look at the upstream shows are one finding with more evidence.
 func (r *Report) merge() {
 	type key struct {
-		reason   proxy.Reason
+		reason   reason.Reason
 		upstream string
 		code     string
 	}
@@ -130,7 +130,7 @@ func (r *Report) merge() {
 	var merged []Finding
 	for _, f := range r.Findings {
 		k := key{f.Reason, f.Upstream, ""}
-		if f.Reason == proxy.None || f.Upstream == "" || f.Severity == Notice {
+		if f.Reason == reason.None || f.Upstream == "" || f.Severity == Notice {
 			k.code = f.Code + f.Where
 		}
 		i, known := at[k]

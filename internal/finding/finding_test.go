@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 func codes(r finding.Report) string {
@@ -41,8 +42,8 @@ func TestRank(t *testing.T) {
 // TestMerge: what a log tells and what a look shows are one finding.
 func TestMerge(t *testing.T) {
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	log := finding.Finding{Severity: finding.Error, Confidence: finding.Likely, Code: "refused", Reason: proxy.ConnectRefused, Upstream: "http://a:1", Seen: "log", Count: 7, First: day, Last: day.Add(time.Hour)}
-	look := finding.Finding{Severity: finding.Error, Confidence: finding.Certain, Code: "nothing_listens", Reason: proxy.ConnectRefused, Upstream: "http://a:1", Seen: "look", Directive: "x"}
+	log := finding.Finding{Severity: finding.Error, Confidence: finding.Likely, Code: "refused", Reason: reason.ConnectRefused, Upstream: "http://a:1", Seen: "log", Count: 7, First: day, Last: day.Add(time.Hour)}
+	look := finding.Finding{Severity: finding.Error, Confidence: finding.Certain, Code: "nothing_listens", Reason: reason.ConnectRefused, Upstream: "http://a:1", Seen: "look", Directive: "x"}
 	elsewhere := look
 	elsewhere.Upstream = "http://b:1"
 	r := finding.Report{Findings: []finding.Finding{log, look, elsewhere}}
@@ -60,7 +61,7 @@ func TestText(t *testing.T) {
 	r := finding.Report{
 		Steps: []finding.Step{{Subject: "pool app", Name: "connect", Took: 1500 * time.Microsecond, Result: "refused", Failed: true}},
 		Findings: []finding.Finding{{
-			Severity: finding.Error, Confidence: finding.Certain, Code: "nothing_listens", Reason: proxy.ConnectRefused, Upstream: "http://a:1",
+			Severity: finding.Error, Confidence: finding.Certain, Code: "nothing_listens", Reason: reason.ConnectRefused, Upstream: "http://a:1",
 			Seen: "connection refused", Means: "nothing listens there at this time of the day", Do: "start it", Directive: "line one\nline two", Count: 1,
 		}},
 		Unknown: []string{"the rest"},
@@ -98,7 +99,7 @@ func TestJSON(t *testing.T) {
 	if got, want := strings.Join(strings.Fields(empty.String()), ""), `{"findings":[],"steps":[],"unknown":[]}`; got != want {
 		t.Errorf("an empty report is %s, want %s", got, want)
 	}
-	r := finding.Report{Findings: []finding.Finding{{Severity: finding.Warning, Code: "x", Reason: proxy.ClientGone}}}
+	r := finding.Report{Findings: []finding.Finding{{Severity: finding.Warning, Code: "x", Reason: reason.ClientGone}}}
 	if err := r.WriteJSON(&one); err != nil {
 		t.Fatal(err)
 	}

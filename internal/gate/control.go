@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
@@ -25,11 +27,11 @@ func (c control) ProbeError(k balancer.Key) string {
 	return ""
 }
 
-func (c control) SourceError(pool string) (string, proxy.Reason) {
+func (c control) SourceError(pool string) (string, reason.Reason) {
 	if p := c.gate.now.Load().pools[pool]; p != nil {
 		return p.lost.get()
 	}
-	return "", proxy.None
+	return "", reason.None
 }
 
 func (c control) Reload(cause string) ([]string, error) {

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -40,11 +42,11 @@ func (a *actor) serve(c net.Conn) {
 }
 
 // refusals are the reasons for which a response is refused.
-var refusals = map[string][]proxy.Reason{
-	"":          {proxy.ResponseMalformed},
-	"truncated": {proxy.ResponseTruncated, proxy.ResponseStalled},
-	"large":     {proxy.ResponseHeaderTooLarge},
-	"closed":    {proxy.ClosedBeforeResponse},
+var refusals = map[string][]reason.Reason{
+	"":          {reason.ResponseMalformed},
+	"truncated": {reason.ResponseTruncated, reason.ResponseStalled},
+	"large":     {reason.ResponseHeaderTooLarge},
+	"closed":    {reason.ClosedBeforeResponse},
 }
 
 // TestMalformedResponses holds that every response of the corpus is either
@@ -87,7 +89,7 @@ func TestMalformedResponses(t *testing.T) {
 	}
 }
 
-func (s *sample) judgeResponse(t *testing.T, answers []*message, why []proxy.Reason) string {
+func (s *sample) judgeResponse(t *testing.T, answers []*message, why []reason.Reason) string {
 	t.Helper()
 	if kind, ok := s.want("refused"); ok {
 		answers = slices.DeleteFunc(slices.Clone(answers), func(m *message) bool { return m.status() < 200 })

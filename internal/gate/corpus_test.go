@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -156,7 +158,7 @@ pools:
 // reasons collects why requests failed.
 type reasons struct {
 	mu   sync.Mutex // protects list
-	list []proxy.Reason
+	list []reason.Reason
 }
 
 func (r *reasons) observe(rec *proxy.Record) {
@@ -165,7 +167,7 @@ func (r *reasons) observe(rec *proxy.Record) {
 	r.list = append(r.list, rec.Reason)
 }
 
-func (r *reasons) take() []proxy.Reason {
+func (r *reasons) take() []reason.Reason {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := r.list
@@ -229,7 +231,7 @@ func TestMalformedRequests(t *testing.T) {
 }
 
 // judge compares what became of a request with what should, and says what did.
-func (s *sample) judge(t *testing.T, answers, seen []*message, why []proxy.Reason) string {
+func (s *sample) judge(t *testing.T, answers, seen []*message, why []reason.Reason) string {
 	t.Helper()
 	status := 0
 	if len(answers) > 0 {
@@ -242,7 +244,7 @@ func (s *sample) judge(t *testing.T, answers, seen []*message, why []proxy.Reaso
 		if want, _ := strconv.Atoi(wanted); len(answers) != 1 || status < 400 || want != 0 && status != want {
 			t.Errorf("%d answers, the first is %d; want only a %s", len(answers), status, wanted)
 		}
-		if slices.Contains(why, proxy.RequestMalformed) {
+		if slices.Contains(why, reason.RequestMalformed) {
 			return "refused with a reason"
 		}
 		return "refused without a reason"

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
@@ -104,7 +106,7 @@ func TestFloods(t *testing.T) {
 listeners: [{address: "127.0.0.1:0", http2: {cleartext: true, max_streams: 10}}]
 shutdown: {lame_duck: 0s}
 pools: {app: {upstreams: [%q], retry: {hedge: {budget: 0%%}}}}`, upstream.URL)), Options{Observe: []func(*proxy.Record){func(r *proxy.Record) {
-		if r.Reason == proxy.ClientGone {
+		if r.Reason == reason.ClientGone {
 			gone.Add(1)
 		}
 	}}})

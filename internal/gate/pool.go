@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/health"
 	"github.com/goodgate/goodgate/internal/config"
@@ -177,7 +179,7 @@ func (p *pool) stop() {
 // update takes a new set of upstreams.
 func (p *pool) update(targets []discovery.Target) {
 	live := p.live()
-	live.SetMissing(proxy.None)
+	live.SetMissing(reason.None)
 	p.take(targets)
 	p.watchMembers()
 	members := live.Members()
@@ -223,7 +225,7 @@ func (p *pool) sourceFailed(err error) {
 		return
 	}
 	p.log.Warn("upstreams could not be looked up; those known before are kept", "error", err.Error(), "count", len(p.live().Members()))
-	if r := missing(err); r != proxy.None {
+	if r := missing(err); r != reason.None {
 		p.live().SetMissing(r)
 	}
 }

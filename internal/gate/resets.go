@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -126,7 +128,7 @@ func (s *streams) count(r *proxy.Record) (counted int, end bool) {
 		s.waiting, s.fresh = s.fresh, 0
 		s.mark = r.Start.Add(r.Duration)
 	}
-	if r.Reason == proxy.ClientGone && r.Duration < resetWithin {
+	if r.Reason == reason.ClientGone && r.Duration < resetWithin {
 		s.fresh++
 	}
 	end = !s.ended && s.of.max > 0 && s.reset >= s.of.max && 2*s.reset > s.requests

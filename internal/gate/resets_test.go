@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"golang.org/x/net/http2"
 
 	"github.com/goodgate/goodgate/internal/metrics"
@@ -122,8 +124,8 @@ func TestResetsRule(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
-	record := func(begins, ends int, reason proxy.Reason) *proxy.Record {
-		return &proxy.Record{Start: at(begins), Duration: at(ends).Sub(at(begins)), Reason: reason}
+	record := func(begins, ends int, why reason.Reason) *proxy.Record {
+		return &proxy.Record{Start: at(begins), Duration: at(ends).Sub(at(begins)), Reason: why}
 	}
 	for name, tc := range map[string]struct {
 		every, at, reset, took int // of so many requests, from which on one is reset after so long
@@ -138,11 +140,11 @@ func TestResetsRule(t *testing.T) {
 		s := &streams{of: &resets{max: 10}}
 		got, end := 0, false
 		for i := range tc.reset {
-			reason := proxy.None
+			why := reason.None
 			if i%tc.every >= tc.at {
-				reason = proxy.ClientGone
+				why = reason.ClientGone
 			}
-			n, over := s.count(record(3000*i, 3000*i+tc.took, reason))
+			n, over := s.count(record(3000*i, 3000*i+tc.took, why))
 			got += n
 			if end && over {
 				t.Errorf("%s: ended twice", name)
@@ -155,7 +157,7 @@ func TestResetsRule(t *testing.T) {
 	}
 	s := &streams{of: &resets{}}
 	for i := range 100 {
-		if _, over := s.count(record(10*i, 10*i+1, proxy.ClientGone)); over {
+		if _, over := s.count(record(10*i, 10*i+1, reason.ClientGone)); over {
 			t.Fatal("without a bound: ended")
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -87,8 +89,8 @@ func newFallback(c *config.Fallback, pools map[string]*proxy.Pool) *proxy.Fallba
 	if c == nil {
 		return nil
 	}
-	kinds := map[string]proxy.Failures{
-		"unavailable": proxy.Unavailable, "connect": proxy.Unconnected, "response": proxy.Unanswered, "status": proxy.BadStatus,
+	kinds := map[string]reason.Failures{
+		"unavailable": reason.Unavailable, "connect": reason.Unconnected, "response": reason.Unanswered, "status": reason.BadStatus,
 	}
 	f := &proxy.Fallback{}
 	for _, kind := range c.On {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -68,9 +70,9 @@ func TestFallbackArrives(t *testing.T) {
 		want *proxy.Fallback
 	}{
 		{nil, nil},
-		{&config.Fallback{Pool: "spare", On: []string{"unavailable", "status"}}, &proxy.Fallback{Pool: p, On: proxy.Unavailable | proxy.BadStatus}},
+		{&config.Fallback{Pool: "spare", On: []string{"unavailable", "status"}}, &proxy.Fallback{Pool: p, On: reason.Unavailable | reason.BadStatus}},
 		{&config.Fallback{Respond: r, On: []string{"connect", "response"}},
-			&proxy.Fallback{Respond: &proxy.Respond{Status: 503, Body: "b", Headers: r.Headers}, On: proxy.Unconnected | proxy.Unanswered}},
+			&proxy.Fallback{Respond: &proxy.Respond{Status: 503, Body: "b", Headers: r.Headers}, On: reason.Unconnected | reason.Unanswered}},
 	} {
 		if got := newFallback(test.c, map[string]*proxy.Pool{"spare": p}); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("got %+v, want %+v", got, test.want)

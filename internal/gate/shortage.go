@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -42,7 +44,7 @@ func (s *shortage) note(err error) { s.tell("accepting from a client", err) }
 
 // observe looks at why upstreams could not be connected to.
 func (s *shortage) observe(r *proxy.Record) {
-	if r.Reason != proxy.Overloaded {
+	if r.Reason != reason.Overloaded {
 		return
 	}
 	for i := range r.Attempts {

@@ -7,9 +7,10 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/discovery"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // members is a pool's set of upstreams: what was found last, and the weights
@@ -120,23 +121,23 @@ func (l *lost) set(err error) {
 	l.err.Store(&err)
 }
 
-func (l *lost) get() (text string, reason proxy.Reason) {
+func (l *lost) get() (text string, why reason.Reason) {
 	err := l.err.Load()
 	if err == nil {
-		return "", proxy.None
+		return "", reason.None
 	}
 	return (*err).Error(), missing(*err)
 }
 
 // missing is the reason for a pool's having no upstreams, None when the cause is
 // not a name.
-func missing(err error) proxy.Reason {
+func missing(err error) reason.Reason {
 	dns, ok := errors.AsType[*net.DNSError](err)
 	switch {
 	case !ok:
-		return proxy.None
+		return reason.None
 	case dns.IsTimeout:
-		return proxy.DNSTimeout
+		return reason.DNSTimeout
 	}
-	return proxy.DNSError
+	return reason.DNSError
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -112,5 +114,5 @@ func sampled(share float64, log func(*proxy.Record)) func(*proxy.Record) {
 
 // plain reports whether nothing about a request is worth a second look.
 func plain(r *proxy.Record) bool {
-	return r.Reason == proxy.None && r.Absorbed == proxy.ByNothing && r.Status < 500 && len(r.Attempts) < 2
+	return r.Reason == reason.None && r.Absorbed == reason.ByNothing && r.Status < 500 && len(r.Attempts) < 2
 }

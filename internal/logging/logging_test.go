@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -108,9 +110,9 @@ func TestSampling(t *testing.T) {
 	}{
 		"plain":           {nil, false},
 		"not found":       {func(r *proxy.Record) { r.Status = 404 }, false},
-		"escaped":         {func(r *proxy.Record) { r.Status, r.Reason = 502, proxy.ConnectRefused }, true},
-		"client gone":     {func(r *proxy.Record) { r.Status, r.Reason = 499, proxy.ClientGone }, true},
-		"absorbed":        {func(r *proxy.Record) { r.Absorbed = proxy.ByHold }, true},
+		"escaped":         {func(r *proxy.Record) { r.Status, r.Reason = 502, reason.ConnectRefused }, true},
+		"client gone":     {func(r *proxy.Record) { r.Status, r.Reason = 499, reason.ClientGone }, true},
+		"absorbed":        {func(r *proxy.Record) { r.Absorbed = reason.ByHold }, true},
 		"retried":         {func(r *proxy.Record) { r.Attempts = make([]proxy.Attempt, 2) }, true},
 		"the app's error": {func(r *proxy.Record) { r.Status = 500 }, true},
 	} {
@@ -137,7 +139,7 @@ func TestAccessLevel(t *testing.T) {
 	w := NewWriter(WriterOptions{Out: &out})
 	log := access(w, false, slog.LevelWarn)
 	log(record(nil))
-	log(record(func(r *proxy.Record) { r.Status, r.Reason = 502, proxy.ConnectRefused }))
+	log(record(func(r *proxy.Record) { r.Status, r.Reason = 502, reason.ConnectRefused }))
 	w.Close()
 	if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, " 502 ") {
 		t.Errorf("got %q, want the failure alone", got)

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -30,7 +32,7 @@ func TestLogsArePrintable(t *testing.T) {
 		r := &http.Request{RequestURI: "/" + hostile, Header: http.Header{"Referer": {hostile}, "User-Agent": {hostile}}}
 		r.SetBasicAuth(hostile, "x")
 		l.Access(&proxy.Record{
-			Request: message.FromHTTP(r), Start: time.Now(), ID: hostile, Method: hostile, Host: hostile, Path: hostile, Proto: hostile, Status: 502, Reason: proxy.ConnectRefused,
+			Request: message.FromHTTP(r), Start: time.Now(), ID: hostile, Method: hostile, Host: hostile, Path: hostile, Proto: hostile, Status: 502, Reason: reason.ConnectRefused,
 			Err: errors.New(hostile), Upstream: hostile, Attempts: []proxy.Attempt{{Upstream: hostile, Err: errors.New(hostile)}},
 		})
 		l.Access(&proxy.Record{Request: message.FromHTTP(r), Host: "\x7f", Path: "/\x7f", Start: time.Now()})

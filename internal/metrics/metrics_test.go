@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -18,14 +20,14 @@ import (
 )
 
 var attempts = []proxy.Attempt{
-	{Upstream: "a:1", Reason: proxy.ConnectRefused, Decision: proxy.Retried},
-	{Upstream: "b:1", Status: 200, Sent: 10, Decision: proxy.Answered},
+	{Upstream: "a:1", Reason: reason.ConnectRefused, Decision: reason.Retried},
+	{Upstream: "b:1", Status: 200, Sent: 10, Decision: reason.Answered},
 }
 
 func plain() *proxy.Record {
 	return &proxy.Record{
 		Route: "all", Pool: "app", Method: "GET", Status: 200, Received: 3, Sent: 5, Duration: 20 * time.Millisecond,
-		Attempts: []proxy.Attempt{{Upstream: "a:1", Status: 200, Reused: true, Sent: 10, Decision: proxy.Answered}},
+		Attempts: []proxy.Attempt{{Upstream: "a:1", Status: 200, Reused: true, Sent: 10, Decision: reason.Answered}},
 	}
 }
 
@@ -79,14 +81,14 @@ func TestObserve(t *testing.T) {
 	m.Observe(plain())
 	m.Observe(plain())
 	r := plain()
-	r.Method, r.Attempts, r.Held, r.Absorbed, r.Hidden = "BREW", attempts, 2*time.Second, proxy.ByHold, proxy.ConnectRefused
+	r.Method, r.Attempts, r.Held, r.Absorbed, r.Hidden = "BREW", attempts, 2*time.Second, reason.ByHold, reason.ConnectRefused
 	m.Observe(r)
 	r = plain()
-	r.Status, r.Reason, r.Attempts = 502, proxy.ConnectRefused, attempts[:1]
+	r.Status, r.Reason, r.Attempts = 502, reason.ConnectRefused, attempts[:1]
 	m.Observe(r)
 	r = plain()
 	r.Queued, r.DryRun = time.Second, "per-client"
-	r.Status, r.Reason, r.Pool, r.Route, r.Attempts = 404, proxy.NoRoute, "", "", nil
+	r.Status, r.Reason, r.Pool, r.Route, r.Attempts = 404, reason.NoRoute, "", "", nil
 	m.Observe(r)
 	r = plain()
 	r.Status = 299
@@ -175,7 +177,7 @@ func TestSeriesOfAnUpstreamThatIsGone(t *testing.T) {
 			p.Update([]balancer.Spec{{Addr: addr}})
 			m.Changed(balancer.Change{Upstream: p.Members()[0].Upstream, Available: true})
 			r := plain()
-			r.Attempts = []proxy.Attempt{{Upstream: addr, Reason: proxy.ConnectRefused, Decision: proxy.Retried}}
+			r.Attempts = []proxy.Attempt{{Upstream: addr, Reason: reason.ConnectRefused, Decision: reason.Retried}}
 			m.Observe(r)
 		}
 		lines := func() int { return strings.Count(scrape(t, m, "attempts", "upstream"), "upstream=\"c") }
@@ -244,10 +246,10 @@ func TestNames(t *testing.T) {
 	m.ConfigLoaded("hash", time.Now())
 	m.Changed(balancer.Change{Upstream: p.Members()[0].Upstream})
 	r := plain()
-	r.Attempts, r.Held, r.Absorbed, r.Hidden = attempts, time.Second, proxy.ByHold, proxy.ConnectRefused
+	r.Attempts, r.Held, r.Absorbed, r.Hidden = attempts, time.Second, reason.ByHold, reason.ConnectRefused
 	r.Queued, r.DryRun = time.Second, "rate"
 	m.Observe(r)
-	r.Reason = proxy.RateLimited
+	r.Reason = reason.RateLimited
 	m.Observe(r)
 	problems, err := testutil.GatherAndLint(m.registry)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -84,7 +86,7 @@ func (q *requests) init() {
 	}
 	q.upstreams.make = func(k upstreamKey) *upstreamSeries {
 		return &upstreamSeries{
-			q.attempts.WithLabelValues(k.Pool, k.Addr, proxy.None.String(), proxy.Answered.String()),
+			q.attempts.WithLabelValues(k.Pool, k.Addr, reason.None.String(), reason.Answered.String()),
 			q.conns.WithLabelValues(k.Pool, k.Addr),
 		}
 	}
@@ -113,7 +115,7 @@ func collect(ch chan<- prometheus.Metric, all []prometheus.Collector) {
 // expect makes a pool's counts of failures begin at 0, so that the first one
 // shows as an increase.
 func (q *requests) expect(pool string) {
-	for _, r := range proxy.Reasons() {
+	for _, r := range reason.All() {
 		if r.GatewayError() {
 			q.escaped.WithLabelValues(pool, r.String())
 		}
@@ -137,7 +139,7 @@ func (m *Metrics) Observe(r *proxy.Record) {
 		a := &r.Attempts[i]
 		q.attempt(cmp.Or(a.Pool, r.Pool), a)
 	}
-	if r.Reason != proxy.None || r.Absorbed != proxy.ByNothing || r.Held+r.Queued > 0 || r.DryRun != "" {
+	if r.Reason != reason.None || r.Absorbed != reason.ByNothing || r.Held+r.Queued > 0 || r.DryRun != "" {
 		q.special(r)
 	}
 }
@@ -153,14 +155,14 @@ func (q *requests) special(r *proxy.Record) {
 	if r.DryRun != "" {
 		q.dryRun.WithLabelValues(r.DryRun).Inc()
 	}
-	reason := r.Reason.String()
-	if r.Reason != proxy.None {
-		q.failed.WithLabelValues(r.Pool, reason).Inc()
+	why := r.Reason.String()
+	if r.Reason != reason.None {
+		q.failed.WithLabelValues(r.Pool, why).Inc()
 	}
 	if r.Escaped() {
-		q.escaped.WithLabelValues(r.Pool, reason).Inc()
+		q.escaped.WithLabelValues(r.Pool, why).Inc()
 	}
-	if r.Absorbed != proxy.ByNothing {
+	if r.Absorbed != reason.ByNothing {
 		q.absorbed.WithLabelValues(r.Pool, r.Absorbed.String(), r.Hidden.String()).Inc()
 	}
 }
@@ -170,7 +172,7 @@ func (q *requests) attempt(pool string, a *proxy.Attempt) {
 	if !a.Reused && a.Sent > 0 {
 		s.conns.Inc()
 	}
-	if a.Reason == proxy.None && a.Decision == proxy.Answered {
+	if a.Reason == reason.None && a.Decision == reason.Answered {
 		s.answered.Inc()
 		return
 	}

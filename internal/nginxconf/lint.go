@@ -8,8 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/finding"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 const defaultTimeout = 60 * time.Second // of connect, send and read
@@ -35,8 +36,8 @@ func Lint(c *Config) []finding.Finding {
 	return r.Findings
 }
 
-func warn(code string, reason proxy.Reason, where string) finding.Finding {
-	return finding.Finding{Severity: finding.Warning, Confidence: finding.Certain, Code: code, Reason: reason, Where: where}
+func warn(code string, why reason.Reason, where string) finding.Finding {
+	return finding.Finding{Severity: finding.Warning, Confidence: finding.Certain, Code: code, Reason: why, Where: where}
 }
 
 func lintUpstream(r *finding.Report, u *Upstream) {
@@ -49,7 +50,7 @@ func lintUpstream(r *finding.Report, u *Upstream) {
 	if !fails && !timeout {
 		return
 	}
-	f := warn("max_fails_single", proxy.None, p.At())
+	f := warn("max_fails_single", reason.None, p.At())
 	f.Severity = finding.Notice
 	f.Seen = fmt.Sprintf("upstream %s has one server, with max_fails or fail_timeout", u.Name)
 	f.Means = "nginx ignores both when there is one server (unless its name has several addresses: then each may be left out, and all of them at once)"
@@ -66,7 +67,7 @@ func lintKeepalive(c *Config, l *Location) (finding.Finding, bool) {
 	if v, _ := l.Header("Upgrade"); v != "" { // a WebSocket's connection is its own
 		return finding.Finding{}, false
 	}
-	f := warn("keepalive_unused", proxy.ConnectUnreachable, l.Pass.At())
+	f := warn("keepalive_unused", reason.ConnectUnreachable, l.Pass.At())
 	f.Seen = fmt.Sprintf("upstream %s has keepalive %s, but %s does not use it: proxy_http_version is %s, Connection is %s",
 		u.Name, u.Keepalive.Arg(0), l, orDefault(l.One("proxy_http_version").Arg(0), "1.0"), connection(l))
 	f.Means = "every request opens a connection and closes it: slower, and under load local ports run out"
@@ -96,7 +97,7 @@ func lintResolver(c *Config, l *Location) (finding.Finding, bool) {
 	if l.Variable == "" || l.One("resolver").Name != "" || l.Host != "" && !l.Named(c) {
 		return finding.Finding{}, false
 	}
-	f := warn("resolver_missing", proxy.DNSError, l.Pass.At())
+	f := warn("resolver_missing", reason.DNSError, l.Pass.At())
 	f.Severity, f.Confidence = finding.Error, finding.Certain
 	if l.Host == "" {
 		f.Severity, f.Confidence = finding.Warning, finding.Possible
@@ -121,7 +122,7 @@ func lintSlash(_ *Config, l *Location) (finding.Finding, bool) {
 	if path == uri {
 		return finding.Finding{}, false
 	}
-	f := warn("trailing_slash", proxy.None, l.Pass.At())
+	f := warn("trailing_slash", reason.None, l.Pass.At())
 	f.Seen = fmt.Sprintf("%s has proxy_pass %s: a request for %s becomes %s", l, l.Pass.Arg(0), orSlash(l.Path)+"page", strings.Replace(orSlash(l.Path)+"page", l.Path, l.URI, 1))
 	f.Means = "the prefix is replaced as it stands, so that a slash is missing or doubled: the application answers 404 or redirects"
 	f.Do = "end both with a slash, or neither"
@@ -140,7 +141,7 @@ func lintRetryTime(_ *Config, l *Location) (finding.Finding, bool) {
 	if limit == 0 || limit > read || len(retried) > 0 && !slices.Contains(retried, "timeout") {
 		return finding.Finding{}, false
 	}
-	f := warn("retry_time", proxy.ResponseTimeout, l.One("proxy_next_upstream_timeout").At())
+	f := warn("retry_time", reason.ResponseTimeout, l.One("proxy_next_upstream_timeout").At())
 	f.Seen = fmt.Sprintf("proxy_next_upstream_timeout %s is not longer than proxy_read_timeout %s", seconds(limit), seconds(read))
 	f.Means = "when an upstream does not answer in time, the time for another try has passed: that request is never tried elsewhere"
 	f.Do = "allow more time for all tries than for one, or wait less for one"
@@ -153,7 +154,7 @@ func lintRetryMethods(_ *Config, l *Location) (finding.Finding, bool) {
 	if !slices.Contains(d.Args, "non_idempotent") {
 		return finding.Finding{}, false
 	}
-	f := warn("retry_post", proxy.None, d.At())
+	f := warn("retry_post", reason.None, d.At())
 	f.Seen = "proxy_next_upstream has non_idempotent"
 	f.Means = "a POST that an upstream was already working on is sent to another: an order is placed twice"
 	f.Do = "leave non_idempotent out"
@@ -167,7 +168,7 @@ func lintWorkers(r *finding.Report, c *Config) {
 	if err != nil || err2 != nil || files >= connections {
 		return
 	}
-	f := warn("worker_files", proxy.ConnectUnreachable, c.NoFile.At())
+	f := warn("worker_files", reason.ConnectUnreachable, c.NoFile.At())
 	f.Seen = fmt.Sprintf("worker_connections %d, but worker_rlimit_nofile %d", connections, files)
 	f.Means = "a connection is an open file: the files end before the connections do, and then nothing can be accepted or connected"
 	f.Do = "allow two files for a connection: the client's and the upstream's"

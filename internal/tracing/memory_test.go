@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"github.com/goodgate/goodgate/internal/heaptest"
 	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/proxy"
@@ -40,7 +42,7 @@ func TestMemory(t *testing.T) {
 			r := &http.Request{Header: http.Header{"Traceparent": {parts[4]}, "Tracestate": {parts[5]}}}
 			tracer.Begin(message.FromHTTP(r), n%2 == 0).End(&proxy.Record{
 				Method: parts[0], Host: parts[1], Path: parts[2], ID: parts[3], Start: time.Unix(1e9, 0), Route: "all", Pool: "app", Status: 502,
-				Reason: proxy.ResponseMalformed, Attempts: []proxy.Attempt{{Upstream: "a:1", Reason: proxy.ResponseMalformed, Err: errors.New(parts[2])}},
+				Reason: reason.ResponseMalformed, Attempts: []proxy.Attempt{{Upstream: "a:1", Reason: reason.ResponseMalformed, Err: errors.New(parts[2])}},
 			})
 		}
 		return tracer

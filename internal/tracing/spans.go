@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/reason"
+
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
@@ -27,7 +29,7 @@ func (p *place) record(r *proxy.Record) {
 	for i := range r.Attempts {
 		p.attempt(ctx, r, i)
 	}
-	if r.Escaped() || r.Reason.Fault() == proxy.FaultProxy {
+	if r.Escaped() || r.Reason.Fault() == reason.FaultProxy {
 		span.SetStatus(codes.Error, r.Reason.String())
 	}
 	span.End(trace.WithTimestamp(r.Start.Add(r.Duration)))
@@ -50,12 +52,12 @@ func (p *place) attempt(ctx context.Context, r *proxy.Record, i int) {
 	if a.Status != 0 {
 		attrs = append(attrs, attribute.Int("http.response.status_code", a.Status))
 	}
-	if a.Reason != proxy.None {
+	if a.Reason != reason.None {
 		attrs = append(attrs, attribute.String("error.type", a.Reason.String()))
 	}
 	_, span := p.tracer.tracer.Start(p.giving(ctx, trace.SpanID(a.Span)), method(r.Method),
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(began), trace.WithAttributes(attrs...))
-	if a.Reason != proxy.None {
+	if a.Reason != reason.None {
 		what := a.Reason.String()
 		if a.Err != nil {
 			what += ": " + cut(a.Err.Error(), maxError)
@@ -84,10 +86,10 @@ func requestAttributes(r *proxy.Record) []attribute.KeyValue {
 	if r.Held > 0 {
 		attrs = append(attrs, attribute.Float64("goodgate.held_ms", float64(r.Held)/float64(time.Millisecond)))
 	}
-	if r.Reason != proxy.None {
+	if r.Reason != reason.None {
 		attrs = append(attrs, attribute.String("error.type", r.Reason.String()))
 	}
-	if r.Absorbed != proxy.ByNothing {
+	if r.Absorbed != reason.ByNothing {
 		attrs = append(attrs, attribute.String("goodgate.absorbed_by", r.Absorbed.String()), attribute.String("goodgate.hidden", r.Hidden.String()))
 	}
 	if r.SavedBy != "" {

@@ -1,4 +1,4 @@
-package proxy
+package reason
 
 import "testing"
 
@@ -7,7 +7,7 @@ import "testing"
 func TestUnretried(t *testing.T) {
 	t.Parallel()
 	for r := None + 1; r < numReasons; r++ {
-		got := r.unretried()
+		got := r.Unretried()
 		if (got == ClientsFault) != (r.Fault() == FaultClient) {
 			t.Errorf("%v: got %v, and its fault is %v", r, got, r.Fault())
 		}
@@ -16,7 +16,7 @@ func TestUnretried(t *testing.T) {
 		}
 	}
 	for r, want := range map[Reason]Decision{ShuttingDown: OutOfTime, Overloaded: Strained, Internal: OwnFault, UpgradeUnsupported: OwnFault} {
-		if got := r.unretried(); got != want {
+		if got := r.Unretried(); got != want {
 			t.Errorf("%v: got %v, want %v", r, got, want)
 		}
 	}

@@ -1,0 +1,200 @@
+package reason
+
+import (
+	"cmp"
+	"net/http"
+)
+
+// Reason says why a request did not get an upstream's answer, or got a bad
+// one. It is one word everywhere: the log's value, the metric's label, the
+// details of the Proxy-Status header and the heading in the documentation.
+type Reason uint8
+
+const (
+	None Reason = iota // the request was answered
+
+	NoRoute
+	NoUpstream
+	HoldExpired
+	RateLimited
+	Overloaded
+	DNSError
+	DNSTimeout
+	ConnectRefused
+	ConnectUnreachable
+	ConnectTimeout
+	TLSHandshake
+	TLSCertificate
+	ClosedBeforeResponse
+	StreamRefused
+	ResponseTimeout
+	ResponseMalformed
+	ResponseHeaderTooLarge
+	ResponseTruncated
+	ResponseStalled
+	UpstreamStatus
+	ClientGone
+	RequestMalformed
+	RequestTooLarge
+	RequestTimeout
+	UpgradeUnsupported
+	ShuttingDown
+	Internal
+
+	numReasons
+)
+
+// Fault says who a failure is to be laid at.
+type Fault uint8
+
+const (
+	FaultNone Fault = iota
+	FaultUpstream
+	FaultClient
+	FaultProxy
+)
+
+// StatusClientGone is what the log shows for a client that left; nobody receives
+// it. nginx introduced the number.
+const StatusClientGone = 499
+
+// row is everything that a reason means, in one place.
+type row struct {
+	name       string
+	fault      Fault
+	status     int      // answered to the client; 0 = the upstream's own status
+	rfc        string   // RFC 9209 section 2.3 error type; empty = none
+	failure    Failures // kind of failure that another could answer for; 0 = none
+	free       bool     // an attempt that failed so has cost its upstream nothing
+	retryAfter bool     // the answer carries Retry-After
+	grpc       int      // status that a gRPC client gets; 0 = UNAVAILABLE
+	hiddenBy   Means    // what hid it when another attempt was answered; ByNothing = a retry
+	text       string   // for the error page; empty = there is none
+}
+
+// Status codes of gRPC (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
+const (
+	grpcResourceExhausted = 8
+	grpcUnimplemented     = 12
+	grpcInternal          = 13
+	grpcUnavailable       = 14
+)
+
+var rows = [numReasons]row{
+	None: {name: "none"},
+	NoRoute: {name: "no_route", fault: FaultProxy, status: http.StatusNotFound, rfc: "destination_not_found", grpc: grpcUnimplemented,
+		text: "Nothing is configured for this address."},
+	NoUpstream: {name: "no_upstream", fault: FaultUpstream, status: http.StatusServiceUnavailable, rfc: "destination_unavailable", failure: Unavailable, retryAfter: true,
+		text: "No server is available for this request right now."},
+	HoldExpired: {name: "hold_expired", fault: FaultUpstream, status: http.StatusServiceUnavailable, rfc: "destination_unavailable", failure: Unavailable, retryAfter: true,
+		text: "No server became available in time."},
+	RateLimited: {name: "rate_limited", fault: FaultClient, status: http.StatusTooManyRequests, rfc: "http_request_denied", retryAfter: true,
+		text: "Too many requests."},
+	Overloaded: {name: "overloaded", fault: FaultProxy, status: http.StatusServiceUnavailable, rfc: "connection_limit_reached", failure: Unavailable, retryAfter: true,
+		text: "The service is busy. Please try again shortly."},
+	DNSError: {name: "dns_error", fault: FaultUpstream, status: http.StatusBadGateway, rfc: "dns_error", failure: Unavailable,
+		text: "The server's name could not be resolved."},
+	DNSTimeout: {name: "dns_timeout", fault: FaultUpstream, status: http.StatusGatewayTimeout, rfc: "dns_timeout", failure: Unavailable,
+		text: "The server's name could not be resolved in time."},
+	ConnectRefused: {name: "connect_refused", fault: FaultUpstream, status: http.StatusBadGateway, rfc: "connection_refused", failure: Unconnected, free: true,
+		text: "The server refused the connection."},
+	ConnectUnreachable: {name: "connect_unreachable", fault: FaultUpstream, status: http.StatusBadGateway, rfc: "destination_ip_unroutable", failure: Unconnected, free: true,
+		text: "The server could not be reached."},
+	ConnectTimeout: {name: "connect_timeout", fault: FaultUpstream, status: http.StatusGatewayTimeout, rfc: "connection_timeout", failure: Unconnected, free: true,
+		text: "The server did not accept the connection in time."},
+	TLSHandshake: {name: "tls_handshake", fault: FaultUpstream, status: http.StatusBadGateway, rfc: "tls_protocol_error", failure: Unconnected,
+		text: "The secure connection to the server failed."},
+	TLSCertificate: {name: "tls_certificate", fault: FaultUpstream, status: http.StatusBadGateway, rfc: "tls_certificate_error", failure: Unconnected,
+		text: "The server's certificate is not valid."},
+	ClosedBeforeResponse: {name: "closed_before_response", fault: FaultUpstream, status: http.StatusBadGateway, rfc: "connection_terminated", failure: Unanswered,
+		text: "The server closed the connection without an answer."},
+	StreamRefused: {name: "stream_refused", fault: FaultUpstream, status: http.StatusServiceUnavailable, rfc: "connection_terminated", failure: Unanswered, free: true, retryAfter: true,
+		text: "The server did not take the request."},
+	ResponseTimeout: {name: "response_timeout", fault: FaultUpstream, status: http.StatusGatewayTimeout, rfc: "http_response_timeout", failure: Unanswered,
+		text: "The server did not answer in time."},
+	ResponseMalformed: {name: "response_malformed", fault: FaultUpstream, status: http.StatusBadGateway, rfc: "http_protocol_error", failure: Unanswered,
+		text: "The server's answer could not be understood."},
+	ResponseHeaderTooLarge: {name: "response_header_too_large", fault: FaultUpstream, status: http.StatusBadGateway, rfc: "http_response_header_section_size", failure: Unanswered,
+		text: "The server's answer has too large a header."},
+	ResponseTruncated: {name: "response_truncated", fault: FaultUpstream, status: http.StatusBadGateway, rfc: "http_response_incomplete", failure: Unanswered, hiddenBy: ByCommit,
+		text: "The server's answer was cut off."},
+	ResponseStalled: {name: "response_stalled", fault: FaultUpstream, status: http.StatusGatewayTimeout, rfc: "connection_read_timeout", failure: Unanswered, hiddenBy: ByCommit,
+		text: "The server stopped in the middle of its answer."},
+	UpstreamStatus: {name: "upstream_status", fault: FaultUpstream, status: 0, rfc: "", failure: BadStatus,
+		text: ""},
+	ClientGone: {name: "client_gone", fault: FaultClient, status: StatusClientGone, rfc: "",
+		text: "The client left."},
+	RequestMalformed: {name: "request_malformed", fault: FaultClient, status: http.StatusBadRequest, rfc: "http_request_error", grpc: grpcInternal,
+		text: "The request could not be understood."},
+	RequestTooLarge: {name: "request_too_large", fault: FaultClient, status: http.StatusRequestEntityTooLarge, rfc: "http_request_error", grpc: grpcResourceExhausted,
+		text: "The request is too large."},
+	RequestTimeout: {name: "request_timeout", fault: FaultClient, status: http.StatusRequestTimeout, rfc: "http_request_error",
+		text: "The request did not arrive in time."},
+	UpgradeUnsupported: {name: "upgrade_unsupported", fault: FaultProxy, status: http.StatusNotImplemented, rfc: "http_upgrade_failed",
+		text: "The server cannot be reached by WebSocket, or by another protocol that begins with an upgrade."},
+	ShuttingDown: {name: "shutting_down", fault: FaultProxy, status: http.StatusServiceUnavailable, rfc: "proxy_internal_response", retryAfter: true,
+		text: "The service is restarting."},
+	Internal: {name: "internal", fault: FaultProxy, status: http.StatusInternalServerError, rfc: "proxy_internal_error", grpc: grpcInternal,
+		text: "Something went wrong in the gateway."},
+}
+
+// All returns all reasons but [None].
+func All() []Reason {
+	all := make([]Reason, 0, numReasons-1)
+	for r := None + 1; r < numReasons; r++ {
+		all = append(all, r)
+	}
+	return all
+}
+
+// String returns the reason's one word.
+func (r Reason) String() string { return rows[r].name }
+
+// Status returns the status the client gets, 0 when it gets the upstream's own.
+func (r Reason) Status() int { return rows[r].status }
+
+// Fault returns who the failure is to be laid at.
+func (r Reason) Fault() Fault { return rows[r].fault }
+
+// ProxyStatus returns the RFC 9209 error type, empty when there is none.
+func (r Reason) ProxyStatus() string { return rows[r].rfc }
+
+// Text returns one sentence for people who see the error page.
+func (r Reason) Text() string { return rows[r].text }
+
+// RetryAfter reports whether the answer tells when to try again.
+func (r Reason) RetryAfter() bool { return rows[r].retryAfter }
+
+// Free reports whether an attempt that failed so has cost its upstream nothing, so
+// that another needs no token of the retry budget.
+func (r Reason) Free() bool { return rows[r].free }
+
+// Failure returns the kind of failure a reason is of, 0 when it is not one that
+// another could answer for.
+func (r Reason) Failure() Failures { return rows[r].failure }
+
+// GRPC returns the status of gRPC that a client gets: what it would make of the
+// HTTP status (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md),
+// unless there is a better word.
+func (r Reason) GRPC() int { return cmp.Or(rows[r].grpc, grpcUnavailable) }
+
+// HiddenBy returns what hides an attempt that failed so, when another one is
+// answered.
+func (r Reason) HiddenBy() Means { return cmp.Or(rows[r].hiddenBy, ByRetry) }
+
+// GatewayError reports whether a client that gets this reason sees a gateway
+// error: an answer of 502, 503 or 504, or one that breaks off.
+func (r Reason) GatewayError() bool {
+	row := rows[r]
+	return row.status >= 502 && row.status <= 504 || r == UpstreamStatus
+}
+
+// Failures is a set of kinds of failure that end in a gateway error.
+type Failures uint8
+
+const (
+	Unavailable Failures = 1 << iota // there was no upstream to ask
+	Unconnected                      // no connection could be made
+	Unanswered                       // the connection brought no whole answer
+	BadStatus                        // the upstream's answer was 502, 503 or 504
+)
