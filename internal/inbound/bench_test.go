@@ -1,0 +1,101 @@
+//go:build unix
+
+package inbound
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const plainGet = "GET /a/path?b=c HTTP/1.1\r\nHost: app.example\r\nUser-Agent: bench\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n"
+
+// BenchmarkGet counts what the server allocates for a plain GET. The client
+// allocates nothing.
+func BenchmarkGet(b *testing.B) {
+	body := make([]byte, 1<<10)
+	b.Run("Handler", func(b *testing.B) {
+		ask(b, serve(b, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Content-Length"] = []string{"1024"}
+			w.Write(body)
+		})}))
+	})
+}
+
+// ask sends plain requests by one connection.
+func ask(b *testing.B, addr net.Addr) {
+	c, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	request, buf := []byte(plainGet), make([]byte, 4<<10)
+	exchange := func() {
+		if _, err := c.Write(request); err != nil {
+			b.Fatal(err)
+		}
+		for n := 0; ; {
+			m, err := c.Read(buf[n:])
+			if err != nil {
+				b.Fatal(err)
+			}
+			n += m
+			if head := bytes.Index(buf[:n], []byte("\r\n\r\n")); head >= 0 && n >= head+4+1<<10 {
+				return
+			}
+		}
+	}
+	exchange()
+	b.ReportAllocs()
+	for b.Loop() {
+		exchange()
+	}
+}
+
+// BenchmarkIdle tells how much memory a client takes that has asked once and waits,
+// when its connection has given up its stack. The clients' sockets take none of it.
+func BenchmarkIdle(b *testing.B) {
+	const clients = 1000
+	for b.Loop() {
+		addr := serve(b, Options{KeepAlive: time.Hour, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "hello")
+		})}).(*net.TCPAddr)
+		before := inUse()
+		for range clients {
+			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer unix.Close(fd)
+			if err := unix.Connect(fd, &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+				b.Fatal(err)
+			}
+			var buf [4 << 10]byte
+			if _, err := unix.Write(fd, []byte(plainGet)); err != nil {
+				b.Fatal(err)
+			}
+			if n, err := unix.Read(fd, buf[:]); n <= 0 || err != nil {
+				b.Fatal(n, err)
+			}
+		}
+		time.Sleep(settle + settle/2)
+		after := inUse()
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/clients, "heap-B/client")
+		b.ReportMetric(float64(after.StackInuse-before.StackInuse)/clients, "stack-B/client")
+		b.ReportMetric(float64(after.OtherSys+after.GCSys-before.OtherSys-before.GCSys)/clients, "other-B/client")
+	}
+}
+
+func inUse() (m runtime.MemStats) {
+	for range 3 {
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return m
+}
