@@ -39,11 +39,13 @@ type Request struct {
 	Trailer       http.Header // the announced names; the values come at the end of the body
 	Close         bool        // the client ends the connection after this request
 
-	// Head has the fields as they came; nil where they came in a map.
+	// Head has the fields as they came, the Host field among them; nil where they came
+	// in a map. The methods do not show Host as a field, as a map does not have it.
 	Head *header.Head
 
-	ctx context.Context
-	std *http.Request // nil until somebody needs one
+	ctx  context.Context
+	std  *http.Request // nil until somebody needs one
+	lent bool          // somebody has had one that HTTP has made
 }
 
 // FromHTTP returns a request that came by a server of net/http.
@@ -80,26 +82,37 @@ func (r *Request) LocalAddr() net.Addr {
 // request did not come by it. Its Body is the request's of now.
 func (r *Request) HTTP() *http.Request {
 	if r.std == nil {
+		fields := http.Header{}
+		if r.Head != nil {
+			fields = r.Head.Header()
+			delete(fields, header.Host.String())
+		}
 		std := &http.Request{
 			Method: r.Method, RequestURI: r.RequestURI, URL: r.URL, Host: r.Host,
 			Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
-			Header: r.Head.Header(), RemoteAddr: r.RemoteAddr, TLS: r.TLS,
+			Header: fields, RemoteAddr: r.RemoteAddr, TLS: r.TLS,
 			ContentLength: r.ContentLength, Trailer: r.Trailer, Close: r.Close,
 		}
 		if r.ContentLength < 0 {
 			std.TransferEncoding = []string{"chunked"}
 		}
-		r.std = std.WithContext(r.ctx)
+		r.std, r.lent = std.WithContext(r.ctx), true
 	}
 	r.std.Body = r.Body
 	return r.std
 }
 
+// Lent reports whether somebody has had a request of the library that shares the
+// context, and may keep it beyond the request. It is for the server that made the
+// request.
+func (r *Request) Lent() bool { return r.lent }
+
 // DropFields takes out the fields whose name drop reports. A request of the library
 // stays as it was for those who have it.
 func (r *Request) DropFields(drop func(name string) bool) {
 	if r.Head != nil {
-		r.Head.DeleteFunc(func(f *header.Field) bool { return drop(f.Name) })
+		r.Head.DeleteFunc(func(f *header.Field) bool { return f.ID != header.Host && drop(f.Name) })
+		r.std = nil // the next call of HTTP makes one without them
 		return
 	}
 	for name := range r.inMap() {
@@ -114,6 +127,9 @@ func (r *Request) DropFields(drop func(name string) bool) {
 	}
 }
 
+// inHead reports whether Head tells of the fields n.
+func (r *Request) inHead(n header.Name) bool { return r.Head != nil && n != header.Host }
+
 // inMap returns the fields of a request that has no Head.
 func (r *Request) inMap() http.Header {
 	if r.std == nil {
@@ -124,7 +140,7 @@ func (r *Request) inMap() http.Header {
 
 // Get returns the value of the first field n, empty without one.
 func (r *Request) Get(n header.Name) string {
-	if r.Head != nil {
+	if r.inHead(n) {
 		return r.Head.Get(n)
 	}
 	if v := r.inMap()[n.String()]; len(v) > 0 {
@@ -135,7 +151,7 @@ func (r *Request) Get(n header.Name) string {
 
 // Count returns how many fields n there are.
 func (r *Request) Count(n header.Name) int {
-	if r.Head != nil {
+	if r.inHead(n) {
 		return r.Head.Count(n)
 	}
 	return len(r.inMap()[n.String()])
@@ -146,7 +162,7 @@ func (r *Request) Has(n header.Name) bool { return r.Count(n) > 0 }
 
 // Values returns the values of the fields n.
 func (r *Request) Values(n header.Name) []string {
-	if r.Head == nil {
+	if !r.inHead(n) {
 		return r.inMap()[n.String()]
 	}
 	if !r.Head.Has(n) {
@@ -157,7 +173,7 @@ func (r *Request) Values(n header.Name) []string {
 
 // ValuesOf returns the values of the fields with a name in any case.
 func (r *Request) ValuesOf(name string) iter.Seq[string] {
-	if r.Head != nil {
+	if r.Head != nil && !header.EqualName(name, header.Host.String()) {
 		return r.Head.ValuesOf(name)
 	}
 	return slices.Values(r.inMap()[http.CanonicalHeaderKey(name)])
@@ -174,7 +190,7 @@ func (r *Request) Field(name string) string {
 
 // HasToken reports whether a field n, as a list, has a token in any case.
 func (r *Request) HasToken(n header.Name, token string) bool {
-	if r.Head != nil {
+	if r.inHead(n) {
 		return r.Head.HasToken(n, token)
 	}
 	return slices.ContainsFunc(r.inMap()[n.String()], func(v string) bool { return header.ListHas(v, token) })

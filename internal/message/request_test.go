@@ -47,6 +47,9 @@ func TestFields(t *testing.T) {
 			if got := slices.Collect(r.ValuesOf("X-KEY")); !slices.Equal(got, []string{"k", "l"}) || r.Field("x-key") != "k" || r.Field("x-none") != "" {
 				t.Errorf("X-KEY: got %q, %q, %q", got, r.Field("x-key"), r.Field("x-none"))
 			}
+			if r.Get(header.Host) != "" || r.Has(header.Host) || r.Values(header.Host) != nil || r.Field("HOST") != "" || r.HasToken(header.Host, "example.com") || r.Host != "example.com" {
+				t.Error("Host is shown as a field")
+			}
 			if !r.HasToken(header.Connection, "close") || r.HasToken(header.Connection, "clos") || r.HasToken(header.Via, "x") {
 				t.Error("Connection has close, and not clos; Via has nothing")
 			}
@@ -64,6 +67,20 @@ func TestFields(t *testing.T) {
 			}
 			if r.HTTP() != std {
 				t.Error("HTTP made another request")
+			}
+			if std.Header["Host"] != nil || std.Host != "example.com" {
+				t.Errorf("HTTP: Host is %q as a field, and %q", std.Header["Host"], std.Host)
+			}
+			if lent := r.Lent(); lent != (name == "head") {
+				t.Errorf("Lent: got %v", lent)
+			}
+			r.DropFields(func(n string) bool { return !strings.EqualFold(n, "Accept") })
+			want := http.Header{"Accept": {"text/html"}}
+			if got := r.HTTP().Header; !maps.EqualFunc(got, want, slices.Equal) || std.Header["X-Key"] == nil {
+				t.Errorf("after DropFields: got %v, want %v; before: %v", got, want, std.Header)
+			}
+			if r.Head != nil && r.Head.Get(header.Host) != "example.com" {
+				t.Error("DropFields dropped Host")
 			}
 		})
 	}
