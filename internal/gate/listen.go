@@ -141,8 +141,8 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 		TLS:       s.tls,
 		HTTP2:     g.newHTTP2(l, handler),
 		Log:       g.log,
-		Refuse: func(w http.ResponseWriter, r *http.Request, status int, err error) {
-			g.live.Load().Refuse(w, r, granted, status, err)
+		Refuse: func(w inbound.ResponseWriter, r *proxy.Request, status int, err error) {
+			g.live.Load().Refuse(w, r.HTTP(), granted, status, err)
 		},
 	}
 	s.door.failed = g.files.note

@@ -26,6 +26,25 @@ type alarm struct {
 func (a *alarm) bound(until time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.setBound(until)
+}
+
+// boundAndWake is bound for a wait that is to be woken by t, too.
+func (a *alarm) boundAndWake(until, t time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.setBound(until)
+	a.by(t)
+}
+
+// wake sees to it that the wait is woken by t, which need not be its bound.
+func (a *alarm) wake(t time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.by(t)
+}
+
+func (a *alarm) setBound(until time.Time) {
 	a.until = until
 	switch {
 	case a.eager && !until.Equal(a.armed):
@@ -34,13 +53,6 @@ func (a *alarm) bound(until time.Time) {
 	default:
 		a.by(until)
 	}
-}
-
-// wake sees to it that the wait is woken by t, which need not be its bound.
-func (a *alarm) wake(t time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.by(t)
 }
 
 func (a *alarm) by(t time.Time) {

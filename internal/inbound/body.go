@@ -25,8 +25,8 @@ const (
 	leftOverTime = 5 * time.Second
 )
 
-// body is the body of a request. Read and Close may be called from any goroutine,
-// and fail once the request has been served.
+// body is the body of a request; nil = it has none. Read and Close may be called
+// from any goroutine, and fail once the request has been served.
 type body struct {
 	c *conn
 	w *response
@@ -104,11 +104,11 @@ func (b *body) readTrailer() error {
 		return unexpected(err)
 	}
 	maps.DeleteFunc(fields, func(key string, _ []string) bool { return !httpguts.ValidTrailerHeader(key) })
-	if b.w.r.Trailer == nil && len(fields) > 0 {
-		b.w.r.Trailer = fields
-		return nil
+	if r := &b.w.request; r.Trailer == nil && len(fields) > 0 {
+		r.SetTrailer(fields)
+	} else {
+		maps.Copy(r.Trailer, fields)
 	}
-	maps.Copy(b.w.r.Trailer, fields)
 	return nil
 }
 
@@ -132,6 +132,9 @@ func (b *body) Close() error {
 // connection is where the next request begins. A read that is still under way is
 // ended, and the connection with it.
 func (b *body) settle() bool {
+	if b == nil {
+		return true
+	}
 	if !b.mu.TryLock() {
 		b.c.rd.end()
 		b.mu.Lock()
@@ -152,6 +155,9 @@ func (b *body) settle() bool {
 
 // whole reports whether all of the body has been read.
 func (b *body) whole() bool {
+	if b == nil {
+		return true
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.err == io.EOF
@@ -161,25 +167,17 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// open makes the body of a request as its framing says.
-func (b *body) open(w *response) {
-	r := w.r
-	b.c, b.w = w.c, w
-	switch {
-	case r.ContentLength < 0:
-		b.chunks = chunked.New(b.c.br)
-	case r.ContentLength > 0:
-		b.left = r.ContentLength
-	default:
-		b.err = io.EOF
+// openBody makes the body of a request as its framing says.
+func (w *response) openBody() {
+	r := &w.request
+	if r.ContentLength == 0 {
 		r.Body = http.NoBody
 		return
 	}
-	b.expect = r.ProtoMinor > 0 && expects(r)
-	r.Body = b
-}
-
-// expects reports whether the client waits to be asked for the body.
-func expects(r *http.Request) bool {
-	return httpguts.HeaderValuesContainsToken(r.Header["Expect"], "100-continue")
+	b := &body{c: w.c, w: w, left: max(r.ContentLength, 0)}
+	if r.ContentLength < 0 {
+		b.chunks = chunked.New(w.c.br)
+	}
+	b.expect = r.ProtoMinor > 0 && r.HasToken(header.Expect, "100-continue")
+	w.body, r.Body = b, b
 }

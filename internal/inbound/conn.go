@@ -43,7 +43,6 @@ type conn struct {
 	br     *bufio.Reader // nil while nothing has come
 	out    []byte        // what is to be sent
 	failed error         // why nothing more can be: a part of what was sent is missing
-	header http.Header   // of the response
 
 	early []byte  // of a header, of which more was waited for
 	next  [1]byte // what the watch has read,
@@ -196,9 +195,9 @@ func (c *conn) read(p []byte) (int, error) {
 }
 
 // after returns the moment in d from now, none if d is 0.
-func after(d time.Duration) (t time.Time) {
+func after(now time.Time, d time.Duration) (t time.Time) {
 	if d > 0 {
-		t = time.Now().Add(d)
+		t = now.Add(d)
 	}
 	return t
 }

@@ -40,7 +40,7 @@ func (x *requestContext) Done() <-chan struct{} {
 	}
 	x.mu.Unlock()
 	if !over {
-		x.watch.want()
+		x.watch.want(x)
 	}
 	return done
 }
@@ -75,12 +75,13 @@ func (x *requestContext) Value(key any) any {
 // gone ends the context because the client has gone. Somebody has asked for it.
 func (x *requestContext) gone() { x.cancel(context.Canceled) }
 
-// end ends the context, if it was made.
-func (x *requestContext) end() {
+// end ends the context, if it was made, and reports whether it was.
+func (x *requestContext) end() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.over = true
 	if x.cancel != nil {
 		x.cancel(context.Canceled)
 	}
+	return x.real != nil
 }

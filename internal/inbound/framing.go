@@ -8,18 +8,20 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // frame finds out how the body of a request is framed (RFC 9112, section 6). It
 // sets the length, -1 for the chunked coding, and whether the connection is to be
 // closed. What others on the way could read in another way is refused.
-func frame(r *http.Request) error {
+func frame(r *message.Request) error {
 	r.Close = wantsClose(r)
-	codings, coded := r.Header["Transfer-Encoding"]
-	lengths, sized := r.Header["Content-Length"]
+	coded, sized := r.Has(header.TransferEncoding), r.Has(header.ContentLength)
 	switch {
-	case coded && !isChunked(codings):
-		return &requestError{http.StatusNotImplemented, fmt.Errorf("the transfer coding %.100q", codings)}
+	case coded && !isChunked(r):
+		return &requestError{http.StatusNotImplemented, fmt.Errorf("the transfer coding %.100q", r.Values(header.TransferEncoding))}
 	case coded && sized:
 		return malformed("Content-Length beside Transfer-Encoding")
 	case coded && r.ProtoMinor == 0:
@@ -27,30 +29,24 @@ func frame(r *http.Request) error {
 	case coded:
 		return frameChunked(r)
 	case sized:
-		return frameLength(r, lengths)
+		return frameLength(r)
 	}
 	return nil
 }
 
-func isChunked(codings []string) bool {
-	return len(codings) == 1 && len(codings[0]) == len("chunked") && strings.EqualFold(codings[0], "chunked")
+func isChunked(r *message.Request) bool {
+	return r.Count(header.TransferEncoding) == 1 && header.EqualName(r.Get(header.TransferEncoding), "chunked")
 }
 
-func frameChunked(r *http.Request) error {
-	delete(r.Header, "Transfer-Encoding")
-	r.TransferEncoding = []string{"chunked"}
+func frameChunked(r *message.Request) error {
+	r.Head.Delete(header.TransferEncoding)
 	r.ContentLength = -1
 	return announceTrailers(r)
 }
 
 // announceTrailers moves the names in the Trailer field to the request's map.
-func announceTrailers(r *http.Request) error {
-	lines, ok := r.Header["Trailer"]
-	if !ok {
-		return nil
-	}
-	delete(r.Header, "Trailer")
-	for _, line := range lines {
+func announceTrailers(r *message.Request) error {
+	for _, line := range r.Values(header.Trailer) {
 		for name := range strings.SplitSeq(line, ",") {
 			key := textproto.CanonicalMIMEHeaderKey(strings.Trim(name, " \t"))
 			switch key {
@@ -68,31 +64,32 @@ func announceTrailers(r *http.Request) error {
 			r.Trailer[key] = nil
 		}
 	}
+	r.Head.Delete(header.Trailer)
 	return nil
 }
 
-func frameLength(r *http.Request, lengths []string) error {
-	for _, l := range lengths[1:] {
-		if l != lengths[0] {
-			return malformed("Content-Length of %.20q and %.20q", lengths[0], l)
+func frameLength(r *message.Request) error {
+	length := r.Get(header.ContentLength)
+	if r.Count(header.ContentLength) > 1 {
+		for _, l := range r.Values(header.ContentLength) {
+			if l != length {
+				return malformed("Content-Length of %.20q and %.20q", length, l)
+			}
 		}
+		r.Head.Set(header.ContentLength.String(), length)
 	}
-	n, err := strconv.ParseUint(lengths[0], 10, 63)
+	n, err := strconv.ParseUint(length, 10, 63)
 	if err != nil {
-		return malformed("Content-Length of %.100q", lengths[0])
-	}
-	if len(lengths) > 1 {
-		r.Header["Content-Length"] = lengths[:1]
+		return malformed("Content-Length of %.100q", length)
 	}
 	r.ContentLength = int64(n)
 	return nil
 }
 
 // wantsClose reports whether the client wants the connection closed.
-func wantsClose(r *http.Request) bool {
-	connection := r.Header["Connection"]
-	if len(connection) > 0 && httpguts.HeaderValuesContainsToken(connection, "close") {
+func wantsClose(r *message.Request) bool {
+	if r.HasToken(header.Connection, "close") {
 		return true
 	}
-	return r.ProtoMinor == 0 && !httpguts.HeaderValuesContainsToken(connection, "keep-alive")
+	return r.ProtoMinor == 0 && !r.HasToken(header.Connection, "keep-alive")
 }

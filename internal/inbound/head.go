@@ -2,14 +2,15 @@ package inbound
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // requestError is why a request is refused.
@@ -63,9 +64,11 @@ func skipEmpty(br *bufio.Reader) error {
 	return nil
 }
 
-// parse reads a head. On failure what was understood of the request is in r.
-func parse(head string, r *http.Request) error {
+// parse reads a head into r, with r.Head and r.URL for room. On failure what was
+// understood of the request is in r.
+func parse(head string, r *message.Request) error {
 	first, fields := header.CutLine(head)
+	r.Head.Start = first
 	var ok bool
 	if r.Method, r.RequestURI, r.Proto, ok = requestLine(first); !ok {
 		return malformed("the request line %.100q", first)
@@ -81,12 +84,12 @@ func parse(head string, r *http.Request) error {
 	default:
 		return version(r.Proto)
 	}
-	var err error
-	if r.URL, err = target(r.Method, r.RequestURI); err != nil {
+	if err := setTarget(r.URL, r.Method, r.RequestURI); err != nil {
 		return malformed("the target: %w", err)
 	}
-	if r.Header, err = parseFields(fields); err != nil {
-		return err
+	if err := r.Head.ParseFields(fields); err != nil {
+		r.Head.Reset()
+		return malformed("%w", err)
 	}
 	if err := setHost(r); err != nil {
 		return err
@@ -109,43 +112,18 @@ func version(proto string) error {
 	return &requestError{http.StatusHTTPVersionNotSupported, fmt.Errorf("the version %.100q", proto)}
 }
 
-// target reads a request's target as http.ReadRequest does.
-func target(method, uri string) (*url.URL, error) {
-	if method != http.MethodConnect || strings.HasPrefix(uri, "/") {
-		return url.ParseRequestURI(uri)
-	}
-	u, err := url.ParseRequestURI("http://" + uri)
-	if err == nil {
-		u.Scheme = ""
-	}
-	return u, err
-}
-
-// parseFields reads a header's lines up to the empty one.
-func parseFields(lines string) (http.Header, error) {
-	fields, err := header.Parse(lines)
-	if err != nil {
-		return nil, malformed("%w", err)
-	}
-	return fields, nil
-}
-
 // setHost finds out for whom the request is. The host of an absolute target
 // counts before the field (RFC 9112, section 3.2.2).
-func setHost(r *http.Request) error {
-	hosts, ok := r.Header["Host"]
+func setHost(r *message.Request) error {
+	count, host := r.Head.Count(header.Host), r.Head.Get(header.Host)
 	switch {
-	case len(hosts) > 1:
-		return malformed("%d Host fields", len(hosts))
-	case !ok && r.ProtoMinor > 0 && r.Method != http.MethodConnect:
+	case count > 1:
+		return malformed("%d Host fields", count)
+	case count == 0 && r.ProtoMinor > 0 && r.Method != http.MethodConnect:
 		return malformed("no Host field")
-	case ok && !httpguts.ValidHostHeader(hosts[0]):
-		return malformed("the host %.100q", hosts[0])
+	case !httpguts.ValidHostHeader(host):
+		return malformed("the host %.100q", host)
 	}
-	r.Host = r.URL.Host
-	if r.Host == "" && ok {
-		r.Host = hosts[0]
-	}
-	delete(r.Header, "Host")
+	r.Host = cmp.Or(r.URL.Host, host)
 	return nil
 }

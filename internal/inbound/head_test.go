@@ -2,15 +2,20 @@ package inbound
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // FuzzHead holds that a head which is accepted means to net/http what it means
@@ -26,10 +31,14 @@ func FuzzHead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got := &http.Request{}
-		if parse(head, got) != nil {
+		r, err := understand(head)
+		if err != nil {
 			return
 		}
+		if n := r.Head.Count(header.ContentLength); n > 1 || r.Head.Has(header.TransferEncoding) {
+			t.Errorf("%q: %d lengths, or a coding, are left", head, n)
+		}
+		got := r.HTTP()
 		want, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head)))
 		if err != nil {
 			t.Fatalf("%q is refused by net/http: %v", head, err)
@@ -61,6 +70,14 @@ func FuzzHead(f *testing.F) {
 			t.Errorf("%q: close: got %v, net/http %v", head, got.Close, want.Close)
 		}
 	})
+}
+
+// understand parses a head.
+func understand(head string) (*message.Request, error) {
+	w := newRoom()
+	w.request.URL, w.request.Head = &w.url, &w.head
+	w.request.SetContext(context.Background())
+	return &w.request, parse(head, &w.request)
 }
 
 // corpus returns the requests that the gate's tests send.
@@ -155,7 +172,7 @@ func TestRefusals(t *testing.T) {
 		"trailer that frames":       {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\n", 400},
 		"upper case K that is none": {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chun\u212aed\r\n\r\n", 501},
 	} {
-		err := parse(c.head, &http.Request{})
+		_, err := understand(c.head)
 		e, ok := err.(*requestError)
 		if !ok || e.status != c.status {
 			t.Errorf("%s: got %v, want %d", name, err, c.status)
@@ -168,14 +185,43 @@ func TestRefusals(t *testing.T) {
 
 // TestUnderstood holds that header fields keep their order and bytes.
 func TestUnderstood(t *testing.T) {
-	r := &http.Request{}
-	err := parse("GET /a%2fb?c HTTP/1.1\r\nHost: a\r\nX: 1\r\ny:\r\nx:\t2 \r\nZ: \xff\"\r\n\r\n", r)
-	want := http.Header{"X": {"1", "2"}, "Y": {""}, "Z": {"\xff\""}}
-	if err != nil || !maps.EqualFunc(r.Header, want, slices.Equal) || r.Host != "a" || r.URL.RawPath != "/a%2fb" {
-		t.Errorf("got %v %v %q %q, want %v", err, r.Header, r.Host, r.URL.RawPath, want)
+	const fields = "Host: a\r\nX: 1\r\ny:\r\nCONTENT-length: 2\r\nx:\t2 \r\nZ: \xff\"\r\nContent-Length: 2\r\n\r\n"
+	r, err := understand("PUT /a%2fb?c HTTP/1.1\r\n" + fields)
+	want := []header.Field{
+		{Name: "Host", Value: "a", ID: header.Host}, {Name: "X", Value: "1"}, {Name: "y"},
+		{Name: "CONTENT-length", Value: "2", ID: header.ContentLength}, {Name: "x", Value: "2"}, {Name: "Z", Value: "\xff\""},
 	}
-	r.Header["X"] = append(r.Header["X"], "3")
-	if r.Header.Get("Y") != "" || r.Header.Get("Z") != want.Get("Z") {
-		t.Errorf("what is added to one field shows in another: %v", r.Header)
+	if err != nil || !slices.Equal(r.Head.Fields, want) || r.Head.Start != "PUT /a%2fb?c HTTP/1.1" {
+		t.Errorf("got %v %q %q, want %q", err, r.Head.Start, r.Head.Fields, want)
+	}
+	if r.Host != "a" || r.URL.RawPath != "/a%2fb" || r.RequestURI != "/a%2fb?c" || r.ContentLength != 2 {
+		t.Errorf("got %q %q %q %d", r.Host, r.URL.RawPath, r.RequestURI, r.ContentLength)
+	}
+}
+
+// FuzzTarget holds that the targets which are read without net/url mean what they
+// mean to it.
+func FuzzTarget(f *testing.F) {
+	for _, seed := range []string{"/", "/a/b?c=d", "/a?", "/a??", "/?a#b", "/a;b,c=1&$+:@~-._", "//a/b", "/a%2f", "/a b", "/a?\x7f", "/é", "/a!", "*", "a", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, uri string) {
+		got := url.URL{Path: "/left"}
+		if !setPlainTarget(&got, uri) {
+			return
+		}
+		if want, err := url.ParseRequestURI(uri); err != nil || got != *want {
+			t.Errorf("%q: got %#v, net/url %#v, %v", uri, got, want, err)
+		}
+	})
+}
+
+// TestPlainTargets holds that usual targets are read without an allocation.
+func TestPlainTargets(t *testing.T) {
+	var u url.URL
+	for _, uri := range []string{"/", "/index.html", "/api/v1/items/42?page=2&q=%C3%A9", "/a-b_c~d/@me;v=1,2:3?"} {
+		if n := testing.AllocsPerRun(100, func() { setTarget(&u, "GET", uri) }); n != 0 {
+			t.Errorf("%s: %v allocations", uri, n)
+		}
 	}
 }

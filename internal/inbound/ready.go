@@ -1,9 +1,10 @@
 package inbound
 
 import (
-	"bytes"
 	"slices"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // Coming returns how many bytes of a body of known length can be read without
@@ -27,7 +28,7 @@ func (b *body) Coming() int {
 // soon no stack that has grown. It returns false, and does nothing, where the
 // handler has to wait in a read.
 func (w *response) AwaitBody(then func(error)) bool {
-	if w.c.sock == nil || w.body.chunks != nil || w.body.expect || w.hijacked || w.c.buffered() > 0 {
+	if w.c.sock == nil || w.body == nil || w.body.chunks != nil || w.body.expect || w.hijacked || w.c.buffered() > 0 {
 		return false
 	}
 	w.then = then
@@ -54,18 +55,19 @@ func (c *conn) awaitBody() (outcome, error) {
 	}
 }
 
-// awaitHead waits until a request's header may be whole, or fills the buffer. A
-// client that stops within one holds no more than what it has sent.
+// hasHead reports whether a request's header may be whole, or fills the buffer.
+func (c *conn) hasHead() bool {
+	have, _ := c.br.Peek(c.br.Buffered())
+	const passed = 3 // an empty line at the beginning ends nothing
+	return len(have) == c.br.Size() || header.End(have, passed) > 0
+}
+
+// awaitHead waits until hasHead. A client that stops within one holds no more than
+// what it has sent.
 func (c *conn) awaitHead() error {
-	if c.sock == nil {
-		return nil
-	}
-	for {
-		have, _ := c.br.Peek(c.br.Buffered())
-		if len(have) == c.br.Size() || bytes.Contains(have, []byte("\n\r\n")) || bytes.Contains(have, []byte("\n\n")) {
-			return nil
-		}
-		n := len(have)
+	for c.sock != nil && !c.hasHead() {
+		n := c.br.Buffered()
+		have, _ := c.br.Peek(n)
 		c.early = slices.Clone(have)
 		c.putReader()
 		if err := c.waitReady(); err != nil {
@@ -76,6 +78,7 @@ func (c *conn) awaitHead() error {
 			return err
 		}
 	}
+	return nil
 }
 
 // waitReady waits until a read would not wait, within the bound.

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"cmp"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -8,21 +9,48 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
-func appendStatus(out []byte, minor, status int) []byte {
+// appendStatus writes the first line; an empty reason is the standard phrase.
+func appendStatus(out []byte, minor, status int, reason string) []byte {
 	out = append(out, "HTTP/1."...)
 	out = strconv.AppendInt(out, int64(minor), 10)
 	out = append(out, ' ')
 	out = strconv.AppendInt(out, int64(status), 10)
 	out = append(out, ' ')
-	if text := http.StatusText(status); text != "" {
-		out = append(out, text...)
+	if reason = cmp.Or(reason, http.StatusText(status)); reason != "" {
+		out = appendValue(out, reason)
 	} else {
 		out = append(out, "status code "...)
 		out = strconv.AppendInt(out, int64(status), 10)
 	}
 	return append(out, "\r\n"...)
+}
+
+// appendHead writes the fields of a head in their order.
+func (w *response) appendHead(out []byte, h *header.Head) []byte {
+	for i := range h.Fields {
+		f := &h.Fields[i]
+		switch {
+		case f.ID == header.ContentLength:
+			if !w.hasLength() || w.sized {
+				continue
+			}
+			w.sized = true
+		case f.ID == header.Date:
+			w.dated = true
+		case f.ID == header.Other:
+			if !httpguts.ValidHeaderFieldName(f.Name) {
+				continue
+			}
+		case w.leaveOut(f.ID.String()):
+			continue
+		}
+		out = appendField(out, f.Name, f.Value)
+	}
+	return out
 }
 
 // appendFields writes the fields of a header in no order, without those that skip
@@ -33,13 +61,16 @@ func appendFields(out []byte, header http.Header, skip func(name string) bool) [
 			continue
 		}
 		for _, v := range values {
-			out = append(out, name...)
-			out = append(out, ": "...)
-			out = appendValue(out, v)
-			out = append(out, "\r\n"...)
+			out = appendField(out, name, v)
 		}
 	}
 	return out
+}
+
+func appendField(out []byte, name, value string) []byte {
+	out = append(out, name...)
+	out = append(out, ": "...)
+	return append(appendValue(out, value), "\r\n"...)
 }
 
 // appendValue writes a value with blanks in place of what would end its line.
@@ -64,23 +95,30 @@ func closes(connection []string) bool {
 func isTrailer(name string) bool { return strings.HasPrefix(name, http.TrailerPrefix) }
 
 // announceTrailers finds the trailer fields that the header announces.
-func (w *response) announceTrailers() {
-	if w.r.ProtoMinor == 0 {
+func (w *response) announceTrailers(h *header.Head) {
+	if w.request.ProtoMinor == 0 {
 		return
 	}
+	for line := range h.Values(header.Trailer) {
+		w.announce(line)
+	}
 	for _, line := range w.header["Trailer"] {
-		for name := range strings.SplitSeq(line, ",") {
-			key := textproto.CanonicalMIMEHeaderKey(strings.Trim(name, " \t"))
-			if key != "" && httpguts.ValidTrailerHeader(key) && !slices.Contains(w.trailers, key) {
-				w.trailers = append(w.trailers, key)
-			}
+		w.announce(line)
+	}
+}
+
+func (w *response) announce(line string) {
+	for name := range strings.SplitSeq(line, ",") {
+		key := textproto.CanonicalMIMEHeaderKey(strings.Trim(name, " \t"))
+		if key != "" && httpguts.ValidTrailerHeader(key) && !slices.Contains(w.trailers, key) {
+			w.trailers = append(w.trailers, key)
 		}
 	}
 }
 
 // prefixedTrailers returns the trailer fields that the header has by their prefix.
 func (w *response) prefixedTrailers() (names []string) {
-	if w.bodiless || w.r.ProtoMinor == 0 {
+	if w.bodiless || w.request.ProtoMinor == 0 {
 		return nil
 	}
 	for name := range w.header {
@@ -100,9 +138,7 @@ func (w *response) writeEnd() {
 			continue
 		}
 		for _, v := range values {
-			out = append(out, key...)
-			out = append(out, ": "...)
-			out = append(appendValue(out, v), "\r\n"...)
+			out = appendField(out, key, v)
 		}
 	}
 	w.c.out = append(out, "\r\n"...)

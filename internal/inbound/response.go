@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/internal/pipe"
 )
 
@@ -15,16 +18,18 @@ import (
 // is all, so that its length can be told.
 const held = 2 << 10
 
-// response is a request under way, and the http.ResponseWriter of its handler,
-// which [http.ResponseController] can do everything with. Writing belongs to one
-// goroutine.
+// response is a request under way with all that it needs, and its [ResponseWriter].
+// Writing belongs to one goroutine.
 type response struct {
-	c    *conn
-	r    *http.Request
-	ctx  requestContext
-	body body
+	c       *conn
+	request message.Request
+	url     url.URL
+	head    header.Head
+	fields  [roomFields]header.Field // room for those of head
+	ctx     requestContext
+	body    *body // nil = none
 
-	header   http.Header
+	header   http.Header // nil before somebody asks for it
 	status   int
 	length   int64  // of the body, as the handler says; -1 = it has not
 	written  int64  // of the body
@@ -32,6 +37,8 @@ type response struct {
 	trailers []string
 	bodiless bool // the response has none, whatever is written
 	chunked  bool
+	sized    bool // Content-Length is in its place already
+	dated    bool // Date is
 	close    bool // the connection ends with this response
 	keep10   bool // a client of HTTP/1.0 wants to keep the connection
 	hijacked bool
@@ -43,10 +50,11 @@ type response struct {
 	started bool       // the response has begun: it is too late to ask for the body
 }
 
-func (w *response) Header() http.Header { return w.header }
-
 // WriteHeader begins the response. An informational one is sent at once.
-func (w *response) WriteHeader(status int) {
+func (w *response) WriteHeader(status int) { w.WriteHead(status, "", &header.Head{}) }
+
+// WriteHead implements [ResponseWriter].
+func (w *response) WriteHead(status int, reason string, h *header.Head) {
 	switch {
 	case w.hijacked, w.status != 0:
 		return
@@ -58,18 +66,18 @@ func (w *response) WriteHeader(status int) {
 	w.mu.Lock()
 	w.started = true
 	w.mu.Unlock()
-	w.begin()
+	w.begin(reason, h)
 }
 
 // inform sends an informational response.
 func (w *response) inform(status int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.r.ProtoMinor == 0 {
+	if w.request.ProtoMinor == 0 {
 		return
 	}
 	w.c.get()
-	out := appendStatus(w.c.out, 1, status)
+	out := appendStatus(w.c.out, 1, status, "")
 	out = appendFields(out, w.header, leaveOutEarly)
 	w.c.out = append(out, "\r\n"...)
 	w.c.flush(nil)
@@ -92,24 +100,39 @@ func (w *response) askForBody() {
 
 // begin writes the header's beginning, and all of it if it is known how the body
 // is framed.
-func (w *response) begin() {
-	w.length = -1
-	if v := w.header["Content-Length"]; len(v) > 0 {
-		if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
-			w.length = n
-		}
-	}
-	w.bodiless = w.r.Method == http.MethodHead || !mayHaveBody(w.status)
-	if closes(w.header["Connection"]) || w.c.s.closing.Load() {
+func (w *response) begin(reason string, h *header.Head) {
+	w.length = w.announced(h)
+	w.bodiless = w.request.Method == http.MethodHead || !mayHaveBody(w.status)
+	if h.HasToken(header.Connection, "close") || closes(w.header["Connection"]) || w.c.s.closing.Load() {
 		w.close = true
 	}
-	w.announceTrailers()
+	w.announceTrailers(h)
 	w.c.get()
-	w.c.out = appendStatus(w.c.out, w.r.ProtoMinor, w.status)
+	w.c.out = appendStatus(w.c.out, w.request.ProtoMinor, w.status, reason)
+	w.c.out = w.appendHead(w.c.out, h)
 	w.c.out = appendFields(w.c.out, w.header, w.leaveOut)
 	if w.length >= 0 || !mayHaveBody(w.status) || len(w.trailers) > 0 {
 		w.seal()
 	}
+}
+
+// announced returns the length of the body that the fields announce, -1 without
+// one.
+func (w *response) announced(h *header.Head) int64 {
+	length := h.Get(header.ContentLength)
+	if v := w.header["Content-Length"]; length == "" && len(v) > 0 {
+		length = v[0]
+	}
+	n, err := strconv.ParseUint(length, 10, 63)
+	if err != nil {
+		return -1
+	}
+	return int64(n)
+}
+
+// hasLength reports whether the response says its length (RFC 9110, section 8.6).
+func (w *response) hasLength() bool {
+	return w.length >= 0 && len(w.trailers) == 0 && mayHaveBody(w.status)
 }
 
 // leaveOut reports whether a field is the server's to write, or not to be in this
@@ -135,31 +158,27 @@ func (w *response) seal() {
 	w.sealed = true
 	out := w.c.out
 	switch {
-	case w.length >= 0 && len(w.trailers) == 0:
-		if mayHaveBody(w.status) {
-			out = append(out, "Content-Length: "...)
-			out = strconv.AppendInt(out, w.length, 10)
-			out = append(out, "\r\n"...)
-		}
-	case w.bodiless:
-	case w.r.ProtoMinor > 0:
+	case w.hasLength() && !w.sized:
+		out = append(out, "Content-Length: "...)
+		out = strconv.AppendInt(out, w.length, 10)
+		out = append(out, "\r\n"...)
+	case w.bodiless, w.sized:
+	case w.request.ProtoMinor > 0:
 		w.chunked, w.length = true, -1
 		out = append(out, "Transfer-Encoding: chunked\r\n"...)
 	default:
 		w.close = true // only the end of the connection can tell the body's
 	}
-	w.close = w.close || w.r.Close
+	w.close = w.close || w.request.Close
 	switch {
 	case w.status == http.StatusSwitchingProtocols:
-	case w.close && w.r.ProtoMinor > 0:
+	case w.close && w.request.ProtoMinor > 0:
 		out = append(out, "Connection: close\r\n"...)
 	case w.keep10 && !w.close:
 		out = append(out, "Connection: keep-alive\r\n"...)
 	}
-	if _, ok := w.header["Date"]; !ok {
-		out = append(out, "Date: "...)
-		out = time.Now().UTC().AppendFormat(out, http.TimeFormat)
-		out = append(out, "\r\n"...)
+	if _, ok := w.header["Date"]; !ok && !w.dated {
+		out = header.AppendField(out, "Date", w.c.s.date.now())
 	}
 	w.c.out = append(out, "\r\n"...)
 }
@@ -289,7 +308,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	w.hijacked = true
 	nc := w.c.release()
-	if w.r.Body == http.NoBody { // else it may be read at this moment
+	if w.body == nil { // else it may be read at this moment
 		w.c.put()
 	}
 	return nc, bufio.NewReadWriter(bufio.NewReader(nc), bufio.NewWriter(nc)), nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 	"time"
 )
@@ -13,9 +12,11 @@ import (
 // serve serves one request, and returns ready when there may be another.
 func (c *conn) serve() outcome {
 	c.served = true
-	c.rd.bound(after(c.s.opts.Header))
-	if c.awaitHead() != nil {
-		return over
+	if !c.hasHead() {
+		c.rd.bound(after(time.Now(), c.s.opts.Header))
+		if c.awaitHead() != nil {
+			return over
+		}
 	}
 	if c.first && c.s.h2c && c.tls == nil && isPreface(c.br) {
 		c.gone = c.s.hand(c.rest())
@@ -25,7 +26,7 @@ func (c *conn) serve() outcome {
 	head, err := readHead(c.br, c.s.opts.MaxHeader)
 	w := c.newResponse()
 	if err == nil {
-		err = parse(head, w.r)
+		err = parse(head, &w.request)
 	}
 	if err != nil {
 		if e, ok := errors.AsType[*requestError](err); ok {
@@ -34,8 +35,8 @@ func (c *conn) serve() outcome {
 		return over
 	}
 	c.rd.bound(time.Time{})
-	w.body.open(w)
-	if w.body.err != nil {
+	w.openBody()
+	if w.body == nil {
 		c.watch.atEnd()
 		if c.buffered() == 0 {
 			c.putReader()
@@ -44,30 +45,10 @@ func (c *conn) serve() outcome {
 	return c.answer(w)
 }
 
-// newResponse prepares for a request.
-func (c *conn) newResponse() *response {
-	w := &response{c: c, header: c.takeHeader()}
-	w.ctx.base, w.ctx.local, w.ctx.watch = c.s.base, c.nc.LocalAddr(), &c.watch
-	c.watch.reset(w.ctx.gone)
-	w.r = (&http.Request{RemoteAddr: c.remote, TLS: c.tls}).WithContext(&w.ctx)
-	return w
-}
-
-// maxKept is how many fields the map may have had that the next response uses.
-const maxKept = 64
-
-func (c *conn) takeHeader() http.Header {
-	if c.header == nil || len(c.header) > maxKept {
-		c.header = make(http.Header)
-	}
-	clear(c.header)
-	return c.header
-}
-
 // answer has a request served.
 func (c *conn) answer(w *response) outcome {
-	w.keep10 = w.r.ProtoMinor == 0 && !w.r.Close
-	return c.goOn(w, c.call(w, func() { c.s.opts.Handler.ServeHTTP(w, w.r) }))
+	w.keep10 = w.request.ProtoMinor == 0 && !w.request.Close
+	return c.goOn(w, c.call(w, func() { c.s.opts.Serve(w, &w.request) }))
 }
 
 // goOn calls a handler again that waits for the request's body, and ends the
@@ -86,17 +67,17 @@ func (c *conn) goOn(w *response, served bool) outcome {
 	if !served || w.hijacked {
 		return over
 	}
-	keep := w.finish()
+	keep, body := w.finish(), w.body
 	c.watch.stop()
-	w.ctx.end()
 	c.wr.bound(time.Time{})
-	if keep && w.body.settle() {
+	w.retire()
+	if keep && body.settle() {
 		if c.buffered() == 0 {
 			c.put()
 		}
 		return ready
 	}
-	if !w.body.whole() || c.buffered() > 0 {
+	if !body.whole() || c.buffered() > 0 {
 		c.linger()
 	}
 	return over
@@ -124,17 +105,9 @@ func (c *conn) call(w *response, handle func()) (ok bool) {
 
 // refuse answers what is no request, and waits for the client to read that.
 func (c *conn) refuse(w *response, e *requestError) {
-	r := w.r
-	if r.URL == nil {
-		r.URL = &url.URL{}
-	}
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
+	r := &w.request
 	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
-	r.ContentLength, r.TransferEncoding = 0, nil
-	r.Body, w.body.c, w.body.err = http.NoBody, c, io.EOF
-	r.Close = true
+	r.ContentLength, r.Body, r.Close = 0, http.NoBody, true
 	refuse := func() { c.s.opts.Refuse(w, r, e.status, e.err) }
 	if c.s.opts.Refuse == nil {
 		refuse = func() { http.Error(w, http.StatusText(e.status), e.status) }

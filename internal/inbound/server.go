@@ -13,17 +13,26 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // Options configure a [Server].
 type Options struct {
+	// Serve serves requests. Another request has the room of w and r as soon as it has
+	// returned, and no body is awaited, so that nobody may use them or the request's
+	// context after that. A context that somebody has asked for its end, and all that
+	// r.HTTP returns, stay what they are. So does a request that has a body.
+	Serve func(w ResponseWriter, r *message.Request)
+	// Handler serves requests in place of Serve.
 	Handler http.Handler
 	Base    context.Context // of every request; its end is theirs
 
 	// Refuse answers what is no request, or one that can be read in two ways, with
 	// a status from 400 on. Of the request it is given what was understood. nil =
 	// the status in words.
-	Refuse func(w http.ResponseWriter, r *http.Request, status int, err error)
+	Refuse func(w ResponseWriter, r *message.Request, status int, err error)
 
 	Header    time.Duration // for a request's header, and for the handshake of TLS; 0 = no bound
 	KeepAlive time.Duration // for the next request on a connection; 0 = no bound
@@ -43,6 +52,19 @@ type Options struct {
 	Log       *slog.Logger // nil = none
 }
 
+// ResponseWriter is what a request is answered by. [http.ResponseController] can do
+// everything with it.
+type ResponseWriter interface {
+	http.ResponseWriter
+
+	// WriteHead is WriteHeader for a head as it came: its fields are sent in their
+	// order and case, and behind them those of Header. How the body is framed, and
+	// whether the connection goes on, stays the server's to say: a Content-Length is
+	// the length, and Connection can ask for the end. An empty reason is the standard
+	// phrase. h is not kept.
+	WriteHead(status int, reason string, h *header.Head)
+}
+
 // Server serves the connections of one listener.
 type Server struct {
 	opts    Options
@@ -52,6 +74,8 @@ type Server struct {
 	running sync.WaitGroup // the server of HTTP/2
 	readers sync.Pool      // of *bufio.Reader
 	writers sync.Pool      // of *[bufferSize]byte
+	rooms   sync.Pool      // of *response
+	date    date
 	closing atomic.Bool
 
 	mu    sync.Mutex // protects the fields below
@@ -67,6 +91,10 @@ func New(o Options) *Server {
 	s.base = context.WithValue(o.Base, http.ServerContextKey, cmp.Or(o.HTTP2, &http.Server{}))
 	s.readers.New = func() any { return bufio.NewReaderSize(nil, bufferSize) }
 	s.writers.New = func() any { return new([bufferSize]byte) }
+	s.rooms.New = func() any { return newRoom() }
+	if o.Serve == nil {
+		s.opts.Serve = func(w ResponseWriter, r *message.Request) { o.Handler.ServeHTTP(w, r.HTTP()) }
+	}
 	if o.HTTP2 != nil {
 		s.serveHTTP2()
 	}

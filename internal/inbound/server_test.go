@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/certtest"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 func dial(t *testing.T, addr net.Addr) (*net.TCPConn, *bufio.Reader) {
@@ -231,7 +232,7 @@ func TestPanic(t *testing.T) {
 // connection, and that a client which still sends reads the answer.
 func TestRefuse(t *testing.T) {
 	var told atomic.Value
-	addr := serve(t, Options{MaxHeader: 10000, Refuse: func(w http.ResponseWriter, r *http.Request, status int, err error) {
+	addr := serve(t, Options{MaxHeader: 10000, Refuse: func(w ResponseWriter, r *message.Request, status int, err error) {
 		told.Store(err.Error())
 		http.Error(w, "no", status)
 	}})

@@ -9,7 +9,7 @@ import (
 
 // secure speaks TLS, and reports whether HTTP/1.1 is to be spoken now.
 func (c *conn) secure() bool {
-	c.raw.SetDeadline(after(c.s.opts.Header))
+	c.raw.SetDeadline(after(time.Now(), c.s.opts.Header))
 	c.phase.Store(handshake)
 	if c.s.closing.Load() {
 		c.hurry()

@@ -36,16 +36,10 @@ func (c *conn) await() outcome {
 			return over
 		case c.served:
 			c.served, c.rested = false, true
-			c.forget()
+			c.watch.reset(nil) // else the last request is kept
 			return rest
 		}
 	}
-}
-
-// forget drops what is left of the last request.
-func (c *conn) forget() {
-	c.header = nil
-	c.watch.reset(nil)
 }
 
 // boundWait bounds the wait for a request.
@@ -54,8 +48,8 @@ func (c *conn) boundWait() {
 	if c.first {
 		wait = c.s.opts.Header
 	}
-	c.rd.bound(after(wait))
-	c.rd.wake(time.Now().Add(settle))
+	now := time.Now()
+	c.rd.boundAndWake(after(now, wait), now.Add(settle))
 }
 
 // lastChance lets a new connection bring its request though the server is about

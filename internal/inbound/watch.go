@@ -12,23 +12,26 @@ type watch struct {
 	wanted bool
 	read   bool // the request has been read to its end
 	over   bool
-	gone   func()        // what to do when the client is gone
-	done   chan struct{} // closed when the goroutine has ended; nil = there is none
+	of     *requestContext // of the request; nil = there is none
+	done   chan struct{}   // closed when the goroutine has ended; nil = there is none
 }
 
 // reset prepares for the next request. No watch is under way.
-func (w *watch) reset(gone func()) {
+func (w *watch) reset(of *requestContext) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.wanted, w.read, w.over, w.gone, w.done = false, false, false, gone, nil
+	w.wanted, w.read, w.over, w.of, w.done = false, false, false, of, nil
 }
 
-// want says that somebody wants to know.
-func (w *watch) want() {
+// want says that somebody wants to know. Who asks as a request ends may come when
+// the next one has begun.
+func (w *watch) want(of *requestContext) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.wanted = true
-	w.start()
+	if w.of == of {
+		w.wanted = true
+		w.start()
+	}
 }
 
 // atEnd says that the request has been read to its end.
@@ -46,10 +49,10 @@ func (w *watch) start() {
 		return
 	}
 	w.done = make(chan struct{})
-	go w.run(w.done, w.gone)
+	go w.run(w.done, w.of)
 }
 
-func (w *watch) run(done chan struct{}, gone func()) {
+func (w *watch) run(done chan struct{}, of *requestContext) {
 	defer close(done)
 	for {
 		n, err := w.c.nc.Read(w.c.next[:])
@@ -59,7 +62,7 @@ func (w *watch) run(done chan struct{}, gone func()) {
 		}
 		if !isTimeout(err) {
 			w.c.lost = err
-			gone()
+			of.gone()
 			return
 		}
 		if !w.goesOn() {

@@ -68,6 +68,15 @@ func (r *Request) ProtoAtLeast(major, minor int) bool {
 // request.
 func (r *Request) SetContext(ctx context.Context) { r.ctx = ctx }
 
+// SetTrailer sets the trailer fields, also of what HTTP has returned. It is for the
+// server that makes the request.
+func (r *Request) SetTrailer(fields http.Header) {
+	r.Trailer = fields
+	if r.std != nil {
+		r.std.Trailer = fields
+	}
+}
+
 // Context returns the request's context.
 func (r *Request) Context() context.Context { return r.ctx }
 
