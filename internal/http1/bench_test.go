@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 const benchResponse = "HTTP/1.1 200 OK\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\nContent-Type: text/plain\r\n" +
@@ -82,7 +84,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 // BenchmarkReadHead is beside BenchmarkStandard/ReadResponse.
 func BenchmarkReadHead(b *testing.B) {
 	src := strings.NewReader("")
-	c := &conn{t: &Transport{}, br: bufio.NewReader(src)}
+	c := &conn{t: &Transport{}, br: bufio.NewReader(src), x: new(Exchange)}
 	b.ReportAllocs()
 	for b.Loop() {
 		src.Reset(benchResponse)
@@ -95,18 +97,63 @@ func BenchmarkReadHead(b *testing.B) {
 
 // BenchmarkWriteHead is beside BenchmarkStandard/Write.
 func BenchmarkWriteHead(b *testing.B) {
-	o, err := newOutgoing(benchRequest(b))
-	if err != nil {
-		b.Fatal(err)
-	}
-	var buf bytes.Buffer
+	var x Exchange
+	var buf []byte
+	r := benchRequest(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		buf.Reset()
-		if err := o.writeHead(&buf); err != nil {
+		q, err := x.requestOf(r)
+		if err != nil {
 			b.Fatal(err)
 		}
+		o, err := newOutgoing(&q)
+		if err != nil {
+			b.Fatal(err)
+		}
+		buf = o.appendHead(buf[:0])
 	}
+}
+
+// BenchmarkSend is beside BenchmarkRoundTrip, but for the making of the request.
+func BenchmarkSend(b *testing.B) {
+	tr := transport(b, serveRaw(b, benchServer))
+	r := benchSend()
+	once := func(x *Exchange) {
+		*x = Exchange{}
+		res, err := tr.Send(b.Context(), r, x)
+		if err != nil {
+			b.Fatal(err)
+		}
+		io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+		if !x.Settled() {
+			b.Fatal("the exchange is not settled")
+		}
+	}
+	b.Run("alone", func(b *testing.B) {
+		b.ReportAllocs()
+		var x Exchange
+		for b.Loop() {
+			once(&x)
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			var x Exchange
+			for pb.Next() {
+				once(&x)
+			}
+		})
+	})
+}
+
+func benchSend() *Request {
+	h := new(header.Head)
+	h.Parse("GET /a/path HTTP/1.1\r\nHost: app.example\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n\r\n")
+	return &Request{Method: "GET", Target: "/a/path", Host: "app.example", Head: h, Extra: []header.Field{
+		{Name: "X-Forwarded-For", Value: "192.0.2.1"}, {Name: "X-Forwarded-Proto", Value: "http"}, {Name: "X-Request-Id", Value: "0123456789abcdef"},
+	}}
 }
 
 // BenchmarkStandard is what the standard library's parsing and writing of the

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/chunked"
 	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/internal/pipe"
 )
 
@@ -24,16 +25,15 @@ const (
 // frame returns the length of a response's body (RFC 9112, section 6.3), which
 // was read as if it had none, and corrects the fields that say so. odd tells
 // that the framing invites two readers to disagree.
-func frame(method string, res *http.Response) (left int64, odd bool) {
-	encoded := len(res.TransferEncoding) > 0 // else "chunked" would not have been accepted
-	_, sized := res.Header["Content-Length"]
+func frame(method string, res *message.Response, chunked bool) (left int64, odd bool) {
+	sized := res.Head.Has(header.ContentLength)
 	switch {
 	case method == http.MethodHead, res.StatusCode == http.StatusNotModified:
-		odd = encoded && sized
+		odd = chunked && sized
 	case res.StatusCode == http.StatusNoContent:
-		odd = encoded || res.ContentLength > 0
-	case encoded:
-		res.Header.Del("Content-Length")
+		odd = chunked || res.ContentLength > 0
+	case chunked:
+		res.Head.Delete(header.ContentLength)
 		res.ContentLength = -1
 		return inChunks, sized
 	case sized:
@@ -84,20 +84,23 @@ var ErrNotYet = errors.New("no more of the body has come yet")
 // body is a response's body. It gives the connection back with its last byte.
 type body struct {
 	c     *conn
-	res   *http.Response
 	src   io.Reader // of what is decoded; its end is the body's when left < 0
 	left  int64     // bytes to come, or one of the lengths above
 	keep  bool      // the connection may be used again
 	state atomic.Uint32
 	err   error // what a Read returns once ended
 	last  bool  // the chunks have ended; the trailer comes next
+
+	chunks  chunked.Reader
+	trailer *http.Header // of the response
 }
 
-func newBody(c *conn, res *http.Response, left int64, keep bool) *body {
+func newBody(c *conn, left int64, keep bool) *body {
 	b := &c.x.body
-	b.c, b.res, b.src, b.left, b.keep = c, res, c.br, left, keep
+	b.c, b.src, b.left, b.keep, b.trailer = c, c.br, left, keep, &c.x.res.Trailer
 	if left == inChunks {
-		b.src = chunked.New(c.br)
+		b.chunks = *chunked.New(c.br)
+		b.src = &b.chunks
 	}
 	return b
 }
@@ -221,10 +224,10 @@ func (b *body) readTrailer() error {
 	if err != nil {
 		return fmt.Errorf("trailer: %w", err)
 	}
-	if b.res.Trailer == nil && len(fields) > 0 {
-		b.res.Trailer = make(http.Header, len(fields))
+	if *b.trailer == nil && len(fields) > 0 {
+		*b.trailer = make(http.Header, len(fields))
 	}
-	maps.Copy(b.res.Trailer, fields)
+	maps.Copy(*b.trailer, fields)
 	return io.EOF
 }
 

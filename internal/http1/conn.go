@@ -2,7 +2,6 @@ package http1
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -25,7 +24,7 @@ type conn struct {
 	tls  *tls.Conn
 	sock *socket
 	br   *bufio.Reader
-	head bytes.Buffer // the request's header
+	head []byte // room for the request's header
 	rd   waker
 	wr   waker // belongs to whoever writes
 
@@ -93,6 +92,7 @@ const patience = 25 * time.Millisecond
 // for a moment.
 func (c *conn) begin(ctx context.Context, x *Exchange, atOnce bool) {
 	c.x = x
+	x.settled.Store(false)
 	c.inBody = false
 	c.rd.reset(x.slowAt())
 	c.ctx, c.stop, c.obeys = x.context(ctx), nil, false
@@ -119,15 +119,15 @@ func (c *conn) obey(ctx context.Context) {
 // everything about it is as it should be.
 func (c *conn) finish(keep bool) {
 	keep = keep && !c.spent && c.up.finished() && c.readErr == nil && c.br.Buffered() == 0
-	if c.stop != nil && !c.stop() {
-		keep = false // the context's end may be at it
-	}
-	if !keep || c.broken.Load() != nil {
+	stopped := c.stop == nil || c.stop() // else the context's end may be at it
+	if !keep || !stopped || c.broken.Load() != nil {
 		c.close()
 		c.up.abandon()
+		c.x.settled.Store(stopped && c.up == nil)
 		return
 	}
 	c.sent += uint64(c.x.Written())
+	c.x.settled.Store(true)
 	c.x, c.ctx, c.stop, c.up = nil, nil, nil, nil
 	c.t.pool.put(c)
 }
@@ -321,6 +321,9 @@ func after(d time.Duration) (t time.Time) {
 }
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// errNotQuiet is about an idle connection.
+var errNotQuiet = errors.New("the idle connection has ended, or brought what nobody asked for")
 
 // errWouldWait is for reads that must not wait.
 var errWouldWait = errors.New("nothing more is buffered")

@@ -5,12 +5,15 @@ import (
 	"net/textproto"
 	"sync/atomic"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
-// Exchange is what one call of RoundTrip learns about its connection. The zero
-// value is ready; it serves one call. The methods may be called at any time and
-// from any goroutine, the fields be read once RoundTrip has returned. The
-// counters move on while the bodies do.
+// Exchange is what one call of RoundTrip or Send learns about its connection, and
+// the room for the response of Send. The zero value is ready; it serves one call.
+// The methods may be called at any time and from any goroutine, the fields be read
+// once the call has returned. The counters move on while the bodies do.
 type Exchange struct {
 	// Context ends the exchange in place of the request's; nil = that one does.
 	Context context.Context
@@ -20,7 +23,7 @@ type Exchange struct {
 	Prompt bool
 
 	// Got1xx, if not nil, is called with every informational response but 101,
-	// on the goroutine of RoundTrip. Its error ends the exchange.
+	// on the goroutine of the call. Its error ends the exchange.
 	Got1xx func(code int, header textproto.MIMEHeader) error
 
 	// Careful asks for a connection that the upstream is very unlikely to be
@@ -32,7 +35,7 @@ type Exchange struct {
 	Preface []byte
 
 	// Slow, if not nil, is told when no response header has come by SlowAt, on
-	// the goroutine of RoundTrip, which then waits on. Another transport calls
+	// the goroutine of the call, which then waits on. Another transport calls
 	// Beside.
 	Slow   Slow
 	SlowAt time.Time
@@ -53,10 +56,30 @@ type Exchange struct {
 	acked             atomic.Int64 // and one; 0 = not known
 	ended             atomic.Uint32
 
-	body  body            // room for the response's
 	asked bool            // Slow was
 	ctx   context.Context // that Slow returned; nil = the request's
+
+	res     message.Response // its Head is head
+	head    header.Head      // until the response's comes, RoundTrip has the request's in it
+	room    [24]header.Field // for head; few responses have more
+	body    body
+	chunked bool        // the response has a Transfer-Encoding
+	settled atomic.Bool // see Settled
 }
+
+// emptyHead returns head without any fields.
+func (x *Exchange) emptyHead() *header.Head {
+	if x.head.Fields == nil {
+		x.head.Fields = x.room[:0]
+	}
+	x.head.Reset()
+	return &x.head
+}
+
+// Settled reports, when a response over HTTP/1.1 has ended and the calls of its body
+// have returned, that nothing looks at x or the request any more, so that they may
+// serve another call. False proves nothing.
+func (x *Exchange) Settled() bool { return x.settled.Load() }
 
 // Written returns how many bytes of the request were given to the kernel. Zero
 // means that the upstream cannot have seen any of it.

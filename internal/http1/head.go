@@ -1,128 +1,149 @@
 package http1
 
 import (
-	"bufio"
 	"fmt"
 	"net/http"
-	"net/textproto"
 	"strconv"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // statusLine is what every response of HTTP/1 begins with.
 const statusLine = "HTTP/1."
 
-// parseHead reads the lines of a response's header.
-func parseHead(block string) (*http.Response, error) {
-	if res := parsePlain(block); res != nil {
-		return res, nil
+// readBlock reads the lines of a response's header into res, whose Head it fills.
+// What it lets pass means the same to net/http; TestHeadsLikeStandard says what
+// does not. chunked tells of a Transfer-Encoding, which it takes out. Which body
+// there is depends on the request, see frame.
+func readBlock(block string, res *message.Response) (chunked bool, err error) {
+	h := res.Head
+	if err = h.Parse(block); err == header.ErrFolded {
+		err = h.Parse(unfold(block))
 	}
-	return parseOdd(block)
-}
-
-// asHead makes http.ReadResponse leave the body alone, and with it the fields
-// that frame it, of which all have to be seen.
-var asHead = &http.Request{Method: http.MethodHead}
-
-// parseOdd leaves a header to http.ReadResponse. One of HTTP/1.0 it reads as one of
-// HTTP/1.1: the standard library ignores Transfer-Encoding there, so that the body
-// would have the lines of its chunks in it.
-func parseOdd(block string) (*http.Response, error) {
-	rest, old := strings.CutPrefix(block, statusLine+"0 ")
-	if old {
-		block = statusLine + "1 " + rest
-	}
-	res, err := http.ReadResponse(bufio.NewReader(strings.NewReader(block)), asHead)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	if res.Close && len(res.Header["Connection"]) == 0 {
-		restoreConnection(res.Header, block)
+	*res = message.Response{Head: h, ProtoMajor: 1, ContentLength: -1}
+	if !readStatus(h.Start, res) {
+		return false, fmt.Errorf("status line %.100q", h.Start)
 	}
-	if old {
-		res.Proto, res.ProtoMinor = "HTTP/1.0", 0
-		res.Close = res.Close || !httpguts.HeaderValuesContainsToken(res.Header["Connection"], "keep-alive")
+	if err := readLength(res); err != nil {
+		return false, err
 	}
-	if res.ProtoMajor != 1 {
-		return nil, fmt.Errorf("version %s", res.Proto)
+	res.Close = h.HasToken(header.Connection, "close") || res.ProtoMinor == 0 && !h.HasToken(header.Connection, "keep-alive")
+	if !h.Has(header.TransferEncoding) {
+		return false, nil
 	}
-	if res.StatusCode < 100 {
-		return nil, fmt.Errorf("status code %d", res.StatusCode)
-	}
-	for name := range res.Header {
-		if strings.ContainsRune(name, ' ') { // the one thing that net/textproto lets pass
-			return nil, fmt.Errorf("header field name %q", name)
-		}
-	}
-	return res, nil
+	return true, readEncoding(res)
 }
 
-// restoreConnection puts back what http.ReadResponse has removed.
-func restoreConnection(h http.Header, block string) {
-	_, fields := header.CutLine(block)
-	all, _ := textproto.NewReader(bufio.NewReader(strings.NewReader(fields))).ReadMIMEHeader()
-	if v := all["Connection"]; len(v) > 0 {
-		h["Connection"] = v
-	}
-}
-
-// parsePlain does what parseOdd would, for less. It returns nil when there is
-// anything about the header that readers have to be lenient about.
-func parsePlain(block string) *http.Response {
-	line, fields := header.CutLine(block)
-	res := &http.Response{Request: asHead, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}
-	var ok bool
-	if res.Status, ok = strings.CutPrefix(line, statusLine+"1 "); !ok {
-		return nil
-	}
-	if res.StatusCode, ok = statusCode(res.Status); !ok {
-		return nil
-	}
-	var err error
-	if res.Header, err = header.Parse(fields); err != nil || !plainFraming(res) {
-		return nil
-	}
-	return res
-}
-
-// statusCode returns the code at the beginning of a status.
-func statusCode(status string) (int, bool) {
-	if len(status) < 3 || len(status) > 3 && status[3] != ' ' {
-		return 0, false
-	}
-	n, err := strconv.Atoi(status[:3])
-	return n, err == nil && n >= 100
-}
-
-// plainFraming takes what says how a response is framed out of its header as
-// net/http does, unless that is odd. It leaves a Connection field that says close,
-// which may name fields that are not to be passed on.
-func plainFraming(res *http.Response) bool {
-	h := res.Header
-	length, encoding := h["Content-Length"], h["Transfer-Encoding"]
-	res.ContentLength = -1
-	switch {
-	case len(h["Trailer"]) > 0, len(length)+len(encoding) > 1:
+// readStatus reads a status line. A phrase with control characters, which nobody
+// reads, is left out.
+func readStatus(line string, res *message.Response) bool {
+	version, status, _ := strings.Cut(line, " ")
+	if len(version) != len(statusLine)+1 || version[:len(statusLine)] != statusLine {
 		return false
-	case len(h["Pragma"]) > 0 && len(h["Cache-Control"]) == 0: // the one means the other to net/http
-		return false
-	case len(length) == 1:
-		n, err := strconv.ParseUint(length[0], 10, 63)
-		if err != nil {
-			return false
-		}
-		res.ContentLength = int64(n)
-	case len(encoding) == 1:
-		if encoding[0] != "chunked" {
-			return false
-		}
-		res.TransferEncoding = encoding
-		delete(h, "Transfer-Encoding")
 	}
-	res.Close = httpguts.HeaderValuesContainsToken(h["Connection"], "close")
+	res.ProtoMinor = int(version[len(statusLine)]) - '0'
+	code, reason, _ := strings.Cut(strings.TrimLeft(status, " "), " ")
+	n, err := strconv.ParseUint(code, 10, 16)
+	if err != nil || len(code) != 3 || n < 100 || res.ProtoMinor < 0 || res.ProtoMinor > 9 {
+		return false
+	}
+	res.StatusCode = int(n)
+	if httpguts.ValidHeaderFieldValue(reason) {
+		res.Reason = reason
+	}
 	return true
+}
+
+// readLength reads the Content-Length. Several that are the same are one.
+func readLength(res *message.Response) error {
+	h := res.Head
+	if !h.Has(header.ContentLength) {
+		return nil
+	}
+	length := h.Get(header.ContentLength)
+	if h.Count(header.ContentLength) > 1 {
+		for v := range h.Values(header.ContentLength) {
+			if v != length {
+				return fmt.Errorf("Content-Length %.40q and %.40q", length, v)
+			}
+		}
+		h.Set("Content-Length", length)
+	}
+	n, err := strconv.ParseUint(length, 10, 63)
+	if err != nil {
+		return fmt.Errorf("Content-Length %.40q", length)
+	}
+	res.ContentLength = int64(n)
+	return nil
+}
+
+// readEncoding takes a Transfer-Encoding out, and the Trailer that only goes with it.
+// One in HTTP/1.0 counts as well: else the body would have the lines of its chunks
+// in it.
+func readEncoding(res *message.Response) error {
+	h := res.Head
+	encoding := h.Get(header.TransferEncoding)
+	if n := h.Count(header.TransferEncoding); n > 1 || !header.EqualName(encoding, "chunked") {
+		return fmt.Errorf("%d fields Transfer-Encoding, %.40q: only one of \"chunked\" is supported", n, encoding)
+	}
+	h.Delete(header.TransferEncoding)
+	for list := range h.Values(header.Trailer) {
+		for part := range strings.SplitSeq(list, ",") {
+			name := http.CanonicalHeaderKey(strings.TrimSpace(part))
+			switch name {
+			case "":
+				continue
+			case "Transfer-Encoding", "Trailer", "Content-Length":
+				return fmt.Errorf("trailer %q", name)
+			}
+			if res.Trailer == nil {
+				res.Trailer = make(http.Header)
+			}
+			res.Trailer[name] = nil
+		}
+	}
+	h.Delete(header.Trailer)
+	return nil
+}
+
+// unfold puts fields that go on in further lines on one (RFC 9112, section 5.2).
+func unfold(block string) string {
+	line, rest := header.CutLine(block)
+	b := append(make([]byte, 0, len(block)), line...)
+	for first := true; ; first = false {
+		if line, rest = header.CutLine(rest); line == "" {
+			return string(append(b, "\r\n\r\n"...))
+		}
+		if text := strings.TrimLeft(line, " \t"); len(text) < len(line) && !first {
+			b = append(b, ' ')
+			b = append(b, strings.TrimRight(text, " \t")...)
+			continue
+		}
+		b = append(b, "\r\n"...)
+		b = append(b, strings.TrimRight(line, " \t")...)
+	}
+}
+
+// http returns a response for the library.
+func (x *Exchange) http(to *http.Request) *http.Response {
+	m := &x.res
+	version, status, _ := strings.Cut(x.head.Start, " ")
+	res := &http.Response{
+		Status: strings.TrimLeft(status, " "), StatusCode: m.StatusCode,
+		Proto: version, ProtoMajor: m.ProtoMajor, ProtoMinor: m.ProtoMinor,
+		Header: x.head.Header(), Trailer: m.Trailer,
+		ContentLength: m.ContentLength, Close: m.Close, Body: m.Body, Request: to,
+	}
+	if x.chunked {
+		res.TransferEncoding = []string{"chunked"}
+	}
+	x.body.trailer = &res.Trailer
+	return res
 }

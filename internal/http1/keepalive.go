@@ -1,12 +1,13 @@
 package http1
 
 import (
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // lifetime learns how long the upstream lets a connection idle, so that it is
@@ -22,12 +23,11 @@ type lifetime struct {
 
 // heard learns from the parameter of a Keep-Alive field (RFC 2068, section
 // 19.7.1.1), as Node.js and Apache send it.
-func (l *lifetime) heard(h http.Header) {
-	values := h["Keep-Alive"]
-	if len(values) == 0 {
+func (l *lifetime) heard(h *header.Head) {
+	if !h.Has(header.KeepAlive) {
 		return
 	}
-	for part := range strings.SplitSeq(values[0], ",") {
+	for part := range strings.SplitSeq(h.Get(header.KeepAlive), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		if !strings.EqualFold(name, "timeout") {
 			continue

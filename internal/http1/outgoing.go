@@ -7,13 +7,13 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/textproto"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/goodgate/goodgate/internal/header"
 )
 
 // Buffered is a request body of which all may be in memory. A request with one
@@ -48,93 +48,130 @@ const (
 	joinedBody = 4 << 10
 )
 
-// outgoing is a request as it goes on the wire.
+// outgoing is a request with what was decided about sending it.
 type outgoing struct {
-	r       *http.Request
-	body    io.ReadCloser // nil = none
-	inline  []byte        // all of the body; nil when it streams
-	length  int64         // of the body; -1 = chunked
-	expect  bool          // the upstream is asked before the body is sent
-	close   bool          // this side asks for the connection to be closed
+	*Request
+	length  int64  // of the body; -1 = chunked
+	inline  []byte // all of the body; nil when it streams
+	hosted  bool   // the fields have a Host
+	expect  bool   // the upstream is asked before the body is sent
+	closes  bool   // the fields ask for the connection to be closed
 	upgrade bool
 	taken   bool // the body is closed, or another's to close
 }
 
-// newOutgoing decides how a request is framed, and refuses what would not reach
-// the upstream as it is meant.
-func newOutgoing(r *http.Request) (outgoing, error) {
-	o := outgoing{r: r, length: r.ContentLength}
-	if r.Body != nil && r.Body != http.NoBody {
-		o.body = r.Body
-	}
-	if err := checkRequest(r); err != nil {
+// newOutgoing decides how a request is sent, and refuses what would not reach the
+// upstream as it is meant.
+func newOutgoing(r *Request) (outgoing, error) {
+	o := outgoing{Request: r}
+	if err := r.check(); err != nil {
 		return o, err
 	}
-	connection := r.Header["Connection"]
-	o.close = r.Close || httpguts.HeaderValuesContainsToken(connection, "close")
-	o.upgrade = len(r.Header["Upgrade"]) > 0 && httpguts.HeaderValuesContainsToken(connection, "upgrade")
-	if o.body == nil {
-		if r.ContentLength > 0 {
-			return o, fmt.Errorf("a content length of %d and no body", r.ContentLength)
-		}
-		o.length = 0
+	if err := o.scan(); err != nil {
+		return o, err
+	}
+	if r.Body == nil {
+		o.expect = false
 		return o, nil
 	}
-	err := o.frame()
-	o.expect = o.length != 0 && httpguts.HeaderValuesContainsToken(r.Header["Expect"], "100-continue")
-	return o, err
-}
-
-// frame finds the body's length, and whether it is small and in memory.
-func (o *outgoing) frame() error {
-	chunked := len(o.r.Trailer) > 0 || slices.Contains(o.r.TransferEncoding, "chunked")
-	if chunked || o.length == 0 { // 0 beside a body means unknown
+	o.length = r.ContentLength
+	if len(r.Trailer) > 0 {
 		o.length = -1
 	}
-	b, ok := o.body.(Buffered)
-	if !ok {
+	o.expect = o.expect && o.length != 0
+	return o, o.join()
+}
+
+// scan looks through the fields.
+func (o *outgoing) scan() error {
+	var upgrades, named bool
+	var err error
+	o.fields(func(name, value string, id header.Name) bool {
+		switch id {
+		case header.Host:
+			o.hosted = true
+		case header.Connection:
+			o.closes = o.closes || header.ListHas(value, "close")
+			named = named || header.ListHas(value, "upgrade")
+		case header.Upgrade:
+			upgrades = true
+		case header.Expect:
+			o.expect = o.expect || header.ListHas(value, "100-continue")
+		}
+		err = checkField(name, value)
+		return err == nil
+	})
+	o.upgrade = upgrades && named
+	return err
+}
+
+// join finds whether a body of known length is small and in memory.
+func (o *outgoing) join() error {
+	b, ok := o.Body.(Buffered)
+	if !ok || o.length < 0 {
 		return nil
 	}
 	rest, ok := b.Buffered()
-	if !ok || chunked {
-		return nil
-	}
-	n := int64(len(rest))
-	if o.length >= 0 && o.length != n {
-		return fmt.Errorf("a content length of %d and a body of %d bytes", o.length, n)
-	}
-	o.length = n
-	if n <= inlineBody {
+	switch {
+	case !ok:
+	case int64(len(rest)) != o.length:
+		return fmt.Errorf("a content length of %d and a body of %d bytes", o.length, len(rest))
+	case len(rest) <= inlineBody:
 		o.inline = rest
 	}
 	return nil
 }
 
 // streams reports whether the body needs a goroutine.
-func (o *outgoing) streams() bool { return o.body != nil && o.inline == nil && o.length != 0 }
+func (o *outgoing) streams() bool { return o.Body != nil && o.inline == nil && o.length != 0 }
+
+// small reports whether the whole request is one write that does not wait.
+func (o *outgoing) small() bool {
+	return !o.expect && !o.streams() && len(o.inline) <= joinedBody
+}
 
 func (o *outgoing) closeBody() {
-	if o.body != nil && !o.taken {
+	if o.Body != nil && !o.taken {
 		o.taken = true
-		o.body.Close()
+		o.Body.Close()
 	}
 }
 
-// checkRequest finds what http.Transport would refuse, and what it would send
-// as something else.
-func checkRequest(r *http.Request) error {
+// fields calls f with each field, until that returns false.
+func (r *Request) fields(f func(name, value string, id header.Name) bool) {
+	if r.Head != nil {
+		for i := range r.Head.Fields {
+			if h := &r.Head.Fields[i]; !f(h.Name, h.Value, h.ID) {
+				return
+			}
+		}
+	}
+	for i := range r.Extra {
+		if h := &r.Extra[i]; !f(h.Name, h.Value, header.Identify(h.Name)) {
+			return
+		}
+	}
+}
+
+// check finds what http.Transport would refuse, and what it would send as something
+// else, but for the fields.
+func (r *Request) check() error {
 	switch {
-	case r.URL == nil:
-		return errors.New("no URL")
 	case r.Method == http.MethodConnect:
 		return errors.New("the method CONNECT is not supported")
 	case r.Method != "" && !httpguts.ValidHeaderFieldName(r.Method):
 		return fmt.Errorf("method %q", r.Method)
-	case !httpguts.ValidHostHeader(hostOf(r)):
-		return fmt.Errorf("host %q", hostOf(r))
+	case r.Target == "":
+		return errors.New("no request target")
+	case !httpguts.ValidHostHeader(r.Host):
+		return fmt.Errorf("host %q", r.Host)
+	case r.Body == nil && r.ContentLength > 0:
+		return fmt.Errorf("a content length of %d and no body", r.ContentLength)
 	}
-	if err := checkHeader(r.Header); err != nil {
-		return err
+	for i := range len(r.Target) {
+		if b := r.Target[i]; b <= ' ' || b == 0x7f {
+			return fmt.Errorf("byte %#x in the request target", b)
+		}
 	}
 	for k := range r.Trailer {
 		switch http.CanonicalHeaderKey(k) {
@@ -142,31 +179,37 @@ func checkRequest(r *http.Request) error {
 			return fmt.Errorf("trailer %q", k)
 		}
 	}
-	return checkHeader(r.Trailer)
+	return checkTrailer(r.Trailer)
 }
 
-// checkHeader does not tell the value, which may be a secret.
-func checkHeader(h http.Header) error {
-	for k, values := range h {
-		if !httpguts.ValidHeaderFieldName(k) {
-			return fmt.Errorf("header field name %q", k)
+// checkField does not tell the value, which may be a secret.
+func checkField(name, value string) error {
+	if !httpguts.ValidHeaderFieldName(name) {
+		return fmt.Errorf("header field name %q", name)
+	}
+	if !httpguts.ValidHeaderFieldValue(value) {
+		return fmt.Errorf("value of the header field %q", name)
+	}
+	return nil
+}
+
+func checkTrailer(h http.Header) error {
+	for name, values := range h {
+		if err := checkField(name, ""); err != nil {
+			return err
 		}
 		for _, v := range values {
-			if !httpguts.ValidHeaderFieldValue(v) {
-				return fmt.Errorf("value of the header field %q", k)
+			if err := checkField(name, v); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// hostOf returns the Host field's value: without an IPv6 zone, which is not for
-// others (RFC 6874, section 4).
-func hostOf(r *http.Request) string {
-	host := r.Host
-	if host == "" {
-		host = r.URL.Host
-	}
+// hostValue returns the value of a Host field: without an IPv6 zone, which is not
+// for others (RFC 6874, section 4).
+func hostValue(host string) string {
 	if !strings.HasPrefix(host, "[") {
 		return host
 	}
@@ -180,91 +223,57 @@ func hostOf(r *http.Request) string {
 	return host
 }
 
-// writtenApart reports whether a field is not taken from the header, but from what is
-// known of the request.
-func writtenApart(name string) bool {
-	switch name {
-	case "Content-Length", "Host", "Trailer", "Transfer-Encoding", "User-Agent":
-		return true
-	}
-	return false
-}
-
-// writeHead writes the request line and the header.
-func (o *outgoing) writeHead(w *bytes.Buffer) error {
-	r := o.r
-	target := requestTarget(r.URL)
-	for i := range len(target) {
-		if b := target[i]; b <= ' ' || b == 0x7f {
-			return fmt.Errorf("byte %#x in the request target", b)
-		}
-	}
-	method := r.Method
+// appendHead appends the request line and the header of a request that check has
+// passed.
+func (o *outgoing) appendHead(b []byte) []byte {
+	method := o.Method
 	if method == "" {
 		method = http.MethodGet
 	}
-	line(w, method, " ", target, " HTTP/1.1\r\nHost: ", hostOf(r))
-	if agent := strings.TrimSpace(r.Header.Get("User-Agent")); agent != "" {
-		line(w, "User-Agent: ", agent)
+	b = append(b, method...)
+	b = append(b, ' ')
+	b = append(b, o.Target...)
+	b = append(b, " HTTP/1.1\r\n"...)
+	host, hosted, sized := hostValue(o.Host), false, false
+	if !o.hosted {
+		b = header.AppendField(b, "Host", host)
 	}
-	if r.Close && !httpguts.HeaderValuesContainsToken(r.Header["Connection"], "close") {
-		line(w, "Connection: close")
-	}
+	o.fields(func(name, value string, id header.Name) bool {
+		switch id {
+		case header.TransferEncoding, header.Trailer:
+		case header.Host:
+			if !hosted {
+				b = header.AppendField(b, name, host)
+			}
+			hosted = true
+		case header.ContentLength:
+			if !sized && o.length >= 0 {
+				b = appendLength(b, name, o.length)
+			}
+			sized = true
+		default:
+			b = header.AppendField(b, name, value)
+		}
+		return true
+	})
 	switch {
 	case o.length < 0:
-		line(w, "Transfer-Encoding: chunked")
-	case o.length > 0 || method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch:
-		w.WriteString("Content-Length: ")
-		w.Write(strconv.AppendInt(w.AvailableBuffer(), o.length, 10))
-		line(w)
-	}
-	if o.length < 0 && len(r.Trailer) > 0 {
-		line(w, "Trailer: ", strings.Join(slices.Sorted(maps.Keys(r.Trailer)), ","))
-	}
-	o.writeFields(w)
-	line(w)
-	return nil
-}
-
-// requestTarget is RequestURI, but keeps a path as it was spelled. net/url spells
-// one anew that has a byte in it which should have been encoded, with all encoded
-// slashes decoded.
-func requestTarget(u *url.URL) string {
-	if !SpelledOddly(u) {
-		return u.RequestURI()
-	}
-	if u.ForceQuery || u.RawQuery != "" {
-		return u.RawPath + "?" + u.RawQuery
-	}
-	return u.RawPath
-}
-
-// SpelledOddly reports whether the path's own spelling is one that RequestURI does
-// not keep.
-func SpelledOddly(u *url.URL) bool {
-	if u.RawPath == "" || u.Opaque != "" || u.EscapedPath() == u.RawPath {
-		return false
-	}
-	path, err := url.PathUnescape(u.RawPath)
-	return err == nil && path == u.Path
-}
-
-// writeFields writes the header, which checkHeader has passed. Fields of
-// different names may come in any order (RFC 9110, section 5.3).
-func (o *outgoing) writeFields(w *bytes.Buffer) {
-	for name, values := range o.r.Header {
-		if writtenApart(name) {
-			continue
+		b = header.AppendField(b, "Transfer-Encoding", "chunked")
+		if len(o.Trailer) > 0 {
+			b = header.AppendField(b, "Trailer", strings.Join(slices.Sorted(maps.Keys(o.Trailer)), ","))
 		}
-		for _, v := range values {
-			line(w, name, ": ", textproto.TrimString(v))
-		}
+	case !sized && (o.length > 0 || method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch):
+		b = appendLength(b, "Content-Length", o.length)
 	}
+	if o.Close && !o.closes {
+		b = header.AppendField(b, "Connection", "close")
+	}
+	return append(b, "\r\n"...)
 }
 
-func line(w *bytes.Buffer, parts ...string) {
-	for _, p := range parts {
-		w.WriteString(p)
-	}
-	w.WriteString("\r\n")
+func appendLength(b []byte, name string, n int64) []byte {
+	b = append(b, name...)
+	b = append(b, ": "...)
+	b = strconv.AppendInt(b, n, 10)
+	return append(b, "\r\n"...)
 }

@@ -25,8 +25,8 @@ type pool struct {
 
 // get returns a connection that looks alive and how long it was idle, or nil.
 // A careful caller gets only one that the upstream is very unlikely to be
-// closing at this moment.
-func (p *pool) get(careful bool) (*conn, time.Duration) {
+// closing at this moment. With small the look is left to [*conn.ask] if it can be.
+func (p *pool) get(careful, small bool) (*conn, time.Duration) {
 	for {
 		var within time.Duration
 		if careful {
@@ -41,7 +41,7 @@ func (p *pool) get(careful bool) (*conn, time.Duration) {
 			c.close()
 			continue
 		}
-		if c.quiet() {
+		if small && c.direct() || c.quiet() {
 			return c, age
 		}
 		p.life.closed(age)

@@ -4,13 +4,13 @@ import (
 	"bufio"
 	"io"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/header"
 	"github.com/goodgate/goodgate/internal/memnet"
 )
 
@@ -223,7 +223,9 @@ func TestLearnedLifetime(t *testing.T) {
 	f("longer than configured", []time.Duration{300 * s, 300 * s, 300 * s}, time.Minute)
 
 	var l lifetime
-	l.heard(http.Header{"Keep-Alive": {"timeout=10"}})
+	var h header.Head
+	h.Add("Keep-Alive", "timeout=10")
+	l.heard(&h)
 	for range 3 {
 		l.closed(2 * s)
 	}

@@ -1,14 +1,12 @@
 package http1
 
 import (
-	"bytes"
+	"context"
 	"fmt"
 	"math"
 	"net/http"
 	"net/textproto"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/goodgate/goodgate/internal/header"
 )
@@ -20,13 +18,13 @@ const max1xx = 100
 // maxKeptHead is the largest header buffer that an idle connection keeps.
 const maxKeptHead = 16 << 10
 
-// roundTrip serves one exchange. After a failure the request's body may still be
-// the caller's to close.
-func (c *conn) roundTrip(o *outgoing, x *Exchange) (*http.Response, *Error) {
-	c.begin(o.r.Context(), x, x.Prompt || o.expect || o.streams() || len(o.inline) > joinedBody)
-	res, err := c.send(o)
-	if err == nil && res == nil {
-		res, err = c.receive()
+// roundTrip serves one exchange, of which the response comes to be in x. After a
+// failure the request's body may still be the caller's to close.
+func (c *conn) roundTrip(ctx context.Context, o *outgoing, x *Exchange) *Error {
+	c.begin(ctx, x, x.Prompt || !o.small())
+	final, err := c.send(o)
+	if err == nil && !final {
+		err = c.receive()
 	}
 	if err != nil {
 		if x.Reused && x.Received() == 0 && x.End() == FIN {
@@ -35,45 +33,44 @@ func (c *conn) roundTrip(o *outgoing, x *Exchange) (*http.Response, *Error) {
 		}
 		c.noteAcked()
 		c.finish(false)
-		return nil, err
+		return err
 	}
-	return c.deliver(o, res)
+	return c.deliver(o)
 }
 
 // send writes the request, or starts to. With Expect the response may come
-// before the body has been sent, and is returned then.
-func (c *conn) send(o *outgoing) (*http.Response, *Error) {
-	c.head.Reset()
-	if err := o.writeHead(&c.head); err != nil {
-		return nil, &Error{PhaseWrite, Invalid, err}
-	}
-	body := o.inline
+// before the body has been sent; final tells that it has.
+func (c *conn) send(o *outgoing) (final bool, failed *Error) {
+	head, body := o.appendHead(c.head[:0]), o.inline
 	if o.expect {
 		body = nil
 	}
-	if len(body) > 0 && len(body) <= joinedBody {
-		c.head.Write(body)
+	if len(body) <= joinedBody {
+		head = append(head, body...)
 		body = nil
 	}
-	err := c.write(c.head.Bytes(), body)
-	if c.head.Cap() > maxKeptHead {
-		c.head = bytes.Buffer{}
+	err := c.writeFirst(o, head, body)
+	if c.head = head; cap(head) > maxKeptHead {
+		c.head = nil
+	}
+	if err == errStirred {
+		return false, errStirred
 	}
 	if err != nil {
-		return nil, c.writeFailed(err)
+		return false, c.writeFailed(err)
 	}
 	if o.expect {
-		res, err := c.awaitContinue()
+		final, err := c.awaitContinue()
 		if err != nil {
-			return nil, err
+			return false, err
 		}
-		if res != nil { // nobody wants the body, so the request stays incomplete
+		if final { // nobody wants the body, so the request stays incomplete
 			c.spent = true
 			o.closeBody()
-			return res, nil
+			return true, nil
 		}
 	}
-	return nil, c.sendBody(o)
+	return false, c.sendBody(o)
 }
 
 // sendBody sends what of the request has not been sent with its header.
@@ -89,7 +86,9 @@ func (c *conn) sendBody(o *outgoing) *Error {
 		}
 	}
 	o.closeBody()
-	c.boundHeader()
+	if !c.rd.reached(stageHeader) { // else the wait has begun
+		c.boundHeader()
+	}
 	return nil
 }
 
@@ -109,25 +108,22 @@ func (c *conn) writeFailed(err error) *Error {
 }
 
 // receive reads response headers up to the final one.
-func (c *conn) receive() (*http.Response, *Error) {
+func (c *conn) receive() *Error {
 	for range max1xx {
-		res, err := c.readHead()
-		if err != nil {
-			return nil, err
+		final, err := c.readHead()
+		if err != nil || final {
+			return err
 		}
-		if res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols {
-			return res, nil
-		}
-		if err := c.informed(res); err != nil {
-			return nil, err
+		if err := c.informed(); err != nil {
+			return err
 		}
 	}
-	return nil, c.malformed("more than %d informational responses", max1xx)
+	return c.malformed("more than %d informational responses", max1xx)
 }
 
-// awaitContinue waits for permission to send the body. It returns the response
-// that came instead, and nil when the body is to be sent.
-func (c *conn) awaitContinue() (*http.Response, *Error) {
+// awaitContinue waits for permission to send the body. final tells that the response
+// came instead; else the body is to be sent.
+func (c *conn) awaitContinue() (final bool, failed *Error) {
 	until := time.Now().Add(c.t.opts.Continue)
 	for range max1xx {
 		c.rd.bound(until, stageSending)
@@ -135,83 +131,86 @@ func (c *conn) awaitContinue() (*http.Response, *Error) {
 		if _, err := c.br.Peek(1); err != nil {
 			if isTimeout(err) && c.broken.Load() == nil {
 				c.readErr = nil
-				return nil, nil
+				return false, nil
 			}
-			return nil, c.failure(PhaseHeader, err)
+			return false, c.failure(PhaseHeader, err)
 		}
 		c.rd.bound(after(c.t.opts.ResponseHeader), stageSending)
-		res, err := c.readHead()
-		if err != nil || res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols {
-			return res, err
+		final, err := c.readHead()
+		if err != nil || final {
+			return final, err
 		}
-		if err := c.informed(res); err != nil {
-			return nil, err
+		if err := c.informed(); err != nil {
+			return false, err
 		}
-		if res.StatusCode == http.StatusContinue {
-			return nil, nil
+		if c.x.res.StatusCode == http.StatusContinue {
+			return false, nil
 		}
 	}
-	return nil, c.malformed("more than %d informational responses", max1xx)
+	return false, c.malformed("more than %d informational responses", max1xx)
 }
 
 // informed passes an informational response on.
-func (c *conn) informed(res *http.Response) *Error {
-	if c.x.Got1xx == nil {
+func (c *conn) informed() *Error {
+	x := c.x
+	if x.Got1xx == nil {
 		return nil
 	}
-	if err := c.x.Got1xx(res.StatusCode, textproto.MIMEHeader(res.Header)); err != nil {
+	if err := x.Got1xx(x.res.StatusCode, textproto.MIMEHeader(x.head.Header())); err != nil {
 		return &Error{PhaseHeader, Canceled, err}
 	}
 	return nil
 }
 
-// readHead reads one response header. What does not begin like one is refused at
-// once: it may have no end.
-func (c *conn) readHead() (*http.Response, *Error) {
+// readHead reads one response header. final tells that it is not informational.
+// What does not begin like one is refused at once: it may have no end.
+func (c *conn) readHead() (final bool, failed *Error) {
 	c.headLeft = c.t.opts.MaxHeader
 	for n := 1; n <= len(statusLine); n++ {
 		have, err := c.br.Peek(n)
 		if err != nil {
-			return nil, c.failure(PhaseHeader, err)
+			return false, c.failure(PhaseHeader, err)
 		}
 		if have[n-1] != statusLine[n-1] {
 			have, _ = c.br.Peek(min(c.br.Buffered(), 40))
-			return nil, c.malformed("%q instead of a status line", have)
+			return false, c.malformed("%q instead of a status line", have)
 		}
 	}
 	block, err := header.Read(c.br, math.MaxInt)
 	if err != nil {
-		return nil, c.failure(PhaseHeader, err)
+		return false, c.failure(PhaseHeader, err)
 	}
-	res, err := parseHead(block)
-	if err != nil {
-		return nil, c.malformed("%w", err)
+	res := &c.x.res
+	res.Head = c.x.emptyHead()
+	if c.x.chunked, err = readBlock(block, res); err != nil {
+		return false, c.malformed("%w", err)
 	}
-	return res, nil
+	return res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols, nil
 }
 
 // deliver makes the final response ready for the caller.
-func (c *conn) deliver(o *outgoing, res *http.Response) (*http.Response, *Error) {
-	res.Request = o.r
-	c.t.pool.life.heard(res.Header)
+func (c *conn) deliver(o *outgoing) *Error {
+	res := &c.x.res
+	c.t.pool.life.heard(res.Head)
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		return c.switchProtocols(o, res)
+		return c.switchProtocols(o)
 	}
-	left, odd := frame(o.r.Method, res)
-	keep := !odd && !res.Close && !o.close && res.ProtoAtLeast(1, 1)
+	left, odd := frame(o.Method, res, c.x.chunked)
+	keep := !odd && !res.Close && !o.Close && !o.closes && res.ProtoMinor >= 1
 	if left == 0 {
 		res.Body = http.NoBody
 		c.finish(keep)
-		return res, nil
+		return nil
 	}
 	c.inBody, c.headLeft = true, math.MaxInt64
 	c.rd.bound(time.Time{}, stageBody)
-	res.Body = newBody(c, res, left, keep)
-	return res, nil
+	res.Body = newBody(c, left, keep)
+	return nil
 }
 
-func (c *conn) switchProtocols(o *outgoing, res *http.Response) (*http.Response, *Error) {
-	asked := o.upgrade && httpguts.HeaderValuesContainsToken(res.Header["Connection"], "upgrade")
+func (c *conn) switchProtocols(o *outgoing) *Error {
+	res := &c.x.res
+	asked := o.upgrade && res.HasToken(header.Connection, "upgrade")
 	var err *Error
 	switch {
 	case !asked:
@@ -223,10 +222,10 @@ func (c *conn) switchProtocols(o *outgoing, res *http.Response) (*http.Response,
 	default:
 		res.ContentLength = 0 // else Response.Write takes the end of the connection for the body's, and says so
 		res.Body = newTunnel(c)
-		return res, nil
+		return nil
 	}
 	c.finish(false)
-	return nil, err
+	return err
 }
 
 // failure says why an exchange failed: what broke the connection from this

@@ -18,6 +18,7 @@ type socket struct {
 	fds  [1]unix.PollFd
 	n    int
 	err  error
+	ask  asking
 }
 
 // newSocket returns nil for a connection that is none.
@@ -39,6 +40,7 @@ func newSocket(c net.Conn, plain bool) *socket {
 		s.fds[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 		s.n, s.err = unix.Poll(s.fds[:], 0)
 	}
+	s.ask.step = s.ask.next
 	return s
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/buffer"
+	"github.com/goodgate/goodgate/internal/message"
 )
 
 // Options are a transport's. Only Dial is required.
@@ -85,36 +86,65 @@ func (t *Transport) RoundTrip(r *http.Request, x *Exchange) (*http.Response, err
 	if x == nil {
 		x = new(Exchange)
 	}
+	out, err := x.requestOf(r)
+	if err != nil {
+		if out.Body != nil {
+			out.Body.Close()
+		}
+		return nil, &Error{PhaseWrite, Invalid, err}
+	}
+	if err := t.exchange(r.Context(), &out, x); err != nil {
+		return nil, err
+	}
+	return x.http(r), nil
+}
+
+// Send is RoundTrip on heads alone. The response, its Head and its body are parts of
+// x. Its Head has all fields as they came, but for a Transfer-Encoding of "chunked"
+// and what goes with it alone, and several Content-Lengths that are the same.
+func (t *Transport) Send(ctx context.Context, r *Request, x *Exchange) (*message.Response, error) {
+	if x == nil {
+		x = new(Exchange)
+	}
+	if err := t.exchange(ctx, r, x); err != nil {
+		return nil, err
+	}
+	return &x.res, nil
+}
+
+// exchange sends a request and reads the header of the response into x.
+func (t *Transport) exchange(ctx context.Context, r *Request, x *Exchange) error {
 	out, err := newOutgoing(r)
 	if err != nil {
 		out.closeBody()
-		return nil, &Error{PhaseWrite, Invalid, err}
+		return &Error{PhaseWrite, Invalid, err}
 	}
 	for {
-		c, err := t.conn(r.Context(), x)
+		c, err := t.conn(ctx, &out, x)
 		if err != nil {
 			out.closeBody()
-			return nil, err
+			return err
 		}
-		res, failed := c.roundTrip(&out, x)
+		failed := c.roundTrip(ctx, &out, x)
 		if failed == nil {
-			return res, nil
+			return nil
 		}
 		if !x.Reused || x.Sent() || failed.Kind > Reset { // it was not the connection's end
 			out.closeBody()
-			return nil, failed
+			return failed
 		}
 		x.ended.Store(uint32(NoEnd))
+		x.acked.Store(0)
 	}
 }
 
 // conn returns an idle connection, else a new one.
-func (t *Transport) conn(ctx context.Context, x *Exchange) (*conn, error) {
+func (t *Transport) conn(ctx context.Context, o *outgoing, x *Exchange) (*conn, error) {
 	ctx = x.context(ctx)
 	if ctx.Err() != nil {
 		return nil, canceled(ctx, PhaseDial)
 	}
-	if c, age := t.pool.get(x.Careful); c != nil {
+	if c, age := t.pool.get(x.Careful, o.small()); c != nil {
 		x.Reused, x.IdleFor = true, age
 		return c, nil
 	}

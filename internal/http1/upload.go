@@ -20,10 +20,11 @@ const lingering = 50 * time.Millisecond
 type upload struct {
 	c     *conn
 	x     *Exchange
-	r     *http.Request
 	left  int64 // bytes to write; -1 = chunked
 	body  io.ReadCloser
 	close sync.Once
+
+	trailer http.Header // announced, and read at the end of the body
 
 	done chan struct{}
 	err  error // to be read after done; nil = the request is complete
@@ -37,7 +38,7 @@ type upload struct {
 // startUpload takes the body over.
 func startUpload(c *conn, o *outgoing) *upload {
 	o.taken = true
-	u := &upload{c: c, x: c.x, r: o.r, left: o.length, body: o.body, done: make(chan struct{})}
+	u := &upload{c: c, x: c.x, left: o.length, body: o.Body, trailer: o.Trailer, done: make(chan struct{})}
 	go u.run()
 	return u
 }
@@ -191,15 +192,15 @@ func (u *upload) write(buf []byte, n int, end bool) error {
 	if !end {
 		return u.c.write(body, nil)
 	}
-	return u.c.write(append(body, "0\r\n"...), u.trailer())
+	return u.c.write(append(body, "0\r\n"...), u.end())
 }
 
-// trailer returns what ends a chunked body. The values are known only once the
-// body has been read to its end.
-func (u *upload) trailer() []byte {
+// end returns what ends a chunked body. The values of the trailer are known only
+// once the body has been read to its end.
+func (u *upload) end() []byte {
 	var b bytes.Buffer
-	if len(u.r.Trailer) > 0 && checkHeader(u.r.Trailer) == nil {
-		u.r.Trailer.Write(&b)
+	if len(u.trailer) > 0 && checkTrailer(u.trailer) == nil {
+		u.trailer.Write(&b)
 	}
 	b.WriteString("\r\n")
 	return b.Bytes()
