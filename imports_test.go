@@ -15,7 +15,7 @@ var allowed = map[string][]string{
 	"health":             {"balancer", "internal/h2frame"},
 	"proxy":              {"balancer", "reason", "internal/buffer", "internal/header", "internal/http1", "internal/http2", "internal/limit", "internal/message", "internal/pipe", "internal/stale"},
 	"internal/message":   {"internal/header"},
-	"internal/inbound":   {"internal/chunked", "internal/header", "internal/pipe"},
+	"internal/inbound":   {"internal/chunked", "internal/header", "internal/message", "internal/pipe"},
 	"internal/http1":     {"internal/buffer", "internal/chunked", "internal/header", "internal/message", "internal/pipe"},
 	"internal/http2":     {"internal/h2frame", "internal/http1"},
 	"internal/http3":     {"internal/limit"},

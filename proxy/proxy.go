@@ -117,6 +117,10 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	p.serve(w, message.FromHTTP(r), l)
 }
 
+// ServeRequest is Serve for a request of either kind. One that came as it is, with
+// its head, is relayed as it is where that can be.
+func (p *Proxy) ServeRequest(w http.ResponseWriter, r *Request, l Listener) { p.serve(w, r, l) }
+
 // serve takes a request from accept to account.
 func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
 	x := newExchange(p, w, r)

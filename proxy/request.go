@@ -1,6 +1,13 @@
 package proxy
 
-import "github.com/goodgate/goodgate/internal/message"
+import (
+	"net/http"
+
+	"github.com/goodgate/goodgate/internal/message"
+)
 
 // Request is a client's request as routes, policies, limits and observers see it.
 type Request = message.Request
+
+// NewRequest returns a request that came by a server of the library.
+func NewRequest(r *http.Request) *Request { return message.FromHTTP(r) }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/acme"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/proxy"
 )
 
 // issuer gets the certificates of the listeners that have the same acme, and
@@ -108,7 +109,7 @@ func (g *Gate) settle(servers []*server) {
 
 // challenged answers a request by which an authority looks whether a host is
 // here, and reports whether it was one.
-func (g *Gate) challenged(w http.ResponseWriter, r *http.Request) bool {
+func (g *Gate) challenged(w http.ResponseWriter, r *proxy.Request) bool {
 	list := g.asked.Load()
 	if list == nil {
 		return false
@@ -123,7 +124,7 @@ func (g *Gate) challenged(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	for _, i := range *list {
-		if text, ok := i.manager.AnswerHTTP(r); ok {
+		if text, ok := i.manager.AnswerHTTP(r.HTTP()); ok {
 			w.Header().Set("Content-Type", "application/octet-stream")
 			io.WriteString(w, text)
 			return true

@@ -124,16 +124,17 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	granted := proxy.Listener{
 		BodyIdle: l.Timeouts.BodyIdle, BodyRate: int64(l.BodyRate), WriteIdle: l.Timeouts.WriteIdle, Limits: s.limits, Leaving: &s.leaving,
 	}
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve := func(w http.ResponseWriter, r *proxy.Request) {
 		if !g.challenged(w, r) {
-			g.live.Load().Serve(w, r, s.http3.told(granted))
+			g.live.Load().ServeRequest(w, r, s.http3.told(granted))
 		}
-	})
+	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(w, proxy.NewRequest(r)) })
 	if err := g.secure(s, l); err != nil {
 		return s, err
 	}
 	o := inbound.Options{
-		Handler:   handler,
+		Serve:     func(w inbound.ResponseWriter, r *proxy.Request) { serve(w, r) },
 		Base:      base,
 		Header:    l.Timeouts.Header,
 		KeepAlive: l.Timeouts.Keepalive,

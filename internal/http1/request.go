@@ -41,7 +41,7 @@ func (x *Exchange) requestOf(r *http.Request) (Request, error) {
 	if r.URL == nil {
 		return q, errors.New("no URL")
 	}
-	q.Target = requestTarget(r.URL)
+	q.Target = Target(r.URL)
 	if q.Host == "" {
 		q.Host = r.URL.Host
 	}
@@ -89,10 +89,10 @@ func appendMap(h *header.Head, fields http.Header) {
 	}
 }
 
-// requestTarget is RequestURI, but keeps a path as it was spelled. net/url spells
+// Target is RequestURI, but keeps a path as it was spelled. net/url spells
 // one anew that has a byte in it which should have been encoded, with all encoded
 // slashes decoded.
-func requestTarget(u *url.URL) string {
+func Target(u *url.URL) string {
 	if !SpelledOddly(u) {
 		return u.RequestURI()
 	}
