@@ -162,7 +162,12 @@ func inboundServer(b *testing.B, h http.Handler) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	srv := inbound.New(inbound.Options{Handler: h, Base: b.Context()})
+	o := inbound.Options{Handler: h, Base: b.Context()}
+	if p, ok := h.(*proxy.Proxy); ok {
+		l := proxy.Listener{BodyIdle: time.Minute, WriteIdle: time.Minute}
+		o.Handler, o.Serve = nil, func(w inbound.ResponseWriter, r *proxy.Request) { p.ServeRequest(w, r, l) }
+	}
+	srv := inbound.New(o)
 	var wg sync.WaitGroup
 	wg.Go(func() { srv.Serve(l) })
 	b.Cleanup(func() {

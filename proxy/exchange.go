@@ -45,6 +45,7 @@ type exchange struct {
 	delivery *delivery          // that answers, else the first
 	servedBy *balancer.Upstream // of the answer that is relayed; nil = no upstream's
 	tunnel   *tunnel            // when the answer switched protocols
+	stream   bool               // the answer that is relayed is one
 
 }
 

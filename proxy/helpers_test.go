@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/inbound"
 	"github.com/goodgate/goodgate/internal/memnet"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -103,7 +105,7 @@ func start(tb testing.TB, s setup) *world {
 			tb.Errorf("leases left: got %d, want 0", n)
 		}
 	})
-	w.listen("front:80", w.proxy, s.server)
+	w.front(s)
 	tr := &http.Transport{
 		DialContext:        w.dialer("front:80"),
 		DisableCompression: true,
@@ -187,6 +189,38 @@ func (w *world) listen(addr string, h http.Handler, configure ...func(*http.Serv
 		wg.Wait()
 	})
 	return srv
+}
+
+// frontKind is who serves the clients of a world: net/http, which is for those who use
+// the package as a library; inbound, goodgate's own server, where HTTP/1.1 goes by the
+// plain relay; or inbound in front of httputil's relay. A test that needs something
+// of net/http's server has that whatever the flag says.
+var frontKind = flag.String("front", "net/http", "who serves clients in tests: net/http, inbound or inbound-httputil")
+
+// front serves the clients.
+func (w *world) front(s setup) {
+	if s.server != nil || *frontKind == "net/http" {
+		w.listen("front:80", w.proxy, s.server)
+		return
+	}
+	l, err := w.net.Listen("front:80")
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	o := inbound.Options{Base: context.Background(), KeepAlive: 75 * time.Second}
+	if *frontKind == "inbound" {
+		o.Serve = func(rw inbound.ResponseWriter, r *proxy.Request) { w.proxy.ServeRequest(rw, r, s.proxy.Listener) }
+	} else {
+		o.Handler = w.proxy
+	}
+	srv := inbound.New(o)
+	var wg sync.WaitGroup
+	wg.Go(func() { srv.Serve(l) })
+	w.tb.Cleanup(func() {
+		l.Close()
+		srv.Close()
+		wg.Wait()
+	})
 }
 
 // app serves h as the upstream addr.

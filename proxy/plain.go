@@ -113,6 +113,9 @@ func (x *exchange) copyBody(res *message.Response) error {
 	buf := x.proxy.buffers.Get()
 	defer x.proxy.buffers.Put(buf)
 	prompt := res.ContentLength < 0 || isStream(res)
+	if prompt {
+		x.writer.control.Flush() // the header, too, which may be all for a while
+	}
 	for {
 		n, err := res.Body.Read(buf)
 		if n > 0 {

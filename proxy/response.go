@@ -21,6 +21,7 @@ func (x *exchange) give(a *attempt) *message.Response {
 	x.servedBy = a.m.Upstream
 	x.record.Upstream = a.m.Addr()
 	x.record.Reason = statusReason(statusOf(res))
+	x.stream = isStream(res)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
 			x.deadline.lift() // a tunnel lives as long as both sides want

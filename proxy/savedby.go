@@ -106,7 +106,7 @@ func (x *exchange) savedByCommit(r reason.Reason) string {
 		return ""
 	case !x.delivery.choice.Replayable:
 		return saves[reason.NotSafe]
-	case streamType(x.writer.Header()) || x.main.streaming:
+	case x.stream || x.main.streaming:
 		return ""
 	}
 	if x.request.Method == http.MethodGet {
