@@ -60,6 +60,9 @@ func exchangeAll(t *testing.T, up *streamtest.Upstream, answers []streamtest.Ans
 	tr := New(Options{MaxIdle: 1, MaxHeader: 64 << 10, ResponseHeader: 5 * time.Second, Idle: 5 * time.Second, ReadBuffer: 4 << 10,
 		Dial: func(context.Context) (net.Conn, error) {
 			c, err := net.Dial("unix", up.Path)
+			if sizes == nil {
+				return c, err
+			}
 			return &streamtest.Short{Conn: c, Sizes: streamtest.NewSizes(sizes)}, err
 		},
 	})

@@ -1,0 +1,192 @@
+package http1
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// afterOne returns a transport with one idle connection, on which the next request is
+// answered by serve.
+func afterOne(t *testing.T, serve func(*net.TCPConn, *bufio.Reader), change ...func(*Options)) *Transport {
+	t.Helper()
+	addr := serveRaw(t, func(c *net.TCPConn) {
+		br := bufio.NewReader(c)
+		readRequest(br)
+		io.WriteString(c, okResponse)
+		serve(c, br)
+	})
+	tr := transport(t, addr, change...)
+	get(t, tr, nil)
+	if tr.Idle() != 1 {
+		t.Fatalf("%d idle, want 1", tr.Idle())
+	}
+	return tr
+}
+
+// silent reads and says nothing.
+func silent(c *net.TCPConn, br *bufio.Reader) { io.Copy(io.Discard, br) }
+
+// TestHeaderBoundOnAnIdleConnection holds that the wait which comes with the write
+// is a part of the one that is bounded.
+func TestHeaderBoundOnAnIdleConnection(t *testing.T) {
+	t.Parallel()
+	tr := afterOne(t, silent, func(o *Options) { o.ResponseHeader = patience / 2 })
+	c, _ := tr.pool.get(false, true)
+	x := Exchange{Reused: true}
+	r, err := x.requestOf(request(t, "GET", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := newOutgoing(&r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.begin(t.Context(), &x, false)
+	if _, err := c.send(&o); err != nil {
+		t.Fatal(err)
+	}
+	if c.rd.until.After(time.Now()) {
+		t.Error("the bound counts from the end of the wait")
+	}
+	failed, ok := errors.AsType[*Error](c.receive())
+	if !ok || failed.Phase != PhaseHeader || failed.Kind != Timeout {
+		t.Errorf("got %v, want %v", failed, Timeout)
+	}
+	c.finish(false)
+}
+
+func TestCanceledOnAnIdleConnection(t *testing.T) {
+	t.Parallel()
+	errGone := errors.New("gone")
+	for _, prompt := range []bool{false, true} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		tr := afterOne(t, func(c *net.TCPConn, br *bufio.Reader) {
+			readRequest(br)
+			cancel(errGone)
+			io.Copy(io.Discard, br)
+		})
+		x := Exchange{Context: ctx, Prompt: prompt}
+		_, err := tr.RoundTrip(request(t, "GET", ""), &x)
+		failed, ok := errors.AsType[*Error](err)
+		if !ok || failed.Phase != PhaseHeader || failed.Kind != Canceled || failed.Err != errGone || !x.Reused {
+			t.Errorf("prompt %t: got %v, %s; want %v", prompt, err, describe(&x), errGone)
+		}
+	}
+}
+
+// TestSlowOnAnIdleConnection has the upstream wait until Slow was told.
+func TestSlowOnAnIdleConnection(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{})
+	tr := afterOne(t, func(c *net.TCPConn, br *bufio.Reader) {
+		readRequest(br)
+		<-asked
+		io.WriteString(c, okResponse)
+		io.Copy(io.Discard, br)
+	})
+	x := Exchange{SlowAt: time.Now().Add(10 * time.Millisecond)}
+	x.Slow = asks(func() { close(asked) })
+	if got := get(t, tr, &x); got != "ok" || !x.Reused {
+		t.Errorf("got %q, %s", got, describe(&x))
+	}
+}
+
+// TestLargeHeadOnAnIdleConnection is about a request that does not fit the buffers of
+// the sockets, and that is answered by how long its field is.
+func TestLargeHeadOnAnIdleConnection(t *testing.T) {
+	t.Parallel()
+	const size = 8 << 20
+	tr := afterOne(t, func(c *net.TCPConn, br *bufio.Reader) {
+		for range 2 {
+			r, err := http.ReadRequest(br)
+			if err != nil || len(r.Header.Get("X-Large")) != size {
+				t.Errorf("got %v", err)
+				return
+			}
+			io.WriteString(c, okResponse)
+		}
+		io.Copy(io.Discard, br)
+	})
+	for range 2 {
+		r := request(t, "GET", "")
+		r.Header.Set("X-Large", strings.Repeat("x", size))
+		var x Exchange
+		res, err := tr.RoundTrip(r, &x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, res.Body)
+		if !x.Reused || x.Written() < size {
+			t.Errorf("got %s", describe(&x))
+		}
+	}
+}
+
+// TestStaleIdleConnections has the upstream end, or speak on, several idle
+// connections: each is found before anything is written, for any request.
+func TestStaleIdleConnections(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*net.TCPConn){
+		"closed": fin, "reset": rst, "half closed": func(c *net.TCPConn) { c.CloseWrite() },
+		"an answer": func(c *net.TCPConn) { io.WriteString(c, strings.ReplaceAll(okResponse, "ok", "no")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const stale = 5
+			var conns, again atomic.Int32
+			meet, ended := make(chan struct{}), make(chan struct{}, stale)
+			addr := serveRaw(t, func(c *net.TCPConn) {
+				br := bufio.NewReader(c)
+				readRequest(br)
+				if conns.Add(1) > stale {
+					io.WriteString(c, okResponse)
+					io.Copy(io.Discard, br)
+					return
+				}
+				io.WriteString(c, okResponse)
+				<-meet
+				end(c)
+				ended <- struct{}{}
+				if n, _ := br.Read(make([]byte, 1)); n > 0 {
+					again.Add(1)
+				}
+			})
+			tr := transport(t, addr)
+			var open []*http.Response
+			for range stale {
+				res, err := tr.RoundTrip(request(t, "GET", ""), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				open = append(open, res)
+			}
+			for _, res := range open {
+				io.Copy(io.Discard, res.Body)
+			}
+			close(meet)
+			for range stale {
+				<-ended
+			}
+			x := Exchange{Careful: true}
+			r := request(t, "POST", "hello")
+			res, err := tr.RoundTrip(r, &x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := io.ReadAll(res.Body); string(b) != "ok" || err != nil {
+				t.Errorf("got %q, %v", b, err)
+			}
+			if _, known := x.Acked(); x.Reused || x.End() != NoEnd || known || again.Load() != 0 || conns.Load() != stale+1 {
+				t.Errorf("got %s, acked known %t, %d requests came on idle connections, %d connections", describe(&x), known, again.Load(), conns.Load())
+			}
+		})
+	}
+}
