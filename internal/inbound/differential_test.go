@@ -198,6 +198,7 @@ var better = []string{"HTTP/1.0 early", "HTTP/1.0 trailer", "GET /trailer-unanno
 // net/http.
 func TestLikeNetHTTP(t *testing.T) {
 	own := serve(t, Options{Handler: http.HandlerFunc(behave)})
+	byHead := serve(t, Options{Serve: behaveByHead})
 	standard := httptest.NewServer(http.HandlerFunc(behave))
 	t.Cleanup(standard.Close)
 	standard.Config.ErrorLog = nil
@@ -233,9 +234,11 @@ func TestLikeNetHTTP(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			want, wantClosed := converse(t, standard.Listener.Addr(), requests)
-			got, gotClosed := converse(t, own, requests)
-			if !reflect.DeepEqual(got, want) || gotClosed != wantClosed {
-				t.Errorf("got\n%+v, closed %v; net/http:\n%+v, closed %v", got, gotClosed, want, wantClosed)
+			for kind, addr := range map[string]net.Addr{"map": own, "head": byHead} {
+				got, gotClosed := converse(t, addr, requests)
+				if !reflect.DeepEqual(got, want) || gotClosed != wantClosed {
+					t.Errorf("by a %s: got\n%+v, closed %v; net/http:\n%+v, closed %v", kind, got, gotClosed, want, wantClosed)
+				}
 			}
 		})
 	}
