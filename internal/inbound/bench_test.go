@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !race
 
 package inbound
 
@@ -19,55 +19,72 @@ import (
 
 const plainGet = "GET /a/path?b=c HTTP/1.1\r\nHost: app.example\r\nUser-Agent: bench\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n"
 
+// byHead is a handler that answers with a head and 1 kB.
+func byHead(tb testing.TB) func(ResponseWriter, *message.Request) {
+	body, head := make([]byte, 1<<10), new(header.Head)
+	if err := head.Parse("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\nServer: app\r\n\r\n"); err != nil {
+		tb.Fatal(err)
+	}
+	return func(w ResponseWriter, r *message.Request) {
+		w.WriteHead(200, "Fine", head)
+		w.Write(body)
+	}
+}
+
 // BenchmarkGet counts what the server allocates for a plain GET. The client
 // allocates nothing.
 func BenchmarkGet(b *testing.B) {
-	body := make([]byte, 1<<10)
 	b.Run("Serve", func(b *testing.B) {
-		head := new(header.Head)
-		if err := head.Parse("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\nServer: app\r\n\r\n"); err != nil {
-			b.Fatal(err)
+		exchange := asking(b, serve(b, Options{KeepAlive: time.Minute, Header: time.Minute, Serve: byHead(b)}))
+		b.ReportAllocs()
+		for b.Loop() {
+			exchange()
 		}
-		ask(b, serve(b, Options{KeepAlive: time.Minute, Header: time.Minute, Serve: func(w ResponseWriter, r *message.Request) {
-			w.WriteHead(200, "Fine", head)
-			w.Write(body)
-		}}))
 	})
 	b.Run("Handler", func(b *testing.B) {
-		ask(b, serve(b, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := make([]byte, 1<<10)
+		exchange := asking(b, serve(b, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header()["Content-Length"] = []string{"1024"}
 			w.Write(body)
 		})}))
+		b.ReportAllocs()
+		for b.Loop() {
+			exchange()
+		}
 	})
 }
 
-// ask sends plain requests by one connection.
-func ask(b *testing.B, addr net.Addr) {
+// TestGetAllocates holds that a plain GET costs one allocation, its head.
+func TestGetAllocates(t *testing.T) {
+	exchange := asking(t, serve(t, Options{KeepAlive: time.Minute, Header: time.Minute, Serve: byHead(t)}))
+	if n := testing.AllocsPerRun(1000, exchange); n > 1 {
+		t.Errorf("got %v allocations, want 1", n)
+	}
+}
+
+// asking returns what sends a plain request, and reads the answer of 1 kB, by one
+// connection and without an allocation.
+func asking(tb testing.TB, addr net.Addr) func() {
 	c, err := net.Dial("tcp", addr.String())
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	defer c.Close()
+	tb.Cleanup(func() { c.Close() })
 	request, buf := []byte(plainGet), make([]byte, 4<<10)
-	exchange := func() {
+	return func() {
 		if _, err := c.Write(request); err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 		for n := 0; ; {
 			m, err := c.Read(buf[n:])
 			if err != nil {
-				b.Fatal(err)
+				tb.Fatal(err)
 			}
 			n += m
 			if head := bytes.Index(buf[:n], []byte("\r\n\r\n")); head >= 0 && n >= head+4+1<<10 {
 				return
 			}
 		}
-	}
-	exchange()
-	b.ReportAllocs()
-	for b.Loop() {
-		exchange()
 	}
 }
 

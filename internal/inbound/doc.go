@@ -2,9 +2,11 @@
 // the requests of a connection on one goroutine.
 //
 // A [Server] takes connections, speaks TLS on them if it is to, and hands those
-// that speak HTTP/2 to an http.Server. What it serves are ordinary handlers of
-// net/http. Against the server there it differs in this:
+// that speak HTTP/2 to an http.Server. It serves a [message.Request] with its head
+// as it came, or an ordinary handler of net/http. Against the server there it
+// differs in this:
 //
+//   - A request without a body makes one allocation, the string of its head.
 //   - A connection without a request holds no buffer, and after a while only a
 //     small stack.
 //   - Whether the client is still there is watched only once somebody asks for
@@ -17,9 +19,10 @@
 //     accounted like any other.
 //
 // A connection's way, a file each: server.go and handoff.go take it, conn.go has
-// its life, tls.go, wait.go for a request, ready.go for the rest of one, head.go and framing.go what it means,
-// serve.go, body.go, response.go and render.go its answer, write.go; watch.go and
-// context.go are about its client's end, alarm.go about all bounds on time.
+// its life, tls.go, wait.go for a request, ready.go for the rest of one, head.go,
+// target.go and framing.go what it means, serve.go, room.go, body.go, response.go,
+// render.go and date.go its answer, write.go; watch.go and context.go are about its
+// client's end, alarm.go about all bounds on time.
 //
 // What a request means follows RFC 9112, and is what http.ReadRequest says it
 // means; a fuzz test holds that.
