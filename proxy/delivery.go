@@ -50,6 +50,7 @@ type delivery struct {
 	refused    int       // times that it was sent and an upstream said that it did not process it
 	crashed    int       // upstreams that ended the connection without an answer
 	rounds     int       // times every upstream had been tried
+	hedged     int       // attempts that were sent beside another
 	holdEnd    time.Time // set when the request first waits
 	retrying   bool      // the attempt under way has a token of the retry budget
 	queued     bool      // has a place in the pool's queue

@@ -31,7 +31,10 @@ type exchange struct {
 	grpc     bool       // it is a call of gRPC
 	aborted  bool       // there is nobody to answer
 	parked   bool       // it waits for the client's body without a goroutine of its own
+	answered bool       // by the plain relay, whole
 	interim  interim
+	informs  got1xx    // x.inform
+	room     *room     // of a request that the plain relay carries; else nil
 	deadline *limit    // the request's own; nil without one
 	grpcEnd  time.Time // of the client's time for a call of gRPC; zero = none
 
@@ -54,7 +57,8 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *Request) *exchange {
 	trusted := p.trust.trustsPeer(r, peer)
 	realIP := r.Has(header.XRealIP)
 	p.trust.dropUnbelieved(r, trusted)
-	x := &exchange{proxy: p, ctx: r.Context(), request: r, peer: peer, trusted: trusted, realIP: trusted && realIP}
+	x := p.emptyExchange()
+	x.ctx, x.request, x.peer, x.trusted, x.realIP = r.Context(), r, peer, trusted, trusted && realIP
 	x.writer.init(w, x)
 	x.grpc = r.ProtoMajor >= 2 && isGRPC(r.Get(header.ContentType))
 	x.record = Record{
@@ -114,7 +118,7 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	defer x.concludeInterim()
 	pool := x.route.Pool
 	pool.deposit()
-	d := new(delivery)
+	d := x.newDelivery()
 	x.main, x.delivery = d, d
 	x.record.Attempts = d.attempts[:0]
 	d.begin(x.order(pool, o), &x.record, nil)
@@ -123,6 +127,14 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 		d.choice.Now = 0 // the client may have taken long
 	}
 	return x.conclude(d.run(nil))
+}
+
+// newDelivery returns memory for the delivery to the route's pool.
+func (x *exchange) newDelivery() *delivery {
+	if x.room != nil {
+		return &x.room.delivery
+	}
+	return new(delivery)
 }
 
 // order returns the request as a delivery to a pool gets it.
@@ -145,7 +157,7 @@ func (x *exchange) order(pool *Pool, out outgoing) order {
 		preface:   x.preface(pool.opts.ProxyProtocol),
 		trace:     x.trace,
 		buffers:   &x.proxy.collecting,
-		got1xx:    x.inform,
+		got1xx:    x.informs,
 	}
 	if pool.stale != nil {
 		o.standIn = func() bool { return x.older() != nil }

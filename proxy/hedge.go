@@ -148,6 +148,7 @@ func (d *delivery) Slow() context.Context {
 	}
 	hedge := d.newAttempt(m, lease)
 	hedge.hedge = true
+	d.hedged++
 	hedge.wire.Got1xx = nil // those of the first are passed on
 	hedge.wire.Prompt = true
 	first.cancelable()

@@ -3,7 +3,6 @@ package proxy
 import (
 	"io"
 	"net/http"
-	"slices"
 
 	"github.com/goodgate/goodgate/internal/header"
 	"github.com/goodgate/goodgate/internal/http1"
@@ -47,7 +46,9 @@ func relayPlain(x *exchange) {
 // for the log.
 func (x *exchange) plainRequest() *http1.Request {
 	r := x.request
-	h := &header.Head{Fields: slices.Clone(r.Head.Fields)}
+	x.room = x.proxy.newRoom()
+	h := &x.room.head
+	h.Fields = append(x.room.fields[:0], r.Head.Fields...)
 	h.Index()
 	trailers := h.HasToken(header.TE, "trailers")
 	h.DeleteHopByHop()
@@ -57,7 +58,8 @@ func (x *exchange) plainRequest() *http1.Request {
 	x.route.edited.drop(h)
 	x.setForwarded(r, h)
 	x.route.RequestHeaders.apply(h)
-	out := &http1.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host, Head: h, ContentLength: r.ContentLength}
+	out := &x.room.request
+	*out = http1.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host, Head: h, ContentLength: r.ContentLength}
 	if x.body == nil {
 		out.ContentLength = 0
 	}
@@ -79,7 +81,6 @@ func (x *exchange) answerPlain(res *message.Response) {
 	if h == nil {
 		h = header.Of(res.Fields())
 	}
-	announced := len(res.Trailers())
 	h.DeleteHopByHop()
 	x.route.ResponseHeaders.apply(h)
 	x.cleanTrailer(res.Trailers())
@@ -93,9 +94,10 @@ func (x *exchange) answerPlain(res *message.Response) {
 	if err := x.copyBody(res); err != nil {
 		panic(http.ErrAbortHandler) // the client has to see that it is not whole
 	}
-	if announced < len(res.Trailers()) || announced > 0 {
+	if len(res.Trailers()) > 0 {
 		x.writeTrailer(res)
 	}
+	x.answered = true
 }
 
 // copyBody relays an answer's body. What may be a stream is sent on as it comes.

@@ -127,6 +127,7 @@ func (x *exchange) wake(failed error) {
 func (x *exchange) leaveOff() {
 	if !x.parked {
 		x.end()
+		x.reuse()
 	}
 }
 

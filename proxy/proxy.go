@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -73,6 +74,8 @@ type Proxy struct {
 	buffers    bufferPool
 	collecting collectPool
 	pipes      pipe.Pool
+	rooms      sync.Pool // of *room
+	exchanges  sync.Pool // of *exchange
 	trust      *trust
 	via        [4]string
 	discard    *log.Logger // for httputil
