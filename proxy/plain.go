@@ -90,6 +90,9 @@ func (x *exchange) answerPlain(res *message.Response) {
 	for name := range res.Trailers() {
 		h.Add("Trailer", name)
 	}
+	if res.ContentLength < 0 {
+		h.Add("Transfer-Encoding", "chunked") // as it came, though the length may be known by now
+	}
 	x.writer.writeHead(res.StatusCode, res.Reason, h)
 	if err := x.copyBody(res); err != nil {
 		panic(http.ErrAbortHandler) // the client has to see that it is not whole

@@ -51,16 +51,10 @@ type response struct {
 }
 
 // WriteHeader begins the response. An informational one is sent at once.
-func (w *response) WriteHeader(status int) { w.start(status, "", &header.Head{}, false) }
+func (w *response) WriteHeader(status int) { w.WriteHead(status, "", &header.Head{}) }
 
 // WriteHead implements [ResponseWriter].
 func (w *response) WriteHead(status int, reason string, h *header.Head) {
-	w.start(status, reason, h, true)
-}
-
-// start begins the response. A head that is whole says how the body is framed; else
-// a short body may still tell its length.
-func (w *response) start(status int, reason string, h *header.Head, whole bool) {
 	switch {
 	case w.hijacked, w.status != 0:
 		return
@@ -72,7 +66,7 @@ func (w *response) start(status int, reason string, h *header.Head, whole bool) 
 	w.mu.Lock()
 	w.started = true
 	w.mu.Unlock()
-	w.begin(reason, h, whole)
+	w.begin(reason, h)
 }
 
 // inform sends an informational response.
@@ -106,7 +100,7 @@ func (w *response) askForBody() {
 
 // begin writes the header's beginning, and all of it if it is known how the body
 // is framed.
-func (w *response) begin(reason string, h *header.Head, whole bool) {
+func (w *response) begin(reason string, h *header.Head) {
 	w.length = w.announced(h)
 	w.bodiless = w.request.Method == http.MethodHead || !mayHaveBody(w.status)
 	if h.HasToken(header.Connection, "close") || closes(w.header["Connection"]) || w.c.s.closing.Load() {
@@ -117,7 +111,7 @@ func (w *response) begin(reason string, h *header.Head, whole bool) {
 	w.c.out = appendStatus(w.c.out, w.request.ProtoMinor, w.status, reason)
 	w.c.out = w.appendHead(w.c.out, h)
 	w.c.out = appendFields(w.c.out, w.header, w.leaveOut)
-	if whole || w.length >= 0 || !mayHaveBody(w.status) || len(w.trailers) > 0 {
+	if w.length >= 0 || !mayHaveBody(w.status) || len(w.trailers) > 0 || h.Has(header.TransferEncoding) {
 		w.seal()
 	}
 }

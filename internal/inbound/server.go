@@ -60,8 +60,8 @@ type ResponseWriter interface {
 	// WriteHead is WriteHeader for a head as it came: its fields are sent in their
 	// order and case, and behind them those of Header. How the body is framed, and
 	// whether the connection goes on, stays the server's to say: a Content-Length is
-	// the length, and Connection can ask for the end. An empty reason is the standard
-	// phrase. h is not kept.
+	// the length, a Transfer-Encoding says that the length is not told, and Connection
+	// can ask for the end. An empty reason is the standard phrase. h is not kept.
 	WriteHead(status int, reason string, h *header.Head)
 }
 
