@@ -131,7 +131,8 @@ func TestLargeHeadOnAnIdleConnection(t *testing.T) {
 }
 
 // TestStaleIdleConnections has the upstream end, or speak on, several idle
-// connections: each is found before anything is written, for any request.
+// connections: each is found before anything is written, for any request, also when a
+// wake-up of an earlier exchange is due.
 func TestStaleIdleConnections(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*net.TCPConn){
@@ -172,14 +173,20 @@ func TestStaleIdleConnections(t *testing.T) {
 				io.Copy(io.Discard, res.Body)
 			}
 			close(meet)
-			for range stale {
+			for i := range stale {
 				<-ended
+				if i%2 == 0 {
+					tr.pool.idle[i].nc.SetReadDeadline(time.Unix(1, 0))
+				}
 			}
 			x := Exchange{Careful: true}
 			r := request(t, "POST", "hello")
 			res, err := tr.RoundTrip(r, &x)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if x.Settled() {
+				t.Error("settled with one of the idle connections")
 			}
 			if b, err := io.ReadAll(res.Body); string(b) != "ok" || err != nil {
 				t.Errorf("got %q, %v", b, err)

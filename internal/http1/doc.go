@@ -1,11 +1,17 @@
 // Package http1 sends HTTP/1.1 requests to one upstream, on the goroutine of
 // the caller.
 //
-// A [Transport] keeps a stack of idle connections. RoundTrip takes one that is
-// still good or dials, writes the request, reads the response's header, and
-// returns a body that reads from the connection itself. Only a request body
-// that streams, or is too large to fit the sockets' buffers, is written by a
-// goroutine of its own, so that an early response is not missed.
+// A [Transport] keeps a stack of idle connections. Send takes one that is still
+// good or dials, writes the request, reads the response's header, and returns a
+// body that reads from the connection itself. Only a request body that streams,
+// or is too large to fit the sockets' buffers, is written by a goroutine of its
+// own, so that an early response is not missed. RoundTrip is Send for requests
+// and responses of net/http.
+//
+// An idle connection is looked at before anything is written to it, whatever the
+// request: bytes that came behind an answer are not the next one. For a small
+// request the look is a read that takes the place of the one which would come
+// first after the write, and would find nothing; see (*socket).writeAndWait.
 //
 // What http.Transport keeps to itself is told in an [Exchange]: whether the
 // connection was reused and how long it had been idle, how many bytes went each
@@ -13,7 +19,7 @@
 // Failures are an [*Error] with a phase and a kind, decided where the bytes
 // are.
 //
-// A plain response header is read by package header, any other by
-// http.ReadResponse, which mean the same by it; its framing follows RFC 9112.
-// A connection on which anything odd was seen is not used again.
+// A response header means what it does to http.ReadResponse, but for what that
+// lets pass and RFC 9112 does not; its framing follows RFC 9112. A connection on
+// which anything odd was seen is not used again.
 package http1

@@ -21,6 +21,8 @@ func FuzzResponse(f *testing.F) {
 			f.Add([]byte(s.send), s.method == "HEAD")
 		}
 	}
+	f.Add([]byte("HTTP/1.0 100 Continue\r\n\r\n"+okResponse), false)
+	f.Add([]byte("HTTP/1.1 200 OK\r\n \r\n\r\n"), true)
 	f.Fuzz(func(t *testing.T, send []byte, head bool) {
 		if len(send) > 32<<10 {
 			return // more than a connection in memory holds

@@ -118,16 +118,19 @@ func unfold(block string) string {
 	line, rest := header.CutLine(block)
 	b := append(make([]byte, 0, len(block)), line...)
 	for first := true; ; first = false {
-		if line, rest = header.CutLine(rest); line == "" {
+		line, rest = header.CutLine(rest)
+		text := strings.TrimLeft(line, " \t")
+		switch {
+		case line == "":
 			return string(append(b, "\r\n\r\n"...))
-		}
-		if text := strings.TrimLeft(line, " \t"); len(text) < len(line) && !first {
+		case len(text) == len(line):
+			b = append(b, "\r\n"...)
+		case first:
+			return block // it goes on from nothing
+		default:
 			b = append(b, ' ')
-			b = append(b, strings.TrimRight(text, " \t")...)
-			continue
 		}
-		b = append(b, "\r\n"...)
-		b = append(b, strings.TrimRight(line, " \t")...)
+		b = append(b, strings.TrimRight(text, " \t")...)
 	}
 }
 

@@ -54,6 +54,8 @@ func TestHeadsLikeStandard(t *testing.T) {
 		"Transfer-Encoding: chunked\r\nTrailer: Trailer\r\n":    false,
 		"Transfer-Encoding: chunked\r\nTrailer: a, TRAILER\r\n": false,
 		" X-A: 1\r\n":         false,
+		" \r\nX-A: 1\r\n":     false,
+		"\t\r\n":              false,
 		"X-A : 1\r\n":         false,
 		"X-A\r\n : 1\r\n":     false,
 		"X-A: \x00\r\n":       false,

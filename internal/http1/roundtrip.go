@@ -153,6 +153,7 @@ func (c *conn) awaitContinue() (final bool, failed *Error) {
 // informed passes an informational response on.
 func (c *conn) informed() *Error {
 	x := c.x
+	c.spent = c.spent || x.res.Close
 	if x.Got1xx == nil {
 		return nil
 	}

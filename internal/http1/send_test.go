@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -267,5 +268,35 @@ func checkFieldsSent(t *testing.T, head string, r *Request) {
 	})
 	if !same || got.Count(header.Host) != 1 || got.Count(header.ContentLength)+got.Count(header.TransferEncoding) != 1 {
 		t.Errorf("got %q, want %v and one Host and framing", head, want)
+	}
+}
+
+// TestAnotherCallAfterAFailedDial uses an exchange again, as whoever learns that the
+// connection speaks another protocol does.
+func TestAnotherCallAfterAFailedDial(t *testing.T) {
+	t.Parallel()
+	got := make(chan http.Header, 1)
+	addr := serveRaw(t, func(c *net.TCPConn) {
+		r, _, err := readRequest(bufio.NewReader(c))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		got <- r.Header
+		io.WriteString(c, okResponse)
+	})
+	tr := transport(t, addr)
+	dial := tr.opts.Dial
+	tr.opts.Dial = func(context.Context) (net.Conn, error) { return nil, io.EOF }
+	var x Exchange
+	r := request(t, "GET", "")
+	r.Header.Set("X-A", "1")
+	if _, err := tr.RoundTrip(r, &x); err != io.EOF {
+		t.Fatalf("got %v", err)
+	}
+	tr.opts.Dial = dial
+	get(t, tr, &x)
+	if h := <-got; len(h) != 0 {
+		t.Errorf("got %v, want no fields", h)
 	}
 }
