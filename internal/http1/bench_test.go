@@ -16,8 +16,10 @@ const benchResponse = "HTTP/1.1 200 OK\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\
 	"Content-Length: 13\r\n\r\nHello, world!"
 
 // benchServer answers without parsing, so that the client is what is measured.
-func benchServer(c *net.TCPConn) {
-	buf, response := make([]byte, 4<<10), []byte(benchResponse)
+func benchServer(c *net.TCPConn) { serveBytes(c, []byte(benchResponse)) }
+
+func serveBytes(c *net.TCPConn, response []byte) {
+	buf := make([]byte, 4<<10)
 	for {
 		n := 0
 		for !bytes.Contains(buf[:n], []byte("\r\n\r\n")) {
@@ -146,6 +148,32 @@ func BenchmarkSend(b *testing.B) {
 			}
 		})
 	})
+}
+
+// TestSendAllocates holds that a plain exchange costs one allocation, the head of its
+// response.
+func TestSendAllocates(t *testing.T) {
+	for name, response := range map[string]string{
+		"length":  benchResponse,
+		"chunked": chunkedHead + "5\r\nhello\r\n0\r\n\r\n",
+		"nothing": "HTTP/1.1 304 Not Modified\r\n\r\n",
+	} {
+		tr := transport(t, serveRaw(t, func(c *net.TCPConn) { serveBytes(c, []byte(response)) }))
+		r, x, buf := benchSend(), new(Exchange), make([]byte, 1<<10)
+		n := testing.AllocsPerRun(1000, func() {
+			*x = Exchange{}
+			res, err := tr.Send(t.Context(), r, x)
+			for err == nil {
+				_, err = res.Body.Read(buf)
+			}
+			if err != io.EOF || !x.Settled() {
+				t.Fatalf("%s: %v, settled %t", name, err, x.Settled())
+			}
+		})
+		if n > 1 {
+			t.Errorf("%s: got %v allocations, want 1", name, n)
+		}
+	}
 }
 
 func benchSend() *Request {
