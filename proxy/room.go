@@ -41,7 +41,7 @@ func (p *Proxy) emptyExchange() *exchange {
 
 // reuse leaves the memory of an exchange that has ended to another one, if it may.
 func (x *exchange) reuse() {
-	if !x.answered || x.room == nil || x.delivery != &x.room.delivery || !x.delivery.settled() {
+	if !x.answered || x.body != nil || x.room == nil || x.delivery != &x.room.delivery || !x.delivery.settled() {
 		return
 	}
 	p, r, informs := x.proxy, x.room, x.informs
@@ -54,5 +54,5 @@ func (x *exchange) reuse() {
 // settled reports whether the delivery's first attempt was its only one and nothing
 // looks at it any more.
 func (d *delivery) settled() bool {
-	return len(d.record.Attempts) == 1 && d.hedged == 0 && d.first.wire.Settled() && d.body.whole()
+	return len(d.record.Attempts) == 1 && d.hedged == 0 && d.first.wire.Settled()
 }
