@@ -17,6 +17,15 @@ var finds = OutlierOptions{Enabled: true, MinRequests: 20, FailureRatio: 0.1, Sl
 type script struct {
 	fails float64
 	takes func() time.Duration
+	dice  *rand.Rand // for what fails; nil = other dice in every run
+}
+
+// roll returns a number below 1.
+func (s script) roll() float64 {
+	if s.dice != nil {
+		return s.dice.Float64()
+	}
+	return rand.Float64()
 }
 
 func around(d time.Duration) func() time.Duration {
@@ -35,7 +44,7 @@ func play(t *testing.T, p *Pool, rate int, d time.Duration, scripts map[string]s
 			s = script{takes: around(2 * time.Millisecond)}
 		}
 		o, took := Success, s.takes()
-		if rand.Float64() < s.fails {
+		if s.roll() < s.fails {
 			o = Failure
 		}
 		l, ok := m.TryAcquire()
@@ -159,7 +168,8 @@ func TestFailureOutlier(t *testing.T) {
 			defer p.Update(nil)
 			by := map[string]script{}
 			for i := range n {
-				by[addr(i)] = script{fails: scripts(i), takes: around(2 * time.Millisecond)}
+				// The same dice in every run: a bound on chance is met by chance.
+				by[addr(i)] = script{fails: scripts(i), takes: around(2 * time.Millisecond), dice: rand.New(rand.NewPCG(uint64(n), uint64(i)))}
 			}
 			ejected := map[string]bool{}
 			for range 20 {
