@@ -195,7 +195,7 @@ func TestPassClient(t *testing.T) {
 		}
 	})
 	t.Run("takes its time", func(t *testing.T) {
-		s := newPassage(t, Listener{WriteIdle: 500 * time.Millisecond}, file(b, 0))
+		s := newPassage(t, Listener{WriteIdle: 1500 * time.Millisecond}, file(b, 0))
 		c := ask(s)
 		defer c.Close()
 		sum, part := crc32.NewIEEE(), make([]byte, 256<<10)
@@ -215,7 +215,7 @@ func TestPassClient(t *testing.T) {
 			}
 			sum.Write(p)
 			n += len(p)
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond)
 		}
 		if r := <-s.records; r.Reason != reason.None || sum.Sum32() != crc32.ChecksumIEEE(b) {
 			t.Errorf("got %v and other bytes: %v", r.Reason, sum.Sum32() != crc32.ChecksumIEEE(b))
