@@ -37,6 +37,8 @@ type conn struct {
 	obeys  bool        // the context's end ends the exchange
 	stop   func() bool // takes the context's hold off
 	cancel func()      // what the context's end calls
+	lazy   bool        // it does so only after a moment
+	obeyBy time.Time   // which is over then
 	up     *upload     // nil = the body is written by the exchange's goroutine
 	broken atomic.Pointer[Error]
 
@@ -95,12 +97,13 @@ func (c *conn) begin(ctx context.Context, x *Exchange, atOnce bool) {
 	x.settled.Store(false)
 	c.inBody = false
 	c.rd.reset(x.slowAt())
-	c.ctx, c.stop, c.obeys = x.context(ctx), nil, false
+	c.ctx, c.stop, c.obeys, c.lazy = x.context(ctx), nil, false, !atOnce
 	if atOnce {
 		c.obey(c.ctx)
 		return
 	}
-	c.rd.wakeBy(time.Now().Add(patience))
+	c.obeyBy = time.Now().Add(patience)
+	c.rd.wakeBy(c.obeyBy)
 }
 
 // obey makes the end of a context that of the exchange, in place of an earlier
@@ -241,10 +244,16 @@ func (c *conn) write(a, b []byte) error {
 	c.wr.bound(after(idle), stageSending)
 	received := c.x.Received()
 	for {
+		if c.lazy && !c.obeys && len(b) > 0 { // what is larger may have to wait
+			c.wr.wakeBy(c.obeyBy)
+		}
 		n, err := c.writeOnce(a, b)
 		c.x.written.Add(n)
 		if err == nil || !isTimeout(err) || c.wr.eager {
 			return err
+		}
+		if c.lazy && !c.obeys && !time.Now().Before(c.obeyBy) {
+			c.obey(c.ctx)
 		}
 		fromA := min(n, int64(len(a)))
 		a, b = a[fromA:], b[n-fromA:]

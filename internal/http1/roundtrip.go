@@ -21,7 +21,7 @@ const maxKeptHead = 16 << 10
 // roundTrip serves one exchange, of which the response comes to be in x. After a
 // failure the request's body may still be the caller's to close.
 func (c *conn) roundTrip(ctx context.Context, o *outgoing, x *Exchange) *Error {
-	c.begin(ctx, x, x.Prompt || !o.small())
+	c.begin(ctx, x, x.Prompt || o.expect || o.streams() || !o.small() && c.wr.eager)
 	final, err := c.send(o)
 	if err == nil && !final {
 		err = c.receive()

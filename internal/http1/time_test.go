@@ -387,3 +387,37 @@ func TestDialErrorIsReturnedAsItIs(t *testing.T) {
 		t.Errorf("got %v, want %v", err, want)
 	}
 }
+
+// TestEndWhileWriting: the end of the context ends a body that is all in memory and
+// that the upstream does not take, at once or soon, also on a connection on which an
+// earlier deadline has passed.
+func TestEndWhileWriting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var upstream net.Conn
+		tr := New(Options{MaxIdle: 1, Idle: idleBound, Dial: func(context.Context) (net.Conn, error) {
+			var c net.Conn
+			c, upstream = net.Pipe() // takes nothing that nobody reads
+			go func(c net.Conn) {
+				br := bufio.NewReader(c)
+				if _, err := http.ReadRequest(br); err == nil {
+					io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+				}
+			}(upstream)
+			return c, nil
+		}})
+		defer tr.Close()
+		res, err := tr.RoundTrip(request(t, "GET", ""), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		start := time.Now()
+		time.AfterFunc(time.Second, cancel)
+		_, err = tr.RoundTrip(request(t, "POST", strings.Repeat("x", 32<<10)).WithContext(ctx), nil)
+		wantError(t, err, PhaseWrite, Canceled, start, time.Second)
+		upstream.Close()
+	})
+}
