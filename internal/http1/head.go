@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -127,11 +128,19 @@ func unfold(block string) string {
 			b = append(b, "\r\n"...)
 		case first:
 			return block // it goes on from nothing
+		case text == "" && isEncoding(b):
+			return block // with nothing, and what says where a message ends leaves no doubt
 		default:
 			b = append(b, ' ')
 		}
 		b = append(b, strings.TrimRight(text, " \t")...)
 	}
+}
+
+// isEncoding reports whether the last of some lines is a Transfer-Encoding.
+func isEncoding(lines []byte) bool {
+	name, _, _ := bytes.Cut(lines[bytes.LastIndexByte(lines, '\n')+1:], []byte(":"))
+	return header.Identify(string(name)) == header.TransferEncoding
 }
 
 // http returns a response for the library.

@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // SawField is the field of an answer in which a server tells what it has read.
 const SawField = "X-Saw"
+
+// authority is what a server may leave out of a target: nginx does, whatever the
+// scheme. That goodgate serves http and https alone is the proxy's rule.
+var authority = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://h`)
 
 // Tell answers a request with what was read of it. One whose body is not whole is
 // not answered.
@@ -19,7 +24,7 @@ func Tell(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	saw := fmt.Sprintf("%s %s %s", r.Method, hex.EncodeToString([]byte(strings.TrimPrefix(r.RequestURI, "http://h"))), hex.EncodeToString(body))
+	saw := fmt.Sprintf("%s %s %s", r.Method, hex.EncodeToString([]byte(authority.ReplaceAllString(r.RequestURI, ""))), hex.EncodeToString(body))
 	if sum := r.Trailer["X-Sum"]; len(sum) > 0 {
 		saw += " " + strings.Join(sum, ", ")
 	}
