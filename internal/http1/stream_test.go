@@ -95,9 +95,10 @@ func FuzzStreamResponsesNginx(f *testing.F) {
 	compareAnswers(f, up, nginx.Get)
 }
 
-// tab matches what both of the others take for a part of a field's value, though it
-// may stand around one (RFC 9110, section 5.6.3).
-var tab = regexp.MustCompile(`\t`)
+// theirs matches what the others read in their own way: a tab that stands around a
+// value (RFC 9110, section 5.6.3) and is a part of it to both, and a CR in a reason
+// phrase, which ends the line to Node. The phrase is not passed on then.
+var theirs = regexp.MustCompile(`\t|^HTTP/1\.\d \d\d\d[^\r\n]*\r[^\n]`)
 
 func compareAnswers(f *testing.F, up *streamtest.Upstream, get func(method string) (streamtest.Outcome, error)) {
 	up.Play([]streamtest.Answer{{Bytes: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", Closes: true}})
@@ -118,7 +119,7 @@ func compareAnswers(f *testing.F, up *streamtest.Upstream, get func(method strin
 				t.Fatalf("%q: %v", a.Bytes, err)
 			}
 			got[i].Sum, want.Sum = "", ""
-			if want.Status >= 200 && !lenient.MatchString(a.Bytes) && !tab.MatchString(a.Bytes) && !got[i].Agrees(want) {
+			if want.Status >= 200 && !lenient.MatchString(a.Bytes) && !theirs.MatchString(a.Bytes) && !got[i].Agrees(want) {
 				t.Errorf("%q by %v:\ngot   %v\nother %v", a.Bytes, sizes, got[i], want)
 			}
 		}

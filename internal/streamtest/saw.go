@@ -15,7 +15,7 @@ const SawField = "X-Saw"
 
 // authority is what a server may leave out of a target: nginx does, whatever the
 // scheme. That goodgate serves http and https alone is the proxy's rule.
-var authority = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://h`)
+var authority = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*`)
 
 // Tell answers a request with what was read of it. One whose body is not whole is
 // not answered.
