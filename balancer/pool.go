@@ -69,7 +69,7 @@ type Pool struct {
 	available []int // by place of the tier in set.tiers
 	steady    int   // available and not ejected
 	ejected   int
-	dry       bool // nobody steady is left, or the last one fails; see early.go
+	dry       bool // nobody steady is left, or the last one fails; see droughttrial.go
 	droughts  int  // how often it has run dry
 	common    bool // most members fail alike, by the last look at all
 	lastAlike likeness

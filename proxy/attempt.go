@@ -23,7 +23,7 @@ type attempt struct {
 	out   *http.Request // its own; nil when plain is sent
 	plain http1.Request // its own
 	limit *limit
-	wire  http1.Exchange
+	call  http1.Call
 	span  SpanID
 
 	after   time.Duration // since the request's start
@@ -44,14 +44,14 @@ func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt
 		a = new(attempt)
 	}
 	a.m, a.lease = m, lease
-	d.prepare(a, linkOf(m.Upstream))
-	a.wire.Context = d.ctx
+	d.prepare(a, endpointOf(m.Upstream))
+	a.call.Context = d.ctx
 	if perTry := d.pool.opts.Retry.PerTry; perTry > 0 {
 		a.bound(perTry)
 	}
-	a.wire.Got1xx = d.got1xx
-	a.wire.Careful = !d.choice.Replayable
-	a.wire.Preface = d.preface
+	a.call.Got1xx = d.got1xx
+	a.call.Careful = !d.choice.Replayable
+	a.call.Preface = d.preface
 	a.started = time.Now()
 	a.after = a.started.Sub(d.start)
 	return a
@@ -59,7 +59,7 @@ func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt
 
 // send returns when there is a response header, or a failure.
 func (a *attempt) send() {
-	linkOf(a.m.Upstream).send(a)
+	endpointOf(a.m.Upstream).send(a)
 	a.took = time.Since(a.started)
 	a.limit.lift()
 }
@@ -81,8 +81,8 @@ func (a *attempt) discard() {
 // cancelable gives an attempt a context of its own.
 func (a *attempt) cancelable() {
 	if a.limit == nil {
-		ctx, cancel := context.WithCancelCause(a.wire.Context)
-		a.wire.Context, a.limit = ctx, &limit{cancel: cancel}
+		ctx, cancel := context.WithCancelCause(a.call.Context)
+		a.call.Context, a.limit = ctx, &limit{cancel: cancel}
 	}
 }
 
@@ -105,9 +105,9 @@ type limit struct {
 
 // bound ends the attempt after d, unless it is lifted.
 func (a *attempt) bound(d time.Duration) {
-	ctx, cancel := context.WithCancelCause(a.wire.Context)
+	ctx, cancel := context.WithCancelCause(a.call.Context)
 	timer := time.AfterFunc(d, func() { cancel(errPerTry) })
-	a.wire.Context, a.wire.Prompt, a.limit = ctx, true, &limit{timer, cancel}
+	a.call.Context, a.call.Prompt, a.limit = ctx, true, &limit{timer, cancel}
 }
 
 // lift takes the bound off.

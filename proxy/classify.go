@@ -88,11 +88,11 @@ func ipNames(list []net.IP) []string {
 
 // classify tells what became of a try that brought no response: who ended it,
 // else what the transport saw.
-func (l *link) classify(ctx context.Context, t *http1.Exchange, err error) *Error {
+func (l *endpoint) classify(ctx context.Context, call *http1.Call, err error) *Error {
 	e := &Error{
 		Reason:   failure(ctx, err),
 		Upstream: l.spec.Addr,
-		Sent:     t.Sent() && !t.Undelivered,
+		Sent:     call.Sent() && !call.Undelivered,
 		Err:      err,
 	}
 	if dial, ok := errors.AsType[*Error](err); ok {

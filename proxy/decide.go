@@ -31,13 +31,13 @@ func idempotent(method string) bool {
 func keyed(r *Request) bool { return r.Get(header.IdempotencyKey) != "" }
 
 // outcomeOf is what a failed attempt says about its upstream.
-func outcomeOf(r reason.Reason, t *http1.Exchange) balancer.Outcome {
+func outcomeOf(r reason.Reason, call *http1.Call) balancer.Outcome {
 	switch {
 	case r.Fault() != reason.FaultUpstream:
 		return balancer.Ignored
 	case r == reason.StreamRefused: // as it may now and then, see refusals
 		return balancer.Ignored
-	case r == reason.ClosedBeforeResponse && t.Reused && t.Received() == 0:
+	case r == reason.ClosedBeforeResponse && call.Reused && call.Received() == 0:
 		return balancer.Ignored // an idle connection was closing as it was used
 	}
 	return balancer.Unreachable

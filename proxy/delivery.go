@@ -229,7 +229,7 @@ func (d *delivery) account(a *attempt) (*attempt, *Error) {
 func (d *delivery) heard(a *attempt) {
 	d.tries++
 	d.choice.Tried = append(d.choice.Tried, a.m.Upstream)
-	linkOf(a.m.Upstream).refusals.answered()
+	endpointOf(a.m.Upstream).refusals.answered()
 	entry := d.record.last()
 	entry.Status = a.res.StatusCode
 	entry.Reason = statusReason(statusOf(a.res))
@@ -250,8 +250,8 @@ func (d *delivery) lost(a *attempt) {
 	why := a.failed.Reason
 	d.record.last().Reason = why
 	d.record.last().Err = a.failed.Err
-	outcome := outcomeOf(why, &a.wire)
-	if why == reason.StreamRefused && linkOf(a.m.Upstream).refusals.add(a.started.Add(a.took)) {
+	outcome := outcomeOf(why, &a.call)
+	if why == reason.StreamRefused && endpointOf(a.m.Upstream).refusals.add(a.started.Add(a.took)) {
 		outcome = balancer.Failure
 	}
 	a.lease.Report(outcome, a.took)
@@ -259,7 +259,7 @@ func (d *delivery) lost(a *attempt) {
 	if why == reason.ConnectRefused {
 		a.m.Refused()
 	}
-	if why == reason.StreamRefused && a.wire.Sent() {
+	if why == reason.StreamRefused && a.call.Sent() {
 		d.refused++
 	}
 	if why.Free() && d.pool.opts.Unreachable != nil {

@@ -18,7 +18,7 @@ import (
 // either speaks what the upstream chose on the latest connection. A connection
 // on which it chose the other protocol is handed over.
 type either struct {
-	link       *link
+	endpoint   *endpoint
 	h1, h2     transport
 	only1      transport    // offers HTTP/1.1 alone
 	speaksH1   atomic.Bool  // the latest choice
@@ -40,8 +40,8 @@ const (
 // errOther ends an exchange that has to be begun anew in the other protocol.
 var errOther = errors.New("the upstream chose the other protocol")
 
-func newEither(l *link) *either {
-	e := &either{link: l}
+func newEither(l *endpoint) *either {
+	e := &either{endpoint: l}
 	e.h1 = l.newHTTP1(func(ctx context.Context) (net.Conn, error) { return e.dial(ctx, true) })
 	e.h2 = l.newHTTP2(func(ctx context.Context) (net.Conn, error) { return e.dial(ctx, false) })
 	e.only1 = l.newHTTP1(func(ctx context.Context) (net.Conn, error) { return l.dial(ctx, "http/1.1") })
@@ -49,7 +49,7 @@ func newEither(l *link) *either {
 }
 
 // RoundTrip sends requests for an upgrade by HTTP/1.1, which alone has it.
-func (e *either) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, error) {
+func (e *either) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, error) {
 	if r.Header.Get("Upgrade") != "" || time.Now().UnixNano() < e.only1Until.Load() {
 		return e.only1.RoundTrip(r, x)
 	}
@@ -67,7 +67,7 @@ func (e *either) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, 
 		}
 		r = reopen(r)
 	}
-	return nil, &Error{Reason: reason.TLSHandshake, Upstream: e.link.spec.Addr, Err: errOther}
+	return nil, &Error{Reason: reason.TLSHandshake, Upstream: e.endpoint.spec.Addr, Err: errOther}
 }
 
 // reopen returns the request with its body, of which nothing was read, as it was
@@ -87,7 +87,7 @@ func (e *either) dial(ctx context.Context, forH1 bool) (net.Conn, error) {
 	c := e.hand(nil)
 	if c == nil {
 		var err error
-		if c, err = e.link.dial(ctx, "h2", "http/1.1"); err != nil {
+		if c, err = e.endpoint.dial(ctx, "h2", "http/1.1"); err != nil {
 			return nil, err
 		}
 	}

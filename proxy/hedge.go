@@ -94,7 +94,7 @@ func (d *delivery) mayHedge(a *attempt) {
 		return
 	}
 	d.hedgeable = a
-	a.wire.Slow, a.wire.SlowAt = d, a.started.Add(cmp.Or(h.delay(), unmeasured))
+	a.call.Slow, a.call.SlowAt = d, a.started.Add(cmp.Or(h.delay(), unmeasured))
 }
 
 // mayGoTwice reports whether the request may be on its way twice. A PUT or DELETE
@@ -138,24 +138,24 @@ func (d *delivery) Slow() context.Context {
 	first := d.hedgeable
 	waited := time.Since(first.started)
 	if delay := d.pool.hedging.delay(); delay > waited {
-		first.wire.SlowAt = first.started.Add(delay)
+		first.call.SlowAt = first.started.Add(delay)
 		return nil
 	}
 	m, lease, ok := d.pickHedge(first)
 	if !ok {
-		first.wire.SlowAt = time.Now().Add(waited/4 + rand.N(waited/2+1))
+		first.call.SlowAt = time.Now().Add(waited/4 + rand.N(waited/2+1))
 		return nil
 	}
 	hedge := d.newAttempt(m, lease)
 	hedge.hedge = true
 	d.hedged++
-	hedge.wire.Got1xx = nil // those of the first are passed on
-	hedge.wire.Prompt = true
+	hedge.call.Got1xx = nil // those of the first are passed on
+	hedge.call.Prompt = true
 	first.cancelable()
 	hedge.cancelable()
 	d.race = &race{first: first, hedge: hedge, statuses: d.pool.opts.Retry.Statuses, done: make(chan struct{})}
 	go d.race.run()
-	return first.wire.Context
+	return first.call.Context
 }
 
 // pickHedge returns an upstream for a hedge: of the same tier, and when it is
@@ -184,15 +184,15 @@ func (r *race) run() {
 }
 
 // finish notes that a attempt has come back. The first good answer ends the other.
-func (r *race) finish(t, other *attempt) {
-	good := t.failed == nil && !slices.Contains(r.statuses, t.res.StatusCode)
+func (r *race) finish(a, other *attempt) {
+	good := a.failed == nil && !slices.Contains(r.statuses, a.res.StatusCode)
 	switch {
-	case good && r.winner.CompareAndSwap(nil, t):
+	case good && r.winner.CompareAndSwap(nil, a):
 		other.limit.cancel(errLostRace)
 	case good:
-		t.beaten = true
+		a.beaten = true
 	default:
-		t.beaten = context.Cause(t.wire.Context) == errLostRace
+		a.beaten = context.Cause(a.call.Context) == errLostRace
 	}
 }
 
@@ -202,9 +202,9 @@ func (d *delivery) settle(r *race) *attempt {
 	d.race = nil
 	r.finish(r.first, r.hedge)
 	<-r.done
-	t, other := r.first, r.hedge
+	a, other := r.first, r.hedge
 	if winner := r.winner.Load(); winner == r.hedge || winner == nil && r.first.res == nil && r.hedge.res != nil {
-		t, other = r.hedge, r.first
+		a, other = r.hedge, r.first
 		if winner != nil {
 			d.pool.hedging.budget.refund()
 		}
@@ -226,5 +226,5 @@ func (d *delivery) settle(r *race) *attempt {
 		other.discard()
 		d.decided(reason.Hedged)
 	}
-	return t
+	return a
 }

@@ -15,7 +15,7 @@ func TestByClientMemory(t *testing.T) {
 	const most, each = 256, 4 << 10
 	p := newPool(balancer.Options{Name: "app"}, PoolOptions{ProxyProtocol: ProxyV2, MaxIdleConns: most})
 	kept := heaptest.Kept(t, func() any {
-		c := newByClient(&link{opts: &p.opts, host: "a:80", scheme: "http"})
+		c := newByClient(&endpoint{opts: &p.opts, host: "a:80", scheme: "http"})
 		for n := range uint32(20 * most) {
 			var ip [4]byte
 			binary.BigEndian.PutUint32(ip[:], n)

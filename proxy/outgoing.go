@@ -52,7 +52,7 @@ func (o *outgoing) library() *http.Request {
 }
 
 // prepare gives an attempt its own request for one upstream.
-func (d *delivery) prepare(a *attempt, l *link) {
+func (d *delivery) prepare(a *attempt, l *endpoint) {
 	if _, ok := l.transport.(plainTransport); d.out.plain == nil || !ok {
 		d.prepareLibrary(a, l)
 		return
@@ -77,7 +77,7 @@ func (d *delivery) prepare(a *attempt, l *link) {
 
 // prepareLibrary is prepare for a request of the library. Of the first attempt's,
 // what other attempts do not share is changed in place.
-func (d *delivery) prepareLibrary(a *attempt, l *link) {
+func (d *delivery) prepareLibrary(a *attempt, l *endpoint) {
 	out := d.out.library()
 	if a != &d.first || d.out.plain != nil {
 		out = new(*out)

@@ -136,7 +136,7 @@ func (p *Pool) Adopt() {
 	}
 	members := p.Members()
 	for i := range members {
-		members[i].Link().(*line).adopt(&p.opts)
+		members[i].Link().(*endpointRef).adopt(&p.opts)
 	}
 }
 
@@ -179,7 +179,7 @@ func newPool(b balancer.Options, o PoolOptions) *Pool {
 	if o.Stale.MaxSize > 0 {
 		p.stale = stale.New(stale.Options(o.Stale))
 	}
-	b.Open = func(s balancer.Spec) io.Closer { return newLine(s, &p.opts) }
+	b.Open = func(s balancer.Spec) io.Closer { return newEndpointRef(s, &p.opts) }
 	p.rules = b
 	return p
 }

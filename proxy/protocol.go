@@ -25,7 +25,7 @@ const (
 
 // transport sends one request to one upstream, once, and tells what it learned.
 type transport interface {
-	RoundTrip(*http.Request, *http1.Exchange) (*http.Response, error)
+	RoundTrip(*http.Request, *http1.Call) (*http.Response, error)
 	Idle() int // connections without a request
 	Retire()   // closes those, and the others as their requests end; it may still be used
 	Close() error
@@ -33,67 +33,67 @@ type transport interface {
 
 // plainTransport sends heads as they are.
 type plainTransport interface {
-	Send(context.Context, *http1.Request, *http1.Exchange) (*message.Response, error)
+	Send(context.Context, *http1.Request, *http1.Call) (*message.Response, error)
 }
 
 // newTransport returns what exchanges requests with an upstream.
-func (l *link) newTransport() transport {
-	if l.opts.ProxyProtocol != 0 {
-		return newByClient(l)
+func (e *endpoint) newTransport() transport {
+	if e.opts.ProxyProtocol != 0 {
+		return newByClient(e)
 	}
-	return l.speak()
+	return e.speak()
 }
 
 // speak returns what speaks the pool's protocol with an upstream.
-func (l *link) speak() transport {
-	switch p := l.opts.Protocol; {
+func (e *endpoint) speak() transport {
+	switch p := e.opts.Protocol; {
 	case p == HTTP2:
-		return l.newHTTP2(func(ctx context.Context) (net.Conn, error) {
-			c, err := l.dial(ctx, "h2")
-			if err != nil || !l.spec.TLS || negotiated(c) == "h2" {
+		return e.newHTTP2(func(ctx context.Context) (net.Conn, error) {
+			c, err := e.dial(ctx, "h2")
+			if err != nil || !e.spec.TLS || negotiated(c) == "h2" {
 				return c, err
 			}
 			c.Close()
-			return nil, &Error{Reason: reason.TLSHandshake, Upstream: l.spec.Addr, Err: errNoHTTP2}
+			return nil, &Error{Reason: reason.TLSHandshake, Upstream: e.spec.Addr, Err: errNoHTTP2}
 		})
-	case p == Auto && l.spec.TLS:
-		return newEither(l)
+	case p == Auto && e.spec.TLS:
+		return newEither(e)
 	}
-	return l.newHTTP1(func(ctx context.Context) (net.Conn, error) { return l.dial(ctx) })
+	return e.newHTTP1(func(ctx context.Context) (net.Conn, error) { return e.dial(ctx) })
 }
 
 var errNoHTTP2 = errors.New("the upstream did not agree on HTTP/2 (ALPN)")
 
 type dialFunc = func(ctx context.Context) (net.Conn, error)
 
-func (l *link) newHTTP1(dial dialFunc) transport {
-	idle := max(l.opts.MaxIdleConns, 0)
-	if l.opts.ProxyProtocol != 0 {
+func (e *endpoint) newHTTP1(dial dialFunc) transport {
+	idle := max(e.opts.MaxIdleConns, 0)
+	if e.opts.ProxyProtocol != 0 {
 		idle = min(idle, clientIdle)
 	}
 	return http1.New(http1.Options{
 		Dial:           dial,
 		MaxIdle:        idle,
-		KeepAlive:      l.opts.Timeouts.KeepAlive,
-		ResponseHeader: l.opts.Timeouts.ResponseHeader,
-		Idle:           l.opts.Timeouts.Idle,
+		KeepAlive:      e.opts.Timeouts.KeepAlive,
+		ResponseHeader: e.opts.Timeouts.ResponseHeader,
+		Idle:           e.opts.Timeouts.Idle,
 		Continue:       continueTimeout,
-		MaxHeader:      l.opts.MaxResponseHeader,
+		MaxHeader:      e.opts.MaxResponseHeader,
 	})
 }
 
-func (l *link) newHTTP2(dial dialFunc) transport {
+func (e *endpoint) newHTTP2(dial dialFunc) transport {
 	o := http2.Options{
 		Dial:           dial,
-		Handshake:      l.opts.Timeouts.TLS,
-		Wait:           l.opts.Timeouts.Dial + l.opts.Timeouts.TLS, // as long as a new connection may take
-		Single:         l.opts.MaxIdleConns < 0,
-		KeepAlive:      l.opts.Timeouts.KeepAlive,
-		Ping:           l.opts.Timeouts.Ping,
-		ResponseHeader: l.opts.Timeouts.ResponseHeader,
-		Idle:           l.opts.Timeouts.Idle,
+		Handshake:      e.opts.Timeouts.TLS,
+		Wait:           e.opts.Timeouts.Dial + e.opts.Timeouts.TLS, // as long as a new connection may take
+		Single:         e.opts.MaxIdleConns < 0,
+		KeepAlive:      e.opts.Timeouts.KeepAlive,
+		Ping:           e.opts.Timeouts.Ping,
+		ResponseHeader: e.opts.Timeouts.ResponseHeader,
+		Idle:           e.opts.Timeouts.Idle,
 		Continue:       continueTimeout,
-		MaxHeader:      l.opts.MaxResponseHeader,
+		MaxHeader:      e.opts.MaxResponseHeader,
 	}
 	t := &twoHTTP2{web: http2.New(o)}
 	o.Ping = 0
@@ -106,7 +106,7 @@ func (l *link) newHTTP2(dial dialFunc) transport {
 // connection on which streams are rightly silent.
 type twoHTTP2 struct{ web, grpc *http2.Transport }
 
-func (t *twoHTTP2) RoundTrip(r *http.Request, x *http1.Exchange) (res *http.Response, err error) {
+func (t *twoHTTP2) RoundTrip(r *http.Request, x *http1.Call) (res *http.Response, err error) {
 	if isGRPC(r.Header.Get("Content-Type")) {
 		return t.grpc.RoundTrip(r.WithContext(x.Context), x)
 	}

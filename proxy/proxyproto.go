@@ -87,7 +87,7 @@ func (x *exchange) preface(v ProxyProtocol) []byte {
 // told never mix. Each has a transport of its own; of the clients that were
 // served last, as many are kept as idle connections may be.
 type byClient struct {
-	link *link
+	endpoint *endpoint
 
 	mu     sync.Mutex // protects the fields below
 	kept   *simplelru.LRU[string, transport]
@@ -99,21 +99,21 @@ type byClient struct {
 // speaks HTTP/1.1 has a single request at a time.
 const clientIdle = 8
 
-func newByClient(l *link) *byClient {
-	t := &byClient{link: l}
+func newByClient(l *endpoint) *byClient {
+	t := &byClient{endpoint: l}
 	t.kept, _ = simplelru.NewLRU(max(l.opts.MaxIdleConns, 1), func(_ string, old transport) { // fails for a size below 1
 		t.leaves = append(t.leaves, old)
 	})
 	return t
 }
 
-func (t *byClient) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, error) {
+func (t *byClient) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, error) {
 	return t.of(x.Preface).RoundTrip(r, x)
 }
 
 // Send implements [plainTransport]. Pools of the plain relay speak HTTP/1.1, and so
 // do the transports of their clients.
-func (t *byClient) Send(ctx context.Context, r *http1.Request, x *http1.Exchange) (*message.Response, error) {
+func (t *byClient) Send(ctx context.Context, r *http1.Request, x *http1.Call) (*message.Response, error) {
 	return t.of(x.Preface).(plainTransport).Send(ctx, r, x)
 }
 
@@ -122,7 +122,7 @@ func (t *byClient) of(header []byte) transport {
 	t.mu.Lock()
 	own, ok := t.kept.Get(string(header))
 	if !ok {
-		l := &link{spec: t.link.spec, opts: t.link.opts, scheme: t.link.scheme, host: t.link.host, preface: header}
+		l := &endpoint{spec: t.endpoint.spec, opts: t.endpoint.opts, scheme: t.endpoint.scheme, host: t.endpoint.host, preface: header}
 		own = l.speak()
 		if !t.closed {
 			t.kept.Add(string(header), own)

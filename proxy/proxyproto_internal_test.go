@@ -55,7 +55,7 @@ func TestProxyProtocolHeader(t *testing.T) {
 func TestByClient(t *testing.T) {
 	for idle, want := range map[int]int{3: 3, -1: 1} {
 		o := &PoolOptions{ProxyProtocol: ProxyV2, MaxIdleConns: idle, Timeouts: Timeouts{KeepAlive: time.Minute}}
-		l := newLink(balancer.Spec{Addr: "127.0.0.1:1"}, o)
+		l := newEndpoint(balancer.Spec{Addr: "127.0.0.1:1"}, o)
 		c := l.transport.(*byClient)
 		first := c.of([]byte("0"))
 		if c.of([]byte("0")) != first || c.of([]byte("1")) == first {

@@ -81,27 +81,27 @@ func (r *Record) Failed() int {
 func (r *Record) Escaped() bool { return r.Reason.GatewayError() }
 
 // note adds an attempt and returns its index.
-func (r *Record) note(t *attempt) int {
+func (r *Record) note(a *attempt) int {
 	if len(r.Attempts) == maxAttemptsNoted {
 		copy(r.Attempts[1:], r.Attempts[2:])
 		r.Attempts = r.Attempts[:len(r.Attempts)-1]
 		r.Omitted++
 	}
 	acked := int64(-1)
-	if n, known := t.wire.Acked(); known {
+	if n, known := a.call.Acked(); known {
 		acked = n
 	}
 	r.Attempts = append(r.Attempts, Attempt{
-		Upstream: t.m.Addr(),
+		Upstream: a.m.Addr(),
 		Pool:     r.Fallback,
-		After:    t.after,
-		Took:     t.took,
-		Reused:   t.wire.Reused,
-		Idle:     t.wire.IdleFor,
-		Sent:     t.wire.Written(),
+		After:    a.after,
+		Took:     a.took,
+		Reused:   a.call.Reused,
+		Idle:     a.call.IdleFor,
+		Sent:     a.call.Written(),
 		Acked:    acked,
-		Received: t.wire.Received(),
-		Span:     t.span,
+		Received: a.call.Received(),
+		Span:     a.span,
 		Budget:   -1,
 	})
 	return len(r.Attempts) - 1

@@ -54,5 +54,5 @@ func (x *exchange) reuse() {
 // settled reports whether the delivery's first attempt was its only one and nothing
 // looks at it any more.
 func (d *delivery) settled() bool {
-	return len(d.record.Attempts) == 1 && d.hedged == 0 && d.first.wire.Settled()
+	return len(d.record.Attempts) == 1 && d.hedged == 0 && d.first.call.Settled()
 }

@@ -40,7 +40,7 @@ type Tunnels struct {
 // TunnelsOf returns the account of an upstream of a [Pool]. It begins with the
 // upstream's time in the pool.
 func TunnelsOf(u *balancer.Upstream) Tunnels {
-	c := &u.Link().(*line).tunnels
+	c := &u.Link().(*endpointRef).tunnels
 	t := Tunnels{Opened: c.opened.Load(), ToUpstream: c.toUpstream.Load(), ToClient: c.toClient.Load()}
 	t.Open = int(t.Opened)
 	for i := range t.Ended {

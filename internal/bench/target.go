@@ -30,7 +30,7 @@ type Target struct {
 
 // roundTripper sends a request once. *http1.Transport and *http2.Transport do.
 type roundTripper interface {
-	RoundTrip(*http.Request, *http1.Exchange) (*http.Response, error)
+	RoundTrip(*http.Request, *http1.Call) (*http.Response, error)
 	Close() error
 }
 

@@ -72,7 +72,7 @@ func (g *Gate) acmeOptions(c config.ACME) (acme.Options, error) {
 // challenges returns those that are tried: by HTTP only where a listener could
 // be asked.
 func (g *Gate) challenges(setting string) []string {
-	plain := slices.ContainsFunc(g.now.Load().config.Listeners, func(l config.Listener) bool { return l.TLS == nil })
+	plain := slices.ContainsFunc(g.current.Load().config.Listeners, func(l config.Listener) bool { return l.TLS == nil })
 	switch {
 	case setting == "http":
 		return []string{acme.HTTP01}
@@ -101,16 +101,16 @@ func (g *Gate) settle(servers []*server) {
 	}
 	g.issuers = keep
 	if len(keep) == 0 {
-		g.asked.Store(nil)
+		g.acmeIssuers.Store(nil)
 		return
 	}
-	g.asked.Store(&keep)
+	g.acmeIssuers.Store(&keep)
 }
 
 // challenged answers a request by which an authority looks whether a host is
 // here, and reports whether it was one.
 func (g *Gate) challenged(w http.ResponseWriter, r *proxy.Request) bool {
-	list := g.asked.Load()
+	list := g.acmeIssuers.Load()
 	if list == nil {
 		return false
 	}

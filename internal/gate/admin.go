@@ -53,7 +53,7 @@ func (g *Gate) planAdmin(next *plan, before *adminServer) error {
 }
 
 func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
-	s := &adminServer{config: c, door: &door{socket: socket, failed: g.files.note}}
+	s := &adminServer{config: c, door: &door{socket: socket, failed: g.fdShortage.note}}
 	if c.Flight > 0 {
 		s.flight = trace.NewFlightRecorder(trace.FlightRecorderConfig{MinAge: c.Flight})
 	}

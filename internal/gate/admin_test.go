@@ -61,7 +61,7 @@ func TestWeightByOperator(t *testing.T) {
 	if err := c.Post(t.Context(), "/v1/upstreams", admin.Order{Upstream: "127.0.0.1:2", Weight: 9}, &done); err != nil || len(done.Upstreams) != 1 {
 		t.Fatalf("%+v, %v", done, err)
 	}
-	p := g.gate.now.Load().pools["app"]
+	p := g.gate.current.Load().pools["app"]
 	p.take(p.members.targets)
 	if got := g.gate.Pools()[0].Members()[1].Weight; got != 9 {
 		t.Errorf("weight %d, want 9", got)

@@ -17,18 +17,18 @@ type control struct{ gate *Gate }
 
 func (c control) Pools() []*proxy.Pool           { return c.gate.Pools() }
 func (c control) ConfigState() admin.ConfigState { return c.gate.ConfigState() }
-func (c control) Config() []byte                 { return config.Dump(c.gate.now.Load().config) }
+func (c control) Config() []byte                 { return config.Dump(c.gate.current.Load().config) }
 func (c control) Draining() bool                 { return c.gate.draining.Load() }
 
 func (c control) ProbeError(k balancer.Key) string {
-	if p := c.gate.now.Load().pools[k.Pool]; p != nil {
+	if p := c.gate.current.Load().pools[k.Pool]; p != nil {
 		return p.findings.of(k.Addr)
 	}
 	return ""
 }
 
 func (c control) SourceError(pool string) (string, reason.Reason) {
-	if p := c.gate.now.Load().pools[pool]; p != nil {
+	if p := c.gate.current.Load().pools[pool]; p != nil {
 		return p.lost.get()
 	}
 	return "", reason.None
@@ -42,7 +42,7 @@ func (c control) Reload(cause string) ([]string, error) {
 func (c control) Drain(cause string) { c.gate.Shutdown(fmt.Errorf("asked by the %s", cause)) }
 
 func (c control) SetWeight(k balancer.Key, weight int) error {
-	p := c.gate.now.Load().pools[k.Pool]
+	p := c.gate.current.Load().pools[k.Pool]
 	if p == nil {
 		return fmt.Errorf("pool %s is no longer configured", k.Pool)
 	}

@@ -17,10 +17,10 @@ const lastWords = time.Second
 // says Connection: close, then a grace time in which what is in flight may
 // end. Go's own Shutdown alone would close idle connections at once, and a
 // request that is on its way on one of them would be lost.
-func (g *Gate) drain(cause error, now <-chan struct{}) {
+func (g *Gate) drain(cause error, hurry <-chan struct{}) {
 	g.halt()
 	g.draining.Store(true)
-	present := g.now.Load()
+	present := g.current.Load()
 	c := present.config.Shutdown
 	g.log.Info("shutting down", "cause", cause.Error(), "lame_duck", c.LameDuck.String(), "grace", c.Grace.String())
 	if g.replaced.Load() {
@@ -30,13 +30,13 @@ func (g *Gate) drain(cause error, now <-chan struct{}) {
 		s.leaving.Store(true)
 		s.http3.leave()
 	}
-	wait(c.LameDuck, now)
+	wait(c.LameDuck, hurry)
 	var wg sync.WaitGroup
 	for _, s := range present.servers {
-		wg.Go(func() { s.end(c, now) })
+		wg.Go(func() { s.end(c, hurry) })
 	}
 	wg.Go(func() {
-		ctx, cancel := bounded(tunnelTime(c), now)
+		ctx, cancel := bounded(tunnelTime(c), hurry)
 		defer cancel()
 		g.live.Load().ShutdownTunnels(ctx)
 	})
@@ -53,11 +53,11 @@ func tunnelTime(c config.Shutdown) time.Duration {
 
 // end stops accepting, gives what is in flight the grace time, and then ends
 // it, with the reason for those that have no answer yet.
-func (s *server) end(c config.Shutdown, now <-chan struct{}) {
+func (s *server) end(c config.Shutdown, hurry <-chan struct{}) {
 	s.entry.Close()
 	s.serving.stop()
 	s.release()
-	ctx, cancel := bounded(c.Grace, now)
+	ctx, cancel := bounded(c.Grace, hurry)
 	defer cancel()
 	if s.shutdown(ctx) == nil {
 		return

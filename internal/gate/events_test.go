@@ -58,7 +58,7 @@ pools: {app: {upstreams: [%q], health: {path: /, interval: 20ms, fast_interval: 
 			t.Fatalf("got %+v, want %s with %q", e, kind, part)
 		}
 	}
-	<-g.now.Load().pools["app"].usable
+	<-g.current.Load().pools["app"].usable
 	app.Close()
 	want("upstream_down", "of pool app is down (checks down")
 	want("pool_below_floor", "0 of 1 take requests")

@@ -39,23 +39,23 @@ type Options struct {
 
 // Gate is a whole goodgate in one value: several can run in one process.
 type Gate struct {
-	opts   Options
-	log    *slog.Logger
-	counts *metrics.Metrics            // nil = off
-	traces *tracing.Tracer             // nil = off
-	events *events                     // nil = off
-	live   atomic.Pointer[proxy.Proxy] // what serves requests
-	now    atomic.Pointer[present]
-	kept   reloads
-	ring   admin.Ring
-	tally  admin.Tally
-	files  shortage
-	room   *limit.Room // for the clients of all listeners
-	udp    udpSockets
-	memory *limit.Memory             // nil when GOMEMLIMIT is not set
-	lines  *health.Kept              // connections that probes share
-	seals  *tickets.Ring             // keys of TLS sessions
-	asked  atomic.Pointer[[]*issuer] // who may be asked for challenges; nil = nobody
+	opts        Options
+	log         *slog.Logger
+	counts      *metrics.Metrics            // nil = off
+	traces      *tracing.Tracer             // nil = off
+	events      *events                     // nil = off
+	live        atomic.Pointer[proxy.Proxy] // what serves requests
+	current     atomic.Pointer[present]
+	reloads     reloads
+	ring        admin.Ring
+	tally       admin.Tally
+	fdShortage  shortage
+	clientRoom  *limit.Room // for the clients of all listeners
+	udp         udpSockets
+	memory      *limit.Memory             // nil when GOMEMLIMIT is not set
+	probeConns  *health.Kept              // connections that probes share
+	ticketKeys  *tickets.Ring             // keys of TLS sessions
+	acmeIssuers atomic.Pointer[[]*issuer] // issuers, as challenged reads it without mu; nil = none
 
 	draining atomic.Bool
 	replaced atomic.Bool // another process serves now
@@ -88,9 +88,9 @@ const keptShare = 8
 func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
 	g.leaving, g.leave = context.WithCancelCause(context.Background())
-	g.files.log, g.memory, g.lines = g.log, limit.NewMemory(), health.NewKept(maxFiles()/keptShare)
-	g.room = g.files.room(maxFiles())
-	g.events, g.seals = newEvents(c.Events, o), tickets.New(nil)
+	g.fdShortage.log, g.memory, g.probeConns = g.log, limit.NewMemory(), health.NewKept(maxFiles()/keptShare)
+	g.clientRoom = g.fdShortage.room(maxFiles())
+	g.events, g.ticketKeys = newEvents(c.Events, o), tickets.New(nil)
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
 		return nil, err
@@ -109,12 +109,12 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	}
 	g.live.Store(p)
 	first := &present{config: new(config.Config)}
-	g.now.Store(&present{config: c, pools: next.pools, limits: first.keepLimits(c, options.Routes)})
-	g.kept.state.Loaded = time.Now()
+	g.current.Store(&present{config: c, pools: next.pools, limits: first.keepLimits(c, options.Routes)})
+	g.reloads.state.Loaded = time.Now()
 	if m := o.Metrics; m != nil {
 		m.SetPools(g.Pools)
 		m.SetCertificates(g.certificates)
-		m.ConfigLoaded(fingerprint(c), g.kept.state.Loaded)
+		m.ConfigLoaded(fingerprint(c), g.reloads.state.Loaded)
 	}
 	return g, nil
 }
@@ -127,7 +127,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Pools returns the present pools in order of their names.
 func (g *Gate) Pools() []*proxy.Pool {
 	var list []*proxy.Pool
-	pools := g.now.Load().pools
+	pools := g.current.Load().pools
 	for _, name := range slices.Sorted(maps.Keys(pools)) {
 		list = append(list, pools[name].live())
 	}
@@ -135,9 +135,9 @@ func (g *Gate) Pools() []*proxy.Pool {
 }
 
 // Run listens, calls ready with the addresses, and serves until ctx ends. Then
-// it drains, which closing now cuts short, and returns when everything it
+// it drains, which closing hurry cuts short, and returns when everything it
 // started has ended.
-func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []string)) error {
+func (g *Gate) Run(ctx context.Context, hurry <-chan struct{}, ready func(addrs []string)) error {
 	defer g.leave(nil)
 	defer context.AfterFunc(ctx, func() { g.leave(context.Cause(ctx)) })()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -147,7 +147,7 @@ func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []
 		return err
 	}
 	defer func() {
-		last := g.now.Load()
+		last := g.current.Load()
 		for _, p := range last.pools {
 			p.stop()
 		}
@@ -157,16 +157,16 @@ func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []
 		g.settle(nil)
 	}()
 	if ready != nil {
-		ready(addresses(g.now.Load().servers))
+		ready(addresses(g.current.Load().servers))
 	}
 	select {
 	case <-g.leaving.Done():
-		g.drain(context.Cause(g.leaving), now)
+		g.drain(context.Cause(g.leaving), hurry)
 		return nil
 	case err := <-g.failed:
 		g.leave(err)
 		g.halt()
-		for _, s := range g.now.Load().servers {
+		for _, s := range g.current.Load().servers {
 			s.close()
 		}
 		return err
@@ -177,7 +177,7 @@ func (g *Gate) Run(ctx context.Context, now <-chan struct{}, ready func(addrs []
 func (g *Gate) open(background context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	before := g.now.Load()
+	before := g.current.Load()
 	next := &plan{config: before.config}
 	if err := g.planListeners(next, before); err != nil {
 		g.discard(next, before)
@@ -205,7 +205,7 @@ func (g *Gate) open(background context.Context) error {
 	for _, s := range next.servers {
 		g.serve(s)
 	}
-	g.now.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, limits: before.limits})
+	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, limits: before.limits})
 	g.replaceAdmin(nil, next.admin)
 	g.settle(next.servers)
 	return nil

@@ -82,8 +82,8 @@ func overQUIC(l config.Listener) limit.Connections {
 	return limit.Connections{Max: cmp.Or(l.MaxConnections, mostClients), PerClient: l.ConnectionsPerClient}
 }
 
-// told is what the clients of other protocols are granted: they hear of HTTP/3.
-func (h *http3Server) told(granted proxy.Listener) proxy.Listener {
+// withAltSvc returns granted with the Alt-Svc value that announces HTTP/3.
+func (h *http3Server) withAltSvc(granted proxy.Listener) proxy.Listener {
 	if h != nil {
 		if v := h.altSvc.Load(); v != nil {
 			granted.AltSvc = *v

@@ -13,7 +13,7 @@ import (
 // listenerLimits returns a listener's limits: those that it has already, with what
 // they have counted, unless they change.
 func (g *Gate) listenerLimits(l config.Listener) *proxy.Limits {
-	for _, s := range g.now.Load().servers {
+	for _, s := range g.current.Load().servers {
 		if s.config.Address == l.Address && reflect.DeepEqual(s.config.Limits, l.Limits) {
 			return s.limits
 		}

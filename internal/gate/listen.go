@@ -112,7 +112,7 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	s := &server{config: l, door: &door{socket: socket}, address: socket.Addr().String()}
 	bounds := limit.Connections{Max: l.MaxConnections, PerClient: l.ConnectionsPerClient, Foreign: foreign(l)}
 	if l.MaxConnections == 0 {
-		bounds.Room = g.room
+		bounds.Room = g.clientRoom
 	}
 	s.entry = bounds.Listen(s.door)
 	if network, address := l.Network(); network == "unix" {
@@ -126,7 +126,7 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	}
 	serve := func(w http.ResponseWriter, r *proxy.Request) {
 		if !g.challenged(w, r) {
-			g.live.Load().ServeRequest(w, r, s.http3.told(granted))
+			g.live.Load().ServeRequest(w, r, s.http3.withAltSvc(granted))
 		}
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(w, proxy.NewRequest(r)) })
@@ -146,7 +146,7 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 			g.live.Load().Refuse(w, r.HTTP(), granted, status, err)
 		},
 	}
-	s.door.failed = g.files.note
+	s.door.failed = g.fdShortage.note
 	s.door.patience = patience(l.Timeouts.WriteIdle)
 	if m := g.opts.Metrics; m != nil {
 		o.ConnState = m.ConnState(l.Address)

@@ -155,10 +155,10 @@ pools: {app: {upstreams: [%q]}}`, cert, key, file, app(t, "hello")))
 		}
 	}
 	check("before", "200")
-	server := r.gate.now.Load().servers[0]
+	server := r.gate.current.Load().servers[0]
 	r.reload(t, c)
 	check("after a reload without a change", "200")
-	if r.gate.now.Load().servers[0] != server {
+	if r.gate.current.Load().servers[0] != server {
 		t.Error("a reload without a change replaces the server")
 	}
 	if err := os.Rename(ca.File(t.TempDir()), file); err != nil {

@@ -19,7 +19,7 @@ func (g *Gate) observers(c *config.Config) proxy.Options {
 	if access == nil {
 		access = proxy.Log(g.log)
 	}
-	p := proxy.Options{Observe: []func(*proxy.Record){access, g.ring.Observe, g.files.observe, observeResets}}
+	p := proxy.Options{Observe: []func(*proxy.Record){access, g.ring.Observe, g.fdShortage.observe, observeResets}}
 	if g.memory != nil {
 		p.Refuse = g.memory.Short
 	}
@@ -39,7 +39,7 @@ func (g *Gate) observers(c *config.Config) proxy.Options {
 // certificates tells until when each certificate of a listener is good.
 func (g *Gate) certificates() map[string]time.Time {
 	all := map[string]time.Time{}
-	for _, s := range g.now.Load().servers {
+	for _, s := range g.current.Load().servers {
 		if s.certs != nil {
 			maps.Copy(all, s.certs.Expiry())
 		}

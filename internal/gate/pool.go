@@ -51,7 +51,7 @@ type parts struct {
 }
 
 func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
-	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, kept: g.lines, usable: make(chan struct{})}
+	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, kept: g.probeConns, usable: make(chan struct{})}
 	next, err := p.plan(c)
 	if err != nil {
 		return nil, err

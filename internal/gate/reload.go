@@ -60,7 +60,7 @@ func (g *Gate) Reload(c *config.Config) ([]config.Change, error) {
 	if err := g.replaceable(); err != nil {
 		return nil, err
 	}
-	before := g.now.Load()
+	before := g.current.Load()
 	next, err := g.plan(c, before)
 	if err != nil {
 		g.discard(next, before)
@@ -178,7 +178,7 @@ func (g *Gate) put(next *plan, before *present) {
 			g.serve(s)
 		}
 	}
-	g.now.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, limits: next.limits})
+	g.current.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, limits: next.limits})
 	g.replaceAdmin(before.admin, next.admin)
 	g.settle(next.servers)
 	for name, p := range before.pools {
@@ -241,7 +241,7 @@ func (g *Gate) replace(s *server, next *plan) {
 // there before may still try its upstreams again, so those stay a little.
 func (g *Gate) dissolve(p *pool) {
 	p.stop()
-	linger, stop := g.now.Load().config.Shutdown.LameDuck, g.background.Done()
+	linger, stop := g.current.Load().config.Shutdown.LameDuck, g.background.Done()
 	g.tasks.Go(func() {
 		wait(linger, stop)
 		p.live().Update([]balancer.Spec{})
@@ -256,30 +256,30 @@ type reloads struct {
 
 // ConfigState returns how current the configuration is.
 func (g *Gate) ConfigState() admin.ConfigState {
-	g.kept.mu.Lock()
-	defer g.kept.mu.Unlock()
-	return g.kept.state
+	g.reloads.mu.Lock()
+	defer g.reloads.mu.Unlock()
+	return g.reloads.state
 }
 
 // Reread loads the configuration again and reloads. What comes of it is in the
 // log and in [Gate.ConfigState]; cause says who asked.
 func (g *Gate) Reread(cause string) ([]config.Change, error) {
 	changes, err := g.reread()
-	g.kept.mu.Lock()
-	state := &g.kept.state
+	g.reloads.mu.Lock()
+	state := &g.reloads.state
 	if err != nil {
 		state.Failed, state.Error = time.Now(), err.Error()
 	} else {
 		*state = admin.ConfigState{Loaded: time.Now(), Reloads: state.Reloads + 1}
 	}
 	loaded := state.Loaded
-	g.kept.mu.Unlock()
+	g.reloads.mu.Unlock()
 	switch m := g.opts.Metrics; {
 	case m == nil:
 	case err != nil:
 		m.ConfigFailed()
 	default:
-		m.ConfigLoaded(fingerprint(g.now.Load().config), loaded)
+		m.ConfigLoaded(fingerprint(g.current.Load().config), loaded)
 	}
 	if err != nil {
 		g.events.reloadFailed(cause, err)
@@ -301,7 +301,7 @@ func (g *Gate) reread() ([]config.Change, error) {
 	for _, w := range warnings {
 		g.log.Warn("configuration", "warning", fmt.Sprint(w))
 	}
-	if restart := needRestart(g.now.Load().config, c); restart != "" {
+	if restart := needRestart(g.current.Load().config, c); restart != "" {
 		g.log.Warn("a change needs a restart or an upgrade of the binary", "keys", restart)
 	}
 	changes, err := g.Reload(c)

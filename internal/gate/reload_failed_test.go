@@ -35,7 +35,7 @@ func TestFailedReloadsLeaveNothing(t *testing.T) {
 
 	free := freeTCPTakenUDP(t)
 	goroutines, open := runtime.NumGoroutine(), openFiles(t)
-	before := g.gate.now.Load()
+	before := g.gate.current.Load()
 	for _, test := range []struct{ name, listeners, more, pool, want string }{
 		{"a new listener", `"127.0.0.1:0", ` + bad, "", "", "listeners[1]"},
 		{"a changed listener", fmt.Sprintf("{address: %q, max_header: 1KiB}, ", sock) + bad, "", "", "listeners[1]"},
@@ -64,7 +64,7 @@ func TestFailedReloadsLeaveNothing(t *testing.T) {
 			t.Errorf("%s: %d issuers are left, want 1", test.name, n)
 		}
 	}
-	if g.gate.now.Load() != before {
+	if g.gate.current.Load() != before {
 		t.Error("what the gate consists of has changed")
 	}
 	// HTTP/3's sockets: that of the listener that is served, and no other.

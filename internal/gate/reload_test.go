@@ -169,7 +169,7 @@ func TestReloadAllOrNothing(t *testing.T) {
 	sock := filepath.Join(t.TempDir(), "new.sock")
 	one, two := app(t, "one"), app(t, "two")
 	g := start(t, parse(t, fmt.Sprintf("listeners: [\"127.0.0.1:0\"]\nshutdown: {lame_duck: 0s}\npools: {app: {upstreams: [%q]}}", one)), Options{})
-	before := g.gate.now.Load()
+	before := g.gate.current.Load()
 	for _, test := range []struct{ name, listeners, more, want string }{
 		{"a port that is taken", fmt.Sprintf("\"127.0.0.1:0\", \"unix:%s\", %q", sock, taken.Addr()), "", "listeners[2]"},
 		{"a page that is not there", `"127.0.0.1:0"`, "errors: {html: /nowhere.html}", "errors.html"},
@@ -187,7 +187,7 @@ func TestReloadAllOrNothing(t *testing.T) {
 			t.Errorf("%s: afterwards got %q", test.name, got)
 		}
 	}
-	if g.gate.now.Load() != before {
+	if g.gate.current.Load() != before {
 		t.Error("what the gate consists of has changed")
 	}
 	if _, err := os.Stat(sock); !errors.Is(err, os.ErrNotExist) {

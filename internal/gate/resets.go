@@ -24,11 +24,11 @@ import (
 // drops them, and ends the connection by itself when there are too many. Over
 // HTTP/3 all have begun.
 type resets struct {
-	key    string // of the configuration, which bounds them
-	max    int    // on one connection, while they are more than half of it; 0 = no bound
-	log    *slog.Logger
-	told   func(n int)       // of so many more; may be nil
-	failed func(kind string) // told that a connection was ended; may be nil
+	key       string // of the configuration, which bounds them
+	max       int    // on one connection, while they are more than half of it; 0 = no bound
+	log       *slog.Logger
+	addResets func(n int)       // of so many more; may be nil
+	failed    func(kind string) // told that a connection was ended; may be nil
 }
 
 // resetWithin is how soon after its start a request that ends counts as reset.
@@ -40,7 +40,7 @@ const endedByResets = "client_resets"
 func (g *Gate) newResets(l config.Listener) *resets {
 	r := &resets{key: "http2.max_resets", max: l.HTTP2.MaxResets, log: g.log.With("listener", l.Address)}
 	if m := g.opts.Metrics; m != nil {
-		r.told, r.failed = m.Resets(l.Address), m.HTTP2Failed(l.Address)
+		r.addResets, r.failed = m.Resets(l.Address), m.HTTP2Failed(l.Address)
 	}
 	return r
 }
@@ -49,7 +49,7 @@ func (g *Gate) newResets(l config.Listener) *resets {
 func (g *Gate) newResets3(l config.Listener) *resets {
 	r := &resets{key: "http3.max_resets", max: l.HTTP3.MaxResets, log: g.log.With("listener", l.Address)}
 	if m := g.opts.Metrics; m != nil {
-		r.told = m.Resets(overUDP(l))
+		r.addResets = m.Resets(overUDP(l))
 	}
 	return r
 }
@@ -102,8 +102,8 @@ func observeResets(r *proxy.Record) {
 
 func (s *streams) observe(r *proxy.Record) {
 	counted, end := s.count(r)
-	if counted > 0 && s.of.told != nil {
-		s.of.told(counted)
+	if counted > 0 && s.of.addResets != nil {
+		s.of.addResets(counted)
 	}
 	if !end {
 		return

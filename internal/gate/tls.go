@@ -29,7 +29,7 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 	if l.HTTP2.Enabled {
 		s.tls.NextProtos = append([]string{"h2"}, s.tls.NextProtos...)
 	}
-	g.seals.Seal(s.tls, s.scope)
+	g.ticketKeys.Seal(s.tls, s.scope)
 	if l.TLS.ACME != nil {
 		return g.issue(s, *l.TLS.ACME)
 	}

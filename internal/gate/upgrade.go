@@ -39,7 +39,7 @@ func (g *Gate) inherit(pools map[string]*pool) error {
 	if err := json.Unmarshal(g.opts.Inherit.Known, &k); err != nil {
 		return fmt.Errorf("what the process before this one knew: %w", err)
 	}
-	g.seals = tickets.New(k.Tickets)
+	g.ticketKeys = tickets.New(k.Tickets)
 	for name, states := range k.Pools {
 		if p := pools[name]; p != nil {
 			p.live().Warm(states)
@@ -76,14 +76,14 @@ func (g *Gate) beginUpgrade() (b handover.Bundle, err error) {
 	if err := g.replaceable(); err != nil {
 		return b, err
 	}
-	present := g.now.Load()
+	present := g.current.Load()
 	for _, s := range present.servers {
 		b.Sockets = append(b.Sockets, handover.Socket{Address: s.config.Address, Listener: s.door.socket})
 	}
 	if a := present.admin; a != nil {
 		b.Sockets = append(b.Sockets, handover.Socket{Address: a.config.Address, Listener: a.door.socket})
 	}
-	k := known{Pools: map[string][]balancer.State{}, Tickets: g.seals.Keys(time.Now())}
+	k := known{Pools: map[string][]balancer.State{}, Tickets: g.ticketKeys.Keys(time.Now())}
 	for name, p := range present.pools {
 		k.Pools[name] = p.live().States()
 	}
@@ -115,5 +115,5 @@ func (g *Gate) yield(last *present) {
 	g.mu.Lock()
 	g.settle(nil)
 	g.mu.Unlock()
-	g.now.Store(&present{config: last.config, pools: last.pools, servers: last.servers})
+	g.current.Store(&present{config: last.config, pools: last.pools, servers: last.servers})
 }

@@ -53,5 +53,5 @@ func (g *Gate) outdated() bool {
 		return false
 	}
 	c, _, err := g.opts.Load()
-	return err != nil || len(config.Diff(g.now.Load().config, c)) > 0
+	return err != nil || len(config.Diff(g.current.Load().config, c)) > 0
 }

@@ -31,7 +31,7 @@ func watched(t *testing.T) (g *running, file string, set func(attempts int), att
 		t.Fatal(err)
 	}
 	g = start(t, c, Options{Load: func() (*config.Config, []config.Warning, error) { return config.Load(file) }})
-	return g, file, set, func() int { return g.gate.now.Load().config.Pools["app"].Retry.Attempts }
+	return g, file, set, func() int { return g.gate.current.Load().config.Pools["app"].Retry.Attempts }
 }
 
 // A change counts whenever it came: also before the watch began.

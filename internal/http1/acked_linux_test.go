@@ -30,18 +30,18 @@ func TestAcked(t *testing.T) {
 				end(c, cancel)
 			})
 			tr := transport(t, addr)
-			first := Exchange{}
+			first := Call{}
 			get(t, tr, &first)
 			if n, known := first.Acked(); known {
-				t.Errorf("of a good exchange: got %d, want nothing known", n)
+				t.Errorf("of a good call: got %d, want nothing known", n)
 			}
-			second := Exchange{Got1xx: func(int, textproto.MIMEHeader) error {
+			second := Call{Got1xx: func(int, textproto.MIMEHeader) error {
 				close(informed)
 				return nil
 			}}
 			_, err := tr.RoundTrip(request(t, "POST", "hello").WithContext(ctx), &second)
 			if err == nil {
-				t.Fatal("the exchange did not fail")
+				t.Fatal("the call did not fail")
 			}
 			if n, known := second.Acked(); !known || n != second.Written() || n == 0 {
 				t.Errorf("after %v: got %d, %t, want all %d bytes", err, n, known, second.Written())

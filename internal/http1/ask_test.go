@@ -40,7 +40,7 @@ func TestHeaderBoundOnAnIdleConnection(t *testing.T) {
 	t.Parallel()
 	tr := afterOne(t, silent, func(o *Options) { o.ResponseHeader = patience / 2 })
 	c, _ := tr.pool.get(false, true)
-	x := Exchange{Reused: true}
+	x := Call{Reused: true}
 	r, err := x.requestOf(request(t, "GET", ""))
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestCanceledOnAnIdleConnection(t *testing.T) {
 			cancel(errGone)
 			io.Copy(io.Discard, br)
 		})
-		x := Exchange{Context: ctx, Prompt: prompt}
+		x := Call{Context: ctx, Prompt: prompt}
 		_, err := tr.RoundTrip(request(t, "GET", ""), &x)
 		failed, ok := errors.AsType[*Error](err)
 		if !ok || failed.Phase != PhaseHeader || failed.Kind != Canceled || failed.Err != errGone || !x.Reused {
@@ -92,7 +92,7 @@ func TestSlowOnAnIdleConnection(t *testing.T) {
 		io.WriteString(c, okResponse)
 		io.Copy(io.Discard, br)
 	})
-	x := Exchange{SlowAt: time.Now().Add(10 * time.Millisecond)}
+	x := Call{SlowAt: time.Now().Add(10 * time.Millisecond)}
 	x.Slow = asks(func() { close(asked) })
 	if got := get(t, tr, &x); got != "ok" || !x.Reused {
 		t.Errorf("got %q, %s", got, describe(&x))
@@ -118,7 +118,7 @@ func TestLargeHeadOnAnIdleConnection(t *testing.T) {
 	for range 2 {
 		r := request(t, "GET", "")
 		r.Header.Set("X-Large", strings.Repeat("x", size))
-		var x Exchange
+		var x Call
 		res, err := tr.RoundTrip(r, &x)
 		if err != nil {
 			t.Fatal(err)
@@ -132,7 +132,7 @@ func TestLargeHeadOnAnIdleConnection(t *testing.T) {
 
 // TestStaleIdleConnections has the upstream end, or speak on, several idle
 // connections: each is found before anything is written, for any request, also when a
-// wake-up of an earlier exchange is due.
+// wake-up of an earlier call is due.
 func TestStaleIdleConnections(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*net.TCPConn){
@@ -179,7 +179,7 @@ func TestStaleIdleConnections(t *testing.T) {
 					tr.pool.idle[i].nc.SetReadDeadline(time.Unix(1, 0))
 				}
 			}
-			x := Exchange{Careful: true}
+			x := Call{Careful: true}
 			r := request(t, "POST", "hello")
 			res, err := tr.RoundTrip(r, &x)
 			if err != nil {

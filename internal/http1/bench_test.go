@@ -74,7 +74,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 	addr := serveRaw(b, benchServer)
 	tr := transport(b, addr)
-	run("http1", func(r *http.Request) (*http.Response, error) { return tr.RoundTrip(r, new(Exchange)) })
+	run("http1", func(r *http.Request) (*http.Response, error) { return tr.RoundTrip(r, new(Call)) })
 	std := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 8}
 	b.Cleanup(std.CloseIdleConnections)
 	run("std", func(r *http.Request) (*http.Response, error) {
@@ -86,7 +86,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 // BenchmarkReadHead is beside BenchmarkStandard/ReadResponse.
 func BenchmarkReadHead(b *testing.B) {
 	src := strings.NewReader("")
-	c := &conn{t: &Transport{}, br: bufio.NewReader(src), x: new(Exchange)}
+	c := &conn{t: &Transport{}, br: bufio.NewReader(src), x: new(Call)}
 	b.ReportAllocs()
 	for b.Loop() {
 		src.Reset(benchResponse)
@@ -99,7 +99,7 @@ func BenchmarkReadHead(b *testing.B) {
 
 // BenchmarkWriteHead is beside BenchmarkStandard/Write.
 func BenchmarkWriteHead(b *testing.B) {
-	var x Exchange
+	var x Call
 	var buf []byte
 	r := benchRequest(b)
 	b.ReportAllocs()
@@ -120,8 +120,8 @@ func BenchmarkWriteHead(b *testing.B) {
 func BenchmarkSend(b *testing.B) {
 	tr := transport(b, serveRaw(b, benchServer))
 	r := benchSend()
-	once := func(x *Exchange) {
-		*x = Exchange{}
+	once := func(x *Call) {
+		*x = Call{}
 		res, err := tr.Send(b.Context(), r, x)
 		if err != nil {
 			b.Fatal(err)
@@ -129,12 +129,12 @@ func BenchmarkSend(b *testing.B) {
 		io.Copy(io.Discard, res.Body)
 		res.Body.Close()
 		if !x.Settled() {
-			b.Fatal("the exchange is not settled")
+			b.Fatal("the call is not settled")
 		}
 	}
 	b.Run("alone", func(b *testing.B) {
 		b.ReportAllocs()
-		var x Exchange
+		var x Call
 		for b.Loop() {
 			once(&x)
 		}
@@ -142,7 +142,7 @@ func BenchmarkSend(b *testing.B) {
 	b.Run("parallel", func(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
-			var x Exchange
+			var x Call
 			for pb.Next() {
 				once(&x)
 			}
@@ -150,7 +150,7 @@ func BenchmarkSend(b *testing.B) {
 	})
 }
 
-// TestSendAllocates holds that a plain exchange costs one allocation, the head of its
+// TestSendAllocates holds that a plain call costs one allocation, the head of its
 // response.
 func TestSendAllocates(t *testing.T) {
 	for name, response := range map[string]string{
@@ -159,9 +159,9 @@ func TestSendAllocates(t *testing.T) {
 		"nothing": "HTTP/1.1 304 Not Modified\r\n\r\n",
 	} {
 		tr := transport(t, serveRaw(t, func(c *net.TCPConn) { serveBytes(c, []byte(response)) }))
-		r, x, buf := benchSend(), new(Exchange), make([]byte, 1<<10)
+		r, x, buf := benchSend(), new(Call), make([]byte, 1<<10)
 		n := testing.AllocsPerRun(1000, func() {
-			*x = Exchange{}
+			*x = Call{}
 			res, err := tr.Send(t.Context(), r, x)
 			for err == nil {
 				_, err = res.Body.Read(buf)
@@ -185,7 +185,7 @@ func benchSend() *Request {
 }
 
 // BenchmarkStandard is what the standard library's parsing and writing of the
-// same exchange cost, to be subtracted from BenchmarkRoundTrip.
+// same call cost, to be subtracted from BenchmarkRoundTrip.
 func BenchmarkStandard(b *testing.B) {
 	b.Run("NewRequest", func(b *testing.B) {
 		b.ReportAllocs()

@@ -193,7 +193,7 @@ func (b *body) count(n int, err error) (int, error) {
 	return n, err
 }
 
-// ended ends the exchange and returns what the caller gets to know.
+// ended ends the call and returns what the caller gets to know.
 func (b *body) ended(err error) error {
 	if err == io.EOF {
 		b.c.finish(b.keep)
@@ -238,7 +238,7 @@ func (b *body) Close() error {
 	case b.state.CompareAndSwap(bodyOpen, bodyClosed):
 		b.drain()
 	case b.state.CompareAndSwap(bodyReading, bodyClosed):
-		b.c.fail(errClosed) // the Read ends the exchange
+		b.c.fail(errClosed) // the Read ends the call
 	case b.state.CompareAndSwap(bodyEnded, bodyClosed):
 	}
 	return nil
@@ -247,7 +247,7 @@ func (b *body) Close() error {
 // maxDrain is how much of a body nobody wants is decoded to save a connection.
 const maxDrain = 4 << 10
 
-// drain ends the exchange, after reading the rest without the network.
+// drain ends the call, after reading the rest without the network.
 func (b *body) drain() {
 	c := b.c
 	if !b.keep || b.left > int64(min(maxDrain, c.br.Buffered())) || b.left == untilClose {

@@ -93,7 +93,7 @@ func TestCloseEndsARead(t *testing.T) {
 	})
 }
 
-func TestCallbackEndsTheExchange(t *testing.T) {
+func TestCallbackEndsTheCall(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(c *memnet.Conn) {
 		readRequest(bufio.NewReader(c))
@@ -101,7 +101,7 @@ func TestCallbackEndsTheExchange(t *testing.T) {
 		io.Copy(io.Discard, c)
 	}, func(t *testing.T, tr *Transport) {
 		start := time.Now()
-		_, err := tr.RoundTrip(request(t, "GET", ""), &Exchange{Got1xx: func(int, textproto.MIMEHeader) error { return io.EOF }})
+		_, err := tr.RoundTrip(request(t, "GET", ""), &Call{Got1xx: func(int, textproto.MIMEHeader) error { return io.EOF }})
 		wantError(t, err, PhaseHeader, Canceled, start, 0)
 		_, err = tr.RoundTrip(request(t, "GET", ""), nil)
 		wantError(t, err, PhaseHeader, Malformed, start, 0)

@@ -14,8 +14,8 @@ import (
 	"github.com/goodgate/goodgate/internal/pipe"
 )
 
-// conn is a connection to the upstream, and the state of the exchange that it
-// serves. It belongs to the goroutine of that exchange; what the upload and the
+// conn is a connection to the upstream, and the state of the call that it
+// serves. It belongs to the goroutine of that call; what the upload and the
 // context's end may touch is said to be safe.
 type conn struct {
 	t    *Transport
@@ -29,17 +29,17 @@ type conn struct {
 	wr   waker // belongs to whoever writes
 
 	idleSince time.Time
-	sent      uint64 // bytes written in earlier exchanges
+	sent      uint64 // bytes written in earlier calls
 	ackBase   uint64 // what was acknowledged when the connection was new
 
-	x      *Exchange
+	x      *Call
 	ctx    context.Context
-	obeys  bool        // the context's end ends the exchange
+	obeys  bool        // the context's end ends the call
 	stop   func() bool // takes the context's hold off
 	cancel func()      // what the context's end calls
 	lazy   bool        // it does so only after a moment
 	obeyBy time.Time   // which is over then
-	up     *upload     // nil = the body is written by the exchange's goroutine
+	up     *upload     // nil = the body is written by the call's goroutine
 	broken atomic.Pointer[Error]
 
 	headLeft int64      // bytes that a header may still have
@@ -53,7 +53,7 @@ type conn struct {
 	spent    bool  // not to be used again
 }
 
-// What has broken a connection from this side. An exchange reports others.
+// What has broken a connection from this side. A call reports others.
 var (
 	errCanceled = &Error{Kind: Canceled, Err: context.Canceled}
 	errClosed   = &Error{Kind: Canceled, Err: http.ErrBodyReadAfterClose}
@@ -86,13 +86,13 @@ func newConn(t *Transport, nc net.Conn) *conn {
 	return c
 }
 
-// patience is how long an exchange waits before it minds the end of its context,
+// patience is how long a call waits before it minds the end of its context,
 // which costs more than a read. Most are over by then.
 const patience = 25 * time.Millisecond
 
-// begin ties the connection to an exchange, at once or only when that has waited
+// begin ties the connection to a call, at once or only when that has waited
 // for a moment.
-func (c *conn) begin(ctx context.Context, x *Exchange, atOnce bool) {
+func (c *conn) begin(ctx context.Context, x *Call, atOnce bool) {
 	c.x = x
 	x.settled.Store(false)
 	c.inBody = false
@@ -106,7 +106,7 @@ func (c *conn) begin(ctx context.Context, x *Exchange, atOnce bool) {
 	c.rd.wakeBy(c.obeyBy)
 }
 
-// obey makes the end of a context that of the exchange, in place of an earlier
+// obey makes the end of a context that of the call, in place of an earlier
 // one that it is derived from.
 func (c *conn) obey(ctx context.Context) {
 	if c.stop != nil {
@@ -118,7 +118,7 @@ func (c *conn) obey(ctx context.Context) {
 	}
 }
 
-// finish ends the exchange. With keep the connection is used again, if
+// finish ends the call. With keep the connection is used again, if
 // everything about it is as it should be.
 func (c *conn) finish(keep bool) {
 	keep = keep && !c.spent && c.up.finished() && c.readErr == nil && c.br.Buffered() == 0
@@ -136,7 +136,7 @@ func (c *conn) finish(keep bool) {
 }
 
 // fail breaks the connection from this side. All waits end at once, and the
-// exchange reports e. Safe for concurrent use.
+// call reports e. Safe for concurrent use.
 func (c *conn) fail(e *Error) {
 	if c.broken.CompareAndSwap(nil, e) {
 		c.raw.Close()
@@ -300,7 +300,7 @@ func (c *conn) boundBody() {
 	c.rd.bound(until, stageBody)
 }
 
-// undelivered reports, of an exchange that ended with FIN and without an answer,
+// undelivered reports, of a call that ended with FIN and without an answer,
 // whether the upstream provably took no byte of what was written: it had closed
 // the connection in order, answers what comes since with RST, and TCP never had
 // a byte of the request acknowledged. It waits a moment for that RST, without
@@ -310,7 +310,7 @@ func (c *conn) undelivered() bool {
 }
 
 // noteAcked notes how much of a request that fails was acknowledged. The first
-// answer stays. Safe for concurrent use within an exchange.
+// answer stays. Safe for concurrent use within a call.
 func (c *conn) noteAcked() {
 	if c.ackBase == 0 {
 		return

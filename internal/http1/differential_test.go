@@ -134,7 +134,7 @@ func (s *script) ours(t *testing.T) (outcome, error) {
 	tr := transport(t, st.addr, func(o *Options) { o.MaxHeader = maxHeader })
 	defer tr.Close()
 	return s.observe(t, st, func(r *http.Request, o *outcome) (*http.Response, error) {
-		return tr.RoundTrip(r, &Exchange{Got1xx: func(code int, _ textproto.MIMEHeader) error {
+		return tr.RoundTrip(r, &Call{Got1xx: func(code int, _ textproto.MIMEHeader) error {
 			o.Infos = append(o.Infos, code)
 			return nil
 		}})
@@ -177,7 +177,7 @@ func TestKindsOfFailure(t *testing.T) {
 				}
 				tr := transport(t, s.play(t).addr, func(o *Options) { o.MaxHeader = maxHeader })
 				defer tr.Close()
-				var x Exchange
+				var x Call
 				res, err := tr.RoundTrip(request(t, "GET", ""), &x)
 				if err == nil {
 					_, err = io.Copy(io.Discard, res.Body)
@@ -213,7 +213,7 @@ func TestKindsOfFailure(t *testing.T) {
 	f("header without an end", PhaseHeader, HeaderTooLarge, NoEnd)
 }
 
-func describe(x *Exchange) string {
+func describe(x *Call) string {
 	return fmt.Sprintf("reused %t, idle for %v, written %d, received %d, end %v, undelivered %t",
 		x.Reused, x.IdleFor, x.Written(), x.Received(), x.End(), x.Undelivered)
 }

@@ -13,7 +13,7 @@
 // request the look is a read that takes the place of the one which would come
 // first after the write, and would find nothing; see (*socket).writeAndWait.
 //
-// What http.Transport keeps to itself is told in an [Exchange]: whether the
+// What http.Transport keeps to itself is told in a [Call]: whether the
 // connection was reused and how long it had been idle, how many bytes went each
 // way, how it ended, and whether the upstream provably never got the request.
 // Failures are an [*Error] with a phase and a kind, decided where the bytes

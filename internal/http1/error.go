@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// Phase is how far an exchange had come.
+// Phase is how far a call had come.
 type Phase uint8
 
 // The phases, in order.
@@ -50,7 +50,7 @@ func (k Kind) String() string {
 	}[k]
 }
 
-// Error is the failure of an exchange. Err is the cause and never nil: of a
+// Error is the failure of a call. Err is the cause and never nil: of a
 // Canceled it is the context's cause, of a RequestBody what the body returned.
 type Error struct {
 	Phase Phase
@@ -68,7 +68,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Timeout reports whether a bound of [Options] was reached.
 func (e *Error) Timeout() bool { return e.Kind == Timeout }
 
-// End is how a connection ended under an exchange.
+// End is how a connection ended under a call.
 type End uint8
 
 // The ends. NoEnd is the zero value: the connection did not end, or was closed
@@ -103,7 +103,7 @@ func endOf(err error) End {
 	return Broken
 }
 
-// canceled is the failure of an exchange whose context has ended.
+// canceled is the failure of a call whose context has ended.
 func canceled(ctx context.Context, p Phase) *Error {
 	return &Error{p, Canceled, context.Cause(ctx)}
 }

@@ -144,7 +144,7 @@ func isEncoding(lines []byte) bool {
 }
 
 // http returns a response for the library.
-func (x *Exchange) http(to *http.Request) *http.Response {
+func (x *Call) http(to *http.Request) *http.Response {
 	m := &x.res
 	version, status, _ := strings.Cut(x.head.Start, " ")
 	res := &http.Response{

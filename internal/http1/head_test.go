@@ -111,7 +111,7 @@ func compareHeads(t *testing.T, sent string, taken bool) {
 }
 
 func readStandard(block string) (*http.Response, error) {
-	var x Exchange
+	var x Call
 	x.res.Head = x.emptyHead()
 	var err error
 	x.chunked, err = readBlock(block, &x.res)

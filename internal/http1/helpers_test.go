@@ -140,7 +140,7 @@ func streaming(s string) io.ReadCloser { return streamed{strings.NewReader(s)} }
 const okResponse = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 // get does one GET that has to succeed and returns its body.
-func get(t testing.TB, tr *Transport, x *Exchange) string {
+func get(t testing.TB, tr *Transport, x *Call) string {
 	t.Helper()
 	res, err := tr.RoundTrip(request(t, "GET", ""), x)
 	if err != nil {

@@ -34,7 +34,7 @@ func compareHead(t *testing.T, one, two *http.Request, change func(*http.Request
 
 // headOf returns the header of a request of the library.
 func headOf(r *http.Request) (string, error) {
-	q, err := new(Exchange).requestOf(r)
+	q, err := new(Call).requestOf(r)
 	if err != nil {
 		return "", err
 	}

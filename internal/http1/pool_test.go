@@ -103,7 +103,7 @@ func TestTheLastUsedIsTakenFirst(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		io.Copy(io.Discard, two.Body)
 		time.Sleep(time.Second)
-		var x Exchange
+		var x Call
 		get(t, tr, &x)
 		if x.IdleFor != time.Second {
 			t.Errorf("took the one idle for %v, want 1s", x.IdleFor)
@@ -142,7 +142,7 @@ func TestDeadIdleConnectionsAreSkipped(t *testing.T) {
 			close(idle)
 			<-ended
 			r := request(t, "POST", "hello")
-			var x Exchange
+			var x Call
 			res, err := tr.RoundTrip(r, &x)
 			if err != nil {
 				t.Fatal(err)
@@ -187,7 +187,7 @@ func TestNothingWrittenIsRetried(t *testing.T) {
 		if got := tr.Idle(); got != 3 {
 			t.Fatalf("%d idle, want 3", got)
 		}
-		var x Exchange
+		var x Call
 		r := request(t, "POST", "")
 		r.Body, r.ContentLength = &countedBody{Reader: streaming("hello"), t: t}, 5
 		res, err := tr.RoundTrip(r, &x)
@@ -301,7 +301,7 @@ func TestCarefulTakesYoungConnections(t *testing.T) {
 		f := func(age time.Duration, careful, want bool) {
 			t.Helper()
 			time.Sleep(age)
-			x := &Exchange{Careful: careful}
+			x := &Call{Careful: careful}
 			get(t, tr, x)
 			if x.Reused != want {
 				t.Errorf("after %v, careful %t: reused %t, want %t", age, careful, x.Reused, want)

@@ -33,7 +33,7 @@ type Request struct {
 
 // requestOf returns a request of the library as it goes on the wire. Its fields are
 // in x until a response header comes.
-func (x *Exchange) requestOf(r *http.Request) (Request, error) {
+func (x *Call) requestOf(r *http.Request) (Request, error) {
 	q := Request{Method: r.Method, Host: r.Host, Trailer: r.Trailer, Close: r.Close}
 	if r.Body != nil && r.Body != http.NoBody {
 		q.Body = r.Body

@@ -18,9 +18,9 @@ const max1xx = 100
 // maxKeptHead is the largest header buffer that an idle connection keeps.
 const maxKeptHead = 16 << 10
 
-// roundTrip serves one exchange, of which the response comes to be in x. After a
+// roundTrip serves one call, of which the response comes to be in x. After a
 // failure the request's body may still be the caller's to close.
-func (c *conn) roundTrip(ctx context.Context, o *outgoing, x *Exchange) *Error {
+func (c *conn) roundTrip(ctx context.Context, o *outgoing, x *Call) *Error {
 	c.begin(ctx, x, x.Prompt || o.expect || o.streams() || !o.small() && c.wr.eager)
 	final, err := c.send(o)
 	if err == nil && !final {
@@ -229,7 +229,7 @@ func (c *conn) switchProtocols(o *outgoing) *Error {
 	return err
 }
 
-// failure says why an exchange failed: what broke the connection from this
+// failure says why a call failed: what broke the connection from this
 // side, else how the network ended it, else the parser's complaint.
 func (c *conn) failure(p Phase, err error) *Error {
 	switch broken := c.broken.Load(); {

@@ -107,7 +107,7 @@ func TestSendRefusesWhatCannotBeWritten(t *testing.T) {
 	f("length that is not the body's", func(r *Request) { r.Body = &bufferedBody{r.Body, []byte("hello!")} })
 }
 
-// TestSendReturnsFieldsAsTheyCame sends several requests in the room of one exchange
+// TestSendReturnsFieldsAsTheyCame sends several requests in the room of one call
 // after the other.
 func TestSendReturnsFieldsAsTheyCame(t *testing.T) {
 	t.Parallel()
@@ -115,9 +115,9 @@ func TestSendReturnsFieldsAsTheyCame(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tr := transport(t, serveRaw(t, answer(sent)))
-			var x Exchange
+			var x Call
 			for range 2 {
-				x = Exchange{}
+				x = Call{}
 				r := &Request{Target: "/", Host: "app.example", Head: headWith(t, "Cookie: secret\r\n")}
 				res, err := tr.Send(t.Context(), r, &x)
 				if err != nil {
@@ -134,7 +134,7 @@ func TestSendReturnsFieldsAsTheyCame(t *testing.T) {
 					t.Errorf("got trailer %q, want %q", got, trailer)
 				}
 				if !x.Settled() {
-					t.Error("the exchange is not settled")
+					t.Error("the call is not settled")
 				}
 			}
 		})
@@ -152,7 +152,7 @@ func TestSendReturnsFieldsAsTheyCame(t *testing.T) {
 	f("many fields", "HTTP/1.1 204 No Content\r\n"+many+"\r\n", 204, "No Content", many, "", "")
 }
 
-// TestSettled holds that an exchange of which a goroutine may still know something is
+// TestSettled holds that a call of which a goroutine may still know something is
 // not taken for one of which nobody does.
 func TestSettled(t *testing.T) {
 	t.Parallel()
@@ -166,7 +166,7 @@ func TestSettled(t *testing.T) {
 			}))
 			r := &Request{Target: "/", Host: "app.example"}
 			change(r)
-			var x Exchange
+			var x Call
 			if x.Settled() {
 				t.Error("settled before the call")
 			}
@@ -271,7 +271,7 @@ func checkFieldsSent(t *testing.T, head string, r *Request) {
 	}
 }
 
-// TestAnotherCallAfterAFailedDial uses an exchange again, as whoever learns that the
+// TestAnotherCallAfterAFailedDial uses a call again, as whoever learns that the
 // connection speaks another protocol does.
 func TestAnotherCallAfterAFailedDial(t *testing.T) {
 	t.Parallel()
@@ -288,7 +288,7 @@ func TestAnotherCallAfterAFailedDial(t *testing.T) {
 	tr := transport(t, addr)
 	dial := tr.opts.Dial
 	tr.opts.Dial = func(context.Context) (net.Conn, error) { return nil, io.EOF }
-	var x Exchange
+	var x Call
 	r := request(t, "GET", "")
 	r.Header.Set("X-A", "1")
 	if _, err := tr.RoundTrip(r, &x); err != io.EOF {

@@ -7,15 +7,15 @@ import (
 
 // Slow is told that a response is long in coming.
 type Slow interface {
-	// Slow returns the context that ends the exchange from then on, which is to
+	// Slow returns the context that ends the call from then on, which is to
 	// be derived from the request's; nil leaves it at that. It may set the
-	// exchange's SlowAt to a later moment, to be told again. It must not block.
+	// call's SlowAt to a later moment, to be told again. It must not block.
 	Slow() context.Context
 }
 
 // ask tells Slow, and returns the context that counts from then on, nil when
 // that is still the request's.
-func (x *Exchange) ask() context.Context {
+func (x *Call) ask() context.Context {
 	at := x.SlowAt
 	x.ctx = x.Slow.Slow()
 	x.asked = !x.SlowAt.After(at)
@@ -23,7 +23,7 @@ func (x *Exchange) ask() context.Context {
 }
 
 // slowAt returns when Slow is to be told, the zero time for never.
-func (x *Exchange) slowAt() (t time.Time) {
+func (x *Call) slowAt() (t time.Time) {
 	if x.Slow != nil && !x.asked {
 		t = x.SlowAt
 	}
@@ -31,7 +31,7 @@ func (x *Exchange) slowAt() (t time.Time) {
 }
 
 // context returns the context that counts, given the request's.
-func (x *Exchange) context(ctx context.Context) context.Context {
+func (x *Call) context(ctx context.Context) context.Context {
 	switch {
 	case x.ctx != nil:
 		return x.ctx
@@ -45,7 +45,7 @@ func (x *Exchange) context(ctx context.Context) context.Context {
 // meanwhile when it is time. The context of f ends with ctx and with the one that
 // Slow returns, also after f has. Where Slow need not be told, f runs on this
 // goroutine.
-func (x *Exchange) Beside(ctx context.Context, f func(context.Context)) {
+func (x *Call) Beside(ctx context.Context, f func(context.Context)) {
 	at := x.slowAt()
 	if at.IsZero() {
 		f(x.context(ctx))

@@ -27,7 +27,7 @@ func (s *told) Slow() context.Context {
 	return s.ctx
 }
 
-// TestSlow: every exchange but the first is on a connection that was used and
+// TestSlow: every call but the first is on a connection that was used and
 // has a wake-up from before.
 func TestSlow(t *testing.T) {
 	t.Parallel()
@@ -51,19 +51,19 @@ func TestSlow(t *testing.T) {
 			}, func(t *testing.T, tr *Transport) {
 				for i, s := range steps {
 					slow := told{start: time.Now()}
-					var x Exchange
+					var x Call
 					if s.slowAt > 0 {
 						x.Slow, x.SlowAt = &slow, slow.start.Add(s.slowAt)
 					}
 					get(t, tr, &x)
 					if got := time.Since(slow.start); got != s.answer {
-						t.Errorf("exchange %d: answered after %v, want %v", i, got, s.answer)
+						t.Errorf("call %d: answered after %v, want %v", i, got, s.answer)
 					}
 					if s.told && (len(slow.after) != 1 || slow.after[0] != s.slowAt) || !s.told && slow.after != nil {
-						t.Errorf("exchange %d: told after %v, want %t at %v", i, slow.after, s.told, s.slowAt)
+						t.Errorf("call %d: told after %v, want %t at %v", i, slow.after, s.told, s.slowAt)
 					}
 					if x.Reused != (i > 0) {
-						t.Errorf("exchange %d: reused %t", i, x.Reused)
+						t.Errorf("call %d: reused %t", i, x.Reused)
 					}
 				}
 			})
@@ -91,7 +91,7 @@ func TestSlowAgain(t *testing.T) {
 			return dial(ctx)
 		}
 		start := time.Now()
-		var x Exchange
+		var x Call
 		var after []time.Duration
 		x.SlowAt = start.Add(400 * time.Millisecond)
 		x.Slow = asks(func() {
@@ -107,7 +107,7 @@ func TestSlowAgain(t *testing.T) {
 	})
 }
 
-// The exchange obeys the context that Slow returned, and no less the one before.
+// The call obeys the context that Slow returned, and no less the one before.
 func TestSlowReturnsAContext(t *testing.T) {
 	t.Parallel()
 	errLate := errors.New("too late")
@@ -126,7 +126,7 @@ func TestSlowReturnsAContext(t *testing.T) {
 			defer cancelInner(nil)
 			timer := time.AfterFunc(time.Second, func() { cancel(errLate) })
 			defer timer.Stop()
-			x := Exchange{Slow: &told{start: start, ctx: inner}, SlowAt: start.Add(10 * time.Millisecond)}
+			x := Call{Slow: &told{start: start, ctx: inner}, SlowAt: start.Add(10 * time.Millisecond)}
 			_, err := tr.RoundTrip(request(t, "GET", "").WithContext(outer), &x)
 			wantError(t, err, PhaseHeader, Canceled, start, time.Second)
 			if !errors.Is(err, errLate) {
@@ -154,7 +154,7 @@ func TestSlowDial(t *testing.T) {
 		}
 		start := time.Now()
 		slow := &told{start: start}
-		get(t, tr, &Exchange{Slow: slow, SlowAt: start.Add(20 * time.Millisecond)})
+		get(t, tr, &Call{Slow: slow, SlowAt: start.Add(20 * time.Millisecond)})
 		if len(slow.after) != 1 || slow.after[0] != 20*time.Millisecond || time.Since(start) != time.Second {
 			t.Errorf("told after %v, answered after %v", slow.after, time.Since(start))
 		}
@@ -163,7 +163,7 @@ func TestSlowDial(t *testing.T) {
 		start = time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		_, err := tr.RoundTrip(request(t, "GET", ""), &Exchange{Slow: &told{start: start, ctx: ctx}, SlowAt: start.Add(20 * time.Millisecond)})
+		_, err := tr.RoundTrip(request(t, "GET", ""), &Call{Slow: &told{start: start, ctx: ctx}, SlowAt: start.Add(20 * time.Millisecond)})
 		if took := time.Since(start); err == nil || took != 100*time.Millisecond {
 			t.Errorf("got %v after %v", err, took)
 		}
@@ -186,7 +186,7 @@ func TestSlowTLS(t *testing.T) {
 	for range 3 {
 		r := request(t, "GET", "")
 		r.Header.Set("Slow", "1")
-		x := Exchange{Slow: asks(func() { asked <- struct{}{} }), SlowAt: time.Now().Add(5 * time.Millisecond)}
+		x := Call{Slow: asks(func() { asked <- struct{}{} }), SlowAt: time.Now().Add(5 * time.Millisecond)}
 		res, err := tr.RoundTrip(r, &x)
 		if err != nil {
 			t.Fatal(err)

@@ -69,7 +69,7 @@ func exchangeAll(t *testing.T, up *streamtest.Upstream, answers []streamtest.Ans
 	defer tr.Close()
 	for _, a := range answers {
 		r := request(t, a.Method, "")
-		var x Exchange
+		var x Call
 		res, err := tr.RoundTrip(r, &x)
 		if err != nil && x.Reused && x.Received() == 0 { // the upstream was closing the connection
 			res, err = tr.RoundTrip(r, nil)

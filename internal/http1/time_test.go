@@ -67,7 +67,7 @@ func TestHeaderBound(t *testing.T) {
 				get(t, tr, nil)
 				time.Sleep(2 * time.Second) // the first request's wake-up comes too early for the second
 				start := time.Now()
-				var x Exchange
+				var x Call
 				_, err := tr.RoundTrip(request(t, "GET", ""), &x)
 				wantError(t, err, PhaseHeader, Timeout, start, after)
 				if !x.Reused || x.IdleFor != 2*time.Second || x.End() != TimedOut || tr.Idle() != 0 {
@@ -183,7 +183,7 @@ func TestIdleBoundOfARequest(t *testing.T) {
 				r.Body, r.ContentLength = body, length
 				moved := time.Duration(reads) * (idleBound - time.Second)
 				start := time.Now()
-				var x Exchange
+				var x Call
 				_, err := tr.RoundTrip(r, &x)
 				took := time.Since(start)
 				wantError(t, err, PhaseWrite, Timeout, start, took)
@@ -230,7 +230,7 @@ func TestContinueBound(t *testing.T) {
 				r.Header.Set("Expect", "100-continue")
 				start := time.Now()
 				var infos []int
-				res, err := tr.RoundTrip(r, &Exchange{Got1xx: func(code int, _ textproto.MIMEHeader) error {
+				res, err := tr.RoundTrip(r, &Call{Got1xx: func(code int, _ textproto.MIMEHeader) error {
 					infos = append(infos, code)
 					return nil
 				}})
@@ -364,7 +364,7 @@ func TestCancelAfterTheEndHarmsNobody(t *testing.T) {
 	}, func(t *testing.T, tr *Transport) {
 		for i := range 10 {
 			ctx, cancel := context.WithCancel(t.Context())
-			var x Exchange
+			var x Call
 			res, err := tr.RoundTrip(request(t, "GET", "").WithContext(ctx), &x)
 			if err != nil {
 				t.Fatal(err)

@@ -40,7 +40,7 @@ func TestTLS(t *testing.T) {
 		if i%2 == 0 {
 			r.Body, r.ContentLength = streaming(body), -1
 		}
-		var x Exchange
+		var x Call
 		res, err := tr.RoundTrip(r, &x)
 		if err != nil {
 			t.Fatal(err)
@@ -53,7 +53,7 @@ func TestTLS(t *testing.T) {
 		}
 	}
 	s.CloseClientConnections()
-	var x Exchange
+	var x Call
 	get(t, tr, &x)
 	if x.Reused {
 		t.Error("a connection that the upstream had closed was used")
@@ -80,7 +80,7 @@ func TestTLSJunk(t *testing.T) {
 	t.Cleanup(s.Close)
 	tr := tlsTransport(t, s)
 	for range 10 {
-		var x Exchange
+		var x Call
 		if got := get(t, tr, &x); got != "ok" {
 			t.Fatalf("got %q, want ok", got)
 		}

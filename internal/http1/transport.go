@@ -55,7 +55,7 @@ func New(o Options) *Transport {
 	return t
 }
 
-// Close closes the idle connections; those in use close when their exchange
+// Close closes the idle connections; those in use close when their call
 // ends. It returns nil.
 func (t *Transport) Close() error {
 	t.pool.close()
@@ -81,10 +81,10 @@ func (t *Transport) Idle() int { return t.pool.len() }
 // Of the request, Close, Header, Host, Method, Trailer, TransferEncoding and URL
 // (path and query, and the host where Host is empty) are used, and Body with
 // ContentLength. A Body that is [Buffered] needs no goroutine. Any other is
-// closed by a goroutine of its own when a Read of it outlasts the exchange.
-func (t *Transport) RoundTrip(r *http.Request, x *Exchange) (*http.Response, error) {
+// closed by a goroutine of its own when a Read of it outlasts the call.
+func (t *Transport) RoundTrip(r *http.Request, x *Call) (*http.Response, error) {
 	if x == nil {
-		x = new(Exchange)
+		x = new(Call)
 	}
 	out, err := x.requestOf(r)
 	if err != nil {
@@ -93,7 +93,7 @@ func (t *Transport) RoundTrip(r *http.Request, x *Exchange) (*http.Response, err
 		}
 		return nil, &Error{PhaseWrite, Invalid, err}
 	}
-	if err := t.exchange(r.Context(), &out, x); err != nil {
+	if err := t.call(r.Context(), &out, x); err != nil {
 		return nil, err
 	}
 	return x.http(r), nil
@@ -102,18 +102,18 @@ func (t *Transport) RoundTrip(r *http.Request, x *Exchange) (*http.Response, err
 // Send is RoundTrip on heads alone. The response, its Head and its body are parts of
 // x. Its Head has all fields as they came, but for a Transfer-Encoding of "chunked"
 // and what goes with it alone, and several Content-Lengths that are the same.
-func (t *Transport) Send(ctx context.Context, r *Request, x *Exchange) (*message.Response, error) {
+func (t *Transport) Send(ctx context.Context, r *Request, x *Call) (*message.Response, error) {
 	if x == nil {
-		x = new(Exchange)
+		x = new(Call)
 	}
-	if err := t.exchange(ctx, r, x); err != nil {
+	if err := t.call(ctx, r, x); err != nil {
 		return nil, err
 	}
 	return &x.res, nil
 }
 
-// exchange sends a request and reads the header of the response into x.
-func (t *Transport) exchange(ctx context.Context, r *Request, x *Exchange) error {
+// call sends a request and reads the header of the response into x.
+func (t *Transport) call(ctx context.Context, r *Request, x *Call) error {
 	out, err := newOutgoing(r)
 	if err != nil {
 		out.closeBody()
@@ -139,7 +139,7 @@ func (t *Transport) exchange(ctx context.Context, r *Request, x *Exchange) error
 }
 
 // conn returns an idle connection, else a new one.
-func (t *Transport) conn(ctx context.Context, o *outgoing, x *Exchange) (*conn, error) {
+func (t *Transport) conn(ctx context.Context, o *outgoing, x *Call) (*conn, error) {
 	ctx = x.context(ctx)
 	if ctx.Err() != nil {
 		return nil, canceled(ctx, PhaseDial)

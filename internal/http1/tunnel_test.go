@@ -27,7 +27,7 @@ func TestUpgrade(t *testing.T) {
 		r := request(t, "GET", "").WithContext(ctx)
 		r.Header.Set("Connection", "Upgrade")
 		r.Header.Set("Upgrade", "echo")
-		var x Exchange
+		var x Call
 		res, err := tr.RoundTrip(r, &x)
 		if err != nil {
 			t.Fatal(err)

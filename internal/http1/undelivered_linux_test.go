@@ -55,7 +55,7 @@ func TestUndelivered(t *testing.T) {
 				}
 			})
 			get(t, tr, nil)
-			var x Exchange
+			var x Call
 			_, err := tr.RoundTrip(request(t, "POST", "hello"), &x)
 			if e, ok := errors.AsType[*Error](err); !ok || e.Kind != kind {
 				t.Errorf("got %v, want %v", err, kind)

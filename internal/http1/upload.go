@@ -16,10 +16,10 @@ const lingering = 50 * time.Millisecond
 
 // upload writes a request's body while the response is awaited and read. Its
 // goroutine reads and closes the body; it ends with the last byte, with the
-// connection, or when a Read that outlasts the exchange returns.
+// connection, or when a Read that outlasts the call returns.
 type upload struct {
 	c     *conn
-	x     *Exchange
+	x     *Call
 	left  int64 // bytes to write; -1 = chunked
 	body  io.ReadCloser
 	close sync.Once
@@ -32,7 +32,7 @@ type upload struct {
 	mu      sync.Mutex // protects the fields below
 	reading bool       // a Read of the body is under way
 	last    bool       // what is being written is the end
-	over    bool       // the exchange has ended
+	over    bool       // the call has ended
 }
 
 // startUpload takes the body over.
@@ -98,7 +98,7 @@ func (u *upload) finished() bool {
 	}
 }
 
-// abandon ends the upload of an exchange that has ended, whose connection is
+// abandon ends the upload of a call that has ended, whose connection is
 // closed. A Read that is under way may wait for Close, or Close for it.
 func (u *upload) abandon() {
 	if u == nil {
@@ -112,7 +112,7 @@ func (u *upload) abandon() {
 	}
 }
 
-// errOver ends an upload whose exchange has ended.
+// errOver ends an upload whose call has ended.
 var errOver = errors.New("the exchange has ended")
 
 // An upload's buffer has room for a chunk's size before, and for the last chunk
@@ -150,7 +150,7 @@ func (u *upload) copy() error {
 	return nil
 }
 
-// read reads from the body, unless the exchange has ended.
+// read reads from the body, unless the call has ended.
 func (u *upload) read(p []byte) (int, error) {
 	u.mu.Lock()
 	if u.over {

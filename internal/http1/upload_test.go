@@ -67,7 +67,7 @@ func TestBodiesArriveWhole(t *testing.T) {
 			if want.length < 0 || length == 0 && kind == "streaming" {
 				want.length, want.encoding = -1, 1
 			}
-			var x Exchange
+			var x Call
 			res, err := tr.RoundTrip(r, &x)
 			if err != nil {
 				t.Errorf("%s, %s: %v", name, kind, err)

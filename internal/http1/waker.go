@@ -96,7 +96,7 @@ func (w *waker) wakeBy(t time.Time) {
 	}
 }
 
-// reset begins a new exchange, without a bound, and with a wake-up of its own
+// reset begins a new call, without a bound, and with a wake-up of its own
 // while its header is awaited; zero = none.
 func (w *waker) reset(wake time.Time) {
 	w.mu.Lock()

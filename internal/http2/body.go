@@ -119,7 +119,7 @@ func (b *body) giveBack() {
 	}
 }
 
-// end ends the exchange and returns what the caller gets to know.
+// end ends the call and returns what the caller gets to know.
 func (b *body) end(err error) error {
 	if err != io.EOF {
 		err = b.s.failure(http1.PhaseBody, err)

@@ -11,6 +11,6 @@
 // the upstream says it has not processed, and how a connection ended. So a
 // request that was refused (RFC 9113 section 8.7) is known as such and may be
 // sent again whatever its method. What is learned goes into an
-// [http1.Exchange], a failure is an [http1.Error], and a body is an
+// [http1.Call], a failure is an [http1.Error], and a body is an
 // [http1.Body]: the same as of the HTTP/1.1 transport.
 package http2

@@ -34,7 +34,7 @@ func (e streamError) Error() string {
 	return fmt.Sprintf("stream error %#x: %v", uint32(e.Code), e.Cause)
 }
 
-// canceled is the failure of an exchange whose context has ended.
+// canceled is the failure of a call whose context has ended.
 func canceled(ctx context.Context, p http1.Phase) *http1.Error {
 	return &http1.Error{Phase: p, Kind: http1.Canceled, Err: context.Cause(ctx)}
 }

@@ -42,7 +42,7 @@ type waiter struct {
 }
 
 // conn returns a connection with a stream reserved.
-func (t *Transport) conn(ctx context.Context, x *http1.Exchange) (*conn, error) {
+func (t *Transport) conn(ctx context.Context, x *http1.Call) (*conn, error) {
 	if ctx.Err() != nil {
 		return nil, canceled(ctx, http1.PhaseDial)
 	}

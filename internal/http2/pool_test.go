@@ -276,10 +276,10 @@ func TestLimitLoweredTooLate(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.cc.Release()
-		first := newStream(c, new(http1.Exchange), r)
+		first := newStream(c, new(http1.Call), r)
 		go first.roundTrip(r)
 		synctest.Wait()
-		x := new(http1.Exchange)
+		x := new(http1.Call)
 		began := time.Now()
 		_, failed := newStream(c, x, r).roundTrip(r)
 		if failed == nil || failed.Kind != http1.Timeout || time.Since(began) != 3*time.Second {

@@ -18,10 +18,10 @@ import (
 // max1xx is how many informational responses one request may have.
 const max1xx = 100
 
-// stream is one exchange.
+// stream is one call.
 type stream struct {
 	c      *conn
-	x      *http1.Exchange
+	x      *http1.Call
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
@@ -35,7 +35,7 @@ type stream struct {
 	upload   *upload       // nil without a body
 }
 
-func newStream(c *conn, x *http1.Exchange, r *http.Request) *stream {
+func newStream(c *conn, x *http1.Call, r *http.Request) *stream {
 	s := &stream{c: c, x: x}
 	s.ctx, s.cancel = context.WithCancelCause(r.Context())
 	s.watch = newWatch(s)

@@ -144,9 +144,9 @@ func (t *Transport) Idle() int {
 // x tells what was learned, also of a failure, and may be nil. The error is
 // that of Options.Dial or an [*http1.Error]. A request is sent once; one of which
 // nothing could be written gets another connection first.
-func (t *Transport) RoundTrip(r *http.Request, x *http1.Exchange) (*http.Response, error) {
+func (t *Transport) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, error) {
 	if x == nil {
-		x = new(http1.Exchange)
+		x = new(http1.Call)
 	}
 	if r.Header.Get("Upgrade") != "" {
 		closeBody(r)

@@ -12,9 +12,9 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// link is how one upstream is reached: its own transport, so that its
+// endpoint is how one upstream is reached: its own transport, so that its
 // connections can be closed when it is gone.
-type link struct {
+type endpoint struct {
 	spec      balancer.Spec
 	opts      *PoolOptions
 	scheme    string
@@ -28,13 +28,13 @@ type link struct {
 // (RFC 9110 section 10.1.1) waits for the upstream's word.
 const continueTimeout = time.Second
 
-func newLink(s balancer.Spec, o *PoolOptions) *link {
-	l := &link{spec: s, opts: o, scheme: "http", host: hostOf(s)}
+func newEndpoint(s balancer.Spec, o *PoolOptions) *endpoint {
+	e := &endpoint{spec: s, opts: o, scheme: "http", host: hostOf(s)}
 	if s.TLS {
-		l.scheme = "https"
+		e.scheme = "https"
 	}
-	l.transport = l.newTransport()
-	return l
+	e.transport = e.newTransport()
+	return e
 }
 
 // hostOf is the name an upstream is known by in HTTP.
@@ -54,73 +54,73 @@ func hostOf(s balancer.Spec) string {
 
 // Close ends the unused connections. It is called when the upstream has left
 // its pool and nothing is in flight.
-func (l *link) Close() error { return l.transport.Close() }
+func (e *endpoint) Close() error { return e.transport.Close() }
 
 // IdleConns returns how many unused connections are kept to an upstream of a
 // [Pool].
-func IdleConns(u *balancer.Upstream) int { return linkOf(u).transport.Idle() }
+func IdleConns(u *balancer.Upstream) int { return endpointOf(u).transport.Idle() }
 
 // connect makes the connection, or says why it cannot.
-func (l *link) connect(ctx context.Context) (net.Conn, error) {
-	network, addr := "tcp", l.spec.Addr
+func (e *endpoint) connect(ctx context.Context) (net.Conn, error) {
+	network, addr := "tcp", e.spec.Addr
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		network, addr = "unix", path
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeouts.Dial)
+	ctx, cancel := context.WithTimeout(ctx, e.opts.Timeouts.Dial)
 	defer cancel()
-	c, err := l.opts.Dial(ctx, network, addr)
+	c, err := e.opts.Dial(ctx, network, addr)
 	if err != nil {
-		return nil, &Error{Reason: dialReason(err), Upstream: l.spec.Addr, Err: err}
+		return nil, &Error{Reason: dialReason(err), Upstream: e.spec.Addr, Err: err}
 	}
-	if len(l.preface) == 0 {
+	if len(e.preface) == 0 {
 		return c, nil
 	}
-	if _, err := c.Write(l.preface); err != nil { // a new connection takes it without waiting
+	if _, err := c.Write(e.preface); err != nil { // a new connection takes it without waiting
 		c.Close()
-		return nil, &Error{Reason: dialReason(err), Upstream: l.spec.Addr, Err: fmt.Errorf("writing the PROXY protocol's header: %w", err)}
+		return nil, &Error{Reason: dialReason(err), Upstream: e.spec.Addr, Err: fmt.Errorf("writing the PROXY protocol's header: %w", err)}
 	}
 	return c, nil
 }
 
 // dial is connect and, for an upstream reached by TLS, the handshake. protos are
 // offered in ALPN.
-func (l *link) dial(ctx context.Context, protos ...string) (net.Conn, error) {
-	raw, err := l.connect(ctx)
-	if err != nil || !l.spec.TLS {
+func (e *endpoint) dial(ctx context.Context, protos ...string) (net.Conn, error) {
+	raw, err := e.connect(ctx)
+	if err != nil || !e.spec.TLS {
 		return raw, err
 	}
 	cfg := &tls.Config{}
-	if l.opts.TLS != nil {
-		cfg = l.opts.TLS.Clone()
+	if e.opts.TLS != nil {
+		cfg = e.opts.TLS.Clone()
 	}
 	if len(protos) > 0 {
 		cfg.NextProtos = protos
 	}
 	if cfg.ServerName == "" {
-		cfg.ServerName = l.host
-		if host, _, err := net.SplitHostPort(l.host); err == nil {
+		cfg.ServerName = e.host
+		if host, _, err := net.SplitHostPort(e.host); err == nil {
 			cfg.ServerName = host
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeouts.TLS)
+	ctx, cancel := context.WithTimeout(ctx, e.opts.Timeouts.TLS)
 	defer cancel()
 	c := tls.Client(raw, cfg)
 	if err := c.HandshakeContext(ctx); err != nil {
 		raw.Close()
-		return nil, &Error{Reason: tlsReason(err), Upstream: l.spec.Addr, Err: whichCertificate(err)}
+		return nil, &Error{Reason: tlsReason(err), Upstream: e.spec.Addr, Err: whichCertificate(err)}
 	}
 	return c, nil
 }
 
 // send sends one attempt, and sets its answer or its failure.
-func (l *link) send(a *attempt) {
+func (e *endpoint) send(a *attempt) {
 	if a.out == nil {
-		l.sendPlain(a)
+		e.sendPlain(a)
 		return
 	}
-	res, err := l.transport.RoundTrip(a.out, &a.wire)
+	res, err := e.transport.RoundTrip(a.out, &a.call)
 	if err != nil {
-		a.failed = l.classify(a.wire.Context, &a.wire, err)
+		a.failed = e.classify(a.call.Context, &a.call, err)
 		return
 	}
 	a.answer.SetHTTP(res)
@@ -128,10 +128,10 @@ func (l *link) send(a *attempt) {
 }
 
 // sendPlain is send for the plain relay.
-func (l *link) sendPlain(a *attempt) {
-	res, err := l.transport.(plainTransport).Send(a.wire.Context, &a.plain, &a.wire)
+func (e *endpoint) sendPlain(a *attempt) {
+	res, err := e.transport.(plainTransport).Send(a.call.Context, &a.plain, &a.call)
 	if err != nil {
-		a.failed = l.classify(a.wire.Context, &a.wire, err)
+		a.failed = e.classify(a.call.Context, &a.call, err)
 		return
 	}
 	a.res = res

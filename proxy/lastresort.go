@@ -9,32 +9,32 @@ import (
 )
 
 // conclude takes what the delivery has come to. A good answer may be kept for
-// worse times; for an error there are the last rungs. RFC 5861 counts a 500 among
+// worse times; for an error there is the last resort. RFC 5861 counts a 500 among
 // those that an older response may stand in for.
 func (x *exchange) conclude(a *attempt, failed *Error) (*message.Response, *Error) {
 	older := x.route.Pool.stale
 	switch {
 	case escapes(a, failed):
-		return x.lastRungs(a, failed)
+		return x.lastResort(a, failed)
 	case failed != nil:
 		return nil, failed
 	case older == nil:
 	case a.res.StatusCode == http.StatusInternalServerError:
-		return x.lastRungs(a, nil)
+		return x.lastResort(a, nil)
 	default:
 		x.remember(older, a.res)
 	}
 	return x.give(a), nil
 }
 
-// lastRungs is the end of the ladder: what the delivery could not mend, by
-// another upstream or by waiting, is answered in the first of these ways that
-// there is, so that no gateway error reaches the client:
+// lastResort answers a request that the delivery could not save, by another
+// upstream or by waiting. It takes the first of these that there is, so that no
+// gateway error reaches the client:
 //
-//   - by an older response that may be used so
-//   - by the route's fallback: another pool, or a fixed response
-//   - else as it is: the upstream's own last response, or an error page
-func (x *exchange) lastRungs(a *attempt, failed *Error) (*message.Response, *Error) {
+//   - an older response, if it may be used for this
+//   - the route's fallback: another pool, or a fixed response
+//   - the upstream's own last response, or an error page
+func (x *exchange) lastResort(a *attempt, failed *Error) (*message.Response, *Error) {
 	why := failed
 	if a != nil {
 		why = &Error{Reason: reason.UpstreamStatus, Upstream: a.m.Addr(), Sent: true}

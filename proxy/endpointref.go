@@ -7,30 +7,30 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// line is an upstream's link, which a change of the pool's options may replace,
-// and what is counted of all of them.
-type line struct {
-	atomic.Pointer[link]
+// endpointRef points to an upstream's endpoint, which a change of the pool's options
+// may replace, and keeps the counts that outlive it.
+type endpointRef struct {
+	atomic.Pointer[endpoint]
 	tunnels tunnelCount
 }
 
-func newLine(s balancer.Spec, o *PoolOptions) io.Closer {
-	l := new(line)
-	l.Store(newLink(s, o))
-	return l
+func newEndpointRef(s balancer.Spec, o *PoolOptions) io.Closer {
+	ref := new(endpointRef)
+	ref.Store(newEndpoint(s, o))
+	return ref
 }
 
 // Close ends the unused connections.
-func (l *line) Close() error { return l.Load().Close() }
+func (ref *endpointRef) Close() error { return ref.Load().Close() }
 
 // adopt makes new connections go by o. Those that are there are kept while
 // what they were made by is the same; else each ends with the requests on it.
-func (l *line) adopt(o *PoolOptions) {
-	old := l.Load()
+func (ref *endpointRef) adopt(o *PoolOptions) {
+	old := ref.Load()
 	if old.opts == o || old.opts.connectsAs(o) {
 		return
 	}
-	l.Store(newLink(old.spec, o))
+	ref.Store(newEndpoint(old.spec, o))
 	old.Close()
 }
 
@@ -42,5 +42,5 @@ func (o *PoolOptions) connectsAs(other *PoolOptions) bool {
 		o.MaxIdleConns == other.MaxIdleConns && o.MaxResponseHeader == other.MaxResponseHeader
 }
 
-// linkOf returns how an upstream of a [Pool] is reached at this moment.
-func linkOf(u *balancer.Upstream) *link { return u.Link().(*line).Load() }
+// endpointOf returns how an upstream of a [Pool] is reached at this moment.
+func endpointOf(u *balancer.Upstream) *endpoint { return u.Link().(*endpointRef).Load() }
