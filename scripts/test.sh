@@ -58,3 +58,8 @@ need chromium chromium
 step 'tests'
 # -count=1: the end-to-end tests build the binary, of which the test cache knows nothing.
 GOODGATE_E2E=all go test -race -count=1 -timeout 12m ./...
+# The same suite behind goodgate's own server, by the plain relay and by httputil's.
+for front in inbound inbound-httputil; do
+  step "tests of the proxy behind $front"
+  go test -race -count=1 ./proxy -front "$front"
+done
