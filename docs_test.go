@@ -101,3 +101,29 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+// TestProxyMap: proxy/doc.go names every file of the package once, and no other.
+func TestProxyMap(t *testing.T) {
+	text, err := os.ReadFile("proxy/doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []string
+	for _, m := range regexp.MustCompile(`(?m)^//\t(\w+\.go) `).FindAllSubmatch(text, -1) {
+		named = append(named, string(m[1]))
+	}
+	files, err := filepath.Glob("proxy/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, f := range files {
+		if name := filepath.Base(f); !strings.HasSuffix(name, "_test.go") {
+			want = append(want, name)
+		}
+	}
+	slices.Sort(named)
+	if !slices.Equal(named, want) {
+		t.Errorf("proxy/doc.go names\n%q,\nthe package has\n%q", named, want)
+	}
+}

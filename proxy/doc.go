@@ -1,28 +1,86 @@
-// Package proxy is the way of a request through goodgate: an [http.Handler]
-// around [httputil.ReverseProxy].
+// Package proxy carries requests from clients to upstreams: an [http.Handler] with
+// routes, limits, retries and an account of every request.
 //
-// A request takes these steps, each in a file of its own:
+// An exchange is the client's side of one request, from its head to its record. A
+// delivery sends the request to the upstreams of one pool until there is an answer
+// to give or a reason to stop, and knows nothing of the client. A relay joins the two:
+// the plain one where client and upstream speak HTTP/1.1, httputil's everywhere else.
 //
-//	proxy.go     accept: (*Proxy).ServeHTTP opens an exchange
-//	trust.go, client.go, spelling.go  what is believed, of whom, under which names; who the client is
-//	refuse.go    what is malformed though a server lets it pass
-//	route.go, path.go  route: the first match wins, else no_route
-//	rewrite.go   rewrite: path, Host, X-Forwarded-*, Forwarded, Via, X-Request-Id
-//	attempt.go   attempt: the loop below httputil; pick, acquire, send, and go
-//	             round again while retry.go says that it is safe
-//	hedge.go     ask a second upstream when the first is slow
-//	hold.go      wait for an upstream when none is available
-//	try.go, transport.go  exchange: one try on one upstream
-//	proxyproto.go  an upstream that is told of the client by the PROXY protocol
-//	commit.go    a small response is complete before the client sees a byte
-//	resume.go    a large one that breaks off goes on from another upstream
-//	rungs.go     what is answered when no upstream of the pool could; fallback.go, stale.go
-//	classify.go  what went wrong, decided where the bytes are
-//	prefetch.go  a small request body comes whole before an upstream is asked
-//	body.go, trailer.go, response.go  the request's body, replayable, and its trailer; the response's, leased
-//	page.go, status.go    what the client sees of a failure
-//	linger.go    a client that still sends is not cut off from its answer
-//	record.go    account: one record a request, with every attempt in it; recordjson.go writes its line
+// Where to find what, by group, in the order of a request:
+//
+//	The client's side
+//	proxy.go        Proxy and its options; serve takes a request from accept to account
+//	request.go      Request, which routes, rules and observers see
+//	exchange.go     the exchange: opens it, orders the delivery, ends it
+//	room.go         reuses the memory of plain requests
+//	trust.go        drops the fields that are not believed
+//	client.go       who the client is
+//	spelling.go     field names that applications cannot tell apart
+//	refuse.go       malformed requests that a server lets pass
+//	path.go         paths that can be read in several ways; finds the route
+//	route.go        routes: conditions, redirects, fixed responses, header edits
+//	admit.go        rates, requests at once, size of the body, the pool's queue
+//	prefetch.go     reads a small body before an upstream is asked
+//	body.go         the client's body, which can be sent again
+//	writer.go       the client's response: common fields, bytes, write deadlines
+//	interim.go      informational responses
+//	status.go       answers requests that get no upstream's answer
+//	page.go         error pages
+//	linger.go       lets a client that still sends read its answer
+//
+//	The relays
+//	plain.go        the plain relay: heads stay as they came
+//	httputil.go     the relay by httputil.ReverseProxy, and all that works around it
+//	forwarded.go    X-Forwarded-*, Forwarded, Via, X-Request-Id
+//	rewrite.go      the route's prefixes; no upgrade to HTTP/2
+//	trailer.go      trailers, both ways
+//	response.go     an answer's body, which holds the upstream's lease
+//	pass.go         moves large bodies from socket to socket
+//	tunnel.go       upgraded connections
+//	tunnelcount.go  their account
+//
+//	Delivery
+//	delivery.go     the attempt loop: acquire, send, account, go round again
+//	decide.go       decide: the whole rule of when a request is sent again
+//	outgoing.go     the request as it goes to one upstream
+//	attempt.go      one sending of the request to one upstream
+//	hedge.go        asks a second upstream while the first is slow
+//	quantile.go     how slow that is
+//	hold.go         waits for an upstream when none is available
+//	classify.go     the reason for a failure
+//	commit.go       collects an answer before the client sees a byte of it
+//	resume.go       fetches the rest of an answer that broke off
+//	drain.go        upstreams that say that they are about to end
+//	lastresort.go   what a request gets that could not be delivered
+//	stale.go        an older response instead
+//	fallback.go     another pool, or a fixed response, instead
+//
+//	Endpoints
+//	endpoint.go     how one upstream is reached: connects, sends
+//	endpointref.go  replaces an endpoint when the pool's options change
+//	protocol.go     which transport speaks to an upstream
+//	either.go       HTTP/2 or HTTP/1.1, as the upstream chooses
+//	proxyproto.go   the PROXY protocol towards upstreams
+//	refusals.go     upstreams that do nothing but refuse streams
+//	dial_linux.go   bounds how long sent bytes may go unacknowledged
+//	dial_other.go   the same elsewhere: not at all
+//
+//	Rules of a pool
+//	pool.go         Pool and its options
+//	budget.go       bounds retries to a share of the requests
+//	ratekey.go      what a rate counts by
+//	hashon.go       what the policy hash balances on
+//	sticky.go       the cookie that keeps a client on its upstream
+//	grpc.go         deadlines and statuses of gRPC
+//
+//	Account
+//	error.go        Error: a failure and its reason
+//	record.go       Record: a request with its attempts; its line in the log
+//	recordjson.go   the same line as JSON
+//	absorbed.go     what was hidden from the client, and how
+//	savedby.go      which setting would have saved a request that failed
+//	trace.go        what a tracer is told
+//	doc.go          this map
 //
 // A [Proxy] is immutable: it is the snapshot that a reload replaces. Its pools
 // are live; see package balancer. Both may be used without any configuration
