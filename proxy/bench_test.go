@@ -129,7 +129,7 @@ func benchGet(b *testing.B, h http.Handler) {
 }
 
 // BenchmarkPlainGet counts what the whole way of a plain GET allocates in
-// goodgate's process: the server, httputil, the transport. The client and the
+// goodgate's process: the server, the relay, the transport. The client and the
 // application allocate nothing.
 func BenchmarkPlainGet(b *testing.B) {
 	h := benchHandler(b, []balancer.Spec{{Addr: rawApp(b)}}, proxy.Hedge{})
