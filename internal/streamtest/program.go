@@ -101,7 +101,7 @@ const server = http.createServer((q, s) => {
   q.on('data', d => parts.push(d));
   q.on('end', () => {
     const sum = q.trailers['x-sum'];
-    const target = Buffer.from(q.url.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\/?#]*/, ''), 'latin1').toString('hex');
+    const target = Buffer.from(q.url.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\/?#]*/, '') || '/', 'latin1').toString('hex');
     s.writeHead(204, {'X-Saw': q.method + ' ' + target + ' ' + Buffer.concat(parts).toString('hex') + (sum === undefined ? '' : ' ' + sum)});
     s.end();
   });

@@ -1,6 +1,7 @@
 package streamtest
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -14,7 +15,8 @@ import (
 const SawField = "X-Saw"
 
 // authority is what a server may leave out of a target: nginx does, whatever the
-// scheme. That goodgate serves http and https alone is the proxy's rule.
+// scheme; an empty path is / to it. That goodgate serves http and https alone is the
+// proxy's rule.
 var authority = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*`)
 
 // Tell answers a request with what was read of it. One whose body is not whole is
@@ -24,7 +26,7 @@ func Tell(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	saw := fmt.Sprintf("%s %s %s", r.Method, hex.EncodeToString([]byte(authority.ReplaceAllString(r.RequestURI, ""))), hex.EncodeToString(body))
+	saw := fmt.Sprintf("%s %s %s", r.Method, hex.EncodeToString([]byte(cmp.Or(authority.ReplaceAllString(r.RequestURI, ""), "/"))), hex.EncodeToString(body))
 	if sum := r.Trailer["X-Sum"]; len(sum) > 0 {
 		saw += " " + strings.Join(sum, ", ")
 	}
