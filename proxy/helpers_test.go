@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -30,6 +31,7 @@ type setup struct {
 	route     proxy.Route   // without Pool: the world's own
 	upstreams []balancer.Spec
 	server    func(*http.Server)
+	front     string // a frontKind; empty = the flag's
 }
 
 // world is a proxy between a client and upstreams, on a network in memory.
@@ -199,7 +201,8 @@ var frontKind = flag.String("front", "net/http", "who serves clients in tests: n
 
 // front serves the clients.
 func (w *world) front(s setup) {
-	if s.server != nil || *frontKind == "net/http" {
+	kind := cmp.Or(s.front, *frontKind)
+	if s.server != nil || kind == "net/http" {
 		w.listen("front:80", w.proxy, s.server)
 		return
 	}
@@ -208,7 +211,7 @@ func (w *world) front(s setup) {
 		w.tb.Fatal(err)
 	}
 	o := inbound.Options{Base: context.Background(), KeepAlive: 75 * time.Second}
-	if *frontKind == "inbound" {
+	if kind == "inbound" {
 		o.Serve = func(rw inbound.ResponseWriter, r *proxy.Request) { w.proxy.ServeRequest(rw, r, s.proxy.Listener) }
 	} else {
 		o.Handler = w.proxy

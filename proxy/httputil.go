@@ -22,6 +22,10 @@ import (
 //	drops queries that it cannot parse        rewrite puts the client's back
 //	copies the response's fields one by one   modifyResponse moves them before that
 //	copies the trailer before it has come     rewrite keeps its names; bodyView fills it in
+//	adds the response's trailer to fields of  (*responseWriter).WriteHeader takes these out
+//	  the same names in its header              once they have been sent
+//	flushes only streams of events, and       modifyResponse makes it flush gRPC, too
+//	  what has no length
 //	passes 1xx on with what the final answer  (*exchange).inform does it instead
 //	  is to have
 //	refuses a request by its error handler    handleError tells that by "no attempt yet"
@@ -32,14 +36,15 @@ import (
 //	panics only below an http.Server          the servers put one into their contexts
 //	logs failures                             its log is discarded; the record has them
 type httputilRelay struct {
+	httputil.ReverseProxy
 	x *exchange
 }
 
 // relayByHTTPUtil delivers the request and answers the client by
 // httputil.ReverseProxy.
 func relayByHTTPUtil(x *exchange) {
-	relay := httputilRelay{x}
-	reverse := httputil.ReverseProxy{
+	relay := &httputilRelay{x: x}
+	relay.ReverseProxy = httputil.ReverseProxy{
 		Rewrite:        relay.rewrite,
 		Transport:      relay,
 		ModifyResponse: relay.modifyResponse,
@@ -47,7 +52,7 @@ func relayByHTTPUtil(x *exchange) {
 		BufferPool:     &x.proxy.buffers,
 		ErrorLog:       x.proxy.discard,
 	}
-	reverse.ServeHTTP(&x.writer, x.request.HTTP().WithContext(noDone{x.ctx}))
+	relay.ServeHTTP(&x.writer, x.request.HTTP().WithContext(noDone{x.ctx}))
 }
 
 // noDone hides from httputil that a context ends.
@@ -60,7 +65,7 @@ func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // rewrite makes the request that goes upstream. httputil has already taken off
 // the hop-by-hop fields and everything a client could claim about forwarding.
-func (relay httputilRelay) rewrite(pr *httputil.ProxyRequest) {
+func (relay *httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 	x, out := relay.x, pr.Out
 	out.URL.RawQuery = pr.In.URL.RawQuery
 	x.route.rewritePath(out.URL)
@@ -80,7 +85,7 @@ func (relay httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 }
 
 // RoundTrip implements http.RoundTripper for httputil.
-func (relay httputilRelay) RoundTrip(out *http.Request) (*http.Response, error) {
+func (relay *httputilRelay) RoundTrip(out *http.Request) (*http.Response, error) {
 	res, failed := relay.x.deliver(outgoing{
 		std:      out,
 		trailers: relay.x.trailers,
@@ -92,7 +97,7 @@ func (relay httputilRelay) RoundTrip(out *http.Request) (*http.Response, error) 
 }
 
 // handleError is httputil's way of telling that there is no response.
-func (relay httputilRelay) handleError(_ http.ResponseWriter, _ *http.Request, err error) {
+func (relay *httputilRelay) handleError(_ http.ResponseWriter, _ *http.Request, err error) {
 	x := relay.x
 	e, ok := err.(*Error)
 	if !ok { // httputil refused the request or could not carry out an upgrade
@@ -105,7 +110,7 @@ func (relay httputilRelay) handleError(_ http.ResponseWriter, _ *http.Request, e
 }
 
 // modifyResponse puts the route's and the pool's marks on an answer.
-func (relay httputilRelay) modifyResponse(res *http.Response) error {
+func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 	x := relay.x
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if err := x.checkUpgrade(res); err != nil {
@@ -120,17 +125,16 @@ func (relay httputilRelay) modifyResponse(res *http.Response) error {
 		s.write(res.Header, x)
 	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
+		if streamType(res.Header) {
+			relay.FlushInterval = -1
+		}
 		moveHeader(x.writer.Header(), res)
 	}
 	return nil
 }
 
-// moveHeader gives the client's response the fields of an upstream's. Those of a
-// stream stay for httputil, which goes by its type.
+// moveHeader gives the client's response the fields of an upstream's.
 func moveHeader(to http.Header, res *http.Response) {
-	if streamType(res.Header) {
-		return
-	}
 	for name, values := range res.Header {
 		if have, ok := to[name]; ok {
 			values = slices.Concat(have, values)

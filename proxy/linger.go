@@ -57,7 +57,7 @@ func (x *exchange) flushable() bool {
 	case x.request.Method == http.MethodHead, x.writer.status == http.StatusNoContent, x.writer.status == http.StatusNotModified:
 		return true
 	}
-	return len(x.writer.Header()["Content-Length"]) > 0
+	return x.writer.sized
 }
 
 // end bounds all reads from the client, those that are under way too.

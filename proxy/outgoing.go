@@ -29,7 +29,9 @@ func (o *outgoing) target() string {
 // fields returns what goes upstream as a map that is not to be changed.
 func (o *outgoing) fields() http.Header {
 	if o.plain != nil {
-		return o.plain.Head.Header()
+		h := o.plain.Head.Header()
+		delete(h, header.Host.String())
+		return h
 	}
 	return o.std.Header
 }
@@ -44,8 +46,10 @@ func (o *outgoing) library() *http.Request {
 	if err != nil { // the plain relay has parsed it before
 		u = &url.URL{Path: p.Target}
 	}
-	h := p.Head.Header()
-	h.Del("Host")
+	h := o.fields()
+	if h["User-Agent"] == nil {
+		h["User-Agent"] = []string{""} // else net/http sends its own
+	}
 	return &http.Request{
 		Method: p.Method, URL: u, Host: p.Host, Header: h, ContentLength: p.ContentLength, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}

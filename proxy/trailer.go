@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -57,6 +58,16 @@ func (v *bodyView) end() {
 	defer v.body.mu.Unlock()
 	for name := range v.trailer {
 		v.trailer[name] = v.body.trailer[name]
+	}
+}
+
+// clearAnnounced takes the fields out of a header that has been sent which the
+// trailer may have, too: servers send what they find under these names behind the body.
+func clearAnnounced(h http.Header) {
+	for _, list := range h["Trailer"] {
+		for name := range strings.SplitSeq(list, ",") {
+			h.Del(strings.TrimSpace(name))
+		}
 	}
 }
 

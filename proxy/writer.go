@@ -20,6 +20,7 @@ type responseWriter struct {
 	x       *exchange
 	control http.ResponseController
 	status  int   // 0 before the final header
+	sized   bool  // the final header says the body's length
 	written int64 // of the body
 	err     error // the first failure to write
 
@@ -45,9 +46,13 @@ func (w *responseWriter) WriteHeader(status int) {
 			h["Content-Type"] = nil // else net/http guesses one that the application did not give
 		}
 		w.x.finishHeader(h, status)
+		w.sized = len(h["Content-Length"]) > 0
 		w.boundBody()
 	}
 	w.ResponseWriter.WriteHeader(status)
+	if status >= 200 && w.x.request.ProtoAtLeast(1, 1) {
+		clearAnnounced(w.Header())
+	}
 }
 
 // writeHead is WriteHeader for a head as it came.
@@ -55,6 +60,7 @@ func (w *responseWriter) writeHead(status int, why string, h *header.Head) {
 	w.bound()
 	w.status = status
 	w.x.finishHeader(h, status)
+	w.sized = h.Has(header.ContentLength)
 	w.boundBody()
 	w.ResponseWriter.(headWriter).WriteHead(status, why, h)
 }

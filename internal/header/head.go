@@ -237,8 +237,8 @@ func (h *Head) DeleteHopByHop() {
 	for v := range h.Values(Connection) {
 		for part := range strings.SplitSeq(v, ",") {
 			name := trim(part)
-			if name == "" || EqualName(name, "close") || EqualName(name, "keep-alive") || EqualName(name, "upgrade") {
-				continue // these name no other field
+			if name == "" {
+				continue
 			}
 			for i := range h.Fields {
 				if f := &h.Fields[i]; f.ID != Connection && EqualName(f.Name, name) {

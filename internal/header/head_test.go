@@ -55,6 +55,7 @@ func TestHeadEdits(t *testing.T) {
 		{"set a new one", func(h *Head) { h.DeleteHopByHop(); h.Set("Via", "1.1 g") }, "host: example.com\r\nX-B: 1\r\nx-b: 2\r\nVia: 1.1 g\r\n"},
 		{"delete", func(h *Head) { h.Delete(Host); h.Delete(Via) }, "X-B: 1\r\nCONNECTION: x-hop, close\r\nX-Hop: secret\r\nx-b: 2\r\nkeep-alive: 5\r\n"},
 		{"hop by hop", (*Head).DeleteHopByHop, "host: example.com\r\nX-B: 1\r\nx-b: 2\r\n"},
+		{"a field Close, which Connection names", func(h *Head) { h.Add("close", "1"); h.DeleteHopByHop() }, "host: example.com\r\nX-B: 1\r\nx-b: 2\r\n"},
 		{"add after delete", func(h *Head) { h.Delete(Host); h.Add("host", "b") }, "X-B: 1\r\nCONNECTION: x-hop, close\r\nX-Hop: secret\r\nx-b: 2\r\nkeep-alive: 5\r\nhost: b\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -19,7 +19,6 @@ type alarm struct {
 	mu    sync.Mutex // protects the fields below
 	until time.Time  // the bound; zero = none
 	armed time.Time  // the socket's deadline; zero = none
-	ended bool       // there are to be no more waits
 }
 
 // bound bounds the waits from now on; the zero time means no bound.
@@ -71,7 +70,7 @@ func (a *alarm) arm(t time.Time) {
 func (a *alarm) again() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.ended || !a.until.IsZero() && !time.Now().Before(a.until) {
+	if !a.until.IsZero() && !time.Now().Before(a.until) {
 		return false
 	}
 	a.arm(a.until)
@@ -89,14 +88,6 @@ func (a *alarm) off() {
 func (a *alarm) interrupt() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.arm(past)
-}
-
-// end ends the wait that is under way, and all to come.
-func (a *alarm) end() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.ended = true
 	a.arm(past)
 }
 

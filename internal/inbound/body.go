@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"maps"
@@ -128,20 +129,29 @@ func (b *body) Close() error {
 	return nil
 }
 
-// settle ends the body when the request has been served, and reports whether the
-// connection is where the next request begins. A read that is still under way is
-// ended, and the connection with it.
+// stop ends a read that is still under way when the request has been served, and
+// bars those to come.
+func (b *body) stop() {
+	if b == nil {
+		return
+	}
+	if !b.mu.TryLock() {
+		b.c.rd.bound(time.Now())
+		b.mu.Lock()
+		b.err = cmp.Or(b.err, http.ErrBodyReadAfterClose)
+	}
+	defer b.mu.Unlock()
+	b.closed = true
+}
+
+// settle takes what is left of a body that has been stopped, and reports whether the
+// connection is where the next request begins.
 func (b *body) settle() bool {
 	if b == nil {
 		return true
 	}
-	if !b.mu.TryLock() {
-		b.c.rd.end()
-		b.mu.Lock()
-		b.err = errors.Join(b.err, http.ErrBodyReadAfterClose)
-	}
+	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.closed = true
 	if b.err != nil {
 		return b.err == io.EOF
 	}

@@ -39,6 +39,8 @@ func (w *response) appendHead(out []byte, h *header.Head) []byte {
 				continue
 			}
 			w.sized = true
+			out = appendLength(out, f.Name, w.length)
+			continue
 		case f.ID == header.Date:
 			w.dated = true
 		case f.ID == header.Other:
@@ -65,6 +67,14 @@ func appendFields(out []byte, header http.Header, skip func(name string) bool) [
 		}
 	}
 	return out
+}
+
+// appendLength writes a length in one spelling: readers differ on others, such as 05.
+func appendLength(out []byte, name string, n int64) []byte {
+	out = append(out, name...)
+	out = append(out, ": "...)
+	out = strconv.AppendInt(out, n, 10)
+	return append(out, "\r\n"...)
 }
 
 func appendField(out []byte, name, value string) []byte {

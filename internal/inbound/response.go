@@ -159,9 +159,7 @@ func (w *response) seal() {
 	out := w.c.out
 	switch {
 	case w.hasLength() && !w.sized:
-		out = append(out, "Content-Length: "...)
-		out = strconv.AppendInt(out, w.length, 10)
-		out = append(out, "\r\n"...)
+		out = appendLength(out, "Content-Length", w.length)
 	case w.bodiless, w.sized:
 	case w.request.ProtoMinor > 0:
 		w.chunked, w.length = true, -1

@@ -70,6 +70,7 @@ func (c *conn) goOn(w *response, served bool) outcome {
 	keep, body := w.finish(), w.body
 	c.watch.stop()
 	c.wr.bound(time.Time{})
+	body.stop() // else a client that does not send the rest would keep the connection
 	w.retire()
 	if keep && body.settle() {
 		if c.buffered() == 0 {
@@ -96,7 +97,7 @@ func (c *conn) call(w *response, handle func()) (ok bool) {
 		w.ctx.end()
 		if !w.hijacked {
 			c.raw.Close()
-			w.body.settle()
+			w.body.stop()
 		}
 	}()
 	handle()

@@ -188,3 +188,39 @@ func TestShutdownInTime(t *testing.T) {
 		}
 	})
 }
+
+// A body that somebody still reads when the last answer has been sent does not keep
+// the connection: it may never come.
+func TestBodyIsLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var readers sync.WaitGroup
+		_, open := inBubble(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			readers.Go(func() { io.Copy(io.Discard, r.Body) })
+			synctest.Wait() // it waits for the client
+			w.Header().Set("Connection", "close")
+			io.WriteString(w, "early")
+		})})
+		c, br := open()
+		io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfive.")
+		began := time.Now()
+		res, err := http.ReadResponse(br, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(res.Body); string(b) != "early" || err != nil {
+			t.Errorf("got %q, %v", b, err)
+		}
+		c.SetReadDeadline(began.Add(time.Hour))
+		if _, err := br.ReadByte(); err != io.EOF {
+			t.Errorf("behind the answer: got %v, want EOF", err)
+		}
+		io.WriteString(c, "more.")
+		synctest.Wait()
+		time.Sleep(2 * lingerTime)
+		if _, err := io.WriteString(c, "more"); err == nil {
+			t.Error("the connection is still open after the time to linger")
+		}
+		readers.Wait()
+	})
+}

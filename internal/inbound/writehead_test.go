@@ -70,6 +70,7 @@ func TestWriteHead(t *testing.T) {
 		"length in the header":    {head: dated, header: fields{{"Content-Length", "2"}}, body: "hi", want: "200 OK\r\n" + dated + "Content-Length: 2\r\n\r\nhi"},
 		"length in both":          {head: "Content-Length: 2\r\n" + dated, header: fields{{"Content-Length", "9"}}, body: "hi", want: "200 OK\r\nContent-Length: 2\r\n" + dated + "\r\nhi"},
 		"length twice":            {head: dated + "Content-Length: 2\r\nContent-Length: 3\r\n", body: "hi", want: "200 OK\r\n" + dated + "Content-Length: 2\r\n\r\nhi"},
+		"length with zeros":       {head: dated + "content-Length: 0002\r\n", body: "hi", want: "200 OK\r\n" + dated + "content-Length: 2\r\n\r\nhi"},
 		"signed length":           {head: dated + "Content-Length: +2\r\n", body: "hi", want: "200 OK\r\n" + dated + "Content-Length: 2\r\n\r\nhi"},
 		"no length, short":        {head: dated, body: "hi", want: "200 OK\r\n" + dated + "Content-Length: 2\r\n\r\nhi"},
 		"no length, long":         {head: dated + "Transfer-Encoding: gzip\r\n", body: strings.Repeat("x", 3000), want: "200 OK\r\n" + dated + "Transfer-Encoding: chunked\r\n\r\nbb8\r\n" + strings.Repeat("x", 3000) + "\r\n0\r\n\r\n"},

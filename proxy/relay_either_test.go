@@ -1,0 +1,90 @@
+package proxy_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// relayed runs f in worlds of the plain relay and of httputil's.
+func relayed(t *testing.T, s setup, f func(t *testing.T, w *world)) {
+	for _, front := range []string{"inbound", "inbound-httputil"} {
+		t.Run(front, func(t *testing.T) {
+			t.Parallel()
+			s := s
+			s.front = front
+			bubble(t, s, func(w *world) { f(w.tb.(*testing.T), w) })
+		})
+	}
+}
+
+// A trailer has what the upstream sent as one, and not what the header has under the
+// same name.
+func TestTrailerBesideHeader(t *testing.T) {
+	t.Parallel()
+	relayed(t, setup{upstreams: specs("app:80")}, func(t *testing.T, w *world) {
+		w.script("app:80", func(c *wire) {
+			c.request()
+			c.say("HTTP/1.1 200 OK\nX-Sum: 0\nTrailer: X-Sum, X-Late\nTransfer-Encoding: chunked\n\n2\nhi\n0\nX-Sum: 2\n\n")
+		})
+		got := w.get()
+		if h, tr := got.header["X-Sum"], got.trailer["X-Sum"]; got.body != "hi" || !slices.Equal(h, []string{"0"}) || !slices.Equal(tr, []string{"2"}) {
+			t.Errorf("got %q, X-Sum %q in the header and %q in the trailer", got.body, h, tr)
+		}
+	})
+}
+
+// What is said to be a stream is sent on as it comes, with a length or without.
+func TestSizedStreamIsPrompt(t *testing.T) {
+	t.Parallel()
+	for _, media := range []string{"text/event-stream", "application/grpc"} {
+		relayed(t, setup{upstreams: specs("app:80")}, func(t *testing.T, w *world) {
+			w.script("app:80", func(c *wire) {
+				c.request()
+				c.say(fmt.Sprintf("HTTP/1.1 200 OK\nContent-Type: %s\nContent-Length: 4\n\nhi", media))
+				time.Sleep(time.Minute)
+				c.say("ho")
+			})
+			began := time.Now()
+			res, err := w.client.Get("http://example.com/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if _, err := io.ReadFull(res.Body, make([]byte, 2)); err != nil || time.Since(began) > time.Second {
+				t.Errorf("%s: the first part came after %v, %v", media, time.Since(began), err)
+			}
+		})
+	}
+}
+
+// A request without a User-Agent has none upstream, by either version of HTTP.
+func TestNoUserAgent(t *testing.T) {
+	t.Parallel()
+	for _, front := range []string{"inbound", "inbound-httputil"} {
+		t.Run(front, func(t *testing.T) {
+			t.Parallel()
+			var w *world
+			synctestBubble(t, func(t *testing.T) {
+				second, err := proxy.NewPool(balancer.Options{Name: "second", Policy: "first"}, h2(proxy.PoolOptions{Dial: later(&w)}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				second.Update(specs("second:80"))
+				t.Cleanup(func() { second.Update(nil) })
+				w = start(t, setup{upstreams: specs("down:80"), front: front, route: proxy.Route{Fallback: &proxy.Fallback{Pool: second}}})
+				w.inBubble = true
+				w.h2app("second:80", func(rw http.ResponseWriter, r *http.Request) { fmt.Fprintf(rw, "%q", r.Header["User-Agent"]) })
+				r := w.request("GET", "/", nil)
+				r.Header["User-Agent"] = nil
+				check(t, "User-Agent of HTTP/2", w.do(r).body, "[]")
+			})
+		})
+	}
+}
