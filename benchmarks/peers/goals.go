@@ -21,16 +21,16 @@ func (r *report) judge() {
 		}
 		r.most(title+": CPU per request, × nginx", v, most, "%.2f ×")
 	}
-	ratio("get1k", "GET 1 kB", 2)
-	ratio("post10k", "POST 10 kB", 2.5)
-	ratio("get100k", "GET 100 kB", 0.8)
-	ratio("get1m", "GET 1 MB", 0.5)
+	ratio("get1k", "GET 1 kB", 1.4)
+	ratio("post10k", "POST 10 kB", 1.4)
+	ratio("get100k", "GET 100 kB", 0.75)
+	ratio("get1m", "GET 1 MB", 0.45)
 	p99 := 0.0
 	if base := median(r.fact(yard).KneeP99); base > 0 {
 		p99 = median(f.KneeP99) / base
 	}
 	r.most("p99 at 70 % of nginx's knee, × nginx", p99, 1.5, "%.2f ×")
-	r.most("allocations per plain GET, whole process", f.Allocs, 35, "%.1f")
+	r.most("allocations per plain GET, whole process", f.Allocs, 4, "%.1f")
 	r.most("bytes of these", f.AllocKB, 3, "%.2f kB")
 	slowest, allocs := "", 0.0
 	for name, p := range r.Picks {
@@ -41,7 +41,7 @@ func (r *report) judge() {
 	}
 	r.most("pick of 10,000, slowest policy ("+slowest+")", r.Picks[slowest].NS, 100, "%.0f ns")
 	r.goal(goal{Name: "allocations of these picks", Goal: "0", Measured: measured(len(r.Picks) > 0, "%.0f", allocs), Met: allocs == 0, Value: allocs})
-	r.most("memory of an idle client", f.IdleKB, 12, "%.1f kB")
+	r.most("memory of an idle client", f.IdleKB, 4.5, "%.1f kB")
 	r.most(fmt.Sprintf("%d upstreams checked every second (%.0f checks a second were made): share of a core", r.Checks, f.ChecksRate), 100*f.ChecksShare, 10, "%.1f %%")
 	r.most("the most checks in 100 ms, × mean", f.ChecksBurst, 2, "%.2f ×")
 	r.most("start to the first request served", median(f.StartMS), 50, "%.0f ms")
