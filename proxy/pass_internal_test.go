@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/inbound"
+	"github.com/goodgate/goodgate/internal/pipe"
 )
 
 // passage is a proxy on real sockets, over which pipes can be filled.
@@ -25,6 +28,22 @@ type passage struct {
 	proxy   *Proxy
 	addr    string
 	records chan Record
+	passed  atomic.Int64 // bytes that came to a client's socket by a pipe
+}
+
+// passWriter counts what is passed on by pipes.
+type passWriter struct {
+	inbound.ResponseWriter
+	to     pipeWriter
+	passed *atomic.Int64
+}
+
+func (w *passWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *passWriter) Piped() bool                 { return w.to.Piped() }
+
+func (w *passWriter) Drain(p *pipe.Pipe) error {
+	w.passed.Add(int64(p.Len()))
+	return w.to.Drain(p)
 }
 
 func newPassage(t *testing.T, l Listener, upstreams ...http.Handler) *passage {
@@ -55,7 +74,9 @@ func newPassage(t *testing.T, l Listener, upstreams ...http.Handler) *passage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	front := inbound.New(inbound.Options{Handler: s.proxy, Base: t.Context()})
+	front := inbound.New(inbound.Options{Base: t.Context(), Serve: func(w inbound.ResponseWriter, r *Request) {
+		s.proxy.ServeRequest(&passWriter{w, w.(pipeWriter), &s.passed}, r, l)
+	}})
 	var wg sync.WaitGroup
 	wg.Go(func() { front.Serve(ln) })
 	t.Cleanup(func() {
@@ -92,16 +113,24 @@ func file(b []byte, cut int) http.Handler {
 	})
 }
 
-// TestPass holds that large bodies reach the client whole without being copied, on
-// connections that go on, and that what is in the record is true.
+// TestPass holds that large bodies reach the client whole without being copied, by
+// either relay, on connections that go on, and that what is in the record is true.
 func TestPass(t *testing.T) {
 	for _, size := range []int{70_000, 1 << 20, 5_000_001} {
 		b := noisy(size)
 		s := newPassage(t, Listener{WriteIdle: time.Minute, BodyIdle: time.Minute}, file(b, 0))
 		tr := &http.Transport{}
 		defer tr.CloseIdleConnections()
-		for range 3 {
-			res, err := (&http.Client{Transport: tr}).Get("http://" + s.addr + "/")
+		for _, upgrade := range []string{"", "", "none", "none"} { // a request with one goes by httputil
+			ask, err := http.NewRequest("GET", "http://"+s.addr+"/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if upgrade != "" {
+				ask.Header.Set("Upgrade", upgrade)
+			}
+			s.passed.Store(0)
+			res, err := (&http.Client{Transport: tr}).Do(ask)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,6 +141,9 @@ func TestPass(t *testing.T) {
 			}
 			if r := <-s.records; r.Sent != int64(size) || r.Reason != reason.None || r.Status != 200 {
 				t.Errorf("%d bytes: record: %d sent, %v, %d", size, r.Sent, r.Reason, r.Status)
+			}
+			if n := s.passed.Load(); runtime.GOOS == "linux" && size >= 1<<20 && n < int64(size)/2 {
+				t.Errorf("%d bytes, upgrade %q: %d came by a pipe, want most", size, upgrade, n)
 			}
 		}
 		if p := s.proxy.pipes.Get(); p == nil {
