@@ -82,6 +82,9 @@ func converse(t *testing.T, b []byte, front string, pages *proxy.Pages) string {
 		a := d.reply(method, leaves || len(parts) > 1)
 		answers, early = append(answers, a), early || a.early
 	}
+	if early {
+		s.pool.Retry.Attempts = 1
+	}
 	w := start(t, s)
 	w.inBubble = true
 	var asked journal
@@ -194,6 +197,9 @@ func clientSees(c *wire, method string, began time.Time) string {
 		if err != nil {
 			return b.String() + "cut off"
 		}
+		if res.StatusCode == http.StatusContinue { // none comes where an early answer overtakes it
+			continue
+		}
 		headAt := time.Since(began).Round(time.Microsecond)
 		all, err := io.ReadAll(res.Body)
 		if err != nil {
@@ -239,7 +245,8 @@ func short(b []byte) string {
 }
 
 // account renders the records; the server refuses some requests without one. How much
-// of a body has come by an early answer is up to another goroutine.
+// of a body has come by an early answer, and with it what may be done about a failure,
+// is up to another goroutine.
 func (w *world) account(early bool) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -247,7 +254,7 @@ func (w *world) account(early bool) string {
 	for i := range w.records {
 		r := &w.records[i]
 		if early {
-			r.Received = 0
+			r.Received, r.SavedBy, r.Err, r.Attempts = 0, "", nil, nil
 		}
 		fmt.Fprintf(&b, "%s %s %s %s %d received %d sent %d %s %v by %v hidden %v saved %q fallback %q after %v: %s", r.Method, r.Host, r.Path, r.Upstream, r.Status, r.Received,
 			r.Sent, r.Reason, r.Err, r.Absorbed, r.Hidden, r.SavedBy, r.Fallback, r.Duration.Round(time.Microsecond), decisions(*r))
