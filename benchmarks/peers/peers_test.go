@@ -55,7 +55,7 @@ func TestReadHead(t *testing.T) {
 func TestJudge(t *testing.T) {
 	r := &report{Facts: map[string]*fact{}, Peers: []string{subject, yard}, Picks: map[string]pick{"hash": {NS: 120}, "first": {NS: 5}}}
 	w := workload{name: "get1k", title: "GET 1 kB"}
-	for _, cpu := range []float64{60, 50, 400} { // the median counts
+	for _, cpu := range []float64{50, 48, 400} { // the median counts
 		r.add(w, subject, sample{CPU: cpu})
 	}
 	r.add(w, yard, sample{CPU: 40})
@@ -66,7 +66,7 @@ func TestJudge(t *testing.T) {
 		got[g.Name] = g.Verdict() + " " + g.Measured
 	}
 	for name, want := range map[string]string{
-		"GET 1 kB: CPU per request, × nginx":    "met 1.50 ×",
+		"GET 1 kB: CPU per request, × nginx":    "met 1.25 ×",
 		"GET 1 MB: CPU per request, × nginx":    "not measured ",
 		"start to the first request served":     "met 20 ms",
 		"pick of 10,000, slowest policy (hash)": "missed 120 ns",
