@@ -46,8 +46,8 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return c.wrap("close", net.ErrClosed)
 	}
+	c.in.end(net.ErrClosed, syscall.EPIPE) // first: what the peer says to the end is not read any more
 	c.out.end(io.EOF, net.ErrClosed)
-	c.in.end(net.ErrClosed, syscall.EPIPE)
 	return nil
 }
 
@@ -65,8 +65,8 @@ func (c *Conn) CloseWrite() error {
 // the peer's reads and writes fail with syscall.ECONNRESET.
 func (c *Conn) Reset() {
 	c.closed.Store(true)
-	c.out.end(syscall.ECONNRESET, net.ErrClosed)
 	c.in.end(net.ErrClosed, syscall.ECONNRESET)
+	c.out.end(syscall.ECONNRESET, net.ErrClosed)
 }
 
 // LocalAddr is this end's address.
