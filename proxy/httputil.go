@@ -125,7 +125,9 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 		s.write(res.Header, x)
 	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
-		if streamType(res.Header) {
+		// A call that failed is a header alone. Flushed before its end, it would
+		// be a header with a body behind it, and the status would be lost.
+		if res.ContentLength != 0 && streamType(res.Header) {
 			relay.FlushInterval = -1
 		}
 		moveHeader(x.writer.Header(), res)
