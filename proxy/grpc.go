@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -107,17 +105,43 @@ func (x *exchange) failGRPC(r reason.Reason) {
 	h := x.writer.Header()
 	h.Set("Content-Type", "application/grpc")
 	h.Set("Grpc-Status", strconv.Itoa(x.grpcStatus(r)))
-	h.Set("Grpc-Message", url.PathEscape(fmt.Sprintf("%s (%v, request %s)", r.Text(), r, x.record.ID)))
+	h.Set("Grpc-Message", x.grpcMessage(r))
 	x.writer.WriteHeader(http.StatusOK)
+}
+
+func (x *exchange) grpcMessage(r reason.Reason) string {
+	return url.PathEscape(fmt.Sprintf("%s (%v, request %s)", r.Text(), r, x.record.ID))
 }
 
 // grpcStatus returns what a client gets for a reason. A call whose time is over is
 // told so, whatever made it wait.
 func (x *exchange) grpcStatus(r reason.Reason) int {
-	if r == reason.ResponseTimeout && errors.Is(context.Cause(x.ctx), errDeadline) {
+	if x.grpcTimedOut() {
 		return grpcDeadlineExceeded
 	}
 	return r.GRPC()
+}
+
+// grpcTimedOut reports whether the time for a call is over that the client still
+// waits for. An upstream knows the client's time, and may end the call before the
+// client does.
+func (x *exchange) grpcTimedOut() bool {
+	switch contextReason(x.ctx) {
+	case reason.None:
+		return !x.grpcEnd.IsZero() && !time.Now().Before(x.grpcEnd)
+	case reason.ResponseTimeout:
+		return x.grpc
+	}
+	return false
+}
+
+// timeoutGRPC ends a call in the middle of its messages when its time is over. A
+// server does it by a trailer; cutting the stream off would be an INTERNAL error.
+// Nobody is at fault.
+func (b *leasedBody) timeoutGRPC(err error) {
+	b.a.res.SetTrailer("Grpc-Status", strconv.Itoa(grpcDeadlineExceeded))
+	b.a.res.SetTrailer("Grpc-Message", b.x.grpcMessage(reason.ResponseTimeout))
+	b.account(reason.ResponseTimeout, err)
 }
 
 // endGRPC accounts for a call that ended after its first message.
@@ -128,8 +152,13 @@ func (b *leasedBody) endGRPC() {
 	}
 	b.a.lease.Report(balancer.Failure, 0)
 	err := fmt.Errorf("grpc-status %d %s", grpcUnavailable, trailer.Get("Grpc-Message"))
-	b.x.record.Reason, b.x.record.Err = reason.UpstreamStatus, err
+	b.account(reason.UpstreamStatus, err)
+}
+
+// account notes how a call ended after its header.
+func (b *leasedBody) account(r reason.Reason, err error) {
+	b.x.record.Reason, b.x.record.Err = r, err
 	if entry := b.x.record.entry(b.a); entry != nil {
-		entry.Reason, entry.Err = reason.UpstreamStatus, err
+		entry.Reason, entry.Err = r, err
 	}
 }

@@ -183,3 +183,47 @@ func TestGRPCUnavailableCounts(t *testing.T) {
 		})
 	}
 }
+
+// A call whose time is over in the middle of its messages ends with the status for
+// that, whoever ends it, and nobody is at fault.
+func TestGRPCTimeoutBetweenMessages(t *testing.T) {
+	t.Parallel()
+	f := func(name string, timeout string, route time.Duration, want string, end func(c *framed, stream uint32)) {
+		t.Run(name, func(t *testing.T) {
+			s := grpcSetup("app:80", "other:80")
+			s.route.Timeout = route
+			s.balancer.MaxEjected = 1
+			s.balancer.Breaker = balancer.BreakerOptions{Enabled: true, Consecutive: 1}
+			bubble(t, s, func(w *world) {
+				w.useHTTP2()
+				w.frames("app:80", func(c *framed) {
+					stream := c.request()
+					c.header(stream, false, ":status", "200", "content-type", "application/grpc")
+					c.WriteData(stream, false, []byte("\x00\x00\x00\x00\x00"))
+					end(c, stream)
+				})
+				var headers []string
+				if timeout != "" {
+					headers = []string{"Grpc-Timeout", timeout}
+				}
+				got, a := w.call(headers...)
+				check(t, "answer", got, want)
+				check(t, "message", a.body, "\x00\x00\x00\x00\x00")
+				check(t, "error", a.err, nil)
+				check(t, "reason", w.record().Reason, reason.ResponseTimeout)
+				check(t, "breaker", w.pool.Members()[0].Breaker(), balancer.Closed)
+			})
+		})
+	}
+	resets := func(c *framed, stream uint32) {
+		time.Sleep(2 * time.Second)
+		c.WriteRSTStream(stream, http2.ErrCodeCancel)
+		c.wait()
+	}
+	closes := func(*framed, uint32) { time.Sleep(2 * time.Second) }
+	silent := func(c *framed, _ uint32) { c.wait() }
+	f("the upstream resets", "2S", 0, "200 application/grpc 4", resets)
+	f("the upstream closes", "2S", 0, "200 application/grpc 4", closes)
+	f("goodgate's grace", "2S", 0, "200 application/grpc 4", silent)
+	f("the route's time", "", 2*time.Second, "200 application/grpc 4", silent)
+}

@@ -62,6 +62,10 @@ func (b *leasedBody) Read(p []byte) (int, error) {
 			b.x.cleanTrailer(b.a.res.Trailers())
 			b.end()
 			return n, err
+		case !b.ended && b.x.writer.err == nil && b.x.grpcTimedOut():
+			b.timeoutGRPC(err)
+			b.end()
+			return n, io.EOF
 		case b.ended || b.x.writer.err != nil || !b.mended(err):
 			b.end()
 			return n, err

@@ -52,6 +52,19 @@ func (r *Response) Trailers() http.Header {
 	return r.Trailer
 }
 
+// SetTrailer sets a field of the trailer, which has to be before the body's end is
+// read.
+func (r *Response) SetTrailer(name, value string) {
+	trailer := &r.Trailer
+	if r.std != nil {
+		trailer = &r.std.Trailer
+	}
+	if *trailer == nil {
+		*trailer = http.Header{}
+	}
+	trailer.Set(name, value)
+}
+
 // HTTP returns the answer for the library, as one to a request of it. The first
 // call makes one where the answer did not come by it; after that Head is nil, and
 // the map counts.
