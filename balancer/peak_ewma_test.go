@@ -42,13 +42,15 @@ func TestPeakEWMAForgivesOneTimeout(t *testing.T) {
 			if got := traffic(t, p, time.Second-time.Millisecond, replayable, fast)[addr(0)]; got != 0 {
 				t.Errorf("replayable %v, within a second: got %d requests, want none", replayable, got)
 			}
-			traffic(t, p, 4*time.Second, replayable, fast)
-			got := traffic(t, p, 2*time.Second, replayable, fast)[addr(0)]
-			if replayable && got < 25 {
-				t.Errorf("after 5 s: got %d of 200 requests, want about a third", got)
+			most := 0 // in one of the seconds; chance alone moves when it is back by a few
+			for range 9 {
+				most = max(most, traffic(t, p, time.Second, replayable, fast)[addr(0)])
 			}
-			if !replayable && got != 0 {
-				t.Errorf("nothing can be sent again, after 5 s: got %d requests, want none", got)
+			if replayable && most < 20 {
+				t.Errorf("after 10 s: got at most %d of 100 requests a second, want about a third", most)
+			}
+			if !replayable && most != 0 {
+				t.Errorf("nothing can be sent again, after 10 s: got %d requests a second, want none", most)
 			}
 		})
 	}

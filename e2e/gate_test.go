@@ -149,8 +149,8 @@ func (g *gate) waitMessage(text string) entry {
 	return g.waitLog(text, func(e entry) bool { return strings.Contains(e.Msg, text) })
 }
 
-// waitMore waits until the log tells something of an app once more.
-func (g *gate) waitMore(what, message string, a *app) {
+// waitMore calls do and waits until the log has a message about an app once more.
+func (g *gate) waitMore(what, message string, a *app, do func()) {
 	g.t.Helper()
 	count := func() (n int) {
 		for _, e := range g.log() {
@@ -161,6 +161,7 @@ func (g *gate) waitMore(what, message string, a *app) {
 		return n
 	}
 	before := count()
+	do()
 	waitFor(g.t, what, func() bool { return count() > before })
 }
 

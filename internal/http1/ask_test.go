@@ -31,14 +31,17 @@ func afterOne(t *testing.T, serve func(*net.TCPConn, *bufio.Reader), change ...f
 	return tr
 }
 
-// silent reads and says nothing.
-func silent(c *net.TCPConn, br *bufio.Reader) { io.Copy(io.Discard, br) }
-
 // TestHeaderBoundOnAnIdleConnection holds that the wait which comes with the write
 // is a part of the one that is bounded.
 func TestHeaderBoundOnAnIdleConnection(t *testing.T) {
 	t.Parallel()
-	tr := afterOne(t, silent, func(o *Options) { o.ResponseHeader = patience / 2 })
+	const bound = patience / 2
+	arrived := make(chan time.Time, 1)
+	tr := afterOne(t, func(c *net.TCPConn, br *bufio.Reader) {
+		readRequest(br)
+		arrived <- time.Now()
+		io.Copy(io.Discard, br)
+	}, func(o *Options) { o.ResponseHeader = bound })
 	c, _ := tr.pool.get(false, true)
 	x := Call{Reused: true}
 	r, err := x.requestOf(request(t, "GET", ""))
@@ -53,8 +56,8 @@ func TestHeaderBoundOnAnIdleConnection(t *testing.T) {
 	if _, err := c.send(&o); err != nil {
 		t.Fatal(err)
 	}
-	if c.rd.until.After(time.Now()) {
-		t.Error("the bound counts from the end of the wait")
+	if late := c.rd.until.Sub((<-arrived).Add(bound)); late > 0 {
+		t.Errorf("the bound counts from %v after the request arrived", late)
 	}
 	failed, ok := errors.AsType[*Error](c.receive())
 	if !ok || failed.Phase != PhaseHeader || failed.Kind != Timeout {
