@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/certtest"
+	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
 // startUpgrading is an application that upgrades every request. talk has the

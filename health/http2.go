@@ -9,7 +9,7 @@ import (
 	"net/http"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/h2frame"
+	"github.com/goodgate/goodgate/internal/wire/h2frame"
 )
 
 // http2Caller makes one exchange over a connection of its own by HTTP/2, with

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/message"
 	"github.com/goodgate/goodgate/proxy"
 )
 

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/http1"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/http1"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // got1xx passes an informational response on; its error ends the attempt.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/http1"
+	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
 // dialReason tells why a connection could not be made.

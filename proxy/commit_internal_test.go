@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/http1"
+	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
 // sparse is a response's body of which a little comes, and no more in time.

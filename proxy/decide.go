@@ -12,8 +12,8 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/header"
-	"github.com/goodgate/goodgate/internal/http1"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
 // idempotent reports whether a method may be executed twice (RFC 9110 section

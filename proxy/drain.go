@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/header"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // drainHeader is how an application that is about to end says so with any of

@@ -11,8 +11,8 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/http1"
-	"github.com/goodgate/goodgate/internal/http2"
+	"github.com/goodgate/goodgate/internal/wire/http1"
+	"github.com/goodgate/goodgate/internal/wire/http2"
 )
 
 // either speaks what the upstream chose on the latest connection. A connection

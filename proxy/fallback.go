@@ -9,7 +9,7 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // Fallback says who answers a request that would end with a gateway error:

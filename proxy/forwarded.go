@@ -6,8 +6,8 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/goodgate/goodgate/internal/header"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // maxRequestID bounds the X-Request-Id that a trusted proxy may set.

@@ -11,8 +11,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/header"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // Status codes of gRPC (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).

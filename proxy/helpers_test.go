@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/inbound"
-	"github.com/goodgate/goodgate/internal/memnet"
+	"github.com/goodgate/goodgate/internal/lab/memnet"
+	"github.com/goodgate/goodgate/internal/wire/inbound"
 	"github.com/goodgate/goodgate/proxy"
 )
 

@@ -5,7 +5,7 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // conclude takes what the delivery has come to. A good answer may be kept for

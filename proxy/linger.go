@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
 // lingerFor and lingerBytes bound what is taken from a client after its answer.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/heaptest"
+	"github.com/goodgate/goodgate/internal/lab/heaptest"
 )
 
 // TestByClientMemory: however many clients come, the PROXY protocol keeps

@@ -6,8 +6,8 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/goodgate/goodgate/internal/header"
-	"github.com/goodgate/goodgate/internal/http1"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
 // outgoing is what a relay has made of the request for upstreams: exactly one of

@@ -11,7 +11,7 @@ import (
 	"strings"
 	texttemplate "text/template"
 
-	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
 // Pages are what a client sees of a failure: HTML, JSON or plain text, as its

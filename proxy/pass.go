@@ -5,8 +5,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/http1"
-	"github.com/goodgate/goodgate/internal/pipe"
+	"github.com/goodgate/goodgate/internal/wire/http1"
+	"github.com/goodgate/goodgate/internal/wire/pipe"
 )
 
 const (

@@ -19,8 +19,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/inbound"
-	"github.com/goodgate/goodgate/internal/pipe"
+	"github.com/goodgate/goodgate/internal/wire/inbound"
+	"github.com/goodgate/goodgate/internal/wire/pipe"
 )
 
 // passage is a proxy on real sockets, over which pipes can be filled.

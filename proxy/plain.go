@@ -4,9 +4,9 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/goodgate/goodgate/internal/header"
-	"github.com/goodgate/goodgate/internal/http1"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/http1"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // This file is the plain relay: HTTP/1.1 with the client and with the upstream, and

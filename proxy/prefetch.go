@@ -9,7 +9,7 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
 // A body gets memory as it comes, not as it is announced: growFrom bytes, growBy

@@ -15,7 +15,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/inbound"
+	"github.com/goodgate/goodgate/internal/wire/inbound"
 	"github.com/goodgate/goodgate/proxy"
 )
 

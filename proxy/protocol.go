@@ -9,9 +9,9 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/http1"
-	"github.com/goodgate/goodgate/internal/http2"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/http1"
+	"github.com/goodgate/goodgate/internal/wire/http2"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // Protocol is what is spoken with a pool's upstreams.

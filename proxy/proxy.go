@@ -12,8 +12,8 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/message"
-	"github.com/goodgate/goodgate/internal/pipe"
+	"github.com/goodgate/goodgate/internal/wire/message"
+	"github.com/goodgate/goodgate/internal/wire/pipe"
 )
 
 // Options configure a [Proxy].

@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/pires/go-proxyproto"
 
-	"github.com/goodgate/goodgate/internal/http1"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/http1"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // ProxyProtocol is the version of the PROXY protocol by which upstreams are told

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goodgate/goodgate/internal/header"
+	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
 // maxMethod is the longest method, of those in use WebDAV's have 18 bytes.

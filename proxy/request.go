@@ -3,7 +3,7 @@ package proxy
 import (
 	"net/http"
 
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // Request is a client's request as routes, policies, limits and observers see it.

@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/http1"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/http1"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // give makes an attempt's answer the one that the client gets. The lease goes to

@@ -10,8 +10,8 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/header"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // maxResumes bounds how often the rest of one response is asked for.

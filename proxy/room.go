@@ -1,8 +1,8 @@
 package proxy
 
 import (
-	"github.com/goodgate/goodgate/internal/header"
-	"github.com/goodgate/goodgate/internal/http1"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
 // This file uses the memory of plain requests again. Only what nothing can still look

@@ -11,8 +11,8 @@ import (
 	"unsafe"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/inbound"
-	"github.com/goodgate/goodgate/internal/memnet"
+	"github.com/goodgate/goodgate/internal/lab/memnet"
+	"github.com/goodgate/goodgate/internal/wire/inbound"
 )
 
 // isZero reports whether all of the memory that p points to is zero.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // Route says which requests it takes and what becomes of them: they go to

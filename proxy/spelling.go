@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/goodgate/goodgate/internal/header"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // fieldTable finds header fields by name, whatever their spelling.

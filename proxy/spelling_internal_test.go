@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // variable is the name of a field as CGI gives it to an application.

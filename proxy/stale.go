@@ -10,8 +10,8 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/message"
 	"github.com/goodgate/goodgate/internal/stale"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // Stale says what is kept to answer with when an error would reach the client

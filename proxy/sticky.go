@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // Sticky keeps a client on the upstream that served it first, by a cookie that

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/buffer"
+	"github.com/goodgate/goodgate/internal/wire/buffer"
 )
 
 // tunnels are the upgraded connections that are open.

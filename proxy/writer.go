@@ -8,8 +8,8 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/header"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // responseWriter is the client's side of an exchange: it puts on every response

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	loadgen "github.com/goodgate/goodgate/internal/bench"
+	loadgen "github.com/goodgate/goodgate/internal/lab/bench"
 )
 
 // report is everything that was measured, as it is written as JSON. Times are

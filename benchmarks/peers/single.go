@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
-	loadgen "github.com/goodgate/goodgate/internal/bench"
+	loadgen "github.com/goodgate/goodgate/internal/lab/bench"
 )
 
 // measureKnee finds the rate that nginx can take and gives 70 % of it to all, by

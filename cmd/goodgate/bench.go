@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/goodgate/goodgate/internal/bench"
+	"github.com/goodgate/goodgate/internal/lab/bench"
 	"github.com/goodgate/goodgate/internal/printable"
 )
 

@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goodgate/goodgate/internal/advice/convert"
+	"github.com/goodgate/goodgate/internal/advice/haproxy"
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/convert"
-	"github.com/goodgate/goodgate/internal/haproxy"
-	"github.com/goodgate/goodgate/internal/nginxconf"
 	"github.com/goodgate/goodgate/internal/printable"
 )
 

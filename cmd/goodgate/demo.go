@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/goodgate/goodgate/internal/demo"
+	"github.com/goodgate/goodgate/internal/lab/demo"
 	"github.com/goodgate/goodgate/internal/printable"
 )
 

@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/advice/diagnose"
+	"github.com/goodgate/goodgate/internal/advice/doctor"
+	"github.com/goodgate/goodgate/internal/advice/finding"
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/diagnose"
-	"github.com/goodgate/goodgate/internal/doctor"
-	"github.com/goodgate/goodgate/internal/finding"
 	"github.com/goodgate/goodgate/internal/gate"
 	"github.com/goodgate/goodgate/internal/printable"
 )

@@ -21,7 +21,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goodgate/goodgate/internal/admin"
-	"github.com/goodgate/goodgate/internal/bench"
+	"github.com/goodgate/goodgate/internal/lab/bench"
 )
 
 // hostile has what a terminal obeys or shows wrongly: a title, colours in both

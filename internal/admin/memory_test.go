@@ -9,7 +9,7 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/heaptest"
+	"github.com/goodgate/goodgate/internal/lab/heaptest"
 	"github.com/goodgate/goodgate/proxy"
 )
 

@@ -11,8 +11,8 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/goodgate/goodgate/internal/certtest"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
 // inCache puts a certificate where one that was got is kept.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/goodgate/goodgate/internal/certtest"
+	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
 // TestALPN holds what is agreed on with clients by what they offer; curl --http1.0

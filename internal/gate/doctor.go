@@ -8,12 +8,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goodgate/goodgate/internal/advice/doctor"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
-	"github.com/goodgate/goodgate/internal/doctor"
 )
 
-// maxResponseHeader is what internal/http1 takes of a response header.
+// maxResponseHeader is what internal/wire/http1 takes of a response header.
 const maxResponseHeader = 256 << 10
 
 // DoctorTargets returns the upstreams of a configuration, for a look at each.

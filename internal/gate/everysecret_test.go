@@ -19,9 +19,9 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/advice/doctor"
+	"github.com/goodgate/goodgate/internal/advice/finding"
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/doctor"
-	"github.com/goodgate/goodgate/internal/finding"
 	"github.com/goodgate/goodgate/internal/metrics"
 )
 

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/http3"
 	"github.com/goodgate/goodgate/internal/limit"
+	"github.com/goodgate/goodgate/internal/wire/http3"
 	"github.com/goodgate/goodgate/proxy"
 )
 

@@ -17,8 +17,8 @@ import (
 
 	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/inbound"
 	"github.com/goodgate/goodgate/internal/limit"
+	"github.com/goodgate/goodgate/internal/wire/inbound"
 	"github.com/goodgate/goodgate/proxy"
 )
 

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/certtest"
+	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
 // visit makes a request by HTTP/1.1 and says what came of it.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goodgate/goodgate/internal/certtest"
+	"github.com/goodgate/goodgate/internal/lab/certtest"
 	"github.com/goodgate/goodgate/internal/metrics"
 )
 

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/goodgate/goodgate/internal/certtest"
+	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
 // ask makes one request with a client of its own and says the protocol and the

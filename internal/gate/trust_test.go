@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/certtest"
+	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
 // What an upstream reached by TLS must show, and what it is shown.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/heaptest"
+	"github.com/goodgate/goodgate/internal/lab/heaptest"
 )
 
 // TestRatesMemory wants what is known of keys within what the documentation says.

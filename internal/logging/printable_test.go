@@ -14,7 +14,7 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/message"
 	"github.com/goodgate/goodgate/proxy"
 )
 

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/heaptest"
+	"github.com/goodgate/goodgate/internal/lab/heaptest"
 )
 
 // file is one that can be read while it is written to, and stands still on

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/heaptest"
+	"github.com/goodgate/goodgate/internal/lab/heaptest"
 )
 
 // TestMemory fills a cache with what clients and applications may send, and wants

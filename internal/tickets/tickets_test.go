@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/certtest"
+	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
 const day = 24 * time.Hour

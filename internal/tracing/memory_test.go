@@ -14,8 +14,8 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/heaptest"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/lab/heaptest"
+	"github.com/goodgate/goodgate/internal/wire/message"
 	"github.com/goodgate/goodgate/proxy"
 )
 

@@ -21,7 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/goodgate/goodgate/balancer"
-	"github.com/goodgate/goodgate/internal/message"
+	"github.com/goodgate/goodgate/internal/wire/message"
 	"github.com/goodgate/goodgate/proxy"
 )
 

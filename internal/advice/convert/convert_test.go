@@ -1,0 +1,110 @@
+package convert_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goodgate/goodgate/internal/advice/convert"
+	"github.com/goodgate/goodgate/internal/advice/haproxy"
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
+)
+
+func nginx(t *testing.T, http string) *convert.Result {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "nginx.conf")
+	if err := os.WriteFile(file, []byte("events {}\nhttp {\n"+http+"\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := nginxconf.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return convert.Nginx(c)
+}
+
+// TestNginx looks at single directives; whole configurations are run against
+// nginx end to end.
+func TestNginx(t *testing.T) {
+	f := func(http, want string) {
+		t.Helper()
+		if got := string(nginx(t, http).YAML("x")); !strings.Contains(got, want) {
+			t.Errorf("of\n%s\nwas made\n%s\nwithout %q", http, got, want)
+		}
+	}
+	server := func(s string) string { return "server { listen 8080; " + s + " }" }
+	group := func(s string) string {
+		return "upstream a_b { " + s + " }" + server("location / { proxy_pass http://a_b; }")
+	}
+	f(server(`location / { proxy_pass http://10.0.0.1; }`), `- address: ":8080"`)
+	f(server(`location / { proxy_pass https://10.0.0.1; }`), `- {url: "https://10.0.0.1:443"}`)
+	f(server(`location / { proxy_pass https://10.0.0.1; }`), `tls: {insecure: true}`)
+	f(server(`location / { proxy_pass http://unix:/run/a.sock; }`), `- {url: "unix:/run/a.sock"}`)
+	f(server(`location = /a { proxy_pass http://10.0.0.1; }`), `- match: {path: "/a"}`)
+	f(server(`location / { proxy_pass http://10.0.0.1; client_max_body_size 0; }`), "pool: app-10-0-0-1\n    host: \"10.0.0.1\"\npools")
+	f(server(`location / { proxy_pass http://10.0.0.1; proxy_set_header X-A ${x}; }`), "proxy_set_header X-A: has a variable")
+	f(server(`location / { proxy_pass http://10.0.0.1; proxy_set_header X-A b; }`), `set: {"X-A": "b"}`)
+	f(server(`location / { root /var/www; }`), "serves files")
+	f(server(`location ~ \.php$ { fastcgi_pass x; }`), "location ~ \\.php$: has no equivalent")
+	f(server(`gzip on; location / { proxy_pass http://10.0.0.1; }`), "gzip: has no equivalent")
+	f(server(`location / { proxy_pass http://$host; }`), "depends on a variable")
+	f(group("server 10.0.0.1 weight=3 max_conns=7; server 10.0.0.2 backup;"), `weight: 3, max_in_flight: 7}`)
+	f(group("server 10.0.0.1; server 10.0.0.2 backup;"), `- {url: "http://10.0.0.2:80", tier: 1}`)
+	f(group("ip_hash; server 10.0.0.1;"), "policy: hash\n    hash: {on: \"client_ip\"}")
+	f(group("hash $cookie_sid; server 10.0.0.1;"), `hash: {on: "cookie:sid"}`)
+	f(group("random two least_conn; server 10.0.0.1;"), "policy: p2c")
+	f(group("server 10.0.0.1 max_fails=0;"), "max_fails: goodgate's breaker")
+}
+
+// TestNotes: every directive of a block is converted, harmless, or noted.
+func TestNotes(t *testing.T) {
+	r := nginx(t, "proxy_cache_path /c keys_zone=z:1m;\nserver { listen 80; auth_basic x;\nlocation / { proxy_pass http://10.0.0.1;\nproxy_cache z;\nlimit_req zone=a; } }")
+	var got []string
+	for _, n := range r.Notes {
+		got = append(got, n.What)
+	}
+	if want := "proxy_cache_path auth_basic proxy_cache limit_req"; strings.Join(got, " ") != want {
+		t.Errorf("noted %v, want %s", got, want)
+	}
+	if n := r.Notes[2]; n.Where != "nginx.conf:6" {
+		t.Errorf("place %q", n.Where)
+	}
+}
+
+func TestHAProxy(t *testing.T) {
+	f := func(frontend, backend, want string) {
+		t.Helper()
+		text := "defaults\n mode http\nfrontend f\n bind *:80\n" + frontend + "\n default_backend b\nbackend b\n" + backend + "\n"
+		c, err := haproxy.Parse(strings.NewReader(text), "haproxy.cfg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(convert.HAProxy(c).YAML("x")); !strings.Contains(got, want) {
+			t.Errorf("of\n%s\nwas made\n%s\nwithout %q", text, got, want)
+		}
+	}
+	f("", "server a 10.0.0.1:80", `- address: ":80"`)
+	f("", "server a 10.0.0.1:80 weight 5 maxconn 3 backup", `- {url: "http://10.0.0.1:80", weight: 5, tier: 1, max_in_flight: 3}`)
+	f("", "server a /run/a.sock", `- {url: "unix:/run/a.sock"}`)
+	f("", "server a 10.0.0.1:443 ssl verify none", `tls: {insecure: true}`)
+	f("", "option httpchk GET /up\nserver a 10.0.0.1:80 check inter 3s", `health: {method: GET, path: "/up", expect: {status: "200-399"}, interval: 3s, timeout: 3s}`)
+	f("", "balance source\nserver a 10.0.0.1:80", `hash: {on: "client_ip"}`)
+	f("use_backend b if { path_beg /x } { hdr(x-env) canary }", "server a 10.0.0.1:80", `- match: {path: "/x*", headers: {"x-env": "canary"}}`)
+	f("redirect scheme https if !{ ssl_fc }", "server a 10.0.0.1:80", `- match: {scheme: http}`)
+	f("use_backend b if { src 10.0.0.0/8 }", "server a 10.0.0.1:80", "has a condition that a route cannot have")
+	f("use_backend b if { path_beg /x", "server a 10.0.0.1:80", "has a condition that a route cannot have")
+	f("use_backend b unless { path_beg /x }", "server a 10.0.0.1:80", "must not be")
+	f("http-request deny if { path /x }", "server a 10.0.0.1:80", "http-request deny: has no equivalent")
+}
+
+// TestNothingEndsAComment: YAML ends a line, and so a comment, at more characters
+// than nginx does.
+func TestNothingEndsAComment(t *testing.T) {
+	for _, end := range []string{"\r", "\u0085", "\u2028", "\u2029"} {
+		yaml := string(nginx(t, "server { listen 80; \"x"+end+"admin:y\" 1; location / { proxy_pass http://10.0.0.1; proxy_set_header X-A \"a"+end+"b\"; } }").YAML("a" + end + "admin: x"))
+		if strings.Contains(yaml, end) || strings.Contains(yaml, "\nadmin") {
+			t.Errorf("%+q is in\n%+q", end, yaml)
+		}
+	}
+}

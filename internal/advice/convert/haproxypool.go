@@ -1,0 +1,122 @@
+package convert
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/haproxy"
+)
+
+// pool converts a backend, once.
+func (h *fromHAProxy) pool(s *haproxy.Section) string {
+	if name, known := h.pools[s.Name]; known {
+		return name
+	}
+	p := &pool{
+		name: freeName(h.file.pools, s.Name), policy: "round_robin",
+		dial: s.Timeout("connect"), response: s.Timeout("server"), keepalive: s.Timeout("http-keep-alive"),
+	}
+	if n, err := strconv.Atoi(s.One("retries").Word(1)); err == nil {
+		p.attempts = n + 1
+	}
+	h.balance(s, p)
+	checked := false
+	for _, l := range s.All("server") {
+		checked = h.server(l, s, p) || checked
+	}
+	h.health(s, p, checked)
+	h.pools[s.Name] = p.name
+	h.file.pools = append(h.file.pools, p)
+	return p.name
+}
+
+func (h *fromHAProxy) balance(s *haproxy.Section, p *pool) {
+	l := s.One("balance")
+	switch algorithm := l.Word(1); {
+	case algorithm == "" || algorithm == "roundrobin" || algorithm == "static-rr":
+	case algorithm == "leastconn":
+		p.policy = "least_conn"
+	case algorithm == "random":
+		p.policy = "p2c"
+	case algorithm == "first":
+		p.policy = "first"
+	case algorithm == "source":
+		p.policy, p.hashOn = "hash", "client_ip"
+	case algorithm == "uri":
+		p.policy, p.hashOn = "hash", "path"
+	case strings.HasPrefix(algorithm, "hdr("):
+		p.policy, p.hashOn = "hash", "header:"+strings.TrimSuffix(algorithm[4:], ")")
+	default:
+		h.note(l.At(), "balance "+algorithm, "has no equivalent: round_robin is used")
+	}
+}
+
+// server converts a server line; it reports whether the server is checked.
+func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
+	address := l.Word(2)
+	out := server{}
+	secure := l.Has("ssl")
+	switch {
+	case strings.HasPrefix(address, "unix@"):
+		out.url = "unix:" + address[len("unix@"):]
+	case strings.HasPrefix(address, "/"):
+		out.url = "unix:" + address
+	case secure:
+		out.url = "https://" + strings.TrimPrefix(address, "ipv4@")
+	default:
+		out.url = "http://" + strings.TrimPrefix(address, "ipv4@")
+	}
+	if secure {
+		p.insecure = l.After("verify") == "none"
+		p.ca = l.After("ca-file")
+		p.sni = l.After("verifyhost")
+	}
+	out.weight, _ = strconv.Atoi(l.After("weight"))
+	out.limit, _ = strconv.Atoi(l.After("maxconn"))
+	out.backup = l.Has("backup")
+	if l.Has("disabled") {
+		h.note(l.At(), "server "+l.Word(1)+" disabled", "is left out")
+		return false
+	}
+	for _, word := range []string{"cookie", "send-proxy", "send-proxy-v2", "observe", "slowstart", "track", "proto"} {
+		if l.Has(word) {
+			h.note(l.At(), "server "+l.Word(1)+" "+word, "has no equivalent on one server (see slow_start, policy sticky, breaker)")
+		}
+	}
+	p.servers = append(p.servers, out)
+	return l.Has("check") || s.One("default-server").Has("check")
+}
+
+// health converts the check: httpchk is an HTTP check, check alone one by TCP,
+// and without it there is none.
+func (h *fromHAProxy) health(s *haproxy.Section, p *pool, checked bool) {
+	chk := s.One("option", "httpchk")
+	switch {
+	case !checked:
+		h.note("", "backend "+s.Name, "its servers are not checked; goodgate checks them by connecting")
+	case len(chk.Words) > 0:
+		method, path := "OPTIONS", cmp.Or(chk.Word(2), "/")
+		if chk.Word(3) != "" {
+			method, path = chk.Word(2), chk.Word(3)
+		} else if chk.Word(2) == "" {
+			path = "/"
+		}
+		if send := s.One("http-check", "send"); send.After("uri") != "" {
+			method, path = cmp.Or(send.After("meth"), "GET"), send.After("uri")
+		}
+		status := "200-399"
+		if expect := s.One("http-check", "expect"); expect.After("status") != "" {
+			status = expect.After("status")
+		}
+		p.health = fmt.Sprintf("method: %s, path: %s, expect: {status: %s}", word(method), quote(path), quote(status))
+	}
+	for _, l := range s.All("server") {
+		if inter := l.After("inter"); inter != "" && checked {
+			d, _ := haproxy.Duration(inter)
+			p.health = strings.TrimPrefix(p.health+fmt.Sprintf(", interval: %s, timeout: %s", d, min(d, cmp.Or(s.Timeout("check"), d))), ", ")
+			break
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package convert
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
+)
+
+const nginxTimeout = 60 * time.Second // of connect, send and read
+
+// pool returns the name of the pool for what a location does with its upstreams:
+// locations with other timeouts have pools of their own.
+func (n *nginx) pool(l *nginxconf.Location) string {
+	p := &pool{
+		dial:     l.Duration("proxy_connect_timeout", nginxTimeout),
+		response: l.Duration("proxy_read_timeout", nginxTimeout),
+	}
+	if l.Scheme == "https" {
+		n.poolTLS(l, p)
+	}
+	next := l.One("proxy_next_upstream").Args
+	if tries, err := strconv.Atoi(l.One("proxy_next_upstream_tries").Arg(0)); err == nil && tries > 0 {
+		p.attempts = tries
+	}
+	if len(next) == 1 && next[0] == "off" {
+		p.attempts = 1
+	}
+	base := "app"
+	if u := l.Group(n.Config); u != nil {
+		base = u.Name
+		n.group(u, l, p)
+	} else {
+		base = l.Host
+		p.servers = []server{{url: n.url(l, l.Addr())}}
+		p.keepalive = 0
+	}
+	if r := l.One("resolver").Arg(0); r != "" && l.Named(n.Config) {
+		p.resolver = r
+		if _, _, err := net.SplitHostPort(r); err != nil {
+			p.resolver = net.JoinHostPort(strings.Trim(r, "[]"), "53")
+		}
+	}
+	key := fmt.Sprint(base, *p)
+	if name, known := n.pools[key]; known {
+		return name
+	}
+	p.name = n.free(base)
+	n.pools[key] = p.name
+	n.file.pools = append(n.file.pools, p)
+	return p.name
+}
+
+// free makes a pool's name of a text, and one that is not taken.
+func (n *nginx) free(text string) string {
+	return freeName(n.file.pools, text)
+}
+
+func freeName(pools []*pool, text string) string {
+	text = strings.TrimPrefix(text, "unix:")
+	name := strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
+			return r
+		}
+		return '-'
+	}, text), "-_")
+	if name == "" || name[0] >= '0' && name[0] <= '9' {
+		name = "app-" + name
+	}
+	name = strings.TrimRight(name, "-")
+	taken := map[string]bool{}
+	for _, p := range pools {
+		taken[p.name] = true
+	}
+	if !taken[name] {
+		return name
+	}
+	for i := 2; ; i++ {
+		if next := fmt.Sprintf("%s-%d", name, i); !taken[next] {
+			return next
+		}
+	}
+}
+
+func (n *nginx) url(l *nginxconf.Location, addr string) string {
+	if strings.HasPrefix(addr, "unix:") {
+		return addr
+	}
+	return l.Scheme + "://" + addr
+}
+
+func (n *nginx) poolTLS(l *nginxconf.Location, p *pool) {
+	p.insecure = l.One("proxy_ssl_verify").Arg(0) != "on"
+	if !p.insecure {
+		p.ca = l.One("proxy_ssl_trusted_certificate").Arg(0)
+	}
+	name := l.One("proxy_ssl_name").Arg(0)
+	if name != "" && !strings.Contains(name, "$") {
+		p.sni = name
+	}
+	if d := l.One("proxy_ssl_certificate"); d.Name != "" {
+		n.note(d.At(), d.Name, "has no equivalent: goodgate shows upstreams no certificate")
+	}
+}
+
+// group converts an upstream block.
+func (n *nginx) group(u *nginxconf.Upstream, l *nginxconf.Location, p *pool) {
+	p.policy = "round_robin"
+	for _, d := range u.Block {
+		switch d.Name {
+		case "server", "keepalive_timeout", "zone", "keepalive_requests", "keepalive_time", "resolver":
+		case "keepalive":
+			p.idle, _ = strconv.Atoi(d.Arg(0))
+		case "least_conn":
+			p.policy = "least_conn"
+		case "ip_hash":
+			p.policy, p.hashOn = "hash", "client_ip"
+		case "random":
+			p.policy = "random"
+			if d.Arg(0) == "two" {
+				p.policy = "p2c"
+			}
+		case "hash":
+			n.hash(d, p)
+		default:
+			n.note(d.At(), d.Name, "has no equivalent and is left out")
+		}
+	}
+	if l.KeepsConnections(n.Config) {
+		p.keepalive = u.Timeout
+	} else {
+		p.idle = 0
+	}
+	for _, s := range u.Servers {
+		n.peer(s, l, p)
+	}
+}
+
+func (n *nginx) hash(d *nginxconf.Directive, p *pool) {
+	p.policy = "hash"
+	key := d.Arg(0)
+	switch {
+	case key == "$remote_addr" || key == "$binary_remote_addr":
+		p.hashOn = "client_ip"
+	case key == "$request_uri" || key == "$uri":
+		p.hashOn = "path"
+		n.note(d.At(), "hash "+key, "goes by the path alone, without the query")
+	case strings.HasPrefix(key, "$http_"):
+		p.hashOn = "header:" + strings.ReplaceAll(key[len("$http_"):], "_", "-")
+	case strings.HasPrefix(key, "$cookie_"):
+		p.hashOn = "cookie:" + key[len("$cookie_"):]
+	default:
+		p.hashOn = "client_ip"
+		n.note(d.At(), "hash "+key, "has no equivalent: goes by the client's address")
+	}
+}
+
+func (n *nginx) peer(s nginxconf.Peer, l *nginxconf.Location, p *pool) {
+	out := server{url: n.url(l, s.Addr)}
+	for name, value := range s.Params {
+		number, _ := strconv.Atoi(value)
+		switch name {
+		case "weight":
+			out.weight = number
+		case "backup":
+			out.backup = true
+		case "max_conns":
+			out.limit = number
+		case "down":
+			n.note(s.At(), "server "+s.Arg(0)+" down", "is left out")
+			return
+		case "max_fails", "fail_timeout":
+			n.note(s.At(), name, "goodgate's breaker and health checks decide when a server is left out, and never leave out the last one")
+		case "resolve":
+		default:
+			n.note(s.At(), "server parameter "+name, "has no equivalent and is left out")
+		}
+	}
+	p.servers = append(p.servers, out)
+}

@@ -1,0 +1,201 @@
+package diagnose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/doctor"
+	"github.com/goodgate/goodgate/internal/advice/finding"
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
+	"github.com/goodgate/goodgate/internal/advice/nginxlog"
+)
+
+// Sources say what to read.
+type Sources struct {
+	Config     string   // nginx.conf
+	ErrorLogs  []string // none = those that the configuration names
+	AccessLogs []string // none = those that the configuration names
+	Look       doctor.Options
+	Local      func(pid int) finding.Report // looks at the machine that nginx runs on; nil = [doctor.Local]
+}
+
+// Nginx finds out why an nginx answers with bad gateways. An error means that
+// the configuration, or a log named in s, cannot be read.
+func Nginx(ctx context.Context, s Sources) (finding.Report, error) {
+	c, err := nginxconf.Load(s.Config)
+	if err != nil {
+		return finding.Report{}, err
+	}
+	d := &nginxCase{config: c, errors: nginxlog.NewErrorTally(), access: nginxlog.NewAccessTally()}
+	for _, p := range c.Problems {
+		d.report.NotKnown("%s", p)
+	}
+	if err := d.readLogs(s); err != nil {
+		return d.report, err
+	}
+	d.targets()
+	look := doctor.Examine(ctx, d.looked, s.Look)
+	if ctx.Err() != nil {
+		return d.report, fmt.Errorf("looking at upstreams: %w", context.Cause(ctx))
+	}
+	d.live = look.Findings
+	look.Findings = nil
+	d.report.Add(look)
+	d.conclude()
+	d.local(s)
+	return d.report, nil
+}
+
+// nginxCase is everything known about one nginx.
+type nginxCase struct {
+	config *nginxconf.Config
+	errors *nginxlog.ErrorTally
+	access *nginxlog.AccessTally
+	looked []doctor.Target
+	live   []finding.Finding
+	report finding.Report
+}
+
+func (d *nginxCase) step(name, format string, args ...any) {
+	d.report.Steps = append(d.report.Steps, finding.Step{Subject: d.config.File, Name: name, Result: fmt.Sprintf(format, args...)})
+}
+
+// readLogs reads the logs that are named, or else those of the configuration,
+// which may be absent.
+func (d *nginxCase) readLogs(s Sources) error {
+	d.step("config", "%s, %s with proxy_pass", plural(len(d.config.Upstreams), "upstream block"), plural(len(d.config.Locations), "location"))
+	named := len(s.ErrorLogs) > 0
+	logs := s.ErrorLogs
+	if !named {
+		logs = compact(d.config.ErrorLogs)
+	}
+	for _, name := range logs {
+		if err := d.readErrorLog(name); err != nil {
+			if named {
+				return fmt.Errorf("error log: %w", err)
+			}
+			d.report.NotKnown("what the error log tells: %v", err)
+		}
+	}
+	if len(logs) == 0 {
+		d.report.NotKnown("what the error log tells: none is named; --error-log FILE reads one")
+	}
+	return d.readAccessLogs(s.AccessLogs)
+}
+
+func (d *nginxCase) readErrorLog(name string) error {
+	in, err := nginxlog.Open(name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	before := d.errors.Lines
+	if err := d.errors.Read(in); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	d.step("error log", "%s: %d lines", name, d.errors.Lines-before)
+	return nil
+}
+
+func (d *nginxCase) readAccessLogs(names []string) error {
+	logs := d.config.Logs
+	for _, name := range names {
+		logs = append(logs, nginxconf.AccessLog{File: name, Format: d.formatOf(name)})
+	}
+	if len(names) > 0 {
+		logs = logs[len(d.config.Logs):]
+	}
+	read := map[string]bool{}
+	for _, l := range logs {
+		if read[l.File] {
+			continue
+		}
+		read[l.File] = true
+		err := d.readAccessLog(l)
+		switch {
+		case err != nil && len(names) > 0:
+			return fmt.Errorf("access log: %w", err)
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			d.report.NotKnown("what the access log tells: %v", err)
+		}
+	}
+	return nil
+}
+
+// formatOf is the format of a log that the configuration names, by its file; a
+// rotated one (access.log.1.gz) has that of the first.
+func (d *nginxCase) formatOf(name string) string {
+	for _, l := range d.config.Logs {
+		if strings.HasPrefix(filepath.Base(name), filepath.Base(l.File)) {
+			return l.Format
+		}
+	}
+	return ""
+}
+
+func (d *nginxCase) readAccessLog(l nginxconf.AccessLog) error {
+	text := l.Format
+	if text == "" {
+		text = nginxlog.Combined
+	}
+	format, err := nginxlog.NewFormat(text)
+	if err != nil {
+		return err
+	}
+	in, err := nginxlog.Open(l.File)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	before, strange := d.access.Lines, d.access.Strange
+	if err := d.access.Read(in, format); err != nil {
+		return fmt.Errorf("%s: %w", l.File, err)
+	}
+	d.step("access log", "%s: %d requests", l.File, d.access.Lines-before)
+	if n := d.access.Strange - strange; n > 0 {
+		d.report.NotKnown("%d lines of %s: they do not have the format of the configuration", n, l.File)
+	}
+	return nil
+}
+
+// local looks at this machine, and at the running nginx when there is one.
+func (d *nginxCase) local(s Sources) {
+	pid := 0
+	if name := d.config.PIDFile; name != "" {
+		if b, err := os.ReadFile(name); err == nil {
+			pid, _ = strconv.Atoi(strings.TrimSpace(string(b)))
+		}
+	}
+	look := doctor.Local
+	if s.Local != nil {
+		look = s.Local
+	}
+	d.report.Add(look(pid))
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func compact(list []string) []string {
+	return slices.Sorted(maps.Keys(set(list)))
+}
+
+func set(list []string) map[string]bool {
+	m := map[string]bool{}
+	for _, s := range list {
+		m[s] = true
+	}
+	return m
+}

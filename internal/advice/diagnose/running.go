@@ -1,0 +1,100 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/advice/finding"
+)
+
+// Running asks a goodgate that runs what it sees: upstreams it does not use and
+// why, a reload that failed, the latest failures. One that does not answer is
+// reported as not known.
+func Running(ctx context.Context, c admin.Client) finding.Report {
+	var r finding.Report
+	var s admin.Status
+	if err := c.Get(ctx, "/v1/status", &s); err != nil {
+		r.NotKnown("what the running goodgate sees: %v", err)
+		return r
+	}
+	r.Steps = append(r.Steps, finding.Step{Subject: "the running goodgate", Name: "status", Result: fmt.Sprintf("version %s, pid %d, %s, %d recent failures", s.Version, s.PID, s.State, len(s.Failures))})
+	if s.Config.Error != "" {
+		r.Find(finding.Finding{
+			Severity: finding.Warning, Confidence: finding.Certain, Code: "reload_failed", First: s.Config.Failed, Last: s.Config.Failed, Count: 1,
+			Seen: "the last reload failed: " + s.Config.Error, Means: "the running goodgate has an older configuration than the file", Do: "correct the file (goodgate check), and reload",
+			Directive: "goodgate reload",
+		})
+	}
+	for _, p := range s.Pools {
+		for _, u := range p.Upstreams {
+			unused(&r, p, u)
+		}
+	}
+	failures(&r, s.Failures)
+	return r
+}
+
+// unused says why an upstream gets no requests, or only with doubts.
+func unused(r *finding.Report, p admin.Pool, u admin.Upstream) {
+	f := finding.Finding{
+		Severity: finding.Warning, Confidence: finding.Certain, Upstream: "http://" + u.Address, Where: "pool " + p.Name,
+		Seen: fmt.Sprintf("pool %s, %s: %s", p.Name, u.Address, u.Why),
+	}
+	switch {
+	case u.Operator == "drain" || u.Operator == "off":
+		f.Severity, f.Code = finding.Notice, "drained"
+		f.Means, f.Do, f.Directive = "it gets no new requests because someone said so", "bring it back when it is ready", "goodgate undrain "+u.Address
+	case u.Trusted:
+		f.Code, f.Reason = "checks_fail", reason.NoUpstream
+		f.Means, f.Do = "the health check is wrong, or the application is only half well", "see what the check is answered"
+	case u.Available || u.Resting:
+		return
+	default:
+		f.Code, f.Reason = "left_out", reason.NoUpstream
+		f.Means, f.Do = "it gets no requests until it is well again", "see the other findings about it, and its own log"
+	}
+	if p.Available == 0 && f.Severity == finding.Warning {
+		f.Severity = finding.Error
+		f.Means = "no upstream of the pool is used: requests wait, then get 503"
+	}
+	r.Find(f)
+}
+
+// failures counts the latest failures by reason and upstream.
+func failures(r *finding.Report, list []*admin.Request) {
+	byName := map[string]reason.Reason{}
+	for _, why := range reason.All() {
+		byName[why.String()] = why
+	}
+	type key struct{ reason, upstream string }
+	at := map[key]*finding.Finding{}
+	var order []key
+	for _, q := range list {
+		why, known := byName[q.Reason]
+		if !known || why.Fault() == reason.FaultClient {
+			continue
+		}
+		k := key{q.Reason, q.Upstream}
+		f := at[k]
+		if f == nil {
+			f = &finding.Finding{
+				Severity: finding.Error, Confidence: finding.Possible, Code: "recent_failures", Reason: why, Where: "pool " + q.Pool,
+				Means: why.Text() + " (docs/502.md has the causes)", Do: "see what happened to one of them", Directive: "goodgate why " + q.ID,
+				Last: q.Start,
+			}
+			if q.Upstream != "" {
+				f.Upstream = "http://" + q.Upstream
+			}
+			at[k], order = f, append(order, k)
+		}
+		f.Count++
+		f.First = q.Start // the latest stands first
+		f.Seen = fmt.Sprintf("%d of the latest failures of the running goodgate are %s", f.Count, q.Reason)
+	}
+	for _, k := range order {
+		r.Find(*at[k])
+	}
+}

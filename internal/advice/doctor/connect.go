@@ -1,0 +1,235 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/internal/advice/finding"
+)
+
+// attempt is a connection that could not be made.
+type attempt struct {
+	place
+	finding finding.Finding
+}
+
+// connectAll tries every place, and returns the first that can be reached.
+func (e *examination) connectAll(ctx context.Context, places []place) *place {
+	var reached *place
+	var bad []attempt
+	for i, p := range places {
+		f, ok := e.connect(ctx, p)
+		if !ok {
+			bad = append(bad, attempt{p, f})
+		} else if reached == nil {
+			reached = &places[i]
+		}
+	}
+	switch {
+	case len(bad) > 0 && reached != nil:
+		e.someUnreachable(bad, len(places)-len(bad))
+	case len(bad) > 0:
+		e.find(bad[0].finding)
+	}
+	return reached
+}
+
+func (e *examination) connect(ctx context.Context, p place) (finding.Finding, bool) {
+	if p.network == "unix" {
+		if f, ok := e.checkSocket(p.address); !ok {
+			e.failed("socket", 0, "%s", f.Seen)
+			return f, false
+		}
+	} else {
+		e.route(p)
+	}
+	began := time.Now()
+	conn, err := e.dial(ctx, p)
+	took := time.Since(began)
+	if err == nil {
+		conn.Close()
+		e.step("connect", took, "connected to %s", p.address)
+		return finding.Finding{}, true
+	}
+	e.failed("connect", took, "%v", err)
+	return e.dialFailed(p, err, took), false
+}
+
+// route says from which address this machine would reach p. A UDP socket sends
+// nothing when it is connected, but needs the route.
+func (e *examination) route(p place) {
+	conn, err := net.Dial("udp", p.address)
+	if err != nil {
+		e.failed("route", 0, "%v", err)
+		return
+	}
+	defer conn.Close()
+	if from, ok := conn.LocalAddr().(*net.UDPAddr); ok {
+		e.step("route", 0, "from %s", from.IP)
+	}
+}
+
+func (e *examination) dialFailed(p place, err error, took time.Duration) finding.Finding {
+	after := fmt.Sprintf("connecting to %s: ", p.address)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return e.refused(p)
+	case errors.Is(err, syscall.EACCES) && p.network == "unix":
+		return e.socketForbidden(p.address, "this process")
+	case errors.Is(err, syscall.EAGAIN) && p.network == "unix":
+		return e.backlogFull(after+"the socket's accept queue is full", 0)
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return unroutable(after + errnoText(err))
+	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
+		f := broken("connect_forbidden", reason.ConnectUnreachable)
+		f.Seen = after + errnoText(err)
+		f.Means = "this machine itself forbids the connection: a firewall rule for outgoing packets, or SELinux"
+		f.Do = "allow it: look at nft list ruleset (or iptables -S OUTPUT); with SELinux setsebool -P httpd_can_network_connect 1"
+		return f
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		f := broken("ephemeral_ports", reason.ConnectUnreachable)
+		f.Seen = after + errnoText(err)
+		f.Means = "this machine has no free local port left towards that address"
+		f.Do = "keep connections to upstreams instead of opening one a request, and widen net.ipv4.ip_local_port_range"
+		return f
+	case errors.Is(err, os.ErrDeadlineExceeded), isTimeout(err):
+		return e.timedOut(p, took)
+	}
+	f := broken("connect_failed", reason.ConnectUnreachable)
+	f.Seen = after + errnoText(err)
+	f.Means, f.Do = "the connection cannot be made", "see the error"
+	return f
+}
+
+func unroutable(seen string) finding.Finding {
+	f := broken("unroutable", reason.ConnectUnreachable)
+	f.Seen = seen
+	f.Means = "this machine has no route to the address, or a router or firewall on the way answers that there is none"
+	f.Do = "look at ip route get ADDRESS; bring the network, the VPN or the container network up, or correct the address"
+	return f
+}
+
+// timedOut tells a full accept queue on this machine from packets that are lost.
+func (e *examination) timedOut(p place, took time.Duration) finding.Finding {
+	if l, ok := listenerAt(p.address); ok {
+		return e.backlogFull(fmt.Sprintf("no connection to %s within %s, though %s listens there; %d connections wait to be accepted",
+			p.address, span(took.Round(10*time.Millisecond)), l.who(), l.waiting), l.waiting)
+	}
+	f := broken("filtered", reason.ConnectTimeout)
+	f.Seen = fmt.Sprintf("no answer at all from %s within %s: neither a connection nor a refusal", p.address, span(took.Round(10*time.Millisecond)))
+	f.Means = "packets are dropped on the way: a firewall or security group, or the machine is down or has another address now"
+	f.Do = fmt.Sprintf("let TCP port %s through from this machine to %s (firewall of both, security groups), or correct the address", portOf(p.address), hostOf(p.address))
+	return f
+}
+
+func (e *examination) backlogFull(seen string, waiting int) finding.Finding {
+	f := broken("backlog_full", reason.ConnectTimeout)
+	f.Seen = seen
+	f.Means = "the application does not accept connections as fast as they come: it is overloaded or hangs, and its accept queue is full"
+	f.Do = "give the application more workers or a larger backlog (the second argument of listen, at most net.core.somaxconn)"
+	if waiting > 0 {
+		f.Directive = fmt.Sprintf("backlog of the application: %d or more", max(511, 4*waiting))
+	}
+	return f
+}
+
+// refused says what listens instead, when the address is of this machine.
+func (e *examination) refused(p place) finding.Finding {
+	f := broken("nothing_listens", reason.ConnectRefused)
+	f.Seen = "connection refused by " + p.address
+	f.Means = "the machine is there, but nothing listens at this port: the application is not running, or listens elsewhere"
+	f.Do = "start the application, or correct the port"
+	if p.network == "unix" {
+		f.Means = "the socket file is there, but nothing listens on it: it is left over from an application that has ended"
+		f.Do = "start the application"
+		return f
+	}
+	host, port := hostOf(p.address), portOf(p.address)
+	if !isLocal(host) {
+		f.Means += ". A firewall that rejects looks the same"
+		return f
+	}
+	listeners, err := tcpListeners()
+	if err != nil {
+		e.report.NotKnown("what listens on this machine: %v", err)
+		return f
+	}
+	if other, ok := samePort(listeners, port); ok {
+		f.Code = "other_address"
+		f.Means = fmt.Sprintf("%s listens at this port, but only on %s", other.who(), other.host())
+		f.Do = "use that address, or let the application listen on " + host
+		f.Directive = set(e.Words.Address, net.JoinHostPort(other.host(), port))
+		return f
+	}
+	near := nearPorts(listeners, host, port)
+	if len(near) == 0 {
+		return f
+	}
+	var names []string
+	for _, l := range near {
+		names = append(names, fmt.Sprintf("%s (%s)", l.address.String(), l.who()))
+	}
+	f.Seen += "; what listens nearby: " + strings.Join(names, ", ")
+	f.Directive = set(e.Words.Address, net.JoinHostPort(host, fmt.Sprint(near[0].address.Port())))
+	if len(near) == 1 {
+		f.Code, f.Confidence = "wrong_port", finding.Likely
+		f.Means = fmt.Sprintf("nothing listens at port %s, but %s does at %d: probably the port is wrong", port, near[0].who(), near[0].address.Port())
+		f.Do = "if that is the application, correct the port; if not, start it"
+	}
+	return f
+}
+
+func isLocal(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	if ip.IsLoopback() {
+		return true
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(ip.AsSlice()) {
+			return true
+		}
+	}
+	return false
+}
+
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
+}
+
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
+}
+
+func isTimeout(err error) bool {
+	n, ok := errors.AsType[net.Error](err)
+	return ok && n.Timeout() || errors.Is(err, context.DeadlineExceeded)
+}
+
+// errnoText is the operating system's word for what failed.
+func errnoText(err error) string {
+	if n, ok := errors.AsType[syscall.Errno](err); ok {
+		return n.Error()
+	}
+	return err.Error()
+}

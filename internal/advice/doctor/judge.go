@@ -1,0 +1,212 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/internal/advice/finding"
+)
+
+// skewed is a difference of clocks worth a word: Date has whole seconds, and
+// the answer was under way.
+const skewed = 30 * time.Second
+
+// judge looks at the answer to the plain request; it returns whether there was
+// one.
+func (e *examination) judge(ctx context.Context, p place, a *answer) bool {
+	if a.response == nil {
+		e.failed("request", a.took, "%s: %s", a.request, a.trouble())
+		e.find(e.noAnswer(ctx, p, a))
+		return false
+	}
+	r := a.response
+	e.step("request", a.took, "%s: %s, %s, header %d bytes%s", a.request, r.Proto, r.Status, a.header, server(r))
+	if e.TLS == nil && r.StatusCode == http.StatusBadRequest && e.speaksTLS(ctx, p) {
+		e.find(e.plainToTLS(p, r.Status))
+		return false
+	}
+	e.judgeTime(a)
+	e.judgeHeader(a)
+	e.judgeStatus(ctx, p, a)
+	e.judgeClock(a)
+	if a.bodyErr != nil {
+		f := broken("truncated", reason.ResponseTruncated)
+		f.Seen = fmt.Sprintf("the answer to %s broke off within its body after %d bytes: %v", a.request, len(a.body), a.bodyErr)
+		f.Means, f.Do = "the application ended in the middle, or announces more (Content-Length) than it sends", "see the application's log"
+		e.find(f)
+	}
+	return true
+}
+
+func server(r *http.Response) string {
+	if s := r.Header.Get("Server"); s != "" {
+		return ", " + quote([]byte(s))
+	}
+	return ""
+}
+
+func (a *answer) trouble() string {
+	switch {
+	case len(a.first) > 0:
+		return "answered " + quote(a.first)
+	case isTimeout(a.err):
+		return "no answer within " + span(a.took.Round(time.Millisecond))
+	case a.closed():
+		return "the connection was closed without an answer"
+	}
+	return fmt.Sprint(a.err)
+}
+
+// closed reports whether the upstream ended the connection instead of answering.
+func (a *answer) closed() bool {
+	return errors.Is(a.err, io.EOF) || errors.Is(a.err, io.ErrUnexpectedEOF) ||
+		errors.Is(a.err, syscall.ECONNRESET) || errors.Is(a.err, syscall.EPIPE)
+}
+
+// noAnswer says why a request got none: first whether something else is spoken
+// here than HTTP/1.1 without TLS.
+func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.Finding {
+	if e.TLS == nil && !isTimeout(a.err) {
+		if e.speaksTLS(ctx, p) {
+			return e.plainToTLS(p, a.trouble())
+		}
+		if e.speaksHTTP2(ctx, p) {
+			f := broken("http2_only", reason.ResponseMalformed)
+			f.Seen = fmt.Sprintf("%s: %s to an HTTP/1.1 request, and answers one of HTTP/2", p.address, a.trouble())
+			f.Means = "the upstream speaks HTTP/2 only (as gRPC servers do), the proxy is set to speak HTTP/1.1 to it"
+			f.Do = "speak HTTP/2 to it, or let the application speak HTTP/1.1 too"
+			f.Directive = set(e.Words.HTTP2, e.Addr)
+			return f
+		}
+	}
+	what := fmt.Sprintf("%s at %s: %s", a.request, p.address, a.trouble())
+	switch {
+	case errors.Is(a.err, errHeaderTooLarge):
+		f := broken("header_too_large", reason.ResponseHeaderTooLarge)
+		f.Seen, f.Means, f.Do = what, "no proxy takes so much", "find out in the application what sets so many headers or cookies"
+		return f
+	case isTimeout(a.err):
+		f := broken("no_answer", reason.ResponseTimeout)
+		f.Seen = what
+		f.Means = "the application accepts connections but does not answer: all its workers are busy, or it hangs"
+		f.Do = "see what the application does (its log, a stack dump); longer timeouts only help when it answers at all"
+		if e.Response > e.o.MaxWait {
+			f.Severity, f.Confidence = finding.Warning, finding.Likely
+			f.Seen += fmt.Sprintf(" (the doctor waits no longer; the proxy waits %s)", span(e.Response))
+		}
+		return f
+	case len(a.first) > 0:
+		f := broken("not_http", reason.ResponseMalformed)
+		f.Seen = what
+		f.Means = "what listens there does not speak HTTP: another service has the port"
+		f.Do = "correct the port"
+		return f
+	}
+	f := broken("closed_without_answer", reason.ClosedBeforeResponse)
+	f.Seen = what
+	f.Means = "the application ends the connection instead of answering: it crashes, or refuses this client"
+	f.Do = "see the application's log at this moment"
+	return f
+}
+
+func (e *examination) speaksTLS(ctx context.Context, p place) bool {
+	_, err := e.tryTLS(ctx, p)
+	return err == nil
+}
+
+func (e *examination) plainToTLS(p place, saw string) finding.Finding {
+	f := broken("plain_to_tls_port", reason.ResponseMalformed)
+	f.Seen = fmt.Sprintf("%s: %s to a request without TLS, and completes a TLS handshake", p.address, saw)
+	f.Means = "the port speaks TLS, the proxy is set to speak plain HTTP to it"
+	f.Do = "use https:// for this upstream, or the upstream's port without TLS"
+	f.Directive = set(e.Words.HTTPS, e.Addr)
+	return f
+}
+
+// speaksHTTP2 sends the preface of RFC 9113, section 3.4, and waits for the
+// upstream's SETTINGS.
+func (e *examination) speaksHTTP2(ctx context.Context, p place) bool {
+	conn, err := e.dial(ctx, p)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(min(2*time.Second, e.o.MaxWait)))
+	const preface, emptySettings = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	if _, err := io.WriteString(conn, preface+emptySettings); err != nil {
+		return false
+	}
+	const frameHeader, settings = 9, 4
+	head := make([]byte, frameHeader)
+	if _, err := io.ReadFull(conn, head); err != nil {
+		return false
+	}
+	return head[3] == settings && head[0] == 0 && strings.Trim(string(head[5:]), "\x00") == ""
+}
+
+// judgeTime compares the time to the response header with what the proxy waits.
+func (e *examination) judgeTime(a *answer) {
+	if e.Response == 0 || a.took < e.Response/2 {
+		return
+	}
+	enough := (a.took*3/2 + time.Second).Round(time.Second)
+	f := finding.Finding{
+		Severity: finding.Warning, Confidence: finding.Certain, Code: "slow_answer", Reason: reason.ResponseTimeout,
+		Seen:  fmt.Sprintf("%s took %s until the response header; the proxy waits %s", a.request, span(a.took.Round(time.Millisecond)), span(e.Response)),
+		Means: "a little more load and requests time out",
+		Do:    "make the request faster (a slow query, a cold cache), or wait longer",
+	}
+	if a.took >= e.Response {
+		f.Severity, f.Means = finding.Error, "the proxy gives up before the application answers"
+	}
+	f.Directive = set(e.Words.Response, enough)
+	e.find(f)
+}
+
+func (e *examination) judgeHeader(a *answer) {
+	if e.MaxHeader == 0 || a.header <= e.MaxHeader*3/4 {
+		return
+	}
+	f := finding.Finding{
+		Severity: finding.Warning, Confidence: finding.Certain, Code: "header_size", Reason: reason.ResponseHeaderTooLarge,
+		Seen:  fmt.Sprintf("the response header of %s has %d bytes; the proxy takes %d", a.request, a.header, e.MaxHeader),
+		Means: "with a longer cookie it will be refused",
+		Do:    "send fewer and smaller headers (usually cookies), or allow more",
+	}
+	if a.header > e.MaxHeader {
+		f.Severity, f.Means = finding.Error, "the proxy refuses the response"
+	}
+	f.Directive = set(e.Words.MaxHeader, headerRoom(a.header)>>10)
+	e.find(f)
+}
+
+// headerRoom is a power of two with room for half as much again.
+func headerRoom(header int) int {
+	size := 4096
+	for size < header*3/2 {
+		size *= 2
+	}
+	return size
+}
+
+func (e *examination) judgeClock(a *answer) {
+	date, err := http.ParseTime(a.response.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	if skew := time.Until(date).Round(time.Second); skew.Abs() > skewed {
+		e.find(finding.Finding{
+			Severity: finding.Notice, Confidence: finding.Certain, Code: "clock_skew",
+			Seen:  fmt.Sprintf("the upstream's clock is %s off (Date: %s)", skew, a.response.Header.Get("Date")),
+			Means: "logs of the two do not match, and certificates, tokens and caches may be judged wrongly", Do: "set the clocks (chronyc tracking)",
+		})
+	}
+}

@@ -1,0 +1,61 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/internal/advice/finding"
+)
+
+const (
+	// longHeader is a header as a browser with many cookies sends it, and less than
+	// any usual server's limit.
+	longHeader = 7 << 10
+	// quick is how fast an answer must come for more requests to be no burden.
+	quick = 500 * time.Millisecond
+)
+
+// checkLimits asks again with a long header, and with Expect: 100-continue
+// (RFC 9110, section 10.1.1), which curl sends before large bodies.
+func (e *examination) checkLimits(ctx context.Context, p place, plain *answer) {
+	if plain.took > quick || plain.response.StatusCode >= 400 {
+		return
+	}
+	e.vary(ctx, p, "headers", map[string]string{"X-Goodgate-Doctor": strings.Repeat("x", longHeader)}, finding.Finding{
+		Code: "request_header_limit", Reason: reason.UpstreamStatus,
+		Means: "users with many or long cookies get this answer, and nobody else",
+		Do:    "let the application take larger request headers (Node: --max-http-header-size; gunicorn: --limit-request-field_size)",
+	})
+	e.vary(ctx, p, "expect", map[string]string{"Expect": "100-continue"}, finding.Finding{
+		Code: "expect_refused", Reason: reason.UpstreamStatus,
+		Means: "clients that ask before they send a large body, such as curl, are refused",
+		Do:    "take the header Expect out on the way to this upstream",
+	})
+}
+
+// vary repeats the request with more headers; f is found when that alone makes
+// it fail.
+func (e *examination) vary(ctx context.Context, p place, step string, header map[string]string, f finding.Finding) {
+	r := e.request()
+	r.header = header
+	a := e.ask(ctx, p, r)
+	defer a.close()
+	what := map[string]string{"headers": fmt.Sprintf("with %d KiB of headers", longHeader>>10), "expect": "with Expect: 100-continue"}[step]
+	if a.response != nil && a.response.StatusCode < http.StatusBadRequest {
+		e.step(step, a.took, "%s: %s", what, a.response.Status)
+		return
+	}
+	got := a.trouble()
+	if a.response != nil {
+		got = a.response.Status
+	}
+	e.failed(step, a.took, "%s: %s", what, got)
+	f.Severity, f.Confidence = finding.Warning, finding.Certain
+	f.Seen = fmt.Sprintf("%s %s %s: %s; without: answered", r.method, r.path, what, got)
+	e.find(f)
+}

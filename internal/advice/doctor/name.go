@@ -1,0 +1,126 @@
+package doctor
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/internal/advice/finding"
+	"github.com/goodgate/goodgate/internal/discovery"
+)
+
+// nameTimeout bounds one look-up.
+const nameTimeout = 5 * time.Second
+
+// lookUp returns where the target can be reached.
+func (e *examination) lookUp(ctx context.Context) []place {
+	network, address := e.network()
+	host, port, err := net.SplitHostPort(address)
+	if network == "unix" || err != nil {
+		return []place{{network, address}}
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return []place{{network, address}}
+	}
+	began := time.Now()
+	answer, err := discovery.Resolver{Server: e.Resolver, Timeout: min(nameTimeout, e.o.MaxWait)}.Ask(ctx, host)
+	took := time.Since(began)
+	if err != nil {
+		e.failed("name", took, "%s: %v", host, err)
+		e.nameFailed(host, err)
+		return nil
+	}
+	var places []place
+	var kinds [2]int
+	for _, a := range answer.Addrs {
+		places = append(places, place{network, net.JoinHostPort(a.String(), port)})
+		if a.Is4() {
+			kinds[0]++
+		} else {
+			kinds[1]++
+		}
+	}
+	ttl := "not from DNS"
+	if answer.TTL >= 0 {
+		ttl = "TTL " + span(answer.TTL)
+	}
+	e.step("name", took, "%s: %v (%d IPv4, %d IPv6; %s)", host, answer.Addrs, kinds[0], kinds[1], ttl)
+	return places
+}
+
+func (e *examination) nameFailed(host string, err error) {
+	asked := "the system's name servers"
+	if e.Resolver != "" {
+		asked = "name server " + e.Resolver
+	} else if s := resolvConf(); s != "" {
+		asked = s
+	}
+	dns, _ := errors.AsType[*net.DNSError](err)
+	f := broken("dns_not_found", reason.DNSError)
+	switch {
+	case dns != nil && dns.IsNotFound:
+		f.Seen = fmt.Sprintf("%s says that %s does not exist", asked, host)
+		f.Means = "the name is misspelt, was removed, or is known to another name server only, such as that of a container network"
+		f.Do = "correct the name, or ask the name server that knows it"
+	case dns != nil && dns.IsTimeout || errors.Is(err, context.DeadlineExceeded):
+		f.Code, f.Reason = "dns_timeout", reason.DNSTimeout
+		f.Seen = fmt.Sprintf("%s gave no answer about %s within %s", asked, host, span(min(nameTimeout, e.o.MaxWait)))
+		f.Means = "the name server is down or cannot be reached from here"
+		f.Do = "make the name server reachable, or name one that answers"
+	default:
+		f.Code = "dns_failure"
+		f.Seen = fmt.Sprintf("looking up %s at %s failed: %v", host, asked, err)
+		f.Means = "the name server cannot be reached, or cannot answer for this name"
+		f.Do = "look at the name server, or name another"
+	}
+	f.Directive = set(e.Words.Resolver, host)
+	e.find(f)
+}
+
+// resolvConf says whom the system asks, in words.
+func resolvConf() string {
+	f, err := os.Open("/etc/resolv.conf")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	var servers, search []string
+	for s := bufio.NewScanner(f); s.Scan(); {
+		fields := strings.Fields(s.Text())
+		if len(fields) < 2 {
+			continue
+		}
+		switch fields[0] {
+		case "nameserver":
+			servers = append(servers, fields[1])
+		case "search", "domain":
+			search = fields[1:]
+		}
+	}
+	if len(servers) == 0 {
+		return ""
+	}
+	text := "name server " + strings.Join(servers, ", ")
+	if len(search) > 0 {
+		text += " (search domains " + strings.Join(search, ", ") + ")"
+	}
+	return text
+}
+
+// someUnreachable is for a name of which only some addresses answer.
+func (e *examination) someUnreachable(bad []attempt, good int) {
+	first := bad[0]
+	f := first.finding
+	f.Severity = finding.Warning
+	f.Seen = fmt.Sprintf("%d of %d addresses of the name cannot be used: %s", len(bad), len(bad)+good, f.Seen)
+	f.Means = "requests that go to that address fail: " + f.Means
+	e.find(f)
+}

@@ -1,0 +1,70 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/internal/advice/finding"
+)
+
+// judgeStatus looks at the status of the plain request.
+func (e *examination) judgeStatus(ctx context.Context, p place, a *answer) {
+	r := a.response
+	switch {
+	case r.StatusCode >= 502 && r.StatusCode <= 504:
+		f := broken("upstream_status", reason.UpstreamStatus)
+		f.Seen = fmt.Sprintf("%s is answered %s by the upstream itself", a.request, r.Status)
+		f.Means = "the error is not the proxy's: the application, or a proxy in it, answers so"
+		f.Do = "see the application's log; it may still be starting, or lacks its own upstream or database"
+		e.find(f)
+	case r.StatusCode == http.StatusInternalServerError:
+		f := broken("application_error", reason.None)
+		f.Severity = finding.Warning
+		f.Seen = fmt.Sprintf("%s is answered %s", a.request, r.Status)
+		f.Means, f.Do = "the application fails", "see the application's log"
+		e.find(f)
+	case r.StatusCode >= 300 && r.StatusCode < 400:
+		e.judgeRedirect(ctx, p, a)
+	}
+}
+
+// judgeRedirect finds the endless redirect to https: the application is not
+// told that the client came over https already.
+func (e *examination) judgeRedirect(ctx context.Context, p place, a *answer) {
+	if !e.HTTPSClients || e.TLS != nil || !toHTTPS(a.response) {
+		return
+	}
+	told := a.request
+	told.header = map[string]string{"X-Forwarded-Proto": "https"}
+	b := e.ask(ctx, p, told)
+	defer b.close()
+	f := broken("redirect_loop", reason.None)
+	f.Confidence = finding.Likely
+	f.Seen = fmt.Sprintf("%s is redirected to %s, though clients come over https", a.request, origin(a.response))
+	f.Means = "the application takes every request for an insecure one, and browsers end with too many redirects"
+	f.Do = "tell the application that the client used https"
+	if b.response != nil && !toHTTPS(b.response) {
+		f.Confidence = finding.Certain
+		f.Seen += "; with X-Forwarded-Proto: https it is not"
+	}
+	f.Directive = set(e.Words.Proto, "")
+	e.find(f)
+}
+
+func toHTTPS(r *http.Response) bool {
+	u, err := url.Parse(r.Header.Get("Location"))
+	return err == nil && r.StatusCode >= 300 && r.StatusCode < 400 && u.Scheme == "https"
+}
+
+// origin is where a response redirects to, without what may be secret.
+func origin(r *http.Response) string {
+	u, err := url.Parse(r.Header.Get("Location"))
+	if err != nil {
+		return "an address that is none"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}

@@ -1,0 +1,205 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/internal/advice/finding"
+)
+
+// expiresSoon is how long before its end a certificate is worth a word.
+const expiresSoon = 14 * 24 * time.Hour
+
+// handshake makes one TLS handshake and looks at what it shows. It returns
+// false when there can be no request.
+func (e *examination) handshake(ctx context.Context, p place) bool {
+	began := time.Now()
+	state, err := e.tryTLS(ctx, p)
+	took := time.Since(began)
+	if err != nil {
+		e.failed("tls", took, "%v", err)
+		e.handshakeFailed(ctx, p, err)
+		return false
+	}
+	leaf := state.PeerCertificates[0]
+	e.step("tls", took, "%s, %s%s, certificate for %s until %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite),
+		alpn(state), strings.Join(names(leaf), ", "), leaf.NotAfter.Format(time.DateOnly))
+	if e.Insecure {
+		return true
+	}
+	return e.checkCertificate(state)
+}
+
+func alpn(s tls.ConnectionState) string {
+	if s.NegotiatedProtocol == "" {
+		return ""
+	}
+	return ", " + s.NegotiatedProtocol
+}
+
+func names(c *x509.Certificate) []string {
+	all := append([]string{}, c.DNSNames...)
+	for _, ip := range c.IPAddresses {
+		all = append(all, ip.String())
+	}
+	if len(all) == 0 {
+		all = []string{c.Subject.String()}
+	}
+	if len(all) > 4 {
+		all = append(all[:4], "...")
+	}
+	return all
+}
+
+// tryTLS makes a handshake that accepts every certificate, to see it.
+func (e *examination) tryTLS(ctx context.Context, p place) (tls.ConnectionState, error) {
+	conn, err := e.dial(ctx, p)
+	if err != nil {
+		return tls.ConnectionState{}, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(min(5*time.Second, e.o.MaxWait)))
+	c := tls.Client(conn, e.tlsConfig([]string{"h2", "http/1.1"}))
+	if err := c.HandshakeContext(ctx); err != nil {
+		return tls.ConnectionState{}, err
+	}
+	return c.ConnectionState(), nil
+}
+
+func (e *examination) tlsConfig(protos []string) *tls.Config {
+	c := &tls.Config{}
+	if e.TLS != nil {
+		c = e.TLS.Clone()
+	}
+	c.InsecureSkipVerify = true
+	c.MinVersion = tls.VersionTLS10
+	c.NextProtos = protos
+	if c.ServerName == "" {
+		c.ServerName = hostOf(e.Addr)
+	}
+	return c
+}
+
+func (e *examination) handshakeFailed(ctx context.Context, p place, err error) {
+	f := broken("tls_handshake", reason.TLSHandshake)
+	f.Seen = fmt.Sprintf("the TLS handshake with %s failed: %v", p.address, err)
+	f.Means = "the upstream refuses what it is offered: the name in the handshake (SNI), the protocol versions, or a client certificate it asks for"
+	f.Do = "look at the upstream's TLS settings and its log"
+	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		f.Seen = fmt.Sprintf("%s answers a TLS handshake with %s", p.address, quote(record.RecordHeader[:]))
+	}
+	if e.speaksPlain(ctx, p) {
+		f.Code = "tls_to_plain_port"
+		f.Seen += "; a request without TLS gets an HTTP answer"
+		f.Means = "the port speaks HTTP without TLS, the proxy is set to speak TLS to it"
+		f.Do = "use http:// for this upstream, or the upstream's TLS port"
+		f.Directive = set(e.Words.HTTP, e.Addr)
+	}
+	e.find(f)
+}
+
+// speaksPlain reports whether p answers a request without TLS.
+func (e *examination) speaksPlain(ctx context.Context, p place) bool {
+	plain := *e
+	plain.TLS, plain.report = nil, finding.Report{}
+	a := plain.ask(ctx, p, plain.request())
+	return a.response != nil
+}
+
+func (e *examination) checkCertificate(s tls.ConnectionState) bool {
+	leaf := s.PeerCertificates[0]
+	config := e.tlsConfig(nil)
+	f := broken("certificate", reason.TLSCertificate)
+	now := time.Now()
+	switch {
+	case now.After(leaf.NotAfter):
+		f.Code = "certificate_expired"
+		f.Seen = fmt.Sprintf("the certificate (for %s) expired on %s", strings.Join(names(leaf), ", "), leaf.NotAfter.Format(time.DateOnly))
+		f.Means = "a client that looks at certificates refuses the connection"
+		f.Do = "renew the upstream's certificate, and let the upstream load it"
+		f.Directive = "certbot renew, or whatever issues the certificate; then reload the upstream"
+	case now.Before(leaf.NotBefore):
+		f.Code = "certificate_not_yet_valid"
+		f.Seen = fmt.Sprintf("the certificate is valid only from %s; here it is %s", leaf.NotBefore.Format(time.DateTime), now.Format(time.DateTime))
+		f.Means = "the clock of one of the two machines is wrong"
+		f.Do = "set the clocks (chronyc tracking)"
+	case leaf.VerifyHostname(config.ServerName) != nil:
+		f.Code = "certificate_name"
+		f.Seen = fmt.Sprintf("the certificate is for %s, the proxy asks for %s", strings.Join(names(leaf), ", "), config.ServerName)
+		f.Means = "the proxy refuses the connection, because the name does not match"
+		f.Do = "ask for a name that the certificate has, or issue one for the name that is asked for"
+		if len(leaf.DNSNames) > 0 {
+			f.Directive = set(e.Words.ServerName, strings.TrimPrefix(leaf.DNSNames[0], "*."))
+		}
+	default:
+		return e.checkChain(s, config)
+	}
+	e.find(f)
+	return false
+}
+
+func (e *examination) checkChain(s tls.ConnectionState, config *tls.Config) bool {
+	leaf := s.PeerCertificates[0]
+	rest := x509.NewCertPool()
+	for _, c := range s.PeerCertificates[1:] {
+		rest.AddCert(c)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: config.RootCAs, Intermediates: rest, DNSName: config.ServerName})
+	if err == nil {
+		e.aboutExpiry(leaf)
+		return true
+	}
+	f := broken("certificate_authority", reason.TLSCertificate)
+	f.Seen = fmt.Sprintf("the certificate of %s is not trusted: %v", strings.Join(names(leaf), ", "), err)
+	f.Means = "it is issued by an authority that the proxy does not know, or the upstream does not send the certificate between"
+	f.Do = "give the proxy the certificate of the upstream's authority"
+	if leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil {
+		f.Code = "certificate_self_signed"
+		f.Means = "it is self-signed: no authority vouches for it, so the proxy has to be told that it is the right one"
+		f.Do = "give the proxy the certificate itself as an authority (a copy of the upstream's PEM file)"
+	}
+	f.Directive = set(e.Words.CA, "/etc/ssl/upstream-ca.pem")
+	e.find(f)
+	return false
+}
+
+func (e *examination) aboutExpiry(leaf *x509.Certificate) {
+	if left := time.Until(leaf.NotAfter); left < expiresSoon {
+		e.find(finding.Finding{
+			Severity: finding.Warning, Confidence: finding.Certain, Code: "certificate_expires", Reason: reason.TLSCertificate,
+			Seen:  fmt.Sprintf("the certificate expires on %s, in %d days", leaf.NotAfter.Format(time.DateOnly), int(left.Hours()/24)),
+			Means: "from then on every request fails", Do: "renew it, and see why that does not happen by itself",
+		})
+	}
+}
+
+// open connects for a request, over TLS if the target has it. The certificate
+// has been looked at before.
+func (e *examination) open(ctx context.Context, p place) (net.Conn, error) {
+	conn, err := e.dial(ctx, p)
+	if err != nil || e.TLS == nil {
+		return conn, err
+	}
+	conn.SetDeadline(time.Now().Add(e.o.MaxWait))
+	c := tls.Client(conn, e.tlsConfig([]string{"http/1.1"}))
+	if err := c.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	conn.SetDeadline(time.Time{})
+	return c, nil
+}
+
+// quote shows the beginning of what an upstream sent, which may be anything.
+func quote(b []byte) string {
+	const most = 24
+	return fmt.Sprintf("%q", b[:min(len(b), most)])
+}

@@ -1,0 +1,196 @@
+package nginxconf
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/internal/advice/finding"
+)
+
+const defaultTimeout = 60 * time.Second // of connect, send and read
+
+// Lint returns the known traps that a configuration steps into.
+func Lint(c *Config) []finding.Finding {
+	var r finding.Report
+	for _, u := range c.Upstreams {
+		lintUpstream(&r, u)
+	}
+	for _, l := range c.Locations {
+		for _, check := range []func(*Config, *Location) (finding.Finding, bool){
+			lintKeepalive, lintResolver, lintSlash, lintRetryTime, lintRetryMethods,
+		} {
+			if f, found := check(c, l); found {
+				f.Upstream = ""
+				r.Find(f)
+			}
+		}
+	}
+	lintWorkers(&r, c)
+	r.Rank()
+	return r.Findings
+}
+
+func warn(code string, why reason.Reason, where string) finding.Finding {
+	return finding.Finding{Severity: finding.Warning, Confidence: finding.Certain, Code: code, Reason: why, Where: where}
+}
+
+func lintUpstream(r *finding.Report, u *Upstream) {
+	if len(u.Servers) != 1 {
+		return
+	}
+	p := u.Servers[0]
+	_, fails := p.Params["max_fails"]
+	_, timeout := p.Params["fail_timeout"]
+	if !fails && !timeout {
+		return
+	}
+	f := warn("max_fails_single", reason.None, p.At())
+	f.Severity = finding.Notice
+	f.Seen = fmt.Sprintf("upstream %s has one server, with max_fails or fail_timeout", u.Name)
+	f.Means = "nginx ignores both when there is one server (unless its name has several addresses: then each may be left out, and all of them at once)"
+	f.Do = "leave them out, or add a second server"
+	f.Directive = "server " + p.Arg(0) + ";"
+	r.Find(f)
+}
+
+func lintKeepalive(c *Config, l *Location) (finding.Finding, bool) {
+	u := l.Group(c)
+	if u == nil || u.Keepalive.Name == "" || l.KeepsConnections(c) {
+		return finding.Finding{}, false
+	}
+	if v, _ := l.Header("Upgrade"); v != "" { // a WebSocket's connection is its own
+		return finding.Finding{}, false
+	}
+	f := warn("keepalive_unused", reason.ConnectUnreachable, l.Pass.At())
+	f.Seen = fmt.Sprintf("upstream %s has keepalive %s, but %s does not use it: proxy_http_version is %s, Connection is %s",
+		u.Name, u.Keepalive.Arg(0), l, orDefault(l.One("proxy_http_version").Arg(0), "1.0"), connection(l))
+	f.Means = "every request opens a connection and closes it: slower, and under load local ports run out"
+	f.Do = "speak HTTP/1.1 and send no Connection: close"
+	f.Directive = "proxy_http_version 1.1;\nproxy_set_header Connection \"\";"
+	return f, true
+}
+
+func connection(l *Location) string {
+	v, set := l.Header("Connection")
+	if !set {
+		return "close"
+	}
+	return strconv.Quote(v)
+}
+
+func orDefault(value, standard string) string {
+	if value == "" {
+		return standard
+	}
+	return value
+}
+
+// lintResolver: with a variable in proxy_pass nginx looks names up as requests
+// come, and needs to be told whom to ask.
+func lintResolver(c *Config, l *Location) (finding.Finding, bool) {
+	if l.Variable == "" || l.One("resolver").Name != "" || l.Host != "" && !l.Named(c) {
+		return finding.Finding{}, false
+	}
+	f := warn("resolver_missing", reason.DNSError, l.Pass.At())
+	f.Severity, f.Confidence = finding.Error, finding.Certain
+	if l.Host == "" {
+		f.Severity, f.Confidence = finding.Warning, finding.Possible
+	}
+	f.Seen = fmt.Sprintf("proxy_pass %s has a variable, and no resolver is set", l.Pass.Arg(0))
+	f.Means = "with a variable nginx looks the name up for each request, and does not use the system's name servers: every request is answered 502"
+	f.Do = "name a resolver"
+	f.Directive = "resolver " + systemResolver() + " valid=10s;"
+	return f, true
+}
+
+// lintSlash: the location's prefix is replaced by the URI of proxy_pass, byte by
+// byte.
+func lintSlash(_ *Config, l *Location) (finding.Finding, bool) {
+	if l.Modifier != "" && l.Modifier != "^~" || l.URI == "" || l.Path == "/" || strings.Contains(l.URI, "$") || l.Variable != "" {
+		return finding.Finding{}, false
+	}
+	if l.One("rewrite").Name != "" {
+		return finding.Finding{}, false // a rewrite with break sets the URI instead
+	}
+	path, uri := strings.HasSuffix(l.Path, "/"), strings.HasSuffix(l.URI, "/")
+	if path == uri {
+		return finding.Finding{}, false
+	}
+	f := warn("trailing_slash", reason.None, l.Pass.At())
+	f.Seen = fmt.Sprintf("%s has proxy_pass %s: a request for %s becomes %s", l, l.Pass.Arg(0), orSlash(l.Path)+"page", strings.Replace(orSlash(l.Path)+"page", l.Path, l.URI, 1))
+	f.Means = "the prefix is replaced as it stands, so that a slash is missing or doubled: the application answers 404 or redirects"
+	f.Do = "end both with a slash, or neither"
+	f.Directive = fmt.Sprintf("location %s/ { proxy_pass %s/; }", strings.TrimSuffix(l.Path, "/"), strings.TrimSuffix(l.Pass.Arg(0), "/"))
+	return f, true
+}
+
+func orSlash(path string) string { return strings.TrimSuffix(path, "/") + "/" }
+
+// lintRetryTime: proxy_next_upstream_timeout bounds when a second try may begin,
+// counted from the first.
+func lintRetryTime(_ *Config, l *Location) (finding.Finding, bool) {
+	limit := l.Duration("proxy_next_upstream_timeout", 0)
+	read := l.Duration("proxy_read_timeout", defaultTimeout)
+	retried := l.One("proxy_next_upstream").Args
+	if limit == 0 || limit > read || len(retried) > 0 && !slices.Contains(retried, "timeout") {
+		return finding.Finding{}, false
+	}
+	f := warn("retry_time", reason.ResponseTimeout, l.One("proxy_next_upstream_timeout").At())
+	f.Seen = fmt.Sprintf("proxy_next_upstream_timeout %s is not longer than proxy_read_timeout %s", seconds(limit), seconds(read))
+	f.Means = "when an upstream does not answer in time, the time for another try has passed: that request is never tried elsewhere"
+	f.Do = "allow more time for all tries than for one, or wait less for one"
+	f.Directive = fmt.Sprintf("proxy_next_upstream_timeout %s;", seconds(2*read+5*time.Second))
+	return f, true
+}
+
+func lintRetryMethods(_ *Config, l *Location) (finding.Finding, bool) {
+	d := l.One("proxy_next_upstream")
+	if !slices.Contains(d.Args, "non_idempotent") {
+		return finding.Finding{}, false
+	}
+	f := warn("retry_post", reason.None, d.At())
+	f.Seen = "proxy_next_upstream has non_idempotent"
+	f.Means = "a POST that an upstream was already working on is sent to another: an order is placed twice"
+	f.Do = "leave non_idempotent out"
+	f.Directive = "proxy_next_upstream error timeout;"
+	return f, true
+}
+
+func lintWorkers(r *finding.Report, c *Config) {
+	connections, err := strconv.Atoi(c.Workers.Arg(0))
+	files, err2 := strconv.Atoi(c.NoFile.Arg(0))
+	if err != nil || err2 != nil || files >= connections {
+		return
+	}
+	f := warn("worker_files", reason.ConnectUnreachable, c.NoFile.At())
+	f.Seen = fmt.Sprintf("worker_connections %d, but worker_rlimit_nofile %d", connections, files)
+	f.Means = "a connection is an open file: the files end before the connections do, and then nothing can be accepted or connected"
+	f.Do = "allow two files for a connection: the client's and the upstream's"
+	f.Directive = fmt.Sprintf("worker_rlimit_nofile %d;", 2*connections)
+	r.Find(f)
+}
+
+func seconds(d time.Duration) string {
+	if d%time.Second == 0 {
+		return strconv.Itoa(int(d/time.Second)) + "s"
+	}
+	return strconv.Itoa(int(d/time.Millisecond)) + "ms"
+}
+
+// systemResolver is the first name server of this machine; what systemd-resolved
+// listens on when there is none.
+func systemResolver() string {
+	b, _ := os.ReadFile("/etc/resolv.conf")
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "nameserver" {
+			return f[1]
+		}
+	}
+	return "127.0.0.53"
+}

@@ -1,0 +1,340 @@
+package http1
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/pipe"
+)
+
+// conn is a connection to the upstream, and the state of the call that it
+// serves. It belongs to the goroutine of that call; what the upload and the
+// context's end may touch is said to be safe.
+type conn struct {
+	t    *Transport
+	nc   net.Conn
+	raw  net.Conn // the one below TLS; closing it ends all waits at once
+	tls  *tls.Conn
+	sock *socket
+	br   *bufio.Reader
+	head []byte // room for the request's header
+	rd   waker
+	wr   waker // belongs to whoever writes
+
+	idleSince time.Time
+	sent      uint64 // bytes written in earlier calls
+	ackBase   uint64 // what was acknowledged when the connection was new
+
+	x      *Call
+	ctx    context.Context
+	obeys  bool        // the context's end ends the call
+	stop   func() bool // takes the context's hold off
+	cancel func()      // what the context's end calls
+	lazy   bool        // it does so only after a moment
+	obeyBy time.Time   // which is over then
+	up     *upload     // nil = the body is written by the call's goroutine
+	broken atomic.Pointer[Error]
+
+	headLeft int64      // bytes that a header may still have
+	inBody   bool       // the response's body is read
+	patience time.Time  // when a read of the body gives up for now; zero = never
+	local    bool       // reads must not touch the network
+	into     *pipe.Pipe // what a read is for; nil = memory
+	most     int        // bytes of such a read
+	tooLarge bool
+	readErr  error // the network's
+	spent    bool  // not to be used again
+}
+
+// What has broken a connection from this side. A call reports others.
+var (
+	errCanceled = &Error{Kind: Canceled, Err: context.Canceled}
+	errClosed   = &Error{Kind: Canceled, Err: http.ErrBodyReadAfterClose}
+)
+
+func newConn(t *Transport, nc net.Conn) *conn {
+	c := &conn{t: t, nc: nc, raw: nc}
+	c.tls, _ = nc.(*tls.Conn)
+	plain := true
+	for {
+		below, ok := c.raw.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		if _, ok := below.(*tls.Conn); ok {
+			plain = false
+		}
+		c.raw = below.NetConn()
+	}
+	c.sock = newSocket(c.raw, plain)
+	c.ackBase = c.sock.acked()
+	c.br = bufio.NewReaderSize(c, t.opts.ReadBuffer)
+	c.rd.set = nc.SetReadDeadline
+	c.wr.set = nc.SetWriteDeadline
+	c.wr.eager = !plain // a write that times out ends a TLS connection
+	c.cancel = func() {
+		c.noteAcked() // the socket cannot be asked once it is closed
+		c.fail(errCanceled)
+	}
+	return c
+}
+
+// patience is how long a call waits before it minds the end of its context,
+// which costs more than a read. Most are over by then.
+const patience = 25 * time.Millisecond
+
+// begin ties the connection to a call, at once or only when that has waited
+// for a moment.
+func (c *conn) begin(ctx context.Context, x *Call, atOnce bool) {
+	c.x = x
+	x.settled.Store(false)
+	c.inBody = false
+	c.rd.reset(x.slowAt())
+	c.ctx, c.stop, c.obeys, c.lazy = x.context(ctx), nil, false, !atOnce
+	if atOnce {
+		c.obey(c.ctx)
+		return
+	}
+	c.obeyBy = time.Now().Add(patience)
+	c.rd.wakeBy(c.obeyBy)
+}
+
+// obey makes the end of a context that of the call, in place of an earlier
+// one that it is derived from.
+func (c *conn) obey(ctx context.Context) {
+	if c.stop != nil {
+		c.stop() // if that comes too late, the new one has ended too
+	}
+	c.ctx, c.stop, c.obeys = ctx, nil, true
+	if ctx.Done() != nil {
+		c.stop = context.AfterFunc(ctx, c.cancel)
+	}
+}
+
+// finish ends the call. With keep the connection is used again, if
+// everything about it is as it should be.
+func (c *conn) finish(keep bool) {
+	keep = keep && !c.spent && c.up.finished() && c.readErr == nil && c.br.Buffered() == 0
+	stopped := c.stop == nil || c.stop() // else the context's end may be at it
+	if !keep || !stopped || c.broken.Load() != nil {
+		c.close()
+		c.up.abandon()
+		c.x.settled.Store(stopped && c.up == nil)
+		return
+	}
+	c.sent += uint64(c.x.Written())
+	c.x.settled.Store(true)
+	c.x, c.ctx, c.stop, c.up = nil, nil, nil, nil
+	c.t.pool.put(c)
+}
+
+// fail breaks the connection from this side. All waits end at once, and the
+// call reports e. Safe for concurrent use.
+func (c *conn) fail(e *Error) {
+	if c.broken.CompareAndSwap(nil, e) {
+		c.raw.Close()
+	}
+}
+
+func (c *conn) close() { c.nc.Close() }
+
+// quiet reports whether an idle connection has neither ended nor anything to
+// read, which nobody asked for.
+func (c *conn) quiet() bool {
+	if !c.sock.quiet() {
+		return false
+	}
+	if c.tls == nil {
+		return true
+	}
+	// TLS may have read ahead. It looks there before it minds the deadline.
+	c.tls.SetReadDeadline(time.Unix(1, 0))
+	n, err := c.tls.Read(make([]byte, 1))
+	c.rd.release()
+	return n == 0 && isTimeout(err)
+}
+
+// Read reads from the network for the connection's bufio.Reader, within the
+// bounds on time and on a header's size.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.local {
+		return 0, errWouldWait
+	}
+	if c.headLeft <= 0 {
+		c.tooLarge = true
+		return 0, errHeaderTooLarge
+	}
+	p = p[:min(int64(len(p)), c.headLeft)]
+	if c.inBody {
+		c.boundBody()
+	}
+	n, err := c.wait(p)
+	c.x.received.Add(int64(n))
+	c.headLeft -= int64(n)
+	if err != nil && err != ErrNotYet {
+		c.readErr = err
+	}
+	return n, err
+}
+
+// wait reads until the bound. An upload that moves counts as life while a body
+// is read.
+func (c *conn) wait(p []byte) (int, error) {
+	written := c.x.Written()
+	for {
+		n, err := c.readOnce(p)
+		if n > 0 && isTimeout(err) {
+			return n, nil
+		}
+		if err == nil || !isTimeout(err) || c.broken.Load() != nil {
+			return n, err
+		}
+		if !c.obeys {
+			c.obey(c.ctx)
+		}
+		if !c.patience.IsZero() && !time.Now().Before(c.patience) {
+			return 0, ErrNotYet
+		}
+		if now := c.x.Written(); c.inBody && now != written {
+			written = now
+			c.boundBody()
+		}
+		if c.rd.wakes() {
+			if ctx := c.x.ask(); ctx != nil {
+				c.obey(ctx)
+			}
+			c.rd.wakeAt(c.x.slowAt())
+		}
+		if !c.rd.again() {
+			return 0, err
+		}
+	}
+}
+
+func (c *conn) readOnce(p []byte) (int, error) {
+	if c.into != nil {
+		return c.into.Fill(c.sock.raw, c.most)
+	}
+	return c.nc.Read(p)
+}
+
+// fill is Read into a pipe.
+func (c *conn) fill(p *pipe.Pipe, most int64) (int, error) {
+	c.into, c.most = p, int(min(most, largestPiece))
+	n, err := c.Read(nil)
+	c.into = nil
+	return n, err
+}
+
+// largestPiece is how much a pipe is asked to take at a time. The kernel's bound
+// on what is in one is lower as a rule.
+const largestPiece = 1 << 20
+
+// write writes a and then b. A write that stands still for longer than the
+// bound fails, unless a response moves meanwhile. Safe beside a Read.
+func (c *conn) write(a, b []byte) error {
+	idle := c.t.opts.Idle
+	c.wr.bound(after(idle), stageSending)
+	received := c.x.Received()
+	for {
+		if c.lazy && !c.obeys && len(b) > 0 { // what is larger may have to wait
+			c.wr.wakeBy(c.obeyBy)
+		}
+		n, err := c.writeOnce(a, b)
+		c.x.written.Add(n)
+		if err == nil || !isTimeout(err) || c.wr.eager {
+			return err
+		}
+		if c.lazy && !c.obeys && !time.Now().Before(c.obeyBy) {
+			c.obey(c.ctx)
+		}
+		fromA := min(n, int64(len(a)))
+		a, b = a[fromA:], b[n-fromA:]
+		if now := c.x.Received(); n > 0 || now != received {
+			received = now
+			c.wr.bound(after(idle), stageSending)
+		}
+		if !c.wr.again() {
+			return err
+		}
+	}
+}
+
+func (c *conn) writeOnce(a, b []byte) (int64, error) {
+	if len(a) > 0 && len(b) > 0 {
+		both := net.Buffers{a, b}
+		return both.WriteTo(c.nc)
+	}
+	if len(a) == 0 {
+		a = b
+	}
+	n, err := c.nc.Write(a)
+	return int64(n), err
+}
+
+// closeWrite tells the upstream that no more comes.
+func (c *conn) closeWrite() error {
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.nc.Close()
+}
+
+// boundHeader begins the wait for the response's header. Safe for concurrent
+// use.
+func (c *conn) boundHeader() { c.rd.bound(after(c.t.opts.ResponseHeader), stageHeader) }
+
+// boundBody begins a wait for more of the response's body.
+func (c *conn) boundBody() {
+	until := after(c.t.opts.Idle)
+	if !c.patience.IsZero() && (until.IsZero() || c.patience.Before(until)) {
+		until = c.patience
+	}
+	c.rd.bound(until, stageBody)
+}
+
+// undelivered reports, of a call that ended with FIN and without an answer,
+// whether the upstream provably took no byte of what was written: it had closed
+// the connection in order, answers what comes since with RST, and TCP never had
+// a byte of the request acknowledged. It waits a moment for that RST, without
+// which the upstream may have closed only its own direction.
+func (c *conn) undelivered() bool {
+	return c.ackBase > 0 && c.x.Sent() && c.sock.refused(c.ackBase+c.sent)
+}
+
+// noteAcked notes how much of a request that fails was acknowledged. The first
+// answer stays. Safe for concurrent use within a call.
+func (c *conn) noteAcked() {
+	if c.ackBase == 0 {
+		return
+	}
+	if now := c.sock.acked(); now > 0 {
+		n := int64(now) - int64(c.ackBase+c.sent)
+		c.x.acked.CompareAndSwap(0, 1+max(0, min(n, c.x.Written())))
+	}
+}
+
+// after returns the moment in d from now, none if d is 0.
+func after(d time.Duration) (t time.Time) {
+	if d > 0 {
+		t = time.Now().Add(d)
+	}
+	return t
+}
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// errNotQuiet is about an idle connection.
+var errNotQuiet = errors.New("the idle connection has ended, or brought what nobody asked for")
+
+// errWouldWait is for reads that must not wait.
+var errWouldWait = errors.New("nothing more is buffered")
+
+var errHeaderTooLarge = errors.New("response header too large")

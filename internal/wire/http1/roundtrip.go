@@ -1,0 +1,265 @@
+package http1
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"net/textproto"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/header"
+)
+
+// max1xx is how many informational responses one request may have. An upstream
+// that works for long sends a 102 (Processing) every few seconds.
+const max1xx = 100
+
+// maxKeptHead is the largest header buffer that an idle connection keeps.
+const maxKeptHead = 16 << 10
+
+// roundTrip serves one call, of which the response comes to be in x. After a
+// failure the request's body may still be the caller's to close.
+func (c *conn) roundTrip(ctx context.Context, o *outgoing, x *Call) *Error {
+	c.begin(ctx, x, x.Prompt || o.expect || o.streams() || !o.small() && c.wr.eager)
+	final, err := c.send(o)
+	if err == nil && !final {
+		err = c.receive()
+	}
+	if err != nil {
+		if x.Reused && x.Received() == 0 && x.End() == FIN {
+			c.t.pool.life.closed(x.IdleFor)
+			x.Undelivered = c.undelivered()
+		}
+		c.noteAcked()
+		c.finish(false)
+		return err
+	}
+	return c.deliver(o)
+}
+
+// send writes the request, or starts to. With Expect the response may come
+// before the body has been sent; final tells that it has.
+func (c *conn) send(o *outgoing) (final bool, failed *Error) {
+	head, body := o.appendHead(c.head[:0]), o.inline
+	if o.expect {
+		body = nil
+	}
+	if len(body) <= joinedBody {
+		head = append(head, body...)
+		body = nil
+	}
+	err := c.writeFirst(o, head, body)
+	if c.head = head; cap(head) > maxKeptHead {
+		c.head = nil
+	}
+	if err == errStirred {
+		return false, errStirred
+	}
+	if err != nil {
+		return false, c.writeFailed(err)
+	}
+	if o.expect {
+		final, err := c.awaitContinue()
+		if err != nil {
+			return false, err
+		}
+		if final { // nobody wants the body, so the request stays incomplete
+			c.spent = true
+			o.closeBody()
+			return true, nil
+		}
+	}
+	return false, c.sendBody(o)
+}
+
+// sendBody sends what of the request has not been sent with its header.
+func (c *conn) sendBody(o *outgoing) *Error {
+	if o.streams() {
+		c.rd.bound(time.Time{}, stageSending)
+		c.up = startUpload(c, o)
+		return nil
+	}
+	if o.expect {
+		if err := c.write(o.inline, nil); err != nil {
+			return c.writeFailed(err)
+		}
+	}
+	o.closeBody()
+	if !c.rd.reached(stageHeader) { // else the wait has begun
+		c.boundHeader()
+	}
+	return nil
+}
+
+// writeFailed handles a write of this goroutine that failed. When bytes have
+// gone out the upstream may have answered and closed: then there is nothing to
+// return, and the answer is read.
+func (c *conn) writeFailed(err error) *Error {
+	end := endOf(err)
+	if c.broken.Load() != nil || end == TimedOut || !c.x.Sent() {
+		c.readErr = err
+		return c.failure(PhaseWrite, err)
+	}
+	c.x.sawEnd(end)
+	c.spent = true
+	c.boundHeader()
+	return nil
+}
+
+// receive reads response headers up to the final one.
+func (c *conn) receive() *Error {
+	for range max1xx {
+		final, err := c.readHead()
+		if err != nil || final {
+			return err
+		}
+		if err := c.informed(); err != nil {
+			return err
+		}
+	}
+	return c.malformed("more than %d informational responses", max1xx)
+}
+
+// awaitContinue waits for permission to send the body. final tells that the response
+// came instead; else the body is to be sent.
+func (c *conn) awaitContinue() (final bool, failed *Error) {
+	until := time.Now().Add(c.t.opts.Continue)
+	for range max1xx {
+		c.rd.bound(until, stageSending)
+		c.headLeft = c.t.opts.MaxHeader
+		if _, err := c.br.Peek(1); err != nil {
+			if isTimeout(err) && c.broken.Load() == nil {
+				c.readErr = nil
+				return false, nil
+			}
+			return false, c.failure(PhaseHeader, err)
+		}
+		c.rd.bound(after(c.t.opts.ResponseHeader), stageSending)
+		final, err := c.readHead()
+		if err != nil || final {
+			return final, err
+		}
+		if err := c.informed(); err != nil {
+			return false, err
+		}
+		if c.x.res.StatusCode == http.StatusContinue {
+			return false, nil
+		}
+	}
+	return false, c.malformed("more than %d informational responses", max1xx)
+}
+
+// informed passes an informational response on.
+func (c *conn) informed() *Error {
+	x := c.x
+	c.spent = c.spent || x.res.Close
+	if x.Got1xx == nil {
+		return nil
+	}
+	if err := x.Got1xx(x.res.StatusCode, textproto.MIMEHeader(x.head.Header())); err != nil {
+		return &Error{PhaseHeader, Canceled, err}
+	}
+	return nil
+}
+
+// readHead reads one response header. final tells that it is not informational.
+// What does not begin like one is refused at once: it may have no end.
+func (c *conn) readHead() (final bool, failed *Error) {
+	c.headLeft = c.t.opts.MaxHeader
+	for n := 1; n <= len(statusLine); n++ {
+		have, err := c.br.Peek(n)
+		if err != nil {
+			return false, c.failure(PhaseHeader, err)
+		}
+		if have[n-1] != statusLine[n-1] {
+			have, _ = c.br.Peek(min(c.br.Buffered(), 40))
+			return false, c.malformed("%q instead of a status line", have)
+		}
+	}
+	block, err := header.Read(c.br, math.MaxInt)
+	if err != nil {
+		return false, c.failure(PhaseHeader, err)
+	}
+	res := &c.x.res
+	res.Head = c.x.emptyHead()
+	if c.x.chunked, err = readBlock(block, res); err != nil {
+		return false, c.malformed("%w", err)
+	}
+	return res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols, nil
+}
+
+// deliver makes the final response ready for the caller.
+func (c *conn) deliver(o *outgoing) *Error {
+	res := &c.x.res
+	c.t.pool.life.heard(res.Head)
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return c.switchProtocols(o)
+	}
+	left, odd := frame(o.Method, res, c.x.chunked)
+	keep := !odd && !res.Close && !o.Close && !o.closes && res.ProtoMinor >= 1
+	if left == 0 {
+		res.Body = http.NoBody
+		c.finish(keep)
+		return nil
+	}
+	c.inBody, c.headLeft = true, math.MaxInt64
+	c.rd.bound(time.Time{}, stageBody)
+	res.Body = newBody(c, left, keep)
+	return nil
+}
+
+func (c *conn) switchProtocols(o *outgoing) *Error {
+	res := &c.x.res
+	asked := o.upgrade && res.HasToken(header.Connection, "upgrade")
+	var err *Error
+	switch {
+	case !asked:
+		err = c.malformed("status %d that was not asked for", res.StatusCode)
+	case !c.up.finished():
+		err = c.malformed("status %d before the request's end", res.StatusCode)
+	case c.stop != nil && !c.stop():
+		err = canceled(c.ctx, PhaseHeader)
+	default:
+		res.ContentLength = 0 // else Response.Write takes the end of the connection for the body's, and says so
+		res.Body = newTunnel(c)
+		return nil
+	}
+	c.finish(false)
+	return err
+}
+
+// failure says why a call failed: what broke the connection from this
+// side, else how the network ended it, else the parser's complaint.
+func (c *conn) failure(p Phase, err error) *Error {
+	switch broken := c.broken.Load(); {
+	case broken == errCanceled:
+		return canceled(c.ctx, p)
+	case broken != nil:
+		return broken
+	case c.tooLarge:
+		return &Error{p, HeaderTooLarge, fmt.Errorf("more than %d bytes (MaxHeader)", c.t.opts.MaxHeader)}
+	case c.readErr != nil:
+		err = c.readErr
+	case p != PhaseWrite:
+		return &Error{p, Malformed, err}
+	}
+	c.x.sawEnd(endOf(err))
+	end := c.x.End()
+	if end == TimedOut {
+		err = c.tooLong(p, err)
+	}
+	return &Error{p, end.kind(), err}
+}
+
+// tooLong names the bound that was reached.
+func (c *conn) tooLong(p Phase, err error) error {
+	if p == PhaseHeader {
+		return fmt.Errorf("%w: not complete within %v of the request (ResponseHeader)", err, c.t.opts.ResponseHeader)
+	}
+	return fmt.Errorf("%w: nothing moved for %v (Idle)", err, c.t.opts.Idle)
+}
+
+func (c *conn) malformed(format string, args ...any) *Error {
+	return &Error{PhaseHeader, Malformed, fmt.Errorf(format, args...)}
+}

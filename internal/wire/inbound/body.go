@@ -1,0 +1,193 @@
+package inbound
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/goodgate/goodgate/internal/wire/chunked"
+	"github.com/goodgate/goodgate/internal/wire/header"
+)
+
+const (
+	// maxTrailer bounds the trailer fields of a request, in bytes.
+	maxTrailer = 4 << 10
+
+	// maxLeftOver is how much of a request's body that the handler has not read is
+	// taken from the client for the sake of the connection, and leftOverTime for
+	// how long.
+	maxLeftOver  = 256 << 10
+	leftOverTime = 5 * time.Second
+)
+
+// body is the body of a request; nil = it has none. Read and Close may be called
+// from any goroutine, and fail once the request has been served.
+type body struct {
+	c *conn
+	w *response
+
+	mu     sync.Mutex // protects the fields below; held while reading
+	left   int64      // bytes of one of known length
+	chunks io.Reader  // of one that is chunked
+	expect bool       // the client waits to be asked for it
+	err    error      // sticky; io.EOF once all has been read
+	closed bool
+}
+
+// Read returns io.EOF with the last bytes, where these are known to be the last.
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return b.read(p)
+}
+
+func (b *body) read(p []byte) (n int, err error) {
+	if b.err != nil || len(p) == 0 {
+		return 0, b.err
+	}
+	if b.expect {
+		b.expect = false
+		b.w.askForBody()
+	}
+	if b.chunks != nil {
+		n, err = b.readChunks(p)
+	} else {
+		n, err = b.readSized(p)
+	}
+	if err != nil {
+		b.err = err
+	}
+	if err == io.EOF {
+		b.c.watch.atEnd()
+	}
+	return n, err
+}
+
+func (b *body) readSized(p []byte) (int, error) {
+	n, err := b.c.take(p, b.left)
+	b.left -= int64(n)
+	switch {
+	case b.left == 0:
+		return n, io.EOF
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func (b *body) readChunks(p []byte) (int, error) {
+	n, err := b.chunks.Read(p)
+	if err == io.EOF {
+		err = b.readTrailer()
+		if err == nil {
+			err = io.EOF
+		}
+	}
+	return n, err
+}
+
+// readTrailer reads what follows the last chunk into the request.
+func (b *body) readTrailer() error {
+	fields, err := header.ReadTrailer(b.c.br, maxTrailer)
+	if err == header.ErrTooLarge {
+		return malformed("a trailer of more than %d bytes", maxTrailer)
+	}
+	if err != nil {
+		return unexpected(err)
+	}
+	maps.DeleteFunc(fields, func(key string, _ []string) bool { return !httpguts.ValidTrailerHeader(key) })
+	if r := &b.w.request; r.Trailer == nil && len(fields) > 0 {
+		r.SetTrailer(fields)
+	} else {
+		maps.Copy(r.Trailer, fields)
+	}
+	return nil
+}
+
+// unexpected makes of an end what it is within a body.
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// Close ends the reading. What is left is the server's to take.
+func (b *body) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	return nil
+}
+
+// stop ends a read that is still under way when the request has been served, and
+// bars those to come.
+func (b *body) stop() {
+	if b == nil {
+		return
+	}
+	if !b.mu.TryLock() {
+		b.c.rd.bound(time.Now())
+		b.mu.Lock()
+		b.err = cmp.Or(b.err, http.ErrBodyReadAfterClose)
+	}
+	defer b.mu.Unlock()
+	b.closed = true
+}
+
+// settle takes what is left of a body that has been stopped, and reports whether the
+// connection is where the next request begins.
+func (b *body) settle() bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return b.err == io.EOF
+	}
+	if b.expect || b.left > maxLeftOver {
+		return false
+	}
+	b.c.rd.bound(time.Now().Add(leftOverTime))
+	n, err := io.CopyN(io.Discard, readerFunc(b.read), maxLeftOver)
+	return err == io.EOF && n <= maxLeftOver
+}
+
+// whole reports whether all of the body has been read.
+func (b *body) whole() bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err == io.EOF
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// openBody makes the body of a request as its framing says.
+func (w *response) openBody() {
+	r := &w.request
+	if r.ContentLength == 0 {
+		r.Body = http.NoBody
+		return
+	}
+	b := &body{c: w.c, w: w, left: max(r.ContentLength, 0)}
+	if r.ContentLength < 0 {
+		b.chunks = chunked.New(w.c.br)
+	}
+	b.expect = r.ProtoMinor > 0 && r.HasToken(header.Expect, "100-continue")
+	w.body, r.Body = b, b
+}

@@ -1,0 +1,92 @@
+package inbound
+
+import (
+	"slices"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/header"
+)
+
+// Coming returns how many bytes of a body of known length can be read without
+// waiting; 0 = none, or that is not known.
+func (b *body) Coming() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.err != nil || b.chunks != nil {
+		return 0
+	}
+	n := b.c.buffered()
+	if b.c.sock != nil && int64(n) < b.left {
+		n += b.c.sock.queued()
+	}
+	return int(min(int64(n), b.left))
+}
+
+// AwaitBody lets a handler return before it has served its request, of which the
+// body has not come. then is called once a read of that would not wait, or with
+// what ended the wait, and goes on. Until then the connection holds no buffer, and
+// soon no stack that has grown. It returns false, and does nothing, where the
+// handler has to wait in a read.
+func (w *response) AwaitBody(then func(error)) bool {
+	if w.c.sock == nil || w.body == nil || w.body.chunks != nil || w.body.expect || w.hijacked || w.c.buffered() > 0 {
+		return false
+	}
+	w.then = then
+	return true
+}
+
+// awaitBody waits until a read would not wait, and returns rest when that goes on
+// from another goroutine.
+func (c *conn) awaitBody() (outcome, error) {
+	c.putReader()
+	if !c.rested {
+		c.rd.wake(time.Now().Add(settleBody))
+	}
+	for {
+		err := c.sock.waitReady()
+		if err == nil || !isTimeout(err) || !c.rd.again() {
+			c.rested = false
+			return ready, err
+		}
+		if !c.rested {
+			c.rested = true
+			return rest, nil
+		}
+	}
+}
+
+// hasHead reports whether a request's header may be whole, or fills the buffer.
+func (c *conn) hasHead() bool {
+	have, _ := c.br.Peek(c.br.Buffered())
+	const passed = 3 // an empty line at the beginning ends nothing
+	return len(have) == c.br.Size() || header.End(have, passed) > 0
+}
+
+// awaitHead waits until hasHead. A client that stops within one holds no more than
+// what it has sent.
+func (c *conn) awaitHead() error {
+	for c.sock != nil && !c.hasHead() {
+		n := c.br.Buffered()
+		have, _ := c.br.Peek(n)
+		c.early = slices.Clone(have)
+		c.putReader()
+		if err := c.waitReady(); err != nil {
+			return err
+		}
+		c.getReader()
+		if _, err := c.br.Peek(n + 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitReady waits until a read would not wait, within the bound.
+func (c *conn) waitReady() error {
+	for {
+		err := c.sock.waitReady()
+		if err == nil || !isTimeout(err) || !c.rd.again() {
+			return err
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package inbound
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
+)
+
+// Options configure a [Server].
+type Options struct {
+	// Serve serves requests. Another request has the room of w and r as soon as it has
+	// returned, and no body is awaited, so that nobody may use them or the request's
+	// context after that. A context that somebody has asked for its end, and all that
+	// r.HTTP returns, stay what they are. So does a request that has a body.
+	Serve func(w ResponseWriter, r *message.Request)
+	// Handler serves requests in place of Serve.
+	Handler http.Handler
+	Base    context.Context // of every request; its end is theirs
+
+	// Refuse answers what is no request, or one that can be read in two ways, with
+	// a status from 400 on. Of the request it is given what was understood. nil =
+	// the status in words.
+	Refuse func(w ResponseWriter, r *message.Request, status int, err error)
+
+	Header    time.Duration // for a request's header, and for the handshake of TLS; 0 = no bound
+	KeepAlive time.Duration // for the next request on a connection; 0 = no bound
+	MaxHeader int           // bytes of a request's line and header; 0 = 1 MiB
+
+	// TLS is spoken with the clients; nil = none is. Its NextProtos say whether
+	// HTTP/2 is offered.
+	TLS *tls.Config
+	// HTTP2 serves connections of HTTP/2: those on which TLS agreed to it and, if its
+	// Protocols have it so, those that begin with its preface. It is the server's
+	// from then on. nil = there are none.
+	HTTP2 *http.Server
+
+	// ConnState is told of every connection that it is new, and that it is closed or
+	// hijacked, those of HTTP/2 too; nil = nobody is.
+	ConnState func(net.Conn, http.ConnState)
+	Log       *slog.Logger // nil = none
+}
+
+// ResponseWriter is what a request is answered by. [http.ResponseController] can do
+// everything with it.
+type ResponseWriter interface {
+	http.ResponseWriter
+
+	// WriteHead is WriteHeader for a head as it came: its fields are sent in their
+	// order and case, and behind them those of Header. How the body is framed, and
+	// whether the connection goes on, stays the server's to say: a Content-Length is
+	// the length, a Transfer-Encoding says that the length is not told, and Connection
+	// can ask for the end. An empty reason is the standard phrase. h is not kept.
+	WriteHead(status int, reason string, h *header.Head)
+}
+
+// Server serves the connections of one listener.
+type Server struct {
+	opts    Options
+	base    context.Context
+	handoff *handoff       // nil = no HTTP/2
+	h2c     bool           // clients may speak HTTP/2 in the clear
+	running sync.WaitGroup // the server of HTTP/2
+	readers sync.Pool      // of *bufio.Reader
+	writers sync.Pool      // of *[bufferSize]byte
+	rooms   sync.Pool      // of *response
+	date    date
+	closing atomic.Bool
+
+	mu    sync.Mutex // protects the fields below
+	conns map[*conn]struct{}
+	none  chan struct{} // closed when there are no connections; nil while nobody waits
+}
+
+// New returns a server. [Server.Close] must be called at its end.
+func New(o Options) *Server {
+	s := &Server{opts: o, conns: map[*conn]struct{}{}}
+	s.opts.MaxHeader = cmp.Or(o.MaxHeader, http.DefaultMaxHeaderBytes)
+	// httputil asks for it before it panics to cut an answer off.
+	s.base = context.WithValue(o.Base, http.ServerContextKey, cmp.Or(o.HTTP2, &http.Server{}))
+	s.readers.New = func() any { return bufio.NewReaderSize(nil, bufferSize) }
+	s.writers.New = func() any { return new([bufferSize]byte) }
+	s.rooms.New = func() any { return newRoom() }
+	if o.Serve == nil {
+		s.opts.Serve = func(w ResponseWriter, r *message.Request) { o.Handler.ServeHTTP(w, r.HTTP()) }
+	}
+	if o.HTTP2 != nil {
+		s.serveHTTP2()
+	}
+	return s
+}
+
+// Direct is a connection that only counts: another may be read from and written
+// to in its place, if it is closed itself.
+type Direct interface{ Direct() net.Conn }
+
+// Serve serves the connections of a listener until it is closed, or fails for
+// good, and returns why. Connections go on.
+func (s *Server) Serve(l net.Listener) error {
+	var pause time.Duration
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			if s.closing.Load() {
+				return http.ErrServerClosed
+			}
+			if !temporary(err) {
+				return err
+			}
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			time.Sleep(pause)
+			continue
+		}
+		pause = 0
+		c := newConn(s, nc)
+		if !s.add(c) {
+			nc.Close()
+			return http.ErrServerClosed
+		}
+		s.state(nc, http.StateNew)
+		go c.run()
+	}
+}
+
+// temporary reports whether another connection may be accepted though this one
+// could not, for want of descriptors for instance.
+func temporary(err error) bool {
+	// That it is not well defined does not matter: the pause bounds the loop.
+	t, ok := errors.AsType[interface {
+		error
+		Temporary() bool
+	}](err)
+	return ok && t.Temporary()
+}
+
+func (s *Server) add(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	return true
+}
+
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	if len(s.conns) == 0 && s.none != nil {
+		close(s.none)
+		s.none = nil
+	}
+}
+
+// Shutdown takes no more requests and returns when those that are served have
+// ended, or ctx has. The listener must be closed already.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.closing.Store(true)
+	var err2 error
+	var wg sync.WaitGroup
+	if s.handoff != nil {
+		wg.Go(func() { err2 = s.opts.HTTP2.Shutdown(ctx) })
+	}
+	err := s.wait(ctx)
+	wg.Wait()
+	return cmp.Or(err, err2)
+}
+
+func (s *Server) wait(ctx context.Context) error {
+	for c := range s.now() {
+		c.hurry()
+	}
+	select {
+	case <-s.empty():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// now returns the connections.
+func (s *Server) now() map[*conn]struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.conns)
+}
+
+func (s *Server) empty() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	none := s.none
+	if none == nil {
+		none = make(chan struct{})
+		if len(s.conns) == 0 {
+			close(none)
+		} else {
+			s.none = none
+		}
+	}
+	return none
+}
+
+// Close closes all connections. Their handlers see it, and may go on for a while.
+func (s *Server) Close() {
+	s.closing.Store(true)
+	for c := range s.now() {
+		c.raw.Close()
+	}
+	if s.handoff != nil {
+		s.opts.HTTP2.Close()
+		s.running.Wait()
+	}
+}
+
+func (s *Server) state(c net.Conn, state http.ConnState) {
+	if s.opts.ConnState != nil {
+		s.opts.ConnState(c, state)
+	}
+}
+
+func (s *Server) note(msg string, args ...any) {
+	if s.opts.Log != nil {
+		s.opts.Log.Debug(msg, args...)
+	}
+}

@@ -1,0 +1,88 @@
+package inbound
+
+import (
+	"log/slog"
+	"net/http"
+	"regexp"
+	"sync"
+	"testing"
+
+	"github.com/goodgate/goodgate/internal/lab/streamtest"
+)
+
+// streamServer is a server whose answers tell what it has read.
+func streamServer(t testing.TB) *streamtest.Listener {
+	l := streamtest.NewListener()
+	s := New(Options{Handler: http.HandlerFunc(streamtest.Tell), MaxHeader: 64 << 10, Base: t.Context(), Log: slog.New(slog.DiscardHandler)})
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Serve(l) })
+	t.Cleanup(func() {
+		l.Close()
+		s.Close()
+		wg.Wait()
+	})
+	return l
+}
+
+// lenient matches what is read here as RFC 9112 wants or allows it and net/http
+// refuses: blanks before the extension of a chunk, and empty lines before requests.
+var lenient = regexp.MustCompile(`[ \t];|\n\n|\n\r\n|^[\r\n]`)
+
+// FuzzStreamRequests holds that net/http's server reads the same requests out of a
+// stream, with the same bodies and trailers and in the same order, unless the stream
+// is refused here earlier. How the stream comes in makes no difference.
+func FuzzStreamRequests(f *testing.F) {
+	own := streamServer(f)
+	l := streamtest.NewListener()
+	standard := &http.Server{Handler: http.HandlerFunc(streamtest.Tell), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), DisableGeneralOptionsHandler: true}
+	go standard.Serve(l)
+	f.Cleanup(func() { standard.Close() })
+	for _, seed := range streamtest.Seeds() {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		stream, sizes := streamtest.Requests(data)
+		got := streamtest.Saw(streamtest.Talk(t, own, stream, sizes))
+		whole := streamtest.Saw(streamtest.Talk(t, own, stream, nil))
+		if len(got) != len(whole) || !streamtest.Agree(got, whole) {
+			t.Errorf("%q by %v:\ngot      %q\nat once  %q", stream, sizes, got, whole)
+		}
+		want := streamtest.Saw(streamtest.Talk(t, l, stream, nil))
+		if !streamtest.Agree(got, want) || len(got) > len(want) && !lenient.MatchString(stream) {
+			t.Errorf("%q by %v:\ngot      %q\nnet/http %q", stream, sizes, got, want)
+		}
+	})
+}
+
+// FuzzStreamNode is FuzzStreamRequests with Node.js. Either may refuse what the
+// other reads, since goodgate writes each request anew.
+func FuzzStreamNode(f *testing.F) {
+	compareStreams(f, streamtest.StartNode(f).Socket, func(saw []string) []string { return saw })
+}
+
+// FuzzStreamNginx is the same with nginx, which passes no trailers on.
+func FuzzStreamNginx(f *testing.F) {
+	compareStreams(f, streamtest.StartNginx(f, streamtest.NewUpstream(f)).Socket, streamtest.WithoutTrailers)
+}
+
+func compareStreams(f *testing.F, socket string, compared func([]string) []string) {
+	own := streamServer(f)
+	const plain = "GET /a HTTP/1.1\r\nHost: h\r\n\r\nPOST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nb"
+	if out, err := streamtest.Ask(socket, plain, []int{5}); err != nil || len(streamtest.Saw(out)) != 2 {
+		f.Fatalf("a plain stream: got %q, %v", out, err)
+	}
+	for _, seed := range streamtest.Seeds() {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		stream, sizes := streamtest.Requests(data)
+		got := compared(streamtest.Saw(streamtest.Talk(t, own, stream, sizes)))
+		out, err := streamtest.Ask(socket, stream, sizes)
+		if err != nil {
+			t.Fatalf("%q: %v", stream, err)
+		}
+		if want := compared(streamtest.Saw(out)); !streamtest.Agree(got, want) {
+			t.Errorf("%q by %v:\ngot   %q\nother %q", stream, sizes, got, want)
+		}
+	})
+}

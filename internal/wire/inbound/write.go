@@ -1,0 +1,71 @@
+package inbound
+
+import (
+	"net"
+
+	"github.com/goodgate/goodgate/internal/wire/pipe"
+)
+
+// write sends a part of a response, or keeps it to be sent with what follows.
+func (c *conn) write(p []byte) error {
+	if len(c.out)+len(p) <= bufferSize {
+		c.out = append(c.out, p...)
+		return nil
+	}
+	return c.flush(p)
+}
+
+// flush sends what was kept, and p.
+func (c *conn) flush(p []byte) error {
+	if c.failed != nil {
+		return c.failed
+	}
+	out := c.out
+	if cap(out) > bufferSize {
+		c.out = nil
+	} else {
+		c.out = out[:0]
+	}
+	for len(out)+len(p) > 0 {
+		n, err := c.writeOnce(out, p)
+		fromOut := min(n, len(out))
+		out, p = out[fromOut:], p[n-fromOut:]
+		if err != nil && (!isTimeout(err) || c.wr.eager || !c.wr.again()) {
+			c.failed = err
+			return err
+		}
+	}
+	return nil
+}
+
+// drain is flush of what is in a pipe.
+func (c *conn) drain(p *pipe.Pipe) error {
+	if err := c.flush(nil); err != nil {
+		return err
+	}
+	for p.Len() > 0 {
+		if _, err := p.Drain(c.sock.raw); err != nil && (!isTimeout(err) || !c.wr.again()) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) writeOnce(a, b []byte) (int, error) {
+	if len(a) > 0 && len(b) > 0 {
+		both := net.Buffers{a, b}
+		n, err := both.WriteTo(c.nc)
+		return int(n), err
+	}
+	if len(a) == 0 {
+		a = b
+	}
+	return c.nc.Write(a)
+}
+
+// get takes a buffer for what is to be sent.
+func (c *conn) get() {
+	if c.out == nil {
+		c.out = c.s.writers.Get().(*[bufferSize]byte)[:0]
+	}
+}

@@ -1,0 +1,183 @@
+package message
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/wire/header"
+)
+
+// Response is an upstream's answer, with its fields as they came or in a map. Its
+// fields mean what those of the same name mean in [http.Response]. It belongs to
+// the request's goroutine.
+type Response struct {
+	StatusCode    int
+	Reason        string // phrase behind the status code, as it came
+	ProtoMajor    int
+	ProtoMinor    int
+	ContentLength int64 // -1 = not known
+	Close         bool  // the upstream ends the connection after this answer
+	Body          io.ReadCloser
+	Trailer       http.Header // of an answer with a Head; see Trailers
+
+	// Head has the fields as they came; nil where they came in a map.
+	Head *header.Head
+
+	std *http.Response // nil until somebody needs one
+}
+
+// SetHTTP makes r an answer that came by the library.
+func (r *Response) SetHTTP(std *http.Response) {
+	*r = Response{
+		StatusCode: std.StatusCode, Reason: phrase(std), ProtoMajor: std.ProtoMajor, ProtoMinor: std.ProtoMinor,
+		ContentLength: std.ContentLength, Close: std.Close, Body: std.Body, std: std,
+	}
+}
+
+// phrase returns what stands behind the status code.
+func phrase(std *http.Response) string {
+	_, reason, _ := strings.Cut(std.Status, " ")
+	return reason
+}
+
+// Trailers returns the trailer. Until the end of the body it has the announced names
+// alone.
+func (r *Response) Trailers() http.Header {
+	if r.std != nil {
+		return r.std.Trailer
+	}
+	return r.Trailer
+}
+
+// SetTrailer sets a field of the trailer, which has to be before the body's end is
+// read.
+func (r *Response) SetTrailer(name, value string) {
+	trailer := &r.Trailer
+	if r.std != nil {
+		trailer = &r.std.Trailer
+	}
+	if *trailer == nil {
+		*trailer = http.Header{}
+	}
+	trailer.Set(name, value)
+}
+
+// HTTP returns the answer for the library, as one to a request of it. The first
+// call makes one where the answer did not come by it; after that Head is nil, and
+// the map counts.
+func (r *Response) HTTP(to *http.Request) *http.Response {
+	if r.std == nil {
+		r.std = &http.Response{
+			Status: strconv.Itoa(r.StatusCode) + " " + r.Reason, Proto: "HTTP/1." + strconv.Itoa(r.ProtoMinor), Header: r.Head.Header(), Trailer: r.Trailer,
+		}
+		r.Head = nil
+	}
+	std := r.std
+	std.StatusCode, std.ProtoMajor, std.ProtoMinor = r.StatusCode, r.ProtoMajor, r.ProtoMinor
+	std.ContentLength, std.Close, std.Body, std.Request = r.ContentLength, r.Close, r.Body, to
+	return std
+}
+
+// Get returns the value of the first field n, empty without one.
+func (r *Response) Get(n header.Name) string {
+	if r.Head != nil {
+		return r.Head.Get(n)
+	}
+	if v := r.std.Header[n.String()]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// Count returns how many fields n there are.
+func (r *Response) Count(n header.Name) int {
+	if r.Head != nil {
+		return r.Head.Count(n)
+	}
+	return len(r.std.Header[n.String()])
+}
+
+// Has reports whether there is a field n.
+func (r *Response) Has(n header.Name) bool { return r.Count(n) > 0 }
+
+// Values returns the values of the fields n.
+func (r *Response) Values(n header.Name) []string {
+	if r.Head == nil {
+		return r.std.Header[n.String()]
+	}
+	if !r.Head.Has(n) {
+		return nil
+	}
+	return slices.Collect(r.Head.Values(n))
+}
+
+// Field returns the value of the first field with a name in any case, empty without
+// one.
+func (r *Response) Field(name string) string {
+	if r.Head == nil {
+		return r.std.Header.Get(name)
+	}
+	for v := range r.Head.ValuesOf(name) {
+		return v
+	}
+	return ""
+}
+
+// Only returns the value of a field n that is there once, else nothing: which of
+// several values counts, nobody can tell.
+func (r *Response) Only(n header.Name) string {
+	if r.Count(n) != 1 {
+		return ""
+	}
+	return r.Get(n)
+}
+
+// ProtoAtLeast reports whether the answer's version of HTTP is at least major.minor.
+func (r *Response) ProtoAtLeast(major, minor int) bool {
+	return r.ProtoMajor > major || r.ProtoMajor == major && r.ProtoMinor >= minor
+}
+
+// HasToken reports whether a field n, as a list, has a token in any case.
+func (r *Response) HasToken(n header.Name, token string) bool {
+	if r.Head != nil {
+		return r.Head.HasToken(n, token)
+	}
+	return slices.ContainsFunc(r.std.Header[n.String()], func(v string) bool { return header.ListHas(v, token) })
+}
+
+// Delete takes the fields n out.
+func (r *Response) Delete(n header.Name) {
+	if r.Head != nil {
+		r.Head.Delete(n)
+		return
+	}
+	delete(r.std.Header, n.String())
+}
+
+// Fields returns the fields as a map. Where they came as they are, it is made for
+// the caller.
+func (r *Response) Fields() http.Header {
+	if r.Head != nil {
+		return r.Head.Header()
+	}
+	return r.std.Header
+}
+
+// Edit returns what the fields can be changed by. Edits of the map need names in
+// canonical case.
+func (r *Response) Edit() Editor {
+	if r.Head != nil {
+		return r.Head
+	}
+	return r.std.Header
+}
+
+// Editor changes the fields of a message: a [header.Head], or an [http.Header].
+type Editor interface {
+	Add(name, value string)
+	Set(name, value string)
+	Del(name string)
+}
