@@ -1,8 +1,9 @@
 // Command peers measures goodgate beside nginx, HAProxy, Caddy and a plain
 // httputil.ReverseProxy: the same load on the same backends in interleaved
-// rounds, each proxy with its protections and its access log on. It prints the
-// goals beside what was measured, and writes both as JSON and as a page with
-// plots. What is not installed is left out.
+// rounds, each proxy with its protections on; goodgate with its access log, nginx
+// without and, in a row of its own, with it. It prints the goals beside what was
+// measured, and writes both as JSON and as a page with plots. What is not
+// installed is left out.
 //
 //	go run ./benchmarks/peers                    everything, about seven minutes
 //	go run ./benchmarks/peers -cases get1k       CPU per request alone

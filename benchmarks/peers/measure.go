@@ -118,7 +118,13 @@ func (b *bench) startAll(ctx context.Context, n int) (list []target, stop func()
 			t.stop()
 		}
 	}
-	for _, p := range b.peers {
+	peers := b.peers
+	if n == few {
+		for _, p := range b.peers {
+			peers = append(peers[:len(peers):len(peers)], p.variants()...)
+		}
+	}
+	for _, p := range peers {
 		t, _, err := b.startOne(ctx, p, upstreamAddrs(b.port, n), "")
 		if err != nil {
 			stop()
@@ -181,7 +187,7 @@ func (b *bench) turns(ctx context.Context, w workload, targets []target) {
 	broken := map[string]bool{}
 	for range b.rounds {
 		for _, t := range targets {
-			if broken[t.name] || ctx.Err() != nil {
+			if broken[t.name] || !t.takesPart(w) || ctx.Err() != nil {
 				continue
 			}
 			if w.tls && t.name == subject && !t.TLS {
@@ -227,6 +233,9 @@ func (b *bench) round(w workload, t target) (s sample, err error) {
 
 func (b *bench) notePeaks(targets []target) {
 	for _, t := range targets {
+		if t.variant != "" {
+			continue
+		}
 		if n, err := t.peak(); err == nil {
 			b.report.fact(t.name).PeakMB = megabytes(n)
 		}

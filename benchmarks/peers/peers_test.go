@@ -13,14 +13,23 @@ import (
 // TestGoodgateConfig holds the configuration that is measured to what goodgate
 // understands.
 func TestGoodgateConfig(t *testing.T) {
+	for _, variant := range []string{"", ruled} {
+		t.Run("variant "+variant, func(t *testing.T) { checkGoodgateConfig(t, variant) })
+	}
+}
+
+func checkGoodgateConfig(t *testing.T, variant string) {
 	var text bytes.Buffer
-	s := settings{Addr: "127.0.0.1:1", Dir: t.TempDir(), Backends: upstreamAddrs("2", few), Interval: "1s"}
+	s := settings{Addr: "127.0.0.1:1", Dir: t.TempDir(), Backends: upstreamAddrs("2", few), Interval: "1s", Variant: variant}
 	if err := template.Must(template.ParseFS(configs, "configs/goodgate.yaml")).Execute(&text, &s); err != nil {
 		t.Fatal(err)
 	}
 	c, warnings, err := config.Parse("goodgate.yaml", text.Bytes(), func(string) (string, bool) { return "", false })
 	if err != nil || len(warnings) > 0 {
 		t.Fatalf("%v %v\n%s", err, warnings, &text)
+	}
+	if rules := len(c.Routes) > 0 && c.Tracing.Endpoint != ""; rules != (variant == ruled) {
+		t.Errorf("rules and traces: got %v", rules)
 	}
 	p := c.Pools["app"]
 	if len(p.Upstreams) != few || p.Health.Path != "/" || !p.Breaker.Enabled || p.Retry.Attempts < 2 || p.Commit.Buffer == 0 {

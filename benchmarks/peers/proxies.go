@@ -33,6 +33,7 @@ type peer struct {
 	program string // file; empty = not there
 	version []string
 	config  string // in configs; empty = none
+	variant string // what its configuration does otherwise, for one workload only; empty = nothing
 	args    func(p *peer, s *settings) []string
 }
 
@@ -47,6 +48,7 @@ type settings struct {
 	TLS           bool   // goodgate can
 	Admin         string // address; empty = goodgate cannot
 	Interval      string // of probes; empty = the default
+	Variant       string
 }
 
 // Port and TLSPort are what Caddy wants to know.
@@ -57,6 +59,27 @@ func portOf(addr string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	return port
 }
+
+// The variants, which are measured in get1k alone: what nginx's access log costs,
+// and what goodgate's request costs that limits, a trace, a hashed policy and header
+// rules have something to do with.
+const (
+	logged = "log"
+	ruled  = "rules"
+)
+
+// variants returns a peer with each configuration but its own.
+func (p *peer) variants() (list []*peer) {
+	for _, v := range map[string][]string{yard: {logged}, subject: {ruled}}[p.name] {
+		other := *p
+		other.name, other.variant = p.name+"+"+v, v
+		list = append(list, &other)
+	}
+	return list
+}
+
+// takesPart reports whether a peer is measured in a workload.
+func (p *peer) takesPart(w workload) bool { return p.variant == "" || w.name == "get1k" }
 
 // findPeers returns those that are there; it builds goodgate if need be.
 func findPeers(o options, dir string) ([]*peer, error) {
@@ -131,13 +154,13 @@ func (p *peer) configure(parent string, s settings) (*settings, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // nginx's workers are another user's, if this one is root
 		return nil, err
 	}
-	s.Dir, s.CPUs = dir, runtime.NumCPU()
+	s.Dir, s.CPUs, s.Variant = dir, runtime.NumCPU(), p.variant
 	for _, addr := range []*string{&s.Addr, &s.TLSAddr, &s.Admin} {
 		if *addr, err = freeAddr(); err != nil {
 			return nil, err
 		}
 	}
-	if p.name == subject {
+	if p.name == subject || p.variant == ruled {
 		s.TLS = p.understands("tls: {certificates: [{cert: a, key: b}]}")
 		if !p.understands("", `admin: {address: "127.0.0.1:1"}`) {
 			s.Admin = ""

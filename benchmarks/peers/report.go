@@ -156,7 +156,9 @@ func (x *row) of(value func(sample) float64) float64 {
 	return median(values)
 }
 
-func (s sample) cpu() float64 { return s.CPU }
+func (s sample) cpu() float64  { return s.CPU }
+func (s sample) rate() float64 { return s.Rate }
+func (s sample) p99() float64  { return s.P99 }
 
 func median(values []float64) float64 {
 	if len(values) == 0 {

@@ -66,8 +66,8 @@ func (r *report) cells(x *row) []string {
 	for _, s := range x.Rounds {
 		fmt.Fprintf(&each, " %.1f", s.CPU)
 	}
-	return []string{x.Proxy, num("%.1f", x.of(sample.cpu)), ratio, num("%.0f", x.of(func(s sample) float64 { return s.Rate })),
-		num("%.2f", x.of(func(s sample) float64 { return s.P50 })), num("%.2f", x.of(func(s sample) float64 { return s.P99 })),
+	return []string{x.Proxy, num("%.1f", x.of(sample.cpu)), ratio, num("%.0f", x.of(sample.rate)),
+		num("%.2f", x.of(func(s sample) float64 { return s.P50 })), num("%.2f", x.of(sample.p99)),
 		num("%.2f", x.of(func(s sample) float64 { return s.P999 })), each.String()}
 }
 
@@ -92,7 +92,7 @@ func (r *report) method() []string {
 		"Command: " + r.Command,
 		fmt.Sprintf("Workloads: %d clients, one request after another each (a closed loop, so p50 to p99.9 are those at full load), %d interleaved rounds of %.1f s. CPU is user and system time of the proxy's processes from /proc, so the load's does not count.", r.Connections, r.Rounds, r.Each),
 		fmt.Sprintf("p99 at 70 %%: an open loop at 70 %% of the %.0f requests a second that nginx takes with a p99 below 50 ms; latency counts from the moment a request is due.", r.KneeRate),
-		fmt.Sprintf("Backends: 4, 1 or 1,000 sockets of one process that answers without parsing more than it must. goodgate: probes, breaker, retries, hold, commit, access log in a file; HAProxy: probes, no log; nginx: access log, no probes; Caddy: probes, access log; stock: httputil alone. Allocations are goodgate's with metrics on, counted by the runtime in its own process. Idle clients: %d that asked once, 3 s before. Memory at rest and per idle client is proportional (Pss), the peak is VmHWM of each process added up.", r.Idle),
+		fmt.Sprintf("Backends: 4, 1 or 1,000 sockets of one process that answers without parsing more than it must. goodgate: probes, breaker, retries, hold, commit, access log in a file; HAProxy: probes, no log; nginx: no access log but in its own row (nginx+log), no probes; goodgate+rules: limits, traces of 1 %%, a hashed policy, header rules; Caddy: probes, access log; stock: httputil alone. Allocations are goodgate's with metrics on, counted by the runtime in its own process. Idle clients: %d that asked once, 3 s before. Memory at rest and per idle client is proportional (Pss), the peak is VmHWM of each process added up.", r.Idle),
 	}
 	for _, name := range r.Peers {
 		list = append(list, name+": "+r.Versions[name])
@@ -122,7 +122,7 @@ func (r *report) page(w io.Writer) error {
 	charts := []plot.Chart{
 		r.chart("CPU per request of each round, GET 1 kB", "µs", "get1k", sample.cpu),
 		r.chart("CPU per request of each round, GET 1 MB", "µs", "get1m", sample.cpu),
-		r.chart("Requests a second of each round, GET 1 kB", "1/s", "get1k", func(s sample) float64 { return s.Rate }),
+		r.chart("Requests a second of each round, GET 1 kB", "1/s", "get1k", sample.rate),
 	}
 	data := struct {
 		Tables []table
