@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/gate"
 	"github.com/goodgate/goodgate/internal/logging"
@@ -59,7 +60,11 @@ func serveCounted(file string) error {
 	if err != nil {
 		return err
 	}
-	log, err := logging.Open(logging.Options{Format: c.Log.Format, Output: c.Log.Output, Sample: 1, Buffer: int(c.Log.Buffer)})
+	o, err := assemble.Log(c.Log)
+	if err != nil {
+		return err
+	}
+	log, err := logging.Open(o)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/diagnose"
 	"github.com/goodgate/goodgate/internal/advice/doctor"
 	"github.com/goodgate/goodgate/internal/advice/finding"
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/gate"
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
@@ -93,7 +93,7 @@ func (f *doctorFlags) look(ctx context.Context, progress io.Writer) (*finding.Re
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	targets, failed, err := gate.DoctorTargets(ctx, cfg)
+	targets, failed, err := assemble.Doctor(ctx, cfg)
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}

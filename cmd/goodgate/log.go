@@ -1,25 +1,23 @@
 package main
 
 import (
-	"fmt"
 	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/logging"
 )
 
 func openLog(c config.Log) (*logging.Log, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
+	o, err := assemble.Log(c)
+	if err != nil {
+		return nil, err
 	}
-	return logging.Open(logging.Options{
-		Format: c.Format, Level: level, Output: c.Output, Sample: float64(c.Sample), Buffer: int(c.Buffer),
-	})
+	return logging.Open(o)
 }
 
 // adopt makes what libraries write to the standard logger, such as net/http's

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/acme"
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -28,10 +28,12 @@ type issuer struct {
 func (g *Gate) issue(s *server, c config.ACME) error {
 	i := slices.IndexFunc(g.issuers, func(i *issuer) bool { return reflect.DeepEqual(i.config, c) })
 	if i < 0 {
-		o, err := g.acmeOptions(c)
+		o, err := assemble.ACME(c)
 		if err != nil {
 			return fmt.Errorf("tls: %w", err)
 		}
+		o.Log = g.log
+		o.Try = func() []string { return assemble.Challenges(c, g.current.Load().config.Listeners) }
 		m, err := acme.New(o)
 		if err != nil {
 			return fmt.Errorf("tls: %w", err)
@@ -52,34 +54,6 @@ func (g *Gate) issue(s *server, c config.ACME) error {
 	}
 	s.tls.GetConfigForClient = m.AnswerTLS
 	return nil
-}
-
-func (g *Gate) acmeOptions(c config.ACME) (acme.Options, error) {
-	var pool *x509.CertPool
-	if c.CA != "" {
-		var err error
-		if pool, _, err = certPool(c.CA); err != nil {
-			return acme.Options{}, fmt.Errorf("acme.ca: %w", err)
-		}
-	}
-	return acme.Options{
-		Directory: c.Directory, Hosts: c.Hosts, Email: c.Email, Cache: c.Cache, CA: pool, Log: g.log,
-		KID: c.EAB.KID, MAC: c.EAB.MAC(),
-		Try: func() []string { return g.challenges(c.Challenge) },
-	}, nil
-}
-
-// challenges returns those that are tried: by HTTP only where a listener could
-// be asked.
-func (g *Gate) challenges(setting string) []string {
-	plain := slices.ContainsFunc(g.current.Load().config.Listeners, func(l config.Listener) bool { return l.TLS == nil })
-	switch {
-	case setting == "http":
-		return []string{acme.HTTP01}
-	case setting == "any" && plain:
-		return []string{acme.TLSALPN01, acme.HTTP01}
-	}
-	return []string{acme.TLSALPN01}
 }
 
 // settle starts the issuers that these servers need, and ends all others. It is

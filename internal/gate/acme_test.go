@@ -4,14 +4,11 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
 	"testing"
 
-	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
@@ -136,33 +133,4 @@ func askALPN(addr, name string) string {
 	io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	got, _ := io.ReadAll(c)
 	return string(got)
-}
-
-// TestEveryACMESettingArrives is TestEverySettingArrives for acme.
-func TestEveryACMESettingArrives(t *testing.T) {
-	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
-	g, err := New(parse(t, `
-listeners: [":0", {address: ":0", tls: {acme: {hosts: a.test, accept_terms: true}}}]
-pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := config.ACME{Hosts: []string{"a.test"}, Email: "a@b.c", Directory: "https://ca", Cache: dir, CA: ca.File(dir), EAB: config.EAB{KID: "x", HMACKey: "AAAA"}}
-	o, err := g.acmeOptions(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Log = slog.New(slog.DiscardHandler)
-	checkFilled(t, "acme", reflect.ValueOf(o))
-	for setting, want := range map[string]string{"any": "[tls-alpn-01 http-01]", "http": "[http-01]", "tls-alpn": "[tls-alpn-01]"} {
-		c.Challenge = setting
-		o, err := g.acmeOptions(c)
-		if got := fmt.Sprint(o.Try()); got != want || err != nil {
-			t.Errorf("%s: got %s, want %s (%v)", setting, got, want, err)
-		}
-	}
-	c.CA = filepath.Join(dir, "none.pem")
-	if _, err := g.acmeOptions(c); err == nil {
-		t.Error("acme.ca that is not there is taken")
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 )
 
@@ -57,11 +58,8 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	if c.Flight > 0 {
 		s.flight = trace.NewFlightRecorder(trace.FlightRecorderConfig{MinAge: c.Flight})
 	}
-	network, _ := c.Network()
-	o := admin.Options{
-		Version: g.opts.Version, Control: control{g}, Requests: &g.ring, Tally: &g.tally,
-		Token: string(c.Token), Hosts: c.Hosts, Local: network == "unix", Flight: s.flight,
-	}
+	o := assemble.Admin(c)
+	o.Version, o.Control, o.Requests, o.Tally, o.Flight = g.opts.Version, control{g}, &g.ring, &g.tally, s.flight
 	if g.counts != nil {
 		o.More = map[string]http.Handler{"GET /metrics": g.counts.Handler()}
 	}

@@ -1,5 +1,5 @@
-// Package gate assembles a running goodgate from a configuration: pools with
-// their sources, probes and breakers, the proxy over them, and the listeners
-// before it. It is the only package that knows both the configuration and the
-// things it configures.
+// Package gate is the life of a goodgate. It builds pools with their sources and
+// probes, the proxy over them, and the listeners before it, from the options that
+// package assemble makes of a configuration. It runs them, replaces them by those
+// of another configuration, hands them over to another process, and drains.
 package gate

@@ -5,12 +5,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/webhook"
 	"github.com/goodgate/goodgate/proxy"
@@ -38,19 +38,11 @@ func newEvents(c config.Events, o Options) *events {
 	if c.Webhook.URL == "" {
 		return nil
 	}
-	e := &events{sender: webhook.New(webhookOptions(c.Webhook, o)), on: c.Webhook.On, floor: float64(c.Webhook.Floor), down: map[balancer.Key]bool{}}
+	e := &events{sender: webhook.New(assemble.Webhook(c.Webhook, o.Logger)), on: c.Webhook.On, floor: float64(c.Webhook.Floor), down: map[balancer.Key]bool{}}
 	if o.Metrics != nil {
 		o.Metrics.Register("webhook_events_lost_total", "Events that the webhook could not be told of.", e.sender.Lost)
 	}
 	return e
-}
-
-func webhookOptions(c config.Webhook, o Options) webhook.Options {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return webhook.Options{URL: c.URL, Secret: string(c.Secret), Timeout: c.Timeout, Instance: host, Logger: o.Logger, Pause: time.Second}
 }
 
 // tell sends an event of a kind that is wanted.

@@ -21,6 +21,7 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/advice/doctor"
 	"github.com/goodgate/goodgate/internal/advice/finding"
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/metrics"
 )
@@ -274,7 +275,7 @@ func looked(t *testing.T, c *config.Config) (probes, report string) {
 	t.Helper()
 	results, err := Probe(t.Context(), c)
 	probes = fmt.Sprint(results, err)
-	targets, failed, err := DoctorTargets(t.Context(), c)
+	targets, failed, err := assemble.Doctor(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

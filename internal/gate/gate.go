@@ -15,6 +15,7 @@ import (
 
 	"github.com/goodgate/goodgate/health"
 	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/limit"
@@ -99,7 +100,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 		return nil, err
 	}
 	g.traces = newTracer(c.Tracing, o, g.log)
-	options, err := proxyOptions(c, next.live(), g.observers(c))
+	options, err := assemble.Proxy(c, next.live(), g.observers(c))
 	if err != nil {
 		return nil, err
 	}

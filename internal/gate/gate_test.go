@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,7 +13,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
@@ -216,72 +214,6 @@ func TestStaleSocket(t *testing.T) {
 	}
 	if err := removeStale(path); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("a file: got %v", err)
-	}
-}
-
-// TestEverySettingArrives fails when a key of the configuration is read by
-// nobody: each is set to a value of its own and looked for in the options.
-func TestEverySettingArrives(t *testing.T) {
-	c := parse(t, `
-listeners: [":0"]
-pools:
-  app:
-    policy: hash
-    hash: {on: path, load: 300%}
-    overprovision: 150%
-    slow_start: 11s
-    protocol: h2
-    proxy_protocol: v2
-    max_idle_conns: 12
-    upstreams: ["http://127.0.0.1:1"]
-    breaker: {consecutive: 13, failure_ratio: 14%, min_requests: 15, window: 16s, open_for: 17s, max_open_for: 18s, max_ejected: 19%}
-    outlier: {min_requests: 19, failure_ratio: 18%, slow_factor: 17, slow_by: 16ms}
-    timeouts: {dial: 21s, tls: 22s, response_header: 23s, idle: 24s, keepalive: 25s, ping: 26s, tunnel_idle: 27s, tunnel_lifetime: 28s}
-    retry: {attempts: 6, budget: 31%, budget_min: 32, per_try: 33s, statuses: [503-504], max_body: 34B, backoff: 35ms, max_backoff: 36ms, hedge: {after: p99, budget: 37%, min_delay: 38ms}}
-    hold: {for: 41s, max_requests: 42, max_body: 43KiB}
-    queue: {max_requests: 44, max_wait: 45ms}
-    concurrency: {adaptive: true, min: 46, max: 48, start: 47}
-    limits: {max_requests: 49, max_body: 50B, rates: [{requests: 51}]}
-    stale: {max_size: 512KiB, if_error: 52s}
-    commit: {buffer: 43B}`)
-	b := balancerOptions("app", c.Pools["app"])
-	if b.HashLoad != 3 || b.Overprovision != 1.5 || b.SlowStart != 11*time.Second || b.MaxEjected != 0.19 || b.Policy != "hash" || b.Name != "app" {
-		t.Errorf("balancer options: %+v", b)
-	}
-	checkFilled(t, "breaker", reflect.ValueOf(b.Breaker))
-	checkFilled(t, "outlier", reflect.ValueOf(b.Outlier))
-	x := poolOptions(c.Pools["app"])
-	x.Timeouts.Request = 1 // the routes'
-	checkFilled(t, "timeouts", reflect.ValueOf(x.Timeouts))
-	checkFilled(t, "tunnel", reflect.ValueOf(x.Tunnel))
-	checkFilled(t, "retry", reflect.ValueOf(x.Retry))
-	if got, want := x.Retry.Hedge, (proxy.Hedge{Quantile: 0.99, Budget: 0.37, MinDelay: 38 * time.Millisecond}); got != want {
-		t.Errorf("hedge: got %+v, want %+v", got, want)
-	}
-	checkFilled(t, "hold", reflect.ValueOf(x.Hold))
-	checkFilled(t, "concurrency", reflect.ValueOf(b.Adaptive))
-	checkFilled(t, "queue", reflect.ValueOf(x.Queue))
-	if x.Limits.Requests != 49 || x.Limits.MaxBody != 50 {
-		t.Errorf("limits: %+v", x.Limits)
-	}
-	checkFilled(t, "stale", reflect.ValueOf(x.Stale))
-	checkFilled(t, "commit", reflect.ValueOf(x.Commit))
-	tr := c.Tracing
-	tr.Endpoint, tr.Headers = "http://127.0.0.1:1/", config.Headers{"X-Key": "1"}
-	checkFilled(t, "tracing", reflect.ValueOf(tracingOptions(tr, "1.2", slog.New(slog.DiscardHandler))))
-	w := config.Webhook{URL: "http://127.0.0.1:1/", Secret: "0123456789abcdef", Timeout: time.Second}
-	checkFilled(t, "webhook", reflect.ValueOf(webhookOptions(w, Options{Logger: slog.New(slog.DiscardHandler)})))
-	if x.MaxIdleConns != 12 || x.Protocol != proxy.HTTP2 || x.ProxyProtocol != proxy.ProxyV2 || x.HashOn == nil {
-		t.Errorf("pool options: %+v", x)
-	}
-}
-
-func checkFilled(t *testing.T, name string, v reflect.Value) {
-	t.Helper()
-	for i := range v.NumField() {
-		if v.Field(i).IsZero() {
-			t.Errorf("%s.%s is zero", name, v.Type().Field(i).Name)
-		}
 	}
 }
 

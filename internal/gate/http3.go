@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/internal/wire/http3"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -21,11 +20,6 @@ import (
 // wantedBuffer is the kernel's buffer for a UDP socket below which packets are
 // lost as soon as several clients send at once. quic-go asks for 7 MiB.
 const wantedBuffer = 2 << 20
-
-// mostClients is how many connections a listener without max_connections has by
-// QUIC. They take no file descriptor, which bounds those by TCP, and about 100 KB of
-// memory each. Clients that are refused come by TCP.
-const mostClients = 10_000
 
 // rebind is how often a process looks whether the one before it has left a UDP
 // port.
@@ -51,23 +45,12 @@ func (g *Gate) offerHTTP3(s *server, granted proxy.Listener, base context.Contex
 		return nil
 	}
 	h := &http3Server{gate: g, config: l, address: s.address}
-	h.server = http3.New(http3.Options{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			g.live.Load().Serve(w, r, granted)
-		}),
-		TLS:         s.tls,
-		Base:        base,
-		Connections: overQUIC(l),
-		Short:       g.memory.Short,
-		MaxHeader:   int(l.MaxHeader),
-		MaxStreams:  l.HTTP3.MaxStreams,
-		Header:      l.Timeouts.Header,
-		Keepalive:   l.Timeouts.Keepalive,
-		Idle:        l.HTTP3.Idle,
-		WriteIdle:   l.Timeouts.WriteIdle,
-		Begun:       g.newResets3(l).begin,
-		Counted:     g.countHTTP3(l),
+	o := assemble.HTTP3(l)
+	o.TLS, o.Base, o.Short, o.Begun, o.Counted = s.tls, base, g.memory.Short, g.newResets3(l).begin, g.countHTTP3(l)
+	o.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.live.Load().Serve(w, r, granted)
 	})
+	h.server = http3.New(o)
 	err := h.open()
 	replaces := g.background == nil && g.opts.Inherit.Successor()
 	if err != nil && !(replaces && errors.Is(err, syscall.EADDRINUSE)) {
@@ -75,11 +58,6 @@ func (g *Gate) offerHTTP3(s *server, granted proxy.Listener, base context.Contex
 	}
 	s.http3 = h
 	return nil
-}
-
-// overQUIC bounds a listener's connections by QUIC.
-func overQUIC(l config.Listener) limit.Connections {
-	return limit.Connections{Max: cmp.Or(l.MaxConnections, mostClients), PerClient: l.ConnectionsPerClient}
 }
 
 // withAltSvc returns granted with the Alt-Svc value that announces HTTP/3.

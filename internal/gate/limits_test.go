@@ -108,12 +108,3 @@ pools: {app: {upstreams: [%[3]q], %[4]s retry: {attempts: %[2]d}}}`,
 		}
 	}
 }
-
-// Connections by QUIC are bounded without a setting too: no descriptor bounds them.
-func TestConnectionsOverQUIC(t *testing.T) {
-	for max, want := range map[int]int{0: mostClients, 5: 5, 1_000_000: 1_000_000} {
-		if got := overQUIC(config.Listener{MaxConnections: max, ConnectionsPerClient: 3}); got.Max != want || got.PerClient != 3 {
-			t.Errorf("max_connections %d: got %+v, want %d and 3", max, got, want)
-		}
-	}
-}

@@ -15,9 +15,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/internal/wire/inbound"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -110,8 +110,9 @@ func bind(ctx context.Context, l config.Listener) (net.Listener, error) {
 // newServer returns what is to serve a socket.
 func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error) {
 	s := &server{config: l, door: &door{socket: socket}, address: socket.Addr().String()}
-	bounds := limit.Connections{Max: l.MaxConnections, PerClient: l.ConnectionsPerClient, Foreign: foreign(l)}
-	if l.MaxConnections == 0 {
+	bounds := assemble.Connections(l)
+	bounds.Foreign = foreign(l)
+	if bounds.Max == 0 {
 		bounds.Room = g.clientRoom
 	}
 	s.entry = bounds.Listen(s.door)
@@ -121,9 +122,8 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	base, abort := context.WithCancelCause(context.Background())
 	s.abort = abort
 	s.limits = g.listenerLimits(l)
-	granted := proxy.Listener{
-		BodyIdle: l.Timeouts.BodyIdle, BodyRate: int64(l.BodyRate), WriteIdle: l.Timeouts.WriteIdle, Limits: s.limits, Leaving: &s.leaving,
-	}
+	granted := assemble.Listener(l)
+	granted.Limits, granted.Leaving = s.limits, &s.leaving
 	serve := func(w http.ResponseWriter, r *proxy.Request) {
 		if !g.challenged(w, r) {
 			g.live.Load().ServeRequest(w, r, s.http3.withAltSvc(granted))
@@ -133,18 +133,11 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	if err := g.secure(s, l); err != nil {
 		return s, err
 	}
-	o := inbound.Options{
-		Serve:     func(w inbound.ResponseWriter, r *proxy.Request) { serve(w, r) },
-		Base:      base,
-		Header:    l.Timeouts.Header,
-		KeepAlive: l.Timeouts.Keepalive,
-		MaxHeader: int(l.MaxHeader),
-		TLS:       s.tls,
-		HTTP2:     g.newHTTP2(l, handler),
-		Log:       g.log,
-		Refuse: func(w inbound.ResponseWriter, r *proxy.Request, status int, err error) {
-			g.live.Load().Refuse(w, r.HTTP(), granted, status, err)
-		},
+	o := assemble.HTTP1(l)
+	o.Base, o.TLS, o.HTTP2, o.Log = base, s.tls, g.newHTTP2(l, handler), g.log
+	o.Serve = func(w inbound.ResponseWriter, r *proxy.Request) { serve(w, r) }
+	o.Refuse = func(w inbound.ResponseWriter, r *proxy.Request, status int, err error) {
+		g.live.Load().Refuse(w, r.HTTP(), granted, status, err)
 	}
 	s.door.failed = g.fdShortage.note
 	s.door.patience = patience(l.Timeouts.WriteIdle)
@@ -157,25 +150,9 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 
 // newHTTP2 returns what serves a listener's connections of HTTP/2.
 func (g *Gate) newHTTP2(l config.Listener, handler http.Handler) *http.Server {
-	s := &http.Server{
-		Handler:                      handler,
-		IdleTimeout:                  l.Timeouts.Keepalive,
-		ReadHeaderTimeout:            l.Timeouts.Header,
-		MaxHeaderBytes:               int(l.MaxHeader),
-		ErrorLog:                     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
-		DisableGeneralOptionsHandler: true, // OPTIONS * is the application's to answer
-		ConnContext:                  g.newResets(l).open,
-		Protocols:                    new(http.Protocols),
-		HTTP2: &http.HTTP2Config{
-			MaxReadFrameSize:     16 << 10, // as RFC 9113 begins with; net/http would take 1 MiB at once
-			MaxConcurrentStreams: l.HTTP2.MaxStreams,
-			SendPingTimeout:      l.HTTP2.Ping,
-			PingTimeout:          l.HTTP2.Ping,
-			WriteByteTimeout:     l.Timeouts.WriteIdle,
-		},
-	}
-	s.Protocols.SetHTTP2(l.HTTP2.Enabled && l.TLS != nil)
-	s.Protocols.SetUnencryptedHTTP2(l.HTTP2.Cleartext)
+	s := assemble.HTTP2(l)
+	s.Handler, s.ConnContext = handler, g.newResets(l).open
+	s.ErrorLog = slog.NewLogLogger(g.log.Handler(), slog.LevelDebug)
 	if m := g.opts.Metrics; m != nil {
 		s.HTTP2.CountError = m.HTTP2Failed(l.Address)
 	}

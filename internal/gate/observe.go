@@ -7,6 +7,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/tracing"
 	"github.com/goodgate/goodgate/proxy"
@@ -62,9 +63,5 @@ func newTracer(c config.Tracing, o Options, log *slog.Logger) *tracing.Tracer {
 	if c.Endpoint == "" {
 		return nil
 	}
-	return tracing.New(tracingOptions(c, o.Version, log))
-}
-
-func tracingOptions(c config.Tracing, version string, log *slog.Logger) tracing.Options {
-	return tracing.Options{Endpoint: c.Endpoint, Headers: c.Headers, Sample: float64(c.Sample), Service: c.Service, Version: version, Logger: log}
+	return tracing.New(assemble.Tracing(c, o.Version, log))
 }

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/health"
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
 	"github.com/goodgate/goodgate/internal/metrics"
@@ -42,12 +44,18 @@ type pool struct {
 // parts are what one configuration of a pool makes. They are immutable.
 type parts struct {
 	config  config.Pool
-	tls     *trust
+	tls     *assemble.Trust
 	sticky  *proxy.Sticky
 	limits  *proxy.Limits
 	live    *proxy.Pool
 	feed    *feed
 	checker *checker // nil when nothing is probed
+}
+
+// checker is a health.Checker that runs.
+type checker struct {
+	*health.Checker
+	task *task
 }
 
 func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
@@ -71,7 +79,7 @@ func (p *pool) plan(c config.Pool) (next *parts, err error) {
 		old = &parts{}
 	}
 	next = &parts{config: c, feed: old.feed, checker: old.checker, sticky: old.sticky, limits: old.limits}
-	if next.tls, err = newTrust(c.TLS, old.tls); err != nil {
+	if next.tls, err = assemble.NewTrust(c.TLS, old.tls); err != nil {
 		return nil, err
 	}
 	if old.live != nil && reflect.DeepEqual(c, old.config) && next.tls == old.tls {
@@ -83,12 +91,12 @@ func (p *pool) plan(c config.Pool) (next *parts, err error) {
 		}
 	}
 	if old.live == nil || !reflect.DeepEqual(c.Health, old.config.Health) || c.Protocol != old.config.Protocol || c.ProxyProtocol != old.config.ProxyProtocol || next.tls != old.tls {
-		if next.checker, err = newChecker(c, next.tls.config, health.Options{Report: p.probed, Kept: p.kept}); err != nil {
+		if next.checker, err = p.newChecker(c, next.tls.Config); err != nil {
 			return nil, err
 		}
 	}
 	if old.sticky == nil || c.Sticky != old.config.Sticky {
-		next.sticky = newSticky(c.Sticky) // else clients keep theirs, also under a secret made at random
+		next.sticky = assemble.Sticky(c.Sticky) // else clients keep theirs, also under a secret made at random
 	}
 	if !reflect.DeepEqual(c.Limits, old.config.Limits) {
 		next.limits = nil // else they go on counting
@@ -102,12 +110,22 @@ func (p *pool) plan(c config.Pool) (next *parts, err error) {
 	return next, err
 }
 
+// newChecker returns what probes the upstreams, nil when nothing does.
+func (p *pool) newChecker(c config.Pool, t *tls.Config) (*checker, error) {
+	o, err := assemble.Health(c, t)
+	if err != nil || o.Prober == nil {
+		return nil, err
+	}
+	o.Report, o.Kept = p.probed, p.kept
+	return &checker{Checker: health.NewChecker(o)}, nil
+}
+
 func (p *pool) options(next *parts) (balancer.Options, proxy.PoolOptions) {
-	b := balancerOptions(p.name, next.config)
+	b := assemble.Balancer(p.name, next.config)
 	b.Checked = next.checker != nil
 	b.Notify = p.changed
 	b.Tell = p.found
-	o := poolOptions(next.config)
+	o := assemble.Pool(next.config)
 	if next.config.Policy == "sticky" {
 		o.Sticky = next.sticky
 	}
@@ -115,7 +133,7 @@ func (p *pool) options(next *parts) (balancer.Options, proxy.PoolOptions) {
 		next.limits = o.Limits
 	}
 	o.Limits = next.limits
-	o.TLS = next.tls.config
+	o.TLS = next.tls.Config
 	o.Unreachable = next.feed.Refresh
 	return b, o
 }
@@ -206,14 +224,6 @@ func (p *pool) watchMembers() {
 		upstreams[i] = members[i].Upstream
 	}
 	present.checker.Watch(upstreams)
-}
-
-func specs(targets []discovery.Target) []balancer.Spec {
-	list := make([]balancer.Spec, len(targets))
-	for i, t := range targets {
-		list[i] = balancer.Spec{Addr: t.Addr, Name: t.Name, TLS: t.TLS, Weight: t.Weight, Tier: t.Tier, MaxInFlight: t.MaxInFlight}
-	}
-	return list
 }
 
 // sourceFailed notes that the upstreams could not be looked up. The last good

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
 )
@@ -46,12 +46,12 @@ func probePool(ctx context.Context, name string, c config.Pool) ([]ProbeResult, 
 	if err != nil {
 		return nil, err
 	}
-	p.Update(specs(targets))
-	t, err := newTrust(c.TLS, nil)
+	p.Update(assemble.Specs(targets))
+	t, err := assemble.NewTrust(c.TLS, nil)
 	if err != nil {
 		return nil, err
 	}
-	prober, err := newProber(c, t.config)
+	check, err := assemble.Health(c, t.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func probePool(ctx context.Context, name string, c config.Pool) ([]ProbeResult, 
 			ctx, cancel := context.WithTimeout(ctx, c.Health.Timeout)
 			defer cancel()
 			began := time.Now()
-			err := prober.Probe(ctx, members[i].Upstream)
+			err := check.Prober.Probe(ctx, members[i].Upstream)
 			results[i] = ProbeResult{Pool: name, Upstream: members[i].Addr(), Kind: c.Health.Type, Took: time.Since(began), Err: err}
 		})
 	}
@@ -89,31 +89,11 @@ type lookupFailure struct {
 // lookUp asks every source of a pool once.
 func lookUp(ctx context.Context, c config.Pool) (targets []discovery.Target, failures []lookupFailure) {
 	for _, u := range c.Upstreams {
-		found, err := askOnce(ctx, u, c.DNS)
+		found, err := assemble.LookUp(ctx, u, c.DNS)
 		if err != nil {
 			failures = append(failures, lookupFailure{u.URL + u.SRV + u.File, err})
 		}
 		targets = append(targets, found...)
 	}
 	return targets, failures
-}
-
-// askOnce runs a source until its first word, which is bounded by its own
-// timeout and by a limit for files.
-func askOnce(ctx context.Context, u config.Upstream, dns config.DNS) (found []discovery.Target, failed error) {
-	source, _, err := upstreamSource(u, dns)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, dns.Timeout+time.Second)
-	defer cancel()
-	answered := false
-	err = source.Run(ctx, discovery.Sink{
-		Update: func(t []discovery.Target) { found, answered = t, true; cancel() },
-		Report: func(err error) { failed = err; cancel() },
-	})
-	if err == nil && failed == nil && !answered {
-		failed = errors.New("gave no answer in time")
-	}
-	return found, errors.Join(failed, err)
 }

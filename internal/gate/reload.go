@@ -14,6 +14,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -77,7 +78,7 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	if err := g.planPools(next, before.pools); err != nil {
 		return next, err
 	}
-	options, err := proxyOptions(c, next.live(), g.observers(c))
+	options, err := assemble.Proxy(c, next.live(), g.observers(c))
 	if err != nil {
 		return next, err
 	}

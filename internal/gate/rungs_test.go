@@ -6,16 +6,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/goodgate/goodgate/reason"
-
-	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -58,24 +54,6 @@ pools:
 	for _, got := range seen.list() {
 		if want := "app connect_refused by fallback"; got != want {
 			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
-
-func TestFallbackArrives(t *testing.T) {
-	p := new(proxy.Pool)
-	r := &config.Respond{Status: 503, Body: "b", Headers: config.Headers{"X": "y"}}
-	for _, test := range []struct {
-		c    *config.Fallback
-		want *proxy.Fallback
-	}{
-		{nil, nil},
-		{&config.Fallback{Pool: "spare", On: []string{"unavailable", "status"}}, &proxy.Fallback{Pool: p, On: reason.Unavailable | reason.BadStatus}},
-		{&config.Fallback{Respond: r, On: []string{"connect", "response"}},
-			&proxy.Fallback{Respond: &proxy.Respond{Status: 503, Body: "b", Headers: r.Headers}, On: reason.Unconnected | reason.Unanswered}},
-	} {
-		if got := newFallback(test.c, map[string]*proxy.Pool{"spare": p}); !reflect.DeepEqual(got, test.want) {
-			t.Errorf("got %+v, want %+v", got, test.want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
 )
@@ -29,7 +30,7 @@ func newFeed(c config.Pool, earlier *feed) (*feed, error) {
 	f := &feed{fixed: true}
 	var sources []discovery.Source
 	for i, u := range c.Upstreams {
-		s, fixed, err := upstreamSource(u, c.DNS)
+		s, fixed, err := assemble.Source(u, c.DNS)
 		if err != nil {
 			return nil, fmt.Errorf("upstreams[%d]: %w", i, err)
 		}
@@ -52,30 +53,6 @@ func (f *feed) find(u config.Upstream, dns config.DNS) *discovery.Kept {
 		}
 	}
 	return nil
-}
-
-// upstreamSource returns the source of an entry; fixed says that it has nothing
-// to look up.
-func upstreamSource(u config.Upstream, dns config.DNS) (s discovery.Source, fixed bool, err error) {
-	resolver := discovery.Resolver{Server: dns.Resolver, MinTTL: dns.MinTTL, MaxTTL: dns.MaxTTL, Timeout: dns.Timeout}
-	rest := discovery.Target{Weight: u.Weight, Tier: u.Tier, MaxInFlight: u.MaxInFlight, TLS: u.Scheme == "https"}
-	switch {
-	case u.File != "":
-		return discovery.NewFile(u.File, rest), false, nil
-	case u.SRV != "":
-		s, err = discovery.NewSRV(u.SRV, rest, resolver)
-		return s, false, err
-	}
-	t, isName, err := discovery.ParseURL(u.URL)
-	if err != nil {
-		return nil, false, err
-	}
-	t.Weight, t.Tier, t.MaxInFlight = u.Weight, u.Tier, u.MaxInFlight
-	if isName {
-		s, err = discovery.NewDNS(t, resolver)
-		return s, false, err
-	}
-	return discovery.NewStatic(t), true, nil
 }
 
 // firstAnswers is how long a start and a reload wait for the first answers of

@@ -10,6 +10,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
@@ -59,7 +60,7 @@ func (p *pool) forget() {
 }
 
 func (m *members) specs() []balancer.Spec {
-	list := specs(m.targets)
+	list := assemble.Specs(m.targets)
 	for i := range list {
 		if w := m.weights[list[i].Addr]; w > 0 {
 			list[i].Weight = w

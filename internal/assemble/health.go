@@ -1,4 +1,4 @@
-package gate
+package assemble
 
 import (
 	"crypto/tls"
@@ -10,35 +10,31 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// checker is a health.Checker that runs.
-type checker struct {
-	*health.Checker
-	task *task
-}
-
-// newChecker returns what probes a pool's upstreams, nil when nothing does. It
-// completes what the options leave open.
-func newChecker(pool config.Pool, t *tls.Config, o health.Options) (*checker, error) {
+// Health returns how the upstreams of a pool are probed; t says how those reached
+// by TLS are trusted. The Prober is nil when nothing is probed. An error says what
+// no probe can ask for.
+func Health(pool config.Pool, t *tls.Config) (health.Options, error) {
 	c := pool.Health
 	if c.Type == "none" {
-		return nil, nil
+		return health.Options{}, nil
 	}
-	prober, err := newProber(pool, t)
+	p, err := prober(pool, t)
 	if err != nil {
-		return nil, err
+		return health.Options{}, err
 	}
 	jitter := float64(c.Jitter)
 	if jitter == 0 {
 		jitter = -1 // 0 is the checker's default
 	}
-	o.Prober, o.Interval, o.FastInterval, o.Timeout, o.Jitter = prober, c.Interval, c.FastInterval, c.Timeout, jitter
-	o.Thresholds = balancer.Thresholds{Rise: c.Rise, Fall: c.Fall}
-	return &checker{Checker: health.NewChecker(o)}, nil
+	return health.Options{
+		Prober: p, Interval: c.Interval, FastInterval: c.FastInterval, Timeout: c.Timeout, Jitter: jitter,
+		Thresholds: balancer.Thresholds{Rise: c.Rise, Fall: c.Fall},
+	}, nil
 }
 
-// newProber returns what probes any upstream of a pool, with TLS or without as
+// prober returns what probes any upstream of a pool, with TLS or without as
 // the upstream is reached.
-func newProber(pool config.Pool, t *tls.Config) (health.Prober, error) {
+func prober(pool config.Pool, t *tls.Config) (health.Prober, error) {
 	c, preface := pool.Health, proxyProtocol(pool.ProxyProtocol).Local()
 	switch c.Type {
 	case "http":

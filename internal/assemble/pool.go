@@ -1,4 +1,4 @@
-package gate
+package assemble
 
 import (
 	"net/http"
@@ -9,7 +9,9 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-func balancerOptions(name string, c config.Pool) balancer.Options {
+// Balancer returns how a pool chooses among its upstreams, and when it leaves one
+// out. It leaves open whether they are checked, and who is told.
+func Balancer(name string, c config.Pool) balancer.Options {
 	return balancer.Options{
 		Name:          name,
 		Policy:        c.Policy,
@@ -42,9 +44,11 @@ func balancerOptions(name string, c config.Pool) balancer.Options {
 	}
 }
 
-// poolOptions leaves out the bound of the whole request, which the configuration
-// gives to the routes, and what outlives a change of the configuration.
-func poolOptions(c config.Pool) proxy.PoolOptions {
+// Pool returns how requests are sent to the upstreams of a pool. It leaves out the
+// bound of the whole request, which the configuration gives to the routes, and TLS
+// and Sticky, which outlive a change of the configuration. Its Limits have counted
+// nothing yet.
+func Pool(c config.Pool) proxy.PoolOptions {
 	o := proxy.PoolOptions{
 		Protocol:      protocol(c.Protocol),
 		ProxyProtocol: proxyProtocol(c.ProxyProtocol),
@@ -76,7 +80,7 @@ func poolOptions(c config.Pool) proxy.PoolOptions {
 			},
 		},
 		Hold:   proxy.Hold{For: c.Hold.For, MaxRequests: c.Hold.MaxRequests, MaxBody: int64(c.Hold.MaxBody)},
-		Limits: newLimits(c.Limits),
+		Limits: Limits(c.Limits),
 		Queue:  proxy.Queue{MaxRequests: c.Queue.MaxRequests, MaxWait: c.Queue.MaxWait},
 		Commit: proxy.Commit{Buffer: int64(c.Commit.Buffer), Resume: c.Commit.Resume},
 		Stale:  proxy.Stale{MaxSize: int64(c.Stale.MaxSize), IfError: c.Stale.IfError},
@@ -139,7 +143,9 @@ func hashOn(key string) proxy.HashOn {
 	return proxy.HashClientIP
 }
 
-func newSticky(c config.Sticky) *proxy.Sticky {
+// Sticky returns what keeps a client with its upstream. Without a secret each call
+// makes another at random.
+func Sticky(c config.Sticky) *proxy.Sticky {
 	s := proxy.Sticky{Cookie: c.Cookie, Secret: []byte(c.Secret), TTL: c.TTL}
 	switch c.Secure {
 	case "always":

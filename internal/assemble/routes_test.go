@@ -1,11 +1,15 @@
-package gate
+package assemble
 
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"testing"
 
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -16,7 +20,7 @@ func TestHeaderLists(t *testing.T) {
 listeners: [{address: "127.0.0.1:0", limits: {rates: [{name: a, on: "header:x-a", requests: 1}]}}]
 routes: [{pool: app, limits: {rates: [{name: b, on: "header:X-B", requests: 1}, {name: c, requests: 1}]}}]
 pools: {app: {upstreams: ["http://127.0.0.1:1"], limits: {rates: [{name: d, on: "header:X-D", requests: 1}]}}}`)
-	o, err := proxyOptions(c, nil, proxy.Options{})
+	o, err := Proxy(c, nil, proxy.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,10 +43,28 @@ listeners: ["127.0.0.1:0"]
 trusted_headers: []
 drop_headers: []
 pools: {app: {upstreams: ["http://127.0.0.1:1"], drain_header: true}}`)
-	if o, err = proxyOptions(c, nil, proxy.Options{}); err != nil {
+	if o, err = Proxy(c, nil, proxy.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(o.TrustedHeaders != nil, o.DropHeaders != nil, poolOptions(c.Pools["app"]).DrainHeader); got != "true true true" {
+	if got := fmt.Sprint(o.TrustedHeaders != nil, o.DropHeaders != nil, Pool(c.Pools["app"]).DrainHeader); got != "true true true" {
 		t.Errorf("lists without an entry, and drain_header: got %s", got)
+	}
+}
+
+func TestFallbackArrives(t *testing.T) {
+	p := new(proxy.Pool)
+	r := &config.Respond{Status: 503, Body: "b", Headers: config.Headers{"X": "y"}}
+	for _, test := range []struct {
+		c    *config.Fallback
+		want *proxy.Fallback
+	}{
+		{nil, nil},
+		{&config.Fallback{Pool: "spare", On: []string{"unavailable", "status"}}, &proxy.Fallback{Pool: p, On: reason.Unavailable | reason.BadStatus}},
+		{&config.Fallback{Respond: r, On: []string{"connect", "response"}},
+			&proxy.Fallback{Respond: &proxy.Respond{Status: 503, Body: "b", Headers: r.Headers}, On: reason.Unconnected | reason.Unanswered}},
+	} {
+		if got := newFallback(test.c, map[string]*proxy.Pool{"spare": p}); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("got %+v, want %+v", got, test.want)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package gate
+package assemble
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 // maxResponseHeader is what internal/wire/http1 takes of a response header.
 const maxResponseHeader = 256 << 10
 
-// DoctorTargets returns the upstreams of a configuration, for a look at each.
-// Entries that stand for a list (srv, file) are looked up; failed holds those
-// that led to nothing.
-func DoctorTargets(ctx context.Context, c *config.Config) (targets []doctor.Target, failed []error, err error) {
+// Doctor returns the upstreams of a configuration, for a look at each. Entries that
+// stand for a list (srv, file) are looked up; failed holds those that led to
+// nothing. err names the pool whose files for TLS cannot be used.
+func Doctor(ctx context.Context, c *config.Config) (targets []doctor.Target, failed []error, err error) {
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
 		p := c.Pools[name]
 		model, err := doctorTarget(name, p)
@@ -43,7 +43,7 @@ func DoctorTargets(ctx context.Context, c *config.Config) (targets []doctor.Targ
 // look-up is part of the examination.
 func doctorEntry(ctx context.Context, u config.Upstream, dns config.DNS) ([]discovery.Target, error) {
 	if u.URL == "" {
-		return askOnce(ctx, u, dns)
+		return LookUp(ctx, u, dns)
 	}
 	t, _, err := discovery.ParseURL(u.URL)
 	return []discovery.Target{t}, err
@@ -67,13 +67,13 @@ func withAddress(model doctor.Target, d discovery.Target) doctor.Target {
 
 // doctorTarget says how a pool uses its upstreams.
 func doctorTarget(name string, c config.Pool) (doctor.Target, error) {
-	t, err := newTrust(c.TLS, nil)
+	t, err := NewTrust(c.TLS, nil)
 	if err != nil {
 		return doctor.Target{}, err
 	}
 	return doctor.Target{
 		Label:     "pool " + name,
-		TLS:       t.config,
+		TLS:       t.Config,
 		Preface:   proxyProtocol(c.ProxyProtocol).Local(),
 		Insecure:  c.TLS.Insecure,
 		Resolver:  c.DNS.Resolver,

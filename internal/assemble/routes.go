@@ -1,4 +1,4 @@
-package gate
+package assemble
 
 import (
 	"fmt"
@@ -11,9 +11,10 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// proxyOptions says how the handler over pools is built. Who is told of its
-// requests o says already.
-func proxyOptions(c *config.Config, pools map[string]*proxy.Pool, o proxy.Options) (proxy.Options, error) {
+// Proxy adds to o what the configuration says of the handler over pools, which are
+// its own by their names. The caller has put into o what the configuration does not
+// say, such as who is told of requests. An error is about an error page.
+func Proxy(c *config.Config, pools map[string]*proxy.Pool, o proxy.Options) (proxy.Options, error) {
 	pages, err := newPages(c.Errors)
 	if err != nil {
 		return proxy.Options{}, err
@@ -67,7 +68,7 @@ func newRoute(c config.Route, pools map[string]*proxy.Pool) proxy.Route {
 		Timeout:         c.Timeout,
 		RetrySafe:       c.RetrySafe,
 		IdempotencyKey:  c.IdempotencyKey,
-		Limits:          newLimits(c.Limits),
+		Limits:          Limits(c.Limits),
 		Priority:        priorities[c.Priority],
 	}
 	if c.Host != "keep" {

@@ -1,4 +1,4 @@
-package gate
+package assemble
 
 import (
 	"bytes"
@@ -14,17 +14,19 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// trust is how upstreams reached by TLS are trusted and what they are shown, and
-// what it was made of.
-type trust struct {
-	config *tls.Config
+// Trust is how upstreams reached by TLS are trusted and what they are shown. It
+// remembers what it was made of. It is immutable.
+type Trust struct {
+	Config *tls.Config
 	from   config.TLS
 	files  [3][]byte // ca, cert, key
 }
 
-// newTrust returns old if nothing has changed, in the files it names neither.
-func newTrust(c config.TLS, old *trust) (*trust, error) {
-	t := &trust{from: c}
+// NewTrust returns old if nothing has changed, in the files it names neither; old
+// may be nil. Without any setting the system's authorities are trusted. An error
+// names the key of the file that cannot be used.
+func NewTrust(c config.TLS, old *Trust) (*Trust, error) {
+	t := &Trust{from: c}
 	for i, f := range []struct{ key, name string }{{"ca", c.CA}, {"cert", c.Cert}, {"key", c.Key}} {
 		if f.name == "" {
 			continue
@@ -37,10 +39,10 @@ func newTrust(c config.TLS, old *trust) (*trust, error) {
 	if old != nil && reflect.DeepEqual(old.from, c) && slices.EqualFunc(old.files[:], t.files[:], bytes.Equal) {
 		return old, nil
 	}
-	t.config = &tls.Config{ServerName: c.ServerName, InsecureSkipVerify: c.Insecure}
+	t.Config = &tls.Config{ServerName: c.ServerName, InsecureSkipVerify: c.Insecure}
 	if c.CA != "" {
-		t.config.RootCAs = x509.NewCertPool()
-		if !t.config.RootCAs.AppendCertsFromPEM(t.files[0]) {
+		t.Config.RootCAs = x509.NewCertPool()
+		if !t.Config.RootCAs.AppendCertsFromPEM(t.files[0]) {
 			return nil, fmt.Errorf("tls.ca: %s holds no PEM certificate", c.CA)
 		}
 	}
@@ -49,10 +51,10 @@ func newTrust(c config.TLS, old *trust) (*trust, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tls.cert %s with tls.key %s: %w", c.Cert, c.Key, err)
 		}
-		t.config.Certificates = []tls.Certificate{cert}
+		t.Config.Certificates = []tls.Certificate{cert}
 	}
 	if len(c.Pins) > 0 {
-		t.config.VerifyConnection = pinned(c.Pins)
+		t.Config.VerifyConnection = pinned(c.Pins)
 	}
 	return t, nil
 }

@@ -1,0 +1,42 @@
+package assemble
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// Limits returns which requests are let in, with nothing counted yet; nil when all
+// are.
+func Limits(c config.Limits) *proxy.Limits {
+	if len(c.Rates) == 0 && c.MaxRequests == 0 && c.MaxBody == 0 {
+		return nil
+	}
+	l := &proxy.Limits{Requests: c.MaxRequests, MaxBody: int64(c.MaxBody)}
+	for _, r := range c.Rates {
+		l.Rates = append(l.Rates, proxy.NewRate(proxy.Rate{
+			Name:      r.Name,
+			On:        rateKey(r),
+			PerSecond: float64(r.Requests) / r.Per.Seconds(),
+			Burst:     cmp.Or(r.Burst, r.Requests),
+			MaxKeys:   r.MaxKeys,
+			DryRun:    r.DryRun,
+		}))
+	}
+	return l
+}
+
+func rateKey(r config.Rate) proxy.RateKey {
+	if name, ok := strings.CutPrefix(r.On, "header:"); ok {
+		return proxy.RateByHeader(name)
+	}
+	if name, ok := strings.CutPrefix(r.On, "cookie:"); ok {
+		return proxy.RateByCookie(name)
+	}
+	if r.On == "all" {
+		return nil
+	}
+	return proxy.RateByClient(r.IPv6Prefix)
+}

@@ -1,0 +1,45 @@
+package assemble
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/logging"
+	"github.com/goodgate/goodgate/internal/tracing"
+	"github.com/goodgate/goodgate/internal/webhook"
+)
+
+// Log returns how and where the log is written. An error is about its level.
+func Log(c config.Log) (logging.Options, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return logging.Options{}, fmt.Errorf("log.level: %w", err)
+	}
+	return logging.Options{Format: c.Format, Level: level, Output: c.Output, Sample: float64(c.Sample), Buffer: int(c.Buffer)}, nil
+}
+
+// Admin returns who may ask the operator's API. It leaves open what is told there.
+func Admin(c config.Admin) admin.Options {
+	network, _ := c.Network()
+	return admin.Options{Token: string(c.Token), Hosts: c.Hosts, Local: network == "unix"}
+}
+
+// Tracing returns where traces go. version is the program's; log is told when
+// sending fails. Both may be zero.
+func Tracing(c config.Tracing, version string, log *slog.Logger) tracing.Options {
+	return tracing.Options{Endpoint: c.Endpoint, Headers: c.Headers, Sample: float64(c.Sample), Service: c.Service, Version: version, Logger: log}
+}
+
+// Webhook returns where events go. They bear the name of this machine. log is told
+// when sending fails; it may be nil.
+func Webhook(c config.Webhook, log *slog.Logger) webhook.Options {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return webhook.Options{URL: c.URL, Secret: string(c.Secret), Timeout: c.Timeout, Instance: host, Logger: log, Pause: time.Second}
+}

@@ -1,0 +1,65 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/discovery"
+)
+
+// Source returns where an entry of upstreams leads; fixed says that it has nothing
+// to look up. An error says what is wrong with the entry, or with the resolver.
+func Source(u config.Upstream, dns config.DNS) (s discovery.Source, fixed bool, err error) {
+	resolver := discovery.Resolver{Server: dns.Resolver, MinTTL: dns.MinTTL, MaxTTL: dns.MaxTTL, Timeout: dns.Timeout}
+	rest := discovery.Target{Weight: u.Weight, Tier: u.Tier, MaxInFlight: u.MaxInFlight, TLS: u.Scheme == "https"}
+	switch {
+	case u.File != "":
+		return discovery.NewFile(u.File, rest), false, nil
+	case u.SRV != "":
+		s, err = discovery.NewSRV(u.SRV, rest, resolver)
+		return s, false, err
+	}
+	t, isName, err := discovery.ParseURL(u.URL)
+	if err != nil {
+		return nil, false, err
+	}
+	t.Weight, t.Tier, t.MaxInFlight = u.Weight, u.Tier, u.MaxInFlight
+	if isName {
+		s, err = discovery.NewDNS(t, resolver)
+		return s, false, err
+	}
+	return discovery.NewStatic(t), true, nil
+}
+
+// LookUp returns what an entry of upstreams stands for now. It runs its source
+// until the first word, for which that has the timeout of dns, and a second more
+// for files. Without an answer in time there is an error.
+func LookUp(ctx context.Context, u config.Upstream, dns config.DNS) (found []discovery.Target, failed error) {
+	source, _, err := Source(u, dns)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dns.Timeout+time.Second)
+	defer cancel()
+	answered := false
+	err = source.Run(ctx, discovery.Sink{
+		Update: func(t []discovery.Target) { found, answered = t, true; cancel() },
+		Report: func(err error) { failed = err; cancel() },
+	})
+	if err == nil && failed == nil && !answered {
+		failed = errors.New("gave no answer in time")
+	}
+	return found, errors.Join(failed, err)
+}
+
+// Specs returns upstreams that were found as the balancer takes them.
+func Specs(targets []discovery.Target) []balancer.Spec {
+	list := make([]balancer.Spec, len(targets))
+	for i, t := range targets {
+		list[i] = balancer.Spec{Addr: t.Addr, Name: t.Name, TLS: t.TLS, Weight: t.Weight, Tier: t.Tier, MaxInFlight: t.MaxInFlight}
+	}
+	return list
+}
