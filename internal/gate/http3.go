@@ -104,10 +104,14 @@ func (h *http3Server) start(failed func(error)) {
 	if h == nil {
 		return
 	}
+	if h.socket != nil {
+		h.server.Attach(h.socket.Socket)
+	}
 	h.serving = begin(context.Background(), func(ctx context.Context) {
 		if h.socket == nil && !h.takeOver(ctx, failed) {
 			return
 		}
+		h.server.Attach(h.socket.Socket) // before clients hear of it
 		h.announce()
 		if err := h.server.Serve(h.socket.Socket); err != nil {
 			failed(fmt.Errorf("http3: %w", err))

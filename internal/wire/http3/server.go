@@ -77,7 +77,7 @@ type Server struct {
 	once   sync.Once
 
 	mu      sync.Mutex // protects the fields below
-	socket  *Socket    // nil before Serve
+	socket  *Socket    // nil before Attach
 	clients map[*client]struct{}
 	leaving bool
 }
@@ -110,16 +110,26 @@ func New(o Options) *Server {
 	return s
 }
 
-// Serve takes the connections that come to the socket until [Server.Leave]. It
-// returns nil then, and is called once.
+// Attach has the connections that come to the socket from now on wait for
+// [Server.Serve], instead of being refused. It does nothing after [Server.Leave], or
+// when it is called again. Serve must follow.
+func (s *Server) Attach(k *Socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving || s.socket != nil {
+		return
+	}
+	s.socket = k
+	k.present.Store(s)
+}
+
+// Serve attaches to the socket, and takes the connections that come to it until
+// [Server.Leave]. It returns nil then, and is called once.
 func (s *Server) Serve(k *Socket) error {
 	defer close(s.served)
+	s.Attach(k)
 	s.mu.Lock()
 	leaving := s.leaving
-	if !leaving {
-		s.socket = k
-		k.present.Store(s)
-	}
 	s.mu.Unlock()
 	if leaving {
 		return nil
