@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"net/textproto"
 	"time"
@@ -17,6 +18,52 @@ const max1xx = 100
 
 // maxKeptHead is the largest header buffer that an idle connection keeps.
 const maxKeptHead = 16 << 10
+
+// call sends a request and reads the header of the response into x.
+func (t *Transport) call(ctx context.Context, r *Request, x *Call) error {
+	out, err := newOutgoing(r)
+	if err != nil {
+		out.closeBody()
+		return &Error{PhaseWrite, Invalid, err}
+	}
+	for {
+		c, err := t.conn(ctx, &out, x)
+		if err != nil {
+			out.closeBody()
+			return err
+		}
+		failed := c.roundTrip(ctx, &out, x)
+		if failed == nil {
+			return nil
+		}
+		if !x.Reused || x.Sent() || failed.Kind > Reset { // it was not the connection's end
+			out.closeBody()
+			return failed
+		}
+		x.ended.Store(uint32(NoEnd))
+		x.acked.Store(0)
+	}
+}
+
+// conn returns an idle connection, else a new one.
+func (t *Transport) conn(ctx context.Context, o *outgoing, x *Call) (*conn, error) {
+	ctx = x.context(ctx)
+	if ctx.Err() != nil {
+		return nil, canceled(ctx, PhaseDial)
+	}
+	if c, age := t.pool.get(x.Careful, o.small()); c != nil {
+		x.Reused, x.IdleFor = true, age
+		return c, nil
+	}
+	x.Reused, x.IdleFor = false, 0
+	var nc net.Conn
+	var err error
+	x.Beside(ctx, func(ctx context.Context) { nc, err = t.opts.Dial(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	return newConn(t, nc), nil
+}
 
 // roundTrip serves one call, of which the response comes to be in x. After a
 // failure the request's body may still be the caller's to close.
