@@ -59,7 +59,20 @@ func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt
 
 // send returns when there is a response header, or a failure.
 func (a *attempt) send() {
-	endpointOf(a.m.Upstream).send(a)
+	e := endpointOf(a.m.Upstream)
+	var err error
+	if a.out == nil {
+		a.res, err = e.transport.(plainTransport).Send(a.call.Context, &a.plain, &a.call)
+	} else {
+		var res *http.Response
+		if res, err = e.transport.RoundTrip(a.out, &a.call); err == nil {
+			a.answer.SetHTTP(res)
+			a.res = &a.answer
+		}
+	}
+	if err != nil {
+		a.failed = e.classify(a.call.Context, &a.call, err)
+	}
 	a.took = time.Since(a.started)
 	a.limit.lift()
 }

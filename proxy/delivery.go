@@ -97,9 +97,13 @@ func (d *delivery) run(failed *Error) (*attempt, *Error) {
 			d.decided(reason.NobodyLeft)
 			return d.best(none)
 		}
-		var a *attempt
-		a, failed = d.attempt(m, lease)
-		if failed != nil {
+		a := d.newAttempt(m, lease)
+		d.mayHedge(a)
+		a.send()
+		if d.race != nil {
+			a = d.settle(d.race)
+		}
+		if failed = d.account(a); failed != nil {
 			continue
 		}
 		if !d.better(statusOf(a.res)) {
@@ -188,19 +192,8 @@ func (d *delivery) pick() (*balancer.Member, balancer.Lease, bool) {
 	return nil, balancer.Lease{}, false
 }
 
-// attempt sends the request to one upstream and accounts for what came of it.
-func (d *delivery) attempt(m *balancer.Member, lease balancer.Lease) (*attempt, *Error) {
-	a := d.newAttempt(m, lease)
-	d.mayHedge(a)
-	a.send()
-	if d.race != nil {
-		a = d.settle(d.race)
-	}
-	return d.account(a)
-}
-
-// account says what came of an attempt.
-func (d *delivery) account(a *attempt) (*attempt, *Error) {
+// account says what came of an attempt, and returns why its answer is none to give.
+func (d *delivery) account(a *attempt) *Error {
 	a.entry = d.record.note(a)
 	if a.failed == nil && d.rest == nil {
 		a.failed = d.collect(a)
@@ -208,13 +201,13 @@ func (d *delivery) account(a *attempt) (*attempt, *Error) {
 	if a.failed != nil {
 		a.failed.Reason = cmp.Or(d.body.failure(d.ctx), a.failed.Reason)
 		d.lost(a)
-		return nil, a.failed
+		return a.failed
 	}
 	d.heard(a)
 	if d.rest != nil && !d.rest.is(a.res) {
 		d.record.last().Err = errNotRest
 		a.discard()
-		return nil, &Error{Reason: reason.ResponseTruncated, Upstream: a.m.Addr(), Sent: true, Err: errNotRest}
+		return &Error{Reason: reason.ResponseTruncated, Upstream: a.m.Addr(), Sent: true, Err: errNotRest}
 	}
 	if a.hedge && !d.better(a.res.StatusCode) {
 		d.record.Absorbed = reason.ByHedge
@@ -222,7 +215,7 @@ func (d *delivery) account(a *attempt) (*attempt, *Error) {
 	if isWhole(a.res) {
 		a.end()
 	}
-	return a, nil
+	return nil
 }
 
 // heard accounts for an attempt with an answer.

@@ -9,17 +9,18 @@
 // Where to find what, by group, in the order of a request:
 //
 //	The client's side
-//	proxy.go        Proxy and its options; serve takes a request from accept to account
+//	proxy.go        Proxy and its options; serve takes a request from accept to account,
+//	                admit finds its route and lets it in
 //	request.go      Request, which routes, rules and observers see
-//	exchange.go     the exchange: opens it, orders the delivery, ends it
+//	exchange.go     the exchange: opens it, orders the delivery, takes its answer, ends it
 //	room.go         reuses the memory of plain requests
 //	trust.go        drops the fields that are not believed
 //	client.go       who the client is
 //	spelling.go     field names that applications cannot tell apart
 //	refuse.go       malformed requests that a server lets pass
-//	path.go         paths that can be read in several ways; finds the route
+//	path.go         paths that can be read in several ways
 //	route.go        routes: conditions, redirects, fixed responses, header edits
-//	admit.go        rates, requests at once, size of the body, the pool's queue
+//	limits.go       rates, requests at once, size of the body
 //	prefetch.go     reads a small body before an upstream is asked
 //	body.go         the client's body, which can be sent again
 //	writer.go       the client's response: common fields, bytes, write deadlines
@@ -41,6 +42,7 @@
 //
 //	Delivery
 //	delivery.go     the attempt loop: acquire, send, account, go round again
+//	queue.go        a place among the requests that the pool's upstreams may have at once
 //	decide.go       decide: the whole rule of when a request is sent again
 //	outgoing.go     the request as it goes to one upstream
 //	attempt.go      one sending of the request to one upstream
@@ -56,7 +58,7 @@
 //	fallback.go     another pool, or a fixed response, instead
 //
 //	Endpoints
-//	endpoint.go     how one upstream is reached: connects, sends
+//	endpoint.go     how one upstream is reached: connects
 //	endpointref.go  replaces an endpoint when the pool's options change
 //	protocol.go     which transport speaks to an upstream
 //	either.go       HTTP/2 or HTTP/1.1, as the upstream chooses

@@ -112,31 +112,6 @@ func (e *endpoint) dial(ctx context.Context, protos ...string) (net.Conn, error)
 	return c, nil
 }
 
-// send sends one attempt, and sets its answer or its failure.
-func (e *endpoint) send(a *attempt) {
-	if a.out == nil {
-		e.sendPlain(a)
-		return
-	}
-	res, err := e.transport.RoundTrip(a.out, &a.call)
-	if err != nil {
-		a.failed = e.classify(a.call.Context, &a.call, err)
-		return
-	}
-	a.answer.SetHTTP(res)
-	a.res = &a.answer
-}
-
-// sendPlain is send for the plain relay.
-func (e *endpoint) sendPlain(a *attempt) {
-	res, err := e.transport.(plainTransport).Send(a.call.Context, &a.plain, &a.call)
-	if err != nil {
-		a.failed = e.classify(a.call.Context, &a.call, err)
-		return
-	}
-	a.res = res
-}
-
 // errDeadline is the cause of a context that ends with the request's own
 // deadline, errPerTry with that of one attempt.
 var (

@@ -52,13 +52,14 @@ type exchange struct {
 
 }
 
-func newExchange(p *Proxy, w http.ResponseWriter, r *Request) *exchange {
+func newExchange(p *Proxy, w http.ResponseWriter, r *Request, l Listener) *exchange {
 	peer := peerOf(r)
 	trusted := p.trust.trustsPeer(r, peer)
 	realIP := r.Has(header.XRealIP)
 	p.trust.dropUnbelieved(r, trusted)
 	x := p.emptyExchange()
-	x.ctx, x.request, x.peer, x.trusted, x.realIP = r.Context(), r, peer, trusted, trusted && realIP
+	x.ctx, x.request, x.listener = r.Context(), r, l
+	x.peer, x.trusted, x.realIP = peer, trusted, trusted && realIP
 	x.writer.init(w, x)
 	x.grpc = r.ProtoMajor >= 2 && isGRPC(r.Get(header.ContentType))
 	x.record = Record{
@@ -113,7 +114,9 @@ func (x *exchange) proceed(failed *Error) {
 	}
 }
 
-// deliver returns the answer to give to the client, or why there is none.
+// deliver returns the answer to give to the client, or why there is none. A good
+// answer may be kept for worse times; for an error there is the last resort. RFC 5861
+// counts a 500 among those that an older response may stand in for.
 func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	defer x.concludeInterim()
 	pool := x.route.Pool
@@ -126,7 +129,19 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	if x.body != nil {
 		d.choice.Now = 0 // the client may have taken long
 	}
-	return x.conclude(d.run(nil))
+	a, failed := d.run(nil)
+	switch {
+	case escapes(a, failed):
+		return x.lastResort(a, failed)
+	case failed != nil:
+		return nil, failed
+	case pool.stale == nil:
+	case a.res.StatusCode == http.StatusInternalServerError:
+		return x.lastResort(a, nil)
+	default:
+		x.remember(pool.stale, a.res)
+	}
+	return x.give(a), nil
 }
 
 // newDelivery returns memory for the delivery to the route's pool.

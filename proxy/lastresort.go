@@ -1,31 +1,10 @@
 package proxy
 
 import (
-	"net/http"
-
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
-
-// conclude takes what the delivery has come to. A good answer may be kept for
-// worse times; for an error there is the last resort. RFC 5861 counts a 500 among
-// those that an older response may stand in for.
-func (x *exchange) conclude(a *attempt, failed *Error) (*message.Response, *Error) {
-	older := x.route.Pool.stale
-	switch {
-	case escapes(a, failed):
-		return x.lastResort(a, failed)
-	case failed != nil:
-		return nil, failed
-	case older == nil:
-	case a.res.StatusCode == http.StatusInternalServerError:
-		return x.lastResort(a, nil)
-	default:
-		x.remember(older, a.res)
-	}
-	return x.give(a), nil
-}
 
 // lastResort answers a request that the delivery could not save, by another
 // upstream or by waiting. It takes the first of these that there is, so that no

@@ -6,31 +6,30 @@ import (
 	"strings"
 )
 
-// find returns the route of a request. A path that those behind goodgate may
-// read in more ways than one must lead to the same route in each of them: else
-// somebody gets to the one by way of the other's rules.
-func (p *Proxy) find(r *Request) (*Route, error) {
-	rt := p.match(r, r.URL.Path)
+// pathRefusal tells why a path is refused that those behind goodgate may read in
+// more ways than one. All of them must lead to its route: else somebody gets to one
+// route by way of another's rules.
+func (p *Proxy) pathRefusal(r *Request, rt *Route) error {
 	if !odd(r.URL) {
-		return rt, nil
+		return nil
 	}
 	cleaned, climbs := clean(r.URL.Path)
 	if climbs {
-		return nil, errPathClimb
+		return errPathClimb
 	}
 	if p.byPath {
 		for _, path := range []string{cleaned, cleanEscaped(cmp.Or(r.URL.RawPath, r.URL.Path)), withoutDots(r.URL.Path)} {
 			if p.match(r, path) != rt {
-				return nil, errPathTwice
+				return errPathTwice
 			}
 		}
 	}
 	if rt != nil && (rt.StripPrefix != "" || rt.AddPrefix != "") {
 		if _, climbs := clean(cutPrefix(r.URL.Path, rt.StripPrefix)); climbs {
-			return nil, errPathClimb
+			return errPathClimb
 		}
 	}
-	return rt, nil
+	return nil
 }
 
 // odd reports whether the path can be read in more ways than one.

@@ -64,8 +64,8 @@ func FuzzRefusal(f *testing.F) {
 		if host == "" || strings.ContainsAny(host, " ,/\\@?#\"\r\n\x00") {
 			t.Errorf("host %q is let in", host)
 		}
-		rt, err := p.find(r)
-		if err != nil {
+		rt := p.match(r, u.Path)
+		if p.pathRefusal(r, rt) != nil {
 			return
 		}
 		admin := rt == &p.opts.Routes[0]

@@ -39,7 +39,32 @@ func relayPlain(x *exchange) {
 		x.fail(failed)
 		return
 	}
-	x.answerPlain(res)
+	defer res.Body.Close()
+	h := res.Head
+	if h == nil {
+		h = header.Of(res.Fields())
+	}
+	h.DeleteHopByHop()
+	x.route.ResponseHeaders.apply(h)
+	x.cleanTrailer(res.Trailers())
+	if s := x.delivery.pool.opts.Sticky; s != nil {
+		s.write(h, x)
+	}
+	for name := range res.Trailers() {
+		h.Add("Trailer", name)
+	}
+	if res.ContentLength < 0 {
+		h.Add("Transfer-Encoding", "chunked") // as it came, though the length may be known by now
+	}
+	x.writer.begin(res.StatusCode, h, h.Has(header.ContentLength))
+	x.writer.ResponseWriter.(headWriter).WriteHead(res.StatusCode, res.Reason, h)
+	if err := x.copyBody(res); err != nil {
+		panic(http.ErrAbortHandler) // the client has to see that it is not whole
+	}
+	if len(res.Trailers()) > 0 {
+		x.writeTrailer(res)
+	}
+	x.answered = true
 }
 
 // plainRequest makes the request that goes upstream. The client's stays as it is,
@@ -72,35 +97,6 @@ func (x *exchange) plainRequest() *http1.Request {
 		out.Host = host
 	}
 	return out
-}
-
-// answerPlain relays an answer.
-func (x *exchange) answerPlain(res *message.Response) {
-	defer res.Body.Close()
-	h := res.Head
-	if h == nil {
-		h = header.Of(res.Fields())
-	}
-	h.DeleteHopByHop()
-	x.route.ResponseHeaders.apply(h)
-	x.cleanTrailer(res.Trailers())
-	if s := x.delivery.pool.opts.Sticky; s != nil {
-		s.write(h, x)
-	}
-	for name := range res.Trailers() {
-		h.Add("Trailer", name)
-	}
-	if res.ContentLength < 0 {
-		h.Add("Transfer-Encoding", "chunked") // as it came, though the length may be known by now
-	}
-	x.writer.writeHead(res.StatusCode, res.Reason, h)
-	if err := x.copyBody(res); err != nil {
-		panic(http.ErrAbortHandler) // the client has to see that it is not whole
-	}
-	if len(res.Trailers()) > 0 {
-		x.writeTrailer(res)
-	}
-	x.answered = true
 }
 
 // copyBody relays an answer's body. What may be a stream is sent on as it comes.

@@ -126,50 +126,74 @@ func (p *Proxy) ServeRequest(w http.ResponseWriter, r *Request, l Listener) { p.
 
 // serve takes a request from accept to account.
 func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
-	x := newExchange(p, w, r)
-	x.listener = l
-	r = x.request
-	x.follow(r)
+	x := newExchange(p, w, r, l)
+	x.follow()
 	defer x.leaveOff() // also when httputil aborts the connection by a panic
-	err := refusal(r)
-	if err == nil {
-		x.route, err = p.find(r)
-	}
+	failed := x.admit()
 	switch {
-	case err != nil:
-		x.fail(&Error{Reason: reason.RequestMalformed, Err: err, status: refusalStatus(err)})
-	case x.route == nil:
-		x.fail(&Error{Reason: reason.NoRoute})
+	case failed != nil:
+		x.fail(failed)
+	case x.route.Pool == nil:
+		x.route.answer(&x.writer, x.request)
 	default:
-		x.answer()
+		x.forward()
 	}
 	x.linger()
+}
+
+// admit finds the request's route and lets the request in, or says why not. What
+// limits take for it, release gives back.
+func (x *exchange) admit() *Error {
+	p, r := x.proxy, x.request
+	if err := refusal(r); err != nil {
+		return &Error{Reason: reason.RequestMalformed, Err: err, status: refusalStatus(err)}
+	}
+	rt := p.match(r, r.URL.Path)
+	if err := p.pathRefusal(r, rt); err != nil {
+		return &Error{Reason: reason.RequestMalformed, Err: err}
+	}
+	if rt == nil {
+		return &Error{Reason: reason.NoRoute}
+	}
+	x.route = rt
+	if p.opts.Refuse != nil {
+		if err := p.opts.Refuse(); err != nil {
+			return &Error{Reason: reason.Overloaded, Err: err}
+		}
+	}
+	limits := [...]*Limits{x.listener.Limits, rt.Limits, nil}
+	if rt.Pool != nil {
+		limits[2] = rt.Pool.opts.Limits
+	}
+	for _, l := range limits {
+		if err := x.passes(l, x.record.Start); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// match returns the first route that takes the request with a path, nil without
+// one.
+func (p *Proxy) match(r *Request, path string) *Route {
+	for i := range p.opts.Routes {
+		if rt := &p.opts.Routes[i]; rt.Match.matches(r, path) {
+			return rt
+		}
+	}
+	return nil
 }
 
 // Refuse answers and accounts for what the server has found to be no request, or
 // one that can be read in two ways. The status is the answer's, from 400 on.
 func (p *Proxy) Refuse(w http.ResponseWriter, r *http.Request, l Listener, status int, err error) {
-	x := newExchange(p, w, message.FromHTTP(r))
-	x.listener = l
+	x := newExchange(p, w, message.FromHTTP(r), l)
 	defer x.end()
 	why := reason.RequestMalformed
 	if status == http.StatusRequestHeaderFieldsTooLarge {
 		why = reason.RequestTooLarge
 	}
 	x.fail(&Error{Reason: why, Err: err, status: status})
-}
-
-// answer answers a request whose route is known.
-func (x *exchange) answer() {
-	if err := x.admit(); err != nil {
-		x.fail(err)
-		return
-	}
-	if x.route.Pool == nil {
-		x.route.answer(&x.writer, x.request)
-		return
-	}
-	x.forward()
 }
 
 // Drain makes every response say Connection: close, so that clients move to
@@ -185,15 +209,4 @@ func (p *Proxy) ShutdownTunnels(ctx context.Context) {
 	case <-ctx.Done():
 		p.tunnels.closeAll()
 	}
-}
-
-// match returns the first route that takes the request with a path, nil without
-// one.
-func (p *Proxy) match(r *Request, path string) *Route {
-	for i := range p.opts.Routes {
-		if rt := &p.opts.Routes[i]; rt.Match.matches(r, path) {
-			return rt
-		}
-	}
-	return nil
 }

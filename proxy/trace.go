@@ -23,9 +23,9 @@ type Trace interface {
 type SpanID [8]byte
 
 // follow begins the request's trace.
-func (x *exchange) follow(r *Request) {
+func (x *exchange) follow() {
 	if t := x.proxy.opts.Trace; t != nil {
-		x.trace = t.Begin(r, x.trusted)
+		x.trace = t.Begin(x.request, x.trusted)
 		x.record.Trace = x.trace.ID()
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/goodgate/goodgate/reason"
 
-	"github.com/goodgate/goodgate/internal/wire/header"
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
@@ -36,33 +35,44 @@ func (w *responseWriter) init(inner http.ResponseWriter, x *exchange) {
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *responseWriter) WriteHeader(status int) {
-	if !w.http2() {
-		w.bound()
-	}
-	if status >= 200 && w.status == 0 {
-		w.status = status
+	final := status >= 200
+	if final && w.status == 0 {
 		h := w.Header()
 		if _, ok := h["Content-Type"]; !ok {
 			h["Content-Type"] = nil // else net/http guesses one that the application did not give
 		}
-		w.x.finishHeader(h, status)
-		w.sized = len(h["Content-Length"]) > 0
-		w.boundBody()
+		w.begin(status, h, len(h["Content-Length"]) > 0)
+	} else if !w.http2() {
+		w.bound()
 	}
 	w.ResponseWriter.WriteHeader(status)
-	if status >= 200 && w.x.request.ProtoAtLeast(1, 1) {
+	if final && w.x.request.ProtoAtLeast(1, 1) {
 		clearAnnounced(w.Header())
 	}
 }
 
-// writeHead is WriteHeader for a head as it came.
-func (w *responseWriter) writeHead(status int, why string, h *header.Head) {
-	w.bound()
-	w.status = status
-	w.x.finishHeader(h, status)
-	w.sized = h.Has(header.ContentLength)
+// begin begins the final response: it bounds the client's time, and puts on the
+// head what every response gets. sized tells that the head says the body's length.
+func (w *responseWriter) begin(status int, h message.Editor, sized bool) {
+	if !w.http2() {
+		w.bound()
+	}
+	w.status, w.sized = status, sized
+	x := w.x
+	h.Set("X-Request-Id", x.record.ID)
+	if x.proxy.draining.Load() || x.listener.leaving() || x.astray() {
+		h.Set("Connection", "close")
+	}
+	if other := x.listener.AltSvc; other != nil {
+		h.Del("Alt-Svc")
+		for _, v := range other {
+			h.Add("Alt-Svc", v)
+		}
+	}
+	if why := x.record.Reason; why != reason.None {
+		h.Add("Proxy-Status", x.proxyStatus(why, status))
+	}
 	w.boundBody()
-	w.ResponseWriter.(headWriter).WriteHead(status, why, h)
 }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
@@ -116,23 +126,6 @@ func (w *responseWriter) boundBody() {
 	d := w.x.listener.BodyIdle
 	if d > 0 && w.x.request.ContentLength != 0 && (w.x.body == nil || w.x.body.unread()) {
 		w.control.SetReadDeadline(time.Now().Add(d))
-	}
-}
-
-// finishHeader puts on what every response gets.
-func (x *exchange) finishHeader(h message.Editor, status int) {
-	h.Set("X-Request-Id", x.record.ID)
-	if x.proxy.draining.Load() || x.listener.leaving() || x.astray() {
-		h.Set("Connection", "close")
-	}
-	if other := x.listener.AltSvc; other != nil {
-		h.Del("Alt-Svc")
-		for _, v := range other {
-			h.Add("Alt-Svc", v)
-		}
-	}
-	if why := x.record.Reason; why != reason.None {
-		h.Add("Proxy-Status", x.proxyStatus(why, status))
 	}
 }
 

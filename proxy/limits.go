@@ -1,11 +1,9 @@
 package proxy
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
-	"net/netip"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -64,29 +62,11 @@ func NewRate(o Rate) *Rate {
 	return &o
 }
 
-// admit lets the request in or says why not. What it takes, release gives back.
-func (x *exchange) admit() *Error {
-	if refuse := x.proxy.opts.Refuse; refuse != nil {
-		if err := refuse(); err != nil {
-			return &Error{Reason: reason.Overloaded, Err: err}
-		}
-	}
-	now := x.record.Start
-	if err := x.passes(x.listener.Limits, now); err != nil {
-		return err
-	}
-	if err := x.passes(x.route.Limits, now); err != nil {
-		return err
-	}
-	if x.route.Pool == nil {
-		return nil
-	}
-	return x.passes(x.route.Pool.opts.Limits, now)
-}
-
 // errMaxRequests says that as many requests are under way as may be.
 var errMaxRequests = errors.New("limits.max_requests")
 
+// passes counts the request where limits are to count it, or says why they keep it
+// out.
 func (x *exchange) passes(l *Limits, now time.Time) *Error {
 	if l == nil {
 		return nil
@@ -165,71 +145,11 @@ func appendSeconds(b []byte, d time.Duration) []byte {
 	return strconv.AppendInt(b, int64(math.Ceil(d.Seconds())), 10)
 }
 
-// release gives back what admit took.
+// release gives back what passes took.
 func (x *exchange) release() {
 	for _, l := range x.admitted {
 		if l != nil {
 			l.under.Add(-1)
 		}
 	}
-}
-
-// enter takes the request's place among those that the pool's upstreams may
-// have at once.
-func (d *delivery) enter() *Error {
-	q := d.pool.queue
-	if q == nil {
-		return nil
-	}
-	if d.queued = q.TryEnter(); d.queued {
-		return nil
-	}
-	t := limits.Ticket{Client: addressKey(d.client), Priority: d.priority}
-	if d.deadline > 0 {
-		t.Deadline = d.start.Add(d.deadline)
-		t.Deadline = t.Deadline.Add(-min(d.pool.typical(), d.deadline/2))
-	}
-	began := time.Now()
-	err := q.Enter(d.ctx, t)
-	d.choice.Now = 0 // it may have taken long
-	d.record.Queued += time.Since(began)
-	if err == nil {
-		d.queued = true
-		return nil
-	}
-	if contextReason(d.ctx) == reason.ClientGone {
-		return &Error{Reason: reason.ClientGone, Err: err}
-	}
-	return &Error{Reason: reason.Overloaded, Err: err}
-}
-
-// leave gives back what enter took.
-func (d *delivery) leave() {
-	if d.queued {
-		d.queued = false
-		d.pool.queue.Leave()
-	}
-}
-
-// typical returns how long an answer of the fastest available upstream takes, 0
-// when that is not known.
-func (p *Pool) typical() (least time.Duration) {
-	members := p.Members()
-	for i := range members {
-		if d := members[i].Latency(); d > 0 && members[i].Available() && (least == 0 || d < least) {
-			least = d
-		}
-	}
-	return least
-}
-
-// addressKey tells clients apart for fairness: IPv4 by address, IPv6 by the
-// /64 that one customer has.
-func addressKey(a netip.Addr) uint64 {
-	if a.Is4() {
-		b := a.As4()
-		return uint64(binary.BigEndian.Uint32(b[:]))
-	}
-	b := a.As16()
-	return binary.BigEndian.Uint64(b[:8])
 }

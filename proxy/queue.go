@@ -1,0 +1,71 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"github.com/goodgate/goodgate/reason"
+
+	limits "github.com/goodgate/goodgate/internal/limit"
+)
+
+// enter takes the request's place among those that the pool's upstreams may
+// have at once.
+func (d *delivery) enter() *Error {
+	q := d.pool.queue
+	if q == nil {
+		return nil
+	}
+	if d.queued = q.TryEnter(); d.queued {
+		return nil
+	}
+	t := limits.Ticket{Client: addressKey(d.client), Priority: d.priority}
+	if d.deadline > 0 {
+		t.Deadline = d.start.Add(d.deadline)
+		t.Deadline = t.Deadline.Add(-min(d.pool.typical(), d.deadline/2))
+	}
+	began := time.Now()
+	err := q.Enter(d.ctx, t)
+	d.choice.Now = 0 // it may have taken long
+	d.record.Queued += time.Since(began)
+	if err == nil {
+		d.queued = true
+		return nil
+	}
+	if contextReason(d.ctx) == reason.ClientGone {
+		return &Error{Reason: reason.ClientGone, Err: err}
+	}
+	return &Error{Reason: reason.Overloaded, Err: err}
+}
+
+// leave gives back what enter took.
+func (d *delivery) leave() {
+	if d.queued {
+		d.queued = false
+		d.pool.queue.Leave()
+	}
+}
+
+// typical returns how long an answer of the fastest available upstream takes, 0
+// when that is not known.
+func (p *Pool) typical() (least time.Duration) {
+	members := p.Members()
+	for i := range members {
+		if d := members[i].Latency(); d > 0 && members[i].Available() && (least == 0 || d < least) {
+			least = d
+		}
+	}
+	return least
+}
+
+// addressKey tells clients apart for fairness: IPv4 by address, IPv6 by the
+// /64 that one customer has.
+func addressKey(a netip.Addr) uint64 {
+	if a.Is4() {
+		b := a.As4()
+		return uint64(binary.BigEndian.Uint32(b[:]))
+	}
+	b := a.As16()
+	return binary.BigEndian.Uint64(b[:8])
+}
