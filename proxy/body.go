@@ -40,7 +40,7 @@ type replayBody struct {
 func newReplayBody(r *Request, x *exchange, limit int64) *replayBody {
 	n := r.ContentLength
 	b := &replayBody{client: r.Body, x: x, limit: limit, sized: n > 0 && n <= limit}
-	b.most.Store(x.maxBody)
+	b.most.Store(x.limits.maxBody)
 	return b
 }
 

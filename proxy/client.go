@@ -33,20 +33,20 @@ func peerOf(r *Request) netip.Addr {
 // request's, which saves making it.
 func (x *exchange) peerText() string {
 	remote := x.request.RemoteAddr
-	if i := strings.LastIndexByte(remote, ':'); x.peer.Is4() && i > 0 && remote[0] != '[' {
+	if i := strings.LastIndexByte(remote, ':'); x.peer.addr.Is4() && i > 0 && remote[0] != '[' {
 		return remote[:i]
 	}
-	return x.peer.String()
+	return x.peer.addr.String()
 }
 
 // clientOf returns who the request comes from: the peer, or, when that is a
 // trusted proxy, the last address it has told of that is not one.
 func (x *exchange) clientOf(r *Request) netip.Addr {
 	trust := x.proxy.trust
-	if !x.trusted || trust.client == "" {
-		return x.peer
+	if !x.peer.trusted || trust.client == "" {
+		return x.peer.addr
 	}
-	client, values := x.peer, slices.Collect(r.ValuesOf(trust.client))
+	client, values := x.peer.addr, slices.Collect(r.ValuesOf(trust.client))
 	for i := len(values) - 1; i >= 0; i-- {
 		for rest, last := values[i], ""; rest != ""; {
 			rest, last = cutLast(rest)

@@ -24,42 +24,45 @@ type exchange struct {
 	writer   responseWriter
 	record   Record
 
-	trace    Trace      // nil = off
-	peer     netip.Addr // who is connected
-	trusted  bool       // peer is a trusted proxy
-	realIP   bool       // and has sent X-Real-IP
-	grpc     bool       // it is a call of gRPC
-	aborted  bool       // there is nobody to answer
-	parked   bool       // it waits for the client's body without a goroutine of its own
-	answered bool       // by the plain relay, whole
+	peer struct { // who is connected
+		addr    netip.Addr
+		trusted bool // it is a trusted proxy
+		realIP  bool // and has sent X-Real-IP
+	}
+	trace    Trace // nil = off
+	grpc     bool  // it is a call of gRPC
+	aborted  bool  // there is nobody to answer
+	parked   bool  // it waits for the client's body without a goroutine of its own
+	answered bool  // by the plain relay, whole
 	interim  interim
-	informs  got1xx    // x.inform
-	room     *room     // of a request that the plain relay carries; else nil
-	deadline *limit    // the request's own; nil without one
-	grpcEnd  time.Time // of the client's time for a call of gRPC; zero = none
-
+	room     *room       // of a request that the plain relay carries; else nil
+	deadline *limit      // the request's own; nil without one
+	grpcEnd  time.Time   // of the client's time for a call of gRPC; zero = none
 	body     *replayBody // nil = none
-	trailers []string    // names of the request's trailer fields that go upstream
-	maxBody  int64       // bytes of a body of unknown length that limits.max_body lets in; 0 = no bound
-	keptOut  string      // which limit of the fallback pool kept the request out; empty = none
-	admitted [4]*Limits  // that count the request; nil from the first one unused
 
-	main     *delivery          // to the route's pool; nil while the client's body is waited for
-	delivery *delivery          // that answers, else the first
-	servedBy *balancer.Upstream // of the answer that is relayed; nil = no upstream's
-	tunnel   *tunnel            // when the answer switched protocols
-	stream   bool               // the answer that is relayed is one
+	limits struct { // that the request meets
+		counting [4]*Limits // those that count it; nil from the first one unused
+		maxBody  int64      // bytes of a body of unknown length that limits.max_body lets in; 0 = no bound
+		keptOut  string     // which one of the fallback pool kept it out; empty = none
+	}
 
+	main     *delivery // to the route's pool; nil while the client's body is waited for
+	delivery *delivery // that answers, else the first
+	answer   struct {  // that is relayed
+		from   *balancer.Upstream // nil = no upstream's
+		tunnel *tunnel            // when it switched protocols
+		stream bool               // its parts matter as they come
+	}
 }
 
 func newExchange(p *Proxy, w http.ResponseWriter, r *Request, l Listener) *exchange {
 	peer := peerOf(r)
 	trusted := p.trust.trustsPeer(r, peer)
-	realIP := r.Has(header.XRealIP)
+	realIP := trusted && r.Has(header.XRealIP) // before it is dropped
 	p.trust.dropUnbelieved(r, trusted)
 	x := p.emptyExchange()
 	x.ctx, x.request, x.listener = r.Context(), r, l
-	x.peer, x.trusted, x.realIP = peer, trusted, trusted && realIP
+	x.peer.addr, x.peer.trusted, x.peer.realIP = peer, trusted, realIP
 	x.writer.init(w, x)
 	x.grpc = r.ProtoMajor >= 2 && isGRPC(r.Get(header.ContentType))
 	x.record = Record{
@@ -72,7 +75,7 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *Request, l Listener) *excha
 		Path:    r.URL.Path,
 		Proto:   r.Proto,
 	}
-	if x.peer.IsValid() && x.record.Client == x.peer {
+	if x.peer.addr.IsValid() && x.record.Client == x.peer.addr {
 		x.record.client = x.peerText()
 	}
 	return x
@@ -172,7 +175,7 @@ func (x *exchange) order(pool *Pool, out outgoing) order {
 		preface:   x.preface(pool.opts.ProxyProtocol),
 		trace:     x.trace,
 		buffers:   &x.proxy.collecting,
-		got1xx:    x.informs,
+		got1xx:    x.interim.pass,
 	}
 	if pool.stale != nil {
 		o.standIn = func() bool { return x.older() != nil }
@@ -205,12 +208,12 @@ func (x *exchange) end() {
 		x.delivery.end()
 	}
 	x.release()
-	if x.tunnel != nil {
-		x.tunnel.Close()
-		if cause := x.tunnel.cause.Load(); cause != nil {
+	if x.answer.tunnel != nil {
+		x.answer.tunnel.Close()
+		if cause := x.answer.tunnel.cause.Load(); cause != nil {
 			x.record.Err = *cause
 		}
-		x.record.Received, x.record.Sent = x.tunnel.toUpstream.Load(), x.tunnel.toClient.Load()
+		x.record.Received, x.record.Sent = x.answer.tunnel.toUpstream.Load(), x.answer.tunnel.toClient.Load()
 	}
 	if x.writer.status != 0 {
 		x.writer.bound() // what is left to send is sent after this

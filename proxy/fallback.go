@@ -66,7 +66,7 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error)
 	if x.ctx.Err() != nil || first.barred(why) != reason.Retried {
 		return nil, nil
 	}
-	maxBody := x.maxBody
+	maxBody := x.limits.maxBody
 	if err := x.admitTo(pool); err != nil {
 		x.notElsewhere(pool, err)
 		return nil, nil
@@ -86,7 +86,7 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error)
 		return x.give(a), nil
 	}
 	d.leave()
-	tooLarge := failed.Reason == reason.RequestTooLarge && x.maxBody != maxBody // for this pool alone
+	tooLarge := failed.Reason == reason.RequestTooLarge && x.limits.maxBody != maxBody // for this pool alone
 	if tooLarge {
 		x.notElsewhere(pool, failed)
 	}
@@ -119,7 +119,7 @@ func restore(h http.Header, name string, values []string) {
 
 // notElsewhere notes why the limits of a fallback pool kept the request out.
 func (x *exchange) notElsewhere(pool *Pool, err *Error) {
-	x.keptOut = fmt.Sprintf("%s: %v", pool.Name(), err.Err)
+	x.limits.keptOut = fmt.Sprintf("%s: %v", pool.Name(), err.Err)
 }
 
 // fixed answers with a response of the configuration. One that is a gateway

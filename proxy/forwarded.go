@@ -52,16 +52,16 @@ func (x *exchange) setForwarded(in *Request, h message.Editor) {
 		proto = "https"
 	}
 	peer := "unix"
-	if x.peer.IsValid() {
+	if x.peer.addr.IsValid() {
 		peer = x.peerText()
 	}
-	element := forwardedElement(x.peer, peer, in.Host, proto)
+	element := forwardedElement(x.peer.addr, peer, in.Host, proto)
 	h.Set("X-Forwarded-For", x.chain(in.Values(header.XForwardedFor), peer))
 	h.Set("X-Forwarded-Host", lastOf(in.Values(header.XForwardedHost), in.Host))
 	h.Set("X-Forwarded-Proto", lastOf(in.Values(header.XForwardedProto), proto))
 	h.Set("Forwarded", joined(in.Values(header.Forwarded), element, true))
 	h.Set("X-Request-Id", x.record.ID)
-	if x.realIP && !in.Has(header.XRealIP) && x.record.Client.IsValid() {
+	if x.peer.realIP && !in.Has(header.XRealIP) && x.record.Client.IsValid() {
 		h.Set("X-Real-Ip", x.record.Client.String()) // an application behind such a proxy may need it
 	}
 	if x.proxy.opts.Via != "" {
@@ -72,10 +72,10 @@ func (x *exchange) setForwarded(in *Request, h message.Editor) {
 // chain returns the addresses that the request has come by. A client that another
 // field has told of is the first.
 func (x *exchange) chain(earlier []string, peer string) string {
-	if len(earlier) == 0 && x.record.Client != x.peer {
+	if len(earlier) == 0 && x.record.Client != x.peer.addr {
 		earlier = []string{x.record.Client.String()}
 	}
-	return joined(earlier, peer, x.peer.IsValid())
+	return joined(earlier, peer, x.peer.addr.IsValid())
 }
 
 // https reports whether the client came by HTTPS, to goodgate or to a trusted

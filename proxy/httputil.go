@@ -21,7 +21,7 @@ import (
 //	  inbound watch the client                  delivery looks at the real one
 //	drops queries that it cannot parse        rewrite puts the client's back
 //	copies the response's fields one by one   modifyResponse moves them before that
-//	copies the trailer before it has come     rewrite keeps its names; bodyView fills it in
+//	copies the trailer before it has come     RoundTrip keeps its names; bodyView fills it in
 //	adds the response's trailer to fields of  (*responseWriter).WriteHeader takes these out
 //	  the same names in its header              once they have been sent
 //	flushes only streams of events, and       modifyResponse makes it flush gRPC, too
@@ -79,17 +79,15 @@ func (relay *httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 		ignoreNewer(out.Header)
 	}
 	x.route.RequestHeaders.apply(out.Header)
-	if len(out.Trailer) > 0 {
-		x.trailers = x.announced(out)
-	}
 }
 
 // RoundTrip implements http.RoundTripper for httputil.
 func (relay *httputilRelay) RoundTrip(out *http.Request) (*http.Response, error) {
-	res, failed := relay.x.deliver(outgoing{
-		std:      out,
-		trailers: relay.x.trailers,
-	})
+	o := outgoing{std: out}
+	if len(out.Trailer) > 0 {
+		o.trailers = relay.x.announced(out)
+	}
+	res, failed := relay.x.deliver(o)
 	if failed != nil {
 		return nil, failed
 	}

@@ -20,6 +20,7 @@ import (
 type interim struct {
 	mu   sync.Mutex // held while one is written
 	over bool       // the final response is known
+	pass got1xx     // the exchange's inform, made once
 }
 
 // inform passes an informational response of an upstream on. httputil would take

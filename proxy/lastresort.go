@@ -44,7 +44,7 @@ func escapes(a *attempt, failed *Error) bool {
 
 // ours marks the answer as one that no upstream gives now.
 func (x *exchange) ours(why *Error) {
-	x.servedBy = nil
+	x.answer.from = nil
 	x.record.Upstream = why.Upstream
 }
 

@@ -84,7 +84,7 @@ func (x *exchange) passes(l *Limits, now time.Time) *Error {
 			l.under.Add(-1)
 			return &Error{Reason: reason.Overloaded, Err: fmt.Errorf("%w lets in %d at once", errMaxRequests, l.Requests)}
 		}
-		x.admitted[slices.Index(x.admitted[:], nil)] = l
+		x.limits.counting[slices.Index(x.limits.counting[:], nil)] = l
 	}
 	return nil
 }
@@ -100,8 +100,8 @@ func (x *exchange) boundBody(most int64) *Error {
 	case most <= 0:
 	case n > most:
 		return &Error{Reason: reason.RequestTooLarge, Err: fmt.Errorf("the body has %d bytes, limits.max_body is %d", n, most)}
-	case x.request.ContentLength < 0 && (x.maxBody == 0 || most < x.maxBody):
-		x.maxBody = most
+	case x.request.ContentLength < 0 && (x.limits.maxBody == 0 || most < x.limits.maxBody):
+		x.limits.maxBody = most
 		x.body.setMost(most)
 	}
 	return nil
@@ -147,7 +147,7 @@ func appendSeconds(b []byte, d time.Duration) []byte {
 
 // release gives back what passes took.
 func (x *exchange) release() {
-	for _, l := range x.admitted {
+	for _, l := range x.limits.counting {
 		if l != nil {
 			l.under.Add(-1)
 		}

@@ -20,7 +20,7 @@ const (
 // 9.6). HTTP/2 has RST_STREAM for it.
 func (x *exchange) linger() {
 	switch {
-	case x.parked, x.request.ContentLength == 0, x.writer.http2(), x.aborted, x.tunnel != nil:
+	case x.parked, x.request.ContentLength == 0, x.writer.http2(), x.aborted, x.answer.tunnel != nil:
 		return
 	case x.writer.err != nil, !x.flushable():
 		return

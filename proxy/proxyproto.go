@@ -71,7 +71,7 @@ func (x *exchange) preface(v ProxyProtocol) []byte {
 		return nil
 	}
 	port := uint16(0) // of a client that another proxy has told of
-	if x.record.Client == x.peer {
+	if x.record.Client == x.peer.addr {
 		ap, _ := netip.ParseAddrPort(x.request.RemoteAddr)
 		port = ap.Port()
 	}

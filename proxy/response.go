@@ -18,15 +18,15 @@ import (
 // with a body that is here already.
 func (x *exchange) give(a *attempt) *message.Response {
 	res := a.res
-	x.servedBy = a.m.Upstream
+	x.answer.from = a.m.Upstream
 	x.record.Upstream = a.m.Addr()
 	x.record.Reason = statusReason(statusOf(res))
-	x.stream = isStream(res)
+	x.answer.stream = isStream(res)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
 			x.deadline.lift() // a tunnel lives as long as both sides want
-			x.tunnel = x.proxy.tunnels.open(rwc, a, x.delivery.pool.opts.Tunnel)
-			res.Body = x.tunnel
+			x.answer.tunnel = x.proxy.tunnels.open(rwc, a, x.delivery.pool.opts.Tunnel)
+			res.Body = x.answer.tunnel
 			return res
 		}
 	}

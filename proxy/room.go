@@ -33,7 +33,7 @@ func (p *Proxy) emptyExchange() *exchange {
 	x, ok := p.exchanges.Get().(*exchange)
 	if !ok {
 		x = new(exchange)
-		x.informs = x.inform
+		x.interim.pass = x.inform
 	}
 	x.proxy = p
 	return x
@@ -44,10 +44,10 @@ func (x *exchange) reuse() {
 	if !x.answered || x.body != nil || x.room == nil || x.delivery != &x.room.delivery || !x.delivery.settled() {
 		return
 	}
-	p, r, informs := x.proxy, x.room, x.informs
+	p, r, pass := x.proxy, x.room, x.interim.pass
 	*r = room{}
 	p.rooms.Put(r)
-	*x = exchange{informs: informs}
+	*x = exchange{interim: interim{pass: pass}}
 	p.exchanges.Put(x)
 }
 

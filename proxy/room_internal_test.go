@@ -66,7 +66,7 @@ func TestRoomsAreEmpty(t *testing.T) {
 				if !ok {
 					continue
 				}
-				x.informs = nil
+				x.interim.pass = nil
 				if !isZero(x) {
 					t.Error("an exchange has something of an earlier request")
 				}

@@ -28,13 +28,13 @@ var saves = map[reason.Decision]string{
 // that is known of would have.
 func (x *exchange) savedBy() string {
 	s := x.savedByPool()
-	if x.keptOut == "" || !x.record.Escaped() {
+	if x.limits.keptOut == "" || !x.record.Escaped() {
 		return s
 	}
 	if s != "" {
 		s += "; or "
 	}
-	return s + "a fallback that lets it in: " + x.keptOut
+	return s + "a fallback that lets it in: " + x.limits.keptOut
 }
 
 // savedByPool is savedBy as far as the request's own pool goes.
@@ -106,7 +106,7 @@ func (x *exchange) savedByCommit(r reason.Reason) string {
 		return ""
 	case !x.delivery.choice.Replayable:
 		return saves[reason.NotSafe]
-	case x.stream || x.main.streaming:
+	case x.answer.stream || x.main.streaming:
 		return ""
 	}
 	if x.request.Method == http.MethodGet {

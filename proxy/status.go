@@ -45,7 +45,7 @@ func (x *exchange) checkUpgrade(res *http.Response) error {
 	}
 	last := x.record.last()
 	last.Reason, last.Err = reason.ResponseMalformed, errUpgrade
-	return &Error{Reason: reason.ResponseMalformed, Upstream: x.servedBy.Addr(), Sent: true, Err: errUpgrade}
+	return &Error{Reason: reason.ResponseMalformed, Upstream: x.answer.from.Addr(), Sent: true, Err: errUpgrade}
 }
 
 // proxyStatus renders the reason for a Proxy-Status header (RFC 9209).
@@ -58,7 +58,7 @@ func (x *exchange) proxyStatus(r reason.Reason, status int) string {
 	}
 	if r == reason.UpstreamStatus {
 		b.WriteString("; received-status=")
-		if x.servedBy == nil { // a fixed response stands in for it
+		if x.answer.from == nil { // a fixed response stands in for it
 			status = x.record.lastStatus()
 		}
 		b.WriteString(strconv.Itoa(status))

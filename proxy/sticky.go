@@ -74,12 +74,12 @@ func (s *Sticky) value(upstream uint64) string {
 
 // write pins the client to the upstream that answered, unless it already is.
 func (s *Sticky) write(h message.Editor, x *exchange) {
-	if x.servedBy == nil || x.servedBy.ID() == x.delivery.choice.Sticky {
+	if x.answer.from == nil || x.answer.from.ID() == x.delivery.choice.Sticky {
 		return
 	}
 	c := http.Cookie{
 		Name:     s.Cookie,
-		Value:    s.value(x.servedBy.ID()),
+		Value:    s.value(x.answer.from.ID()),
 		Path:     "/",
 		HttpOnly: true,
 		SameSite: s.SameSite,

@@ -25,7 +25,7 @@ type SpanID [8]byte
 // follow begins the request's trace.
 func (x *exchange) follow() {
 	if t := x.proxy.opts.Trace; t != nil {
-		x.trace = t.Begin(x.request, x.trusted)
+		x.trace = t.Begin(x.request, x.peer.trusted)
 		x.record.Trace = x.trace.ID()
 	}
 }
