@@ -106,6 +106,15 @@ func (x *Call) Acked() (n int64, known bool) {
 // Sent reports whether a byte of the request may have reached the upstream.
 func (x *Call) Sent() bool { return x.Written() > 0 }
 
+// On says on which connection the call is sent: one that had served before and was
+// unused for some time, or a new one. What was learned of an earlier connection, which
+// took nothing of the request, no longer holds.
+func (x *Call) On(reused bool, unused time.Duration) {
+	x.Reused, x.IdleFor, x.Undelivered = reused, unused, false
+	x.ended.Store(uint32(NoEnd))
+	x.acked.Store(0)
+}
+
 // End returns how the connection ended.
 func (x *Call) End() End { return End(x.ended.Load()) }
 

@@ -40,8 +40,6 @@ func (t *Transport) call(ctx context.Context, r *Request, x *Call) error {
 			out.closeBody()
 			return failed
 		}
-		x.ended.Store(uint32(NoEnd))
-		x.acked.Store(0)
 	}
 }
 
@@ -52,10 +50,10 @@ func (t *Transport) conn(ctx context.Context, o *outgoing, x *Call) (*conn, erro
 		return nil, canceled(ctx, PhaseDial)
 	}
 	if c, age := t.pool.get(x.Careful, o.small()); c != nil {
-		x.Reused, x.IdleFor = true, age
+		x.On(true, age)
 		return c, nil
 	}
-	x.Reused, x.IdleFor = false, 0
+	x.On(false, 0)
 	var nc net.Conn
 	var err error
 	x.Beside(ctx, func(ctx context.Context) { nc, err = t.opts.Dial(ctx) })

@@ -53,7 +53,7 @@ func (t *Transport) conn(ctx context.Context, x *http1.Call) (*conn, error) {
 			return nil, err
 		}
 	}
-	x.Reused, x.IdleFor = c.take()
+	x.On(c.take())
 	return c, nil
 }
 

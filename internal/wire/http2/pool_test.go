@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -332,4 +333,53 @@ func TestHangsUpBeforePreface(t *testing.T) {
 	if failed, ok := errors.AsType[*http1.Error](err); !ok || failed.Phase != http1.PhaseDial || failed.Kind != http1.Closed {
 		t.Errorf("got %v, want the end of the connection", err)
 	}
+}
+
+// hooked is a context that calls f once, when a call is begun with it.
+type hooked struct {
+	context.Context
+	f func()
+}
+
+func (h *hooked) Value(key any) any {
+	if f := h.f; f != nil {
+		h.f = nil
+		f()
+	}
+	return h.Context.Value(key)
+}
+
+// What is learned of a connection that took nothing of a request does not hold for
+// the next one.
+func TestUndeliveredHoldsForOneConnection(t *testing.T) {
+	leave := make(chan struct{})
+	bubble(t, Options{}, func(n int, fr *http2.Framer) {
+		fr.WriteSettings()
+		stream := request(fr)
+		if n == 1 {
+			noContent204(fr, stream)
+			<-leave
+			fr.WriteGoAway(stream, http2.ErrCodeNo, nil)
+		} else {
+			fr.WriteRSTStream(stream, http2.ErrCodeInternal)
+		}
+		request(fr)
+	}, func(t *testing.T, tr *Transport, u *upstream) {
+		if code, err := get(t, t.Context(), tr); code != http.StatusNoContent {
+			t.Fatal(code, err)
+		}
+		ctx := &hooked{t.Context(), func() { close(leave); synctest.Wait() }}
+		r, err := http.NewRequestWithContext(ctx, "POST", "http://app/", strings.NewReader("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := new(http1.Call)
+		_, err = tr.RoundTrip(r, x)
+		if all, _ := u.counts(); all != 2 || !x.Sent() {
+			t.Fatalf("%d connections, sent %v (%v): want the request on the second one", all, x.Sent(), err)
+		}
+		if failed, ok := errors.AsType[*http1.Error](err); !ok || failed.Kind != http1.Reset || x.Undelivered {
+			t.Errorf("got %v, undelivered %v; want a reset of what was delivered", err, x.Undelivered)
+		}
+	})
 }
