@@ -229,34 +229,62 @@ const hopByHop = 1<<Connection | 1<<KeepAlive | 1<<ProxyAuthenticate | 1<<ProxyA
 	1<<ProxyConnection | 1<<TE | 1<<Trailer | 1<<TransferEncoding | 1<<Upgrade
 
 // DeleteHopByHop takes out the fields that are for the next hop alone, and those
-// that Connection names.
+// that Connection names. It takes time in proportion to the head's length, whatever
+// the head names.
 func (h *Head) DeleteHopByHop() {
 	if !h.hasAny(hopByHop) {
 		return
 	}
+	drop, others := uint64(hopByHop), nameSet{}
 	for v := range h.Values(Connection) {
 		for part := range strings.SplitSeq(v, ",") {
 			name := trim(part)
-			if name == "" {
-				continue
-			}
-			for i := range h.Fields {
-				if f := &h.Fields[i]; f.ID != Connection && EqualName(f.Name, name) {
-					f.Name = "" // taken out below
-				}
+			if id := Identify(name); id != Other {
+				drop |= 1 << id
+			} else if name != "" {
+				others.add(name)
 			}
 		}
 	}
-	h.DeleteFunc(func(f *Field) bool { return f.Name == "" || hopByHop&(1<<f.ID) != 0 && f.ID != Other })
-	h.has &^= hopByHop
+	h.DeleteFunc(func(f *Field) bool {
+		if f.ID == Other {
+			return others.has(f.Name)
+		}
+		return drop&(1<<f.ID) != 0
+	})
+	h.has &^= drop
 }
 
-// AppendFields appends the fields as they go on the wire, without the empty line.
-func (h *Head) AppendFields(b []byte) []byte {
-	for i := range h.Fields {
-		b = AppendField(b, h.Fields[i].Name, h.Fields[i].Value)
+// nameSet is a set of names in any case. A few take no memory of their own.
+type nameSet struct {
+	few  [4]string
+	n    int
+	many map[string]struct{} // in lower case; nil for a few
+}
+
+func (s *nameSet) add(name string) {
+	if s.n < len(s.few) {
+		s.few[s.n] = name
+		s.n++
+		return
 	}
-	return b
+	if s.many == nil {
+		s.many = map[string]struct{}{}
+	}
+	s.many[strings.ToLower(name)] = struct{}{}
+}
+
+func (s *nameSet) has(name string) bool {
+	for _, have := range s.few[:s.n] {
+		if EqualName(have, name) {
+			return true
+		}
+	}
+	if s.many == nil {
+		return false
+	}
+	_, ok := s.many[strings.ToLower(name)]
+	return ok
 }
 
 // AppendField appends one field line.

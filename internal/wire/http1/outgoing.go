@@ -139,15 +139,11 @@ func (o *outgoing) closeBody() {
 
 // fields calls f with each field, until that returns false.
 func (r *Request) fields(f func(name, value string, id header.Name) bool) {
-	if r.Head != nil {
-		for i := range r.Head.Fields {
-			if h := &r.Head.Fields[i]; !f(h.Name, h.Value, h.ID) {
-				return
-			}
-		}
+	if r.Head == nil {
+		return
 	}
-	for i := range r.Extra {
-		if h := &r.Extra[i]; !f(h.Name, h.Value, header.Identify(h.Name)) {
+	for i := range r.Head.Fields {
+		if h := &r.Head.Fields[i]; !f(h.Name, h.Value, h.ID) {
 			return
 		}
 	}

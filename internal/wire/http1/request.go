@@ -22,8 +22,7 @@ type Request struct {
 	// say how the body is framed are not written from it, but from what is known of
 	// the body: a Content-Length in the place where Head has one, else behind all
 	// fields. Those that are for one connection alone are written as they are.
-	Head  *header.Head
-	Extra []header.Field // written behind those of Head
+	Head *header.Head
 
 	Body          io.ReadCloser // nil = none; may be [Buffered]
 	ContentLength int64         // of Body; -1 = not known, which makes it chunked

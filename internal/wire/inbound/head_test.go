@@ -82,7 +82,7 @@ func understand(head string) (*message.Request, error) {
 
 // corpus returns the requests that the gate's tests send.
 func corpus(t testing.TB) (list []string) {
-	text, err := os.ReadFile("../gate/testdata/corpus/requests.txt")
+	text, err := os.ReadFile("../../gate/testdata/corpus/requests.txt")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -166,15 +166,6 @@ func (r *Response) Fields() http.Header {
 	return r.std.Header
 }
 
-// Edit returns what the fields can be changed by. Edits of the map need names in
-// canonical case.
-func (r *Response) Edit() Editor {
-	if r.Head != nil {
-		return r.Head
-	}
-	return r.std.Header
-}
-
 // Editor changes the fields of a message: a [header.Head], or an [http.Header].
 type Editor interface {
 	Add(name, value string)
