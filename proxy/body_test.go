@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/goodgate/goodgate/reason"
@@ -310,5 +311,36 @@ func TestPickAfterASlowBody(t *testing.T) {
 		body, _ := io.ReadAll(res.Body)
 		check(t, "the slow one's", string(body), "b:80")
 		wg.Wait()
+	})
+}
+
+// A first attempt that has failed may still read the body, and lose what a second one
+// needs of it. Then the first failure is the answer: the client is there.
+func TestBodyIsLostDuringRetry(t *testing.T) {
+	t.Parallel()
+	s := setup{upstreams: specs("one:80", "two:80")}
+	s.pool.Retry = retries(3)
+	s.pool.Retry.MaxBody = 16
+	bubble(t, s, func(w *world) {
+		w.script("one:80", func(c *wire) {
+			c.header()
+			io.ReadFull(c.r, make([]byte, len("five.")))
+			synctest.Wait() // until its upload waits for the rest
+		})
+		second := make(chan struct{})
+		w.script("two:80", func(c *wire) {
+			c.header()
+			close(second)
+			io.Copy(io.Discard, c.r)
+		})
+		c := w.dial()
+		c.say("PUT / HTTP/1.1\nHost: a\nContent-Length: 40\n\nfive.")
+		<-second
+		c.say(strings.Repeat("x", 35))
+		res := c.response(t, nil)
+		check(t, "status", res.StatusCode, http.StatusBadGateway)
+		r := w.record()
+		check(t, "reason", r.Reason, reason.ClosedBeforeResponse)
+		check(t, "last decision", r.Attempts[len(r.Attempts)-1].Decision, reason.BodyGone)
 	})
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"time"
@@ -103,7 +104,13 @@ func (d *delivery) run(failed *Error) (*attempt, *Error) {
 		if d.race != nil {
 			a = d.settle(d.race)
 		}
-		if failed = d.account(a); failed != nil {
+		before := failed
+		failed = d.account(a)
+		if before != nil && failed != nil && errors.Is(failed.Err, errLost) { // the attempt before was still reading the body
+			d.decided(reason.BodyGone)
+			return d.best(before)
+		}
+		if failed != nil {
 			continue
 		}
 		if !d.better(statusOf(a.res)) {
