@@ -125,20 +125,16 @@ func (d *delivery) better(status int) bool {
 }
 
 // pause returns how long to wait before the upstreams are asked anew, after n
-// rounds over all of them: an exponential backoff of which half is random, or
-// what the upstream asked for in Retry-After.
+// rounds over all of them: what a 429 or 503 asked for in Retry-After, else an
+// exponential backoff of which half is random.
 func (d *delivery) pause(n int) time.Duration {
+	if f := d.fallback; f != nil && (f.res.StatusCode == http.StatusTooManyRequests || f.res.StatusCode == http.StatusServiceUnavailable) {
+		if asked, ok := parseRetryAfter(f.res.Get(header.RetryAfter), time.Now()); ok {
+			return asked
+		}
+	}
 	retry := &d.pool.opts.Retry
-	var res *http.Response
-	after := ""
-	if d.fallback != nil {
-		after = d.fallback.res.Get(header.RetryAfter)
-		res = &http.Response{StatusCode: d.fallback.res.StatusCode, Header: http.Header{"Retry-After": {after}}}
-	}
-	t := retryablehttp.DefaultBackoff(retry.Backoff, retry.MaxBackoff, n, res)
-	if after != "" {
-		return t
-	}
+	t := retryablehttp.DefaultBackoff(retry.Backoff, retry.MaxBackoff, n, nil)
 	return t/2 + rand.N(t/2+1)
 }
 

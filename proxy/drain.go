@@ -46,17 +46,18 @@ func goesAway(res *message.Response, now time.Time) time.Duration {
 	if res.StatusCode != http.StatusServiceUnavailable || !res.Close || !res.ProtoAtLeast(1, 1) {
 		return 0
 	}
-	return parseRetryAfter(res.Get(header.RetryAfter), now)
+	asked, _ := parseRetryAfter(res.Get(header.RetryAfter), now)
+	return asked
 }
 
 // parseRetryAfter returns the time that Retry-After (RFC 9110 section 10.2.3)
-// asks to wait, as seconds or a date; 0 when it asks for none.
-func parseRetryAfter(v string, now time.Time) time.Duration {
+// asks to wait, as seconds or a date, and whether it is one of them.
+func parseRetryAfter(v string, now time.Time) (time.Duration, bool) {
 	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
-		return time.Duration(n) * time.Second
+		return time.Duration(n) * time.Second, true
 	}
 	if t, err := http.ParseTime(v); err == nil {
-		return max(t.Sub(now), 0)
+		return max(t.Sub(now), 0), true
 	}
-	return 0
+	return 0, false
 }

@@ -10,7 +10,7 @@ func FuzzRetryAfter(f *testing.F) {
 		f.Add(v)
 	}
 	f.Fuzz(func(t *testing.T, v string) {
-		if d := parseRetryAfter(v, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)); d < 0 {
+		if d, ok := parseRetryAfter(v, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)); d < 0 || d > 0 && !ok {
 			t.Errorf("%q: got %v, want no time before now", v, d)
 		}
 	})

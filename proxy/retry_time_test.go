@@ -96,6 +96,32 @@ func TestRetryBackoff(t *testing.T) {
 	})
 }
 
+// A Retry-After that asks for nothing leaves the jitter as it is, so that clients do
+// not come back together.
+func TestRetryAfterThatIsNotHeeded(t *testing.T) {
+	t.Parallel()
+	for status, after := range map[int]string{http.StatusServiceUnavailable: "soon", http.StatusBadGateway: "1"} {
+		s := retrySetup()
+		s.upstreams = s.upstreams[:1]
+		s.pool.Retry.Attempts, s.pool.Retry.Statuses = 12, []int{status}
+		bubble(t, s, func(w *world) {
+			w.app("a:80", func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", after)
+				w.WriteHeader(status)
+			})
+			w.get()
+			attempts, jittered := w.record().Attempts, false
+			for i := range len(attempts) - 1 {
+				pause := attempts[i+1].After - attempts[i].After
+				jittered = jittered || pause%(20*time.Millisecond) != 0
+			}
+			if len(attempts) != 12 || !jittered {
+				t.Errorf("%d with Retry-After %q: %d attempts, jitter %v; want 12 with jitter", status, after, len(attempts), jittered)
+			}
+		})
+	}
+}
+
 // Without a configured pause a lone upstream that refuses is not asked in a
 // busy loop.
 func TestRetryHasAPauseByDefault(t *testing.T) {
