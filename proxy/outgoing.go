@@ -23,7 +23,7 @@ func (o *outgoing) target() string {
 	if o.plain != nil {
 		return o.plain.Target
 	}
-	return o.std.URL.RequestURI()
+	return http1.Target(o.std.URL)
 }
 
 // fields returns what goes upstream as a map that is not to be changed.

@@ -58,6 +58,9 @@ func relayPlain(x *exchange) {
 	}
 	x.writer.begin(res.StatusCode, h, h.Has(header.ContentLength))
 	x.writer.ResponseWriter.(headWriter).WriteHead(res.StatusCode, res.Reason, h)
+	if h.Has(header.Trailer) {
+		clearAnnounced(x.writer.Header(), h.Values(header.Trailer))
+	}
 	if err := x.copyBody(res); err != nil {
 		panic(http.ErrAbortHandler) // the client has to see that it is not whole
 	}

@@ -198,3 +198,22 @@ func TestStaleKeepsWholeAnswers(t *testing.T) {
 		})
 	}
 }
+
+// Paths that differ only in what is encoded are two resources, whichever relay
+// carries the request.
+func TestStaleKeepsPathsApart(t *testing.T) {
+	t.Parallel()
+	bubble(t, staleSetup(), func(w *world) {
+		app := page(w)
+		ask := func(path string) int {
+			c := w.dial()
+			c.say("GET " + path + " HTTP/1.1\nHost: a\nConnection: close\n\n")
+			return c.response(t, nil).StatusCode
+		}
+		check(t, "stored", ask("/a%2Fb\x80"), 200)
+		app.Close()
+		time.Sleep(time.Minute)
+		check(t, "another path", ask("/a/b%80"), 502)
+		check(t, "the same path", ask("/a%2Fb\x80"), 200)
+	})
+}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"iter"
 	"net/http"
 	"strings"
 
@@ -62,9 +63,10 @@ func (v *bodyView) end() {
 }
 
 // clearAnnounced takes the fields out of a header that has been sent which the
-// trailer may have, too: servers send what they find under these names behind the body.
-func clearAnnounced(h http.Header) {
-	for _, list := range h["Trailer"] {
+// trailer, announced by these lists, may have too: servers send what they find under
+// these names behind the body.
+func clearAnnounced(h http.Header, announced iter.Seq[string]) {
+	for list := range announced {
 		for name := range strings.SplitSeq(list, ",") {
 			h.Del(strings.TrimSpace(name))
 		}

@@ -148,3 +148,22 @@ func TestResponseTrailerEdits(t *testing.T) {
 		}
 	}
 }
+
+// A field of goodgate's own is not sent again behind the body, where an upstream's
+// of the same name stands.
+func TestTrailerOfTheSameName(t *testing.T) {
+	t.Parallel()
+	s := limited(&proxy.Limits{Rates: []*proxy.Rate{proxy.NewRate(proxy.Rate{Name: "r", PerSecond: 1, Burst: 100})}})
+	bubble(t, s, func(w *world) {
+		w.script("app:80", func(c *wire) {
+			c.header()
+			c.say("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nTrailer: Ratelimit\n\n2\nok\n0\nRatelimit: up\n\n")
+		})
+		c := w.dial()
+		c.say("GET / HTTP/1.1\nHost: a\nTE: trailers\n\n")
+		res := c.response(t, nil)
+		io.Copy(io.Discard, res.Body)
+		check(t, "header", res.Header.Get("Ratelimit"), `"r";r=99;t=1`)
+		check(t, "trailer", fmt.Sprint(res.Trailer["Ratelimit"]), "[up]")
+	})
+}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +48,7 @@ func (w *responseWriter) WriteHeader(status int) {
 	}
 	w.ResponseWriter.WriteHeader(status)
 	if final && w.x.request.ProtoAtLeast(1, 1) {
-		clearAnnounced(w.Header())
+		clearAnnounced(w.Header(), slices.Values(w.Header()["Trailer"]))
 	}
 }
 
