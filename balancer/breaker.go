@@ -49,6 +49,9 @@ var errFailure = errors.New("upstream failed")
 // grows, a wake-up that needs no traffic, trials that always end, and callbacks
 // outside its lock. The zero value is switched off: always closed.
 //
+// gobreaker counts and decides; stages, in breakerstate.go, is what requests ask,
+// and follows it move by move.
+//
 // gobreaker learns of a request when its result is known, not when it starts.
 // It would otherwise count a result for the time of the start, and so miss
 // every timeout longer than Window; and it would wait for ever for the result
@@ -58,23 +61,23 @@ var errFailure = errors.New("upstream failed")
 // timeout, which is next to nothing here. Only this breaker's own timer calls it
 // while it is open, and so decides when that happens; feeding sees to it that no
 // result does.
+//
+// Two flags are no part of the stage. Stopped says that the upstream has gone,
+// yet the last results may still open its breaker, without a timer. Settling is
+// about who tells of a move, not about where it leads: the pool is told without
+// a lock, so that it may call back, and so no lock can see to the order.
 type breaker struct {
-	// word has the state in its two lowest bits, above them how many trials have a
-	// place in the present half-open round, and above these the number of changes.
-	// A request keeps the round it was admitted in, which is the word without the
-	// trials, and its result counts only while that round lasts.
-	word  atomic.Uint64
-	dirty atomic.Bool // the state has changed and changed has not been called yet
+	stages // moved with mu held
 
+	told    atomic.Uint64                                      // the last round that the timer was set for and the pool knows of
 	cb      atomic.Pointer[gobreaker.CircuitBreaker[struct{}]] // nil = switched off
 	feeding sync.Mutex                                         // held while gobreaker gets a result; taken before its lock
 	calls   breakerCalls
 
-	mu       sync.Mutex // protects the fields below; it may be taken under gobreaker's lock, not the other way
+	mu       sync.Mutex // protects the moves and the fields below; it may be taken under gobreaker's lock, not the other way
 	opts     BreakerOptions
-	stopped  bool
+	stopped  bool      // no timer any more
 	settling bool      // a goroutine is in settle
-	early    bool      // the open time was, or is to be, ended before its time
 	openings int       // in a row, for the growth of the open time
 	closedAt time.Time // zero before the first time and while it is not closed
 	wake     *time.Timer
@@ -94,9 +97,18 @@ func (b *breaker) start(o BreakerOptions, calls breakerCalls) {
 	b.configure(o)
 }
 
-// configure begins anew under other options, closed. What was admitted before
-// says nothing any more.
+// configure begins anew under other options, closed. The pool is not told: it is
+// who asks for it.
 func (b *breaker) configure(o BreakerOptions) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.begin(o)
+	b.told.Store(b.round())
+}
+
+// begin begins anew. What was admitted before says nothing any more. Called with
+// mu held.
+func (b *breaker) begin(o BreakerOptions) {
 	if o.Window <= 0 {
 		o.Window = 10 * time.Second
 	}
@@ -104,12 +116,9 @@ func (b *breaker) configure(o BreakerOptions) {
 		o.OpenFor = 5 * time.Second
 	}
 	o.MaxOpenFor = max(o.MaxOpenFor, o.OpenFor)
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.opts, b.openings, b.closedAt = o, 0, time.Time{}
 	b.halt()
-	b.enter(Closed)
-	b.dirty.Store(false)
+	b.turn(onAnew)
 	b.cb.Store(nil)
 	if !o.Enabled {
 		return
@@ -124,7 +133,7 @@ func (b *breaker) configure(o BreakerOptions) {
 			return (o.tripped(c) || b.calls.outlier != nil && b.calls.outlier()) && b.calls.mayOpen()
 		},
 		// Runs under gobreaker's lock: it only notes the change.
-		OnStateChange: func(_ string, _, to gobreaker.State) { b.note(cb, stateOf(to)) },
+		OnStateChange: func(_ string, _, to gobreaker.State) { b.note(cb, to) },
 	})
 	b.cb.Store(cb)
 }
@@ -139,30 +148,22 @@ func (o BreakerOptions) tripped(c gobreaker.Counts) bool {
 		float64(c.TotalFailures) >= o.FailureRatio*float64(n)
 }
 
-func stateOf(s gobreaker.State) BreakerState {
-	switch s {
-	case gobreaker.StateOpen:
-		return Open
-	case gobreaker.StateHalfOpen:
-		return HalfOpen
-	}
-	return Closed
+// saidBy are the events that gobreaker's new states stand for.
+var saidBy = map[gobreaker.State]event{
+	gobreaker.StateOpen:     onTrip,
+	gobreaker.StateHalfOpen: onWake,
+	gobreaker.StateClosed:   onHeal,
 }
 
-const (
-	stateMask = 3
-	oneTrial  = stateMask + 1
-	trialMask = 3 * oneTrial // room for trialRequests
-	oneChange = trialMask + oneTrial
-)
-
-// note takes a change of state from cb, unless another has taken its place.
-func (b *breaker) note(cb *gobreaker.CircuitBreaker[struct{}], s BreakerState) {
+// note takes a new state from cb, unless another has taken its place.
+func (b *breaker) note(cb *gobreaker.CircuitBreaker[struct{}], to gobreaker.State) {
 	b.mu.Lock()
 	present := b.cb.Load() == cb
 	if present {
-		b.enter(s)
-		b.dirty.Store(true)
+		if b.stage() == stageEarly && to == gobreaker.StateOpen {
+			b.openings-- // what failed was a trial before its time, so the next time is no longer
+		}
+		b.turn(saidBy[to])
 	}
 	b.mu.Unlock()
 	if !present {
@@ -170,64 +171,11 @@ func (b *breaker) note(cb *gobreaker.CircuitBreaker[struct{}], s BreakerState) {
 	}
 }
 
-// enter begins a state. Called with mu held.
-func (b *breaker) enter(s BreakerState) {
-	if s == Open && b.early {
-		b.openings-- // what failed was a trial before its time, so the next time is no longer
-	}
-	if s != HalfOpen {
-		b.early = false
-	}
-	b.word.Store(roundOf(b.word.Load())&^stateMask + oneChange | uint64(s))
-}
-
-func stateIn(word uint64) BreakerState { return BreakerState(word & stateMask) }
-func trialsIn(word uint64) uint64      { return word & trialMask / oneTrial }
-func roundOf(word uint64) uint64       { return word &^ trialMask }
-
-func (b *breaker) current() BreakerState { return stateIn(b.word.Load()) }
-
-// admits reports whether admit is likely to succeed.
-func (b *breaker) admits() bool {
-	switch word := b.word.Load(); stateIn(word) {
-	case Closed:
-		return true
-	case HalfOpen:
-		return trialsIn(word) < trialRequests
-	}
-	return false
-}
-
-// admit asks for one request. The pass goes with its result to report.
-func (b *breaker) admit() (pass uint64, ok bool) {
-	for {
-		word := b.word.Load()
-		switch {
-		case stateIn(word) == Closed:
-			return word, true
-		case stateIn(word) == Open, trialsIn(word) >= trialRequests:
-			return 0, false
-		case b.word.CompareAndSwap(word, word+oneTrial):
-			return roundOf(word), true
-		}
-	}
-}
-
-// giveBack gives another request the place of a trial that says nothing.
-func (b *breaker) giveBack(pass uint64) {
-	for {
-		word := b.word.Load()
-		if roundOf(word) != pass || trialsIn(word) == 0 || b.word.CompareAndSwap(word, word-oneTrial) {
-			return
-		}
-	}
-}
-
 // report takes the outcome of a request that was admitted with pass. What was
 // admitted before the last change says nothing about the time after it.
 func (b *breaker) report(pass uint64, o Outcome) {
 	cb := b.cb.Load()
-	if cb == nil || roundOf(b.word.Load()) != pass {
+	if cb == nil || b.round() != pass {
 		return
 	}
 	if o == Ignored {
@@ -242,7 +190,7 @@ func (b *breaker) report(pass uint64, o Outcome) {
 func (b *breaker) feed(cb *gobreaker.CircuitBreaker[struct{}], pass uint64, o Outcome) {
 	b.feeding.Lock()
 	defer b.feeding.Unlock()
-	if roundOf(b.word.Load()) != pass {
+	if b.round() != pass {
 		return
 	}
 	cb.Execute(func() (struct{}, error) {
@@ -253,10 +201,13 @@ func (b *breaker) feed(cb *gobreaker.CircuitBreaker[struct{}], pass uint64, o Ou
 	})
 }
 
-// settle acts on changes of state, outside gobreaker's lock. One goroutine does so
-// at a time, so that the last state is the last that the pool is told of.
+// settled reports whether there is nothing to settle.
+func (b *breaker) settled() bool { return b.told.Load() == b.round() }
+
+// settle acts on moves, outside gobreaker's lock. One goroutine does so at a
+// time, so that the last state is the last that the pool is told of.
 func (b *breaker) settle() {
-	if !b.dirty.Load() {
+	if b.settled() {
 		return
 	}
 	b.mu.Lock()
@@ -266,24 +217,25 @@ func (b *breaker) settle() {
 	}
 	b.settling = true
 	defer func() { b.settling = false }()
-	for b.dirty.Swap(false) {
-		b.tell(b.schedule())
+	for !b.settled() {
+		b.told.Store(b.round())
+		b.schedule()
+		b.tell(b.current())
 	}
 }
 
-// schedule sets the timer of the present state. Called with mu held.
-func (b *breaker) schedule() BreakerState {
-	word := b.word.Load()
-	switch stateIn(word) {
+// schedule sets the timer of the present stage. Called with mu held.
+func (b *breaker) schedule() {
+	switch b.current() {
 	case Open:
 		b.sleep()
 	case HalfOpen:
-		b.after(trialBound, func() { b.renew(roundOf(word)) })
+		round := b.round()
+		b.after(trialBound, func() { b.renew(round) })
 	case Closed:
 		b.closedAt = time.Now()
 		b.halt()
 	}
-	return stateIn(word)
 }
 
 // tell tells the pool of a state, without the lock that is held.
@@ -300,7 +252,7 @@ func (b *breaker) sleep() {
 	}
 	b.closedAt = time.Time{}
 	d := b.opts.openTime(b.openings, rand.Float64())
-	if b.early {
+	if b.stage() == stageHastened {
 		d = wakeDelay
 	}
 	b.after(d, b.halfOpen)
@@ -311,21 +263,15 @@ func (b *breaker) sleep() {
 func (b *breaker) hasten() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.current() != Open || b.early {
-		return
-	}
-	b.early = true
-	if !b.dirty.Load() { // else settle is about to set the timer
+	settled := b.settled()
+	if b.turn(onHasten) && settled { // else settle is about to set the timer
+		b.told.Store(b.round()) // the pool knows that it is open
 		b.after(wakeDelay, b.halfOpen)
 	}
 }
 
 // wasEarly reports whether the breaker is half-open before its time.
-func (b *breaker) wasEarly() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.early && b.current() == HalfOpen
-}
+func (b *breaker) wasEarly() bool { return b.stage() == stageEarly }
 
 // openTime returns how long the breaker stays open after n openings in a row:
 // doubled each time, with a random share on top so that the upstreams of a pool
@@ -348,29 +294,22 @@ func (b *breaker) halfOpen() {
 
 // renew gives up the trials of a round, and begins another.
 func (b *breaker) renew(round uint64) {
-	for {
-		word := b.word.Load()
-		if roundOf(word) != round {
-			return
-		}
-		if b.word.CompareAndSwap(word, round+oneChange) {
-			b.dirty.Store(true)
-			b.settle()
-			return
-		}
+	b.mu.Lock()
+	if b.round() == round {
+		b.turn(onLost)
 	}
+	b.mu.Unlock()
+	b.settle()
 }
 
 // pardon closes a breaker that is open, because the upstream was not to blame.
 func (b *breaker) pardon() {
 	b.mu.Lock()
-	o, open := b.opts, b.current() == Open
-	b.mu.Unlock()
-	if open {
-		b.configure(o)
-		b.dirty.Store(true)
-		b.settle()
+	if b.current() == Open {
+		b.begin(b.opts)
 	}
+	b.mu.Unlock()
+	b.settle()
 }
 
 // after replaces the breaker's timer. Called with mu held.

@@ -20,6 +20,12 @@ func (l *told) add(s BreakerState) {
 	l.states = append(l.states, s)
 }
 
+func (l *told) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.states = nil
+}
+
 func (l *told) check(t *testing.T, want ...BreakerState) {
 	t.Helper()
 	l.mu.Lock()
@@ -247,12 +253,8 @@ func TestTrialsAreCounted(t *testing.T) {
 	var b breaker
 	b.start(BreakerOptions{Enabled: true, Consecutive: 1}, breakerCalls{mayOpen: func() bool { return true }, spared: func() {}, changed: func(BreakerState) {}})
 	defer b.stop()
-	turn := func(s BreakerState) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.enter(s)
-	}
-	turn(HalfOpen)
+	b.turn(onTrip)
+	b.turn(onWake)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -265,7 +267,7 @@ func TestTrialsAreCounted(t *testing.T) {
 	}
 	wg.Go(func() {
 		for range 20000 {
-			turn(HalfOpen)
+			b.turn(onLost)
 		}
 	})
 	wg.Wait()

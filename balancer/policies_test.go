@@ -137,7 +137,8 @@ func lawTiers(t *testing.T, policy string) {
 func lawTrials(t *testing.T, policy string) {
 	p := newTestPool(t, Options{Policy: policy, Breaker: BreakerOptions{Enabled: true}}, specsOf(3)...)
 	trial := &p.Members()[0]
-	trial.breaker.enter(HalfOpen)
+	trial.breaker.turn(onTrip)
+	trial.breaker.turn(onWake)
 	got := counts(p, 1000, Choice{})
 	if got[trial.Addr()] != 0 {
 		t.Errorf("not replayable: half-open member got %d of 1000 requests, want none", got[trial.Addr()])
