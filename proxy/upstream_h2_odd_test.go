@@ -278,29 +278,6 @@ func TestHTTP2OddUpstreams(t *testing.T) {
 	f("silence", "504 response_timeout", func(c *framed, stream uint32) { time.Sleep(time.Hour) })
 }
 
-// header1 reads up to the header of a request and returns its stream, 0 at the end
-// of the connection.
-func (c *framed) header1() uint32 {
-	for {
-		f, err := c.ReadFrame()
-		if err != nil {
-			return 0
-		}
-		switch f := f.(type) {
-		case *http2.SettingsFrame:
-			if !f.IsAck() {
-				c.WriteSettingsAck()
-			}
-		case *http2.PingFrame:
-			if !f.IsAck() {
-				c.WritePing(true, f.Data)
-			}
-		case *http2.HeadersFrame:
-			return f.StreamID
-		}
-	}
-}
-
 // data reads up to the next DATA of a stream, and reports whether more follows.
 func (c *framed) data(stream uint32) bool {
 	for {

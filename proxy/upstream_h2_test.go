@@ -52,7 +52,12 @@ func (w *world) frames(addr string, f func(c *framed), settings ...http2.Setting
 
 // request reads until the end of a request and returns its stream, 0 at the end
 // of the connection.
-func (c *framed) request() uint32 {
+func (c *framed) request() uint32 { return c.asked(true) }
+
+// header1 is request up to the end of a request's header.
+func (c *framed) header1() uint32 { return c.asked(false) }
+
+func (c *framed) asked(whole bool) uint32 {
 	for {
 		f, err := c.ReadFrame()
 		if err != nil {
@@ -68,11 +73,11 @@ func (c *framed) request() uint32 {
 				c.WritePing(true, f.Data)
 			}
 		case *http2.HeadersFrame:
-			if f.StreamEnded() {
+			if !whole || f.StreamEnded() {
 				return f.StreamID
 			}
 		case *http2.DataFrame:
-			if f.StreamEnded() {
+			if whole && f.StreamEnded() {
 				return f.StreamID
 			}
 		}
