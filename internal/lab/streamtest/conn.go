@@ -39,6 +39,23 @@ func (c *Short) Read(p []byte) (int, error) { return c.Conn.Read(c.Sizes.bound(p
 // NetConn returns the connection below.
 func (c *Short) NetConn() net.Conn { return c.Conn }
 
+// InParts returns a reader of text that gives at most n bytes at a time.
+func InParts(text string, n int) io.Reader { return &parts{text, n} }
+
+type parts struct {
+	text string
+	n    int
+}
+
+func (r *parts) Read(p []byte) (int, error) {
+	if r.text == "" {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(r.n, len(p))], r.text)
+	r.text = r.text[n:]
+	return n, nil
+}
+
 // Talk has a server read a stream, and returns what it answers.
 func Talk(t testing.TB, l *Listener, stream string, sizes []int) string {
 	c := &script{in: stream, sizes: NewSizes(sizes), closed: make(chan struct{})}

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/goodgate/goodgate/internal/lab/streamtest"
 )
 
 func TestEnd(t *testing.T) {
@@ -45,37 +47,22 @@ func TestRead(t *testing.T) {
 	} {
 		for _, part := range []int{1, 2, 3, 7, 1000} {
 			const behind = "\r\nnext\r\n\r\n"
-			br := bufio.NewReaderSize(&inParts{block + behind, part}, 16)
+			br := bufio.NewReaderSize(streamtest.InParts(block+behind, part), 16)
 			got, err := Read(br, len(block))
 			rest, _ := io.ReadAll(br)
 			if got != block || err != nil || string(rest) != behind {
 				t.Errorf("%q by %d: got %q, %v, then %q", block, part, got, err, rest)
 			}
-			br = bufio.NewReaderSize(&inParts{block + behind, part}, 16)
+			br = bufio.NewReaderSize(streamtest.InParts(block+behind, part), 16)
 			if got, err := Read(br, len(block)-1); err != ErrTooLarge {
 				t.Errorf("%q by %d, one byte more than allowed: got %q, %v", block, part, got, err)
 			}
-			br = bufio.NewReaderSize(&inParts{block[:len(block)-1], part}, 16)
+			br = bufio.NewReaderSize(streamtest.InParts(block[:len(block)-1], part), 16)
 			if got, err := Read(br, 1000); err != io.EOF {
 				t.Errorf("%q by %d, without its last byte: got %q, %v", block, part, got, err)
 			}
 		}
 	}
-}
-
-// inParts gives at most n bytes at a time.
-type inParts struct {
-	text string
-	n    int
-}
-
-func (r *inParts) Read(p []byte) (int, error) {
-	if r.text == "" {
-		return 0, io.EOF
-	}
-	n := copy(p[:min(r.n, len(p))], r.text)
-	r.text = r.text[n:]
-	return n, nil
 }
 
 func TestReadTrailer(t *testing.T) {
@@ -97,7 +84,7 @@ func TestReadTrailer(t *testing.T) {
 		"X: y\r\n":                          {nil, "", true},
 	} {
 		for _, part := range []int{1, 2, 1000} {
-			br := bufio.NewReaderSize(&inParts{in, part}, 16)
+			br := bufio.NewReaderSize(streamtest.InParts(in, part), 16)
 			got, err := ReadTrailer(br, 1000)
 			rest, _ := io.ReadAll(br)
 			if !reflect.DeepEqual(got, want.fields) || (err != nil) != want.fails || err == nil && string(rest) != want.rest {

@@ -3,7 +3,6 @@ package inbound
 import (
 	"bufio"
 	"context"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -14,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goodgate/goodgate/internal/lab/streamtest"
 	"github.com/goodgate/goodgate/internal/wire/header"
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
@@ -114,33 +114,18 @@ func TestHeadInParts(t *testing.T) {
 	for _, size := range []int{10, 4000, 4090, 4096, 5000, 9000} {
 		want := "GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", size) + "\r\n\r\n"
 		for _, part := range []int{1, 7, 4096, 1 << 20} {
-			br := bufio.NewReaderSize(&inParts{"\r\n" + want + "next", part}, bufferSize)
+			br := bufio.NewReaderSize(streamtest.InParts("\r\n"+want+"next", part), bufferSize)
 			got, err := readHead(br, len(want))
 			rest, _ := br.Peek(4)
 			if got != want || err != nil || string(rest) != "next" {
 				t.Errorf("%d bytes by %d: got %d bytes, %v, then %q", len(want), part, len(got), err, rest)
 			}
-			br = bufio.NewReaderSize(&inParts{want, part}, bufferSize)
+			br = bufio.NewReaderSize(streamtest.InParts(want, part), bufferSize)
 			if _, err := readHead(br, len(want)-1); err == nil || !strings.Contains(err.Error(), "max_header") {
 				t.Errorf("%d bytes by %d, one more than allowed: got %v", len(want), part, err)
 			}
 		}
 	}
-}
-
-// inParts gives at most n bytes at a time.
-type inParts struct {
-	text string
-	n    int
-}
-
-func (r *inParts) Read(p []byte) (int, error) {
-	if r.text == "" {
-		return 0, io.EOF
-	}
-	n := copy(p[:min(r.n, len(p))], r.text)
-	r.text = r.text[n:]
-	return n, nil
 }
 
 // TestRefusals holds what is refused, with which status, and that the reason does
