@@ -26,6 +26,13 @@ func NewUpstream(t testing.TB) *Upstream {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(Accept(l, u.serve))
+	return u
+}
+
+// Accept gives each connection of l to serve, and closes it after that. stop
+// closes l and waits for them.
+func Accept(l net.Listener, serve func(net.Conn)) (stop func()) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -33,14 +40,16 @@ func NewUpstream(t testing.TB) *Upstream {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { u.serve(c) })
+			wg.Go(func() {
+				defer c.Close()
+				serve(c)
+			})
 		}
 	})
-	t.Cleanup(func() {
+	return func() {
 		l.Close()
 		wg.Wait()
-	})
-	return u
+	}
 }
 
 // Play sets the answers.
@@ -62,7 +71,6 @@ func (u *Upstream) next() (Answer, bool) {
 }
 
 func (u *Upstream) serve(c net.Conn) {
-	defer c.Close()
 	br := bufio.NewReader(c)
 	for {
 		if _, err := http.ReadRequest(br); err != nil {

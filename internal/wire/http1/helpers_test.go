@@ -7,11 +7,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/lab/memnet"
+	"github.com/goodgate/goodgate/internal/lab/streamtest"
 )
 
 // serveRaw gives every connection that is made to a loopback listener to serve,
@@ -22,23 +22,7 @@ func serveRaw(t testing.TB, serve func(c *net.TCPConn)) (addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer c.Close()
-				serve(c.(*net.TCPConn))
-			})
-		}
-	})
-	t.Cleanup(func() {
-		ln.Close()
-		wg.Wait()
-	})
+	t.Cleanup(streamtest.Accept(ln, func(c net.Conn) { serve(c.(*net.TCPConn)) }))
 	return ln.Addr().String()
 }
 
@@ -73,24 +57,8 @@ func memServer(t testing.TB, serve func(*memnet.Conn)) (dial func(context.Contex
 	if err != nil {
 		t.Fatal(err)
 	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer c.Close()
-				serve(c.(*memnet.Conn))
-			})
-		}
-	})
 	dial = func(ctx context.Context) (net.Conn, error) { return n.DialContext(ctx, "tcp", "app:80") }
-	return dial, func() {
-		ln.Close()
-		wg.Wait()
-	}
+	return dial, streamtest.Accept(ln, func(c net.Conn) { serve(c.(*memnet.Conn)) })
 }
 
 func request(t testing.TB, method, body string) *http.Request {
