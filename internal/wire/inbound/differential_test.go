@@ -23,6 +23,12 @@ func serve(t testing.TB, o Options) net.Addr {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveOn(t, l, o)
+	return l.Addr()
+}
+
+// serveOn is serve on a listener, which the end of the test closes.
+func serveOn(t testing.TB, l net.Listener, o Options) *Server {
 	o.Base = t.Context()
 	s := New(o)
 	var wg sync.WaitGroup
@@ -32,7 +38,7 @@ func serve(t testing.TB, o Options) net.Addr {
 		s.Close()
 		wg.Wait()
 	})
-	return l.Addr()
+	return s
 }
 
 // answer is what a client makes of a response.

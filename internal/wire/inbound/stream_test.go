@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
-	"sync"
 	"testing"
 
 	"github.com/goodgate/goodgate/internal/lab/streamtest"
@@ -13,14 +12,7 @@ import (
 // streamServer is a server whose answers tell what it has read.
 func streamServer(t testing.TB) *streamtest.Listener {
 	l := streamtest.NewListener()
-	s := New(Options{Handler: http.HandlerFunc(streamtest.Tell), MaxHeader: 64 << 10, Base: t.Context(), Log: slog.New(slog.DiscardHandler)})
-	var wg sync.WaitGroup
-	wg.Go(func() { s.Serve(l) })
-	t.Cleanup(func() {
-		l.Close()
-		s.Close()
-		wg.Wait()
-	})
+	serveOn(t, l, Options{Handler: http.HandlerFunc(streamtest.Tell), MaxHeader: 64 << 10, Log: slog.New(slog.DiscardHandler)})
 	return l
 }
 

@@ -22,16 +22,7 @@ func inBubble(t *testing.T, o Options) (s *Server, open func() (net.Conn, *bufio
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Base = t.Context()
-	s = New(o)
-	var wg sync.WaitGroup
-	wg.Go(func() { s.Serve(l) })
-	t.Cleanup(func() {
-		l.Close()
-		s.Close()
-		wg.Wait()
-	})
-	return s, func() (net.Conn, *bufio.Reader) {
+	return serveOn(t, l, o), func() (net.Conn, *bufio.Reader) {
 		c, err := n.DialContext(t.Context(), "tcp", "a:80")
 		if err != nil {
 			t.Fatal(err)
