@@ -2,11 +2,9 @@ package gate
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -76,22 +74,12 @@ pools:
 		}
 	}
 	told := map[string]string{"the log": log.String()}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", sock)
-	}}}
 	for _, path := range []string{"/v1/status", "/v1/pools", "/v1/config", "/v1/requests"} {
-		r, _ := http.NewRequest("GET", "http://localhost"+path, nil)
-		r.Header.Set("Authorization", "Bearer "+secret+"-admin")
-		res, err := client.Do(r)
-		if err != nil {
-			t.Fatal(err)
+		body, status := askAdmin(t, sock, secret+"-admin", "GET", path)
+		if status != 200 {
+			t.Errorf("%s: got %d, want 200", path, status)
 		}
-		b, err := io.ReadAll(res.Body)
-		res.Body.Close()
-		if err != nil || res.StatusCode != 200 {
-			t.Errorf("%s: %d, %v", path, res.StatusCode, err)
-		}
-		told[path] = string(b)
+		told[path] = body
 	}
 	for where, text := range told {
 		if text == "" {
