@@ -92,6 +92,7 @@ func (c *Cache) Put(k Key, request http.Header, res *http.Response, body []byte,
 		return
 	}
 	r.fill(res.Header, body)
+	q.prepare(c.variants(&q))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.put(&q, r)
@@ -146,6 +147,7 @@ func (c *Cache) gone(q *question) {
 	if q.identified || !takesPart(q.header) {
 		return
 	}
+	q.prepare(c.variants(q))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := q.key.resource()
@@ -177,18 +179,31 @@ func (c *Cache) Get(k Key, request http.Header, now time.Time) *Response {
 
 // find returns the latest response that suits a question.
 func (c *Cache) find(q *question, now time.Time) *Response {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	res, _ := c.all.Get(q.key.resource())
-	if res == nil {
-		return nil
-	}
-	for _, v := range slices.Backward(res.variants) {
+	for _, v := range slices.Backward(c.variants(q)) {
 		if v.suits(q, now) {
 			return v
 		}
 	}
 	return nil
+}
+
+// variants returns the responses to a question's key, which nobody changes. They are
+// judged without the lock, since that takes as long as a client's header is large.
+func (c *Cache) variants(q *question) []*Response {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if res, ok := c.all.Get(q.key.resource()); ok {
+		return res.variants
+	}
+	return nil
+}
+
+// prepare makes the digests that the responses to a question's key are told apart by,
+// before the lock is held.
+func (q *question) prepare(variants []*Response) {
+	for _, v := range variants {
+		q.digest(v.vary)
+	}
 }
 
 // Forget drops what is kept of a target, whatever the method: it has changed

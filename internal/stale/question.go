@@ -12,11 +12,22 @@ import (
 type question struct {
 	key        Key
 	header     http.Header
-	identified bool // it shows who asks
+	fields     []field // of header, by name
+	identified bool    // it shows who asks
 
-	made bool // the digest below has been, for answers that vary by the same
-	vary []string
-	last digest
+	known []known // the digests that were made
+}
+
+// field is the name of a field, and its role, which takes a while to find.
+type field struct {
+	name string
+	role role
+}
+
+// known is the digest for answers that vary by the same.
+type known struct {
+	vary   []string
+	digest digest
 }
 
 // digest stands for everything that decides between the answers to one key. It
@@ -25,42 +36,39 @@ type question struct {
 type digest [sha256.Size]byte
 
 func ask(k Key, request http.Header) question {
-	q := question{key: k, header: request, identified: k.Certificate}
+	q := question{key: k, header: request, identified: k.Certificate, fields: make([]field, 0, len(request))}
 	for name := range request {
-		if roleOf(name) == credential {
-			q.identified = true
-		}
+		f := field{name, roleOf(name)}
+		q.identified = q.identified || f.role == credential
+		q.fields = append(q.fields, f)
 	}
+	slices.SortFunc(q.fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
 	return q
 }
 
 // digest returns what stands for the question, with the fields that an answer
-// says it depends on (RFC 9111 section 4.1). The answers to one key mostly say the
-// same.
+// says it depends on (RFC 9111 section 4.1). It is made once for all answers that
+// say the same.
 func (q *question) digest(vary []string) digest {
-	if !q.made || !slices.Equal(q.vary, vary) {
-		q.made, q.vary, q.last = true, vary, q.sum(vary)
+	for i := range q.known {
+		if slices.Equal(q.known[i].vary, vary) {
+			return q.known[i].digest
+		}
 	}
-	return q.last
+	d := q.sum(vary)
+	q.known = append(q.known, known{vary, d})
+	return d
 }
 
 func (q *question) sum(vary []string) digest {
-	var names [32]string
-	decide := names[:0]
-	for name := range q.header {
-		if roleOf(name) != negotiated || slices.Contains(vary, name) {
-			decide = append(decide, name)
-		}
-	}
-	slices.Sort(decide)
 	var room [512]byte
 	b := appendText(room[:0], q.key.Route)
-	for _, name := range decide {
-		values := q.header[name]
-		if slices.Contains(vary, name) {
-			b = appendField(b, name, values)
-		} else {
-			b = appendDeciding(b, name, values)
+	for _, f := range q.fields {
+		switch {
+		case slices.Contains(vary, f.name):
+			b = appendField(b, f.name, q.header[f.name])
+		case f.role != negotiated:
+			b = appendDeciding(b, f, q.header[f.name])
 		}
 	}
 	return sha256.Sum256(b)
@@ -68,16 +76,16 @@ func (q *question) sum(vary []string) digest {
 
 // appendDeciding appends a field as far as answers may depend on it that do not
 // say so.
-func appendDeciding(b []byte, name string, values []string) []byte {
-	switch role := roleOf(name); {
-	case role == credential && name == "Cookie": // no two clients have the same; the answer has to say that it is for all
+func appendDeciding(b []byte, f field, values []string) []byte {
+	switch {
+	case f.role == credential && f.name == "Cookie": // no two clients have the same; the answer has to say that it is for all
 		return b
-	case role == address && onlyAddresses(values):
+	case f.role == address && onlyAddresses(values):
 		return b
-	case name == "Forwarded":
+	case f.name == "Forwarded":
 		return appendForwarded(b, values)
 	}
-	return appendField(b, name, values)
+	return appendField(b, f.name, values)
 }
 
 func appendField(b []byte, name string, values []string) []byte {
