@@ -56,7 +56,7 @@ func TestHeaderBoundOnAnIdleConnection(t *testing.T) {
 	if _, err := c.send(&o); err != nil {
 		t.Fatal(err)
 	}
-	if late := c.rd.until.Sub((<-arrived).Add(bound)); late > 0 {
+	if late := c.rd.Until.Sub((<-arrived).Add(bound)); late > 0 {
 		t.Errorf("the bound counts from %v after the request arrived", late)
 	}
 	failed, ok := errors.AsType[*Error](c.receive())

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"sync/atomic"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 	"github.com/goodgate/goodgate/internal/wire/pipe"
 )
 
@@ -26,7 +26,7 @@ type conn struct {
 	br   *bufio.Reader
 	head []byte // room for the request's header
 	rd   waker
-	wr   waker // belongs to whoever writes
+	wr   deadline.Alarm // belongs to whoever writes
 
 	idleSince time.Time
 	sent      uint64 // bytes written in earlier calls
@@ -76,9 +76,9 @@ func newConn(t *Transport, nc net.Conn) *conn {
 	c.sock = newSocket(c.raw, plain)
 	c.ackBase = c.sock.acked()
 	c.br = bufio.NewReaderSize(c, t.opts.ReadBuffer)
-	c.rd.set = nc.SetReadDeadline
-	c.wr.set = nc.SetWriteDeadline
-	c.wr.eager = !plain // a write that times out ends a TLS connection
+	c.rd.Set = nc.SetReadDeadline
+	c.wr.Set = nc.SetWriteDeadline
+	c.wr.Eager = !plain // a write that times out ends a TLS connection
 	c.cancel = func() {
 		c.noteAcked() // the socket cannot be asked once it is closed
 		c.fail(errCanceled)
@@ -103,7 +103,7 @@ func (c *conn) begin(ctx context.Context, x *Call, atOnce bool) {
 		return
 	}
 	c.obeyBy = time.Now().Add(patience)
-	c.rd.wakeBy(c.obeyBy)
+	c.rd.Wake(c.obeyBy)
 }
 
 // obey makes the end of a context that of the call, in place of an earlier
@@ -157,8 +157,8 @@ func (c *conn) quiet() bool {
 	// TLS may have read ahead. It looks there before it minds the deadline.
 	c.tls.SetReadDeadline(time.Unix(1, 0))
 	n, err := c.tls.Read(make([]byte, 1))
-	c.rd.release()
-	return n == 0 && isTimeout(err)
+	c.rd.Off()
+	return n == 0 && deadline.Exceeded(err)
 }
 
 // Read reads from the network for the connection's bufio.Reader, within the
@@ -190,10 +190,10 @@ func (c *conn) wait(p []byte) (int, error) {
 	written := c.x.Written()
 	for {
 		n, err := c.readOnce(p)
-		if n > 0 && isTimeout(err) {
+		if n > 0 && deadline.Exceeded(err) {
 			return n, nil
 		}
-		if err == nil || !isTimeout(err) || c.broken.Load() != nil {
+		if err == nil || !deadline.Exceeded(err) || c.broken.Load() != nil {
 			return n, err
 		}
 		if !c.obeys {
@@ -212,7 +212,7 @@ func (c *conn) wait(p []byte) (int, error) {
 			}
 			c.rd.wakeAt(c.x.slowAt())
 		}
-		if !c.rd.again() {
+		if !c.rd.Again() {
 			return 0, err
 		}
 	}
@@ -241,15 +241,15 @@ const largestPiece = 1 << 20
 // bound fails, unless a response moves meanwhile. Safe beside a Read.
 func (c *conn) write(a, b []byte) error {
 	idle := c.t.opts.Idle
-	c.wr.bound(after(idle), stageSending)
+	c.wr.Bound(deadline.After(time.Now(), idle))
 	received := c.x.Received()
 	for {
 		if c.lazy && !c.obeys && len(b) > 0 { // what is larger may have to wait
-			c.wr.wakeBy(c.obeyBy)
+			c.wr.Wake(c.obeyBy)
 		}
 		n, err := c.writeOnce(a, b)
 		c.x.written.Add(n)
-		if err == nil || !isTimeout(err) || c.wr.eager {
+		if err == nil || !deadline.Exceeded(err) || c.wr.Eager {
 			return err
 		}
 		if c.lazy && !c.obeys && !time.Now().Before(c.obeyBy) {
@@ -259,9 +259,9 @@ func (c *conn) write(a, b []byte) error {
 		a, b = a[fromA:], b[n-fromA:]
 		if now := c.x.Received(); n > 0 || now != received {
 			received = now
-			c.wr.bound(after(idle), stageSending)
+			c.wr.Bound(deadline.After(time.Now(), idle))
 		}
-		if !c.wr.again() {
+		if !c.wr.Again() {
 			return err
 		}
 	}
@@ -289,15 +289,17 @@ func (c *conn) closeWrite() error {
 
 // boundHeader begins the wait for the response's header. Safe for concurrent
 // use.
-func (c *conn) boundHeader() { c.rd.bound(after(c.t.opts.ResponseHeader), stageHeader) }
+func (c *conn) boundHeader() {
+	c.rd.Bound(deadline.After(time.Now(), c.t.opts.ResponseHeader), stageHeader)
+}
 
 // boundBody begins a wait for more of the response's body.
 func (c *conn) boundBody() {
-	until := after(c.t.opts.Idle)
+	until := deadline.After(time.Now(), c.t.opts.Idle)
 	if !c.patience.IsZero() && (until.IsZero() || c.patience.Before(until)) {
 		until = c.patience
 	}
-	c.rd.bound(until, stageBody)
+	c.rd.Bound(until, stageBody)
 }
 
 // undelivered reports, of a call that ended with FIN and without an answer,
@@ -320,16 +322,6 @@ func (c *conn) noteAcked() {
 		c.x.acked.CompareAndSwap(0, 1+max(0, min(n, c.x.Written())))
 	}
 }
-
-// after returns the moment in d from now, none if d is 0.
-func after(d time.Duration) (t time.Time) {
-	if d > 0 {
-		t = time.Now().Add(d)
-	}
-	return t
-}
-
-func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
 // errNotQuiet is about an idle connection.
 var errNotQuiet = errors.New("the idle connection has ended, or brought what nobody asked for")

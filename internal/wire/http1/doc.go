@@ -13,6 +13,9 @@
 // request the look is a read that takes the place of the one which would come
 // first after the write, and would find nothing; see (*socket).writeAndWait.
 //
+// Package deadline keeps the bounds on time; waker.go adds the stages of an answer, and
+// when a caller is to be asked in between.
+//
 // What http.Transport keeps to itself is told in a [Call]: whether the
 // connection was reused and how long it had been idle, how many bytes went each
 // way, how it ended, and whether the upstream provably never got the request.

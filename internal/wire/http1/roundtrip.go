@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
@@ -66,7 +67,7 @@ func (t *Transport) conn(ctx context.Context, o *outgoing, x *Call) (*conn, erro
 // roundTrip serves one call, of which the response comes to be in x. After a
 // failure the request's body may still be the caller's to close.
 func (c *conn) roundTrip(ctx context.Context, o *outgoing, x *Call) *Error {
-	c.begin(ctx, x, x.Prompt || o.expect || o.streams() || !o.small() && c.wr.eager)
+	c.begin(ctx, x, x.Prompt || o.expect || o.streams() || !o.small() && c.wr.Eager)
 	final, err := c.send(o)
 	if err == nil && !final {
 		err = c.receive()
@@ -121,7 +122,7 @@ func (c *conn) send(o *outgoing) (final bool, failed *Error) {
 // sendBody sends what of the request has not been sent with its header.
 func (c *conn) sendBody(o *outgoing) *Error {
 	if o.streams() {
-		c.rd.bound(time.Time{}, stageSending)
+		c.rd.Bound(time.Time{}, stageSending)
 		c.up = startUpload(c, o)
 		return nil
 	}
@@ -171,16 +172,16 @@ func (c *conn) receive() *Error {
 func (c *conn) awaitContinue() (final bool, failed *Error) {
 	until := time.Now().Add(c.t.opts.Continue)
 	for range max1xx {
-		c.rd.bound(until, stageSending)
+		c.rd.Bound(until, stageSending)
 		c.headLeft = c.t.opts.MaxHeader
 		if _, err := c.br.Peek(1); err != nil {
-			if isTimeout(err) && c.broken.Load() == nil {
+			if deadline.Exceeded(err) && c.broken.Load() == nil {
 				c.readErr = nil
 				return false, nil
 			}
 			return false, c.failure(PhaseHeader, err)
 		}
-		c.rd.bound(after(c.t.opts.ResponseHeader), stageSending)
+		c.rd.Bound(deadline.After(time.Now(), c.t.opts.ResponseHeader), stageSending)
 		final, err := c.readHead()
 		if err != nil || final {
 			return final, err
@@ -249,7 +250,7 @@ func (c *conn) deliver(o *outgoing) *Error {
 		return nil
 	}
 	c.inBody, c.headLeft = true, math.MaxInt64
-	c.rd.bound(time.Time{}, stageBody)
+	c.rd.Bound(time.Time{}, stageBody)
 	res.Body = newBody(c, left, keep)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/lab/streamtest"
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
 // lenient matches what is read here as RFC 9112 wants it and net/http refuses or
@@ -35,7 +36,7 @@ func FuzzStreamResponses(f *testing.F) {
 			if w := whole[i]; o.Whole != w.Whole || !o.Agrees(w) {
 				t.Errorf("%q by %v:\ngot     %v\nat once %v", a.Bytes, sizes, o, w)
 			}
-			if isTimeout(o.Err) || isTimeout(whole[i].Err) {
+			if deadline.Exceeded(o.Err) || deadline.Exceeded(whole[i].Err) {
 				t.Errorf("%q is waited for: %v, %v", a.Bytes, o.Err, whole[i].Err)
 			}
 			for _, other := range answers {

@@ -11,8 +11,8 @@ type tunnel struct {
 }
 
 func newTunnel(c *conn) *tunnel {
-	c.rd.release()
-	c.wr.release()
+	c.rd.Off()
+	c.wr.Off()
 	return &tunnel{c: c}
 }
 

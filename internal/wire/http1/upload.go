@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
 // lingering is how long the end of a response waits for an upload that is
@@ -63,8 +65,8 @@ func (u *upload) settle(err error) {
 		c.closeWrite() // the response may go on; the request cannot
 	case ours:
 		c.fail(fault)
-	case isTimeout(err) && c.rd.reached(stageBody): // the response may go on
-	case isTimeout(err):
+	case deadline.Exceeded(err) && c.rd.reached(stageBody): // the response may go on
+	case deadline.Exceeded(err):
 		u.x.sawEnd(TimedOut)
 		c.fail(&Error{PhaseWrite, Timeout, c.tooLong(PhaseWrite, err)})
 	case c.broken.Load() == nil:

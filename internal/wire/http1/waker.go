@@ -1,8 +1,9 @@
 package http1
 
 import (
-	"sync"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
 // stage is what a connection's reader waits for.
@@ -14,58 +15,44 @@ const (
 	stageBody                 // the response's body
 )
 
-// waker bounds the waits in one direction of a connection. Setting a deadline
-// for every wait would cost more than the rest of the bookkeeping. So the
-// socket's deadline is only a wake-up: one that comes no later than the bound
-// is left as it is, and when it fires too early the next one is set.
+// waker bounds the waits of a connection's reader, stage by stage.
 type waker struct {
-	set   func(time.Time) error
-	eager bool // a wake-up that is too early does harm
-
-	mu    sync.Mutex // protects the fields below
-	until time.Time  // the bound; zero = none
-	armed time.Time  // the socket's deadline; zero = none
-	stage stage
-	wake  time.Time // a wake-up of its own while the header is awaited; zero = none
+	deadline.Alarm // its lock protects the fields below
+	stage          stage
+	wake           time.Time // a wake-up of its own while the header is awaited; zero = none
 }
 
-// bound bounds the waits of a stage until a moment, the zero time meaning
+// Bound bounds the waits of a stage until a moment, the zero time meaning
 // never. It does nothing once a later stage has begun.
-func (w *waker) bound(until time.Time, s stage) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if s < w.stage {
-		return
-	}
-	w.stage, w.until = s, until
-	next := w.next()
-	exact := w.eager || next != until
-	if exact && next != w.armed || !next.IsZero() && (w.armed.IsZero() || next.Before(w.armed)) {
-		w.armed = next
-		w.set(next)
+func (w *waker) Bound(until time.Time, s stage) {
+	w.Lock()
+	defer w.Unlock()
+	if s >= w.stage {
+		w.stage = s
+		w.SetBound(until, w.next(until))
 	}
 }
 
-// next returns when to be woken. Called with mu held.
-func (w *waker) next() time.Time {
-	if w.stage == stageHeader && !w.wake.IsZero() && (w.until.IsZero() || w.wake.Before(w.until)) {
+// next returns when to be woken. Called with the lock held.
+func (w *waker) next(until time.Time) time.Time {
+	if w.stage == stageHeader && !w.wake.IsZero() && (until.IsZero() || w.wake.Before(until)) {
 		return w.wake
 	}
-	return w.until
+	return until
 }
 
-// wakeAt sets the moment of the wake-up; zero = none. It counts from [waker.again]
+// wakeAt sets the moment of the wake-up; zero = none. It counts from [waker.Again]
 // on.
 func (w *waker) wakeAt(t time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.Lock()
+	defer w.Unlock()
 	w.wake = t
 }
 
 // wakes reports, once, that the moment of the wake-up has come.
 func (w *waker) wakes() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.Lock()
+	defer w.Unlock()
 	if w.wake.IsZero() || w.stage != stageHeader || time.Now().Before(w.wake) {
 		return false
 	}
@@ -73,48 +60,24 @@ func (w *waker) wakes() bool {
 	return true
 }
 
-// again reports whether a deadline that fired came before the bound; the next
-// one is set then.
-func (w *waker) again() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.until.IsZero() && !time.Now().Before(w.until) {
-		return false
-	}
-	w.armed = w.next()
-	w.set(w.armed)
-	return true
-}
-
-// wakeBy sees to it that the next wait is woken by t, if only to be told to go on.
-func (w *waker) wakeBy(t time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.armed.IsZero() || t.Before(w.armed) {
-		w.armed = t
-		w.set(t)
-	}
+// Again is [deadline.Alarm.Again] with the wake-up.
+func (w *waker) Again() bool {
+	w.Lock()
+	defer w.Unlock()
+	return w.SetAgain(w.next(w.Until))
 }
 
 // reset begins a new call, without a bound, and with a wake-up of its own
 // while its header is awaited; zero = none.
 func (w *waker) reset(wake time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stage, w.until, w.wake = stageSending, time.Time{}, wake
-}
-
-// release takes the deadline off for good.
-func (w *waker) release() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.until, w.armed, w.wake = time.Time{}, time.Time{}, time.Time{}
-	w.set(time.Time{})
+	w.Lock()
+	defer w.Unlock()
+	w.stage, w.Until, w.wake = stageSending, time.Time{}, wake
 }
 
 // reached reports whether a stage has begun.
 func (w *waker) reached(s stage) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.Lock()
+	defer w.Unlock()
 	return w.stage >= s
 }

@@ -136,7 +136,7 @@ func (b *body) stop() {
 		return
 	}
 	if !b.mu.TryLock() {
-		b.c.rd.bound(time.Now())
+		b.c.rd.Bound(time.Now())
 		b.mu.Lock()
 		b.err = cmp.Or(b.err, http.ErrBodyReadAfterClose)
 	}
@@ -158,7 +158,7 @@ func (b *body) settle() bool {
 	if b.expect || b.left > maxLeftOver {
 		return false
 	}
-	b.c.rd.bound(time.Now().Add(leftOverTime))
+	b.c.rd.Bound(time.Now().Add(leftOverTime))
 	n, err := io.CopyN(io.Discard, readerFunc(b.read), maxLeftOver)
 	return err == io.EOF && n <= maxLeftOver
 }

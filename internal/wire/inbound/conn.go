@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
 const (
@@ -38,7 +40,7 @@ type conn struct {
 	raw    net.Conn // that was accepted
 	remote string
 	tls    *tls.ConnectionState
-	rd, wr alarm
+	rd, wr deadline.Alarm
 	sock   *socket       // nil = waits with a buffer
 	br     *bufio.Reader // nil while nothing has come
 	out    []byte        // what is to be sent
@@ -79,8 +81,8 @@ func newConn(s *Server, nc net.Conn) *conn {
 // use makes nc what is read from and written to.
 func (c *conn) use(nc net.Conn) {
 	c.nc = nc
-	c.rd.set, c.wr.set = nc.SetReadDeadline, nc.SetWriteDeadline
-	_, c.wr.eager = nc.(*tls.Conn) // a write that times out ends a TLS connection
+	c.rd.Set, c.wr.Set = nc.SetReadDeadline, nc.SetWriteDeadline
+	_, c.wr.Eager = nc.(*tls.Conn) // a write that times out ends a TLS connection
 	c.sock = newSocket(nc, c.fill)
 }
 
@@ -140,7 +142,7 @@ func (c *conn) end() {
 func (c *conn) hurry() {
 	switch c.phase.Load() {
 	case idle:
-		c.rd.interrupt()
+		c.rd.Interrupt()
 	case handshake:
 		c.raw.SetDeadline(time.Now().Add(firstRequest))
 	}
@@ -181,7 +183,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	for {
 		n, err := c.read(p)
-		if n > 0 || !isTimeout(err) || !c.rd.again() {
+		if n > 0 || !deadline.Exceeded(err) || !c.rd.Again() {
 			return n, err
 		}
 	}
@@ -192,12 +194,4 @@ func (c *conn) read(p []byte) (int, error) {
 		return 0, c.lost
 	}
 	return c.nc.Read(p)
-}
-
-// after returns the moment in d from now, none if d is 0.
-func after(now time.Time, d time.Duration) (t time.Time) {
-	if d > 0 {
-		t = now.Add(d)
-	}
-	return t
 }

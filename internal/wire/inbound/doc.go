@@ -22,7 +22,8 @@
 // its life, tls.go, wait.go for a request, ready.go for the rest of one, head.go,
 // target.go and framing.go what it means, serve.go, room.go, body.go, response.go,
 // render.go and date.go its answer, write.go; watch.go and context.go are about its
-// client's end, alarm.go about all bounds on time.
+// client's end. Package deadline keeps all bounds on time, socket.go asks the socket
+// itself.
 //
 // What a request means follows RFC 9112, and is what http.ReadRequest says it
 // means; a fuzz test holds that.

@@ -86,8 +86,8 @@ func (s *Server) serveHTTP2() {
 func (c *conn) release() net.Conn {
 	c.watch.stop()
 	c.flush(nil)
-	c.rd.off()
-	c.wr.off()
+	c.rd.Off()
+	c.wr.Off()
 	c.gone = true
 	c.s.state(c.raw, http.StateHijacked)
 	return c.rest()

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
@@ -40,11 +41,11 @@ func (w *response) AwaitBody(then func(error)) bool {
 func (c *conn) awaitBody() (outcome, error) {
 	c.putReader()
 	if !c.rested {
-		c.rd.wake(time.Now().Add(settleBody))
+		c.rd.Wake(time.Now().Add(settleBody))
 	}
 	for {
 		err := c.sock.waitReady()
-		if err == nil || !isTimeout(err) || !c.rd.again() {
+		if err == nil || !deadline.Exceeded(err) || !c.rd.Again() {
 			c.rested = false
 			return ready, err
 		}
@@ -85,7 +86,7 @@ func (c *conn) awaitHead() error {
 func (c *conn) waitReady() error {
 	for {
 		err := c.sock.waitReady()
-		if err == nil || !isTimeout(err) || !c.rd.again() {
+		if err == nil || !deadline.Exceeded(err) || !c.rd.Again() {
 			return err
 		}
 	}

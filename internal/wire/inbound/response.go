@@ -284,13 +284,13 @@ func (w *response) Flush() { w.FlushError() }
 
 // SetReadDeadline bounds the reading of the request's body.
 func (w *response) SetReadDeadline(t time.Time) error {
-	w.c.rd.bound(t)
+	w.c.rd.Bound(t)
 	return nil
 }
 
 // SetWriteDeadline bounds the writing of the response.
 func (w *response) SetWriteDeadline(t time.Time) error {
-	w.c.wr.bound(t)
+	w.c.wr.Bound(t)
 	return nil
 }
 

@@ -7,13 +7,15 @@ import (
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
 // serve serves one request, and returns ready when there may be another.
 func (c *conn) serve() outcome {
 	c.served = true
 	if !c.hasHead() {
-		c.rd.bound(after(time.Now(), c.s.opts.Header))
+		c.rd.Bound(deadline.After(time.Now(), c.s.opts.Header))
 		if c.awaitHead() != nil {
 			return over
 		}
@@ -34,7 +36,7 @@ func (c *conn) serve() outcome {
 		}
 		return over
 	}
-	c.rd.bound(time.Time{})
+	c.rd.Bound(time.Time{})
 	w.openBody()
 	if w.body == nil {
 		c.watch.atEnd()
@@ -69,7 +71,7 @@ func (c *conn) goOn(w *response, served bool) outcome {
 	}
 	keep, body := w.finish(), w.body
 	c.watch.stop()
-	c.wr.bound(time.Time{})
+	c.wr.Bound(time.Time{})
 	body.stop() // else a client that does not send the rest would keep the connection
 	w.retire()
 	if keep && body.settle() {
@@ -124,6 +126,6 @@ func (c *conn) refuse(w *response, e *requestError) {
 // linger lets a client that still sends read its answer (RFC 9112, section 9.6).
 func (c *conn) linger() {
 	closeWrite(c.nc)
-	c.rd.bound(time.Now().Add(lingerTime))
+	c.rd.Bound(time.Now().Add(lingerTime))
 	io.CopyN(io.Discard, readerFunc(c.Read), lingerBytes)
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/lab/certtest"
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
@@ -356,7 +357,7 @@ func TestHalfAnAnswer(t *testing.T) {
 	})})
 	c, br := dial(t, addr)
 	say(t, c, get+get)
-	if err := <-over; !isTimeout(err) {
+	if err := <-over; !deadline.Exceeded(err) {
 		t.Fatalf("the handler got %v", err)
 	}
 	got, _ := io.ReadAll(br)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/lab/memnet"
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
 // inBubble runs a server on a network in memory, and ends it with stop.
@@ -85,7 +86,7 @@ func TestDeadlines(t *testing.T) {
 				rc.SetReadDeadline(time.Now().Add(3 * time.Second))
 				began := time.Now()
 				_, err := io.ReadAll(r.Body)
-				fmt.Fprint(w, isTimeout(err), " ", time.Since(began))
+				fmt.Fprint(w, deadline.Exceeded(err), " ", time.Since(began))
 				return
 			}
 			rc.SetWriteDeadline(time.Now().Add(2 * time.Second))

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
 // secure speaks TLS, and reports whether HTTP/1.1 is to be spoken now.
 func (c *conn) secure() bool {
-	c.raw.SetDeadline(after(time.Now(), c.s.opts.Header))
+	c.raw.SetDeadline(deadline.After(time.Now(), c.s.opts.Header))
 	c.phase.Store(handshake)
 	if c.s.closing.Load() {
 		c.hurry()

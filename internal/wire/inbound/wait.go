@@ -3,6 +3,8 @@ package inbound
 import (
 	"bufio"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
 type outcome int
@@ -32,7 +34,7 @@ func (c *conn) await() outcome {
 		switch {
 		case err == nil:
 			return ready
-		case !isTimeout(err) || !c.rd.again():
+		case !deadline.Exceeded(err) || !c.rd.Again():
 			return over
 		case c.served:
 			c.served, c.rested = false, true
@@ -49,7 +51,7 @@ func (c *conn) boundWait() {
 		wait = c.s.opts.Header
 	}
 	now := time.Now()
-	c.rd.boundAndWake(after(now, wait), now.Add(settle))
+	c.rd.BoundAndWake(deadline.After(now, wait), now.Add(settle))
 }
 
 // lastChance lets a new connection bring its request though the server is about
@@ -59,7 +61,7 @@ func (c *conn) lastChance() bool {
 		return false
 	}
 	c.hurried = true
-	c.rd.bound(time.Now().Add(firstRequest))
+	c.rd.Bound(time.Now().Add(firstRequest))
 	return true
 }
 

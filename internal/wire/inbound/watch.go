@@ -1,6 +1,10 @@
 package inbound
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/goodgate/goodgate/internal/wire/deadline"
+)
 
 // watch looks whether the client is still there while its request is served, by
 // reading a byte of what it sends next. It begins once somebody wants to know and
@@ -60,7 +64,7 @@ func (w *watch) run(done chan struct{}, of *requestContext) {
 			w.c.ahead = true
 			return
 		}
-		if !isTimeout(err) {
+		if !deadline.Exceeded(err) {
 			w.c.lost = err
 			of.gone()
 			return
@@ -76,7 +80,7 @@ func (w *watch) goesOn() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.over {
-		w.c.rd.off()
+		w.c.rd.Off()
 	}
 	return !w.over
 }
@@ -90,7 +94,7 @@ func (w *watch) stop() {
 	if done == nil {
 		return
 	}
-	w.c.rd.interrupt()
+	w.c.rd.Interrupt()
 	<-done
-	w.c.rd.again()
+	w.c.rd.Again()
 }

@@ -3,6 +3,7 @@ package inbound
 import (
 	"net"
 
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 	"github.com/goodgate/goodgate/internal/wire/pipe"
 )
 
@@ -30,7 +31,7 @@ func (c *conn) flush(p []byte) error {
 		n, err := c.writeOnce(out, p)
 		fromOut := min(n, len(out))
 		out, p = out[fromOut:], p[n-fromOut:]
-		if err != nil && (!isTimeout(err) || c.wr.eager || !c.wr.again()) {
+		if err != nil && (!deadline.Exceeded(err) || c.wr.Eager || !c.wr.Again()) {
 			c.failed = err
 			return err
 		}
@@ -44,7 +45,7 @@ func (c *conn) drain(p *pipe.Pipe) error {
 		return err
 	}
 	for p.Len() > 0 {
-		if _, err := p.Drain(c.sock.raw); err != nil && (!isTimeout(err) || !c.wr.again()) {
+		if _, err := p.Drain(c.sock.raw); err != nil && (!deadline.Exceeded(err) || !c.wr.Again()) {
 			return err
 		}
 	}
