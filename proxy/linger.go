@@ -6,13 +6,12 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
-// lingerFor and lingerBytes bound what is taken from a client after its answer.
-const (
-	lingerFor   = 2 * time.Second
-	lingerBytes = 16 << 20
-)
+// lingerFor bounds, beside socket.LingerBytes, what is taken from a client after its
+// answer.
+const lingerFor = 2 * time.Second
 
 // linger takes what a client goes on sending after an answer that came early,
 // such as a 413. Closing instead would reset the connection, and a client that
@@ -42,8 +41,8 @@ func (x *exchange) linger() {
 		body = x.body.client
 	}
 	x.writer.control.SetReadDeadline(until)
-	n, _ := io.CopyN(io.Discard, body, lingerBytes)
-	if n < lingerBytes && time.Now().Before(until) { // that was all
+	n, _ := io.CopyN(io.Discard, body, socket.LingerBytes)
+	if n < socket.LingerBytes && time.Now().Before(until) { // that was all
 		x.writer.control.SetReadDeadline(time.Time{})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 )
@@ -104,9 +105,13 @@ func readLong(br *bufio.Reader, max int) (string, error) {
 
 // ReadTrailer takes what follows the last chunk of a body (RFC 9112, section
 // 7.1.2), at most max bytes. Other than in a head, a bare LF ends no line: it
-// would be left to opinion where the next message begins.
+// would be left to opinion where the next message begins. An end within it is
+// [io.ErrUnexpectedEOF].
 func ReadTrailer(br *bufio.Reader, max int) (http.Header, error) {
 	block, err := Read(br, max)
+	if errors.Is(err, io.EOF) {
+		return nil, io.ErrUnexpectedEOF
+	}
 	if err != nil || block == "\r\n" {
 		return nil, err
 	}

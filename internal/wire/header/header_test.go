@@ -87,7 +87,7 @@ func TestReadTrailer(t *testing.T) {
 			br := bufio.NewReaderSize(streamtest.InParts(in, part), 16)
 			got, err := ReadTrailer(br, 1000)
 			rest, _ := io.ReadAll(br)
-			if !reflect.DeepEqual(got, want.fields) || (err != nil) != want.fails || err == nil && string(rest) != want.rest {
+			if !reflect.DeepEqual(got, want.fields) || (err != nil) != want.fails || err == nil && string(rest) != want.rest || err == io.EOF {
 				t.Errorf("%q by %d: got %v, %v, then %q", in, part, got, err, rest)
 			}
 		}

@@ -218,9 +218,6 @@ func (b *body) readTrailer() error {
 	c.headLeft = c.t.opts.MaxHeader
 	fields, err := header.ReadTrailer(c.br, math.MaxInt)
 	c.headLeft = math.MaxInt64
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
 	if err != nil {
 		return fmt.Errorf("trailer: %w", err)
 	}

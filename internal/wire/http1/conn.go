@@ -12,6 +12,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/wire/deadline"
 	"github.com/goodgate/goodgate/internal/wire/pipe"
+	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
 // conn is a connection to the upstream, and the state of the call that it
@@ -22,7 +23,7 @@ type conn struct {
 	nc   net.Conn
 	raw  net.Conn // the one below TLS; closing it ends all waits at once
 	tls  *tls.Conn
-	sock *socket
+	sock *probe
 	br   *bufio.Reader
 	head []byte // room for the request's header
 	rd   waker
@@ -73,7 +74,7 @@ func newConn(t *Transport, nc net.Conn) *conn {
 		}
 		c.raw = below.NetConn()
 	}
-	c.sock = newSocket(c.raw, plain)
+	c.sock = newProbe(c.raw, plain)
 	c.ackBase = c.sock.acked()
 	c.br = bufio.NewReaderSize(c, t.opts.ReadBuffer)
 	c.rd.Set = nc.SetReadDeadline
@@ -161,6 +162,10 @@ func (c *conn) quiet() bool {
 	return n == 0 && deadline.Exceeded(err)
 }
 
+// direct reports whether what is read of the connection is what comes from its
+// socket.
+func (c *conn) direct() bool { return c.sock != nil && c.nc == c.raw }
+
 // Read reads from the network for the connection's bufio.Reader, within the
 // bounds on time and on a header's size.
 func (c *conn) Read(p []byte) (int, error) {
@@ -247,7 +252,7 @@ func (c *conn) write(a, b []byte) error {
 		if c.lazy && !c.obeys && len(b) > 0 { // what is larger may have to wait
 			c.wr.Wake(c.obeyBy)
 		}
-		n, err := c.writeOnce(a, b)
+		n, err := socket.Write(c.nc, &a, &b)
 		c.x.written.Add(n)
 		if err == nil || !deadline.Exceeded(err) || c.wr.Eager {
 			return err
@@ -255,8 +260,6 @@ func (c *conn) write(a, b []byte) error {
 		if c.lazy && !c.obeys && !time.Now().Before(c.obeyBy) {
 			c.obey(c.ctx)
 		}
-		fromA := min(n, int64(len(a)))
-		a, b = a[fromA:], b[n-fromA:]
 		if now := c.x.Received(); n > 0 || now != received {
 			received = now
 			c.wr.Bound(deadline.After(time.Now(), idle))
@@ -265,18 +268,6 @@ func (c *conn) write(a, b []byte) error {
 			return err
 		}
 	}
-}
-
-func (c *conn) writeOnce(a, b []byte) (int64, error) {
-	if len(a) > 0 && len(b) > 0 {
-		both := net.Buffers{a, b}
-		return both.WriteTo(c.nc)
-	}
-	if len(a) == 0 {
-		a = b
-	}
-	n, err := c.nc.Write(a)
-	return int64(n), err
 }
 
 // closeWrite tells the upstream that no more comes.

@@ -11,7 +11,7 @@
 // An idle connection is looked at before anything is written to it, whatever the
 // request: bytes that came behind an answer are not the next one. For a small
 // request the look is a read that takes the place of the one which would come
-// first after the write, and would find nothing; see (*socket).writeAndWait.
+// first after the write, and would find nothing; see (*probe).writeAndWait.
 //
 // Package deadline keeps the bounds on time; waker.go adds the stages of an answer, and
 // when a caller is to be asked in between.

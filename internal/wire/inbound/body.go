@@ -2,7 +2,6 @@ package inbound
 
 import (
 	"cmp"
-	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -102,7 +101,7 @@ func (b *body) readTrailer() error {
 		return malformed("a trailer of more than %d bytes", maxTrailer)
 	}
 	if err != nil {
-		return unexpected(err)
+		return err
 	}
 	maps.DeleteFunc(fields, func(key string, _ []string) bool { return !httpguts.ValidTrailerHeader(key) })
 	if r := &b.w.request; r.Trailer == nil && len(fields) > 0 {
@@ -111,14 +110,6 @@ func (b *body) readTrailer() error {
 		maps.Copy(r.Trailer, fields)
 	}
 	return nil
-}
-
-// unexpected makes of an end what it is within a body.
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // Close ends the reading. What is left is the server's to take.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/wire/deadline"
+	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
 const (
@@ -26,10 +27,9 @@ const (
 	// about to end: its request may be on the way.
 	firstRequest = time.Second
 
-	// lingerTime and lingerBytes bound what is taken from a client to which a last
-	// answer was sent, so that it is not reset before it has read that.
-	lingerTime  = 500 * time.Millisecond
-	lingerBytes = 16 << 20
+	// lingerTime bounds, beside socket.LingerBytes, what is taken from a client to
+	// which a last answer was sent.
+	lingerTime = 500 * time.Millisecond
 )
 
 // conn is a client's connection. It belongs to its goroutine; what the watch, a
@@ -41,7 +41,7 @@ type conn struct {
 	remote string
 	tls    *tls.ConnectionState
 	rd, wr deadline.Alarm
-	sock   *socket       // nil = waits with a buffer
+	sock   *waiter       // nil = waits with a buffer
 	br     *bufio.Reader // nil while nothing has come
 	out    []byte        // what is to be sent
 	failed error         // why nothing more can be: a part of what was sent is missing
@@ -83,7 +83,7 @@ func (c *conn) use(nc net.Conn) {
 	c.nc = nc
 	c.rd.Set, c.wr.Set = nc.SetReadDeadline, nc.SetWriteDeadline
 	_, c.wr.Eager = nc.(*tls.Conn) // a write that times out ends a TLS connection
-	c.sock = newSocket(nc, c.fill)
+	c.sock = newWaiter(nc, c.fill)
 }
 
 // run serves the connection to its end. It goes on with a new goroutine where it
@@ -179,7 +179,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	case c.lost != nil:
 		return 0, c.lost
 	case c.sock != nil && c.sock.looking:
-		return c.sock.read(p)
+		return socket.ReadNow(c.sock.fd, p)
 	}
 	for {
 		n, err := c.read(p)

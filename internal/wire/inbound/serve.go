@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/wire/deadline"
+	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
 // serve serves one request, and returns ready when there may be another.
@@ -127,5 +128,5 @@ func (c *conn) refuse(w *response, e *requestError) {
 func (c *conn) linger() {
 	closeWrite(c.nc)
 	c.rd.Bound(time.Now().Add(lingerTime))
-	io.CopyN(io.Discard, readerFunc(c.Read), lingerBytes)
+	io.CopyN(io.Discard, readerFunc(c.Read), socket.LingerBytes)
 }

@@ -1,10 +1,9 @@
 package inbound
 
 import (
-	"net"
-
 	"github.com/goodgate/goodgate/internal/wire/deadline"
 	"github.com/goodgate/goodgate/internal/wire/pipe"
+	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
 // write sends a part of a response, or keeps it to be sent with what follows.
@@ -28,9 +27,7 @@ func (c *conn) flush(p []byte) error {
 		c.out = out[:0]
 	}
 	for len(out)+len(p) > 0 {
-		n, err := c.writeOnce(out, p)
-		fromOut := min(n, len(out))
-		out, p = out[fromOut:], p[n-fromOut:]
+		_, err := socket.Write(c.nc, &out, &p)
 		if err != nil && (!deadline.Exceeded(err) || c.wr.Eager || !c.wr.Again()) {
 			c.failed = err
 			return err
@@ -50,18 +47,6 @@ func (c *conn) drain(p *pipe.Pipe) error {
 		}
 	}
 	return nil
-}
-
-func (c *conn) writeOnce(a, b []byte) (int, error) {
-	if len(a) > 0 && len(b) > 0 {
-		both := net.Buffers{a, b}
-		n, err := both.WriteTo(c.nc)
-		return int(n), err
-	}
-	if len(a) == 0 {
-		a = b
-	}
-	return c.nc.Write(a)
 }
 
 // get takes a buffer for what is to be sent.

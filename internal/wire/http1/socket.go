@@ -1,0 +1,80 @@
+package http1
+
+import (
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/socket"
+)
+
+// probe looks at a connection's socket without waiting. It is for an idle
+// connection: not safe for concurrent use. Where sockets cannot be looked at, a
+// connection that has ended is found when it is used.
+type probe struct {
+	raw   syscall.RawConn
+	tcp   bool // and not below TLS
+	look  func(fd uintptr)
+	still bool // what look has found
+	ask   asking
+}
+
+// newProbe returns nil for a connection that is no socket.
+func newProbe(c net.Conn, plain bool) *probe {
+	raw := socket.Raw(c)
+	if raw == nil {
+		return nil
+	}
+	s := &probe{raw: raw}
+	if t, ok := c.(*net.TCPConn); ok && plain {
+		multi, err := t.MultipathTCP()
+		s.tcp = err == nil && !multi
+	}
+	s.look = func(fd uintptr) { s.still = socket.Quiet(fd) }
+	s.ask.step = s.ask.next
+	return s
+}
+
+// quiet reports whether there is nothing to read, neither bytes nor the end.
+func (s *probe) quiet() bool {
+	return s == nil || s.raw.Control(s.look) == nil && s.still
+}
+
+// acked returns how many bytes the other side's TCP has acknowledged, its SYN
+// being one (tcpEStatsAppHCThruOctetsAcked of RFC 4898). It is 0 where that says
+// nothing about the request: in other transports than plain TCP.
+func (s *probe) acked() uint64 {
+	tcp, _ := s.info()
+	return tcp.Acked
+}
+
+// maxRefusal bounds the wait for a RST.
+const maxRefusal = 100 * time.Millisecond
+
+// refused reports whether the other side answered with RST what was written
+// after the first acked bytes, having acknowledged none of it. The answer takes
+// a round trip.
+func (s *probe) refused(acked uint64) bool {
+	began := time.Now()
+	for pause := 100 * time.Microsecond; ; pause *= 2 {
+		tcp, ok := s.info()
+		switch {
+		case !ok || tcp.Acked > acked:
+			return false
+		case tcp.Closed:
+			return true
+		}
+		if time.Since(began) > min(2*tcp.RoundTrip+maxRefusal/10, maxRefusal) {
+			return false
+		}
+		time.Sleep(pause)
+	}
+}
+
+func (s *probe) info() (tcp socket.TCP, ok bool) {
+	if s == nil || !s.tcp {
+		return tcp, false
+	}
+	err := s.raw.Control(func(fd uintptr) { tcp, ok = socket.AskTCP(fd) })
+	return tcp, ok && err == nil
+}

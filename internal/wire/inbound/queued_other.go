@@ -1,5 +1,0 @@
-//go:build unix && !linux
-
-package inbound
-
-func queued(int) int { return 0 }

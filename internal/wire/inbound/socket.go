@@ -1,0 +1,62 @@
+package inbound
+
+import (
+	"net"
+	"syscall"
+
+	"github.com/goodgate/goodgate/internal/wire/socket"
+)
+
+// waiter waits for bytes without a buffer to take them. It belongs to the
+// connection's goroutine.
+type waiter struct {
+	raw     syscall.RawConn
+	fd      uintptr // to read from,
+	looking bool    // while fill is called
+	look    func(fd uintptr) bool
+	err     error
+
+	have  int              // what count has found
+	count func(fd uintptr) // nil before it is needed, as it hardly ever is
+}
+
+// newWaiter returns nil for a connection that is no socket, or where a system waits
+// with a buffer only. fill is to read, and return socket.ErrWouldWait if that cannot
+// be done without waiting.
+func newWaiter(c net.Conn, fill func() error) *waiter {
+	raw := socket.Raw(c)
+	if raw == nil {
+		return nil
+	}
+	s := &waiter{raw: raw}
+	s.look = func(fd uintptr) bool {
+		s.fd, s.looking = fd, true
+		s.err = fill()
+		s.looking = false
+		return s.err != socket.ErrWouldWait
+	}
+	return s
+}
+
+// wait waits until fill has read or failed.
+func (s *waiter) wait() error {
+	if err := s.raw.Read(s.look); err != nil {
+		return err
+	}
+	return s.err
+}
+
+// waitReady waits until a read would not wait.
+func (s *waiter) waitReady() error { return s.raw.Read(socket.Readable) }
+
+// queued returns how many bytes have come that were not read; 0 = none, or that is
+// not known.
+func (s *waiter) queued() int {
+	if s.count == nil {
+		s.count = func(fd uintptr) { s.have = socket.Queued(fd) }
+	}
+	if s.raw.Control(s.count) != nil {
+		return 0
+	}
+	return s.have
+}

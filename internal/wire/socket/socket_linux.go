@@ -1,0 +1,29 @@
+package socket
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// tcpClose is TCP_CLOSE of the kernel's tcp_states.h.
+const tcpClose = 7
+
+// Queued returns how many bytes have come that were not read; 0 = none, or that is
+// not known.
+func Queued(fd uintptr) int {
+	n, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// AskTCP asks the kernel about a connection of TCP, and reports whether it has told.
+func AskTCP(fd uintptr) (TCP, bool) {
+	info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return TCP{}, false
+	}
+	return TCP{info.Bytes_acked, info.State == tcpClose, time.Duration(info.Rtt) * time.Microsecond}, true
+}
