@@ -35,11 +35,11 @@ func (a *Alarm) BoundAndWake(until, t time.Time) {
 	a.by(t)
 }
 
-// SetBound is Bound for a wait whose wake-up may have to be another moment than the
-// bound: that is set as it is. The caller holds the lock.
+// SetBound is Bound for a wait that is to be woken before its bound. An earlier
+// wake-up stays, since others may rely on it. The caller holds the lock.
 func (a *Alarm) SetBound(until, wake time.Time) {
 	a.Until = until
-	if !a.Eager && wake.Equal(until) {
+	if !a.Eager {
 		a.by(wake)
 	} else if !wake.Equal(a.armed) {
 		a.arm(wake)

@@ -64,7 +64,8 @@ func TestAlarm(t *testing.T) {
 		a.SetBound(at(5), at(2))
 		a.SetBound(at(6), at(2))
 		a.SetAgain(at(3))
-	}, "1", "2", "3")
+		a.SetBound(at(6), at(2))
+	}, "1", "3", "2")
 	f("again", false, func(a *Alarm, at func(int) time.Time) {
 		a.Bound(at(5))
 		a.Bound(at(6))

@@ -69,18 +69,18 @@ func TestHeaderBoundOnAnIdleConnection(t *testing.T) {
 func TestCanceledOnAnIdleConnection(t *testing.T) {
 	t.Parallel()
 	errGone := errors.New("gone")
-	for _, prompt := range []bool{false, true} {
+	for _, x := range []*Call{{}, {Prompt: true}, {Slow: asks(func() { t.Error("Slow was told before the end") }), SlowAt: time.Now().Add(5 * time.Second)}} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		tr := afterOne(t, func(c *net.TCPConn, br *bufio.Reader) {
 			readRequest(br)
 			cancel(errGone)
 			io.Copy(io.Discard, br)
 		})
-		x := Call{Context: ctx, Prompt: prompt}
-		_, err := tr.RoundTrip(request(t, "GET", ""), &x)
+		x.Context = ctx
+		_, err := tr.RoundTrip(request(t, "GET", ""), x)
 		failed, ok := errors.AsType[*Error](err)
 		if !ok || failed.Phase != PhaseHeader || failed.Kind != Canceled || failed.Err != errGone || !x.Reused {
-			t.Errorf("prompt %t: got %v, %s; want %v", prompt, err, describe(&x), errGone)
+			t.Errorf("prompt %t, hedged %t: got %v, %s; want %v", x.Prompt, x.Slow != nil, err, describe(x), errGone)
 		}
 	}
 }
