@@ -4,6 +4,7 @@ package inbound
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -92,32 +93,43 @@ func asking(tb testing.TB, addr net.Addr) func() {
 // when its connection has given up its stack. The clients' sockets take none of it.
 func BenchmarkIdle(b *testing.B) {
 	const clients = 1000
-	for b.Loop() {
-		addr := serve(b, Options{KeepAlive: time.Hour, Serve: func(w ResponseWriter, r *message.Request) { io.WriteString(w, "hello") }}).(*net.TCPAddr)
-		before := inUse()
-		for range clients {
-			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-			if err != nil {
-				b.Fatal(err)
+	for _, asked := range []bool{false, true} {
+		b.Run(fmt.Sprintf("asked=%t", asked), func(b *testing.B) {
+			for b.Loop() {
+				benchIdle(b, clients, asked)
 			}
-			defer unix.Close(fd)
-			if err := unix.Connect(fd, &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-				b.Fatal(err)
-			}
-			var buf [4 << 10]byte
-			if _, err := unix.Write(fd, []byte(plainGet)); err != nil {
-				b.Fatal(err)
-			}
-			if n, err := unix.Read(fd, buf[:]); n <= 0 || err != nil {
-				b.Fatal(n, err)
-			}
-		}
-		runtime.GC() // which decides how large new stacks are, by those of the clients
-		time.Sleep(settle + settle/2)
-		after := inUse()
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/clients, "heap-B/client")
-		b.ReportMetric(float64(after.StackInuse-before.StackInuse)/clients, "stack-B/client")
+		})
 	}
+}
+
+func benchIdle(b *testing.B, clients int, asked bool) {
+	addr := serve(b, Options{KeepAlive: time.Hour, Serve: func(w ResponseWriter, r *message.Request) { io.WriteString(w, "hello") }}).(*net.TCPAddr)
+	before := inUse()
+	for range clients {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer unix.Close(fd)
+		if err := unix.Connect(fd, &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+			b.Fatal(err)
+		}
+		if !asked {
+			continue
+		}
+		var buf [4 << 10]byte
+		if _, err := unix.Write(fd, []byte(plainGet)); err != nil {
+			b.Fatal(err)
+		}
+		if n, err := unix.Read(fd, buf[:]); n <= 0 || err != nil {
+			b.Fatal(n, err)
+		}
+	}
+	runtime.GC() // which decides how large new stacks are, by those of the clients
+	time.Sleep(settle + settle/2)
+	after := inUse()
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(clients), "heap-B/client")
+	b.ReportMetric(float64(after.StackInuse-before.StackInuse)/float64(clients), "stack-B/client")
 }
 
 func inUse() (m runtime.MemStats) {

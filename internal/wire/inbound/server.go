@@ -129,6 +129,10 @@ func (s *Server) Serve(l net.Listener) error {
 			return http.ErrServerClosed
 		}
 		s.state(nc, http.StateNew)
+		if c.sock != nil && s.opts.TLS == nil {
+			c.boundWait() // here, since it takes more than the smallest stack, which then suffices for a client that waits
+			c.rested = true
+		}
 		go c.run()
 	}
 }
