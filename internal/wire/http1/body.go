@@ -139,9 +139,9 @@ func (b *body) take(t time.Time, read func() (int, error)) (int, error) {
 		}
 		return 0, http.ErrBodyReadAfterClose
 	}
-	b.c.patience = t
+	b.c.reading.patience = t
 	n, err := read()
-	b.c.patience = time.Time{} // before the connection may be another's
+	b.c.reading.patience = time.Time{} // before the connection may be another's
 	if err == nil || err == ErrNotYet {
 		if !b.state.CompareAndSwap(bodyReading, bodyOpen) {
 			b.c.finish(false) // Close came in between
@@ -214,10 +214,10 @@ func (b *body) readTrailer() error {
 		c.br.Discard(2)
 		return io.EOF
 	}
-	c.patience = time.Time{} // what is read of the lines cannot be put back
-	c.headLeft = c.t.opts.MaxHeader
+	c.reading.patience = time.Time{} // what is read of the lines cannot be put back
+	c.reading.headLeft = c.t.opts.MaxHeader
 	fields, err := header.ReadTrailer(c.br, math.MaxInt)
-	c.headLeft = math.MaxInt64
+	c.reading.headLeft = math.MaxInt64
 	if err != nil {
 		return fmt.Errorf("trailer: %w", err)
 	}
@@ -251,7 +251,7 @@ func (b *body) drain() {
 		c.finish(false)
 		return
 	}
-	c.local = true
+	c.reading.local = true
 	var scratch [512]byte
 	var err error
 	for read := 0; err == nil && read < maxDrain; {
@@ -259,6 +259,6 @@ func (b *body) drain() {
 		n, err = b.read(scratch[:])
 		read += n
 	}
-	c.local = false
+	c.reading.local = false
 	c.finish(errors.Is(err, io.EOF))
 }

@@ -34,24 +34,27 @@ type conn struct {
 	ackBase   uint64 // what was acknowledged when the connection was new
 
 	x      *Call
-	ctx    context.Context
-	obeys  bool        // the context's end ends the call
-	stop   func() bool // takes the context's hold off
-	cancel func()      // what the context's end calls
-	lazy   bool        // it does so only after a moment
-	obeyBy time.Time   // which is over then
-	up     *upload     // nil = the body is written by the call's goroutine
+	up     *upload // nil = the body is written by the call's goroutine
 	broken atomic.Pointer[Error]
-
-	headLeft int64      // bytes that a header may still have
-	inBody   bool       // the response's body is read
-	patience time.Time  // when a read of the body gives up for now; zero = never
-	local    bool       // reads must not touch the network
-	into     *pipe.Pipe // what a read is for; nil = memory
-	most     int        // bytes of such a read
-	tooLarge bool
-	readErr  error // the network's
-	spent    bool  // not to be used again
+	spent  bool     // not to be used again
+	end    struct { // of the call's context
+		of     context.Context
+		minded bool        // it ends the call
+		lazy   bool        // only after a moment
+		by     time.Time   // which is over then
+		stop   func() bool // minding it
+		cancel func()      // what it calls
+	}
+	reading struct { // what Read reads, and what came of it
+		body     bool       // the response's body, not its header
+		headLeft int64      // bytes that a header may still have
+		tooLarge bool       // it had more
+		patience time.Time  // when a read of the body gives up for now; zero = never
+		local    bool       // it must not touch the network
+		into     *pipe.Pipe // nil = memory
+		most     int        // bytes of a read into a pipe
+		err      error      // the network's
+	}
 }
 
 // What has broken a connection from this side. A call reports others.
@@ -80,7 +83,7 @@ func newConn(t *Transport, nc net.Conn) *conn {
 	c.rd.Set = nc.SetReadDeadline
 	c.wr.Set = nc.SetWriteDeadline
 	c.wr.Eager = !plain // a write that times out ends a TLS connection
-	c.cancel = func() {
+	c.end.cancel = func() {
 		c.noteAcked() // the socket cannot be asked once it is closed
 		c.fail(errCanceled)
 	}
@@ -96,34 +99,34 @@ const patience = 25 * time.Millisecond
 func (c *conn) begin(ctx context.Context, x *Call, atOnce bool) {
 	c.x = x
 	x.settled.Store(false)
-	c.inBody = false
+	c.reading.body = false
 	c.rd.reset(x.slowAt())
-	c.ctx, c.stop, c.obeys, c.lazy = x.context(ctx), nil, false, !atOnce
+	c.end.of, c.end.stop, c.end.minded, c.end.lazy = x.context(ctx), nil, false, !atOnce
 	if atOnce {
-		c.obey(c.ctx)
+		c.obey(c.end.of)
 		return
 	}
-	c.obeyBy = time.Now().Add(patience)
-	c.rd.Wake(c.obeyBy)
+	c.end.by = time.Now().Add(patience)
+	c.rd.Wake(c.end.by)
 }
 
 // obey makes the end of a context that of the call, in place of an earlier
 // one that it is derived from.
 func (c *conn) obey(ctx context.Context) {
-	if c.stop != nil {
-		c.stop() // if that comes too late, the new one has ended too
+	if c.end.stop != nil {
+		c.end.stop() // if that comes too late, the new one has ended too
 	}
-	c.ctx, c.stop, c.obeys = ctx, nil, true
+	c.end.of, c.end.stop, c.end.minded = ctx, nil, true
 	if ctx.Done() != nil {
-		c.stop = context.AfterFunc(ctx, c.cancel)
+		c.end.stop = context.AfterFunc(ctx, c.end.cancel)
 	}
 }
 
 // finish ends the call. With keep the connection is used again, if
 // everything about it is as it should be.
 func (c *conn) finish(keep bool) {
-	keep = keep && !c.spent && c.up.finished() && c.readErr == nil && c.br.Buffered() == 0
-	stopped := c.stop == nil || c.stop() // else the context's end may be at it
+	keep = keep && !c.spent && c.up.finished() && c.reading.err == nil && c.br.Buffered() == 0
+	stopped := c.end.stop == nil || c.end.stop() // else the context's end may be at it
 	if !keep || !stopped || c.broken.Load() != nil {
 		c.close()
 		c.up.abandon()
@@ -132,7 +135,7 @@ func (c *conn) finish(keep bool) {
 	}
 	c.sent += uint64(c.x.Written())
 	c.x.settled.Store(true)
-	c.x, c.ctx, c.stop, c.up = nil, nil, nil, nil
+	c.x, c.end.of, c.end.stop, c.up = nil, nil, nil, nil
 	c.t.pool.put(c)
 }
 
@@ -169,22 +172,22 @@ func (c *conn) direct() bool { return c.sock != nil && c.nc == c.raw }
 // Read reads from the network for the connection's bufio.Reader, within the
 // bounds on time and on a header's size.
 func (c *conn) Read(p []byte) (int, error) {
-	if c.local {
+	if c.reading.local {
 		return 0, errWouldWait
 	}
-	if c.headLeft <= 0 {
-		c.tooLarge = true
+	if c.reading.headLeft <= 0 {
+		c.reading.tooLarge = true
 		return 0, errHeaderTooLarge
 	}
-	p = p[:min(int64(len(p)), c.headLeft)]
-	if c.inBody {
+	p = p[:min(int64(len(p)), c.reading.headLeft)]
+	if c.reading.body {
 		c.boundBody()
 	}
 	n, err := c.wait(p)
 	c.x.received.Add(int64(n))
-	c.headLeft -= int64(n)
+	c.reading.headLeft -= int64(n)
 	if err != nil && err != ErrNotYet {
-		c.readErr = err
+		c.reading.err = err
 	}
 	return n, err
 }
@@ -201,13 +204,13 @@ func (c *conn) wait(p []byte) (int, error) {
 		if err == nil || !deadline.Exceeded(err) || c.broken.Load() != nil {
 			return n, err
 		}
-		if !c.obeys {
-			c.obey(c.ctx)
+		if !c.end.minded {
+			c.obey(c.end.of)
 		}
-		if !c.patience.IsZero() && !time.Now().Before(c.patience) {
+		if !c.reading.patience.IsZero() && !time.Now().Before(c.reading.patience) {
 			return 0, ErrNotYet
 		}
-		if now := c.x.Written(); c.inBody && now != written {
+		if now := c.x.Written(); c.reading.body && now != written {
 			written = now
 			c.boundBody()
 		}
@@ -224,17 +227,17 @@ func (c *conn) wait(p []byte) (int, error) {
 }
 
 func (c *conn) readOnce(p []byte) (int, error) {
-	if c.into != nil {
-		return c.into.Fill(c.sock.raw, c.most)
+	if c.reading.into != nil {
+		return c.reading.into.Fill(c.sock.raw, c.reading.most)
 	}
 	return c.nc.Read(p)
 }
 
 // fill is Read into a pipe.
 func (c *conn) fill(p *pipe.Pipe, most int64) (int, error) {
-	c.into, c.most = p, int(min(most, largestPiece))
+	c.reading.into, c.reading.most = p, int(min(most, largestPiece))
 	n, err := c.Read(nil)
-	c.into = nil
+	c.reading.into = nil
 	return n, err
 }
 
@@ -249,16 +252,16 @@ func (c *conn) write(a, b []byte) error {
 	c.wr.Bound(deadline.After(time.Now(), idle))
 	received := c.x.Received()
 	for {
-		if c.lazy && !c.obeys && len(b) > 0 { // what is larger may have to wait
-			c.wr.Wake(c.obeyBy)
+		if c.end.lazy && !c.end.minded && len(b) > 0 { // what is larger may have to wait
+			c.wr.Wake(c.end.by)
 		}
 		n, err := socket.Write(c.nc, &a, &b)
 		c.x.written.Add(n)
 		if err == nil || !deadline.Exceeded(err) || c.wr.Eager {
 			return err
 		}
-		if c.lazy && !c.obeys && !time.Now().Before(c.obeyBy) {
-			c.obey(c.ctx)
+		if c.end.lazy && !c.end.minded && !time.Now().Before(c.end.by) {
+			c.obey(c.end.of)
 		}
 		if now := c.x.Received(); n > 0 || now != received {
 			received = now
@@ -287,8 +290,8 @@ func (c *conn) boundHeader() {
 // boundBody begins a wait for more of the response's body.
 func (c *conn) boundBody() {
 	until := deadline.After(time.Now(), c.t.opts.Idle)
-	if !c.patience.IsZero() && (until.IsZero() || c.patience.Before(until)) {
-		until = c.patience
+	if !c.reading.patience.IsZero() && (until.IsZero() || c.reading.patience.Before(until)) {
+		until = c.reading.patience
 	}
 	c.rd.Bound(until, stageBody)
 }

@@ -144,7 +144,7 @@ func (c *conn) sendBody(o *outgoing) *Error {
 func (c *conn) writeFailed(err error) *Error {
 	end := endOf(err)
 	if c.broken.Load() != nil || end == TimedOut || !c.x.Sent() {
-		c.readErr = err
+		c.reading.err = err
 		return c.failure(PhaseWrite, err)
 	}
 	c.x.sawEnd(end)
@@ -173,10 +173,10 @@ func (c *conn) awaitContinue() (final bool, failed *Error) {
 	until := time.Now().Add(c.t.opts.Continue)
 	for range max1xx {
 		c.rd.Bound(until, stageSending)
-		c.headLeft = c.t.opts.MaxHeader
+		c.reading.headLeft = c.t.opts.MaxHeader
 		if _, err := c.br.Peek(1); err != nil {
 			if deadline.Exceeded(err) && c.broken.Load() == nil {
-				c.readErr = nil
+				c.reading.err = nil
 				return false, nil
 			}
 			return false, c.failure(PhaseHeader, err)
@@ -212,7 +212,7 @@ func (c *conn) informed() *Error {
 // readHead reads one response header. final tells that it is not informational.
 // What does not begin like one is refused at once: it may have no end.
 func (c *conn) readHead() (final bool, failed *Error) {
-	c.headLeft = c.t.opts.MaxHeader
+	c.reading.headLeft = c.t.opts.MaxHeader
 	for n := 1; n <= len(statusLine); n++ {
 		have, err := c.br.Peek(n)
 		if err != nil {
@@ -249,7 +249,7 @@ func (c *conn) deliver(o *outgoing) *Error {
 		c.finish(keep)
 		return nil
 	}
-	c.inBody, c.headLeft = true, math.MaxInt64
+	c.reading.body, c.reading.headLeft = true, math.MaxInt64
 	c.rd.Bound(time.Time{}, stageBody)
 	res.Body = newBody(c, left, keep)
 	return nil
@@ -264,8 +264,8 @@ func (c *conn) switchProtocols(o *outgoing) *Error {
 		err = c.malformed("status %d that was not asked for", res.StatusCode)
 	case !c.up.finished():
 		err = c.malformed("status %d before the request's end", res.StatusCode)
-	case c.stop != nil && !c.stop():
-		err = canceled(c.ctx, PhaseHeader)
+	case c.end.stop != nil && !c.end.stop():
+		err = canceled(c.end.of, PhaseHeader)
 	default:
 		res.ContentLength = 0 // else Response.Write takes the end of the connection for the body's, and says so
 		res.Body = newTunnel(c)
@@ -280,13 +280,13 @@ func (c *conn) switchProtocols(o *outgoing) *Error {
 func (c *conn) failure(p Phase, err error) *Error {
 	switch broken := c.broken.Load(); {
 	case broken == errCanceled:
-		return canceled(c.ctx, p)
+		return canceled(c.end.of, p)
 	case broken != nil:
 		return broken
-	case c.tooLarge:
+	case c.reading.tooLarge:
 		return &Error{p, HeaderTooLarge, fmt.Errorf("more than %d bytes (MaxHeader)", c.t.opts.MaxHeader)}
-	case c.readErr != nil:
-		err = c.readErr
+	case c.reading.err != nil:
+		err = c.reading.err
 	case p != PhaseWrite:
 		return &Error{p, Malformed, err}
 	}
