@@ -132,11 +132,3 @@ func (e *either) Retire() {
 	}
 	e.drop()
 }
-
-func (e *either) Close() error {
-	for _, t := range []transport{e.h1, e.h2, e.only1} {
-		t.Close()
-	}
-	e.drop()
-	return nil
-}

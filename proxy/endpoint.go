@@ -52,10 +52,6 @@ func hostOf(s balancer.Spec) string {
 	return net.JoinHostPort(s.Name, port)
 }
 
-// Close ends the unused connections. It is called when the upstream has left
-// its pool and nothing is in flight.
-func (e *endpoint) Close() error { return e.transport.Close() }
-
 // IdleConns returns how many unused connections are kept to an upstream of a
 // [Pool].
 func IdleConns(u *balancer.Upstream) int { return endpointOf(u).transport.Idle() }

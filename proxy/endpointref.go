@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"io"
+	"sync"
 	"sync/atomic"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -12,6 +13,9 @@ import (
 type endpointRef struct {
 	atomic.Pointer[endpoint]
 	tunnels tunnelCount
+
+	mu     sync.Mutex // held while the endpoint is replaced
+	closed bool       // the upstream has left its pool
 }
 
 func newEndpointRef(s balancer.Spec, o *PoolOptions) io.Closer {
@@ -20,18 +24,27 @@ func newEndpointRef(s balancer.Spec, o *PoolOptions) io.Closer {
 	return ref
 }
 
-// Close ends the unused connections.
-func (ref *endpointRef) Close() error { return ref.Load().Close() }
+// Close ends the connections, those in use with the requests on them.
+func (ref *endpointRef) Close() error {
+	ref.mu.Lock()
+	defer ref.mu.Unlock()
+	ref.closed = true
+	ref.Load().transport.Retire()
+	return nil
+}
 
 // adopt makes new connections go by o. Those that are there are kept while
 // what they were made by is the same; else each ends with the requests on it.
+// Attempts that were made for the earlier endpoint are still sent by that.
 func (ref *endpointRef) adopt(o *PoolOptions) {
+	ref.mu.Lock()
+	defer ref.mu.Unlock()
 	old := ref.Load()
-	if old.opts == o || old.opts.connectsAs(o) {
+	if ref.closed || old.opts == o || old.opts.connectsAs(o) {
 		return
 	}
 	ref.Store(newEndpoint(old.spec, o))
-	old.Close()
+	old.transport.Retire()
 }
 
 // connectsAs reports whether connections made by o do for other.

@@ -28,7 +28,6 @@ type transport interface {
 	RoundTrip(*http.Request, *http1.Call) (*http.Response, error)
 	Idle() int // connections without a request
 	Retire()   // closes those, and the others as their requests end; it may still be used
-	Close() error
 }
 
 // plainTransport sends heads as they are.
@@ -122,11 +121,6 @@ func (t *twoHTTP2) Idle() int { return t.web.Idle() + t.grpc.Idle() }
 func (t *twoHTTP2) Retire() {
 	t.web.Retire()
 	t.grpc.Retire()
-}
-
-func (t *twoHTTP2) Close() error {
-	t.grpc.Close()
-	return t.web.Close()
 }
 
 // negotiated returns the protocol that ALPN chose, empty without TLS.

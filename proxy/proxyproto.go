@@ -92,7 +92,8 @@ type byClient struct {
 	mu     sync.Mutex // protects the fields below
 	kept   *simplelru.LRU[string, transport]
 	leaves []transport // dropped from kept and still to be told
-	closed bool
+	// retired tells that no connection outlives its request.
+	retired bool
 }
 
 // clientIdle is how many unused connections are kept for one client: one that
@@ -124,7 +125,9 @@ func (t *byClient) of(header []byte) transport {
 	if !ok {
 		l := &endpoint{spec: t.endpoint.spec, opts: t.endpoint.opts, scheme: t.endpoint.scheme, host: t.endpoint.host, preface: header}
 		own = l.speak()
-		if !t.closed {
+		if t.retired {
+			own.Retire()
+		} else {
 			t.kept.Add(string(header), own)
 		}
 	}
@@ -146,19 +149,12 @@ func (t *byClient) Idle() int {
 }
 
 func (t *byClient) Retire() {
+	t.mu.Lock()
+	t.retired = true
+	t.mu.Unlock()
 	for _, own := range t.all() {
 		own.Retire()
 	}
-}
-
-func (t *byClient) Close() error {
-	t.mu.Lock()
-	t.closed = true
-	t.mu.Unlock()
-	for _, own := range t.all() {
-		own.Close()
-	}
-	return nil
 }
 
 func (t *byClient) all() []transport {

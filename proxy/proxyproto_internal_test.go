@@ -67,6 +67,6 @@ func TestByClient(t *testing.T) {
 		if got := c.kept.Len(); got != want {
 			t.Errorf("%d idle: got %d clients, want %d", idle, got, want)
 		}
-		l.Close()
+		c.Retire()
 	}
 }

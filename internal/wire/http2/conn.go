@@ -14,7 +14,12 @@ type conn struct {
 	wire *wire
 	used atomic.Int64 // when a request last ended; Unix nanoseconds, 0 = none has
 	busy atomic.Int64 // when a request last came to the idle connection; Unix nanoseconds
-	idle *time.Timer  // closes it once it has been idle for KeepAlive; nil = it is kept
+	idle *time.Timer  // closes it once it has been idle for as long as it may
+
+	// calls are the streams that were reserved and have not ended. net/http's own
+	// count has those, too, that were given up and not confirmed, which a dead
+	// upstream never does.
+	calls atomic.Int64
 
 	// The fields below are protected by the pool's mu.
 	taken   bool // a stream was reserved
@@ -23,10 +28,8 @@ type conn struct {
 
 func newConn(t *Transport, cc *http.ClientConn, w *wire) *conn {
 	c := &conn{t: t, cc: cc, wire: w}
-	if t.opts.KeepAlive > 0 {
-		c.idle = time.AfterFunc(time.Hour, c.expire)
-		c.idle.Stop()
-	}
+	c.idle = time.AfterFunc(time.Hour, c.expire)
+	c.idle.Stop()
 	return c
 }
 
@@ -34,13 +37,16 @@ func newConn(t *Transport, cc *http.ClientConn, w *wire) *conn {
 // runs before the first request as well, and lets a request have a connection that
 // it then does not use.
 func (c *conn) rest() {
-	if c.idle != nil {
+	if c.t.opts.KeepAlive > 0 {
 		c.idle.Reset(c.t.opts.KeepAlive)
+	}
+	if c.t.retired.Load() { // looked at last, since Retire may be called meanwhile
+		c.idle.Reset(minRest)
 	}
 }
 
 // minRest is when to look again at a connection that had a request on it, be it
-// one that net/http was about to forget.
+// one that net/http was about to forget, or has something to say of.
 const minRest = 10 * time.Millisecond
 
 // expire closes the connection if it has been idle for long enough. Nobody can
@@ -51,20 +57,27 @@ func (c *conn) expire() {
 	defer t.mu.Unlock()
 	switch left := t.opts.KeepAlive - time.Since(time.Unix(0, c.used.Load())); {
 	case t.closed:
+	case t.retired.Load():
+		if c.calls.Load() == 0 { // else the last of them calls rest
+			t.drop(c)
+		}
 	case c.cc.InFlight() > 0:
 		c.idle.Reset(max(t.opts.KeepAlive, minRest))
 	case left > 0:
 		c.idle.Reset(left)
 	default:
-		t.conns = slices.DeleteFunc(t.conns, func(other *conn) bool { return other == c })
-		c.discard()
+		t.drop(c)
 	}
 }
 
+// drop takes a connection out and closes it. It is called with mu held.
+func (t *Transport) drop(c *conn) {
+	t.conns = slices.DeleteFunc(t.conns, func(other *conn) bool { return other == c })
+	c.discard()
+}
+
 func (c *conn) close() {
-	if c.idle != nil {
-		c.idle.Stop()
-	}
+	c.idle.Stop()
 	c.cc.Close()
 }
 

@@ -130,6 +130,7 @@ func (t *Transport) reserve() *conn {
 	for _, c := range t.conns {
 		if !(t.opts.Single && c.taken) && c.silent() < doubtAfter && c.cc.Reserve() == nil {
 			c.taken = true
+			c.calls.Add(1)
 			return c
 		}
 	}

@@ -74,6 +74,13 @@ func (u *upstream) counts() (all, most int) {
 	return u.all, u.most
 }
 
+func (u *upstream) nowOpen() int {
+	synctest.Wait()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.open
+}
+
 // request reads up to the next request without a body and returns its stream, 0 at
 // the end of the connection.
 func request(fr *http2.Framer) uint32 {
@@ -233,6 +240,99 @@ func TestCloseEndsWaiting(t *testing.T) {
 	if n := runtime.NumGoroutine(); n > before {
 		t.Errorf("goroutines: got %d, want %d", n, before)
 	}
+}
+
+// A transport that is retired cuts nobody: requests under way end as they would, those
+// that wait and those that still come are served, and each connection ends with the
+// last request on it.
+func TestRetire(t *testing.T) {
+	f := func(name string, o Options) {
+		t.Run(name, func(t *testing.T) {
+			before := runtime.NumGoroutine()
+			o.MaxConns = 2
+			bubble(t, o, func(n int, fr *http2.Framer) {
+				if n > 1 {
+					time.Sleep(time.Second)
+				}
+				fr.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1})
+				for stream := request(fr); stream != 0; stream = request(fr) {
+					fr.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: []byte{0x88}, EndHeaders: true})
+					fr.WriteData(stream, false, []byte("begun,"))
+					time.Sleep(3 * time.Second)
+					fr.WriteData(stream, true, []byte("done"))
+				}
+			}, func(t *testing.T, tr *Transport, u *upstream) {
+				var wg sync.WaitGroup
+				whole := func(what string) {
+					wg.Go(func() {
+						r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://app/", nil)
+						res, err := tr.RoundTrip(r, nil)
+						if err != nil {
+							t.Errorf("%s: %v", what, err)
+							return
+						}
+						defer res.Body.Close()
+						if body, err := io.ReadAll(res.Body); string(body) != "begun,done" || err != nil {
+							t.Errorf("%s: got %q, %v", what, body, err)
+						}
+					})
+				}
+				whole("under way")
+				synctest.Wait()
+				whole("connecting")
+				whole("waiting")
+				synctest.Wait()
+				tr.Retire()
+				whole("late")
+				wg.Wait()
+				time.Sleep(2 * minRest)
+				if u.nowOpen() != 0 {
+					t.Errorf("connections left: got %d, want 0", u.nowOpen())
+				}
+				whole("much later")
+				time.Sleep(time.Second + minRest)
+				if u.nowOpen() != 1 {
+					t.Errorf("connections with a request: got %d, want 1", u.nowOpen())
+				}
+				wg.Wait()
+				time.Sleep(2 * minRest)
+				if u.nowOpen() != 0 {
+					t.Errorf("connections left at last: got %d, want 0", u.nowOpen())
+				}
+			})
+			if n := runtime.NumGoroutine(); n > before {
+				t.Errorf("goroutines: got %d, want %d", n, before)
+			}
+		})
+	}
+	f("kept for ever", Options{})
+	f("kept for long", Options{KeepAlive: time.Hour})
+	f("one request each", Options{Single: true})
+}
+
+// A request that was given up does not keep the connection of a retired transport,
+// even where the upstream says nothing any more.
+func TestRetireDead(t *testing.T) {
+	bubble(t, Options{KeepAlive: time.Hour}, func(_ int, fr *http2.Framer) {
+		fr.WriteSettings()
+		request(fr)
+	}, func(t *testing.T, tr *Transport, u *upstream) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { get(t, ctx, tr) })
+		synctest.Wait()
+		tr.Retire()
+		time.Sleep(time.Second)
+		if u.nowOpen() != 1 {
+			t.Errorf("with a request: got %d connections, want 1", u.nowOpen())
+		}
+		cancel()
+		wg.Wait()
+		time.Sleep(2 * minRest)
+		if u.nowOpen() != 0 {
+			t.Errorf("afterwards: got %d connections, want 0", u.nowOpen())
+		}
+	})
 }
 
 // A connection that takes longer to make than idle ones are kept serves what it

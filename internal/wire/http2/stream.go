@@ -29,6 +29,7 @@ type stream struct {
 	informed int           // informational responses; the reader's
 	deaf     atomic.Bool   // an informational response could not be passed on
 	returned atomic.Bool   // RoundTrip has
+	ended    atomic.Bool   // it counts no more among its connection's
 	unsent   bool          // it failed on the connection's account, before any of the request was written
 	moved    atomic.Int64  // when one of the bodies last moved; Unix nanoseconds
 	watch    *watch        // of the header's way out, then of the response's body
@@ -101,6 +102,9 @@ func (s *stream) end() {
 	s.upload.stop()
 	s.c.wire.Ended(s.id.Load())
 	s.c.used.Store(time.Now().UnixNano())
+	if !s.ended.Swap(true) {
+		s.c.calls.Add(-1)
+	}
 	s.c.rest()
 }
 

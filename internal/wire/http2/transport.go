@@ -5,8 +5,8 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/wire/http1"
@@ -61,6 +61,8 @@ type Transport struct {
 	end  context.CancelFunc
 	wg   sync.WaitGroup
 
+	retired atomic.Bool // connections close as their last requests end
+
 	pool
 }
 
@@ -109,16 +111,15 @@ func (t *Transport) Close() error {
 	return nil
 }
 
-// Retire closes the idle connections. Those in use close once they have been
-// idle for KeepAlive.
+// Retire makes each connection close as soon as no request is on it, be it one that
+// is still made. Requests under way end as they would, and those that still come are
+// served: somebody may have chosen this transport before and not begun yet.
 func (t *Transport) Retire() {
+	t.retired.Store(true)
 	t.mu.Lock()
-	conns := slices.Clone(t.conns)
-	t.mu.Unlock()
-	for _, c := range conns {
-		if c.cc.InFlight() == 0 {
-			c.cc.Close()
-		}
+	defer t.mu.Unlock()
+	for _, c := range t.conns {
+		c.rest()
 	}
 }
 
