@@ -20,6 +20,7 @@ type got1xx = func(code int, header textproto.MIMEHeader) error
 type attempt struct {
 	m     *balancer.Member
 	lease balancer.Lease
+	by    *endpoint     // that it was made for; a reload may have replaced it since
 	out   *http.Request // its own; nil when plain is sent
 	plain http1.Request // its own
 	limit *limit
@@ -43,15 +44,15 @@ func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt
 	if a.m != nil { // what is left of an earlier attempt may still use it
 		a = new(attempt)
 	}
-	a.m, a.lease = m, lease
-	d.prepare(a, endpointOf(m.Upstream))
+	a.m, a.lease, a.by = m, lease, endpointOf(m.Upstream)
+	d.prepare(a, a.by)
 	a.call.Context = d.ctx
 	if perTry := d.pool.opts.Retry.PerTry; perTry > 0 {
 		a.bound(perTry)
 	}
 	a.call.Got1xx = d.got1xx
 	a.call.Careful = !d.choice.Replayable
-	a.call.Preface = d.preface
+	a.call.Preface = d.teller.preface(a.by.opts.ProxyProtocol)
 	a.started = time.Now()
 	a.after = a.started.Sub(d.start)
 	return a
@@ -59,19 +60,18 @@ func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt
 
 // send returns when there is a response header, or a failure.
 func (a *attempt) send() {
-	e := endpointOf(a.m.Upstream)
 	var err error
 	if a.out == nil {
-		a.res, err = e.transport.(plainTransport).Send(a.call.Context, &a.plain, &a.call)
+		a.res, err = a.by.transport.(plainTransport).Send(a.call.Context, &a.plain, &a.call)
 	} else {
 		var res *http.Response
-		if res, err = e.transport.RoundTrip(a.out, &a.call); err == nil {
+		if res, err = a.by.transport.RoundTrip(a.out, &a.call); err == nil {
 			a.answer.SetHTTP(res)
 			a.res = &a.answer
 		}
 	}
 	if err != nil {
-		a.failed = e.classify(a.call.Context, &a.call, err)
+		a.failed = a.by.classify(a.call.Context, &a.call, err)
 	}
 	a.took = time.Since(a.started)
 	a.limit.lift()

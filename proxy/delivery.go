@@ -29,13 +29,19 @@ type order struct {
 	grpcEnd   time.Time     // of the client's time for a call of gRPC; zero = none
 	live      bool          // the client changes the protocol or sends a stream
 	streaming bool          // the client asked for a stream
-	preface   []byte        // what connections begin with, of a pool that speaks the PROXY protocol
+	teller    teller        // of whose request it is
 	trace     Trace         // nil = off
 	got1xx    got1xx        // passes informational responses on
 	standIn   func() bool   // whether an older response could be used instead of an answer; nil = none could
 
 	buffers *collectPool
 	rest    *rest // the part of a body that is asked for; nil = the whole request is sent
+}
+
+// teller tells what connections for a request begin with, where upstreams are told of
+// the client.
+type teller interface {
+	preface(ProxyProtocol) []byte
 }
 
 // delivery sends one request to the upstreams of one pool until there is an answer
@@ -229,7 +235,7 @@ func (d *delivery) account(a *attempt) *Error {
 func (d *delivery) heard(a *attempt) {
 	d.tries++
 	d.choice.Tried = append(d.choice.Tried, a.m.Upstream)
-	endpointOf(a.m.Upstream).refusals.answered()
+	a.by.refusals.answered()
 	entry := d.record.last()
 	entry.Status = a.res.StatusCode
 	entry.Reason = statusReason(statusOf(a.res))
@@ -251,7 +257,7 @@ func (d *delivery) lost(a *attempt) {
 	d.record.last().Reason = why
 	d.record.last().Err = a.failed.Err
 	outcome := outcomeOf(why, &a.call)
-	if why == reason.StreamRefused && endpointOf(a.m.Upstream).refusals.add(a.started.Add(a.took)) {
+	if why == reason.StreamRefused && a.by.refusals.add(a.started.Add(a.took)) {
 		outcome = balancer.Failure
 	}
 	a.lease.Report(outcome, a.took)

@@ -172,7 +172,7 @@ func (x *exchange) order(pool *Pool, out outgoing) order {
 		method:    x.request.Method,
 		live:      x.request.Has(header.Upgrade) || streams(x.request.Get(header.ContentType)),
 		streaming: x.request.Count(header.Accept) == 1 && streams(x.request.Get(header.Accept)),
-		preface:   x.preface(pool.opts.ProxyProtocol),
+		teller:    x,
 		trace:     x.trace,
 		buffers:   &x.proxy.collecting,
 		got1xx:    x.interim.pass,

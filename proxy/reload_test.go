@@ -108,3 +108,101 @@ func TestReloadCutsNobody(t *testing.T) {
 		}
 	}
 }
+// reloading is a trace that changes the pool while an attempt is being made.
+type reloading struct{ change func() }
+
+func (t *reloading) Begin(*proxy.Request, bool) proxy.Trace { return t }
+func (t *reloading) ID() string                             { return "" }
+func (t *reloading) End(*proxy.Record)                      {}
+func (t *reloading) Attempt() (string, proxy.SpanID) {
+	t.change()
+	return "", proxy.SpanID{}
+}
+
+// An attempt is sent by what it was made for, whatever is spoken with the upstream by
+// the time that it is sent.
+func TestReloadBetweenPreparingAndSending(t *testing.T) {
+	t.Parallel()
+	server, client := testTLS(t)
+	f := func(name string, before, after proxy.Protocol, hedge bool) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var w *world
+			tracer := new(reloading)
+			s := setup{front: "inbound", upstreams: specs("example.com:443", "example.com:444")}
+			for i := range s.upstreams {
+				s.upstreams[i].TLS = true
+			}
+			s.proxy.Trace = tracer
+			s.pool = proxy.PoolOptions{Protocol: before, TLS: client}
+			if hedge {
+				s.pool.Retry = proxy.Retry{Attempts: 2, Budget: 1, BudgetMin: 10, Hedge: proxy.Hedge{After: time.Second, Budget: 1}}
+			}
+			attempts := 0
+			tracer.change = func() {
+				if attempts++; hedge && attempts == 1 {
+					return
+				}
+				o := s.pool
+				o.Protocol, o.Dial = after, w.net.DialContext
+				w.reload(o)
+			}
+			bubble(t, s, func(world *world) {
+				w = world
+				slow := func(rw http.ResponseWriter, r *http.Request) {
+					if hedge {
+						<-r.Context().Done()
+						return
+					}
+					fmt.Fprint(rw, "hello")
+				}
+				secure := func(srv *http.Server) { srv.TLSConfig = server.Clone() }
+				w.listen("example.com:443", http.HandlerFunc(slow), secure)
+				w.listen("example.com:444", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { fmt.Fprint(rw, "hello") }), secure)
+				for range 2 {
+					got := w.get()
+					check(t, "answer", fmt.Sprint(got.status, " ", got.body, " ", got.err), "200 hello <nil>")
+				}
+			})
+		})
+	}
+	for _, hedge := range []bool{false, true} {
+		f(fmt.Sprint("http1 to h2, hedged ", hedge), proxy.HTTP1, proxy.HTTP2, hedge)
+		f(fmt.Sprint("http1 to auto, hedged ", hedge), proxy.HTTP1, proxy.Auto, hedge)
+		f(fmt.Sprint("h2 to http1, hedged ", hedge), proxy.HTTP2, proxy.HTTP1, hedge)
+	}
+}
+
+
+// What an upstream is told of the client goes by the options that its connections are
+// made by, also for a request that came before a change of these.
+func TestReloadOfProxyProtocol(t *testing.T) {
+	t.Parallel()
+	for _, front := range []string{"net/http", "inbound"} {
+		for _, before := range []proxy.ProxyProtocol{0, proxy.ProxyV1} {
+			t.Run(fmt.Sprint(front, " from version ", before), func(t *testing.T) {
+				t.Parallel()
+				after := proxy.ProxyV1 - before
+				s := setup{front: front, upstreams: specs("gone:80", "app:80"), pool: proxy.PoolOptions{ProxyProtocol: before, Retry: retries(2)}}
+				tracer := new(reloading)
+				s.proxy.Trace = tracer
+				bubble(t, s, func(w *world) {
+					tracer.change = func() {
+						w.reload(proxy.PoolOptions{ProxyProtocol: after, Retry: retries(2), Dial: w.net.DialContext})
+					}
+					w.script("app:80", func(c *wire) {
+						told := false
+						if first, _ := c.r.Peek(6); string(first) == "PROXY " {
+							told = true
+							c.r.ReadString('\n')
+						}
+						c.request()
+						c.say(fmt.Sprintf("HTTP/1.1 200 OK\nContent-Length: 5\n\n%-5v", told))
+					})
+					got := w.get()
+					check(t, "answer", fmt.Sprint(got.status, " ", got.body), fmt.Sprintf("200 %-5v", after != 0))
+				})
+			})
+		}
+	}
+}
