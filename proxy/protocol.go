@@ -37,16 +37,27 @@ type plainTransport interface {
 
 // newTransport returns what exchanges requests with an upstream.
 func (e *endpoint) newTransport() transport {
-	if e.opts.ProxyProtocol != 0 {
-		return newByClient(e)
+	switch {
+	case e.opts.ProxyProtocol == 0:
+		return e.speak()
+	case e.plain():
+		return plainByClient{newByClient(e)}
 	}
-	return e.speak()
+	return newByClient(e)
+}
+
+// plain reports whether nothing but HTTP/1.1 is spoken with the upstream, so that what
+// speak returns is a [plainTransport].
+func (e *endpoint) plain() bool {
+	return e.opts.Protocol == HTTP1 || e.opts.Protocol == Auto && !e.spec.TLS
 }
 
 // speak returns what speaks the pool's protocol with an upstream.
 func (e *endpoint) speak() transport {
-	switch p := e.opts.Protocol; {
-	case p == HTTP2:
+	switch {
+	case e.plain():
+		return e.newHTTP1(func(ctx context.Context) (net.Conn, error) { return e.dial(ctx) })
+	case e.opts.Protocol == HTTP2:
 		return e.newHTTP2(func(ctx context.Context) (net.Conn, error) {
 			c, err := e.dial(ctx, "h2")
 			if err != nil || !e.spec.TLS || negotiated(c) == "h2" {
@@ -55,10 +66,8 @@ func (e *endpoint) speak() transport {
 			c.Close()
 			return nil, &Error{Reason: reason.TLSHandshake, Upstream: e.spec.Addr, Err: errNoHTTP2}
 		})
-	case p == Auto && e.spec.TLS:
-		return newEither(e)
 	}
-	return e.newHTTP1(func(ctx context.Context) (net.Conn, error) { return e.dial(ctx) })
+	return newEither(e)
 }
 
 var errNoHTTP2 = errors.New("the upstream did not agree on HTTP/2 (ALPN)")

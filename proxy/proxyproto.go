@@ -112,9 +112,12 @@ func (t *byClient) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, er
 	return t.of(x.Preface).RoundTrip(r, x)
 }
 
-// Send implements [plainTransport]. Pools of the plain relay speak HTTP/1.1, and so
-// do the transports of their clients.
-func (t *byClient) Send(ctx context.Context, r *http1.Request, x *http1.Call) (*message.Response, error) {
+// plainByClient is byClient for an upstream that is [endpoint.plain]: the transports of
+// all its clients take heads as they are.
+type plainByClient struct{ *byClient }
+
+// Send implements [plainTransport].
+func (t plainByClient) Send(ctx context.Context, r *http1.Request, x *http1.Call) (*message.Response, error) {
 	return t.of(x.Preface).(plainTransport).Send(ctx, r, x)
 }
 

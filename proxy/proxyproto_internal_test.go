@@ -56,7 +56,7 @@ func TestByClient(t *testing.T) {
 	for idle, want := range map[int]int{3: 3, -1: 1} {
 		o := &PoolOptions{ProxyProtocol: ProxyV2, MaxIdleConns: idle, Timeouts: Timeouts{KeepAlive: time.Minute}}
 		l := newEndpoint(balancer.Spec{Addr: "127.0.0.1:1"}, o)
-		c := l.transport.(*byClient)
+		c := l.transport.(plainByClient)
 		first := c.of([]byte("0"))
 		if c.of([]byte("0")) != first || c.of([]byte("1")) == first {
 			t.Errorf("%d idle: want a transport for each client", idle)

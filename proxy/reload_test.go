@@ -108,6 +108,7 @@ func TestReloadCutsNobody(t *testing.T) {
 		}
 	}
 }
+
 // reloading is a trace that changes the pool while an attempt is being made.
 type reloading struct{ change func() }
 
@@ -172,7 +173,6 @@ func TestReloadBetweenPreparingAndSending(t *testing.T) {
 		f(fmt.Sprint("h2 to http1, hedged ", hedge), proxy.HTTP2, proxy.HTTP1, hedge)
 	}
 }
-
 
 // What an upstream is told of the client goes by the options that its connections are
 // made by, also for a request that came before a change of these.
