@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -36,6 +37,7 @@ type attempt struct {
 	entry   int  // its place in the record; -1 = none
 	hedge   bool // sent because the first was slow
 	beaten  bool // another attempt of the same request was answered before
+	ended   bool // holds nothing any more
 }
 
 // newAttempt prepares the request for one upstream.
@@ -45,6 +47,7 @@ func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt
 		a = new(attempt)
 	}
 	a.m, a.lease, a.by = m, lease, endpointOf(m.Upstream)
+	d.open = append(slices.DeleteFunc(d.open, (*attempt).hasEnded), a) // before anything can panic
 	d.prepare(a, a.by)
 	a.call.Context = d.ctx
 	if perTry := d.pool.opts.Retry.PerTry; perTry > 0 {
@@ -79,8 +82,18 @@ func (a *attempt) send() {
 
 // end gives back what an attempt holds that nobody reads an answer from.
 func (a *attempt) end() {
+	a.ended = true
 	a.lease.Release()
 	a.limit.end()
+}
+
+func (a *attempt) hasEnded() bool { return a.ended }
+
+// handOver gives the lease to somebody who ends it in place of the attempt.
+func (a *attempt) handOver() balancer.Lease {
+	lease := a.lease
+	a.lease, a.ended = balancer.Lease{}, true
+	return lease
 }
 
 // discard ends an attempt whose answer nobody wants.

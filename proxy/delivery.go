@@ -51,6 +51,7 @@ type delivery struct {
 	order
 	record *Record
 	choice balancer.Choice
+	before *delivery // of the same exchange
 
 	tries      int       // attempts that count against the limit
 	staleConns int       // attempts lost to an idle connection that was closing
@@ -66,18 +67,20 @@ type delivery struct {
 	fallback    *attempt           // has an answer to be bettered; given when nothing better comes
 	hedgeable   *attempt           // is under way and may get company
 	race        *race              // the first and a second that are under way; else nil
+	open        []*attempt         // may hold something
 
 	first     attempt               // room for the first; most requests have no other
 	collected collected             // room for the beginning of its answer
 	tried     [4]*balancer.Upstream // room for choice.Tried
 	attempts  [2]Attempt            // room for the record's
+	opened    [2]*attempt           // room for open
 }
 
 // begin prepares for an order. What a delivery before it, to another pool, has
 // learned of the request goes along.
 func (d *delivery) begin(o order, record *Record, before *delivery) {
 	d.order, d.record = o, record
-	d.choice.Tried = d.tried[:0]
+	d.choice.Tried, d.open = d.tried[:0], d.opened[:0]
 	if before != nil {
 		d.crashed, d.lastCrashed = before.crashed, before.lastCrashed
 	}
@@ -146,12 +149,19 @@ func (d *delivery) dropFallback() {
 	}
 }
 
-// end gives back what the delivery holds.
+// end gives back what the delivery holds. Attempts have ended before, unless a panic
+// has come in between.
 func (d *delivery) end() {
-	if d.pool == nil { // it has not begun
-		return
-	}
 	d.dropFallback()
+	if r := d.race; r != nil {
+		r.hedge.limit.cancel(errLostRace)
+		<-r.done
+	}
+	for _, a := range d.open {
+		if !a.ended {
+			a.discard()
+		}
+	}
 	d.leave()
 }
 

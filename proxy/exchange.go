@@ -48,6 +48,7 @@ type exchange struct {
 
 	main     *delivery // to the route's pool; nil while the client's body is waited for
 	delivery *delivery // that answers, else the first
+	latest   *delivery // knows those before it
 	answer   struct {  // that is relayed
 		from   *balancer.Upstream // nil = no upstream's
 		tunnel *tunnel            // when it switched protocols
@@ -127,7 +128,7 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	d := x.newDelivery()
 	x.main, x.delivery = d, d
 	x.record.Attempts = d.attempts[:0]
-	d.begin(x.order(pool, o), &x.record, nil)
+	x.begin(d, x.order(pool, o), nil)
 	d.choice = x.choice(pool, d.choice.Tried)
 	if x.body != nil {
 		d.choice.Now = 0 // the client may have taken long
@@ -153,6 +154,12 @@ func (x *exchange) newDelivery() *delivery {
 		return &x.room.delivery
 	}
 	return new(delivery)
+}
+
+// begin begins a delivery, which ends with the exchange at the latest.
+func (x *exchange) begin(d *delivery, o order, after *delivery) {
+	d.begin(o, &x.record, after)
+	d.before, x.latest = x.latest, d
 }
 
 // order returns the request as a delivery to a pool gets it.
@@ -203,9 +210,8 @@ func (x *exchange) choice(pool *Pool, tried []*balancer.Upstream) balancer.Choic
 func (x *exchange) end() {
 	x.deadline.lift()
 	x.deadline.end()
-	if x.main != nil {
-		x.main.end()
-		x.delivery.end()
+	for d := x.latest; d != nil; d = d.before {
+		d.end()
 	}
 	x.release()
 	if x.answer.tunnel != nil {

@@ -75,7 +75,7 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error)
 	x.record.Fallback = pool.Name()
 	pool.deposit()
 	d := new(delivery)
-	d.begin(x.order(pool, first.out), &x.record, first)
+	x.begin(d, x.order(pool, first.out), first)
 	d.choice = x.choice(pool, d.choice.Tried)
 	d.choice.Now = 0 // it is later now
 	d.holdEnd = time.Now().Add(fallbackHold)

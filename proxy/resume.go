@@ -155,7 +155,7 @@ func (b *leasedBody) resume(failed *Error) bool {
 func (b *leasedBody) newFetch() *delivery {
 	before := b.x.delivery
 	d := new(delivery)
-	d.begin(before.order, &b.x.record, before)
+	b.x.begin(d, before.order, before)
 	tried := append(d.choice.Tried, before.choice.Tried...)
 	d.choice, d.rest = before.choice, b.rest
 	d.choice.Tried = tried

@@ -46,7 +46,7 @@ type Tunnel struct {
 
 func (ts *tunnels) open(rwc io.ReadWriteCloser, t *attempt, bounds Tunnel) *tunnel {
 	return ts.add(&tunnel{
-		ReadWriteCloser: rwc, all: ts, lease: t.lease, bounds: bounds, count: &t.m.Link().(*endpointRef).tunnels,
+		ReadWriteCloser: rwc, all: ts, lease: t.handOver(), bounds: bounds, count: &t.m.Link().(*endpointRef).tunnels,
 	})
 }
 
