@@ -11,7 +11,8 @@ import (
 )
 
 // outgoing is what a relay has made of the request for upstreams: exactly one of
-// std and plain. Nobody changes it, since earlier attempts may still read it.
+// std and plain. Nobody changes it once an attempt has been made, since that may still
+// read it; see prepareLibrary for the first.
 type outgoing struct {
 	std      *http.Request  // by httputil's relay
 	plain    *http1.Request // by the plain relay; without a body
@@ -79,11 +80,12 @@ func (d *delivery) prepare(a *attempt, l *endpoint) {
 	}
 }
 
-// prepareLibrary is prepare for a request of the library. Of the first attempt's,
-// what other attempts do not share is changed in place.
+// prepareLibrary is prepare for a request of the library. That of the exchange's first
+// attempt is changed in place: nobody reads it yet. Whatever comes later, be it of
+// another delivery, gets a copy.
 func (d *delivery) prepareLibrary(a *attempt, l *endpoint) {
 	out := d.out.library()
-	if a != &d.first || d.out.plain != nil {
+	if a != &d.first || d.before != nil || d.out.plain != nil {
 		out = new(*out)
 		out.URL = new(*out.URL)
 	}
