@@ -34,7 +34,7 @@ type attempt struct {
 	res     *message.Response // nil without an answer
 	answer  message.Response  // room for one that came by the library
 	failed  *Error
-	entry   int  // its place in the record; -1 = none
+	number  int  // among the request's, from 1; 0 = it is not in the record
 	hedge   bool // sent because the first was slow
 	beaten  bool // another attempt of the same request was answered before
 	ended   bool // holds nothing any more

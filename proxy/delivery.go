@@ -217,7 +217,7 @@ func (d *delivery) pick() (*balancer.Member, balancer.Lease, bool) {
 
 // account says what came of an attempt, and returns why its answer is none to give.
 func (d *delivery) account(a *attempt) *Error {
-	a.entry = d.record.note(a)
+	d.record.note(a)
 	if a.failed == nil && d.rest == nil {
 		a.failed = d.collect(a)
 	}

@@ -209,7 +209,7 @@ func (d *delivery) settle(r *race) *attempt {
 			d.pool.hedging.budget.refund()
 		}
 	}
-	other.entry = d.record.note(other)
+	d.record.note(other)
 	switch {
 	case other.beaten:
 		if other == r.first { // it would have taken longer

@@ -80,8 +80,8 @@ func (r *Record) Failed() int {
 // Escaped reports whether the client saw a gateway error.
 func (r *Record) Escaped() bool { return r.Reason.GatewayError() }
 
-// note adds an attempt and returns its index.
-func (r *Record) note(a *attempt) int {
+// note adds an attempt and numbers it.
+func (r *Record) note(a *attempt) {
 	if len(r.Attempts) == maxAttemptsNoted {
 		copy(r.Attempts[1:], r.Attempts[2:])
 		r.Attempts = r.Attempts[:len(r.Attempts)-1]
@@ -104,7 +104,7 @@ func (r *Record) note(a *attempt) int {
 		Span:     a.span,
 		Budget:   -1,
 	})
-	return len(r.Attempts) - 1
+	a.number = len(r.Attempts) + r.Omitted
 }
 
 // last returns the latest attempt, nil before the first.
@@ -115,12 +115,16 @@ func (r *Record) last() *Attempt {
 	return &r.Attempts[len(r.Attempts)-1]
 }
 
-// entry returns what the record has of an attempt, nil when it was dropped.
+// entry returns what the record has of an attempt, nil when it was dropped or has not
+// been noted. Those omitted are the ones behind the first.
 func (r *Record) entry(a *attempt) *Attempt {
-	if a.entry < 0 || a.entry >= len(r.Attempts) {
-		return nil
+	switch i := a.number - 1; {
+	case i == 0:
+		return &r.Attempts[0]
+	case i > r.Omitted:
+		return &r.Attempts[i-r.Omitted]
 	}
-	return &r.Attempts[a.entry]
+	return nil
 }
 
 // lastStatus returns the latest status an upstream gave, 0 when none has.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -137,4 +138,42 @@ func TestLogIsJSON(t *testing.T) {
 	}
 	check(t, "path", line["path"], any("/\"\n\x00ü"))
 	check(t, "attempts", len(line["attempts"].([]any)), 1)
+}
+
+// What becomes known of an attempt later, such as that the body of its answer breaks,
+// is noted with that attempt and no other, also once the record is full.
+func TestRecordOmitsAndNotesLater(t *testing.T) {
+	t.Parallel()
+	const all, kept = 20, 16
+	for answered, want := range map[int]int{1: 0, 2: -1, 5: -1, 6: 1, 10: 5} {
+		t.Run(fmt.Sprint(answered), func(t *testing.T) {
+			t.Parallel()
+			s := setup{upstreams: specs("app:80")}
+			s.pool.Retry = retries(all)
+			s.pool.Retry.Statuses = []int{503}
+			s.pool.Retry.Backoff, s.pool.Retry.MaxBackoff = time.Second, time.Second
+			bubble(t, s, func(w *world) {
+				w.script("app:80", func(c *wire) {
+					c.request()
+					if c.n != answered {
+						return
+					}
+					c.say("HTTP/1.1 503 Service Unavailable\nContent-Length: 10\n\n01234")
+					time.Sleep(time.Minute)
+				})
+				w.get()
+				rec := w.record()
+				check(t, "listed", len(rec.Attempts), kept)
+				check(t, "omitted", rec.Omitted, all-kept)
+				check(t, "reason", rec.Reason, reason.ResponseTruncated)
+				for i, a := range rec.Attempts {
+					expected := reason.ClosedBeforeResponse
+					if i == want {
+						expected = reason.ResponseTruncated
+					}
+					check(t, fmt.Sprint("reason of attempt ", i), a.Reason, expected)
+				}
+			})
+		})
+	}
 }
