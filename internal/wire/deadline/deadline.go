@@ -35,11 +35,12 @@ func (a *Alarm) BoundAndWake(until, t time.Time) {
 	a.by(t)
 }
 
-// SetBound is Bound for a wait that is to be woken before its bound. An earlier
-// wake-up stays, since others may rely on it. The caller holds the lock.
+// SetBound is Bound for a wait whose wake-up may have to be another moment than the
+// bound: that is set as it is. An earlier one would fire for nothing in every few
+// requests, which costs more than to set it. The caller holds the lock.
 func (a *Alarm) SetBound(until, wake time.Time) {
 	a.Until = until
-	if !a.Eager {
+	if !a.Eager && wake.Equal(until) {
 		a.by(wake)
 	} else if !wake.Equal(a.armed) {
 		a.arm(wake)

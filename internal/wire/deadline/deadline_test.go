@@ -64,8 +64,7 @@ func TestAlarm(t *testing.T) {
 		a.SetBound(at(5), at(2))
 		a.SetBound(at(6), at(2))
 		a.SetAgain(at(3))
-		a.SetBound(at(6), at(2))
-	}, "1", "3", "2")
+	}, "1", "2", "3")
 	f("again", false, func(a *Alarm, at func(int) time.Time) {
 		a.Bound(at(5))
 		a.Bound(at(6))

@@ -107,7 +107,7 @@ func (c *conn) begin(ctx context.Context, x *Call, atOnce bool) {
 		return
 	}
 	c.end.by = time.Now().Add(patience)
-	c.rd.Wake(c.end.by)
+	c.rd.mindBy(c.end.by)
 }
 
 // obey makes the end of a context that of the call, in place of an earlier
@@ -117,6 +117,7 @@ func (c *conn) obey(ctx context.Context) {
 		c.end.stop() // if that comes too late, the new one has ended too
 	}
 	c.end.of, c.end.stop, c.end.minded = ctx, nil, true
+	c.rd.mindBy(time.Time{})
 	if ctx.Done() != nil {
 		c.end.stop = context.AfterFunc(ctx, c.end.cancel)
 	}

@@ -20,6 +20,7 @@ type waker struct {
 	deadline.Alarm // its lock protects the fields below
 	stage          stage
 	wake           time.Time // a wake-up of its own while the header is awaited; zero = none
+	mind           time.Time // when to mind the end of the call's context; zero = that is done
 }
 
 // Bound bounds the waits of a stage until a moment, the zero time meaning
@@ -35,10 +36,24 @@ func (w *waker) Bound(until time.Time, s stage) {
 
 // next returns when to be woken. Called with the lock held.
 func (w *waker) next(until time.Time) time.Time {
-	if w.stage == stageHeader && !w.wake.IsZero() && (until.IsZero() || w.wake.Before(until)) {
-		return w.wake
+	if w.stage != stageHeader || w.wake.IsZero() || !until.IsZero() && !w.wake.Before(until) {
+		return until
 	}
-	return until
+	if !w.mind.IsZero() && w.mind.Before(w.wake) {
+		return w.mind
+	}
+	return w.wake
+}
+
+// mindBy has the wait woken in time to mind the end of the call's context; the zero
+// time says that it is minded.
+func (w *waker) mindBy(t time.Time) {
+	w.Lock()
+	w.mind = t
+	w.Unlock()
+	if !t.IsZero() {
+		w.Wake(t)
+	}
 }
 
 // wakeAt sets the moment of the wake-up; zero = none. It counts from [waker.Again]
@@ -72,7 +87,7 @@ func (w *waker) Again() bool {
 func (w *waker) reset(wake time.Time) {
 	w.Lock()
 	defer w.Unlock()
-	w.stage, w.Until, w.wake = stageSending, time.Time{}, wake
+	w.stage, w.Until, w.wake, w.mind = stageSending, time.Time{}, wake, time.Time{}
 }
 
 // reached reports whether a stage has begun.
