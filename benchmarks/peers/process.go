@@ -110,11 +110,21 @@ func (p *process) sum(file, field string) (total int64, err error) {
 }
 
 // freeAddr returns a loopback address that was free a moment ago.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+func freeAddr() (addr string, err error) {
+	err = freeAddrs(&addr)
+	return addr, err
+}
+
+// freeAddrs finds addresses for all at once, since one that was found and is not in
+// use yet may be found again.
+func freeAddrs(addrs ...*string) error {
+	for _, addr := range addrs {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		*addr = l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return nil
 }

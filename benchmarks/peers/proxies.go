@@ -155,10 +155,8 @@ func (p *peer) configure(parent string, s settings) (*settings, error) {
 		return nil, err
 	}
 	s.Dir, s.CPUs, s.Variant = dir, runtime.NumCPU(), p.variant
-	for _, addr := range []*string{&s.Addr, &s.TLSAddr, &s.Admin} {
-		if *addr, err = freeAddr(); err != nil {
-			return nil, err
-		}
+	if err := freeAddrs(&s.Addr, &s.TLSAddr, &s.Admin); err != nil {
+		return nil, err
 	}
 	if p.name == subject || p.variant == ruled {
 		s.TLS = p.understands("tls: {certificates: [{cert: a, key: b}]}")
