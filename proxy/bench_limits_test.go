@@ -12,7 +12,7 @@ import (
 
 // BenchmarkIdleLimits takes turns between a proxy without limits and one with
 // all of them, none reached, and reports what those cost, in percent and in
-// allocations, of which four are the client's that reads two headers more.
+// allocations.
 func BenchmarkIdleLimits(b *testing.B) {
 	var took [2][]time.Duration
 	asks := [2]func(){benchLimits(b, false), benchLimits(b, true)}
