@@ -13,8 +13,9 @@ const budgetCap = 100
 // cannot turn an overload into a collapse. Each request pays in its share of a
 // token, each retry takes one out, and a retry that succeeded brings its token
 // back: the budget bounds retries that do not help. A small rate is allowed
-// whatever the share, for pools with little traffic. (Finagle, RetryBudget;
-// "Site Reliability Engineering", chapter 21.)
+// whatever the share, for pools with little traffic; it does not come on top of the
+// share. (Finagle, RetryBudget, where it does; "Site Reliability Engineering",
+// chapter 21.)
 //
 // While most attempts end in a timeout, the pool has too much to do and a retry
 // adds to it; then there are none. The strain says so without a clock: a timeout
@@ -23,7 +24,8 @@ const budgetCap = 100
 // in the majority and retries do not help, and one upstream of several that
 // hangs does not raise it.
 type budget struct {
-	share   int64 // thousandths of a token a request
+	share   int64        // thousandths of a token a request
+	paid    atomic.Int64 // by share
 	reserve *rate.Limiter
 	*account
 }
@@ -65,8 +67,15 @@ func (p *Pool) deposit() {
 	p.hedging.deposit()
 }
 
-// deposit pays in for one request.
-func (b *budget) deposit() { b.add(b.share) }
+// deposit pays in for one request. For each token that comes so, one of the reserve
+// goes, if need be one that is still to come within the next second.
+func (b *budget) deposit() {
+	b.add(b.share)
+	most := b.reserve.Limit()
+	if most > 0 && b.share > 0 && b.paid.Add(b.share)%1000 < b.share && b.reserve.Tokens() > -float64(most) {
+		b.reserve.Reserve()
+	}
+}
 
 // refund brings back the token of a retry that succeeded.
 func (b *budget) refund() { b.add(1000) }
@@ -113,7 +122,7 @@ func (b *budget) withdraw() bool {
 func (b *budget) left() int {
 	n := int(b.balance.Load() / 1000)
 	if b.reserve.Limit() > 0 {
-		n += int(b.reserve.Tokens())
+		n += max(int(b.reserve.Tokens()), 0)
 	}
 	return n
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +40,40 @@ func TestRetryBudget(t *testing.T) {
 		good = true
 		check(t, "retries that help", run(), "0000111111") // the first token comes back each time
 	})
+}
+
+// When nothing helps, the upstreams get at most a fifth more than without retries,
+// however many attempts a request has.
+func TestRetriesOfAnOutage(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []int{1, 200} {
+		s := retrySetup()
+		s.upstreams = specs("a:80", "b:80", "c:80")
+		s.pool.Retry.Attempts, s.pool.Retry.Budget, s.pool.Retry.BudgetMin = 5, 0.2, 10
+		bubble(t, s, func(w *world) {
+			var got atomic.Int64
+			for _, addr := range []string{"a:80", "b:80", "c:80"} {
+				w.app(addr, func(w http.ResponseWriter, _ *http.Request) {
+					got.Add(1)
+					w.WriteHeader(503)
+				})
+			}
+			var wg sync.WaitGroup
+			sent := 30 * rate
+			for range sent {
+				wg.Go(func() { w.get() })
+				time.Sleep(time.Second / time.Duration(rate))
+			}
+			wg.Wait()
+			most := int64(5 * sent) // a quiet pool may try all that it can
+			if rate > 50 {
+				most = int64(sent + sent/5 + 10) // and what the first second begins with
+			}
+			if n := got.Load(); n > most || n < int64(sent+sent/10) {
+				t.Errorf("%d a second: the upstreams got %d requests for %d, want more than that and at most %d", rate, n, sent, most)
+			}
+		})
+	}
 }
 
 // A retry waits as the upstream asked for, if there is no other and the time

@@ -122,7 +122,7 @@ var scenarios = []scenario{
 	{name: "unavailable", says: "one answers 503, its health check is fine", steps: one(unavailable)},
 	{
 		name: "flaky", says: "every backend answers 503 to one request in five", steps: all(flaky),
-		attempts: 5, times: 3, must: must{failed: 0.001}, // five tries leave 0.03 %
+		times: 3, must: must{failed: 0.001}, // five tries leave 0.03 %
 	},
 	{name: "idle-close", says: "all close connections unused for 3 ms", mix: half, traits: traits{idle: 3 * time.Millisecond}},
 	{

@@ -42,7 +42,7 @@ func TestWarningsOfTimesAndRetries(t *testing.T) {
 	}
 
 	pool("retry: {per_try: 5s}, timeouts: {request: 5s}", "retry.per_try: 5s is not shorter than pools.app.timeouts.request 5s")
-	pool("retry: {per_try: 2s}, timeouts: {request: 5s}", "retry.per_try: 3 attempts of 2s take longer than pools.app.timeouts.request 5s: the last ones will be cut short; use 1.666666666s or less")
+	pool("retry: {per_try: 2s}, timeouts: {request: 5s}", "retry.per_try: 5 attempts of 2s take longer than pools.app.timeouts.request 5s: the last ones will be cut short; use 1s or less")
 	pool("retry: {per_try: 1s}, timeouts: {request: 5s}")
 	pool("retry: {per_try: 1s}, timeouts: {dial: 2s}", "timeouts.dial: 2s is longer than retry.per_try 1s")
 	pool("retry: {per_try: 500ms}")

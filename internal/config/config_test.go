@@ -54,7 +54,7 @@ func TestMinimalFileIsSafe(t *testing.T) {
 		{"health type", p.Health.Type, "tcp"},
 		{"header timeout", c.Listeners[0].Timeouts.Header, 10 * time.Second},
 		{"breaker", p.Breaker.Enabled, true},
-		{"attempts", p.Retry.Attempts, 3},
+		{"attempts", p.Retry.Attempts, 5},
 		{"statuses", p.Retry.Statuses, Statuses{{502, 502}, {503, 503}, {504, 504}}},
 		{"hold", p.Hold.For, 10 * time.Second},
 		{"commit", p.Commit.Buffer, Size(65536)},

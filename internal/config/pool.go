@@ -134,7 +134,7 @@ type PoolTimeouts struct {
 
 // Retry says when a failed request is sent again.
 type Retry struct {
-	Attempts   int      `yaml:"attempts" default:"3" min:"1" max:"10" help:"Most times a request is sent, the first included."`
+	Attempts   int      `yaml:"attempts" default:"5" min:"1" max:"10" help:"Most times a request is sent, the first included."`
 	Budget     Ratio    `yaml:"budget" default:"20%" min:"0%" max:"100%" help:"Retries allowed, as a share of requests."`
 	BudgetMin  int      `yaml:"budget_min" default:"10" min:"0" max:"100000" help:"Retries per second that are always allowed."`
 	PerTry     Duration `yaml:"per_try" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"For one attempt, until its response header."`

@@ -96,7 +96,7 @@ func newPool(o Options) (*proxy.Pool, error) {
 	}, proxy.PoolOptions{
 		Timeouts: proxy.Timeouts{ResponseHeader: o.Timeout, Idle: 5 * time.Second, Request: 20 * time.Second},
 		Retry: proxy.Retry{
-			Attempts:   3,
+			Attempts:   5,
 			Statuses:   []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout},
 			Budget:     0.2,
 			BudgetMin:  10,
