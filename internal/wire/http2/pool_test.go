@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -216,7 +215,6 @@ func TestWaitForStreamEnds(t *testing.T) {
 
 // A transport that is closed ends the requests that wait.
 func TestCloseEndsWaiting(t *testing.T) {
-	before := runtime.NumGoroutine()
 	bubble(t, Options{MaxConns: 1}, func(_ int, fr *http2.Framer) {
 		fr.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1})
 		for request(fr) != 0 {
@@ -237,9 +235,6 @@ func TestCloseEndsWaiting(t *testing.T) {
 			t.Errorf("afterwards: got %d, want an error", code)
 		}
 	})
-	if n := runtime.NumGoroutine(); n > before {
-		t.Errorf("goroutines: got %d, want %d", n, before)
-	}
 }
 
 // A transport that is retired cuts nobody: requests under way end as they would, those
@@ -248,7 +243,6 @@ func TestCloseEndsWaiting(t *testing.T) {
 func TestRetire(t *testing.T) {
 	f := func(name string, o Options) {
 		t.Run(name, func(t *testing.T) {
-			before := runtime.NumGoroutine()
 			o.MaxConns = 2
 			bubble(t, o, func(n int, fr *http2.Framer) {
 				if n > 1 {
@@ -300,9 +294,6 @@ func TestRetire(t *testing.T) {
 					t.Errorf("connections left at last: got %d, want 0", u.nowOpen())
 				}
 			})
-			if n := runtime.NumGoroutine(); n > before {
-				t.Errorf("goroutines: got %d, want %d", n, before)
-			}
 		})
 	}
 	f("kept for ever", Options{})
