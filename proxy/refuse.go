@@ -18,7 +18,7 @@ var (
 	errExpect    = errors.New("an expectation other than 100-continue")
 	errMethod    = errors.New("a method that is not forwarded")
 	errVersion   = errors.New("a version of HTTP/1 that does not exist")
-	errTarget    = errors.New("a target of a form that is not for this method, with a fragment or with a backslash")
+	errTarget    = errors.New("a target of a form that is not for this method, with a fragment or with a backslash in its path")
 	errHost      = errors.New("a host that is none")
 	errLength    = errors.New("a Content-Length that is no number, is given twice with different values, or is not that of the body")
 	errPathByte  = errors.New("a path with NUL, CR or LF in it")
@@ -80,8 +80,9 @@ func validExpect(r *Request) bool {
 // 3.2, as far as net/url does not see to it.
 func validTarget(r *Request) bool {
 	u := r.URL
+	beforeQuery, _, _ := strings.Cut(r.RequestURI, "?")
 	switch {
-	case strings.ContainsAny(r.RequestURI, `#\`):
+	case strings.IndexByte(r.RequestURI, '#') >= 0, strings.IndexByte(beforeQuery, '\\') >= 0: // browsers send a backslash in a query
 		return false
 	case u.Scheme != "" && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil):
 		return false
