@@ -20,28 +20,26 @@ func dropUpgradeToHTTP2(h http.Header) {
 }
 
 // rewritePath takes off and puts on the route's prefixes, in the decoded and
-// the encoded form of the path alike.
+// the encoded form of the path alike. OPTIONS * is about no path.
 func (rt *Route) rewritePath(u *url.URL) {
+	add := strings.TrimSuffix(rt.AddPrefix, "/")
 	switch {
-	case rt.StripPrefix == "" && rt.AddPrefix == "":
+	case rt.StripPrefix == "" && rt.AddPrefix == "" || u.Path == "*":
 	case u.RawPath == "":
-		u.Path = rt.AddPrefix + cutPrefix(u.Path, rt.StripPrefix)
+		u.Path = cmp.Or(add+cutPrefix(u.Path, rt.StripPrefix), "/")
 	default:
-		added := url.URL{Path: rt.AddPrefix}
-		u.RawPath = added.EscapedPath() + cutEscaped(u.RawPath, rt.StripPrefix)
+		added := url.URL{Path: add}
+		u.RawPath = cmp.Or(added.EscapedPath()+cutEscaped(u.RawPath, rt.StripPrefix), "/")
 		u.Path, _ = url.PathUnescape(u.RawPath) // both parts are well formed
 	}
 }
 
-// cutPrefix takes prefix off path at a segment's border and leaves a path that
-// begins with a slash. A path without the prefix it returns as it is.
+// cutPrefix takes prefix off path at a segment's border and leaves nothing or a path
+// that begins with a slash. A path without the prefix it returns as it is.
 func cutPrefix(path, prefix string) string {
 	rest, ok := strings.CutPrefix(path, strings.TrimSuffix(prefix, "/"))
-	switch {
-	case !ok || rest != "" && rest[0] != '/':
+	if !ok || rest != "" && rest[0] != '/' {
 		return path
-	case rest == "":
-		return "/"
 	}
 	return rest
 }
@@ -64,5 +62,5 @@ func cutEscaped(path, prefix string) string {
 	if head, err := url.PathUnescape(path[:border]); err != nil || head != prefix {
 		return path
 	}
-	return cmp.Or(path[border:], "/")
+	return path[border:]
 }

@@ -32,6 +32,18 @@ func TestPathAndQuery(t *testing.T) {
 		{"", "/v1", "/a%2Fb", "/v1/a%2Fb"},
 		{"", "/ü", "/a%2Fb", "/%C3%BC/a%2Fb"},
 		{"/api", "/v1", "/api/x%2Fy", "/v1/x%2Fy"},
+		{"/a", "/b", "/a", "/b"},
+		{"/a", "/b", "/a?q", "/b?q"},
+		{"/a", "/b", "/%61", "/b"},
+		{"/a", "/b", "/a/", "/b/"},
+		{"/a/", "/b/", "/a", "/b"},
+		{"/a/", "/b/", "/a/x", "/b/x"},
+		{"/a", "/", "/a", "/"},
+		{"/a", "/", "/a/x", "/x"},
+		{"/a", "/b", "/", "/b/"},
+		{"", "/b", "/", "/b/"},
+		{"", "/b/", "/x%2Fy", "/b/x%2Fy"},
+		{"", "/b/", "/%78", "/b/%78"},
 	} {
 		s := setup{}
 		s.route.StripPrefix, s.route.AddPrefix = tc.strip, tc.add
