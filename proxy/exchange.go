@@ -61,6 +61,7 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *Request, l Listener) *excha
 	trusted := p.trust.trustsPeer(r, peer)
 	realIP := trusted && r.Has(header.XRealIP) // before it is dropped
 	p.trust.dropUnbelieved(r, trusted)
+	fillPath(r)
 	x := p.emptyExchange()
 	x.ctx, x.request, x.listener = r.Context(), r, l
 	x.peer.addr, x.peer.trusted, x.peer.realIP = peer, trusted, realIP

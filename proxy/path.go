@@ -2,9 +2,23 @@ package proxy
 
 import (
 	"cmp"
+	"net/http"
 	"net/url"
 	"strings"
 )
+
+// fillPath gives a target without a path, such as http://example.com, the one that it
+// stands for: / or, for OPTIONS without a query, the server (RFC 9112, section 3.2.4).
+func fillPath(r *Request) {
+	u := r.URL
+	switch {
+	case u.Path != "" || u.Host == "" || u.Scheme == "":
+	case r.Method == http.MethodOptions && u.RawQuery == "" && !u.ForceQuery:
+		r.SetPath("*")
+	default:
+		r.SetPath("/")
+	}
+}
 
 // pathRefusal tells why a path is refused that those behind goodgate may read in
 // more ways than one. All of them must lead to its route: else somebody gets to one

@@ -89,7 +89,7 @@ func validTarget(r *Request) bool {
 	case u.Path == "*":
 		return r.Method == http.MethodOptions
 	}
-	return u.Opaque == "" && (u.Path == "" && u.Scheme != "" || strings.HasPrefix(u.Path, "/"))
+	return u.Opaque == "" && strings.HasPrefix(u.Path, "/")
 }
 
 // validLength reports whether a request says one length, and the one by which the

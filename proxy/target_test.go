@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+
+	"github.com/goodgate/goodgate/proxy"
 )
 
 // A query is the application's to read: browsers and scripts send in it what a path
@@ -30,4 +32,44 @@ func TestQueryGoesAsItCame(t *testing.T) {
 	for _, target := range []string{`/a\b`, `/\?q`, `http://example.com\a/`, `http://example.com\@evil.example/?q`} {
 		check(t, fmt.Sprintf("status of %q", target), w.raw("GET "+target+" HTTP/1.1\nHost: example.com\n\n").status, 400)
 	}
+}
+
+// An empty path is / (phly/http#26, python/cpython#132741), but for OPTIONS, where it
+// stands for the server (RFC 9112, section 3.2.4).
+func TestEmptyPath(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ line, path, add, want string }{
+		{"GET http://example.com", "/", "", "/"},
+		{"GET http://example.com", "/*", "", "/"},
+		{"GET http://example.com", "", "", "/"},
+		{"GET http://example.com?q=1", "/*", "", "/?q=1"},
+		{"GET http://example.com?", "/", "", "/?"},
+		{"GET http://example.com", "/*", "/v1", "/v1/"},
+		{"POST http://example.com", "/*", "", "/"},
+		{"OPTIONS http://example.com", "", "", "*"},
+		{"OPTIONS http://example.com", "", "/v1", "*"},
+		{"OPTIONS http://example.com?q", "/*", "", "/?q"},
+		{"OPTIONS http://example.com/", "/*", "", "/"},
+	} {
+		s := setup{upstreams: specs("app:80")}
+		s.route.Match.Path, s.route.AddPrefix = tc.path, tc.add
+		w := start(t, s)
+		got := ""
+		w.script("app:80", func(c *wire) {
+			if r := c.header(); r != nil {
+				got = r.RequestURI
+				c.say("HTTP/1.1 204 No Content\n\n")
+			}
+		})
+		name := fmt.Sprintf("%s to route %q", tc.line, tc.path)
+		check(t, name+": status", w.raw(tc.line+" HTTP/1.1\nHost: example.com\nContent-Length: 0\n\n").status, 204)
+		check(t, name, got, tc.want)
+	}
+}
+
+// A redirect tells the path that the request has.
+func TestEmptyPathIsRedirected(t *testing.T) {
+	t.Parallel()
+	w := start(t, setup{route: proxy.Route{Redirect: &proxy.Redirect{To: "https://{host}{path}{query}"}}})
+	check(t, "location", w.raw("GET http://example.com?q HTTP/1.1\nHost: example.com\n\n").header.Get("Location"), "https://example.com/?q")
 }

@@ -111,6 +111,19 @@ func (r *Request) HTTP() *http.Request {
 	return r.std
 }
 
+// SetPath sets the decoded path of URL. A request of the library stays as it was for
+// those who have it.
+func (r *Request) SetPath(path string) {
+	if r.std == nil {
+		r.URL.Path = path
+		return
+	}
+	std := new(*r.std)
+	std.URL = new(*r.URL)
+	std.URL.Path = path
+	r.std, r.URL = std, std.URL
+}
+
 // Lent reports whether somebody has had a request of the library that shares the
 // context, and may keep it beyond the request. It is for the server that made the
 // request.
