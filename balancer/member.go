@@ -1,5 +1,11 @@
 package balancer
 
+import (
+	"cmp"
+	"net"
+	"strings"
+)
+
 import "time"
 
 // Spec is what a configuration or a discovery source says about one upstream.
@@ -10,6 +16,29 @@ type Spec struct {
 	Weight      int    // share of the load; below 1 counts as 1
 	Tier        int    // 0 first; a higher tier is used when the lower ones have too little left
 	MaxInFlight int    // requests at once; 0 = no limit
+}
+
+// Authority returns what stands for the upstream in a Host header.
+func (s Spec) Authority() string { return authority(s.Addr, s.Name, s.TLS) }
+
+// authority leaves out the port that the scheme implies: servers and certificates know
+// a host by its name alone (RFC 9110, section 4.2.3).
+func authority(addr, name string, tls bool) string {
+	if strings.HasPrefix(addr, "unix:") {
+		return cmp.Or(name, "localhost")
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return cmp.Or(name, addr)
+	}
+	host = cmp.Or(name, host)
+	if port == "443" && tls || port == "80" && !tls {
+		if strings.Contains(host, ":") {
+			return "[" + host + "]"
+		}
+		return host
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // Member is an upstream's place in a pool: the live state and, beside it, what

@@ -124,6 +124,9 @@ func (u *Upstream) Name() string { return u.name }
 // TLS reports whether the upstream is reached by TLS.
 func (u *Upstream) TLS() bool { return u.tls }
 
+// Authority returns what stands for the upstream in a Host header.
+func (u *Upstream) Authority() string { return authority(u.Addr(), u.name, u.tls) }
+
 // ID returns a hash of the address, the same in every process and on every
 // machine.
 func (u *Upstream) ID() uint64 { return u.id }

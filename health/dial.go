@@ -1,7 +1,6 @@
 package health
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
@@ -75,27 +74,8 @@ func (d dialer) config(u *balancer.Upstream) *tls.Config {
 		return d.tls
 	}
 	c := d.tls.Clone()
-	c.ServerName = hostname(authority(u))
+	c.ServerName = hostname(u.Authority())
 	return c
-}
-
-// authority returns what stands for u in a Host header.
-func authority(u *balancer.Upstream) string {
-	if strings.HasPrefix(u.Addr(), "unix:") {
-		return cmp.Or(u.Name(), "localhost")
-	}
-	host, port, err := net.SplitHostPort(u.Addr())
-	if err != nil {
-		return u.Addr()
-	}
-	host = cmp.Or(u.Name(), host)
-	if port == "443" && u.TLS() || port == "80" && !u.TLS() {
-		if strings.Contains(host, ":") {
-			return "[" + host + "]"
-		}
-		return host
-	}
-	return net.JoinHostPort(host, port)
 }
 
 // hostname returns hostport without its port, if it has one.

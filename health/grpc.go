@@ -55,7 +55,7 @@ func (p *grpcProber) call(ctx context.Context, u *balancer.Upstream) *http.Reque
 	req := &http.Request{
 		Method: http.MethodPost,
 		URL:    &url.URL{Host: "upstream", Path: "/grpc.health.v1.Health/Check"},
-		Host:   cmp.Or(p.host, authority(u)),
+		Host:   cmp.Or(p.host, u.Authority()),
 		Header: http.Header{
 			"Content-Type": {"application/grpc"},
 			"Te":           {"trailers"},

@@ -173,7 +173,7 @@ func TestAuthority(t *testing.T) {
 	t.Parallel()
 	f := func(s balancer.Spec, want string) {
 		t.Helper()
-		if got := authority(members(t, s)[0]); got != want {
+		if got := members(t, s)[0].Authority(); got != want {
 			t.Errorf("%+v: got %q, want %q", s, got, want)
 		}
 	}
@@ -183,6 +183,8 @@ func TestAuthority(t *testing.T) {
 	f(balancer.Spec{Addr: "10.0.0.1:8080", Name: "app.example"}, "app.example:8080")
 	f(balancer.Spec{Addr: "[::1]:80"}, "[::1]")
 	f(balancer.Spec{Addr: "[::1]:8080"}, "[::1]:8080")
+	f(balancer.Spec{Addr: "[::1]:443", TLS: true}, "[::1]")
+	f(balancer.Spec{Addr: "10.0.0.1:443", Name: "app.example", TLS: true}, "app.example")
 	f(balancer.Spec{Addr: "unix:/run/app"}, "localhost")
 }
 

@@ -143,7 +143,7 @@ func (p *httpProber) probeBy(ctx context.Context, u *balancer.Upstream, l *line)
 // request returns what is asked of an upstream.
 func (p *httpProber) request(ctx context.Context, u *balancer.Upstream, l *line) *http.Request {
 	req := p.proto.WithContext(ctx)
-	req.Host = cmp.Or(req.Host, authority(u))
+	req.Host = cmp.Or(req.Host, u.Authority())
 	req.Close = l == nil || l.life == 0
 	return req
 }

@@ -29,27 +29,12 @@ type endpoint struct {
 const continueTimeout = time.Second
 
 func newEndpoint(s balancer.Spec, o *PoolOptions) *endpoint {
-	e := &endpoint{spec: s, opts: o, scheme: "http", host: hostOf(s)}
+	e := &endpoint{spec: s, opts: o, scheme: "http", host: s.Authority()}
 	if s.TLS {
 		e.scheme = "https"
 	}
 	e.transport = e.newTransport()
 	return e
-}
-
-// hostOf is the name an upstream is known by in HTTP.
-func hostOf(s balancer.Spec) string {
-	if strings.HasPrefix(s.Addr, "unix:") {
-		return "localhost"
-	}
-	if s.Name == "" {
-		return s.Addr
-	}
-	_, port, err := net.SplitHostPort(s.Addr)
-	if err != nil {
-		return s.Name
-	}
-	return net.JoinHostPort(s.Name, port)
 }
 
 // IdleConns returns how many unused connections are kept to an upstream of a
@@ -93,7 +78,7 @@ func (e *endpoint) dial(ctx context.Context, protos ...string) (net.Conn, error)
 		cfg.NextProtos = protos
 	}
 	if cfg.ServerName == "" {
-		cfg.ServerName = e.host
+		cfg.ServerName = strings.Trim(e.host, "[]")
 		if host, _, err := net.SplitHostPort(e.host); err == nil {
 			cfg.ServerName = host
 		}

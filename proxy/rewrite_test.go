@@ -1,14 +1,17 @@
 package proxy_test
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -61,11 +64,34 @@ func TestPathAndQuery(t *testing.T) {
 
 func TestHostModes(t *testing.T) {
 	t.Parallel()
-	for mode, want := range map[string]string{"": "example.com", proxy.HostUpstream: "app:80", "fixed.example": "fixed.example"} {
+	for mode, want := range map[string]string{"": "example.com", proxy.HostUpstream: "app", "fixed.example": "fixed.example"} {
 		s := setup{}
 		s.route.Host = mode
 		_, sent := echo(t, s)
 		check(t, "Host with "+mode, sent(httptest.NewRequest("GET", "/", nil)).Host, want)
+	}
+}
+
+// The port that a scheme implies is not told, as health checks do not tell it
+// (Infisical/agent-vault#195, envoyproxy/envoy#4832).
+func TestHostUpstreamWithoutDefaultPort(t *testing.T) {
+	t.Parallel()
+	for want, spec := range map[string]balancer.Spec{
+		"app.example":      {Addr: "10.0.0.1:80", Name: "app.example"},
+		"app.example:443":  {Addr: "10.0.0.1:443", Name: "app.example"},
+		"app.example:8080": {Addr: "10.0.0.1:8080", Name: "app.example"},
+		"10.0.0.1":         {Addr: "10.0.0.1:80"},
+		"[::1]":            {Addr: "[::1]:80"},
+		"[::1]:81":         {Addr: "[::1]:81"},
+		"localhost":        {Addr: "unix:/run/app"},
+	} {
+		s := setup{upstreams: []balancer.Spec{spec}}
+		s.route.Host = proxy.HostUpstream
+		w := &world{}
+		s.pool.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return w.net.DialContext(ctx, "tcp", "app:80") }
+		w = start(t, s)
+		w.app("app:80", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) })
+		check(t, "Host of "+spec.Addr, w.get().body, want)
 	}
 }
 
@@ -77,7 +103,7 @@ func TestHostUpstreamAfterARetry(t *testing.T) {
 	s.route.Host = proxy.HostUpstream
 	w := start(t, s)
 	w.app("app:80", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) })
-	check(t, "Host", w.get().body, "app:80")
+	check(t, "Host", w.get().body, "app")
 }
 
 func TestHopByHopHeaders(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 func TestTLSUpstream(t *testing.T) {
 	t.Parallel()
 	server, client := testTLS(t)
-	for addr, name := range map[string]string{"example.com:443": "", "unix:/app.sock": "example.com"} {
+	for addr, name := range map[string]string{"example.com:443": "", "[::1]:443": "", "unix:/app.sock": "example.com"} {
 		s := setup{upstreams: specs(addr)}
 		s.upstreams[0].TLS = true
 		s.pool.TLS = client.Clone()
