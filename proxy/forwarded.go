@@ -59,6 +59,9 @@ func (x *exchange) setForwarded(in *Request, h message.Editor) {
 	h.Set("X-Forwarded-For", x.chain(in.Values(header.XForwardedFor), peer))
 	h.Set("X-Forwarded-Host", lastOf(in.Values(header.XForwardedHost), in.Host))
 	h.Set("X-Forwarded-Proto", lastOf(in.Values(header.XForwardedProto), proto))
+	if p := x.route.stripped(in.URL); p != "" { // by which the application can make links that lead back here
+		h.Set("X-Forwarded-Prefix", x.outerPrefix()+p)
+	}
 	h.Set("Forwarded", joined(in.Values(header.Forwarded), element, true))
 	h.Set("X-Request-Id", x.record.ID)
 	if x.peer.realIP && !in.Has(header.XRealIP) && x.record.Client.IsValid() {
@@ -67,6 +70,15 @@ func (x *exchange) setForwarded(in *Request, h message.Editor) {
 	if x.proxy.opts.Via != "" {
 		h.Set("Via", joined(in.Values(header.Via), x.proxy.via[viaVersion(in)], true))
 	}
+}
+
+// outerPrefix returns what the proxies in front have taken off the path.
+func (x *exchange) outerPrefix() string {
+	outer := ""
+	for v := range x.request.ValuesOf("X-Forwarded-Prefix") {
+		outer = v // the last, as of the others
+	}
+	return strings.TrimSuffix(outer, "/")
 }
 
 // chain returns the addresses that the request has come by. A client that another

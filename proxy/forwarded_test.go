@@ -121,6 +121,72 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
+// An application is told what was taken off the path, to make links that work, as
+// traefik's StripPrefix does it. What is believed of proxies in front stands before it.
+func TestForwardedPrefix(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		strip, path, peer string
+		said              []string
+		want              string
+	}{
+		{"/app", "/app/x", "192.0.2.1:1", nil, "/app"},
+		{"/app/", "/app", "192.0.2.1:1", nil, "/app"},
+		{"/app", "/%61pp/x%2Fy", "192.0.2.1:1", nil, "/app"},
+		{"/\u00fc b", "/%C3%BC%20b/", "192.0.2.1:1", nil, "/%C3%BC%20b"},
+		{"/app", "/apple", "192.0.2.1:1", nil, ""},
+		{"/app", "/app%2Fx", "192.0.2.1:1", nil, ""},
+		{"/", "/x", "192.0.2.1:1", nil, ""},
+		{"", "/app", "192.0.2.1:1", nil, ""},
+		{"/app", "/app", "192.0.2.1:1", []string{"/evil"}, "/app"},
+		{"/app", "/other", "192.0.2.1:1", []string{"/evil"}, ""},
+		{"/app", "/app", "10.0.0.9:1", []string{"/outer"}, "/outer/app"},
+		{"/app", "/app", "10.0.0.9:1", []string{"/client", "/outer/"}, "/outer/app"},
+		{"/app", "/app", "10.0.0.9:1", []string{"/"}, "/app"},
+		{"/app", "/other", "10.0.0.9:1", []string{"/outer"}, "/outer"},
+		{"", "/x", "10.0.0.9:1", []string{"/outer"}, "/outer"},
+	} {
+		for _, http2 := range []bool{false, true} {
+			s := setup{}
+			s.proxy.Trusted = prefixes("10.0.0.0/8")
+			s.proxy.TrustedHeaders = []string{"X-Forwarded-Prefix"}
+			s.route.StripPrefix = tc.strip
+			_, sent := echo(t, s)
+			r := httptest.NewRequest("GET", tc.path, nil)
+			if http2 {
+				r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/2.0", 2, 0
+			}
+			r.RemoteAddr, r.Header["X-Forwarded-Prefix"] = tc.peer, tc.said
+			if tc.said == nil {
+				delete(r.Header, "X-Forwarded-Prefix")
+			}
+			got := sent(r).Header
+			check(t, fmt.Sprintf("strip %q from %s of %s, said %q", tc.strip, tc.path, tc.peer, tc.said), strings.Join(got["X-Forwarded-Prefix"], " + "), tc.want)
+		}
+	}
+}
+
+// Both relays tell it, and a route can take it off.
+func TestForwardedPrefixOnTheWire(t *testing.T) {
+	t.Parallel()
+	for _, edit := range []proxy.HeaderEdits{{}, {Remove: []string{"X-Forwarded-Prefix"}}, {Set: map[string]string{"X-Forwarded-Prefix": "/set"}}} {
+		s := setup{upstreams: specs("app:80")}
+		s.route.StripPrefix, s.route.AddPrefix, s.route.RequestHeaders = "/a", "/b", edit
+		w := start(t, s)
+		w.app("app:80", func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, r.RequestURI, r.Header["X-Forwarded-Prefix"])
+		})
+		want := "/b[/a]"
+		switch {
+		case edit.Remove != nil:
+			want = "/b[]"
+		case edit.Set != nil:
+			want = "/b[/set]"
+		}
+		check(t, "the application has", w.raw("GET /a HTTP/1.1\nHost: example.com\nx-forwarded-prefix: /evil\nX_Forwarded_Prefix: /evil\n\n").body, want)
+	}
+}
+
 // One field tells the client's address. Whatever the others say, and whether or
 // not it is there, they have no say.
 func TestClientAddress(t *testing.T) {

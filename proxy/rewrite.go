@@ -34,6 +34,19 @@ func (rt *Route) rewritePath(u *url.URL) {
 	}
 }
 
+// stripped returns what rewritePath takes off a path, encoded; empty = nothing.
+func (rt *Route) stripped(u *url.URL) string {
+	switch {
+	case rt.StripPrefix == "":
+		return ""
+	case u.RawPath == "" && len(cutPrefix(u.Path, rt.StripPrefix)) == len(u.Path),
+		u.RawPath != "" && len(cutEscaped(u.RawPath, rt.StripPrefix)) == len(u.RawPath):
+		return ""
+	}
+	prefix := url.URL{Path: strings.TrimSuffix(rt.StripPrefix, "/")}
+	return prefix.EscapedPath()
+}
+
 // cutPrefix takes prefix off path at a segment's border and leaves nothing or a path
 // that begins with a slash. A path without the prefix it returns as it is.
 func cutPrefix(path, prefix string) string {

@@ -88,7 +88,9 @@ func TestHostUpstreamWithoutDefaultPort(t *testing.T) {
 		s := setup{upstreams: []balancer.Spec{spec}}
 		s.route.Host = proxy.HostUpstream
 		w := &world{}
-		s.pool.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return w.net.DialContext(ctx, "tcp", "app:80") }
+		s.pool.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return w.net.DialContext(ctx, "tcp", "app:80")
+		}
 		w = start(t, s)
 		w.app("app:80", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) })
 		check(t, "Host of "+spec.Addr, w.get().body, want)

@@ -9,7 +9,7 @@ type Route struct {
 	Respond         *Respond   `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
 	RequestHeaders  HeaderEdit `yaml:"request_headers" help:"Changes to the headers that go upstream."`
 	ResponseHeaders HeaderEdit `yaml:"response_headers" help:"Changes to the headers that go to the client."`
-	StripPrefix     string     `yaml:"strip_prefix" default:"" format:"prefix" help:"Removed from the start of the path before it goes upstream."`
+	StripPrefix     string     `yaml:"strip_prefix" default:"" format:"prefix" help:"Removed from the start of the path before it goes upstream, and told in X-Forwarded-Prefix."`
 	AddPrefix       string     `yaml:"add_prefix" default:"" format:"prefix" help:"Put before the path when it goes upstream, after strip_prefix."`
 	Host            string     `yaml:"host" default:"keep" format:"sendhost" help:"Host header sent upstream: keep (the client's), upstream (the upstream's own) or a name."`
 	Timeout         Duration   `yaml:"timeout" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request; the pool's timeouts.request when absent."`
