@@ -4,7 +4,7 @@
 // An exchange is the client's side of one request, from its head to its record. A
 // delivery sends the request to the upstreams of one pool until there is an answer
 // to give or a reason to stop, and knows nothing of the client. A relay joins the two:
-// the plain one where client and upstream speak HTTP/1.1, httputil's everywhere else.
+// the plain one where client and upstream speak HTTP/1, httputil's everywhere else.
 //
 // Where to find what, by group, in the order of a request:
 //
@@ -21,6 +21,7 @@
 //	path.go         paths that can be read in several ways
 //	route.go        routes: conditions, redirects, fixed responses, header edits
 //	limits.go       rates, requests at once, size of the body
+//	maxforwards.go  how far OPTIONS goes
 //	prefetch.go     reads a small body before an upstream is asked
 //	body.go         the client's body, which can be sent again
 //	writer.go       the client's response: common fields, bytes, write deadlines

@@ -135,6 +135,8 @@ func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
 		x.fail(failed)
 	case x.route.Pool == nil:
 		x.route.answer(&x.writer, x.request)
+	case x.endsHere():
+		x.answerOptions()
 	default:
 		x.forward()
 	}

@@ -278,7 +278,7 @@ var scenarios = []reached{
 	{reason: reason.RequestMalformed, status: 400, app: scripted(waitsForClose), ask: func(w *world) answer {
 		return w.raw("POST / HTTP/1.1\nHost: example.com\nTransfer-Encoding: chunked\n\nnonsense\n\n")
 	}},
-	{reason: reason.RequestMalformed, name: "connect", status: 400, ask: func(w *world) answer {
+	{reason: reason.RequestMalformed, name: "connect", status: 405, ask: func(w *world) answer {
 		return w.raw("CONNECT example.com:443 HTTP/1.1\nHost: example.com:443\n\n")
 	}},
 	{reason: reason.RequestMalformed, name: "upgrade", status: 400, ask: func(w *world) answer {

@@ -13,22 +13,32 @@ import (
 // maxMethod is the longest method, of those in use WebDAV's have 18 bytes.
 const maxMethod = 32
 
+// allowed tells clients the methods in use. Others are forwarded, too.
+const allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
 // What makes a request malformed that a server lets pass.
 var (
-	errExpect    = errors.New("an expectation other than 100-continue")
-	errMethod    = errors.New("a method that is not forwarded")
-	errVersion   = errors.New("a version of HTTP/1 that does not exist")
-	errTarget    = errors.New("a target of a form that is not for this method, with a fragment or with a backslash in its path")
-	errHost      = errors.New("a host that is none")
-	errLength    = errors.New("a Content-Length that is no number, is given twice with different values, or is not that of the body")
-	errPathByte  = errors.New("a path with NUL, CR or LF in it")
-	errPathClimb = errors.New("a path that climbs above its beginning")
-	errPathTwice = errors.New("a path that leads to another route when it is read in another way")
+	errExpect     = errors.New("an expectation other than 100-continue")
+	errMethod     = errors.New("a method that is none, or has more than " + strconv.Itoa(maxMethod) + " bytes")
+	errNotAllowed = errors.New("a method that is not forwarded: CONNECT, TRACE or TRACK")
+	errVersion    = errors.New("a version of HTTP/1 that does not exist")
+	errTarget     = errors.New("a target of a form that is not for this method, with a fragment or with a backslash in its path")
+	errHost       = errors.New("a host that is none")
+	errLength     = errors.New("a Content-Length that is no number, is given twice with different values, or is not that of the body")
+	errPathByte   = errors.New("a path with NUL, CR or LF in it")
+	errPathClimb  = errors.New("a path that climbs above its beginning")
+	errPathTwice  = errors.New("a path that leads to another route when it is read in another way")
 )
 
 // refusal tells why a request is not forwarded whatever the routes say: the
 // upstream, or another proxy on the way, might take it for something else.
 func refusal(r *Request) error {
+	switch r.Method {
+	case http.MethodConnect, http.MethodTrace, "TRACK": // TRACK is TRACE of IIS
+		return errNotAllowed
+	case "PRI": // begins HTTP/2, and net/http passes it on
+		return errMethod
+	}
 	switch {
 	case len(r.Method) > maxMethod:
 		return errMethod
@@ -45,17 +55,16 @@ func refusal(r *Request) error {
 	case !validExpect(r):
 		return errExpect
 	}
-	switch r.Method {
-	case http.MethodConnect, http.MethodTrace, "TRACK", "PRI": // PRI begins HTTP/2, and net/http passes it on
-		return errMethod
-	}
 	return nil
 }
 
 // refusalStatus returns the status for a refusal, 0 = that of its reason.
 func refusalStatus(err error) int {
-	if err == errExpect {
+	switch err {
+	case errExpect:
 		return http.StatusExpectationFailed
+	case errNotAllowed:
+		return http.StatusMethodNotAllowed
 	}
 	return 0
 }

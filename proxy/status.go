@@ -26,6 +26,9 @@ func (x *exchange) fail(e *Error) {
 	if e.Reason.RetryAfter() {
 		h.Set("Retry-After", seconds(max(e.RetryAfter, time.Second)))
 	}
+	if e.Err == errNotAllowed {
+		h.Set("Allow", allowed)
+	}
 	if x.grpc {
 		x.failGRPC(e.Reason)
 		return

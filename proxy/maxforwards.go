@@ -1,0 +1,60 @@
+package proxy
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/goodgate/goodgate/internal/wire/message"
+)
+
+// This file keeps count of how far OPTIONS goes (RFC 9110, section 7.6.2). TRACE, the
+// other method that counts, goes nowhere.
+
+// maxForwards returns how many more proxies the request may pass; ok is false when it
+// does not count that, or not in one number.
+func maxForwards(r *Request) (n int64, ok bool) {
+	if r.Method != http.MethodOptions {
+		return 0, false
+	}
+	return readMaxForwards(r)
+}
+
+// readMaxForwards is apart because its loop takes memory.
+func readMaxForwards(r *Request) (n int64, ok bool) {
+	for v := range r.ValuesOf("Max-Forwards") {
+		parsed, err := strconv.ParseUint(v, 10, 63)
+		if ok || err != nil && !tooLarge(err) {
+			return 0, false
+		}
+		n, ok = int64(min(parsed, math.MaxInt32)), true
+	}
+	return n, ok
+}
+
+func tooLarge(err error) bool {
+	e, ok := err.(*strconv.NumError)
+	return ok && e.Err == strconv.ErrRange
+}
+
+// countForward takes this proxy off the number.
+func countForward(r *Request, h message.Editor) {
+	if n, ok := maxForwards(r); ok {
+		h.Set("Max-Forwards", strconv.FormatInt(n-1, 10))
+	}
+}
+
+// endsHere reports whether the request asks goodgate, and not who is behind it.
+func (x *exchange) endsHere() bool {
+	n, ok := maxForwards(x.request)
+	return ok && n == 0
+}
+
+// answerOptions answers a request that ends here.
+func (x *exchange) answerOptions() {
+	h := x.writer.Header()
+	h.Set("Allow", allowed)
+	h.Set("Content-Length", "0")
+	x.route.ResponseHeaders.apply(h)
+	x.writer.WriteHeader(http.StatusOK)
+}
