@@ -192,7 +192,7 @@ func (p *Proxy) Refuse(w http.ResponseWriter, r *http.Request, l Listener, statu
 	x := newExchange(p, w, message.FromHTTP(r), l)
 	defer x.end()
 	why := reason.RequestMalformed
-	if status == http.StatusRequestHeaderFieldsTooLarge {
+	if status == http.StatusRequestHeaderFieldsTooLarge || status == http.StatusRequestURITooLong {
 		why = reason.RequestTooLarge
 	}
 	x.fail(&Error{Reason: why, Err: err, status: status})

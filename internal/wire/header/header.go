@@ -58,7 +58,8 @@ func emptyLine(b []byte) int {
 }
 
 // Read takes the lines up to and with the first empty one, at most max bytes. It
-// takes nothing behind them. Errors are the reader's or [ErrTooLarge].
+// takes nothing behind them. Errors are the reader's or [ErrTooLarge], with which it
+// returns the first max bytes.
 func Read(br *bufio.Reader, max int) (string, error) {
 	seen := 0
 	for {
@@ -66,7 +67,7 @@ func Read(br *bufio.Reader, max int) (string, error) {
 		n := End(have, seen)
 		switch {
 		case n > max, n < 0 && len(have) > max:
-			return "", ErrTooLarge
+			return string(have[:max]), ErrTooLarge
 		case n >= 0:
 			block := string(have[:n])
 			br.Discard(n)
@@ -94,7 +95,7 @@ func readLong(br *bufio.Reader, max int) (string, error) {
 		n := End(block, seen)
 		switch {
 		case n > max, n < 0 && len(block) > max:
-			return "", ErrTooLarge
+			return string(block[:max]), ErrTooLarge
 		case n >= 0:
 			br.Discard(n - seen)
 			return string(block[:n]), nil

@@ -34,10 +34,12 @@ func readHead(br *bufio.Reader, max int) (string, error) {
 		return "", err
 	}
 	head, err := header.Read(br, max)
-	if err == header.ErrTooLarge {
+	switch {
+	case err == header.ErrTooLarge && !strings.Contains(head, "\n"): // the target alone takes it all
+		return "", &requestError{http.StatusRequestURITooLong, fmt.Errorf("the request's line has more than %d bytes (max_header)", max)}
+	case err == header.ErrTooLarge:
 		return "", &requestError{http.StatusRequestHeaderFieldsTooLarge, fmt.Errorf("the request's header has more than %d bytes (max_header)", max)}
-	}
-	if err != nil {
+	case err != nil:
 		return "", fmt.Errorf("within a header: %w", err)
 	}
 	return head, nil

@@ -238,10 +238,13 @@ func TestRefuse(t *testing.T) {
 		http.Error(w, "no", status)
 	}})
 	for bytes, want := range map[string]string{
-		"GET / HTTP/3.0\r\nHost: a\r\n\r\n" + get:                                   "505 no\n",
-		"nonsense\r\n\r\n":                                                          "400 no\n",
-		"GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 200_000):                      "431 no\n",
-		"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + "0\r\n\r\n" + get: "400 no\n",
+		"GET / HTTP/3.0\r\nHost: a\r\n\r\n" + get:                                                     "505 no\n",
+		"nonsense\r\n\r\n":                                                                            "400 no\n",
+		"GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 200_000):                                        "431 no\n",
+		"GET /" + strings.Repeat("x", 9990) + " HTTP/1.1\r\nHost: a\r\n\r\n":                          "414 no\n",
+		"GET /" + strings.Repeat("x", 9950) + " HTTP/1.1\r\nHost: abcdefghijklmnopqrstuvwxyz\r\n\r\n": "431 no\n",
+		"GET /" + strings.Repeat("x", 200_000):                                                        "414 no\n",
+		"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + "0\r\n\r\n" + get:                   "400 no\n",
 	} {
 		c, br := dial(t, addr)
 		say(t, c, bytes)
