@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/goodgate/goodgate/internal/wire/message"
 	"github.com/goodgate/goodgate/reason"
 
 	"golang.org/x/net/http/httpguts"
@@ -91,8 +92,8 @@ func trimSwitch(res *http.Response) {
 
 // ignoreNewer removes what a request of HTTP/1.0 cannot ask for: to switch
 // protocols (RFC 9110, section 7.8) and to be told to go on (section 10.1.1).
-func ignoreNewer(h http.Header) {
-	delete(h, "Expect")
-	delete(h, "Upgrade")
-	delete(h, "Connection")
+func ignoreNewer(h message.Editor) {
+	h.Del("Expect")
+	h.Del("Upgrade")
+	h.Del("Connection")
 }

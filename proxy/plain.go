@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// This file is the plain relay: HTTP/1.1 with the client and with the upstream, and
+// This file is the plain relay: HTTP/1 with the client and with the upstream, and
 // no change of protocol. The request and the answer stay the heads that they came
 // as: the order and the case of fields, the reason phrase and the bytes of the
 // target go through unless a rule says otherwise. It does what httputil.go does,
@@ -25,7 +25,7 @@ type headWriter interface {
 // isPlain reports whether the plain relay carries the request.
 func (x *exchange) isPlain() bool {
 	r := x.request
-	if r.Head == nil || !r.ProtoAtLeast(1, 1) || r.Has(header.Upgrade) || r.Has(header.Expect) || len(r.Trailer) > 0 || r.RequestURI[0] != '/' {
+	if r.Head == nil || r.Has(header.Upgrade) && r.ProtoAtLeast(1, 1) || len(r.Trailer) > 0 {
 		return false
 	}
 	_, ok := x.writer.ResponseWriter.(headWriter)
@@ -83,6 +83,9 @@ func (x *exchange) plainRequest() *http1.Request {
 	if trailers {
 		h.Add("TE", "trailers")
 	}
+	if !r.ProtoAtLeast(1, 1) {
+		ignoreNewer(h)
+	}
 	x.route.edited.drop(h)
 	x.setForwarded(r, h)
 	x.route.RequestHeaders.apply(h)
@@ -91,7 +94,7 @@ func (x *exchange) plainRequest() *http1.Request {
 	if x.body == nil {
 		out.ContentLength = 0
 	}
-	if x.route.StripPrefix != "" || x.route.AddPrefix != "" {
+	if x.route.StripPrefix != "" || x.route.AddPrefix != "" || r.RequestURI[0] != '/' {
 		u := *r.URL
 		x.route.rewritePath(&u)
 		out.Target = http1.Target(&u)

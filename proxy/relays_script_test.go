@@ -130,8 +130,8 @@ var trailerFields = []string{"X-Sum: 42", "x-sum: 43", "X-Late: 1", "X-A: t", "V
 // direction behind that.
 func (d *dice) request() (method string, parts []part, leaves bool) {
 	method = d.of("GET", "GET", "HEAD", "POST", "PUT", "OPTIONS", "DELETE", "get")
-	target := d.of("/", "/api", "/api/x", "/api//x", "/%61pi/x%2Fy", "/a[b]", "/a\x80?\x81", "/?", "/?a=b;c", "/a?b=%zz", "/api/?x=/../y", "/a;b", "/api%20x", "*", "http://h/x", "//h/x", "/api/../x", "/a?b#c")
-	head := method + " " + target + " HTTP/1.1\r\n" + d.of("Host: a\r\n", "hOST: A.example:80\r\n", "Host: [::1]:80\r\n") + d.some(6, requestFields)
+	target := d.of("/", "/api", "/api/x", "/api//x", "/%61pi/x%2Fy", "/a[b]", "/a\x80?\x81", "/?", "/?a=b;c", "/a?b=%zz", "/api/?x=/../y", "/a;b", "/api%20x", "*", "http://h/x", "http://h", "http://h/a|b?", "//h/x", "/api/../x", "/a?b#c")
+	head := method + " " + target + " HTTP/1." + d.of("1", "1", "1", "1", "0") + "\r\n" + d.of("Host: a\r\n", "hOST: A.example:80\r\n", "Host: [::1]:80\r\n") + d.some(6, requestFields)
 	framing, body := "", ""
 	if d.below(3) == 2 {
 		framing, body = d.bodyOf([]int{0, 1, 5, 40, 5000}[d.below(5)], trailerFields)

@@ -1,0 +1,70 @@
+package proxy_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+)
+
+// Over HTTP/1 the spelling of fields and the reason phrase pass, whatever form the
+// request has: SOAP clients expect to be told to go on, old ones speak HTTP/1.0
+// (traefik/traefik#9819, envoyproxy/envoy#9559).
+func TestSpellingPasses(t *testing.T) {
+	t.Parallel()
+	for _, request := range []string{
+		"POST /soap HTTP/1.1\nContent-Length: 2\n\nhi",
+		"POST /soap HTTP/1.1\nContent-Length: 2\nExpect: 100-continue\n\nhi",
+		"POST /soap HTTP/1.1\nTransfer-Encoding: chunked\nExpect: 100-Continue\n\n2\nhi\n0\n\n",
+		"POST http://example.com/soap HTTP/1.1\nContent-Length: 2\n\nhi",
+		"POST http://example.com HTTP/1.1\nContent-Length: 2\n\nhi",
+		"POST /soap HTTP/1.0\nContent-Length: 2\n\nhi",
+		"POST /soap HTTP/1.0\nContent-Length: 2\nExpect: 100-continue\nConnection: Upgrade\nUpgrade: websocket\n\nhi",
+		"GET /soap HTTP/1.1\n\n",
+		"OPTIONS * HTTP/1.1\n\n",
+	} {
+		for _, framing := range []string{"Content-Length: 4\n\nbody", "Transfer-Encoding: chunked\n\n4\nbody\n0\n\n", "Connection: close\n\nbody"} {
+			w := start(t, setup{upstreams: specs("app:80"), front: "inbound"})
+			var head string
+			w.script("app:80", func(c *wire) {
+				for line := ""; line != "\r\n"; {
+					var err error
+					if line, err = c.r.ReadString('\n'); err != nil {
+						return
+					}
+					head += line
+				}
+				if strings.HasPrefix(request, "POST") {
+					c.say("HTTP/1.1 100 Go On\n\n")
+					io.CopyN(io.Discard, c.r, 2)
+				}
+				c.say("HTTP/1.1 200 All Fine\neTag: \"x\"\nSOAPServer: y\n" + framing)
+			})
+			c := w.dial()
+			line, fields, _ := strings.Cut(request, "\n")
+			c.say(line + "\nHost: example.com\nSOAPAction: \"urn:x\"\nX-CSRFToken: z\n" + fields)
+			var all []byte
+			for !bytes.Contains(all, []byte("\nbody")) {
+				b, err := c.r.ReadByte()
+				if err != nil {
+					break
+				}
+				all = append(all, b)
+			}
+			name := fmt.Sprintf("%q answered with %q", request, framing)
+			for _, want := range []string{"\r\nSOAPAction: \"urn:x\"\r\n", "\r\nX-CSRFToken: z\r\n"} {
+				check(t, name+": the upstream has"+want, strings.Contains(head, want), true)
+			}
+			for _, want := range []string{" 200 All Fine\r\n", "\r\neTag: \"x\"\r\n", "\r\nSOAPServer: y\r\n"} {
+				if !strings.Contains(string(all), want) {
+					t.Errorf("%s: no %q in %q", name, want, all)
+				}
+			}
+			if strings.Contains(line, "HTTP/1.0") {
+				check(t, name+": upgrade or expectation", strings.Contains(head, "Upgrade") || strings.Contains(head, "Expect"), false)
+				check(t, name+": chunked to HTTP/1.0", strings.Contains(string(all), "chunked"), false)
+			}
+		}
+	}
+}
