@@ -13,22 +13,19 @@ import (
 // because the net package asks for a net.PacketConn to tell UDP from TCP.
 type packetConn struct {
 	*net.UDPConn
-	session *session
-	limit   time.Time
-	id      uint16
+	exchange
+	limit time.Time
 }
 
-// Write notes the id of the query, so that Read believes its answer only.
+// Write notes the query, so that Read believes its answer only.
 func (c *packetConn) Write(b []byte) (int, error) {
-	c.id = queryID(b)
+	c.ask(b)
 	return c.UDPConn.Write(b)
 }
 
 func (c *packetConn) Read(b []byte) (int, error) {
 	n, err := c.UDPConn.Read(b)
-	if ttl, ok := answerTTL(b[:n], c.id); ok {
-		c.session.hear(ttl)
-	}
+	c.hear(b[:n])
 	return n, err
 }
 
@@ -40,16 +37,15 @@ func (c *packetConn) SetDeadline(t time.Time) error {
 // follow a length of two bytes (RFC 1035, section 4.2.2) and come in pieces.
 type streamConn struct {
 	net.Conn
-	session *session
+	exchange
 	limit   time.Time
-	id      uint16
 	message []byte // the length and as much of the answer as has come
 	done    bool
 }
 
 func (c *streamConn) Write(b []byte) (int, error) {
 	if len(b) > 2 {
-		c.id = queryID(b[2:])
+		c.ask(b[2:])
 	}
 	return c.Conn.Write(b)
 }
@@ -78,17 +74,8 @@ func (c *streamConn) collect(piece []byte) {
 	if len(c.message) < end {
 		return
 	}
-	if ttl, ok := answerTTL(c.message[2:end], c.id); ok {
-		c.session.hear(ttl)
-	}
+	c.hear(c.message[2:end])
 	c.done, c.message = true, nil
-}
-
-func queryID(msg []byte) uint16 {
-	if len(msg) < 2 {
-		return 0
-	}
-	return binary.BigEndian.Uint16(msg)
 }
 
 // earlier returns the first of two deadlines; the zero t means none.

@@ -61,7 +61,7 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		// In pieces over TCP it must be the same.
-		c := &streamConn{session: &session{}, id: 7}
+		c := &streamConn{exchange: exchange{questions: newQuestions(&session{}), id: 7}}
 		stream := append(binary.BigEndian.AppendUint16(nil, uint16(len(msg))), msg...)
 		for piece := range slices.Chunk(stream, max(1, min(size, len(stream)))) {
 			c.collect(piece)

@@ -10,6 +10,9 @@ import (
 type Answer struct {
 	Addrs []netip.Addr  // sorted
 	TTL   time.Duration // the smallest of the records'; -1 when it did not come from DNS, as with /etc/hosts
+	// Missing says for which family, A or AAAA, the name servers gave no answer; nil =
+	// they did for both.
+	Missing error
 }
 
 // Ask looks up a host name once.
@@ -20,12 +23,12 @@ func (r Resolver) Ask(ctx context.Context, host string) (Answer, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
-	s := r.newSession()
+	s := r.newSession(nil)
 	addrs, err := s.addrs(ctx, host)
-	if err != nil {
+	if len(addrs) == 0 {
 		return Answer{}, err
 	}
-	a := Answer{Addrs: addrs, TTL: -1}
+	a := Answer{Addrs: addrs, TTL: -1, Missing: err}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.heard {

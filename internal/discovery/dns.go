@@ -14,7 +14,8 @@ import (
 // A host that is an address is looked up nowhere.
 //
 // A name that does not exist, or has no addresses, counts as a failure: it keeps
-// the last good set.
+// the last good set. When the name servers answer for one family only, A or AAAA,
+// that answer counts, and the other family keeps its last good addresses.
 func NewDNS(t Target, options Resolver) (*Lookup, error) {
 	options, err := options.withDefaults()
 	if err != nil {
@@ -33,9 +34,11 @@ func NewDNS(t Target, options Resolver) (*Lookup, error) {
 		return l, nil
 	}
 	t.Name = strings.TrimSuffix(host, ".")
+	var known addressBook
 	l.ask = func(ctx context.Context) ([]Target, time.Duration, error) {
-		s := options.newSession()
+		s := options.newSession(known)
 		addrs, err := s.addrs(ctx, host)
+		known = s.found
 		return at(t, addrs, port), s.validity(), err
 	}
 	return l, nil

@@ -85,9 +85,87 @@ func TestDNSErrors(t *testing.T) {
 	notFound := func(e *net.DNSError) bool { return e.IsNotFound }
 	f("NXDOMAIN", func(s *nameServer) { s.set("app.test.", 0) }, notFound)
 	f("no addresses", func(s *nameServer) { s.set("app.test.", 9, srv(0, 0, 80, "b.test.")) }, notFound)
-	f("AAAA fails: the answer would be partial", func(s *nameServer) { s.fail[dnsmessage.TypeAAAA] = true },
-		func(e *net.DNSError) bool { return e.IsTemporary })
+	f("AAAA fails and there is no A", func(s *nameServer) {
+		s.set("app.test.", 42, ipv6("2001:db8::1"))
+		s.fail[dnsmessage.TypeAAAA] = true
+	}, func(e *net.DNSError) bool { return e.IsTemporary && !e.IsNotFound })
 	f("silence", func(s *nameServer) { s.drop = 1000 }, func(e *net.DNSError) bool { return e.IsTimeout })
+}
+
+// A name server that fails for one family, or says nothing about it, does not take
+// the other family's answer away (onecli/onecli#424, projectdiscovery/dnsx#842; RFC
+// 8305, section 3). The error names the server that was asked.
+func TestDNSOneFamilyFails(t *testing.T) {
+	t.Parallel()
+	f := func(name string, spoil func(*nameServer), wantTimeout bool, wants ...string) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newNameServer(t, func(s *nameServer) {
+				s.set("app.test.", 42, ipv4("10.0.0.1"), ipv6("2001:db8::1"))
+				s.set("_http._tcp.app.test.", 60, srv(0, 1, 80, "app.test."))
+				spoil(s)
+			})
+			options := Resolver{Server: s.addr, Timeout: time.Second}
+			bySRV, err := NewSRV("_http._tcp.app.test.", Target{}, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for kind, l := range map[string]*Lookup{"name": newTestDNS(t, s, "app.test.:80", options), "srv": bySRV} {
+				targets, ttl, err := l.askOnce(t.Context())
+				if got := addresses(targets); !slices.Equal(got, wants) || ttl != 42*time.Second {
+					t.Errorf("%s: got %q for %v, want %q for 42s", kind, got, ttl, wants)
+				}
+				e, ok := errors.AsType[*net.DNSError](err)
+				if _, partial := errors.AsType[*Partial](err); !partial || !ok || e.Server != s.addr || e.IsTimeout != wantTimeout {
+					t.Errorf("%s: got error %v, want what is missing, and that %s was asked", kind, err, s.addr)
+				}
+			}
+			answer, err := options.Ask(t.Context(), "app.test.")
+			if err != nil || len(answer.Addrs) != 1 || answer.Missing == nil {
+				t.Errorf("asked once: got %+v and %v", answer, err)
+			}
+		})
+	}
+	f("AAAA is SERVFAIL", func(s *nameServer) { s.fail[dnsmessage.TypeAAAA] = true }, false, "10.0.0.1:80")
+	f("A is SERVFAIL", func(s *nameServer) { s.fail[dnsmessage.TypeA] = true }, false, "[2001:db8::1]:80")
+	f("AAAA is not answered", func(s *nameServer) { s.mute = dnsmessage.TypeAAAA }, true, "10.0.0.1:80")
+}
+
+// A family that fails for a while keeps its addresses, and the other one moves.
+func TestDNSFamilyThatFailsKeepsItsAddresses(t *testing.T) {
+	t.Parallel()
+	s := newNameServer(t, func(s *nameServer) { s.set("app.test.", 0, ipv4("10.0.0.1"), ipv6("2001:db8::1")) })
+	l := newTestDNS(t, s, "app.test.:80", Resolver{})
+	ask := func(wantErr bool, want ...string) {
+		t.Helper()
+		targets, _, err := l.askOnce(t.Context())
+		if got := addresses(targets); !slices.Equal(got, want) || (err != nil) != wantErr {
+			t.Errorf("got %q and %v, want %q", got, err, want)
+		}
+	}
+	ask(false, "10.0.0.1:80", "[2001:db8::1]:80")
+	s.failing(dnsmessage.TypeAAAA, true)
+	s.set("app.test.", 0, ipv4("10.0.0.2"), ipv6("2001:db8::2"))
+	ask(true, "10.0.0.2:80", "[2001:db8::1]:80")
+	ask(true, "10.0.0.2:80", "[2001:db8::1]:80")
+	s.failing(dnsmessage.TypeAAAA, false)
+	ask(false, "10.0.0.2:80", "[2001:db8::2]:80")
+}
+
+// An error names the name server that was asked, not one of the system's.
+func TestDNSErrorNamesTheServer(t *testing.T) {
+	t.Parallel()
+	s := newNameServer(t, func(s *nameServer) { s.fail[dnsmessage.TypeSRV] = true })
+	bySRV, err := NewSRV("_http._tcp.app.test.", Target{}, Resolver{Server: s.addr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, l := range map[string]*Lookup{"name": newTestDNS(t, s, "gone.test.:80", Resolver{}), "srv": bySRV} {
+		_, _, err := l.askOnce(t.Context())
+		if e, ok := errors.AsType[*net.DNSError](err); !ok || e.Server != s.addr {
+			t.Errorf("%s: got %v, want that it names %s", kind, err, s.addr)
+		}
+	}
 }
 
 func TestDNSChangesAndFailuresOverTime(t *testing.T) {

@@ -27,11 +27,13 @@ func newLookup(name string, options Resolver) *Lookup {
 }
 
 // Run asks at once, then each time the TTL has passed, clamped to MinTTL and
-// MaxTTL; after a failure it waits 1 s, 2 s, 4 s and so on up to MaxTTL. Waits
+// MaxTTL; after a failure it waits 1 s, 2 s, 4 s and so on up to MaxTTL, or to the TTL of what
+// there is when only a part is missing. Waits
 // vary by 10 % either way, so that many lookups spread.
 func (l *Lookup) Run(ctx context.Context, sink Sink) error {
 	r := reporter{sink: sink}
 	var last []Target
+	told := ""
 	retry := firstRetry
 	for {
 		targets, ttl, err := l.askOnce(ctx)
@@ -42,11 +44,20 @@ func (l *Lookup) Run(ctx context.Context, sink Sink) error {
 			last = targets
 			sink.Update(slices.Clone(targets))
 		}
-		r.report(err)
+		// What is missing for a long time, such as one family of a name whose server
+		// never answers for it, is told once.
+		if text := partially(targets, err); text == "" || text != told {
+			r.report(err)
+			told = text
+		}
 		wait := min(max(ttl, l.options.MinTTL), l.options.MaxTTL)
-		if len(targets) > 0 {
+		switch {
+		case err == nil:
 			retry = firstRetry
-		} else {
+		case len(targets) > 0:
+			wait = min(wait, max(retry, l.options.MinTTL))
+			retry = min(retry*2, l.options.MaxTTL)
+		default:
 			wait = min(retry, l.options.MaxTTL)
 			retry = wait * 2
 		}
@@ -54,6 +65,14 @@ func (l *Lookup) Run(ctx context.Context, sink Sink) error {
 			return nil
 		}
 	}
+}
+
+// partially returns what is missing beside targets that were found, else "".
+func partially(targets []Target, err error) string {
+	if err == nil || len(targets) == 0 {
+		return ""
+	}
+	return err.Error()
 }
 
 func (l *Lookup) askOnce(ctx context.Context) ([]Target, time.Duration, error) {

@@ -158,6 +158,13 @@ func TestLookupDeliversWhatIsUsable(t *testing.T) {
 		if err := <-r.errs; !errors.Is(err, half) {
 			t.Errorf("got report %v, want %v", err, half)
 		}
+		sleep(time.Hour) // it stays so, which is no news
+		s.answer(at80("10.0.0.1"), 0, nil)
+		sleep(time.Hour)
+		if err := <-r.errs; err != nil {
+			t.Errorf("got report %v, want nil: nothing is missing any more", err)
+		}
+		r.wantQuiet(t)
 	})
 }
 

@@ -19,6 +19,7 @@ type nameServer struct {
 	mu       sync.Mutex // mu protects the fields below.
 	records  map[string][]dnsmessage.Resource
 	fail     map[dnsmessage.Type]bool         // these are answered with SERVFAIL
+	mute     dnsmessage.Type                  // this one is not answered
 	truncate bool                             // UDP answers say: ask by TCP
 	drop     int                              // so many UDP queries get no answer
 	forge    func(*dnsmessage.Message) []byte // nil = answers are as they should be
@@ -67,6 +68,13 @@ func (s *nameServer) set(name string, ttl uint32, bodies ...dnsmessage.ResourceB
 	}
 }
 
+// failing sets whether a type is answered with SERVFAIL.
+func (s *nameServer) failing(kind dnsmessage.Type, fails bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail[kind] = fails
+}
+
 // reply returns the answer to query, nil for none.
 func (s *nameServer) reply(query []byte, tcp bool) []byte {
 	s.mu.Lock()
@@ -80,6 +88,9 @@ func (s *nameServer) reply(query []byte, tcp bool) []byte {
 		return nil
 	}
 	q := m.Questions[0]
+	if q.Type == s.mute {
+		return nil
+	}
 	m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
 	found := s.records[q.Name.String()]
 	switch {

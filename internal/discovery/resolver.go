@@ -3,6 +3,7 @@ package discovery
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -49,41 +50,94 @@ func (r Resolver) withDefaults() (Resolver, error) {
 
 // session is one round of questions. It leaves all of resolving (hosts file,
 // search domains, retries, TCP) to the net package, and reads along to learn
-// what net does not tell: the smallest TTL of the answers.
+// what net does not tell.
 type session struct {
 	options Resolver
-	net     *net.Resolver
+	known   addressBook // what the rounds before this have found
+	end     time.Time   // no name server is asked after this
 
 	mu    sync.Mutex // mu protects the fields below.
-	ttl   time.Duration
-	heard bool // ttl has been set
+	found addressBook
+	ttl   time.Duration // the smallest of the answers
+	heard bool          // ttl has been set
 }
 
-func (r Resolver) newSession() *session {
-	s := &session{options: r}
-	// StrictErrors: when only the A or only the AAAA records can be had, the answer
-	// would lack addresses that exist. The last good set is better.
-	s.net = &net.Resolver{PreferGo: true, StrictErrors: true, Dial: s.dial}
-	return s
+// addressBook has the addresses of hosts. A host that could not be looked up in a
+// round, or in one family only, keeps what is known.
+type addressBook map[string][]netip.Addr
+
+// newSession returns a round of questions that knows what rounds before it have
+// found. It leaves a tenth of the timeout: the net package gives back nothing at
+// all, not even one family's answer, when the whole of it is used up.
+func (r Resolver) newSession(known addressBook) *session {
+	return &session{options: r, known: known, end: time.Now().Add(r.Timeout - r.Timeout/10), found: make(addressBook)}
 }
 
 // addrs returns the addresses of host, sorted, so that the order in which a name
 // server rotates them is no change. Addresses that are literals ask nobody.
+//
+// An error may come with addresses. When the name servers answer for one family
+// only, A or AAAA, that answer counts (RFC 8305, section 3), and the addresses of
+// the other family are those that are known. A [Partial] says so.
 func (s *session) addrs(ctx context.Context, host string) ([]netip.Addr, error) {
-	addrs, err := s.net.LookupNetIP(ctx, s.options.Family, host)
-	if err != nil {
-		return nil, err
+	q := newQuestions(s)
+	all, err := q.resolver(false).LookupNetIP(ctx, s.options.Family, host)
+	failed := q.failures()
+	switch {
+	case failed.before != nil:
+		// The net package went on to the next search domain. There it may have found
+		// another host of the same name.
+		return s.keep(host, failed.before)
+	case isNotFound(err) && failed.last != nil:
+		return s.keep(host, failed.last) // there may be addresses of that family
+	case err != nil:
+		return s.keep(host, q.name(err))
 	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
+	for i := range all {
+		all[i] = all[i].Unmap()
 	}
-	slices.SortFunc(addrs, netip.Addr.Compare)
-	usable := slices.DeleteFunc(slices.Compact(slices.Clone(addrs)), isNobodys)
-	if len(usable) == 0 && len(addrs) > 0 {
-		return nil, fmt.Errorf("%s has the address %v only, which no upstream can have", host, addrs[0])
+	if failed.last != nil {
+		for _, a := range s.known[host] {
+			if a.Is4() && failed.v4 || a.Is6() && failed.v6 {
+				all = append(all, a)
+			}
+		}
+		err = &Partial{failed.last}
 	}
-	return usable, nil
+	slices.SortFunc(all, netip.Addr.Compare)
+	usable := slices.DeleteFunc(slices.Compact(slices.Clone(all)), isNobodys)
+	if len(usable) == 0 && len(all) > 0 {
+		return nil, fmt.Errorf("%s has the address %v only, which no upstream can have", host, all[0])
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found[host] = usable
+	return usable, err
 }
+
+// keep has what is known of a host that could not be looked up stay known.
+func (s *session) keep(host string, err error) ([]netip.Addr, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.known[host]; len(known) > 0 && !isNotFound(err) {
+		s.found[host] = known
+	}
+	return nil, err
+}
+
+// isNotFound reports whether a name server has said that there is no such name, or
+// that it has no such records.
+func isNotFound(err error) bool {
+	e, ok := errors.AsType[*net.DNSError](err)
+	return ok && e.IsNotFound
+}
+
+// Partial is an error that came with addresses: for one family, A or AAAA, the name
+// servers gave no answer.
+type Partial struct{ Err error }
+
+func (p *Partial) Error() string { return p.Err.Error() }
+func (p *Partial) Unwrap() error { return p.Err }
 
 // isNobodys reports whether no host has an address. 0.0.0.0 and :: are what many
 // name servers answer for names that they block; connecting there leads to this
@@ -108,20 +162,4 @@ func (s *session) hear(ttl time.Duration) {
 	if !s.heard || ttl < s.ttl {
 		s.ttl, s.heard = ttl, true
 	}
-}
-
-// dial connects the net package to a name server. One try gets a third of the
-// lookup's timeout: net's own limit, 5 s, would let one dead server use it up.
-func (s *session) dial(ctx context.Context, network, server string) (net.Conn, error) {
-	try := s.options.Timeout / 3
-	d := net.Dialer{Timeout: try}
-	conn, err := d.DialContext(ctx, network, cmp.Or(s.options.Server, server))
-	if err != nil {
-		return nil, err
-	}
-	limit := time.Now().Add(try)
-	if c, ok := conn.(*net.UDPConn); ok {
-		return &packetConn{UDPConn: c, session: s, limit: limit}, nil
-	}
-	return &streamConn{Conn: conn, session: s, limit: limit}, nil
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,8 +23,9 @@ const maxWeight = 1000
 // become 1 to 1000, relative to the others of the priority. TLS and MaxInFlight
 // are those of t.
 //
-// A record whose target does not exist is reported and left out. Any other
-// failure, as with NewDNS, keeps the last good set.
+// A record whose target does not exist is reported and left out. A target that
+// cannot be looked up, or in one family only, is reported and keeps its last good
+// addresses; it does not stand in the way of others.
 func NewSRV(name string, t Target, options Resolver) (*Lookup, error) {
 	options, err := options.withDefaults()
 	if err != nil {
@@ -32,14 +35,17 @@ func NewSRV(name string, t Target, options Resolver) (*Lookup, error) {
 		return nil, errors.New("srv upstream: the name is empty")
 	}
 	l := newLookup(name, options)
+	var known addressBook
 	l.ask = func(ctx context.Context) ([]Target, time.Duration, error) {
-		s := options.newSession()
+		s := options.newSession(known)
+		q := newQuestions(s)
 		// The error may come with records: those with a valid name, which suffice.
-		_, records, err := s.net.LookupSRV(ctx, "", "", name)
+		_, records, err := q.resolver(true).LookupSRV(ctx, "", "", name)
 		if len(records) == 0 {
-			return nil, 0, err
+			return nil, 0, q.name(err)
 		}
 		targets, err := s.resolve(ctx, records, t)
+		known = s.found
 		return targets, s.validity(), err
 	}
 	return l, nil
@@ -47,31 +53,78 @@ func NewSRV(name string, t Target, options Resolver) (*Lookup, error) {
 
 // resolve returns the targets of records, with the rest taken from t.
 func (s *session) resolve(ctx context.Context, records []*net.SRV, t Target) ([]Target, error) {
+	services := rank(records)
+	answers := s.each(ctx, services)
 	var targets []Target
 	var missing []error
-	for _, srv := range rank(records) {
-		addrs, err := s.addrs(ctx, srv.host)
-		if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
-			if len(missing) < maxFaults {
+	whole := true // every target has an address of its own
+	for _, srv := range services {
+		a := answers[srv.host]
+		if a.err != nil && !a.told {
+			if a.told = true; len(missing) < maxFaults {
+				err := a.err
+				if p, ok := err.(*Partial); ok {
+					err = p.Err
+				} else {
+					whole = false
+				}
 				missing = append(missing, fmt.Errorf("target %s: %w", srv.host, err))
 			}
+		}
+		if len(a.addrs) == 0 {
 			continue
 		}
-		if err != nil {
-			return nil, fmt.Errorf("target %s: %w", srv.host, err)
-		}
-		found := t
-		found.Name = strings.TrimSuffix(srv.host, ".")
-		found.Tier += srv.tier
-		found.Weight = srv.weight
-		targets = append(targets, at(found, addrs, srv.port)...)
+		target := t
+		target.Name = strings.TrimSuffix(srv.host, ".")
+		target.Tier += srv.tier
+		target.Weight = srv.weight
+		targets = append(targets, at(target, a.addrs, srv.port)...)
 		if len(targets) > maxFound {
 			missing = append(missing, fmt.Errorf("more than %d addresses: the rest is left out", maxFound))
-			targets = targets[:maxFound]
+			targets, whole = targets[:maxFound], false
 			break
 		}
 	}
-	return union(targets), errors.Join(missing...)
+	err := errors.Join(missing...)
+	if err != nil && whole {
+		err = &Partial{err}
+	}
+	return union(targets), err
+}
+
+// lookupsAtOnce bounds the targets of SRV records that are looked up at the same
+// time. One that nobody answers for takes the whole timeout, and others with it.
+const lookupsAtOnce = 16
+
+// found is what a target's look-up brought.
+type found struct {
+	addrs []netip.Addr
+	err   error
+	told  bool
+}
+
+// each looks up the hosts of services, each once.
+func (s *session) each(ctx context.Context, services []service) map[string]*found {
+	answers := make(map[string]*found)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	free := make(chan struct{}, lookupsAtOnce)
+	for _, srv := range services {
+		if answers[srv.host] != nil {
+			continue
+		}
+		a := new(found)
+		answers[srv.host] = a
+		free <- struct{}{}
+		wg.Go(func() {
+			a.addrs, a.err = s.addrs(ctx, srv.host)
+			if len(a.addrs) == 0 && !isNotFound(a.err) {
+				a.addrs = s.known[srv.host]
+			}
+			<-free
+		})
+	}
+	return answers
 }
 
 // service is an SRV record in the terms of a pool.

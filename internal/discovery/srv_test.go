@@ -49,6 +49,10 @@ func TestSRV(t *testing.T) {
 	f("one target does not exist", func(s *nameServer) {
 		s.set(name, 20, srv(0, 1, 80, "a.test."), srv(0, 1, 80, "gone.test."))
 	}, true, Target{Addr: "10.0.0.1:80", Name: "a.test", Weight: 1})
+	f("one of two targets fails", func(s *nameServer) {
+		s.set(name, 20, srv(0, 1, 80, "a.test."), srv(0, 1, 80, "b.test."))
+		s.fail[dnsmessage.TypeA] = true
+	}, true, Target{Addr: "[2001:db8::2]:80", Name: "b.test", Weight: 1})
 	f("one target fails", func(s *nameServer) {
 		s.set(name, 20, srv(0, 1, 80, "a.test."))
 		s.fail[dnsmessage.TypeA] = true

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -227,8 +228,14 @@ func (p *pool) watchMembers() {
 }
 
 // sourceFailed notes that the upstreams could not be looked up. The last good
-// set stays.
+// set stays. What one family of addresses lacks is no failure: requests have the
+// other's.
 func (p *pool) sourceFailed(err error) {
+	if _, ok := errors.AsType[*discovery.Partial](err); ok {
+		p.lost.set(nil)
+		p.log.Warn("addresses of one family could not be looked up; those of the other are used", "error", err.Error())
+		return
+	}
 	p.lost.set(err)
 	if err == nil {
 		p.log.Info("upstreams can be looked up again")

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/dns/dnsmessage"
+
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/internal/advice/doctor"
@@ -245,6 +247,44 @@ func TestName(t *testing.T) {
 	f := first(t, doctor.Target{Addr: "app.example:80", Resolver: ln.LocalAddr().String()}, "dns_timeout", reason.DNSTimeout, "resolver app.example", hasty)
 	if !strings.Contains(f.Seen, ln.LocalAddr().String()) {
 		t.Errorf("seen %q does not name the name server", f.Seen)
+	}
+}
+
+// A name server that fails for AAAA is found, and the A record is used all the same
+// (onecli/onecli#424).
+func TestNameOfOneFamily(t *testing.T) {
+	t.Parallel()
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pc.Close() })
+	go func() {
+		b := make([]byte, 4096)
+		for {
+			n, from, err := pc.ReadFrom(b)
+			var m dnsmessage.Message
+			if err != nil || m.Unpack(b[:n]) != nil {
+				return
+			}
+			q := m.Questions[0]
+			m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
+			if q.Type == dnsmessage.TypeA {
+				m.Answers = []dnsmessage.Resource{{
+					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 60},
+					Body:   &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
+				}}
+			} else {
+				m.RCode = dnsmessage.RCodeServerFailure
+			}
+			answer, _ := m.Pack()
+			pc.WriteTo(answer, from)
+		}
+	}()
+	_, port, _ := net.SplitHostPort(serve(t, ok))
+	f := first(t, doctor.Target{Addr: "app.example.:" + port, Resolver: pc.LocalAddr().String()}, "dns_one_family", reason.DNSError, "resolver app.example")
+	if !strings.Contains(f.Seen, "AAAA") || !strings.Contains(f.Seen, "SERVFAIL") || !strings.Contains(f.Seen, pc.LocalAddr().String()) {
+		t.Errorf("seen %q", f.Seen)
 	}
 }
 

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,16 +54,33 @@ func (e *examination) lookUp(ctx context.Context) []place {
 		ttl = "TTL " + span(answer.TTL)
 	}
 	e.step("name", took, "%s: %v (%d IPv4, %d IPv6; %s)", host, answer.Addrs, kinds[0], kinds[1], ttl)
+	if answer.Missing != nil {
+		e.familyMissing(host, answer.Missing)
+	}
 	return places
 }
 
-func (e *examination) nameFailed(host string, err error) {
-	asked := "the system's name servers"
+// whomToAsk says who answers for names, in words.
+func (e *examination) whomToAsk() string {
 	if e.Resolver != "" {
-		asked = "name server " + e.Resolver
-	} else if s := resolvConf(); s != "" {
-		asked = s
+		return "name server " + e.Resolver
 	}
+	return cmp.Or(resolvConf(), "the system's name servers")
+}
+
+// familyMissing is for a name server that fails for A or for AAAA only. Proxies that
+// take this for a failure of the whole look-up have no upstream at all.
+func (e *examination) familyMissing(host string, err error) {
+	f := finding.Finding{Severity: finding.Warning, Confidence: finding.Certain, Code: "dns_one_family", Reason: reason.DNSError}
+	f.Seen = fmt.Sprintf("%s does not answer for all addresses of %s: %v", e.whomToAsk(), host, err)
+	f.Means = "nginx and others may find the name now and then, or never, and each look-up can last until its timeout"
+	f.Do = "have the name server answer for both families; one that has no such addresses has to say so (NOERROR without records)"
+	f.Directive = set(e.Words.Resolver, host)
+	e.find(f)
+}
+
+func (e *examination) nameFailed(host string, err error) {
+	asked := e.whomToAsk()
 	dns, _ := errors.AsType[*net.DNSError](err)
 	f := broken("dns_not_found", reason.DNSError)
 	switch {
