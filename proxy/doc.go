@@ -34,6 +34,7 @@
 //	plain.go        the plain relay: heads stay as they came
 //	httputil.go     the relay by httputil.ReverseProxy, and all that works around it
 //	forwarded.go    X-Forwarded-*, Forwarded, Via, X-Request-Id
+//	loop.go         Goodgate-Passed, by which a request that comes back is known
 //	rewrite.go      the route's prefixes; no upgrade to HTTP/2
 //	trailer.go      trailers, both ways
 //	response.go     an answer's body, which holds the upstream's lease

@@ -68,6 +68,7 @@ func (x *exchange) setForwarded(in *Request, h message.Editor) {
 		h.Set("X-Real-Ip", x.record.Client.String()) // an application behind such a proxy may need it
 	}
 	countForward(in, h)
+	x.setPassed(in, h)
 	if x.proxy.opts.Via != "" {
 		h.Set("Via", joined(in.Values(header.Via), x.proxy.via[viaVersion(in)], true))
 	}

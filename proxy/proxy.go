@@ -78,6 +78,7 @@ type Proxy struct {
 	exchanges  sync.Pool // of *exchange
 	trust      *trust
 	via        [4]string
+	marking    marking
 	discard    *log.Logger // for httputil
 	draining   *atomic.Bool
 	tunnels    *tunnels
@@ -85,8 +86,12 @@ type Proxy struct {
 }
 
 // New returns a proxy over routes whose pools the caller owns.
-func New(o Options) (*Proxy, error) {
+func New(o Options) (*Proxy, error) { return newProxy(o, newMarking()) }
+
+func newProxy(o Options, m marking) (*Proxy, error) {
+	o.Routes = slices.Clone(o.Routes) // they get the marks of this proxy
 	for i := range o.Routes {
+		o.Routes[i].mark = m.of(&o.Routes[i], i)
 		if err := o.Routes[i].prepare(); err != nil {
 			return nil, err
 		}
@@ -94,7 +99,7 @@ func New(o Options) (*Proxy, error) {
 	if o.Pages == nil {
 		o.Pages = builtinPages()
 	}
-	p := &Proxy{opts: o, trust: newTrust(&o), via: viaElements(o.Via), pipes: pipe.Pool{Max: maxPipes}, discard: discardLog(), draining: new(atomic.Bool), tunnels: new(tunnels)}
+	p := &Proxy{opts: o, marking: m, trust: newTrust(&o), via: viaElements(o.Via), pipes: pipe.Pool{Max: maxPipes}, discard: discardLog(), draining: new(atomic.Bool), tunnels: new(tunnels)}
 	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.Path != "" })
 	return p, nil
 }
@@ -102,7 +107,7 @@ func New(o Options) (*Proxy, error) {
 // With returns a proxy under other options, to replace p. Both share the account
 // of the open tunnels, and whether they drain.
 func (p *Proxy) With(o Options) (*Proxy, error) {
-	next, err := New(o)
+	next, err := newProxy(o, p.marking)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +163,9 @@ func (x *exchange) admit() *Error {
 		return &Error{Reason: reason.NoRoute}
 	}
 	x.route = rt
+	if rt.Pool != nil && x.looped() {
+		return &Error{Reason: reason.LoopDetected, Err: errLoop}
+	}
 	if p.opts.Refuse != nil {
 		if err := p.opts.Refuse(); err != nil {
 			return &Error{Reason: reason.Overloaded, Err: err}

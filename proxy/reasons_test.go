@@ -59,7 +59,7 @@ func TestEveryReasonHasARow(t *testing.T) {
 			check(t, name+" status", r.Status(), 0)
 			continue
 		}
-		if s := r.Status(); s < 400 || s > 504 {
+		if s := r.Status(); (s < 400 || s > 504) && s != http.StatusLoopDetected {
 			t.Errorf("%s: status %d", name, s)
 		}
 		if r.ProxyStatus() == "" && r != reason.ClientGone {
@@ -287,6 +287,11 @@ var scenarios = []reached{
 	{reason: reason.UpgradeUnsupported, status: 501, change: func(s *setup) { s.pool.Protocol = proxy.HTTP2 }, ask: func(w *world) answer {
 		return w.raw("GET / HTTP/1.1\nHost: example.com\nConnection: Upgrade\nUpgrade: websocket\n\n")
 	}},
+	{reason: reason.LoopDetected, status: 508, app: handled(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Mark", r.Header.Get("Goodgate-Passed"))
+	}), ask: func(w *world) answer {
+		return w.raw("GET / HTTP/1.1\nHost: example.com\nGoodgate-Passed: other, " + w.get().header.Get("X-Mark") + "\n\n")
+	}},
 	{reason: reason.RequestTooLarge, status: 413, app: scripted(waitsForClose), change: func(s *setup) {
 		s.server = func(srv *http.Server) { srv.Handler = http.MaxBytesHandler(srv.Handler, 10) }
 	}, ask: func(w *world) answer { return w.send("POST", "/", strings.NewReader("more than ten bytes")) }},
@@ -378,7 +383,7 @@ func (sc *reached) run(w *world) {
 	if members := w.pool.Members(); len(members) > 1 {
 		check(w.tb, "blamed", members[0].Breaker() == balancer.Open, sc.blamed)
 	}
-	gateway := sc.status >= 502 || sc.status == 0 && sc.reason != reason.ClientGone
+	gateway := sc.status >= 502 && sc.status <= 504 || sc.status == 0 && sc.reason != reason.ClientGone
 	check(w.tb, "escaped", rec.Escaped(), gateway)
 }
 

@@ -39,6 +39,7 @@ type Route struct {
 	Priority       Priority // whose turn comes first when requests queue before the pool
 
 	edited fieldTable // what RequestHeaders is about
+	mark   string     // of this route in Goodgate-Passed
 }
 
 // HostUpstream as [Route.Host] sends each upstream its own name.

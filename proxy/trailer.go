@@ -33,7 +33,7 @@ func (x *exchange) announced(r *http.Request) (names []string) {
 // trailer: goodgate goes by it in the header, or RFC 9110 says so.
 func headerOnly(name string) bool {
 	switch name {
-	case "via", "cookie", "upgrade", "traceparent", "tracestate":
+	case "via", "goodgate-passed", "cookie", "upgrade", "traceparent", "tracestate":
 		return true
 	}
 	return !httpguts.ValidTrailerHeader(name)

@@ -15,7 +15,7 @@ func TestUnretried(t *testing.T) {
 			t.Errorf("%v: got %v, and its fault is %v", r, got, r.Fault())
 		}
 	}
-	for r, want := range map[Reason]Decision{ShuttingDown: OutOfTime, Overloaded: Strained, Internal: OwnFault, UpgradeUnsupported: OwnFault} {
+	for r, want := range map[Reason]Decision{ShuttingDown: OutOfTime, Overloaded: Strained, Internal: OwnFault, UpgradeUnsupported: OwnFault, LoopDetected: OwnFault} {
 		if got := r.Unretried(); got != want {
 			t.Errorf("%v: got %v, want %v", r, got, want)
 		}

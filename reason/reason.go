@@ -38,6 +38,7 @@ const (
 	RequestTooLarge
 	RequestTimeout
 	UpgradeUnsupported
+	LoopDetected
 	ShuttingDown
 	Internal
 
@@ -132,6 +133,8 @@ var rows = [numReasons]row{
 		text: "The request did not arrive in time."},
 	UpgradeUnsupported: {name: "upgrade_unsupported", fault: FaultProxy, status: http.StatusNotImplemented, rfc: "http_upgrade_failed",
 		text: "The server cannot be reached by WebSocket, or by another protocol that begins with an upgrade."},
+	LoopDetected: {name: "loop_detected", fault: FaultProxy, status: http.StatusLoopDetected, rfc: "proxy_loop_detected", grpc: grpcInternal,
+		text: "The request came back to a server that it had passed."},
 	ShuttingDown: {name: "shutting_down", fault: FaultProxy, status: http.StatusServiceUnavailable, rfc: "proxy_internal_response", retryAfter: true,
 		text: "The service is restarting."},
 	Internal: {name: "internal", fault: FaultProxy, status: http.StatusInternalServerError, rfc: "proxy_internal_error", grpc: grpcInternal,

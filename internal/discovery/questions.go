@@ -110,9 +110,9 @@ func (a question) err() error {
 		e.Err, e.IsTimeout = "no answer in time", true
 	}
 	if a.kind == dnsmessage.TypeA {
-		return fmt.Errorf("A records (IPv4): %w", e)
+		return fmt.Errorf("records of type A (IPv4): %w", e)
 	}
-	return fmt.Errorf("AAAA records (IPv6): %w", e)
+	return fmt.Errorf("records of type AAAA (IPv6): %w", e)
 }
 
 // name has an error of the net package name the server that was really asked: net

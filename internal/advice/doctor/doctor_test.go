@@ -168,6 +168,13 @@ func TestResponse(t *testing.T) {
 	first(t, doctor.Target{Addr: big, MaxHeader: 4096}, "header_size", reason.ResponseHeaderTooLarge, "header 16")
 	bad := serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) })
 	first(t, doctor.Target{Addr: bad}, "upstream_status", reason.UpstreamStatus, "")
+	round := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Proxy-Status", `goodgate; error=proxy_loop_detected; details="loop_detected"`)
+		w.WriteHeader(http.StatusLoopDetected)
+	})
+	if f := first(t, doctor.Target{Addr: round}, "loop", reason.LoopDetected, ""); strings.Contains(f.Do, "application's log") || f.Confidence != finding.Certain {
+		t.Errorf("a loop: finding %+v", f)
+	}
 	cut := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		fmt.Fprint(w, "short")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/goodgate/goodgate/reason"
 
@@ -15,6 +16,17 @@ import (
 func (e *examination) judgeStatus(ctx context.Context, p place, a *answer) {
 	r := a.response
 	switch {
+	case r.StatusCode == http.StatusLoopDetected:
+		f := broken("loop", reason.LoopDetected)
+		f.Confidence = finding.Likely
+		f.Seen = fmt.Sprintf("%s is answered %s", a.request, r.Status)
+		f.Means = "no application has seen the request: a proxy passed it on, and it came back to that proxy"
+		f.Do = "look where that address leads; the upstream must be the application's address, not a proxy's own"
+		if strings.Contains(strings.Join(r.Header.Values("Proxy-Status"), ","), "proxy_loop_detected") {
+			f.Confidence = finding.Certain
+			f.Means = "no application has seen the request: what answers is goodgate, to which its own request came back"
+		}
+		e.find(f)
 	case r.StatusCode >= 502 && r.StatusCode <= 504:
 		f := broken("upstream_status", reason.UpstreamStatus)
 		f.Seen = fmt.Sprintf("%s is answered %s by the upstream itself", a.request, r.Status)

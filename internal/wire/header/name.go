@@ -22,6 +22,7 @@ const (
 	Expect
 	Forwarded
 	GoodgateDrain
+	GoodgatePassed
 	Host
 	IdempotencyKey
 	KeepAlive
@@ -63,6 +64,7 @@ var names = [numNames]string{
 	Expect:             "Expect",
 	Forwarded:          "Forwarded",
 	GoodgateDrain:      "Goodgate-Drain",
+	GoodgatePassed:     "Goodgate-Passed",
 	Host:               "Host",
 	IdempotencyKey:     "Idempotency-Key",
 	KeepAlive:          "Keep-Alive",
