@@ -38,6 +38,7 @@ type server struct {
 	abort   context.CancelCauseFunc // ends every request
 	leaving atomic.Bool             // clients are told to go
 	serving *task
+	log     *slog.Logger
 	heir    bool // another server has the socket now
 }
 
@@ -109,7 +110,7 @@ func bind(ctx context.Context, l config.Listener) (net.Listener, error) {
 
 // newServer returns what is to serve a socket.
 func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error) {
-	s := &server{config: l, door: &door{socket: socket}, address: socket.Addr().String()}
+	s := &server{config: l, log: g.log, door: &door{socket: socket}, address: socket.Addr().String()}
 	bounds := assemble.Connections(l)
 	bounds.Foreign = foreign(l)
 	if bounds.Max == 0 {
@@ -175,7 +176,7 @@ func (s *server) serve() error {
 		stop := s.certs.Watch()
 		defer stop()
 	}
-	return s.http.Serve(proxied(s.entry, s.config))
+	return s.http.Serve(proxied(s.entry, s.config, s.log))
 }
 
 // pass stops accepting and leaves the socket to another server.

@@ -1,7 +1,11 @@
 package gate
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -16,13 +20,15 @@ import (
 
 // proxied returns a listener whose connections from some networks begin with
 // the PROXY protocol, and have the client's address from it. Everyone else's
-// are taken as they are. A header has to come in the time for the request's.
-func proxied(l net.Listener, c config.Listener) net.Listener {
+// are taken as they are. A header has to come in the time for the request's. What
+// has none is refused, and told to the log.
+func proxied(l net.Listener, c config.Listener, log *slog.Logger) net.Listener {
 	if len(c.Proxied) == 0 {
 		return l
 	}
-	return proxiedListener{&proxyproto.Listener{
-		Listener:          l,
+	told := &refusedPeers{log: log.With("listener", c.Address)}
+	return proxiedListener{told: told, Listener: &proxyproto.Listener{
+		Listener:          inOneListener{l, c.Proxied},
 		ReadHeaderTimeout: min(c.Timeouts.Header, 10*time.Second),
 		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
 			if within(c.Proxied, o.Upstream) {
@@ -43,12 +49,15 @@ func foreign(c config.Listener) func(net.Addr) bool {
 }
 
 // proxiedListener makes the connections of go-proxyproto what goodgate needs.
-type proxiedListener struct{ *proxyproto.Listener }
+type proxiedListener struct {
+	*proxyproto.Listener
+	told *refusedPeers
+}
 
 func (l proxiedListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if p, ok := c.(*proxyproto.Conn); ok {
-		return &proxiedConn{Conn: p}, err
+		return &proxiedConn{Conn: p, told: l.told}, err
 	}
 	return c, err
 }
@@ -56,6 +65,7 @@ func (l proxiedListener) Accept() (net.Conn, error) {
 // proxiedConn is a connection that tells whose it is.
 type proxiedConn struct {
 	*proxyproto.Conn
+	told    *refusedPeers
 	once    sync.Once
 	refused bool
 }
@@ -66,7 +76,10 @@ var errTooMany = errors.New("connections_per_client: the client has as many conn
 // Read counts the connection for its client before the first byte.
 func (c *proxiedConn) Read(p []byte) (int, error) {
 	c.once.Do(func() {
-		if h := c.ProxyHeader(); h != nil && !h.Command.IsLocal() {
+		h := c.ProxyHeader()
+		if h == nil {
+			c.tellRefused()
+		} else if !h.Command.IsLocal() {
 			c.refused = !limit.CountFor(c.Raw(), c.RemoteAddr())
 		}
 	})
@@ -74,6 +87,101 @@ func (c *proxiedConn) Read(p []byte) (int, error) {
 		return 0, errTooMany
 	}
 	return c.Conn.Read(p)
+}
+
+// tellRefused has the log tell why a peer's header was not taken. A peer that sends
+// nothing, as load balancers do to see whether somebody listens, has no word.
+func (c *proxiedConn) tellRefused() {
+	if begun, ok := c.Conn.Raw().(*inOneConn); ok && begun.n == 0 {
+		return
+	}
+	_, err := c.Conn.Read(nil) // says it again
+	c.told.tell(c.Raw().RemoteAddr(), err)
+}
+
+// Raw returns the connection as it was accepted.
+func (c *proxiedConn) Raw() net.Conn {
+	if in, ok := c.Conn.Raw().(*inOneConn); ok {
+		return in.Conn
+	}
+	return c.Conn.Raw()
+}
+
+// refusedPeers tells of connections that were closed for want of a header: one line
+// a second, however many there are.
+type refusedPeers struct {
+	log    *slog.Logger
+	mu     sync.Mutex // mu protects the fields below.
+	last   time.Time
+	untold int
+}
+
+func (r *refusedPeers) tell(peer net.Addr, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if now.Sub(r.last) < time.Second {
+		r.untold++
+		return
+	}
+	r.log.Warn("a connection was closed: its peer is in proxy_protocol and has sent no valid header of the PROXY protocol",
+		"peer", peer.String(), "error", fmt.Sprint(err), "others", r.untold)
+	r.last, r.untold = now, 0
+}
+
+// maxV1 is the longest header of version 1.
+const maxV1 = 107
+
+// inOneListener makes connections of the peers in networks return a header of
+// version 1 by one Read: go-proxyproto takes no other. The specification (section 2)
+// recommends to take one that comes in pieces.
+type inOneListener struct {
+	net.Listener
+	peers []netip.Prefix
+}
+
+func (l inOneListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil || !within(l.peers, c.RemoteAddr()) {
+		return c, err
+	}
+	return &inOneConn{Conn: c}, nil
+}
+
+type inOneConn struct {
+	net.Conn
+	n    int  // bytes that the first Read has brought
+	past bool // the first Read
+}
+
+// Read waits, the first time, for the whole line of version 1. The deadline for the
+// header is that of the connection.
+func (c *inOneConn) Read(p []byte) (int, error) {
+	if c.past {
+		return c.Conn.Read(p)
+	}
+	c.past = true
+	for c.n < len(p) {
+		n, err := c.Conn.Read(p[c.n:])
+		c.n += n
+		if err != nil && c.n == 0 {
+			return 0, err
+		}
+		if err != nil || !unfinishedV1(p[:c.n]) {
+			break // the next Read brings the error again
+		}
+	}
+	return c.n, nil
+}
+
+// ReadFrom sends what comes from r in the quickest way that there is.
+func (c *inOneConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
+
+// unfinishedV1 reports whether b may be the beginning of a header of version 1.
+func unfinishedV1(b []byte) bool {
+	const signature = "PROXY"
+	n := min(len(b), len(signature))
+	return string(b[:n]) == signature[:n] && len(b) < maxV1 && bytes.IndexByte(b, '\n') < 0
 }
 
 // RemoteAddr returns the client's address. Of a client that has none for the

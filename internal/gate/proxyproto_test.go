@@ -4,14 +4,17 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pires/go-proxyproto"
 )
@@ -126,6 +129,103 @@ pools: {app: {upstreams: [%q]}}`, seen(t))), Options{})
 			}
 		})
 	}
+}
+
+// A header that comes in pieces is read, one by one byte as well
+// (varnishcache/varnish-cache#2151), and what follows it in the same packet, too.
+func TestProxyProtocolInPieces(t *testing.T) {
+	r := start(t, parse(t, fmt.Sprintf(`
+listeners: [{address: "127.0.0.1:0", proxy_protocol: [127.0.0.1]}]
+shutdown: {lame_duck: 0s, grace: 0s}
+pools: {app: {upstreams: [%q]}}`, seen(t))), Options{})
+	tcp := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 7}
+	v2, err := (&proxyproto.Header{Version: 2, Command: proxyproto.PROXY, TransportProtocol: proxyproto.TCPv4, SourceAddr: tcp, DestinationAddr: tcp}).Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, header := range map[string]string{"v1": "PROXY TCP4 192.0.2.7 192.0.2.1 7 80\r\n", "v2": string(v2)} {
+		for _, pieces := range [][]int{{1}, {3, 9}, {5}, {len(header) - 1}, {len(header) - 2, len(header) - 1}, {len(header)}} {
+			c := dialClient(t, r.addrs[0])
+			text, from := header+"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 0
+			for _, to := range append(pieces, len(text)) {
+				io.WriteString(c, text[from:to])
+				from = to
+				time.Sleep(20 * time.Millisecond) // a packet of its own
+			}
+			c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			res, err := http.ReadResponse(c.r, nil)
+			if err != nil {
+				t.Errorf("%s, cut at %v: %v", version, pieces, err)
+				continue
+			}
+			body, _ := io.ReadAll(res.Body)
+			if !strings.HasPrefix(string(body), "[192.0.2.7]") {
+				t.Errorf("%s, cut at %v: got %q", version, pieces, body)
+			}
+		}
+	}
+}
+
+// What has no valid header is closed, and the log tells of the peer and the cause;
+// a peer that only looks whether somebody listens is not worth a line.
+func TestProxyProtocolRefusalsAreLogged(t *testing.T) {
+	for name, text := range map[string]string{
+		"none":        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"malformed":   "PROXY TCP4 192.0.2.7 nobody 7 80\r\n",
+		"too long":    "PROXY TCP4 " + strings.Repeat("1", 200),
+		"a bare LF":   "PROXY TCP4 192.0.2.7 192.0.2.1 7 80\n",
+		"broken off":  "PROXY TCP4 192.0.2.7",
+		"nothing":     "",
+		"no v2 of it": "\r\n\r\n\x00\r\nQUIT\n\xff\xff\xff\xff",
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log logLines
+			r := start(t, parse(t, fmt.Sprintf(`
+listeners: [{address: "127.0.0.1:0", proxy_protocol: [127.0.0.1]}]
+shutdown: {lame_duck: 0s, grace: 0s}
+pools: {app: {upstreams: [%q]}}`, seen(t))), Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			c := dialClient(t, r.addrs[0])
+			io.WriteString(c, text)
+			c.Conn.(*net.TCPConn).CloseWrite()
+			c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			if b, err := io.ReadAll(c.r); len(b) > 0 || timedOut(err) {
+				t.Errorf("got %q, %v, want a closed connection", b, err)
+			}
+			got := log.with("PROXY protocol")
+			if want := text != ""; (got != "") != want || want && !strings.Contains(got, "peer="+c.LocalAddr().String()) {
+				t.Errorf("the log has %q", got)
+			}
+		})
+	}
+}
+
+// logLines is a log that is looked at while it is written.
+type logLines struct {
+	mu   sync.Mutex // protects text
+	text strings.Builder
+}
+
+func (l *logLines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// with returns the first line that has a word, "" without one.
+func (l *logLines) with(word string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.Lines(l.text.String()) {
+		if strings.Contains(line, word) {
+			return line
+		}
+	}
+	return ""
+}
+
+func timedOut(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
 }
 
 // Behind the PROXY protocol it is a client's connections that are counted, not
