@@ -11,6 +11,7 @@ import "time"
 // Spec is what a configuration or a discovery source says about one upstream.
 type Spec struct {
 	Addr        string // host:port or unix:/path; unique within the pool
+	Other       string // the same host and port by an address of the other family; "" = there is none
 	Name        string // the host name Addr was found under; empty for an address
 	TLS         bool   // reached by TLS
 	Weight      int    // share of the load; below 1 counts as 1

@@ -162,7 +162,7 @@ func (p *Pool) replace(specs []Spec) (gone []*Upstream) {
 			continue
 		}
 		u := before[s.Addr]
-		if u == nil || u.name != s.Name || u.tls != s.TLS {
+		if u == nil || u.name != s.Name || u.other != s.Other || u.tls != s.TLS {
 			u = newUpstream(p, s)
 		}
 		p.upstreams[s.Addr] = u

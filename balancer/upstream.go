@@ -45,6 +45,7 @@ type Upstream struct {
 
 	key    Key
 	name   string
+	other  string
 	tls    bool
 	id     uint64
 	pool   *Pool
@@ -80,6 +81,7 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 		late:   p.left() > 0,
 		key:    Key{Pool: opts.Name, Addr: s.Addr},
 		name:   s.Name,
+		other:  s.Other,
 		tls:    s.TLS,
 		id:     Hash(s.Addr),
 		pool:   p,
@@ -117,6 +119,10 @@ func (u *Upstream) Key() Key { return u.key }
 
 // Addr returns the address to connect to: host:port or unix:/path.
 func (u *Upstream) Addr() string { return u.key.Addr }
+
+// Other returns the upstream's address of the other family, IPv6 beside an IPv4
+// Addr; empty without one.
+func (u *Upstream) Other() string { return u.other }
 
 // Name returns the host name the address was found under, empty for an address.
 func (u *Upstream) Name() string { return u.name }

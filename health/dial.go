@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/wire/dualstack"
 )
 
 const (
@@ -43,11 +44,8 @@ func newDialer(c *tls.Config, preface []byte, protos ...string) dialer {
 // dial connects to u, which fails when ctx ends. If u is reached by TLS, the
 // connection is a *tls.Conn after its handshake.
 func (d dialer) dial(ctx context.Context, u *balancer.Upstream) (net.Conn, error) {
-	network, address := "tcp", u.Addr()
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		network, address = "unix", path
-	}
-	raw, err := (&net.Dialer{KeepAlive: -1}).DialContext(ctx, network, address)
+	at := dualstack.Host{Addr: u.Addr(), Other: u.Other()}
+	raw, err := at.Connect(ctx, (&net.Dialer{KeepAlive: -1}).DialContext)
 	if err != nil {
 		return nil, dialError(ctx, err)
 	}

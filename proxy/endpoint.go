@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/wire/dualstack"
 )
 
 // endpoint is how one upstream is reached: its own transport, so that its
 // connections can be closed when it is gone.
 type endpoint struct {
 	spec      balancer.Spec
+	at        *dualstack.Host
 	opts      *PoolOptions
 	scheme    string
 	host      string // in the URL and, with HostUpstream, in the Host header
@@ -30,6 +32,7 @@ const continueTimeout = time.Second
 
 func newEndpoint(s balancer.Spec, o *PoolOptions) *endpoint {
 	e := &endpoint{spec: s, opts: o, scheme: "http", host: s.Authority()}
+	e.at = &dualstack.Host{Addr: s.Addr, Other: s.Other}
 	if s.TLS {
 		e.scheme = "https"
 	}
@@ -43,13 +46,9 @@ func IdleConns(u *balancer.Upstream) int { return endpointOf(u).transport.Idle()
 
 // connect makes the connection, or says why it cannot.
 func (e *endpoint) connect(ctx context.Context) (net.Conn, error) {
-	network, addr := "tcp", e.spec.Addr
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		network, addr = "unix", path
-	}
 	ctx, cancel := context.WithTimeout(ctx, e.opts.Timeouts.Dial)
 	defer cancel()
-	c, err := e.opts.Dial(ctx, network, addr)
+	c, err := e.at.Connect(ctx, e.opts.Dial)
 	if err != nil {
 		return nil, &Error{Reason: dialReason(err), Upstream: e.spec.Addr, Err: err}
 	}

@@ -126,7 +126,7 @@ func (t *byClient) of(header []byte) transport {
 	t.mu.Lock()
 	own, ok := t.kept.Get(string(header))
 	if !ok {
-		l := &endpoint{spec: t.endpoint.spec, opts: t.endpoint.opts, scheme: t.endpoint.scheme, host: t.endpoint.host, preface: header}
+		l := &endpoint{spec: t.endpoint.spec, at: t.endpoint.at, opts: t.endpoint.opts, scheme: t.endpoint.scheme, host: t.endpoint.host, preface: header}
 		own = l.speak()
 		if t.retired {
 			own.Retire()

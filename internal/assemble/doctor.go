@@ -77,6 +77,8 @@ func doctorTarget(name string, c config.Pool) (doctor.Target, error) {
 		Preface:   proxyProtocol(c.ProxyProtocol).Local(),
 		Insecure:  c.TLS.Insecure,
 		Resolver:  c.DNS.Resolver,
+		Family:    family(c.DNS),
+		Pair:      c.DNS.Family == "auto",
 		Dial:      c.Timeouts.Dial,
 		Response:  c.Timeouts.ResponseHeader,
 		Keepalive: c.Timeouts.Keepalive,

@@ -13,7 +13,8 @@ import (
 // Source returns where an entry of upstreams leads; fixed says that it has nothing
 // to look up. An error says what is wrong with the entry, or with the resolver.
 func Source(u config.Upstream, dns config.DNS) (s discovery.Source, fixed bool, err error) {
-	resolver := discovery.Resolver{Server: dns.Resolver, MinTTL: dns.MinTTL, MaxTTL: dns.MaxTTL, Timeout: dns.Timeout}
+	resolver := discovery.Resolver{Server: dns.Resolver, Family: family(dns), Pair: dns.Family == "auto",
+		MinTTL: dns.MinTTL, MaxTTL: dns.MaxTTL, Timeout: dns.Timeout}
 	rest := discovery.Target{Weight: u.Weight, Tier: u.Tier, MaxInFlight: u.MaxInFlight, TLS: u.Scheme == "https"}
 	switch {
 	case u.File != "":
@@ -32,6 +33,11 @@ func Source(u config.Upstream, dns config.DNS) (s discovery.Source, fixed bool, 
 		return s, false, err
 	}
 	return discovery.NewStatic(t), true, nil
+}
+
+// family is the kind of addresses that names are looked up for, "" for both.
+func family(dns config.DNS) string {
+	return map[string]string{"ipv4": "ip4", "ipv6": "ip6"}[dns.Family]
 }
 
 // LookUp returns what an entry of upstreams stands for now. It runs its source
@@ -59,7 +65,7 @@ func LookUp(ctx context.Context, u config.Upstream, dns config.DNS) (found []dis
 func Specs(targets []discovery.Target) []balancer.Spec {
 	list := make([]balancer.Spec, len(targets))
 	for i, t := range targets {
-		list[i] = balancer.Spec{Addr: t.Addr, Name: t.Name, TLS: t.TLS, Weight: t.Weight, Tier: t.Tier, MaxInFlight: t.MaxInFlight}
+		list[i] = balancer.Spec{Addr: t.Addr, Other: t.Other, Name: t.Name, TLS: t.TLS, Weight: t.Weight, Tier: t.Tier, MaxInFlight: t.MaxInFlight}
 	}
 	return list
 }

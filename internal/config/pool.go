@@ -57,6 +57,7 @@ type Upstream struct {
 // DNS says how names of upstreams are looked up.
 type DNS struct {
 	Resolver string   `yaml:"resolver" default:"" format:"hostport" help:"host:port of the name server; empty uses the system's."`
+	Family   string   `yaml:"family" default:"auto" enum:"auto|each|ipv4|ipv6" help:"Which addresses of a name are upstreams: each of them, those of one family, or (auto) each but an only IPv4 and an only IPv6 address, which are one upstream."`
 	MinTTL   Duration `yaml:"min_ttl" default:"1s" min:"100ms" max:"24h" help:"An answer is kept at least this long."`
 	MaxTTL   Duration `yaml:"max_ttl" default:"5m" min:"100ms" max:"24h" help:"An answer is kept at most this long."`
 	Timeout  Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1m" help:"For one look-up."`

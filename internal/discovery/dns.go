@@ -39,13 +39,17 @@ func NewDNS(t Target, options Resolver) (*Lookup, error) {
 		s := options.newSession(known)
 		addrs, err := s.addrs(ctx, host)
 		known = s.found
-		return at(t, addrs, port), s.validity(), err
+		return s.at(t, addrs, port), s.validity(), err
 	}
 	return l, nil
 }
 
-// at returns t at each of addrs.
-func at(t Target, addrs []netip.Addr, port string) []Target {
+// at returns t at each of addrs, which are sorted.
+func (s *session) at(t Target, addrs []netip.Addr, port string) []Target {
+	if s.options.Pair && len(addrs) == 2 && addrs[0].Is4() && addrs[1].Is6() {
+		t.Addr, t.Other = net.JoinHostPort(addrs[0].String(), port), net.JoinHostPort(addrs[1].String(), port)
+		return []Target{t}
+	}
 	targets := make([]Target, 0, len(addrs))
 	for _, a := range addrs {
 		t.Addr = net.JoinHostPort(a.String(), port)

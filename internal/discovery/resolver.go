@@ -22,8 +22,11 @@ const maxFound = 10_000
 // Resolver says how names are looked up. The zero value is the system's name
 // servers with the defaults.
 type Resolver struct {
-	Server  string        // "host:port" of the name server; "" means those of the system
-	Family  string        // "ip4" or "ip6" for addresses of one kind; "" means both
+	Server string // "host:port" of the name server; "" means those of the system
+	Family string // "ip4" or "ip6" for addresses of one kind; "" means both
+	// Pair takes a name's only IPv4 and its only IPv6 address for one host, and so for
+	// one target (RFC 8305): with more it is not known which belong together.
+	Pair    bool
 	Timeout time.Duration // for one lookup; 0 means 2 s
 	MinTTL  time.Duration // an answer holds at least this long; 0 means 1 s
 	MaxTTL  time.Duration // an answer holds at most this long; 0 means 5 min

@@ -10,6 +10,7 @@ import (
 // Target is one address a source found.
 type Target struct {
 	Addr        string // "10.0.0.1:3001", "[::1]:80" or "unix:/path"; a host name and port only from a file
+	Other       string // the same host and port by an IPv6 address, where Addr has its IPv4 one; "" without
 	Name        string // the host name it came from, for Host and SNI; "" for an address
 	Weight      int    // share of the load, 1 to 1000; 0 counts as 1
 	Tier        int    // 0 first; a higher tier is a reserve

@@ -78,7 +78,7 @@ func (s *session) resolve(ctx context.Context, records []*net.SRV, t Target) ([]
 		target.Name = strings.TrimSuffix(srv.host, ".")
 		target.Tier += srv.tier
 		target.Weight = srv.weight
-		targets = append(targets, at(target, a.addrs, srv.port)...)
+		targets = append(targets, s.at(target, a.addrs, srv.port)...)
 		if len(targets) > maxFound {
 			missing = append(missing, fmt.Errorf("more than %d addresses: the rest is left out", maxFound))
 			targets, whole = targets[:maxFound], false

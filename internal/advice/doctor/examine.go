@@ -47,6 +47,7 @@ type examination struct {
 	Target
 	o      Options
 	report finding.Report
+	paired bool // the name has one address of each family, and the proxy goes by either
 }
 
 func (e *examination) run(ctx context.Context) {

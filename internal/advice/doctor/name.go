@@ -32,7 +32,7 @@ func (e *examination) lookUp(ctx context.Context) []place {
 		return []place{{network, address}}
 	}
 	began := time.Now()
-	answer, err := discovery.Resolver{Server: e.Resolver, Timeout: min(nameTimeout, e.o.MaxWait)}.Ask(ctx, host)
+	answer, err := discovery.Resolver{Server: e.Resolver, Family: e.Family, Timeout: min(nameTimeout, e.o.MaxWait)}.Ask(ctx, host)
 	took := time.Since(began)
 	if err != nil {
 		e.failed("name", took, "%s: %v", host, err)
@@ -53,6 +53,7 @@ func (e *examination) lookUp(ctx context.Context) []place {
 	if answer.TTL >= 0 {
 		ttl = "TTL " + span(answer.TTL)
 	}
+	e.paired = e.Pair && kinds == [2]int{1, 1}
 	e.step("name", took, "%s: %v (%d IPv4, %d IPv6; %s)", host, answer.Addrs, kinds[0], kinds[1], ttl)
 	if answer.Missing != nil {
 		e.familyMissing(host, answer.Missing)
@@ -140,5 +141,10 @@ func (e *examination) someUnreachable(bad []attempt, good int) {
 	f.Severity = finding.Warning
 	f.Seen = fmt.Sprintf("%d of %d addresses of the name cannot be used: %s", len(bad), len(bad)+good, f.Seen)
 	f.Means = "requests that go to that address fail: " + f.Means
+	if e.paired {
+		f.Severity = finding.Notice
+		f.Means = "the proxy takes both addresses for one upstream, and connects by the other one"
+		f.Do = "nothing has to be done; dns.family with one of the two spares the tries"
+	}
 	e.find(f)
 }

@@ -15,6 +15,8 @@ type Target struct {
 	TLS      *tls.Config // nil = plain HTTP; ServerName "" = the host of Addr
 	Insecure bool        // the proxy does not look at the certificate
 	Resolver string      // host:port of the name server; "" = the system's
+	Family   string      // "ip4" or "ip6": the proxy takes addresses of this kind only; "" = both
+	Pair     bool        // the proxy goes by whichever works of an only IPv4 and an only IPv6 address
 
 	Method string // of the request; "" = GET
 	Path   string // of the request; "" = "/"

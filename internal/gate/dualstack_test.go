@@ -1,0 +1,97 @@
+package gate
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// loopbacks is a name server for which each name has 127.0.0.1 and ::1.
+func loopbacks(t *testing.T) string {
+	t.Helper()
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pc.Close() })
+	go func() {
+		b := make([]byte, 4096)
+		for {
+			n, from, err := pc.ReadFrom(b)
+			var m dnsmessage.Message
+			if err != nil || m.Unpack(b[:n]) != nil {
+				return
+			}
+			q := m.Questions[0]
+			m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
+			r := dnsmessage.Resource{Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 60}}
+			switch q.Type {
+			case dnsmessage.TypeA:
+				r.Body = &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}}
+			case dnsmessage.TypeAAAA:
+				r.Body = &dnsmessage.AAAAResource{AAAA: [16]byte(net.IPv6loopback)}
+			}
+			m.Answers = append(m.Answers, r)
+			answer, _ := m.Pack()
+			pc.WriteTo(answer, from)
+		}
+	}()
+	return pc.LocalAddr().String()
+}
+
+// A name with an address of each family is one upstream, which is well by either of
+// them, unless the operator says otherwise (nginx/docker-nginx#374; RFC 8305).
+func TestNameWithBothFamilies(t *testing.T) {
+	for name, tc := range map[string]struct {
+		listen, family string
+		upstreams      int
+		warns          bool
+	}{
+		"IPv4 only":           {"127.0.0.1:0", "auto", 1, false},
+		"IPv6 only":           {"[::1]:0", "auto", 1, false},
+		"IPv4 only, each":     {"127.0.0.1:0", "each", 2, true},
+		"IPv4 only, ipv4":     {"127.0.0.1:0", "ipv4", 1, false},
+		"both":                {"[::]:0", "auto", 1, false},
+		"both, each":          {"[::]:0", "each", 2, false},
+		"IPv6 only, the same": {"[::1]:0", "ipv6", 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ln, err := net.Listen("tcp", tc.listen)
+			if err != nil {
+				t.Skip(err)
+			}
+			app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) }))
+			app.Listener.Close()
+			app.Listener = ln
+			app.Start()
+			t.Cleanup(app.Close)
+			_, port, _ := net.SplitHostPort(ln.Addr().String())
+			var log logLines
+			r := start(t, parse(t, fmt.Sprintf(`
+listeners: ["127.0.0.1:0"]
+shutdown: {lame_duck: 0s, grace: 0s}
+pools:
+  app:
+    upstreams: ["http://app.test.:%s"]
+    dns: {resolver: %q, family: %s}
+    health: {path: /, rise: 1, fall: 1, interval: 100ms, fast_interval: 100ms}`, port, loopbacks(t), tc.family)), Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			for range 4 {
+				if status, _, body := lookAt(t, r.addrs[0]); status != http.StatusOK || !strings.HasPrefix(body, "127.0.0.1") {
+					t.Errorf("got %d, %q", status, body)
+				}
+			}
+			if found := log.with("upstreams found"); !strings.Contains(found, fmt.Sprint("count=", tc.upstreams)) {
+				t.Errorf("the log has %q, want %d upstreams", found, tc.upstreams)
+			}
+			if got := log.with("level=WARN"); (got != "") != tc.warns {
+				t.Errorf("the log has %q, want a warning: %v", got, tc.warns)
+			}
+		})
+	}
+}
