@@ -179,6 +179,11 @@ func (b *collected) Read(p []byte) (int, error) {
 	return b.from.Read(p)
 }
 
+// here reports whether a Read returns without waiting, as far as that is known.
+func (b *collected) here() bool {
+	return b.off < b.n && b.room != nil || len(b.over) > 0 || b.complete || b.from.Here()
+}
+
 func (b *collected) Close() error {
 	b.release()
 	b.over = nil

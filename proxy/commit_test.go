@@ -242,15 +242,11 @@ func TestStreamsAreNotHeld(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer res.Body.Close()
-				// A response of known length is flushed by nobody until it has ended or
-				// filled the server's buffer.
-				if test.length == "" {
-					check(t, "header after", time.Since(began), test.after)
-					_, err = io.ReadFull(res.Body, make([]byte, test.first))
-					check(t, "first bytes", err, nil)
-					check(t, "first bytes after", time.Since(began), test.after)
-					check(t, "in flight", w.pool.InFlight(), 1)
-				}
+				check(t, "header after", time.Since(began), test.after)
+				_, err = io.ReadFull(res.Body, make([]byte, test.first))
+				check(t, "first bytes", err, nil)
+				check(t, "first bytes after", time.Since(began), test.after)
+				check(t, "in flight", w.pool.InFlight(), 1)
 				rest, err := io.ReadAll(res.Body)
 				check(t, "rest", fmt.Sprint(strings.HasSuffix(string(rest), "y"), err), "true <nil>")
 				check(t, "all after", time.Since(began), time.Minute)

@@ -53,6 +53,7 @@ type exchange struct {
 		from   *balancer.Upstream // nil = no upstream's
 		tunnel *tunnel            // when it switched protocols
 		stream bool               // its parts matter as they come
+		prompt bool               // whoever copies the body sends each part on at once
 	}
 }
 

@@ -24,8 +24,8 @@ import (
 //	copies the trailer before it has come     RoundTrip keeps its names; bodyView fills it in
 //	adds the response's trailer to fields of  (*responseWriter).WriteHeader takes these out
 //	  the same names in its header              once they have been sent
-//	flushes only streams of events, and       modifyResponse makes it flush gRPC, too
-//	  what has no length
+//	flushes only streams of events, and       modifyResponse makes it flush gRPC, too; leasedBody
+//	  what has no length                        flushes the others before it waits
 //	passes 1xx on with what the final answer  (*exchange).inform does it instead
 //	  is to have
 //	refuses a request by its error handler    handleError tells that by "no attempt yet"
@@ -128,6 +128,7 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 		if res.ContentLength != 0 && streamType(res.Header) {
 			relay.FlushInterval = -1
 		}
+		x.answer.prompt = res.ContentLength < 0 || relay.FlushInterval < 0
 		moveHeader(x.writer.Header(), res)
 	}
 	return nil

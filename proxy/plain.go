@@ -120,6 +120,7 @@ func (x *exchange) copyBody(res *message.Response) error {
 	buf := x.proxy.buffers.Get()
 	defer x.proxy.buffers.Put(buf)
 	prompt := res.ContentLength < 0 || isStream(res)
+	x.answer.prompt = prompt
 	if prompt {
 		x.writer.control.Flush() // the header, too, which may be all for a while
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,67 @@ func TestSizedStreamIsPrompt(t *testing.T) {
 			if _, err := io.ReadFull(res.Body, make([]byte, 2)); err != nil || time.Since(began) > time.Second {
 				t.Errorf("%s: the first part came after %v, %v", media, time.Since(began), err)
 			}
+		})
+	}
+}
+
+// An answer that comes slowly is passed on as it comes, also one of known length, and
+// its header does not wait for its body (symfony-cli/symfony-cli#729, golang/go#41858).
+func TestSlowAnswerIsPrompt(t *testing.T) {
+	t.Parallel()
+	const pause = 400 * time.Millisecond
+	for _, test := range []struct {
+		name   string
+		buffer int64 // of the pool's commit
+		header string
+		part   int
+		http2  bool
+		first  time.Duration // until the header comes
+	}{
+		{"small", 64 << 10, "Content-Length: %d", 10, false, 50 * time.Millisecond},
+		{"larger than the buffer", 1 << 10, "Content-Length: %d", 1000, false, 0},
+		{"larger than what pipes pass", 64 << 10, "Content-Length: %d", 20 << 10, false, 0},
+		{"not held", 0, "Content-Length: %d", 10, false, 0},
+		{"of unknown length", 64 << 10, "X-Length: %d", 10, false, 50 * time.Millisecond},
+		{"small, HTTP/2", 64 << 10, "Content-Length: %d", 10, true, 50 * time.Millisecond},
+		{"larger than the buffer, HTTP/2", 1 << 10, "Content-Length: %d", 1000, true, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := setup{upstreams: specs("app:80")}
+			s.pool.Commit.Buffer = test.buffer
+			if test.http2 {
+				s.pool = h2(s.pool)
+			}
+			relayed(t, s, func(t *testing.T, w *world) {
+				const parts = 10
+				app := func(rw http.ResponseWriter, _ *http.Request) {
+					name, value, _ := strings.Cut(fmt.Sprintf(test.header, parts*test.part), ": ")
+					rw.Header().Set(name, value)
+					for range parts {
+						http.NewResponseController(rw).Flush()
+						time.Sleep(pause)
+						io.WriteString(rw, strings.Repeat("x", test.part))
+					}
+				}
+				if test.http2 {
+					w.h2app("app:80", app)
+				} else {
+					w.app("app:80", app)
+				}
+				began := time.Now()
+				res, err := w.client.Get("http://example.com/")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer res.Body.Close()
+				check(t, "header after", time.Since(began), test.first)
+				for i := range parts {
+					if _, err := io.ReadFull(res.Body, make([]byte, test.part)); err != nil {
+						t.Fatal(err)
+					}
+					check(t, fmt.Sprint("part ", i, " after"), time.Since(began), pause*time.Duration(i+1))
+				}
+			})
 		})
 	}
 }

@@ -76,7 +76,13 @@ func (b *leasedBody) Read(p []byte) (int, error) {
 }
 
 // next reads the next part of the body, or passes it on. Then there is nothing in p.
+// The client gets what has come before that is waited for.
 func (b *leasedBody) next(p []byte) (int, error) {
+	if w := &b.x.writer; w.unsent && !b.x.answer.prompt && !b.here() {
+		if err := w.flush(); err != nil {
+			return 0, err
+		}
+	}
 	n, err := b.pass()
 	if n > 0 || err != nil {
 		b.rest.came(n)
@@ -85,6 +91,17 @@ func (b *leasedBody) next(p []byte) (int, error) {
 	n, err = b.ReadCloser.Read(p)
 	b.rest.came(n)
 	return n, err
+}
+
+// here reports whether the next part is, as far as that is known.
+func (b *leasedBody) here() bool {
+	switch from := b.ReadCloser.(type) {
+	case *collected:
+		return from.here()
+	case http1.Body:
+		return from.Here()
+	}
+	return true
 }
 
 func (b *leasedBody) Close() error {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -22,6 +23,7 @@ type responseWriter struct {
 	status  int   // 0 before the final header
 	sized   bool  // the final header says the body's length
 	written int64 // of the body
+	unsent  bool  // a part of what was written may wait in the server's buffers
 	err     error // the first failure to write
 
 	bounded time.Time // when the write deadline was set; zero = it is not
@@ -58,7 +60,7 @@ func (w *responseWriter) begin(status int, h message.Editor, sized bool) {
 	if !w.http2() {
 		w.bound()
 	}
-	w.status, w.sized = status, sized
+	w.status, w.sized, w.unsent = status, sized, true
 	x := w.x
 	h.Set("X-Request-Id", x.record.ID)
 	if x.proxy.draining.Load() || x.listener.leaving() || x.astray() {
@@ -85,6 +87,7 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	}
 	w.bound()
 	n, err := w.ResponseWriter.Write(p)
+	w.unsent = w.unsent || len(p) <= serverBuffer
 	if w.http2() {
 		w.unbound()
 	}
@@ -95,6 +98,27 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 		w.err = err
 	}
 	return n, err
+}
+
+// serverBuffer is what servers of HTTP keep of a response at most, to send it with
+// what follows.
+const serverBuffer = 4 << 10
+
+// flush sends what was written on.
+func (w *responseWriter) flush() error {
+	w.unsent = false
+	w.bound()
+	err := w.control.Flush()
+	if w.http2() {
+		w.unbound()
+	}
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return err
 }
 
 // bound gives the client until the write timeout to take the next part. A

@@ -65,6 +65,10 @@ type Body interface {
 	// returned however late it is, others only if the moment is still to come. A
 	// trailer that has begun is waited for.
 	ReadUntil(p []byte, t time.Time) (int, error)
+
+	// Here reports whether a Read returns without waiting for the upstream. It may be
+	// that it does not know.
+	Here() bool
 }
 
 // PipeBody is a [Body] that may be moved without being copied.
@@ -114,6 +118,9 @@ func (b *body) Read(p []byte) (int, error) { return b.ReadUntil(p, time.Time{}) 
 func (b *body) ReadUntil(p []byte, t time.Time) (int, error) {
 	return b.take(t, func() (int, error) { return b.read(p) })
 }
+
+// Here implements [Body].
+func (b *body) Here() bool { return b.state.Load() != bodyOpen || b.c.br.Buffered() > 0 }
 
 // Ready implements [PipeBody].
 func (b *body) Ready() int64 {

@@ -69,6 +69,9 @@ func (b *body) ReadUntil(p []byte, until time.Time) (int, error) {
 	return n, b.err
 }
 
+// Here implements [http1.Body]. net/http does not tell what it has read.
+func (b *body) Here() bool { return len(b.left) > 0 || b.err != nil }
+
 // pull waits until a read has ended, and reports false when that is not before
 // a moment.
 func (b *body) pull(until time.Time) bool {
