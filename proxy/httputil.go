@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"slices"
@@ -29,6 +30,8 @@ import (
 //	passes 1xx on with what the final answer  (*exchange).inform does it instead
 //	  is to have
 //	refuses a request by its error handler    handleError tells that by "no attempt yet"
+//	takes Upgrade for one protocol, where it  offerUpgrades joins the fields; agree leaves of
+//	  is a list, maybe in several fields        what was asked for what the upstream chose
 //	does not end the connection after a 101   modifyResponse checks that it was asked for
 //	  that nobody asked for
 //	panics when a body breaks off             (*exchange).end runs in a defer; the reason is
@@ -74,7 +77,7 @@ func (relay *httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 	}
 	x.route.edited.drop(out.Header)
 	x.setForwarded(x.request, out.Header)
-	dropUpgradeToHTTP2(out.Header)
+	offerUpgrades(out.Header, pr.In.Header["Upgrade"])
 	if !pr.In.ProtoAtLeast(1, 1) {
 		ignoreNewer(out.Header)
 	}
@@ -115,7 +118,7 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 			return err
 		}
 		x.record.Status = res.StatusCode
-		trimSwitch(res)
+		relay.agree(res)
 	}
 	x.route.ResponseHeaders.apply(res.Header)
 	x.cleanTrailer(res.Trailer) // what has come of it, and what is announced
@@ -132,6 +135,15 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 		moveHeader(x.writer.Header(), res)
 	}
 	return nil
+}
+
+// agree makes a 101 one that httputil passes on: to what was asked for, as it sees
+// that.
+func (relay *httputilRelay) agree(res *http.Response) {
+	asked := res.Request
+	trimSwitch(res)
+	asked.Header = maps.Clone(asked.Header) // the upstream's connection may have the other
+	asked.Header["Upgrade"] = res.Header["Upgrade"]
 }
 
 // moveHeader gives the client's response the fields of an upstream's.

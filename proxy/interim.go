@@ -79,7 +79,7 @@ func dropConnectionFields(h http.Header) {
 // trimSwitch leaves of a 101 (Switching Protocols) what is for the client. It has
 // no content, and so no length (RFC 9110, section 8.6).
 func trimSwitch(res *http.Response) {
-	protocol := res.Header.Get("Upgrade")
+	protocol := strings.Join(res.Header["Upgrade"], ", ")
 	dropConnectionFields(res.Header)
 	delete(res.Header, "Content-Length")
 	res.Header["Connection"] = []string{"Upgrade"}

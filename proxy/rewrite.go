@@ -2,19 +2,47 @@ package proxy
 
 import (
 	"cmp"
+	"iter"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"strings"
 )
 
-// dropUpgradeToHTTP2 keeps a client from a connection of HTTP/2 with the upstream,
-// through which its requests would go past goodgate.
-func dropUpgradeToHTTP2(h http.Header) {
-	for _, v := range h["Upgrade"] {
-		if strings.Contains(strings.ToLower(v), "h2") {
-			h.Del("Upgrade")
-			h.Del("Connection")
-			return
+// offerUpgrades puts into h, if it asks for an upgrade, all the protocols that a
+// client offers: Upgrade is a list, in one field or several (RFC 9110, section 7.8),
+// of which httputil takes the first field. HTTP is not among them: through a
+// connection of HTTP/2 with the upstream a client's requests would go past goodgate.
+func offerUpgrades(h http.Header, offered []string) {
+	if h.Get("Upgrade") == "" {
+		return
+	}
+	var kept []string
+	for p := range protocols(offered) {
+		lower := strings.ToLower(p)
+		if !strings.Contains(lower, "h2") && !strings.HasPrefix(lower, "http/") {
+			kept = append(kept, p)
+		}
+	}
+	if len(kept) == 0 {
+		h.Del("Upgrade")
+		h.Del("Connection")
+		return
+	}
+	h["Upgrade"] = []string{strings.Join(kept, ", ")}
+}
+
+// protocols are the members of an Upgrade list. What is no protocol is left out.
+func protocols(fields []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range fields {
+			for p := range strings.SplitSeq(line, ",") {
+				p = textproto.TrimString(p)
+				name, version, versioned := strings.Cut(p, "/")
+				if isToken(name) && (!versioned || isToken(version)) && !yield(p) {
+					return
+				}
+			}
 		}
 	}
 }

@@ -39,11 +39,27 @@ func (x *exchange) fail(e *Error) {
 // errUpgrade says that an upstream switched to a protocol of its own choice.
 var errUpgrade = errors.New("switched to a protocol that was not asked for")
 
+// isOffered reports whether an upstream has chosen of the protocols that it was
+// offered: one, or several on top of each other (RFC 9110, section 7.8).
+func isOffered(chosen, offered []string) bool {
+	n := 0
+	for p := range protocols(chosen) {
+		n++
+		ok := false
+		for o := range protocols(offered) {
+			ok = ok || strings.EqualFold(o, p)
+		}
+		if !ok {
+			return false
+		}
+	}
+	return n > 0 && n == strings.Count(strings.Join(chosen, ","), ",")+1
+}
+
 // checkUpgrade fails an answer of 101 to what was not asked. httputil would not
 // end the connection.
 func (x *exchange) checkUpgrade(res *http.Response) error {
-	asked := res.Request.Header.Get("Upgrade")
-	if asked != "" && strings.EqualFold(res.Header.Get("Upgrade"), asked) {
+	if isOffered(res.Header["Upgrade"], res.Request.Header["Upgrade"]) {
 		return nil
 	}
 	last := x.record.last()

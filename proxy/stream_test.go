@@ -350,6 +350,47 @@ func TestUpgradeIsRetried(t *testing.T) {
 }
 
 // A refused upgrade is an answer like any other.
+// Upgrade is a list of protocols, of which the upstream chooses: all that are offered
+// reach it but those of HTTP, and it may choose any (nxtedition/node-http2-proxy#56).
+func TestUpgradeIsAList(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ offered, arrives, chosen, want string }{
+		{"Upgrade: foo/1, websocket", "foo/1, websocket", "Upgrade: websocket", "101 websocket"},
+		{"Upgrade: foo/1, websocket", "foo/1, websocket", "Upgrade: FOO/1", "101 FOO/1"},
+		{"Upgrade: foo/1\nUpgrade: WebSocket", "foo/1, WebSocket", "Upgrade: websocket", "101 websocket"},
+		{"Upgrade: ,a ,, b/2", "a, b/2", "Upgrade: b/2", "101 b/2"},
+		{"Upgrade: tls/1.3, foo", "tls/1.3, foo", "Upgrade: TLS/1.3, foo", "101 TLS/1.3, foo"},
+		{"Upgrade: tls/1.3, foo", "tls/1.3, foo", "Upgrade: TLS/1.3\nUpgrade: foo", "101 TLS/1.3, foo"},
+		{"Upgrade: websocket, h2c", "websocket", "Upgrade: websocket", "101 websocket"},
+		{"Upgrade: HTTP/2.0, h2c, websocket", "websocket", "Upgrade: h2c", "502 "},
+		{"Upgrade: h2c, HTTP/2.0", "", "", "200 "},
+		{"Upgrade: foo/1, websocket", "foo/1, websocket", "Upgrade: foo/2", "502 "},
+		{"Upgrade: foo/1, websocket", "foo/1, websocket", "Upgrade: websocket, other", "502 "},
+		{"Upgrade: foo/1, websocket", "foo/1, websocket", "Upgrade: websocket, a b", "502 "},
+		{"Upgrade: foo/1, websocket", "foo/1, websocket", "X: y", "502 "},
+		{"Upgrade: websocket, a b, c/", "websocket", "Upgrade: websocket", "101 websocket"},
+	} {
+		relayed(t, setup{upstreams: specs("app:80")}, func(t *testing.T, w *world) {
+			w.script("app:80", func(c *wire) {
+				r := c.header()
+				check(t, test.offered+" arrives as", strings.Join(r.Header["Upgrade"], "|"), test.arrives)
+				if test.chosen == "" {
+					c.say("HTTP/1.1 200 OK\nContent-Length: 0\n\n")
+					return
+				}
+				c.say("HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\n" + test.chosen + "\n\nhello")
+			})
+			c := w.dial()
+			c.say("GET / HTTP/1.1\nHost: example.com\nConnection: Upgrade\n" + test.offered + "\n\n")
+			res := c.response(t, nil)
+			check(t, test.offered+", "+test.chosen, fmt.Sprint(res.StatusCode, " ", strings.Join(res.Header["Upgrade"], "|")), test.want)
+			if res.StatusCode == 101 {
+				c.expect(t, "hello")
+			}
+		})
+	}
+}
+
 func TestUpgradeRefused(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{upstreams: specs("app:80")}, func(w *world) {
