@@ -26,6 +26,12 @@ type sizedBody interface {
 	Coming() int
 }
 
+// chunkedBody is a client's body that knows before it is read what is wrong with the
+// part of it that has come.
+type chunkedBody interface {
+	Malformed() error
+}
+
 // bodyAwaiter is a client's connection that can wait for a request's body while the
 // handler has returned, so that a client which does not send what it has announced
 // holds little memory.
@@ -41,8 +47,14 @@ type bodyAwaiter interface {
 // first byte is waited for, and only where that takes no goroutine. The exchange may
 // be parked then: it goes on in wake. awaited tells that a read does not wait.
 func (x *exchange) prefetch(awaited bool) *Error {
+	if x.body == nil {
+		return nil
+	}
+	if err := x.body.malformed(); err != nil {
+		return x.unsent(err)
+	}
 	switch {
-	case x.body == nil, x.request.Has(header.Expect):
+	case x.request.Has(header.Expect):
 		return nil
 	case x.mayBeEmpty():
 		return x.look()
@@ -84,6 +96,21 @@ func (x *exchange) look() *Error {
 	}
 	b.remember(nil, err)
 	return x.unsent(err)
+}
+
+// malformed returns what is wrong with the body as far as it has come. To find that out
+// by sending it on would cost an upstream a connection.
+func (b *replayBody) malformed() error {
+	c, ok := b.client.(chunkedBody)
+	if !ok {
+		return nil
+	}
+	err := c.Malformed()
+	if err != nil {
+		err = &clientError{err}
+		b.remember(nil, err)
+	}
+	return err
 }
 
 // begunBody is a client's body of which the beginning was read.

@@ -116,6 +116,51 @@ func TestPrefetchInParts(t *testing.T) {
 }
 
 // A body that does not come ends its request as it would be read.
+// A chunked body that is malformed as far as it has come with the header costs no
+// upstream a connection.
+func TestMalformedChunksAskNobody(t *testing.T) {
+	t.Parallel()
+	for _, expect := range []string{"", "Expect: 100-continue\n"} {
+		for body, want := range map[string]int{
+			"0x5\nhello\n0\n\n":             400,
+			"\n":                            400,
+			"+5\n":                          400,
+			"10000000000000000\n":           400,
+			"5\nhelloX\n":                   400,
+			"5\nhello\nzz\n":                400,
+			"5\nhello\n0\nbad trailer\n\n":  400,
+			"5\nhello\n0\n X: folded\n\n":   400,
+			"5\nhello\n0\nX-Sum: 1\n\n":     204,
+			"5;a=b\nhello\n5\nworld\n0\n\n": 204,
+			"0\n\n":                         204,
+		} {
+			if expect != "" && want != 400 {
+				continue
+			}
+			relayed(t, setup{upstreams: specs("app:80")}, func(t *testing.T, w *world) {
+				conns := 0
+				w.script("app:80", func(c *wire) {
+					for conns++; ; {
+						if r, _ := c.request(); r == nil {
+							return
+						}
+						c.say("HTTP/1.1 204 No Content\n\n")
+					}
+				})
+				check(t, "idle connection", w.get().status, 204)
+				check(t, body, w.raw("POST / HTTP/1.1\nHost: example.com\n"+expect+"Transfer-Encoding: chunked\n\n"+body).status, want)
+				if want == 400 {
+					rec := w.record()
+					check(t, body+" reason", rec.Reason, reason.RequestMalformed)
+					check(t, body+" attempts", len(rec.Attempts), 0)
+				}
+				check(t, "next", w.get().status, 204)
+				check(t, body+" upstream connections", conns, 1)
+			})
+		}
+	}
+}
+
 func TestPrefetchFails(t *testing.T) {
 	t.Parallel()
 	const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n"

@@ -80,7 +80,7 @@ func (c *Reader) next() error {
 			return unexpected(err)
 		}
 		if string(end) != "\r\n" {
-			return errors.New("a chunk that does not end with CRLF")
+			return errTail
 		}
 		c.br.Discard(2)
 		c.tail = false
@@ -153,6 +153,41 @@ func hexadecimal(digits []byte) (int64, error) {
 	}
 	return int64(size), nil
 }
+
+// Ahead looks at what comes next, without taking it. It returns the error that
+// reading on would end with, and behind the last chunk's line what follows that; ended
+// tells that this has come.
+func (c *Reader) Ahead(have []byte) (rest []byte, ended bool, err error) {
+	next := *c
+	for {
+		if next.left > int64(len(have)) {
+			return nil, false, nil
+		}
+		have = have[next.left:]
+		if next.tail = next.tail || next.left > 0; next.tail {
+			switch {
+			case len(have) < 2:
+				return nil, false, nil
+			case string(have[:2]) != "\r\n":
+				return nil, false, errTail
+			}
+			have, next.tail = have[2:], false
+		}
+		i := bytes.IndexByte(have[:min(len(have), maxLine)], '\n')
+		if i < 0 {
+			return nil, false, nil
+		}
+		if next.left, err = next.size(have[:i+1]); err != nil {
+			return nil, false, err
+		}
+		have = have[i+1:]
+		if next.left == 0 {
+			return have, true, nil
+		}
+	}
+}
+
+var errTail = errors.New("a chunk that does not end with CRLF")
 
 // unexpected makes of an end what it is within a body.
 func unexpected(err error) error {

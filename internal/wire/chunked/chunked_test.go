@@ -42,6 +42,12 @@ func FuzzChunks(f *testing.F) {
 			"interrupted": &stutter{in: in},
 		} {
 			got, err := decode(r, int(size)+1)
+			// What is seen in the bytes beforehand is what reading them finds.
+			rest, ended, checked := new(Reader).Ahead(in)
+			if (ended != (err == nil) || ended && !bytes.HasSuffix(in, rest)) || checked != nil && (err == nil || err.Error() != checked.Error()) ||
+				checked == nil && err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !strings.Contains(err.Error(), "takes more than") {
+				t.Errorf("%s: Ahead returns %q, %v, %v after %v", name, rest, ended, checked, err)
+			}
 			if !bytes.Equal(got, want) || (err == nil) != (wantErr == nil) || errors.Is(err, io.ErrUnexpectedEOF) != errors.Is(wantErr, io.ErrUnexpectedEOF) {
 				t.Errorf("%s: got %q, %v, want %q, %v", name, got, err, want, wantErr)
 			}

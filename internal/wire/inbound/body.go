@@ -1,6 +1,8 @@
 package inbound
 
 import (
+	"bufio"
+	"bytes"
 	"cmp"
 	"io"
 	"maps"
@@ -31,11 +33,11 @@ type body struct {
 	c *conn
 	w *response
 
-	mu     sync.Mutex // protects the fields below; held while reading
-	left   int64      // bytes of one of known length
-	chunks io.Reader  // of one that is chunked
-	expect bool       // the client waits to be asked for it
-	err    error      // sticky; io.EOF once all has been read
+	mu     sync.Mutex      // protects the fields below; held while reading
+	left   int64           // bytes of one of known length
+	chunks *chunked.Reader // of one that is chunked
+	expect bool            // the client waits to be asked for it
+	err    error           // sticky; io.EOF once all has been read
 	closed bool
 }
 
@@ -110,6 +112,37 @@ func (b *body) readTrailer() error {
 		maps.Copy(r.Trailer, fields)
 	}
 	return nil
+}
+
+// Malformed returns what is wrong with the part of a chunked body that has come. It
+// does not wait.
+func (b *body) Malformed() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.err != nil || b.chunks == nil {
+		return nil
+	}
+	_, err := b.ahead()
+	return err
+}
+
+// ahead looks through what is buffered of a chunked body, and reports whether its end
+// is there. Called with mu held.
+func (b *body) ahead() (end bool, err error) {
+	if b.c.buffered() == 0 {
+		return false, nil
+	}
+	have, _ := b.c.br.Peek(b.c.br.Buffered())
+	rest, ended, err := b.chunks.Ahead(have)
+	n := header.End(rest, 0)
+	switch {
+	case err != nil, !ended, n < 0:
+		return false, err
+	case n == len("\r\n") && rest[0] == '\r':
+		return true, nil
+	}
+	_, err = header.ReadTrailer(bufio.NewReader(bytes.NewReader(rest[:n])), maxTrailer)
+	return err == nil, err
 }
 
 // Close ends the reading. What is left is the server's to take.
