@@ -229,6 +229,19 @@ func (b *replayBody) unread() bool {
 	return b.err == nil || clientReason(b.err) == reason.RequestTooLarge
 }
 
+// shortBody is a client's body that its server reads to the end if that is near.
+type shortBody interface {
+	// EndIsNear reports whether it is. It does not wait.
+	EndIsNear() bool
+}
+
+// endIsNear reports whether the client's connection can be kept though the body has
+// not been read to its end.
+func (b *replayBody) endIsNear() bool {
+	s, ok := b.client.(shortBody)
+	return ok && s.EndIsNear()
+}
+
 // atEnd reports whether the client's body has come to a good end.
 func (b *replayBody) atEnd() bool {
 	b.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +132,64 @@ func TestEarlyAnswerReachesClient(t *testing.T) {
 }
 
 // What a client may send after its answer is bounded.
+// An early answer leaves the client's connection open when what is left of the request
+// has come. One whose end is not in sight it is told to close.
+func TestEarlyAnswerKeepsTheConnection(t *testing.T) {
+	t.Parallel()
+	chunked := func(body string) string { return "Transfer-Encoding: chunked\n\n" + body }
+	for name, test := range map[string]struct {
+		post string
+		keep bool
+	}{
+		"a chunk":                 {chunked("5\nhello\n0\n\n"), true},
+		"no chunk":                {chunked("0\n\n"), true},
+		"many chunks":             {chunked(strings.Repeat("5;a=b\nhello\n", 40) + "0\n\n"), true},
+		"a trailer":               {chunked("5\nhello\n0\nX-Sum: 1\n\n"), true},
+		"a length":                {"Content-Length: 700\n\n" + strings.Repeat("x", 700), true},
+		"a length, not all of it": {"Content-Length: 300000\n\nhello", false},
+		"a chunk is missing":      {chunked("5\nhello\n5\n"), false},
+		"a trailer is missing":    {chunked("5\nhello\n0\nX-Sum"), false},
+	} {
+		for _, answer := range []string{"204 No Content\n\n", "413 Request Entity Too Large\nContent-Length: 5\n\nlarge", "200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n0\n\n"} {
+			relayed(t, setup{upstreams: specs("app:80"), pool: proxy.PoolOptions{Retry: proxy.Retry{MaxBody: 64}}}, func(t *testing.T, w *world) {
+				w.script("app:80", func(c *wire) {
+					for {
+						r, err := http.ReadRequest(c.r)
+						if err != nil {
+							return
+						}
+						c.say("HTTP/1.1 " + answer)
+						io.Copy(io.Discard, r.Body)
+					}
+				})
+				request := "POST / HTTP/1.1\nHost: example.com\n" + test.post
+				if !test.keep {
+					c := w.dial()
+					c.say(request)
+					res := c.response(t, nil)
+					check(t, name+": told to close", res.Close, true)
+					return
+				}
+				for range 20 {
+					c := w.dial()
+					c.say(strings.Repeat(request, 4))
+					for i := range 4 {
+						res, err := http.ReadResponse(c.r, nil)
+						if err != nil {
+							t.Fatalf("%s: answer %d: %v", name, i, err)
+						}
+						io.Copy(io.Discard, res.Body)
+						if res.Close {
+							t.Fatalf("%s: the client was told to close with answer %d", name, i)
+						}
+					}
+					c.Close()
+				}
+			})
+		}
+	}
+}
+
 func TestLingerIsBounded(t *testing.T) {
 	t.Parallel()
 	_, _, sent := upload(t, front(t, refuser(t)), "/app", 1<<30, false)

@@ -155,13 +155,13 @@ func (w *responseWriter) boundBody() {
 }
 
 // astray reports whether it is in doubt where the client's next request begins:
-// this one is malformed, or its body's end has not been seen. net/http looks at
+// this one is malformed, or its body's end is not in sight. net/http looks at
 // that itself only where it does not write while it reads (EnableFullDuplex).
 func (x *exchange) astray() bool {
 	if x.writer.http2() {
 		return false
 	}
-	return x.record.Reason == reason.RequestMalformed || x.body != nil && !x.body.sized && !x.body.atEnd()
+	return x.record.Reason == reason.RequestMalformed || x.body != nil && !x.body.sized && !x.body.atEnd() && !x.body.endIsNear()
 }
 
 // bufferPool lends httputil the buffers it copies bodies with. While many are lent,

@@ -3,10 +3,10 @@ package inbound
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"io"
 	"maps"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -57,7 +57,9 @@ func (b *body) read(p []byte) (n int, err error) {
 	}
 	if b.expect {
 		b.expect = false
+		b.c.waits.Store(true) // the client may take nothing
 		b.w.askForBody()
+		b.c.waits.Store(false)
 	}
 	if b.chunks != nil {
 		n, err = b.readChunks(p)
@@ -126,6 +128,28 @@ func (b *body) Malformed() error {
 	return err
 }
 
+// EndIsNear reports whether so little is left of the body that the connection is kept
+// when nobody reads it: the end has come, or a length tells. It does not wait.
+func (b *body) EndIsNear() bool {
+	for !b.mu.TryLock() {
+		if b.c.waits.Load() {
+			return false // a read has taken what had come, and this was not the end
+		}
+		runtime.Gosched() // it only decodes
+	}
+	defer b.mu.Unlock()
+	switch {
+	case b.err != nil:
+		return b.err == io.EOF
+	case b.closed || b.expect:
+		return false
+	case b.chunks == nil:
+		return b.left <= maxLeftOver
+	}
+	end, err := b.ahead()
+	return end && err == nil
+}
+
 // ahead looks through what is buffered of a chunked body, and reports whether its end
 // is there. Called with mu held.
 func (b *body) ahead() (end bool, err error) {
@@ -161,8 +185,7 @@ func (b *body) stop() {
 	}
 	if !b.mu.TryLock() {
 		b.c.rd.Bound(time.Now())
-		b.mu.Lock()
-		b.err = cmp.Or(b.err, http.ErrBodyReadAfterClose)
+		b.mu.Lock() // a read that has got something nevertheless does no harm
 	}
 	defer b.mu.Unlock()
 	b.closed = true

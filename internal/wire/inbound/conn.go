@@ -46,10 +46,11 @@ type conn struct {
 	out    []byte        // what is to be sent
 	failed error         // why nothing more can be: a part of what was sent is missing
 
-	early []byte  // of a header, of which more was waited for
-	next  [1]byte // what the watch has read,
-	ahead bool    // if it has
-	lost  error   // why nothing more can be read, if the watch has found that out
+	early []byte      // of a header, of which more was waited for
+	next  [1]byte     // what the watch has read,
+	ahead bool        // if it has
+	waits atomic.Bool // whoever reads waits for the client
+	lost  error       // why nothing more can be read, if the watch has found that out
 
 	watch   watch
 	phase   atomic.Int32 // what it waits for
@@ -193,5 +194,8 @@ func (c *conn) read(p []byte) (int, error) {
 	if c.lost != nil {
 		return 0, c.lost
 	}
-	return c.nc.Read(p)
+	c.waits.Store(true)
+	n, err := c.nc.Read(p)
+	c.waits.Store(false)
+	return n, err
 }
