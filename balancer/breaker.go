@@ -312,6 +312,15 @@ func (b *breaker) pardon() {
 	b.settle()
 }
 
+// anew closes the breaker and forgets what it has counted, whatever its stage: the
+// upstream was about to end.
+func (b *breaker) anew() {
+	b.mu.Lock()
+	b.begin(b.opts)
+	b.mu.Unlock()
+	b.settle()
+}
+
 // after replaces the breaker's timer. Called with mu held.
 func (b *breaker) after(d time.Duration, f func()) {
 	b.halt()

@@ -96,16 +96,19 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 		u.trial.lost(now)
 	}
 	u.trial.probed(p == Passed, t)
+	left := u.leaving.probed(p, now)
 	if after == Up && before != Up && u.trial.since.Load() != 0 {
 		u.trial.since.Store(now.UnixNano()) // its patience begins when it may be used
 	}
 	u.probeMu.Unlock()
+	defer u.confirmed(left)
 
 	changed := u.evidence.probed(p, now)
-	if before == after && !changed {
+	stays := p == Passed && u.restsTillPass.Swap(false)
+	if before == after && !changed && !stays {
 		return false
 	}
-	if after == Up && (before == Down || before == Draining || before == Checking && u.late) {
+	if stays || after == Up && (before == Down || before == Draining || before == Checking && u.late) {
 		u.resting.Store(false) // it has been gone, so what it asked for is over
 		u.latency.forget()
 		u.returned()

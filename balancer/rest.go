@@ -31,12 +31,14 @@ func (u *Upstream) Rest(d time.Duration) bool {
 		}
 		if left > 0 {
 			u.resting.Store(true)
+			u.restsTillPass.Store(false)
 		}
 		return left > 0
 	})
 	if ok {
 		u.rest.until(min(d, MaxRest), func() {
 			u.resting.Store(false)
+			u.restsTillPass.Store(false)
 			u.pool.verdictChanged(u)
 		})
 	}

@@ -55,7 +55,12 @@ type Upstream struct {
 
 	probeMu sync.Mutex
 	probe   streak
+	leaving leaving // guarded by probeMu
 	rest    rest
+
+	// restsTillPass says that the upstream rests on the word of a probe, so that
+	// one that passes ends it.
+	restsTillPass atomic.Bool
 
 	removed   atomic.Bool
 	closeLink sync.Once
@@ -182,8 +187,8 @@ func (u *Upstream) SetOperator(o Operator) {
 // Breaker returns the circuit breaker's state; [Closed] when there is none.
 func (u *Upstream) Breaker() BreakerState { return u.breaker.current() }
 
-// Nudged delivers a signal when live traffic could not reach the upstream, so
-// that whoever probes it looks at once instead of at its next interval.
+// Nudged delivers a signal when live traffic could not reach the upstream, or was
+// told that it is about to end ([Upstream.SaysLeaving]), so that whoever probes it looks at once instead of at its next interval.
 func (u *Upstream) Nudged() <-chan struct{} { return u.nudged }
 
 // OnNudge makes f be called after each signal of [Upstream.Nudged], without a

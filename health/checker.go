@@ -50,8 +50,8 @@ type Event struct {
 //     that is less) for 10 s, then every FastInterval, and after a minute every
 //     Interval. With more than 1,000 upstreams the short intervals grow, up to
 //     Interval, so that they never make more than 10,000 probes a second.
-//   - When live traffic cannot reach the upstream ([balancer.Upstream.Nudged]),
-//     one follows at once, but not within 50 ms (or half of FastInterval) of the
+//   - When live traffic cannot reach the upstream, or is told that it is about
+//     to end ([balancer.Upstream.Nudged]), one follows at once, but not within 50 ms (or half of FastInterval) of the
 //     start of the one before.
 //   - An upstream that the operator has switched off is not probed; that it is
 //     on again is noticed within FastInterval.

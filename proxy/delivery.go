@@ -255,9 +255,7 @@ func (d *delivery) heard(a *attempt) {
 	} else {
 		d.pool.hedging.answered(a.took)
 	}
-	if d.heedDrain(a) {
-		outcome = balancer.Ignored
-	}
+	d.heedDrain(a)
 	a.lease.Report(outcome, a.took)
 }
 

@@ -17,15 +17,15 @@ import (
 // might echo it.
 const drainHeader = "Goodgate-Drain"
 
-// maxAway bounds how long a 503 takes its upstream out. It may be meant for the
-// client alone, and Retry-After for the hours of a maintenance.
+// maxAway bounds how long a 503 takes its upstream out. Retry-After may be meant
+// for the hours of a maintenance.
 const maxAway = 30 * time.Second
 
 // heedDrain takes an upstream out for new requests when its answer says that it
-// is about to end, by the header above or the way servers do that know nothing
-// of goodgate. It reports whether the answer is such a refusal, which is no
-// failure.
-func (d *delivery) heedDrain(a *attempt) bool {
+// is about to end, by the header above; what servers say that know nothing of
+// goodgate counts once a probe agrees. Anybody can ask for a page that is closed,
+// and such a page gets the same 503.
+func (d *delivery) heedDrain(a *attempt) {
 	now := a.started.Add(a.took)
 	word := a.res.Get(header.GoodgateDrain)
 	a.res.Delete(header.GoodgateDrain)
@@ -33,10 +33,9 @@ func (d *delivery) heedDrain(a *attempt) bool {
 		if rest, err := time.ParseDuration(word); err == nil {
 			a.m.Rest(rest)
 		}
-		return false
+		return
 	}
-	away := goesAway(a.res, now)
-	return away > 0 && a.m.Rest(min(away, maxAway))
+	a.m.SaysLeaving(min(goesAway(a.res, now), maxAway))
 }
 
 // goesAway returns for how long an upstream wants no requests: what it says in

@@ -77,8 +77,9 @@ func TestDrainHeaderIsNotTrusted(t *testing.T) {
 }
 
 // A server that shuts down says so with a 503, Retry-After and a closed
-// connection: it gets no new requests for as long, thirty seconds at most, the
-// request goes elsewhere, and none of it counts as a failure.
+// connection. The request goes elsewhere, and a probe is asked for. When it agrees,
+// the server gets no new requests for as long, thirty seconds at most, and none of it
+// counts as a failure.
 func TestServerGoesAway(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -94,20 +95,19 @@ func TestServerGoesAway(t *testing.T) {
 		"nonsense":          {http.Header{"Connection": {"close"}, "Retry-After": {"soon"}}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := setup{upstreams: specs("a:80", "b:80")}
-			s.pool.Retry = retries(2)
-			s.pool.Retry.Statuses = []int{503}
-			s.balancer.Breaker = balancer.BreakerOptions{Enabled: true, Consecutive: 1, OpenFor: time.Minute, MaxOpenFor: time.Minute}
-			s.balancer.MaxEjected = 0.5
-			bubble(t, s, func(w *world) {
+			bubble(t, leavingSetup("a:80", "b:80"), func(w *world) {
 				w.app("a:80", func(w http.ResponseWriter, r *http.Request) {
 					maps.Copy(w.Header(), tc.header)
 					w.WriteHeader(503)
 				})
 				w.app("b:80", ok)
+				a := w.passProbes()[0]
 				check(t, "the request itself", w.get().status, 200)
-				a := w.pool.Members()[0]
-				check(t, "drains", a.Resting(), tc.away > 0)
+				check(t, "asks for a probe", len(a.Nudged()) > 0, tc.away > 0)
+				check(t, "rests unconfirmed", a.Resting(), false)
+				check(t, "breaker before", a.Breaker(), balancer.Open)
+				a.ObserveProbe(balancer.Wrong, balancer.Thresholds{Rise: 2, Fall: 3})
+				check(t, "rests", a.Resting(), tc.away > 0)
 				if tc.away == 0 {
 					check(t, "breaker", a.Breaker(), balancer.Open)
 					return
@@ -122,23 +122,78 @@ func TestServerGoesAway(t *testing.T) {
 	}
 }
 
+// leavingSetup has upstreams that are probed, by the test, and whose breakers open
+// with the first failure.
+func leavingSetup(addrs ...string) setup {
+	s := setup{upstreams: specs(addrs...)}
+	s.pool.Retry = retries(3)
+	s.pool.Retry.Statuses = []int{503}
+	s.balancer.Checked = true
+	s.balancer.Breaker = balancer.BreakerOptions{Enabled: true, Consecutive: 1, OpenFor: time.Minute, MaxOpenFor: time.Minute}
+	s.balancer.MaxEjected = 0.5
+	return s
+}
+
+// passProbes lets each upstream pass its first probe.
+func (w *world) passProbes() []balancer.Member {
+	members := w.pool.Members()
+	for i := range members {
+		members[i].ObserveProbe(balancer.Passed, balancer.Thresholds{})
+	}
+	return members
+}
+
+func leaving(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Connection", "close")
+	w.Header().Set("Retry-After", "120")
+	w.WriteHeader(503)
+}
+
+// A page that is closed for maintenance is answered like by a server that shuts
+// down. Whoever asks for it takes nobody out: the probes pass.
+func TestMaintenancePageTakesNobodyOut(t *testing.T) {
+	t.Parallel()
+	s := leavingSetup("a:80", "b:80", "c:80")
+	s.balancer.Breaker.Consecutive = 5
+	bubble(t, s, func(w *world) {
+		for _, addr := range []string{"a:80", "b:80", "c:80"} {
+			w.app(addr, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/maint" {
+					leaving(w, r)
+				}
+			})
+		}
+		members := w.passProbes()
+		got := w.send("GET", "/maint", nil)
+		check(t, "status", got.status, 503)
+		check(t, "Retry-After", got.header.Get("Retry-After"), "120")
+		for i := range members {
+			check(t, "asks for a probe", len(members[i].Nudged()), 1)
+			members[i].ObserveProbe(balancer.Passed, balancer.Thresholds{})
+			members[i].ObserveProbe(balancer.Wrong, balancer.Thresholds{Rise: 2, Fall: 3}) // it comes after the matter was settled
+			check(t, "is available", members[i].Available(), true)
+		}
+	})
+}
+
 // The last one left gets requests whatever it says, and what it answers counts.
 func TestLastServerCannotGoAway(t *testing.T) {
 	t.Parallel()
-	s := setup{upstreams: specs("a:80", "b:80")}
+	s := leavingSetup("a:80", "b:80")
+	s.balancer.Breaker = balancer.BreakerOptions{}
 	bubble(t, s, func(w *world) {
-		leaving := func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Connection", "close")
-			w.Header().Set("Retry-After", "20")
-			w.WriteHeader(503)
-		}
 		w.app("a:80", leaving)
 		w.app("b:80", leaving)
+		members := w.passProbes()
 		var all sync.WaitGroup
 		for range 10 {
 			all.Go(func() { w.get() })
 		}
 		all.Wait()
-		check(t, "draining", w.pool.Members()[0].Resting() != w.pool.Members()[1].Resting(), true)
+		for i := range members {
+			members[i].ObserveProbe(balancer.Drains, balancer.Thresholds{Rise: 2, Fall: 3})
+		}
+		check(t, "the first rests", members[0].Resting(), true)
+		check(t, "the last rests", members[1].Resting(), false)
 	})
 }

@@ -162,7 +162,7 @@ func verdict(u *Upstream, m *balancer.Member) string {
 	case m.Operator() == balancer.Off:
 		return "switched off by the operator"
 	case m.Resting():
-		return "it has said that it is about to end (Goodgate-Drain)"
+		return "it has said that it is about to end (Goodgate-Drain, or a 503 that a check has confirmed)"
 	case m.Breaker() == balancer.Open:
 		return "its breaker is open: live requests failed"
 	case m.Health() == balancer.Checking:
