@@ -48,9 +48,11 @@ func newEither(l *endpoint) *either {
 	return e
 }
 
-// RoundTrip sends requests for an upgrade by HTTP/1.1, which alone has it.
+// RoundTrip sends requests for an upgrade by HTTP/1.1, which alone has it. gRPC does
+// not work by HTTP/1.1, so what another request has made the upstream require does
+// not hold for it.
 func (e *either) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, error) {
-	if r.Header.Get("Upgrade") != "" || time.Now().UnixNano() < e.only1Until.Load() {
+	if r.Header.Get("Upgrade") != "" || time.Now().UnixNano() < e.only1Until.Load() && !isGRPC(r.Header.Get("Content-Type")) {
 		return e.only1.RoundTrip(r, x)
 	}
 	for range 3 { // an upstream that is being replaced may change its mind

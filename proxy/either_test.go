@@ -131,6 +131,31 @@ func TestAutoHTTP11Required(t *testing.T) {
 	f("goaway", 3, func(c *framed, stream uint32) { c.WriteGoAway(0, http2.ErrCodeHTTP11Required, nil) })
 }
 
+// A request that the upstream wants by HTTP/1.1 does not cut others off from gRPC, which
+// needs HTTP/2.
+func TestAutoHTTP11RequiredSparesGRPC(t *testing.T) {
+	t.Parallel()
+	s, server := autoSetup(t, retries(3))
+	bubble(t, http2Setup(s), func(w *world) {
+		w.useHTTP2()
+		first := true
+		w.autoUpstream(server, either, func(c *framed) {
+			for stream := c.request(); stream != 0; stream = c.request() {
+				if first {
+					first = false
+					c.WriteRSTStream(stream, http2.ErrCodeHTTP11Required)
+					continue
+				}
+				c.header(stream, true, ":status", "200", "content-type", "application/grpc", "grpc-status", "0")
+			}
+		}, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) })
+		check(t, "by HTTP/1.1", w.get().body, "HTTP/1.1")
+		got, _ := w.call()
+		check(t, "a call", got, "200 application/grpc 0")
+		check(t, "others still by HTTP/1.1", w.get().body, "HTTP/1.1")
+	})
+}
+
 // Requests for an upgrade go by HTTP/1.1, whatever the upstream came to prefer.
 func TestAutoUpgradeOffersHTTP1Alone(t *testing.T) {
 	t.Parallel()
