@@ -197,3 +197,40 @@ func TestLastServerCannotGoAway(t *testing.T) {
 		check(t, "the last rests", members[1].Resting(), false)
 	})
 }
+
+// Whoever asks again and again for what every upstream answers with 503 can open the
+// breakers of some. Others are answered all the while: the floor under ejection holds,
+// and what all fail alike opens none.
+func TestFailingPageLeavesOthersServed(t *testing.T) {
+	t.Parallel()
+	for name, attempts := range map[string]int{"retried": 3, "not retried": 1} {
+		t.Run(name, func(t *testing.T) {
+			s := leavingSetup("a:80", "b:80", "c:80")
+			s.balancer.Policy = "round_robin"
+			s.balancer.Breaker.Consecutive = 5
+			s.pool.Retry.Attempts = attempts
+			bubble(t, s, func(w *world) {
+				for _, addr := range []string{"a:80", "b:80", "c:80"} {
+					w.app(addr, func(w http.ResponseWriter, r *http.Request) {
+						if r.URL.Path == "/maint" {
+							leaving(w, r)
+						}
+					})
+				}
+				members := w.passProbes()
+				for range 100 {
+					w.send("GET", "/maint", nil)
+					left := 0
+					for i := range members {
+						members[i].ObserveProbe(balancer.Passed, balancer.Thresholds{})
+						if members[i].Available() {
+							left++
+						}
+					}
+					check(t, "enough are left", left >= 2, true)
+					check(t, "another client", w.get().status, 200)
+				}
+			})
+		})
+	}
+}
