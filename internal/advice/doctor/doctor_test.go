@@ -276,12 +276,18 @@ func TestNameOfOneFamily(t *testing.T) {
 			}
 			q := m.Questions[0]
 			m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
-			if q.Type == dnsmessage.TypeA {
+			switch {
+			case q.Type == dnsmessage.TypeA:
 				m.Answers = []dnsmessage.Resource{{
 					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 60},
 					Body:   &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
 				}}
-			} else {
+			case q.Name.String() == "both.example.":
+				m.Answers = []dnsmessage.Resource{{
+					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 60},
+					Body:   &dnsmessage.AAAAResource{AAAA: [16]byte(net.IPv6loopback)},
+				}}
+			default:
 				m.RCode = dnsmessage.RCodeServerFailure
 			}
 			answer, _ := m.Pack()
@@ -292,6 +298,14 @@ func TestNameOfOneFamily(t *testing.T) {
 	f := first(t, doctor.Target{Addr: "app.example.:" + port, Resolver: pc.LocalAddr().String()}, "dns_one_family", reason.DNSError, "resolver app.example")
 	if !strings.Contains(f.Seen, "AAAA") || !strings.Contains(f.Seen, "SERVFAIL") || !strings.Contains(f.Seen, pc.LocalAddr().String()) {
 		t.Errorf("seen %q", f.Seen)
+	}
+	// A proxy that goes by either address has nothing to fear of an application on one
+	// of them (nginx/docker-nginx#374).
+	for pair, want := range map[bool]finding.Severity{false: finding.Warning, true: finding.Notice} {
+		r := look(t, doctor.Target{Addr: "both.example.:" + port, Resolver: pc.LocalAddr().String(), Pair: pair})
+		if len(r.Findings) != 1 || r.Findings[0].Severity != want {
+			t.Errorf("both families, taken for one upstream %v: found %+v, want severity %v", pair, r.Findings, want)
+		}
 	}
 }
 
