@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/goodgate/goodgate/reason"
@@ -250,7 +251,7 @@ func (d *delivery) heard(a *attempt) {
 	entry.Status = a.res.StatusCode
 	entry.Reason = statusReason(statusOf(a.res))
 	outcome := balancer.Success
-	if entry.Reason != reason.None {
+	if d.pool.blames(statusOf(a.res)) {
 		outcome = balancer.Failure
 	} else {
 		d.pool.hedging.answered(a.took)
@@ -316,4 +317,12 @@ func statusReason(status int) reason.Reason {
 		return reason.UpstreamStatus
 	}
 	return reason.None
+}
+
+// blames reports whether an answer with this status is a failure of its upstream.
+func (p *Pool) blames(status int) bool {
+	if f := p.opts.Failures; f != nil {
+		return slices.Contains(f, status)
+	}
+	return statusReason(status) != reason.None
 }

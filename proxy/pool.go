@@ -77,6 +77,9 @@ type PoolOptions struct {
 	// field Goodgate-Drain. Trust an application with it that lets nobody else
 	// choose the fields of its answers.
 	DrainHeader bool
+	// Failures are the status codes that an upstream is to blame for, so that its
+	// breaker counts them; nil = 502, 503 and 504.
+	Failures []int
 	// Dial connects to an upstream; nil = the network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Unreachable is told that an upstream could not be reached, so that names

@@ -383,3 +383,36 @@ func TestRecordNamesWhoAnswered(t *testing.T) {
 		check(t, "Proxy-Status", got.header.Get("Proxy-Status"), `goodgate; received-status=503; next-hop="a:80"; details="upstream_status"`)
 	})
 }
+
+// What is retried counts for the breaker only where a setting says so: an upstream that
+// answers 500 to everything is ejected, and one that answers 503 is not if that is
+// left out.
+func TestStatusesThatCountAsFailures(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		failures []int
+		status   int
+		want     balancer.BreakerState
+	}{
+		{nil, 500, balancer.Closed},
+		{nil, 503, balancer.Open},
+		{[]int{500, 502}, 500, balancer.Open},
+		{[]int{500, 502}, 503, balancer.Closed},
+		{[]int{}, 503, balancer.Closed},
+	} {
+		s := setup{upstreams: specs("bad:80", "good:80")}
+		s.pool.Retry = retries(2)
+		s.pool.Retry.Statuses = []int{500, 503}
+		s.pool.Failures = tc.failures
+		s.balancer.MaxEjected = 0.5
+		s.balancer.Breaker = balancer.BreakerOptions{Enabled: true, Consecutive: 3, OpenFor: time.Hour}
+		bubble(t, s, func(w *world) {
+			w.app("bad:80", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(tc.status) })
+			w.app("good:80", ok)
+			for range 5 {
+				check(t, "status", w.get().status, 200)
+			}
+			check(t, fmt.Sprint(tc.failures, " with ", tc.status), w.pool.Members()[0].Breaker(), tc.want)
+		})
+	}
+}

@@ -55,6 +55,7 @@ func Pool(c config.Pool) proxy.PoolOptions {
 		Tunnel:        proxy.Tunnel{Idle: c.Timeouts.TunnelIdle, Lifetime: c.Timeouts.TunnelLifetime},
 		MaxIdleConns:  idleConns(c),
 		DrainHeader:   c.DrainHeader,
+		Failures:      append([]int{}, statuses(c.Breaker.Statuses)...), // an empty list is none, not the default
 		Timeouts: proxy.Timeouts{
 			Dial:           c.Timeouts.Dial,
 			TLS:            c.Timeouts.TLS,

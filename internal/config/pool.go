@@ -108,6 +108,7 @@ type Breaker struct {
 	Window       Duration `yaml:"window" default:"10s" min:"100ms" max:"1h" help:"Span that failure_ratio looks at."`
 	OpenFor      Duration `yaml:"open_for" default:"5s" min:"100ms" max:"1h" help:"First time out; doubles each time it opens again."`
 	MaxOpenFor   Duration `yaml:"max_open_for" default:"60s" min:"100ms" max:"24h" help:"Longest time out."`
+	Statuses     Statuses `yaml:"statuses" default:"[502, 503, 504]" opt:"single" help:"Status codes of an upstream that count as failures: 503, 500-504 or 5xx."`
 	MaxEjected   Ratio    `yaml:"max_ejected" default:"50%" min:"0%" max:"100%" help:"Largest share of the pool that may be out this way at once; never the last one."`
 }
 
