@@ -281,7 +281,7 @@ func TestHTTPRetriesBrokenConnections(t *testing.T) {
 func TestHTTPRetryKeepsTheFinding(t *testing.T) {
 	t.Parallel()
 	p := newHTTP(t, HTTPOptions{Retries: 1000})
-	wantResult(t, probe(t, p, refused(t), 200*time.Millisecond), balancer.Refused, "refused")
+	wantResult(t, probe(t, p, refused(t), time.Second), balancer.Refused, "refused")
 }
 
 func TestNewHTTPErrors(t *testing.T) {

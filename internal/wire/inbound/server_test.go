@@ -351,11 +351,11 @@ func TestBodyAfterwards(t *testing.T) {
 // taken for the rest of it.
 func TestHalfAnAnswer(t *testing.T) {
 	const size = 32 << 20 // more than the sockets hold
-	over := make(chan error, 2)
+	over, body := make(chan error, 2), make([]byte, size)
 	addr := serve(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", fmt.Sprint(size))
-		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-		_, err := w.Write(make([]byte, size))
+		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second)) // within which it begins, however busy the machine is
+		_, err := w.Write(body)
 		over <- err
 	})})
 	c, br := dial(t, addr)
