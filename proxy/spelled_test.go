@@ -26,14 +26,14 @@ func TestSpellingPasses(t *testing.T) {
 	} {
 		for _, framing := range []string{"Content-Length: 4\n\nbody", "Transfer-Encoding: chunked\n\n4\nbody\n0\n\n", "Connection: close\n\nbody"} {
 			w := start(t, setup{upstreams: specs("app:80"), front: "inbound"})
-			var head string
+			var head strings.Builder
 			w.script("app:80", func(c *wire) {
 				for line := ""; line != "\r\n"; {
 					var err error
 					if line, err = c.r.ReadString('\n'); err != nil {
 						return
 					}
-					head += line
+					head.WriteString(line)
 				}
 				if strings.HasPrefix(request, "POST") {
 					c.say("HTTP/1.1 100 Go On\n\n")
@@ -54,7 +54,7 @@ func TestSpellingPasses(t *testing.T) {
 			}
 			name := fmt.Sprintf("%q answered with %q", request, framing)
 			for _, want := range []string{"\r\nSOAPAction: \"urn:x\"\r\n", "\r\nX-CSRFToken: z\r\n"} {
-				check(t, name+": the upstream has"+want, strings.Contains(head, want), true)
+				check(t, name+": the upstream has"+want, strings.Contains(head.String(), want), true)
 			}
 			for _, want := range []string{" 200 All Fine\r\n", "\r\neTag: \"x\"\r\n", "\r\nSOAPServer: y\r\n"} {
 				if !strings.Contains(string(all), want) {
@@ -62,7 +62,7 @@ func TestSpellingPasses(t *testing.T) {
 				}
 			}
 			if strings.Contains(line, "HTTP/1.0") {
-				check(t, name+": upgrade or expectation", strings.Contains(head, "Upgrade") || strings.Contains(head, "Expect"), false)
+				check(t, name+": upgrade or expectation", strings.Contains(head.String(), "Upgrade") || strings.Contains(head.String(), "Expect"), false)
 				check(t, name+": chunked to HTTP/1.0", strings.Contains(string(all), "chunked"), false)
 			}
 		}
