@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/goodgate/goodgate/internal/wire/message"
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/goodgate/goodgate/reason"
 
-	"golang.org/x/net/http/httpguts"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // This file passes on what is not a final response of its own: informational
@@ -43,7 +45,7 @@ func (x *exchange) inform(code int, fields textproto.MIMEHeader) error {
 		final[name] = values
 		delete(h, name)
 	}
-	dropConnectionFields(http.Header(fields))
+	header.DeleteHopByHop(http.Header(fields))
 	delete(fields, "Content-Length")
 	delete(fields, drainHeader)
 	maps.Copy(h, fields)
@@ -61,26 +63,11 @@ func (x *exchange) concludeInterim() {
 	x.interim.mu.Unlock()
 }
 
-// dropConnectionFields removes what is about one connection alone (RFC 9110,
-// section 7.6.1), as httputil does it for final responses.
-func dropConnectionFields(h http.Header) {
-	for _, line := range h["Connection"] {
-		for name := range strings.SplitSeq(line, ",") {
-			h.Del(textproto.TrimString(name))
-		}
-	}
-	for _, name := range []string{
-		"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
-	} {
-		delete(h, name)
-	}
-}
-
 // trimSwitch leaves of a 101 (Switching Protocols) what is for the client. It has
 // no content, and so no length (RFC 9110, section 8.6).
 func trimSwitch(res *http.Response) {
 	protocol := strings.Join(res.Header["Upgrade"], ", ")
-	dropConnectionFields(res.Header)
+	header.DeleteHopByHop(res.Header)
 	delete(res.Header, "Content-Length")
 	res.Header["Connection"] = []string{"Upgrade"}
 	res.Header["Upgrade"] = []string{protocol}

@@ -255,6 +255,20 @@ func (h *Head) DeleteHopByHop() {
 	h.has &^= drop
 }
 
+// DeleteHopByHop is [Head.DeleteHopByHop] for a map.
+func DeleteHopByHop(h http.Header) {
+	for _, line := range h[Connection.String()] {
+		for part := range strings.SplitSeq(line, ",") {
+			h.Del(trim(part))
+		}
+	}
+	for n := Other + 1; n < numNames; n++ {
+		if hopByHop&(1<<n) != 0 {
+			delete(h, n.String())
+		}
+	}
+}
+
 // nameSet is a set of names in any case. A few take no memory of their own.
 type nameSet struct {
 	few  [4]string

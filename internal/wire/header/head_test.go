@@ -81,6 +81,22 @@ func TestHeadEdits(t *testing.T) {
 	}
 }
 
+// What is for the next hop alone is the same in a head and in a map.
+func TestDeleteHopByHopInAMap(t *testing.T) {
+	t.Parallel()
+	h := parsed(t, exampleHead)
+	h.Add("Connection", "a,,b,C , d,e,Via")
+	for _, name := range []string{"A", "B", "c", "D", "E", "F", "Via", "Te", "Trailer", "Upgrade", "Transfer-Encoding", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization"} {
+		h.Add(name, "1")
+	}
+	m := h.Header()
+	DeleteHopByHop(m)
+	h.DeleteHopByHop()
+	if want := h.Header(); !reflect.DeepEqual(m, want) || m["F"] == nil || m["A"] != nil || m["Via"] != nil {
+		t.Errorf("got %v, want %v", m, want)
+	}
+}
+
 // A head that is used again must not show what it had before.
 func TestHeadReset(t *testing.T) {
 	t.Parallel()
