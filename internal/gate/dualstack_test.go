@@ -9,41 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"github.com/goodgate/goodgate/internal/lab/dnstest"
 )
-
-// loopbacks is a name server for which each name has 127.0.0.1 and ::1.
-func loopbacks(t *testing.T) string {
-	t.Helper()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { pc.Close() })
-	go func() {
-		b := make([]byte, 4096)
-		for {
-			n, from, err := pc.ReadFrom(b)
-			var m dnsmessage.Message
-			if err != nil || m.Unpack(b[:n]) != nil {
-				return
-			}
-			q := m.Questions[0]
-			m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
-			r := dnsmessage.Resource{Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 60}}
-			switch q.Type {
-			case dnsmessage.TypeA:
-				r.Body = &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}}
-			case dnsmessage.TypeAAAA:
-				r.Body = &dnsmessage.AAAAResource{AAAA: [16]byte(net.IPv6loopback)}
-			}
-			m.Answers = append(m.Answers, r)
-			answer, _ := m.Pack()
-			pc.WriteTo(answer, from)
-		}
-	}()
-	return pc.LocalAddr().String()
-}
 
 // A name with an address of each family is one upstream, which is well by either of
 // them, unless the operator says otherwise (nginx/docker-nginx#374; RFC 8305).
@@ -80,7 +47,7 @@ pools:
   app:
     upstreams: ["http://app.test.:%s"]
     dns: {resolver: %q, family: %s}
-    health: {path: /, rise: 1, fall: 1, interval: 100ms, fast_interval: 100ms}`, port, loopbacks(t), tc.family)), Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+    health: {path: /, rise: 1, fall: 1, interval: 100ms, fast_interval: 100ms}`, port, dnstest.Serve(t, dnstest.Loopback), tc.family)), Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			for range 4 {
 				if status, _, body := lookAt(t, r.addrs[0]); status != http.StatusOK || !strings.HasPrefix(body, "127.0.0.1") {
 					t.Errorf("got %d, %q", status, body)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/advice/doctor"
 	"github.com/goodgate/goodgate/internal/advice/finding"
+	"github.com/goodgate/goodgate/internal/lab/dnstest"
 )
 
 var words = doctor.Words{
@@ -261,48 +262,21 @@ func TestName(t *testing.T) {
 // (onecli/onecli#424).
 func TestNameOfOneFamily(t *testing.T) {
 	t.Parallel()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { pc.Close() })
-	go func() {
-		b := make([]byte, 4096)
-		for {
-			n, from, err := pc.ReadFrom(b)
-			var m dnsmessage.Message
-			if err != nil || m.Unpack(b[:n]) != nil {
-				return
-			}
-			q := m.Questions[0]
-			m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
-			switch {
-			case q.Type == dnsmessage.TypeA:
-				m.Answers = []dnsmessage.Resource{{
-					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 60},
-					Body:   &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
-				}}
-			case q.Name.String() == "both.example.":
-				m.Answers = []dnsmessage.Resource{{
-					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 60},
-					Body:   &dnsmessage.AAAAResource{AAAA: [16]byte(net.IPv6loopback)},
-				}}
-			default:
-				m.RCode = dnsmessage.RCodeServerFailure
-			}
-			answer, _ := m.Pack()
-			pc.WriteTo(answer, from)
+	server := dnstest.Serve(t, func(q dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.ResourceBody) {
+		if q.Type == dnsmessage.TypeAAAA && q.Name.String() != "both.example." {
+			return dnsmessage.RCodeServerFailure, nil
 		}
-	}()
+		return dnstest.Loopback(q)
+	})
 	_, port, _ := net.SplitHostPort(serve(t, ok))
-	f := first(t, doctor.Target{Addr: "app.example.:" + port, Resolver: pc.LocalAddr().String()}, "dns_one_family", reason.DNSError, "resolver app.example")
-	if !strings.Contains(f.Seen, "AAAA") || !strings.Contains(f.Seen, "SERVFAIL") || !strings.Contains(f.Seen, pc.LocalAddr().String()) {
+	f := first(t, doctor.Target{Addr: "app.example.:" + port, Resolver: server}, "dns_one_family", reason.DNSError, "resolver app.example")
+	if !strings.Contains(f.Seen, "AAAA") || !strings.Contains(f.Seen, "SERVFAIL") || !strings.Contains(f.Seen, server) {
 		t.Errorf("seen %q", f.Seen)
 	}
 	// A proxy that goes by either address has nothing to fear of an application on one
 	// of them (nginx/docker-nginx#374).
 	for pair, want := range map[bool]finding.Severity{false: finding.Warning, true: finding.Notice} {
-		r := look(t, doctor.Target{Addr: "both.example.:" + port, Resolver: pc.LocalAddr().String(), Pair: pair})
+		r := look(t, doctor.Target{Addr: "both.example.:" + port, Resolver: server, Pair: pair})
 		if len(r.Findings) != 1 || r.Findings[0].Severity != want {
 			t.Errorf("both families, taken for one upstream %v: found %+v, want severity %v", pair, r.Findings, want)
 		}
