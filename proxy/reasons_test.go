@@ -201,7 +201,11 @@ var scenarios = []reached{
 		return w.send("POST", "/", nil)
 	}},
 	{reason: reason.StreamRefused, status: 503, change: func(s *setup) { s.pool.Protocol = proxy.HTTP2 }, app: func(w *world) {
-		w.frames("app:80", func(c *framed) { c.WriteRSTStream(c.request(), http2.ErrCodeRefusedStream) })
+		w.frames("app:80", func(c *framed) {
+			for stream := c.request(); stream != 0; stream = c.request() { // it is asked again
+				c.WriteRSTStream(stream, http2.ErrCodeRefusedStream)
+			}
+		})
 	}},
 	{reason: reason.ResponseTimeout, name: "over HTTP/2", status: 504, blamed: true, change: func(s *setup) {
 		s.pool.Protocol, s.pool.Timeouts.ResponseHeader = proxy.HTTP2, time.Second
