@@ -141,6 +141,9 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 		u.trial.answered(now.UnixNano() - int64(rtt))
 	}
 	u.pool.watch()
+	if o == Success || o == Failure {
+		u.pulse.answered(now.UnixNano())
+	}
 	if u.evidence.record(o, now) {
 		u.pool.verdictChanged(u)
 	}

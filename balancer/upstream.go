@@ -42,6 +42,7 @@ type Upstream struct {
 	waiting  waiting
 	breaker  breaker
 	evidence evidence
+	pulse    pulse
 
 	key    Key
 	name   string

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goodgate/goodgate/balancer"
 )
@@ -48,6 +49,7 @@ func (p *grpcProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 		return err
 	}
 	defer resp.Body.Close()
+	u.Answered(time.Now())
 	return p.judge(ctx, resp)
 }
 

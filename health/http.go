@@ -129,7 +129,7 @@ func (p *httpProber) probeBy(ctx context.Context, u *balancer.Upstream, l *line)
 	}
 	if conn := l.take(); conn != nil {
 		guardOf(conn).watch(ctx)
-		if resp, err := p.exchange(conn, p.request(ctx, u, l), l, false); err == nil && p.judge(ctx, resp) == nil {
+		if resp, err := p.exchange(conn, p.request(ctx, u, l), l, false); err == nil && p.judge(ctx, u, resp) == nil {
 			return nil
 		}
 		l.close()
@@ -160,7 +160,7 @@ func (p *httpProber) probe(ctx context.Context, u *balancer.Upstream, l *line) e
 		if err != nil {
 			return exchangeError(ctx, "http", err)
 		}
-		return p.judge(ctx, resp)
+		return p.judge(ctx, u, resp)
 	}
 	var found error // by the try before the last
 	client := p.client(transport)
@@ -181,12 +181,13 @@ func (p *httpProber) probe(ctx context.Context, u *balancer.Upstream, l *line) e
 		}
 		return exchangeError(ctx, "http", err)
 	}
-	return p.judge(ctx, resp)
+	return p.judge(ctx, u, resp)
 }
 
 // judge compares a response with what is expected, and closes it.
-func (p *httpProber) judge(ctx context.Context, resp *http.Response) error {
+func (p *httpProber) judge(ctx context.Context, u *balancer.Upstream, resp *http.Response) error {
 	defer resp.Body.Close()
+	u.Answered(time.Now())
 	if contains(p.opts.Drain, resp.StatusCode) {
 		return drains("status %d says that it drains (drain_status)", resp.StatusCode)
 	}

@@ -84,7 +84,7 @@ func testReloadKeepsWhatIsKnown(t *testing.T) {
 		old.budget.refund()
 	}
 	for range 2 * quantileMin {
-		old.hedging.answered(time.Second)
+		old.hedging.times.add(time.Second)
 	}
 	for old.budget.reserve.Allow() {
 	}

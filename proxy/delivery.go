@@ -67,7 +67,7 @@ type delivery struct {
 	lastCrashed *balancer.Upstream // the last that counts in crashed
 	fallback    *attempt           // has an answer to be bettered; given when nothing better comes
 	hedgeable   *attempt           // is under way and may get company
-	race        *race              // the first and a second that are under way; else nil
+	race        *race              // several attempts that are under way; else nil
 	open        []*attempt         // may hold something
 
 	first     attempt               // room for the first; most requests have no other
@@ -154,9 +154,8 @@ func (d *delivery) dropFallback() {
 // has come in between.
 func (d *delivery) end() {
 	d.dropFallback()
-	if r := d.race; r != nil {
-		r.hedge.limit.cancel(errLostRace)
-		<-r.done
+	if d.race != nil {
+		d.race.abandon()
 	}
 	for _, a := range d.open {
 		if !a.ended {
@@ -254,7 +253,7 @@ func (d *delivery) heard(a *attempt) {
 	if d.pool.blames(statusOf(a.res)) {
 		outcome = balancer.Failure
 	} else {
-		d.pool.hedging.answered(a.took)
+		d.pool.hedging.answered(a)
 	}
 	d.heedDrain(a)
 	a.lease.Report(outcome, a.took)

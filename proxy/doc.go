@@ -48,7 +48,9 @@
 //	decide.go       decide: the whole rule of when a request is sent again
 //	outgoing.go     the request as it goes to one upstream
 //	attempt.go      one sending of the request to one upstream
-//	hedge.go        asks a second upstream while the first is slow
+//	hedge.go        asks another upstream while the first is slow
+//	evidence.go     what says that an upstream, and not the request, is slow
+//	race.go         a request on its way to several upstreams
 //	quantile.go     how slow that is
 //	hold.go         waits for an upstream when none is available
 //	classify.go     the reason for a failure

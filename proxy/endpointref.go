@@ -12,7 +12,8 @@ import (
 // may replace, and keeps the counts that outlive it.
 type endpointRef struct {
 	atomic.Pointer[endpoint]
-	tunnels tunnelCount
+	tunnels  tunnelCount
+	lateness lateness
 
 	mu     sync.Mutex // held while the endpoint is replaced
 	closed bool       // the upstream has left its pool

@@ -73,12 +73,7 @@ func Pool(c config.Pool) proxy.PoolOptions {
 			MaxBody:    int64(c.Retry.MaxBody),
 			Backoff:    c.Retry.Backoff,
 			MaxBackoff: c.Retry.MaxBackoff,
-			Hedge: proxy.Hedge{
-				Quantile: c.Retry.Hedge.After.Share,
-				After:    c.Retry.Hedge.After.Time,
-				MinDelay: c.Retry.Hedge.MinDelay,
-				Budget:   float64(c.Retry.Hedge.Budget),
-			},
+			Hedge:      hedge(c.Retry.Hedge),
 		},
 		Hold:   proxy.Hold{For: c.Hold.For, MaxRequests: c.Hold.MaxRequests, MaxBody: int64(c.Hold.MaxBody)},
 		Limits: Limits(c.Limits),
@@ -90,6 +85,23 @@ func Pool(c config.Pool) proxy.PoolOptions {
 		o.HashOn = hashOn(c.Hash.On)
 	}
 	return o
+}
+
+// lateShare is the share of answers after which a request is late by default.
+const lateShare = 0.95
+
+func hedge(c config.Hedge) proxy.Hedge {
+	h := proxy.Hedge{
+		Quantile:   c.After.Share,
+		After:      c.After.Time,
+		MinDelay:   c.MinDelay,
+		Budget:     float64(c.Budget),
+		OnEvidence: c.After.Auto,
+	}
+	if c.After.Auto {
+		h.Quantile = lateShare
+	}
+	return h
 }
 
 // protocol returns what is spoken with upstreams; h2c is what h2 is without TLS.

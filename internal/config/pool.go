@@ -144,12 +144,12 @@ type Retry struct {
 	MaxBody    Size     `yaml:"max_body" default:"64KiB" min:"0B" max:"64MiB" help:"Largest request body that is kept to be sent again."`
 	Backoff    Duration `yaml:"backoff" default:"25ms" min:"0s" max:"1m" help:"Pause before the first retry; doubles each time."`
 	MaxBackoff Duration `yaml:"max_backoff" default:"250ms" min:"0s" max:"1m" help:"Longest pause."`
-	Hedge      Hedge    `yaml:"hedge" help:"A request whose answer is late goes to a second upstream as well; the first answer is taken."`
+	Hedge      Hedge    `yaml:"hedge" help:"A request whose answer does not come goes to another upstream as well; the first answer is taken."`
 }
 
-// Hedge says when a request goes to a second upstream as well.
+// Hedge says when a request goes to another upstream as well.
 type Hedge struct {
-	After    HedgeAfter `yaml:"after" default:"p95" help:"When: p90, p95 or p99 of the pool's own times to a response header, a duration, or off."`
+	After    HedgeAfter `yaml:"after" default:"auto" help:"When: auto (when it is late and its upstream gives reason to), p90, p95 or p99 of the pool's own times to a response header, a duration, or off."`
 	Budget   Ratio      `yaml:"budget" default:"5%" min:"0%" max:"100%" help:"Such second requests that do not help, as a share of requests."`
 	MinDelay Duration   `yaml:"min_delay" default:"1ms" min:"1ms" max:"1m" help:"Never sooner than this."`
 }

@@ -141,7 +141,7 @@ func typeSchema(t reflect.Type) object {
 	case reflect.TypeFor[Size]():
 		return object{"type": []string{"string", "integer"}, "minimum": 0, "pattern": `^[0-9]+ ?(B|[kKMG]B|[KMG]iB)?$`}
 	case reflect.TypeFor[HedgeAfter]():
-		return object{"type": "string", "pattern": `^(off|p9[059]|([0-9.]+(ns|us|µs|ms|s|m|h))+)$`}
+		return object{"type": "string", "pattern": `^(off|auto|p9[059]|([0-9.]+(ns|us|µs|ms|s|m|h))+)$`}
 	case reflect.TypeFor[Ratio]():
 		return object{"type": []string{"string", "number"}, "minimum": 0, "pattern": `^[0-9.]+%?$`}
 	case reflect.TypeFor[StatusRange]():

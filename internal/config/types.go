@@ -24,10 +24,12 @@ type Size int64
 type Ratio float64
 
 // HedgeAfter is a moment of a request: when a share of the pool's requests has been answered, written p95, or after a
-// fixed time, written 20ms. The zero value is never, written off.
+// fixed time, written 20ms. Auto waits for evidence against the upstream as well, and is written auto. The zero value
+// is never, written off.
 type HedgeAfter struct {
 	Share float64
 	Time  Duration
+	Auto  bool
 }
 
 // StatusRange is the status codes From to To, both included: written 200, 200-399 or 2xx.
@@ -138,12 +140,14 @@ func (r Ratio) String() string {
 	return strconv.FormatFloat(float64(r)*100, 'f', -1, 32) + "%"
 }
 
-// UnmarshalText reads p90, p95, p99, a duration or off.
+// UnmarshalText reads auto, p90, p95, p99, a duration or off.
 func (h *HedgeAfter) UnmarshalText(text []byte) error {
 	*h = HedgeAfter{}
 	switch t := string(text); t {
 	case "off":
 		return nil
+	case "auto":
+		h.Auto = true
 	case "p90":
 		h.Share = 0.9
 	case "p95":
@@ -153,7 +157,7 @@ func (h *HedgeAfter) UnmarshalText(text []byte) error {
 	default:
 		d, err := time.ParseDuration(t)
 		if err != nil || d < 0 {
-			return errors.New("expected p90, p95, p99, a duration such as 20ms, or off")
+			return errors.New("expected auto, p90, p95, p99, a duration such as 20ms, or off")
 		}
 		h.Time = d
 	}
@@ -163,6 +167,8 @@ func (h *HedgeAfter) UnmarshalText(text []byte) error {
 // String writes the moment as it is written in a file.
 func (h HedgeAfter) String() string {
 	switch {
+	case h.Auto:
+		return "auto"
 	case h.Share > 0:
 		return fmt.Sprintf("p%.0f", h.Share*100)
 	case h.Time > 0:

@@ -50,12 +50,12 @@ func TestScalars(t *testing.T) {
 		f(ratio, bad, "error")
 	}
 	hedge := reflect.TypeFor[HedgeAfter]()
-	for _, good := range []string{"p90", "p95", "p99", "20ms", "1m", "off"} {
+	for _, good := range []string{"auto", "p90", "p95", "p99", "20ms", "1m", "off"} {
 		f(hedge, good, good)
 	}
 	f(hedge, "0s", "off")
 	for _, bad := range []string{"p50", "95%", "-1ms", "20", ""} {
-		f(hedge, bad, "error: expected p90, p95, p99, a duration such as 20ms, or off")
+		f(hedge, bad, "error: expected auto, p90, p95, p99, a duration such as 20ms, or off")
 	}
 	f(status, "200", "200")
 	f(status, "200-399", "200-399")

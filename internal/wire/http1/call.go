@@ -4,10 +4,12 @@ import (
 	"context"
 	"net/textproto"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/wire/header"
 	"github.com/goodgate/goodgate/internal/wire/message"
+	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
 // Call is what one call of RoundTrip or Send learns about its connection, and
@@ -29,6 +31,10 @@ type Call struct {
 	// Careful asks for a connection that the upstream is very unlikely to be
 	// closing just now, if need be a new one: the request cannot be sent again.
 	Careful bool
+
+	// Fresh says that idle connections may be dead, so that they are closed. Where requests
+	// share connections, those are left out of which nothing was heard just now.
+	Fresh bool
 
 	// Preface is what the connection begins with, for a transport that keeps the
 	// connections of different clients apart. This one does not look at it.
@@ -55,6 +61,7 @@ type Call struct {
 	written, received atomic.Int64
 	acked             atomic.Int64 // and one; 0 = not known
 	ended             atomic.Uint32
+	raw               atomic.Pointer[syscall.RawConn] // the connection's socket; nil = none
 
 	asked bool            // Slow was
 	ctx   context.Context // that Slow returned; nil = the request's
@@ -101,6 +108,28 @@ func (x *Call) Received() int64 { return x.received.Load() }
 func (x *Call) Acked() (n int64, known bool) {
 	a := x.acked.Load()
 	return a - 1, a > 0
+}
+
+// Over says on which socket the call is sent; nil = none that can be asked. It is for
+// other transports.
+func (x *Call) Over(raw *syscall.RawConn) { x.raw.Store(raw) }
+
+// roundTrips is how many of them TCP's word may take, after which it is overdue. It
+// may be put off, and the first packet may get lost.
+const roundTrips = 3
+
+// Unacknowledged reports, while the call waits, whether the upstream's TCP has
+// acknowledged nothing for d, and for several round trips, although something was
+// sent: the connection is dead, or the network is. It is known on Linux, over TCP.
+func (x *Call) Unacknowledged(d time.Duration) bool {
+	raw := x.raw.Load()
+	if raw == nil {
+		return false
+	}
+	var tcp socket.TCP
+	var ok bool
+	err := (*raw).Control(func(fd uintptr) { tcp, ok = socket.AskTCP(fd) })
+	return err == nil && ok && tcp.Waiting && tcp.Heard >= max(d, roundTrips*tcp.RoundTrip)
 }
 
 // Sent reports whether a byte of the request may have reached the upstream.

@@ -99,6 +99,7 @@ const patience = 25 * time.Millisecond
 func (c *conn) begin(ctx context.Context, x *Call, atOnce bool) {
 	c.x = x
 	x.settled.Store(false)
+	x.raw.Store(c.sock.socket())
 	c.reading.body = false
 	c.rd.reset(x.slowAt())
 	c.end.of, c.end.stop, c.end.minded, c.end.lazy = x.context(ctx), nil, false, !atOnce

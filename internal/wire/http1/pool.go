@@ -139,18 +139,26 @@ func (p *pool) drop(now time.Time) (gone []*conn) {
 	return gone
 }
 
-// close closes the idle connections, and later ones as they are put.
-func (p *pool) close() {
+// empty closes the idle connections.
+func (p *pool) empty() {
 	p.mu.Lock()
 	idle := p.idle
-	p.idle, p.closed = nil, true
-	if p.timer != nil {
-		p.timer.Stop()
-	}
+	p.idle = nil
 	p.mu.Unlock()
 	for _, c := range idle {
 		c.close()
 	}
+}
+
+// close closes the idle connections, and later ones as they are put.
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.mu.Unlock()
+	p.empty()
 }
 
 // len returns how many connections are idle.

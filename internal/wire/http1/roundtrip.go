@@ -50,6 +50,9 @@ func (t *Transport) conn(ctx context.Context, o *outgoing, x *Call) (*conn, erro
 	if ctx.Err() != nil {
 		return nil, canceled(ctx, PhaseDial)
 	}
+	if x.Fresh {
+		t.pool.empty()
+	}
 	if c, age := t.pool.get(x.Careful, o.small()); c != nil {
 		x.On(true, age)
 		return c, nil

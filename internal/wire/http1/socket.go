@@ -35,6 +35,14 @@ func newProbe(c net.Conn, plain bool) *probe {
 	return s
 }
 
+// socket returns the socket, nil if there is none.
+func (s *probe) socket() *syscall.RawConn {
+	if s == nil {
+		return nil
+	}
+	return &s.raw
+}
+
 // quiet reports whether there is nothing to read, neither bytes nor the end.
 func (s *probe) quiet() bool {
 	return s == nil || s.raw.Control(s.look) == nil && s.still

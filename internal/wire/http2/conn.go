@@ -4,7 +4,10 @@ import (
 	"net/http"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
 // conn is one connection.
@@ -12,9 +15,10 @@ type conn struct {
 	t    *Transport
 	cc   *http.ClientConn
 	wire *wire
-	used atomic.Int64 // when a request last ended; Unix nanoseconds, 0 = none has
-	busy atomic.Int64 // when a request last came to the idle connection; Unix nanoseconds
-	idle *time.Timer  // closes it once it has been idle for as long as it may
+	raw  syscall.RawConn // the socket below; nil = none
+	used atomic.Int64    // when a request last ended; Unix nanoseconds, 0 = none has
+	busy atomic.Int64    // when a request last came to the idle connection; Unix nanoseconds
+	idle *time.Timer     // closes it once it has been idle for as long as it may
 
 	// calls are the streams that were reserved and have not ended. net/http's own
 	// count has those, too, that were given up and not confirmed, which a dead
@@ -24,13 +28,22 @@ type conn struct {
 	// The fields below are protected by the pool's mu.
 	taken   bool // a stream was reserved
 	watched bool
+	doubted int64 // when somebody had reason to; Unix nanoseconds, 0 = nobody had
 }
 
 func newConn(t *Transport, cc *http.ClientConn, w *wire) *conn {
-	c := &conn{t: t, cc: cc, wire: w}
+	c := &conn{t: t, cc: cc, wire: w, raw: socket.Raw(socket.Below(w.Conn))}
 	c.idle = time.AfterFunc(time.Hour, c.expire)
 	c.idle.Stop()
 	return c
+}
+
+// socket returns the socket below, nil if there is none.
+func (c *conn) socket() *syscall.RawConn {
+	if c.raw == nil {
+		return nil
+	}
+	return &c.raw
 }
 
 // rest is called when the connection may have become idle. net/http's own timer
@@ -107,6 +120,19 @@ func (c *conn) silent() time.Duration {
 		return 0
 	}
 	return time.Since(time.Unix(0, max(c.busy.Load(), c.wire.heard.Load())))
+}
+
+// doubt keeps new requests away from a connection until something is heard of it,
+// unless that was just now. Called with the pool's mu held.
+func (c *conn) doubt(now time.Time) {
+	if now.UnixNano()-c.wire.heard.Load() > int64(heardJustNow) {
+		c.doubted = now.UnixNano()
+	}
+}
+
+// doubtful reports whether the connection may be dead. Called with the pool's mu held.
+func (c *conn) doubtful() bool {
+	return c.silent() >= doubtAfter || c.doubted > c.wire.heard.Load()
 }
 
 // gone reports whether the connection is of no more use to anybody. One that has

@@ -46,7 +46,7 @@ func (t *Transport) conn(ctx context.Context, x *http1.Call) (*conn, error) {
 	if ctx.Err() != nil {
 		return nil, canceled(ctx, http1.PhaseDial)
 	}
-	c, w := t.take()
+	c, w := t.take(x.Fresh)
 	if c == nil {
 		var err error
 		if c, err = t.wait(ctx, w); err != nil {
@@ -54,13 +54,20 @@ func (t *Transport) conn(ctx context.Context, x *http1.Call) (*conn, error) {
 		}
 	}
 	x.On(c.take())
+	x.Over(c.socket())
 	return c, nil
 }
 
-// take reserves a stream, else queues up for one.
-func (t *Transport) take() (*conn, *waiter) {
+// take reserves a stream, else queues up for one. A fresh one is on a connection of
+// which something was heard lately, or that is new.
+func (t *Transport) take(fresh bool) (*conn, *waiter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if fresh {
+		for _, c := range t.conns {
+			c.doubt(time.Now())
+		}
+	}
 	if len(t.waiting) == 0 {
 		if c := t.reserve(); c != nil {
 			return c, nil
@@ -128,7 +135,7 @@ func (w *waiter) end(c *conn, err error) {
 // reserve reserves a stream on a connection that exists.
 func (t *Transport) reserve() *conn {
 	for _, c := range t.conns {
-		if !(t.opts.Single && c.taken) && c.silent() < doubtAfter && c.cc.Reserve() == nil {
+		if !(t.opts.Single && c.taken) && !c.doubtful() && c.cc.Reserve() == nil {
 			c.taken = true
 			c.calls.Add(1)
 			return c

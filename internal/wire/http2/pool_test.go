@@ -358,7 +358,7 @@ func TestLimitLoweredTooLate(t *testing.T) {
 		for request(fr) != 0 {
 		}
 	}, func(t *testing.T, tr *Transport, _ *upstream) {
-		c, w := tr.take()
+		c, w := tr.take(false)
 		if c == nil {
 			<-w.done
 			c = w.c

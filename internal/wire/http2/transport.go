@@ -42,6 +42,8 @@ const (
 	// doubtAfter is how long a connection with requests on it may be silent until
 	// others go elsewhere.
 	doubtAfter = 5 * time.Second
+	// heardJustNow is how long ago something was heard of a connection that is alive.
+	heardJustNow = 250 * time.Millisecond
 	// writeIdle is how long an upstream may take nothing off a connection when streams
 	// may be silent for any time.
 	writeIdle = 30 * time.Second

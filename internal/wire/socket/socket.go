@@ -25,6 +25,19 @@ type TCP struct {
 	Acked     uint64 // bytes that the other side's TCP has acknowledged, its SYN being one
 	Closed    bool   // after a RST, unless this side has closed it
 	RoundTrip time.Duration
+	Waiting   bool          // for the other side's TCP to acknowledge what was sent
+	Heard     time.Duration // since it last acknowledged anything
+}
+
+// Below returns the connection below all that wrap it, such as TLS.
+func Below(c net.Conn) net.Conn {
+	for {
+		outer, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return c
+		}
+		c = outer.NetConn()
+	}
 }
 
 // Write writes what is in a and then in b, in one call if it can be, and takes off

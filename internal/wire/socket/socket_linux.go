@@ -25,5 +25,11 @@ func AskTCP(fd uintptr) (TCP, bool) {
 	if err != nil {
 		return TCP{}, false
 	}
-	return TCP{info.Bytes_acked, info.State == tcpClose, time.Duration(info.Rtt) * time.Microsecond}, true
+	return TCP{
+		Acked:     info.Bytes_acked,
+		Closed:    info.State == tcpClose,
+		RoundTrip: time.Duration(info.Rtt) * time.Microsecond,
+		Waiting:   info.Unacked > 0,
+		Heard:     time.Duration(info.Last_ack_recv) * time.Millisecond,
+	}, true
 }

@@ -1,0 +1,108 @@
+package http1
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// deafen makes the kernel drop all that comes for a connection, as a firewall does
+// that has forgotten it.
+func deafen(c *net.TCPConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K} // returns that 0 bytes are kept
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
+	})
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+// asker asks whether a call goes unacknowledged until it does, or has been asked often
+// enough.
+type asker struct {
+	call  *Call
+	end   func()
+	looks int
+	saw   bool
+}
+
+func (a *asker) Slow() context.Context {
+	a.looks++
+	a.saw = a.saw || a.call.Unacknowledged(50*time.Millisecond)
+	if a.saw || a.looks == 40 {
+		a.end()
+		return nil
+	}
+	a.call.SlowAt = time.Now().Add(25 * time.Millisecond)
+	return nil
+}
+
+// TestUnacknowledged: that a connection is dead is seen while a call waits, and
+// nothing of the kind when only the upstream's process does not answer. A call can
+// ask for another connection than the idle ones.
+func TestUnacknowledged(t *testing.T) {
+	t.Parallel()
+	for _, dead := range []bool{true, false} {
+		conns := make(chan *net.TCPConn, 2)
+		addr := serveRaw(t, func(c *net.TCPConn) {
+			conns <- c
+			br := bufio.NewReader(c)
+			readRequest(br)
+			io.WriteString(c, okResponse)
+			readRequest(br)
+			br.Peek(1) // hangs
+		})
+		tr := transport(t, addr)
+		get(t, tr, &Call{})
+		c := <-conns
+		t.Cleanup(func() { c.Close() })
+		if dead {
+			if err := deafen(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		call := Call{Context: ctx, SlowAt: time.Now()}
+		a := &asker{call: &call, end: cancel}
+		call.Slow = a
+		if _, err := tr.RoundTrip(request(t, "GET", "").WithContext(ctx), &call); err == nil {
+			t.Error("the call did not fail")
+		}
+		if a.saw != dead {
+			t.Errorf("dead %t: unacknowledged: got %t after %d looks", dead, a.saw, a.looks)
+		}
+	}
+}
+
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	addr := serveRaw(t, func(c *net.TCPConn) {
+		for br := bufio.NewReader(c); ; {
+			if _, _, err := readRequest(br); err != nil {
+				return
+			}
+			io.WriteString(c, okResponse)
+		}
+	})
+	tr := transport(t, addr)
+	get(t, tr, &Call{})
+	for _, fresh := range []bool{true, false} {
+		call := Call{Fresh: fresh}
+		get(t, tr, &call)
+		if call.Reused == fresh {
+			t.Errorf("fresh %t: reused %t", fresh, call.Reused)
+		}
+	}
+}

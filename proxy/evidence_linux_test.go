@@ -1,0 +1,85 @@
+package proxy_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// forgetful is a firewall before servers: it can forget the connections that there
+// are, of which the kernel then drops all that comes.
+type forgetful struct {
+	mu    sync.Mutex // protects conns
+	conns []*net.TCPConn
+}
+
+func (f *forgetful) track(c net.Conn, s http.ConnState) {
+	if s == http.StateNew {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.conns = append(f.conns, c.(*net.TCPConn))
+	}
+}
+
+func (f *forgetful) forget(t *testing.T) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.conns {
+		raw, err := c.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K} // returns that 0 bytes are kept
+		raw.Control(func(fd uintptr) {
+			err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// When a firewall has forgotten the idle connections, the first request after that is
+// sent on a new one, of the only upstream if need be.
+func TestEvidenceOfADeadConnection(t *testing.T) {
+	t.Parallel()
+	for name, protocol := range map[string]proxy.Protocol{"HTTP/1.1": proxy.HTTP1, "HTTP/2": proxy.HTTP2} {
+		for n := 1; n <= 3; n++ {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				var between forgetful
+				var addrs []string
+				for range n {
+					srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+					srv.Config.Protocols = new(http.Protocols)
+					srv.Config.Protocols.SetHTTP1(true)
+					srv.Config.Protocols.SetUnencryptedHTTP2(true)
+					srv.Config.ConnState = between.track
+					srv.Start()
+					t.Cleanup(srv.Close)
+					addrs = append(addrs, srv.Listener.Addr().String())
+				}
+				s := evidenceSetup(addrs...)
+				s.balancer.Policy, s.balancer.Checked = "round_robin", false
+				s.pool.Protocol = protocol
+				s.pool.Dial = (&net.Dialer{}).DialContext
+				w := start(t, s)
+				for range 2 * n {
+					check(t, "status", w.get().status, 200)
+				}
+				between.forget(t)
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // the kernel gives up after 30 s
+				defer cancel()
+				check(t, "status afterwards", w.do(w.request("GET", "/", nil).WithContext(ctx)).status, 200)
+			})
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/reason"
+)
+
+// race is a request on its way to several upstreams. The first good answer ends the
+// others.
+type race struct {
+	statuses []int // that are no good answers
+	hedges   sync.WaitGroup
+
+	mu      sync.Mutex // protects the fields below
+	runners []*attempt // the first, and then the hedges; only the request's goroutine changes it
+	winner  *attempt   // nil = none yet
+}
+
+// errLostRace is the cause of the end of an attempt whose answer came too late.
+var errLostRace = errors.New("another upstream answered first")
+
+func newRace(first *attempt, statuses []int) *race {
+	return &race{statuses: statuses, runners: []*attempt{first}}
+}
+
+// join sends a hedge, and reports whether it did: not when there is a winner.
+func (r *race) join(hedge *attempt) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.winner != nil {
+		return false
+	}
+	r.runners = append(r.runners, hedge)
+	r.hedges.Go(func() { // it touches nothing of the delivery
+		hedge.send()
+		r.finish(hedge)
+	})
+	return true
+}
+
+// finish notes that an attempt has come back.
+func (r *race) finish(a *attempt) {
+	good := a.failed == nil && !slices.Contains(r.statuses, a.res.StatusCode)
+	r.mu.Lock()
+	a.back = true
+	won := good && r.winner == nil
+	others := r.runners
+	switch {
+	case won:
+		r.winner = a
+	case good:
+		a.beaten = true
+	default:
+		a.beaten = context.Cause(a.call.Context) == errLostRace
+	}
+	r.mu.Unlock()
+	if won {
+		endOthers(others, a)
+	}
+}
+
+func endOthers(runners []*attempt, winner *attempt) {
+	for _, a := range runners {
+		if a != winner {
+			a.limit.cancel(errLostRace)
+		}
+	}
+}
+
+// abandon ends a race that nobody settles.
+func (r *race) abandon() {
+	endOthers(r.runners, r.runners[0])
+	r.hedges.Wait()
+}
+
+// latest returns the attempt that was sent last of those that have not come back.
+func (r *race) latest() *attempt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, a := range slices.Backward(r.runners) {
+		if !a.back {
+			return a
+		}
+	}
+	return r.runners[0]
+}
+
+func (r *race) decided() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.winner != nil
+}
+
+// upstreams adds to a list those that are in the race.
+func (r *race) upstreams(list []*balancer.Upstream) []*balancer.Upstream {
+	for _, a := range r.runners {
+		list = append(list, a.m.Upstream)
+	}
+	return list
+}
+
+// best returns the attempt that counts when all have come back: the winner, else the
+// first with an answer, else the first. hedged tells that the winner is a hedge.
+func (r *race) best() (a *attempt, hedged bool) {
+	if r.winner != nil {
+		return r.winner, r.winner != r.runners[0]
+	}
+	for _, a := range r.runners {
+		if a.res != nil {
+			return a, false
+		}
+	}
+	return r.runners[0], false
+}
+
+// settle waits for the end of a race, accounts for the attempts that do not count,
+// and returns the other.
+func (d *delivery) settle(r *race) *attempt {
+	d.race = nil
+	r.finish(r.runners[0])
+	r.hedges.Wait()
+	a, hedged := r.best()
+	if hedged {
+		a.payer.refund()
+	}
+	for _, other := range r.runners {
+		if other != a {
+			d.accountBeside(other)
+		}
+	}
+	return a
+}
+
+// accountBeside accounts for an attempt beside which another one counts.
+func (d *delivery) accountBeside(a *attempt) {
+	d.record.note(a)
+	switch {
+	case a.beaten:
+		if !a.hedge { // it would have taken longer
+			d.pool.hedging.answered(a)
+		}
+		a.discard()
+		d.decided(reason.LostRace)
+	case a.failed != nil:
+		a.failed.Reason = cmp.Or(d.body.failure(d.ctx), a.failed.Reason)
+		d.lost(a)
+		d.decided(reason.Hedged)
+	default:
+		d.heard(a)
+		a.discard()
+		d.decided(reason.Hedged)
+	}
+}
