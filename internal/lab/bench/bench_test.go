@@ -247,14 +247,19 @@ func FuzzParseThreshold(f *testing.F) {
 // run from ending.
 func TestAnswerWithoutEnd(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for r.Context().Err() == nil {
+		for tick := time.Tick(10 * time.Millisecond); ; {
 			if _, err := io.WriteString(w, "x"); err != nil || http.NewResponseController(w).Flush() != nil {
+				return
+			}
+			select {
+			case <-tick:
+			case <-r.Context().Done():
 				return
 			}
 		}
 	}))
 	defer s.Close()
-	r := run(t, Plan{Target: Target{URL: s.URL, Timeout: 50 * time.Millisecond}, Pace: Fixed(100), For: 50 * time.Millisecond})
+	r := run(t, Plan{Target: Target{URL: s.URL, Timeout: time.Second}, Pace: Fixed(100), For: 50 * time.Millisecond})
 	if r.Requests == 0 || r.Failures[errLate.Error()] != r.Requests {
 		t.Errorf("got %d requests and the failures %v", r.Requests, r.Failures)
 	}
