@@ -162,10 +162,10 @@ func (c *Checker) end(e *entry) {
 	switch {
 	case e.place != nowhere:
 		c.queue.remove(e)
-		e.line.close()
-	case e.cancel != nil: // the worker closes the line
+		e.close()
+	case e.cancel != nil: // the worker closes the rest
 		e.cancel()
 	default:
-		e.line.close()
+		e.close()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,8 +24,9 @@ const (
 
 // dialer makes a connection for one probe.
 type dialer struct {
-	tls     *tls.Config // for the upstreams reached by TLS
-	preface []byte      // first on each connection, before TLS
+	tls     *tls.Config    // for the upstreams reached by TLS
+	preface []byte         // first on each connection, before TLS
+	connect dualstack.Dial // makes connections; nil = a net.Dialer
 }
 
 // newDialer returns a dialer with its own copy of c; nil is the zero value.
@@ -45,7 +47,11 @@ func newDialer(c *tls.Config, preface []byte, protos ...string) dialer {
 // connection is a *tls.Conn after its handshake.
 func (d dialer) dial(ctx context.Context, u *balancer.Upstream) (net.Conn, error) {
 	at := dualstack.Host{Addr: u.Addr(), Other: u.Other()}
-	raw, err := at.Connect(ctx, (&net.Dialer{KeepAlive: -1}).DialContext)
+	connect := d.connect
+	if connect == nil {
+		connect = (&net.Dialer{KeepAlive: -1}).DialContext
+	}
+	raw, err := at.Connect(ctx, connect)
 	if err != nil {
 		return nil, dialError(ctx, err)
 	}
@@ -85,16 +91,26 @@ func hostname(hostport string) string {
 }
 
 // guardedConn is a connection that fails when a context ends, and counts what
-// it receives.
+// it carries.
 type guardedConn struct {
 	net.Conn
 	stop     func() bool
 	received atomic.Int64
+	sent     atomic.Int64
+
+	mu      sync.Mutex
+	watched int // guarded by mu; counts the contexts, of which only the last may end the connection
 }
 
 func (g *guardedConn) Read(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)
 	g.received.Add(int64(n))
+	return n, err
+}
+
+func (g *guardedConn) Write(p []byte) (int, error) {
+	n, err := g.Conn.Write(p)
+	g.sent.Add(int64(n))
 	return n, err
 }
 
@@ -119,7 +135,27 @@ func guard(ctx context.Context, c net.Conn) *guardedConn {
 
 // watch makes the connection fail when ctx ends, until stop.
 func (g *guardedConn) watch(ctx context.Context) {
-	g.stop = context.AfterFunc(ctx, func() { g.Conn.SetDeadline(time.Unix(1, 0)) })
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.watched++
+	this := g.watched
+	g.stop = context.AfterFunc(ctx, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.watched == this {
+			g.Conn.SetDeadline(time.Unix(1, 0))
+		}
+	})
+}
+
+// release ends the watch, also when its context has ended, and takes back what that
+// did: the connection can be used and watched again.
+func (g *guardedConn) release() error {
+	g.stop()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.watched++
+	return g.Conn.SetDeadline(time.Time{})
 }
 
 func (g *guardedConn) Close() error {

@@ -66,11 +66,11 @@ func (c *Checker) take(ctx context.Context, now time.Time) (job, bool) {
 		}
 		c.queue.remove(e)
 		if e.upstream.Removed() {
-			e.line.close()
+			e.close()
 			continue
 		}
 		if e.upstream.Operator() == balancer.Off {
-			e.line.close()
+			e.close()
 			e.due, e.soon = now.Add(e.schedule.fast), now.Add(e.schedule.fast)
 			c.queue.add(e)
 			continue
@@ -134,7 +134,7 @@ func (c *Checker) probe(ctx context.Context, j job, began time.Time) (Event, boo
 	u := j.upstream
 	select {
 	case <-u.Nudged(): // this probe is the answer to it
-		j.line.close()
+		j.close()
 	default:
 	}
 	u.ProbeBegins(began)
@@ -170,7 +170,7 @@ func (c *Checker) next(ctx context.Context, e *entry, last Event, began time.Tim
 	defer c.mu.Unlock()
 	now := time.Now()
 	if e.gone || ctx.Err() != nil {
-		e.line.close()
+		e.close()
 	} else {
 		settled := (last.Err == nil) == (last.Verdict == balancer.Up) && !errors.Is(last.Err, ErrNotProbed)
 		d := e.schedule.next(now, last.Verdict, settled, len(c.entries))

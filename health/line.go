@@ -48,6 +48,9 @@ type liner interface {
 
 // ask makes the probe of a job.
 func (c *Checker) ask(j job, now time.Time) error {
+	if p, ok := c.opts.Prober.(knower); ok {
+		return p.probeKnowing(j.ctx, j.upstream, &j.known)
+	}
 	p, ok := c.opts.Prober.(liner)
 	if !ok || c.opts.Kept == nil {
 		return c.opts.Prober.Probe(j.ctx, j.upstream)

@@ -14,6 +14,7 @@ type entry struct {
 	upstream *balancer.Upstream
 	schedule schedule
 	line     line
+	known    known
 
 	// Guarded by the checker's mu.
 	due    time.Time          // when the next probe starts
@@ -24,6 +25,12 @@ type entry struct {
 }
 
 const nowhere = -1
+
+// close closes the connections that are kept for the upstream's next probe.
+func (e *entry) close() {
+	e.line.close()
+	e.known.close()
+}
 
 // queue is the entries that wait, the one that is due first in front. Call its
 // methods add, fix and remove; the others are the heap's.

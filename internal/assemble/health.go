@@ -62,6 +62,9 @@ func prober(pool config.Pool, t *tls.Config) (health.Prober, error) {
 		return health.NewHTTP(o)
 	case "grpc":
 		return health.NewGRPC(health.GRPCOptions{Service: c.Service, Host: c.Host, TLS: t, Preface: preface}), nil
+	case "tcp":
+		return health.TCP{TLS: t, Preface: preface}, nil
 	}
-	return health.TCP{TLS: t, Preface: preface}, nil
+	spoken := protocol(pool.Protocol)
+	return health.NewAlive(health.AliveOptions{TLS: t, Preface: preface, HTTP2: spoken == proxy.HTTP2, Auto: spoken == proxy.Auto}), nil
 }

@@ -120,8 +120,8 @@ func finish(c *Config, d *decoder) {
 	for name, p := range c.Pools {
 		path := "pools." + name
 		if !d.at.given(path + ".health.type") {
-			// A check of / over HTTP could take a healthy application out: without a path to ask for, only connect.
-			p.Health.Type = "tcp"
+			// A check of / over HTTP could take a healthy application out: without a path to ask for, any answer will do.
+			p.Health.Type = "alive"
 			if d.at.given(path + ".health.path") {
 				p.Health.Type = "http"
 			}

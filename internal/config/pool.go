@@ -75,7 +75,7 @@ type TLS struct {
 
 // Health is the active check of every upstream of a pool.
 type Health struct {
-	Type         string   `yaml:"type" enum:"http|tcp|grpc|none" help:"Kind of check; when absent http if path is given, else tcp."`
+	Type         string   `yaml:"type" enum:"http|alive|tcp|grpc|none" help:"Kind of check; when absent http if path is given, else alive: any reaction to OPTIONS * passes."`
 	Path         string   `yaml:"path" default:"/" format:"requestpath" help:"Path, and query, of the http check."`
 	Method       string   `yaml:"method" default:"GET" enum:"GET|HEAD|OPTIONS|POST" help:"Method of the http check."`
 	Host         string   `yaml:"host" default:"" format:"dnsname" help:"Host header of the http check; empty sends the upstream's."`

@@ -1,0 +1,171 @@
+package health
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// firstWait bounds how long an upstream that need not answer keeps its first
+// verdict, or its return, waiting.
+const firstWait = 250 * time.Millisecond
+
+// AliveOptions say how an alive probe asks.
+type AliveOptions struct {
+	TLS     *tls.Config // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
+	Preface []byte      // sent first on each connection, before TLS; nil = nothing
+	HTTP2   bool        // ask by HTTP/2, in the clear by prior knowledge; over TLS, if the upstream agrees on it
+	Auto    bool        // over TLS, ask by what the upstream prefers, HTTP/2 or HTTP/1.1
+}
+
+// aliveProber finds out whether the process behind an address runs.
+type aliveProber struct {
+	dialer dialer
+	http2  bool // in the clear
+}
+
+// NewAlive returns a [Prober] that asks what every HTTP server can answer and no
+// application has to understand, OPTIONS * (RFC 9110, section 9.3.7; over HTTP/2
+// the connection preface, RFC 9113, section 3.4), and takes every reaction as a
+// sign of life: a byte of any answer, or the end of the connection. A process that
+// is stopped, or hangs, does not react, though its kernel accepts connections.
+//
+// What fails is a connection or TLS handshake that cannot be made, and silence. Silence
+// counts only when the upstream has answered the question before, since it last
+// refused a connection, and when it answered no live request meanwhile. Otherwise
+// the probe passes as one of [TCP] does. Only a [Checker] remembers: by itself, the
+// Prober takes no upstream for silent.
+func NewAlive(o AliveOptions) Prober {
+	var protos []string
+	switch {
+	case o.HTTP2:
+		protos = []string{"h2"}
+	case o.Auto:
+		protos = []string{"h2", "http/1.1"}
+	}
+	return &aliveProber{dialer: newDialer(o.TLS, o.Preface, protos...), http2: o.HTTP2}
+}
+
+// Probe implements [Prober].
+func (p *aliveProber) Probe(ctx context.Context, u *balancer.Upstream) error {
+	return p.probeKnowing(ctx, u, &known{})
+}
+
+// probeKnowing implements [knower].
+func (p *aliveProber) probeKnowing(ctx context.Context, u *balancer.Upstream, k *known) error {
+	began := time.Now()
+	conn, err := p.resume(ctx, k.take(began))
+	if conn == nil {
+		k.until = began.Add(questionLife)
+		if conn, err = p.dialer.dial(ctx, u); err != nil {
+			if Result(err) == balancer.Refused {
+				k.answered = false // who listens there next may be another program
+			}
+			return err
+		}
+		err = p.ask(conn, u, k)
+	}
+	switch {
+	case err == nil:
+		k.answered = true
+		p.part(ctx, conn)
+	case !silence(err): // the connection has ended, by which the process has reacted
+		conn.Close()
+	case !k.answered || u.HeardSince(began):
+		conn.Close()
+	default:
+		k.keep(conn)
+		return &Error{Result: balancer.Silent, Err: reason(ctx, "waiting for any answer to "+p.name(conn), err)}
+	}
+	return nil
+}
+
+// resume goes on to listen on a connection where the question waits. It returns
+// nil for one that has ended, and for nil. By whom it was ended is not known: the
+// kernel does it for a process that has died.
+func (p *aliveProber) resume(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	if conn == nil {
+		return nil, nil
+	}
+	guardOf(conn).watch(ctx)
+	err := hear(conn)
+	if err != nil && !silence(err) {
+		conn.Close()
+		return nil, nil
+	}
+	return conn, err
+}
+
+// ask sends the question and waits for a reaction.
+func (p *aliveProber) ask(conn net.Conn, u *balancer.Upstream, k *known) error {
+	if _, err := conn.Write(p.question(conn, u)); err != nil {
+		return err
+	}
+	if !k.answered && u.Health() != balancer.Up {
+		conn.SetReadDeadline(time.Now().Add(firstWait))
+	}
+	return hear(conn)
+}
+
+// hear waits for a byte.
+func hear(conn net.Conn) error {
+	n, err := io.ReadAtLeast(conn, make([]byte, 1), 1)
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// silence reports whether an error on a connection says nothing of the other
+// side's process. The network may tell that the other side is out of reach.
+func silence(err error) bool {
+	return timedOut(err) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+}
+
+// speaksHTTP2 reports whether the question is asked by HTTP/2.
+func (p *aliveProber) speaksHTTP2(conn net.Conn) bool {
+	if t, ok := conn.(*tls.Conn); ok {
+		return t.ConnectionState().NegotiatedProtocol == "h2"
+	}
+	return p.http2
+}
+
+func (p *aliveProber) name(conn net.Conn) string {
+	if p.speaksHTTP2(conn) {
+		return "the preface of HTTP/2"
+	}
+	return "OPTIONS *"
+}
+
+// What a client of HTTP/2 begins and ends with (RFC 9113, sections 3.4, 6.5 and 6.8).
+const (
+	clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+	noSettings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	goAway     = "\x00\x00\x08\x07\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
+)
+
+// question returns what is asked. A server of HTTP/2 answers the preface with its
+// own SETTINGS, so that no request is needed, which it would log.
+func (p *aliveProber) question(conn net.Conn, u *balancer.Upstream) []byte {
+	if p.speaksHTTP2(conn) {
+		return []byte(clientPreface + noSettings)
+	}
+	return []byte("OPTIONS * HTTP/1.1\r\nHost: " + u.Authority() + "\r\nUser-Agent: " + userAgent + "\r\nConnection: close\r\n\r\n")
+}
+
+// part ends a connection over which an answer came, in the ordinary way.
+func (p *aliveProber) part(ctx context.Context, conn net.Conn) {
+	if p.speaksHTTP2(conn) {
+		io.WriteString(conn, goAway)
+		if w, ok := conn.(interface{ CloseWrite() error }); ok {
+			w.CloseWrite()
+		}
+	}
+	linger(ctx, conn, conn)
+}

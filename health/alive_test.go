@@ -1,0 +1,287 @@
+package health
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// short is a limit that silence reaches.
+const short = 50 * time.Millisecond
+
+// probeKnown makes one alive probe of an upstream that is known so far.
+func probeKnown(t testing.TB, p Prober, u *balancer.Upstream, k *known, timeout time.Duration) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, fmt.Errorf("test limit of %v: %w", timeout, context.DeadlineExceeded))
+	defer cancel()
+	t.Cleanup(k.close)
+	return p.(knower).probeKnowing(ctx, u, k)
+}
+
+// after returns a server that reads what is asked and then reacts.
+func after(t testing.TB, react func(net.Conn)) string {
+	return listener(t, "tcp", "127.0.0.1:0", func(c net.Conn) {
+		defer c.Close()
+		c.Read(make([]byte, 4096))
+		react(c)
+	})
+}
+
+// says returns a reaction that does not end the connection.
+func says(text string) func(net.Conn) {
+	return func(c net.Conn) {
+		io.WriteString(c, text)
+		io.Copy(io.Discard, c)
+	}
+}
+
+func ends(net.Conn)     {}
+func resets(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }
+
+// Every reaction of a process is a sign of life. A silence is missed only by an
+// upstream that has answered.
+func TestAliveReactions(t *testing.T) {
+	t.Parallel()
+	f := func(name string, react func(net.Conn), wantAnswered bool) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := upstreams(t, after(t, react))[0]
+			for _, http2 := range []bool{false, true} {
+				for _, before := range []bool{false, true} {
+					k := &known{answered: before}
+					wantResult(t, probeKnown(t, NewAlive(AliveOptions{HTTP2: http2}), u, k, long), balancer.Passed, "")
+					if want := before || wantAnswered; k.answered != want || k.asked != nil {
+						t.Errorf("HTTP/2 %t: answered %t, asked %v, want %t and nothing open", http2, k.answered, k.asked, want)
+					}
+				}
+			}
+		})
+	}
+	f("200", says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), true)
+	f("500", says("HTTP/1.1 500 Internal Server Error\r\n\r\n"), true)
+	f("400 and the end", func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, true)
+	f("half a status line", says("HTTP/1.1 2"), true)
+	f("one byte", says("\x00"), true)
+	f("garbage without end", func(c net.Conn) {
+		for {
+			if _, err := io.WriteString(c, strings.Repeat("\xff", 1<<16)); err != nil {
+				return
+			}
+		}
+	}, true)
+	f("SETTINGS", says("\x00\x00\x00\x04\x00\x00\x00\x00\x00"), true)
+	f("GOAWAY and the end", func(c net.Conn) { io.WriteString(c, goAway) }, true)
+	f("FIN", ends, false)
+	f("RST", resets, false)
+
+	early := upstreams(t, raw(t, ""))[0]
+	wantResult(t, probeKnown(t, NewAlive(AliveOptions{}), early, &known{}, long), balancer.Passed, "")
+	mail := upstreams(t, listener(t, "tcp", "127.0.0.1:0", says("220 mail ready\r\n")))[0]
+	wantResult(t, probeKnown(t, NewAlive(AliveOptions{}), mail, &known{}, long), balancer.Passed, "")
+}
+
+func TestAliveFailures(t *testing.T) {
+	t.Parallel()
+	p := NewAlive(AliveOptions{})
+	k := &known{answered: true}
+	wantResult(t, probeKnown(t, p, upstreams(t, refused(t))[0], k, long), balancer.Refused, "refused")
+	if k.answered {
+		t.Error("an upstream that refused a connection is held to what answered before")
+	}
+	u := upstreams(t, silent(t))[0]
+	wantResult(t, probeKnown(t, p, u, &known{}, short), balancer.Passed, "") // it need not know the question
+	wantResult(t, p.Probe(t.Context(), u), balancer.Passed, "")              // and is not waited for long
+	wantResult(t, probeKnown(t, p, u, &known{answered: true}, short), balancer.Silent, "any answer to OPTIONS *: test limit")
+	wantResult(t, probeKnown(t, NewAlive(AliveOptions{HTTP2: true}), u, &known{answered: true}, short), balancer.Silent, "preface of HTTP/2: test limit")
+}
+
+// An upstream that answers live requests is not stopped, whatever it does with the
+// question.
+func TestAliveByLiveTraffic(t *testing.T) {
+	t.Parallel()
+	var u *balancer.Upstream
+	u = upstreams(t, after(t, func(c net.Conn) {
+		u.ObserveProbe(balancer.Passed, balancer.Thresholds{}) // as a request that was answered
+		io.Copy(io.Discard, c)
+	}))[0]
+	k := &known{answered: true}
+	wantResult(t, probeKnown(t, NewAlive(AliveOptions{}), u, k, short), balancer.Passed, "")
+	if k.asked != nil {
+		t.Error("the question waits although the probe passed")
+	}
+}
+
+// TestAliveQuestion holds what a server is asked, and that the PROXY protocol's
+// header comes before it.
+func TestAliveQuestion(t *testing.T) {
+	t.Parallel()
+	f := func(network, addr string, o AliveOptions, want string) {
+		t.Helper()
+		got := make(chan string, 1)
+		addr = listener(t, network, addr, func(c net.Conn) {
+			defer c.Close()
+			b := make([]byte, len(want))
+			io.ReadFull(c, b)
+			got <- string(b)
+			io.WriteString(c, answerOK)
+			io.Copy(io.Discard, c)
+		})
+		wantResult(t, probe(t, NewAlive(o), addr, long), balancer.Passed, "")
+		if got, want := <-got, strings.ReplaceAll(want, "ADDR", addr); !strings.HasPrefix(want, got) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	const question = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nUser-Agent: goodgate-health\r\nConnection: close\r\n\r\n"
+	f("unix", filepath.Join(t.TempDir(), "s"), AliveOptions{}, question)
+	f("unix", filepath.Join(t.TempDir(), "s"), AliveOptions{Preface: []byte("PROXY UNKNOWN\r\n")}, "PROXY UNKNOWN\r\n"+question)
+	f("tcp", "127.0.0.1:0", AliveOptions{}, "OPTIONS * HTTP/1.1\r\nHost: ADDR")
+	f("tcp", "127.0.0.1:0", AliveOptions{Auto: true}, "OPTIONS * HTTP/1.1\r\nHost: ADDR")
+	f("tcp", "127.0.0.1:0", AliveOptions{HTTP2: true}, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+}
+
+// net/http answers by itself, over either protocol, and no handler is asked.
+func TestAliveOfNetHTTP(t *testing.T) {
+	t.Parallel()
+	f := func(secure, http2 bool, o AliveOptions) {
+		t.Helper()
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a handler was asked") }))
+		errs := new(strings.Builder)
+		s.Config.ErrorLog = log.New(errs, "", 0)
+		s.EnableHTTP2 = http2
+		s.Config.Protocols = new(http.Protocols)
+		s.Config.Protocols.SetHTTP1(true)
+		s.Config.Protocols.SetHTTP2(http2)
+		s.Config.Protocols.SetUnencryptedHTTP2(http2)
+		if secure {
+			s.StartTLS()
+			o.TLS = clientTLS(s)
+		} else {
+			s.Start()
+		}
+		u := members(t, balancer.Spec{Addr: s.Listener.Addr().String(), TLS: secure})[0]
+		k := new(known)
+		wantResult(t, probeKnown(t, NewAlive(o), u, k, long), balancer.Passed, "")
+		s.Close()
+		if !k.answered || errs.Len() > 0 {
+			t.Errorf("TLS %t, HTTP/2 %t, %+v: answered %t, and the server logged %q", secure, http2, o, k.answered, errs)
+		}
+	}
+	for _, secure := range []bool{false, true} {
+		f(secure, false, AliveOptions{})
+		f(secure, false, AliveOptions{Auto: true})
+		f(secure, true, AliveOptions{})
+		f(secure, true, AliveOptions{Auto: true})
+		f(secure, true, AliveOptions{HTTP2: true})
+	}
+}
+
+func TestAliveWithTLS(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	trust := clientTLS(s)
+	p := NewAlive(AliveOptions{TLS: trust})
+	wantResult(t, probeTLS(t, p, hangup(t), long), balancer.Silent, "tls handshake")
+	wantResult(t, probeTLS(t, p, silent(t), short), balancer.Silent, "test limit") // the handshake is the process's work
+	wantResult(t, probeTLS(t, p, raw(t, "220 mail ready\r\n"), long), balancer.Silent, "tls handshake")
+	other := NewAlive(AliveOptions{TLS: &tls.Config{RootCAs: trust.RootCAs, ServerName: "other.test"}})
+	wantResult(t, probeTLS(t, other, s.Listener.Addr().String(), long), balancer.Silent, "tls handshake")
+
+	mute := listener(t, "tcp", "127.0.0.1:0", func(c net.Conn) {
+		io.Copy(io.Discard, tls.Server(c, &tls.Config{Certificates: s.TLS.Certificates}))
+		c.Close()
+	})
+	u := members(t, balancer.Spec{Addr: mute, TLS: true})[0]
+	wantResult(t, probeKnown(t, p, u, &known{}, long), balancer.Passed, "")
+	wantResult(t, probeKnown(t, p, u, &known{answered: true}, time.Second), balancer.Silent, "any answer to OPTIONS *: test limit")
+}
+
+// asked is a server that hands out each connection with what was asked on it.
+type asked struct {
+	net.Conn
+	request string
+}
+
+func askedServer(t testing.TB, config *tls.Config) (string, <-chan asked) {
+	conns := make(chan asked, 10)
+	return listener(t, "tcp", "127.0.0.1:0", func(c net.Conn) {
+		if config != nil {
+			c = tls.Server(c, config)
+		}
+		t.Cleanup(func() { c.Close() })
+		if line, err := bufio.NewReader(c).ReadString('\n'); err == nil {
+			conns <- asked{c, line}
+		}
+	}), conns
+}
+
+// A question that was not answered goes on waiting, so that a server that is busy has
+// one of them in its backlog and not one for each probe.
+func TestAliveAsksOnce(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	f := func(p Prober, config *tls.Config) {
+		t.Helper()
+		addr, conns := askedServer(t, config)
+		u := members(t, balancer.Spec{Addr: addr, TLS: config != nil})[0]
+		k := &known{answered: true}
+		limit := short
+		if config != nil {
+			limit = time.Second // for a handshake, too
+		}
+		for range 2 {
+			wantResult(t, probeKnown(t, p, u, k, limit), balancer.Silent, "test limit")
+		}
+		c := <-conns
+		io.WriteString(c, answerOK)
+		c.Close()
+		wantResult(t, probeKnown(t, p, u, k, long), balancer.Passed, "")
+		if len(conns) > 0 || k.asked != nil {
+			t.Errorf("asked %d times more, open %v", len(conns), k.asked)
+		}
+
+		wantResult(t, probeKnown(t, p, u, k, limit), balancer.Silent, "test limit")
+		<-conns
+		k.until = time.Now() // it has waited for long
+		wantResult(t, probeKnown(t, p, u, k, limit), balancer.Silent, "test limit")
+		c = <-conns
+
+		c.Close() // which a kernel does for a process that has died: another one is asked
+		done := make(chan error, 1)
+		go func() { done <- probeKnown(t, p, u, k, long) }()
+		c = <-conns
+		io.WriteString(c, answerOK)
+		c.Close()
+		wantResult(t, <-done, balancer.Passed, "")
+	}
+	f(NewAlive(AliveOptions{}), nil)
+	f(NewAlive(AliveOptions{TLS: clientTLS(s)}), &tls.Config{Certificates: s.TLS.Certificates})
+}
+
+// A question that is open when an upstream dies does not hide that.
+func TestAliveAfterSilenceRefused(t *testing.T) {
+	t.Parallel()
+	l := listen(t, "tcp", "127.0.0.1:0")
+	u := upstreams(t, l.Addr().String())[0]
+	k := &known{answered: true}
+	p := NewAlive(AliveOptions{})
+	wantResult(t, probeKnown(t, p, u, k, short), balancer.Silent, "test limit")
+	if k.asked == nil {
+		t.Fatal("the question is not open")
+	}
+	l.Close()
+	wantResult(t, probeKnown(t, p, u, k, long), balancer.Refused, "refused")
+}
