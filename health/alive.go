@@ -156,7 +156,7 @@ func (p *aliveProber) question(conn net.Conn, u *balancer.Upstream) []byte {
 	if p.speaksHTTP2(conn) {
 		return []byte(clientPreface + noSettings)
 	}
-	return []byte("OPTIONS * HTTP/1.1\r\nHost: " + u.Authority() + "\r\nUser-Agent: " + userAgent + "\r\nConnection: close\r\n\r\n")
+	return []byte("OPTIONS * HTTP/1.1\r\nHost: " + u.Authority() + "\r\nUser-Agent: " + userAgent + "\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n")
 }
 
 // part ends a connection over which an answer came, in the ordinary way.

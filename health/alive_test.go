@@ -143,7 +143,7 @@ func TestAliveQuestion(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	const question = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nUser-Agent: goodgate-health\r\nConnection: close\r\n\r\n"
+	const question = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nUser-Agent: goodgate-health\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n"
 	f("unix", filepath.Join(t.TempDir(), "s"), AliveOptions{}, question)
 	f("unix", filepath.Join(t.TempDir(), "s"), AliveOptions{Preface: []byte("PROXY UNKNOWN\r\n")}, "PROXY UNKNOWN\r\n"+question)
 	f("tcp", "127.0.0.1:0", AliveOptions{}, "OPTIONS * HTTP/1.1\r\nHost: ADDR")

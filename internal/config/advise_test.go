@@ -72,8 +72,9 @@ func TestWarningsOfHealth(t *testing.T) {
 	pool("health: {fast_interval: 3s}", "health.fast_interval: fast_interval 3s is longer than interval 2s")
 	pool("health: {path: /, method: HEAD, expect: {body: ok}}", "health.expect.body: the answer to method HEAD has no body")
 	pool("health: {path: /, service: x}", "health.service: has no effect with type http")
-	pool("health: {service: x}", "health.service: has no effect with type tcp")
-	pool("health: {expect: {status: 200}}", "health.expect.status: has no effect with type tcp")
+	pool("health: {service: x}", "health.service: has no effect with type alive")
+	pool("health: {type: tcp, service: x}", "health.service: has no effect with type tcp")
+	pool("health: {expect: {status: 200}}", "health.expect.status: has no effect with type alive")
 	pool("health: {type: grpc, path: /}", "health.path: has no effect with type grpc")
 	pool("health: {type: none, rise: 3}", "health.rise: has no effect with type none")
 }

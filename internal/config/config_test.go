@@ -51,7 +51,7 @@ func TestMinimalFileIsSafe(t *testing.T) {
 	}{
 		{"upstream", p.Upstreams[1], Upstream{URL: "http://127.0.0.1:3002", Scheme: "http", Weight: 1}},
 		{"policy", p.Policy, "peak_ewma"},
-		{"health type", p.Health.Type, "tcp"},
+		{"health type", p.Health.Type, "alive"},
 		{"header timeout", c.Listeners[0].Timeouts.Header, 10 * time.Second},
 		{"breaker", p.Breaker.Enabled, true},
 		{"attempts", p.Retry.Attempts, 5},

@@ -153,7 +153,7 @@ routes:
   - {name: below, match: {path: /below/*}, strip_prefix: /below, add_prefix: /root, pool: app}
   - {name: rest, pool: app}
 pools:
-  app: {upstreams: [%q], retry: {attempts: 1, hedge: {budget: 0%%}}, breaker: {enabled: false}, timeouts: {response_header: 2s, idle: 500ms}}`
+  app: {upstreams: [%q], health: {type: tcp}, retry: {attempts: 1, hedge: {budget: 0%%}}, breaker: {enabled: false}, timeouts: {response_header: 2s, idle: 500ms}}`
 
 // reasons collects why requests failed.
 type reasons struct {

@@ -68,9 +68,10 @@ func statesOf(members []balancer.Member) (s string) {
 func TestMaintenancePage(t *testing.T) {
 	t.Parallel()
 	for name, health := range map[string]string{
-		"http": "{path: /healthz, interval: 1m, jitter: 0}",
-		"tcp":  "{interval: 1m, jitter: 0}",
-		"none": "{type: none}",
+		"http":  "{path: /healthz, interval: 1m, jitter: 0}",
+		"alive": "{interval: 1m, jitter: 0}",
+		"tcp":   "{type: tcp, interval: 1m, jitter: 0}",
+		"none":  "{type: none}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -62,7 +62,7 @@ func loopConfig(upstream, extra string) string {
 listeners: ["127.0.0.1:0"]
 shutdown: {lame_duck: 0s, grace: 0s}
 %s
-pools: {app: {upstreams: [%q]}}`, extra, upstream)
+pools: {app: {upstreams: [%q], health: {type: tcp}}}`, extra, upstream)
 }
 
 func lookAt(t *testing.T, addr string) (status int, proxyStatus, body string) {

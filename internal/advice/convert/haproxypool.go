@@ -89,13 +89,13 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	return l.Has("check") || s.One("default-server").Has("check")
 }
 
-// health converts the check: httpchk is an HTTP check, check alone one by TCP,
+// health converts the check: httpchk is an HTTP check, check alone the default,
 // and without it there is none.
 func (h *fromHAProxy) health(s *haproxy.Section, p *pool, checked bool) {
 	chk := s.One("option", "httpchk")
 	switch {
 	case !checked:
-		h.note("", "backend "+s.Name, "its servers are not checked; goodgate checks them by connecting")
+		h.note("", "backend "+s.Name, "its servers are not checked; goodgate asks them whether they run")
 	case len(chk.Words) > 0:
 		method, path := "OPTIONS", cmp.Or(chk.Word(2), "/")
 		if chk.Word(3) != "" {
