@@ -24,8 +24,9 @@ type AliveOptions struct {
 	Auto    bool        // over TLS, ask by what the upstream prefers, HTTP/2 or HTTP/1.1
 }
 
-// aliveProber finds out whether the process behind an address runs.
-type aliveProber struct {
+// Alive is a [Prober] that finds out whether the process behind an address runs.
+// Use [NewAlive].
+type Alive struct {
 	dialer dialer
 	http2  bool // in the clear
 }
@@ -39,9 +40,9 @@ type aliveProber struct {
 // What fails is a connection or TLS handshake that cannot be made, and silence. Silence
 // counts only when the upstream has answered the question before, since it last
 // refused a connection, and when it answered no live request meanwhile. Otherwise
-// the probe passes as one of [TCP] does. Only a [Checker] remembers: by itself, the
-// Prober takes no upstream for silent.
-func NewAlive(o AliveOptions) Prober {
+// the probe passes as one of [TCP] does. Only a [Checker] remembers what was
+// answered: to Probe alone, no upstream is silent.
+func NewAlive(o AliveOptions) *Alive {
 	var protos []string
 	switch {
 	case o.HTTP2:
@@ -49,16 +50,24 @@ func NewAlive(o AliveOptions) Prober {
 	case o.Auto:
 		protos = []string{"h2", "http/1.1"}
 	}
-	return &aliveProber{dialer: newDialer(o.TLS, o.Preface, protos...), http2: o.HTTP2}
+	return &Alive{dialer: newDialer(o.TLS, o.Preface, protos...), http2: o.HTTP2}
 }
 
 // Probe implements [Prober].
-func (p *aliveProber) Probe(ctx context.Context, u *balancer.Upstream) error {
-	return p.probeKnowing(ctx, u, &known{})
+func (p *Alive) Probe(ctx context.Context, u *balancer.Upstream) error {
+	_, err := p.Ask(ctx, u)
+	return err
+}
+
+// Ask is Probe, and reports whether the upstream said anything.
+func (p *Alive) Ask(ctx context.Context, u *balancer.Upstream) (answered bool, err error) {
+	var k known
+	err = p.probeKnowing(ctx, u, &k)
+	return k.answered, err
 }
 
 // probeKnowing implements [knower].
-func (p *aliveProber) probeKnowing(ctx context.Context, u *balancer.Upstream, k *known) error {
+func (p *Alive) probeKnowing(ctx context.Context, u *balancer.Upstream, k *known) error {
 	began := time.Now()
 	conn, err := p.resume(ctx, k.take(began))
 	if conn == nil {
@@ -89,7 +98,7 @@ func (p *aliveProber) probeKnowing(ctx context.Context, u *balancer.Upstream, k 
 // resume goes on to listen on a connection where the question waits. It returns
 // nil for one that has ended, and for nil. By whom it was ended is not known: the
 // kernel does it for a process that has died.
-func (p *aliveProber) resume(ctx context.Context, conn net.Conn) (net.Conn, error) {
+func (p *Alive) resume(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	if conn == nil {
 		return nil, nil
 	}
@@ -103,7 +112,7 @@ func (p *aliveProber) resume(ctx context.Context, conn net.Conn) (net.Conn, erro
 }
 
 // ask sends the question and waits for a reaction.
-func (p *aliveProber) ask(conn net.Conn, u *balancer.Upstream, k *known) error {
+func (p *Alive) ask(conn net.Conn, u *balancer.Upstream, k *known) error {
 	if _, err := conn.Write(p.question(conn, u)); err != nil {
 		return err
 	}
@@ -129,14 +138,14 @@ func silence(err error) bool {
 }
 
 // speaksHTTP2 reports whether the question is asked by HTTP/2.
-func (p *aliveProber) speaksHTTP2(conn net.Conn) bool {
+func (p *Alive) speaksHTTP2(conn net.Conn) bool {
 	if t, ok := conn.(*tls.Conn); ok {
 		return t.ConnectionState().NegotiatedProtocol == "h2"
 	}
 	return p.http2
 }
 
-func (p *aliveProber) name(conn net.Conn) string {
+func (p *Alive) name(conn net.Conn) string {
 	if p.speaksHTTP2(conn) {
 		return "the preface of HTTP/2"
 	}
@@ -146,13 +155,13 @@ func (p *aliveProber) name(conn net.Conn) string {
 // What a client of HTTP/2 begins and ends with (RFC 9113, sections 3.4, 6.5 and 6.8).
 const (
 	clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-	noSettings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
-	goAway     = "\x00\x00\x08\x07\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
+	noSettings    = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	goAway        = "\x00\x00\x08\x07\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
 )
 
 // question returns what is asked. A server of HTTP/2 answers the preface with its
 // own SETTINGS, so that no request is needed, which it would log.
-func (p *aliveProber) question(conn net.Conn, u *balancer.Upstream) []byte {
+func (p *Alive) question(conn net.Conn, u *balancer.Upstream) []byte {
 	if p.speaksHTTP2(conn) {
 		return []byte(clientPreface + noSettings)
 	}
@@ -160,7 +169,7 @@ func (p *aliveProber) question(conn net.Conn, u *balancer.Upstream) []byte {
 }
 
 // part ends a connection over which an answer came, in the ordinary way.
-func (p *aliveProber) part(ctx context.Context, conn net.Conn) {
+func (p *Alive) part(ctx context.Context, conn net.Conn) {
 	if p.speaksHTTP2(conn) {
 		io.WriteString(conn, goAway)
 		if w, ok := conn.(interface{ CloseWrite() error }); ok {

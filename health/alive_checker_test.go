@@ -68,7 +68,7 @@ func runAlive(t *testing.T, stopped bool, f func(p *process)) {
 		p := &process{t: t, network: memnet.New(), upstream: upstreams(t, "10.0.0.1:80")[0]}
 		p.stopped.Store(stopped)
 		p.start()
-		prober := NewAlive(AliveOptions{}).(*aliveProber)
+		prober := NewAlive(AliveOptions{})
 		prober.dialer.connect = p.network.DialContext
 		c := NewChecker(Options{Prober: prober, Thresholds: balancer.Thresholds{Rise: 2, Fall: 2}})
 		c.Watch([]*balancer.Upstream{p.upstream})

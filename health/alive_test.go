@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,15 +20,15 @@ import (
 )
 
 // short is a limit that silence reaches.
-const short = 50 * time.Millisecond
+const short = 200 * time.Millisecond
 
 // probeKnown makes one alive probe of an upstream that is known so far.
-func probeKnown(t testing.TB, p Prober, u *balancer.Upstream, k *known, timeout time.Duration) error {
+func probeKnown(t testing.TB, p *Alive, u *balancer.Upstream, k *known, timeout time.Duration) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, fmt.Errorf("test limit of %v: %w", timeout, context.DeadlineExceeded))
 	defer cancel()
 	t.Cleanup(k.close)
-	return p.(knower).probeKnowing(ctx, u, k)
+	return p.probeKnowing(ctx, u, k)
 }
 
 // after returns a server that reads what is asked and then reacts.
@@ -233,11 +234,11 @@ func TestAliveAsksOnce(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewTLSServer(http.NotFoundHandler())
 	defer s.Close()
-	f := func(p Prober, config *tls.Config) {
+	f := func(p *Alive, config *tls.Config) {
 		t.Helper()
 		addr, conns := askedServer(t, config)
 		u := members(t, balancer.Spec{Addr: addr, TLS: config != nil})[0]
-		k := &known{answered: true}
+		k := &known{answered: true, kept: NewKept(1)}
 		limit := short
 		if config != nil {
 			limit = time.Second // for a handshake, too
@@ -249,8 +250,8 @@ func TestAliveAsksOnce(t *testing.T) {
 		io.WriteString(c, answerOK)
 		c.Close()
 		wantResult(t, probeKnown(t, p, u, k, long), balancer.Passed, "")
-		if len(conns) > 0 || k.asked != nil {
-			t.Errorf("asked %d times more, open %v", len(conns), k.asked)
+		if n := k.kept.n.Load(); len(conns) > 0 || k.asked != nil || n != 0 {
+			t.Errorf("asked %d times more, open %v, %d counted", len(conns), k.asked, n)
 		}
 
 		wantResult(t, probeKnown(t, p, u, k, limit), balancer.Silent, "test limit")
@@ -271,12 +272,26 @@ func TestAliveAsksOnce(t *testing.T) {
 	f(NewAlive(AliveOptions{TLS: clientTLS(s)}), &tls.Config{Certificates: s.TLS.Certificates})
 }
 
+// Questions that wait take no more connections than all probes may keep.
+func TestAliveKeepsFewQuestions(t *testing.T) {
+	t.Parallel()
+	u := upstreams(t, silent(t))[0]
+	kept := NewKept(1)
+	for i, want := range []bool{true, false} {
+		k := &known{answered: true, kept: kept}
+		wantResult(t, probeKnown(t, NewAlive(AliveOptions{}), u, k, short), balancer.Silent, "test limit")
+		if got := k.asked != nil; got != want {
+			t.Errorf("question %d is open: %t, want %t", i, got, want)
+		}
+	}
+}
+
 // A question that is open when an upstream dies does not hide that.
 func TestAliveAfterSilenceRefused(t *testing.T) {
 	t.Parallel()
 	l := listen(t, "tcp", "127.0.0.1:0")
 	u := upstreams(t, l.Addr().String())[0]
-	k := &known{answered: true}
+	k := &known{answered: true, kept: NewKept(1)}
 	p := NewAlive(AliveOptions{})
 	wantResult(t, probeKnown(t, p, u, k, short), balancer.Silent, "test limit")
 	if k.asked == nil {
@@ -284,4 +299,51 @@ func TestAliveAfterSilenceRefused(t *testing.T) {
 	}
 	l.Close()
 	wantResult(t, probeKnown(t, p, u, k, long), balancer.Refused, "refused")
+}
+
+// The connection of a question that waits is closed when its upstream is no longer
+// probed, and when the checker ends.
+func TestOpenQuestionsAreClosed(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(c *Checker, u *balancer.Upstream, stop func()){
+		"no longer watched": func(c *Checker, _ *balancer.Upstream, _ func()) { c.Watch(nil) },
+		"switched off":      func(_ *Checker, u *balancer.Upstream, _ func()) { u.SetOperator(balancer.Off) },
+		"the checker ends":  func(_ *Checker, _ *balancer.Upstream, stop func()) { stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ended := make(chan struct{}, 100)
+			var asked atomic.Int32
+			addr := after(t, func(c net.Conn) {
+				if asked.Add(1) == 1 {
+					io.WriteString(c, answerOK)
+					return
+				}
+				io.Copy(io.Discard, c)
+				ended <- struct{}{}
+			})
+			u := upstreams(t, addr)[0]
+			kept, silent := NewKept(10), make(chan struct{}, 100)
+			c := NewChecker(Options{
+				Prober: NewAlive(AliveOptions{}), Kept: kept, Interval: short, Timeout: short, Thresholds: balancer.Thresholds{Rise: 1, Fall: 1},
+				Report: func(e Event) {
+					if e.Err != nil {
+						silent <- struct{}{}
+					}
+				},
+			})
+			c.Watch([]*balancer.Upstream{u})
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { defer close(done); c.Run(ctx) }()
+			<-silent
+			end(c, u, stop)
+			<-ended
+			stop()
+			<-done
+			if n := kept.n.Load(); n != 0 {
+				t.Errorf("%d connections counted after the end", n)
+			}
+		})
+	}
 }

@@ -27,6 +27,11 @@ func BenchmarkTCP(b *testing.B) {
 	benchmarkProbe(b, TCP{}, upstreams(b, addr)[0])
 }
 
+func BenchmarkAlive(b *testing.B) {
+	addr := handle(b, func(http.ResponseWriter, *http.Request) {})
+	benchmarkProbe(b, NewAlive(AliveOptions{}), upstreams(b, addr)[0])
+}
+
 func BenchmarkHTTP(b *testing.B) {
 	addr := handle(b, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
 	benchmarkProbe(b, newHTTP(b, HTTPOptions{Body: "ok"}), upstreams(b, addr)[0])

@@ -19,7 +19,7 @@ type Options struct {
 	Jitter       float64             // share by which each interval varies at random, up and down; 0 = 0.1, negative = none, at most 0.5
 	Thresholds   balancer.Thresholds // probes in a row that change the verdict
 	MaxParallel  int                 // probes at the same time; 0 = 256
-	Kept         *Kept               // bounds the connections that probes share; nil = each has its own
+	Kept         *Kept               // bounds the connections that probes leave to the next; nil = each has its own
 
 	// Report is told of every probe, on the goroutine that made it and without a
 	// lock held. The upstream's next probe waits for it. nil = nobody is told.

@@ -1,7 +1,7 @@
 // Package health probes upstreams: is this one answering.
 //
-// A [Prober] makes one probe; there is one kind a file: [NewHTTP], [TCP] and
-// [NewGRPC]. Probes have connections of their own, never one of the
+// A [Prober] makes one probe; there is one kind a file: [NewAlive], [NewHTTP],
+// [TCP] and [NewGRPC]. Probes have connections of their own, never one of the
 // traffic's, and as a rule each a new one, so that accepting connections is
 // tested too; see line.go for when not. A [Checker] decides when to probe which
 // upstream, keeps them in a queue by the time when they are due, and feeds the
@@ -18,6 +18,9 @@
 //   - an answer came and is not the expected one: Wrong
 //   - an answer came that says that the upstream ends: Drains. That is no
 //     failure; it takes the upstream out at once, and one pass brings it back
+//
+// To [NewAlive] every answer is the expected one, and so is the end of the
+// connection. Silence is a failure only for an upstream that has answered it before.
 //
 // A TLS failure is Silent and not Refused because it may be the probe's own
 // settings that are wrong: Refused would override the evidence of live traffic

@@ -16,9 +16,10 @@ const questionLife = 10 * time.Second
 // known is what the alive probes of one upstream have learned of it. The zero
 // value has learned nothing. It belongs to one probe at a time.
 type known struct {
-	answered bool     // it has answered the question since it last refused a connection
-	asked    net.Conn // where the question still waits for its answer; nil = nowhere
+	answered bool      // it has answered the question since it last refused a connection
+	asked    net.Conn  // where the question still waits for its answer; nil = nowhere
 	until    time.Time // when the question is to be asked anew
+	kept     *Kept     // bounds such connections; nil = there are none
 }
 
 // knower is a [Prober] that learns from one probe for the next.
@@ -29,11 +30,13 @@ type knower interface {
 // take returns the connection on which the question still waits, nil when there is
 // none. The caller keeps it again or closes it.
 func (k *known) take(now time.Time) net.Conn {
+	if !now.Before(k.until) {
+		k.close()
+	}
 	c := k.asked
-	k.asked = nil
-	if c != nil && !now.Before(k.until) {
-		c.Close()
-		return nil
+	if c != nil {
+		k.asked = nil
+		k.kept.give()
 	}
 	return c
 }
@@ -43,7 +46,7 @@ func (k *known) take(now time.Time) net.Conn {
 // some, and what is full of probes has none left for requests. A question that the
 // other side's kernel has not got is not kept, since a new one may get there sooner.
 func (k *known) keep(c net.Conn) {
-	if !delivered(c) || guardOf(c).release() != nil {
+	if !delivered(c) || guardOf(c).release() != nil || !k.kept.take() {
 		c.Close()
 		return
 	}
@@ -55,6 +58,7 @@ func (k *known) close() {
 	if k.asked != nil {
 		k.asked.Close()
 		k.asked = nil
+		k.kept.give()
 	}
 }
 

@@ -29,6 +29,21 @@ type Kept struct {
 // NewKept returns a bound of most connections.
 func NewKept(most uint64) *Kept { return &Kept{max: int64(min(most, 1<<30))} }
 
+// take reports whether one more connection may be kept. Of nil it is false.
+func (k *Kept) take() bool {
+	if k == nil {
+		return false
+	}
+	if k.n.Add(1) > k.max {
+		k.n.Add(-1)
+		return false
+	}
+	return true
+}
+
+// give takes back what take has granted.
+func (k *Kept) give() { k.n.Add(-1) }
+
 // line is the connection that the probes of one upstream share. It can only say
 // that the upstream passes: what else comes over it is asked again on a new
 // connection, in the same probe. It is closed after a failure, while the
@@ -49,6 +64,7 @@ type liner interface {
 // ask makes the probe of a job.
 func (c *Checker) ask(j job, now time.Time) error {
 	if p, ok := c.opts.Prober.(knower); ok {
+		j.known.kept = c.opts.Kept
 		return p.probeKnowing(j.ctx, j.upstream, &j.known)
 	}
 	p, ok := c.opts.Prober.(liner)
@@ -83,15 +99,14 @@ func (l *line) take() net.Conn {
 	}
 	c := l.conn
 	l.conn = nil
-	l.kept.n.Add(-1)
+	l.kept.give()
 	return c
 }
 
 // put keeps a connection for the next probe, or closes it. A new one gets a
 // time to go, by chance so that those of a pool do not go together.
 func (l *line) put(c net.Conn, fresh bool) {
-	if l.kept.n.Add(1) > l.kept.max {
-		l.kept.n.Add(-1)
+	if !l.kept.take() {
 		c.Close()
 		return
 	}

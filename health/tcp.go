@@ -9,7 +9,8 @@ import (
 
 // TCP probes by connecting, and by a TLS handshake if the upstream is reached by
 // TLS. Without TLS it finds out that something listens, not that it answers:
-// the kernel accepts connections for a program that hangs.
+// the kernel accepts connections for a program that hangs. [NewAlive] finds out
+// whether it answers.
 //
 // The connection is ended the ordinary way and not by a reset, which servers
 // that speak first (mail, databases) log or count as an attack.

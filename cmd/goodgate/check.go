@@ -72,7 +72,11 @@ func printProbes(ctx context.Context, out io.Writer, cfg *config.Config) error {
 			printable.Fprintf(out, "  %s %s: %v\n", r.Pool, r.Upstream, r.Err)
 			continue
 		}
-		printable.Fprintf(out, "  %s %s: answers (%s, %.1f ms)\n", r.Pool, r.Upstream, r.Kind, float64(r.Took.Microseconds())/1000)
+		does := "answers"
+		if !r.Answered {
+			does = "accepts connections"
+		}
+		printable.Fprintf(out, "  %s %s: %s (%s, %.1f ms)\n", r.Pool, r.Upstream, does, r.Kind, float64(r.Took.Microseconds())/1000)
 	}
 	if silent > 0 {
 		return &exitError{exitUnanswered, fmt.Errorf("%d of %s did not pass", silent, count(len(results), "probe"))}

@@ -223,21 +223,29 @@ func TestProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
+	mute := listen(t, func(c net.Conn) { io.Copy(io.Discard, c); c.Close() })
 	c := parse(t, fmt.Sprintf(`
 listeners: [":0"]
 pools:
   app:
     health: {path: /}
-    upstreams: [%q, "http://%s", {file: nowhere.yaml}]`, app(t, "x"), closed.Addr()))
+    upstreams: [%q, "http://%s", {file: nowhere.yaml}]
+  default: {upstreams: [%[1]q, "http://%[3]s"]}
+  nothing: {upstreams: [%[1]q, "http://%[3]s"], health: {type: none}}
+routes: [{pool: app}]`, app(t, "x"), closed.Addr(), mute))
 	results, err := Probe(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for _, r := range results {
-		got = append(got, fmt.Sprintf("%s passed=%t", r.Kind, r.Err == nil))
+		got = append(got, fmt.Sprintf("%s passed=%t answered=%t", r.Kind, r.Err == nil, r.Answered))
 	}
-	if want := []string{"http passed=true", "http passed=false", "lookup passed=false"}; !reflect.DeepEqual(got, want) {
+	if want := []string{
+		"http passed=true answered=true", "http passed=false answered=false", "lookup passed=false answered=false",
+		"alive passed=true answered=true", "alive passed=true answered=false",
+		"tcp passed=true answered=false", "tcp passed=true answered=false",
+	}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/health"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
@@ -20,6 +21,7 @@ type ProbeResult struct {
 	Upstream string // address, or what stands for it when it could not be looked up
 	Kind     string // of the probe
 	Took     time.Duration
+	Answered bool  // it said something, and did not only accept the connection
 	Err      error // nil when it passed
 }
 
@@ -66,8 +68,8 @@ func probePool(ctx context.Context, name string, c config.Pool) ([]ProbeResult, 
 			ctx, cancel := context.WithTimeout(ctx, c.Health.Timeout)
 			defer cancel()
 			began := time.Now()
-			err := check.Prober.Probe(ctx, members[i].Upstream)
-			results[i] = ProbeResult{Pool: name, Upstream: members[i].Addr(), Kind: c.Health.Type, Took: time.Since(began), Err: err}
+			answered, err := probeOnce(ctx, check.Prober, members[i].Upstream)
+			results[i] = ProbeResult{Pool: name, Upstream: members[i].Addr(), Kind: c.Health.Type, Took: time.Since(began), Answered: answered, Err: err}
 		})
 	}
 	wg.Wait()
@@ -75,6 +77,19 @@ func probePool(ctx context.Context, name string, c config.Pool) ([]ProbeResult, 
 		results = append(results, ProbeResult{Pool: name, Upstream: f.what, Kind: "lookup", Err: f.err})
 	}
 	return results, nil
+}
+
+// probeOnce makes a probe and reports whether it was answered. One that only connects
+// is not.
+func probeOnce(ctx context.Context, p health.Prober, u *balancer.Upstream) (answered bool, err error) {
+	switch p := p.(type) {
+	case *health.Alive:
+		return p.Ask(ctx, u)
+	case health.TCP:
+		return false, p.Probe(ctx, u)
+	}
+	err = p.Probe(ctx, u)
+	return err == nil, err
 }
 
 // probesAtOnce bounds the probes that run at the same time.
