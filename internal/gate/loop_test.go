@@ -122,7 +122,7 @@ routes:
   - {name: first, pool: cache, host: app.internal}
 pools:
   app: {upstreams: [%q]}
-  cache: {upstreams: ["http://%s"]}`, app.URL, back.addr)), Options{})
+  cache: {upstreams: ["http://%s"], health: {type: tcp}}`, app.URL, back.addr)), Options{})
 	back.to.Store(&r.addrs[0])
 	if status, _, body := lookAt(t, r.addrs[0]); status != http.StatusOK || body != "app.internal" {
 		t.Errorf("two routes of one instance: got %d, %q, want 200", status, body)
