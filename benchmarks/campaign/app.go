@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -55,35 +56,51 @@ const (
 	resetBody   fault = "reset-body"   // resets within the response's body
 	cutFile     fault = "cut-file"     // closes within a file, or a range of it
 	goAway      fault = "go-away"      // ends the connection with one answer in twenty; HTTP/2 by GOAWAY
+	twofold     fault = "twofold"      // takes twice as long
+	tenfold     fault = "tenfold"      // takes ten times as long
 )
+
+// well reports whether a backend with the fault does what it is asked to.
+func (f fault) well() bool {
+	switch f {
+	case healthy, slow, sickHealth, goAway, twofold, tenfold:
+		return true
+	}
+	return false
+}
 
 // app is the application that a backend process runs.
 type app struct {
 	addr string
 	idle time.Duration // connections unused for so long are closed; 0 = kept
 	work time.Duration // that an answer takes
-	h2   bool          // HTTP/2 without TLS is spoken too
-	ran  io.Writer     // is told each request that is executed
+	lone bool          // one request at a time is executed
+	ran  io.Writer     // is told each request that is executed, and when that ends
+
+	speaks protocol
+	cert   string // file with the certificate and its key, for https
 
 	fault atomic.Value // of fault
+	turn  sync.Mutex   // of a lone worker
 
 	serving *serving // nil while it refuses; the goroutine of obey alone touches it
 	serves  sync.WaitGroup
 }
 
-// playBackend is the main function of a backend process: args are address,
-// idle, work and h2. It obeys the faults named on standard input until that ends.
+// playBackend is the main function of a backend process: args are those that
+// [backend.command] gives it. It obeys the faults named on standard input until
+// that ends.
 func playBackend(args []string) error {
-	if len(args) != 4 {
-		return fmt.Errorf("a backend takes address, idle, work and h2: got %q", args)
+	if len(args) != 6 {
+		return fmt.Errorf("a backend takes address, idle, work, lone, protocol and certificate: got %q", args)
 	}
 	idle, err1 := time.ParseDuration(args[1])
 	work, err2 := time.ParseDuration(args[2])
-	h2, err3 := strconv.ParseBool(args[3])
+	lone, err3 := strconv.ParseBool(args[3])
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
-	a := &app{addr: args[0], idle: idle, work: work, h2: h2, ran: os.Stdout}
+	a := &app{addr: args[0], idle: idle, work: work, lone: lone, speaks: protocol(args[4]), cert: args[5], ran: os.Stdout}
 	return a.obey(os.Stdin)
 }
 
@@ -146,6 +163,11 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// not executed, so it counts as executed.
 	if id := r.Header.Get(idHeader); id != "" {
 		io.WriteString(a.ran, r.Method+" "+id+"\n")
+		defer io.WriteString(a.ran, endMark+r.Method+" "+id+"\n")
+	}
+	if kind, d, ok := longPath(r.URL.Path); ok {
+		serveLong(w, r, kind, d)
+		return
 	}
 	a.answer(w, r, f)
 }
@@ -185,14 +207,36 @@ func (a *app) answer(w http.ResponseWriter, r *http.Request, f fault) {
 		say(w, "\x15\x03\x01 this is no HTTP\r\n\r\n", false)
 		return
 	case cutBody, resetBody:
+		if r.ProtoMajor == 2 {
+			w.Header().Set("Content-Length", strconv.Itoa(bodySize))
+			io.WriteString(w, strings.Repeat("x", cutAt))
+			http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler) // resets the stream
+		}
 		say(w, halfAnswer(), f == resetBody)
 		return
 	case slow:
 		wait(r.Context(), slowFor)
 	}
-	wait(r.Context(), a.work)
+	a.toil(r.Context(), f)
 	w.Header().Set("Content-Length", strconv.Itoa(bodySize))
 	io.WriteString(w, strings.Repeat("x", bodySize))
+}
+
+// toil takes the time that an answer takes.
+func (a *app) toil(ctx context.Context, f fault) {
+	if a.lone {
+		a.turn.Lock()
+		defer a.turn.Unlock()
+	}
+	work := a.work
+	switch f {
+	case twofold:
+		work *= 2
+	case tenfold:
+		work *= 10
+	}
+	wait(ctx, work)
 }
 
 // say sends text, which need be no response, and ends the connection, abruptly
@@ -204,6 +248,10 @@ func say(w http.ResponseWriter, text string, rst bool) {
 	}
 	defer c.Close()
 	io.WriteString(c, text)
+	if secured, ok := c.(*tls.Conn); ok && rst {
+		defer c.Close()
+		c = secured.NetConn()
+	}
 	if tcp, ok := c.(*net.TCPConn); ok && rst {
 		// A reset overtakes what was sent just before, unless that has a moment.
 		wait(context.Background(), time.Millisecond)

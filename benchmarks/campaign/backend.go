@@ -21,36 +21,9 @@ const roleFlag = "-as-backend"
 
 const (
 	readyLine = "ready"
+	endMark   = "end " // before the request that came to an end
 	readyMax  = 5 * time.Second
 )
-
-// ledger counts how often each request was executed. It may be used by several
-// goroutines.
-type ledger struct {
-	mu    sync.Mutex     // protects times
-	times map[string]int // by "METHOD id"
-}
-
-func newLedger() *ledger { return &ledger{times: map[string]int{}} }
-
-func (l *ledger) executed(request string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.times[request]++
-}
-
-// duplicated returns how many requests that must not be executed twice were.
-func (l *ledger) duplicated() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := 0
-	for request, times := range l.times {
-		if times > 1 && strings.HasPrefix(request, "POST ") {
-			n++
-		}
-	}
-	return n
-}
 
 // backend is a server process that can be made faulty. Its methods are for one
 // goroutine.
@@ -60,6 +33,7 @@ type backend struct {
 	traits traits
 	ledger *ledger
 	names  *nameServer // nil = backends go by their addresses
+	sieve  *sieve      // nil = the network drops nothing
 
 	cmd     *exec.Cmd
 	control io.WriteCloser // the process's standard input
@@ -71,8 +45,20 @@ type traits struct {
 	idle time.Duration // connections unused for so long are closed; 0 = kept
 	work time.Duration // that an answer takes; 0 = 1 ms
 	node bool          // a Node.js application, which knows no faults
-	h2   bool          // HTTP/2 without TLS too
+	lone bool          // one request at a time is executed, the others wait
+
+	speaks protocol
+	cert   string // file with the certificate and its key, for https
 }
+
+// protocol is what backends speak.
+type protocol string
+
+const (
+	http1 protocol = ""
+	h2c   protocol = "h2c" // HTTP/2 without TLS too
+	https protocol = "tls"
+)
 
 // newBackend starts a backend.
 func newBackend(addr string, at place, t traits, l *ledger) (*backend, error) {
@@ -93,7 +79,11 @@ func (b *backend) command() *exec.Cmd {
 		host, port, _ := net.SplitHostPort(b.addr)
 		return exec.Command("node", "-e", nodeApp, "--", host, port, fmt.Sprint(b.traits.work.Milliseconds()))
 	}
-	return exec.Command(os.Args[0], roleFlag, b.addr, b.traits.idle.String(), b.traits.work.String(), fmt.Sprint(b.traits.h2))
+	args := []string{
+		roleFlag, b.addr, b.traits.idle.String(), b.traits.work.String(), fmt.Sprint(b.traits.lone),
+		string(b.traits.speaks), b.traits.cert,
+	}
+	return exec.Command(os.Args[0], args...)
 }
 
 // start starts the process and returns when it listens.
@@ -115,6 +105,7 @@ func (b *backend) start() error {
 	b.reads.Go(func() { b.read(out, ready) })
 	select {
 	case <-ready:
+		b.ledger.back(b.addr)
 		return nil
 	case <-time.After(readyMax):
 		return errors.Join(fmt.Errorf("a backend was not ready on %s within %v", b.addr, readyMax), b.kill())
@@ -123,10 +114,15 @@ func (b *backend) start() error {
 
 func (b *backend) read(out io.Reader, ready chan struct{}) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if line := lines.Text(); line == readyLine {
+		line := lines.Text()
+		request, ended := strings.CutPrefix(line, endMark)
+		switch {
+		case line == readyLine:
 			close(ready)
-		} else {
-			b.ledger.executed(line)
+		case ended:
+			b.ledger.ended(b.addr, request)
+		default:
+			b.ledger.began(b.addr, request)
 		}
 	}
 }
@@ -134,7 +130,13 @@ func (b *backend) read(out io.Reader, ready chan struct{}) {
 // become returns the action that gives a backend a fault.
 func become(f fault) action {
 	return func(b *backend) error {
+		if !f.well() {
+			b.ledger.out(b.addr)
+		}
 		_, err := fmt.Fprintln(b.control, f)
+		if f.well() {
+			b.ledger.back(b.addr)
+		}
 		return err
 	}
 }
@@ -146,12 +148,37 @@ func (b *backend) leave() error { b.names.remove(b.ip()); return nil }
 
 func (b *backend) ip() netip.Addr { return netip.MustParseAddrPort(b.addr).Addr() }
 
-func (b *backend) freeze() error { return b.cmd.Process.Signal(syscall.SIGSTOP) }
-func (b *backend) thaw() error   { return b.cmd.Process.Signal(syscall.SIGCONT) }
+func (b *backend) freeze() error {
+	b.ledger.out(b.addr)
+	return b.cmd.Process.Signal(syscall.SIGSTOP)
+}
+
+func (b *backend) thaw() error {
+	err := b.cmd.Process.Signal(syscall.SIGCONT)
+	b.ledger.back(b.addr)
+	return err
+}
+
+// drop makes the network drop all packets to and from the backend, until undrop.
+// forget makes it drop those of the connections that there are.
+func (b *backend) drop() error {
+	b.ledger.out(b.addr)
+	b.sieve.drop(netip.MustParseAddrPort(b.addr), true)
+	return nil
+}
+
+func (b *backend) undrop() error {
+	b.sieve.drop(netip.MustParseAddrPort(b.addr), false)
+	b.ledger.back(b.addr)
+	return nil
+}
+
+func (b *backend) forget() error { b.sieve.forget(netip.MustParseAddrPort(b.addr)); return nil }
 
 // kill ends the process as kill -9 does, frozen or not, and returns when all it
 // said has been read.
 func (b *backend) kill() error {
+	b.ledger.out(b.addr)
 	err := b.cmd.Process.Kill()
 	b.reads.Wait()
 	b.cmd.Wait() // tells of the signal

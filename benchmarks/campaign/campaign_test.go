@@ -29,11 +29,11 @@ func TestCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chosen, err := choose("bad-gateway")
+	chosen, err := choose(cases(false), "bad-gateway")
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := options{rate: 100, last: 1500 * time.Millisecond}
+	o := options{rate: 100, last: 1500 * time.Millisecond, ip: loopback}
 	got, err := play(t.Context(), chosen[0], peers(program, "")[0], o, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestCase(t *testing.T) {
 
 func startBackend(t *testing.T, l *ledger) *backend {
 	t.Helper()
-	n, err := newNetwork(wire{})
+	n, err := newNetwork(wire{}, loopback)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,31 +139,38 @@ func TestBackendTellsExecutions(t *testing.T) {
 	}
 }
 
-func TestScenariosAreSound(t *testing.T) {
+func TestCasesAreSound(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for _, s := range scenarios {
+	for _, s := range slices.Concat(cases(false), cases(true)) {
 		if s.name == "" || s.says == "" || slices.Contains(names, s.name) {
 			t.Errorf("case %q, %q: it needs a name of its own and a sentence", s.name, s.says)
 		}
 		names = append(names, s.name)
-		if !slices.IsSortedFunc(s.steps, func(a, b step) int { return int(a.at - b.at) }) {
+		steps := s.at()
+		if !slices.IsSortedFunc(steps, func(a, b step) int { return int(a.at - b.at) }) {
 			t.Errorf("case %s: its steps are not in the order of time", s.name)
 		}
-		for _, st := range s.steps {
-			if st.who < everyone || st.who >= s.size() {
+		for _, st := range steps {
+			if st.who < everyone || st.who >= s.total() {
 				t.Errorf("case %s: there is no backend %d", s.name, st.who)
 			}
+			if s.pace.last > 0 && st.at >= s.pace.last {
+				t.Errorf("case %s: a step after %v, and the last request before %v", s.name, st.at, s.pace.last)
+			}
+		}
+		if s.must.from > 0 && s.must.from > s.pace.last-second {
+			t.Errorf("case %s: nothing is left to judge from %v on", s.name, s.must.from)
 		}
 	}
 }
 
 func TestChooseNamesUnknownCases(t *testing.T) {
 	t.Parallel()
-	if _, err := choose("flaky,no-such,silent"); err == nil || err.Error() != "-only no-such: no such case" {
+	if _, err := choose(cases(false), "flaky,no-such,silent"); err == nil || err.Error() != "-only no-such: no such case" {
 		t.Errorf("got %v", err)
 	}
-	got, err := choose("flaky,silent")
+	got, err := choose(cases(false), "flaky,silent")
 	if err != nil || len(got) != 2 || got[0].name != "silent" {
 		t.Errorf("got %v, %v; want silent and flaky, in the campaign's order", got, err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,14 +13,19 @@ import (
 	"time"
 )
 
-// clientMax bounds one request, its answer included.
+// clientMax is how long clients wait for an answer, if a case does not say
+// otherwise.
 const clientMax = 5 * time.Second
+
+// workPath is where most requests go.
+const workPath = "/work"
 
 // answer is what became of one request.
 type answer struct {
 	at      time.Duration // when it should have been sent, since the load began
+	method  string
 	failure string        // why it counts as failed; "" = it did not
-	latency time.Duration // since the moment it should have been sent
+	latency time.Duration // since the moment it should have been sent, beyond what it takes by itself
 }
 
 // What fails where no whole answer came; else the failure is the status.
@@ -40,6 +46,8 @@ type client struct {
 	addr string
 	want int // length of an answer of 200; 0 = any
 
+	patience time.Duration // bounds one request, its answer included; 0 = clientMax
+
 	mu   sync.Mutex // protects idle
 	idle []*clientConn
 }
@@ -52,12 +60,22 @@ type clientConn struct {
 // do sends a request and reads the whole answer. It returns why that failed, ""
 // if it did not. An id of "" is not sent.
 func (c *client) do(ctx context.Context, method, id string) (failure string) {
-	return c.on(ctx, func(conn *clientConn) (string, bool) { return conn.exchange(method, id, c.want) })
+	return c.ask(ctx, method, workPath, id)
+}
+
+// ask does the same at a path.
+func (c *client) ask(ctx context.Context, method, path, id string) (failure string) {
+	return c.on(ctx, func(conn *clientConn) (string, bool) {
+		if err := conn.send(method, path, id); err != nil {
+			return failedSend, false
+		}
+		return conn.answer(method, c.want)
+	})
 }
 
 // on has an exchange on a connection, which is kept if the exchange says so.
 func (c *client) on(ctx context.Context, exchange func(*clientConn) (failure string, keep bool)) (failure string) {
-	ctx, cancel := context.WithTimeout(ctx, clientMax)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.patience, clientMax))
 	defer cancel()
 	conn, err := c.take(ctx)
 	if err != nil {
@@ -76,9 +94,8 @@ func (c *client) on(ctx context.Context, exchange func(*clientConn) (failure str
 	return failure
 }
 
-// exchange sends the request and reads the answer; keep says that the
-// connection may be used again.
-func (c *clientConn) exchange(method, id string, want int) (failure string, keep bool) {
+// send sends a small request.
+func (c *clientConn) send(method, path, id string) error {
 	body := ""
 	if method == http.MethodPost {
 		body = "order " + id + "\n"
@@ -87,10 +104,13 @@ func (c *clientConn) exchange(method, id string, want int) (failure string, keep
 	if id != "" {
 		header = idHeader + ": " + id + "\r\n"
 	}
-	_, err := fmt.Fprintf(c, "%s /work HTTP/1.1\r\nHost: campaign\r\n%sContent-Length: %d\r\n\r\n%s", method, header, len(body), body)
-	if err != nil {
-		return failedSend, false
-	}
+	_, err := fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: campaign\r\n%sContent-Length: %d\r\n\r\n%s",
+		method, path, header, len(body), body)
+	return err
+}
+
+// answer reads the answer; keep says that the connection may be used again.
+func (c *clientConn) answer(method string, want int) (failure string, keep bool) {
 	res, err := http.ReadResponse(c.in, &http.Request{Method: method})
 	if err != nil {
 		return failedHeader, false

@@ -115,6 +115,9 @@ func (r *rowSheet) Over1s() string {
 func (r *rowSheet) Duplicated() string {
 	return r.each(func(o *outcome) string { return fmt.Sprint(o.Duplicated) })
 }
+func (r *rowSheet) Again() string {
+	return r.each(func(o *outcome) string { return fmt.Sprint(o.Again) })
+}
 func (r *rowSheet) P50() string { return r.each(func(o *outcome) string { return ms(o.P50) }) }
 func (r *rowSheet) P99() string { return r.each(func(o *outcome) string { return ms(o.P99) }) }
 func (r *rowSheet) Max() string { return r.each(func(o *outcome) string { return ms(o.Max) }) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"net/http"
@@ -15,6 +16,9 @@ type mix struct {
 	uploads float64 // share of large ones, of 1 to 4 MiB, to be answered with 413
 	path    string  // where uploads go; "" = nowhere
 	files   float64 // share of GETs of a file of 1 MiB
+
+	every int     // the last of so many requests is other; 0 = none is
+	other request // which takes a while
 }
 
 const uploadMin, uploadMax = 1 << 20, 4 << 20
@@ -22,62 +26,113 @@ const uploadMin, uploadMax = 1 << 20, 4 << 20
 // request is what is drawn from a mix.
 type request struct {
 	method string
-	upload int  // its size; 0 = none
-	file   bool // the file is asked for
+	kind   kind
+	upload int           // size of what is to be rejected
+	takes  time.Duration // that it takes by itself: no delay
 }
 
-// draw returns the next request.
-func (m mix) draw(r *rand.Rand) request {
-	switch x := r.Float64(); {
+// draw returns request i.
+func (m mix) draw(i int, r *rand.Rand) request {
+	x := r.Float64()
+	switch {
+	case m.every > 0 && (i+1)%m.every == 0:
+		return m.other
 	case x < m.uploads:
-		return request{method: http.MethodPost, upload: uploadMin + r.IntN(uploadMax-uploadMin)}
+		return request{method: http.MethodPost, kind: rejected, upload: uploadMin + r.IntN(uploadMax-uploadMin)}
 	case x < m.uploads+m.posts:
 		return request{method: http.MethodPost}
 	case x < m.uploads+m.posts+m.files:
-		return request{method: http.MethodGet, file: true}
+		return request{method: http.MethodGet, kind: aFile}
 	}
 	return request{method: http.MethodGet}
+}
+
+// pace says when requests are sent.
+type pace struct {
+	rate  int           // requests per second
+	burst int           // so many are sent at once; 0 = one
+	first time.Duration // when the first one is sent
+	last  time.Duration // none is sent from then on
+	pause span          // none is sent within
+}
+
+// span is a time, since the load began.
+type span struct{ from, to time.Duration }
+
+// or fills in what is zero.
+func (p pace) or(rate int, last time.Duration) pace {
+	p.rate, p.last = cmp.Or(p.rate, rate), cmp.Or(p.last, last)
+	return p
+}
+
+// moments returns when each request is to be sent, since the load began.
+func (p pace) moments() (all []time.Duration) {
+	burst := max(p.burst, 1)
+	for i := 0; ; i++ {
+		at := p.first + time.Duration(i/burst*burst)*time.Second/time.Duration(p.rate)
+		if at >= p.last {
+			return all
+		}
+		if at < p.pause.from || at >= p.pause.to {
+			all = append(all, at)
+		}
+	}
 }
 
 // load is an open loop: every request has its moment, whatever became of those
 // before it, and its latency counts from that moment. What is on its way is
 // bounded by rate times [clientMax].
 type load struct {
-	at   place
-	addr string
-	rate int // requests per second
-	last time.Duration
-	mix  mix
-	seed uint64 // of what the requests are
+	at       place
+	addr     string
+	pace     pace
+	patience time.Duration // bounds one request; 0 = clientMax
+	mix      mix
+	seed     uint64 // of what the requests are
+	ledger   *ledger
 }
 
 // run sends the requests, waits for all answers and returns them, and by how
 // much the latest request was late to be sent: then this machine was too busy.
 func (l *load) run(ctx context.Context) (answers []answer, lag time.Duration) {
-	c := &client{at: l.at, addr: l.addr, want: bodySize}
+	c := &client{at: l.at, addr: l.addr, want: bodySize, patience: l.patience}
 	defer c.close()
 	random := rand.New(rand.NewPCG(l.seed, 0))
-	answers = make([]answer, int(l.last.Seconds()*float64(l.rate)))
+	moments := l.pace.moments()
+	answers = make([]answer, len(moments))
 	began := time.Now()
 	var sent sync.WaitGroup
-	for i := range answers {
-		at := time.Duration(i) * time.Second / time.Duration(l.rate)
-		next := l.mix.draw(random)
+	for i, at := range moments {
+		next := l.mix.draw(i, random)
 		wait(ctx, time.Until(began.Add(at)))
 		lag = max(lag, time.Since(began.Add(at)))
+		id := strconv.Itoa(i)
+		l.ledger.sends(id, next.takes > 0)
 		sent.Go(func() {
-			var failure string
-			switch {
-			case next.upload > 0:
-				failure = c.upload(ctx, l.mix.path, next.upload, i%2 == 0)
-			case next.file:
-				failure = c.download(ctx)
-			default:
-				failure = c.do(ctx, next.method, strconv.Itoa(i))
-			}
-			answers[i] = answer{at: at, failure: failure, latency: time.Since(began.Add(at))}
+			failure := c.send(ctx, next, id, l.mix.path)
+			latency := max(0, time.Since(began.Add(at))-next.takes)
+			answers[i] = answer{at: at, method: next.method, failure: failure, latency: latency}
 		})
 	}
 	sent.Wait()
 	return answers, lag
+}
+
+// send sends a request of a mix. Uploads that are to be rejected go to a path.
+func (c *client) send(ctx context.Context, r request, id, path string) (failure string) {
+	switch r.kind {
+	case rejected:
+		return c.upload(ctx, path, r.upload, r.upload%2 == 0)
+	case aFile:
+		return c.download(ctx)
+	case answered:
+		return c.ask(ctx, r.method, longTarget(answered, r.takes), id)
+	case events:
+		return c.follow(ctx, r.takes, id)
+	case socket:
+		return c.converse(ctx, r.takes, id)
+	case delivered:
+		return c.deliver(ctx, r.takes, id)
+	}
+	return c.ask(ctx, r.method, workPath, id)
 }

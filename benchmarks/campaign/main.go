@@ -6,7 +6,7 @@
 // duplicated requests. It exits with 1 when goodgate misses what a case asks of
 // it, with 2 when the command line is wrong.
 //
-//	go run ./benchmarks/campaign [-only CASE,...] [-peers goodgate,nginx,haproxy] [-json FILE]
+//	go run ./benchmarks/campaign [-quiet] [-only CASE,...] [-peers goodgate,nginx,haproxy] [-json FILE]
 package main
 
 import (
@@ -62,10 +62,12 @@ func parse(args []string) (*command, error) {
 	c := &command{}
 	fs := flag.NewFlagSet("campaign", flag.ContinueOnError)
 	only := fs.String("only", "", "cases to run, separated by commas (default: all)")
-	names := fs.String("peers", "goodgate,nginx,haproxy,caddy", "proxies to run; those that are not at hand are left out")
-	fs.IntVar(&c.rate, "rate", 200, "requests per second")
-	fs.DurationVar(&c.last, "for", 6*time.Second, "how long each case sends requests")
+	names := fs.String("peers", "", "proxies to run; those that are not at hand are left out (default: goodgate,nginx,haproxy,caddy; goodgate if quiet)")
+	fs.IntVar(&c.rate, "rate", 200, "requests per second, if a case has no rate of its own")
+	fs.DurationVar(&c.last, "for", 6*time.Second, "how long each case sends requests, if it does not say itself")
 	fs.IntVar(&c.runs, "runs", 1, "runs of the campaign, one after another")
+	fs.BoolVar(&c.quiet, "quiet", false, "run the quiet forms of the cases: a request a second, goodgate's defaults")
+	fs.IntVar(&c.together, "together", 64, "quiet cases that run at the same time")
 	fs.StringVar(&c.keep, "keep", "", "existing directory to keep the proxies' configurations and logs in")
 	fs.StringVar(&c.json, "json", "", "file to write the results to")
 	fs.StringVar(&c.html, "html", "", "file to write a report with plots to")
@@ -74,36 +76,47 @@ func parse(args []string) (*command, error) {
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
-	if c.rate < 1 || c.runs < 1 || c.last <= 0 {
-		return nil, fmt.Errorf("-rate %d, -runs %d and -for %v must be positive", c.rate, c.runs, c.last)
+	if c.rate < 1 || c.runs < 1 || c.last <= 0 || c.together < 1 {
+		return nil, fmt.Errorf("-rate %d, -runs %d, -for %v and -together %d must be positive", c.rate, c.runs, c.last, c.together)
+	}
+	if c.quiet {
+		c.rate, c.last = 1, quietFor
+	}
+	if *names == "" {
+		*names = "goodgate,nginx,haproxy,caddy"
+		if c.quiet {
+			*names = subject
+		}
 	}
 	c.peers = strings.Split(*names, ",")
 	var err error
-	c.scenarios, err = choose(*only)
+	c.scenarios, err = choose(cases(c.quiet), *only)
 	return c, err
 }
 
-// choose returns the scenarios with the given names, in the campaign's order.
-func choose(only string) ([]scenario, error) {
+// choose returns the scenarios with the given names, in the campaign's order. The
+// name of a case stands for all its quiet forms, too.
+func choose(all []scenario, only string) ([]scenario, error) {
 	if only == "" {
-		return scenarios, nil
+		return all, nil
 	}
 	var chosen []scenario
-	names := strings.Split(only, ",")
-	for _, s := range scenarios {
-		if i := slices.Index(names, s.name); i >= 0 {
+	unknown := strings.Split(only, ",")
+	names := slices.Clone(unknown)
+	for _, s := range all {
+		named := func(name string) bool { return name == s.name || name == s.of }
+		if slices.ContainsFunc(names, named) {
 			chosen = append(chosen, s)
-			names = slices.Delete(names, i, i+1)
+			unknown = slices.DeleteFunc(unknown, named)
 		}
 	}
-	if len(names) > 0 {
-		return nil, fmt.Errorf("-only %s: no such case", strings.Join(names, ","))
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("-only %s: no such case", strings.Join(unknown, ","))
 	}
 	return chosen, nil
 }
 
-// run runs all cases, one after another, and reports whether goodgate missed
-// something.
+// run runs all cases and reports whether goodgate missed something.
 func (c *command) run(ctx context.Context) (missed bool, err error) {
 	dir, err := os.MkdirTemp("", "campaign-build-")
 	if err != nil {
@@ -117,22 +130,17 @@ func (c *command) run(ctx context.Context) (missed bool, err error) {
 	printHeader(os.Stdout, c.options)
 	var all []*outcome
 	var failures []error
-	for run := range c.runs {
-		for _, s := range c.scenarios {
-			for _, p := range chosen {
-				o, err := play(ctx, s, p, c.options, run)
-				if ctx.Err() != nil {
-					return false, context.Cause(ctx)
-				}
-				if err != nil {
-					failures = append(failures, err)
-					continue
-				}
-				o.print(os.Stdout)
-				all = append(all, o)
-				missed = missed || len(o.Missed) > 0
-			}
+	c.playAll(ctx, chosen, func(o *outcome, err error) {
+		if err != nil {
+			failures = append(failures, err)
+			return
 		}
+		o.print(os.Stdout)
+		all = append(all, o)
+		missed = missed || len(o.Missed) > 0
+	})
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
 	}
 	failures = append(failures, c.write(chosen, all))
 	return missed, errors.Join(failures...)

@@ -8,10 +8,16 @@ import (
 
 // must is what goodgate has to reach. A duplicated POST is a miss in any case.
 type must struct {
+	from    time.Duration // what was sent earlier after the load began is not looked at
 	failed  float64       // largest share of failed requests; 0 = none may fail
 	late    float64       // largest share of requests over 500 ms; 0 = not looked at
 	p99     time.Duration // 0 = not looked at
+	slowest time.Duration // 0 = not looked at
 	mayFail bool          // failures are not looked at
+	orders  bool          // those of POSTs are not
+	once    bool          // no request is executed twice by backends that are well
+	long    bool          // none of those that take a while is
+	prompt  bool          // the proxy refuses none, and lets none wait in a queue
 }
 
 // String is the target as the reports show it.
@@ -24,12 +30,30 @@ func (m must) String() string {
 	default:
 		parts = append(parts, fmt.Sprintf("failed ≤ %g %%", m.failed*100))
 	}
+	if m.orders {
+		parts[0] += " but POST"
+	}
 	parts = append(parts, "0 dup")
+	switch {
+	case m.once:
+		parts = append(parts, "0 again")
+	case m.long:
+		parts = append(parts, "0 long ones again")
+	}
+	if m.prompt {
+		parts = append(parts, "0 refused, 0 queued")
+	}
 	if m.late > 0 {
 		parts = append(parts, fmt.Sprintf("> 500 ms ≤ %g %%", m.late*100))
 	}
 	if m.p99 > 0 {
 		parts = append(parts, fmt.Sprintf("p99 ≤ %d ms", m.p99.Milliseconds()))
+	}
+	if m.slowest > 0 {
+		parts = append(parts, fmt.Sprintf("max ≤ %d ms", m.slowest.Milliseconds()))
+	}
+	if m.from > 0 {
+		parts = append(parts, fmt.Sprintf("from %v on", m.from))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -40,7 +64,23 @@ func (m must) misses(o *outcome) []string {
 	if o.Duplicated > 0 {
 		all = append(all, fmt.Sprintf("%d POST executed twice", o.Duplicated))
 	}
-	if got := o.share(o.Failed); got > m.failed && !m.mayFail {
+	if o.Again > 0 && m.once {
+		all = append(all, fmt.Sprintf("%d executed twice by those that were well", o.Again))
+	}
+	if o.LongAgain > 0 && m.long {
+		all = append(all, fmt.Sprintf("%d that take a while executed twice by those that were well", o.LongAgain))
+	}
+	if m.prompt && o.Refused > 0 {
+		all = append(all, fmt.Sprintf("%d refused", o.Refused))
+	}
+	if m.prompt && o.Queued > 0 {
+		all = append(all, fmt.Sprintf("%d in a queue for more than %v", o.Queued, queuedMax))
+	}
+	failed := o.Failed
+	if m.orders {
+		failed -= o.FailedPosts
+	}
+	if got := o.share(failed); got > m.failed && !m.mayFail {
 		all = append(all, fmt.Sprintf("failed %.2f %% > %.2f %%", got*100, m.failed*100))
 	}
 	if got := o.share(o.Over500ms); m.late > 0 && got > m.late {
@@ -48,6 +88,9 @@ func (m must) misses(o *outcome) []string {
 	}
 	if m.p99 > 0 && o.P99 > millis(m.p99) {
 		all = append(all, fmt.Sprintf("p99 %.0f ms > %d ms", o.P99.ms(), m.p99.Milliseconds()))
+	}
+	if m.slowest > 0 && o.Max > millis(m.slowest) {
+		all = append(all, fmt.Sprintf("max %.0f ms > %d ms", o.Max.ms(), m.slowest.Milliseconds()))
 	}
 	return all
 }

@@ -20,6 +20,7 @@ const (
 type wire struct {
 	delay time.Duration // one way
 	loss  float64       // share of packets that get lost, each way
+	drops bool          // backends' packets can be dropped
 }
 
 // network is where a case happens: the clients and the proxy are near, the
@@ -27,6 +28,7 @@ type wire struct {
 type network struct {
 	near, far place
 	means     string // what delays and loses packets; "" = nothing does
+	sieve     *sieve // nil = the wire drops nothing on demand
 	stop      func()
 }
 
@@ -36,10 +38,11 @@ type place struct {
 	do func(func()) // runs a function here: what it starts or opens belongs here
 }
 
-// newNetwork makes the network of a case. Its error says why it cannot be had.
-func newNetwork(w wire) (*network, error) {
+// newNetwork makes the network of a case. Its error says why it cannot be had. A
+// network that needs no wire is at a loopback address.
+func newNetwork(w wire, address string) (*network, error) {
 	if w == (wire{}) {
-		here := place{loopback, func(f func()) { f() }}
+		here := place{address, func(f func()) { f() }}
 		return &network{near: here, far: here, stop: func() {}}, nil
 	}
 	return newFarNetwork(w)

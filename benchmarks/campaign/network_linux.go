@@ -38,12 +38,14 @@ func newFarNetwork(w wire) (*network, error) {
 		n.stop()
 		return nil, err
 	}
-	shaped := joinPair(near, far, w)
-	if shaped == nil {
+	var shaped error
+	if w.drops {
+		n.sieve = newSieve() // netem cannot tell connections apart
+	} else if shaped = joinPair(near, far, w); shaped == nil {
 		n.means = "tc netem"
 		return n, nil
 	}
-	stop, err := joinTUN(near, far, w)
+	stop, err := joinTUN(near, far, w, n.sieve)
 	if err != nil {
 		n.stop()
 		return nil, errors.Join(shaped, err)

@@ -14,7 +14,7 @@ import (
 // far returns a network that delays, or skips the test where none can be had.
 func far(t *testing.T, w wire) *network {
 	t.Helper()
-	n, err := newNetwork(w)
+	n, err := newNetwork(w, loopback)
 	if err != nil {
 		t.Skip(err)
 	}

@@ -8,17 +8,6 @@ import (
 	"time"
 )
 
-func TestLedgerCountsPOSTsExecutedTwice(t *testing.T) {
-	t.Parallel()
-	l := newLedger()
-	for _, request := range []string{"POST 1", "GET 2", "GET 2", "POST 3", "POST 3", "POST 3", "POST 4"} {
-		l.executed(request)
-	}
-	if got := l.duplicated(); got != 1 {
-		t.Errorf("got %d, want 1: only POST 3 was executed more than once and must not be", got)
-	}
-}
-
 func TestOutcomeCount(t *testing.T) {
 	t.Parallel()
 	var answers []answer
@@ -67,4 +56,39 @@ func TestMisses(t *testing.T) {
 	f(must{late: 0.003}, outcome{Over500ms: 4}, "over 500 ms 0.40 % > 0.30 %")
 	f(must{p99: time.Second}, outcome{P99: millis(time.Second)})
 	f(must{p99: time.Second}, outcome{P99: millis(2 * time.Second)}, "p99 2000 ms > 1000 ms")
+	f(must{slowest: time.Second}, outcome{Max: millis(time.Second)})
+	f(must{slowest: time.Second}, outcome{Max: millis(2 * time.Second)}, "max 2000 ms > 1000 ms")
+	f(must{orders: true}, outcome{Failed: 3, FailedPosts: 3})
+	f(must{orders: true}, outcome{Failed: 3, FailedPosts: 2}, "failed 0.10 % > 0.00 %")
+	f(must{}, outcome{Again: 1, LongAgain: 1, Refused: 1, Queued: 1})
+	f(must{once: true}, outcome{Again: 1}, "1 executed twice by those that were well")
+	f(must{long: true}, outcome{Again: 1})
+	f(must{long: true}, outcome{Again: 1, LongAgain: 1}, "1 that take a while executed twice by those that were well")
+	f(must{prompt: true}, outcome{Refused: 1, Queued: 2}, "1 refused", "2 in a queue for more than 5ms")
+}
+
+// TestJudgeLeavesOutWhatWasEarlier has two failures before the moment from which
+// on a target counts, and one after it.
+func TestJudgeLeavesOutWhatWasEarlier(t *testing.T) {
+	t.Parallel()
+	answers := []answer{
+		{at: 0, failure: failedTime, latency: 5 * time.Second},
+		{at: 1 * time.Second, failure: failedTime, latency: 4 * time.Second},
+		{at: 2 * time.Second, latency: time.Second},
+		{at: 3 * time.Second, failure: "status 502", latency: time.Second},
+	}
+	var o outcome
+	o.count(answers)
+	f := func(from time.Duration, want ...string) {
+		t.Helper()
+		if got := o.judge(must{from: from, slowest: 2 * time.Second}, answers); !reflect.DeepEqual(got, want) {
+			t.Errorf("from %v on: got %q, want %q", from, got, want)
+		}
+	}
+	f(0, "failed 75.00 % > 0.00 %", "max 5000 ms > 2000 ms")
+	f(2*time.Second, "failed 50.00 % > 0.00 %")
+	f(4 * time.Second)
+	if o.Failed != 3 || o.Failures[failedTime] != 2 {
+		t.Errorf("the outcome has %d failures, %v; want all 3", o.Failed, o.Failures)
+	}
 }

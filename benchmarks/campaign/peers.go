@@ -41,12 +41,15 @@ type peer struct {
 
 const subject = "goodgate" // whose misses count
 
+// bareConfig is goodgate's configuration where its defaults are tried.
+const bareConfig = "bare.yaml"
+
 // peers returns all known ones; goodgate and caddy are files.
 func peers(goodgate, caddy string) []peer {
 	return []peer{
 		{
 			subject, goodgate, "goodgate.yaml",
-			"Defaults (three tries among them), but for health checks every 500 ms and the response timeout of 2 s. In flaky it has five tries.",
+			"Defaults, but for health checks every 500 ms and the response timeout of 2 s. In the quiet and the innocent cases nothing but a listener and upstreams.",
 			true, "version", func(p, c string) []string { return []string{p, "run", "--config", c} },
 		},
 		{
@@ -136,11 +139,12 @@ type settings struct {
 	NamePort  string
 	Resolver  string // address of the name server
 	H2        bool   // the backends are to be spoken to in HTTP/2
-	Attempts  int    // that goodgate is to be given; 0 = its default
+	Bare      bool   // a listener and upstreams are all that goodgate is told
+	CA        string // file with the authority of upstreams that speak TLS; "" = they do not
 }
 
 func (r *running) settings(st *stage) settings {
-	v := settings{Addr: r.addr, Dir: r.dir, H2: st.traits.h2, Attempts: st.attempts}
+	v := settings{Addr: r.addr, Dir: r.dir, H2: st.traits.speaks == h2c, Bare: st.bare, CA: st.traits.cert}
 	if st.names != nil {
 		v.Name, v.Resolver = backendName, st.names.addr
 		v.NamePort = portOf(st.backends[0].addr)
@@ -163,7 +167,11 @@ func portOf(addr string) string {
 
 // render returns a proxy's configuration.
 func (p peer) render(v settings) ([]byte, error) {
-	t, err := template.ParseFS(configs, "configs/"+p.config)
+	name := p.config
+	if v.Bare {
+		name = bareConfig
+	}
+	t, err := template.ParseFS(configs, "configs/"+name)
 	if err != nil {
 		return nil, err
 	}
@@ -216,6 +224,10 @@ func (r *running) stop() {
 	r.cmd.Wait()
 	if !r.kept {
 		os.RemoveAll(r.dir)
+		return
+	}
+	if r.out.Len() > 0 {
+		os.WriteFile(filepath.Join(r.dir, "output.log"), r.out.Bytes(), 0o600)
 	}
 }
 

@@ -13,22 +13,22 @@ import (
 	"time"
 )
 
-const row = "%-15s %-9s %6s %9s %9s %8s %5s %7s %7s %7s  %s\n"
+const row = "%-22s %-9s %6s %9s %9s %9s %5s %6s %7s %7s %7s  %s\n"
 
 func printHeader(w io.Writer, o options) {
 	fmt.Fprintf(w, "%s, %s/%s, %d CPUs; %d requests/s for %v, %d run(s)\n\n",
 		time.Now().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), o.rate, o.last, o.runs)
-	fmt.Fprintf(w, row, "case", "proxy", "sent", "failed", ">500 ms", ">1 s", "dup", "p50 ms", "p99 ms", "max ms", "")
+	fmt.Fprintf(w, row, "case", "proxy", "sent", "failed", ">500 ms", ">1 s", "dup", "again", "p50 ms", "p99 ms", "max ms", "")
 }
 
 func (o *outcome) print(w io.Writer) {
 	if o.Skipped != "" {
-		fmt.Fprintf(w, row, o.Case, o.Proxy, "-", "-", "-", "-", "-", "-", "-", "-", "skipped: "+o.Skipped)
+		fmt.Fprintf(w, row, o.Case, o.Proxy, "-", "-", "-", "-", "-", "-", "-", "-", "-", "skipped: "+o.Skipped)
 		return
 	}
 	percent := func(n int) string { return fmt.Sprintf("%.2f %%", o.share(n)*100) }
 	fmt.Fprintf(w, row, o.Case, o.Proxy, fmt.Sprint(o.Sent), percent(o.Failed), percent(o.Over500ms), percent(o.Over1s),
-		fmt.Sprint(o.Duplicated), ms(o.P50), ms(o.P99), ms(o.Max), o.remark())
+		fmt.Sprint(o.Duplicated), fmt.Sprint(o.Again), ms(o.P50), ms(o.P99), ms(o.Max), o.remark())
 }
 
 // lagMax is from when on a report says that the machine was too busy to measure.
@@ -46,10 +46,16 @@ func (o *outcome) remark() string {
 	return strings.Join(append(parts, o.notes()...), "; ")
 }
 
-// notes tell of a busy machine, and what failed.
+// notes tell of a busy machine, of the proxy's queue, and what failed.
 func (o *outcome) notes() (all []string) {
 	if o.Lag > millis(lagMax) {
 		all = append(all, fmt.Sprintf("this machine lagged by %.0f ms", o.Lag.ms()))
+	}
+	if o.Refused > 0 {
+		all = append(all, fmt.Sprintf("%d refused for want of room", o.Refused))
+	}
+	if o.Queued > 0 {
+		all = append(all, fmt.Sprintf("%d in a queue for more than %v", o.Queued, queuedMax))
 	}
 	for _, failure := range slices.Sorted(maps.Keys(o.Failures)) {
 		all = append(all, fmt.Sprintf("%d × %s", o.Failures[failure], failure))
@@ -91,7 +97,7 @@ func newReport(o options, chosen []peer, all []*outcome) (*report, error) {
 	}
 	for _, p := range chosen {
 		config, err := p.render(settings{
-			Addr: "127.0.0.1:8080", Dir: "/run/" + p.name,
+			Addr: "127.0.0.1:8080", Dir: "/run/" + p.name, Bare: o.quiet,
 			Backends: []string{"127.0.0.1:3001", "127.0.0.1:3002", "127.0.0.1:3003"},
 		})
 		if err != nil {

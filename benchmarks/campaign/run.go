@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 )
@@ -15,7 +16,12 @@ type options struct {
 	rate int // requests per second
 	last time.Duration
 	runs int
+
+	quiet    bool // cases are in their quiet form
+	together int  // so many of these run at the same time
+
 	keep string // directory for the proxies' configurations and logs; "" = they are removed
+	ip   string // loopback address of everything that needs no wire
 }
 
 // play runs a scenario against a proxy once and judges what clients saw. run
@@ -25,7 +31,7 @@ func play(ctx context.Context, s scenario, p peer, o options, run int) (*outcome
 	if result.Skipped = s.lacks(p); result.Skipped != "" {
 		return result, nil
 	}
-	n, err := newNetwork(s.wire)
+	n, err := newNetwork(s.wire, o.ip)
 	if err != nil {
 		result.Skipped = err.Error()
 		return result, nil
@@ -33,15 +39,17 @@ func play(ctx context.Context, s scenario, p peer, o options, run int) (*outcome
 	defer n.stop()
 	result.Means = n.means
 	st := &stage{scenario: s, network: n, ledger: newLedger()}
-	answers, lag, err := st.play(ctx, p, o, uint64(run))
+	answers, lag, records, err := st.play(ctx, p, o, uint64(run))
 	if err != nil {
 		return nil, fmt.Errorf("%s against %s: %w", s.name, p.name, err)
 	}
 	result.count(answers)
 	result.Lag = millis(lag)
 	result.Duplicated = st.ledger.duplicated()
+	result.Again, result.LongAgain = st.ledger.repeated()
 	if p.name == subject {
-		result.Missed = s.must.misses(result)
+		result.Refused, result.Queued = readLog(records)
+		result.Missed = result.judge(s.must, answers)
 	}
 	return result, nil
 }
@@ -53,27 +61,33 @@ type stage struct {
 	ledger   *ledger
 	names    *nameServer // nil = backends go by their addresses
 	backends []*backend
+	dir      string // for the backends' certificate; "" = they need none
 }
 
-func (st *stage) play(ctx context.Context, p peer, o options, seed uint64) (answers []answer, lag time.Duration, err error) {
+// play returns what clients saw, by how much the load lagged, and what the proxy
+// wrote.
+func (st *stage) play(ctx context.Context, p peer, o options, seed uint64) (answers []answer, lag time.Duration, wrote []byte, err error) {
 	defer st.end()
 	if err := st.begin(); err != nil {
-		return nil, 0, err
+		return nil, 0, nil, err
 	}
 	r, err := p.start(ctx, st, o.keep)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, nil, err
 	}
 	steps, cancel := context.WithCancel(ctx)
 	var scheduled sync.WaitGroup
 	var failed error
-	scheduled.Go(func() { failed = follow(steps, st.steps, st.backends) })
-	l := &load{at: st.network.near, addr: r.addr, rate: o.rate * max(st.times, 1), last: o.last, mix: st.mix, seed: seed}
+	scheduled.Go(func() { failed = follow(steps, st.at(), st.backends) })
+	l := &load{
+		at: st.network.near, addr: r.addr, pace: st.pace.or(o.rate*max(st.times, 1), o.last), patience: st.patience,
+		mix: st.mix, seed: seed, ledger: st.ledger,
+	}
 	answers, lag = l.run(ctx)
 	cancel()
 	scheduled.Wait()
 	r.stop()
-	return answers, lag, errors.Join(failed, ctx.Err())
+	return answers, lag, r.out.Bytes(), errors.Join(failed, ctx.Err())
 }
 
 // begin starts the backends.
@@ -82,8 +96,16 @@ func (st *stage) begin() error {
 	if err != nil {
 		return err
 	}
-	if st.named > 0 {
+	if st.named {
 		if st.names, err = newNameServer(); err != nil {
+			return err
+		}
+	}
+	if st.traits.speaks == https {
+		if st.dir, err = os.MkdirTemp("", "campaign-certificate-"); err != nil {
+			return err
+		}
+		if st.traits.cert, err = newCertificate(st.dir, addrs); err != nil {
 			return err
 		}
 	}
@@ -95,8 +117,8 @@ func (st *stage) begin() error {
 		if err != nil {
 			return err
 		}
-		b.names = st.names
-		if i < st.named {
+		b.names, b.sieve = st.names, st.network.sieve
+		if st.named && i < st.size() {
 			b.join()
 		}
 	}
@@ -111,13 +133,16 @@ func (st *stage) end() {
 	if st.names != nil {
 		st.names.stop()
 	}
+	if st.dir != "" {
+		os.RemoveAll(st.dir)
+	}
 }
 
 // addrs returns an address for each backend. Those that go by a name differ in
 // the IP only.
 func (st *stage) addrs() ([]string, error) {
-	addrs := make([]string, st.size())
-	if st.named == 0 {
+	addrs := make([]string, st.total())
+	if !st.named {
 		for i := range addrs {
 			var err error
 			if addrs[i], err = st.network.far.freeAddr(); err != nil {
@@ -127,7 +152,7 @@ func (st *stage) addrs() ([]string, error) {
 		return addrs, nil
 	}
 	ips := make([]string, len(addrs))
-	ip := netip.MustParseAddr("127.0.1.1")
+	ip := netip.MustParseAddr(st.network.far.ip).Next()
 	for i := range ips {
 		ips[i] = ip.String()
 		ip = ip.Next()

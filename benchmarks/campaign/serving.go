@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -30,6 +32,13 @@ func (a *app) listen() error {
 	if err != nil {
 		return err
 	}
+	if a.speaks == https {
+		cert, err := tls.LoadX509KeyPair(a.cert, a.cert)
+		if err != nil {
+			return errors.Join(err, ln.Close())
+		}
+		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}})
+	}
 	s := &serving{ln: ln}
 	s.server = http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +52,7 @@ func (a *app) listen() error {
 		Protocols:   new(http.Protocols),
 	}
 	s.server.Protocols.SetHTTP1(true)
-	s.server.Protocols.SetUnencryptedHTTP2(a.h2)
+	s.server.Protocols.SetUnencryptedHTTP2(a.speaks == h2c)
 	a.serving = s
 	a.serves.Go(func() { s.server.Serve(ln) })
 	return nil

@@ -21,8 +21,8 @@ const (
 )
 
 // joinTUN joins two namespaces by a TUN device in each. stop ends what carries
-// packets between them.
-func joinTUN(near, far *namespace, w wire) (stop func(), err error) {
+// packets between them, but for those that the sieve drops.
+func joinTUN(near, far *namespace, w wire, s *sieve) (stop func(), err error) {
 	a, err := openTUN(near, nearIP)
 	if err != nil {
 		return nil, err
@@ -32,8 +32,8 @@ func joinTUN(near, far *namespace, w wire) (stop func(), err error) {
 		return nil, errors.Join(err, a.Close())
 	}
 	var carriers sync.WaitGroup
-	carriers.Go(func() { w.carry(a, b, 1) })
-	carriers.Go(func() { w.carry(b, a, 2) })
+	carriers.Go(func() { w.carry(a, b, s, 1) })
+	carriers.Go(func() { w.carry(b, a, s, 2) })
 	return func() {
 		a.Close()
 		b.Close()
@@ -80,7 +80,7 @@ type packet struct {
 
 // carry takes packets from one device to the other, in order, until one of them
 // is closed.
-func (w wire) carry(from, to *os.File, seed uint64) {
+func (w wire) carry(from, to *os.File, s *sieve, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	flying := make(chan packet, wireMax)
 	var lands sync.WaitGroup
@@ -98,7 +98,7 @@ func (w wire) carry(from, to *os.File, seed uint64) {
 		if err != nil {
 			return
 		}
-		if random.Float64() < w.loss {
+		if random.Float64() < w.loss || !s.passes(buf[:n]) {
 			continue
 		}
 		select {

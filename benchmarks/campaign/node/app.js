@@ -9,7 +9,9 @@ http
     if (req.url === "/healthz") return res.end("fine\n");
     req.resume().on("end", () => {
       const id = req.headers["x-campaign-id"];
-      if (id) require("node:fs").writeSync(1, `${req.method} ${id}\n`);
+      const tell = (mark) => id && require("node:fs").writeSync(1, `${mark}${req.method} ${id}\n`);
+      tell("");
+      res.on("close", () => tell("end "));
       setTimeout(() => res.end("x".repeat(2048)), Number(work));
     });
   })

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// quietForm tells in what the quiet forms of a case differ from most: a request
+// a second, a fault after 3 s, and no setting but a listener and upstreams.
+type quietForm struct {
+	mix   mix        // of the requests; zero = the case's
+	steps schedule   // nil = the case's
+	sizes []int      // of pools; nil = 1, 2 and 5
+	speak []protocol // that upstreams speak; nil = all
+	must  must       // zero = calm
+	lone  bool       // a pool of one has to reach it too; else it has to be well again after the fault
+}
+
+const (
+	calmMax  = 1500 * time.Millisecond // for the slowest request
+	quietFor = 12 * second             // twice as long for a pool of 5, so that a faulty one gets its turn
+	quietLag = 2 * second              // by which faults begin later than in the case
+
+	// Requests are sent a little before the full second, so that a fault that
+	// begins there finds one under way, if requests take long enough.
+	quietFirst = second - 20*time.Millisecond
+
+	quietPatience = 35 * second // more than any timeout of goodgate's
+	recovery      = second      // a lone upstream may take, after the end of its fault
+)
+
+var (
+	calm   = must{once: true, slowest: calmMax}
+	orders = must{once: true, slowest: calmMax, orders: true}
+
+	some    = []int{2, 5}
+	overTCP = []protocol{http1, https} // what breaks connections
+)
+
+// quietOnly are cases that have no other form.
+var quietOnly = []scenario{
+	{
+		name: "idle-hour", says: "after a pause the network has forgotten all connections, and drops their packets without a word",
+		wire: wire{drops: true}, pace: pace{pause: span{4 * second, 9 * second}},
+		steps: func(int) []step { return []step{{3 * second, everyone, (*backend).forget}} },
+		quiet: quietForm{lone: true},
+	},
+	{
+		name: "dropped", says: "the network drops all packets to and from one",
+		wire: wire{drops: true}, steps: only((*backend).drop, (*backend).undrop),
+	},
+	{
+		name: "report", says: "one request in six takes 20 s, on upstreams that are well",
+		mix:   mix{every: 6, other: longGet(20 * second)},
+		quiet: quietForm{lone: true},
+	},
+	{
+		name: "long-poll", says: "each request takes 8 s, on upstreams that are well",
+		mix:   mix{every: 1, other: longGet(8 * second)},
+		quiet: quietForm{lone: true},
+	},
+	{
+		name: "queue", says: "each GET waits 1 s for a message and takes it from a queue: asked twice, one is lost",
+		mix:   mix{every: 1, other: longGet(second)},
+		quiet: quietForm{lone: true},
+	},
+	{
+		name: "two-frozen", says: "two of five are stopped (SIGSTOP)", steps: freezeTwo, quiet: quietForm{sizes: []int{5}},
+	},
+}
+
+// quietCases returns the quiet forms of all cases.
+func quietCases() (forms []scenario) {
+	for _, s := range slices.Concat(scenarios, quietOnly) {
+		for _, size := range orElse(s.quiet.sizes, []int{1, 2, 5}) {
+			for _, speaks := range orElse(s.quiet.speak, []protocol{http1, h2c, https}) {
+				forms = append(forms, s.inQuiet(size, speaks))
+			}
+		}
+	}
+	return forms
+}
+
+func orElse[T any](given, otherwise []T) []T {
+	if given == nil {
+		return otherwise
+	}
+	return given
+}
+
+// inQuiet returns the quiet form for a pool of a size.
+func (s scenario) inQuiet(size int, speaks protocol) scenario {
+	q := s.quiet
+	s.of = s.name
+	s.name = fmt.Sprintf("%s-%d", s.name, size)
+	if speaks != http1 {
+		s.name += "-" + string(speaks)
+	}
+	s.backends, s.traits.speaks = size, speaks
+	s.bare, s.times, s.calm = true, 1, quietLag
+	s.pace.rate, s.pace.first, s.pace.last = 1, quietFirst, quietFor
+	if size > 2 {
+		s.pace.last *= 2
+	}
+	s.patience = quietPatience
+	if q.mix != (mix{}) {
+		s.mix = q.mix
+	}
+	if q.steps != nil {
+		s.steps = q.steps
+	}
+	s.must = q.must
+	if s.must == (must{}) {
+		s.must = calm
+	}
+	if size == 1 && !q.lone {
+		steps := s.at()
+		s.must.from = steps[len(steps)-1].at + recovery
+	}
+	return s
+}

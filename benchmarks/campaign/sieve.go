@@ -1,0 +1,84 @@
+package main
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"sync"
+)
+
+// sieve drops packets of a network, without a word to anybody. It may be used
+// by several goroutines; nil drops nothing.
+type sieve struct {
+	mu        sync.Mutex                       // protects the fields below
+	seen      map[netip.AddrPort]map[flow]bool // connections, by both of their ends
+	dropped   map[netip.AddrPort]bool          // ends of which nothing passes
+	forgotten map[flow]bool                    // connections of which nothing passes
+}
+
+// flow is a connection: its ends, the lesser one first.
+type flow struct{ a, b netip.AddrPort }
+
+func newSieve() *sieve {
+	return &sieve{
+		seen:      map[netip.AddrPort]map[flow]bool{},
+		dropped:   map[netip.AddrPort]bool{},
+		forgotten: map[flow]bool{},
+	}
+}
+
+// drop drops everything to and from an address, or lets it pass again.
+func (s *sieve) drop(addr netip.AddrPort, all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped[addr] = all
+}
+
+// forget drops what belongs to the connections that an address has, as a
+// firewall does that has forgotten them. New ones pass.
+func (s *sieve) forget(addr netip.AddrPort) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f := range s.seen[addr] {
+		s.forgotten[f] = true
+	}
+}
+
+// passes reports whether a packet does. What is not TCP over IPv4 passes.
+func (s *sieve) passes(packet []byte) bool {
+	if s == nil {
+		return true
+	}
+	f, ok := flowOf(packet)
+	if !ok {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, end := range []netip.AddrPort{f.a, f.b} {
+		if s.seen[end] == nil {
+			s.seen[end] = map[flow]bool{}
+		}
+		s.seen[end][f] = true
+	}
+	return !s.dropped[f.a] && !s.dropped[f.b] && !s.forgotten[f]
+}
+
+// flowOf returns the connection of a packet (RFC 791 3.1, RFC 9293 3.1).
+func flowOf(packet []byte) (f flow, ok bool) {
+	const headerMin, tcp = 20, 6
+	if len(packet) < headerMin || packet[0]>>4 != 4 || packet[9] != tcp {
+		return flow{}, false
+	}
+	ports := int(packet[0]&0xf) * 4
+	if len(packet) < ports+4 {
+		return flow{}, false
+	}
+	end := func(ip, port []byte) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip)), binary.BigEndian.Uint16(port))
+	}
+	f = flow{end(packet[12:16], packet[ports:ports+2]), end(packet[16:20], packet[ports+2:ports+4])}
+	if f.b.Compare(f.a) < 0 {
+		f.a, f.b = f.b, f.a
+	}
+	return f, true
+}
