@@ -28,14 +28,14 @@ var innocents = []scenario{
 	innocent("long-poll", "each request takes 3 s: 450 at once", scenario{
 		pace: pace{rate: 150}, mix: mix{every: 1, other: longGet(3 * second)},
 	}),
-	innocent("events", "streams of events (SSE) of 3 s: 150 at once", scenario{
-		pace: pace{rate: 50}, mix: mix{every: 1, other: request{method: http.MethodGet, kind: events, takes: 3 * second}},
+	innocent("events", "streams of events (SSE) of 2 s: 150 at once", scenario{
+		pace: pace{rate: 75}, mix: mix{every: 1, other: request{method: http.MethodGet, kind: events, takes: 2 * second}},
 	}),
-	innocent("socket", "WebSockets that last 3 s: 150 at once", scenario{
-		pace: pace{rate: 50}, mix: mix{every: 1, other: request{method: http.MethodGet, kind: socket, takes: 3 * second}},
+	innocent("socket", "WebSockets that last 2 s: 150 at once", scenario{
+		pace: pace{rate: 75}, mix: mix{every: 1, other: request{method: http.MethodGet, kind: socket, takes: 2 * second}},
 	}),
-	innocent("mixed", "one request in a hundred takes 3 s, the others 10 ms", scenario{
-		traits: traits{work: 10 * time.Millisecond}, mix: mix{every: 100, other: longGet(3 * second)},
+	innocent("mixed", "one request in a hundred takes 2 s, the others 10 ms", scenario{
+		traits: traits{work: 10 * time.Millisecond}, mix: mix{every: 100, other: longGet(2 * second)},
 	}),
 	innocent("report", "one request in ten goes to an endpoint that takes 2 s, the others take 5 ms", scenario{
 		traits: traits{work: 5 * time.Millisecond}, mix: mix{every: 10, other: longGet(2 * second)},

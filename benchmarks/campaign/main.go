@@ -142,6 +142,9 @@ func (c *command) run(ctx context.Context) (missed bool, err error) {
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
+	if c.quiet {
+		printSummary(os.Stdout, all)
+	}
 	failures = append(failures, c.write(chosen, all))
 	return missed, errors.Join(failures...)
 }

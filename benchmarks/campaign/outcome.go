@@ -9,30 +9,34 @@ import (
 
 // outcome is what clients saw of one proxy in one run of a scenario.
 type outcome struct {
-	Case        string         `json:"case"`
-	Says        string         `json:"says"`
-	Proxy       string         `json:"proxy"`
-	Run         int            `json:"run"`  // from 1
-	Must        string         `json:"must"` // what goodgate must reach
-	Skipped     string         `json:"skipped,omitzero"`
-	Means       string         `json:"network,omitzero"` // what delayed and lost packets
-	Sent        int            `json:"sent"`
-	Failed      int            `json:"failed"`
-	FailedPosts int            `json:"failed_posts"`
-	Over500ms   int            `json:"over_500ms"`
-	Over1s      int            `json:"over_1s"`
-	Duplicated  int            `json:"duplicated"` // POSTs executed more than once
-	Again       int            `json:"again"`      // others, by backends that were well
-	LongAgain   int            `json:"long_again"` // of those, requests that were to take a while
-	Refused     int            `json:"refused"`    // by the proxy, for want of room; goodgate's log tells
-	Queued      int            `json:"queued"`     // in its queue for more than [queuedMax]
-	P50         millis         `json:"p50_ms"`
-	P99         millis         `json:"p99_ms"`
-	Max         millis         `json:"max_ms"`
-	Lag         millis         `json:"lag_ms"`             // by which a request was sent late: the machine was busy
-	Failures    map[string]int `json:"failures,omitempty"` // by what the client saw
-	Missed      []string       `json:"missed,omitempty"`   // of what goodgate must reach
-	Timeline    []moment       `json:"timeline,omitempty"`
+	Case         string         `json:"case"`
+	Says         string         `json:"says"`
+	Of           string         `json:"form_of,omitzero"` // the case that it is a quiet form of
+	Pool         int            `json:"pool"`             // upstreams at first
+	Proxy        string         `json:"proxy"`
+	Run          int            `json:"run"`  // from 1
+	Must         string         `json:"must"` // what goodgate must reach
+	Skipped      string         `json:"skipped,omitzero"`
+	Means        string         `json:"network,omitzero"` // what delayed and lost packets
+	Sent         int            `json:"sent"`
+	Failed       int            `json:"failed"`
+	FailedPosts  int            `json:"failed_posts"`
+	Over500ms    int            `json:"over_500ms"`
+	Over1s       int            `json:"over_1s"`
+	Duplicated   int            `json:"duplicated"` // POSTs executed more than once
+	Again        int            `json:"again"`      // others, by backends that were well
+	LongAgain    int            `json:"long_again"` // of those, requests that were to take a while
+	Refused      int            `json:"refused"`    // by the proxy, for want of room; goodgate's log tells
+	Queued       int            `json:"queued"`     // in its queue for more than [queuedMax]
+	P50          millis         `json:"p50_ms"`
+	P99          millis         `json:"p99_ms"`
+	Max          millis         `json:"max_ms"`
+	JudgedMax    millis         `json:"judged_max_ms"` // of the requests that the target counts
+	JudgedFailed int            `json:"judged_failed"`
+	Lag          millis         `json:"lag_ms"`             // by which a request was sent late: the machine was busy
+	Failures     map[string]int `json:"failures,omitempty"` // by what the client saw
+	Missed       []string       `json:"missed,omitempty"`   // of what goodgate must reach
+	Timeline     []moment       `json:"timeline,omitempty"`
 }
 
 // moment sums up what should have been sent within [momentLength].
@@ -85,11 +89,12 @@ func (o *outcome) count(answers []answer) {
 // judge tells what of a target answers do not reach. What is not about single
 // answers has been counted before.
 func (o *outcome) judge(m must, answers []answer) []string {
-	judged := *o
-	judged.Failed, judged.FailedPosts, judged.Over500ms, judged.Over1s, judged.Timeline = 0, 0, 0, 0, nil
-	judged.P50, judged.P99, judged.Max = 0, 0, 0
+	judged := &outcome{
+		Duplicated: o.Duplicated, Again: o.Again, LongAgain: o.LongAgain, Refused: o.Refused, Queued: o.Queued,
+	}
 	judged.count(slices.DeleteFunc(slices.Clone(answers), func(a answer) bool { return a.at < m.from }))
-	return m.misses(&judged)
+	o.JudgedMax, o.JudgedFailed = judged.Max, judged.Failed
+	return m.misses(judged)
 }
 
 // at returns the moment of a time since the load began.

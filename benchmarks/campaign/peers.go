@@ -24,6 +24,7 @@ var configs embed.FS
 
 const (
 	proxyReadyMax = 10 * time.Second
+	wroteMax      = 2000                   // characters of what it wrote, when it is not
 	readyInARow   = 3                      // good answers, until the proxy counts as ready
 	settle        = 600 * time.Millisecond // then every upstream has been checked
 )
@@ -126,7 +127,7 @@ func (p peer) start(ctx context.Context, st *stage, keep string) (*running, erro
 	}
 	if err := r.ready(ctx); err != nil {
 		r.stop()
-		return nil, fmt.Errorf("%s: %w: %s", p.name, err, r.out.String())
+		return nil, fmt.Errorf("%s: %w: %.*s", p.name, err, wroteMax, r.out.String())
 	}
 	return r, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // turn is one run of a scenario against a peer, and what becomes of it.
@@ -47,8 +48,9 @@ func (c *command) playAll(ctx context.Context, chosen []peer, tell func(*outcome
 	close(next)
 	var plays sync.WaitGroup
 	defer plays.Wait()
-	for range players {
+	for i := range players {
 		plays.Go(func() {
+			wait(ctx, time.Duration(i)*quietFor/time.Duration(players)) // not all begin at once
 			for t := range next {
 				if ctx.Err() == nil {
 					t.outcome, t.err = play(ctx, t.scenario, t.peer, t.options, t.run)

@@ -61,8 +61,8 @@ var quietOnly = []scenario{
 		quiet: quietForm{lone: true},
 	},
 	{
-		name: "queue", says: "each GET waits 1 s for a message and takes it from a queue: asked twice, one is lost",
-		mix:   mix{every: 1, other: longGet(second)},
+		name: "queue", says: "every other GET waits 1 s for a message and takes it from a queue: asked twice, one is lost",
+		mix:   mix{every: 2, other: longGet(second)},
 		quiet: quietForm{lone: true},
 	},
 	{

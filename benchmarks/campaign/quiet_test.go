@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -87,29 +88,32 @@ func TestQuietCase(t *testing.T) {
 	}
 }
 
+// TestPlayAllTellsInTurn has cases that cannot be run, so that each comes to an
+// end at once.
 func TestPlayAllTellsInTurn(t *testing.T) {
 	t.Parallel()
-	// None can be run, so that each comes to an end at once.
-	c := &command{options: options{quiet: true, runs: 2, together: 3}}
-	var want []string
-	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		c.scenarios = append(c.scenarios, scenario{name: name, bare: true})
-		want = append(want, name)
-	}
-	want = append(want, want...)
-	var got []string
-	c.playAll(t.Context(), []peer{{name: "nginx"}}, func(o *outcome, err error) {
-		if err != nil || o.Skipped == "" {
-			t.Errorf("%+v, %v; want it skipped", o, err)
+	synctest.Test(t, func(t *testing.T) {
+		c := &command{options: options{quiet: true, runs: 2, together: 3}}
+		var want []string
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			c.scenarios = append(c.scenarios, scenario{name: name, bare: true})
+			want = append(want, name)
 		}
-		got = append(got, o.Case)
+		want = append(want, want...)
+		var got []string
+		c.playAll(t.Context(), []peer{{name: "nginx"}}, func(o *outcome, err error) {
+			if err != nil || o.Skipped == "" {
+				t.Errorf("%+v, %v; want it skipped", o, err)
+			}
+			got = append(got, o.Case)
+		})
+		if !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		c.playAll(ctx, []peer{{name: "nginx"}}, func(o *outcome, _ error) { t.Errorf("%s was told after the end", o.Case) })
 	})
-	if !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	c.playAll(ctx, []peer{{name: "nginx"}}, func(o *outcome, _ error) { t.Errorf("%s was told after the end", o.Case) })
 }
 
 func TestAddresses(t *testing.T) {

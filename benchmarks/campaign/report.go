@@ -72,6 +72,7 @@ type report struct {
 	Rate     int           `json:"rate"`
 	Seconds  float64       `json:"seconds"`
 	Runs     int           `json:"runs"`
+	Quiet    bool          `json:"quiet"` // cases are in their quiet form
 	Proxies  []proxyReport `json:"proxies"`
 	Outcomes []*outcome    `json:"outcomes"`
 }
@@ -93,6 +94,7 @@ func newReport(o options, chosen []peer, all []*outcome) (*report, error) {
 		Rate:     o.rate,
 		Seconds:  o.last.Seconds(),
 		Runs:     o.runs,
+		Quiet:    o.quiet,
 		Outcomes: all,
 	}
 	for _, p := range chosen {

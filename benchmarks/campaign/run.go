@@ -27,7 +27,7 @@ type options struct {
 // play runs a scenario against a proxy once and judges what clients saw. run
 // counts from 0.
 func play(ctx context.Context, s scenario, p peer, o options, run int) (*outcome, error) {
-	result := &outcome{Case: s.name, Says: s.says, Proxy: p.name, Run: run + 1, Must: s.must.String()}
+	result := &outcome{Case: s.name, Says: s.says, Of: s.of, Pool: s.size(), Proxy: p.name, Run: run + 1, Must: s.must.String()}
 	if result.Skipped = s.lacks(p); result.Skipped != "" {
 		return result, nil
 	}
