@@ -108,7 +108,7 @@ func (b *backend) start() error {
 		b.ledger.back(b.addr)
 		return nil
 	case <-time.After(readyMax):
-		return errors.Join(fmt.Errorf("a backend was not ready on %s within %v", b.addr, readyMax), b.kill())
+		return errors.Join(fmt.Errorf("a backend was not ready on %s within %v", b.addr, readyMax), b.stop())
 	}
 }
 
@@ -175,10 +175,15 @@ func (b *backend) undrop() error {
 
 func (b *backend) forget() error { b.sieve.forget(netip.MustParseAddrPort(b.addr)); return nil }
 
-// kill ends the process as kill -9 does, frozen or not, and returns when all it
-// said has been read.
+// kill stops the backend in the middle of a case.
 func (b *backend) kill() error {
 	b.ledger.out(b.addr)
+	return b.stop()
+}
+
+// stop ends the process as kill -9 does, frozen or not, and returns when all it
+// said has been read.
+func (b *backend) stop() error {
 	err := b.cmd.Process.Kill()
 	b.reads.Wait()
 	b.cmd.Wait() // tells of the signal

@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -165,6 +169,28 @@ func TestCasesAreSound(t *testing.T) {
 	}
 }
 
+func TestParse(t *testing.T) {
+	t.Parallel()
+	f := func(args, want string) {
+		t.Helper()
+		c, err := parse(strings.Fields(args))
+		switch {
+		case err != nil:
+			if err.Error() != want {
+				t.Errorf("%s: got %v, want %s", args, err, want)
+			}
+		case strings.Join(c.peers, ",")+fmt.Sprintf(" %d/s %v", c.rate, c.last) != want:
+			t.Errorf("%s: got %v, %d/s, %v; want %s", args, c.peers, c.rate, c.last, want)
+		}
+	}
+	f("", "goodgate,nginx,haproxy,caddy 200/s 6s")
+	f("-peers nginx -rate 5 -for 2s", "nginx 5/s 2s")
+	f("-quiet", "goodgate 1/s 12s")
+	f("-quiet -rate 5", "-rate 5, -for 6s: quiet cases have their own")
+	f("-quiet -together 0", "-rate 200, -runs 1, -for 6s and -together 0 must be positive")
+	f("-quiet -only innocent-cold", "-only innocent-cold: no such case")
+}
+
 func TestChooseNamesUnknownCases(t *testing.T) {
 	t.Parallel()
 	if _, err := choose(cases(false), "flaky,no-such,silent"); err == nil || err.Error() != "-only no-such: no such case" {
@@ -195,5 +221,95 @@ func TestConfigsNameEveryBackend(t *testing.T) {
 		}
 		f(byAddr, "127.0.0.1:2", "127.0.0.1:3")
 		f(byName, backendName, "45678", "127.0.0.1:5")
+	}
+}
+
+// TestBareConfig holds that goodgate is told no more than it needs.
+func TestBareConfig(t *testing.T) {
+	t.Parallel()
+	f := func(v settings, want string) {
+		t.Helper()
+		v.Bare = true
+		text, err := peers("goodgate", "caddy")[0].render(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, got, _ := strings.Cut(string(text), "listeners:")
+		if got != want {
+			t.Errorf("%+v: got\n%s\nwant\n%s", v, got, want)
+		}
+	}
+	f(settings{Addr: "127.0.0.1:1", Backends: []string{"127.0.0.1:2", "127.0.0.1:3"}}, ` ["127.0.0.1:1"]
+pools:
+  app:
+    upstreams:
+      - http://127.0.0.1:2
+      - http://127.0.0.1:3
+`)
+	f(settings{Addr: "127.0.0.1:1", Backends: []string{"127.0.0.1:2"}, CA: "/ca.pem"}, ` ["127.0.0.1:1"]
+pools:
+  app:
+    tls: {ca: "/ca.pem"}
+    upstreams:
+      - https://127.0.0.1:2
+`)
+	f(settings{Addr: "127.0.0.1:1", Name: "a.test", NamePort: "2", Resolver: "127.0.0.1:3", H2: true}, ` ["127.0.0.1:1"]
+pools:
+  app:
+    protocol: h2c
+    dns: {resolver: "127.0.0.1:3"}
+    upstreams:
+      - http://a.test:2
+`)
+}
+
+// TestFaultsOfOtherProtocols asks the application over TLS and HTTP/2, so that a
+// case cannot pass because its fault does not happen.
+func TestFaultsOfOtherProtocols(t *testing.T) {
+	t.Parallel()
+	cert, err := newCertificate(t.TempDir(), []string{"127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for speaks, scheme := range map[protocol]string{https: "https", h2c: "http"} {
+		n, err := newNetwork(wire{}, loopback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &app{speaks: speaks, cert: cert, ran: io.Discard}
+		if a.addr, err = n.far.freeAddr(); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.listen(); err != nil {
+			t.Fatal(err)
+		}
+		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, Protocols: new(http.Protocols)}
+		transport.Protocols.SetHTTP1(speaks == https)
+		transport.Protocols.SetUnencryptedHTTP2(speaks == h2c)
+		f := func(fault fault, want string) {
+			t.Helper()
+			a.fault.Store(fault)
+			got := "no answer"
+			if res, err := transport.RoundTrip(httptest.NewRequest(http.MethodGet, scheme+"://"+a.addr+workPath, nil)); err == nil {
+				_, err := io.Copy(io.Discard, res.Body)
+				got = fmt.Sprintf("%s %d, whole %v", res.Proto, res.StatusCode, err == nil)
+				res.Body.Close()
+			}
+			if got != want {
+				t.Errorf("%s over %s: got %s, want %s", fault, speaks, got, want)
+			}
+		}
+		proto := map[protocol]string{https: "HTTP/1.1", h2c: "HTTP/2.0"}[speaks]
+		f(healthy, proto+" 200, whole true")
+		f(cutBody, proto+" 200, whole false")
+		f(resetBody, proto+" 200, whole false")
+		f(badGateway, proto+" 502, whole true")
+		f(reset, "no answer")
+		f(hangUp, "no answer")
+		f(resetHeader, "no answer")
+		f(garbage, "no answer")
+		transport.CloseIdleConnections()
+		a.serving.server.Close()
+		a.serves.Wait()
 	}
 }

@@ -58,13 +58,16 @@ type command struct {
 	goodgate, caddy string
 }
 
+// What is sent if the command line does not say otherwise.
+const usualRate, usualFor = 200, 6 * time.Second
+
 func parse(args []string) (*command, error) {
 	c := &command{}
 	fs := flag.NewFlagSet("campaign", flag.ContinueOnError)
 	only := fs.String("only", "", "cases to run, separated by commas (default: all)")
 	names := fs.String("peers", "", "proxies to run; those that are not at hand are left out (default: goodgate,nginx,haproxy,caddy; goodgate if quiet)")
-	fs.IntVar(&c.rate, "rate", 200, "requests per second, if a case has no rate of its own")
-	fs.DurationVar(&c.last, "for", 6*time.Second, "how long each case sends requests, if it does not say itself")
+	fs.IntVar(&c.rate, "rate", usualRate, "requests per second, if a case has no rate of its own")
+	fs.DurationVar(&c.last, "for", usualFor, "how long each case sends requests, if it does not say itself")
 	fs.IntVar(&c.runs, "runs", 1, "runs of the campaign, one after another")
 	fs.BoolVar(&c.quiet, "quiet", false, "run the quiet forms of the cases: a request a second, goodgate's defaults")
 	fs.IntVar(&c.together, "together", 64, "quiet cases that run at the same time")
@@ -80,6 +83,9 @@ func parse(args []string) (*command, error) {
 		return nil, fmt.Errorf("-rate %d, -runs %d, -for %v and -together %d must be positive", c.rate, c.runs, c.last, c.together)
 	}
 	if c.quiet {
+		if c.rate != usualRate || c.last != usualFor {
+			return nil, fmt.Errorf("-rate %d, -for %v: quiet cases have their own", c.rate, c.last)
+		}
 		c.rate, c.last = 1, quietFor
 	}
 	if *names == "" {

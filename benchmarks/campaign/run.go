@@ -128,7 +128,7 @@ func (st *stage) begin() error {
 // end stops the backends. All they executed is known then.
 func (st *stage) end() {
 	for _, b := range st.backends {
-		b.kill()
+		b.stop()
 	}
 	if st.names != nil {
 		st.names.stop()
