@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// unhindered is what the innocent cases ask for.
+// unhindered is the target of the innocent cases.
 var unhindered = must{long: true, prompt: true}
 
 // longGet is a GET that takes a while, on an upstream that is well.
@@ -13,8 +13,7 @@ func longGet(takes time.Duration) request {
 	return request{method: http.MethodGet, kind: answered, takes: takes}
 }
 
-// innocent are workloads that look like trouble and are none: nobody may be
-// refused or kept waiting.
+// innocent makes a case of a workload that looks like trouble and is not.
 func innocent(name, says string, s scenario) scenario {
 	s.name, s.says = "innocent-"+name, says
 	s.bare, s.must, s.patience = true, unhindered, 10*second
@@ -24,6 +23,7 @@ func innocent(name, says string, s scenario) scenario {
 
 const innocentFor = 3 * second
 
+// innocents are the cases in which nothing goes bad.
 var innocents = []scenario{
 	innocent("long-poll", "each request takes 3 s: 450 at once", scenario{
 		pace: pace{rate: 150}, mix: mix{every: 1, other: longGet(3 * second)},
@@ -64,7 +64,7 @@ var innocents = []scenario{
 	}),
 }
 
-// innocentPause is a pause that may be hidden by waiting, in a queue too.
+// innocentPause stops all backends. Requests have to wait, and may do so in a queue.
 func innocentPause() scenario {
 	s := innocent("pause", "all are stopped for 2 s (SIGSTOP), as garbage collectors do", scenario{
 		steps: during(2*second, everyone, (*backend).freeze, (*backend).thaw),

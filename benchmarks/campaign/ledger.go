@@ -73,7 +73,7 @@ func (l *ledger) ended(backend, request string) {
 	}
 }
 
-// out and back note that a backend cannot be relied on, and that it can again.
+// out and back note that a backend is faulty from now on, and that it is not.
 func (l *ledger) out(backend string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,8 +100,8 @@ func (l *ledger) duplicated() int {
 
 // repeated returns how many other requests were executed more than once by
 // backends that were well. An execution does not count when its backend was out
-// at any moment from when the client sent the request to the execution's end.
-// Of those, long is how many were to take a while.
+// at any moment between the client's sending of the request and the execution's
+// end. Of those, long is how many take a while by themselves.
 func (l *ledger) repeated() (n, long int) {
 	n = l.count(l.again)
 	return n, l.count(func(request string, all []execution) bool {

@@ -14,7 +14,7 @@ type quietForm struct {
 	sizes []int      // of pools; nil = 1, 2 and 5
 	speak []protocol // that upstreams speak; nil = all
 	must  must       // zero = calm
-	lone  bool       // a pool of one has to reach it too; else it has to be well again after the fault
+	lone  bool       // must holds for a pool of one too; else that is judged once its fault has ended
 }
 
 const (
@@ -22,12 +22,12 @@ const (
 	quietFor = 12 * second             // twice as long for a pool of 5, so that a faulty one gets its turn
 	quietLag = 2 * second              // by which faults begin later than in the case
 
-	// Requests are sent a little before the full second, so that a fault that
-	// begins there finds one under way, if requests take long enough.
+	// Requests are sent just before the full second, when faults begin, so that a
+	// fault hits a request under way if requests take long enough.
 	quietFirst = second - 20*time.Millisecond
 
 	quietPatience = 35 * second // more than any timeout of goodgate's
-	recovery      = second      // a lone upstream may take, after the end of its fault
+	recovery      = second      // from the end of a lone upstream's fault until requests count
 )
 
 var (

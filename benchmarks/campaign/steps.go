@@ -32,13 +32,14 @@ func (s *scenario) at() []step {
 	return all
 }
 
-// loneFor is how long a fault lasts that has the only backend.
+// loneFor is how long the only backend of a pool has a fault.
 const loneFor = 4 * second
 
-// one and all are the steps of most cases: the fault begins after 1 s and stays,
-// but for that of an only backend, which is to be seen well again.
+// one and all are the steps of most cases: the fault begins after 1 s and stays.
+// With a pool of one it ends, so that the recovery can be judged.
 func one(f fault) schedule { return only(become(f), become(healthy)) }
 
+// only is the same with any two actions.
 func only(do, undo action) schedule {
 	return func(n int) []step {
 		if n == 1 {
@@ -74,7 +75,7 @@ func rolling(f fault) schedule {
 
 func killOne() schedule { return during(2*second, 0, (*backend).kill, (*backend).start) }
 
-// freezeTwo stops the first two, for longer than any request may wait.
+// freezeTwo stops the first two for the rest of the case.
 func freezeTwo(int) []step {
 	return []step{{second, 0, (*backend).freeze}, {second, 1, (*backend).freeze}}
 }
