@@ -42,7 +42,7 @@ const (
 	healthy     fault = "healthy"
 	refuse      fault = "refuse"       // ends gracefully, and does not listen from the beginning of that
 	vanish      fault = "vanish"       // the same, but closes unused connections without a word
-	silent      fault = "silent"       // takes requests, health checks too, and answers none
+	silent      fault = "silent"       // takes requests, health checks and OPTIONS * too, and answers none
 	badGateway  fault = "bad-gateway"  // answers 502
 	flaky       fault = "flaky"        // answers 503 to one request in five
 	cutBody     fault = "cut-body"     // closes within the response's body
@@ -142,6 +142,8 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f == silent:
 		wait(r.Context(), silentMax)
 		panic(http.ErrAbortHandler)
+	case r.Method == http.MethodOptions && r.URL.Path == "*":
+		return
 	case r.URL.Path == healthPath:
 		if f == sickHealth {
 			w.WriteHeader(http.StatusInternalServerError)

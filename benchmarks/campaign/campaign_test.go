@@ -109,6 +109,35 @@ func TestBackendFaults(t *testing.T) {
 	f(healthy, "")
 }
 
+// TestSilent wants no answer to OPTIONS * either, which net/http gives by itself.
+func TestSilent(t *testing.T) {
+	t.Parallel()
+	n, err := newNetwork(wire{}, loopback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &app{ran: io.Discard}
+	if a.addr, err = n.far.freeAddr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.listen(); err != nil {
+		t.Fatal(err)
+	}
+	for fault, want := range map[fault]string{healthy: "", sickHealth: "", slow: "", silent: failedTime} {
+		a.fault.Store(fault)
+		c := &client{addr: a.addr}
+		if fault == silent {
+			c.patience = 100 * time.Millisecond
+		}
+		if got := c.ask(t.Context(), http.MethodOptions, "*", ""); got != want {
+			t.Errorf("%s: got failure %q, want %q", fault, got, want)
+		}
+		c.close()
+	}
+	a.serving.server.Close()
+	a.serves.Wait()
+}
+
 // TestBackendTellsExecutions counts a request that a backend executed before
 // and after it was killed.
 func TestBackendTellsExecutions(t *testing.T) {

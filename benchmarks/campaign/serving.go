@@ -48,8 +48,10 @@ func (a *app) listen() error {
 			a.ServeHTTP(w, r)
 		}),
 		IdleTimeout: a.idle,
-		ErrorLog:    log.New(io.Discard, "", 0),
-		Protocols:   new(http.Protocols),
+
+		DisableGeneralOptionsHandler: true, // it answers OPTIONS * even if nothing else does
+		ErrorLog:                     log.New(io.Discard, "", 0),
+		Protocols:                    new(http.Protocols),
 	}
 	s.server.Protocols.SetHTTP1(true)
 	s.server.Protocols.SetUnencryptedHTTP2(a.speaks == h2c)
