@@ -98,6 +98,16 @@ func (w *response) askForBody() {
 	}
 }
 
+// askForLife sends an interim response to a client that may have left, unless the
+// answer has begun. It is called by the watch.
+func (w *response) askForLife() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.started && w.request.ProtoMinor > 0 {
+		w.c.flush([]byte("HTTP/1.1 102 Processing\r\n\r\n"))
+	}
+}
+
 // begin writes the header's beginning, and all of it if it is known how the body
 // is framed.
 func (w *response) begin(reason string, h *header.Head) {

@@ -23,7 +23,7 @@ func (c *conn) newResponse() *response {
 	w := c.s.rooms.Get().(*response)
 	w.c = c
 	w.ctx.base, w.ctx.local, w.ctx.watch = c.s.base, c.nc.LocalAddr(), &c.watch
-	c.watch.reset(&w.ctx)
+	c.watch.reset(w)
 	r := &w.request
 	r.RemoteAddr, r.TLS, r.URL, r.Head = c.remote, c.tls, &w.url, &w.head
 	r.SetContext(&w.ctx)

@@ -76,6 +76,78 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
+// TestHalfClose holds that a client which shuts down its side with its request has the
+// answer, and one that is asked for a sign of life is reset if it has left
+// (elastic/elasticsearch#11466, httpwg/http-core#22, haproxy/haproxy#811,
+// envoyproxy/envoy#2066).
+func TestHalfClose(t *testing.T) {
+	t.Parallel()
+	sent, answer := make(chan bool), make(chan bool)
+	addr := serve(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-sent
+		select {
+		case <-r.Context().Done():
+			io.WriteString(w, "gone")
+		case <-answer:
+			io.WriteString(w, r.URL.Path)
+		}
+	})})
+	halfClose := func(request string) *bufio.Reader {
+		c, br := dial(t, addr)
+		say(t, c, request)
+		c.CloseWrite()
+		sent <- true
+		return br
+	}
+	var clients []*bufio.Reader
+	for _, request := range []string{
+		"GET /a HTTP/1.0\r\n\r\n",
+		"GET /a HTTP/1.0\r\nHost: a\r\nUser-Agent: b\r\nConnection: close\r\n\r\n",
+		"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+		"GET /a HTTP/1.1\r\nHost: a\r\nUser-Agent: b\r\n\r\n",
+		"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi",
+		"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+	} {
+		clients = append(clients, halfClose(request))
+	}
+	if got := hear(t, halfClose("GET /b HTTP/1.1\r\nHost: a\r\n\r\n")); got != "102 " { // the last that is asked
+		t.Errorf("got %q instead of an interim response", got)
+	}
+	close(answer)
+	for i, br := range clients {
+		got := hear(t, br)
+		if got == "102 " && i >= 2 {
+			got = hear(t, br)
+		}
+		if got != "200 /a" {
+			t.Errorf("client %d: got %q", i, got)
+		}
+	}
+}
+
+// TestHalfCloseThenReset holds that a client which shuts down its side first, and then
+// resets the connection, has left.
+func TestHalfCloseThenReset(t *testing.T) {
+	t.Parallel()
+	asked, ended := make(chan bool), make(chan bool)
+	addr := serve(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-asked
+		<-r.Context().Done()
+		close(ended)
+	})})
+	c, br := dial(t, addr)
+	say(t, c, get)
+	c.CloseWrite()
+	asked <- true
+	if got := hear(t, br); got != "102 " {
+		t.Errorf("got %q instead of an interim response", got)
+	}
+	c.SetLinger(0)
+	c.Close()
+	<-ended
+}
+
 // TestWatchedClientGoesOn holds that the byte which the watch has read is the first
 // of the next request, and that a watch leaves no deadline behind.
 func TestWatchedClientGoesOn(t *testing.T) {

@@ -49,6 +49,9 @@ func (s *waiter) wait() error {
 // waitReady waits until a read would not wait.
 func (s *waiter) waitReady() error { return s.raw.Read(socket.Readable) }
 
+// waitReset waits until the connection has failed.
+func (s *waiter) waitReset() error { return s.raw.Read(socket.Failed) }
+
 // queued returns how many bytes have come that were not read; 0 = none, or that is
 // not known.
 func (s *waiter) queued() int {

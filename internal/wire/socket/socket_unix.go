@@ -76,3 +76,11 @@ func Quiet(fd uintptr) bool {
 	n, err := unix.Poll(fds[:], 0)
 	return n == 0 && err == nil
 }
+
+// Failed reports whether the other side has reset the connection, or closed a local one
+// in both directions. It leaves all as it is.
+func Failed(fd uintptr) bool {
+	fds := [1]unix.PollFd{{Fd: int32(fd)}}
+	n, err := unix.Poll(fds[:], 0)
+	return n > 0 || err != nil && err != unix.EINTR
+}
