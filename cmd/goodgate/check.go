@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,9 @@ func newCheck() *cobra.Command {
 		Use:   "check FILE",
 		Short: "Check a configuration file",
 		Long: `Check a configuration file and print everything that is wrong with it, each with
-its place and what is allowed, and settings that contradict each other.
+its place and what is allowed, and settings that contradict each other. Names of
+upstreams are looked up, for two seconds at most: a warning tells of one that leads
+to goodgate's own listener, or has several addresses of both families.
 
 Exit codes: 0 the file is good, 2 it is not, 3 an upstream did not answer its
 probe (with --probe). Warnings do not change the exit code.`,
@@ -50,13 +53,24 @@ func check(ctx context.Context, out io.Writer, file string, probe bool) error {
 	if _, err := gate.New(cfg, gate.Options{}); err != nil {
 		return &exitError{exitUsage, err}
 	}
+	doubts := findDoubts(ctx, cfg)
+	for _, d := range doubts {
+		printable.Fprintln(out, "warning:", d)
+	}
 	printable.Fprintf(out, "%s: good: %s, %s, %s, %s\n", file,
 		count(len(cfg.Listeners), "listener"), count(len(cfg.Routes), "route"),
-		count(len(cfg.Pools), "pool"), count(len(warnings), "warning"))
+		count(len(cfg.Pools), "pool"), count(len(warnings)+len(doubts), "warning"))
 	if !probe {
 		return nil
 	}
 	return printProbes(ctx, out, cfg)
+}
+
+// findDoubts looks names up for no longer than somebody at a terminal likes to wait.
+func findDoubts(ctx context.Context, cfg *config.Config) []string {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return gate.Doubts(ctx, cfg)
 }
 
 // printProbes prints what each upstream answers.

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// ownListener returns which listener an upstream's URL leads to, -1 for none: its
-// requests would come back. A name counts if it is localhost; where others lead is
-// known at run time only, when a request that comes back is answered 508.
-func (v *validator) ownListener(url string) int {
+// OwnListener returns which of the listeners an upstream's URL leads to, -1 for none:
+// its requests would come back. A name counts if it is localhost; where others lead
+// is known once they are looked up.
+func OwnListener(listeners []Listener, url string) int {
 	path, isSocket := strings.CutPrefix(url, unixPrefix)
 	scheme, address, _ := strings.Cut(url, "://")
 	host, port, err := net.SplitHostPort(strings.TrimRight(address, "/"))
 	if err != nil {
 		host, port = strings.Trim(strings.TrimRight(address, "/"), "[]"), map[string]string{"http": "80", "https": "443"}[scheme]
 	}
-	return slices.IndexFunc(v.config.Listeners, func(l Listener) bool {
+	return slices.IndexFunc(listeners, func(l Listener) bool {
 		network, at := l.Network()
 		switch {
 		case network == "unix":

@@ -38,8 +38,9 @@ type pool struct {
 	atFirst  sync.Once     // closes usable
 	members  members
 	findings findings
-	lost     lost       // why upstreams could not be looked up
-	watch    sync.Mutex // held while the checker is told of the members, so that it hears of the latest last
+	own      func() []config.Listener // of the gate
+	lost     lost                     // why upstreams could not be looked up
+	watch    sync.Mutex               // held while the checker is told of the members, so that it hears of the latest last
 }
 
 // parts are what one configuration of a pool makes. They are immutable.
@@ -60,7 +61,7 @@ type checker struct {
 }
 
 func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
-	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, kept: g.probeConns, usable: make(chan struct{})}
+	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, kept: g.probeConns, own: g.listeners, usable: make(chan struct{})}
 	next, err := p.plan(c)
 	if err != nil {
 		return nil, err
@@ -209,6 +210,9 @@ func (p *pool) update(targets []discovery.Target) {
 		}
 	}
 	p.log.Info("upstreams found", "count", len(members))
+	for _, d := range doubts(p.own(), p.parts.Load().config.DNS, targets) {
+		p.log.Warn(d)
+	}
 }
 
 // watchMembers makes the checker probe the present members.
