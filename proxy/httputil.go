@@ -7,8 +7,10 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httputil"
+	"net/textproto"
 	"slices"
 
+	"github.com/goodgate/goodgate/internal/wire/header"
 	"github.com/goodgate/goodgate/reason"
 )
 
@@ -32,6 +34,7 @@ import (
 //	refuses a request by its error handler    handleError tells that by "no attempt yet"
 //	takes Upgrade for one protocol, where it  offerUpgrades joins the fields; agree leaves of
 //	  is a list, maybe in several fields        what was asked for what the upstream chose
+//	spells fields its own way                 respell undoes that in requests to upgrade
 //	does not end the connection after a 101   modifyResponse checks that it was asked for
 //	  that nobody asked for
 //	panics when a body breaks off             (*exchange).end runs in a defer; the reason is
@@ -82,6 +85,9 @@ func (relay *httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 		ignoreNewer(out.Header)
 	}
 	x.route.RequestHeaders.apply(out.Header)
+	if x.request.Head != nil && len(out.Header["Upgrade"]) > 0 {
+		respell(out.Header, x.request.Head)
+	}
 }
 
 // RoundTrip implements http.RoundTripper for httputil.
@@ -135,6 +141,19 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 		moveHeader(x.writer.Header(), res)
 	}
 	return nil
+}
+
+// respell gives fields the names that they came with: some servers of
+// WebSocket know Sec-WebSocket-Key and the like in this spelling alone.
+func respell(fields http.Header, as *header.Head) {
+	for i := range as.Fields {
+		f := &as.Fields[i]
+		key := textproto.CanonicalMIMEHeaderKey(f.Name)
+		if values, ok := fields[key]; ok && f.ID == header.Other && key != f.Name {
+			delete(fields, key)
+			fields[f.Name] = values
+		}
+	}
 }
 
 // agree makes a 101 one that httputil passes on: to what was asked for, as it sees

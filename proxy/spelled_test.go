@@ -68,3 +68,30 @@ func TestSpellingPasses(t *testing.T) {
 		}
 	}
 }
+
+// A request to switch protocols keeps its fields' spelling: some servers of WebSocket
+// know Sec-WebSocket-Key in that spelling alone.
+func TestSpellingOfUpgradesPasses(t *testing.T) {
+	t.Parallel()
+	s := setup{upstreams: specs("app:80"), front: "inbound"}
+	s.route.RequestHeaders.Set = map[string]string{"X-CSRFToken": "ours"}
+	w := start(t, s)
+	head := make(chan string, 1)
+	w.script("app:80", func(c *wire) {
+		var b strings.Builder
+		for line := ""; line != "\r\n"; b.WriteString(line) {
+			var err error
+			if line, err = c.r.ReadString('\n'); err != nil {
+				break
+			}
+		}
+		head <- b.String()
+	})
+	w.dial().say("GET / HTTP/1.1\nHost: example.com\nConnection: upgrade\nUpgrade: websocket\nSec-WebSocket-Key: x\nSEC-websocket-VERSION: 13\nX-csrftoken: z\n\n")
+	got := <-head
+	for _, want := range []string{"\r\nSec-WebSocket-Key: x\r\n", "\r\nSEC-websocket-VERSION: 13\r\n"} {
+		check(t, "the upstream has"+want, strings.Contains(got, want), true)
+	}
+	check(t, "the field that a rule sets", strings.Count(strings.ToLower(got), "x-csrftoken: "), 1)
+	check(t, "its value", strings.Contains(got, ": ours\r\n"), true)
+}
