@@ -96,7 +96,7 @@ func autoSetup(t *testing.T, retry proxy.Retry) (setup, *tls.Config) {
 func either() []string { return []string{"h2", "http/1.1"} }
 
 // An upstream that wants a request by HTTP/1.1 gets it so, and the next ones too,
-// for a while.
+// for a while (traefik/traefik#6608, dotnet/yarp#1739).
 func TestAutoHTTP11Required(t *testing.T) {
 	t.Parallel()
 	f := func(name string, attempts int, refuse func(c *framed, stream uint32)) {

@@ -131,7 +131,6 @@ func TestEarlyAnswerReachesClient(t *testing.T) {
 	}
 }
 
-// What a client may send after its answer is bounded.
 // An early answer leaves the client's connection open when what is left of the request
 // has come. One whose end is not in sight it is told to close.
 func TestEarlyAnswerKeepsTheConnection(t *testing.T) {
@@ -190,6 +189,7 @@ func TestEarlyAnswerKeepsTheConnection(t *testing.T) {
 	}
 }
 
+// What a client may send after its answer is bounded.
 func TestLingerIsBounded(t *testing.T) {
 	t.Parallel()
 	_, _, sent := upload(t, front(t, refuser(t)), "/app", 1<<30, false)

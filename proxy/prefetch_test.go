@@ -115,7 +115,6 @@ func TestPrefetchInParts(t *testing.T) {
 	}
 }
 
-// A body that does not come ends its request as it would be read.
 // A chunked body that is malformed as far as it has come with the header costs no
 // upstream a connection.
 func TestMalformedChunksAskNobody(t *testing.T) {
@@ -161,6 +160,7 @@ func TestMalformedChunksAskNobody(t *testing.T) {
 	}
 }
 
+// A body that does not come ends its request as it would be read.
 func TestPrefetchFails(t *testing.T) {
 	t.Parallel()
 	const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n"

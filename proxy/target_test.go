@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/goodgate/goodgate/proxy"
@@ -31,6 +32,39 @@ func TestQueryGoesAsItCame(t *testing.T) {
 	w := start(t, setup{upstreams: specs("app:80")})
 	for _, target := range []string{`/a\b`, `/\?q`, `http://example.com\a/`, `http://example.com\@evil.example/?q`} {
 		check(t, fmt.Sprintf("status of %q", target), w.raw("GET "+target+" HTTP/1.1\nHost: example.com\n\n").status, 400)
+	}
+}
+
+// A path goes upstream byte for byte where no rule is about it, whatever has to be
+// encoded beside what is (golang/go#73549, caddyserver/caddy#643), by either relay;
+// what rules leave of one is as it was.
+func TestPathGoesAsItCame(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"/a%2Fb|c", "/a%2fb|c", `/a%2Fb"c`, "/a%2Fb{c}", "/a%3Fb^c", "/%41|`", "/a;b|c%3B", "/a[b]%5B", "/a%2F", "/a//b%2F", "/a%252F|", "/a%20%7C<>", "/a%5Cb",
+	} {
+		for name, tc := range map[string]struct{ line, fields, strip, add string }{
+			"plain":            {line: path},
+			"a whole URL":      {line: "http://example.com" + path},
+			"with a query":     {line: path + `?q=%2F|\`},
+			"httputil's relay": {line: path, fields: "Connection: upgrade\nUpgrade: x\n"},
+			"stripped":         {line: "/strip" + path, strip: "/strip"},
+			"added":            {line: path, add: "/prefix"},
+		} {
+			s := setup{upstreams: specs("app:80"), front: "inbound"}
+			s.route.StripPrefix, s.route.AddPrefix = tc.strip, tc.add
+			w := start(t, s)
+			target := ""
+			w.script("app:80", func(c *wire) {
+				if r := c.header(); r != nil {
+					target = r.RequestURI
+					c.say("HTTP/1.1 204 No Content\n\n")
+				}
+			})
+			want := tc.add + strings.TrimPrefix(strings.TrimPrefix(tc.line, "http://example.com"), tc.strip)
+			check(t, name+": status of "+path, w.raw("GET "+tc.line+" HTTP/1.1\nHost: example.com\n"+tc.fields+"\n").status, 204)
+			check(t, name, target, want)
+		}
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 )
 
 // What an upstream says about a response has one meaning, or is refused, and
-// costs neither the client's connection nor the upstream's.
+// costs neither the client's connection nor the upstream's. That includes a 304 that
+// tells the length of what it leaves out (louislam/uptime-kuma#7635).
 func TestHTTP2OddResponses(t *testing.T) {
 	t.Parallel()
 	type fields = []string
@@ -319,6 +320,7 @@ func TestHTTP2UpstreamTakesNoLargeHeader(t *testing.T) {
 
 // Two lengths of a request that differ are refused, and one that is no number or
 // not that of the body. HTTP/2 frames bodies without it, but an upstream may go by it.
+// An empty DATA frame is no body (linkerd/linkerd2#402).
 func TestHTTP2RequestLengths(t *testing.T) {
 	t.Parallel()
 	bubble(t, http2Setup(setup{upstreams: specs("app:80")}), func(w *world) {

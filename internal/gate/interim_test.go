@@ -32,7 +32,9 @@ const forbidden = "Connection: X-Hop, close\r\nX-Hop: evil\r\nKeep-Alive: timeou
 
 // TestInformationalResponses holds that informational responses and those that
 // switch protocols are filtered like others, and that each client gets those it
-// can do something with, once.
+// can do something with, once: fields of goodgate in the final answer alone
+// (caddyserver/caddy#5074), no length in a 101 (dotnet/yarp#1073), one 100
+// (Mesh-LLM/mesh-llm#70).
 func TestInformationalResponses(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

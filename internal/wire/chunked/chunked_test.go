@@ -73,6 +73,8 @@ func decode(r io.Reader, size int) ([]byte, error) {
 	}
 }
 
+// TestSizes holds which lines begin a chunk: blanks before an extension are allowed
+// (valyala/fasthttp#2193, python-hyper/h11#143).
 func TestSizes(t *testing.T) {
 	t.Parallel()
 	for in, ok := range map[string]bool{

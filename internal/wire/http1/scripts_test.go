@@ -155,6 +155,7 @@ var scripts = []script{
 	{name: "HTTP/1.0", send: "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"},
 	{name: "HTTP/1.0, keep-alive", send: "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", differs: wantsOld},
 	{name: "HTTP/1.0, until close", send: "HTTP/1.0 200 OK\r\n\r\nhello", end: fin},
+	// simpletest/simpletest#22, boostorg/beast#3096
 	{name: "HTTP/1.0, chunked", send: "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", end: fin, differs: wantsDecoded},
 	{name: "HTTP/1.0, two codings", send: "HTTP/1.0 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", end: fin, differs: wantsDecoded, fails: true, kind: Malformed},
 	{name: "chunk extension behind a blank", send: chunkedHead + "2 ;a=b\r\nok\r\n0\t;c\r\n\r\n", differs: wantsBlank, reused: true},
