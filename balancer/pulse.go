@@ -14,12 +14,26 @@ const (
 	Hung                 // it leaves a probe unanswered, and requests too
 )
 
+// order is in which order an upstream answers what it is asked at the same time, by
+// what was seen last.
+type order uint32
+
+const (
+	unseen     order = iota
+	concurrent       // it answered a probe while a request waited
+	serial           // it answered a probe only once it had answered a request
+)
+
 // An upstream is Hung when the answer to a probe takes patienceFactor times as long as
-// usual, within these bounds.
+// usual, within these bounds. Where it is not known whether it can answer while it
+// works on a request, it has unseenPatience at least. One that cannot is never Hung.
 const (
 	patienceFactor = 4
-	patienceLeast  = 150 * time.Millisecond
+	patienceLeast  = 250 * time.Millisecond
 	patienceMost   = time.Second
+	unseenPatience = 750 * time.Millisecond
+	// longProbe is how long the answer to a probe takes that had to wait for something.
+	longProbe = 100 * time.Millisecond
 )
 
 // pulse is what [Upstream.Pulse] goes by. Times are Unix nanoseconds. The zero value
@@ -30,6 +44,7 @@ type pulse struct {
 	open   atomic.Bool  // that probe has not ended
 	missed atomic.Int64 // when the first probe began that went unanswered since heard; 0 = none did
 	usual  atomic.Int64 // nanoseconds that an answer to a probe takes; 0 = not known
+	order  atomic.Uint32
 }
 
 func (p *pulse) answered(now int64) {
@@ -55,6 +70,12 @@ func (u *Upstream) Answered(now time.Time) {
 		usual = took
 	}
 	p.usual.Store(max(usual+(took-usual)/8, 1))
+	switch {
+	case u.waiting.age(now.UnixNano()) > took:
+		p.order.Store(uint32(concurrent))
+	case took >= int64(longProbe) && p.heard.Load() >= p.began.Load():
+		p.order.Store(uint32(serial))
+	}
 	p.answered(now.UnixNano())
 }
 
@@ -70,7 +91,8 @@ func (u *Upstream) ProbeEnds(silent bool) {
 
 // Pulse says whether the upstream's process runs. What was heard within the given
 // time shows that it does. Otherwise a probe is asked for, and it is Hung when the
-// answer to that is overdue. Without probes it is never Hung.
+// answer to that is overdue. One that has never answered a probe, or does not
+// while it works on a request, is never Hung.
 func (u *Upstream) Pulse(now time.Time, within time.Duration) Pulse {
 	p := &u.pulse
 	at := now.UnixNano()
@@ -82,7 +104,7 @@ func (u *Upstream) Pulse(now time.Time, within time.Duration) Pulse {
 	if since == 0 && p.open.Load() {
 		since = max(p.began.Load(), heard)
 	}
-	if since != 0 && at-since >= int64(p.patience()) {
+	if patience := p.patience(); since != 0 && patience > 0 && at-since >= int64(patience) {
 		return Hung
 	}
 	if since == 0 && p.began.Load() < at-int64(within) {
@@ -91,7 +113,18 @@ func (u *Upstream) Pulse(now time.Time, within time.Duration) Pulse {
 	return Unknown
 }
 
-// patience is how long the answer to a probe may take.
+// patience is how long the answer to a probe may take; 0 = for ever.
 func (p *pulse) patience() time.Duration {
-	return min(max(patienceFactor*time.Duration(p.usual.Load()), patienceLeast), patienceMost)
+	usual := time.Duration(p.usual.Load())
+	if usual == 0 {
+		return 0
+	}
+	least := patienceLeast
+	switch order(p.order.Load()) {
+	case serial:
+		return 0
+	case unseen:
+		least = unseenPatience
+	}
+	return min(max(patienceFactor*usual, least), patienceMost)
 }

@@ -8,47 +8,58 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// Each letter is something that happens, a millisecond apart: a request is answered
-// (r), a probe begins (b), is answered (a), ends well (e) or in silence (s), and "." is
-// 200 ms of nothing. What the pulse is then, and whether a probe was asked for.
+// Each letter is something that happens, a millisecond apart: a request is sent (q) and
+// answered (r), a probe begins (b), is answered (a), ends well (e) or in silence (s), and
+// "." is 200 ms of nothing. What the pulse is then, and whether a probe was asked for.
 func TestPulse(t *testing.T) {
 	t.Parallel()
-	for events, want := range map[string]struct {
-		pulse balancer.Pulse
-		asks  bool
+	// Before that: nothing, a probe that was answered, one that was answered while a
+	// request waited, one that was answered only after that.
+	const never, once, between, after = "", "bae", "qbaer", "qb.rae."
+	for name, want := range map[string]struct {
+		before, events string
+		pulse          balancer.Pulse
+		asks           bool
 	}{
-		"":        {balancer.Unknown, true},
-		"r":       {balancer.Running, false},
-		"r.":      {balancer.Unknown, true},
-		"b":       {balancer.Unknown, false},
-		"b.":      {balancer.Hung, false},
-		"bae":     {balancer.Running, false},
-		"bae.":    {balancer.Unknown, true},
-		"be":      {balancer.Unknown, false}, // a connection alone
-		"be.":     {balancer.Unknown, true},
-		"b.s":     {balancer.Hung, false},
-		"b.s.":    {balancer.Hung, false},
-		"b.sb":    {balancer.Hung, false},
-		"b.sbe":   {balancer.Hung, false},
-		"b.sr":    {balancer.Running, false},
-		"b.sr.":   {balancer.Unknown, true},
-		"b.sbae":  {balancer.Running, false},
-		"b.sbae.": {balancer.Unknown, true},
-		"b.r":     {balancer.Running, false},
-		"b.r.":    {balancer.Hung, false}, // it has answered, and the probe is still out
-		"b.rs":    {balancer.Running, false},
-		"b.rs.":   {balancer.Unknown, true},
-		"b....ae": {balancer.Running, false},
-		// Its probes take 800 ms, so one may take a second.
-		"b....aeb....":  {balancer.Unknown, false},
-		"b....aeb.....": {balancer.Hung, false},
+		"nothing":               {never, "", balancer.Unknown, true},
+		"an answer":             {never, "qr", balancer.Running, false},
+		"an old one":            {never, "qr.", balancer.Unknown, true},
+		"a probe is out":        {never, "b", balancer.Unknown, false},
+		"which may be for ever": {never, "b......", balancer.Unknown, false},
+		"it passed":             {once, "", balancer.Running, false},
+		"a while ago":           {once, ".", balancer.Unknown, true},
+		"a connection alone":    {once, ".be", balancer.Unknown, false},
+		"and then":              {once, ".be.", balancer.Unknown, true},
+
+		"unseen":           {once, ".b...", balancer.Unknown, false},
+		"unseen, long":     {once, ".b....", balancer.Hung, false},
+		"concurrent":       {between, ".b..", balancer.Hung, false},
+		"serial":           {after, "b......", balancer.Unknown, false},
+		"serial once more": {between + after, "b......", balancer.Unknown, false},
+		"no more":          {after + between, ".b....", balancer.Hung, false},
+
+		"silence":                 {between, ".b..s", balancer.Hung, false},
+		"long silence":            {between, ".b..s.", balancer.Hung, false},
+		"another probe":           {between, ".b..sb", balancer.Hung, false},
+		"that connects":           {between, ".b..sbe", balancer.Hung, false},
+		"a request is answered":   {between, ".b..sqr", balancer.Running, false},
+		"a while after that":      {between, ".b..sqr.", balancer.Unknown, true},
+		"a probe is answered":     {between, ".b..sbae", balancer.Running, false},
+		"a while after the probe": {between, ".b..sbae.", balancer.Unknown, true},
+		"answered, the probe not": {between, ".b..qr", balancer.Running, false},
+		"nor since":               {between, ".b..qr..", balancer.Hung, false},
+		"nor to its end":          {between, ".b..qrs", balancer.Running, false},
+		"nor a while after that":  {between, ".b..qrs.", balancer.Unknown, true},
+		"probes that take 800 ms": {"qb....aer", "b....", balancer.Unknown, false},
+		"one that takes a second": {"qb....aer", "b.....", balancer.Hung, false},
 	} {
-		t.Run(events, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				u := probedUpstream(t)
-				for _, e := range events {
-					happen(u, e)
+				var lease balancer.Lease
+				for _, e := range want.before + want.events {
+					happen(u, &lease, e)
 					time.Sleep(time.Millisecond)
 				}
 				got := u.Pulse(time.Now(), 100*time.Millisecond)
@@ -56,6 +67,7 @@ func TestPulse(t *testing.T) {
 				if got != want.pulse || asked != want.asks {
 					t.Errorf("got %d, asked %t, want %d, %t", got, asked, want.pulse, want.asks)
 				}
+				lease.Release()
 			})
 		})
 	}
@@ -72,10 +84,11 @@ func probedUpstream(t *testing.T) *balancer.Upstream {
 	return u
 }
 
-func happen(u *balancer.Upstream, event rune) {
+func happen(u *balancer.Upstream, lease *balancer.Lease, event rune) {
 	switch now := time.Now(); event {
+	case 'q':
+		*lease, _ = (&balancer.Member{Upstream: u}).TryAcquire()
 	case 'r':
-		lease, _ := (&balancer.Member{Upstream: u}).TryAcquire()
 		lease.Report(balancer.Success, 0)
 		lease.Release()
 	case 'b':

@@ -32,10 +32,11 @@ type Alive struct {
 }
 
 // NewAlive returns a [Prober] that asks what every HTTP server can answer and no
-// application has to understand, OPTIONS * (RFC 9110, section 9.3.7; over HTTP/2
-// the connection preface, RFC 9113, section 3.4), and takes every reaction as a
-// sign of life: a byte of any answer, or the end of the connection. A process that
-// is stopped, or hangs, does not react, though its kernel accepts connections.
+// application has to understand, OPTIONS * (RFC 9110, section 9.3.7), and takes every
+// reaction as a sign of life: a byte of any answer, or the end of the connection. Over
+// HTTP/2 the answer has to be to the request, for libraries send SETTINGS by themselves
+// while the application hangs. A process that is stopped, or hangs, does not react,
+// though its kernel accepts connections.
 //
 // What fails is a connection or TLS handshake that cannot be made, and silence. Silence
 // counts only when the upstream has answered the question before, since it last
@@ -69,7 +70,7 @@ func (p *Alive) Ask(ctx context.Context, u *balancer.Upstream) (answered bool, e
 // probeKnowing implements [knower].
 func (p *Alive) probeKnowing(ctx context.Context, u *balancer.Upstream, k *known) error {
 	began := time.Now()
-	conn, err := p.resume(ctx, k.take(began))
+	conn, err := p.resume(ctx, k, began)
 	if conn == nil {
 		k.until = began.Add(questionLife)
 		if conn, err = p.dialer.dial(ctx, u); err != nil {
@@ -78,32 +79,36 @@ func (p *Alive) probeKnowing(ctx context.Context, u *balancer.Upstream, k *known
 			}
 			return err
 		}
+		k.frames = frames{on: p.speaksHTTP2(conn)}
 		err = p.ask(conn, u, k)
 	}
 	switch {
 	case err == nil:
 		k.answered = true
+		u.Answered(time.Now())
 		p.part(ctx, conn)
 	case !silence(err): // the connection has ended, by which the process has reacted
+		u.Answered(time.Now())
 		conn.Close()
 	case !k.answered || u.HeardSince(began):
 		conn.Close()
 	default:
 		k.keep(conn)
-		return &Error{Result: balancer.Silent, Err: reason(ctx, "waiting for any answer to "+p.name(conn), err)}
+		return &Error{Result: balancer.Silent, Err: reason(ctx, "waiting for any answer to OPTIONS *", err)}
 	}
 	return nil
 }
 
 // resume goes on to listen on a connection where the question waits. It returns
-// nil for one that has ended, and for nil. By whom it was ended is not known: the
-// kernel does it for a process that has died.
-func (p *Alive) resume(ctx context.Context, conn net.Conn) (net.Conn, error) {
+// nil when there is none, and for one that has ended. By whom it was ended is not
+// known: the kernel does it for a process that has died.
+func (p *Alive) resume(ctx context.Context, k *known, now time.Time) (net.Conn, error) {
+	conn := k.take(now)
 	if conn == nil {
 		return nil, nil
 	}
 	guardOf(conn).watch(ctx)
-	err := hear(conn)
+	err := k.hear(conn)
 	if err != nil && !silence(err) {
 		conn.Close()
 		return nil, nil
@@ -119,16 +124,7 @@ func (p *Alive) ask(conn net.Conn, u *balancer.Upstream, k *known) error {
 	if !k.answered && u.Health() != balancer.Up {
 		conn.SetReadDeadline(time.Now().Add(firstWait))
 	}
-	return hear(conn)
-}
-
-// hear waits for a byte.
-func hear(conn net.Conn) error {
-	n, err := io.ReadAtLeast(conn, make([]byte, 1), 1)
-	if n > 0 {
-		return nil
-	}
-	return err
+	return k.hear(conn)
 }
 
 // silence reports whether an error on a connection says nothing of the other
@@ -145,25 +141,10 @@ func (p *Alive) speaksHTTP2(conn net.Conn) bool {
 	return p.http2
 }
 
-func (p *Alive) name(conn net.Conn) string {
-	if p.speaksHTTP2(conn) {
-		return "the preface of HTTP/2"
-	}
-	return "OPTIONS *"
-}
-
-// What a client of HTTP/2 begins and ends with (RFC 9113, sections 3.4, 6.5 and 6.8).
-const (
-	clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-	noSettings    = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
-	goAway        = "\x00\x00\x08\x07\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
-)
-
-// question returns what is asked. A server of HTTP/2 answers the preface with its
-// own SETTINGS, so that no request is needed, which it would log.
+// question returns what is asked.
 func (p *Alive) question(conn net.Conn, u *balancer.Upstream) []byte {
 	if p.speaksHTTP2(conn) {
-		return []byte(clientPreface + noSettings)
+		return http2Question(u)
 	}
 	return []byte("OPTIONS * HTTP/1.1\r\nHost: " + u.Authority() + "\r\nUser-Agent: " + userAgent + "\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n")
 }

@@ -55,11 +55,12 @@ func resets(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }
 // upstream that has answered.
 func TestAliveReactions(t *testing.T) {
 	t.Parallel()
-	f := func(name string, react func(net.Conn), wantAnswered bool) {
+	either, http1 := []bool{false, true}, []bool{false}
+	f := func(name string, react func(net.Conn), over []bool, wantAnswered bool) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			u := upstreams(t, after(t, react))[0]
-			for _, http2 := range []bool{false, true} {
+			for _, http2 := range over {
 				for _, before := range []bool{false, true} {
 					k := &known{answered: before}
 					wantResult(t, probeKnown(t, NewAlive(AliveOptions{HTTP2: http2}), u, k, long), balancer.Passed, "")
@@ -70,22 +71,23 @@ func TestAliveReactions(t *testing.T) {
 			}
 		})
 	}
-	f("200", says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), true)
-	f("500", says("HTTP/1.1 500 Internal Server Error\r\n\r\n"), true)
-	f("400 and the end", func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, true)
-	f("half a status line", says("HTTP/1.1 2"), true)
-	f("one byte", says("\x00"), true)
+	f("200", says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), either, true)
+	f("500", says("HTTP/1.1 500 Internal Server Error\r\n\r\n"), either, true)
+	f("400 and the end", func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, either, true)
+	f("half a status line", says("HTTP/1.1 2"), either, true)
+	f("one byte", says("\x00"), http1, true)
 	f("garbage without end", func(c net.Conn) {
 		for {
 			if _, err := io.WriteString(c, strings.Repeat("\xff", 1<<16)); err != nil {
 				return
 			}
 		}
-	}, true)
-	f("SETTINGS", says("\x00\x00\x00\x04\x00\x00\x00\x00\x00"), true)
-	f("GOAWAY and the end", func(c net.Conn) { io.WriteString(c, goAway) }, true)
-	f("FIN", ends, false)
-	f("RST", resets, false)
+	}, either, true)
+	f("SETTINGS", says("\x00\x00\x00\x04\x00\x00\x00\x00\x00"), http1, true)
+	f("GOAWAY and the end", func(c net.Conn) { io.WriteString(c, goAway) }, either, true)
+	f("RST_STREAM", says(noSettings+"\x00\x00\x04\x03\x00\x00\x00\x00\x01\x00\x00\x00\x07"), either, true)
+	f("FIN", ends, either, false)
+	f("RST", resets, either, false)
 
 	early := upstreams(t, raw(t, ""))[0]
 	wantResult(t, probeKnown(t, NewAlive(AliveOptions{}), early, &known{}, long), balancer.Passed, "")
@@ -105,7 +107,9 @@ func TestAliveFailures(t *testing.T) {
 	wantResult(t, probeKnown(t, p, u, &known{}, short), balancer.Passed, "") // it need not know the question
 	wantResult(t, p.Probe(t.Context(), u), balancer.Passed, "")              // and is not waited for long
 	wantResult(t, probeKnown(t, p, u, &known{answered: true}, short), balancer.Silent, "any answer to OPTIONS *: test limit")
-	wantResult(t, probeKnown(t, NewAlive(AliveOptions{HTTP2: true}), u, &known{answered: true}, short), balancer.Silent, "preface of HTTP/2: test limit")
+	wantResult(t, probeKnown(t, NewAlive(AliveOptions{HTTP2: true}), u, &known{answered: true}, short), balancer.Silent, "any answer to OPTIONS *: test limit")
+	talker := upstreams(t, after(t, says(noSettings+"\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678")))[0]
+	wantResult(t, probeKnown(t, NewAlive(AliveOptions{HTTP2: true}), talker, &known{answered: true}, short), balancer.Silent, "any answer to OPTIONS *: test limit")
 }
 
 // An upstream that answers live requests is not stopped, whatever it does with the

@@ -19,6 +19,7 @@ type known struct {
 	answered bool      // it has answered the question since it last refused a connection
 	asked    net.Conn  // where the question still waits for its answer; nil = nowhere
 	until    time.Time // when the question is to be asked anew
+	frames   frames    // what was heard there
 	kept     *Kept     // bounds such connections; nil = there are none
 }
 
@@ -39,6 +40,20 @@ func (k *known) take(now time.Time) net.Conn {
 		k.kept.give()
 	}
 	return c
+}
+
+// hear waits for an answer to the question.
+func (k *known) hear(c net.Conn) error {
+	var room [512]byte
+	for {
+		n, err := c.Read(room[:])
+		if k.frames.answer(room[:n]) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // keep leaves the question open for the next probe. A server that is busy then

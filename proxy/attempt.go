@@ -34,13 +34,15 @@ type attempt struct {
 	res     *message.Response // nil without an answer
 	answer  message.Response  // room for one that came by the library
 	failed  *Error
-	number  int     // among the request's, from 1; 0 = it is not in the record
-	hedge   bool    // sent because the first was slow
-	payer   *budget // of a hedge
-	late    bool    // and it was counted
-	back    bool    // of a race: send has returned
-	beaten  bool    // another attempt of the same request was answered before
-	ended   bool    // holds nothing any more
+	number  int       // among the request's, from 1; 0 = it is not in the record
+	hedge   bool      // sent because the first was slow
+	why     suspicion // of a hedge: against the attempt before
+	payer   *budget   // of a hedge
+	cleared bool      // being late was taken back
+	late    bool      // and it was counted
+	back    bool      // of a race: send has returned
+	beaten  bool      // another attempt of the same request was answered before
+	ended   bool      // holds nothing any more
 }
 
 // newAttempt prepares the request for one upstream.

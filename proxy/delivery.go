@@ -12,6 +12,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
 // order is a request as a delivery gets it. It does not change.
@@ -68,6 +69,7 @@ type delivery struct {
 	fallback    *attempt           // has an answer to be bettered; given when nothing better comes
 	hedgeable   *attempt           // is under way and may get company
 	race        *race              // several attempts that are under way; else nil
+	turn        *http1.Turn        // of attempts for which there is no connection; nil = none
 	open        []*attempt         // may hold something
 
 	first     attempt               // room for the first; most requests have no other

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,6 +34,9 @@ func (w *world) probed(hung ...string) {
 	for i := range members {
 		u := members[i].Upstream
 		u.ObserveProbe(balancer.Passed, balancer.Thresholds{})
+		u.ProbeBegins(time.Now())
+		u.Answered(time.Now())
+		u.ProbeEnds(false)
 		u.OnNudge(func() {
 			select {
 			case <-u.Nudged():
@@ -72,14 +76,14 @@ func TestEvidence(t *testing.T) {
 		header http.Header
 		a, b   func(c *wire)
 		hung   string
-		quick  bool // takes less than a second
+		quick  bool // takes less than 1.5 s
 		record string
 	}{
 		"it hangs":              {a: waitsForClose, hung: "a:80", quick: true, record: moved},
 		"it hangs, HEAD":        {method: "HEAD", a: waitsForClose, hung: "a:80", quick: true, record: moved},
 		"a report":              {a: long, record: alone},
 		"a report elsewhere":    {a: waitsForClose, b: long, hung: "a:80", record: moved},
-		"two hang":              {a: waitsForClose, b: waitsForClose, hung: "a:80 b:80", quick: true, record: "a:none:lost_race b:none:lost_race c:200:answered"},
+		"two hang":              {a: waitsForClose, b: waitsForClose, hung: "a:80 b:80", quick: true, record: "a:none:lost_race c:200:answered"},
 		"one hangs, one closes": {a: waitsForClose, b: after(3, ""), hung: "a:80", quick: true, record: "a:none:lost_race b:closed_before_response:hedged c:200:answered"},
 		"PUT":                   {method: "PUT", a: long, hung: "a:80", record: alone},
 		"POST":                  {method: "POST", a: long, hung: "a:80", record: alone},
@@ -107,14 +111,18 @@ func TestEvidence(t *testing.T) {
 				if c.method == "" {
 					c.method = "GET"
 				}
+				time.Sleep(time.Second) // nothing was heard lately
 				r := w.request(c.method, "/", nil)
 				maps.Copy(r.Header, c.header)
 				began := time.Now()
 				check(t, "status", w.do(r).status, 200)
-				if took := time.Since(began); took < time.Second != c.quick {
+				if took := time.Since(began); took < 1500*time.Millisecond != c.quick {
 					t.Error("took", took)
 				}
 				check(t, "record", decisions(w.record()), c.record)
+				if attempts := w.record().Attempts; len(attempts) > 1 {
+					check(t, "because", attempts[len(attempts)-1].Because, "hung")
+				}
 			})
 		})
 	}
@@ -152,34 +160,67 @@ func TestEvidenceOfAffinity(t *testing.T) {
 			for range 5 {
 				began := time.Now()
 				check(t, "status", w.get().status, 200)
-				check(t, "quick", time.Since(began) < 500*time.Millisecond, hangs)
+				check(t, "quick", time.Since(began) < 1500*time.Millisecond, hangs)
 			}
 		})
 	}
 }
 
-// A connection that is not made has cost the application nothing.
+// While a connection is made, one to another upstream is made as well. The request is
+// sent once, by the first that there is.
 func TestEvidenceWhileConnecting(t *testing.T) {
 	t.Parallel()
-	var w *world
-	s := evidenceSetup("a:80", "b:80")
-	s.pool.Timeouts.Dial = time.Second
-	s.pool.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if addr == "a:80" {
-			<-ctx.Done()
-			return nil, ctx.Err()
+	for _, protocol := range []proxy.Protocol{proxy.HTTP1, proxy.HTTP2} {
+		for _, c := range []struct {
+			a, b   time.Duration // that it takes to connect; 0 = it cannot be done
+			took   time.Duration
+			record string
+		}{
+			{a: time.Hour, b: time.Millisecond, took: 101, record: "a:none:lost_race b:200:answered"},
+			{a: 200 * time.Millisecond, b: 300 * time.Millisecond, took: 200, record: "b:none:lost_race a:200:answered"},
+			{a: 300 * time.Millisecond, b: 150 * time.Millisecond, took: 250, record: "a:none:lost_race b:200:answered"},
+			{a: 300 * time.Millisecond, took: 300, record: "b:connect_refused:hedged a:200:answered"},
+		} {
+			var w *world
+			s := evidenceSetup("a:80", "b:80")
+			s.pool.Protocol = protocol
+			s.pool.Timeouts.Dial = 2 * time.Second
+			s.pool.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				d := map[string]time.Duration{"a:80": c.a, "b:80": c.b}[addr]
+				if d == 0 {
+					return nil, syscall.ECONNREFUSED
+				}
+				select {
+				case <-time.After(d):
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
+				return w.net.DialContext(ctx, network, addr)
+			}
+			bubble(t, s, func(world *world) {
+				w = world
+				var executed atomic.Int64
+				for _, name := range []string{"a:80", "b:80"} {
+					w.listen(name, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { executed.Add(1) }), func(s *http.Server) {
+						s.Protocols = new(http.Protocols)
+						s.Protocols.SetHTTP1(true)
+						s.Protocols.SetUnencryptedHTTP2(true)
+					})
+				}
+				w.probed()
+				began := time.Now()
+				check(t, "status", w.get().status, 200)
+				check(t, "took", time.Since(began), c.took*time.Millisecond)
+				check(t, "record", decisions(w.record()), c.record)
+				time.Sleep(3 * time.Second) // what is still connecting gives up
+				check(t, "executed", executed.Load(), 1)
+				for range 3 {
+					check(t, "status afterwards", w.get().status, 200)
+				}
+				time.Sleep(3 * time.Second)
+			})
 		}
-		return w.net.DialContext(ctx, network, addr)
 	}
-	bubble(t, s, func(world *world) {
-		w = world
-		w.probed()
-		w.script("b:80", after(3, fine))
-		began := time.Now()
-		check(t, "status", w.get().status, 200)
-		check(t, "took", time.Since(began), 103*time.Millisecond)
-		check(t, "record", decisions(w.record()), "a:none:lost_race b:200:answered")
-	})
 }
 
 // An upstream that runs and takes ten times as long as the others is known by its

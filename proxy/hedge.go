@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
 // Hedge says when a request that waits long for its answer is sent to another
@@ -64,7 +65,12 @@ func (h *hedging) answered(a *attempt) {
 	if h.opts.Quantile > 0 {
 		h.times.add(a.took)
 	}
-	if !a.late {
+	a.lateness().answered(a.took, a.started.Add(a.took))
+	switch after := h.late(); {
+	case a.late:
+	case after > 0 && a.took >= after: // it was not looked at
+		a.lateness().late(h.weights)
+	default:
 		a.lateness().timely(h.weights)
 	}
 }
@@ -76,7 +82,8 @@ func (h *hedging) deposit() {
 	}
 }
 
-// delay returns after how long a request is late, 0 while that is not known.
+// delay returns after how long a request takes longer than is usual, 0 while that is not
+// known.
 func (h *hedging) delay() time.Duration {
 	d := h.opts.After
 	if h.opts.Quantile > 0 {
@@ -86,6 +93,20 @@ func (h *hedging) delay() time.Duration {
 		return 0
 	}
 	return max(d, h.opts.MinDelay)
+}
+
+// lateBy is by how much a request has to exceed what is usual, for evidence, at least:
+// a machine that is busy makes all requests a little late now and then.
+const lateBy = 10 * time.Millisecond
+
+// late returns after how long a request is late, 0 while that is not known. For evidence
+// it has to take twice as long as is usual.
+func (h *hedging) late() time.Duration {
+	d := h.delay()
+	if d == 0 || !h.opts.OnEvidence {
+		return d
+	}
+	return d + max(d, lateBy)
 }
 
 const (
@@ -103,7 +124,7 @@ const (
 
 // firstLook returns how long after its start an attempt is first looked at.
 func (h *hedging) firstLook() time.Duration {
-	d := cmp.Or(h.delay(), unmeasured)
+	d := cmp.Or(h.late(), unmeasured)
 	if h.opts.OnEvidence {
 		d = min(d, firstLook)
 	}
@@ -118,7 +139,7 @@ func (d *delivery) mayHedge(a *attempt) {
 	if h == nil || !h.opts.OnEvidence && len(pool.Members()) < 2 || !d.mayGoTwice() || d.tries > 0 && d.tries+1 >= pool.opts.Retry.Attempts {
 		return
 	}
-	d.hedgeable = a
+	d.hedgeable, d.turn = a, nil
 	a.call.Slow, a.call.SlowAt = d, a.started.Add(h.firstLook())
 }
 
@@ -164,14 +185,7 @@ func (d *delivery) Slow() context.Context {
 	if why == unsuspected {
 		return nil
 	}
-	hedge := d.newHedge(why, now)
-	if hedge == nil {
-		return nil
-	}
-	if d.race == nil {
-		d.race = newRace(first, d.pool.opts.Retry.Statuses)
-	}
-	if !d.race.join(hedge) {
+	if !d.hedge(latest, why, now) {
 		return nil
 	}
 	first.call.SlowAt = now.Add(d.pool.hedging.firstLook())
@@ -181,6 +195,31 @@ func (d *delivery) Slow() context.Context {
 // mayHedgeAgain reports whether one more upstream may be asked beside the others.
 func (d *delivery) mayHedgeAgain() bool {
 	return d.pool.hedging.opts.OnEvidence && len(d.race.runners) <= maxHedges && !d.race.decided()
+}
+
+// hedge sends the request to another upstream, and reports whether it did. While there
+// is no connection, whoever has one first sends the request, so that it is executed
+// once.
+func (d *delivery) hedge(latest *attempt, why suspicion, now time.Time) bool {
+	if why == unsent {
+		if d.turn == nil {
+			d.turn = new(http1.Turn)
+		}
+		if !latest.call.TakeTurns(d.turn) {
+			return false // it has a connection now
+		}
+	}
+	hedge := d.newHedge(why, now)
+	if hedge == nil {
+		return false
+	}
+	if why == unsent {
+		hedge.call.TakeTurns(d.turn)
+	}
+	if d.race == nil {
+		d.race = newRace(d.hedgeable, d.pool.opts.Retry.Statuses)
+	}
+	return d.race.join(hedge)
 }
 
 // newHedge prepares an attempt beside the first, when the budget allows it and nobody
@@ -200,7 +239,7 @@ func (d *delivery) newHedge(why suspicion, now time.Time) *attempt {
 		return nil
 	}
 	hedge := d.newAttempt(m, lease)
-	hedge.hedge, hedge.payer = true, payer
+	hedge.hedge, hedge.why, hedge.payer = true, why, payer
 	d.hedged++
 	hedge.call.Got1xx = nil // those of the first are passed on
 	hedge.call.Prompt = true
@@ -241,11 +280,20 @@ func (d *delivery) pickHedge(why suspicion, now time.Time) (m *balancer.Member, 
 		if m == nil || m.Tier != first.m.Tier {
 			return nil, lease, false
 		}
-		if !d.pool.hedging.opts.OnEvidence || !latenessOf(m.Upstream).strong() && m.Pulse(now, freshest) != balancer.Hung {
+		if !d.pool.hedging.opts.OnEvidence || d.betterThan(first, m, why, now) {
 			break
 		}
 		c.Tried = append(c.Tried, m.Upstream)
 	}
 	lease, ok = m.TryAcquire()
 	return m, lease, ok
+}
+
+// betterThan reports whether a member gives no reason for the suspicion that there is
+// against an attempt's.
+func (d *delivery) betterThan(a *attempt, m *balancer.Member, why suspicion, now time.Time) bool {
+	if why == tooLate && !a.lateness().stronger(latenessOf(m.Upstream)) {
+		return false
+	}
+	return m.Pulse(now, freshest) != balancer.Hung
 }

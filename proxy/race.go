@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/wire/http1"
 	"github.com/goodgate/goodgate/reason"
 )
 
@@ -57,7 +58,7 @@ func (r *race) finish(a *attempt) {
 	case good:
 		a.beaten = true
 	default:
-		a.beaten = context.Cause(a.call.Context) == errLostRace
+		a.beaten = context.Cause(a.call.Context) == errLostRace || a.failed != nil && errors.Is(a.failed.Err, http1.ErrYielded)
 	}
 	r.mu.Unlock()
 	if won {
@@ -106,13 +107,18 @@ func (r *race) upstreams(list []*balancer.Upstream) []*balancer.Upstream {
 }
 
 // best returns the attempt that counts when all have come back: the winner, else the
-// first with an answer, else the first. hedged tells that the winner is a hedge.
+// first with an answer, else the first that was not beaten. hedged tells that the winner is a hedge.
 func (r *race) best() (a *attempt, hedged bool) {
 	if r.winner != nil {
 		return r.winner, r.winner != r.runners[0]
 	}
 	for _, a := range r.runners {
 		if a.res != nil {
+			return a, false
+		}
+	}
+	for _, a := range r.runners {
+		if !a.beaten {
 			return a, false
 		}
 	}
@@ -128,6 +134,8 @@ func (d *delivery) settle(r *race) *attempt {
 	a, hedged := r.best()
 	if hedged {
 		a.payer.refund()
+	} else {
+		d.clear(r.runners[0])
 	}
 	for _, other := range r.runners {
 		if other != a {

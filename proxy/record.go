@@ -63,7 +63,8 @@ type Attempt struct {
 	Err      error
 	Decision reason.Decision
 	Span     SpanID
-	Budget   int // retries the pool's budget still allowed after the decision; -1 when the attempt was answered
+	Budget   int    // retries the pool's budget still allowed after the decision; -1 when the attempt was answered
+	Because  string // of a hedge: what the attempt before it was suspected of; see suspicion
 }
 
 // Failed returns the number of attempts that brought no good answer.
@@ -103,6 +104,7 @@ func (r *Record) note(a *attempt) {
 		Received: a.call.Received(),
 		Span:     a.span,
 		Budget:   -1,
+		Because:  a.why.String(),
 	})
 	a.number = len(r.Attempts) + r.Omitted
 }
@@ -258,12 +260,13 @@ func (l attemptList) MarshalJSON() ([]byte, error) {
 		Error    string  `json:"error,omitempty"`
 		Decision string  `json:"decision"`
 		Budget   *int    `json:"budget_left,omitempty"`
+		Because  string  `json:"because,omitempty"`
 	}
 	rows := make([]row, len(l))
 	for i, a := range l {
 		rows[i] = row{
 			Upstream: a.Upstream, Pool: a.Pool, After: milliseconds(a.After), Took: milliseconds(a.Took), Reused: a.Reused, Idle: milliseconds(a.Idle),
-			Sent: a.Sent, Received: a.Received, Status: a.Status, Decision: a.Decision.String(),
+			Sent: a.Sent, Received: a.Received, Status: a.Status, Decision: a.Decision.String(), Because: a.Because,
 		}
 		if a.Acked >= 0 {
 			rows[i].Acked = &l[i].Acked

@@ -7,6 +7,7 @@ const (
 	Data         = 0
 	Headers      = 1
 	Settings     = 4
+	Ping         = 6
 	GoAway       = 7
 	WindowUpdate = 8
 	Continuation = 9

@@ -62,7 +62,13 @@ type Call struct {
 	acked             atomic.Int64 // and one; 0 = not known
 	ended             atomic.Uint32
 	raw               atomic.Pointer[syscall.RawConn] // the connection's socket; nil = none
+	stuck             struct {                        // what Unacknowledged has seen
+		on    *syscall.RawConn
+		at    uint64    // bytes that were acknowledged
+		since time.Time // and no others
+	}
 
+	turn  turn
 	asked bool            // Slow was
 	ctx   context.Context // that Slow returned; nil = the request's
 
@@ -120,7 +126,9 @@ const roundTrips = 3
 
 // Unacknowledged reports, while the call waits, whether the upstream's TCP has
 // acknowledged nothing for d, and for several round trips, although something was
-// sent: the connection is dead, or the network is. It is known on Linux, over TCP.
+// sent: the connection is dead, or the network is. It goes by what it sees each time
+// that it is asked, by the goroutine that Slow is told on, so the first time it is
+// false. It is known on Linux, over TCP.
 func (x *Call) Unacknowledged(d time.Duration) bool {
 	raw := x.raw.Load()
 	if raw == nil {
@@ -129,7 +137,12 @@ func (x *Call) Unacknowledged(d time.Duration) bool {
 	var tcp socket.TCP
 	var ok bool
 	err := (*raw).Control(func(fd uintptr) { tcp, ok = socket.AskTCP(fd) })
-	return err == nil && ok && tcp.Waiting && tcp.Heard >= max(d, roundTrips*tcp.RoundTrip)
+	now := time.Now()
+	if err != nil || !ok || !tcp.Waiting || tcp.Acked != x.stuck.at || x.stuck.on != raw {
+		x.stuck.at, x.stuck.on, x.stuck.since = tcp.Acked, raw, now
+		return false
+	}
+	return now.Sub(x.stuck.since) >= max(d, roundTrips*tcp.RoundTrip)
 }
 
 // Sent reports whether a byte of the request may have reached the upstream.

@@ -33,6 +33,11 @@ func (t *Transport) call(ctx context.Context, r *Request, x *Call) error {
 			out.closeBody()
 			return err
 		}
+		if !x.Begins() {
+			t.pool.put(c)
+			out.closeBody()
+			return Yielded()
+		}
 		failed := c.roundTrip(ctx, &out, x)
 		if failed == nil {
 			return nil

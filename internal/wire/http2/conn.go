@@ -46,6 +46,13 @@ func (c *conn) socket() *syscall.RawConn {
 	return &c.raw
 }
 
+// unreserve gives back a stream that was reserved and is not used.
+func (c *conn) unreserve() {
+	c.cc.Release()
+	c.calls.Add(-1)
+	c.rest()
+}
+
 // rest is called when the connection may have become idle. net/http's own timer
 // runs before the first request as well, and lets a request have a connection that
 // it then does not use.

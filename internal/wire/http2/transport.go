@@ -161,6 +161,11 @@ func (t *Transport) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, e
 			closeBody(r)
 			return nil, err
 		}
+		if !x.Begins() {
+			c.unreserve()
+			closeBody(r)
+			return nil, http1.Yielded()
+		}
 		s := newStream(c, x, r)
 		res, failed := s.roundTrip(r)
 		switch {

@@ -25,8 +25,7 @@ type TCP struct {
 	Acked     uint64 // bytes that the other side's TCP has acknowledged, its SYN being one
 	Closed    bool   // after a RST, unless this side has closed it
 	RoundTrip time.Duration
-	Waiting   bool          // for the other side's TCP to acknowledge what was sent
-	Heard     time.Duration // since it last acknowledged anything
+	Waiting   bool // for the other side's TCP to acknowledge what was sent
 }
 
 // Below returns the connection below all that wrap it, such as TLS.

@@ -30,6 +30,5 @@ func AskTCP(fd uintptr) (TCP, bool) {
 		Closed:    info.State == tcpClose,
 		RoundTrip: time.Duration(info.Rtt) * time.Microsecond,
 		Waiting:   info.Unacked > 0,
-		Heard:     time.Duration(info.Last_ack_recv) * time.Millisecond,
 	}, true
 }

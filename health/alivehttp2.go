@@ -1,0 +1,79 @@
+package health
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/wire/h2frame"
+)
+
+// What a client of HTTP/2 begins and ends with (RFC 9113, sections 3.4, 6.5 and 6.8).
+const (
+	clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+	noSettings    = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	goAway        = "\x00\x00\x08\x07\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
+)
+
+// flagsOfTheWhole are END_STREAM and END_HEADERS.
+const flagsOfTheWhole = 0x1 | 0x4
+
+// http2Question returns the beginning of a connection on which OPTIONS * is asked on
+// stream 1.
+func http2Question(u *balancer.Upstream) []byte {
+	scheme := "http"
+	if u.TLS() {
+		scheme = "https"
+	}
+	var block bytes.Buffer
+	e := hpack.NewEncoder(&block)
+	for _, f := range []hpack.HeaderField{
+		{Name: ":method", Value: "OPTIONS"}, {Name: ":scheme", Value: scheme}, {Name: ":authority", Value: u.Authority()},
+		{Name: ":path", Value: "*"}, {Name: "user-agent", Value: userAgent}, {Name: "max-forwards", Value: "0"},
+	} {
+		e.WriteField(f) // into memory
+	}
+	b := []byte(clientPreface + noSettings)
+	b = append(b, byte(block.Len()>>16), byte(block.Len()>>8), byte(block.Len()), h2frame.Headers, flagsOfTheWhole)
+	b = binary.BigEndian.AppendUint32(b, 1)
+	return append(b, block.Bytes()...)
+}
+
+// frames finds in what is heard the answer to a question. Without on, every byte is
+// one; else every frame but those that a library of HTTP/2 sends by itself.
+type frames struct {
+	on   bool
+	head [h2frame.HeaderSize]byte
+	n    int // bytes in head
+	skip int // bytes before the next frame
+}
+
+// answer reports whether there is an answer in what comes next.
+func (f *frames) answer(p []byte) bool {
+	if !f.on {
+		return len(p) > 0
+	}
+	for len(p) > 0 {
+		if f.skip > 0 {
+			n := min(f.skip, len(p))
+			p = p[n:]
+			f.skip -= n
+			continue
+		}
+		n := copy(f.head[f.n:], p)
+		p = p[n:]
+		if f.n += n; f.n < len(f.head) {
+			return false
+		}
+		f.n = 0
+		f.skip = int(f.head[0])<<16 | int(f.head[1])<<8 | int(f.head[2])
+		switch f.head[3] {
+		case h2frame.Settings, h2frame.WindowUpdate, h2frame.Ping:
+		default:
+			return true
+		}
+	}
+	return false
+}
