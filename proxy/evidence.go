@@ -42,7 +42,7 @@ func (s suspicion) String() string {
 // belongs to its upstream stays there however late it is, as long as that runs.
 func (d *delivery) suspect(a *attempt, now time.Time) suspicion {
 	waited := now.Sub(a.started)
-	late := d.noteLate(a, waited) && !d.bound()
+	late := d.noteLate(a, waited) && !d.belongs()
 	onEvidence := d.pool.hedging.opts.OnEvidence
 	switch {
 	case onEvidence && a.call.Written() == 0:

@@ -150,9 +150,9 @@ func (d *delivery) mayGoTwice() bool {
 	return d.rest == nil && (d.retrySafe || safe(d.method)) && d.body.whole() && !d.live
 }
 
-// bound reports whether the request belongs to its upstream, so that another answers
+// belongs reports whether the request belongs to its upstream, so that another answers
 // it less well.
-func (d *delivery) bound() bool { return d.choice.Sticky != 0 || d.choice.Hash != 0 || d.streaming }
+func (d *delivery) belongs() bool { return d.choice.Sticky != 0 || d.choice.Hash != 0 || d.streaming }
 
 // safe reports whether a method only asks (RFC 9110, section 9.2.1).
 func safe(method string) bool {
