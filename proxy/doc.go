@@ -50,6 +50,7 @@
 //	attempt.go      one sending of the request to one upstream
 //	hedge.go        asks another upstream while the first is slow
 //	evidence.go     what says that an upstream, and not the request, is slow
+//	lateness.go     whether an upstream's requests are late, one after another
 //	race.go         a request on its way to several upstreams
 //	quantile.go     how slow that is
 //	hold.go         waits for an upstream when none is available
