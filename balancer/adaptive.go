@@ -119,6 +119,18 @@ func (a *adaptive) configure(o AdaptiveOptions) {
 	}
 }
 
+// begin begins anew, whether or not the options are on, where o.Start is rather too
+// little: the search goes up.
+func (a *adaptive) begin(o AdaptiveOptions) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.start(o)
+	a.enter(above, time.Time{})
+}
+
+// end takes the limit off.
+func (a *adaptive) end() { a.configure(AdaptiveOptions{}) }
+
 func (a *adaptive) start(o AdaptiveOptions) {
 	o.Min = max(o.Min, 1)
 	if o.Max == 0 {

@@ -51,6 +51,7 @@ func (p *Pool) Configure(o Options) error {
 	p.set.Store(p.newSet(slices.Clone(members)))
 	p.recount()
 	p.mu.Unlock()
+	p.watchOverload()
 	p.placesChanged()
 	p.waiters.wakeAll()
 	p.deliver()

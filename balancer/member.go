@@ -52,9 +52,19 @@ type Member struct {
 }
 
 // full reports whether the member has reached its limit of requests at once.
-func (m *Member) full() bool {
-	n := m.limit()
-	return n > 0 && m.inFlight.Load() >= n
+func (m *Member) full() bool { return m.beyond(m.inFlight.Load() + 1) }
+
+// beyond reports whether n requests in flight, the last of which does not wait for its
+// answer yet, are more than the member may have.
+func (m *Member) beyond(n int64) bool {
+	if fixed := int64(m.MaxInFlight); fixed > 0 && n > fixed {
+		return true
+	}
+	found := m.adaptive.limit()
+	if found > 0 && m.pool.FreesAtHeader() {
+		n = m.occupied() + 1
+	}
+	return found > 0 && n > found
 }
 
 // limit returns how many requests the member may have at once; 0 = no limit.
@@ -76,7 +86,7 @@ func (m *Member) load() float64 {
 func (m *Member) TryAcquire() (Lease, bool) {
 	n := m.inFlight.Add(1)
 	m.pool.inFlight.Add(1)
-	if limit := m.limit(); m.removed.Load() || limit > 0 && n > limit {
+	if m.removed.Load() || m.beyond(n) {
 		m.leave()
 		return Lease{}, false
 	}
@@ -114,6 +124,7 @@ type Lease struct {
 	upstream *Upstream
 	pass     uint64 // the breaker's
 	reported bool
+	sending  bool
 	outcome  Outcome // the last reported
 	began    int64   // Unix nanoseconds, set by the first report
 }
@@ -132,8 +143,12 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	}
 	now := time.Now()
 	if !l.reported {
-		u.waiting.end(now.UnixNano())
+		sent := !l.sending
+		l.endWaiting(now.UnixNano())
 		l.began = now.UnixNano() - int64(rtt)
+		if sent {
+			u.pool.headed(u, o, rtt, now.UnixNano())
+		}
 	}
 	l.reported, l.outcome = true, o
 	u.latency.record(o, rtt, now.UnixNano())
@@ -152,6 +167,24 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	}
 }
 
+// Sending says that the request sends its body meanwhile, or a stream: how long it
+// waits for its answer tells nothing of the upstream. It is called before Report.
+func (l *Lease) Sending() {
+	if u := l.upstream; u != nil && !l.sending && !l.reported {
+		l.sending = true
+		u.sending.Add(1)
+	}
+}
+
+// endWaiting is called when the request has its answer, or gets none.
+func (l *Lease) endWaiting(now int64) {
+	if l.sending {
+		l.sending = false
+		l.upstream.sending.Add(-1)
+	}
+	l.upstream.waiting.end(now)
+}
+
 // Release ends the lease. A lease that ends without a report counts as
 // [Ignored], so that no result is ever missing. Further calls do nothing.
 func (l *Lease) Release() {
@@ -161,9 +194,9 @@ func (l *Lease) Release() {
 	}
 	if !l.reported {
 		u.breaker.report(l.pass, Ignored)
-		u.waiting.end(time.Now().UnixNano())
+		l.endWaiting(time.Now().UnixNano())
 	}
-	if u.adaptive.record(l.outcome, l.began, u.InFlight()) {
+	if !u.pool.FreesAtHeader() && u.adaptive.record(l.outcome, l.began, u.InFlight()) {
 		u.pool.placesChanged()
 	}
 	*l = Lease{}

@@ -24,6 +24,9 @@ type Options struct {
 	Checked       bool          // something feeds ObserveProbe: new upstreams wait for their first verdict
 
 	Adaptive AdaptiveOptions // how many requests at once each upstream gets
+	// Protect makes the limits of Adaptive hold, where that is not Enabled, while the
+	// pool is asked for more than it can do, and no member has a MaxInFlight.
+	Protect bool
 
 	// Open makes what connects to an upstream. The pool never looks into it; it
 	// closes it when the upstream has left the pool and its last lease has ended.
@@ -59,6 +62,7 @@ type Pool struct {
 	inFlight atomic.Int64
 	waiters  waitlist
 	places   places
+	overload overload
 	watched  atomic.Bool // the timer that judges the members is set
 	judging  sync.Mutex  // held while they are judged
 
@@ -80,6 +84,7 @@ type Pool struct {
 type set struct {
 	members []Member
 	tiers   []tier
+	told    bool // a member has a MaxInFlight
 }
 
 // tier is the members of one tier and the policy over them.
@@ -129,7 +134,7 @@ func (p *Pool) Overfull() bool {
 		if !m.Available() {
 			continue
 		}
-		if limit := m.limit(); m.inFlight.Load()+1 < limit || limit == 0 { // one place may have been given back just now
+		if m.limit() == 0 || !m.beyond(m.inFlight.Load()+2) { // one place may have been given back just now
 			return false
 		}
 		full = true
@@ -147,6 +152,7 @@ func (p *Pool) Update(specs []Spec) {
 	for _, u := range gone {
 		u.remove()
 	}
+	p.watchOverload()
 	p.waiters.wakeAll()
 	p.placesChanged()
 	p.deliver()
@@ -180,7 +186,7 @@ func (p *Pool) replace(specs []Spec) (gone []*Upstream) {
 }
 
 func (p *Pool) newSet(members []Member) *set {
-	s := &set{members: members}
+	s := &set{members: members, told: slices.ContainsFunc(members, func(m Member) bool { return m.MaxInFlight > 0 })}
 	opts := p.opts.Load()
 	build := policies[opts.Policy]
 	o := PolicyOptions{HashLoad: opts.HashLoad, InFlight: p.inFlight.Load}

@@ -40,6 +40,7 @@ type Upstream struct {
 	outlier  atomic.Bool // fails surely more than the others: its breaker may open
 	latency  latency
 	waiting  waiting
+	sending  atomic.Int64 // of those that wait, how many still send their bodies
 	breaker  breaker
 	evidence evidence
 	pulse    pulse
