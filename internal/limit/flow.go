@@ -79,7 +79,8 @@ func (q *Queue) join(w *waiter, t Ticket, now time.Time) {
 	}
 	w.flow, w.place = f, f.waiting.PushBack(w)
 	if q.length.Add(1) == 1 {
-		q.since, q.came, q.went, q.grows = now, 0, 0, false
+		q.since, q.came, q.went, q.proved = now, 0, 0, false
+		q.grows = now.Sub(q.stood) < q.opts.MaxWait // an overload does not end because the queue is empty for a moment
 	}
 	q.watch(now)
 }

@@ -72,7 +72,9 @@ type Queue struct {
 	since   time.Time // when the queue was last found empty
 	came    int       // requests that have joined the queue since the burst
 	went    int       // and that have had their turn
-	grows   bool      // surely more came than went
+	grows   bool      // surely more came than went, in this burst or just before it
+	proved  bool      // in this burst
+	stood   time.Time // when that was last so
 }
 
 // NewQueue returns an empty queue.
@@ -224,14 +226,17 @@ func (q *Queue) standing(now time.Time) bool {
 // what chance would make of it, and ends the waits that are then too long.
 // Called with mu held.
 func (q *Queue) watch(now time.Time) {
-	if q.grows || now.Sub(q.since) < burst {
+	if q.proved {
+		q.stood = now
+	}
+	if q.proved || now.Sub(q.since) < burst {
 		return
 	}
 	q.came++
 	if more := q.came - q.went; more <= 0 || more*more <= 9*(q.came+q.went) {
 		return
 	}
-	q.grows = true
+	q.grows, q.proved, q.stood = true, true, now
 	for _, f := range q.clients {
 		for f.waiting.Len() > 0 && now.Sub(f.oldest().began) >= f.oldest().patience {
 			w := f.oldest()
