@@ -52,6 +52,9 @@ func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt
 		a = new(attempt)
 	}
 	a.m, a.lease, a.by = m, lease, endpointOf(m.Upstream)
+	if d.sends() {
+		a.lease.Sending()
+	}
 	d.open = append(slices.DeleteFunc(d.open, (*attempt).hasEnded), a) // before anything can panic
 	d.prepare(a, a.by)
 	a.call.Context = d.ctx

@@ -127,6 +127,7 @@ func (d *delivery) run(failed *Error) (*attempt, *Error) {
 		}
 		if !d.better(statusOf(a.res)) {
 			d.answered()
+			d.headed()
 			return a, nil
 		}
 		d.dropFallback()

@@ -11,8 +11,28 @@ import (
 )
 
 // enter takes the request's place among those that the pool's upstreams may
-// have at once.
+// have at once. One that sends its body while it waits for the answer takes none
+// where a place is for that wait alone.
 func (d *delivery) enter() *Error {
+	err := d.takePlace()
+	if d.sends() {
+		d.headed()
+	}
+	return err
+}
+
+// sends reports whether the request sends its body while it waits for the answer, or
+// either side may send a stream.
+func (d *delivery) sends() bool { return d.live || d.streaming || !d.body.whole() }
+
+// headed gives the request's place back when it has what the place was for.
+func (d *delivery) headed() {
+	if d.queued && d.pool.FreesAtHeader() {
+		d.leave()
+	}
+}
+
+func (d *delivery) takePlace() *Error {
 	q := d.pool.queue
 	if q == nil {
 		return nil
