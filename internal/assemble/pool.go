@@ -20,11 +20,12 @@ func Balancer(name string, c config.Pool) balancer.Options {
 		SlowStart:     c.SlowStart,
 		Overprovision: float64(c.Overprovision),
 		Adaptive: balancer.AdaptiveOptions{
-			Enabled: c.Concurrency.Adaptive,
+			Enabled: c.Concurrency.Adaptive == "true",
 			Min:     c.Concurrency.Min,
 			Max:     c.Concurrency.Max,
 			Start:   c.Concurrency.Start,
 		},
+		Protect: c.Concurrency.Adaptive == config.AdaptiveAuto,
 		Outlier: balancer.OutlierOptions{
 			Enabled:      c.Outlier.Enabled,
 			MinRequests:  c.Outlier.MinRequests,

@@ -76,6 +76,23 @@ pools:
 	}
 }
 
+// TestProtectedByDefault holds that a pool is protected from overload unless the
+// configuration says otherwise.
+func TestProtectedByDefault(t *testing.T) {
+	for yaml, want := range map[string][2]bool{
+		"":                                       {true, false},
+		"concurrency: {adaptive: auto, max: 50}": {true, false},
+		"concurrency: {adaptive: true}":          {false, true},
+		"concurrency: {adaptive: false}":         {false, false},
+	} {
+		c := parse(t, "listeners: [\":0\"]\npools:\n  app:\n    upstreams: [\"http://127.0.0.1:1\"]\n    "+yaml)
+		b := Balancer("app", c.Pools["app"])
+		if got := [2]bool{b.Protect, b.Adaptive.Enabled}; got != want {
+			t.Errorf("%q: protected and always limited: got %v, want %v", yaml, got, want)
+		}
+	}
+}
+
 func checkFilled(t *testing.T, name string, v reflect.Value) {
 	t.Helper()
 	for i := range v.NumField() {

@@ -32,6 +32,12 @@ type HedgeAfter struct {
 	Auto  bool
 }
 
+// Adaptive says when the limits of a pool follow what its upstreams can do: AdaptiveAuto, or always ("true"), or never ("false").
+type Adaptive string
+
+// AdaptiveAuto is while more is asked of the pool than it can do.
+const AdaptiveAuto Adaptive = "auto"
+
 // StatusRange is the status codes From to To, both included: written 200, 200-399 or 2xx.
 type StatusRange struct{ From, To int }
 
@@ -175,6 +181,19 @@ func (h HedgeAfter) String() string {
 		return formatDuration(h.Time)
 	}
 	return "off"
+}
+
+// UnmarshalText reads auto, true or false.
+func (a *Adaptive) UnmarshalText(text []byte) error {
+	if *a = Adaptive(text); *a == AdaptiveAuto {
+		return nil
+	}
+	on, err := parseBool(string(text))
+	if err != nil {
+		return errors.New("expected auto, true or false")
+	}
+	*a = Adaptive(strconv.FormatBool(on))
+	return nil
 }
 
 // UnmarshalText reads one code, a range or a class.

@@ -57,6 +57,14 @@ func TestScalars(t *testing.T) {
 	for _, bad := range []string{"p50", "95%", "-1ms", "20", ""} {
 		f(hedge, bad, "error: expected auto, p90, p95, p99, a duration such as 20ms, or off")
 	}
+	adaptive := reflect.TypeFor[Adaptive]()
+	for _, good := range []string{"auto", "true", "false"} {
+		f(adaptive, good, good)
+	}
+	f(adaptive, "TRUE", "true")
+	for _, bad := range []string{"on", "Auto", "1", ""} {
+		f(adaptive, bad, "error: expected auto, true or false")
+	}
 	f(status, "200", "200")
 	f(status, "200-399", "200-399")
 	f(status, "2xx", "200-299")
