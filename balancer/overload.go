@@ -189,7 +189,16 @@ func (p *Pool) limitTo(n float64) {
 	o.full = 1
 	o.timer = time.AfterFunc(easeEvery, p.ease)
 	o.mu.Unlock()
-	p.placesChanged()
+	p.limitedStill()
+}
+
+// limitedStill ends limits that were begun while Configure ended them.
+func (p *Pool) limitedStill() {
+	if p.overload.is(limiting) {
+		p.placesChanged()
+		return
+	}
+	p.setLimits(func(a *adaptive) { a.configure(p.opts.Load().Adaptive) })
 }
 
 // ease looks whether the limits are needed still.
@@ -223,11 +232,15 @@ func (p *Pool) ease() {
 // limitNew gives members that have joined a limit.
 func (p *Pool) limitNew() {
 	members := p.Members()
+	begun := false
 	for i := range members {
 		if a := &members[i].adaptive; a.limit() == 0 {
 			a.begin(p.opts.Load().Adaptive)
-			p.placesChanged()
+			begun = true
 		}
+	}
+	if begun {
+		p.limitedStill()
 	}
 }
 

@@ -58,7 +58,7 @@ func parse(args []string) (*command, error) {
 	c := &command{}
 	fs := flag.NewFlagSet("overload", flag.ContinueOnError)
 	only := fs.String("only", "", "cases to run, separated by commas (default: all)")
-	names := fs.String("peers", "goodgate,goodgate-fixed,nginx,haproxy,caddy", "proxies to run; those that are not at hand are left out")
+	names := fs.String("peers", "goodgate,goodgate-adaptive,goodgate-fixed,nginx,haproxy,caddy", "proxies to run; those that are not at hand are left out")
 	fs.IntVar(&c.runs, "runs", 1, "runs of all cases, one after another")
 	fs.StringVar(&c.json, "json", "", "file to write the results to")
 	fs.StringVar(&c.goodgate, "goodgate", "", "goodgate program (default: build this tree)")

@@ -129,7 +129,7 @@ func (m must) misses(o *outcome) (all []string) {
 // lagMax is from when on, in milliseconds, this machine was too busy to measure.
 const lagMax = 100
 
-const row = "%-12s %-15s %7s %8s %8s %8s %9s %9s %9s %7s %9s %9s %9s  %s\n"
+const row = "%-12s %-17s %7s %8s %8s %8s %9s %9s %9s %7s %9s %9s %9s  %s\n"
 
 func printHeader() {
 	fmt.Printf(row, "case", "proxy", "sent", "goodput", "p50 ms", "p99 ms", "refused", "p50 ms", "p99 ms", "errors", "recovery", "polite", "greedy", "")

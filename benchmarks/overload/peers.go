@@ -23,7 +23,7 @@ type peer struct {
 	name    string
 	program string // file, or name to be found in PATH
 	config  string // file in configs
-	fixed   bool   // it is told what the backends can do
+	told    string // what the backends can do: "" = nothing, adaptive = to find out always, fixed = the number
 	args    func(program, config string) []string
 }
 
@@ -31,11 +31,12 @@ type peer struct {
 func peers(goodgate, caddy string) []peer {
 	run := func(p, c string) []string { return []string{p, "run", "--config", c} }
 	return []peer{
-		{"goodgate", goodgate, "goodgate.yaml", false, run},
-		{"goodgate-fixed", goodgate, "goodgate.yaml", true, run},
-		{"nginx", "nginx", "nginx.conf", true, func(p, c string) []string { return []string{p, "-p", filepath.Dir(c), "-c", c} }},
-		{"haproxy", "haproxy", "haproxy.cfg", true, func(p, c string) []string { return []string{p, "-db", "-q", "-f", c} }},
-		{"caddy", caddy, "Caddyfile", true, func(p, c string) []string {
+		{"goodgate", goodgate, "goodgate.yaml", "", run},
+		{"goodgate-adaptive", goodgate, "goodgate.yaml", "adaptive", run},
+		{"goodgate-fixed", goodgate, "goodgate.yaml", "fixed", run},
+		{"nginx", "nginx", "nginx.conf", "fixed", func(p, c string) []string { return []string{p, "-p", filepath.Dir(c), "-c", c} }},
+		{"haproxy", "haproxy", "haproxy.cfg", "fixed", func(p, c string) []string { return []string{p, "-db", "-q", "-f", c} }},
+		{"caddy", caddy, "Caddyfile", "fixed", func(p, c string) []string {
 			return []string{p, "run", "--adapter", "caddyfile", "--config", c}
 		}},
 	}
@@ -44,12 +45,21 @@ func peers(goodgate, caddy string) []peer {
 // judged reports whether a case can be missed.
 func (p peer) judged() bool { return strings.HasPrefix(p.name, "goodgate") }
 
+// must is what a case asks of a proxy.
+func (p peer) must(s scenario) must {
+	if p.told == "" && s.unprepared != (must{}) {
+		return s.unprepared
+	}
+	return s.must
+}
+
 // settings are what the templates of configurations may use.
 type settings struct {
 	Addr, Host, Port, Dir string
 	Backends              []string
 	Workers               int  // of each backend
 	Places                int  // twice as many as all have together
+	Adaptive              bool // the proxy is told to find out how many there are, always
 	Fixed                 bool // the proxy is told how many there are
 	Greedy                bool // one client asks for too much
 }
@@ -74,7 +84,7 @@ func play(ctx context.Context, s scenario, p peer, dir string) (*outcome, error)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
-	v := settings{Dir: dir, Workers: workers, Places: 2 * backends * workers, Fixed: p.fixed, Greedy: s.greedy}
+	v := settings{Dir: dir, Workers: workers, Places: 2 * backends * workers, Adaptive: p.told == "adaptive", Fixed: p.told == "fixed", Greedy: s.greedy}
 	var all []*backend
 	for range backends {
 		b, err := newBackend()
@@ -99,7 +109,7 @@ func play(ctx context.Context, s scenario, p peer, dir string) (*outcome, error)
 	o := s.outcome(p.name, l.run(ctx, all))
 	o.Lag = millis(l.lag)
 	if p.judged() {
-		o.Missed = s.must.misses(o)
+		o.Missed = p.must(s).misses(o)
 	}
 	return o, ctx.Err()
 }
