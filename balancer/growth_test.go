@@ -75,3 +75,20 @@ func TestSpectrum(t *testing.T) {
 		t.Errorf("counted %d after clear", n)
 	}
 }
+
+// BenchmarkProtected is what an answer costs a pool that is protected, beside one that
+// is not.
+func BenchmarkProtected(b *testing.B) {
+	for name, protect := range map[string]bool{"on": true, "off": false} {
+		b.Run(name, func(b *testing.B) {
+			p := newTestPool(b, Options{Protect: protect}, specsOf(3)...)
+			u := p.Members()[0].Upstream
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					p.headed(u, Success, 10*time.Millisecond, time.Now().UnixNano())
+				}
+			})
+		})
+	}
+}

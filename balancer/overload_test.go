@@ -342,3 +342,33 @@ func TestLongPollsInOverload(t *testing.T) {
 		}
 	}
 }
+
+// TestProtectIsConfigured holds that limits end with what began them: a reload that
+// turns the protection off, and a member that is told how much it may have.
+func TestProtectIsConfigured(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*Pool){
+		"off":       func(p *Pool) { p.Configure(Options{}) },
+		"always on": func(p *Pool) { p.Configure(Options{Protect: true, Adaptive: AdaptiveOptions{Enabled: true, Start: 7}}) },
+		"told":      func(p *Pool) { p.Update([]Spec{{Addr: addr(0), MaxInFlight: 5}}) },
+	} {
+		p := newTestPool(t, Options{Protect: true}, specsOf(1)...)
+		if !p.overload.change(free, limiting) {
+			t.Fatalf("%s: a protected pool does not begin without a limit", name)
+		}
+		p.limitTo(3)
+		if n := p.Places(); n < 3 || n > 6 {
+			t.Errorf("%s: %d places while it is limited, want 3 and a little more", name, n)
+		}
+		p.Update(append(specsOf(1), Spec{Addr: addr(1)}))
+		p.limitNew()
+		if n := p.Places(); n == 0 {
+			t.Errorf("%s: a member that has joined has no limit", name)
+		}
+		change(p)
+		want := map[string]int{"off": 0, "always on": 2 * 7, "told": 5}[name]
+		if n := p.Places(); n != want || p.FreesAtHeader() {
+			t.Errorf("%s: %d places, want %d", name, n, want)
+		}
+	}
+}
