@@ -31,6 +31,7 @@ type growth struct {
 type window struct {
 	waits   float64       // requests that waited for an answer, on average
 	end     float64       // at its end
+	peak    float64       // at the end of one of those that it is made of, if that is more
 	answers float64       // successful ones
 	seconds float64       // that it took
 	low     time.Duration // that a fifth of the answers took no more than
@@ -116,7 +117,7 @@ func (g *growth) absorb(w window) bool {
 func (w window) and(o window) window {
 	seconds := w.seconds + o.seconds
 	o.waits = (w.waits*w.seconds + o.waits*o.seconds) / seconds
-	o.answers, o.seconds = w.answers+o.answers, seconds
+	o.answers, o.seconds, o.peak = w.answers+o.answers, seconds, max(w.peak, w.end, o.peak)
 	return o
 }
 
@@ -146,12 +147,17 @@ func (g *growth) settle(w window) {
 	s.low += time.Duration(settledFade * float64(w.low-s.low))
 }
 
-// late reports whether so many more wait, and all of them so much longer, that it
-// does harm.
+// late reports whether so many more wait, never more before, and all of them so much
+// longer, that it does harm.
 func (g *growth) late() bool {
 	last, low := &g.windows[len(g.windows)-1], g.windows[0].low
 	if g.calm >= settledAfter {
 		low = g.settled.low
+	}
+	for i := range g.windows {
+		if g.windows[i].peak > last.end {
+			return false // it was a burst
+		}
 	}
 	return last.end >= growthFactor*g.before.end+growthBy && last.low >= growthFactor*low && last.low-low >= growthLate
 }

@@ -29,7 +29,7 @@ type Queue struct {
 
 // Concurrency lets the number of requests that each upstream gets at once follow what it can do.
 type Concurrency struct {
-	Adaptive Adaptive `yaml:"adaptive" default:"auto" help:"Find by itself how many requests at once an upstream can serve: always (true; max_in_flight stays a bound), never, or (auto) while more is asked of the pool than it can do and no upstream has a max_in_flight."`
+	Adaptive Adaptive `yaml:"adaptive" default:"auto" opt:"public" help:"Find by itself how many requests at once an upstream can serve: always (true; max_in_flight stays a bound), never, or (auto) while more is asked of the pool than it can do and no upstream has a max_in_flight."`
 	Min      int      `yaml:"min" default:"1" min:"1" max:"1000000" help:"It is never fewer."`
 	Max      int      `yaml:"max" default:"1000" min:"1" max:"1000000" help:"It is never more."`
 	Start    int      `yaml:"start" default:"10" min:"1" max:"1000000" help:"What it begins with."`
