@@ -253,7 +253,7 @@ var guilty = []struct {
 	{"2.5 times, beside event streams", 300, func(p *plant) {
 		p.closed(2*sec, 20*sec, 500, sec, kind{takes: about(5 * ms), waits: true, streams: 40 * sec})
 		p.open(5*sec, 25*sec, 600, kind{takes: exponential(50 * ms)})
-	}, 500 * ms, sec, 700 * ms, 100 * ms},
+	}, sec, sec, 700 * ms, 100 * ms},
 	{"10 times", 300, func(p *plant) {
 		p.open(5*sec, 25*sec, 2850, kind{takes: exponential(50 * ms)})
 	}, 500 * ms, 3 * sec, 500 * ms, 100 * ms},
