@@ -39,6 +39,8 @@ type window struct {
 
 const (
 	growthWindows = 4    // windows in a row that have to show it
+	growthLasts   = 0.4  // seconds that it has to go on: what many clients begin at once is over sooner,
+	growthMany    = 400  // unless so many requests wait that it does not matter
 	growthPoints  = 3    // of the curve
 	growthMost    = 16   // that are looked at
 	growthLeast   = 0.15 // how many more have to come than are answered, as a share of the answers
@@ -85,7 +87,7 @@ func (g *growth) add(w window) float64 {
 		g.windows = g.windows[:growthMost/2]
 	}
 	g.windows = append(g.windows, w)
-	if len(g.windows) < growthWindows && !g.steep() || !g.late() {
+	if len(g.windows) < growthWindows && !g.steep() || g.lasts() < growthLasts && w.end < growthMany || !g.late() {
 		return 0
 	}
 	return g.knee()
@@ -130,6 +132,15 @@ func (g *growth) steep() bool {
 	before, last, now := g.last(3), g.last(2), g.last(1)
 	grew, grows := last.end-before.end, now.end-last.end
 	return grew >= growthSteep*last.answers && grows >= growthSteep*now.answers && grows >= growthHolds*grew
+}
+
+// lasts returns for how many seconds it has surely grown: all of the first window may
+// have come at its end.
+func (g *growth) lasts() (s float64) {
+	for i := range g.windows[1:] {
+		s += g.windows[1+i].seconds
+	}
+	return s
 }
 
 // settle notes a window in which nothing grew.

@@ -143,6 +143,19 @@ var innocents = []struct {
 		p.open(5*sec, 5100*ms, 3000, kind{takes: exponential(50 * ms)})
 		p.open(0, 20*sec, 150, kind{takes: exponential(50 * ms)})
 	}},
+	{"300 within 150 and 200 ms", 40 * sec, []int{5, 5, 5}, func(p *plant) {
+		for i := range 4 {
+			p.open(time.Duration(5+8*i)*sec, time.Duration(5+8*i)*sec+150*ms, 2000, kind{takes: exponential(50 * ms)})
+			p.open(time.Duration(9+8*i)*sec, time.Duration(9+8*i)*sec+200*ms, 1500, kind{takes: exponential(50 * ms)})
+		}
+		p.open(0, 40*sec, 150, kind{takes: exponential(50 * ms)})
+	}},
+	{"300 within 250 ms", 40 * sec, []int{5, 5, 5}, func(p *plant) {
+		for i := range 8 {
+			p.open(time.Duration(5+4*i)*sec, time.Duration(5+4*i)*sec+250*ms, 1200, kind{takes: exponential(50 * ms)})
+		}
+		p.open(0, 40*sec, 150, kind{takes: exponential(50 * ms)})
+	}},
 	{"300 within 400 ms, from idle", 20 * sec, []int{5, 5, 5}, func(p *plant) {
 		p.open(5*sec, 5400*ms, 600, kind{takes: exponential(50 * ms)})
 		p.open(10*sec, 10400*ms, 800, kind{takes: exponential(50 * ms)})
@@ -243,23 +256,23 @@ var guilty = []struct {
 }{
 	{"1.5 times", 300, func(p *plant) {
 		p.open(5*sec, 25*sec, 300, kind{takes: exponential(50 * ms)})
-	}, 1500 * ms, sec, 600 * ms, 350 * ms},
+	}, 4 * sec, sec, 900 * ms, 350 * ms},
 	{"2.5 times", 300, func(p *plant) {
 		p.open(5*sec, 25*sec, 600, kind{takes: exponential(50 * ms)})
-	}, 500 * ms, sec, 700 * ms, 100 * ms},
+	}, 700 * ms, sec, 700 * ms, 100 * ms},
 	{"2.5 times, with a heavy tail", 300, func(p *plant) {
 		p.open(5*sec, 25*sec, 600, kind{takes: lognormal(50 * ms)})
-	}, 500 * ms, sec, 700 * ms, 100 * ms},
+	}, 700 * ms, sec, 700 * ms, 100 * ms},
 	{"2.5 times, beside event streams", 300, func(p *plant) {
 		p.closed(2*sec, 20*sec, 500, sec, kind{takes: about(5 * ms), waits: true, streams: 40 * sec})
 		p.open(5*sec, 25*sec, 600, kind{takes: exponential(50 * ms)})
 	}, sec, sec, 700 * ms, 100 * ms},
 	{"10 times", 300, func(p *plant) {
 		p.open(5*sec, 25*sec, 2850, kind{takes: exponential(50 * ms)})
-	}, 500 * ms, 3 * sec, 500 * ms, 100 * ms},
+	}, 700 * ms, 5 * sec, 500 * ms, 100 * ms},
 	{"a retry storm", 300, func(p *plant) {
 		p.open(5*sec, 25*sec, 450, kind{takes: exponential(50 * ms), again: 5})
-	}, 500 * ms, sec, 600 * ms, 500 * ms},
+	}, 700 * ms, sec, 600 * ms, 500 * ms},
 	{"half of the workers lost", 140, func(p *plant) {
 		p.at(5*sec, func(i int, s *server) { s.resize([]int{2, 2, 3}[i]) })
 		p.open(5*sec, 25*sec, 120, kind{takes: exponential(50 * ms)})

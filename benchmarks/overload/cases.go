@@ -20,11 +20,6 @@ type scenario struct {
 	retries int  // times that a client asks again, at once, when it is refused
 	greedy  bool // one client sends all of the load but half the capacity, which the others share
 	must    must
-
-	// unprepared is must for a proxy that has nothing to go by but what it sees, if
-	// that is less: until it has seen that it is an overload, requests pile up in the
-	// backends, and they work on those first.
-	unprepared must
 }
 
 // phase is a time of even load.
@@ -59,12 +54,10 @@ var inOverload = must{goodput: 0.9, p99: 500 * time.Millisecond, refusal: 100 * 
 
 var scenarios = []scenario{
 	{name: "2.5x", says: "2.5 times the capacity", phases: []phase{{last: 6 * second, load: 2.5}}, must: inOverload},
-	{name: "10x", says: "10 times the capacity", phases: []phase{{last: 6 * second, load: 10}}, must: inOverload,
-		unprepared: must{goodput: 0.6, refusal: 100 * time.Millisecond}},
+	{name: "10x", says: "10 times the capacity", phases: []phase{{last: 6 * second, load: 10}}, must: inOverload},
 	{
 		name: "half-speed", says: "2.5 times the capacity, one backend at half its speed",
 		phases: []phase{{last: 6 * second, load: 2.5, capacity: 5.0 / 6, change: func(all []*backend) { all[0].slow(2) }}}, must: inOverload,
-		unprepared: must{goodput: 0.9, p99: second, refusal: 100 * time.Millisecond},
 	},
 	{
 		name: "halved", says: "2.5 times the capacity, of which half goes after 3 s (every backend has half its workers)",
@@ -84,14 +77,11 @@ var scenarios = []scenario{
 	{
 		name: "greedy", says: "one client asks for 5 times the capacity, twenty others for half of it together",
 		phases: []phase{{last: 6 * second, load: 5.5}}, greedy: true,
-		must:       must{goodput: 0.9, p99: 500 * time.Millisecond, refusal: 100 * time.Millisecond, polite: 0.02},
-		unprepared: must{goodput: 0.8, refusal: 100 * time.Millisecond},
+		must: must{goodput: 0.9, p99: 500 * time.Millisecond, refusal: 100 * time.Millisecond, polite: 0.02},
 	},
 	{
 		name: "burst", says: "10 times the capacity for 2 s, and then half of it again",
 		phases: []phase{{last: 2 * second, load: 10}, {last: 3 * second, load: 0.5}},
 		must:   must{goodput: 0.9, p99: 500 * time.Millisecond, refusal: 100 * time.Millisecond, recovery: second},
-
-		unprepared: must{goodput: 0.6, refusal: 100 * time.Millisecond, recovery: second},
 	},
 }

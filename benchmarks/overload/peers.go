@@ -45,14 +45,6 @@ func peers(goodgate, caddy string) []peer {
 // judged reports whether a case can be missed.
 func (p peer) judged() bool { return strings.HasPrefix(p.name, "goodgate") }
 
-// must is what a case asks of a proxy.
-func (p peer) must(s scenario) must {
-	if p.told == "" && s.unprepared != (must{}) {
-		return s.unprepared
-	}
-	return s.must
-}
-
 // settings are what the templates of configurations may use.
 type settings struct {
 	Addr, Host, Port, Dir string
@@ -109,7 +101,7 @@ func play(ctx context.Context, s scenario, p peer, dir string) (*outcome, error)
 	o := s.outcome(p.name, l.run(ctx, all))
 	o.Lag = millis(l.lag)
 	if p.judged() {
-		o.Missed = p.must(s).misses(o)
+		o.Missed = s.must.misses(o)
 	}
 	return o, ctx.Err()
 }
