@@ -37,6 +37,7 @@ type plant struct {
 	host  string // a loopback address of its own, so that setups do not see each other
 	front *process
 	tls   bool     // nginx's socket speaks TLS
+	stdin string   // of the doctor
 	enter []string // command that enters the setup's namespace; none = the test's own
 }
 
@@ -139,6 +140,15 @@ func (p *plant) nginx(body string) {
 
 func (p *plant) nginxWith(main, events, body string) {
 	p.Helper()
+	file := p.configure(main, events, body)
+	argv := append(p.enter, need(p.T, "nginx"), "-g", "daemon off;", "-c", file, "-e", p.path("error.log"))
+	p.front = startProcess(p.T, "nginx", nil, argv...)
+	p.front.ready("unix", p.path("nginx.sock"))
+}
+
+// configure writes a configuration of nginx.
+func (p *plant) configure(main, events, body string) (file string) {
+	p.Helper()
 	var b strings.Builder
 	user := "user root;\n"
 	if strings.Contains(main, "user ") || os.Geteuid() != 0 {
@@ -151,10 +161,7 @@ func (p *plant) nginxWith(main, events, body string) {
 	}
 	b.WriteString(body + "\n}\n")
 	text := strings.ReplaceAll(b.String(), "$LISTEN", "unix:$DIR/nginx.sock")
-	file := writeFile(p.T, p.dir, "nginx.conf", strings.ReplaceAll(text, "$DIR", p.dir))
-	argv := append(p.enter, need(p.T, "nginx"), "-g", "daemon off;", "-c", file, "-e", p.path("error.log"))
-	p.front = startProcess(p.T, "nginx", nil, argv...)
-	p.front.ready("unix", p.path("nginx.sock"))
+	return writeFile(p.T, p.dir, "nginx.conf", strings.ReplaceAll(text, "$DIR", p.dir))
 }
 
 // proxied is an http block with one location that leads to an address.
@@ -212,9 +219,10 @@ func (p *plant) together(n int, path string) {
 // diagnosis is what the doctor says.
 type diagnosis struct {
 	Findings []struct {
-		Severity, Confidence, Code, Reason, Upstream, Seen, Means, Do, Directive string
-		Count                                                                    int64
+		Severity, Confidence, Code, Reason, Upstream, Where, Seen, Means, Do, Directive string
+		Count                                                                           int64
 	}
+	Unknown, Looked []string
 	text string
 	code int
 }
@@ -226,7 +234,7 @@ func (p *plant) doctor(args ...string) (d diagnosis) {
 	argv = append(argv, args...)
 	c := exec.CommandContext(p.Context(), argv[0], argv[1:]...)
 	var out, bad bytes.Buffer
-	c.Stdout, c.Stderr = &out, &bad
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(p.stdin), &out, &bad
 	err := c.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		d.code = exit.ExitCode()

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +28,8 @@ type doctorFlags struct {
 	config  string
 	to      []string
 	nginx   string
+	root    string
+	html    string
 	haproxy string
 	errors  []string // error logs
 	access  []string // access logs
@@ -49,7 +53,7 @@ configuration and the logs too, and joins them.
 It only looks: it sends GET requests and the configured health checks, and
 changes nothing.
 
-Exit codes: 0 nothing is wrong, 1 it could not look, 2 the command line or the
+Exit codes: 0 nothing is wrong, 1 it could not look, or there was no upstream to look at, 2 the command line or the
 configuration is wrong, 3 something makes requests fail, 4 something may.`,
 		Example: `  goodgate doctor --config goodgate.yaml
   goodgate doctor --to http://127.0.0.1:3000 --wait 75s
@@ -58,16 +62,20 @@ configuration is wrong, 3 something makes requests fail, 4 something may.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			report, err := f.look(ctx, c.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			return f.write(c.OutOrStdout(), report)
+			return ended(ctx, func() error {
+				report, err := f.look(ctx, c.InOrStdin(), c.ErrOrStderr())
+				if err != nil {
+					return err
+				}
+				return f.write(c.OutOrStdout(), report)
+			})
 		},
 	}
 	c.Flags().StringVarP(&f.config, "config", "c", "", "configuration of goodgate")
 	c.Flags().StringArrayVarP(&f.to, "to", "t", nil, "an upstream without a configuration; may be repeated")
-	c.Flags().StringVar(&f.nginx, "nginx", "", "configuration of an nginx, such as /etc/nginx/nginx.conf")
+	c.Flags().StringVar(&f.nginx, "nginx", "", "configuration of an nginx: nginx.conf, a file or folder that it includes, or what nginx -T prints; - reads standard input")
+	c.Flags().StringVar(&f.root, "root", "", "folder in which the files that the nginx names are, such as a container's /proc/PID/root")
+	c.Flags().StringVar(&f.html, "html", "", "write a page to hand on to this file, too; secrets and clients' addresses are masked")
 	c.Flags().StringVar(&f.haproxy, "haproxy", "", "configuration of an HAProxy; its log is named by --access-log")
 	c.Flags().StringArrayVar(&f.errors, "error-log", nil, "error log of the nginx, also gzipped; may be repeated; those of the configuration when absent")
 	c.Flags().StringArrayVar(&f.access, "access-log", nil, "access log of the nginx, or the log of the HAProxy, likewise")
@@ -81,13 +89,31 @@ configuration is wrong, 3 something makes requests fail, 4 something may.`,
 	c.MarkFlagsOneRequired("config", "to", "nginx", "haproxy")
 	c.MarkFlagFilename("haproxy", "cfg")
 	c.MarkFlagsMutuallyExclusive("config", "to", "nginx", "haproxy")
+	c.MarkFlagsMutuallyExclusive("root", "config")
+	c.MarkFlagsMutuallyExclusive("root", "to")
+	c.MarkFlagsMutuallyExclusive("root", "haproxy")
+	c.MarkFlagDirname("root")
+	c.MarkFlagFilename("html", "html")
 	c.MarkFlagsMutuallyExclusive("haproxy", "error-log")
 	return c
 }
 
-func (f *doctorFlags) look(ctx context.Context, progress io.Writer) (*finding.Report, error) {
+// ended runs look until it returns or ctx ends. What a system call holds up then,
+// such as reading a file of a network that is gone, ends with the process.
+func ended(ctx context.Context, look func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- look() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return &exitError{exitFailed, fmt.Errorf("ended early: %w", context.Cause(ctx))}
+	}
+}
+
+func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer) (*finding.Report, error) {
 	if f.nginx+f.haproxy != "" {
-		return f.lookOther(ctx, progress)
+		return f.lookOther(ctx, in, progress)
 	}
 	cfg, warnings, err := load(f.config, []string{"127.0.0.1:0"}, f.to)
 	if err != nil {
@@ -115,15 +141,15 @@ func (f *doctorFlags) look(ctx context.Context, progress io.Writer) (*finding.Re
 	}
 	f.lookLocal(&report, cfg)
 	if f.config != "" && cfg.Admin.Address != "" {
-		report.Add(diagnose.Running(ctx, admin.Client{Address: cfg.Admin.Address, Token: string(cfg.Admin.Token)}))
+		report.Add(diagnose.Running(ctx, admin.Client{Address: cfg.Admin.Address, Token: string(cfg.Admin.Token)}, "-c "+f.config))
 	}
 	report.Rank()
 	return &report, nil
 }
 
 // lookOther looks at another proxy.
-func (f *doctorFlags) lookOther(ctx context.Context, progress io.Writer) (*finding.Report, error) {
-	diagnosed, sources := diagnose.Nginx, diagnose.Sources{Config: f.nginx, ErrorLogs: f.errors, AccessLogs: f.access, Look: f.options(progress)}
+func (f *doctorFlags) lookOther(ctx context.Context, in io.Reader, progress io.Writer) (*finding.Report, error) {
+	diagnosed, sources := diagnose.Nginx, diagnose.Sources{Config: f.nginx, Root: f.root, Stdin: in, ErrorLogs: f.errors, AccessLogs: f.access, Look: f.options(progress)}
 	if f.haproxy != "" {
 		diagnosed, sources.Config = diagnose.HAProxy, f.haproxy
 	}
@@ -167,10 +193,11 @@ func (f *doctorFlags) setUser(targets []doctor.Target) error {
 }
 
 func (f *doctorFlags) options(progress io.Writer) doctor.Options {
-	return doctor.Options{
-		MaxWait: f.maxWait, Wait: f.wait,
-		Progress: func(s string) { printable.Fprintln(progress, s) },
+	o := doctor.Options{MaxWait: f.maxWait, Wait: f.wait}
+	if out, ok := progress.(*os.File); ok && term.IsTerminal(out.Fd()) {
+		o.Progress = func(s string) { printable.Fprintln(progress, s) }
 	}
+	return o
 }
 
 func (f *doctorFlags) write(out io.Writer, report *finding.Report) error {
@@ -180,6 +207,9 @@ func (f *doctorFlags) write(out io.Writer, report *finding.Report) error {
 	} else {
 		err = report.WriteText(out, finding.TextOptions{Color: colorful(out), Steps: !f.quiet})
 	}
+	if err == nil && f.html != "" {
+		err = f.writeHTML(report)
+	}
 	if err != nil {
 		return &exitError{exitFailed, fmt.Errorf("writing: %w", err)}
 	}
@@ -188,8 +218,19 @@ func (f *doctorFlags) write(out io.Writer, report *finding.Report) error {
 		return &exitError{exitUnanswered, nil}
 	case found && worst == finding.Warning:
 		return &exitError{exitDoubtful, nil}
+	case f.nginx+f.haproxy != "" && report.Targets == 0:
+		return &exitError{exitFailed, errors.New("there was no upstream to look at")}
 	}
 	return nil
+}
+
+// writeHTML writes the page beside what is printed.
+func (f *doctorFlags) writeHTML(report *finding.Report) error {
+	var b bytes.Buffer
+	if err := report.WriteHTML(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(f.html, b.Bytes(), 0o600)
 }
 
 // colorful reports whether colours are wanted: on a terminal, unless NO_COLOR

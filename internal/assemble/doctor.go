@@ -73,6 +73,8 @@ func doctorTarget(name string, c config.Pool) (doctor.Target, error) {
 	}
 	return doctor.Target{
 		Label:     "pool " + name,
+		Group:     "pool " + name,
+		Protocol:  map[string]doctor.Protocol{"h2": doctor.HTTP2, "h2c": doctor.HTTP2}[c.Protocol],
 		TLS:       t.Config,
 		Preface:   proxyProtocol(c.ProxyProtocol).Local(),
 		Insecure:  c.TLS.Insecure,
@@ -114,6 +116,8 @@ func doctorWords(pool string) doctor.Words {
 		ServerName: key("tls.server_name") + "%s",
 		CA:         key("tls.ca") + "%s",
 		HealthPath: key("health.path") + "%s",
-		Resolver:   key("dns.resolver") + "ADDRESS:53   # of a name server that knows %s",
+		HTTP2:      key("protocol") + "h2c",
+		Resolver:   key("dns.resolver") + "%s:53",
+		OneFamily:  key("dns.family") + "ipv4",
 	}
 }

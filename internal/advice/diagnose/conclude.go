@@ -1,9 +1,9 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +23,7 @@ func (d *nginxCase) conclude() {
 	logged = d.crashLoops(logged)
 	logged = d.races(logged)
 	logged = d.absorb(logged)
+	d.stopped()
 	traps, logged := d.lint(logged)
 	for _, f := range slices.Concat(d.live, logged, traps) {
 		d.report.Find(f)
@@ -39,9 +40,10 @@ func (d *nginxCase) logged() []finding.Finding {
 		if !ok {
 			continue
 		}
-		path := f.Path()
+		path, upstream := f.Path(), d.aliased(f.Upstream)
+		d.report.Timeline = append(d.report.Timeline, finding.Span{Cause: f.Cause.String(), Upstream: upstream, Count: f.Count, First: f.First, Last: f.Last})
 		n := finding.Finding{
-			Severity: e.severity, Confidence: finding.Likely, Code: e.code, Reason: e.reason, Upstream: f.Upstream,
+			Severity: e.severity, Confidence: finding.Likely, Code: e.code, Reason: e.reason, Upstream: upstream, Where: d.where(upstream),
 			Means: e.means, Do: e.do, Directive: e.directive, Count: f.Count, First: f.First, Last: f.Last,
 		}
 		if f.Cause == nginxlog.ClosedBeforeAnswer || f.Cause == nginxlog.ResetBeforeAnswer {
@@ -60,7 +62,36 @@ func (d *nginxCase) logged() []finding.Finding {
 		d.withValue(&n, f)
 		list = append(list, n)
 	}
-	return list
+	return sumUp(list)
+}
+
+// sumUp makes one of the findings that are about nginx itself, whatever upstream the
+// requests were for.
+func sumUp(list []finding.Finding) []finding.Finding {
+	at := map[string]int{}
+	var all []finding.Finding
+	for _, f := range list {
+		i, known := at[f.Code]
+		if f.Upstream != "" || !known {
+			if f.Upstream == "" {
+				at[f.Code] = len(all)
+			}
+			all = append(all, f)
+			continue
+		}
+		seen := all[i].Seen
+		take(&all[i], f)
+		all[i].Seen = seen // the most frequent tells enough
+	}
+	return all
+}
+
+// where is the place in the configuration that leads to an upstream.
+func (d *nginxCase) where(upstream string) string {
+	if t := d.target(upstream); t.Label != "" {
+		return t.Label
+	}
+	return ""
 }
 
 // withValue adds the directive whose value comes from the evidence.
@@ -70,25 +101,76 @@ func (d *nginxCase) withValue(n *finding.Finding, f *nginxlog.Failures) {
 		n.Upstream = ""
 		n.Seen += fmt.Sprintf("; the largest had %d bytes", f.Most)
 		n.Directive = fmt.Sprintf("client_max_body_size %dm;", max(1, (f.Most*5/4)>>20+1))
+		n.Where = d.places("client_max_body_size")
 	case nginxlog.ResponseTimeout:
 		if slowest := d.slowest(f.Upstream); slowest > 0 {
 			n.Seen += fmt.Sprintf("; the slowest good answer took %s", slowest)
 		}
 		n.Do += "; how long the request would take is not known from the log"
 	case nginxlog.WorkerConnections:
-		have := max(512, int(number(d.config.Workers.Arg(0))))
-		n.Directive = fmt.Sprintf("worker_connections %d;\nworker_rlimit_nofile %d;", max(4096, 4*have), 2*max(4096, 4*have))
+		n.Directive = fmt.Sprintf("worker_connections %d;\nworker_rlimit_nofile %d;", d.connections(), d.files())
 		n.Upstream, n.Where, n.Confidence = "", d.config.Workers.At(), finding.Certain
 	case nginxlog.OpenFiles:
-		have := max(1024, int(number(d.config.NoFile.Arg(0))), 2*int(number(d.config.Workers.Arg(0))))
-		n.Directive = fmt.Sprintf("worker_rlimit_nofile %d;", max(16384, 2*have))
+		n.Directive = fmt.Sprintf("worker_rlimit_nofile %d;", d.files())
 		n.Upstream, n.Where, n.Confidence = "", d.config.NoFile.At(), finding.Certain
 	case nginxlog.NoResolver:
 		n.Confidence = finding.Certain
+	case nginxlog.HeaderTooBig:
+		if l := d.from[n.Upstream]; l != nil {
+			n.Directive = strings.ReplaceAll(l.Buffers(), "%[1]s", fmt.Sprint(max(16, 2*l.Size(l.Prefix()+"_buffer_size", 4<<10)>>10)))
+		}
+	case nginxlog.TLSHandshake, nginxlog.ConnectTimeout:
+		if l := d.from[n.Upstream]; l != nil {
+			n.Directive = strings.ReplaceAll(n.Directive, "proxy_", l.Prefix()+"_")
+		}
+	case nginxlog.NoLocalPort:
+		n.Directive = d.keeping(n.Upstream)
 	case nginxlog.NoLiveUpstreams:
-		n.Follows = true
-		n.Where = "upstream " + strings.TrimPrefix(strings.TrimPrefix(f.Upstream, "http://"), "https://")
+		n.Follows, n.Directive = true, ""
+		name := f.Upstream[strings.LastIndex(f.Upstream, "/")+1:]
+		n.Where = "upstream " + name
+		if u := d.config.Upstreams[name]; u != nil && len(u.Servers) > 0 {
+			n.Where += " (" + u.At() + ")"
+			n.Directive = u.Servers[0].With(u.Servers[0].Arg(0)+" max_fails=0", "max_fails", "fail_timeout")
+		}
 	}
+}
+
+// connections is how many a worker needs, as far as the configuration and the log
+// tell; every suggestion that names the number has this one.
+func (d *nginxCase) connections() int {
+	have := max(512, int(number(d.config.Workers.Arg(0))))
+	if slices.ContainsFunc(d.errors.Failures(), func(f *nginxlog.Failures) bool { return f.Cause == nginxlog.WorkerConnections }) {
+		return max(4096, 4*have)
+	}
+	return have
+}
+
+// files is how many a worker needs: two for a connection.
+func (d *nginxCase) files() int {
+	return max(16384, 2*int(number(d.config.NoFile.Arg(0))), 2*d.connections())
+}
+
+// places are where a setting stands, or else where it could.
+func (d *nginxCase) places(name string) string {
+	var all []string
+	for _, s := range d.config.Servers {
+		all = append(all, cmp.Or(s.One(name).At(), s.At()))
+	}
+	return strings.Join(compact(all), ", ")
+}
+
+// keeping are the lines by which connections to an upstream are kept.
+func (d *nginxCase) keeping(upstream string) string {
+	l := d.from[upstream]
+	if l == nil || l.Prefix() != "proxy" {
+		return ""
+	}
+	use := "proxy_http_version 1.1;\n" + l.WithHeader("Connection", `""`)
+	if l.Group(d.config) != nil {
+		return "keepalive 64;\n" + use
+	}
+	return fmt.Sprintf("upstream backend { server %s; keepalive 64; }\n%s\n%s", d.target(upstream).Addr, l.To("proxy_pass", l.Scheme, "backend"), use)
 }
 
 func number(text string) int64 {
@@ -138,8 +220,10 @@ func (d *nginxCase) byTheClock() []finding.Finding {
 // upstreamOf gives an address of the access log the form of the error log's.
 func (d *nginxCase) upstreamOf(addr string) string {
 	for _, t := range d.looked {
-		if t.Addr == addr {
-			return url(t)
+		other := t
+		other.Addr = addr
+		if t.Addr == addr || d.alias[other.URL()] == t.URL() {
+			return t.URL()
 		}
 	}
 	if strings.HasPrefix(addr, "unix:") {
@@ -152,7 +236,7 @@ func (d *nginxCase) upstreamOf(addr string) string {
 func (d *nginxCase) upstreamNamed(name string) string {
 	for _, t := range d.looked {
 		if host, _, err := net.SplitHostPort(t.Addr); err == nil && host == name {
-			return url(t)
+			return t.URL()
 		}
 	}
 	return name
@@ -228,6 +312,7 @@ func (d *nginxCase) absorb(list []finding.Finding) []finding.Finding {
 	explains := []string{
 		"plain_to_tls_port", "tls_to_plain_port", "http2_only", "not_http", "certificate_expired", "certificate_name",
 		"certificate_self_signed", "certificate_authority", "backlog_full",
+		"http_only", "fastcgi_only", "uwsgi_only", "not_http2", "not_fastcgi", "not_uwsgi",
 	}
 	for i, found := range d.live {
 		if !slices.Contains(explains, found.Code) {
@@ -244,10 +329,27 @@ func (d *nginxCase) absorb(list []finding.Finding) []finding.Finding {
 	return list
 }
 
+// stopped corrects what the look guesses of a port: where the access log has good
+// answers of the upstream, the port is right.
+func (d *nginxCase) stopped() {
+	for i, f := range d.live {
+		for _, t := range d.access.Traffic() {
+			good := t.Requests - t.GatewayErrors() - t.Errors[499]
+			if good > 0 && t.Upstream != "" && d.upstreamOf(t.Upstream) == f.Upstream {
+				doctor.Stopped(&d.live[i], fmt.Sprintf("the access log has %d good answers of it", good))
+			}
+		}
+	}
+}
+
 // lint returns the traps of the configuration, and the rest of what was logged:
 // a trap that the log shows at work takes what it tells.
 func (d *nginxCase) lint(logged []finding.Finding) (traps, rest []finding.Finding) {
 	traps = nginxconf.Lint(d.config)
+	short := func(f finding.Finding) bool { return f.Code == "fd_limit" || f.Code == "worker_connections" }
+	if slices.ContainsFunc(logged, short) { // what it names includes what the trap would
+		traps = slices.DeleteFunc(traps, func(f finding.Finding) bool { return f.Code == "worker_files" })
+	}
 	for i, trap := range traps {
 		logged = slices.DeleteFunc(logged, func(f finding.Finding) bool {
 			if f.Code != trap.Code {
@@ -259,55 +361,4 @@ func (d *nginxCase) lint(logged []finding.Finding) (traps, rest []finding.Findin
 		})
 	}
 	return traps, logged
-}
-
-// stale finds names that led elsewhere when nginx started: without a resolver it
-// looks names up once.
-func (d *nginxCase) stale() {
-	for _, t := range d.looked {
-		host, port, err := net.SplitHostPort(t.Addr)
-		if err != nil || net.ParseIP(host) != nil || t.Resolver != "" {
-			continue
-		}
-		now, err := net.LookupHost(host)
-		if err != nil {
-			continue
-		}
-		for _, f := range d.errors.Failures() {
-			scheme, addr, ok := strings.Cut(f.Upstream, "://")
-			old, oldPort, err := net.SplitHostPort(addr)
-			if !ok || err != nil || oldPort != port || slices.Contains(now, old) || net.ParseIP(old) == nil || d.names(addr) {
-				continue
-			}
-			d.report.Findings = append([]finding.Finding{d.staleFinding(host, scheme+"://"+addr, now, f)}, d.report.Findings...)
-			return
-		}
-	}
-}
-
-// names reports whether the configuration has an address itself.
-func (d *nginxCase) names(addr string) bool {
-	return slices.ContainsFunc(d.looked, func(t doctor.Target) bool { return t.Addr == addr })
-}
-
-func (d *nginxCase) staleFinding(host, old string, now []string, f *nginxlog.Failures) finding.Finding {
-	e, _ := explain(f.Cause)
-	return finding.Finding{
-		Severity: finding.Error, Confidence: finding.Likely, Code: "dns_stale", Reason: e.reason, Upstream: old,
-		Seen:      fmt.Sprintf("requests for %s went to %s and failed; the name now stands for %s", host, old, strings.Join(now, ", ")),
-		Means:     "nginx looked the name up when it started, and does not look again: the application has moved (a container that was made anew)",
-		Do:        "reload nginx now; and let it look names up as requests come",
-		Directive: fmt.Sprintf("resolver %s valid=10s;\nset $upstream %s;\nproxy_pass http://$upstream;", nameServer(), host),
-		Count:     f.Count, First: f.First, Last: f.Last,
-	}
-}
-
-func nameServer() string {
-	b, _ := os.ReadFile("/etc/resolv.conf")
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "nameserver" {
-			return f[1]
-		}
-	}
-	return "127.0.0.53"
 }

@@ -89,13 +89,13 @@ func (d *haproxyCase) target(s *haproxy.Section, l haproxy.Line) doctor.Target {
 	}
 	server := "server " + l.Word(1) + " "
 	t := doctor.Target{
-		Label: "backend " + s.Name + " (" + l.At() + ")", Addr: address,
+		Label: "backend " + s.Name + " (" + l.At() + ")", Group: "backend " + s.Name, Addr: address,
 		Dial: s.Timeout("connect"), Response: s.Timeout("server"),
 		Learns: true, // what HAProxy sends again by itself when an idle connection was closed (since 2.4), and it keeps few
 		Words: doctor.Words{
 			Address: server + "%s", HTTP: server + "%s", HTTPS: server + "%s ssl verify required ca-file /etc/ssl/certs/ca-certificates.crt",
 			HTTP2: server + "%s proto h2", Dial: "timeout connect %s", Response: "timeout server %s", ServerName: "verifyhost %[1]s sni str(%[1]s)",
-			CA: "ca-file %s", HealthPath: "option httpchk GET %s", Resolver: "resolvers dns   # a section that names a server that knows %s",
+			CA: "ca-file %s", HealthPath: "option httpchk GET %s", Resolver: "nameserver dns %s:53",
 		},
 	}
 	if l.Has("ssl") {
@@ -150,7 +150,7 @@ func (d *haproxyCase) logged() {
 		}
 		f.Means, f.Do, f.Directive = haproxyWords(e.State)
 		if t, known := d.addrs[[2]string{e.Backend, e.Server}]; known {
-			f.Upstream = url(t)
+			f.Upstream = t.URL()
 		}
 		if cause == nginxlog.NoLiveUpstreams {
 			f.Follows = true

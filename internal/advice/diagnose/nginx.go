@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -20,7 +21,9 @@ import (
 
 // Sources say what to read.
 type Sources struct {
-	Config     string   // nginx.conf
+	Config     string // nginx.conf; a file that it includes, a folder of those, an nginx -T dump; "-" = Stdin
+	Root       string // the folder in which the names in Config begin, such as a container's; "" = this machine's own
+	Stdin      io.Reader
 	ErrorLogs  []string // none = those that the configuration names
 	AccessLogs []string // none = those that the configuration names
 	Look       doctor.Options
@@ -30,18 +33,17 @@ type Sources struct {
 // Nginx finds out why an nginx answers with bad gateways. An error means that
 // the configuration, or a log named in s, cannot be read.
 func Nginx(ctx context.Context, s Sources) (finding.Report, error) {
-	c, err := nginxconf.Load(s.Config)
+	c, err := nginxconf.Source{File: s.Config, Root: s.Root, Stdin: s.Stdin}.Load()
 	if err != nil {
 		return finding.Report{}, err
 	}
-	d := &nginxCase{config: c, errors: nginxlog.NewErrorTally(), access: nginxlog.NewAccessTally()}
-	for _, p := range c.Problems {
-		d.report.NotKnown("%s", p)
-	}
+	d := &nginxCase{config: c, root: s.Root, errors: nginxlog.NewErrorTally(), access: nginxlog.NewAccessTally(), from: map[string]*nginxconf.Location{}, alias: map[string]string{}}
+	d.notRead()
 	if err := d.readLogs(s); err != nil {
 		return d.report, err
 	}
 	d.targets()
+	s.Look.Own = c.Ports()
 	look := doctor.Examine(ctx, d.looked, s.Look)
 	if ctx.Err() != nil {
 		return d.report, fmt.Errorf("looking at upstreams: %w", context.Cause(ctx))
@@ -49,17 +51,22 @@ func Nginx(ctx context.Context, s Sources) (finding.Report, error) {
 	d.live = look.Findings
 	look.Findings = nil
 	d.report.Add(look)
-	d.conclude()
+	d.aliases(look.Names)
+	d.elsewhere()
 	d.local(s)
+	d.conclude()
 	return d.report, nil
 }
 
 // nginxCase is everything known about one nginx.
 type nginxCase struct {
 	config *nginxconf.Config
+	root   string
 	errors *nginxlog.ErrorTally
 	access *nginxlog.AccessTally
 	looked []doctor.Target
+	from   map[string]*nginxconf.Location // what leads to an upstream
+	alias  map[string]string              // upstreams with a name, by their addresses
 	live   []finding.Finding
 	report finding.Report
 }
@@ -71,13 +78,16 @@ func (d *nginxCase) step(name, format string, args ...any) {
 // readLogs reads the logs that are named, or else those of the configuration,
 // which may be absent.
 func (d *nginxCase) readLogs(s Sources) error {
-	d.step("config", "%s, %s with proxy_pass", plural(len(d.config.Upstreams), "upstream block"), plural(len(d.config.Locations), "location"))
+	d.step("config", "%s, %s that pass requests on", plural(len(d.config.Upstreams), "upstream block"), plural(len(d.config.Passes), "location"))
 	named := len(s.ErrorLogs) > 0
 	logs := s.ErrorLogs
 	if !named {
 		logs = compact(d.config.ErrorLogs)
 	}
 	for _, name := range logs {
+		if !named && d.notAFile("error log", name) {
+			continue
+		}
 		if err := d.readErrorLog(name); err != nil {
 			if named {
 				return fmt.Errorf("error log: %w", err)
@@ -86,7 +96,7 @@ func (d *nginxCase) readLogs(s Sources) error {
 		}
 	}
 	if len(logs) == 0 {
-		d.report.NotKnown("what the error log tells: none is named; --error-log FILE reads one")
+		d.noErrorLog()
 	}
 	return d.readAccessLogs(s.AccessLogs)
 }
@@ -119,6 +129,9 @@ func (d *nginxCase) readAccessLogs(names []string) error {
 			continue
 		}
 		read[l.File] = true
+		if len(names) == 0 && d.notAFile("access log", l.File) {
+			continue
+		}
 		err := d.readAccessLog(l)
 		switch {
 		case err != nil && len(names) > 0:
@@ -169,7 +182,7 @@ func (d *nginxCase) readAccessLog(l nginxconf.AccessLog) error {
 // local looks at this machine, and at the running nginx when there is one.
 func (d *nginxCase) local(s Sources) {
 	pid := 0
-	if name := d.config.PIDFile; name != "" {
+	if name := d.config.PIDFile; name != "" && d.root == "" && !d.config.Dump {
 		if b, err := os.ReadFile(name); err == nil {
 			pid, _ = strconv.Atoi(strings.TrimSpace(string(b)))
 		}

@@ -13,7 +13,9 @@ import (
 // Running asks a goodgate that runs what it sees: upstreams it does not use and
 // why, a reload that failed, the latest failures. One that does not answer is
 // reported as not known.
-func Running(ctx context.Context, c admin.Client) finding.Report {
+//
+// flags are what commands for it need on the command line, such as "-c FILE".
+func Running(ctx context.Context, c admin.Client, flags string) finding.Report {
 	var r finding.Report
 	var s admin.Status
 	if err := c.Get(ctx, "/v1/status", &s); err != nil {
@@ -25,20 +27,20 @@ func Running(ctx context.Context, c admin.Client) finding.Report {
 		r.Find(finding.Finding{
 			Severity: finding.Warning, Confidence: finding.Certain, Code: "reload_failed", First: s.Config.Failed, Last: s.Config.Failed, Count: 1,
 			Seen: "the last reload failed: " + s.Config.Error, Means: "the running goodgate has an older configuration than the file", Do: "correct the file (goodgate check), and reload",
-			Directive: "goodgate reload",
+			Directive: "goodgate reload " + flags,
 		})
 	}
 	for _, p := range s.Pools {
 		for _, u := range p.Upstreams {
-			unused(&r, p, u)
+			unused(&r, p, u, flags)
 		}
 	}
-	failures(&r, s.Failures)
+	failures(&r, s.Failures, flags)
 	return r
 }
 
 // unused says why an upstream gets no requests, or only with doubts.
-func unused(r *finding.Report, p admin.Pool, u admin.Upstream) {
+func unused(r *finding.Report, p admin.Pool, u admin.Upstream, flags string) {
 	f := finding.Finding{
 		Severity: finding.Warning, Confidence: finding.Certain, Upstream: "http://" + u.Address, Where: "pool " + p.Name,
 		Seen: fmt.Sprintf("pool %s, %s: %s", p.Name, u.Address, u.Why),
@@ -46,7 +48,7 @@ func unused(r *finding.Report, p admin.Pool, u admin.Upstream) {
 	switch {
 	case u.Operator == "drain" || u.Operator == "off":
 		f.Severity, f.Code = finding.Notice, "drained"
-		f.Means, f.Do, f.Directive = "it gets no new requests because someone said so", "bring it back when it is ready", "goodgate undrain "+u.Address
+		f.Means, f.Do, f.Directive = "it gets no new requests because someone said so", "bring it back when it is ready", "goodgate undrain "+u.Address+" "+flags
 	case u.Trusted:
 		f.Code, f.Reason = "checks_fail", reason.NoUpstream
 		f.Means, f.Do = "the health check is wrong, or the application is only half well", "see what the check is answered"
@@ -64,7 +66,7 @@ func unused(r *finding.Report, p admin.Pool, u admin.Upstream) {
 }
 
 // failures counts the latest failures by reason and upstream.
-func failures(r *finding.Report, list []*admin.Request) {
+func failures(r *finding.Report, list []*admin.Request, flags string) {
 	byName := map[string]reason.Reason{}
 	for _, why := range reason.All() {
 		byName[why.String()] = why
@@ -82,7 +84,7 @@ func failures(r *finding.Report, list []*admin.Request) {
 		if f == nil {
 			f = &finding.Finding{
 				Severity: finding.Error, Confidence: finding.Possible, Code: "recent_failures", Reason: why, Where: "pool " + q.Pool,
-				Means: why.Text() + " (docs/502.md has the causes)", Do: "see what happened to one of them", Directive: "goodgate why " + q.ID,
+				Means: why.Text() + " (docs/502.md has the causes)", Do: "see what happened to one of them", Directive: "goodgate why " + q.ID + " " + flags,
 				Last: q.Start,
 			}
 			if q.Upstream != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,12 +22,15 @@ const nginxTimeout = 60 * time.Second // of connect, send and read
 func (d *nginxCase) targets() {
 	seen := map[string]bool{}
 	user := d.user()
-	for _, l := range d.config.Locations {
+	for _, l := range d.config.Passes {
 		for _, t := range d.ofLocation(l) {
-			t.User = user
+			t.User, t.Root = user, d.root
+			if _, known := d.from[t.URL()]; !known {
+				d.from[t.URL()] = l
+			}
 			for _, path := range d.paths(t) {
 				t.Path = path
-				key := fmt.Sprint(t.Addr, t.TLS != nil, path)
+				key := fmt.Sprint(t.URL(), path)
 				if !seen[key] {
 					seen[key] = true
 					d.looked = append(d.looked, t)
@@ -41,7 +45,7 @@ func (d *nginxCase) user() *doctor.User {
 	if name == "" {
 		return nil
 	}
-	u, err := doctor.LookUpUser(name)
+	u, err := doctor.LookUpUserIn(d.root, name)
 	if err != nil {
 		d.report.NotKnown("permissions of sockets: %v", err)
 		return nil
@@ -59,7 +63,7 @@ func (d *nginxCase) paths(t doctor.Target) []string {
 	list := []string{}
 	for _, f := range d.errors.Failures() {
 		worth := f.Cause == nginxlog.ResponseTimeout || f.Cause == nginxlog.HeaderTooBig
-		if path := f.Path(); worth && f.Upstream == url(t) && f.GET && strings.HasPrefix(path, "/") && len(list) < maxPaths {
+		if path := f.Path(); worth && d.aliased(f.Upstream) == t.URL() && f.GET && strings.HasPrefix(path, "/") && len(list) < maxPaths {
 			list = append(list, path)
 		}
 	}
@@ -67,17 +71,6 @@ func (d *nginxCase) paths(t doctor.Target) []string {
 		list = append(list, t.Path)
 	}
 	return list
-}
-
-// url is a target as nginx's error log names it.
-func url(t doctor.Target) string {
-	switch {
-	case strings.HasPrefix(t.Addr, "unix:"):
-		return t.Addr
-	case t.TLS != nil:
-		return "https://" + t.Addr
-	}
-	return "http://" + t.Addr
 }
 
 func (d *nginxCase) ofLocation(l *nginxconf.Location) []doctor.Target {
@@ -92,7 +85,6 @@ func (d *nginxCase) ofLocation(l *nginxconf.Location) []doctor.Target {
 		if l.Variable != "" {
 			model.Resolver = resolver(l)
 		}
-		model.Words.Address = "proxy_pass " + l.Scheme + "://%s" + l.URI + ";"
 		return []doctor.Target{model}
 	}
 	var all []doctor.Target
@@ -101,7 +93,8 @@ func (d *nginxCase) ofLocation(l *nginxconf.Location) []doctor.Target {
 			continue
 		}
 		t := model
-		t.Addr, t.Label = p.Addr, "upstream "+u.Name+" ("+p.At()+")"
+		t.Addr, t.Label, t.Group = p.Addr, "upstream "+u.Name+" ("+p.At()+")", "upstream "+u.Name
+		t.Words.Address, t.Words.Socket = p.With("%s"), ""
 		if l.KeepsConnections(d.config) {
 			t.Keepalive = u.Timeout
 		}
@@ -112,38 +105,42 @@ func (d *nginxCase) ofLocation(l *nginxconf.Location) []doctor.Target {
 
 // model is how a location uses whatever upstream it has.
 func (d *nginxCase) model(l *nginxconf.Location) doctor.Target {
+	prefix := l.Prefix()
 	t := doctor.Target{
 		Path:      l.Probe(),
 		Host:      d.host(l),
-		Dial:      l.Duration("proxy_connect_timeout", nginxTimeout),
-		Response:  l.Duration("proxy_read_timeout", nginxTimeout),
-		MaxHeader: int(l.Size("proxy_buffer_size", 4<<10)),
-		Words:     nginxWords(l),
+		Protocol:  map[string]doctor.Protocol{"grpc": doctor.HTTP2, "fastcgi": doctor.FastCGI, "uwsgi": doctor.UWSGI, "scgi": doctor.SCGI}[prefix],
+		Scheme:    l.Scheme,
+		Dial:      l.Duration(prefix+"_connect_timeout", nginxTimeout),
+		Response:  l.Duration(prefix+"_read_timeout", nginxTimeout),
+		MaxHeader: int(l.Size(prefix+"_buffer_size", 4<<10)),
+		Words:     d.words(l),
 	}
 	if _, told := l.Header("X-Forwarded-Proto"); l.Server.TLS() && !told {
 		t.HTTPSClients = true
 	}
-	if l.Scheme == "https" {
+	if l.Secure() {
 		d.secure(&t, l)
 	}
 	return t
 }
 
-// secure says how nginx trusts: not at all, unless proxy_ssl_verify is on.
+// secure says how nginx trusts: not at all, unless proxy_ssl_verify, grpc_ssl_verify
+// or uwsgi_ssl_verify is on.
 func (d *nginxCase) secure(t *doctor.Target, l *nginxconf.Location) {
 	t.TLS = &tls.Config{ServerName: l.Host}
 	if host, _, err := net.SplitHostPort(l.Host); err == nil {
 		t.TLS.ServerName = host
 	}
-	if name := l.One("proxy_ssl_name").Arg(0); name != "" && !strings.Contains(name, "$") {
+	if name := l.One(l.Prefix() + "_ssl_name").Arg(0); name != "" && !strings.Contains(name, "$") {
 		t.TLS.ServerName = name
 	}
-	t.Insecure = l.One("proxy_ssl_verify").Arg(0) != "on"
-	file := l.One("proxy_ssl_trusted_certificate").Arg(0)
+	t.Insecure = l.One(l.Prefix()+"_ssl_verify").Arg(0) != "on"
+	file := l.One(l.Prefix() + "_ssl_trusted_certificate").Arg(0)
 	if t.Insecure || file == "" {
 		return
 	}
-	pem, err := os.ReadFile(file)
+	pem, err := os.ReadFile(d.config.Path(file))
 	if err != nil {
 		d.report.NotKnown("whom nginx trusts: %v", err)
 		return
@@ -181,20 +178,29 @@ func resolver(l *nginxconf.Location) string {
 	return net.JoinHostPort(strings.Trim(server, "[]"), "53")
 }
 
-func nginxWords(l *nginxconf.Location) doctor.Words {
+// words are how nginx is told what a look may find missing.
+func (d *nginxCase) words(l *nginxconf.Location) doctor.Words {
+	prefix := l.Prefix()
 	w := doctor.Words{
-		Address:    "server %s;",
-		HTTP:       "proxy_pass http://" + l.Host + l.URI + ";",
-		HTTPS:      "proxy_pass https://" + l.Host + l.URI + ";",
-		HTTP2:      "grpc_pass grpc://" + l.Host + ";",
-		Dial:       "proxy_connect_timeout %s;",
-		Response:   "proxy_read_timeout %s;",
+		Address:    l.To(l.Pass.Name, l.Written(), "%s"),
+		Socket:     l.To(l.Pass.Name, l.Written(), "unix:"),
+		HTTP:       l.To("proxy_pass", "http", l.Host),
+		HTTPS:      l.To("proxy_pass", "https", l.Host),
+		HTTP2:      l.To("grpc_pass", "grpc", l.Host),
+		FastCGI:    "include fastcgi_params;\n" + l.To("fastcgi_pass", "", l.Host),
+		UWSGI:      "include uwsgi_params;\n" + l.To("uwsgi_pass", "", l.Host),
+		Dial:       prefix + "_connect_timeout %s;",
+		Response:   prefix + "_read_timeout %s;",
 		Keepalive:  "keepalive_timeout %s;",
-		MaxHeader:  "proxy_buffer_size %[1]sk;\nproxy_buffers 8 %[1]sk;",
-		ServerName: "proxy_ssl_name %[1]s;\nproxy_ssl_server_name on;",
-		CA:         "proxy_ssl_trusted_certificate %s;",
-		Proto:      "proxy_set_header X-Forwarded-Proto $scheme;",
-		Resolver:   "resolver ADDRESS;   # of a name server that knows %s",
+		MaxHeader:  l.Buffers(),
+		ServerName: prefix + "_ssl_name %[1]s;\n" + prefix + "_ssl_server_name on;",
+		CA:         prefix + "_ssl_trusted_certificate " + filepath.Join(filepath.Dir(d.config.File), "upstream-ca.pem") + ";",
+		Proto:      l.WithHeader("X-Forwarded-Proto", "$scheme"),
+	}
+	w.Socket = strings.Replace(w.Socket, "unix:", "%s", 1)
+	if l.Variable != "" {
+		w.Resolver = "resolver %s valid=10s;"
+		w.OneFamily = "resolver " + strings.Join(l.One("resolver").Args, " ") + " ipv6=off;"
 	}
 	return w
 }

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,14 +26,21 @@ type attempt struct {
 	finding finding.Finding
 }
 
+// maxPlaces bounds the addresses of one name that are tried.
+const maxPlaces = 16
+
 // connectAll tries every place, and returns the first that can be reached.
 func (e *examination) connectAll(ctx context.Context, places []place) *place {
+	if more := len(places) - maxPlaces; more > 0 {
+		places = places[:maxPlaces]
+		e.report.NotKnown("%d more addresses of %s: at most %d are tried", more, e.URL(), maxPlaces)
+	}
 	var reached *place
 	var bad []attempt
-	for i, p := range places {
-		f, ok := e.connect(ctx, p)
+	for i, d := range e.dialAll(ctx, places) {
+		f, ok := e.connected(ctx, places[i], d)
 		if !ok {
-			bad = append(bad, attempt{p, f})
+			bad = append(bad, attempt{places[i], f})
 		} else if reached == nil {
 			reached = &places[i]
 		}
@@ -43,7 +54,33 @@ func (e *examination) connectAll(ctx context.Context, places []place) *place {
 	return reached
 }
 
-func (e *examination) connect(ctx context.Context, p place) (finding.Finding, bool) {
+// dialed is what a try to connect led to.
+type dialed struct {
+	err  error
+	took time.Duration
+}
+
+// dialAll tries to connect to all places at once.
+func (e *examination) dialAll(ctx context.Context, places []place) []dialed {
+	defer e.slow("connecting")()
+	all := make([]dialed, len(places))
+	var wg sync.WaitGroup
+	for i, p := range places {
+		wg.Go(func() {
+			began := time.Now()
+			conn, err := e.dial(ctx, p)
+			all[i] = dialed{err, time.Since(began)}
+			if err == nil {
+				conn.Close()
+			}
+		})
+	}
+	wg.Wait()
+	return all
+}
+
+// connected says what a try to connect tells.
+func (e *examination) connected(ctx context.Context, p place, d dialed) (finding.Finding, bool) {
 	if p.network == "unix" {
 		if f, ok := e.checkSocket(p.address); !ok {
 			e.failed("socket", 0, "%s", f.Seen)
@@ -52,16 +89,12 @@ func (e *examination) connect(ctx context.Context, p place) (finding.Finding, bo
 	} else {
 		e.route(p)
 	}
-	began := time.Now()
-	conn, err := e.dial(ctx, p)
-	took := time.Since(began)
-	if err == nil {
-		conn.Close()
-		e.step("connect", took, "connected to %s", p.address)
+	if d.err == nil {
+		e.step("connect", d.took, "connected to %s", p.address)
 		return finding.Finding{}, true
 	}
-	e.failed("connect", took, "%v", err)
-	return e.dialFailed(p, err, took), false
+	e.failed("connect", d.took, "%v", d.err)
+	return e.dialFailed(ctx, p, d.err, d.took), false
 }
 
 // route says from which address this machine would reach p. A UDP socket sends
@@ -78,11 +111,11 @@ func (e *examination) route(p place) {
 	}
 }
 
-func (e *examination) dialFailed(p place, err error, took time.Duration) finding.Finding {
+func (e *examination) dialFailed(ctx context.Context, p place, err error, took time.Duration) finding.Finding {
 	after := fmt.Sprintf("connecting to %s: ", p.address)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return e.refused(p)
+		return e.refused(ctx, p)
 	case errors.Is(err, syscall.EACCES) && p.network == "unix":
 		return e.socketForbidden(p.address, "this process")
 	case errors.Is(err, syscall.EAGAIN) && p.network == "unix":
@@ -91,12 +124,14 @@ func (e *examination) dialFailed(p place, err error, took time.Duration) finding
 		return unroutable(after + errnoText(err))
 	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
 		f := broken("connect_forbidden", reason.ConnectUnreachable)
+		f.Shared = "this machine"
 		f.Seen = after + errnoText(err)
 		f.Means = "this machine itself forbids the connection: a firewall rule for outgoing packets, or SELinux"
 		f.Do = "allow it: look at nft list ruleset (or iptables -S OUTPUT); with SELinux setsebool -P httpd_can_network_connect 1"
 		return f
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		f := broken("ephemeral_ports", reason.ConnectUnreachable)
+		f.Shared = "this machine"
 		f.Seen = after + errnoText(err)
 		f.Means = "this machine has no free local port left towards that address"
 		f.Do = "keep connections to upstreams instead of opening one a request, and widen net.ipv4.ip_local_port_range"
@@ -143,7 +178,7 @@ func (e *examination) backlogFull(seen string, waiting int) finding.Finding {
 }
 
 // refused says what listens instead, when the address is of this machine.
-func (e *examination) refused(p place) finding.Finding {
+func (e *examination) refused(ctx context.Context, p place) finding.Finding {
 	f := broken("nothing_listens", reason.ConnectRefused)
 	f.Seen = "connection refused by " + p.address
 	f.Means = "the machine is there, but nothing listens at this port: the application is not running, or listens elsewhere"
@@ -167,10 +202,20 @@ func (e *examination) refused(p place) finding.Finding {
 		f.Code = "other_address"
 		f.Means = fmt.Sprintf("%s listens at this port, but only on %s", other.who(), other.host())
 		f.Do = "use that address, or let the application listen on " + host
-		f.Directive = set(e.Words.Address, net.JoinHostPort(other.host(), port))
+		f.Directive = e.Words.address(net.JoinHostPort(other.host(), port))
 		return f
 	}
-	near := nearPorts(listeners, host, port)
+	return e.nearby(ctx, f, p, listeners)
+}
+
+// nearby says what listens at ports like the one that nothing listens at, if it
+// speaks what the proxy speaks.
+func (e *examination) nearby(ctx context.Context, f finding.Finding, p place, listeners []listener) finding.Finding {
+	host, port := hostOf(p.address), portOf(p.address)
+	near := slices.DeleteFunc(nearPorts(listeners, host, port), func(l listener) bool {
+		have := strconv.Itoa(int(l.address.Port()))
+		return e.taken[have] || !e.serves(ctx, place{p.network, net.JoinHostPort(host, have)})
+	})
 	if len(near) == 0 {
 		return f
 	}
@@ -179,13 +224,28 @@ func (e *examination) refused(p place) finding.Finding {
 		names = append(names, fmt.Sprintf("%s (%s)", l.address.String(), l.who()))
 	}
 	f.Seen += "; what listens nearby: " + strings.Join(names, ", ")
-	f.Directive = set(e.Words.Address, net.JoinHostPort(host, fmt.Sprint(near[0].address.Port())))
 	if len(near) == 1 {
 		f.Code, f.Confidence = "wrong_port", finding.Likely
+		f.Directive = e.Words.address(net.JoinHostPort(host, fmt.Sprint(near[0].address.Port())))
 		f.Means = fmt.Sprintf("nothing listens at port %s, but %s does at %d: probably the port is wrong", port, near[0].who(), near[0].address.Port())
 		f.Do = "if that is the application, correct the port; if not, start it"
 	}
 	return f
+}
+
+// serves reports whether what listens at p could be the upstream.
+func (e *examination) serves(ctx context.Context, p place) bool {
+	if e.Protocol == SCGI {
+		return true
+	}
+	if e.Protocol != HTTP {
+		return e.speaks(ctx, p, e.Protocol)
+	}
+	other := *e
+	other.o.MaxWait = min(other.o.MaxWait, probeWait)
+	a := other.ask(ctx, p, other.request())
+	a.close()
+	return a.response != nil && a.response.StatusCode != http.StatusBadRequest // what a TLS port may answer
 }
 
 func isLocal(host string) bool {

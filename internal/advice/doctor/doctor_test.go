@@ -26,7 +26,7 @@ import (
 
 var words = doctor.Words{
 	Address: "address %s", HTTP: "http %s", HTTPS: "https %s", HTTP2: "http2 %s", Response: "response %s", Keepalive: "keepalive %s",
-	MaxHeader: "header %s", ServerName: "name %s", CA: "ca %s", HealthPath: "health %s", Proto: "proto", Resolver: "resolver %s",
+	MaxHeader: "header %s", ServerName: "name %s", CA: "ca %s", HealthPath: "health %s", Proto: "proto", Resolver: "resolver %s", OneFamily: "one family",
 }
 
 // serve runs a server until the test ends, and returns its address.
@@ -252,7 +252,7 @@ func TestName(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
-	f := first(t, doctor.Target{Addr: "app.example:80", Resolver: ln.LocalAddr().String()}, "dns_timeout", reason.DNSTimeout, "resolver app.example", hasty)
+	f := first(t, doctor.Target{Addr: "app.example:80", Resolver: ln.LocalAddr().String()}, "dns_timeout", reason.DNSTimeout, "", hasty)
 	if !strings.Contains(f.Seen, ln.LocalAddr().String()) {
 		t.Errorf("seen %q does not name the name server", f.Seen)
 	}
@@ -269,7 +269,7 @@ func TestNameOfOneFamily(t *testing.T) {
 		return dnstest.Loopback(q)
 	})
 	_, port, _ := net.SplitHostPort(serve(t, ok))
-	f := first(t, doctor.Target{Addr: "app.example.:" + port, Resolver: server}, "dns_one_family", reason.DNSError, "resolver app.example")
+	f := first(t, doctor.Target{Addr: "app.example.:" + port, Resolver: server}, "dns_one_family", reason.DNSError, "one family")
 	if !strings.Contains(f.Seen, "AAAA") || !strings.Contains(f.Seen, "SERVFAIL") || !strings.Contains(f.Seen, server) {
 		t.Errorf("seen %q", f.Seen)
 	}

@@ -13,8 +13,10 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// atOnce bounds how many targets are examined side by side.
-const atOnce = 16
+const (
+	atOnce     = 16  // targets that are examined side by side
+	maxTargets = 500 // that are examined at all
+)
 
 // Examine looks at targets. It returns soon after ctx has ended.
 func Examine(ctx context.Context, targets []Target, o Options) finding.Report {
@@ -22,41 +24,52 @@ func Examine(ctx context.Context, targets []Target, o Options) finding.Report {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
-	reports := make([]finding.Report, len(targets))
+	var all finding.Report
+	if more := len(targets) - maxTargets; more > 0 {
+		targets = targets[:maxTargets]
+		all.NotKnown("%d more upstreams: at most %d are looked at", more, maxTargets)
+	}
+	taken := takenPorts(targets, o.Own)
+	looks := make([]*examination, len(targets))
 	slots := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
 	for i, t := range targets {
 		slots <- struct{}{}
+		looks[i] = &examination{Target: t, o: o, taken: taken}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			e := &examination{Target: t, o: o}
-			e.run(ctx)
-			reports[i] = e.report
+			looks[i].run(ctx)
 		})
 	}
 	wg.Wait()
-	var all finding.Report
-	for _, r := range reports {
-		all.Add(r)
+	compareMembers(looks)
+	for _, e := range looks {
+		all.Add(e.report)
+		all.Looked = append(all.Looked, e.URL())
 	}
+	all.Targets = len(looks)
 	return all
 }
 
 // examination is one look at one target, on one goroutine.
 type examination struct {
 	Target
-	o      Options
-	report finding.Report
-	paired bool // the name has one address of each family, and the proxy goes by either
+	o       Options
+	report  finding.Report
+	taken   map[string]bool // ports that are known to be others'
+	reached bool            // a connection was made
+	paired  bool            // the name has one address of each family, and the proxy goes by either
 }
 
 func (e *examination) run(ctx context.Context) {
 	places := e.lookUp(ctx)
 	reached := e.connectAll(ctx, places)
-	if reached == nil {
+	e.reached = reached != nil
+	if reached == nil || e.TLS != nil && !e.handshake(ctx, *reached) {
 		return
 	}
-	if e.TLS != nil && !e.handshake(ctx, *reached) {
+	if e.Protocol != HTTP {
+		e.speak(ctx, *reached)
 		return
 	}
 	a := e.ask(ctx, *reached, e.request())
@@ -74,9 +87,9 @@ type place struct{ network, address string }
 
 func (e *examination) subject() string {
 	if e.Label == "" {
-		return e.url()
+		return e.URL()
 	}
-	return e.Label + ", " + e.url()
+	return e.Label + ", " + e.URL()
 }
 
 func (e *examination) step(name string, took time.Duration, format string, args ...any) {
@@ -90,13 +103,28 @@ func (e *examination) failed(name string, took time.Duration, format string, arg
 
 // find adds a finding about this target.
 func (e *examination) find(f finding.Finding) {
-	f.Upstream, f.Where = e.url(), cmp.Or(f.Where, e.Label)
+	f.Upstream, f.Where = e.URL(), cmp.Or(f.Where, e.Label)
 	e.report.Find(f)
 }
 
 // broken is a finding of which requests fail for sure.
 func broken(code string, why reason.Reason) finding.Finding {
 	return finding.Finding{Severity: finding.Error, Confidence: finding.Certain, Code: code, Reason: why}
+}
+
+// slow has the caller's user told what takes long, from a second on until done is
+// called.
+func (e *examination) slow(format string, args ...any) (done func()) {
+	told := make(chan struct{})
+	timer := time.AfterFunc(time.Second, func() {
+		defer close(told)
+		e.o.Progress(e.subject() + ": " + fmt.Sprintf(format, args...))
+	})
+	return func() {
+		if !timer.Stop() {
+			<-told
+		}
+	}
 }
 
 // dial connects, within what the proxy allows or MaxWait if that is less.

@@ -40,7 +40,7 @@ func (e *examination) watchIdle(ctx context.Context, p place, a *answer) {
 		e.step("keep-alive", kept, "the upstream %s", how)
 	default:
 		if e.Keepalive > 0 && !e.Learns {
-			e.report.NotKnown("how long %s keeps an idle connection: it does not say so; --wait 75s finds out", e.url())
+			e.report.NotKnown("how long %s keeps an idle connection: it does not say so; --wait 75s finds out", e.URL())
 		}
 		return
 	}

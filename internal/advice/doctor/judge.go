@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"syscall"
 	"time"
 
@@ -78,12 +77,15 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 		if e.speaksTLS(ctx, p) {
 			return e.plainToTLS(p, a.trouble())
 		}
-		if e.speaksHTTP2(ctx, p) {
+		if e.speaks(ctx, p, HTTP2) {
 			f := broken("http2_only", reason.ResponseMalformed)
 			f.Seen = fmt.Sprintf("%s: %s to an HTTP/1.1 request, and answers one of HTTP/2", p.address, a.trouble())
 			f.Means = "the upstream speaks HTTP/2 only (as gRPC servers do), the proxy is set to speak HTTP/1.1 to it"
 			f.Do = "speak HTTP/2 to it, or let the application speak HTTP/1.1 too"
 			f.Directive = set(e.Words.HTTP2, e.Addr)
+			return f
+		}
+		if f, found := e.otherProtocol(ctx, p, a); found {
 			return f
 		}
 	}
@@ -118,7 +120,7 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 }
 
 func (e *examination) speaksTLS(ctx context.Context, p place) bool {
-	_, err := e.tryTLS(ctx, p)
+	_, err := e.tryTLS(ctx, p, tlsWait)
 	return err == nil
 }
 
@@ -131,25 +133,24 @@ func (e *examination) plainToTLS(p place, saw string) finding.Finding {
 	return f
 }
 
-// speaksHTTP2 sends the preface of RFC 9113, section 3.4, and waits for the
-// upstream's SETTINGS.
-func (e *examination) speaksHTTP2(ctx context.Context, p place) bool {
-	conn, err := e.dial(ctx, p)
-	if err != nil {
-		return false
+// otherProtocol is for the ports of application servers that take no HTTP.
+func (e *examination) otherProtocol(ctx context.Context, p place, a *answer) (finding.Finding, bool) {
+	for _, o := range []struct {
+		protocol Protocol
+		code     string
+		words    string
+	}{{FastCGI, "fastcgi_only", e.Words.FastCGI}, {UWSGI, "uwsgi_only", e.Words.UWSGI}} {
+		if !e.speaks(ctx, p, o.protocol) {
+			continue
+		}
+		f := broken(o.code, reason.ResponseMalformed)
+		f.Seen = fmt.Sprintf("%s: %s to an HTTP request, and answers %s", p.address, a.trouble(), o.protocol)
+		f.Means = fmt.Sprintf("the port speaks %s, the proxy is set to speak HTTP to it", o.protocol)
+		f.Do = "speak " + o.protocol.String() + " to it, or the application's HTTP port"
+		f.Directive = set(o.words, e.Addr)
+		return f, true
 	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(min(2*time.Second, e.o.MaxWait)))
-	const preface, emptySettings = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
-	if _, err := io.WriteString(conn, preface+emptySettings); err != nil {
-		return false
-	}
-	const frameHeader, settings = 9, 4
-	head := make([]byte, frameHeader)
-	if _, err := io.ReadFull(conn, head); err != nil {
-		return false
-	}
-	return head[3] == settings && head[0] == 0 && strings.Trim(string(head[5:]), "\x00") == ""
+	return finding.Finding{}, false
 }
 
 // judgeTime compares the time to the response header with what the proxy waits.

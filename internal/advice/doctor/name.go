@@ -32,6 +32,7 @@ func (e *examination) lookUp(ctx context.Context) []place {
 		return []place{{network, address}}
 	}
 	began := time.Now()
+	defer e.slow("looking up %s", host)()
 	answer, err := discovery.Resolver{Server: e.Resolver, Family: e.Family, Timeout: min(nameTimeout, e.o.MaxWait)}.Ask(ctx, host)
 	took := time.Since(began)
 	if err != nil {
@@ -40,8 +41,12 @@ func (e *examination) lookUp(ctx context.Context) []place {
 		return nil
 	}
 	var places []place
+	var others []string
 	var kinds [2]int
 	for _, a := range answer.Addrs {
+		found := e.Target
+		found.Addr = net.JoinHostPort(a.String(), port)
+		others = append(others, found.URL())
 		places = append(places, place{network, net.JoinHostPort(a.String(), port)})
 		if a.Is4() {
 			kinds[0]++
@@ -49,6 +54,7 @@ func (e *examination) lookUp(ctx context.Context) []place {
 			kinds[1]++
 		}
 	}
+	e.report.Names = map[string][]string{e.URL(): others}
 	ttl := "not from DNS"
 	if answer.TTL >= 0 {
 		ttl = "TTL " + span(answer.TTL)
@@ -76,7 +82,7 @@ func (e *examination) familyMissing(host string, err error) {
 	f.Seen = fmt.Sprintf("%s does not answer for all addresses of %s: %v", e.whomToAsk(), host, err)
 	f.Means = "nginx and others may find the name now and then, or never, and each look-up can last until its timeout"
 	f.Do = "have the name server answer for both families; one that has no such addresses has to say so (NOERROR without records)"
-	f.Directive = set(e.Words.Resolver, host)
+	f.Directive = set(e.Words.OneFamily, "")
 	e.find(f)
 }
 
@@ -89,29 +95,68 @@ func (e *examination) nameFailed(host string, err error) {
 		f.Seen = fmt.Sprintf("%s says that %s does not exist", asked, host)
 		f.Means = "the name is misspelt, was removed, or is known to another name server only, such as that of a container network"
 		f.Do = "correct the name, or ask the name server that knows it"
+		if e.Resolver == "" && !strings.Contains(strings.TrimSuffix(host, "."), ".") {
+			f.Severity, f.Confidence = finding.Warning, finding.Likely
+			f.Means = "a name without a dot is, as a rule, that of a container or service, and known only in its network; a proxy that runs there does know it"
+			f.Do = "run the doctor where the proxy runs (docker exec CONTAINER goodgate doctor ..., or docker run --network container:CONTAINER ...); if it finds nothing there either, correct the name"
+			e.find(f)
+			return
+		}
 	case dns != nil && dns.IsTimeout || errors.Is(err, context.DeadlineExceeded):
-		f.Code, f.Reason = "dns_timeout", reason.DNSTimeout
+		f.Code, f.Reason, f.Shared = "dns_timeout", reason.DNSTimeout, asked
 		f.Seen = fmt.Sprintf("%s gave no answer about %s within %s", asked, host, span(min(nameTimeout, e.o.MaxWait)))
 		f.Means = "the name server is down or cannot be reached from here"
 		f.Do = "make the name server reachable, or name one that answers"
 	default:
-		f.Code = "dns_failure"
+		f.Code, f.Shared = "dns_failure", asked
 		f.Seen = fmt.Sprintf("looking up %s at %s failed: %v", host, asked, err)
 		f.Means = "the name server cannot be reached, or cannot answer for this name"
 		f.Do = "look at the name server, or name another"
 	}
-	f.Directive = set(e.Words.Resolver, host)
+	if ip := net.ParseIP(hostOf(e.Resolver)); ip != nil && ip.IsLoopback() && f.Code != "dns_not_found" {
+		f.Do += "; a name server of a container (127.0.0.11) answers there only: run the doctor where the proxy runs"
+	}
+	if other := FirstNameServer(); other != "" && strings.Trim(other, "[]") != hostOf(e.Resolver) {
+		f.Directive = set(e.Words.Resolver, other)
+	}
 	e.find(f)
 }
 
 // resolvConf says whom the system asks, in words.
 func resolvConf() string {
-	f, err := os.Open("/etc/resolv.conf")
-	if err != nil {
+	servers, search := nameServers()
+	if len(servers) == 0 {
 		return ""
 	}
+	text := "name server " + strings.Join(servers, ", ")
+	if len(search) > 0 {
+		text += " (search domains " + strings.Join(search, ", ") + ")"
+	}
+	return text
+}
+
+// FirstNameServer is the first of this machine's name servers, an address of IPv6 in
+// brackets; "" when there is none.
+func FirstNameServer() string {
+	servers, _ := nameServers()
+	for _, s := range servers {
+		if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+			if a.Is6() {
+				return "[" + s + "]"
+			}
+			return s
+		}
+	}
+	return ""
+}
+
+// nameServers are those of the system, and its search domains.
+func nameServers() (servers, search []string) {
+	f, err := os.Open("/etc/resolv.conf")
+	if err != nil {
+		return nil, nil
+	}
 	defer f.Close()
-	var servers, search []string
 	for s := bufio.NewScanner(f); s.Scan(); {
 		fields := strings.Fields(s.Text())
 		if len(fields) < 2 {
@@ -124,14 +169,7 @@ func resolvConf() string {
 			search = fields[1:]
 		}
 	}
-	if len(servers) == 0 {
-		return ""
-	}
-	text := "name server " + strings.Join(servers, ", ")
-	if len(search) > 0 {
-		text += " (search domains " + strings.Join(search, ", ") + ")"
-	}
-	return text
+	return servers, search
 }
 
 // someUnreachable is for a name of which only some addresses answer.

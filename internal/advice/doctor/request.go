@@ -71,6 +71,7 @@ type answer struct {
 // ask sends one request on a connection of its own.
 func (e *examination) ask(ctx context.Context, p place, r request) *answer {
 	a := &answer{request: r}
+	defer e.slow("waiting for the answer to %s", r)()
 	conn, err := e.open(ctx, p)
 	if err != nil {
 		a.err = err

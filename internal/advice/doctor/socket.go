@@ -64,7 +64,7 @@ func (e *examination) socketMissing(path string) finding.Finding {
 	}
 	if len(others) > 0 {
 		f.Seen += "; in its folder there is " + strings.Join(others[:min(3, len(others))], ", ")
-		f.Directive = set(e.Words.Address, "unix:"+others[0])
+		f.Directive = e.Words.address("unix:" + strings.TrimPrefix(others[0], strings.TrimSuffix(e.Root, "/")))
 	}
 	return f
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"crypto/tls"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +12,11 @@ import (
 // Target is an upstream to be looked at, and how the proxy is set to use it.
 type Target struct {
 	Label    string      // what it is for: a pool, or a place in a configuration
+	Group    string      // what it is one of several in: a pool, an upstream block; "" = nothing
 	Addr     string      // host:port with a name or an address, or unix:/path
+	Root     string      // the folder in which paths of sockets begin; "" = this machine's own
+	Protocol Protocol    // what the proxy speaks to it
+	Scheme   string      // how the proxy's log names it; "" = http, or https with TLS
 	TLS      *tls.Config // nil = plain HTTP; ServerName "" = the host of Addr
 	Insecure bool        // the proxy does not look at the certificate
 	Resolver string      // host:port of the name server; "" = the system's
@@ -21,7 +26,6 @@ type Target struct {
 	Method string // of the request; "" = GET
 	Path   string // of the request; "" = "/"
 	Host   string // Host header; "" = Addr
-	H2C    bool   // the proxy speaks HTTP/2 without TLS to it
 
 	Preface []byte // first on each connection, before TLS; nil = nothing
 
@@ -57,9 +61,12 @@ type Health struct {
 // empty one is not a setting of this proxy.
 type Words struct {
 	Address    string // of the upstream: host:port, or unix:/path
+	Socket     string // of a unix socket, when it is written otherwise; "" = as Address
 	HTTP       string // the upstream without TLS
 	HTTPS      string // the upstream with TLS
 	HTTP2      string // the upstream with HTTP/2
+	FastCGI    string // the upstream with FastCGI
+	UWSGI      string // the upstream with uwsgi
 	Dial       string
 	Response   string
 	Keepalive  string
@@ -68,7 +75,16 @@ type Words struct {
 	CA         string // file of the authority
 	HealthPath string
 	Proto      string // pass on that the client used https; no value
-	Resolver   string // how names are looked up again; the value is the name
+	Resolver   string // how names are looked up; the value is the name server's address
+	OneFamily  string // look up addresses of IPv4 only; no value
+}
+
+// address writes the setting of an address, of a socket in its own form.
+func (w Words) address(of string) string {
+	if strings.HasPrefix(of, "unix:") && w.Socket != "" {
+		return set(w.Socket, of)
+	}
+	return set(w.Address, of)
 }
 
 // set writes a setting; "" when the proxy has none.
@@ -79,10 +95,11 @@ func set(format string, value any) string {
 	if d, ok := value.(time.Duration); ok {
 		value = span(d)
 	}
-	if !strings.Contains(format, "%") {
-		return format
+	text := fmt.Sprint(value)
+	if strings.HasPrefix(text, "unix:") { // goodgate writes no scheme before it
+		format = strings.Replace(format, "\"http://%s", "\"%s", 1)
 	}
-	return strings.Replace(fmt.Sprintf(format, fmt.Sprint(value)), "http://unix:", "unix:", 1)
+	return strings.NewReplacer("%[1]s", text, "%s", text).Replace(format)
 }
 
 // span writes a duration in the one form that nginx, HAProxy and goodgate
@@ -98,21 +115,24 @@ func span(d time.Duration) string {
 type Options struct {
 	MaxWait  time.Duration // for a connection or an answer that does not come; 0 means 10 s
 	Wait     time.Duration // how long an idle connection is watched for its end; 0 means not at all
-	Progress func(string)  // told what takes long; nil = nobody; called from several goroutines
+	Progress func(string)  // told what takes longer than a second; nil = nobody; called from several goroutines
+	Own      []string      // ports that the proxy itself listens on
 }
 
 func (t Target) network() (network, address string) {
 	if path, ok := strings.CutPrefix(t.Addr, "unix:"); ok {
-		return "unix", path
+		return "unix", filepath.Join(t.Root, path)
 	}
 	return "tcp", t.Addr
 }
 
-// url is the target as a person would write it.
-func (t Target) url() string {
+// URL is the target as a person would write it, and nginx's error log does.
+func (t Target) URL() string {
 	switch {
 	case strings.HasPrefix(t.Addr, "unix:"):
 		return t.Addr
+	case t.Scheme != "":
+		return t.Scheme + "://" + t.Addr
 	case t.TLS != nil:
 		return "https://" + t.Addr
 	}

@@ -15,6 +15,9 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
+// tlsWait bounds a handshake.
+const tlsWait = 5 * time.Second
+
 // expiresSoon is how long before its end a certificate is worth a word.
 const expiresSoon = 14 * 24 * time.Hour
 
@@ -22,7 +25,11 @@ const expiresSoon = 14 * 24 * time.Hour
 // false when there can be no request.
 func (e *examination) handshake(ctx context.Context, p place) bool {
 	began := time.Now()
-	state, err := e.tryTLS(ctx, p)
+	defer e.slow("TLS handshake with %s", p.address)()
+	state, err := e.tryTLS(ctx, p, probeWait)
+	if isTimeout(err) && !e.speaksPlain(ctx, p) { // what waits for the end of a line has no TLS
+		state, err = e.tryTLS(ctx, p, tlsWait)
+	}
 	took := time.Since(began)
 	if err != nil {
 		e.failed("tls", took, "%v", err)
@@ -60,13 +67,13 @@ func names(c *x509.Certificate) []string {
 }
 
 // tryTLS makes a handshake that accepts every certificate, to see it.
-func (e *examination) tryTLS(ctx context.Context, p place) (tls.ConnectionState, error) {
+func (e *examination) tryTLS(ctx context.Context, p place, wait time.Duration) (tls.ConnectionState, error) {
 	conn, err := e.dial(ctx, p)
 	if err != nil {
 		return tls.ConnectionState{}, err
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(min(5*time.Second, e.o.MaxWait)))
+	conn.SetDeadline(time.Now().Add(min(wait, e.o.MaxWait)))
 	c := tls.Client(conn, e.tlsConfig([]string{"h2", "http/1.1"}))
 	if err := c.HandshakeContext(ctx); err != nil {
 		return tls.ConnectionState{}, err
@@ -110,7 +117,9 @@ func (e *examination) handshakeFailed(ctx context.Context, p place, err error) {
 func (e *examination) speaksPlain(ctx context.Context, p place) bool {
 	plain := *e
 	plain.TLS, plain.report = nil, finding.Report{}
+	plain.o.MaxWait = min(plain.o.MaxWait, probeWait)
 	a := plain.ask(ctx, p, plain.request())
+	a.close()
 	return a.response != nil
 }
 
@@ -184,12 +193,17 @@ func (e *examination) aboutExpiry(leaf *x509.Certificate) {
 // open connects for a request, over TLS if the target has it. The certificate
 // has been looked at before.
 func (e *examination) open(ctx context.Context, p place) (net.Conn, error) {
+	return e.openFor(ctx, p, HTTP)
+}
+
+// openFor connects for a protocol, which is agreed on in the handshake.
+func (e *examination) openFor(ctx context.Context, p place, protocol Protocol) (net.Conn, error) {
 	conn, err := e.dial(ctx, p)
 	if err != nil || e.TLS == nil {
 		return conn, err
 	}
 	conn.SetDeadline(time.Now().Add(e.o.MaxWait))
-	c := tls.Client(conn, e.tlsConfig([]string{"http/1.1"}))
+	c := tls.Client(conn, e.tlsConfig(map[Protocol][]string{HTTP: {"http/1.1"}, HTTP2: {"h2"}}[protocol]))
 	if err := c.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, err

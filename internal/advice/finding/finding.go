@@ -1,9 +1,7 @@
 package finding
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/goodgate/goodgate/reason"
@@ -49,6 +47,7 @@ type Finding struct {
 	Means      string        // what it says
 	Do         string        // what to do
 	Directive  string        // exactly what to write; "" = nothing to be configured
+	Shared     string        // what is the cause of other findings with this code too; "" = nothing
 	Follows    bool          // it follows from others, which come first
 	Count      int64         // requests that failed by it; 0 = not known
 	First      time.Time     // of the first and last of them; zero = not known
@@ -69,6 +68,19 @@ type Report struct {
 	Findings []Finding
 	Steps    []Step
 	Unknown  []string // what could not be looked at, and why
+	Looked   []string // what was looked at
+	Timeline []Span   // failures that logs tell of
+
+	Targets int                 // upstreams that were looked at
+	Names   map[string][]string // what an upstream's name stands for: its other names in logs
+}
+
+// Span is a kind of failure that logs tell of.
+type Span struct {
+	Cause       string // one word
+	Upstream    string // "" = none
+	Count       int64
+	First, Last time.Time
 }
 
 // Add puts another report's content into r.
@@ -76,6 +88,15 @@ func (r *Report) Add(other Report) {
 	r.Findings = append(r.Findings, other.Findings...)
 	r.Steps = append(r.Steps, other.Steps...)
 	r.Unknown = append(r.Unknown, other.Unknown...)
+	r.Looked = append(r.Looked, other.Looked...)
+	r.Timeline = append(r.Timeline, other.Timeline...)
+	r.Targets += other.Targets
+	for name, list := range other.Names {
+		if r.Names == nil {
+			r.Names = map[string][]string{}
+		}
+		r.Names[name] = list
+	}
 }
 
 // Find adds a finding.
@@ -92,74 +113,4 @@ func (r *Report) Worst() (worst Severity, found bool) {
 		worst, found = max(worst, f.Severity), true
 	}
 	return worst, found
-}
-
-// Rank makes one of the findings that say the same, and puts what matters most
-// first: by severity, then what is the cause of others, then by how often it
-// was seen, then by how sure it is.
-func (r *Report) Rank() {
-	r.merge()
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return cmp.Or(
-			cmp.Compare(b.Severity, a.Severity),
-			cmp.Compare(consequence(a), consequence(b)),
-			cmp.Compare(b.Count, a.Count),
-			cmp.Compare(b.Confidence, a.Confidence))
-	})
-	slices.Sort(r.Unknown)
-	r.Unknown = slices.Compact(r.Unknown)
-}
-
-// consequence is 1 for a finding that follows from others.
-func consequence(f Finding) int {
-	if f.Follows {
-		return 1
-	}
-	return 0
-}
-
-// merge joins findings of the same reason and upstream: what a log tells and
-// what a look at the upstream shows are one finding with more evidence.
-func (r *Report) merge() {
-	type key struct {
-		reason   reason.Reason
-		upstream string
-		code     string
-	}
-	at := map[key]int{}
-	var merged []Finding
-	for _, f := range r.Findings {
-		k := key{f.Reason, f.Upstream, ""}
-		if f.Reason == reason.None || f.Upstream == "" || f.Severity == Notice {
-			k.code = f.Code + f.Where
-		}
-		i, known := at[k]
-		if !known {
-			at[k] = len(merged)
-			merged = append(merged, f)
-			continue
-		}
-		merged[i] = join(merged[i], f)
-	}
-	r.Findings = merged
-}
-
-// join returns the more telling of two findings with the evidence of both.
-func join(a, b Finding) Finding {
-	if b.Severity > a.Severity || b.Severity == a.Severity && b.Confidence > a.Confidence {
-		a, b = b, a
-	}
-	if b.Seen != a.Seen {
-		a.Seen += "; " + b.Seen
-	}
-	a.Directive = cmp.Or(a.Directive, b.Directive)
-	a.Where = cmp.Or(a.Where, b.Where)
-	a.Count = max(a.Count, b.Count)
-	if a.First.IsZero() || !b.First.IsZero() && b.First.Before(a.First) {
-		a.First = b.First
-	}
-	if b.Last.After(a.Last) {
-		a.Last = b.Last
-	}
-	return a
 }

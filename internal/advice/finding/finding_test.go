@@ -34,6 +34,8 @@ func TestRank(t *testing.T) {
 	rare := finding.Finding{Code: "rare", Severity: finding.Error, Count: 1, Confidence: finding.Certain}
 	often := finding.Finding{Code: "often", Severity: finding.Error, Count: 100}
 	follows := finding.Finding{Code: "follows", Severity: finding.Error, Count: 1000, Follows: true}
+	f("rare often warning notice", notice, often, warning, rare)
+	often.Confidence = finding.Certain
 	f("often rare warning notice", notice, rare, warning, often)
 	f("rare follows", follows, rare)
 	f("")

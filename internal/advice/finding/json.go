@@ -10,7 +10,7 @@ import (
 
 // WriteJSON writes a report for machines, as one object.
 func (r *Report) WriteJSON(w io.Writer) error {
-	out := jsonReport{Findings: make([]jsonFinding, 0, len(r.Findings)), Steps: make([]jsonStep, 0, len(r.Steps)), Unknown: r.Unknown}
+	out := jsonReport{Findings: make([]jsonFinding, 0, len(r.Findings)), Steps: make([]jsonStep, 0, len(r.Steps)), Unknown: r.Unknown, Looked: r.Looked}
 	if out.Unknown == nil {
 		out.Unknown = []string{}
 	}
@@ -37,6 +37,7 @@ type jsonReport struct {
 	Findings []jsonFinding `json:"findings"`
 	Steps    []jsonStep    `json:"steps"`
 	Unknown  []string      `json:"unknown"`
+	Looked   []string      `json:"looked,omitempty"`
 }
 
 type jsonFinding struct {

@@ -45,6 +45,9 @@ func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 		fmt.Fprintln(t)
 	}
 	fmt.Fprintln(t, summary(r.Findings))
+	if len(r.Findings) == 0 {
+		t.looked(r.Looked)
+	}
 	return t.Flush()
 }
 
@@ -130,8 +133,25 @@ func when(f Finding) string {
 		return fmt.Sprintf(" (%d times)", f.Count)
 	case f.Count == 1:
 		return fmt.Sprintf(" (once, at %s)", f.First.Format(layout))
+	case f.Last.Sub(f.First) < time.Second:
+		return fmt.Sprintf(" (%d times, at %s)", f.Count, f.First.Format(layout))
 	}
 	return fmt.Sprintf(" (%d times, from %s to %s)", f.Count, f.First.Format(layout), f.Last.Format(layout))
+}
+
+// maxLooked bounds what is named of what was looked at.
+const maxLooked = 20
+
+// looked says what a report without findings rests on.
+func (t *text) looked(list []string) {
+	if len(list) == 0 {
+		return
+	}
+	more := ""
+	if n := len(list) - maxLooked; n > 0 {
+		list, more = list[:maxLooked], fmt.Sprintf(", and %d more", n)
+	}
+	t.paragraph("looked at", printable.Text(strings.Join(list, ", ")+more))
 }
 
 // paragraph writes a labelled text, its lines broken at the width.

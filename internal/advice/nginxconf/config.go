@@ -21,11 +21,21 @@ type Config struct {
 	Servers   []*Server
 	Upstreams map[string]*Upstream
 	Locations []*Location // those with a proxy_pass
+	Passes    []*Location // these, and those with a fastcgi_pass, uwsgi_pass, scgi_pass or grpc_pass
 	ErrorLogs []string    // files
 	Logs      []AccessLog
 	Root      []*Directive // the whole tree, for those who want all of it
 	Problems  []string     // what could not be read
+	Fragment  bool         // the file is one that another includes
+	Dump      bool         // it is the output of nginx -T
+	Unmatched []string     // patterns of includes that match no file
+	Elsewhere []Directive  // logs that are not written to files
+
+	root root
 }
+
+// Path returns where a name in the configuration leads on this machine.
+func (c *Config) Path(name string) string { return c.root.path(c.absolute(name)) }
 
 // AccessLog is a file, and the text of its log_format.
 type AccessLog struct{ File, Format string }
@@ -88,36 +98,6 @@ type Peer struct {
 	Directive
 	Addr   string // host:port or unix:/path
 	Params map[string]string
-}
-
-// Load reads a configuration. An error is about the file itself or its syntax;
-// includes that cannot be read are Problems.
-func Load(file string) (*Config, error) {
-	o := &opener{main: file}
-	p, err := crossplane.Parse(file, &crossplane.ParseOptions{
-		Open:                      o.open,
-		SkipDirectiveContextCheck: true, SkipDirectiveArgsCheck: true,
-	})
-	if err = errors.Join(o.err, err); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if len(p.Config) == 0 {
-		return nil, fmt.Errorf("%s: nothing could be read", file)
-	}
-	c := &Config{File: file, Upstreams: map[string]*Upstream{}}
-	for _, e := range p.Errors {
-		c.Problems = append(c.Problems, fmt.Sprintf("%s: %v", e.File, e.Error))
-	}
-	if len(p.Config[0].Errors) > 0 && len(p.Config[0].Parsed) == 0 {
-		return nil, fmt.Errorf("%s: %w", file, p.Config[0].Errors[0].Error)
-	}
-	t := &tree{payload: p}
-	c.Root = t.convert(p.Config[0].Parsed, p.Config[0].File, 0)
-	if t.err != nil {
-		return nil, fmt.Errorf("%s: %w", file, t.err)
-	}
-	c.read()
-	return c, nil
 }
 
 // tree makes one tree of the files of a payload.

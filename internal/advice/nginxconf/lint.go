@@ -2,6 +2,7 @@ package nginxconf
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -55,7 +56,7 @@ func lintUpstream(r *finding.Report, u *Upstream) {
 	f.Seen = fmt.Sprintf("upstream %s has one server, with max_fails or fail_timeout", u.Name)
 	f.Means = "nginx ignores both when there is one server (unless its name has several addresses: then each may be left out, and all of them at once)"
 	f.Do = "leave them out, or add a second server"
-	f.Directive = "server " + p.Arg(0) + ";"
+	f.Directive = p.With(p.Arg(0), "max_fails", "fail_timeout")
 	r.Find(f)
 }
 
@@ -72,7 +73,7 @@ func lintKeepalive(c *Config, l *Location) (finding.Finding, bool) {
 		u.Name, u.Keepalive.Arg(0), l, orDefault(l.One("proxy_http_version").Arg(0), "1.0"), connection(l))
 	f.Means = "every request opens a connection and closes it: slower, and under load local ports run out"
 	f.Do = "speak HTTP/1.1 and send no Connection: close"
-	f.Directive = "proxy_http_version 1.1;\nproxy_set_header Connection \"\";"
+	f.Directive = "proxy_http_version 1.1;\n" + l.WithHeader("Connection", `""`)
 	return f, true
 }
 
@@ -126,7 +127,7 @@ func lintSlash(_ *Config, l *Location) (finding.Finding, bool) {
 	f.Seen = fmt.Sprintf("%s has proxy_pass %s: a request for %s becomes %s", l, l.Pass.Arg(0), orSlash(l.Path)+"page", strings.Replace(orSlash(l.Path)+"page", l.Path, l.URI, 1))
 	f.Means = "the prefix is replaced as it stands, so that a slash is missing or doubled: the application answers 404 or redirects"
 	f.Do = "end both with a slash, or neither"
-	f.Directive = fmt.Sprintf("location %s/ { proxy_pass %s/; }", strings.TrimSuffix(l.Path, "/"), strings.TrimSuffix(l.Pass.Arg(0), "/"))
+	f.Directive = fmt.Sprintf("location %s/ { proxy_pass %s/; }", strings.TrimSpace(l.Modifier+" "+strings.TrimSuffix(l.Path, "/")), strings.TrimSuffix(l.Pass.Arg(0), "/"))
 	return f, true
 }
 
@@ -158,7 +159,10 @@ func lintRetryMethods(_ *Config, l *Location) (finding.Finding, bool) {
 	f.Seen = "proxy_next_upstream has non_idempotent"
 	f.Means = "a POST that an upstream was already working on is sent to another: an order is placed twice"
 	f.Do = "leave non_idempotent out"
-	f.Directive = "proxy_next_upstream error timeout;"
+	f.Directive = "proxy_next_upstream " + strings.Join(slices.DeleteFunc(slices.Clone(d.Args), func(a string) bool { return a == "non_idempotent" }), " ") + ";"
+	if len(d.Args) == 1 {
+		f.Directive = "proxy_next_upstream error timeout;"
+	}
 	return f, true
 }
 
@@ -188,7 +192,15 @@ func seconds(d time.Duration) string {
 func systemResolver() string {
 	b, _ := os.ReadFile("/etc/resolv.conf")
 	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "nameserver" {
+		f := strings.Fields(line)
+		if len(f) < 2 || f[0] != "nameserver" {
+			continue
+		}
+		switch a, err := netip.ParseAddr(f[1]); {
+		case err != nil || a.Zone() != "":
+		case a.Is6():
+			return "[" + f[1] + "]"
+		default:
 			return f[1]
 		}
 	}

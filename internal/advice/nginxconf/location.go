@@ -15,8 +15,8 @@ type Location struct {
 	In       *Directive // the location block
 	Modifier string     // "", "=", "^~", "~" or "~*"
 	Path     string     // prefix or expression
-	Pass     Directive  // the proxy_pass
-	Scheme   string     // http or https
+	Pass     Directive  // the proxy_pass, fastcgi_pass ...
+	Scheme   string     // http or https; fastcgi, uwsgi, suwsgi, scgi, grpc or grpcs
 	Host     string     // a group, or host:port, or unix:/path; "" when a variable decides it
 	URI      string     // what replaces the location's prefix; "" = the request's own
 	Variable string     // the variable that decides the host; "" = none
@@ -53,7 +53,10 @@ func (l *Location) readPass(target string) {
 	}
 	scheme, rest, ok := strings.Cut(target, "://")
 	if !ok {
-		return
+		if l.Prefix() == "proxy" {
+			return
+		}
+		scheme, rest = l.Prefix(), target // the others can do without
 	}
 	l.Scheme = scheme
 	if strings.HasPrefix(rest, "unix:") {
@@ -80,6 +83,15 @@ func (l *Location) readPass(target string) {
 	l.Host = rest
 }
 
+// Prefix is what the names of the settings of what passes the requests on begin with:
+// "proxy" for a proxy_pass.
+func (l *Location) Prefix() string { return strings.TrimSuffix(l.Pass.Name, "_pass") }
+
+// Secure reports whether the upstream is spoken to over TLS.
+func (l *Location) Secure() bool {
+	return l.Scheme == "https" || l.Scheme == "grpcs" || l.Scheme == "suwsgi"
+}
+
 func variableLength(s string) int {
 	i := strings.IndexFunc(s, func(r rune) bool {
 		return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
@@ -97,7 +109,7 @@ func (l *Location) Group(c *Config) *Upstream { return c.Upstreams[l.Host] }
 // Addr is the host with its port, for a location without a group.
 func (l *Location) Addr() string {
 	port := "80"
-	if l.Scheme == "https" {
+	if l.Secure() {
 		port = "443"
 	}
 	return withPort(l.Host, port)

@@ -4,7 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
 const (
@@ -16,50 +21,120 @@ const (
 // opener opens the files of one configuration, within bounds. The parser takes an
 // error of reading for the end of a file, so that it is kept here.
 type opener struct {
-	main  string // as it was named; it may be a pipe
+	dir   string            // of the main file: where names without a slash begin
+	root  root              // where absolute names begin
+	texts map[string]string // files that have been read, by name
+	dump  bool              // there are no others
+	empty []string          // patterns that match no file
 	files int
 	bytes int64
 	err   error // the first of reading
 }
 
 // open returns a file that is opened when it is read: the parser closes only those.
-func (o *opener) open(path string) (io.ReadCloser, error) {
-	f := &source{opener: o, path: path}
-	info, err := os.Stat(path)
+func (o *opener) open(name string) (io.ReadCloser, error) {
+	f := &source{opener: o, name: name}
+	if text, known := o.texts[name]; known {
+		f.in = io.NopCloser(strings.NewReader(text))
+		o.files++
+		return f, nil
+	}
+	if o.dump {
+		return f, fmt.Errorf("%s is not in the dump", name)
+	}
+	f.path = o.find(name)
+	info, err := os.Stat(f.path)
 	switch {
 	case err != nil:
-	case path != o.main && !info.Mode().IsRegular(): // a pipe would block, a device might have no end
-		err = fmt.Errorf("%s is no regular file", path)
+	case !info.Mode().IsRegular(): // a pipe would block, a device might have no end
+		err = fmt.Errorf("%s is no regular file", name)
 	case info.Size() > maxBytes:
-		err = fmt.Errorf("%s is larger than %d MiB", path, maxBytes>>20)
+		err = fmt.Errorf("%s is larger than %d MiB", name, maxBytes>>20)
 	}
 	return f, err // the parser closes it also with an error
+}
+
+// find returns the path of a file. A file of sites-enabled or conf.d alone does not
+// say where nginx's own folder is: one level up as a rule.
+func (o *opener) find(name string) string {
+	real := o.root.path(name)
+	if _, err := os.Lstat(real); errors.Is(err, fs.ErrNotExist) {
+		if above, within := o.above(name); within && exists(above) {
+			return above
+		}
+	}
+	return real
+}
+
+// above is the path of a file one level up; within is false when it is not in the
+// main file's folder.
+func (o *opener) above(name string) (path string, within bool) {
+	rest, err := filepath.Rel(o.dir, name)
+	if err != nil || strings.HasPrefix(rest, "..") {
+		return "", false
+	}
+	return o.root.path(filepath.Join(o.dir, "..", rest)), true
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// glob returns the names of the files that a pattern matches.
+func (o *opener) glob(pattern string) ([]string, error) {
+	var names []string
+	if o.dump {
+		for name := range o.texts {
+			if ok, _ := path.Match(pattern, name); ok {
+				names = append(names, name)
+			}
+		}
+	} else {
+		found, err := filepath.Glob(o.root.path(pattern))
+		if above, within := o.above(pattern); within && err == nil && len(found) == 0 {
+			found, err = filepath.Glob(above)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			names = append(names, o.root.name(f))
+		}
+	}
+	if len(names) == 0 {
+		o.empty = append(o.empty, pattern)
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // source is a file of a configuration.
 type source struct {
 	opener *opener
+	name   string
 	path   string
-	file   *os.File // nil before the first Read
+	in     io.ReadCloser // nil before the first Read
 	braces int
 }
 
 func (s *source) Close() error {
-	if s.file == nil {
+	if s.in == nil {
 		return nil
 	}
-	return s.file.Close()
+	return s.in.Close()
 }
 
 func (s *source) Read(p []byte) (int, error) {
-	if s.file == nil {
+	if s.in == nil {
 		s.opener.files++
-		var err error
-		if s.file, err = os.Open(s.path); err != nil {
+		f, err := os.Open(s.path)
+		if err != nil {
 			return 0, s.failed(err)
 		}
+		s.in = f
 	}
-	n, err := s.file.Read(p)
+	n, err := s.in.Read(p)
 	s.opener.bytes += int64(n)
 	s.count(p[:n])
 	switch {
@@ -68,7 +143,7 @@ func (s *source) Read(p []byte) (int, error) {
 	case s.opener.bytes > maxBytes:
 		return 0, s.failed(fmt.Errorf("larger than %d MiB, with all that it includes", maxBytes>>20))
 	case s.braces > maxOpen:
-		return 0, s.failed(fmt.Errorf("%s: more than %d braces are open", s.path, maxOpen))
+		return 0, s.failed(fmt.Errorf("%s: more than %d braces are open", s.name, maxOpen))
 	case err != nil && !errors.Is(err, io.EOF):
 		return n, s.failed(err)
 	}

@@ -30,15 +30,17 @@ func (c *Config) addErrorLogs(s *scope) {
 	for _, d := range s.block {
 		if d.Name == "error_log" {
 			if name := d.Arg(0); name != "stderr" && !strings.HasPrefix(name, "syslog:") && !strings.HasPrefix(name, "memory:") {
-				c.ErrorLogs = append(c.ErrorLogs, c.path(name))
+				c.ErrorLogs = append(c.ErrorLogs, c.Path(name))
+			} else {
+				c.Elsewhere = append(c.Elsewhere, *d)
 			}
 		}
 	}
 }
 
-// path makes a file name absolute, as far as the configuration alone tells: the
+// absolute makes a file name absolute, as far as the configuration alone tells: the
 // prefix nginx was built with is not in it.
-func (c *Config) path(name string) string {
+func (c *Config) absolute(name string) string {
 	if filepath.IsAbs(name) {
 		return name
 	}
@@ -60,6 +62,7 @@ func (c *Config) readHTTP(s *scope) {
 			c.Upstreams[u.Name] = u
 		}
 	}
+	c.addErrorLogs(s)
 	c.addLogs(s, formats)
 	for _, d := range s.block {
 		if d.Name == "server" {
@@ -73,7 +76,7 @@ func (c *Config) addLogs(s *scope, formats map[string]string) {
 		if d.Name != "access_log" || d.Arg(0) == "off" || strings.HasPrefix(d.Arg(0), "syslog:") || strings.Contains(d.Arg(0), "$") {
 			continue
 		}
-		c.Logs = append(c.Logs, AccessLog{c.path(d.Arg(0)), formats[d.Arg(1)]})
+		c.Logs = append(c.Logs, AccessLog{c.Path(d.Arg(0)), formats[d.Arg(1)]})
 	}
 }
 
@@ -93,16 +96,22 @@ func (c *Config) readServer(parent *scope, d *Directive, formats map[string]stri
 	c.readLocations(s, &s.scope, nil)
 }
 
-// readLocations finds the proxy_pass directives of a server: in its locations,
-// and in the blocks within those.
+// readLocations finds what a server passes on: in its locations, and in the blocks
+// within those.
 func (c *Config) readLocations(s *Server, in *scope, around *Directive) {
 	for _, d := range in.block {
 		switch d.Name {
-		case "proxy_pass":
-			if around != nil {
-				c.Locations = append(c.Locations, newLocation(s, in, around, d))
+		case "proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass":
+			if around == nil {
+				continue
+			}
+			l := newLocation(s, in, around, d)
+			c.Passes = append(c.Passes, l)
+			if d.Name == "proxy_pass" {
+				c.Locations = append(c.Locations, l)
 			}
 		case "location":
+			c.addErrorLogs(&scope{block: d.Block})
 			c.readLocations(s, &scope{parent: in, block: d.Block}, d)
 		case "if", "limit_except":
 			c.readLocations(s, &scope{parent: in, block: d.Block}, around)

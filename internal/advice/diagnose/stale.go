@@ -1,0 +1,56 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/doctor"
+	"github.com/goodgate/goodgate/internal/advice/finding"
+	"github.com/goodgate/goodgate/internal/advice/nginxlog"
+)
+
+// stale finds names that led elsewhere when nginx started: without a resolver it
+// looks names up once.
+func (d *nginxCase) stale() {
+	for _, t := range d.looked {
+		now := d.report.Names[t.URL()]
+		host, port, err := net.SplitHostPort(t.Addr)
+		if err != nil || len(now) == 0 || t.Resolver != "" {
+			continue
+		}
+		for _, f := range d.errors.Failures() {
+			_, addr, _ := strings.Cut(f.Upstream, "://")
+			old, oldPort, err := net.SplitHostPort(addr)
+			if err != nil || oldPort != port || slices.Contains(now, f.Upstream) || net.ParseIP(old) == nil || d.names(addr) {
+				continue
+			}
+			d.report.Findings = append([]finding.Finding{d.moved(t, host, f)}, d.report.Findings...)
+			return
+		}
+	}
+}
+
+// names reports whether the configuration has an address itself.
+func (d *nginxCase) names(addr string) bool {
+	return slices.ContainsFunc(d.looked, func(t doctor.Target) bool { return t.Addr == addr })
+}
+
+func (d *nginxCase) moved(t doctor.Target, host string, f *nginxlog.Failures) finding.Finding {
+	e, _ := explain(f.Cause)
+	n := finding.Finding{
+		Severity: finding.Error, Confidence: finding.Likely, Code: "dns_stale", Reason: e.reason, Upstream: f.Upstream, Where: t.Label,
+		Seen:  fmt.Sprintf("requests for %s went to %s and failed; the name now stands for %s", host, f.Upstream, strings.Join(d.report.Names[t.URL()], ", ")),
+		Means: "nginx looked the name up when it started, and does not look again: the application has moved (a container that was made anew)",
+		Do:    "reload nginx now (nginx -s reload); and let it look names up as requests come",
+		Count: f.Count, First: f.First, Last: f.Last,
+	}
+	l := d.from[t.URL()]
+	if l != nil && (l.URI == "" || l.URI == "/" && l.Path == "/") { // with a variable nginx replaces no path
+		_, port, _ := net.SplitHostPort(t.Addr)
+		n.Directive = fmt.Sprintf("resolver %s valid=10s;\nset $upstream %s;\n%s %s://$upstream:%s;", cmp.Or(doctor.FirstNameServer(), "127.0.0.53"), host, l.Pass.Name, l.Scheme, port)
+	}
+	return n
+}

@@ -1,0 +1,176 @@
+package nginxconf
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	crossplane "github.com/nginxinc/nginx-go-crossplane"
+)
+
+// Source says where a configuration is.
+type Source struct {
+	File  string    // nginx.conf, a file that it includes, a folder of those, an nginx -T dump; "-" = Stdin
+	Root  string    // the folder in which the names that the configuration has begin; "" = this machine's own
+	Stdin io.Reader // nil when File is not "-"
+}
+
+// Load reads a configuration of this machine. See [Source.Load].
+func Load(file string) (*Config, error) { return Source{File: file}.Load() }
+
+// Load reads a configuration. An error is about the file itself or its syntax;
+// includes that cannot be read are Problems.
+func (s Source) Load() (*Config, error) {
+	c, err := s.load()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.File, err)
+	}
+	return c, nil
+}
+
+func (s Source) load() (*Config, error) {
+	name := s.name()
+	text, err := s.text(name)
+	if err != nil {
+		return nil, err
+	}
+	o := &opener{dir: filepath.Dir(name), root: root(s.Root), texts: map[string]string{name: text}}
+	if main, files := dumped(text); main != "" {
+		name, o.dir, o.texts, o.dump = main, filepath.Dir(main), files, true
+	}
+	p, err := crossplane.Parse(name, &crossplane.ParseOptions{
+		Open: o.open, Glob: o.glob,
+		SkipDirectiveContextCheck: true, SkipDirectiveArgsCheck: true,
+	})
+	if err = errors.Join(o.err, err); err != nil {
+		return nil, err
+	}
+	if len(p.Config) == 0 {
+		return nil, errors.New("nothing could be read")
+	}
+	if len(p.Config[0].Errors) > 0 && len(p.Config[0].Parsed) == 0 {
+		return nil, p.Config[0].Errors[0].Error
+	}
+	c := &Config{File: name, Dump: o.dump, Unmatched: o.empty, Upstreams: map[string]*Upstream{}, root: o.root}
+	for _, e := range p.Errors {
+		c.Problems = append(c.Problems, fmt.Sprintf("%s: %v", e.File, e.Error))
+	}
+	t := &tree{payload: p}
+	c.Root = t.convert(p.Config[0].Parsed, p.Config[0].File, 0)
+	if t.err != nil {
+		return nil, t.err
+	}
+	c.Root, c.Fragment = whole(c.Root)
+	c.read()
+	return c, nil
+}
+
+// name is what the main file is called within the root. A name that is not below the
+// root is one within it, or else that of a file from elsewhere.
+func (s Source) name() string {
+	if s.File == "-" {
+		return "standard input"
+	}
+	r := root(s.Root)
+	if name := r.name(s.File); name != s.File {
+		return name
+	}
+	return s.File
+}
+
+// text reads the main file. It may be a pipe.
+func (s Source) text(name string) (string, error) {
+	if s.File == "-" {
+		return read(s.Stdin)
+	}
+	path := root(s.Root).path(name)
+	if !exists(path) {
+		path = s.File
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return folder(path, name)
+	}
+	return read(f)
+}
+
+func read(r io.Reader) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	if len(b) > maxBytes {
+		return "", fmt.Errorf("larger than %d MiB", maxBytes>>20)
+	}
+	return string(b), err
+}
+
+// folder returns the text that stands for a folder: its nginx.conf, or else one that
+// includes its files, as nginx.conf does with sites-enabled and conf.d.
+func folder(path, name string) (string, error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return "", err
+	}
+	var all, conf []string
+	for _, e := range entries {
+		switch {
+		case e.IsDir():
+		case e.Name() == "nginx.conf":
+			return "include " + quoted(filepath.Join(name, e.Name())) + ";", nil
+		case strings.HasSuffix(e.Name(), ".conf"):
+			conf = append(conf, e.Name())
+		case !strings.ContainsAny(e.Name(), ".~"): // sites-enabled has names without an extension
+			all = append(all, e.Name())
+		}
+	}
+	if len(conf) > 0 {
+		all = conf
+	}
+	if len(all) == 0 {
+		return "", errors.New("the folder has no *.conf")
+	}
+	var b strings.Builder
+	for _, f := range all {
+		fmt.Fprintf(&b, "include %s;\n", quoted(filepath.Join(name, f)))
+	}
+	return b.String(), nil
+}
+
+func quoted(name string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
+}
+
+// dumped takes the output of nginx -T apart: each file stands after a line with its
+// name. main is "" when the text is no such output.
+func dumped(text string) (main string, files map[string]string) {
+	const mark, end = "# configuration file ", ":"
+	files = map[string]string{}
+	name, from := "", 0
+	for at := 0; at < len(text); {
+		line, _, _ := strings.Cut(text[at:], "\n")
+		next := min(at+len(line)+1, len(text))
+		line = strings.TrimSuffix(line, "\r")
+		if rest, ok := strings.CutPrefix(line, mark); ok && strings.HasSuffix(rest, end) {
+			if name != "" {
+				files[name] = text[from:at]
+			}
+			name, from = strings.TrimSuffix(rest, end), next
+			if main == "" {
+				main = name
+			}
+		} else if main == "" && line != "" && !strings.HasPrefix(line, "nginx: ") {
+			return "", nil
+		}
+		at = next
+	}
+	if main == "" {
+		return "", nil
+	}
+	files[name] = text[from:]
+	return main, files
+}

@@ -1,0 +1,94 @@
+package nginxconf
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+)
+
+// To returns the directive that passes the location's requests on to another host, or
+// in another way: To("proxy_pass", "https", "app:443"). A path that replaces the
+// location's own stays, as far as the directive can have one.
+func (l *Location) To(pass, scheme, host string) string {
+	if scheme != "" {
+		scheme += "://"
+	}
+	uri := l.URI
+	if pass != "proxy_pass" {
+		uri = ""
+	}
+	if strings.HasPrefix(host, "unix:") && uri != "" {
+		uri = ":" + uri
+	}
+	return pass + " " + scheme + host + uri + ";"
+}
+
+// Written is the scheme that the location's directive is to have; "" = none.
+func (l *Location) Written() string {
+	if l.Prefix() == l.Scheme && l.Scheme != "grpc" { // fastcgi, scgi and uwsgi need none
+		return ""
+	}
+	return l.Scheme
+}
+
+// WithHeader returns the line that adds a header to what is sent upstream. It has to
+// stand beside the others: a location with proxy_set_header of its own inherits none.
+func (l *Location) WithHeader(name, value string) string {
+	line := fmt.Sprintf("proxy_set_header %s %s;", name, value)
+	others := l.All("proxy_set_header")
+	if len(others) == 0 || slices.Contains(l.block, others[0]) {
+		return line
+	}
+	return line + "   # beside the others, at " + others[0].At()
+}
+
+// Buffers returns the lines that give a response header room, %s standing for KiB.
+// What is set and would be too small with them is among them.
+func (l *Location) Buffers() string {
+	p := l.Prefix()
+	lines := p + "_buffer_size %[1]sk;"
+	if p == "grpc" {
+		return lines
+	}
+	lines += "\n" + p + "_buffers 8 %[1]sk;"
+	for _, name := range []string{p + "_busy_buffers_size", p + "_temp_file_write_size"} {
+		if l.One(name).Name != "" {
+			lines += "\n" + name + " %[1]sk;"
+		}
+	}
+	return lines
+}
+
+// With returns the server line with another address, its parameters as they are
+// without those that are named.
+func (p Peer) With(addr string, without ...string) string {
+	line := "server " + addr
+	for _, a := range p.Args[min(1, len(p.Args)):] {
+		name, _, _ := strings.Cut(a, "=")
+		if !slices.Contains(without, name) {
+			line += " " + a
+		}
+	}
+	return line + ";"
+}
+
+// Ports are those that the servers listen on.
+func (c *Config) Ports() []string {
+	var ports []string
+	for _, s := range c.Servers {
+		for _, l := range s.Listen {
+			port := l.Arg(0)
+			if _, p, err := net.SplitHostPort(port); err == nil {
+				port = p
+			}
+			ports = append(ports, port)
+		}
+	}
+	return ports
+}
+
+// Blocks returns the blocks of a name at the top of the configuration.
+func (c *Config) Blocks(name string) []*Directive {
+	return slices.DeleteFunc(slices.Clone(c.Root), func(d *Directive) bool { return d.Name != name })
+}
