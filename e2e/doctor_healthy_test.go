@@ -89,7 +89,7 @@ var healthy = map[string]func(*plant) diagnosis{
 	},
 	"a container's files": func(p *plant) diagnosis {
 		root := p.container(proxied("http://unix:/run/app.sock"))
-		p.appOn(p.listenUnix("root/run/app.sock"), fine)
+		p.socket("root/run/app.sock", 0o666)
 		return p.doctor("--nginx", "/etc/nginx/nginx.conf", "--root", root)
 	},
 	"a server that is down, and one for when others fail": func(p *plant) diagnosis {

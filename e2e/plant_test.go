@@ -223,8 +223,8 @@ type diagnosis struct {
 		Count                                                                           int64
 	}
 	Unknown, Looked []string
-	text string
-	code int
+	text            string
+	code            int
 }
 
 // doctor asks the doctor.

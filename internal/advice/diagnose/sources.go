@@ -32,7 +32,8 @@ func (d *nginxCase) notRead() {
 // a file, and says so: reading it might never end.
 func (d *nginxCase) notAFile(kind, name string) bool {
 	info, err := os.Stat(name)
-	if err != nil || info.Mode().IsRegular() {
+	device := d.root != "" && strings.HasPrefix(strings.TrimPrefix(name, d.root), "/dev/") // a container's are not in its files
+	if err == nil && info.Mode().IsRegular() || err != nil && !device {
 		return false
 	}
 	d.report.NotKnown("what the %s tells: %s is no file; docker logs NAME > FILE 2>&1, then --log FILE", kind, name)

@@ -27,8 +27,13 @@ func (p Protocol) String() string {
 	return [...]string{"HTTP", "HTTP/2", "FastCGI", "uwsgi", "SCGI"}[p]
 }
 
-// probeWait bounds how long something is waited for that need not come.
-const probeWait = 2 * time.Second
+const (
+	// probeWait bounds how long something is waited for that need not come.
+	probeWait = 2 * time.Second
+	// firstWait is how long what has to come may take until it is looked whether
+	// something else is spoken.
+	firstWait = 500 * time.Millisecond
+)
 
 // greeting is what can be asked of an upstream without a request, and how its answer
 // begins. ok is false when the protocol has nothing of the kind.
@@ -87,12 +92,16 @@ func (e *examination) speaks(ctx context.Context, p place, protocol Protocol) bo
 func (e *examination) speak(ctx context.Context, p place) {
 	began := time.Now()
 	defer e.slow("waiting for a word of %s from %s", e.Protocol, p.address)()
-	first, known, err := e.greet(ctx, p, e.Protocol, e.o.MaxWait)
+	first, known, err := e.greet(ctx, p, e.Protocol, firstWait)
+	plain := !known && e.speaksPlain(ctx, p)
+	if !known && !plain && isTimeout(err) {
+		first, known, err = e.greet(ctx, p, e.Protocol, e.o.MaxWait)
+	}
 	took := time.Since(began)
 	switch {
 	case known:
 		e.step("protocol", took, "%s", e.Protocol)
-	case e.speaksPlain(ctx, p):
+	case plain:
 		e.failed("protocol", took, "HTTP/1.1, not %s", e.Protocol)
 		f := broken("http_only", reason.ResponseMalformed)
 		f.Seen = fmt.Sprintf("%s answers a request of HTTP/1.1, and not %s", p.address, e.Protocol)

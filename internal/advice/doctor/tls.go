@@ -26,7 +26,7 @@ const expiresSoon = 14 * 24 * time.Hour
 func (e *examination) handshake(ctx context.Context, p place) bool {
 	began := time.Now()
 	defer e.slow("TLS handshake with %s", p.address)()
-	state, err := e.tryTLS(ctx, p, probeWait)
+	state, err := e.tryTLS(ctx, p, firstWait)
 	if isTimeout(err) && !e.speaksPlain(ctx, p) { // what waits for the end of a line has no TLS
 		state, err = e.tryTLS(ctx, p, tlsWait)
 	}
