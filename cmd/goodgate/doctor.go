@@ -218,7 +218,7 @@ func (f *doctorFlags) write(out io.Writer, report *finding.Report) error {
 		return &exitError{exitUnanswered, nil}
 	case found && worst == finding.Warning:
 		return &exitError{exitDoubtful, nil}
-	case f.nginx+f.haproxy != "" && report.Targets == 0:
+	case report.Blind:
 		return &exitError{exitFailed, errors.New("there was no upstream to look at")}
 	}
 	return nil

@@ -30,6 +30,7 @@ func HAProxy(ctx context.Context, s Sources) (finding.Report, error) {
 		d.report.NotKnown("what the log tells: none is named; --access-log FILE reads one (option httplog)")
 	}
 	d.targets()
+	d.report.Blind = len(d.looked) == 0
 	look := doctor.Examine(ctx, d.looked, s.Look)
 	if ctx.Err() != nil {
 		return d.report, fmt.Errorf("looking at servers: %w", context.Cause(ctx))

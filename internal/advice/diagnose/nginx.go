@@ -43,6 +43,7 @@ func Nginx(ctx context.Context, s Sources) (finding.Report, error) {
 		return d.report, err
 	}
 	d.targets()
+	d.report.Blind = len(d.looked) == 0
 	s.Look.Own = c.Ports()
 	look := doctor.Examine(ctx, d.looked, s.Look)
 	if ctx.Err() != nil {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/advice/doctor"
@@ -32,11 +33,30 @@ func (d *nginxCase) notRead() {
 // a file, and says so: reading it might never end.
 func (d *nginxCase) notAFile(kind, name string) bool {
 	info, err := os.Stat(name)
-	device := d.root != "" && strings.HasPrefix(strings.TrimPrefix(name, d.root), "/dev/") // a container's are not in its files
-	if err == nil && info.Mode().IsRegular() || err != nil && !device {
+	if !isDevice(d.root, name) && (err != nil || info.Mode().IsRegular()) {
 		return false
 	}
 	d.report.NotKnown("what the %s tells: %s is no file; docker logs NAME > FILE 2>&1, then --log FILE", kind, name)
+	return true
+}
+
+// isDevice reports whether a name leads into /dev or /proc. /dev/stdout is then
+// whatever the one who looks has for it, which may be a file.
+func isDevice(root, name string) bool {
+	for range 40 {
+		within := strings.TrimPrefix(name, root)
+		if strings.HasPrefix(within, "/dev/") || strings.HasPrefix(within, "/proc/") {
+			return true
+		}
+		to, err := os.Readlink(name)
+		if err != nil {
+			return false
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(within), to)
+		}
+		name = filepath.Join(root, to)
+	}
 	return true
 }
 

@@ -47,7 +47,6 @@ func Examine(ctx context.Context, targets []Target, o Options) finding.Report {
 		all.Add(e.report)
 		all.Looked = append(all.Looked, e.URL())
 	}
-	all.Targets = len(looks)
 	return all
 }
 

@@ -71,8 +71,8 @@ type Report struct {
 	Looked   []string // what was looked at
 	Timeline []Span   // failures that logs tell of
 
-	Targets int                 // upstreams that were looked at
-	Names   map[string][]string // what an upstream's name stands for: its other names in logs
+	Blind bool                // there was no upstream to look at
+	Names map[string][]string // what an upstream's name stands for: its other names in logs
 }
 
 // Span is a kind of failure that logs tell of.
@@ -90,7 +90,7 @@ func (r *Report) Add(other Report) {
 	r.Unknown = append(r.Unknown, other.Unknown...)
 	r.Looked = append(r.Looked, other.Looked...)
 	r.Timeline = append(r.Timeline, other.Timeline...)
-	r.Targets += other.Targets
+	r.Blind = r.Blind || other.Blind
 	for name, list := range other.Names {
 		if r.Names == nil {
 			r.Names = map[string][]string{}

@@ -22,7 +22,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		return err
 	}
 	page := htmlPage{Report: newMask(r).report(r), Made: time.Now().Format("2006-01-02 15:04:05 MST")}
-	page.Summary = summary(page.Findings)
+	page.Summary = r.summary()
 	page.Chart = newChart(page.Timeline)
 	var b bytes.Buffer // nothing is written of a page that fails
 	if err := t.Execute(&b, page); err != nil {
@@ -59,6 +59,7 @@ type chart struct {
 
 type chartBar struct {
 	Span
+	Label    string
 	Y, Text  int
 	X, Width float64
 }
@@ -66,6 +67,15 @@ type chartBar struct {
 type chartTick struct {
 	X    float64
 	Text string
+}
+
+// shortened cuts a label at what has room beside the bars.
+func shortened(s string) string {
+	const room = 44
+	if r := []rune(s); len(r) > room {
+		return string(r[:room-1]) + "…"
+	}
+	return s
 }
 
 // newChart returns nil when no failure has a time.
@@ -91,7 +101,7 @@ func newChart(spans []Span) *chart {
 	}
 	for i, s := range spans {
 		y := chartTop + i*chartRow
-		c.Rows = append(c.Rows, chartBar{Span: s, Y: y + 5, Text: y + 18, X: x(s.First), Width: max(leastBar, x(s.Last)-x(s.First))})
+		c.Rows = append(c.Rows, chartBar{Span: s, Label: shortened(s.Cause + " " + s.Upstream), Y: y + 5, Text: y + 18, X: x(s.First), Width: max(leastBar, x(s.Last)-x(s.First))})
 	}
 	layout := "15:04:05"
 	if whole > 20*time.Hour {

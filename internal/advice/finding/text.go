@@ -44,7 +44,7 @@ func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 	if len(r.Unknown) > 0 {
 		fmt.Fprintln(t)
 	}
-	fmt.Fprintln(t, summary(r.Findings))
+	fmt.Fprintln(t, r.summary())
 	if len(r.Findings) == 0 {
 		t.looked(r.Looked)
 	}
@@ -180,12 +180,16 @@ func (t *text) paragraph(label, s string) {
 	fmt.Fprintln(t)
 }
 
-func summary(findings []Finding) string {
+func (r *Report) summary() string {
 	var n [3]int
-	for _, f := range findings {
+	for _, f := range r.Findings {
 		n[f.Severity]++
 	}
-	if n[Error]+n[Warning]+n[Notice] == 0 {
+	switch {
+	case len(r.Findings) > 0:
+	case r.Blind:
+		return "nothing looked at"
+	default:
 		return "nothing found"
 	}
 	return fmt.Sprintf("errors: %d, warnings: %d, notices: %d", n[Error], n[Warning], n[Notice])

@@ -46,9 +46,9 @@ func lintUpstream(r *finding.Report, u *Upstream) {
 		return
 	}
 	p := u.Servers[0]
-	_, fails := p.Params["max_fails"]
-	_, timeout := p.Params["fail_timeout"]
-	if !fails && !timeout {
+	fails, hasFails := p.Params["max_fails"]
+	timeout, hasTimeout := p.Params["fail_timeout"]
+	if !hasFails && !hasTimeout || fails == "0" || timeout == "0" || timeout == "0s" { // they say what nginx does
 		return
 	}
 	f := warn("max_fails_single", reason.None, p.At())
