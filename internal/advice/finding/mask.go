@@ -18,7 +18,7 @@ func newMask(r *Report) *mask {
 	m := &mask{
 		known:    map[netip.Addr]bool{},
 		address:  regexp.MustCompile(`(?i)\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:\b[0-9a-f]{1,4})?(?::{1,2}[0-9a-f]{1,4}){2,7}\b|::[0-9a-f]{1,4}\b`),
-		named:    regexp.MustCompile(`(?i)((?:authorization|cookie|token|passw(?:or)?d|secret|api[_-]?key|session|signature)["']?\s*[:=]\s*["']?)[^\s"'&;,]+`),
+		named:    regexp.MustCompile(`(?i)((?:authorization|cookie|token|passw(?:or)?d|secret|api[_-]?key|session|signature)["']?(?:\s*[:=]\s*["']?|\s+["']))[^\s"'&;,]+`),
 		bearer:   regexp.MustCompile(`(?i)\b(bearer|basic) [a-z0-9+/=._~-]{6,}`),
 		userinfo: regexp.MustCompile(`://[^/\s@]+@`),
 		long:     regexp.MustCompile(`\b[A-Za-z0-9_-]{32,}\b`),

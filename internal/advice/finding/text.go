@@ -151,7 +151,7 @@ func (t *text) looked(list []string) {
 	if n := len(list) - maxLooked; n > 0 {
 		list, more = list[:maxLooked], fmt.Sprintf(", and %d more", n)
 	}
-	t.paragraph("looked at", printable.Text(strings.Join(list, ", ")+more))
+	t.paragraph("looked", "at "+printable.Text(strings.Join(list, ", ")+more))
 }
 
 // paragraph writes a labelled text, its lines broken at the width.

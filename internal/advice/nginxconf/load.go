@@ -32,8 +32,7 @@ func (s Source) Load() (*Config, error) {
 }
 
 func (s Source) load() (*Config, error) {
-	name := s.name()
-	text, err := s.text(name)
+	name, text, err := s.text(s.name())
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +80,11 @@ func (s Source) name() string {
 	return s.File
 }
 
-// text reads the main file. It may be a pipe.
-func (s Source) text(name string) (string, error) {
+// text reads the main file, which may be a pipe. For a folder it is another one.
+func (s Source) text(name string) (main, text string, err error) {
 	if s.File == "-" {
-		return read(s.Stdin)
+		text, err = read(s.Stdin)
+		return name, text, err
 	}
 	path := root(s.Root).path(name)
 	if !exists(path) {
@@ -92,13 +92,21 @@ func (s Source) text(name string) (string, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return folder(path, name)
+	info, err := f.Stat()
+	switch main := filepath.Join(name, "nginx.conf"); {
+	case err != nil:
+		return "", "", err
+	case !info.IsDir():
+		text, err = read(f)
+		return name, text, err
+	case exists(filepath.Join(path, "nginx.conf")):
+		return Source{File: filepath.Join(s.File, "nginx.conf"), Root: s.Root}.text(main)
 	}
-	return read(f)
+	text, err = folder(path, name)
+	return filepath.Join(name, "*.conf"), text, err
 }
 
 func read(r io.Reader) (string, error) {
@@ -109,8 +117,8 @@ func read(r io.Reader) (string, error) {
 	return string(b), err
 }
 
-// folder returns the text that stands for a folder: its nginx.conf, or else one that
-// includes its files, as nginx.conf does with sites-enabled and conf.d.
+// folder returns the text that stands for a folder: it includes the files, as
+// nginx.conf does with those of sites-enabled and conf.d.
 func folder(path, name string) (string, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -120,8 +128,6 @@ func folder(path, name string) (string, error) {
 	for _, e := range entries {
 		switch {
 		case e.IsDir():
-		case e.Name() == "nginx.conf":
-			return "include " + quoted(filepath.Join(name, e.Name())) + ";", nil
 		case strings.HasSuffix(e.Name(), ".conf"):
 			conf = append(conf, e.Name())
 		case !strings.ContainsAny(e.Name(), ".~"): // sites-enabled has names without an extension
