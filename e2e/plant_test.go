@@ -219,8 +219,8 @@ func (p *plant) together(n int, path string) {
 // diagnosis is what the doctor says.
 type diagnosis struct {
 	Findings []struct {
-		Severity, Confidence, Code, Reason, Upstream, Where, Seen, Means, Do, Directive string
-		Count                                                                           int64
+		Severity, Confidence, Because, Code, Reason, Upstream, Where, Seen, Means, Do, Directive string
+		Count                                                                                    int64
 	}
 	Unknown, Looked []string
 	text            string

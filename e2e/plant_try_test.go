@@ -26,6 +26,9 @@ func (p *plant) try(d diagnosis) {
 		writeFile(p.T, p.dir, "upstream-ca.pem", string(pem)) // "a copy of the upstream's PEM file"
 	}
 	for _, f := range d.Findings {
+		if f.Severity != "notice" && (f.Where == "" || f.Because == "") && f.Upstream != "" {
+			p.Errorf("%s does not say where it is, or why it is %s", f.Code, f.Confidence)
+		}
 		last := strings.TrimSpace(f.Directive)
 		if code, _, commented := strings.Cut(last, "   #"); commented {
 			last = code

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -43,11 +44,12 @@ func (d *nginxCase) logged() []finding.Finding {
 		path, upstream := f.Path(), d.aliased(f.Upstream)
 		d.report.Timeline = append(d.report.Timeline, finding.Span{Cause: f.Cause.String(), Upstream: upstream, Count: f.Count, First: f.First, Last: f.Last})
 		n := finding.Finding{
-			Severity: e.severity, Confidence: finding.Likely, Code: e.code, Reason: e.reason, Upstream: upstream, Where: d.where(upstream),
-			Means: e.means, Do: e.do, Directive: e.directive, Count: f.Count, First: f.First, Last: f.Last,
+			Severity: e.severity, Confidence: finding.Likely, Code: e.code, Reason: e.reason, Upstream: upstream,
+			Because: "from the log alone",
+			Means:   e.means, Do: e.do, Directive: e.directive, Count: f.Count, First: f.First, Last: f.Last,
 		}
 		if f.Cause == nginxlog.ClosedBeforeAnswer || f.Cause == nginxlog.ResetBeforeAnswer {
-			n.Confidence = finding.Possible // several things look so
+			n.Confidence, n.Because = finding.Possible, "from the log alone, where several causes look like this"
 		}
 		n.Seen = "the error log says " + strings.ReplaceAll(f.Cause.String(), "_", " ")
 		if f.Since.After(f.First) {
@@ -59,6 +61,7 @@ func (d *nginxCase) logged() []finding.Finding {
 		if e.reason == reason.DNSError || e.reason == reason.DNSTimeout {
 			n.Upstream = d.upstreamNamed(f.Upstream)
 		}
+		n.Where = d.where(n.Upstream)
 		d.withValue(&n, f)
 		list = append(list, n)
 	}
@@ -91,7 +94,17 @@ func (d *nginxCase) where(upstream string) string {
 	if t := d.target(upstream); t.Label != "" {
 		return t.Label
 	}
-	return ""
+	name := upstream[strings.LastIndex(upstream, "/")+1:]
+	if u := d.config.Upstreams[name]; u != nil {
+		return "upstream " + name + " (" + u.At() + ")"
+	}
+	var variable []string
+	for _, l := range d.config.Passes {
+		if l.Variable != "" {
+			variable = append(variable, l.Pass.At())
+		}
+	}
+	return cmp.Or(strings.Join(compact(variable), ", "), filepath.Base(d.config.File))
 }
 
 // withValue adds the directive whose value comes from the evidence.
@@ -120,7 +133,12 @@ func (d *nginxCase) withValue(n *finding.Finding, f *nginxlog.Failures) {
 			n.Directive = strings.ReplaceAll(l.Buffers(), "%[1]s", fmt.Sprint(max(16, 2*l.Size(l.Prefix()+"_buffer_size", 4<<10)>>10)))
 		}
 	case nginxlog.TLSHandshake, nginxlog.ConnectTimeout:
-		if l := d.from[n.Upstream]; l != nil {
+		l := d.from[n.Upstream]
+		switch {
+		case l == nil:
+		case f.Cause == nginxlog.TLSHandshake && !l.Secure():
+			n.Directive = "" // the configuration was another one then
+		default:
 			n.Directive = strings.ReplaceAll(n.Directive, "proxy_", l.Prefix()+"_")
 		}
 	case nginxlog.NoLocalPort:
@@ -128,9 +146,7 @@ func (d *nginxCase) withValue(n *finding.Finding, f *nginxlog.Failures) {
 	case nginxlog.NoLiveUpstreams:
 		n.Follows, n.Directive = true, ""
 		name := f.Upstream[strings.LastIndex(f.Upstream, "/")+1:]
-		n.Where = "upstream " + name
 		if u := d.config.Upstreams[name]; u != nil && len(u.Servers) > 0 {
-			n.Where += " (" + u.At() + ")"
 			n.Directive = u.Servers[0].With(u.Servers[0].Arg(0)+" max_fails=0", "max_fails", "fail_timeout")
 		}
 	}
@@ -207,7 +223,8 @@ func (d *nginxCase) byTheClock() []finding.Finding {
 		after := t.Failed.Mean().Round(100 * time.Millisecond)
 		list = append(list, finding.Finding{
 			Severity: finding.Error, Confidence: finding.Likely, Code: "worker_timeout", Reason: reason.ClosedBeforeResponse,
-			Upstream: d.upstreamOf(t.Upstream), Count: t.Failed.N, First: t.First, Last: t.Last,
+			Upstream: d.upstreamOf(t.Upstream), Count: t.Failed.N, First: t.First, Last: t.Last, Where: d.where(d.upstreamOf(t.Upstream)),
+			Because:   "nothing but a clock makes all failures take the same time",
 			Seen:      fmt.Sprintf("every 502 of this upstream came after %s (%s to %s)", after, t.Failed.Min.Round(time.Millisecond), t.Failed.Max.Round(time.Millisecond)),
 			Means:     "the application's own timeout ends the worker that is still at it (gunicorn: --timeout, 30 s unless set; uwsgi: harakiri)",
 			Do:        "make the request faster, or let the worker have more time",
@@ -256,7 +273,7 @@ func (d *nginxCase) crashLoops(list []finding.Finding) []finding.Finding {
 		if f.Code != "closed_before_response" || !both || d.isDown(f.Upstream) {
 			continue
 		}
-		list[i].Code, list[i].Confidence = "crash_loop", finding.Likely
+		list[i].Code, list[i].Confidence, list[i].Because = "crash_loop", finding.Likely, "both kinds of failure are in the log, and it answers now"
 		list[i].Count += r.Count
 		list[i].Seen = fmt.Sprintf("%d times the connection was closed without an answer, %d times refused; now it answers", f.Count, r.Count)
 		list[i].Means = "the application ends with requests under way, and is started again: it crashes, is killed for its memory, or is restarted by someone"
@@ -296,6 +313,7 @@ func (d *nginxCase) races(list []finding.Finding) []finding.Finding {
 
 // take gives a finding the evidence of another.
 func take(f *finding.Finding, from finding.Finding) {
+	f.Agree(from)
 	f.Seen += "; " + from.Seen
 	f.Count += from.Count
 	if f.First.IsZero() || from.First.Before(f.First) {
@@ -312,6 +330,7 @@ func (d *nginxCase) absorb(list []finding.Finding) []finding.Finding {
 	explains := []string{
 		"plain_to_tls_port", "tls_to_plain_port", "http2_only", "not_http", "certificate_expired", "certificate_name",
 		"certificate_self_signed", "certificate_authority", "backlog_full",
+		"dns_not_found", "dns_timeout", "dns_failure",
 		"http_only", "fastcgi_only", "uwsgi_only", "not_http2", "not_fastcgi", "not_uwsgi",
 	}
 	for i, found := range d.live {
@@ -319,7 +338,8 @@ func (d *nginxCase) absorb(list []finding.Finding) []finding.Finding {
 			continue
 		}
 		list = slices.DeleteFunc(list, func(f finding.Finding) bool {
-			if f.Upstream != found.Upstream || f.Severity != finding.Error {
+			other := strings.HasPrefix(found.Code, "dns_") && !strings.HasPrefix(f.Code, "dns_")
+			if f.Upstream != found.Upstream || f.Severity != finding.Error || other {
 				return false
 			}
 			take(&d.live[i], f)

@@ -42,10 +42,11 @@ func (d *nginxCase) moved(t doctor.Target, host string, f *nginxlog.Failures) fi
 	e, _ := explain(f.Cause)
 	n := finding.Finding{
 		Severity: finding.Error, Confidence: finding.Likely, Code: "dns_stale", Reason: e.reason, Upstream: f.Upstream, Where: t.Label,
-		Seen:  fmt.Sprintf("requests for %s went to %s and failed; the name now stands for %s", host, f.Upstream, strings.Join(d.report.Names[t.URL()], ", ")),
-		Means: "nginx looked the name up when it started, and does not look again: the application has moved (a container that was made anew)",
-		Do:    "reload nginx now (nginx -s reload); and let it look names up as requests come",
-		Count: f.Count, First: f.First, Last: f.Last,
+		Because: "another cause would be that the name has had other addresses before",
+		Seen:    fmt.Sprintf("requests for %s went to %s and failed; the name now stands for %s", host, f.Upstream, strings.Join(d.report.Names[t.URL()], ", ")),
+		Means:   "nginx looked the name up when it started, and does not look again: the application has moved (a container that was made anew)",
+		Do:      "reload nginx now (nginx -s reload); and let it look names up as requests come",
+		Count:   f.Count, First: f.First, Last: f.Last,
 	}
 	l := d.from[t.URL()]
 	if l != nil && (l.URI == "" || l.URI == "/" && l.Path == "/") { // with a variable nginx replaces no path

@@ -226,6 +226,7 @@ func (e *examination) nearby(ctx context.Context, f finding.Finding, p place, li
 	f.Seen += "; what listens nearby: " + strings.Join(names, ", ")
 	if len(near) == 1 {
 		f.Code, f.Confidence = "wrong_port", finding.Likely
+		f.Because = "it may as well be another application, and this one has stopped"
 		f.Directive = e.Words.address(net.JoinHostPort(host, fmt.Sprint(near[0].address.Port())))
 		f.Means = fmt.Sprintf("nothing listens at port %s, but %s does at %d: probably the port is wrong", port, near[0].who(), near[0].address.Port())
 		f.Do = "if that is the application, correct the port; if not, start it"

@@ -103,6 +103,7 @@ func (e *examination) failed(name string, took time.Duration, format string, arg
 // find adds a finding about this target.
 func (e *examination) find(f finding.Finding) {
 	f.Upstream, f.Where = e.URL(), cmp.Or(f.Where, e.Label)
+	f.Because = cmp.Or(f.Because, "looked at just now")
 	e.report.Find(f)
 }
 

@@ -46,6 +46,7 @@ func Stopped(f *finding.Finding, evidence string) {
 		return
 	}
 	f.Code, f.Confidence, f.Directive = "nothing_listens", finding.Certain, ""
+	f.Because = "nothing listens there now, and the address is right"
 	f.Seen += "; " + evidence
 	f.Means = "the application at this address has stopped: it crashed, was ended, or is being restarted"
 	f.Do = "start it again, and see in its log why it ended"

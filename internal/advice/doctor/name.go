@@ -96,7 +96,7 @@ func (e *examination) nameFailed(host string, err error) {
 		f.Means = "the name is misspelt, was removed, or is known to another name server only, such as that of a container network"
 		f.Do = "correct the name, or ask the name server that knows it"
 		if e.Resolver == "" && !strings.Contains(strings.TrimSuffix(host, "."), ".") {
-			f.Severity, f.Confidence = finding.Warning, finding.Likely
+			f.Severity, f.Confidence, f.Because = finding.Warning, finding.Likely, "looked up from here, which may not be where the proxy runs"
 			f.Means = "a name without a dot is, as a rule, that of a container or service, and known only in its network; a proxy that runs there does know it"
 			f.Do = "run the doctor where the proxy runs (docker exec CONTAINER goodgate doctor ..., or docker run --network container:CONTAINER ...); if it finds nothing there either, correct the name"
 			e.find(f)

@@ -39,6 +39,7 @@ func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), n
 type Finding struct {
 	Severity   Severity
 	Confidence Confidence
+	Because    string        // why the confidence is not another; "" = not said
 	Code       string        // which finding it is, for machines; stable
 	Reason     reason.Reason // what the failure is called in goodgate; None = no request fails by it
 	Upstream   string        // address of the upstream it is about; "" = none
@@ -81,6 +82,13 @@ type Span struct {
 	Upstream    string // "" = none
 	Count       int64
 	First, Last time.Time
+}
+
+// Agree is why a finding is as sure as it is when another tells the same.
+func (f *Finding) Agree(other Finding) {
+	if f.Because != "" && other.Because != "" && f.Because != other.Because {
+		f.Because = "what was seen in different ways agrees"
+	}
 }
 
 // Add puts another report's content into r.

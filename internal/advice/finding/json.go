@@ -16,7 +16,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	}
 	for _, f := range r.Findings {
 		j := jsonFinding{
-			Severity: f.Severity, Confidence: f.Confidence, Code: f.Code, Upstream: f.Upstream, Where: f.Where,
+			Severity: f.Severity, Confidence: f.Confidence, Because: f.Because, Code: f.Code, Upstream: f.Upstream, Where: f.Where,
 			Seen: f.Seen, Means: f.Means, Do: f.Do, Directive: f.Directive, Count: f.Count, First: f.First, Last: f.Last,
 		}
 		if f.Reason != 0 {
@@ -43,6 +43,7 @@ type jsonReport struct {
 type jsonFinding struct {
 	Severity   Severity   `json:"severity"`
 	Confidence Confidence `json:"confidence"`
+	Because    string     `json:"because,omitempty"`
 	Code       string     `json:"code"`
 	Reason     string     `json:"reason,omitempty"`
 	Upstream   string     `json:"upstream,omitempty"`

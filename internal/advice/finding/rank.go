@@ -79,6 +79,7 @@ func join(a, b Finding) Finding {
 		a, b = b, a
 	}
 	a.Severity = max(a.Severity, b.Severity)
+	a.Agree(b)
 	if !strings.Contains(a.Seen, b.Seen) {
 		a.Seen += "; " + b.Seen
 	}

@@ -110,7 +110,7 @@ func (t *text) finding(n int, f Finding) {
 	fmt.Fprintf(t, "%d. %s %s\n", n, t.colored(color, f.Severity.String()+":"), t.colored(bold, title))
 	t.paragraph("where", f.Where)
 	t.paragraph("seen", f.Seen+when(f))
-	t.paragraph("means", f.Means+" ("+f.Confidence.String()+")")
+	t.paragraph("means", f.Means+" ("+f.sure()+")")
 	t.paragraph("do", f.Do)
 	for line := range strings.Lines(f.Directive) {
 		fmt.Fprintf(t, "              %s\n", t.colored(bold, strings.TrimRight(line, "\n")))
@@ -119,6 +119,14 @@ func (t *text) finding(n int, f Finding) {
 		t.paragraph("reason", f.Reason.String())
 	}
 	fmt.Fprintln(t)
+}
+
+// sure says how sure a finding is, and why.
+func (f Finding) sure() string {
+	if f.Because == "" {
+		return f.Confidence.String()
+	}
+	return f.Confidence.String() + ": " + f.Because
 }
 
 // when says how often something was seen in a log, and since when.

@@ -38,7 +38,7 @@ func Lint(c *Config) []finding.Finding {
 }
 
 func warn(code string, why reason.Reason, where string) finding.Finding {
-	return finding.Finding{Severity: finding.Warning, Confidence: finding.Certain, Code: code, Reason: why, Where: where}
+	return finding.Finding{Severity: finding.Warning, Confidence: finding.Certain, Because: "the configuration says so", Code: code, Reason: why, Where: where}
 }
 
 func lintUpstream(r *finding.Report, u *Upstream) {
