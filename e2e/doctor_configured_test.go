@@ -15,7 +15,7 @@ import (
 // of a configuration, and evidence that has to be put together.
 var configured = []setup{
 	{"php-fpm is not running", func(p *plant) diagnosis {
-		p.nginx(passed("fastcgi_pass unix:$DIR/php.sock"))
+		p.nginx(passed("include fastcgi_params; fastcgi_pass unix:$DIR/php.sock"))
 		p.get()
 		d := p.doctorNginx()
 		wantIn(p.T, "where", d.Findings[0].Where, "nginx.conf:")
@@ -24,13 +24,13 @@ var configured = []setup{
 
 	{"php-fpm has another socket now", func(p *plant) diagnosis {
 		p.fastCGI(p.listenUnix("php8.3.sock"))
-		p.nginx(passed("fastcgi_pass unix:$DIR/php7.4.sock"))
+		p.nginx(passed("include fastcgi_params; fastcgi_pass unix:$DIR/php7.4.sock"))
 		p.get()
 		return p.doctorNginx()
 	}, "socket_missing", "fastcgi_pass unix:"},
 
 	{"nothing listens for FastCGI", func(p *plant) diagnosis {
-		p.nginx("upstream php { server " + p.address() + "; }\n" + passed("fastcgi_pass php"))
+		p.nginx("upstream php { server " + p.address() + "; }\n" + passed("include fastcgi_params; fastcgi_pass php"))
 		p.get()
 		return p.doctorNginx()
 	}, "nothing_listens", "start the application"},
@@ -41,7 +41,7 @@ var configured = []setup{
 		if err := os.Chmod(p.path("php.sock"), 0o600); err != nil {
 			p.Fatal(err)
 		}
-		p.nginxWith("user nobody nogroup;", "", passed("fastcgi_pass unix:$DIR/php.sock"))
+		p.nginxWith("user nobody nogroup;", "", passed("include fastcgi_params; fastcgi_pass unix:$DIR/php.sock"))
 		p.get()
 		return p.doctorNginx()
 	}, "socket_permission", "chgrp nobody"},
@@ -87,7 +87,7 @@ var configured = []setup{
 	}, "http2_only", "pools.app.protocol: h2c"},
 
 	{"FastCGI to something else", func(p *plant) diagnosis {
-		p.nginx(passed("fastcgi_pass " + p.raw(func(c net.Conn) { io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n") })))
+		p.nginx(passed("include fastcgi_params; fastcgi_pass " + p.raw(func(c net.Conn) { io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n") })))
 		p.get()
 		return p.doctorNginx()
 	}, "not_fastcgi", "correct the address"},
@@ -254,6 +254,20 @@ var configured = []setup{
 		return p.doctorNginx()
 	}, "header_too_large", "proxy_buffer_size 64k;"},
 
+	{"a slash too few, at the root", func(p *plant) diagnosis {
+		to := p.app(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasPrefix(r.URL.Path, "/app/") {
+				w.WriteHeader(http.StatusNotFound)
+			}
+		})
+		p.probe = "/items"
+		p.nginx(proxied("http://" + to + "/app"))
+		if got := p.ask(1, "GET", "/items", ""); got != 404 {
+			p.Errorf("status %d, want 404", got)
+		}
+		return p.doctorNginx()
+	}, "trailing_slash", "/app/; }"},
+
 	{"a POST is sent twice", func(p *plant) diagnosis {
 		p.nginx("upstream app { server " + p.app(fine) + "; server " + p.app(fine) + "; }\n" + proxied("http://app", "proxy_next_upstream error http_502 non_idempotent;"))
 		p.get()
@@ -262,7 +276,8 @@ var configured = []setup{
 
 	{"two causes at once", func(p *plant) diagnosis {
 		p.certificate("app.pem", "app.internal", time.Now().Add(1000*time.Hour))
-		p.nginx("server {\n listen $LISTEN;\n location / { proxy_pass http://" + p.address() + "; }\n location /tls/ { proxy_pass https://" + p.app(fine) + "/tls/; }\n}")
+		p.probe = "/tls/"
+		p.nginx("server {\n listen $LISTEN;\n location /tls/ { proxy_pass https://" + p.app(fine) + "/tls/; }\n location / { proxy_pass http://" + p.address() + "; }\n}")
 		p.get()
 		p.ask(5, "GET", "/tls/", "")
 		d := p.doctorNginx()

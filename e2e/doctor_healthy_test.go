@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -35,13 +36,13 @@ var healthy = map[string]func(*plant) diagnosis{
 		return p.haproxy("option httpchk GET /", "server one "+p.app(fine)+" check")
 	},
 	"FastCGI": func(p *plant) diagnosis {
-		p.nginx(passed("fastcgi_pass " + p.fastCGI(p.listen())))
+		p.nginx(passed("include fastcgi_params; fastcgi_pass " + p.fastCGI(p.listen())))
 		p.get()
 		return p.doctorNginx()
 	},
 	"FastCGI, a socket": func(p *plant) diagnosis {
 		p.fastCGI(p.listenUnix("php.sock"))
-		p.nginx("upstream php { server unix:$DIR/php.sock; }\n" + passed("fastcgi_pass php"))
+		p.nginx("upstream php { server unix:$DIR/php.sock; }\n" + passed("include fastcgi_params; fastcgi_pass php"))
 		p.get()
 		return p.doctorNginx()
 	},
@@ -91,6 +92,17 @@ var healthy = map[string]func(*plant) diagnosis{
 		root := p.container(proxied("http://unix:/run/app.sock"))
 		p.socket("root/run/app.sock", 0o666)
 		return p.doctor("--nginx", "/etc/nginx/nginx.conf", "--root", root)
+	},
+	"a container's files, far down": func(p *plant) diagnosis {
+		root, deep := p.container(proxied("http://unix:/run/app.sock")), p.path(strings.Repeat("overlay2-of-the-container/", 5))
+		p.socket("root/run/app.sock", 0o666)
+		if err := os.MkdirAll(deep, 0o755); err != nil {
+			p.Fatal(err)
+		}
+		if err := os.Rename(root, filepath.Join(deep, "root")); err != nil {
+			p.Fatal(err)
+		}
+		return p.doctor("--nginx", "/etc/nginx/nginx.conf", "--root", filepath.Join(deep, "root"))
 	},
 	"a server that is down, and one for when others fail": func(p *plant) diagnosis {
 		p.nginx("upstream app { server " + p.app(fine) + " weight=2; server " + p.address() + " down; server " + p.app(fine) + " backup; }\n" + proxied("http://app"))

@@ -214,6 +214,7 @@ var setups = []setup{
 				pause(r, 1500*time.Millisecond)
 			}
 		})
+		p.probe = "/report"
 		p.nginx(proxied("http://"+to, "proxy_read_timeout 1s;"))
 		p.ask(1, "GET", "/report?token=secret", "")
 		return p.doctorNginx()
@@ -318,6 +319,7 @@ var setups = []setup{
 				w.WriteHeader(http.StatusNotFound)
 			}
 		})
+		p.probe = "/api/items"
 		p.nginx("server {\n listen $LISTEN;\n location /api { proxy_pass http://" + to + "/; }\n}")
 		if got := p.ask(1, "GET", "/api/items", ""); got != 404 {
 			p.Errorf("status %d, want 404", got)

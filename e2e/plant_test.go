@@ -38,6 +38,7 @@ type plant struct {
 	front *process
 	tls   bool     // nginx's socket speaks TLS
 	stdin string   // of the doctor
+	probe string   // what is well once the first finding is cured; "" = "/"
 	enter []string // command that enters the setup's namespace; none = the test's own
 }
 
@@ -161,6 +162,9 @@ func (p *plant) configure(main, events, body string) (file string) {
 	}
 	b.WriteString(body + "\n}\n")
 	text := strings.ReplaceAll(b.String(), "$LISTEN", "unix:$DIR/nginx.sock")
+	// nginx's packages have these two.
+	writeFile(p.T, p.dir, "fastcgi_params", "fastcgi_param REQUEST_METHOD $request_method;\nfastcgi_param REQUEST_URI $request_uri;\nfastcgi_param SERVER_PROTOCOL $server_protocol;\n")
+	writeFile(p.T, p.dir, "uwsgi_params", "")
 	return writeFile(p.T, p.dir, "nginx.conf", strings.ReplaceAll(text, "$DIR", p.dir))
 }
 

@@ -49,6 +49,11 @@ func (d *nginxCase) moved(t doctor.Target, host string, f *nginxlog.Failures) fi
 		Count:   f.Count, First: f.First, Last: f.Last,
 	}
 	l := d.from[t.URL()]
+	if d.report.Hosts[t.URL()] { // nginx's resolver does not read that file
+		n.Directive = "nginx -s reload"
+		n.Do = fmt.Sprintf("reload nginx: it reads /etc/hosts at its start only; a name that a name server has can be looked up as requests come (resolver ADDRESS; set $upstream %s;)", host)
+		return n
+	}
 	if l != nil && (l.URI == "" || l.URI == "/" && l.Path == "/") { // with a variable nginx replaces no path
 		_, port, _ := net.SplitHostPort(t.Addr)
 		n.Directive = fmt.Sprintf("resolver %s valid=10s;\nset $upstream %s;\n%s %s://$upstream:%s;", cmp.Or(doctor.FirstNameServer(), "127.0.0.53"), host, l.Pass.Name, l.Scheme, port)

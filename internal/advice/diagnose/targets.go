@@ -95,6 +95,9 @@ func (d *nginxCase) ofLocation(l *nginxconf.Location) []doctor.Target {
 		t := model
 		t.Addr, t.Label, t.Group = p.Addr, "upstream "+u.Name+" ("+p.At()+")", "upstream "+u.Name
 		t.Words.Address, t.Words.Socket = p.With("%s"), ""
+		if _, again := p.Params["resolve"]; again {
+			t.Resolver = resolver(l)
+		}
 		if l.KeepsConnections(d.config) {
 			t.Keepalive = u.Timeout
 		}
@@ -153,6 +156,8 @@ func (d *nginxCase) secure(t *doctor.Target, l *nginxconf.Location) {
 func (d *nginxCase) host(l *nginxconf.Location) string {
 	value, set := l.Header("Host")
 	switch {
+	case (!set || value == "$proxy_host") && strings.HasPrefix(l.Host, "unix:"):
+		return "localhost"
 	case !set, value == "$proxy_host":
 		return strings.TrimSuffix(l.Host, ":")
 	case !strings.Contains(value, "$"):

@@ -82,7 +82,7 @@ func (e *examination) dialAll(ctx context.Context, places []place) []dialed {
 // connected says what a try to connect tells.
 func (e *examination) connected(ctx context.Context, p place, d dialed) (finding.Finding, bool) {
 	if p.network == "unix" {
-		if f, ok := e.checkSocket(p.address); !ok {
+		if f, ok := e.checkSocket(ctx, p.address); !ok {
 			e.failed("socket", 0, "%s", f.Seen)
 			return f, false
 		}
@@ -198,7 +198,7 @@ func (e *examination) refused(ctx context.Context, p place) finding.Finding {
 		e.report.NotKnown("what listens on this machine: %v", err)
 		return f
 	}
-	if other, ok := samePort(listeners, port); ok {
+	if other, ok := samePort(listeners, port); ok && !slices.Contains(e.o.Own, port) {
 		f.Code = "other_address"
 		f.Means = fmt.Sprintf("%s listens at this port, but only on %s", other.who(), other.host())
 		f.Do = "use that address, or let the application listen on " + host

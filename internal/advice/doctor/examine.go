@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -16,6 +18,8 @@ import (
 const (
 	atOnce     = 16  // targets that are examined side by side
 	maxTargets = 500 // that are examined at all
+
+	maxSocketPath = 107 // unix(7)
 )
 
 // Examine looks at targets. It returns soon after ctx has ended.
@@ -69,6 +73,9 @@ func (e *examination) run(ctx context.Context) {
 	}
 	if e.Protocol != HTTP {
 		e.speak(ctx, *reached)
+		if e.Health != nil {
+			e.report.NotKnown("the health check of %s: it is not made over HTTP/1.1", e.URL())
+		}
 		return
 	}
 	a := e.ask(ctx, *reached, e.request())
@@ -129,6 +136,14 @@ func (e *examination) slow(format string, args ...any) (done func()) {
 
 // dial connects, within what the proxy allows or MaxWait if that is less.
 func (e *examination) dial(ctx context.Context, p place) (net.Conn, error) {
+	if p.network == "unix" && len(p.address) > maxSocketPath { // of a container's files, as a rule
+		dir, err := os.Open(filepath.Dir(p.address))
+		if err != nil {
+			return nil, err
+		}
+		defer dir.Close()
+		p.address = fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(p.address))
+	}
 	c, err := (&net.Dialer{Timeout: e.dialLimit(), KeepAlive: -1}).DialContext(ctx, p.network, p.address)
 	if err == nil && len(e.Preface) > 0 {
 		if _, err = c.Write(e.Preface); err != nil {

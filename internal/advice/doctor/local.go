@@ -135,11 +135,13 @@ func descriptors(r *finding.Report, pid int) {
 		r.NotKnown("the limit on open files of process %d", pid)
 		return
 	}
-	localStep(r, "files", "process %d has %d of at most %d files open", pid, len(open), most)
+	comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	name := strings.TrimSpace(string(comm))
+	localStep(r, "files", "%s (pid %d) has %d of at most %d files open", name, pid, len(open), most)
 	if float64(len(open)) > tight*float64(most) {
 		r.Find(finding.Finding{
 			Severity: finding.Error, Confidence: finding.Certain, Code: "fd_limit", Reason: reason.ConnectUnreachable,
-			Seen:  fmt.Sprintf("process %d has %d of at most %d files open", pid, len(open), most),
+			Seen:  fmt.Sprintf("%s (pid %d) has %d of at most %d files open", name, pid, len(open), most),
 			Means: "every connection is an open file; at the limit no client and no upstream can be connected", Do: "raise the limit of the service",
 			Directive: fmt.Sprintf("LimitNOFILE=%d", max(65536, 4*most)),
 		})

@@ -55,9 +55,10 @@ func (e *examination) lookUp(ctx context.Context) []place {
 		}
 	}
 	e.report.Names = map[string][]string{e.URL(): others}
-	ttl := "not from DNS"
-	if answer.TTL >= 0 {
-		ttl = "TTL " + span(answer.TTL)
+	ttl := "TTL " + span(answer.TTL)
+	if answer.TTL < 0 {
+		ttl = "not from DNS"
+		e.report.Hosts = map[string]bool{e.URL(): true}
 	}
 	e.paired = e.Pair && kinds == [2]int{1, 1}
 	e.step("name", took, "%s: %v (%d IPv4, %d IPv6; %s)", host, answer.Addrs, kinds[0], kinds[1], ttl)
@@ -95,9 +96,9 @@ func (e *examination) nameFailed(host string, err error) {
 		f.Seen = fmt.Sprintf("%s says that %s does not exist", asked, host)
 		f.Means = "the name is misspelt, was removed, or is known to another name server only, such as that of a container network"
 		f.Do = "correct the name, or ask the name server that knows it"
-		if e.Resolver == "" && !strings.Contains(strings.TrimSuffix(host, "."), ".") {
+		if e.Resolver == "" && ofContainer(host) {
 			f.Severity, f.Confidence, f.Because = finding.Warning, finding.Likely, "looked up from here, which may not be where the proxy runs"
-			f.Means = "a name without a dot is, as a rule, that of a container or service, and known only in its network; a proxy that runs there does know it"
+			f.Means = "such a name is, as a rule, that of a container or service, and known only in its network; a proxy that runs there does know it"
 			f.Do = "run the doctor where the proxy runs (docker exec CONTAINER goodgate doctor ..., or docker run --network container:CONTAINER ...); if it finds nothing there either, correct the name"
 			e.find(f)
 			return
@@ -120,6 +121,18 @@ func (e *examination) nameFailed(host string, err error) {
 		f.Directive = set(e.Words.Resolver, other)
 	}
 	e.find(f)
+}
+
+// ofContainer reports whether a name is one that Docker, Podman or Kubernetes gives,
+// and nobody else knows.
+func ofContainer(name string) bool {
+	name = strings.TrimSuffix(name, ".")
+	for _, end := range []string{".docker.internal", ".containers.internal", ".svc", ".cluster.local"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return !strings.Contains(name, ".")
 }
 
 // resolvConf says whom the system asks, in words.

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,11 +18,11 @@ import (
 
 // checkSocket looks at the file of a unix socket, and at who may use it: root,
 // as whom the doctor often runs, may use everything, the proxy may not.
-func (e *examination) checkSocket(path string) (finding.Finding, bool) {
+func (e *examination) checkSocket(ctx context.Context, path string) (finding.Finding, bool) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return e.socketMissing(path), false
+		return e.socketMissing(ctx, path), false
 	case errors.Is(err, fs.ErrPermission):
 		return e.socketForbidden(path, "this process"), false
 	case err != nil:
@@ -53,17 +54,26 @@ func (e *examination) checkSocket(path string) (finding.Finding, bool) {
 	}
 }
 
-func (e *examination) socketMissing(path string) finding.Finding {
+// otherSockets are those beside a missing one that could be the upstream's.
+func (e *examination) otherSockets(ctx context.Context, path string) []string {
+	others, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*.sock"))
+	others = slices.DeleteFunc(others[:min(len(others), 16)], func(other string) bool {
+		return slices.Contains(e.o.Own, other) || !e.serves(ctx, place{"unix", other})
+	})
+	return others[:min(3, len(others))]
+}
+
+func (e *examination) socketMissing(ctx context.Context, path string) finding.Finding {
 	f := broken("socket_missing", reason.ConnectUnreachable)
 	f.Seen = fmt.Sprintf("there is no file %s", path)
 	f.Means = "the application is not running, or makes its socket elsewhere"
 	f.Do = "start the application, or correct the path"
-	others, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*.sock"))
+	others := e.otherSockets(ctx, path)
 	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
 		f.Seen = fmt.Sprintf("there is no folder %s", filepath.Dir(path))
 	}
 	if len(others) > 0 {
-		f.Seen += "; in its folder there is " + strings.Join(others[:min(3, len(others))], ", ")
+		f.Seen += "; in its folder there is " + strings.Join(others, ", ")
 		f.Directive = e.Words.address("unix:" + strings.TrimPrefix(others[0], strings.TrimSuffix(e.Root, "/")))
 	}
 	return f

@@ -74,6 +74,7 @@ type Report struct {
 
 	Blind bool                // there was no upstream to look at
 	Names map[string][]string // what an upstream's name stands for: its other names in logs
+	Hosts map[string]bool     // upstreams whose name is from /etc/hosts, and not from a name server
 }
 
 // Span is a kind of failure that logs tell of.
@@ -104,6 +105,12 @@ func (r *Report) Add(other Report) {
 			r.Names = map[string][]string{}
 		}
 		r.Names[name] = list
+	}
+	for name := range other.Hosts {
+		if r.Hosts == nil {
+			r.Hosts = map[string]bool{}
+		}
+		r.Hosts[name] = true
 	}
 }
 

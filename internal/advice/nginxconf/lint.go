@@ -113,7 +113,7 @@ func lintResolver(c *Config, l *Location) (finding.Finding, bool) {
 // lintSlash: the location's prefix is replaced by the URI of proxy_pass, byte by
 // byte.
 func lintSlash(_ *Config, l *Location) (finding.Finding, bool) {
-	if l.Modifier != "" && l.Modifier != "^~" || l.URI == "" || l.Path == "/" || strings.Contains(l.URI, "$") || l.Variable != "" {
+	if l.Modifier != "" && l.Modifier != "^~" || l.URI == "" || strings.ContainsAny(l.URI, "$?") || l.Variable != "" {
 		return finding.Finding{}, false
 	}
 	if l.One("rewrite").Name != "" {
