@@ -268,6 +268,44 @@ var configured = []setup{
 		return p.doctorNginx()
 	}, "trailing_slash", "/app/; }"},
 
+	{"gunicorn ends a worker that takes too long", func(p *plant) diagnosis {
+		to := p.address()
+		p.gunicorn("1", to)
+		p.nginx(proxied("http://"+to, "proxy_next_upstream off;"))
+		p.together(2, "/slow")
+		return p.doctorNginx()
+	}, "worker_timeout", "gunicorn --timeout "},
+
+	{"gunicorn's socket is root's", func(p *plant) diagnosis {
+		asRoot(p)
+		p.gunicorn("30", "unix:"+p.path("app.sock"), "--umask", "0117")
+		p.nginxWith("user nobody nogroup;", "", "upstream app { server unix:$DIR/app.sock fail_timeout=0; }\n"+proxied("http://app"))
+		p.get()
+		return p.doctorNginx()
+	}, "socket_permission", "chgrp nobody"},
+
+	{"Node with TLS, nginx without", func(p *plant) diagnosis {
+		p.certificate("app.pem", "app.internal", time.Now().Add(1000*time.Hour))
+		const program = `const [,host,port,file]=process.argv;const pem=require("fs").readFileSync(file);
+require("https").createServer({key:pem,cert:pem},(q,r)=>r.end("fine")).listen(+port,host)`
+		address := p.address()
+		host, port, _ := net.SplitHostPort(address)
+		startProcess(p.T, "node", nil, need(p.T, "node"), "-e", program, host, port, p.path("app.pem")).ready("tcp", address)
+		p.nginx(proxied("http://" + address))
+		p.get()
+		return p.doctorNginx()
+	}, "plain_to_tls_port", "proxy_pass https://"},
+
+	{"Node's parser of headers refuses long ones", func(p *plant) diagnosis {
+		const program = `const [,host,port]=process.argv;require("http").createServer({maxHeaderSize:4096},(q,r)=>r.end("fine")).listen(+port,host)`
+		address := p.address()
+		host, port, _ := net.SplitHostPort(address)
+		startProcess(p.T, "node", nil, need(p.T, "node"), "-e", program, host, port).ready("tcp", address)
+		p.nginx(proxied("http://" + address))
+		p.get()
+		return p.doctorNginx()
+	}, "request_header_limit", "--max-http-header-size"},
+
 	{"a POST is sent twice", func(p *plant) diagnosis {
 		p.nginx("upstream app { server " + p.app(fine) + "; server " + p.app(fine) + "; }\n" + proxied("http://app", "proxy_next_upstream error http_502 non_idempotent;"))
 		p.get()

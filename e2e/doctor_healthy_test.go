@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -103,6 +104,21 @@ var healthy = map[string]func(*plant) diagnosis{
 			p.Fatal(err)
 		}
 		return p.doctor("--nginx", "/etc/nginx/nginx.conf", "--root", filepath.Join(deep, "root"))
+	},
+	"gunicorn, a socket": func(p *plant) diagnosis {
+		p.gunicorn("30", "unix:"+p.path("app.sock"))
+		p.nginx("upstream app { server unix:$DIR/app.sock fail_timeout=0; }\n" + proxied("http://app", "proxy_set_header Host $host;"))
+		p.get()
+		return p.doctorNginx()
+	},
+	"Python's own server": func(p *plant) diagnosis {
+		address := p.address()
+		host, port, _ := net.SplitHostPort(address)
+		app := startProcess(p.T, "python", nil, need(p.T, "python3"), "-m", "http.server", "-b", host, "-d", p.dir, port)
+		app.ready("tcp", address)
+		p.nginx(proxied("http://" + address))
+		p.get()
+		return p.doctorNginx()
 	},
 	"a server that is down, and one for when others fail": func(p *plant) diagnosis {
 		p.nginx("upstream app { server " + p.app(fine) + " weight=2; server " + p.address() + " down; server " + p.app(fine) + " backup; }\n" + proxied("http://app"))

@@ -27,7 +27,7 @@ pools: {app: {upstreams: ["${A}", "${B}"]}}
 	if !ok || exit.ExitCode() != 3 {
 		t.Errorf("goodgate doctor: %v, want exit code 3", err)
 	}
-	for _, want := range []string{"recent_failures", "goodgate why " + id, "upstream_status", "drained", "goodgate undrain " + b.address} {
+	for _, want := range []string{"recent_failures", "goodgate why " + id + " -c " + filepath.Join(dir, "goodgate.yaml"), "upstream_status", "drained", "goodgate undrain " + b.address} {
 		wantIn(t, "what the doctor says", string(out), want)
 	}
 }

@@ -4,12 +4,32 @@ import (
 	"net"
 	"net/http"
 	"net/http/fcgi"
+	"strings"
 )
 
 // fastCGI runs an application that is spoken to with FastCGI.
 func (p *plant) fastCGI(ln net.Listener) (address string) {
 	go fcgi.Serve(ln, http.HandlerFunc(fine))
 	return ln.Addr().String()
+}
+
+// gunicorn runs an application in Python, which never gets done with /slow.
+func (p *plant) gunicorn(timeout, bind string, more ...string) {
+	p.Helper()
+	writeFile(p.T, p.dir, "slow.py", `import time
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(60)
+    start_response("200 OK", [("Content-Length", "4")])
+    return [b"fine"]
+`)
+	argv := append([]string{need(p.T, "gunicorn"), "--chdir", p.dir, "-w", "2", "--timeout", timeout, "-b", bind, "slow:app"}, more...)
+	app := startProcess(p.T, "gunicorn", nil, argv...)
+	if socket, ok := strings.CutPrefix(bind, "unix:"); ok {
+		app.ready("unix", socket)
+		return
+	}
+	app.ready("tcp", bind)
 }
 
 // uwsgi runs what answers as uWSGI does: to a ping, and by closing to what is no

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -126,7 +127,15 @@ func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer
 	if err := f.setUser(targets); err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	report := doctor.Examine(ctx, targets, f.options(progress))
+	how := f.options(progress)
+	for _, l := range cfg.Listeners {
+		if network, address := l.Network(); network == "tcp" {
+			if _, port, err := net.SplitHostPort(address); err == nil {
+				how.Own = append(how.Own, port)
+			}
+		}
+	}
+	report := doctor.Examine(ctx, targets, how)
 	if ctx.Err() != nil {
 		return nil, &exitError{exitFailed, fmt.Errorf("looking at upstreams: %w", context.Cause(ctx))}
 	}

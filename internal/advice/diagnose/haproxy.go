@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/advice/doctor"
@@ -31,6 +32,7 @@ func HAProxy(ctx context.Context, s Sources) (finding.Report, error) {
 	}
 	d.targets()
 	d.report.Blind = len(d.looked) == 0
+	s.Look.Own = d.ports()
 	look := doctor.Examine(ctx, d.looked, s.Look)
 	if ctx.Err() != nil {
 		return d.report, fmt.Errorf("looking at servers: %w", context.Cause(ctx))
@@ -76,6 +78,19 @@ func (d *haproxyCase) targets() {
 			}
 		}
 	}
+}
+
+// ports are those that HAProxy itself listens on.
+func (d *haproxyCase) ports() []string {
+	var ports []string
+	for _, s := range d.config.Sections {
+		for _, l := range s.All("bind") {
+			if _, port, err := net.SplitHostPort(l.Word(1)); err == nil {
+				ports = append(ports, port)
+			}
+		}
+	}
+	return ports
 }
 
 func (d *haproxyCase) target(s *haproxy.Section, l haproxy.Line) doctor.Target {
