@@ -55,6 +55,7 @@ func Nginx(ctx context.Context, s Sources) (finding.Report, error) {
 	d.aliases(look.Names)
 	d.elsewhere()
 	d.local(s)
+	d.noTimes()
 	d.conclude()
 	return d.report, nil
 }

@@ -70,6 +70,17 @@ func (d *nginxCase) noErrorLog() {
 	}
 }
 
+// noTimes says what an access log would tell if its format had times.
+func (d *nginxCase) noTimes() {
+	var failed, timed int64
+	for _, t := range d.access.Traffic() {
+		failed, timed = failed+t.Errors[502], timed+t.Failed.N
+	}
+	if failed > 0 && timed == 0 {
+		d.report.NotKnown("after how long requests failed, which tells a worker's timeout from a crash: add $upstream_addr and $upstream_response_time to the log_format of the access log")
+	}
+}
+
 // aliases lets the addresses in the logs be those of the upstream that the
 // configuration names, where no other has them.
 func (d *nginxCase) aliases(names map[string][]string) {

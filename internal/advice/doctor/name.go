@@ -1,15 +1,12 @@
 package doctor
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/goodgate/goodgate/reason"
@@ -37,7 +34,7 @@ func (e *examination) lookUp(ctx context.Context) []place {
 	took := time.Since(began)
 	if err != nil {
 		e.failed("name", took, "%s: %v", host, err)
-		e.nameFailed(host, err)
+		e.nameFailed(ctx, host, err)
 		return nil
 	}
 	var places []place
@@ -87,7 +84,7 @@ func (e *examination) familyMissing(host string, err error) {
 	e.find(f)
 }
 
-func (e *examination) nameFailed(host string, err error) {
+func (e *examination) nameFailed(ctx context.Context, host string, err error) {
 	asked := e.whomToAsk()
 	dns, _ := errors.AsType[*net.DNSError](err)
 	f := broken("dns_not_found", reason.DNSError)
@@ -96,13 +93,6 @@ func (e *examination) nameFailed(host string, err error) {
 		f.Seen = fmt.Sprintf("%s says that %s does not exist", asked, host)
 		f.Means = "the name is misspelt, was removed, or is known to another name server only, such as that of a container network"
 		f.Do = "correct the name, or ask the name server that knows it"
-		if e.Resolver == "" && ofContainer(host) {
-			f.Severity, f.Confidence, f.Because = finding.Warning, finding.Likely, "looked up from here, which may not be where the proxy runs"
-			f.Means = "such a name is, as a rule, that of a container or service, and known only in its network; a proxy that runs there does know it"
-			f.Do = "run the doctor where the proxy runs (docker exec CONTAINER goodgate doctor ..., or docker run --network container:CONTAINER ...); if it finds nothing there either, correct the name"
-			e.find(f)
-			return
-		}
 	case dns != nil && dns.IsTimeout || errors.Is(err, context.DeadlineExceeded):
 		f.Code, f.Reason, f.Shared = "dns_timeout", reason.DNSTimeout, asked
 		f.Seen = fmt.Sprintf("%s gave no answer about %s within %s", asked, host, span(min(nameTimeout, e.o.MaxWait)))
@@ -114,75 +104,31 @@ func (e *examination) nameFailed(host string, err error) {
 		f.Means = "the name server cannot be reached, or cannot answer for this name"
 		f.Do = "look at the name server, or name another"
 	}
-	if ip := net.ParseIP(hostOf(e.Resolver)); ip != nil && ip.IsLoopback() && f.Code != "dns_not_found" {
-		f.Do += "; a name server of a container (127.0.0.11) answers there only: run the doctor where the proxy runs"
+	if server := hostOf(e.Resolver); server == "" && ofContainer(host) || server == "127.0.0.11" || server != "" && ofContainer(server) {
+		f.Severity, f.Confidence, f.Because = finding.Warning, finding.Likely, "looked up from here, which may not be where the proxy runs"
+		f.Shared = "the names of a container network"
+		f.Means = "this is, as a rule, a name of a container network, known only there; a proxy that runs there does know it"
+		f.Do = "run the doctor where the proxy runs (docker exec CONTAINER goodgate doctor ..., or docker run --network container:CONTAINER ...); if it finds nothing there either, correct the name"
+		e.find(f)
+		return
 	}
-	if other := FirstNameServer(); other != "" && strings.Trim(other, "[]") != hostOf(e.Resolver) {
-		f.Directive = set(e.Words.Resolver, other)
-	}
+	e.otherNameServer(ctx, &f, host)
 	e.find(f)
 }
 
-// ofContainer reports whether a name is one that Docker, Podman or Kubernetes gives,
-// and nobody else knows.
-func ofContainer(name string) bool {
-	name = strings.TrimSuffix(name, ".")
-	for _, end := range []string{".docker.internal", ".containers.internal", ".svc", ".cluster.local"} {
-		if strings.HasSuffix(name, end) {
-			return true
-		}
+// otherNameServer says whether this machine's name server knows what the proxy's
+// does not.
+func (e *examination) otherNameServer(ctx context.Context, f *finding.Finding, host string) {
+	if e.Resolver == "" || e.Words.Resolver == "" {
+		return
 	}
-	return !strings.Contains(name, ".")
-}
-
-// resolvConf says whom the system asks, in words.
-func resolvConf() string {
-	servers, search := nameServers()
-	if len(servers) == 0 {
-		return ""
+	server := FirstNameServer()
+	if _, err := (discovery.Resolver{Timeout: probeWait}).Ask(ctx, host); err != nil || server == "" {
+		f.Do += " (" + set(e.Words.Resolver, "ADDRESS") + ")"
+		return
 	}
-	text := "name server " + strings.Join(servers, ", ")
-	if len(search) > 0 {
-		text += " (search domains " + strings.Join(search, ", ") + ")"
-	}
-	return text
-}
-
-// FirstNameServer is the first of this machine's name servers, an address of IPv6 in
-// brackets; "" when there is none.
-func FirstNameServer() string {
-	servers, _ := nameServers()
-	for _, s := range servers {
-		if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
-			if a.Is6() {
-				return "[" + s + "]"
-			}
-			return s
-		}
-	}
-	return ""
-}
-
-// nameServers are those of the system, and its search domains.
-func nameServers() (servers, search []string) {
-	f, err := os.Open("/etc/resolv.conf")
-	if err != nil {
-		return nil, nil
-	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		fields := strings.Fields(s.Text())
-		if len(fields) < 2 {
-			continue
-		}
-		switch fields[0] {
-		case "nameserver":
-			servers = append(servers, fields[1])
-		case "search", "domain":
-			search = fields[1:]
-		}
-	}
-	return servers, search
+	f.Seen += "; this machine's, " + server + ", does"
+	f.Directive = set(e.Words.Resolver, server)
 }
 
 // someUnreachable is for a name of which only some addresses answer.

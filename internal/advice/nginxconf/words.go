@@ -63,14 +63,14 @@ func (l *Location) Buffers() string {
 // With returns the server line with another address, its parameters as they are
 // without those that are named.
 func (p Peer) With(addr string, without ...string) string {
-	line := "server " + addr
+	line := []string{"server", addr}
 	for _, a := range p.Args[min(1, len(p.Args)):] {
 		name, _, _ := strings.Cut(a, "=")
 		if !slices.Contains(without, name) {
-			line += " " + a
+			line = append(line, a)
 		}
 	}
-	return line + ";"
+	return strings.Join(line, " ") + ";"
 }
 
 // Ports are those that the servers listen on.
