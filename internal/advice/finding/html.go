@@ -7,8 +7,6 @@ import (
 	"io"
 	"slices"
 	"time"
-
-	"github.com/goodgate/goodgate/internal/printable"
 )
 
 //go:embed report.html
@@ -17,7 +15,7 @@ var pageText string
 // WriteHTML writes a report as one page that needs nothing else. Secrets, and
 // addresses that are no upstream's, are masked.
 func (r *Report) WriteHTML(w io.Writer) error {
-	t, err := template.New("report").Funcs(template.FuncMap{"when": when, "sure": Finding.sure, "took": took, "clean": printable.Text}).Parse(pageText)
+	t, err := template.New("report").Funcs(template.FuncMap{"when": when, "sure": Finding.sure, "took": took}).Parse(pageText)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // mask takes out of texts what is not to be handed on: secrets, and addresses that
@@ -69,29 +71,30 @@ func (m *mask) text(s string) string {
 	})
 }
 
-// report returns a copy without what is not to be handed on.
+// report returns a copy without what is not to be handed on, and as a page may show it.
 func (m *mask) report(r *Report) *Report {
-	var out Report
+	clean := func(s string) string { return m.text(printable.Text(s)) }
+	list := func(list []string) (out []string) {
+		for _, s := range list {
+			out = append(out, clean(s))
+		}
+		return out
+	}
+	out := Report{Blind: r.Blind, Unknown: list(r.Unknown), Looked: list(r.Looked)}
 	for _, f := range r.Findings {
 		f = f.printable()
-		for _, s := range []*string{&f.Upstream, &f.Where, &f.Seen, &f.Means, &f.Do, &f.Directive} {
+		for _, s := range []*string{&f.Upstream, &f.Where, &f.Seen, &f.Means, &f.Because, &f.Do, &f.Directive} {
 			*s = m.text(*s)
 		}
 		out.Findings = append(out.Findings, f)
 	}
 	for _, s := range r.Steps {
-		s.Subject, s.Result = m.text(s.Subject), m.text(s.Result)
+		s.Subject, s.Name, s.Result = clean(s.Subject), clean(s.Name), clean(s.Result)
 		out.Steps = append(out.Steps, s)
 	}
 	for _, s := range r.Timeline {
-		s.Upstream = m.text(s.Upstream)
+		s.Cause, s.Upstream = clean(s.Cause), clean(s.Upstream)
 		out.Timeline = append(out.Timeline, s)
-	}
-	for _, u := range r.Unknown {
-		out.Unknown = append(out.Unknown, m.text(u))
-	}
-	for _, l := range r.Looked {
-		out.Looked = append(out.Looked, m.text(l))
 	}
 	return &out
 }

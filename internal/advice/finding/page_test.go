@@ -20,7 +20,7 @@ func TestHTML(t *testing.T) {
 			Seen:  `10.0.0.1 refused; client 203.0.113.7, [2001:db8::7], GET /a?token=hunter2, Authorization: Bearer abcdefghij, http://u:hunter2@x/, id 0123456789abcdef0123456789abcdef`,
 			Means: `it is <script>alert(1)</script>`, Do: "start it", Directive: `proxy_set_header X-Api-Key "hunter2";`,
 		}},
-		Timeline: []finding.Span{{Cause: "refused", Upstream: "http://10.0.0.1:80", Count: 2, First: day, Last: day.Add(time.Hour)}, {Cause: "other"}},
+		Timeline: []finding.Span{{Cause: "refused", Upstream: "http://10.0.0.1:80", Count: 2, First: day, Last: day.Add(time.Hour)}, {Cause: "other\x1b[31m", Upstream: "a\u202eb", First: day, Last: day}},
 		Unknown:  []string{"password=hunter2 of 203.0.113.8"},
 		Steps:    []finding.Step{{Subject: "http://10.0.0.1:80", Name: "route", Result: "from 192.0.2.9"}},
 		Looked:   []string{"http://10.0.0.1:80"},
@@ -30,7 +30,7 @@ func TestHTML(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, no := range []string{"hunter2", "203.0.113.", "2001:db8", "192.0.2.9", "abcdefghij", "0123456789abcdef", "<script>", "http-equiv=\"refresh", "src=", "href="} {
+	for _, no := range []string{"hunter2", "203.0.113.", "2001:db8", "192.0.2.9", "abcdefghij", "0123456789abcdef", "<script>", "\x1b", "\u202e", "http-equiv=\"refresh", "src=", "href="} {
 		if strings.Contains(page, no) {
 			t.Errorf("the page has %q:\n%s", no, page)
 		}

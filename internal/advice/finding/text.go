@@ -94,7 +94,7 @@ func took(d time.Duration) string {
 
 // printable returns the finding as a terminal may show it.
 func (f Finding) printable() Finding {
-	for _, s := range []*string{&f.Code, &f.Upstream, &f.Where, &f.Seen, &f.Means, &f.Do} {
+	for _, s := range []*string{&f.Code, &f.Upstream, &f.Where, &f.Seen, &f.Means, &f.Because, &f.Do} {
 		*s = printable.Text(*s)
 	}
 	f.Directive = printable.Lines(f.Directive)

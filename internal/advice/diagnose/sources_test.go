@@ -1,0 +1,88 @@
+package diagnose_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goodgate/goodgate/internal/advice/diagnose"
+	"github.com/goodgate/goodgate/internal/advice/doctor"
+	"github.com/goodgate/goodgate/internal/advice/finding"
+)
+
+// written is a configuration in a folder of its own, $DIR within it.
+func written(t *testing.T, text string) (file string) {
+	t.Helper()
+	dir := t.TempDir()
+	file = filepath.Join(dir, "a.conf")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "$DIR", dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func ask(t *testing.T, s diagnose.Sources) finding.Report {
+	t.Helper()
+	s.Local = calm
+	r, err := diagnose.Nginx(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// What cannot be seen from here is not known, and no finding.
+func TestElsewhere(t *testing.T) {
+	f := func(name, text, root string, want ...string) {
+		t.Helper()
+		r := ask(t, diagnose.Sources{Config: written(t, text), Root: root})
+		for _, f := range r.Findings {
+			if f.Severity == finding.Error || f.Code == "dns_not_found" {
+				t.Errorf("%s: found %+v", name, f)
+			}
+		}
+		for _, w := range want {
+			if !strings.Contains(strings.Join(r.Unknown, "\n"), w) {
+				t.Errorf("%s: not known %q, want %q", name, r.Unknown, w)
+			}
+		}
+	}
+	f("a group of another file", "server { location / { proxy_pass http://group-of-another-file; } }", "", "give the whole configuration")
+	f("an include that is missing", "events {}\nhttp { include gone.conf; server { location / { proxy_pass http://group-of-another-file; } } }", "", "gone.conf", "give the whole configuration")
+	f("a container's own address", "events {}\nhttp { server { location / { proxy_pass http://127.0.0.1:1; } } }", "/nonexistent", "the container's own address")
+	f("a stream", "events {}\nstream { server { listen 1; proxy_pass a:1; } }", "", "what stream {} (a.conf:2) leads to", "any upstream")
+	f("logs that are no files", "events {}\nerror_log syslog:server=10.0.0.1;\nhttp { access_log /dev/stdout; server { location / { proxy_pass $a; } } }", "",
+		"it goes to syslog:server=10.0.0.1 (a.conf:2)", "/dev/stdout is no file")
+}
+
+// With no upstream that can be looked at, the report rests on nothing.
+func TestBlind(t *testing.T) {
+	for text, want := range map[string]bool{
+		"server { root /srv; }":                              true,
+		"server { location / { proxy_pass $a; } }":           true,
+		"server { location / { fastcgi_pass unix:/no; } }":   false,
+		"server { location / { proxy_pass http://[::1]; } }": false,
+	} {
+		if r := ask(t, diagnose.Sources{Config: written(t, text)}); r.Blind != want {
+			t.Errorf("%s: blind %v", text, r.Blind)
+		}
+	}
+}
+
+// A log of nginx names the addresses of a name: what it tells is about that name.
+func TestLogOfName(t *testing.T) {
+	up := strings.TrimPrefix(serve(t), "http://127.0.0.1")
+	file := written(t, "events {}\nerror_log $DIR/error.log;\nhttp { server { location / { proxy_pass http://localhost"+up+"; } } }")
+	log := strings.ReplaceAll(line(3, "upstream timed out (110: Connection timed out) while reading upstream"), "$UP", "127.0.0.1"+up)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "error.log"), []byte(log), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := ask(t, diagnose.Sources{Config: file, Look: doctor.Options{}})
+	for _, f := range r.Findings {
+		if f.Code == "response_stalled" && f.Upstream == "http://localhost"+up && strings.Contains(f.Where, "a.conf:3") {
+			return
+		}
+	}
+	t.Errorf("found %+v", r.Findings)
+}
