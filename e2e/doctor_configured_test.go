@@ -266,7 +266,7 @@ var configured = []setup{
 			p.Errorf("status %d, want 404", got)
 		}
 		return p.doctorNginx()
-	}, "trailing_slash", "/app/; }"},
+	}, "trailing_slash", "/app/;"},
 
 	{"gunicorn ends a worker that takes too long", func(p *plant) diagnosis {
 		to := p.address()

@@ -88,7 +88,7 @@ type Span struct {
 // Agree is why a finding is as sure as it is when another tells the same.
 func (f *Finding) Agree(other Finding) {
 	if f.Because != "" && other.Because != "" && f.Because != other.Because {
-		f.Because = "what was seen in different ways agrees"
+		f.Because = "independent observations agree"
 	}
 }
 

@@ -127,6 +127,10 @@ func lintSlash(_ *Config, l *Location) (finding.Finding, bool) {
 	f.Seen = fmt.Sprintf("%s has proxy_pass %s: a request for %s becomes %s", l, l.Pass.Arg(0), orSlash(l.Path)+"page", strings.Replace(orSlash(l.Path)+"page", l.Path, l.URI, 1))
 	f.Means = "the prefix is replaced as it stands, so that a slash is missing or doubled: the application answers 404 or redirects"
 	f.Do = "end both with a slash, or neither"
+	if path { // what else is in the location stays as it is
+		f.Directive = "proxy_pass " + l.Pass.Arg(0) + "/;"
+		return f, true
+	}
 	f.Directive = fmt.Sprintf("location %s/ { proxy_pass %s/; }", strings.TrimSpace(l.Modifier+" "+strings.TrimSuffix(l.Path, "/")), strings.TrimSuffix(l.Pass.Arg(0), "/"))
 	return f, true
 }
