@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/advice/doctor"
@@ -105,6 +106,9 @@ func (d *nginxCase) aliased(upstream string) string {
 // block in a file that was not read, an address that is a container's own.
 func (d *nginxCase) elsewhere() {
 	var kept []finding.Finding
+	unseen := func(f finding.Finding) {
+		d.report.Looked = slices.DeleteFunc(d.report.Looked, func(url string) bool { return url == f.Upstream })
+	}
 	for _, f := range d.live {
 		t := d.target(f.Upstream)
 		host, _, _ := net.SplitHostPort(t.Addr)
@@ -113,13 +117,16 @@ func (d *nginxCase) elsewhere() {
 		switch {
 		case f.Code == "dns_not_found" && t.Group == "" && incomplete && !strings.Contains(host, "."):
 			d.report.NotKnown("where %s (%s) leads: no upstream block of this name was read, and there is no such host; give the whole configuration (nginx.conf, its folder, or nginx -T)", f.Upstream, t.Label)
+			unseen(f)
 		case f.Reason.String() == "connect_refused" && d.root != "" && ip.IsLoopback():
 			d.report.NotKnown("whether %s (%s) answers: it is the container's own address; run the doctor in its network (nsenter -t PID -n, docker run --network container:NAME)", f.Upstream, t.Label)
+			unseen(f)
 		default:
 			kept = append(kept, f)
 		}
 	}
 	d.live = kept
+	d.report.Blind = !slices.ContainsFunc(d.looked, func(t doctor.Target) bool { return slices.Contains(d.report.Looked, t.URL()) })
 }
 
 // target is what was looked at, by its URL.

@@ -130,14 +130,11 @@ func folder(path, name string) (string, error) {
 		case e.IsDir():
 		case strings.HasSuffix(e.Name(), ".conf"):
 			conf = append(conf, e.Name())
-		case !strings.ContainsAny(e.Name(), ".~"): // sites-enabled has names without an extension
+		case strings.HasPrefix(filepath.Base(name), "sites") && !strings.ContainsAny(e.Name(), "~#"): // Debian's have no extension
 			all = append(all, e.Name())
 		}
 	}
-	if len(conf) > 0 {
-		all = conf
-	}
-	if len(all) == 0 {
+	if all = append(all, conf...); len(all) == 0 {
 		return "", errors.New("the folder has no *.conf")
 	}
 	var b strings.Builder
