@@ -1,0 +1,110 @@
+package logs
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// wrapped is an object of JSON that a container runtime or a collector puts
+// around a line.
+type wrapped struct {
+	Log      *string         `json:"log"`           // Docker's json-file, Fluent Bit
+	Journal  json.RawMessage `json:"MESSAGE"`       // journalctl -o json: a string, or an array of bytes
+	Payload  *string         `json:"textPayload"`   // Google Cloud
+	Message  json.RawMessage `json:"message"`       // CloudWatch, Logstash, Vector
+	Short    *string         `json:"short_message"` // GELF
+	Line     *string         `json:"line"`          // Loki
+	Time     string          `json:"time"`
+	Stamp    any             `json:"timestamp"`
+	Elastic  string          `json:"@timestamp"`
+	RealTime string          `json:"__REALTIME_TIMESTAMP"` // microseconds since 1970
+}
+
+// json takes a line out of an object that wraps it. An object that is a record
+// itself is left as it is.
+func (e *Envelope) json(text []byte) (rest []byte, at time.Time, ok bool) {
+	if !hasAny(text, `"log"`, `"MESSAGE"`, `"textPayload"`, `"message"`, `"line"`, `"short_message"`) {
+		return nil, at, false
+	}
+	var w wrapped
+	if json.Unmarshal(text, &w) != nil {
+		return nil, at, false
+	}
+	switch {
+	case w.Log != nil:
+		e.inner = append(e.inner[:0], *w.Log...)
+	case len(w.Journal) > 0:
+		e.inner = append(e.inner[:0], journal(w.Journal)...)
+	case w.Short != nil:
+		e.inner = append(e.inner[:0], *w.Short...)
+	case w.Payload != nil:
+		e.inner = append(e.inner[:0], *w.Payload...)
+	default:
+		if !e.guess(w) {
+			return nil, at, false
+		}
+	}
+	return e.inner, w.at(), true
+}
+
+// guess is for keys that a record of a proxy may have, too: what they hold must
+// be a line by itself.
+func (e *Envelope) guess(w wrapped) bool {
+	var s string
+	if w.Line != nil {
+		s = *w.Line
+	} else if json.Unmarshal(w.Message, &s) != nil {
+		return false
+	}
+	e.inner = append(e.inner[:0], s...)
+	inner := bytes.TrimSpace(e.inner)
+	_, afterPrefix := beforeErrorLine(inner)
+	return IsErrorLine(inner) || afterPrefix || bytes.HasPrefix(inner, []byte("{")) || hasAny(inner, ` HTTP/1.1" `, ` HTTP/2.0" `, ` HTTP/1.0" `, ` HTTP/2" `)
+}
+
+func hasAny(text []byte, words ...string) bool {
+	for _, w := range words {
+		if bytes.Contains(text, []byte(w)) {
+			return true
+		}
+	}
+	return false
+}
+
+// journal decodes a field of journald: those that are not printable are arrays.
+func journal(raw json.RawMessage) []byte {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return []byte(s)
+	}
+	var numbers []uint16
+	if json.Unmarshal(raw, &numbers) != nil {
+		return nil
+	}
+	b := make([]byte, len(numbers))
+	for i, n := range numbers {
+		b[i] = byte(n)
+	}
+	return b
+}
+
+func (w wrapped) at() time.Time {
+	if us, err := strconv.ParseInt(w.RealTime, 10, 64); err == nil {
+		return time.UnixMicro(us)
+	}
+	for _, s := range []any{w.Time, w.Elastic, w.Stamp} {
+		switch v := s.(type) {
+		case string:
+			if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
+				return t
+			}
+		case float64: // CloudWatch: milliseconds
+			if v > 1e12 && v < 1e13 {
+				return time.UnixMilli(int64(v))
+			}
+		}
+	}
+	return time.Time{}
+}

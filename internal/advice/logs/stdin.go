@@ -1,0 +1,59 @@
+package logs
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+	"golang.org/x/sys/unix"
+)
+
+// standardInput reads what another program writes, or a file.
+func standardInput(ctx context.Context, f *File, in *os.File, l Limits) (io.Reader, error) {
+	info, err := in.Stat()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case term.IsTerminal(in.Fd()):
+		return nil, &NotFileError{"-", "a terminal"}
+	case info.IsDir():
+		return nil, &NotFileError{"-", "a directory"}
+	case info.Mode().IsRegular():
+		return in, nil
+	}
+	return &pipe{ctx: ctx, f: f, in: in, idle: l.Idle}, nil
+}
+
+// pipe reads without ever waiting in the read itself, so that the context can
+// end it. The descriptor stays as it is: others may share it.
+type pipe struct {
+	ctx  context.Context
+	f    *File
+	in   *os.File
+	idle time.Duration
+}
+
+// look is how often a pipe looks for the end of its context.
+const look = 50 * time.Millisecond
+
+func (p *pipe) Read(b []byte) (int, error) {
+	for waited := time.Duration(0); ; waited += look {
+		if p.ctx.Err() != nil {
+			return 0, context.Cause(p.ctx)
+		}
+		if waited >= p.idle {
+			p.f.note("nothing more came for %s", p.idle)
+			return 0, io.EOF
+		}
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(p.in.Fd()), Events: unix.POLLIN}}, int(look.Milliseconds()))
+		if err != nil && err != unix.EINTR {
+			return 0, os.NewSyscallError("poll", err)
+		}
+		if n > 0 {
+			return p.in.Read(b)
+		}
+	}
+}
