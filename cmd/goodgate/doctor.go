@@ -34,6 +34,8 @@ type doctorFlags struct {
 	haproxy string
 	errors  []string // error logs
 	access  []string // access logs
+	logs    []string // logs of any kind
+	since   time.Duration
 	user    string
 	wait    time.Duration
 	maxWait time.Duration
@@ -58,7 +60,8 @@ Exit codes: 0 nothing is wrong, 1 it could not look, or there was no upstream to
 configuration is wrong, 3 something makes requests fail, 4 something may.`,
 		Example: `  goodgate doctor --config goodgate.yaml
   goodgate doctor --to http://127.0.0.1:3000 --wait 75s
-  goodgate doctor --nginx /etc/nginx/nginx.conf --error-log /var/log/nginx/error.log`,
+  goodgate doctor --nginx /etc/nginx/nginx.conf --error-log /var/log/nginx/error.log
+  kubectl logs deploy/ingress | goodgate doctor --log -`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
@@ -80,6 +83,8 @@ configuration is wrong, 3 something makes requests fail, 4 something may.`,
 	c.Flags().StringVar(&f.haproxy, "haproxy", "", "configuration of an HAProxy; its log is named by --access-log")
 	c.Flags().StringArrayVar(&f.errors, "error-log", nil, "error log of the nginx, also gzipped; may be repeated; those of the configuration when absent")
 	c.Flags().StringArrayVar(&f.access, "access-log", nil, "access log of the nginx, or the log of the HAProxy, likewise")
+	c.Flags().StringArrayVar(&f.logs, "log", nil, "log of any kind, of nginx, HAProxy, Caddy, Traefik, Envoy, ingress-nginx or goodgate, also gzipped; - reads standard input; may be repeated; alone, or with --nginx or --haproxy")
+	c.Flags().DurationVar(&f.since, "since", time.Hour, "what the logs show last earlier than so long before their end counts as over; 0 = nothing does")
 	c.Flags().StringVar(&f.user, "user", "", "user that the proxy runs as, to judge permissions of sockets by")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "watch an idle connection for so long, to find each upstream's keep-alive timeout")
 	c.Flags().DurationVar(&f.maxWait, "max-wait", 10*time.Second, "longest wait for one connection or answer")
@@ -87,9 +92,11 @@ configuration is wrong, 3 something makes requests fail, 4 something may.`,
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "write findings only, not the steps")
 	c.MarkFlagFilename("config", "yaml", "yml")
 	c.MarkFlagFilename("nginx", "conf")
-	c.MarkFlagsOneRequired("config", "to", "nginx", "haproxy")
+	c.MarkFlagsOneRequired("config", "to", "nginx", "haproxy", "log")
 	c.MarkFlagFilename("haproxy", "cfg")
 	c.MarkFlagsMutuallyExclusive("config", "to", "nginx", "haproxy")
+	c.MarkFlagsMutuallyExclusive("log", "config")
+	c.MarkFlagsMutuallyExclusive("log", "to")
 	c.MarkFlagsMutuallyExclusive("root", "config")
 	c.MarkFlagsMutuallyExclusive("root", "to")
 	c.MarkFlagsMutuallyExclusive("root", "haproxy")
@@ -115,6 +122,9 @@ func ended(ctx context.Context, look func() error) error {
 func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer) (*finding.Report, error) {
 	if f.nginx+f.haproxy != "" {
 		return f.lookOther(ctx, in, progress)
+	}
+	if len(f.logs) > 0 {
+		return f.readLogs(ctx)
 	}
 	cfg, warnings, err := load(f.config, []string{"127.0.0.1:0"}, f.to)
 	if err != nil {
@@ -156,9 +166,18 @@ func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer
 	return &report, nil
 }
 
+// readLogs reads logs alone.
+func (f *doctorFlags) readLogs(ctx context.Context) (*finding.Report, error) {
+	report, err := diagnose.Logs(ctx, f.logs, f.since)
+	if err != nil {
+		return nil, &exitError{exitFailed, err}
+	}
+	return &report, nil
+}
+
 // lookOther looks at another proxy.
 func (f *doctorFlags) lookOther(ctx context.Context, in io.Reader, progress io.Writer) (*finding.Report, error) {
-	diagnosed, sources := diagnose.Nginx, diagnose.Sources{Config: f.nginx, Root: f.root, Stdin: in, ErrorLogs: f.errors, AccessLogs: f.access, Look: f.options(progress)}
+	diagnosed, sources := diagnose.Nginx, diagnose.Sources{Config: f.nginx, Root: f.root, Stdin: in, ErrorLogs: f.errors, AccessLogs: f.access, Logs: f.logs, Since: f.since, Look: f.options(progress)}
 	if f.haproxy != "" {
 		diagnosed, sources.Config = diagnose.HAProxy, f.haproxy
 	}

@@ -25,8 +25,15 @@ func (d *nginxCase) conclude() {
 	logged = d.races(logged)
 	logged = d.absorb(logged)
 	d.stopped()
+	share(logged, d.access)
 	traps, logged := d.lint(logged)
 	for _, f := range slices.Concat(d.live, logged, traps) {
+		d.report.Find(f)
+	}
+	d.logs.report = finding.Report{}
+	d.logs.untimed(logged)
+	d.report.Add(d.logs.report)
+	if f, ok := notUnderstood(d.errors.Unknown); ok {
 		d.report.Find(f)
 	}
 	d.stale()
@@ -37,28 +44,13 @@ func (d *nginxCase) conclude() {
 func (d *nginxCase) logged() []finding.Finding {
 	var list []finding.Finding
 	for _, f := range d.errors.Failures() {
-		e, ok := explain(f.Cause)
+		n, ok := ofFailures(f, d.errors.Window)
 		if !ok {
 			continue
 		}
-		path, upstream := f.Path(), d.aliased(f.Upstream)
-		d.report.Timeline = append(d.report.Timeline, finding.Span{Cause: f.Cause.String(), Upstream: upstream, Count: f.Count, First: f.First, Last: f.Last})
-		n := finding.Finding{
-			Severity: e.severity, Confidence: finding.Likely, Code: e.code, Reason: e.reason, Upstream: upstream,
-			Because: "from the log alone",
-			Means:   e.means, Do: e.do, Directive: e.directive, Count: f.Count, First: f.First, Last: f.Last,
-		}
-		if f.Cause == nginxlog.ClosedBeforeAnswer || f.Cause == nginxlog.ResetBeforeAnswer {
-			n.Confidence, n.Because = finding.Possible, "from the log alone, where several causes look like this"
-		}
-		n.Seen = "the error log says " + strings.ReplaceAll(f.Cause.String(), "_", " ")
-		if f.Since.After(f.First) {
-			n.Seen += ", again since " + f.Since.Format(time.DateTime)
-		}
-		if path != "" {
-			n.Seen += ", most often for " + path
-		}
-		if e.reason == reason.DNSError || e.reason == reason.DNSTimeout {
+		n.Upstream = d.aliased(f.Upstream)
+		d.report.Timeline = append(d.report.Timeline, span(&n, f))
+		if n.Reason == reason.DNSError || n.Reason == reason.DNSTimeout {
 			n.Upstream = d.upstreamNamed(f.Upstream)
 		}
 		n.Where = d.where(n.Upstream)
@@ -112,14 +104,11 @@ func (d *nginxCase) withValue(n *finding.Finding, f *nginxlog.Failures) {
 	switch f.Cause {
 	case nginxlog.BodyTooLarge:
 		n.Upstream = ""
-		n.Seen += fmt.Sprintf("; the largest had %d bytes", f.Most)
-		n.Directive = fmt.Sprintf("client_max_body_size %dm;", max(1, (f.Most*5/4)>>20+1))
 		n.Where = d.places("client_max_body_size")
 	case nginxlog.ResponseTimeout:
 		if slowest := d.slowest(f.Upstream); slowest > 0 {
 			n.Seen += fmt.Sprintf("; the slowest good answer took %s", slowest)
 		}
-		n.Do += "; how long the request would take is not known from the log"
 	case nginxlog.WorkerConnections:
 		n.Directive = fmt.Sprintf("worker_connections %d;\nworker_rlimit_nofile %d;", d.connections(), d.files())
 		n.Upstream, n.Where, n.Confidence = "", d.config.Workers.At(), finding.Certain

@@ -5,12 +5,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/advice/doctor"
 	"github.com/goodgate/goodgate/internal/advice/finding"
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
-	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
 // HAProxy finds out why an HAProxy answers with bad gateways: from its
@@ -21,13 +21,16 @@ func HAProxy(ctx context.Context, s Sources) (finding.Report, error) {
 	if err != nil {
 		return finding.Report{}, err
 	}
-	d := &haproxyCase{config: c, addrs: map[[2]string]doctor.Target{}}
-	for _, name := range s.AccessLogs {
-		if err := d.readLog(name); err != nil {
+	d := &haproxyCase{config: c, logs: newLogCase(s.Since, nil), addrs: map[[2]string]doctor.Target{}}
+	d.logs.tells = true
+	named := slices.Concat(s.AccessLogs, s.Logs)
+	for _, name := range named {
+		if _, err := d.logs.read(ctx, name); err != nil {
 			return d.report, fmt.Errorf("log: %w", err)
 		}
 	}
-	if len(s.AccessLogs) == 0 {
+	d.report.Add(d.logs.report)
+	if len(named) == 0 {
 		d.report.NotKnown("what the log tells: none is named; --access-log FILE reads one (option httplog)")
 	}
 	d.targets()
@@ -46,23 +49,10 @@ func HAProxy(ctx context.Context, s Sources) (finding.Report, error) {
 
 type haproxyCase struct {
 	config *haproxy.Config
-	log    haproxy.Tally
+	logs   *logCase
 	looked []doctor.Target
 	addrs  map[[2]string]doctor.Target // by backend and server
 	report finding.Report
-}
-
-func (d *haproxyCase) readLog(name string) error {
-	in, err := nginxlog.Open(name)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if err := d.log.Read(in); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	d.report.Steps = append(d.report.Steps, finding.Step{Subject: d.config.File, Name: "log", Result: fmt.Sprintf("%s: %d requests so far", name, d.log.Lines)})
-	return nil
 }
 
 func (d *haproxyCase) targets() {
@@ -137,66 +127,20 @@ func health(s *haproxy.Section) *doctor.Health {
 	return h
 }
 
-// causeOf translates a termination state: who ended it, and in which phase. ok
-// is false for one that is no trouble of the gateway's.
-func causeOf(e *haproxy.Ended) (c nginxlog.Cause, ok bool) {
-	if e.Server == "<NOSRV>" && e.State == "SC" {
-		return nginxlog.NoLiveUpstreams, true
-	}
-	c, ok = map[string]nginxlog.Cause{
-		"SC": nginxlog.ConnectRefused, "sC": nginxlog.ConnectTimeout, "SH": nginxlog.ClosedBeforeAnswer, "sH": nginxlog.ResponseTimeout,
-		"SD": nginxlog.ClosedInBody, "sD": nginxlog.ResponseStalled, "PH": nginxlog.InvalidResponse, "sQ": nginxlog.SocketBacklog,
-		"RC": nginxlog.NoLocalPort,
-	}[e.State]
-	return c, ok
-}
-
 // logged makes findings of what the log tells.
 func (d *haproxyCase) logged() {
-	for _, e := range d.log.Ended() {
-		cause, ok := causeOf(e)
-		if !ok {
-			continue
-		}
-		x, _ := explain(cause)
-		f := finding.Finding{
-			Severity: finding.Error, Confidence: finding.Possible, Code: x.code, Reason: x.reason, Where: "backend " + e.Backend,
-			Seen:  fmt.Sprintf("the log has termination state %s for %s/%s", e.State, e.Backend, e.Server),
-			Count: e.Count, First: e.First, Last: e.Last,
-		}
-		f.Means, f.Do, f.Directive = haproxyWords(e.State)
-		if t, known := d.addrs[[2]string{e.Backend, e.Server}]; known {
-			f.Upstream = t.URL()
-		}
-		if cause == nginxlog.NoLiveUpstreams {
-			f.Follows = true
-			f.Means = "no server of the backend was up, so that requests were refused without being tried"
-			f.Do, f.Directive = "cure what takes the servers down (see the other findings, and the lines \"is DOWN, reason\" of the log)", ""
+	for _, e := range d.logs.others.Ended() {
+		f := ofEnded(e, d.logs.others.Window)
+		f.Upstream, f.Where = "", "backend "+e.Backend
+		d.report.Timeline = append(d.report.Timeline, span(&f, &e.Failures))
+		if _, server, ok := strings.Cut(e.Upstream, "/"); ok {
+			if t, known := d.addrs[[2]string{e.Backend, server}]; known {
+				f.Upstream = t.URL()
+			}
 		}
 		d.report.Find(f)
 	}
-}
-
-// haproxyWords says what a state means for HAProxy, what to do and to write.
-func haproxyWords(state string) (means, do, directive string) {
-	switch state {
-	case "SC":
-		return "the server refused the connection: nothing listened at that port at the time", "see that the application runs and listens there", "option redispatch"
-	case "sC":
-		return "no connection within timeout connect: packets were dropped, or the application's accept queue was full",
-			"let the port through the firewalls, or give the application more workers and a larger backlog", "timeout connect 2s"
-	case "SH":
-		return "the server closed the connection instead of answering: it crashed, or was ended", "see the application's log at these times", "retry-on conn-failure empty-response"
-	case "sH":
-		return "the server did not answer within timeout server: a slow query, or all its workers are busy", "make the request faster, or wait longer; how long it would take is not known from the log", ""
-	case "SD":
-		return "the connection broke within a response: the application crashed, or was ended", "see the application's log at these times", ""
-	case "sD":
-		return "the server stopped in the middle of a response for longer than timeout server", "see what the application waits for, or wait longer", ""
-	case "PH":
-		return "the response was no valid HTTP, or its header did not fit tune.bufsize", "see what answers at that port; allow larger headers", "tune.bufsize 32768"
-	case "sQ":
-		return "the request waited in the queue longer than timeout queue: every server had maxconn requests", "give the application more workers, then raise maxconn", ""
+	if f, ok := notUnderstood(d.logs.others.Unknown); ok {
+		d.report.Find(f)
 	}
-	return "this machine was short of ports, files or memory", "keep connections to servers, and look at this machine's limits", "http-reuse safe"
 }

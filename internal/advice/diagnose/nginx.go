@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goodgate/goodgate/internal/advice/doctor"
 	"github.com/goodgate/goodgate/internal/advice/finding"
@@ -24,8 +26,10 @@ type Sources struct {
 	Config     string // nginx.conf; a file that it includes, a folder of those, an nginx -T dump; "-" = Stdin
 	Root       string // the folder in which the names in Config begin, such as a container's; "" = this machine's own
 	Stdin      io.Reader
-	ErrorLogs  []string // none = those that the configuration names
-	AccessLogs []string // none = those that the configuration names
+	ErrorLogs  []string      // none = those that the configuration names
+	AccessLogs []string      // none = those that the configuration names
+	Logs       []string      // of any kind, instead of those
+	Since      time.Duration // before the logs' end: what was over then is a notice; 0 = all of it counts
 	Look       doctor.Options
 	Local      func(pid int) finding.Report // looks at the machine that nginx runs on; nil = [doctor.Local]
 }
@@ -37,11 +41,14 @@ func Nginx(ctx context.Context, s Sources) (finding.Report, error) {
 	if err != nil {
 		return finding.Report{}, err
 	}
-	d := &nginxCase{config: c, root: s.Root, errors: nginxlog.NewErrorTally(), access: nginxlog.NewAccessTally(), from: map[string]*nginxconf.Location{}, alias: map[string]string{}}
+	read := newLogCase(s.Since, nil)
+	d := &nginxCase{config: c, root: s.Root, logs: read, errors: read.errors, access: read.access, from: map[string]*nginxconf.Location{}, alias: map[string]string{}}
 	d.notRead()
-	if err := d.readLogs(s); err != nil {
+	if err := d.readLogs(ctx, s); err != nil {
 		return d.report, err
 	}
+	read.align()
+	d.report.Add(read.report)
 	d.targets()
 	d.report.Blind = len(d.looked) == 0
 	s.Look.Own = c.Ports()
@@ -64,6 +71,7 @@ func Nginx(ctx context.Context, s Sources) (finding.Report, error) {
 type nginxCase struct {
 	config *nginxconf.Config
 	root   string
+	logs   *logCase
 	errors *nginxlog.ErrorTally
 	access *nginxlog.AccessTally
 	looked []doctor.Target
@@ -79,45 +87,66 @@ func (d *nginxCase) step(name, format string, args ...any) {
 
 // readLogs reads the logs that are named, or else those of the configuration,
 // which may be absent.
-func (d *nginxCase) readLogs(s Sources) error {
+func (d *nginxCase) readLogs(ctx context.Context, s Sources) error {
 	d.step("config", "%s, %s that pass requests on", plural(len(d.config.Upstreams), "upstream block"), plural(len(d.config.Passes), "location"))
-	named := len(s.ErrorLogs) > 0
-	logs := s.ErrorLogs
-	if !named {
-		logs = compact(d.config.ErrorLogs)
+	if len(s.Logs) > 0 {
+		return d.readMixed(ctx, s)
 	}
-	for _, name := range logs {
+	named := len(s.ErrorLogs) > 0
+	names := s.ErrorLogs
+	if !named {
+		names = compact(d.config.ErrorLogs)
+	}
+	for _, name := range names {
 		if !named && d.notAFile("error log", name) {
 			continue
 		}
-		if err := d.readErrorLog(name); err != nil {
-			if named {
+		if err := d.readLog(ctx, "error log", name, ""); err != nil {
+			if named || ctx.Err() != nil {
 				return fmt.Errorf("error log: %w", err)
 			}
 			d.report.NotKnown("what the error log tells: %v", err)
 		}
 	}
-	if len(logs) == 0 {
+	if len(names) == 0 {
 		d.noErrorLog()
 	}
-	return d.readAccessLogs(s.AccessLogs)
+	return d.readAccessLogs(ctx, s.AccessLogs)
 }
 
-func (d *nginxCase) readErrorLog(name string) error {
-	in, err := nginxlog.Open(name)
-	if err != nil {
-		return err
+// readMixed reads logs that may have errors and requests, such as a container's.
+func (d *nginxCase) readMixed(ctx context.Context, s Sources) error {
+	format := ""
+	for _, l := range d.config.Logs {
+		format = cmp.Or(format, l.Format)
 	}
-	defer in.Close()
-	before := d.errors.Lines
-	if err := d.errors.Read(in); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	for _, name := range slices.Concat(s.Logs, s.ErrorLogs, s.AccessLogs) {
+		if err := d.readLog(ctx, "log", name, format); err != nil {
+			return fmt.Errorf("log: %w", err)
+		}
 	}
-	d.step("error log", "%s: %d lines", name, d.errors.Lines-before)
 	return nil
 }
 
-func (d *nginxCase) readAccessLogs(names []string) error {
+// readLog adds a log. Its requests have the format, unless that is empty.
+func (d *nginxCase) readLog(ctx context.Context, kind, name, format string) error {
+	d.logs.format = nil
+	if format != "" {
+		f, err := nginxlog.NewFormat(format)
+		if err != nil {
+			return err
+		}
+		d.logs.format = f
+	}
+	lines, requests := d.errors.Lines, d.access.Lines
+	n, err := d.logs.read(ctx, name)
+	if err == nil {
+		d.step(kind, "%s: %d lines, %d of an error log, %d requests", name, n, d.errors.Lines-lines, d.access.Lines-requests)
+	}
+	return err
+}
+
+func (d *nginxCase) readAccessLogs(ctx context.Context, names []string) error {
 	logs := d.config.Logs
 	for _, name := range names {
 		logs = append(logs, nginxconf.AccessLog{File: name, Format: d.formatOf(name)})
@@ -134,9 +163,9 @@ func (d *nginxCase) readAccessLogs(names []string) error {
 		if len(names) == 0 && d.notAFile("access log", l.File) {
 			continue
 		}
-		err := d.readAccessLog(l)
+		err := d.readLog(ctx, "access log", l.File, l.Format)
 		switch {
-		case err != nil && len(names) > 0:
+		case err != nil && (len(names) > 0 || ctx.Err() != nil):
 			return fmt.Errorf("access log: %w", err)
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			d.report.NotKnown("what the access log tells: %v", err)
@@ -154,31 +183,6 @@ func (d *nginxCase) formatOf(name string) string {
 		}
 	}
 	return ""
-}
-
-func (d *nginxCase) readAccessLog(l nginxconf.AccessLog) error {
-	text := l.Format
-	if text == "" {
-		text = nginxlog.Combined
-	}
-	format, err := nginxlog.NewFormat(text)
-	if err != nil {
-		return err
-	}
-	in, err := nginxlog.Open(l.File)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	before, strange := d.access.Lines, d.access.Strange
-	if err := d.access.Read(in, format); err != nil {
-		return fmt.Errorf("%s: %w", l.File, err)
-	}
-	d.step("access log", "%s: %d requests", l.File, d.access.Lines-before)
-	if n := d.access.Strange - strange; n > 0 {
-		d.report.NotKnown("%d lines of %s: they do not have the format of the configuration", n, l.File)
-	}
-	return nil
 }
 
 // local looks at this machine, and at the running nginx when there is one.

@@ -1,7 +1,6 @@
 package haproxy_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,57 +68,7 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-const log = `Nov 23 01:00:00 host haproxy[14389]: 10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in app/a 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} "GET /index.html HTTP/1.1"
-10.0.1.2:33317 [06/Feb/2009:12:14:15.655] http-in app/a 0/0/-1/-1/3002 503 212 - - SC-- 1/1/1/1/0 0/0 "GET / HTTP/1.1"
-10.0.1.2:33317 [06/Feb/2009:12:14:16.655] http-in app/a 0/0/-1/-1/3002 503 212 - - SC-- 1/1/1/1/0 0/0 "GET /[06/Feb/2009:12:14:16.655] a b/c 1/1/1/1/1 1 1 - - SH-- HTTP/1.1"
-10.0.1.2:33318 [06/Feb/2009:12:14:17.655] http-in app/<NOSRV> 0/-1/-1/-1/0 503 212 - - SC-- 1/1/1/1/0 0/0 "GET / HTTP/1.1"
-10.0.1.2:33313 [06/Feb/2009:12:12:51.443] fnt bck/srv1 0/0/5007 212 sD 0/0/0/0/3 0/0
-Server app/a is DOWN, reason: Layer4 connection problem
-`
-
-func TestTally(t *testing.T) {
-	var tally haproxy.Tally
-	if err := tally.Read(strings.NewReader(log + strings.Repeat("x", 100000) + "\n" + log)); err != nil {
-		t.Fatal(err)
-	}
-	if tally.Lines != 10 {
-		t.Errorf("%d lines, want 10", tally.Lines)
-	}
-	var got []string
-	for _, e := range tally.Ended() {
-		got = append(got, e.State+" "+e.Backend+"/"+e.Server)
-		if e.First.IsZero() || e.Last.Before(e.First) {
-			t.Errorf("%s: from %v to %v", e.State, e.First, e.Last)
-		}
-	}
-	if want := []string{"SC app/a", "SC app/<NOSRV>", "sD bck/srv1"}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
-func FuzzTally(f *testing.F) {
-	f.Add(log)
-	f.Fuzz(func(t *testing.T, s string) {
-		var tally haproxy.Tally
-		if err := tally.Read(strings.NewReader(s)); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 func FuzzParse(f *testing.F) {
 	f.Add(text)
 	f.Fuzz(func(t *testing.T, s string) { haproxy.Parse(strings.NewReader(s), "x") })
-}
-
-func BenchmarkTally(b *testing.B) {
-	text := strings.Repeat(log, 1000)
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	for b.Loop() {
-		var tally haproxy.Tally
-		if err := tally.Read(strings.NewReader(text)); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

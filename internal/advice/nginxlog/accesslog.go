@@ -6,7 +6,10 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/advice/logs"
 )
 
 // Traffic is what access logs tell of one upstream.
@@ -16,13 +19,18 @@ type Traffic struct {
 	Errors   [600]int64 // by status; only 499 and 502 to 504 are counted
 	First    time.Time  // of the gateway errors
 	Last     time.Time
+	Recent   int64  // gateway errors within the window before the log's end
+	Path     string // of the first gateway error, without query
 
 	Slowest     time.Duration // of what was answered well; 0 = not in the format
 	SlowestPath string        // without query
 
-	// Failed are the times after which requests ended with 502: when they are all
-	// alike, something ends requests by the clock.
+	// Failed are the times after which requests ended with 502, Late those with 504:
+	// when they are all alike, something ends requests by the clock.
 	Failed Times
+	Late   Times
+
+	window window
 }
 
 // Times is how long some requests took.
@@ -52,26 +60,83 @@ func (t *Times) add(d time.Duration) {
 // AccessTally counts what access logs tell. See [NewAccessTally].
 type AccessTally struct {
 	Lines   int64
-	Strange int64 // lines that do not have the format
+	Strange int64 // lines that are none of an access log
 	Bytes   int64
+	End     time.Time      // of the last request
+	Zone    *time.Location // in which nginx wrote; nil = not known
+	Timed   bool           // the log says how long requests took
+	Window  time.Duration  // before the end, for what is recent; 0 = all of it
 
-	traffic map[string]*Traffic
+	traffic  map[string]*Traffic
+	local    []byte // the last time, as it is written
+	localAt  time.Time
+	guess    guess
+	envelope logs.Envelope
 }
 
 // NewAccessTally returns an empty tally.
-func NewAccessTally() *AccessTally { return &AccessTally{traffic: map[string]*Traffic{}} }
+func NewAccessTally() *AccessTally {
+	return &AccessTally{traffic: map[string]*Traffic{}, guess: newGuess()}
+}
 
-// Read adds a log of the given format.
+// Read adds a log of the given format; nil = found out from each line.
 func (t *AccessTally) Read(r io.Reader, f *Format) error {
-	n, err := scan(r, func(line []byte) { t.line(line, f) })
+	n, err := logs.Scan(r, func(line []byte) {
+		text, _ := t.envelope.Strip(line)
+		if len(text) > 0 && !t.Line(text, f) {
+			t.Strange++
+		}
+	})
 	t.Bytes += n
 	return err
+}
+
+// Line adds a line that is out of its envelope. It reports whether the line is
+// one of an access log. A line that does not have the format given is looked at
+// as if none were.
+func (t *AccessTally) Line(line []byte, f *Format) bool {
+	var fields [numFields][]byte
+	if f == nil || !f.split(line, &fields) || !isStatus(fields[fieldStatus]) {
+		fields = [numFields][]byte{}
+		if !t.guess.split(line, &fields) || !isStatus(fields[fieldStatus]) {
+			return false
+		}
+	}
+	t.Lines++
+	status := number(fields[fieldStatus])
+	took, timed := seconds(last(fields[fieldUpstreamT]))
+	if !timed {
+		took, timed = seconds(fields[fieldTime])
+	}
+	t.count(int(status), last(fields[fieldUpstream]), pathOf(fields[fieldRequest]), took, timed, t.at(&fields))
+	return true
+}
+
+// Add counts a request that another log tells of: its upstream may be "", what it
+// took 0 seconds, and its time zero.
+func (t *AccessTally) Add(status int, upstream, path string, took float64, at time.Time) {
+	if status < 100 || status > 599 {
+		return
+	}
+	t.Lines++
+	if at.After(t.End) {
+		t.End = at
+	}
+	t.count(status, []byte(strings.TrimPrefix(upstream, "http://")), withoutQuery([]byte(path)), time.Duration(took*float64(time.Second)), took > 0, at)
+}
+
+func isStatus(b []byte) bool {
+	return len(b) == 3 && b[0] >= '1' && b[0] <= '5' && b[1] >= '0' && b[1] <= '9' && b[2] >= '0' && b[2] <= '9'
 }
 
 // Traffic returns what was counted, the upstream with most gateway errors first.
 func (t *AccessTally) Traffic() []*Traffic {
 	var all []*Traffic
 	for _, u := range t.traffic {
+		u.Recent = u.GatewayErrors()
+		if t.Window > 0 {
+			u.Recent = u.window.sum(t.End.Add(-t.Window), t.Window)
+		}
 		all = append(all, u)
 	}
 	slices.SortFunc(all, func(a, b *Traffic) int {
@@ -83,34 +148,29 @@ func (t *AccessTally) Traffic() []*Traffic {
 // GatewayErrors is how many requests got 502, 503 or 504.
 func (u *Traffic) GatewayErrors() int64 { return u.Errors[502] + u.Errors[503] + u.Errors[504] }
 
-func (t *AccessTally) line(line []byte, f *Format) {
-	var fields [numFields][]byte
-	if !f.split(line, &fields) {
-		t.Strange++
-		return
-	}
-	status := number(fields[fieldStatus])
-	if status < 100 || status > 599 {
-		t.Strange++
-		return
-	}
-	t.Lines++
-	u := t.upstream(last(fields[fieldUpstream]))
+func (t *AccessTally) count(status int, upstream, path []byte, took time.Duration, timed bool, at time.Time) {
+	u := t.upstream(upstream)
 	u.Requests++
-	took, timed := seconds(last(fields[fieldUpstreamT]))
-	if !timed {
-		took, timed = seconds(fields[fieldTime])
-	}
+	t.Timed = t.Timed || timed
 	switch {
-	case status == 499 || status >= 502 && status <= 504:
-		u.Errors[status]++
-		u.when(fields)
+	case status >= 502 && status <= 504:
+		if u.GatewayErrors() == 0 {
+			u.Path = string(path)
+		}
+		u.when(at)
+		u.window.add(at, t.Window)
 		if status == 502 && timed {
 			u.Failed.add(took)
 		}
+		if status == 504 && timed {
+			u.Late.add(took)
+		}
+		fallthrough
+	case status == 499:
+		u.Errors[status]++
 	case status < 500 && timed && took > u.Slowest:
 		u.Slowest = took
-		u.SlowestPath = string(pathOf(fields[fieldRequest]))
+		u.SlowestPath = string(path)
 	}
 }
 
@@ -128,12 +188,35 @@ func (t *AccessTally) upstream(name []byte) *Traffic {
 	return t.traffic[key]
 }
 
-func (u *Traffic) when(fields [numFields][]byte) {
+// at is when a request was logged; zero when the line does not say.
+func (t *AccessTally) at(fields *[numFields][]byte) time.Time {
+	if local := fields[fieldTimeLocal]; len(local) > 0 && bytes.Equal(local, t.local) {
+		return t.localAt // lines of the same second are many
+	}
 	at, err := time.Parse("02/Jan/2006:15:04:05 -0700", string(fields[fieldTimeLocal]))
-	if err != nil {
+	if err == nil {
+		t.local, t.localAt = append(t.local[:0], fields[fieldTimeLocal]...), at
+	} else {
 		if at, err = time.Parse(time.RFC3339, string(fields[fieldTimeISO8601])); err != nil {
-			return
+			s, ok := seconds(fields[fieldMsec])
+			if !ok {
+				return time.Time{}
+			}
+			at = time.Unix(0, int64(s)).UTC()
 		}
+	}
+	if fields[fieldTimeLocal] != nil || bytes.ContainsAny(fields[fieldTimeISO8601][min(len(fields[fieldTimeISO8601]), 19):], "+-Z") {
+		t.Zone = at.Location()
+	}
+	if at.After(t.End) {
+		t.End = at
+	}
+	return at
+}
+
+func (u *Traffic) when(at time.Time) {
+	if at.IsZero() {
+		return
 	}
 	if u.First.IsZero() || at.Before(u.First) {
 		u.First = at
@@ -159,7 +242,7 @@ func seconds(value []byte) (time.Duration, bool) {
 		return 0, false
 	}
 	s, err := strconv.ParseFloat(string(value), 64)
-	if err != nil || s < 0 || s > 1e6 {
+	if err != nil || s < 0 || s > 1e10 {
 		return 0, false
 	}
 	return time.Duration(s * float64(time.Second)), true

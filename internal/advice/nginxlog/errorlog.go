@@ -6,62 +6,30 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/advice/logs"
 )
-
-const (
-	maxKeys  = 4096 // upstreams told apart for each cause; the rest is counted as one
-	maxPaths = 64   // paths told apart for each cause and upstream
-	// quiet is how long nothing may have happened for what comes next to be a new
-	// run of failures.
-	quiet = time.Hour
-)
-
-// Failures are the lines of one cause about one upstream.
-type Failures struct {
-	Cause       Cause
-	Upstream    string // "http://10.0.0.1:80", "unix:/path", a group's or host's name; "" = none
-	Count       int64
-	First, Last time.Time // in this machine's time zone: the log has none
-	Since       time.Time // when the last run of failures without a quiet hour began
-	Peak        int64     // most within one minute
-	Most        int64     // largest number in the message: the bytes of a body that is too large
-	GET         bool      // the most frequent path was asked for with GET or HEAD
-
-	paths     map[string]*pathCount
-	minute    int64
-	perMinute int64
-}
-
-type pathCount struct {
-	n    int64
-	safe bool
-}
-
-// Path returns the path asked for most often, without query; "" when not known.
-func (f *Failures) Path() string {
-	best, most := "", &pathCount{}
-	for path, c := range f.paths {
-		if c.n > most.n || c.n == most.n && path < best {
-			best, most = path, c
-		}
-	}
-	f.GET = most.safe
-	return best
-}
 
 // ErrorTally counts what error logs tell. The zero value is not ready: see
 // [NewErrorTally].
 type ErrorTally struct {
-	Lines int64 // of error logs; others are not counted
-	Bytes int64
+	Lines   int64 // of error logs
+	Strange int64 // others
+	Bytes   int64
+	Unknown Unknown        // lines about upstreams that no row has
+	End     time.Time      // of the last line, whatever it says
+	Zone    *time.Location // in which nginx wrote; nil = not known, and taken for this machine's
+	Window  time.Duration  // before the end, for what is recent; 0 = all of it
 
-	byCause [numCauses]map[string]*Failures
-	clock   clock
+	byCause  [NumCauses]map[string]*Failures
+	rows     *matcher
+	clock    clock
+	envelope logs.Envelope
 }
 
 // NewErrorTally returns an empty tally.
 func NewErrorTally() *ErrorTally {
-	t := &ErrorTally{clock: clock{zone: time.Local}}
+	t := &ErrorTally{rows: newMatcher()}
 	for i := range t.byCause {
 		t.byCause[i] = map[string]*Failures{}
 	}
@@ -70,7 +38,12 @@ func NewErrorTally() *ErrorTally {
 
 // Read adds a log. It may be called for one after the other.
 func (t *ErrorTally) Read(r io.Reader) error {
-	n, err := scan(r, t.line)
+	n, err := logs.Scan(r, func(line []byte) {
+		text, at := t.envelope.Strip(line)
+		if len(text) > 0 && !t.Line(text, at) {
+			t.Strange++
+		}
+	})
 	t.Bytes += n
 	return err
 }
@@ -80,7 +53,10 @@ func (t *ErrorTally) Failures() []*Failures {
 	var all []*Failures
 	for _, m := range t.byCause[Other+1:] {
 		for _, f := range m {
-			all = append(all, f)
+			g := *f
+			g.Finish(t.End, t.Window)
+			g.First, g.Last, g.Since = t.local(f.First), t.local(f.Last), t.local(f.Since)
+			all = append(all, &g)
 		}
 	}
 	slices.SortFunc(all, func(a, b *Failures) int {
@@ -89,29 +65,153 @@ func (t *ErrorTally) Failures() []*Failures {
 	return all
 }
 
-func (t *ErrorTally) line(line []byte) {
-	m := message(line)
-	if m == nil {
-		return
+// Ended is the time of the last line.
+func (t *ErrorTally) Ended() time.Time { return t.local(t.End) }
+
+// EndsAt sets a later end, which another log of the same nginx shows.
+func (t *ErrorTally) EndsAt(end time.Time) {
+	end = end.In(cmp.Or(t.Zone, time.Local))
+	wall := time.Date(end.Year(), end.Month(), end.Day(), end.Hour(), end.Minute(), end.Second(), 0, time.UTC)
+	if wall.After(t.End) {
+		t.End = wall
+	}
+}
+
+// local gives a time of the log, which has no zone, that of nginx.
+func (t *ErrorTally) local(at time.Time) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	return time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), cmp.Or(t.Zone, time.Local))
+}
+
+// Line adds a line that is out of its envelope, on which the time was around;
+// zero = none. It reports whether the line is one of an error log.
+func (t *ErrorTally) Line(line []byte, around time.Time) bool {
+	e, ok := parse(line)
+	if !ok {
+		return t.bare(line, around)
 	}
 	t.Lines++
-	head, rest := cut(m)
-	cause := classify(head)
-	if cause == Other {
+	at := t.at(e.time, around)
+	row := t.rows.match(e.head, string(e.level))
+	if row == nil {
+		if e.matters() {
+			t.unknown(&e, at)
+		}
+		return true
+	}
+	if row.Cause != Other {
+		t.count(row, &e, at)
+	}
+	return true
+}
+
+// bare adds a line that is a message alone, as people copy it. It has to be one
+// about upstreams.
+func (t *ErrorTally) bare(line []byte, around time.Time) bool {
+	if !has(line[:min(len(line), messageHead)], "upstream") {
+		return false
+	}
+	e := bare(line)
+	if !has(action(e.head), "upstream") && !bytes.HasPrefix(e.head, []byte("host not found in upstream ")) {
+		return false
+	}
+	row := t.rows.match(e.head, "error")
+	if row == nil || row.Cause == Other {
+		return false
+	}
+	t.Lines++
+	t.count(row, &e, t.at(nil, around))
+	return true
+}
+
+// at is when a line was written: what it says itself, else what the envelope
+// says, both as on nginx's clock.
+func (t *ErrorTally) at(stamp []byte, around time.Time) time.Time {
+	var at time.Time
+	if stamp != nil {
+		at = t.clock.at(stamp)
+		if !around.IsZero() && t.Zone == nil && !at.IsZero() {
+			t.Zone = zoneBetween(at, around)
+		}
+	} else if !around.IsZero() {
+		at = around.UTC()
+	}
+	if at.After(t.End) {
+		t.End = at
+	}
+	return at
+}
+
+// zoneBetween is the zone of a clock that shows at when it is around. Zones are
+// whole quarters of an hour, up to 14 hours; anything else is no zone.
+func zoneBetween(at, around time.Time) *time.Location {
+	const quarter = 15 * time.Minute
+	offset := at.Sub(around).Round(quarter)
+	if offset > 14*time.Hour || offset < -14*time.Hour {
+		return nil
+	}
+	return time.FixedZone("", int(offset.Seconds()))
+}
+
+// unknown counts a line that no row has. What nginx says when it does not start
+// explains itself.
+func (t *ErrorTally) unknown(e *entry, at time.Time) {
+	if string(e.level) == "emerg" {
+		t.count(&Message{Cause: ConfigRefused}, e, at)
 		return
 	}
-	upstream, path := upstreamOf(after(rest, ` upstream: "`, '"'))
-	if cause == NotResolved || cause == ResolveTimeout || cause == NoResolver {
-		upstream = nameOf(cause, head)
+	t.Unknown.Add(string(e.head))
+}
+
+func (t *ErrorTally) count(row *Message, e *entry, at time.Time) {
+	field := after(e.rest, ` upstream: "`, '"')
+	upstream, path := upstreamOf(field)
+	switch row.Cause {
+	case NotResolved, ResolveTimeout, NoResolver, NotResolvedAtStart, ResolverFailed, ResolverRefuses:
+		upstream = nameOf(row.Cause, e.head)
+	case ResolverDown, ResolverOdd:
+		upstream = after(e.rest, ` resolver: `, ',')
 	}
-	f := t.failures(cause, upstream)
-	f.count(t.clock.at(line))
+	f := t.failures(row.Cause, upstream)
+	if f.Count == 0 {
+		f.Sample = string(e.head)
+		if scheme, _, ok := bytes.Cut(field, []byte("://")); ok {
+			f.Scheme = string(scheme)
+		}
+	}
+	f.Add(at, t.Window)
+	if len(path) == 0 {
+		path = requested(e.rest)
+	}
 	if len(path) > 0 {
-		f.countPath(path, rest)
+		f.addPath(path, isSafe(e.rest))
 	}
-	if cause == BodyTooLarge {
-		f.Most = max(f.Most, number(after(head, "body: ", ' ')))
+	if row.Cause == BodyTooLarge {
+		f.Most = max(f.Most, number(after(e.head, "body: ", ' ')))
 	}
+}
+
+// Unknown are lines that no row has.
+type Unknown struct {
+	Count   int64
+	Samples []string // the first few that differ
+}
+
+// Add counts a line.
+func (u *Unknown) Add(says string) {
+	const most, alike, longest = 3, 24, 200
+	u.Count++
+	if len(u.Samples) >= most {
+		return
+	}
+	for _, s := range u.Samples {
+		if s[:min(len(s), alike)] == says[:min(len(says), alike)] {
+			return
+		}
+	}
+	u.Samples = append(u.Samples, says[:min(len(says), longest)])
 }
 
 func (t *ErrorTally) failures(c Cause, upstream []byte) *Failures {
@@ -131,59 +231,21 @@ func (t *ErrorTally) failures(c Cause, upstream []byte) *Failures {
 	return f
 }
 
-func (f *Failures) count(at time.Time) {
-	f.Count++
-	if at.IsZero() {
-		return
-	}
-	if f.First.IsZero() || at.Before(f.First) {
-		f.First = at
-	}
-	if f.Last.IsZero() || at.Sub(f.Last) > quiet {
-		f.Since = at
-	}
-	if at.After(f.Last) {
-		f.Last = at
-	}
-	if minute := at.Unix() / 60; minute != f.minute {
-		f.minute, f.perMinute = minute, 0
-	}
-	f.perMinute++
-	f.Peak = max(f.Peak, f.perMinute)
-}
-
-func (f *Failures) countPath(path, m []byte) {
-	if c, known := f.paths[string(path)]; known {
-		c.n++
-		return
-	}
-	if len(f.paths) >= maxPaths {
-		return
-	}
-	if f.paths == nil {
-		f.paths = map[string]*pathCount{}
-	}
-	method := after(m, `, request: "`, ' ')
-	safe := bytes.Equal(method, []byte("GET")) || bytes.Equal(method, []byte("HEAD"))
-	f.paths[string(path)] = &pathCount{1, safe}
-}
-
-// clock reads the time at the beginning of a line. Lines of the same minute are
-// many, so that the last is remembered.
+// clock reads the time at the beginning of a line, as if it were UTC. Lines of the
+// same minute are many, so that the last is remembered.
 type clock struct {
-	zone   *time.Location
 	text   [17]byte // "2006/01/02 15:04:"
 	minute time.Time
 }
 
-func (c *clock) at(line []byte) time.Time {
-	if !bytes.Equal(line[:17], c.text[:]) {
-		t, err := time.ParseInLocation("2006/01/02 15:04:", string(line[:17]), c.zone)
+func (c *clock) at(stamp []byte) time.Time {
+	if !bytes.Equal(stamp[:17], c.text[:]) {
+		t, err := time.Parse("2006/01/02 15:04:", string(stamp[:17]))
 		if err != nil {
 			return time.Time{}
 		}
-		copy(c.text[:], line)
+		copy(c.text[:], stamp)
 		c.minute = t
 	}
-	return c.minute.Add(time.Duration(number(line[17:19])) * time.Second)
+	return c.minute.Add(time.Duration(number(stamp[17:19])) * time.Second)
 }

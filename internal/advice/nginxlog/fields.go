@@ -47,11 +47,24 @@ func withoutQuery(path []byte) []byte {
 
 // nameOf is the name that the head of a message of the resolver is about.
 func nameOf(c Cause, m []byte) []byte {
-	if c == NoResolver {
+	switch c {
+	case NoResolver:
 		return bytes.TrimPrefix(m, []byte("no resolver defined to resolve "))
+	case NotResolvedAtStart:
+		return after(m, `upstream "`, '"')
 	}
-	if i := bytes.IndexByte(m, ' '); i >= 0 && !starts(m, "host not found") {
-		return m[:i]
+	if of := after(m, " of ", ' '); of != nil { // "service http of app could not be ..."
+		return of
 	}
-	return after(m, `upstream "`, '"')
+	name, _, _ := bytes.Cut(m, []byte(" "))
+	return name
+}
+
+// requested is the path of the request line, without its query.
+func requested(rest []byte) []byte {
+	line := after(rest, ` request: "`, '"')
+	if len(line) == 0 {
+		return nil
+	}
+	return pathOf(line)
 }

@@ -29,6 +29,7 @@ const (
 	fieldUpstreamT   // response times of all attempts
 	fieldTimeLocal   // 02/Jan/2006:15:04:05 -0700
 	fieldTimeISO8601 // 2006-01-02T15:04:05-07:00
+	fieldMsec        // seconds since 1970
 	numFields
 )
 
@@ -74,6 +75,8 @@ func fieldOf(name string) field {
 	switch name {
 	case "status":
 		return fieldStatus
+	case "msec":
+		return fieldMsec
 	case "request", "request_uri", "uri":
 		return fieldRequest
 	case "request_time":

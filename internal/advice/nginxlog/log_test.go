@@ -2,94 +2,18 @@ package nginxlog
 
 import (
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/advice/logs"
 )
-
-const tail = `, client: 10.1.1.1, server: example.com, request: "GET /v1/items?token=secret HTTP/1.1", upstream: "http://10.0.0.1:3000/v1/items?token=secret", host: "example.com"`
-
-// messages are nginx's own, as nginx 1.22 writes them.
-var messages = []struct {
-	text string
-	want Cause
-}{
-	{"connect() failed (111: Connection refused) while connecting to upstream", ConnectRefused},
-	{"connect() to 10.0.0.1:3000 failed (111: Connection refused) while connecting to upstream", ConnectRefused},
-	{"connect() failed (113: No route to host) while connecting to upstream", ConnectUnreachable},
-	{"connect() to 10.0.0.1:80 failed (101: Network is unreachable) while connecting to upstream", ConnectUnreachable},
-	{"connect() failed (110: Connection timed out) while connecting to upstream", ConnectTimeout},
-	{"connect() to 10.0.0.1:80 failed (13: Permission denied) while connecting to upstream", ConnectForbidden},
-	{"connect() to 10.0.0.1:80 failed (99: Cannot assign requested address) while connecting to upstream", NoLocalPort},
-	{"connect() to unix:/run/app.sock failed (2: No such file or directory) while connecting to upstream", SocketMissing},
-	{"connect() to unix:/run/app.sock failed (13: Permission denied) while connecting to upstream", SocketForbidden},
-	{"connect() to unix:/run/app.sock failed (11: Resource temporarily unavailable) while connecting to upstream", SocketBacklog},
-	{"upstream timed out (110: Connection timed out) while connecting to upstream", ConnectTimeout},
-	{"upstream timed out (110: Connection timed out) while reading response header from upstream", ResponseTimeout},
-	{"upstream timed out (110: Connection timed out) while reading upstream", ResponseStalled},
-	{"upstream timed out (110: Connection timed out) while sending request to upstream", SendTimeout},
-	{"upstream timed out (110: Connection timed out) while SSL handshaking to upstream", TLSHandshake},
-	{"upstream prematurely closed connection while reading response header from upstream", ClosedBeforeAnswer},
-	{"upstream prematurely closed connection while reading upstream", ClosedInBody},
-	{"recv() failed (104: Connection reset by peer) while reading response header from upstream", ResetBeforeAnswer},
-	{"readv() failed (104: Connection reset by peer) while reading upstream", ClosedInBody},
-	{"recv() failed (104: Connection reset by peer) while waiting for request", ClientGone},
-	{"writev() failed (32: Broken pipe) while sending request to upstream", ClosedWhileSending},
-	{"upstream sent too big header while reading response header from upstream", HeaderTooBig},
-	{"upstream sent no valid HTTP/1.0 header while reading response header from upstream", InvalidResponse},
-	{`upstream sent invalid header: "X\x20..." while reading response header from upstream`, InvalidResponse},
-	{"SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number) while SSL handshaking to upstream", TLSHandshake},
-	{"SSL_do_handshake() failed (SSL: error:0A000416) while SSL handshaking", Other},
-	{"peer closed connection in SSL handshake while SSL handshaking to upstream", TLSHandshake},
-	{"upstream SSL certificate verify error: (10:certificate has expired) while SSL handshaking to upstream", TLSCertificate},
-	{`upstream SSL certificate does not match "app.internal" while SSL handshaking to upstream`, TLSCertificate},
-	{"no live upstreams while connecting to upstream", NoLiveUpstreams},
-	{"app.internal could not be resolved (3: Host not found)", NotResolved},
-	{"upstream.internal could not be resolved (110: Operation timed out)", ResolveTimeout},
-	{"no resolver defined to resolve app.internal", NoResolver},
-	{`host not found in upstream "app.internal" in /etc/nginx/nginx.conf:12`, NotResolved},
-	{"1024 worker_connections are not enough while connecting to upstream", WorkerConnections},
-	{"1024 worker_connections are not enough, reusing connections", WorkerConnections},
-	{"accept4() failed (24: Too many open files)", OpenFiles},
-	{"socket() failed (24: Too many open files) while connecting to upstream", OpenFiles},
-	{`open() "/usr/share/nginx/html/favicon.ico" failed (2: No such file or directory)`, Other},
-	{"client intended to send too large body: 10485761 bytes", BodyTooLarge},
-	{"an upstream response is buffered to a temporary file /var/lib/nginx/proxy/1/00/0000000001 while reading upstream", ResponseBuffered},
-	{"a client request body is buffered to a temporary file /var/lib/nginx/body/0000000001", RequestBuffered},
-	{"limiting requests, excess: 5.600 by zone \"one\"", Limited},
-	{"rewrite or internal redirection cycle while processing \"/index.html\"", RedirectCycle},
-	{"bind() to 0.0.0.0:80 failed (98: Address already in use)", AddressInUse},
-	{"epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too while sending request to upstream", ClientGone},
-	{"using the \"epoll\" event method", Other},
-	{"", Other},
-}
 
 func logLine(message string) string {
 	return "2026/03/01 12:00:01 [error] 1234#1234: *77 " + message + tail
-}
-
-func TestClassify(t *testing.T) {
-	for _, m := range messages {
-		head, _ := cut(message([]byte(logLine(m.text))))
-		if got := classify(head); got != m.want {
-			t.Errorf("%s: %v, want %v", m.text, got, m.want)
-		}
-	}
-}
-
-// TestClientsWords: what a client sends is no message of nginx's.
-func TestClientsWords(t *testing.T) {
-	line := `2026/03/01 12:00:01 [info] 1#1: *1 something else, client: 1.1.1.1, request: "GET /x could not be resolved (110: HTTP/1.1"`
-	head, _ := cut(message([]byte(line)))
-	if got := classify(head); got != Other {
-		t.Errorf("a request line was taken for %v", got)
-	}
 }
 
 func TestErrorTally(t *testing.T) {
@@ -171,31 +95,6 @@ strange
 	}
 }
 
-func TestOpen(t *testing.T) {
-	for _, compressed := range []bool{false, true} {
-		name := filepath.Join(t.TempDir(), "error.log")
-		var b bytes.Buffer
-		if compressed {
-			z := gzip.NewWriter(&b)
-			io.WriteString(z, "text\n")
-			z.Close()
-		} else {
-			b.WriteString("text\n")
-		}
-		if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		in, err := Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := io.ReadAll(in)
-		if string(got) != "text\n" || err != nil || in.Close() != nil {
-			t.Errorf("read %q, %v", got, err)
-		}
-	}
-}
-
 // endless gives the same lines again and again.
 type endless struct {
 	text []byte
@@ -215,8 +114,8 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func everyMessage() []byte {
 	var b bytes.Buffer
-	for i, m := range messages {
-		fmt.Fprintf(&b, "2026/03/01 12:00:%02d [error] 1234#1234: *77 %s%s\n", i%60, m.text, tail)
+	for i, m := range Messages() {
+		fmt.Fprintf(&b, "2026/03/01 12:00:%02d [error] 1234#1234: *77 %s%s\n", i%60, m.Example, tail)
 	}
 	return b.Bytes()
 }
@@ -266,7 +165,7 @@ func TestManyUpstreams(t *testing.T) {
 
 func TestLongLine(t *testing.T) {
 	tally := NewErrorTally()
-	log := logLine("no live upstreams while connecting to upstream") + strings.Repeat("x", 3*bufferSize) + "\n" + logLine("no live upstreams while connecting to upstream") + "\n"
+	log := logLine("no live upstreams while connecting to upstream") + strings.Repeat("x", 3*logs.BufferSize) + "\n" + logLine("no live upstreams while connecting to upstream") + "\n"
 	if err := tally.Read(strings.NewReader(log)); err != nil {
 		t.Fatal(err)
 	}
@@ -305,13 +204,13 @@ func BenchmarkAccessTally(b *testing.B) {
 }
 
 func FuzzErrorLine(f *testing.F) {
-	for _, m := range messages {
-		f.Add([]byte(logLine(m.text)))
+	for _, m := range Messages() {
+		f.Add([]byte(logLine(m.Example)))
 	}
 	f.Add([]byte("2026/03/01 12:00:01 [error] 1#1: "))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		tally := NewErrorTally()
-		tally.line(line)
+		tally.Line(line, time.Time{})
 		tally.Failures()
 	})
 }
@@ -324,6 +223,6 @@ func FuzzAccessLine(f *testing.F) {
 		if err != nil {
 			return
 		}
-		NewAccessTally().line(line, format)
+		NewAccessTally().Line(line, format)
 	})
 }

@@ -1,0 +1,253 @@
+package diagnose
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/advice/finding"
+	"github.com/goodgate/goodgate/internal/advice/logs"
+	"github.com/goodgate/goodgate/internal/advice/nginxlog"
+	"github.com/goodgate/goodgate/internal/advice/proxylog"
+)
+
+// ErrNothingRead says that the logs have no lines.
+var ErrNothingRead = errors.New("the logs have no lines")
+
+// Logs finds out why a proxy answers with bad gateways from its logs alone,
+// whoever wrote them. The name "-" is standard input. What is over since longer
+// than since before the logs' end is a notice; 0 = all of it counts.
+func Logs(ctx context.Context, names []string, since time.Duration) (finding.Report, error) {
+	c := newLogCase(since, nil)
+	c.tells = true
+	lines := int64(0)
+	for _, name := range names {
+		n, err := c.read(ctx, name)
+		if err != nil {
+			return c.report, err
+		}
+		lines += n
+	}
+	if lines == 0 {
+		return c.report, ErrNothingRead
+	}
+	c.align()
+	c.conclude()
+	c.report.Rank()
+	return c.report, nil
+}
+
+// logCase is everything that logs tell.
+type logCase struct {
+	errors   *nginxlog.ErrorTally
+	access   *nginxlog.AccessTally
+	others   *proxylog.Tally
+	format   *nginxlog.Format // of access logs; nil = found out
+	envelope logs.Envelope
+	tells    bool // says what each log was
+	report   finding.Report
+}
+
+func newLogCase(since time.Duration, format *nginxlog.Format) *logCase {
+	c := &logCase{errors: nginxlog.NewErrorTally(), access: nginxlog.NewAccessTally(), format: format}
+	c.others = proxylog.New(c.access)
+	c.errors.Window, c.access.Window, c.others.Window = since, since, since
+	return c
+}
+
+// counted is what one log has.
+type counted struct {
+	lines, read int64
+	kinds       map[string]int64
+	strange     string // the first line that could not be read
+}
+
+// read adds a log. It returns how many lines the log has.
+func (c *logCase) read(ctx context.Context, name string) (lines int64, err error) {
+	in, err := logs.Open(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close()
+	n := counted{kinds: map[string]int64{}}
+	if _, err := logs.Scan(in, func(line []byte) { c.line(line, &n) }); err != nil {
+		return n.lines, fmt.Errorf("%s: %w", in.Name, err)
+	}
+	for _, note := range in.Notes() {
+		c.report.NotKnown("%s", note)
+	}
+	c.told(in.Name, &n)
+	return n.lines, nil
+}
+
+func (c *logCase) line(line []byte, n *counted) {
+	text, at := c.envelope.Strip(line)
+	if len(text) == 0 {
+		return
+	}
+	n.lines++
+	kind := ""
+	switch {
+	case c.errors.Line(text, at):
+		kind = "nginx error log"
+	case c.format != nil && c.access.Line(text, c.format):
+		kind = "access log"
+	case c.others.Line(text, at):
+		kind = "another proxy's log"
+	case c.access.Line(text, nil):
+		kind = "access log"
+	case starting(text):
+		kind = "nginx container"
+	default:
+		if n.strange == "" {
+			n.strange = shown(string(text))
+		}
+		return
+	}
+	n.read++
+	n.kinds[kind]++
+}
+
+// starting reports whether a line is what the start of nginx's official image says.
+func starting(text []byte) bool {
+	name, _, ok := bytes.Cut(text[:min(len(text), 64)], []byte(".sh: "))
+	return ok && (bytes.HasSuffix(name, []byte("docker-entrypoint")) || len(name) > 3 && name[2] == '-')
+}
+
+// shown is a line of a log as far as it may be shown: without query strings, and
+// not too long.
+func shown(text string) string {
+	const longest, looked = 160, 2048
+	text = text[:min(len(text), looked)]
+	for from := 0; ; {
+		i := strings.IndexByte(text[from:], '?')
+		if i < 0 {
+			break
+		}
+		i += from + 1
+		end := i
+		for end < len(text) && text[end] != ' ' && text[end] != '"' {
+			end++
+		}
+		text, from = text[:i]+text[end:], i
+	}
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "..."
+	}
+	return text
+}
+
+// told says what a log was, and that too little of it could be read.
+func (c *logCase) told(name string, n *counted) {
+	var kinds []string
+	for _, k := range slices.Sorted(maps.Keys(n.kinds)) {
+		if k == "another proxy's log" {
+			k = strings.Join(slices.Sorted(maps.Keys(c.others.Lines)), ", ")
+		}
+		kinds = append(kinds, k)
+	}
+	what := strings.Join(kinds, ", ")
+	if what == "" {
+		what = "of no known format"
+	}
+	if c.tells {
+		c.report.Steps = append(c.report.Steps, finding.Step{Subject: "logs", Name: "log", Result: fmt.Sprintf("%s: %d lines, %s", name, n.lines, what)})
+		if n.lines == 0 {
+			c.report.NotKnown("what %s tells: it has no lines", name)
+		}
+	}
+	if f, ok := unreadable(name, n.lines, n.read, n.strange); ok {
+		c.report.Find(f)
+	} else if n.read < n.lines {
+		c.report.NotKnown("what %d of %d lines of %s tell: they are of no known format, such as %q", n.lines-n.read, n.lines, name, n.strange)
+	}
+}
+
+// unreadable is the finding about a log of which less than half could be read.
+func unreadable(name string, lines, read int64, strange string) (f finding.Finding, ok bool) {
+	if lines == 0 || 2*read >= lines {
+		return f, false
+	}
+	return finding.Finding{
+		Severity: finding.Warning, Confidence: finding.Certain, Code: "log_unreadable", Where: name,
+		Seen:  fmt.Sprintf("could not read %d of %d lines of %s, such as %q", lines-read, lines, name, strange),
+		Means: "most of what happened is not known: it is no log of nginx, HAProxy, Caddy, Traefik, Envoy or goodgate, or has a format of its own",
+		Do:    "name the error log (nginx: error_log); for a log_format of your own, the configuration that has it: --nginx nginx.conf --log FILE",
+	}, true
+}
+
+// align gives all logs one end, as far as the zone of nginx's clock is known.
+func (c *logCase) align() { alignEnds(c.errors, c.access) }
+
+func alignEnds(e *nginxlog.ErrorTally, a *nginxlog.AccessTally) {
+	e.Zone = cmp.Or(e.Zone, a.Zone)
+	if e.Lines == 0 || a.End.IsZero() || e.Zone == nil {
+		return
+	}
+	e.EndsAt(a.End)
+	if end := e.Ended(); end.After(a.End) {
+		a.End = end
+	}
+}
+
+// conclude makes findings of what was counted.
+func (c *logCase) conclude() {
+	var list []finding.Finding
+	for _, f := range c.errors.Failures() {
+		if n, ok := ofFailures(f, c.errors.Window); ok {
+			c.report.Timeline = append(c.report.Timeline, span(&n, f))
+			list = append(list, n)
+		}
+	}
+	for _, e := range c.others.Ended() {
+		n := ofEnded(e, c.others.Window)
+		c.report.Timeline = append(c.report.Timeline, span(&n, &e.Failures))
+		list = append(list, n)
+	}
+	list = crashLoop(list)
+	list = c.clockwork(list)
+	share(list, c.access)
+	list = append(list, c.unexplained(list)...)
+	for _, f := range list {
+		c.report.Find(f)
+	}
+	c.untimed(list)
+	for _, u := range []nginxlog.Unknown{c.errors.Unknown, c.others.Unknown} {
+		if f, ok := notUnderstood(u); ok {
+			c.report.Find(f)
+		}
+	}
+}
+
+// untimed says what would tell a worker's timeout from a crash.
+func (c *logCase) untimed(list []finding.Finding) {
+	broken := func(f finding.Finding) bool {
+		return f.Severity == finding.Error && (f.Code == "closed_before_response" || f.Code == "gateway_errors")
+	}
+	if c.access.Lines > 0 && !c.access.Timed && slices.ContainsFunc(list, broken) {
+		c.report.NotKnown("after how long requests failed: let log_format have $upstream_response_time and $upstream_addr")
+	}
+}
+
+// notUnderstood is the finding about lines that no row explains.
+func notUnderstood(u nginxlog.Unknown) (f finding.Finding, ok bool) {
+	if u.Count == 0 {
+		return f, false
+	}
+	var samples []string
+	for _, s := range u.Samples {
+		samples = append(samples, fmt.Sprintf("%q", shown(s)))
+	}
+	return finding.Finding{
+		Severity: finding.Warning, Confidence: finding.Certain, Code: "not_understood", Count: u.Count,
+		Seen:  "lines about upstreams that are not understood, such as " + strings.Join(samples, ", "),
+		Means: "something failed, and the doctor does not know what the message means",
+		Do:    "read them in the log; they may explain what the other findings leave open",
+	}, true
+}

@@ -1,0 +1,295 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/advice/finding"
+	"github.com/goodgate/goodgate/internal/advice/nginxlog"
+	"github.com/goodgate/goodgate/internal/advice/proxylog"
+	"github.com/goodgate/goodgate/reason"
+)
+
+// ofFailures is the finding about lines of nginx's error log, as far as they tell
+// by themselves; ok is false for what is no trouble of the gateway's.
+func ofFailures(f *nginxlog.Failures, since time.Duration) (n finding.Finding, ok bool) {
+	e, ok := explain(f.Cause)
+	if !ok {
+		return n, false
+	}
+	n = finding.Finding{
+		Severity: e.severity, Confidence: confidence(f.Cause), Code: e.code, Reason: e.reason, Upstream: f.Upstream,
+		Seen: fmt.Sprintf("the error log says %q", shown(f.Sample)), Means: inWords(e.means, f.Scheme), Do: inWords(e.do, f.Scheme),
+		Directive: inProtocol(e.directive, f.Scheme), Follows: f.Cause == nginxlog.NoLiveUpstreams,
+	}
+	n.Because = because(n.Confidence)
+	switch f.Cause {
+	case nginxlog.BodyTooLarge:
+		n.Upstream = ""
+		n.Seen += fmt.Sprintf("; the largest had %d bytes", f.Most)
+		n.Directive = fmt.Sprintf("client_max_body_size %dm;", max(1, (f.Most*5/4)>>20+1))
+	case nginxlog.WorkerConnections:
+		have := nginxlog.Number([]byte(f.Sample))
+		n.Upstream, n.Confidence = "", finding.Certain
+		n.Directive = fmt.Sprintf("worker_connections %d;\nworker_rlimit_nofile %d;", max(4096, 4*have), 2*max(4096, 4*have))
+	case nginxlog.OpenFiles:
+		n.Upstream, n.Confidence, n.Directive = "", finding.Certain, "worker_rlimit_nofile 16384;"
+	case nginxlog.ResponseTimeout:
+		n.Do += "; how long the request would take is not known from the log"
+		n.Directive = inProtocol("proxy_read_timeout 120s;", f.Scheme)
+	case nginxlog.CacheKeyTooBig:
+		n.Directive = strings.ReplaceAll(n.Directive, "16k", needed(f.Sample))
+	case nginxlog.NoResolver:
+		n.Directive = "resolver 127.0.0.53;"
+	}
+	inTime(&n, f, since)
+	return n, true
+}
+
+// span is a finding's place in the timeline.
+func span(n *finding.Finding, f *nginxlog.Failures) finding.Span {
+	return finding.Span{Cause: f.Cause.String(), Upstream: n.Upstream, Count: f.Count, First: f.First, Last: f.Last}
+}
+
+// needed is the number of KiB that "it should be increased to at least 8192" asks
+// for.
+func needed(sample string) string {
+	_, bytes, _ := strings.Cut(sample, "at least ")
+	return fmt.Sprintf("%dk", max(16, (nginxlog.Number([]byte(bytes))+1023)>>10))
+}
+
+// confidence is how sure one line is: some things can look alike.
+func confidence(c nginxlog.Cause) finding.Confidence {
+	switch c {
+	case nginxlog.ClosedBeforeAnswer, nginxlog.ResetBeforeAnswer, nginxlog.ClosedWhileSending, nginxlog.TLSHandshake, nginxlog.InvalidHTTP2:
+		return finding.Possible
+	case nginxlog.NoResolver, nginxlog.HeaderTooBig, nginxlog.BodyTooLarge, nginxlog.NotHTTP2, nginxlog.ScriptUnknown, nginxlog.TempForbidden,
+		nginxlog.DiskFull, nginxlog.ConfigRefused, nginxlog.NotResolvedAtStart, nginxlog.TLSPlain, nginxlog.SocketMissing, nginxlog.SocketForbidden:
+		return finding.Certain
+	}
+	return finding.Likely
+}
+
+// because says why a log alone makes as sure as it does.
+func because(c finding.Confidence) string {
+	switch c {
+	case finding.Possible:
+		return "from the log alone, where several causes look like this"
+	case finding.Certain:
+		return "the message has no other cause"
+	}
+	return "from the log alone"
+}
+
+// inTime says when something happened, how often lately, and of which request. What
+// is over is a notice.
+func inTime(n *finding.Finding, f *nginxlog.Failures, since time.Duration) {
+	n.Count, n.First, n.Last = f.Count, f.First, f.Last
+	if path := f.Path(); path != "" {
+		n.Seen += ", most often for " + path
+	}
+	if f.Since.After(f.First) {
+		n.Seen += ", again since " + f.Since.Format(time.DateTime)
+	}
+	lately(n, f.Recent, since)
+}
+
+// lately says how much of it was within since before the log's end.
+func lately(n *finding.Finding, recent int64, since time.Duration) {
+	switch {
+	case since <= 0 || n.Last.IsZero() || recent >= n.Count:
+	case recent > 0:
+		n.Seen += fmt.Sprintf(", %d of them in the last %s of the log", recent, short(since))
+	case n.Severity > finding.Notice:
+		n.Severity = finding.Notice
+		n.Seen += fmt.Sprintf("; it is over: not seen in the last %s of the log (--since)", short(since))
+	}
+}
+
+// short is a duration without what is zero: "1h", not "1h0m0s".
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// ofEnded is the finding about requests of another proxy.
+func ofEnded(e *proxylog.Ended, since time.Duration) finding.Finding {
+	x, known := explain(e.Cause)
+	if !known { // a client's
+		x = explanation{code: e.Cause.String(), severity: finding.Notice}
+	}
+	n := finding.Finding{
+		Severity: x.severity, Confidence: confidence(e.Cause), Code: x.code, Reason: x.reason, Upstream: e.Upstream, Where: e.Backend,
+		Seen:  fmt.Sprintf("the log of %s says %q", e.Row.Proxy, shown(strings.TrimSpace(e.Sample))),
+		Means: cmp.Or(e.Row.Means, x.means), Do: e.Row.Do, Directive: e.Row.Directive, Follows: e.Cause == nginxlog.NoLiveUpstreams,
+	}
+	n.Because = because(n.Confidence)
+	inTime(&n, &e.Failures, since)
+	return n
+}
+
+// crashLoop joins what one upstream both refused and broke off: it ends with
+// requests under way, and comes back.
+func crashLoop(list []finding.Finding) []finding.Finding {
+	var rest []finding.Finding
+	refused := map[string]finding.Finding{}
+	for _, f := range list {
+		if f.Code == "connect_refused" && f.Upstream != "" {
+			refused[f.Upstream] = f
+		}
+	}
+	joined := map[string]bool{}
+	for _, f := range list {
+		r, both := refused[f.Upstream]
+		if f.Code == "closed_before_response" && both && f.Severity == r.Severity && !joined[f.Upstream] {
+			joined[f.Upstream] = true
+			f.Code, f.Confidence, f.Directive = "crash_loop", finding.Likely, "Restart=always"
+			f.Seen = fmt.Sprintf("%d times the connection was closed without an answer, %d times refused; %s", f.Count, r.Count, f.Seen)
+			f.Means = "the application ends with requests under way: it crashes, is killed for its memory, or is restarted by someone"
+			f.Do = "see its log and exit codes (journalctl -u, dmesg for the out-of-memory killer), and cure the crash; with Restart=always in its unit it comes back sooner"
+			take(&f, r)
+		}
+		rest = append(rest, f)
+	}
+	kept := rest[:0]
+	for _, f := range rest {
+		if f.Code != "connect_refused" || !joined[f.Upstream] {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+// clockwork adds what the times of failed requests tell: when all are alike,
+// something ends requests by the clock.
+func (c *logCase) clockwork(list []finding.Finding) []finding.Finding {
+	for _, t := range c.access.Traffic() {
+		if after, ok := alike(t.Failed); ok {
+			upstream := asUpstream(t.Upstream)
+			f := finding.Finding{
+				Severity: finding.Error, Confidence: finding.Likely, Code: "worker_timeout", Reason: reason.ClosedBeforeResponse, Upstream: upstream,
+				Seen:      fmt.Sprintf("every 502 of this upstream came after %s (%s to %s), for example %s", after, t.Failed.Min.Round(time.Millisecond), t.Failed.Max.Round(time.Millisecond), t.Path),
+				Means:     "the application's own timeout ends the worker that is still at it (gunicorn: --timeout, 30 s unless set; uwsgi: harakiri; PHP-FPM: request_terminate_timeout)",
+				Do:        "make the request faster, or let the worker have more time",
+				Directive: fmt.Sprintf("gunicorn --timeout %d", int((2*after+time.Second)/time.Second)),
+				Count:     t.Failed.N, First: t.First, Last: t.Last,
+			}
+			lately(&f, t.Recent, c.access.Window)
+			list = explainedBy(list, f, "closed_before_response", upstream)
+		}
+	}
+	return list
+}
+
+// explainedBy adds a finding that explains others of an upstream, which are left
+// out.
+func explainedBy(list []finding.Finding, f finding.Finding, code, upstream string) []finding.Finding {
+	kept := list[:0]
+	for _, g := range list {
+		if g.Code == code && (g.Upstream == upstream || upstream == "") {
+			f.Seen += "; " + g.Seen
+			continue
+		}
+		kept = append(kept, g)
+	}
+	return append(kept, f)
+}
+
+func alike(t nginxlog.Times) (after time.Duration, ok bool) {
+	spread := float64(t.Max-t.Min) / float64(max(t.Max, 1))
+	return t.Mean().Round(100 * time.Millisecond), t.N >= 2 && t.Min >= clockworkLeast && spread <= clockworkSpread
+}
+
+// share says of how many requests a finding is, as far as an access log tells.
+func share(list []finding.Finding, a *nginxlog.AccessTally) {
+	traffic := a.Traffic()
+	for i := range list {
+		f := &list[i]
+		if f.Severity != finding.Error || f.Code == "gateway_errors" {
+			continue
+		}
+		for _, t := range traffic {
+			same := t.Upstream == "" || f.Upstream == asUpstream(t.Upstream) || strings.HasSuffix(f.Upstream, "://"+t.Upstream)
+			if bad := t.GatewayErrors(); same && bad > 0 {
+				f.Seen += fmt.Sprintf("; by the access log %d of %d requests got %s", bad, t.Requests, statuses(t))
+				break
+			}
+		}
+	}
+}
+
+// asUpstream gives an address of an access log the form of the error log's.
+func asUpstream(addr string) string {
+	if addr == "" || strings.Contains(addr, "/") || !strings.Contains(addr, ":") {
+		return addr
+	}
+	if strings.HasPrefix(addr, "unix:") {
+		return strings.TrimSuffix(addr, ":")
+	}
+	return "http://" + addr
+}
+
+// unexplained are the bad gateways of access logs for which no other log has a
+// cause.
+func (c *logCase) unexplained(known []finding.Finding) []finding.Finding {
+	var list []finding.Finding
+	for _, t := range c.access.Traffic() {
+		bad := t.GatewayErrors()
+		if bad == 0 || explained(known, asUpstream(t.Upstream)) {
+			continue
+		}
+		f := finding.Finding{
+			Severity: finding.Error, Confidence: finding.Possible, Code: "gateway_errors", Upstream: asUpstream(t.Upstream),
+			Seen:  fmt.Sprintf("%d of %d requests got %s, for example %s", bad, t.Requests, statuses(t), t.Path),
+			Means: meaningOf(t), Count: bad, First: t.First, Last: t.Last,
+			Do: "an access log does not say why: read the error log of the same time, too (--log error.log --log access.log)",
+		}
+		if after, ok := alike(t.Late); ok {
+			f.Code, f.Reason, f.Confidence = "response_timeout", reason.ResponseTimeout, finding.Likely
+			f.Seen += fmt.Sprintf("; every 504 came after %s", after)
+			f.Do, f.Directive = "make the request faster, or wait longer; how long it would take is not known from the log", fmt.Sprintf("proxy_read_timeout %ds;", int(2*after/time.Second))
+		}
+		lately(&f, t.Recent, c.access.Window)
+		list = append(list, f)
+	}
+	return list
+}
+
+// explained reports whether a finding tells why requests of an upstream failed. One
+// of an upstream that is not known explains any.
+func explained(known []finding.Finding, upstream string) bool {
+	for _, f := range known {
+		if f.Severity == finding.Error && (f.Upstream == upstream || f.Upstream == "" || upstream == "" || f.Follows) {
+			return true
+		}
+	}
+	return false
+}
+
+func statuses(t *nginxlog.Traffic) string {
+	var parts []string
+	for _, status := range []int{502, 503, 504} {
+		if n := t.Errors[status]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d (%d)", status, n))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func meaningOf(t *nginxlog.Traffic) string {
+	switch max(t.Errors[502], t.Errors[503], t.Errors[504]) {
+	case t.Errors[504]:
+		return "the application did not answer in time, or no connection could be made"
+	case t.Errors[503]:
+		return "there was no upstream to ask, a limit was reached, or the application says that it is not ready"
+	}
+	return "the application refused the connection, broke it off, or answered with something that is not valid"
+}

@@ -1,0 +1,119 @@
+package nginxlog
+
+import (
+	"bytes"
+
+	"github.com/goodgate/goodgate/internal/advice/logs"
+)
+
+// messageHead is the longest beginning of a message in which a row is looked for.
+const messageHead = 600
+
+// entry is a line of an error log, taken apart.
+type entry struct {
+	time  []byte // "2006/01/02 15:04:05", nil when the line has lost it
+	level []byte // "error"
+	head  []byte // what nginx says
+	rest  []byte // ", client: ..." : about the request, with the client's words
+}
+
+// parse takes a line apart; ok is false when it is none of an error log. A line
+// that was copied without its time is one.
+func parse(line []byte) (e entry, ok bool) {
+	rest := line
+	if logs.IsErrorLine(line) {
+		const stamp = len("2006/01/02 15:04:05")
+		e.time, rest = line[:stamp], line[stamp+1:]
+	}
+	_, isPrinted := bytes.CutPrefix(rest, []byte("nginx: [")) // to a terminal
+	if isPrinted {
+		rest = rest[len("nginx: "):]
+	}
+	if len(rest) == 0 || rest[0] != '[' {
+		return e, false
+	}
+	end := bytes.IndexByte(rest, ']')
+	if end < 0 || end > 8 || !isLevel(rest[1:end]) {
+		return e, false
+	}
+	e.level, rest = rest[1:end], rest[end+1:]
+	m, ok := afterIDs(rest)
+	if !ok && isPrinted {
+		m, ok = bytes.TrimLeft(rest, " "), true
+	}
+	if !ok {
+		return e, false
+	}
+	e.head, e.rest = cut(m)
+	return e, true
+}
+
+// bare is a message that was copied without what stands before it.
+func bare(line []byte) entry {
+	e := entry{level: []byte("error")}
+	e.head, e.rest = cut(line)
+	return e
+}
+
+func isLevel(b []byte) bool {
+	switch string(b) {
+	case "debug", "info", "notice", "warn", "error", "crit", "alert", "emerg":
+		return true
+	}
+	return false
+}
+
+// afterIDs takes off " 1234#1234: *77 ": process, thread, connection.
+func afterIDs(text []byte) ([]byte, bool) {
+	const longest = 32
+	i := bytes.IndexByte(text[:min(len(text), longest)], ':')
+	if i < 1 || text[0] != ' ' || !isIDs(text[1:i]) {
+		return nil, false
+	}
+	rest := bytes.TrimLeft(text[i+1:], " ")
+	if len(rest) > 0 && rest[0] == '*' {
+		if i = bytes.IndexByte(rest, ' '); i < 0 {
+			return nil, false
+		}
+		rest = rest[i+1:]
+	}
+	return rest, true
+}
+
+func isIDs(b []byte) bool {
+	for _, c := range b {
+		if (c < '0' || c > '9') && c != '#' {
+			return false
+		}
+	}
+	return true
+}
+
+// cut divides a message where nginx adds ", client: ": what follows is about the
+// request, and holds the client's words.
+func cut(m []byte) (head, rest []byte) {
+	limited := m[:min(len(m), messageHead)]
+	end := -1
+	for _, marker := range []string{", client: ", ", server: ", ", upstream: \"", ", resolver: "} {
+		if i := bytes.Index(limited, []byte(marker)); i >= 0 && (end < 0 || i < end) {
+			end = i
+		}
+	}
+	if end >= 0 {
+		return m[:end], m[end:]
+	}
+	return limited, m
+}
+
+// matters reports whether a line that no row has says that something failed at an
+// upstream, or that nginx did not start.
+func (e *entry) matters() bool {
+	switch string(e.level) {
+	case "emerg":
+		return true
+	case "error", "crit", "alert", "warn":
+		said, _, _ := bytes.Cut(e.head, []byte{'"'})
+		return has(said, "upstream") || has(action(e.head), "upstream") || bytes.HasPrefix(e.rest, []byte(`, upstream: "`)) || has(e.rest, `", upstream: "`)
+	}
+	return false
+}

@@ -1,0 +1,175 @@
+package nginxlog
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// Message is one row of what nginx can write: when a line has one of the formats,
+// and the conditions hold, it has the cause. The first row that matches counts.
+type Message struct {
+	Formats []string // as nginx's source has them: "%" and its letters stand for anything
+	Errno   []int    // numbers of Linux of which one must be there; none = any
+	While   string   // what nginx was doing; "" = anything
+	Level   string   // "crit"; "" = any
+	Cause   Cause    // Other = known, and nothing about upstreams or limits
+	Example string
+}
+
+// Messages returns all rows, for nginx 1.18 and later. What a cause means and its
+// cure are in the table of causes.
+func Messages() []Message {
+	return slices.Concat(messagesConnect(), messagesAnswer(), messagesGateways(), messagesHTTP2(), messagesTLS(), messagesResolver(), messagesHost())
+}
+
+// matcher finds the row of a message.
+type matcher struct {
+	byFirst  [256][]rule // by the first byte of the format
+	anywhere []rule      // of formats that begin with a value
+}
+
+// rule is one format of a row.
+type rule struct {
+	pieces [][]byte // the text between values
+	while  []byte
+	row    *Message
+}
+
+func newMatcher() *matcher {
+	m := &matcher{}
+	rows := Messages()
+	for i := range rows {
+		for _, format := range rows[i].Formats {
+			r := rule{pieces(format), []byte(rows[i].While), &rows[i]}
+			if first := r.pieces[0]; len(first) > 0 {
+				m.byFirst[first[0]] = append(m.byFirst[first[0]], r)
+				continue
+			}
+			m.anywhere = append(m.anywhere, r)
+		}
+	}
+	return m
+}
+
+// match returns the row of the head of a message, nil when there is none.
+func (m *matcher) match(head []byte, level string) *Message {
+	if len(head) == 0 {
+		return nil
+	}
+	errno, doing := -1, action(head)
+	for _, rules := range [2][]rule{m.byFirst[head[0]], m.anywhere} {
+		for i := range rules {
+			r := &rules[i]
+			if !r.has(head) || !bytes.Contains(doing, r.while) || r.row.Level != "" && r.row.Level != level {
+				continue
+			}
+			if len(r.row.Errno) > 0 {
+				if errno < 0 {
+					errno = errnoOf(head)
+				}
+				if !slices.Contains(r.row.Errno, errno) {
+					continue
+				}
+			}
+			return r.row
+		}
+	}
+	return nil
+}
+
+// action is what nginx was doing: what follows the last " while ", unless that is
+// within quotes, where a client's words stand.
+func action(head []byte) []byte {
+	i := bytes.LastIndex(head, []byte(" while "))
+	if i < 0 || bytes.IndexByte(head[i:], '"') >= 0 {
+		return nil
+	}
+	return head[i:]
+}
+
+// has reports whether a message has the format: it begins with the first piece,
+// and the others follow in order.
+func (r *rule) has(head []byte) bool {
+	if !bytes.HasPrefix(head, r.pieces[0]) {
+		return false
+	}
+	rest := head[len(r.pieces[0]):]
+	for _, p := range r.pieces[1:] {
+		i := bytes.Index(rest, p)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(p):]
+	}
+	return true
+}
+
+// pieces divides a format where nginx puts a value: %[0][width][u][x|X|m] and a
+// letter, or %*s (ngx_vslprintf).
+func pieces(format string) [][]byte {
+	var list [][]byte
+	text, rest, more := strings.Cut(format, "%")
+	list = append(list, []byte(text))
+	for more {
+		rest = strings.TrimLeft(rest, "0123456789.*uxXm")
+		if rest != "" {
+			rest = rest[1:]
+		}
+		text, rest, more = strings.Cut(rest, "%")
+		if text != "" {
+			list = append(list, []byte(text))
+		}
+	}
+	return list
+}
+
+func has(m []byte, marker string) bool { return bytes.Contains(m, []byte(marker)) }
+
+// errnoOf reads the number in "failed (111: Connection refused)" as Linux has it;
+// 0 when there is none. Other systems have other numbers.
+func errnoOf(m []byte) int {
+	for {
+		_, after, ok := bytes.Cut(m, []byte(" ("))
+		if !ok {
+			return 0
+		}
+		m = after
+		n := int(number(after))
+		if digits := bytes.IndexByte(after, ':'); n == 0 || digits < 1 || digits > 6 {
+			continue
+		}
+		if linux, other := foreign(n); other {
+			return linux
+		}
+		return n
+	}
+}
+
+// foreign returns Linux's number for one of the BSDs, macOS or Windows that Linux
+// uses for nothing that nginx could meet.
+func foreign(n int) (linux int, ok bool) {
+	for _, pair := range [...][2]int{
+		{35, 11}, {48, 98}, {49, 99}, {51, 101}, {54, 104}, {60, 110}, {61, 111}, {65, 113}, {69, 122},
+		{10013, 13}, {10024, 24}, {10048, 98}, {10049, 99}, {10051, 101}, {10053, 104}, {10054, 104}, {10060, 110}, {10061, 111}, {10065, 113},
+	} {
+		if pair[0] == n {
+			return pair[1], true
+		}
+	}
+	return 0, false
+}
+
+// Number reads the digits at the beginning.
+func Number(b []byte) int64 { return number(b) }
+
+func number(b []byte) int64 {
+	var n int64
+	for _, c := range b {
+		if c < '0' || c > '9' || n > 1<<53 {
+			break
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n
+}

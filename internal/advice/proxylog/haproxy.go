@@ -1,0 +1,224 @@
+package proxylog
+
+import (
+	"bytes"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/advice/nginxlog"
+)
+
+// haproxyRows are the termination states of HAProxy (configuration.txt, section
+// 8.5): what ended a request first, and in which phase.
+func haproxyRows() []Row {
+	const p = "HAProxy"
+	line := func(server, status, state string) string {
+		return `10.1.1.1:4711 [01/Mar/2026:12:00:00.123] web app/` + server + ` 0/0/-1/-1/3 ` + status + ` 217 - - ` + state + ` 1/1/0/0/3 0/0 "GET /v1/items HTTP/1.1"`
+	}
+	return []Row{
+		{p, "SC", "<NOSRV>", nginxlog.NoLiveUpstreams, "no server of the backend was up, so that requests were refused without being tried", `cure what takes the servers down (see the other findings, and the lines "is DOWN, reason" of the log)`, "", line("<NOSRV>", "503", "SC--")},
+		{p, "SC", "", nginxlog.ConnectRefused, "the server refused the connection: nothing listened at that port at the time", "see that the application runs and listens there", "option redispatch", line("s1", "503", "SC--")},
+		{p, "sC", "", nginxlog.ConnectTimeout, "no connection within timeout connect: packets were dropped, or the application's accept queue was full", "let the port through the firewalls, or give the application more workers and a larger backlog", "timeout connect 2s", line("s1", "503", "sC--")},
+		{p, "SH", "", nginxlog.ClosedBeforeAnswer, "the server closed the connection instead of answering: it crashed, or was ended", "see the application's log at these times", "retry-on conn-failure empty-response", line("s1", "502", "SH--")},
+		{p, "sH", "", nginxlog.ResponseTimeout, "the server did not answer within timeout server: a slow query, or all its workers are busy", "make the request faster, or wait longer; how long it would take is not known from the log", "", line("s1", "504", "sH--")},
+		{p, "SD", "", nginxlog.ClosedInBody, "the connection broke within a response: the application crashed, or was ended", "see the application's log at these times", "", line("s1", "200", "SD--")},
+		{p, "sD", "", nginxlog.ResponseStalled, "the server stopped in the middle of a response for longer than timeout server", "see what the application waits for, or wait longer", "", line("s1", "200", "sD--")},
+		{p, "sQ", "", nginxlog.Overloaded, "the request waited in the queue longer than timeout queue: every server had maxconn requests", "give the application more workers, then raise maxconn", "", line("<NOSRV>", "503", "sQ--")},
+		{p, "SQ", "", nginxlog.Overloaded, "the server's queue was emptied: it went down with requests waiting", "cure what takes the server down", "option redispatch", line("s1", "503", "SQ--")},
+		{p, "ST", "", nginxlog.ClosedWhileSending, "the server closed the connection while the request was still being sent", "see the application's log at these times", "", line("s1", "502", "ST--")},
+		{p, "sT", "", nginxlog.SendTimeout, "the server did not read the request within timeout server", "give it more workers", "", line("s1", "504", "sT--")},
+		{p, "SL", "", nginxlog.ClosedInBody, "the server broke off after its response had been sent to HAProxy", "see the application's log at these times", "", line("s1", "200", "SL--")},
+		{p, "PH", "", nginxlog.InvalidResponse, "the response was no valid HTTP, or its header did not fit tune.bufsize", "see what answers at that port; allow larger headers", "tune.bufsize 32768", line("s1", "502", "PH--")},
+		{p, "PD", "", nginxlog.InvalidChunks, "the body of the response was not as its header says: a chunk that is not valid", "see what the application sends", "", line("s1", "200", "PD--")},
+		{p, "PC", "", nginxlog.Overloaded, "HAProxy had maxconn connections, or no files left", "raise maxconn of the frontend, and the limit on open files", "", line("s1", "503", "PC--")},
+		{p, "PR", "", nginxlog.Limited, "HAProxy refused the request: a rule denied it, or it was no valid request", "as configured; see the rules of the frontend", "", line("<NOSRV>", "403", "PR--")},
+		{p, "PT", "", nginxlog.Limited, "a rule held the request up on purpose (tarpit)", "as configured", "", line("<NOSRV>", "500", "PT--")},
+		{p, "RC", "", nginxlog.NoLocalPort, "this machine was short of ports, files or memory", "keep connections to servers, and look at this machine's limits", "http-reuse safe", line("s1", "503", "RC--")},
+		{p, "RQ", "", nginxlog.Overloaded, "HAProxy was short of something while the request waited", "look at this machine's limits", "", line("<NOSRV>", "503", "RQ--")},
+		{p, "RH", "", nginxlog.MemoryShort, "HAProxy was short of memory or files", "look at this machine's limits", "", line("s1", "500", "RH--")},
+		{p, "RD", "", nginxlog.MemoryShort, "HAProxy was short of memory or files", "look at this machine's limits", "", line("s1", "200", "RD--")},
+		{p, "IH", "", nginxlog.Internal, "an internal error of HAProxy, as a rewrite that does not fit the buffer", "give rewrites more room", "tune.maxrewrite 4096", line("s1", "500", "IH--")},
+		{p, "IR", "", nginxlog.Internal, "an internal error of HAProxy, as a rewrite that does not fit the buffer", "give rewrites more room", "tune.maxrewrite 4096", line("<NOSRV>", "500", "IR--")},
+		{p, "IC", "", nginxlog.Internal, "an internal error of HAProxy", "see its own log", "", line("s1", "500", "IC--")},
+		{p, "DC", "", nginxlog.NoLiveUpstreams, "the server was taken down by on-marked-down", "cure what takes it down", "", line("s1", "503", "DC--")},
+		{p, "DH", "", nginxlog.ClosedBeforeAnswer, "the server was marked down, and on-marked-down shutdown-sessions ended the request", "cure what takes it down", "", line("s1", "502", "DH--")},
+		{p, "DD", "", nginxlog.ClosedInBody, "the server was marked down, and on-marked-down shutdown-sessions ended the response", "cure what takes it down", "", line("s1", "200", "DD--")},
+		{p, "KC", "", nginxlog.ClientGone, "an administrator ended the session", "", "", line("s1", "503", "KC--")},
+		{p, "UD", "", nginxlog.ClientGone, "a backup server's session was ended as the main one came back", "", "", line("s1", "200", "UD--")},
+	}
+}
+
+// haproxyEvents are the lines of HAProxy that are about servers, not requests.
+func haproxyEvents() []Row {
+	const p = "HAProxy"
+	check := func(cause nginxlog.Cause, and, means, do string) Row {
+		return Row{p, " is DOWN, reason: ", and, cause, means, do, "", "Server app/s1 is DOWN, reason: " + and + `, info: "x", check duration: 1ms. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue.`}
+	}
+	return []Row{
+		check(nginxlog.CheckFailed, "Layer4 connection problem", "the health check found no one at the port", "see that the application runs and listens there"),
+		check(nginxlog.CheckFailed, "Layer4 timeout", "the health check got no connection in time", "let the port through the firewalls"),
+		check(nginxlog.CheckFailed, "Layer6", "the health check failed in the TLS handshake", "see that the port speaks TLS, and its certificate (verify, ca-file)"),
+		check(nginxlog.CheckFailed, "Layer7 wrong status", "the health check got another status than it wants", "see what the check is answered, or name a path that says only whether the application is well"),
+		check(nginxlog.CheckFailed, "Layer7 timeout", "the health check was not answered in time", "see why the application is slow, or allow more (timeout check)"),
+		check(nginxlog.CheckFailed, "Layer7 invalid response", "what answered the health check is no HTTP", "correct the port, or the check"),
+		check(nginxlog.CheckFailed, "", "a health check took the server out", "see what the check is answered"),
+		{p, "has no server available!", "", nginxlog.NoLiveUpstreams, "no server of the backend was up: requests get 503", `see the lines "is DOWN, reason" before it`, "", "backend app has no server available!"},
+		{p, "reached process FD limit", "", nginxlog.OpenFiles, "HAProxy had as many files open as it may", "raise ulimit-n, or lower maxconn", "", "Proxy web reached process FD limit (maxsock=1024). Please check 'ulimit-n' and restart."},
+		{p, "reached system FD limit", "", nginxlog.OpenFiles, "the machine had as many files open as it may", "raise fs.file-max", "sysctl -w fs.file-max=1000000", "Proxy web reached system FD limit (maxsock=1024). Please check system tunables."},
+		{p, "reached system memory limit", "", nginxlog.MemoryShort, "the machine had no memory left", "give it more, or lower maxconn", "", "Proxy web reached system memory limit (maxsock=1024). Please check system tunables."},
+	}
+}
+
+// readHAProxy reads the formats of option httplog, httpslog, tcplog, httplog clf,
+// and the lines about servers.
+func readHAProxy(line []byte) (e event, ok bool) {
+	e.proxy = "HAProxy"
+	if bytes.IndexByte([]byte("[SBPCb"), line[0]) >= 0 {
+		text := string(line)
+		for _, prefix := range []string{"[WARNING] ", "[ALERT] ", "[NOTICE] "} { // as it writes to standard error
+			if rest, ok := strings.CutPrefix(text, prefix); ok {
+				if _, text, ok = strings.Cut(rest, " : "); !ok {
+					return e, false
+				}
+			}
+		}
+		if e.server(text) {
+			return e, true
+		}
+	}
+	date := haproxyDate(line)
+	if date < 0 {
+		return e, false
+	}
+	end := bytes.IndexByte(line[date:], ']')
+	if end < 0 {
+		return e, false
+	}
+	after := line[date+end+1:]
+	if bytes.HasPrefix(after, []byte(` "`)) && bytes.Count(after, []byte(`"`)) < 12 {
+		return e, false // an access log of nginx
+	}
+	e.at = parseCommonTime(string(line[date : date+end]))
+	rest := string(after)
+	if strings.HasPrefix(rest, ` "`) {
+		return e, e.clf(rest)
+	}
+	return e, e.request(rest)
+}
+
+// server reads a line about a server or a backend.
+func (e *event) server(text string) bool {
+	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(text, "Server "), "Backup Server "), " ")
+	switch {
+	case strings.Contains(text, " is DOWN, reason: ") && strings.Contains(name, "/"):
+		e.match, e.text = " is DOWN, reason: ", text
+		e.backend, _, _ = strings.Cut(name, "/")
+		e.upstream = name
+	case strings.HasSuffix(text, "has no server available!"):
+		e.match = "has no server available!"
+		_, rest, _ := strings.Cut(text, " ")
+		e.backend, _, _ = strings.Cut(rest, " ")
+		e.backend = strings.Trim(e.backend, "'")
+	case strings.HasPrefix(text, "Proxy ") && strings.Contains(text, " reached "):
+		e.match = text
+	case strings.HasPrefix(text, "Server ") && strings.Contains(name, "/") && strings.Contains(text, " is "):
+	case strings.HasPrefix(text, "Connect from "), strings.HasPrefix(text, "Proxy ") && (strings.HasSuffix(text, "started.") || strings.Contains(text, "stopped")):
+	default:
+		return false
+	}
+	return true
+}
+
+// haproxyDate finds "[01/Mar/2026:12:00:00.123]", and returns where the date
+// begins: "haproxy[123]" is none, and a date of nginx has a zone.
+func haproxyDate(line []byte) int {
+	for from := 0; ; {
+		i := bytes.IndexByte(line[from:], '[')
+		if i < 0 || from+i+13 > len(line) {
+			return -1
+		}
+		from += i + 1
+		if line[from+2] == '/' && line[from+6] == '/' {
+			return from
+		}
+	}
+}
+
+// request reads "frontend backend/server timers ... state ...".
+func (e *event) request(rest string) bool {
+	head, tail, _ := strings.Cut(rest, `"`)
+	f := strings.Fields(head)
+	if len(f) < 5 || !strings.Contains(f[1], "/") || strings.Count(f[2], "/") < 2 {
+		return false
+	}
+	http := strings.Count(f[2], "/") == 4
+	if http {
+		e.status = int(nginxlog.Number([]byte(f[3])))
+	}
+	state := ""
+	for _, word := range f[3:] {
+		if isState(word) {
+			state = word
+			break
+		}
+	}
+	if state == "" {
+		return false
+	}
+	e.method, e.path = splitRequest(strings.TrimSuffix(tail, `"`))
+	e.ended(f[1], state)
+	return true
+}
+
+// clf reads the common format with HAProxy's fields after it.
+func (e *event) clf(rest string) bool {
+	parts := strings.Split(rest, `"`)
+	if len(parts) < 13 {
+		return false
+	}
+	numbers, after := strings.Fields(parts[2]), strings.Fields(strings.Join(parts[12:], " "))
+	if len(numbers) == 0 || !isCode(numbers[0]) {
+		return false
+	}
+	e.status = int(nginxlog.Number([]byte(numbers[0])))
+	e.method, e.path = splitRequest(parts[1])
+	for _, word := range after {
+		if isState(word) {
+			e.ended(parts[9]+"/"+parts[11], word)
+			return true
+		}
+	}
+	return false
+}
+
+// ended sets how a request of a backend's server ended. What a client did, and
+// what HAProxy answers itself, is no failure.
+func (e *event) ended(server, state string) {
+	e.backend, _, _ = strings.Cut(server, "/")
+	if !strings.HasSuffix(server, "/<NOSRV>") {
+		e.upstream = server
+	}
+	switch state[0] {
+	case '-', 'C', 'c', 'L':
+		return
+	}
+	e.match, e.text = state[:2], server
+}
+
+func isState(s string) bool {
+	return (len(s) == 2 || len(s) == 4) && strings.IndexByte("CSPLRUDIKcs-", s[0]) >= 0 && strings.IndexByte("CRQHDLT-", s[1]) >= 0 &&
+		(len(s) == 2 || strings.IndexByte("NIDVEOU-", s[2]) >= 0 && strings.IndexByte("NIUPRD-", s[3]) >= 0)
+}
+
+// parseCommonTime reads the date of access logs, which has a zone, and HAProxy's,
+// which has none and is taken for this machine's.
+func parseCommonTime(s string) time.Time {
+	if t, err := time.Parse("02/Jan/2006:15:04:05 -0700", s); err == nil {
+		return t
+	}
+	t, err := time.ParseInLocation("02/Jan/2006:15:04:05.999", s, time.Local)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
