@@ -235,6 +235,8 @@ backend b%[1]s
 	for _, args := range [][]string{
 		{"convert", nginx}, {"convert", haproxy}, {"convert", write(t, "evil\u202e\x1b[31m.conf", hostile+";")}, {"convert", write(t, "b.cfg", hostile)},
 		{"doctor", "--nginx", nginx, "--error-log", errorLog, "--access-log", accessLog, "--max-wait", "1s"},
+		{"doctor", "--log", errorLog, "--log", accessLog},
+		{"doctor", "--log", errorLog, "--log", accessLog, "--json"},
 		{"doctor", "--nginx", nginx, "--error-log", accessLog, "--access-log", errorLog, "--json", "--max-wait", "1s"},
 		{"doctor", "--haproxy", haproxy, "--access-log", haproxyLog, "--max-wait", "1s"},
 	} {

@@ -130,6 +130,37 @@ func TestSince(t *testing.T) {
 	f("access log alone", strings.Replace(fmt.Sprintf(accessLine, 502), "01/Mar", "01/Feb", 1)+fmt.Sprintf(accessLine, 200), time.Hour, "notice/gateway_errors/1", "it is over")
 }
 
+// TestNginxLogs: beside a configuration logs are read in the same way, whatever they
+// are.
+func TestNginxLogs(t *testing.T) {
+	dir := t.TempDir()
+	up := strings.TrimPrefix(serve(t), "http://")
+	write := func(name, content string) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, []byte(strings.ReplaceAll(content, "$UP", up)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	conf := write("nginx.conf", "events {}\nhttp { log_format x '$status@$upstream_addr'; access_log off; server { access_log /dev/null x; location / { proxy_pass http://$UP; } } }")
+	f := func(name string, s diagnose.Sources, want string) {
+		t.Helper()
+		s.Config, s.Local = conf, calm
+		r, err := diagnose.Nginx(t.Context(), s)
+		if got := codes(r); got != want || err != nil {
+			t.Errorf("%s: got %q, %v, want %q; not known: %q", name, got, err, want, r.Unknown)
+		}
+	}
+	notice := strings.Repeat("2026/03/01 13:30:00 [notice] 1#1: signal process started\n", 3)
+	log := func(s ...string) []string { return []string{write("some.log", strings.Join(s, ""))} }
+	f("over", diagnose.Sources{ErrorLogs: log(line(4, denied), notice), Since: time.Hour}, "notice/connect_refused/4")
+	f("not over", diagnose.Sources{ErrorLogs: log(line(4, denied), notice), Since: 2 * time.Hour}, "error/connect_refused/4")
+	f("not understood", diagnose.Sources{ErrorLogs: log(line(2, "upstream did what no one knows"))}, "warning/not_understood/2")
+	f("an envelope", diagnose.Sources{ErrorLogs: log("web-1  | " + line(1, denied))}, "error/connect_refused/1")
+	f("not read", diagnose.Sources{ErrorLogs: log("some words\n")}, "warning/log_unreadable/0")
+	f("both in one", diagnose.Sources{Logs: log(line(1, denied), "502@$UP\n", "200@$UP\n", "200@$UP\n")}, "error/connect_refused/1")
+}
+
 // TestProtocols: a cure has the directives of the protocol that the upstream is
 // spoken to.
 func TestProtocols(t *testing.T) {

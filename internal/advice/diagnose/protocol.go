@@ -10,6 +10,9 @@ func inProtocol(directive, scheme string) string {
 	if module == "" {
 		return directive
 	}
+	if module == "memcached" && strings.Contains(directive, "proxy_pass") {
+		return "" // its directive takes no variable
+	}
 	var lines []string
 	for line := range strings.Lines(directive) {
 		line = strings.TrimRight(line, "\n")

@@ -31,6 +31,7 @@ func readIngress(line []byte) (e event, ok bool) {
 		return e, false
 	}
 	e.proxy = "ingress-nginx"
+	e.unsure = !strings.Contains(string(line[:min(len(line), 64)]), "controller.go")
 	if line[0] == 'I' {
 		return e, true
 	}

@@ -98,6 +98,7 @@ func (o object) traefikAccess() event {
 // check or the configuration failed is looked for.
 func (o object) traefik() event {
 	e := event{proxy: "Traefik", at: parseTime(o.text("time")), backend: o.text("serviceName")}
+	e.unsure = !o.has("entryPointName", "routerName", "serviceName", "providerName", "middlewareName", "middlewareType")
 	e.goMessage(o.text("message", "msg"), o.text("error"), o.text("level"))
 	return e
 }
@@ -158,6 +159,7 @@ func (o object) caddy() event {
 	logger, request := o.text("logger"), object(o.within("request"))
 	e := event{
 		proxy: "Caddy", method: request.text("method"), path: request.text("uri"), took: o.number("duration"),
+		unsure: !strings.HasPrefix(logger, "http") && !strings.HasPrefix(logger, "tls") && logger != "admin",
 	}
 	if e.at = parseTime(o.text("ts")); e.at.IsZero() {
 		if ts := o.number("ts"); ts > 0 {

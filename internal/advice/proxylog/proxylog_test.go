@@ -62,8 +62,8 @@ func TestLines(t *testing.T) {
 	f(`time="2024-01-01T00:00:00Z" level=debug msg="'502 Bad Gateway' caused by: EOF"`, "Traefik", nginxlog.ClosedBeforeAnswer, "")
 	f(`time="2024-01-01T00:00:00Z" level=debug msg="'504 Gateway Timeout' caused by: dial tcp 172.18.0.5:8080: i/o timeout"`, "Traefik", nginxlog.ConnectTimeout, "http://172.18.0.5:8080")
 	f(`DBG github.com/traefik/traefik/v3/pkg/server/service/proxy.go:100 > 502 Bad Gateway error="dial tcp 172.18.0.5:8080: connect: connection refused"`, "Traefik", nginxlog.ConnectRefused, "http://172.18.0.5:8080")
-	f(`time="2024-01-01T00:00:00Z" level=info msg="Configuration loaded from flags."`, "Traefik", nginxlog.Other, "")
-	f(`ERR Unable to obtain ACME certificate for domains error="unable to generate a certificate"`, "Traefik", nginxlog.Other, "")
+	f(`time="2024-01-01T00:00:00Z" level=info msg="Skipping" providerName=docker`, "Traefik", nginxlog.Other, "")
+	f(`ERR Unable to obtain ACME certificate for domains error="unable to generate a certificate" providerName=le.acme`, "Traefik", nginxlog.Other, "")
 	f(`{"DownstreamStatus":200,"OriginStatus":200,"ServiceName":"app@docker","ServiceAddr":"10.0.0.1:80","RequestPath":"/"}`, "Traefik", nginxlog.Other, "")
 	f(`10.1.1.1 - - [01/Mar/2026:12:00:00 +0000] "GET / HTTP/1.1" 502 11 "-" "-" 12 "app@docker" "http://10.0.0.1:80" 3ms`, "Traefik", nginxlog.Other, "")
 	f(`{"level":"error","ts":1728027776.6,"logger":"http.log.error","msg":"dial tcp: lookup app on 127.0.0.11:53: no such host","request":{"method":"POST","uri":"/x"},"status":502}`, "Caddy", nginxlog.NotResolved, "app")
@@ -83,11 +83,24 @@ func TestLines(t *testing.T) {
 	f(`{"time":"2026-03-01T12:00:00Z","level":"INFO","msg":"request","status":502,"pool":"app","upstream":"10.0.0.1:3000","reason":"connect_refused"}`, "goodgate", nginxlog.Goodgate, "http://10.0.0.1:3000")
 }
 
+// TestUnsure: what any program could have written is Traefik's once Traefik has
+// written something.
+func TestUnsure(t *testing.T) {
+	tally := proxylog.New(nginxlog.NewAccessTally())
+	for i, line := range []string{`INF x`, `INF Skipping providerName=docker`, `INF x`} {
+		if got := tally.Line([]byte(line), time.Time{}); got != (i > 0) {
+			t.Errorf("%d %s: taken %v", i, line, got)
+		}
+	}
+}
+
 func TestNotOthers(t *testing.T) {
 	tally := proxylog.New(nginxlog.NewAccessTally())
 	for _, line := range []string{
 		`10.1.1.1 - - [01/Mar/2026:12:00:01 +0000] "GET /a HTTP/1.1" 502 157 "-" "curl/8.0"`,
 		`{"time":"2026-03-01T12:00:01+00:00","status":"502","request":"GET /a HTTP/1.1"}`,
+		`time="2024-01-01T00:00:00Z" level=info msg="an application"`, `INF an application`, `{"level":"info","time":"2026-03-01T12:00:01Z","msg":"an application"}`,
+		`{"level":"info","ts":1.5,"caller":"main.go:1","msg":"an application"}`, `I0301 12:00:00.123456       7 kubelet.go:1107] something`,
 		`"GET /a HTTP/1.1" 502 157 "-"`, "x", "", "{", "[", `"`, `time="`, "ERR", strings.Repeat(`"`, 13) + " [01/Mar/2026:12:00:01.0] \"",
 	} {
 		if tally.Line([]byte(line), time.Time{}) {
@@ -100,8 +113,8 @@ func FuzzLine(f *testing.F) {
 	for _, row := range proxylog.Rows() {
 		f.Add([]byte(row.Example))
 	}
+	tally := proxylog.New(nginxlog.NewAccessTally())
 	f.Fuzz(func(t *testing.T, line []byte) {
-		tally := proxylog.New(nginxlog.NewAccessTally())
 		tally.Line(line, time.Time{})
 		tally.Ended()
 	})

@@ -49,6 +49,7 @@ type event struct {
 	path     string // may have a query
 	status   int    // 0 = not a request
 	took     float64
+	unsure   bool // another program could have written the line
 }
 
 // Line adds a line that is out of its envelope, on which the time was around;
@@ -68,7 +69,7 @@ func (t *Tally) Line(line []byte, around time.Time) bool {
 			}
 		}
 	}
-	if !ok {
+	if !ok || e.unsure && e.match == "" && t.Lines[e.proxy] == 0 {
 		return false
 	}
 	if e.at.IsZero() {
@@ -100,14 +101,14 @@ func (t *Tally) add(e *event) {
 
 // row is the first that fits: a short match must be equal, a text contained.
 func (t *Tally) row(e *event) *Row {
-	rows := t.rows[e.proxy]
+	rows, whole := t.rows[e.proxy], e.match+" "+e.text
 	for i := range rows {
 		r := &rows[i]
 		equal := e.match == r.Match
 		if len(r.Match) > 8 || !isFlag(e.match) {
 			equal = strings.Contains(e.match, r.Match)
 		}
-		if equal && (r.And == "" || strings.Contains(e.match+" "+e.text, r.And)) {
+		if equal && (r.And == "" || strings.Contains(whole, r.And)) {
 			return r
 		}
 	}

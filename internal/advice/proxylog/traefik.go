@@ -22,6 +22,7 @@ func readTraefik(line []byte) (e event, ok bool) {
 			return e, false
 		}
 		e.at, e.backend = parseTime(pairs["time"]), pairs["serviceName"]
+		e.unsure = !named(pairs)
 		e.goMessage(pairs["msg"], pairs["error"], pairs["level"])
 		return e, true
 	}
@@ -29,10 +30,21 @@ func readTraefik(line []byte) (e event, ok bool) {
 		message, _, _ := strings.Cut(rest, " error=")
 		pairs := logfmt(rest)
 		e.backend = pairs["serviceName"]
+		e.unsure = !named(pairs) && !strings.Contains(rest, "traefik")
 		e.goMessage(message, pairs["error"], level)
 		return e, true
 	}
 	return readTraefikAccess(line)
+}
+
+// named reports whether a line names something that only Traefik has.
+func named(pairs map[string]string) bool {
+	for _, name := range []string{"entryPointName", "routerName", "serviceName", "providerName", "middlewareName", "middlewareType"} {
+		if pairs[name] != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // logfmt reads key=value pairs, values in quotes or not.
