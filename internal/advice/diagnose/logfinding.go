@@ -42,7 +42,9 @@ func ofFailures(f *nginxlog.Failures, since time.Duration) (n finding.Finding, o
 	case nginxlog.CacheKeyTooBig:
 		n.Directive = strings.ReplaceAll(n.Directive, "16k", needed(f.Sample))
 	case nginxlog.NoResolver:
-		n.Directive = "resolver 127.0.0.53;"
+		n.Do = "name one with resolver: in Docker 127.0.0.11, in Kubernetes the cluster's, else what /etc/resolv.conf has"
+	case nginxlog.NotResolvedAtStart:
+		n.Directive = strings.ReplaceAll(n.Directive, "NAME", f.Upstream)
 	}
 	inTime(&n, f, since)
 	return n, true
