@@ -19,7 +19,8 @@
 //	spelling.go     field names that applications cannot tell apart
 //	refuse.go       malformed requests that a server lets pass
 //	path.go         paths that can be read in several ways
-//	route.go        routes: conditions, redirects, fixed responses, header edits
+//	match.go        which requests a route takes
+//	route.go        routes: redirects, fixed responses, header edits
 //	limits.go       rates, requests at once, size of the body
 //	maxforwards.go  how far OPTIONS goes
 //	prefetch.go     reads a small body before an upstream is asked
@@ -35,7 +36,9 @@
 //	httputil.go     the relay by httputil.ReverseProxy, and all that works around it
 //	forwarded.go    X-Forwarded-*, Forwarded, Via, X-Request-Id
 //	loop.go         Goodgate-Passed, by which a request that comes back is known
-//	rewrite.go      the route's prefixes; no upgrade to HTTP/2
+//	rewrite.go      the path that goes upstream; no upgrade to HTTP/2
+//	rewrites.go     where answers lead: Location, Refresh, cookies; a path by a regular expression
+//	variables.go    variables in the fields that a route sets
 //	trailer.go      trailers, both ways
 //	response.go     an answer's body, which holds the upstream's lease
 //	pass.go         moves large bodies from socket to socket

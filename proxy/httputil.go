@@ -84,7 +84,7 @@ func (relay *httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 	if !pr.In.ProtoAtLeast(1, 1) {
 		ignoreNewer(out.Header)
 	}
-	x.route.RequestHeaders.apply(out.Header)
+	x.editRequest(out.Header)
 	if x.request.Head != nil && len(out.Header["Upgrade"]) > 0 {
 		respell(out.Header, x.request.Head)
 	}
@@ -126,6 +126,7 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 		x.record.Status = res.StatusCode
 		relay.agree(res)
 	}
+	x.route.Rewrites.rewriteHeader(res.Header)
 	x.route.ResponseHeaders.apply(res.Header)
 	x.cleanTrailer(res.Trailer) // what has come of it, and what is announced
 	if s := x.delivery.pool.opts.Sticky; s != nil {

@@ -23,7 +23,13 @@ func fillPath(r *Request) {
 // pathRefusal tells why a path is refused that those behind goodgate may read in
 // more ways than one. All of them must lead to its route: else somebody gets to one
 // route by way of another's rules.
-func (p *Proxy) pathRefusal(r *Request, rt *Route) error {
+func (x *exchange) pathRefusal(rt *Route) error {
+	r := x.request
+	if rt != nil && rt.RewritePath != nil && r.URL.Path != "*" {
+		if _, climbs := clean(rt.RewritePath.of(cutPrefix(r.URL.Path, rt.StripPrefix))); climbs {
+			return errPathClimb
+		}
+	}
 	if !odd(r.URL) {
 		return nil
 	}
@@ -31,14 +37,14 @@ func (p *Proxy) pathRefusal(r *Request, rt *Route) error {
 	if climbs {
 		return errPathClimb
 	}
-	if p.byPath {
+	if x.proxy.byPath {
 		for _, path := range []string{cleaned, cleanEscaped(cmp.Or(r.URL.RawPath, r.URL.Path)), withoutDots(r.URL.Path)} {
-			if p.match(r, path) != rt {
+			if x.match(path) != rt {
 				return errPathTwice
 			}
 		}
 	}
-	if rt != nil && (rt.StripPrefix != "" || rt.AddPrefix != "") {
+	if rt != nil && rt.changesPath() {
 		if _, climbs := clean(cutPrefix(r.URL.Path, rt.StripPrefix)); climbs {
 			return errPathClimb
 		}

@@ -64,8 +64,9 @@ func FuzzRefusal(f *testing.F) {
 		if host == "" || strings.ContainsAny(host, " ,/\\@?#\"\r\n\x00") {
 			t.Errorf("host %q is let in", host)
 		}
-		rt := p.match(r, u.Path)
-		if p.pathRefusal(r, rt) != nil {
+		x := &exchange{proxy: p, request: r}
+		rt := x.match(u.Path)
+		if x.pathRefusal(rt) != nil {
 			return
 		}
 		admin := rt == &p.opts.Routes[0]

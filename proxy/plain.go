@@ -45,6 +45,7 @@ func relayPlain(x *exchange) {
 		h = header.Of(res.Fields())
 	}
 	h.DeleteHopByHop()
+	x.route.Rewrites.rewriteHead(h)
 	x.route.ResponseHeaders.apply(h)
 	x.cleanTrailer(res.Trailers())
 	if s := x.delivery.pool.opts.Sticky; s != nil {
@@ -88,13 +89,13 @@ func (x *exchange) plainRequest() *http1.Request {
 	}
 	x.route.edited.drop(h)
 	x.setForwarded(r, h)
-	x.route.RequestHeaders.apply(h)
+	x.editRequest(h)
 	out := &x.room.request
 	*out = http1.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host, Head: h, ContentLength: r.ContentLength}
 	if x.body == nil {
 		out.ContentLength = 0
 	}
-	if x.route.StripPrefix != "" || x.route.AddPrefix != "" || r.RequestURI[0] != '/' {
+	if x.route.changesPath() || r.RequestURI[0] != '/' {
 		u := *r.URL
 		x.route.rewritePath(&u)
 		out.Target = http1.Target(&u)

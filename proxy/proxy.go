@@ -51,6 +51,7 @@ type Options struct {
 
 // Listener is what the clients of one listener are granted.
 type Listener struct {
+	Name      string        // by which routes' conditions know it
 	BodyIdle  time.Duration // between two parts of the request's body; 0 = no bound
 	BodyRate  int64         // bytes a second of a request's body of known length, on average after BodyIdle; 0 = no bound
 	WriteIdle time.Duration // until the client takes the next part of the response; 0 = no bound
@@ -100,7 +101,7 @@ func newProxy(o Options, m marking) (*Proxy, error) {
 		o.Pages = builtinPages()
 	}
 	p := &Proxy{opts: o, marking: m, trust: newTrust(&o), via: viaElements(o.Via), pipes: pipe.Pool{Max: maxPipes}, discard: discardLog(), draining: new(atomic.Bool), tunnels: new(tunnels)}
-	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.Path != "" })
+	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.Path != "" || rt.Match.PathRegexp != nil })
 	return p, nil
 }
 
@@ -155,8 +156,8 @@ func (x *exchange) admit() *Error {
 	if err := refusal(r); err != nil {
 		return &Error{Reason: reason.RequestMalformed, Err: err, status: refusalStatus(err)}
 	}
-	rt := p.match(r, r.URL.Path)
-	if err := p.pathRefusal(r, rt); err != nil {
+	rt := x.match(r.URL.Path)
+	if err := x.pathRefusal(rt); err != nil {
 		return &Error{Reason: reason.RequestMalformed, Err: err}
 	}
 	if rt == nil {
@@ -185,9 +186,9 @@ func (x *exchange) admit() *Error {
 
 // match returns the first route that takes the request with a path, nil without
 // one.
-func (p *Proxy) match(r *Request, path string) *Route {
-	for i := range p.opts.Routes {
-		if rt := &p.opts.Routes[i]; rt.Match.matches(r, path) {
+func (x *exchange) match(path string) *Route {
+	for i := range x.proxy.opts.Routes {
+		if rt := &x.proxy.opts.Routes[i]; rt.Match.matches(x, path) {
 			return rt
 		}
 	}

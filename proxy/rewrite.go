@@ -60,6 +60,14 @@ func (rt *Route) rewritePath(u *url.URL) {
 		u.RawPath = cmp.Or(added.EscapedPath()+cutEscaped(u.RawPath, rt.StripPrefix), "/")
 		u.Path, _ = url.PathUnescape(u.RawPath) // both parts are well formed
 	}
+	if to := rt.RewritePath.of(u.Path); to != u.Path && u.Path != "*" {
+		u.Path, u.RawPath = to, "" // spelled anew
+	}
+}
+
+// changesPath reports whether the path that goes upstream may be another one.
+func (rt *Route) changesPath() bool {
+	return rt.StripPrefix != "" || rt.AddPrefix != "" || rt.RewritePath != nil
 }
 
 // stripped returns what rewritePath takes off a path, encoded; empty = nothing.

@@ -3,7 +3,6 @@ package proxy
 import (
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,10 +23,12 @@ type Route struct {
 
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
-	StripPrefix     string        // taken off the path before it goes upstream
-	AddPrefix       string        // put before the path, after StripPrefix
-	Host            string        // sent upstream: empty = the client's, HostUpstream = the upstream's, else this
-	Timeout         time.Duration // whole request; 0 = the pool's
+	Rewrites        *ResponseRewrites // where answers lead to; nil = as the upstream says
+	StripPrefix     string            // taken off the path before it goes upstream
+	AddPrefix       string            // put before the path, after StripPrefix
+	RewritePath     *RewritePath      // then the path becomes another; nil = it stays
+	Host            string            // sent upstream: empty = the client's, HostUpstream = the upstream's, else this
+	Timeout         time.Duration     // whole request; 0 = the pool's
 	// RetrySafe is the application's promise that every request on this route
 	// may be executed twice, whatever its method.
 	RetrySafe bool
@@ -38,72 +39,13 @@ type Route struct {
 	Limits         *Limits  // which requests are let in; nil = all
 	Priority       Priority // whose turn comes first when requests queue before the pool
 
-	edited fieldTable // what RequestHeaders is about
-	mark   string     // of this route in Goodgate-Passed
+	edited   fieldTable // what RequestHeaders is about
+	variable bool       // RequestHeaders has variables
+	mark     string     // of this route in Goodgate-Passed
 }
 
 // HostUpstream as [Route.Host] sends each upstream its own name.
 const HostUpstream = "upstream"
-
-// Match says which requests a route takes. Each field that is set must match;
-// the zero value takes all.
-type Match struct {
-	Hosts   []string          // exact, or "*.example.com" for any name below it; case does not matter
-	Path    string            // exact, or a prefix when it ends in "*"
-	Methods []string          // upper case
-	Headers map[string]string // value, or "*" for any
-	Scheme  string            // "http" or "https": how the client's connection came
-}
-
-func (m *Match) matches(r *Request, path string) bool {
-	return m.matchesHost(r.Host) && m.matchesPath(path) &&
-		(m.Scheme == "" || (m.Scheme == "https") == (r.TLS != nil)) &&
-		(len(m.Methods) == 0 || slices.Contains(m.Methods, r.Method)) &&
-		m.matchesHeaders(r)
-}
-
-func (m *Match) matchesHost(host string) bool {
-	if len(m.Hosts) == 0 {
-		return true
-	}
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(host, ".")
-	for _, pattern := range m.Hosts {
-		if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
-			if len(host) > len(suffix) && strings.EqualFold(host[len(host)-len(suffix):], suffix) {
-				return true
-			}
-		} else if strings.EqualFold(host, pattern) {
-			return true
-		}
-	}
-	return false
-}
-
-func (m *Match) matchesPath(path string) bool {
-	if m.Path == "" {
-		return true
-	}
-	if prefix, ok := strings.CutSuffix(m.Path, "*"); ok {
-		return strings.HasPrefix(path, prefix)
-	}
-	return path == m.Path
-}
-
-func (m *Match) matchesHeaders(r *Request) bool {
-	for name, want := range m.Headers {
-		matches := false
-		for v := range r.ValuesOf(name) {
-			matches = matches || want == "" || want == "*" || v == want
-		}
-		if !matches {
-			return false
-		}
-	}
-	return true
-}
 
 // prepare checks the route once, so that serving a request cannot fail on it.
 func (rt *Route) prepare() error {
@@ -117,6 +59,7 @@ func (rt *Route) prepare() error {
 		return fmt.Errorf("route %s: needs exactly one of a pool, a redirect and a response, has %d", rt.Name, n)
 	}
 	rt.edited = rt.RequestHeaders.fields()
+	rt.variable = rt.RequestHeaders.hasVariables()
 	return rt.Fallback.prepare(rt)
 }
 

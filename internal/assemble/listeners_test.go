@@ -18,6 +18,7 @@ func TestEveryListenerSettingArrives(t *testing.T) {
 	l := parse(t, `
 listeners:
   - address: ":0"
+    name: front
     timeouts: {header: 11s, keepalive: 12s, body_idle: 13s, write_idle: 14s}
     max_header: 15KiB
     body_rate: 16B
@@ -29,7 +30,7 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`).Listeners[0]
 	bounds := limit.Connections{Max: 17, PerClient: 18}
 	for name, test := range map[string]struct{ got, want any }{
 		"connections": {Connections(l), bounds},
-		"listener":    {Listener(l), proxy.Listener{BodyIdle: 13 * time.Second, BodyRate: 16, WriteIdle: 14 * time.Second}},
+		"listener":    {Listener(l), proxy.Listener{Name: "front", BodyIdle: 13 * time.Second, BodyRate: 16, WriteIdle: 14 * time.Second}},
 		"http1":       {HTTP1(l), inbound.Options{Header: 11 * time.Second, KeepAlive: 12 * time.Second, MaxHeader: 15 << 10}},
 		"http2": {*HTTP2(l).HTTP2, http.HTTP2Config{
 			MaxReadFrameSize: 16 << 10, MaxConcurrentStreams: 19, SendPingTimeout: 20 * time.Second, PingTimeout: 20 * time.Second, WriteByteTimeout: 14 * time.Second,

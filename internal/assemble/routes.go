@@ -3,6 +3,7 @@ package assemble
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/goodgate/goodgate/reason"
@@ -27,7 +28,7 @@ func Proxy(c *config.Config, pools map[string]*proxy.Pool, o proxy.Options) (pro
 	o.Pages = pages
 	o.Details = c.Errors.Details
 	for _, r := range c.Routes {
-		o.Routes = append(o.Routes, newRoute(r, pools))
+		o.Routes = append(o.Routes, newRoute(c, r, pools))
 	}
 	return o, nil
 }
@@ -57,12 +58,13 @@ func decisive(c *config.Config) (names []string) {
 	return names
 }
 
-func newRoute(c config.Route, pools map[string]*proxy.Pool) proxy.Route {
+func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) proxy.Route {
 	r := proxy.Route{
 		Name:            c.Name,
-		Match:           proxy.Match{Hosts: c.Match.Host, Path: c.Match.Path, Methods: c.Match.Methods, Headers: c.Match.Headers, Scheme: scheme(c.Match.Scheme)},
+		Match:           match(all, c.Match),
 		RequestHeaders:  headerEdits(c.RequestHeaders),
 		ResponseHeaders: headerEdits(c.ResponseHeaders),
+		Rewrites:        rewrites(c.Rewrites),
 		StripPrefix:     c.StripPrefix,
 		AddPrefix:       c.AddPrefix,
 		Timeout:         c.Timeout,
@@ -70,6 +72,9 @@ func newRoute(c config.Route, pools map[string]*proxy.Pool) proxy.Route {
 		IdempotencyKey:  c.IdempotencyKey,
 		Limits:          Limits(c.Limits),
 		Priority:        priorities[c.Priority],
+	}
+	if p := c.RewritePath; p != nil {
+		r.RewritePath = &proxy.RewritePath{Regexp: regexp.MustCompile(p.Regexp), To: p.To}
 	}
 	if c.Host != "keep" {
 		r.Host = c.Host
@@ -84,6 +89,33 @@ func newRoute(c config.Route, pools map[string]*proxy.Pool) proxy.Route {
 		r.Fallback = newFallback(c.Fallback, pools)
 	}
 	return r
+}
+
+// match returns the conditions of a route that has been validated.
+func match(all *config.Config, c config.Match) proxy.Match {
+	m := proxy.Match{Hosts: c.Host, Path: c.Path, Methods: c.Methods, Headers: c.Headers, Scheme: scheme(c.Scheme), Clients: c.Client}
+	if c.PathRegexp != "" {
+		m.PathRegexp = regexp.MustCompile(c.PathRegexp)
+	}
+	for _, ref := range c.Listener {
+		id, _ := all.ListenerID(ref)
+		m.Listeners = append(m.Listeners, id)
+	}
+	return m
+}
+
+// rewrites is nil where nothing is rewritten.
+func rewrites(c config.Rewrites) *proxy.ResponseRewrites {
+	list := func(in []config.Rewrite) (out []proxy.Rewrite) {
+		for _, r := range in {
+			out = append(out, proxy.Rewrite(r))
+		}
+		return out
+	}
+	if len(c.Location)+len(c.CookieDomain)+len(c.CookiePath) == 0 {
+		return nil
+	}
+	return &proxy.ResponseRewrites{Location: list(c.Location), CookieDomain: list(c.CookieDomain), CookiePath: list(c.CookiePath)}
 }
 
 func newFallback(c *config.Fallback, pools map[string]*proxy.Pool) *proxy.Fallback {

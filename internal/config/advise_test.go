@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -109,6 +110,9 @@ func TestWarningsOfListenersAndRoutes(t *testing.T) {
 		"listeners[0].mode: has no effect on a TCP address", "listeners[0].timeouts.keepalive: 59s is shorter than the 60s")
 	f(routes("[{pool: app}, {match: {path: /x}, pool: app}]"), "routes[1]: never matches: routes[0] (route-1) comes first")
 	f(routes("[{match: {path: /x}, pool: app}, {pool: app}]"))
+	f(routes("[{match: {scheme: https}, respond: {body: x}}, {match: {scheme: http}, pool: app}]"))
+	f(routes("[{match: {scheme: http}, respond: {body: x}}, {match: {scheme: http, path: /x}, pool: app}, {pool: app}]"), "routes[1]: never matches: routes[0]")
+	f(routes(`[{match: {listener: ":8080"}, respond: {body: x}}, {pool: app}]`))
 	f(routes("[{respond: {body: x}, timeout: 1s, strip_prefix: /a}]"), "pools.app: no route uses this pool",
 		"routes[0].timeout: has no effect on a route with respond", "routes[0].strip_prefix: has no effect")
 	f(routes("[{redirect: {to: /x}, host: keep}]"), "pools.app: no route", "routes[0].host: has no effect on a route with redirect")
@@ -138,6 +142,13 @@ func TestWarningsOfHeadersThatAreDropped(t *testing.T) {
 	f(withPool("policy: hash, hash: {on: 'header:X-Real-IP'}"), "pools.app.hash.on: X-Real-Ip never arrives")
 }
 
+func prefixes(list ...string) (all []netip.Prefix) {
+	for _, s := range list {
+		all = append(all, netip.MustParsePrefix(s))
+	}
+	return all
+}
+
 func TestCovers(t *testing.T) {
 	t.Parallel()
 	f := func(m, o Match, want bool) {
@@ -153,6 +164,19 @@ func TestCovers(t *testing.T) {
 
 	f(Match{}, Match{}, true)
 	f(Match{}, Match{Host: []string{"a"}, Path: "/x", Methods: []string{"GET"}, Headers: Headers{"X": "y"}}, true)
+	f(Match{}, Match{Scheme: "https", Listener: []string{"a"}, PathRegexp: "x", Client: prefixes("10.0.0.0/8")}, true)
+	f(Match{Scheme: "any"}, Match{Scheme: "http"}, true)
+	f(Match{Scheme: "https"}, Match{Scheme: "http"}, false)
+	f(Match{Scheme: "https"}, Match{Scheme: "any"}, false)
+	f(Match{Listener: []string{"a"}}, Match{}, false)
+	f(Match{Listener: []string{"a", "b"}}, Match{Listener: []string{"b"}}, true)
+	f(Match{Listener: []string{"a"}}, Match{Listener: []string{"a", "b"}}, false)
+	f(Match{PathRegexp: "x"}, Match{PathRegexp: "x", Path: "/y"}, true)
+	f(Match{PathRegexp: "x"}, Match{PathRegexp: "xy"}, false)
+	f(Match{PathRegexp: "x"}, Match{}, false)
+	f(Match{Client: prefixes("10.0.0.0/8", "::1/128")}, Match{Client: prefixes("10.1.0.0/16", "10.0.0.0/8")}, true)
+	f(Match{Client: prefixes("10.1.0.0/16")}, Match{Client: prefixes("10.0.0.0/8")}, false)
+	f(Match{Client: prefixes("10.0.0.0/8")}, Match{}, false)
 	f(host("a"), Match{}, false)
 	f(host("a", "b"), host("b"), true)
 	f(host("a"), host("a", "b"), false)

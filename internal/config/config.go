@@ -27,6 +27,7 @@ type Config struct {
 // Listener is one address that accepts clients.
 type Listener struct {
 	Address   string           `yaml:"address" opt:"shorthand,required" format:"listen" help:"host:port, :port, unix:/path.sock, or fd:NAME for a socket that systemd opens."`
+	Name      string           `yaml:"name" default:"" format:"name" help:"Name for match.listener, unique; the address does as well."`
 	Mode      fs.FileMode      `yaml:"mode" default:"0660" help:"Permissions of the socket file, octal; for unix sockets."`
 	Timeouts  ListenerTimeouts `yaml:"timeouts" help:"How long a client may keep goodgate waiting."`
 	MaxHeader Size             `yaml:"max_header" default:"64KiB" min:"1KiB" max:"16MiB" help:"Largest request header."`

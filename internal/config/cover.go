@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -8,7 +9,10 @@ import (
 // covers reports whether m matches every request that o matches.
 func (m Match) covers(o Match) bool {
 	return coversHosts(m.Host, o.Host) && coversPath(m.Path, o.Path) &&
-		coversMethods(m.Methods, o.Methods) && coversHeaders(m.Headers, o.Headers)
+		(m.PathRegexp == "" || m.PathRegexp == o.PathRegexp) &&
+		(m.Scheme == "" || m.Scheme == "any" || m.Scheme == o.Scheme) &&
+		coversList(m.Methods, o.Methods) && coversList(m.Listener, o.Listener) &&
+		coversClients(m.Client, o.Client) && coversHeaders(m.Headers, o.Headers)
 }
 
 func coversHosts(m, o []string) bool {
@@ -41,11 +45,22 @@ func coversPath(m, o string) bool {
 	return !oWild && m == o
 }
 
-func coversMethods(m, o []string) bool {
+// coversList reports whether a list of alternatives has all of another; an empty one
+// stands for all there are.
+func coversList(m, o []string) bool {
 	if len(m) == 0 {
 		return true
 	}
-	return len(o) > 0 && !slices.ContainsFunc(o, func(method string) bool { return !slices.Contains(m, method) })
+	return len(o) > 0 && !slices.ContainsFunc(o, func(word string) bool { return !slices.Contains(m, word) })
+}
+
+func coversClients(m, o []netip.Prefix) bool {
+	if len(m) == 0 {
+		return true
+	}
+	return len(o) > 0 && !slices.ContainsFunc(o, func(net netip.Prefix) bool {
+		return !slices.ContainsFunc(m, func(wide netip.Prefix) bool { return wide.Bits() <= net.Bits() && wide.Contains(net.Addr()) })
+	})
 }
 
 func coversHeaders(m, o Headers) bool {

@@ -63,6 +63,19 @@ func TestErrors(t *testing.T) {
 	f(strings.Replace(minimal, `":8080"`, `":8080", "[::]:8080", "unix:/a", "unix:/a", ":0", ":0"`, 1),
 		`g.yaml:2:22: listeners[1].address: found "[::]:8080": listeners[0], ":8080", has this address already`,
 		`g.yaml:2:46: listeners[3].address: found "unix:/a": listeners[2], "unix:/a", has this address already`)
+	two := strings.Replace(minimal, `":8080"`, `{address: ":1", name: a}, {address: ":2", name: NAME}`, 1) + "routes: [{match: {listener: REF}, pool: app}]"
+	named := func(name, ref string) string { return strings.NewReplacer("NAME", name, "REF", ref).Replace(two) }
+	f(named("a", `":1"`), `g.yaml:2:61: listeners[1].name: found "a": listeners[0] has this name`)
+	f(named("b", `[a, ":2", ":3", c]`), `g.yaml:5:39: routes[0].match.listener[2]: found ":3": no such listener; defined: a, b`,
+		`g.yaml:5:45: routes[0].match.listener[3]: found "c": no such listener; defined: a, b`)
+	f(named("b", `["http://x"]`), `g.yaml:5:30: routes[0].match.listener[0]: found "http://x": expected the name or the address of a listener`)
+	route := func(text string) string { return minimal + "routes: [{pool: app, " + text + "}]" }
+	f(route(`match: {path_regexp: "a(?!b)"}`), `g.yaml:5:43: routes[0].match.path_regexp: found "a(?!b)": not a regular expression of RE2: invalid or unsupported Perl syntax: "(?!"`)
+	f(route(`rewrite_path: {regexp: "(", to: x}`), `g.yaml:5:45: routes[0].rewrite_path.regexp: found "(": not a regular expression of RE2: missing closing ): "("`,
+		`g.yaml:5:54: routes[0].rewrite_path.to: found "x": a path starts with /`)
+	f(route(`response_rewrites: {location: [{from: "", to: "a\nb"}, {from: x}]}`), `g.yaml:5:60: routes[0].response_rewrites.location[0].from: found "": empty: say what is replaced`,
+		`g.yaml:5:68: routes[0].response_rewrites.location[0].to: found "a\nb": a header value has no line breaks or control characters`,
+		`g.yaml:5:77: routes[0].response_rewrites.location[1]: to is missing: What the client gets instead.`)
 	http3 := func(listener string) string {
 		return strings.Replace(minimal, `":8080"`, "{address: "+listener+", http3: {enabled: true}}", 1)
 	}

@@ -33,6 +33,7 @@ var formats = map[string]format{
 	"headervalue": {headerValue, headerValueTold},
 	"hostpattern": {hostPattern, whole},
 	"hostport":    {hostPort, whole},
+	"listener":    {listenerRef, whole},
 	"listen":      {listenAddress, whole},
 	"method":      {method, whole},
 	"name":        {poolName, whole},
@@ -42,7 +43,9 @@ var formats = map[string]format{
 	"prefix":      {pathPrefix, whole},
 	"ratekey":     {rateKey, whole},
 	"redirect":    {redirectTarget, withoutQuery},
+	"regexp":      {regularExpression, whole},
 	"requestpath": {requestPath, withoutQuery},
+	"rewritten":   {rewritten, whole},
 	"sendhost":    {sendHost, whole},
 	"token":       {token, whole},
 	"url":         {upstreamURL, withoutQuery},
@@ -143,6 +146,17 @@ func listenAddress(s string) (string, error) {
 		return "", errors.New("the port must be a number from 0 to 65535")
 	case host != "" && !isHost(host):
 		return "", errors.New("the host must be a name or an address")
+	}
+	return s, nil
+}
+
+// listenerRef takes the name of a listener or its address.
+func listenerRef(s string) (string, error) {
+	if _, err := poolName(s); err == nil {
+		return s, nil
+	}
+	if _, err := listenAddress(s); err != nil {
+		return "", errors.New("expected the name or the address of a listener")
 	}
 	return s, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 )
@@ -71,4 +72,29 @@ func redirectTarget(s string) (string, error) {
 		return "", errors.New("expected a URL such as https://{host}{path}, or a path")
 	}
 	return s, nil
+}
+
+// maxRegexp bounds an expression's text, and with it the memory that it takes.
+const maxRegexp = 4096
+
+func regularExpression(s string) (string, error) {
+	if s == "" || len(s) > maxRegexp {
+		return "", fmt.Errorf("an expression has 1 to %d bytes", maxRegexp)
+	}
+	_, err := regexp.Compile(s)
+	if e, ok := errors.AsType[*syntax.Error](err); ok {
+		return "", fmt.Errorf("not a regular expression of RE2: %s: %q", e.Code, e.Expr)
+	}
+	if err != nil {
+		return "", errors.New("not a regular expression of RE2")
+	}
+	return s, nil
+}
+
+// rewritten takes what is looked for in a header's value.
+func rewritten(s string) (string, error) {
+	if s == "" {
+		return "", errors.New("empty: say what is replaced")
+	}
+	return headerValue(s)
 }

@@ -1,32 +1,58 @@
 package config
 
+import "net/netip"
+
 // Route says what happens to the requests it matches: exactly one of Pool, Redirect and Respond is set.
 type Route struct {
-	Name            string     `yaml:"name" format:"name" help:"Name in the log and in metrics, unique; route-N when absent."`
-	Match           Match      `yaml:"match" help:"Which requests; every condition given must hold, none given matches all."`
-	Pool            string     `yaml:"pool" oneof:"target" opt:"public" help:"Name of the pool that answers."`
-	Redirect        *Redirect  `yaml:"redirect" oneof:"target" help:"Answer with a redirect."`
-	Respond         *Respond   `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
-	RequestHeaders  HeaderEdit `yaml:"request_headers" help:"Changes to the headers that go upstream."`
-	ResponseHeaders HeaderEdit `yaml:"response_headers" help:"Changes to the headers that go to the client."`
-	StripPrefix     string     `yaml:"strip_prefix" default:"" format:"prefix" help:"Removed from the start of the path before it goes upstream, and told in X-Forwarded-Prefix."`
-	AddPrefix       string     `yaml:"add_prefix" default:"" format:"prefix" help:"Put before the path when it goes upstream, after strip_prefix."`
-	Host            string     `yaml:"host" default:"keep" format:"sendhost" help:"Host header sent upstream: keep (the client's), upstream (the upstream's own) or a name."`
-	Timeout         Duration   `yaml:"timeout" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request; the pool's timeouts.request when absent."`
-	Fallback        *Fallback  `yaml:"fallback" help:"Who answers a request that would end with a gateway error; the pool's fallback when absent."`
-	RetrySafe       bool       `yaml:"retry_safe" default:"false" help:"The application promises that every request on this route, whatever its method, may be run twice."`
-	IdempotencyKey  bool       `yaml:"idempotency_key" default:"false" help:"The application promises to run requests with the same Idempotency-Key header once, so that one that has the header may be sent again."`
-	Limits          Limits     `yaml:"limits" help:"Which requests are let in."`
-	Priority        string     `yaml:"priority" default:"normal" enum:"high|normal|low" help:"Whose turn comes first when requests queue before the pool."`
+	Name            string       `yaml:"name" format:"name" help:"Name in the log and in metrics, unique; route-N when absent."`
+	Match           Match        `yaml:"match" help:"Which requests; every condition given must hold, none given matches all."`
+	Pool            string       `yaml:"pool" oneof:"target" opt:"public" help:"Name of the pool that answers."`
+	Redirect        *Redirect    `yaml:"redirect" oneof:"target" help:"Answer with a redirect."`
+	Respond         *Respond     `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
+	RequestHeaders  HeaderEdit   `yaml:"request_headers" help:"Changes to the headers that go upstream."`
+	ResponseHeaders HeaderEdit   `yaml:"response_headers" help:"Changes to the headers that go to the client."`
+	Rewrites        Rewrites     `yaml:"response_rewrites" help:"Changes to where answers lead, for an application that does not know its address outside."`
+	StripPrefix     string       `yaml:"strip_prefix" default:"" format:"prefix" help:"Removed from the start of the path before it goes upstream, and told in X-Forwarded-Prefix."`
+	AddPrefix       string       `yaml:"add_prefix" default:"" format:"prefix" help:"Put before the path when it goes upstream, after strip_prefix."`
+	RewritePath     *RewritePath `yaml:"rewrite_path" help:"Then the path becomes another, by a regular expression."`
+	Host            string       `yaml:"host" default:"keep" format:"sendhost" help:"Host header sent upstream: keep (the client's), upstream (the upstream's own) or a name."`
+	Timeout         Duration     `yaml:"timeout" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request; the pool's timeouts.request when absent."`
+	Fallback        *Fallback    `yaml:"fallback" help:"Who answers a request that would end with a gateway error; the pool's fallback when absent."`
+	RetrySafe       bool         `yaml:"retry_safe" default:"false" help:"The application promises that every request on this route, whatever its method, may be run twice."`
+	IdempotencyKey  bool         `yaml:"idempotency_key" default:"false" help:"The application promises to run requests with the same Idempotency-Key header once, so that one that has the header may be sent again."`
+	Limits          Limits       `yaml:"limits" help:"Which requests are let in."`
+	Priority        string       `yaml:"priority" default:"normal" enum:"high|normal|low" help:"Whose turn comes first when requests queue before the pool."`
 }
 
 // Match holds the conditions of a route; a zero condition matches everything.
 type Match struct {
-	Host    []string `yaml:"host" opt:"single" format:"hostpattern" help:"Names without port; *.example.com stands for every name below example.com, not for itself."`
-	Scheme  string   `yaml:"scheme" default:"any" enum:"any|http|https" help:"Whether the client's connection to goodgate is by TLS (https) or not (http)."`
-	Path    string   `yaml:"path" default:"" format:"path" help:"Exact path, or with a * at its end the start of the path."`
-	Methods []string `yaml:"methods" default:"[]" format:"method" help:"Request methods."`
-	Headers Headers  `yaml:"headers" format:"header" help:"Headers that must have the value; an empty value or * only asks that the header is there."`
+	Host       []string       `yaml:"host" opt:"single" format:"hostpattern" help:"Names without port; *.example.com stands for every name below example.com, not for itself."`
+	Scheme     string         `yaml:"scheme" default:"any" enum:"any|http|https" help:"Whether the client's connection to goodgate is by TLS (https) or not (http)."`
+	Path       string         `yaml:"path" default:"" format:"path" help:"Exact path, or with a * at its end the start of the path."`
+	PathRegexp string         `yaml:"path_regexp" default:"" format:"regexp" help:"Regular expression (RE2) that matches in the decoded path; ^ and $ are its ends, (?i) ignores case."`
+	Methods    []string       `yaml:"methods" default:"[]" format:"method" help:"Request methods."`
+	Headers    Headers        `yaml:"headers" format:"header" help:"Headers that must have the value; an empty value or * only asks that the header is there."`
+	Listener   []string       `yaml:"listener" opt:"single" format:"listener" help:"Listeners that the client came to, each by its name or its address."`
+	Client     []netip.Prefix `yaml:"client" opt:"single" help:"Networks that the client is in; trusted_proxies are believed who that is."`
+}
+
+// Rewrites change where an upstream's answers lead. Of each list the first entry that fits is used.
+type Rewrites struct {
+	Location     []Rewrite `yaml:"location" help:"How the URL in Location and Refresh begins."`
+	CookieDomain []Rewrite `yaml:"cookie_domain" help:"The Domain of cookies."`
+	CookiePath   []Rewrite `yaml:"cookie_path" help:"How the Path of cookies begins."`
+}
+
+// Rewrite puts To where From is.
+type Rewrite struct {
+	From string `yaml:"from" opt:"required,public" format:"rewritten" help:"What the upstream sends."`
+	To   string `yaml:"to" opt:"required,public" format:"headervalue" help:"What the client gets instead."`
+}
+
+// RewritePath makes another path of the one that goes upstream.
+type RewritePath struct {
+	Regexp string `yaml:"regexp" opt:"required" format:"regexp" help:"Regular expression (RE2) for the decoded path, after strip_prefix and add_prefix; a path that it does not match stays."`
+	To     string `yaml:"to" opt:"required,public" format:"path" help:"The new path, as a whole; $1 or ${name} is a part that matched (in this file $${name})."`
 }
 
 // Redirect answers with a Location.

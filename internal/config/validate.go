@@ -25,6 +25,7 @@ func (v *validator) errorf(path, format string, args ...any) {
 
 func (v *validator) validate() {
 	v.listeners()
+	v.listenerNames()
 	v.admin()
 	v.presence()
 	for _, name := range slices.Sorted(maps.Keys(v.config.Pools)) {
@@ -227,6 +228,7 @@ func upstreamAddress(url string) string {
 func (v *validator) route(path string, r Route) {
 	v.poolExists(path+".pool", r.Pool)
 	v.respond(path+".respond", r.Respond)
+	v.matchListeners(path+".match.listener", r.Match)
 	if v.at.given(path + ".fallback") {
 		v.fallback(path+".fallback", r.Fallback, r.Pool)
 	}

@@ -1,0 +1,51 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"testing"
+)
+
+// Each condition lets in what it is about and keeps out its neighbours; together
+// they must all hold.
+func TestMatchConditions(t *testing.T) {
+	base := func() *exchange {
+		x := &exchange{request: &Request{Method: "GET", URL: &url.URL{Path: "/a/b.php"}, Host: "example.com"}}
+		x.listener.Name, x.record.Client = "public", netip.MustParseAddr("10.1.2.3")
+		return x
+	}
+	for name, test := range map[string]struct {
+		m    Match
+		want bool
+	}{
+		"nothing":            {Match{}, true},
+		"listener":           {Match{Listeners: []string{"public"}}, true},
+		"one of listeners":   {Match{Listeners: []string{"other", "public"}}, true},
+		"another listener":   {Match{Listeners: []string{"public2"}}, false},
+		"client":             {Match{Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, true},
+		"another client":     {Match{Clients: []netip.Prefix{netip.MustParsePrefix("10.1.2.4/32"), netip.MustParsePrefix("::/0")}}, false},
+		"expression":         {Match{PathRegexp: regexp.MustCompile(`\.php$`)}, true},
+		"expression, case":   {Match{PathRegexp: regexp.MustCompile(`\.PHP$`)}, false},
+		"expression ends":    {Match{PathRegexp: regexp.MustCompile(`^/b`)}, false},
+		"expression, prefix": {Match{Path: "/a/*", PathRegexp: regexp.MustCompile(`php`)}, true},
+		"prefix fails":       {Match{Path: "/b/*", PathRegexp: regexp.MustCompile(`php`)}, false},
+		"http":               {Match{Scheme: "http"}, true},
+		"all but one":        {Match{Listeners: []string{"public"}, Methods: []string{"POST"}}, false},
+	} {
+		x := base()
+		if got := test.m.matches(x, x.request.URL.Path); got != test.want {
+			t.Errorf("%s: got %t", name, got)
+		}
+	}
+	x := base()
+	x.record.Client = netip.Addr{} // on a unix socket
+	if m := (Match{Clients: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}); m.matches(x, "/") {
+		t.Error("a client without an address is in a network")
+	}
+	x.request.TLS = new(tls.ConnectionState)
+	if m := (Match{Scheme: "http"}); m.matches(x, "/") {
+		t.Error("TLS is taken for plain HTTP")
+	}
+}
