@@ -25,7 +25,7 @@ func Connections(l config.Listener) limit.Connections {
 // Listener returns what the proxy grants the clients of a listener. It leaves open
 // Limits, which outlive a change of the other settings.
 func Listener(l config.Listener) proxy.Listener {
-	return proxy.Listener{Name: l.ID(), BodyIdle: l.Timeouts.BodyIdle, BodyRate: int64(l.BodyRate), WriteIdle: l.Timeouts.WriteIdle}
+	return proxy.Listener{Name: l.Address, BodyIdle: l.Timeouts.BodyIdle, BodyRate: int64(l.BodyRate), WriteIdle: l.Timeouts.WriteIdle}
 }
 
 // HTTP1 returns how HTTP/1.1 is spoken on a listener's connections. It leaves open

@@ -30,7 +30,7 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`).Listeners[0]
 	bounds := limit.Connections{Max: 17, PerClient: 18}
 	for name, test := range map[string]struct{ got, want any }{
 		"connections": {Connections(l), bounds},
-		"listener":    {Listener(l), proxy.Listener{Name: "front", BodyIdle: 13 * time.Second, BodyRate: 16, WriteIdle: 14 * time.Second}},
+		"listener":    {Listener(l), proxy.Listener{Name: ":0", BodyIdle: 13 * time.Second, BodyRate: 16, WriteIdle: 14 * time.Second}},
 		"http1":       {HTTP1(l), inbound.Options{Header: 11 * time.Second, KeepAlive: 12 * time.Second, MaxHeader: 15 << 10}},
 		"http2": {*HTTP2(l).HTTP2, http.HTTP2Config{
 			MaxReadFrameSize: 16 << 10, MaxConcurrentStreams: 19, SendPingTimeout: 20 * time.Second, PingTimeout: 20 * time.Second, WriteByteTimeout: 14 * time.Second,

@@ -98,8 +98,8 @@ func match(all *config.Config, c config.Match) proxy.Match {
 		m.PathRegexp = regexp.MustCompile(c.PathRegexp)
 	}
 	for _, ref := range c.Listener {
-		id, _ := all.ListenerID(ref)
-		m.Listeners = append(m.Listeners, id)
+		address, _ := all.ListenerAddress(ref)
+		m.Listeners = append(m.Listeners, address)
 	}
 	return m
 }

@@ -69,6 +69,7 @@ func TestErrors(t *testing.T) {
 	f(named("b", `[a, ":2", ":3", c]`), `g.yaml:5:39: routes[0].match.listener[2]: found ":3": no such listener; defined: a, b`,
 		`g.yaml:5:45: routes[0].match.listener[3]: found "c": no such listener; defined: a, b`)
 	f(named("b", `["http://x"]`), `g.yaml:5:30: routes[0].match.listener[0]: found "http://x": expected the name or the address of a listener`)
+	f(strings.NewReplacer(`":1"`, `":0"`, `":2"`, `":0"`).Replace(named("b", "a")), `g.yaml:5:29: routes[0].match.listener[0]: found "a": 2 listeners have the address :0, so that they cannot be told apart; give them ports`)
 	route := func(text string) string { return minimal + "routes: [{pool: app, " + text + "}]" }
 	f(route(`match: {path_regexp: "a(?!b)"}`), `g.yaml:5:43: routes[0].match.path_regexp: found "a(?!b)": not a regular expression of RE2: invalid or unsupported Perl syntax: "(?!"`)
 	f(route(`rewrite_path: {regexp: "(", to: x}`), `g.yaml:5:45: routes[0].rewrite_path.regexp: found "(": not a regular expression of RE2: missing closing ): "("`,

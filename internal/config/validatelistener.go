@@ -6,18 +6,15 @@ import (
 	"strings"
 )
 
-// ID is what a listener's requests are known by to the conditions of routes: its name, else its address.
-func (l Listener) ID() string { return cmp.Or(l.Name, l.Address) }
-
-// ListenerID returns the ID of the listener that a condition means, by name or by address; ok is false when there is
-// none.
-func (c *Config) ListenerID(ref string) (id string, ok bool) {
-	for _, by := range []func(Listener) string{func(l Listener) string { return l.Name }, func(l Listener) string { return l.Address }} {
-		if i := slices.IndexFunc(c.Listeners, func(l Listener) bool { return by(l) == ref }); i >= 0 {
-			return c.Listeners[i].ID(), true
+// ListenerAddress returns the address of the listener that a condition means, by name or by address; ok is false when
+// there is none. Requests are told apart by addresses, which a reload does not move to another socket.
+func (c *Config) ListenerAddress(ref string) (address string, ok bool) {
+	for _, l := range c.Listeners {
+		if ref != "" && l.Name == ref {
+			return l.Address, true
 		}
 	}
-	return "", false
+	return ref, slices.ContainsFunc(c.Listeners, func(l Listener) bool { return ref != "" && l.Address == ref })
 }
 
 // listenerNames looks for names that two listeners have.
@@ -33,13 +30,21 @@ func (v *validator) listenerNames() {
 // matchListeners looks for conditions on listeners that are not there.
 func (v *validator) matchListeners(path string, m Match) {
 	for i, ref := range m.Listener {
-		if _, ok := v.config.ListenerID(ref); ok || ref == "" { // what is none is said already
-			continue
-		}
 		var known []string
+		times := 0
+		address, ok := v.config.ListenerAddress(ref)
 		for _, l := range v.config.Listeners {
-			known = append(known, l.ID())
+			known = append(known, cmp.Or(l.Name, l.Address))
+			if l.Address == address {
+				times++
+			}
 		}
-		v.errorf(index(path, i), "found %q: no such listener%s; defined: %s", ref, didYouMean(ref, known), strings.Join(known, ", "))
+		switch {
+		case ref == "": // is no reference, which is said already
+		case !ok:
+			v.errorf(index(path, i), "found %q: no such listener%s; defined: %s", ref, didYouMean(ref, known), strings.Join(known, ", "))
+		case times > 1:
+			v.errorf(index(path, i), "found %q: %d listeners have the address %s, so that they cannot be told apart; give them ports", ref, times, address)
+		}
 	}
 }
