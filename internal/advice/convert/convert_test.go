@@ -42,10 +42,10 @@ func TestNginx(t *testing.T) {
 	f(server(`location / { proxy_pass https://10.0.0.1; }`), `tls: {insecure: true}`)
 	f(server(`location / { proxy_pass http://unix:/run/a.sock; }`), `- {url: "unix:/run/a.sock"}`)
 	f(server(`location = /a { proxy_pass http://10.0.0.1; }`), `- match: {path: "/a"}`)
-	f(server(`location / { proxy_pass http://10.0.0.1; client_max_body_size 0; }`), "pool: app-10-0-0-1\n    host: \"10.0.0.1\"\npools")
+	f(server(`location / { proxy_pass http://10.0.0.1; client_max_body_size 0; }`), "response_rewrites: {location: [{from: \"http://10.0.0.1/\", to: \"/\"}]}\npools")
 	f(server(`location / { proxy_pass http://10.0.0.1; proxy_set_header X-A ${x}; }`), "proxy_set_header X-A: has a variable")
 	f(server(`location / { proxy_pass http://10.0.0.1; proxy_set_header X-A b; }`), `set: {"X-A": "b"}`)
-	f(server(`location / { root /var/www; }`), "serves files")
+	f(server(`location / { root /var/www; }`), "it serves files")
 	f(server(`location ~ \.php$ { fastcgi_pass x; }`), "location ~ \\.php$: has no equivalent")
 	f(server(`gzip on; location / { proxy_pass http://10.0.0.1; }`), "gzip: has no equivalent")
 	f(server(`location / { proxy_pass http://$host; }`), "depends on a variable")
@@ -57,18 +57,29 @@ func TestNginx(t *testing.T) {
 	f(group("server 10.0.0.1 max_fails=0;"), "max_fails: goodgate's breaker")
 }
 
-// TestNotes: every directive of a block is converted, harmless, or noted.
+// TestNotes: every directive of a block is converted, harmless, noted or refused, with
+// its place.
 func TestNotes(t *testing.T) {
 	r := nginx(t, "proxy_cache_path /c keys_zone=z:1m;\nserver { listen 80; auth_basic x;\nlocation / { proxy_pass http://10.0.0.1;\nproxy_cache z;\nlimit_req zone=a; } }")
-	var got []string
-	for _, n := range r.Notes {
-		got = append(got, n.What)
+	names := func(list []convert.Note) string {
+		var all []string
+		for _, n := range list {
+			all = append(all, n.Where+" "+n.What)
+		}
+		return strings.Join(all, ", ")
 	}
-	if want := "proxy_cache_path auth_basic proxy_cache limit_req"; strings.Join(got, " ") != want {
-		t.Errorf("noted %v, want %s", got, want)
+	if got, want := names(r.Notes), "nginx.conf:3 proxy_cache_path, nginx.conf:6 proxy_cache"; got != want {
+		t.Errorf("noted %s, want %s", got, want)
 	}
-	if n := r.Notes[2]; n.Where != "nginx.conf:6" {
-		t.Errorf("place %q", n.Where)
+	if got, want := names(r.Refused), "nginx.conf:4 auth_basic, nginx.conf:7 limit_req"; got != want {
+		t.Errorf("refused %s, want %s", got, want)
+	}
+	r.Accept([]string{"limit_req", "nonsense"})
+	if got, want := names(r.Refused), "nginx.conf:4 auth_basic"; got != want {
+		t.Errorf("still refused %s, want %s", got, want)
+	}
+	if got := names(r.Notes); !strings.Contains(got, "nginx.conf:7 limit_req") {
+		t.Errorf("what was accepted is no note: %s", got)
 	}
 }
 
@@ -92,10 +103,10 @@ func TestHAProxy(t *testing.T) {
 	f("", "balance source\nserver a 10.0.0.1:80", `hash: {on: "client_ip"}`)
 	f("use_backend b if { path_beg /x } { hdr(x-env) canary }", "server a 10.0.0.1:80", `- match: {path: "/x*", headers: {"x-env": "canary"}}`)
 	f("redirect scheme https if !{ ssl_fc }", "server a 10.0.0.1:80", `- match: {scheme: http}`)
-	f("use_backend b if { src 10.0.0.0/8 }", "server a 10.0.0.1:80", "has a condition that a route cannot have")
+	f("use_backend b if { src 10.0.0.0/8 }", "server a 10.0.0.1:80", `- match: {client: ["10.0.0.0/8"]}`)
 	f("use_backend b if { path_beg /x", "server a 10.0.0.1:80", "has a condition that a route cannot have")
-	f("use_backend b unless { path_beg /x }", "server a 10.0.0.1:80", "must not be")
-	f("http-request deny if { path /x }", "server a 10.0.0.1:80", "http-request deny: has no equivalent")
+	f("use_backend b if { ssl_c_used }", "server a 10.0.0.1:80", "has a condition that a route cannot have")
+	f("http-request deny if { path /x }", "server a 10.0.0.1:80", "- match: {path: \"/x\"}\n    respond: {status: 403, body: \"\"}")
 }
 
 // TestNothingEndsAComment: YAML ends a line, and so a comment, at more characters

@@ -10,16 +10,31 @@ import (
 
 // HAProxy converts the frontends and backends of an HAProxy configuration.
 func HAProxy(c *haproxy.Config) *Result {
-	h := &fromHAProxy{Config: c, Result: &Result{}, pools: map[string]string{}}
+	h := &fromHAProxy{Config: c, Result: &Result{}, pools: map[string]string{}, done: map[int]bool{}, reached: map[*haproxy.Section]bool{}}
+	front := func(s *haproxy.Section) bool { return s.Kind == "frontend" || s.Kind == "listen" }
 	for _, s := range c.Sections {
-		switch s.Kind {
-		case "frontend", "listen":
+		if front(s) && h.isHTTP(s) {
+			h.binds(s)
+		}
+	}
+	for _, s := range c.Sections {
+		switch {
+		case front(s) && h.isHTTP(s):
+			h.reached[s] = true
 			h.frontend(s)
-		case "backend", "defaults":
-			h.unknown(s)
-		case "global":
+		case front(s):
+			h.note(s.One("mode").At(), s.Kind+" "+s.Name, "is not of mode http and is left out: goodgate forwards HTTP only")
+		case s.Kind == "backend", s.Kind == "global", s.Kind == "defaults":
 		default:
 			h.note("", s.Kind+" "+s.Name, "has no equivalent and is left out")
+		}
+	}
+	for _, s := range c.Sections {
+		switch {
+		case h.reached[s], s.Kind == "defaults":
+			h.left(s)
+		case s.Kind == "backend":
+			h.note("", "backend "+s.Name, "no frontend leads to it: it is left out")
 		}
 	}
 	return h.Result
@@ -28,143 +43,226 @@ func HAProxy(c *haproxy.Config) *Result {
 type fromHAProxy struct {
 	*haproxy.Config
 	*Result
-	pools map[string]string // by backend
+	pools   map[string]string // by backend
+	done    map[int]bool      // lines that have been converted, or noted
+	reached map[*haproxy.Section]bool
 }
 
-// unknown notes the lines that are neither converted nor without meaning here.
-func (h *fromHAProxy) unknown(s *haproxy.Section) {
+func (h *fromHAProxy) isHTTP(s *haproxy.Section) bool { return s.One("mode").Word(1) == "http" }
+
+// use says that a line has been converted, or that what is lost is said.
+func (h *fromHAProxy) use(lines ...haproxy.Line) {
+	for _, l := range lines {
+		h.done[l.No] = true
+	}
+}
+
+// left notes the lines that were not converted, and refuses those that protect.
+func (h *fromHAProxy) left(s *haproxy.Section) {
 	for _, l := range s.Lines {
-		first, second := l.Word(0), l.Word(1)
+		name := h.name(l)
+		lost, protects := hidesOrLimits(l)
 		switch {
-		case slices.Contains([]string{"mode", "bind", "server", "default_backend", "use_backend", "acl", "balance", "log", "maxconn", "retries", "fullconn", "default-server", "description", "http-reuse"}, first):
-		case first == "timeout" && slices.Contains([]string{"connect", "server", "client", "http-request", "http-keep-alive", "check", "tunnel", "queue", "client-fin", "server-fin"}, second):
-		case first == "option" && slices.Contains([]string{"httplog", "tcplog", "dontlognull", "forwardfor", "httpchk", "http-server-close", "http-keep-alive", "redispatch", "log-health-checks", "http-buffer-request"}, second):
-		case first == "http-check" && (second == "expect" || second == "send"):
-		case first == "http-request" && slices.Contains([]string{"set-header", "add-header", "del-header", "redirect"}, second), first == "redirect":
-		case first == "http-response" && (second == "set-header" || second == "add-header"):
+		case h.done[l.No]:
+		case protects:
+			h.refuse(l.At(), name, "("+strings.Join(l.Words, " ")+") "+lost)
+		case isReadByName(l):
 		default:
-			h.note(l.At(), strings.Join(l.Words[:min(2, len(l.Words))], " "), "has no equivalent and is left out")
+			h.note(l.At(), name, "has no equivalent and is left out")
 		}
 	}
 }
 
-func (h *fromHAProxy) frontend(s *haproxy.Section) {
-	h.unknown(s)
-	if s.One("mode").Word(1) != "http" {
-		h.note(s.One("mode").At(), s.Kind+" "+s.Name, "is not of mode http: goodgate forwards HTTP only")
-		return
+// name is what a line does: its first word, or its first two where that one only says
+// when.
+func (h *fromHAProxy) name(l haproxy.Line) string {
+	switch l.Word(0) {
+	case "tcp-request", "tcp-response":
+		return strings.Join(l.Words[:min(3, len(l.Words))], " ")
 	}
+	action, _, _ := strings.Cut(strings.Join(l.Words[:min(2, len(l.Words))], " "), "(")
+	return action
+}
+
+// isReadByName reports whether a line is looked up where it holds, or needs nothing
+// here.
+func isReadByName(l haproxy.Line) bool {
+	second := map[string][]string{
+		// the others are about waits that goodgate bounds by itself
+		"timeout": {"connect", "server", "client", "http-request", "http-keep-alive", "check", "tunnel", "queue", "client-fin", "server-fin"},
+		// goodgate has its own log, sends X-Forwarded-For, keeps connections, and tries another upstream
+		"option":     {"httplog", "tcplog", "dontlognull", "dontlog-normal", "forwardfor", "httpchk", "http-server-close", "http-keep-alive", "redispatch", "log-health-checks", "http-buffer-request", "tcp-smart-accept", "tcp-smart-connect", "tcpka", "clitcpka", "srvtcpka", "splice-auto", "splice-request", "splice-response", "log-separate-errors", "prefer-last-server", "contstats", "abortonclose"},
+		"http-check": {"expect", "send"},
+		"no":         {"log"},
+	}
+	words, limited := second[l.Word(0)]
+	return limited && slices.Contains(words, l.Word(1)) ||
+		slices.Contains([]string{"mode", "bind", "server", "default_backend", "acl", "balance", "log", "log-format", "log-tag", "maxconn", "retries", "fullconn", "default-server", "description", "http-reuse", "id", "unique-id-format"}, l.Word(0))
+}
+
+// hidesOrLimits reports what is lost with a line that restricts access, limits or
+// hides something.
+func hidesOrLimits(l haproxy.Line) (lost string, protects bool) {
+	const in = "what it keeps out would be let in"
+	action := l.Word(1)
+	if strings.HasPrefix(l.Word(0), "tcp-") {
+		action = l.Word(2)
+	}
+	action, _, _ = strings.Cut(action, "(")
+	switch l.Word(0) {
+	case "http-request", "http-response", "http-after-response", "tcp-request", "tcp-response":
+		switch {
+		case slices.Contains([]string{"deny", "tarpit", "reject", "silent-drop", "close", "redirect", "return", "wait-for-handshake"}, action):
+			return in, true
+		case action == "auth":
+			return "what asks for a password would be open to everybody", true
+		case strings.HasPrefix(action, "lua.") || action == "send-spoe-group" || action == "use-service":
+			return "what it decides would not be decided", true
+		case action == "del-header" || strings.HasPrefix(action, "del-"):
+			return "what it takes away would be passed on", true
+		case action == "set-bandwidth-limit":
+			return "the bandwidth would not be limited", true
+		case action == "disable-l7-retry" || action == "set-src":
+			return "", false
+		}
+	case "redirect":
+		return in, true
+	case "block", "reqdeny", "reqideny", "reqtarpit", "reqitarpit", "rspdeny", "rspideny":
+		return in, true
+	case "rate-limit":
+		return "connections would come as often as clients like", true
+	case "filter":
+		return "requests would not be inspected or limited", l.Word(1) == "spoe" || l.Word(1) == "bwlim-in" || l.Word(1) == "bwlim-out"
+	case "use_backend", "use-server", "http-send-name-header":
+		return "", false
+	}
+	return "", false
+}
+
+// binds converts the addresses of a frontend.
+func (h *fromHAProxy) binds(s *haproxy.Section) {
 	for _, b := range s.All("bind") {
-		h.bind(b)
-	}
-	base := route{}
-	h.headers(s, &base)
-	for _, l := range append(s.All("http-request", "redirect"), s.All("redirect")...) {
-		h.redirect(s, l, base)
-	}
-	for _, l := range s.All("use_backend") {
-		r := base
-		if h.condition(s, l, &r) {
-			h.route(l, l.Word(1), r)
+		for _, a := range bound(b) {
+			h.bind(s, b, a)
 		}
-	}
-	switch name := s.One("default_backend").Word(1); {
-	case s.Kind == "listen" && len(s.All("server")) > 0:
-		h.route(s.One("server"), s.Name, base)
-	case name != "":
-		h.route(s.One("default_backend"), name, base)
-	default:
-		base.respond, base.status = true, 503
-		h.file.routes = append(h.file.routes, base)
 	}
 }
 
-func (h *fromHAProxy) bind(b haproxy.Line) {
-	l := listener{address: strings.TrimPrefix(b.Word(1), "*")}
-	if b.Has("ssl") {
-		l.cert = b.After("crt")
-		l.key = l.cert
+// bound are the addresses of a bind line, as goodgate has them.
+func bound(b haproxy.Line) (all []string) {
+	for a := range strings.SplitSeq(b.Word(1), ",") {
+		for _, family := range []string{"ipv4@", "ipv6@", "unix@"} {
+			a = strings.TrimPrefix(a, family)
+		}
+		switch {
+		case strings.HasPrefix(a, "/"):
+			all = append(all, "unix:"+a)
+		case strings.HasPrefix(a, ":::"):
+			all = append(all, a[2:])
+		default:
+			all = append(all, address(a))
+		}
 	}
-	if slices.ContainsFunc(h.file.listeners, func(o listener) bool { return o.address == l.address }) {
+	return all
+}
+
+func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
+	i := slices.IndexFunc(h.file.listeners, func(o *listener) bool { return o.address == a })
+	if i >= 0 {
 		return
 	}
-	if len(h.file.listeners) > 0 {
-		h.note(b.At(), "bind "+b.Word(1), "routes are not told apart by listener, only by host, path, headers and scheme")
+	if !strings.HasPrefix(a, "unix:/") && !isUpstream("http://"+strings.Replace(a, ":", "x:", map[bool]int{true: 1}[strings.HasPrefix(a, ":")])) {
+		h.note(b.At(), "bind "+b.Word(1), "is no address that goodgate listens on and is left out")
+		return
+	}
+	l := &listener{address: a}
+	l.most, _ = strconv.Atoi(s.One("maxconn").Word(1))
+	if b.Has("ssl") {
+		l.secure = true
+		for i, w := range b.Words[:len(b.Words)-1] {
+			if w == "crt" {
+				l.certs = append(l.certs, [2]string{b.Words[i+1], b.Words[i+1]})
+			}
+		}
+		if len(l.certs) == 0 {
+			h.refuse(b.At(), "bind", "clients of "+a+" would come without TLS, as there is no certificate for it")
+		}
+		h.clientCerts(b, l)
+	}
+	if b.Has("accept-proxy") {
+		l.proxied = []string{"0.0.0.0/0", "::/0"} // as HAProxy takes it of everybody
 	}
 	h.file.listeners = append(h.file.listeners, l)
 }
 
-// route adds a route to a backend, with what the backend does to headers.
-func (h *fromHAProxy) route(at haproxy.Line, backend string, r route) {
-	s := h.Find("backend", backend)
-	if s == nil {
-		h.note(at.At(), "backend "+backend, "is not in the file; its requests are left out")
+func (h *fromHAProxy) clientCerts(b haproxy.Line, l *listener) {
+	verify := b.After("verify")
+	if b.Has("crl-file") || b.Has("ca-verify-file") {
+		h.refuse(b.At(), "bind crl-file", "clients with revoked certificates would be let in")
+	}
+	if verify != "required" && verify != "optional" {
 		return
 	}
-	if s.Kind == "backend" {
-		h.headers(s, &r)
-	}
-	r.pool = h.pool(s)
-	h.file.routes = append(h.file.routes, r)
-}
-
-// headers converts what is set without a condition and without variables.
-func (h *fromHAProxy) headers(s *haproxy.Section, r *route) {
-	for _, direction := range []string{"http-request", "http-response"} {
-		for _, l := range s.All(direction) {
-			name, value := l.Word(2), l.Word(3)
-			plain := !strings.Contains(value, "%[") && !l.Has("if") && !l.Has("unless")
-			switch {
-			case l.Word(1) == "redirect":
-			case strings.HasPrefix(strings.ToLower(name), "x-forwarded-"):
-				// goodgate sends these by itself
-			case !plain:
-				h.note(l.At(), direction+" "+l.Word(1)+" "+name, "has a variable or a condition and is left out")
-			case direction == "http-request" && l.Word(1) == "del-header":
-				r.dropRequest = append(slices.Clone(r.dropRequest), name)
-			case direction == "http-request":
-				r.setRequest = with(r.setRequest, name, value)
-			case l.Word(1) == "set-header":
-				r.setResponse = with(r.setResponse, name, value)
-			}
-		}
-	}
-}
-
-func with(m map[string]string, name, value string) map[string]string {
-	out := map[string]string{name: value}
-	for k, v := range m {
-		if k != name {
-			out[k] = v
-		}
-	}
-	return out
-}
-
-// redirect converts "redirect scheme https" and those to a fixed place.
-func (h *fromHAProxy) redirect(s *haproxy.Section, l haproxy.Line, r route) {
-	status, err := strconv.Atoi(l.After("code"))
-	if err != nil {
-		status = 302
-	}
-	r.status = status
-	switch {
-	case l.After("scheme") == "https":
-		r.redirect, r.scheme = "https://{host}{path}{query}", "http"
-		if l.Has("if") && !l.Has("ssl_fc") || l.Has("unless") && !l.Has("ssl_fc") {
-			h.condition(s, l, &r)
-		}
-	case l.After("prefix") != "":
-		r.redirect = strings.TrimSuffix(l.After("prefix"), "/") + "{path}{query}"
-	default:
-		r.redirect = l.After("location")
-	}
-	if l.After("scheme") != "https" && l.Has("if") && !h.condition(s, l, &r) {
+	if b.After("ca-file") == "" || strings.HasPrefix(b.After("ca-file"), "@") {
+		h.refuse(b.At(), "bind verify", "clients would need no certificate")
 		return
 	}
-	if r.redirect == "" || strings.Contains(r.redirect, "%[") {
-		h.note(l.At(), "redirect", "has no equivalent and is left out")
+	l.clientCA, l.optional = b.After("ca-file"), verify == "optional"
+}
+
+// frontend converts a frontend: its rules in HAProxy's order, then its backends.
+func (h *fromHAProxy) frontend(s *haproxy.Section) {
+	var addresses []string
+	for _, b := range s.All("bind") {
+		addresses = append(addresses, bound(b)...)
+	}
+	base := route{conditions: h.at(addresses, nil)}
+	h.headers(s, &base)
+	guards := h.rules(s, &base)
+	for _, l := range s.All("use_backend") {
+		backend := h.Find("backend", l.Word(1))
+		terms, ok := h.terms(s, l)
+		if !ok || backend == nil {
+			h.note(l.At(), "use_backend "+l.Word(1), "has a condition that a route cannot have, or no backend: it is left out")
+			h.use(l)
+			continue
+		}
+		h.use(l)
+		guards = append(guards, alternatives(terms, guard{then: func(r route) { h.backend(backend, r) }, lost: Note{l.At(), "use_backend", "its requests would go elsewhere"}})...)
+	}
+	end := guard{then: func(r route) {
+		r.answer = answer{respond: true, status: 503}
+		h.add(r)
+	}}
+	switch name := s.One("default_backend").Word(1); {
+	case s.Kind == "listen" && len(s.All("server")) > 0:
+		end.then = func(r route) { h.pooled(s, r) }
+	case name != "" && h.Find("backend", name) != nil:
+		end.then = func(r route) { h.backend(h.Find("backend", name), r) }
+	case name != "":
+		h.note(s.One("default_backend").At(), "backend "+name, "is not in the file; its requests get 503")
+	}
+	h.guarded(base, append(guards, end))
+}
+
+// backend converts a backend's rules and servers behind a route's conditions.
+func (h *fromHAProxy) backend(s *haproxy.Section, r route) {
+	h.reached[s] = true
+	if !h.isHTTP(s) {
+		h.note("", "backend "+s.Name, "is not of mode http: its requests get 503")
+		r.answer = answer{respond: true, status: 503}
+		h.add(r)
 		return
 	}
-	h.file.routes = append(h.file.routes, r)
+	h.headers(s, &r)
+	guards := h.rules(s, &r)
+	h.guarded(r, append(guards, guard{then: func(r route) { h.pooled(s, r) }}))
+}
+
+func (h *fromHAProxy) pooled(s *haproxy.Section, r route) {
+	if r.pool = h.pool(s); r.pool == "" {
+		h.note("", "backend "+s.Name, "has no server that goodgate can use: its requests get 503")
+		r.answer = answer{respond: true, status: 503}
+	}
+	h.add(r)
 }

@@ -1,87 +1,320 @@
 package convert
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
 
-// condition adds what a line's "if" asks for to a route. It returns false, with
-// a note, when a route cannot ask for it.
-func (h *fromHAProxy) condition(s *haproxy.Section, l haproxy.Line, r *route) bool {
-	if l.Has("unless") {
-		h.note(l.At(), strings.Join(l.Words, " "), "asks for what must not be, which a route cannot: it is left out")
-		return false
+// term is one alternative of a condition: all of has must hold, and none of hasNot.
+type term struct {
+	has    conditions
+	hasNot []conditions
+}
+
+// mostTerms bounds what "or" within "or" can become.
+const mostTerms = 200
+
+// alternatives makes guards of a rule and its terms. What must not hold lets a request
+// by first.
+func alternatives(terms []term, g guard) (all []guard) {
+	for _, t := range terms {
+		begin := len(all)
+		for _, not := range t.hasNot {
+			if both, can := t.has.and(not); can == possible {
+				all = append(all, guard{conditions: both, lost: g.lost})
+			}
+		}
+		for i := begin; i < len(all); i++ {
+			all[i].passes = len(all) - i // past the rule itself
+		}
+		one := g
+		one.conditions = t.has
+		all = append(all, one)
 	}
-	i := slices.Index(l.Words, "if")
-	if i < 0 {
-		return true
+	return all
+}
+
+// terms reads a line's condition; ok is false when a route cannot ask for it.
+func (h *fromHAProxy) terms(s *haproxy.Section, l haproxy.Line) ([]term, bool) {
+	if l.Word(0) == "monitor-uri" {
+		var c conditions
+		ok := c.exactly(l.Word(1))
+		return []term{{has: c}}, ok
 	}
-	words := l.Words[i+1:]
+	at := slices.IndexFunc(l.Words, func(w string) bool { return w == "if" || w == "unless" })
+	if at < 0 {
+		return []term{{}}, true
+	}
+	var all []term
+	for _, words := range splitOr(l.Words[at+1:]) {
+		terms, ok := h.conjunction(s, words)
+		if !ok || len(all)+len(terms) > mostTerms {
+			return nil, false
+		}
+		all = append(all, terms...)
+	}
+	ok := len(all) > 0
+	if l.Words[at] == "unless" {
+		all, ok = negated(all)
+	}
+	return all, ok && sayable(all)
+}
+
+// sayable reports whether routes can tell what must hold from what must not.
+func sayable(terms []term) bool {
+	return !slices.ContainsFunc(terms, func(t term) bool {
+		return slices.ContainsFunc(t.hasNot, func(not conditions) bool { _, can := t.has.and(not); return can == unsayable })
+	})
+}
+
+// negated is what holds when none of the terms does; those that have a part that must
+// not hold cannot be turned round.
+func negated(all []term) ([]term, bool) {
+	var out term
+	if len(all) == 1 && len(all[0].hasNot) == 0 {
+		if other, ok := all[0].has.opposite(); ok {
+			return []term{{has: other}}, true
+		}
+	}
+	for _, t := range all {
+		if len(t.hasNot) == 1 && t.has.match() == "{}" && len(all) == 1 {
+			return []term{{has: t.hasNot[0]}}, true
+		}
+		if len(t.hasNot) > 0 {
+			return nil, false
+		}
+		out.hasNot = append(out.hasNot, t.has)
+	}
+	return []term{out}, len(all) > 0
+}
+
+func splitOr(words []string) (all [][]string) {
 	for len(words) > 0 {
-		var test []string
-		if end := slices.Index(words, "}"); words[0] == "{" && end > 0 {
-			test, words = words[1:end], words[end+1:]
+		i := slices.IndexFunc(words, func(w string) bool { return w == "or" || w == "||" })
+		if i < 0 {
+			return append(all, words)
+		}
+		all, words = append(all, words[:i]), words[i+1:]
+	}
+	return all
+}
+
+// conjunction reads tests that must all hold. A test that has alternatives multiplies
+// the terms.
+func (h *fromHAProxy) conjunction(s *haproxy.Section, words []string) ([]term, bool) {
+	terms := []term{{}}
+	for len(words) > 0 {
+		not := false
+		for strings.HasPrefix(words[0], "!") {
+			not = !not
+			if words[0] = strings.TrimPrefix(words[0], "!"); words[0] == "" {
+				if words = words[1:]; len(words) == 0 {
+					return nil, false
+				}
+			}
+		}
+		var tests [][]string
+		if words[0] == "{" {
+			end := slices.Index(words, "}")
+			if end < 0 {
+				return nil, false
+			}
+			tests, words = [][]string{words[1:end]}, words[end+1:]
 		} else {
-			test, words = h.acl(s, words[0]), words[1:]
+			tests, words = h.acl(s, words[0]), words[1:]
 		}
-		if !h.test(test, r) {
-			h.note(l.At(), strings.Join(l.Words, " "), "has a condition that a route cannot have: it is left out")
-			return false
+		var either []conditions
+		for _, test := range tests {
+			some, ok := h.test(test)
+			if !ok {
+				return nil, false
+			}
+			either = append(either, some...)
+		}
+		var ok bool
+		if terms, ok = times(terms, either, not); !ok || len(either) == 0 || len(terms) > mostTerms {
+			return nil, false
 		}
 	}
-	return true
+	return terms, true
 }
 
-// acl returns what a named acl asks for, nil when it is not known or has several
-// lines, which would be "or".
-func (h *fromHAProxy) acl(s *haproxy.Section, name string) []string {
-	all := s.All("acl", name)
-	if len(all) != 1 {
-		return nil
+// times joins terms with a test's alternatives.
+func times(terms []term, either []conditions, not bool) (out []term, ok bool) {
+	if len(either) == 1 && not {
+		if other, ok := either[0].opposite(); ok {
+			either, not = []conditions{other}, false
+		}
 	}
-	return all[0].Words[2:]
+	for _, t := range terms {
+		if not {
+			t.hasNot = append(slices.Clone(t.hasNot), either...)
+			out = append(out, t)
+			continue
+		}
+		for _, c := range either {
+			both, can := t.has.and(c)
+			if can == unsayable {
+				return nil, false
+			}
+			if can == possible {
+				out = append(out, term{both, t.hasNot})
+			}
+		}
+	}
+	return out, len(out) > 0
 }
 
-// test adds one test of a condition to a route.
-func (h *fromHAProxy) test(words []string, r *route) bool {
-	if len(words) < 2 {
-		return false
+// acl returns the tests of a named acl, of which one must hold.
+func (h *fromHAProxy) acl(s *haproxy.Section, name string) (tests [][]string) {
+	if method, ok := strings.CutPrefix(name, "METH_"); ok {
+		return [][]string{{"method", method}}
 	}
-	what := words[0]
+	if name == "LOCALHOST" {
+		return [][]string{{"src", "127.0.0.0/8", "::1"}}
+	}
+	for _, l := range s.All("acl", name) {
+		tests = append(tests, slices.Clone(l.Words[2:]))
+	}
+	return tests
+}
+
+// test reads one test. Its values are alternatives.
+func (h *fromHAProxy) test(words []string) (either []conditions, ok bool) {
+	if len(words) == 0 {
+		return nil, false
+	}
+	what, how, anyCase := words[0], "", false
 	var values []string
-	for _, w := range words[1:] {
-		switch {
-		case w == "-i", w == "-m":
-		case strings.HasPrefix(w, "-"):
-			return false
+	for i := 1; i < len(words); i++ {
+		switch w := words[i]; {
+		case w == "-i":
+			anyCase = true
+		case w == "-m" && i+1 < len(words):
+			i++
+			how = words[i]
+		case w == "--":
+			values = append(values, words[i+1:]...)
+			i = len(words)
+		case strings.HasPrefix(w, "-") && len(w) == 2:
+			return nil, false // -f and others
 		default:
 			values = append(values, w)
 		}
 	}
-	if len(values) == 0 {
-		return false
+	what = strings.TrimPrefix(what, "req.")
+	switch {
+	case what == "ssl_fc" && len(values) == 0:
+		return []conditions{{scheme: "https"}}, true
+	case what == "TRUE" || what == "always_true":
+		return []conditions{{}}, true
+	case strings.HasPrefix(what, "path") || what == "url_beg" || what == "url":
+		return paths(strings.TrimPrefix(what, "path"), how, values, anyCase)
+	case what == "method" || what == "src":
+		return oneOf(what, values)
 	}
-	switch what {
-	case "hdr(host)", "req.hdr(host)", "hdr_dom(host)":
-		if what == "hdr_dom(host)" {
-			return false
+	return fields(what, how, values, anyCase)
+}
+
+// oneOf are tests whose values a route takes as a list.
+func oneOf(what string, values []string) ([]conditions, bool) {
+	var c conditions
+	for _, v := range values {
+		if what == "method" {
+			if c.methods = append(c.methods, v); !isMethod(v) {
+				return nil, false
+			}
+			continue
 		}
-		r.hosts = values
-	case "path":
-		r.path = values[0]
-		return len(values) == 1 && r.path != ""
-	case "path_beg":
-		r.path = values[0] + "*"
-		return len(values) == 1
-	default:
-		name, ok := strings.CutPrefix(strings.TrimPrefix(what, "req."), "hdr(")
-		name, ok2 := strings.CutSuffix(name, ")")
-		if !ok || !ok2 || len(values) != 1 {
-			return false
+		net, ok := network(v)
+		if !ok {
+			return nil, false
 		}
-		r.headers = with(r.headers, name, values[0])
+		c.clients = append(c.clients, net)
 	}
-	return true
+	return []conditions{c}, len(values) > 0
+}
+
+// paths are the tests path, path_beg, path_end, path_sub, path_dir and path_reg.
+func paths(kind, how string, values []string, anyCase bool) (either []conditions, ok bool) {
+	if kind = strings.TrimPrefix(kind, "_"); how != "" {
+		kind = how
+	}
+	for _, v := range values {
+		var c conditions
+		var re string
+		quoted := regexp.QuoteMeta(v)
+		switch kind {
+		case "", "str":
+			re = "^" + quoted + "$"
+			if !anyCase && isPath(v) {
+				c, re = conditions{path: v}, ""
+			}
+		case "beg":
+			re = "^" + quoted
+			if !anyCase && isPath(v) {
+				c, re = conditions{path: v + "*"}, ""
+			}
+		case "end":
+			re = quoted + "$"
+		case "sub":
+			re = quoted
+		case "dir":
+			re = "(^|/)" + strings.Trim(quoted, "/") + "(/|$)"
+		case "reg":
+			re = v
+		default:
+			return nil, false
+		}
+		if re != "" {
+			if c.regexp, ok = expression(re, anyCase); !ok {
+				return nil, false
+			}
+		}
+		either = append(either, c)
+	}
+	return either, len(either) > 0
+}
+
+// fields are tests of the host and of other fields.
+func fields(what, how string, values []string, anyCase bool) (either []conditions, ok bool) {
+	kind, rest, found := strings.Cut(what, "(")
+	name := strings.TrimSuffix(rest, ")")
+	if name, _, _ = strings.Cut(name, ","); !found || name == "" || !isField(name) && !strings.EqualFold(name, "host") {
+		return nil, false
+	}
+	if k, ok := strings.CutPrefix(kind, "hdr_"); ok {
+		kind, how = "hdr", k
+	}
+	if kind != "hdr" {
+		return nil, false
+	}
+	if how == "found" && len(values) == 0 {
+		return []conditions{{headers: map[string]string{name: "*"}}}, !strings.EqualFold(name, "host")
+	}
+	for _, v := range values {
+		c := conditions{headers: map[string]string{name: v}}
+		letters := strings.ToLower(v) != strings.ToUpper(v)
+		switch {
+		case strings.EqualFold(name, "host"):
+			host, _, _ := strings.Cut(v, ":")
+			wild := how == "end" && strings.HasPrefix(v, ".")
+			if c = (conditions{hosts: []string{map[bool]string{true: "*"}[wild] + host}}); how != "" && how != "str" && !wild || !isName(strings.TrimPrefix(host, ".")) {
+				return nil, false
+			}
+		case how != "" && how != "str", anyCase && letters, v == "" || v == "*", !isValue(v):
+			return nil, false
+		}
+		either = append(either, c)
+	}
+	if len(either) > 1 && strings.EqualFold(name, "host") { // a list says it in one route
+		for _, c := range either[1:] {
+			either[0].hosts = append(either[0].hosts, c.hosts...)
+		}
+		either = either[:1]
+	}
+	return either, len(either) > 0
 }

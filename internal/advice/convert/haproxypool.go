@@ -3,8 +3,10 @@ package convert
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
@@ -27,6 +29,10 @@ func (h *fromHAProxy) pool(s *haproxy.Section) string {
 		checked = h.server(l, s, p) || checked
 	}
 	h.health(s, p, checked)
+	p.servers = slices.DeleteFunc(p.servers, func(s server) bool { return !isUpstream(s.url) })
+	if len(p.servers) == 0 {
+		return ""
+	}
 	h.pools[s.Name] = p.name
 	h.file.pools = append(h.file.pools, p)
 	return p.name
@@ -71,7 +77,12 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	if secure {
 		p.insecure = l.After("verify") == "none"
 		p.ca = l.After("ca-file")
-		p.sni = l.After("verifyhost")
+		if p.sni = l.After("verifyhost"); !isName(p.sni) {
+			p.sni = ""
+		}
+		if p.cert = l.After("crt"); p.cert != "" {
+			p.key = p.cert
+		}
 	}
 	out.weight, _ = strconv.Atoi(l.After("weight"))
 	out.limit, _ = strconv.Atoi(l.After("maxconn"))
@@ -80,12 +91,18 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 		h.note(l.At(), "server "+l.Word(1)+" disabled", "is left out")
 		return false
 	}
-	for _, word := range []string{"cookie", "send-proxy", "send-proxy-v2", "observe", "slowstart", "track", "proto"} {
+	switch {
+	case l.Has("send-proxy-v2"):
+		p.proxied = "v2"
+	case l.Has("send-proxy"):
+		p.proxied = "v1"
+	}
+	for _, word := range []string{"cookie", "observe", "slowstart", "track", "proto"} {
 		if l.Has(word) {
 			h.note(l.At(), "server "+l.Word(1)+" "+word, "has no equivalent on one server (see slow_start, policy sticky, breaker)")
 		}
 	}
-	p.servers = append(p.servers, out)
+	p.addServer(out)
 	return l.Has("check") || s.One("default-server").Has("check")
 }
 
@@ -110,13 +127,30 @@ func (h *fromHAProxy) health(s *haproxy.Section, p *pool, checked bool) {
 		if expect := s.One("http-check", "expect"); expect.After("status") != "" {
 			status = expect.After("status")
 		}
+		if !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) || !isPath(strings.SplitN(path, "?", 2)[0]) || !isStatus(status) {
+			h.note(chk.At(), "option httpchk", "cannot be said: the servers are checked by connecting")
+			break
+		}
 		p.health = fmt.Sprintf("method: %s, path: %s, expect: {status: %s}", word(method), quote(path), quote(status))
 	}
 	for _, l := range s.All("server") {
 		if inter := l.After("inter"); inter != "" && checked {
 			d, _ := haproxy.Duration(inter)
-			p.health = strings.TrimPrefix(p.health+fmt.Sprintf(", interval: %s, timeout: %s", d, min(d, cmp.Or(s.Timeout("check"), d))), ", ")
+			d = min(max(d, 10*time.Millisecond), time.Hour)
+			p.health = strings.TrimPrefix(p.health+fmt.Sprintf(", interval: %s, timeout: %s", d, min(d, cmp.Or(s.Timeout("check"), d), 10*time.Minute)), ", ")
 			break
 		}
 	}
+}
+
+// isStatus reports whether a text is a status or a range of them.
+func isStatus(text string) bool {
+	first, last, isRange := strings.Cut(text, "-")
+	if !isRange {
+		last = first
+	}
+	ok := func(s string) bool {
+		return len(s) == 3 && s[0] >= '1' && s[0] <= '5' && strings.Trim(s, "0123456789") == ""
+	}
+	return ok(first) && ok(last) && first <= last
 }

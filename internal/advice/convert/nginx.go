@@ -1,9 +1,7 @@
 package convert
 
 import (
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
@@ -11,134 +9,127 @@ import (
 
 // Nginx converts the http part of an nginx configuration.
 func Nginx(c *nginxconf.Config) *Result {
-	n := &nginx{Config: c, Result: &Result{}, pools: map[string]string{}}
+	n := &nginx{Config: c, Result: &Result{}, pools: map[string]string{}, done: map[*nginxconf.Directive]bool{}}
 	for _, p := range c.Problems {
 		n.note("", "include", "could not be read: %s", p)
 	}
-	n.unknown(c.Root, topKnown)
 	for _, d := range c.Root {
 		if d.Name == "http" {
-			n.unknown(d.Block, httpKnown)
-			n.maps(d.Block)
+			n.http = append(n.http, d.Block...)
 		}
 	}
 	n.listeners()
+	n.trusted()
 	n.errorPage()
-	for _, s := range n.ordered() {
-		n.server(s)
+	for _, v := range n.vhosts() {
+		n.server(v)
 	}
+	n.left(c.Root)
 	return n.Result
 }
 
 type nginx struct {
 	*nginxconf.Config
 	*Result
-	pools map[string]string // name by what it does
+	http  []*nginxconf.Directive
+	pools map[string]string             // name by what it does
+	done  map[*nginxconf.Directive]bool // what has been converted, or noted
 }
 
-// unknown notes the directives of a block that are neither converted nor
-// without meaning here.
-func (n *nginx) unknown(block []*nginxconf.Directive, known func(string) bool) {
+// use says that directives have been converted, or that what is lost is said.
+func (n *nginx) use(list ...*nginxconf.Directive) {
+	for _, d := range list {
+		n.done[d] = true
+	}
+}
+
+// scope is a block with those around it, the outermost first.
+type scope [][]*nginxconf.Directive
+
+// within is the scope of a block in this one.
+func (s scope) within(block []*nginxconf.Directive) scope { return append(slices.Clone(s), block) }
+
+// any returns the directives of some names that hold here: those of the nearest block
+// that has one of them, as nginx inherits lists.
+func (s scope) any(names ...string) []*nginxconf.Directive {
+	for _, block := range slices.Backward(s) {
+		if all := named(block, names...); len(all) > 0 {
+			return all
+		}
+	}
+	return nil
+}
+
+// one returns the directive of a name that holds here, one without a name if there is
+// none.
+func (s scope) one(name string) *nginxconf.Directive {
+	if all := s.any(name); len(all) > 0 {
+		return all[len(all)-1]
+	}
+	return &nginxconf.Directive{}
+}
+
+func named(block []*nginxconf.Directive, names ...string) (all []*nginxconf.Directive) {
 	for _, d := range block {
-		if !known(d.Name) {
-			n.note(d.At(), d.Name, "has no equivalent and is left out")
+		if slices.Contains(names, d.Name) {
+			all = append(all, d)
 		}
-	}
-}
-
-// ordered returns the servers in the order in which routes must stand: those
-// found by name first, those for every other name last.
-func (n *nginx) ordered() []*nginxconf.Server {
-	servers := slices.Clone(n.Servers)
-	slices.SortStableFunc(servers, func(a, b *nginxconf.Server) int {
-		return rank(n.catchAll(a)) - rank(n.catchAll(b))
-	})
-	return servers
-}
-
-func rank(last bool) int {
-	if last {
-		return 1
-	}
-	return 0
-}
-
-// catchAll reports whether a server takes the requests that no name matches: the
-// default_server, or the first of its addresses.
-func (n *nginx) catchAll(s *nginxconf.Server) bool {
-	for _, l := range s.Listen {
-		if slices.Contains(l.Args, "default_server") || slices.Contains(l.Args, "default") {
-			return true
-		}
-	}
-	for _, other := range n.Servers {
-		if shares(s, other) {
-			return other == s
-		}
-	}
-	return true
-}
-
-// shares reports whether two servers have an address in common.
-func shares(a, b *nginxconf.Server) bool {
-	for _, x := range addresses(a) {
-		if slices.Contains(addresses(b), x) {
-			return true
-		}
-	}
-	return false
-}
-
-func addresses(s *nginxconf.Server) []string {
-	var all []string
-	for _, l := range s.Listen {
-		all = append(all, address(l.Arg(0)))
-	}
-	if len(all) == 0 {
-		all = []string{":80"}
 	}
 	return all
 }
 
-// address is a listen argument as goodgate has it: "80", "*:80", "[::]:80" and
-// ":80" are one.
-func address(arg string) string {
-	if strings.HasPrefix(arg, "unix:") {
-		return arg
-	}
-	if _, err := strconv.Atoi(arg); err == nil {
-		return ":" + arg
-	}
-	host, port, err := net.SplitHostPort(arg)
-	if err != nil {
-		host, port = strings.Trim(arg, "[]"), "80"
-	}
-	if host == "*" || host == "0.0.0.0" || host == "::" {
-		host = ""
-	}
-	return net.JoinHostPort(host, port)
-}
-
-func (n *nginx) listeners() {
-	seen := map[string]bool{}
-	for _, s := range n.Servers {
-		cert, key := s.One("ssl_certificate").Arg(0), s.One("ssl_certificate_key").Arg(0)
-		for i, a := range addresses(s) {
-			secure := len(s.Listen) > i && (slices.Contains(s.Listen[i].Args, "ssl") || slices.Contains(s.Listen[i].Args, "quic"))
-			if seen[a] {
-				if secure {
-					n.note(s.At(), "ssl_certificate", "give the listener %s this certificate too: %s", a, cert)
-				}
-				continue
-			}
-			seen[a] = true
-			l := listener{address: a}
-			if secure {
-				l.cert, l.key = cert, key
-			}
-			n.file.listeners = append(n.file.listeners, l)
+// left notes the directives that were not converted, and refuses those that protect.
+func (n *nginx) left(block []*nginxconf.Directive) {
+	for _, d := range block {
+		_, known := meaningless[d.Name]
+		lost, protects := protecting[d.Name]
+		switch {
+		case n.done[d], slices.Contains(readByName, d.Name):
+		case protects && turnedOff[d.Name] != d.Arg(0):
+			n.refuse(d.At(), d.Name, lost)
+		case d.Name == "if":
+			n.leftIf(d)
+			continue
+		case d.Name == "return" && denies(d):
+			n.refuse(d.At(), d.Name, "requests that it answers with "+d.Arg(0)+" would be let in")
+		case d.Name == "map" && d.Arg(0) == "$http_upgrade": // goodgate sees by itself whether a WebSocket is asked for
+		case d.Name == "map" || d.Name == "geo":
+			n.note(d.At(), d.Name+" "+d.Arg(0), "has no equivalent and is left out")
+		case known, turnedOff[d.Name] == d.Arg(0) && d.Arg(0) != "":
+		default:
+			n.note(d.At(), said(d), "has no equivalent and is left out")
+		}
+		if slices.Contains([]string{"http", "server", "location", "limit_except"}, d.Name) {
+			n.left(d.Block)
 		}
 	}
+}
+
+// said is a directive as it is named in a note.
+func said(d *nginxconf.Directive) string {
+	switch d.Name {
+	case "rewrite", "set", "location":
+		return strings.Join(append([]string{d.Name}, d.Args...), " ")
+	}
+	return d.Name
+}
+
+// leftIf says what is lost with an "if" that was not converted.
+func (n *nginx) leftIf(d *nginxconf.Directive) {
+	what := "if (" + strings.Join(d.Args, " ") + ")"
+	for _, in := range d.Block {
+		_, protects := protecting[in.Name]
+		if in.Name == "return" || protects || in.Name == "rewrite" && (in.Arg(2) == "permanent" || in.Arg(2) == "redirect") {
+			n.refuse(d.At(), d.Name, "requests with ("+strings.Join(d.Args, " ")+") that it answers itself would be let in")
+			return
+		}
+	}
+	n.note(d.At(), what, "has no equivalent and is left out")
+}
+
+// denies reports whether a return keeps clients out.
+func denies(d *nginxconf.Directive) bool {
+	return len(d.Arg(0)) == 3 && strings.Trim(d.Arg(0), "0123456789") == "" && d.Arg(0) >= "400"
 }
 
 // errorPage finds the static page for gateway errors, and lets goodgate use the
@@ -147,6 +138,7 @@ func (n *nginx) errorPage() {
 	for _, s := range n.Servers {
 		for _, d := range s.All("error_page") {
 			if len(d.Args) < 2 || !slices.Contains(d.Args, "502") {
+				n.note(d.At(), d.Name+" "+d.Arg(0), "is left out: goodgate has one page, a file, for all errors of its own (errors.html)")
 				continue
 			}
 			page := d.Args[len(d.Args)-1]
@@ -182,12 +174,47 @@ func (n *nginx) static(s *nginxconf.Server, path string) string {
 	return strings.TrimSuffix(root, "/") + path
 }
 
-// maps notes the maps that do more than say whether a WebSocket is asked for,
-// which goodgate sees by itself.
-func (n *nginx) maps(block []*nginxconf.Directive) {
-	for _, d := range block {
-		if d.Name == "map" && d.Arg(0) != "$http_upgrade" {
-			n.note(d.At(), "map "+d.Arg(0), "has no equivalent and is left out")
+// trusted converts who is believed about the client.
+func (n *nginx) trusted() {
+	var networks []string
+	header := ""
+	add := func(block []*nginxconf.Directive) {
+		for _, d := range named(block, "set_real_ip_from") {
+			p, ok := network(d.Arg(0))
+			switch {
+			case ok && !slices.Contains(networks, p):
+				networks = append(networks, p)
+			case !ok && d.Arg(0) != "unix:":
+				n.note(d.At(), d.Name+" "+d.Arg(0), "is no network and is left out")
+			}
 		}
+		for _, d := range named(block, "real_ip_header") {
+			header = d.Arg(0)
+		}
+	}
+	add(n.http)
+	for _, s := range n.Servers {
+		if len(named(s.Block, "set_real_ip_from")) > 0 && len(n.Servers) > 1 {
+			n.note(s.At(), "set_real_ip_from", "holds for all servers: goodgate has one list, trusted_proxies")
+		}
+		add(s.Block)
+	}
+	if len(networks) == 0 {
+		return
+	}
+	for _, l := range n.file.listeners {
+		if l.proxied != nil {
+			l.proxied = networks
+		}
+	}
+	if strings.EqualFold(header, "proxy_protocol") {
+		return
+	}
+	n.file.trusted = networks
+	if header == "" {
+		header = "X-Real-IP" // as nginx takes it
+	}
+	if !strings.EqualFold(header, "X-Forwarded-For") {
+		n.file.trustedHeaders = []string{header, "X-Forwarded-Proto", "X-Request-Id"}
 	}
 }

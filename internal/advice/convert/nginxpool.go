@@ -3,6 +3,8 @@ package convert
 import (
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +31,8 @@ func (n *nginx) pool(l *nginxconf.Location) string {
 	if len(next) == 1 && next[0] == "off" {
 		p.attempts = 1
 	}
+	n.nextUpstream(l, p)
+	p.unkept = l.One("proxy_request_buffering").Arg(0) == "off"
 	base := "app"
 	if u := l.Group(n.Config); u != nil {
 		base = u.Name
@@ -38,11 +42,15 @@ func (n *nginx) pool(l *nginxconf.Location) string {
 		p.servers = []server{{url: n.url(l, l.Addr())}}
 		p.keepalive = 0
 	}
-	if r := l.One("resolver").Arg(0); r != "" && l.Named(n.Config) {
+	if r := l.One("resolver").Arg(0); isName(strings.Split(r, ":")[0]) && l.Named(n.Config) {
 		p.resolver = r
 		if _, _, err := net.SplitHostPort(r); err != nil {
 			p.resolver = net.JoinHostPort(strings.Trim(r, "[]"), "53")
 		}
+	}
+	p.servers = slices.DeleteFunc(p.servers, func(s server) bool { return !isUpstream(s.url) })
+	if len(p.servers) == 0 {
+		return ""
 	}
 	key := fmt.Sprint(base, *p)
 	if name, known := n.pools[key]; known {
@@ -54,6 +62,36 @@ func (n *nginx) pool(l *nginxconf.Location) string {
 	return p.name
 }
 
+// nextUpstream converts the statuses that nginx sends again. Without one, goodgate's
+// own stay.
+func (n *nginx) nextUpstream(l *nginxconf.Location, p *pool) {
+	d := l.One("proxy_next_upstream")
+	for _, word := range d.Args {
+		code, isStatus := strings.CutPrefix(word, "http_")
+		switch {
+		case isStatus && len(code) == 3 && code[0] >= '4' && code[0] <= '5' && strings.Trim(code, "0123456789") == "":
+			p.statuses = append(p.statuses, code)
+		case word == "non_idempotent":
+			n.note(d.At(), d.Name+" "+word, "goodgate sends a POST again only if no upstream has it (see retry_safe)")
+		}
+	}
+}
+
+// isUpstream reports whether goodgate takes a URL for one of an upstream.
+func isUpstream(url string) bool {
+	if path, ok := strings.CutPrefix(url, "unix:"); ok {
+		return strings.HasPrefix(path, "/") && len(path) <= 107 && isPath(path)
+	}
+	_, address, _ := strings.Cut(url, "://")
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		host, port = strings.Trim(address, "[]"), "80"
+	}
+	number, err := strconv.Atoi(port)
+	_, noAddress := netip.ParseAddr(host)
+	return err == nil && number > 0 && number <= 65535 && (isName(host) || noAddress == nil)
+}
+
 // free makes a pool's name of a text, and one that is not taken.
 func (n *nginx) free(text string) string {
 	return freeName(n.file.pools, text)
@@ -62,15 +100,15 @@ func (n *nginx) free(text string) string {
 func freeName(pools []*pool, text string) string {
 	text = strings.TrimPrefix(text, "unix:")
 	name := strings.Trim(strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
 			return r
 		}
 		return '-'
-	}, text), "-_")
+	}, strings.ToLower(text)), "-_")
 	if name == "" || name[0] >= '0' && name[0] <= '9' {
 		name = "app-" + name
 	}
-	name = strings.TrimRight(name, "-")
+	name = strings.TrimRight(name[:min(len(name), 50)], "-")
 	taken := map[string]bool{}
 	for _, p := range pools {
 		taken[p.name] = true
@@ -98,11 +136,13 @@ func (n *nginx) poolTLS(l *nginxconf.Location, p *pool) {
 		p.ca = l.One("proxy_ssl_trusted_certificate").Arg(0)
 	}
 	name := l.One("proxy_ssl_name").Arg(0)
-	if name != "" && !strings.Contains(name, "$") {
+	if isName(name) {
 		p.sni = name
 	}
-	if d := l.One("proxy_ssl_certificate"); d.Name != "" {
-		n.note(d.At(), d.Name, "has no equivalent: goodgate shows upstreams no certificate")
+	p.cert, p.key = l.One("proxy_ssl_certificate").Arg(0), l.One("proxy_ssl_certificate_key").Arg(0)
+	if strings.Contains(p.cert+p.key, "$") {
+		p.cert, p.key = "", ""
+		n.note(l.One("proxy_ssl_certificate").At(), "proxy_ssl_certificate", "depends on a variable and is left out")
 	}
 }
 
@@ -179,5 +219,24 @@ func (n *nginx) peer(s nginxconf.Peer, l *nginxconf.Location, p *pool) {
 			n.note(s.At(), "server parameter "+name, "has no equivalent and is left out")
 		}
 	}
-	p.servers = append(p.servers, out)
+	p.addServer(out)
+}
+
+// addServer adds a server; one that is there already gets its share as well.
+func (p *pool) addServer(s server) {
+	for i := range p.servers {
+		have := &p.servers[i]
+		if have.url != s.url {
+			continue
+		}
+		have.weight = max(have.weight, 1) + max(s.weight, 1)
+		if have.limit > 0 && s.limit > 0 {
+			have.limit += s.limit
+		} else {
+			have.limit = 0 // one of the two has none
+		}
+		have.backup = have.backup && s.backup
+		return
+	}
+	p.servers = append(p.servers, s)
 }

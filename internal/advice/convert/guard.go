@@ -1,0 +1,141 @@
+package convert
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// guard is what stands before a location: for requests that meet its conditions (or,
+// with not, do not meet them) it has an answer. Without an answer it lets them pass
+// the next guards, as "allow" does.
+type guard struct {
+	conditions
+	not    bool
+	answer *answer
+	then   func(route) // what becomes of the request, instead of an answer
+	passes int
+	lost   Note // what is refused when it cannot be said before a location
+}
+
+// mostSteps bounds the work that a small configuration can ask for.
+const mostSteps = 100_000
+
+// guarded adds a route behind its guards: routes are tried in order, and the first
+// that matches has the request.
+func (r *Result) guarded(rt route, guards []guard) {
+	if r.steps++; r.steps > mostSteps {
+		r.refuse("", "routes", "there are too many conditions, and what they keep out would be let in")
+		return
+	}
+	if len(guards) == 0 {
+		r.add(rt)
+		return
+	}
+	g, rest := guards[0], guards[1:]
+	in := rt
+	var can verdict
+	in.conditions, can = rt.and(g.conditions)
+	if can == unsayable {
+		r.refuse(g.lost.Where, g.lost.What, g.lost.Text)
+		return
+	}
+	others := can == impossible || in.match() != rt.match() // requests that do not meet the conditions
+	if can == possible {
+		switch {
+		case g.then != nil:
+			g.then(in)
+		case g.answer == nil:
+			r.guarded(in, rest[min(g.passes, len(rest)):])
+		case g.not:
+			r.guarded(in, rest)
+		default:
+			r.add(in.answering(*g.answer))
+		}
+	}
+	switch {
+	case !others:
+	case g.not:
+		r.add(rt.answering(*g.answer))
+	default:
+		r.guarded(rt, rest)
+	}
+}
+
+// answering is the route with an answer instead of its pool.
+func (r route) answering(a answer) route {
+	return route{conditions: r.conditions, answer: a, setResponse: r.setResponse}
+}
+
+// verdict says of two conditions whether both can hold.
+type verdict int
+
+const (
+	possible verdict = iota
+	impossible
+	unsayable // they may, but a route cannot ask for both
+)
+
+// and returns the conditions that hold when both do.
+func (c conditions) and(o conditions) (conditions, verdict) {
+	can := possible
+	unless := func(ok bool, v verdict) {
+		if !ok {
+			can = max(can, v)
+		}
+	}
+	words := func(a, b []string) []string {
+		if len(a) == 0 || len(b) == 0 {
+			return slices.Concat(a, b)
+		}
+		common := slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
+		unless(len(common) > 0, impossible)
+		return common
+	}
+	one := func(a, b string, v verdict) string {
+		unless(a == "" || b == "" || a == b, v)
+		return max(a, b)
+	}
+	wide := func(list []string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return strings.HasPrefix(s, "*") })
+	}
+	unless(!(wide(c.hosts) && len(o.hosts) > 0 || wide(o.hosts) && len(c.hosts) > 0) || slices.Equal(c.hosts, o.hosts), unsayable)
+	unless(len(c.clients) == 0 || len(o.clients) == 0 || slices.Equal(c.clients, o.clients), unsayable)
+	out := conditions{
+		hosts: words(c.hosts, o.hosts), listeners: words(c.listeners, o.listeners), methods: words(c.methods, o.methods), clients: slices.Concat(c.clients, o.clients),
+		scheme: one(c.scheme, o.scheme, impossible), regexp: one(c.regexp, o.regexp, unsayable), path: c.path,
+	}
+	switch prefix, wild := strings.CutSuffix(c.path, "*"); {
+	case o.path == "" || o.path == c.path:
+	case c.path == "" || wild && strings.HasPrefix(strings.TrimSuffix(o.path, "*"), prefix):
+		out.path = o.path
+	default:
+		of, wide := strings.CutSuffix(o.path, "*")
+		unless(wide && strings.HasPrefix(prefix, of), impossible)
+	}
+	out.headers = maps.Clone(c.headers)
+	for name, value := range o.headers {
+		have, set := out.headers[name]
+		unless(!set || have == value, impossible)
+		out.headers = with(out.headers, name, value)
+	}
+	return out, can
+}
+
+// opposite are the conditions of all other requests, where a route has a word for
+// them.
+func (c conditions) opposite() (conditions, bool) {
+	other := map[string]string{"http": "https", "https": "http"}[c.scheme]
+	c.scheme = ""
+	return conditions{scheme: other}, other != "" && c.match() == "{}"
+}
+
+func with(m map[string]string, name, value string) map[string]string {
+	out := map[string]string{name: value}
+	for k, v := range m {
+		if k != name {
+			out[k] = v
+		}
+	}
+	return out
+}

@@ -1,0 +1,336 @@
+package convert
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
+)
+
+// rewriting are the guards of a block's rewrite directives (if, return, rewrite) in
+// their order, and the answer to all that is left, nil if there is none.
+func (n *nginx) rewriting(sc scope, hosts []string) (guards []guard, rest *answer) {
+	for _, d := range sc[len(sc)-1] {
+		switch d.Name {
+		case "if":
+			if g, ok := n.conditional(d, sc, hosts); ok {
+				guards = append(guards, g...)
+			}
+		case "return":
+			a, ok := n.answer(d, sc, hosts)
+			if !ok {
+				continue
+			}
+			n.use(d)
+			return guards, &a
+		case "rewrite":
+			if g, ok := n.redirecting(d, sc, hosts); ok {
+				n.use(d)
+				guards = append(guards, g)
+			}
+		}
+	}
+	return guards, nil
+}
+
+// conditional converts "if (...) { return ...; }".
+func (n *nginx) conditional(d *nginxconf.Directive, sc scope, hosts []string) ([]guard, bool) {
+	g, ok := condition(d.Args)
+	if !ok || len(d.Block) == 0 {
+		return nil, false
+	}
+	first := d.Block[0]
+	var a answer
+	switch {
+	case first.Name == "return":
+		a, ok = n.answer(first, sc.within(d.Block), hosts)
+	case first.Name == "rewrite":
+		var in guard
+		in, ok = n.redirecting(first, sc, hosts)
+		if ok = ok && in.conditions.match() == "{}"; ok {
+			a = *in.answer
+		}
+	default:
+		ok = false
+	}
+	if !ok {
+		return nil, false
+	}
+	n.use(d)
+	if other, ok := g.opposite(); ok && g.not {
+		g.conditions, g.not = other, false
+	}
+	g.answer, g.lost = &a, Note{d.At(), "if", "requests with (" + strings.Join(d.Args, " ") + ") that it answers itself would be let in"}
+	return []guard{g}, true
+}
+
+// condition reads that of an "if".
+func condition(args []string) (g guard, ok bool) {
+	if len(args) != 3 {
+		return g, false
+	}
+	variable, op, value := args[0], args[1], args[2]
+	op, g.not = strings.TrimPrefix(op, "!"), strings.HasPrefix(op, "!")
+	if strings.Contains(value, "$") && op == "=" {
+		return g, false
+	}
+	switch op {
+	case "=":
+		return g, equal(variable, value, &g)
+	case "~", "~*":
+		return g, similar(variable, value, op == "~*", &g)
+	}
+	return g, false
+}
+
+func equal(variable, value string, g *guard) bool {
+	switch name, isHeader := strings.CutPrefix(variable, "$http_"); {
+	case variable == "$host" || variable == "$http_host":
+		g.hosts = []string{value}
+		return isName(value)
+	case variable == "$scheme":
+		g.scheme = value
+		return value == "http" || value == "https"
+	case variable == "$https" && (value == "on" || value == ""):
+		g.scheme = map[bool]string{true: "https", false: "http"}[value == "on"]
+	case variable == "$request_method":
+		g.methods = []string{value}
+		return isMethod(value)
+	case variable == "$remote_addr":
+		net, ok := network(value)
+		g.clients = []string{net}
+		return ok
+	case variable == "$uri" || variable == "$document_uri":
+		return g.exactly(value)
+	case isHeader && value == "":
+		g.headers, g.not = map[string]string{strings.ReplaceAll(name, "_", "-"): "*"}, !g.not
+		return false // an empty field is there for goodgate
+	case isHeader && value != "*":
+		g.headers = map[string]string{strings.ReplaceAll(name, "_", "-"): value}
+	default:
+		return false
+	}
+	return true
+}
+
+// exactly asks for one path.
+func (c *conditions) exactly(path string) bool {
+	if !isPath(path) {
+		c.regexp = "^" + regexp.QuoteMeta(path) + "$"
+		return strings.HasPrefix(path, "/")
+	}
+	c.path = path
+	return true
+}
+
+// isPath reports whether match.path can say a path.
+func isPath(s string) bool {
+	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("?#*", r) })
+}
+
+func isMethod(s string) bool {
+	return s != "" && len(s) < 30 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") == ""
+}
+
+func similar(variable, value string, anyCase bool, g *guard) bool {
+	switch variable {
+	case "$request_method":
+		words := strings.TrimSuffix(strings.TrimPrefix(value, "^"), "$")
+		whole := len(words) == len(value)-2
+		words = strings.TrimSuffix(strings.TrimPrefix(words, "("), ")")
+		g.methods = strings.Split(words, "|")
+		return (whole || !slices.ContainsFunc(g.methods, func(m string) bool { return len(m) < 3 })) && !slices.ContainsFunc(g.methods, func(m string) bool { return !isMethod(m) })
+	case "$uri", "$document_uri":
+		re, ok := expression(value, anyCase)
+		g.regexp = re
+		return ok
+	case "$request_uri": // with the query, so that an end or a ? in it is about that
+		re, ok := expression(value, anyCase)
+		g.regexp = re
+		return ok && strings.HasPrefix(value, "^/") && !strings.ContainsAny(value, "$?%=&|")
+	}
+	return false
+}
+
+// expression is one of PCRE as RE2 has it; ok is false when it cannot be said.
+func expression(text string, anyCase bool) (re string, ok bool) {
+	if anyCase {
+		text = "(?i)" + text
+	}
+	if text == "" || len(text) > 4096 {
+		return "", false
+	}
+	_, err := regexp.Compile(text)
+	return text, err == nil
+}
+
+// redirecting converts a rewrite that redirects: of one path, of all, or of what
+// follows a slash.
+func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, hosts []string) (g guard, ok bool) {
+	status := map[string]int{"permanent": 301, "redirect": 302}[d.Arg(2)]
+	if status == 0 {
+		return g, false
+	}
+	from, to := d.Arg(0), d.Arg(1)
+	path, whole := strings.CutPrefix(from, "^")
+	path, end := strings.CutSuffix(path, "$")
+	query := "{query}"
+	if rest, ends := strings.CutSuffix(to, "?"); ends {
+		to, query = rest, ""
+	}
+	switch {
+	case whole && (path == "" || path == "/(.*)" || path == ".*" || path == "(.*)" || path == "/.*"):
+		rest, takes := strings.CutSuffix(to, map[string]string{"/(.*)": "/$1", "(.*)": "$1"}[path])
+		if takes && path != "" && strings.HasPrefix(path, "/(") || takes && path == "(.*)" {
+			to = rest + "{path}"
+		}
+	case whole && end && !strings.ContainsAny(path, `()[]|*+?\${}.`):
+		ok = g.exactly(path)
+		if !ok {
+			return g, false
+		}
+	default:
+		re, can := expression(from, false)
+		if !can || strings.Contains(to, "$1") {
+			return g, false
+		}
+		g.regexp = re
+	}
+	if strings.HasSuffix(to, "$request_uri") {
+		query = ""
+	}
+	target, can := n.target(to+query, hosts)
+	g.answer = &answer{redirect: target, status: status}
+	g.lost = Note{d.At(), "rewrite", "what it redirects would be answered"}
+	return g, can
+}
+
+// target is where a redirect leads, as goodgate writes it.
+func (n *nginx) target(text string, hosts []string) (string, bool) {
+	name := ""
+	if len(hosts) > 0 && !strings.HasPrefix(hosts[0], "*") {
+		name = hosts[0]
+	}
+	to := strings.NewReplacer("$request_uri", "{path}{query}", "$host", "{host}", "$http_host", "{host}", "$uri", "{path}", "$is_args$args", "{query}",
+		"$server_name", name, "$scheme", schemeMark).Replace(text)
+	plain := strings.NewReplacer("{host}", "", "{path}", "", "{query}", "", schemeMark, "").Replace(to)
+	switch {
+	case strings.ContainsAny(plain, "${}\\") || strings.ContainsFunc(plain, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return "", false
+	case strings.HasPrefix(to, "{path}") || strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//"):
+		return to, true
+	}
+	rest, ok := strings.CutPrefix(strings.ReplaceAll(to, schemeMark, "http"), "http://")
+	if !ok {
+		rest, ok = strings.CutPrefix(to, "https://")
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	host, _, _ = strings.Cut(host, "?")
+	host = strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(host, "{path}", ""), "{query}", ""), "{host}", "host")
+	if h, port, found := strings.Cut(host, ":"); found {
+		number, err := strconv.Atoi(port)
+		ok, host = ok && err == nil && number > 0 && number <= 65535, h
+	}
+	return to, ok && isName(host)
+}
+
+// answer converts a return.
+func (n *nginx) answer(d *nginxconf.Directive, sc scope, hosts []string) (a answer, ok bool) {
+	status, err := strconv.Atoi(d.Arg(0))
+	text := d.Arg(1)
+	if err != nil { // return URL;
+		status, text = 302, d.Arg(0)
+	}
+	switch {
+	case text != "" && slices.Contains([]int{301, 302, 303, 307, 308}, status):
+		to, ok := n.target(text, hosts)
+		if !ok {
+			n.note(d.At(), "return "+text, "leads where goodgate cannot say: it answers 404")
+			return answer{respond: true, status: 404}, true
+		}
+		return answer{redirect: to, status: status}, true
+	case status == 444, status == 499, status < 200 || status > 599, strings.Contains(text, "$"):
+		n.note(d.At(), "return "+d.Arg(0), "has no equivalent: it answers %d", closest(status))
+		return answer{respond: true, status: closest(status)}, true
+	case status == 204 || status == 304:
+		return answer{respond: true, status: status}, true
+	}
+	a = answer{respond: true, status: status, body: unescape(text)}
+	if text != "" {
+		a.kind = sc.one("default_type").Arg(0)
+		if a.kind == "" {
+			a.kind = "text/plain"
+		}
+	}
+	return a, true
+}
+
+// closest is a status that goodgate can answer with instead of one.
+func closest(status int) int {
+	if status >= 400 && status < 600 && status != 444 && status != 499 {
+		return status
+	}
+	return 404
+}
+
+// unescape reads what nginx escapes in text.
+func unescape(s string) string {
+	return strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t", `\"`, `"`, `\\`, `\`).Replace(s)
+}
+
+// access are the guards of allow, deny and limit_except.
+func (n *nginx) access(sc scope) (guards []guard) {
+	for _, d := range named(sc[len(sc)-1], "limit_except") {
+		inner := named(d.Block, "allow", "deny")
+		if len(d.Block) != 1 || len(inner) != 1 || inner[0].Name != "deny" || inner[0].Arg(0) != "all" || slices.ContainsFunc(d.Args, func(m string) bool { return !isMethod(m) }) {
+			continue // it is refused
+		}
+		methods := slices.Clone(d.Args)
+		if slices.Contains(methods, "GET") {
+			methods = append(methods, "HEAD")
+		}
+		n.use(d, inner[0])
+		guards = append(guards, guard{conditions: conditions{methods: methods}, not: true, answer: &answer{respond: true, status: 403},
+			lost: Note{d.At(), d.Name, protecting[d.Name]}})
+	}
+	return append(guards, n.addresses(sc)...)
+}
+
+// addresses are the guards of a list of allow and deny. Several of a kind in a row
+// are one.
+func (n *nginx) addresses(sc scope) (guards []guard) {
+	rules := sc.any("allow", "deny")
+	if sc.one("satisfy").Arg(0) == "any" {
+		return nil // all of it is refused
+	}
+	for i, d := range rules {
+		net, ok := network(d.Arg(0))
+		if !ok && d.Arg(0) != "all" {
+			return nil
+		}
+		if i > 0 && rules[i-1].Name == d.Name && ok && len(guards[len(guards)-1].clients) > 0 {
+			last := &guards[len(guards)-1]
+			last.clients = append(last.clients, net)
+			continue
+		}
+		g := guard{lost: Note{d.At(), d.Name, protecting["deny"]}}
+		if ok {
+			g.clients = []string{net}
+		}
+		if d.Name == "deny" {
+			g.answer = &answer{respond: true, status: 403}
+		}
+		guards = append(guards, g)
+		if !ok {
+			rules = rules[:i+1]
+			break
+		}
+	}
+	n.use(rules...)
+	for i := range guards {
+		guards[i].passes = len(guards) - 1 - i
+	}
+	return guards
+}

@@ -1,0 +1,173 @@
+package convert
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
+)
+
+// addHeaders converts add_header.
+func (n *nginx) addHeaders(sc scope, r *route) {
+	for _, h := range sc.any("add_header") {
+		name, value := h.Arg(0), h.Arg(1)
+		switch {
+		case strings.Contains(value, "$"):
+			n.note(h.At(), "add_header "+name, "has a variable and is left out")
+			continue
+		case !isField(name) || !isValue(value):
+			n.note(h.At(), "add_header "+name, "cannot be set and is left out")
+			continue
+		}
+		r.setResponse = with(r.setResponse, name, value)
+		if h.Arg(2) != "always" {
+			n.note(h.At(), "add_header "+name, "is set on every response; nginx leaves it out of most errors")
+		}
+	}
+}
+
+// isField reports whether goodgate can set or remove a field.
+func isField(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) }) &&
+		!slices.ContainsFunc([]string{"Host", "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length"},
+			func(s string) bool { return strings.EqualFold(s, name) })
+}
+
+func isValue(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f || r == 0xfffd })
+}
+
+// bySelf are fields that goodgate sends by itself.
+func bySelf(name string) bool {
+	return slices.ContainsFunc([]string{"Connection", "Upgrade", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Request-Id", "Forwarded", "Content-Length", "Transfer-Encoding", "TE", "Keep-Alive", "Proxy-Connection"},
+		func(s string) bool { return strings.EqualFold(s, name) })
+}
+
+// requestHeaders converts proxy_set_header. What goodgate sends by itself needs
+// nothing.
+func (n *nginx) requestHeaders(l *nginxconf.Location, p *place, r *route) {
+	r.host = strings.TrimSuffix(l.Host, ":") // nginx sends $proxy_host
+	if strings.HasPrefix(l.Host, "unix:") {
+		r.host = "localhost"
+	}
+	name := ""
+	if len(l.Server.Names) > 0 {
+		name = l.Server.Names[0]
+	}
+	for _, h := range p.any("proxy_set_header") {
+		n.requestHeader(h, name, r)
+	}
+}
+
+func (n *nginx) requestHeader(h *nginxconf.Directive, server string, r *route) {
+	name, value := h.Arg(0), h.Arg(1)
+	filled, ok := fill(value, server)
+	switch {
+	case strings.EqualFold(name, "Host"):
+		r.host = n.hostHeader(h, value, r.host, server)
+	case bySelf(name) && strings.Contains(value, "$http_x_forwarded_"):
+		n.note(h.At(), "proxy_set_header "+name, "a client is believed that only if it is one of trusted_proxies")
+	case bySelf(name) && (strings.Contains(value, "$") || !isField(name)):
+		// what goodgate sends says the same
+	case !isField(name):
+		n.note(h.At(), "proxy_set_header "+name, "cannot be set and is left out")
+	case strings.EqualFold(value, "$http_"+strings.ReplaceAll(name, "-", "_")):
+		// the client's own, which passes
+	case value == "":
+		r.dropRequest = append(r.dropRequest, name)
+	case !ok || !isValue(filled):
+		r.dropRequest = append(r.dropRequest, name)
+		n.note(h.At(), "proxy_set_header "+name, "has a variable and is left out; a client's own is taken off, so that nobody can pretend it")
+	default:
+		r.setRequest = with(r.setRequest, name, filled)
+	}
+}
+
+// fill writes nginx's variables as goodgate's; ok is false when there is one that it
+// does not have.
+func fill(value, server string) (string, bool) {
+	text := strings.NewReplacer("${", "$", "}", "").Replace(value)
+	text = strings.NewReplacer("$remote_addr", "{client_ip}", "$realip_remote_addr", "{client_ip}", "$http_host", "{host}", "$host", "{host}", "$scheme", "{scheme}",
+		"$request_method", "{method}", "$request_uri", "{uri}", "$request_id", "{request_id}", "$server_name", server).Replace(text)
+	if !strings.Contains(value, "$") {
+		text = value
+	}
+	return text, !strings.Contains(text, "$") || !strings.Contains(value, "$")
+}
+
+func (n *nginx) hostHeader(h *nginxconf.Directive, value, standard, server string) string {
+	switch value {
+	case "$host", "$http_host", "$host:$server_port", "$host:$proxy_port", "$http_host:$server_port":
+		return "keep"
+	case "$proxy_host":
+		return standard
+	case "$server_name":
+		value = server
+	}
+	host, _, _ := strings.Cut(value, ":")
+	if strings.Contains(value, "$") || !isName(host) {
+		n.note(h.At(), "proxy_set_header Host", "is no name, or has a variable goodgate does not know: the client's is kept")
+		return "keep"
+	}
+	return value
+}
+
+// answers converts what is done to an upstream's answers.
+func (n *nginx) answers(l *nginxconf.Location, sc scope, r *route) {
+	for _, d := range sc.any("proxy_hide_header") {
+		if isField(d.Arg(0)) {
+			r.dropResponse = append(r.dropResponse, d.Arg(0))
+		} else {
+			n.refuse(d.At(), d.Name, "clients would get the field "+d.Arg(0))
+		}
+	}
+	n.locations(l, sc, r)
+	n.cookies(sc.any("proxy_cookie_domain"), &r.cookieDomain)
+	n.cookies(sc.any("proxy_cookie_path"), &r.cookiePath)
+}
+
+// locations converts proxy_redirect, and what nginx does without it: the address of
+// the upstream becomes the location's.
+func (n *nginx) locations(l *nginxconf.Location, sc scope, r *route) {
+	list := sc.any("proxy_redirect")
+	if len(list) == 0 {
+		list = []*nginxconf.Directive{{Args: []string{"default"}}}
+	}
+	for _, d := range list {
+		from, to := d.Arg(0), d.Arg(1)
+		switch {
+		case from == "off":
+			return
+		case from == "default" && (strings.Contains(l.Pass.Arg(0), "$") || strings.HasPrefix(l.Modifier, "~")):
+			continue // nginx has none then
+		case from == "default" && l.URI != "":
+			from, to = l.Pass.Arg(0), l.Path
+		case from == "default":
+			from, to = strings.TrimSuffix(l.Pass.Arg(0), "/")+"/", "/"
+		}
+		for _, own := range []string{"$scheme://$http_host/", "$scheme://$host:$server_port/", "$scheme://$host/", "http://$host/", "https://$host/", "http://$http_host/", "https://$http_host/"} {
+			if rest, ok := strings.CutPrefix(to, own); ok {
+				to = "/" + rest
+			}
+		}
+		if strings.HasPrefix(from, "~") || strings.Contains(from+to, "$") || from == "" || !isValue(from+to) {
+			n.note(d.At(), "proxy_redirect "+d.Arg(0), "has a variable or an expression and is left out (see response_rewrites)")
+			continue
+		}
+		r.location = append(r.location, [2]string{from, to})
+	}
+}
+
+func (n *nginx) cookies(list []*nginxconf.Directive, out *[][2]string) {
+	for _, d := range list {
+		from, to := d.Arg(0), d.Arg(1)
+		if from == "off" {
+			return
+		}
+		if to == "$host" || strings.HasPrefix(from, "~") || strings.Contains(from+to, "$") || len(d.Args) != 2 || from == "" || !isValue(from+to) {
+			n.note(d.At(), d.Name+" "+from, "has a variable or an expression and is left out (see response_rewrites)")
+			continue
+		}
+		*out = append(*out, [2]string{from, to})
+	}
+}

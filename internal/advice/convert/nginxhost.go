@@ -1,0 +1,164 @@
+package convert
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
+)
+
+// vhost is a server under some of its names, at some of its addresses.
+type vhost struct {
+	*nginxconf.Server
+	conditions
+	rank   int // how specific: exact names, wildcards, every name
+	length int // of a wildcard
+}
+
+const (
+	byName = iota
+	byWildcard
+	byDefault
+)
+
+// vhosts are the servers in nginx's order: by exact name, by the longest wildcard, and
+// the default server of an address.
+func (n *nginx) vhosts() []vhost {
+	var all []vhost
+	for _, s := range n.Servers {
+		all = append(all, n.vhostsOf(s)...)
+	}
+	slices.SortStableFunc(all, func(a, b vhost) int { return cmp.Or(a.rank-b.rank, b.length-a.length) })
+	return all
+}
+
+func (n *nginx) vhostsOf(s *nginxconf.Server) (all []vhost) {
+	var defaults, others []string
+	for _, b := range n.bindings(s) {
+		if n.isDefault(s, b) {
+			defaults = append(defaults, b.address)
+		} else {
+			others = append(others, b.address)
+		}
+	}
+	exact, wild := n.names(s)
+	named := others
+	if n.isCovered(s, append(slices.Clone(exact), wild...)) {
+		named = append(slices.Clone(others), defaults...)
+	}
+	if len(named) > 0 && len(exact)+len(wild) > 0 {
+		if !n.covers(s, wild) {
+			exact, wild = append(exact, wild...), nil
+		}
+		if len(exact) > 0 {
+			all = append(all, vhost{s, n.at(named, exact), byName, 0})
+		}
+		for _, w := range wild {
+			all = append(all, vhost{s, n.at(named, []string{w}), byWildcard, len(w)})
+		}
+	}
+	if len(defaults) > 0 {
+		all = append(all, vhost{s, n.at(defaults, nil), byDefault, 0})
+	}
+	return all
+}
+
+// isDefault reports whether a server takes the requests of an address that no name
+// matches: the default_server, or the first.
+func (n *nginx) isDefault(s *nginxconf.Server, b binding) bool {
+	var first *nginxconf.Server
+	for _, o := range n.Servers {
+		for _, ob := range n.bindings(o) {
+			if ob.address != b.address {
+				continue
+			}
+			if ob.isDefault {
+				return o == s
+			}
+			if first == nil {
+				first = o
+			}
+		}
+	}
+	return first == s
+}
+
+// names are those of a server that a route can have.
+func (n *nginx) names(s *nginxconf.Server) (exact, wild []string) {
+	for _, name := range s.Names {
+		switch rest, leading := strings.CutPrefix(name, "*."); {
+		case name == "_" || name == "" || name == "-" || name == "--": // matches no request
+		case strings.HasPrefix(name, "."):
+			if isName(name[1:]) {
+				exact, wild = append(exact, name[1:]), append(wild, "*"+name)
+			}
+		case leading && isName(rest):
+			wild = append(wild, name)
+		case isName(name):
+			exact = append(exact, name)
+		default:
+			n.note(s.At(), "server_name "+name, "has no equivalent: write the names it stands for")
+		}
+	}
+	return exact, wild
+}
+
+func isName(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
+			strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// covers reports whether a server's wildcards stand for a name of another one.
+func (n *nginx) covers(s *nginxconf.Server, wild []string) bool {
+	return slices.ContainsFunc(n.Servers, func(o *nginxconf.Server) bool {
+		return o != s && slices.ContainsFunc(o.Names, func(name string) bool {
+			return slices.ContainsFunc(wild, func(w string) bool { return strings.HasSuffix(strings.TrimPrefix(name, "*"), w[1:]) })
+		})
+	})
+}
+
+// isCovered reports whether a wildcard of another server stands for one of names.
+func (n *nginx) isCovered(s *nginxconf.Server, names []string) bool {
+	return slices.ContainsFunc(n.Servers, func(o *nginxconf.Server) bool {
+		return o != s && slices.ContainsFunc(o.Names, func(w string) bool {
+			w = strings.TrimPrefix(w, "*")
+			return strings.HasPrefix(w, ".") && slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, w) })
+		})
+	})
+}
+
+// at are the conditions of some names at some addresses. Addresses are told apart by
+// scheme where that says it, and not at all where there are no others.
+func (r *Result) at(addresses, hosts []string) conditions {
+	var all, plain, secure []string
+	for _, l := range r.file.listeners {
+		all = append(all, l.address)
+		if l.secure {
+			secure = append(secure, l.address)
+		} else {
+			plain = append(plain, l.address)
+		}
+	}
+	c := conditions{hosts: hosts}
+	addresses = slices.Sorted(slices.Values(addresses))
+	same := func(list []string) bool { return slices.Equal(addresses, slices.Sorted(slices.Values(list))) }
+	switch {
+	case same(all):
+	case same(secure):
+		c.scheme = "https"
+	case same(plain):
+		c.scheme = "http"
+	default:
+		c.listeners = slices.DeleteFunc(addresses, func(a string) bool { return !slices.Contains(all, a) })
+	}
+	return c
+}

@@ -1,0 +1,282 @@
+package convert
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
+)
+
+// place is a location block with those in it.
+type place struct {
+	*nginxconf.Directive
+	scope
+	modifier string // "", =, ^~, ~ or ~*
+	path     string // or expression
+	outer    *place // the location that it stands in
+	inner    []*place
+}
+
+func (p *place) isRegexp() bool { return strings.HasPrefix(p.modifier, "~") }
+
+// places reads the location blocks of a block.
+func places(sc scope, outer *place) (all []*place) {
+	for _, d := range named(sc[len(sc)-1], "location") {
+		p := &place{Directive: d, scope: sc.within(d.Block), outer: outer}
+		switch len(d.Args) {
+		case 0:
+			continue
+		case 1:
+			p.path = d.Args[0]
+			for _, m := range []string{"~*", "^~", "~", "="} { // "location ~regex" without a space
+				if rest, ok := strings.CutPrefix(p.path, m); ok && rest != "" {
+					p.modifier, p.path = m, rest
+					break
+				}
+			}
+		default:
+			p.modifier, p.path = d.Args[0], d.Args[1]
+		}
+		if len(p.scope) < 32 {
+			p.inner = places(p.scope, p)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// expressions are those that nginx tries when a place is the longest prefix: of the
+// blocks within it, then of those around it, as long as no ^~ ends the search.
+func (p *place) expressions(top []*place) (all []*place) {
+	level := p.inner
+	for now := p; ; now = now.outer {
+		for _, q := range level {
+			if q.isRegexp() {
+				all = append(all, q)
+			}
+		}
+		if now == nil || now.modifier == "^~" {
+			return all
+		}
+		if now.outer == nil {
+			return append(all, slices.DeleteFunc(slices.Clone(top), func(q *place) bool { return !q.isRegexp() })...)
+		}
+		level = now.outer.inner
+	}
+}
+
+// server converts a server under some names: what it does with every request, then its
+// locations.
+func (n *nginx) server(v vhost) {
+	sc := scope{n.http, v.Block}
+	base := route{conditions: v.conditions}
+	guards, rest := n.rewriting(sc, v.hosts)
+	if rest != nil {
+		base.answer = *rest
+		n.addHeaders(sc, &base)
+		n.guarded(base, guards)
+		return
+	}
+	top := places(sc, nil)
+	exact, prefixes := flatten(top)
+	for _, p := range exact {
+		n.place(v, p, nil, base, guards)
+	}
+	n.ordered(v, top, prefixes, base, guards)
+	if !slices.ContainsFunc(prefixes, func(p *place) bool { return p.path == "/" }) {
+		base.answer = answer{respond: true, status: 404}
+		n.guarded(base, guards)
+	}
+}
+
+// flatten returns the exact places and the prefixes, the longest first.
+func flatten(list []*place) (exact, prefixes []*place) {
+	for _, p := range list {
+		switch {
+		case p.modifier == "=":
+			exact = append(exact, p)
+		case p.modifier == "" && strings.HasPrefix(p.path, "@"), p.isRegexp():
+		default:
+			prefixes = append(prefixes, p)
+			e, in := flatten(p.inner)
+			exact, prefixes = append(exact, e...), append(prefixes, in...)
+		}
+	}
+	slices.SortStableFunc(prefixes, func(a, b *place) int { return len(b.path) - len(a.path) })
+	return exact, prefixes
+}
+
+// ordered converts prefixes and expressions in the order in which nginx decides: the
+// longest prefix, unless an expression matches that its place lets try.
+func (n *nginx) ordered(v vhost, top, prefixes []*place, base route, guards []guard) {
+	all := slices.DeleteFunc(slices.Clone(top), func(q *place) bool { return !q.isRegexp() })
+	special := func(p *place) bool { return !slices.Equal(p.expressions(top), all) }
+	var later []*place
+	for i, p := range prefixes {
+		if !special(p) && !slices.ContainsFunc(prefixes[i+1:], func(q *place) bool { return special(q) && strings.HasPrefix(p.path, q.path) }) {
+			later = append(later, p)
+			continue
+		}
+		for _, q := range p.expressions(top) {
+			n.place(v, q, p, base, guards)
+		}
+		n.place(v, p, nil, base, guards)
+	}
+	for _, q := range all {
+		n.place(v, q, nil, base, guards)
+	}
+	for _, p := range later {
+		n.place(v, p, nil, base, guards)
+	}
+}
+
+// place converts a location block. An expression may be for those paths only that
+// another place is the longest prefix of.
+func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
+	if !n.conditions(p, under, &r) {
+		return
+	}
+	guards, rest := n.rewriting(p.scope, v.hosts)
+	guards = slices.Concat(before, guards)
+	if internal := named(p.Block, "internal"); len(internal) > 0 {
+		n.use(internal...)
+		n.note(internal[0].At(), "internal", "clients get 404 there, as from nginx; X-Accel-Redirect of an application does not lead there")
+		r.answer = answer{respond: true, status: 404}
+		n.guarded(r, before)
+		return
+	}
+	if rest != nil {
+		r.answer = *rest
+		n.addHeaders(p.scope, &r)
+		n.guarded(r, guards)
+		return
+	}
+	guards = append(guards, n.access(p.scope)...)
+	l := n.located(v, p.Directive)
+	target := p
+	if l == nil {
+		target, l = n.triedLast(v, p)
+		if l != nil {
+			guards = append(guards, n.access(target.scope)...)
+		}
+	}
+	if l == nil {
+		n.elsewhere(p, &r)
+		n.guarded(r, guards)
+		return
+	}
+	n.proxied(l, target, r, guards)
+}
+
+// conditions gives a route those of a place.
+func (n *nginx) conditions(p, under *place, r *route) bool {
+	if under != nil {
+		r.pathAt(under.path, under.modifier != "=")
+	}
+	switch {
+	case p.isRegexp():
+		re, ok := expression(p.path, p.modifier == "~*")
+		if !ok {
+			n.note(p.At(), said(p.Directive), "is no expression that goodgate can read (RE2): what it did is left out")
+			return false
+		}
+		if r.regexp != "" {
+			n.note(p.At(), said(p.Directive), "cannot be said below this location and is left out there")
+			return false
+		}
+		r.regexp = re
+	default:
+		r.pathAt(p.path, p.modifier != "=")
+	}
+	return true
+}
+
+// pathAt asks for a path, or for those that begin with it.
+func (c *conditions) pathAt(path string, prefix bool) {
+	switch {
+	case prefix && isPath(path):
+		c.path = path + "*"
+	case prefix:
+		c.exactly(path + " ") // never a plain path
+		c.regexp = strings.TrimSuffix(c.regexp, " $")
+	default:
+		c.exactly(path)
+	}
+}
+
+// located is what nginxconf has read of the proxy_pass that stands in a block itself.
+func (n *nginx) located(v vhost, d *nginxconf.Directive) *nginxconf.Location {
+	passes := named(d.Block, "proxy_pass")
+	for _, l := range n.Locations {
+		if l.Server == v.Server && l.In == d && slices.ContainsFunc(passes, func(p *nginxconf.Directive) bool { return p.File == l.Pass.File && p.Line == l.Pass.Line }) {
+			return l
+		}
+	}
+	return nil
+}
+
+// triedLast is the named location that try_files ends with.
+func (n *nginx) triedLast(v vhost, p *place) (*place, *nginxconf.Location) {
+	try := p.one("try_files")
+	if len(try.Args) < 1 {
+		return nil, nil
+	}
+	last := try.Args[len(try.Args)-1]
+	for _, q := range places(scope{n.http, v.Block}, nil) {
+		if strings.HasPrefix(last, "@") && q.path == last {
+			if l := n.located(v, q.Directive); l != nil {
+				n.note(try.At(), "try_files", "goodgate serves no files: all requests go to %s", last)
+				n.use(try)
+				return q, l
+			}
+		}
+	}
+	return nil, nil
+}
+
+// elsewhere answers for a location that does not send requests on by HTTP.
+func (n *nginx) elsewhere(p *place, r *route) {
+	r.answer = answer{respond: true, status: 404}
+	if n.isErrorPage(p) {
+		return
+	}
+	why := "it serves files; keep nginx for them"
+	for _, d := range p.Block {
+		if kind, ok := strings.CutSuffix(d.Name, "_pass"); ok {
+			why = "it speaks " + cmp.Or(map[string]string{"fastcgi": "FastCGI", "grpc": "gRPC (see protocol: h2c)"}[kind], kind)
+			n.use(d)
+		}
+	}
+	n.note(p.At(), said(p.Directive), "has no equivalent: %s. It answers 404", why)
+}
+
+func (n *nginx) isErrorPage(p *place) bool {
+	return n.file.page != "" && strings.HasSuffix(n.file.page, p.path)
+}
+
+// defaultMaxBody is nginx's client_max_body_size.
+const defaultMaxBody = 1 << 20
+
+// proxied converts a location that sends requests on.
+func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard) {
+	if l.Host == "" {
+		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "depends on a variable and is left out: write a pool for it. It answers 404")
+		r.answer = answer{respond: true, status: 404}
+		n.guarded(r, guards)
+		return
+	}
+	if r.pool = n.pool(l); r.pool == "" {
+		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "leads to no server: it answers 503")
+		r.answer = answer{respond: true, status: 503}
+		n.guarded(r, guards)
+		return
+	}
+	n.requestHeaders(l, p, &r)
+	n.addHeaders(p.scope, &r)
+	n.answers(l, p.scope, &r)
+	n.limits(p.scope, &r)
+	r.maxBody = l.Size("client_max_body_size", defaultMaxBody)
+	n.joined(l, p, &r)
+	n.guarded(r, guards)
+}

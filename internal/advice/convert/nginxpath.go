@@ -1,0 +1,87 @@
+package convert
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
+)
+
+// joined gives a route the path that goes upstream, as nginx makes it: by a rewrite, or
+// by the URI of proxy_pass, which takes the place of the location's.
+func (n *nginx) joined(l *nginxconf.Location, p *place, r *route) {
+	rewritten := false
+	for _, d := range named(p.Block, "rewrite") {
+		if n.done[d] {
+			continue
+		}
+		flag := d.Arg(2)
+		if rewritten || !n.rewriteOf(d, r) || flag != "break" && flag != "" {
+			n.note(d.At(), said(d), "has no equivalent and is left out (see rewrite_path)")
+		} else {
+			rewritten = true
+		}
+		n.use(d)
+	}
+	uri, isVariable := l.URI, strings.Contains(l.URI, "$")
+	switch {
+	case rewritten || uri == "" || p.isRegexp() && !isVariable || strings.HasPrefix(p.path, "@"):
+		return
+	case isVariable && (uri == "$request_uri" || uri == "$uri" || uri == "$uri$is_args$args"):
+		return
+	case isVariable || strings.ContainsAny(uri, "?#"):
+		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "has a URI that goodgate cannot make: the client's path is sent")
+		return
+	case uri == p.path:
+		return // it exchanges a path for itself
+	}
+	from, to := p.path, uri
+	switch {
+	case strings.HasSuffix(from, "/") && strings.HasSuffix(to, "/") && isPrefix(from) && isPrefix(to):
+		r.strip, r.add = strings.TrimSuffix(from, "/"), strings.TrimSuffix(to, "/")
+	case p.modifier == "=" && isPrefix(from) && isPrefix(to):
+		r.rewrite = [2]string{"^" + regexp.QuoteMeta(from) + "$", to}
+	default:
+		to = strings.ReplaceAll(to, "$", "$$")
+		if !isPath(to) {
+			n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "has a URI that goodgate cannot make: the client's path is sent")
+			return
+		}
+		r.rewrite = [2]string{"^" + regexp.QuoteMeta(from) + "(.*)$", to + "${1}"}
+	}
+}
+
+// isPrefix reports whether strip_prefix and add_prefix can say a path.
+func isPrefix(s string) bool { return isPath(s) && !strings.Contains(s, "$") }
+
+// rewriteOf converts "rewrite ^/a/(.*)$ /b/$1 break".
+func (n *nginx) rewriteOf(d *nginxconf.Directive, r *route) bool {
+	from, to := d.Arg(0), d.Arg(1)
+	if strip, add, ok := prefixRewrite(from, to); ok && isPrefix(strip+"/") && isPrefix(add+"/") {
+		r.strip, r.add = strip, add
+		return true
+	}
+	re, ok := expression(from, false)
+	if !ok || !isPath(to) || strings.ContainsAny(to, "{}") {
+		return false
+	}
+	for i := 0; i < len(to); i++ {
+		if to[i] == '$' && (i+1 == len(to) || to[i+1] < '0' || to[i+1] > '9') {
+			return false // a variable
+		}
+	}
+	r.rewrite = [2]string{re, regexp.MustCompile(`\$([0-9])`).ReplaceAllString(to, "$${$1}")}
+	return true
+}
+
+// prefixRewrite recognises "^/from/(.*)$ /to/$1".
+func prefixRewrite(pattern, target string) (from, to string, ok bool) {
+	from, ok1 := strings.CutPrefix(pattern, "^")
+	from = strings.TrimSuffix(from, "$")
+	from, ok2 := strings.CutSuffix(from, "(.*)")
+	to, ok3 := strings.CutSuffix(target, "$1")
+	if !ok1 || !ok2 || !ok3 || strings.ContainsAny(from+to, `()[]|*+?\${}.`) || !strings.HasSuffix(from, "/") || !strings.HasSuffix(to, "/") {
+		return "", "", false
+	}
+	return strings.TrimSuffix(from, "/"), strings.TrimSuffix(to, "/"), strings.HasPrefix(from, "/") && strings.HasPrefix(to, "/")
+}

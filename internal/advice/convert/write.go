@@ -1,0 +1,233 @@
+package convert
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+// YAML returns the configuration as a file, the notes as comments before it.
+func (r *Result) YAML(from string) []byte {
+	w := &writer{}
+	w.line("# Made of %s by goodgate convert.", printable.Text(from))
+	w.line("#")
+	w.line("# Health checks, retries and hold (a request waits for an upstream that is restarting) have their defaults;")
+	w.line("# what the other proxy answered 502 at once may be answered well, or later.")
+	w.line("# Carried over: %s.", r.Carried())
+	w.notes("LOST, though it protects something (do not use this file):", r.Refused)
+	w.notes("Different, or without an equivalent:", r.Notes)
+	w.line("")
+	r.file.write(w)
+	return []byte(w.String())
+}
+
+type writer struct{ strings.Builder }
+
+func (w *writer) notes(title string, list []Note) {
+	if len(list) == 0 {
+		return
+	}
+	w.line("#")
+	w.line("# %s", title)
+	for _, n := range list {
+		w.line("#   %s", n) // YAML would end a comment at NEL and U+2028 too
+	}
+}
+
+func (w *writer) line(format string, args ...any) {
+	fmt.Fprintf(w, format+"\n", args...)
+}
+
+func (f *file) write(w *writer) {
+	w.line("listeners:")
+	for _, l := range f.listeners {
+		w.line("  - address: %s", quote(l.address))
+		if len(l.certs) > 0 {
+			w.line("    tls: {%s}", l.tls())
+		}
+		if l.most > 0 {
+			w.line("    max_connections: %d", min(l.most, 10_000_000))
+		}
+		if l.http3 {
+			w.line("    http3: {enabled: true}")
+		}
+		if len(l.proxied) > 0 {
+			w.line("    proxy_protocol: %s", list(l.proxied))
+		}
+	}
+	if len(f.trusted) > 0 {
+		w.line("trusted_proxies: %s", list(f.trusted))
+	}
+	if len(f.trustedHeaders) > 0 {
+		w.line("trusted_headers: %s", list(f.trustedHeaders))
+	}
+	if f.page != "" {
+		w.line("errors: {html: %s}", quote(f.page))
+	}
+	w.line("routes:")
+	for _, r := range f.routes {
+		r.write(w)
+	}
+	if len(f.pools) == 0 {
+		return
+	}
+	w.line("pools:")
+	for _, p := range f.pools {
+		p.write(w)
+	}
+}
+
+func (l *listener) tls() string {
+	var certs []string
+	for _, c := range l.certs {
+		certs = append(certs, fmt.Sprintf("{cert: %s, key: %s}", quote(c[0]), quote(c[1])))
+	}
+	text := "certificates: [" + strings.Join(certs, ", ") + "]"
+	if l.minVersion != "" {
+		text += ", min_version: " + quote(l.minVersion)
+	}
+	if l.clientCA != "" {
+		text += ", client_ca: " + quote(l.clientCA)
+	}
+	if l.clientCA != "" && l.optional {
+		text += ", client_auth: optional"
+	}
+	return text
+}
+
+func (p *pool) write(w *writer) {
+	w.line("  %s:", p.name)
+	w.line("    policy: %s", cmp.Or(p.policy, "round_robin"))
+	if p.hashOn != "" {
+		w.line("    hash: {on: %s}", quote(p.hashOn))
+	}
+	w.line("    upstreams:")
+	for _, s := range p.servers {
+		w.line("      - %s", s)
+	}
+	if tls := p.tls(); tls != "" {
+		w.line("    tls: {%s}", tls)
+	}
+	if p.resolver != "" {
+		w.line("    dns: {resolver: %s}", quote(p.resolver))
+	}
+	if p.health != "" {
+		w.line("    health: {%s}", p.health)
+	}
+	if p.breaker != "" {
+		w.line("    breaker: {%s}", p.breaker)
+	}
+	if t := p.timeouts(); t != "" {
+		w.line("    timeouts: {%s}", t)
+	}
+	if p.idle > 0 {
+		w.line("    max_idle_conns: %d", min(p.idle, 65536))
+	}
+	if p.proxied != "" {
+		w.line("    proxy_protocol: %s", p.proxied)
+	}
+	if r := p.retry(); r != "" {
+		w.line("    retry: {%s}", r)
+	}
+}
+
+func (s server) String() string {
+	text := "{url: " + quote(s.url)
+	if s.weight > 1 {
+		text += fmt.Sprintf(", weight: %d", min(s.weight, 1000))
+	}
+	if s.backup {
+		text += ", tier: 1"
+	}
+	if s.limit > 0 {
+		text += fmt.Sprintf(", max_in_flight: %d", min(s.limit, 1_000_000))
+	}
+	return text + "}"
+}
+
+func (p *pool) tls() string {
+	var parts []string
+	if p.insecure {
+		parts = append(parts, "insecure: true")
+	}
+	if p.ca != "" {
+		parts = append(parts, "ca: "+quote(p.ca))
+	}
+	if p.sni != "" {
+		parts = append(parts, "server_name: "+quote(p.sni))
+	}
+	if p.cert != "" && p.key != "" {
+		parts = append(parts, "cert: "+quote(p.cert), "key: "+quote(p.key))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (p *pool) retry() string {
+	var parts []string
+	if p.attempts > 0 {
+		parts = append(parts, fmt.Sprintf("attempts: %d", min(p.attempts, 10)))
+	}
+	if len(p.statuses) > 0 {
+		parts = append(parts, "statuses: ["+strings.Join(p.statuses, ", ")+"]")
+	}
+	if p.unkept {
+		parts = append(parts, "max_body: 0B")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (p *pool) timeouts() string {
+	var parts []string
+	for _, t := range []struct {
+		key string
+		d   time.Duration
+	}{{"dial", min(p.dial, 5*time.Minute)}, {"response_header", min(p.response, 24*time.Hour)}, {"idle", min(p.response, 24*time.Hour)}, {"keepalive", min(p.keepalive, time.Hour)}} {
+		if t.d > 0 {
+			parts = append(parts, t.key+": "+t.d.String())
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// size writes bytes in the largest unit that needs no fraction.
+func size(n int64) string {
+	for i, unit := range []string{"GiB", "MiB", "KiB"} {
+		if shift := 30 - 10*i; n%(1<<shift) == 0 {
+			return fmt.Sprintf("%d%s", n>>shift, unit)
+		}
+	}
+	return fmt.Sprintf("%dB", n)
+}
+
+// quote writes a value so that YAML reads text, and goodgate no variable.
+func quote(s string) string { return strconv.Quote(strings.ReplaceAll(s, "${", "$${")) }
+
+// word is quote for what is nearly always a plain word.
+func word(s string) string {
+	if s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+		return s
+	}
+	return quote(s)
+}
+
+func list(items []string) string {
+	quoted := make([]string, len(items))
+	for i, s := range items {
+		quoted[i] = quote(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+func mapping(m map[string]string) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, quote(k)+": "+quote(m[k]))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}

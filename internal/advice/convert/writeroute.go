@@ -1,0 +1,109 @@
+package convert
+
+import (
+	"fmt"
+	"strings"
+)
+
+func (r route) write(w *writer) {
+	w.line("  - match: %s", r.match())
+	switch {
+	case r.redirect != "":
+		w.line("    redirect: {to: %s, status: %d}", quote(r.redirect), r.status)
+	case r.respond && r.kind != "":
+		w.line("    respond: {status: %d, body: %s, headers: {Content-Type: %s}}", r.status, quote(r.body), quote(r.kind))
+	case r.respond:
+		w.line("    respond: {status: %d, body: %s}", r.status, quote(r.body))
+	default:
+		w.line("    pool: %s", r.pool)
+	}
+	if r.pool != "" {
+		r.writeUpstream(w)
+	}
+	var edits []string
+	if len(r.setResponse) > 0 {
+		edits = append(edits, "set: "+mapping(r.setResponse))
+	}
+	if len(r.dropResponse) > 0 {
+		edits = append(edits, "remove: "+list(r.dropResponse))
+	}
+	if len(edits) > 0 {
+		w.line("    response_headers: {%s}", strings.Join(edits, ", "))
+	}
+	if l := r.limits(); l != "" {
+		w.line("    limits: {%s}", l)
+	}
+}
+
+// writeUpstream writes what is about requests that go upstream and their answers.
+func (r route) writeUpstream(w *writer) {
+	for _, kv := range [][2]string{{"strip_prefix", r.strip}, {"add_prefix", r.add}, {"host", r.host}} {
+		if kv[1] != "" {
+			w.line("    %s: %s", kv[0], quote(kv[1]))
+		}
+	}
+	if r.rewrite[0] != "" {
+		w.line("    rewrite_path: {regexp: %s, to: %s}", quote(r.rewrite[0]), quote(r.rewrite[1]))
+	}
+	if len(r.setRequest)+len(r.dropRequest) > 0 {
+		w.line("    request_headers: {set: %s, remove: %s}", mapping(r.setRequest), list(r.dropRequest))
+	}
+	var rewrites []string
+	for _, kv := range []struct {
+		key  string
+		list [][2]string
+	}{{"location", r.location}, {"cookie_domain", r.cookieDomain}, {"cookie_path", r.cookiePath}} {
+		var entries []string
+		for _, e := range kv.list {
+			entries = append(entries, fmt.Sprintf("{from: %s, to: %s}", quote(e[0]), quote(e[1])))
+		}
+		if len(entries) > 0 {
+			rewrites = append(rewrites, kv.key+": ["+strings.Join(entries, ", ")+"]")
+		}
+	}
+	if len(rewrites) > 0 {
+		w.line("    response_rewrites: {%s}", strings.Join(rewrites, ", "))
+	}
+	if r.retrySafe {
+		w.line("    retry_safe: true")
+	}
+}
+
+func (r route) limits() string {
+	var parts []string
+	if len(r.rates) > 0 {
+		parts = append(parts, "rates: ["+strings.Join(r.rates, ", ")+"]")
+	}
+	if r.maxRequests > 0 {
+		parts = append(parts, fmt.Sprintf("max_requests: %d", r.maxRequests))
+	}
+	if r.maxBody > 0 {
+		parts = append(parts, "max_body: "+size(min(r.maxBody, 1<<40)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (c conditions) match() string {
+	var parts []string
+	for _, l := range []struct {
+		key  string
+		list []string
+	}{{"host", c.hosts}, {"listener", c.listeners}, {"client", c.clients}, {"methods", c.methods}} {
+		if len(l.list) > 0 {
+			parts = append(parts, l.key+": "+list(l.list))
+		}
+	}
+	if c.scheme != "" {
+		parts = append(parts, "scheme: "+c.scheme)
+	}
+	if c.path != "" && c.path != "/*" {
+		parts = append(parts, "path: "+quote(c.path))
+	}
+	if c.regexp != "" {
+		parts = append(parts, "path_regexp: "+quote(c.regexp))
+	}
+	if len(c.headers) > 0 {
+		parts = append(parts, "headers: "+mapping(c.headers))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
