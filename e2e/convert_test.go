@@ -38,7 +38,7 @@ var conversions = []struct {
 		{method: "GET", host: "localhost", path: "/status/404"},
 		{method: "GET", host: "localhost", path: "/status/500"},
 		{method: "POST", host: "localhost", path: "/too-large", body: 2 << 20},
-	}, []string{"proxy_set_header X-Real-IP"}},
+	}, []string{"0 notes"}},
 	{"sites.conf", []asked{
 		{method: "GET", host: "www.example.com", path: "/"},
 		{method: "GET", host: "unknown.example.org", path: "/page"},

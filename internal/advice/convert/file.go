@@ -42,7 +42,8 @@ type answer struct {
 	respond  bool
 	status   int
 	body     string
-	kind     string // Content-Type
+	kind     string            // Content-Type
+	fields   map[string]string // and others
 }
 
 type route struct {

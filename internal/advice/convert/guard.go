@@ -64,7 +64,7 @@ func (r *Result) guarded(rt route, guards []guard) {
 
 // answering is the route with an answer instead of its pool.
 func (r route) answering(a answer) route {
-	return route{conditions: r.conditions, answer: a, setResponse: r.setResponse}
+	return route{conditions: r.conditions, answer: a, setResponse: a.fields}
 }
 
 // verdict says of two conditions whether both can hold.

@@ -11,7 +11,7 @@ import (
 func Nginx(c *nginxconf.Config) *Result {
 	n := &nginx{Config: c, Result: &Result{}, pools: map[string]string{}, done: map[*nginxconf.Directive]bool{}}
 	for _, p := range c.Problems {
-		n.note("", "include", "could not be read: %s", p)
+		n.missing(p)
 	}
 	for _, d := range c.Root {
 		if d.Name == "http" {
@@ -26,6 +26,18 @@ func Nginx(c *nginxconf.Config) *Result {
 	}
 	n.left(c.Root)
 	return n.Result
+}
+
+// missing says that a file could not be read. Those that come with nginx have nothing
+// that matters here; another one may protect something.
+func (n *nginx) missing(problem string) {
+	for _, own := range []string{"mime.types", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params", "modules-enabled", "koi-utf", "koi-win", "win-utf"} {
+		if strings.Contains(problem, own) {
+			n.note("", "include", "could not be read: %s", problem)
+			return
+		}
+	}
+	n.refuse("", "include", "a file could not be read, and what it keeps out would be let in: "+problem)
 }
 
 type nginx struct {

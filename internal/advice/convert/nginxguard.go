@@ -24,10 +24,12 @@ func (n *nginx) rewriting(sc scope, hosts []string) (guards []guard, rest *answe
 				continue
 			}
 			n.use(d)
+			a.fields = n.addHeaders(sc, a.status)
 			return guards, &a
 		case "rewrite":
 			if g, ok := n.redirecting(d, sc, hosts); ok {
 				n.use(d)
+				g.answer.fields = n.addHeaders(sc, g.answer.status)
 				guards = append(guards, g)
 			}
 		}
@@ -59,6 +61,7 @@ func (n *nginx) conditional(d *nginxconf.Directive, sc scope, hosts []string) ([
 		return nil, false
 	}
 	n.use(d)
+	a.fields = n.addHeaders(sc, a.status)
 	if other, ok := g.opposite(); ok && g.not {
 		g.conditions, g.not = other, false
 	}

@@ -7,11 +7,14 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// addHeaders converts add_header.
-func (n *nginx) addHeaders(sc scope, r *route) {
+// addHeaders converts add_header, for an answer with a status, or for those of
+// upstreams (0).
+func (n *nginx) addHeaders(sc scope, status int) (set map[string]string) {
 	for _, h := range sc.any("add_header") {
 		name, value := h.Arg(0), h.Arg(1)
 		switch {
+		case status >= 400 && h.Arg(2) != "always":
+			continue
 		case strings.Contains(value, "$"):
 			n.note(h.At(), "add_header "+name, "has a variable and is left out")
 			continue
@@ -19,11 +22,12 @@ func (n *nginx) addHeaders(sc scope, r *route) {
 			n.note(h.At(), "add_header "+name, "cannot be set and is left out")
 			continue
 		}
-		r.setResponse = with(r.setResponse, name, value)
-		if h.Arg(2) != "always" {
+		set = with(set, name, value)
+		if h.Arg(2) != "always" && status == 0 {
 			n.note(h.At(), "add_header "+name, "is set on every response; nginx leaves it out of most errors")
 		}
 	}
+	return set
 }
 
 // isField reports whether goodgate can set or remove a field.

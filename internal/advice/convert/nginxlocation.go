@@ -73,9 +73,7 @@ func (n *nginx) server(v vhost) {
 	base := route{conditions: v.conditions}
 	guards, rest := n.rewriting(sc, v.hosts)
 	if rest != nil {
-		base.answer = *rest
-		n.addHeaders(sc, &base)
-		n.guarded(base, guards)
+		n.guarded(base.answering(*rest), guards)
 		return
 	}
 	top := places(sc, nil)
@@ -147,9 +145,7 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 		return
 	}
 	if rest != nil {
-		r.answer = *rest
-		n.addHeaders(p.scope, &r)
-		n.guarded(r, guards)
+		n.guarded(r.answering(*rest), guards)
 		return
 	}
 	guards = append(guards, n.access(p.scope)...)
@@ -273,7 +269,7 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 		return
 	}
 	n.requestHeaders(l, p, &r)
-	n.addHeaders(p.scope, &r)
+	r.setResponse = n.addHeaders(p.scope, 0)
 	n.answers(l, p.scope, &r)
 	n.limits(p.scope, &r)
 	r.maxBody = l.Size("client_max_body_size", defaultMaxBody)

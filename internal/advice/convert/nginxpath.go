@@ -12,10 +12,10 @@ import (
 func (n *nginx) joined(l *nginxconf.Location, p *place, r *route) {
 	rewritten := false
 	for _, d := range named(p.Block, "rewrite") {
-		if n.done[d] {
-			continue
-		}
 		flag := d.Arg(2)
+		if flag == "permanent" || flag == "redirect" {
+			continue // it is a guard, or noted
+		}
 		if rewritten || !n.rewriteOf(d, r) || flag != "break" && flag != "" {
 			n.note(d.At(), said(d), "has no equivalent and is left out (see rewrite_path)")
 		} else {

@@ -29,6 +29,7 @@ type Result struct {
 	// directive's name, for [Result.Accept].
 	Refused []Note
 	steps   int
+	seen    map[string]bool // conditions that a route has
 }
 
 // Accept makes notes of what is refused by the name of its directive.
@@ -75,16 +76,29 @@ func (r *Result) add(rt route) {
 		return
 	}
 	if !strings.Contains(rt.redirect, schemeMark) {
-		r.file.routes = append(r.file.routes, rt)
+		r.append(rt)
 		return
 	}
 	for _, scheme := range []string{"http", "https"} {
 		if rt.scheme == "" || rt.scheme == scheme {
 			one := rt
 			one.scheme, one.redirect = scheme, strings.ReplaceAll(rt.redirect, schemeMark, scheme)
-			r.file.routes = append(r.file.routes, one)
+			r.append(one)
 		}
 	}
+}
+
+// append adds a route, unless one before it has all its requests.
+func (r *Result) append(rt route) {
+	match := rt.match()
+	if r.seen[match] || r.seen["{}"] {
+		return
+	}
+	if r.seen == nil {
+		r.seen = map[string]bool{}
+	}
+	r.seen[match] = true
+	r.file.routes = append(r.file.routes, rt)
 }
 
 // schemeMark stands for the client's scheme in a redirect.

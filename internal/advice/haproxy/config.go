@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -126,8 +127,9 @@ func split(line string) ([]string, error) {
 		c := line[i]
 		switch {
 		case c == '\\' && quote != '\'' && i+1 < len(line):
-			i++
-			word.WriteByte(line[i])
+			rest, taken := escaped(line[i:])
+			word.WriteString(rest)
+			i += taken - 1
 			in = true
 		case quote != 0 && c == quote:
 			quote = 0
@@ -155,6 +157,28 @@ func split(line string) ([]string, error) {
 		words = append(words, word.String())
 	}
 	return words, nil
+}
+
+// escaped reads what begins with a backslash, which is itself before a character that
+// has no other meaning, as in regular expressions.
+func escaped(text string) (is string, taken int) {
+	switch c := text[1]; c {
+	case ' ', '\\', '#', '"', '\'', '$':
+		return text[1:2], 2
+	case 'n':
+		return "\n", 2
+	case 'r':
+		return "\r", 2
+	case 't':
+		return "\t", 2
+	case 'x':
+		if len(text) >= 4 {
+			if n, err := strconv.ParseUint(text[2:4], 16, 8); err == nil {
+				return string([]byte{byte(n)}), 4
+			}
+		}
+	}
+	return text[:1], 1
 }
 
 // All returns the section's own lines that begin with words.

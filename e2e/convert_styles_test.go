@@ -1,0 +1,306 @@
+package e2e_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// styles are configurations in the ways in which people publish them, and what is
+// asked of both proxies: "PORT METHOD HOST PATH [Name: value]".
+var styles = []struct {
+	file  string
+	asked string
+	times int // each request; 0 = once. Then the answers are compared without their order
+}{
+	{"wordpress.conf", `
+		front GET www.example.com /
+		front GET www.example.com /a%20b/?p=1&q=%2F
+		front GET example.com /page?x=1
+		front GET www.example.com /favicon.ico
+		front GET www.example.com /xmlrpc.php
+		front POST www.example.com /xmlrpc.php
+		front GET www.example.com /.git/config
+		front GET www.example.com /sub/.env
+		front GET www.example.com /wp-content/uploads/2026/x.PHP
+		front GET www.example.com /wp-content/uploads/2026/x.png
+		front GET www.example.com /wp-admin/index.php
+		front GET www.example.com /wp-admin/.htaccess
+		front GET www.example.com /wp-json/posts`, 0},
+	{"harbor.conf", `
+		front GET localhost /
+		front GET localhost /c/login?x=1
+		front GET localhost /v1/x
+		front POST localhost /v2/a/blobs
+		front GET localhost /metrics
+		front GET localhost /service/notifications/x
+		inside GET localhost /metrics
+		inside GET localhost /c/login
+		inside GET localhost /metrics/x`, 0},
+	{"mastodon.conf", `
+		front GET example.com /about?a=b
+		secure GET example.com /
+		secure POST example.com /api/v1/statuses
+		secure GET example.com /api/v1/streaming
+		secure GET example.com /api/v1/streaming/user?x=1
+		secure GET example.com /api/v1/streaming/ws Upgrade: echo
+		secure GET example.com /sw.js`, 0},
+	{"gitlab.conf", `
+		front GET git.example.com /
+		front BREW git.example.com /
+		front BREW git.example.com /group/project/uploads
+		front POST git.example.com /group/project/uploads
+		front POST git.example.com /group/project/git-receive-pack
+		front POST git.example.com /group/project/uploads/x
+		front GET git.example.com /assets/app.js
+		front HEAD git.example.com /assets/app.js
+		front POST git.example.com /assets/app.js
+		front GET git.example.com /cable Upgrade: echo`, 0},
+	{"spa.conf", `
+		front GET app.example.com /
+		front GET app.example.com /deep/link
+		front GET app.example.com /app.JS
+		front GET app.example.com /api/app.js
+		front GET app.example.com /api/users?x=1 Authorization: secret
+		front GET app.example.com /api/
+		front GET app.example.com /api/status
+		front GET app.example.com /api/v2
+		front GET app.example.com /api/v2/users
+		front GET app.example.com /api/v20
+		front GET app.example.com /old-api/users/7/posts/9?x=1
+		front GET app.example.com /old-api/users/seven`, 0},
+	{"regexes.conf", `
+		front GET a.example.com /
+		front GET a.example.com /x
+		front GET a.example.com /x.php
+		front GET a.example.com /images/x
+		front GET a.example.com /images/x.JPEG
+		front GET a.example.com /images/x.svg
+		front GET a.example.com /static/x.php
+		front GET a.example.com /static/deep/x.php
+		front GET a.example.com /static/deep/x
+		front GET a.example.com /app/x
+		front GET a.example.com /app/x.php
+		front GET a.example.com /app/x.gif
+		front GET a.example.com /app/admin/
+		front GET a.example.com /app/admin/x.php
+		front GET a.example.com /app/exact.php
+		front GET a.example.com /user/bob?q=1
+		front GET a.example.com /user/Bob
+		front GET b.example.com /
+		front GET b.deep.example.com /x.php
+		front GET other.test /x`, 0},
+	{"websocket.conf", `
+		front GET localhost /
+		front GET localhost /chat/room?x=1
+		front GET localhost /chat/socket Upgrade: echo
+		front GET localhost /chat/info
+		front GET localhost /chat/information?a=b`, 0},
+	{"login.conf", `
+		front POST localhost /login
+		front GET localhost /`, 5},
+	{"internal.conf", `
+		front GET example.com /
+		front GET example.com /private/x
+		front DELETE example.com /upload
+		front PUT example.com /upload
+		front GET example.com /readonly/x
+		front HEAD example.com /readonly/x
+		front POST example.com /readonly/x
+		front GET example.com /config/x
+		front GET example.com /configs/x
+		front GET example.com /office/x
+		front GET example.com / X-Blocked: yes
+		front GET example.com /readonly/x X-Blocked: yes
+		front GET example.com / X-Blocked: no
+		front GET old.example.com /`, 0},
+	{"canary.conf", `front GET localhost /`, 8},
+	{"moved.conf", `
+		front GET example.com /one/go?to=http://app/x
+		front GET example.com /one/go?to=http://app.internal/x
+		front GET example.com /one/go?to=/x
+		front GET example.com /two/go?to=http://APP1/inner/x
+		front GET example.com /two/go?to=http://APP1/outer/x
+		front GET example.com /two/go?to=http://other.internal/x
+		front GET example.com /three/go?to=http://app/inner/x
+		front GET example.com /three/go?to=http://app/x
+		front GET example.com /four/go?to=http://app/x
+		front GET example.com /go?to=http://app/x
+		front GET example.com /go?to=https://app/x`, 0},
+	{"office.cfg", `
+		front GET www.example.com /
+		front GET www.example.com /admin/x X-User: root
+		front GET www.example.com /users/17?x=1 X-User: root
+		front GET www.example.com /users/bob
+		front GET www.example.com /x.php
+		front GET www.example.com /gone
+		front GET www.example.com /gone/x
+		front GET www.example.com /old/page?x=1
+		front GET api.example.com /v2/x
+		front POST API.example.com /v1/x
+		front GET api.example.com /v1/x
+		front POST api.example.com /tar
+		inside GET www.example.com /
+		inside GET www.example.com /free
+		inside GET www.example.com /metrics
+		inside GET www.example.com /tar`, 0},
+}
+
+// TestConvertStyles sends the same requests through the original and through
+// goodgate with the converted configuration: the status, who answers, what that one
+// saw, and where its answer leads are the same.
+func TestConvertStyles(t *testing.T) {
+	t.Parallel()
+	for _, c := range styles {
+		t.Run(c.file, func(t *testing.T) {
+			t.Parallel()
+			p := newPlant(t)
+			v := &styled{conversion: &conversion{plant: p, front: p.address(), secure: p.address()}, inside: p.address()}
+			file := v.write(c.file)
+			asked := strings.Split(strings.TrimSpace(v.addresses.Replace(c.asked)), "\n")
+			stop := v.original(file)
+			want := v.answers(asked, c.times)
+			stop()
+			v.convert(file)
+			got := v.answers(asked, c.times)
+			for i := range asked {
+				if got[i] != want[i] {
+					t.Errorf("%s\nthe original: %s\ngoodgate:     %s", strings.TrimSpace(asked[i]), want[i], got[i])
+				}
+			}
+			if t.Failed() {
+				text, _ := os.ReadFile(p.path("goodgate.yaml"))
+				t.Logf("%s", text)
+			}
+		})
+	}
+}
+
+type styled struct {
+	*conversion
+	inside    string
+	addresses *strings.Replacer
+}
+
+func (v *styled) write(name string) string {
+	v.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "convert", name))
+	if err != nil {
+		v.Fatal(err)
+	}
+	v.certificate("site.pem", "example.com", time.Now().Add(1000*time.Hour))
+	if err := os.Mkdir(v.path("public"), 0o755); err != nil {
+		v.Fatal(err)
+	}
+	writeFile(v.T, v.path("public"), "500.html", "<h1>We are sorry.</h1>\n")
+	v.addresses = strings.NewReplacer("APP1", v.app(describing("one")), "APP2", v.app(describing("two")),
+		"FRONT", v.front, "SECURE", v.secure, "INSIDE", v.inside, "DIR", v.dir)
+	return writeFile(v.T, v.dir, name, v.addresses.Replace(string(b)))
+}
+
+// describing answers with what it was asked. /go sends the client elsewhere.
+func describing(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") == "echo" {
+			mirror(w, r)
+			return
+		}
+		io.Copy(io.Discard, r.Body)
+		h := w.Header()
+		h.Set("X-Powered-By", name)
+		h.Set("X-Answers", name)
+		if to := r.URL.Query().Get("to"); strings.HasSuffix(r.URL.Path, "/go") {
+			h.Set("Location", to)
+			h.Set("Refresh", "3; url="+to)
+			h.Add("Set-Cookie", "a=1; Path=/; Domain=app.internal")
+			h.Add("Set-Cookie", "b=2; Path=/inner/x; HttpOnly")
+			w.WriteHeader(http.StatusFound)
+			return
+		}
+		var fields []string
+		for _, f := range []string{"X-Site", "X-Real-Ip", "Authorization", "X-User", "Cookie"} {
+			fields = append(fields, f+"="+r.Header.Get(f))
+		}
+		fmt.Fprintf(w, "%s %s %s host=%s %s", name, r.Method, r.URL.RequestURI(), r.Host, strings.Join(fields, " "))
+	}
+}
+
+func (v *styled) answers(asked []string, times int) (all []string) {
+	for _, line := range asked {
+		var some []string
+		for range max(times, 1) {
+			some = append(some, v.ask(line))
+		}
+		slices.Sort(some)
+		all = append(all, strings.Join(some, "\n"))
+	}
+	return all
+}
+
+// ask sends one request, and describes the answer. What a proxy writes itself is only
+// its status.
+func (v *styled) ask(line string) string {
+	v.Helper()
+	words := strings.SplitN(strings.TrimSpace(line), " ", 5)
+	var conn net.Conn
+	var err error
+	switch words[0] {
+	case "secure":
+		conn, err = tls.Dial("tcp", v.secure, &tls.Config{InsecureSkipVerify: true})
+	case "inside":
+		conn, err = net.DialTimeout("tcp", v.inside, bound)
+	default:
+		conn, err = net.DialTimeout("tcp", v.front, bound)
+	}
+	if err != nil {
+		v.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(bound))
+	body := ""
+	if words[1] == "POST" || words[1] == "PUT" {
+		body = "Content-Length: 3\r\n"
+	}
+	if len(words) > 4 {
+		body += words[4] + "\r\n"
+		if strings.HasPrefix(words[4], "Upgrade") {
+			body += "Connection: Upgrade\r\n"
+		}
+	}
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", words[1], words[3], words[2], body)
+	if strings.Contains(body, "Length") {
+		io.WriteString(conn, "a=b")
+	}
+	in := bufio.NewReader(conn)
+	a, err := http.ReadResponse(in, &http.Request{Method: words[1]})
+	if err != nil {
+		return "no answer"
+	}
+	defer a.Body.Close()
+	if a.StatusCode == http.StatusSwitchingProtocols {
+		io.WriteString(conn, "hello\n")
+		text, err := in.ReadString('\n')
+		return fmt.Sprintf("%d %s %q %v", a.StatusCode, a.Header.Get("Upgrade"), text, err)
+	}
+	text, err := io.ReadAll(a.Body)
+	if err != nil {
+		return "half an answer: " + err.Error()
+	}
+	h := a.Header
+	if h.Get("X-Answers") == "" && a.StatusCode != http.StatusOK {
+		text = nil
+	}
+	_, port, _ := net.SplitHostPort(v.front)
+	own := strings.NewReplacer("http://"+words[2]+":"+port+"/", "/", "http://"+words[2]+"/", "/") // here, with its name or without
+	return fmt.Sprintf("%d by=%s location=%q refresh=%q cookies=%q frame=%q powered=%q type=%q %s", a.StatusCode, h.Get("X-Answers"), own.Replace(h.Get("Location")), own.Replace(h.Get("Refresh")),
+		h.Values("Set-Cookie"), h.Get("X-Frame-Options"), h.Get("X-Powered-By"), map[bool]string{true: h.Get("Content-Type")}[a.StatusCode == 200], text)
+}
