@@ -73,15 +73,17 @@ func (h *fromHAProxy) left(s *haproxy.Section) {
 	}
 }
 
-// name is what a line does: its first word, or its first two where that one only says
-// when.
+// name is what a line does: its first word, and as many more as say what.
 func (h *fromHAProxy) name(l haproxy.Line) string {
+	words := 1
 	switch l.Word(0) {
 	case "tcp-request", "tcp-response":
-		return strings.Join(l.Words[:min(3, len(l.Words))], " ")
+		words = 3
+	case "http-request", "http-response", "http-after-response", "http-check", "option", "timeout", "filter", "no", "rate-limit", "stats", "server":
+		words = 2
 	}
-	action, _, _ := strings.Cut(strings.Join(l.Words[:min(2, len(l.Words))], " "), "(")
-	return action
+	name, _, _ := strings.Cut(strings.Join(l.Words[:min(words, len(l.Words))], " "), "(")
+	return name
 }
 
 // isReadByName reports whether a line is looked up where it holds, or needs nothing

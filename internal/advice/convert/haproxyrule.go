@@ -29,6 +29,9 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 			continue // it is refused
 		}
 		h.use(l)
+		if l.Has("reject") || l.Has("silent-drop") {
+			h.note(l.At(), h.name(l), "is answered with 403, where HAProxy closes the connection")
+		}
 		lost, _ := hidesOrLimits(l)
 		g := guard{answer: a, lost: Note{l.At(), h.name(l), "(" + strings.Join(l.Words, " ") + ") " + lost}}
 		for _, g := range alternatives(terms, g) {
@@ -60,7 +63,6 @@ func (h *fromHAProxy) action(l haproxy.Line) (a *answer, passes, ok bool) {
 	case action == "deny" || action == "tarpit":
 		return respond(deniedBy(l, map[string]int{"deny": 403, "tarpit": 500}[action])), false, true
 	case action == "reject" || action == "silent-drop":
-		h.note(l.At(), h.name(l), "is answered with 403, where HAProxy closes the connection")
 		return respond(403), false, true
 	case action == "return" && !l.Has("file") && !l.Has("lf-string") && !l.Has("lf-file") && !l.Has("errorfile") && !l.Has("hdr"):
 		a = respond(deniedBy(l, 200))

@@ -2,6 +2,8 @@ package convert_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/advice/convert"
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
+	"github.com/goodgate/goodgate/internal/config"
 )
 
 // Whatever a configuration says stays a value or a comment of the one that is made
@@ -99,7 +102,7 @@ func TestConvertsNonsense(t *testing.T) {
 	for _, a := range words {
 		for _, b := range words {
 			for _, form := range []string{"%s; %s;", "%s { %s; }", "server { %s { %s; } }", "server { location / { %s; %s; proxy_pass http://u; } } upstream u { server 10.0.0.1; }", "server { location / { %s { %s; } } }", "upstream u { %s; %s; } server { location / { proxy_pass http://u; } }"} {
-				nginx(t, fmt.Sprintf(form, a, b)).YAML("x")
+				passes(t, fmt.Sprintf(form, a, b), nginx(t, fmt.Sprintf(form, a, b)))
 			}
 		}
 	}
@@ -111,7 +114,49 @@ func TestConvertsNonsense(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			convert.HAProxy(c).YAML("x")
+			passes(t, a+" / "+b, convert.HAProxy(c))
+		}
+	}
+}
+
+// passes fails when the result has a mistake, other than that there is nothing to do.
+func passes(t *testing.T, from string, r *convert.Result) {
+	t.Helper()
+	text := r.YAML("x")
+	_, _, err := config.Parse("goodgate.yaml", text, nil)
+	if err != nil && !strings.Contains(err.Error(), "pools is missing") && !strings.Contains(err.Error(), "listeners is missing") && !strings.Contains(err.Error(), "listeners: empty") {
+		t.Errorf("%s\nbecame\n%s\n%v", from, text, err)
+	}
+}
+
+// What was made of any of these configurations passes goodgate check.
+func TestConversionsPassCheck(t *testing.T) {
+	files, _ := filepath.Glob("../../../e2e/testdata/convert/*")
+	if len(files) < 16 {
+		t.Fatalf("only %d files", len(files))
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.NewReplacer("APP1", "10.0.0.1:80", "APP2", "10.0.0.2:80", "FRONT", "127.0.0.1:8080", "SECURE", "127.0.0.1:8443", "INSIDE", "127.0.0.1:9090", "DIR", t.TempDir()).Replace(string(b))
+		var r *convert.Result
+		if strings.HasSuffix(file, ".cfg") {
+			c, err := haproxy.Parse(strings.NewReader(text), file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r = convert.HAProxy(c)
+		} else {
+			_, body, _ := strings.Cut(text, "http {")
+			r = nginx(t, strings.TrimSuffix(strings.TrimSpace(body), "}"))
+		}
+		if len(r.Refused) > 0 {
+			t.Errorf("%s: refused %v", file, r.Refused)
+		}
+		if _, _, err := config.Parse("goodgate.yaml", r.YAML("x"), nil); err != nil {
+			t.Errorf("%s: %v", file, err)
 		}
 	}
 }

@@ -132,7 +132,7 @@ func (n *nginx) ordered(v vhost, top, prefixes []*place, base route, guards []gu
 // place converts a location block. An expression may be for those paths only that
 // another place is the longest prefix of.
 func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
-	if !n.conditions(p, under, &r) {
+	if under != nil && apart(p.path, under.path) || !n.conditions(p, under, &r) {
 		return
 	}
 	guards, rest := n.rewriting(p.scope, v.hosts)
@@ -158,11 +158,28 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 		}
 	}
 	if l == nil {
+		if len(guards) > 0 && guards[len(guards)-1].answer != nil && guards[len(guards)-1].match() == "{}" {
+			n.guarded(r, guards) // nobody comes so far
+			return
+		}
 		n.elsewhere(p, &r)
 		n.guarded(r, guards)
 		return
 	}
 	n.proxied(l, target, r, guards)
+}
+
+// apart reports whether no path with a prefix can match an expression, by what that
+// begins with.
+func apart(expression, prefix string) bool {
+	literal, anchored := strings.CutPrefix(expression, "^")
+	if i := strings.IndexAny(literal, `\.+*?()|[]{}^$`); i >= 0 {
+		if strings.ContainsAny(literal[i:i+1], "*?{") {
+			i-- // what stands before it may be absent
+		}
+		literal = literal[:max(i, 0)]
+	}
+	return anchored && !strings.Contains(expression, "|") && !strings.HasPrefix(literal, prefix) && !strings.HasPrefix(prefix, literal)
 }
 
 // conditions gives a route those of a place.

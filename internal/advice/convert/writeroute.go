@@ -20,18 +20,22 @@ func (r route) write(w *writer) {
 	if r.pool != "" {
 		r.writeUpstream(w)
 	}
-	var edits []string
-	if len(r.setResponse) > 0 {
-		edits = append(edits, "set: "+mapping(r.setResponse))
-	}
-	if len(r.dropResponse) > 0 {
-		edits = append(edits, "remove: "+list(r.dropResponse))
-	}
-	if len(edits) > 0 {
-		w.line("    response_headers: {%s}", strings.Join(edits, ", "))
-	}
+	w.edits("response_headers", r.setResponse, r.dropResponse)
 	if l := r.limits(); l != "" {
 		w.line("    limits: {%s}", l)
+	}
+}
+
+func (w *writer) edits(key string, set map[string]string, remove []string) {
+	var parts []string
+	if len(set) > 0 {
+		parts = append(parts, "set: "+mapping(set))
+	}
+	if len(remove) > 0 {
+		parts = append(parts, "remove: "+list(remove))
+	}
+	if len(parts) > 0 {
+		w.line("    %s: {%s}", key, strings.Join(parts, ", "))
 	}
 }
 
@@ -45,9 +49,7 @@ func (r route) writeUpstream(w *writer) {
 	if r.rewrite[0] != "" {
 		w.line("    rewrite_path: {regexp: %s, to: %s}", quote(r.rewrite[0]), quote(r.rewrite[1]))
 	}
-	if len(r.setRequest)+len(r.dropRequest) > 0 {
-		w.line("    request_headers: {set: %s, remove: %s}", mapping(r.setRequest), list(r.dropRequest))
-	}
+	w.edits("request_headers", r.setRequest, r.dropRequest)
 	var rewrites []string
 	for _, kv := range []struct {
 		key  string

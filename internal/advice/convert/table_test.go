@@ -1,0 +1,209 @@
+package convert_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/goodgate/goodgate/internal/advice/convert"
+	"github.com/goodgate/goodgate/internal/advice/haproxy"
+	"github.com/goodgate/goodgate/internal/config"
+)
+
+// what describes what became of a directive: the names of what was noted and refused.
+func what(r *convert.Result) string {
+	var all []string
+	for _, n := range r.Notes {
+		all = append(all, "noted "+n.What)
+	}
+	for _, n := range r.Refused {
+		all = append(all, "refused "+n.What)
+	}
+	return strings.Join(all, ", ")
+}
+
+// verdict checks what was made of a configuration: it passes goodgate check, has a
+// text, and nothing else was said than is expected.
+func verdict(t *testing.T, from string, r *convert.Result, said, has string) {
+	t.Helper()
+	text := r.YAML("x")
+	if got := what(r); got != said {
+		t.Errorf("%s\ngot  %s\nwant %s", from, got, said)
+	}
+	if !strings.Contains(string(text), has) {
+		t.Errorf("%s\nbecame\n%s\nwithout %s", from, text, has)
+	}
+	if _, _, err := config.Parse("goodgate.yaml", text, nil); err != nil {
+		t.Errorf("%s\nbecame\n%s\n%v", from, text, err)
+	}
+}
+
+func TestNginxDirectives(t *testing.T) {
+	f := func(location, said, has string) {
+		t.Helper()
+		verdict(t, location, nginx(t, "limit_req_zone $binary_remote_addr zone=a:1m rate=5r/m; limit_req_zone $http_x_key zone=k:1m rate=10r/s; limit_req_zone $request_uri zone=u:1m rate=1r/s; limit_conn_zone $server_name zone=s:1m; limit_conn_zone $binary_remote_addr zone=c:1m;\nupstream u { server 10.0.0.1; }\nserver { listen 80; location / { "+location+" proxy_pass http://u; proxy_set_header Host $host; } }"), said, has)
+	}
+	// converted
+	f("", "", "- match: {}\n    pool: u")
+	f("deny all;", "", "- match: {}\n    respond: {status: 403")
+	f("allow 10.0.0.0/8; allow 192.168.0.1; deny all;", "", `client: ["10.0.0.0/8", "192.168.0.1"]}`+"\n    pool: u")
+	f("deny 10.0.0.0/8; allow 10.0.0.0/7;", "", `client: ["10.0.0.0/8"]}`+"\n    respond: {status: 403")
+	f("deny 10.0.0.5/8;", "", `client: ["10.0.0.0/8"]}`)
+	f("allow all;", "", "- match: {}\n    pool: u")
+	f("internal;", "noted internal", "- match: {}\n    respond: {status: 404")
+	f("limit_except GET { deny all; }", "", `methods: ["GET", "HEAD"]}`+"\n    pool: u")
+	f("if ($request_method = POST) { return 405; }", "", `methods: ["POST"]}`+"\n    respond: {status: 405")
+	f("if ($request_method !~ ^(GET|POST)$) { return 444; }", "noted return 444", `methods: ["GET", "POST"]}`+"\n    pool: u")
+	f("if ($scheme != https) { return 301 https://$host$request_uri; }", "", `- match: {scheme: http}`)
+	f("if ($uri ~* ^/(a|b)) { return 403; }", "", `path_regexp: "(?i)^/(a|b)"}`+"\n    respond: {status: 403")
+	f("if ($remote_addr = 10.1.1.1) { return 403; }", "", `client: ["10.1.1.1"]}`)
+	f("limit_req zone=a burst=4 nodelay;", "noted limit_req", `rates: [{name: "a", on: "client_ip", requests: 5, per: 1m, burst: 5, ipv6_prefix: 128}]`)
+	f("limit_req zone=k;", "noted limit_req", `on: "header:x-key", requests: 10, per: 1s, burst: 1,`)
+	f("limit_req zone=a; limit_req_dry_run on;", "noted limit_req", `dry_run: true`)
+	f("limit_conn s 7;", "", "max_requests: 7")
+	f("client_max_body_size 5m;", "", "max_body: 5MiB")
+	f("proxy_hide_header X-Powered-By;", "", `response_headers: {remove: ["X-Powered-By"]}`)
+	f("proxy_redirect http://a/ /b/;", "", `location: [{from: "http://a/", to: "/b/"}]`)
+	f("proxy_redirect off;", "", `host: "keep"`+"\n    limits")
+	f("proxy_cookie_path /a /b; proxy_cookie_domain a.b c.d;", "", `cookie_domain: [{from: "a.b", to: "c.d"}], cookie_path: [{from: "/a", to: "/b"}]`)
+	f("proxy_request_buffering off;", "", "retry: {max_body: 0B}")
+	f("proxy_next_upstream error http_503 http_429;", "", "retry: {statuses: [503, 429]}")
+	f("proxy_next_upstream off;", "", "retry: {attempts: 1}")
+	f("proxy_set_header X-Real-IP $remote_addr; proxy_set_header Host $host;", "", `set: {"X-Real-IP": "{client_ip}"}`)
+	f("proxy_set_header X-A \"${scheme}://$host$request_uri\"; proxy_set_header Host $host;", "", `set: {"X-A": "{scheme}://{host}{uri}"}`)
+	f("proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Request-ID $request_id; proxy_set_header Host $host;", "", `host: "keep"`)
+	f("proxy_set_header X-User $remote_user; proxy_set_header Host $host;", "noted proxy_set_header X-User", `remove: ["X-User"]`)
+	f("proxy_ssl_certificate /c.pem; proxy_ssl_certificate_key /k.pem;", "", "pool: u")
+	// harmless
+	f("gzip off; auth_basic off; types_hash_bucket_size 64; client_body_buffer_size 8k; access_log off; proxy_buffering off; satisfy all; limit_rate 0;", "", "- match: {}\n    pool: u")
+	// noted
+	f("gzip on;", "noted gzip", "pool: u")
+	f("proxy_cache z; sub_filter a b; proxy_next_upstream_timeout 3s;", "noted proxy_cache, noted sub_filter, noted proxy_next_upstream_timeout", "pool: u")
+	f("if ($arg_x = 1) { set $y 2; }", "noted if ($arg_x = 1)", "pool: u")
+	f("rewrite ^/a(.*)$ /b$1?x=1 break;", "noted rewrite ^/a(.*)$ /b$1?x=1 break", "pool: u")
+	// refused
+	f("satisfy any; allow 10.0.0.0/8; deny all;", "refused satisfy, refused deny", "pool: u")
+	f("deny unix:;", "refused deny", "pool: u")
+	f("auth_basic x; auth_basic_user_file /f;", "refused auth_basic, refused auth_basic_user_file", "pool: u")
+	f("auth_request /auth;", "refused auth_request", "pool: u")
+	f("limit_req zone=u;", "refused limit_req", "pool: u")
+	f("limit_req zone=unknown;", "refused limit_req", "pool: u")
+	f("limit_conn c 5;", "refused limit_conn", "pool: u")
+	f("limit_rate 10k;", "refused limit_rate", "pool: u")
+	f("valid_referers none; if ($invalid_referer) { return 403; }", "refused valid_referers, refused if", "pool: u")
+	f("secure_link $arg_md5,$arg_e; secure_link_md5 x;", "refused secure_link, refused secure_link_md5", "pool: u")
+	f("if ($http_user_agent ~* bot) { return 403; }", "refused if", "pool: u")
+	f("if ($cookie_session = \"\") { return 302 /login; }", "refused if", "pool: u")
+	f("if ($http_x_key != secret) { return 401; }", "", `headers: {"x-key": "secret"}`)
+	f("if ($http_x_key = \"\") { return 401; }", "refused if", "pool: u")
+	f("if ($request_uri ~ \\?admin) { return 403; }", "refused if", "pool: u")
+	f("limit_except GET { allow 10.0.0.0/8; deny all; }", "refused limit_except, refused deny", "pool: u")
+	f("limit_except GET { auth_basic x; }", "refused limit_except, refused auth_basic", "pool: u")
+	f("proxy_pass_request_headers off;", "refused proxy_pass_request_headers", "pool: u")
+	f("location ~ ^/(?!public) { return 403; }", "noted location ~ ^/(?!public), refused return", "pool: u")
+}
+
+func TestNginxServers(t *testing.T) {
+	f := func(http, said, has string) {
+		t.Helper()
+		verdict(t, http, nginx(t, http), said, has)
+	}
+	pass := " location / { proxy_pass http://10.0.0.1; } "
+	f("server { listen 80;"+pass+"} server { listen 127.0.0.1:9000; location / { proxy_pass http://10.0.0.2; } }", "",
+		`- match: {listener: ["127.0.0.1:9000"]}`+"\n    pool: app-10-0-0-2")
+	f("server { listen 80; listen 8080;"+pass+"} server { listen 9000; location / { proxy_pass http://10.0.0.2; } }", "", `- match: {listener: [":80", ":8080"]}`)
+	f("server { listen 80; server_name a.com;"+pass+"} server { listen 80; listen 81; server_name b.com; location / { proxy_pass http://10.0.0.2; } }", "",
+		`- match: {host: ["b.com"], listener: [":80"]}`)
+	f("server { listen 80; listen 127.0.0.1:80;"+pass+"}", "refused listen", "pool: ")
+	f("server { listen 80; server_name ~^a; "+pass+"}", "noted server_name ~^a", "- match: {}")
+	f("server { listen 80; server_name a.com;"+pass+"} server { listen 80; server_name *.b.com;"+pass+"} server { listen 80; server_name x.b.com; location / { proxy_pass http://10.0.0.2; } }", "",
+		`- match: {host: ["x.b.com"]}`+"\n    pool: app-10-0-0-2")
+	tls := "server { listen 443 ssl; ssl_certificate /c; ssl_certificate_key /k; "
+	f(tls+"ssl_client_certificate /ca; ssl_verify_client on;"+pass+"}", "noted ssl_verify_client", `client_ca: "/ca"}`)
+	f(tls+"ssl_client_certificate /ca; ssl_verify_client optional;"+pass+"}", "noted ssl_verify_client", `client_ca: "/ca", client_auth: optional}`)
+	f(tls+"ssl_client_certificate /ca; ssl_verify_client optional_no_ca;"+pass+"}", "refused ssl_client_certificate, refused ssl_verify_client", "")
+	f(tls+"ssl_client_certificate /ca; ssl_verify_client on; server_name a;"+pass+"}"+tls+"server_name b;"+pass+"}", "refused ssl_client_certificate, refused ssl_verify_client", "")
+	f(tls+"ssl_client_certificate /ca; ssl_verify_client on; ssl_crl /crl;"+pass+"}", "noted ssl_verify_client, refused ssl_crl", "")
+	f(tls+"ssl_protocols TLSv1.3;"+pass+"}", "", `min_version: "1.3"`)
+	f("server { listen 443 ssl;"+pass+"}", "refused listen", "")
+	f("set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For; server { listen 80;"+pass+"}", "", `trusted_proxies: ["10.0.0.0/8"]`+"\nroutes")
+	f("set_real_ip_from 10.0.0.0/8; server { listen 80;"+pass+"}", "", `trusted_headers: ["X-Real-IP", "X-Forwarded-Proto", "X-Request-Id"]`)
+	f("set_real_ip_from 10.0.0.1; real_ip_header proxy_protocol; server { listen 80 proxy_protocol;"+pass+"}", "", `proxy_protocol: ["10.0.0.1"]`)
+	f("upstream u { server 10.0.0.1 weight=3; server 10.0.0.1; } server { listen 80; location / { proxy_pass http://u; } }", "", `- {url: "http://10.0.0.1:80", weight: 4}`)
+	f("upstream Big_Name { server 10.0.0.1; } server { listen 80; location / { proxy_pass http://Big_Name; } }", "", "pool: big_name\n    host: \"Big_Name\"")
+	f("upstream u { server 10.0.0.1 down; } server { listen 80; location / { proxy_pass http://u; } }", "noted server 10.0.0.1 down, noted proxy_pass http://u", "respond: {status: 503")
+	f("auth_basic x; server { listen 80; return 301 https://$host$request_uri; }", "refused auth_basic", "")
+	f("include /nowhere/allowed.conf; server { listen 80;"+pass+"}", "refused include", "")
+	f("include mime.types; server { listen 80;"+pass+"}", "noted include", "")
+	f("server { listen 80; if ($request_method = TRACE) { return 405; } location /a { proxy_pass http://10.0.0.1; } location /b { return 204; } }", "",
+		`- match: {methods: ["TRACE"], path: "/a*"}`+"\n    respond: {status: 405")
+	f("server { listen 80; rewrite ^/old/(.*)$ https://new.com/$1 permanent; rewrite ^/a$ /b redirect;"+pass+"}", "noted rewrite ^/old/(.*)$ https://new.com/$1 permanent",
+		`- match: {path: "/a"}`+"\n    redirect: {to: \"/b{query}\", status: 302}")
+	f("server { listen 80; return 301 $scheme://www.a.com$request_uri; }", "", `- match: {scheme: https}`+"\n    redirect: {to: \"https://www.a.com{path}{query}\", status: 301}")
+	f("server { listen 80; location /a/ { proxy_pass http://u/a/; } } upstream u { server 10.0.0.1; }", "", "pool: u\n    host: \"u\"\n    response_rewrites")
+	f("server { listen 80; location /a { proxy_pass http://u/b/; } } upstream u { server 10.0.0.1; }", "", `rewrite_path: {regexp: "^/a(.*)$", to: "/b/$${1}"}`)
+}
+
+func TestHAProxyRules(t *testing.T) {
+	f := func(frontend, said, has string) {
+		t.Helper()
+		text := "defaults\n mode http\nfrontend f\n bind :80\n" + frontend + "\n default_backend b\nbackend b\n server a 10.0.0.1:80 check\n"
+		c, err := haproxy.Parse(strings.NewReader(text), "haproxy.cfg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		verdict(t, frontend, convert.HAProxy(c), said, has)
+	}
+	// converted
+	f("http-request deny if { path_beg /x } !{ src 10.0.0.0/8 }", "", `- match: {client: ["10.0.0.0/8"], path: "/x*"}`+"\n    pool: b")
+	f("http-request deny unless { src 10.0.0.0/8 }", "", `- match: {client: ["10.0.0.0/8"]}`+"\n    pool: b\n  - match: {}\n    respond: {status: 403")
+	f("http-request deny deny_status 429", "noted backend b", "- match: {}\n    respond: {status: 429")
+	f("acl a path /x\nacl a path /y\nhttp-request deny if a", "", `- match: {path: "/y"}`+"\n    respond")
+	f("http-request deny if { path /x } or { method TRACE }", "", `- match: {methods: ["TRACE"]}`+"\n    respond")
+	f("http-request deny if METH_TRACE", "", `- match: {methods: ["TRACE"]}`+"\n    respond")
+	f(`http-request deny if { path_reg \.php$ }`, "", `path_regexp: "\\.php$"}`+"\n    respond")
+	f("http-request deny if { path_end -i .PHP }", "", `path_regexp: "(?i)\\.PHP$"}`+"\n    respond")
+	f("http-request deny if { hdr(x-bad) yes }", "", `headers: {"x-bad": "yes"}}`+"\n    respond")
+	f("http-request deny if { req.hdr(x-bad) -m found }", "", `headers: {"x-bad": "*"}}`+"\n    respond")
+	f("http-request silent-drop if { src 10.0.0.1 }", "noted http-request silent-drop", `client: ["10.0.0.1"]}`+"\n    respond: {status: 403")
+	f("tcp-request connection reject if { src 10.0.0.1 }", "noted tcp-request connection reject", `client: ["10.0.0.1"]}`+"\n    respond: {status: 403")
+	f("http-request tarpit if { path /x }", "", "respond: {status: 500")
+	f("http-request return status 200 content-type text/plain string ok if { path /health }", "", `respond: {status: 200, body: "ok", headers: {Content-Type: "text/plain"}}`)
+	f("http-request allow if { path /free }\nhttp-request deny", "", `- match: {path: "/free"}`+"\n    pool: b\n  - match: {}\n    respond: {status: 403")
+	f("redirect scheme https code 301 unless { ssl_fc }", "", `- match: {scheme: http}`+"\n    redirect: {to: \"https://{host}{path}{query}\", status: 301}")
+	f("http-request del-header X-User", "", `request_headers: {remove: ["X-User"]}`)
+	f("http-response del-header Server", "", `response_headers: {remove: ["Server"]}`)
+	f("http-request set-header X-Client %[src]", "", `set: {"X-Client": "{client_ip}"}`)
+	f(`http-request replace-path /api/(.*) /\1`, "", `rewrite_path: {regexp: "^(?:/api/(.*))", to: "/$${1}"}`)
+	f("http-request set-path /pre%[path]", "", `add_prefix: "/pre"`)
+	f("monitor-uri /up", "", `- match: {path: "/up"}`+"\n    respond: {status: 200")
+	f("maxconn 50", "", "max_connections: 50")
+	f("stick-table type ip size 1m expire 10s store http_req_rate(10s)\nhttp-request track-sc0 src\nhttp-request deny deny_status 429 if { sc_http_req_rate(0) gt 20 }", "noted http-request deny", "rates: [{on: client_ip, requests: 20, per: 10s, ipv6_prefix: 128}]")
+	// noted, and never turned into something else
+	f("http-request track-sc0 src", "noted http-request track-sc0", "- match: {}\n    pool: b\npools")
+	f(`http-request set-path "%[path,regsub(^/api/,/)]"`, "noted http-request set-path", "- match: {}\n    pool: b\npools")
+	f("http-request set-var(txn.a) src", "noted http-request set-var", "- match: {}\n    pool: b\npools")
+	f("http-request capture req.hdr(a) len 9", "noted http-request capture", "- match: {}\n    pool: b\npools")
+	f("http-request set-log-level silent if { path /x }", "noted http-request set-log-level", "- match: {}\n    pool: b\npools")
+	f("http-request set-header X-A b if { path /x }", "noted http-request set-header X-A", "- match: {}\n    pool: b\npools")
+	f("http-request set-header X-SSL-DN %{+Q}[ssl_c_s_dn]", "noted http-request set-header X-SSL-DN", `remove: ["X-SSL-DN"]`)
+	f("compression algo gzip", "noted compression", "pool: b")
+	f("use_backend c if { path /x }\n", "noted use_backend c", "pool: b")
+	// refused
+	f("http-request auth if { path_beg /x }", "refused http-request auth", "pool: b")
+	f("http-request deny if { src -f /blocked }", "refused http-request deny", "pool: b")
+	f("http-request deny if unknown", "refused http-request deny", "pool: b")
+	f("http-request deny if { hdr(user-agent) -i bot }", "refused http-request deny", "pool: b")
+	f("http-request deny if { path /x } { path_end .php } { path_sub y }", "refused http-request deny", "pool: b")
+	f("http-request deny if { sc_http_req_rate(0) gt 20 }", "refused http-request deny", "pool: b")
+	f("http-request reject if { ssl_c_used 0 }", "refused http-request reject", "pool: b")
+	f("http-request del-header X-User if { path /x }", "refused http-request del-header", "pool: b")
+	f("http-request del-header x- -m beg", "refused http-request del-header", "pool: b")
+	f("http-request lua.check", "refused http-request lua.check", "pool: b")
+	f("http-response deny if { status 500 }", "refused http-response deny", "pool: b")
+	f("tcp-request content reject if { req.len 0 }", "refused tcp-request content reject", "pool: b")
+	f("redirect location /login if { cook(session) x }", "refused redirect", "pool: b")
+	f("rate-limit sessions 10", "refused rate-limit sessions", "pool: b")
+	f("bind :443 ssl crt /x verify required", "refused bind verify", "pool: b")
+	f("bind :443 ssl crt /x verify required ca-file /ca crl-file /crl", "refused bind crl-file", "pool: b")
+	f("filter spoe engine x config /y", "refused filter spoe", "pool: b")
+}
