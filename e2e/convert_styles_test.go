@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -303,4 +304,51 @@ func (v *styled) ask(line string) string {
 	own := strings.NewReplacer("http://"+words[2]+":"+port+"/", "/", "http://"+words[2]+"/", "/") // here, with its name or without
 	return fmt.Sprintf("%d by=%s location=%q refresh=%q cookies=%q frame=%q powered=%q type=%q %s", a.StatusCode, h.Get("X-Answers"), own.Replace(h.Get("Location")), own.Replace(h.Get("Refresh")),
 		h.Values("Set-Cookie"), h.Get("X-Frame-Options"), h.Get("X-Powered-By"), map[bool]string{true: h.Get("Content-Type")}[a.StatusCode == 200], text)
+}
+
+// TestConvertRefuses: as long as something that protects would be lost, nothing is
+// written, and each line is named.
+func TestConvertRefuses(t *testing.T) {
+	t.Parallel()
+	file := writeFile(t, t.TempDir(), "nginx.conf", `events {}
+http {
+  server {
+    listen 8080;
+    location /private/ { auth_basic "x"; proxy_pass http://127.0.0.1:1; }
+    location / {
+      limit_rate 10k;
+      proxy_pass http://127.0.0.1:1;
+    }
+  }
+}
+`)
+	run := func(args ...string) (code int, out, report string) {
+		t.Helper()
+		c := exec.CommandContext(t.Context(), built.goodgate, append([]string{"convert"}, args...)...)
+		var stdout, stderr strings.Builder
+		c.Stdout, c.Stderr = &stdout, &stderr
+		if err := c.Run(); err != nil && c.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return c.ProcessState.ExitCode(), stdout.String(), stderr.String()
+	}
+	code, out, report := run(file)
+	if code != 1 || out != "" {
+		t.Errorf("exit code %d, and written was %q", code, out)
+	}
+	for _, want := range []string{"nginx.conf:5: auth_basic: ", "nginx.conf:7: limit_rate: ", `--accept "auth_basic,limit_rate"`} {
+		wantIn(t, "the report", report, want)
+	}
+	if code, out, _ := run("--accept", "limit_rate", file); code != 1 || out != "" {
+		t.Errorf("with one of two: exit code %d, and written was %q", code, out)
+	}
+	code, out, report = run("--accept", "limit_rate,auth_basic", file)
+	if code != 0 || !strings.Contains(out, "#   nginx.conf:5: auth_basic: ") {
+		t.Errorf("with both: exit code %d, and written was %q", code, out)
+	}
+	wantIn(t, "the report", report, "goodgate check: good")
+	site := writeFile(t, t.TempDir(), "types.conf", "types { text/html html; }\n")
+	if code, out, report := run(site); code != 1 || out != "" || !strings.Contains(report, "give the nginx.conf that includes it") {
+		t.Errorf("of a file without a server: exit code %d, written was %q, and said %q", code, out, report)
+	}
 }

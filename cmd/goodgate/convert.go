@@ -101,8 +101,5 @@ func converted(file string) (*convert.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.Servers) == 0 {
-		return nil, fmt.Errorf("%s: no server within http {}: if this is a part of a configuration, give the nginx.conf that includes it", file)
-	}
 	return convert.Nginx(c), nil
 }

@@ -52,7 +52,7 @@ func (h *fromHAProxy) balance(s *haproxy.Section, p *pool) {
 		p.policy, p.hashOn = "hash", "client_ip"
 	case algorithm == "uri":
 		p.policy, p.hashOn = "hash", "path"
-	case strings.HasPrefix(algorithm, "hdr("):
+	case strings.HasPrefix(algorithm, "hdr(") && isField(strings.TrimSuffix(algorithm[4:], ")")):
 		p.policy, p.hashOn = "hash", "header:"+strings.TrimSuffix(algorithm[4:], ")")
 	default:
 		h.note(l.At(), "balance "+algorithm, "has no equivalent: round_robin is used")

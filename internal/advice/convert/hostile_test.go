@@ -26,6 +26,7 @@ func TestNothingBecomesConfiguration(t *testing.T) {
 				location %[1]s { proxy_pass http://u; %[1]s y; } location = /r { return 302 %[1]s; } location = /t { return 200 %[1]s; } }
 				upstream u { server %[1]s %[1]s; hash %[1]s; %[1]s z; } map %[1]s $x { a b; }`, word)
 			onlyKnown(t, nginx(t, text).YAML(what), what)
+			passes(t, text, nginx(t, text))
 			if strings.ContainsAny(what, "\r\n") {
 				continue // no line of HAProxy's can have them
 			}
@@ -56,6 +57,7 @@ ring %[1]s
 				t.Fatal(err)
 			}
 			onlyKnown(t, convert.HAProxy(c).YAML(what), what)
+			passes(t, text, convert.HAProxy(c))
 		}
 	}
 }

@@ -25,6 +25,9 @@ func Nginx(c *nginxconf.Config) *Result {
 		n.server(v)
 	}
 	n.left(c.Root)
+	if len(c.Servers) == 0 {
+		n.refuse("", "server", "there is none within http {}: if this is a part of a configuration, give the nginx.conf that includes it")
+	}
 	return n.Result
 }
 

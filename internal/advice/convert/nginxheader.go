@@ -54,6 +54,9 @@ func (n *nginx) requestHeaders(l *nginxconf.Location, p *place, r *route) {
 	if strings.HasPrefix(l.Host, "unix:") {
 		r.host = "localhost"
 	}
+	if r.host != "localhost" && !isUpstream("http://"+r.host) {
+		r.host = "upstream"
+	}
 	name := ""
 	if len(l.Server.Names) > 0 {
 		name = l.Server.Names[0]
@@ -108,8 +111,7 @@ func (n *nginx) hostHeader(h *nginxconf.Directive, value, standard, server strin
 	case "$server_name":
 		value = server
 	}
-	host, _, _ := strings.Cut(value, ":")
-	if strings.Contains(value, "$") || !isName(host) {
+	if !strings.HasPrefix(value, "[") && !isUpstream("http://"+value) {
 		n.note(h.At(), "proxy_set_header Host", "is no name, or has a variable goodgate does not know: the client's is kept")
 		return "keep"
 	}

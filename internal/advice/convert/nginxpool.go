@@ -188,9 +188,9 @@ func (n *nginx) hash(d *nginxconf.Directive, p *pool) {
 	case key == "$request_uri" || key == "$uri":
 		p.hashOn = "path"
 		n.note(d.At(), "hash "+key, "goes by the path alone, without the query")
-	case strings.HasPrefix(key, "$http_"):
+	case strings.HasPrefix(key, "$http_") && isField(key[len("$http_"):]):
 		p.hashOn = "header:" + strings.ReplaceAll(key[len("$http_"):], "_", "-")
-	case strings.HasPrefix(key, "$cookie_"):
+	case strings.HasPrefix(key, "$cookie_") && isField(key[len("$cookie_"):]):
 		p.hashOn = "cookie:" + key[len("$cookie_"):]
 	default:
 		p.hashOn = "client_ip"
