@@ -96,13 +96,15 @@ func (c conditions) and(o conditions) (conditions, verdict) {
 		unless(a == "" || b == "" || a == b, v)
 		return max(a, b)
 	}
-	wide := func(list []string) bool {
-		return slices.ContainsFunc(list, func(s string) bool { return strings.HasPrefix(s, "*") })
+	hosts, met := bothHosts(c.hosts, o.hosts)
+	unless(met == possible, met)
+	clients := slices.Concat(c.clients, o.clients)
+	if slices.Equal(c.clients, o.clients) {
+		clients = c.clients
 	}
-	unless(!(wide(c.hosts) && len(o.hosts) > 0 || wide(o.hosts) && len(c.hosts) > 0) || slices.Equal(c.hosts, o.hosts), unsayable)
-	unless(len(c.clients) == 0 || len(o.clients) == 0 || slices.Equal(c.clients, o.clients), unsayable)
+	unless(len(clients) == max(len(c.clients), len(o.clients)), unsayable)
 	out := conditions{
-		hosts: words(c.hosts, o.hosts), listeners: words(c.listeners, o.listeners), methods: words(c.methods, o.methods), clients: slices.Concat(c.clients, o.clients),
+		hosts: hosts, listeners: words(c.listeners, o.listeners), methods: words(c.methods, o.methods), clients: clients,
 		scheme: one(c.scheme, o.scheme, impossible), regexp: one(c.regexp, o.regexp, unsayable), path: c.path,
 	}
 	switch prefix, wild := strings.CutSuffix(c.path, "*"); {
@@ -120,6 +122,36 @@ func (c conditions) and(o conditions) (conditions, verdict) {
 		out.headers = with(out.headers, name, value)
 	}
 	return out, can
+}
+
+// bothHosts returns the hosts of which one of each list stands for.
+func bothHosts(a, b []string) ([]string, verdict) {
+	wide := func(list []string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return strings.HasPrefix(s, "*") })
+	}
+	switch {
+	case len(a) == 0 || len(b) == 0:
+		return slices.Concat(a, b), possible
+	case slices.Equal(a, b):
+		return a, possible
+	case wide(a) && wide(b):
+		return a, unsayable
+	case wide(a):
+		a, b = b, a
+	}
+	in := slices.DeleteFunc(slices.Clone(a), func(name string) bool {
+		return !slices.ContainsFunc(b, func(pattern string) bool { return stands(pattern, name) })
+	})
+	if len(in) == 0 {
+		return in, impossible
+	}
+	return in, possible
+}
+
+// stands reports whether a name, perhaps with a wildcard, stands for another one.
+func stands(pattern, name string) bool {
+	rest, wild := strings.CutPrefix(pattern, "*")
+	return strings.EqualFold(pattern, name) || wild && strings.HasSuffix(strings.ToLower(name), strings.ToLower(rest))
 }
 
 // opposite are the conditions of all other requests, where a route has a word for

@@ -124,8 +124,8 @@ func hidesOrLimits(l haproxy.Line) (lost string, protects bool) {
 			return "what it takes away would be passed on", true
 		case action == "set-bandwidth-limit":
 			return "the bandwidth would not be limited", true
-		case action == "disable-l7-retry" || action == "set-src":
-			return "", false
+		case action == "set-src" || action == "expect-proxy" || action == "expect-netscaler-cip":
+			return "addresses of clients, by which something may be decided, would be others", true
 		}
 	case "redirect":
 		return in, true
@@ -135,8 +135,6 @@ func hidesOrLimits(l haproxy.Line) (lost string, protects bool) {
 		return "connections would come as often as clients like", true
 	case "filter":
 		return "requests would not be inspected or limited", l.Word(1) == "spoe" || l.Word(1) == "bwlim-in" || l.Word(1) == "bwlim-out"
-	case "use_backend", "use-server", "http-send-name-header":
-		return "", false
 	}
 	return "", false
 }

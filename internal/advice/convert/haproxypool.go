@@ -29,8 +29,7 @@ func (h *fromHAProxy) pool(s *haproxy.Section) string {
 		checked = h.server(l, s, p) || checked
 	}
 	h.health(s, p, checked)
-	p.servers = slices.DeleteFunc(p.servers, func(s server) bool { return !isUpstream(s.url) })
-	if len(p.servers) == 0 {
+	if h.usable(p, "backend "+s.Name); len(p.servers) == 0 {
 		return ""
 	}
 	h.pools[s.Name] = p.name

@@ -189,46 +189,43 @@ func (n *nginx) static(s *nginxconf.Server, path string) string {
 	return strings.TrimSuffix(root, "/") + path
 }
 
-// trusted converts who is believed about the client.
-func (n *nginx) trusted() {
-	var networks []string
-	header := ""
-	add := func(block []*nginxconf.Directive) {
-		for _, d := range named(block, "set_real_ip_from") {
-			p, ok := network(d.Arg(0))
-			switch {
-			case ok && !slices.Contains(networks, p):
-				networks = append(networks, p)
-			case !ok && d.Arg(0) != "unix:":
-				n.note(d.At(), d.Name+" "+d.Arg(0), "is no network and is left out")
-			}
-		}
-		for _, d := range named(block, "real_ip_header") {
-			header = d.Arg(0)
+// realIPFrom are the networks that are believed about the client, anywhere.
+func (n *nginx) realIPFrom() (networks []string) {
+	all := named(n.http, "set_real_ip_from")
+	for _, s := range n.Servers {
+		all = append(all, named(s.Block, "set_real_ip_from")...)
+	}
+	for _, d := range all {
+		p, ok := network(d.Arg(0))
+		switch {
+		case ok && !slices.Contains(networks, p):
+			networks = append(networks, p)
+		case !ok && d.Arg(0) != "unix:":
+			n.note(d.At(), d.Name+" "+d.Arg(0), "is no network and is left out")
 		}
 	}
-	add(n.http)
+	return networks
+}
+
+// trusted converts who is believed about the client.
+func (n *nginx) trusted() {
+	networks := n.realIPFrom()
+	header := "X-Real-IP" // as nginx takes it
+	for _, d := range named(n.http, "real_ip_header") {
+		header = d.Arg(0)
+	}
 	for _, s := range n.Servers {
 		if len(named(s.Block, "set_real_ip_from")) > 0 && len(n.Servers) > 1 {
 			n.note(s.At(), "set_real_ip_from", "holds for all servers: goodgate has one list, trusted_proxies")
 		}
-		add(s.Block)
-	}
-	if len(networks) == 0 {
-		return
-	}
-	for _, l := range n.file.listeners {
-		if l.proxied != nil {
-			l.proxied = networks
+		for _, d := range named(s.Block, "real_ip_header") {
+			header = d.Arg(0)
 		}
 	}
-	if strings.EqualFold(header, "proxy_protocol") {
+	if len(networks) == 0 || strings.EqualFold(header, "proxy_protocol") || !isField(header) {
 		return
 	}
 	n.file.trusted = networks
-	if header == "" {
-		header = "X-Real-IP" // as nginx takes it
-	}
 	if !strings.EqualFold(header, "X-Forwarded-For") {
 		n.file.trustedHeaders = []string{header, "X-Forwarded-Proto", "X-Request-Id"}
 	}

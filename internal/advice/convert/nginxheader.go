@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -128,8 +129,8 @@ func (n *nginx) answers(l *nginxconf.Location, sc scope, r *route) {
 		}
 	}
 	n.locations(l, sc, r)
-	n.cookies(sc.any("proxy_cookie_domain"), &r.cookieDomain)
-	n.cookies(sc.any("proxy_cookie_path"), &r.cookiePath)
+	n.cookies(l, sc.any("proxy_cookie_domain"), &r.cookieDomain)
+	n.cookies(l, sc.any("proxy_cookie_path"), &r.cookiePath)
 }
 
 // locations converts proxy_redirect, and what nginx does without it: the address of
@@ -140,7 +141,7 @@ func (n *nginx) locations(l *nginxconf.Location, sc scope, r *route) {
 		list = []*nginxconf.Directive{{Args: []string{"default"}}}
 	}
 	for _, d := range list {
-		from, to := d.Arg(0), d.Arg(1)
+		from, to := n.constant(l, d.Arg(0)), n.constant(l, d.Arg(1))
 		switch {
 		case from == "off":
 			return
@@ -164,9 +165,9 @@ func (n *nginx) locations(l *nginxconf.Location, sc scope, r *route) {
 	}
 }
 
-func (n *nginx) cookies(list []*nginxconf.Directive, out *[][2]string) {
+func (n *nginx) cookies(l *nginxconf.Location, list []*nginxconf.Directive, out *[][2]string) {
 	for _, d := range list {
-		from, to := d.Arg(0), d.Arg(1)
+		from, to := n.constant(l, d.Arg(0)), n.constant(l, d.Arg(1))
 		if from == "off" {
 			return
 		}
@@ -176,4 +177,37 @@ func (n *nginx) cookies(list []*nginxconf.Directive, out *[][2]string) {
 		}
 		*out = append(*out, [2]string{from, to})
 	}
+}
+
+var variable = regexp.MustCompile(`\$(?:(\w+)|\{(\w+)\})`)
+
+// constant replaces the variables that are the same for all requests of a location:
+// the server's name, and what is set once, to plain text.
+func (n *nginx) constant(l *nginxconf.Location, text string) string {
+	known := map[string]string{}
+	if len(l.Server.Names) > 0 {
+		known["$server_name"] = l.Server.Names[0]
+	}
+	for _, d := range append(named(l.Server.Block, "set"), named(l.In.Block, "set")...) {
+		if timesSet(d.Arg(0), l.Server.Block) == 1 && !strings.Contains(d.Arg(1), "$") {
+			known[d.Arg(0)] = d.Arg(1)
+		}
+	}
+	return variable.ReplaceAllStringFunc(text, func(v string) string {
+		if value, ok := known[strings.NewReplacer("{", "", "}", "").Replace(v)]; ok {
+			return value
+		}
+		return v
+	})
+}
+
+// timesSet counts how often a variable is set.
+func timesSet(variable string, block []*nginxconf.Directive) (count int) {
+	for _, d := range block {
+		if d.Name == "set" && d.Arg(0) == variable {
+			count++
+		}
+		count += timesSet(variable, d.Block)
+	}
+	return count
 }

@@ -80,8 +80,8 @@ func (n *nginx) listeners() {
 					continue
 				}
 				l.http3 = l.http3 || slices.Contains(d.Args, "quic")
-				if slices.Contains(d.Args, "proxy_protocol") && l.proxied == nil {
-					l.proxied = []string{"0.0.0.0/0", "::/0"} // as nginx takes it of everybody
+				if slices.Contains(d.Args, "proxy_protocol") {
+					l.proxied = n.believed(d)
 				}
 			}
 		}
@@ -117,6 +117,16 @@ func (n *nginx) overlaps() {
 			n.file.listeners = slices.DeleteFunc(n.file.listeners, func(l *listener) bool { return l.address == b.address })
 		}
 	}
+}
+
+// believed are the networks whose PROXY protocol is believed. nginx reads it of
+// everybody, but takes the client's address from it only for set_real_ip_from.
+func (n *nginx) believed(d *nginxconf.Directive) []string {
+	if networks := n.realIPFrom(); len(networks) > 0 {
+		return networks
+	}
+	n.refuse(d.At(), "listen", "(proxy_protocol) anybody could pretend another address, as no set_real_ip_from says who is believed")
+	return []string{"127.0.0.0/8"}
 }
 
 func (n *nginx) listenerTLS(s *nginxconf.Server, l *listener) {

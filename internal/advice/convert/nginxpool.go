@@ -48,8 +48,7 @@ func (n *nginx) pool(l *nginxconf.Location) string {
 			p.resolver = net.JoinHostPort(strings.Trim(r, "[]"), "53")
 		}
 	}
-	p.servers = slices.DeleteFunc(p.servers, func(s server) bool { return !isUpstream(s.url) })
-	if len(p.servers) == 0 {
+	if n.usable(p, l.Pass.At()); len(p.servers) == 0 {
 		return ""
 	}
 	key := fmt.Sprint(base, *p)
@@ -75,6 +74,32 @@ func (n *nginx) nextUpstream(l *nginxconf.Location, p *pool) {
 			n.note(d.At(), d.Name+" "+word, "goodgate sends a POST again only if no upstream has it (see retry_safe)")
 		}
 	}
+}
+
+// usable leaves out the servers that goodgate cannot have: those without a good
+// address, and the proxy itself, from which requests would come back.
+func (r *Result) usable(p *pool, where string) {
+	p.servers = slices.DeleteFunc(p.servers, func(s server) bool {
+		if r.isOwn(s.url) {
+			r.note(where, s.url, "leads back to this proxy and is left out: give the route the pool that it means")
+			return true
+		}
+		return !isUpstream(s.url)
+	})
+}
+
+// isOwn reports whether a URL leads to a listener on this machine's own addresses.
+func (r *Result) isOwn(url string) bool {
+	_, address, _ := strings.Cut(url, "://")
+	host, port, err := net.SplitHostPort(address)
+	local := func(host string) bool {
+		ip, err := netip.ParseAddr(host)
+		return host == "localhost" || err == nil && (ip.IsLoopback() || ip.IsUnspecified())
+	}
+	return slices.ContainsFunc(r.file.listeners, func(l *listener) bool {
+		h, p, e := net.SplitHostPort(l.address)
+		return l.address == url || err == nil && e == nil && p == port && (h == host || local(host) && (h == "" || h == "localhost" || host == "localhost" && local(h)))
+	})
 }
 
 // isUpstream reports whether goodgate takes a URL for one of an upstream.
