@@ -69,6 +69,8 @@ var styles = []struct {
 	{"spa.conf", `
 		front GET app.example.com /
 		front GET app.example.com /deep/link
+		front GET app.example.com /deep/link X-Canary: always
+		front GET app.example.com /deep/link X-Canary: never
 		front GET app.example.com /app.JS
 		front GET app.example.com /api/app.js
 		front GET app.example.com /api/users?x=1 Authorization: secret

@@ -13,7 +13,7 @@ type guard struct {
 	conditions
 	not    bool
 	answer *answer
-	then   func(route) // what becomes of the request, instead of an answer
+	then   func(rt route, rest []guard) // what becomes of the request, instead of an answer; rest stands behind this
 	passes int
 	lost   Note // what is refused when it cannot be said before a location
 }
@@ -44,7 +44,7 @@ func (r *Result) guarded(rt route, guards []guard) {
 	if can == possible {
 		switch {
 		case g.then != nil:
-			g.then(in)
+			g.then(in, rest)
 		case g.answer == nil:
 			r.guarded(in, rest[min(g.passes, len(rest)):])
 		case g.not:

@@ -228,17 +228,17 @@ func (h *fromHAProxy) frontend(s *haproxy.Section) {
 			continue
 		}
 		h.use(l)
-		guards = append(guards, alternatives(terms, guard{then: func(r route) { h.backend(backend, r) }, lost: Note{l.At(), "use_backend", "its requests would go elsewhere"}})...)
+		guards = append(guards, alternatives(terms, guard{then: func(r route, _ []guard) { h.backend(backend, r) }, lost: Note{l.At(), "use_backend", "its requests would go elsewhere"}})...)
 	}
-	end := guard{then: func(r route) {
+	end := guard{then: func(r route, _ []guard) {
 		r.answer = answer{respond: true, status: 503}
 		h.add(r)
 	}}
 	switch name := s.One("default_backend").Word(1); {
 	case s.Kind == "listen" && len(s.All("server")) > 0:
-		end.then = func(r route) { h.pooled(s, r) }
+		end.then = func(r route, _ []guard) { h.pooled(s, r) }
 	case name != "" && h.Find("backend", name) != nil:
-		end.then = func(r route) { h.backend(h.Find("backend", name), r) }
+		end.then = func(r route, _ []guard) { h.backend(h.Find("backend", name), r) }
 	case name != "":
 		h.note(s.One("default_backend").At(), "backend "+name, "is not in the file; its requests get 503")
 	}
@@ -256,7 +256,7 @@ func (h *fromHAProxy) backend(s *haproxy.Section, r route) {
 	}
 	h.headers(s, &r)
 	guards := h.rules(s, &r)
-	h.guarded(r, append(guards, guard{then: func(r route) { h.pooled(s, r) }}))
+	h.guarded(r, append(guards, guard{then: func(r route, _ []guard) { h.pooled(s, r) }}))
 }
 
 func (h *fromHAProxy) pooled(s *haproxy.Section, r route) {

@@ -134,6 +134,7 @@ var meaningless = map[string]string{
 	"ssl_buffer_size":           "record sizes adapt",
 	"ssl_early_data":            "is never taken",
 	"ssl_conf_command":          "about OpenSSL",
+	"proxy_pass_header":         "nothing is hidden unless proxy_hide_header says so",
 	"proxy_ssl_server_name":     "is always on",
 	"proxy_ssl_session_reuse":   "about speed alone",
 	"proxy_ssl_protocols":       "TLS 1.2 and 1.3",

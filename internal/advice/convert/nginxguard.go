@@ -9,14 +9,18 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
+// passing is what becomes of requests that a proxy_pass within an "if" takes, nil if it
+// is none.
+type passing func(in *nginxconf.Directive) func(route, []guard)
+
 // rewriting are the guards of a block's rewrite directives (if, return, rewrite) in
 // their order, and the answer to all that is left, nil if there is none.
-func (n *nginx) rewriting(sc scope, hosts []string) (guards []guard, rest *answer) {
+func (n *nginx) rewriting(sc scope, hosts []string, pass passing) (guards []guard, rest *answer) {
 	for _, d := range sc[len(sc)-1] {
 		switch d.Name {
 		case "if":
-			if g, ok := n.conditional(d, sc, hosts); ok {
-				guards = append(guards, g...)
+			if g, ok := n.conditional(d, sc, hosts, pass); ok {
+				guards = append(guards, g)
 			}
 		case "return":
 			a, ok := n.answer(d, sc, hosts)
@@ -37,11 +41,16 @@ func (n *nginx) rewriting(sc scope, hosts []string) (guards []guard, rest *answe
 	return guards, nil
 }
 
-// conditional converts "if (...) { return ...; }".
-func (n *nginx) conditional(d *nginxconf.Directive, sc scope, hosts []string) ([]guard, bool) {
+// conditional converts "if (...) { return ...; }", and with proxy_pass.
+func (n *nginx) conditional(d *nginxconf.Directive, sc scope, hosts []string, pass passing) (guard, bool) {
 	g, ok := condition(d.Args)
 	if !ok || len(d.Block) == 0 {
-		return nil, false
+		return g, false
+	}
+	if then := pass(d); then != nil && !g.not {
+		n.use(d)
+		g.then, g.lost = then, Note{d.At(), "if", "requests with (" + strings.Join(d.Args, " ") + ") would go elsewhere"}
+		return g, true
 	}
 	first := d.Block[0]
 	var a answer
@@ -58,7 +67,7 @@ func (n *nginx) conditional(d *nginxconf.Directive, sc scope, hosts []string) ([
 		ok = false
 	}
 	if !ok {
-		return nil, false
+		return g, false
 	}
 	n.use(d)
 	a.fields = n.addHeaders(sc, a.status)
@@ -66,7 +75,7 @@ func (n *nginx) conditional(d *nginxconf.Directive, sc scope, hosts []string) ([
 		g.conditions, g.not = other, false
 	}
 	g.answer, g.lost = &a, Note{d.At(), "if", "requests with (" + strings.Join(d.Args, " ") + ") that it answers itself would be let in"}
-	return []guard{g}, true
+	return g, true
 }
 
 // condition reads that of an "if".

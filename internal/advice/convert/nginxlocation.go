@@ -71,7 +71,7 @@ func (p *place) expressions(top []*place) (all []*place) {
 func (n *nginx) server(v vhost) {
 	sc := scope{n.http, v.Block}
 	base := route{conditions: v.conditions}
-	guards, rest := n.rewriting(sc, v.hosts)
+	guards, rest := n.rewriting(sc, v.hosts, func(*nginxconf.Directive) func(route, []guard) { return nil })
 	if rest != nil {
 		n.guarded(base.answering(*rest), guards)
 		return
@@ -135,7 +135,7 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 	if under != nil && apart(p.path, under.path) || !n.conditions(p, under, &r) {
 		return
 	}
-	guards, rest := n.rewriting(p.scope, v.hosts)
+	guards, rest := n.rewriting(p.scope, v.hosts, func(in *nginxconf.Directive) func(route, []guard) { return n.passed(v, p, in) })
 	guards = slices.Concat(before, guards)
 	if internal := named(p.Block, "internal"); len(internal) > 0 {
 		n.use(internal...)
@@ -222,8 +222,30 @@ func (c *conditions) pathAt(path string, prefix bool) {
 func (n *nginx) located(v vhost, d *nginxconf.Directive) *nginxconf.Location {
 	passes := named(d.Block, "proxy_pass")
 	for _, l := range n.Locations {
-		if l.Server == v.Server && l.In == d && slices.ContainsFunc(passes, func(p *nginxconf.Directive) bool { return p.File == l.Pass.File && p.Line == l.Pass.Line }) {
+		if l.Server == v.Server && l.In == d && slices.ContainsFunc(passes, func(p *nginxconf.Directive) bool { return isPass(l, p) }) {
 			return l
+		}
+	}
+	return nil
+}
+
+// isPass reports whether a location is that of a proxy_pass; several may stand in one
+// line.
+func isPass(l *nginxconf.Location, pass *nginxconf.Directive) bool {
+	return l.Pass.File == pass.File && l.Pass.Line == pass.Line && slices.Equal(l.Pass.Args, pass.Args)
+}
+
+// passed is where an "if" of a location sends requests, if all that it has is a
+// proxy_pass.
+func (n *nginx) passed(v vhost, p *place, in *nginxconf.Directive) func(route, []guard) {
+	if len(in.Block) != 1 || in.Block[0].Name != "proxy_pass" {
+		return nil
+	}
+	for _, l := range n.Locations {
+		if l.Server == v.Server && l.In == p.Directive && isPass(l, in.Block[0]) && l.Host != "" {
+			inner := *p
+			inner.scope = p.scope.within(in.Block)
+			return func(r route, rest []guard) { n.proxied(l, &inner, r, rest) }
 		}
 	}
 	return nil
