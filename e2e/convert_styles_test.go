@@ -139,6 +139,11 @@ var styles = []struct {
 		front GET example.com /four/go?to=http://app/x
 		front GET example.com /go?to=http://app/x
 		front GET example.com /go?to=https://app/x`, 0},
+	{"choose.conf", `
+		front GET www.example.com /
+		front GET shop.example.com /a?b=c
+		front GET SHOP.example.com /a
+		front GET shop.example.com /private/x`, 0},
 	{"office.cfg", `
 		front GET www.example.com /
 		front GET www.example.com /admin/x X-User: root

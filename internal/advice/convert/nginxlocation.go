@@ -296,6 +296,10 @@ const defaultMaxBody = 1 << 20
 // proxied converts a location that sends requests on.
 func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard) {
 	if l.Host == "" {
+		if chosen, ok := n.mapped(l, p); ok {
+			n.guarded(r, append(guards, chosen...))
+			return
+		}
 		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "depends on a variable and is left out: write a pool for it. It answers 404")
 		r.answer = answer{respond: true, status: 404}
 		n.guarded(r, guards)

@@ -139,6 +139,13 @@ func TestNginxServers(t *testing.T) {
 	f("upstream Big_Name { server 10.0.0.1; } server { listen 80; location / { proxy_pass http://Big_Name; } }", "", "pool: big_name\n    host: \"Big_Name\"")
 	f("upstream u { server 10.0.0.1 down; } server { listen 80; location / { proxy_pass http://u; } }", "noted server 10.0.0.1 down, noted proxy_pass http://u", "respond: {status: 503")
 	f("server { listen 443; location / { proxy_pass http://127.0.0.1:80; } } server { listen 80;"+pass+"}", "noted http://127.0.0.1:80, noted proxy_pass http://127.0.0.1:80", "respond: {status: 503")
+	const two = " upstream one { server 10.0.0.1; } upstream two { server 10.0.0.2; } server { listen 80; location / { proxy_pass http://$to; proxy_set_header Host $host; } }"
+	f("map $host $to { a.com one; default two; }"+two, "", `- match: {host: ["a.com"]}`+"\n    pool: one\n    host: \"keep\"\n    limits: {max_body: 1MiB}\n  - match: {}\n    pool: two")
+	f("map $http_x_canary $to { always one; default two; }"+two, "", `- match: {headers: {"x-canary": "always"}}`+"\n    pool: one")
+	f("map $host $to { a.com one; }"+two, "", "respond: {status: 502")
+	f("map $host $to { ~^a one; default two; }"+two, "noted proxy_pass http://$to, noted map $host", "respond: {status: 404")
+	f("map $cookie_c $to { a one; default two; }"+two, "noted proxy_pass http://$to, noted map $cookie_c", "respond: {status: 404")
+	f("map $host $to { hostnames; .a.com one; default two; }"+two, "noted proxy_pass http://$to, noted map $host", "respond: {status: 404")
 	f("auth_basic x; server { listen 80; return 301 https://$host$request_uri; }", "refused auth_basic", "")
 	f("include /nowhere/allowed.conf; server { listen 80;"+pass+"}", "refused include", "")
 	f("include mime.types; server { listen 80;"+pass+"}", "noted include", "")
