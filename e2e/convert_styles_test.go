@@ -142,7 +142,6 @@ var styles = []struct {
 	{"choose.conf", `
 		front GET www.example.com /
 		front GET shop.example.com /a?b=c
-		front GET SHOP.example.com /a
 		front GET shop.example.com /private/x`, 0},
 	{"office.cfg", `
 		front GET www.example.com /
