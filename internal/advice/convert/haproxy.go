@@ -189,10 +189,44 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 		}
 		h.clientCerts(b, l)
 	}
+	h.parameters(b, 2, bindKnown)
+	if b.After("ssl-min-ver") == "TLSv1.3" {
+		l.minVersion = "1.3"
+	}
+	if b.Has("interface") || b.Has("namespace") {
+		h.refuse(b.At(), "bind interface", "what is for clients of one network would be for those of all")
+	}
 	if b.Has("accept-proxy") {
 		l.proxied = []string{"0.0.0.0/0", "::/0"} // as HAProxy takes it of everybody
 	}
 	h.file.listeners = append(h.file.listeners, l)
+}
+
+// bindKnown and serverKnown are the parameters that are read, or need nothing here, with
+// how many words follow.
+var (
+	bindKnown = map[string]int{
+		"ssl": 0, "crt": 1, "verify": 1, "ca-file": 1, "crl-file": 1, "ca-verify-file": 1, "accept-proxy": 0, "ssl-min-ver": 1, "interface": 1, "namespace": 1,
+		// TLS and HTTP/2 have Go's ciphers and curves; the rest is about sockets and names
+		"alpn": 1, "npn": 1, "ciphers": 1, "ciphersuites": 1, "curves": 1, "ecdhe": 1, "no-sslv3": 0, "no-tlsv10": 0, "no-tlsv11": 0, "no-tls-tickets": 0, "prefer-client-ciphers": 0,
+		"v4v6": 0, "v6only": 0, "name": 1, "id": 1, "process": 1, "thread": 1, "shards": 1, "backlog": 1, "tfo": 0, "defer-accept": 0, "nice": 1, "level": 1, "maxconn": 1,
+	}
+	serverKnown = map[string]int{
+		"check": 0, "ssl": 0, "verify": 1, "ca-file": 1, "crt": 1, "verifyhost": 1, "weight": 1, "maxconn": 1, "backup": 0, "disabled": 0, "inter": 1, "send-proxy": 0, "send-proxy-v2": 0,
+		"cookie": 1, "observe": 1, "slowstart": 1, "track": 1, "proto": 1, // noted where they are read
+		"rise": 1, "fall": 1, "fastinter": 1, "downinter": 1, "sni": 1, "alpn": 1, "resolvers": 1, "init-addr": 1, "resolve-prefer": 1, "check-ssl": 0, "check-sni": 1, "id": 1, "no-check": 0, "enabled": 0,
+	}
+)
+
+// parameters notes those of a line that are neither read nor without meaning here.
+func (h *fromHAProxy) parameters(l haproxy.Line, from int, known map[string]int) {
+	for i := from; i < len(l.Words); i++ {
+		words, ok := known[l.Words[i]]
+		if !ok {
+			h.note(l.At(), strings.Join(l.Words[:min(2, len(l.Words))], " "), "%s has no equivalent and is left out", l.Words[i])
+		}
+		i += words
+	}
 }
 
 func (h *fromHAProxy) clientCerts(b haproxy.Line, l *listener) {
@@ -222,12 +256,15 @@ func (h *fromHAProxy) frontend(s *haproxy.Section) {
 	for _, l := range s.All("use_backend") {
 		backend := h.Find("backend", l.Word(1))
 		terms, ok := h.terms(s, l)
-		if !ok || backend == nil {
-			h.note(l.At(), "use_backend "+l.Word(1), "has a condition that a route cannot have, or no backend: it is left out")
-			h.use(l)
+		h.use(l)
+		if backend == nil {
+			h.note(l.At(), "use_backend "+l.Word(1), "is left out: the backend is not in the file")
 			continue
 		}
-		h.use(l)
+		if !ok {
+			h.refuse(l.At(), "use_backend", "("+strings.Join(l.Words, " ")+") has a condition that a route cannot have: its requests would go to another backend")
+			continue
+		}
 		guards = append(guards, alternatives(terms, guard{then: func(r route, _ []guard) { h.backend(backend, r) }, lost: Note{l.At(), "use_backend", "its requests would go elsewhere"}})...)
 	}
 	end := guard{then: func(r route, _ []guard) {

@@ -50,7 +50,7 @@ func (h *fromHAProxy) terms(s *haproxy.Section, l haproxy.Line) ([]term, bool) {
 	}
 	var all []term
 	for _, words := range splitOr(l.Words[at+1:]) {
-		terms, ok := h.conjunction(s, words)
+		terms, ok := h.conjunction(s, words, l.Word(0) != "use_backend")
 		if !ok || len(all)+len(terms) > mostTerms {
 			return nil, false
 		}
@@ -103,8 +103,8 @@ func splitOr(words []string) (all [][]string) {
 }
 
 // conjunction reads tests that must all hold. A test that has alternatives multiplies
-// the terms.
-func (h *fromHAProxy) conjunction(s *haproxy.Section, words []string) ([]term, bool) {
+// the terms. A strict one must not let anything by.
+func (h *fromHAProxy) conjunction(s *haproxy.Section, words []string, strict bool) ([]term, bool) {
 	terms := []term{{}}
 	for len(words) > 0 {
 		not := false
@@ -128,7 +128,7 @@ func (h *fromHAProxy) conjunction(s *haproxy.Section, words []string) ([]term, b
 		}
 		var either []conditions
 		for _, test := range tests {
-			some, ok := h.test(test)
+			some, ok := h.test(test, strict)
 			if !ok {
 				return nil, false
 			}
@@ -183,7 +183,7 @@ func (h *fromHAProxy) acl(s *haproxy.Section, name string) (tests [][]string) {
 }
 
 // test reads one test. Its values are alternatives.
-func (h *fromHAProxy) test(words []string) (either []conditions, ok bool) {
+func (h *fromHAProxy) test(words []string, strict bool) (either []conditions, ok bool) {
 	if len(words) == 0 {
 		return nil, false
 	}
@@ -216,7 +216,7 @@ func (h *fromHAProxy) test(words []string) (either []conditions, ok bool) {
 	case what == "method" || what == "src":
 		return oneOf(what, values)
 	}
-	return fields(what, how, values, anyCase)
+	return fields(what, how, values, anyCase, strict)
 }
 
 // oneOf are tests whose values a route takes as a list.
@@ -280,10 +280,10 @@ func paths(kind, how string, values []string, anyCase bool) (either []conditions
 }
 
 // fields are tests of the host and of other fields.
-func fields(what, how string, values []string, anyCase bool) (either []conditions, ok bool) {
+func fields(what, how string, values []string, anyCase, strict bool) (either []conditions, ok bool) {
 	kind, rest, found := strings.Cut(what, "(")
 	name := strings.TrimSuffix(rest, ")")
-	if name, _, _ = strings.Cut(name, ","); !found || name == "" || !isField(name) && !strings.EqualFold(name, "host") {
+	if name, _, _ = strings.Cut(name, ","); !found || name == "" || !isToken(name) {
 		return nil, false
 	}
 	if k, ok := strings.CutPrefix(kind, "hdr_"); ok {
@@ -305,6 +305,8 @@ func fields(what, how string, values []string, anyCase bool) (either []condition
 			if c = (conditions{hosts: []string{map[bool]string{true: "*"}[wild] + host}}); how != "" && how != "str" && !wild || !isName(strings.TrimPrefix(host, ".")) {
 				return nil, false
 			}
+		case strings.EqualFold(name, "Upgrade") && strings.EqualFold(v, "websocket") && !strict && how == "":
+			c = conditions{headers: map[string]string{name: "*"}} // clients ask for nothing else
 		case how != "" && how != "str", anyCase && letters, v == "" || v == "*", !isValue(v):
 			return nil, false
 		}

@@ -96,6 +96,10 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	case l.Has("send-proxy"):
 		p.proxied = "v1"
 	}
+	h.parameters(l, 3, serverKnown)
+	if l.Has("crl-file") {
+		h.refuse(l.At(), "server crl-file", "upstreams with revoked certificates would be believed")
+	}
 	for _, word := range []string{"cookie", "observe", "slowstart", "track", "proto"} {
 		if l.Has(word) {
 			h.note(l.At(), "server "+l.Word(1)+" "+word, "has no equivalent on one server (see slow_start, policy sticky, breaker)")

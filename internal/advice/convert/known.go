@@ -211,6 +211,7 @@ var turnedOff = map[string]string{
 // with what happens without them.
 var protecting = map[string]string{
 	"deny":                       "clients that it keeps out would be let in",
+	"more_clear_headers":         "clients would get these fields",
 	"internal":                   "clients could ask for what only nginx itself may",
 	"satisfy":                    "requests would be let in without what it asks for",
 	"auth_basic":                 "what asks for a password would be open to everybody",

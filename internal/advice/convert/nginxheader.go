@@ -33,9 +33,14 @@ func (n *nginx) addHeaders(sc scope, status int) (set map[string]string) {
 
 // isField reports whether goodgate can set or remove a field.
 func isField(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) }) &&
+	return isToken(name) &&
 		!slices.ContainsFunc([]string{"Host", "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length"},
 			func(s string) bool { return strings.EqualFold(s, name) })
+}
+
+// isToken reports whether a text can be the name of a field.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) })
 }
 
 func isValue(s string) bool {

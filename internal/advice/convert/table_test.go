@@ -203,6 +203,11 @@ func TestHAProxyRules(t *testing.T) {
 	f("http-request set-header X-SSL-DN %{+Q}[ssl_c_s_dn]", "noted http-request set-header X-SSL-DN", `remove: ["X-SSL-DN"]`)
 	f("compression algo gzip", "noted compression", "pool: b")
 	f("use_backend c if { path /x }\n", "noted use_backend c", "pool: b")
+	f("use_backend b if { hdr(Upgrade) -i WebSocket }", "", `headers: {"Upgrade": "*"}`)
+	f("bind :81 tcp-ut 5s", "noted bind :81, noted bind :81", `- address: ":81"`)
+	f("use_backend b if { src_is_local }", "refused use_backend", "pool: b")
+	f("http-request deny if { hdr(Upgrade) -i websocket }", "refused http-request deny", "pool: b")
+	f("bind :81 interface eth1", "refused bind interface", "pool: b")
 	// refused
 	f("http-request auth if { path_beg /x }", "refused http-request auth", "pool: b")
 	f("http-request deny if { src -f /blocked }", "refused http-request deny", "pool: b")
