@@ -62,6 +62,26 @@ func (r *Result) guarded(rt route, guards []guard) {
 	}
 }
 
+// ahead adds the guards that answer before anything else is looked at, once for all
+// that follows, and returns the others.
+func (r *Result) ahead(rt route, guards []guard) []guard {
+	for i, g := range guards {
+		if g.answer == nil || g.not || g.then != nil {
+			return guards[i:]
+		}
+		in, can := rt.and(g.conditions)
+		switch can {
+		case unsayable:
+			r.refuse(g.lost.Where, g.lost.What, g.lost.Text)
+		case possible:
+			one := rt.answering(*g.answer)
+			one.conditions = in
+			r.add(one)
+		}
+	}
+	return nil
+}
+
 // answering is the route with an answer instead of its pool.
 func (r route) answering(a answer) route {
 	return route{conditions: r.conditions, answer: a, setResponse: a.fields}

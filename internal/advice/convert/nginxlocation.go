@@ -76,6 +76,7 @@ func (n *nginx) server(v vhost) {
 		n.guarded(base.answering(*rest), guards)
 		return
 	}
+	guards = n.ahead(base, guards)
 	top := places(sc, nil)
 	exact, prefixes := flatten(top)
 	for _, p := range exact {

@@ -150,7 +150,7 @@ func TestNginxServers(t *testing.T) {
 	f("include /nowhere/allowed.conf; server { listen 80;"+pass+"}", "refused include", "")
 	f("include mime.types; server { listen 80;"+pass+"}", "noted include", "")
 	f("server { listen 80; if ($request_method = TRACE) { return 405; } location /a { proxy_pass http://10.0.0.1; } location /b { return 204; } }", "",
-		`- match: {methods: ["TRACE"], path: "/a*"}`+"\n    respond: {status: 405")
+		`- match: {methods: ["TRACE"]}`+"\n    respond: {status: 405")
 	f("server { listen 80; rewrite ^/old/(.*)$ https://new.com/$1 permanent; rewrite ^/a$ /b redirect;"+pass+"}", "noted rewrite ^/old/(.*)$ https://new.com/$1 permanent",
 		`- match: {path: "/a"}`+"\n    redirect: {to: \"/b{query}\", status: 302}")
 	f("server { listen 80; return 301 $scheme://www.a.com$request_uri; }", "", `- match: {scheme: https}`+"\n    redirect: {to: \"https://www.a.com{path}{query}\", status: 301}")
