@@ -47,7 +47,13 @@ func (r *Result) Accept(names []string) {
 
 // Carried says in a few words what the configuration has.
 func (r *Result) Carried() string {
-	return fmt.Sprintf("%d listeners, %d routes, %d pools", len(r.file.listeners), len(r.file.routes), len(r.file.pools))
+	count := func(n int, noun string) string {
+		if n == 1 {
+			return "1 " + noun
+		}
+		return fmt.Sprintf("%d %ss", n, noun)
+	}
+	return count(len(r.file.listeners), "listener") + ", " + count(len(r.file.routes), "route") + ", " + count(len(r.file.pools), "pool")
 }
 
 func (r *Result) note(where, what, format string, args ...any) {

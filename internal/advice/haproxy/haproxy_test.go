@@ -72,3 +72,19 @@ func FuzzParse(f *testing.F) {
 	f.Add(text)
 	f.Fuzz(func(t *testing.T, s string) { haproxy.Parse(strings.NewReader(s), "x") })
 }
+
+// A backslash stays where it has no meaning of its own, as in an expression.
+func TestBackslashes(t *testing.T) {
+	for text, want := range map[string]string{
+		`acl a path_reg \.php$`: `\.php$`, `acl a path_reg "\.php$"`: `\.php$`, `acl a path_reg '\.\ x'`: `\.\ x`,
+		`acl a path_reg a\ b`: `a b`, `acl a path_reg \\.`: `\.`, `acl a path_reg \x41\d`: `A\d`, `acl a path_reg \1`: `\1`, `acl a path_reg a\#b`: `a#b`, `acl a path_reg x\`: `x\`,
+	} {
+		c, err := haproxy.Parse(strings.NewReader("frontend f\n"+text+"\n"), "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Sections[0].Lines[0].Word(3); got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
