@@ -141,6 +141,13 @@ var meaningless = map[string]string{
 	"proxy_ssl_ciphers":         "the ciphers are Go's",
 	"ssl_stapling_verify":       "see tls.certificates.ocsp",
 
+	// parts of what is refused itself
+	"auth_basic_user_file":   "is about auth_basic",
+	"auth_jwt_key_file":      "is about auth_jwt",
+	"secure_link_md5":        "is about secure_link",
+	"modsecurity_rules":      "is about modsecurity",
+	"modsecurity_rules_file": "is about modsecurity",
+
 	// what goodgate does anyway
 	"server_tokens":               "no version is told",
 	"map":                         "is noted itself",
@@ -174,6 +181,7 @@ var readByName = []string{
 
 // turnedOff are directives that, with "off" or the like, ask for what goodgate does.
 var turnedOff = map[string]string{
+	"proxy_cookie_flags":         "off",
 	"auth_basic":                 "off",
 	"auth_request":               "off",
 	"auth_jwt":                   "off",
@@ -211,14 +219,13 @@ var turnedOff = map[string]string{
 // with what happens without them.
 var protecting = map[string]string{
 	"deny":                       "clients that it keeps out would be let in",
+	"proxy_cookie_flags":         "cookies would lack these flags, and scripts or other sites could use them",
 	"more_clear_headers":         "clients would get these fields",
 	"internal":                   "clients could ask for what only nginx itself may",
 	"satisfy":                    "requests would be let in without what it asks for",
 	"auth_basic":                 "what asks for a password would be open to everybody",
-	"auth_basic_user_file":       "what asks for a password would be open to everybody",
 	"auth_request":               "what asks another service for permission would be open to everybody",
 	"auth_jwt":                   "what asks for a token would be open to everybody",
-	"auth_jwt_key_file":          "what asks for a token would be open to everybody",
 	"auth_jwt_require":           "what asks for a token would be open to everybody",
 	"auth_digest":                "what asks for a password would be open to everybody",
 	"auth_pam":                   "what asks for a password would be open to everybody",
@@ -232,7 +239,6 @@ var protecting = map[string]string{
 	"limit_rate_after":           "answers would be sent as fast as clients take them",
 	"valid_referers":             "other sites could use what is here",
 	"secure_link":                "links would need no signature",
-	"secure_link_md5":            "links would need no signature",
 	"secure_link_secret":         "links would need no signature",
 	"ssl_verify_client":          "clients would need no certificate",
 	"ssl_client_certificate":     "clients would need no certificate of these authorities",
@@ -248,8 +254,6 @@ var protecting = map[string]string{
 	"access_by_lua_block":        "what a script decides about access would be open to everybody",
 	"js_access":                  "what a script decides about access would be open to everybody",
 	"modsecurity":                "requests would not be inspected",
-	"modsecurity_rules":          "requests would not be inspected",
-	"modsecurity_rules_file":     "requests would not be inspected",
 	"SecRulesEnabled":            "requests would not be inspected",
 	"DeniedUrl":                  "requests would not be inspected",
 	"CheckRule":                  "requests would not be inspected",

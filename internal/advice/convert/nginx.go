@@ -114,7 +114,7 @@ func (n *nginx) left(block []*nginxconf.Directive) {
 		default:
 			n.note(d.At(), said(d), "has no equivalent and is left out")
 		}
-		if slices.Contains([]string{"http", "server", "location", "limit_except"}, d.Name) {
+		if slices.Contains([]string{"http", "server", "location"}, d.Name) {
 			n.left(d.Block)
 		}
 	}

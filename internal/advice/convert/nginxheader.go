@@ -177,7 +177,11 @@ func (n *nginx) cookies(l *nginxconf.Location, list []*nginxconf.Directive, out 
 			return
 		}
 		if to == "$host" || strings.HasPrefix(from, "~") || strings.Contains(from+to, "$") || len(d.Args) != 2 || from == "" || !isValue(from+to) {
-			n.note(d.At(), d.Name+" "+from, "has a variable or an expression and is left out (see response_rewrites)")
+			if strings.Contains(to, ";") {
+				n.refuse(d.At(), d.Name, "cookies would lack the attributes that it adds")
+			} else {
+				n.note(d.At(), d.Name+" "+from, "has a variable or an expression and is left out (see response_rewrites)")
+			}
 			continue
 		}
 		*out = append(*out, [2]string{from, to})

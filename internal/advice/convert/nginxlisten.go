@@ -159,6 +159,10 @@ func (n *nginx) listenerTLS(s *nginxconf.Server, l *listener) {
 // listener agree.
 func (n *nginx) clientCerts(s *nginxconf.Server, sc scope, l *listener) {
 	verify, ca := sc.one("ssl_verify_client"), sc.one("ssl_client_certificate")
+	if verify.Name == "" || verify.Arg(0) == "off" {
+		n.use(ca, sc.one("ssl_verify_depth"), sc.one("ssl_crl")) // without an effect
+		return
+	}
 	if verify.Arg(0) != "on" && verify.Arg(0) != "optional" || ca.Arg(0) == "" {
 		return
 	}
