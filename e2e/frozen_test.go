@@ -54,6 +54,37 @@ func TestSidecarFindsFrozenProcess(t *testing.T) {
 	g.finish()
 }
 
+// A request that waits on a process just frozen is answered by another upstream, and the
+// log says why: nobody else has asked for anything, and no check has failed yet. A request
+// that takes long is asked for once.
+func TestRequestToFrozenProcess(t *testing.T) {
+	t.Parallel()
+	for _, language := range []string{"go", "node", "python"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			frozen, other := startApp(t, language, "frozen"), startApp(t, "go", "other")
+			g := startGate(t, `
+listeners: ["${LISTEN}"]
+pools: {app: {policy: first, breaker: {enabled: false}, health: {fall: 100}, upstreams: ["${A}", "${B}"]}}
+`, "A="+frozen.url(), "B="+other.url())
+			waitFor(t, "the first checks", func() bool { return g.messages("probes pass") >= 2 })
+			if got := ask(t, g.address, "GET", "/?wait=2000"); got.echo(t).App != "frozen" || len(g.request(got.Header.Get("X-Request-Id")).Attempts) > 0 {
+				t.Errorf("a request that takes long was answered by %s, after %+v", got.echo(t).App, g.request(got.Header.Get("X-Request-Id")).Attempts)
+			}
+			frozen.signal(syscall.SIGSTOP)
+			res := ask(t, g.address, "GET", "/")
+			if got := res.echo(t).App; got != "other" {
+				t.Errorf("answered by %q, want the other", got)
+			}
+			if e := g.request(res.Header.Get("X-Request-Id")); len(e.Attempts) != 2 || e.Attempts[1].Because != "hung" {
+				t.Errorf("attempts: %+v, want the second because the first hung", e.Attempts)
+			}
+			frozen.signal(syscall.SIGCONT)
+			g.finish()
+		})
+	}
+}
+
 // messages counts a message in the log.
 func (g *gate) messages(msg string) (n int) {
 	g.t.Helper()

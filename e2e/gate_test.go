@@ -100,6 +100,7 @@ type attempt struct {
 	Status   int    `json:"status"`
 	Reason   string `json:"reason"`
 	Error    string `json:"error"`
+	Because  string `json:"because"`
 	Decision string `json:"decision"`
 }
 
