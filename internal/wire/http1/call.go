@@ -63,9 +63,9 @@ type Call struct {
 	ended             atomic.Uint32
 	raw               atomic.Pointer[syscall.RawConn] // the connection's socket; nil = none
 	stuck             struct {                        // what Unacknowledged has seen
-		on    *syscall.RawConn
-		at    uint64    // bytes that were acknowledged
-		since time.Time // and no others
+		on    *syscall.RawConn // something there is not acknowledged; nil = nothing was
+		at    uint64           // bytes that were acknowledged then
+		since time.Time        // and no others
 	}
 
 	turn  turn
@@ -137,12 +137,16 @@ func (x *Call) Unacknowledged(d time.Duration) bool {
 	var tcp socket.TCP
 	var ok bool
 	err := (*raw).Control(func(fd uintptr) { tcp, ok = socket.AskTCP(fd) })
-	now := time.Now()
-	if err != nil || !ok || !tcp.Waiting || tcp.Acked != x.stuck.at || x.stuck.on != raw {
-		x.stuck.at, x.stuck.on, x.stuck.since = tcp.Acked, raw, now
-		return false
+	s := &x.stuck
+	switch now := time.Now(); {
+	case err != nil || !ok || !tcp.Waiting:
+		s.on = nil
+	case s.on != raw || tcp.Acked != s.at:
+		s.on, s.at, s.since = raw, tcp.Acked, now
+	default:
+		return now.Sub(s.since) >= max(d, roundTrips*tcp.RoundTrip)
 	}
-	return now.Sub(x.stuck.since) >= max(d, roundTrips*tcp.RoundTrip)
+	return false
 }
 
 // Sent reports whether a byte of the request may have reached the upstream.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
 // deafen makes the kernel drop all that comes for a connection, as a firewall does
@@ -105,4 +107,41 @@ func TestFresh(t *testing.T) {
 			t.Errorf("fresh %t: reused %t", fresh, call.Reused)
 		}
 	}
+}
+
+// TestUnacknowledgedJustNow: what was sent a moment ago, after a long time of nothing, is
+// not overdue: a ping of HTTP/2, for one.
+func TestUnacknowledgedJustNow(t *testing.T) {
+	t.Parallel()
+	conns := make(chan *net.TCPConn, 1)
+	here, err := net.Dial("tcp", serveRaw(t, func(c *net.TCPConn) {
+		conns <- c
+		io.Copy(io.Discard, c)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := <-conns
+	t.Cleanup(func() { there.Close() })
+	defer here.Close()
+	raw := socket.Raw(here)
+	var call Call
+	call.Over(&raw)
+	if call.Unacknowledged(0) {
+		t.Error("before anything was sent")
+	}
+	if err := deafen(there); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(here, "ping")
+	if call.Unacknowledged(0) {
+		t.Error("at once")
+	}
+	for range 1000 {
+		if call.Unacknowledged(0) {
+			return
+		}
+		time.Sleep(time.Millisecond) // real time has to pass, and no longer than that
+	}
+	t.Error("never")
 }
