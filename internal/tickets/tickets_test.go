@@ -103,7 +103,9 @@ func TestRotation(t *testing.T) {
 func TestHidden(t *testing.T) {
 	var log strings.Builder
 	k := Key{Secret: [32]byte{42, 42, 42, 42}}
-	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", k)
+	r := slog.NewRecord(time.Time{}, slog.LevelInfo, "x", 0) // a time may have a 42
+	r.Add("key", k)
+	slog.NewTextHandler(&log, nil).Handle(t.Context(), r)
 	for _, text := range []string{log.String(), fmt.Sprint(k), fmt.Sprintf("%v %+v %#v %s", k, []Key{k}, k, k)} {
 		if strings.Contains(text, "42") || strings.Contains(text, "2a") {
 			t.Errorf("shown in %s", text)
