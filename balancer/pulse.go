@@ -89,6 +89,10 @@ func (u *Upstream) ProbeEnds(silent bool) {
 	p.open.Store(false)
 }
 
+// HeardSince reports whether the upstream's process has answered a request or a probe
+// since t. It is safe for concurrent use.
+func (u *Upstream) HeardSince(t time.Time) bool { return u.pulse.heard.Load() >= t.UnixNano() }
+
 // Pulse says whether the upstream's process runs. What was heard within the given
 // time shows that it does. Otherwise a probe is asked for, and it is Hung when the
 // answer to that is overdue. One that has never answered a probe, or does not

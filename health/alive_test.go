@@ -118,7 +118,7 @@ func TestAliveByLiveTraffic(t *testing.T) {
 	t.Parallel()
 	var u *balancer.Upstream
 	u = upstreams(t, after(t, func(c net.Conn) {
-		u.ObserveProbe(balancer.Passed, balancer.Thresholds{}) // as a request that was answered
+		u.Answered(time.Now()) // as a request that was answered
 		io.Copy(io.Discard, c)
 	}))[0]
 	k := &known{answered: true}

@@ -45,9 +45,7 @@ func http2Question(u *balancer.Upstream) []byte {
 // one; else every frame but those that a library of HTTP/2 sends by itself.
 type frames struct {
 	on   bool
-	head [h2frame.HeaderSize]byte
-	n    int // bytes in head
-	skip int // bytes before the next frame
+	scan h2frame.Scanner
 }
 
 // answer reports whether there is an answer in what comes next.
@@ -55,25 +53,15 @@ func (f *frames) answer(p []byte) bool {
 	if !f.on {
 		return len(p) > 0
 	}
-	for len(p) > 0 {
-		if f.skip > 0 {
-			n := min(f.skip, len(p))
-			p = p[n:]
-			f.skip -= n
-			continue
-		}
-		n := copy(f.head[f.n:], p)
-		p = p[n:]
-		if f.n += n; f.n < len(f.head) {
+	for {
+		frame, ok := f.scan.Next(&p)
+		if !ok {
 			return false
 		}
-		f.n = 0
-		f.skip = int(f.head[0])<<16 | int(f.head[1])<<8 | int(f.head[2])
-		switch f.head[3] {
+		switch frame.Kind {
 		case h2frame.Settings, h2frame.WindowUpdate, h2frame.Ping:
 		default:
 			return true
 		}
 	}
-	return false
 }

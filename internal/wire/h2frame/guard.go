@@ -16,21 +16,21 @@ type Guard struct {
 	// nil = nobody is.
 	In, Out func(Frame)
 
-	in, out scanner
+	in, out Scanner
 	ahead   int // bytes that were scanned and have to be written again; the writer's
 	windows windows
 }
 
 // NewGuard guards a connection on which nothing was written yet.
 func NewGuard(c net.Conn) *Guard {
-	return &Guard{Conn: c, out: scanner{skip: preface}, windows: newWindows()}
+	return &Guard{Conn: c, out: Scanner{skip: preface}, windows: newWindows()}
 }
 
 // Read shows the frames to In before anybody else sees them.
 func (g *Guard) Read(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)
 	rest := p[:n]
-	for f, ok := g.in.next(&rest); ok; f, ok = g.in.next(&rest) {
+	for f, ok := g.in.Next(&rest); ok; f, ok = g.in.Next(&rest) {
 		if wrong := g.check(f); wrong != nil {
 			return 0, wrong
 		}
@@ -55,7 +55,7 @@ func (g *Guard) check(f Frame) error {
 // writes again what took too long.
 func (g *Guard) Write(p []byte) (int, error) {
 	rest := p[min(g.ahead, len(p)):]
-	for f, ok := g.out.next(&rest); ok; f, ok = g.out.next(&rest) {
+	for f, ok := g.out.Next(&rest); ok; f, ok = g.out.Next(&rest) {
 		switch f.Kind {
 		case Data:
 			g.windows.grant(f.Stream, -int64(f.Length))

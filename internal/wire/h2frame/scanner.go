@@ -40,17 +40,18 @@ type Frame struct {
 	value   uint32 // of a setting; of a WINDOW_UPDATE: by how much
 }
 
-// scanner finds the frames in a stream of bytes that comes in any portions.
-type scanner struct {
+// Scanner finds the frames in a stream of bytes that comes in any portions. The zero
+// value is at the beginning of a stream. It is for one goroutine.
+type Scanner struct {
 	skip     int // bytes before the next frame
 	settings int // before the next frame
 	n        int // bytes in buf
 	buf      [HeaderSize + goAwayPayload]byte
 }
 
-// next takes bytes off p up to the next beginning of a frame, and reports false
+// Next takes bytes off p up to the next beginning of a frame, and reports false
 // when they do not hold one to its end.
-func (s *scanner) next(p *[]byte) (Frame, bool) {
+func (s *Scanner) Next(p *[]byte) (Frame, bool) {
 	for len(*p) > 0 {
 		if s.n == 0 && s.skip > 0 {
 			n := min(s.skip, len(*p))
@@ -69,7 +70,7 @@ func (s *scanner) next(p *[]byte) (Frame, bool) {
 }
 
 // want returns how many bytes are needed.
-func (s *scanner) want() int {
+func (s *Scanner) want() int {
 	switch {
 	case s.settings > 0:
 		return settingSize
@@ -82,10 +83,10 @@ func (s *scanner) want() int {
 	return HeaderSize
 }
 
-func (s *scanner) length() int { return int(binary.BigEndian.Uint32(s.buf[:4]) >> 8) }
+func (s *Scanner) length() int { return int(binary.BigEndian.Uint32(s.buf[:4]) >> 8) }
 
 // take returns what is in buf.
-func (s *scanner) take() Frame {
+func (s *Scanner) take() Frame {
 	defer func() { s.n = 0 }()
 	if s.settings > 0 {
 		s.settings--

@@ -12,11 +12,11 @@ import (
 // scan renders the frames that a scanner finds in data, given in portions.
 func scan(data []byte, portion int) string {
 	var found []string
-	var s scanner
+	var s Scanner
 	for len(data) > 0 {
 		p := data[:min(portion, len(data))]
 		data = data[len(p):]
-		for f, ok := s.next(&p); ok; f, ok = s.next(&p) {
+		for f, ok := s.Next(&p); ok; f, ok = s.Next(&p) {
 			switch {
 			case f.setting != 0:
 				found = append(found, fmt.Sprint(f.setting, "=", f.value))
