@@ -9,8 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/goodgate/goodgate/internal/lab/firewall"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -33,15 +32,7 @@ func (f *forgetful) forget(t *testing.T) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, c := range f.conns {
-		raw, err := c.SyscallConn()
-		if err != nil {
-			t.Fatal(err)
-		}
-		drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K} // returns that 0 bytes are kept
-		raw.Control(func(fd uintptr) {
-			err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
-		})
-		if err != nil {
+		if err := firewall.Forget(c); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,28 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/goodgate/goodgate/internal/lab/firewall"
 	"github.com/goodgate/goodgate/internal/wire/socket"
 )
-
-// deafen makes the kernel drop all that comes for a connection, as a firewall does
-// that has forgotten it.
-func deafen(c *net.TCPConn) error {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K} // returns that 0 bytes are kept
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
-	})
-	if err != nil {
-		return err
-	}
-	return failed
-}
 
 // asker asks whether a call goes unacknowledged until it does, or has been asked often
 // enough.
@@ -71,7 +52,7 @@ func TestUnacknowledged(t *testing.T) {
 		c := <-conns
 		t.Cleanup(func() { c.Close() })
 		if dead {
-			if err := deafen(c); err != nil {
+			if err := firewall.Forget(c); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -130,7 +111,7 @@ func TestUnacknowledgedJustNow(t *testing.T) {
 	if call.Unacknowledged(0) {
 		t.Error("before anything was sent")
 	}
-	if err := deafen(there); err != nil {
+	if err := firewall.Forget(there); err != nil {
 		t.Fatal(err)
 	}
 	io.WriteString(here, "ping")

@@ -1,0 +1,2 @@
+// Package firewall drops, for tests, what comes for a connection.
+package firewall
