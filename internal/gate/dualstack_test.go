@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/goodgate/goodgate/internal/lab/dnstest"
@@ -29,10 +30,7 @@ func TestNameWithBothFamilies(t *testing.T) {
 		"IPv6 only, the same": {"[::1]:0", "ipv6", 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ln, err := net.Listen("tcp", tc.listen)
-			if err != nil {
-				t.Skip(err)
-			}
+			ln := listenAlone(t, tc.listen)
 			app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) }))
 			app.Listener.Close()
 			app.Listener = ln
@@ -47,7 +45,7 @@ pools:
   app:
     upstreams: ["http://app.test.:%s"]
     dns: {resolver: %q, family: %s}
-    health: {path: /, rise: 1, fall: 1, interval: 100ms, fast_interval: 100ms}`, port, dnstest.Serve(t, dnstest.Loopback), tc.family)), Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+    health: {path: /, rise: 1, fall: 1, interval: 100ms, fast_interval: 100ms, timeout: 30s}`, port, dnstest.Serve(t, dnstest.Loopback), tc.family)), Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			for range 4 {
 				if status, _, body := lookAt(t, r.addrs[0]); status != http.StatusOK || !strings.HasPrefix(body, "127.0.0.1") {
 					t.Errorf("got %d, %q", status, body)
@@ -61,4 +59,41 @@ pools:
 			}
 		})
 	}
+}
+
+// listenAlone listens at an address, and sees to it that nobody else listens at
+// the same port of the other family's loopback address: connections there are
+// refused.
+func listenAlone(t *testing.T, address string) net.Listener {
+	t.Helper()
+	for range 20 {
+		ln, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Skip(err)
+		}
+		port := ln.Addr().(*net.TCPAddr).Port
+		var other syscall.Sockaddr
+		family := syscall.AF_INET
+		switch address {
+		case "127.0.0.1:0":
+			family, other = syscall.AF_INET6, &syscall.SockaddrInet6{Port: port, Addr: [16]byte{15: 1}}
+		case "[::1]:0":
+			other = &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}
+		default:
+			return ln
+		}
+		// A socket that is bound and does not listen keeps the port and refuses.
+		fd, err := syscall.Socket(family, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if syscall.Bind(fd, other) == nil {
+			t.Cleanup(func() { syscall.Close(fd) })
+			return ln
+		}
+		syscall.Close(fd)
+		ln.Close()
+	}
+	t.Fatal("no port is free in both families")
+	return nil
 }
