@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goodgate/goodgate/internal/advice/caddyfile"
 	"github.com/goodgate/goodgate/internal/advice/convert"
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
@@ -20,12 +22,15 @@ import (
 
 func newConvert() *cobra.Command {
 	var accepted []string
+	var from, static string
 	c := &cobra.Command{
 		Use:   "convert FILE",
-		Short: "Make a configuration of one for nginx or HAProxy",
-		Long: `Write a configuration that does what an nginx.conf or a haproxy.cfg does, to
-standard output. What has no equivalent is noted in comments at its beginning,
-and on standard error. A file whose name ends in .cfg is HAProxy's.
+		Short: "Make a configuration of one for nginx, HAProxy, Caddy or Traefik",
+		Long: `Write a configuration that does what one for another proxy does, to standard
+output. What has no equivalent is noted in comments at its beginning, and on
+standard error. A file named *.cfg is HAProxy's, Caddyfile or *.caddyfile and
+*.json are Caddy's, *.yml, *.yaml and *.toml are Traefik's (its dynamic
+configuration; --static FILE gives the static one); others are nginx's.
 
 What restricts access, limits or hides something and cannot be said ends the
 conversion, and nothing is written, unless --accept names the directive.
@@ -35,15 +40,17 @@ protects would be lost (what is wrong is printed), 2 the file cannot be read.`,
 		Example: "  goodgate convert /etc/nginx/nginx.conf > goodgate.yaml\n  goodgate convert --accept auth_basic,limit_rate /etc/nginx/nginx.conf",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return convertFile(c.OutOrStdout(), c.ErrOrStderr(), args[0], accepted)
+			return convertFile(c.OutOrStdout(), c.ErrOrStderr(), args[0], from, static, accepted)
 		},
 	}
 	c.Flags().StringSliceVar(&accepted, "accept", nil, "directives that may be lost though they protect something, such as auth_basic or \"http-request auth\"")
+	c.Flags().StringVar(&from, "from", "", "format of the file: nginx, haproxy, caddyfile, caddy-json or traefik; without it, by its name")
+	c.Flags().StringVar(&static, "static", "", "Traefik's static configuration, for its entry points and certificate resolvers")
 	return c
 }
 
-func convertFile(out, report io.Writer, file string, accepted []string) error {
-	result, err := converted(file)
+func convertFile(out, report io.Writer, file, from, static string, accepted []string) error {
+	result, err := converted(file, from, static)
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -89,17 +96,96 @@ func refused(report io.Writer, result *convert.Result) error {
 		count(len(result.Refused), "directive"), map[bool]string{true: "protects something", false: "protect something"}[len(result.Refused) == 1], strings.Join(names, ","))}
 }
 
-func converted(file string) (*convert.Result, error) {
-	if filepath.Ext(file) == ".cfg" {
+// readers make a configuration of a file, by the name of the format.
+var readers = map[string]func(file, static string) (*convert.Result, error){
+	"nginx": func(file, _ string) (*convert.Result, error) {
+		c, err := nginxconf.Load(file)
+		if err != nil {
+			return nil, err
+		}
+		return convert.Nginx(c), nil
+	},
+	"haproxy": func(file, _ string) (*convert.Result, error) {
 		c, err := haproxy.Load(file)
 		if err != nil {
 			return nil, err
 		}
 		return convert.HAProxy(c), nil
-	}
-	c, err := nginxconf.Load(file)
+	},
+	"caddyfile": func(file, _ string) (*convert.Result, error) {
+		c, err := caddyfile.Load(file, os.LookupEnv)
+		if err != nil {
+			return nil, err
+		}
+		return convert.Caddyfile(c), nil
+	},
+	"caddy-json": func(file, _ string) (*convert.Result, error) { return ofText(file, convert.Caddy) },
+	"traefik": func(file, static string) (*convert.Result, error) {
+		return ofText(file, func(text []byte, file string) (*convert.Result, error) {
+			if static == "" {
+				return convert.Traefik(text, file, nil, "")
+			}
+			other, err := readConfiguration(static)
+			if err != nil {
+				return nil, err
+			}
+			return convert.Traefik(text, file, other, static)
+		})
+	},
+}
+
+func ofText(file string, read func([]byte, string) (*convert.Result, error)) (*convert.Result, error) {
+	text, err := readConfiguration(file)
 	if err != nil {
 		return nil, err
 	}
-	return convert.Nginx(c), nil
+	r, err := read(text, file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, nil
+}
+
+// mostRead bounds a configuration file.
+const mostRead = 16 << 20
+
+func readConfiguration(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > mostRead {
+		return nil, fmt.Errorf("%s is not a file, or larger than %d bytes", file, mostRead)
+	}
+	return os.ReadFile(file)
+}
+
+func converted(file, from, static string) (*convert.Result, error) {
+	if from == "" {
+		from = formatOf(file)
+	}
+	read, ok := readers[from]
+	if !ok {
+		return nil, fmt.Errorf("--from %q: is none of %s", from, strings.Join(slices.Sorted(maps.Keys(readers)), ", "))
+	}
+	if static != "" && from != "traefik" {
+		return nil, fmt.Errorf("--static is for traefik; %s is read as %s", file, from)
+	}
+	return read(file, static)
+}
+
+// formatOf tells a file's format by its name, and where that leaves it open by its text.
+func formatOf(file string) string {
+	name := strings.ToLower(filepath.Base(file))
+	switch ext := filepath.Ext(name); {
+	case ext == ".cfg":
+		return "haproxy"
+	case strings.HasPrefix(name, "caddyfile") || ext == ".caddyfile" || ext == ".caddy":
+		return "caddyfile"
+	case ext == ".json":
+		return "caddy-json"
+	case ext == ".yml" || ext == ".yaml" || ext == ".toml":
+		return "traefik"
+	}
+	return "nginx"
 }

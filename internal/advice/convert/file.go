@@ -22,7 +22,13 @@ type listener struct {
 	http3      bool
 	most       int      // connections; 0 = no bound
 	proxied    []string // networks that speak the PROXY protocol
+	acme       []string // names to get a certificate for
+	authority  acme
+	cleartext2 bool // HTTP/2 without TLS
 }
+
+// acme is the authority that certificates are ordered of.
+type acme struct{ email, directory, ca string }
 
 // conditions are those of a route.
 type conditions struct {
@@ -34,6 +40,7 @@ type conditions struct {
 	regexp    string
 	methods   []string
 	headers   map[string]string
+	anyCase   bool // of the path, which is in lower case then
 }
 
 // answer is what is answered without asking anybody.
@@ -54,8 +61,10 @@ type route struct {
 	rewrite      [2]string // regular expression and new path
 	host         string
 	setRequest   map[string]string
+	addRequest   map[string]string
 	dropRequest  []string
 	setResponse  map[string]string
+	addResponse  map[string]string
 	dropResponse []string
 	location     [][2]string
 	cookieDomain [][2]string
@@ -64,6 +73,7 @@ type route struct {
 	maxBody      int64
 	maxRequests  int
 	retrySafe    bool
+	fallback     string // pool
 }
 
 type pool struct {
@@ -85,10 +95,13 @@ type pool struct {
 	breaker   string   // flow mapping; "" = the default
 	resolver  string
 	proxied   string // version of the PROXY protocol; "" = none
+	protocol  string // "" = HTTP/1.1
+	cookie    string // of policy sticky
 }
 
 type server struct {
 	url    string
+	srv    string // DNS name of SRV records, instead of a url
 	weight int
 	backup bool
 	limit  int

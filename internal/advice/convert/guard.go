@@ -126,6 +126,7 @@ func (c conditions) and(o conditions) (conditions, verdict) {
 	out := conditions{
 		hosts: hosts, listeners: words(c.listeners, o.listeners), methods: words(c.methods, o.methods), clients: clients,
 		scheme: one(c.scheme, o.scheme, impossible), regexp: one(c.regexp, o.regexp, unsayable), path: c.path,
+		anyCase: c.anyCase || o.anyCase,
 	}
 	switch prefix, wild := strings.CutSuffix(c.path, "*"); {
 	case o.path == "" || o.path == c.path:
@@ -135,6 +136,7 @@ func (c conditions) and(o conditions) (conditions, verdict) {
 		of, wide := strings.CutSuffix(o.path, "*")
 		unless(wide && strings.HasPrefix(prefix, of), impossible)
 	}
+	unless(!out.anyCase || out.regexp == "" || strings.ToUpper(out.path) == out.path, unsayable)
 	out.headers = maps.Clone(c.headers)
 	for name, value := range o.headers {
 		have, set := out.headers[name]

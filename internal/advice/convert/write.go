@@ -48,11 +48,14 @@ func (f *file) write(w *writer) {
 	w.line("listeners:")
 	for _, l := range f.listeners {
 		w.line("  - address: %s", quote(l.address))
-		if len(l.certs) > 0 {
+		if len(l.certs) > 0 || len(l.acme) > 0 {
 			w.line("    tls: {%s}", l.tls())
 		}
 		if l.most > 0 {
 			w.line("    max_connections: %d", min(l.most, 10_000_000))
+		}
+		if l.cleartext2 {
+			w.line("    http2: {cleartext: true}")
 		}
 		if l.http3 {
 			w.line("    http3: {enabled: true}")
@@ -89,6 +92,10 @@ func (l *listener) tls() string {
 		certs = append(certs, fmt.Sprintf("{cert: %s, key: %s}", quote(c[0]), quote(c[1])))
 	}
 	text := "certificates: [" + strings.Join(certs, ", ") + "]"
+	if len(l.acme) > 0 {
+		text = strings.TrimPrefix(text, "certificates: []") + ", " + l.ordered()
+		text = strings.TrimPrefix(text, ", ")
+	}
 	if l.minVersion != "" {
 		text += ", min_version: " + quote(l.minVersion)
 	}
@@ -101,11 +108,27 @@ func (l *listener) tls() string {
 	return text
 }
 
+func (l *listener) ordered() string {
+	text := "acme: {hosts: " + list(l.acme) + ", accept_terms: true"
+	for _, kv := range [][2]string{{"email", l.authority.email}, {"directory", l.authority.directory}, {"ca", l.authority.ca}} {
+		if kv[1] != "" {
+			text += ", " + kv[0] + ": " + quote(kv[1])
+		}
+	}
+	return text + "}"
+}
+
 func (p *pool) write(w *writer) {
 	w.line("  %s:", p.name)
 	w.line("    policy: %s", cmp.Or(p.policy, "round_robin"))
 	if p.hashOn != "" {
 		w.line("    hash: {on: %s}", quote(p.hashOn))
+	}
+	if p.cookie != "" {
+		w.line("    sticky: {cookie: %s}", quote(p.cookie))
+	}
+	if p.protocol != "" {
+		w.line("    protocol: %s", p.protocol)
 	}
 	w.line("    upstreams:")
 	for _, s := range p.servers {
@@ -139,6 +162,9 @@ func (p *pool) write(w *writer) {
 
 func (s server) String() string {
 	text := "{url: " + quote(s.url)
+	if s.srv != "" {
+		text = "{srv: " + quote(s.srv)
+	}
 	if s.weight > 1 {
 		text += fmt.Sprintf(", weight: %d", min(s.weight, 1000))
 	}

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -20,16 +21,19 @@ func (r route) write(w *writer) {
 	if r.pool != "" {
 		r.writeUpstream(w)
 	}
-	w.edits("response_headers", r.setResponse, r.dropResponse)
+	w.edits("response_headers", r.setResponse, r.addResponse, r.dropResponse)
 	if l := r.limits(); l != "" {
 		w.line("    limits: {%s}", l)
 	}
 }
 
-func (w *writer) edits(key string, set map[string]string, remove []string) {
+func (w *writer) edits(key string, set, add map[string]string, remove []string) {
 	var parts []string
 	if len(set) > 0 {
 		parts = append(parts, "set: "+mapping(set))
+	}
+	if len(add) > 0 {
+		parts = append(parts, "add: "+mapping(add))
 	}
 	if len(remove) > 0 {
 		parts = append(parts, "remove: "+list(remove))
@@ -49,7 +53,7 @@ func (r route) writeUpstream(w *writer) {
 	if r.rewrite[0] != "" {
 		w.line("    rewrite_path: {regexp: %s, to: %s}", quote(r.rewrite[0]), quote(r.rewrite[1]))
 	}
-	w.edits("request_headers", r.setRequest, r.dropRequest)
+	w.edits("request_headers", r.setRequest, r.addRequest, r.dropRequest)
 	var rewrites []string
 	for _, kv := range []struct {
 		key  string
@@ -65,6 +69,9 @@ func (r route) writeUpstream(w *writer) {
 	}
 	if len(rewrites) > 0 {
 		w.line("    response_rewrites: {%s}", strings.Join(rewrites, ", "))
+	}
+	if r.fallback != "" {
+		w.line("    fallback: {pool: %s}", r.fallback)
 	}
 	if r.retrySafe {
 		w.line("    retry_safe: true")
@@ -87,6 +94,7 @@ func (r route) limits() string {
 
 func (c conditions) match() string {
 	var parts []string
+	c = c.written()
 	for _, l := range []struct {
 		key  string
 		list []string
@@ -108,4 +116,14 @@ func (c conditions) match() string {
 		parts = append(parts, "headers: "+mapping(c.headers))
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// written are the conditions as a route has them, whose paths are in their case.
+func (c conditions) written() conditions {
+	if !c.anyCase || c.regexp != "" || strings.ToUpper(c.path) == c.path {
+		return c
+	}
+	prefix, wild := strings.CutSuffix(c.path, "*")
+	c.path, c.regexp = "", "(?i)^"+regexp.QuoteMeta(prefix)+map[bool]string{false: "$"}[wild]
+	return c
 }

@@ -1,0 +1,336 @@
+package convert
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+)
+
+// Caddy converts Caddy's JSON configuration; file is where the text is from.
+func Caddy(text []byte, file string) (*Result, error) {
+	t, err := parseTree(text, file)
+	if err != nil {
+		return nil, err
+	}
+	return fromCaddy(t, &Result{}), nil
+}
+
+// caddy converts a configuration as Caddy's JSON has it. A Caddyfile becomes one first.
+type caddy struct {
+	*Result
+	root     *tree
+	server   *tree // that is converted now
+	pools    map[string]string
+	anyCase  bool // paths are asked for in any case, as Caddy does
+	depth    int
+	port     string // of HTTPS
+	redirect []string
+}
+
+func fromCaddy(root *tree, r *Result) *Result {
+	c := &caddy{Result: r, root: root, pools: map[string]string{}}
+	http := root.get("apps", "http")
+	c.port = cmp.Or(http.str("https_port"), "443")
+	plain := cmp.Or(http.str("http_port"), "80")
+	servers := http.get("servers")
+	if c.anyCase = restricts(servers, 0); !c.anyCase {
+		c.noteCase(servers)
+	}
+	for _, name := range servers.names() {
+		c.listeners(servers.get(name), plain)
+	}
+	if len(c.redirect) > 0 && !slices.ContainsFunc(c.file.listeners, func(l *listener) bool { return portOf(l.address) == plain }) {
+		c.file.listeners = append(c.file.listeners, &listener{address: ":" + plain})
+		defer c.redirects([]string{":" + plain}, nil)
+	}
+	c.certificates()
+	for _, name := range servers.names() {
+		c.serve(servers.get(name), plain)
+	}
+	if len(servers.names()) == 0 {
+		c.refuse("", "servers", "there is none: this is no configuration of Caddy for HTTP")
+	}
+	c.left()
+	return r
+}
+
+// restricts reports whether something in a configuration keeps requests out.
+func restricts(t *tree, depth int) bool {
+	if t == nil || depth > maxNested {
+		return false
+	}
+	if h := t.of["handler"]; h != nil {
+		status := t.of["status_code"]
+		abort := t.of["abort"]
+		if slices.Contains([]string{"error", "authentication"}, h.text) || !slices.Contains(standardHandlers, h.text) ||
+			h.text == "static_response" && (abort != nil || status != nil && status.text >= "400") || h.text == "reverse_proxy" && t.of["handle_response"] != nil {
+			return true
+		}
+	}
+	for _, key := range []string{"remote_ip", "client_ip"} {
+		if t.of[key] != nil {
+			return true
+		}
+	}
+	for _, in := range t.of {
+		if restricts(in, depth+1) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(t.items, func(in *tree) bool { return restricts(in, depth+1) })
+}
+
+// noteCase says that the case of paths matters now, if any path is asked for.
+func (c *caddy) noteCase(t *tree) {
+	if t == nil {
+		return
+	}
+	if p := t.of["path"]; p != nil && slices.ContainsFunc(p.items, func(in *tree) bool { return strings.ToUpper(in.text) != strings.ToLower(in.text) }) {
+		c.note("", "path", "the case of paths matters to goodgate; Caddy ignores it")
+		return
+	}
+	for _, in := range t.of {
+		c.noteCase(in)
+	}
+	for _, in := range t.items {
+		c.noteCase(in)
+	}
+}
+
+// left notes what nobody has read. Known parts need nothing here; of others it is not
+// known what they do.
+func (c *caddy) left() {
+	for _, key := range []string{"admin", "logging", "storage", "@"} {
+		c.root.get(key).use()
+	}
+	for _, path := range [][]string{{"apps", "pki"}, {"apps", "http", "grace_period"}, {"apps", "http", "shutdown_delay"}, {"apps", "http", "metrics"}} {
+		c.root.get(path...).use()
+	}
+	for _, app := range c.root.names("apps") {
+		if app != "http" && app != "tls" {
+			in := c.root.get("apps", app)
+			c.note(in.at, app, "is no part of an HTTP proxy and is left out")
+			in.use()
+		}
+	}
+	c.root.unread(func(path string, t *tree) {
+		words := strings.Split(path, ".")
+		what := words[len(words)-1]
+		if slices.Contains(words, "routes") && what == "handle" {
+			c.note(t.at, c.what(t.items), "is never reached, as what stands before it in Caddy's order answers all requests")
+			return
+		}
+		if slices.Contains(caddyMeaningless, what) || strings.HasPrefix(what, "@") {
+			return
+		}
+		if lost, protects := caddyProtecting[what]; protects {
+			c.refuse(t.at, what, lost)
+			return
+		}
+		c.note(t.at, what, "has no equivalent and is left out")
+	})
+}
+
+// addresses are those that a server listens on, as goodgate has them.
+func (c *caddy) addresses(s *tree) (all []string) {
+	for _, a := range s.strs("listen") {
+		plain := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(a, "tcp/"), "tcp4/"), "tcp6/")
+		if path, ok := strings.CutPrefix(a, "unix/"); ok {
+			path, _, _ = strings.Cut(path, "|")
+			plain = "unix:" + path
+		}
+		out := plain
+		if !strings.HasPrefix(plain, "unix:") {
+			out = address(plain)
+			if _, port, err := net.SplitHostPort(plain); err != nil || strings.Trim(port, "0123456789") != "" || port == "" || strings.ContainsAny(plain, "{}/ ") {
+				c.note(s.get("listen").place(), "listen", "%s is no address that goodgate listens on and is left out", a)
+				continue
+			}
+		} else if len(plain) > 100 || !strings.HasPrefix(plain, "unix:/") {
+			c.note(s.get("listen").place(), "listen", "%s is no address that goodgate listens on and is left out", a)
+			continue
+		}
+		if !slices.Contains(all, out) {
+			all = append(all, out)
+		}
+	}
+	return all
+}
+
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
+}
+
+// listeners converts the addresses of a server. Those of a server that has names speak
+// TLS, but for the port of HTTP: Caddy gets certificates by itself.
+func (c *caddy) listeners(s *tree, plain string) {
+	names := hostsOf(s)
+	policies := s.all("tls_connection_policies")
+	auto := s.get("automatic_https")
+	secure := len(policies) > 0 || len(names) > 0 && !auto.on("disable")
+	for _, a := range c.addresses(s) {
+		if slices.ContainsFunc(c.file.listeners, func(o *listener) bool { return o.address == a }) {
+			c.refuse(s.place(), "listen", "two servers listen on "+a+": it cannot be said which of them has a request")
+			continue
+		}
+		l := &listener{address: a, secure: secure && portOf(a) != plain}
+		if c.file.listeners = append(c.file.listeners, l); l.secure {
+			protocols := s.strs("protocols")
+			l.http3 = len(protocols) == 0 || slices.Contains(protocols, "h3")
+			c.secured(s, l, names)
+			if !auto.on("disable") && !auto.on("disable_redirects") {
+				c.redirect = append(c.redirect, names...)
+				if len(names) == 0 {
+					c.redirect = append(c.redirect, "")
+				}
+			}
+		} else {
+			l.cleartext2 = slices.Contains(s.strs("protocols"), "h2c")
+		}
+		for _, w := range s.all("listener_wrappers") {
+			c.wrapper(w, l)
+		}
+	}
+	c.trusted(s)
+}
+
+// hostsOf are the names that the routes of a server ask for.
+func hostsOf(s *tree) (names []string) {
+	skipped := s.strs("automatic_https", "skip")
+	for _, r := range s.all("routes") {
+		for _, m := range r.all("match") {
+			for _, name := range m.strs("host") {
+				if !slices.Contains(names, name) && !slices.Contains(skipped, name) && !strings.Contains(name, "{") {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+func (c *caddy) wrapper(w *tree, l *listener) {
+	switch kind := w.str("wrapper"); kind {
+	case "tls":
+	case "proxy_protocol":
+		l.proxied = ranges(w.strs("allow"))
+		w.use()
+		if len(l.proxied) == 0 {
+			l.proxied = []string{"0.0.0.0/0", "::/0"} // as Caddy takes it of everybody
+		}
+	case "http_redirect":
+		c.note(w.at, kind, "has no equivalent and is left out")
+		w.use()
+	default:
+		c.refuse(w.at, kind, "what it decides about connections would not be decided")
+		w.use()
+	}
+}
+
+// trusted converts who is believed about the client. goodgate has one list.
+func (c *caddy) trusted(s *tree) {
+	t := s.get("trusted_proxies")
+	headers := s.strs("client_ip_headers")
+	if t == nil {
+		return
+	}
+	if source := t.str("source"); source != "static" {
+		c.note(t.at, "trusted_proxies", "%s is no list of networks and is left out: addresses of clients are those of the connections", source)
+		t.use()
+		return
+	}
+	networks := ranges(t.strs("ranges"))
+	if len(c.file.trusted) > 0 && !slices.Equal(c.file.trusted, networks) {
+		c.note(t.at, "trusted_proxies", "holds for all servers: goodgate has one list")
+	}
+	for _, n := range networks {
+		if !slices.Contains(c.file.trusted, n) {
+			c.file.trusted = append(c.file.trusted, n)
+		}
+	}
+	if len(headers) > 0 && isField(headers[0]) && !strings.EqualFold(headers[0], "X-Forwarded-For") {
+		c.file.trustedHeaders = []string{headers[0], "X-Forwarded-Proto", "X-Request-Id"}
+	}
+}
+
+// privateRanges are those that Caddy knows by one name.
+var privateRanges = []string{"192.168.0.0/16", "172.16.0.0/12", "10.0.0.0/8", "127.0.0.0/8", "fd00::/8", "::1"}
+
+// ranges are networks as goodgate writes them; nil when one of them is none.
+func ranges(list []string) (all []string) {
+	for _, text := range list {
+		if text == "private_ranges" {
+			all = append(all, privateRanges...)
+			continue
+		}
+		n, ok := network(text)
+		if !ok {
+			return nil
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// serve converts the routes of a server.
+func (c *caddy) serve(s *tree, plain string) {
+	c.server = s
+	addresses := c.addresses(s)
+	if len(addresses) == 0 {
+		return
+	}
+	d := draft{route: route{conditions: c.at(addresses, nil)}}
+	c.routes(s.all("routes"), d, func(d draft) {
+		if len(c.redirect) > 0 && slices.ContainsFunc(addresses, func(a string) bool { return portOf(a) == plain }) {
+			c.redirects(addresses, &d)
+		}
+		c.end(d)
+	})
+	for _, r := range s.all("errors", "routes") {
+		c.note(r.at, "handle_errors", "is left out: goodgate answers its own errors by one page (errors.html)")
+	}
+	s.get("errors").use()
+	for _, key := range []string{"timeouts", "read_timeout", "read_header_timeout", "write_timeout", "idle_timeout", "max_header_bytes", "keepalive_interval"} {
+		if t := s.of[key]; t != nil {
+			c.note(t.at, key, "is left out: see timeouts and max_header of a listener")
+			t.use()
+		}
+	}
+}
+
+// redirects leads clients that come without TLS to it.
+func (c *caddy) redirects(addresses []string, d *draft) {
+	rt := route{conditions: c.at(addresses, nil)}
+	if d != nil {
+		rt = d.route
+	}
+	port := ""
+	if c.port != "443" {
+		port = ":" + c.port
+	}
+	hosts := slices.Compact(slices.Sorted(slices.Values(c.redirect)))
+	if slices.Contains(hosts, "") {
+		hosts = nil
+	}
+	hosts = slices.DeleteFunc(hosts, func(h string) bool { return !isName(strings.TrimPrefix(h, "*.")) })
+	in, can := rt.and(conditions{hosts: hosts})
+	if can == impossible || hosts == nil && !slices.Contains(c.redirect, "") {
+		return
+	}
+	if can == unsayable {
+		c.note("", "automatic_https", "names that have wildcards beside others are not led to HTTPS")
+		return
+	}
+	rt = rt.answering(answer{redirect: fmt.Sprintf("https://{host}%s{path}{query}", port), status: 308})
+	rt.conditions = in
+	c.add(rt)
+}
+
+// end answers as Caddy does where no handler answers: with nothing.
+func (c *caddy) end(d draft) {
+	d.pool, d.answer = "", answer{respond: true, status: 200}
+	c.add(d.route)
+}

@@ -1,0 +1,365 @@
+package convert
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// standardHandlers are Caddy's own. Others come from modules, whose work is not known.
+var standardHandlers = []string{
+	"subroute", "reverse_proxy", "static_response", "headers", "rewrite", "vars", "map", "encode", "file_server", "authentication", "error", "request_body",
+	"templates", "push", "tracing", "metrics", "acme_server", "invoke", "log_append", "intercept", "copy_response", "copy_response_headers", "timeouts",
+}
+
+// handlers gives a draft to each handler of a route in turn, and what none answers to
+// next.
+func (c *caddy) handlers(list []*tree, d draft, next func(draft)) {
+	if len(list) == 0 {
+		next(d)
+		return
+	}
+	h := list[0]
+	h.read = true
+	c.handler(h, h.str("handler"), d, func(d draft) { c.handlers(list[1:], d, next) })
+}
+
+func (c *caddy) handler(h *tree, kind string, d draft, next func(draft)) {
+	switch kind {
+	case "subroute":
+		c.routes(h.all("routes"), d, next)
+		for _, r := range h.all("errors", "routes") {
+			c.note(r.at, "handle_errors", "is left out: goodgate answers its own errors by one page (errors.html)")
+		}
+		h.get("errors").use()
+	case "invoke":
+		name := h.str("name")
+		if r := c.server.get("named_routes", name); r != nil && c.depth < 50 {
+			c.routes([]*tree{r}, d, next)
+		} else {
+			c.refuse(h.at, "invoke", "the route "+name+" is not there, and what it keeps out would be let in")
+			next(d)
+		}
+	case "reverse_proxy":
+		c.proxy(h, d)
+	case "static_response":
+		c.respond(h, d)
+	case "error":
+		d.pool, d.answer = "", answer{respond: true, status: statusOf(h, 500)}
+		h.use()
+		c.add(d.route)
+	case "headers":
+		c.headers(h, c.what([]*tree{h}), &d)
+		next(d)
+	case "rewrite":
+		c.rewrite(h, &d)
+		next(d)
+	case "request_body":
+		d.maxBody = bytesOf(h.str("max_size"))
+		h.use()
+		next(d)
+	case "file_server", "acme_server", "metrics":
+		why := map[string]string{"file_server": "it serves files; keep Caddy for them", "acme_server": "it issues certificates", "metrics": "see admin for goodgate's own"}[kind]
+		c.note(h.at, kind, "has no equivalent: %s. It answers 404", why)
+		h.use()
+		d.pool, d.answer = "", answer{respond: true, status: 404}
+		c.add(d.route)
+	case "authentication":
+		c.refuse(h.at, c.what([]*tree{h}), "what asks for a password would be open to everybody")
+		h.use()
+		next(d)
+	default:
+		c.passed(h, kind)
+		next(d)
+	}
+}
+
+// passed says of a handler that only looks on that it is left out.
+func (c *caddy) passed(h *tree, kind string) {
+	what := c.what([]*tree{h})
+	switch {
+	case kind == "vars" && !slices.ContainsFunc(h.keys, func(k string) bool {
+		return !slices.Contains([]string{"handler", "root", "@directive", "log_skip", "fs"}, k)
+	}):
+		// about files and logs
+	case !slices.Contains(standardHandlers, kind):
+		c.refuse(h.at, what, "it is no part of Caddy itself, and what it decides would not be decided")
+	default:
+		c.note(h.at, what, "has no equivalent and is left out")
+	}
+	h.use()
+}
+
+func statusOf(h *tree, standard int) int {
+	n, err := strconv.Atoi(h.str("status_code"))
+	if err != nil || n < 200 || n > 599 {
+		return standard
+	}
+	return n
+}
+
+// respond converts a fixed answer, or a redirect.
+func (c *caddy) respond(h *tree, d draft) {
+	defer h.use()
+	what := c.what([]*tree{h})
+	d.pool = ""
+	if h.on("abort") {
+		c.note(h.at, what, "is answered with 403, where Caddy closes the connection")
+		d.answer = answer{respond: true, status: 403}
+		c.add(d.route)
+		return
+	}
+	status := statusOf(h, 200)
+	body := h.str("body")
+	d.answer = answer{respond: true, status: status, body: body}
+	location := ""
+	for _, name := range h.names("headers") {
+		value := strings.Join(h.strs("headers", name), ", ")
+		switch {
+		case strings.EqualFold(name, "Location"):
+			location = value
+		case strings.EqualFold(name, "Content-Type") && plainValue(value):
+			d.kind = value
+		case isField(name) && plainValue(value):
+			d.setResponse = with(d.setResponse, name, value)
+		default:
+			c.note(h.at, what+" "+name, "has a variable, or cannot be set, and is left out")
+		}
+	}
+	if location != "" {
+		c.redirected(h, what, location, status, d)
+		return
+	}
+	if strings.Contains(body, "{http.") || strings.Contains(body, "{env.") {
+		c.note(h.at, what, "has a variable in its body, which is left out")
+		d.body = ""
+	}
+	if d.body != "" && d.kind == "" {
+		d.kind = "text/plain; charset=utf-8"
+		if t := strings.TrimSpace(d.body); strings.HasPrefix(t, "{") || strings.HasPrefix(t, "[") {
+			d.kind = "application/json"
+		}
+	}
+	if status == 204 || status == 304 {
+		d.body, d.kind = "", ""
+	}
+	if len(d.body) > 1<<20 {
+		c.note(h.at, what, "has a body that is too large and is left out")
+		d.body = ""
+	}
+	c.add(d.route)
+}
+
+func (c *caddy) redirected(h *tree, what, location string, status int, d draft) {
+	to := strings.NewReplacer(
+		"{http.request.uri}", "{path}{query}", "{http.request.orig_uri}", "{path}{query}", "{http.request.uri.path}", "{path}", "{http.request.orig_uri.path}", "{path}",
+		"?{http.request.uri.query}", "{query}", "{http.request.uri.prefixed_query}", "{query}", "{http.request.orig_uri.prefixed_query}", "{query}",
+		"{http.request.host}", "{host}", "{http.request.hostport}", "{host}", "{http.request.scheme}", schemeMark).Replace(location)
+	changed := d.strip+d.add+d.rewrite[0] != "" && strings.Contains(strings.ReplaceAll(location, "{http.request.orig", ""), "{http.request.uri")
+	label := regexp.MustCompile(`\{http\.request\.host\.labels\.\d+\}`)
+	_, ok := (&nginx{}).target(to, nil)
+	if changed || label.MatchString(to) || !ok || !slices.Contains([]int{301, 302, 303, 307, 308}, status) {
+		c.note(h.at, what+" "+location, "leads where goodgate cannot say: it answers 404")
+		d.answer = answer{respond: true, status: 404}
+	} else {
+		d.answer = answer{redirect: to, status: status}
+	}
+	c.add(d.route)
+}
+
+// plainValue reports whether a value has no variable.
+func plainValue(s string) bool { return isValue(s) && !strings.Contains(s, "{") }
+
+// variables are Caddy's as goodgate has them in the fields of requests.
+func variables(text string) (string, bool) {
+	out := strings.NewReplacer("{http.request.remote.host}", "{client_ip}", "{http.vars.client_ip}", "{client_ip}", "{http.request.host}", "{host}", "{http.request.hostport}", "{host}",
+		"{http.request.scheme}", "{scheme}", "{http.request.method}", "{method}", "{http.request.uri}", "{uri}", "{http.request.uuid}", "{request_id}").Replace(text)
+	bare := strings.NewReplacer("{client_ip}", "", "{host}", "", "{scheme}", "", "{method}", "", "{uri}", "", "{request_id}", "").Replace(out)
+	return out, !strings.ContainsAny(bare, "{}") && isValue(out)
+}
+
+// headers converts changes of fields, of requests and of answers.
+func (c *caddy) headers(h *tree, what string, d *draft) {
+	defer h.use()
+	c.requestFields(h.get("request"), what, d)
+	ops := h.get("response")
+	if ops == nil {
+		return
+	}
+	defaults := ops.get("require") != nil
+	for _, op := range []string{"set", "add"} {
+		for _, name := range ops.names(op) {
+			value := strings.Join(ops.strs(op, name), ", ")
+			if defaults || !plainValue(value) || !isField(name) {
+				c.missingField(ops.at, what, name, map[bool]string{true: "is for some answers only", false: "has a variable, or cannot be set,"}[defaults])
+				continue
+			}
+			if op == "set" {
+				d.setResponse = with(d.setResponse, name, value)
+				d.addResponse = without(d.addResponse, name)
+			} else {
+				d.addResponse = with(d.addResponse, name, value)
+			}
+		}
+	}
+	for _, name := range ops.strs("delete") {
+		if defaults || !isField(name) || strings.Contains(name, "*") {
+			c.refuse(ops.at, what, "clients would get the field "+name)
+			continue
+		}
+		d.dropResponse = withWord(d.dropResponse, name)
+		d.setResponse, d.addResponse = without(d.setResponse, name), without(d.addResponse, name)
+	}
+	for _, name := range ops.names("replace") {
+		c.missingField(ops.at, what, name, "replaces a part of the value")
+	}
+}
+
+// missingField says that a field of answers is left out, and refuses those that tell
+// browsers what they must not do.
+func (c *caddy) missingField(at, what, name, why string) {
+	if protectsBrowser(name) {
+		c.refuse(at, what, name+" "+why+" and browsers would do what it forbids")
+	} else {
+		c.note(at, what+" "+name, "%s and is left out", why)
+	}
+}
+
+// protectsBrowser reports whether a field forbids browsers something.
+func protectsBrowser(name string) bool {
+	return slices.Contains([]string{"Strict-Transport-Security", "Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Permissions-Policy",
+		"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Cross-Origin-Embedder-Policy", "X-Xss-Protection"}, http.CanonicalHeaderKey(name))
+}
+
+// withWord is a list with a word, once.
+func withWord(list []string, word string) []string {
+	if slices.Contains(list, word) {
+		return list
+	}
+	return append(slices.Clone(list), word)
+}
+
+func without(m map[string]string, name string) map[string]string {
+	out := map[string]string{}
+	for k, v := range m {
+		if !strings.EqualFold(k, name) {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func (c *caddy) requestFields(ops *tree, what string, d *draft) {
+	for _, op := range []string{"set", "add"} {
+		for _, name := range ops.names(op) {
+			value, ok := variables(strings.Join(ops.strs(op, name), ", "))
+			switch {
+			case strings.EqualFold(name, "Host"):
+				c.hostField(ops.at, what, strings.Join(ops.strs(op, name), ""), d)
+			case bySelf(name) && (strings.Contains(value, "{") || !isField(name)):
+				// goodgate sends these by itself
+			case ok && isField(name) && op == "set":
+				d.setRequest = with(d.setRequest, name, value)
+			case ok && isField(name):
+				d.addRequest = with(d.addRequest, name, value)
+			case isField(name):
+				d.dropRequest = withWord(d.dropRequest, name)
+				c.note(ops.at, what+" "+name, "has a variable and is left out; a client's own is taken off, so that nobody can pretend it")
+			default:
+				c.note(ops.at, what+" "+name, "cannot be set and is left out")
+			}
+		}
+	}
+	for _, name := range ops.strs("delete") {
+		switch {
+		case isField(name) && !strings.Contains(name, "*"):
+			d.dropRequest = withWord(d.dropRequest, name)
+			d.setRequest, d.addRequest = without(d.setRequest, name), without(d.addRequest, name)
+		case bySelf(name):
+			c.note(ops.at, what+" -"+name, "goodgate sends it")
+		default:
+			c.refuse(ops.at, what, "upstreams would get the client's field "+name)
+		}
+	}
+	for _, name := range ops.names("replace") {
+		c.note(ops.at, what+" "+name, "replaces a part of the value and is left out")
+	}
+}
+
+func (c *caddy) hostField(at, what, value string, d *draft) {
+	switch {
+	case value == "{http.request.host}" || value == "{http.request.hostport}":
+		d.host = "keep"
+	case strings.HasPrefix(value, "{http.reverse_proxy.upstream."):
+		d.host = "upstream"
+	case isUpstream("http://" + value):
+		d.host = value
+	default:
+		c.note(at, what+" Host", "is no name, or has a variable goodgate does not know: the client's is kept")
+	}
+}
+
+// rewrite converts a change of the path. A condition that follows is about the new one.
+func (c *caddy) rewrite(h *tree, d *draft) {
+	defer h.use()
+	what := c.what([]*tree{h})
+	say := func(text string) {
+		c.note(h.at, strings.TrimSpace(what+" "+text), "has no equivalent and is left out (see rewrite_path)")
+	}
+	if m := h.str("method"); m != "" {
+		say("method " + m)
+	}
+	if p := h.str("strip_path_prefix"); p != "" && !d.stripped(p) {
+		say("strip_prefix " + p)
+	}
+	if p := h.str("strip_path_suffix"); p != "" && !d.replaced("^(.*)"+regexp.QuoteMeta(p)+"$", "${1}") {
+		say("strip_suffix " + p)
+	}
+	for _, s := range h.all("uri_substring") {
+		say("replace " + s.str("find"))
+	}
+	for _, p := range h.all("path_regexp") {
+		find := p.str("find")
+		re, err := regexp.Compile(find)
+		if err != nil || !strings.HasPrefix(find, "^/") || strings.Contains(find, "|") || strings.HasSuffix(find, "$") ||
+			!d.replaced(find+"(.*)$", numbered(p.str("replace"))+"${"+strconv.Itoa(re.NumSubexp()+1)+"}") {
+			say("path_regexp " + find)
+		}
+	}
+	if h.get("query") != nil {
+		say("query")
+	}
+	if uri := h.str("uri"); uri != "" && !c.rewritten(uri, d) {
+		say(uri)
+	}
+}
+
+var part = regexp.MustCompile(`\$(?:\{(\w+)\}|(\w+))`)
+
+// numbered writes $1 as ${1}.
+func numbered(text string) string { return part.ReplaceAllString(text, "$${$1$2}") }
+
+var capture = regexp.MustCompile(`\{http\.regexp\.(?:([\w-]+)\.)?(\w+)\}`)
+
+// rewritten gives a draft the path of a rewrite.
+func (c *caddy) rewritten(uri string, d *draft) bool {
+	path, query, _ := strings.Cut(uri, "?")
+	if query != "" && query != "{http.request.uri.query}" {
+		return false
+	}
+	path = strings.TrimSuffix(path, "{http.request.uri.prefixed_query}")
+	for _, all := range []string{"{http.request.uri}", "{http.request.uri.path}"} {
+		if prefix, ok := strings.CutSuffix(path, all); ok && !strings.Contains(prefix, "{") {
+			return d.added(prefix)
+		}
+	}
+	if m := capture.FindStringSubmatch(path); m != nil {
+		re := d.captures[m[1]]
+		to := capture.ReplaceAllString(strings.ReplaceAll(path, "$", "$$"), "$${$2}")
+		rest := capture.ReplaceAllString(path, "")
+		return re != "" && !strings.Contains(rest, "{") && d.strip == "" && d.add == "" && d.replaced(re, to)
+	}
+	return !strings.Contains(path, "{") && d.to(path)
+}

@@ -1,0 +1,299 @@
+package convert
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// routes gives the requests of a draft to a list of routes, and what none of them ends
+// to next.
+func (c *caddy) routes(list []*tree, d draft, next func(draft)) {
+	if c.depth++; c.depth > 2000 {
+		c.refuse("", "routes", "there are too many conditions, and what they keep out would be let in")
+	} else {
+		c.from(list, nil, d, next)
+	}
+	c.depth--
+}
+
+// from is routes without those of the groups that are done.
+func (c *caddy) from(list []*tree, done []string, d draft, next func(draft)) {
+	if !c.step() {
+		return
+	}
+	if len(list) == 0 {
+		next(d)
+		return
+	}
+	r, rest := list[0], list[1:]
+	r.read = true
+	group, terminal := r.str("group"), r.on("terminal")
+	if group != "" && slices.Contains(done, group) {
+		c.from(rest, done, d, next)
+		return
+	}
+	handlers := r.all("handle")
+	terms, ok := c.matches(r.all("match"), &d)
+	if !ok {
+		c.lost(r, handlers)
+		c.from(rest, done, d, next)
+		return
+	}
+	lost := Note{r.place(), c.what(handlers), "its condition cannot be said here: what it does to these requests would not be done"}
+	c.split(d, terms, lost, func(d draft) {
+		done := done
+		if group != "" {
+			done = append(slices.Clone(done), group)
+		}
+		c.handlers(handlers, d, func(d draft) {
+			if terminal {
+				c.end(d)
+			} else {
+				c.from(rest, done, d, next)
+			}
+		})
+	}, func(d draft) { c.from(rest, done, d, next) })
+}
+
+// what names what handlers do: the directive, or the first handler.
+func (c *caddy) what(handlers []*tree) string {
+	for _, h := range handlers {
+		if name := h.str("@directive"); name != "" {
+			return name
+		}
+		return h.str("handler")
+	}
+	return "routes"
+}
+
+// lost says that a route is left out whose condition a route of goodgate cannot have.
+// Where it only adorns answers, that is a note.
+func (c *caddy) lost(r *tree, handlers []*tree) {
+	const why = "has a condition that a route cannot have"
+	harmless := !slices.ContainsFunc(handlers, func(h *tree) bool { return !c.adorns(h) })
+	if what := c.what(handlers); harmless {
+		c.note(r.place(), what, "%s and is left out", why)
+	} else {
+		c.refuse(r.place(), what, "its requests would be answered otherwise, as it "+why)
+	}
+	r.use()
+}
+
+// adorns reports whether a handler changes nothing but how an answer looks.
+func (c *caddy) adorns(h *tree) bool {
+	switch h.str("handler") {
+	case "encode", "push", "templates", "tracing", "log_append", "vars", "map", "rewrite":
+		return true
+	case "headers":
+		ops := h.get("response")
+		fields := slices.Concat(ops.names("set"), ops.names("add"))
+		return len(ops.strs("delete")) == 0 && h.of["request"] == nil && !slices.ContainsFunc(fields, protectsBrowser)
+	case "subroute":
+		return len(h.all("routes")) == 0
+	}
+	return false
+}
+
+// matches are the terms of a list of matcher sets, of which one must hold.
+func (c *caddy) matches(sets []*tree, d *draft) (all []term, ok bool) {
+	if len(sets) == 0 {
+		return []term{{}}, true
+	}
+	for _, set := range sets {
+		terms, ok := c.matcherSet(set, d)
+		if !ok || len(all)+len(terms) > mostTerms {
+			return nil, false
+		}
+		all = append(all, terms...)
+	}
+	return all, sayable(all)
+}
+
+// matcherSet are the terms of matchers that must all hold.
+func (c *caddy) matcherSet(set *tree, d *draft) ([]term, bool) {
+	set.use()
+	terms := []term{{}}
+	for _, kind := range set.keys {
+		some, ok := c.matcher(kind, set.get(kind), d)
+		if !ok {
+			return nil, false
+		}
+		if terms, ok = both(terms, some); !ok {
+			return nil, false
+		}
+	}
+	return terms, true
+}
+
+func (c *caddy) matcher(kind string, m *tree, d *draft) (all []term, ok bool) {
+	switch kind {
+	case "host":
+		return hostTerms(m.strs())
+	case "path":
+		return c.pathTerms(m.strs(), d)
+	case "path_regexp":
+		return c.regexpTerms(m, d)
+	case "method":
+		var list []string
+		for _, v := range m.strs() {
+			if list = append(list, v); !isMethod(v) {
+				return nil, false
+			}
+		}
+		return []term{{has: conditions{methods: list}}}, len(list) > 0
+	case "header":
+		return headerTerms(m)
+	case "protocol":
+		switch m.text {
+		case "http", "https":
+			return []term{{has: conditions{scheme: m.text}}}, true
+		}
+		return nil, false
+	case "remote_ip", "client_ip":
+		list := ranges(m.strs("ranges"))
+		if kind == "remote_ip" && c.server.get("trusted_proxies") != nil && !m.on("forwarded") {
+			return nil, false // goodgate asks for the client's
+		}
+		return []term{{has: conditions{clients: list}}}, len(list) > 0
+	case "not":
+		var none []term
+		for _, set := range m.all() {
+			terms, ok := c.matcherSet(set, d)
+			if !ok {
+				return nil, false
+			}
+			none = append(none, terms...)
+		}
+		return neither(none)
+	}
+	return nil, false
+}
+
+func hostTerms(names []string) ([]term, bool) {
+	var exact, wild []string
+	for _, n := range names {
+		rest, isWild := strings.CutPrefix(n, "*.")
+		if !isName(rest) {
+			return nil, false
+		}
+		if isWild {
+			wild = append(wild, n)
+		} else {
+			exact = append(exact, n)
+		}
+	}
+	var all []term
+	if len(exact) > 0 {
+		all = append(all, term{has: conditions{hosts: exact}})
+	}
+	for _, w := range wild {
+		all = append(all, term{has: conditions{hosts: []string{w}}})
+	}
+	return all, len(all) > 0
+}
+
+// pathTerms are those of patterns, whose case Caddy ignores. A * is any text at the ends,
+// and any but a slash elsewhere.
+func (c *caddy) pathTerms(patterns []string, d *draft) (all []term, ok bool) {
+	for _, p := range patterns {
+		in := conditions{anyCase: c.anyCase}
+		if c.anyCase {
+			p = strings.ToLower(p)
+		}
+		prefix := strings.TrimSuffix(p, "*")
+		plain := !strings.ContainsAny(prefix, `*?[\{%`)
+		switch {
+		case p == "*" || p == "/*":
+			all = append(all, term{})
+			continue
+		case plain && isPath(prefix):
+			in.path = p
+		case strings.ContainsAny(p, `{\[%`):
+			return nil, false
+		default:
+			in.anyCase = false
+			if in.regexp, ok = expression(glob(p), true); !ok {
+				return nil, false
+			}
+		}
+		out, never, ok := d.inside(in)
+		if !ok {
+			return nil, false
+		}
+		if !never {
+			all = append(all, term{has: out})
+		}
+	}
+	return all, true
+}
+
+// glob is a pattern as an expression.
+func glob(pattern string) string {
+	var b strings.Builder
+	rest, begins := strings.CutPrefix(pattern, "*")
+	rest, ends := strings.CutSuffix(rest, "*")
+	inner := "[^/]*"
+	if !begins {
+		b.WriteByte('^')
+	}
+	for part := range strings.SplitSeq(rest, "*") {
+		if b.Len() > 1 || b.Len() > 0 && b.String() != "^" {
+			b.WriteString(inner)
+		}
+		b.WriteString(strings.ReplaceAll(regexp.QuoteMeta(part), `\?`, "[^/]"))
+	}
+	if !ends {
+		b.WriteByte('$')
+	}
+	return b.String()
+}
+
+func (c *caddy) regexpTerms(m *tree, d *draft) ([]term, bool) {
+	re, ok := expression(m.str("pattern"), false)
+	if !ok {
+		return nil, false
+	}
+	out, never, ok := d.inside(conditions{regexp: re})
+	if never || !ok {
+		return nil, ok
+	}
+	captures := map[string]string{"": re}
+	if name := m.str("name"); name != "" {
+		captures[name] = re
+	}
+	for k, v := range d.captures {
+		if captures[k] == "" {
+			captures[k] = v
+		}
+	}
+	d.captures = captures
+	return []term{{has: out}}, true
+}
+
+// headerTerms are those of fields, of which one of the values must be there; null asks
+// that a field is not there.
+func headerTerms(m *tree) ([]term, bool) {
+	all := []term{{}}
+	for _, name := range m.keys {
+		v := m.get(name)
+		if !isToken(name) || strings.EqualFold(name, "Host") {
+			return nil, false
+		}
+		var some []term
+		if v.null || len(v.items) == 0 && v.text == "" {
+			some = []term{{hasNot: []conditions{{headers: map[string]string{name: "*"}}}}}
+		}
+		for _, value := range v.strs() {
+			if value != "*" && strings.Contains(value, "*") || strings.Contains(value, "{") || value == "" || !isValue(value) {
+				return nil, false
+			}
+			some = append(some, term{has: conditions{headers: map[string]string{name: value}}})
+		}
+		var ok bool
+		if all, ok = both(all, some); !ok {
+			return nil, false
+		}
+	}
+	return all, true
+}

@@ -1,0 +1,218 @@
+package convert
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// draft is a route in the making, behind the conditions and changes of what was read so
+// far.
+type draft struct {
+	route
+	captures map[string]string // expressions of the path, by the name that a rewrite calls them
+	fixed    string            // the path is this, whatever the client's was
+}
+
+// split gives the requests of a draft that meet one of the terms to yes, and all others
+// to no, in the order in which routes must be tried.
+func (r *Result) split(d draft, terms []term, lost Note, yes, no func(draft)) {
+	if !r.step() {
+		return
+	}
+	if len(terms) == 0 {
+		no(d)
+		return
+	}
+	t, rest := terms[0], terms[1:]
+	others := func(d draft) { r.split(d, rest, lost, yes, no) }
+	in, can := d.and(t.has)
+	switch can {
+	case unsayable:
+		r.refuse(lost.Where, lost.What, lost.Text)
+	case possible:
+		x := d
+		x.conditions = in
+		if !r.except(x, t.hasNot, lost, yes, others) {
+			return
+		}
+	}
+	if can != possible || in.match() != d.match() {
+		others(d)
+	}
+}
+
+// except gives the requests of a draft that meet one of the conditions to no, and all
+// others to yes; it returns false when the work is too much.
+func (r *Result) except(d draft, not []conditions, lost Note, yes, no func(draft)) bool {
+	if !r.step() {
+		return false
+	}
+	if len(not) == 0 {
+		yes(d)
+		return true
+	}
+	in, can := d.and(not[0])
+	switch can {
+	case unsayable:
+		r.refuse(lost.Where, lost.What, lost.Text)
+	case possible:
+		y := d
+		y.conditions = in
+		no(y)
+		if in.match() == d.match() {
+			return true // it is all of them
+		}
+	}
+	return r.except(d, not[1:], lost, yes, no)
+}
+
+// step counts the work, and reports whether there may be more.
+func (r *Result) step() bool {
+	if r.steps++; r.steps > mostSteps {
+		r.refuse("", "routes", "there are too many conditions, and what they keep out would be let in")
+		return false
+	}
+	return true
+}
+
+// both are the terms of which one holds when one of each list does; ok is false when a
+// route cannot say it.
+func both(a, b []term) (out []term, ok bool) {
+	for _, x := range a {
+		for _, y := range b {
+			has, can := x.has.and(y.has)
+			if can == unsayable || len(out) >= mostTerms {
+				return nil, false
+			}
+			if can == possible {
+				out = append(out, term{has, slices.Concat(x.hasNot, y.hasNot)})
+			}
+		}
+	}
+	return out, true
+}
+
+// neither are the terms that hold when none of a list does.
+func neither(all []term) ([]term, bool) {
+	if len(all) == 0 {
+		return []term{{}}, true
+	}
+	out := []term{{}}
+	for _, t := range all {
+		// not (has and not x) is: not has, or x
+		var one []term
+		if other, ok := t.has.opposite(); ok {
+			one = []term{{has: other}}
+		} else if t.has.match() != "{}" {
+			one = []term{{hasNot: []conditions{t.has}}}
+		}
+		for _, not := range t.hasNot {
+			and, can := t.has.and(not)
+			if can == unsayable {
+				return nil, false
+			}
+			if can == possible {
+				one = append(one, term{has: and})
+			}
+		}
+		var ok bool
+		if out, ok = both(out, one); !ok {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// inside are the conditions on the client's path for the conditions on what the draft
+// makes of it; never is true when the draft's path does not meet them.
+func (d draft) inside(c conditions) (out conditions, never, ok bool) {
+	switch {
+	case c.path == "" && c.regexp == "":
+		return c, false, true
+	case d.fixed != "":
+		met := c.path == "" || c.path == d.fixed
+		if prefix, wild := strings.CutSuffix(c.path, "*"); wild {
+			met = strings.HasPrefix(d.fixed, prefix)
+		}
+		if c.regexp != "" && met {
+			re, err := regexp.Compile(c.regexp)
+			met = err == nil && re.MatchString(d.fixed)
+		}
+		c.path, c.regexp = "", ""
+		return c, !met, true
+	case d.rewrite[0] != "" || d.add != "":
+		return c, false, c.path == "/*" && c.regexp == ""
+	case d.strip == "":
+		return c, false, true
+	}
+	if c.path != "" {
+		c.path = d.strip + c.path
+	}
+	if c.regexp != "" {
+		re, anchored := strings.CutPrefix(c.regexp, "^")
+		if anchored && !strings.Contains(re, "|") {
+			c.regexp = "^" + regexp.QuoteMeta(d.strip) + re
+		} else {
+			c.regexp = "^" + regexp.QuoteMeta(d.strip) + ".*(?:" + c.regexp + ")"
+			return c, false, !anchored
+		}
+	}
+	return c, false, true
+}
+
+// stripped takes a prefix off the path, ok is false when that cannot be said beside what
+// is done to it already.
+func (d *draft) stripped(prefix string) bool {
+	switch {
+	case prefix == "" || prefix == "/":
+		return prefix == ""
+	case d.fixed != "":
+		rest, has := strings.CutPrefix(d.fixed, prefix)
+		if has {
+			d.to("/" + strings.TrimPrefix(rest, "/"))
+		}
+		return true
+	case d.rewrite[0] != "" || d.add != "" || !isPrefix(prefix):
+		return false
+	case d.anyCase:
+		d.rewrite = [2]string{"(?i)^" + regexp.QuoteMeta(prefix) + "/?(.*)$", "/${1}"}
+		return d.strip == ""
+	}
+	d.strip += strings.TrimSuffix(prefix, "/")
+	return true
+}
+
+// added puts a prefix before the path.
+func (d *draft) added(prefix string) bool {
+	switch prefix = strings.TrimSuffix(prefix, "/"); {
+	case prefix == "":
+		return true
+	case d.fixed != "":
+		d.to(prefix + d.fixed)
+		return true
+	case d.rewrite[0] != "" || !isPrefix(prefix):
+		return false
+	}
+	d.add = prefix + d.add
+	return true
+}
+
+// to makes the path another one, whatever it is.
+func (d *draft) to(path string) bool {
+	if !isPath(path) {
+		return false
+	}
+	d.fixed, d.strip, d.add = path, "", ""
+	d.rewrite = [2]string{"^.*$", strings.ReplaceAll(path, "$", "$$")}
+	return true
+}
+
+// replaced changes the path by an expression; to has its parts as ${1}.
+func (d *draft) replaced(re, to string) bool {
+	if d.rewrite[0] != "" || d.fixed != "" || !strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "${") || !isPath("/"+to) {
+		return false
+	}
+	d.rewrite = [2]string{re, to}
+	return true
+}
