@@ -12,6 +12,7 @@ type draft struct {
 	route
 	captures map[string]string // expressions of the path, by the name that a rewrite calls them
 	fixed    string            // the path is this, whatever the client's was
+	attempts int               // of the pool; 0 = the default
 }
 
 // split gives the requests of a draft that meet one of the terms to yes, and all others

@@ -1,8 +1,343 @@
 package convert
 
-import "errors"
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strings"
+)
 
-// Traefik x.
+// Traefik converts a dynamic configuration of Traefik. What is needed of the static one
+// (entry points, certificate resolvers) is read from there if it is given.
 func Traefik(text []byte, file string, static []byte, staticFile string) (*Result, error) {
-	return nil, errors.New("not yet")
+	root, err := parseTree(text, file)
+	if err != nil {
+		return nil, err
+	}
+	t := &traefik{Result: &Result{}, root: root, static: root, pools: map[string]string{}}
+	if static != nil {
+		if t.static, err = parseTree(static, staticFile); err != nil {
+			return nil, err
+		}
+	}
+	t.convert()
+	return t.Result, nil
+}
+
+type traefik struct {
+	*Result
+	root, static *tree
+	points       []*entryPoint
+	pools        map[string]string
+	depth        int
+}
+
+// entryPoint is where clients come in.
+type entryPoint struct {
+	*tree
+	name string
+	*listener
+}
+
+func (t *traefik) convert() {
+	routers := t.routers()
+	if len(routers) == 0 {
+		t.refuse("", "routers", "there is none within http: this is no dynamic configuration of Traefik (labels of containers and Kubernetes objects are not read)")
+		return
+	}
+	t.entryPoints(routers)
+	t.certificates(routers)
+	t.forwarded()
+	for _, p := range t.points {
+		t.redirection(p)
+	}
+	t.routed(routers, draft{})
+	t.left()
+}
+
+// entryPoints are those of the static configuration. Without one, the two that Traefik's
+// manual has are taken.
+func (t *traefik) entryPoints(routers []*router) {
+	for _, name := range t.static.names("entryPoints") {
+		in := t.static.get("entryPoints", name)
+		at, udp := strings.CutSuffix(in.str("address"), "/udp")
+		at = strings.TrimSuffix(at, "/tcp")
+		if _, _, err := net.SplitHostPort(at); err != nil || udp || portOf(at) == "" || strings.Trim(portOf(at), "0123456789") != "" {
+			t.note(in.at, name, "is no address that goodgate listens on and is left out")
+			in.use()
+			continue
+		}
+		t.point(name, at, in)
+	}
+	if len(t.points) > 0 {
+		t.spoken(routers)
+		return
+	}
+	known := map[string]string{"web": ":80", "http": ":80", "websecure": ":443", "https": ":443"}
+	for _, r := range routers {
+		names := r.strs("entryPoints")
+		if len(names) == 0 {
+			names = []string{map[bool]string{true: "websecure", false: "web"}[r.secure()]}
+		}
+		for _, name := range names {
+			at, ok := known[name]
+			switch {
+			case slices.ContainsFunc(t.points, func(p *entryPoint) bool { return p.name == name }):
+			case !ok:
+				t.refuse(r.at, "entryPoints", "the address of "+name+" is not known, and what is for its clients would be for others or for nobody: give the static configuration by --static")
+			default:
+				t.note("", "entryPoints", "%s is taken for %s: give the static configuration by --static if it is another", name, at)
+				t.point(name, at, &tree{})
+			}
+		}
+	}
+	t.spoken(routers)
+}
+
+func (t *traefik) point(name, at string, in *tree) {
+	l := &listener{address: address(at), http3: in.get("http3") != nil}
+	if slices.ContainsFunc(t.file.listeners, func(o *listener) bool { return o.address == l.address }) {
+		return
+	}
+	if p := in.get("proxyProtocol"); p != nil {
+		if l.proxied = ranges(p.strs("trustedIPs")); p.on("insecure") {
+			l.proxied = []string{"0.0.0.0/0", "::/0"}
+		}
+	}
+	t.file.listeners = append(t.file.listeners, l)
+	t.points = append(t.points, &entryPoint{in, name, l})
+}
+
+// spoken decides which entry points speak TLS: Traefik's may speak both, goodgate's one.
+func (t *traefik) spoken(routers []*router) {
+	for _, p := range t.points {
+		byName, plainByName, secure, plain := false, false, false, false
+		for _, r := range routers {
+			named := slices.Contains(r.strs("entryPoints"), p.name)
+			if !named && len(r.strs("entryPoints")) > 0 {
+				continue
+			}
+			if r.secure() {
+				secure, byName = true, byName || named
+			} else {
+				plain, plainByName = true, plainByName || named
+			}
+		}
+		p.secure = p.get("http", "tls") != nil || byName || secure && !plainByName && portOf(p.listener.address) != "80"
+		if p.secure && plainByName && p.get("http", "tls") == nil {
+			t.note(p.at, p.name, "takes requests with TLS and without; goodgate's listener has TLS, and those without must come to another one")
+		}
+		_ = plain
+	}
+}
+
+// reached are the addresses of the entry points of a router that speak what it does.
+func (t *traefik) reached(r *router) (all []string) {
+	names := r.strs("entryPoints")
+	defaults := slices.ContainsFunc(t.points, func(p *entryPoint) bool { return p.on("asDefault") })
+	for _, p := range t.points {
+		named := slices.Contains(names, p.name) || len(names) == 0 && (!defaults || p.on("asDefault"))
+		if secure := r.secure() || p.get("http", "tls") != nil; named && secure == p.secure {
+			all = append(all, p.listener.address)
+		}
+	}
+	return all
+}
+
+// certificates converts what TLS does.
+func (t *traefik) certificates(routers []*router) {
+	tls := t.root.get("tls")
+	var pairs [][2]string
+	list := tls.all("certificates")
+	for _, name := range tls.names("stores") {
+		if c := tls.get("stores", name, "defaultCertificate"); c != nil {
+			list = slices.Concat([]*tree{c}, list)
+		}
+	}
+	for _, c := range list {
+		pair := [2]string{c.str("certFile"), c.str("keyFile")}
+		c.use()
+		if strings.HasPrefix(pair[0], "-----") || pair[0] == "" || pair[1] == "" {
+			t.note(c.at, "certificates", "is no file that goodgate can read and is left out")
+		} else if !slices.Contains(pairs, pair) {
+			pairs = append(pairs, pair)
+		}
+	}
+	for _, p := range t.points {
+		if !p.secure {
+			continue
+		}
+		p.certs = pairs
+		t.ordered(p, routers)
+		t.options(p, routers)
+		if len(p.certs) == 0 && len(p.acme) == 0 {
+			t.refuse(p.at, "tls", "clients of "+p.listener.address+" would come without TLS, as there is no certificate for it")
+		}
+	}
+}
+
+// ordered converts the certificates that resolvers order for the routers of an entry
+// point.
+func (t *traefik) ordered(p *entryPoint, routers []*router) {
+	for _, r := range routers {
+		resolver := cmp.Or(r.str("tls", "certResolver"), p.str("http", "tls", "certResolver"))
+		if resolver == "" || !slices.Contains(t.reached(r), p.listener.address) {
+			continue
+		}
+		var names []string
+		for _, d := range slices.Concat(r.all("tls", "domains"), p.all("http", "tls", "domains")) {
+			names = append(append(names, d.str("main")), d.strs("sans")...)
+		}
+		if len(names) == 0 {
+			names = r.names
+		}
+		by := t.static.get("certificatesResolvers", resolver, "acme")
+		for _, name := range names {
+			switch {
+			case strings.HasPrefix(name, "*.") || !isName(name) || isInternal(name):
+				t.refuse(r.at, "certResolver", name+" would have no certificate: goodgate orders those of whole names, by TLS or HTTP")
+			case !slices.Contains(p.acme, strings.ToLower(name)):
+				p.acme = append(p.acme, strings.ToLower(name))
+			}
+		}
+		if len(names) == 0 {
+			t.note(r.at, "certResolver", "the rule has no name to order a certificate for")
+		}
+		if by == nil {
+			t.note(r.at, "certResolver", "%s is not known here: certificates are ordered of Let's Encrypt", resolver)
+		}
+		t.note("", "certResolver", "certificates are ordered anew: this agrees to the authority's terms of service")
+		if email := by.str("email"); strings.Contains(email, "@") && !strings.ContainsAny(email, " <>{}\t\n\"") {
+			p.authority.email = email
+		}
+		if ca := by.str("caServer"); strings.HasPrefix(ca, "https://") && !strings.ContainsAny(ca, " {}\t\n") {
+			p.authority.directory = ca
+		}
+		if by.get("dnsChallenge") != nil {
+			t.note(by.at, "dnsChallenge", "goodgate shows that a host is here by TLS or HTTP, at port 443 or 80")
+		}
+		by.use()
+	}
+}
+
+// options converts the TLS options of the routers of an entry point, if they are the
+// same.
+func (t *traefik) options(p *entryPoint, routers []*router) {
+	var chosen []string
+	for _, r := range routers {
+		if slices.Contains(t.reached(r), p.listener.address) {
+			name, _, _ := strings.Cut(cmp.Or(r.str("tls", "options"), p.str("http", "tls", "options"), "default"), "@")
+			if !slices.Contains(chosen, name) {
+				chosen = append(chosen, name)
+			}
+		}
+	}
+	clients := func(name string) *tree { return t.root.get("tls", "options", name, "clientAuth") }
+	for _, name := range chosen {
+		o := t.root.get("tls", "options", name)
+		if len(chosen) == 1 && o.str("minVersion") == "VersionTLS13" {
+			p.minVersion = "1.3"
+		}
+		a := clients(name)
+		kind := a.str("clientAuthType")
+		files := slices.Concat(a.strs("caFiles"), a.strs("secretNames"))
+		switch {
+		case a == nil || kind == "NoClientCert" || kind == "RequestClientCert":
+		case len(chosen) == 1 && len(files) == 1 && (kind == "RequireAndVerifyClientCert" || kind == "VerifyClientCertIfGiven"):
+			p.clientCA, p.optional = files[0], kind == "VerifyClientCertIfGiven"
+		default:
+			t.refuse(a.at, "clientAuth", "clients would need no certificate of these authorities")
+		}
+		o.use()
+	}
+}
+
+// forwarded converts who is believed about the client.
+func (t *traefik) forwarded() {
+	for _, p := range t.points {
+		f := p.get("forwardedHeaders")
+		networks := ranges(f.strs("trustedIPs"))
+		if f.on("insecure") {
+			networks = []string{"0.0.0.0/0", "::/0"}
+		}
+		if len(t.file.trusted) > 0 && !slices.Equal(networks, t.file.trusted) && networks != nil {
+			t.note(f.at, "forwardedHeaders", "holds for all entry points: goodgate has one list, trusted_proxies")
+		}
+		for _, n := range networks {
+			if !slices.Contains(t.file.trusted, n) {
+				t.file.trusted = append(t.file.trusted, n)
+			}
+		}
+	}
+}
+
+// redirection converts an entry point that leads all requests to another one.
+func (t *traefik) redirection(p *entryPoint) {
+	to := p.get("http", "redirections", "entryPoint")
+	if to == nil {
+		return
+	}
+	scheme, port := cmp.Or(to.str("scheme"), "https"), ""
+	if name := to.str("to"); strings.HasPrefix(name, ":") {
+		port = name
+	} else {
+		for _, o := range t.points {
+			if o.name == name {
+				port = ":" + portOf(o.listener.address)
+			}
+		}
+	}
+	if port == ":443" && scheme == "https" || port == ":80" && scheme == "http" || strings.Trim(port, ":0123456789") != "" {
+		port = ""
+	}
+	status := 301
+	if to.str("permanent") == "false" {
+		status = 302
+	}
+	to.use()
+	if scheme != "http" && scheme != "https" {
+		t.refuse(to.at, "redirections", "what it redirects would be answered")
+		return
+	}
+	t.add(route{conditions: t.at([]string{p.listener.address}, nil), answer: answer{redirect: scheme + "://{host}" + port + "{path}{query}", status: status}})
+}
+
+// left notes what nobody has read.
+func (t *traefik) left() {
+	for _, key := range []string{"global", "log", "accessLog", "api", "metrics", "tracing", "ping", "core", "spiffe", "hostResolver", "experimental", "certificatesResolvers"} {
+		if t.static != t.root || key != "experimental" {
+			t.static.get(key).use()
+		}
+	}
+	for _, kind := range []string{"tcp", "udp"} {
+		if in := t.root.get(kind); in != nil {
+			t.note(in.at, kind, "is left out: goodgate forwards HTTP only")
+			in.use()
+		}
+	}
+	for _, name := range t.static.names("providers") {
+		in := t.static.get("providers", name)
+		if name != "file" {
+			t.note(in.at, "providers."+name, "is not read: only what stands in this file is converted")
+		}
+		in.use()
+	}
+	say := func(path string, in *tree) {
+		words := strings.Split(path, ".")
+		what := words[len(words)-1]
+		switch {
+		case slices.Contains([]string{"transport", "http2", "reusePort", "observability", "ruleSyntax", "asDefault", "udp", "serversTransport", "sniStrict", "curvePreferences", "cipherSuites", "alpnProtocols", "maxVersion", "preferServerCipherSuites", "address"}, what):
+			// about Traefik's sockets, its log, or TLS that is Go's here
+		case len(words) > 2 && words[1] == "middlewares" && words[0] == "http":
+			t.note(in.at, words[2], "no router uses it: it is left out")
+		case len(words) > 2 && words[1] == "services" && words[0] == "http":
+			t.note(in.at, words[2], "no router leads to it: it is left out")
+		default:
+			t.note(in.at, what, "has no equivalent and is left out")
+		}
+	}
+	t.root.unread(say)
+	if t.static != t.root {
+		t.static.unread(say)
+	}
 }

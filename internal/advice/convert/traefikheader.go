@@ -1,0 +1,120 @@
+package convert
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// traefikFields are the settings of the headers middleware that are one field of
+// answers.
+var traefikFields = []struct{ key, field, value string }{
+	{"frameDeny", "X-Frame-Options", "DENY"},
+	{"customFrameOptionsValue", "X-Frame-Options", ""},
+	{"contentTypeNosniff", "X-Content-Type-Options", "nosniff"},
+	{"browserXssFilter", "X-XSS-Protection", "1; mode=block"},
+	{"customBrowserXSSValue", "X-XSS-Protection", ""},
+	{"contentSecurityPolicy", "Content-Security-Policy", ""},
+	{"contentSecurityPolicyReportOnly", "Content-Security-Policy-Report-Only", ""},
+	{"referrerPolicy", "Referrer-Policy", ""},
+	{"permissionsPolicy", "Permissions-Policy", ""},
+	{"featurePolicy", "Feature-Policy", ""},
+	{"publicKey", "Public-Key-Pins", ""},
+}
+
+// headers converts the headers middleware.
+func (t *traefik) headers(m *tree, d draft, next func(draft)) {
+	t.customHeaders(m, &d)
+	if m.on("isDevelopment") {
+		t.note(m.at, "isDevelopment", "Traefik does not protect browsers while it is set: neither does this")
+	} else {
+		t.securityHeaders(m, &d)
+	}
+	for _, key := range m.keys {
+		low := strings.ToLower(key)
+		switch {
+		case strings.HasPrefix(low, "accesscontrol"), low == "addvaryheader":
+			t.note(m.get(key).at, key, "has no equivalent: the application must answer other origins itself")
+		case low == "sslredirect" && m.on(key), low == "sslforcehost" && m.on(key):
+			if plain, _ := t.plain(d); plain {
+				t.redirects("https://{host}{path}{query}", !m.on("sslTemporaryRedirect"), d)
+				return
+			}
+		case low == "hostsproxyheaders":
+			t.note(m.get(key).at, key, "has no equivalent and is left out")
+		}
+	}
+	hosts := m.strs("allowedHosts")
+	if len(hosts) == 0 {
+		next(d)
+		return
+	}
+	lost := Note{m.at, "allowedHosts", "requests for other names would be let in"}
+	terms, ok := hostTerms(hosts)
+	if !ok {
+		t.refuse(lost.Where, lost.What, lost.Text)
+		next(d)
+		return
+	}
+	t.split(d, terms, lost, next, func(d draft) { t.answered(d, answer{respond: true, status: 500}) })
+}
+
+func (t *traefik) customHeaders(m *tree, d *draft) {
+	for _, name := range m.names("customRequestHeaders") {
+		value := m.str("customRequestHeaders", name)
+		switch {
+		case strings.EqualFold(name, "Host") && isUpstream("http://"+value):
+			d.host = value
+		case isField(name) && value == "":
+			d.dropRequest = withWord(d.dropRequest, name)
+			d.setRequest = without(d.setRequest, name)
+		case isField(name) && plainValue(value):
+			d.setRequest = with(d.setRequest, name, value)
+		case bySelf(name):
+			t.note(m.at, "customRequestHeaders "+name, "goodgate sends it by itself")
+		default:
+			t.note(m.at, "customRequestHeaders "+name, "cannot be set and is left out")
+		}
+	}
+	for _, name := range m.names("customResponseHeaders") {
+		value := m.str("customResponseHeaders", name)
+		switch {
+		case isField(name) && value == "":
+			d.dropResponse = withWord(d.dropResponse, name)
+			d.setResponse = without(d.setResponse, name)
+		case isField(name) && isValue(value):
+			d.setResponse = with(d.setResponse, name, value)
+		default:
+			t.note(m.at, "customResponseHeaders "+name, "cannot be set and is left out")
+		}
+	}
+}
+
+func (t *traefik) securityHeaders(m *tree, d *draft) {
+	for _, f := range traefikFields {
+		text := m.str(f.key)
+		value := f.value
+		if value == "" {
+			value = text
+		}
+		switch {
+		case text == "" || text == "false":
+		case isValue(value):
+			d.setResponse = with(d.setResponse, f.field, value)
+		default:
+			t.refuse(m.at, f.key, "cannot be set, and browsers would do what it forbids")
+		}
+	}
+	_, secure := t.plain(*d)
+	if seconds := m.num("stsSeconds"); seconds > 0 && (secure || m.on("forceSTSHeader")) {
+		value := fmt.Sprintf("max-age=%d", seconds)
+		if m.on("stsIncludeSubdomains") {
+			value += "; includeSubDomains"
+		}
+		if m.on("stsPreload") {
+			value += "; preload"
+		}
+		d.setResponse = with(d.setResponse, "Strict-Transport-Security", value)
+	}
+	d.dropResponse = slices.Clone(d.dropResponse)
+}

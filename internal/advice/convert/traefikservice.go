@@ -1,0 +1,239 @@
+package convert
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// service ends a router: its requests go to the pool of a service.
+func (t *traefik) service(r *router, name string, d draft) {
+	name, here := bare(name)
+	s := t.root.get("http", "services", name)
+	if strings.HasSuffix(r.str("service"), "@internal") {
+		t.note(r.at, r.str("service"), "is Traefik's own: it answers 404 (see admin for goodgate's)")
+		t.answered(d, answer{respond: true, status: 404})
+		return
+	}
+	if s == nil || !here {
+		t.note(r.at, "service "+r.str("service"), "is not in the file: it answers 503")
+		t.answered(d, answer{respond: true, status: 503})
+		return
+	}
+	p := &pool{name: freeName(t.file.pools, name), attempts: d.attempts}
+	keep := t.gather(s, p, 1, false, 0)
+	t.usable(p, s.at)
+	if len(p.servers) == 0 {
+		t.note(s.at, "service "+name, "has no server that goodgate can use: it answers 503")
+		t.answered(d, answer{respond: true, status: 503})
+		return
+	}
+	if !keep && d.host == "" {
+		d.host = "upstream"
+	}
+	d.pool = t.pooled(p, name)
+	t.add(d.route)
+}
+
+// pooled adds a pool, unless there is one that does the same.
+func (t *traefik) pooled(p *pool, name string) string {
+	w := &writer{}
+	one := *p
+	one.name = name
+	one.write(w)
+	if have, known := t.pools[w.String()]; known {
+		return have
+	}
+	t.pools[w.String()] = p.name
+	t.file.pools = append(t.file.pools, p)
+	return p.name
+}
+
+// gather adds the servers of a service to a pool, with a share of its weight. It reports
+// whether the client's Host is kept.
+func (t *traefik) gather(s *tree, p *pool, weight int, backup bool, depth int) (keep bool) {
+	child := func(name string, weight int, backup bool) bool {
+		name, here := bare(name)
+		in := t.root.get("http", "services", name)
+		if in == nil || !here || depth > 20 || !t.step() {
+			t.note(s.at, "service "+name, "is not in the file, or leads to itself: it is left out")
+			return true
+		}
+		return t.gather(in, p, weight, backup, depth+1)
+	}
+	keep = true
+	switch {
+	case s.get("loadBalancer") != nil:
+		return t.balancer(s.get("loadBalancer"), p, weight, backup)
+	case s.get("weighted") != nil:
+		t.sticky(s.get("weighted", "sticky"), p)
+		for _, c := range s.all("weighted", "services") {
+			if n := cmp.Or(c.num("weight"), 1); c.str("weight") != "0" {
+				keep = child(c.str("name"), min(n, 1000)*60, backup) && keep // 60 can be shared by up to 6 servers
+			}
+		}
+		s.get("weighted").use()
+	case s.get("mirroring") != nil:
+		m := s.get("mirroring")
+		keep = child(m.str("service"), weight, backup)
+		t.note(m.at, "mirroring", "goodgate sends requests to one service: the mirrors are left out")
+		m.use()
+	case s.get("failover") != nil:
+		f := s.get("failover")
+		keep = child(f.str("service"), weight, backup)
+		keep = child(f.str("fallback"), weight, true) && keep
+		f.use()
+	case s.get("highestRandomWeight") != nil:
+		p.policy, p.hashOn = "hash", "client_ip"
+		for _, c := range s.all("highestRandomWeight", "services") {
+			keep = child(c.str("name"), cmp.Or(c.num("weight"), 1), backup) && keep
+		}
+		s.get("highestRandomWeight").use()
+	default:
+		t.note(s.at, "service", "is of a kind that goodgate does not have and is left out")
+	}
+	return keep
+}
+
+func (t *traefik) balancer(b *tree, p *pool, weight int, backup bool) (keep bool) {
+	list := b.all("servers")
+	shared := weight
+	for _, in := range list {
+		u, err := url.Parse(in.str("url"))
+		if err != nil || u.Host == "" {
+			t.note(in.at, "servers "+in.str("url"), "is no address that goodgate can use and is left out")
+			continue
+		}
+		out := server{url: u.Scheme + "://" + u.Host, backup: backup, weight: max(in.num("weight"), 1) * max(shared/max(len(list), 1), 1)}
+		switch u.Scheme {
+		case "http", "https":
+		case "h2c":
+			p.protocol, out.url = "h2c", "http://"+u.Host
+		default:
+			t.note(in.at, "servers "+in.str("url"), "is no address that goodgate can use and is left out")
+			continue
+		}
+		if u.Port() == "" {
+			out.url += map[bool]string{true: ":443", false: ":80"}[u.Scheme == "https"]
+		}
+		if u.Path != "" && u.Path != "/" {
+			t.note(in.at, "servers "+in.str("url"), "its path is left out, as Traefik leaves it out unless preservePath is set")
+		}
+		if in.str("weight") != "0" {
+			p.addServer(out)
+		}
+		in.use()
+	}
+	t.strategy(b, p)
+	t.sticky(b.get("sticky"), p)
+	t.health(b.get("healthCheck"), p)
+	t.transport(b, p)
+	if in := b.get("passiveHealthCheck"); in != nil {
+		t.note(in.at, "passiveHealthCheck", "goodgate's breaker leaves an upstream out by its own measures")
+	}
+	keep = b.str("passHostHeader") != "false"
+	b.use()
+	return keep
+}
+
+func (t *traefik) strategy(b *tree, p *pool) {
+	switch name := b.str("strategy"); name {
+	case "p2c":
+		p.policy = "p2c"
+	case "hrw":
+		p.policy, p.hashOn = "hash", "client_ip"
+	case "leasttime":
+		p.policy = "peak_ewma"
+	case "", "wrr":
+		p.policy = cmp.Or(p.policy, "round_robin")
+	default:
+		t.note(b.at, "strategy "+name, "has no equivalent: round_robin is used")
+	}
+}
+
+func (t *traefik) sticky(s *tree, p *pool) {
+	if s == nil {
+		return
+	}
+	p.policy, p.hashOn, p.cookie = "sticky", "", s.str("cookie", "name")
+	if !isToken(p.cookie) {
+		p.cookie = "goodgate"
+	}
+	t.note(s.at, "sticky", "the cookie is goodgate's own, encrypted: clients are distributed anew once (set sticky.secret, so that it outlives a restart)")
+	s.use()
+}
+
+func (t *traefik) health(h *tree, p *pool) {
+	if h == nil {
+		return
+	}
+	path := cmp.Or(h.str("path"), "/")
+	plain, _, _ := strings.Cut(path, "?")
+	method := cmp.Or(h.str("method"), "GET")
+	if h.str("mode") == "grpc" || h.str("scheme") == "tcp" || !isPath(plain) || !isValue(path) || !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) {
+		t.note(h.at, "healthCheck", "cannot be said: the servers are asked whether they run")
+		return
+	}
+	status := cmp.Or(h.str("status"), "200-399")
+	if !isStatus(status) {
+		status = "200-399"
+	}
+	interval := min(max(cmp.Or(h.span(time.Second, "interval"), 30*time.Second), 10*time.Millisecond), time.Hour)
+	timeout := min(max(cmp.Or(h.span(time.Second, "timeout"), 5*time.Second), time.Millisecond), 10*time.Minute)
+	p.health = fmt.Sprintf("method: %s, path: %s, expect: {status: %s}, interval: %s, timeout: %s", method, quote(path), quote(status), interval, timeout)
+	if name := h.str("hostname"); isName(name) {
+		p.health += ", host: " + quote(name)
+	}
+	fields := map[string]string{}
+	for _, name := range h.names("headers") {
+		if v := h.str("headers", name); isField(name) && plainValue(v) {
+			fields[name] = v
+		}
+	}
+	if len(fields) > 0 {
+		p.health += ", headers: " + mapping(fields)
+	}
+	if h.str("port") != "" || h.str("scheme") != "" {
+		t.note(h.at, "healthCheck port", "has no equivalent: the server's own port and scheme are checked")
+	}
+}
+
+// transport converts how servers are spoken to.
+func (t *traefik) transport(b *tree, p *pool) {
+	name, _ := bare(b.str("serversTransport"))
+	s := t.root.get("http", "serversTransports", name)
+	if name == "" {
+		s = t.static.get("serversTransport")
+	}
+	if s == nil {
+		if name != "" {
+			t.note(b.at, "serversTransport "+name, "is not in the file: the defaults are used")
+		}
+		return
+	}
+	p.insecure = p.insecure || s.on("insecureSkipVerify")
+	if sni := s.str("serverName"); isName(sni) {
+		p.sni = sni
+	}
+	if files := s.strs("rootCAs"); len(files) > 0 {
+		if p.ca = files[0]; len(files) > 1 {
+			t.note(s.at, "rootCAs", "has several files, of which goodgate takes one: put them together in it")
+		}
+	}
+	for _, c := range s.all("certificates") {
+		p.cert, p.key = c.str("certFile"), c.str("keyFile")
+	}
+	p.idle = s.num("maxIdleConnsPerHost")
+	p.dial = s.span(time.Second, "forwardingTimeouts", "dialTimeout")
+	p.response = s.span(time.Second, "forwardingTimeouts", "responseHeaderTimeout")
+	p.keepalive = s.span(time.Second, "forwardingTimeouts", "idleConnTimeout")
+	for _, key := range []string{"peerCertURI", "spiffe"} {
+		if in := s.get(key); in != nil {
+			t.refuse(in.at, key, "upstreams with other certificates would be believed")
+		}
+	}
+	s.use()
+}
