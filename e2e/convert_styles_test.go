@@ -18,11 +18,7 @@ import (
 
 // styles are configurations in the ways in which people publish them, and what is
 // asked of both proxies: "PORT METHOD HOST PATH [Name: value]".
-var styles = []struct {
-	file  string
-	asked string
-	times int // each request; 0 = once. Then the answers are compared without their order
-}{
+var styles = []style{
 	{"wordpress.conf", `
 		front GET www.example.com /
 		front GET www.example.com /a%20b/?p=1&q=%2F
@@ -162,12 +158,18 @@ var styles = []struct {
 		inside GET www.example.com /tar`, 0},
 }
 
+type style struct {
+	file  string
+	asked string
+	times int // each request; 0 = once. Then the answers are compared without their order
+}
+
 // TestConvertStyles sends the same requests through the original and through
 // goodgate with the converted configuration: the status, who answers, what that one
 // saw, and where its answer leads are the same.
 func TestConvertStyles(t *testing.T) {
 	t.Parallel()
-	for _, c := range styles {
+	for _, c := range append(styles, otherStyles...) {
 		t.Run(c.file, func(t *testing.T) {
 			t.Parallel()
 			p := newPlant(t)
@@ -209,7 +211,7 @@ func (v *styled) write(name string) string {
 		v.Fatal(err)
 	}
 	writeFile(v.T, v.path("public"), "500.html", "<h1>We are sorry.</h1>\n")
-	v.addresses = strings.NewReplacer("APP1", v.app(describing("one")), "APP2", v.app(describing("two")),
+	v.addresses = strings.NewReplacer("FRONTPORT", portOf(v.front), "SECUREPORT", portOf(v.secure), "INSIDEPORT", portOf(v.inside), "FRONTHOST", hostOf(v.front), "APP1", v.app(describing("one")), "APP2", v.app(describing("two")),
 		"FRONT", v.front, "SECURE", v.secure, "INSIDE", v.inside, "DIR", v.dir)
 	return writeFile(v.T, v.dir, name, v.addresses.Replace(string(b)))
 }

@@ -154,8 +154,9 @@ func mirror(w http.ResponseWriter, r *http.Request) {
 // original runs the proxy that the configuration is for.
 func (v *conversion) original(file string) (stop func()) {
 	v.Helper()
-	var p *process
-	if strings.HasSuffix(file, ".cfg") {
+	p := v.other(file)
+	if p != nil {
+	} else if strings.HasSuffix(file, ".cfg") {
 		p = startProcess(v.T, "haproxy", nil, need(v.T, "haproxy"), "-db", "-f", file)
 	} else {
 		text, err := os.ReadFile(file)
@@ -183,7 +184,7 @@ func (v *conversion) original(file string) (stop func()) {
 func (v *conversion) convert(file string) string {
 	v.Helper()
 	var out, notes bytes.Buffer
-	c := exec.CommandContext(v.Context(), built.goodgate, "convert", file)
+	c := exec.CommandContext(v.Context(), built.goodgate, append([]string{"convert", file}, static(file)...)...)
 	c.Stdout, c.Stderr = &out, &notes
 	if err := c.Run(); err != nil {
 		v.Fatalf("goodgate convert: %v\n%s\n%s", err, notes.String(), out.String())

@@ -2,7 +2,7 @@ package convert
 
 import (
 	"cmp"
-	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -25,12 +25,12 @@ type caddy struct {
 	pools    map[string]string
 	anyCase  bool // paths are asked for in any case, as Caddy does
 	depth    int
-	port     string // of HTTPS
-	redirect []string
+	port     string            // of HTTPS
+	redirect map[string]string // ports of HTTPS by the name that is led there, "" for all names
 }
 
 func fromCaddy(root *tree, r *Result) *Result {
-	c := &caddy{Result: r, root: root, pools: map[string]string{}}
+	c := &caddy{Result: r, root: root, pools: map[string]string{}, redirect: map[string]string{}}
 	http := root.get("apps", "http")
 	c.port = cmp.Or(http.str("https_port"), "443")
 	plain := cmp.Or(http.str("http_port"), "80")
@@ -182,10 +182,7 @@ func (c *caddy) listeners(s *tree, plain string) {
 			l.http3 = len(protocols) == 0 || slices.Contains(protocols, "h3")
 			c.secured(s, l, names)
 			if !auto.on("disable") && !auto.on("disable_redirects") {
-				c.redirect = append(c.redirect, names...)
-				if len(names) == 0 {
-					c.redirect = append(c.redirect, "")
-				}
+				c.leadTo(a, names)
 			}
 		} else {
 			l.cleartext2 = slices.Contains(s.strs("protocols"), "h2c")
@@ -195,6 +192,23 @@ func (c *caddy) listeners(s *tree, plain string) {
 		}
 	}
 	c.trusted(s)
+}
+
+// leadTo notes that clients without TLS are led to an address. The port of HTTPS is taken
+// for the one that everybody knows.
+func (c *caddy) leadTo(a string, names []string) {
+	port := ""
+	if p := portOf(a); p != c.port {
+		port = ":" + p
+	}
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	for _, name := range names {
+		if have, ok := c.redirect[name]; !ok || have != "" {
+			c.redirect[name] = port
+		}
+	}
 }
 
 // hostsOf are the names that the routes of a server ask for.
@@ -307,26 +321,33 @@ func (c *caddy) redirects(addresses []string, d *draft) {
 	if d != nil {
 		rt = d.route
 	}
-	port := ""
-	if c.port != "443" {
-		port = ":" + c.port
-	}
-	hosts := slices.Compact(slices.Sorted(slices.Values(c.redirect)))
-	if slices.Contains(hosts, "") {
-		hosts = nil
-	}
-	hosts = slices.DeleteFunc(hosts, func(h string) bool { return !isName(strings.TrimPrefix(h, "*.")) })
-	in, can := rt.and(conditions{hosts: hosts})
-	if can == impossible || hosts == nil && !slices.Contains(c.redirect, "") {
+	if _, all := c.redirect[""]; all {
+		c.redirectHosts(rt, nil, c.redirect[""])
 		return
 	}
+	for _, port := range slices.Compact(slices.Sorted(maps.Values(c.redirect))) {
+		var hosts []string
+		for _, name := range slices.Sorted(maps.Keys(c.redirect)) {
+			if c.redirect[name] == port && isName(strings.TrimPrefix(name, "*.")) {
+				hosts = append(hosts, name)
+			}
+		}
+		if len(hosts) > 0 {
+			c.redirectHosts(rt, hosts, port)
+		}
+	}
+}
+
+func (c *caddy) redirectHosts(rt route, hosts []string, port string) {
+	in, can := rt.and(conditions{hosts: hosts})
 	if can == unsayable {
 		c.note("", "automatic_https", "names that have wildcards beside others are not led to HTTPS")
-		return
 	}
-	rt = rt.answering(answer{redirect: fmt.Sprintf("https://{host}%s{path}{query}", port), status: 308})
-	rt.conditions = in
-	c.add(rt)
+	if can == possible {
+		rt = rt.answering(answer{redirect: "https://{host}" + port + "{path}{query}", status: 308})
+		rt.conditions = in
+		c.add(rt)
+	}
 }
 
 // end answers as Caddy does where no handler answers: with nothing.

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"cmp"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -230,8 +231,8 @@ func (a *adapter) serverTree(v *site) *tree {
 
 func (a *adapter) namedRoutes() *tree {
 	t := object("")
-	for name, block := range a.Named {
-		t.set(name, object("", "handle", []*tree{object("", "handler", "subroute", "routes", a.block(block, false, nil))}))
+	for _, name := range slices.Sorted(maps.Keys(a.Named)) {
+		t.set(name, object("", "handle", []*tree{object("", "handler", "subroute", "routes", a.block(a.Named[name], true, nil))}))
 	}
 	return t
 }

@@ -314,7 +314,7 @@ func (c *caddy) rewrite(h *tree, d *draft) {
 	if p := h.str("strip_path_prefix"); p != "" && !d.stripped(p) {
 		say("strip_prefix " + p)
 	}
-	if p := h.str("strip_path_suffix"); p != "" && !d.replaced("^(.*)"+regexp.QuoteMeta(p)+"$", "${1}") {
+	if p := h.str("strip_path_suffix"); p != "" && !d.replaced("^/(.*)"+regexp.QuoteMeta(p)+"$", "/${1}") {
 		say("strip_suffix " + p)
 	}
 	for _, s := range h.all("uri_substring") {
@@ -359,7 +359,11 @@ func (c *caddy) rewritten(uri string, d *draft) bool {
 		re := d.captures[m[1]]
 		to := capture.ReplaceAllString(strings.ReplaceAll(path, "$", "$$"), "$${$2}")
 		rest := capture.ReplaceAllString(path, "")
-		return re != "" && !strings.Contains(rest, "{") && d.strip == "" && d.add == "" && d.replaced(re, to)
+		if re == "" || strings.Contains(rest, "{") || d.strip != "" || d.add != "" || !d.replaced(re, to) {
+			return false
+		}
+		d.begins, _, _ = strings.Cut(path, "{")
+		return true
 	}
 	return !strings.Contains(path, "{") && d.to(path)
 }

@@ -38,7 +38,7 @@ func (c *caddy) proxy(h *tree, d draft) {
 		c.refuse(r.at, "handle_response", "what is decided by the upstream's answer would not be decided")
 	}
 	h.get("handle_response").use()
-	c.add(d.route)
+	c.add(d.finished())
 }
 
 // pool converts the upstreams of a reverse_proxy, once.

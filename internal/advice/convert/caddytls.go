@@ -23,7 +23,8 @@ var caddyMeaningless = []string{
 	"prefer_wildcard", "ignore_loaded_certificates",
 	"enable_full_duplex", "metrics",
 	"match", "terminal", "group", // of routes that are never reached, which is said of their handlers
-	"named_routes", // that nobody invokes
+	"named_routes", "routes", // that nobody invokes
+	"disable", "skip", "disable_redirects", "disable_certificates", // are read where a server has TLS
 }
 
 // caddyProtecting are parts that restrict access, with what happens without them.

@@ -13,6 +13,7 @@ type draft struct {
 	captures map[string]string // expressions of the path, by the name that a rewrite calls them
 	fixed    string            // the path is this, whatever the client's was
 	attempts int               // of the pool; 0 = the default
+	begins   string            // so the path surely begins, as it was rewritten
 }
 
 // split gives the requests of a draft that meet one of the terms to yes, and all others
@@ -143,7 +144,7 @@ func (d draft) inside(c conditions) (out conditions, never, ok bool) {
 		c.path, c.regexp = "", ""
 		return c, !met, true
 	case d.rewrite[0] != "" || d.add != "":
-		return c, false, c.path == "/*" && c.regexp == ""
+		return d.below(c)
 	case d.strip == "":
 		return c, false, true
 	}
@@ -162,6 +163,31 @@ func (d draft) inside(c conditions) (out conditions, never, ok bool) {
 	return c, false, true
 }
 
+// below is inside for a path of which only the beginning is known.
+func (d draft) below(c conditions) (out conditions, never, ok bool) {
+	begins := d.begins
+	if c.anyCase {
+		begins = strings.ToLower(begins)
+	}
+	prefix, wild := strings.CutSuffix(c.path, "*")
+	switch {
+	case c.path == "/*" && c.regexp == "":
+		return c, false, true
+	case begins == "":
+		return c, false, false
+	case c.regexp != "":
+		return c, apart(c.regexp, begins), apart(c.regexp, begins)
+	case wild && strings.HasPrefix(begins, prefix):
+		c.path = ""
+		return c, false, true
+	case !strings.HasPrefix(prefix, begins):
+		return c, true, true
+	}
+	rest := strings.TrimPrefix(c.path, begins)
+	c.path = d.strip + rest
+	return c, false, d.rewrite[0] == "" && strings.HasPrefix(rest, "/")
+}
+
 // stripped takes a prefix off the path, ok is false when that cannot be said beside what
 // is done to it already.
 func (d *draft) stripped(prefix string) bool {
@@ -177,11 +203,19 @@ func (d *draft) stripped(prefix string) bool {
 	case d.rewrite[0] != "" || d.add != "" || !isPrefix(prefix):
 		return false
 	case d.anyCase:
-		d.rewrite = [2]string{"(?i)^" + regexp.QuoteMeta(prefix) + "/?(.*)$", "/${1}"}
-		return d.strip == ""
+		prefix = strings.ToLower(prefix)
 	}
 	d.strip += strings.TrimSuffix(prefix, "/")
 	return true
+}
+
+// finished is the route, with a prefix that is taken off in any case as an expression.
+func (d draft) finished() route {
+	if d.anyCase && d.strip != "" && d.rewrite[0] == "" {
+		d.rewrite = [2]string{"(?i)^" + regexp.QuoteMeta(d.strip) + "/?(.*)$", d.add + "/${1}"}
+		d.strip, d.add = "", ""
+	}
+	return d.route
 }
 
 // added puts a prefix before the path.
@@ -196,6 +230,7 @@ func (d *draft) added(prefix string) bool {
 		return false
 	}
 	d.add = prefix + d.add
+	d.begins = d.add
 	return true
 }
 
@@ -211,9 +246,58 @@ func (d *draft) to(path string) bool {
 
 // replaced changes the path by an expression; to has its parts as ${1}.
 func (d *draft) replaced(re, to string) bool {
-	if d.rewrite[0] != "" || d.fixed != "" || !strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "${") || !isPath("/"+to) {
+	if d.rewrite[0] != "" || d.fixed != "" || !isPath(to) {
 		return false
 	}
-	d.rewrite = [2]string{re, to}
+	if d.anyCase && d.strip != "" {
+		rest, anchored := strings.CutPrefix(re, "^")
+		if !anchored || d.add != "" || strings.Contains(re, "|") {
+			return false
+		}
+		re, d.strip = "(?i:^"+regexp.QuoteMeta(d.strip)+")"+rest, ""
+	}
+	d.rewrite, d.begins = [2]string{re, to}, ""
 	return true
+}
+
+// inAnyCase are conditions whose path and expression are both asked for in any case, as
+// one expression.
+func (c conditions) inAnyCase() (conditions, verdict) {
+	prefix, wild := strings.CutSuffix(c.path, "*")
+	re, folded := strings.CutPrefix(c.regexp, "(?i)")
+	low := strings.ToLower(re)
+	if !folded {
+		return c, unsayable
+	}
+	if !wild {
+		compiled, err := regexp.Compile(c.regexp)
+		if err != nil || !compiled.MatchString(prefix) {
+			return c, impossible
+		}
+		c.regexp = ""
+		return c, possible
+	}
+	literal, ends := strings.CutSuffix(low, "$")
+	plain := strings.ReplaceAll(literal, `\`, "")
+	switch {
+	case apart(low, prefix):
+		return c, impossible
+	case strings.HasPrefix(low, "^"+regexp.QuoteMeta(prefix)):
+	case ends && regexp.QuoteMeta(plain) == literal && !overlap(prefix, plain):
+		c.regexp = "(?i)^" + regexp.QuoteMeta(prefix) + ".*" + re
+	default:
+		return c, unsayable
+	}
+	c.path = ""
+	return c, possible
+}
+
+// overlap reports whether a text can end within the beginning of another one.
+func overlap(a, b string) bool {
+	for i := range a {
+		if strings.HasPrefix(b, a[i:]) || strings.HasPrefix(a[i:], b) {
+			return true
+		}
+	}
+	return false
 }

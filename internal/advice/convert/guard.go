@@ -136,7 +136,11 @@ func (c conditions) and(o conditions) (conditions, verdict) {
 		of, wide := strings.CutSuffix(o.path, "*")
 		unless(wide && strings.HasPrefix(prefix, of), impossible)
 	}
-	unless(!out.anyCase || out.regexp == "" || strings.ToUpper(out.path) == out.path, unsayable)
+	if out.anyCase && out.regexp != "" && out.written().regexp != "" && out.path != "" {
+		met := possible
+		out, met = out.inAnyCase()
+		unless(met == possible, met)
+	}
 	out.headers = maps.Clone(c.headers)
 	for name, value := range o.headers {
 		have, set := out.headers[name]

@@ -35,7 +35,7 @@ func (t *traefik) service(r *router, name string, d draft) {
 		d.host = "upstream"
 	}
 	d.pool = t.pooled(p, name)
-	t.add(d.route)
+	t.add(d.finished())
 }
 
 // pooled adds a pool, unless there is one that does the same.

@@ -1,0 +1,145 @@
+package e2e_test
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// otherStyles are configurations of Caddy and Traefik.
+var otherStyles = []style{
+	{"blog.caddyfile", `
+		front GET blog.example.com /
+		front GET blog.example.com /old/page?x=1
+		front GET blog.example.com /gone?x=1
+		front GET blog.example.com /feed?x=1
+		front GET blog.example.com /api/users?x=1 Authorization: secret
+		front GET blog.example.com /api/
+		front GET blog.example.com /api
+		front GET blog.example.com /static/app.js
+		front POST blog.example.com /form
+		front POST blog.example.com /api/form
+		front GET shop.example.com /app/x
+		front GET shop.example.com /x
+		front GET other.test /x?y=z
+		front GET blog.example.com /chat Upgrade: echo`, 0},
+	{"office.caddyfile", `
+		front GET localhost /
+		front GET localhost /admin/x
+		front GET localhost /ADMIN/x
+		front GET localhost /admin
+		front GET localhost /metrics
+		front GET localhost /metrics/x
+		front POST localhost /readonly/x
+		front POST localhost /ReadOnly/x
+		front GET localhost /readonly/x
+		front GET localhost / X-Canary: always
+		front GET localhost /stable/x X-Canary: always
+		front GET localhost /.git/config
+		front GET localhost /site.BAK
+		front GET localhost /a/secret.txt
+		front GET localhost /a/b/secret.txt
+		inside GET localhost /
+		inside GET localhost /health
+		inside GET localhost /Health`, 0},
+	{"paths.caddyfile", `
+		front GET localhost /
+		front GET localhost /user/bob?x=1
+		front GET localhost /user/7
+		front GET localhost /exact?x=1
+		front GET localhost /exact/x
+		front GET localhost /all/x?y=z
+		front GET localhost /routed/first
+		front GET localhost /routed/two
+		front GET localhost /routed/three
+		front GET localhost /deep/inner/x?y=z
+		front GET localhost /deep/file
+		front GET localhost /deep/other
+		front GET localhost /shared/x
+		front GET localhost /suffix/a.html
+		front GET localhost /suffix/a.htm
+		front GET localhost /regexp/v3/x
+		front GET localhost /regexp/vx/x
+		front GET localhost /v2/x
+		front GET localhost /only
+		front GET localhost /here
+		front GET localhost /code?x=1`, 0},
+	{"secure.caddyfile", `
+		front GET example.com /page?x=1
+		front GET plain.example.com /page?x=1
+		secure GET example.com /
+		secure GET www.example.com /page?x=1
+		secure GET app.example.com /api/x
+		secure GET app.example.com /x
+		secure GET plain.example.com /x`, 0},
+	{"routes.json", `
+		front GET a.example.com /
+		front GET b.example.com /
+		front GET c.example.com /
+		front GET a.example.com /blocked/x
+		front GET c.example.com / X-Blocked: yes
+		front GET c.example.com /api/v1/x?y=z
+		front HEAD c.example.com /api/v1/x
+		front GET c.example.com /api/none
+		front GET c.example.com /api/other
+		front POST c.example.com /api/v1/x
+		front POST c.example.com /open/x
+		front POST c.example.com /x`, 0},
+}
+
+var otherPrograms sync.Map // paths by name
+
+// proxyProgram is another proxy, built from its module; the first time takes minutes.
+func proxyProgram(t *testing.T, name string) string {
+	t.Helper()
+	build := sync.OnceValues(func() (string, error) {
+		c := exec.Command("go", "tool", "-n", name)
+		c.Dir = "proxies"
+		out, err := c.Output()
+		return strings.TrimSpace(string(out)), err
+	})
+	once, _ := otherPrograms.LoadOrStore(name, build)
+	path, err := once.(func() (string, error))()
+	if err != nil {
+		lack(t, "%s does not build: %v", name, err)
+	}
+	return path
+}
+
+// other runs the proxy that a configuration is for, unless that is nginx or HAProxy.
+func (v *conversion) other(file string) *process {
+	v.Helper()
+	env := []string{"XDG_DATA_HOME=" + v.path("caddy"), "XDG_CONFIG_HOME=" + v.path("caddy")}
+	switch ext := filepath.Ext(file); {
+	case ext == ".caddyfile":
+		return startProcess(v.T, "caddy", env, proxyProgram(v.T, "caddy"), "run", "--config", file, "--adapter", "caddyfile")
+	case ext == ".json":
+		return startProcess(v.T, "caddy", env, proxyProgram(v.T, "caddy"), "run", "--config", file)
+	case len(static(file)) > 0:
+		return startProcess(v.T, "traefik", nil, proxyProgram(v.T, "traefik"), "--configFile="+static(file)[1])
+	}
+	return nil
+}
+
+// static are the arguments for the static configuration beside one of Traefik.
+func static(file string) []string {
+	other := strings.TrimSuffix(file, ".yaml") + ".static.yaml"
+	if _, err := os.Stat(other); err != nil || other == file {
+		return nil
+	}
+	return []string{"--static", other}
+}
+
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
+}
+
+func hostOf(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	return host
+}
