@@ -89,7 +89,7 @@ func (a *adapter) position(name string) int {
 	if i := slices.Index(a.order, name); i >= 0 {
 		return i
 	}
-	return len(a.order)
+	return -1 // what is not known runs first, so that it is not taken for something that nobody reaches
 }
 
 // onePath is the only path that a route asks for, and whether it asks for anything.
@@ -187,7 +187,9 @@ func (a *adapter) directive(d *caddyfile.Directive, known matchers) []*tree {
 	case "try_files":
 		a.note(d.At, d.Name, "is left out: goodgate serves no files")
 		return nil
-	case "encode", "push", "templates", "tracing", "log_append", "vars", "map", "metrics", "acme_server", "intercept", "file_server", "timeouts":
+	case "vars":
+		return handler("vars", "sets", "true")
+	case "encode", "push", "templates", "tracing", "log_append", "map", "metrics", "acme_server", "intercept", "file_server", "timeouts":
 		return handler(d.Name)
 	}
 	if slices.Contains([]string{"", "import"}, d.Name) {

@@ -71,6 +71,7 @@ func (c *caddy) secured(s *tree, l *listener, names []string) {
 		c.certificate(s, l, name)
 	}
 	if len(l.certs) == 0 && len(l.acme) == 0 {
+		l.http3 = false
 		c.refuse(s.place(), "tls", "clients of "+l.address+" would come without TLS, as there is no certificate for it")
 	}
 }

@@ -29,7 +29,6 @@ type traefik struct {
 	root, static *tree
 	points       []*entryPoint
 	pools        map[string]string
-	depth        int
 }
 
 // entryPoint is where clients come in.
@@ -111,7 +110,7 @@ func (t *traefik) point(name, at string, in *tree) {
 // spoken decides which entry points speak TLS: Traefik's may speak both, goodgate's one.
 func (t *traefik) spoken(routers []*router) {
 	for _, p := range t.points {
-		byName, plainByName, secure, plain := false, false, false, false
+		byName, plainByName, secure := false, false, false
 		for _, r := range routers {
 			named := slices.Contains(r.strs("entryPoints"), p.name)
 			if !named && len(r.strs("entryPoints")) > 0 {
@@ -120,14 +119,13 @@ func (t *traefik) spoken(routers []*router) {
 			if r.secure() {
 				secure, byName = true, byName || named
 			} else {
-				plain, plainByName = true, plainByName || named
+				plainByName = plainByName || named
 			}
 		}
 		p.secure = p.get("http", "tls") != nil || byName || secure && !plainByName && portOf(p.listener.address) != "80"
 		if p.secure && plainByName && p.get("http", "tls") == nil {
 			t.note(p.at, p.name, "takes requests with TLS and without; goodgate's listener has TLS, and those without must come to another one")
 		}
-		_ = plain
 	}
 }
 
@@ -171,6 +169,7 @@ func (t *traefik) certificates(routers []*router) {
 		t.ordered(p, routers)
 		t.options(p, routers)
 		if len(p.certs) == 0 && len(p.acme) == 0 {
+			p.listener.http3 = false
 			t.refuse(p.at, "tls", "clients of "+p.listener.address+" would come without TLS, as there is no certificate for it")
 		}
 	}
@@ -309,6 +308,10 @@ func (t *traefik) left() {
 			t.static.get(key).use()
 		}
 	}
+	for _, kind := range []string{"services", "middlewares", "serversTransports"} {
+		t.root.get("http", kind)
+	}
+	t.root.get("tls", "options")
 	for _, kind := range []string{"tcp", "udp"} {
 		if in := t.root.get(kind); in != nil {
 			t.note(in.at, kind, "is left out: goodgate forwards HTTP only")
@@ -328,10 +331,10 @@ func (t *traefik) left() {
 		switch {
 		case slices.Contains([]string{"transport", "http2", "reusePort", "observability", "ruleSyntax", "asDefault", "udp", "serversTransport", "sniStrict", "curvePreferences", "cipherSuites", "alpnProtocols", "maxVersion", "preferServerCipherSuites", "address"}, what):
 			// about Traefik's sockets, its log, or TLS that is Go's here
-		case len(words) > 2 && words[1] == "middlewares" && words[0] == "http":
-			t.note(in.at, words[2], "no router uses it: it is left out")
-		case len(words) > 2 && words[1] == "services" && words[0] == "http":
-			t.note(in.at, words[2], "no router leads to it: it is left out")
+		case len(words) > 2 && words[0] == "http" && (words[1] == "middlewares" || words[1] == "services" || words[1] == "serversTransports"):
+			t.note(t.root.get("http", words[1], words[2]).at, words[2], "no request comes to it: it is left out")
+		case len(words) > 2 && words[0] == "http" && words[1] == "routers" && what == "service":
+			t.note(t.root.get("http", words[1], words[2]).at, words[2], "is never reached, as the routers before it answer all requests")
 		default:
 			t.note(in.at, what, "has no equivalent and is left out")
 		}

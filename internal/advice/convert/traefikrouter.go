@@ -50,11 +50,13 @@ func (r *rule) hosts() (names []string) {
 
 // routed gives requests to the first router whose rule they meet.
 func (t *traefik) routed(list []*router, d draft) {
-	if !t.step() || len(list) == 0 || t.depth > 5000 {
+	if !t.step() {
 		return
 	}
-	t.depth++
-	defer func() { t.depth-- }()
+	if len(list) == 0 { // what a rule leaves out must not come to its own route
+		t.answered(d, answer{respond: true, status: 404})
+		return
+	}
 	r, rest := list[0], list[1:]
 	next := func(d draft) { t.routed(rest, d) }
 	addresses := t.reached(r)

@@ -31,11 +31,25 @@ func (t *traefik) service(r *router, name string, d draft) {
 		t.answered(d, answer{respond: true, status: 503})
 		return
 	}
+	p.reduce()
 	if !keep && d.host == "" {
 		d.host = "upstream"
 	}
 	d.pool = t.pooled(p, name)
 	t.add(d.finished())
+}
+
+// reduce divides the weights by what they have in common.
+func (p *pool) reduce() {
+	common := 0
+	for _, s := range p.servers {
+		for b := max(s.weight, 1); b > 0; {
+			common, b = b, common%b
+		}
+	}
+	for i := range p.servers {
+		p.servers[i].weight = max(p.servers[i].weight, 1) / max(common, 1)
+	}
 }
 
 // pooled adds a pool, unless there is one that does the same.

@@ -1,0 +1,177 @@
+package convert_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/goodgate/goodgate/internal/advice/convert"
+)
+
+func traefik(t *testing.T, text, static string) *convert.Result {
+	t.Helper()
+	var other []byte
+	if static != "" {
+		other = []byte(static)
+	}
+	r, err := convert.Traefik([]byte(text), "dynamic.yml", other, "traefik.yml")
+	if err != nil {
+		t.Fatalf("%s\n%v", text, err)
+	}
+	return r
+}
+
+const oneEntry = "entryPoints: {web: {address: ':80'}}"
+
+func TestTraefikRules(t *testing.T) {
+	f := func(rule, said, has string) {
+		t.Helper()
+		text := "http:\n  routers: {r: {rule: '" + rule + "', service: s}, z: {rule: 'Host(`z`)', service: s}}\n  services: {s: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}}\n"
+		verdict(t, rule, traefik(t, text, oneEntry), said, has)
+	}
+	f("Host(`a.example`)", "", `- match: {host: ["a.example"]}`)
+	f("Host(`a.example`, `b.example`)", "", `host: ["a.example", "b.example"]`)
+	f("Host(`a.example`) || Host(`b.example`)", "", `- match: {host: ["b.example"]}`)
+	f("HostRegexp(`^.+\\.a\\.example$`)", "", `host: ["*.a.example"]`)
+	f("HostRegexp(`{sub:.+}.a.example`)", "", `host: ["*.a.example"]`)
+	f("HostRegexp(`.+`)", "noted z", "- match: {}\n    pool: s")
+	f("Path(`/a`)", "", `path: "/a"`)
+	f("PathPrefix(`/a`) && Method(`GET`)", "", `methods: ["GET"], path: "/a*"`)
+	f("PathPrefix(`/{x:[a-z]+}/y`)", "", `path_regexp: "^/(?:[a-z]+)/y"`)
+	f("Path(`/u/{id}`)", "", `path_regexp: "^/u/[^/]+$"`)
+	f("PathRegexp(`\\.(png|jpg)$`)", "", `path_regexp: "\\.(png|jpg)$"`)
+	f("Header(`X-A`, `b`)", "", `headers: {"X-A": "b"}`)
+	f("Headers(`x-a`, `b`)", "", `headers: {"X-A": "b"}`)
+	f("ClientIP(`10.0.0.0/8`)", "", `client: ["10.0.0.0/8"]`)
+	f("(Host(`a.example`) || Host(`b.example`)) && PathPrefix(`/x`)", "", `- match: {host: ["b.example"], path: "/x*"}`)
+	f("Host(\"a.example\")", "", `host: ["a.example"]`)
+	f("Host(`a.example`) && !(PathPrefix(`/x`) || Method(`POST`))", "", `- match: {host: ["a.example"]}`)
+	// refused
+	f("Query(`a`, `b`)", "refused rule", "listeners")
+	f("HeaderRegexp(`X-A`, `b+`)", "refused rule", "listeners")
+	f("HostRegexp(`[a-c]+\\.example`)", "refused rule", "listeners")
+	f("PathRegexp(`(?!x)`)", "refused rule", "listeners")
+	f("Host(`a.example`", "refused rule", "listeners")
+	f("Host(`a.example`) &&", "refused rule", "listeners")
+	f("Strange(`a`)", "refused rule", "listeners")
+	f("", "refused rule", "listeners")
+}
+
+func TestTraefikMiddlewares(t *testing.T) {
+	f := func(middleware, said, has string) {
+		t.Helper()
+		text := "http:\n  routers: {r: {rule: 'PathPrefix(`/api`)', service: s, middlewares: [m]}}\n  services: {s: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}}\n  middlewares: {m: {" + middleware + "}, n: {addPrefix: {prefix: /n}}}\n"
+		if !strings.Contains(middleware, "chain") {
+			text = strings.Replace(text, ", n: {addPrefix: {prefix: /n}}", "", 1)
+		}
+		verdict(t, middleware, traefik(t, text, oneEntry), said, has)
+	}
+	f("stripPrefix: {prefixes: [/api]}", "", `strip_prefix: "/api"`)
+	f("stripPrefix: {prefixes: [/api/v1, /api]}", "", `path: "/api/v1*"}`+"\n    pool: s\n    strip_prefix: \"/api/v1\"")
+	f("stripPrefix: {prefixes: [/other]}", "", "pool: s\n  - match: {}")
+	f("stripPrefixRegex: {regex: ['/api/[a-z]+']}", "", `rewrite_path: {regexp: "^(?:/api/[a-z]+)/?(.*)$", to: "/$${1}"}`)
+	f("addPrefix: {prefix: /x}", "", `add_prefix: "/x"`)
+	f("replacePath: {path: /x}", "", `rewrite_path: {regexp: "^.*$", to: "/x"}`)
+	f("replacePathRegex: {regex: '^/api/(.*)', replacement: '/v2/$1'}", "", `rewrite_path: {regexp: "^/api/(.*)", to: "/v2/$${1}"}`)
+	f("chain: {middlewares: [n]}", "", `add_prefix: "/n"`)
+	f("ipAllowList: {sourceRange: [10.0.0.0/8]}", "", `client: ["10.0.0.0/8"], path: "/api*"}`+"\n    pool: s")
+	f("ipWhiteList: {sourceRange: [10.0.0.1]}", "", "respond: {status: 403")
+	f("redirectScheme: {scheme: https, permanent: true}", "noted s", `redirect: {to: "https://{host}{path}{query}", status: 301}`)
+	f("redirectScheme: {scheme: https, port: '8443'}", "noted s", `redirect: {to: "https://{host}:8443{path}{query}", status: 307}`)
+	f("redirectRegex: {regex: '^https?://www\\.a\\.example/(.*)', replacement: 'https://a.example/${1}', permanent: true}", "", `host: ["www.a.example"], methods: ["GET"], path: "/api*"}`)
+	f("headers: {customRequestHeaders: {X-A: b, X-B: ''}, customResponseHeaders: {X-C: d, Server: ''}}", "", `request_headers: {set: {"X-A": "b"}, remove: ["X-B"]}`)
+	f("headers: {frameDeny: true, contentTypeNosniff: true, referrerPolicy: same-origin, stsSeconds: 60, forceSTSHeader: true, stsPreload: true}", "", `"Strict-Transport-Security": "max-age=60; preload"`)
+	f("headers: {allowedHosts: [a.example]}", "", "respond: {status: 500")
+	f("rateLimit: {average: 10, burst: 20}", "noted rateLimit", `rates: [{on: "client_ip", requests: 10, per: 1s, burst: 20, ipv6_prefix: 128}]`)
+	f("rateLimit: {average: 10, period: 1m, sourceCriterion: {requestHeaderName: X-Key}}", "noted rateLimit", `on: "header:X-Key", requests: 10, per: 1m0s, burst: 1`)
+	f("inFlightReq: {amount: 5}", "noted inFlightReq", "max_requests: 5")
+	f("retry: {attempts: 3}", "noted retry", "retry: {attempts: 3}")
+	f("buffering: {maxRequestBodyBytes: 1048576}", "", "max_body: 1MiB")
+	f("passTLSClientCert: {pem: true}", "noted passTLSClientCert", `remove: ["X-Forwarded-Tls-Client-Cert"`)
+	f("compress: {}", "noted compress", "pool: s")
+	f("circuitBreaker: {expression: 'x'}", "noted circuitBreaker", "pool: s")
+	f("headers: {accessControlAllowMethods: [GET]}", "noted accessControlAllowMethods", "pool: s")
+	// refused
+	f("basicAuth: {users: ['a:b']}", "refused basicAuth", "pool: s")
+	f("digestAuth: {users: ['a:b']}", "refused digestAuth", "pool: s")
+	f("forwardAuth: {address: 'http://a'}", "refused forwardAuth", "pool: s")
+	f("plugin: {x: {}}", "refused plugin", "pool: s")
+	f("strange: {}", "refused strange", "pool: s")
+	f("ipAllowList: {sourceRange: [10.0.0.0/8], ipStrategy: {depth: 2}}", "refused ipAllowList", "pool: s")
+	f("ipAllowList: {sourceRange: [x]}", "refused ipAllowList", "pool: s")
+	f("rateLimit: {average: 10, sourceCriterion: {requestHost: true}}", "refused rateLimit", "pool: s")
+	f("inFlightReq: {amount: 5, sourceCriterion: {ipStrategy: {depth: 1}}}", "refused inFlightReq", "pool: s")
+	f("redirectRegex: {regex: '^/x', replacement: '/y'}", "refused redirectRegex", "pool: s")
+	f("redirectScheme: {scheme: ftp}", "refused redirectScheme", "pool: s")
+	f("chain: {middlewares: [n, nowhere]}", "refused middlewares", "pool: s")
+	f("chain: {middlewares: ['n@docker']}", "noted n, refused middlewares", "pool: s")
+}
+
+func TestTraefikServices(t *testing.T) {
+	f := func(services, said, has string) {
+		t.Helper()
+		text := "http:\n  routers: {r: {rule: 'PathPrefix(`/`)', service: s}}\n  services: {" + services + "}\n  serversTransports: {t: {insecureSkipVerify: true, serverName: x.example, forwardingTimeouts: {dialTimeout: 2s}}}\n"
+		if !strings.Contains(services, "serversTransport") {
+			text = text[:strings.Index(text, "  serversTransports")]
+		}
+		verdict(t, services, traefik(t, text, oneEntry), said, has)
+	}
+	servers := "servers: [{url: 'http://10.0.0.1'}, {url: 'http://10.0.0.2:81', weight: 3}]"
+	f("s: {loadBalancer: {"+servers+"}}", "", `- {url: "http://10.0.0.2:81", weight: 3}`)
+	f("s: {loadBalancer: {"+servers+", passHostHeader: false}}", "", `host: "upstream"`)
+	f("s: {loadBalancer: {"+servers+", strategy: p2c}}", "", "policy: p2c")
+	f("s: {loadBalancer: {"+servers+", sticky: {cookie: {name: sid}}}}", "noted sticky", `sticky: {cookie: "sid"}`)
+	f("s: {loadBalancer: {"+servers+", healthCheck: {path: /up, interval: 5, timeout: 2s, hostname: a.example, headers: {X-A: b}}}}", "", `path: "/up", expect: {status: "200-399"}, interval: 5s, timeout: 2s, host: "a.example", headers: {"X-A": "b"}`)
+	f("s: {loadBalancer: {"+servers+", serversTransport: t}}", "", `tls: {insecure: true, server_name: "x.example"}`)
+	f("s: {loadBalancer: {servers: [{url: 'h2c://10.0.0.1:80'}]}}", "", "protocol: h2c")
+	f("s: {loadBalancer: {servers: [{url: 'https://10.0.0.1'}]}}", "", `- {url: "https://10.0.0.1:443"}`)
+	f("s: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80/path'}]}}", "noted servers http://10.0.0.1:80/path", "http://10.0.0.1:80")
+	f("s: {weighted: {services: [{name: a, weight: 3}, {name: b}]}}, a: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}, b: {loadBalancer: {servers: [{url: 'http://10.0.0.2:80'}]}}", "", "{url: \"http://10.0.0.1:80\", weight: 3}\n      - {url: \"http://10.0.0.2:80\"}")
+	f("s: {failover: {service: a, fallback: b}}, a: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}, b: {loadBalancer: {servers: [{url: 'http://10.0.0.2:80'}]}}", "", `- {url: "http://10.0.0.2:80", tier: 1}`)
+	f("s: {mirroring: {service: a, mirrors: [{name: b}]}}, a: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}", "noted mirroring", "http://10.0.0.1:80")
+	f("s: {weighted: {services: [{name: s}]}}", "noted service s, noted service s", "status: 503")
+	f("t: {loadBalancer: {"+servers+"}}", "noted service s, noted t", "status: 503")
+}
+
+func TestTraefikEntryPoints(t *testing.T) {
+	f := func(routers, static, said, has string) {
+		t.Helper()
+		text := "http:\n  routers: {" + routers + "}\n  services: {s: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}, o: {loadBalancer: {servers: [{url: 'http://10.0.0.2:80'}]}}}\n  middlewares: {auth: {basicAuth: {}}}\ntls: {certificates: [{certFile: /c.pem, keyFile: /k.pem}], options: {mtls: {minVersion: VersionTLS13, clientAuth: {caFiles: [/ca.pem], clientAuthType: RequireAndVerifyClientCert}}}}\n"
+		verdict(t, routers+"\n"+static, traefik(t, text, static), said, has)
+	}
+	const all = "rule: 'PathPrefix(`/`)', service: s"
+	two := "entryPoints: {web: {address: ':8000'}, websecure: {address: ':8443'}}\n"
+	f("a: {"+all+", entryPoints: [web]}, b: {rule: 'Host(`b`)', service: o, entryPoints: [websecure], tls: {}}", two, "noted auth, noted mtls",
+		"- match: {scheme: http}\n    pool: s\n  - match: {host: [\"b\"], scheme: https}\n    pool: o")
+	f("a: {"+all+", entryPoints: [web]}, b: {"+all+", entryPoints: [websecure], tls: {}}", two, "noted o, noted auth, noted mtls", `tls: {certificates: [{cert: "/c.pem", key: "/k.pem"}]}`)
+	f("a: {"+all+", tls: {options: mtls}, entryPoints: [websecure]}", two, "noted o, noted auth", `min_version: "1.3", client_ca: "/ca.pem"`)
+	f("a: {"+all+", tls: {}}", strings.Replace(two, "':8000'", "':80', http: {redirections: {entryPoint: {to: websecure, scheme: https}}}", 1), "noted o, noted auth, noted mtls",
+		`redirect: {to: "https://{host}:8443{path}{query}", status: 301}`)
+	f("a: {"+all+"}", "entryPoints: {web: {address: ':80', forwardedHeaders: {trustedIPs: [10.0.0.0/8]}, proxyProtocol: {trustedIPs: [10.0.0.1]}}}", "noted o, noted auth, noted mtls",
+		"proxy_protocol: [\"10.0.0.1\"]\ntrusted_proxies: [\"10.0.0.0/8\"]")
+	f("a: {rule: 'Host(`a.example`)', service: s, entryPoints: [websecure], tls: {certResolver: le}}", two+"certificatesResolvers: {le: {acme: {email: a@b.example, storage: /x, tlsChallenge: {}}}}",
+		"noted certResolver, noted o, noted auth, noted mtls", `acme: {hosts: ["a.example"], accept_terms: true, email: "a@b.example"}`)
+	f("a: {"+all+", entryPoints: [web]}", "", "noted entryPoints, noted o, noted auth, noted mtls", `address: ":80"`)
+	f("a: {"+all+", entryPoints: [elsewhere]}, b: {"+all+", entryPoints: [web]}", two, "noted a, noted o, noted auth, noted mtls", "pool: s")
+	f("a: {"+all+", entryPoints: [web]}", "entryPoints: {web: {address: ':80', http: {middlewares: ['auth@file']}}}", "noted o, noted mtls, refused basicAuth", "pool: s")
+	f("a: {rule: 'PathPrefix(`/a`)', priority: 100, service: s}, b: {rule: 'PathPrefix(`/a/b/c`)', service: o}", oneEntry, "noted auth, noted mtls", "- match: {path: \"/a*\"}\n    pool: s\n  - match: {path: \"/a/b/c*\"}\n    pool: o")
+	// refused
+	f("a: {"+all+", entryPoints: [inside]}, b: {"+all+", entryPoints: [web]}", "", "noted entryPoints, noted a, noted o, noted auth, noted mtls, refused entryPoints", "pool: s")
+}
+
+func TestTraefikTOML(t *testing.T) {
+	text := "[http.routers.r]\nrule = \"Host(`a`)\"\nservice = \"s\"\n[[http.services.s.loadBalancer.servers]]\nurl = \"http://10.0.0.1:80\"\n[http.middlewares.x.compress]\n"
+	r, err := convert.Traefik([]byte(text), "dynamic.toml", []byte("[entryPoints.web]\naddress = \":80\"\n"), "traefik.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict(t, text, r, "noted x", "- match: {host: [\"a\"]}\n    pool: s")
+	if got := r.Notes[0].Where; got != "dynamic.toml: http.middlewares.x" {
+		t.Errorf("the note is of %q", got)
+	}
+}
+
+// What a rule leaves out does not come to its route.
+func TestTraefikRuleWithout(t *testing.T) {
+	r := traefik(t, "http:\n  routers: {r: {rule: 'Host(`a`) && !PathPrefix(`/admin`)', service: s}}\n  services: {s: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}}\n", oneEntry)
+	verdict(t, "r", r, "", "- match: {host: [\"a\"], path: \"/admin*\"}\n    respond: {status: 404, body: \"\"}\n  - match: {host: [\"a\"]}\n    pool: s")
+}
