@@ -45,6 +45,7 @@ func fromCaddy(root *tree, r *Result) *Result {
 		c.file.listeners = append(c.file.listeners, &listener{address: ":" + plain})
 		defer c.redirects([]string{":" + plain}, nil)
 	}
+	c.overlapping("listen")
 	c.certificates()
 	for _, name := range servers.names() {
 		c.serve(servers.get(name), plain)
@@ -115,8 +116,7 @@ func (c *caddy) left() {
 			in.use()
 		}
 	}
-	c.root.unread(func(path string, t *tree) {
-		words := strings.Split(path, ".")
+	c.root.unread(func(words []string, t *tree) {
 		what := words[len(words)-1]
 		if slices.Contains(words, "routes") && what == "handle" {
 			c.note(t.at, c.what(t.items), "is never reached, as what stands before it in Caddy's order answers all requests")
@@ -144,11 +144,11 @@ func (c *caddy) addresses(s *tree) (all []string) {
 		out := plain
 		if !strings.HasPrefix(plain, "unix:") {
 			out = address(plain)
-			if _, port, err := net.SplitHostPort(plain); err != nil || strings.Trim(port, "0123456789") != "" || port == "" || strings.ContainsAny(plain, "{}/ ") {
+			if !isListener(plain) {
 				c.note(s.get("listen").place(), "listen", "%s is no address that goodgate listens on and is left out", a)
 				continue
 			}
-		} else if len(plain) > 100 || !strings.HasPrefix(plain, "unix:/") {
+		} else if !isUpstream(plain) {
 			c.note(s.get("listen").place(), "listen", "%s is no address that goodgate listens on and is left out", a)
 			continue
 		}
@@ -157,6 +157,15 @@ func (c *caddy) addresses(s *tree) (all []string) {
 		}
 	}
 	return all
+}
+
+// isListener reports whether goodgate can listen on an address.
+func isListener(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if host == "" {
+		host = "localhost"
+	}
+	return err == nil && isUpstream("http://"+net.JoinHostPort(host, port))
 }
 
 func portOf(address string) string {

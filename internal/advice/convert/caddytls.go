@@ -44,7 +44,7 @@ func isInternal(name string) bool {
 			return true
 		}
 	}
-	return err == nil || !strings.Contains(name, ".")
+	return err == nil || !strings.Contains(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "_")
 }
 
 // secured converts what TLS does at a listener.

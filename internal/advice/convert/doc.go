@@ -1,5 +1,5 @@
 // Package convert writes a goodgate configuration that does what another
-// proxy's does: [Nginx], [HAProxy].
+// proxy's does: [Nginx], [HAProxy], [Caddyfile], [Caddy], [Traefik].
 //
 // What has no equivalent becomes a [Note] with its place, never a silent loss. What
 // restricts access, limits or hides something and cannot be said is in
@@ -17,4 +17,9 @@
 //	known.go                what is harmless, and what protects
 //	nginx*.go               from nginx: addresses, names, locations, conditions, paths, headers, limits, pools
 //	haproxy*.go             from HAProxy: binds, rules, conditions, pools
+//	tree.go                 YAML, JSON and TOML with the places of their values
+//	flow.go                 requests that conditions split, and what becomes of their path on the way
+//	caddy*.go               from Caddy's JSON: servers, TLS, matchers, handlers, pools
+//	caddyfile*.go           Caddy's JSON of a Caddyfile
+//	traefik*.go             from Traefik: entry points, rules, middlewares, services
 package convert

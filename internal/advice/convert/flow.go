@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -300,4 +301,17 @@ func overlap(a, b string) bool {
 		}
 	}
 	return false
+}
+
+// overlapping refuses an address beside all addresses of its port: the other proxy tells
+// the clients of the two apart, which goodgate does not.
+func (r *Result) overlapping(what string) {
+	r.file.listeners = slices.DeleteFunc(slices.Clone(r.file.listeners), func(l *listener) bool {
+		host, port, err := net.SplitHostPort(l.address)
+		if err != nil || host == "" || !slices.ContainsFunc(r.file.listeners, func(o *listener) bool { return o.address == ":"+port }) {
+			return false
+		}
+		r.refuse("", what, "what is for "+l.address+" alone would be for every address of the port, as :"+port+" is listened on too")
+		return true
+	})
 }

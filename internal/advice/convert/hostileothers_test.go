@@ -142,6 +142,7 @@ func FuzzCaddyJSON(f *testing.F) {
 }
 
 func FuzzTraefik(f *testing.F) {
+	f.Add([]byte("http: {services: {a.b: {c: d}}, routers: {x.y: {rule: z}}}"))
 	f.Add([]byte("http:\n  routers: {r: {rule: 'Host(`a`) && !PathPrefix(`/x`)', service: s, middlewares: [m]}}\n  services: {s: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}}\n  middlewares: {m: {stripPrefix: {prefixes: [/x]}}}\nentryPoints: {web: {address: ':80'}}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if r, err := convert.Traefik(text, "t.yml", nil, ""); err == nil {

@@ -2,7 +2,6 @@ package convert
 
 import (
 	"cmp"
-	"net"
 	"slices"
 	"strings"
 )
@@ -45,6 +44,7 @@ func (t *traefik) convert() {
 		return
 	}
 	t.entryPoints(routers)
+	t.overlapping("entryPoints")
 	t.certificates(routers)
 	t.forwarded()
 	for _, p := range t.points {
@@ -61,7 +61,7 @@ func (t *traefik) entryPoints(routers []*router) {
 		in := t.static.get("entryPoints", name)
 		at, udp := strings.CutSuffix(in.str("address"), "/udp")
 		at = strings.TrimSuffix(at, "/tcp")
-		if _, _, err := net.SplitHostPort(at); err != nil || udp || portOf(at) == "" || strings.Trim(portOf(at), "0123456789") != "" {
+		if udp || !isListener(at) {
 			t.note(in.at, name, "is no address that goodgate listens on and is left out")
 			in.use()
 			continue
@@ -325,16 +325,15 @@ func (t *traefik) left() {
 		}
 		in.use()
 	}
-	say := func(path string, in *tree) {
-		words := strings.Split(path, ".")
+	say := func(words []string, in *tree) {
 		what := words[len(words)-1]
 		switch {
 		case slices.Contains([]string{"transport", "http2", "reusePort", "observability", "ruleSyntax", "asDefault", "udp", "serversTransport", "sniStrict", "curvePreferences", "cipherSuites", "alpnProtocols", "maxVersion", "preferServerCipherSuites", "address"}, what):
 			// about Traefik's sockets, its log, or TLS that is Go's here
 		case len(words) > 2 && words[0] == "http" && (words[1] == "middlewares" || words[1] == "services" || words[1] == "serversTransports"):
-			t.note(t.root.get("http", words[1], words[2]).at, words[2], "no request comes to it: it is left out")
+			t.note(t.root.get("http", words[1], words[2]).place(), words[2], "no request comes to it: it is left out")
 		case len(words) > 2 && words[0] == "http" && words[1] == "routers" && what == "service":
-			t.note(t.root.get("http", words[1], words[2]).at, words[2], "is never reached, as the routers before it answer all requests")
+			t.note(t.root.get("http", words[1], words[2]).place(), words[2], "is never reached, as the routers before it answer all requests")
 		default:
 			t.note(in.at, what, "has no equivalent and is left out")
 		}

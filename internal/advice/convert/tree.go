@@ -275,13 +275,14 @@ func (t *tree) place() string {
 	return t.at
 }
 
-// unread calls say for each part that nobody has read, the outermost only.
-func (t *tree) unread(say func(path string, t *tree)) { t.unreadBelow("", say) }
+// unread calls say for each part that nobody has read, the outermost only, with the keys
+// that lead to it.
+func (t *tree) unread(say func(path []string, t *tree)) { t.unreadBelow(nil, say) }
 
-func (t *tree) unreadBelow(path string, say func(string, *tree)) {
+func (t *tree) unreadBelow(path []string, say func([]string, *tree)) {
 	for _, k := range t.keys {
 		in := t.of[k]
-		below := strings.TrimPrefix(path+"."+k, ".")
+		below := append(slices.Clone(path), k)
 		if !in.read {
 			say(below, in)
 			continue
