@@ -14,13 +14,7 @@ import (
 // that is converted.
 func Caddyfile(cfg *caddyfile.Config) *Result {
 	a := &adapter{Config: cfg, Result: &Result{}, plain: "80", secure: "443", servers: map[string]*site{}, order: slices.Clone(caddyOrder)}
-	for _, p := range cfg.Problems {
-		if p.What == "import" {
-			a.refuse(p.Where, p.What, p.Text)
-		} else {
-			a.note(p.Where, p.What, "%s", p.Text)
-		}
-	}
+	a.problems()
 	for _, d := range cfg.Options {
 		a.option(d)
 	}
@@ -40,6 +34,16 @@ func Caddyfile(cfg *caddyfile.Config) *Result {
 	root := object("", "apps", object("", "http", http, "tls", tls))
 	root.set("@loaded", texts("", a.loaded))
 	return fromCaddy(root, a.Result)
+}
+
+func (a *adapter) problems() {
+	for _, p := range a.Problems {
+		if p.What == "import" {
+			a.refuse(p.Where, p.What, p.Text)
+		} else {
+			a.note(p.Where, p.What, "%s", p.Text)
+		}
+	}
 }
 
 // adapter makes Caddy's JSON of a Caddyfile.

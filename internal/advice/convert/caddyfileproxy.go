@@ -11,8 +11,8 @@ import (
 
 // dialled are the addresses that one word of reverse_proxy stands for, and their scheme.
 func dialled(text string) (list []string, scheme string) {
-	if i := strings.Index(text, "://"); i >= 0 {
-		scheme, text = text[:i], strings.TrimSuffix(text[i+3:], "/")
+	if before, after, ok := strings.Cut(text, "://"); ok {
+		scheme, text = before, strings.TrimSuffix(after, "/")
 	}
 	if strings.HasPrefix(text, "unix/") || strings.Contains(text, "{") {
 		return []string{text}, scheme

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,9 +30,7 @@ type matchers map[string]*tree
 // block makes the routes of a block: sorted as Caddy does, or as they stand.
 func (a *adapter) block(list []*caddyfile.Directive, sorted bool, outer matchers) []*tree {
 	known := matchers{}
-	for name, m := range outer {
-		known[name] = m
-	}
+	maps.Copy(known, outer)
 	for _, d := range list {
 		if strings.HasPrefix(d.Name, "@") {
 			known[d.Name] = a.named(d)

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,9 +38,7 @@ func (a *adapter) siteTLS(s *caddyfile.Site, addresses []siteAddress) *tree {
 			continue
 		}
 		settings := map[string]string{}
-		for k, v := range a.issuer {
-			settings[k] = v
-		}
+		maps.Copy(settings, a.issuer)
 		if out == nil {
 			out = object(d.At)
 		}

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -58,13 +59,10 @@ func (c *caddy) from(list []*tree, done []string, d draft, next func(draft)) {
 
 // what names what handlers do: the directive, or the first handler.
 func (c *caddy) what(handlers []*tree) string {
-	for _, h := range handlers {
-		if name := h.str("@directive"); name != "" {
-			return name
-		}
-		return h.str("handler")
+	if len(handlers) == 0 {
+		return "routes"
 	}
-	return "routes"
+	return cmp.Or(handlers[0].str("@directive"), handlers[0].str("handler"))
 }
 
 // lost says that a route is left out whose condition a route of goodgate cannot have.

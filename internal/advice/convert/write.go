@@ -109,13 +109,14 @@ func (l *listener) tls() string {
 }
 
 func (l *listener) ordered() string {
-	text := "acme: {hosts: " + list(l.acme) + ", accept_terms: true"
+	var text strings.Builder
+	text.WriteString("acme: {hosts: " + list(l.acme) + ", accept_terms: true")
 	for _, kv := range [][2]string{{"email", l.authority.email}, {"directory", l.authority.directory}, {"ca", l.authority.ca}} {
 		if kv[1] != "" {
-			text += ", " + kv[0] + ": " + quote(kv[1])
+			text.WriteString(", " + kv[0] + ": " + quote(kv[1]))
 		}
 	}
-	return text + "}"
+	return text.String() + "}"
 }
 
 func (p *pool) write(w *writer) {
