@@ -89,6 +89,34 @@ var otherStyles = []style{
 		front POST c.example.com /api/v1/x
 		front POST c.example.com /open/x
 		front POST c.example.com /x`, 0},
+	{"rules.yaml", `
+		front GET www.example.com /
+		front GET WWW.Example.com /x?y=z
+		front GET example.com /api/x
+		front GET www.example.com /api/x
+		front GET www.example.com /apix
+		front GET app.example.com /
+		front GET app.example.com /admin
+		front GET app.example.com /administrator
+		front GET app.example.com /admin/x X-Key: secret
+		front GET app.example.com /admin/x X-Key: other
+		front POST app.example.com /forms/x
+		front POST other.example.com /forms/x
+		front PUT other.example.com /submit
+		front PUT other.example.com /submit/x
+		front GET other.example.com /submit
+		front GET files.example.com /a.jpeg
+		front GET files.example.com /a.JPEG
+		front GET files.example.com /a.gif
+		front GET a.tenants.example.com /
+		front GET a.b.tenants.example.com /
+		front GET tenants.example.com /
+		front GET www.example.com /first/x
+		front GET nobody.test /first
+		front GET nobody.test /local
+		front GET nobody.test /remote
+		front GET older.example.com /user/7/x
+		front GET older.example.com /user/x`, 0},
 }
 
 var otherPrograms sync.Map // paths by name
@@ -98,7 +126,12 @@ func proxyProgram(t *testing.T, name string) string {
 	t.Helper()
 	build := sync.OnceValues(func() (string, error) {
 		c := exec.Command("go", "tool", "-n", name)
-		c.Dir = "proxies"
+		if c.Dir = "proxies"; name == "traefik" { // its rules, see there
+			path := filepath.Join(filepath.Dir(built.goodgate), name)
+			c = exec.Command("go", "build", "-o", path, ".")
+			c.Dir = filepath.Join("proxies", name)
+			return path, c.Run()
+		}
 		out, err := c.Output()
 		return strings.TrimSpace(string(out)), err
 	})
@@ -120,7 +153,7 @@ func (v *conversion) other(file string) *process {
 	case ext == ".json":
 		return startProcess(v.T, "caddy", env, proxyProgram(v.T, "caddy"), "run", "--config", file)
 	case len(static(file)) > 0:
-		return startProcess(v.T, "traefik", nil, proxyProgram(v.T, "traefik"), "--configFile="+static(file)[1])
+		return startProcess(v.T, "traefik", nil, proxyProgram(v.T, "traefik"), v.front, file)
 	}
 	return nil
 }

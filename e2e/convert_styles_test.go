@@ -213,6 +213,11 @@ func (v *styled) write(name string) string {
 	writeFile(v.T, v.path("public"), "500.html", "<h1>We are sorry.</h1>\n")
 	v.addresses = strings.NewReplacer("FRONTPORT", portOf(v.front), "SECUREPORT", portOf(v.secure), "INSIDEPORT", portOf(v.inside), "FRONTHOST", hostOf(v.front), "APP1", v.app(describing("one")), "APP2", v.app(describing("two")),
 		"FRONT", v.front, "SECURE", v.secure, "INSIDE", v.inside, "DIR", v.dir)
+	for _, other := range static(filepath.Join("testdata", "convert", name)) {
+		if text, err := os.ReadFile(other); err == nil {
+			writeFile(v.T, v.dir, filepath.Base(other), v.addresses.Replace(string(text)))
+		}
+	}
 	return writeFile(v.T, v.dir, name, v.addresses.Replace(string(b)))
 }
 
