@@ -44,6 +44,27 @@ func TestNothingOfOthersBecomesConfiguration(t *testing.T) {
 	}
 }
 
+// ofOthers converts a file of Caddy or Traefik, nil for another one.
+func ofOthers(t *testing.T, file, text string) (r *convert.Result) {
+	t.Helper()
+	var err error
+	switch filepath.Ext(file) {
+	case ".caddyfile":
+		var c *caddyfile.Config
+		if c, err = caddyfile.Parse(text, file, os.LookupEnv); err == nil {
+			r = convert.Caddyfile(c)
+		}
+	case ".json":
+		r, err = convert.Caddy([]byte(text), file)
+	case ".yaml":
+		r, err = convert.Traefik([]byte(text), file, []byte(oneEntry), "static.yaml")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // passesOthers is passes, where nothing was refused for want of a certificate.
 func passesOthers(t *testing.T, from string, r *convert.Result) {
 	t.Helper()
@@ -58,7 +79,7 @@ func TestConvertsNonsenseOfOthers(t *testing.T) {
 		"php_fastcgi,file_server,import,@m,@m not,@m header,@m path_regexp,@m remote_ip,lb_policy,health_uri,header_up,transport,transport http,dynamic,to,request_body,vars,map,*,/,{block},uri strip_prefix,client_auth", ",")
 	for _, a := range words {
 		for _, b := range words {
-			for _, form := range []string{":80 {\n%s\n%s\n}", ":80 {\n%s {\n%s\n}\n}", "{\n%s\n%s {\n}\n}\n:80 {\nrespond x\n}", ":80\n%s\n%s", "(s) {\n%s\n}\n:80 {\nimport s %s {\nx\n}\n}"} {
+			for _, form := range []string{":80 {\n%s\n%s\n}", ":80 {\n%s {\n%s\n}\n}"} {
 				text := fmt.Sprintf(form, a, b)
 				c, err := caddyfile.Parse(text, filepath.Join(t.TempDir(), "Caddyfile"), os.LookupEnv)
 				if err != nil {
