@@ -75,6 +75,9 @@ func (t *traefik) routed(list []*router, d draft) {
 	if ok {
 		terms, ok = both([]term{{has: t.at(addresses, nil)}}, terms)
 	}
+	if len(t.file.trusted) > 0 && strings.Contains(r.rule, "ClientIP(") {
+		ok = false // Traefik asks for the address of the connection, goodgate for the client's
+	}
 	if !ok || !sayable(terms) {
 		t.refuse(r.at, "rule", "("+r.rule+") has a condition that a route cannot have: its requests would go to another router")
 		r.use()
