@@ -16,6 +16,9 @@ type Match struct {
 	PathRegexp *regexp.Regexp    // matches somewhere in the decoded path; nil = any
 	Methods    []string          // upper case
 	Headers    map[string]string // value, or "*" for any
+	Query      map[string]string // the same of parameters of the query, decoded
+	Cookies    map[string]string // the same of cookies
+	Patterns   []Pattern         // what values of these must match
 	Scheme     string            // "http" or "https": how the client's connection came
 	Listeners  []string          // names of the listeners that the client came to
 	Clients    []netip.Prefix    // networks that the client is in; one on a unix socket is in none
@@ -28,7 +31,8 @@ func (m *Match) matches(x *exchange, path string) bool {
 		(len(m.Methods) == 0 || slices.Contains(m.Methods, r.Method)) &&
 		(len(m.Listeners) == 0 || slices.Contains(m.Listeners, x.listener.Name)) &&
 		(len(m.Clients) == 0 || m.matchesClient(x.record.Client)) &&
-		m.matchesHeaders(r)
+		m.matchesHeaders(r) &&
+		(len(m.Query)+len(m.Cookies)+len(m.Patterns) == 0 || m.matchesValues(r))
 }
 
 func (m *Match) matchesHost(host string) bool {
@@ -70,11 +74,7 @@ func (m *Match) matchesClient(client netip.Addr) bool {
 
 func (m *Match) matchesHeaders(r *Request) bool {
 	for name, want := range m.Headers {
-		matches := false
-		for v := range r.ValuesOf(name) {
-			matches = matches || want == "" || want == "*" || v == want
-		}
-		if !matches {
+		if !oneIs(r.ValuesOf(name), want) {
 			return false
 		}
 	}

@@ -85,7 +85,13 @@ func newTrust(o *Options) *trust {
 func (o *Options) decisive() []string {
 	names := slices.Clone(o.Decisive)
 	for i := range o.Routes {
-		names = slices.AppendSeq(names, maps.Keys(o.Routes[i].Match.Headers))
+		m := &o.Routes[i].Match
+		names = slices.AppendSeq(names, maps.Keys(m.Headers))
+		for _, p := range m.Patterns {
+			if p.Of == FromHeader {
+				names = append(names, p.Name)
+			}
+		}
 	}
 	return names
 }

@@ -2,8 +2,10 @@ package assemble
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goodgate/goodgate/reason"
@@ -93,15 +95,25 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 
 // match returns the conditions of a route that has been validated.
 func match(all *config.Config, c config.Match) proxy.Match {
-	m := proxy.Match{Hosts: c.Host, Path: c.Path, Methods: c.Methods, Headers: c.Headers, Scheme: scheme(c.Scheme), Clients: c.Client}
+	m := proxy.Match{Hosts: c.Host, Path: c.Path, Methods: c.Methods, Headers: c.Headers, Query: c.Query, Cookies: c.Cookies, Scheme: scheme(c.Scheme), Clients: c.Client}
 	if c.PathRegexp != "" {
 		m.PathRegexp = regexp.MustCompile(c.PathRegexp)
 	}
+	m.Patterns = slices.Concat(patterns(proxy.FromHeader, c.HeaderRegexp), patterns(proxy.FromQuery, c.QueryRegexp), patterns(proxy.FromCookie, c.CookieRegexp))
 	for _, ref := range c.Listener {
 		address, _ := all.ListenerAddress(ref)
 		m.Listeners = append(m.Listeners, address)
 	}
 	return m
+}
+
+// patterns are in the order of their names, so that a configuration always means the
+// same work.
+func patterns(of proxy.Source, c config.Expressions) (all []proxy.Pattern) {
+	for _, name := range slices.Sorted(maps.Keys(c)) {
+		all = append(all, proxy.Pattern{Of: of, Name: name, Regexp: regexp.MustCompile(c[name])})
+	}
+	return all
 }
 
 // rewrites is nil where nothing is rewritten.

@@ -3,6 +3,7 @@ package assemble
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -48,6 +49,35 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"], drain_header: true}}`)
 	}
 	if got := fmt.Sprint(o.TrustedHeaders != nil, o.DropHeaders != nil, Pool(c.Pools["app"]).DrainHeader); got != "true true true" {
 		t.Errorf("lists without an entry, and drain_header: got %s", got)
+	}
+}
+
+// Conditions on values arrive each in its place.
+func TestMatchValuesArrive(t *testing.T) {
+	c := parse(t, `
+listeners: ["127.0.0.1:0"]
+routes:
+  - match:
+      query: {"a[b]": "1"}
+      cookies: {c: "*"}
+      header_regexp: {x-a: "^h"}
+      query_regexp: {q: "^q"}
+      cookie_regexp: {k: "^k"}
+    pool: app
+pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`)
+	m := match(c, c.Routes[0].Match)
+	got := fmt.Sprint(m.Query, m.Cookies)
+	for _, p := range m.Patterns {
+		got += fmt.Sprint(" ", p.Of, p.Name, p.Regexp)
+	}
+	if want := "map[a[b]:1] map[c:*] 0X-A^h 1q^q 2k^k"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, bad := range []string{`header_regexp: {"a b": x}`, `query: {"": x}`, `query_regexp: {a: "("}`, `cookies: {"a=b": x}`, `cookie_regexp: {a: ""}`} {
+		text := "listeners: [\"127.0.0.1:0\"]\nroutes: [{match: {" + bad + "}, respond: {status: 204}}]\n"
+		if _, _, err := config.Parse("test.yaml", []byte(text), os.LookupEnv); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
 	}
 }
 

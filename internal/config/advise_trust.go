@@ -17,6 +17,9 @@ func (a *advisor) dropped() {
 		for _, name := range slices.Sorted(maps.Keys(r.Match.Headers)) {
 			a.arrives(join(path, "match.headers"), name)
 		}
+		for _, name := range slices.Sorted(maps.Keys(r.Match.HeaderRegexp)) {
+			a.arrives(join(path, "match.header_regexp"), name)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.config.Pools)) {
 		path, p := "pools."+name, a.config.Pools[name]

@@ -12,7 +12,10 @@ func (m Match) covers(o Match) bool {
 		(m.PathRegexp == "" || m.PathRegexp == o.PathRegexp) &&
 		(m.Scheme == "" || m.Scheme == "any" || m.Scheme == o.Scheme) &&
 		coversList(m.Methods, o.Methods) && coversList(m.Listener, o.Listener) &&
-		coversClients(m.Client, o.Client) && coversHeaders(m.Headers, o.Headers)
+		coversClients(m.Client, o.Client) && coversValues(m.Headers, o.Headers) &&
+		coversValues(m.Query, o.Query) && coversValues(m.Cookies, o.Cookies) &&
+		coversExpressions(m.HeaderRegexp, o.HeaderRegexp) && coversExpressions(m.QueryRegexp, o.QueryRegexp) &&
+		coversExpressions(m.CookieRegexp, o.CookieRegexp)
 }
 
 func coversHosts(m, o []string) bool {
@@ -63,7 +66,17 @@ func coversClients(m, o []netip.Prefix) bool {
 	})
 }
 
-func coversHeaders(m, o Headers) bool {
+// coversExpressions knows of expressions only that they are the same.
+func coversExpressions(m, o Expressions) bool {
+	for name, re := range m {
+		if o[name] != re {
+			return false
+		}
+	}
+	return true
+}
+
+func coversValues(m, o map[string]string) bool {
 	for name, value := range m {
 		other, ok := o[name]
 		if !ok || !anyValue(value) && value != other {
@@ -73,5 +86,5 @@ func coversHeaders(m, o Headers) bool {
 	return true
 }
 
-// anyValue reports whether a condition on a header only asks that it is there.
+// anyValue reports whether a condition on a value only asks that it is there.
 func anyValue(value string) bool { return value == "" || value == "*" }

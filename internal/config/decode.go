@@ -152,7 +152,7 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
 		child := join(path, key)
 		if err != nil {
 			name := found(e.key.Value)
-			if f.typ == reflect.TypeFor[Headers]() {
+			if f.element().mayHide() {
 				name = strconv.Quote(keyTold(e.key.Value)) // often a whole line of a header, with its value
 			}
 			d.errorf(e.key, path, "key %s: %v", name, err)

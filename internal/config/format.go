@@ -38,6 +38,7 @@ var formats = map[string]format{
 	"method":      {method, whole},
 	"name":        {poolName, whole},
 	"output":      {logOutput, whole},
+	"parameter":   {parameter, whole},
 	"path":        {matchPath, whole},
 	"pin":         {publicKeyPin, whole},
 	"prefix":      {pathPrefix, whole},
@@ -222,6 +223,14 @@ func isToken(s string) bool {
 func token(s string) (string, error) {
 	if !isToken(s) {
 		return "", errors.New("expected a word of letters, digits, - and _")
+	}
+	return s, nil
+}
+
+// parameter takes the name of a parameter of a query, as it is once it is decoded.
+func parameter(s string) (string, error) {
+	if s == "" || printable.Text(s) != s || strings.ContainsAny(s, " :/=&?#%+") {
+		return "", errors.New("expected the name of a parameter, such as page or filter[name]")
 	}
 	return s, nil
 }

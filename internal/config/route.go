@@ -26,14 +26,19 @@ type Route struct {
 
 // Match holds the conditions of a route; a zero condition matches everything.
 type Match struct {
-	Host       []string       `yaml:"host" opt:"single" format:"hostpattern" help:"Names without port; *.example.com stands for every name below example.com, not for itself."`
-	Scheme     string         `yaml:"scheme" default:"any" enum:"any|http|https" help:"Whether the client's connection to goodgate is by TLS (https) or not (http)."`
-	Path       string         `yaml:"path" default:"" format:"path" help:"Exact path, or with a * at its end the start of the path."`
-	PathRegexp string         `yaml:"path_regexp" default:"" format:"regexp" help:"Regular expression (RE2) that matches in the decoded path; ^ and $ are its ends, (?i) ignores case."`
-	Methods    []string       `yaml:"methods" default:"[]" format:"method" help:"Request methods."`
-	Headers    Headers        `yaml:"headers" format:"header" help:"Headers that must have the value; an empty value or * only asks that the header is there."`
-	Listener   []string       `yaml:"listener" opt:"single" format:"listener" help:"Listeners that the client came to, each by its name or its address."`
-	Client     []netip.Prefix `yaml:"client" opt:"single" help:"Networks that the client is in; trusted_proxies are believed who that is."`
+	Host         []string       `yaml:"host" opt:"single" format:"hostpattern" help:"Names without port; *.example.com stands for every name below example.com, not for itself."`
+	Scheme       string         `yaml:"scheme" default:"any" enum:"any|http|https" help:"Whether the client's connection to goodgate is by TLS (https) or not (http)."`
+	Path         string         `yaml:"path" default:"" format:"path" help:"Exact path, or with a * at its end the start of the path."`
+	PathRegexp   string         `yaml:"path_regexp" default:"" format:"regexp" help:"Regular expression (RE2) that matches in the decoded path; ^ and $ are its ends, (?i) ignores case."`
+	Methods      []string       `yaml:"methods" default:"[]" format:"method" help:"Request methods."`
+	Headers      Headers        `yaml:"headers" format:"header" help:"Headers that must have the value; an empty value or * only asks that the header is there."`
+	HeaderRegexp Expressions    `yaml:"header_regexp" format:"header" help:"Headers of which a value must match the regular expression (RE2); ^ and $ are its ends, (?i) ignores case."`
+	Query        Values         `yaml:"query" format:"parameter" help:"Parameters of the query that must have the value, decoded; an empty value or * only asks that the parameter is there."`
+	QueryRegexp  Expressions    `yaml:"query_regexp" format:"parameter" help:"Parameters of the query of which a value, decoded, must match the regular expression (RE2)."`
+	Cookies      Values         `yaml:"cookies" format:"token" help:"Cookies that must have the value; an empty value or * only asks that the cookie is there."`
+	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" help:"Cookies of which a value must match the regular expression (RE2)."`
+	Listener     []string       `yaml:"listener" opt:"single" format:"listener" help:"Listeners that the client came to, each by its name or its address."`
+	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks that the client is in; trusted_proxies are believed who that is."`
 }
 
 // Rewrites change where an upstream's answers lead. Of each list the first entry that fits is used.

@@ -69,8 +69,10 @@ func (f field) element() field {
 	e := f
 	e.typ = f.typ.Elem()
 	switch {
-	case f.typ == reflect.TypeFor[Headers]():
+	case f.typ == reflect.TypeFor[Headers](), f.typ == reflect.TypeFor[Values]():
 		e.format = "headervalue"
+	case f.typ == reflect.TypeFor[Expressions]():
+		e.format = "regexp"
 	case f.typ.Kind() == reflect.Map:
 		e.format = "" // is that of the keys
 	}

@@ -17,6 +17,12 @@ type Duration = time.Duration
 // Headers are header fields by canonical name, one value each.
 type Headers map[string]string
 
+// Values are values by the name of what has them, one each.
+type Values map[string]string
+
+// Expressions are regular expressions (RE2) by the name of what must match.
+type Expressions map[string]string
+
 // Size is a number of bytes, written 64KiB (1024), 1MB (1000) or plain.
 type Size int64
 

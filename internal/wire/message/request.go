@@ -230,6 +230,17 @@ func (r *Request) Cookie(name string) (value string, ok bool) {
 	return c.Value, true
 }
 
+// CookieValues returns the values of all cookies with a name.
+func (r *Request) CookieValues(name string) (values []string) {
+	if !r.Has(header.Cookie) {
+		return nil
+	}
+	for _, c := range r.alone(header.Cookie).CookiesNamed(name) {
+		values = append(values, c.Value)
+	}
+	return values
+}
+
 // BasicAuth returns the user's name and password of the Authorization field (RFC
 // 7617); ok is false without them.
 func (r *Request) BasicAuth() (user, password string, ok bool) {

@@ -1,0 +1,78 @@
+package proxy
+
+import (
+	"iter"
+	"regexp"
+	"slices"
+
+	"github.com/goodgate/goodgate/internal/wire/message"
+)
+
+// Source is where in a request a value comes from.
+type Source int
+
+const (
+	FromHeader Source = iota
+	FromQuery         // a parameter, decoded (WHATWG URL, section 5.1)
+	FromCookie
+)
+
+// Pattern is a condition on the values that a request has under a name. One that
+// matches is enough; a request without any does not match.
+type Pattern struct {
+	Of     Source
+	Name   string
+	Regexp *regexp.Regexp // matches somewhere in the value
+}
+
+// values are those that a request has under a name.
+func (s Source) values(r *Request, name string) iter.Seq[string] {
+	switch s {
+	case FromQuery:
+		return message.QueryValues(r.URL.RawQuery, name)
+	case FromCookie:
+		return slices.Values(r.CookieValues(name))
+	}
+	return r.ValuesOf(name)
+}
+
+// matchesValues reports whether the conditions on parameters, cookies and patterns
+// hold.
+func (m *Match) matchesValues(r *Request) bool {
+	for name, want := range m.Query {
+		if !oneIs(FromQuery.values(r, name), want) {
+			return false
+		}
+	}
+	for name, want := range m.Cookies {
+		if !oneIs(FromCookie.values(r, name), want) {
+			return false
+		}
+	}
+	for _, p := range m.Patterns {
+		if !p.matches(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *Pattern) matches(r *Request) bool {
+	for v := range p.Of.values(r, p.Name) {
+		if p.Regexp.MatchString(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// oneIs reports whether one of the values is the wanted one; "" and "*" stand for
+// any.
+func oneIs(values iter.Seq[string], want string) bool {
+	for v := range values {
+		if want == "" || want == "*" || v == want {
+			return true
+		}
+	}
+	return false
+}
