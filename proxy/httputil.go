@@ -127,7 +127,7 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 		relay.agree(res)
 	}
 	x.route.Rewrites.rewriteHeader(res.Header)
-	x.route.ResponseHeaders.apply(res.Header)
+	x.editResponse(res.Header, false)
 	x.cleanTrailer(res.Trailer) // what has come of it, and what is announced
 	if s := x.delivery.pool.opts.Sticky; s != nil {
 		s.write(res.Header, x)

@@ -49,7 +49,7 @@ func (x *exchange) inform(code int, fields textproto.MIMEHeader) error {
 	delete(fields, "Content-Length")
 	delete(fields, drainHeader)
 	maps.Copy(h, fields)
-	x.route.ResponseHeaders.apply(h)
+	x.editResponse(h, true)
 	x.writer.WriteHeader(code)
 	clear(h)
 	maps.Copy(h, final)

@@ -55,6 +55,6 @@ func (x *exchange) answerOptions() {
 	h := x.writer.Header()
 	h.Set("Allow", allowed)
 	h.Set("Content-Length", "0")
-	x.route.ResponseHeaders.apply(h)
+	x.editResponse(h, false)
 	x.writer.WriteHeader(http.StatusOK)
 }

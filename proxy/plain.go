@@ -46,7 +46,7 @@ func relayPlain(x *exchange) {
 	}
 	h.DeleteHopByHop()
 	x.route.Rewrites.rewriteHead(h)
-	x.route.ResponseHeaders.apply(h)
+	x.editResponse(h, false)
 	x.cleanTrailer(res.Trailers())
 	if s := x.delivery.pool.opts.Sticky; s != nil {
 		s.write(h, x)

@@ -140,7 +140,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
 	case failed != nil:
 		x.fail(failed)
 	case x.route.Pool == nil:
-		x.route.answer(&x.writer, x.request)
+		x.answerRoute()
 	case x.endsHere():
 		x.answerOptions()
 	default:

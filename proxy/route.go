@@ -39,9 +39,11 @@ type Route struct {
 	Limits         *Limits  // which requests are let in; nil = all
 	Priority       Priority // whose turn comes first when requests queue before the pool
 
-	edited   fieldTable // what RequestHeaders is about
-	variable bool       // RequestHeaders has variables
-	mark     string     // of this route in Goodgate-Passed
+	edited         fieldTable           // what RequestHeaders is about
+	requestValues  map[string]*template // of RequestHeaders, by their text; nil = none has variables
+	responseValues map[string]*template // of ResponseHeaders
+	target         *template            // of Redirect; nil = it has no variables
+	mark           string               // of this route in Goodgate-Passed
 }
 
 // HostUpstream as [Route.Host] sends each upstream its own name.
@@ -59,7 +61,10 @@ func (rt *Route) prepare() error {
 		return fmt.Errorf("route %s: needs exactly one of a pool, a redirect and a response, has %d", rt.Name, n)
 	}
 	rt.edited = rt.RequestHeaders.fields()
-	rt.variable = rt.RequestHeaders.hasVariables()
+	rt.requestValues, rt.responseValues = rt.RequestHeaders.templates(), rt.ResponseHeaders.templates()
+	if rt.Redirect != nil {
+		rt.target = newTemplate(rt.Redirect.To)
+	}
 	return rt.Fallback.prepare(rt)
 }
 
@@ -71,35 +76,21 @@ func (rt *Route) deadline() time.Duration {
 	return rt.Pool.opts.Timeouts.Request
 }
 
-// answer serves a route that has no pool.
-func (rt *Route) answer(w http.ResponseWriter, r *Request) {
-	rt.ResponseHeaders.apply(w.Header())
+// answerRoute serves a route that has no pool.
+func (x *exchange) answerRoute() {
+	rt := x.route
+	x.editResponse(x.writer.Header(), false)
 	if rt.Redirect != nil {
-		rt.Redirect.serve(w, r)
+		x.redirect(rt.Redirect)
 		return
 	}
-	rt.Respond.serve(w)
+	rt.Respond.serve(&x.writer)
 }
 
 // Redirect answers with another address.
 type Redirect struct {
-	To     string // with {host}, {path} and {query} of the request
+	To     string // with variables, and with {1} to {9}, the groups of Match.PathRegexp
 	Status int    // 0 = 308
-}
-
-func (d *Redirect) serve(w http.ResponseWriter, r *Request) {
-	host := r.Host
-	query := ""
-	if r.URL.RawQuery != "" {
-		query = "?" + r.URL.RawQuery
-	}
-	to := strings.NewReplacer("{host}", host, "{path}", onePath(r.URL.EscapedPath()), "{query}", query).Replace(d.To)
-	status := d.Status
-	if status == 0 {
-		status = http.StatusPermanentRedirect
-	}
-	w.Header().Set("Location", to)
-	w.WriteHeader(status)
 }
 
 // onePath keeps a path from beginning like the name of another host.

@@ -7,10 +7,24 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}?|\}`)
+
+// ofRequest are the placeholders of a redirect that have a parameter: a group of
+// match.path_regexp, or a parameter of the query.
+var ofRequest = regexp.MustCompile(`\{(?:([1-9])|query:[^{}]+)\}`)
+
+// groups returns the highest group of match.path_regexp that a redirect has.
+func groups(target string) (highest int) {
+	for _, m := range ofRequest.FindAllStringSubmatch(target, -1) {
+		n, _ := strconv.Atoi(m[1])
+		highest = max(highest, n)
+	}
+	return highest
+}
 
 // plainPath reports whether s can be the path of a request, as it stands.
 func plainPath(s string) bool {
@@ -53,13 +67,14 @@ func requestPath(s string) (string, error) {
 }
 
 func redirectTarget(s string) (string, error) {
-	known := []string{"{host}", "{path}", "{query}"}
+	known := []string{"{scheme}", "{host}", "{path}", "{query}", "{uri}"}
 	for _, p := range placeholder.FindAllString(s, -1) {
-		if !slices.Contains(known, p) {
-			return "", fmt.Errorf("unknown placeholder %s%s; known: %s", p, didYouMean(p, known), strings.Join(known, ", "))
+		if !slices.Contains(known, p) && !ofRequest.MatchString(p) {
+			return "", fmt.Errorf("unknown placeholder %s%s; known: %s, {query:NAME} and {1} to {9}", p, didYouMean(p, known), strings.Join(known, ", "))
 		}
 	}
-	plain := strings.NewReplacer("{host}", "host", "{path}", "/path", "{query}", "a=b").Replace(s)
+	plain := strings.NewReplacer("{scheme}", "https", "{host}", "host", "{path}", "/path", "{query}", "?a=b", "{uri}", "/path").Replace(s)
+	plain = ofRequest.ReplaceAllString(plain, "a")
 	u, err := url.Parse(plain)
 	switch {
 	case err != nil, strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }):

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -228,6 +229,7 @@ func upstreamAddress(url string) string {
 func (v *validator) route(path string, r Route) {
 	v.poolExists(path+".pool", r.Pool)
 	v.respond(path+".respond", r.Respond)
+	v.redirect(path+".redirect.to", r)
 	v.matchListeners(path+".match.listener", r.Match)
 	if v.at.given(path + ".fallback") {
 		v.fallback(path+".fallback", r.Fallback, r.Pool)
@@ -258,6 +260,20 @@ func (v *validator) respond(path string, r *Respond) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		v.headerAllowed(path+".headers."+name, name, false)
+	}
+}
+
+// redirect looks for groups in a redirect that the route's expression does not have.
+func (v *validator) redirect(path string, r Route) {
+	if r.Redirect == nil {
+		return
+	}
+	has := 0
+	if re, err := regexp.Compile(r.Match.PathRegexp); err == nil {
+		has = re.NumSubexp()
+	}
+	if n := groups(r.Redirect.To); n > has {
+		v.errorf(path, "has {%d}: match.path_regexp of the route has %d groups", n, has)
 	}
 }
 

@@ -1,0 +1,92 @@
+package proxy_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"testing"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// What a client sends arrives in the fields that a route sets of it, once, and a
+// value without any is none.
+func TestVariablesOfRequests(t *testing.T) {
+	t.Parallel()
+	s := setup{}
+	s.route.Match.PathRegexp = regexp.MustCompile("^/u/([^/]+)/(.*)$")
+	s.route.RequestHeaders = proxy.HeaderEdits{
+		Set: map[string]string{
+			"X-Path": "{path}{query}", "X-Group": "{2}-{1}-{3}", "X-Arg": "<{query:a}>", "X-Cookie": "{cookie:c}", "X-Head": "{header:x-in}",
+			"X-None": "{header:x-none}", "X-Gone": "{cookie:none}{query:none}", "X-Upstream": "{upstream}", "X-Plain": "{header}{0}{query:}",
+		},
+	}
+	_, sent := echo(t, s)
+	r := httptest.NewRequest("GET", "/u/a%20b/c?a=%0d{host}&a=2", nil)
+	r.Header = http.Header{"Cookie": {"c={host}"}, "X-In": {"{cookie:c}"}, "X-None": {}, "X-Gone": {"mine"}, "X-Upstream": {"mine"}}
+	got := sent(r).Header
+	for name, value := range map[string]string{
+		"X-Path": "/u/a%20b/c?a=%0d{host}&a=2", "X-Group": "c-a%20b-", "X-Arg": "<%0d{host}>", "X-Cookie": "{host}", "X-Head": "{cookie:c}",
+		"X-None": "", "X-Gone": "", "X-Upstream": "", "X-Plain": "{header}{0}{query:}",
+	} {
+		if got.Get(name) != value || value == "" && len(got[name]) > 0 {
+			t.Errorf("%s: got %q, want %q", name, got[name], value)
+		}
+	}
+}
+
+// By both relays the fields of an answer tell what the route says of the request and
+// of who answered.
+func TestVariablesOfResponses(t *testing.T) {
+	t.Parallel()
+	for _, front := range []string{"inbound", "inbound-httputil", "net/http"} {
+		s := setup{front: front, upstreams: specs("nobody:80", "app:80")}
+		s.pool.Retry = retries(2)
+		s.route.ResponseHeaders = proxy.HeaderEdits{
+			Set: map[string]string{"X-Tried": "{upstreams}", "X-By": "{upstream}", "Access-Control-Allow-Origin": "{header:Origin}", "X-App": "{header:none}"},
+			Add: map[string]string{"Vary": "{header:Origin}"},
+		}
+		w := start(t, s)
+		w.app("app:80", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-App", "1")
+			io.WriteString(w, "ok")
+		})
+		res := w.raw("GET / HTTP/1.1\nHost: a\nOrigin: https://a.example\n\n")
+		for name, want := range map[string]string{"X-By": "app:80", "Access-Control-Allow-Origin": "https://a.example", "Vary": "https://a.example", "X-App": ""} {
+			if got := res.header.Get(name); got != want {
+				t.Errorf("%s: %s: got %q, want %q", front, name, got, want)
+			}
+		}
+		if got := res.header.Get("X-Tried"); got != "nobody:80, app:80" && got != "app:80" {
+			t.Errorf("%s: X-Tried: got %q", front, got)
+		}
+		if res := w.get(); res.header.Values("Vary") != nil {
+			t.Errorf("%s: without Origin: Vary is %q", front, res.header.Values("Vary"))
+		}
+	}
+}
+
+// What a redirect takes of the request leads to the same place, and to no other host.
+func TestRedirectVariables(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ re, to, target, want string }{
+		{"^/old/([0-9]+)/(.*)$", "/new/{2}?id={1}", "/old/7/a%20b?x=1", "/new/a%20b?id=7"},
+		{"^/old/([0-9]+)/(.*)$", "https://{host}/{2}{query}", "/old/7/a?x=1", "https://example.com/a?x=1"},
+		{"^/(.*)$", "/{1}", "//evil.example/", "/evil.example/"},
+		{"^/(.*)$", "/{1}", "/a%0d%0aX:%20y", ""},
+		{"^/go(.*)$", "{1}", "/go//evil.example", "/evil.example"},
+		{"", "{scheme}://{host}{uri}", "/a?b=c", "http://example.com/a?b=c"},
+		{"", "/login?next={query:next}&x", "/?next=%2Fa%26b", "/login?next=%2Fa%26b&x"},
+		{"^/(a)(z)?$", "/x{2}{9}", "/a", "/x"},
+	} {
+		rt := proxy.Route{Redirect: &proxy.Redirect{To: tc.to}}
+		if tc.re != "" {
+			rt.Match.PathRegexp = regexp.MustCompile(tc.re)
+		}
+		w := start(t, setup{route: rt})
+		if got := w.send("GET", tc.target, nil).header.Get("Location"); got != tc.want {
+			t.Errorf("%+v: got %q", tc, got)
+		}
+	}
+}
