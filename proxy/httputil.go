@@ -126,7 +126,7 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 		x.record.Status = res.StatusCode
 		relay.agree(res)
 	}
-	x.route.Rewrites.rewriteHeader(res.Header)
+	x.rewriteHeader(res.Header)
 	x.editResponse(res.Header, false)
 	x.cleanTrailer(res.Trailer) // what has come of it, and what is announced
 	if s := x.delivery.pool.opts.Sticky; s != nil {

@@ -45,7 +45,7 @@ func relayPlain(x *exchange) {
 		h = header.Of(res.Fields())
 	}
 	h.DeleteHopByHop()
-	x.route.Rewrites.rewriteHead(h)
+	x.rewriteHead(h)
 	x.editResponse(h, false)
 	x.cleanTrailer(res.Trailers())
 	if s := x.delivery.pool.opts.Sticky; s != nil {

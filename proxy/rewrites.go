@@ -14,15 +14,20 @@ import (
 // ResponseRewrites change where an upstream's answers lead a client, for an
 // application that does not know under which address its clients see it. Of each
 // list the first entry that fits is used. They do what nginx's proxy_redirect,
-// proxy_cookie_domain and proxy_cookie_path do.
+// proxy_cookie_domain, proxy_cookie_path and proxy_cookie_flags do.
 type ResponseRewrites struct {
 	Location     []Rewrite // how the URL in Location and Refresh begins
-	CookieDomain []Rewrite // the whole Domain of a cookie, without regard to case and to a dot before it
+	CookieDomain []Rewrite // the whole Domain of a cookie, without regard to case and to a dot before it, which stays
 	CookiePath   []Rewrite // how the Path of a cookie begins
+	CookieFlags  []CookieFlags
 }
 
-// Rewrite puts To where From is.
-type Rewrite struct{ From, To string }
+// Rewrite puts To where From is, or in place of the whole of what Regexp matches in.
+type Rewrite struct {
+	From   string
+	Regexp *regexp.Regexp // instead of From
+	To     string         // with variables; after Regexp $1 or ${name} is a part that matched, and there are no variables
+}
 
 // RewritePath makes another path of the decoded one that goes upstream.
 type RewritePath struct {
@@ -43,22 +48,48 @@ func (p *RewritePath) of(path string) string {
 	return "/" + strings.TrimLeft(string(p.Regexp.ExpandString(nil, p.To, path, at)), "/")
 }
 
-// rewriteHead applies the rewrites to an answer's head.
-func (w *ResponseRewrites) rewriteHead(h *header.Head) {
-	if w != nil {
-		w.apply(h, h.ValuesOf)
+// rewriteHead applies the route's rewrites to an answer's head.
+func (x *exchange) rewriteHead(h *header.Head) {
+	if x.route.Rewrites != nil {
+		(&rewriting{x.route.Rewrites, x}).apply(h, h.ValuesOf)
 	}
 }
 
-// rewriteHeader applies the rewrites to an answer's fields.
-func (w *ResponseRewrites) rewriteHeader(h http.Header) {
-	if w != nil {
-		w.apply(h, func(name string) iter.Seq[string] { return slices.Values(h.Values(name)) })
+// rewriteHeader applies the route's rewrites to an answer's fields.
+func (x *exchange) rewriteHeader(h http.Header) {
+	if x.route.Rewrites != nil {
+		(&rewriting{x.route.Rewrites, x}).apply(h, func(name string) iter.Seq[string] { return slices.Values(h.Values(name)) })
 	}
 }
 
-func (w *ResponseRewrites) apply(h message.Editor, valuesOf func(string) iter.Seq[string]) {
-	edit(h, "Location", valuesOf, func(v string) string { return beginning(w.Location, v) })
+// templates returns those of the texts that have variables, by their text.
+func (w *ResponseRewrites) templates() map[string]*template {
+	if w == nil {
+		return nil
+	}
+	texts := map[string]string{}
+	for _, r := range slices.Concat(w.Location, w.CookieDomain, w.CookiePath) {
+		texts[r.To] = r.To
+	}
+	return (&HeaderEdits{Set: texts}).templates()
+}
+
+// rewriting is the rewriting of one answer.
+type rewriting struct {
+	*ResponseRewrites
+	x *exchange
+}
+
+// to is what a rewrite puts in.
+func (w *rewriting) to(r Rewrite) string {
+	if t := w.x.route.rewriteValues[r.To]; t != nil {
+		return t.fill(w.x)
+	}
+	return r.To
+}
+
+func (w *rewriting) apply(h message.Editor, valuesOf func(string) iter.Seq[string]) {
+	edit(h, "Location", valuesOf, func(v string) string { return w.beginning(w.Location, v) })
 	edit(h, "Refresh", valuesOf, w.refresh)
 	edit(h, "Set-Cookie", valuesOf, w.cookie)
 }
@@ -81,53 +112,37 @@ func edit(h message.Editor, name string, valuesOf func(string) iter.Seq[string],
 	}
 }
 
+// whole returns what becomes of a text that an expression matches in.
+func (r Rewrite) whole(text string) (string, bool) {
+	if r.Regexp == nil {
+		return "", false
+	}
+	at := r.Regexp.FindStringSubmatchIndex(text)
+	if at == nil {
+		return "", false
+	}
+	return string(r.Regexp.ExpandString(nil, r.To, text, at)), true
+}
+
 // beginning exchanges how a text begins.
-func beginning(list []Rewrite, text string) string {
+func (w *rewriting) beginning(list []Rewrite, text string) string {
 	for _, r := range list {
-		if rest, ok := strings.CutPrefix(text, r.From); ok {
-			return r.To + rest
+		if whole, ok := r.whole(text); ok {
+			return whole
+		}
+		if rest, ok := strings.CutPrefix(text, r.From); ok && r.Regexp == nil {
+			return w.to(r) + rest
 		}
 	}
 	return text
 }
 
 // refresh changes the URL in "5; url=http://app/".
-func (w *ResponseRewrites) refresh(v string) string {
+func (w *rewriting) refresh(v string) string {
 	i := strings.Index(strings.ToLower(v), "url=")
 	if i < 0 {
 		return v
 	}
 	i += len("url=")
-	return v[:i] + beginning(w.Location, v[i:])
-}
-
-// cookie changes the attributes of a cookie (RFC 6265, section 4.1.1). The rest
-// stays as it came.
-func (w *ResponseRewrites) cookie(v string) string {
-	parts := strings.Split(v, ";")
-	for i, part := range parts[1:] {
-		name, value, ok := strings.Cut(part, "=")
-		value = strings.TrimSpace(value)
-		switch {
-		case !ok:
-			continue
-		case strings.EqualFold(strings.TrimSpace(name), "Path"):
-			value = beginning(w.CookiePath, value)
-		case strings.EqualFold(strings.TrimSpace(name), "Domain"):
-			value = w.domain(value)
-		default:
-			continue
-		}
-		parts[i+1] = name + "=" + value
-	}
-	return strings.Join(parts, ";")
-}
-
-func (w *ResponseRewrites) domain(name string) string {
-	for _, r := range w.CookieDomain {
-		if strings.EqualFold(strings.TrimPrefix(name, "."), strings.TrimPrefix(r.From, ".")) {
-			return r.To
-		}
-	}
-	return name
+	return v[:i] + w.beginning(w.Location, v[i:])
 }

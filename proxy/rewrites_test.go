@@ -29,7 +29,7 @@ func TestResponseRewrites(t *testing.T) {
 		{"Content-Location", "http://app:8080/c/x", "http://app:8080/c/x"},
 		{"Set-Cookie", "a=path=/c/; Path=/c/d; HttpOnly", "a=path=/c/; Path=/api/d; HttpOnly"},
 		{"Set-Cookie", "a=b; path=/", "a=b; path=/x/"},
-		{"Set-Cookie", "a=b; DOMAIN=.App.Internal;Secure", "a=b; DOMAIN=example.com;Secure"},
+		{"Set-Cookie", "a=b; DOMAIN=.App.Internal;Secure", "a=b; DOMAIN=.example.com;Secure"},
 		{"Set-Cookie", "a=b; Domain=app.internal.evil", "a=b; Domain=app.internal.evil"},
 		{"Set-Cookie", "a=b", "a=b"},
 		{"Set-Cookie", "", ""},
@@ -49,6 +49,48 @@ func TestResponseRewrites(t *testing.T) {
 			}
 			if c := res.header.Values("Set-Cookie"); c[len(c)-1] != "last=1" {
 				t.Errorf("%s: %s: the other cookie is %q", front, tc.name, c)
+			}
+		}
+	}
+}
+
+// Expressions replace the whole, flags are put on and taken off, and variables are the
+// request's, by both relays.
+func TestResponseRewritesByExpression(t *testing.T) {
+	t.Parallel()
+	re := regexp.MustCompile
+	rewrites := &proxy.ResponseRewrites{
+		Location: []proxy.Rewrite{
+			{Regexp: re(`^http://app-(\d+)/(.*)$`), To: "/$2?app=$1"}, {Regexp: re(`(?i)gone`), To: "/away"},
+			{From: "http://other/", To: "{scheme}://{host}/{query:a}/"},
+		},
+		CookieDomain: []proxy.Rewrite{{Regexp: re(`(?i)^(.+)\.internal$`), To: "$1.example.com"}, {From: "*.b", To: "x"}, {From: "app", To: "{host}"}},
+		CookiePath:   []proxy.Rewrite{{Regexp: re(`^/v\d(/.*)$`), To: "$1"}},
+		CookieFlags: []proxy.CookieFlags{
+			{Name: "all", Secure: proxy.SetFlag, HTTPOnly: proxy.SetFlag, SameSite: "Lax"},
+			{Name: "none", Secure: proxy.RemoveFlag, HTTPOnly: proxy.RemoveFlag, SameSite: "-"},
+			{Regexp: re("^se"), Secure: proxy.SetFlag}, {Name: "*", HTTPOnly: proxy.SetFlag},
+		},
+	}
+	for _, tc := range []struct{ name, sent, want string }{
+		{"Location", "http://app-7/x/y", "/x/y?app=7"},
+		{"Location", "https://h/GONE/x", "/away"},
+		{"Location", "http://other/x", "http://example.com:81/$1/x"},
+		{"Refresh", "5; url=http://app-7/$0", "5; url=/$0?app=7"},
+		{"Set-Cookie", "all=1; Path=/v1/x", "all=1; Path=/x; Secure; HttpOnly; SameSite=Lax"},
+		{"Set-Cookie", "all=1;secure; samesite=None ;HTTPONLY; Max-Age=1", "all=1; Max-Age=1; Secure; HttpOnly; SameSite=Lax"},
+		{"Set-Cookie", "none=secure;Secure; SameSite; httponly", "none=secure"},
+		{"Set-Cookie", "session=1; Domain=.A.Internal", "session=1; Domain=.A.example.com; Secure"},
+		{"Set-Cookie", "x=1; Domain=app", "x=1; Domain=example.com; HttpOnly"},
+		{"Set-Cookie", "x", "x; HttpOnly"},
+	} {
+		for _, front := range []string{"inbound", "inbound-httputil", "net/http"} {
+			s := setup{front: front, upstreams: specs("a:1")}
+			s.route.Rewrites = rewrites
+			w := start(t, s)
+			w.app("a:1", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(tc.name, tc.sent) })
+			if got := w.raw("GET /?a=$1 HTTP/1.1\nHost: example.com:81\n\n").header.Get(tc.name); got != tc.want {
+				t.Errorf("%s: %s: %q: got %q, want %q", front, tc.name, tc.sent, got, tc.want)
 			}
 		}
 	}

@@ -42,6 +42,7 @@ type Route struct {
 	edited         fieldTable           // what RequestHeaders is about
 	requestValues  map[string]*template // of RequestHeaders, by their text; nil = none has variables
 	responseValues map[string]*template // of ResponseHeaders
+	rewriteValues  map[string]*template // of Rewrites
 	target         *template            // of Redirect; nil = it has no variables
 	mark           string               // of this route in Goodgate-Passed
 }
@@ -62,6 +63,7 @@ func (rt *Route) prepare() error {
 	}
 	rt.edited = rt.RequestHeaders.fields()
 	rt.requestValues, rt.responseValues = rt.RequestHeaders.templates(), rt.ResponseHeaders.templates()
+	rt.rewriteValues = rt.Rewrites.templates()
 	if rt.Redirect != nil {
 		rt.target = newTemplate(rt.Redirect.To)
 	}

@@ -96,9 +96,7 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 // match returns the conditions of a route that has been validated.
 func match(all *config.Config, c config.Match) proxy.Match {
 	m := proxy.Match{Hosts: c.Host, Path: c.Path, Methods: c.Methods, Headers: c.Headers, Query: c.Query, Cookies: c.Cookies, Scheme: scheme(c.Scheme), Clients: c.Client}
-	if c.PathRegexp != "" {
-		m.PathRegexp = regexp.MustCompile(c.PathRegexp)
-	}
+	m.PathRegexp = expression(c.PathRegexp)
 	m.Patterns = slices.Concat(patterns(proxy.FromHeader, c.HeaderRegexp), patterns(proxy.FromQuery, c.QueryRegexp), patterns(proxy.FromCookie, c.CookieRegexp))
 	for _, ref := range c.Listener {
 		address, _ := all.ListenerAddress(ref)
@@ -120,14 +118,28 @@ func patterns(of proxy.Source, c config.Expressions) (all []proxy.Pattern) {
 func rewrites(c config.Rewrites) *proxy.ResponseRewrites {
 	list := func(in []config.Rewrite) (out []proxy.Rewrite) {
 		for _, r := range in {
-			out = append(out, proxy.Rewrite(r))
+			out = append(out, proxy.Rewrite{From: r.From, Regexp: expression(r.Regexp), To: r.To})
 		}
 		return out
 	}
-	if len(c.Location)+len(c.CookieDomain)+len(c.CookiePath) == 0 {
+	if len(c.Location)+len(c.CookieDomain)+len(c.CookiePath)+len(c.CookieFlags) == 0 {
 		return nil
 	}
-	return &proxy.ResponseRewrites{Location: list(c.Location), CookieDomain: list(c.CookieDomain), CookiePath: list(c.CookiePath)}
+	w := &proxy.ResponseRewrites{Location: list(c.Location), CookieDomain: list(c.CookieDomain), CookiePath: list(c.CookiePath)}
+	flags := map[string]proxy.Flag{"keep": proxy.KeepFlag, "set": proxy.SetFlag, "remove": proxy.RemoveFlag}
+	sameSite := map[string]string{"strict": "Strict", "lax": "Lax", "none": "None", "remove": "-"}
+	for _, f := range c.CookieFlags {
+		w.CookieFlags = append(w.CookieFlags, proxy.CookieFlags{Name: f.Name, Regexp: expression(f.Regexp), Secure: flags[f.Secure], HTTPOnly: flags[f.HTTPOnly], SameSite: sameSite[f.SameSite]})
+	}
+	return w
+}
+
+// expression is nil without one.
+func expression(text string) *regexp.Regexp {
+	if text == "" {
+		return nil
+	}
+	return regexp.MustCompile(text)
 }
 
 func newFallback(c *config.Fallback, pools map[string]*proxy.Pool) *proxy.Fallback {

@@ -81,6 +81,22 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`)
 	}
 }
 
+func TestRewritesArrive(t *testing.T) {
+	c := parse(t, `
+listeners: ["127.0.0.1:0"]
+routes:
+  - response_rewrites:
+      location: [{from: a, to: b}, {regexp: c, to: d}]
+      cookie_flags: [{name: x, secure: set, same_site: lax}, {regexp: y, http_only: remove, same_site: remove}]
+    pool: app
+pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`)
+	w := rewrites(c.Routes[0].Rewrites)
+	got := fmt.Sprintf("%v %+v", w.Location, w.CookieFlags)
+	if want := "[{a <nil> b} { c d}] [{Name:x Regexp:<nil> Secure:1 HTTPOnly:0 SameSite:Lax} {Name: Regexp:y Secure:0 HTTPOnly:2 SameSite:-}]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestFallbackArrives(t *testing.T) {
 	p := new(proxy.Pool)
 	r := &config.Respond{Status: 503, Body: "b", Headers: config.Headers{"X": "y"}}

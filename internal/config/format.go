@@ -25,6 +25,7 @@ const (
 // formats are the kinds of text that the format tag names.
 var formats = map[string]format{
 	"acmehost":    {acmeHost, whole},
+	"cookiename":  {cookieName, whole},
 	"dnsname":     {dnsName, whole},
 	"email":       {email, whole},
 	"endpoint":    {endpointURL, origin},
@@ -225,6 +226,14 @@ func token(s string) (string, error) {
 		return "", errors.New("expected a word of letters, digits, - and _")
 	}
 	return s, nil
+}
+
+// cookieName takes the name of a cookie, or * for all.
+func cookieName(s string) (string, error) {
+	if s == "*" {
+		return s, nil
+	}
+	return token(s)
 }
 
 // parameter takes the name of a parameter of a query, as it is once it is decoded.

@@ -43,15 +43,26 @@ type Match struct {
 
 // Rewrites change where an upstream's answers lead. Of each list the first entry that fits is used.
 type Rewrites struct {
-	Location     []Rewrite `yaml:"location" help:"How the URL in Location and Refresh begins."`
-	CookieDomain []Rewrite `yaml:"cookie_domain" help:"The Domain of cookies."`
-	CookiePath   []Rewrite `yaml:"cookie_path" help:"How the Path of cookies begins."`
+	Location     []Rewrite     `yaml:"location" help:"How the URL in Location and Refresh begins."`
+	CookieDomain []Rewrite     `yaml:"cookie_domain" help:"The Domain of cookies."`
+	CookiePath   []Rewrite     `yaml:"cookie_path" help:"How the Path of cookies begins."`
+	CookieFlags  []CookieFlags `yaml:"cookie_flags" help:"The flags of cookies."`
 }
 
-// Rewrite puts To where From is.
+// Rewrite puts To where From is, or in place of the whole of what Regexp matches in.
 type Rewrite struct {
-	From string `yaml:"from" opt:"required,public" format:"rewritten" help:"What the upstream sends."`
-	To   string `yaml:"to" opt:"required,public" format:"headervalue" help:"What the client gets instead."`
+	From   string `yaml:"from" opt:"public" oneof:"what" format:"rewritten" help:"What the upstream sends."`
+	Regexp string `yaml:"regexp" oneof:"what" format:"regexp" help:"Regular expression (RE2) for what it sends; the whole of what it matches in is replaced, and $1 or ${name} in to is a part that matched (in this file $${name})."`
+	To     string `yaml:"to" opt:"required,public" format:"headervalue" help:"What the client gets instead."`
+}
+
+// CookieFlags change the flags of some cookies.
+type CookieFlags struct {
+	Name     string `yaml:"name" opt:"public" oneof:"which" format:"cookiename" help:"Name of the cookie; * stands for every one."`
+	Regexp   string `yaml:"regexp" oneof:"which" format:"regexp" help:"Regular expression (RE2) that matches in the name."`
+	Secure   string `yaml:"secure" default:"keep" enum:"keep|set|remove" help:"The flag Secure."`
+	HTTPOnly string `yaml:"http_only" default:"keep" enum:"keep|set|remove" help:"The flag HttpOnly."`
+	SameSite string `yaml:"same_site" default:"keep" enum:"keep|strict|lax|none|remove" help:"The attribute SameSite."`
 }
 
 // RewritePath makes another path of the one that goes upstream.
