@@ -204,6 +204,8 @@ func TestHashOn(t *testing.T) {
 	}{
 		"client": {proxy.HashClientIP, func(i int) (string, string, string) { return "/", "x", fmt.Sprintf("192.0.2.%d:1", i) }},
 		"path":   {proxy.HashPath, func(i int) (string, string, string) { return fmt.Sprintf("/%d", i), "x", "192.0.2.1:1" }},
+		"uri":    {proxy.HashURI, func(i int) (string, string, string) { return fmt.Sprintf("/?%d", i), "x", "192.0.2.1:1" }},
+		"query":  {proxy.HashQuery("a"), func(i int) (string, string, string) { return fmt.Sprintf("/?b=%d&a=%d", i%2, i), "x", "192.0.2.1:1" }},
 		"header": {proxy.HashHeader("X-User"), func(i int) (string, string, string) { return "/", fmt.Sprint(i), "192.0.2.1:1" }},
 		"cookie": {proxy.HashCookie("user"), func(i int) (string, string, string) { return "/", fmt.Sprint(i), "192.0.2.1:1" }},
 	} {

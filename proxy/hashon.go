@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // HashOn returns what the policy hash balances a request on; empty = nothing,
@@ -20,6 +21,19 @@ func HashClientIP(_ *Request, client netip.Addr) string {
 
 // HashPath sends each path to one upstream.
 func HashPath(r *Request, _ netip.Addr) string { return r.URL.Path }
+
+// HashURI sends each path with its query to one upstream.
+func HashURI(r *Request, _ netip.Addr) string { return r.URL.RequestURI() }
+
+// HashQuery sends each value of a parameter of the query to one upstream.
+func HashQuery(name string) HashOn {
+	return func(r *Request, _ netip.Addr) string {
+		for v := range message.QueryValues(r.URL.RawQuery, name) {
+			return v
+		}
+		return ""
+	}
+}
 
 // HashHeader sends each value of a header to one upstream.
 func HashHeader(name string) HashOn {

@@ -151,6 +151,12 @@ func hashOn(key string) proxy.HashOn {
 	if name, ok := strings.CutPrefix(key, "cookie:"); ok {
 		return proxy.HashCookie(name)
 	}
+	if name, ok := strings.CutPrefix(key, "query:"); ok {
+		return proxy.HashQuery(name)
+	}
+	if key == "uri" {
+		return proxy.HashURI
+	}
 	if key == "path" {
 		return proxy.HashPath
 	}

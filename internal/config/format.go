@@ -275,7 +275,13 @@ func method(s string) (string, error) {
 	return s, nil
 }
 
-func hashKey(s string) (string, error) { return requestKey(s, "client_ip", "path") }
+func hashKey(s string) (string, error) {
+	if name, ok := strings.CutPrefix(s, "query:"); ok {
+		_, err := parameter(name)
+		return s, err
+	}
+	return requestKey(s, "client_ip", "path", "uri", "query:NAME")
+}
 
 func rateKey(s string) (string, error) { return requestKey(s, "client_ip", "all") }
 

@@ -30,7 +30,7 @@ type Pool struct {
 
 // Hash says what policy hash goes by.
 type Hash struct {
-	On   string `yaml:"on" default:"client_ip" format:"hashkey" help:"What is hashed: client_ip, path, header:NAME or cookie:NAME."`
+	On   string `yaml:"on" default:"client_ip" format:"hashkey" help:"What is hashed: client_ip, path, uri (path and query), query:NAME (a parameter), header:NAME or cookie:NAME."`
 	Load Ratio  `yaml:"load" default:"125%" min:"101%" max:"1000%" zero:"unbounded" help:"Most load an upstream takes, relative to the mean, before the next in line is used."`
 }
 

@@ -206,7 +206,7 @@ func (v *validator) upstreams(path string, p Pool) {
 		} else {
 			seen[key] = strings.TrimPrefix(at, path+".")
 		}
-		if l := OwnListener(v.config.Listeners, u.URL); l >= 0 {
+		if l := OwnListener(v.config.Listeners, u.URL); l >= 0 && v.comesBack(strings.TrimPrefix(path, "pools."), v.config.Listeners[l]) {
 			v.errorf(join(at, "url"), "found %q: that is goodgate's own listener (%s, %q), so that requests would come back without end", u.URL, index("listeners", l), v.config.Listeners[l].Address)
 		}
 		if p.Protocol == "h2c" && (strings.HasPrefix(u.URL, "https:") || u.Scheme == "https") {

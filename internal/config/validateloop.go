@@ -30,6 +30,32 @@ func OwnListener(listeners []Listener, url string) int {
 	})
 }
 
+// comesBack reports whether requests that a pool sends to a listener may be sent there
+// again: a route that takes requests of that listener leads to the pool. Where none
+// does, the listener is a second stage, and a loop of several stages is ended by its
+// mark.
+func (v *validator) comesBack(pool string, l Listener) bool {
+	return !slices.ContainsFunc(v.config.Routes, func(r Route) bool { return r.Pool != "" }) ||
+		slices.ContainsFunc(v.config.Routes, func(r Route) bool { return v.leadsToPool(r, pool) && v.config.takes(r.Match, l) })
+}
+
+// leadsToPool reports whether a route's requests may be sent to a pool.
+func (v *validator) leadsToPool(r Route, pool string) bool {
+	falls := func(f *Fallback) bool { return f != nil && f.Pool == pool }
+	return r.Pool != "" && (r.Pool == pool || falls(r.Fallback) || falls(v.config.Pools[r.Pool].Fallback))
+}
+
+// takes reports whether a route may have requests of a listener.
+func (c *Config) takes(m Match, l Listener) bool {
+	if m.Scheme == "https" && l.TLS == nil || m.Scheme == "http" && l.TLS != nil {
+		return false
+	}
+	return len(m.Listener) == 0 || slices.ContainsFunc(m.Listener, func(ref string) bool {
+		address, _ := c.ListenerAddress(ref)
+		return address == l.Address
+	})
+}
+
 // leadsTo reports whether a connection to host comes to who listens at a host of this
 // machine.
 func leadsTo(host, listens string) bool {

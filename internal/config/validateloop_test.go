@@ -6,6 +6,30 @@ import (
 	"testing"
 )
 
+// A listener may be the upstream of routes that its requests do not come to.
+func TestOwnListenerAsSecondStage(t *testing.T) {
+	t.Parallel()
+	f := func(routes string, refused bool) {
+		t.Helper()
+		_, _, err := Parse("g.yaml", fmt.Appendf(nil, `
+listeners: [":8080", {address: ":8081", name: inner}, {address: ":8443", tls: {certificates: [{cert: a.pem, key: a.key}]}}]
+routes: [%s]
+pools: {stage: {upstreams: ["http://127.0.0.1:8081"]}, app: {upstreams: ["http://127.0.0.1:1"]}}`, routes), noEnv)
+		if got := err != nil && strings.Contains(err.Error(), "own listener"); got != refused || err != nil && !got {
+			t.Errorf("%s: got %v, want that it is refused: %v", routes, err, refused)
+		}
+	}
+	f("{match: {listener: ':8080'}, pool: stage}, {pool: app}", false)
+	f("{match: {scheme: https}, pool: stage}, {pool: app}", false)
+	f("{match: {listener: ':8080'}, pool: stage}", false)
+	f("{match: {scheme: http}, pool: stage}, {pool: app}", true)
+	f("{pool: stage}", true)
+	f("{match: {listener: [':8080', inner]}, pool: stage}", true)
+	f("{match: {listener: ':8080'}, pool: stage}, {match: {path: /x}, pool: stage}", true)
+	f("{match: {listener: ':8080'}, pool: stage}, {pool: app, fallback: {pool: stage}}", true)
+	f("{match: {listener: ':8080'}, pool: app, fallback: {pool: stage}}", false)
+}
+
 // An upstream that is goodgate's own listener is refused (linkerd/linkerd#1411,
 // vercel-labs/portless#48).
 func TestOwnListenerAsUpstream(t *testing.T) {
