@@ -36,6 +36,7 @@ var variables = map[string]func(*exchange) string{
 	"uri":        func(x *exchange) string { return x.request.URL.RequestURI() },
 	"path":       func(x *exchange) string { return onePath(x.request.URL.EscapedPath()) },
 	"query":      func(x *exchange) string { return queryOf(x.request.URL) },
+	"args":       func(x *exchange) string { return x.request.URL.RawQuery },
 	"request_id": func(x *exchange) string { return x.record.ID },
 	"upstream":   func(x *exchange) string { return x.record.Upstream },
 	"upstreams":  func(x *exchange) string { return x.record.tried() },

@@ -9,7 +9,7 @@ type Route struct {
 	Pool            string       `yaml:"pool" oneof:"target" opt:"public" help:"Name of the pool that answers."`
 	Redirect        *Redirect    `yaml:"redirect" oneof:"target" help:"Answer with a redirect."`
 	Respond         *Respond     `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
-	RequestHeaders  HeaderEdit   `yaml:"request_headers" help:"Changes to the headers that go upstream. Values may have variables: {client_ip}, {host}, {scheme}, {method}, {uri}, {path}, {query}, {request_id}, {header:NAME}, {query:NAME}, {cookie:NAME}, {1} to {9} for groups of match.path_regexp."`
+	RequestHeaders  HeaderEdit   `yaml:"request_headers" help:"Changes to the headers that go upstream. Values may have variables: {client_ip}, {host}, {scheme}, {method}, {uri}, {path}, {query}, {args}, {request_id}, {header:NAME}, {query:NAME}, {cookie:NAME}, {1} to {9} for groups of match.path_regexp."`
 	ResponseHeaders HeaderEdit   `yaml:"response_headers" help:"Changes to the headers that go to the client. Values may have the same variables, and {upstream} and {upstreams}."`
 	Rewrites        Rewrites     `yaml:"response_rewrites" help:"Changes to where answers lead, for an application that does not know its address outside."`
 	StripPrefix     string       `yaml:"strip_prefix" default:"" format:"prefix" help:"Removed from the start of the path before it goes upstream, and told in X-Forwarded-Prefix."`
@@ -73,7 +73,7 @@ type RewritePath struct {
 
 // Redirect answers with a Location.
 type Redirect struct {
-	To     string `yaml:"to" opt:"required" format:"redirect" help:"Absolute URL or path; {scheme}, {host}, {path}, {query} and {uri} stand for the request's, {query:NAME} for a parameter as it was sent, {1} to {9} for groups of match.path_regexp."`
+	To     string `yaml:"to" opt:"required" format:"redirect" help:"Absolute URL or path; {scheme}, {host}, {path}, {query}, {args} and {uri} stand for the request's, {query:NAME} for a parameter as it was sent, {1} to {9} for groups of match.path_regexp."`
 	Status int    `yaml:"status" default:"308" enum:"301|302|303|307|308" help:"Status code."`
 }
 

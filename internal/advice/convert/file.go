@@ -41,7 +41,19 @@ type conditions struct {
 	methods   []string
 	headers   map[string]string
 	anyCase   bool // of the path, which is in lower case then
+	asked     map[asked]string
 }
+
+// asked is what a condition on a value is about: a key of match, and a name.
+type asked struct{ key, name string }
+
+const (
+	askQuery        = "query"
+	askQueryRegexp  = "query_regexp"
+	askCookie       = "cookies"
+	askCookieRegexp = "cookie_regexp"
+	askHeaderRegexp = "header_regexp"
+)
 
 // answer is what is answered without asking anybody.
 type answer struct {
@@ -66,14 +78,21 @@ type route struct {
 	setResponse  map[string]string
 	addResponse  map[string]string
 	dropResponse []string
-	location     [][2]string
-	cookieDomain [][2]string
-	cookiePath   [][2]string
+	location     []rewrite
+	cookieDomain []rewrite
+	cookiePath   []rewrite
+	cookieFlags  []string // flow mappings
 	rates        []string // flow mappings
 	maxBody      int64
 	maxRequests  int
 	retrySafe    bool
 	fallback     string // pool
+}
+
+// rewrite is an entry of response_rewrites.
+type rewrite struct {
+	from, to string
+	regexp   bool // from is an expression
 }
 
 type pool struct {

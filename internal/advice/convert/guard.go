@@ -147,7 +147,24 @@ func (c conditions) and(o conditions) (conditions, verdict) {
 		unless(!set || have == value, impossible)
 		out.headers = with(out.headers, name, value)
 	}
+	out.asked = maps.Clone(c.asked)
+	for what, value := range o.asked {
+		have, set := out.asked[what]
+		if set && have != value {
+			unless(false, map[bool]verdict{true: unsayable, false: impossible}[strings.HasSuffix(what.key, "_regexp")])
+		}
+		out.ask(what.key, what.name, value)
+	}
 	return out, can
+}
+
+// ask adds a condition on a value.
+func (c *conditions) ask(key, name, value string) {
+	c.asked = maps.Clone(c.asked)
+	if c.asked == nil {
+		c.asked = map[asked]string{}
+	}
+	c.asked[asked{key, name}] = value
 }
 
 // bothHosts returns the hosts of which one of each list stands for.

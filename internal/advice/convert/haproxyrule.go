@@ -101,7 +101,7 @@ func redirection(l haproxy.Line) (*answer, bool) {
 		return a, false
 	}
 	if !strings.HasPrefix(a.redirect, "http://{host}") && !strings.HasPrefix(a.redirect, "https://{host}") {
-		if _, ok := (&nginx{}).target(a.redirect, nil); !ok {
+		if !leads(a.redirect) {
 			return a, false
 		}
 	}

@@ -123,7 +123,7 @@ func (n *nginx) left(block []*nginxconf.Directive) {
 // said is a directive as it is named in a note.
 func said(d *nginxconf.Directive) string {
 	switch d.Name {
-	case "rewrite", "set", "location":
+	case "rewrite", "set", "location", "proxy_pass", "grpc_pass":
 		return strings.Join(append([]string{d.Name}, d.Args...), " ")
 	}
 	return d.Name

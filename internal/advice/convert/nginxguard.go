@@ -13,27 +13,43 @@ import (
 // is none.
 type passing func(in *nginxconf.Directive) func(route, []guard)
 
+// site is where an answer stands: the names of its server, and the groups of its
+// location's expression.
+type site struct {
+	hosts  []string
+	groups int
+}
+
+func (s site) name() string {
+	if len(s.hosts) > 0 && !strings.HasPrefix(s.hosts[0], "*") {
+		return s.hosts[0]
+	}
+	return ""
+}
+
+func (s site) filling() filling { return filling{server: s.name(), groups: s.groups} }
+
 // rewriting are the guards of a block's rewrite directives (if, return, rewrite) in
 // their order, and the answer to all that is left, nil if there is none.
-func (n *nginx) rewriting(sc scope, hosts []string, pass passing) (guards []guard, rest *answer) {
+func (n *nginx) rewriting(sc scope, at site, pass passing) (guards []guard, rest *answer) {
 	for _, d := range sc[len(sc)-1] {
 		switch d.Name {
 		case "if":
-			if g, ok := n.conditional(d, sc, hosts, pass); ok {
+			if g, ok := n.conditional(d, sc, at, pass); ok {
 				guards = append(guards, g)
 			}
 		case "return":
-			a, ok := n.answer(d, sc, hosts)
+			a, ok := n.answer(d, sc, at)
 			if !ok {
 				continue
 			}
 			n.use(d)
-			a.fields = n.addHeaders(sc, a.status)
+			a.fields = n.addHeaders(sc, a.status, at.filling())
 			return guards, &a
 		case "rewrite":
-			if g, ok := n.redirecting(d, sc, hosts); ok {
+			if g, ok := n.redirecting(d, sc, at); ok {
 				n.use(d)
-				g.answer.fields = n.addHeaders(sc, g.answer.status)
+				g.answer.fields = n.addHeaders(sc, g.answer.status, at.filling())
 				guards = append(guards, g)
 			}
 		}
@@ -42,7 +58,7 @@ func (n *nginx) rewriting(sc scope, hosts []string, pass passing) (guards []guar
 }
 
 // conditional converts "if (...) { return ...; }", and with proxy_pass.
-func (n *nginx) conditional(d *nginxconf.Directive, sc scope, hosts []string, pass passing) (guard, bool) {
+func (n *nginx) conditional(d *nginxconf.Directive, sc scope, at site, pass passing) (guard, bool) {
 	g, ok := condition(d.Args)
 	if !ok || len(d.Block) == 0 {
 		return g, false
@@ -53,13 +69,16 @@ func (n *nginx) conditional(d *nginxconf.Directive, sc scope, hosts []string, pa
 		return g, true
 	}
 	first := d.Block[0]
+	if at.groups = groupsOf(g.regexp); g.not {
+		at.groups = 0 // nothing was matched
+	}
 	var a answer
 	switch {
 	case first.Name == "return":
-		a, ok = n.answer(first, sc.within(d.Block), hosts)
+		a, ok = n.answer(first, sc.within(d.Block), at)
 	case first.Name == "rewrite":
 		var in guard
-		in, ok = n.redirecting(first, sc, hosts)
+		in, ok = n.redirecting(first, sc, at)
 		if ok = ok && in.conditions.match() == "{}"; ok {
 			a = *in.answer
 		}
@@ -70,7 +89,7 @@ func (n *nginx) conditional(d *nginxconf.Directive, sc scope, hosts []string, pa
 		return g, false
 	}
 	n.use(d)
-	a.fields = n.addHeaders(sc, a.status)
+	a.fields = n.addHeaders(sc, a.status, at.filling())
 	if other, ok := g.opposite(); ok && g.not {
 		g.conditions, g.not = other, false
 	}
@@ -78,109 +97,9 @@ func (n *nginx) conditional(d *nginxconf.Directive, sc scope, hosts []string, pa
 	return g, true
 }
 
-// condition reads that of an "if".
-func condition(args []string) (g guard, ok bool) {
-	if len(args) != 3 {
-		return g, false
-	}
-	variable, op, value := args[0], args[1], args[2]
-	op, g.not = strings.TrimPrefix(op, "!"), strings.HasPrefix(op, "!")
-	if strings.Contains(value, "$") && op == "=" {
-		return g, false
-	}
-	switch op {
-	case "=":
-		return g, equal(variable, value, &g)
-	case "~", "~*":
-		return g, similar(variable, value, op == "~*", &g)
-	}
-	return g, false
-}
-
-func equal(variable, value string, g *guard) bool {
-	switch name, isHeader := strings.CutPrefix(variable, "$http_"); {
-	case variable == "$host" || variable == "$http_host":
-		g.hosts = []string{value}
-		return isName(value)
-	case variable == "$scheme":
-		g.scheme = value
-		return value == "http" || value == "https"
-	case variable == "$https" && (value == "on" || value == ""):
-		g.scheme = map[bool]string{true: "https", false: "http"}[value == "on"]
-	case variable == "$request_method":
-		g.methods = []string{value}
-		return isMethod(value)
-	case variable == "$remote_addr":
-		net, ok := network(value)
-		g.clients = []string{net}
-		return ok
-	case variable == "$uri" || variable == "$document_uri":
-		return g.exactly(value)
-	case isHeader && value == "":
-		g.headers, g.not = map[string]string{strings.ReplaceAll(name, "_", "-"): "*"}, !g.not
-		return false // an empty field is there for goodgate
-	case isHeader && value != "*":
-		g.headers = map[string]string{strings.ReplaceAll(name, "_", "-"): value}
-	default:
-		return false
-	}
-	return true
-}
-
-// exactly asks for one path.
-func (c *conditions) exactly(path string) bool {
-	if !isPath(path) {
-		c.regexp = "^" + regexp.QuoteMeta(path) + "$"
-		return strings.HasPrefix(path, "/")
-	}
-	c.path = path
-	return true
-}
-
-// isPath reports whether match.path can say a path.
-func isPath(s string) bool {
-	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("?#*", r) })
-}
-
-func isMethod(s string) bool {
-	return s != "" && len(s) < 30 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") == ""
-}
-
-func similar(variable, value string, anyCase bool, g *guard) bool {
-	switch variable {
-	case "$request_method":
-		words := strings.TrimSuffix(strings.TrimPrefix(value, "^"), "$")
-		whole := len(words) == len(value)-2
-		words = strings.TrimSuffix(strings.TrimPrefix(words, "("), ")")
-		g.methods = strings.Split(words, "|")
-		return (whole || !slices.ContainsFunc(g.methods, func(m string) bool { return len(m) < 3 })) && !slices.ContainsFunc(g.methods, func(m string) bool { return !isMethod(m) })
-	case "$uri", "$document_uri":
-		re, ok := expression(value, anyCase)
-		g.regexp = re
-		return ok
-	case "$request_uri": // with the query, so that an end or a ? in it is about that
-		re, ok := expression(value, anyCase)
-		g.regexp = re
-		return ok && strings.HasPrefix(value, "^/") && !strings.ContainsAny(value, "$?%=&|")
-	}
-	return false
-}
-
-// expression is one of PCRE as RE2 has it; ok is false when it cannot be said.
-func expression(text string, anyCase bool) (re string, ok bool) {
-	if anyCase {
-		text = "(?i)" + text
-	}
-	if text == "" || len(text) > 4096 {
-		return "", false
-	}
-	_, err := regexp.Compile(text)
-	return text, err == nil
-}
-
 // redirecting converts a rewrite that redirects: of one path, of all, or of what
 // follows a slash.
-func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, hosts []string) (g guard, ok bool) {
+func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, at site) (g guard, ok bool) {
 	status := map[string]int{"permanent": 301, "redirect": 302}[d.Arg(2)]
 	if status == 0 {
 		return g, false
@@ -188,16 +107,18 @@ func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, hosts []string) (g
 	from, to := d.Arg(0), d.Arg(1)
 	path, whole := strings.CutPrefix(from, "^")
 	path, end := strings.CutSuffix(path, "$")
-	query := "{query}"
+	query := "$is_args$args"
 	if rest, ends := strings.CutSuffix(to, "?"); ends {
 		to, query = rest, ""
+	} else if strings.Contains(to, "?") {
+		query = "&$args"
 	}
+	if taken := map[string]string{"/(.*)": "/$1", "(.*)": "$1"}[path]; whole && taken != "" && strings.HasSuffix(to, taken) {
+		to = strings.TrimSuffix(to, taken) + "$uri"
+	}
+	at.groups = 0
 	switch {
-	case whole && (path == "" || path == "/(.*)" || path == ".*" || path == "(.*)" || path == "/.*"):
-		rest, takes := strings.CutSuffix(to, map[string]string{"/(.*)": "/$1", "(.*)": "$1"}[path])
-		if takes && path != "" && strings.HasPrefix(path, "/(") || takes && path == "(.*)" {
-			to = rest + "{path}"
-		}
+	case whole && slices.Contains([]string{"", "/(.*)", ".*", "(.*)", "/.*"}, path) && !strings.Contains(to, "$1"):
 	case whole && end && !strings.ContainsAny(path, `()[]|*+?\${}.`):
 		ok = g.exactly(path)
 		if !ok {
@@ -205,51 +126,54 @@ func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, hosts []string) (g
 		}
 	default:
 		re, can := expression(from, false)
-		if !can || strings.Contains(to, "$1") {
+		if !can {
 			return g, false
 		}
-		g.regexp = re
+		g.regexp, at.groups = re, groupsOf(re)
 	}
 	if strings.HasSuffix(to, "$request_uri") {
 		query = ""
 	}
-	target, can := n.target(to+query, hosts)
+	target, can := n.target(to+query, at)
 	g.answer = &answer{redirect: target, status: status}
 	g.lost = Note{d.At(), "rewrite", "what it redirects would be answered"}
 	return g, can
 }
 
 // target is where a redirect leads, as goodgate writes it.
-func (n *nginx) target(text string, hosts []string) (string, bool) {
-	name := ""
-	if len(hosts) > 0 && !strings.HasPrefix(hosts[0], "*") {
-		name = hosts[0]
-	}
-	to := strings.NewReplacer("$request_uri", "{path}{query}", "$host", "{host}", "$http_host", "{host}", "$uri", "{path}", "$is_args$args", "{query}",
-		"$server_name", name, "$scheme", schemeMark).Replace(text)
-	plain := strings.NewReplacer("{host}", "", "{path}", "", "{query}", "", schemeMark, "").Replace(to)
+func (n *nginx) target(text string, at site) (string, bool) {
+	to, ok := at.filling().fill(strings.NewReplacer("$request_uri", "$uri$is_args$args", "$scheme", schemeMark).Replace(text))
+	return to, ok && leads(to)
+}
+
+// leads reports whether goodgate can redirect to a URL or a path.
+func leads(to string) bool {
+	plain := redirects.ReplaceAllString(strings.ReplaceAll(to, schemeMark, ""), "")
 	switch {
 	case strings.ContainsAny(plain, "${}\\") || strings.ContainsFunc(plain, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return "", false
+		return false
 	case strings.HasPrefix(to, "{path}") || strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//"):
-		return to, true
+		return true
 	}
 	rest, ok := strings.CutPrefix(strings.ReplaceAll(to, schemeMark, "http"), "http://")
 	if !ok {
 		rest, ok = strings.CutPrefix(to, "https://")
 	}
-	host, _, _ := strings.Cut(rest, "/")
+	host, _, _ := strings.Cut(strings.NewReplacer("{path}", "/", "{query}", "?").Replace(rest), "/")
 	host, _, _ = strings.Cut(host, "?")
-	host = strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(host, "{path}", ""), "{query}", ""), "{host}", "host")
+	host = redirects.ReplaceAllString(host, "a")
 	if h, port, found := strings.Cut(host, ":"); found {
 		number, err := strconv.Atoi(port)
 		ok, host = ok && err == nil && number > 0 && number <= 65535, h
 	}
-	return to, ok && isName(host)
+	return ok && isName(host)
 }
 
+// redirects are the variables that a redirect may have.
+var redirects = regexp.MustCompile(`\{(?:host|path|query|args|query:[^{}]+|[1-9])\}`)
+
 // answer converts a return.
-func (n *nginx) answer(d *nginxconf.Directive, sc scope, hosts []string) (a answer, ok bool) {
+func (n *nginx) answer(d *nginxconf.Directive, sc scope, at site) (a answer, ok bool) {
 	status, err := strconv.Atoi(d.Arg(0))
 	text := d.Arg(1)
 	if err != nil { // return URL;
@@ -257,7 +181,7 @@ func (n *nginx) answer(d *nginxconf.Directive, sc scope, hosts []string) (a answ
 	}
 	switch {
 	case text != "" && slices.Contains([]int{301, 302, 303, 307, 308}, status):
-		to, ok := n.target(text, hosts)
+		to, ok := n.target(text, at)
 		if !ok {
 			n.note(d.At(), "return "+text, "leads where goodgate cannot say: it answers 404")
 			return answer{respond: true, status: 404}, true

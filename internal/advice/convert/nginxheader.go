@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -10,13 +9,15 @@ import (
 
 // addHeaders converts add_header, for an answer with a status, or for those of
 // upstreams (0).
-func (n *nginx) addHeaders(sc scope, status int) (set map[string]string) {
+func (n *nginx) addHeaders(sc scope, status int, f filling) (set map[string]string) {
+	f.answer = true
 	for _, h := range sc.any("add_header") {
-		name, value := h.Arg(0), h.Arg(1)
+		name := h.Arg(0)
+		value, ok := f.fill(h.Arg(1))
 		switch {
 		case status >= 400 && h.Arg(2) != "always":
 			continue
-		case strings.Contains(value, "$"):
+		case !ok:
 			n.note(h.At(), "add_header "+name, "has a variable and is left out")
 			continue
 		case !isField(name) || !isValue(value):
@@ -63,18 +64,19 @@ func (n *nginx) requestHeaders(l *nginxconf.Location, p *place, r *route) {
 	if r.host != "localhost" && !isUpstream("http://"+r.host) {
 		r.host = "upstream"
 	}
-	name := ""
-	if len(l.Server.Names) > 0 {
-		name = l.Server.Names[0]
-	}
-	for _, h := range p.any("proxy_set_header") {
-		n.requestHeader(h, name, r)
+	for _, h := range p.any(l.Prefix() + "_set_header") {
+		n.requestHeader(h, n.filling(l, r), r)
 	}
 }
 
-func (n *nginx) requestHeader(h *nginxconf.Directive, server string, r *route) {
-	name, value := h.Arg(0), h.Arg(1)
-	filled, ok := fill(value, server)
+// filling is what the texts of a location may have.
+func (n *nginx) filling(l *nginxconf.Location, r *route) filling {
+	return filling{server: serverName(l), groups: groupsOf(r.regexp), const_: func(text string) string { return n.constant(l, text) }}
+}
+
+func (n *nginx) requestHeader(h *nginxconf.Directive, f filling, r *route) {
+	name, value, server := h.Arg(0), h.Arg(1), f.server
+	filled, ok := f.fill(value)
 	switch {
 	case strings.EqualFold(name, "Host"):
 		r.host = n.hostHeader(h, value, r.host, server)
@@ -96,18 +98,6 @@ func (n *nginx) requestHeader(h *nginxconf.Directive, server string, r *route) {
 	}
 }
 
-// fill writes nginx's variables as goodgate's; ok is false when there is one that it
-// does not have.
-func fill(value, server string) (string, bool) {
-	text := strings.NewReplacer("${", "$", "}", "").Replace(value)
-	text = strings.NewReplacer("$remote_addr", "{client_ip}", "$realip_remote_addr", "{client_ip}", "$http_host", "{host}", "$host", "{host}", "$scheme", "{scheme}",
-		"$request_method", "{method}", "$request_uri", "{uri}", "$request_id", "{request_id}", "$server_name", server).Replace(text)
-	if !strings.Contains(value, "$") {
-		text = value
-	}
-	return text, !strings.Contains(text, "$") || !strings.Contains(value, "$")
-}
-
 func (n *nginx) hostHeader(h *nginxconf.Directive, value, standard, server string) string {
 	switch value {
 	case "$host", "$http_host", "$host:$server_port", "$host:$proxy_port", "$http_host:$server_port":
@@ -126,16 +116,20 @@ func (n *nginx) hostHeader(h *nginxconf.Directive, value, standard, server strin
 
 // answers converts what is done to an upstream's answers.
 func (n *nginx) answers(l *nginxconf.Location, sc scope, r *route) {
-	for _, d := range sc.any("proxy_hide_header") {
+	for _, d := range sc.any(l.Prefix() + "_hide_header") {
 		if isField(d.Arg(0)) {
 			r.dropResponse = append(r.dropResponse, d.Arg(0))
 		} else {
 			n.refuse(d.At(), d.Name, "clients would get the field "+d.Arg(0))
 		}
 	}
+	if l.Prefix() == "grpc" {
+		return
+	}
 	n.locations(l, sc, r)
-	n.cookies(l, sc.any("proxy_cookie_domain"), &r.cookieDomain)
-	n.cookies(l, sc.any("proxy_cookie_path"), &r.cookiePath)
+	n.cookies(l, sc.any("proxy_cookie_domain"), r, &r.cookieDomain)
+	n.flagged(sc.any("proxy_cookie_flags"), r) // the first that fits is used
+	n.cookies(l, sc.any("proxy_cookie_path"), r, &r.cookiePath)
 }
 
 // locations converts proxy_redirect, and what nginx does without it: the address of
@@ -162,33 +156,14 @@ func (n *nginx) locations(l *nginxconf.Location, sc scope, r *route) {
 				to = "/" + rest
 			}
 		}
-		if strings.HasPrefix(from, "~") || strings.Contains(from+to, "$") || from == "" || !isValue(from+to) {
-			n.note(d.At(), "proxy_redirect "+d.Arg(0), "has a variable or an expression and is left out (see response_rewrites)")
+		entry, ok := n.rewriteTo(l, from, to)
+		if !ok {
+			n.note(d.At(), "proxy_redirect "+d.Arg(0), "has a variable or an expression that goodgate cannot read and is left out (see response_rewrites)")
 			continue
 		}
-		r.location = append(r.location, [2]string{from, to})
+		r.location = append(r.location, entry)
 	}
 }
-
-func (n *nginx) cookies(l *nginxconf.Location, list []*nginxconf.Directive, out *[][2]string) {
-	for _, d := range list {
-		from, to := n.constant(l, d.Arg(0)), n.constant(l, d.Arg(1))
-		if from == "off" {
-			return
-		}
-		if to == "$host" || strings.HasPrefix(from, "~") || strings.Contains(from+to, "$") || len(d.Args) != 2 || from == "" || !isValue(from+to) {
-			if strings.Contains(to, ";") {
-				n.refuse(d.At(), d.Name, "cookies would lack the attributes that it adds")
-			} else {
-				n.note(d.At(), d.Name+" "+from, "has a variable or an expression and is left out (see response_rewrites)")
-			}
-			continue
-		}
-		*out = append(*out, [2]string{from, to})
-	}
-}
-
-var variable = regexp.MustCompile(`\$(?:(\w+)|\{(\w+)\})`)
 
 // constant replaces the variables that are the same for all requests of a location:
 // the server's name, and what is set once, to plain text.

@@ -80,6 +80,7 @@ func (n *nginx) listeners() {
 					continue
 				}
 				l.http3 = l.http3 || slices.Contains(d.Args, "quic")
+				l.cleartext2 = l.cleartext2 || !b.secure && (slices.Contains(d.Args, "http2") || scope{n.http, s.Block}.one("http2").Arg(0) == "on")
 				if slices.Contains(d.Args, "proxy_protocol") {
 					l.proxied = n.believed(d)
 				}

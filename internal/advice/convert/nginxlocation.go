@@ -71,7 +71,7 @@ func (p *place) expressions(top []*place) (all []*place) {
 func (n *nginx) server(v vhost) {
 	sc := scope{n.http, v.Block}
 	base := route{conditions: v.conditions}
-	guards, rest := n.rewriting(sc, v.hosts, func(*nginxconf.Directive) func(route, []guard) { return nil })
+	guards, rest := n.rewriting(sc, site{hosts: v.hosts}, func(*nginxconf.Directive) func(route, []guard) { return nil })
 	if rest != nil {
 		n.guarded(base.answering(*rest), guards)
 		return
@@ -136,7 +136,7 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 	if under != nil && apart(p.path, under.path) || !n.conditions(p, under, &r) {
 		return
 	}
-	guards, rest := n.rewriting(p.scope, v.hosts, func(in *nginxconf.Directive) func(route, []guard) { return n.passed(v, p, in) })
+	guards, rest := n.rewriting(p.scope, site{v.hosts, groupsOf(r.regexp)}, func(in *nginxconf.Directive) func(route, []guard) { return n.passed(v, p, in) })
 	guards = slices.Concat(before, guards)
 	if internal := named(p.Block, "internal"); len(internal) > 0 {
 		n.use(internal...)
@@ -219,10 +219,10 @@ func (c *conditions) pathAt(path string, prefix bool) {
 	}
 }
 
-// located is what nginxconf has read of the proxy_pass that stands in a block itself.
+// located is what nginxconf has read of the proxy_pass or grpc_pass that stands in a block itself.
 func (n *nginx) located(v vhost, d *nginxconf.Directive) *nginxconf.Location {
-	passes := named(d.Block, "proxy_pass")
-	for _, l := range n.Locations {
+	passes := named(d.Block, "proxy_pass", "grpc_pass")
+	for _, l := range n.Passes {
 		if l.Server == v.Server && l.In == d && slices.ContainsFunc(passes, func(p *nginxconf.Directive) bool { return isPass(l, p) }) {
 			return l
 		}
@@ -301,19 +301,22 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 			n.guarded(r, append(guards, chosen...))
 			return
 		}
-		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "depends on a variable and is left out: write a pool for it. It answers 404")
+		n.note(l.Pass.At(), said(&l.Pass), "depends on a variable and is left out: write a pool for it. It answers 404")
 		r.answer = answer{respond: true, status: 404}
 		n.guarded(r, guards)
 		return
 	}
 	if r.pool = n.pool(l); r.pool == "" {
-		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "leads to no server: it answers 503")
+		n.note(l.Pass.At(), said(&l.Pass), "leads to no server: it answers 503")
 		r.answer = answer{respond: true, status: 503}
 		n.guarded(r, guards)
 		return
 	}
+	if slices.Contains(l.One(l.Prefix()+"_next_upstream").Args, "non_idempotent") {
+		r.retrySafe = true
+	}
 	n.requestHeaders(l, p, &r)
-	r.setResponse = n.addHeaders(p.scope, 0)
+	r.setResponse = n.addHeaders(p.scope, 0, n.filling(l, &r))
 	n.answers(l, p.scope, &r)
 	n.limits(p.scope, &r)
 	r.maxBody = l.Size("client_max_body_size", defaultMaxBody)

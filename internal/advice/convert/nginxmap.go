@@ -21,6 +21,7 @@ func (n *nginx) mapped(l *nginxconf.Location, p *place) (guards []guard, ok bool
 		one.Scheme, one.Host, one.URI, one.Variable = scheme, host, "", ""
 		return func(r route, _ []guard) { n.proxied(&one, p, r, nil) }
 	}
+	var expressions []guard // which come after the others in a map, whatever their place
 	end := guard{then: func(r route, _ []guard) {
 		n.add(r.answering(answer{respond: true, status: 502}))
 	}}
@@ -38,17 +39,25 @@ func (n *nginx) mapped(l *nginxconf.Location, p *place) (guards []guard, ok bool
 			return nil, false
 		}
 		g.then, g.lost = to(host), Note{l.Pass.At(), "proxy_pass", "requests that it sends to " + host + " would go elsewhere"}
-		guards = append(guards, g)
+		if strings.HasPrefix(entry.Name, "~") {
+			expressions = append(expressions, g)
+		} else {
+			guards = append(guards, g)
+		}
 	}
 	n.use(n.http[i])
-	return append(guards, end), true
+	return append(append(guards, expressions...), end), true
 }
 
-// mapKey is what a map's key asks for. Expressions come after the others in a map,
-// whatever their place, so that they are not taken.
+// mapKey is what a map's key asks for.
 func mapKey(variable, key string) (guard, bool) {
-	if strings.HasPrefix(key, "~") {
-		return guard{}, false
+	g, ok := guard{}, false
+	if re, anyCase := strings.CutPrefix(key, "~*"); anyCase {
+		g, ok = condition([]string{variable, "~*", re})
+	} else if re, isExpression := strings.CutPrefix(key, "~"); isExpression {
+		g, ok = condition([]string{variable, "~", re})
+	} else {
+		g, ok = condition([]string{variable, "=", strings.TrimPrefix(key, `\`)})
 	}
-	return condition([]string{variable, "=", strings.TrimPrefix(key, `\`)})
+	return g, ok && !g.not // a guard that is for those that do not meet it has no place here
 }

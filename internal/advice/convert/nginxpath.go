@@ -27,7 +27,7 @@ func (n *nginx) joined(l *nginxconf.Location, p *place, r *route) {
 	switch {
 	case rewritten || uri == "" || p.isRegexp() && !isVariable || strings.HasPrefix(p.path, "@"):
 		return
-	case isVariable && (uri == "$request_uri" || uri == "$uri" || uri == "$uri$is_args$args"):
+	case isVariable && n.composed(l, uri, r):
 		return
 	case isVariable || strings.ContainsAny(uri, "?#"):
 		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "has a URI that goodgate cannot make: the client's path is sent")
@@ -49,6 +49,38 @@ func (n *nginx) joined(l *nginxconf.Location, p *place, r *route) {
 		}
 		r.rewrite = [2]string{"^" + regexp.QuoteMeta(from) + "(.*)$", to + "${1}"}
 	}
+}
+
+// composed gives a route the path of a proxy_pass with variables: the client's, perhaps
+// behind another one, or of what the location's expression has matched.
+func (n *nginx) composed(l *nginxconf.Location, uri string, r *route) bool {
+	uri = n.constant(l, uri)
+	path, takesQuery := uri, false
+	for _, end := range []string{"$is_args$args", "$is_args$query_string", "?$args", "?$query_string"} {
+		if rest, ok := strings.CutSuffix(uri, end); ok {
+			path, takesQuery = rest, true
+			break
+		}
+	}
+	if before, ok := strings.CutSuffix(path, "$request_uri"); ok {
+		path, takesQuery = before+"$uri", true
+	}
+	before, own := strings.CutSuffix(path, "$uri")
+	switch to, ok := numbered(path, groupsOf(r.regexp)); {
+	case own && before == "":
+	case own && isPrefix(before):
+		r.add = strings.TrimSuffix(before, "/")
+	case !own && ok && r.regexp != "" && isPath(to):
+		r.rewrite = [2]string{r.regexp, to}
+	case !own && ok && r.regexp == "" && isPath(to):
+		r.rewrite = [2]string{"^", to}
+	default:
+		return false
+	}
+	if !takesQuery {
+		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "the client's query goes along, which nginx leaves out")
+	}
+	return true
 }
 
 // isPrefix reports whether strip_prefix and add_prefix can say a path.

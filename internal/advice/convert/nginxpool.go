@@ -18,15 +18,18 @@ const nginxTimeout = 60 * time.Second // of connect, send and read
 // locations with other timeouts have pools of their own.
 func (n *nginx) pool(l *nginxconf.Location) string {
 	p := &pool{
-		dial:     l.Duration("proxy_connect_timeout", nginxTimeout),
-		response: l.Duration("proxy_read_timeout", nginxTimeout),
+		dial:     l.Duration(l.Prefix()+"_connect_timeout", nginxTimeout),
+		response: l.Duration(l.Prefix()+"_read_timeout", nginxTimeout),
 	}
-	if l.Scheme == "https" {
+	if l.Secure() {
 		n.poolTLS(l, p)
 	}
-	next := l.One("proxy_next_upstream").Args
-	if tries, err := strconv.Atoi(l.One("proxy_next_upstream_tries").Arg(0)); err == nil && tries > 0 {
+	next := l.One(l.Prefix() + "_next_upstream").Args
+	if tries, err := strconv.Atoi(l.One(l.Prefix() + "_next_upstream_tries").Arg(0)); err == nil && tries > 0 {
 		p.attempts = tries
+	}
+	if l.Prefix() == "grpc" {
+		p.protocol = map[bool]string{false: "h2c", true: "h2"}[l.Secure()]
 	}
 	if len(next) == 1 && next[0] == "off" {
 		p.attempts = 1
@@ -48,7 +51,7 @@ func (n *nginx) pool(l *nginxconf.Location) string {
 			p.resolver = net.JoinHostPort(strings.Trim(r, "[]"), "53")
 		}
 	}
-	if n.usable(p, l.Pass.At()); len(p.servers) == 0 {
+	if n.usable(p, l.Pass.At(), n.listening(l.Server)); len(p.servers) == 0 {
 		return ""
 	}
 	key := fmt.Sprint(base, *p)
@@ -64,23 +67,30 @@ func (n *nginx) pool(l *nginxconf.Location) string {
 // nextUpstream converts the statuses that nginx sends again. Without one, goodgate's
 // own stay.
 func (n *nginx) nextUpstream(l *nginxconf.Location, p *pool) {
-	d := l.One("proxy_next_upstream")
+	d := l.One(l.Prefix() + "_next_upstream")
 	for _, word := range d.Args {
 		code, isStatus := strings.CutPrefix(word, "http_")
 		switch {
 		case isStatus && len(code) == 3 && code[0] >= '4' && code[0] <= '5' && strings.Trim(code, "0123456789") == "":
 			p.statuses = append(p.statuses, code)
-		case word == "non_idempotent":
-			n.note(d.At(), d.Name+" "+word, "goodgate sends a POST again only if no upstream has it (see retry_safe)")
 		}
 	}
 }
 
+// listening are the addresses of a server.
+func (n *nginx) listening(s *nginxconf.Server) (all []string) {
+	for _, b := range n.bindings(s) {
+		all = append(all, b.address)
+	}
+	return all
+}
+
 // usable leaves out the servers that goodgate cannot have: those without a good
-// address, and the proxy itself, from which requests would come back.
-func (r *Result) usable(p *pool, where string) {
+// address, and the listeners that the requests may have come by, as they would come
+// back.
+func (r *Result) usable(p *pool, where string, by []string) {
 	p.servers = slices.DeleteFunc(p.servers, func(s server) bool {
-		if r.isOwn(s.url) {
+		if isOwn(by, s.url) {
 			r.note(where, s.url, "leads back to this proxy and is left out: give the route the pool that it means")
 			return true
 		}
@@ -88,17 +98,17 @@ func (r *Result) usable(p *pool, where string) {
 	})
 }
 
-// isOwn reports whether a URL leads to a listener on this machine's own addresses.
-func (r *Result) isOwn(url string) bool {
+// isOwn reports whether a URL leads to one of some addresses of listeners.
+func isOwn(addresses []string, url string) bool {
 	_, address, _ := strings.Cut(url, "://")
 	host, port, err := net.SplitHostPort(address)
 	local := func(host string) bool {
 		ip, err := netip.ParseAddr(host)
 		return host == "localhost" || err == nil && (ip.IsLoopback() || ip.IsUnspecified())
 	}
-	return slices.ContainsFunc(r.file.listeners, func(l *listener) bool {
-		h, p, e := net.SplitHostPort(l.address)
-		return l.address == url || err == nil && e == nil && p == port && (h == host || local(host) && (h == "" || h == "localhost" || host == "localhost" && local(h)))
+	return slices.ContainsFunc(addresses, func(own string) bool {
+		h, p, e := net.SplitHostPort(own)
+		return own == url || err == nil && e == nil && p == port && (h == host || local(host) && (h == "" || h == "localhost" || host == "localhost" && local(h)))
 	})
 }
 
@@ -152,22 +162,26 @@ func (n *nginx) url(l *nginxconf.Location, addr string) string {
 	if strings.HasPrefix(addr, "unix:") {
 		return addr
 	}
-	return l.Scheme + "://" + addr
+	return map[bool]string{false: "http", true: "https"}[l.Secure()] + "://" + addr
 }
 
 func (n *nginx) poolTLS(l *nginxconf.Location, p *pool) {
-	p.insecure = l.One("proxy_ssl_verify").Arg(0) != "on"
+	one := func(name string) *nginxconf.Directive { return new(l.One(l.Prefix() + "_ssl_" + name)) }
+	p.insecure = one("verify").Arg(0) != "on"
 	if !p.insecure {
-		p.ca = l.One("proxy_ssl_trusted_certificate").Arg(0)
+		p.ca = one("trusted_certificate").Arg(0)
 	}
-	name := l.One("proxy_ssl_name").Arg(0)
+	name, _, _ := strings.Cut(one("name").Arg(0), ":")
+	if one("name").Name == "" && l.Group(n.Config) != nil && (!p.insecure || one("server_name").Arg(0) == "on") {
+		name = l.Host // nginx asks for what stands in the URL
+	}
 	if isName(name) {
 		p.sni = name
 	}
-	p.cert, p.key = l.One("proxy_ssl_certificate").Arg(0), l.One("proxy_ssl_certificate_key").Arg(0)
+	p.cert, p.key = one("certificate").Arg(0), one("certificate_key").Arg(0)
 	if strings.Contains(p.cert+p.key, "$") {
 		p.cert, p.key = "", ""
-		n.note(l.One("proxy_ssl_certificate").At(), "proxy_ssl_certificate", "depends on a variable and is left out")
+		n.note(one("certificate").At(), one("certificate").Name, "depends on a variable and is left out")
 	}
 }
 
@@ -210,9 +224,12 @@ func (n *nginx) hash(d *nginxconf.Directive, p *pool) {
 	switch {
 	case key == "$remote_addr" || key == "$binary_remote_addr":
 		p.hashOn = "client_ip"
-	case key == "$request_uri" || key == "$uri":
+	case key == "$request_uri":
+		p.hashOn = "uri"
+	case key == "$uri":
 		p.hashOn = "path"
-		n.note(d.At(), "hash "+key, "goes by the path alone, without the query")
+	case strings.HasPrefix(key, "$arg_") && isToken(key[len("$arg_"):]):
+		p.hashOn = "query:" + key[len("$arg_"):]
 	case strings.HasPrefix(key, "$http_") && isField(key[len("$http_"):]):
 		p.hashOn = "header:" + strings.ReplaceAll(key[len("$http_"):], "_", "-")
 	case strings.HasPrefix(key, "$cookie_") && isField(key[len("$cookie_"):]):

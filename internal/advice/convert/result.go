@@ -56,6 +56,14 @@ func (r *Result) Carried() string {
 	return count(len(r.file.listeners), "listener") + ", " + count(len(r.file.routes), "route") + ", " + count(len(r.file.pools), "pool")
 }
 
+// addresses are those of all listeners.
+func (r *Result) addresses() (all []string) {
+	for _, l := range r.file.listeners {
+		all = append(all, l.address)
+	}
+	return all
+}
+
 func (r *Result) note(where, what, format string, args ...any) {
 	n := Note{where, what, fmt.Sprintf(format, args...)}
 	if !slices.Contains(r.Notes, n) {

@@ -57,15 +57,19 @@ func (r route) writeUpstream(w *writer) {
 	var rewrites []string
 	for _, kv := range []struct {
 		key  string
-		list [][2]string
+		list []rewrite
 	}{{"location", r.location}, {"cookie_domain", r.cookieDomain}, {"cookie_path", r.cookiePath}} {
 		var entries []string
 		for _, e := range kv.list {
-			entries = append(entries, fmt.Sprintf("{from: %s, to: %s}", quote(e[0]), quote(e[1])))
+			what := map[bool]string{false: "from", true: "regexp"}[e.regexp]
+			entries = append(entries, fmt.Sprintf("{%s: %s, to: %s}", what, quote(e.from), quote(e.to)))
 		}
 		if len(entries) > 0 {
 			rewrites = append(rewrites, kv.key+": ["+strings.Join(entries, ", ")+"]")
 		}
+	}
+	if len(r.cookieFlags) > 0 {
+		rewrites = append(rewrites, "cookie_flags: ["+strings.Join(r.cookieFlags, ", ")+"]")
 	}
 	if len(rewrites) > 0 {
 		w.line("    response_rewrites: {%s}", strings.Join(rewrites, ", "))
@@ -114,6 +118,17 @@ func (c conditions) match() string {
 	}
 	if len(c.headers) > 0 {
 		parts = append(parts, "headers: "+mapping(c.headers))
+	}
+	for _, key := range []string{askHeaderRegexp, askQuery, askQueryRegexp, askCookie, askCookieRegexp} {
+		values := map[string]string{}
+		for what, value := range c.asked {
+			if what.key == key {
+				values[what.name] = value
+			}
+		}
+		if len(values) > 0 {
+			parts = append(parts, key+": "+mapping(values))
+		}
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }

@@ -1,0 +1,71 @@
+package convert
+
+import (
+	"regexp"
+	"strings"
+)
+
+var variable = regexp.MustCompile(`\$(?:(\w+)|\{(\w+)\})`)
+
+// ours is text that goodgate would take for a variable.
+var ours = regexp.MustCompile(`\{(?:[a-z_]+(?::[^{}]*)?|[1-9])\}`)
+
+// variables are nginx's with what goodgate has for each.
+var variables = map[string]string{
+	"remote_addr": "{client_ip}", "realip_remote_addr": "{client_ip}", "http_host": "{host}", "host": "{host}", "scheme": "{scheme}",
+	"request_method": "{method}", "request_uri": "{uri}", "request_id": "{request_id}", "uri": "{path}", "document_uri": "{path}",
+	"args": "{args}", "query_string": "{args}", "upstream_addr": "{upstreams}",
+}
+
+// filling says which variables a text may have.
+type filling struct {
+	server string // its name
+	groups int    // of the location's expression
+	answer bool   // it goes to the client, so that the upstream is known
+	const_ func(string) string
+}
+
+// fill writes nginx's variables as goodgate's; ok is false when there is one that it
+// does not have.
+func (f filling) fill(text string) (filled string, ok bool) {
+	if f.const_ != nil {
+		text = f.const_(text)
+	}
+	ok = !ours.MatchString(variable.ReplaceAllString(text, ""))
+	text = strings.NewReplacer("$is_args$args", "\x00query", "${is_args}${args}", "\x00query", "$is_args$query_string", "\x00query").Replace(text)
+	text = variable.ReplaceAllStringFunc(text, func(v string) string {
+		to, known := f.one(strings.Trim(v, "${}"))
+		ok = ok && known
+		return to
+	})
+	text = strings.ReplaceAll(text, "\x00query", "{query}")
+	return text, ok && !strings.Contains(text, "$")
+}
+
+func (f filling) one(name string) (string, bool) {
+	if to, ok := variables[name]; ok {
+		return to, f.answer || name != "upstream_addr"
+	}
+	for _, p := range [][2]string{{"arg_", "{query:"}, {"cookie_", "{cookie:"}, {"http_", "{header:"}} {
+		rest, ok := strings.CutPrefix(name, p[0])
+		if ok && rest != "" {
+			if p[0] == "http_" {
+				rest = strings.ReplaceAll(rest, "_", "-")
+			}
+			return p[1] + rest + "}", true
+		}
+	}
+	if len(name) == 1 && name >= "1" && name <= "9" {
+		return "{" + name + "}", int(name[0]-'0') <= f.groups
+	}
+	return f.server, name == "server_name"
+}
+
+// groupsOf is how many groups an expression has, 0 where it is none.
+func groupsOf(expression string) int {
+	re, err := regexp.Compile(expression)
+	if err != nil || expression == "" {
+		return 0
+	}
+	return re.NumSubexp()
+}
