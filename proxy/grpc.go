@@ -106,6 +106,7 @@ func (x *exchange) failGRPC(r reason.Reason) {
 	h.Set("Content-Type", "application/grpc")
 	h.Set("Grpc-Status", strconv.Itoa(x.grpcStatus(r)))
 	h.Set("Grpc-Message", x.grpcMessage(r))
+	x.editError(h)
 	x.writer.WriteHeader(http.StatusOK)
 }
 

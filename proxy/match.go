@@ -12,6 +12,7 @@ import (
 // the zero value takes all.
 type Match struct {
 	Hosts      []string          // exact, or "*.example.com" for any name below it; case does not matter
+	HostRegexp *regexp.Regexp    // matches somewhere in the host, without port and in lower case; nil = any
 	Path       string            // exact, or a prefix when it ends in "*"
 	PathRegexp *regexp.Regexp    // matches somewhere in the decoded path; nil = any
 	Methods    []string          // upper case
@@ -36,13 +37,16 @@ func (m *Match) matches(x *exchange, path string) bool {
 }
 
 func (m *Match) matchesHost(host string) bool {
+	if len(m.Hosts) == 0 && m.HostRegexp == nil {
+		return true
+	}
+	host = withoutPort(host)
+	if m.HostRegexp != nil && !m.HostRegexp.MatchString(strings.ToLower(host)) {
+		return false
+	}
 	if len(m.Hosts) == 0 {
 		return true
 	}
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(host, ".")
 	for _, pattern := range m.Hosts {
 		if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
 			if len(host) > len(suffix) && strings.EqualFold(host[len(host)-len(suffix):], suffix) {
@@ -54,6 +58,17 @@ func (m *Match) matchesHost(host string) bool {
 	}
 	return false
 }
+
+// withoutPort is a host without its port, and without the dot of an absolute name.
+func withoutPort(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return strings.TrimSuffix(host, ".")
+}
+
+// hostname is a host as host_regexp sees it.
+func hostname(host string) string { return strings.ToLower(withoutPort(host)) }
 
 func (m *Match) matchesPath(path string) bool {
 	if m.PathRegexp != nil && !m.PathRegexp.MatchString(path) {

@@ -31,12 +31,20 @@ func TestMatchConditions(t *testing.T) {
 		"expression ends":    {Match{PathRegexp: regexp.MustCompile(`^/b`)}, false},
 		"expression, prefix": {Match{Path: "/a/*", PathRegexp: regexp.MustCompile(`php`)}, true},
 		"prefix fails":       {Match{Path: "/b/*", PathRegexp: regexp.MustCompile(`php`)}, false},
+		"host":               {Match{HostRegexp: regexp.MustCompile(`^[a-z]+\.com$`)}, true},
+		"host and name":      {Match{HostRegexp: regexp.MustCompile(`^e`), Hosts: []string{"other.com"}}, false},
+		"another host":       {Match{HostRegexp: regexp.MustCompile(`^[a-z]+\.org$`)}, false},
 		"http":               {Match{Scheme: "http"}, true},
 		"all but one":        {Match{Listeners: []string{"public"}, Methods: []string{"POST"}}, false},
 	} {
 		x := base()
 		if got := test.m.matches(x, x.request.URL.Path); got != test.want {
 			t.Errorf("%s: got %t", name, got)
+		}
+	}
+	for host, want := range map[string]bool{"Example.COM:81": true, "example.com.": true, "xexample.com": false, "": false, "[::1]": false} {
+		if m := (Match{HostRegexp: regexp.MustCompile(`^example\.com$`)}); m.matchesHost(host) != want {
+			t.Errorf("host %q: got %t", host, !want)
 		}
 	}
 	x := base()

@@ -112,6 +112,7 @@ func (p *Pages) write(x *exchange, e *Error) {
 	h := x.writer.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
+	x.editError(h)
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	x.writer.WriteHeader(page.Status)
 	x.writer.Write(body.Bytes())

@@ -23,6 +23,7 @@ type Route struct {
 
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
+	ErrorHeaders    HeaderEdits       // of the errors that the proxy answers itself
 	Rewrites        *ResponseRewrites // where answers lead to; nil = as the upstream says
 	StripPrefix     string            // taken off the path before it goes upstream
 	AddPrefix       string            // put before the path, after StripPrefix
@@ -42,6 +43,8 @@ type Route struct {
 	edited         fieldTable           // what RequestHeaders is about
 	requestValues  map[string]*template // of RequestHeaders, by their text; nil = none has variables
 	responseValues map[string]*template // of ResponseHeaders
+	errorValues    map[string]*template // of ErrorHeaders
+	body           *template            // of Respond; nil = it has no variables
 	rewriteValues  map[string]*template // of Rewrites
 	target         *template            // of Redirect; nil = it has no variables
 	mark           string               // of this route in Goodgate-Passed
@@ -63,6 +66,10 @@ func (rt *Route) prepare() error {
 	}
 	rt.edited = rt.RequestHeaders.fields()
 	rt.requestValues, rt.responseValues = rt.RequestHeaders.templates(), rt.ResponseHeaders.templates()
+	rt.errorValues = rt.ErrorHeaders.templates()
+	if rt.Respond != nil {
+		rt.body = newTemplate(rt.Respond.Body)
+	}
 	rt.rewriteValues = rt.Rewrites.templates()
 	if rt.Redirect != nil {
 		rt.target = newTemplate(rt.Redirect.To)
@@ -86,7 +93,12 @@ func (x *exchange) answerRoute() {
 		x.redirect(rt.Redirect)
 		return
 	}
-	rt.Respond.serve(&x.writer)
+	answer := rt.Respond
+	if rt.body != nil {
+		answer = new(*answer)
+		answer.Body = rt.body.fill(x)
+	}
+	answer.serve(&x.writer)
 }
 
 // Redirect answers with another address.
@@ -105,8 +117,8 @@ func onePath(path string) string {
 
 // Respond answers with a fixed response.
 type Respond struct {
-	Status  int // 0 = 200
-	Body    string
+	Status  int    // 0 = 200
+	Body    string // of a route with variables
 	Headers map[string]string
 }
 

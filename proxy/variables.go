@@ -25,7 +25,8 @@ var variables = map[string]func(*exchange) string{
 		}
 		return x.record.Client.String()
 	},
-	"host": func(x *exchange) string { return x.request.Host },
+	"host":     func(x *exchange) string { return x.request.Host },
+	"hostname": func(x *exchange) string { return hostname(x.request.Host) },
 	"scheme": func(x *exchange) string {
 		if x.request.TLS != nil {
 			return "https"
@@ -110,13 +111,18 @@ func (t *template) fill(x *exchange) string {
 	return b.String()
 }
 
-// captured is what a group of the route's path_regexp matched, encoded as in a path.
+// captured is what a group of the route's path_regexp matched, encoded as in a path, or
+// without one of its host_regexp.
 func (x *exchange) captured(group int) string {
-	re := x.route.Match.PathRegexp
+	m := &x.route.Match
+	re, text := m.PathRegexp, x.request.URL.Path
+	if re == nil {
+		re, text = m.HostRegexp, hostname(x.request.Host)
+	}
 	if re == nil {
 		return ""
 	}
-	found := re.FindStringSubmatch(x.request.URL.Path)
+	found := re.FindStringSubmatch(text)
 	if group >= len(found) {
 		return ""
 	}
@@ -170,6 +176,14 @@ func (x *exchange) editRequest(h message.Editor) {
 // early, before the final one, the attempts are not known.
 func (x *exchange) editResponse(h message.Editor, early bool) {
 	x.edit(h, &x.route.ResponseHeaders, x.route.responseValues, early)
+}
+
+// editError applies the route's edits to the fields of an error that the proxy answers
+// itself.
+func (x *exchange) editError(h message.Editor) {
+	if x.route != nil {
+		x.edit(h, &x.route.ErrorHeaders, x.route.errorValues, false)
+	}
 }
 
 // edit applies edits. A value of variables that comes out empty takes the field off,

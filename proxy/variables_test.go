@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/goodgate/goodgate/proxy"
@@ -67,9 +68,44 @@ func TestVariablesOfResponses(t *testing.T) {
 	}
 }
 
+// Errors of the proxy's own have the fields that the route gives them, and no others.
+func TestErrorHeaders(t *testing.T) {
+	t.Parallel()
+	for _, front := range []string{"inbound", "inbound-httputil", "net/http"} {
+		s := setup{front: front, upstreams: specs("nobody:80")}
+		s.pool.Retry = retries(1)
+		s.route.ResponseHeaders.Set = map[string]string{"X-Response": "1"}
+		s.route.ErrorHeaders = proxy.HeaderEdits{Set: map[string]string{"Access-Control-Allow-Origin": "{header:Origin}", "X-Tried": "{upstreams}", "Cache-Control": "private"}}
+		w := start(t, s)
+		for head, want := range map[string]string{"": "text/plain; charset=utf-8", "Accept: text/html\n": "text/html; charset=utf-8"} {
+			h := w.raw("POST / HTTP/1.1\nHost: a\nOrigin: o\nContent-Length: 0\n" + head + "\n").header
+			got := h.Get("Content-Type") + " " + h.Get("Access-Control-Allow-Origin") + " " + h.Get("X-Tried") + " " + h.Get("Cache-Control") + h.Get("X-Response")
+			if got != want+" o nobody:80 private" {
+				t.Errorf("%s: %q: got %q", front, head, got)
+			}
+		}
+	}
+}
+
+// A fixed answer may have variables.
+func TestRespondVariables(t *testing.T) {
+	t.Parallel()
+	rt := proxy.Route{Respond: &proxy.Respond{Body: "{method} {client_ip} {query:a} {other} {}\n"}}
+	w := start(t, setup{route: rt})
+	for range 2 {
+		if got := w.send("GET", "/?a={host}", nil).body; !strings.HasSuffix(got, " {host} {other} {}\n") || !strings.HasPrefix(got, "GET ") {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
 // What a redirect takes of the request leads to the same place, and to no other host.
 func TestRedirectVariables(t *testing.T) {
 	t.Parallel()
+	host := start(t, setup{route: proxy.Route{Match: proxy.Match{HostRegexp: regexp.MustCompile(`^www\.(.+)$`)}, Redirect: &proxy.Redirect{To: "https://{1}{uri}#{hostname}"}}})
+	if got := host.raw("GET /a?b HTTP/1.1\nHost: WWW.Example.com:81\n\n").header.Get("Location"); got != "https://example.com/a?b#www.example.com" {
+		t.Errorf("by host: got %q", got)
+	}
 	for _, tc := range []struct{ re, to, target, want string }{
 		{"^/old/([0-9]+)/(.*)$", "/new/{2}?id={1}", "/old/7/a%20b?x=1", "/new/a%20b?id=7"},
 		{"^/old/([0-9]+)/(.*)$", "https://{host}/{2}{query}", "/old/7/a?x=1", "https://example.com/a?x=1"},

@@ -66,6 +66,7 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 		Match:           match(all, c.Match),
 		RequestHeaders:  headerEdits(c.RequestHeaders),
 		ResponseHeaders: headerEdits(c.ResponseHeaders),
+		ErrorHeaders:    headerEdits(c.ErrorHeaders),
 		Rewrites:        rewrites(c.Rewrites),
 		StripPrefix:     c.StripPrefix,
 		AddPrefix:       c.AddPrefix,
@@ -96,7 +97,7 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 // match returns the conditions of a route that has been validated.
 func match(all *config.Config, c config.Match) proxy.Match {
 	m := proxy.Match{Hosts: c.Host, Path: c.Path, Methods: c.Methods, Headers: c.Headers, Query: c.Query, Cookies: c.Cookies, Scheme: scheme(c.Scheme), Clients: c.Client}
-	m.PathRegexp = expression(c.PathRegexp)
+	m.HostRegexp, m.PathRegexp = expression(c.HostRegexp), expression(c.PathRegexp)
 	m.Patterns = slices.Concat(patterns(proxy.FromHeader, c.HeaderRegexp), patterns(proxy.FromQuery, c.QueryRegexp), patterns(proxy.FromCookie, c.CookieRegexp))
 	for _, ref := range c.Listener {
 		address, _ := all.ListenerAddress(ref)

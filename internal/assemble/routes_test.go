@@ -58,6 +58,7 @@ func TestMatchValuesArrive(t *testing.T) {
 listeners: ["127.0.0.1:0"]
 routes:
   - match:
+      host_regexp: ^h
       query: {"a[b]": "1"}
       cookies: {c: "*"}
       header_regexp: {x-a: "^h"}
@@ -66,11 +67,11 @@ routes:
     pool: app
 pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`)
 	m := match(c, c.Routes[0].Match)
-	got := fmt.Sprint(m.Query, m.Cookies)
+	got := fmt.Sprint(m.HostRegexp, m.Query, m.Cookies)
 	for _, p := range m.Patterns {
 		got += fmt.Sprint(" ", p.Of, p.Name, p.Regexp)
 	}
-	if want := "map[a[b]:1] map[c:*] 0X-A^h 1q^q 2k^k"; got != want {
+	if want := "^h map[a[b]:1] map[c:*] 0X-A^h 1q^q 2k^k"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, bad := range []string{`header_regexp: {"a b": x}`, `query: {"": x}`, `query_regexp: {a: "("}`, `cookies: {"a=b": x}`, `cookie_regexp: {a: ""}`} {
@@ -94,6 +95,17 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`)
 	got := fmt.Sprintf("%v %+v", w.Location, w.CookieFlags)
 	if want := "[{a <nil> b} { c d}] [{Name:x Regexp:<nil> Secure:1 HTTPOnly:0 SameSite:Lax} {Name: Regexp:y Secure:0 HTTPOnly:2 SameSite:-}]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestHeaderEditsArrive(t *testing.T) {
+	c := parse(t, `
+listeners: ["127.0.0.1:0"]
+routes: [{pool: app, request_headers: {set: {A: "1"}}, response_headers: {add: {B: "2"}}, error_headers: {remove: [C]}}]
+pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`)
+	r := newRoute(c, c.Routes[0], nil)
+	if got := fmt.Sprint(r.RequestHeaders.Set, r.ResponseHeaders.Add, r.ErrorHeaders.Remove); got != "map[A:1] map[B:2] [C]" {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -174,6 +174,8 @@ func TestCovers(t *testing.T) {
 	f(Match{PathRegexp: "x"}, Match{PathRegexp: "x", Path: "/y"}, true)
 	f(Match{PathRegexp: "x"}, Match{PathRegexp: "xy"}, false)
 	f(Match{PathRegexp: "x"}, Match{}, false)
+	f(Match{HostRegexp: "x"}, Match{HostRegexp: "x", Path: "/y"}, true)
+	f(Match{HostRegexp: "x"}, Match{Host: []string{"x"}}, false)
 	f(Match{Client: prefixes("10.0.0.0/8", "::1/128")}, Match{Client: prefixes("10.1.0.0/16", "10.0.0.0/8")}, true)
 	f(Match{Client: prefixes("10.1.0.0/16")}, Match{Client: prefixes("10.0.0.0/8")}, false)
 	f(Match{Client: prefixes("10.0.0.0/8")}, Match{}, false)

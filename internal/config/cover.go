@@ -9,6 +9,7 @@ import (
 // covers reports whether m matches every request that o matches.
 func (m Match) covers(o Match) bool {
 	return coversHosts(m.Host, o.Host) && coversPath(m.Path, o.Path) &&
+		(m.HostRegexp == "" || m.HostRegexp == o.HostRegexp) &&
 		(m.PathRegexp == "" || m.PathRegexp == o.PathRegexp) &&
 		(m.Scheme == "" || m.Scheme == "any" || m.Scheme == o.Scheme) &&
 		coversList(m.Methods, o.Methods) && coversList(m.Listener, o.Listener) &&

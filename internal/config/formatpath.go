@@ -67,13 +67,13 @@ func requestPath(s string) (string, error) {
 }
 
 func redirectTarget(s string) (string, error) {
-	known := []string{"{scheme}", "{host}", "{path}", "{query}", "{args}", "{uri}"}
+	known := []string{"{scheme}", "{host}", "{hostname}", "{path}", "{query}", "{args}", "{uri}"}
 	for _, p := range placeholder.FindAllString(s, -1) {
 		if !slices.Contains(known, p) && !ofRequest.MatchString(p) {
 			return "", fmt.Errorf("unknown placeholder %s%s; known: %s, {query:NAME} and {1} to {9}", p, didYouMean(p, known), strings.Join(known, ", "))
 		}
 	}
-	plain := strings.NewReplacer("{scheme}", "https", "{host}", "host", "{path}", "/path", "{query}", "?a=b", "{args}", "a=b", "{uri}", "/path").Replace(s)
+	plain := strings.NewReplacer("{scheme}", "https", "{host}", "host", "{hostname}", "host", "{path}", "/path", "{query}", "?a=b", "{args}", "a=b", "{uri}", "/path").Replace(s)
 	plain = ofRequest.ReplaceAllString(plain, "a")
 	u, err := url.Parse(plain)
 	switch {

@@ -9,8 +9,9 @@ type Route struct {
 	Pool            string       `yaml:"pool" oneof:"target" opt:"public" help:"Name of the pool that answers."`
 	Redirect        *Redirect    `yaml:"redirect" oneof:"target" help:"Answer with a redirect."`
 	Respond         *Respond     `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
-	RequestHeaders  HeaderEdit   `yaml:"request_headers" help:"Changes to the headers that go upstream. Values may have variables: {client_ip}, {host}, {scheme}, {method}, {uri}, {path}, {query}, {args}, {request_id}, {header:NAME}, {query:NAME}, {cookie:NAME}, {1} to {9} for groups of match.path_regexp."`
+	RequestHeaders  HeaderEdit   `yaml:"request_headers" help:"Changes to the headers that go upstream. Values may have variables: {client_ip}, {host}, {hostname}, {scheme}, {method}, {uri}, {path}, {query}, {args}, {request_id}, {header:NAME}, {query:NAME}, {cookie:NAME}, {1} to {9} for groups of match.path_regexp, or without it of match.host_regexp."`
 	ResponseHeaders HeaderEdit   `yaml:"response_headers" help:"Changes to the headers that go to the client. Values may have the same variables, and {upstream} and {upstreams}."`
+	ErrorHeaders    HeaderEdit   `yaml:"error_headers" help:"Changes to the headers of errors that goodgate answers itself on this route, with the same variables."`
 	Rewrites        Rewrites     `yaml:"response_rewrites" help:"Changes to where answers lead, for an application that does not know its address outside."`
 	StripPrefix     string       `yaml:"strip_prefix" default:"" format:"prefix" help:"Removed from the start of the path before it goes upstream, and told in X-Forwarded-Prefix."`
 	AddPrefix       string       `yaml:"add_prefix" default:"" format:"prefix" help:"Put before the path when it goes upstream, after strip_prefix."`
@@ -28,6 +29,7 @@ type Route struct {
 type Match struct {
 	Host         []string       `yaml:"host" opt:"single" format:"hostpattern" help:"Names without port; *.example.com stands for every name below example.com, not for itself."`
 	Scheme       string         `yaml:"scheme" default:"any" enum:"any|http|https" help:"Whether the client's connection to goodgate is by TLS (https) or not (http)."`
+	HostRegexp   string         `yaml:"host_regexp" default:"" format:"regexp" help:"Regular expression (RE2) that matches in the host, which is without port and in lower case; ^ and $ are its ends."`
 	Path         string         `yaml:"path" default:"" format:"path" help:"Exact path, or with a * at its end the start of the path."`
 	PathRegexp   string         `yaml:"path_regexp" default:"" format:"regexp" help:"Regular expression (RE2) that matches in the decoded path; ^ and $ are its ends, (?i) ignores case."`
 	Methods      []string       `yaml:"methods" default:"[]" format:"method" help:"Request methods."`
@@ -73,14 +75,14 @@ type RewritePath struct {
 
 // Redirect answers with a Location.
 type Redirect struct {
-	To     string `yaml:"to" opt:"required" format:"redirect" help:"Absolute URL or path; {scheme}, {host}, {path}, {query}, {args} and {uri} stand for the request's, {query:NAME} for a parameter as it was sent, {1} to {9} for groups of match.path_regexp."`
+	To     string `yaml:"to" opt:"required" format:"redirect" help:"Absolute URL or path; {scheme}, {host}, {hostname}, {path}, {query}, {args} and {uri} stand for the request's, {query:NAME} for a parameter as it was sent, {1} to {9} for groups of match.path_regexp, or without it of match.host_regexp."`
 	Status int    `yaml:"status" default:"308" enum:"301|302|303|307|308" help:"Status code."`
 }
 
 // Respond is a fixed response.
 type Respond struct {
 	Status  int     `yaml:"status" default:"200" min:"200" max:"599" help:"Status code."`
-	Body    string  `yaml:"body" default:"" help:"The body."`
+	Body    string  `yaml:"body" default:"" help:"The body; that of a route may have the variables of headers."`
 	Headers Headers `yaml:"headers" format:"header" help:"The headers."`
 }
 

@@ -236,6 +236,7 @@ func (v *validator) route(path string, r Route) {
 	}
 	v.headerEdit(path+".request_headers", r.RequestHeaders, true)
 	v.headerEdit(path+".response_headers", r.ResponseHeaders, false)
+	v.headerEdit(path+".error_headers", r.ErrorHeaders, false)
 }
 
 func (v *validator) poolExists(path, name string) bool {
@@ -269,11 +270,11 @@ func (v *validator) redirect(path string, r Route) {
 		return
 	}
 	has := 0
-	if re, err := regexp.Compile(r.Match.PathRegexp); err == nil {
+	if re, err := regexp.Compile(cmp.Or(r.Match.PathRegexp, r.Match.HostRegexp)); err == nil {
 		has = re.NumSubexp()
 	}
 	if n := groups(r.Redirect.To); n > has {
-		v.errorf(path, "has {%d}: match.path_regexp of the route has %d groups", n, has)
+		v.errorf(path, "has {%d}: the expression of the route (match.path_regexp, else host_regexp) has %d groups", n, has)
 	}
 }
 

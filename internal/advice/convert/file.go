@@ -33,6 +33,7 @@ type acme struct{ email, directory, ca string }
 // conditions are those of a route.
 type conditions struct {
 	hosts     []string
+	hostRe    string // expression
 	scheme    string // http or https; "" = both
 	listeners []string
 	clients   []string // networks
@@ -77,6 +78,7 @@ type route struct {
 	dropRequest  []string
 	setResponse  map[string]string
 	addResponse  map[string]string
+	setError     map[string]string // of errors of the proxy's own
 	dropResponse []string
 	location     []rewrite
 	cookieDomain []rewrite

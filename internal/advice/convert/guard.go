@@ -125,6 +125,7 @@ func (c conditions) and(o conditions) (conditions, verdict) {
 	unless(len(clients) == max(len(c.clients), len(o.clients)), unsayable)
 	out := conditions{
 		hosts: hosts, listeners: words(c.listeners, o.listeners), methods: words(c.methods, o.methods), clients: clients,
+		hostRe: one(c.hostRe, o.hostRe, unsayable),
 		scheme: one(c.scheme, o.scheme, impossible), regexp: one(c.regexp, o.regexp, unsayable), path: c.path,
 		anyCase: c.anyCase || o.anyCase,
 	}

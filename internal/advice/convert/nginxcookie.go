@@ -66,7 +66,7 @@ func (n *nginx) rewriteTo(l *nginxconf.Location, from, to string) (rewrite, bool
 
 // numbered writes $1 as ${1}, so that what follows is no part of it; ok is false when
 // there is another variable.
-func numbered(to string, groups int) (text string, ok bool) {
+func numbered(to string, groups []string) (text string, ok bool) {
 	ok = true
 	text = variable.ReplaceAllStringFunc(to, func(v string) string {
 		name := strings.Trim(v, "${}")
@@ -74,7 +74,7 @@ func numbered(to string, groups int) (text string, ok bool) {
 			ok = false
 			return v
 		}
-		ok = ok && int(name[0]-'0') <= groups
+		ok = ok && int(name[0]-'0') < len(groups)
 		return "${" + name[:1] + "}" + name[1:]
 	})
 	return text, ok && strings.Count(text, "$") == strings.Count(text, "${")

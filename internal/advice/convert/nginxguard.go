@@ -17,7 +17,8 @@ type passing func(in *nginxconf.Directive) func(route, []guard)
 // location's expression.
 type site struct {
 	hosts  []string
-	groups int
+	groups []string
+	byPath bool // the groups are those of an expression for the path
 }
 
 func (s site) name() string {
@@ -44,12 +45,12 @@ func (n *nginx) rewriting(sc scope, at site, pass passing) (guards []guard, rest
 				continue
 			}
 			n.use(d)
-			a.fields = n.addHeaders(sc, a.status, at.filling())
+			a.fields, _ = n.addHeaders(sc, a.status, at.filling())
 			return guards, &a
 		case "rewrite":
 			if g, ok := n.redirecting(d, sc, at); ok {
 				n.use(d)
-				g.answer.fields = n.addHeaders(sc, g.answer.status, at.filling())
+				g.answer.fields, _ = n.addHeaders(sc, g.answer.status, at.filling())
 				guards = append(guards, g)
 			}
 		}
@@ -69,12 +70,15 @@ func (n *nginx) conditional(d *nginxconf.Directive, sc scope, at site, pass pass
 		return g, true
 	}
 	first := d.Block[0]
-	if at.groups = groupsOf(g.regexp); g.not {
-		at.groups = 0 // nothing was matched
+	if at.groups = g.groups(); g.not || g.hostRe != "" && at.byPath {
+		at.groups = nil // nothing was matched, or a route would look into the path
 	}
 	var a answer
 	switch {
 	case first.Name == "return":
+		if !n.answerable(first, at) {
+			return g, false
+		}
 		a, ok = n.answer(first, sc.within(d.Block), at)
 	case first.Name == "rewrite":
 		var in guard
@@ -89,7 +93,7 @@ func (n *nginx) conditional(d *nginxconf.Directive, sc scope, at site, pass pass
 		return g, false
 	}
 	n.use(d)
-	a.fields = n.addHeaders(sc, a.status, at.filling())
+	a.fields, _ = n.addHeaders(sc, a.status, at.filling())
 	if other, ok := g.opposite(); ok && g.not {
 		g.conditions, g.not = other, false
 	}
@@ -116,7 +120,7 @@ func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, at site) (g guard,
 	if taken := map[string]string{"/(.*)": "/$1", "(.*)": "$1"}[path]; whole && taken != "" && strings.HasSuffix(to, taken) {
 		to = strings.TrimSuffix(to, taken) + "$uri"
 	}
-	at.groups = 0
+	at.groups = nil
 	switch {
 	case whole && slices.Contains([]string{"", "/(.*)", ".*", "(.*)", "/.*"}, path) && !strings.Contains(to, "$1"):
 	case whole && end && !strings.ContainsAny(path, `()[]|*+?\${}.`):
@@ -170,7 +174,17 @@ func leads(to string) bool {
 }
 
 // redirects are the variables that a redirect may have.
-var redirects = regexp.MustCompile(`\{(?:host|path|query|args|query:[^{}]+|[1-9])\}`)
+var redirects = regexp.MustCompile(`\{(?:host|hostname|path|query|args|query:[^{}]+|[1-9])\}`)
+
+// answerable reports whether goodgate can answer as a return says.
+func (n *nginx) answerable(d *nginxconf.Directive, at site) bool {
+	text := d.Args[len(d.Args)-1]
+	if len(d.Args) == 2 && !strings.HasPrefix(d.Arg(0), "30") || len(d.Args) == 1 && len(text) == 3 {
+		return true
+	}
+	_, ok := n.target(text, at)
+	return ok
+}
 
 // answer converts a return.
 func (n *nginx) answer(d *nginxconf.Directive, sc scope, at site) (a answer, ok bool) {
@@ -187,13 +201,18 @@ func (n *nginx) answer(d *nginxconf.Directive, sc scope, at site) (a answer, ok 
 			return answer{respond: true, status: 404}, true
 		}
 		return answer{redirect: to, status: status}, true
-	case status == 444, status == 499, status < 200 || status > 599, strings.Contains(text, "$"):
+	case status == 444, status == 499, status < 200 || status > 599:
 		n.note(d.At(), "return "+d.Arg(0), "has no equivalent: it answers %d", closest(status))
 		return answer{respond: true, status: closest(status)}, true
 	case status == 204 || status == 304:
 		return answer{respond: true, status: status}, true
 	}
-	a = answer{respond: true, status: status, body: unescape(text)}
+	body, ok := at.filling().fill(text)
+	if !ok {
+		n.note(d.At(), "return "+d.Arg(0), "has a variable that goodgate does not have: its body is left out")
+		body = ""
+	}
+	a = answer{respond: true, status: status, body: unescape(body)}
 	if text != "" {
 		a.kind = sc.one("default_type").Arg(0)
 		if a.kind == "" {

@@ -8,8 +8,8 @@ import (
 )
 
 // addHeaders converts add_header, for an answer with a status, or for those of
-// upstreams (0).
-func (n *nginx) addHeaders(sc scope, status int, f filling) (set map[string]string) {
+// upstreams (0) and the errors of the proxy's own.
+func (n *nginx) addHeaders(sc scope, status int, f filling) (set, errors map[string]string) {
 	f.answer = true
 	for _, h := range sc.any("add_header") {
 		name := h.Arg(0)
@@ -25,11 +25,14 @@ func (n *nginx) addHeaders(sc scope, status int, f filling) (set map[string]stri
 			continue
 		}
 		set = with(set, name, value)
+		if h.Arg(2) == "always" && status == 0 {
+			errors = with(errors, name, value)
+		}
 		if h.Arg(2) != "always" && status == 0 {
 			n.note(h.At(), "add_header "+name, "is set on every response; nginx leaves it out of most errors")
 		}
 	}
-	return set
+	return set, errors
 }
 
 // isField reports whether goodgate can set or remove a field.
@@ -71,7 +74,7 @@ func (n *nginx) requestHeaders(l *nginxconf.Location, p *place, r *route) {
 
 // filling is what the texts of a location may have.
 func (n *nginx) filling(l *nginxconf.Location, r *route) filling {
-	return filling{server: serverName(l), groups: groupsOf(r.regexp), const_: func(text string) string { return n.constant(l, text) }}
+	return filling{server: serverName(l), groups: r.groups(), const_: func(text string) string { return n.constant(l, text) }}
 }
 
 func (n *nginx) requestHeader(h *nginxconf.Directive, f filling, r *route) {

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,11 +20,13 @@ type vhost struct {
 const (
 	byName = iota
 	byWildcard
+	byBeginning // www.example.*
+	byExpression
 	byDefault
 )
 
 // vhosts are the servers in nginx's order: by exact name, by the longest wildcard, and
-// the default server of an address.
+// an expression in the order of the file, and the default server of an address.
 func (n *nginx) vhosts() []vhost {
 	var all []vhost
 	for _, s := range n.Servers {
@@ -44,11 +47,11 @@ func (n *nginx) vhostsOf(s *nginxconf.Server) (all []vhost) {
 	}
 	exact, wild := n.names(s)
 	named := others
-	if n.isCovered(s, append(slices.Clone(exact), wild...)) {
+	if n.hasExpressions(s) || n.isCovered(s, append(slices.Clone(exact), wild...)) {
 		named = append(slices.Clone(others), defaults...)
 	}
 	if len(named) > 0 && len(exact)+len(wild) > 0 {
-		if !n.covers(s, wild) {
+		if !n.covers(s, wild) && !n.hasExpressions(s) {
 			exact, wild = append(exact, wild...), nil
 		}
 		if len(exact) > 0 {
@@ -57,6 +60,9 @@ func (n *nginx) vhostsOf(s *nginxconf.Server) (all []vhost) {
 		for _, w := range wild {
 			all = append(all, vhost{s, n.at(named, []string{w}), byWildcard, len(w)})
 		}
+	}
+	if len(others) > 0 || n.hasExpressions(s) {
+		all = append(all, n.byExpressions(s, append(slices.Clone(others), defaults...))...)
 	}
 	if len(defaults) > 0 {
 		all = append(all, vhost{s, n.at(defaults, nil), byDefault, 0})
@@ -97,11 +103,53 @@ func (n *nginx) names(s *nginxconf.Server) (exact, wild []string) {
 			wild = append(wild, name)
 		case isName(name):
 			exact = append(exact, name)
+		case n.hostExpression(name) != "": // see byExpressions
 		default:
 			n.note(s.At(), "server_name "+name, "has no equivalent: write the names it stands for")
 		}
 	}
 	return exact, wild
+}
+
+// hostExpression is that of a name "~..." or "www.example.*", empty for others and for
+// what goodgate cannot read.
+func (n *nginx) hostExpression(name string) string {
+	if text, ok := strings.CutPrefix(name, "~"); ok {
+		re, ok := expression(text, true) // nginx ignores the case of names
+		if !ok {
+			return ""
+		}
+		return re
+	}
+	if begin, ok := strings.CutSuffix(name, ".*"); ok && isName(begin) {
+		return "^" + regexp.QuoteMeta(strings.ToLower(begin)) + `\.`
+	}
+	return ""
+}
+
+// byExpressions are a server's expressions for names.
+func (n *nginx) byExpressions(s *nginxconf.Server, addresses []string) (all []vhost) {
+	for _, name := range s.Names {
+		re := n.hostExpression(name)
+		if re == "" {
+			continue
+		}
+		v := vhost{s, n.at(addresses, nil), byExpression, 0}
+		if !strings.HasPrefix(name, "~") {
+			v.rank, v.length = byBeginning, len(name)
+		}
+		v.hostRe = re
+		all = append(all, v)
+	}
+	return all
+}
+
+// hasExpressions reports whether another server has an expression for names, so that a
+// default server's own have to stand before it.
+func (n *nginx) hasExpressions(s *nginxconf.Server) bool {
+	return slices.ContainsFunc(n.Servers, func(o *nginxconf.Server) bool {
+		return o != s && slices.ContainsFunc(o.Names, func(name string) bool { return n.hostExpression(name) != "" })
+	})
 }
 
 func isName(s string) bool {

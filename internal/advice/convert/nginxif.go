@@ -120,6 +120,10 @@ func isMethod(s string) bool {
 
 func similar(variable, value string, anyCase bool, g *guard) bool {
 	switch variable {
+	case "$host":
+		re, ok := expression(value, anyCase)
+		g.hostRe = re
+		return ok
 	case "$request_method":
 		words := strings.TrimSuffix(strings.TrimPrefix(value, "^"), "$")
 		whole := len(words) == len(value)-2

@@ -71,7 +71,7 @@ func (p *place) expressions(top []*place) (all []*place) {
 func (n *nginx) server(v vhost) {
 	sc := scope{n.http, v.Block}
 	base := route{conditions: v.conditions}
-	guards, rest := n.rewriting(sc, site{hosts: v.hosts}, func(*nginxconf.Directive) func(route, []guard) { return nil })
+	guards, rest := n.rewriting(sc, site{hosts: v.hosts, groups: v.conditions.groups()}, func(*nginxconf.Directive) func(route, []guard) { return nil })
 	if rest != nil {
 		n.guarded(base.answering(*rest), guards)
 		return
@@ -136,7 +136,7 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 	if under != nil && apart(p.path, under.path) || !n.conditions(p, under, &r) {
 		return
 	}
-	guards, rest := n.rewriting(p.scope, site{v.hosts, groupsOf(r.regexp)}, func(in *nginxconf.Directive) func(route, []guard) { return n.passed(v, p, in) })
+	guards, rest := n.rewriting(p.scope, site{v.hosts, r.groups(), r.regexp != ""}, func(in *nginxconf.Directive) func(route, []guard) { return n.passed(v, p, in) })
 	guards = slices.Concat(before, guards)
 	if internal := named(p.Block, "internal"); len(internal) > 0 {
 		n.use(internal...)
@@ -316,7 +316,7 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 		r.retrySafe = true
 	}
 	n.requestHeaders(l, p, &r)
-	r.setResponse = n.addHeaders(p.scope, 0, n.filling(l, &r))
+	r.setResponse, r.setError = n.addHeaders(p.scope, 0, n.filling(l, &r))
 	n.answers(l, p.scope, &r)
 	n.limits(p.scope, &r)
 	r.maxBody = l.Size("client_max_body_size", defaultMaxBody)

@@ -1,27 +1,30 @@
 package convert
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
 var variable = regexp.MustCompile(`\$(?:(\w+)|\{(\w+)\})`)
 
 // ours is text that goodgate would take for a variable.
-var ours = regexp.MustCompile(`\{(?:[a-z_]+(?::[^{}]*)?|[1-9])\}`)
+var ours = regexp.MustCompile(`\{(?:client_ip|host|hostname|scheme|method|uri|path|query|args|request_id|upstreams?|(?:header|query|cookie):[^{}]+|[1-9])\}`)
 
 // variables are nginx's with what goodgate has for each.
 var variables = map[string]string{
-	"remote_addr": "{client_ip}", "realip_remote_addr": "{client_ip}", "http_host": "{host}", "host": "{host}", "scheme": "{scheme}",
+	"remote_addr": "{client_ip}", "realip_remote_addr": "{client_ip}", "http_host": "{host}", "host": "{hostname}", "scheme": "{scheme}",
 	"request_method": "{method}", "request_uri": "{uri}", "request_id": "{request_id}", "uri": "{path}", "document_uri": "{path}",
 	"args": "{args}", "query_string": "{args}", "upstream_addr": "{upstreams}",
 }
 
 // filling says which variables a text may have.
 type filling struct {
-	server string // its name
-	groups int    // of the location's expression
-	answer bool   // it goes to the client, so that the upstream is known
+	server string   // its name
+	groups []string // names of the groups of the expression, with that of the whole first
+	answer bool     // it goes to the client, so that the upstream is known
 	const_ func(string) string
 }
 
@@ -56,16 +59,22 @@ func (f filling) one(name string) (string, bool) {
 		}
 	}
 	if len(name) == 1 && name >= "1" && name <= "9" {
-		return "{" + name + "}", int(name[0]-'0') <= f.groups
+		return "{" + name + "}", int(name[0]-'0') < len(f.groups)
+	}
+	if i := slices.Index(f.groups, name); i > 0 && i < 10 {
+		return "{" + strconv.Itoa(i) + "}", true
 	}
 	return f.server, name == "server_name"
 }
 
-// groupsOf is how many groups an expression has, 0 where it is none.
-func groupsOf(expression string) int {
+// groupsOf are the names of the groups of an expression, with that of the whole first.
+func groupsOf(expression string) []string {
 	re, err := regexp.Compile(expression)
 	if err != nil || expression == "" {
-		return 0
+		return nil
 	}
-	return re.NumSubexp()
+	return re.SubexpNames()
 }
+
+// groups are those that a route's variables may have: of the path, else of the host.
+func (c conditions) groups() []string { return groupsOf(cmp.Or(c.regexp, c.hostRe)) }

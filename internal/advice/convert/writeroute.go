@@ -22,6 +22,7 @@ func (r route) write(w *writer) {
 		r.writeUpstream(w)
 	}
 	w.edits("response_headers", r.setResponse, r.addResponse, r.dropResponse)
+	w.edits("error_headers", r.setError, nil, nil)
 	if l := r.limits(); l != "" {
 		w.line("    limits: {%s}", l)
 	}
@@ -109,6 +110,9 @@ func (c conditions) match() string {
 	}
 	if c.scheme != "" {
 		parts = append(parts, "scheme: "+c.scheme)
+	}
+	if c.hostRe != "" {
+		parts = append(parts, "host_regexp: "+quote(c.hostRe))
 	}
 	if c.path != "" && c.path != "/*" {
 		parts = append(parts, "path: "+quote(c.path))
