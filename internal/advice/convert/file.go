@@ -89,6 +89,7 @@ type route struct {
 	maxRequests  int
 	retrySafe    bool
 	fallback     string // pool
+	fallbackOn   string // a list; "" = the default
 }
 
 // rewrite is an entry of response_rewrites.

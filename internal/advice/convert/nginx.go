@@ -152,6 +152,9 @@ func denies(d *nginxconf.Directive) bool {
 func (n *nginx) errorPage() {
 	for _, s := range n.Servers {
 		for _, d := range s.All("error_page") {
+			if _, l := n.namedPlace(s, lastArg(d)); isGatewayPage(d) && l != nil {
+				continue // see fallback
+			}
 			if len(d.Args) < 2 || !slices.Contains(d.Args, "502") {
 				n.note(d.At(), d.Name+" "+d.Arg(0), "is left out: goodgate has one page, a file, for all errors of its own (errors.html)")
 				continue

@@ -27,6 +27,9 @@ func (n *nginx) cookies(l *nginxconf.Location, list []*nginxconf.Directive, r *r
 			n.lostCookie(d, to)
 			continue
 		}
+		if rest, isExpression := strings.CutPrefix(from, "~"); isExpression && d.Name == "proxy_cookie_domain" {
+			from = "~*" + strings.TrimPrefix(rest, "*") // nginx ignores the case of domains
+		}
 		if entry, ok := n.rewriteTo(l, from, to); ok {
 			*out = append(*out, entry)
 		} else {

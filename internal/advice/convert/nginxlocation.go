@@ -150,7 +150,7 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 		return
 	}
 	guards = append(guards, n.access(p.scope)...)
-	l := n.located(v, p.Directive)
+	l := n.located(v.Server, p.Directive)
 	target := p
 	if l == nil {
 		target, l = n.triedLast(v, p)
@@ -220,10 +220,10 @@ func (c *conditions) pathAt(path string, prefix bool) {
 }
 
 // located is what nginxconf has read of the proxy_pass or grpc_pass that stands in a block itself.
-func (n *nginx) located(v vhost, d *nginxconf.Directive) *nginxconf.Location {
+func (n *nginx) located(s *nginxconf.Server, d *nginxconf.Directive) *nginxconf.Location {
 	passes := named(d.Block, "proxy_pass", "grpc_pass")
 	for _, l := range n.Passes {
-		if l.Server == v.Server && l.In == d && slices.ContainsFunc(passes, func(p *nginxconf.Directive) bool { return isPass(l, p) }) {
+		if l.Server == s && l.In == d && slices.ContainsFunc(passes, func(p *nginxconf.Directive) bool { return isPass(l, p) }) {
 			return l
 		}
 	}
@@ -259,16 +259,12 @@ func (n *nginx) triedLast(v vhost, p *place) (*place, *nginxconf.Location) {
 		return nil, nil
 	}
 	last := try.Args[len(try.Args)-1]
-	for _, q := range places(scope{n.http, v.Block}, nil) {
-		if strings.HasPrefix(last, "@") && q.path == last {
-			if l := n.located(v, q.Directive); l != nil {
-				n.note(try.At(), "try_files", "goodgate serves no files: all requests go to %s", last)
-				n.use(try)
-				return q, l
-			}
-		}
+	q, l := n.namedPlace(v.Server, last)
+	if l != nil {
+		n.note(try.At(), "try_files", "goodgate serves no files: all requests go to %s", last)
+		n.use(try)
 	}
-	return nil, nil
+	return q, l
 }
 
 // elsewhere answers for a location that does not send requests on by HTTP.
@@ -315,6 +311,7 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 	if slices.Contains(l.One(l.Prefix()+"_next_upstream").Args, "non_idempotent") {
 		r.retrySafe = true
 	}
+	n.fallback(l.Server, p, &r)
 	n.requestHeaders(l, p, &r)
 	r.setResponse, r.setError = n.addHeaders(p.scope, 0, n.filling(l, &r))
 	n.answers(l, p.scope, &r)

@@ -94,7 +94,7 @@ func TestNginxDirectives(t *testing.T) {
 	f("proxy_cookie_path ~(.*) \"$1; Secure\";", "", `cookie_flags: [{name: "*", secure: set}]`)
 	f("proxy_cookie_path ~^/(?!a) \"/; Secure\";", "refused proxy_cookie_path", "pool: u")
 	f("proxy_cookie_domain a.b $host;", "", `cookie_domain: [{from: "a.b", to: "{hostname}"}]`)
-	f("proxy_cookie_domain ~^(.+)\\.internal$ $1.example.com;", "", `cookie_domain: [{regexp: "^(.+)\\.internal$", to: "$${1}.example.com"}]`)
+	f("proxy_cookie_domain ~^(.+)\\.internal$ $1.example.com;", "", `cookie_domain: [{regexp: "(?i)^(.+)\\.internal$", to: "$${1}.example.com"}]`)
 	f("proxy_redirect ~*^http://app[0-9]+/(.*)$ /$1;", "", `location: [{regexp: "(?i)^http://app[0-9]+/(.*)$", to: "/$${1}"}]`)
 	f("proxy_redirect ~^(?!x) /y;", "noted proxy_redirect ~^(?!x)", "pool: u")
 	f("proxy_cookie_flags ~ secure httponly; proxy_cookie_flags one nosecure samesite=lax;", "", `cookie_flags: [{name: "*", secure: set, http_only: set}, {name: "one", secure: remove, same_site: lax}]`)
@@ -208,6 +208,11 @@ func TestNginxServers(t *testing.T) {
 	f("server { listen 80; rewrite ^/a$ /b redirect;"+pass+"}", "",
 		`- match: {path: "/a"}`+"\n    redirect: {to: \"/b{query}\", status: 302}")
 	f("server { listen 80; return 301 $scheme://www.a.com$request_uri; }", "", `- match: {scheme: https}`+"\n    redirect: {to: \"https://www.a.com{path}{query}\", status: 301}")
+	const spare = " location @spare { proxy_pass http://10.0.0.9; } location @files { root /x; } }"
+	f("server { listen 80; error_page 502 504 = @spare;"+pass+spare, "noted error_page", "fallback: {pool: app-10-0-0-9, on: [unavailable, connect, response]}")
+	f("server { listen 80; location / { proxy_pass http://10.0.0.1; proxy_intercept_errors on; error_page 502 @spare; }"+spare, "noted error_page", "fallback: {pool: app-10-0-0-9, on: [unavailable, connect, response, status]}")
+	f("server { listen 80; location / { proxy_pass http://10.0.0.1; error_page 502 @files; }"+spare, "noted error_page", "pool: app")
+	f("server { listen 80; location / { proxy_pass http://10.0.0.9; error_page 502 @spare; }"+spare, "noted error_page", "pool: app-10-0-0-9\n")
 	f("server { listen 80; location /a/ { proxy_pass http://u/a/; } } upstream u { server 10.0.0.1; }", "", "pool: u\n    host: \"u\"\n    response_rewrites")
 	f("server { listen 80; location /a { proxy_pass http://u/b/; } } upstream u { server 10.0.0.1; }", "", `rewrite_path: {regexp: "^/a(.*)$", to: "/b/$${1}"}`)
 }

@@ -75,7 +75,9 @@ func (r route) writeUpstream(w *writer) {
 	if len(rewrites) > 0 {
 		w.line("    response_rewrites: {%s}", strings.Join(rewrites, ", "))
 	}
-	if r.fallback != "" {
+	if r.fallbackOn != "" {
+		w.line("    fallback: {pool: %s, on: %s}", r.fallback, r.fallbackOn)
+	} else if r.fallback != "" {
 		w.line("    fallback: {pool: %s}", r.fallback)
 	}
 	if r.retrySafe {
