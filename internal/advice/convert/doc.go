@@ -15,7 +15,7 @@
 //	write.go, writeroute.go the configuration as YAML
 //	guard.go                conditions that stand before a route, and what both of two ask for
 //	known.go                what is harmless, and what protects
-//	nginx*.go               from nginx: addresses, names, locations, conditions, paths, headers, limits, pools
+//	nginx*.go               from nginx: addresses, names, locations, conditions, paths, variables, headers, cookies, limits, pools
 //	haproxy*.go             from HAProxy: binds, rules, conditions, pools
 //	tree.go                 YAML, JSON and TOML with the places of their values
 //	flow.go                 requests that conditions split, and what becomes of their path on the way
