@@ -20,6 +20,7 @@
 //	refuse.go       malformed requests that a server lets pass
 //	path.go         paths that can be read in several ways
 //	match.go        which requests a route takes
+//	matchvalue.go   by values of headers, parameters and cookies
 //	route.go        routes: redirects, fixed responses, header edits
 //	limits.go       rates, requests at once, size of the body
 //	maxforwards.go  how far OPTIONS goes
@@ -37,8 +38,9 @@
 //	forwarded.go    X-Forwarded-*, Forwarded, Via, X-Request-Id
 //	loop.go         Goodgate-Passed, by which a request that comes back is known
 //	rewrite.go      the path that goes upstream; no upgrade to HTTP/2
-//	rewrites.go     where answers lead: Location, Refresh, cookies; a path by a regular expression
-//	variables.go    variables in the fields that a route sets
+//	rewrites.go     where answers lead: Location, Refresh; a path by a regular expression
+//	rewritecookie.go  the Domain, Path and flags of cookies
+//	variables.go    variables in the fields that a route sets, in redirects and fixed answers
 //	trailer.go      trailers, both ways
 //	response.go     an answer's body, which holds the upstream's lease
 //	pass.go         moves large bodies from socket to socket

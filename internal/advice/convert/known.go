@@ -185,7 +185,7 @@ var readByName = []string{
 	"proxy_connect_timeout", "proxy_read_timeout", "proxy_next_upstream", "proxy_next_upstream_tries", "proxy_request_buffering",
 	"proxy_ssl_verify", "proxy_ssl_name", "proxy_ssl_trusted_certificate", "proxy_ssl_certificate", "proxy_ssl_certificate_key",
 	"grpc_pass", "grpc_set_header", "grpc_hide_header", "grpc_connect_timeout", "grpc_read_timeout", "grpc_next_upstream", "grpc_next_upstream_tries",
-	"grpc_ssl_verify", "grpc_ssl_name", "grpc_ssl_trusted_certificate", "grpc_ssl_certificate", "grpc_ssl_certificate_key",
+	"proxy_ssl_password_file", "grpc_ssl_password_file", "grpc_ssl_verify", "grpc_ssl_name", "grpc_ssl_trusted_certificate", "grpc_ssl_certificate", "grpc_ssl_certificate_key",
 	"client_max_body_size", "ssl_certificate", "ssl_certificate_key", "ssl_protocols", "set_real_ip_from", "real_ip_header", "limit_req_status", "limit_conn_status", "limit_req_dry_run",
 }
 

@@ -179,9 +179,15 @@ func (n *nginx) poolTLS(l *nginxconf.Location, p *pool) {
 		p.sni = name
 	}
 	p.cert, p.key = one("certificate").Arg(0), one("certificate_key").Arg(0)
+	why := ""
 	if strings.Contains(p.cert+p.key, "$") {
+		why = "depends on a variable and is left out"
+	} else if d := one("password_file"); d.Name != "" {
+		why = "is left out, as its key has a password (" + d.Name + "), which goodgate cannot read: store the key without one"
+	}
+	if why != "" && p.cert != "" {
 		p.cert, p.key = "", ""
-		n.note(one("certificate").At(), one("certificate").Name, "depends on a variable and is left out")
+		n.note(one("certificate").At(), one("certificate").Name, "%s", why)
 	}
 }
 
