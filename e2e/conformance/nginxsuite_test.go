@@ -47,7 +47,7 @@ func TestNginxSuite(t *testing.T) {
 		files, least = proxying, leastPassed
 	}
 	passed, total := 0, 0
-	for _, file := range strings.Fields(files) {
+	for file := range strings.FieldsSeq(files) {
 		ok, all := suiteFile(t, suite, script, file)
 		t.Logf("%-36s %3d of %3d", file, ok, all)
 		passed, total = passed+ok, total+all

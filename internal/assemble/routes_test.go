@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/goodgate/goodgate/reason"
@@ -67,12 +68,13 @@ routes:
     pool: app
 pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`)
 	m := match(c, c.Routes[0].Match)
-	got := fmt.Sprint(m.HostRegexp, m.Query, m.Cookies)
+	var got strings.Builder
+	got.WriteString(fmt.Sprint(m.HostRegexp, m.Query, m.Cookies))
 	for _, p := range m.Patterns {
-		got += fmt.Sprint(" ", p.Of, p.Name, p.Regexp)
+		got.WriteString(fmt.Sprint(" ", p.Of, p.Name, p.Regexp))
 	}
-	if want := "^h map[a[b]:1] map[c:*] 0X-A^h 1q^q 2k^k"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	if want := "^h map[a[b]:1] map[c:*] 0X-A^h 1q^q 2k^k"; got.String() != want {
+		t.Errorf("got %q, want %q", got.String(), want)
 	}
 	for _, bad := range []string{`header_regexp: {"a b": x}`, `query: {"": x}`, `query_regexp: {a: "("}`, `cookies: {"a=b": x}`, `cookie_regexp: {a: ""}`} {
 		text := "listeners: [\"127.0.0.1:0\"]\nroutes: [{match: {" + bad + "}, respond: {status: 204}}]\n"
