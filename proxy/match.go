@@ -61,6 +61,9 @@ func (m *Match) matchesHost(host string) bool {
 
 // withoutPort is a host without its port, and without the dot of an absolute name.
 func withoutPort(host string) string {
+	if strings.IndexByte(host, ':') < 0 { // an error would be an allocation
+		return strings.TrimSuffix(host, ".")
+	}
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}

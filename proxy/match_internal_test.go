@@ -57,3 +57,23 @@ func TestMatchConditions(t *testing.T) {
 		t.Error("TLS is taken for plain HTTP")
 	}
 }
+
+// BenchmarkMatch looks for the last of fifty routes: what each that does not match
+// costs.
+func BenchmarkMatch(b *testing.B) {
+	p := &Proxy{}
+	for i := range 50 {
+		m := Match{Hosts: []string{"a.example.com", "*.b.example.com"}, Path: "/app/*"}
+		if i == 49 {
+			m = Match{Path: "/app/*"}
+		}
+		p.opts.Routes = append(p.opts.Routes, Route{Match: m})
+	}
+	x := &exchange{proxy: p, request: &Request{Method: "GET", URL: &url.URL{Path: "/app/x", RawQuery: "a=1"}, Host: "example.com"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if x.match(x.request.URL.Path) == nil {
+			b.Fatal("no route")
+		}
+	}
+}
