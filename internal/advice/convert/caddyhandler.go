@@ -159,7 +159,7 @@ func (c *caddy) redirected(h *tree, what, location string, status int, d draft) 
 		"{http.request.host}", "{host}", "{http.request.hostport}", "{host}", "{http.request.scheme}", schemeMark).Replace(location)
 	changed := d.strip+d.add+d.rewrite[0] != "" && strings.Contains(strings.ReplaceAll(location, "{http.request.orig", ""), "{http.request.uri")
 	label := regexp.MustCompile(`\{http\.request\.host\.labels\.\d+\}`)
-	_, ok := (&nginx{}).target(to, nil)
+	ok := leads(to)
 	if changed || label.MatchString(to) || !ok || !slices.Contains([]int{301, 302, 303, 307, 308}, status) {
 		c.note(h.at, what+" "+location, "leads where goodgate cannot say: it answers 404")
 		d.answer = answer{respond: true, status: 404}

@@ -58,14 +58,14 @@ func (c *caddy) pool(h *tree, what string, secure bool) string {
 			c.note(u.at, what+" "+u.str("dial"), "depends on a variable and is left out")
 			continue
 		}
-		if !c.isOwn(s.url) && !isUpstream(s.url) {
+		if !isOwn(c.ownAddresses(), s.url) && !isUpstream(s.url) {
 			c.note(u.at, what+" "+u.str("dial"), "is no address that goodgate can use and is left out")
 			continue
 		}
 		p.addServer(s)
 	}
 	c.dynamic(h, what, scheme, p)
-	c.usable(p, h.place())
+	c.usable(p, h.place(), c.ownAddresses())
 	c.balancing(h, p)
 	c.health(h, p)
 	if passive != nil {

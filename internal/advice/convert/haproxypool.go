@@ -29,7 +29,7 @@ func (h *fromHAProxy) pool(s *haproxy.Section) string {
 		checked = h.server(l, s, p) || checked
 	}
 	h.health(s, p, checked)
-	if h.usable(p, "backend "+s.Name, h.addresses()); len(p.servers) == 0 {
+	if h.usable(p, "backend "+s.Name, h.ownAddresses()); len(p.servers) == 0 {
 		return ""
 	}
 	h.pools[s.Name] = p.name

@@ -63,13 +63,13 @@ func (n *nginx) rewriteTo(l *nginxconf.Location, from, to string) (rewrite, bool
 	text, anyCase := strings.CutPrefix(text, "*")
 	re, ok := expression(text, anyCase)
 	groups := groupsOf(re)
-	to, only := numbered(to, groups)
+	to, only := numberedGroups(to, groups)
 	return rewrite{from: re, to: to, regexp: true}, ok && only && isValue(to)
 }
 
-// numbered writes $1 as ${1}, so that what follows is no part of it; ok is false when
+// numberedGroups writes $1 as ${1}, so that what follows is no part of it; ok is false when
 // there is another variable.
-func numbered(to string, groups []string) (text string, ok bool) {
+func numberedGroups(to string, groups []string) (text string, ok bool) {
 	ok = true
 	text = variable.ReplaceAllStringFunc(to, func(v string) string {
 		name := strings.Trim(v, "${}")

@@ -13,26 +13,26 @@ import (
 // is none.
 type passing func(in *nginxconf.Directive) func(route, []guard)
 
-// site is where an answer stands: the names of its server, and the groups of its
+// spot is where an answer stands: the names of its server, and the groups of its
 // location's expression.
-type site struct {
+type spot struct {
 	hosts  []string
 	groups []string
 	byPath bool // the groups are those of an expression for the path
 }
 
-func (s site) name() string {
+func (s spot) name() string {
 	if len(s.hosts) > 0 && !strings.HasPrefix(s.hosts[0], "*") {
 		return s.hosts[0]
 	}
 	return ""
 }
 
-func (s site) filling() filling { return filling{server: s.name(), groups: s.groups} }
+func (s spot) filling() filling { return filling{server: s.name(), groups: s.groups} }
 
 // rewriting are the guards of a block's rewrite directives (if, return, rewrite) in
 // their order, and the answer to all that is left, nil if there is none.
-func (n *nginx) rewriting(sc scope, at site, pass passing) (guards []guard, rest *answer) {
+func (n *nginx) rewriting(sc scope, at spot, pass passing) (guards []guard, rest *answer) {
 	for _, d := range sc[len(sc)-1] {
 		switch d.Name {
 		case "if":
@@ -59,7 +59,7 @@ func (n *nginx) rewriting(sc scope, at site, pass passing) (guards []guard, rest
 }
 
 // conditional converts "if (...) { return ...; }", and with proxy_pass.
-func (n *nginx) conditional(d *nginxconf.Directive, sc scope, at site, pass passing) (guard, bool) {
+func (n *nginx) conditional(d *nginxconf.Directive, sc scope, at spot, pass passing) (guard, bool) {
 	g, ok := condition(d.Args)
 	if !ok || len(d.Block) == 0 {
 		return g, false
@@ -103,7 +103,7 @@ func (n *nginx) conditional(d *nginxconf.Directive, sc scope, at site, pass pass
 
 // redirecting converts a rewrite that redirects: of one path, of all, or of what
 // follows a slash.
-func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, at site) (g guard, ok bool) {
+func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, at spot) (g guard, ok bool) {
 	status := map[string]int{"permanent": 301, "redirect": 302}[d.Arg(2)]
 	if status == 0 {
 		return g, false
@@ -145,7 +145,7 @@ func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, at site) (g guard,
 }
 
 // target is where a redirect leads, as goodgate writes it.
-func (n *nginx) target(text string, at site) (string, bool) {
+func (n *nginx) target(text string, at spot) (string, bool) {
 	to, ok := at.filling().fill(strings.NewReplacer("$request_uri", "$uri$is_args$args", "$scheme", schemeMark).Replace(text))
 	return to, ok && leads(to)
 }
@@ -177,7 +177,7 @@ func leads(to string) bool {
 var redirects = regexp.MustCompile(`\{(?:host|hostname|path|query|args|query:[^{}]+|[1-9])\}`)
 
 // answerable reports whether goodgate can answer as a return says.
-func (n *nginx) answerable(d *nginxconf.Directive, at site) bool {
+func (n *nginx) answerable(d *nginxconf.Directive, at spot) bool {
 	text := d.Args[len(d.Args)-1]
 	if len(d.Args) == 2 && !strings.HasPrefix(d.Arg(0), "30") || len(d.Args) == 1 && len(text) == 3 {
 		return true
@@ -187,7 +187,7 @@ func (n *nginx) answerable(d *nginxconf.Directive, at site) bool {
 }
 
 // answer converts a return.
-func (n *nginx) answer(d *nginxconf.Directive, sc scope, at site) (a answer, ok bool) {
+func (n *nginx) answer(d *nginxconf.Directive, sc scope, at spot) (a answer, ok bool) {
 	status, err := strconv.Atoi(d.Arg(0))
 	text := d.Arg(1)
 	if err != nil { // return URL;

@@ -71,7 +71,7 @@ func (p *place) expressions(top []*place) (all []*place) {
 func (n *nginx) server(v vhost) {
 	sc := scope{n.http, v.Block}
 	base := route{conditions: v.conditions}
-	guards, rest := n.rewriting(sc, site{hosts: v.hosts, groups: v.conditions.groups()}, func(*nginxconf.Directive) func(route, []guard) { return nil })
+	guards, rest := n.rewriting(sc, spot{hosts: v.hosts, groups: v.conditions.groups()}, func(*nginxconf.Directive) func(route, []guard) { return nil })
 	if rest != nil {
 		n.guarded(base.answering(*rest), guards)
 		return
@@ -136,7 +136,7 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 	if under != nil && apart(p.path, under.path) || !n.conditions(p, under, &r) {
 		return
 	}
-	guards, rest := n.rewriting(p.scope, site{v.hosts, r.groups(), r.regexp != ""}, func(in *nginxconf.Directive) func(route, []guard) { return n.passed(v, p, in) })
+	guards, rest := n.rewriting(p.scope, spot{v.hosts, r.groups(), r.regexp != ""}, func(in *nginxconf.Directive) func(route, []guard) { return n.passed(v, p, in) })
 	guards = slices.Concat(before, guards)
 	if internal := named(p.Block, "internal"); len(internal) > 0 {
 		n.use(internal...)

@@ -66,7 +66,7 @@ func (n *nginx) composed(l *nginxconf.Location, uri string, r *route) bool {
 		path, takesQuery = before+"$uri", true
 	}
 	before, own := strings.CutSuffix(path, "$uri")
-	switch to, ok := numbered(path, groupsOf(r.regexp)); {
+	switch to, ok := numberedGroups(path, groupsOf(r.regexp)); {
 	case own && before == "":
 	case own && isPrefix(before):
 		r.add = strings.TrimSuffix(before, "/")

@@ -13,8 +13,8 @@ var variable = regexp.MustCompile(`\$(?:(\w+)|\{(\w+)\})`)
 // ours is text that goodgate would take for a variable.
 var ours = regexp.MustCompile(`\{(?:client_ip|host|hostname|scheme|method|uri|path|query|args|request_id|upstreams?|(?:header|query|cookie):[^{}]+|[1-9])\}`)
 
-// variables are nginx's with what goodgate has for each.
-var variables = map[string]string{
+// nginxVariables are nginx's with what goodgate has for each.
+var nginxVariables = map[string]string{
 	"remote_addr": "{client_ip}", "realip_remote_addr": "{client_ip}", "http_host": "{host}", "host": "{hostname}", "scheme": "{scheme}",
 	"request_method": "{method}", "request_uri": "{uri}", "request_id": "{request_id}", "uri": "{path}", "document_uri": "{path}",
 	"args": "{args}", "query_string": "{args}", "upstream_addr": "{upstreams}",
@@ -46,7 +46,7 @@ func (f filling) fill(text string) (filled string, ok bool) {
 }
 
 func (f filling) one(name string) (string, bool) {
-	if to, ok := variables[name]; ok {
+	if to, ok := nginxVariables[name]; ok {
 		return to, f.answer || name != "upstream_addr"
 	}
 	for _, p := range [][2]string{{"arg_", "{query:"}, {"cookie_", "{cookie:"}, {"http_", "{header:"}} {

@@ -56,8 +56,8 @@ func (r *Result) Carried() string {
 	return count(len(r.file.listeners), "listener") + ", " + count(len(r.file.routes), "route") + ", " + count(len(r.file.pools), "pool")
 }
 
-// addresses are those of all listeners.
-func (r *Result) addresses() (all []string) {
+// ownAddresses are those of all listeners.
+func (r *Result) ownAddresses() (all []string) {
 	for _, l := range r.file.listeners {
 		all = append(all, l.address)
 	}

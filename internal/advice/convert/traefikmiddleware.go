@@ -249,7 +249,7 @@ func (t *traefik) redirectRegex(m *tree, d draft, next func(draft)) {
 	}
 	host := strings.ReplaceAll(from[2], `\.`, ".")
 	target := to[1] + "{path}{query}"
-	if _, ok := (&nginx{}).target(target, nil); !ok || !isName(host) {
+	if !leads(target) || !isName(host) {
 		t.refuse(m.at, "redirectRegex", "what it redirects would be answered")
 		next(d)
 		return

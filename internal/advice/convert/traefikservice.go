@@ -25,7 +25,7 @@ func (t *traefik) service(r *router, name string, d draft) {
 	}
 	p := &pool{name: freeName(t.file.pools, name), attempts: d.attempts}
 	keep := t.gather(s, p, 1, false, 0)
-	t.usable(p, s.at)
+	t.usable(p, s.at, t.ownAddresses())
 	if len(p.servers) == 0 {
 		t.note(s.at, "service "+name, "has no server that goodgate can use: it answers 503")
 		t.answered(d, answer{respond: true, status: 503})
