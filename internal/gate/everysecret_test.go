@@ -39,9 +39,10 @@ tracing: {endpoint: "%[3]s/@", sample: 100%%, headers: {X-Honeycomb-Team: "@", A
 events: {webhook: {url: "%[3]s/hook/@?key=@", secret: "@"}}
 routes:
   - name: app
-    match: {path: /app, headers: {X-Origin-Verify: "@"}}
+    match: {path: /app, headers: {X-Origin-Verify: "@"}, query: {key: "@"}, cookies: {session: "@"}}
     request_headers: {set: {X-Auth-Key: "@", X-Gate-Pass: "@", Authorization: "@", X-Api-Key: "@", X-Shared: "@"}, add: {X-Credential: "@", Cookie: "@"}}
     response_headers: {set: {X-Signature: "@", Set-Cookie: "@"}, add: {X-More: "@"}}
+    error_headers: {set: {X-Error: "@"}, add: {X-Other: "@"}}
     pool: app
     fallback: {respond: {status: 503, body: "@", headers: {X-Fallback: "@"}}}
   - {match: {path: /redirect}, redirect: {to: "https://u:@@a.example.com/?key=@"}}

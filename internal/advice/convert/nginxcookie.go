@@ -113,22 +113,23 @@ func whichCookie(text string) (string, bool) {
 
 // cookieFlags makes an entry of cookie_flags of nginx's words for flags.
 func cookieFlags(which string, words []string) (string, bool) {
-	entry := "{" + which
+	var entry strings.Builder
+	entry.WriteString("{" + which)
 	for _, word := range words {
 		switch word = strings.ToLower(word); word {
 		case "secure", "nosecure":
-			entry += ", secure: " + setOrRemove(word)
+			entry.WriteString(", secure: " + setOrRemove(word))
 		case "httponly", "nohttponly":
-			entry += ", http_only: " + setOrRemove(word)
+			entry.WriteString(", http_only: " + setOrRemove(word))
 		case "samesite=strict", "samesite=lax", "samesite=none":
-			entry += ", same_site: " + word[len("samesite="):]
+			entry.WriteString(", same_site: " + word[len("samesite="):])
 		case "nosamesite":
-			entry += ", same_site: remove"
+			entry.WriteString(", same_site: remove")
 		default:
 			return "", false
 		}
 	}
-	return entry + "}", len(words) > 0
+	return entry.String() + "}", len(words) > 0
 }
 
 func setOrRemove(word string) string {
