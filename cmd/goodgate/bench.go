@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -35,6 +36,14 @@ type benchFlags struct {
 	quiet      bool
 }
 
+// Rates in requests a second: one in a thousand seconds, and more than a machine can send.
+const (
+	leastRate = 0.001
+	mostRate  = 1e6
+)
+
+func asFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
+
 func newBench() *cobra.Command {
 	var b benchFlags
 	cmd := &cobra.Command{
@@ -44,8 +53,8 @@ func newBench() *cobra.Command {
 from the moment it was due: a server that stalls cannot slow down the
 measurement of its stall. No request is sent twice.
 
-With --ramp the rate rises in a line; with --knee the highest rate is looked
-for whose p99 stays below --p99. --fail-if-not ends with exit code 1 when a bound
+With --ramp the rate rises in a line; --knee finds the highest rate
+whose p99 stays below --p99. --fail-if-not ends with exit code 1 when a bound
 is not kept, so that a run can decide over a build.`,
 		Example: `  goodgate bench http://127.0.0.1:8080/ --rate 500 --for 30s --html report.html
   goodgate bench http://127.0.0.1:8080/ --rate 200 --fail-if-not 'p99<50ms' --fail-if-not 'failed<0.1%'
@@ -59,8 +68,9 @@ is not kept, so that a run can decide over a build.`,
 		},
 	}
 	f := cmd.Flags()
-	f.Float64VarP(&b.rate, "rate", "r", 100, "requests a second")
-	f.Float64Var(&b.ramp, "ramp", 0, "rise to this rate until the end; 0 = the rate stays")
+	b.rate = 100
+	f.VarP(number[float64]{&b.rate, leastRate, mostRate, asFloat}, "rate", "r", "requests a second")
+	f.Var(number[float64]{&b.ramp, leastRate, mostRate, asFloat}, "ramp", "rise to this rate until the end")
 	f.DurationVarP(&b.duration, "for", "d", 10*time.Second, "how long; with --knee how long each rate is tried")
 	f.BoolVar(&b.knee, "knee", false, "look for the highest rate that is served well, from --rate on")
 	f.DurationVar(&b.p99, "p99", 100*time.Millisecond, "with --knee: served well means a p99 below this and no failure")
@@ -148,9 +158,6 @@ func (b *benchFlags) run(ctx context.Context, out, progress io.Writer) error {
 
 // prepare reads what the flags name.
 func (b *benchFlags) prepare() ([]bench.Threshold, error) {
-	if b.rate <= 0 || b.ramp < 0 {
-		return nil, fmt.Errorf("--rate %v, --ramp %v: a rate is above 0", b.rate, b.ramp)
-	}
 	b.target.Header = http.Header{}
 	for _, h := range b.headers {
 		name, value, ok := strings.Cut(h, ":")

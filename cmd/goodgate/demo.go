@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -16,12 +17,13 @@ func newDemo() *cobra.Command {
 	var o demo.Options
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show failures being hidden, on example backends with faults",
+		Short: "Run a live demo with failing example backends",
 		Long: `Show what goodgate does, on this machine alone: three example backends whose
 faults come and go by themselves, a steady load through a real listener, and a
 live view of what the backends did and what the clients saw. Ctrl-C ends it
 with a summary. All figures are counted.`,
-		Args: cobra.NoArgs,
+		Example: "  goodgate demo --for 1m",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.Check(); err != nil {
 				return err
@@ -40,7 +42,8 @@ with a summary. All figures are counted.`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.Rate, "rate", 200, fmt.Sprintf("requests per second, 1 to %d", demo.MaxRate))
+	o.Rate = 200
+	f.Var(number[int]{&o.Rate, 1, demo.MaxRate, strconv.Atoi}, "rate", fmt.Sprintf("requests per second, 1 to %d", demo.MaxRate))
 	f.DurationVar(&o.For, "for", 0, "how long; 0 = until Ctrl-C")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:0", "address of the proxy; port 0 = a free one")
 	f.BoolVar(&o.Plain, "plain", false, "a line each second instead of the live view")

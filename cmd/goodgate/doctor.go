@@ -47,7 +47,7 @@ func newDoctor() *cobra.Command {
 	var f doctorFlags
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say why there are bad gateways",
+		Short: "Diagnose 502/503/504 errors",
 		Long: `Look at every upstream step by step (name, route, connection, TLS, request, health
 endpoint, idle connection) and at the limits of this machine, and say what is
 wrong, what that means and what to write where. For an nginx it reads the
@@ -85,7 +85,7 @@ configuration is wrong, 3 something makes requests fail, 4 something may.`,
 	c.Flags().StringArrayVar(&f.access, "access-log", nil, "access log of the nginx, or the log of the HAProxy, likewise")
 	c.Flags().StringArrayVar(&f.logs, "log", nil, "log of any kind, of nginx, HAProxy, Caddy, Traefik, Envoy, ingress-nginx or goodgate, also gzipped; - reads standard input; may be repeated; alone, or with --nginx or --haproxy")
 	c.Flags().DurationVar(&f.since, "since", time.Hour, "what the logs show last earlier than so long before their end counts as over; 0 = nothing does")
-	c.Flags().StringVar(&f.user, "user", "", "user that the proxy runs as, to judge permissions of sockets by")
+	c.Flags().StringVar(&f.user, "user", "", "user the proxy runs as (to check socket permissions)")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "watch an idle connection for so long, to find each upstream's keep-alive timeout")
 	c.Flags().DurationVar(&f.maxWait, "max-wait", 10*time.Second, "longest wait for one connection or answer")
 	c.Flags().BoolVar(&f.json, "json", false, "write JSON")

@@ -20,6 +20,12 @@ func openLog(c config.Log) (*logging.Log, error) {
 	return logging.Open(o)
 }
 
+// human reports whether the log is for somebody at a terminal.
+func human(c config.Log) bool {
+	o, err := assemble.Log(c)
+	return err == nil && o.Form() == logging.Human
+}
+
 // adopt makes what libraries write to the standard logger, such as net/http's
 // HTTP/2 about an upstream, part of the log.
 func adopt(log *logging.Log) {

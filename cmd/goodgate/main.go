@@ -54,12 +54,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 		exit = &exitError{exitUsage, err}
 	}
 	if exit.err != nil {
-		io.WriteString(stderr, "goodgate: "+strings.ReplaceAll(printable.Lines(exit.err.Error()), "\n", "\n  ")+"\n")
+		text := exit.err.Error()
+		if mistake, ok := errors.AsType[*usageError](exit.err); ok {
+			text += "\n" + mistake.help()
+		}
+		io.WriteString(stderr, "goodgate: "+strings.ReplaceAll(printable.Lines(text), "\n", "\n  ")+"\n")
 	}
 	return exit.code
 }
 
 func newRoot() *cobra.Command {
+	var showVersion bool
 	root := &cobra.Command{
 		Use:   "goodgate",
 		Short: "A reverse proxy and load balancer that keeps bad gateways from clients",
@@ -68,11 +73,53 @@ upstream, and hides from the client each upstream failure that can be hidden
 safely. What cannot be hidden gets one reason in the response and in the log.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 0:
+				return badCommand(c, args[0])
+			case showVersion:
+				v, _, err := c.Find([]string{"version"})
+				if err == nil {
+					v.Run(v, nil)
+				}
+				return err
+			}
+			return c.Help()
+		},
 	}
+	root.Flags().BoolVar(&showVersion, "version", false, "print the version")
 	root.AddCommand(newRun(), newCheck(), newConvert(), newDoctor(), newDemo(), newBench(), newSchema(), newVersion())
-	root.AddCommand(newStatus(), newTop(), newWhy(), newReload(),
-		newState("drain", "drain", "Send an upstream no new requests; those under way go on"),
-		newState("undrain", "ready", "Send an upstream requests again"),
-		newState("off", "off", "As drain, and do not check it either"))
+	root.AddCommand(newStatus(), newTop(), newWhy(), newReload(), newDrain(), newUndrain(), newOff())
+	root.SetHelpCommand(newHelp(root))
+	root.InitDefaultCompletionCmd()
+	speak(root)
 	return root
+}
+
+// newHelp returns the command that cobra has, but for what it does with a name that is
+// no command's.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Show what a command does, and its flags",
+		Args:  cobra.ArbitraryArgs,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			for _, c := range root.Commands() {
+				if c.IsAvailableCommand() {
+					names = append(names, c.Name()+"\t"+c.Short)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || c == root && len(rest) > 0 {
+				return badCommand(root, args[0])
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+	}
 }

@@ -3,10 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,72 +14,22 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goodgate/goodgate/internal/admin"
-	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// defaultAdmin is where the admin listener is looked for when nothing says.
-const defaultAdmin = "127.0.0.1:9900"
-
-// caller is how a command finds a running goodgate.
-type caller struct{ address, file, token string }
-
-func (a *caller) flags(c *cobra.Command) {
-	c.Flags().StringVar(&a.address, "admin", "", "address of the admin listener, host:port or unix:/path (default "+defaultAdmin+")")
-	c.Flags().StringVarP(&a.file, "config", "c", "", "configuration file to take the address and the token from")
-	c.MarkFlagFilename("config", "yaml", "yml")
-	c.MarkFlagsMutuallyExclusive("admin", "config")
-	a.token = os.Getenv("GOODGATE_TOKEN")
-}
-
-func (a *caller) client() (admin.Client, error) {
-	c := admin.Client{Address: a.address, Token: a.token}
-	if a.file != "" {
-		cfg, _, err := config.Load(a.file)
-		if err != nil {
-			return c, &exitError{exitUsage, err}
-		}
-		if cfg.Admin.Address == "" {
-			return c, &exitError{exitUsage, fmt.Errorf("%s has no admin.address", a.file)}
-		}
-		c = admin.Client{Address: cfg.Admin.Address, Token: string(cfg.Admin.Token)}
-	}
-	if c.Address == "" {
-		c.Address = defaultAdmin
-	}
-	return c, nil
-}
-
-// asking returns a command that talks to a running goodgate. The token comes
-// from the configuration file or from GOODGATE_TOKEN.
-func asking(c *cobra.Command, do func(context.Context, admin.Client, []string, io.Writer) error) *cobra.Command {
-	var a caller
-	a.flags(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		client, err := a.client()
-		if err != nil {
-			return err
-		}
-		if err := do(c.Context(), client, args, c.OutOrStdout()); err != nil {
-			return &exitError{exitFailed, err}
-		}
-		return nil
-	}
-	return c
-}
-
 func newStatus() *cobra.Command {
 	return asking(&cobra.Command{
-		Use:   "status",
-		Short: "Show the pools and upstreams of a running goodgate",
-		Args:  cobra.NoArgs,
-	}, func(ctx context.Context, client admin.Client, _ []string, out io.Writer) error {
-		var s admin.Status
-		if err := client.Get(ctx, "/v1/status", &s); err != nil {
+		Use:     "status",
+		Short:   "Show the pools and upstreams of a running goodgate",
+		Example: "  goodgate status",
+		Args:    cobra.NoArgs,
+	}, func(ctx context.Context, q *question) error {
+		var answer json.RawMessage
+		if err := q.Get(ctx, "/v1/status", &answer); err != nil {
 			return err
 		}
-		printStatus(out, &s)
-		return nil
+		var s admin.Status
+		return q.print(answer, &s, func() { printStatus(q.out, &s) })
 	})
 }
 
@@ -120,58 +70,44 @@ func printStatus(out io.Writer, s *admin.Status) {
 func newWhy() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:   "why REQUEST-ID",
-		Short: "Tell what became of a recent request that failed",
-		Long: `Tell in plain words what became of a recent request in which something failed,
-hidden from the client or not: each attempt, and what would have saved it. The
-id is in the response's X-Request-Id, on the error page and in the log.`,
-		Args: cobra.ExactArgs(1),
-	}, func(ctx context.Context, client admin.Client, args []string, out io.Writer) error {
-		var q admin.Request
-		if err := client.Get(ctx, "/v1/requests/"+url.PathEscape(args[0]), &q); err != nil {
+		Short: "Explain what happened to a recent failed request",
+		Long: `Explain what happened to a recent request in which something failed, hidden from
+the client or not: each attempt, and what would have saved it. The id is in the
+response's X-Request-Id, on the error page and in the log.`,
+		Example:           "  goodgate why 583e5a978404ce2497750a9444c37ba4",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: only(completing(failedRequests)),
+	}, func(ctx context.Context, q *question) error {
+		var answer json.RawMessage
+		if err := q.Get(ctx, "/v1/requests/"+url.PathEscape(q.args[0]), &answer); err != nil {
 			return err
 		}
-		for _, line := range q.Why {
-			printable.Fprintln(out, line)
-		}
-		return nil
+		var r admin.Request
+		return q.print(answer, &r, func() {
+			for _, line := range r.Why {
+				printable.Fprintln(q.out, line)
+			}
+		})
 	})
-}
-
-// newState returns the command that gives the operator's word on an upstream.
-func newState(use, state, short string) *cobra.Command {
-	var pool string
-	c := asking(&cobra.Command{
-		Use:   use + " UPSTREAM",
-		Short: short,
-		Args:  cobra.ExactArgs(1),
-	}, func(ctx context.Context, client admin.Client, args []string, out io.Writer) error {
-		var done admin.Changed
-		if err := client.Post(ctx, "/v1/upstreams", admin.Order{Upstream: args[0], Pool: pool, State: state}, &done); err != nil {
-			return fmt.Errorf("%s: %w", args[0], err)
-		}
-		for _, u := range done.Upstreams {
-			printable.Fprintf(out, "pool %s, %s: %s\n", u.Pool, u.Upstream, state)
-		}
-		return nil
-	})
-	c.Flags().StringVar(&pool, "pool", "", "only in this pool (default every pool that has the upstream)")
-	return c
 }
 
 func newReload() *cobra.Command {
 	return asking(&cobra.Command{
-		Use:   "reload",
-		Short: "Make a running goodgate read its configuration file again",
-		Args:  cobra.NoArgs,
-	}, func(ctx context.Context, client admin.Client, _ []string, out io.Writer) error {
-		var done admin.Reloaded
-		if err := client.Post(ctx, "/v1/reload", nil, &done); err != nil {
+		Use:     "reload",
+		Short:   "Make a running goodgate read its configuration file again",
+		Example: "  goodgate reload --config goodgate.yaml",
+		Args:    cobra.NoArgs,
+	}, func(ctx context.Context, q *question) error {
+		var answer json.RawMessage
+		if err := q.Post(ctx, "/v1/reload", nil, &answer); err != nil {
 			return err
 		}
-		printable.Fprintf(out, "reloaded: %s\n", count(len(done.Changes), "change"))
-		for _, c := range done.Changes {
-			printable.Fprintln(out, " ", c)
-		}
-		return nil
+		var done admin.Reloaded
+		return q.print(answer, &done, func() {
+			printable.Fprintf(q.out, "reloaded: %s\n", count(len(done.Changes), "change"))
+			for _, c := range done.Changes {
+				printable.Fprintln(q.out, " ", c)
+			}
+		})
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/exec"
@@ -19,70 +20,93 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
+// runFlags is the command line of run.
+type runFlags struct {
+	file       string
+	listen, to []string
+	admin      string // address, "off", or empty = the default
+	format     choice // of the log; empty = what the configuration says
+	watch      bool
+}
+
 func newRun() *cobra.Command {
-	var file string
-	var listen, to []string
-	var watch bool
+	f := runFlags{format: choice{of: []string{"auto", "human", "json", "text", "common", "combined"}}}
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the proxy",
-		Long: `Run the proxy, from a file or from two flags.
+		Long: `Run the proxy, from a configuration file or from two flags.
+
+With --listen and --to the operator's API and the dashboard are at
+` + defaultAdmin + `, for this machine only; --admin moves them or turns them off.
+A configuration file has an API when it has admin.address.
 
 SIGHUP reads the configuration file again and puts all of it into use, or on a
 mistake nothing. SIGUSR2 starts the program anew, from the same path, and hands
 over to it. SIGTERM and SIGINT drain: responses say Connection: close for a
-while, what is in flight may end, then the process does. A second signal ends it
+while, requests in flight finish, then the process ends. A second signal ends it
 at once. SIGUSR1 opens the log file anew.`,
 		Example: `  goodgate run --listen :8080 --to http://127.0.0.1:3000 --to unix:/run/app.sock
   goodgate run --config goodgate.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, warnings, err := load(file, listen, to)
+			cfg, warnings, err := f.load()
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
 			for _, w := range warnings {
 				printable.Fprintln(c.ErrOrStderr(), "warning:", w)
 			}
-			return serve(c.Context(), cfg, source{file, watch})
+			return serve(c.Context(), cfg, f)
 		},
 	}
-	c.Flags().StringVarP(&file, "config", "c", "", "configuration file")
-	c.Flags().StringArrayVarP(&listen, "listen", "l", nil, "address to listen on, host:port or unix:/path; may be repeated")
-	c.Flags().StringArrayVarP(&to, "to", "t", nil, "upstream, http://host:port, https://host:port or unix:/path; may be repeated")
-	c.Flags().BoolVar(&watch, "watch", false, "reload when the configuration file changes, without waiting for SIGHUP")
+	c.Flags().StringVarP(&f.file, "config", "c", "", "configuration `FILE`")
+	c.Flags().StringArrayVarP(&f.listen, "listen", "l", nil, "`ADDRESS` to listen on, host:port or unix:/path; may be repeated")
+	c.Flags().StringArrayVarP(&f.to, "to", "t", nil, "`URL` of an upstream, http://host:port, https://host:port or unix:/path; may be repeated")
+	c.Flags().StringVar(&f.admin, "admin", "", "`ADDRESS` of the operator's API and the dashboard, with --to: host:port, unix:/path or off (default "+defaultAdmin+")")
+	c.Flags().Var(&f.format, "log-format", "form of the log: "+f.format.list()+" (default auto: human on a terminal, else json)")
+	c.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions(f.format.of, cobra.ShellCompDirectiveNoFileComp))
+	c.Flags().BoolVar(&f.watch, "watch", false, "reload when the configuration file changes, without waiting for SIGHUP")
 	c.MarkFlagsMutuallyExclusive("watch", "listen")
 	c.MarkFlagsMutuallyExclusive("config", "listen")
 	c.MarkFlagsMutuallyExclusive("config", "to")
+	c.MarkFlagsMutuallyExclusive("config", "admin")
 	c.MarkFlagsOneRequired("config", "listen")
 	c.MarkFlagsOneRequired("config", "to")
 	c.MarkFlagFilename("config", "yaml", "yml")
 	return c
 }
 
+// load returns the configuration of the file or the flags.
+func (f *runFlags) load() (*config.Config, []config.Warning, error) {
+	read := func() (*config.Config, []config.Warning, error) { return config.Load(f.file) }
+	if f.file == "" {
+		read = func() (*config.Config, []config.Warning, error) { return config.Sidecar(f.listen, f.to, f.operator()) }
+	}
+	cfg, warnings, err := read()
+	if err == nil {
+		cfg.Log.Format = cmp.Or(f.format.value, cfg.Log.Format)
+	}
+	return cfg, warnings, err
+}
+
+// loader returns what reads the configuration again, nil without a file.
+func (f *runFlags) loader() func() (*config.Config, []config.Warning, error) {
+	if f.file == "" {
+		return nil
+	}
+	return f.load
+}
+
+// load returns the configuration of a file, else of addresses, without an operator's API.
 func load(file string, listen, to []string) (*config.Config, []config.Warning, error) {
 	if file != "" {
 		return config.Load(file)
 	}
-	return config.Sidecar(listen, to)
-}
-
-// source is where the configuration came from.
-type source struct {
-	file  string // empty = the command line
-	watch bool
-}
-
-// loader returns what reads the configuration again, nil without a file.
-func (s source) loader() func() (*config.Config, []config.Warning, error) {
-	if s.file == "" {
-		return nil
-	}
-	return func() (*config.Config, []config.Warning, error) { return config.Load(s.file) }
+	return config.Sidecar(listen, to, config.Admin{})
 }
 
 // serve runs a gate until a signal, and to the end of its drain.
-func serve(ctx context.Context, cfg *config.Config, from source) error {
+func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 	defer tuneCollector()()
 	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // the gate's own is in the log
 	log, err := openLog(cfg.Log)
@@ -98,6 +122,7 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 	}
 	g, err := gate.New(cfg, gate.Options{
 		Logger: log.Logger, Access: log.Access, Version: version(), Metrics: counts(cfg, log), Load: from.loader(), Inherit: inherited,
+		AdminSpares: from.adminSpares(),
 	})
 	if err != nil {
 		return &exitError{exitUsage, err}
@@ -117,7 +142,11 @@ func serve(ctx context.Context, cfg *config.Config, from source) error {
 	systemd := supervisor{log.Logger}
 	defer context.AfterFunc(ctx, systemd.stopping)() // not when another process has taken over
 	err = g.Run(ctx, now, func(addrs []string) {
-		log.Info("serving", "listeners", addrs, "version", version(), "pid", os.Getpid())
+		if human(cfg.Log) {
+			log.Info(welcome(cfg, addrs, g.AdminAddress()))
+		} else {
+			log.Info("serving", "listeners", addrs, "version", version(), "pid", os.Getpid())
+		}
 		if err := inherited.Ready(); err != nil {
 			log.Error("the process before this one could not be told that it may end", "error", err.Error())
 		}

@@ -3,13 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
-	"os"
 
-	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
-	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/top"
 )
 
@@ -25,10 +21,10 @@ requests to it in the last minute.
   arrows      scroll
   q           quit`,
 		Args: cobra.NoArgs,
-	}, func(ctx context.Context, client admin.Client, _ []string, out io.Writer) error {
-		if f, ok := out.(*os.File); !ok || !term.IsTerminal(f.Fd()) {
-			return errors.New("top needs a terminal; goodgate status prints the state once")
+	}, func(ctx context.Context, q *question) error {
+		if !isTerminal(q.out) || q.json {
+			return errors.New("top needs a terminal; goodgate status prints the state once, and as JSON with -o json")
 		}
-		return top.Run(ctx, client, out)
+		return top.Run(ctx, q.Client, q.out)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/goodgate/goodgate/balancer"
 )
@@ -11,11 +12,17 @@ import (
 // Order is the body of POST /v1/upstreams: a change of the upstreams with an
 // address.
 type Order struct {
-	Upstream string `json:"upstream"`         // its address, or the host name it was found under
+	Upstream string `json:"upstream"`         // its address in any form, or the host name it was found under; POOL/ may stand before it
 	Pool     string `json:"pool,omitempty"`   // empty = every pool that has it
 	State    string `json:"state,omitempty"`  // ready, drain or off; empty = as it is
 	Weight   int    `json:"weight,omitempty"` // 1 to 1000, until the next change of the pool's configuration; 0 = as it is
+	// KeepLast refuses drain and off, with the code LastUpstream, when a pool would have no
+	// upstream left that takes requests.
+	KeepLast bool `json:"keep_last,omitempty"`
 }
+
+// LastUpstream is the code of the answer to an order that [Order.KeepLast] refuses.
+const LastUpstream = "last_upstream"
 
 // Changed is what was changed.
 type Changed struct {
@@ -26,6 +33,8 @@ type Changed struct {
 type Place struct {
 	Pool     string `json:"pool"`
 	Upstream string `json:"upstream"`
+	Left     int    `json:"left"` // upstreams of the pool that take requests now
+	Of       int    `json:"of"`   // of so many
 }
 
 var operators = map[string]balancer.Operator{"ready": balancer.Ready, "drain": balancer.Drain, "off": balancer.Off}
@@ -47,9 +56,12 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 		refuse(w, 400, fmt.Sprintf("weight %d: it is from 1 to 1000", o.Weight))
 		return
 	}
-	found := s.find(o)
-	if len(found) == 0 {
-		refuse(w, 404, "no such upstream")
+	found, missing := s.find(o)
+	if missing == nil && o.KeepLast && known && operator != balancer.Ready {
+		missing = s.last(found)
+	}
+	if missing != nil {
+		reply(w, missing.status, missing.failure)
 		return
 	}
 	done := Changed{}
@@ -63,24 +75,42 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 		if known {
 			u.SetOperator(operator)
 		}
-		done.Upstreams = append(done.Upstreams, Place{u.Key().Pool, u.Addr()})
+		done.Upstreams = append(done.Upstreams, Place{Pool: u.Key().Pool, Upstream: u.Addr()})
+	}
+	for i := range done.Upstreams {
+		at := &done.Upstreams[i]
+		at.Left, at.Of = s.left(at.Pool, nil)
 	}
 	reply(w, 200, done)
 }
 
-func (s *Server) find(o Order) (found []*balancer.Upstream) {
+// left counts the upstreams of a pool that take requests, without some.
+func (s *Server) left(pool string, without []*balancer.Upstream) (left, of int) {
 	for _, p := range s.opts.Control.Pools() {
-		if o.Pool != "" && o.Pool != p.Name() {
+		if p.Name() != pool {
 			continue
 		}
 		members := p.Members()
+		of = len(members)
 		for i := range members {
-			if u := members[i].Upstream; o.Upstream != "" && (u.Addr() == o.Upstream || u.Name() == o.Upstream) {
-				found = append(found, u)
+			if members[i].Available() && !slices.Contains(without, members[i].Upstream) {
+				left++
 			}
 		}
 	}
-	return found
+	return left, of
+}
+
+// last refuses an order that takes the last upstreams out of a pool.
+func (s *Server) last(found []*balancer.Upstream) *refusal {
+	for _, u := range found {
+		pool := u.Key().Pool
+		if left, of := s.left(pool, found); left == 0 && u.Available() {
+			return &refusal{409, failure{Code: LastUpstream, Of: of, Error: fmt.Sprintf(
+				"%s is the last upstream of pool %s that takes requests (of %d): without it they wait, and then fail with 503", u.Addr(), pool, of)}}
+		}
+	}
+	return nil
 }
 
 // Reloaded is the answer to POST /v1/reload.

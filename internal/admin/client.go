@@ -61,16 +61,19 @@ func (c Client) do(ctx context.Context, method, path string, in, out any) error 
 	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("no goodgate answers on its admin listener, %s: %w", c.Address, err)
+		return &Unreachable{c.Address, err}
 	}
 	defer res.Body.Close()
 	answer := json.NewDecoder(io.LimitReader(res.Body, maxAnswer))
 	if res.StatusCode >= 300 {
 		var f failure
 		if answer.Decode(&f) != nil || f.Error == "" {
-			return fmt.Errorf("%s on %s", res.Status, c.Address)
+			return &NotGoodgate{c.Address, fmt.Errorf("it said %s", res.Status)}
 		}
-		return errors.New(f.Error)
+		return &Refused{res.StatusCode, f.Error, f.Code, f.Of}
 	}
-	return answer.Decode(out)
+	if err := answer.Decode(out); err != nil {
+		return &NotGoodgate{c.Address, errors.New("its answer is no JSON")}
+	}
+	return nil
 }

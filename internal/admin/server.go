@@ -68,6 +68,9 @@ const (
 	pagePattern  = "GET /page/{file}"
 )
 
+// liveText is the answer to livePattern.
+const liveText = "live\n"
+
 // New returns the API. Close ends its streams.
 func New(o Options) *Server {
 	s := &Server{opts: o, mux: http.NewServeMux(), seats: make(chan struct{}, maxSubscribers), closing: make(chan struct{})}
@@ -83,7 +86,7 @@ func (s *Server) Close() { close(s.closing) }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 func (s *Server) routes() {
-	s.mux.HandleFunc(livePattern, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("live\n")) })
+	s.mux.HandleFunc(livePattern, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(liveText)) })
 	s.mux.HandleFunc(readyPattern, s.ready)
 	s.mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.status()) })
 	s.mux.HandleFunc("GET /v1/pools", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.pools()) })
@@ -119,9 +122,11 @@ func reply(w http.ResponseWriter, status int, v any) {
 // failure is the body of every answer that is no success.
 type failure struct {
 	Error string `json:"error"`
+	Code  string `json:"code,omitempty"` // for programs, such as LastUpstream
+	Of    int    `json:"of,omitempty"`   // with LastUpstream: how many the pool has
 }
 
-func refuse(w http.ResponseWriter, status int, text string) { reply(w, status, failure{text}) }
+func refuse(w http.ResponseWriter, status int, text string) { reply(w, status, failure{Error: text}) }
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	if s.opts.Control.Draining() {

@@ -137,7 +137,7 @@ func (a Admin) Network() (network, address string) { return Listener{Address: a.
 
 // Log says how and where the log is written.
 type Log struct {
-	Format string `yaml:"format" default:"json" enum:"json|text|common|combined" help:"Form of a record; common and combined are nginx's, and what is not about a request goes to stderr then."`
+	Format string `yaml:"format" default:"auto" enum:"auto|human|json|text|common|combined" help:"Form of a record: auto is human on a terminal, else json; common and combined are nginx's, and what is not about a request goes to stderr then."`
 	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Least important record written."`
 	Output string `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout or a file name."`
 	Sample Ratio  `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the requests that went well that are logged; those that failed, or nearly did, always are."`

@@ -193,7 +193,7 @@ func TestSecretStaysHidden(t *testing.T) {
 
 func TestSidecar(t *testing.T) {
 	t.Parallel()
-	c, warnings, err := Sidecar([]string{":8080"}, []string{"http://localhost:3000", "unix:/a${b.sock"})
+	c, warnings, err := Sidecar([]string{":8080"}, []string{"http://localhost:3000", "unix:/a${b.sock"}, Admin{})
 	if err != nil || len(warnings) > 0 {
 		t.Fatal(err, warnings)
 	}
@@ -201,14 +201,14 @@ func TestSidecar(t *testing.T) {
 	if !reflect.DeepEqual(c, fromFile) {
 		t.Errorf("got %+v\nwant %+v", c, fromFile)
 	}
-	_, _, err = Sidecar([]string{"8080"}, []string{"localhost:3000", "http://a", "http://a:80"})
+	_, _, err = Sidecar([]string{"8080"}, []string{"localhost:3000", "http://a", "http://a:80"}, Admin{})
 	want := `--listen: found "8080": expected host:port: write :8080 for every address of this machine
 --to: found "localhost:3000": a URL needs its scheme: write http://localhost:3000
 --to: found "a:80": the same upstream as upstreams[1]`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
-	_, _, err = Sidecar(nil, nil)
+	_, _, err = Sidecar(nil, nil, Admin{})
 	want = "--listen: empty: Where clients connect.\n--to: empty: The upstreams, or where to find them."
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -45,12 +45,17 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	return build(&decoder{file: name, env: env, at: positions{}}, root)
 }
 
-// Sidecar returns the configuration for the addresses in listen and one pool, named app, of the upstreams in to. The
-// error is [Errors] that name the flags --listen and --to.
-func Sidecar(listen, to []string) (*Config, []Warning, error) {
+// Sidecar returns the configuration for the addresses in listen and one pool, named app, of the upstreams in to. Of
+// operator only the address and the token count. The error is [Errors] that name the flags --listen, --to and --admin,
+// and the variable GOODGATE_TOKEN.
+func Sidecar(listen, to []string, operator Admin) (*Config, []Warning, error) {
 	root := mappingNode(
 		"listeners", listNode(listen),
 		"pools", mappingNode("app", mappingNode("upstreams", listNode(to))))
+	if operator.Address != "" {
+		root.Content = append(root.Content, mappingNode(
+			"admin", mappingNode("address", scalarNode(operator.Address), "token", scalarNode(string(operator.Token)))).Content...)
+	}
 	c, warnings, err := build(&decoder{at: positions{}}, root)
 	errs, _ := errors.AsType[Errors](err)
 	for i := range errs {
@@ -68,6 +73,10 @@ func flagOf(path string) string {
 		return "--listen"
 	case strings.HasPrefix(path, "pools.app.upstreams"):
 		return "--to"
+	case path == "admin.address":
+		return "--admin"
+	case path == "admin.token":
+		return "GOODGATE_TOKEN"
 	}
 	return path
 }
@@ -77,7 +86,7 @@ func mappingNode(pairs ...any) *yaml.Node {
 	for _, p := range pairs {
 		switch p := p.(type) {
 		case string:
-			n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: p})
+			n.Content = append(n.Content, scalarNode(p))
 		case *yaml.Node:
 			n.Content = append(n.Content, p)
 		}
@@ -88,10 +97,12 @@ func mappingNode(pairs ...any) *yaml.Node {
 func listNode(items []string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, s := range items {
-		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s})
+		n.Content = append(n.Content, scalarNode(s))
 	}
 	return n
 }
+
+func scalarNode(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
 
 // build makes a configuration of a tree: decode, finish, validate, advise.
 func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {

@@ -44,13 +44,33 @@ func (g *Gate) planAdmin(next *plan, before *adminServer) error {
 		next.admin = g.newAdmin(c, before.door.socket)
 		return nil
 	}
-	socket, err := g.bind(config.Listener{Address: c.Address, Mode: adminMode})
+	socket, err := g.bindAdmin(c.Address)
 	if err != nil {
 		return fmt.Errorf("admin.address: %w", err)
+	}
+	if socket == nil {
+		return nil
 	}
 	next.opened = append(next.opened, socket)
 	next.admin = g.newAdmin(c, socket)
 	return nil
+}
+
+// bindAdmin opens the socket of the API at its address, else at one of the spare ones;
+// nil without an error when there are spare ones and none can be had.
+func (g *Gate) bindAdmin(address string) (net.Listener, error) {
+	socket, err := g.bind(config.Listener{Address: address, Mode: adminMode})
+	if err == nil || len(g.opts.AdminSpares) == 0 {
+		return socket, err
+	}
+	for _, spare := range g.opts.AdminSpares {
+		if socket, failed := g.bind(config.Listener{Address: spare, Mode: adminMode}); failed == nil {
+			g.log.Warn("the admin API is at another address", "address", spare, "error", err.Error())
+			return socket, nil
+		}
+	}
+	g.log.Warn("there is no admin API: status, top, why, drain and the dashboard do not work", "error", err.Error())
+	return nil, nil
 }
 
 func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {

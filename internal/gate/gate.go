@@ -34,6 +34,10 @@ type Options struct {
 	Observe []func(*proxy.Record) // beside these
 	// Load reads the configuration again, for Reread; nil = there is no file.
 	Load func() (*config.Config, []config.Warning, error)
+	// AdminSpares are tried in their order when the address of the admin listener cannot
+	// be had at the start; when none can, there is no admin listener. Empty = the start
+	// fails.
+	AdminSpares []string
 	// Inherit is what the process before this one has left; nil = there was none.
 	Inherit *handover.Bundle
 }
@@ -133,6 +137,14 @@ func (g *Gate) Pools() []*proxy.Pool {
 		list = append(list, pools[name].live())
 	}
 	return list
+}
+
+// AdminAddress returns where the operator's API is, as it can be dialled; empty = nowhere.
+func (g *Gate) AdminAddress() string {
+	if a := g.current.Load().admin; a != nil {
+		return a.address()
+	}
+	return ""
 }
 
 // Run listens, calls ready with the addresses, and serves until ctx ends. Then

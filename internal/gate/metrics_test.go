@@ -26,7 +26,7 @@ func TestMetrics(t *testing.T) {
 	}
 	gone := nobody.Addr().String()
 	nobody.Close()
-	cfg, _, err := config.Sidecar([]string{"127.0.0.1:0"}, []string{app.URL, "http://" + gone})
+	cfg, _, err := config.Sidecar([]string{"127.0.0.1:0"}, []string{app.URL, "http://" + gone}, config.Admin{})
 	if err != nil {
 		t.Fatal(err)
 	}

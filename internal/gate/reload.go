@@ -265,6 +265,10 @@ func (g *Gate) ConfigState() admin.ConfigState {
 // Reread loads the configuration again and reloads. What comes of it is in the
 // log and in [Gate.ConfigState]; cause says who asked.
 func (g *Gate) Reread(cause string) ([]config.Change, error) {
+	if g.opts.Load == nil {
+		g.log.Warn("nothing was reloaded", "cause", cause, "error", errNoFile.Error())
+		return nil, errNoFile
+	}
 	changes, err := g.reread()
 	g.reloads.mu.Lock()
 	state := &g.reloads.state
@@ -292,9 +296,6 @@ func (g *Gate) Reread(cause string) ([]config.Change, error) {
 }
 
 func (g *Gate) reread() ([]config.Change, error) {
-	if g.opts.Load == nil {
-		return nil, errors.New("there is no configuration file to read again: goodgate was started with --listen and --to")
-	}
 	c, warnings, err := g.opts.Load()
 	if err != nil {
 		return nil, err
@@ -308,6 +309,9 @@ func (g *Gate) reread() ([]config.Change, error) {
 	changes, err := g.Reload(c)
 	return changes, err
 }
+
+// errNoFile is no failed reload: there is nothing that could be wrong.
+var errNoFile = errors.New("there is no configuration file to read again: goodgate was started with --listen and --to")
 
 // needRestart names what a reload cannot change.
 func needRestart(a, b *config.Config) string {

@@ -14,7 +14,7 @@ import (
 
 // Options say what is logged and where.
 type Options struct {
-	Format string // "text", "common", "combined", else JSON
+	Format string // "auto", "human", "text", "common", "combined", else JSON; see [Options.Form]
 	Level  slog.Level
 	Output string  // "stdout", "stderr", "" = stderr, else a file name
 	Sample float64 // share of the requests that went well that are logged
@@ -43,11 +43,14 @@ func Open(o Options) (*Log, error) {
 		return nil, err
 	}
 	handler := &slog.HandlerOptions{Level: o.Level}
-	switch o.Format {
+	switch o.Form() {
+	case Human:
+		h := newHuman(l.file, o)
+		l.Logger, l.Access = slog.New(h), h.access
 	case "common", "combined":
 		l.events = NewWriter(WriterOptions{Out: standard{os.Stderr}})
 		l.Logger = slog.New(slog.NewJSONHandler(asJSON(l.events), handler))
-		l.Access = access(l.file, o.Format == "combined", o.Level)
+		l.Access = access(l.file, o.Form() == "combined", o.Level)
 	case "text":
 		l.Logger = slog.New(slog.NewTextHandler(printable.Writer{To: l.file, Form: printable.Record}, handler))
 		l.Access = proxy.Log(l.Logger)

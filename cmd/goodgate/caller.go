@@ -1,0 +1,141 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+// caller is how a command finds a running goodgate.
+type caller struct{ address, file, token string }
+
+func (a *caller) flags(c *cobra.Command) {
+	c.Flags().StringVar(&a.address, "admin", "", "`ADDRESS` of the admin listener, host:port or unix:/path (default "+defaultAdmin+", or where else run --to has put it)")
+	c.Flags().StringVarP(&a.file, "config", "c", "", "configuration `FILE` to take the address and the token from")
+	c.MarkFlagFilename("config", "yaml", "yml")
+	c.MarkFlagsMutuallyExclusive("admin", "config")
+	a.token = os.Getenv("GOODGATE_TOKEN")
+}
+
+// client returns whom to ask.
+func (a *caller) client(ctx context.Context) (admin.Client, error) {
+	switch {
+	case a.file != "":
+		cfg, _, err := config.Load(a.file)
+		if err != nil {
+			return admin.Client{}, err
+		}
+		if cfg.Admin.Address == "" {
+			return admin.Client{}, fmt.Errorf("%s has no admin listener: write `%s` into it, and reload", a.file, admin.ToWrite(defaultAdmin))
+		}
+		address, err := adminAddress(cfg.Admin.Address)
+		return admin.Client{Address: address, Token: string(cfg.Admin.Token)}, err
+	case a.address != "":
+		address, err := adminAddress(a.address)
+		return admin.Client{Address: address, Token: a.token}, err
+	}
+	there := admin.Find(ctx, defaultAdmins())
+	if len(there) > 1 {
+		return admin.Client{}, a.several(ctx, there)
+	}
+	return admin.Client{Address: strings.Join(append(there, defaultAdmin)[:1], ""), Token: a.token}, nil
+}
+
+// several says how the goodgates of this machine are told apart.
+func (a *caller) several(ctx context.Context, there []string) error {
+	text := fmt.Sprintf("%s answer on this machine: say which by --admin", count(len(there), "goodgate"))
+	for _, address := range there {
+		text += "\n--admin " + address
+		var s admin.Status
+		if err := (admin.Client{Address: address, Token: a.token}).Get(ctx, "/v1/status", &s); err != nil {
+			continue
+		}
+		text += fmt.Sprintf("  process %d", s.PID)
+		for _, p := range s.Pools {
+			for _, u := range p.Upstreams[:min(len(p.Upstreams), 3)] {
+				text += ", " + p.Name + "/" + u.Address
+			}
+		}
+	}
+	return errors.New(text)
+}
+
+// adminAddress returns an address as it can be dialled, of one as it is written in a
+// file or a browser.
+func adminAddress(text string) (string, error) {
+	if strings.HasPrefix(text, "unix:") {
+		return text, nil
+	}
+	address := strings.TrimRight(strings.TrimPrefix(text, "http://"), "/")
+	host, port, err := net.SplitHostPort(address)
+	switch {
+	case err == nil:
+	case strings.Trim(address, "0123456789") == "":
+		port = address
+	default:
+		host, port = strings.Trim(address, "[]"), "9900"
+	}
+	if strings.ContainsAny(host, "/@?# ") || strings.Trim(port, "0123456789") != "" || port == "" {
+		return "", fmt.Errorf("admin address %q: expected host:port or unix:/path", text)
+	}
+	return net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port), nil
+}
+
+// question is what a command asks a running goodgate.
+type question struct {
+	admin.Client
+	args []string
+	in   io.Reader
+	out  io.Writer
+	err  io.Writer
+	json bool // the answer is printed as JSON
+}
+
+// asking returns a command that talks to a running goodgate. The token comes from the
+// configuration file or from GOODGATE_TOKEN.
+func asking(c *cobra.Command, do func(context.Context, *question) error) *cobra.Command {
+	var a caller
+	a.flags(c)
+	form := choice{of: []string{"text", "json"}}
+	c.Flags().VarP(&form, "output", "o", "form of what is printed: text or json (default text)")
+	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(form.of, cobra.ShellCompDirectiveNoFileComp))
+	c.RunE = func(c *cobra.Command, args []string) error {
+		client, err := a.client(c.Context())
+		if err != nil {
+			return &exitError{exitUsage, err}
+		}
+		q := &question{client, args, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr(), form.value == "json"}
+		if err := do(c.Context(), q); err != nil {
+			return &exitError{exitFailed, err}
+		}
+		return nil
+	}
+	return c
+}
+
+// print prints an answer: as it came, or decoded into what text prints.
+func (q *question) print(answer json.RawMessage, into any, text func()) error {
+	if q.json {
+		e := json.NewEncoder(printable.Writer{To: q.out, Form: printable.JSON})
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(answer)
+	}
+	if err := json.Unmarshal(answer, into); err != nil {
+		return &admin.NotGoodgate{Address: q.Address, Err: errors.New("its answer is another than expected")}
+	}
+	text()
+	return nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+const upstreamForms = `
+UPSTREAM is the address as in the file, the log or the status, with or without
+http:// and the pool before it (app/127.0.0.1:3001), or a host name of the file,
+which stands for all its addresses.`
+
+const lastUpstream = `
+
+Before the last upstream of a pool that takes requests is taken out, a terminal is
+asked. A script needs --yes for that, unless the pool has only this one.`
+
+func newDrain() *cobra.Command {
+	return newState("drain", "drain", "Send an upstream no new requests; requests in flight finish", lastUpstream)
+}
+
+func newUndrain() *cobra.Command {
+	c := newState("undrain", "ready", "Send an upstream requests again", "")
+	c.Aliases = []string{"on"}
+	return c
+}
+
+func newOff() *cobra.Command {
+	return newState("off", "off", "Like drain, and stop its health checks too", lastUpstream)
+}
+
+// newState returns the command that gives the operator's word on an upstream.
+func newState(use, state, short, more string) *cobra.Command {
+	o := admin.Order{State: state}
+	var yes bool
+	c := asking(&cobra.Command{
+		Use:               use + " UPSTREAM",
+		Short:             short,
+		Long:              short + ".\n" + upstreamForms + more,
+		Example:           "  goodgate " + use + " 127.0.0.1:3001",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: only(completing(func(s *admin.Status) []string { return upstreamsNot(s, state) })),
+	}, func(ctx context.Context, q *question) error {
+		o.Upstream, o.KeepLast = q.args[0], !yes && state != "ready"
+		var answer json.RawMessage
+		err := q.Post(ctx, "/v1/upstreams", o, &answer)
+		if last, ok := errors.AsType[*admin.Refused](err); ok && last.Code == admin.LastUpstream {
+			if err := confirm(q, last, use); err != nil {
+				return err
+			}
+			o.KeepLast = false
+			err = q.Post(ctx, "/v1/upstreams", o, &answer)
+		}
+		if err != nil {
+			return err
+		}
+		var done admin.Changed
+		return q.print(answer, &done, func() { printState(q.out, done, state) })
+	})
+	c.Flags().StringVar(&o.Pool, "pool", "", "only in this pool (default every pool that has the upstream)")
+	c.RegisterFlagCompletionFunc("pool", completing(poolNames))
+	if state != "ready" {
+		c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask, even for the last upstream of a pool")
+	}
+	return c
+}
+
+func printState(out io.Writer, done admin.Changed, state string) {
+	for _, u := range done.Upstreams {
+		printable.Fprintf(out, "pool %s, %s: %s; %d of %d left\n", u.Pool, u.Upstream, state, u.Left, u.Of)
+		if u.Left == 0 && state != "ready" {
+			printable.Fprintf(out, "  requests to pool %s wait now (hold.for), and then fail with 503; goodgate undrain %s/%s ends that\n", u.Pool, u.Pool, u.Upstream)
+		}
+	}
+}
+
+// confirm returns nil when the last upstream of a pool may go.
+func confirm(q *question, last *admin.Refused, use string) error {
+	switch {
+	case isTerminal(q.in) && isTerminal(q.err):
+		printable.Fprintf(q.err, "%s.\n%s it all the same? [y/N] ", last.Text, strings.ToUpper(use[:1])+use[1:])
+		answer, _ := bufio.NewReader(q.in).ReadString('\n')
+		if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
+			return nil
+		}
+		return errors.New("nothing was changed")
+	case last.Of == 1: // there is no other that a script could have meant to keep
+		return nil
+	}
+	return fmt.Errorf("%s; nothing was changed (--yes does it all the same)", last.Text)
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(f.Fd())
+}

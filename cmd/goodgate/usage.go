@@ -1,0 +1,256 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/goodgate/goodgate/internal/printable"
+	"github.com/goodgate/goodgate/internal/similar"
+)
+
+// usageError is a mistake on the command line, and whose.
+type usageError struct {
+	command *cobra.Command
+	text    string
+}
+
+func (e *usageError) Error() string { return e.text }
+
+// help returns what is printed below the mistake.
+func (e *usageError) help() string {
+	more := "more: " + e.command.CommandPath() + " --help"
+	switch {
+	case e.command.Example != "":
+		first, _, _ := strings.Cut(strings.TrimSpace(e.command.Example), "\n")
+		return "example: " + first + "\n" + more
+	case e.command.HasSubCommands():
+		return more
+	}
+	return "usage: " + e.command.UseLine() + "\n" + more
+}
+
+// wrong returns a mistake on the command line of c.
+func wrong(c *cobra.Command, format string, args ...any) error {
+	return &usageError{c, printable.Sprintf(format, args...)}
+}
+
+// speak has a command, and those below it, say in our words what is wrong with a
+// command line: cobra's say it in the terms of a library.
+func speak(c *cobra.Command) {
+	c.SetFlagErrorFunc(badFlag)
+	takes := c.Args
+	if takes == nil {
+		takes = cobra.ArbitraryArgs
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if takes(c, args) == nil {
+			return nil
+		}
+		return badArguments(c, args)
+	}
+	if c.PreRunE == nil {
+		c.PreRunE = func(c *cobra.Command, _ []string) error { return badGroups(c) }
+	}
+	if c.HasSubCommands() && !c.Runnable() {
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return badCommand(c, args[0])
+			}
+			return c.Help()
+		}
+	}
+	for _, sub := range c.Commands() {
+		speak(sub)
+	}
+}
+
+// nameOf returns the name of a command without the program's, which stands before the
+// message.
+func nameOf(c *cobra.Command) string {
+	_, name, _ := strings.Cut(c.CommandPath(), " ")
+	return name
+}
+
+// badArguments compares what came with what the usage line names.
+func badArguments(c *cobra.Command, args []string) error {
+	wanted := strings.Fields(c.Use)[1:]
+	switch {
+	case len(wanted) == 0:
+		return wrong(c, "%s takes no argument: %q is one too many", nameOf(c), args[0])
+	case len(args) < len(wanted):
+		return wrong(c, "%s needs %s", nameOf(c), strings.Join(wanted[len(args):], " and "))
+	case len(args) > len(wanted):
+		return wrong(c, "%s takes %s only: %q is one too many", nameOf(c), strings.Join(wanted, " and "), args[len(wanted)])
+	}
+	return wrong(c, "%s: %s: found %q", nameOf(c), strings.Join(wanted, " and "), args)
+}
+
+// badFlag says what is wrong with a flag.
+func badFlag(c *cobra.Command, err error) error {
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		name := "--" + e.GetSpecifiedName()
+		if e.GetSpecifiedShortnames() != "" {
+			name = "-" + e.GetSpecifiedName()
+		}
+		return wrong(c, "%s has no flag %s%s", cmp.Or(nameOf(c), "goodgate"), name, nearFlag(c, e.GetSpecifiedName()))
+	}
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return wrong(c, "%s needs a value: %s", "--"+e.GetFlag().Name, e.GetFlag().Usage)
+	}
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return wrong(c, "%s %q: %s", "--"+e.GetFlag().Name, e.GetValue(), expected(e))
+	}
+	if e, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
+		return wrong(c, "%q is no flag: write --name or --name=value", e.GetSpecifiedFlag())
+	}
+	return wrong(c, "%v", err)
+}
+
+// nearFlag names the flag that may be meant.
+func nearFlag(c *cobra.Command, name string) string {
+	var known []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			known = append(known, f.Name)
+		}
+	})
+	if near := similar.Nearest(name, known); near != "" {
+		return ": did you mean --" + near + "?"
+	}
+	return ""
+}
+
+// expected says what a flag takes. The values of pflag's own kinds fail with the
+// words of package strconv.
+func expected(e *pflag.InvalidValueError) string {
+	switch e.GetFlag().Value.Type() {
+	case "duration":
+		return "expected a duration such as 500ms, 10s or 1m30s"
+	case "int", "int64", "uint", "uint64":
+		return "expected a whole number"
+	case "float64":
+		return "expected a number"
+	case "bool":
+		return "expected true or false"
+	}
+	return e.Unwrap().Error()
+}
+
+// The annotations in which cobra keeps its groups of flags.
+const (
+	oneRequired = "cobra_annotation_one_required"
+	exclusive   = "cobra_annotation_mutually_exclusive"
+)
+
+// badGroups says which flags are missing or exclude each other, before cobra does.
+func badGroups(c *cobra.Command) (err error) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		for _, group := range f.Annotations[exclusive] {
+			if set := given(c, group); err == nil && len(set) > 1 {
+				err = wrong(c, "%s and %s exclude each other", set[0], set[1])
+			}
+		}
+	})
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		for _, group := range f.Annotations[oneRequired] {
+			if err == nil && len(given(c, group)) == 0 {
+				err = wrong(c, "%s needs %s", nameOf(c), or(possible(c, named(group))))
+			}
+		}
+	})
+	return err
+}
+
+// given returns the flags of a group that were given.
+func given(c *cobra.Command, group string) []string {
+	return slices.DeleteFunc(named(group), func(name string) bool { return !c.Flags().Changed(name[2:]) })
+}
+
+// possible returns the flags that go together with those that were given.
+func possible(c *cobra.Command, names []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool {
+		return slices.ContainsFunc(c.Flags().Lookup(name[2:]).Annotations[exclusive], func(group string) bool { return len(given(c, group)) > 0 })
+	})
+}
+
+func named(group string) []string {
+	list := strings.Fields(group)
+	for i := range list {
+		list[i] = "--" + list[i]
+	}
+	return list
+}
+
+// or joins choices as one says them.
+func or(list []string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " or " + list[len(list)-1]
+}
+
+// badCommand says that there is no such command.
+func badCommand(c *cobra.Command, name string) error {
+	var known []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			known = append(known, sub.Name())
+		}
+	}
+	if near := similar.Nearest(name, known); near != "" {
+		return wrong(c, "there is no command %q: did you mean %s %s?", name, c.CommandPath(), near)
+	}
+	return wrong(c, "there is no command %q; there are %s", name, strings.Join(known, ", "))
+}
+
+// choice is the value of a flag that has to be one of some words; empty = not given.
+type choice struct {
+	of    []string
+	value string
+}
+
+func (v *choice) String() string { return v.value }
+func (v *choice) Type() string   { return "word" }
+func (v *choice) list() string   { return or(v.of) }
+
+// Set implements [pflag.Value].
+func (v *choice) Set(s string) error {
+	if !slices.Contains(v.of, s) {
+		return fmt.Errorf("expected %s", v.list())
+	}
+	v.value = s
+	return nil
+}
+
+// number is the value of a flag that has to be from least to most.
+type number[T int | float64] struct {
+	value       *T
+	least, most T
+	parse       func(string) (T, error)
+}
+
+func (v number[T]) String() string {
+	if v.value == nil {
+		return ""
+	}
+	return fmt.Sprint(*v.value)
+}
+
+func (v number[T]) Type() string { return "number" }
+
+// Set implements [pflag.Value]. The comparison fails for what is no number.
+func (v number[T]) Set(s string) error {
+	n, err := v.parse(s)
+	if err != nil || !(v.least <= n && n <= v.most) {
+		return fmt.Errorf("expected a number from %v to %v", v.least, v.most)
+	}
+	*v.value = n
+	return nil
+}

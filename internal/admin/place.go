@@ -1,0 +1,168 @@
+package admin
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/similar"
+)
+
+// spelled is an upstream as an operator writes it, who has seen it in a file, a log
+// or a URL: http://127.0.0.1:3000/, [::1]:3000, app/127.0.0.1:3000, unix:/run/a.sock,
+// or the host name that stands in the file.
+type spelled struct {
+	pool, host, port string
+	socket           string // path of a Unix socket; empty = host and port
+}
+
+// inPool is an upstream behind the name of its pool. No address looks like one.
+var inPool = regexp.MustCompile(`^([a-z0-9_-]+)/+([^/].*)$`)
+
+// spell reads what an operator wrote. What it cannot be is no upstream's.
+func spell(text string) spelled {
+	var s spelled
+	text = strings.TrimSpace(text)
+	if m := inPool.FindStringSubmatch(text); m != nil {
+		s.pool, text = m[1], m[2]
+	}
+	scheme, rest, found := strings.Cut(text, "://")
+	if found {
+		text = rest
+	}
+	scheme = strings.ToLower(scheme)
+	if found && scheme == "unix" {
+		s.socket = text
+		return s
+	}
+	if len(text) > 5 && strings.EqualFold(text[:5], "unix:") { // nginx writes http://unix:/run/a.sock:/
+		s.socket = strings.TrimSuffix(strings.TrimRight(text[5:], "/"), ":")
+		return s
+	}
+	text = strings.TrimRight(text, "/")
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		host, port = strings.Trim(text, "[]"), map[string]string{"http": "80", "https": "443"}[scheme]
+	}
+	s.host, s.port = sameHost(host), port
+	return s
+}
+
+// sameHost returns the one spelling of a host.
+func sameHost(host string) string {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().String()
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// means reports whether an upstream is meant. A name means every upstream that was
+// found under it; an address needs its port.
+func (s spelled) means(u *balancer.Upstream) bool {
+	if path, ok := strings.CutPrefix(u.Addr(), "unix:"); ok {
+		return path == s.socket
+	}
+	host, port, err := net.SplitHostPort(u.Addr())
+	if err != nil || s.host == "" || s.socket != "" || s.port != "" && s.port != port {
+		return false
+	}
+	named := u.Name() != "" && sameHost(u.Name()) == s.host
+	if _, err := netip.ParseAddr(host); err != nil { // a file of upstreams has names
+		named = named || sameHost(host) == s.host
+	}
+	return named || s.port != "" && sameHost(host) == s.host
+}
+
+// refusal is the answer to an order that cannot be carried out.
+type refusal struct {
+	status int
+	failure
+}
+
+// find returns the upstreams that an order is for.
+func (s *Server) find(o Order) ([]*balancer.Upstream, *refusal) {
+	missing := func(format string, args ...any) *refusal {
+		return &refusal{404, failure{Error: fmt.Sprintf(format, args...)}}
+	}
+	what := spell(o.Upstream)
+	pool := o.Pool
+	switch {
+	case o.Upstream == "":
+		return nil, missing("no upstream is named")
+	case pool == "":
+		pool = what.pool
+	case what.pool != "" && what.pool != pool:
+		return nil, missing("%s is of pool %s, and pool %s is asked for", o.Upstream, what.pool, pool)
+	}
+	var found []*balancer.Upstream
+	var pools, all []string
+	for _, p := range s.opts.Control.Pools() {
+		pools = append(pools, p.Name())
+		if pool != "" && pool != p.Name() {
+			continue
+		}
+		members := p.Members()
+		for i := range members {
+			u := members[i].Upstream
+			all = append(all, p.Name()+"/"+u.Addr())
+			if what.means(u) {
+				found = append(found, u)
+			}
+		}
+	}
+	switch {
+	case len(found) > 0:
+		return found, nil
+	case pool != "" && !slices.Contains(pools, pool):
+		return nil, missing("there is no pool %s%s; the pools are %s", pool, meant(similar.Nearest(pool, pools)), listed(pools))
+	case len(all) == 0:
+		return nil, missing("there is no upstream %s: none is known", o.Upstream)
+	}
+	return nil, missing("there is no upstream %s%s; the upstreams are %s", o.Upstream, meant(what.nearest(all)), listed(all))
+}
+
+func meant(near string) string {
+	if near == "" {
+		return ""
+	}
+	return ": did you mean " + near + "?"
+}
+
+// nearest returns the upstream, of pool/address, that may be meant: the only one with
+// the port, else one that is spelled alike.
+func (s spelled) nearest(all []string) string {
+	var same []string
+	for _, a := range all {
+		if s.port != "" && strings.HasSuffix(a, ":"+s.port) {
+			same = append(same, a)
+		}
+	}
+	if len(same) == 1 {
+		return same[0]
+	}
+	word := net.JoinHostPort(s.host, s.port)
+	if s.socket != "" {
+		word = "unix:" + s.socket
+	}
+	addresses := make([]string, len(all))
+	for i, a := range all {
+		_, addresses[i], _ = strings.Cut(a, "/")
+	}
+	if i := slices.Index(addresses, similar.Nearest(word, addresses)); i >= 0 {
+		return all[i]
+	}
+	return ""
+}
+
+// listed joins names, not more than a reader takes in.
+func listed(names []string) string {
+	const most = 20
+	if more := len(names) - most; more > 0 {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(names, ", ")
+}
