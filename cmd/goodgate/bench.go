@@ -70,7 +70,7 @@ is not kept, so that a run can decide over a build.`,
 	f := cmd.Flags()
 	b.rate = 100
 	f.VarP(number[float64]{&b.rate, leastRate, mostRate, asFloat}, "rate", "r", "requests a second")
-	f.Var(number[float64]{&b.ramp, leastRate, mostRate, asFloat}, "ramp", "rise to this rate until the end")
+	f.Var(number[float64]{&b.ramp, 0, mostRate, asFloat}, "ramp", "rise to this rate until the end; 0 = the rate stays")
 	f.DurationVarP(&b.duration, "for", "d", 10*time.Second, "how long; with --knee how long each rate is tried")
 	f.BoolVar(&b.knee, "knee", false, "look for the highest rate that is served well, from --rate on")
 	f.DurationVar(&b.p99, "p99", 100*time.Millisecond, "with --knee: served well means a p99 below this and no failure")

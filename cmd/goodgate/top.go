@@ -16,11 +16,13 @@ func newTop() *cobra.Command {
 		Long: `Watch a running goodgate: what is wrong, and every upstream with what became of
 requests to it in the last minute.
 
+  arrows      go through what is wrong, and the upstreams
+  Enter       show all that is known of the marked one; Esc goes back
   p f l i     sort by pool, failures, latency, in flight
   /           filter by pool or upstream; Enter keeps the filter, Esc drops it
-  arrows      scroll
   q           quit`,
-		Args: cobra.NoArgs,
+		Example: "  goodgate top",
+		Args:    cobra.NoArgs,
 	}, func(ctx context.Context, q *question) error {
 		if !isTerminal(q.out) || q.json {
 			return errors.New("top needs a terminal; goodgate status prints the state once, and as JSON with -o json")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -249,8 +250,10 @@ func (v number[T]) Type() string { return "number" }
 func (v number[T]) Set(s string) error {
 	n, err := v.parse(s)
 	if err != nil || !(v.least <= n && n <= v.most) {
-		return fmt.Errorf("expected a number from %v to %v", v.least, v.most)
+		return fmt.Errorf("expected a number from %s to %s", digits(v.least), digits(v.most))
 	}
 	*v.value = n
 	return nil
 }
+
+func digits[T int | float64](n T) string { return strconv.FormatFloat(float64(n), 'f', -1, 64) }

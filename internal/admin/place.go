@@ -118,16 +118,16 @@ func (s *Server) find(o Order) ([]*balancer.Upstream, *refusal) {
 	case len(found) > 0:
 		return found, nil
 	case pool != "" && !slices.Contains(pools, pool):
-		return nil, missing("there is no pool %s%s; the pools are %s", pool, meant(similar.Nearest(pool, pools)), listed(pools))
+		return nil, missing("there is no pool %s%s The pools are %s", pool, meant(similar.Nearest(pool, pools)), listed(pools))
 	case len(all) == 0:
 		return nil, missing("there is no upstream %s: none is known", o.Upstream)
 	}
-	return nil, missing("there is no upstream %s%s; the upstreams are %s", o.Upstream, meant(what.nearest(all)), listed(all))
+	return nil, missing("there is no upstream %s%s The upstreams are %s", o.Upstream, meant(what.nearest(all)), listed(all))
 }
 
 func meant(near string) string {
 	if near == "" {
-		return ""
+		return "."
 	}
 	return ": did you mean " + near + "?"
 }

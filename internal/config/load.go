@@ -60,6 +60,7 @@ func Sidecar(listen, to []string, operator Admin) (*Config, []Warning, error) {
 	errs, _ := errors.AsType[Errors](err)
 	for i := range errs {
 		errs[i].Path = flagOf(errs[i].Path)
+		errs[i].Message = strings.ReplaceAll(errs[i].Message, "admin.token", flagOf("admin.token"))
 	}
 	for i := range warnings {
 		warnings[i].Path = flagOf(warnings[i].Path)

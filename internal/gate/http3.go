@@ -222,7 +222,7 @@ func (u *udpSockets) open(address string) (*udpSocket, error) {
 	if k == nil {
 		socket, err := http3.Open(address)
 		if err != nil {
-			return nil, err
+			return nil, &bindError{"udp", address, err}
 		}
 		k = &udpSocket{Socket: socket, address: address}
 		if u.set == nil {

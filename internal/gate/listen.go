@@ -4,15 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/assemble"
@@ -82,30 +78,6 @@ func setDeadline(l net.Listener, t time.Time) {
 	if d, ok := l.(interface{ SetDeadline(time.Time) error }); ok {
 		d.SetDeadline(t)
 	}
-}
-
-// bind opens the socket of a listener. The end of ctx ends the look-up of a name.
-func bind(ctx context.Context, l config.Listener) (net.Listener, error) {
-	network, address := l.Network()
-	if network == "unix" {
-		if err := removeStale(address); err != nil {
-			return nil, err
-		}
-	}
-	if network == "fd" {
-		return nil, fmt.Errorf("systemd has passed no socket with the name %s (FileDescriptorName), or it is in use already", address)
-	}
-	ln, err := new(net.ListenConfig).Listen(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	if network == "unix" {
-		if err := os.Chmod(address, l.Mode); err != nil {
-			ln.Close()
-			return nil, err
-		}
-	}
-	return ln, nil
 }
 
 // newServer returns what is to serve a socket.
@@ -209,30 +181,6 @@ func (s *server) close() {
 	s.entry.Close()
 	s.serving.stop()
 	s.release()
-}
-
-// removeStale takes away the socket file of a process that is gone. One that
-// still answers, or a file that is no socket, stays.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("unix:%s exists and is not a socket", path)
-	}
-	c, err := net.DialTimeout("unix", path, time.Second)
-	if err == nil {
-		c.Close()
-		return fmt.Errorf("unix:%s is in use: another process answers on it", path)
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return err
-	}
-	return os.Remove(path)
 }
 
 func addresses(servers []*server) []string {

@@ -139,7 +139,11 @@ func (h *humanHandler) access(r *proxy.Record) {
 	text := fmt.Sprintf("%-4s %-28s %9s  %s", r.Method, shortened(r.Path), inWords(r.Duration), r.Upstream)
 	var notes []string
 	if r.Reason != reason.None {
-		notes = append(notes, r.Reason.String()+": "+strings.TrimSuffix(r.Reason.Text(), "."))
+		note := r.Reason.String()
+		if text := strings.TrimSuffix(r.Reason.Text(), "."); text != "" {
+			note += ": " + text
+		}
+		notes = append(notes, note)
 	}
 	switch {
 	case r.Hidden != reason.None:
@@ -156,8 +160,11 @@ func (h *humanHandler) access(r *proxy.Record) {
 	if len(notes) > 0 {
 		text += "  " + strings.Join(notes, "; ")
 	}
-	colour := colourOf(level)
-	if colour == "" && r.Hidden != reason.None {
+	colour := ""
+	switch {
+	case level > slog.LevelInfo:
+		colour = red
+	case r.Hidden != reason.None:
 		colour = yellow
 	}
 	h.line(r.Start.Add(r.Duration), strconv.Itoa(r.Status), colour, text)
@@ -172,8 +179,10 @@ const (
 
 func colourOf(l slog.Level) string {
 	switch {
-	case l >= slog.LevelWarn:
+	case l >= slog.LevelError:
 		return red
+	case l >= slog.LevelWarn:
+		return yellow
 	case l < slog.LevelInfo:
 		return faint
 	}

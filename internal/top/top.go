@@ -57,7 +57,8 @@ type model struct {
 	order         order
 	filter        string
 	typing        bool // the filter
-	skip          int  // rows that are scrolled away
+	at            int  // which item the cursor is on: first the troubles, then the rows
+	open          bool // that item alone is shown, with all that is known of it
 }
 
 func (m model) Init() tea.Cmd { return m.fetch }
@@ -95,20 +96,29 @@ func (m model) key(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 	case name == "q":
 		return m, tea.Quit
 	case name == "/":
-		m.typing = true
+		m.typing, m.open = true, false
+	case name == "enter", name == "space", name == "right", name == "left":
+		m.open = !m.open && name != "left"
+	case name == "esc" && m.open:
+		m.open = false
 	case name == "esc":
 		m.filter = ""
-	case name == "up":
-		m.skip = max(0, m.skip-1)
-	case name == "down":
-		m.skip++
+	case name == "up", name == "k":
+		m.at--
+	case name == "down", name == "j":
+		m.at++
 	default:
 		if o, ok := orders[name]; ok {
-			m.order, m.skip = o, 0
+			m.order, m.at = o, len(m.troubles())
 		}
 	}
-	m.skip = min(m.skip, max(0, len(m.rows())-1))
+	m.at = m.cursor()
 	return m, nil
+}
+
+// cursor returns the item that the cursor is on, which is there.
+func (m *model) cursor() int {
+	return max(min(m.at, len(m.troubles())+len(m.rows())-1), 0)
 }
 
 // edit changes the filter by a key.

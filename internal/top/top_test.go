@@ -66,10 +66,14 @@ func TestFits(t *testing.T) {
 		}
 	}
 	got := shown(t).render()
-	for _, want := range []string{"goodgate 1.2  serving", "4 errors seen by clients", "and 4 more", "10.0.0.2:80", "failing", "7/100", "2000.0 ms", "drain", "4 upstreams by pool"} {
+	for _, want := range []string{"goodgate 1.2  serving", "4 errors seen by clients", "10.0.0.2:80", "7/100", "2000.0 ms", "drained", "4 upstreams by pool", "IN FLIGHT"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
+	}
+	m := shown(t)
+	if m.height = 12; !strings.Contains(m.render(), "more (↓)") {
+		t.Errorf("12 lines do not say that there is more:\n%s", m.render())
 	}
 }
 
@@ -87,9 +91,18 @@ func TestKeys(t *testing.T) {
 	if m, _ = press(t, m, tea.KeyPressMsg{Code: tea.KeyEscape}); len(m.rows()) != 4 {
 		t.Errorf("after Esc: %d rows", len(m.rows()))
 	}
-	down := tea.KeyPressMsg{Code: tea.KeyDown}
-	if m, _ = press(t, m, down, down, down, down, down, down); m.skip != 3 {
-		t.Errorf("scrolled by %d", m.skip)
+	down, up := tea.KeyPressMsg{Code: tea.KeyDown}, tea.KeyPressMsg{Code: tea.KeyUp}
+	for range 20 {
+		m, _ = press(t, m, down)
+	}
+	if m.at != 9+4-1 {
+		t.Errorf("the cursor is at %d, want the last of 9 troubles and 4 upstreams", m.at)
+	}
+	for range 20 {
+		m, _ = press(t, m, up)
+	}
+	if m.at != 0 {
+		t.Errorf("the cursor is at %d, want 0", m.at)
 	}
 	for _, k := range []tea.KeyPressMsg{letter('q'), {Code: 'c', Mod: tea.ModCtrl}} {
 		if _, cmd := press(t, m, k); cmd == nil || cmd() != (tea.QuitMsg{}) {
@@ -98,6 +111,53 @@ func TestKeys(t *testing.T) {
 	}
 	if _, cmd := press(t, m, letter('/'), letter('q')); cmd != nil {
 		t.Error("a q in the filter quits")
+	}
+}
+
+// sick is a goodgate with two long troubles and two upstreams.
+func sick() *admin.Status {
+	return &admin.Status{State: "serving", Troubles: []admin.Trouble{
+		{Level: "error", Pool: "app", Upstream: "127.0.0.1:3902", Text: "It gets no requests: its checks fail: connecting: dial tcp 127.0.0.1:3902: connect: connection REFUSED. Now it is away.", Do: "Start the application THERE, or correct the address in the configuration of the pool."},
+		{Level: "warning", Pool: "api", Text: "Overloaded: 12 of 4000 requests in the last minute were refused, since more come than the upstreams may HAVE.", Do: "Add upstreams."},
+	}, Pools: []admin.Pool{{Name: "app", Upstreams: []admin.Upstream{
+		{Address: "127.0.0.1:3901", Operator: "ready", Available: true},
+		{Address: "127.0.0.1:3902", Operator: "ready", Why: "its checks fail", Probe: "connecting: dial tcp 127.0.0.1:3902: connect: connection refused", Minute: admin.Minute{Attempts: 1, Failed: 1, Reasons: map[string]int{"connect_refused": 1}}},
+	}}}}
+}
+
+// TestCauseIsReadable wants the whole of what is wrong, and what to do, on the smallest
+// usual screen without a key, and on a smaller one with Enter.
+func TestCauseIsReadable(t *testing.T) {
+	m := shown(t)
+	m.status = sick()
+	m.width, m.height = 80, 24
+	got := m.render()
+	for _, want := range []string{"REFUSED", "THERE", "HAVE", "Add upstreams.", "down: connection refused"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	m.height = 10
+	if got := m.render(); strings.Contains(got, "HAVE") || !strings.Contains(got, "api: Overloaded") || !strings.Contains(got, "127.0.0.1:3901") {
+		t.Errorf("10 lines: got\n%s", got)
+	}
+	down, enter := tea.KeyPressMsg{Code: tea.KeyDown}, tea.KeyPressMsg{Code: tea.KeyEnter}
+	if m, _ = press(t, m, down, enter); !strings.Contains(m.render(), "HAVE") || strings.Contains(m.render(), "REFUSED") {
+		t.Errorf("the second trouble: got\n%s", m.render())
+	}
+	m, _ = press(t, m, down, down)
+	m.height = 24
+	if got := m.render(); !strings.Contains(got, "1 attempt, 1 failed") || !strings.Contains(got, "1 connect_refused") || !strings.Contains(got, "dial tcp 127.0.0.1:3902") {
+		t.Errorf("the second upstream: got\n%s", got)
+	}
+	if m, _ = press(t, m, tea.KeyPressMsg{Code: tea.KeyEscape}); !strings.Contains(m.render(), "2 upstreams by pool") {
+		t.Errorf("after Esc: got\n%s", m.render())
+	}
+	for n := range 40 { // no height loses the cursor
+		m.height = n
+		if lines := strings.Split(m.render(), "\n"); len(lines) > max(n, 1) || n >= 9 && !strings.Contains(m.render(), "▸") {
+			t.Errorf("height %d: got\n%s", n, strings.Join(lines, "\n"))
+		}
 	}
 }
 

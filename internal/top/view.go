@@ -67,24 +67,26 @@ func (m *model) rows() (list []row) {
 	return list
 }
 
-const (
-	maxTroubles = 5
-	rowFormat   = "%-12s %-21s %-11s %11s %10s %8s"
-)
+// troubles returns what is wrong, the worst first.
+func (m *model) troubles() []admin.Trouble {
+	if m.status == nil {
+		return nil
+	}
+	return m.status.Troubles
+}
 
 func (m model) render() string {
 	lines := m.head()
-	lines = append(lines, m.troubles()...)
-	lines = append(lines, "", m.marks.faint.Render(fmt.Sprintf(rowFormat, "POOL", "UPSTREAM", "STATE", "FAILED/MIN", "LATENCY", "FLYING")))
-	rows := m.rows()
-	room := max(m.height-len(lines)-1, 0)
-	for _, r := range rows[min(m.skip, len(rows)):min(m.skip+room, len(rows))] {
-		lines = append(lines, m.row(r))
+	body := max(m.height-len(lines)-1, 0)
+	if m.open {
+		lines = append(lines, m.details(m.cursor(), body)...)
+	} else {
+		lines = append(lines, m.body(body)...)
 	}
 	for len(lines) < m.height-1 {
 		lines = append(lines, "")
 	}
-	lines = append(lines[:max(min(len(lines), m.height-1), 0)], m.foot(len(rows)))
+	lines = append(lines[:max(min(len(lines), m.height-1), 0)], m.foot())
 	for i, line := range lines {
 		lines[i] = ansi.Truncate(line, m.width, "…")
 	}
@@ -117,11 +119,11 @@ func (m *model) head() []string {
 	if seen > 0 {
 		mark = m.marks.bad
 	}
-	top := slices.Max(append(requests, 0))
+	most := slices.Max(append(requests, 0))
 	return []string{
 		first,
-		fmt.Sprintf("%.1f requests/s, %d waiting; last minute: ", rate, waiting) + mark.Render(fmt.Sprintf("%d errors seen by clients", seen)) + fmt.Sprintf(", %d hidden", hidden),
-		"requests  " + plot.Spark(requests, top),
+		fmt.Sprintf("%.1f requests/s, %d waiting; last minute: ", rate, waiting) + mark.Render(count(seen, "error")+" seen by clients") + fmt.Sprintf(", %d hidden", hidden),
+		"requests  " + plot.Spark(requests, most) + m.marks.faint.Render(fmt.Sprintf(" max %d/s", most)),
 	}
 }
 
@@ -133,58 +135,140 @@ func at(series []uint32, i int) int {
 	return int(series[i])
 }
 
-// troubles draws the worst that is wrong.
-func (m *model) troubles() []string {
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// body draws what is wrong, the upstreams, and in what is left the latest failures.
+func (m *model) body(room int) []string {
+	rows := m.rows()
+	table := min(len(rows), max(room/2, room-2-len(m.troubles())))
+	lines := m.drawTroubles(max(room-2-table, 1))
+	lines = append(lines, "")
+	lines = append(lines, m.table(rows, room-len(lines))...)
+	return append(lines, m.failures(room-len(lines))...)
+}
+
+// drawTroubles draws what is wrong in some lines: each trouble in one, and of as many
+// as there is room for, the worst first, the whole.
+func (m *model) drawTroubles(room int) (lines []string) {
+	all := m.troubles()
 	if m.status == nil {
 		return nil
 	}
-	all := m.status.Troubles
 	if len(all) == 0 {
 		return []string{m.marks.good.Render("nothing is wrong")}
 	}
-	var lines []string
-	for _, t := range all[:min(len(all), maxTroubles)] {
-		mark, word := m.marks.warn, "warning "
-		if t.Level == "error" {
-			mark, word = m.marks.bad, "error   "
-		}
-		lines = append(lines, mark.Render(word)+printable.Text(strings.TrimSpace(strings.Join([]string{t.Pool, t.Upstream}, " "))+": "+t.Text))
+	cursor := m.cursor()
+	from := 0 // the cursor's trouble is among those that are shown
+	if shown := max(room-1, 1); len(all) > room && cursor < len(all) {
+		from = max(0, min(cursor-shown+1, len(all)-shown))
 	}
-	if more := len(all) - len(lines); more > 0 {
-		lines = append(lines, m.marks.faint.Render(fmt.Sprintf("and %d more", more)))
+	last := min(len(all), from+room)
+	if last < len(all) {
+		last = max(from+1, last-1)
+	}
+	spare := room - (last - from)
+	if last < len(all) {
+		spare--
+	}
+	for i := from; i < last; i++ {
+		text := m.trouble(i)
+		if more := len(text) - 1; more <= spare {
+			spare -= more
+		} else {
+			text = text[:1]
+		}
+		lines = append(lines, text...)
+	}
+	if more := len(all) - last; more > 0 {
+		lines = append(lines, m.marks.faint.Render(fmt.Sprintf("  and %d more (↓)", more)))
 	}
 	return lines
 }
 
-func (m *model) row(r row) string {
-	state, mark := "out", m.marks.bad
-	switch {
-	case r.Operator != "ready":
-		state, mark = printable.Text(r.Operator), m.marks.warn
-	case r.Available && r.Minute.Failed > 0:
-		state, mark = "failing", m.marks.bad
-	case r.Available && (r.Slow || r.Trusted):
-		state, mark = map[bool]string{true: "slow", false: "trusted"}[r.Slow], m.marks.warn
-	case r.Available:
-		state, mark = "available", m.marks.good
+// trouble draws the whole of one.
+func (m *model) trouble(i int) []string {
+	t := &m.status.Troubles[i]
+	mark, word := m.marks.warn, t.Level
+	switch t.Level {
+	case "error":
+		mark = m.marks.bad
+	case "notice":
+		mark = m.marks.faint
 	}
-	latency := "-"
-	if r.Minute.MeanMS > 0 {
-		latency = fmt.Sprintf("%.1f ms", r.Minute.MeanMS)
+	place := strings.TrimSpace(t.Pool + " " + t.Upstream)
+	headline, rest := split(t.Text)
+	first := m.pointer(i) + mark.Render(fmt.Sprintf("%-8s", printable.Text(word))) + " " + printable.Text(strings.TrimPrefix(place+": ", ": ")+headline)
+	if lipgloss.Width(first) > m.width { // all of it has to be readable
+		rest = t.Text
 	}
-	line := fmt.Sprintf(rowFormat, short(r.pool.Name, 12), short(r.Address, 21), "\x00", fmt.Sprintf("%d/%d", r.Minute.Failed, r.Minute.Attempts), latency, fmt.Sprint(r.InFlight))
-	return strings.Replace(line, "\x00"+strings.Repeat(" ", 10), mark.Render(fmt.Sprintf("%-11s", state)), 1)
+	lines := []string{first}
+	for _, text := range []string{rest, t.Do} {
+		lines = append(lines, m.wrap(text, 11)...)
+	}
+	return lines
 }
 
-func (m *model) foot(n int) string {
-	if m.typing {
-		return "filter: " + printable.Text(m.filter) + "_   Enter keeps it, Esc drops it"
+// split returns the first sentence of a text, and the rest.
+func split(text string) (first, rest string) {
+	if before, after, found := strings.Cut(text, ". "); found {
+		return before + ".", after
 	}
-	s := fmt.Sprintf("%d upstreams by %s", n, cmp.Or(m.order.name, "pool"))
+	return text, ""
+}
+
+// wrap returns text in lines that fit, indented.
+func (m *model) wrap(text string, indent int) (lines []string) {
+	if text == "" {
+		return nil
+	}
+	indent = min(indent, max(m.width-20, 0))
+	for line := range strings.SplitSeq(ansi.Wrap(printable.Text(text), max(m.width-indent, 1), ""), "\n") {
+		lines = append(lines, strings.Repeat(" ", indent)+line)
+	}
+	return lines
+}
+
+// pointer marks the item that the cursor is on.
+func (m *model) pointer(item int) string {
+	if item == m.cursor() {
+		return m.marks.title.Render("▸ ")
+	}
+	return "  "
+}
+
+// failures draws the latest requests in which something failed.
+func (m *model) failures(room int) (lines []string) {
+	if room < 4 || m.status == nil || len(m.status.Failures) == 0 {
+		return nil
+	}
+	lines = append(lines, "", m.marks.faint.Render("  LATEST FAILURES, goodgate why ID explains"))
+	for _, q := range m.status.Failures[:min(len(m.status.Failures), room-2)] {
+		end := fmt.Sprintf("%d %s", q.Status, q.Reason)
+		if q.AbsorbedBy != "" {
+			end = "hidden by " + q.AbsorbedBy + ": " + q.Hidden
+		}
+		lines = append(lines, printable.Sprintf("  %s  %s  %s %s  %s", q.Start.Local().Format(time.TimeOnly), q.ID, q.Method, q.Path, end))
+	}
+	return lines
+}
+
+func (m *model) foot() string {
+	switch {
+	case m.typing:
+		return "filter: " + printable.Text(m.filter) + "_   Enter keeps it, Esc drops it"
+	case m.open:
+		return m.marks.faint.Render("↑↓ the next   Esc back   q quit")
+	}
+	s := count(len(m.rows()), "upstream") + " by " + cmp.Or(m.order.name, "pool")
 	if m.filter != "" {
 		s += printable.Sprintf(", only %q", m.filter)
 	}
-	return m.marks.faint.Render(s + "   sort: p f l i   / filter   ↑↓ scroll   q quit")
+	return m.marks.faint.Render(s + "   ↑↓ Enter explain   sort: p f l i   / filter   q quit")
 }
 
 // short keeps the end of a text, where addresses differ.

@@ -1,0 +1,184 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/advice/doctor"
+	"github.com/goodgate/goodgate/internal/config"
+)
+
+// bind opens the socket of a listener. The end of ctx ends the look-up of a name.
+func bind(ctx context.Context, l config.Listener) (net.Listener, error) {
+	network, address := l.Network()
+	if network == "unix" {
+		if err := removeStale(address); err != nil {
+			return nil, &bindError{network, address, err}
+		}
+	}
+	if network == "fd" {
+		return nil, fmt.Errorf("systemd has passed no socket with the name %s (FileDescriptorName), or it is in use already", address)
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, network, address)
+	if err != nil {
+		return nil, &bindError{network, address, err}
+	}
+	if network == "unix" {
+		if err := os.Chmod(address, l.Mode); err != nil {
+			ln.Close()
+			return nil, err
+		}
+	}
+	return ln, nil
+}
+
+// removeStale takes away the socket file of a process that is gone. One that
+// still answers, or a file that is no socket, stays.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return errors.New("a file is there, and it is not a socket")
+	}
+	c, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		c.Close()
+		return errSocketInUse
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	return os.Remove(path)
+}
+
+var errSocketInUse = errors.New("in use: another process answers on it")
+
+// bindError says why a socket could not be opened, and what helps.
+type bindError struct {
+	network, address string
+	err              error
+}
+
+func (e *bindError) Unwrap() error { return e.err }
+
+func (e *bindError) Error() string {
+	return "cannot listen on " + e.where() + ": " + e.why()
+}
+
+func (e *bindError) where() string {
+	if e.network == "unix" {
+		return "unix:" + e.address
+	}
+	return e.address
+}
+
+func (e *bindError) why() string {
+	switch {
+	case errors.Is(e.err, syscall.EADDRINUSE) && e.network == "udp":
+		return "in use by another process (as root, ss -lunp shows which)"
+	case errors.Is(e.err, syscall.EADDRINUSE):
+		return "in use by " + e.holder()
+	case errors.Is(e.err, syscall.EMFILE):
+		return fmt.Sprintf("too many open files: this process may have %d; raise LimitNOFILE= of its unit, or ulimit -n", maxFiles())
+	case errors.Is(e.err, syscall.ENFILE):
+		return "too many open files on this machine: raise fs.file-max (sysctl)"
+	case e.network == "unix":
+		return e.whyNoSocket()
+	case errors.Is(e.err, fs.ErrPermission):
+		return e.whyForbidden()
+	case errors.Is(e.err, syscall.EADDRNOTAVAIL):
+		return "not an address of this machine; it has " + ownAddresses()
+	}
+	if dns, ok := errors.AsType[*net.DNSError](e.err); ok {
+		return "the name cannot be looked up: " + dns.Err
+	}
+	return innermost(e.err)
+}
+
+// holder names the process that has the address.
+func (e *bindError) holder() string {
+	if who := doctor.Who(e.address); who != "" {
+		return who + ": end it, or listen elsewhere"
+	}
+	return "another process: end it, or listen elsewhere (as root, ss -ltnp shows which)"
+}
+
+// unprivileged is the first port that needs no privilege, where the system has not said otherwise.
+const unprivileged = 1024
+
+func (e *bindError) whyForbidden() string {
+	_, text, _ := net.SplitHostPort(e.address)
+	port, err := strconv.Atoi(text)
+	if err != nil || port >= unprivileged {
+		return "permission denied: does a security module (SELinux, AppArmor) or a policy forbid it?"
+	}
+	program, err := os.Executable()
+	if err != nil {
+		program = "goodgate"
+	}
+	return fmt.Sprintf("permission denied: ports below %d need a privilege. One of these gives it:\n"+
+		"setcap cap_net_bind_service=+ep %s  (as root, once, and again for each new binary)\n"+
+		"AmbientCapabilities=CAP_NET_BIND_SERVICE  (in the systemd unit)\n"+
+		"sysctl net.ipv4.ip_unprivileged_port_start=%d  (as root, for every program of this machine)", unprivileged, program, port)
+}
+
+// maxSocketPath is what a path of a Unix socket may have (sun_path, without its end).
+const maxSocketPath = 107
+
+func (e *bindError) whyNoSocket() string {
+	folder := filepath.Dir(e.address)
+	switch {
+	case len(e.address) > maxSocketPath:
+		return fmt.Sprintf("the path has %d bytes; a socket's may have %d", len(e.address), maxSocketPath)
+	case errors.Is(e.err, fs.ErrNotExist):
+		return fmt.Sprintf("there is no folder %s: make it (mkdir -p), or with RuntimeDirectory= in the systemd unit", folder)
+	case errors.Is(e.err, fs.ErrPermission):
+		return fmt.Sprintf("this user (uid %d) may not make files in %s", os.Getuid(), folder)
+	}
+	return innermost(e.err)
+}
+
+// innermost is an error without the words of package net around it.
+func innermost(err error) string {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err.Error()
+		}
+		err = next
+	}
+}
+
+// ownAddresses lists this machine's, not more than a reader takes in.
+func ownAddresses() string {
+	const most = 8
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return "others"
+	}
+	var list []string
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && !p.Addr().IsLinkLocalUnicast() {
+			list = append(list, p.Addr().String())
+		}
+	}
+	if len(list) > most {
+		return strings.Join(list[:most], ", ") + fmt.Sprintf(" and %d more", len(list)-most)
+	}
+	return strings.Join(list, ", ")
+}
