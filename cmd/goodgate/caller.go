@@ -46,11 +46,17 @@ func (a *caller) client(ctx context.Context) (admin.Client, error) {
 		address, err := adminAddress(a.address)
 		return admin.Client{Address: address, Token: a.token}, err
 	}
-	there := admin.Find(ctx, defaultAdmins())
+	return a.find(ctx, defaultAdmins())
+}
+
+// find returns the goodgate that answers at one of the addresses, else whoever may be
+// at the first.
+func (a *caller) find(ctx context.Context, among []string) (admin.Client, error) {
+	there := admin.Find(ctx, among)
 	if len(there) > 1 {
 		return admin.Client{}, a.several(ctx, there)
 	}
-	return admin.Client{Address: strings.Join(append(there, defaultAdmin)[:1], ""), Token: a.token}, nil
+	return admin.Client{Address: append(there, among[0])[0], Token: a.token}, nil
 }
 
 // several says how the goodgates of this machine are told apart.

@@ -41,10 +41,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is the program without its process.
 func run(args []string, stdout, stderr io.Writer) int {
-	root := newRoot()
+	root := newRoot(stdout, stderr)
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	err := root.Execute()
 	if err == nil {
 		return exitOK
@@ -63,7 +61,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return exit.code
 }
 
-func newRoot() *cobra.Command {
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	var showVersion bool
 	root := &cobra.Command{
 		Use:   "goodgate",
@@ -88,6 +86,8 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 			return c.Help()
 		},
 	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	root.Flags().BoolVar(&showVersion, "version", false, "print the version")
 	root.AddCommand(newRun(), newCheck(), newConvert(), newDoctor(), newDemo(), newBench(), newSchema(), newVersion())
 	root.AddCommand(newStatus(), newTop(), newWhy(), newReload(), newDrain(), newUndrain(), newOff())

@@ -88,8 +88,8 @@ func welcome(c *config.Config, listeners []string, operator string) string {
 // pointAt returns how to write a listener's address in a browser of this machine.
 func pointAt(scheme, address string) string {
 	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return address // a socket
+	if err != nil || strings.HasPrefix(address, "unix:") {
+		return address
 	}
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
 		host = "127.0.0.1"

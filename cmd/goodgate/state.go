@@ -78,8 +78,12 @@ func newState(use, state, short, more string) *cobra.Command {
 }
 
 func printState(out io.Writer, done admin.Changed, state string) {
+	are := "left"
+	if state == "ready" {
+		are = "available"
+	}
 	for _, u := range done.Upstreams {
-		printable.Fprintf(out, "pool %s, %s: %s; %d of %d left\n", u.Pool, u.Upstream, state, u.Left, u.Of)
+		printable.Fprintf(out, "pool %s, %s: %s; %d of %d %s\n", u.Pool, u.Upstream, state, u.Left, u.Of, are)
 		if u.Left == 0 && state != "ready" {
 			printable.Fprintf(out, "  requests to pool %s wait now (hold.for), and then fail with 503; goodgate undrain %s/%s ends that\n", u.Pool, u.Pool, u.Upstream)
 		}

@@ -103,10 +103,11 @@ func badFlag(c *cobra.Command, err error) error {
 		return wrong(c, "%s has no flag %s%s", cmp.Or(nameOf(c), "goodgate"), name, nearFlag(c, e.GetSpecifiedName()))
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
-		return wrong(c, "%s needs a value: %s", "--"+e.GetFlag().Name, e.GetFlag().Usage)
+		_, takes := pflag.UnquoteUsage(e.GetFlag())
+		return wrong(c, "--%s needs a value: %s", e.GetFlag().Name, takes)
 	}
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return wrong(c, "%s %q: %s", "--"+e.GetFlag().Name, e.GetValue(), expected(e))
+		return wrong(c, "--%s %q: %s", e.GetFlag().Name, e.GetValue(), expected(e))
 	}
 	if e, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
 		return wrong(c, "%q is no flag: write --name or --name=value", e.GetSpecifiedFlag())

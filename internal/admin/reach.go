@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,7 +39,8 @@ func (e *Unreachable) Error() string {
 		return fmt.Sprintf("%s belongs to another user: run this as the user that goodgate runs as, or as root", e.Address)
 	case errors.Is(e.Err, syscall.ECONNREFUSED), errors.Is(e.Err, fs.ErrNotExist):
 		return e.text("")
-	case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, os.ErrDeadlineExceeded):
+	}
+	if late, ok := errors.AsType[net.Error](e.Err); ok && late.Timeout() {
 		return e.text(" in time")
 	}
 	if dns, ok := errors.AsType[*net.DNSError](e.Err); ok {

@@ -215,6 +215,33 @@ func TestSidecar(t *testing.T) {
 	}
 }
 
+// TestSidecarAdmin: the operator's API by a flag is bound by the rules of the file.
+func TestSidecarAdmin(t *testing.T) {
+	t.Parallel()
+	f := func(a Admin, want string) {
+		t.Helper()
+		c, _, err := Sidecar([]string{"127.0.0.1:8080"}, []string{"http://a"}, a)
+		switch {
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "admin.")):
+			t.Errorf("%+v: got %v, want %q in it, and no key of a file", a, err, want)
+		case want == "" && err != nil:
+			t.Errorf("%+v: %v", a, err)
+		case err == nil && (c.Admin.Address != a.Address || a.Address != "" && c.Admin.Token != a.Token):
+			t.Errorf("%+v: got %+v", a, c.Admin)
+		}
+	}
+	f(Admin{}, "")
+	f(Admin{Token: "short"}, "") // there is no listener
+	f(Admin{Address: "127.0.0.1:9900"}, "")
+	f(Admin{Address: "unix:/run/g${x}.sock", Token: "0123456789abc${x}"}, "")
+	f(Admin{Address: "0.0.0.0:9900", Token: "0123456789abcdef"}, "")
+	f(Admin{Address: "0.0.0.0:9900"}, "--admin: ")
+	f(Admin{Address: "0.0.0.0:9900"}, "GOODGATE_TOKEN")
+	f(Admin{Address: "127.0.0.1:9900", Token: "short"}, "GOODGATE_TOKEN: has 5 bytes")
+	f(Admin{Address: "9900"}, "--admin: found \"9900\"")
+	f(Admin{Address: "127.0.0.1:8080"}, "has this address already")
+}
+
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

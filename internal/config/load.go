@@ -103,7 +103,9 @@ func listNode(items []string) *yaml.Node {
 	return n
 }
 
-func scalarNode(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+func scalarNode(s string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+}
 
 // build makes a configuration of a tree: decode, finish, validate, advise.
 func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {

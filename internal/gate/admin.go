@@ -129,10 +129,11 @@ func (g *Gate) startAdmin(s *adminServer) {
 
 // address returns the listener's, as it can be dialled.
 func (s *adminServer) address() string {
-	if network, path := s.config.Network(); network == "unix" {
-		return "unix:" + path
+	a := s.door.Addr()
+	if a.Network() == "unix" {
+		return "unix:" + a.String()
 	}
-	return s.door.Addr().String()
+	return a.String()
 }
 
 // hush stops accepting, and ends what nobody waits for.

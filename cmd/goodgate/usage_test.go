@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// command runs the program and returns what it wrote and its exit code.
+func command(args ...string) (stdout, stderr string, code int) {
+	var out, err bytes.Buffer
+	code = run(args, &out, &err)
+	return out.String(), err.String(), code
+}
+
+// TestMistakes: each mistake on the command line is said in our words, on standard
+// error, with what to do, and ends with 2.
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ args, want string }{
+		{"chek", `there is no command "chek": did you mean goodgate check?`},
+		{"statsu", "did you mean goodgate status?"},
+		{"foo", `there is no command "foo"; there are bench, check, `},
+		{"help foo", `there is no command "foo"`},
+		{"completion foo", `there is no command "foo"`},
+		{"completion bahs", "did you mean goodgate completion bash?"},
+		{"--verson", "goodgate has no flag --verson: did you mean --version?"},
+		{"-x", "goodgate has no flag -x"},
+		{"run", "run needs --config or --listen"},
+		{"run --listen :0", "run needs --to"},
+		{"run --to http://127.0.0.1:1", "run needs --listen"},
+		{"run --config x --to http://a", "--config and --to exclude each other"},
+		{"run --config x --listen :0 --to http://a", "exclude each other"},
+		{"run --config x --admin off", "--config and --admin exclude each other"},
+		{"run --watch --listen :0 --to http://a", "--watch and --listen exclude each other"},
+		{"run --lisen :0", "run has no flag --lisen: did you mean --listen?"},
+		{"run --listen", "--listen needs a value: ADDRESS to listen on"},
+		{"run --watch=perhaps", `--watch "perhaps": expected true or false`},
+		{"run --log-format nice", `--log-format "nice": expected auto, human, json`},
+		{"run --=x", "is no flag"},
+		{"run extra", `run takes no argument: "extra" is one too many`},
+		{"run --listen 8080 --to localhost:3000", "--listen: found"},
+		{"check", "check needs FILE"},
+		{"check a b", `check takes FILE only: "b" is one too many`},
+		{"why", "why needs REQUEST-ID"},
+		{"why a b", `"b" is one too many`},
+		{"drain", "drain needs UPSTREAM"},
+		{"undrain", "undrain needs UPSTREAM"},
+		{"on", "undrain needs UPSTREAM"},
+		{"off a b", `"b" is one too many`},
+		{"status x", "status takes no argument"},
+		{"status -o yaml", `--output "yaml": expected text or json`},
+		{"status --admin a --config b", "--admin and --config exclude each other"},
+		{"status --admin http://a/b", `admin address "http://a/b": expected host:port or unix:/path`},
+		{"schema foo", "schema takes no argument"},
+		{"version foo", "version takes no argument"},
+		{"bench", "bench needs URL"},
+		{"bench http://127.0.0.1:1/ --rate 0", `--rate "0": expected a number from 0.001 to 1000000`},
+		{"bench http://127.0.0.1:1/ --rate NaN", "expected a number"},
+		{"bench http://127.0.0.1:1/ --rate -1", "expected a number"},
+		{"bench http://127.0.0.1:1/ --rate 1e300", "expected a number"},
+		{"bench http://127.0.0.1:1/ --rate Inf", "expected a number"},
+		{"bench http://127.0.0.1:1/ --ramp NaN", "expected a number"},
+		{"bench http://127.0.0.1:1/ --for 10", `--for "10": expected a duration such as`},
+		{"bench compare a", "bench compare needs AFTER.json"},
+		{"demo --rate 0", `--rate "0": expected a number from 1 to 5000`},
+		{"demo --rate 5001", "expected a number from 1 to 5000"},
+		{"demo --rate 1.5", "expected a number from 1 to 5000"},
+		{"demo --rate 99999999999999999999", "expected a number from 1 to 5000"},
+		{"demo --for -1s", "negative"},
+		{"demo --for soon", "expected a duration"},
+		{"demo --seed x", `--seed "x": expected a whole number`},
+		{"doctor", "doctor needs --config, --to, --nginx, --haproxy or --log"},
+		{"doctor --config a --nginx b", "--config and --nginx exclude each other"},
+		{"convert", "convert needs"},
+	} {
+		stdout, stderr, code := command(strings.Fields(test.args)...)
+		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "goodgate: ") || !strings.Contains(stderr, test.want) {
+			t.Errorf("goodgate %s: exit code %d, stdout %q, stderr\n%swant 2, and %q in stderr", test.args, code, stdout, stderr, test.want)
+		}
+		for _, theirs := range []string{"arg(s)", "if any flags", "flags in the group", "unknown flag", "unknown command", "unknown shorthand", "invalid argument", "strconv"} {
+			if strings.Contains(stderr, theirs) {
+				t.Errorf("goodgate %s: %q are a library's words: %s", test.args, theirs, stderr)
+			}
+		}
+	}
+}
+
+// TestNextStep: below a mistake stands what to write, or where that is said.
+func TestNextStep(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"run":   "\n  example: goodgate run --listen :8080 --to http://127.0.0.1:3000 --to unix:/run/app.sock\n  more: goodgate run --help\n",
+		"drain": "\n  example: goodgate drain 127.0.0.1:3001\n",
+		"chek":  "\n  more: goodgate --help\n",
+	} {
+		if _, stderr, _ := command(args); !strings.Contains(stderr, want) {
+			t.Errorf("goodgate %s: got\n%swant %q in it", args, stderr, want)
+		}
+	}
+}
+
+// TestHelp: every command has a page, whose flags name what they take.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		args := append(strings.Fields(c.CommandPath())[1:], "--help")
+		if stdout, stderr, code := command(args...); code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
+			t.Errorf("%v: exit code %d\n%s%s", args, code, stdout, stderr)
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRoot(io.Discard, io.Discard))
+	if stdout, _, code := command("help", "drain"); code != 0 || !strings.Contains(stdout, "goodgate drain UPSTREAM") {
+		t.Errorf("help drain: exit code %d\n%s", code, stdout)
+	}
+	if stdout, _, code := command(); code != 0 || !strings.Contains(stdout, "Usage:") {
+		t.Errorf("without arguments: exit code %d\n%s", code, stdout)
+	}
+	flag, _, code := command("--version")
+	if word, _, _ := command("version"); code != 0 || flag != word || flag == "" {
+		t.Errorf("--version: exit code %d, %q; version prints %q", code, flag, word)
+	}
+}
