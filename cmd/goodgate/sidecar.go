@@ -47,12 +47,13 @@ func (f *runFlags) free() []string {
 }
 
 // adminSpares returns where else the admin listener may be: nowhere, when somebody
-// has said where it is. It is not worth a failed start.
+// has said where it is, else in the end at any port, which the log tells. It is not
+// worth a failed start.
 func (f *runFlags) adminSpares() []string {
 	if f.file != "" || f.admin != "" {
 		return nil
 	}
-	return f.free()[1:]
+	return append(f.free()[1:], "127.0.0.1:0")
 }
 
 // welcome says where to go now.

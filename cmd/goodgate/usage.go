@@ -86,9 +86,9 @@ func badArguments(c *cobra.Command, args []string) error {
 	case len(wanted) == 0:
 		return wrong(c, "%s takes no argument: %q is one too many", nameOf(c), args[0])
 	case len(args) < len(wanted):
-		return wrong(c, "%s needs %s", nameOf(c), strings.Join(wanted[len(args):], " and "))
+		return wrong(c, "%s needs the argument %s", nameOf(c), strings.Join(wanted[len(args):], " and "))
 	case len(args) > len(wanted):
-		return wrong(c, "%s takes %s only: %q is one too many", nameOf(c), strings.Join(wanted, " and "), args[len(wanted)])
+		return wrong(c, "%s takes the argument %s only: %q is one too many", nameOf(c), strings.Join(wanted, " and "), args[len(wanted)])
 	}
 	return wrong(c, "%s: %s: found %q", nameOf(c), strings.Join(wanted, " and "), args)
 }

@@ -65,7 +65,7 @@ func (g *Gate) bindAdmin(address string) (net.Listener, error) {
 	}
 	for _, spare := range g.opts.AdminSpares {
 		if socket, failed := g.bind(config.Listener{Address: spare, Mode: adminMode}); failed == nil {
-			g.log.Warn("the admin API is at another address", "address", spare, "error", err.Error())
+			g.log.Warn("the admin API is at another address", "address", socket.Addr().String(), "error", err.Error())
 			return socket, nil
 		}
 	}

@@ -66,7 +66,7 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-var errSocketInUse = errors.New("in use: another process answers on it")
+var errSocketInUse = errors.New("another process answers on it")
 
 // bindError says why a socket could not be opened, and what helps.
 type bindError struct {
@@ -77,7 +77,26 @@ type bindError struct {
 func (e *bindError) Unwrap() error { return e.err }
 
 func (e *bindError) Error() string {
+	if by := e.usedBy(); by != "" {
+		return e.where() + " is in use" + by
+	}
 	return "cannot listen on " + e.where() + ": " + e.why()
+}
+
+// usedBy says what uses the address, "" when that is not the trouble.
+func (e *bindError) usedBy() string {
+	switch {
+	case errors.Is(e.err, errSocketInUse):
+		return ": another process answers on it"
+	case !errors.Is(e.err, syscall.EADDRINUSE):
+		return ""
+	case e.network == "udp":
+		return " by another process (as root, ss -lunp shows which)"
+	}
+	if who := doctor.Who(e.address); who != "" {
+		return " by " + who + ": end it, or listen elsewhere"
+	}
+	return " by another process: end it, or listen elsewhere (as root, ss -ltnp shows which)"
 }
 
 func (e *bindError) where() string {
@@ -89,10 +108,6 @@ func (e *bindError) where() string {
 
 func (e *bindError) why() string {
 	switch {
-	case errors.Is(e.err, syscall.EADDRINUSE) && e.network == "udp":
-		return "in use by another process (as root, ss -lunp shows which)"
-	case errors.Is(e.err, syscall.EADDRINUSE):
-		return "in use by " + e.holder()
 	case errors.Is(e.err, syscall.EMFILE):
 		return fmt.Sprintf("too many open files: this process may have %d; raise LimitNOFILE= of its unit, or ulimit -n", maxFiles())
 	case errors.Is(e.err, syscall.ENFILE):
@@ -108,14 +123,6 @@ func (e *bindError) why() string {
 		return "the name cannot be looked up: " + dns.Err
 	}
 	return innermost(e.err)
-}
-
-// holder names the process that has the address.
-func (e *bindError) holder() string {
-	if who := doctor.Who(e.address); who != "" {
-		return who + ": end it, or listen elsewhere"
-	}
-	return "another process: end it, or listen elsewhere (as root, ss -ltnp shows which)"
 }
 
 // unprivileged is the first port that needs no privilege, where the system has not said otherwise.

@@ -245,7 +245,11 @@ func (p *pool) sourceFailed(err error) {
 		p.log.Info("upstreams can be looked up again")
 		return
 	}
-	p.log.Warn("upstreams could not be looked up; those known before are kept", "error", err.Error(), "count", len(p.live().Members()))
+	if n := len(p.live().Members()); n > 0 {
+		p.log.Warn("upstreams could not be looked up; those known before are kept", "error", err.Error(), "count", n)
+	} else {
+		p.log.Warn("upstreams could not be looked up; none is known yet", "error", err.Error())
+	}
 	if r := missing(err); r != reason.None {
 		p.live().SetMissing(r)
 	}
