@@ -37,26 +37,28 @@ type Summary struct {
 // String renders the summary for people, in lines.
 func (s Summary) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s requests, %s upstream failures, %s reached a client.\n", count(s.Requests), count(s.UpstreamFailures), count(s.Failed))
+	fmt.Fprintf(&b, "%s, %s, %s reached a client.\n", many(s.Requests, "request"), many(s.UpstreamFailures, "upstream failure"), count(s.Failed))
 	line := func(n int, format string, args ...any) {
 		if n > 0 {
 			fmt.Fprintf(&b, "  "+format+"\n", args...)
 		}
 	}
-	line(s.Absorbed, "%s requests were answered well although a try had failed.", count(s.Absorbed))
-	line(s.Held, "%s waited for an upstream instead of failing, the longest for %v.", count(s.Held), s.LongestHeld.Round(10*time.Microsecond))
-	line(s.ProbeFailures, "%s health checks failed.", count(s.ProbeFailures))
-	line(1, "%s POSTs were executed, %s of them twice.", count(s.Posts), count(s.Double))
+	line(s.Absorbed, "%s answered well although a try had failed.", were(s.Absorbed, "request"))
+	if s.LongestHeld >= time.Millisecond { // a shorter wait is nobody's
+		line(s.Held, "%s waited for an upstream instead of failing, the longest for %v.", count(s.Held), s.LongestHeld.Round(time.Millisecond))
+	}
+	line(s.ProbeFailures, "%s failed.", many(s.ProbeFailures, "health check"))
+	line(1, "%s executed, %s of them twice.", were(s.Posts, "POST"), count(s.Double))
 	for _, status := range slices.Sorted(maps.Keys(s.Statuses)) {
-		line(1, "%s clients got %s.", count(s.Statuses[status]), statusText(status))
+		line(1, "%s got %s.", many(s.Statuses[status], "client"), statusText(status))
 	}
 	byText := func(a, b escape) int { return cmp.Compare(a.String(), b.String()) }
 	for _, e := range slices.SortedFunc(maps.Keys(s.Escaped), byText) {
 		line(1, "%s × %v", count(s.Escaped[e]), e)
 	}
-	line(s.Late, "%s requests were sent more than %v after their time.", count(s.Late), lateBy)
+	line(s.Late, "%s sent more than %v late.", were(s.Late, "request"), lateBy)
 	line(s.Abandoned, "%s had no answer yet when the demo ended.", count(s.Abandoned))
-	line(s.Visits, "%s more requests were not the demo's own.", count(s.Visits))
+	line(s.Visits, "%s not the demo's own.", were(s.Visits, "more request"))
 	return b.String()
 }
 
@@ -77,6 +79,22 @@ func (e escape) String() string {
 		s += ", " + e.Decision.String()
 	}
 	return s
+}
+
+// many is a number and its noun.
+func many(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return count(n) + " " + noun
+}
+
+// were is many with its verb.
+func were(n int, noun string) string {
+	if n == 1 {
+		return many(n, noun) + " was"
+	}
+	return many(n, noun) + " were"
 }
 
 // count renders a number with commas.

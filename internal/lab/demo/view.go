@@ -72,8 +72,8 @@ func (t theme) clients(f frame) []string {
 	return []string{
 		t.head.Render("CLIENTS") + fmt.Sprintf("    %s/s: %s ok, %s failed, p50 %s, p99 %s, %s waiting",
 			count(now.Requests), count(now.OK), count(now.Failed), millis(now.P50), millis(now.P99), count(f.waiting)),
-		t.head.Render("IN ALL") + fmt.Sprintf("     %s requests, %s upstream failures, ", count(f.total.Requests), count(f.total.UpstreamFailures)) + reached,
-		fmt.Sprintf("           %s requests waited for an upstream; %s POSTs executed, %s twice", count(f.total.Held), count(f.total.Posts), count(f.total.Double)),
+		t.head.Render("TOTAL") + fmt.Sprintf("      %s, %s, ", many(f.total.Requests, "request"), many(f.total.UpstreamFailures, "upstream failure")) + reached,
+		fmt.Sprintf("           %s waited for an upstream; %s executed, %s twice", many(f.total.Held, "request"), many(f.total.Posts, "POST"), count(f.total.Double)),
 	}
 }
 
@@ -114,9 +114,9 @@ func explain(f frame, width int) []string {
 // line is a second of the view in one line, for outputs that are no terminal.
 func (f *frame) line() string {
 	s := f.last()
-	return fmt.Sprintf("%s  %4d/s  upstream failures %4d  client failures %4d  p50 %7s  p99 %7s  waiting %4d  in all: %s requests, %s upstream failures, %s reached a client",
+	return fmt.Sprintf("%s  %4d/s  upstream failures %4d  client failures %4d  p50 %7s  p99 %7s  waiting %4d  total: %s, %s, %s reached a client",
 		clock(f.elapsed), s.Requests, s.UpstreamFailures, s.Failed, millis(s.P50), millis(s.P99), f.waiting,
-		count(f.total.Requests), count(f.total.UpstreamFailures), count(f.total.Failed))
+		many(f.total.Requests, "request"), many(f.total.UpstreamFailures, "upstream failure"), count(f.total.Failed))
 }
 
 func clock(d time.Duration) string {

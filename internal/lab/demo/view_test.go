@@ -119,15 +119,15 @@ func TestSummaryArithmetic(t *testing.T) {
 		t.Errorf("got upstream %+v, want %+v", got, want)
 	}
 	want := `5 requests, 3 upstream failures, 2 reached a client.
-  1 requests were answered well although a try had failed.
+  1 request was answered well although a try had failed.
   1 waited for an upstream instead of failing, the longest for 1s.
   0 POSTs were executed, 0 of them twice.
-  1 clients got no whole answer.
-  1 clients got status 502.
+  1 client got no whole answer.
+  1 client got status 502.
   1 × POST: closed_before_response, could not be hidden (a POST may have been executed)
-  1 requests were sent more than 100ms after their time.
+  1 request was sent more than 100ms late.
   1 had no answer yet when the demo ended.
-  1 more requests were not the demo's own.
+  1 more request was not the demo's own.
 `
 	if got := s.summary().String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
