@@ -46,11 +46,7 @@ func printStatus(out io.Writer, s *admin.Status) {
 	for _, p := range s.Pools {
 		printable.Fprintf(out, "\npool %s (%s): %d of %s available, %d in flight, %d waiting\n",
 			p.Name, p.Policy, p.Available, count(len(p.Upstreams), "upstream"), p.InFlight, p.Waiting)
-		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		for _, u := range p.Upstreams {
-			printable.Fprintf(w, "  %s\tweight %d\t%d in flight\t%.1f ms\t%s\n", u.Address, u.Weight, u.InFlight, u.LatencyMS, u.Why)
-		}
-		w.Flush()
+		printUpstreams(out, p.Upstreams)
 	}
 	if len(s.Failures) == 0 {
 		return
@@ -63,6 +59,23 @@ func printStatus(out io.Writer, s *admin.Status) {
 			end = fmt.Sprintf("%d %s", q.Status, q.Reason)
 		}
 		printable.Fprintf(w, "  %s\t%s\t%s %s\t%s\n", q.Start.Format(time.TimeOnly), q.ID, q.Method, q.Path, end)
+	}
+	w.Flush()
+}
+
+// printUpstreams prints the table of a pool. What it says of requests is of the last
+// minute.
+func printUpstreams(out io.Writer, list []admin.Upstream) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if len(list) > 0 {
+		io.WriteString(w, "  UPSTREAM\tWEIGHT\tIN FLIGHT\tFAILED\tLATENCY\tSTATE\n")
+	}
+	for _, u := range list {
+		latency := "-"
+		if u.Minute.MeanMS > 0 {
+			latency = fmt.Sprintf("%.1f ms", u.Minute.MeanMS)
+		}
+		printable.Fprintf(w, "  %s\t%d\t%d\t%d of %d\t%s\t%s\n", u.Address, u.Weight, u.InFlight, u.Minute.Failed, u.Minute.Attempts, latency, u.Why)
 	}
 	w.Flush()
 }

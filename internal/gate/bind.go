@@ -66,7 +66,7 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-var errSocketInUse = errors.New("another process answers on it")
+var errSocketInUse = errors.New("in use: another process answers on it")
 
 // bindError says why a socket could not be opened, and what helps.
 type bindError struct {
