@@ -1,14 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os/signal"
 	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/goodgate/goodgate/internal/gate"
 	"github.com/goodgate/goodgate/internal/lab/demo"
 	"github.com/goodgate/goodgate/internal/printable"
 )
@@ -34,6 +37,9 @@ with a summary. All figures are counted.`,
 			sum, err := demo.Run(ctx, o)
 			if sum.Requests > 0 {
 				io.WriteString(cmd.OutOrStdout(), printable.Lines(sum.String()))
+			}
+			if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "listen" {
+				err = gate.Unbound(o.Listen, err)
 			}
 			if err != nil {
 				return &exitError{exitFailed, err}

@@ -123,6 +123,7 @@ func TestExitCodes(t *testing.T) {
 		{exitFailed, []string{"drain", "127.0.0.1:1", "--admin", o.admin}},
 		{exitFailed, []string{"drain", up[0], "--pool", "nope", "--admin", o.admin}},
 		{exitFailed, []string{"top", "--admin", o.admin}}, // no terminal
+		{exitFailed, []string{"demo", "--listen", o.listener}},
 		{exitFailed, []string{"run", "--listen", o.listener, "--to", "http://127.0.0.1:1", "--admin", "off"}},
 		{exitUsage, []string{"status", "--config", bad}},
 		{exitUsage, []string{"status", "--config", good}}, // without an admin listener
@@ -289,4 +290,24 @@ func TestWelcome(t *testing.T) {
 	f(one, "[::]:8080", "", "proxying http://127.0.0.1:8080 -> http://127.0.0.1:3000")
 	f(one, "unix:/run/a", "unix:/run/b", "proxying unix:/run/a -> http://127.0.0.1:3000; goodgate status --admin unix:/run/b")
 	f(c("a: {upstreams: [\"http://b:1\", \"http://c:1\"]}, b: {upstreams: [\"unix:/x\"]}"), "[::1]:80", "", "proxying http://[::1]:80 -> 2 pools, 3 upstreams")
+}
+
+// TestFlagsOutlastReload: what the command line says of the log holds for each reading
+// of the file.
+func TestFlagsOutlastReload(t *testing.T) {
+	t.Parallel()
+	f := runFlags{file: write(t, "a.yaml", "listeners: [\"127.0.0.1:0\"]\nlog: {format: text}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"]}}")}
+	for _, want := range []string{"text", "combined"} {
+		if cfg, _, err := f.loader()(); err != nil || cfg.Log.Format != want {
+			t.Errorf("got %+v, %v; want the format %s", cfg, err, want)
+		}
+		f.format.value = "combined"
+	}
+	f = runFlags{listen: []string{"127.0.0.1:9900"}, to: []string{"http://127.0.0.1:1"}}
+	if f.loader() != nil {
+		t.Error("there is something to read again without a file")
+	}
+	if cfg, _, err := f.load(); err != nil || cfg.Admin.Address != "127.0.0.1:9901" {
+		t.Errorf("a listener at the default address: got %+v, %v", cfg, err)
+	}
 }

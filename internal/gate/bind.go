@@ -74,6 +74,9 @@ type bindError struct {
 	err              error
 }
 
+// Unbound says why a listener at host:port could not be opened, and what helps.
+func Unbound(address string, err error) error { return &bindError{"tcp", address, err} }
+
 func (e *bindError) Unwrap() error { return e.err }
 
 func (e *bindError) Error() string {
