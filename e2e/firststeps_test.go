@@ -158,12 +158,12 @@ func onTerminal(t *testing.T, env []string, args ...string) (*output, *os.File, 
 func TestLogOnTerminal(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, "go", "a")
-	address := freeAddress(t)
-	out, _, _ := onTerminal(t, nil, "run", "--listen", address, "--to", a.url())
+	address, admin := freeAddress(t), freeAddress(t)
+	out, _, _ := onTerminal(t, nil, "run", "--listen", address, "--to", a.url(), "--admin", admin)
 	has := func(out *output, what string) func() bool {
 		return func() bool { return strings.Contains(escapes.ReplaceAllString(out.String(), ""), what) }
 	}
-	waitFor(t, "the first line", has(out, "proxying http://"+address+" -> "+a.url()+"; dashboard http://127.0.0.1:"))
+	waitFor(t, "the first line", has(out, "proxying http://"+address+" -> "+a.url()+"; dashboard http://"+admin+"/"))
 	waitFor(t, "the upstream", has(out, "upstream available"))
 	ask(t, address, "GET", "/page")
 	waitFor(t, "the request", has(out, "  200    GET  /page"))
