@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 
@@ -123,12 +124,25 @@ func asking(c *cobra.Command, do func(context.Context, *question) error) *cobra.
 			return &exitError{exitUsage, err}
 		}
 		q := &question{client, args, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr(), form.value == "json"}
-		if err := do(c.Context(), q); err != nil {
+		err = do(c.Context(), q)
+		if refused, ok := errors.AsType[*admin.Refused](err); ok && refused.Status == http.StatusUnauthorized {
+			err = noToken(client)
+		}
+		if err != nil {
 			return &exitError{exitFailed, err}
 		}
 		return nil
 	}
 	return c
+}
+
+// noToken says what to do when a goodgate does not take the token, or the lack of one.
+func noToken(c admin.Client) error {
+	wants := "wants a token"
+	if c.Token != "" {
+		wants = "wants another token"
+	}
+	return fmt.Errorf("%s %s: set GOODGATE_TOKEN, or name the configuration that has it by --config", c.Address, wants)
 }
 
 // print prints an answer: as it came, or decoded into what text prints.

@@ -25,7 +25,7 @@ func newConvert() *cobra.Command {
 	var from, static string
 	c := &cobra.Command{
 		Use:   "convert FILE",
-		Short: "Make a configuration of one for nginx, HAProxy, Caddy or Traefik",
+		Short: "Convert a configuration of nginx, HAProxy, Caddy or Traefik",
 		Long: `Write a configuration that does what one for another proxy does, to standard
 output. What has no equivalent is noted in comments at its beginning, and on
 standard error. A file named *.cfg is HAProxy's, Caddyfile or *.caddyfile and

@@ -111,7 +111,10 @@ func TestHostileAPI(t *testing.T) {
 	defer s.Close()
 	address := strings.TrimPrefix(s.URL, "http://")
 	for _, failing = range []bool{false, true} {
-		for _, args := range [][]string{{"status"}, {"why", "id"}, {"reload"}, {"drain", hostile}, {"off", "x"}, {"undrain", "x"}} {
+		for _, args := range [][]string{{"__complete", "off"}, {"__complete", "why"}} {
+			checkPrintable(t, args[1], strings.ReplaceAll(printed(append(args, "--admin", address, "")...), "\t", ""))
+		}
+		for _, args := range [][]string{{"status"}, {"why", "id"}, {"reload"}, {"drain", hostile}, {"off", "x"}, {"undrain", "x"}, {"status", "-o", "json"}, {"why", "id", "-o", "json"}, {"off", "x", "-o", "json"}} {
 			out := printed(append(args, "--admin", address)...)
 			checkPrintable(t, args[0], out)
 			if !strings.Contains(out, "owned") {

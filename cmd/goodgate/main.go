@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -91,10 +92,23 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 	root.Flags().BoolVar(&showVersion, "version", false, "print the version")
 	root.AddCommand(newRun(), newCheck(), newConvert(), newDoctor(), newDemo(), newBench(), newSchema(), newVersion())
 	root.AddCommand(newStatus(), newTop(), newWhy(), newReload(), newDrain(), newUndrain(), newOff())
+	group(root, "Run:", "run", "check", "convert", "demo")
+	group(root, "Operate a running goodgate:", "status", "top", "why", "drain", "undrain", "off", "reload")
+	group(root, "Find out:", "doctor", "bench")
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultCompletionCmd()
 	speak(root)
 	return root
+}
+
+// group shows commands together in the help.
+func group(root *cobra.Command, title string, names ...string) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range root.Commands() {
+		if slices.Contains(names, c.Name()) {
+			c.GroupID = title
+		}
+	}
 }
 
 // newHelp returns the command that cobra has, but for what it does with a name that is

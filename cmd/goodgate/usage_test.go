@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -126,5 +127,19 @@ func TestHelp(t *testing.T) {
 	flag, _, code := command("--version")
 	if word, _, _ := command("version"); code != 0 || flag != word || flag == "" {
 		t.Errorf("--version: exit code %d, %q; version prints %q", code, flag, word)
+	}
+}
+
+// TestCommandsAreDocumented: docs/commands.md has every command.
+func TestCommandsAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/commands.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range newRoot(io.Discard, io.Discard).Commands() {
+		if c.Name() != "help" && !strings.Contains(string(page), "`goodgate "+c.Name()) {
+			t.Errorf("docs/commands.md does not have %s", c.Name())
+		}
 	}
 }

@@ -105,10 +105,16 @@ func (s *Server) left(pool string, without []*balancer.Upstream) (left, of int) 
 func (s *Server) last(found []*balancer.Upstream) *refusal {
 	for _, u := range found {
 		pool := u.Key().Pool
-		if left, of := s.left(pool, found); left == 0 && u.Available() {
-			return &refusal{409, failure{Code: LastUpstream, Of: of, Error: fmt.Sprintf(
-				"%s is the last upstream of pool %s that takes requests (of %d): without it they wait, and then fail with 503", u.Addr(), pool, of)}}
+		left, of := s.left(pool, found)
+		if left > 0 || !u.Available() {
+			continue
 		}
+		text := u.Addr() + " is the last upstream"
+		if now, _ := s.left(pool, nil); now > 1 {
+			text = fmt.Sprintf("these are the last %d upstreams", now)
+		}
+		return &refusal{409, failure{Code: LastUpstream, Of: of,
+			Error: fmt.Sprintf("%s of pool %s (of %d) taking requests: without it requests wait, and then fail with 503", text, pool, of)}}
 	}
 	return nil
 }

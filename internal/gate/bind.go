@@ -119,6 +119,8 @@ func (e *bindError) why() string {
 		return e.whyNoSocket()
 	case errors.Is(e.err, fs.ErrPermission):
 		return e.whyForbidden()
+	case errors.Is(e.err, syscall.EAFNOSUPPORT):
+		return "this machine has no addresses of that kind (is IPv6 turned off?)"
 	case errors.Is(e.err, syscall.EADDRNOTAVAIL):
 		return "not an address of this machine; it has " + ownAddresses()
 	}
@@ -141,10 +143,9 @@ func (e *bindError) whyForbidden() string {
 	if err != nil {
 		program = "goodgate"
 	}
-	return fmt.Sprintf("permission denied: ports below %d need a privilege. One of these gives it:\n"+
-		"setcap cap_net_bind_service=+ep %s  (as root, once, and again for each new binary)\n"+
-		"AmbientCapabilities=CAP_NET_BIND_SERVICE  (in the systemd unit)\n"+
-		"sysctl net.ipv4.ip_unprivileged_port_start=%d  (as root, for every program of this machine)", unprivileged, program, port)
+	return fmt.Sprintf("permission denied: ports below %d need a privilege: setcap cap_net_bind_service=+ep %s (as root, again for each new binary), "+
+		"or AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit, "+
+		"or sysctl net.ipv4.ip_unprivileged_port_start=%d (as root, for every program of this machine)", unprivileged, program, port)
 }
 
 // maxSocketPath is what a path of a Unix socket may have (sun_path, without its end).

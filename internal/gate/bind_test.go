@@ -66,6 +66,7 @@ func TestBindAdvice(t *testing.T) {
 		{"udp", ":443", syscall.EADDRINUSE, []string{"ss -lunp"}},
 		{"udp", ":443", syscall.EACCES, []string{"setcap"}},
 		{"tcp", ":8080", syscall.EMFILE, []string{"too many open files", "LimitNOFILE", "ulimit -n"}},
+		{"tcp", "[::1]:80", syscall.EAFNOSUPPORT, []string{"IPv6"}},
 		{"tcp", ":8080", syscall.ENFILE, []string{"fs.file-max"}},
 		{"unix", "/run/x/s", syscall.EACCES, []string{"unix:/run/x/s", fmt.Sprintf("uid %d", os.Getuid()), "/run/x"}},
 		{"unix", "/" + strings.Repeat("x", 200), syscall.EINVAL, []string{"201 bytes", "107"}},
@@ -73,6 +74,9 @@ func TestBindAdvice(t *testing.T) {
 	} {
 		wrapped := &net.OpError{Op: "listen", Net: test.network, Err: os.NewSyscallError("bind", test.err)}
 		got := (&bindError{test.network, test.address, wrapped}).Error()
+		if strings.Contains(got, "\n") {
+			t.Errorf("%q is no line of a log", got)
+		}
 		for _, want := range test.want {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s %s, %v: got %q, want %q in it", test.network, test.address, test.err, got, want)
