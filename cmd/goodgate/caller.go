@@ -62,21 +62,28 @@ func (a *caller) find(ctx context.Context, among []string) (admin.Client, error)
 
 // several says how the goodgates of this machine are told apart.
 func (a *caller) several(ctx context.Context, there []string) error {
-	text := fmt.Sprintf("%s answer on this machine: say which by --admin", count(len(there), "goodgate"))
+	lines := []string{count(len(there), "goodgate") + " answer on this machine: say which by --admin"}
 	for _, address := range there {
-		text += "\n--admin " + address
+		line := "--admin " + address
 		var s admin.Status
-		if err := (admin.Client{Address: address, Token: a.token}).Get(ctx, "/v1/status", &s); err != nil {
-			continue
+		if err := (admin.Client{Address: address, Token: a.token}).Get(ctx, "/v1/status", &s); err == nil {
+			line += fmt.Sprintf("  process %d, %s", s.PID, strings.Join(someUpstreams(&s), ", "))
 		}
-		text += fmt.Sprintf("  process %d", s.PID)
-		for _, p := range s.Pools {
-			for _, u := range p.Upstreams[:min(len(p.Upstreams), 3)] {
-				text += ", " + p.Name + "/" + u.Address
+		lines = append(lines, line)
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// someUpstreams returns enough of a goodgate's upstreams to tell it by.
+func someUpstreams(s *admin.Status) (list []string) {
+	for _, p := range s.Pools {
+		for _, u := range p.Upstreams {
+			if list = append(list, p.Name+"/"+u.Address); len(list) == 4 {
+				return append(list[:3], "...")
 			}
 		}
 	}
-	return errors.New(text)
+	return list
 }
 
 // adminAddress returns an address as it can be dialled, of one as it is written in a
