@@ -109,12 +109,11 @@ func (s *Server) last(found []*balancer.Upstream) *refusal {
 		if left > 0 || !u.Available() {
 			continue
 		}
-		text := u.Addr() + " is the last upstream"
+		text := fmt.Sprintf("%s is the last upstream of pool %s that takes requests", u.Addr(), pool)
 		if now, _ := s.left(pool, nil); now > 1 {
-			text = fmt.Sprintf("these are the last %d upstreams", now)
+			text = fmt.Sprintf("these %d upstreams are the last of pool %s that take requests", now, pool)
 		}
-		return &refusal{409, failure{Code: LastUpstream, Of: of,
-			Error: fmt.Sprintf("%s of pool %s (of %d) taking requests: without it requests wait, and then fail with 503", text, pool, of)}}
+		return &refusal{409, failure{Code: LastUpstream, Of: of, Error: fmt.Sprintf("%s (of %d): without it, requests wait, and then fail with 503", text, of)}}
 	}
 	return nil
 }
