@@ -62,7 +62,7 @@ var setups = []setup{
 		right, wrong := neighbours(p)
 		p.appOn(right, fine)
 		return p.doctorGoodgate(fmt.Sprintf("{upstreams: [%q]}", "http://"+wrong))
-	}, "wrong_port", "pools.app.upstreams: [\"http://"},
+	}, "wrong_port", "pools.app.upstreams[0]: \"http://"},
 
 	{"listens on another address", func(p *plant) diagnosis {
 		address := p.app(fine)
@@ -404,7 +404,7 @@ var setups = []setup{
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	need(t, "nginx")
-	for _, s := range slices.Concat(setups, configured) {
+	for _, s := range slices.Concat(setups, configured, atHAProxy) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlant(t)

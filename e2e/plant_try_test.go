@@ -18,6 +18,8 @@ type statement struct {
 // has nginx say whether it takes it.
 func (p *plant) try(d diagnosis) {
 	p.Helper()
+	p.tryHAProxy(d)
+	p.tryGoodgate(d)
 	text, err := os.ReadFile(p.path("nginx.conf"))
 	if err != nil {
 		return // another proxy

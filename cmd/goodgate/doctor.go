@@ -124,7 +124,7 @@ func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer
 		return f.lookOther(ctx, in, progress)
 	}
 	if len(f.logs) > 0 {
-		return f.readLogs(ctx)
+		return f.readLogs(ctx, progress)
 	}
 	cfg, warnings, err := load(f.config, []string{"127.0.0.1:0"}, f.to)
 	if err != nil {
@@ -167,8 +167,8 @@ func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer
 }
 
 // readLogs reads logs alone.
-func (f *doctorFlags) readLogs(ctx context.Context) (*finding.Report, error) {
-	report, err := diagnose.Logs(ctx, f.logs, f.since)
+func (f *doctorFlags) readLogs(ctx context.Context, progress io.Writer) (*finding.Report, error) {
+	report, err := diagnose.Logs(ctx, diagnose.Sources{Logs: f.logs, Since: f.since, Look: f.options(progress)})
 	if err != nil {
 		return nil, &exitError{exitFailed, err}
 	}

@@ -26,7 +26,8 @@ func Doctor(ctx context.Context, c *config.Config) (targets []doctor.Target, fai
 		if err != nil {
 			return nil, nil, fmt.Errorf("pools.%s: %w", name, err)
 		}
-		for _, u := range p.Upstreams {
+		for i, u := range p.Upstreams {
+			model.Words = doctorWords(name, i, u)
 			found, err := doctorEntry(ctx, u, p.DNS)
 			if err != nil {
 				failed = append(failed, fmt.Errorf("pools.%s: %s: %w", name, u.URL+u.SRV+u.File, err))
@@ -87,7 +88,6 @@ func doctorTarget(name string, c config.Pool) (doctor.Target, error) {
 		Learns:    true,
 		MaxHeader: maxResponseHeader,
 		Health:    doctorHealth(c.Health),
-		Words:     doctorWords(name),
 	}, nil
 }
 
@@ -105,12 +105,27 @@ func doctorHealth(c config.Health) *doctor.Health {
 	}
 }
 
-func doctorWords(pool string) doctor.Words {
+// doctorWords are the keys of a pool and of its upstream i.
+func doctorWords(pool string, i int, u config.Upstream) doctor.Words {
 	key := func(name string) string { return "pools." + pool + "." + name + ": " }
+	upstream := func(url string) string {
+		if u.URL == "" { // the list is elsewhere
+			return ""
+		}
+		entry := "upstreams[" + strconv.Itoa(i) + "]"
+		if u.Weight > 1 || u.Tier > 0 || u.MaxInFlight > 0 { // it has other keys
+			entry += ".url"
+		}
+		return key(entry) + strconv.Quote(url)
+	}
+	scheme, _, _ := strings.Cut(u.URL, "://")
+	if strings.HasPrefix(scheme, "unix:") {
+		scheme = "http"
+	}
 	return doctor.Words{
-		Address:    key("upstreams") + "[" + strconv.Quote("http://%s") + "]",
-		HTTP:       key("upstreams") + "[" + strconv.Quote("http://%s") + "]",
-		HTTPS:      key("upstreams") + "[" + strconv.Quote("https://%s") + "]",
+		Address:    upstream(scheme + "://%s"),
+		HTTP:       upstream("http://%s"),
+		HTTPS:      upstream("https://%s"),
 		Dial:       key("timeouts.dial") + "%s",
 		Response:   key("timeouts.response_header") + "%s",
 		ServerName: key("tls.server_name") + "%s",

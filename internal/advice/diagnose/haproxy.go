@@ -21,7 +21,7 @@ func HAProxy(ctx context.Context, s Sources) (finding.Report, error) {
 	if err != nil {
 		return finding.Report{}, err
 	}
-	d := &haproxyCase{config: c, logs: newLogCase(s.Since, nil), addrs: map[[2]string]doctor.Target{}}
+	d := &haproxyCase{config: c, logs: newLogCase(s), addrs: map[[2]string]doctor.Target{}}
 	d.logs.tells = true
 	named := slices.Concat(s.AccessLogs, s.Logs)
 	for _, name := range named {
@@ -93,16 +93,11 @@ func (d *haproxyCase) target(s *haproxy.Section, l haproxy.Line) doctor.Target {
 	case !strings.Contains(address, ":"):
 		address += ":80"
 	}
-	server := "server " + l.Word(1) + " "
 	t := doctor.Target{
 		Label: "backend " + s.Name + " (" + l.At() + ")", Group: "backend " + s.Name, Addr: address,
 		Dial: s.Timeout("connect"), Response: s.Timeout("server"),
 		Learns: true, // what HAProxy sends again by itself when an idle connection was closed (since 2.4), and it keeps few
-		Words: doctor.Words{
-			Address: server + "%s", HTTP: server + "%s", HTTPS: server + "%s ssl verify required ca-file /etc/ssl/certs/ca-certificates.crt",
-			HTTP2: server + "%s proto h2", Dial: "timeout connect %s", Response: "timeout server %s", ServerName: "verifyhost %[1]s sni str(%[1]s)",
-			CA: "ca-file %s", HealthPath: "option httpchk GET %s", Resolver: "nameserver dns %s:53",
-		},
+		Words:  haproxyWords(l),
 	}
 	if l.Has("ssl") {
 		t.TLS, t.Insecure = &tls.Config{ServerName: l.After("verifyhost")}, l.After("verify") == "none"
@@ -111,6 +106,23 @@ func (d *haproxyCase) target(s *haproxy.Section, l haproxy.Line) doctor.Target {
 		t.Health = health(s)
 	}
 	return t
+}
+
+// haproxyWords are lines of the backend, and the server line as a whole.
+func haproxyWords(l haproxy.Line) doctor.Words {
+	type params = []haproxy.Param
+	with := func(without []string, add params) string { return l.With("%s", without, add...) }
+	same := func(add params) string { return l.With(l.Word(2), nil, add...) }
+	return doctor.Words{
+		Address:    with(nil, nil),
+		Socket:     l.With("unix@%[2]s", nil),
+		HTTP:       with(haproxy.TLSParams(), nil),
+		HTTPS:      with(nil, params{{Name: "ssl"}, {Name: "verify", Value: "required"}, {Name: "ca-file", Value: "/etc/ssl/certs/ca-certificates.crt"}}),
+		HTTP2:      with([]string{"alpn"}, params{{Name: "proto", Value: "h2"}}),
+		ServerName: same(params{{Name: "verifyhost", Value: "%[1]s"}, {Name: "sni", Value: "str(%[1]s)"}}),
+		CA:         same(params{{Name: "ca-file", Value: "%s"}}),
+		Dial:       "timeout connect %s", Response: "timeout server %s", HealthPath: "option httpchk GET %s",
+	}
 }
 
 // health is the HTTP check of a backend, nil when it is another.
@@ -127,7 +139,8 @@ func health(s *haproxy.Section) *doctor.Health {
 	return h
 }
 
-// logged makes findings of what the log tells.
+// logged makes findings of what the log tells. That a check failed is told with what the
+// look found of the same server.
 func (d *haproxyCase) logged() {
 	for _, e := range d.logs.others.Ended() {
 		f := ofEnded(e, d.logs.others.Window)
@@ -137,6 +150,13 @@ func (d *haproxyCase) logged() {
 			if t, known := d.addrs[[2]string{e.Backend, server}]; known {
 				f.Upstream = t.URL()
 			}
+		}
+		found := slices.IndexFunc(d.report.Findings, func(l finding.Finding) bool {
+			return l.Severity == finding.Error && l.Upstream == f.Upstream && l.Code != f.Code
+		})
+		if f.Code == "checks_fail" && f.Upstream != "" && found >= 0 {
+			d.report.Findings[found].Seen += "; " + f.Seen
+			continue
 		}
 		d.report.Find(f)
 	}

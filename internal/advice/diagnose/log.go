@@ -20,14 +20,13 @@ import (
 // ErrNothingRead says that the logs have no lines.
 var ErrNothingRead = errors.New("the logs have no lines")
 
-// Logs finds out why a proxy answers with bad gateways from its logs alone,
-// whoever wrote them. The name "-" is standard input. What is over since longer
-// than since before the logs' end is a notice; 0 = all of it counts.
-func Logs(ctx context.Context, names []string, since time.Duration) (finding.Report, error) {
-	c := newLogCase(since, nil)
+// Logs finds out why a proxy answers with bad gateways from its logs alone
+// (s.Logs), whoever wrote them. The name "-" is standard input.
+func Logs(ctx context.Context, s Sources) (finding.Report, error) {
+	c := newLogCase(s)
 	c.tells = true
 	lines := int64(0)
-	for _, name := range names {
+	for _, name := range s.Logs {
 		n, err := c.read(ctx, name)
 		if err != nil {
 			return c.report, err
@@ -50,14 +49,17 @@ type logCase struct {
 	others   *proxylog.Tally
 	format   *nginxlog.Format // of access logs; nil = found out
 	envelope logs.Envelope
-	tells    bool // says what each log was
+	joiner   logs.Joiner
+	goesOn   bool         // the last line of an error log has more lines
+	tells    bool         // says what each log was
+	progress func(string) // nil = nobody
 	report   finding.Report
 }
 
-func newLogCase(since time.Duration, format *nginxlog.Format) *logCase {
-	c := &logCase{errors: nginxlog.NewErrorTally(), access: nginxlog.NewAccessTally(), format: format}
+func newLogCase(s Sources) *logCase {
+	c := &logCase{errors: nginxlog.NewErrorTally(), access: nginxlog.NewAccessTally(), progress: s.Look.Progress}
 	c.others = proxylog.New(c.access)
-	c.errors.Window, c.access.Window, c.others.Window = since, since, since
+	c.errors.Window, c.access.Window, c.others.Window = s.Since, s.Since, s.Since
 	return c
 }
 
@@ -76,9 +78,14 @@ func (c *logCase) read(ctx context.Context, name string) (lines int64, err error
 	}
 	defer in.Close()
 	n := counted{kinds: map[string]int64{}}
-	if _, err := logs.Scan(in, func(line []byte) { c.line(line, &n) }); err != nil {
+	watch := watchReading(in.Name, c.progress)
+	_, err = logs.Scan(watch.reader(in), func(line []byte) { c.line(line, &n) })
+	watch.stop()
+	if err != nil {
 		return n.lines, fmt.Errorf("%s: %w", in.Name, err)
 	}
+	n.lose(c.joiner.End())
+	c.goesOn = false
 	for _, note := range in.Notes() {
 		c.report.NotKnown("%s", note)
 	}
@@ -86,16 +93,48 @@ func (c *logCase) read(ctx context.Context, name string) (lines int64, err error
 	return n.lines, nil
 }
 
+// lose counts lines that could not be read.
+func (n *counted) lose(p logs.Piece) {
+	n.lines += p.Lost
+	if n.strange == "" && p.Lost > 0 {
+		n.strange = shown(string(p.First))
+	}
+}
+
 func (c *logCase) line(line []byte, n *counted) {
 	text, at := c.envelope.Strip(line)
 	if len(text) == 0 {
 		return
 	}
-	n.lines++
+	p := c.joiner.Add(text)
+	n.lose(p)
+	for i, r := range p.Records {
+		lines := int64(1)
+		if i == 0 {
+			lines = p.Lines
+		}
+		inner, within := c.envelope.Strip(r)
+		if within.IsZero() {
+			within = at
+		}
+		c.record(inner, within, lines, n)
+	}
+	if !p.Taken {
+		c.record(text, at, 1, n)
+	}
+}
+
+// record adds what one or more lines say.
+func (c *logCase) record(text []byte, at time.Time, lines int64, n *counted) {
+	n.lines += lines
 	kind := ""
 	switch {
 	case c.errors.Line(text, at):
 		kind = "nginx error log"
+	case c.goesOn:
+		n.read += lines
+		c.goesOn = !bytes.Contains(text, []byte(`" while `))
+		return
 	case c.format != nil && c.access.Line(text, c.format):
 		kind = "access log"
 	case c.others.Line(text, at):
@@ -110,7 +149,8 @@ func (c *logCase) line(line []byte, n *counted) {
 		}
 		return
 	}
-	n.read++
+	c.goesOn = kind == "nginx error log" && nginxlog.GoesOn(text)
+	n.read += lines
 	n.kinds[kind]++
 }
 

@@ -24,7 +24,7 @@ func readLog(t *testing.T, content string, since time.Duration) finding.Report {
 	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r, err := diagnose.Logs(t.Context(), []string{name}, since)
+	r, err := diagnose.Logs(t.Context(), diagnose.Sources{Logs: []string{name}, Since: since})
 	if err != nil {
 		t.Fatalf("%v of %q", err, content)
 	}
@@ -195,13 +195,13 @@ func TestLogsUnreadable(t *testing.T) {
 		t.Fatal(err)
 	}
 	var no *logs.NotFileError
-	if _, err := diagnose.Logs(t.Context(), []string{empty}, 0); !errors.Is(err, diagnose.ErrNothingRead) {
+	if _, err := diagnose.Logs(t.Context(), diagnose.Sources{Logs: []string{empty}, Since: 0}); !errors.Is(err, diagnose.ErrNothingRead) {
 		t.Errorf("no lines: %v", err)
 	}
-	if _, err := diagnose.Logs(t.Context(), []string{dir}, 0); !errors.As(err, &no) {
+	if _, err := diagnose.Logs(t.Context(), diagnose.Sources{Logs: []string{dir}, Since: 0}); !errors.As(err, &no) {
 		t.Errorf("a directory: %v", err)
 	}
-	if _, err := diagnose.Logs(t.Context(), []string{filepath.Join(dir, "none")}, 0); !errors.Is(err, os.ErrNotExist) {
+	if _, err := diagnose.Logs(t.Context(), diagnose.Sources{Logs: []string{filepath.Join(dir, "none")}, Since: 0}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 	var b bytes.Buffer
@@ -224,7 +224,7 @@ func BenchmarkLogs(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := diagnose.Logs(b.Context(), []string{name}, time.Hour); err != nil {
+		if _, err := diagnose.Logs(b.Context(), diagnose.Sources{Logs: []string{name}, Since: time.Hour}); err != nil {
 			b.Fatal(err)
 		}
 	}

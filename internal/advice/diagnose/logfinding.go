@@ -52,7 +52,7 @@ func ofFailures(f *nginxlog.Failures, since time.Duration) (n finding.Finding, o
 
 // span is a finding's place in the timeline.
 func span(n *finding.Finding, f *nginxlog.Failures) finding.Span {
-	return finding.Span{Cause: f.Cause.String(), Upstream: n.Upstream, Count: f.Count, First: f.First, Last: f.Last}
+	return finding.Span{Cause: f.Cause.String(), Upstream: n.Upstream, Count: f.Count, First: f.First, Last: f.Last, Width: f.Series.Width, Start: f.Series.Start, Buckets: f.Series.Count}
 }
 
 // needed is the number of KiB that "it should be increased to at least 8192" asks
@@ -260,6 +260,9 @@ func (c *logCase) unexplained(known []finding.Finding) []finding.Finding {
 			f.Do, f.Directive = "make the request faster, or wait longer; how long it would take is not known from the log", fmt.Sprintf("proxy_read_timeout %ds;", int(2*after/time.Second))
 		}
 		lately(&f, t.Recent, c.access.Window)
+		c.report.Timeline = append(c.report.Timeline, finding.Span{
+			Cause: f.Code, Upstream: f.Upstream, Count: bad, First: t.First, Last: t.Last, Width: t.Series.Width, Start: t.Series.Start, Buckets: t.Series.Count,
+		})
 		list = append(list, f)
 	}
 	return list

@@ -41,7 +41,7 @@ func Nginx(ctx context.Context, s Sources) (finding.Report, error) {
 	if err != nil {
 		return finding.Report{}, err
 	}
-	read := newLogCase(s.Since, nil)
+	read := newLogCase(s)
 	d := &nginxCase{config: c, root: s.Root, logs: read, errors: read.errors, access: read.access, from: map[string]*nginxconf.Location{}, alias: map[string]string{}}
 	d.notRead()
 	if err := d.readLogs(ctx, s); err != nil {

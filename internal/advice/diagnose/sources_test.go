@@ -1,9 +1,13 @@
 package diagnose_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/goodgate/goodgate/internal/advice/diagnose"
@@ -88,4 +92,37 @@ func TestLogOfName(t *testing.T) {
 		}
 	}
 	t.Errorf("found %+v", r.Findings)
+}
+
+// An upstream is looked at once, however many locations lead there; each with its own
+// timeout, a path that timed out is asked for as its location does.
+func TestLooksOnce(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string]int{}
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[r.URL.Path]++
+	}))
+	defer s.Close()
+	up := strings.TrimPrefix(s.URL, "http://")
+	var conf strings.Builder
+	for i := range 50 {
+		fmt.Fprintf(&conf, "server { server_name s%d; location / { proxy_pass http://app; } location /api/%d/ { proxy_pass http://app; proxy_read_timeout %ds; } }\n", i, i, i+100)
+	}
+	timeout := strings.ReplaceAll(strings.ReplaceAll(line(3, "upstream timed out (110: Connection timed out) while reading response header from upstream"), "/a?secret", "/api/7/x"), "$UP", up)
+	r := nginx(t, "upstream app { server "+up+"; }\n"+conf.String(), timeout, "")
+	mu.Lock()
+	defer mu.Unlock()
+	for path, n := range asked {
+		if path != "/api/7/x" || n > 4 {
+			t.Errorf("%s was asked for %d times", path, n)
+		}
+	}
+	if len(asked) != 1 {
+		t.Errorf("%d paths were asked for, want what timed out alone: %v", len(asked), asked)
+	}
+	if len(r.Looked) != 1 {
+		t.Errorf("looked at %v", r.Looked)
+	}
 }

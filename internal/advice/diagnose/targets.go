@@ -3,10 +3,10 @@ package diagnose
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,27 +17,73 @@ import (
 
 const nginxTimeout = 60 * time.Second // of connect, send and read
 
-// targets lists the upstreams that the configuration names, each once for every
-// path worth asking for.
+// use is one location's way to an upstream.
+type use struct {
+	location *nginxconf.Location
+	target   doctor.Target
+}
+
+// way is what makes a look at an upstream another one.
+type way struct {
+	url, name       string
+	insecure, https bool
+}
+
+// targets lists the upstreams that the configuration names: each once, however many
+// locations lead there, and once more for every path that failed.
 func (d *nginxCase) targets() {
-	seen := map[string]bool{}
 	user := d.user()
+	uses, order := map[way][]use{}, []way(nil)
 	for _, l := range d.config.Passes {
 		for _, t := range d.ofLocation(l) {
 			t.User, t.Root = user, d.root
 			if _, known := d.from[t.URL()]; !known {
 				d.from[t.URL()] = l
 			}
-			for _, path := range d.paths(t) {
-				t.Path = path
-				key := fmt.Sprint(t.URL(), path)
-				if !seen[key] {
-					seen[key] = true
-					d.looked = append(d.looked, t)
-				}
+			w := way{url: t.URL(), insecure: t.Insecure, https: t.HTTPSClients}
+			if t.TLS != nil {
+				w.name = t.TLS.ServerName
+			}
+			if uses[w] == nil {
+				order = append(order, w)
+			}
+			uses[w] = append(uses[w], use{l, t})
+		}
+	}
+	asked := map[string]bool{}
+	for _, w := range order {
+		for i, t := range d.looks(uses[w]) {
+			if key := t.URL() + t.Path; i == 0 || !asked[key] {
+				asked[key] = true
+				d.looked = append(d.looked, t)
 			}
 		}
 	}
+}
+
+// looks are those at one upstream.
+func (d *nginxCase) looks(uses []use) []doctor.Target {
+	list := []doctor.Target{}
+	for _, path := range d.failing(uses[0].target) {
+		t := usedFor(path, uses)
+		t.Path, t.Brief = path, len(list) > 0
+		list = append(list, t)
+	}
+	if len(list) == 0 {
+		list = append(list, uses[0].target)
+	}
+	return list
+}
+
+// usedFor is how the location that a path belongs to uses the upstream.
+func usedFor(path string, uses []use) doctor.Target {
+	best, longest := uses[0], -1
+	for _, u := range uses {
+		if p := u.location.Probe(); strings.HasPrefix(path, p) && len(p) > longest {
+			best, longest = u, len(p)
+		}
+	}
+	return best.target
 }
 
 func (d *nginxCase) user() *doctor.User {
@@ -56,19 +102,14 @@ func (d *nginxCase) user() *doctor.User {
 // maxPaths bounds the requests to one upstream.
 const maxPaths = 4
 
-// paths is what to ask a target for: what failed according to the log, if that
-// was a GET, or else what the location leads to. For nginx's words on the path
-// of an upstream see the field upstream of the error log.
-func (d *nginxCase) paths(t doctor.Target) []string {
-	list := []string{}
+// failing are paths that failed according to the log and were asked for with GET. For
+// nginx's words on the path of an upstream see the field upstream of the error log.
+func (d *nginxCase) failing(t doctor.Target) (list []string) {
 	for _, f := range d.errors.Failures() {
 		worth := f.Cause == nginxlog.ResponseTimeout || f.Cause == nginxlog.HeaderTooBig
-		if path := f.Path(); worth && d.aliased(f.Upstream) == t.URL() && f.GET && strings.HasPrefix(path, "/") && len(list) < maxPaths {
+		if path := f.Path(); worth && d.aliased(f.Upstream) == t.URL() && f.GET && strings.HasPrefix(path, "/") && len(list) < maxPaths && !slices.Contains(list, path) {
 			list = append(list, path)
 		}
-	}
-	if len(list) == 0 {
-		list = append(list, t.Path)
 	}
 	return list
 }

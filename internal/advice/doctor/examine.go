@@ -80,7 +80,7 @@ func (e *examination) run(ctx context.Context) {
 	}
 	a := e.ask(ctx, *reached, e.request())
 	defer a.close()
-	if !e.judge(ctx, *reached, a) {
+	if !e.judge(ctx, *reached, a) || e.Brief {
 		return
 	}
 	e.checkLimits(ctx, *reached, a)

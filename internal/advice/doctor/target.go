@@ -35,6 +35,7 @@ type Target struct {
 	Learns    bool          // it learns the upstream's keep-alive timeout by itself
 	MaxHeader int           // most bytes of response header it takes; 0 = not known
 
+	Brief        bool // only the request is judged: another look judges the rest
 	HTTPSClients bool // clients come over https, and the upstream is not told so
 	User         *User
 	Health       *Health
@@ -57,8 +58,8 @@ type Health struct {
 	Timeout            time.Duration
 }
 
-// Words are the proxy's settings, each a format with one %s for the value. An
-// empty one is not a setting of this proxy.
+// Words are the proxy's settings, each a format with one %s for the value, or %[2]s for
+// the path of a socket alone. An empty one is not a setting of this proxy.
 type Words struct {
 	Address    string // of the upstream: host:port, or unix:/path
 	Socket     string // of a unix socket, when it is written otherwise; "" = as Address
@@ -99,7 +100,7 @@ func set(format string, value any) string {
 	if strings.HasPrefix(text, "unix:") { // goodgate writes no scheme before it
 		format = strings.Replace(format, "\"http://%s", "\"%s", 1)
 	}
-	return strings.NewReplacer("%[1]s", text, "%s", text).Replace(format)
+	return strings.NewReplacer("%[1]s", text, "%s", text, "%[2]s", strings.TrimPrefix(text, "unix:")).Replace(format)
 }
 
 // span writes a duration in the one form that nginx, HAProxy and goodgate

@@ -83,6 +83,10 @@ type Span struct {
 	Upstream    string // "" = none
 	Count       int64
 	First, Last time.Time
+
+	Width   time.Duration // of a bucket
+	Start   time.Time     // of the first bucket
+	Buckets []uint32      // how many came in each
 }
 
 // Agree is why a finding is as sure as it is when another tells the same.

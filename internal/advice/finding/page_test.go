@@ -20,7 +20,7 @@ func TestHTML(t *testing.T) {
 			Seen:  `10.0.0.1 refused; client 203.0.113.7, [2001:db8::7], GET /a?token=hunter2, Authorization: Bearer abcdefghij, http://u:hunter2@x/, id 0123456789abcdef0123456789abcdef`,
 			Means: `it is <script>alert(1)</script>`, Do: "start it", Directive: `proxy_set_header X-Api-Key "hunter2";`,
 		}},
-		Timeline: []finding.Span{{Cause: "refused", Upstream: "http://10.0.0.1:80", Count: 2, First: day, Last: day.Add(time.Hour)}, {Cause: "other\x1b[31m", Upstream: "a\u202eb", First: day, Last: day}},
+		Timeline: []finding.Span{{Cause: "refused", Upstream: "http://10.0.0.1:80", Count: 3, First: day, Last: day.Add(time.Hour), Width: 1024 * time.Second, Start: day, Buckets: []uint32{2, 0, 0, 1}}, {Cause: "other\x1b[31m", Upstream: "a\u202eb", First: day, Last: day}},
 		Unknown:  []string{"password=hunter2 of 203.0.113.8"},
 		Steps:    []finding.Step{{Subject: "http://10.0.0.1:80", Name: "route", Result: "from 192.0.2.9"}},
 		Looked:   []string{"http://10.0.0.1:80"},
@@ -35,7 +35,7 @@ func TestHTML(t *testing.T) {
 			t.Errorf("the page has %q:\n%s", no, page)
 		}
 	}
-	for _, want := range []string{"http://10.0.0.1:80", "12:00:00", "13:00:00", "<svg", "&lt;script&gt;", "errors: 1"} {
+	for _, want := range []string{"http://10.0.0.1:80", "12:00:00", "11:54:40: 2", "12:45:52: 1", "A bar is 17m4s", "<svg", "&lt;script&gt;", "errors: 1"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}

@@ -30,6 +30,7 @@ type Traffic struct {
 	Failed Times
 	Late   Times
 
+	Series Series // of the gateway errors
 	window window
 }
 
@@ -218,6 +219,7 @@ func (u *Traffic) when(at time.Time) {
 	if at.IsZero() {
 		return
 	}
+	u.Series.add(at)
 	if u.First.IsZero() || at.Before(u.First) {
 		u.First = at
 	}

@@ -56,6 +56,7 @@ func (t *ErrorTally) Failures() []*Failures {
 			g := *f
 			g.Finish(t.End, t.Window)
 			g.First, g.Last, g.Since = t.local(f.First), t.local(f.Last), t.local(f.Since)
+			g.Series = f.Series.moved(g.First.Sub(f.First))
 			all = append(all, &g)
 		}
 	}

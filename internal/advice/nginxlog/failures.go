@@ -26,6 +26,7 @@ type Failures struct {
 	GET         bool      // the most frequent path was asked for with GET or HEAD
 	Sample      string    // what nginx said first
 	Scheme      string    // "http", "fastcgi", as the upstream was spoken to; "" = not known
+	Series      Series    // when they came
 
 	paths     map[string]*pathCount
 	minute    int64
@@ -70,6 +71,7 @@ func (f *Failures) Add(at time.Time, window time.Duration) {
 	if minute := at.Unix() / 60; minute != f.minute {
 		f.minute, f.perMinute = minute, 0
 	}
+	f.Series.add(at)
 	f.perMinute++
 	f.Peak = max(f.Peak, f.perMinute)
 }

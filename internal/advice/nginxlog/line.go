@@ -117,3 +117,10 @@ func (e *entry) matters() bool {
 	}
 	return false
 }
+
+// GoesOn reports whether a line of an error log ends within what an application
+// wrote, whose other lines follow: a trace of PHP's.
+func GoesOn(line []byte) bool {
+	_, said, ok := bytes.Cut(line, []byte(` sent in stderr: "`))
+	return ok && !bytes.Contains(said, []byte(`" while `))
+}
