@@ -102,7 +102,9 @@ func (n *counted) lose(p logs.Piece) {
 }
 
 func (c *logCase) line(line []byte, n *counted) {
+	c.envelope.Inside = c.joiner.Open()
 	text, at := c.envelope.Strip(line)
+	c.envelope.Inside = false
 	if len(text) == 0 {
 		return
 	}

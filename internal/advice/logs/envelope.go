@@ -11,6 +11,8 @@ const maxLayers = 5
 
 // Envelope takes off what others put around a line. The zero value is ready.
 type Envelope struct {
+	Inside bool // a record over several lines: strings are left as they are
+
 	plain []byte // a line without its colours
 	inner []byte // a string of JSON, decoded
 }
@@ -42,12 +44,16 @@ func (e *Envelope) layer(text []byte) (rest []byte, at time.Time, ok bool) {
 	}
 	switch c := text[0]; {
 	case c == '{':
+		if rest, ok := afterLabels(text); ok {
+			return rest, at, true
+		}
 		return e.json(text)
 	case c == '<':
 		return afterPriority(text)
 	case c == '[':
-		rest, ok = afterPod(text)
-		return rest, at, ok
+		if rest, ok = afterPod(text); ok {
+			return rest, at, true
+		}
 	case c >= '0' && c <= '9':
 		if rest, at, ok = afterTime(text); ok {
 			return afterStream(rest), at, true
@@ -57,11 +63,12 @@ func (e *Envelope) layer(text []byte) (rest []byte, at time.Time, ok bool) {
 			return rest, at, true
 		}
 	}
-	if rest, ok = afterBar(text); ok {
-		return rest, at, true
+	for _, off := range []func([]byte) ([]byte, bool){afterBar, afterField, aboutLines, e.quotedErrorLine, beforeErrorLine} {
+		if rest, ok = off(text); ok {
+			return rest, at, true
+		}
 	}
-	rest, ok = beforeErrorLine(text)
-	return rest, at, ok
+	return nil, at, false
 }
 
 // clean takes off the end of a line of Windows, a byte order mark, white space,

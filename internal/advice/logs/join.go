@@ -50,6 +50,9 @@ func (j *Joiner) Add(line []byte) (p Piece) {
 	return p
 }
 
+// Open reports whether the last line is within a record.
+func (j *Joiner) Open() bool { return len(j.open) > 0 }
+
 // End gives up a record that is not complete.
 func (j *Joiner) End() (p Piece) {
 	p.Lost = j.lines

@@ -16,6 +16,12 @@ type wrapped struct {
 	Message  json.RawMessage `json:"message"`       // CloudWatch, Logstash, Vector
 	Short    *string         `json:"short_message"` // GELF
 	Line     *string         `json:"line"`          // Loki
+	Raw      *string         `json:"_raw"`          // Splunk
+	Data     json.RawMessage `json:"data"`          // Nomad
+	Result   json.RawMessage `json:"result"`        // Splunk's, around a record
+	Source   json.RawMessage `json:"_source"`       // Elasticsearch's
+	Content  json.RawMessage `json:"content"`       // Datadog's
+	GCP      json.RawMessage `json:"jsonPayload"`   // Google Cloud's
 	Time     string          `json:"time"`
 	Stamp    any             `json:"timestamp"`
 	Elastic  string          `json:"@timestamp"`
@@ -25,7 +31,7 @@ type wrapped struct {
 // json takes a line out of an object that wraps it. An object that is a record
 // itself is left as it is.
 func (e *Envelope) json(text []byte) (rest []byte, at time.Time, ok bool) {
-	if !hasAny(text, `"log"`, `"MESSAGE"`, `"textPayload"`, `"message"`, `"line"`, `"short_message"`) {
+	if !hasAny(text, `"log"`, `"MESSAGE"`, `"textPayload"`, `"message"`, `"line"`, `"short_message"`, `"_raw"`, `"data"`, `"jsonPayload"`) {
 		return nil, at, false
 	}
 	var w wrapped
@@ -41,21 +47,36 @@ func (e *Envelope) json(text []byte) (rest []byte, at time.Time, ok bool) {
 		e.inner = append(e.inner[:0], *w.Short...)
 	case w.Payload != nil:
 		e.inner = append(e.inner[:0], *w.Payload...)
+	case w.Raw != nil:
+		e.inner = append(e.inner[:0], *w.Raw...)
 	default:
-		if !e.guess(w) {
+		if !e.guess(w) && !e.within(w) {
 			return nil, at, false
 		}
 	}
 	return e.inner, w.at(), true
 }
 
+// within takes the object that is within another.
+func (e *Envelope) within(w wrapped) bool {
+	for _, raw := range []json.RawMessage{w.Source, w.Result, w.GCP, w.Content} {
+		if len(raw) > 0 && raw[0] == '{' {
+			e.inner = append(e.inner[:0], raw...)
+			return true
+		}
+	}
+	return false
+}
+
 // guess is for keys that a record of a proxy may have, too: what they hold must
 // be a line by itself.
 func (e *Envelope) guess(w wrapped) bool {
 	var s string
-	if w.Line != nil {
+	switch {
+	case w.Line != nil:
 		s = *w.Line
-	} else if json.Unmarshal(w.Message, &s) != nil {
+	case json.Unmarshal(w.Message, &s) == nil:
+	case json.Unmarshal(w.Data, &s) != nil:
 		return false
 	}
 	e.inner = append(e.inner[:0], s...)

@@ -45,49 +45,61 @@ func goErrors() []goError {
 		{"client disconnected", "", nginxlog.ClientGone, "the client left in the middle of its request", "nothing, unless there are many", "", ""},
 		{"no such host", "lookup", nginxlog.NotResolved, "the name server says that the name does not exist", "correct the name; containers find each other by name only in a network that they share", "", ""},
 		{"server misbehaving", "lookup", nginxlog.ResolverFailed, "the name server failed, or refused to answer", "see the name server in /etc/resolv.conf of the container", "", ""},
-		{"i/o timeout", "lookup", nginxlog.ResolveTimeout, "the name server did not answer in time", "make the name server reachable, or name another", "resolvers 10.0.0.2", ""},
+		{"i/o timeout", "lookup", nginxlog.ResolveTimeout, "the name server did not answer in time", "make the name server reachable, or name another", transport("resolvers 10.0.0.2"), ""},
 		{"connection refused", "lookup", nginxlog.ResolverDown, "nothing listened at the name server's port", "see /etc/resolv.conf of the container", "", ""},
-		{"connection refused", "", nginxlog.ConnectRefused, "nothing listened at that port at the time: the application was not running, was restarting, or listens elsewhere (in a container: only on 127.0.0.1)", "see that the application runs and listens there", "lb_try_duration 5s", "loadbalancer.server.port: 3000"},
+		{"connection refused", "", nginxlog.ConnectRefused, "nothing listened at that port at the time: the application was not running, was restarting, or listens elsewhere (in a container: only on 127.0.0.1)", "see that the application runs and listens there", "lb_try_duration 5s", label("server.port=PORT")},
 		{"no route to host", "", nginxlog.ConnectUnreachable, "there was no route to the address", "bring the network up, or correct the address", "", ""},
 		{"network is unreachable", "", nginxlog.ConnectUnreachable, "there was no route to the network", "bring the network up, or correct the address", "", ""},
 		{"no such file or directory", "unix", nginxlog.SocketMissing, "the socket file was not there", "start the application, or correct the path", "", ""},
 		{"permission denied", "unix", nginxlog.SocketForbidden, "the proxy may not write to the socket", "let the application make the socket for a group that the proxy's user is in", "", ""},
 		{"permission denied", "dial", nginxlog.ConnectForbidden, "this machine forbids the connection: SELinux, or a firewall rule", "allow it", "", ""},
-		{"cannot assign requested address", "", nginxlog.NoLocalPort, "every local port towards the upstream was in use", "keep connections to the upstream", "keepalive_idle_conns_per_host 128", "serversTransport.maxIdleConnsPerHost: 128"},
+		{"cannot assign requested address", "", nginxlog.NoLocalPort, "every local port towards the upstream was in use", "keep connections to the upstream", transport("keepalive_idle_conns_per_host 128"), servers("maxIdleConnsPerHost: 128")},
 		{"too many open files", "", nginxlog.OpenFiles, "the proxy had as many files open as it may", "raise the limit", "LimitNOFILE=65536", "LimitNOFILE=65536"},
-		{"i/o timeout", "dial", nginxlog.ConnectTimeout, "no connection in time: packets were dropped on the way, or the application's accept queue was full. In Docker: another network than the proxy's", "let the port through the firewalls; share a network with the container", "dial_timeout 5s", "traefik.docker.network=NETWORK"},
-		{"context deadline exceeded", "dial", nginxlog.ConnectTimeout, "no connection in time", "let the port through the firewalls", "dial_timeout 5s", "serversTransport.forwardingTimeouts.dialTimeout: 5s"},
-		{"timeout awaiting response headers", "", nginxlog.ResponseTimeout, "the application did not answer in time", "make the request faster, or wait longer", "response_header_timeout 60s", "serversTransport.forwardingTimeouts.responseHeaderTimeout: 60s"},
-		{"context deadline exceeded", "", nginxlog.ResponseTimeout, "the application did not answer in time", "make the request faster, or wait longer", "response_header_timeout 60s", "serversTransport.forwardingTimeouts.responseHeaderTimeout: 60s"},
-		{"i/o timeout", "", nginxlog.ResponseStalled, "the application stopped in the middle for too long", "see what the application waits for, or wait longer", "read_timeout 60s", "serversTransport.forwardingTimeouts.readIdleTimeout: 60s"},
-		{"first record does not look like a TLS handshake", "", nginxlog.TLSPlain, "the proxy spoke TLS to a port that does not", "use http:// for it", "reverse_proxy http://HOST:PORT", "loadbalancer.server.scheme: http"},
-		{"server gave HTTP response to HTTPS client", "", nginxlog.TLSPlain, "the proxy spoke TLS to a port that does not", "use http:// for it", "reverse_proxy http://HOST:PORT", "loadbalancer.server.scheme: http"},
-		{`malformed HTTP response "\x15\x03`, "", nginxlog.InvalidResponse, "the port speaks TLS, and was spoken to without", "use https:// for it", "reverse_proxy https://HOST:PORT", "loadbalancer.server.scheme: https"},
-		{"malformed HTTP", "", nginxlog.InvalidResponse, "what answered does not speak HTTP/1.1 without TLS: the wrong port, TLS, or HTTP/2", "correct the port or the scheme", "reverse_proxy h2c://HOST:PORT", "loadbalancer.server.scheme: h2c"},
+		{"i/o timeout", "dial", nginxlog.ConnectTimeout, "no connection in time: packets were dropped on the way, or the application's accept queue was full. In Docker: another network than the proxy's", "let the port through the firewalls; share a network with the container", transport("dial_timeout 5s"), "traefik.docker.network=NETWORK"},
+		{"context deadline exceeded", "dial", nginxlog.ConnectTimeout, "no connection in time", "let the port through the firewalls", transport("dial_timeout 5s"), servers("forwardingTimeouts.dialTimeout: 5s")},
+		{"timeout awaiting response headers", "", nginxlog.ResponseTimeout, "the application did not answer in time", "make the request faster, or wait longer", transport("response_header_timeout 60s"), servers("forwardingTimeouts.responseHeaderTimeout: 60s")},
+		{"context deadline exceeded", "", nginxlog.ResponseTimeout, "the application did not answer in time", "make the request faster, or wait longer", transport("response_header_timeout 60s"), servers("forwardingTimeouts.responseHeaderTimeout: 60s")},
+		{"i/o timeout", "", nginxlog.ResponseStalled, "the application stopped in the middle for too long", "see what the application waits for, or wait longer", transport("read_timeout 60s"), ""},
+		{"first record does not look like a TLS handshake", "", nginxlog.TLSPlain, "the proxy spoke TLS to a port that does not", "use http:// for it", "reverse_proxy http://HOST:PORT", label("server.scheme=http")},
+		{"server gave HTTP response to HTTPS client", "", nginxlog.TLSPlain, "the proxy spoke TLS to a port that does not", "use http:// for it", "reverse_proxy http://HOST:PORT", label("server.scheme=http")},
+		{`malformed HTTP response "\x15\x03`, "", nginxlog.InvalidResponse, "the port speaks TLS, and was spoken to without", "use https:// for it", "reverse_proxy https://HOST:PORT", label("server.scheme=https")},
+		{"malformed HTTP", "", nginxlog.InvalidResponse, "what answered does not speak HTTP/1.1 without TLS: the wrong port, TLS, or HTTP/2", "correct the port or the scheme", "reverse_proxy h2c://HOST:PORT", label("server.scheme=h2c")},
 		{"certificate has expired or is not yet valid", "", nginxlog.TLSCertificate, "the upstream's certificate is out of date", "renew it; " + insecure, "", ""},
-		{"certificate signed by unknown authority", "", nginxlog.TLSCertificate, "the authority of the upstream's certificate is not known", "name its authority; " + insecure, "tls_trust_pool file /etc/ssl/upstream-ca.pem", "serversTransport.rootCAs: [/etc/ssl/upstream-ca.pem]"},
-		{"certificate is valid for", "", nginxlog.TLSCertificateName, "the upstream's certificate is for another name", "name the server as its certificate does", "tls_server_name NAME", "serversTransport.serverName: NAME"},
-		{"cannot validate certificate for", "", nginxlog.TLSCertificateName, "the upstream's certificate is not for its address", "name the server as its certificate does", "tls_server_name NAME", "serversTransport.serverName: NAME"},
-		{"x509:", "", nginxlog.TLSCertificate, "the upstream's certificate is not accepted", "renew it, or name its authority and name", "tls_trust_pool file /etc/ssl/upstream-ca.pem", "serversTransport.rootCAs: [/etc/ssl/upstream-ca.pem]"},
-		{"certificate required", "tls:", nginxlog.TLSClientCertificate, "the upstream wants a certificate of the proxy", "give it one", "tls_client_auth cert.pem key.pem", "serversTransport.certificates: [{certFile: cert.pem, keyFile: key.pem}]"},
-		{"bad certificate", "tls:", nginxlog.TLSClientCertificate, "the upstream does not accept the proxy's certificate", "give the proxy one that it accepts", "tls_client_auth cert.pem key.pem", "serversTransport.certificates: [{certFile: cert.pem, keyFile: key.pem}]"},
+		{"certificate signed by unknown authority", "", nginxlog.TLSCertificate, "the authority of the upstream's certificate is not known", "name its authority; " + insecure, transport("tls_trust_pool file /etc/ssl/upstream-ca.pem"), servers("rootCAs: [/etc/ssl/upstream-ca.pem]")},
+		{"certificate is valid for", "", nginxlog.TLSCertificateName, "the upstream's certificate is for another name", "name the server as its certificate does", transport("tls_server_name NAME"), servers("serverName: NAME")},
+		{"cannot validate certificate for", "", nginxlog.TLSCertificateName, "the upstream's certificate is not for its address", "name the server as its certificate does", transport("tls_server_name NAME"), servers("serverName: NAME")},
+		{"x509:", "", nginxlog.TLSCertificate, "the upstream's certificate is not accepted", "renew it, or name its authority and name", transport("tls_trust_pool file /etc/ssl/upstream-ca.pem"), servers("rootCAs: [/etc/ssl/upstream-ca.pem]")},
+		{"certificate required", "tls:", nginxlog.TLSClientCertificate, "the upstream wants a certificate of the proxy", "give it one", transport("tls_client_auth cert.pem key.pem"), servers("certificates: [{certFile: cert.pem, keyFile: key.pem}]")},
+		{"bad certificate", "tls:", nginxlog.TLSClientCertificate, "the upstream does not accept the proxy's certificate", "give the proxy one that it accepts", transport("tls_client_auth cert.pem key.pem"), servers("certificates: [{certFile: cert.pem, keyFile: key.pem}]")},
 		{"protocol version", "tls:", nginxlog.TLSVersion, "the upstream and the proxy have no version of TLS in common", "let the upstream speak TLS 1.2 or 1.3", "", ""},
-		{"unrecognized name", "tls:", nginxlog.TLSName, "the upstream does not know the name that it was asked for", "send the name that it knows", "tls_server_name NAME", "serversTransport.serverName: NAME"},
-		{"handshake failure", "tls:", nginxlog.TLSName, "the upstream refused the handshake, most often for want of a name that it knows", "send the name that it knows", "tls_server_name NAME", "serversTransport.serverName: NAME"},
-		{"tls:", "", nginxlog.TLSHandshake, "the TLS handshake with the upstream failed", "see that both sides have a protocol and a name in common", "tls_server_name NAME", "serversTransport.serverName: NAME"},
+		{"unrecognized name", "tls:", nginxlog.TLSName, "the upstream does not know the name that it was asked for", "send the name that it knows", transport("tls_server_name NAME"), servers("serverName: NAME")},
+		{"handshake failure", "tls:", nginxlog.TLSName, "the upstream refused the handshake, most often for want of a name that it knows", "send the name that it knows", transport("tls_server_name NAME"), servers("serverName: NAME")},
+		{"tls:", "", nginxlog.TLSHandshake, "the TLS handshake with the upstream failed", "see that both sides have a protocol and a name in common", transport("tls_server_name NAME"), servers("serverName: NAME")},
 		{"TLS handshake timeout", "", nginxlog.TLSHandshake, "the upstream accepted the connection and did not answer the handshake", "see that the port speaks TLS", "", ""},
-		{"response headers exceeded", "", nginxlog.HeaderTooBig, "the response header is larger than the proxy takes", "fewer and smaller cookies; allow more", "max_response_header 64KiB", ""},
-		{"frame too large", "http2", nginxlog.NotHTTP2, "the upstream does not speak HTTP/2", "use http:// for it", "reverse_proxy http://HOST:PORT", "loadbalancer.server.scheme: http"},
+		{"response headers exceeded", "", nginxlog.HeaderTooBig, "the response header is larger than the proxy takes", "fewer and smaller cookies; allow more", transport("max_response_header 64KiB"), ""},
+		{"frame too large", "http2", nginxlog.NotHTTP2, "the upstream does not speak HTTP/2", "use http:// for it", "reverse_proxy http://HOST:PORT", label("server.scheme=http")},
 		{"REFUSED_STREAM", "", nginxlog.StreamRejected, "the upstream refused the stream: it is shutting down, or has as many as it allows", "more upstreams, or a higher limit of streams in the application", "", ""},
 		{"GOAWAY", "", nginxlog.GoAway, "the upstream ended the connection with requests under way: it is shutting down", "let the application finish what it has begun when it ends", "", ""},
 		{"stream error", "", nginxlog.InvalidHTTP2, "the upstream reset the stream", "see the application's log at these times", "", ""},
-		{"request body too large", "", nginxlog.BodyTooLarge, "clients send larger bodies than the limit allows, and get 413", "allow as much as your application takes", "request_body { max_size 100MB }", "buffering.maxRequestBodyBytes: 104857600"},
+		{"request body too large", "", nginxlog.BodyTooLarge, "clients send larger bodies than the limit allows, and get 413", "allow as much as your application takes", "request_body {\n\tmax_size 100MB\n}", "traefik.http.middlewares.limit.buffering.maxRequestBodyBytes=104857600"},
 		{"unexpected EOF", "", nginxlog.ClosedInBody, "the connection broke within a response: the application crashed, or was ended", "see the application's log at these times", "", ""},
-		{"server closed idle connection", "", nginxlog.ClosedBeforeAnswer, "the application closed an idle connection as the proxy used it again", "let the application keep idle connections longer than the proxy does", "keepalive 2s", "serversTransport.forwardingTimeouts.idleConnTimeout: 4s"},
-		{"connection reset by peer", "", nginxlog.ResetBeforeAnswer, "the application reset the connection: it ended, or closed an idle connection as the proxy used it again", "see the application's log at these times", "keepalive 2s", "serversTransport.forwardingTimeouts.idleConnTimeout: 4s"},
+		{"server closed idle connection", "", nginxlog.ClosedBeforeAnswer, "the application closed an idle connection as the proxy used it again", "let the application keep idle connections longer than the proxy does", transport("keepalive 2s"), servers("forwardingTimeouts.idleConnTimeout: 4s")},
+		{"connection reset by peer", "", nginxlog.ResetBeforeAnswer, "the application reset the connection: it ended, or closed an idle connection as the proxy used it again", "see the application's log at these times", transport("keepalive 2s"), servers("forwardingTimeouts.idleConnTimeout: 4s")},
 		{"broken pipe", "", nginxlog.ClosedWhileSending, "the application closed the connection while the request was still being sent", "see the application's log, and its limit on bodies", "", ""},
-		{"EOF", "", nginxlog.ClosedBeforeAnswer, "the application closed the connection instead of answering: it crashed, was ended, or closed an idle connection as the proxy used it again", "see the application's log at these times", "keepalive 2s", "serversTransport.forwardingTimeouts.idleConnTimeout: 4s"},
+		{"EOF", "", nginxlog.ClosedBeforeAnswer, "the application closed the connection instead of answering: it crashed, was ended, or closed an idle connection as the proxy used it again", "see the application's log at these times", transport("keepalive 2s"), servers("forwardingTimeouts.idleConnTimeout: 4s")},
 	}
+}
+
+// transport is a line of reverse_proxy's transport.
+func transport(line string) string { return "transport http {\n\t" + line + "\n}" }
+
+// label is a label of the container.
+func label(text string) string { return "traefik.http.services.app.loadbalancer." + text }
+
+// servers is a key of a transport in Traefik's dynamic configuration, and the service
+// that uses it.
+func servers(key string) string {
+	return "http.serversTransports.app." + key + "\nhttp.services.app.loadBalancer.serversTransport: app"
 }
 
 // caddyRows are what only Caddy says.
@@ -112,7 +124,7 @@ func traefikRows() []Row {
 	line := func(msg string) string { return `2026-03-01T12:00:00Z ERR ` + msg }
 	return []Row{
 		{p, "no available server", "", nginxlog.NoLiveUpstreams, "no server of the service was up: none is known, or health checks fail", "see that containers run and are healthy; a container that is starting or unhealthy is left out", "", line("no available server")},
-		{p, "ealth check failed", "", nginxlog.CheckFailed, "a health check failed, and takes the server out", "see what the check is answered", "loadbalancer.healthcheck.path: /healthz", line("Health check failed. error=\"received error status code: 404\" serviceName=app@docker targetURL=http://10.0.0.1:80")},
+		{p, "ealth check failed", "", nginxlog.CheckFailed, "a health check failed, and takes the server out", "see what the check is answered", label("healthcheck.path=/healthz"), line("Health check failed. error=\"received error status code: 404\" serviceName=app@docker targetURL=http://10.0.0.1:80")},
 		{p, "port is missing", "", nginxlog.UpstreamAddress, "the container has no port that Traefik could choose", "name it", "traefik.http.services.app.loadbalancer.server.port=3000", line(`error="service \"app\" error: port is missing" container=app providerName=docker`)},
 		{p, "unable to find the IP address", "", nginxlog.UpstreamAddress, "the container is not in a network that Traefik shares", "put both in one network, and name it", "traefik.docker.network=NETWORK", line(`error="service \"app\" error: unable to find the IP address for the container \"/app\"" providerName=docker`)},
 		{p, "does not exist", "service", nginxlog.UpstreamAddress, "a router names a service that does not exist", "correct the name, with its provider: NAME@docker", "", line(`error="the service \"app@file\" does not exist" entryPointName=web routerName=app@docker`)},
