@@ -170,7 +170,7 @@ func explanations() map[nginxlog.Cause]explanation {
 		nginxlog.FilesBelowConnections: {"worker_files", finding.Warning, reason.ConnectUnreachable,
 			"workers may have fewer files open than connections", "allow more files", "worker_rlimit_nofile 16384;"},
 		nginxlog.TempForbidden: {"temp_forbidden", finding.Error, reason.ResponseTruncated,
-			"nginx's workers cannot write their temporary files: large responses break off, large requests get 500", "give the folder to nginx's user (chown -R), and see SELinux and read-only mounts; the log names the path", "proxy_temp_path /var/cache/nginx/proxy_temp;"},
+			"nginx's workers cannot write their temporary files: large responses break off, large requests get 500", "give the folder to nginx's user (chown -R), and see SELinux and read-only mounts; the log names the path", ""},
 		nginxlog.DiskFull: {"disk_full", finding.Error, reason.ResponseTruncated,
 			"no room is left for temporary files or the cache: large responses break off, large requests get 500", "make room (df -h, df -i), or keep responses off the disk", "proxy_max_temp_file_size 0;"},
 		nginxlog.DiskFault: {"disk_fault", finding.Error, reason.ResponseTruncated,

@@ -25,7 +25,9 @@ func (d *nginxCase) conclude() {
 	logged = d.races(logged)
 	logged = d.absorb(logged)
 	d.stopped()
+	d.mixed()
 	share(logged, d.access)
+	logged = append(logged, d.unexplained(logged)...)
 	traps, logged := d.lint(logged)
 	for _, f := range slices.Concat(d.live, logged, traps) {
 		d.report.Find(f)
@@ -105,7 +107,12 @@ func (d *nginxCase) withValue(n *finding.Finding, f *nginxlog.Failures) {
 	case nginxlog.BodyTooLarge:
 		n.Upstream = ""
 		n.Where = d.places("client_max_body_size")
+	case nginxlog.TempForbidden:
+		n.Directive = d.ownFolder(f.Sample)
 	case nginxlog.ResponseTimeout:
+		if d.found("no_answer", n.Upstream) {
+			n.Directive = "" // longer timeouts do not help
+		}
 		if slowest := d.slowest(f.Upstream); slowest > 0 {
 			n.Seen += fmt.Sprintf("; the slowest good answer took %s", slowest)
 		}
@@ -320,6 +327,7 @@ func (d *nginxCase) absorb(list []finding.Finding) []finding.Finding {
 		"plain_to_tls_port", "tls_to_plain_port", "http2_only", "not_http", "certificate_expired", "certificate_name",
 		"certificate_self_signed", "certificate_authority", "backlog_full",
 		"dns_not_found", "dns_timeout", "dns_failure",
+		"tls_client_certificate", "tls_name", "tls_version", "proxy_protocol",
 		"http_only", "fastcgi_only", "uwsgi_only", "not_http2", "not_fastcgi", "not_uwsgi",
 	}
 	for i, found := range d.live {

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -180,6 +181,7 @@ func (d *nginxCase) secure(t *doctor.Target, l *nginxconf.Location) {
 		t.TLS.ServerName = name
 	}
 	t.Insecure = l.One(l.Prefix()+"_ssl_verify").Arg(0) != "on"
+	t.NoSNI = l.One(l.Prefix()+"_ssl_server_name").Arg(0) != "on"
 	file := l.One(l.Prefix() + "_ssl_trusted_certificate").Arg(0)
 	if t.Insecure || file == "" {
 		return
@@ -233,6 +235,7 @@ func (d *nginxCase) words(l *nginxconf.Location) doctor.Words {
 		HTTP:       l.To("proxy_pass", "http", l.Host),
 		HTTPS:      l.To("proxy_pass", "https", l.Host),
 		HTTP2:      l.To("grpc_pass", "grpc", l.Host),
+		HTTP2TLS:   l.To("grpc_pass", "grpcs", l.Host),
 		FastCGI:    "include fastcgi_params;\n" + l.To("fastcgi_pass", "", l.Host),
 		UWSGI:      "include uwsgi_params;\n" + l.To("uwsgi_pass", "", l.Host),
 		Dial:       prefix + "_connect_timeout %s;",
@@ -241,6 +244,9 @@ func (d *nginxCase) words(l *nginxconf.Location) doctor.Words {
 		MaxHeader:  l.Buffers(),
 		ServerName: prefix + "_ssl_name %[1]s;\n" + prefix + "_ssl_server_name on;",
 		CA:         prefix + "_ssl_trusted_certificate " + filepath.Join(filepath.Dir(d.config.File), "upstream-ca.pem") + ";",
+		SNI:        prefix + "_ssl_server_name on;",
+		Client:     fmt.Sprintf("%[1]s_ssl_certificate %[2]s/upstream-client.pem;\n%[1]s_ssl_certificate_key %[2]s/upstream-client.key;", prefix, filepath.Dir(d.config.File)),
+		OldTLS:     prefix + "_ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;\n" + prefix + "_ssl_ciphers DEFAULT:@SECLEVEL=0;",
 		Proto:      l.WithHeader("X-Forwarded-Proto", "$scheme"),
 	}
 	w.Socket = strings.Replace(w.Socket, "unix:", "%s", 1)

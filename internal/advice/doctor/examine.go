@@ -61,6 +61,7 @@ type examination struct {
 	report  finding.Report
 	taken   map[string]bool // ports that are known to be others'
 	reached bool            // a connection was made
+	asked   bool            // the upstream asked for a certificate of the proxy's
 	paired  bool            // the name has one address of each family, and the proxy goes by either
 }
 

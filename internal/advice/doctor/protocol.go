@@ -98,6 +98,17 @@ func (e *examination) speak(ctx context.Context, p place) {
 		first, known, err = e.greet(ctx, p, e.Protocol, e.o.MaxWait)
 	}
 	took := time.Since(began)
+	if !known && e.TLS == nil {
+		if state, err := e.tryTLS(ctx, p, tlsWait); err == nil {
+			e.failed("protocol", took, "TLS")
+			f := e.plainToTLS(p, "no word of "+e.Protocol.String())
+			if e.Protocol == HTTP2 && state.NegotiatedProtocol == "h2" {
+				f.Directive = set(e.Words.HTTP2TLS, e.Addr)
+			}
+			e.find(f)
+			return
+		}
+	}
 	switch {
 	case known:
 		e.step("protocol", took, "%s", e.Protocol)

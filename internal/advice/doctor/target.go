@@ -19,6 +19,8 @@ type Target struct {
 	Scheme   string      // how the proxy's log names it; "" = http, or https with TLS
 	TLS      *tls.Config // nil = plain HTTP; ServerName "" = the host of Addr
 	Insecure bool        // the proxy does not look at the certificate
+	NoSNI    bool        // it sends no name in the handshake
+	TLS12    bool        // it takes nothing older than TLS 1.2
 	Resolver string      // host:port of the name server; "" = the system's
 	Family   string      // "ip4" or "ip6": the proxy takes addresses of this kind only; "" = both
 	Pair     bool        // the proxy goes by whichever works of an only IPv4 and an only IPv6 address
@@ -66,6 +68,7 @@ type Words struct {
 	HTTP       string // the upstream without TLS
 	HTTPS      string // the upstream with TLS
 	HTTP2      string // the upstream with HTTP/2
+	HTTP2TLS   string // the upstream with HTTP/2 over TLS
 	FastCGI    string // the upstream with FastCGI
 	UWSGI      string // the upstream with uwsgi
 	Dial       string
@@ -74,6 +77,10 @@ type Words struct {
 	MaxHeader  string // in KiB
 	ServerName string // name in the upstream's certificate
 	CA         string // file of the authority
+	SNI        string // send the name; no value
+	Client     string // the proxy's own certificate; no value
+	OldTLS     string // allow versions before TLS 1.2; no value
+	PROXY      string // begin connections with the PROXY protocol; the value is the address
 	HealthPath string
 	Proto      string // pass on that the client used https; no value
 	Resolver   string // how names are looked up; the value is the name server's address

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,16 +34,24 @@ func (e *examination) handshake(ctx context.Context, p place) bool {
 	took := time.Since(began)
 	if err != nil {
 		e.failed("tls", took, "%v", err)
-		e.handshakeFailed(ctx, p, err)
+		if !e.wantsName(ctx, p) && !e.wantsPROXY(ctx, p) {
+			e.handshakeFailed(ctx, p, err)
+		}
 		return false
 	}
 	leaf := state.PeerCertificates[0]
 	e.step("tls", took, "%s, %s%s, certificate for %s until %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite),
 		alpn(state), strings.Join(names(leaf), ", "), leaf.NotAfter.Format(time.DateOnly))
+	e.judgeVersion(state)
 	if e.Insecure {
 		return true
 	}
-	return e.checkCertificate(state)
+	found := len(e.report.Findings)
+	ok := e.checkCertificate(state)
+	if !ok && e.wantsName(ctx, p) { // which explains it
+		e.report.Findings = slices.Delete(e.report.Findings, found, len(e.report.Findings)-1)
+	}
+	return ok
 }
 
 func alpn(s tls.ConnectionState) string {
@@ -89,8 +98,15 @@ func (e *examination) tlsConfig(protos []string) *tls.Config {
 	c.InsecureSkipVerify = true
 	c.MinVersion = tls.VersionTLS10
 	c.NextProtos = protos
-	if c.ServerName == "" {
-		c.ServerName = hostOf(e.Addr)
+	c.ServerName = e.serverName()
+	if e.NoSNI {
+		c.ServerName = ""
+	}
+	if len(c.Certificates) == 0 {
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			e.asked = true
+			return new(tls.Certificate), nil
+		}
 	}
 	return c
 }
@@ -100,6 +116,10 @@ func (e *examination) handshakeFailed(ctx context.Context, p place, err error) {
 	f.Seen = fmt.Sprintf("the TLS handshake with %s failed: %v", p.address, err)
 	f.Means = "the upstream refuses what it is offered: the name in the handshake (SNI), the protocol versions, or a client certificate it asks for"
 	f.Do = "look at the upstream's TLS settings and its log"
+	if e.asked {
+		e.find(e.clientCertificate(p, err))
+		return
+	}
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		f.Seen = fmt.Sprintf("%s answers a TLS handshake with %s", p.address, quote(record.RecordHeader[:]))
 	}
@@ -125,7 +145,7 @@ func (e *examination) speaksPlain(ctx context.Context, p place) bool {
 
 func (e *examination) checkCertificate(s tls.ConnectionState) bool {
 	leaf := s.PeerCertificates[0]
-	config := e.tlsConfig(nil)
+	name := e.serverName()
 	f := broken("certificate", reason.TLSCertificate)
 	now := time.Now()
 	switch {
@@ -140,28 +160,32 @@ func (e *examination) checkCertificate(s tls.ConnectionState) bool {
 		f.Seen = fmt.Sprintf("the certificate is valid only from %s; here it is %s", leaf.NotBefore.Format(time.DateTime), now.Format(time.DateTime))
 		f.Means = "the clock of one of the two machines is wrong"
 		f.Do = "set the clocks (chronyc tracking)"
-	case leaf.VerifyHostname(config.ServerName) != nil:
+	case leaf.VerifyHostname(name) != nil:
 		f.Code = "certificate_name"
-		f.Seen = fmt.Sprintf("the certificate is for %s, the proxy asks for %s", strings.Join(names(leaf), ", "), config.ServerName)
+		f.Seen = fmt.Sprintf("the certificate is for %s, the proxy asks for %s", strings.Join(names(leaf), ", "), name)
 		f.Means = "the proxy refuses the connection, because the name does not match"
 		f.Do = "ask for a name that the certificate has, or issue one for the name that is asked for"
 		if len(leaf.DNSNames) > 0 {
 			f.Directive = set(e.Words.ServerName, strings.TrimPrefix(leaf.DNSNames[0], "*."))
 		}
 	default:
-		return e.checkChain(s, config)
+		return e.checkChain(s, name)
 	}
 	e.find(f)
 	return false
 }
 
-func (e *examination) checkChain(s tls.ConnectionState, config *tls.Config) bool {
+func (e *examination) checkChain(s tls.ConnectionState, name string) bool {
 	leaf := s.PeerCertificates[0]
 	rest := x509.NewCertPool()
 	for _, c := range s.PeerCertificates[1:] {
 		rest.AddCert(c)
 	}
-	_, err := leaf.Verify(x509.VerifyOptions{Roots: config.RootCAs, Intermediates: rest, DNSName: config.ServerName})
+	var roots *x509.CertPool
+	if e.TLS != nil {
+		roots = e.TLS.RootCAs
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: rest, DNSName: name})
 	if err == nil {
 		e.aboutExpiry(leaf)
 		return true

@@ -36,7 +36,7 @@ func (l Line) With(address string, without []string, add ...Param) string {
 }
 
 // isSwitch is for the parameters of [TLSParams] and the like that have no value.
-func isSwitch(name string) bool { return name == "ssl" || name == "check-ssl" }
+func isSwitch(name string) bool { return name == "ssl" || name == "check-ssl" || name == "send-proxy" }
 
 // TLSParams are the parameters of a server line that are about TLS.
 func TLSParams() []string {

@@ -127,7 +127,8 @@ func (t *AccessTally) Add(status int, upstream, path string, took float64, at ti
 }
 
 func isStatus(b []byte) bool {
-	return len(b) == 3 && b[0] >= '1' && b[0] <= '5' && b[1] >= '0' && b[1] <= '9' && b[2] >= '0' && b[2] <= '9'
+	return len(b) == 3 && b[0] >= '0' && b[0] <= '5' && // 000 and 009 are nginx's for what is no HTTP
+		b[1] >= '0' && b[1] <= '9' && b[2] >= '0' && b[2] <= '9'
 }
 
 // Traffic returns what was counted, the upstream with most gateway errors first.

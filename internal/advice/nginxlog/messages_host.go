@@ -25,6 +25,7 @@ func messagesTLS() []Message {
 			`SSL_do_handshake() failed (SSL: %sunsafe legacy renegotiation disabled`,
 			`SSL_do_handshake() failed (SSL: %sinsufficient security`,
 			`SSL_do_handshake() failed (SSL: %sno shared cipher`,
+			`SSL_do_handshake() failed (SSL: %slegacy sigalg disallowed`,
 		}, While: `SSL handshaking to upstream`, Cause: TLSVersion,
 			Example: `SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::alert protocol version) while SSL handshaking to upstream`},
 		{Formats: []string{

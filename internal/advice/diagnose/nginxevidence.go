@@ -1,0 +1,80 @@
+package diagnose
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/doctor"
+	"github.com/goodgate/goodgate/internal/advice/finding"
+	"github.com/goodgate/goodgate/reason"
+)
+
+// found reports whether the look has a finding about an upstream.
+func (d *nginxCase) found(code, upstream string) bool {
+	return slices.ContainsFunc(d.live, func(f finding.Finding) bool { return f.Code == code && f.Upstream == upstream })
+}
+
+// unexplained are the gateway errors of the access log for which neither the error log
+// nor the look has a cause. What the error log has no word about, the application
+// answered itself.
+func (d *nginxCase) unexplained(logged []finding.Finding) []finding.Finding {
+	list := d.logs.unexplained(slices.Concat(logged, d.live))
+	for i := range list {
+		f := &list[i]
+		f.Upstream = d.upstreamOf(strings.TrimPrefix(f.Upstream, "http://"))
+		switch {
+		case f.Upstream == "http://":
+			f.Upstream = ""
+		default:
+			f.Where = d.where(f.Upstream)
+		}
+		f.Because = "the access log alone tells of it"
+		if d.errors.Lines == 0 || f.Upstream == "" || f.Code != "gateway_errors" {
+			continue
+		}
+		f.Code, f.Reason, f.Confidence = "upstream_status", reason.UpstreamStatus, finding.Likely
+		f.Because = "nginx writes what fails by itself into its error log, and there is nothing about it"
+		f.Means = "the error is not nginx's: the application, or a proxy in it, answers so"
+		f.Do = "see the application's log at these times"
+	}
+	return list
+}
+
+// mixed corrects what is suggested for one server of a group where the others speak as
+// they are spoken to: what is written in proxy_pass holds for all.
+func (d *nginxCase) mixed() {
+	other := []string{"plain_to_tls_port", "tls_to_plain_port", "http2_only", "fastcgi_only", "uwsgi_only", "http_only"}
+	for i := range d.live {
+		f := &d.live[i]
+		group := d.target(f.Upstream).Group
+		if group == "" || !slices.Contains(other, f.Code) {
+			continue
+		}
+		well := slices.ContainsFunc(d.looked, func(t doctor.Target) bool {
+			return t.Group == group && t.URL() != f.Upstream && !slices.ContainsFunc(d.live, func(o finding.Finding) bool {
+				return o.Upstream == t.URL() && o.Severity == finding.Error
+			})
+		})
+		if well {
+			f.Directive = ""
+			f.Do = "correct the port of this server: the others of its group answer as they are spoken to"
+		}
+	}
+}
+
+// ownFolder is the command that gives nginx's user the folder that a message names.
+func (d *nginxCase) ownFolder(sample string) string {
+	_, rest, _ := strings.Cut(sample, `"`)
+	name, _, ok := strings.Cut(rest, `"`)
+	if !ok || !strings.HasPrefix(name, "/") {
+		return ""
+	}
+	dir := path.Dir(name)
+	for base := path.Base(dir); len(base) <= 2 && strings.Trim(base, "0123456789") == ""; base = path.Base(dir) { // levels
+		dir = path.Dir(dir)
+	}
+	user, _, _ := strings.Cut(cmp.Or(d.config.User, "nobody"), " ")
+	return "chown -R " + user + " " + dir
+}

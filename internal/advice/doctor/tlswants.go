@@ -1,0 +1,106 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/netip"
+
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/internal/advice/finding"
+)
+
+// serverName is the name that the upstream's certificate must have.
+func (e *examination) serverName() string {
+	if e.TLS != nil && e.TLS.ServerName != "" {
+		return e.TLS.ServerName
+	}
+	return hostOf(e.Addr)
+}
+
+// wantsName reports whether the handshake is what it has to be once a name is sent in
+// it, which the proxy does not do, and finds that.
+func (e *examination) wantsName(ctx context.Context, p place) bool {
+	if _, err := netip.ParseAddr(e.serverName()); !e.NoSNI || err == nil {
+		return false
+	}
+	named := *e
+	named.NoSNI, named.report = false, finding.Report{}
+	state, err := named.tryTLS(ctx, p, tlsWait)
+	if err != nil || !e.Insecure && !named.checkCertificate(state) {
+		return false
+	}
+	f := broken("tls_name", reason.TLSHandshake)
+	f.Seen = fmt.Sprintf("%s completes a handshake that names %s, and not one without a name", p.address, e.serverName())
+	f.Means = "the upstream has several certificates, and wants to be told by name which one (SNI); the proxy sends none"
+	f.Do = "send the name"
+	f.Directive = set(e.Words.SNI, "")
+	e.find(f)
+	return true
+}
+
+// clientCertificate is for an upstream that asks for a certificate, and ends the
+// connection without one.
+func (e *examination) clientCertificate(p place, err error) finding.Finding {
+	f := broken("tls_client_certificate", reason.TLSHandshake)
+	f.Seen = fmt.Sprintf("%s asks for a certificate in the handshake, and refuses to go on without one: %v", p.address, err)
+	f.Means = "the upstream lets in only who shows a certificate (mutual TLS); the proxy shows none"
+	f.Do = "give the proxy a certificate that the upstream's authority has issued"
+	f.Directive = set(e.Words.Client, "")
+	return f
+}
+
+// judgeVersion is for upstreams that speak only what others do not speak any more:
+// OpenSSL 3 at its standard security level, and Go.
+func (e *examination) judgeVersion(s tls.ConnectionState) {
+	if s.Version >= tls.VersionTLS12 {
+		return
+	}
+	f := broken("tls_version", reason.TLSHandshake)
+	f.Seen = "the upstream speaks " + tls.VersionName(s.Version) + " at most"
+	f.Means = "the proxy refuses so old a version"
+	f.Do = "let the upstream speak TLS 1.2 or 1.3"
+	if !e.TLS12 {
+		f.Severity, f.Confidence = finding.Warning, finding.Likely
+		f.Because = "it depends on the library that the proxy was built with"
+		f.Means = "proxies with OpenSSL 3 refuse so old a version, unless they are told otherwise"
+		f.Do += "; until then allow what it has"
+		f.Directive = set(e.Words.OldTLS, "")
+	}
+	e.find(f)
+}
+
+// wantsPROXY reports whether the upstream answers once a connection begins with the
+// PROXY protocol, or without it, other than the proxy does; and finds that.
+func (e *examination) wantsPROXY(ctx context.Context, p place) bool {
+	const header = "PROXY TCP4 127.0.0.1 127.0.0.1 49152 80\r\n"
+	if e.Protocol != HTTP {
+		return false
+	}
+	other := *e
+	other.report = finding.Report{}
+	other.o.MaxWait = min(e.o.MaxWait, probeWait)
+	without := len(e.Preface) > 0
+	other.Preface = []byte(header)
+	if without {
+		other.Preface = nil
+	}
+	a := other.ask(ctx, p, other.request())
+	a.close()
+	if a.response == nil || a.response.StatusCode == 400 {
+		return false
+	}
+	f := broken("proxy_protocol", reason.ClosedBeforeResponse)
+	f.Seen = fmt.Sprintf("%s answers (%s) when the connection begins with the PROXY protocol, and not without", p.address, a.response.Status)
+	f.Means = "the application's port is set to want the PROXY protocol, and the proxy does not send it"
+	f.Do = "send it, or do not ask for it there (in nginx: listen ... proxy_protocol); nginx itself sends it in stream {} only"
+	f.Directive = set(e.Words.PROXY, e.Addr)
+	if without {
+		f.Seen = fmt.Sprintf("%s answers (%s) when the connection does not begin with the PROXY protocol", p.address, a.response.Status)
+		f.Means = "the proxy sends the PROXY protocol, and the application does not know it"
+		f.Do, f.Directive = "do not send it, or let the application take it", ""
+	}
+	e.find(f)
+	return true
+}
