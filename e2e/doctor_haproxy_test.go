@@ -66,7 +66,9 @@ func TestDoctorHAProxySuggests(t *testing.T) {
 			continue
 		}
 		text, _ := readLog(t, row.Example+"\n", "--json")
-		var report struct{ Findings []struct{ Code, Directive string } }
+		var report struct {
+			Findings []struct{ Code, Directive string }
+		}
 		if err := json.Unmarshal([]byte(text), &report); err != nil {
 			t.Fatalf("%v in %s", err, text)
 		}

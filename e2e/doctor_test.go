@@ -404,7 +404,7 @@ var setups = []setup{
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	need(t, "nginx")
-	for _, s := range slices.Concat(setups, configured, atHAProxy) {
+	for _, s := range slices.Concat(setups, configured, atHAProxy, unusual) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlant(t)

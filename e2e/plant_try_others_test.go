@@ -19,7 +19,7 @@ func (p *plant) tryHAProxy(d diagnosis) {
 	}
 	for _, f := range d.Findings {
 		config := haproxyWith(string(text), f.Directive)
-		config = strings.ReplaceAll(config, "/etc/ssl/upstream-ca.pem", p.path("app.pem"))
+		config = strings.NewReplacer("/etc/ssl/upstream-ca.pem", p.path("app.pem"), "/etc/haproxy/upstream-client.pem", p.path("app.pem")).Replace(config)
 		if config != string(text) {
 			p.haproxyTakes(f.Code, f.Directive, config)
 		}
@@ -70,20 +70,23 @@ func (p *plant) tryGoodgate(d diagnosis) {
 	if err != nil {
 		return
 	}
+	files := strings.NewReplacer("/etc/ssl/upstream-ca.pem", p.path("app.pem"), "/etc/ssl/upstream-client.pem", p.path("app.pem"), "/etc/ssl/upstream-client.key", p.path("app.pem"))
 	for _, f := range d.Findings {
-		path, value, ok := strings.Cut(f.Directive, ": ")
-		if !ok || !strings.HasPrefix(path, "pools.") {
+		if !strings.HasPrefix(f.Directive, "pools.") {
 			continue
 		}
 		var config any
 		if err := yaml.Unmarshal(text, &config); err != nil {
 			p.Fatal(err)
 		}
-		var set any
-		if err := yaml.Unmarshal([]byte(strings.ReplaceAll(value, "/etc/ssl/upstream-ca.pem", p.path("app.pem"))), &set); err != nil {
-			p.Errorf("%s: %q is no YAML: %v", f.Code, f.Directive, err)
+		for line := range strings.Lines(f.Directive) {
+			path, value, _ := strings.Cut(line, ": ")
+			var set any
+			if err := yaml.Unmarshal([]byte(files.Replace(value)), &set); err != nil {
+				p.Errorf("%s: %q is no YAML: %v", f.Code, f.Directive, err)
+			}
+			config = setKey(config, strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune(".[]", r) }), set)
 		}
-		config = setKey(config, strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune(".[]", r) }), set)
 		out, err := yaml.Marshal(config)
 		if err != nil {
 			p.Fatal(err)

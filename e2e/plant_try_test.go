@@ -26,6 +26,8 @@ func (p *plant) try(d diagnosis) {
 	}
 	if pem, err := os.ReadFile(p.path("app.pem")); err == nil {
 		writeFile(p.T, p.dir, "upstream-ca.pem", string(pem)) // "a copy of the upstream's PEM file"
+		writeFile(p.T, p.dir, "upstream-client.pem", string(pem))
+		writeFile(p.T, p.dir, "upstream-client.key", string(pem))
 	}
 	for i, f := range d.Findings {
 		if f.Severity != "notice" && (f.Where == "" || f.Because == "") && f.Upstream != "" {
@@ -56,7 +58,7 @@ func (p *plant) try(d diagnosis) {
 // than a line, or shows under load only.
 var cured = map[string]bool{
 	"wrong_port": true, "other_address": true, "socket_missing": true, "plain_to_tls_port": true, "tls_to_plain_port": true, "certificate_name": true,
-	"certificate_self_signed": true, "http_only": true, "fastcgi_only": true, "header_size": true, "slow_answer": true, "dns_stale": true, "trailing_slash": true,
+	"certificate_self_signed": true, "http_only": true, "fastcgi_only": true, "header_size": true, "slow_answer": true, "dns_stale": true, "tls_name": true, "trailing_slash": true,
 }
 
 // cure gives the nginx that runs what is suggested, and wants requests to be answered.

@@ -340,6 +340,7 @@ func (d *nginxCase) absorb(list []finding.Finding) []finding.Finding {
 				return false
 			}
 			take(&d.live[i], f)
+			d.live[i].Severity = finding.Error
 			return true
 		})
 	}

@@ -100,7 +100,7 @@ func (d *haproxyCase) target(s *haproxy.Section, l haproxy.Line) doctor.Target {
 		Words:  haproxyWords(l),
 	}
 	if l.Has("ssl") {
-		t.TLS, t.Insecure = &tls.Config{ServerName: l.After("verifyhost")}, l.After("verify") == "none"
+		t.TLS, t.Insecure, t.Hidden = &tls.Config{ServerName: l.After("verifyhost")}, l.After("verify") == "none", l.Has("crt")
 	}
 	if l.Has("check") {
 		t.Health = health(s)

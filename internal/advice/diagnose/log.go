@@ -255,7 +255,7 @@ func (c *logCase) conclude() {
 	list = crashLoop(list)
 	list = c.clockwork(list)
 	share(list, c.access)
-	list = append(list, c.unexplained(list)...)
+	list = append(list, c.unexplained(list, asUpstream)...)
 	for _, f := range list {
 		c.report.Find(f)
 	}

@@ -240,16 +240,17 @@ func asUpstream(addr string) string {
 }
 
 // unexplained are the bad gateways of access logs for which no other log has a
-// cause.
-func (c *logCase) unexplained(known []finding.Finding) []finding.Finding {
+// cause. name gives an address the form of the findings.
+func (c *logCase) unexplained(known []finding.Finding, name func(string) string) []finding.Finding {
 	var list []finding.Finding
 	for _, t := range c.access.Traffic() {
 		bad := t.GatewayErrors()
-		if bad == 0 || explained(known, asUpstream(t.Upstream)) {
+		upstream := name(t.Upstream)
+		if bad == 0 || explained(known, upstream, t) {
 			continue
 		}
 		f := finding.Finding{
-			Severity: finding.Error, Confidence: finding.Possible, Code: "gateway_errors", Upstream: asUpstream(t.Upstream),
+			Severity: finding.Error, Confidence: finding.Possible, Code: "gateway_errors", Upstream: upstream,
 			Seen:  fmt.Sprintf("%d of %d requests got %s, for example %s", bad, t.Requests, statuses(t), t.Path),
 			Means: meaningOf(t), Count: bad, First: t.First, Last: t.Last,
 			Do: "an access log does not say why: read the error log of the same time, too (--log error.log --log access.log)",
@@ -269,14 +270,24 @@ func (c *logCase) unexplained(known []finding.Finding) []finding.Finding {
 }
 
 // explained reports whether a finding tells why requests of an upstream failed. One
-// of an upstream that is not known explains any.
-func explained(known []finding.Finding, upstream string) bool {
+// of an upstream that is not known explains any; a limit, what no upstream was asked for.
+func explained(known []finding.Finding, upstream string, t *nginxlog.Traffic) bool {
 	for _, f := range known {
-		if f.Severity == finding.Error && (f.Upstream == upstream || f.Upstream == "" || upstream == "" || f.Follows) {
+		switch {
+		case f.Code == "rate_limited" && upstream == "" && t.Errors[502]+t.Errors[504] == 0:
+			return true
+		case f.Severity != finding.Error:
+		case f.Upstream == "" || upstream == "" || f.Follows || afterScheme(f.Upstream) == afterScheme(upstream):
 			return true
 		}
 	}
 	return false
+}
+
+// afterScheme is an upstream without what is spoken to it, which an access log does not
+// tell.
+func afterScheme(upstream string) string {
+	return upstream[strings.LastIndex(upstream, "://")+1:]
 }
 
 func statuses(t *nginxlog.Traffic) string {

@@ -78,6 +78,7 @@ type nginxCase struct {
 	from   map[string]*nginxconf.Location // what leads to an upstream
 	alias  map[string]string              // upstreams with a name, by their addresses
 	live   []finding.Finding
+	heard  bool // an error log was read
 	report finding.Report
 }
 
@@ -141,6 +142,7 @@ func (d *nginxCase) readLog(ctx context.Context, kind, name, format string) erro
 	lines, requests := d.errors.Lines, d.access.Lines
 	n, err := d.logs.read(ctx, name)
 	if err == nil {
+		d.heard = d.heard || kind == "error log" || d.errors.Lines > lines
 		d.step(kind, "%s: %d lines, %d of an error log, %d requests", name, n, d.errors.Lines-lines, d.access.Lines-requests)
 	}
 	return err

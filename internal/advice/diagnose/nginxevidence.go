@@ -8,6 +8,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/advice/doctor"
 	"github.com/goodgate/goodgate/internal/advice/finding"
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 	"github.com/goodgate/goodgate/reason"
 )
 
@@ -20,18 +21,20 @@ func (d *nginxCase) found(code, upstream string) bool {
 // nor the look has a cause. What the error log has no word about, the application
 // answered itself.
 func (d *nginxCase) unexplained(logged []finding.Finding) []finding.Finding {
-	list := d.logs.unexplained(slices.Concat(logged, d.live))
+	list := d.logs.unexplained(slices.Concat(logged, d.live), func(address string) string {
+		if address == "" {
+			return ""
+		}
+		return d.upstreamOf(address)
+	})
+	list = slices.DeleteFunc(list, func(f finding.Finding) bool { return f.Upstream == "" && d.answersItself() })
 	for i := range list {
 		f := &list[i]
-		f.Upstream = d.upstreamOf(strings.TrimPrefix(f.Upstream, "http://"))
-		switch {
-		case f.Upstream == "http://":
-			f.Upstream = ""
-		default:
+		if f.Upstream != "" {
 			f.Where = d.where(f.Upstream)
 		}
 		f.Because = "the access log alone tells of it"
-		if d.errors.Lines == 0 || f.Upstream == "" || f.Code != "gateway_errors" {
+		if l := d.from[f.Upstream]; !d.heard || l == nil || f.Code != "gateway_errors" || slices.Contains([]string{"crit", "alert", "emerg"}, l.One("error_log").Arg(1)) {
 			continue
 		}
 		f.Code, f.Reason, f.Confidence = "upstream_status", reason.UpstreamStatus, finding.Likely
@@ -40,6 +43,14 @@ func (d *nginxCase) unexplained(logged []finding.Finding) []finding.Finding {
 		f.Do = "see the application's log at these times"
 	}
 	return list
+}
+
+// answersItself reports whether the configuration has nginx answer with a gateway error:
+// for maintenance, as a rule.
+func (d *nginxCase) answersItself() bool {
+	return d.config.Has(func(s *nginxconf.Directive) bool {
+		return s.Name == "return" && slices.Contains([]string{"502", "503", "504"}, s.Arg(0))
+	})
 }
 
 // mixed corrects what is suggested for one server of a group where the others speak as

@@ -182,6 +182,7 @@ func (d *nginxCase) secure(t *doctor.Target, l *nginxconf.Location) {
 	}
 	t.Insecure = l.One(l.Prefix()+"_ssl_verify").Arg(0) != "on"
 	t.NoSNI = l.One(l.Prefix()+"_ssl_server_name").Arg(0) != "on"
+	d.client(t, l)
 	file := l.One(l.Prefix() + "_ssl_trusted_certificate").Arg(0)
 	if t.Insecure || file == "" {
 		return
@@ -193,6 +194,21 @@ func (d *nginxCase) secure(t *doctor.Target, l *nginxconf.Location) {
 	}
 	t.TLS.RootCAs = x509.NewCertPool()
 	t.TLS.RootCAs.AppendCertsFromPEM(pem)
+}
+
+// client gives the look the certificate that nginx shows.
+func (d *nginxCase) client(t *doctor.Target, l *nginxconf.Location) {
+	cert, key := l.One(l.Prefix()+"_ssl_certificate").Arg(0), l.One(l.Prefix()+"_ssl_certificate_key").Arg(0)
+	if cert == "" {
+		return
+	}
+	pair, err := tls.LoadX509KeyPair(d.config.Path(cert), d.config.Path(key))
+	if err != nil {
+		d.report.NotKnown("what an upstream says to nginx's certificate: %v", err)
+		t.Hidden = true
+		return
+	}
+	t.TLS.Certificates = []tls.Certificate{pair}
 }
 
 // host is what nginx sends as Host, as far as it does not depend on the request.

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -24,10 +23,9 @@ const skewed = 30 * time.Second
 func (e *examination) judge(ctx context.Context, p place, a *answer) bool {
 	if a.response == nil {
 		e.failed("request", a.took, "%s: %s", a.request, a.trouble())
-		_, refused := errors.AsType[tls.AlertError](a.err)
 		switch {
-		case e.asked && (refused || a.closed()):
-			e.find(e.clientCertificate(p, a.err))
+		case e.asked && len(a.first) == 0 && !isTimeout(a.err):
+			e.clientCertificate(p, a.err)
 		case (a.closed() || len(e.Preface) > 0) && e.wantsPROXY(ctx, p):
 		default:
 			e.find(e.noAnswer(ctx, p, a))

@@ -19,6 +19,7 @@ type Target struct {
 	Scheme   string      // how the proxy's log names it; "" = http, or https with TLS
 	TLS      *tls.Config // nil = plain HTTP; ServerName "" = the host of Addr
 	Insecure bool        // the proxy does not look at the certificate
+	Hidden   bool        // the proxy's own certificate cannot be read: what the upstream says to it is not known
 	NoSNI    bool        // it sends no name in the handshake
 	TLS12    bool        // it takes nothing older than TLS 1.2
 	Resolver string      // host:port of the name server; "" = the system's

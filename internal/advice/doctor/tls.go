@@ -117,7 +117,7 @@ func (e *examination) handshakeFailed(ctx context.Context, p place, err error) {
 	f.Means = "the upstream refuses what it is offered: the name in the handshake (SNI), the protocol versions, or a client certificate it asks for"
 	f.Do = "look at the upstream's TLS settings and its log"
 	if e.asked {
-		e.find(e.clientCertificate(p, err))
+		e.clientCertificate(p, err)
 		return
 	}
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {

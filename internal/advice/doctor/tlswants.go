@@ -42,13 +42,17 @@ func (e *examination) wantsName(ctx context.Context, p place) bool {
 
 // clientCertificate is for an upstream that asks for a certificate, and ends the
 // connection without one.
-func (e *examination) clientCertificate(p place, err error) finding.Finding {
+func (e *examination) clientCertificate(p place, err error) {
+	if e.Hidden {
+		e.report.NotKnown("whether %s answers: it wants a certificate, and the proxy's own cannot be read", e.URL())
+		return
+	}
 	f := broken("tls_client_certificate", reason.TLSHandshake)
 	f.Seen = fmt.Sprintf("%s asks for a certificate in the handshake, and refuses to go on without one: %v", p.address, err)
 	f.Means = "the upstream lets in only who shows a certificate (mutual TLS); the proxy shows none"
 	f.Do = "give the proxy a certificate that the upstream's authority has issued"
 	f.Directive = set(e.Words.Client, "")
-	return f
+	e.find(f)
 }
 
 // judgeVersion is for upstreams that speak only what others do not speak any more:

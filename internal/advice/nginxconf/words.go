@@ -92,3 +92,10 @@ func (c *Config) Ports() []string {
 func (c *Config) Blocks(name string) []*Directive {
 	return slices.DeleteFunc(slices.Clone(c.Root), func(d *Directive) bool { return d.Name != name })
 }
+
+// Has reports whether any directive of the configuration is as wanted.
+func (c *Config) Has(wanted func(*Directive) bool) bool { return anyOf(c.Root, wanted) }
+
+func anyOf(list []*Directive, wanted func(*Directive) bool) bool {
+	return slices.ContainsFunc(list, func(d *Directive) bool { return wanted(d) || anyOf(d.Block, wanted) })
+}
