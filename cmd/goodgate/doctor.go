@@ -137,6 +137,12 @@ func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer
 	if err := f.setUser(targets); err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
+	if f.config == "" { // there are no pools
+		for i := range targets {
+			targets[i].Label, targets[i].Group = "", ""
+			targets[i].Words = doctor.Words{Address: "goodgate run --to http://%s", HTTP: "goodgate run --to http://%s", HTTPS: "goodgate run --to https://%s"}
+		}
+	}
 	how := f.options(progress)
 	for _, l := range cfg.Listeners {
 		if network, address := l.Network(); network == "tcp" {

@@ -32,9 +32,6 @@ func (d *nginxCase) conclude() {
 	for _, f := range slices.Concat(d.live, logged, traps) {
 		d.report.Find(f)
 	}
-	d.logs.report = finding.Report{}
-	d.logs.untimed(logged)
-	d.report.Add(d.logs.report)
 	if f, ok := notUnderstood(d.errors.Unknown); ok {
 		d.report.Find(f)
 	}

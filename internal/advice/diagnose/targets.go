@@ -107,7 +107,7 @@ const maxPaths = 4
 // nginx's words on the path of an upstream see the field upstream of the error log.
 func (d *nginxCase) failing(t doctor.Target) (list []string) {
 	for _, f := range d.errors.Failures() {
-		worth := f.Cause == nginxlog.ResponseTimeout || f.Cause == nginxlog.HeaderTooBig
+		worth := f.Cause == nginxlog.ResponseTimeout || f.Cause == nginxlog.HeaderTooBig || f.Cause == nginxlog.ClosedBeforeAnswer
 		if path := f.Path(); worth && d.aliased(f.Upstream) == t.URL() && f.GET && strings.HasPrefix(path, "/") && len(list) < maxPaths && !slices.Contains(list, path) {
 			list = append(list, path)
 		}

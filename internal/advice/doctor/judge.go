@@ -18,6 +18,10 @@ import (
 // the answer was under way.
 const skewed = 30 * time.Second
 
+// clockLeast is how long a request has to have taken for its end to be the work of a
+// timeout.
+const clockLeast = 900 * time.Millisecond
+
 // judge looks at the answer to the plain request; it returns whether there was
 // one.
 func (e *examination) judge(ctx context.Context, p place, a *answer) bool {
@@ -120,6 +124,14 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 	}
 	f := broken("closed_without_answer", reason.ClosedBeforeResponse)
 	f.Seen = what
+	if a.took >= clockLeast {
+		f.Code, f.Confidence, f.Because = "worker_timeout", finding.Likely, "a crash comes at once, as a rule"
+		f.Seen += fmt.Sprintf(" after %s", span(a.took.Round(time.Millisecond)))
+		f.Means = "the application's own timeout ends the worker that is still at it (gunicorn: --timeout, 30 s unless set; uwsgi: harakiri; PHP-FPM: request_terminate_timeout)"
+		f.Do = "make the request faster, or let the worker have more time"
+		f.Directive = fmt.Sprintf("gunicorn --timeout %d", int((2*a.took+time.Second)/time.Second))
+		return f
+	}
 	f.Means = "the application ends the connection instead of answering: it crashes, or refuses this client"
 	f.Do = "see the application's log at this moment"
 	return f

@@ -76,6 +76,32 @@ func parseSocket(line string) (l listener, ok bool) {
 	return l, ok && err == nil
 }
 
+// mostWaiting is the destination that most sockets in TIME-WAIT had, and how many.
+func mostWaiting() (to netip.AddrPort, n int) {
+	const timeWait = "06"
+	counts := map[string]int{}
+	most := ""
+	for _, file := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		f, err := os.Open(file)
+		if err != nil {
+			continue
+		}
+		for s := bufio.NewScanner(f); s.Scan(); {
+			fields := strings.Fields(s.Text())
+			if len(fields) < 10 || fields[3] != timeWait {
+				continue
+			}
+			remote := fields[2]
+			if counts[remote]++; counts[remote] > counts[most] {
+				most = remote
+			}
+		}
+		f.Close()
+	}
+	to, _ = parseHexAddress(most)
+	return to, counts[most]
+}
+
 // parseHexAddress reads an address as the kernel prints it: words of 32 bits in
 // this machine's byte order, which is little-endian wherever goodgate is built.
 func parseHexAddress(text string) (netip.AddrPort, bool) {

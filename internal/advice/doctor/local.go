@@ -68,8 +68,8 @@ func backlog(r *finding.Report) {
 	}
 }
 
-// ports compares the sockets in TIME-WAIT with the local ports there are: a
-// bound for one destination, since all may go to the same.
+// ports compares the sockets in TIME-WAIT with the local ports there are for one
+// destination.
 func ports(r *finding.Report) {
 	span := numbers(r, "/proc/sys/net/ipv4/ip_local_port_range")
 	waiting := sockstat("tw")
@@ -78,10 +78,13 @@ func ports(r *finding.Report) {
 	}
 	have := span[1] - span[0] + 1
 	localStep(r, "ports", "%d local ports for connections to one address, %d connections in TIME-WAIT", have, waiting)
-	if float64(waiting) > tight*float64(have) {
+	if float64(waiting) <= tight*float64(have) {
+		return
+	}
+	if to, n := mostWaiting(); float64(n) > tight*float64(have) {
 		r.Find(finding.Finding{
 			Severity: finding.Warning, Confidence: finding.Likely, Code: "ephemeral_ports", Reason: reason.ConnectUnreachable,
-			Seen:  fmt.Sprintf("%d connections are in TIME-WAIT, and there are %d local ports", waiting, have),
+			Seen:  fmt.Sprintf("%d connections to %s are in TIME-WAIT, and there are %d local ports", n, to, have),
 			Means: "connections are opened and closed for each request; when the ports run out, connecting fails with \"cannot assign requested address\"",
 			Do:    "keep connections to upstreams, or widen the range", Directive: "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"",
 		})
