@@ -37,7 +37,7 @@ func (p *Pool) Configure(o Options) error {
 	members := p.set.Load().members
 	for i := range members {
 		u := members[i].Upstream
-		if !o.Checked {
+		if !p.checked() {
 			u.unprobed()
 		}
 		if o.Breaker != before.Breaker {

@@ -127,7 +127,7 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 // brings the upstream back. Without probes nothing would bring it back, so
 // then the breaker alone decides.
 func (u *Upstream) Refused() {
-	if !u.pool.opts.Load().Checked {
+	if !u.pool.checked() {
 		return
 	}
 	u.probeMu.Lock()

@@ -22,7 +22,7 @@ type leaving struct {
 // is no fault. A probe that passes ends the matter. One without an answer leaves it
 // open, since a client can keep a server busy. Without probes nothing can agree.
 func (u *Upstream) SaysLeaving(d time.Duration) {
-	if d <= 0 || !u.pool.opts.Load().Checked {
+	if d <= 0 || !u.pool.checked() {
 		return
 	}
 	now := time.Now()

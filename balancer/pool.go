@@ -63,11 +63,13 @@ type Pool struct {
 	waiters  waitlist
 	places   places
 	overload overload
-	watched  atomic.Bool // the timer that judges the members is set
-	judging  sync.Mutex  // held while they are judged
+	followed atomic.Int32 // how many follow
+	watched  atomic.Bool  // the timer that judges the members is set
+	judging  sync.Mutex   // held while they are judged
 
 	mu        sync.Mutex // protects the fields below and the pool's marks in Upstream
 	upstreams map[string]*Upstream
+	followers []*follower      // replaced, never changed
 	warm      map[string]State // for upstreams that are still to join
 	total     int
 	available []int // by place of the tier in set.tiers
@@ -119,6 +121,16 @@ func (p *Pool) InFlight() int { return int(p.inFlight.Load()) }
 // and must not be changed.
 func (p *Pool) Members() []Member { return p.set.Load().members }
 
+// Upstreams returns the upstreams of the present members, as a slice of the caller's.
+func (p *Pool) Upstreams() []*Upstream {
+	members := p.Members()
+	list := make([]*Upstream, len(members))
+	for i := range members {
+		list[i] = members[i].Upstream
+	}
+	return list
+}
+
 // Overfull reports whether more is asked of the pool than its members may take:
 // those that are available are at their limit of requests at once, and the
 // queue for their places stands. It may look at every member, and so is for
@@ -152,6 +164,7 @@ func (p *Pool) Update(specs []Spec) {
 	for _, u := range gone {
 		u.remove()
 	}
+	p.tellFollowers()
 	p.watchOverload()
 	p.waiters.wakeAll()
 	p.placesChanged()

@@ -97,7 +97,7 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 	if u.late {
 		u.trial.begin(time.Now())
 	}
-	if !opts.Checked {
+	if !p.checked() {
 		u.health.Store(uint32(Up))
 		if u.late && opts.SlowStart > 0 {
 			u.ramp.begin(time.Now())

@@ -40,7 +40,7 @@ func (p *Pool) Warm(states []State) {
 // before anybody else knows u.
 func (u *Upstream) begin(s State) {
 	u.operator.Store(uint32(s.Operator))
-	if u.pool.opts.Load().Checked && (s.Health == Up || s.Health == Down) {
+	if u.pool.checked() && (s.Health == Up || s.Health == Down) {
 		u.health.Store(uint32(s.Health))
 		if s.Health == Up {
 			u.evidence.heard.Store(time.Now().UnixNano())

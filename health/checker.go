@@ -70,6 +70,7 @@ type Checker struct {
 	mu      sync.Mutex      // protects the fields below and those of entry that say so
 	running context.Context // Run's; nil before and after
 	entries map[*balancer.Upstream]*entry
+	pools   map[*balancer.Pool][]*balancer.Upstream // that are followed
 	queue   queue
 	busy    int       // workers
 	wakeAt  time.Time // when Run looks at the queue without being poked
@@ -123,6 +124,11 @@ func (c *Checker) Run(ctx context.Context) {
 func (c *Checker) Watch(members []*balancer.Upstream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.watch(members)
+}
+
+// watch is [Checker.Watch], called with mu held.
+func (c *Checker) watch(members []*balancer.Upstream) {
 	keep := make(map[*balancer.Upstream]bool, len(members))
 	for _, u := range members {
 		keep[u] = true
@@ -138,6 +144,35 @@ func (c *Checker) Watch(members []*balancer.Upstream) {
 			c.start(u)
 		}
 	}
+}
+
+// Follow probes the upstreams of a pool, also those that a later [balancer.Pool.Update]
+// brings, until stop is called; upstreams that join wait for the first verdict. It may be
+// called for several pools, at any time, and takes the place of [Checker.Watch].
+func (c *Checker) Follow(p *balancer.Pool) (stop func()) {
+	end := p.Follow(func(upstreams []*balancer.Upstream) { c.follow(p, upstreams) })
+	return func() {
+		end()
+		c.follow(p, nil)
+	}
+}
+
+// follow takes the upstreams of a pool for those that are watched.
+func (c *Checker) follow(p *balancer.Pool, upstreams []*balancer.Upstream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pools == nil {
+		c.pools = map[*balancer.Pool][]*balancer.Upstream{}
+	}
+	c.pools[p] = upstreams
+	if len(upstreams) == 0 {
+		delete(c.pools, p)
+	}
+	var all []*balancer.Upstream
+	for _, list := range c.pools {
+		all = append(all, list...)
+	}
+	c.watch(all)
 }
 
 // start begins to probe u if the checker runs. Called with mu held.

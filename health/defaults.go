@@ -1,0 +1,27 @@
+package health
+
+// Code generated from the defaults of the configuration file by TestDefaults in
+// internal/assemble. DO NOT EDIT.
+
+import (
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// DefaultOptions returns what the check of a pool in goodgate's configuration file has when
+// it sets nothing: any answer passes ([NewAlive]). Probers are safe for concurrent use, so
+// that a copy may be changed and used again.
+func DefaultOptions() Options {
+	return Options{
+		Prober:       NewAlive(AliveOptions{}),
+		Interval:     2 * time.Second,
+		FastInterval: 250 * time.Millisecond,
+		Timeout:      1 * time.Second,
+		Jitter:       0.1,
+		Thresholds: balancer.Thresholds{
+			Rise: 2,
+			Fall: 2,
+		},
+	}
+}
