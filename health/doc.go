@@ -1,15 +1,22 @@
-// Package health probes upstreams: is this one answering.
+// Package health finds out whether upstreams answer.
 //
-// A [Prober] makes one probe; there is one kind a file: [NewAlive], [NewHTTP],
-// [TCP] and [NewGRPC]. Probes have connections of their own, never one of the
-// traffic's, and as a rule each a new one, so that accepting connections is
-// tested too; see line.go for when not. A [Checker] decides when to probe which
-// upstream, keeps them in a queue by the time when they are due, and feeds the
-// results to
-// [balancer.Upstream.ObserveProbe], which turns them into a verdict.
+// A [Checker] probes the upstreams of a pool for as long as it runs:
 //
-// What a probe found is one of [balancer.Passed], [balancer.Wrong],
-// [balancer.Silent], [balancer.Refused] and [balancer.Drains], decided where the
+//	checker := health.NewChecker(health.DefaultOptions())
+//	checker.Follow(pool) // also the upstreams that it will have
+//	checker.Run(ctx)
+//
+// What a probe asks is up to the [Prober] in its options: [NewAlive] takes any sign of life,
+// [NewHTTP] asks for a path, [NewGRPC] speaks the gRPC health protocol, [TCP] only connects.
+// A prober of your own is one method. To ask once, without a checker, call Probe.
+//
+// Probes have connections of their own, never one of the traffic's, and as a rule each a
+// new one, so that accepting connections is tested too. Only the probes of more than a
+// hundred upstreams may share connections ([Kept]). The results are fed to
+// [github.com/goodgate/goodgate/balancer.Upstream.ObserveProbe], which turns them into a verdict.
+//
+// What a probe found is one of [github.com/goodgate/goodgate/balancer.Passed], [github.com/goodgate/goodgate/balancer.Wrong],
+// [github.com/goodgate/goodgate/balancer.Silent], [github.com/goodgate/goodgate/balancer.Refused] and [github.com/goodgate/goodgate/balancer.Drains], decided where the
 // bytes are:
 //
 //   - no connection: Refused (nothing listens there, no route, no such name)
