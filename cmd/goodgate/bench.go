@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
@@ -131,10 +130,7 @@ func (b *benchFlags) run(ctx context.Context, out, progress io.Writer) error {
 	if err != nil {
 		return &exitError{exitFailed, err}
 	}
-	r.Name, r.Target, r.Machine = b.name, b.target.URL, bench.ThisMachine()
-	if u, err := url.Parse(r.Target); err == nil {
-		r.Target = u.Redacted() // a result is made to be shown
-	}
+	r.Name, r.Machine = b.name, bench.ThisMachine()
 	if err := r.Text(out); err != nil {
 		return &exitError{exitFailed, err}
 	}
@@ -146,7 +142,7 @@ func (b *benchFlags) run(ctx context.Context, out, progress io.Writer) error {
 	if err := writeHTML(b.html, []*bench.Result{r}); err != nil {
 		return err
 	}
-	var missed []error
+	missed := []error{r.Hopeless()}
 	for _, t := range thresholds {
 		missed = append(missed, t.Check(r))
 	}
@@ -158,6 +154,12 @@ func (b *benchFlags) run(ctx context.Context, out, progress io.Writer) error {
 
 // prepare reads what the flags name.
 func (b *benchFlags) prepare() ([]bench.Threshold, error) {
+	if err := b.target.Check(); err != nil {
+		return nil, err
+	}
+	if b.duration <= 0 {
+		return nil, fmt.Errorf("--for %v: must be above 0", b.duration)
+	}
 	b.target.Header = http.Header{}
 	for _, h := range b.headers {
 		name, value, ok := strings.Cut(h, ":")
@@ -194,18 +196,21 @@ func (b *benchFlags) measure(ctx context.Context, progress io.Writer) (*bench.Re
 		k := bench.Knee{Target: b.target, From: b.rate, Step: b.duration, P99: b.p99, Progress: func(s bench.Step) {
 			printable.Fprintf(progress, "%8.0f/s  p99 %8.2f ms  failed %d of %d\n", s.Rate, s.Latency.P99, s.Failed, s.Requests)
 		}}
-		r, _, err := k.Find(ctx)
+		r, steps, err := k.Find(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if r == nil {
+			if err := steps[0].Hopeless(); err != nil {
+				return nil, err
+			}
 			return nil, fmt.Errorf("%v requests a second are too much already: begin with a lower --rate", b.rate)
 		}
 		r.Load = fmt.Sprintf("highest rate with p99 below %v and no failure, %v each", b.p99, b.duration)
 		return r, nil
 	}
 	p := bench.Plan{Target: b.target, Pace: bench.Fixed(b.rate), For: b.duration, Progress: func(s bench.Second) {
-		printable.Fprintf(progress, "%4d s  %6d sent  %5d failed  p50 %8.2f ms  p99 %8.2f ms\n", s.Second, s.Sent, s.Failed, s.Latency.P50, s.Latency.P99)
+		printable.Fprintf(progress, "%4d s  %6d sent  %5d failed%s\n", s.Second+1, s.Sent, s.Failed, latencyOf(s))
 	}}
 	load := fmt.Sprintf("%v requests a second for %v", b.rate, b.duration)
 	if b.ramp > 0 {
@@ -218,6 +223,14 @@ func (b *benchFlags) measure(ctx context.Context, progress io.Writer) (*bench.Re
 	}
 	r.Load = load
 	return r, nil
+}
+
+// latencyOf is a second's latency, as far as there were answers.
+func latencyOf(s bench.Second) string {
+	if s.Sent == s.Silent {
+		return "  no answers"
+	}
+	return fmt.Sprintf("  p50 %8.2f ms  p99 %8.2f ms", s.Latency.P50, s.Latency.P99)
 }
 
 func writeHTML(file string, results []*bench.Result) error {

@@ -16,7 +16,14 @@ import (
 type Chart struct {
 	Title, X, Y string
 	LogY        bool
+	TicksX      []Tick // instead of round values
 	Lines       []Line
+}
+
+// Tick is a labelled place on the x axis.
+type Tick struct {
+	At   float64
+	Text string
 }
 
 // Line is a named list of points.
@@ -47,9 +54,9 @@ func (c *Chart) SVG() string {
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s" font-family="system-ui,sans-serif" font-size="12" fill="currentColor">`, width, height, html.EscapeString(c.Title))
 	fmt.Fprintf(&b, `<text x="%d" y="14" font-weight="600">%s</text>`, left, html.EscapeString(c.Title))
 	x, y := c.scales()
-	for _, v := range x.ticks() {
-		px := left + x.place(v)*innerWidth
-		fmt.Fprintf(&b, `<path d="M%.1f %d V%d" stroke="currentColor" stroke-opacity=".15"/><text x="%.1f" y="%d" text-anchor="middle">%s</text>`, px, top, height-bottom, px, height-bottom+16, number(v))
+	for _, tick := range c.ticksX(x) {
+		px := left + x.place(tick.At)*innerWidth
+		fmt.Fprintf(&b, `<path d="M%.1f %d V%d" stroke="currentColor" stroke-opacity=".15"/><text x="%.1f" y="%d" text-anchor="middle">%s</text>`, px, top, height-bottom, px, height-bottom+16, html.EscapeString(tick.Text))
 	}
 	for _, v := range y.ticks() {
 		py := top + (1-y.place(v))*innerHeight
@@ -81,6 +88,23 @@ func (c *Chart) line(b *strings.Builder, i int, l Line, x, y scale) {
 		lx := width - right - legendStep*(min(len(c.Lines), legendPerLine)-i%legendPerLine)
 		fmt.Fprintf(b, `<path d="M%d 20 h16" stroke="%s" stroke-width="3"/><text x="%d" y="24">%s</text>`, lx, colour(i), lx+20, html.EscapeString(l.Name))
 	}
+}
+
+// ticksX are those of the x axis, within it.
+func (c *Chart) ticksX(x scale) (list []Tick) {
+	const rounding = 1e-9
+	for _, t := range c.TicksX {
+		if t.At >= x.low-rounding && t.At <= x.high+rounding {
+			list = append(list, t)
+		}
+	}
+	if len(c.TicksX) > 0 {
+		return list
+	}
+	for _, v := range x.ticks() {
+		list = append(list, Tick{v, number(v)})
+	}
+	return list
 }
 
 // scales fits both axes to the points. The y axis begins at zero unless it is

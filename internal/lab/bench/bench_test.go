@@ -174,6 +174,12 @@ func TestThresholds(t *testing.T) {
 	f("failed<0.1%", "threshold failed<0.1%: measured 0.100%")
 	f("rate>99", "<nil>")
 	f("rate>100", "threshold rate>100: measured 99.9")
+	r.Unanswered = 1
+	f("p99.9<1s", "<nil>")
+	f("max<1s", "threshold max<1s: 0.100% of the requests got no answer")
+	r.Unanswered = 11
+	f("p99<1s", "threshold p99<1s: 1.100% of the requests got no answer")
+	f("p90<1s", "<nil>")
 	f("p98<1s", `threshold "p98<1s": "p98" is not p50, p90, p99, p99.9, max, mean, failed or rate`)
 	f("p99<50", `threshold "p99<50": "50" is not a duration such as 50ms`)
 	f("p99=5ms", `threshold "p99=5ms": expected such as p99<50ms, failed<0.1% or rate>1000`)
@@ -227,7 +233,7 @@ func TestCompareAndReport(t *testing.T) {
 	if err := HTML(&page, "a <title>", []*Result{r, back}); err != nil {
 		t.Fatal(err)
 	}
-	if got := page.String(); strings.Count(got, "<svg") != 4 || strings.Contains(got, "<title>a <title>") {
+	if got := page.String(); strings.Count(got, "<svg") != 3 || strings.Contains(got, "<title>a <title>") {
 		t.Errorf("the page has %d plots", strings.Count(got, "<svg"))
 	}
 }

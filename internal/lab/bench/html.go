@@ -5,25 +5,34 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/goodgate/goodgate/internal/plot"
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// HTML writes a report on results as one page that needs nothing else.
+// HTML writes a report on results as one page that needs nothing else. Of two results it
+// says how the second differs from the first.
 func HTML(w io.Writer, title string, results []*Result) error {
 	charts := []plot.Chart{
-		chart("Latency distribution", "share of requests: 1 = 90 %, 2 = 99 %, 3 = 99.9 % took this long at most", "ms", results, distribution),
+		chart("Latency distribution", "share of answers that took this long at most", "ms", results, distribution),
 		chart("Answered well", "s", "requests a second", results, perSecond(func(s *Second) float64 { return float64(s.Sent - s.Failed) })),
 		chart("p99 of each second", "s", "ms", results, perSecond(func(s *Second) float64 { return s.Latency.P99 })),
-		chart("Failed", "s", "requests a second", results, perSecond(func(s *Second) float64 { return float64(s.Failed) })),
 	}
-	charts[0].LogY = true
+	charts[0].LogY, charts[0].TicksX = true, shares()
+	if slices.ContainsFunc(results, func(r *Result) bool { return r.Failed > 0 }) {
+		charts = append(charts, chart("Failed", "s", "requests a second", results, perSecond(func(s *Second) float64 { return float64(s.Failed) })))
+	}
 	data := struct {
-		Title   string
-		Results []*Result
-		Charts  []template.HTML
+		Title       string
+		Results     []*Result
+		Differences []Difference
+		Remarks     []string
+		Charts      []template.HTML
 	}{Title: title, Results: results}
+	if len(results) == 2 {
+		data.Differences, data.Remarks = Differences(results[0], results[1]), Remarks(results[0], results[1])
+	}
 	for i := range charts {
 		data.Charts = append(data.Charts, template.HTML(charts[i].SVG()))
 	}
@@ -32,26 +41,46 @@ func HTML(w io.Writer, title string, results []*Result) error {
 
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"percent": func(v float64) string { return fmt.Sprintf("%.3f %%", 100*v) },
-	"number":  func(v float64) string { return fmt.Sprintf("%.2f", v) },
-	"text":    printable.Text,
+	"number":  figure,
+	"size":    size,
+	"latency": func(r *Result, v float64) string {
+		if r.Answered() == 0 {
+			return "-"
+		}
+		return figure(v)
+	},
+	"causes": (*Result).causes,
+	"text":   printable.Text,
 }).Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{.Title}}</title>
 <style>body{font:15px/1.5 system-ui,sans-serif;max-width:64em;margin:2em auto;padding:0 1em;color:#222;background:#fff}
 table{border-collapse:collapse;width:100%}td,th{padding:.3em .7em;border-bottom:1px solid #8884;text-align:right}
-td:first-child,th:first-child{text-align:left}figure{margin:1.5em 0}svg{width:100%;height:auto}
+td:first-child,th:first-child{text-align:left}figure{margin:1.5em 0}.wide{overflow-x:auto}th{white-space:nowrap}svg{width:100%;height:auto}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}</style>
 </head><body><h1>{{.Title}}</h1>
-<table><tr><th>run</th><th>requests</th><th>answered/s</th><th>failed</th><th>p50 ms</th><th>p90 ms</th><th>p99 ms</th><th>p99.9 ms</th><th>max ms</th></tr>
-{{range .Results}}<tr><td>{{text .Name}}</td><td>{{.Requests}}</td><td>{{number .PerSecond}}</td><td>{{percent .FailedShare}}</td><td>{{number .Latency.P50}}</td><td>{{number .Latency.P90}}</td><td>{{number .Latency.P99}}</td><td>{{number .Latency.P999}}</td><td>{{number .Latency.Max}}</td></tr>
+<div class="wide"><table><tr><th>run</th><th>target</th><th>requests</th><th>answered/s</th><th>received/s</th><th>statuses</th><th>failed</th><th>min ms</th><th>mean ms</th><th>p50 ms</th><th>p90 ms</th><th>p99 ms</th><th>p99.9 ms</th><th>max ms</th></tr>
+{{range $r := .Results}}<tr><td>{{text .Name}}</td><td>{{text .Target}}</td><td>{{.Requests}}</td><td>{{number .PerSecond}}</td><td>{{size .BytesPerSecond}}</td><td>{{range $status, $n := .Statuses}}{{$status}}: {{$n}}<br>{{else}}-{{end}}</td><td>{{percent .FailedShare}}</td><td>{{latency $r .Latency.Min}}</td><td>{{latency $r .Latency.Mean}}</td><td>{{latency $r .Latency.P50}}</td><td>{{latency $r .Latency.P90}}</td><td>{{latency $r .Latency.P99}}</td><td>{{latency $r .Latency.P999}}</td><td>{{latency $r .Latency.Max}}</td></tr>
+{{end}}</table></div>
+{{range $r := .Results}}{{range causes $r}}<p>{{text $r.Name}}: {{index $r.Failures .}} failed: {{text .}}</p>
+{{end}}{{end}}{{if .Differences}}<h2>Compared</h2>
+<table><tr><th>median of the seconds</th><th>before</th><th>after</th><th>change</th><th>evidence</th></tr>
+{{range .Differences}}<tr><td>{{.Name}}</td><td>{{number .Before}}</td><td>{{number .After}}</td><td>{{.Change}}</td><td>{{.Evidence}}</td></tr>
 {{end}}</table>
-{{range .Charts}}<figure>{{.}}</figure>
+<p>~ stands where the Mann-Whitney test gives the difference 5 % or more to be chance; n is how many seconds were compared.</p>
+{{range .Remarks}}<p><b>Note:</b> {{text .}}</p>
+{{end}}{{end}}{{range .Charts}}<figure>{{.}}</figure>
 {{end}}<h2>Method</h2>
 {{range .Results}}<p><b>{{text .Name}}</b>: {{text .Load}} against {{text .Target}}, {{.Start.UTC.Format "2006-01-02 15:04:05"}} UTC, {{number .Took}} s;
 {{text .Machine.OS}}/{{text .Machine.Arch}}, {{.Machine.CPUs}} CPUs, {{text .Machine.Go}}, goodgate {{text .Machine.Goodgate}}.</p>
 {{end}}<p>The load is open-loop: a request is due at its moment whether or not earlier ones were answered, and its latency counts from that
-moment. No request is sent twice.</p></body></html>
+moment. Requests without a whole answer are in no latency. No request is sent twice.</p></body></html>
 `))
+
+// shares are the places of 0, 90, 99 ... % on the axis of the distribution.
+func shares() []plot.Tick {
+	return []plot.Tick{{At: 0, Text: "0 %"}, {At: math.Log10(2), Text: "50 %"}, {At: 1, Text: "90 %"}, {At: 2, Text: "99 %"}, {At: 3, Text: "99.9 %"}, {At: 4, Text: "99.99 %"}, {At: 5, Text: "99.999 %"}, {At: 6, Text: "99.9999 %"}}
+}
 
 // chart draws one line a result.
 func chart(title, x, y string, results []*Result, points func(*Result) [][2]float64) plot.Chart {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"maps"
+	"math"
 	"sync"
 	"time"
 
@@ -27,13 +28,15 @@ type recorder struct {
 	failures map[string]int
 	statuses map[int]int
 	bytes    int64
+	sent     int
 	failed   int
+	silent   int // of failed: without a whole answer
 }
 
 // bucket is one second.
 type bucket struct {
-	sent, failed int
-	latency      *hdrhistogram.Histogram
+	sent, failed, silent int
+	latency              *hdrhistogram.Histogram // of answers
 }
 
 func newRecorder() *recorder {
@@ -50,8 +53,14 @@ func (r *recorder) add(due, now time.Time, rep *reply) {
 	}
 	b := r.seconds[second]
 	b.sent++
-	b.latency.RecordValue(took)
-	r.all.RecordValue(took)
+	r.sent++
+	if rep.err == nil {
+		b.latency.RecordValue(took)
+		r.all.RecordValue(took)
+	} else {
+		b.silent++
+		r.silent++
+	}
 	r.bytes += rep.bytes
 	if rep.status != 0 {
 		r.statuses[rep.status]++
@@ -64,19 +73,19 @@ func (r *recorder) add(due, now time.Time, rep *reply) {
 }
 
 // last returns the second that has been over for one second, so that most of
-// its answers are in.
-func (r *recorder) last(now time.Time) Second {
+// its answers are in; ok is false when there is none.
+func (r *recorder) last(now time.Time) (s Second, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := int(now.Sub(r.start)/time.Second) - 2
 	if n < 0 || n >= len(r.seconds) {
-		return Second{Second: max(n, 0)}
+		return s, false
 	}
-	return r.seconds[n].second(n)
+	return r.seconds[n].second(n), true
 }
 
 func (b *bucket) second(n int) Second {
-	return Second{Second: n, Sent: b.sent, Failed: b.failed, Latency: latencyOf(b.latency)}
+	return Second{Second: n, Sent: b.sent, Failed: b.failed, Silent: b.silent, Latency: latencyOf(b.latency)}
 }
 
 // result closes the account.
@@ -85,8 +94,7 @@ func (r *recorder) result() *Result {
 	defer r.mu.Unlock()
 	res := &Result{
 		Start:    r.start,
-		Requests: int(r.all.TotalCount()),
-		Failed:   r.failed,
+		Requests: r.sent, Failed: r.failed, Unanswered: r.silent,
 		Bytes:    r.bytes,
 		Seconds:  make([]Second, len(r.seconds)),
 		Statuses: maps.Clone(r.statuses),
@@ -96,16 +104,32 @@ func (r *recorder) result() *Result {
 	for i, b := range r.seconds {
 		res.Seconds[i] = b.second(i)
 	}
-	for _, bar := range r.all.CumulativeDistribution() {
-		res.Distribution = append(res.Distribution, Quantile{bar.Quantile / 100, milliseconds(bar.ValueAt)})
-	}
+	res.Distribution = distributionOf(r.all)
 	res.Took = r.end.Sub(r.start).Seconds()
 	return res
 }
 
+// distributionOf has twenty points for each further nine: 90 %, 99 %, 99.9 %, as far as
+// there are answers beyond.
+func distributionOf(h *hdrhistogram.Histogram) (list []Quantile) {
+	const pointsPerNine = 20
+	n := float64(h.TotalCount())
+	for i := 0; n > 0; i++ {
+		beyond := math.Pow(10, -float64(i)/pointsPerNine)
+		if beyond*n < 1 {
+			break
+		}
+		list = append(list, Quantile{1 - beyond, milliseconds(h.ValueAtPercentile(100 * (1 - beyond)))})
+	}
+	return list
+}
+
 func latencyOf(h *hdrhistogram.Histogram) Latency {
+	if h.TotalCount() == 0 {
+		return Latency{}
+	}
 	at := func(p float64) float64 { return milliseconds(h.ValueAtPercentile(p)) }
-	return Latency{P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: milliseconds(h.Max()), Mean: h.Mean() / 1000}
+	return Latency{Min: milliseconds(h.Min()), P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: milliseconds(h.Max()), Mean: h.Mean() / 1000}
 }
 
 func milliseconds(us int64) float64 { return float64(us) / 1000 }

@@ -1,11 +1,14 @@
 package bench
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -19,6 +22,7 @@ type Result struct {
 	Took         float64        `json:"took_seconds"`
 	Requests     int            `json:"requests"`
 	Failed       int            `json:"failed"`
+	Unanswered   int            `json:"unanswered"` // of Failed: no whole answer came
 	Bytes        int64          `json:"bytes"`
 	Latency      Latency        `json:"latency"`
 	Statuses     map[int]int    `json:"statuses"`
@@ -28,8 +32,10 @@ type Result struct {
 	Machine      Machine        `json:"machine"`
 }
 
-// Latency is how long answers took, from the moment the request was due.
+// Latency is how long answers took, from the moment the request was due. Requests
+// without a whole answer are not in it. It is zero when there was none.
 type Latency struct {
+	Min  float64 `json:"min"`
 	Mean float64 `json:"mean"`
 	P50  float64 `json:"p50"`
 	P90  float64 `json:"p90"`
@@ -43,11 +49,12 @@ type Second struct {
 	Second  int     `json:"second"`
 	Sent    int     `json:"sent"`
 	Failed  int     `json:"failed"`
+	Silent  int     `json:"unanswered"` // of Failed: no whole answer came
 	Latency Latency `json:"latency"`
 }
 
-// Quantile is a point of the distribution: so great a share of the requests
-// took so long at most.
+// Quantile is a point of the distribution: so great a share of the answers took so
+// long at most.
 type Quantile struct {
 	Share float64 `json:"share"`
 	Took  float64 `json:"ms"`
@@ -84,6 +91,33 @@ func (r *Result) FailedShare() float64 {
 	return float64(r.Failed) / float64(max(r.Requests, 1))
 }
 
+// BytesPerSecond returns the bytes of bodies received in a second.
+func (r *Result) BytesPerSecond() float64 {
+	if r.Took == 0 {
+		return 0
+	}
+	return float64(r.Bytes) / r.Took
+}
+
+// Answered returns the requests that got a whole answer, whatever its status.
+func (r *Result) Answered() int { return r.Requests - r.Unanswered }
+
+// Hopeless returns an error when every request failed, with the most frequent cause.
+func (r *Result) Hopeless() error {
+	if r.Requests == 0 || r.Failed < r.Requests {
+		return nil
+	}
+	cause := r.causes()[0]
+	return fmt.Errorf("all %d requests failed: %s (%d)", r.Requests, cause, r.Failures[cause])
+}
+
+// causes are the names of failures, the most frequent first.
+func (r *Result) causes() []string {
+	return slices.SortedFunc(maps.Keys(r.Failures), func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.Failures[b], r.Failures[a]), cmp.Compare(a, b))
+	})
+}
+
 // Write stores the result as JSON.
 func (r *Result) Write(file string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
@@ -100,8 +134,8 @@ func Read(file string) (*Result, error) {
 		return nil, err
 	}
 	r := new(Result)
-	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	if err := json.Unmarshal(data, r); err != nil || r.Target == "" || len(r.Seconds) == 0 {
+		return nil, fmt.Errorf("%s is no result of goodgate bench; bench URL --json FILE writes one", file)
 	}
 	return r, nil
 }

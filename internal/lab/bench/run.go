@@ -14,7 +14,7 @@ type Plan struct {
 	Pace   Pace
 	For    time.Duration // requests are due until then
 	Max    int           // requests at once; those due beyond it wait, which counts; 0 = 10000
-	// Progress, if not nil, is told of every second when it is over.
+	// Progress, if not nil, is told of every second when it has been over for one.
 	Progress func(Second)
 }
 
@@ -36,7 +36,9 @@ func Run(ctx context.Context, p Plan) (*Result, error) {
 	defer c.close()
 	g := &generator{plan: p, client: c, record: newRecorder(), due: make(chan time.Time), buffers: sync.Pool{New: func() any { return new([16 << 10]byte) }}}
 	g.run(ctx)
-	return g.record.result(), nil
+	r := g.record.result()
+	r.Target = c.url.Redacted() // a result is made to be shown
+	return r, nil
 }
 
 // generator is a run under way.
@@ -111,7 +113,9 @@ func (g *generator) report() (stop func()) {
 			case <-done:
 				return
 			case now := <-tick.C:
-				g.plan.Progress(g.record.last(now))
+				if s, ok := g.record.last(now); ok {
+					g.plan.Progress(s)
+				}
 			}
 		}
 	})

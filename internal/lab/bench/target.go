@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/wire/http1"
@@ -41,13 +42,32 @@ type client struct {
 	sender roundTripper
 }
 
-func newClient(t Target) (*client, error) {
-	u, err := url.Parse(t.URL)
-	if err != nil {
-		return nil, fmt.Errorf("target: %w", err)
+// Check returns an error when the URL cannot be asked.
+func (t Target) Check() error {
+	_, err := t.parsed()
+	return err
+}
+
+func (t Target) parsed() (*url.URL, error) {
+	if !strings.Contains(t.URL, "://") {
+		return nil, fmt.Errorf("%q: a URL needs its scheme: write http://%s", t.URL, t.URL)
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("target %q: expected http://host or https://host", t.URL)
+	u, err := url.Parse(t.URL)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the target is not a URL: %w", err)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("%q: %s is not spoken, only http and https", t.URL, u.Scheme)
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("%q: a URL needs a host, such as http://127.0.0.1:8080/", t.URL)
+	}
+	return u, nil
+}
+
+func newClient(t Target) (*client, error) {
+	u, err := t.parsed()
+	if err != nil {
+		return nil, err
 	}
 	if t.Method == "" {
 		t.Method = http.MethodGet
@@ -94,7 +114,7 @@ func (c *client) dial(ctx context.Context) (net.Conn, error) {
 	secure := tls.Client(conn, cfg)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, err
+		return nil, fmt.Errorf("TLS handshake with %s: %w", host, err)
 	}
 	return secure, nil
 }
@@ -116,10 +136,31 @@ func (r *reply) failure() string {
 	case r.err == errLate:
 		return errLate.Error()
 	}
-	if e, ok := errors.AsType[*http1.Error](r.err); ok {
+	return cause(r.err)
+}
+
+// cause names an error so that all alike have one name: with what was connected, and
+// without the ports of this side.
+func cause(err error) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		why := op.Err.Error()
+		if n, ok := errors.AsType[syscall.Errno](op.Err); ok {
+			why = n.Error()
+		} else if op.Timeout() {
+			why = "no connection in time"
+		}
+		if op.Addr == nil {
+			return why
+		}
+		return "connecting to " + op.Addr.String() + ": " + why
+	}
+	if e, ok := errors.AsType[*http1.Error](err); ok {
 		return strings.TrimSpace(e.Phase.String() + ": " + e.Kind.String())
 	}
-	return "no connection"
+	if err := errors.Unwrap(err); err != nil {
+		return cause(err)
+	}
+	return "no connection: " + err.Error()
 }
 
 // send asks once and reads the answer to its end.

@@ -1,7 +1,7 @@
 package bench
 
 import (
-	"cmp"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -16,15 +16,43 @@ func (r *Result) Text(w io.Writer) error {
 	printable.Fprintf(t, "target\t%s\n", r.Target)
 	printable.Fprintf(t, "load\t%s\n", r.Load)
 	printable.Fprintf(t, "requests\t%d in %.1f s, %.1f answered well a second\n", r.Requests, r.Took, r.PerSecond())
+	printable.Fprintf(t, "received\t%s of bodies, %s a second\n", size(float64(r.Bytes)), size(r.BytesPerSecond()))
 	printable.Fprintf(t, "failed\t%d (%.3f %%)\n", r.Failed, 100*r.FailedShare())
+	for _, cause := range r.causes() {
+		printable.Fprintf(t, "\t%d %s\n", r.Failures[cause], cause)
+	}
 	l := r.Latency
-	printable.Fprintf(t, "latency\tp50 %.2f  p90 %.2f  p99 %.2f  p99.9 %.2f  max %.2f ms, from the moment each was due\n", l.P50, l.P90, l.P99, l.P999, l.Max)
+	switch {
+	case r.Answered() == 0:
+		printable.Fprintf(t, "latency\tnot known: there were no answers\n")
+	default:
+		printable.Fprintf(t, "latency\tmin %.2f  mean %.2f  p50 %.2f  p90 %.2f  p99 %.2f  p99.9 %.2f  max %.2f ms, from the moment each was due%s\n",
+			l.Min, l.Mean, l.P50, l.P90, l.P99, l.P999, l.Max, ofThose(r))
+	}
 	for _, status := range slices.Sorted(maps.Keys(r.Statuses)) {
 		printable.Fprintf(t, "status %d\t%d\n", status, r.Statuses[status])
 	}
-	names := slices.SortedFunc(maps.Keys(r.Failures), func(a, b string) int { return cmp.Compare(r.Failures[b], r.Failures[a]) })
-	for _, name := range names {
-		printable.Fprintf(t, "failed\t%d %s\n", r.Failures[name], name)
-	}
 	return t.Flush()
+}
+
+// ofThose says that not all requests are in the latency.
+func ofThose(r *Result) string {
+	if r.Unanswered == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; of the %d with an answer", r.Answered())
+}
+
+// size writes bytes for people.
+func size(n float64) string {
+	for _, unit := range []string{"B", "kB", "MB", "GB"} {
+		if n < 1000 || unit == "GB" {
+			if unit == "B" {
+				return fmt.Sprintf("%.0f B", n)
+			}
+			return fmt.Sprintf("%.1f %s", n, unit)
+		}
+		n /= 1000
+	}
+	return ""
 }

@@ -13,7 +13,8 @@ type Threshold struct {
 	text  string
 	value func(*Result) float64
 	unit  func(float64) string
-	above bool // the bound is a least value
+	above bool    // the bound is a least value
+	miss  float64 // share of the requests that may have no answer; 1 = any
 	bound float64
 }
 
@@ -21,15 +22,16 @@ type Threshold struct {
 var measures = map[string]struct {
 	value func(*Result) float64
 	kind  string
+	miss  float64
 }{
-	"p50":    {func(r *Result) float64 { return r.Latency.P50 }, "time"},
-	"p90":    {func(r *Result) float64 { return r.Latency.P90 }, "time"},
-	"p99":    {func(r *Result) float64 { return r.Latency.P99 }, "time"},
-	"p99.9":  {func(r *Result) float64 { return r.Latency.P999 }, "time"},
-	"max":    {func(r *Result) float64 { return r.Latency.Max }, "time"},
-	"mean":   {func(r *Result) float64 { return r.Latency.Mean }, "time"},
-	"failed": {func(r *Result) float64 { return 100 * r.FailedShare() }, "share"},
-	"rate":   {(*Result).PerSecond, "rate"},
+	"p50":    {func(r *Result) float64 { return r.Latency.P50 }, "time", 0.5},
+	"p90":    {func(r *Result) float64 { return r.Latency.P90 }, "time", 0.1},
+	"p99":    {func(r *Result) float64 { return r.Latency.P99 }, "time", 0.01},
+	"p99.9":  {func(r *Result) float64 { return r.Latency.P999 }, "time", 0.001},
+	"max":    {func(r *Result) float64 { return r.Latency.Max }, "time", 0},
+	"mean":   {func(r *Result) float64 { return r.Latency.Mean }, "time", 0},
+	"failed": {func(r *Result) float64 { return 100 * r.FailedShare() }, "share", 1},
+	"rate":   {(*Result).PerSecond, "rate", 1},
 }
 
 // ParseThreshold reads p50, p90, p99, p99.9, max, mean <duration, failed <share
@@ -44,7 +46,7 @@ func ParseThreshold(text string) (Threshold, error) {
 	if !ok {
 		return t, fmt.Errorf("threshold %q: %q is not p50, p90, p99, p99.9, max, mean, failed or rate", text, text[:i])
 	}
-	t.value, t.above = m.value, text[i] == '>'
+	t.value, t.above, t.miss = m.value, text[i] == '>', m.miss
 	bound := strings.TrimSpace(text[i+1:])
 	switch m.kind {
 	case "time":
@@ -72,8 +74,12 @@ func ParseThreshold(text string) (Threshold, error) {
 	return t, nil
 }
 
-// Check returns an error when the result does not keep the bound.
+// Check returns an error when the result does not keep the bound. A request without an
+// answer counts as one whose answer takes for ever.
 func (t Threshold) Check(r *Result) error {
+	if missing := float64(r.Unanswered) / float64(max(r.Requests, 1)); missing > t.miss {
+		return fmt.Errorf("threshold %s: %.3f%% of the requests got no answer", t.text, 100*missing)
+	}
 	v := t.value(r)
 	if t.above && v > t.bound || !t.above && v < t.bound {
 		return nil
