@@ -1,11 +1,15 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/goodgate/goodgate/internal/plot"
 	"github.com/goodgate/goodgate/internal/printable"
@@ -26,10 +30,11 @@ func HTML(w io.Writer, title string, results []*Result) error {
 	data := struct {
 		Title       string
 		Results     []*Result
+		Rows        []row
 		Differences []Difference
 		Remarks     []string
 		Charts      []template.HTML
-	}{Title: title, Results: results}
+	}{Title: title, Results: results, Rows: rows(results)}
 	if len(results) == 2 {
 		data.Differences, data.Remarks = Differences(results[0], results[1]), Remarks(results[0], results[1])
 	}
@@ -40,15 +45,7 @@ func HTML(w io.Writer, title string, results []*Result) error {
 }
 
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"percent": func(v float64) string { return fmt.Sprintf("%.3f %%", 100*v) },
-	"number":  figure,
-	"size":    size,
-	"latency": func(r *Result, v float64) string {
-		if r.Answered() == 0 {
-			return "-"
-		}
-		return figure(v)
-	},
+	"number": figure,
 	"causes": (*Result).causes,
 	"text":   printable.Text,
 }).Parse(`<!doctype html>
@@ -56,12 +53,12 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 <title>{{.Title}}</title>
 <style>body{font:15px/1.5 system-ui,sans-serif;max-width:64em;margin:2em auto;padding:0 1em;color:#222;background:#fff}
 table{border-collapse:collapse;width:100%}td,th{padding:.3em .7em;border-bottom:1px solid #8884;text-align:right}
-td:first-child,th:first-child{text-align:left}figure{margin:1.5em 0}.wide{overflow-x:auto}th{white-space:nowrap}svg{width:100%;height:auto}
+td:first-child,th:first-child{text-align:left}figure{margin:1.5em 0}td{overflow-wrap:anywhere}svg{width:100%;height:auto}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}</style>
 </head><body><h1>{{.Title}}</h1>
-<div class="wide"><table><tr><th>run</th><th>target</th><th>requests</th><th>answered/s</th><th>received/s</th><th>statuses</th><th>failed</th><th>min ms</th><th>mean ms</th><th>p50 ms</th><th>p90 ms</th><th>p99 ms</th><th>p99.9 ms</th><th>max ms</th></tr>
-{{range $r := .Results}}<tr><td>{{text .Name}}</td><td>{{text .Target}}</td><td>{{.Requests}}</td><td>{{number .PerSecond}}</td><td>{{size .BytesPerSecond}}</td><td>{{range $status, $n := .Statuses}}{{$status}}: {{$n}}<br>{{else}}-{{end}}</td><td>{{percent .FailedShare}}</td><td>{{latency $r .Latency.Min}}</td><td>{{latency $r .Latency.Mean}}</td><td>{{latency $r .Latency.P50}}</td><td>{{latency $r .Latency.P90}}</td><td>{{latency $r .Latency.P99}}</td><td>{{latency $r .Latency.P999}}</td><td>{{latency $r .Latency.Max}}</td></tr>
-{{end}}</table></div>
+<table><tr><th></th>{{range .Results}}<th>{{text .Name}}</th>{{end}}</tr>
+{{range .Rows}}<tr><td>{{.Name}}</td>{{range .Cells}}<td>{{text .}}</td>{{end}}</tr>
+{{end}}</table>
 {{range $r := .Results}}{{range causes $r}}<p>{{text $r.Name}}: {{index $r.Failures .}} failed: {{text .}}</p>
 {{end}}{{end}}{{if .Differences}}<h2>Compared</h2>
 <table><tr><th>median of the seconds</th><th>before</th><th>after</th><th>change</th><th>evidence</th></tr>
@@ -76,6 +73,56 @@ td:first-child,th:first-child{text-align:left}figure{margin:1.5em 0}.wide{overfl
 {{end}}<p>The load is open-loop: a request is due at its moment whether or not earlier ones were answered, and its latency counts from that
 moment. Requests without a whole answer are in no latency. No request is sent twice.</p></body></html>
 `))
+
+// row is one measure of all results.
+type row struct {
+	Name  string
+	Cells []string
+}
+
+func rows(results []*Result) (list []row) {
+	latency := func(value func(Latency) float64) func(*Result) string {
+		return func(r *Result) string {
+			if r.Answered() == 0 {
+				return "-"
+			}
+			return figure(value(r.Latency))
+		}
+	}
+	for _, m := range []struct {
+		name string
+		cell func(*Result) string
+	}{
+		{"target", func(r *Result) string { return r.Target }},
+		{"requests", func(r *Result) string { return strconv.Itoa(r.Requests) }},
+		{"answered well a second", func(r *Result) string { return figure(r.PerSecond()) }},
+		{"received a second", func(r *Result) string { return size(r.BytesPerSecond()) }},
+		{"statuses", statuses},
+		{"failed", func(r *Result) string { return fmt.Sprintf("%d (%.3f %%)", r.Failed, 100*r.FailedShare()) }},
+		{"min ms", latency(func(l Latency) float64 { return l.Min })},
+		{"mean ms", latency(func(l Latency) float64 { return l.Mean })},
+		{"p50 ms", latency(func(l Latency) float64 { return l.P50 })},
+		{"p90 ms", latency(func(l Latency) float64 { return l.P90 })},
+		{"p99 ms", latency(func(l Latency) float64 { return l.P99 })},
+		{"p99.9 ms", latency(func(l Latency) float64 { return l.P999 })},
+		{"max ms", latency(func(l Latency) float64 { return l.Max })},
+	} {
+		r := row{Name: m.name}
+		for _, result := range results {
+			r.Cells = append(r.Cells, m.cell(result))
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+func statuses(r *Result) string {
+	var list []string
+	for _, status := range slices.Sorted(maps.Keys(r.Statuses)) {
+		list = append(list, fmt.Sprintf("%d: %d", status, r.Statuses[status]))
+	}
+	return cmp.Or(strings.Join(list, ", "), "-")
+}
 
 // shares are the places of 0, 90, 99 ... % on the axis of the distribution.
 func shares() []plot.Tick {
