@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -60,6 +61,21 @@ var wellToo = map[string]func(*plant) diagnosis{
 		p.nginx("map $http_upgrade $connection_upgrade { default upgrade; '' close; }\n" +
 			proxied("http://"+to, "proxy_http_version 1.1;", "proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $connection_upgrade;", "proxy_read_timeout 1h;"))
 		p.get()
+		return p.doctorNginx()
+	},
+	"events without end": func(p *plant) diagnosis {
+		p.nginx(proxied("http://"+p.app(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			io.WriteString(w, "data: 1\n\n")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}), "proxy_buffering off;", "proxy_read_timeout 1h;"))
+		return p.doctorNginx("--max-wait", "500ms")
+	},
+	"a location that leads to another of the same server": func(p *plant) diagnosis {
+		own := p.address()
+		p.nginx("server { listen $LISTEN; listen " + own + "; location /old/ { proxy_pass http://" + own + "/new/; } location /new/ { proxy_pass http://" + p.app(fine) + "/; } }")
+		p.ask(3, "GET", "/old/x", "")
 		return p.doctorNginx()
 	},
 	"IPv6": func(p *plant) diagnosis {

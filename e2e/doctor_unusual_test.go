@@ -117,6 +117,50 @@ var unusual = []setup{
 		return d
 	}, "wrong_port", "upstreams[0].url"},
 
+	{"HTTP/2 only, over TLS", func(p *plant) diagnosis {
+		cert := p.certificate("app.pem", "app.internal", time.Now().Add(1000*time.Hour))
+		s := &http.Server{Handler: http.HandlerFunc(fine), Protocols: new(http.Protocols)}
+		s.Protocols.SetHTTP2(true)
+		ln := p.listen()
+		go s.Serve(tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}}))
+		p.Cleanup(func() { s.Close() })
+		p.nginx(proxied("https://" + ln.Addr().String()))
+		p.get()
+		return p.doctorNginx()
+	}, "http2_only", "grpc_pass grpcs://"},
+
+	{"nginx passes requests on to itself", func(p *plant) diagnosis {
+		own := p.address()
+		p.nginxWith("", "worker_connections 32;", "server { listen $LISTEN; listen "+own+"; location / { proxy_pass http://"+own+"; } }")
+		p.ask(1, "GET", "/", "")
+		return p.doctorNginx()
+	}, "loop", "the application's own port"},
+
+	{"a chunked response without chunks", func(p *plant) diagnosis {
+		p.nginx(proxied("http://"+p.raw(func(c net.Conn) {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello\r\n")
+		}), "proxy_http_version 1.1;"))
+		p.get()
+		return p.doctorNginx()
+	}, "invalid_chunks", "curl --raw"},
+
+	{"nothing follows 100 Continue", func(p *plant) diagnosis {
+		p.nginx(proxied("http://" + p.raw(func(c net.Conn) { io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n") })))
+		p.get()
+		return p.doctorNginx()
+	}, "closed_without_answer", "application's log"},
+
+	{"a response stops in the middle", func(p *plant) diagnosis {
+		p.nginx(proxied("http://"+p.app(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			io.WriteString(w, "begin")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}), "proxy_read_timeout 1s;"))
+		p.ask(1, "GET", "/", "")
+		return p.doctorNginx()
+	}, "response_stalled", "waits for"},
+
 	{"a limit on requests", func(p *plant) diagnosis {
 		p.nginx("limit_req_zone $host zone=one:1m rate=1r/m;\n" + proxied("http://"+p.app(fine), "limit_req zone=one;"))
 		p.ask(5, "GET", "/", "")

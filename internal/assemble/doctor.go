@@ -135,6 +135,7 @@ func doctorWords(pool string, i int, u config.Upstream) doctor.Words {
 		PROXY:      key("proxy_protocol") + "v1",
 		HealthPath: key("health.path") + "%s",
 		HTTP2:      key("protocol") + "h2c",
+		HTTP2TLS:   key("protocol") + "h2",
 		Resolver:   key("dns.resolver") + "%s:53",
 		OneFamily:  key("dns.family") + "ipv4",
 	}

@@ -365,6 +365,11 @@ func (d *nginxCase) lint(logged []finding.Finding) (traps, rest []finding.Findin
 	if slices.ContainsFunc(logged, short) { // what it names includes what the trap would
 		traps = slices.DeleteFunc(traps, func(f finding.Finding) bool { return f.Code == "worker_files" })
 	}
+	if slices.ContainsFunc(traps, func(f finding.Finding) bool { return f.Code == "loop" }) {
+		for i := range logged {
+			logged[i].Follows = logged[i].Follows || short(logged[i])
+		}
+	}
 	for i, trap := range traps {
 		logged = slices.DeleteFunc(logged, func(f finding.Finding) bool {
 			if f.Code != trap.Code {

@@ -120,6 +120,7 @@ func haproxyWords(l haproxy.Line) doctor.Words {
 		HTTPS:      with(nil, params{{Name: "ssl"}, {Name: "verify", Value: "required"}, {Name: "ca-file", Value: "/etc/ssl/certs/ca-certificates.crt"}}),
 		HTTP2:      with([]string{"alpn"}, params{{Name: "proto", Value: "h2"}}),
 		ServerName: same(params{{Name: "verifyhost", Value: "%[1]s"}, {Name: "sni", Value: "str(%[1]s)"}}),
+		HTTP2TLS:   with(nil, params{{Name: "alpn", Value: "h2"}}),
 		Client:     same(params{{Name: "crt", Value: "/etc/haproxy/upstream-client.pem"}}),
 		PROXY:      same(params{{Name: "send-proxy"}}),
 		CA:         same(params{{Name: "ca-file", Value: "%s"}}),

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -46,13 +47,33 @@ func (e *examination) judge(ctx context.Context, p place, a *answer) bool {
 	e.judgeHeader(a)
 	e.judgeStatus(ctx, p, a)
 	e.judgeClock(a)
-	if a.bodyErr != nil {
-		f := broken("truncated", reason.ResponseTruncated)
+	e.judgeBody(a)
+	return true
+}
+
+// judgeBody looks at how the body ended. One without a length may go on for ever, as
+// events do.
+func (e *examination) judgeBody(a *answer) {
+	f := broken("truncated", reason.ResponseTruncated)
+	switch {
+	case a.bodyErr == nil:
+		return
+	case isTimeout(a.bodyErr) && a.response.ContentLength < 0:
+		e.step("body", 0, "%d bytes, and no end within %s", len(a.body), span(e.o.MaxWait))
+		return
+	case isTimeout(a.bodyErr):
+		f = finding.Finding{Severity: finding.Warning, Confidence: finding.Likely, Code: "response_stalled", Reason: reason.ResponseStalled}
+		f.Seen = fmt.Sprintf("the answer to %s has %d of %d bytes of its body after %s", a.request, len(a.body), a.response.ContentLength, span(e.o.MaxWait))
+		f.Means, f.Do = "the application stopped in the middle of a response", "see what the application waits for"
+	case errors.Is(a.bodyErr, io.ErrUnexpectedEOF), errors.Is(a.bodyErr, syscall.ECONNRESET):
 		f.Seen = fmt.Sprintf("the answer to %s broke off within its body after %d bytes: %v", a.request, len(a.body), a.bodyErr)
 		f.Means, f.Do = "the application ended in the middle, or announces more (Content-Length) than it sends", "see the application's log"
-		e.find(f)
+	default:
+		f = broken("invalid_chunks", reason.ResponseMalformed)
+		f.Seen = fmt.Sprintf("the body of the answer to %s is not valid after %d bytes: %v", a.request, len(a.body), a.bodyErr)
+		f.Means, f.Do = "the application writes the body of a chunked response without chunks, or with wrong ones", "see what the application sends (curl --raw)"
 	}
-	return true
+	e.find(f)
 }
 
 func server(r *http.Response) string {
@@ -83,8 +104,8 @@ func (a *answer) closed() bool {
 // noAnswer says why a request got none: first whether something else is spoken
 // here than HTTP/1.1 without TLS.
 func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.Finding {
-	if e.TLS == nil && !isTimeout(a.err) {
-		if e.speaksTLS(ctx, p) {
+	if !isTimeout(a.err) && (e.TLS == nil || len(a.first) == 0) {
+		if e.TLS == nil && e.speaksTLS(ctx, p) {
 			return e.plainToTLS(p, a.trouble())
 		}
 		if e.speaks(ctx, p, HTTP2) {
@@ -93,9 +114,12 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 			f.Means = "the upstream speaks HTTP/2 only (as gRPC servers do), the proxy is set to speak HTTP/1.1 to it"
 			f.Do = "speak HTTP/2 to it, or let the application speak HTTP/1.1 too"
 			f.Directive = set(e.Words.HTTP2, e.Addr)
+			if e.TLS != nil {
+				f.Directive = set(e.Words.HTTP2TLS, e.Addr)
+			}
 			return f
 		}
-		if f, found := e.otherProtocol(ctx, p, a); found {
+		if f, found := e.otherProtocol(ctx, p, a); found && e.TLS == nil {
 			return f
 		}
 	}
@@ -115,7 +139,7 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 			f.Seen += fmt.Sprintf(" (the doctor waits no longer; the proxy waits %s)", span(e.Response))
 		}
 		return f
-	case len(a.first) > 0:
+	case len(a.first) > 0 && !bytes.HasPrefix(a.first, []byte("HTTP/")):
 		f := broken("not_http", reason.ResponseMalformed)
 		f.Seen = what
 		f.Means = "what listens there does not speak HTTP: another service has the port"

@@ -24,7 +24,7 @@ func Lint(c *Config) []finding.Finding {
 	}
 	for _, l := range c.Locations {
 		for _, check := range []func(*Config, *Location) (finding.Finding, bool){
-			lintKeepalive, lintResolver, lintSlash, lintRetryTime, lintRetryMethods,
+			lintKeepalive, lintResolver, lintSlash, lintRetryTime, lintRetryMethods, lintLoop,
 		} {
 			if f, found := check(c, l); found {
 				f.Upstream = ""

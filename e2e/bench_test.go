@@ -1,0 +1,24 @@
+package e2e_test
+
+import (
+	"net"
+	"testing"
+)
+
+// TestBenchSays: what cannot be measured is said, with the right exit code.
+func TestBenchSays(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	file := writeFile(t, t.TempDir(), "goodgate.yaml", "listeners: [\":8080\"]\n")
+	wantCommand(t, 2, "a URL needs its scheme: write http://"+address, "bench", address)
+	wantCommand(t, 2, "--rate 0: must be above 0", "bench", "http://"+address, "--rate", "0")
+	wantCommand(t, 2, "--for 0s: must be above 0", "bench", "http://"+address, "--for", "0s")
+	wantCommand(t, 1, "all 10 requests failed: connecting to "+address+": connection refused", "bench", "http://"+address, "--for", "100ms")
+	wantCommand(t, 1, "all 20 requests failed: connecting to "+address+": connection refused", "bench", "http://"+address, "--for", "200ms", "--knee")
+	wantCommand(t, 2, "is no result of goodgate bench", "bench", "compare", file, file)
+}
