@@ -26,6 +26,17 @@ func human(c config.Log) bool {
 	return err == nil && o.Form() == logging.Human
 }
 
+// relog returns what opens the log anew when a reload changes it.
+func relog(log *logging.Log) func(config.Log) (*logging.Next, error) {
+	return func(c config.Log) (*logging.Next, error) {
+		o, err := assemble.Log(c)
+		if err != nil {
+			return nil, err
+		}
+		return log.Prepare(o)
+	}
+}
+
 // adopt makes what libraries write to the standard logger, such as net/http's
 // HTTP/2 about an upstream, part of the log.
 func adopt(log *logging.Log) {

@@ -121,7 +121,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 		return &exitError{exitFailed, err}
 	}
 	g, err := gate.New(cfg, gate.Options{
-		Logger: log.Logger, Access: log.Access, Version: version(), Metrics: counts(cfg, log), Load: from.loader(), Inherit: inherited,
+		Logger: log.Logger, Access: log.Access, Relog: relog(log), Version: version(), Metrics: counts(log), Load: from.loader(), Inherit: inherited,
 		AdminSpares: from.adminSpares(),
 	})
 	if err != nil {
@@ -164,11 +164,8 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 	return nil
 }
 
-// counts returns what is counted, nothing when nobody can ask for it.
-func counts(cfg *config.Config, log *logging.Log) *metrics.Metrics {
-	if cfg.Admin.Address == "" {
-		return nil
-	}
+// counts returns what is counted. Nothing is while there is no admin listener.
+func counts(log *logging.Log) *metrics.Metrics {
 	m := metrics.New(metrics.Build{Version: version(), Go: runtime.Version()})
 	m.Register("log_records_dropped_total", "Records of the log that could not be written in time.", log.Dropped)
 	return m

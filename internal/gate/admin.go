@@ -95,16 +95,18 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	return s
 }
 
-// replaceAdmin puts next in the place of old; either may be nil.
-func (g *Gate) replaceAdmin(old, next *adminServer) {
+// replaceAdmin puts next in the place of old; either may be nil. What is under
+// way on old gets grace, or lastWords once stop is closed.
+func (g *Gate) replaceAdmin(old, next *adminServer, grace time.Duration, stop <-chan struct{}) {
 	if old == next {
 		return
 	}
 	if old != nil {
 		old.heir = next != nil && next.door.socket == old.door.socket
 		old.hush()
-		// The request that asked for this may be one of its own.
-		g.tasks.Go(old.end)
+		// The request that asked for this may be one of its own, and others may be
+		// waiting for their turn to change something.
+		g.tasks.Go(func() { old.end(grace, stop) })
 	}
 	if next != nil {
 		g.startAdmin(next)
@@ -149,11 +151,16 @@ func (s *adminServer) hush() {
 	}
 }
 
-// end gives the last answers their time.
-func (s *adminServer) end() {
-	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+// end gives the last answers their time: grace, or lastWords once stop is closed.
+func (s *adminServer) end(grace time.Duration, stop <-chan struct{}) {
+	ctx, cancel := bounded(grace, stop)
 	defer cancel()
-	if s.http.Shutdown(ctx) != nil {
+	if s.http.Shutdown(ctx) == nil {
+		return
+	}
+	last, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	if s.http.Shutdown(last) != nil {
 		s.http.Close()
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -23,39 +25,67 @@ const (
 	relieved = 10
 )
 
-// events tells the webhook what happens to pools. nil tells nobody.
+// events tells the webhook what happens to pools.
 type events struct {
-	sender *webhook.Sender
-	on     []string
-	floor  float64
+	opts Options
+	to   atomic.Pointer[telling] // nil = nobody is told
+	made chan *webhook.Sender    // a sender that is to be run
 
 	mu   sync.Mutex            // protects down
 	down map[balancer.Key]bool // of which it was told that they are
+
+	sender *webhook.Sender // the only one; nil before the first webhook. use's
 }
 
-// newEvents returns nil without a webhook.
-func newEvents(c config.Events, o Options) *events {
-	if c.Webhook.URL == "" {
-		return nil
-	}
-	e := &events{sender: webhook.New(assemble.Webhook(c.Webhook, o.Logger)), on: c.Webhook.On, floor: float64(c.Webhook.Floor), down: map[balancer.Key]bool{}}
-	if o.Metrics != nil {
-		o.Metrics.Register("webhook_events_lost_total", "Events that the webhook could not be told of.", e.sender.Lost)
-	}
+// telling is who is told, and of what.
+type telling struct {
+	*webhook.Sender
+	config config.Webhook
+}
+
+func newEvents(c config.Webhook, o Options) *events {
+	e := &events{opts: o, made: make(chan *webhook.Sender, 1), down: map[balancer.Key]bool{}}
+	e.use(c)
 	return e
+}
+
+// use tells as a configuration has it from now on. What waits for a webhook that
+// was changed goes to the next one; for one that was taken out, it is still sent.
+// Calls come one after the other.
+func (e *events) use(c config.Webhook) {
+	if t := e.to.Load(); c.URL == "" || t != nil && reflect.DeepEqual(t.config, c) {
+		if c.URL == "" {
+			e.to.Store(nil)
+			e.mu.Lock()
+			clear(e.down)
+			e.mu.Unlock()
+		}
+		return
+	}
+	o := assemble.Webhook(c, e.opts.Logger)
+	if e.sender != nil {
+		e.sender.Change(o)
+	} else {
+		e.sender = webhook.New(o)
+		e.made <- e.sender
+		if m := e.opts.Metrics; m != nil {
+			m.Register("webhook_events_lost_total", "Events that the webhook could not be told of.", e.sender.Lost)
+		}
+	}
+	e.to.Store(&telling{e.sender, c})
 }
 
 // tell sends an event of a kind that is wanted.
 func (e *events) tell(kind string, event webhook.Event) {
-	if e != nil && slices.Contains(e.on, kind) {
-		e.sender.Send(event)
+	if t := e.to.Load(); t != nil && slices.Contains(t.config.On, kind) {
+		t.Send(event)
 	}
 }
 
 // changed tells that an upstream became unavailable, or is available again.
 // Those that have just been found are not told of.
 func (e *events) changed(c balancer.Change) {
-	if e == nil {
+	if e.to.Load() == nil {
 		return
 	}
 	u := c.Upstream
@@ -95,7 +125,6 @@ func (e *events) reloadFailed(cause string, err error) {
 // run sends, and looks at the pools every second, until ctx ends.
 func (e *events) run(ctx context.Context, pools func() []*proxy.Pool) {
 	var wg sync.WaitGroup
-	wg.Go(func() { e.sender.Run(ctx) })
 	defer wg.Wait()
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
@@ -103,14 +132,22 @@ func (e *events) run(ctx context.Context, pools func() []*proxy.Pool) {
 	for {
 		select {
 		case <-ticker.C:
+		case s := <-e.made:
+			wg.Go(func() { s.Run(ctx) })
+			continue
 		case <-ctx.Done():
 			return
+		}
+		t := e.to.Load()
+		if t == nil {
+			clear(states)
+			continue
 		}
 		present := map[string]*state{}
 		for _, p := range pools() {
 			s := cmp.Or(states[p.Name()], new(state))
 			present[p.Name()] = s
-			e.look(p, s)
+			e.look(p, s, float64(t.config.Floor))
 		}
 		states = present
 		e.forget(pools())
@@ -134,7 +171,8 @@ func (e *events) forget(pools []*proxy.Pool) {
 // state is what was found of a pool so far.
 type state struct{ low, full edge }
 
-func (e *events) look(p *proxy.Pool, s *state) {
+// look tells of a pool that has less than the share floor available, or is overloaded.
+func (e *events) look(p *proxy.Pool, s *state, floor float64) {
 	members := p.Members()
 	available := 0
 	for i := range members {
@@ -142,7 +180,7 @@ func (e *events) look(p *proxy.Pool, s *state) {
 			available++
 		}
 	}
-	if s.low.flips(float64(available) < e.floor*float64(len(members)) || len(members) == 0) {
+	if s.low.flips(float64(available) < floor*float64(len(members)) || len(members) == 0) {
 		event := webhook.Event{Type: "pool_above_floor", Pool: p.Name(), Text: "has enough upstreams again"}
 		if s.low.on {
 			event.Type, event.Text = "pool_below_floor", "has too few upstreams"

@@ -108,9 +108,9 @@ func TestEdge(t *testing.T) {
 // TestNoWebhook: whoever tells of something need not ask whether anybody
 // listens.
 func TestNoWebhook(t *testing.T) {
-	e := newEvents(config.Events{}, Options{})
+	e := newEvents(config.Webhook{}, Options{})
 	e.reloadFailed("a test", errors.New("x"))
-	if e != nil {
-		t.Error("events without a webhook")
+	if e.sender != nil {
+		t.Error("a sender without a webhook")
 	}
 }

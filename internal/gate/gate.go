@@ -19,18 +19,21 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/limit"
+	"github.com/goodgate/goodgate/internal/logging"
 	"github.com/goodgate/goodgate/internal/metrics"
 	"github.com/goodgate/goodgate/internal/tickets"
-	"github.com/goodgate/goodgate/internal/tracing"
 	"github.com/goodgate/goodgate/proxy"
 )
 
 // Options are what a gate gets from the program around it.
 type Options struct {
-	Logger  *slog.Logger
-	Access  func(*proxy.Record)   // logs requests; nil = Logger does
+	Logger *slog.Logger
+	Access func(*proxy.Record) // logs requests; nil = Logger does
+	// Relog opens the log as a new configuration has it, for Reload; nil = Logger
+	// stays as it is.
+	Relog   func(config.Log) (*logging.Next, error)
 	Version string                // of the program, for traces; empty = not told
-	Metrics *metrics.Metrics      // nil = nothing is counted
+	Metrics *metrics.Metrics      // counts requests while there is an admin listener; nil = nothing is counted
 	Observe []func(*proxy.Record) // beside these
 	// Load reads the configuration again, for Reread; nil = there is no file.
 	Load func() (*config.Config, []config.Warning, error)
@@ -46,9 +49,8 @@ type Options struct {
 type Gate struct {
 	opts        Options
 	log         *slog.Logger
-	counts      *metrics.Metrics            // nil = off
-	traces      *tracing.Tracer             // nil = off
-	events      *events                     // nil = off
+	counts      *metrics.Metrics // nil = off
+	events      *events
 	live        atomic.Pointer[proxy.Proxy] // what serves requests
 	current     atomic.Pointer[present]
 	reloads     reloads
@@ -82,6 +84,7 @@ type present struct {
 	pools   map[string]*pool
 	servers []*server
 	admin   *adminServer    // nil without one
+	traces  *traces         // nil = off
 	limits  []*proxy.Limits // of the routes
 }
 
@@ -95,7 +98,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	g.leaving, g.leave = context.WithCancelCause(context.Background())
 	g.fdShortage.log, g.memory, g.probeConns = g.log, limit.NewMemory(), health.NewKept(maxFiles()/keptShare)
 	g.clientRoom = g.fdShortage.room(maxFiles())
-	g.events, g.ticketKeys = newEvents(c.Events, o), tickets.New(nil)
+	g.events, g.ticketKeys = newEvents(c.Events.Webhook, o), tickets.New(nil)
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
 		return nil, err
@@ -103,8 +106,10 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	if err := g.inherit(next.pools); err != nil {
 		return nil, err
 	}
-	g.traces = newTracer(c.Tracing, o, g.log)
-	options, err := assemble.Proxy(c, next.live(), g.observers(c))
+	if err := g.planTraces(next, nil); err != nil {
+		return nil, err
+	}
+	options, err := assemble.Proxy(c, next.live(), g.observers(next))
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +119,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	}
 	g.live.Store(p)
 	first := &present{config: new(config.Config)}
-	g.current.Store(&present{config: c, pools: next.pools, limits: first.keepLimits(c, options.Routes)})
+	g.current.Store(&present{config: c, pools: next.pools, traces: next.traces, limits: first.keepLimits(c, options.Routes)})
 	g.reloads.state.Loaded = time.Now()
 	if m := o.Metrics; m != nil {
 		m.SetPools(g.Pools)
@@ -154,6 +159,7 @@ func (g *Gate) Run(ctx context.Context, hurry <-chan struct{}, ready func(addrs 
 	defer g.leave(nil)
 	defer context.AfterFunc(ctx, func() { g.leave(context.Cause(ctx)) })()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer func() { g.current.Load().traces.stop() }() // every request has ended
 	defer g.tasks.Wait()
 	defer stop()
 	if err := g.open(background); err != nil {
@@ -164,7 +170,7 @@ func (g *Gate) Run(ctx context.Context, hurry <-chan struct{}, ready func(addrs 
 		for _, p := range last.pools {
 			p.stop()
 		}
-		g.replaceAdmin(last.admin, nil)
+		g.replaceAdmin(last.admin, nil, 0, nil)
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.settle(nil)
@@ -197,16 +203,8 @@ func (g *Gate) open(background context.Context) error {
 		return err
 	}
 	g.background = background
-	if g.traces != nil {
-		g.tasks.Go(func() {
-			if err := g.traces.Run(background); err != nil {
-				g.fail(err)
-			}
-		})
-	}
-	if g.events != nil {
-		g.tasks.Go(func() { g.events.run(background, g.Pools) })
-	}
+	before.traces.start()
+	g.tasks.Go(func() { g.events.run(background, g.Pools) })
 	all := slices.Collect(maps.Values(before.pools))
 	for _, p := range all {
 		p.start(background)
@@ -218,8 +216,8 @@ func (g *Gate) open(background context.Context) error {
 	for _, s := range next.servers {
 		g.serve(s)
 	}
-	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, limits: before.limits})
-	g.replaceAdmin(nil, next.admin)
+	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, traces: before.traces, limits: before.limits})
+	g.replaceAdmin(nil, next.admin, 0, nil)
 	g.settle(next.servers)
 	return nil
 }

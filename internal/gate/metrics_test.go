@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Shutdown.LameDuck = 0
+	cfg.Admin.Address = "unix:" + filepath.Join(t.TempDir(), "admin")
 	m := metrics.New(metrics.Build{})
 	g, err := New(cfg, Options{Metrics: m})
 	if err != nil {

@@ -3,19 +3,16 @@ package gate
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"log/slog"
 	"maps"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/tracing"
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// observers returns the options of a proxy whose requests are told to the log,
-// and to the metrics and traces that are on.
-func (g *Gate) observers(c *config.Config) proxy.Options {
+// observers returns the options of a plan's proxy: its requests are told to the
+// log, and to the metrics and traces that are on.
+func (g *Gate) observers(next *plan) proxy.Options {
 	access := g.opts.Access
 	if access == nil {
 		access = proxy.Log(g.log)
@@ -24,15 +21,15 @@ func (g *Gate) observers(c *config.Config) proxy.Options {
 	if g.memory != nil {
 		p.Refuse = g.memory.Short
 	}
-	if g.counts != nil {
-		p.Observe = append(p.Observe, g.counts.Observe)
-	}
-	if c.Admin.Address != "" {
+	if next.config.Admin.Address != "" { // else nobody can ask
+		if g.counts != nil {
+			p.Observe = append(p.Observe, g.counts.Observe)
+		}
 		p.Observe = append(p.Observe, g.tally.Observe)
 	}
 	p.Observe = append(p.Observe, g.opts.Observe...)
-	if g.traces != nil {
-		p.Trace = g.traces
+	if next.traces != nil {
+		p.Trace = next.traces.Tracer
 	}
 	return p
 }
@@ -56,12 +53,4 @@ func (g *Gate) certificates() map[string]time.Time {
 func fingerprint(c *config.Config) string {
 	sum := sha256.Sum256(config.Dump(c))
 	return hex.EncodeToString(sum[:6])
-}
-
-// newTracer returns nil when tracing is off.
-func newTracer(c config.Tracing, o Options, log *slog.Logger) *tracing.Tracer {
-	if c.Endpoint == "" {
-		return nil
-	}
-	return tracing.New(assemble.Tracing(c, o.Version, log))
 }

@@ -29,7 +29,7 @@ type pool struct {
 	name    string
 	log     *slog.Logger
 	counts  *metrics.Metrics // nil = off
-	events  *events          // nil = off
+	events  *events          // of the gate
 	kept    *health.Kept     // of all pools
 	parts   atomic.Pointer[parts]
 	suspect atomic.Bool // the log has said that the health check may be wrong

@@ -6,9 +6,7 @@ import (
 	"maps"
 	"net"
 	"os"
-	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/logging"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -31,6 +30,8 @@ type plan struct {
 	proxy   *proxy.Proxy
 	servers []*server
 	admin   *adminServer       // nil without one
+	traces  *traces            // nil = off
+	log     *logging.Next      // nil = the log stays as it is
 	limits  []*proxy.Limits    // of the routes
 	opened  []net.Listener     // sockets that nobody serves yet
 	passed  map[*server]string // servers whose sockets go to another; not yet told
@@ -78,7 +79,10 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	if err := g.planPools(next, before.pools); err != nil {
 		return next, err
 	}
-	options, err := assemble.Proxy(c, next.live(), g.observers(c))
+	if err := g.planTraces(next, before.traces); err != nil {
+		return next, err
+	}
+	options, err := assemble.Proxy(c, next.live(), g.observers(next))
 	if err != nil {
 		return next, err
 	}
@@ -86,7 +90,13 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	if next.proxy, err = g.live.Load().With(options); err != nil {
 		return next, err
 	}
-	return next, g.planListeners(next, before)
+	if err := g.planListeners(next, before); err != nil {
+		return next, err
+	}
+	if g.opts.Relog != nil && c.Log != before.config.Log {
+		next.log, err = g.opts.Relog(c.Log)
+	}
+	return next, err
 }
 
 // discard ends everything that a plan has made and that is not in use.
@@ -99,6 +109,7 @@ func (g *Gate) discard(next *plan, before *present) {
 	for _, socket := range next.opened {
 		socket.Close()
 	}
+	next.log.Discard()
 	g.settle(before.servers)
 }
 
@@ -165,6 +176,8 @@ func (g *Gate) planServers(next *plan, before []*server) error {
 
 // put puts a plan into use. Nothing here can fail.
 func (g *Gate) put(next *plan, before *present) {
+	next.log.Use()
+	next.traces.start()
 	g.startPools(next, before)
 	g.live.Store(next.proxy)
 	for name, parts := range next.parts {
@@ -179,8 +192,10 @@ func (g *Gate) put(next *plan, before *present) {
 			g.serve(s)
 		}
 	}
-	g.current.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, limits: next.limits})
-	g.replaceAdmin(before.admin, next.admin)
+	g.current.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, traces: next.traces, limits: next.limits})
+	g.replaceAdmin(before.admin, next.admin, next.config.Shutdown.Grace, g.background.Done())
+	g.replaceTraces(before.traces, next.traces, next.config.Shutdown)
+	g.events.use(next.config.Events.Webhook)
 	g.settle(next.servers)
 	for name, p := range before.pools {
 		if next.pools[name] != p {
@@ -303,27 +318,9 @@ func (g *Gate) reread() ([]config.Change, error) {
 	for _, w := range warnings {
 		g.log.Warn("configuration", "warning", fmt.Sprint(w))
 	}
-	if restart := needRestart(g.current.Load().config, c); restart != "" {
-		g.log.Warn("a change needs a restart or an upgrade of the binary", "keys", restart)
-	}
 	changes, err := g.Reload(c)
 	return changes, err
 }
 
 // errNoFile is no failed reload: there is nothing that could be wrong.
 var errNoFile = errors.New("there is no configuration file to read again: goodgate was started with --listen and --to")
-
-// needRestart names what a reload cannot change.
-func needRestart(a, b *config.Config) string {
-	var keys []string
-	if a.Log != b.Log {
-		keys = append(keys, "log")
-	}
-	if !reflect.DeepEqual(a.Tracing, b.Tracing) {
-		keys = append(keys, "tracing")
-	}
-	if !reflect.DeepEqual(a.Events, b.Events) {
-		keys = append(keys, "events")
-	}
-	return strings.Join(keys, ", ")
-}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/goodgate/goodgate/internal/printable"
 	"github.com/goodgate/goodgate/proxy"
@@ -21,12 +22,25 @@ type Options struct {
 	Buffer int     // bytes that wait for a slow file at most; 0 = DefaultBuffer
 }
 
-// Log is what [Open] opened.
+// Log is what [Open] opened. [Log.Prepare] opens another, which takes its place
+// while it is in use. It is safe for concurrent use.
 type Log struct {
-	*slog.Logger                     // for what happens
-	Access       func(*proxy.Record) // for requests
-	file         *Writer
-	events       *Writer // nil = they are in file too
+	*slog.Logger // for what happens
+
+	closing sync.WaitGroup // of outputs that were replaced
+
+	mu       sync.RWMutex // held for reading while a record is written; protects the fields below
+	out      *output
+	replaced []*output // still writing what they have
+	lost     int64     // records that closed outputs have dropped
+}
+
+// output is where records go, and in which form. It is not changed.
+type output struct {
+	logger *slog.Logger
+	access func(*proxy.Record)
+	file   *Writer
+	events *Writer // nil = they are in file too
 }
 
 // Open opens the log. A record is on its way to the file within 200 ms.
@@ -35,31 +49,49 @@ type Log struct {
 // that what else happens goes to standard error then, as JSON.
 func Open(o Options) (*Log, error) {
 	l := &Log{}
+	l.Logger = slog.New(&live{log: l})
+	var err error
+	if l.out, err = l.open(o); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Access writes the record of a request.
+func (l *Log) Access(r *proxy.Record) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	l.out.access(r)
+}
+
+// open opens an output. What it drops, the log tells of.
+func (l *Log) open(o Options) (*output, error) {
 	dropped := func(n int64) {
 		l.Warn("log records dropped: the file does not take them as fast as they come", "count", n, "output", o.Output)
 	}
 	var err error
-	if l.file, err = open(o, dropped); err != nil {
+	out := &output{}
+	if out.file, err = open(o, dropped); err != nil {
 		return nil, err
 	}
 	handler := &slog.HandlerOptions{Level: o.Level}
 	switch o.Form() {
 	case Human:
-		h := newHuman(l.file, o)
-		l.Logger, l.Access = slog.New(h), h.access
+		h := newHuman(out.file, o)
+		out.logger, out.access = slog.New(h), h.access
 	case "common", "combined":
-		l.events = NewWriter(WriterOptions{Out: standard{os.Stderr}})
-		l.Logger = slog.New(slog.NewJSONHandler(asJSON(l.events), handler))
-		l.Access = access(l.file, o.Form() == "combined", o.Level)
+		out.events = NewWriter(WriterOptions{Out: standard{os.Stderr}})
+		out.logger = slog.New(slog.NewJSONHandler(asJSON(out.events), handler))
+		out.access = access(out.file, o.Form() == "combined", o.Level)
 	case "text":
-		l.Logger = slog.New(slog.NewTextHandler(printable.Writer{To: l.file, Form: printable.Record}, handler))
-		l.Access = proxy.Log(l.Logger)
+		out.logger = slog.New(slog.NewTextHandler(printable.Writer{To: out.file, Form: printable.Record}, handler))
+		out.access = proxy.Log(out.logger)
 	default:
-		l.Logger = slog.New(slog.NewJSONHandler(asJSON(l.file), handler))
-		l.Access = proxy.LogJSON(asJSON(l.file), o.Level)
+		out.logger = slog.New(slog.NewJSONHandler(asJSON(out.file), handler))
+		out.access = proxy.LogJSON(asJSON(out.file), o.Level)
 	}
-	l.Access = sampled(o.Sample, l.Access)
-	return l, nil
+	out.access = sampled(o.Sample, out.access)
+	return out, nil
 }
 
 // asJSON makes the lines safe to read in a terminal, which JSON alone is not.
@@ -67,16 +99,29 @@ func asJSON(w io.Writer) io.Writer { return printable.Writer{To: w, Form: printa
 
 // Dropped returns how many records were dropped so far.
 func (l *Log) Dropped() int64 {
-	n := l.file.Dropped()
-	if l.events != nil {
-		n += l.events.Dropped()
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	n := l.lost + l.out.dropped()
+	for _, out := range l.replaced {
+		n += out.dropped()
+	}
+	return n
+}
+
+func (o *output) dropped() int64 {
+	n := o.file.Dropped()
+	if o.events != nil {
+		n += o.events.Dropped()
 	}
 	return n
 }
 
 // Reopen continues in a new file, after the old one was moved away.
 func (l *Log) Reopen() error {
-	if err := l.file.Reopen(); err != nil {
+	l.mu.RLock()
+	out := l.out
+	l.mu.RUnlock()
+	if err := out.file.Reopen(); err != nil {
 		return fmt.Errorf("log.output: %w", err)
 	}
 	return nil
@@ -84,9 +129,18 @@ func (l *Log) Reopen() error {
 
 // Close writes what waits. Nobody may log any more.
 func (l *Log) Close() error {
-	err := l.file.Close()
-	if l.events != nil {
-		l.events.Close()
+	l.closing.Wait()
+	l.mu.RLock()
+	out := l.out
+	l.mu.RUnlock()
+	return out.close()
+}
+
+// close writes what waits, and closes the files.
+func (o *output) close() error {
+	err := o.file.Close()
+	if o.events != nil {
+		o.events.Close()
 	}
 	return err
 }

@@ -183,7 +183,7 @@ func TestReopen(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Info("before")
-	l.file.wake()
+	l.out.file.wake()
 	read := func(name string) string {
 		b, _ := os.ReadFile(name)
 		return string(b)

@@ -26,14 +26,17 @@ func TestMemory(t *testing.T) {
 	stuck := make(chan struct{})
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-stuck }))
 	defer receiver.Close()
-	tracer := New(Options{Endpoint: receiver.URL, Sample: 1, Logger: slog.New(slog.DiscardHandler)})
+	tracer, err := New(Options{Endpoint: receiver.URL, Sample: 1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracer.Start()
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { tracer.Run(ctx) })
 	defer wg.Wait()
 	defer cancel()
 	defer close(stuck)
-	<-tracer.begun
 	long := strings.Repeat("v", 200)
 	kept := heaptest.Kept(t, func() any {
 		for n := range queueSize * 3 / 4 {

@@ -19,15 +19,15 @@ import (
 // record makes a request's record into spans. Names and values follow the
 // semantic conventions of OpenTelemetry for HTTP, what they do not know begins
 // with goodgate.
-func (p *place) record(r *proxy.Record) {
+func (p *place) record(tracer trace.Tracer, r *proxy.Record) {
 	ctx := context.Background()
 	if p.parent.IsValid() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, p.parent.WithTraceState(copied(p.parent.TraceState())))
 	}
-	ctx, span := p.tracer.tracer.Start(p.giving(ctx, p.span), method(r.Method)+" "+cmp.Or(r.Route, "no route"),
+	ctx, span := tracer.Start(p.giving(ctx, p.span), method(r.Method)+" "+cmp.Or(r.Route, "no route"),
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(r.Start), trace.WithAttributes(requestAttributes(r)...))
 	for i := range r.Attempts {
-		p.attempt(ctx, r, i)
+		p.attempt(ctx, tracer, r, i)
 	}
 	if r.Escaped() || r.Reason.Fault() == reason.FaultProxy {
 		span.SetStatus(codes.Error, r.Reason.String())
@@ -37,7 +37,7 @@ func (p *place) record(r *proxy.Record) {
 
 // attempt makes the span of one attempt, which ends with the response header or
 // the failure.
-func (p *place) attempt(ctx context.Context, r *proxy.Record, i int) {
+func (p *place) attempt(ctx context.Context, tracer trace.Tracer, r *proxy.Record, i int) {
 	a := &r.Attempts[i]
 	began := r.Start.Add(a.After)
 	attrs := []attribute.KeyValue{
@@ -55,7 +55,7 @@ func (p *place) attempt(ctx context.Context, r *proxy.Record, i int) {
 	if a.Reason != reason.None {
 		attrs = append(attrs, attribute.String("error.type", a.Reason.String()))
 	}
-	_, span := p.tracer.tracer.Start(p.giving(ctx, trace.SpanID(a.Span)), method(r.Method),
+	_, span := tracer.Start(p.giving(ctx, trace.SpanID(a.Span)), method(r.Method),
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(began), trace.WithAttributes(attrs...))
 	if a.Reason != reason.None {
 		what := a.Reason.String()

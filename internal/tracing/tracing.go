@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,12 +44,16 @@ type Tracer struct {
 	opts     Options
 	provider *sdk.TracerProvider
 	tracer   trace.Tracer
-	bound    uint64        // of a random number, below which a request is recorded
-	begun    chan struct{} // closed once Run takes spans
+	bound    uint64 // of a random number, below which a request is recorded
+	exporter *reporting
+
+	mu   sync.RWMutex // held for reading while a request is recorded; protects heir
+	heir *Tracer      // takes the requests that have not ended; nil = this one does
 }
 
-// New returns a tracer that sends nothing before Run.
-func New(o Options) *Tracer {
+// New returns a tracer that takes nothing before Start. An error is about the
+// endpoint.
+func New(o Options) (*Tracer, error) {
 	about := []attribute.KeyValue{attribute.String("service.name", o.Service)}
 	if o.Version != "" {
 		about = append(about, attribute.String("service.version", o.Version))
@@ -57,17 +62,10 @@ func New(o Options) *Tracer {
 		sdk.WithIDGenerator(given{}),
 		sdk.WithSampler(sdk.AlwaysSample()), // Begin has decided
 		sdk.WithResource(resource.NewSchemaless(about...)))
-	return &Tracer{opts: o, provider: p, tracer: p.Tracer("github.com/goodgate/goodgate"), bound: uint64(o.Sample * (1 << 63)), begun: make(chan struct{})}
-}
-
-// Run sends spans until ctx ends, and then the last ones. It returns an error
-// when it cannot begin.
-func (t *Tracer) Run(ctx context.Context) error {
 	statuses := &statusKeeper{next: http.DefaultTransport.(*http.Transport).Clone()}
-	defer statuses.next.CloseIdleConnections()
-	client, err := otlptrace.New(ctx, otlptracehttp.NewClient(
-		otlptracehttp.WithEndpointURL(t.opts.Endpoint),
-		otlptracehttp.WithHeaders(t.opts.Headers),
+	client, err := otlptrace.New(context.Background(), otlptracehttp.NewClient(
+		otlptracehttp.WithEndpointURL(o.Endpoint),
+		otlptracehttp.WithHeaders(o.Headers),
 		otlptracehttp.WithTimeout(sendTimeout),
 		otlptracehttp.WithHTTPClient(&http.Client{
 			Transport: statuses, Timeout: sendTimeout,
@@ -75,16 +73,35 @@ func (t *Tracer) Run(ctx context.Context) error {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		})))
 	if err != nil {
-		return fmt.Errorf("tracing.endpoint: %w", err)
+		return nil, fmt.Errorf("tracing.endpoint: %w", err)
 	}
-	t.provider.RegisterSpanProcessor(sdk.NewBatchSpanProcessor(&reporting{SpanExporter: client, log: t.opts.Logger, statuses: statuses},
+	return &Tracer{
+		opts: o, provider: p, tracer: p.Tracer("github.com/goodgate/goodgate"), bound: uint64(o.Sample * (1 << 63)),
+		exporter: &reporting{SpanExporter: client, log: o.Logger, statuses: statuses},
+	}, nil
+}
+
+// Start takes spans from now on. Run has to follow.
+func (t *Tracer) Start() {
+	t.provider.RegisterSpanProcessor(sdk.NewBatchSpanProcessor(t.exporter,
 		sdk.WithMaxQueueSize(queueSize), sdk.WithExportTimeout(sendTimeout)))
-	close(t.begun)
+}
+
+// Run sends spans until ctx ends, and then the last ones, for 5 s at most.
+func (t *Tracer) Run(ctx context.Context) {
+	defer t.exporter.statuses.next.CloseIdleConnections()
 	<-ctx.Done()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	t.provider.Shutdown(end)
-	return nil
+}
+
+// Succeed lets another tracer, which has started, record the requests that began
+// with this one and have not ended. This one gets nothing more.
+func (t *Tracer) Succeed(heir *Tracer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.heir = heir
 }
 
 // Begin continues the trace that a request brings, else it begins one. Whether
@@ -137,9 +154,19 @@ func (p *place) Attempt() (traceparent string, span proxy.SpanID) {
 
 // End makes spans of the record.
 func (p *place) End(r *proxy.Record) {
-	if p.sampled {
-		p.record(r)
+	if !p.sampled {
+		return
 	}
+	t := p.tracer
+	t.mu.RLock()
+	for t.heir != nil {
+		next := t.heir
+		t.mu.RUnlock()
+		t = next
+		t.mu.RLock()
+	}
+	defer t.mu.RUnlock()
+	p.record(t.tracer, r)
 }
 
 // givenKey is the key of the IDs that the next span gets.

@@ -105,7 +105,11 @@ func start(t *testing.T, o Options) *setup {
 	}
 	pool.Update([]balancer.Spec{{Addr: strings.TrimPrefix(gone.URL, "http://")}, {Addr: strings.TrimPrefix(app.URL, "http://")}})
 	t.Cleanup(func() { pool.Update(nil) })
-	tracer := New(o)
+	tracer, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracer.Start()
 	p, err := proxy.New(proxy.Options{
 		Routes: []proxy.Route{{Name: "all", Pool: pool}}, Trace: tracer,
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
@@ -118,12 +122,7 @@ func start(t *testing.T, o Options) *setup {
 	s.url = front.URL
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := tracer.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	<-tracer.begun
+	wg.Go(func() { tracer.Run(ctx) })
 	s.stop = func() {
 		front.Close() // waits for the requests' ends
 		cancel()
@@ -251,7 +250,7 @@ func TestSampling(t *testing.T) {
 // TestUntrusted: who is not trusted cannot have every request recorded.
 func TestUntrusted(t *testing.T) {
 	t.Parallel()
-	tracer := New(Options{Sample: 0})
+	tracer := unsent(t, 0)
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Traceparent", traceparent)
 	if got, _ := tracer.Begin(message.FromHTTP(r), false).Attempt(); !strings.HasPrefix(got, "00-"+parentTrace) || !strings.HasSuffix(got, "-00") {
@@ -259,7 +258,7 @@ func TestUntrusted(t *testing.T) {
 	}
 	const n = 4000
 	recorded := 0
-	tracer = New(Options{Sample: 0.25})
+	tracer = unsent(t, 0.25)
 	for range n {
 		if tracer.Begin(message.FromHTTP(r), false).(*place).sampled {
 			recorded++
@@ -320,7 +319,7 @@ func TestReceiverRedirects(t *testing.T) {
 
 // BenchmarkNotRecorded is what tracing costs a request that is not chosen.
 func BenchmarkNotRecorded(b *testing.B) {
-	tracer := New(Options{Sample: 0})
+	tracer := unsent(b, 0)
 	r := httptest.NewRequest("GET", "/", nil)
 	rec := &proxy.Record{Start: time.Now()}
 	b.ReportAllocs()
@@ -329,4 +328,14 @@ func BenchmarkNotRecorded(b *testing.B) {
 		p.Attempt()
 		p.End(rec)
 	}
+}
+
+// unsent returns a tracer that is never started.
+func unsent(t testing.TB, sample float64) *Tracer {
+	t.Helper()
+	tracer, err := New(Options{Endpoint: "http://127.0.0.1:1", Sample: sample, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tracer
 }

@@ -60,15 +60,34 @@ type Options struct {
 // Sender sends events to one address, one after the other. It is safe for
 // concurrent use.
 type Sender struct {
+	to    atomic.Pointer[target]
+	queue chan Event
+	lost  atomic.Int64
+}
+
+// target is where events go. It is not changed.
+type target struct {
 	opts   Options
 	log    *slog.Logger
-	queue  chan Event
-	lost   atomic.Int64
 	client *retryablehttp.Client
+	valid  context.Context // ends when another takes its place
+	end    context.CancelFunc
 }
 
 // New returns a sender that sends nothing before Run.
 func New(o Options) *Sender {
+	s := &Sender{queue: make(chan Event, maxQueue)}
+	s.to.Store(newTarget(o))
+	return s
+}
+
+// Change lets events go elsewhere from now on: those that wait, and the one that
+// is being sent and was not taken yet, too.
+func (s *Sender) Change(o Options) {
+	s.to.Swap(newTarget(o)).end()
+}
+
+func newTarget(o Options) *target {
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
 	}
@@ -78,15 +97,16 @@ func New(o Options) *Sender {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Sender{opts: o, log: o.Logger, queue: make(chan Event, maxQueue)}
-	s.client = retryablehttp.NewClient()
-	s.client.Logger = nil // it would log the address, which may hold a secret
-	s.client.RetryMax, s.client.RetryWaitMin, s.client.RetryWaitMax = maxRetries, o.Pause, maxPause
-	s.client.Backoff = pause
-	s.client.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	s.client.HTTPClient.Timeout = o.Timeout
-	s.client.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return s
+	t := &target{opts: o, log: o.Logger}
+	t.valid, t.end = context.WithCancel(context.Background())
+	t.client = retryablehttp.NewClient()
+	t.client.Logger = nil // it would log the address, which may hold a secret
+	t.client.RetryMax, t.client.RetryWaitMin, t.client.RetryWaitMax = maxRetries, o.Pause, maxPause
+	t.client.Backoff = pause
+	t.client.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	t.client.HTTPClient.Timeout = o.Timeout
+	t.client.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return t
 }
 
 // pause is how long an event waits before it is sent again.
@@ -99,7 +119,7 @@ func pause(least, most time.Duration, n int, res *http.Response) time.Duration {
 func (s *Sender) Send(e Event) {
 	e.ID = rand.Text()
 	e.Upstream, e.Text = printable.Text(e.Upstream), printable.Text(e.Text) // for chats and mails, as they are
-	e.Instance = s.opts.Instance
+	e.Instance = s.to.Load().opts.Instance
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
@@ -135,31 +155,41 @@ func (s *Sender) Run(ctx context.Context) {
 	}
 }
 
+// deliver sends an event. When the target changes meanwhile, it begins anew
+// with the next one.
 func (s *Sender) deliver(ctx context.Context, e Event) {
-	err := s.post(ctx, e)
+	t := s.to.Load()
+	err := t.post(ctx, e)
+	for next := s.to.Load(); err != nil && next != t && ctx.Err() == nil; next = s.to.Load() {
+		t = next
+		err = t.post(ctx, e)
+	}
 	if err == nil {
 		return
 	}
 	s.lost.Add(1)
-	s.log.Warn("the webhook could not be told of an event", "type", e.Type, "pool", e.Pool, "error", err.Error())
+	t.log.Warn("the webhook could not be told of an event", "type", e.Type, "pool", e.Pool, "error", err.Error())
 }
 
-func (s *Sender) post(ctx context.Context, e Event) error {
+func (t *target) post(ctx context.Context, e Event) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(t.valid, cancel)()
 	body, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	r, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, s.opts.URL, bytes.NewReader(body))
+	r, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, t.opts.URL, bytes.NewReader(body))
 	if err != nil {
 		return cause(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "goodgate")
 	r.Header.Set("Goodgate-Event", e.ID)
-	if s.opts.Secret != "" {
-		r.Header.Set("Goodgate-Signature", Sign(s.opts.Secret, e.Time, body))
+	if t.opts.Secret != "" {
+		r.Header.Set("Goodgate-Signature", Sign(t.opts.Secret, e.Time, body))
 	}
-	res, err := s.client.Do(r)
+	res, err := t.client.Do(r)
 	if err != nil {
 		return cause(err)
 	}

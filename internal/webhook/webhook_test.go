@@ -139,7 +139,7 @@ func TestRedirected(t *testing.T) {
 	h := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
 	defer h.Close()
 	s := New(Options{URL: h.URL})
-	if err := s.post(t.Context(), Event{}); err == nil || !strings.Contains(err.Error(), "307") {
+	if err := s.to.Load().post(t.Context(), Event{}); err == nil || !strings.Contains(err.Error(), "307") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -154,7 +154,7 @@ func TestLongRetryAfter(t *testing.T) {
 	for _, asked := range []string{"1", "60", "31536000", "9223372036854775807", "10000000000", "Fri, 31 Dec 9999 23:59:59 GMT"} {
 		synctest.Test(t, func(t *testing.T) {
 			s, tries := New(Options{URL: "http://hook.test"}), 0
-			s.client.HTTPClient.Transport = server(func(*http.Request) *http.Response {
+			s.to.Load().client.HTTPClient.Transport = server(func(*http.Request) *http.Response {
 				tries++
 				if tries > 1 {
 					return &http.Response{StatusCode: 204, Body: http.NoBody}
@@ -177,7 +177,7 @@ func TestRedirect(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		synctest.Test(t, func(t *testing.T) {
 			s := New(Options{URL: "http://hook.test", Secret: secret})
-			s.client.HTTPClient.Transport = server(func(r *http.Request) *http.Response {
+			s.to.Load().client.HTTPClient.Transport = server(func(r *http.Request) *http.Response {
 				if r.URL.Host != "hook.test" {
 					t.Errorf("%d was followed to %s", status, r.URL)
 				}
@@ -190,5 +190,34 @@ func TestRedirect(t *testing.T) {
 				t.Errorf("%d: %d events lost, want 1", status, s.Lost())
 			}
 		})
+	}
+}
+
+// TestChange: what waits for an address that takes nothing goes to the next one,
+// in order and without a loss.
+func TestChange(t *testing.T) {
+	t.Parallel()
+	asked := make(chan bool, 100)
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		asked <- true
+	}))
+	t.Cleanup(old.Close)
+	s := New(Options{URL: old.URL, Pause: time.Hour})
+	stop := run(s)
+	defer stop()
+	for _, kind := range []string{"one", "two", "three"} {
+		s.Send(Event{Type: kind})
+	}
+	<-asked // now the first waits to be sent again
+	next := startHook(t)
+	s.Change(Options{URL: next.URL, Secret: secret})
+	for _, want := range []string{"one", "two", "three"} {
+		if e := <-next.got; e.Type != want {
+			t.Errorf("got %s, want %s", e.Type, want)
+		}
+	}
+	if s.Lost() != 0 {
+		t.Errorf("%d were lost", s.Lost())
 	}
 }
