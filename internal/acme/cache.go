@@ -25,15 +25,34 @@ import (
 type cache string
 
 func newCache(folder, directory string) (cache, error) {
-	dir := filepath.Join(folder, plainName(directory))
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		dir = filepath.Join(folder, folderName(directory))
-	}
+	dir := Folder(folder, directory)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("acme.cache: %w", err)
 	}
 	return cache(dir), nil
 }
+
+// Folder returns where in a cache what is of the authority at directory is kept.
+func Folder(folder, directory string) string {
+	dir := filepath.Join(folder, plainName(directory))
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		dir = filepath.Join(folder, folderName(directory))
+	}
+	return dir
+}
+
+// CheckAccount returns why the account's key in a cache cannot be used; nil when
+// it can, or is yet to be made. It changes nothing.
+func CheckAccount(folder, directory string) error {
+	dir := Folder(folder, directory)
+	if _, err := os.Stat(filepath.Join(dir, accountFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	_, err := cache(dir).accountKey()
+	return err
+}
+
+const accountFile = "account.key"
 
 // folderName tells authorities apart: certificates of a staging one must not be
 // taken for good. Of the directory's address it shows the host only: metrics and
@@ -61,7 +80,7 @@ func (c cache) tokenFile(host string) string { return filepath.Join(string(c), h
 
 // accountKey returns the key of the account, which is made the first time.
 func (c cache) accountKey() (crypto.Signer, error) {
-	file := filepath.Join(string(c), "account.key")
+	file := filepath.Join(string(c), accountFile)
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		key, data, err := newKey()

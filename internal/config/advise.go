@@ -23,7 +23,7 @@ func (a *advisor) warnf(path, format string, args ...any) {
 
 func (a *advisor) sorted() []Warning {
 	var warnings []Warning
-	for _, e := range a.found.sorted() {
+	for _, e := range a.found.Sorted() {
 		warnings = append(warnings, Warning(e))
 	}
 	return warnings

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/base64"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"strings"
@@ -22,6 +23,21 @@ type Config struct {
 	Via            string          `yaml:"via" default:"goodgate" format:"via" help:"Pseudonym in the Via header (RFC 9110 section 7.6.3); empty sends no Via header."`
 	Routes         []Route         `yaml:"routes" help:"Which requests go where; the first match wins. With one pool and no routes everything goes there."`
 	Pools          map[string]Pool `yaml:"pools" format:"name" help:"Groups of upstreams that serve the same application, by name."`
+
+	from place
+}
+
+// place is where a configuration was read.
+type place struct {
+	file string
+	at   positions
+}
+
+// Errorf returns an error about a key, such as pools.api.tls.ca, with its place in the file that the configuration was
+// read from.
+func (c *Config) Errorf(path, format string, args ...any) Error {
+	p := c.from.at.of(path)
+	return Error{c.from.file, p.line, p.column, path, fmt.Sprintf(format, args...)}
 }
 
 // Listener is one address that accepts clients.

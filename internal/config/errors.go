@@ -64,8 +64,8 @@ type Warning Error
 // String returns the warning in the form of [Error.Error].
 func (w Warning) String() string { return Error(w).Error() }
 
-// sorted orders es by position, drops what an alias repeats, and cuts the list at maxErrors.
-func (es Errors) sorted() Errors {
+// Sorted orders es by position, drops what an alias repeats, and cuts the list at 100.
+func (es Errors) Sorted() Errors {
 	slices.SortStableFunc(es, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})

@@ -32,6 +32,9 @@ func fieldsOf(t reflect.Type) []field {
 	fields := make([]field, 0, t.NumField())
 	for i := range t.NumField() {
 		sf := t.Field(i)
+		if !sf.IsExported() {
+			continue
+		}
 		opts := strings.Split(sf.Tag.Get("opt"), ",")
 		f := field{
 			index: i, typ: sf.Type,

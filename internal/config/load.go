@@ -21,18 +21,27 @@ func Default() *Config {
 }
 
 // Load reads the configuration file at path, with the variables of the process's environment. An error is about the
-// file itself, or [Errors] about what it says.
+// file itself, or [Errors] about what it says. The files that it names are not opened.
 func Load(path string) (*Config, []Warning, error) {
+	data, err := Read(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return Parse(path, data, os.LookupEnv)
+}
+
+// Read returns what a configuration file holds; of one that is too large, enough for [Parse] to say so.
+func Read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the configuration: %w", err)
+		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the configuration: %w", err)
+		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	return Parse(path, data, os.LookupEnv)
+	return data, nil
 }
 
 // Parse returns the configuration in data. The name of the file stands in messages, and its folder is where relative
@@ -111,6 +120,7 @@ func scalarNode(s string) *yaml.Node {
 func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {
 	c := Default()
 	d.at[""] = position{root.Line, root.Column}
+	c.from = place{d.file, d.at}
 	d.decode(root, "", reflect.ValueOf(c).Elem(), field{typ: reflect.TypeFor[Config]()})
 	if root.Kind != yaml.MappingNode {
 		return nil, nil, d.errs // all else would be said to be missing
@@ -119,7 +129,7 @@ func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {
 	v := &validator{config: c, at: d.at, file: d.file, errs: d.errs}
 	v.validate()
 	if len(v.errs) > 0 {
-		return nil, nil, v.errs.sorted()
+		return nil, nil, v.errs.Sorted()
 	}
 	a := &advisor{config: c, at: d.at, file: d.file}
 	a.advise()

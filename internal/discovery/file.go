@@ -31,6 +31,20 @@ func NewFile(path string, t Target) Source {
 	return &file{path: filepath.Clean(path), base: t, lookInterval: watch.Every}
 }
 
+// CheckFile returns what is wrong with the list of upstreams in a file, and how
+// many it has.
+func CheckFile(path string) (entries int, err error) {
+	content, err := read(filepath.Clean(path))
+	if err != nil {
+		return 0, err
+	}
+	targets, err := parseFile(content, Target{Weight: 1})
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return len(targets), nil
+}
+
 type file struct {
 	path string
 	base Target

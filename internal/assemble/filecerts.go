@@ -1,0 +1,112 @@
+package assemble
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/crypto/ocsp"
+
+	"github.com/goodgate/goodgate/internal/certs"
+	"github.com/goodgate/goodgate/internal/config"
+)
+
+// soon is how long before its end a certificate is warned of; of one that is not
+// good for long, soonShare of that.
+const (
+	soon      = 14 * 24 * time.Hour
+	soonShare = 5
+)
+
+// keyPair looks at a certificate and its key, in the keys cert and key below path.
+func (f *files) keyPair(path string, c certs.File, shown string) {
+	cert, okCert := f.read(path+".cert", c.Cert)
+	_, okKey := f.read(path+".key", c.Key)
+	if !okCert || !okKey {
+		return
+	}
+	store, err := certs.Load([]certs.File{c}, nil)
+	if err != nil {
+		at := path + ".key"
+		if len(certificates(cert)) == 0 {
+			at = path + ".cert"
+		}
+		f.error(at, trimmed(err, "certificate "))
+		return
+	}
+	f.validity(path+".cert", c.Cert, store.First().Leaf, shown+" refuse it")
+}
+
+// validity warns of a certificate that is not good now, or will not be for long.
+func (f *files) validity(path, file string, c *x509.Certificate, so string) {
+	left := c.NotAfter.Sub(f.now)
+	switch {
+	case left <= 0:
+		f.warnf(path, "%s expired on %s, %s ago: %s", file, day(c.NotAfter), about(-left), so)
+	case f.now.Before(c.NotBefore):
+		f.warnf(path, "%s is not valid before %s: until then %s; is this machine's clock right?", file, day(c.NotBefore), so)
+	case left < min(soon, c.NotAfter.Sub(c.NotBefore)/soonShare):
+		f.warnf(path, "%s expires on %s, in %s: renew it", file, day(c.NotAfter), about(left))
+	}
+}
+
+// authorities looks at a PEM file with certificates of authorities.
+func (f *files) authorities(path, name string) {
+	data, ok := f.read(path, name)
+	if !ok || name == "" {
+		return
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(data) {
+		f.error(path, fmt.Errorf("%s holds no PEM certificate", name))
+		return
+	}
+	list := certificates(data)
+	if len(list) == 0 {
+		return
+	}
+	last := slices.MaxFunc(list, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
+	f.validity(path, name, last, "what it has signed is refused") // of several, others may have been replaced
+}
+
+// certificates returns those that a PEM file holds.
+func certificates(data []byte) (list []*x509.Certificate) {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if c, err := x509.ParseCertificate(block.Bytes); block.Type == "CERTIFICATE" && err == nil {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// ocsp looks at an OCSP response. It is sent whatever it says, so that nothing but
+// a missing one is an error.
+func (f *files) ocsp(path string, c config.Certificate) {
+	data, ok := f.read(path, c.OCSP)
+	if !ok || c.OCSP == "" {
+		return
+	}
+	r, err := ocsp.ParseResponse(data, nil)
+	switch {
+	case err != nil:
+		f.warnf(path, "%s is no good OCSP response (%v): clients that look at it refuse the certificate", c.OCSP, err)
+	case r.Status == ocsp.Revoked:
+		f.warnf(path, "%s says that the certificate was revoked on %s", c.OCSP, day(r.RevokedAt))
+	case !r.NextUpdate.IsZero() && f.now.After(r.NextUpdate):
+		f.warnf(path, "%s is out of date since %s: clients that look at it refuse the certificate", c.OCSP, day(r.NextUpdate))
+	}
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+// about is a span in the unit that fits.
+func about(d time.Duration) string {
+	switch n := int(d.Hours()); {
+	case n >= 48:
+		return fmt.Sprintf("%d days", n/24)
+	case n > 1:
+		return fmt.Sprintf("%d hours", n)
+	}
+	return fmt.Sprintf("%d minutes", int(d.Minutes()))
+}

@@ -1,0 +1,246 @@
+package assemble
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/acme"
+	"github.com/goodgate/goodgate/internal/certs"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/discovery"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// Load reads a configuration file and opens the files that it names. It is what a
+// start, a reload and a check have in common, so that all of them say the same.
+func Load(path string) (*config.Config, []config.Warning, error) {
+	c, warnings, err := config.Load(path)
+	return WithFiles(c, warnings, err)
+}
+
+// WithFiles adds to what [config.Parse] returned what is wrong with the files that
+// the configuration names.
+func WithFiles(c *config.Config, warnings []config.Warning, err error) (*config.Config, []config.Warning, error) {
+	if err != nil {
+		return nil, warnings, err
+	}
+	errs, more := Files(c, time.Now())
+	if len(errs) > 0 {
+		return nil, append(warnings, more...), errs
+	}
+	return c, append(warnings, more...), nil
+}
+
+// Files opens the files that a configuration names, and looks whether those that
+// will be written can be. Errors are what a start would fail with. It changes
+// nothing: no file is made, and no address is bound.
+func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
+	f := &files{config: c, now: now}
+	for i, l := range c.Listeners {
+		f.listener(fmt.Sprintf("listeners[%d]", i), l)
+	}
+	f.socket("admin.address", config.Listener{Address: c.Admin.Address})
+	f.page("errors.html", c.Errors.HTML, func(text string) error { _, err := proxy.NewPages(text, ""); return err })
+	f.page("errors.json", c.Errors.JSON, func(text string) error { _, err := proxy.NewPages("", text); return err })
+	if out := c.Log.Output; out != "stderr" && out != "stdout" {
+		f.error("log.output", appendable(out))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+		f.pool("pools."+name, c.Pools[name])
+	}
+	var warnings []config.Warning
+	for _, w := range f.doubts.Sorted() {
+		warnings = append(warnings, config.Warning(w))
+	}
+	return f.errs.Sorted(), warnings
+}
+
+// files is one look.
+type files struct {
+	config *config.Config
+	now    time.Time
+	errs   config.Errors
+	doubts config.Errors
+}
+
+// error notes an error about a key, unless it is nil.
+func (f *files) error(path string, err error) {
+	if err == nil {
+		return
+	}
+	text := err.Error()
+	if errors.Is(err, fs.ErrPermission) {
+		text += fmt.Sprintf(" (for user id %d)", os.Geteuid())
+	}
+	f.errs = append(f.errs, f.config.Errorf(path, "%s", text))
+}
+
+func (f *files) warnf(path, format string, args ...any) {
+	f.doubts = append(f.doubts, f.config.Errorf(path, format, args...))
+}
+
+// read returns what a file holds; ok is false when it cannot be read, which is
+// noted. One that is not named is empty.
+func (f *files) read(path, name string) (data []byte, ok bool) {
+	if name == "" {
+		return nil, true
+	}
+	info, err := os.Stat(name)
+	if err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
+		err = fmt.Errorf("%s is a pipe or a socket: a file is needed, which can be read again", name)
+	}
+	if err == nil {
+		data, err = os.ReadFile(name)
+	}
+	if e, is := errors.AsType[*fs.PathError](err); is {
+		e.Op = "open" // whatever of it failed
+	}
+	f.error(path, err)
+	return data, err == nil
+}
+
+func (f *files) listener(path string, l config.Listener) {
+	f.socket(path+".address", l)
+	if l.TLS == nil {
+		return
+	}
+	for i, c := range l.TLS.Certificates {
+		at := fmt.Sprintf("%s.tls.certificates[%d]", path, i)
+		f.keyPair(at, certs.File{Cert: c.Cert, Key: c.Key}, "clients")
+		f.ocsp(at+".ocsp", c)
+	}
+	f.authorities(path+".tls.client_ca", l.TLS.ClientCA)
+	if a := l.TLS.ACME; a != nil {
+		f.authorities(path+".tls.acme.ca", a.CA)
+		f.acme(path+".tls.acme.cache", *a)
+	}
+}
+
+// socket looks whether the socket of a listener can be made.
+func (f *files) socket(path string, l config.Listener) {
+	network, name := l.Network()
+	if network != "unix" || l.Address == "" {
+		return
+	}
+	info, err := os.Lstat(name)
+	switch {
+	case err == nil && info.Mode().Type() != fs.ModeSocket:
+		f.error(path, fmt.Errorf("unix:%s exists and is not a socket", name))
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		f.error(path, makeable("listen", name))
+	default:
+		f.error(path, err)
+	}
+}
+
+// acme looks whether the folder can be made or written to, and at the key of the
+// account that may be in it.
+func (f *files) acme(path string, c config.ACME) {
+	for dir := acme.Folder(c.Cache, c.Directory); ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir):
+			continue
+		case err == nil && !info.IsDir():
+			err = fmt.Errorf("%s is no folder", dir)
+		case err == nil:
+			err = pathError("mkdir", c.Cache, writable(dir))
+		}
+		if err == nil {
+			err = acme.CheckAccount(c.Cache, c.Directory)
+		}
+		f.error(path, trimmed(err, "acme.cache: "))
+		return
+	}
+}
+
+// page looks at the template of an error page.
+func (f *files) page(path, name string, parse func(text string) error) {
+	text, ok := f.read(path, name)
+	if ok && name != "" {
+		if err := parse(string(text)); err != nil {
+			f.error(path, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+}
+
+func (f *files) pool(path string, p config.Pool) {
+	f.authorities(path+".tls.ca", p.TLS.CA)
+	if p.TLS.Cert != "" {
+		f.keyPair(path+".tls", certs.File{Cert: p.TLS.Cert, Key: p.TLS.Key}, "upstreams")
+	}
+	for i, u := range p.Upstreams {
+		if u.File == "" {
+			continue
+		}
+		at := fmt.Sprintf("%s.upstreams[%d].file", path, i)
+		switch n, err := discovery.CheckFile(u.File); {
+		case err != nil:
+			f.warnf(at, "%v; without it the pool lacks these upstreams until it can be read", trimmed(err, "reading the list of upstreams: "))
+		case n == 0:
+			f.warnf(at, "%s lists no upstream", u.File)
+		}
+	}
+}
+
+// trimmed is err without the words that the key's path says.
+func trimmed(err error, words string) error {
+	if err == nil {
+		return nil
+	}
+	return reworded{err, strings.TrimPrefix(err.Error(), words)}
+}
+
+// reworded is an error with another text.
+type reworded struct {
+	error
+	text string
+}
+
+func (r reworded) Error() string { return r.text }
+func (r reworded) Unwrap() error { return r.error }
+
+// appendable returns why a log cannot be opened; nil when it can.
+func appendable(name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return makeable("open", name)
+	case err == nil && info.IsDir():
+		return pathError("open", name, errIsFolder)
+	case err == nil:
+		return pathError("open", name, writable(name))
+	}
+	return err
+}
+
+var errIsFolder = errors.New("is a folder")
+
+// makeable returns why a file that is not there cannot be made; nil when it can.
+func makeable(op, name string) error {
+	dir := filepath.Dir(name)
+	info, err := os.Stat(dir)
+	switch {
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s %s: %s is no folder", op, name, dir)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s %s: the folder %s does not exist", op, name, dir)
+	case err != nil:
+		return err
+	}
+	return pathError(op, name, writable(dir))
+}
+
+func pathError(op, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: op, Path: path, Err: err}
+}

@@ -1,0 +1,11 @@
+//go:build unix
+
+package assemble
+
+import "golang.org/x/sys/unix"
+
+// writable returns why this process cannot make files in a folder, or write to a
+// file; nil when it can.
+func writable(path string) error {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
+}

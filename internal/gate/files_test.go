@@ -1,0 +1,197 @@
+package gate
+
+import (
+	"context"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/assemble"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/lab/certtest"
+	"github.com/goodgate/goodgate/internal/logging"
+)
+
+// naming is a configuration in which every key that names a file has one, written
+// <key>.
+const naming = `
+listeners:
+  - address: "unix:<listeners.address>"
+    tls:
+      certificates: [{cert: "<listeners.tls.certificates.cert>", key: "<listeners.tls.certificates.key>", ocsp: "<listeners.tls.certificates.ocsp>"}]
+      client_ca: "<listeners.tls.client_ca>"
+      acme: {hosts: [a.example], accept_terms: true, directory: "https://127.0.0.1:1/", challenge: tls-alpn, cache: "<listeners.tls.acme.cache>", ca: "<listeners.tls.acme.ca>"}
+admin: "unix:<admin.address>"
+log: {output: "<log.output>"}
+errors: {html: "<errors.html>", json: "<errors.json>"}
+shutdown: {lame_duck: 0s, grace: 0s}
+pools:
+  app:
+    upstreams: [{file: "<pools.upstreams.file>"}, "https://127.0.0.1:1"]
+    health: {type: none}
+    tls: {ca: "<pools.tls.ca>", cert: "<pools.tls.cert>", key: "<pools.tls.key>"}
+`
+
+// fileKeys returns every key of the configuration that names a file.
+func fileKeys(t reflect.Type, path string) (keys []string) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key := f.Tag.Get("yaml")
+		if key == "" {
+			continue
+		}
+		at := strings.TrimPrefix(path+"."+key, ".")
+		format := f.Tag.Get("format")
+		if slices.Contains(strings.Split(f.Tag.Get("opt"), ","), "file") || format == "listen" || format == "output" {
+			keys = append(keys, at)
+		}
+		keys = append(keys, fileKeys(f.Type, at)...)
+	}
+	return keys
+}
+
+// plain is a path without indices and names of pools, as fileKeys has them.
+func plain(path string) string {
+	return strings.Replace(regexp.MustCompile(`\[\d+\]`).ReplaceAllString(path, ""), "pools.app.", "pools.", 1)
+}
+
+// goodFiles makes what naming asks for.
+func goodFiles(t *testing.T, dir string) map[string]string {
+	ca := certtest.NewAuthority(t, "authority")
+	cert, key := ca.Files(dir, "one", ca.Issue("one.example"))
+	authority := ca.File(dir)
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	return map[string]string{
+		"listeners.address":               filepath.Join(dir, "listener"),
+		"listeners.tls.certificates.cert": cert, "listeners.tls.certificates.key": key,
+		"listeners.tls.certificates.ocsp": write("ocsp", "anything"),
+		"listeners.tls.client_ca":         authority, "listeners.tls.acme.ca": authority,
+		"listeners.tls.acme.cache": filepath.Join(dir, "acme"),
+		"admin.address":            filepath.Join(dir, "admin"),
+		"log.output":               filepath.Join(dir, "log"),
+		"errors.html":              write("html", "{{.Status}}"), "errors.json": write("json", "{}"),
+		"pools.upstreams.file": write("list", "[http://127.0.0.1:2]"),
+		"pools.tls.ca":         authority, "pools.tls.cert": cert, "pools.tls.key": key,
+	}
+}
+
+func fill(names map[string]string) string {
+	text := naming
+	for key, name := range names {
+		text = strings.ReplaceAll(text, "<"+key+">", name)
+	}
+	return text
+}
+
+// startFails returns what a start fails with; nil when it serves.
+func startFails(t *testing.T, c *config.Config) error {
+	o, err := assemble.Log(c.Log)
+	if err != nil {
+		return err
+	}
+	log, err := logging.Open(o)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	g, err := New(c, Options{Logger: log.Logger})
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	return g.Run(ctx, nil, func([]string) { stop() })
+}
+
+// TestFilesByKey breaks each key of the configuration that names a file in three
+// ways: what a start refuses, the look at the files refuses, at that key, and it
+// refuses nothing else.
+func TestFilesByKey(t *testing.T) {
+	t.Parallel()
+	keys := fileKeys(reflect.TypeFor[config.Config](), "")
+	if got, want := slices.Sorted(slices.Values(keys)), slices.Sorted(maps.Keys(goodFiles(t, t.TempDir()))); !slices.Equal(got, want) {
+		t.Fatalf("the keys that name files are\n%q\nand the test has\n%q", got, want)
+	}
+	refused, warned := 0, 0
+	for _, key := range keys {
+		for _, way := range []string{"good", "missing", "garbage", "folder", "below a file"} {
+			dir := t.TempDir()
+			names := goodFiles(t, dir)
+			garbage := filepath.Join(dir, "garbage")
+			if err := os.WriteFile(garbage, []byte("{{.Nope}}"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			switch way {
+			case "missing":
+				names[key] = filepath.Join(dir, "none", "none")
+			case "garbage":
+				names[key] = garbage
+			case "folder":
+				names[key] = dir
+			case "below a file":
+				names[key] = filepath.Join(garbage, "below")
+			}
+			c, _, err := config.Parse("test.yaml", []byte(fill(names)), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := listing(t, dir)
+			errs, warnings := assemble.Files(c, time.Now())
+			if after := listing(t, dir); after != before {
+				t.Errorf("%s, %s: the look has changed files:\n%s\nwere\n%s", key, way, after, before)
+			}
+			for _, e := range errs {
+				if plain(e.Path) != key && !(key == "pools.tls.cert" || key == "listeners.tls.certificates.cert") || e.Line < 2 {
+					t.Errorf("%s, %s: the error is at %q, line %d: %v", key, way, plain(e.Path), e.Line, e)
+				}
+			}
+			failed := startFails(t, c)
+			if (failed != nil) != (len(errs) > 0) {
+				t.Errorf("%s, %s: the look found %v, a start %v", key, way, errs, failed)
+			}
+			refused += len(errs)
+			for _, w := range warnings {
+				if plain(w.Path) == key {
+					warned++
+				}
+			}
+		}
+	}
+	t.Logf("%d keys: %d errors, %d warnings", len(keys), refused, warned)
+	if refused < 2*len(keys) || warned < 4 {
+		t.Errorf("%d errors and %d warnings of %d keys", refused, warned, len(keys))
+	}
+}
+
+// listing tells of every file in a folder.
+func listing(t *testing.T, dir string) string {
+	var b strings.Builder
+	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if err == nil {
+			b.WriteString(path + " " + info.Mode().String() + " " + info.ModTime().String() + "\n")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
