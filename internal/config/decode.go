@@ -13,10 +13,11 @@ import (
 
 // decoder walks a node tree and the structs it fills together, and notes every mistake instead of stopping at one.
 type decoder struct {
-	file string
-	env  func(string) (string, bool)
-	at   positions
-	errs Errors
+	file  string
+	lines []string // of the file; nil when there is none
+	env   func(string) (string, bool)
+	at    positions
+	errs  Errors
 }
 
 // entry is one key of a mapping.
@@ -231,12 +232,27 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value, f field) {
 		case text != n.Value || f.told(text) == hidden:
 			what = "bad value"
 		}
+		if line := d.continued(n); line > 0 {
+			n, what = &yaml.Node{Line: line, Column: indentOf(d.lines[line-1]) + 1}, fmt.Sprintf("this line goes on with the value of line %d (is it indented right?)", n.Line)
+		}
 		d.errorf(n, path, "%s: %v", what, err)
 		return
 	}
 	if name := v.String(); f.file && name != "" && !filepath.IsAbs(name) {
 		v.SetString(filepath.Join(filepath.Dir(d.file), name))
 	}
+}
+
+// continued returns the line in which a value without quotes goes on that began in the line before; 0 when it does not.
+func (d *decoder) continued(n *yaml.Node) int {
+	if d.lines == nil || n.Style != 0 || n.Line == 0 || n.Line >= len(d.lines) {
+		return 0
+	}
+	first := []rune(d.lines[n.Line-1])
+	if n.Column > len(first) || strings.HasPrefix(string(first[n.Column-1:]), n.Value) {
+		return 0
+	}
+	return n.Line + 1
 }
 
 // set sets v to what text says, if the tags allow it.

@@ -51,7 +51,7 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	if err != nil {
 		return nil, nil, err
 	}
-	return build(&decoder{file: name, env: env, at: positions{}}, root)
+	return build(&decoder{file: name, lines: strings.Split(string(data), "\n"), env: env, at: positions{}}, root)
 }
 
 // Sidecar returns the configuration for the addresses in listen and one pool, named app, of the upstreams in to. Of

@@ -32,43 +32,20 @@ func parseTree(file string, data []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF), err == nil && isNull(doc.Content[0]):
 		return fail(1, 1, "empty: a configuration needs at least listeners and pools")
 	case err != nil:
-		line, message := syntaxError(data, err)
-		return fail(line, 1, "%s", message)
+		line, column, message := syntaxError(data, err)
+		return fail(line, column, "%s", message)
 	}
 	root := doc.Content[0]
 	if err := reader.Decode(&second); err == nil {
 		return fail(second.Line, second.Column, "a second document: a file holds one")
 	} else if !errors.Is(err, io.EOF) {
-		line, message := syntaxError(data, err)
-		return fail(line, 1, "%s", message)
+		line, column, message := syntaxError(data, err)
+		return fail(line, column, "%s", message)
 	}
 	if n := (&meter{}).exceeds(root, 0); n != nil {
 		return fail(n.Line, n.Column, "more than %d values or %d levels, aliases expanded", maxNodes, maxDepth)
 	}
 	return root, nil
-}
-
-// syntaxError takes the line out of the parser's message, the only place that has it.
-func syntaxError(data []byte, err error) (line int, message string) {
-	lines := bytes.Split(data, []byte("\n"))
-	message = strings.TrimPrefix(err.Error(), "yaml: ")
-	line = 1
-	if rest, ok := strings.CutPrefix(message, "line "); ok {
-		number, text, _ := strings.Cut(rest, ": ")
-		if n, err := strconv.Atoi(number); err == nil {
-			line, message = min(max(n, 1), len(lines)), text
-		}
-	}
-	if strings.HasPrefix(message, "unknown anchor ") {
-		message = "unknown anchor: text that begins with * needs quotes" // it may be a password
-	}
-	message = "not valid YAML: " + message
-	for _, at := range []int{line, line + 1} {
-		if at <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[at-1], " "), []byte("\t")) {
-			return at, message + " (the line is indented with a tab: use spaces)"
-		}
-	}
-	return line, message
 }
 
 // meter counts nodes with every alias expanded.

@@ -1,0 +1,258 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// candidates returns what may be wrong near a line, the nearest first, and of each line what is seen best first.
+func (s *surgeon) candidates(last int) (list []repair) {
+	var above []repair
+	near := last - windowBefore
+	for _, i := range s.suspects(last, near) {
+		text := strings.TrimRight(s.lines[i], " \r")
+		if i < near {
+			above = append(above, s.indents(i, text, indentOf(s.lines[min(last, len(s.lines))-1]))...)
+			continue
+		}
+		list = append(list, tabs(i, text)...)
+		list = append(list, brackets(i, text)...)
+		list = append(list, quotes(i, text)...)
+		list = append(list, colons(i, text)...)
+		list = append(list, s.indents(i, text)...)
+		list = append(list, unquoted(i, text)...)
+	}
+	return append(above, list...) // those are few
+}
+
+// suspects returns the lines with something in them from the first after last back to near, and before that the
+// ones that the others are below.
+func (s *surgeon) suspects(last, near int) (list []int) {
+	least := 1 << 10
+	for i := min(last, len(s.lines)-1); i >= 0 && least > 0; i-- {
+		content := strings.TrimLeft(s.lines[i], " \t\r")
+		if content == "" || content[0] == '#' {
+			continue
+		}
+		above := indentOf(s.lines[i]) < least
+		if above && i < last-1 {
+			least = indentOf(s.lines[i])
+		}
+		if i >= near || above {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// one is a repair that replaces a line.
+func one(i, column int, text, format string, args ...any) repair {
+	return repair{line: i + 1, column: column + 1, message: fmt.Sprintf(format, args...), from: i, with: []string{text}}
+}
+
+func indentOf(text string) int { return len(text) - len(strings.TrimLeft(text, " ")) }
+
+// tabs are no indentation.
+func tabs(i int, text string) (list []repair) {
+	content := strings.TrimLeft(text, " \t")
+	lead := text[:len(text)-len(content)]
+	at := strings.IndexByte(lead, '\t')
+	if at < 0 {
+		return nil
+	}
+	for n := range 17 {
+		r := one(i, at, strings.Repeat(" ", n)+content, "the line is indented with a tab: use spaces")
+		r.odd = true
+		list = append(list, r)
+	}
+	return list
+}
+
+// mark is a character of a line that YAML has a use for.
+type mark struct {
+	at   int
+	char byte
+}
+
+// look goes through a line, and returns the brackets in it that are not closed, and the quote; quote is 0 when it is.
+// wrong is the first closing bracket that closes nothing, or not what is open.
+func look(text string) (open []mark, quote, wrong mark, end int) {
+	for i := 0; i < len(text); i++ {
+		c, before := text[i], byte(' ')
+		if i > 0 {
+			before = text[i-1]
+		}
+		switch {
+		case quote.char == '"' && c == '\\':
+			i++
+		case quote.char != 0 && c == quote.char:
+			quote = mark{}
+		case quote.char != 0:
+		case c == '#' && before == ' ':
+			return open, quote, wrong, i
+		case (c == '"' || c == '\'') && strings.IndexByte(" [{,:", before) >= 0:
+			quote = mark{i, c}
+		case (c == '[' || c == '{') && strings.IndexByte(" [{,:", before) >= 0:
+			open = append(open, mark{i, c})
+		case c == ']' || c == '}':
+			if n := len(open); n > 0 && open[n-1].char == c-2 { // [ and ], { and } are two apart
+				open = open[:n-1]
+			} else if wrong.char == 0 {
+				wrong = mark{i, c}
+			}
+		}
+	}
+	return open, quote, wrong, len(text)
+}
+
+func brackets(i int, text string) (list []repair) {
+	open, quote, wrong, end := look(text)
+	if quote.char != 0 {
+		return nil
+	}
+	if wrong.char != 0 {
+		if n := len(open); n > 0 {
+			b := open[n-1]
+			list = append(list, one(i, wrong.at, text[:wrong.at]+string(b.char+2)+text[wrong.at+1:],
+				"%c does not close the %c of column %d", wrong.char, b.char, b.at+1))
+			// Or the inner one was forgotten, and this closes the outer.
+			list = append(list, one(i, b.at, text[:wrong.at]+string(b.char+2)+text[wrong.at:], "the %c is not closed", b.char))
+		} else {
+			list = append(list, one(i, wrong.at, text[:wrong.at]+text[wrong.at+1:], "the %c closes nothing", wrong.char))
+		}
+	}
+	if len(open) > 0 {
+		closing := ""
+		for _, b := range slices.Backward(open) {
+			closing += string(b.char + 2)
+		}
+		body := strings.TrimRight(text[:end], " ")
+		list = append(list, one(i, open[0].at, body+closing, "the %c is not closed", open[0].char))
+		if n := strings.TrimSuffix(body, ","); n != body {
+			list = append(list, one(i, open[0].at, n+closing, "the %c is not closed", open[0].char))
+		}
+	}
+	return list
+}
+
+// quotes closes an open quote wherever its text may have ended.
+func quotes(i int, text string) (list []repair) {
+	_, quote, _, end := look(text)
+	if quote.char == 0 {
+		return nil
+	}
+	for at := end; at > 0; at-- {
+		if at < end && strings.IndexByte(",]}", text[at]) < 0 {
+			continue
+		}
+		fixed := text[:at] + string(quote.char) + text[at:]
+		_, still, _, _ := look(fixed)
+		_, begun, _, _ := look(text[:at])
+		if still.char != 0 || begun.char == 0 {
+			continue
+		}
+		list = append(list, one(i, begun.at, fixed, "the %c is not closed", begun.char))
+		if open, _, _, _ := look(fixed); len(open) > 0 { // it took the bracket with it
+			list = append(list, one(i, begun.at, fixed+strings.Repeat(string(open[0].char+2), len(open)), "the %c is not closed", begun.char))
+		}
+	}
+	return list
+}
+
+var (
+	aKey     = regexp.MustCompile(`^( *(?:- +)*)([A-Za-z_][A-Za-z0-9_-]*)(.*)$`)
+	aDash    = regexp.MustCompile(`^( *)-([^ -].*)$`)
+	plainEnd = regexp.MustCompile(`^(.*?: +|.*?- +)([^"'\[{|>&].*)$`)
+)
+
+// colons are missing, or the space after one, or after a dash.
+func colons(i int, text string) (list []repair) {
+	if m := aKey.FindStringSubmatch(text); m != nil {
+		lead, key, rest := m[1], m[2], m[3]
+		at := len(lead) + len(key)
+		switch {
+		case strings.HasPrefix(rest, ": ") || rest == ":":
+		case strings.HasPrefix(rest, ":"):
+			list = append(list, one(i, at, lead+key+": "+rest[1:], "a space is missing after the colon of %s", keyTold(key)))
+		case rest == "" || rest[0] == ' ':
+			list = append(list, one(i, at, lead+key+":"+rest, "the colon is missing after %s", keyTold(key)))
+		}
+	}
+	if m := aDash.FindStringSubmatch(text); m != nil {
+		list = append(list, one(i, len(m[1]), m[1]+"- "+m[2], "a space is missing after the -"))
+	}
+	return list
+}
+
+// indents moves a line, or it and what is below it, to where others stand; also is where one stands that is not near.
+func (s *surgeon) indents(i int, text string, also ...int) (list []repair) {
+	now := indentOf(text)
+	for _, n := range append(s.indentsAround(i), also...) {
+		if n == now || n < now-4 || n > now+4 {
+			continue
+		}
+		r := one(i, now, strings.Repeat(" ", n)+text[now:], "line %d is indented by %d, its siblings by %d", i+1, now, n)
+		r.odd = now%2 != 0 && n%2 == 0
+		list = append(list, r)
+		if block := s.shifted(i, now, n); len(block) > 1 {
+			r.with = block
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// indentsAround returns where the lines around one begin, the nearest first; the text of an entry of a list counts, too.
+func (s *surgeon) indentsAround(i int) (list []int) {
+	for d := 1; d <= windowBefore; d++ {
+		for _, j := range []int{i - d, i + d} {
+			if j < 0 || j >= len(s.lines) {
+				continue
+			}
+			text := s.lines[j]
+			content := strings.TrimLeft(text, " ")
+			if content == "" || content[0] == '#' || content[0] == '\t' || content[0] == '\r' {
+				continue
+			}
+			at := len(text) - len(content)
+			for _, n := range []int{at, at + 2} {
+				if isItem := strings.HasPrefix(content, "- "); (n == at || isItem) && !slices.Contains(list, n) {
+					list = append(list, n)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// shifted returns a line and those below it that are indented as much or more, moved.
+func (s *surgeon) shifted(i, now, to int) (block []string) {
+	for _, text := range s.lines[i:] {
+		n := indentOf(text)
+		switch blank := strings.TrimSpace(text) == ""; {
+		case blank:
+			block = append(block, text)
+			continue
+		case n < now:
+			return block
+		}
+		block = append(block, strings.Repeat(" ", to+n-now)+text[n:])
+	}
+	return block
+}
+
+// unquoted puts quotes around a value that YAML takes for something else.
+func unquoted(i int, text string) []repair {
+	m := plainEnd.FindStringSubmatch(text)
+	if m == nil {
+		return nil
+	}
+	value := strings.TrimRight(m[2], " ")
+	why := "the value has a colon and a space in it, so it needs quotes"
+	if !strings.Contains(value, ": ") {
+		why = fmt.Sprintf("text that begins with %c needs quotes", value[0])
+	}
+	return []repair{one(i, len(m[1]), m[1]+"'"+strings.ReplaceAll(value, "'", "''")+"'", "%s", why)}
+}

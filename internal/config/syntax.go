@@ -1,0 +1,200 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// The parser says where it gave up, which is often far from the mistake. So
+// changes of one place are tried until one makes the file valid: that is where
+// the mistake is, and the change says what it was. Of several, the one counts
+// after which the least is wrong with the configuration.
+
+const (
+	maxTrials     = 400     // changes that are tried
+	maxTrialBytes = 4 << 20 // that are parsed for it, all together
+	windowBefore  = 20      // lines before the one that breaks the file, in which the mistake is looked for
+	settled       = 3       // lines beyond a change after which nothing is wrong, in which another is looked for
+)
+
+// repair is a change of a file that may make it valid, and what it says of the mistake.
+type repair struct {
+	line, column int // of the mistake, from 1
+	message      string
+	from         int      // index of the first line that is replaced
+	with         []string // what those are replaced by
+	odd          bool     // the line stands out even without the parser
+}
+
+// surgeon looks for the mistake in a file that is no YAML.
+type surgeon struct {
+	lines []string
+	bytes int // that may still be parsed
+}
+
+// syntaxError says what keeps data from being YAML, and where.
+func syntaxError(data []byte, err error) (line, column int, message string) {
+	s := &surgeon{lines: strings.Split(string(data), "\n"), bytes: max(maxTrialBytes, 4*len(data))}
+	line, message = parserSays(err, len(s.lines))
+	if name, ok := unknownAnchor(message); ok {
+		line, column = s.find("*" + name)
+		return line, column, "not valid YAML: no & defines this anchor; text that begins with * needs quotes" // it may be a password
+	}
+	last := s.breaksAt()
+	if last == 0 {
+		last = line
+	}
+	if r, ok := s.diagnose(last); ok {
+		return r.line, r.column, "not valid YAML: " + r.message
+	}
+	return last, 1, "not valid YAML: " + message
+}
+
+// parserSays takes the line out of the parser's message, the only place that has it.
+func parserSays(err error, lines int) (line int, message string) {
+	message, line = strings.TrimPrefix(err.Error(), "yaml: "), 1
+	if rest, ok := strings.CutPrefix(message, "line "); ok {
+		number, text, _ := strings.Cut(rest, ": ")
+		if n, err := strconv.Atoi(number); err == nil {
+			line, message = min(max(n, 1), lines), text
+		}
+	}
+	return line, message
+}
+
+// unknownAnchor returns the name in the parser's message of an alias without an anchor.
+func unknownAnchor(message string) (name string, ok bool) {
+	rest, ok := strings.CutPrefix(message, "unknown anchor '")
+	return strings.TrimSuffix(rest, "' referenced"), ok
+}
+
+// find returns the place of a word that stands by itself.
+func (s *surgeon) find(word string) (line, column int) {
+	for i, text := range s.lines {
+		for at := 0; ; {
+			n := strings.Index(text[at:], word)
+			if n < 0 {
+				break
+			}
+			at += n
+			before, after := text[:at], text[at+len(word):]
+			if strings.Trim(before[max(0, len(before)-1):], " [{,:-") == "" && strings.Trim(after[:min(1, len(after))], " ]},\r") == "" {
+				return i + 1, at + 1
+			}
+			at += len(word)
+		}
+	}
+	return 1, 1
+}
+
+// parse returns the tree of a text; nil when it is no YAML, or when there was enough of that.
+func (s *surgeon) parse(lines []string) *yaml.Node {
+	text := strings.Join(lines, "\n")
+	if s.bytes -= len(text) + 1; s.bytes < 0 {
+		return nil
+	}
+	return document(text)
+}
+
+// document returns the tree of the only document in a text; nil when it is no YAML.
+func document(text string) *yaml.Node {
+	var doc, second yaml.Node
+	reader := yaml.NewDecoder(strings.NewReader(text))
+	if reader.Decode(&doc) != nil || !errors.Is(reader.Decode(&second), io.EOF) {
+		return nil
+	}
+	return doc.Content[0]
+}
+
+// valid reports whether the first n lines are YAML. None are.
+func (s *surgeon) valid(n int) bool {
+	text := strings.Join(s.lines[:n], "\n")
+	s.bytes -= len(text)
+	return strings.TrimSpace(text) == "" || document(text) != nil
+}
+
+// breaksAt returns the line from which on the file is no YAML, however much of it is read; 0 when that takes too long to
+// find out.
+func (s *surgeon) breaksAt() int {
+	good, bad := 0, len(s.lines)
+	for bad-good > 1 && s.bytes > maxTrialBytes/2 {
+		if middle := (good + bad) / 2; s.valid(middle) {
+			good = middle
+			continue
+		} else {
+			bad = middle
+		}
+		// A list in brackets that goes on for lines is not valid either until it ends.
+		for ahead := bad + 1; ahead < min(bad+40, len(s.lines)) && bad-good == 1; ahead++ {
+			if s.valid(ahead) {
+				good, bad = ahead, len(s.lines)
+			}
+		}
+	}
+	if bad-good > 1 {
+		return 0
+	}
+	return bad
+}
+
+// diagnose returns the repair after which the least is wrong.
+func (s *surgeon) diagnose(last int) (best repair, ok bool) {
+	type tried struct {
+		repair
+		errors int
+	}
+	candidates := s.candidates(last)
+	for _, whole := range []bool{true, false} {
+		var good []tried
+		clean := 0 // line of a repair after which nothing is wrong
+		for _, r := range candidates[:min(len(candidates), maxTrials)] {
+			if clean > 0 && !r.odd && (r.line < clean-settled || r.line > clean+settled) {
+				continue
+			}
+			lines := slices.Concat(s.lines[:r.from], r.with, s.lines[r.from+len(r.with):])
+			if !whole { // there are more mistakes further down
+				lines = lines[:min(max(last, r.from+len(r.with)), len(lines))]
+			}
+			if root := s.parse(lines); root != nil {
+				n := mistakes(root)
+				good = append(good, tried{r, n})
+				if n == 0 && clean == 0 {
+					clean = r.line
+				}
+			}
+		}
+		if len(good) > 0 {
+			least := slices.MinFunc(good, func(a, b tried) int {
+				return cmp.Or(cmp.Compare(a.errors, b.errors), cmp.Compare(number01(b.odd), number01(a.odd)))
+			})
+			return least.repair, true
+		}
+	}
+	return best, false
+}
+
+func number01(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// mistakes counts what is wrong with a configuration.
+func mistakes(root *yaml.Node) int {
+	if (&meter{}).exceeds(root, 0) != nil {
+		return maxErrors
+	}
+	if root.Kind != yaml.MappingNode {
+		return maxErrors
+	}
+	_, _, err := build(&decoder{at: positions{}}, root)
+	errs, _ := err.(Errors)
+	return len(errs)
+}

@@ -1,0 +1,154 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// damage is one way to break a line; it returns the line unchanged when that has nothing of the kind.
+type damage struct {
+	name string
+	do   func(line string) string
+}
+
+var damages = []damage{
+	{"indented by one more", func(s string) string { return " " + s }},
+	{"indented by three more", func(s string) string { return "   " + s }},
+	{"indented by one less", func(s string) string { return strings.TrimPrefix(s, " ") }},
+	{"indented with a tab", func(s string) string {
+		if strings.HasPrefix(s, "  ") {
+			return "\t" + strings.TrimLeft(s, " ")
+		}
+		return s
+	}},
+	{"first quote dropped", func(s string) string { return dropFirst(s, `"`) }},
+	{"last quote dropped", func(s string) string { return dropLast(s, `"`) }},
+	{"first bracket dropped", func(s string) string { return dropFirst(s, "[") }},
+	{"last bracket dropped", func(s string) string { return dropLast(s, "]") }},
+	{"first brace dropped", func(s string) string { return dropFirst(s, "{") }},
+	{"last brace dropped", func(s string) string { return dropLast(s, "}") }},
+	{"bracket for brace", func(s string) string { return strings.Replace(s, "}", "]", 1) }},
+	{"colon dropped", func(s string) string { return strings.Replace(s, ":", "", 1) }},
+	{"space after the colon dropped", func(s string) string { return strings.Replace(s, ": ", ":", 1) }},
+	{"space after the dash dropped", func(s string) string { return strings.Replace(s, "- ", "-", 1) }},
+	{"quote for the colon", func(s string) string { return strings.Replace(s, ": ", `: "`, 1) }},
+}
+
+func dropFirst(s, what string) string { return strings.Replace(s, what, "", 1) }
+
+func dropLast(s, what string) string {
+	if i := strings.LastIndex(s, what); i >= 0 {
+		return s[:i] + s[i+len(what):]
+	}
+	return s
+}
+
+var comment = regexp.MustCompile(`(^| )#.*$`)
+
+// corpus returns valid configurations, without comments, by name.
+func corpus(t *testing.T) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for _, file := range []string{"../../config.example.yaml", "testdata/layout.yaml"} {
+		raw, err := os.ReadFile(filepath.FromSlash(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for line := range strings.SplitSeq(string(raw), "\n") {
+			if line = strings.TrimRight(comment.ReplaceAllString(line, ""), " "); line != "" {
+				lines = append(lines, line)
+			}
+		}
+		text := strings.Join(lines, "\n") + "\n"
+		if _, _, err := Parse(file, []byte(text), everyVariable); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		texts[file] = text
+	}
+	return texts
+}
+
+func everyVariable(string) (string, bool) { return "0123456789abcdef", true }
+
+// TestDamagedLines breaks lines of valid configurations in every way (all lines with EVERY_LINE=1), and wants the first error to be in that line,
+// or in one of which the file cannot say that it is not: moving it by what the error says makes the file as good.
+func TestDamagedLines(t *testing.T) {
+	t.Parallel()
+	total, named, equal := 0, 0, 0
+	missed := map[string]int{}
+	for file, text := range corpus(t) {
+		lines := strings.Split(text, "\n")
+		every := 1 + len(lines)/30
+		if os.Getenv("EVERY_LINE") != "" {
+			every = 1
+		}
+		for i, line := range lines[:len(lines)-1] {
+			if i%every != 0 {
+				continue // each takes a while
+			}
+			for _, d := range damages {
+				broken := d.do(line)
+				if broken == line {
+					continue
+				}
+				lines[i] = broken
+				_, _, err := Parse(file, []byte(strings.Join(lines, "\n")), everyVariable)
+				lines[i] = line
+				errs, _ := errors.AsType[Errors](err)
+				if len(errs) == 0 {
+					continue // it says something else now, and that is allowed
+				}
+				total++
+				switch e := errs[0]; {
+				case e.Line == i+1:
+					named++
+				case asGood(lines, i, broken, e), opensAt(lines, i, e):
+					equal++
+				default:
+					missed[d.name]++
+					t.Logf("%s:%d: %s: %q: the error is %v", filepath.Base(file), i+1, d.name, broken, e)
+				}
+			}
+		}
+	}
+	t.Logf("%d damages: the line is named in %.1f %%, one that is as likely in %.1f %%, another in %.1f %% %v",
+		total, share(named, total), share(equal, total), share(total-named-equal, total), missed)
+	if share(named+equal, total) < 97 || share(named, total) < 94 {
+		t.Error("too many point elsewhere")
+	}
+}
+
+func share(n, of int) float64 { return 100 * float64(n) / float64(of) }
+
+var indented = regexp.MustCompile(`line (\d+) is indented by (\d+), its siblings by (\d+)$`)
+
+// asGood reports whether the change that an error asks for makes a damaged file valid.
+func asGood(lines []string, at int, broken string, e Error) bool {
+	m := indented.FindStringSubmatch(e.Message)
+	if m == nil {
+		return false
+	}
+	var n, from, to int
+	fmt.Sscan(m[1]+" "+m[2]+" "+m[3], &n, &from, &to)
+	changed := append([]string(nil), lines...)
+	changed[at] = broken
+	changed[n-1] = strings.Repeat(" ", to) + changed[n-1][from:]
+	_, _, err := Parse("", []byte(strings.Join(changed, "\n")), everyVariable)
+	return err == nil
+}
+
+// opensAt reports whether an error names the place where a bracket or a quote begins that the damaged line should have
+// closed.
+func opensAt(lines []string, at int, e Error) bool {
+	if !strings.HasSuffix(e.Message, "is not closed") || e.Line > at {
+		return false
+	}
+	open, _, _, _ := look(lines[e.Line-1])
+	return len(open) > 0 // of the undamaged text, in which it goes on
+}
