@@ -10,7 +10,7 @@ import (
 
 // Config is a whole configuration, defaults filled in. The zero value is not useful: see [Load], [Parse], [Sidecar].
 type Config struct {
-	Listeners      []Listener      `yaml:"listeners" opt:"required" help:"Where clients connect."`
+	Listeners      []Listener      `yaml:"listeners" opt:"required" example:"[\":8080\"]" help:"Where clients connect."`
 	TrustedProxies []netip.Prefix  `yaml:"trusted_proxies" default:"[]" help:"Networks of the proxies in front, which are believed trusted_headers."`
 	TrustedHeaders []string        `yaml:"trusted_headers" default:"[X-Forwarded-For, X-Forwarded-Proto, X-Request-Id]" format:"header" help:"Headers that trusted_proxies set in every request; everyone else's are dropped. The first that tells an address tells the client's."`
 	DropHeaders    []string        `yaml:"drop_headers" default:"[Proxy, X-Original-Url, X-Rewrite-Url, X-Original-Host, X-Forwarded, Forwarded-For, X-Original-Forwarded-For, Client-Ip, X-Client-Ip, X-Cluster-Client-Ip, True-Client-Ip, Cf-Connecting-Ip, Cf-Connecting-Ipv6, Fastly-Client-Ip, Fly-Client-Ip, X-Azure-Clientip, X-Proxyuser-Ip, X-Remote-Ip, X-Remote-Addr, X-Originating-Ip, Proxy-Client-Ip, Wl-Proxy-Client-Ip]" format:"header" help:"Headers taken off requests besides Forwarded, X-Forwarded-* and X-Real-IP, unless trusted_headers has them: applications take them for the word of a proxy."`
@@ -42,7 +42,7 @@ func (c *Config) Errorf(path, format string, args ...any) Error {
 
 // Listener is one address that accepts clients.
 type Listener struct {
-	Address   string           `yaml:"address" opt:"shorthand,required" format:"listen" help:"host:port, :port, unix:/path.sock, or fd:NAME for a socket that systemd opens."`
+	Address   string           `yaml:"address" opt:"shorthand,required" format:"listen" example:"\":8080\"" help:"host:port, :port, unix:/path.sock, or fd:NAME for a socket that systemd opens."`
 	Name      string           `yaml:"name" default:"" format:"name" help:"Name for match.listener, unique; the address does as well."`
 	Mode      fs.FileMode      `yaml:"mode" default:"0660" help:"Permissions of the socket file, octal; for unix sockets."`
 	Timeouts  ListenerTimeouts `yaml:"timeouts" help:"How long a client may keep goodgate waiting."`
@@ -81,8 +81,8 @@ type ListenerTLS struct {
 
 // ACME says how certificates are got from an authority.
 type ACME struct {
-	Hosts       []string `yaml:"hosts" opt:"required,single" format:"acmehost" help:"Names to get a certificate for, one each; no other is ever ordered."`
-	AcceptTerms bool     `yaml:"accept_terms" opt:"required" help:"true agrees to the authority's terms of service, without which it issues nothing."`
+	Hosts       []string `yaml:"hosts" opt:"required,single" format:"acmehost" example:"[www.example.com]" help:"Names to get a certificate for, one each; no other is ever ordered."`
+	AcceptTerms bool     `yaml:"accept_terms" opt:"required" example:"true, if you agree to its terms of service" help:"true agrees to the authority's terms of service, without which it issues nothing."`
 	Email       string   `yaml:"email" default:"" format:"email" help:"Address that the authority is told; empty tells none."`
 	Directory   string   `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" format:"endpoint" help:"The authority's directory, by https."`
 	Cache       string   `yaml:"cache" default:"/var/lib/goodgate/acme" opt:"file" help:"Folder in which keys and certificates are kept; goodgate must be able to write there."`
@@ -108,8 +108,8 @@ func (e EAB) MAC() []byte {
 
 // Certificate is where one certificate comes from.
 type Certificate struct {
-	Cert string `yaml:"cert" opt:"file,required" help:"PEM file with the certificate and its chain."`
-	Key  string `yaml:"key" opt:"file,required" help:"PEM file with its key."`
+	Cert string `yaml:"cert" opt:"file,required" example:"/etc/goodgate/www.example.com.pem" help:"PEM file with the certificate and its chain."`
+	Key  string `yaml:"key" opt:"file,required" example:"/etc/goodgate/www.example.com.key" help:"PEM file with its key."`
 	OCSP string `yaml:"ocsp" default:"" opt:"file" help:"DER file with an OCSP response that is sent along; empty sends none."`
 }
 

@@ -209,7 +209,7 @@ func TestSidecar(t *testing.T) {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
 	_, _, err = Sidecar(nil, nil, Admin{})
-	want = "--listen: empty: Where clients connect.\n--to: empty: The upstreams, or where to find them."
+	want = `--listen: empty: write [":8080"]` + "\n" + `--to: empty: write ["http://127.0.0.1:3000"]`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}

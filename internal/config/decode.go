@@ -17,6 +17,7 @@ type decoder struct {
 	lines []string // of the file; nil when there is none
 	env   func(string) (string, bool)
 	at    positions
+	meant []string // keys that are in at because an unknown one probably means them
 	errs  Errors
 }
 
@@ -77,6 +78,10 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, f field)
 		return
 	}
 	if n.Kind != yaml.MappingNode {
+		if like := f.asMapping(n); like != "" {
+			d.errorf(n, path, "found %s: write %s", f.kindOf(n), like)
+			return
+		}
 		d.errorf(n, path, "found %s: expected a mapping with the keys %s", f.kindOf(n), strings.Join(keysOf(fields), ", "))
 		return
 	}
@@ -93,18 +98,15 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, f field)
 	d.checkPresence(n, path, fields)
 }
 
+// unknownKey reports a key that is not there, once: the key that it probably means is not missing then.
 func (d *decoder) unknownKey(key *yaml.Node, path string, fields []field) {
 	word := key.Value
-	hint := didYouMean(word, keysOf(fields))
-	for _, f := range fields {
-		if hint == "" && f.typ.Kind() == reflect.Struct && !isScalar(f.typ) && slices.Contains(keysOf(fieldsOf(f.typ)), word) {
-			hint = fmt.Sprintf(" (did you mean %s.%s?)", f.key, word)
-		}
+	text, meant := hint(word, path, fields)
+	if at := join(path, meant); meant != "" && !d.at.given(at) {
+		d.at[at] = position{key.Line, key.Column}
+		d.meant = append(d.meant, at)
 	}
-	if hint == "" {
-		hint = "; known here: " + strings.Join(keysOf(fields), ", ")
-	}
-	d.errorf(key, join(path, keyTold(word)), "unknown key%s", hint)
+	d.errorf(key, join(path, keyTold(word)), "unknown key%s", text)
 }
 
 // checkPresence looks for keys that are missing from a mapping.
@@ -116,7 +118,7 @@ func (d *decoder) checkPresence(n *yaml.Node, path string, fields []field) {
 	var groups []string
 	for _, f := range fields {
 		if f.required && !d.at.given(join(path, f.key)) {
-			d.errorf(at, path, "%s is missing: %s", f.key, f.help)
+			d.errorf(at, path, "%s is missing: write %s: %s", f.key, f.key, f.example)
 		}
 		if f.oneof != "" && !slices.Contains(groups, f.oneof) {
 			groups = append(groups, f.oneof)
@@ -124,17 +126,20 @@ func (d *decoder) checkPresence(n *yaml.Node, path string, fields []field) {
 	}
 	for _, group := range groups {
 		var all, given []string
+		meant := false
 		for _, f := range fields {
 			if f.oneof != group {
 				continue
 			}
 			all = append(all, f.key)
-			if d.at.given(join(path, f.key)) {
+			if at := join(path, f.key); slices.Contains(d.meant, at) {
+				meant = true
+			} else if d.at.given(at) {
 				given = append(given, f.key)
 			}
 		}
 		switch {
-		case len(given) == 0:
+		case len(given) == 0 && !meant:
 			d.errorf(at, path, "one of %s is missing", strings.Join(all, ", "))
 		case len(given) > 1:
 			d.errorf(at, path, "%s exclude each other: keep one", strings.Join(given, " and "))
@@ -175,7 +180,7 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
 		v.SetMapIndex(reflect.ValueOf(key), ev)
 	}
 	if f.required && v.Len() == 0 {
-		d.errorf(n, path, "empty: %s", f.help)
+		d.errorf(n, path, "empty: write %s", f.example)
 	}
 }
 
@@ -185,7 +190,7 @@ func (d *decoder) list(n *yaml.Node, path string, v reflect.Value, f field) {
 	case n.Kind == yaml.ScalarNode && f.single:
 		items = []*yaml.Node{n}
 	case n.Kind != yaml.SequenceNode:
-		d.errorf(n, path, "found %s: expected a list", f.kindOf(n))
+		d.errorf(n, path, "found %s: expected a list%s", f.kindOf(n), f.asList(n))
 		return
 	}
 	item := f.element()
@@ -206,7 +211,7 @@ func (d *decoder) list(n *yaml.Node, path string, v reflect.Value, f field) {
 	}
 	v.Set(out)
 	if f.required && len(items) == 0 {
-		d.errorf(n, path, "empty: %s", f.help)
+		d.errorf(n, path, "empty: write %s", f.example)
 	}
 }
 
@@ -258,6 +263,9 @@ func (d *decoder) continued(n *yaml.Node) int {
 // set sets v to what text says, if the tags allow it.
 func (f field) set(v reflect.Value, text string) error {
 	if f.enum != nil && !slices.Contains(f.enum, text) {
+		if ours := values[f.key][fold(text)]; slices.Contains(f.enum, ours) {
+			return fmt.Errorf("must be one of %s (did you mean %s?)", strings.Join(f.enum, ", "), ours)
+		}
 		return fmt.Errorf("must be one of %s%s", strings.Join(f.enum, ", "), didYouMean(text, f.enum))
 	}
 	if f.format != "" && (text != "" || !f.hasDefault || f.def != "") {

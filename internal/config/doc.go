@@ -8,6 +8,7 @@
 //
 //	yaml      the key
 //	help      one sentence for the schema
+//	example   a value as written in YAML, for who left out a key that is required
 //	default   the value when the key is absent, written as in YAML; without it the zero value, or that of the struct
 //	min, max  bounds of a number, duration, size or ratio, inclusive
 //	zero      what 0 means when it lies outside the bounds, or is special

@@ -50,12 +50,12 @@ func TestErrors(t *testing.T) {
 	f("# nothing\n", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
 	f("~", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
 	f("a: 1", "g.yaml:1:1: a: unknown key; known here: listeners, trusted_proxies, trusted_headers, drop_headers, admin, log, tracing, events, shutdown, errors, via, routes, pools",
-		"g.yaml:1:1: listeners is missing: Where clients connect.",
+		"g.yaml:1:1: listeners is missing: write listeners: [\":8080\"]",
 		"g.yaml:1:1: pools is missing: say which upstreams requests go to")
 	f("[1]", "g.yaml:1:1: found a list: expected a mapping with the keys listeners, trusted_proxies, trusted_headers, drop_headers, admin, log, tracing, events, shutdown, errors, via, routes, pools")
 	f(minimal+"---\na: 1", "g.yaml:5:1: a second document: a file holds one")
-	f("a: [1", "g.yaml:1:1: not valid YAML: did not find expected ',' or ']'")
-	f("log:\n\tlevel: info\n", "g.yaml:2:1: not valid YAML: found character that cannot start any token (the line is indented with a tab: use spaces)")
+	f("a: [1", "g.yaml:1:4: not valid YAML: the [ is not closed")
+	f("log:\n\tlevel: info\n", "g.yaml:2:1: not valid YAML: the line is indented with a tab: use spaces")
 	f(strings.Repeat("#", maxBytes+1), "g.yaml: larger than 4MiB")
 	f(`listeners: [":8080"]`, "g.yaml:1:1: pools is missing: say which upstreams requests go to")
 	f("listeners: [\":8080\"]\npools: {}", "g.yaml:2:8: pools: empty: say which upstreams requests go to")
@@ -76,7 +76,7 @@ func TestErrors(t *testing.T) {
 		`g.yaml:5:54: routes[0].rewrite_path.to: found "x": a path starts with /`)
 	f(route(`response_rewrites: {location: [{from: "", to: "a\nb"}, {from: x}]}`), `g.yaml:5:60: routes[0].response_rewrites.location[0].from: found "": empty: say what is replaced`,
 		`g.yaml:5:68: routes[0].response_rewrites.location[0].to: found "a\nb": a header value has no line breaks or control characters`,
-		`g.yaml:5:77: routes[0].response_rewrites.location[1]: to is missing: What the client gets instead.`)
+		`g.yaml:5:77: routes[0].response_rewrites.location[1]: to is missing: write to: https://www.example.com/`)
 	http3 := func(listener string) string {
 		return strings.Replace(minimal, `":8080"`, "{address: "+listener+", http3: {enabled: true}}", 1)
 	}

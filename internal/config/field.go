@@ -17,6 +17,7 @@ type field struct {
 	index            int
 	typ              reflect.Type
 	key, help        string
+	example          string
 	def              string
 	hasDefault       bool
 	min, max, zero   string
@@ -38,7 +39,7 @@ func fieldsOf(t reflect.Type) []field {
 		opts := strings.Split(sf.Tag.Get("opt"), ",")
 		f := field{
 			index: i, typ: sf.Type,
-			key: sf.Tag.Get("yaml"), help: sf.Tag.Get("help"),
+			key: sf.Tag.Get("yaml"), help: sf.Tag.Get("help"), example: sf.Tag.Get("example"),
 			min: sf.Tag.Get("min"), max: sf.Tag.Get("max"), zero: sf.Tag.Get("zero"),
 			format: sf.Tag.Get("format"), oneof: sf.Tag.Get("oneof"),
 			shorthand: slices.Contains(opts, "shorthand"), single: slices.Contains(opts, "single"),

@@ -92,6 +92,13 @@ func isHost(s string) bool {
 func hostPattern(s string) (string, error) {
 	name := strings.TrimPrefix(s, "*.")
 	switch {
+	case strings.Contains(s, "://"):
+		scheme, rest, _ := strings.Cut(s, "://")
+		host, _, _ := strings.Cut(rest, "/")
+		if scheme != "http" && scheme != "https" || !isHost(strings.TrimPrefix(host, "*.")) {
+			return "", errors.New("expected a host name, without a scheme")
+		}
+		return "", fmt.Errorf("a host has no scheme: write host: %s, and scheme: %s if it matters", host, scheme)
 	case s == "*":
 		return "", errors.New("leave host out to match every host")
 	case strings.Contains(name, "*"):

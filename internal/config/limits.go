@@ -13,7 +13,7 @@ type Limits struct {
 type Rate struct {
 	Name       string   `yaml:"name" format:"name" help:"Name in the RateLimit header and the log; rate-N when absent."`
 	On         string   `yaml:"on" default:"client_ip" format:"ratekey" help:"What is counted by: client_ip, all (one count for everybody), header:NAME (such as an API key) or cookie:NAME; requests without it are not limited."`
-	Requests   int      `yaml:"requests" opt:"required" min:"1" max:"10000000" help:"Requests let in during each span of per."`
+	Requests   int      `yaml:"requests" opt:"required" min:"1" max:"10000000" example:"100" help:"Requests let in during each span of per."`
 	Per        Duration `yaml:"per" default:"1s" min:"1ms" max:"24h" help:"The span that requests counts for."`
 	Burst      int      `yaml:"burst" default:"0" min:"1" max:"10000000" zero:"as many as requests" help:"Requests let in at once after a pause."`
 	IPv6Prefix int      `yaml:"ipv6_prefix" default:"64" min:"16" max:"128" help:"Bits of an IPv6 address that make one client."`

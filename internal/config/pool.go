@@ -7,7 +7,7 @@ type Pool struct {
 	Sticky        Sticky       `yaml:"sticky" help:"The cookie of policy sticky."`
 	Protocol      string       `yaml:"protocol" default:"http1" enum:"http1|h2|h2c|auto" help:"What is spoken with upstreams: HTTP/1.1, HTTP/2 (h2), HTTP/2 in the clear only (h2c), or what https upstreams prefer (auto)."`
 	ProxyProtocol string       `yaml:"proxy_protocol" default:"none" enum:"none|v1|v2" help:"Connections to upstreams begin with the PROXY protocol, which tells them the client's address; then no two clients share one."`
-	Upstreams     []Upstream   `yaml:"upstreams" opt:"required" help:"The upstreams, or where to find them."`
+	Upstreams     []Upstream   `yaml:"upstreams" opt:"required" example:"[\"http://127.0.0.1:3000\"]" help:"The upstreams, or where to find them."`
 	DNS           DNS          `yaml:"dns" help:"How names of upstreams are looked up."`
 	Overprovision Ratio        `yaml:"overprovision" default:"140%" min:"100%" max:"1000%" help:"A tier spills over to the next when its available share times this is below 100%."`
 	SlowStart     Duration     `yaml:"slow_start" default:"10s" min:"0s" max:"1h" help:"How long the load of an upstream that came back rises to its full share."`

@@ -55,7 +55,7 @@ type Rewrites struct {
 type Rewrite struct {
 	From   string `yaml:"from" opt:"public" oneof:"what" format:"rewritten" help:"What the upstream sends."`
 	Regexp string `yaml:"regexp" oneof:"what" format:"regexp" help:"Regular expression (RE2) for what it sends; the whole of what it matches in is replaced, and $1 or ${name} in to is a part that matched (in this file $${name})."`
-	To     string `yaml:"to" opt:"required,public" format:"headervalue" help:"What the client gets instead."`
+	To     string `yaml:"to" opt:"required,public" format:"headervalue" example:"https://www.example.com/" help:"What the client gets instead."`
 }
 
 // CookieFlags change the flags of some cookies.
@@ -69,13 +69,13 @@ type CookieFlags struct {
 
 // RewritePath makes another path of the one that goes upstream.
 type RewritePath struct {
-	Regexp string `yaml:"regexp" opt:"required" format:"regexp" help:"Regular expression (RE2) for the decoded path, after strip_prefix and add_prefix; a path that it does not match stays."`
-	To     string `yaml:"to" opt:"required,public" format:"path" help:"The new path, as a whole; $1 or ${name} is a part that matched (in this file $${name})."`
+	Regexp string `yaml:"regexp" opt:"required" format:"regexp" example:"^/old/(.*)" help:"Regular expression (RE2) for the decoded path, after strip_prefix and add_prefix; a path that it does not match stays."`
+	To     string `yaml:"to" opt:"required,public" format:"path" example:"/new/$1" help:"The new path, as a whole; $1 or ${name} is a part that matched (in this file $${name})."`
 }
 
 // Redirect answers with a Location.
 type Redirect struct {
-	To     string `yaml:"to" opt:"required" format:"redirect" help:"Absolute URL or path; {scheme}, {host}, {hostname}, {path}, {query}, {args} and {uri} stand for the request's, {query:NAME} for a parameter as it was sent, {1} to {9} for groups of match.path_regexp, or without it of match.host_regexp."`
+	To     string `yaml:"to" opt:"required" format:"redirect" example:"https://{host}{path}" help:"Absolute URL or path; {scheme}, {host}, {hostname}, {path}, {query}, {args} and {uri} stand for the request's, {query:NAME} for a parameter as it was sent, {1} to {9} for groups of match.path_regexp, or without it of match.host_regexp."`
 	Status int    `yaml:"status" default:"308" enum:"301|302|303|307|308" help:"Status code."`
 }
 

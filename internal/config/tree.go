@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,9 @@ func parseTree(file string, data []byte) (*yaml.Node, error) {
 	}
 	if len(data) > maxBytes {
 		return fail(0, 0, "larger than %s", Size(maxBytes))
+	}
+	if other := otherProgram(data); other != "" {
+		return fail(1, 1, "this is a configuration of %s: goodgate convert FILE makes one for goodgate of it", other)
 	}
 	reader := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
@@ -104,6 +108,43 @@ func (f field) kindOf(n *yaml.Node) string {
 		return "a single value"
 	}
 	return kindOf(n)
+}
+
+// asList says how a value is written as a list of one; "" when that would not help, or tell a secret.
+func (f field) asList(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return ": begin each entry with - "
+	case n.Kind == yaml.ScalarNode && !isNull(n) && !f.holdsSecrets():
+		return ": write [" + found(n.Value) + "]"
+	case n.Kind == yaml.ScalarNode && f.typ == reflect.TypeFor[[]Listener]():
+		address := n.Value
+		if isPort(address, 0) {
+			address = ":" + address
+		}
+		if _, err := listenAddress(address); err == nil { // else it may be a secret
+			return ": write [" + strconv.Quote(address) + "]"
+		}
+	case n.Kind == yaml.ScalarNode && f.typ == reflect.TypeFor[[]Upstream]():
+		if url, err := upstreamURL(n.Value); err == nil {
+			return ": write [" + strconv.Quote(url) + "]"
+		}
+	}
+	return ""
+}
+
+// asMapping says how upstreams that stand in the place of their pool are written; "" for anything else.
+func (f field) asMapping(n *yaml.Node) string {
+	if f.typ != reflect.TypeFor[Pool]() {
+		return ""
+	}
+	if n.Kind == yaml.SequenceNode {
+		return "upstreams: before the list"
+	}
+	if url, err := upstreamURL(n.Value); n.Kind == yaml.ScalarNode && err == nil { // else it may be a secret
+		return "{upstreams: [" + strconv.Quote(url) + "]}"
+	}
+	return ""
 }
 
 // keyTold names a key for a message. What cannot be one may be a value, even a

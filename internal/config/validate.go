@@ -244,6 +244,9 @@ func (v *validator) poolExists(path, name string) bool {
 		return ok
 	}
 	pools := slices.Sorted(maps.Keys(v.config.Pools))
+	if len(pools) == 0 && v.at.given("pools") {
+		return false // what is wrong with all of them is said already
+	}
 	hint := didYouMean(name, pools)
 	if hint == "" && len(pools) > 0 {
 		hint = "; defined: " + strings.Join(pools, ", ")

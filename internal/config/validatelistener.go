@@ -29,6 +29,9 @@ func (v *validator) listenerNames() {
 
 // matchListeners looks for conditions on listeners that are not there.
 func (v *validator) matchListeners(path string, m Match) {
+	if len(v.config.Listeners) == 0 {
+		return // which is said already
+	}
 	for i, ref := range m.Listener {
 		var known []string
 		times := 0
