@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/gate"
 	"github.com/goodgate/goodgate/internal/printable"
@@ -16,86 +20,206 @@ import (
 
 func newCheck() *cobra.Command {
 	var probe bool
+	var form string
 	c := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Check a configuration file",
 		Long: `Check a configuration file and print everything that is wrong with it, each with
-its place and what is allowed, and settings that contradict each other. Names of
-upstreams are looked up, for two seconds at most: a warning tells of one that leads
-to goodgate's own listener, or has several addresses of both families.
+its place and what is allowed, and settings that contradict each other. The files
+that it names (certificates, keys, error pages, lists of upstreams) are opened, and
+those that goodgate writes (log, ACME) must be writable, so run it as the user that
+goodgate runs as. Nothing is changed, and no address is bound. Names of upstreams
+are looked up, for two seconds at most.
+
+Everything is printed on standard output: one line for each error and warning,
+which begins with that word, and the line of the file below it; at the end the
+verdict. -o json prints one object instead.
 
 Exit codes: 0 the file is good, 2 it is not, 3 an upstream did not answer its
 probe (with --probe). Warnings do not change the exit code.`,
+		Example:           "  goodgate check /etc/goodgate.yaml\n  goodgate check --probe -o json /etc/goodgate.yaml",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(c *cobra.Command, args []string) error {
-			return check(c.Context(), c.OutOrStdout(), args[0], probe)
+			if form != "text" && form != "json" {
+				return fmt.Errorf("--output %q: expected text or json", form)
+			}
+			v, source := check(c.Context(), args[0], probe)
+			if form == "json" {
+				if err := v.writeJSON(c.OutOrStdout()); err != nil {
+					return &exitError{exitFailed, err}
+				}
+			} else {
+				v.write(c.OutOrStdout(), source)
+			}
+			return v.exit()
 		},
 	}
 	c.Flags().BoolVar(&probe, "probe", false, "ask each upstream once, the way its health check would")
+	c.Flags().StringVarP(&form, "output", "o", "text", "form of what is printed: text or json")
+	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
-func check(ctx context.Context, out io.Writer, file string, probe bool) error {
-	cfg, warnings, err := config.Load(file)
-	for _, w := range warnings {
-		printable.Fprintln(out, "warning:", w)
-	}
-	if errs, ok := errors.AsType[config.Errors](err); ok {
-		for _, e := range errs {
-			printable.Fprintln(out, "error:", e)
-		}
-		return &exitError{exitUsage, fmt.Errorf("%s: %s", file, count(len(errs), "error"))}
-	}
+// verdict is what check found.
+type verdict struct {
+	File      string    `json:"file"`
+	Good      bool      `json:"good"`
+	Listeners int       `json:"listeners"`
+	Routes    int       `json:"routes"`
+	Pools     int       `json:"pools"`
+	Errors    []mistake `json:"errors"`
+	Warnings  []mistake `json:"warnings"`
+	Probes    []probed  `json:"probes,omitempty"`
+}
+
+// mistake is an error or a warning.
+type mistake struct {
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Key     string `json:"key,omitempty"`
+	Message string `json:"message"`
+
+	is config.Error
+}
+
+// probed is what an upstream answered.
+type probed struct {
+	Pool     string  `json:"pool"`
+	Upstream string  `json:"upstream"`
+	Kind     string  `json:"kind,omitempty"`
+	Millis   float64 `json:"ms,omitempty"`
+	Error    string  `json:"error,omitempty"`
+
+	does string // in words
+}
+
+func newMistake(e config.Error) mistake {
+	return mistake{Line: e.Line, Column: e.Column, Key: printable.Text(e.Path), Message: printable.Text(e.Message), is: e}
+}
+
+// check looks at a file, and returns its text as well.
+func check(ctx context.Context, file string, probe bool) (v verdict, source config.Source) {
+	v = verdict{File: file, Errors: []mistake{}, Warnings: []mistake{}}
+	data, err := config.Read(file)
 	if err != nil {
-		return &exitError{exitUsage, err}
+		v.failed(err)
+		return v, source
 	}
-	if _, err := gate.New(cfg, gate.Options{}); err != nil {
-		return &exitError{exitUsage, err}
+	source = config.NewSource(data)
+	cfg, warnings, err := assemble.WithFiles(config.Parse(file, data, os.LookupEnv))
+	if err == nil {
+		v.Listeners, v.Routes, v.Pools = len(cfg.Listeners), len(cfg.Routes), len(cfg.Pools)
+		_, err = gate.New(cfg, gate.Options{})
 	}
-	doubts := findDoubts(ctx, cfg)
-	for _, d := range doubts {
-		printable.Fprintln(out, "warning:", d)
+	if err == nil {
+		warnings = append(warnings, findDoubts(ctx, cfg)...)
 	}
-	printable.Fprintf(out, "%s: good: %s, %s, %s, %s\n", file,
-		count(len(cfg.Listeners), "listener"), count(len(cfg.Routes), "route"),
-		count(len(cfg.Pools), "pool"), count(len(warnings)+len(doubts), "warning"))
-	if !probe {
-		return nil
+	for _, w := range warnings {
+		v.Warnings = append(v.Warnings, newMistake(config.Error(w)))
 	}
-	return printProbes(ctx, out, cfg)
+	v.failed(err)
+	if v.Good = err == nil; v.Good && probe {
+		v.probe(ctx, cfg)
+	}
+	return v, source
+}
+
+// failed notes an error, unless it is nil.
+func (v *verdict) failed(err error) {
+	errs, ok := errors.AsType[config.Errors](err)
+	if !ok && err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			errs = append(errs, config.Error{Message: line})
+		}
+	}
+	for _, e := range errs {
+		v.Errors = append(v.Errors, newMistake(e))
+	}
 }
 
 // findDoubts looks names up for no longer than somebody at a terminal likes to wait.
-func findDoubts(ctx context.Context, cfg *config.Config) []string {
+func findDoubts(ctx context.Context, cfg *config.Config) []config.Warning {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	return gate.Doubts(ctx, cfg)
 }
 
-// printProbes prints what each upstream answers.
-func printProbes(ctx context.Context, out io.Writer, cfg *config.Config) error {
+// probe asks each upstream.
+func (v *verdict) probe(ctx context.Context, cfg *config.Config) {
 	results, err := gate.Probe(ctx, cfg)
 	if err != nil {
-		return &exitError{exitFailed, err}
+		v.Good = false
+		v.failed(err)
+		return
 	}
-	silent := 0
 	for _, r := range results {
-		if r.Err != nil {
-			silent++
-			printable.Fprintf(out, "  %s %s: %v\n", r.Pool, r.Upstream, r.Err)
-			continue
-		}
-		does := "answers"
+		p := probed{Pool: r.Pool, Upstream: r.Upstream, Kind: fmt.Sprint(r.Kind), Millis: float64(r.Took.Microseconds()) / 1000, does: "answers"}
 		if !r.Answered {
-			does = "accepts connections"
+			p.does = "accepts connections"
 		}
-		printable.Fprintf(out, "  %s %s: %s (%s, %.1f ms)\n", r.Pool, r.Upstream, does, r.Kind, float64(r.Took.Microseconds())/1000)
+		if r.Err != nil {
+			p.Error = r.Err.Error()
+		}
+		v.Probes = append(v.Probes, p)
 	}
-	if silent > 0 {
-		return &exitError{exitUnanswered, fmt.Errorf("%d of %s did not pass", silent, count(len(results), "probe"))}
+}
+
+// silent counts the upstreams that did not pass their probe.
+func (v *verdict) silent() (n int) {
+	for _, p := range v.Probes {
+		if p.Error != "" {
+			n++
+		}
+	}
+	return n
+}
+
+func (v *verdict) exit() error {
+	switch {
+	case !v.Good:
+		return &exitError{code: exitUsage}
+	case v.silent() > 0:
+		return &exitError{code: exitUnanswered}
 	}
 	return nil
+}
+
+func (v *verdict) writeJSON(out io.Writer) error {
+	e := json.NewEncoder(printable.Writer{To: out, Form: printable.JSON})
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+func (v *verdict) write(out io.Writer, source config.Source) {
+	for _, list := range []struct {
+		word string
+		of   []mistake
+	}{{"warning:", v.Warnings}, {"error:", v.Errors}} {
+		for _, m := range list.of {
+			printable.Fprintln(out, list.word, m.is.Error())
+			if line, mark, ok := strings.Cut(source.Excerpt(m.is), "\n"); ok {
+				printable.Fprintf(out, "%s\n%s\n", line, mark)
+			}
+		}
+	}
+	if !v.Good {
+		printable.Fprintf(out, "%s: bad: %s, %s\n", v.File, count(len(v.Errors), "error"), count(len(v.Warnings), "warning"))
+		return
+	}
+	printable.Fprintf(out, "%s: good: %s, %s, %s, %s\n", v.File, count(v.Listeners, "listener"), count(v.Routes, "route"),
+		count(v.Pools, "pool"), count(len(v.Warnings), "warning"))
+	for _, p := range v.Probes {
+		if p.Error != "" {
+			printable.Fprintf(out, "  %s %s: %s\n", p.Pool, p.Upstream, p.Error)
+			continue
+		}
+		printable.Fprintf(out, "  %s %s: %s (%s, %.1f ms)\n", p.Pool, p.Upstream, p.does, p.Kind, p.Millis)
+	}
+	if n := v.silent(); n > 0 {
+		printable.Fprintf(out, "%d of %s did not pass\n", n, count(len(v.Probes), "probe"))
+	}
 }
 
 func count(n int, noun string) string {

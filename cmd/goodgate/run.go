@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/gate"
 	"github.com/goodgate/goodgate/internal/handover"
@@ -78,7 +79,7 @@ at once. SIGUSR1 opens the log file anew.`,
 
 // load returns the configuration of the file or the flags.
 func (f *runFlags) load() (*config.Config, []config.Warning, error) {
-	read := func() (*config.Config, []config.Warning, error) { return config.Load(f.file) }
+	read := func() (*config.Config, []config.Warning, error) { return assemble.Load(f.file) }
 	if f.file == "" {
 		read = func() (*config.Config, []config.Warning, error) { return config.Sidecar(f.listen, f.to, f.operator()) }
 	}

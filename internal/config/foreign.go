@@ -10,7 +10,7 @@ var foreign = []struct {
 	program string
 	lines   *regexp.Regexp
 }{
-	{"nginx", regexp.MustCompile(`(?m)^\s*(?:http|server|events|stream|upstream\s+\S+|location\s+\S.*?)\s*\{[^:]*$|^\s*(?:proxy_pass|listen|server_name|worker_processes|fastcgi_pass|root)\s+[^:][^;]*;\s*$`)},
+	{"nginx", regexp.MustCompile(`(?m)^\s*(?:http|server|events|stream|upstream\s+\S+|location\s+\S.*?)\s*\{|^\s*(?:proxy_pass|listen|server_name|worker_processes|fastcgi_pass|root)\s+[^:][^;]*;\s*$`)},
 	{"HAProxy", regexp.MustCompile(`(?m)^(?:global|defaults|(?:frontend|backend|listen)\s+[\w.-]+)(?:\s+#.*)?\s*$\n(?:[ \t]*(?:#.*)?\n)*[ \t]+[a-z-]+[ \t]+[^:]`)},
 	{"Caddy", regexp.MustCompile(`(?m)^\s*(?:reverse_proxy|handle|handle_path|file_server|encode|tls)(?:\s+[^:#{]*\S*)?\s*\{?\s*$`)},
 }

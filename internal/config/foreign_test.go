@@ -14,6 +14,7 @@ func TestOtherPrograms(t *testing.T) {
 		{"nginx", "upstream app {\n    server 127.0.0.1:3000;\n}\n"},
 		{"nginx", "# a site\nserver_name example.com;\n"},
 		{"nginx", "user www-data;\nworker_processes auto;\n"},
+		{"nginx", "server { listen 80; location / { proxy_pass http://a; } }\n"},
 		{"HAProxy", "global\n    maxconn 4096\ndefaults\n    mode http\nfrontend web\n    bind :80\n    default_backend app\nbackend app\n    server a 127.0.0.1:3000 check\n"},
 		{"HAProxy", "backend app\n\n    # one\n    balance roundrobin\n    server a 127.0.0.1:3000\n"},
 		{"Caddy", "example.com {\n\treverse_proxy 127.0.0.1:3000\n}\n"},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -173,7 +174,12 @@ func TestMistakesTellNoSecrets(t *testing.T) {
 				}
 			}
 			_, warnings, err := Parse("a.yaml", []byte(text), env)
-			if told := fmt.Sprint(err, warnings); strings.Contains(told, secretMark) {
+			told := fmt.Sprint(err, warnings)
+			errs, _ := errors.AsType[Errors](err)
+			for _, e := range errs {
+				told += "\n" + NewSource([]byte(text)).Excerpt(e)
+			}
+			if strings.Contains(told, secretMark) {
 				t.Errorf("%s\n%s", text, told)
 			}
 		}

@@ -15,15 +15,15 @@ import (
 
 // Doubts looks up the names of a configuration's upstreams and returns warnings about
 // where they lead. What cannot be looked up is passed over.
-func Doubts(ctx context.Context, c *config.Config) []string {
+func Doubts(ctx context.Context, c *config.Config) []config.Warning {
 	names := slices.Sorted(maps.Keys(c.Pools))
-	found := make([][]string, len(names))
+	found := make([][]config.Warning, len(names))
 	var wg sync.WaitGroup
 	for i, name := range names {
 		wg.Go(func() {
 			targets, _ := lookUp(ctx, c.Pools[name])
 			for _, d := range doubts(c.Listeners, c.Pools[name].DNS, targets) {
-				found[i] = append(found[i], fmt.Sprintf("pools.%s.upstreams: %s", name, d))
+				found[i] = append(found[i], config.Warning(c.Errorf("pools."+name+".upstreams", "%s", d)))
 			}
 		})
 	}
