@@ -10,6 +10,12 @@ func (a *advisor) route(i int, r Route) {
 			a.warnf(path, "never matches: %s (%s) comes first and matches all of it; put the narrower one first", index("routes", j), earlier.Name)
 			break
 		}
+		if everyPath := earlier.Match; everyPath.Path == "/*" && r.Match.Path == "" {
+			if everyPath.Path = ""; everyPath.covers(r.Match) {
+				a.warnf(path, "gets nothing but OPTIONS *: %s (%s) comes first and matches every path; put the narrower one first", index("routes", j), earlier.Name)
+				break
+			}
+		}
 	}
 	if r.Pool == "" {
 		a.poolless(path, r)

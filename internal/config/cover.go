@@ -8,7 +8,8 @@ import (
 
 // covers reports whether m matches every request that o matches.
 func (m Match) covers(o Match) bool {
-	return coversHosts(m.Host, o.Host) && coversPath(m.Path, o.Path) &&
+	mayBeStar := len(o.Methods) == 0 || slices.Contains(o.Methods, "OPTIONS")
+	return coversHosts(m.Host, o.Host) && coversPath(m.Path, o.Path, mayBeStar) &&
 		(m.HostRegexp == "" || m.HostRegexp == o.HostRegexp) &&
 		(m.PathRegexp == "" || m.PathRegexp == o.PathRegexp) &&
 		(m.Scheme == "" || m.Scheme == "any" || m.Scheme == o.Scheme) &&
@@ -34,7 +35,9 @@ func coversHost(pattern, host string) bool {
 	return pattern == host || wild && strings.HasSuffix(strings.TrimPrefix(host, "*"), suffix)
 }
 
-func coversPath(m, o string) bool {
+// coversPath compares what is said of paths. mayBeStar says that o may get OPTIONS *, the only request whose path does
+// not start with / (RFC 9110 section 7.1).
+func coversPath(m, o string, mayBeStar bool) bool {
 	if m == "" {
 		return true
 	}
@@ -42,7 +45,7 @@ func coversPath(m, o string) bool {
 	oPrefix, oWild := strings.CutSuffix(o, "*")
 	switch {
 	case o == "":
-		return mPrefix == "/" && mWild // every path starts with /
+		return mPrefix == "/" && mWild && !mayBeStar
 	case mWild:
 		return strings.HasPrefix(oPrefix, mPrefix)
 	}
