@@ -138,7 +138,7 @@ func (r *Ratio) UnmarshalText(text []byte) error {
 		return errors.New("expected a ratio such as 20% or 0.2")
 	}
 	if !percent && f > 10 {
-		return fmt.Errorf("a percentage needs its sign: %s%%", number)
+		return fmt.Errorf("write %s%% (or %s)", number, strconv.FormatFloat(f/100, 'f', -1, 64))
 	}
 	if percent {
 		f /= 100

@@ -45,7 +45,7 @@ func TestScalars(t *testing.T) {
 	f(ratio, "20%", "20%")
 	f(ratio, "0.2", "20%")
 	f(ratio, "12.5%", "12.5%")
-	f(ratio, "20", "error: a percentage needs its sign: 20%")
+	f(ratio, "20", "error: write 20% (or 0.2)")
 	for _, bad := range []string{"NaN", "inf", "-1%", "%", "1e3", "0x1p2", ""} {
 		f(ratio, bad, "error")
 	}

@@ -123,7 +123,7 @@ func (v *validator) admin() {
 		v.errorf("events.webhook.secret", "has %d bytes: at least %d are needed", n, minToken)
 	}
 	if network, address := a.Network(); a.Address != "" && network == "tcp" && a.Token == "" && !isLoopback(address) {
-		v.errorf("admin.address", "found %q: others than this machine can reach it, so admin.token is needed", a.Address)
+		v.errorf("admin.address", "found %q: reachable from other machines: set admin.token", a.Address)
 	}
 	for i, l := range v.config.Listeners {
 		if a.Address != "" && l.Address == a.Address {

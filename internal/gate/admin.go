@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"reflect"
 	"runtime/trace"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/admin"
@@ -28,6 +30,42 @@ type adminServer struct {
 	flight  *trace.FlightRecorder
 	serving *task
 	heir    bool // another has the socket now
+
+	next  atomic.Pointer[admin.Server] // answers in its place on the connections that are left; nil = it does itself
+	conns connections
+}
+
+// connections counts those of a server.
+type connections struct {
+	mu   sync.Mutex // protects the fields below
+	n    int
+	none chan struct{} // closed once there is none, when somebody waits for that; nil before
+}
+
+// changed is for [http.Server.ConnState].
+func (c *connections) changed(_ net.Conn, s http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch s {
+	case http.StateNew:
+		c.n++
+	case http.StateClosed, http.StateHijacked:
+		if c.n--; c.n == 0 && c.none != nil {
+			close(c.none)
+		}
+	}
+}
+
+// gone returns a channel that is closed once there is no connection. It is called
+// once, when none can come any more.
+func (c *connections) gone() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.none = make(chan struct{})
+	if c.n == 0 {
+		close(c.none)
+	}
+	return c.none
 }
 
 // planAdmin finds what serves the API: what is there, what takes its socket
@@ -85,7 +123,8 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	}
 	s.api = admin.New(o)
 	s.http = &http.Server{
-		Handler:           s.api,
+		Handler:           http.HandlerFunc(s.serve),
+		ConnState:         s.conns.changed,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -95,18 +134,32 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	return s
 }
 
-// replaceAdmin puts next in the place of old; either may be nil. What is under
-// way on old gets grace, or lastWords once stop is closed.
-func (g *Gate) replaceAdmin(old, next *adminServer, grace time.Duration, stop <-chan struct{}) {
+// serve answers a request. One that comes by a connection that is left over is the
+// next server's: a new token holds at once.
+func (s *adminServer) serve(w http.ResponseWriter, r *http.Request) {
+	api := s.api
+	if next := s.next.Load(); next != nil {
+		w.Header().Set("Connection", "close")
+		api = next
+	}
+	api.ServeHTTP(w, r)
+}
+
+// replaceAdmin puts next in the place of old; either may be nil. Clients of old
+// get the time that c says to leave, or lastWords once stop is closed.
+func (g *Gate) replaceAdmin(old, next *adminServer, c config.Shutdown, stop <-chan struct{}) {
 	if old == next {
 		return
 	}
 	if old != nil {
 		old.heir = next != nil && next.door.socket == old.door.socket
+		if next != nil {
+			old.next.Store(next.api)
+		}
 		old.hush()
 		// The request that asked for this may be one of its own, and others may be
 		// waiting for their turn to change something.
-		g.tasks.Go(func() { old.end(grace, stop) })
+		g.tasks.Go(func() { old.end(c, stop) })
 	}
 	if next != nil {
 		g.startAdmin(next)
@@ -151,16 +204,30 @@ func (s *adminServer) hush() {
 	}
 }
 
-// end gives the last answers their time: grace, or lastWords once stop is closed.
-func (s *adminServer) end(grace time.Duration, stop <-chan struct{}) {
-	ctx, cancel := bounded(grace, stop)
-	defer cancel()
-	if s.http.Shutdown(ctx) == nil {
-		return
+// end gives clients that have been told to leave the lame-duck time, and what is
+// under way the grace time; lastWords once stop is closed. net/http's own Shutdown
+// would drop requests that come meanwhile.
+func (s *adminServer) end(c config.Shutdown, stop <-chan struct{}) {
+	gone := s.conns.gone()
+	if s.next.Load() != nil {
+		waitFor(gone, c.LameDuck, stop)
 	}
+	s.http.SetKeepAlivesEnabled(false) // ends idle connections
+	waitFor(gone, c.Grace, stop)
 	last, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
 	if s.http.Shutdown(last) != nil {
 		s.http.Close()
+	}
+}
+
+// waitFor waits until a channel is closed, for d at most, and not once stop is.
+func waitFor(done <-chan struct{}, d time.Duration, stop <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	case <-stop:
 	}
 }

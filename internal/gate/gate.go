@@ -83,8 +83,9 @@ type present struct {
 	config  *config.Config
 	pools   map[string]*pool
 	servers []*server
-	admin   *adminServer    // nil without one
-	traces  *traces         // nil = off
+	admin   *adminServer // nil without one
+	traces  *traces      // nil = off
+	files   contents
 	limits  []*proxy.Limits // of the routes
 }
 
@@ -119,7 +120,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	}
 	g.live.Store(p)
 	first := &present{config: new(config.Config)}
-	g.current.Store(&present{config: c, pools: next.pools, traces: next.traces, limits: first.keepLimits(c, options.Routes)})
+	g.current.Store(&present{config: c, pools: next.pools, traces: next.traces, files: assemble.Contents(c), limits: first.keepLimits(c, options.Routes)})
 	g.reloads.state.Loaded = time.Now()
 	if m := o.Metrics; m != nil {
 		m.SetPools(g.Pools)
@@ -170,7 +171,7 @@ func (g *Gate) Run(ctx context.Context, hurry <-chan struct{}, ready func(addrs 
 		for _, p := range last.pools {
 			p.stop()
 		}
-		g.replaceAdmin(last.admin, nil, 0, nil)
+		g.replaceAdmin(last.admin, nil, config.Shutdown{Grace: lastWords}, nil)
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.settle(nil)
@@ -216,8 +217,8 @@ func (g *Gate) open(background context.Context) error {
 	for _, s := range next.servers {
 		g.serve(s)
 	}
-	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, traces: before.traces, limits: before.limits})
-	g.replaceAdmin(nil, next.admin, 0, nil)
+	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, traces: before.traces, files: before.files, limits: before.limits})
+	g.replaceAdmin(nil, next.admin, config.Shutdown{}, nil)
 	g.settle(next.servers)
 	return nil
 }

@@ -293,7 +293,7 @@ func TestAdminLive(t *testing.T) {
 		return parse(t, fmt.Sprintf(`
 listeners: ["unix:%s/l"]
 admin: %s
-shutdown: {lame_duck: 0s}
+shutdown: {lame_duck: 100ms}
 pools: {app: {upstreams: ["http://127.0.0.1:1"], health: {type: none}}}`, dir, adminYAML))
 	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -370,5 +370,28 @@ routes: [{respond: {status: %d}}]`
 		if _, err := os.Lstat(dir + "/b"); err == nil {
 			t.Errorf("%s: the socket of the admin listener that is not used is there", what)
 		}
+	}
+}
+
+// TestReloadTellsOfFiles: a reload that puts nothing but new content of files into
+// use says so.
+func TestReloadTellsOfFiles(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "page.html")
+	write := func(text string) {
+		if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("one")
+	c := func() *config.Config {
+		return parse(t, fmt.Sprintf("listeners: [\"127.0.0.1:0\"]\nshutdown: {lame_duck: 0s}\nerrors: {html: %s}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"]}}", page))
+	}
+	g := start(t, c(), Options{})
+	if got := g.reload(t, c()); len(got) != 0 {
+		t.Errorf("nothing has changed, and a reload says %q", got)
+	}
+	write("two")
+	if got, want := g.reload(t, c()), "errors.html: the content of "+page+" has changed"; len(got) != 1 || got[0] != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

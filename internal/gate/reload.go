@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,9 +31,10 @@ type plan struct {
 	parts   map[string]*parts // of those that are there already
 	proxy   *proxy.Proxy
 	servers []*server
-	admin   *adminServer       // nil without one
-	traces  *traces            // nil = off
-	log     *logging.Next      // nil = the log stays as it is
+	admin   *adminServer  // nil without one
+	traces  *traces       // nil = off
+	log     *logging.Next // nil = the log stays as it is
+	files   contents
 	limits  []*proxy.Limits    // of the routes
 	opened  []net.Listener     // sockets that nobody serves yet
 	passed  map[*server]string // servers whose sockets go to another; not yet told
@@ -69,13 +72,27 @@ func (g *Gate) Reload(c *config.Config) ([]config.Change, error) {
 		return nil, err
 	}
 	g.put(next, before)
-	return config.Diff(before.config, c), nil
+	return append(config.Diff(before.config, c), before.files.changes(next.files)...), nil
+}
+
+// contents are of the files that a configuration names.
+type contents map[assemble.File][sha256.Size]byte
+
+// changes returns the files that hold something else in next, in the order of
+// their keys. That a key names another file is told elsewhere.
+func (c contents) changes(next contents) (list []config.Change) {
+	for _, f := range slices.SortedFunc(maps.Keys(c), func(a, b assemble.File) int { return cmp.Compare(a.Key, b.Key) }) {
+		if sum, ok := next[f]; ok && sum != c[f] {
+			list = append(list, config.Change{Path: f.Key, What: "the content of " + f.Name + " has changed"})
+		}
+	}
+	return list
 }
 
 // plan builds and checks everything, and opens sockets. On an error the plan is
 // what was built so far, for discard.
 func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
-	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
+	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}, files: assemble.Contents(c)}
 	if err := g.planPools(next, before.pools); err != nil {
 		return next, err
 	}
@@ -192,8 +209,8 @@ func (g *Gate) put(next *plan, before *present) {
 			g.serve(s)
 		}
 	}
-	g.current.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, traces: next.traces, limits: next.limits})
-	g.replaceAdmin(before.admin, next.admin, next.config.Shutdown.Grace, g.background.Done())
+	g.current.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, traces: next.traces, files: next.files, limits: next.limits})
+	g.replaceAdmin(before.admin, next.admin, next.config.Shutdown, g.background.Done())
 	g.replaceTraces(before.traces, next.traces, next.config.Shutdown)
 	g.events.use(next.config.Events.Webhook)
 	g.settle(next.servers)

@@ -111,9 +111,9 @@ func (g *Gate) yield(last *present) {
 		s.serving.stop()
 		s.release()
 	}
-	g.replaceAdmin(last.admin, nil, 0, nil)
+	g.replaceAdmin(last.admin, nil, config.Shutdown{Grace: lastWords}, nil)
 	g.mu.Lock()
 	g.settle(nil)
 	g.mu.Unlock()
-	g.current.Store(&present{config: last.config, pools: last.pools, servers: last.servers, traces: last.traces})
+	g.current.Store(&present{config: last.config, pools: last.pools, servers: last.servers, traces: last.traces, files: last.files})
 }

@@ -72,6 +72,7 @@ type target struct {
 	client *retryablehttp.Client
 	valid  context.Context // ends when another takes its place
 	end    context.CancelFunc
+	trying atomic.Bool // an event is on its way, and may have been taken
 }
 
 // New returns a sender that sends nothing before Run.
@@ -82,7 +83,7 @@ func New(o Options) *Sender {
 }
 
 // Change lets events go elsewhere from now on: those that wait, and the one that
-// is being sent and was not taken yet, too.
+// waits to be sent again, too. One that is on its way stays so if it is taken.
 func (s *Sender) Change(o Options) {
 	s.to.Swap(newTarget(o)).end()
 }
@@ -103,6 +104,14 @@ func newTarget(o Options) *target {
 	t.client.Logger = nil // it would log the address, which may hold a secret
 	t.client.RetryMax, t.client.RetryWaitMin, t.client.RetryWaitMax = maxRetries, o.Pause, maxPause
 	t.client.Backoff = pause
+	t.client.RequestLogHook = func(retryablehttp.Logger, *http.Request, int) { t.trying.Store(true) }
+	t.client.CheckRetry = func(ctx context.Context, res *http.Response, err error) (bool, error) {
+		t.trying.Store(false)
+		if t.valid.Err() != nil {
+			return false, err
+		}
+		return retryablehttp.DefaultRetryPolicy(ctx, res, err)
+	}
 	t.client.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	t.client.HTTPClient.Timeout = o.Timeout
 	t.client.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -174,7 +183,11 @@ func (s *Sender) deliver(ctx context.Context, e Event) {
 func (t *target) post(ctx context.Context, e Event) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(t.valid, cancel)()
+	defer context.AfterFunc(t.valid, func() {
+		if !t.trying.Load() { // it waits to be sent again, and need not
+			cancel()
+		}
+	})()
 	body, err := json.Marshal(e)
 	if err != nil {
 		return err

@@ -1,0 +1,40 @@
+package assemble
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+
+	"github.com/goodgate/goodgate/internal/config"
+)
+
+// Contents tells apart what the files hold that a configuration names and a
+// reload reads again, by the key and the file's name. Certificates of listeners
+// and lists of upstreams are not among them: they are read whenever they change.
+func Contents(c *config.Config) map[File][sha256.Size]byte {
+	sums := map[File][sha256.Size]byte{}
+	add := func(key, name string) {
+		if name == "" {
+			return
+		}
+		if data, err := os.ReadFile(name); err == nil {
+			sums[File{key, name}] = sha256.Sum256(data)
+		}
+	}
+	add("errors.html", c.Errors.HTML)
+	add("errors.json", c.Errors.JSON)
+	for _, l := range c.Listeners {
+		if l.TLS != nil {
+			add(fmt.Sprintf("listeners[%s].tls.client_ca", l.Address), l.TLS.ClientCA)
+		}
+	}
+	for name, p := range c.Pools {
+		add("pools."+name+".tls.ca", p.TLS.CA)
+		add("pools."+name+".tls.cert", p.TLS.Cert)
+		add("pools."+name+".tls.key", p.TLS.Key)
+	}
+	return sums
+}
+
+// File is one that a key names.
+type File struct{ Key, Name string }
