@@ -192,7 +192,9 @@ func TestCovers(t *testing.T) {
 	f(path("/v1/*"), path("/*"), false)
 	f(path("/v1/"), path("/v1/*"), false)
 	f(path("/v1"), path("/v1"), true)
-	f(path("/*"), path(""), true)
+	f(path("/*"), path(""), false) // OPTIONS *
+	f(path("/*"), Match{Methods: []string{"GET", "HEAD"}}, true)
+	f(path("/*"), Match{Methods: []string{"GET", "OPTIONS"}}, false)
 	f(path("/v1"), path(""), false)
 	f(methods("GET", "HEAD"), methods("GET"), true)
 	f(methods("GET"), methods(), false)

@@ -104,6 +104,38 @@ func TestErrors(t *testing.T) {
 	f(withPool("hash: {on: header:X, load: 0.5}"), `g.yaml:4:99: pools.app.hash.load: found "0.5": must be from 101% to 1000%, or 0 (unbounded)`)
 }
 
+// TestSyntax holds what is said of a file that is no YAML, and where.
+func TestSyntax(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ text, want string }{
+		{"listeners: [\":1\"]\nroutes:\n  - match: {host: *.example.com}\n    pool: app\n", `3:19: not valid YAML: text that begins with * needs quotes`},
+		{"listeners: [\":1\"]\nroutes:\n  - match:\n      host: *.example.com\n    pool: app\n", `4:13: not valid YAML: text that begins with * needs quotes`},
+		{"pools:\n  app:\n    upstreams: *ups\n", `3:16: not valid YAML: no & defines this anchor; text that begins with * needs quotes`},
+		{"a: \"*b\"\nc: *b\n", `2:4: not valid YAML: no & defines this anchor; text that begins with * needs quotes`},
+		{"via: @me\n", `1:6: not valid YAML: text that begins with @ needs quotes`},
+		{"via: `me`\n", "1:6: not valid YAML: text that begins with ` needs quotes"},
+		{"log:\n  format: text: x\n", `2:11: not valid YAML: the value has a colon and a space in it, so it needs quotes`},
+		{"listeners: [\":1\"\npools:\n  app:\n    upstreams: [\"http://a\"]\n", `1:12: not valid YAML: the [ is not closed`},
+		{"listeners: [\":1]\npools:\n  app:\n    upstreams: [\"http://a\"]\n", `1:13: not valid YAML: the " is not closed`},
+		{"pools:\n  app: {upstreams: [\"http://a\"], retry: {attempts: 3}\nlog: {level: info}\n", `2:8: not valid YAML: the { is not closed`},
+		{"listeners: [\":1\"}\n", `1:17: not valid YAML: } does not close the [ of column 12`},
+		{"listeners: [\":1\"]]\n", `1:18: not valid YAML: the ] closes nothing`},
+		{"pools:\n  app\n    upstreams: [\"http://a\"]\n", `2:6: not valid YAML: the colon is missing after app`},
+		{"listeners:[\":1\"]\npools: {}\n", `1:10: not valid YAML: a space is missing after the colon of listeners`},
+		{"pools:\n  app:\n    upstreams:\n      - \"http://a\"\n      -\"http://b\"\n", `5:7: not valid YAML: a space is missing after the -`},
+		{"pools:\n\tapp: {upstreams: [\"http://a\"]}\n", `2:1: not valid YAML: the line is indented with a tab: use spaces`},
+		{"routes:\n  - match: {path_regexp: \"^/a\\.b\"}\n    pool: app\n", `2:26: not valid YAML: a \ in double quotes begins an escape: write \\, or use single quotes`},
+		{"pools:\n  app:\n    upstreams: [\"http://a\"]\n    policy: hash\n      retry: {attempts: 3}\n      breaker: {enabled: false}\n", `5:7: not valid YAML: line 5 is indented by 6, its siblings by 4`},
+		{"pools:\r\n  app:\r\n    policy: hash\r\n   upstreams: [\"http://a\"]\r\n", `4:4: not valid YAML: line 4 is indented by 3, its siblings by 4`},
+	} {
+		_, _, err := Parse("x", []byte(c.text), noEnv)
+		errs, _ := errors.AsType[Errors](err)
+		if len(errs) != 1 || errs[0].Error() != "x:"+c.want {
+			t.Errorf("%s\ngot %v\nwant x:%s", c.text, err, c.want)
+		}
+	}
+}
+
 // TestAliasBomb checks that what a few aliases stand for is counted before anything is made of it.
 func TestAliasBomb(t *testing.T) {
 	t.Parallel()

@@ -108,8 +108,11 @@ func (v *view) show(line []rune) {
 			end := scalarEnd(line, i)
 			text := string(line[i:end])
 			if end < len(line) && line[end] == ':' {
-				keys[len(keys)-1] = text
-				v.add(i, end, keyTold(strings.Trim(text, `"'`)))
+				keys[len(keys)-1] = strings.Trim(text, `"'`)
+				if key := strings.Trim(text, `"'`); keyTold(key) != key {
+					text = keyTold(key)
+				}
+				v.add(i, end, text)
 				v.add(end, end+1, ":")
 				end++
 			} else {
@@ -158,7 +161,7 @@ func shown(key, text string) string {
 	if name, rest, lacksSpace := strings.Cut(text, ":"); lacksSpace && len(fieldsNamed()[name]) > 0 {
 		return name + ":" + shown(name, rest)
 	}
-	fields := fieldsNamed()[strings.Trim(key, `"'`)]
+	fields := fieldsNamed()[key]
 	if value == "" {
 		return text
 	}
@@ -168,7 +171,13 @@ func shown(key, text string) string {
 	for _, f := range fields {
 		f.hasDefault = false
 		mayBeURL := f.format != "regexp" && strings.ContainsAny(value, "?@") // with a password or a key, in the wrong place
-		if !isScalar(f.typ) || mayBeURL || f.told(value) != value {
+		if !isScalar(f.typ) {                                                // where keys are expected
+			if keyTold(value) != value {
+				return hidden
+			}
+			continue
+		}
+		if mayBeURL || f.told(value) != value {
 			return hidden
 		}
 	}

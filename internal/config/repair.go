@@ -162,9 +162,8 @@ func quotes(i int, text string) (list []repair) {
 }
 
 var (
-	aKey     = regexp.MustCompile(`^( *(?:- +)*)([A-Za-z_][A-Za-z0-9_-]*)(.*)$`)
-	aDash    = regexp.MustCompile(`^( *)-([^ -].*)$`)
-	plainEnd = regexp.MustCompile(`^(.*?: +|.*?- +)([^"'\[{|>&].*)$`)
+	aKey  = regexp.MustCompile(`^( *(?:- +)*)([A-Za-z_][A-Za-z0-9_-]*)(.*)$`)
+	aDash = regexp.MustCompile(`^( *)-([^ -].*)$`)
 )
 
 // colons are missing, or the space after one, or after a dash.
@@ -243,16 +242,37 @@ func (s *surgeon) shifted(i, now, to int) (block []string) {
 	return block
 }
 
-// unquoted puts quotes around a value that YAML takes for something else.
-func unquoted(i int, text string) []repair {
-	m := plainEnd.FindStringSubmatch(text)
-	if m == nil {
-		return nil
+// unquoted puts quotes around values that YAML takes for something else, and other quotes around those with a backslash.
+func unquoted(i int, text string) (list []repair) {
+	line := []rune(text)
+	for at := 0; at < len(line); {
+		c := line[at]
+		if strings.ContainsRune(" \t,[]{}", c) || c == '-' && at+1 < len(line) && line[at+1] == ' ' {
+			at++
+			continue
+		}
+		if c == '#' && at > 0 && line[at-1] == ' ' {
+			break
+		}
+		end := scalarEnd(line, at)
+		value := string(line[at:end])
+		before, after := string(line[:at]), string(line[end:])
+		switch {
+		case c == '"' && strings.Contains(value, `\`):
+			fixed := before + "'" + strings.ReplaceAll(strings.Trim(value, `"`), "'", "''") + "'" + after
+			list = append(list, one(i, at, fixed, `a \ in double quotes begins an escape: write \\, or use single quotes`))
+		case strings.ContainsRune("*&@%`!|>", c):
+			list = append(list, one(i, at, before+quoted(value)+after, "text that begins with %c needs quotes", c))
+		case strings.HasPrefix(after, ": ") && strings.HasSuffix(strings.TrimRight(before, " "), ":"):
+			whole := strings.TrimRight(value+after, " ")
+			list = append(list, one(i, at, before+quoted(whole), "the value has a colon and a space in it, so it needs quotes"))
+		}
+		at = max(end, at+1)
+		if at < len(line) && line[at] == ':' {
+			at++
+		}
 	}
-	value := strings.TrimRight(m[2], " ")
-	why := "the value has a colon and a space in it, so it needs quotes"
-	if !strings.Contains(value, ": ") {
-		why = fmt.Sprintf("text that begins with %c needs quotes", value[0])
-	}
-	return []repair{one(i, len(m[1]), m[1]+"'"+strings.ReplaceAll(value, "'", "''")+"'", "%s", why)}
+	return list
 }
+
+func quoted(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }
