@@ -44,12 +44,17 @@ func Folder(folder, directory string) string {
 // CheckAccount returns why the account's key in a cache cannot be used; nil when
 // it can, or is yet to be made. It changes nothing.
 func CheckAccount(folder, directory string) error {
-	dir := Folder(folder, directory)
-	if _, err := os.Stat(filepath.Join(dir, accountFile)); errors.Is(err, fs.ErrNotExist) {
+	if !HasAccount(folder, directory) {
 		return nil
 	}
-	_, err := cache(dir).accountKey()
+	_, err := cache(Folder(folder, directory)).accountKey()
 	return err
+}
+
+// HasAccount reports whether the account's key is in a cache.
+func HasAccount(folder, directory string) bool {
+	_, err := os.Stat(filepath.Join(Folder(folder, directory), accountFile))
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 const accountFile = "account.key"

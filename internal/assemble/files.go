@@ -141,25 +141,40 @@ func (f *files) socket(path string, l config.Listener) {
 }
 
 // acme looks whether the folder can be made or written to, and at the key of the
-// account that may be in it.
+// account that may be in it. With that a start writes nothing.
 func (f *files) acme(path string, c config.ACME) {
-	for dir := acme.Folder(c.Cache, c.Directory); ; dir = filepath.Dir(dir) {
-		info, err := os.Stat(dir)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir):
-			continue
-		case err == nil && !info.IsDir():
-			err = fmt.Errorf("%s is no folder", dir)
-		case err == nil:
-			err = pathError("mkdir", c.Cache, writable(dir))
-		}
-		if err == nil {
-			err = acme.CheckAccount(c.Cache, c.Directory)
-		}
-		f.error(path, trimmed(err, "acme.cache: "))
+	err := acme.CheckAccount(c.Cache, c.Directory)
+	known := acme.HasAccount(c.Cache, c.Directory)
+	if err == nil {
+		err = makeableFolder(acme.Folder(c.Cache, c.Directory))
+	}
+	if err = trimmed(err, "acme.cache: "); err != nil && known && errors.Is(err, errUnwritable) {
+		f.warnf(path, "%v: certificates cannot be renewed", err)
 		return
 	}
+	f.error(path, err)
 }
+
+// makeableFolder returns why a folder cannot be made, or written to.
+func makeableFolder(dir string) error {
+	for at := dir; ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at):
+			continue
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return fmt.Errorf("%s is no folder", at)
+		}
+		if err := writable(at); err != nil {
+			return pathError("mkdir", dir, errors.Join(errUnwritable, err))
+		}
+		return nil
+	}
+}
+
+var errUnwritable = errors.New("cannot be written to")
 
 // page looks at the template of an error page.
 func (f *files) page(path, name string, parse func(text string) error) {

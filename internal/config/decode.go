@@ -149,7 +149,11 @@ func (d *decoder) checkPresence(n *yaml.Node, path string, fields []field) {
 
 func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
 	if n.Kind != yaml.MappingNode {
-		d.errorf(n, path, "found %s: expected a mapping", f.kindOf(n))
+		how := ""
+		if n.Kind == yaml.SequenceNode && f.format == "name" {
+			how = ": its keys are the names, as in app: {...}, without - "
+		}
+		d.errorf(n, path, "found %s: expected a mapping%s", f.kindOf(n), how)
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))

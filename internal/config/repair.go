@@ -124,14 +124,14 @@ func brackets(i int, text string) (list []repair) {
 		}
 	}
 	if len(open) > 0 {
-		closing := ""
+		var closing strings.Builder
 		for _, b := range slices.Backward(open) {
-			closing += string(b.char + 2)
+			closing.WriteString(string(b.char + 2))
 		}
 		body := strings.TrimRight(text[:end], " ")
-		list = append(list, one(i, open[0].at, body+closing, "the %c is not closed", open[0].char))
-		if n := strings.TrimSuffix(body, ","); n != body {
-			list = append(list, one(i, open[0].at, n+closing, "the %c is not closed", open[0].char))
+		list = append(list, one(i, open[0].at, body+closing.String(), "the %c is not closed", open[0].char))
+		if n, ok := strings.CutSuffix(body, ","); ok {
+			list = append(list, one(i, open[0].at, n+closing.String(), "the %c is not closed", open[0].char))
 		}
 	}
 	return list

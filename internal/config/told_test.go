@@ -174,13 +174,14 @@ func TestMistakesTellNoSecrets(t *testing.T) {
 				}
 			}
 			_, warnings, err := Parse("a.yaml", []byte(text), env)
-			told := fmt.Sprint(err, warnings)
+			var told strings.Builder
+			told.WriteString(fmt.Sprint(err, warnings))
 			errs, _ := errors.AsType[Errors](err)
 			for _, e := range errs {
-				told += "\n" + NewSource([]byte(text)).Excerpt(e)
+				told.WriteString("\n" + NewSource([]byte(text)).Excerpt(e))
 			}
-			if strings.Contains(told, secretMark) {
-				t.Errorf("%s\n%s", text, told)
+			if strings.Contains(told.String(), secretMark) {
+				t.Errorf("%s\n%s", text, told.String())
 			}
 		}
 	})

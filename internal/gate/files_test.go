@@ -46,8 +46,8 @@ func fileKeys(t reflect.Type, path string) (keys []string) {
 	if t.Kind() != reflect.Struct {
 		return nil
 	}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
+		f := f
 		key := f.Tag.Get("yaml")
 		if key == "" {
 			continue
