@@ -108,9 +108,12 @@ func (ps positions) of(path string) position {
 		if p, ok := ps[path]; ok || path == "" {
 			return p
 		}
-		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+		path = parentOf(path)
 	}
 }
+
+// parentOf returns the path of what a key or an entry is in.
+func parentOf(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
 
 func join(path, key string) string {
 	if path == "" {

@@ -126,7 +126,7 @@ func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {
 		return nil, nil, d.errs // all else would be said to be missing
 	}
 	finish(c, d)
-	v := &validator{config: c, at: d.at, file: d.file, errs: d.errs}
+	v := &validator{config: c, at: d.at, file: d.file, errs: d.errs, meant: d.meant}
 	v.validate()
 	if len(v.errs) > 0 {
 		return nil, nil, v.errs.Sorted()

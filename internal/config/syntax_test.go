@@ -152,3 +152,40 @@ func opensAt(lines []string, at int, e Error) bool {
 	open, _, _, _ := look(lines[e.Line-1])
 	return len(open) > 0 // of the undamaged text, in which it goes on
 }
+
+var keyOf = regexp.MustCompile(`^( *(?:- )?\{?)([a-z][a-z0-9_]{3,})(: *.*)$`)
+
+// TestOneErrorAMistake misspells each key of valid configurations: that is one error, in that line, which mostly names
+// the key that was meant.
+func TestOneErrorAMistake(t *testing.T) {
+	t.Parallel()
+	total, led := 0, 0
+	for file, text := range corpus(t) {
+		lines := strings.Split(text, "\n")
+		for i, line := range lines {
+			m := keyOf.FindStringSubmatch(line)
+			if m == nil {
+				continue
+			}
+			key := m[2]
+			lines[i] = m[1] + key[:2] + key[3:] + m[3]
+			_, _, err := Parse(file, []byte(strings.Join(lines, "\n")), everyVariable)
+			lines[i] = line
+			errs, _ := errors.AsType[Errors](err)
+			if len(errs) == 0 || strings.Contains(errs[0].Message, "no such pool") {
+				continue // a name that somebody chose
+			}
+			total++
+			if strings.Contains(errs[0].Message, "did you mean "+key+"?") {
+				led++
+			}
+			if len(errs) != 1 || errs[0].Line != i+1 {
+				t.Errorf("%s: %q misspelt is %d errors: %v", file, line, len(errs), err)
+			}
+		}
+	}
+	t.Logf("%d keys misspelt, of which %d are suggested", total, led)
+	if total < 100 || share(led, total) < 95 {
+		t.Error("too few are suggested")
+	}
+}

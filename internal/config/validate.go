@@ -17,9 +17,16 @@ type validator struct {
 	at     positions
 	file   string
 	errs   Errors
+	meant  []string // keys that unknown ones probably mean, see decoder
 }
 
+// errorf reports a mistake, but for one that would not be there if a key beside it had been spelt right.
 func (v *validator) errorf(path, format string, args ...any) {
+	for _, key := range v.meant {
+		if around := parentOf(key); path == key || path == around || parentOf(path) == around {
+			return
+		}
+	}
 	p := v.at.of(path)
 	v.errs = append(v.errs, Error{v.file, p.line, p.column, path, fmt.Sprintf(format, args...)})
 }

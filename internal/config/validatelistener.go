@@ -29,9 +29,10 @@ func (v *validator) listenerNames() {
 
 // matchListeners looks for conditions on listeners that are not there.
 func (v *validator) matchListeners(path string, m Match) {
-	if len(v.config.Listeners) == 0 {
+	if !slices.ContainsFunc(v.config.Listeners, func(l Listener) bool { return l.Address != "" }) {
 		return // which is said already
 	}
+	unknown := slices.ContainsFunc(v.config.Listeners, func(l Listener) bool { return l.Address == "" })
 	for i, ref := range m.Listener {
 		var known []string
 		times := 0
@@ -43,7 +44,7 @@ func (v *validator) matchListeners(path string, m Match) {
 			}
 		}
 		switch {
-		case ref == "": // is no reference, which is said already
+		case ref == "" || !ok && unknown: // which is said already
 		case !ok:
 			v.errorf(index(path, i), "found %q: no such listener%s; defined: %s", ref, didYouMean(ref, known), strings.Join(known, ", "))
 		case times > 1:
