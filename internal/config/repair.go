@@ -19,6 +19,7 @@ func (s *surgeon) candidates(last int) (list []repair) {
 		}
 		list = append(list, tabs(i, text)...)
 		list = append(list, brackets(i, text)...)
+		list = append(list, s.longBrackets(i, text)...)
 		list = append(list, quotes(i, text)...)
 		list = append(list, colons(i, text)...)
 		list = append(list, s.indents(i, text)...)
@@ -135,6 +136,29 @@ func brackets(i int, text string) (list []repair) {
 		}
 	}
 	return list
+}
+
+// longBrackets closes what is open at the end of a line before the next line that is not indented more.
+func (s *surgeon) longBrackets(i int, text string) []repair {
+	open, quote, _, _ := look(text)
+	if quote.char != 0 || len(open) == 0 {
+		return nil
+	}
+	last := i
+	for j := i + 1; j < len(s.lines); j++ {
+		if content := strings.TrimSpace(s.lines[j]); content == "" {
+			continue
+		} else if indentOf(s.lines[j]) <= indentOf(text) && strings.IndexByte("]}", content[0]) < 0 {
+			break
+		}
+		last = j
+	}
+	if last == i {
+		return nil
+	}
+	r := one(i, open[0].at, strings.TrimRight(s.lines[last], " \r")+string(open[0].char+2), "the %c is not closed", open[0].char)
+	r.from = last
+	return []repair{r}
 }
 
 // quotes closes an open quote wherever its text may have ended.

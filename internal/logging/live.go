@@ -31,6 +31,8 @@ func (n *Next) Use() {
 		return
 	}
 	l := n.log
+	l.changing.Lock()
+	defer l.changing.Unlock()
 	l.mu.Lock()
 	old := l.out
 	l.out = n.out

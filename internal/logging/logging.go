@@ -27,7 +27,8 @@ type Options struct {
 type Log struct {
 	*slog.Logger // for what happens
 
-	closing sync.WaitGroup // of outputs that were replaced
+	closing  sync.WaitGroup // of outputs that were replaced
+	changing sync.Mutex     // held while the output is replaced, or its file is
 
 	mu       sync.RWMutex // held for reading while a record is written; protects the fields below
 	out      *output
@@ -118,6 +119,8 @@ func (o *output) dropped() int64 {
 
 // Reopen continues in a new file, after the old one was moved away.
 func (l *Log) Reopen() error {
+	l.changing.Lock()
+	defer l.changing.Unlock()
 	l.mu.RLock()
 	out := l.out
 	l.mu.RUnlock()
