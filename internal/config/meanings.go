@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // meaning leads from another program's word for a key, or a common one, to ours.
@@ -47,6 +48,14 @@ var meanings = []meaning{
 	{"real_ip_header", "", "trusted_headers"},
 	{"error_page errorfile errorfiles error_pages", "", "errors"},
 	{"http static_resources apps", "", " this looks like another proxy's file: goodgate convert FILE makes one of it, if it can"},
+	{"timeout_connect proxy_connect_timeout connect_timeout", "", "pools.*.timeouts.dial"},
+	{"timeout_server proxy_read_timeout read_timeout", "", "pools.*.timeouts.response_header"},
+	{"timeout_client client_body_timeout", "", "listeners[*].timeouts.body_idle"},
+	{"client_max_body_size max_body_size", "", " it belongs to one of listeners, routes and pools: limits.max_body"},
+	{"worker_connections maxconn", "", "listeners[*].max_connections"},
+	{"keepalive_timeout", "", "listeners[*].timeouts.keepalive"},
+	{"proxy_set_header add_header", "", " it belongs to a route: request_headers and response_headers"},
+	{"proxy_pass reverse_proxy", "", "pools.*.upstreams"},
 	{"global defaults", "", " there is none: each listener, route and pool has its own settings"},
 
 	// Of a pool.
@@ -70,14 +79,15 @@ var meanings = []meaning{
 	{"healthcheck health_check health_checks check httpchk option_httpchk probe probes liveness readiness", inPool, "pools.*.health"},
 	{"health_uri health_path", inPool, "pools.*.health.path"},
 	{"health_interval inter", inPool, "pools.*.health.interval"},
-	{"health_timeout", inPool, "pools.*.health.timeout"},
+	{"health_timeout timeout_check", inPool, "pools.*.health.timeout"},
 	{"health_status", inPool, "pools.*.health.expect.status"},
 	{"slowstart", inPool, "pools.*.slow_start"},
-	{"proxy_connect_timeout connect_timeout dial_timeout", inPool, "pools.*.timeouts.dial"},
-	{"proxy_read_timeout response_header_timeout read_timeout server_timeout", inPool, "pools.*.timeouts.response_header"},
+	{"proxy_connect_timeout connect_timeout dial_timeout timeout_connect", inPool, "pools.*.timeouts.dial"},
+	{"proxy_read_timeout response_header_timeout read_timeout server_timeout timeout_server", inPool, "pools.*.timeouts.response_header"},
 	{"idle_timeout", inPool, "pools.*.timeouts.idle"},
 	{"timeout request_timeout", inPool, "pools.*.timeouts.request"},
-	{"queue_timeout", inPool, "pools.*.queue.max_wait"},
+	{"timeout_tunnel tunnel_timeout", inPool, "pools.*.timeouts.tunnel_idle"},
+	{"queue_timeout timeout_queue", inPool, "pools.*.queue.max_wait"},
 	{"max_pending_requests", inPool, "pools.*.queue.max_requests"},
 	{"maxconn max_conns max_connections max_in_flight", inPool, "pools.*.upstreams[*].max_in_flight"},
 	{"max_requests", inPool, "pools.*.limits.max_requests"},
@@ -160,8 +170,8 @@ var meanings = []meaning{
 	{"ssl_certificate crt cert certificate certificates ssl key", inListener, "listeners[*].tls.certificates"},
 	{"ssl_client_certificate client_ca ca_file", inListener, "listeners[*].tls.client_ca"},
 	{"ssl_protocols min_version", inListener, "listeners[*].tls.min_version"},
-	{"client_header_timeout header_timeout read_header_timeout", inListener, "listeners[*].timeouts.header"},
-	{"client_body_timeout read_timeout", inListener, "listeners[*].timeouts.body_idle"},
+	{"client_header_timeout header_timeout read_header_timeout timeout_http_request", inListener, "listeners[*].timeouts.header"},
+	{"client_body_timeout read_timeout timeout_client", inListener, "listeners[*].timeouts.body_idle"},
 	{"send_timeout write_timeout", inListener, "listeners[*].timeouts.write_idle"},
 	{"keepalive_timeout idle_timeout", inListener, "listeners[*].timeouts.keepalive"},
 	{"client_max_body_size max_body max_body_size", inListener, "listeners[*].limits.max_body"},
@@ -201,13 +211,56 @@ var values = map[string]map[string]string{
 
 // meant returns what a word means in a mapping at path; ok is false when it is no word that is known.
 func meant(word, path string) (is string, ok bool) {
-	word = " " + fold(word) + " "
-	for _, m := range meanings {
-		if strings.Contains(" "+m.words+" ", word) && within(path, m.in) {
-			return m.is, true
+	for _, form := range []string{fold(word), fold(snake(word))} {
+		for _, m := range meanings {
+			if strings.Contains(" "+m.words+" ", " "+form+" ") && within(path, m.in) {
+				return m.is, true
+			}
 		}
 	}
 	return "", false
+}
+
+// snake writes words that are run together, or apart, with _ between them: connectTimeout, timeout connect.
+func snake(word string) string {
+	var b strings.Builder
+	for i, r := range word {
+		switch {
+		case unicode.IsUpper(r) && i > 0:
+			b.WriteByte('_')
+		case r == ' ':
+			r = '_'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// elsewhere returns the paths of all keys with a name.
+func elsewhere(name string) (paths []string) {
+	var walk func(t reflect.Type, path string)
+	walk = func(t reflect.Type, path string) {
+		for _, f := range fieldsOf(t) {
+			at, e := join(path, f.key), f
+			if f.key == name {
+				paths = append(paths, at)
+			}
+			for !isScalar(e.typ) && e.typ.Kind() != reflect.Struct {
+				switch e.typ.Kind() {
+				case reflect.Slice:
+					at += "[N]"
+				case reflect.Map:
+					at += ".NAME"
+				}
+				e = e.element()
+			}
+			if !isScalar(e.typ) {
+				walk(e.typ, at)
+			}
+		}
+	}
+	walk(reflect.TypeFor[Config](), "")
+	return paths
 }
 
 // within reports whether a path fits a pattern.
@@ -264,6 +317,9 @@ func hint(word, path string, fields []field) (text, key string) {
 	if len(inside) > 0 && len(inside) <= 3 {
 		first, _, _ := strings.Cut(inside[0], ".")
 		return fmt.Sprintf(" (did you mean %s?)", strings.Join(inside, " or ")), first
+	}
+	if all := elsewhere(word); len(all) > 0 && len(all) <= 3 {
+		return fmt.Sprintf(" (did you mean %s?)", strings.Join(all, " or ")), ""
 	}
 	return "; known here: " + strings.Join(keysOf(fields), ", "), ""
 }
