@@ -47,7 +47,6 @@ func fileKeys(t reflect.Type, path string) (keys []string) {
 		return nil
 	}
 	for f := range t.Fields() {
-		f := f
 		key := f.Tag.Get("yaml")
 		if key == "" {
 			continue

@@ -395,3 +395,37 @@ func TestReloadTellsOfFiles(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestAdminAnswersWhatItWasAsked: a request under way on an admin listener that
+// moves is answered.
+func TestAdminAnswersWhatItWasAsked(t *testing.T) {
+	dir := t.TempDir()
+	of := func(name string) *config.Config {
+		return parse(t, fmt.Sprintf(`
+listeners: ["unix:%[1]s/l"]
+admin: "unix:%[1]s/%[2]s"
+shutdown: {lame_duck: 0s}
+pools: {app: {upstreams: ["http://127.0.0.1:1"], health: {type: none}}}`, dir, name))
+	}
+	asked, answer := make(chan bool), make(chan bool)
+	g := start(t, of("one"), Options{Load: func() (*config.Config, []config.Warning, error) {
+		close(asked)
+		<-answer
+		return of("two"), nil, nil
+	}})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		var done admin.Reloaded
+		if err := (admin.Client{Address: "unix:" + dir + "/one"}).Post(t.Context(), "/v1/reload", nil, &done); err != nil {
+			t.Error(err)
+		}
+	})
+	<-asked
+	g.reload(t, of("two"))
+	var s admin.Status
+	if err := (admin.Client{Address: "unix:" + dir + "/two"}).Get(t.Context(), "/v1/status", &s); err != nil {
+		t.Error(err)
+	}
+	close(answer)
+}
