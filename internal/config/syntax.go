@@ -123,24 +123,32 @@ func (s *surgeon) valid(n int) bool {
 // find out.
 func (s *surgeon) breaksAt() int {
 	good, bad := 0, len(s.lines)
-	for bad-good > 1 && s.bytes > maxTrialBytes/2 {
-		if middle := (good + bad) / 2; s.valid(middle) {
-			good = middle
-			continue
-		} else {
-			bad = middle
-		}
-		// A list in brackets that goes on for lines is not valid either until it ends.
-		for ahead := bad + 1; ahead < min(bad+40, len(s.lines)) && bad-good == 1; ahead++ {
-			if s.valid(ahead) {
-				good, bad = ahead, len(s.lines)
+	for s.bytes > maxTrialBytes/2 {
+		if bad-good > 1 {
+			if middle := (good + bad) / 2; s.valid(middle) {
+				good = middle
+			} else {
+				bad = middle
 			}
+			continue
+		}
+		further := s.validBeyond(bad)
+		if further == 0 {
+			return bad
+		}
+		good, bad = further, len(s.lines)
+	}
+	return 0
+}
+
+// validBeyond returns how many lines are YAML though n are not, as in a list in brackets that goes on; 0 for none.
+func (s *surgeon) validBeyond(n int) int {
+	for ahead := n + 1; ahead < min(n+windowBefore, len(s.lines)); ahead++ {
+		if s.valid(ahead) {
+			return ahead
 		}
 	}
-	if bad-good > 1 {
-		return 0
-	}
-	return bad
+	return 0
 }
 
 // diagnose returns the repair after which the least is wrong.

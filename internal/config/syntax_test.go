@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -76,7 +77,7 @@ func corpus(t *testing.T) map[string]string {
 
 func everyVariable(string) (string, bool) { return "0123456789abcdef", true }
 
-// TestDamagedLines breaks lines of valid configurations in every way (all lines with EVERY_LINE=1), and wants the first error to be in that line,
+// TestDamagedLines breaks lines of valid configurations in every way (every line with EVERY_LINE=1), and wants the first error to be in that line,
 // or in one of which the file cannot say that it is not: moving it by what the error says makes the file as good.
 func TestDamagedLines(t *testing.T) {
 	t.Parallel()
@@ -85,8 +86,8 @@ func TestDamagedLines(t *testing.T) {
 	for file, text := range corpus(t) {
 		lines := strings.Split(text, "\n")
 		every := 1 + len(lines)/30
-		if os.Getenv("EVERY_LINE") != "" {
-			every = 1
+		if n, err := strconv.Atoi(os.Getenv("EVERY_LINE")); err == nil {
+			every = n
 		}
 		for i, line := range lines[:len(lines)-1] {
 			if i%every != 0 {
