@@ -21,10 +21,17 @@ type Control interface {
 	ConfigState() ConfigState
 	Config() []byte // effective, as YAML, without secrets
 	Draining() bool
-	ProbeError(balancer.Key) string // what the last probe found; empty when it passed
+	LastCheck(balancer.Key) Check // the zero value before the first
+	// Certificates tells until when each of the listeners' is good, by its file; zero
+	// or 1970 = it could not be obtained yet.
+	Certificates() map[string]time.Time
+	// OutOfFiles tells when a file descriptor was last missing, zero = never, and how many
+	// there may be, 0 = not known.
+	OutOfFiles() (last time.Time, limit uint64)
 	// SourceError tells why a pool's upstreams could not be looked up, empty when
 	// they could, and the reason that requests fail with; None = another.
 	SourceError(pool string) (string, reason.Reason)
+	Found(pool string) bool // its upstreams have been looked up at least once
 
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)
@@ -156,7 +163,7 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request) {
 		reply(w, 200, q)
 		return
 	}
-	refuse(w, 404, "no such request is remembered: only the latest are in which something failed")
+	refuse(w, 404, "no record of that request: only recent requests in which something failed are kept")
 }
 
 func (s *Server) flight(w http.ResponseWriter, _ *http.Request) {

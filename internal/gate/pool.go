@@ -278,7 +278,7 @@ func (p *pool) changed(c balancer.Change) {
 
 // probed logs a change of the probes' verdict with what the probe found.
 func (p *pool) probed(e health.Event) {
-	p.findings.note(e.Upstream.Addr(), e.Err)
+	p.findings.note(e, time.Now())
 	p.suspectProbes(e)
 	switch {
 	case !e.Flipped:
