@@ -203,7 +203,10 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 		slog.Int64("sent", r.Sent),
 		slog.String("route", r.Route))
 	if r.Pool != "" {
-		a = append(a, slog.String("pool", r.Pool), slog.String("upstream", r.Upstream))
+		a = append(a, slog.String("pool", r.Pool))
+	}
+	if r.Upstream != "" {
+		a = append(a, slog.String("upstream", r.Upstream))
 	}
 	if r.Fallback != "" {
 		a = append(a, slog.String("fallback", r.Fallback))

@@ -10,6 +10,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/situation"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -20,6 +21,14 @@ func (c control) Pools() []*proxy.Pool           { return c.gate.Pools() }
 func (c control) ConfigState() admin.ConfigState { return c.gate.ConfigState() }
 func (c control) Config() []byte                 { return config.Dump(c.gate.current.Load().config) }
 func (c control) Draining() bool                 { return c.gate.draining.Load() }
+
+// situation returns what is to be said of an upstream's state.
+func (g *Gate) situation(u *balancer.Upstream) situation.Row {
+	if p := g.current.Load().pools[u.Key().Pool]; p != nil {
+		return p.situation(u)
+	}
+	return situation.Of(situation.Healthy)
+}
 
 func (c control) LastCheck(k balancer.Key) admin.Check {
 	if p := c.gate.current.Load().pools[k.Pool]; p != nil {

@@ -95,7 +95,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	g.leaving, g.leave = context.WithCancelCause(context.Background())
 	g.fdShortage.log, g.memory, g.probeConns = g.log, limit.NewMemory(), health.NewKept(maxFiles()/keptShare)
 	g.clientRoom = g.fdShortage.room(maxFiles())
-	g.events, g.ticketKeys = newEvents(c.Events, o), tickets.New(nil)
+	g.events, g.ticketKeys = newEvents(c.Events, o, g.situation), tickets.New(nil)
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
 	"github.com/goodgate/goodgate/internal/metrics"
+	"github.com/goodgate/goodgate/internal/situation"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -118,7 +119,7 @@ func (p *pool) newChecker(c config.Pool, t *tls.Config) (*checker, error) {
 	if err != nil || o.Prober == nil {
 		return nil, err
 	}
-	o.Report, o.Kept = p.probed, p.kept
+	o.Met, o.Report, o.Kept = p.met, p.probed, p.kept
 	return &checker{Checker: health.NewChecker(o)}, nil
 }
 
@@ -260,8 +261,9 @@ func (p *pool) changed(c balancer.Change) {
 	if p.counts != nil {
 		p.counts.Changed(c)
 	}
-	p.events.changed(c)
 	u := c.Upstream
+	row := p.situation(u)
+	p.events.changed(c, row)
 	level, message := slog.LevelInfo, "upstream available"
 	if c.Available {
 		p.atFirst.Do(func() { close(p.usable) })
@@ -269,16 +271,39 @@ func (p *pool) changed(c balancer.Change) {
 		level, message = slog.LevelWarn, "upstream unavailable"
 	}
 	attrs := []any{"upstream", u.Addr(), "left", c.Left,
-		"probes", u.Health().String(), "breaker", u.Breaker().String(), "operator", u.Operator().String(), "resting", u.Resting()}
+		"probes", u.Health().String(), "breaker", u.Breaker().String(), "operator", u.Operator().String()}
+	if u.Resting() {
+		attrs = append(attrs, "resting", true)
+	}
+	if !c.Available {
+		attrs = append(attrs, "cause", row.Headline)
+		if row.Reason != reason.None {
+			attrs = append(attrs, "reason", row.Reason.String())
+		}
+		if u.Health() == balancer.Down && !u.RefusedLive() {
+			if met := p.findings.of(u.Addr()); met.Error != "" {
+				attrs = append(attrs, "error", met.Error)
+			}
+		}
+	}
 	if c.Early {
 		attrs = append(attrs, "why", "nobody else is left: it is tried before its breaker's time")
 	}
 	p.log.Log(context.Background(), level, message, attrs...)
 }
 
+// met keeps what a health check met, before the verdict changes by it.
+func (p *pool) met(e health.Event) { p.findings.note(e, time.Now()) }
+
+// situation returns what is to be said of an upstream's state.
+func (p *pool) situation(u *balancer.Upstream) situation.Row {
+	met := p.findings.of(u.Addr())
+	id, status := situation.OfState(u, met.Err())
+	return situation.Of(id).With(situation.Facts{Pool: p.name, Upstream: u.Addr(), Name: u.Name(), Error: met.Error, Status: status})
+}
+
 // probed logs a change of the probes' verdict with what the probe found.
 func (p *pool) probed(e health.Event) {
-	p.findings.note(e, time.Now())
 	p.suspectProbes(e)
 	switch {
 	case !e.Flipped:

@@ -115,7 +115,7 @@ func OfState(u *balancer.Upstream, check error) (id ID, status int) {
 		return Refused, 0
 	case u.Health() == balancer.Down, u.Health() == balancer.Checking && check != nil:
 		if check == nil {
-			return NotChecked, 0
+			return CheckFails, 0
 		}
 		return OfCheck(check)
 	case u.Health() == balancer.Checking:

@@ -10,6 +10,7 @@ const (
 	EarlyTrial   ID = "early_trial"
 	CheckIsWrong ID = "health_check_wrong"
 	NotChecked   ID = "not_checked_yet"
+	CheckFails   ID = "check_fails"
 	Warming      ID = "warming_up"
 	Slow         ID = "slow"
 	Flapping     ID = "flapping"
@@ -56,6 +57,11 @@ var states = []Row{
 		Headline: "Every health check fails, but the upstreams answer requests",
 		Cause:    "No upstream of pool {pool} passes its health check, and the requests to them are answered: the check most likely asks for the wrong thing. Live traffic alone decides until one passes.",
 		Do:       "Correct the pool's health section; goodgate check --probe shows what each check gets.",
+	}, {
+		ID: CheckFails, Level: Warning,
+		Headline: "The upstream fails its health check",
+		Cause:    "The health check of {upstream} does not pass.",
+		Do:       "goodgate check --probe shows what the check gets.",
 	}, {
 		ID: NotChecked, Level: Notice,
 		Headline: "The upstream has not been checked yet",
