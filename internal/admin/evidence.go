@@ -86,7 +86,7 @@ func (m *Minute) attempts(id situation.ID, s *sighting, now time.Time) string {
 	if others := m.Failed - s.n; others > 0 {
 		text += fmt.Sprintf(" %s failed otherwise (%s).", number(others), m.otherReasons(id))
 	}
-	return text + " " + m.noticed()
+	return text + " " + m.noticed("it")
 }
 
 // otherReasons lists what else was met.
@@ -101,16 +101,16 @@ func (m *Minute) otherReasons(id situation.ID) string {
 }
 
 // noticed says what clients saw of an upstream's failures.
-func (m *Minute) noticed() string {
+func (m *Minute) noticed(whom string) string {
 	switch {
 	case m.Failed == 0:
 		return ""
 	case m.Escaped == 0:
-		return "No client saw an error from it."
+		return "No client saw an error from " + whom + "."
 	case m.Escaped == m.Failed:
-		return fmt.Sprintf("Clients saw %s from it.", counted(m.Escaped, "error"))
+		return fmt.Sprintf("Clients saw %s from %s.", counted(m.Escaped, "error"), whom)
 	}
-	return fmt.Sprintf("Clients saw %s from it, and the others were hidden.", counted(m.Escaped, "error"))
+	return fmt.Sprintf("Clients saw %s from %s, and the others were hidden.", counted(m.Escaped, "error"), whom)
 }
 
 // sentences joins those that are not empty.

@@ -41,7 +41,10 @@ type means struct {
 // strays counts requests that no route took, for which there is no pool.
 type strays struct{ past window[stray] }
 
-type stray struct{ requests, lost uint32 }
+type stray struct {
+	requests, lost uint32
+	seen           sightings
+}
 
 // Observe is a proxy's observer.
 func (t *Tally) Observe(r *proxy.Record) {
@@ -60,6 +63,7 @@ func (t *Tally) observe(r *proxy.Record, now int64) {
 		s.lost++
 	}
 	if r.Pool == "" {
+		s.count(r)
 		return
 	}
 	p := t.pool(r.Pool)
@@ -76,6 +80,17 @@ func (t *Tally) observe(r *proxy.Record, now int64) {
 	if now-t.pruned > pastSeconds {
 		t.pruned = now
 		t.prune(now)
+	}
+}
+
+// count takes the end of a request that came to no pool.
+func (s *stray) count(r *proxy.Record) {
+	at := r.Start.Add(r.Duration)
+	switch r.Reason {
+	case reason.Overloaded:
+		s.seen.note(situation.OwnLimit, at, true, r.Err)
+	case reason.RateLimited, reason.Internal:
+		s.seen.note(situation.OfReason(r.Reason, r.Err), at, r.Reason == reason.Internal, r.Err)
 	}
 }
 
@@ -159,7 +174,8 @@ func (p *poolTally) notice(r *proxy.Record, now int64) {
 		seen.note(id, at, r.Escaped(), r.Err)
 	}
 	if id, ok := hiddenBy[r.Absorbed]; ok {
-		seen.note(id, at, false, nil)
+		x := seen.note(id, at, false, nil)
+		x.longest = max(x.longest, r.Held)
 	}
 	for i := range r.Attempts {
 		if d := r.Attempts[i].Decision; d == reason.BudgetSpent || d == reason.Strained {
@@ -224,15 +240,16 @@ func (t *Tally) minute(name string, now int64) (view poolView) {
 	return view
 }
 
-// lost returns how many of the last minute's requests no route took.
-func (t *Tally) lost(now int64) (lost, requests int) {
+// strays sums up the last minute of all requests, and of those that came to no pool.
+func (t *Tally) strays(now int64) (sum stray) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for s := range t.routes.past.last(now) {
-		lost += int(s.lost)
-		requests += int(s.requests)
+		sum.lost += s.lost
+		sum.requests += s.requests
+		sum.seen.merge(s.seen)
 	}
-	return lost, requests
+	return sum
 }
 
 // upstream is minute for one of a pool's upstreams.

@@ -95,8 +95,16 @@ func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 		t.Last = last
 		list = append(list, t)
 	}
-	if lost, all := s.opts.Tally.lost(out.Now.Unix()); lost >= manyLost && 2*lost >= all {
-		list = append(list, tell(situation.NoRoute, situation.Facts{N: lost, Of: all}, false))
+	return append(list, strayTroubles(s.opts.Tally.strays(out.Now.Unix()), out.Now)...)
+}
+
+// strayTroubles are those of requests that came to no pool.
+func strayTroubles(sum stray, now time.Time) (list []Trouble) {
+	if sum.lost >= manyLost && 2*sum.lost >= sum.requests {
+		list = append(list, tell(situation.NoRoute, situation.Facts{N: int(sum.lost), Of: int(sum.requests)}, false))
+	}
+	for _, id := range slices.Sorted(maps.Keys(sum.seen)) {
+		list = append(list, sum.seen[id].tell(id, "", uint64(sum.requests), now))
 	}
 	return list
 }

@@ -26,7 +26,7 @@ func TestTroubles(t *testing.T) {
 	off := func(addr string) Upstream {
 		return Upstream{Address: addr, Operator: "off", state: situation.SwitchedOff, OperatorSince: now.Add(-time.Minute)}
 	}
-	held := sightings{situation.HeldOver: {n: 1, first: now.Add(-30 * time.Second), last: now.Add(-30 * time.Second)}}
+	held := sightings{situation.HeldOver: {n: 1, longest: 3 * time.Second, first: now.Add(-30 * time.Second), last: now.Add(-30 * time.Second)}}
 	for name, test := range map[string]struct {
 		pool Pool
 		want []string // level, upstream, situation and a part of the text
@@ -50,7 +50,7 @@ func TestTroubles(t *testing.T) {
 		},
 		"all off": {
 			Pool{Upstreams: []Upstream{off("a"), off("b")}},
-			[]string{"error  all_taken_out_by_operator All 2 upstreams of pool app are drained or switched off.", "notice a switched_off", "notice b switched_off"},
+			[]string{"error  all_taken_out_by_operator Every upstream of pool app (2) is drained or switched off.", "notice a switched_off", "notice b switched_off"},
 		},
 		"one of 60 is slow": {
 			Pool{Available: 1, Upstreams: []Upstream{up("a", Minute{Attempts: 60, Answered: 60, MeanMS: 60, Slow: 1, LongestMS: 3000})}}, nil,
@@ -66,7 +66,7 @@ func TestTroubles(t *testing.T) {
 		},
 		"all fail alike": {
 			Pool{Available: 2, Upstreams: []Upstream{up("a", minuteOf(10, 10, 4, situation.AnswersError, 503, now, 0)), up("b", minuteOf(10, 10, 3, situation.AnswersError, 503, now, 0))}},
-			[]string{"error  all_fail_alike All 2 upstreams of pool app fail alike, which points to something that they share: the upstream answers 503 itself. 20 of 20 attempts in the last minute failed, at 21:04:00. Clients saw 7 errors from it, and the others were hidden."},
+			[]string{"error  all_fail_alike All 2 upstreams of pool app fail alike, which points to something that they share: the upstream answers 503 itself. 20 of 20 attempts in the last minute failed, at 21:04:00. Clients saw 7 errors from them, and the others were hidden."},
 		},
 		"a name that is not found": {Pool{SourceError: "no such host"}, []string{"error  lookup_failed Looking up the upstreams of pool app failed: no such host."}},
 		"a name that is no longer found": {

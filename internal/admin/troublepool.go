@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,8 +70,8 @@ func (p *Pool) none(now time.Time) (Trouble, bool) {
 		id = situation.SomeTakenOut
 	}
 	t := tell(id, f, false, p.states(), p.waiting(now))
-	if one := p.oneCause(); one != nil && id == situation.NoneAvailable {
-		t.Do = one.Do
+	if id == situation.NoneAvailable {
+		t.Do = cmp.Or(p.oneDo(), t.Do)
 	}
 	t.raise(id != situation.Starting)
 	for i := range p.Upstreams {
@@ -106,16 +107,16 @@ func (p *Pool) states() string {
 	return strings.Join(order, "; ") + "."
 }
 
-// oneCause returns the row of the state that all upstreams are in, nil when they differ.
-func (p *Pool) oneCause() *situation.Row {
+// oneDo returns the next step for the state that all upstreams are in, empty when they
+// differ.
+func (p *Pool) oneDo() string {
 	for i := range p.Upstreams {
 		if p.Upstreams[i].state != p.Upstreams[0].state {
-			return nil
+			return ""
 		}
 	}
 	u := &p.Upstreams[0]
-	row := situation.Of(u.state).With(u.facts(p))
-	return &row
+	return situation.Of(u.state).With(u.facts(p)).Do
 }
 
 // waiting says who waits, and who has waited in vain.
@@ -141,22 +142,35 @@ func (p *Pool) waiting(now time.Time) string {
 // met makes a trouble of what requests have shown.
 func (p *Pool) met(id situation.ID, now time.Time) (Trouble, bool) {
 	s := p.seen[id]
-	if s == nil {
+	if s == nil || id == situation.HeldOver && s.longest < longHold {
 		return Trouble{}, false
 	}
-	over := now.Sub(s.last) > recently || id == situation.HeldOver && p.Waiting == 0
+	t := s.tell(id, p.Name, p.Minute.Requests, now)
+	t.Text = sentences(t.Text, p.places(id), p.orders(id, now))
+	return t, true
+}
+
+// longHold is how long a request has to wait for somebody to notice.
+const longHold = 500 * time.Millisecond
+
+// tell makes a trouble of what requests have shown.
+func (s *sighting) tell(id situation.ID, pool string, requests uint64, now time.Time) Trouble {
+	over := now.Sub(s.last) > recently || id == situation.HeldOver
 	saw := "No client saw an error of it."
 	if s.escaped > 0 {
 		saw = fmt.Sprintf("Clients saw %s.", counted(s.escaped, "error"))
 	}
-	t := tell(id, situation.Facts{Pool: p.Name, Error: s.err}, over,
-		fmt.Sprintf("It concerned %s of %s in the last minute, %s.", number(s.n), counted(p.Minute.Requests, "request"), times(s.first, s.last, now, s.n)),
-		saw, p.places(id), p.orders(id, now))
+	held := ""
+	if s.longest > 0 {
+		held = "The longest wait was " + round(s.longest) + "."
+	}
+	t := tell(id, situation.Facts{Pool: pool, Error: s.err}, over,
+		fmt.Sprintf("It concerned %s of %s in the last minute, %s.", number(s.n), counted(requests, "request"), times(s.first, s.last, now, s.n)), held, saw)
 	t.First, t.Last = s.first, s.last
 	if t.level > situation.Notice || s.escaped > 0 {
 		t.raise(s.escaped > 0 || t.level == situation.Error)
 	}
-	return t, true
+	return t
 }
 
 // places says how full a pool is that refuses for want of room.
@@ -262,7 +276,7 @@ func (p *Pool) alike(each []Trouble, now time.Time) (Trouble, bool) {
 		return t, true
 	}
 	t := tell(situation.FailAlike, f, false,
-		fmt.Sprintf("%s of %s in the last minute failed, %s.", number(all.Failed), counted(all.Attempts, "attempt"), times(first, last, now, all.Failed)), all.noticed())
+		fmt.Sprintf("%s of %s in the last minute failed, %s.", number(all.Failed), counted(all.Attempts, "attempt"), times(first, last, now, all.Failed)), all.noticed("them"))
 	t.Reason, t.First, t.Last = each[0].Reason, first, last
 	t.raise(all.Escaped > 0)
 	return t, true

@@ -50,8 +50,9 @@ func begins(now int64) int64 { return (now/pieceLength - pieces + 1) * pieceLeng
 type sighting struct {
 	n, escaped  int
 	first, last time.Time
-	err         string // of the first of them
-	status      int    // of the last answer, when that was what failed
+	longest     time.Duration // that a request was held
+	err         string        // of the first of them
+	status      int           // of the last answer, when that was what failed
 }
 
 // sightings are by situation. Their number is bounded by the table of situations.
@@ -99,6 +100,7 @@ func (s *sightings) merge(o sightings) {
 		x.n += y.n
 		x.escaped += y.escaped
 		x.span(y.first, y.last)
+		x.longest = max(x.longest, y.longest)
 		if y.status != 0 {
 			x.status = y.status
 		}

@@ -52,17 +52,17 @@ var pools = []Row{
 	}, {
 		ID: AllTakenOut, Level: Error, Reason: reason.NoUpstream,
 		Headline: "All upstreams were taken out by an operator",
-		Cause:    "All {of} upstreams of pool {pool} are drained or switched off. Requests wait (up to hold.for), then fail with 503.",
+		Cause:    "Every upstream of pool {pool} ({of}) is drained or switched off. Requests wait (up to hold.for), then fail with 503.",
 		Do:       "goodgate undrain ADDRESS gives an upstream requests again.",
 	}, {
 		ID: NoneAvailable, Level: Error, Reason: reason.NoUpstream,
 		Headline: "No upstream is available",
-		Cause:    "None of the {of} upstreams of pool {pool} can take a request. Requests wait (up to hold.for), then fail with 503.",
+		Cause:    "Pool {pool} has no upstream that can take a request. Requests wait (up to hold.for), then fail with 503.",
 		Do:       "Bring one upstream back; the state of each is below.",
 	}, {
 		ID: SomeTakenOut, Level: Error, Reason: reason.NoUpstream,
 		Headline: "No upstream is available, and an operator took some of them out",
-		Cause:    "Of the {of} upstreams of pool {pool}, {n} were taken out by an operator and the others fail. Requests wait (up to hold.for), then fail with 503.",
+		Cause:    "An operator took {n} of the {of} upstreams of pool {pool} out, and the others fail. Requests wait (up to hold.for), then fail with 503.",
 		Do:       "goodgate undrain ADDRESS gives an upstream requests again; the state of each is below.",
 	}, {
 		ID: Starting, Level: Notice,
@@ -126,7 +126,7 @@ var pools = []Row{
 	}, {
 		ID: RateLimited, Level: Notice, Reason: reason.RateLimited,
 		Headline: "Clients are refused by a rate limit", Past: "Clients were refused by a rate limit",
-		Cause: "Some clients sent more requests to pool {pool} than the configured rate allows, and got 429.",
+		Cause: "Some clients sent more requests than a configured rate allows, and got 429.",
 		Do:    "Nothing, if they are few or abusive. Otherwise raise the rate.",
 	}, {
 		ID: Loop, Level: Error, Reason: reason.LoopDetected,

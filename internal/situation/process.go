@@ -10,6 +10,7 @@ const (
 	OwnCertExpires  ID = "certificate_expires"
 	OwnCertMissing  ID = "certificate_missing"
 	OutOfFiles      ID = "out_of_file_descriptors"
+	OwnLimit        ID = "limit_reached"
 	NoRoute         ID = "no_route"
 	Internal        ID = "internal"
 	ClientGone      ID = "client_gone"
@@ -49,6 +50,11 @@ var process = []Row{
 		Headline: "goodgate has run out of file descriptors", Past: "goodgate ran out of file descriptors",
 		Cause: "A connection could not be made, because the process has no file descriptor left (limit {n}).",
 		Do:    "Raise the limit (LimitNOFILE= in systemd, ulimit -n), or set listeners[].max_connections.",
+	}, {
+		ID: OwnLimit, Level: Error, Reason: reason.Overloaded,
+		Headline: "goodgate refuses requests at a limit of its own", Past: "goodgate refused requests at a limit of its own",
+		Cause: "More requests came at once than a limit of a listener or a route (limits.max_requests), or the memory (GOMEMLIMIT), allows.",
+		Do:    "Raise the limit if the machine can carry more.",
 	}, {
 		ID: NoRoute, Level: Warning, Reason: reason.NoRoute,
 		Headline: "Most requests match no route", Past: "Most requests matched no route",
