@@ -155,8 +155,7 @@ func (p *poolTally) fill(v *poolView, now int64) {
 	var late second
 	for i := range pastSeconds + 1 { // the present second comes last, and is in no chart
 		at := now - pastSeconds + int64(i)
-		n := int64(len(p.past))
-		s := &p.past[((at%n)+n)%n]
+		s := &p.past[slot(at, len(p.past))]
 		if s.at != at {
 			continue
 		}

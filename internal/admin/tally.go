@@ -89,8 +89,8 @@ func (s *stray) count(r *proxy.Record) {
 	switch r.Reason {
 	case reason.Overloaded:
 		s.seen.note(situation.OwnLimit, at, true, r.Err)
-	case reason.RateLimited, reason.Internal:
-		s.seen.note(situation.OfReason(r.Reason, r.Err), at, r.Reason == reason.Internal, r.Err)
+	case reason.RateLimited, reason.LoopDetected, reason.Internal:
+		s.seen.note(situation.OfReason(r.Reason, r.Err), at, r.Reason != reason.RateLimited, r.Err)
 	}
 }
 
@@ -126,7 +126,7 @@ func (t *Tally) prune(now int64) {
 
 // count takes a request's end.
 func (p *poolTally) count(r *proxy.Record, now int64) {
-	s := &p.past[now%int64(len(p.past))]
+	s := &p.past[slot(now, len(p.past))]
 	if s.at != now {
 		*s = second{at: now}
 	}

@@ -24,7 +24,7 @@ type window[T any] [pieces]struct {
 // at returns the piece of a second.
 func (w *window[T]) at(now int64) *T {
 	number := now / pieceLength
-	p := &w[number%pieces]
+	p := &w[slot(number, pieces)]
 	if p.number != number {
 		var none T
 		p.number, p.what = number, none
@@ -36,11 +36,20 @@ func (w *window[T]) at(now int64) *T {
 func (w *window[T]) last(now int64) iter.Seq[*T] {
 	return func(yield func(*T) bool) {
 		for n := now/pieceLength - pieces + 1; n <= now/pieceLength; n++ {
-			if p := &w[((n%pieces)+pieces)%pieces]; p.number == n && !yield(&p.what) {
+			if p := &w[slot(n, pieces)]; p.number == n && !yield(&p.what) {
 				return
 			}
 		}
 	}
+}
+
+// slot returns the place of a number in a ring.
+func slot(n int64, of int) int {
+	i := int(n % int64(of))
+	if i < 0 { // before 1970
+		i += of
+	}
+	return i
 }
 
 // begins returns the first second of the minute that ends now.

@@ -97,7 +97,7 @@ func poolScenes() []scene {
 			s.get(3)
 		}},
 		{"older responses answer", word{"warning", situation.StaleInUse, false, "Requests are answered with older responses", "stale-if-error", "Bring the pool's own upstreams back."}, playStale},
-		{"a loop", word{"error", situation.Loop, false, "Requests come back to goodgate", "arrived here again", "Correct the upstreams of pool app"}, func(s *stage) {
+		{"a loop", word{"error", situation.Loop, false, "Requests come back to goodgate", "arrived here again", "Correct the upstream that leads back"}, func(s *stage) {
 			var back httputil.ReverseProxy
 			s.run(`pools: {app: {upstreams: [%q], `+unchecked+`}}`, s.serve(back.ServeHTTP))
 			gate, _ := url.Parse(s.url)

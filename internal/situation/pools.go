@@ -131,8 +131,8 @@ var pools = []Row{
 	}, {
 		ID: Loop, Level: Error, Reason: reason.LoopDetected,
 		Headline: "Requests come back to goodgate", Past: "Requests came back to goodgate",
-		Cause: "A request to pool {pool} arrived here again: an upstream is goodgate's own listener, or a proxy that sends requests back.",
-		Do:    "Correct the upstreams of pool {pool}, or the proxy behind them.",
+		Cause: "A request arrived here again: an upstream leads to goodgate's own listener, or to a proxy that sends requests back.",
+		Do:    "Correct the upstream that leads back, or the proxy behind it.",
 	}, {
 		ID: UpgradeFails, Level: Error, Reason: reason.UpgradeUnsupported,
 		Headline: "WebSockets cannot reach the upstreams", Past: "WebSockets could not reach the upstreams",
