@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,7 +48,8 @@ func TestPoolTroubles(t *testing.T) {
 				level, headline = c.later, c.headed
 			}
 			all := ranked(p.troubles(now.Add(after)))
-			if len(all) == 0 || all[0].Situation != string(c.id) || all[0].Level != level || all[0].Headline != headline || !all[0].First.Equal(now) {
+			i := slices.IndexFunc(all, func(t Trouble) bool { return t.Situation == string(c.id) })
+			if i < 0 || all[i].Level != level || all[i].Headline != headline || !all[i].First.Equal(now) || all[i].Over != (after > 0 || c.id == situation.HeldOver) {
 				t.Errorf("%s, after %v: got %+v", name, after, all)
 			}
 			if int(v.minute.Escaped) != c.escaped || v.upstreams["a"].Escaped != c.upstream {
