@@ -39,6 +39,9 @@ func availabilityScenes() []scene {
 			s.order(one, "off")
 			s.order(two, "drain")
 			s.get(1)
+			s.until("what would have saved it", func(a *admin.Status) bool {
+				return len(a.Failures) == 1 && strings.HasPrefix(a.Failures[0].SavedBy, "an upstream that no operator has taken out (goodgate undrain)")
+			})
 		}},
 		{"the last one switched off while the other is dead", word{"error", situation.SomeTakenOut, false, "No upstream is available, and an operator took some of them out", "An operator took 1 of the 2 upstreams of pool app out, and the others fail.", "goodgate undrain ADDRESS"}, func(s *stage) {
 			one := s.fine()
