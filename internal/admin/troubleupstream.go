@@ -66,7 +66,9 @@ func (u *Upstream) goneByOrder(p *Pool, now time.Time) Trouble {
 		since = u.Since
 	}
 	if id, s := most(u.Minute.seen); s != nil {
-		before = "In the last minute: " + u.Minute.attempts(id, s, now)
+		f := u.facts(p)
+		f.Status = s.status
+		before = situation.Of(id).Over().With(f).Headline + " before: " + u.Minute.attempts(id, s, now)
 	}
 	at := ""
 	if !since.IsZero() {
@@ -83,6 +85,11 @@ func (u *Upstream) out(p *Pool, id situation.ID, s *sighting, now time.Time) Tro
 	attempts := ""
 	if s != nil {
 		attempts = u.Minute.attempts(id, s, now)
+	}
+	if s != nil && id != u.state {
+		f := u.facts(p)
+		f.Status = s.status
+		attempts = situation.Of(id).Over().With(f).Headline + ": " + lower(attempts)
 	}
 	t := tell(u.state, u.facts(p), false, u.checked(now), attempts, "It gets no requests.", u.others(p))
 	t.First, t.Last = u.Check.Since, u.Check.At
