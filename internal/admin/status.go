@@ -67,29 +67,30 @@ type Demand struct {
 
 // Upstream is what is known of an upstream.
 type Upstream struct {
-	Address       string    `json:"address"`
-	Name          string    `json:"name,omitempty"`
-	Weight        int       `json:"weight"`
-	Tier          int       `json:"tier"`
-	Available     bool      `json:"available"`
-	Why           string    `json:"why"`                     // in words, when it is not simply available
-	Headline      string    `json:"headline,omitempty"`      // the same as in troubles; empty when it is simply available
-	Since         time.Time `json:"since,omitzero"`          // when Available changed last, or when it joined
-	OperatorSince time.Time `json:"operator_since,omitzero"` // when the operator's word changed last
-	Health        string    `json:"health"`
-	Breaker       string    `json:"breaker"`
-	Operator      string    `json:"operator"`
-	Resting       bool      `json:"resting"`
-	Trusted       bool      `json:"trusted"`
-	InFlight      int       `json:"in_flight"`
-	Limit         int       `json:"max_in_flight"` // 0 = none
-	IdleConns     int       `json:"idle_conns"`
-	Tunnels       int       `json:"tunnels,omitempty"` // upgraded connections that are open, in InFlight too
-	LatencyMS     float64   `json:"latency_ms"`        // mean time to an answer in the last minute; 0 = not known
-	Probe         string    `json:"probe_error,omitempty"`
-	Check         Check     `json:"check"` // the last one
-	Slow          bool      `json:"slow"`  // than the others, so that it gets less
-	Minute        Minute    `json:"last_minute"`
+	Address       string       `json:"address"`
+	Name          string       `json:"name,omitempty"`
+	Weight        int          `json:"weight"`
+	Tier          int          `json:"tier"`
+	Available     bool         `json:"available"`
+	Why           string       `json:"why"`                     // in words, when it is not simply available
+	Situation     situation.ID `json:"situation"`               // its row in the table
+	Headline      string       `json:"headline,omitempty"`      // the same as in troubles; empty when it is simply available
+	Since         time.Time    `json:"since,omitzero"`          // when Available changed last, or when it joined
+	OperatorSince time.Time    `json:"operator_since,omitzero"` // when the operator's word changed last
+	Health        string       `json:"health"`
+	Breaker       string       `json:"breaker"`
+	Operator      string       `json:"operator"`
+	Resting       bool         `json:"resting"`
+	Trusted       bool         `json:"trusted"`
+	InFlight      int          `json:"in_flight"`
+	Limit         int          `json:"max_in_flight"` // 0 = none
+	IdleConns     int          `json:"idle_conns"`
+	Tunnels       int          `json:"tunnels,omitempty"` // upgraded connections that are open, in InFlight too
+	LatencyMS     float64      `json:"latency_ms"`        // mean time to an answer in the last minute; 0 = not known
+	Probe         string       `json:"probe_error,omitempty"`
+	Check         Check        `json:"check"` // the last one
+	Slow          bool         `json:"slow"`  // than the others, so that it gets less
+	Minute        Minute       `json:"last_minute"`
 
 	state       situation.ID
 	stateStatus int // of the answer to the check, when that is what was wrong
@@ -166,7 +167,7 @@ func (s *Server) upstream(m *balancer.Member, minute Minute, now time.Time) Upst
 	}
 	u.Probe = u.Check.Error
 	u.state, u.stateStatus = situation.OfState(m.Upstream, u.Check.err)
-	u.Why = u.verdict()
+	u.Situation, u.Why = u.state, u.verdict()
 	if situation.Of(u.state).Level > situation.Silent {
 		u.Headline = u.headline()
 	}

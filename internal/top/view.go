@@ -111,9 +111,10 @@ func (m *model) head() []string {
 				requests = append(requests, 0)
 			}
 			requests[i] += int(p.Past.Requests[i])
-			seen += at(p.Past.Escaped, i)
-			hidden += at(p.Past.Absorbed, i)
 		}
+		escaped, absorbed := lastMinute(&p)
+		seen += escaped
+		hidden += absorbed
 	}
 	mark := m.marks.good
 	if seen > 0 {
