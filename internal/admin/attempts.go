@@ -101,7 +101,6 @@ const (
 func (u *upstreamTally) view(now int64) Minute {
 	m := Minute{Reasons: map[string]int{}, LastFailed: u.failed, LastGood: u.good}
 	var took time.Duration
-	var times histogram
 	for p := range u.past.last(now) {
 		m.Attempts += int(p.attempts)
 		m.Failed += int(p.failed)
@@ -112,7 +111,6 @@ func (u *upstreamTally) view(now int64) Minute {
 		m.Slow += int(p.slow)
 		took += p.took
 		m.LongestMS = max(m.LongestMS, milliseconds(p.longest))
-		times.merge(&p.times)
 		m.seen.merge(p.seen)
 		for r, n := range p.reasons {
 			m.Reasons[r.String()] += n
@@ -124,7 +122,13 @@ func (u *upstreamTally) view(now int64) Minute {
 	if m.Answered > 0 {
 		m.MeanMS = milliseconds(took / time.Duration(m.Answered))
 	}
-	m.P50MS, m.P99MS = times.percentiles(m.Answered)
+	if m.Answered >= enoughForP50 {
+		var times histogram
+		for p := range u.past.last(now) {
+			times.merge(&p.times)
+		}
+		m.P50MS, m.P99MS = times.percentiles(m.Answered)
+	}
 	return m
 }
 

@@ -51,6 +51,7 @@ type Pool struct {
 	Past        Past       `json:"past"`   // for charts; Minute has the sums
 
 	seen     sightings
+	best     *Upstream     // the fastest of them; nil = not looked for yet
 	missing  reason.Reason // the reason of SourceError
 	answered bool          // its upstreams have been looked up
 }

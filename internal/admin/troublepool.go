@@ -27,6 +27,9 @@ func (p *Pool) troubles(now time.Time) (list []Trouble) {
 	}
 	add(p.queueing())
 	add(p.checkIsWrong(now))
+	if none.id == situation.Starting {
+		return list // the same of each would say no more
+	}
 	each := p.each(now)
 	if t, ok := p.alike(each, now); ok {
 		return append(list, t)

@@ -17,15 +17,38 @@ const (
 
 // each returns what is wrong with each upstream, at most one thing an upstream.
 func (p *Pool) each(now time.Time) (list []Trouble) {
+	var names map[string]addresses
 	for i := range p.Upstreams {
-		if t, ok := p.Upstreams[i].trouble(p, now); ok {
-			list = append(list, t)
+		u := &p.Upstreams[i]
+		t, ok := u.trouble(p, now)
+		if !ok {
+			continue
 		}
-	}
-	for i := range list {
-		list[i].half(p)
+		if u.Name != "" && names == nil {
+			names = p.names()
+		}
+		t.half(u.Name, names[u.Name])
+		list = append(list, t)
 	}
 	return list
+}
+
+// addresses are those of a name.
+type addresses struct{ all, bad int }
+
+// names counts the addresses of each name, and those that cannot be used.
+func (p *Pool) names() map[string]addresses {
+	names := map[string]addresses{}
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		n := names[u.Name]
+		n.all++
+		if !u.Available || u.Minute.Failed > 0 && u.Minute.LastFailed.After(u.Minute.LastGood) {
+			n.bad++
+		}
+		names[u.Name] = n
+	}
+	return names
 }
 
 func (u *Upstream) facts(p *Pool) situation.Facts {
@@ -191,7 +214,7 @@ func (u *Upstream) slowAnswers() bool {
 
 func (u *Upstream) slow(p *Pool) Trouble {
 	compared := ""
-	if f := p.fastest(u); f != nil {
+	if f := p.fastest(); f != nil && f != u {
 		compared = fmt.Sprintf("The fastest, %s, %s.", f.Address, f.Minute.slowness())
 	}
 	gets := ""
@@ -215,15 +238,17 @@ func (m *Minute) slowness() string {
 	return s
 }
 
-// fastest returns the fastest of the other upstreams, nil without one that has answered.
-func (p *Pool) fastest(than *Upstream) (best *Upstream) {
-	for i := range p.Upstreams {
-		u := &p.Upstreams[i]
-		if u != than && u.Minute.Answered > 0 && (best == nil || u.Minute.MeanMS < best.Minute.MeanMS) {
-			best = u
+// fastest returns the upstream that answers fastest, nil when none has answered.
+func (p *Pool) fastest() *Upstream {
+	if p.best == nil {
+		for i := range p.Upstreams {
+			u := &p.Upstreams[i]
+			if u.Minute.Answered > 0 && (p.best == nil || u.Minute.MeanMS < p.best.Minute.MeanMS) {
+				p.best = u
+			}
 		}
 	}
-	return best
+	return p.best
 }
 
 // others says how many upstreams are left in the pool.
@@ -236,34 +261,16 @@ func (u *Upstream) others(p *Pool) string {
 
 // half turns the trouble of one address into that of a name, when the name leads to
 // others that work.
-func (t *Trouble) half(p *Pool) {
+func (t *Trouble) half(name string, n addresses) {
 	switch t.id {
 	case situation.Refused, situation.Unreachable, situation.ConnectTimeout, situation.Hangs:
 	default:
 		return
 	}
-	name := ""
-	for i := range p.Upstreams {
-		if p.Upstreams[i].Address == t.Upstream {
-			name = p.Upstreams[i].Name
-		}
-	}
-	if t.Over || name == "" {
+	if t.Over || name == "" || n.bad == 0 || n.bad == n.all {
 		return
 	}
-	f := situation.Facts{Pool: p.Name, Upstream: t.Upstream, Name: name, Error: lower(t.Headline)}
-	for i := range p.Upstreams {
-		if u := &p.Upstreams[i]; u.Name == name {
-			f.Of++
-			if !u.Available || u.Minute.Failed > 0 && u.Minute.LastFailed.After(u.Minute.LastGood) {
-				f.N++
-			}
-		}
-	}
-	if f.Of < 2 || f.N == 0 || f.N == f.Of {
-		return
-	}
-	row := situation.Of(situation.HalfDeadName).With(f)
+	row := situation.Of(situation.HalfDeadName).With(situation.Facts{Pool: t.Pool, Upstream: t.Upstream, Name: name, Error: lower(t.Headline), N: n.bad, Of: n.all})
 	t.id, t.Situation, t.Headline, t.Do = row.ID, string(row.ID), row.Headline, row.Do
 	t.Text = sentences(row.Cause, t.Text)
 }

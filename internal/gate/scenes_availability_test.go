@@ -14,7 +14,7 @@ import (
 )
 
 // quick is a health check that finds out fast.
-const quick = `health: {interval: 20ms, fast_interval: 20ms, timeout: 100ms, rise: 1, fall: 1}`
+const quick = `health: {interval: 20ms, fast_interval: 20ms, timeout: 1s, rise: 1, fall: 1}`
 
 // availabilityScenes are about who takes requests.
 func availabilityScenes() []scene {

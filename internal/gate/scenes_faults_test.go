@@ -35,7 +35,7 @@ func faultScenes() []scene {
 	return []scene{
 		{"closes without an answer", word{"warning", situation.ClosedEarly, false, "The upstream closes connections without an answer", "attempts in the last minute failed so", "out-of-memory"}, withFault(raw(""), "")},
 		{"closes idle connections as they are used", word{"warning", situation.KeepAliveRace, false, "The upstream closes idle connections as they are used", "its keep-alive timeout is shorter", "timeouts.keepalive"}, playKeepAliveRace},
-		{"does not answer in time", word{"warning", situation.ResponseTimeout, false, "The upstream does not answer in time", "timeouts.response_header", "waits for"}, withFault(slowBy(9*time.Second), `, timeouts: {response_header: 30ms}, retry: {hedge: {after: "off"}}`)},
+		{"does not answer in time", word{"warning", situation.ResponseTimeout, false, "The upstream does not answer in time", "timeouts.response_header", "waits for"}, withFault(slowBy(9*time.Second), `, timeouts: {response_header: 300ms}, retry: {hedge: {after: "off"}}`)},
 		{"is not HTTP", word{"warning", situation.NotHTTP, false, "The upstream's answers are not HTTP", "another program listens on the port", "Check the port"}, withFault(raw("SSH-2.0-OpenSSH_9.2\r\n"), "")},
 		{"has too large a header", word{"warning", situation.HeaderTooLarge, false, "The upstream's response headers are too large", "exceeded the limit", "cookies"}, withFault(raw("HTTP/1.1 200 OK\r\nA: "+strings.Repeat("x", 2<<20)+"\r\n\r\n"), "")},
 		{"breaks off", word{"warning", situation.Truncated, false, "The upstream's responses break off", "in the middle of a response", "out-of-memory"}, withFault(raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "")},
@@ -43,14 +43,15 @@ func faultScenes() []scene {
 			s.run(`pools: {app: {upstreams: [%q], commit: {buffer: 0B, resume: false}, `+unchecked+`}}`, s.raw(answer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")))
 			s.get(2)
 		}},
-		{"stops in the middle", word{"warning", situation.Stalled, false, "The upstream's responses stop in the middle", "timeouts.idle", "waits for"}, withFault(func(s *stage) string {
-			return s.serve(func(w http.ResponseWriter, r *http.Request) {
+		{"stops in the middle", word{"error", situation.Stalled, false, "The upstream's responses stop in the middle", "timeouts.idle", "waits for"}, func(s *stage) {
+			s.run(`pools: {app: {upstreams: [%q], commit: {buffer: 0B, resume: false}, timeouts: {idle: 100ms}, `+unchecked+`}}`, s.serve(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Length", "10")
 				w.Write([]byte("half"))
 				w.(http.Flusher).Flush()
 				<-r.Context().Done()
-			})
-		}, `, timeouts: {idle: 30ms}`)},
+			}))
+			s.get(2)
+		}},
 		{"answers 502 to a POST", word{"error", situation.AnswersError, false, "The upstream answers 502 itself", "Clients saw ", "application's log"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], `+unchecked+`}}`, s.fine(), s.failing(502))
 			s.send("POST", "/502", 2)

@@ -66,6 +66,7 @@ func quietScenes() []scene {
 		}},
 		{"requests that are too large", word{}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q], limits: {max_body: 10B}}}`, s.fine())
+			s.available(1)
 			for range 3 {
 				if res, err := http.Post(s.url, "text/plain", strings.NewReader(strings.Repeat("x", 100))); err == nil {
 					res.Body.Close()

@@ -26,7 +26,7 @@ func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 // loadScenes are about how much, and how fast.
 func loadScenes() []scene {
 	return []scene{
-		{"one is slow", word{"warning", situation.Slow, false, "The upstream answers slowly", "4 took 1.0 s or longer", "waits for"}, func(s *stage) {
+		{"one is slow", word{"warning", situation.Slow, false, "The upstream answers slowly", " took 1.0 s or longer", "waits for"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], retry: {hedge: {after: "off"}}, `+unchecked+`}}`, s.fine(), slowBy(1100*time.Millisecond)(s))
 			s.together(8)
 		}},
