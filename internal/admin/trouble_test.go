@@ -62,7 +62,7 @@ func TestTroubles(t *testing.T) {
 		"overloaded": {
 			Pool{Available: 1, Places: 4, InFlight: 4, Demand: Demand{Queued: 7}, Minute: LastMinute{Sums: Sums{Requests: 90, Escaped: 20}},
 				seen: sightings{situation.Overloaded: {n: 20, escaped: 20, first: now, last: now}}, Upstreams: []Upstream{good}},
-			[]string{"error  overloaded It concerned 20 of 90 requests in the last minute, at 21:04:00. Clients saw 20 errors. Now 4 of 4 places are taken, and 7 wait.", "warning  queueing 4 of 4 places are taken, and 7 requests wait."},
+			[]string{"error  overloaded It concerned 20 of 90 requests in the last minute, at 21:04:00. Clients saw 20 errors. Now 7 requests wait; the upstreams have 4 places in all.", "warning  queueing 7 requests wait; the upstreams have 4 places in all."},
 		},
 		"all fail alike": {
 			Pool{Available: 2, Upstreams: []Upstream{up("a", minuteOf(10, 10, 4, situation.AnswersError, 503, now, 0)), up("b", minuteOf(10, 10, 3, situation.AnswersError, 503, now, 0))}},

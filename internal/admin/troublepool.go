@@ -181,7 +181,7 @@ func (p *Pool) places(id situation.ID) string {
 	if id != situation.Overloaded || p.Places == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Now %d of %s are taken, and %d wait.", p.InFlight, counted(p.Places, "place"), p.Demand.Queued)
+	return fmt.Sprintf("Now %s; the upstreams have %s in all.", waitFor(p.Demand.Queued), counted(p.Places, "place"))
 }
 
 // orders says what an operator has done about the time at which requests had to wait.
@@ -208,7 +208,7 @@ func (p *Pool) queueing() (Trouble, bool) {
 	case p.Places == 0 || p.Available == 0:
 		return Trouble{}, false
 	case p.Demand.Queued > 0:
-		return tell(situation.Queueing, f, false, fmt.Sprintf("%s taken, and %s.", fraction(p.InFlight, p.Places), waitFor(p.Demand.Queued))), true
+		return tell(situation.Queueing, f, false, fmt.Sprintf("%s; the upstreams have %s in all.", waitFor(p.Demand.Queued), counted(p.Places, "place"))), true
 	case p.InFlight >= p.Places:
 		return tell(situation.AtLimit, f, false, fraction(p.InFlight, p.Places)+" taken."), true
 	}

@@ -31,25 +31,7 @@ func quietScenes() []scene {
 			s.available(2)
 		}},
 		{"hedges only", word{}, playHedges},
-		{"clients that leave", word{}, func(s *stage) {
-			let := make(chan struct{})
-			s.run(`pools: {app: {upstreams: [%q], health: {type: none}}}`, s.serve(func(_ http.ResponseWriter, r *http.Request) {
-				select {
-				case <-let:
-				case <-r.Context().Done():
-				}
-			}))
-			s.t.Cleanup(func() { close(let) })
-			for range 5 {
-				ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Millisecond)
-				r, _ := http.NewRequestWithContext(ctx, "GET", s.url, nil)
-				if res, err := http.DefaultClient.Do(r); err == nil {
-					res.Body.Close()
-				}
-				cancel()
-			}
-			s.until("the clients to be gone", func(a *admin.Status) bool { return a.Pools[0].Minute.Refused == 5 && a.Pools[0].InFlight == 0 })
-		}},
+		{"clients that leave", word{}, playLeaving},
 		{"clients whose requests are malformed", word{}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q]}}`, s.fine())
 			for _, text := range []string{"nonsense\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\x00\r\n\r\n"} {
@@ -109,6 +91,34 @@ func quietScenes() []scene {
 			s.available(2)
 		}},
 	}
+}
+
+// playLeaving has clients leave as soon as an upstream has their requests.
+func playLeaving(s *stage) {
+	const clients = 5
+	arrived := make(chan struct{})
+	s.run(`pools: {app: {upstreams: [%q], health: {type: none}}}`, s.serve(func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	}))
+	for range clients {
+		ctx, leave := context.WithCancel(s.t.Context())
+		r, err := http.NewRequestWithContext(ctx, "GET", s.url, nil)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		left := make(chan struct{})
+		go func() {
+			defer close(left)
+			if res, err := http.DefaultClient.Do(r); err == nil {
+				res.Body.Close()
+			}
+		}()
+		<-arrived
+		leave()
+		<-left
+	}
+	s.until("the clients to be gone", func(a *admin.Status) bool { return a.Pools[0].Minute.Refused == clients && a.Pools[0].InFlight == 0 })
 }
 
 // playHedges has one of two upstreams late, so that the other answers first. This was

@@ -38,7 +38,7 @@ func loadScenes() []scene {
 			s.run(`pools: {app: {upstreams: [{url: %q, max_in_flight: 1}], health: {type: none}, queue: {max_requests: 1, max_wait: 20ms}}}`, slowBy(2*time.Second)(s))
 			s.together(6)
 		}},
-		{"requests queue", word{"warning", situation.Queueing, false, "Requests queue for a place", "1 of 1 place is taken, and ", "Add upstreams"}, func(s *stage) {
+		{"requests queue", word{"warning", situation.Queueing, false, "Requests queue for a place", "the upstreams have 1 place in all.", "Add upstreams"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [{url: %q, max_in_flight: 1}], health: {type: none}, queue: {max_wait: 5s}}}`, slowBy(2*time.Second)(s))
 			s.together(3)
 		}},
