@@ -22,11 +22,11 @@ type upstreamTally struct {
 type piece struct {
 	attempts, failed, escaped uint32
 	abandoned                 uint32 // another upstream had been asked too, and answered first
-	hung                      uint32 // of these, because it seemed to hang
 	answered, slow            uint32
 	took, longest             time.Duration // until the response headers of those answered
 	times                     histogram
 	seen                      sightings
+	hung                      sightings // of those abandoned, because it seemed to hang
 	reasons                   map[reason.Reason]int
 }
 
@@ -48,7 +48,7 @@ func (u *upstreamTally) count(r *proxy.Record, i int, escaped bool, now int64) {
 	case a.Decision == reason.LostRace:
 		p.abandoned++
 		if hangs(suspected(r, i)) {
-			p.hung++
+			p.hung.note(situation.Hangs, at, false, nil)
 		}
 	case a.Reason.Fault() == reason.FaultUpstream:
 		u.fail(p, &a, at, escaped)
@@ -106,7 +106,7 @@ func (u *upstreamTally) view(now int64) Minute {
 		m.Failed += int(p.failed)
 		m.Escaped += int(p.escaped)
 		m.Abandoned += int(p.abandoned)
-		m.hung += int(p.hung)
+		m.hung.merge(p.hung)
 		m.Answered += int(p.answered)
 		m.Slow += int(p.slow)
 		took += p.took

@@ -64,8 +64,8 @@ type Minute struct {
 	LastFailed time.Time      `json:"last_failed,omitzero"` // also when that is longer ago
 	LastGood   time.Time      `json:"last_good,omitzero"`
 
-	hung int // of Abandoned, because it seemed to hang
-	seen sightings
+	seen sightings // of what failed
+	hung sightings // of what was abandoned, because it seemed to hang
 }
 
 // second is what ended in one.

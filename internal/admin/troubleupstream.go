@@ -69,7 +69,7 @@ func (u *Upstream) trouble(p *Pool, now time.Time) (Trouble, bool) {
 		return u.out(p, id, s, now), true
 	case s != nil:
 		return u.failing(p, id, s, now), true
-	case u.Minute.hung >= someHung:
+	case u.Minute.hung.times() >= someHung:
 		return u.hanging(p, now), true
 	case u.state == situation.Slow || u.slowAnswers():
 		return u.slow(p), true
@@ -132,7 +132,7 @@ func (u *Upstream) checked(now time.Time) string {
 	if c.At.IsZero() || c.Passed {
 		return ""
 	}
-	return fmt.Sprintf("The health check fails since %s: %s.", clock(c.Since, now), brief(c.err))
+	return fmt.Sprintf("The health check has failed since %s: %s.", clock(c.Since, now), brief(c.err))
 }
 
 // failing is for an upstream that is used, or was until its breaker opened, and on which
@@ -200,8 +200,11 @@ func (u *Upstream) flaps(p *Pool, id situation.ID, s *sighting, now time.Time) T
 // react.
 func (u *Upstream) hanging(p *Pool, now time.Time) Trouble {
 	m := &u.Minute
-	over := u.Available && now.Sub(m.LastGood) < recently && u.Check.Passed
-	t := tell(situation.Hangs, u.facts(p), over, fmt.Sprintf("%s of %s in the last minute were given to another upstream, because nothing came back.", number(m.hung), counted(m.Attempts, "attempt")), "No client saw an error from it.")
+	h := m.hung[situation.Hangs]
+	over := u.Available && m.LastGood.After(h.last) && u.Check.Passed
+	t := tell(situation.Hangs, u.facts(p), over,
+		fmt.Sprintf("%s of %s in the last minute were given to another upstream, because nothing came back, %s.", number(h.n), counted(m.Attempts, "attempt"), times(h.first, h.last, now, h.n)), "No client saw an error from it.")
+	t.First, t.Last = h.first, h.last
 	t.raise(false)
 	return t
 }

@@ -94,6 +94,14 @@ func (x *sighting) span(first, last time.Time) {
 	}
 }
 
+// times returns how often anything was met.
+func (s sightings) times() (n int) {
+	for _, x := range s {
+		n += x.n
+	}
+	return n
+}
+
 // merge adds what another piece of the minute has.
 func (s *sightings) merge(o sightings) {
 	for id, y := range o {

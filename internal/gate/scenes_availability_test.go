@@ -115,7 +115,7 @@ func availabilityScenes() []scene {
 			ok := s.serve(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "well") })
 			s.run(`pools: {app: {upstreams: [%q, %q], health: {path: /, interval: 20ms, fast_interval: 20ms, rise: 1, fall: 1, expect: {body: well}}}}`, ok, s.fine())
 		}},
-		{"the check asks for the wrong thing", word{"warning", situation.CheckIsWrong, false, "Every health check fails, but the upstreams answer requests", "The health check fails since ", "goodgate check --probe"}, playWrongCheck},
+		{"the check asks for the wrong thing", word{"warning", situation.CheckIsWrong, false, "Every health check fails, but the upstreams answer requests", "The health check has failed since ", "goodgate check --probe"}, playWrongCheck},
 		{"not checked yet", word{"notice", situation.Starting, false, "The upstreams are being checked for the first time", "has a result yet", ""}, func(s *stage) {
 			let := make(chan struct{})
 			slow := s.serve(func(http.ResponseWriter, *http.Request) { <-let })

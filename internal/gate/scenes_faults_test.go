@@ -58,13 +58,13 @@ func faultScenes() []scene {
 		}},
 		{"answers 503 to a GET", word{"warning", situation.AnswersError, false, "The upstream answers 503 itself", "No client saw an error from it.", "application's log"}, withFault(func(s *stage) string { return s.failing(503) }, "")},
 		{"is not TLS", word{"warning", situation.NotTLS, false, "The upstream does not speak TLS", "most likely speaks plain HTTP", "http:// instead of https://"}, withFault(func(s *stage) string { return strings.Replace(s.fine(), "http:", "https:", 1) }, "")},
-		{"is not TLS, by its check", word{"warning", situation.NotTLS, false, "The upstream does not speak TLS", "The health check fails since ", "http:// instead of https://"}, func(s *stage) {
+		{"is not TLS, by its check", word{"warning", situation.NotTLS, false, "The upstream does not speak TLS", "The health check has failed since ", "http:// instead of https://"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], `+quick+`}}`, s.fine(), strings.Replace(s.fine(), "http:", "https:", 1))
 		}},
 		{"its certificate has expired", word{"warning", situation.CertExpired, false, "The upstream's certificate has expired", "is past its end", "Renew"}, playCertificate(func(a *certtest.Authority) tls.Certificate {
 			return a.IssueUntil(time.Now().Add(-time.Hour), "127.0.0.1")
 		}, true, unchecked)},
-		{"its certificate has expired, by its check", word{"warning", situation.CertExpired, false, "The upstream's certificate has expired", "The health check fails since ", "Renew"}, playCertificate(func(a *certtest.Authority) tls.Certificate {
+		{"its certificate has expired, by its check", word{"warning", situation.CertExpired, false, "The upstream's certificate has expired", "The health check has failed since ", "Renew"}, playCertificate(func(a *certtest.Authority) tls.Certificate {
 			return a.IssueUntil(time.Now().Add(-time.Hour), "127.0.0.1")
 		}, true, quick)},
 		{"its certificate is for another name", word{"warning", situation.CertName, false, "The upstream's certificate is for another name", "does not list the name", "tls.server_name"}, playCertificate(func(a *certtest.Authority) tls.Certificate { return a.Issue("other.example") }, true, unchecked)},

@@ -62,18 +62,18 @@ var faults = []Row{
 	}, {
 		ID: ConnectTimeout, Level: Warning, Reason: reason.ConnectTimeout,
 		Headline: "The upstream does not accept connections in time", Past: "The upstream did not accept connections in time",
-		Cause: "Connecting to {upstream} got no answer: its machine is off, a firewall drops the packets, or the application no longer accepts.",
-		Do:    "Check that the machine runs and that no firewall is in between; then restart the application.", DoPast: "If it happens again, look for a firewall or an application that stops accepting.",
+		Cause: "Connecting to {upstream} got no answer: its machine is off, a firewall drops the packets, or the application no longer accepts.", CausePast: "Connecting to {upstream} got no answer: its machine was off, a firewall dropped the packets, or the application did not accept.",
+		Do: "Check that the machine runs and that no firewall is in between; then restart the application.", DoPast: "If it happens again, look for a firewall or an application that stops accepting.",
 	}, {
 		ID: HandshakeFails, Level: Warning, Reason: reason.TLSHandshake,
 		Headline: "TLS with the upstream fails", Past: "TLS with the upstream failed",
-		Cause: "{upstream} and goodgate do not agree on a TLS version, a cipher or a client certificate.",
-		Do:    "Compare the upstream's TLS settings with the pool's tls section; goodgate doctor takes a closer look.",
+		Cause: "{upstream} and goodgate do not agree on a TLS version, a cipher or a client certificate.", CausePast: "{upstream} and goodgate did not agree on a TLS version, a cipher or a client certificate.",
+		Do: "Compare the upstream's TLS settings with the pool's tls section; goodgate doctor takes a closer look.",
 	}, {
 		ID: NotTLS, Level: Warning, Reason: reason.TLSHandshake,
 		Headline: "The upstream does not speak TLS", Past: "The upstream did not speak TLS",
-		Cause: "What {upstream} answered to the TLS handshake is not TLS: it most likely speaks plain HTTP on this port.",
-		Do:    "Write http:// instead of https:// in the pool, or use the upstream's TLS port.",
+		Cause: "What {upstream} answered to the TLS handshake is not TLS: it most likely speaks plain HTTP on this port.", CausePast: "What {upstream} answered to the TLS handshake was not TLS: it most likely spoke plain HTTP on this port.",
+		Do: "Write http:// instead of https:// in the pool, or use the upstream's TLS port.",
 	}, {
 		ID: CertificateBad, Level: Warning, Reason: reason.TLSCertificate,
 		Headline: "The upstream's certificate is not accepted", Past: "The upstream's certificate was not accepted",
@@ -82,28 +82,28 @@ var faults = []Row{
 	}, {
 		ID: CertExpired, Level: Warning, Reason: reason.TLSCertificate,
 		Headline: "The upstream's certificate has expired", Past: "The upstream's certificate had expired",
-		Cause: "The certificate that {upstream} shows is past its end.",
-		Do:    "Renew the certificate on the upstream, and reload the application so that it uses it.",
+		Cause: "The certificate that {upstream} shows is past its end.", CausePast: "The certificate that {upstream} showed was past its end.",
+		Do: "Renew the certificate on the upstream, and reload the application so that it uses it.",
 	}, {
 		ID: CertNotYet, Level: Warning, Reason: reason.TLSCertificate,
 		Headline: "The upstream's certificate is not valid yet", Past: "The upstream's certificate was not valid yet",
-		Cause: "The validity of the certificate that {upstream} shows begins in the future, or a clock is wrong.",
-		Do:    "Compare the clocks of both machines; else install a certificate that is valid now.",
+		Cause: "The validity of the certificate that {upstream} shows begins in the future, or a clock is wrong.", CausePast: "The validity of the certificate that {upstream} showed began in the future, or a clock was wrong.",
+		Do: "Compare the clocks of both machines; else install a certificate that is valid now.",
 	}, {
 		ID: CertName, Level: Warning, Reason: reason.TLSCertificate,
 		Headline: "The upstream's certificate is for another name", Past: "The upstream's certificate was for another name",
-		Cause: "The certificate that {upstream} shows does not list the name that goodgate asks for.",
-		Do:    "Set tls.server_name of the pool to a name in the certificate, or issue a certificate for the name in use.",
+		Cause: "The certificate that {upstream} shows does not list the name that goodgate asks for.", CausePast: "The certificate that {upstream} showed did not list the name that goodgate asks for.",
+		Do: "Set tls.server_name of the pool to a name in the certificate, or issue a certificate for the name in use.",
 	}, {
 		ID: CertUnknownCA, Level: Warning, Reason: reason.TLSCertificate,
 		Headline: "The upstream's certificate is from an unknown authority", Past: "The upstream's certificate was from an unknown authority",
-		Cause: "Nobody whom goodgate trusts has signed the certificate that {upstream} shows.",
-		Do:    "Set tls.ca of the pool to the authority's certificate; for a self-signed certificate, to that certificate.",
+		Cause: "Nobody whom goodgate trusts has signed the certificate that {upstream} shows.", CausePast: "Nobody whom goodgate trusts had signed the certificate that {upstream} showed.",
+		Do: "Set tls.ca of the pool to the authority's certificate; for a self-signed certificate, to that certificate.",
 	}, {
 		ID: ClosedEarly, Level: Warning, Reason: reason.ClosedBeforeResponse,
 		Headline: "The upstream closes connections without an answer", Past: "The upstream closed connections without an answer",
-		Cause: "The application on {upstream} took requests and ended the connection: it crashes, restarts, or kills its workers.",
-		Do:    "Look in the application's log for a crash, a worker timeout or an out-of-memory kill.",
+		Cause: "The application on {upstream} took requests and ended the connection: it crashes, restarts, or kills its workers.", CausePast: "The application on {upstream} took requests and ended the connection: it crashed, restarted, or killed its workers.",
+		Do: "Look in the application's log for a crash, a worker timeout or an out-of-memory kill.",
 	}, {
 		ID: KeepAliveRace, Level: Warning, Reason: reason.ClosedBeforeResponse,
 		Headline: "The upstream closes idle connections as they are used", Past: "The upstream closed idle connections as they were used",
@@ -112,8 +112,8 @@ var faults = []Row{
 	}, {
 		ID: StreamRefused, Level: Warning, Reason: reason.StreamRefused,
 		Headline: "The upstream turns requests away", Past: "The upstream turned requests away",
-		Cause: "{upstream} refused HTTP/2 streams: it restarts, or allows fewer at once than it gets.",
-		Do:    "Raise the application's limit of concurrent streams, or set max_in_flight below it.", DoPast: "Nothing, if it was a restart.",
+		Cause: "{upstream} refused HTTP/2 streams: it restarts, or allows fewer at once than it gets.", CausePast: "{upstream} refused HTTP/2 streams: it restarted, or allows fewer at once than it got.",
+		Do: "Raise the application's limit of concurrent streams, or set max_in_flight below it.", DoPast: "Nothing, if it was a restart.",
 	}, {
 		ID: ResponseTimeout, Level: Warning, Reason: reason.ResponseTimeout,
 		Headline: "The upstream does not answer in time", Past: "The upstream did not answer in time",
@@ -122,13 +122,13 @@ var faults = []Row{
 	}, {
 		ID: Hangs, Level: Warning, Reason: reason.ResponseTimeout,
 		Headline: "The upstream hangs", Past: "The upstream hung",
-		Cause: "{upstream} accepts connections and answers nothing, not even the health check: the process is stopped, deadlocked or out of workers.",
-		Do:    "Take a stack dump of the application, then restart it.", DoPast: "If it happens again, look for a deadlock, a long garbage collection or too few workers.",
+		Cause: "{upstream} accepts connections and answers nothing, not even the health check: the process is stopped, deadlocked or out of workers.", CausePast: "{upstream} accepted connections and answered nothing: the process was stopped, deadlocked or out of workers.",
+		Do: "Take a stack dump of the application, then restart it.", DoPast: "If it happens again, look for a deadlock, a long garbage collection or too few workers.",
 	}, {
 		ID: NotHTTP, Level: Warning, Reason: reason.ResponseMalformed,
 		Headline: "The upstream's answers are not HTTP", Past: "The upstream's answers were not HTTP",
-		Cause: "What {upstream} sent is not the protocol that the pool speaks: another program listens on the port, or it speaks HTTPS or another HTTP version.",
-		Do:    "Check the port, the scheme (http or https) and the pool's protocol.",
+		Cause: "What {upstream} sent is not the protocol that the pool speaks: another program listens on the port, or it speaks HTTPS or another HTTP version.", CausePast: "What {upstream} sent was not the protocol that the pool speaks: another program listened on the port, or it spoke HTTPS or another HTTP version.",
+		Do: "Check the port, the scheme (http or https) and the pool's protocol.",
 	}, {
 		ID: HeaderTooLarge, Level: Warning, Reason: reason.ResponseHeaderTooLarge,
 		Headline: "The upstream's response headers are too large", Past: "The upstream's response headers were too large",
@@ -147,17 +147,17 @@ var faults = []Row{
 	}, {
 		ID: AnswersError, Level: Warning, Reason: reason.UpstreamStatus,
 		Headline: "The upstream answers {status} itself", Past: "The upstream answered {status} itself",
-		Cause: "The error comes from the application on {upstream}, or from a proxy in front of it, not from goodgate.",
-		Do:    "Look in the application's log.",
+		Cause: "The error comes from the application on {upstream}, or from a proxy in front of it, not from goodgate.", CausePast: "The error came from the application on {upstream}, or from a proxy in front of it, not from goodgate.",
+		Do: "Look in the application's log.",
 	}, {
 		ID: CheckStatus, Level: Warning, Reason: reason.UpstreamStatus,
 		Headline: "The upstream answers its health check with {status}", Past: "The upstream answered its health check with {status}",
-		Cause: "The application on {upstream} runs, and says that it is not well, or the check asks for a path that it does not have.",
-		Do:    "Ask for the check's path yourself (curl), and compare with health.path and health.expect.",
+		Cause: "The application on {upstream} runs, and says that it is not well, or the check asks for a path that it does not have.", CausePast: "The application on {upstream} ran, and said that it was not well.",
+		Do: "Ask for the check's path yourself (curl), and compare with health.path and health.expect.",
 	}, {
 		ID: CheckWrong, Level: Warning,
 		Headline: "The upstream's answer to its health check is not the expected one", Past: "The upstream's answer to its health check was not the expected one",
-		Cause: "{upstream} answers the check: {error}.",
-		Do:    "Compare what it answers with the pool's health section.",
+		Cause: "{upstream} answers the check: {error}.", CausePast: "{upstream} answered the check: {error}.",
+		Do: "Compare what it answers with the pool's health section.",
 	},
 }

@@ -81,7 +81,7 @@ var pools = []Row{
 	}, {
 		ID: NoUpstream, Level: Error, Reason: reason.NoUpstream,
 		Headline: "Requests find no upstream", Past: "Requests found no upstream",
-		Cause: "No upstream of pool {pool} was available, and requests are not held (hold.for is 0), or could not be.",
+		Cause: "No upstream of pool {pool} was available, and the requests were not held (hold.for: 0s), or could not be.",
 		Do:    "Bring an upstream back; the state of each is below.", DoPast: "hold.for lets requests wait through a restart; another upstream avoids the wait.",
 	}, {
 		ID: Overloaded, Level: Error, Reason: reason.Overloaded,
@@ -101,18 +101,18 @@ var pools = []Row{
 	}, {
 		ID: RetriesStopped, Level: Warning,
 		Headline: "Failed requests are not retried", Past: "Failed requests were not retried",
-		Cause: "Too many requests to pool {pool} fail, so its retry budget is spent, or it is overloaded: further retries would add to the load.",
-		Do:    "Mend or take out the upstream that fails.",
+		Cause: "Too many requests to pool {pool} fail, so its retry budget is spent, or it is overloaded: further retries would add to the load.", CausePast: "Too many requests to pool {pool} failed, so its retry budget was spent, or it was overloaded: further retries would have added to the load.",
+		Do: "Mend or take out the upstream that fails.",
 	}, {
 		ID: AllSlow, Level: Warning,
 		Headline: "All upstreams answer slowly", Past: "All upstreams answered slowly",
-		Cause: "Every upstream of pool {pool} takes long to answer, which points to something that they share.",
-		Do:    "Look at what all upstreams use: the database, the network, another service, or the load itself.",
+		Cause: "Every upstream of pool {pool} takes long to answer, which points to something that they share.", CausePast: "Every upstream of pool {pool} took long to answer, which points to something that they share.",
+		Do: "Look at what all upstreams use: the database, the network, another service, or the load itself.",
 	}, {
 		ID: FailAlike, Level: Warning,
 		Headline: "All upstreams fail in the same way", Past: "All upstreams failed in the same way",
-		Cause: "All {of} upstreams of pool {pool} fail alike, which points to something that they share: {error}.",
-		Do:    "Look at what they share: the last deployment, the database, the network.",
+		Cause: "All {of} upstreams of pool {pool} fail alike, which points to something that they share: {error}.", CausePast: "All {of} upstreams of pool {pool} failed alike, which points to something that they share: {error}.",
+		Do: "Look at what they share: the last deployment, the database, the network.",
 	}, {
 		ID: FallbackInUse, Level: Warning,
 		Headline: "Requests are answered by the fallback", Past: "Requests were answered by the fallback",
@@ -136,7 +136,7 @@ var pools = []Row{
 	}, {
 		ID: UpgradeFails, Level: Error, Reason: reason.UpgradeUnsupported,
 		Headline: "WebSockets cannot reach the upstreams", Past: "WebSockets could not reach the upstreams",
-		Cause: "Clients asked pool {pool} for a WebSocket or another upgrade, and its upstreams are reached by HTTP/2 only.",
-		Do:    "Use protocol: auto or http1 for the pool.",
+		Cause: "Clients asked pool {pool} for a WebSocket or another upgrade, and its upstreams are reached by HTTP/2 only.", CausePast: "Clients asked pool {pool} for a WebSocket or another upgrade, and its upstreams were reached by HTTP/2 only.",
+		Do: "Use protocol: auto or http1 for the pool.",
 	},
 }

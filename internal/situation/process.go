@@ -48,7 +48,7 @@ var process = []Row{
 	}, {
 		ID: OutOfFiles, Level: Error, Reason: reason.Overloaded,
 		Headline: "goodgate has run out of file descriptors", Past: "goodgate ran out of file descriptors",
-		Cause: "A connection could not be made, because the process has no file descriptor left (limit {n}).",
+		Cause: "A connection could not be made, because the process had no file descriptor left (limit {n}).",
 		Do:    "Raise the limit (LimitNOFILE= in systemd, ulimit -n), or set listeners[].max_connections.",
 	}, {
 		ID: OwnLimit, Level: Error, Reason: reason.Overloaded,
@@ -58,7 +58,7 @@ var process = []Row{
 	}, {
 		ID: NoRoute, Level: Warning, Reason: reason.NoRoute,
 		Headline: "Most requests match no route", Past: "Most requests matched no route",
-		Cause: "{n} of {of} requests in the last minute were for a host or a path that no route takes, and got 404.",
+		Cause: "{n} of {of} requests in the last minute were for a host or a path without a route, and got 404.",
 		Do:    "Compare the hosts and paths of the routes with what clients ask for: goodgate why ID tells of one request.",
 	}, {
 		ID: Internal, Level: Error, Reason: reason.Internal,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,6 +36,9 @@ func TestEveryRowIsWhole(t *testing.T) {
 		if r.Level > Notice && r.Do == "" {
 			t.Errorf("%s: no next step", r.ID)
 		}
+		if now := regexp.MustCompile(`\b(is|are|does|do|has|takes|answers|comes|fails|fail|shows)\b`); r.Past != "" && r.CausePast == "" && now.MatchString(before(r.Cause)) {
+			t.Errorf("%s: %q is in the present tense", r.ID, r.Cause)
+		}
 		for _, s := range []string{r.Cause, r.Do, r.CausePast, r.DoPast} {
 			if s != "" && !strings.HasSuffix(s, ".") || r.Cause == "" {
 				t.Errorf("%s: %q is no sentence", r.ID, s)
@@ -47,6 +51,12 @@ func TestEveryRowIsWhole(t *testing.T) {
 	if Known("nothing") {
 		t.Error("there is a row for nothing")
 	}
+}
+
+// before returns what is said to have happened, without the explanation after a colon.
+func before(s string) string {
+	s, _, _ = strings.Cut(s, ":")
+	return s
 }
 
 // TestEveryReasonHasARow: whatever a request failed with can be told.

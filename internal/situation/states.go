@@ -73,8 +73,8 @@ var states = []Row{
 	}, {
 		ID: Slow, Level: Warning,
 		Headline: "The upstream answers slowly", Past: "The upstream answered slowly",
-		Cause: "{upstream} takes long to answer the requests that it gets; the time that they waited in goodgate is not counted.",
-		Do:    "Find what the application waits for: its database, its processors, another service.",
+		Cause: "{upstream} takes long to answer the requests that it gets; the time that they waited in goodgate is not counted.", CausePast: "{upstream} took long to answer the requests that it got; the time that they waited in goodgate is not counted.",
+		Do: "Find what the application waits for: its database, its processors, another service.",
 	}, {
 		ID: Flapping, Level: Warning,
 		Headline: "The upstream comes and goes",
@@ -83,7 +83,7 @@ var states = []Row{
 	}, {
 		ID: HalfDeadName, Level: Warning,
 		Headline: "{n} of {of} addresses of {name} cannot be used", Past: "{n} of {of} addresses of {name} could not be used",
-		Cause: "The name {name} leads to {of} addresses, and {upstream} does not work: {error}.",
-		Do:    "Remove the address from DNS, or start the application there.",
+		Cause: "The name {name} leads to {of} addresses, and {upstream} does not work: {error}.", CausePast: "The name {name} leads to {of} addresses, and {upstream} did not work: {error}.",
+		Do: "Remove the address from DNS, or start the application there.",
 	},
 }
