@@ -22,11 +22,12 @@ type upstreamTally struct {
 type piece struct {
 	attempts, failed, escaped uint32
 	abandoned                 uint32 // another upstream had been asked too, and answered first
-	answered, slow            uint32
+	answered                  uint32
 	took, longest             time.Duration // until the response headers of those answered
 	times                     histogram
 	seen                      sightings
 	hung                      sightings // of those abandoned, because it seemed to hang
+	slow                      sightings // of those answered, that took long
 	reasons                   map[reason.Reason]int
 }
 
@@ -41,7 +42,7 @@ func (u *upstreamTally) count(r *proxy.Record, i int, escaped bool, now int64) {
 	p := u.past.at(now)
 	p.attempts++
 	if a.Status != 0 {
-		p.answer(a.Took)
+		p.answer(a.Took, r.Start.Add(a.After+a.Took))
 	}
 	at := r.Start.Add(a.After + a.Took)
 	switch {
@@ -78,13 +79,13 @@ func (u *upstreamTally) fail(p *piece, a *proxy.Attempt, at time.Time, escaped b
 	}
 }
 
-func (p *piece) answer(took time.Duration) {
+func (p *piece) answer(took time.Duration, at time.Time) {
 	p.answered++
 	p.took += took
 	p.longest = max(p.longest, took)
 	p.times.add(took)
 	if took >= slowAnswer {
-		p.slow++
+		p.slow.note(situation.Slow, at, false, nil)
 	}
 }
 
@@ -108,7 +109,7 @@ func (u *upstreamTally) view(now int64) Minute {
 		m.Abandoned += int(p.abandoned)
 		m.hung.merge(p.hung)
 		m.Answered += int(p.answered)
-		m.Slow += int(p.slow)
+		m.slow.merge(p.slow)
 		took += p.took
 		m.LongestMS = max(m.LongestMS, milliseconds(p.longest))
 		m.seen.merge(p.seen)
@@ -119,6 +120,7 @@ func (u *upstreamTally) view(now int64) Minute {
 			}
 		}
 	}
+	m.Slow = m.slow.times()
 	if m.Answered > 0 {
 		m.MeanMS = milliseconds(took / time.Duration(m.Answered))
 	}

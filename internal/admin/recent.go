@@ -66,6 +66,7 @@ type Minute struct {
 
 	seen sightings // of what failed
 	hung sightings // of what was abandoned, because it seemed to hang
+	slow sightings // of what took long
 }
 
 // second is what ended in one.

@@ -134,6 +134,42 @@ func TestFlapping(t *testing.T) {
 	}
 }
 
+// TestOver: what was slow, or came and went, is told in the past tense once it is over.
+func TestOver(t *testing.T) {
+	now := time.Unix(at, 0)
+	y := new(Tally)
+	answer := func(began time.Time, took time.Duration) {
+		y.observe(&proxy.Record{Pool: "app", Start: began, Duration: took, Attempts: []proxy.Attempt{{Upstream: "a", Status: 200, Took: took}}}, began.Add(took).Unix())
+	}
+	for range 4 {
+		answer(now, 2*time.Second)
+	}
+	first := func(at time.Time, change func(*Upstream)) Trouble {
+		u := Upstream{Address: "a", Available: true, Operator: "ready", state: situation.Healthy, Minute: y.minute("app", at.Unix()).upstreams["a"]}
+		change(&u)
+		all := ranked((&Pool{Name: "app", Available: 1, Upstreams: []Upstream{u}}).troubles(at))
+		if len(all) != 1 {
+			t.Fatalf("got %+v", all)
+		}
+		return all[0]
+	}
+	as := func(*Upstream) {}
+	if got := first(now.Add(3*time.Second), as); got.Over || got.Level != "warning" || got.Headline != "The upstream answers slowly" {
+		t.Errorf("while it is slow: %+v", got)
+	}
+	answer(now.Add(20*time.Second), time.Millisecond)
+	if got := first(now.Add(21*time.Second), as); !got.Over || got.Level != "notice" || got.Headline != "The upstream answered slowly" || !got.Last.Equal(now.Add(2*time.Second)) {
+		t.Errorf("once it is fast again: %+v", got)
+	}
+	flaps := func(u *Upstream) { u.flips, u.Since = manyFlips, now }
+	if got := first(now.Add(time.Minute), flaps); got.Over || got.Headline != "The upstream comes and goes" {
+		t.Errorf("while it comes and goes: %+v", got)
+	}
+	if got := first(now.Add(3*time.Minute), flaps); !got.Over || got.Headline != "The upstream came and went" {
+		t.Errorf("three minutes later: %+v", got)
+	}
+}
+
 func TestBrief(t *testing.T) {
 	err := error(&os.SyscallError{Syscall: "connect", Err: syscall.ECONNREFUSED})
 	if got := brief(err); got != "connection refused" {

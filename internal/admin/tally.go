@@ -42,8 +42,8 @@ type means struct {
 type strays struct{ past window[stray] }
 
 type stray struct {
-	requests, lost uint32
-	seen           sightings
+	requests uint32
+	seen     sightings
 }
 
 // Observe is a proxy's observer.
@@ -59,9 +59,6 @@ func (t *Tally) observe(r *proxy.Record, now int64) {
 	}
 	s := t.routes.past.at(now)
 	s.requests++
-	if r.Reason == reason.NoRoute {
-		s.lost++
-	}
 	if r.Pool == "" {
 		s.count(r)
 		return
@@ -87,6 +84,8 @@ func (t *Tally) observe(r *proxy.Record, now int64) {
 func (s *stray) count(r *proxy.Record) {
 	at := r.Start.Add(r.Duration)
 	switch r.Reason {
+	case reason.NoRoute:
+		s.seen.note(situation.NoRoute, at, false, nil)
 	case reason.Overloaded:
 		s.seen.note(situation.OwnLimit, at, true, r.Err)
 	case reason.RateLimited, reason.LoopDetected, reason.Internal:
@@ -245,7 +244,6 @@ func (t *Tally) strays(now int64) (sum stray) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for s := range t.routes.past.last(now) {
-		sum.lost += s.lost
 		sum.requests += s.requests
 		sum.seen.merge(s.seen)
 	}

@@ -100,11 +100,17 @@ func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 
 // strayTroubles are those of requests that came to no pool.
 func strayTroubles(sum stray, now time.Time) (list []Trouble) {
-	if sum.lost >= manyLost && 2*sum.lost >= sum.requests {
-		list = append(list, tell(situation.NoRoute, situation.Facts{N: int(sum.lost), Of: int(sum.requests)}, false))
-	}
 	for _, id := range slices.Sorted(maps.Keys(sum.seen)) {
-		list = append(list, sum.seen[id].tell(id, "", uint64(sum.requests), now))
+		s := sum.seen[id]
+		switch {
+		case id != situation.NoRoute:
+			list = append(list, s.tell(id, "", uint64(sum.requests), now))
+		case s.n >= manyLost && 2*s.n >= int(sum.requests):
+			t := tell(id, situation.Facts{N: s.n, Of: int(sum.requests)}, now.Sub(s.last) > recently, "The last was at "+clock(s.last, now)+".")
+			t.First, t.Last = s.first, s.last
+			t.raise(false)
+			list = append(list, t)
+		}
 	}
 	return list
 }

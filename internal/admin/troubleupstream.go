@@ -10,6 +10,7 @@ import (
 const (
 	manyFlips = 6                // changes of availability
 	flipsIn   = 15 * time.Minute // in which they are flapping
+	calm      = 2 * time.Minute  // without a change, and they have stopped
 	someSlow  = 3                // slow answers in a minute
 	slowShare = 20               // one in so many that is slow is many
 	someHung  = 2                // attempts that were abandoned because nothing came back
@@ -72,7 +73,7 @@ func (u *Upstream) trouble(p *Pool, now time.Time) (Trouble, bool) {
 	case u.Minute.hung.times() >= someHung:
 		return u.hanging(p, now), true
 	case u.state == situation.Slow || u.slowAnswers():
-		return u.slow(p), true
+		return u.slow(p, now), true
 	case u.state == situation.Healthy, u.state == situation.CheckIsWrong: // that is told once for the pool
 		return Trouble{}, false
 	}
@@ -190,7 +191,8 @@ func (u *Upstream) flaps(p *Pool, id situation.ID, s *sighting, now time.Time) T
 		f.Status = s.status
 		why = sentences(situation.Of(id).With(f).Headline+".", u.Minute.attempts(id, s, now), why)
 	}
-	t := tell(situation.Flapping, u.facts(p), false, fmt.Sprintf("Its availability has changed %d times or more in %s, last at %s.", u.flips, "15 minutes", clock(u.Since, now)), why)
+	over := u.Available && now.Sub(u.Since) > calm
+	t := tell(situation.Flapping, u.facts(p), over, fmt.Sprintf("Its availability has changed %d times or more in %s, last at %s.", u.flips, "15 minutes", clock(u.Since, now)), why)
 	t.Last = u.Since
 	t.raise(u.Minute.Escaped > 0)
 	return t
@@ -215,16 +217,20 @@ func (u *Upstream) slowAnswers() bool {
 	return m.Slow >= someSlow && m.Slow*slowShare >= m.Answered
 }
 
-func (u *Upstream) slow(p *Pool) Trouble {
-	compared := ""
+func (u *Upstream) slow(p *Pool, now time.Time) Trouble {
+	compared, gets, last := "", "", u.Minute.slow[situation.Slow]
 	if f := p.fastest(); f != nil && f != u {
 		compared = fmt.Sprintf("The fastest, %s, %s.", f.Address, f.Minute.slowness())
 	}
-	gets := ""
 	if u.Slow {
 		gets = "It gets fewer requests than the others."
 	}
-	t := tell(situation.Slow, u.facts(p), false, "In the last minute it "+u.Minute.slowness()+".", compared, gets)
+	over := !u.Slow && last != nil && now.Sub(last.last) > recently && u.Minute.LastGood.After(last.last)
+	t := tell(situation.Slow, u.facts(p), over, "In the last minute it "+u.Minute.slowness()+".", compared, gets)
+	if last != nil {
+		t.First, t.Last = last.first, last.last
+	}
+	t.raise(false)
 	return t
 }
 

@@ -77,9 +77,9 @@ var states = []Row{
 		Do: "Find what the application waits for: its database, its processors, another service.",
 	}, {
 		ID: Flapping, Level: Warning,
-		Headline: "The upstream comes and goes",
-		Cause:    "{upstream} became unavailable and available again, over and over.",
-		Do:       "Look for an application that restarts in a loop, or for a health check with too short a timeout.",
+		Headline: "The upstream comes and goes", Past: "The upstream came and went",
+		Cause: "{upstream} became unavailable and available again, over and over.",
+		Do:    "Look for an application that restarts in a loop, or for a health check with too short a timeout.",
 	}, {
 		ID: HalfDeadName, Level: Warning,
 		Headline: "{n} of {of} addresses of {name} cannot be used", Past: "{n} of {of} addresses of {name} could not be used",
