@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -90,13 +91,8 @@ func down(c balancer.Change, row situation.Row) string {
 	if c.Left == 1 {
 		left = "1 other is"
 	}
-	text := fmt.Sprintf("goodgate: %s of pool %s is down (checks %s, breaker %s, operator %s); %s available. %s.", u.Addr(), u.Key().Pool, u.Health(), u.Breaker(), u.Operator(), left, row.Headline)
-	for _, more := range []string{row.Cause, row.Do} {
-		if more != "" {
-			text += " " + more
-		}
-	}
-	return text
+	state := fmt.Sprintf("goodgate: %s of pool %s is down (checks %s, breaker %s, operator %s); %s available. %s.", u.Addr(), u.Key().Pool, u.Health(), u.Breaker(), u.Operator(), left, row.Headline)
+	return strings.TrimRight(strings.Join([]string{state, row.Cause, row.Do}, " "), " ")
 }
 
 // reloadFailed tells that a new configuration is not in use.
