@@ -35,7 +35,7 @@ type piece struct {
 // that it ended in.
 func (u *upstreamTally) count(r *proxy.Record, i int, escaped bool, now int64) {
 	a := r.Attempts[i]
-	if escaped {
+	if escaped && a.Reason == reason.None {
 		a.Reason = r.Reason // a response that broke off is known to have when the request ends
 	}
 	u.last = now

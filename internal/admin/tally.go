@@ -209,13 +209,17 @@ func ofPool(r *proxy.Record) (situation.ID, bool) {
 
 // culprit returns which attempt brought the error that the client saw, -1 when none did.
 func culprit(r *proxy.Record) int {
-	if !r.Escaped() || r.Reason.Fault() != reason.FaultUpstream || r.Reason == reason.NoUpstream || r.Reason == reason.HoldExpired {
+	if !r.Escaped() || r.Reason.Fault() != reason.FaultUpstream {
 		return -1
 	}
 	last := -1
 	for i := range r.Attempts {
-		a := &r.Attempts[i]
-		if a.Reason == r.Reason || a.Reason == reason.None && a.Upstream == r.Upstream && a.Decision != reason.LostRace {
+		switch a := &r.Attempts[i]; {
+		case r.Reason == reason.HoldExpired, r.Reason == reason.NoUpstream: // after those that were tried
+			if a.Reason.Fault() == reason.FaultUpstream {
+				last = i
+			}
+		case a.Reason == r.Reason, a.Reason == reason.None && a.Upstream == r.Upstream && a.Decision != reason.LostRace:
 			last = i
 		}
 	}

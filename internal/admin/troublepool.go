@@ -234,7 +234,7 @@ func waitFor(n int) string {
 func (p *Pool) checkIsWrong(now time.Time) (Trouble, bool) {
 	for i := range p.Upstreams {
 		u := &p.Upstreams[i]
-		if !u.Trusted || u.Check.Passed || u.Check.At.IsZero() {
+		if !u.Trusted || !u.answersUnchecked() {
 			continue
 		}
 		t := tell(situation.CheckIsWrong, situation.Facts{Pool: p.Name}, false, u.checked(now))

@@ -74,6 +74,8 @@ func (u *Upstream) trouble(p *Pool, now time.Time) (Trouble, bool) {
 		return u.hanging(p, now), true
 	case u.state == situation.Slow || u.slowAnswers():
 		return u.slow(p, now), true
+	case u.state == situation.CheckIsWrong && u.Check.err != nil && !u.answersUnchecked():
+		return u.unchecked(p, now), true
 	case u.state == situation.Healthy, u.state == situation.CheckIsWrong: // that is told once for the pool
 		return Trouble{}, false
 	}
@@ -124,6 +126,23 @@ func (u *Upstream) out(p *Pool, id situation.ID, s *sighting, now time.Time) Tro
 		t.Last = s.last
 	}
 	t.raise(u.Minute.Escaped > 0 && now.Sub(u.Minute.LastFailed) <= recently)
+	return t
+}
+
+// answersUnchecked reports whether the upstream has answered a request well since its
+// checks fail.
+func (u *Upstream) answersUnchecked() bool {
+	return u.Check.err != nil && u.Minute.LastGood.After(u.Check.Since)
+}
+
+// unchecked is for an upstream that is used because no other is left, with nothing to show
+// that it works.
+func (u *Upstream) unchecked(p *Pool, now time.Time) Trouble {
+	id, status := situation.OfCheck(u.Check.err)
+	f := u.facts(p)
+	f.Status = status
+	t := tell(id, f, false, u.checked(now), "It is given requests all the same, because no upstream passes its health check.")
+	t.First, t.Last = u.Check.Since, u.Check.At
 	return t
 }
 

@@ -15,7 +15,7 @@ import (
 
 // sceneTable is all of them.
 func sceneTable() []scene {
-	return slices.Concat(quietScenes(), availabilityScenes(), faultScenes(), loadScenes(), poolScenes(), ownScenes())
+	return slices.Concat(quietScenes(), availabilityScenes(), faultScenes(), loadScenes(), poolScenes(), ownScenes(), otherScenes())
 }
 
 // quietScenes are those in which nothing is wrong, whatever happens.
@@ -57,6 +57,7 @@ func quietScenes() []scene {
 		}},
 		{"the application's own 404 and 500", word{}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q]}}`, s.failing(404), s.failing(500))
+			s.available(2)
 			s.get(12)
 		}},
 		{"a scanner among others", word{}, func(s *stage) {

@@ -66,24 +66,26 @@ func TestSituations(t *testing.T) {
 // notPlayed are the situations that need more than a test can do in its own process, and
 // where they are tested instead.
 var notPlayed = map[situation.ID]string{
-	situation.OutOfFiles:     "admin: TestOwnTroubles",
-	situation.OwnCertMissing: "admin: TestCertificates",
-	situation.Internal:       "admin: TestPoolTroubles",
-	situation.StreamRefused:  "situation: TestOfAttempt",
-	situation.HandshakeFails: "situation: TestOfAttempt",
-	situation.CertNotYet:     "situation: TestOfAttempt",
-	situation.CertificateBad: "situation: TestOfAttempt",
-	situation.NameUnknown:    "situation: TestOfAttempt", // of one upstream: with lookups by goodgate itself it is the pool's
-	situation.ResolverSilent: "situation: TestOfAttempt",
-	situation.Unreachable:    "situation: TestOfAttempt",
-	situation.ConnectTimeout: "situation: TestOfAttempt",
-	situation.BreakerOpen:    "admin: TestTroubles", // while its failures are in the last minute they are told
-	situation.Trial:          "admin: TestTroubles",
-	situation.OwnLimit:       "admin: TestPoolTroubles",
-	situation.EarlyTrial:     "situation: TestOfState",
-	situation.CheckFails:     "situation: TestOfState",
-	situation.HoldExpired:    "admin: TestPoolTroubles",
-	situation.NoUpstream:     "admin: TestPoolTroubles",
+	situation.OutOfFiles:      "admin: TestOwnTroubles",
+	situation.OwnCertMissing:  "admin: TestCertificates",
+	situation.Internal:        "admin: TestPoolTroubles",
+	situation.StreamRefused:   "situation: TestOfAttempt",
+	situation.HandshakeFails:  "situation: TestOfAttempt",
+	situation.CertNotYet:      "situation: TestOfAttempt",
+	situation.CertificateBad:  "situation: TestOfAttempt",
+	situation.NameUnknown:     "situation: TestOfAttempt", // of one upstream: with lookups by goodgate itself it is the pool's
+	situation.ResolverSilent:  "situation: TestOfAttempt",
+	situation.SocketForbidden: "situation: TestOfAttempt",
+	situation.NoLocalPort:     "situation: TestOfAttempt",
+	situation.Unreachable:     "situation: TestOfAttempt",
+	situation.ConnectTimeout:  "situation: TestOfAttempt",
+	situation.BreakerOpen:     "admin: TestTroubles", // while its failures are in the last minute they are told
+	situation.Trial:           "admin: TestTroubles",
+	situation.OwnLimit:        "admin: TestPoolTroubles",
+	situation.EarlyTrial:      "situation: TestOfState",
+	situation.CheckFails:      "situation: TestOfState",
+	situation.HoldExpired:     "admin: TestPoolTroubles",
+	situation.NoUpstream:      "admin: TestPoolTroubles",
 }
 
 // stage is a gate and what is around it.

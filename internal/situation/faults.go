@@ -8,6 +8,8 @@ const (
 	ResolverSilent  ID = "dns_timeout"
 	Refused         ID = "connect_refused"
 	SocketMissing   ID = "socket_missing"
+	SocketForbidden ID = "socket_forbidden"
+	NoLocalPort     ID = "no_local_port"
 	Unreachable     ID = "connect_unreachable"
 	ConnectTimeout  ID = "connect_timeout"
 	HandshakeFails  ID = "tls_handshake"
@@ -54,6 +56,16 @@ var faults = []Row{
 		Cause: "There is no file {upstream}.", CausePast: "There was no file {upstream}: most likely the application restarted.",
 		Do:     "Start the application, or correct the path.",
 		DoPast: "Nothing, if it was a restart. Otherwise the application's log says why it ended.",
+	}, {
+		ID: SocketForbidden, Level: Warning, Reason: reason.ConnectUnreachable,
+		Headline: "goodgate may not open the upstream's socket", Past: "goodgate could not open the upstream's socket",
+		Cause: "The user that goodgate runs as has no permission to write to {upstream}, or to enter its folder.", CausePast: "The user that goodgate runs as had no permission to write to {upstream}, or to enter its folder.",
+		Do: "Give that user's group access to the socket, or have the application create it with another mode.",
+	}, {
+		ID: NoLocalPort, Level: Warning, Reason: reason.ConnectUnreachable,
+		Headline: "There is no local port left to connect from", Past: "There was no local port left to connect from",
+		Cause: "So many connections to {upstream} are open, or have just been closed, that this machine has no port for another.", CausePast: "So many connections to {upstream} were open, or had just been closed, that this machine had no port for another.",
+		Do: "Let connections be used again (max_idle_conns, timeouts.keepalive), or widen net.ipv4.ip_local_port_range.",
 	}, {
 		ID: Unreachable, Level: Warning, Reason: reason.ConnectUnreachable,
 		Headline: "The upstream cannot be reached over the network", Past: "The upstream could not be reached over the network",
@@ -102,8 +114,8 @@ var faults = []Row{
 	}, {
 		ID: ClosedEarly, Level: Warning, Reason: reason.ClosedBeforeResponse,
 		Headline: "The upstream closes connections without an answer", Past: "The upstream closed connections without an answer",
-		Cause: "The application on {upstream} took requests and ended the connection: it crashes, restarts, or kills its workers.", CausePast: "The application on {upstream} took requests and ended the connection: it crashed, restarted, or killed its workers.",
-		Do: "Look in the application's log for a crash, a worker timeout or an out-of-memory kill.",
+		Cause: "The application on {upstream} took requests and ended the connection: it crashes, restarts, kills its workers, or does not speak the pool's protocol.", CausePast: "The application on {upstream} took requests and ended the connection: it crashed, restarted, or killed its workers.",
+		Do: "Look in the application's log for a crash, a worker timeout or an out-of-memory kill. If it never answers, check the port, the scheme and the pool's protocol.",
 	}, {
 		ID: KeepAliveRace, Level: Warning, Reason: reason.ClosedBeforeResponse,
 		Headline: "The upstream closes idle connections as they are used", Past: "The upstream closed idle connections as they were used",

@@ -40,6 +40,13 @@ func OfReason(why reason.Reason, err error) ID {
 		if errors.Is(err, syscall.ENOENT) {
 			return SocketMissing
 		}
+	case reason.ConnectUnreachable:
+		switch {
+		case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+			return SocketForbidden
+		case errors.Is(err, syscall.EADDRNOTAVAIL):
+			return NoLocalPort
+		}
 	case reason.TLSHandshake:
 		if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 			return NotTLS

@@ -85,6 +85,8 @@ func TestOfAttempt(t *testing.T) {
 		"refused":                      {proxy.Attempt{Reason: reason.ConnectRefused, Err: syscall.ECONNREFUSED}, Refused},
 		"no socket":                    {proxy.Attempt{Reason: reason.ConnectRefused, Err: &net.OpError{Err: os.NewSyscallError("connect", syscall.ENOENT)}}, SocketMissing},
 		"unreachable":                  {proxy.Attempt{Reason: reason.ConnectUnreachable}, Unreachable},
+		"no permission":                {proxy.Attempt{Reason: reason.ConnectUnreachable, Err: os.NewSyscallError("connect", syscall.EACCES)}, SocketForbidden},
+		"no port":                      {proxy.Attempt{Reason: reason.ConnectUnreachable, Err: os.NewSyscallError("connect", syscall.EADDRNOTAVAIL)}, NoLocalPort},
 		"no answer to SYN":             {proxy.Attempt{Reason: reason.ConnectTimeout}, ConnectTimeout},
 		"name":                         {proxy.Attempt{Reason: reason.DNSError}, NameUnknown},
 		"resolver":                     {proxy.Attempt{Reason: reason.DNSTimeout}, ResolverSilent},
