@@ -60,7 +60,6 @@ func otherScenes() []scene {
 		}},
 		{"errors that are over", word{"warning", situation.AnswersError, true, "The upstream answered 502 itself", "It has been available again since ", "application's log"}, func(s *stage) {
 			var ill atomic.Bool
-			ill.Store(true)
 			app := s.serve(func(w http.ResponseWriter, r *http.Request) {
 				if ill.Load() && r.URL.Path == "/502" {
 					w.WriteHeader(502)
@@ -69,8 +68,7 @@ func otherScenes() []scene {
 					w.WriteHeader(500)
 				}
 			})
-			s.run(`pools: {app: {policy: first, upstreams: [%q, %q], breaker: {enabled: false}, health: {path: /check, interval: 20ms, fast_interval: 20ms, rise: 1, fall: 30}}}`, app, s.fine())
-			ill.Store(false)
+			s.run(`pools: {app: {policy: first, slow_start: 0s, upstreams: [%q, %q], breaker: {enabled: false}, health: {path: /check, interval: 20ms, fast_interval: 20ms, rise: 1, fall: 30}}}`, app, s.fine())
 			s.available(2)
 			ill.Store(true)
 			s.send("POST", "/502", 2)
