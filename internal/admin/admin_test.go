@@ -126,14 +126,14 @@ func TestGuard(t *testing.T) {
 		{"a profile for the operator's browser", open, "GET", "/debug/pprof/heap", []string{"Sec-Fetch-Site", "none"}, 200},
 		{"the own page's look", open, "GET", "/v1/status", []string{"Sec-Fetch-Site", "same-origin"}, 200},
 		{"a link to the dashboard", open, "GET", "/", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, 200},
-		{"the dashboard without a token", locked, "GET", "/page/view.js", nil, 200},
+		{"the dashboard without a token", locked, "GET", "/page/overview.js", nil, 200},
 		{"a way out of the dashboard", locked, "GET", "/page/../v1/config", nil, 401},
 		{"an encoded one", locked, "GET", "/page/%2e%2e/v1/config", nil, 404},
 		{"one with an encoded slash", locked, "GET", "/page/..%2fv1/config", nil, 404},
 		{"a doubled slash", locked, "GET", "//page/../v1/config", nil, 401},
 		{"one through the index", locked, "GET", "/./v1/config", nil, 401},
 		{"one through /live", locked, "GET", "/live/../v1/config", nil, 401},
-		{"a page by another method", locked, "POST", "/page/view.js", nil, 405},
+		{"a page by another method", locked, "POST", "/page/overview.js", nil, 405},
 	} {
 		if got, body := call(test.s, test.method, test.path, "", test.headers...); got != test.want {
 			t.Errorf("%s: got %d %s, want %d", test.name, got, body, test.want)

@@ -44,6 +44,8 @@ type Options struct {
 	Control  Control
 	Requests *Ring
 	Tally    *Tally
+	Journal  *Journal      // nil = an empty one
+	Wiring   func() Wiring // how requests come in; nil = not known
 	// Token is what requests must bring as "Authorization: Bearer"; empty = none
 	// is asked for, which is for listeners that only this machine reaches.
 	Token string
@@ -80,6 +82,9 @@ const liveText = "live\n"
 
 // New returns the API. Close ends its streams.
 func New(o Options) *Server {
+	if o.Journal == nil {
+		o.Journal = NewJournal(o.Version)
+	}
 	s := &Server{opts: o, mux: http.NewServeMux(), seats: make(chan struct{}, maxSubscribers), closing: make(chan struct{})}
 	s.routes()
 	s.handler = s.guard(s.mux)
@@ -98,6 +103,10 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.status()) })
 	s.mux.HandleFunc("GET /v1/pools", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.pools()) })
 	s.mux.HandleFunc("GET /v1/pools/{pool}", s.onePool)
+	s.mux.HandleFunc("GET /v1/overview", func(w http.ResponseWriter, _ *http.Request) { compact(w, s.overview()) })
+	s.mux.HandleFunc("GET /v1/overview/{pool}", s.onePoolDetail)
+	s.mux.HandleFunc("GET /v1/timeline", s.timeline)
+	s.mux.HandleFunc("GET /v1/wiring", s.wiring)
 	s.mux.HandleFunc("GET /v1/config", s.config)
 	s.mux.HandleFunc("GET /v1/requests", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.opts.Requests.Latest(ringFailures)) })
 	s.mux.HandleFunc("GET /v1/requests/{id}", s.request)

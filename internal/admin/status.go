@@ -101,10 +101,13 @@ type Upstream struct {
 // latestFailures is how many a status has.
 const latestFailures = 20
 
-func (s *Server) status() *Status {
+func (s *Server) status() *Status { return s.statusOf(s.pools()) }
+
+// statusOf is the status of some pools.
+func (s *Server) statusOf(pools []Pool) *Status {
 	out := &Status{
 		Version: s.opts.Version, PID: os.Getpid(), Now: time.Now(), State: "serving",
-		Config: s.opts.Control.ConfigState(), Pools: s.pools(), Failures: s.opts.Requests.Varied(latestFailures),
+		Config: s.opts.Control.ConfigState(), Pools: pools, Failures: s.opts.Requests.Varied(latestFailures),
 	}
 	out.Troubles = s.troubles(out)
 	if s.opts.Control.Draining() {

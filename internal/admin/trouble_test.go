@@ -115,7 +115,7 @@ func TestCertificates(t *testing.T) {
 // load nothing from elsewhere.
 func TestPage(t *testing.T) {
 	_, s := newTest(t, Options{Token: "0123456789abcdef"})
-	for _, path := range []string{"/", "/page/dashboard.js", "/page/dashboard.css", "/page/view.js", "/page/dom.js", "/page/text.js", "/page/chart.js"} {
+	for _, path := range []string{"/", "/page/dashboard.js", "/page/dashboard.css", "/page/overview.js", "/page/dom.js", "/page/text.js", "/page/chart.js"} {
 		code, body := call(s, "GET", path, "")
 		if code != 200 || strings.Contains(body, "://") && !strings.Contains(body, "www.w3.org/2000/svg") {
 			t.Errorf("%s: got %d, or something from elsewhere in\n%s", path, code, body)

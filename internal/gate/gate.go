@@ -54,6 +54,7 @@ type Gate struct {
 	reloads     reloads
 	ring        admin.Ring
 	tally       admin.Tally
+	journal     *admin.Journal
 	fdShortage  shortage
 	clientRoom  *limit.Room // for the clients of all listeners
 	udp         udpSockets
@@ -92,6 +93,7 @@ const keptShare = 8
 // New builds everything a configuration asks for, and opens nothing yet.
 func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
+	g.journal = admin.NewJournal(o.Version)
 	g.leaving, g.leave = context.WithCancelCause(context.Background())
 	g.fdShortage.log, g.memory, g.probeConns = g.log, limit.NewMemory(), health.NewKept(maxFiles()/keptShare)
 	g.clientRoom = g.fdShortage.room(maxFiles())
@@ -204,6 +206,7 @@ func (g *Gate) open(background context.Context) error {
 			}
 		})
 	}
+	g.tasks.Go(func() { g.journal.Run(background, g.shownPools) })
 	if g.events != nil {
 		g.tasks.Go(func() { g.events.run(background, g.Pools) })
 	}

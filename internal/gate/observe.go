@@ -28,7 +28,7 @@ func (g *Gate) observers(c *config.Config) proxy.Options {
 		p.Observe = append(p.Observe, g.counts.Observe)
 	}
 	if c.Admin.Address != "" {
-		p.Observe = append(p.Observe, g.tally.Observe)
+		p.Observe = append(p.Observe, g.tally.Observe, g.journal.Observe)
 	}
 	p.Observe = append(p.Observe, g.opts.Observe...)
 	if g.traces != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/health"
+	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
@@ -31,7 +32,8 @@ type pool struct {
 	log     *slog.Logger
 	counts  *metrics.Metrics // nil = off
 	events  *events          // nil = off
-	kept    *health.Kept     // of all pools
+	journal *admin.Journal
+	kept    *health.Kept // of all pools
 	parts   atomic.Pointer[parts]
 	suspect atomic.Bool // the log has said that the health check may be wrong
 
@@ -62,7 +64,7 @@ type checker struct {
 }
 
 func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
-	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, kept: g.probeConns, own: g.listeners, usable: make(chan struct{})}
+	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, journal: g.journal, kept: g.probeConns, own: g.listeners, usable: make(chan struct{})}
 	next, err := p.plan(c)
 	if err != nil {
 		return nil, err
@@ -242,6 +244,7 @@ func (p *pool) sourceFailed(err error) {
 		return
 	}
 	p.lost.set(err)
+	p.journal.LookedUp(p.name, err)
 	if err == nil {
 		p.log.Info("upstreams can be looked up again")
 		return
@@ -261,6 +264,7 @@ func (p *pool) changed(c balancer.Change) {
 	if p.counts != nil {
 		p.counts.Changed(c)
 	}
+	p.journal.Changed(c)
 	u := c.Upstream
 	row := p.situation(u)
 	p.events.changed(c, row)
@@ -304,6 +308,7 @@ func (p *pool) situation(u *balancer.Upstream) situation.Row {
 
 // probed logs a change of the probes' verdict with what the probe found.
 func (p *pool) probed(e health.Event) {
+	p.journal.Probed(e)
 	p.suspectProbes(e)
 	switch {
 	case !e.Flipped:
@@ -332,6 +337,7 @@ func (p *pool) suspectProbes(e health.Event) {
 
 // found logs what a comparison of the upstreams has found.
 func (p *pool) found(f balancer.Finding) {
+	p.journal.Found(p.name, f)
 	switch {
 	case f.Kind == balancer.Alike && f.Over:
 		p.log.Info("upstreams no longer fail alike")
