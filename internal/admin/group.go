@@ -115,6 +115,8 @@ var many = map[situation.ID]string{
 	situation.NoneAvailable: "have no available upstream",
 	situation.AllTakenOut:   "have upstreams that were all taken out by an operator",
 	situation.Overloaded:    "are overloaded",
+	situation.Queueing:      "have requests that queue for a place",
+	situation.HeldOver:      "have requests that wait for an upstream",
 	situation.AtLimit:       "are at their limit",
 	situation.AllSlow:       "have upstreams that all answer slowly",
 	situation.FailAlike:     "have upstreams that all fail in the same way",

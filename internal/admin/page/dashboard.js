@@ -86,6 +86,7 @@ async function refresh() {
   by("main").classList.remove("stale");
   say("Live", "good");
   if (data.version !== undefined) about(data, place);
+  else if (!by("about").textContent) about(await get("/v1/overview"), place);
   crumbs(place);
   draw();
 }

@@ -25,7 +25,7 @@ function runs(list) {
 function several(run, all) {
   const first = run.at(-1), kind = eventKind(first.kind);
   return h("li", { "data-key": ["run", first.time, first.kind, first.pool].join(" ") }, h("time", {}, time(run[0].time)), shape(kind.shape, kind.level),
-    h("details", { "data-key": "run" }, h("summary", {}, h("b", { class: kind.level }, kind.word), all && [" ", poolLink(first.pool)], ` ${many(run.length, "upstream")}`, first.text && h("span", { class: "what" }, ", such as " + first.text)),
+    h("details", { "data-key": "run" }, h("summary", {}, h("b", { class: kind.level }, kind.word), all && [" ", poolLink(first.pool)], ` ${many(run.length, "upstream")}`, first.text && h("span", { class: "what" }, ": " + first.text)),
       run.map((e) => h("p", {}, h("time", {}, time(e.time)), " ", h("code", {}, e.upstream), e.text && h("span", { class: "what" }, " " + e.text)))));
 }
 

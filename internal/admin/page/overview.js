@@ -77,7 +77,7 @@ function pools(o, bad, set, change) {
       h("div", { class: "switch", role: "group", "aria-label": "Which pools" },
         toggle(`All ${count(o.pools.length)}`, set.only !== "trouble", () => change({ only: "" })),
         toggle(`Troubles ${count(bad.length)}`, set.only === "trouble", () => change({ only: "trouble" }))),
-      !set.sort && quiet.length > 1 && set.only !== "trouble"
+      !set.sort && (quiet.length > 20 || quiet.length > 1 && quiet.length < list.length) && set.only !== "trouble"
         ? h("button", { type: "button", class: "quiet", "aria-expanded": fold ? "false" : "true", click: () => change({ fold: fold ? "" : "yes" }) }, fold ? `Show ${count(quiet.length)} without trouble` : `Fold ${count(quiet.length)} without trouble`)
         : null),
     list.length ? h("table", { class: "pools" },

@@ -74,8 +74,15 @@ function upstreams(d, act) {
       h("tbody", {}, p.upstreams.map((u, i) => upstream(d, u, d.more[i], act))))) : h("p", { class: "bad" }, shape("stop", "bad"), " No upstream is known."));
 }
 
+// outlier says that an upstream's slowest answers take far longer than those of the
+// others.
+function outlier(u, all) {
+  const others = all.filter((o) => o !== u && o.last_minute.p99_ms).map((o) => o.last_minute.p99_ms).sort((a, b) => a - b);
+  return others.length > 0 && u.last_minute.p99_ms > Math.max(100, 5 * others[Math.floor(others.length / 2)]);
+}
+
 function upstream(d, u, m, act) {
-  const minute = u.last_minute;
+  const { pool: p } = d, minute = u.last_minute;
   const cell = (label, value, more) => h("td", { class: "number " + (more ?? ""), "data-label": label }, value);
   const n = (i, level) => (m.classes[i] ? h("span", { class: level }, count(m.classes[i])) : h("span", { class: "faint" }, "0"));
   return h("tr", { "data-key": u.address },
@@ -84,7 +91,7 @@ function upstream(d, u, m, act) {
     h("td", { class: "hour" }, strip(m.minutes)), h("td", { class: "check", "data-label": "last check" }, check(u.check, d.now)),
     cell("failed", [minute.failed ? h("b", { class: u.available ? "warn" : "bad" }, count(minute.failed)) : "0", h("small", {}, " of " + count(minute.attempts)), reasons(minute.reasons)]),
     cell("2xx", n(1)), cell("3xx", n(2)), cell("4xx", n(3)), cell("5xx", n(4, "bad")), cell("bytes/s", bytes(m.bytes_per_second)),
-    cell("p50", few(u.last_minute, "p50_ms")), cell("p99", few(u.last_minute, "p99_ms")), cell("in flight", [count(u.in_flight), u.max_in_flight ? h("small", {}, "/" + count(u.max_in_flight)) : ""]),
+    cell("p50", few(u.last_minute, "p50_ms")), cell("p99", outlier(u, p.upstreams) ? h("b", { class: "warn", title: "far above the others" }, shape("triangle", "warn"), " ", ms(u.last_minute.p99_ms)) : few(u.last_minute, "p99_ms")), cell("in flight", [count(u.in_flight), u.max_in_flight ? h("small", {}, "/" + count(u.max_in_flight)) : ""]),
     h("td", { class: "act" }, buttons(d.pool, u, act)));
 }
 
