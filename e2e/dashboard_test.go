@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,8 +47,8 @@ pools:
   fine: {upstreams: [%[1]q, %[5]q]}
 `
 
-// widths are those of a phone, a laptop and a desk.
-var widths = []int64{390, 1280, 1920}
+// widths are those of a phone, a tablet, a laptop and a desk.
+var widths = []int64{390, 820, 1280, 1920}
 
 // TestDashboard: a newcomer finds on the first screen alone why requests fail, in a
 // real browser, on a phone and in the dark. Screenshots go where go test -artifacts
@@ -73,7 +74,8 @@ func TestDashboard(t *testing.T) {
 		b.run(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("void (location.hash = %q)", "#/"+screen)), chromedp.Sleep(700*time.Millisecond))
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range widths {
-				b.shot(fmt.Sprintf("%s-%s-%d", strings.ReplaceAll("pools"+screen, "/", "-"), scheme, width), scheme, width)
+				b.shot(fmt.Sprintf("%s-%s-%d", cmp.Or(strings.ReplaceAll(screen, "/", "-"), "pools"), scheme, width), scheme, width)
+				b.wholeAddresses(fmt.Sprintf("%s at %d", screen, width))
 			}
 		}
 	}
@@ -83,6 +85,15 @@ func TestDashboard(t *testing.T) {
 }
 
 func row(pool string) string { return fmt.Sprintf("tr[data-key=%q]", pool) }
+
+// wholeAddresses wants no address to be broken into two lines.
+func (b *browser) wholeAddresses(where string) {
+	b.t.Helper()
+	const broken = `[...document.querySelectorAll("code")].filter((e) => /^127[.]0[.]0[.]1:\d+$/.test(e.innerText) && e.checkVisibility() && e.getBoundingClientRect().height > 1.8 * parseFloat(getComputedStyle(e).lineHeight)).map((e) => e.innerText).join()`
+	if list := act(b, chromedp.Evaluate[string](broken)); list != "" {
+		b.t.Errorf("%s: broken into two lines: %s", where, list)
+	}
+}
 
 // TestDashboardOrders: an operator drains by keyboard, is asked before the last
 // upstream goes, and finds what was done in the time line.
@@ -170,6 +181,9 @@ pools:
 	}, func() (got string) {
 		for _, p := range o.Pools {
 			c := cells(row(p.Name) + " td")
+			if len(c) < 9 {
+				return "no row of " + p.Name
+			}
 			got += fmt.Sprintf("%s %s %s %s; ", c[0], c[3], c[4], c[8])
 		}
 		return got
@@ -219,7 +233,7 @@ func (b *browser) agree(what string, want, got func() string) {
 // login opens a screen with the token in the tab's storage.
 func (b *browser) login(address, screen string) {
 	b.t.Helper()
-	b.run(chromedp.Navigate("http://"+address+"/live"),
+	b.run(chromedp.EmulateViewport(1280, 900), chromedp.Navigate("http://"+address+"/live"),
 		chromedp.Evaluate[chromedp.Void](fmt.Sprintf("void sessionStorage.setItem('goodgate-token', %q)", dashboardToken)),
 		chromedp.Navigate("http://"+address+"/"+screen))
 }

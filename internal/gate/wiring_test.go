@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
 func TestMatchTold(t *testing.T) {
@@ -29,18 +32,27 @@ func TestMatchTold(t *testing.T) {
 
 // TestWiring: what is told of listeners and routes is what the configuration says.
 func TestWiring(t *testing.T) {
-	g := start(t, parse(t, `
-listeners: [{address: "127.0.0.1:0", name: outside}]
+	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
+	end := time.Now().Add(10 * 24 * time.Hour).Truncate(time.Second).UTC()
+	cert, key := ca.Files(dir, "site", ca.IssueUntil(end, "shop.example"))
+	g := start(t, parse(t, fmt.Sprintf(`
+listeners:
+  - {address: "127.0.0.1:0", name: outside, tls: {certificates: [{cert: %q, key: %q}]}}
+  - unix:%s/inside.sock
 shutdown: {lame_duck: 0s}
 routes:
   - {name: old, match: {path: /old}, redirect: {to: /new}}
   - {name: no, match: {path: /no}, respond: {status: 410}}
   - {name: rest, pool: app}
 pools: {app: {upstreams: ["http://127.0.0.1:1"]}}
-`), Options{})
+`, cert, key, dir)), Options{})
 	w := g.gate.wiring()
-	if len(w.Listeners) != 1 || w.Listeners[0].Name != "outside" || w.Listeners[0].Address != g.addrs[0] || !slices.Equal(w.Listeners[0].Protocols, []string{"HTTP/1.1"}) {
-		t.Errorf("listeners %+v", w.Listeners)
+	want := []admin.Listener{
+		{Address: g.addrs[0], Name: "outside", Protocols: []string{"TLS", "HTTP/1.1", "HTTP/2"}, Certificates: []admin.Certificate{{File: cert, Until: end}}},
+		{Address: g.addrs[1], Protocols: []string{"HTTP/1.1"}},
+	}
+	if !reflect.DeepEqual(w.Listeners, want) {
+		t.Errorf("listeners %+v, want %+v", w.Listeners, want)
 	}
 	var to []string
 	for _, r := range w.Routes {

@@ -15,10 +15,10 @@ const columns = [
   { title: "Last 10 min", text: true, hint: "requests; a mark below where clients saw errors" },
   { name: "escaped", title: "Errors seen", hint: "gateway errors that clients saw in the last minute" },
   { name: "hidden", title: "Hidden", hint: "errors kept from clients in the last minute" },
-  { name: "made_faster", title: "Faster", hint: "requests that a hedge answered sooner in the last minute" },
-  { name: "p50_ms", title: "p50", hint: "time to the end of the answer, last minute" },
+  { name: "made_faster", minor: true, title: "Faster", hint: "requests that a hedge answered sooner in the last minute" },
+  { name: "p50_ms", minor: true, title: "p50", hint: "time to the end of the answer, last minute" },
   { name: "p99_ms", title: "p99", hint: "time to the end of the answer, last minute" },
-  { name: "in_flight", title: "In flight", hint: "requests under way, of the places there are; + those that wait" },
+  { name: "in_flight", minor: true, title: "In flight", hint: "requests under way, of the places there are; + those that wait" },
 ];
 
 const rank = { error: 0, warning: 1, notice: 2 };
@@ -95,7 +95,7 @@ function head(c, sort, change) {
   if (!c.name) return h("th", { scope: "col", title: c.hint, class: "text" }, c.title);
   const first = c.text ? c.name : "-" + c.name, second = c.text ? "-" + c.name : c.name;
   const now = sort === c.name ? "ascending" : sort === "-" + c.name ? "descending" : null;
-  return h("th", { scope: "col", title: c.hint, class: c.text ? "text" : "number", "aria-sort": now },
+  return h("th", { scope: "col", title: c.hint, class: (c.text ? "text" : "number") + (c.minor ? " minor" : ""), "aria-sort": now },
     h("button", { type: "button", click: () => change({ sort: sort === first ? second : sort === second ? "" : first }) }, c.title, h("span", { class: "sorted", "aria-hidden": "true" }, now ? (now === "ascending" ? "▲" : "▼") : "")));
 }
 
