@@ -70,6 +70,10 @@ func TestDashboard(t *testing.T) {
 		b.run(chromedp.EmulateViewport(1280, 900))
 		b.waitText(row(pool), cause)
 	}
+	b.run(chromedp.Evaluate[chromedp.Void]("void (location.hash = '#/config')"))
+	b.waitText("pre", "\npools:\n")
+	b.run(chromedp.Evaluate[chromedp.Void]("void (location.hash = '#/metrics')"))
+	b.waitText("pre", "\ngoodgate_requests_total{")
 	for _, screen := range []string{"", "pool/errors", "pool/name", "events", "wiring", "config", "metrics"} {
 		b.run(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("void (location.hash = %q)", "#/"+screen)), chromedp.Sleep(700*time.Millisecond))
 		for _, scheme := range []string{"light", "dark"} {

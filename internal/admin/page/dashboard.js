@@ -56,8 +56,14 @@ function draw() {
   else if (place.kind === "pool") patch(by("main"), ...pool.view(data, hour, set, change, { order, story }));
   else if (place.kind === "events") patch(by("main"), events(data, true));
   else if (place.kind === "wiring") patch(by("main"), wiring(data, new Date()));
-  else if (place.kind === "config") patch(by("main"), h("section", {}, h("h2", {}, "Configuration in use"), h("pre", { tabindex: "0" }, data)));
-  else if (place.kind === "metrics") patch(by("main"), h("section", {}, h("h2", {}, "Metrics"), h("pre", { tabindex: "0" }, data)));
+  else if (place.kind === "config") patch(by("main"), lines("Configuration in use", data));
+  else if (place.kind === "metrics") patch(by("main"), lines("Metrics", data));
+}
+
+// lines shows a text of several.
+function lines(title, all) {
+  const shown = document.createTextNode(all.split("\n").map(printable).join("\n"));
+  return h("section", {}, h("h2", {}, title), h("pre", { tabindex: "0" }, shown));
 }
 
 const screens = {
