@@ -86,17 +86,23 @@ function upstream(d, u, m, act) {
   const cell = (label, value, more) => h("td", { class: "number " + (more ?? ""), "data-label": label }, value);
   const n = (i, level) => (m.classes[i] ? h("span", { class: level }, count(m.classes[i])) : h("span", { class: "faint" }, "0"));
   return h("tr", { "data-key": u.address },
-    h("th", { scope: "row", class: "text" }, h("code", {}, u.address), h("div", { class: "faint" }, [u.name, `weight ${u.weight}`, u.tier && `tier ${u.tier}`].filter(Boolean).join(", "))),
+    h("th", { scope: "row", class: "text" }, h("code", {}, u.address), place(u, p.upstreams)),
     h("td", { class: "state" }, h("div", {}, state(m.state), m.since && h("span", { class: "faint", title: time(m.since) }, ` for ${ago(m.since, d.now)}`)), why(u, m)),
     h("td", { class: "hour" }, strip(m.minutes)), h("td", { class: "check", "data-label": "last check" }, check(u.check, d.now)),
     cell("failed", [minute.failed ? h("b", { class: u.available ? "warn" : "bad" }, count(minute.failed)) : "0", h("small", {}, " of " + count(minute.attempts)), reasons(minute.reasons)]),
     cell("2xx", n(1)), cell("3xx", n(2)), cell("4xx", n(3)), cell("5xx", n(4, "bad")), cell("bytes/s", bytes(m.bytes_per_second)),
-    cell("p50", few(u.last_minute, "p50_ms")), cell("p99", outlier(u, p.upstreams) ? h("b", { class: "warn", title: "far above the others" }, shape("triangle", "warn"), " ", ms(u.last_minute.p99_ms)) : few(u.last_minute, "p99_ms")), cell("in flight", [count(u.in_flight), u.max_in_flight ? h("small", {}, "/" + count(u.max_in_flight)) : ""]),
+    cell("p50", ms(u.last_minute.p50_ms)), cell("p99", outlier(u, p.upstreams) ? h("b", { class: "warn", title: "far above the others" }, shape("triangle", "warn"), " ", ms(u.last_minute.p99_ms)) : few(u.last_minute)), cell("in flight", [count(u.in_flight), u.max_in_flight ? h("small", {}, "/" + count(u.max_in_flight)) : ""]),
     h("td", { class: "act" }, buttons(d.pool, u, act)));
 }
 
-// few is a latency; of few answers there is none, and the longest is told.
-const few = (minute, name) => (minute[name] ? ms(minute[name]) : minute.longest_ms ? h("small", { title: "the longest of few answers" }, "max " + ms(minute.longest_ms)) : "–");
+// place is what is configured of an upstream, unless it is so of all.
+function place(u, all) {
+  const told = [u.name, all.some((o) => o.weight !== 1) && `weight ${u.weight}`, all.some((o) => o.tier) && `tier ${u.tier}`].filter(Boolean);
+  return told.length > 0 && h("div", { class: "faint" }, told.join(", "));
+}
+
+// few is the slowest answers; of few there is no percentile, and the longest is told.
+const few = (minute) => (minute.p99_ms ? ms(minute.p99_ms) : minute.longest_ms ? h("small", { title: "the longest of few answers" }, "max " + ms(minute.longest_ms)) : "–");
 
 // why says what its state does not say by itself.
 function why(u, m) {
