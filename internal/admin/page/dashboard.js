@@ -122,10 +122,14 @@ function crumbs(place) {
 }
 
 // order tells goodgate the operator's word on an upstream, after a question when
-// it would leave the pool without any.
-async function order(body, { all, asks }) {
-  if (asks && !(await sure(body, all))) return;
+// it would leave the pool without any. What is on the screen may be seconds old.
+async function order(body) {
   try {
+    if (body.state !== "ready") {
+      const { pool } = await get(`/v1/overview/${encodeURIComponent(body.pool)}?from=${Number.MAX_SAFE_INTEGER}`);
+      const last = pool.available === 1 && pool.upstreams.some((u) => u.address === body.upstream && u.available);
+      if (last && !(await sure(body, pool.upstreams.length))) return;
+    }
     await post("/v1/upstreams", body);
   } catch (e) {
     say(`Not changed: ${e.message}`, "bad");

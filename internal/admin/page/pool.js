@@ -120,10 +120,9 @@ function reasons(all) {
 }
 
 function buttons(p, u, act) {
-  const left = p.available - (u.available ? 1 : 0);
   const button = (text, order) => h("button", { // the first keeps the focus when it becomes its opposite
     type: "button", "data-key": order === "off" ? "off" : "first", "aria-label": `${text} ${u.address} in pool ${p.name}`,
-    click: () => act.order({ pool: p.name, upstream: u.address, state: order }, { all: p.upstreams.length, asks: order !== "ready" && u.available && left === 0 }),
+    click: () => act.order({ pool: p.name, upstream: u.address, state: order }),
   }, text);
   if (u.operator === "ready") return [button("Drain", "drain"), button("Off", "off")];
   return [button("Undrain", "ready"), u.operator === "drain" ? button("Off", "off") : null];
