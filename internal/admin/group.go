@@ -13,9 +13,15 @@ const (
 // fields of Trouble are those of the first of them.
 type Group struct {
 	Trouble
-	Summary string  `json:"summary,omitempty"` // of several, in one sentence
-	Count   int     `json:"count"`
-	Members []Place `json:"members,omitempty"` // the first of several
+	Summary string `json:"summary,omitempty"` // of several, in one sentence
+	Count   int    `json:"count"`
+	Members []Spot `json:"members,omitempty"` // the first of several
+}
+
+// Spot is where a trouble is.
+type Spot struct {
+	Pool     string `json:"pool"`
+	Upstream string `json:"upstream,omitempty"`
 }
 
 // grouped puts together what is alike, in the order of the first of each.
@@ -42,7 +48,7 @@ func grouped(list []Trouble) []Group {
 		g.Count++
 		pools[k][t.Pool] = true
 		if len(g.Members) < groupShown {
-			g.Members = append(g.Members, Place{Pool: t.Pool, Upstream: t.Upstream})
+			g.Members = append(g.Members, Spot{t.Pool, t.Upstream})
 		}
 	}
 	for k, i := range places {
@@ -62,15 +68,15 @@ func summary(g *Group, pools int) string {
 	if g.Upstream != "" {
 		who = count(g.Count, "upstream") + " in " + count(pools, "pool")
 	}
-	if what := many[situation.ID(g.Situation)]; what != "" && !g.Over {
+	if what := manyWords[situation.ID(g.Situation)]; what != "" && !g.Over {
 		return who + " " + what
 	}
 	return who + ": " + lower(g.Headline)
 }
 
-// many are the headlines of the table for several; what is not here is told with a
+// manyWords are the headlines of the table for several; what is not here is told with a
 // colon.
-var many = map[situation.ID]string{
+var manyWords = map[situation.ID]string{
 	situation.NameUnknown:     "have a name that does not resolve",
 	situation.ResolverSilent:  "have a name for which the resolver does not answer",
 	situation.Refused:         "refuse connections",

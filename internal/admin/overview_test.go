@@ -164,13 +164,13 @@ func TestGrouped(t *testing.T) {
 
 // TestManyHasAllFaults fails when a fault of an upstream has no words for several.
 func TestManyHasAllFaults(t *testing.T) {
-	for id := range many {
+	for id := range manyWords {
 		if !situation.Known(id) {
 			t.Errorf("%s is not in the table", id)
 		}
 	}
 	for _, r := range reason.All() {
-		if id := situation.OfReason(r, nil); r.Fault() == reason.FaultUpstream && situation.Of(id).Level > situation.Silent && many[id] == "" {
+		if id := situation.OfReason(r, nil); r.Fault() == reason.FaultUpstream && situation.Of(id).Level > situation.Silent && manyWords[id] == "" {
 			t.Errorf("no words for several that are in the situation %s", id)
 		}
 	}

@@ -14,9 +14,8 @@ async function ask(path, options) {
   const answer = await fetch(path, { ...options, headers: { ...(token && { Authorization: "Bearer " + token }), ...options?.headers }, signal: AbortSignal.timeout(10000) });
   if (answer.status === 401) throw new Denied("a token is needed");
   if (!answer.ok) {
-    const e = new Error((await answer.json()).error);
-    e.status = answer.status;
-    throw e;
+    const { error, code, of } = await answer.json();
+    throw Object.assign(new Error(error), { status: answer.status, code, of });
   }
   return answer;
 }

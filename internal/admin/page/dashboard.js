@@ -122,18 +122,17 @@ function crumbs(place) {
 }
 
 // order tells goodgate the operator's word on an upstream, after a question when
-// it would leave the pool without any. What is on the screen may be seconds old.
+// it would leave the pool without any. What is on the screen may be seconds old, so
+// goodgate is asked to refuse that, too.
 async function order(body) {
+  const { pool } = shown.data;
+  const asked = body.state !== "ready" && pool.available === 1 && pool.upstreams.some((u) => u.address === body.upstream && u.available);
+  if (asked && !(await sure(body, pool.upstreams.length))) return;
   try {
-    if (body.state !== "ready") {
-      const { pool } = await get(`/v1/overview/${encodeURIComponent(body.pool)}?from=${Number.MAX_SAFE_INTEGER}`);
-      const last = pool.available === 1 && pool.upstreams.some((u) => u.address === body.upstream && u.available);
-      if (last && !(await sure(body, pool.upstreams.length))) return;
-    }
-    await post("/v1/upstreams", body);
+    await post("/v1/upstreams", { ...body, keep_last: !asked });
   } catch (e) {
-    say(`Not changed: ${e.message}`, "bad");
-    return;
+    if (e.code !== "last_upstream") return say(`Not changed: ${e.message}`, "bad");
+    if (await sure(body, e.of)) await post("/v1/upstreams", body).catch((e) => say(`Not changed: ${e.message}`, "bad"));
   }
   wake();
 }
