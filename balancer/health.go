@@ -87,6 +87,7 @@ func (u *Upstream) Trusted() bool { return u.trusted.Load() }
 // ObserveProbe feeds the result of one probe and reports whether the verdict
 // changed.
 func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
+	u.moments.refused.Store(false)
 	u.probeMu.Lock()
 	before := Health(u.health.Load())
 	after := u.probe.next(before, p, t)
@@ -135,6 +136,7 @@ func (u *Upstream) Refused() {
 	u.probe = streak{rise: 1}
 	u.trial.lost(time.Now())
 	u.probeMu.Unlock()
+	u.moments.refused.Store(true)
 	u.evidence.lose(time.Now())
 	u.pool.verdictChanged(u)
 	u.nudge()

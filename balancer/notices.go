@@ -1,5 +1,7 @@
 package balancer
 
+import "time"
+
 // This file tells Options.Notify of changes in the order in which they happened,
 // one at a time, and without a lock held.
 
@@ -23,6 +25,7 @@ func (p *Pool) notice(u *Upstream) {
 	default:
 		u.noticed = u.counted
 		n.list = append(n.list, Change{Upstream: u, Available: u.counted, Left: p.left(), Early: u.counted && u.Early()})
+		u.moments.flip(time.Now())
 	}
 }
 

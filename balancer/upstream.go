@@ -66,6 +66,7 @@ type Upstream struct {
 
 	removed   atomic.Bool
 	closeLink sync.Once
+	moments   moments
 
 	// late says that the upstream joined a pool that was serving already, so
 	// that it gets a trial and a slow start too. It never changes.
@@ -118,6 +119,7 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 		u.link = opts.Open(s)
 	}
 	u.noticed = u.passes()
+	u.moments.join(time.Now())
 	return u
 }
 
@@ -182,6 +184,7 @@ func (u *Upstream) Operator() Operator { return Operator(u.operator.Load()) }
 // SetOperator changes what the operator says about the upstream.
 func (u *Upstream) SetOperator(o Operator) {
 	if Operator(u.operator.Swap(uint32(o))) != o {
+		u.moments.ordered.Store(time.Now().UnixNano())
 		u.pool.verdictChanged(u)
 	}
 }

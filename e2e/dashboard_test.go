@@ -1,30 +1,34 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/proxy"
 )
+
+const dashboardToken = "0123456789abcdef"
 
 // planted are pools of which each fails in its own way.
 const planted = `
 listeners: ["${LISTEN}"]
-admin: {address: "${ADMIN}", token: "0123456789abcdef"}
+admin: {address: "${ADMIN}", token: "` + dashboardToken + `"}
 log: {level: error}
 shutdown: {lame_duck: 0s, grace: 0s}
 routes:
@@ -43,43 +47,315 @@ pools:
   fine: {upstreams: [%[1]q, %[5]q]}
 `
 
-// TestDashboard: a newcomer finds on the page alone why requests fail, in a real
-// browser, by keyboard, on a phone and in the dark. Screenshots go where
-// go test -artifacts puts them.
+// widths are those of a phone, a tablet, a laptop and a desk.
+var widths = []int64{390, 820, 1280, 1920}
+
+// TestDashboard: a newcomer finds on the first screen alone why requests fail, in a
+// real browser, on a phone and in the dark. Screenshots go where go test -artifacts
+// puts them.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	chromium := need(t, "chromium")
-	admin := plantFaults(t)
+	address := plantFaults(t)
 	b := startBrowser(t, chromium)
-	b.run(chromedp.Navigate("http://" + admin + "/"))
+	b.run(chromedp.Navigate("http://" + address + "/"))
 	token := chromedp.CSS("#token")
 	b.run(chromedp.WaitVisible(token), chromedp.SendKeys(token, "wrong"+kb.Enter))
 	b.waitText("#denied", "That is not the token.")
-	b.run(chromedp.SendKeys(token, "0123456789abcdef"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#wrong")))
-	for _, want := range []string{
-		"Error in pool refused, upstream 127.0.0.1:1 (connect_refused)", "it refuses connections: nothing listens at that address",
-		"in pool errors, upstream", "(upstream_status)", "it answers 503 itself. Clients noticed nothing.",
-		"Slow: it answers after 1.", "Look at what it waits for",
-		"Error in pool name (dns_error)", "Its upstreams could not be looked up: resolving nowhere.invalid",
-		"Error in pool busy (overloaded)", "were refused, since more come than the upstreams may have",
-	} {
-		b.waitText("#main > section:first-child", want)
+	b.run(chromedp.SendKeys(token, dashboardToken+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#wrong")))
+	for _, want := range []string{"connect_refused", "upstream_status", "dns_error", "overloaded", "nowhere.invalid", "Next:"} {
+		b.agree("what is wrong", func() string { return want }, func() string { // folded or not
+			return act(b, chromedp.Evaluate[string](fmt.Sprintf("[%q].find((s) => document.querySelector('.wrong').textContent.includes(s)) ?? document.querySelector('.wrong').textContent", want)))
+		})
 	}
-	for _, look := range []struct {
-		scheme string
-		width  int64
-	}{{"light", 390}, {"dark", 390}, {"light", 1280}, {"dark", 1280}} {
-		b.shot(fmt.Sprintf("%s-%d", look.scheme, look.width), look.scheme, look.width)
+	b.agree("what is wrong", func() string { return "busy errors name refused slow" }, func() string { // of slow, whichever words it gets
+		return act(b, chromedp.Evaluate[string](`[...new Set([...document.querySelectorAll(".wrong a.pool")].map((a) => a.innerText || a.textContent))].filter((p) => p !== "fine").sort().join(" ")`))
+	})
+	for pool, cause := range map[string]string{"refused": "connect_refused", "errors": "upstream_status", "name": "dns_error", "busy": "overloaded"} {
+		b.run(chromedp.EmulateViewport(1280, 900))
+		b.waitText(row(pool), cause)
 	}
-	b.drainByKeyboard("pool fine")
+	b.run(chromedp.Evaluate[chromedp.Void]("void (location.hash = '#/config')"))
+	b.waitText("pre", "\npools:\n")
+	b.run(chromedp.Evaluate[chromedp.Void]("void (location.hash = '#/metrics')"))
+	b.waitText("pre", "\ngoodgate_requests_total{")
+	for _, screen := range []string{"", "pool/errors", "pool/name", "events", "wiring", "config", "metrics"} {
+		b.run(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("void (location.hash = %q)", "#/"+screen)), chromedp.Sleep(700*time.Millisecond))
+		for _, scheme := range []string{"light", "dark"} {
+			for _, width := range widths {
+				b.shot(fmt.Sprintf("%s-%s-%d", cmp.Or(strings.ReplaceAll(screen, "/", "-"), "pools"), scheme, width), scheme, width)
+				b.wholeAddresses(fmt.Sprintf("%s at %d", screen, width))
+			}
+		}
+	}
 	for _, p := range b.told() {
 		t.Error(p)
 	}
 }
 
+func row(pool string) string { return fmt.Sprintf("tr[data-key=%q]", pool) }
+
+// wholeAddresses wants no address to be broken into two lines.
+func (b *browser) wholeAddresses(where string) {
+	b.t.Helper()
+	const broken = `[...document.querySelectorAll("code")].filter((e) => /^127[.]0[.]0[.]1:\d+$/.test(e.innerText) && e.checkVisibility() && e.getBoundingClientRect().height > 1.8 * parseFloat(getComputedStyle(e).lineHeight)).map((e) => e.innerText).join()`
+	if list := act(b, chromedp.Evaluate[string](broken)); list != "" {
+		b.t.Errorf("%s: broken into two lines: %s", where, list)
+	}
+}
+
+// TestDashboardOrders: an operator drains by keyboard, is asked before the last
+// upstream goes, and finds what was done in the time line.
+func TestDashboardOrders(t *testing.T) {
+	t.Parallel()
+	chromium := need(t, "chromium")
+	address := plantFaults(t)
+	b := startBrowser(t, chromium)
+	b.login(address, "#/pool/fine")
+	focused := func() string {
+		return act(b, chromedp.Evaluate[string]("document.activeElement.textContent"))
+	}
+	first, second := "table.upstreams tbody tr:nth-child(1)", "table.upstreams tbody tr:nth-child(2)"
+	b.waitText("#main", "2 of 2 upstreams available")
+	b.run(chromedp.Focus(chromedp.CSS(first+" button")), chromedp.KeyEvent(kb.Enter))
+	b.waitText(first, "Drained")
+	if got := focused(); got != "Undrain" {
+		t.Errorf("after the drain %q has the focus", got)
+	}
+	asks := func() bool { return act(b, chromedp.Evaluate[bool]("document.getElementById('sure').open")) }
+	b.run(chromedp.Focus(chromedp.CSS(second+" button")), chromedp.KeyEvent(kb.Enter))
+	b.waitText("#sure", "0 of 2 are left")
+	if got := focused(); got != "Cancel" {
+		t.Errorf("in the question %q has the focus", got)
+	}
+	b.run(chromedp.KeyEvent(kb.Escape))
+	if asks() || !strings.Contains(b.text(second), "Available") {
+		t.Errorf("after Escape: still asking %v, %s", asks(), b.text(second))
+	}
+	b.run(chromedp.Focus(chromedp.CSS(second+" button")), chromedp.KeyEvent(kb.Enter))
+	b.waitText("#sure", "0 of 2 are left")
+	b.run(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
+	b.waitText("#main", "0 of 2 upstreams available")
+	b.run(chromedp.Focus(chromedp.CSS(first+" button")), chromedp.KeyEvent(kb.Enter))
+	b.waitText("#main", "1 of 2 upstreams available")
+	b.waitText(".events", "was drained for")
+	for _, p := range b.told() {
+		t.Error(p)
+	}
+}
+
+// TestDashboardFigures: the page shows what the API says, and after it was loaded
+// again what happened before.
+func TestDashboardFigures(t *testing.T) {
+	t.Parallel()
+	chromium := need(t, "chromium")
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/404") {
+			w.WriteHeader(404)
+		}
+		w.Write(make([]byte, 1000))
+	}))
+	t.Cleanup(app.Close)
+	address := freeAddress(t)
+	g := startGate(t, fmt.Sprintf(`
+listeners: ["${LISTEN}"]
+admin: {address: "${ADMIN}", token: %q}
+log: {level: error}
+shutdown: {lame_duck: 0s, grace: 0s}
+routes: [{match: {path: /lost}, pool: lost}, {pool: app}]
+pools:
+  app: {upstreams: [%q]}
+  lost: {hold: {for: 0s}, health: {type: none}, upstreams: ["http://127.0.0.1:1"]}
+`, dashboardToken, app.URL), "ADMIN="+address)
+	for n := range 24 {
+		askOnce(t, "http://"+g.address+[]string{"/", "/404", "/lost"}[n%3])
+	}
+	b := startBrowser(t, chromium)
+	b.login(address, "#/")
+	cells := func(selector string) (list []string) {
+		text := act(b, chromedp.Evaluate[string](fmt.Sprintf("JSON.stringify([...document.querySelectorAll(%q)].map((e) => e.innerText.trim()))", selector)))
+		if err := json.Unmarshal([]byte(text), &list); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	var o admin.Overview
+	b.agree("the overview", func() string {
+		apiGet(t, address, "/v1/overview", &o)
+		var want []string
+		for _, p := range o.Pools {
+			want = append(want, fmt.Sprintf("%d/%d %d %d %d", p.Available, p.Total, p.Escaped, p.Hidden, p.InFlight))
+		}
+		return strings.Join(want, "; ")
+	}, func() string {
+		var got []string
+		for _, p := range o.Pools {
+			c := cells(row(p.Name) + " td")
+			if len(c) < 9 {
+				return "no row of " + p.Name
+			}
+			got = append(got, fmt.Sprintf("%s %s %s %s", c[0], c[3], c[4], c[8]))
+		}
+		return strings.Join(got, "; ")
+	})
+	if o.Pools[0].Requests != 16 || o.Pools[1].Escaped != 8 {
+		t.Fatalf("the API has %+v", o.Pools)
+	}
+	for range 2 { // and loaded again
+		b.run(chromedp.Navigate("http://"+address+"/#/pool/app"), chromedp.Reload())
+		var d admin.Detail
+		b.agree("the pool's page", func() string {
+			apiGet(t, address, "/v1/overview/app", &d)
+			m := d.More[0]
+			return fmt.Sprintf("0 of %d, %d, %d, %d, %d", d.Pool.Upstreams[0].Minute.Attempts, m.Classes[1], m.Classes[2], m.Classes[3], m.Classes[4])
+		}, func() string {
+			c := cells("table.upstreams td.number")
+			if len(c) < 5 {
+				return fmt.Sprint(c)
+			}
+			return strings.Join(c[:5], ", ")
+		})
+		if n := act(b, chromedp.Evaluate[int]("document.querySelectorAll('.chart .fill.c2xx').length")); n < 2 {
+			t.Errorf("no chart of what was answered: %d", n)
+		}
+	}
+	for _, p := range b.told() {
+		t.Error(p)
+	}
+}
+
+// agree waits until a page shows what the API says.
+func (b *browser) agree(what string, want, got func() string) {
+	b.t.Helper()
+	deadline := time.Now().Add(2 * bound)
+	for {
+		w, g := want(), got()
+		if w == g {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("%s shows %q, the API says %q", what, g, w)
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+}
+
+// login opens a screen with the token in the tab's storage.
+func (b *browser) login(address, screen string) {
+	b.t.Helper()
+	b.run(chromedp.EmulateViewport(1280, 900), chromedp.Navigate("http://"+address+"/live"),
+		chromedp.Evaluate[chromedp.Void](fmt.Sprintf("void sessionStorage.setItem('goodgate-token', %q)", dashboardToken)),
+		chromedp.Navigate("http://"+address+"/"+screen))
+}
+
+func apiGet(t *testing.T, address, path string, v any) {
+	t.Helper()
+	c := admin.Client{Address: address, Token: dashboardToken}
+	if err := c.Get(t.Context(), path, v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hostileFleet is a goodgate whose pools and upstreams have names that a page could
+// take for markup, or for its own.
+type hostileFleet struct {
+	admin.Control // asked for nothing beside the following
+	pools         []*proxy.Pool
+}
+
+const hostileText = `<script>window.hacked=1</script><img src=x onerror="hacked=1">/../?a=b#c%41%`
+
+func (f hostileFleet) Pools() []*proxy.Pool { return f.pools }
+func (f hostileFleet) ConfigState() admin.ConfigState {
+	return admin.ConfigState{Error: hostileText, Failed: time.Now()}
+}
+func (f hostileFleet) Config() []byte { return []byte(hostileText) }
+func (f hostileFleet) Draining() bool { return false }
+func (f hostileFleet) Certificates() map[string]time.Time {
+	return map[string]time.Time{hostileText: time.Now()}
+}
+func (f hostileFleet) OutOfFiles() (time.Time, uint64)            { return time.Now(), 7 }
+func (f hostileFleet) Found(string) bool                          { return true }
+func (f hostileFleet) SourceError(string) (string, reason.Reason) { return hostileText, reason.None }
+func (f hostileFleet) LastCheck(balancer.Key) admin.Check {
+	return admin.NewCheck(errors.New(hostileText), time.Now(), time.Millisecond)
+}
+
+// TestDashboardHostile: whatever others have chosen is text, on every screen, and
+// no screen gets wider by it. Every control is reached by the Tab key.
+func TestDashboardHostile(t *testing.T) {
+	t.Parallel()
+	chromium := need(t, "chromium")
+	long := strings.Repeat("long-name-", 12)
+	var f hostileFleet
+	for _, name := range []string{hostileText, long} {
+		p, err := proxy.NewPool(balancer.Options{Name: name, Policy: "first"}, proxy.PoolOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { p.Update(nil) })
+		p.Update([]balancer.Spec{{Addr: "[2001:db8:1111:2222:3333:4444:5555:6666]:65535", Name: hostileText}, {Addr: "unix:/" + long + hostileText}})
+		f.pools = append(f.pools, p)
+	}
+	o := admin.Options{Control: f, Requests: new(admin.Ring), Tally: new(admin.Tally), Journal: admin.NewJournal(hostileText), Version: hostileText}
+	o.Wiring = func() admin.Wiring {
+		return admin.Wiring{Listeners: []admin.Listener{{Address: hostileText, Protocols: []string{hostileText}, Certificates: []admin.Certificate{{File: hostileText, Until: time.Now()}}}},
+			Routes: []admin.Route{{Name: hostileText, Match: hostileText, Pool: hostileText, To: hostileText}}}
+	}
+	record := proxy.Record{Start: time.Now(), ID: hostileText, Method: hostileText, Host: hostileText, Path: hostileText + long + long, Pool: hostileText, Status: 502, Reason: reason.ConnectRefused,
+		Attempts: []proxy.Attempt{{Upstream: "unix:/" + long + hostileText, Reason: reason.ConnectRefused}}}
+	o.Requests.Observe(&record)
+	o.Tally.Observe(&record)
+	o.Journal.Observe(&record)
+	o.Journal.Reloaded(hostileText, []string{hostileText, long + long}, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { o.Journal.Run(ctx, f.Pools) })
+	defer wg.Wait()
+	defer stop()
+	s := admin.New(o)
+	server := httptest.NewServer(s)
+	defer server.Close()
+	b := startBrowser(t, chromium)
+	for name, screen := range map[string]string{"overview": "#/", "pool": "#/pool/" + pathEscape(hostileText), "events": "#/events", "wiring": "#/wiring", "config": "#/config"} {
+		b.run(chromedp.Navigate("about:blank"), chromedp.Navigate(server.URL+"/"+screen))
+		b.waitText("#main", `<script>window.hacked=1</script><img src=x onerror="hacked=1">`)
+		b.reach(name)
+		for _, width := range widths {
+			b.shot("hostile-"+name+fmt.Sprint("-", width), "light", width)
+		}
+		if act(b, chromedp.Evaluate[bool]("'hacked' in window || document.querySelector('#main script, #main img') !== null")) {
+			t.Errorf("%s: a name became markup", name)
+		}
+	}
+	for _, p := range b.told() {
+		t.Error(p)
+	}
+}
+
+// pathEscape is the page's own encodeURIComponent.
+func pathEscape(s string) string {
+	return strings.NewReplacer("%", "%25", "<", "%3C", ">", "%3E", "/", "%2F", "?", "%3F", "#", "%23", `"`, "%22", " ", "%20").Replace(s)
+}
+
+// reach presses Tab until the focus has gone round, and wants it to have been on
+// every control.
+func (b *browser) reach(screen string) {
+	b.t.Helper()
+	const all = `[...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")].filter((e) => e.checkVisibility())`
+	n := act(b, chromedp.Evaluate[int]("document.body.focus(), window.missed = new Set("+all+"), missed.size"))
+	for range 2 * n {
+		b.run(chromedp.KeyEvent(kb.Tab))
+		if act(b, chromedp.Evaluate[int]("missed.delete(document.activeElement), missed.size")) == 0 {
+			return
+		}
+	}
+	b.t.Errorf("%s: Tab does not reach %s", screen, act(b, chromedp.Evaluate[string]("[...missed].map((e) => e.outerHTML.slice(0, 80)).join('\\n')")))
+}
+
 // plantFaults runs a goodgate under load in front of what fails, and returns
 // where its dashboard is.
-func plantFaults(t *testing.T) (admin string) {
+func plantFaults(t *testing.T) (address string) {
 	answer := func(after time.Duration, status int) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			wait(r.Context(), after)
@@ -88,9 +364,9 @@ func plantFaults(t *testing.T) (admin string) {
 		t.Cleanup(s.Close)
 		return s.URL
 	}
-	admin = freeAddress(t)
+	address = freeAddress(t)
 	g := startGate(t, fmt.Sprintf(planted, answer(0, 200), answer(0, 503), answer(1200*time.Millisecond, 200), answer(300*time.Millisecond, 200), answer(0, 200)),
-		"ADMIN="+admin)
+		"ADMIN="+address)
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	for path, clients := range map[string]int{"refused": 2, "errors": 2, "slow": 3, "name": 1, "busy": 8, "fine": 1} {
@@ -100,139 +376,5 @@ func plantFaults(t *testing.T) (admin string) {
 	}
 	t.Cleanup(wg.Wait)
 	t.Cleanup(stop)
-	return admin
-}
-
-// browser is a real one, without a window.
-type browser struct {
-	t   *testing.T
-	ctx context.Context
-
-	mu       sync.Mutex // protects problems
-	problems []string
-}
-
-func startBrowser(t *testing.T, path string, more ...chromedp.ExecAllocatorOption) *browser {
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()))
-	options = append(options, more...)
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	b := &browser{t: t, ctx: ctx}
-	if err := chromedp.Listen(ctx, b.listen); err != nil { // starts it
-		t.Fatalf("browser: %v", err)
-	}
-	call(b, network.Enable, network.EnableParams{})
-	call(b, log.Enable, cdp.Empty{})
-	return b
-}
-
-// listen notes what a page must not do.
-func (b *browser) listen(event any) {
-	problem := ""
-	switch e := event.(type) {
-	case *network.EventRequestWillBeSent:
-		if u := e.Request.URL; !strings.HasPrefix(u, "http://127.0.0.1:") && !strings.HasPrefix(u, "data:") {
-			problem = "it asked " + u
-		}
-	case *runtime.EventExceptionThrown:
-		problem = "a script failed: " + e.ExceptionDetails.Text
-	case *log.EventEntryAdded:
-		if e.Entry.Level == log.EntryLevelError && !strings.Contains(e.Entry.Text, "401") {
-			problem = e.Entry.Text
-		}
-	}
-	if problem == "" {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.problems = append(b.problems, problem)
-}
-
-func (b *browser) told() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.problems
-}
-
-// act does something in a browser and returns what came of it.
-func act[T any](b *browser, a chromedp.Action[T]) T {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 4*bound)
-	defer cancel()
-	v, err := chromedp.Run(ctx, a)
-	if err != nil {
-		b.t.Fatalf("browser: %v", err)
-	}
-	return v
-}
-
-// call does what there is no action for.
-func call[P, R any](b *browser, c cdp.Command[P, R], params P) {
-	b.t.Helper()
-	b.run(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, c, params)
-		return err
-	}))
-}
-
-func (b *browser) run(steps ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	act(b, chromedp.Steps(steps...))
-}
-
-// text returns what an element shows.
-func (b *browser) text(selector string) string {
-	b.t.Helper()
-	return act(b, chromedp.Evaluate[string](fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector)))
-}
-
-// waitText waits until an element shows a text.
-func (b *browser) waitText(selector, want string) {
-	b.t.Helper()
-	deadline := time.Now().Add(4 * bound)
-	for got := b.text(selector); !strings.Contains(got, want); got = b.text(selector) {
-		if time.Now().After(deadline) {
-			b.t.Fatalf("the page does not say %q but\n%s", want, got)
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-}
-
-// shot takes a screenshot of the whole page, which must not be wider than the
-// screen.
-func (b *browser) shot(name, scheme string, width int64) {
-	b.t.Helper()
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-	b.run(chromedp.EmulateViewport(width, 900), chromedp.Sleep(300*time.Millisecond))
-	wide := act(b, chromedp.Evaluate[int64]("document.documentElement.scrollWidth"))
-	picture := act(b, chromedp.FullScreenshot(100))
-	if wide > width {
-		b.t.Errorf("%s: the page is %d wide", name, wide)
-	}
-	if err := os.WriteFile(filepath.Join(b.t.ArtifactDir(), name+".png"), picture, 0o644); err != nil {
-		b.t.Error(err)
-	}
-}
-
-// drainByKeyboard drains the first upstream of a pool and brings it back,
-// without the focus getting lost.
-func (b *browser) drainByKeyboard(pool string) {
-	b.t.Helper()
-	section := fmt.Sprintf("section[aria-label=%q]", pool)
-	focused := func() string {
-		return act(b, chromedp.Evaluate[string]("document.activeElement.textContent"))
-	}
-	b.run(chromedp.Focus(chromedp.CSS(section+" button")), chromedp.KeyEvent(kb.Enter))
-	b.waitText(section, "out: drained by the operator")
-	if got := focused(); got != "Undrain" {
-		b.t.Errorf("after the drain %q has the focus", got)
-	}
-	b.run(chromedp.KeyEvent(kb.Enter))
-	b.waitText(section, "2 of 2 upstreams available")
-	if got := focused(); got != "Drain" {
-		b.t.Errorf("after the undrain %q has the focus", got)
-	}
+	return address
 }

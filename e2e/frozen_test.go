@@ -24,7 +24,7 @@ pools: {app: {policy: first, upstreams: ["${A}", "${B}"]}}
 
 			frozen.signal(syscall.SIGSTOP)
 			waitFor(t, "the checks of what is frozen to fail", func() bool { return g.messages("probes fail") > 0 })
-			if got := g.command(t, "status", "--admin", admin); !strings.Contains(got, "its checks fail: waiting for any answer to OPTIONS *: no answer within 1s (timeout)") {
+			if got := g.command(t, "status", "--admin", admin); !strings.Contains(got, "health check failing: waiting for any answer to OPTIONS *: no answer within 1s (timeout)") {
 				t.Errorf("status: %q", got)
 			}
 			if got := ask(t, g.address, "GET", "/").echo(t).App; got != "other" {
@@ -33,7 +33,7 @@ pools: {app: {policy: first, upstreams: ["${A}", "${B}"]}}
 
 			frozen.signal(syscall.SIGCONT)
 			waitFor(t, "its checks to pass", func() bool { return g.messages("probes pass") >= 3 })
-			if got := g.command(t, "status", "--admin", admin); strings.Contains(got, "its checks fail") {
+			if got := g.command(t, "status", "--admin", admin); strings.Contains(got, "health check failing") {
 				t.Errorf("status: %q", got)
 			}
 			g.finish()

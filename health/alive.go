@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/reason"
 )
 
 // firstWait bounds how long an upstream that need not answer keeps its first
@@ -94,7 +95,7 @@ func (p *Alive) probeKnowing(ctx context.Context, u *balancer.Upstream, k *known
 		conn.Close()
 	default:
 		k.keep(conn)
-		return &Error{Result: balancer.Silent, Err: reason(ctx, "waiting for any answer to OPTIONS *", err)}
+		return &Error{Result: balancer.Silent, Reason: reason.ResponseTimeout, Err: during(ctx, "waiting for any answer to OPTIONS *", err)}
 	}
 	return nil
 }

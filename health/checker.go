@@ -21,6 +21,10 @@ type Options struct {
 	MaxParallel  int                 // probes at the same time; 0 = 256
 	Kept         *Kept               // bounds the connections that probes leave to the next; nil = each has its own
 
+	// Met is told what every probe met, as Report is, but before its result is counted, so
+	// that who hears of a changed verdict can know why. The event has no Verdict yet. nil =
+	// nobody is told.
+	Met func(Event)
 	// Report is told of every probe, on the goroutine that made it and without a
 	// lock held. The upstream's next probe waits for it. nil = nobody is told.
 	Report func(Event)

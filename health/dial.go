@@ -59,7 +59,7 @@ func (d dialer) dial(ctx context.Context, u *balancer.Upstream) (net.Conn, error
 	if len(d.preface) > 0 {
 		if _, err := guarded.Write(d.preface); err != nil {
 			guarded.Close()
-			return nil, &Error{Result: balancer.Silent, Err: reason(ctx, "writing the PROXY protocol's header", err)}
+			return nil, &Error{Result: balancer.Silent, Reason: exchangeReason(ctx, err), Err: during(ctx, "writing the PROXY protocol's header", err)}
 		}
 	}
 	if !u.TLS() {
@@ -68,7 +68,7 @@ func (d dialer) dial(ctx context.Context, u *balancer.Upstream) (net.Conn, error
 	conn := tls.Client(guarded, d.config(u))
 	if err := conn.Handshake(); err != nil {
 		guarded.Close()
-		return nil, &Error{Result: balancer.Silent, Err: reason(ctx, "tls handshake", err)}
+		return nil, &Error{Result: balancer.Silent, Reason: tlsReason(ctx, err), Err: during(ctx, "tls handshake", err)}
 	}
 	return conn, nil
 }

@@ -147,6 +147,9 @@ func (c *Checker) probe(ctx context.Context, j job, began time.Time) (Event, boo
 	// A pass that began before live traffic was turned away is out of date: it
 	// would bring back an upstream that has just stopped.
 	outdated := err == nil && len(u.Nudged()) > 0
+	if c.opts.Met != nil {
+		c.opts.Met(e)
+	}
 	if !outdated && !errors.Is(err, ErrNotProbed) {
 		e.Flipped = u.ObserveProbe(e.Result, c.opts.Thresholds)
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/reason"
 )
 
 // Prober makes one probe. Probe returns nil when it passed, otherwise what was
@@ -23,6 +24,10 @@ type Prober interface {
 // Error is a failed probe.
 type Error struct {
 	Result balancer.Probe // Wrong, Silent, Refused or Drains; the zero value counts as Wrong
+	// Reason is the word that a live request would fail with, had it met the same;
+	// None for an answer that only a probe finds wrong.
+	Reason reason.Reason
+	Status int // of the answer, when that is what was wrong; 0 = something else was
 	Err    error
 }
 
@@ -85,7 +90,7 @@ func dialError(ctx context.Context, err error) error {
 	case errors.Is(err, syscall.ECONNRESET): // accepted, and reset before connect returned
 		result = balancer.Silent
 	}
-	return &Error{Result: result, Err: reason(ctx, "connecting", err)}
+	return &Error{Result: result, Reason: dialReason(ctx, err), Err: during(ctx, "connecting", err)}
 }
 
 // exchangeError classifies what went wrong on a connection: Silent when the
@@ -98,7 +103,7 @@ func exchangeError(ctx context.Context, doing string, err error) error {
 	if ctx.Err() != nil || broken(err) {
 		result = balancer.Silent
 	}
-	return &Error{Result: result, Err: reason(ctx, doing, err)}
+	return &Error{Result: result, Reason: exchangeReason(ctx, err), Err: during(ctx, doing, err)}
 }
 
 func broken(err error) bool {
@@ -107,9 +112,9 @@ func broken(err error) bool {
 		errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// reason says what ended doing: the context's cause, which names the limit, if
+// during says what ended doing: the context's cause, which names the limit, if
 // that is what it was.
-func reason(ctx context.Context, doing string, err error) error {
+func during(ctx context.Context, doing string, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}

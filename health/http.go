@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/reason"
 	"github.com/hashicorp/go-retryablehttp"
 )
 
@@ -134,7 +135,7 @@ func (p *httpProber) probeBy(ctx context.Context, u *balancer.Upstream, l *line)
 		}
 		l.close()
 		if ctx.Err() != nil {
-			return &Error{Result: balancer.Silent, Err: reason(ctx, "asking on a kept connection", ctx.Err())}
+			return &Error{Result: balancer.Silent, Reason: reason.ResponseTimeout, Err: during(ctx, "asking on a kept connection", ctx.Err())}
 		}
 	}
 	return p.probe(ctx, u, l)
@@ -192,7 +193,8 @@ func (p *httpProber) judge(ctx context.Context, u *balancer.Upstream, resp *http
 		return drains("status %d says that it drains (drain_status)", resp.StatusCode)
 	}
 	if !contains(p.opts.Statuses, resp.StatusCode) {
-		return wrong("status %d is not one of the expected %v", resp.StatusCode, p.opts.Statuses)
+		return &Error{Result: balancer.Wrong, Reason: reason.UpstreamStatus, Status: resp.StatusCode,
+			Err: fmt.Errorf("status %d is not one of the expected %v", resp.StatusCode, p.opts.Statuses)}
 	}
 	if p.opts.Body == "" {
 		return nil

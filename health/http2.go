@@ -61,7 +61,7 @@ func (c *http2Caller) do(req *http.Request, u *balancer.Upstream, doing string) 
 	failed := func(doing string, err error) error {
 		conn.Close()
 		if heard.Load() == before { // the transport does not always tell that the connection broke
-			return &Error{Result: balancer.Silent, Err: reason(ctx, doing, err)}
+			return &Error{Result: balancer.Silent, Reason: exchangeReason(ctx, err), Err: during(ctx, doing, err)}
 		}
 		return exchangeError(ctx, doing, err)
 	}

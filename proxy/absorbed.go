@@ -13,14 +13,14 @@ func (r *Record) absorb() {
 	if r.Hidden != reason.None { // what hid it has said so
 		return
 	}
-	how, waited := reason.ByNothing, r.Held > 0
+	how, waited, retried := reason.ByNothing, r.Held > 0, false
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		if a.Reason.Fault() != reason.FaultUpstream {
 			continue
 		}
 		if how == reason.ByNothing {
-			r.Hidden, how = a.Reason, a.Reason.HiddenBy()
+			r.Hidden, how, retried = a.Reason, a.Reason.HiddenBy(), a.Decision == reason.Retried
 		}
 		waited = waited && a.Reason.Free()
 	}
@@ -31,7 +31,7 @@ func (r *Record) absorb() {
 	default: // none could be reached until one could: it was the wait that helped
 		how = reason.ByHold
 	}
-	if r.Absorbed == reason.ByNothing {
+	if r.Absorbed == reason.ByNothing || r.Absorbed == reason.ByHedge && retried { // the hedge came after the failure
 		r.Absorbed = how
 	}
 }

@@ -81,6 +81,13 @@ func (r *Record) Failed() int {
 // Escaped reports whether the client saw a gateway error.
 func (r *Record) Escaped() bool { return r.Reason.GatewayError() }
 
+// Rescued reports whether an upstream failed and the client saw nothing of it.
+func (r *Record) Rescued() bool { return r.Absorbed != reason.ByNothing && !r.MadeFaster() }
+
+// MadeFaster reports whether another upstream answered before the first, which had not
+// failed. Nothing was hidden then: the client would have got an answer, later.
+func (r *Record) MadeFaster() bool { return r.Absorbed == reason.ByHedge && r.Hidden == reason.None }
+
 // note adds an attempt and numbers it.
 func (r *Record) note(a *attempt) {
 	if len(r.Attempts) == maxAttemptsNoted {
@@ -196,7 +203,10 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 		slog.Int64("sent", r.Sent),
 		slog.String("route", r.Route))
 	if r.Pool != "" {
-		a = append(a, slog.String("pool", r.Pool), slog.String("upstream", r.Upstream))
+		a = append(a, slog.String("pool", r.Pool))
+	}
+	if r.Upstream != "" {
+		a = append(a, slog.String("upstream", r.Upstream))
 	}
 	if r.Fallback != "" {
 		a = append(a, slog.String("fallback", r.Fallback))

@@ -49,6 +49,8 @@ func (x *exchange) savedByPool() string {
 		return savedByRoom(x.record.Err)
 	case why == reason.DNSError || why == reason.DNSTimeout:
 		return "a name server that answers"
+	case a == nil && x.allTakenOut():
+		return x.orFallback("an upstream that no operator has taken out (goodgate undrain)")
 	case a == nil:
 		return x.orFallback(saves[reason.NobodyLeft])
 	case a.Decision == reason.BodyGone && x.request.ContentLength > 0:
@@ -67,6 +69,21 @@ func (x *exchange) savedByPool() string {
 		return fmt.Sprintf("%d in retry.statuses", a.Status)
 	}
 	return x.savedByCommit(a.Reason)
+}
+
+// allTakenOut reports whether an operator has drained or switched off every upstream of
+// the request's pool.
+func (x *exchange) allTakenOut() bool {
+	if x.main == nil || x.main.pool == nil {
+		return false
+	}
+	members := x.main.pool.Members()
+	for i := range members {
+		if members[i].Operator() == balancer.Ready {
+			return false
+		}
+	}
+	return len(members) > 0
 }
 
 // savedByRoom is savedBy for a request that there was no room for. It names the

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -39,9 +37,9 @@ func printStatus(out io.Writer, s *admin.Status) {
 	if s.Config.Error != "" {
 		printable.Fprintf(out, "the last reload failed at %s: %s\n", s.Config.Failed.Format(time.DateTime), s.Config.Error)
 	}
-	for _, t := range s.Troubles {
-		where := cmp.Or(strings.TrimSpace(t.Pool+" "+t.Upstream), "goodgate")
-		printable.Fprintf(out, "\n%s: %s: %s\n  %s\n", t.Level, where, t.Text, t.Do)
+	printMinute(out, s.Pools)
+	for i := range s.Troubles {
+		printTrouble(out, &s.Troubles[i])
 	}
 	for _, p := range s.Pools {
 		printable.Fprintf(out, "\npool %s (%s): %d of %s available, %d in flight, %d waiting\n",

@@ -26,6 +26,7 @@ type fake struct {
 	fails    error
 	weights  []string
 	lost     string
+	check    Check
 }
 
 func newFake(t *testing.T) *fake {
@@ -43,7 +44,10 @@ func (f *fake) Pools() []*proxy.Pool                       { return []*proxy.Poo
 func (f *fake) ConfigState() ConfigState                   { return ConfigState{Reloads: 3} }
 func (f *fake) Config() []byte                             { return []byte("a: 1\n") }
 func (f *fake) Draining() bool                             { return f.draining }
-func (f *fake) ProbeError(balancer.Key) string             { return "" }
+func (f *fake) LastCheck(balancer.Key) Check               { return f.check }
+func (f *fake) Certificates() map[string]time.Time         { return nil }
+func (f *fake) OutOfFiles() (time.Time, uint64)            { return time.Time{}, 0 }
+func (f *fake) Found(string) bool                          { return true }
 func (f *fake) SourceError(string) (string, reason.Reason) { return f.lost, reason.None }
 func (f *fake) Reload(string) ([]string, error)            { return []string{"a: 1 -> 2"}, f.fails }
 func (f *fake) Drain(string)                               { f.draining = true }
@@ -122,14 +126,14 @@ func TestGuard(t *testing.T) {
 		{"a profile for the operator's browser", open, "GET", "/debug/pprof/heap", []string{"Sec-Fetch-Site", "none"}, 200},
 		{"the own page's look", open, "GET", "/v1/status", []string{"Sec-Fetch-Site", "same-origin"}, 200},
 		{"a link to the dashboard", open, "GET", "/", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, 200},
-		{"the dashboard without a token", locked, "GET", "/page/view.js", nil, 200},
+		{"the dashboard without a token", locked, "GET", "/page/overview.js", nil, 200},
 		{"a way out of the dashboard", locked, "GET", "/page/../v1/config", nil, 401},
 		{"an encoded one", locked, "GET", "/page/%2e%2e/v1/config", nil, 404},
 		{"one with an encoded slash", locked, "GET", "/page/..%2fv1/config", nil, 404},
 		{"a doubled slash", locked, "GET", "//page/../v1/config", nil, 401},
 		{"one through the index", locked, "GET", "/./v1/config", nil, 401},
 		{"one through /live", locked, "GET", "/live/../v1/config", nil, 401},
-		{"a page by another method", locked, "POST", "/page/view.js", nil, 405},
+		{"a page by another method", locked, "POST", "/page/overview.js", nil, 405},
 	} {
 		if got, body := call(test.s, test.method, test.path, "", test.headers...); got != test.want {
 			t.Errorf("%s: got %d %s, want %d", test.name, got, body, test.want)
@@ -239,12 +243,38 @@ func TestWhy(t *testing.T) {
 			{Upstream: "10.0.0.2:80", Took: 60 * time.Millisecond, Reused: true, Idle: 3 * time.Second, Sent: 120, Reason: reason.ClosedBeforeResponse, Decision: reason.NotSafe},
 		},
 	}
-	want := `POST shop.example/buy, at 2026-01-02T03:04:05Z: the client got 502 (closed_before_response): The server closed the connection without an answer. after 62ms.
-Attempt 1: 10.0.0.1:80, failed after 300µs with connect_refused: connection refused; it had got nothing of the request. It was sent again.
-Attempt 2: 10.0.0.2:80, on a connection unused for 3s, failed after 60ms with closed_before_response. It was not sent again: it may have been executed, and its method does not allow that twice.
+	want := `POST shop.example/buy, at 2026-01-02T03:04:05Z: the client got 502 (closed_before_response), "The server closed the connection without an answer", after 62 ms.
+Attempt 1: 10.0.0.1:80, failed after 300 µs with connect_refused: connection refused; it had got nothing of the request. It was sent again.
+Attempt 2: 10.0.0.2:80, on a connection unused for 3 s, failed after 60 ms with closed_before_response. It was not sent again: it may have been executed, and its method does not allow that twice.
+What is behind it: The upstream closes idle connections as they are used. 10.0.0.2:80 ended connections that had been idle at the moment a request was sent: its keep-alive timeout is shorter than the pool's.
+Next step: Set timeouts.keepalive of the pool below the application's keep-alive timeout, or raise that.
 What would have saved it: retry_safe on the route, if the application may run it twice.`
 	if got := strings.Join(explain(r), "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestWhyOfAHedge: a request that another upstream answered first has not failed.
+func TestWhyOfAHedge(t *testing.T) {
+	r := &proxy.Record{
+		Start: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Duration: 12 * time.Millisecond, Method: "GET", Host: "shop.example", Path: "/", Pool: "app", Status: 200, Absorbed: reason.ByHedge,
+		Attempts: []proxy.Attempt{
+			{Upstream: "127.0.0.1:3903", Took: 10200 * time.Microsecond, Sent: 90, Decision: reason.LostRace},
+			{Upstream: "127.0.0.1:3901", After: 10 * time.Millisecond, Took: 2 * time.Millisecond, Status: 200, Because: "late", Decision: reason.Answered},
+		},
+	}
+	want := `GET shop.example/, at 2026-01-02T03:04:05Z: the client got 200 after 12 ms.
+Attempt 1: 127.0.0.1:3903: still no answer after 10.2 ms; abandoned, since another upstream had answered. The other was asked because it was late.
+Attempt 2: 127.0.0.1:3901, answered 200 after 2 ms. This answer went to the client.
+Nothing failed: another upstream answered first, so that the answer came sooner.`
+	if got := strings.Join(explain(r), "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	var ring Ring
+	r.ID = "x"
+	ring.Observe(r)
+	if q := ring.Find("x"); q == nil || !q.MadeFaster || q.AbsorbedBy != "" || len(ring.Latest(9)) != 0 {
+		t.Errorf("got %+v; it is to be found, and not among what failed", q)
 	}
 }
 
@@ -325,7 +355,7 @@ func TestClient(t *testing.T) {
 	if err := c.Get(t.Context(), "/v1/status", &status); err != nil || len(status.Pools) != 1 {
 		t.Errorf("got %+v, %v", status, err)
 	}
-	if err := c.Get(t.Context(), "/v1/requests/unknown", &status); err == nil || !strings.Contains(err.Error(), "remembered") {
+	if err := c.Get(t.Context(), "/v1/requests/unknown", &status); err == nil || !strings.Contains(err.Error(), "no record") {
 		t.Errorf("an unknown request: %v", err)
 	}
 }

@@ -4,64 +4,128 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/reason"
-
-	"github.com/goodgate/goodgate/balancer"
 )
 
 // Counts are what became of a pool's requests since goodgate was started.
 type Counts struct {
-	Requests uint64                       `json:"requests"`
-	Escaped  map[string]uint64            `json:"escaped"`  // gateway errors that clients saw, by reason
-	Absorbed map[string]map[string]uint64 `json:"absorbed"` // and those that were hidden, by means and reason
-	Refused  map[string]uint64            `json:"refused"`  // what else failed, by reason: limits, clients that left
+	Requests   uint64                       `json:"requests"`
+	Escaped    map[string]uint64            `json:"escaped"`     // gateway errors that clients saw, by reason
+	Absorbed   map[string]map[string]uint64 `json:"absorbed"`    // and those that were hidden, by means and reason
+	Refused    map[string]uint64            `json:"refused"`     // what else failed, by reason: limits, clients that left
+	MadeFaster uint64                       `json:"made_faster"` // nothing had failed: another upstream answered first
+}
+
+// Sums are the same without reasons.
+type Sums struct {
+	Requests   uint64 `json:"requests"`
+	Escaped    uint64 `json:"escaped"` // errors that clients saw
+	Hidden     uint64 `json:"hidden"`  // and that they would have seen
+	MadeFaster uint64 `json:"made_faster"`
+	Refused    uint64 `json:"refused"`
+}
+
+// LastMinute is what became of a pool's requests in the last minute, the present second
+// included. It is 51 to 60 seconds long.
+type LastMinute struct {
+	Sums
+	Held      uint64  `json:"held"`             // waited for an upstream
+	P50MS     float64 `json:"p50_ms,omitempty"` // to the end of the response; absent with few requests
+	P99MS     float64 `json:"p99_ms,omitempty"` // the same
+	LongestMS float64 `json:"longest_ms"`       // 0 = no request
 }
 
 // Past is what became of a pool's requests second by second, the last whole
 // second at the end.
 type Past struct {
-	Requests []uint32  `json:"requests"`
-	Escaped  []uint32  `json:"escaped"`
-	Absorbed []uint32  `json:"absorbed"`
-	Refused  []uint32  `json:"refused"`
-	P50MS    []float64 `json:"p50_ms"` // 0 = no request
-	P99MS    []float64 `json:"p99_ms"`
+	Requests   []uint32  `json:"requests"`
+	Escaped    []uint32  `json:"escaped"`
+	Absorbed   []uint32  `json:"absorbed"`
+	Refused    []uint32  `json:"refused"`
+	MadeFaster []uint32  `json:"made_faster"`
+	P50MS      []float64 `json:"p50_ms"` // 0 = no request
+	P99MS      []float64 `json:"p99_ms"`
 }
 
-// Minute is what became of attempts on an upstream in the last minute.
+// Minute is what became of attempts on an upstream in the last minute, which is the
+// same one as its pool's.
 type Minute struct {
-	Attempts int            `json:"attempts"`
-	Failed   int            `json:"failed"`
-	MeanMS   float64        `json:"mean_ms"`          // to the response header; 0 = not known
-	Reasons  map[string]int `json:"reasons"`          // of what failed
-	Status   int            `json:"status,omitempty"` // of the latest answer that counted as a failure
+	Attempts   int            `json:"attempts"`
+	Failed     int            `json:"failed"`
+	Escaped    int            `json:"escaped"`              // of these, those whose error the client saw
+	Abandoned  int            `json:"abandoned,omitempty"`  // another upstream answered first
+	Answered   int            `json:"answered"`             // with whatever status
+	MeanMS     float64        `json:"mean_ms"`              // to the response header; 0 = not known
+	P50MS      float64        `json:"p50_ms,omitempty"`     // absent with few answers
+	P99MS      float64        `json:"p99_ms,omitempty"`     // the same
+	LongestMS  float64        `json:"longest_ms,omitempty"` // 0 = no answer
+	Slow       int            `json:"slow,omitempty"`       // answers that took a second or longer
+	Reasons    map[string]int `json:"reasons"`              // of what failed
+	Status     int            `json:"status,omitempty"`     // of the latest answer that counted as a failure
+	LastFailed time.Time      `json:"last_failed,omitzero"` // also when that is longer ago
+	LastGood   time.Time      `json:"last_good,omitzero"`
+
+	seen sightings // of what failed
+	hung sightings // of what was abandoned, because it seemed to hang
+	slow sightings // of what took long
 }
 
-// recent is what a pool's last minute comes to.
+// second is what ended in one.
+type second struct {
+	at                                           int64 // Unix time; another = nothing is known of it
+	requests, escaped, absorbed, refused, faster uint32
+	overloaded, queued, held                     uint32
+	queue                                        time.Duration // waited by those that queued
+	longest                                      time.Duration
+	took                                         histogram
+}
+
+// recent is what a pool's last seconds come to.
 type recent struct {
-	requests, escaped, overloaded uint64
-	p50, p99                      time.Duration
-	perSecond                     float64       // requests, in the last ten seconds
-	refusals                      float64       // requests refused for overload a second, in the last ten
-	queue                         time.Duration // mean wait of those that queued in the last ten seconds
+	perSecond float64       // requests, in the last ten seconds
+	refusals  float64       // requests refused for overload a second, in the last ten
+	queue     time.Duration // mean wait of those that queued in the last ten seconds
+}
+
+// poolView is all that is known of a pool at one moment.
+type poolView struct {
+	counts    Counts
+	totals    Sums
+	past      Past
+	minute    LastMinute
+	recent    recent
+	seen      sightings // in the last minute
+	upstreams map[string]Minute
 }
 
 // lately is how far back rates look, in seconds.
 const lately = 10
 
-// pool returns what is known of a pool, all zero when it has had no request.
-func (t *Tally) pool(name string, now int64) (Counts, Past, recent) {
-	c := Counts{Escaped: map[string]uint64{}, Absorbed: map[string]map[string]uint64{}, Refused: map[string]uint64{}}
-	past := Past{
-		Requests: make([]uint32, pastSeconds), Escaped: make([]uint32, pastSeconds), Absorbed: make([]uint32, pastSeconds),
-		Refused: make([]uint32, pastSeconds), P50MS: make([]float64, pastSeconds), P99MS: make([]float64, pastSeconds),
+func (p *poolTally) view(now int64) poolView {
+	v := poolView{counts: p.since(), past: newPast()}
+	v.totals = Sums{Requests: p.requests, MadeFaster: p.faster, Escaped: sumOf(p.escaped), Refused: sumOf(p.refused)}
+	for _, n := range p.absorbed {
+		v.totals.Hidden += n
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	p := t.pools[name]
-	if p == nil {
-		return c, past, recent{}
+	p.fill(&v, now)
+	for s := range p.seen.last(now) {
+		v.seen.merge(*s)
 	}
-	c.Requests = p.requests
+	return v
+}
+
+func sumOf(all map[reason.Reason]uint64) (n uint64) {
+	for _, one := range all {
+		n += one
+	}
+	return n
+}
+
+// since returns the counts since the start.
+func (p *poolTally) since() Counts {
+	c := Counts{
+		Requests: p.requests, MadeFaster: p.faster,
+		Escaped: map[string]uint64{}, Absorbed: map[string]map[string]uint64{}, Refused: map[string]uint64{},
+	}
 	for r, n := range p.escaped {
 		c.Escaped[r.String()] = n
 	}
@@ -75,71 +139,59 @@ func (t *Tally) pool(name string, now int64) (Counts, Past, recent) {
 		}
 		c.Absorbed[by][m.why.String()] += n
 	}
-	return c, past, p.fill(&past, now)
+	return c
 }
 
-// fill writes the seconds before now into past, and sums them up.
-func (p *poolTally) fill(past *Past, now int64) (sum recent) {
-	var took histogram
-	var late struct {
-		requests, overloaded, queued uint32
-		queue                        time.Duration
+func newPast() Past {
+	counts := func() []uint32 { return make([]uint32, pastSeconds) }
+	return Past{
+		Requests: counts(), Escaped: counts(), Absorbed: counts(), Refused: counts(), MadeFaster: counts(),
+		P50MS: make([]float64, pastSeconds), P99MS: make([]float64, pastSeconds),
 	}
-	for i := range past.Requests {
+}
+
+// fill adds what each second knows.
+func (p *poolTally) fill(v *poolView, now int64) {
+	var took histogram
+	var late second
+	for i := range pastSeconds + 1 { // the present second comes last, and is in no chart
 		at := now - pastSeconds + int64(i)
-		s := &p.past[((at%pastSeconds)+pastSeconds)%pastSeconds]
+		s := &p.past[slot(at, len(p.past))]
 		if s.at != at {
 			continue
 		}
-		past.Requests[i], past.Escaped[i], past.Absorbed[i], past.Refused[i] = s.requests, s.escaped, s.absorbed, s.refused
-		past.P50MS[i], past.P99MS[i] = milliseconds(s.took.quantile(.5)), milliseconds(s.took.quantile(.99))
-		took.merge(&s.took)
-		sum.requests += uint64(s.requests)
-		sum.escaped += uint64(s.escaped)
-		sum.overloaded += uint64(s.overloaded)
-		if i >= pastSeconds-lately {
-			late.requests += s.requests
-			late.overloaded += s.overloaded
-			late.queued += s.queued
-			late.queue += s.queue
-		}
-	}
-	sum.p50, sum.p99 = took.quantile(.5), took.quantile(.99)
-	sum.perSecond, sum.refusals = float64(late.requests)/lately, float64(late.overloaded)/lately
-	if late.queued > 0 {
-		sum.queue = late.queue / time.Duration(late.queued)
-	}
-	return sum
-}
-
-// upstream returns what became of attempts on an upstream.
-func (t *Tally) upstream(k balancer.Key, now int64) Minute {
-	m := Minute{Reasons: map[string]int{}}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	u := t.upstreams[k]
-	if u == nil {
-		return m
-	}
-	answered, took := 0, time.Duration(0)
-	for i := range u.past {
-		s := &u.past[i]
-		if s.at <= now/pieceLength-pieces {
-			continue
-		}
-		m.Attempts += int(s.attempts)
-		m.Failed += int(s.failed)
-		answered += int(s.answered)
-		took += s.took
-		for r, n := range s.reasons {
-			m.Reasons[r.String()] += int(n)
-			if r == reason.UpstreamStatus {
-				m.Status = u.status
+		if i < pastSeconds {
+			v.past.take(i, s)
+			if i >= pastSeconds-lately {
+				late.requests += s.requests
+				late.overloaded += s.overloaded
+				late.queued += s.queued
+				late.queue += s.queue
 			}
 		}
+		if at >= begins(now) {
+			v.minute.take(s)
+			took.merge(&s.took)
+		}
 	}
-	if answered > 0 {
-		m.MeanMS = milliseconds(took / time.Duration(answered))
+	v.minute.P50MS, v.minute.P99MS = took.percentiles(int(v.minute.Requests))
+	v.recent = recent{perSecond: float64(late.requests) / lately, refusals: float64(late.overloaded) / lately}
+	if late.queued > 0 {
+		v.recent.queue = late.queue / time.Duration(late.queued)
 	}
-	return m
+}
+
+func (p *Past) take(i int, s *second) {
+	p.Requests[i], p.Escaped[i], p.Absorbed[i], p.Refused[i], p.MadeFaster[i] = s.requests, s.escaped, s.absorbed, s.refused, s.faster
+	p.P50MS[i], p.P99MS[i] = milliseconds(s.took.quantile(.5)), milliseconds(s.took.quantile(.99))
+}
+
+func (m *LastMinute) take(s *second) {
+	m.Requests += uint64(s.requests)
+	m.Escaped += uint64(s.escaped)
+	m.Hidden += uint64(s.absorbed)
+	m.MadeFaster += uint64(s.faster)
+	m.Refused += uint64(s.refused)
+	m.Held += uint64(s.held)
+	m.LongestMS = max(m.LongestMS, milliseconds(s.longest))
 }

@@ -16,6 +16,7 @@ const (
 	ringFailures = 512 // requests that an upstream failed, hidden from the client or not
 	ringRefused  = 128 // that were refused for overload, which can be all there are
 	ringOthers   = 128 // that failed for another reason
+	ringFaster   = 128 // in which nothing failed, and another upstream answered first
 	alikeShown   = 3   // of the same pool and reason in a short list
 
 	// Clients choose these texts, and upstreams cause errors: of each so many bytes
@@ -33,6 +34,7 @@ type Ring struct {
 	failures []*Request
 	refused  []*Request
 	others   []*Request
+	faster   []*Request
 }
 
 // Observe is a proxy's observer. Of a request that was simply answered it takes
@@ -44,11 +46,14 @@ func (r *Ring) Observe(rec *proxy.Record) {
 	q := newRequest(rec)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if rec.Reason == reason.Overloaded {
+	switch {
+	case rec.MadeFaster():
+		r.faster = push(r.faster, q, ringFaster)
+	case rec.Reason == reason.Overloaded:
 		r.refused = push(r.refused, q, ringRefused)
-	} else if rec.Reason.GatewayError() || rec.Absorbed != reason.ByNothing {
+	case rec.Reason.GatewayError() || rec.Rescued():
 		r.failures = push(r.failures, q, ringFailures)
-	} else {
+	default:
 		r.others = push(r.others, q, ringOthers)
 	}
 }
@@ -65,7 +70,7 @@ func push(list []*Request, q *Request, limit int) []*Request {
 func (r *Ring) Find(id string) *Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, list := range [][]*Request{r.failures, r.refused, r.others} {
+	for _, list := range [][]*Request{r.failures, r.refused, r.others, r.faster} {
 		for _, q := range slices.Backward(list) {
 			if q.ID == id {
 				return q
@@ -118,6 +123,7 @@ type Request struct {
 	Error      string    `json:"error,omitempty"`
 	AbsorbedBy string    `json:"absorbed_by,omitempty"`
 	Hidden     string    `json:"hidden,omitempty"`
+	MadeFaster bool      `json:"made_faster,omitempty"` // nothing failed: another upstream answered first
 	SavedBy    string    `json:"saved_by,omitempty"`
 	HeldMS     float64   `json:"held_ms,omitempty"`
 	QueuedMS   float64   `json:"queued_ms,omitempty"`
@@ -140,6 +146,7 @@ type Attempt struct {
 	Reason   string  `json:"reason,omitempty"`
 	Error    string  `json:"error,omitempty"`
 	Decision string  `json:"decision"`
+	Because  string  `json:"because,omitempty"` // of a hedge: what the attempt before it was suspected of
 }
 
 func newRequest(r *proxy.Record) *Request {
@@ -154,14 +161,14 @@ func newRequest(r *proxy.Record) *Request {
 	if r.Client.IsValid() {
 		q.Client = r.Client.String()
 	}
-	if r.Absorbed != reason.ByNothing {
+	if q.MadeFaster = r.MadeFaster(); r.Rescued() {
 		q.AbsorbedBy, q.Hidden = r.Absorbed.String(), word(r.Hidden)
 	}
 	for i, a := range r.Attempts {
 		q.Attempts[i] = Attempt{
 			Upstream: a.Upstream, Pool: a.Pool, AfterMS: milliseconds(a.After), MS: milliseconds(a.Took),
 			Reused: a.Reused, IdleMS: milliseconds(a.Idle), Sent: a.Sent, Received: a.Received,
-			Status: a.Status, Reason: word(a.Reason), Error: text(a.Err), Decision: a.Decision.String(),
+			Status: a.Status, Reason: word(a.Reason), Error: text(a.Err), Decision: a.Decision.String(), Because: a.Because,
 		}
 	}
 	return q

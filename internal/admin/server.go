@@ -21,10 +21,17 @@ type Control interface {
 	ConfigState() ConfigState
 	Config() []byte // effective, as YAML, without secrets
 	Draining() bool
-	ProbeError(balancer.Key) string // what the last probe found; empty when it passed
+	LastCheck(balancer.Key) Check // the zero value before the first
+	// Certificates tells until when each of the listeners' is good, by its file; zero
+	// or 1970 = it could not be obtained yet.
+	Certificates() map[string]time.Time
+	// OutOfFiles tells when a file descriptor was last missing, zero = never, and how many
+	// there may be, 0 = not known.
+	OutOfFiles() (last time.Time, limit uint64)
 	// SourceError tells why a pool's upstreams could not be looked up, empty when
 	// they could, and the reason that requests fail with; None = another.
 	SourceError(pool string) (string, reason.Reason)
+	Found(pool string) bool // its upstreams have been looked up at least once
 
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)
@@ -37,6 +44,8 @@ type Options struct {
 	Control  Control
 	Requests *Ring
 	Tally    *Tally
+	Journal  *Journal      // nil = an empty one
+	Wiring   func() Wiring // how requests come in; nil = not known
 	// Token is what requests must bring as "Authorization: Bearer"; empty = none
 	// is asked for, which is for listeners that only this machine reaches.
 	Token string
@@ -73,6 +82,9 @@ const liveText = "live\n"
 
 // New returns the API. Close ends its streams.
 func New(o Options) *Server {
+	if o.Journal == nil {
+		o.Journal = NewJournal(o.Version)
+	}
 	s := &Server{opts: o, mux: http.NewServeMux(), seats: make(chan struct{}, maxSubscribers), closing: make(chan struct{})}
 	s.routes()
 	s.handler = s.guard(s.mux)
@@ -91,6 +103,10 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.status()) })
 	s.mux.HandleFunc("GET /v1/pools", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.pools()) })
 	s.mux.HandleFunc("GET /v1/pools/{pool}", s.onePool)
+	s.mux.HandleFunc("GET /v1/overview", func(w http.ResponseWriter, _ *http.Request) { compact(w, s.overview()) })
+	s.mux.HandleFunc("GET /v1/overview/{pool}", s.onePoolDetail)
+	s.mux.HandleFunc("GET /v1/timeline", s.timeline)
+	s.mux.HandleFunc("GET /v1/wiring", s.wiring)
 	s.mux.HandleFunc("GET /v1/config", s.config)
 	s.mux.HandleFunc("GET /v1/requests", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.opts.Requests.Latest(ringFailures)) })
 	s.mux.HandleFunc("GET /v1/requests/{id}", s.request)
@@ -156,7 +172,7 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request) {
 		reply(w, 200, q)
 		return
 	}
-	refuse(w, 404, "no such request is remembered: only the latest are in which something failed")
+	refuse(w, 404, "no record of that request: only recent requests in which something failed are kept")
 }
 
 func (s *Server) flight(w http.ResponseWriter, _ *http.Request) {

@@ -7,6 +7,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/situation"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -42,13 +43,17 @@ type Pool struct {
 	BudgetLeft int        `json:"retry_budget_left"`
 	Upstreams  []Upstream `json:"upstreams"`
 
-	SourceError string `json:"lookup_error,omitempty"` // why its upstreams could not be looked up
-	Demand      Demand `json:"demand"`
-	Counts      Counts `json:"counts"`
-	Past        Past   `json:"past"`
+	SourceError string     `json:"lookup_error,omitempty"` // why its upstreams could not be looked up
+	Demand      Demand     `json:"demand"`
+	Minute      LastMinute `json:"last_minute"`
+	Totals      Sums       `json:"totals"` // since the start
+	Counts      Counts     `json:"counts"` // the same by reason
+	Past        Past       `json:"past"`   // for charts; Minute has the sums
 
-	sum     recent
-	missing reason.Reason // the reason of SourceError
+	seen     sightings
+	best     *Upstream     // the fastest of them; nil = not looked for yet
+	missing  reason.Reason // the reason of SourceError
+	answered bool          // its upstreams have been looked up
 }
 
 // Demand is what is asked of a pool, in units that an autoscaler takes.
@@ -63,36 +68,48 @@ type Demand struct {
 
 // Upstream is what is known of an upstream.
 type Upstream struct {
-	Address   string  `json:"address"`
-	Name      string  `json:"name,omitempty"`
-	Weight    int     `json:"weight"`
-	Tier      int     `json:"tier"`
-	Available bool    `json:"available"`
-	Why       string  `json:"why"` // in words, when it is not simply available
-	Health    string  `json:"health"`
-	Breaker   string  `json:"breaker"`
-	Operator  string  `json:"operator"`
-	Resting   bool    `json:"resting"`
-	Trusted   bool    `json:"trusted"`
-	InFlight  int     `json:"in_flight"`
-	Limit     int     `json:"max_in_flight"` // 0 = none
-	IdleConns int     `json:"idle_conns"`
-	Tunnels   int     `json:"tunnels,omitempty"` // upgraded connections that are open, in InFlight too
-	LatencyMS float64 `json:"latency_ms"`        // 0 = not known
-	Probe     string  `json:"probe_error,omitempty"`
-	Slow      bool    `json:"slow"` // than the others, so that it gets less
-	Minute    Minute  `json:"last_minute"`
+	Address       string       `json:"address"`
+	Name          string       `json:"name,omitempty"`
+	Weight        int          `json:"weight"`
+	Tier          int          `json:"tier"`
+	Available     bool         `json:"available"`
+	Why           string       `json:"why"`                     // in words, when it is not simply available
+	Situation     situation.ID `json:"situation"`               // its row in the table
+	Headline      string       `json:"headline,omitempty"`      // the same as in troubles; empty when it is simply available
+	Since         time.Time    `json:"since,omitzero"`          // when Available changed last, or when it joined
+	OperatorSince time.Time    `json:"operator_since,omitzero"` // when the operator's word changed last
+	Health        string       `json:"health"`
+	Breaker       string       `json:"breaker"`
+	Operator      string       `json:"operator"`
+	Resting       bool         `json:"resting"`
+	Trusted       bool         `json:"trusted"`
+	InFlight      int          `json:"in_flight"`
+	Limit         int          `json:"max_in_flight"` // 0 = none
+	IdleConns     int          `json:"idle_conns"`
+	Tunnels       int          `json:"tunnels,omitempty"` // upgraded connections that are open, in InFlight too
+	LatencyMS     float64      `json:"latency_ms"`        // mean time to an answer in the last minute; 0 = not known
+	Probe         string       `json:"probe_error,omitempty"`
+	Check         Check        `json:"check"` // the last one
+	Slow          bool         `json:"slow"`  // than the others, so that it gets less
+	Minute        Minute       `json:"last_minute"`
+
+	state       situation.ID
+	stateStatus int // of the answer to the check, when that is what was wrong
+	flips       int // changes of Available lately
 }
 
 // latestFailures is how many a status has.
 const latestFailures = 20
 
-func (s *Server) status() *Status {
+func (s *Server) status() *Status { return s.statusOf(s.pools()) }
+
+// statusOf is the status of some pools.
+func (s *Server) statusOf(pools []Pool) *Status {
 	out := &Status{
 		Version: s.opts.Version, PID: os.Getpid(), Now: time.Now(), State: "serving",
-		Config: s.opts.Control.ConfigState(), Pools: s.pools(), Failures: s.opts.Requests.Varied(latestFailures),
+		Config: s.opts.Control.ConfigState(), Pools: pools, Failures: s.opts.Requests.Varied(latestFailures),
 	}
-	out.Troubles = troubles(out)
+	out.Troubles = s.troubles(out)
 	if s.opts.Control.Draining() {
 		out.State = "draining"
 	}
@@ -112,13 +129,19 @@ func (s *Server) pool(p *proxy.Pool) Pool {
 		Name: p.Name(), Policy: p.Policy(), InFlight: p.InFlight(), Places: p.Places(), Waiting: p.Waiting(),
 		BudgetLeft: p.BudgetLeft(), Upstreams: []Upstream{},
 	}
-	now := time.Now().Unix()
+	now := time.Now()
 	out.SourceError, out.missing = s.opts.Control.SourceError(p.Name())
-	out.Counts, out.Past, out.sum = s.opts.Tally.pool(p.Name(), now)
-	out.Demand = out.demand(p.Queued())
+	out.answered = s.opts.Control.Found(p.Name())
+	v := s.opts.Tally.minute(p.Name(), now.Unix())
+	out.Counts, out.Totals, out.Past, out.Minute, out.seen = v.counts, v.totals, v.past, v.minute, v.seen
+	out.Demand = out.demand(p.Queued(), v.recent)
 	members := p.Members()
 	for i := range members {
-		u := s.upstream(&members[i], now)
+		m := v.upstreams[members[i].Addr()]
+		if m.Reasons == nil {
+			m.Reasons = map[string]int{}
+		}
+		u := s.upstream(&members[i], m, now)
 		if u.Available {
 			out.Available++
 		}
@@ -127,10 +150,10 @@ func (s *Server) pool(p *proxy.Pool) Pool {
 	return out
 }
 
-func (p *Pool) demand(queued int) Demand {
+func (p *Pool) demand(queued int, r recent) Demand {
 	d := Demand{
-		Requests: p.InFlight + queued + p.Waiting, Queued: queued, QueueMS: milliseconds(p.sum.queue),
-		Refused: p.sum.refusals, Rate: p.sum.perSecond,
+		Requests: p.InFlight + queued + p.Waiting, Queued: queued, QueueMS: milliseconds(r.queue),
+		Refused: r.refusals, Rate: r.perSecond,
 	}
 	if p.Places > 0 {
 		d.Utilisation = float64(p.InFlight) / float64(p.Places)
@@ -138,46 +161,52 @@ func (p *Pool) demand(queued int) Demand {
 	return d
 }
 
-func (s *Server) upstream(m *balancer.Member, now int64) Upstream {
+func (s *Server) upstream(m *balancer.Member, minute Minute, now time.Time) Upstream {
 	u := Upstream{
 		Address: m.Addr(), Name: m.Name(), Weight: m.Weight, Tier: m.Tier, Limit: m.MaxInFlight,
 		Available: m.Available(), Health: m.Health().String(), Breaker: m.Breaker().String(), Operator: m.Operator().String(),
 		Resting: m.Resting(), Trusted: m.Trusted(), InFlight: m.InFlight(), IdleConns: proxy.IdleConns(m.Upstream), Tunnels: proxy.TunnelsOf(m.Upstream).Open,
-		LatencyMS: milliseconds(m.Latency()), Probe: s.opts.Control.ProbeError(m.Key()),
-		Slow: m.Slow(), Minute: s.opts.Tally.upstream(m.Key(), now),
+		LatencyMS: minute.MeanMS, Check: s.opts.Control.LastCheck(m.Key()), Slow: m.Slow(), Minute: minute,
+		Since: m.Since(), OperatorSince: m.OperatorSince(), flips: m.Flips(now.Add(-flipsIn)),
 	}
-	u.Why = verdict(&u, m)
+	u.Probe = u.Check.Error
+	u.state, u.stateStatus = situation.OfState(m.Upstream, u.Check.err)
+	u.Situation, u.Why = u.state, u.verdict()
+	if situation.Of(u.state).Level > situation.Silent {
+		u.Headline = u.headline()
+	}
 	return u
 }
 
 // verdict says in words why an upstream is, or is not, given requests.
-func verdict(u *Upstream, m *balancer.Member) string {
-	probe := ""
-	if u.Probe != "" {
-		probe = ": " + u.Probe
-	}
-	switch {
-	case m.Operator() == balancer.Drain:
-		return "drained by the operator"
-	case m.Operator() == balancer.Off:
-		return "switched off by the operator"
-	case m.Resting():
-		return "it has said that it is about to end (Goodgate-Drain, or a 503 that a check has confirmed)"
-	case m.Breaker() == balancer.Open:
-		return "its breaker is open: live requests failed"
-	case m.Health() == balancer.Checking:
-		return "not checked yet" + probe
-	case m.Trusted():
-		return "used although its checks fail, since no other passes and it answers" + probe
-	case m.Health() == balancer.Down:
-		return "its checks fail" + probe
-	case m.Early():
-		return "its breaker lets a few requests through before its time, since nobody else is left"
-	case m.Breaker() == balancer.HalfOpen:
-		return "its breaker lets a few requests through as a trial"
-	}
-	if u.Slow {
+func (u *Upstream) verdict() string {
+	switch u.state {
+	case situation.Healthy, situation.Warming:
+		return "available"
+	case situation.Slow:
 		return "available; slower than the others, so that it gets less"
+	case situation.Drained:
+		return "drained by the operator"
+	case situation.SwitchedOff:
+		return "switched off by the operator"
+	case situation.CheckIsWrong:
+		return sentence("used although its health check fails, since no other passes and it answers", u.Check.err)
+	case situation.Leaving, situation.BreakerOpen, situation.NotChecked, situation.Trial, situation.EarlyTrial:
+		return lower(u.headline())
 	}
-	return "available"
+	if u.Check.err == nil {
+		return "out, and checked again at once: " + lower(u.headline())
+	}
+	return sentence("health check failing", u.Check.err)
+}
+
+func (u *Upstream) headline() string {
+	return situation.Of(u.state).With(situation.Facts{Upstream: u.Address, Status: u.stateStatus}).Headline
+}
+
+func sentence(s string, err error) string {
+	if err == nil {
+		return s
+	}
+	return s + ": " + brief(err)
 }

@@ -3,38 +3,34 @@ package admin
 import (
 	"cmp"
 	"sync"
-	"time"
 
+	"github.com/goodgate/goodgate/internal/situation"
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
 
-const (
-	pastSeconds = 60                   // of a pool, one by one
-	pieces      = 6                    // an upstream's last minute is kept in these
-	pieceLength = pastSeconds / pieces // seconds
-	goneAfter   = 600                  // seconds until an upstream that nobody asks is forgotten
-)
-
-// Tally counts what became of requests: by pool since the start and second by
-// second, by upstream for the last minute. Unlike the metrics it needs nobody to
-// collect it. It is safe for concurrent use; the zero value is ready.
+// Tally counts what became of requests and of their attempts, in one step, so that no
+// two figures of a pool disagree: since the start, second by second for the last minute,
+// and by upstream for the last minute. Unlike the metrics it needs nobody to collect
+// it. It is safe for concurrent use; the zero value is ready.
 type Tally struct {
-	mu        sync.Mutex // protects the fields below
-	pools     map[string]*poolTally
-	upstreams map[balancer.Key]*upstreamTally
-	pruned    int64
+	mu     sync.Mutex // protects the fields below
+	pools  map[string]*poolTally
+	routes strays
+	pruned int64
 }
 
+// poolTally is what became of a pool's requests.
 type poolTally struct {
-	requests uint64
-	escaped  map[reason.Reason]uint64
-	refused  map[reason.Reason]uint64 // and other failures that are not the upstreams'
-	absorbed map[means]uint64
-	past     [pastSeconds]second
-	last     int64 // second
+	requests, faster uint64
+	escaped          map[reason.Reason]uint64
+	refused          map[reason.Reason]uint64 // and other failures that are not the upstreams'
+	absorbed         map[means]uint64
+	past             [pastSeconds + 1]second // the present one, and the last minute
+	seen             window[sightings]       // what was met that is no single upstream's
+	upstreams        map[string]*upstreamTally
 }
 
 type means struct {
@@ -42,28 +38,12 @@ type means struct {
 	why reason.Reason
 }
 
-// second is what ended in one.
-type second struct {
-	at                                   int64 // Unix time; another = nothing is known of it
-	requests, escaped, absorbed, refused uint32
-	overloaded, queued                   uint32
-	queue                                time.Duration // waited by those that queued
-	took                                 histogram
-}
+// strays counts requests that no route took, for which there is no pool.
+type strays struct{ past window[stray] }
 
-// upstreamTally is what attempts on an upstream came to.
-type upstreamTally struct {
-	past   [pieces]piece
-	last   int64 // second
-	status int   // of the latest answer that was a failure
-}
-
-type piece struct {
-	at               int64 // number of the piece since 1970
-	attempts, failed uint32
-	answered         uint32
-	took             time.Duration // until the response headers of those answered
-	reasons          map[reason.Reason]uint32
+type stray struct {
+	requests uint32
+	seen     sightings
 }
 
 // Observe is a proxy's observer.
@@ -75,25 +55,24 @@ func (t *Tally) observe(r *proxy.Record, now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pools == nil {
-		t.pools, t.upstreams = map[string]*poolTally{}, map[balancer.Key]*upstreamTally{}
+		t.pools = map[string]*poolTally{}
 	}
-	if r.Pool != "" {
-		p := t.pools[r.Pool]
-		if p == nil {
-			p = &poolTally{escaped: map[reason.Reason]uint64{}, refused: map[reason.Reason]uint64{}, absorbed: map[means]uint64{}}
-			t.pools[r.Pool] = p
-		}
-		p.count(r, now)
+	s := t.routes.past.at(now)
+	s.requests++
+	if r.Pool == "" {
+		s.count(r)
+		return
 	}
+	p := t.pool(r.Pool)
+	p.count(r, now)
+	from := culprit(r)
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
-		k := balancer.Key{Pool: cmp.Or(a.Pool, r.Pool), Addr: a.Upstream}
-		u := t.upstreams[k]
-		if u == nil {
-			u = &upstreamTally{}
-			t.upstreams[k] = u
+		p := p
+		if a.Pool != "" {
+			p = t.pool(a.Pool)
 		}
-		u.count(a, now)
+		p.upstream(a.Upstream).count(r, i, i == from, now)
 	}
 	if now-t.pruned > pastSeconds {
 		t.pruned = now
@@ -101,18 +80,52 @@ func (t *Tally) observe(r *proxy.Record, now int64) {
 	}
 }
 
-// prune forgets what nothing has been heard of for long. Called with mu held.
+// count takes the end of a request that came to no pool.
+func (s *stray) count(r *proxy.Record) {
+	at := r.Start.Add(r.Duration)
+	switch r.Reason {
+	case reason.NoRoute:
+		s.seen.note(situation.NoRoute, at, false, nil)
+	case reason.Overloaded:
+		s.seen.note(situation.OwnLimit, at, true, r.Err)
+	case reason.RateLimited, reason.LoopDetected, reason.Internal:
+		s.seen.note(situation.OfReason(r.Reason, r.Err), at, r.Reason != reason.RateLimited, r.Err)
+	}
+}
+
+// pool returns a pool's tally. Called with mu held.
+func (t *Tally) pool(name string) *poolTally {
+	p := t.pools[name]
+	if p == nil {
+		p = &poolTally{escaped: map[reason.Reason]uint64{}, refused: map[reason.Reason]uint64{}, absorbed: map[means]uint64{}, upstreams: map[string]*upstreamTally{}}
+		t.pools[name] = p
+	}
+	return p
+}
+
+func (p *poolTally) upstream(addr string) *upstreamTally {
+	u := p.upstreams[addr]
+	if u == nil {
+		u = &upstreamTally{}
+		p.upstreams[addr] = u
+	}
+	return u
+}
+
+// prune forgets upstreams that nothing has been heard of for long. Called with mu held.
 func (t *Tally) prune(now int64) {
-	for k, u := range t.upstreams {
-		if now-u.last > goneAfter {
-			delete(t.upstreams, k)
+	for _, p := range t.pools {
+		for addr, u := range p.upstreams {
+			if now-u.last > goneAfter {
+				delete(p.upstreams, addr)
+			}
 		}
 	}
 }
 
+// count takes a request's end.
 func (p *poolTally) count(r *proxy.Record, now int64) {
-	p.last = now
-	s := &p.past[now%pastSeconds]
+	s := &p.past[slot(now, len(p.past))]
 	if s.at != now {
 		*s = second{at: now}
 	}
@@ -126,41 +139,127 @@ func (p *poolTally) count(r *proxy.Record, now int64) {
 		p.refused[r.Reason]++
 		s.refused++
 	}
+	switch {
+	case r.MadeFaster():
+		p.faster++
+		s.faster++
+	case r.Absorbed != reason.ByNothing:
+		p.absorbed[means{r.Absorbed, r.Hidden}]++
+		s.absorbed++
+	}
 	if r.Reason == reason.Overloaded {
 		s.overloaded++
 	}
-	if r.Absorbed != reason.ByNothing {
-		p.absorbed[means{r.Absorbed, r.Hidden}]++
-		s.absorbed++
+	if r.Held > 0 {
+		s.held++
 	}
 	if r.Queued > 0 {
 		s.queued++
 		s.queue += r.Queued
 	}
+	s.longest = max(s.longest, r.Duration)
 	s.took.add(r.Duration)
+	p.notice(r, now)
 }
 
-func (u *upstreamTally) count(a *proxy.Attempt, now int64) {
-	u.last = now
-	at := now / pieceLength
-	s := &u.past[at%pieces]
-	if s.at != at {
-		*s = piece{at: at}
-	}
-	s.attempts++
-	if a.Status != 0 {
-		s.answered++
-		s.took += a.Took
-	}
-	if a.Reason.Fault() != reason.FaultUpstream {
+// notice keeps what a request shows of its pool as a whole.
+func (p *poolTally) notice(r *proxy.Record, now int64) {
+	if plain(r) {
 		return
 	}
-	s.failed++
-	if s.reasons == nil {
-		s.reasons = map[reason.Reason]uint32{}
+	at := r.Start.Add(r.Duration)
+	seen := p.seen.at(now)
+	if id, ok := ofPool(r); ok {
+		seen.note(id, at, r.Escaped(), r.Err)
 	}
-	s.reasons[a.Reason]++
-	if a.Status != 0 {
-		u.status = a.Status
+	if id, ok := hiddenBy[r.Absorbed]; ok {
+		x := seen.note(id, at, false, nil)
+		x.longest = max(x.longest, r.Held)
 	}
+	for i := range r.Attempts {
+		if d := r.Attempts[i].Decision; d == reason.BudgetSpent || d == reason.Strained {
+			seen.note(situation.RetriesStopped, at, r.Escaped(), nil)
+			return
+		}
+	}
+}
+
+// plain reports whether a request was answered at its first attempt.
+func plain(r *proxy.Record) bool {
+	return r.Reason == reason.None && r.Absorbed == reason.ByNothing && len(r.Attempts) < 2
+}
+
+// hiddenBy are the situations that a way to hide a failure tells of.
+var hiddenBy = map[reason.Means]situation.ID{
+	reason.ByHold: situation.HeldOver, reason.ByFallback: situation.FallbackInUse, reason.ByStale: situation.StaleInUse,
+}
+
+// ofPool returns the situation that a request's own failure tells of, when no single
+// upstream is behind it.
+func ofPool(r *proxy.Record) (situation.ID, bool) {
+	if r.Reason == reason.None || r.Reason.Fault() == reason.FaultClient && r.Reason != reason.RateLimited || culprit(r) >= 0 {
+		return "", false
+	}
+	err := r.Err
+	if n := len(r.Attempts); n > 0 && r.Reason == reason.Overloaded {
+		err = cmp.Or(r.Attempts[n-1].Err, err)
+	}
+	return situation.OfReason(r.Reason, err), true
+}
+
+// culprit returns which attempt brought the error that the client saw, -1 when none did.
+func culprit(r *proxy.Record) int {
+	if !r.Escaped() || r.Reason.Fault() != reason.FaultUpstream {
+		return -1
+	}
+	last := -1
+	for i := range r.Attempts {
+		switch a := &r.Attempts[i]; {
+		case r.Reason == reason.HoldExpired, r.Reason == reason.NoUpstream: // after those that were tried
+			if a.Reason.Fault() == reason.FaultUpstream {
+				last = i
+			}
+		case a.Reason == r.Reason, a.Reason == reason.None && a.Upstream == r.Upstream && a.Decision != reason.LostRace:
+			last = i
+		}
+	}
+	return last
+}
+
+// minute returns what is known of a pool's last minute, and since the start, all of one
+// moment.
+func (t *Tally) minute(name string, now int64) (view poolView) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.pools[name]
+	if p == nil {
+		p = &poolTally{}
+	}
+	view = p.view(now)
+	view.upstreams = make(map[string]Minute, len(p.upstreams))
+	for addr, u := range p.upstreams {
+		view.upstreams[addr] = u.view(now)
+	}
+	return view
+}
+
+// strays sums up the last minute of all requests, and of those that came to no pool.
+func (t *Tally) strays(now int64) (sum stray) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for s := range t.routes.past.last(now) {
+		sum.requests += s.requests
+		sum.seen.merge(s.seen)
+	}
+	return sum
+}
+
+// upstream is minute for one of a pool's upstreams.
+func (t *Tally) upstream(k balancer.Key, now int64) Minute {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p := t.pools[k.Pool]; p != nil && p.upstreams[k.Addr] != nil {
+		return p.upstreams[k.Addr].view(now)
+	}
+	return (&upstreamTally{}).view(now)
 }

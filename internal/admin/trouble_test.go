@@ -5,72 +5,109 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goodgate/goodgate/reason"
+	"github.com/goodgate/goodgate/internal/situation"
 )
 
-// TestEverySymptomHasWords: what is an upstream's fault is explained.
-func TestEverySymptomHasWords(t *testing.T) {
-	for _, r := range reason.All() {
-		if s := symptoms[r]; r.Fault() == reason.FaultUpstream && (s.text == "" || s.do == "") {
-			t.Errorf("no words for %v", r)
-		}
-	}
+// minuteOf returns a minute of an upstream on which attempts failed in one way.
+func minuteOf(attempts, failed, escaped int, id situation.ID, status int, now time.Time, ago time.Duration) Minute {
+	m := Minute{Attempts: attempts, Failed: failed, Escaped: escaped, LastFailed: now.Add(-ago), LastGood: now}
+	m.seen = sightings{id: {n: failed, escaped: escaped, first: now.Add(-ago), last: now.Add(-ago), status: status}}
+	return m
 }
 
 func TestTroubles(t *testing.T) {
-	minute := func(failed int, why string, status int, ms float64) Minute {
-		return Minute{Attempts: 10, Failed: failed, Reasons: map[string]int{why: failed}, Status: status, MeanMS: ms}
+	now := time.Date(2026, 1, 2, 21, 4, 0, 0, time.UTC)
+	up := func(addr string, m Minute) Upstream {
+		return Upstream{Address: addr, Available: true, Operator: "ready", state: situation.Healthy, Minute: m}
 	}
-	good := Upstream{Address: "good", Available: true, Operator: "ready", Minute: Minute{Attempts: 10, MeanMS: 2}}
+	good := up("good", Minute{Attempts: 10, Answered: 10, MeanMS: 2, LastGood: now})
+	back := up("bad", minuteOf(2481, 1, 0, situation.Refused, 0, now, 48*time.Second))
+	back.Since = now.Add(-47 * time.Second)
+	off := func(addr string) Upstream {
+		return Upstream{Address: addr, Operator: "off", state: situation.SwitchedOff, OperatorSince: now.Add(-time.Minute)}
+	}
+	held := sightings{situation.HeldOver: {n: 1, longest: 3 * time.Second, first: now.Add(-30 * time.Second), last: now.Add(-30 * time.Second)}}
 	for name, test := range map[string]struct {
 		pool Pool
-		want []string // level, upstream and a part of the text
+		want []string // level, upstream, situation and a part of the text
 	}{
 		"nothing": {Pool{Available: 1, Upstreams: []Upstream{good}}, nil},
-		"refused, hidden": {
-			Pool{Available: 1, Upstreams: []Upstream{{Address: "bad", Available: true, Operator: "ready", Minute: minute(3, "connect_refused", 0, 0)}, good}},
-			[]string{"warning bad 3 of 10 attempts on it in the last minute failed: it refuses connections: nothing listens at that address. Clients noticed nothing."},
+		"refused now, hidden": {
+			Pool{Available: 2, Upstreams: []Upstream{up("bad", minuteOf(10, 3, 0, situation.Refused, 0, now, 0)), good}},
+			[]string{"warning bad connect_refused Nothing listens on bad. 3 of 10 attempts in the last minute failed so, at 21:04:00. No client saw an error from it."},
 		},
-		"503, seen": {
-			Pool{Available: 1, sum: recent{requests: 9, escaped: 2}, Upstreams: []Upstream{{Address: "bad", Available: true, Operator: "ready", Minute: minute(2, "upstream_status", 503, 1)}}},
-			[]string{"error bad it answers 503 itself. 2 of 9 requests to the pool ended with an error."},
+		"a restart that is over": {
+			Pool{Available: 2, Upstreams: []Upstream{back, good}},
+			[]string{"notice bad connect_refused 1 of 2,481 attempts in the last minute failed so, at 21:03:12. No client saw an error from it. It has been available again since 21:03:13."},
+		},
+		"errors of one are not the other's": {
+			Pool{Available: 3, Minute: LastMinute{Sums: Sums{Requests: 3585, Escaped: 21}}, Upstreams: []Upstream{back, up("node", minuteOf(900, 21, 21, situation.AnswersError, 502, now, 0)), good}},
+			[]string{"error node upstream_status 21 of 900 attempts in the last minute got this answer, at 21:04:00. Clients saw 21 errors from it.", "notice bad connect_refused No client saw an error from it."},
+		},
+		"held by an operator's off is not slow": {
+			Pool{Available: 1, Minute: LastMinute{LongestMS: 10100, Held: 1, Sums: Sums{Requests: 4}}, seen: held, Upstreams: []Upstream{up("good", Minute{Attempts: 4, Answered: 4, MeanMS: 1.28, LongestMS: 2}), off("b")}},
+			[]string{"notice b switched_off_by_operator That was at 21:03:00. 1 of 2 upstreams in the pool can take requests.", "notice  requests_held An operator changed b at 21:03:00 (off)."},
+		},
+		"all off": {
+			Pool{Upstreams: []Upstream{off("a"), off("b")}},
+			[]string{"error  all_taken_out_by_operator Every upstream of pool app (2) is drained or switched off.", "notice a switched_off", "notice b switched_off"},
+		},
+		"one of 60 is slow": {
+			Pool{Available: 1, Upstreams: []Upstream{up("a", Minute{Attempts: 60, Answered: 60, MeanMS: 60, Slow: 1, LongestMS: 3000})}}, nil,
 		},
 		"slow": {
-			Pool{Available: 2, sum: recent{requests: 9, p99: 3 * time.Second}, Upstreams: []Upstream{{Address: "slow", Available: true, Operator: "ready", Minute: Minute{Attempts: 5, MeanMS: 2900}}, good}},
-			[]string{"warning slow Slow: it answers after 2.9 s on average. Of the requests to the pool one in a hundred takes 3.0 s or longer. The fastest, good, answers after 2 ms."},
-		},
-		"a name that is not found": {Pool{SourceError: "no such host"}, []string{"error  Its upstreams could not be looked up: no such host"}},
-		"a name that is no longer found": {
-			Pool{SourceError: "no such host", Available: 1, Upstreams: []Upstream{good}},
-			[]string{"warning  no such host. Those known before are used."},
+			Pool{Available: 2, Upstreams: []Upstream{up("slow", Minute{Attempts: 5, Answered: 5, MeanMS: 2900, Slow: 5, LongestMS: 3100}), good}},
+			[]string{"warning slow slow In the last minute it answered 5 requests after 2.9 s on average (5 took 1.0 s or longer, the longest 3.1 s). The fastest, good, answered 10 requests after 2 ms on average."},
 		},
 		"overloaded": {
-			Pool{Available: 1, Places: 4, InFlight: 4, Demand: Demand{Queued: 7}, sum: recent{requests: 90, overloaded: 20}, Upstreams: []Upstream{good}},
-			[]string{"error  20 of 90 requests in the last minute were refused, since more come than the upstreams may have. Now 4 of 4 places are taken, and 7 wait."},
+			Pool{Available: 1, Places: 4, InFlight: 4, Demand: Demand{Queued: 7}, Minute: LastMinute{Sums: Sums{Requests: 90, Escaped: 20}},
+				seen: sightings{situation.Overloaded: {n: 20, escaped: 20, first: now, last: now}}, Upstreams: []Upstream{good}},
+			[]string{"error  overloaded It concerned 20 of 90 requests in the last minute, at 21:04:00. Clients saw 20 errors. Now 7 requests wait; the upstreams have 4 places in all.", "warning  queueing 7 requests wait; the upstreams have 4 places in all."},
 		},
-		"no answer to checks": {
-			Pool{Upstreams: []Upstream{{Address: "bad", Operator: "ready", Why: "its checks fail: timeout"}}},
-			[]string{"error  No upstream takes requests", "warning bad It gets no requests: its checks fail: timeout."},
+		"all fail alike": {
+			Pool{Available: 2, Upstreams: []Upstream{up("a", minuteOf(10, 10, 4, situation.AnswersError, 503, now, 0)), up("b", minuteOf(10, 10, 3, situation.AnswersError, 503, now, 0))}},
+			[]string{"error  all_fail_alike All 2 upstreams of pool app fail alike, which points to something that they share: the upstream answers 503 itself. 20 of 20 attempts in the last minute failed, at 21:04:00. Clients saw 7 errors from them, and the others were hidden."},
 		},
-		"drained": {Pool{Available: 1, Upstreams: []Upstream{good, {Address: "bad", Operator: "drain", Why: "drained by the operator"}}}, nil},
+		"a name that is not found": {Pool{SourceError: "no such host"}, []string{"error  lookup_failed Looking up the upstreams of pool app failed: no such host."}},
+		"a name that is no longer found": {
+			Pool{SourceError: "no such host", Available: 1, Upstreams: []Upstream{good}},
+			[]string{"warning  lookup_failed The upstreams that were found before (1) are used."},
+		},
 	} {
 		test.pool.Name = "app"
-		got := troubles(&Status{Pools: []Pool{test.pool}})
+		got := ranked(test.pool.troubles(now))
 		if len(got) != len(test.want) {
 			t.Errorf("%s: got %+v, want %q", name, got, test.want)
 			continue
 		}
 		for i, want := range test.want {
-			level, rest, _ := strings.Cut(want, " ")
-			upstream, part, _ := strings.Cut(rest, " ")
-			if got[i].Level != level || got[i].Upstream != upstream || !strings.Contains(got[i].Text, part) || got[i].Do == "" || got[i].Pool != "app" {
-				t.Errorf("%s: got %+v, want %q", name, got[i], want)
+			part := strings.SplitN(want, " ", 4)
+			text := ""
+			if len(part) == 4 {
+				text = part[3]
+			}
+			if g := got[i]; g.Level != part[0] || g.Upstream != part[1] || !strings.HasPrefix(g.Situation, part[2]) || !strings.Contains(g.Text, text) || g.Do == "" || g.Pool != "app" {
+				t.Errorf("%s: got %+v, want %q", name, g, want)
 			}
 		}
 	}
-	s := Status{Config: ConfigState{Error: "line 3"}, Pools: []Pool{{SourceError: "x"}}}
-	if got := troubles(&s); len(got) != 2 || got[0].Level != "error" || !strings.Contains(got[1].Text, "line 3") {
-		t.Errorf("the worst comes first: %+v", got)
+}
+
+// TestCertificates: the listeners' certificates are looked at before clients refuse them.
+func TestCertificates(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	got := ranked(certificates(map[string]time.Time{
+		"a.pem": now.Add(-50 * time.Hour), "b.pem": now.Add(30 * time.Hour), "c.pem": now.Add(60 * 24 * time.Hour), "d.example": time.Unix(0, 0),
+	}, now))
+	want := []string{"error certificate_expired a.pem expired at 2025-12-31 01:04 UTC. Browsers and other clients refuse to connect. That was 2 days ago.",
+		"error certificate_missing There is no certificate for d.example yet", "warning certificate_expires b.pem expires at 2026-01-03 09:04 UTC. That is in 30 hours."}
+	if len(got) != len(want) {
+		t.Fatalf("got %+v", got)
+	}
+	for i := range want {
+		if line := got[i].Level + " " + got[i].Situation + " " + got[i].Text; !strings.HasPrefix(line, want[i]) {
+			t.Errorf("got %q, want %q", line, want[i])
+		}
 	}
 }
 
@@ -78,7 +115,7 @@ func TestTroubles(t *testing.T) {
 // load nothing from elsewhere.
 func TestPage(t *testing.T) {
 	_, s := newTest(t, Options{Token: "0123456789abcdef"})
-	for _, path := range []string{"/", "/page/dashboard.js", "/page/dashboard.css", "/page/view.js", "/page/dom.js", "/page/text.js", "/page/chart.js"} {
+	for _, path := range []string{"/", "/page/dashboard.js", "/page/dashboard.css", "/page/overview.js", "/page/dom.js", "/page/text.js", "/page/chart.js"} {
 		code, body := call(s, "GET", path, "")
 		if code != 200 || strings.Contains(body, "://") && !strings.Contains(body, "www.w3.org/2000/svg") {
 			t.Errorf("%s: got %d, or something from elsewhere in\n%s", path, code, body)

@@ -2,15 +2,18 @@ package admin
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/situation"
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/proxy"
 )
 
 // explain tells what became of a request in plain words: what the client got,
-// each attempt, and what would have saved it.
+// each attempt, what is behind it, and what would have saved it.
 func explain(r *proxy.Record) []string {
 	lines := []string{fmt.Sprintf("%s %s%s, at %s: the client got %s after %s.",
 		r.Method, r.Host, r.Path, r.Start.Format(time.RFC3339), outcome(r), round(r.Duration))}
@@ -21,28 +24,61 @@ func explain(r *proxy.Record) []string {
 		lines = append(lines, fmt.Sprintf("No upstream of pool %s was asked.", r.Pool))
 	}
 	for i := range r.Attempts {
-		lines = append(lines, fmt.Sprintf("Attempt %d: %s", i+1, attempt(r, &r.Attempts[i])))
+		lines = append(lines, fmt.Sprintf("Attempt %d: %s", i+1, attempt(r, i)))
 		if i == 0 && r.Omitted > 0 {
-			lines = append(lines, fmt.Sprintf("(%d attempts are left out here.)", r.Omitted))
+			lines = append(lines, fmt.Sprintf("(%s left out here.)", countedAre(r.Omitted, "attempt")))
 		}
 	}
 	if r.Held > 0 {
 		lines = append(lines, fmt.Sprintf("In all it was held for %s, waiting for an upstream.", round(r.Held)))
 	}
 	switch {
+	case r.MadeFaster():
+		return append(lines, "Nothing failed: another upstream answered first, so that the answer came sooner.")
 	case r.Absorbed != reason.ByNothing:
-		lines = append(lines, fmt.Sprintf("The client noticed nothing: %s hid %s.", r.Absorbed, hidden(r)))
-	case r.SavedBy != "":
+		lines = append(lines, fmt.Sprintf("The client noticed nothing: %s hid %s.", r.Absorbed, r.Hidden))
+	}
+	if row, ok := behind(r); ok {
+		lines = append(lines, fmt.Sprintf("What is behind it: %s. %s", row.Headline, row.Cause))
+		if row.Do != "" {
+			lines = append(lines, "Next step: "+row.Do)
+		}
+	}
+	if r.Absorbed == reason.ByNothing && r.SavedBy != "" {
 		lines = append(lines, "What would have saved it: "+r.SavedBy+".")
 	}
 	return lines
 }
 
-func hidden(r *proxy.Record) string {
-	if r.Hidden == reason.None {
-		return "a slow answer"
+// behind returns the row of the table for what went wrong: the failure that the client saw,
+// or that was hidden from it.
+func behind(r *proxy.Record) (situation.Row, bool) {
+	f := situation.Facts{Pool: r.Pool, Upstream: r.Upstream, Error: text(r.Err), N: 1, Of: 1}
+	id, i := situation.OfReason(r.Reason, r.Err), culprit(r)
+	if r.Rescued() {
+		id, i = situation.OfReason(r.Hidden, nil), firstFailed(r)
 	}
-	return r.Hidden.String()
+	if i >= 0 {
+		a := r.Attempts[i]
+		if a.Reason == reason.None {
+			a.Reason = r.Reason
+		}
+		id, f.Upstream, f.Status, f.Error = situation.OfAttempt(&a), a.Upstream, a.Status, text(a.Err)
+	}
+	if id == situation.Healthy || id == situation.NoRoute {
+		return situation.Row{}, false
+	}
+	return situation.Of(id).With(f), true
+}
+
+// firstFailed returns which attempt began what was hidden, -1 when none did.
+func firstFailed(r *proxy.Record) int {
+	for i := range r.Attempts {
+		if r.Attempts[i].Reason == r.Hidden {
+			return i
+		}
+	}
+	return -1
 }
 
 func outcome(r *proxy.Record) string {
@@ -50,16 +86,18 @@ func outcome(r *proxy.Record) string {
 	case r.Reason == reason.ClientGone:
 		return "nothing, because it left,"
 	case r.Reason == reason.None:
-		return fmt.Sprint(r.Status)
+		return strconv.Itoa(r.Status)
 	}
 	s := fmt.Sprintf("%d (%s)", r.Status, r.Reason)
 	if t := r.Reason.Text(); t != "" {
-		s += ": " + t
+		s += ", " + strconv.Quote(strings.TrimSuffix(t, ".")) + ","
 	}
 	return s
 }
 
-func attempt(r *proxy.Record, a *proxy.Attempt) string {
+// attempt tells of one of a request's attempts.
+func attempt(r *proxy.Record, i int) string {
+	a := &r.Attempts[i]
 	s := a.Upstream
 	if a.Pool != "" {
 		s += " of pool " + a.Pool
@@ -68,6 +106,8 @@ func attempt(r *proxy.Record, a *proxy.Attempt) string {
 		s += fmt.Sprintf(", on a connection unused for %s", round(a.Idle))
 	}
 	switch {
+	case a.Decision == reason.LostRace:
+		return s + abandoned(r, i)
 	case a.Status != 0 && a.Reason == reason.None:
 		s += fmt.Sprintf(", answered %d after %s", a.Status, round(a.Took))
 	case a.Status != 0:
@@ -76,12 +116,21 @@ func attempt(r *proxy.Record, a *proxy.Attempt) string {
 		s += fmt.Sprintf(", failed after %s with %s", round(a.Took), a.Reason)
 	}
 	if a.Err != nil {
-		s += ": " + text(a.Err)
+		s += ": " + brief(a.Err)
 	}
 	if a.Status == 0 && a.Sent == 0 {
 		s += "; it had got nothing of the request"
 	}
 	return s + ". " + decisions[a.Decision]
+}
+
+// abandoned tells of an attempt that was given up because another upstream had answered.
+func abandoned(r *proxy.Record, i int) string {
+	s := fmt.Sprintf(": still no answer after %s; abandoned, since another upstream had answered.", round(r.Attempts[i].Took))
+	if why := suspicions[suspected(r, i)]; why != "" {
+		s += " The other was asked because " + why + "."
+	}
+	return s
 }
 
 // decisions are what followed an attempt, in plain words.
@@ -103,12 +152,22 @@ var decisions = map[reason.Decision]string{
 	reason.Deadly:         "It was kept from a third upstream, since it had ended connections on two.",
 }
 
+func countedAre(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return counted(n, noun) + " are"
+}
+
+// round returns a duration with its unit, and no more digits than mean something.
 func round(d time.Duration) string {
 	switch {
+	case d >= time.Minute:
+		return d.Round(time.Second).String()
 	case d >= time.Second:
-		return d.Round(10 * time.Millisecond).String()
+		return strconv.FormatFloat(float64(d.Round(10*time.Millisecond))/float64(time.Second), 'f', -1, 64) + " s"
 	case d >= time.Millisecond:
-		return d.Round(100 * time.Microsecond).String()
+		return strconv.FormatFloat(float64(d.Round(100*time.Microsecond))/float64(time.Millisecond), 'f', -1, 64) + " ms"
 	}
-	return d.Round(time.Microsecond).String()
+	return strconv.FormatInt(int64(d.Round(time.Microsecond)/time.Microsecond), 10) + " µs"
 }

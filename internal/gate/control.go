@@ -3,12 +3,14 @@ package gate
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/situation"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -20,11 +22,28 @@ func (c control) ConfigState() admin.ConfigState { return c.gate.ConfigState() }
 func (c control) Config() []byte                 { return config.Dump(c.gate.current.Load().config) }
 func (c control) Draining() bool                 { return c.gate.draining.Load() }
 
-func (c control) ProbeError(k balancer.Key) string {
+// situation returns what is to be said of an upstream's state.
+func (g *Gate) situation(u *balancer.Upstream) situation.Row {
+	if p := g.current.Load().pools[u.Key().Pool]; p != nil {
+		return p.situation(u)
+	}
+	return situation.Of(situation.Healthy)
+}
+
+func (c control) LastCheck(k balancer.Key) admin.Check {
 	if p := c.gate.current.Load().pools[k.Pool]; p != nil {
 		return p.findings.of(k.Addr)
 	}
-	return ""
+	return admin.Check{}
+}
+
+func (c control) Certificates() map[string]time.Time { return c.gate.certificates() }
+
+func (c control) OutOfFiles() (last time.Time, limit uint64) {
+	if at := c.gate.fdShortage.last.Load(); at != 0 {
+		last = time.Unix(0, at)
+	}
+	return last, maxFiles()
 }
 
 func (c control) SourceError(pool string) (string, reason.Reason) {
@@ -32,6 +51,19 @@ func (c control) SourceError(pool string) (string, reason.Reason) {
 		return p.lost.get()
 	}
 	return "", reason.None
+}
+
+func (c control) Found(pool string) bool {
+	p := c.gate.current.Load().pools[pool]
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.parts.Load().feed.Answered():
+		return true
+	default:
+		return false
+	}
 }
 
 func (c control) Reload(cause string) ([]string, error) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/situation"
 	"github.com/goodgate/goodgate/internal/webhook"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -30,6 +32,8 @@ type events struct {
 	opts Options
 	to   atomic.Pointer[telling] // nil = nobody is told
 	made chan *webhook.Sender    // a sender that is to be run
+	// situation tells what an upstream is in.
+	situation func(*balancer.Upstream) situation.Row
 
 	mu   sync.Mutex            // protects down
 	down map[balancer.Key]bool // of which it was told that they are
@@ -43,8 +47,8 @@ type telling struct {
 	config config.Webhook
 }
 
-func newEvents(c config.Webhook, o Options) *events {
-	e := &events{opts: o, made: make(chan *webhook.Sender, 1), down: map[balancer.Key]bool{}}
+func newEvents(c config.Webhook, o Options, of func(*balancer.Upstream) situation.Row) *events {
+	e := &events{opts: o, made: make(chan *webhook.Sender, 1), situation: of, down: map[balancer.Key]bool{}}
 	e.use(c)
 	return e
 }
@@ -84,7 +88,7 @@ func (e *events) tell(kind string, event webhook.Event) {
 
 // changed tells that an upstream became unavailable, or is available again.
 // Those that have just been found are not told of.
-func (e *events) changed(c balancer.Change) {
+func (e *events) changed(c balancer.Change, row situation.Row) {
 	if e.to.Load() == nil {
 		return
 	}
@@ -99,13 +103,7 @@ func (e *events) changed(c balancer.Change) {
 	e.mu.Unlock()
 	switch {
 	case !c.Available && !was:
-		but := ""
-		if u.Trusted() {
-			but = " It is used all the same, since no other passes its checks and it answers."
-		}
-		e.tell("upstream", webhook.Event{Type: "upstream_down", Pool: u.Key().Pool, Upstream: u.Addr(),
-			Text: fmt.Sprintf("goodgate: %s of pool %s is down (checks %s, breaker %s, operator %s); %d others are available.%s",
-				u.Addr(), u.Key().Pool, u.Health(), u.Breaker(), u.Operator(), c.Left, but)})
+		e.tell("upstream", webhook.Event{Type: "upstream_down", Pool: u.Key().Pool, Upstream: u.Addr(), Text: down(c, row)})
 	case c.Available && was:
 		but := ""
 		if c.Early {
@@ -114,6 +112,17 @@ func (e *events) changed(c balancer.Change) {
 		e.tell("upstream", webhook.Event{Type: "upstream_up", Pool: u.Key().Pool, Upstream: u.Addr(),
 			Text: fmt.Sprintf("goodgate: %s of pool %s is available again.%s", u.Addr(), u.Key().Pool, but)})
 	}
+}
+
+// down says that an upstream is out, why, and what to do.
+func down(c balancer.Change, row situation.Row) string {
+	u := c.Upstream
+	left := fmt.Sprintf("%d others are", c.Left)
+	if c.Left == 1 {
+		left = "1 other is"
+	}
+	state := fmt.Sprintf("goodgate: %s of pool %s is down (checks %s, breaker %s, operator %s); %s available. %s.", u.Addr(), u.Key().Pool, u.Health(), u.Breaker(), u.Operator(), left, row.Headline)
+	return strings.TrimRight(strings.Join([]string{state, row.Cause, row.Do}, " "), " ")
 }
 
 // reloadFailed tells that a new configuration is not in use.
@@ -186,6 +195,9 @@ func (e *events) look(p *proxy.Pool, s *state, floor float64) {
 			event.Type, event.Text = "pool_below_floor", "has too few upstreams"
 		}
 		event.Text = fmt.Sprintf("goodgate: pool %s %s: %d of %d take requests.", p.Name(), event.Text, available, len(members))
+		if s.low.on {
+			event.Text += e.causes(members)
+		}
 		e.tell("floor", event)
 	}
 	if s.full.flips(p.Saturated()) {
@@ -194,8 +206,25 @@ func (e *events) look(p *proxy.Pool, s *state, floor float64) {
 			event.Type, event.Text = "pool_saturated", "is overloaded: more is asked of it than its upstreams may have"
 		}
 		event.Text = fmt.Sprintf("goodgate: pool %s %s; %d requests in flight, %d wait.", p.Name(), event.Text, p.InFlight(), p.Queued()+p.Waiting())
+		if s.full.on {
+			event.Text += " " + situation.Of(situation.Overloaded).Do
+		}
 		e.tell("saturation", event)
 	}
+}
+
+// causes says why upstreams take no requests, and how many for each cause.
+func (e *events) causes(members []balancer.Member) (text string) {
+	count := map[string]int{}
+	for i := range members {
+		if !members[i].Available() {
+			count[e.situation(members[i].Upstream).Headline]++
+		}
+	}
+	for _, headline := range slices.Sorted(maps.Keys(count)) {
+		text += fmt.Sprintf(" %s (%d).", headline, count[headline])
+	}
+	return text
 }
 
 // edge is a condition that has to last before it counts, and to be gone for

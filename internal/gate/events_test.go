@@ -60,8 +60,8 @@ pools: {app: {upstreams: [%q], health: {path: /, interval: 20ms, fast_interval: 
 	}
 	<-g.current.Load().pools["app"].usable
 	app.Close()
-	want("upstream_down", "of pool app is down (checks down")
-	want("pool_below_floor", "0 of 1 take requests")
+	want("upstream_down", "available. The upstream refuses connections. Nothing listens on ")
+	want("pool_below_floor", "0 of 1 take requests. The upstream refuses connections (1).")
 	startApp(t, app.Addr)
 	want("upstream_up", "is available again")
 	if _, err := g.Reread("a test"); err == nil {
@@ -108,7 +108,7 @@ func TestEdge(t *testing.T) {
 // TestNoWebhook: whoever tells of something need not ask whether anybody
 // listens.
 func TestNoWebhook(t *testing.T) {
-	e := newEvents(config.Webhook{}, Options{})
+	e := newEvents(config.Webhook{}, Options{}, nil)
 	e.reloadFailed("a test", errors.New("x"))
 	if e.sender != nil {
 		t.Error("a sender without a webhook")

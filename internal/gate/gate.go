@@ -56,6 +56,7 @@ type Gate struct {
 	reloads     reloads
 	ring        admin.Ring
 	tally       admin.Tally
+	journal     *admin.Journal
 	fdShortage  shortage
 	clientRoom  *limit.Room // for the clients of all listeners
 	udp         udpSockets
@@ -96,10 +97,11 @@ const keptShare = 8
 // New builds everything a configuration asks for, and opens nothing yet.
 func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
+	g.journal = admin.NewJournal(o.Version)
 	g.leaving, g.leave = context.WithCancelCause(context.Background())
 	g.fdShortage.log, g.memory, g.probeConns = g.log, limit.NewMemory(), health.NewKept(maxFiles()/keptShare)
 	g.clientRoom = g.fdShortage.room(maxFiles())
-	g.events, g.ticketKeys = newEvents(c.Events.Webhook, o), tickets.New(nil)
+	g.events, g.ticketKeys = newEvents(c.Events.Webhook, o, g.situation), tickets.New(nil)
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
 		return nil, err
@@ -205,6 +207,7 @@ func (g *Gate) open(background context.Context) error {
 	}
 	g.background = background
 	before.traces.start()
+	g.tasks.Go(func() { g.journal.Run(background, g.shownPools) })
 	g.tasks.Go(func() { g.events.run(background, g.Pools) })
 	all := slices.Collect(maps.Values(before.pools))
 	for _, p := range all {

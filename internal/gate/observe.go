@@ -25,7 +25,7 @@ func (g *Gate) observers(next *plan) proxy.Options {
 		if g.counts != nil {
 			p.Observe = append(p.Observe, g.counts.Observe)
 		}
-		p.Observe = append(p.Observe, g.tally.Observe)
+		p.Observe = append(p.Observe, g.tally.Observe, g.journal.Observe)
 	}
 	p.Observe = append(p.Observe, g.opts.Observe...)
 	if next.traces != nil {

@@ -16,10 +16,12 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/health"
+	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
 	"github.com/goodgate/goodgate/internal/metrics"
+	"github.com/goodgate/goodgate/internal/situation"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -30,7 +32,8 @@ type pool struct {
 	log     *slog.Logger
 	counts  *metrics.Metrics // nil = off
 	events  *events          // of the gate
-	kept    *health.Kept     // of all pools
+	journal *admin.Journal
+	kept    *health.Kept // of all pools
 	parts   atomic.Pointer[parts]
 	suspect atomic.Bool // the log has said that the health check may be wrong
 
@@ -61,7 +64,7 @@ type checker struct {
 }
 
 func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
-	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, kept: g.probeConns, own: g.listeners, usable: make(chan struct{})}
+	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, journal: g.journal, kept: g.probeConns, own: g.listeners, usable: make(chan struct{})}
 	next, err := p.plan(c)
 	if err != nil {
 		return nil, err
@@ -118,7 +121,7 @@ func (p *pool) newChecker(c config.Pool, t *tls.Config) (*checker, error) {
 	if err != nil || o.Prober == nil {
 		return nil, err
 	}
-	o.Report, o.Kept = p.probed, p.kept
+	o.Met, o.Report, o.Kept = p.met, p.probed, p.kept
 	return &checker{Checker: health.NewChecker(o)}, nil
 }
 
@@ -241,6 +244,7 @@ func (p *pool) sourceFailed(err error) {
 		return
 	}
 	p.lost.set(err)
+	p.journal.LookedUp(p.name, err)
 	if err == nil {
 		p.log.Info("upstreams can be looked up again")
 		return
@@ -260,8 +264,10 @@ func (p *pool) changed(c balancer.Change) {
 	if p.counts != nil {
 		p.counts.Changed(c)
 	}
-	p.events.changed(c)
+	p.journal.Changed(c)
 	u := c.Upstream
+	row := p.situation(u)
+	p.events.changed(c, row)
 	level, message := slog.LevelInfo, "upstream available"
 	if c.Available {
 		p.atFirst.Do(func() { close(p.usable) })
@@ -269,16 +275,40 @@ func (p *pool) changed(c balancer.Change) {
 		level, message = slog.LevelWarn, "upstream unavailable"
 	}
 	attrs := []any{"upstream", u.Addr(), "left", c.Left,
-		"probes", u.Health().String(), "breaker", u.Breaker().String(), "operator", u.Operator().String(), "resting", u.Resting()}
+		"probes", u.Health().String(), "breaker", u.Breaker().String(), "operator", u.Operator().String()}
+	if u.Resting() {
+		attrs = append(attrs, "resting", true)
+	}
+	if !c.Available {
+		attrs = append(attrs, "cause", row.Headline)
+		if row.Reason != reason.None {
+			attrs = append(attrs, "reason", row.Reason.String())
+		}
+		if u.Health() == balancer.Down && !u.RefusedLive() {
+			if met := p.findings.of(u.Addr()); met.Error != "" {
+				attrs = append(attrs, "error", met.Error)
+			}
+		}
+	}
 	if c.Early {
 		attrs = append(attrs, "why", "nobody else is left: it is tried before its breaker's time")
 	}
 	p.log.Log(context.Background(), level, message, attrs...)
 }
 
+// met keeps what a health check met, before the verdict changes by it.
+func (p *pool) met(e health.Event) { p.findings.note(e, time.Now()) }
+
+// situation returns what is to be said of an upstream's state.
+func (p *pool) situation(u *balancer.Upstream) situation.Row {
+	met := p.findings.of(u.Addr())
+	id, status := situation.OfState(u, met.Err())
+	return situation.Of(id).With(situation.Facts{Pool: p.name, Upstream: u.Addr(), Name: u.Name(), Error: met.Error, Status: status})
+}
+
 // probed logs a change of the probes' verdict with what the probe found.
 func (p *pool) probed(e health.Event) {
-	p.findings.note(e.Upstream.Addr(), e.Err)
+	p.journal.Probed(e)
 	p.suspectProbes(e)
 	switch {
 	case !e.Flipped:
@@ -307,6 +337,7 @@ func (p *pool) suspectProbes(e health.Event) {
 
 // found logs what a comparison of the upstreams has found.
 func (p *pool) found(f balancer.Finding) {
+	p.journal.Found(p.name, f)
 	switch {
 	case f.Kind == balancer.Alike && f.Over:
 		p.log.Info("upstreams no longer fail alike")

@@ -302,6 +302,7 @@ func (g *Gate) Reread(cause string) ([]config.Change, error) {
 		return nil, errNoFile
 	}
 	changes, err := g.reread()
+	g.journal.Reloaded(cause, texts(changes), err)
 	g.reloads.mu.Lock()
 	state := &g.reloads.state
 	if err != nil {

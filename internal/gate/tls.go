@@ -32,6 +32,7 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 
 // certChanged logs that a certificate was read again.
 func (g *Gate) certChanged(f certs.File, err error) {
+	g.journal.Certificate(f.Cert, err)
 	if err != nil {
 		g.log.Warn("the certificate changed and is not good; the one before is kept", "file", f.Cert, "error", err.Error())
 		return

@@ -69,48 +69,6 @@ func (m *members) specs() []balancer.Spec {
 	return list
 }
 
-// findings are what the last probes found, by address; those that passed are
-// not in it.
-type findings struct {
-	mu   sync.Mutex // protects errs
-	errs map[string]string
-}
-
-func (f *findings) note(addr string, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err == nil {
-		delete(f.errs, addr)
-		return
-	}
-	if f.errs == nil {
-		f.errs = map[string]string{}
-	}
-	f.errs[addr] = err.Error()
-}
-
-func (f *findings) of(addr string) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.errs[addr]
-}
-
-// keep forgets all but what is said of some.
-func (f *findings) keep(present []balancer.Member) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.errs) == 0 {
-		return
-	}
-	kept := map[string]string{}
-	for i := range present {
-		if text, ok := f.errs[present[i].Addr()]; ok {
-			kept[present[i].Addr()] = text
-		}
-	}
-	f.errs = kept
-}
-
 // lost is the last failure to look a pool's upstreams up; nil = there is none.
 type lost struct{ err atomic.Pointer[error] }
 

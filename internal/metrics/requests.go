@@ -19,6 +19,7 @@ type requests struct {
 	total, received, sent       *prometheus.CounterVec
 	duration, hold, queue       *prometheus.HistogramVec
 	failed, escaped, absorbed   *prometheus.CounterVec
+	hedgesWon                   *prometheus.CounterVec
 	dryRun                      *prometheus.CounterVec
 	attempts, conns, transition *prometheus.CounterVec
 
@@ -75,6 +76,7 @@ func (q *requests) init() {
 	q.dryRun = counter("rate_dry_run_total", "Requests that a rate in dry run would have refused.", "rate")
 	q.escaped = counter("gateway_errors_escaped_total", "Requests whose client saw a gateway error.", "pool", "reason")
 	q.absorbed = counter("gateway_errors_absorbed_total", "Requests of which a failure was kept from the client.", "pool", "by", "reason")
+	q.hedgesWon = counter("hedges_won_total", "Requests that another upstream answered before the first, which had not failed.", "pool")
 	q.attempts = counter("attempts_total", "Tries of requests on upstreams.", "pool", "upstream", "reason", "decision")
 	q.conns = counter("upstream_connections_opened_total", "Connections made to an upstream for requests.", "pool", "upstream")
 	q.transition = counter("upstream_transitions_total", "Changes of an upstream's availability.", "pool", "upstream", "to")
@@ -93,7 +95,7 @@ func (q *requests) init() {
 }
 
 func (q *requests) vecs() []prometheus.Collector {
-	return []prometheus.Collector{q.total, q.received, q.sent, q.duration, q.hold, q.queue, q.failed, q.dryRun, q.escaped, q.absorbed, q.attempts, q.conns, q.transition}
+	return []prometheus.Collector{q.total, q.received, q.sent, q.duration, q.hold, q.queue, q.failed, q.dryRun, q.escaped, q.absorbed, q.hedgesWon, q.attempts, q.conns, q.transition}
 }
 
 // Describe and Collect make it a [prometheus.Collector].
@@ -121,6 +123,7 @@ func (q *requests) expect(pool string) {
 		}
 	}
 	q.hold.WithLabelValues(pool)
+	q.hedgesWon.WithLabelValues(pool)
 }
 
 // Observe counts a request that has ended. It does not keep the record.
@@ -162,7 +165,10 @@ func (q *requests) special(r *proxy.Record) {
 	if r.Escaped() {
 		q.escaped.WithLabelValues(r.Pool, why).Inc()
 	}
-	if r.Absorbed != reason.ByNothing {
+	if r.MadeFaster() {
+		q.hedgesWon.WithLabelValues(r.Pool).Inc()
+	}
+	if r.Rescued() {
 		q.absorbed.WithLabelValues(r.Pool, r.Absorbed.String(), r.Hidden.String()).Inc()
 	}
 }

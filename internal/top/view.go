@@ -111,9 +111,10 @@ func (m *model) head() []string {
 				requests = append(requests, 0)
 			}
 			requests[i] += int(p.Past.Requests[i])
-			seen += at(p.Past.Escaped, i)
-			hidden += at(p.Past.Absorbed, i)
 		}
+		escaped, absorbed := lastMinute(&p)
+		seen += escaped
+		hidden += absorbed
 	}
 	mark := m.marks.good
 	if seen > 0 {
@@ -201,7 +202,10 @@ func (m *model) trouble(i int) []string {
 		mark = m.marks.faint
 	}
 	place := strings.TrimSpace(t.Pool + " " + t.Upstream)
-	headline, rest := split(t.Text)
+	headline, rest := t.Headline, t.Text
+	if headline == "" { // of an older goodgate
+		headline, rest = split(t.Text)
+	}
 	first := m.pointer(i) + mark.Render(fmt.Sprintf("%-8s", printable.Text(word))) + " " + printable.Text(strings.TrimPrefix(place+": ", ": ")+headline)
 	if lipgloss.Width(first) > m.width { // all of it has to be readable
 		rest = t.Text

@@ -1,82 +1,225 @@
-// The stream of the status, the token, and the operator's orders.
-import { patch } from "./dom.js";
+// The page: which screen is shown, how it is kept up to date, and the operator's
+// orders.
+import { Denied, get, hasToken, post, setToken, text } from "./api.js";
+import { hover } from "./chart.js";
+import { h, patch } from "./dom.js";
+import { events } from "./events.js";
+import { ago, time, zone } from "./format.js";
+import { read, write } from "./link.js";
+import * as overview from "./overview.js";
+import * as pool from "./pool.js";
 import { printable } from "./text.js";
-import { about, view } from "./view.js";
+import { wiring } from "./wiring.js";
 
 const by = (id) => document.getElementById(id);
-let token = sessionStorage.getItem("goodgate-token") ?? "";
+const every = 2000; // milliseconds
+let shown = {}; // {place, data}: what is on the screen
+let hour = null; // of the pool on the screen, as far as it was asked for
 let latest = Date.now();
+let hurry = false; // what is on the screen is no longer what it should be
+let ring = () => {};
 
-function headers(more) {
-  return token ? { Authorization: "Bearer " + token, ...more } : { ...more };
+const stories = new Map();
+const story = {
+  of: (id) => stories.get(id),
+  async ask(id) {
+    if (stories.has(id)) return;
+    if (stories.size > 100) stories.clear();
+    try {
+      stories.set(id, (await get("/v1/requests/" + encodeURIComponent(id))).why);
+    } catch (e) {
+      stories.set(id, [e.message]);
+    }
+    draw();
+  },
+};
+
+function say(words, level) {
+  words = printable(words);
+  if (by("link").textContent !== words) by("link").textContent = words;
+  by("link").className = level;
 }
 
-function say(text, level) {
-  const link = by("link");
-  text = printable(text);
-  if (link.textContent !== text) link.textContent = text;
-  link.className = level;
+function change(settings) {
+  write(settings);
+  draw();
 }
 
-function show(status) {
+hover.redraw = draw;
+
+// draw shows what was asked for last.
+function draw() {
+  const { data, place } = shown;
+  if (!data) return;
+  const { set } = read();
+  if (place.kind === "overview") patch(by("main"), ...overview.view(data, set, change, story));
+  else if (place.kind === "pool") patch(by("main"), ...pool.view(data, hour, set, change, { order, story }));
+  else if (place.kind === "events") patch(by("main"), events(data, true));
+  else if (place.kind === "wiring") patch(by("main"), wiring(data, new Date()));
+  else if (place.kind === "config") patch(by("main"), lines("Configuration in use", data));
+  else if (place.kind === "metrics") patch(by("main"), lines("Metrics", data));
+}
+
+// lines shows a text of several.
+function lines(title, all) {
+  const shown = document.createTextNode(all.split("\n").map(printable).join("\n"));
+  return h("section", {}, h("h2", {}, title), h("pre", { tabindex: "0" }, shown));
+}
+
+const screens = {
+  overview: () => get("/v1/overview"),
+  events: () => get("/v1/timeline"),
+  wiring: () => get("/v1/wiring"),
+  pool: (place) => get(`/v1/overview/${encodeURIComponent(place.name)}${hour ? `?from=${hour.start + hour.requests.length * hour.step}` : ""}`),
+};
+
+// refresh asks for the screen's data once.
+async function refresh() {
+  const place = read();
+  const ask = screens[place.kind] ?? screens.overview;
+  const another = shown.place?.kind !== place.kind || shown.place?.name !== place.name;
+  if (another) hour = null;
+  const data = await ask(place);
+  if (JSON.stringify([read().kind, read().name]) !== JSON.stringify([place.kind, place.name])) return;
+  if (another) {
+    patch(by("main"));
+    window.scrollTo(0, 0);
+  }
+  if (place.kind === "pool") hour = hour ? longer(hour, data.hour) : data.hour;
+  shown = { place, data };
   latest = Date.now();
-  say("Live", "good");
-  by("about").textContent = printable(about(status));
-  document.title = (status.troubles.some((t) => t.level === "error") ? "(!) " : "") + "goodgate";
-  patch(by("main"), ...view(status, order));
-}
-
-// order tells goodgate the operator's word on an upstream.
-async function order(pool, upstream, state, last) {
-  if (last && state !== "ready" && !confirm(`${printable(upstream)} is the last upstream of pool ${pool} that takes requests. Without it they fail. Go on?`)) return;
-  const answer = await fetch("/v1/upstreams", {
-    method: "POST", headers: headers({ "Content-Type": "application/json" }), body: JSON.stringify({ pool, upstream, state }),
-  });
-  if (!answer.ok) alert(`It was not changed: ${printable((await answer.json()).error)}`);
-}
-
-// listen reads events until the stream ends. EventSource could not send the
-// token.
-async function listen() {
-  const answer = await fetch("/v1/events", { headers: headers() });
-  if (answer.status === 401) return ask();
-  if (!answer.ok) throw new Error((await answer.json()).error);
   by("login").hidden = true;
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error("goodgate ended the stream");
-    text += value;
-    const events = text.split("\n\n");
-    text = events.pop();
-    const data = events.at(-1)?.split("\n").find((line) => line.startsWith("data: "));
-    if (data) show(JSON.parse(data.slice(6)));
+  by("main").classList.remove("stale");
+  say("Live", "good");
+  if (data.version !== undefined) about(data, place);
+  else if (!by("about").textContent) about(await get("/v1/overview"), place);
+  crumbs(place);
+  draw();
+}
+
+// longer is a history with what came since, and no more than an hour of it.
+function longer(old, more) {
+  const most = 3600 / old.step;
+  const join = (a, b) => [...(a ?? []), ...(b ?? [])].slice(-most);
+  const out = { step: old.step, classes: old.classes.map((list, i) => join(list, more.classes[i])) };
+  for (const [name, list] of Object.entries(old)) if (Array.isArray(list) && name !== "classes") out[name] = join(list, more[name]);
+  out.start = more.start + ((more.requests ?? []).length - out.requests.length) * old.step;
+  return out;
+}
+
+function about(data, place) {
+  const failed = data.config.error ? `; reload failed ${time(data.config.failed)}` : "";
+  by("about").textContent = printable(`${data.version || "goodgate"}, process ${data.pid}, ${data.state}, up ${ago(data.started, data.now)}; configuration of ${time(data.config.loaded)}${failed}`);
+  by("zone").textContent = "Times in " + zone(data.now);
+  document.title = (data.troubles.some((t) => t.level === "error" && !t.over) ? "(!) " : "") + (place.kind === "pool" ? place.name + " – " : "") + "goodgate";
+}
+
+function crumbs(place) {
+  for (const a of document.querySelectorAll("nav a")) {
+    if (a.dataset.kind === (place.kind === "pool" ? "overview" : place.kind)) a.setAttribute("aria-current", "page");
+    else a.removeAttribute("aria-current");
   }
 }
 
-// ask waits for a token.
-function ask() {
+// order tells goodgate the operator's word on an upstream, after a question when
+// it would leave the pool without any. What is on the screen may be seconds old, so
+// goodgate is asked to refuse that, too.
+async function order(body) {
+  const { pool } = shown.data;
+  const asked = body.state !== "ready" && pool.available === 1 && pool.upstreams.some((u) => u.address === body.upstream && u.available);
+  if (asked && !(await sure(body, pool.upstreams.length))) return;
+  try {
+    await post("/v1/upstreams", { ...body, keep_last: !asked });
+  } catch (e) {
+    if (e.code !== "last_upstream") return say(`Not changed: ${e.message}`, "bad");
+    if (await sure(body, e.of)) await post("/v1/upstreams", body).catch((e) => say(`Not changed: ${e.message}`, "bad"));
+  }
+  wake();
+}
+
+function sure(body, all) {
+  const dialog = by("sure"), verb = body.state === "off" ? "Switch off" : "Drain";
+  by("sure-title").textContent = `${verb} the last available upstream?`;
+  by("sure-text").textContent = printable(`${body.upstream} is the only one of ${all} in pool ${body.pool} that is available. Without it 0 of ${all} are left: requests wait, up to hold.for, and then fail with 503.`);
+  by("sure-yes").textContent = `${verb} it anyway`;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((answer) => dialog.addEventListener("close", () => answer(dialog.returnValue === "yes"), { once: true }));
+}
+
+// login waits for a token.
+function login() {
   say("A token is needed", "warn");
-  by("denied").textContent = token ? "That is not the token." : "";
+  by("denied").textContent = hasToken() ? "That is not the token." : "";
   by("token").value = "";
   by("login").hidden = false;
   by("token").focus();
   return new Promise((entered) => {
     by("login").onsubmit = (event) => {
       event.preventDefault();
-      token = by("token").value;
-      sessionStorage.setItem("goodgate-token", token);
+      setToken(by("token").value);
       entered();
     };
   });
 }
 
+// wake ends a pause, or lets the next one not begin.
+function wake() {
+  hurry = true;
+  ring();
+}
+
+async function pause(milliseconds) {
+  await new Promise((over) => {
+    if (hurry) return over();
+    ring = over;
+    setTimeout(over, milliseconds);
+  });
+  hurry = false;
+}
+
+const themes = ["auto", "light", "dark"];
+function theme(name) {
+  document.documentElement.dataset.theme = name;
+  by("theme").textContent = { auto: "Theme: auto", light: "Theme: light", dark: "Theme: dark" }[name];
+}
+theme(localStorage.getItem("goodgate-theme") ?? "auto");
+by("theme").addEventListener("click", () => {
+  const next = themes[(themes.indexOf(document.documentElement.dataset.theme) + 1) % themes.length];
+  localStorage.setItem("goodgate-theme", next);
+  theme(next);
+});
+
+// The links carry the token, which a plain link could not.
+for (const [id, path] of [["metrics", "/metrics"], ["config", "/v1/config"]]) screens[id] = () => text(path);
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which screen it is
+  by("main").focus();
+});
+addEventListener("hashchange", () => wake());
+addEventListener("visibilitychange", () => document.hidden || wake());
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || /^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName)) return;
+  event.preventDefault();
+  by("search")?.focus();
+});
+
 for (;;) {
   try {
-    await listen();
+    if (!document.hidden) await refresh(); // nobody looks
+    await pause(read().kind === "overview" || read().kind === "pool" ? every : 5 * every);
   } catch (e) {
+    if (e instanceof Denied) {
+      await login();
+      continue;
+    }
+    if (e.status === 404) {
+      patch(by("main"), h("section", {}, h("h2", {}, "Not there"), h("p", {}, `${e.message}: ${read().name}. `, h("a", { href: "#/" }, "All pools"))));
+      shown = {};
+    }
+    by("main").classList.add("stale");
     say(`No news for ${Math.round((Date.now() - latest) / 1000)} s: ${e.message}`, "bad");
-    await new Promise((over) => setTimeout(over, 1000));
+    await pause(1000);
   }
 }

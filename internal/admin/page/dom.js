@@ -3,7 +3,7 @@
 import { printable } from "./text.js";
 
 const svg = "http://www.w3.org/2000/svg";
-const drawn = new Set(["svg", "polyline", "rect", "title"]);
+const drawn = new Set(["svg", "path", "line", "rect", "circle", "g"]);
 
 // h makes an element; attributes whose value is a function are listeners. Text
 // stays text, and printable.
@@ -12,10 +12,10 @@ export function h(tag, attributes, ...children) {
   e.listeners = {};
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (typeof value === "function") e.listeners[name] = value;
-    else if (value !== false && value != null) e.setAttribute(name, value === true ? "" : printable(value));
+    else if (value !== false && value != null) e.setAttribute(name, value === true ? "" : drawn.has(tag) ? value : printable(value));
   }
-  e.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false).map((c) => (c instanceof Node ? c : printable(c))));
-  for (const name of Object.keys(e.listeners)) e.addEventListener(name, (event) => e.listeners[name](event));
+  e.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false && c !== "").map((c) => (c instanceof Node ? c : printable(c))));
+  for (const name of Object.keys(e.listeners)) e.addEventListener(name, (event) => e.listeners[name]?.(event));
   return e;
 }
 
@@ -36,8 +36,10 @@ export function patch(parent, ...wanted) {
   while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
 }
 
+// An element with listeners that the other lacks is another one.
 function alike(a, b) {
-  return a.nodeName === b.nodeName && a.dataset?.key === b.dataset?.key;
+  return a.nodeName === b.nodeName && a.dataset?.key === b.dataset?.key &&
+    Object.keys(a.listeners ?? {}).join() === Object.keys(b.listeners ?? {}).join();
 }
 
 function update(old, next) {
@@ -49,7 +51,7 @@ function update(old, next) {
     if (!next.hasAttribute(name) && name !== "open") old.removeAttribute(name);
   }
   for (const { name, value } of next.attributes) {
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (old.getAttribute(name) !== value && name !== "value") old.setAttribute(name, value);
   }
   old.listeners = next.listeners;
   patch(old, ...next.childNodes);

@@ -1,0 +1,146 @@
+package admin
+
+import (
+	"time"
+
+	"github.com/goodgate/goodgate/internal/situation"
+	"github.com/goodgate/goodgate/reason"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// upstreamTally is what attempts on an upstream came to.
+type upstreamTally struct {
+	past   window[piece]
+	last   int64 // second
+	status int   // of the latest answer that was a failure
+	good   time.Time
+	failed time.Time
+}
+
+// piece is some seconds of an upstream.
+type piece struct {
+	attempts, failed, escaped uint32
+	abandoned                 uint32 // another upstream had been asked too, and answered first
+	answered                  uint32
+	took, longest             time.Duration // until the response headers of those answered
+	times                     histogram
+	seen                      sightings
+	hung                      sightings // of those abandoned, because it seemed to hang
+	slow                      sightings // of those answered, that took long
+	reasons                   map[reason.Reason]int
+}
+
+// count takes one of a request's attempts; escaped tells that the client saw the error
+// that it ended in.
+func (u *upstreamTally) count(r *proxy.Record, i int, escaped bool, now int64) {
+	a := r.Attempts[i]
+	if escaped && a.Reason == reason.None {
+		a.Reason = r.Reason // a response that broke off is known to have when the request ends
+	}
+	u.last = now
+	p := u.past.at(now)
+	p.attempts++
+	if a.Status != 0 {
+		p.answer(a.Took, r.Start.Add(a.After+a.Took))
+	}
+	at := r.Start.Add(a.After + a.Took)
+	switch {
+	case a.Decision == reason.LostRace:
+		p.abandoned++
+		if hangs(suspected(r, i)) {
+			p.hung.note(situation.Hangs, at, false, nil)
+		}
+	case a.Reason.Fault() == reason.FaultUpstream:
+		u.fail(p, &a, at, escaped)
+	case a.Status != 0 && at.After(u.good):
+		u.good = at
+	}
+}
+
+func (u *upstreamTally) fail(p *piece, a *proxy.Attempt, at time.Time, escaped bool) {
+	p.failed++
+	if escaped {
+		p.escaped++
+	}
+	if p.reasons == nil {
+		p.reasons = map[reason.Reason]int{}
+	}
+	p.reasons[a.Reason]++
+	if a.Status != 0 {
+		u.status = a.Status
+	}
+	if at.After(u.failed) {
+		u.failed = at
+	}
+	s := p.seen.note(situation.OfAttempt(a), at, escaped, a.Err)
+	if a.Reason == reason.UpstreamStatus {
+		s.status = a.Status
+	}
+}
+
+func (p *piece) answer(took time.Duration, at time.Time) {
+	p.answered++
+	p.took += took
+	p.longest = max(p.longest, took)
+	p.times.add(took)
+	if took >= slowAnswer {
+		p.slow.note(situation.Slow, at, false, nil)
+	}
+}
+
+// slowAnswer is what is slow for those who have not said what slow is.
+const slowAnswer = time.Second
+
+// Few answers are told as they are: a percentile of them would say more than is known.
+const (
+	enoughForP50 = 20
+	enoughForP99 = 100
+)
+
+// view sums the last minute up.
+func (u *upstreamTally) view(now int64) Minute {
+	m := Minute{Reasons: map[string]int{}, LastFailed: u.failed, LastGood: u.good}
+	var took time.Duration
+	for p := range u.past.last(now) {
+		m.Attempts += int(p.attempts)
+		m.Failed += int(p.failed)
+		m.Escaped += int(p.escaped)
+		m.Abandoned += int(p.abandoned)
+		m.hung.merge(p.hung)
+		m.Answered += int(p.answered)
+		m.slow.merge(p.slow)
+		took += p.took
+		m.LongestMS = max(m.LongestMS, milliseconds(p.longest))
+		m.seen.merge(p.seen)
+		for r, n := range p.reasons {
+			m.Reasons[r.String()] += n
+			if r == reason.UpstreamStatus {
+				m.Status = u.status
+			}
+		}
+	}
+	m.Slow = m.slow.times()
+	if m.Answered > 0 {
+		m.MeanMS = milliseconds(took / time.Duration(m.Answered))
+	}
+	if m.Answered >= enoughForP50 {
+		var times histogram
+		for p := range u.past.last(now) {
+			times.merge(&p.times)
+		}
+		m.P50MS, m.P99MS = times.percentiles(m.Answered)
+	}
+	return m
+}
+
+// percentiles returns what may be told of n durations; 0 = not known.
+func (h *histogram) percentiles(n int) (p50, p99 float64) {
+	if n >= enoughForP50 {
+		p50 = milliseconds(h.quantile(.5))
+	}
+	if n >= enoughForP99 {
+		p99 = milliseconds(h.quantile(.99))
+	}
+	return p50, p99
+}

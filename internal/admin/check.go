@@ -1,0 +1,46 @@
+package admin
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/goodgate/goodgate/health"
+)
+
+// Check is the result of an upstream's last health check.
+type Check struct {
+	At     time.Time `json:"at,omitzero"`    // when it ended; zero = there was none
+	Since  time.Time `json:"since,omitzero"` // since when all have passed, or failed
+	MS     float64   `json:"ms"`
+	Passed bool      `json:"passed"`
+	Reason string    `json:"reason,omitempty"` // the word that a request would have failed with
+	Error  string    `json:"error,omitempty"`
+
+	err error
+}
+
+// NewCheck returns the result of a check that has just ended, with what it met; nil =
+// it passed.
+func NewCheck(err error, now time.Time, took time.Duration) Check {
+	why, _ := health.Cause(err)
+	return Check{At: now, Since: now, MS: milliseconds(took), Passed: err == nil, Reason: word(why), Error: text(err), err: err}
+}
+
+// Err returns what the check met, nil when it passed or there was none.
+func (c *Check) Err() error { return c.err }
+
+// brief returns the heart of an error, as people know it.
+func brief(err error) string {
+	if err == nil {
+		return ""
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno.Error()
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return dns.Name + ": " + dns.Err
+	}
+	return text(err)
+}

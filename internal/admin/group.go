@@ -1,0 +1,129 @@
+package admin
+
+import "github.com/goodgate/goodgate/internal/situation"
+
+// What a group says of its members, and how many groups there are, is bounded: a
+// fleet of which every upstream is sick is told of in a few lines.
+const (
+	groupShown = 24
+	mostGroups = 100
+)
+
+// Group is a situation that one or several pools or upstreams are in alike. The
+// fields of Trouble are those of the first of them.
+type Group struct {
+	Trouble
+	Summary string `json:"summary,omitempty"` // of several, in one sentence
+	Count   int    `json:"count"`
+	Members []Spot `json:"members,omitempty"` // the first of several
+}
+
+// Spot is where a trouble is.
+type Spot struct {
+	Pool     string `json:"pool"`
+	Upstream string `json:"upstream,omitempty"`
+}
+
+// grouped puts together what is alike, in the order of the first of each.
+func grouped(list []Trouble) []Group {
+	type kind struct {
+		situation, level string
+		over, ofUpstream bool
+	}
+	groups := []Group{}
+	places := map[kind]int{}
+	pools := map[kind]map[string]bool{}
+	for _, t := range list {
+		k := kind{t.Situation, t.Level, t.Over, t.Upstream != ""}
+		i, ok := places[k]
+		if !ok {
+			if len(groups) == mostGroups {
+				break
+			}
+			i = len(groups)
+			places[k], pools[k] = i, map[string]bool{}
+			groups = append(groups, Group{Trouble: t})
+		}
+		g := &groups[i]
+		g.Count++
+		pools[k][t.Pool] = true
+		if len(g.Members) < groupShown {
+			g.Members = append(g.Members, Spot{t.Pool, t.Upstream})
+		}
+	}
+	for k, i := range places {
+		g := &groups[i]
+		if g.Count == 1 {
+			g.Members = nil
+			continue
+		}
+		g.Summary = summary(g, len(pools[k]))
+	}
+	return groups
+}
+
+// summary says how many are in the situation of g, and where.
+func summary(g *Group, pools int) string {
+	who := count(g.Count, "pool")
+	if g.Upstream != "" {
+		who = count(g.Count, "upstream") + " in " + count(pools, "pool")
+	}
+	if what := manyWords[situation.ID(g.Situation)]; what != "" && !g.Over {
+		return who + " " + what
+	}
+	return who + ": " + lower(g.Headline)
+}
+
+// manyWords are the headlines of the table for several; what is not here is told with a
+// colon.
+var manyWords = map[situation.ID]string{
+	situation.NameUnknown:     "have a name that does not resolve",
+	situation.ResolverSilent:  "have a name for which the resolver does not answer",
+	situation.Refused:         "refuse connections",
+	situation.SocketMissing:   "have a socket that does not exist",
+	situation.Unreachable:     "cannot be reached over the network",
+	situation.ConnectTimeout:  "do not accept connections in time",
+	situation.HandshakeFails:  "fail the TLS handshake",
+	situation.NotTLS:          "do not speak TLS",
+	situation.CertificateBad:  "have a certificate that is not accepted",
+	situation.CertExpired:     "have a certificate that has expired",
+	situation.CertNotYet:      "have a certificate that is not valid yet",
+	situation.CertName:        "have a certificate for another name",
+	situation.CertUnknownCA:   "have a certificate from an unknown authority",
+	situation.ClosedEarly:     "close connections without an answer",
+	situation.KeepAliveRace:   "close idle connections as they are used",
+	situation.StreamRefused:   "turn requests away",
+	situation.ResponseTimeout: "do not answer in time",
+	situation.Hangs:           "hang",
+	situation.NotHTTP:         "send answers that are not HTTP",
+	situation.HeaderTooLarge:  "send response headers that are too large",
+	situation.Truncated:       "break off their responses",
+	situation.Stalled:         "stop in the middle of responses",
+	situation.AnswersError:    "answer with errors of their own",
+	situation.CheckStatus:     "answer their health check with an error",
+	situation.CheckWrong:      "do not give the expected answer to their health check",
+	situation.CheckFails:      "fail their health check",
+	situation.Leaving:         "are about to shut down",
+	situation.BreakerOpen:     "were taken out because requests to them failed",
+	situation.Trial:           "are being tried again",
+	situation.EarlyTrial:      "are tried early, because no other is left",
+	situation.NotChecked:      "have not been checked yet",
+	situation.Slow:            "answer slowly",
+	situation.Flapping:        "come and go",
+	situation.Drained:         "were drained by an operator",
+	situation.SwitchedOff:     "were switched off by an operator",
+
+	situation.NoUpstream:    "have requests that find no upstream",
+	situation.HoldExpired:   "have requests that wait in vain for an upstream",
+	situation.LookupUnknown: "have a name that does not resolve",
+	situation.LookupSilent:  "have a name for which the resolver does not answer",
+	situation.PoolEmpty:     "have no upstreams",
+	situation.NoneAvailable: "have no available upstream",
+	situation.AllTakenOut:   "have upstreams that were all taken out by an operator",
+	situation.Overloaded:    "are overloaded",
+	situation.Queueing:      "have requests that queue for a place",
+	situation.HeldOver:      "have requests that wait for an upstream",
+	situation.AtLimit:       "are at their limit",
+	situation.AllSlow:       "have upstreams that all answer slowly",
+	situation.FailAlike:     "have upstreams that all fail in the same way",
+}

@@ -1,0 +1,32 @@
+package admin
+
+import (
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// suspected returns what one of a request's attempts was suspected of when another
+// upstream was asked beside it: the word of [proxy.Attempt.Because], empty when none
+// was.
+func suspected(r *proxy.Record, i int) string {
+	next := -1
+	for j := range r.Attempts {
+		if a := &r.Attempts[j]; a.Because != "" && a.After >= r.Attempts[i].After && j != i && (next < 0 || a.After < r.Attempts[next].After) {
+			next = j
+		}
+	}
+	if next < 0 {
+		return ""
+	}
+	return r.Attempts[next].Because
+}
+
+// hangs reports whether a suspicion is that the upstream does not react at all.
+func hangs(because string) bool { return because == "hung" || because == "not_acknowledged" }
+
+// suspicions are in plain words what a request was sent to another upstream for.
+var suspicions = map[string]string{
+	"late":             "it was late",
+	"not_sent":         "there was no connection to it yet",
+	"not_acknowledged": "its machine acknowledged nothing: the connection or the network was dead",
+	"hung":             "it left a health check unanswered, too",
+}

@@ -1,0 +1,146 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/health"
+	"github.com/goodgate/goodgate/internal/situation"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+const (
+	lookEvery = time.Second
+	// settling is how long after the start upstreams are found without being news.
+	settling = 5 * time.Second
+)
+
+// Journal remembers the last hour: what became of requests, and what happened to
+// pools and upstreams. It outlives a [Server], is bounded (see the constants of
+// history.go and timeline.go), and is safe for concurrent use. Use NewJournal.
+type Journal struct {
+	started time.Time
+	history history
+	line    timeline
+}
+
+// NewJournal returns an empty one, which says that goodgate has been started.
+func NewJournal(version string) *Journal {
+	j := &Journal{started: time.Now()}
+	j.line.note(Event{Time: j.started, Kind: evStarted, Text: strings.TrimSpace("goodgate " + version)})
+	return j
+}
+
+// Observe is a proxy's observer.
+func (j *Journal) Observe(r *proxy.Record) {
+	j.history.observe(r, r.Start.Add(r.Duration).Unix())
+}
+
+// Changed is told when an upstream becomes available or unavailable.
+func (j *Journal) Changed(c balancer.Change) {
+	if c.Upstream.Removed() {
+		return
+	}
+	j.line.stands(c.Upstream, !c.Available, time.Now())
+}
+
+// Probed is told of each health check: why an upstream is down is known only after it
+// is.
+func (j *Journal) Probed(e health.Event) {
+	if e.Err != nil && !errors.Is(e.Err, health.ErrNotProbed) {
+		j.line.explain(e.Upstream.Key(), headlineOf(situation.OfCheck(e.Err)))
+	}
+}
+
+// Found is told what a comparison of a pool's upstreams has found.
+func (j *Journal) Found(pool string, f balancer.Finding) {
+	e := Event{Time: time.Now(), Pool: pool}
+	if f.Upstream != nil {
+		e.Upstream = f.Upstream.Addr()
+	}
+	switch {
+	case f.Kind == balancer.Slow && f.Over:
+		e.Kind = evSteady
+	case f.Kind == balancer.Slow:
+		e.Kind, e.Text = evSlow, fmt.Sprintf("takes %s, the others %s: it gets fewer requests", round(time.Duration(f.Own)), round(time.Duration(f.Others)))
+	case f.Kind == balancer.Alike && f.Over:
+		e.Kind = evUnalike
+	case f.Kind == balancer.Alike:
+		e.Kind, e.Text = evAlike, fmt.Sprintf("%.0f of %.0f upstreams fail alike: none is ejected", f.Own, f.Others)
+	default:
+		return // the breaker tells
+	}
+	j.line.note(e)
+}
+
+// Reloaded is told of each attempt to replace the configuration; err is nil when
+// it succeeded.
+func (j *Journal) Reloaded(cause string, changes []string, err error) {
+	e := Event{Time: time.Now(), Kind: evReload, Text: "no change (" + cause + ")"}
+	switch {
+	case err != nil:
+		e.Kind, e.Text = evConfigFailed, err.Error()
+	case len(changes) > 0:
+		e.Text = count(len(changes), "change") + " (" + cause + "): " + strings.Join(changes, "; ")
+	}
+	j.line.note(e)
+}
+
+// Certificate is told when a certificate was read again; err is nil when it is
+// used.
+func (j *Journal) Certificate(file string, err error) {
+	e := Event{Time: time.Now(), Kind: evCertificate, Text: file + " was read again"}
+	if err != nil {
+		e.Text = file + " is not used, the one before is kept: " + err.Error()
+	}
+	j.line.note(e)
+}
+
+// LookedUp is told why a pool's upstreams could not be looked up; nil when they
+// can be again.
+func (j *Journal) LookedUp(pool string, err error) {
+	e := Event{Time: time.Now(), Kind: evLookup, Pool: pool, Text: "works again"}
+	if err != nil {
+		e.Text = err.Error()
+	}
+	j.line.note(e)
+}
+
+// Run looks at the pools every second, until ctx ends: for changes that are told
+// to nobody, and for how long upstreams are not available.
+func (j *Journal) Run(ctx context.Context, pools func() []*proxy.Pool) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		j.look(pools(), time.Now())
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (j *Journal) look(pools []*proxy.Pool, now time.Time) {
+	present := map[string]map[string]bool{}
+	for _, p := range pools {
+		members := p.Members()
+		addresses := make(map[string]bool, len(members))
+		for i := range members {
+			addresses[members[i].Addr()] = true
+		}
+		present[p.Name()] = addresses
+		j.line.members(p.Name(), addresses, now.Sub(j.started) < settling, now)
+		for i := range members {
+			m := &members[i]
+			j.line.stands(m.Upstream, false, now)
+			j.history.look(p.Name(), m.Addr(), m.Available(), now.Unix())
+		}
+	}
+	j.line.keep(present)
+	j.history.keep(present)
+}

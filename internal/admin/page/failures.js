@@ -1,0 +1,23 @@
+// The latest requests in which something failed; their story is asked for when
+// one is unfolded.
+import { h } from "./dom.js";
+import { shape } from "./state.js";
+import { poolLink } from "./link.js";
+import { ms, time } from "./format.js";
+
+// failures shows a list. story(id) returns the lines of one that were asked for,
+// and asks when asked to.
+export function failures(list, story) {
+  return h("section", { "data-key": "failures", "aria-labelledby": "latest" },
+    h("h2", { id: "latest" }, "Latest failures, seen by clients or hidden"),
+    list.length ? null : h("p", { class: "faint" }, "None is remembered."),
+    list.map((q) => h("details", { "data-key": q.id, class: "failure", toggle: (e) => e.target.open && story.ask(q.id) },
+      h("summary", {}, h("time", {}, time(q.start)), " ", outcome(q), " ", h("code", { class: "asked" }, `${q.method} ${q.path}`), q.pool && h("span", { class: "faint" }, ` pool ${q.pool}`)),
+      (story.of(q.id) ?? ["…"]).map((line) => h("p", {}, line)),
+      h("p", { class: "faint" }, "Request ", h("code", {}, q.id), q.pool && [", pool ", poolLink(q.pool)], ` took ${ms(q.ms)}`))));
+}
+
+function outcome(q) {
+  if (q.absorbed_by) return h("span", { class: "warn" }, shape("triangle", "warn"), ` ${q.status} hidden by ${q.absorbed_by}: ${q.hidden}`);
+  return h("span", { class: "bad" }, shape("stop", "bad"), ` ${q.status} ${q.reason ?? ""}`);
+}

@@ -1,0 +1,296 @@
+package admin
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/situation"
+)
+
+// troubles are those of a pool and of its upstreams.
+func (p *Pool) troubles(now time.Time) (list []Trouble) {
+	add := func(t Trouble, ok bool) {
+		if ok {
+			list = append(list, t)
+		}
+	}
+	add(p.lookup())
+	none, isNone := p.none(now)
+	add(none, isNone)
+	for _, id := range met {
+		if !isNone || !slices.Contains(waits, id) {
+			add(p.met(id, now))
+		}
+	}
+	add(p.queueing())
+	add(p.checkIsWrong(now))
+	if none.id == situation.Starting {
+		return list // the same of each would say no more
+	}
+	each := p.each(now)
+	if t, ok := p.alike(each, now); ok {
+		return append(list, t)
+	}
+	return append(list, each...)
+}
+
+// met are the situations that requests show of a pool as a whole.
+var met = []situation.ID{
+	situation.HoldExpired, situation.NoUpstream, situation.NameUnknown, situation.ResolverSilent, situation.Overloaded, situation.Loop, situation.UpgradeFails, situation.Internal,
+	situation.RetriesStopped, situation.FallbackInUse, situation.StaleInUse, situation.HeldOver, situation.RateLimited,
+}
+
+// waits are those that come of having no upstream, and are told with that.
+var waits = []situation.ID{situation.HoldExpired, situation.NoUpstream, situation.HeldOver}
+
+// none says that no upstream takes requests, and why.
+func (p *Pool) none(now time.Time) (Trouble, bool) {
+	if p.Available > 0 || len(p.Upstreams) == 0 && (p.SourceError != "" || !p.answered) {
+		return Trouble{}, false
+	}
+	f := situation.Facts{Pool: p.Name, Of: len(p.Upstreams)}
+	starting := 0
+	for i := range p.Upstreams {
+		switch u := &p.Upstreams[i]; {
+		case u.Operator != "ready":
+			f.N++
+		case u.state == situation.NotChecked:
+			starting++
+		}
+	}
+	id := situation.NoneAvailable
+	switch {
+	case f.Of == 0:
+		id = situation.PoolEmpty
+	case f.N == f.Of:
+		id = situation.AllTakenOut
+	case starting == f.Of:
+		id = situation.Starting
+	case f.N > 0:
+		id = situation.SomeTakenOut
+	}
+	t := tell(id, f, false, p.states(), p.waiting(now))
+	if id == situation.NoneAvailable {
+		t.Do = cmp.Or(p.oneDo(), t.Do)
+	}
+	t.raise(id != situation.Starting)
+	for i := range p.Upstreams {
+		if since := p.Upstreams[i].Since; since.After(t.First) {
+			t.First = since // of the last one that went
+		}
+	}
+	return t, true
+}
+
+// states says how many of a pool's upstreams are in which state.
+func (p *Pool) states() string {
+	var order []string
+	count := map[string]int{}
+	for i := range p.Upstreams {
+		h := p.Upstreams[i].Headline
+		if h == "" {
+			continue
+		}
+		if count[h]++; count[h] == 1 {
+			order = append(order, h)
+		}
+	}
+	if len(order) == 1 {
+		return order[0] + "."
+	}
+	for i, h := range order {
+		order[i] = fmt.Sprintf("%d of %d: %s", count[h], len(p.Upstreams), lower(h))
+	}
+	if len(order) == 0 {
+		return ""
+	}
+	return strings.Join(order, "; ") + "."
+}
+
+// oneDo returns the next step for the state that all upstreams are in, empty when they
+// differ.
+func (p *Pool) oneDo() string {
+	for i := range p.Upstreams {
+		if p.Upstreams[i].state != p.Upstreams[0].state {
+			return ""
+		}
+	}
+	u := &p.Upstreams[0]
+	return situation.Of(u.state).With(u.facts(p)).Do
+}
+
+// waiting says who waits, and who has waited in vain.
+func (p *Pool) waiting(now time.Time) string {
+	var list []string
+	if p.Waiting > 0 {
+		list = append(list, waitFor(p.Waiting)+" now.")
+	}
+	for _, id := range waits {
+		s := p.seen[id]
+		if s == nil {
+			continue
+		}
+		became := "failed for it"
+		if id == situation.HeldOver {
+			became = "had to wait and were answered"
+		}
+		list = append(list, fmt.Sprintf("%s of %s in the last minute %s, %s.", number(s.n), counted(p.Minute.Requests, "request"), became, times(s.first, s.last, now, s.n)))
+	}
+	return strings.Join(list, " ")
+}
+
+// met makes a trouble of what requests have shown.
+func (p *Pool) met(id situation.ID, now time.Time) (Trouble, bool) {
+	s := p.seen[id]
+	if s == nil || id == situation.HeldOver && s.longest < longHold {
+		return Trouble{}, false
+	}
+	t := s.tell(id, p.Name, p.Minute.Requests, now)
+	t.Text = sentences(t.Text, p.places(id), p.orders(id, now))
+	return t, true
+}
+
+// longHold is how long a request has to wait for somebody to notice.
+const longHold = 500 * time.Millisecond
+
+// tell makes a trouble of what requests have shown.
+func (s *sighting) tell(id situation.ID, pool string, requests uint64, now time.Time) Trouble {
+	over := now.Sub(s.last) > recently || id == situation.HeldOver
+	saw := "No client saw an error of it."
+	if s.escaped > 0 {
+		saw = fmt.Sprintf("Clients saw %s.", counted(s.escaped, "error"))
+	}
+	held := ""
+	if s.longest > 0 {
+		held = "The longest wait was " + round(s.longest) + "."
+	}
+	t := tell(id, situation.Facts{Pool: pool, Error: s.err}, over,
+		fmt.Sprintf("It concerned %s of %s in the last minute, %s.", number(s.n), counted(requests, "request"), times(s.first, s.last, now, s.n)), held, saw)
+	t.First, t.Last = s.first, s.last
+	if t.level > situation.Notice || s.escaped > 0 {
+		t.raise(s.escaped > 0 || t.level == situation.Error)
+	}
+	return t
+}
+
+// places says how full a pool is that refuses for want of room.
+func (p *Pool) places(id situation.ID) string {
+	if id != situation.Overloaded || p.Places == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Now %s; the upstreams have %s in all.", waitFor(p.Demand.Queued), counted(p.Places, "place"))
+}
+
+// orders says what an operator has done about the time at which requests had to wait.
+func (p *Pool) orders(id situation.ID, now time.Time) string {
+	if !slices.Contains(waits, id) {
+		return ""
+	}
+	var list []string
+	for i := range p.Upstreams {
+		if u := &p.Upstreams[i]; !u.OperatorSince.IsZero() && now.Sub(u.OperatorSince) < 2*time.Minute {
+			list = append(list, fmt.Sprintf("%s at %s (%s)", u.Address, clock(u.OperatorSince, now), u.Operator))
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "An operator changed " + strings.Join(list, ", ") + "."
+}
+
+// queueing says that a pool has all that it may have.
+func (p *Pool) queueing() (Trouble, bool) {
+	f := situation.Facts{Pool: p.Name}
+	switch {
+	case p.Places == 0 || p.Available == 0:
+		return Trouble{}, false
+	case p.Demand.Queued > 0:
+		return tell(situation.Queueing, f, false, fmt.Sprintf("%s; the upstreams have %s in all.", waitFor(p.Demand.Queued), counted(p.Places, "place"))), true
+	case p.InFlight >= p.Places:
+		return tell(situation.AtLimit, f, false, fraction(p.InFlight, p.Places)+" taken."), true
+	}
+	return Trouble{}, false
+}
+
+func fraction(n, of int) string {
+	verb := "are"
+	if of == 1 {
+		verb = "is"
+	}
+	return fmt.Sprintf("%d of %s %s", n, counted(of, "place"), verb)
+}
+
+func waitFor(n int) string {
+	if n == 1 {
+		return "1 request waits"
+	}
+	return number(n) + " requests wait"
+}
+
+// checkIsWrong says that upstreams are used although their checks fail.
+func (p *Pool) checkIsWrong(now time.Time) (Trouble, bool) {
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		if !u.Trusted || !u.answersUnchecked() {
+			continue
+		}
+		t := tell(situation.CheckIsWrong, situation.Facts{Pool: p.Name}, false, u.checked(now))
+		t.First, t.Last = u.Check.Since, u.Check.At
+		return t, true
+	}
+	return Trouble{}, false
+}
+
+// alike returns one trouble for all upstreams of a pool when they all fail in the same
+// way while they are used.
+func (p *Pool) alike(each []Trouble, now time.Time) (Trouble, bool) {
+	if len(each) < 2 || len(each) != len(p.Upstreams) || p.Available == 0 {
+		return Trouble{}, false
+	}
+	slow := 0
+	var all Minute
+	var first, last time.Time
+	for i := range each {
+		t, m := &each[i], &p.Upstreams[i].Minute
+		if t.Over || t.id != each[0].id || t.level < situation.Warning || m.Attempts == 0 {
+			return Trouble{}, false
+		}
+		if t.id == situation.Slow {
+			slow++
+		} else if m.Failed == 0 {
+			return Trouble{}, false
+		}
+		all.Attempts += m.Attempts
+		all.Failed += m.Failed
+		all.Escaped += m.Escaped
+		if first.IsZero() || !t.First.IsZero() && t.First.Before(first) {
+			first = t.First
+		}
+		if t.Last.After(last) {
+			last = t.Last
+		}
+	}
+	f := situation.Facts{Pool: p.Name, Of: len(each), Error: lower(each[0].Headline)}
+	if slow == len(each) {
+		t := tell(situation.AllSlow, f, false, p.answers())
+		return t, true
+	}
+	t := tell(situation.FailAlike, f, false,
+		fmt.Sprintf("%s of %s in the last minute failed, %s.", number(all.Failed), counted(all.Attempts, "attempt"), times(first, last, now, all.Failed)), all.noticed("them"))
+	t.Reason, t.First, t.Last = each[0].Reason, first, last
+	t.raise(all.Escaped > 0)
+	return t, true
+}
+
+// answers says how fast each upstream of a pool answers.
+func (p *Pool) answers() string {
+	var list []string
+	for i := range min(len(p.Upstreams), 4) {
+		u := &p.Upstreams[i]
+		list = append(list, u.Address+" "+u.Minute.slowness())
+	}
+	return "In the last minute: " + strings.Join(list, "; ") + "."
+}

@@ -1,0 +1,304 @@
+package admin
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/situation"
+)
+
+const (
+	manyFlips = 6                // changes of availability
+	flipsIn   = 15 * time.Minute // in which they are flapping
+	calm      = 2 * time.Minute  // without a change, and they have stopped
+	someSlow  = 3                // slow answers in a minute
+	slowShare = 20               // one in so many that is slow is many
+	someHung  = 2                // attempts that were abandoned because nothing came back
+)
+
+// each returns what is wrong with each upstream, at most one thing an upstream.
+func (p *Pool) each(now time.Time) (list []Trouble) {
+	var names map[string]addresses
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		t, ok := u.trouble(p, now)
+		if !ok {
+			continue
+		}
+		if u.Name != "" && names == nil {
+			names = p.names()
+		}
+		t.half(u.Name, names[u.Name])
+		list = append(list, t)
+	}
+	return list
+}
+
+// addresses are those of a name.
+type addresses struct{ all, bad int }
+
+// names counts the addresses of each name, and those that cannot be used.
+func (p *Pool) names() map[string]addresses {
+	names := map[string]addresses{}
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		n := names[u.Name]
+		n.all++
+		if !u.Available || u.Minute.Failed > 0 && u.Minute.LastFailed.After(u.Minute.LastGood) {
+			n.bad++
+		}
+		names[u.Name] = n
+	}
+	return names
+}
+
+func (u *Upstream) facts(p *Pool) situation.Facts {
+	return situation.Facts{Pool: p.Name, Upstream: u.Address, Name: u.Name, Status: u.stateStatus, Error: brief(u.Check.err)}
+}
+
+// trouble says what is wrong with an upstream, by its own attempts and checks alone.
+func (u *Upstream) trouble(p *Pool, now time.Time) (Trouble, bool) {
+	switch u.state {
+	case situation.Drained, situation.SwitchedOff, situation.Leaving:
+		return u.goneByOrder(p, now), true
+	}
+	id, s := most(u.Minute.seen)
+	switch {
+	case u.flips >= manyFlips:
+		return u.flaps(p, id, s, now), true
+	case !u.Available && u.state != situation.BreakerOpen:
+		return u.out(p, id, s, now), true
+	case s != nil:
+		return u.failing(p, id, s, now), true
+	case u.Minute.hung.times() >= someHung:
+		return u.hanging(p, now), true
+	case u.state == situation.Slow || u.slowAnswers():
+		return u.slow(p, now), true
+	case u.state == situation.CheckIsWrong && u.Check.err != nil && !u.answersUnchecked():
+		return u.unchecked(p, now), true
+	case u.state == situation.Healthy, u.state == situation.CheckIsWrong: // that is told once for the pool
+		return Trouble{}, false
+	}
+	t := tell(u.state, u.facts(p), false, u.others(p))
+	t.First = u.Since
+	return t, true
+}
+
+// goneByOrder is for an upstream that takes no requests because an operator, or its own
+// application, said so. What it did before is told with it.
+func (u *Upstream) goneByOrder(p *Pool, now time.Time) Trouble {
+	since, before := u.OperatorSince, ""
+	if u.state == situation.Leaving {
+		since = u.Since
+	}
+	if id, s := most(u.Minute.seen); s != nil {
+		f := u.facts(p)
+		f.Status = s.status
+		before = situation.Of(id).Over().With(f).Headline + " before: " + u.Minute.attempts(id, s, now)
+	}
+	at := ""
+	if !since.IsZero() {
+		at = "That was at " + clock(since, now) + "."
+	}
+	t := tell(u.state, u.facts(p), false, at, u.others(p), before)
+	t.First = since
+	return t
+}
+
+// out is for an upstream that gets no requests because of its checks, or because a
+// connection was refused.
+func (u *Upstream) out(p *Pool, id situation.ID, s *sighting, now time.Time) Trouble {
+	attempts := ""
+	if s != nil {
+		attempts = u.Minute.attempts(id, s, now)
+	}
+	if s != nil && id != u.state {
+		f := u.facts(p)
+		f.Status = s.status
+		attempts = situation.Of(id).Over().With(f).Headline + ": " + lower(attempts)
+	}
+	t := tell(u.state, u.facts(p), false, u.checked(now), attempts, "It gets no requests.", u.others(p))
+	t.First, t.Last = u.Check.Since, u.Check.At
+	if s != nil && (t.First.IsZero() || s.first.Before(t.First)) {
+		t.First = s.first
+	}
+	if s != nil && s.last.After(t.Last) {
+		t.Last = s.last
+	}
+	t.raise(u.Minute.Escaped > 0 && now.Sub(u.Minute.LastFailed) <= recently)
+	return t
+}
+
+// answersUnchecked reports whether the upstream has answered a request well since its
+// checks fail.
+func (u *Upstream) answersUnchecked() bool {
+	return u.Check.err != nil && u.Minute.LastGood.After(u.Check.Since)
+}
+
+// unchecked is for an upstream that is used because no other is left, with nothing to show
+// that it works.
+func (u *Upstream) unchecked(p *Pool, now time.Time) Trouble {
+	id, status := situation.OfCheck(u.Check.err)
+	f := u.facts(p)
+	f.Status = status
+	t := tell(id, f, false, u.checked(now), "It is given requests all the same, because no upstream passes its health check.")
+	t.First, t.Last = u.Check.Since, u.Check.At
+	return t
+}
+
+// checked says what the last health check met.
+func (u *Upstream) checked(now time.Time) string {
+	c := &u.Check
+	if c.At.IsZero() || c.Passed {
+		return ""
+	}
+	return fmt.Sprintf("The health check has failed since %s: %s.", clock(c.Since, now), brief(c.err))
+}
+
+// failing is for an upstream that is used, or was until its breaker opened, and on which
+// attempts fail.
+func (u *Upstream) failing(p *Pool, id situation.ID, s *sighting, now time.Time) Trouble {
+	over := u.recovered(now)
+	f := u.facts(p)
+	f.Status, f.Error = s.status, s.err
+	now2 := ""
+	switch {
+	case over && u.Since.After(u.Minute.LastFailed):
+		now2 = "It has been available again since " + clock(u.Since, now) + "."
+	case over:
+		now2 = "It has answered since, last at " + clock(u.Minute.LastGood, now) + "."
+	case u.state == situation.BreakerOpen:
+		now2 = "Its circuit breaker has taken it out since " + clock(u.Since, now) + ", and tries it again on its own. " + u.others(p)
+	case u.state == situation.Trial, u.state == situation.EarlyTrial:
+		now2 = "Its circuit breaker lets a few requests through as a trial."
+	}
+	t := tell(id, f, over, evidenceOf(id, s), u.Minute.attempts(id, s, now), now2)
+	t.First, t.Last = s.first, s.last
+	t.raise(u.Minute.Escaped > 0)
+	return t
+}
+
+// evidenceOf returns the words of the first failure where they say more than the row.
+func evidenceOf(id situation.ID, s *sighting) string {
+	switch id {
+	case situation.CertExpired, situation.CertNotYet, situation.CertName, situation.CertUnknownCA, situation.CertificateBad, situation.HandshakeFails, situation.NotHTTP, situation.NameUnknown:
+		if s.err != "" {
+			return "Seen: " + s.err + "."
+		}
+	}
+	return ""
+}
+
+// recovered reports whether what failed is over: the upstream came back since, or has
+// answered well since and for a while.
+func (u *Upstream) recovered(now time.Time) bool {
+	m := &u.Minute
+	switch {
+	case !u.Available || u.Trusted || u.state == situation.Trial || u.state == situation.EarlyTrial:
+		return false
+	case u.Since.After(m.LastFailed):
+		return true
+	}
+	return now.Sub(m.LastFailed) > recently && m.LastGood.After(m.LastFailed)
+}
+
+// flaps is for an upstream that comes and goes.
+func (u *Upstream) flaps(p *Pool, id situation.ID, s *sighting, now time.Time) Trouble {
+	why := u.checked(now)
+	if s != nil {
+		f := u.facts(p)
+		f.Status = s.status
+		why = sentences(situation.Of(id).With(f).Headline+".", u.Minute.attempts(id, s, now), why)
+	}
+	over := u.Available && now.Sub(u.Since) > calm
+	t := tell(situation.Flapping, u.facts(p), over, fmt.Sprintf("Its availability has changed %d times or more in %s, last at %s.", u.flips, "15 minutes", clock(u.Since, now)), why)
+	t.Last = u.Since
+	t.raise(u.Minute.Escaped > 0)
+	return t
+}
+
+// hanging is for an upstream from which requests were sent elsewhere, since it did not
+// react.
+func (u *Upstream) hanging(p *Pool, now time.Time) Trouble {
+	m := &u.Minute
+	h := m.hung[situation.Hangs]
+	over := u.Available && m.LastGood.After(h.last) && u.Check.Passed
+	t := tell(situation.Hangs, u.facts(p), over,
+		fmt.Sprintf("%s of %s in the last minute were given to another upstream, because nothing came back, %s.", number(h.n), counted(m.Attempts, "attempt"), times(h.first, h.last, now, h.n)), "No client saw an error from it.")
+	t.First, t.Last = h.first, h.last
+	t.raise(false)
+	return t
+}
+
+// slowAnswers reports whether many of the upstream's answers took long.
+func (u *Upstream) slowAnswers() bool {
+	m := &u.Minute
+	return m.Slow >= someSlow && m.Slow*slowShare >= m.Answered
+}
+
+func (u *Upstream) slow(p *Pool, now time.Time) Trouble {
+	compared, gets, last := "", "", u.Minute.slow[situation.Slow]
+	if f := p.fastest(); f != nil && f != u {
+		compared = fmt.Sprintf("The fastest, %s, %s.", f.Address, f.Minute.slowness())
+	}
+	if u.Slow {
+		gets = "It gets fewer requests than the others."
+	}
+	over := !u.Slow && last != nil && now.Sub(last.last) > recently && u.Minute.LastGood.After(last.last)
+	t := tell(situation.Slow, u.facts(p), over, "In the last minute it "+u.Minute.slowness()+".", compared, gets)
+	if last != nil {
+		t.First, t.Last = last.first, last.last
+	}
+	t.raise(false)
+	return t
+}
+
+// slowness says how long the answers of the last minute took. Only what is counted is
+// told: of few answers there is no percentile.
+func (m *Minute) slowness() string {
+	if m.Answered == 0 {
+		return "answered nothing"
+	}
+	s := fmt.Sprintf("answered %s after %s on average", counted(m.Answered, "request"), inWords(m.MeanMS))
+	if m.Slow > 0 {
+		s += fmt.Sprintf(" (%s took %s or longer, the longest %s)", number(m.Slow), inWords(milliseconds(slowAnswer)), inWords(m.LongestMS))
+	}
+	return s
+}
+
+// fastest returns the upstream that answers fastest, nil when none has answered.
+func (p *Pool) fastest() *Upstream {
+	if p.best == nil {
+		for i := range p.Upstreams {
+			u := &p.Upstreams[i]
+			if u.Minute.Answered > 0 && (p.best == nil || u.Minute.MeanMS < p.best.Minute.MeanMS) {
+				p.best = u
+			}
+		}
+	}
+	return p.best
+}
+
+// others says how many upstreams are left in the pool.
+func (u *Upstream) others(p *Pool) string {
+	if len(p.Upstreams) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %s in the pool can take requests.", p.Available, counted(len(p.Upstreams), "upstream"))
+}
+
+// half turns the trouble of one address into that of a name, when the name leads to
+// others that work.
+func (t *Trouble) half(name string, n addresses) {
+	switch t.id {
+	case situation.Refused, situation.Unreachable, situation.ConnectTimeout, situation.Hangs:
+	default:
+		return
+	}
+	if t.Over || name == "" || n.bad == 0 || n.bad == n.all {
+		return
+	}
+	row := situation.Of(situation.HalfDeadName).With(situation.Facts{Pool: t.Pool, Upstream: t.Upstream, Name: name, Error: lower(t.Headline), N: n.bad, Of: n.all})
+	t.id, t.Situation, t.Headline, t.Do = row.ID, string(row.ID), row.Headline, row.Do
+	t.Text = sentences(row.Cause, t.Text)
+}

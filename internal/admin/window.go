@@ -1,0 +1,125 @@
+package admin
+
+import (
+	"iter"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/situation"
+)
+
+const (
+	pastSeconds = 60                   // of a pool, one by one
+	pieces      = 6                    // a last minute is kept in these
+	pieceLength = pastSeconds / pieces // seconds
+	goneAfter   = 600                  // seconds until an upstream that nobody asks is forgotten
+)
+
+// window is the last minute in pieces of ten seconds, the present one included. So it
+// is 51 to 60 seconds long, for a pool and for its upstreams alike.
+type window[T any] [pieces]struct {
+	number int64 // of the piece since 1970
+	what   T
+}
+
+// at returns the piece of a second.
+func (w *window[T]) at(now int64) *T {
+	number := now / pieceLength
+	p := &w[slot(number, pieces)]
+	if p.number != number {
+		var none T
+		p.number, p.what = number, none
+	}
+	return &p.what
+}
+
+// last returns the pieces of the minute that ends now, the oldest first.
+func (w *window[T]) last(now int64) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for n := now/pieceLength - pieces + 1; n <= now/pieceLength; n++ {
+			if p := &w[slot(n, pieces)]; p.number == n && !yield(&p.what) {
+				return
+			}
+		}
+	}
+}
+
+// slot returns the place of a number in a ring.
+func slot(n int64, of int) int {
+	i := int(n % int64(of))
+	if i < 0 { // before 1970
+		i += of
+	}
+	return i
+}
+
+// begins returns the first second of the minute that ends now.
+func begins(now int64) int64 { return (now/pieceLength - pieces + 1) * pieceLength }
+
+// sighting is how often a situation was met, and when.
+type sighting struct {
+	n, escaped  int
+	first, last time.Time
+	longest     time.Duration // that a request was held
+	err         string        // of the first of them
+	status      int           // of the last answer, when that was what failed
+}
+
+// sightings are by situation. Their number is bounded by the table of situations.
+type sightings map[situation.ID]*sighting
+
+// note adds one.
+func (s *sightings) note(id situation.ID, at time.Time, escaped bool, err error) *sighting {
+	if *s == nil {
+		*s = sightings{}
+	}
+	x := (*s)[id]
+	if x == nil {
+		x = &sighting{first: at, last: at, err: text(err)}
+		(*s)[id] = x
+	}
+	x.n++
+	if escaped {
+		x.escaped++
+	}
+	x.span(at, at)
+	return x
+}
+
+func (x *sighting) span(first, last time.Time) {
+	if first.Before(x.first) {
+		x.first = first
+	}
+	if last.After(x.last) {
+		x.last = last
+	}
+}
+
+// times returns how often anything was met.
+func (s sightings) times() (n int) {
+	for _, x := range s {
+		n += x.n
+	}
+	return n
+}
+
+// merge adds what another piece of the minute has.
+func (s *sightings) merge(o sightings) {
+	for id, y := range o {
+		if *s == nil {
+			*s = sightings{}
+		}
+		x := (*s)[id]
+		if x == nil {
+			c := *y
+			(*s)[id] = &c
+			continue
+		}
+		x.n += y.n
+		x.escaped += y.escaped
+		x.span(y.first, y.last)
+		x.longest = max(x.longest, y.longest)
+		if y.status != 0 {
+			x.status = y.status
+		}
+	}
+}

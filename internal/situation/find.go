@@ -1,0 +1,140 @@
+package situation
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/health"
+	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
+)
+
+// byReason are the situations that a reason alone tells of.
+var byReason = map[reason.Reason]ID{
+	reason.NoRoute: NoRoute, reason.NoUpstream: NoUpstream, reason.HoldExpired: HoldExpired, reason.RateLimited: RateLimited,
+	reason.Overloaded: Overloaded, reason.DNSError: NameUnknown, reason.DNSTimeout: ResolverSilent, reason.ConnectRefused: Refused,
+	reason.ConnectUnreachable: Unreachable, reason.ConnectTimeout: ConnectTimeout, reason.TLSHandshake: HandshakeFails,
+	reason.TLSCertificate: CertificateBad, reason.ClosedBeforeResponse: ClosedEarly, reason.StreamRefused: StreamRefused,
+	reason.ResponseTimeout: ResponseTimeout, reason.ResponseMalformed: NotHTTP, reason.ResponseHeaderTooLarge: HeaderTooLarge,
+	reason.ResponseTruncated: Truncated, reason.ResponseStalled: Stalled, reason.UpstreamStatus: AnswersError,
+	reason.ClientGone: ClientGone, reason.RequestMalformed: MalformedByPeer, reason.RequestTooLarge: TooLarge,
+	reason.RequestTimeout: SentTooSlowly, reason.UpgradeUnsupported: UpgradeFails, reason.LoopDetected: Loop,
+	reason.ShuttingDown: ShuttingDown, reason.Internal: Internal,
+}
+
+// OfReason returns the situation that a reason and the error behind it tell of; the error
+// may be nil. Of None it is [Healthy].
+func OfReason(why reason.Reason, err error) ID {
+	switch why {
+	case reason.None:
+		return Healthy
+	case reason.Overloaded:
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			return OutOfFiles
+		}
+	case reason.ConnectRefused:
+		if errors.Is(err, syscall.ENOENT) {
+			return SocketMissing
+		}
+	case reason.ConnectUnreachable:
+		switch {
+		case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+			return SocketForbidden
+		case errors.Is(err, syscall.EADDRNOTAVAIL):
+			return NoLocalPort
+		}
+	case reason.TLSHandshake:
+		if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+			return NotTLS
+		}
+	case reason.TLSCertificate:
+		return ofCertificate(err)
+	}
+	return byReason[why]
+}
+
+// ofCertificate tells what is wrong with a certificate.
+func ofCertificate(err error) ID {
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		if invalid.Cert != nil && time.Now().Before(invalid.Cert.NotBefore) {
+			return CertNotYet
+		}
+		return CertExpired
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return CertName
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return CertUnknownCA
+	}
+	return CertificateBad
+}
+
+// OfAttempt returns the situation that a failed attempt shows.
+func OfAttempt(a *proxy.Attempt) ID {
+	if a.Reason == reason.ClosedBeforeResponse && a.Reused && a.Idle >= raceIdle && a.Received == 0 {
+		return KeepAliveRace
+	}
+	return OfReason(a.Reason, a.Err)
+}
+
+// raceIdle is how long a connection was unused before its end is taken for that of its
+// keep-alive time rather than for a crash.
+const raceIdle = 500 * time.Millisecond
+
+// OfCheck returns the situation that a failed health check shows, and the status of its
+// answer, 0 when that is not what was wrong. Of nil it is [Healthy].
+func OfCheck(err error) (id ID, status int) {
+	if err == nil {
+		return Healthy, 0
+	}
+	why, status := health.Cause(err)
+	switch why {
+	case reason.None:
+		return CheckWrong, 0
+	case reason.UpstreamStatus:
+		return CheckStatus, status
+	case reason.ResponseTimeout:
+		return Hangs, 0
+	}
+	return OfReason(why, err), 0
+}
+
+// OfState returns the situation that an upstream is in, by what is believed of it and by
+// what its last health check met; [Healthy] for one that simply takes requests.
+func OfState(u *balancer.Upstream, check error) (id ID, status int) {
+	switch {
+	case u.Operator() == balancer.Drain:
+		return Drained, 0
+	case u.Operator() == balancer.Off:
+		return SwitchedOff, 0
+	case u.Resting(), u.Health() == balancer.Draining && !u.Trusted():
+		return Leaving, 0
+	case u.Breaker() == balancer.Open:
+		return BreakerOpen, 0
+	case u.Trusted():
+		return CheckIsWrong, 0
+	case u.RefusedLive():
+		return Refused, 0
+	case u.Health() == balancer.Down, u.Health() == balancer.Checking && check != nil:
+		if check == nil {
+			return CheckFails, 0
+		}
+		return OfCheck(check)
+	case u.Health() == balancer.Checking:
+		return NotChecked, 0
+	case u.Early():
+		return EarlyTrial, 0
+	case u.Breaker() == balancer.HalfOpen:
+		return Trial, 0
+	case u.Slow():
+		return Slow, 0
+	case u.Warming():
+		return Warming, 0
+	}
+	return Healthy, 0
+}

@@ -1,0 +1,98 @@
+package situation
+
+import "github.com/goodgate/goodgate/reason"
+
+// What holds for goodgate itself, and for its requests whatever their pool.
+const (
+	ConfigFailed    ID = "config_failed"
+	ShuttingDown    ID = "shutting_down"
+	OwnCertExpired  ID = "certificate_expired"
+	OwnCertExpires  ID = "certificate_expires"
+	OwnCertMissing  ID = "certificate_missing"
+	OutOfFiles      ID = "out_of_file_descriptors"
+	OwnLimit        ID = "limit_reached"
+	NoRoute         ID = "no_route"
+	Internal        ID = "internal"
+	ClientGone      ID = "client_gone"
+	MalformedByPeer ID = "request_malformed"
+	TooLarge        ID = "request_too_large"
+	SentTooSlowly   ID = "request_timeout"
+	MadeFaster      ID = "made_faster"
+)
+
+var process = []Row{
+	{
+		ID: ConfigFailed, Level: Warning,
+		Headline: "The configuration could not be reloaded",
+		Cause:    "The last good configuration, of {when}, stays in use. The new one: {error}.",
+		Do:       "Correct the file, check it with goodgate check, and reload.",
+	}, {
+		ID: ShuttingDown, Level: Notice, Reason: reason.ShuttingDown,
+		Headline: "goodgate is shutting down",
+		Cause:    "It finishes the requests that it has, and then ends.",
+	}, {
+		ID: OwnCertExpired, Level: Error,
+		Headline: "A certificate of a listener has expired",
+		Cause:    "{file} expired at {when}. Browsers and other clients refuse to connect.",
+		Do:       "Renew the certificate; goodgate reads the file again when it changes.",
+	}, {
+		ID: OwnCertExpires, Level: Warning,
+		Headline: "A certificate of a listener expires soon",
+		Cause:    "{file} expires at {when}.",
+		Do:       "Renew the certificate; goodgate reads the file again when it changes. For one from ACME, the log says why it was not renewed.",
+	}, {
+		ID: OwnCertMissing, Level: Error,
+		Headline: "A certificate could not be obtained",
+		Cause:    "There is no certificate for {file} yet, so clients that ask for it cannot connect.",
+		Do:       "Look in the log: it says why the authority (ACME) did not issue it.",
+	}, {
+		ID: OutOfFiles, Level: Error, Reason: reason.Overloaded,
+		Headline: "goodgate has run out of file descriptors", Past: "goodgate ran out of file descriptors",
+		Cause: "A connection could not be made, because the process had no file descriptor left (limit {n}).",
+		Do:    "Raise the limit (LimitNOFILE= in systemd, ulimit -n), or set listeners[].max_connections.",
+	}, {
+		ID: OwnLimit, Level: Error, Reason: reason.Overloaded,
+		Headline: "goodgate refuses requests at a limit of its own", Past: "goodgate refused requests at a limit of its own",
+		Cause: "More requests came at once than a limit of a listener or a route (limits.max_requests), or the memory (GOMEMLIMIT), allows.",
+		Do:    "Raise the limit if the machine can carry more.",
+	}, {
+		ID: NoRoute, Level: Warning, Reason: reason.NoRoute,
+		Headline: "Most requests match no route", Past: "Most requests matched no route",
+		Cause: "{n} of {of} requests in the last minute were for a host or a path without a route, and got 404.",
+		Do:    "Compare the hosts and paths of the routes with what clients ask for: goodgate why ID tells of one request.",
+	}, {
+		ID: Internal, Level: Error, Reason: reason.Internal,
+		Headline: "goodgate itself failed", Past: "goodgate itself failed",
+		Cause: "Requests ended with an error of goodgate's own: {error}.",
+		Do:    "Look in goodgate's log at level ERROR, and report it with the version.",
+	},
+}
+
+// requests are told only of a request that somebody asks about.
+var requests = []Row{
+	{
+		ID: ClientGone, Reason: reason.ClientGone,
+		Headline: "The client left before the answer",
+		Cause:    "The client closed its connection: it gave up, or its user went on.",
+		Do:       "Nothing, unless many leave: then compare their timeout with how long the answers take.",
+	}, {
+		ID: MalformedByPeer, Reason: reason.RequestMalformed,
+		Headline: "The client's request was malformed",
+		Cause:    "What the client sent is not a valid HTTP request, or has two meanings.",
+		Do:       "Correct the client; a scanner needs no answer.",
+	}, {
+		ID: TooLarge, Reason: reason.RequestTooLarge,
+		Headline: "The client's request was too large",
+		Cause:    "The request's body or header exceeds the limit.",
+		Do:       "Raise limits.max_body of the route, if such requests are to be allowed.",
+	}, {
+		ID: SentTooSlowly, Reason: reason.RequestTimeout,
+		Headline: "The client sent its request too slowly",
+		Cause:    "The request did not arrive within the listener's timeouts.",
+		Do:       "Nothing, unless many do: then look at the network between clients and goodgate.",
+	}, {
+		ID:       MadeFaster,
+		Headline: "The request was made faster",
+		Cause:    "The first upstream was late, so another was asked as well and answered first. Nothing failed.",
+	},
+}
