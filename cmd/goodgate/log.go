@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"syscall"
 
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
@@ -48,7 +47,7 @@ func adopt(log *logging.Log) {
 // called.
 func reopening(log *logging.Log) (stop func()) {
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(signals, syscall.SIGUSR1)
+	signal.Notify(signals, reopenSignal)
 	go func() {
 		defer close(done)
 		for range signals {

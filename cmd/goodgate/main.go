@@ -79,10 +79,10 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 				return badCommand(c, args[0])
 			case showVersion:
 				v, _, err := c.Find([]string{"version"})
-				if err == nil {
-					v.Run(v, nil)
+				if err != nil {
+					return err
 				}
-				return err
+				return v.RunE(v, nil)
 			}
 			return c.Help()
 		},
@@ -90,10 +90,12 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.Flags().BoolVar(&showVersion, "version", false, "print the version")
-	root.AddCommand(newRun(), newCheck(), newConvert(), newDoctor(), newDemo(), newBench(), newSchema(), newVersion())
-	root.AddCommand(newStatus(), newTop(), newWhy(), newReload(), newDrain(), newUndrain(), newOff())
+	root.AddCommand(newRun(), newCheck(), newSchema(), newVersion())
+	root.AddCommand(newStatus(), newHealth(), newWhy(), newReload(), newDrain(), newUndrain(), newOff())
+	root.AddCommand(tools()...)
+	root.AddCommand(extras()...)
 	group(root, "Run:", "run", "check", "convert", "demo")
-	group(root, "Operate a running goodgate:", "status", "top", "why", "drain", "undrain", "off", "reload")
+	group(root, "Operate a running goodgate:", "status", "health", "top", "why", "drain", "undrain", "off", "reload")
 	group(root, "Find out:", "doctor", "bench")
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultCompletionCmd()

@@ -57,7 +57,7 @@ at once. SIGUSR1 opens the log file anew.`,
 			for _, w := range warnings {
 				printable.Fprintln(c.ErrOrStderr(), "warning:", w)
 			}
-			return serve(c.Context(), cfg, f)
+			return asService(c.Context(), func(ctx context.Context) error { return serve(ctx, cfg, f) })
 		},
 	}
 	c.Flags().StringVarP(&f.file, "config", "c", "", "configuration `FILE`")
@@ -133,7 +133,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 	now, forget := secondSignal(ctx)
 	defer forget()
 	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP, syscall.SIGUSR2)
+	signal.Notify(hangup, reloadSignal, upgradeSignal)
 	defer signal.Stop(hangup)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -167,7 +167,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 
 // counts returns what is counted. Nothing is while there is no admin listener.
 func counts(log *logging.Log) *metrics.Metrics {
-	m := metrics.New(metrics.Build{Version: version(), Go: runtime.Version()})
+	m := metrics.New(metrics.Build{Version: version(), Revision: thisBuild().Commit, Go: runtime.Version()})
 	m.Register("log_records_dropped_total", "Records of the log that could not be written in time.", log.Dropped)
 	return m
 }
@@ -181,7 +181,7 @@ func obey(ctx context.Context, signals <-chan os.Signal, g *gate.Gate, systemd s
 	for {
 		select {
 		case s := <-signals:
-			if s == syscall.SIGHUP {
+			if s == reloadSignal {
 				systemd.reload(func() { g.Reread("SIGHUP") })
 			} else if path, err := exec.LookPath(os.Args[0]); err == nil {
 				upgrades.Go(func() { g.Upgrade(path, os.Args[1:]) })

@@ -35,6 +35,21 @@ func (c Client) Post(ctx context.Context, path string, in, out any) error {
 	return c.do(ctx, http.MethodPost, path, in, out)
 }
 
+// Ready returns nil when goodgate serves and does not drain. ctx bounds the wait.
+func (c Client) Ready(ctx context.Context) error {
+	_, path, _ := strings.Cut(readyPattern, " ")
+	res, err := c.send(ctx, http.MethodGet, path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode == http.StatusOK {
+		return nil
+	}
+	said, _ := io.ReadAll(io.LimitReader(res.Body, 256))
+	return fmt.Errorf("not ready: %s on %s: %s", res.Status, c.Address, bytes.TrimSpace(said))
+}
+
 func (c Client) do(ctx context.Context, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, clientBound)
 	defer cancel()
@@ -44,24 +59,9 @@ func (c Client) do(ctx context.Context, method, path string, in, out any) error 
 			return err
 		}
 	}
-	network, address, host := "tcp", c.Address, c.Address
-	if socket, ok := strings.CutPrefix(c.Address, "unix:"); ok {
-		network, address, host = "unix", socket, "localhost"
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+host+path, &body)
+	res, err := c.send(ctx, method, path, &body)
 	if err != nil {
-		return fmt.Errorf("admin address %q: %w", c.Address, err)
-	}
-	if c.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.Token)
-	}
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, address)
-	}
-	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
-	res, err := client.Do(req)
-	if err != nil {
-		return &Unreachable{c.Address, err}
+		return err
 	}
 	defer res.Body.Close()
 	answer := json.NewDecoder(io.LimitReader(res.Body, maxAnswer))
@@ -76,4 +76,28 @@ func (c Client) do(ctx context.Context, method, path string, in, out any) error 
 		return &NotGoodgate{c.Address, errors.New("its answer is no JSON")}
 	}
 	return nil
+}
+
+// send returns the response, whose body the caller closes.
+func (c Client) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	network, address, host := "tcp", c.Address, c.Address
+	if socket, ok := strings.CutPrefix(c.Address, "unix:"); ok {
+		network, address, host = "unix", socket, "localhost"
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+host+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("admin address %q: %w", c.Address, err)
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, &Unreachable{c.Address, err}
+	}
+	return res, nil
 }

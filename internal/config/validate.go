@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/edition"
 )
 
 // validator looks for what cannot work in a configuration that was decoded, perhaps not without errors.
@@ -36,6 +38,7 @@ func (v *validator) validate() {
 	v.listenerNames()
 	v.admin()
 	v.presence()
+	v.editionHas(edition.Minimal)
 	for _, name := range slices.Sorted(maps.Keys(v.config.Pools)) {
 		v.pool("pools."+name, v.config.Pools[name])
 	}

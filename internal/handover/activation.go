@@ -3,10 +3,8 @@ package handover
 import (
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
-	"golang.org/x/sys/unix"
 )
 
 // activated returns the sockets that systemd has opened for this process, under
@@ -26,13 +24,4 @@ func activated() (*Bundle, error) {
 		b.Sockets = append(b.Sockets, Socket{Address: "fd:" + f.Name(), Listener: l})
 	}
 	return b, nil
-}
-
-// Monotonic returns the time that systemd wants to hear with RELOADING=1.
-func Monotonic() time.Duration {
-	var t unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
 }

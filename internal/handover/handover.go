@@ -55,7 +55,7 @@ func Receive() (*Bundle, error) {
 	in := os.NewFile(firstFile, "handover")
 	defer in.Close()
 	b := &Bundle{ready: os.NewFile(firstFile+1, "ready")}
-	syscall.CloseOnExec(firstFile + 1)
+	closeOnExec(firstFile + 1)
 	if err := json.NewDecoder(io.LimitReader(in, maxBundle)).Decode(b); err != nil {
 		return nil, fmt.Errorf("what the process before this one has left: %w", err)
 	}
@@ -203,17 +203,15 @@ func file(l net.Listener) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var fd int
+	var fd uintptr
 	var failed error
 	err = raw.Control(func(own uintptr) {
 		syscall.ForkLock.RLock()
 		defer syscall.ForkLock.RUnlock()
-		if fd, failed = syscall.Dup(int(own)); failed == nil {
-			syscall.CloseOnExec(fd)
-		}
+		fd, failed = duplicate(own)
 	})
 	if err := errors.Join(err, failed); err != nil {
 		return nil, err
 	}
-	return os.NewFile(uintptr(fd), strings.TrimSpace(l.Addr().String())), nil
+	return os.NewFile(fd, strings.TrimSpace(l.Addr().String())), nil
 }

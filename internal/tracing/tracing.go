@@ -1,3 +1,5 @@
+//go:build !minimal
+
 package tracing
 
 import (
@@ -21,16 +23,6 @@ import (
 
 	"github.com/goodgate/goodgate/proxy"
 )
-
-// Options say where traces go.
-type Options struct {
-	Endpoint string            // URL that takes OTLP over HTTP
-	Headers  map[string]string // sent along, such as a key
-	Sample   float64           // share of the requests that are recorded, unless a trusted proxy has decided
-	Service  string            // service.name of the spans
-	Version  string            // service.version; empty = not told
-	Logger   *slog.Logger      // told when sending fails, and when it works again
-}
 
 // What sending may take.
 const (

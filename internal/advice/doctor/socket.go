@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/goodgate/goodgate/reason"
 
@@ -48,7 +47,7 @@ func (e *examination) checkSocket(ctx context.Context, path string) (finding.Fin
 			f.Directive = "chmod o+x " + dir
 			return f, false
 		}
-		if dir == "/" {
+		if dir == filepath.Dir(dir) {
 			return finding.Finding{}, true
 		}
 	}
@@ -96,15 +95,15 @@ func (e *examination) socketForbidden(path, who string) finding.Finding {
 
 // mayUse applies the permission bits: want is 1 to search, 2 to write.
 func mayUse(info fs.FileInfo, u User, want fs.FileMode) bool {
-	s, ok := info.Sys().(*syscall.Stat_t)
+	uid, gid, ok := ownerOf(info)
 	if !ok {
 		return true
 	}
 	mode := info.Mode().Perm()
 	switch {
-	case s.Uid == u.UID:
+	case uid == u.UID:
 		return mode>>6&want != 0
-	case slices.Contains(u.Groups, s.Gid):
+	case slices.Contains(u.Groups, gid):
 		return mode>>3&want != 0
 	}
 	return mode&want != 0
@@ -112,8 +111,8 @@ func mayUse(info fs.FileInfo, u User, want fs.FileMode) bool {
 
 func describe(info fs.FileInfo) string {
 	owner := ""
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		owner = fmt.Sprintf(", owner %d, group %d", s.Uid, s.Gid)
+	if uid, gid, ok := ownerOf(info); ok {
+		owner = fmt.Sprintf(", owner %d, group %d", uid, gid)
 	}
 	return fmt.Sprintf("%04o%s", info.Mode().Perm(), owner)
 }

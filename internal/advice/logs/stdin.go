@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/term"
-	"golang.org/x/sys/unix"
 )
 
 // standardInput reads what another program writes, or a file.
@@ -48,11 +47,11 @@ func (p *pipe) Read(b []byte) (int, error) {
 			p.f.note("nothing more came for %s", p.idle)
 			return 0, io.EOF
 		}
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(p.in.Fd()), Events: unix.POLLIN}}, int(look.Milliseconds()))
-		if err != nil && err != unix.EINTR {
-			return 0, os.NewSyscallError("poll", err)
+		ready, err := readable(p.in, look)
+		if err != nil {
+			return 0, err
 		}
-		if n > 0 {
+		if ready {
 			return p.in.Read(b)
 		}
 	}

@@ -1,0 +1,7 @@
+//go:build minimal
+
+package main
+
+import "github.com/spf13/cobra"
+
+func tools() []*cobra.Command { return nil }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+// newHealth returns the command for supervisors that run a program to know whether
+// another one is well, such as Docker. They know two exit codes, so a configuration that
+// cannot be read is 1, too.
+func newHealth() *cobra.Command {
+	var a caller
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use:   "health",
+		Short: "Exit with 0 if a running goodgate is ready for requests, else with 1",
+		Long: `Exit with 0 if a running goodgate is ready for requests, else with 1.
+
+It asks for /ready on the admin listener, which needs no token. With --config and no
+admin.address in the file, it connects to the first listener instead, and sends nothing.`,
+		Example: `  HEALTHCHECK CMD ["/goodgate", "health", "--config", "/etc/goodgate/goodgate.yaml"]`,
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeoutCause(c.Context(), timeout, fmt.Errorf("no answer within --timeout %v", timeout))
+			defer cancel()
+			if err := a.healthy(ctx, c.OutOrStdout()); err != nil {
+				if ctx.Err() != nil {
+					err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+				}
+				return &exitError{exitFailed, err}
+			}
+			return nil
+		},
+	}
+	a.flags(c)
+	c.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "how long an answer may take")
+	return c
+}
+
+func (a *caller) healthy(ctx context.Context, out io.Writer) error {
+	if a.file != "" {
+		cfg, _, err := config.Load(a.file)
+		if err != nil {
+			return err
+		}
+		if cfg.Admin.Address == "" {
+			return accepts(ctx, cfg, out)
+		}
+	}
+	client, err := a.client(ctx)
+	if err != nil {
+		return err
+	}
+	if err := client.Ready(ctx); err != nil {
+		return err
+	}
+	printable.Fprintf(out, "ready (%s)\n", client.Address)
+	return nil
+}
+
+// accepts connects to the first listener and closes the connection.
+func accepts(ctx context.Context, cfg *config.Config, out io.Writer) error {
+	address := cfg.Listeners[0].Address
+	if strings.HasPrefix(address, "fd:") {
+		return fmt.Errorf("listeners[0] is %s, whose address only systemd knows: set admin.address", address)
+	}
+	network, to := dialAddress(address)
+	conn, err := new(net.Dialer).DialContext(ctx, network, to)
+	if err != nil {
+		return fmt.Errorf("no goodgate accepts connections on listeners[0], %s: %w", address, err)
+	}
+	conn.Close()
+	printable.Fprintf(out, "accepts connections (%s); set admin.address to learn whether it is ready\n", address)
+	return nil
+}
+
+// dialAddress returns where a listener of this machine is reached. One on every address
+// is reached on the loopback address: net.Dial does that for an empty or unspecified host.
+func dialAddress(listen string) (network, address string) {
+	if path, ok := strings.CutPrefix(listen, "unix:"); ok {
+		return "unix", path
+	}
+	return "tcp", listen
+}

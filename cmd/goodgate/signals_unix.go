@@ -1,0 +1,18 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"syscall"
+)
+
+// What a signal asks of `goodgate run`, beside SIGTERM and SIGINT.
+const (
+	reloadSignal  = syscall.SIGHUP
+	reopenSignal  = syscall.SIGUSR1
+	upgradeSignal = syscall.SIGUSR2
+)
+
+// asService calls do; on Windows it also obeys the service manager.
+func asService(ctx context.Context, do func(context.Context) error) error { return do(ctx) }

@@ -1,0 +1,18 @@
+package config
+
+// editionHas looks for what this build does not have. It is an error: what is configured
+// and silently not done would be noticed too late.
+func (v *validator) editionHas(minimal bool) {
+	if !minimal {
+		return
+	}
+	const absent = "the minimal edition of goodgate, which this is, does not have %s; use the full one"
+	for i, l := range v.config.Listeners {
+		if l.HTTP3.Enabled {
+			v.errorf(index("listeners", i)+".http3.enabled", absent, "HTTP/3")
+		}
+	}
+	if v.config.Tracing.Endpoint != "" {
+		v.errorf("tracing.endpoint", absent, "tracing")
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !minimal
+
+package edition
+
+const minimal = false
