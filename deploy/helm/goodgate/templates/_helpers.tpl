@@ -1,0 +1,102 @@
+{{- define "goodgate.name" -}}
+{{- if contains .Chart.Name .Release.Name }}
+{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "goodgate.selector" -}}
+app.kubernetes.io/name: goodgate
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "goodgate.labels" -}}
+{{ include "goodgate.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- define "goodgate.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "goodgate.serviceAccount" -}}
+{{- if .Values.serviceAccount.create }}{{ .Values.serviceAccount.name | default (include "goodgate.name" .) }}{{ else }}{{ .Values.serviceAccount.name | default "default" }}{{ end }}
+{{- end }}
+
+{{- define "goodgate.tokenSecret" -}}
+{{ .Values.admin.existingSecret | default (printf "%s-admin" (include "goodgate.name" .)) }}
+{{- end }}
+
+{{- /* How long a pod may take to end: a shorter time would cut requests that goodgate lets end. */}}
+{{- define "goodgate.terminationGracePeriodSeconds" -}}
+{{- with .Values.shutdown }}{{ add .lameDuck (max .grace .tunnels) .margin }}{{ end }}
+{{- end }}
+
+{{- define "goodgate.config" -}}
+{{- $admin := dict "address" (printf ":%v" .Values.admin.port) "token" "${GOODGATE_TOKEN}" }}
+{{- $shutdown := dict "lame_duck" (printf "%vs" .Values.shutdown.lameDuck) "grace" (printf "%vs" .Values.shutdown.grace) "tunnels" (printf "%vs" .Values.shutdown.tunnels) }}
+{{- mergeOverwrite (deepCopy .Values.config) (dict "admin" (mergeOverwrite (deepCopy (.Values.config.admin | default dict)) $admin) "shutdown" $shutdown) | toYaml }}
+{{- end }}
+
+{{- /* The container, of a tier and of a sidecar alike. */}}
+{{- define "goodgate.container" -}}
+name: goodgate
+image: {{ include "goodgate.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args: [run, --config, /etc/goodgate/goodgate.yaml, --watch]
+env:
+  - name: GOODGATE_TOKEN
+    valueFrom:
+      secretKeyRef: {name: {{ include "goodgate.tokenSecret" . }}, key: token}
+  {{- with .Values.memoryLimit }}
+  - {name: GOMEMLIMIT, value: {{ . | quote }}}
+  {{- end }}
+  {{- with .Values.env }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.envFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  - {name: http, containerPort: {{ .Values.port }}}
+  - {name: admin, containerPort: {{ .Values.admin.port }}}
+startupProbe:
+  httpGet: {path: /ready, port: admin}
+  periodSeconds: 1
+  failureThreshold: 60
+readinessProbe:
+  httpGet: {path: /ready, port: admin}
+  periodSeconds: 2
+  timeoutSeconds: 2
+livenessProbe:
+  httpGet: {path: /live, port: admin}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  capabilities: {drop: [ALL]}
+  seccompProfile: {type: RuntimeDefault}
+volumeMounts:
+  - {name: goodgate-config, mountPath: /etc/goodgate, readOnly: true}
+  - {name: goodgate-tmp, mountPath: /tmp}
+{{- end }}
+
+{{- define "goodgate.volumes" -}}
+- name: goodgate-config
+  configMap: {name: {{ include "goodgate.name" . }}}
+- name: goodgate-tmp
+  emptyDir: {sizeLimit: 64Mi}
+{{- end }}
