@@ -5,15 +5,8 @@
 # mean.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/need.sh
 
-need() { # need COMMAND PACKAGE: installs PACKAGE if COMMAND is missing
-  command -v "$1" >/dev/null && return
-  local sudo=''
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  command -v apt-get >/dev/null || { echo "please install $1"; exit 1; }
-  $sudo apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$2" >/dev/null
-}
 need curl curl
 need wrk wrk
 need h2load nghttp2-client

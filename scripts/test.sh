@@ -1,24 +1,13 @@
 #!/usr/bin/env bash
 # Everything that has to hold before a change is good. Installs what the
 # end-to-end tests need where it may (Debian: nginx, Node, Python,
-# Prometheus, Chromium).
+# Prometheus, Chromium, lintian).
 #
 #   scripts/test.sh          all of it
 #   scripts/test.sh quick    without the race detector and the end-to-end tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-step() { printf '\n== %s\n' "$1"; }
-
-need() { # need COMMAND PACKAGE: installs PACKAGE if COMMAND is missing
-  command -v "$1" >/dev/null && return
-  local sudo=''
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  command -v apt-get >/dev/null || { echo "please install $1"; exit 1; }
-  echo "installing $2"
-  $sudo apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$2" >/dev/null
-}
+source scripts/need.sh
 
 tool() { go tool -modfile=tools/go.mod "$@"; }
 
@@ -27,12 +16,19 @@ unformatted=$(git ls-files -z '*.go' | xargs -0 gofmt -l)
 [ -z "$unformatted" ] || { echo "$unformatted"; exit 1; }
 step 'go vet'
 go vet ./...
+step 'the other systems, and the minimal edition'
+for os in darwin freebsd windows; do GOOS=$os go vet ./cmd/goodgate; done
+go vet -tags minimal ./cmd/goodgate ./internal/config
+go vet -tags man ./cmd/goodgate
 step 'go fix'
 go fix -diff ./...
 step 'go mod tidy'
 go mod tidy -diff
 step 'staticcheck'
 tool staticcheck ./...
+step 'packaging'
+(cd packaging && go vet ./... && go fix -diff ./... && go mod tidy -diff)
+for script in scripts/*.sh packaging/scripts/*.sh packaging/checks/testdata/systemctl; do bash -n "$script"; done
 step 'govulncheck'
 set +e
 tool govulncheck ./... >/tmp/goodgate-vuln.$$ 2>&1
@@ -63,3 +59,8 @@ for front in inbound inbound-httputil; do
   step "tests of the proxy behind $front"
   go test -race -count=1 ./proxy -front "$front"
 done
+need lintian lintian
+step 'a package: made, installed, upgraded under load, removed'
+temp=$(mktemp -d)
+trap 'rm -rf "$temp"' EXIT
+(cd packaging && go run . -only deb -out "$temp" && go test -count=1 ./checks -run 'Deb|Lintian|Chart|Manifests|Examples' -dist "$temp")

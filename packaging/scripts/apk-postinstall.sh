@@ -1,0 +1,2 @@
+addgroup -S goodgate 2>/dev/null || true
+adduser -S -D -H -h /var/lib/goodgate -s /sbin/nologin -G goodgate -g goodgate goodgate 2>/dev/null || true

@@ -1,0 +1,31 @@
+# add_user makes whom the unit runs as.
+add_user() {
+	if command -v systemd-sysusers >/dev/null 2>&1; then
+		systemd-sysusers goodgate.conf
+	elif ! getent passwd goodgate >/dev/null; then
+		useradd --system --user-group --home-dir /var/lib/goodgate --no-create-home \
+			--shell /usr/sbin/nologin --comment 'goodgate reverse proxy' goodgate
+	fi
+}
+
+main_pid() { systemctl show --property MainPID --value goodgate.service; }
+
+# replace has the running process hand over to the new binary: no connection is refused,
+# no request is lost. A configuration that the new binary refuses leaves the old one running.
+replace() {
+	old=$(main_pid)
+	[ "${old:-0}" != 0 ] || return 0
+	if ! goodgate check /etc/goodgate/goodgate.yaml >/dev/null 2>&1; then
+		echo 'goodgate: the process before the upgrade goes on, since the new one refuses its configuration:' >&2
+		echo '  goodgate check /etc/goodgate/goodgate.yaml' >&2
+		return 0
+	fi
+	kill -USR2 "$old" || return 0
+	tries=0
+	while [ "$(main_pid)" = "$old" ] && [ "$tries" -lt 20 ]; do
+		tries=$((tries + 1))
+		sleep 1
+	done
+	[ "$(main_pid)" != "$old" ] || echo 'goodgate: the process before the upgrade goes on; see journalctl -u goodgate' >&2
+}
+

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// release is what is made, from which source.
+type release struct {
+	root, out string // absolute
+	stage     string // for what goes into other files
+	version   string // with its v
+	commit    string
+	modified  bool
+	time      time.Time // of the commit
+}
+
+var semantic = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
+
+func newRelease(root, out, version string) (*release, error) {
+	r := &release{version: version}
+	var err error
+	if r.root, err = filepath.Abs(root); err != nil {
+		return nil, err
+	}
+	if r.out, err = filepath.Abs(out); err != nil {
+		return nil, err
+	}
+	if inside, err := filepath.Rel(r.out, r.root); err != nil || !strings.HasPrefix(inside, "..") {
+		return nil, fmt.Errorf("--out %s holds the source, %s: it would be emptied", r.out, r.root)
+	}
+	if r.version == "" {
+		text, err := os.ReadFile(filepath.Join(r.root, "packaging", "VERSION"))
+		if err != nil {
+			return nil, err
+		}
+		r.version = strings.TrimSpace(string(text))
+	}
+	if !semantic.MatchString(r.version) {
+		return nil, fmt.Errorf("the version is %q, but must be like v1.2.3 or v1.2.3-rc.1", r.version)
+	}
+	if err := r.readCommit(); err != nil {
+		return nil, err
+	}
+	r.stage, err = os.MkdirTemp("", "goodgate-release-")
+	return r, err
+}
+
+func (r *release) readCommit() error {
+	show, err := r.output("git", "show", "-s", "--format=%H %cI", "HEAD")
+	if err != nil {
+		return err
+	}
+	hash, when, _ := strings.Cut(strings.TrimSpace(show), " ")
+	r.commit = hash
+	if r.time, err = time.Parse(time.RFC3339, when); err != nil {
+		return err
+	}
+	r.time = r.time.UTC()
+	status, err := r.output("git", "status", "--porcelain")
+	r.modified = status != ""
+	return err
+}
+
+// bare is the version without its v, as packages and charts have it.
+func (r *release) bare() string { return strings.TrimPrefix(r.version, "v") }
+
+// command returns a program to run in the source. What it makes may only depend on the
+// source, so it gets nothing from outside that says otherwise.
+func (r *release) command(env []string, name string, args ...string) *exec.Cmd {
+	c := exec.Command(name, args...)
+	c.Dir = r.root
+	c.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "LC_ALL=C", "TZ=UTC",
+		fmt.Sprintf("SOURCE_DATE_EPOCH=%d", r.time.Unix()))
+	c.Env = append(c.Env, env...)
+	return c
+}
+
+func (r *release) output(name string, args ...string) (string, error) {
+	return output(r.command(nil, name, args...))
+}
+
+// output runs a program and returns what it wrote.
+func output(c *exec.Cmd) (string, error) {
+	var failed bytes.Buffer
+	c.Stderr = &failed
+	out, err := c.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(c.Args, " "), err, failed.String())
+	}
+	return string(out), nil
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Makes a release in dist/: binaries, packages of Linux, images, the Helm chart, a bill of
+# materials, and sums. docs/install.md says what is what.
+#
+#   scripts/release.sh           makes it
+#   scripts/release.sh --check   makes it, makes it again elsewhere with empty caches of
+#                                the compiler and compares; then installs, upgrades, runs
+#                                and removes what was made. Needs root on Debian
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/need.sh
+dist=$PWD/dist
+
+make() { # make SOURCE OUT ARGS...
+  local source=$1 out=$2
+  shift 2
+  (cd "$source/packaging" && go run . -root .. -out "$out" "$@")
+}
+
+make . "$dist"
+[ "${1:-}" = --check ] || exit 0
+
+for program in lintian rpm skopeo umoci unzip debootstrap; do need "$program" "$program"; done
+temp=$(mktemp -d)
+trap 'chmod -R u+w "$temp"; rm -rf "$temp"' EXIT
+
+step 'the same bytes, made again'
+git diff --quiet HEAD || echo 'the other source has not the changes that are not in the commit'
+git clone -q . "$temp/elsewhere"
+GOCACHE=$temp/cache make "$temp/elsewhere" "$temp/again"
+diff "$dist/SHA256SUMS" "$temp/again/SHA256SUMS"
+
+step 'what was made'
+make . "$temp/next" -only linux -version v999.0.0
+lower=/
+if debootstrap --variant=minbase "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" "$temp/debian" >"$temp/debootstrap.log" 2>&1; then
+  lower=$temp/debian
+else
+  tail -n 3 "$temp/debootstrap.log"
+  echo 'the packages are installed into a view of this machine instead'
+fi
+cd packaging
+go test -count=1 -timeout 20m ./checks -dist "$dist" -next "$temp/next"
+[ "$lower" = / ] || go test -count=1 -timeout 20m -run 'TestDeb' ./checks -dist "$dist" -next "$temp/next" -lower "$lower"
