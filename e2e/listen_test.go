@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -15,7 +16,7 @@ func TestPortInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	wantCommand(t, 1, ln.Addr().String()+": bind: address already in use",
+	wantCommand(t, 1, fmt.Sprintf("listeners[0]: %s is in use by e2e.test (pid %d)", ln.Addr(), os.Getpid()),
 		"run", "--listen", ln.Addr().String(), "--to", "http://127.0.0.1:3000")
 }
 
