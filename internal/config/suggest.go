@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/similar"
 )
 
 // didYouMean returns " (did you mean X?)" with the nearest of known, or "" when none is near.
@@ -25,7 +27,7 @@ func nearest(word string, known []string) string {
 		least = 1
 	}
 	for _, k := range known {
-		if d := distance(fold(word), fold(k)); d < least {
+		if d := similar.Distance(fold(word), fold(k)); d < least {
 			best, least = k, d
 		}
 	}
@@ -39,27 +41,4 @@ func nearest(word string, known []string) string {
 
 func fold(s string) string {
 	return strings.ReplaceAll(strings.ToLower(s), "-", "_")
-}
-
-// distance counts insertions, deletions, substitutions and swaps of neighbours (optimal string alignment).
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }

@@ -9,7 +9,7 @@ import "strings"
 func Nearest(word string, known []string) string {
 	best, least := "", max(1, min(len(word), 32)/3)+1
 	for _, k := range known {
-		switch d := distance(strings.ToLower(word), strings.ToLower(k)); {
+		switch d := Distance(strings.ToLower(word), strings.ToLower(k)); {
 		case d < least:
 			best, least = k, d
 		case best == "" && len(word) > 2 && (strings.HasPrefix(k, word) || strings.HasPrefix(word, k)):
@@ -19,9 +19,9 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// distance counts insertions, deletions, substitutions and swaps of neighbours (optimal
-// string alignment).
-func distance(a, b string) int {
+// Distance counts insertions, deletions, substitutions and swaps of neighbours (optimal
+// string alignment) from one word to another. It looks at the first 64 bytes of each.
+func Distance(a, b string) int {
 	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -1,6 +1,7 @@
 package similar
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -19,5 +20,12 @@ func TestNearest(t *testing.T) {
 	}
 	if got := Nearest("status", nil); got != "" {
 		t.Errorf("got %q of nothing", got)
+	}
+}
+
+func TestDistance(t *testing.T) {
+	t.Parallel()
+	if got := fmt.Sprint(Distance("ab", "ba"), Distance("", "abc"), Distance("kitten", "sitting")); got != "1 3 3" {
+		t.Errorf("got %s", got)
 	}
 }
