@@ -145,18 +145,28 @@ func (c conditions) and(o conditions) (conditions, verdict) {
 	out.headers = maps.Clone(c.headers)
 	for name, value := range o.headers {
 		have, set := out.headers[name]
-		unless(!set || have == value, impossible)
-		out.headers = with(out.headers, name, value)
+		narrow, met := narrower(have, value)
+		unless(!set || met, impossible)
+		out.headers = with(out.headers, name, narrow)
 	}
 	out.asked = maps.Clone(c.asked)
 	for what, value := range o.asked {
 		have, set := out.asked[what]
-		if set && have != value {
+		narrow, met := narrower(have, value)
+		if set && !met {
 			unless(false, map[bool]verdict{true: unsayable, false: impossible}[strings.HasSuffix(what.key, "_regexp")])
 		}
-		out.ask(what.key, what.name, value)
+		out.ask(what.key, what.name, narrow)
 	}
 	return out, can
+}
+
+// narrower is the value that meets both of two conditions on one; * stands for all.
+func narrower(have, value string) (string, bool) {
+	if value == "*" && have != "" {
+		return have, true
+	}
+	return value, have == "*" || have == value
 }
 
 // ask adds a condition on a value.

@@ -13,6 +13,10 @@ var variable = regexp.MustCompile(`\$(?:(\w+)|\{(\w+)\})`)
 // ours is text that goodgate would take for a variable.
 var ours = regexp.MustCompile(`\{(?:client_ip|host|hostname|scheme|method|uri|path|query|args|request_id|upstreams?|(?:header|query|cookie):[^{}]+|[1-9])\}`)
 
+// isLiteral reports whether a value of a field is the same for goodgate, which would take
+// some text in braces for a variable.
+func isLiteral(value string) bool { return isValue(value) && !ours.MatchString(value) }
+
 // nginxVariables are nginx's with what goodgate has for each.
 var nginxVariables = map[string]string{
 	"remote_addr": "{client_ip}", "realip_remote_addr": "{client_ip}", "http_host": "{host}", "host": "{hostname}", "scheme": "{scheme}",

@@ -68,7 +68,7 @@ func (t *traefik) customHeaders(m *tree, d *draft) {
 		case isField(name) && value == "":
 			d.dropRequest = withWord(d.dropRequest, name)
 			d.setRequest = without(d.setRequest, name)
-		case isField(name) && plainValue(value):
+		case isField(name) && isLiteral(value):
 			d.setRequest = with(d.setRequest, name, value)
 		case bySelf(name):
 			t.note(m.at, "customRequestHeaders "+name, "goodgate sends it by itself")
@@ -82,7 +82,7 @@ func (t *traefik) customHeaders(m *tree, d *draft) {
 		case isField(name) && value == "":
 			d.dropResponse = withWord(d.dropResponse, name)
 			d.setResponse = without(d.setResponse, name)
-		case isField(name) && isValue(value):
+		case isField(name) && isLiteral(value):
 			d.setResponse = with(d.setResponse, name, value)
 		default:
 			t.note(m.at, "customResponseHeaders "+name, "cannot be set and is left out")
@@ -99,7 +99,7 @@ func (t *traefik) securityHeaders(m *tree, d *draft) {
 		}
 		switch {
 		case text == "" || text == "false":
-		case isValue(value):
+		case isLiteral(value):
 			d.setResponse = with(d.setResponse, f.field, value)
 		default:
 			t.refuse(m.at, f.key, "cannot be set, and browsers would do what it forbids")

@@ -70,6 +70,9 @@ func (t *traefik) routed(list []*router, d draft) {
 	var terms []term
 	ok := err == nil
 	if ok {
+		if strings.EqualFold(r.str("ruleSyntax"), "v2") {
+			parsed.ofVersion2()
+		}
 		terms, ok = parsed.terms()
 	}
 	if ok {

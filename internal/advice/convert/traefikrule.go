@@ -2,7 +2,6 @@ package convert
 
 import (
 	"errors"
-	"net/http"
 	"regexp"
 	"strings"
 )
@@ -157,18 +156,7 @@ func (r *rule) matcher() ([]term, bool) {
 	case "Host", "HostHeader":
 		return hostTerms(r.args)
 	case "HostRegexp":
-		var names []string
-		for _, a := range r.args {
-			name, ok := hostOf(a)
-			if !ok {
-				return nil, false
-			}
-			if name == "*" {
-				return []term{{}}, true
-			}
-			names = append(names, name)
-		}
-		return hostTerms(names)
+		return hostPatterns(r.args)
 	case "Path", "PathPrefix", "PathRegexp":
 		return r.paths()
 	case "Method":
@@ -179,11 +167,10 @@ func (r *rule) matcher() ([]term, bool) {
 			}
 		}
 		return []term{{has: c}}, true
-	case "Header", "Headers":
-		if len(r.args) != 2 || !isToken(r.args[0]) || r.args[1] == "" || r.args[1] == "*" || !isValue(r.args[1]) || strings.EqualFold(r.args[0], "Host") {
-			return nil, false
-		}
-		return []term{{has: conditions{headers: map[string]string{http.CanonicalHeaderKey(r.args[0]): r.args[1]}}}}, true
+	case "Header", "Headers", "HeaderRegexp", "HeadersRegexp":
+		return r.field()
+	case "Query", "QueryRegexp":
+		return r.parameters()
 	case "ClientIP":
 		list := ranges(r.args)
 		return []term{{has: conditions{clients: list}}}, len(list) > 0
@@ -203,20 +190,7 @@ func (r *rule) paths() (all []term, ok bool) {
 				return nil, false
 			}
 		case variablePart.MatchString(a): // of version 2
-			text, last := "^", 0
-			for _, m := range variablePart.FindAllStringSubmatchIndex(a, -1) {
-				text += regexp.QuoteMeta(a[last:m[0]])
-				if m[2] >= 0 {
-					text += "(?:" + a[m[2]:m[3]] + ")"
-				} else {
-					text += "[^/]+"
-				}
-				last = m[1]
-			}
-			text += regexp.QuoteMeta(a[last:])
-			if r.name == "Path" {
-				text += "$"
-			}
+			text := filled(variablePart, a, "[^/]+", r.name == "Path")
 			if c.regexp, ok = expression(text, false); !ok {
 				return nil, false
 			}
@@ -230,26 +204,4 @@ func (r *rule) paths() (all []term, ok bool) {
 		all = append(all, term{has: c})
 	}
 	return all, true
-}
-
-// hostOf is the name with a wildcard that an expression stands for, "*" for all names.
-func hostOf(text string) (string, bool) {
-	text = strings.TrimSuffix(strings.TrimPrefix(text, "^"), "$")
-	if m := variablePart.FindStringSubmatchIndex(text); m != nil && m[0] == 0 && m[2] >= 0 { // of version 2
-		inner := text[m[2]:m[3]]
-		if rest := text[m[1]:]; rest == "" || isName(strings.TrimPrefix(rest, ".")) {
-			text = inner + strings.ReplaceAll(rest, ".", `\.`)
-		}
-	}
-	for _, any := range []string{".+", ".*"} {
-		rest, ok := strings.CutPrefix(text, any)
-		if ok && rest == "" {
-			return "*", true
-		}
-		if name := strings.ReplaceAll(rest, `\.`, "."); ok && strings.HasPrefix(rest, `\.`) && isName(name[1:]) && !strings.Contains(strings.ReplaceAll(rest, `\.`, ""), ".") {
-			return "*" + name, true
-		}
-	}
-	name := strings.ReplaceAll(text, `\.`, ".")
-	return name, isName(name) && !strings.Contains(strings.ReplaceAll(text, `\.`, ""), ".")
 }
