@@ -55,6 +55,20 @@ func (a *adapter) matcherLine(set *tree, name string, l *caddyfile.Directive) {
 		set.set(l.Name, object(l.At, "ranges", args, "forwarded", forwarded))
 	case "header":
 		a.matcherField(set, l.At, args)
+	case "query":
+		matcherQuery(set, l.At, args)
+	case "header_regexp":
+		if len(args) == 2 {
+			args = append([]string{name}, args...)
+		}
+		if len(args) == 3 {
+			fields := set.of[l.Name]
+			if fields == nil {
+				fields = object(l.At)
+				set.set(l.Name, fields)
+			}
+			fields.set(args[1], object(l.At, "name", args[0], "pattern", args[2]))
+		}
 	case "not":
 		inner := object(l.At)
 		if len(l.Args) > 0 {
@@ -90,6 +104,24 @@ func (a *adapter) matcherField(set *tree, at string, args []string) {
 		value := "*"
 		if len(args) > 1 {
 			value = args[1]
+		}
+		fields.of[name].items = append(fields.of[name].items, &tree{at: at, text: value})
+	}
+}
+
+// matcherQuery is "query a=b c=*"; values of one parameter are alternatives.
+func matcherQuery(set *tree, at string, args []string) {
+	if set.of["query"] == nil {
+		set.set("query", object(at))
+	}
+	fields := set.of["query"]
+	for _, a := range args {
+		name, value, _ := strings.Cut(a, "=")
+		if name == "" {
+			continue
+		}
+		if fields.of[name] == nil {
+			fields.set(name, texts(at, nil))
 		}
 		fields.of[name].items = append(fields.of[name].items, &tree{at: at, text: value})
 	}

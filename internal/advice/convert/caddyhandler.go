@@ -114,15 +114,16 @@ func (c *caddy) respond(h *tree, d draft) {
 	status := statusOf(h, 200)
 	body := h.str("body")
 	d.answer = answer{respond: true, status: status, body: body}
-	location := ""
+	location, known := "", false
 	for _, name := range h.names("headers") {
-		value := strings.Join(h.strs("headers", name), ", ")
+		text := strings.Join(h.strs("headers", name), ", ")
+		value, ok := d.value(text)
 		switch {
 		case strings.EqualFold(name, "Location"):
-			location = value
-		case strings.EqualFold(name, "Content-Type") && plainValue(value):
+			location = text
+		case strings.EqualFold(name, "Content-Type") && isLiteral(text) && value == text:
 			d.kind = value
-		case isField(name) && plainValue(value):
+		case isField(name) && ok:
 			d.setResponse = with(d.setResponse, name, value)
 		default:
 			c.note(h.at, what+" "+name, "has a variable, or cannot be set, and is left out")
@@ -132,7 +133,7 @@ func (c *caddy) respond(h *tree, d draft) {
 		c.redirected(h, what, location, status, d)
 		return
 	}
-	if strings.Contains(body, "{http.") || strings.Contains(body, "{env.") {
+	if d.body, known = d.fill(body); !known {
 		c.note(h.at, what, "has a variable in its body, which is left out")
 		d.body = ""
 	}
@@ -153,31 +154,14 @@ func (c *caddy) respond(h *tree, d draft) {
 }
 
 func (c *caddy) redirected(h *tree, what, location string, status int, d draft) {
-	to := strings.NewReplacer(
-		"{http.request.uri}", "{path}{query}", "{http.request.orig_uri}", "{path}{query}", "{http.request.uri.path}", "{path}", "{http.request.orig_uri.path}", "{path}",
-		"?{http.request.uri.query}", "{query}", "{http.request.uri.prefixed_query}", "{query}", "{http.request.orig_uri.prefixed_query}", "{query}",
-		"{http.request.host}", "{host}", "{http.request.hostport}", "{host}", "{http.request.scheme}", schemeMark).Replace(location)
-	changed := d.strip+d.add+d.rewrite[0] != "" && strings.Contains(strings.ReplaceAll(location, "{http.request.orig", ""), "{http.request.uri")
-	label := regexp.MustCompile(`\{http\.request\.host\.labels\.\d+\}`)
-	ok := leads(to)
-	if changed || label.MatchString(to) || !ok || !slices.Contains([]int{301, 302, 303, 307, 308}, status) {
+	to, ok := d.target(location)
+	if !ok || !slices.Contains([]int{301, 302, 303, 307, 308}, status) {
 		c.note(h.at, what+" "+location, "leads where goodgate cannot say: it answers 404")
 		d.answer = answer{respond: true, status: 404}
 	} else {
 		d.answer = answer{redirect: to, status: status}
 	}
 	c.add(d.route)
-}
-
-// plainValue reports whether a value has no variable.
-func plainValue(s string) bool { return isValue(s) && !strings.Contains(s, "{") }
-
-// variables are Caddy's as goodgate has them in the fields of requests.
-func variables(text string) (string, bool) {
-	out := strings.NewReplacer("{http.request.remote.host}", "{client_ip}", "{http.vars.client_ip}", "{client_ip}", "{http.request.host}", "{host}", "{http.request.hostport}", "{host}",
-		"{http.request.scheme}", "{scheme}", "{http.request.method}", "{method}", "{http.request.uri}", "{uri}", "{http.request.uuid}", "{request_id}").Replace(text)
-	bare := strings.NewReplacer("{client_ip}", "", "{host}", "", "{scheme}", "", "{method}", "", "{uri}", "", "{request_id}", "").Replace(out)
-	return out, !strings.ContainsAny(bare, "{}") && isValue(out)
 }
 
 // headers converts changes of fields, of requests and of answers.
@@ -191,8 +175,8 @@ func (c *caddy) headers(h *tree, what string, d *draft) {
 	defaults := ops.get("require") != nil
 	for _, op := range []string{"set", "add"} {
 		for _, name := range ops.names(op) {
-			value := strings.Join(ops.strs(op, name), ", ")
-			if defaults || !plainValue(value) || !isField(name) {
+			value, ok := d.value(strings.Join(ops.strs(op, name), ", "))
+			if defaults || !ok || !isField(name) {
 				c.missingField(ops.at, what, name, map[bool]string{true: "is for some answers only", false: "has a variable, or cannot be set,"}[defaults])
 				continue
 			}
@@ -254,7 +238,7 @@ func without(m map[string]string, name string) map[string]string {
 func (c *caddy) requestFields(ops *tree, what string, d *draft) {
 	for _, op := range []string{"set", "add"} {
 		for _, name := range ops.names(op) {
-			value, ok := variables(strings.Join(ops.strs(op, name), ", "))
+			value, ok := d.value(strings.Join(ops.strs(op, name), ", "))
 			switch {
 			case strings.EqualFold(name, "Host"):
 				c.hostField(ops.at, what, strings.Join(ops.strs(op, name), ""), d)

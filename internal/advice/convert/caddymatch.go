@@ -142,6 +142,10 @@ func (c *caddy) matcher(kind string, m *tree, d *draft) (all []term, ok bool) {
 		return []term{{has: conditions{methods: list}}}, len(list) > 0
 	case "header":
 		return headerTerms(m)
+	case "header_regexp":
+		return headerPatterns(m, d)
+	case "query":
+		return queryTerms(m)
 	case "protocol":
 		switch m.text {
 		case "http", "https":
@@ -267,31 +271,4 @@ func (c *caddy) regexpTerms(m *tree, d *draft) ([]term, bool) {
 	}
 	d.captures = captures
 	return []term{{has: out}}, true
-}
-
-// headerTerms are those of fields, of which one of the values must be there; null asks
-// that a field is not there.
-func headerTerms(m *tree) ([]term, bool) {
-	all := []term{{}}
-	for _, name := range m.keys {
-		v := m.get(name)
-		if !isToken(name) || strings.EqualFold(name, "Host") {
-			return nil, false
-		}
-		var some []term
-		if v.null || len(v.items) == 0 && v.text == "" {
-			some = []term{{hasNot: []conditions{{headers: map[string]string{name: "*"}}}}}
-		}
-		for _, value := range v.strs() {
-			if value != "*" && strings.Contains(value, "*") || strings.Contains(value, "{") || value == "" || !isValue(value) {
-				return nil, false
-			}
-			some = append(some, term{has: conditions{headers: map[string]string{name: value}}})
-		}
-		var ok bool
-		if all, ok = both(all, some); !ok {
-			return nil, false
-		}
-	}
-	return all, true
 }
