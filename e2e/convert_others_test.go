@@ -68,6 +68,76 @@ var otherStyles = []style{
 		front GET localhost /only
 		front GET localhost /here
 		front GET localhost /code?x=1`, 0},
+	{"values.caddyfile", `
+		front GET localhost /?debug=1
+		front GET localhost /?debug=2
+		front GET localhost /?debug=2&debug=yes
+		front GET localhost /?Debug=1
+		front GET localhost /?d%65bug=%31
+		front GET localhost /?empty
+		front GET localhost /?empty=
+		front GET localhost /?empty=x
+		front GET localhost / User-Agent: a robot
+		front GET localhost / User-Agent: a Bot
+		front GET localhost / User-Agent: curl/8
+		front GET localhost / User-Agent: not curl/8
+		front GET localhost /a?b=c X-Version: 1-old
+		front GET localhost /a?b=c X-Version: 1-older
+		front GET localhost / X-Number: 17
+		front GET localhost / X-Number: 18
+		front GET localhost / X-Number: x17
+		front GET localhost /item/shoe/17
+		front GET localhost /item/shoe/x
+		front GET example.com /where?x=1
+		front GET Example.com:8080 /query?x=1&y=%2F
+		front GET example.com:8080 /query
+		front GET example.com /one?page=7&page=8
+		front POST example.com /login
+		front POST example.com /login?token=
+		front POST example.com /login?token=x
+		front GET example.com /api/x?user=bob&x=1 X-Mine: 17
+		front GET example.com /api/x X-User: root
+		front GET example.com /api/x Cookie: session=abc; b=c
+		front GET example.com /a%20b`, 0},
+	{"values.yaml", `
+		front GET abc.example.com /
+		front GET ABC.example.com /
+		front GET abc1.example.com /
+		front GET abc.example.com.test /
+		front GET a.inside.test /
+		front GET ab.old.test /
+		front GET AB.old.test /
+		front GET abc.old.test /
+		front GET a.b.older.test /
+		front GET b.older.test /
+		front GET x.y.test /
+		front GET xay.test /
+		front GET localhost /list?page=2
+		front GET localhost /list?page=3
+		front GET localhost /list?page=3&page=2
+		front GET localhost /list?Page=2
+		front GET localhost /list?page=%32
+		front GET localhost /list
+		front GET localhost /bare
+		front GET localhost /bare?bare
+		front GET localhost /bare?bare=
+		front GET localhost /bare?bare=x
+		front GET localhost /digits?n=17
+		front GET localhost /digits?n=x17
+		front GET localhost /digits?n=
+		front GET localhost /digits
+		front GET localhost /not
+		front GET localhost /not?n=1
+		front GET localhost /not?n=2
+		front GET localhost /two?a=1&b=xy
+		front GET localhost /two?a=1&b=xyz
+		front GET localhost /two?b=x
+		front GET localhost / User-Agent: A Robot
+		front GET localhost / User-Agent: a browser
+		front GET localhost /h2 X-A: bcd
+		front GET localhost /h2 X-A: abcd
+		front GET localhost /there X-A: x
+		front GET localhost /there`, 0},
 	{"secure.caddyfile", `
 		front GET example.com /page?x=1
 		front GET plain.example.com /page?x=1
