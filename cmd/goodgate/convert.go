@@ -30,9 +30,9 @@ func newConvert() *cobra.Command {
 		Short: "Convert a configuration of nginx, HAProxy, Caddy or Traefik",
 		Long: `Write a configuration that does what one for another proxy does, to standard
 output. What has no equivalent is noted in comments at its beginning, and on
-standard error. A file named *.cfg is HAProxy's, Caddyfile or *.caddyfile and
-*.json are Caddy's, *.yml, *.yaml and *.toml are Traefik's (its dynamic
-configuration; --static FILE gives the static one); others are nginx's.
+standard error. Whose configuration it is shows in the file's name (nginx*,
+*.cfg, Caddyfile*, *.caddyfile) or else in its text; --from says it otherwise.
+Of Traefik's, FILE is the dynamic one, and --static FILE gives the static one.
 
 What restricts access, limits or hides something and cannot be said ends the
 conversion, and nothing is written, unless --accept names the directive.
@@ -46,7 +46,7 @@ protects would be lost (what is wrong is printed), 2 the file cannot be read.`,
 		},
 	}
 	c.Flags().StringSliceVar(&accepted, "accept", nil, "directives that may be lost though they protect something, such as auth_basic or \"http-request auth\"")
-	c.Flags().StringVar(&from, "from", "", "format of the file: nginx, haproxy, caddyfile, caddy-json or traefik; without it, by its name")
+	c.Flags().StringVar(&from, "from", "", "format of the file: nginx, haproxy, caddyfile, caddy-json or traefik; without it, by its name or its text")
 	c.Flags().StringVar(&static, "static", "", "Traefik's static configuration, for its entry points and certificate resolvers")
 	return c
 }
@@ -100,29 +100,29 @@ func refused(report io.Writer, result *convert.Result) error {
 
 // readers make a configuration of a file, by the name of the format.
 var readers = map[string]func(file, static string) (*convert.Result, error){
-	"nginx": func(file, _ string) (*convert.Result, error) {
+	convert.FormatNginx: func(file, _ string) (*convert.Result, error) {
 		c, err := nginxconf.Load(file)
 		if err != nil {
 			return nil, err
 		}
 		return convert.Nginx(c), nil
 	},
-	"haproxy": func(file, _ string) (*convert.Result, error) {
+	convert.FormatHAProxy: func(file, _ string) (*convert.Result, error) {
 		c, err := haproxy.Load(file)
 		if err != nil {
 			return nil, err
 		}
 		return convert.HAProxy(c), nil
 	},
-	"caddyfile": func(file, _ string) (*convert.Result, error) {
+	convert.FormatCaddyfile: func(file, _ string) (*convert.Result, error) {
 		c, err := caddyfile.Load(file, os.LookupEnv)
 		if err != nil {
 			return nil, err
 		}
 		return convert.Caddyfile(c), nil
 	},
-	"caddy-json": func(file, _ string) (*convert.Result, error) { return ofText(file, convert.Caddy) },
-	"traefik": func(file, static string) (*convert.Result, error) {
+	convert.FormatCaddyJSON: func(file, _ string) (*convert.Result, error) { return ofText(file, convert.Caddy) },
+	convert.FormatTraefik: func(file, static string) (*convert.Result, error) {
 		return ofText(file, func(text []byte, file string) (*convert.Result, error) {
 			if static == "" {
 				return convert.Traefik(text, file, nil, "")
@@ -164,30 +164,44 @@ func readConfiguration(file string) ([]byte, error) {
 
 func converted(file, from, static string) (*convert.Result, error) {
 	if from == "" {
-		from = formatOf(file)
+		var err error
+		if from, err = formatOf(file); err != nil {
+			return nil, err
+		}
 	}
 	read, ok := readers[from]
 	if !ok {
-		return nil, fmt.Errorf("--from %q: is none of %s", from, strings.Join(slices.Sorted(maps.Keys(readers)), ", "))
+		return nil, fmt.Errorf("--from %q: is none of %s", from, known())
 	}
-	if static != "" && from != "traefik" {
+	if static != "" && from != convert.FormatTraefik {
 		return nil, fmt.Errorf("--static is for traefik; %s is read as %s", file, from)
 	}
 	return read(file, static)
 }
 
 // formatOf tells a file's format by its name, and where that leaves it open by its text.
-func formatOf(file string) string {
+func formatOf(file string) (string, error) {
 	name := strings.ToLower(filepath.Base(file))
 	switch ext := filepath.Ext(name); {
 	case ext == ".cfg":
-		return "haproxy"
+		return convert.FormatHAProxy, nil
 	case strings.HasPrefix(name, "caddyfile") || ext == ".caddyfile" || ext == ".caddy":
-		return "caddyfile"
-	case ext == ".json":
-		return "caddy-json"
-	case ext == ".yml" || ext == ".yaml" || ext == ".toml":
-		return "traefik"
+		return convert.FormatCaddyfile, nil
+	case strings.HasPrefix(name, "nginx"):
+		return convert.FormatNginx, nil
 	}
-	return "nginx"
+	text, err := readConfiguration(file)
+	if err != nil {
+		return "", err
+	}
+	formats := convert.Formats(text)
+	switch len(formats) {
+	case 0:
+		return "", fmt.Errorf("%s: is like no configuration that can be read; say whose it is by --from (%s)", file, known())
+	case 1:
+		return formats[0], nil
+	}
+	return "", fmt.Errorf("%s: may be of %s; say whose it is by --from", file, strings.Join(formats, " or "))
 }
+
+func known() string { return strings.Join(slices.Sorted(maps.Keys(readers)), ", ") }

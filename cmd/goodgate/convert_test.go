@@ -2,15 +2,74 @@
 
 package main
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
-func TestFormatOf(t *testing.T) {
+func TestFormatOfName(t *testing.T) {
 	for file, want := range map[string]string{
-		"/etc/caddy/Caddyfile": "caddyfile", "Caddyfile.prod": "caddyfile", "sites.caddyfile": "caddyfile", "/x/autosave.JSON": "caddy-json",
-		"traefik.yml": "traefik", "dynamic.yaml": "traefik", "dynamic.toml": "traefik", "haproxy.cfg": "haproxy", "/etc/nginx/nginx.conf": "nginx", "nginx": "nginx",
+		"/etc/caddy/Caddyfile": "caddyfile", "Caddyfile.prod": "caddyfile", "sites.caddyfile": "caddyfile", "haproxy.cfg": "haproxy", "/etc/nginx/nginx.conf": "nginx", "nginx": "nginx",
 	} {
-		if got := formatOf(file); got != want {
-			t.Errorf("%s is taken for %s, want %s", file, got, want)
+		if got, err := formatOf(file); got != want {
+			t.Errorf("%s is taken for %s (%v), want %s", file, got, err, want)
+		}
+	}
+}
+
+// Every example in the tree is known by its text alone.
+func TestFormatOfText(t *testing.T) {
+	found := map[string]int{}
+	for _, pattern := range []string{"../../e2e/testdata/convert/*", "../../benchmarks/*/configs/*"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			want := map[string]string{".conf": "nginx", ".cfg": "haproxy", ".caddyfile": "caddyfile", ".json": "caddy-json", ".yaml": "traefik"}[filepath.Ext(file)]
+			if filepath.Base(file) == "Caddyfile" {
+				want = "caddyfile"
+			}
+			text, err := os.ReadFile(file)
+			if err != nil || want == "" || strings.Contains(file, "benchmarks") && want == "traefik" {
+				continue
+			}
+			for _, name := range []string{"site.conf", "x", "config.txt"} {
+				neutral := filepath.Join(t.TempDir(), name)
+				if err := os.WriteFile(neutral, text, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := formatOf(neutral); got != want {
+					t.Errorf("%s as %s is taken for %q (%v), want %s", file, name, got, err, want)
+				}
+				found[want]++
+			}
+		}
+	}
+	if len(found) != 5 {
+		t.Errorf("there are examples of %v only", found)
+	}
+}
+
+func TestFormatOfUnclear(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                          "say whose it is by --from (caddy-json, caddyfile, haproxy, nginx, traefik)",
+		"hello world\n":             "is like no configuration",
+		"a.example {\na b\nc d;\n}": "may be of nginx or caddyfile; say whose it is by --from",
+		"pools: {a: {}}\n":          "is like no configuration",
+		`{"a": 1}`:                  "is like no configuration",
+	} {
+		file := filepath.Join(t.TempDir(), "x.conf")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := formatOf(file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is taken for %q (%v), want %q", text, got, err, want)
+		}
+		if _, err := converted(file, "nginx", ""); err != nil && text == "" {
+			t.Errorf("--from nginx: %v", err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
@@ -139,7 +140,7 @@ func (c *caddy) respond(h *tree, d draft) {
 	}
 	if d.body != "" && d.kind == "" {
 		d.kind = "text/plain; charset=utf-8"
-		if t := strings.TrimSpace(d.body); strings.HasPrefix(t, "{") || strings.HasPrefix(t, "[") {
+		if t := strings.TrimSpace(d.body); (strings.HasPrefix(t, "{") || strings.HasPrefix(t, "[")) && json.Valid([]byte(t)) {
 			d.kind = "application/json"
 		}
 	}

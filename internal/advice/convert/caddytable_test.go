@@ -40,7 +40,7 @@ func TestCaddyfileDirectives(t *testing.T) {
 	f("@c not client_ip 10.0.0.0/8\nrespond @c 403", "", `client: ["10.0.0.0/8"]}`+"\n    pool")
 	f("@s protocol https\nrespond @s 403", "", "scheme: https}\n    respond")
 	f("@s not protocol https\nredir @s https://{host}{uri}", "", `scheme: http}`+"\n    redirect: {to: \"https://{hostname}{path}{query}\", status: 302}")
-	f("redir /a https://{hostport}/b?{query} 308", "noted path", `redirect: {to: "https://{host}/b{query}", status: 308}`)
+	f("redir /a https://{hostport}/b?{query} 308", "noted path", `redirect: {to: "https://{host}/b?{args}", status: 308}`)
 	f("redir /a https://b.example/{query.x}?h={header.X-A}", "noted path, noted redir https://b.example/{http.request.uri.query.x}?h={http.request.header.X-A}", "respond: {status: 404")
 	f("redir /a https://b.example/?x={query.x}", "noted path", `redirect: {to: "https://b.example/?x={query:x}", status: 302}`)
 	f("@o path_regexp old ^/old/([0-9]+)/(?P<rest>.*)$\nredir @o /new/{re.old.rest}?id={re.old.1}", "", `path_regexp: "^/old/([0-9]+)/(?P<rest>.*)$"}`+"\n    redirect: {to: \"/new/{2}?id={1}\", status: 302}")

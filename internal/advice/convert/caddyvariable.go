@@ -74,7 +74,7 @@ func (d *draft) captured(name, group string) (string, bool) {
 
 // target is where a redirect leads.
 func (d *draft) target(text string) (string, bool) {
-	to, ok := d.fill(strings.ReplaceAll(text, "?{http.request.uri.query}", "{http.request.uri.prefixed_query}"))
+	to, ok := d.fill(text)
 	to = strings.NewReplacer("{uri}", "{path}{query}", "{scheme}", schemeMark).Replace(to)
 	return to, ok && leads(to)
 }

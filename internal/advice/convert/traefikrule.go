@@ -3,6 +3,7 @@ package convert
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -149,7 +150,7 @@ func (r *rule) terms() (out []term, ok bool) {
 }
 
 func (r *rule) matcher() ([]term, bool) {
-	if len(r.args) == 0 {
+	if len(r.args) == 0 || slices.Contains(r.args, "") { // Traefik refuses it, too
 		return nil, false
 	}
 	switch r.name {

@@ -89,8 +89,7 @@ func filled(variables *regexp.Regexp, pattern, standard string, whole bool) stri
 	return text
 }
 
-// field are the terms of Header, Headers, HeaderRegexp and HeadersRegexp. Of version 2,
-// an empty value asks that the field is there.
+// field are the terms of Header, Headers, HeaderRegexp and HeadersRegexp.
 func (r *rule) field() ([]term, bool) {
 	if len(r.args) != 2 || !isToken(r.args[0]) || strings.EqualFold(r.args[0], "Host") {
 		return nil, false
@@ -98,8 +97,6 @@ func (r *rule) field() ([]term, bool) {
 	name, value := http.CanonicalHeaderKey(r.args[0]), r.args[1]
 	c, ok := conditions{}, true
 	switch {
-	case value == "" && strings.HasPrefix(r.name, "Headers"):
-		c.headers = map[string]string{name: "*"}
 	case strings.HasSuffix(r.name, "Regexp"):
 		var re string
 		re, ok = expression(value, false)

@@ -35,18 +35,19 @@ const (
 
 var errTooMuch = errors.New("has more values, or deeper ones, than are read")
 
-// parseTree reads a text; file is where it is from.
+// parseTree reads a text; file is where it is from. Nothing but TOML is TOML.
 func parseTree(text []byte, file string) (*tree, error) {
 	g := &grower{file: filepath.Base(file)}
-	if filepath.Ext(file) == ".toml" {
-		var v map[string]any
-		if err := toml.Unmarshal(text, &v); err != nil {
-			return nil, err
-		}
+	var v map[string]any
+	err := toml.Unmarshal(text, &v)
+	if err == nil && len(v) > 0 {
 		return g.value(v, "", 0)
 	}
+	if filepath.Ext(file) == ".toml" && err != nil {
+		return nil, err
+	}
 	var n yaml.Node
-	err := yaml.Unmarshal(text, &n)
+	err = yaml.Unmarshal(text, &n)
 	if err != nil && json.Valid(text) { // some JSON is no YAML
 		var v any
 		if err := json.Unmarshal(text, &v); err != nil {
