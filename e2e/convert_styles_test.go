@@ -156,6 +156,41 @@ var styles = []style{
 		inside GET www.example.com /free
 		inside GET www.example.com /metrics
 		inside GET www.example.com /tar`, 0},
+	{"values.cfg", `
+		front GET www.example.com /?debug=1
+		front GET www.example.com /?debug=2
+		front GET www.example.com /?Debug=1
+		front GET www.example.com /?a=b&debug=yes
+		front GET www.example.com /?n=17
+		front GET www.example.com /?n=x
+		front GET www.example.com /?n=
+		front GET www.example.com / User-Agent: a Robot
+		front GET www.example.com / User-Agent: a browser
+		front GET www.example.com /private/x
+		front GET www.example.com /private/x Cookie: a=b; session=17
+		front GET www.example.com / X-Bad: yes
+		front GET www.example.com / X-Bad: no, yes
+		front GET www.example.com / X-Bad: yes, but
+		front GET www.example.com / X-Bad: yes but
+		front GET www.example.com / X-Old: c, a17
+		front GET www.example.com / X-Old: xa17
+		front POST www.example.com /only/x
+		front POST www.example.com /only/7
+		front GET www.example.com /where?x=1
+		front GET www.example.com /drop/x?y=z
+		front GET www.example.com /a?user=bob&b=c Cookie: session=17; c=d
+		front GET www.example.com /a X-User: root
+		front GET api.example.com /api/x?y=z
+		front GET API.example.com /x/api/x
+		front GET Two.example.com /
+		front GET www.example.com / X-Canary: always
+		front GET www.example.com / X-Canary: never
+		front GET www.example.com / Cookie: side=two
+		front GET www.example.com /users/17?x=1
+		front GET www.example.com /x/users/17
+		front GET www.example.com /users/17/x
+		front GET www.example.com /swap/a/b
+		front GET www.example.com /swap/a/b7`, 0},
 }
 
 type style struct {

@@ -83,29 +83,26 @@ func deniedBy(l haproxy.Line, standard int) int {
 	return standard
 }
 
-// redirection converts "redirect scheme https" and those to a fixed place.
+// redirection converts "redirect scheme https", and those to a place or below a prefix.
 func redirection(l haproxy.Line) (*answer, bool) {
 	a := &answer{status: 302}
 	if n, err := strconv.Atoi(l.After("code")); err == nil && slices.Contains([]int{301, 302, 303, 307, 308}, n) {
 		a.status = n
 	}
+	query := map[bool]string{false: "{query}"}[l.Has("drop-query")]
+	var ok bool
 	switch {
 	case slices.Contains([]string{"http", "https"}, l.After("scheme")):
-		a.redirect = l.After("scheme") + "://{host}{path}{query}"
+		a.redirect, ok = l.After("scheme")+"://{host}{path}{query}", query != ""
 	case l.After("prefix") != "":
-		a.redirect = strings.TrimSuffix(l.After("prefix"), "/") + "{path}{query}"
+		a.redirect, ok = logFormat(strings.TrimSuffix(l.After("prefix"), "/"), true)
+		a.redirect += "{path}" + query
 	default:
-		a.redirect = l.After("location")
+		a.redirect, ok = logFormat(l.After("location"), true)
+		ok = ok && query != ""
 	}
-	if strings.ContainsAny(strings.NewReplacer("{host}", "", "{path}", "", "{query}", "").Replace(a.redirect), "%{}$") {
-		return a, false
-	}
-	if !strings.HasPrefix(a.redirect, "http://{host}") && !strings.HasPrefix(a.redirect, "https://{host}") {
-		if !leads(a.redirect) {
-			return a, false
-		}
-	}
-	return a, !l.Has("set-cookie") && !l.Has("drop-query")
+	a.redirect = strings.NewReplacer("{uri}", "{path}{query}", "{scheme}", schemeMark).Replace(a.redirect)
+	return a, ok && leads(a.redirect) && !l.Has("set-cookie") && !l.Has("append-slash")
 }
 
 var requestRate = regexp.MustCompile(`^\{ (?:sc0?_http_req_rate\(0(?:,[^)]*)?\)|sc0_http_req_rate|src_http_req_rate(?:\([^)]*\))?) (gt|ge) (\d+) \}$`)
@@ -174,18 +171,38 @@ func (h *fromHAProxy) headers(s *haproxy.Section, r *route) {
 			r.rewrite = [2]string{"^(?:" + re + ")", to}
 			h.use(l)
 		case "set-path":
-			if prefix, ok := strings.CutSuffix(name, "%[path]"); ok && isRequest && !conditional && isPath(prefix) && !strings.ContainsAny(prefix, "%") {
-				r.add = strings.TrimSuffix(prefix, "/") + r.add
+			if isRequest && !conditional && setPath(name, r) {
 				h.use(l)
 			}
 		}
 	}
 }
 
+// cutPath is a path whose beginning is exchanged.
+var cutPath = regexp.MustCompile(`^%\[path,regsub\(\^([^,()|$"'\\]+),([^,()"'\\$]*)\)\]$`)
+
+// setPath converts a path behind another one, or with another beginning.
+func setPath(format string, r *route) bool {
+	if prefix, ok := strings.CutSuffix(format, "%[path]"); ok && isPath(prefix) && !strings.ContainsAny(prefix, "%") {
+		r.add = strings.TrimSuffix(prefix, "/") + r.add
+		return true
+	}
+	m := cutPath.FindStringSubmatch(format)
+	if m == nil || r.rewrite[0] != "" || r.add != "" || !isPath(m[2]) {
+		return false
+	}
+	re, ok := expression("(?s)^"+m[1]+"(.*)$", false)
+	r.rewrite = [2]string{re, m[2] + "${1}"}
+	return ok
+}
+
 func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
 	name := l.Word(2)
-	value := strings.NewReplacer("%[src]", "{client_ip}", "%ci", "{client_ip}", "%[req.hdr(host)]", "{host}", "%[hdr(host)]", "{host}", "%[method]", "{method}", "%[unique-id]", "{request_id}").Replace(l.Word(3))
-	isRequest := l.Word(0) == "http-request"
+	isRequest, adds := l.Word(0) == "http-request", l.Word(1) == "add-header"
+	value, ok := logFormat(l.Word(3), isRequest)
+	if isRequest && r.rewrite[0]+r.add != "" && strings.Contains(strings.ReplaceAll(value, "{path", "{uri"), "{uri") {
+		ok = false // it is of the path as it was changed
+	}
 	h.use(l)
 	switch {
 	case isRequest && bySelf(name):
@@ -194,13 +211,17 @@ func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
 		r.host = value
 	case !isField(name) || conditional:
 		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a condition, or is a field that cannot be set, and is left out")
-	case strings.Contains(value, "%") && isRequest:
+	case !ok && isRequest:
 		r.dropRequest = append(slices.Clone(r.dropRequest), name)
 		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a variable and is left out; a client's own is taken off, so that nobody can pretend it")
-	case strings.Contains(value, "%") || !isValue(value):
+	case !ok:
 		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a variable and is left out")
+	case isRequest && adds:
+		r.addRequest = with(r.addRequest, name, value)
 	case isRequest:
 		r.setRequest = with(r.setRequest, name, value)
+	case adds:
+		r.addResponse = with(r.addResponse, name, value)
 	default:
 		r.setResponse = with(r.setResponse, name, value)
 	}
