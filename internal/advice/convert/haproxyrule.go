@@ -165,10 +165,10 @@ func (h *fromHAProxy) headers(s *haproxy.Section, r *route) {
 			re, ok := expression(name, false)
 			to := strings.ReplaceAll(l.Word(3), "$", "$$")
 			to = regexp.MustCompile(`\\([0-9])`).ReplaceAllString(to, "$${$1}")
-			if !isRequest || conditional || !ok || !isPath(to) || strings.ContainsAny(to, `\%`) {
+			if !isRequest || conditional || !ok || !isPath(to) || strings.ContainsAny(to, `\%`) || r.rewrite[0]+r.add != "" {
 				continue // it is noted
 			}
-			r.rewrite = [2]string{"^(?:" + re + ")", to}
+			r.rewrite = [2]string{re, to} // HAProxy, too, replaces the whole of a path in which it finds it
 			h.use(l)
 		case "set-path":
 			if isRequest && !conditional && setPath(name, r) {
@@ -183,7 +183,7 @@ var cutPath = regexp.MustCompile(`^%\[path,regsub\(\^([^,()|$"'\\]+),([^,()"'\\$
 
 // setPath converts a path behind another one, or with another beginning.
 func setPath(format string, r *route) bool {
-	if prefix, ok := strings.CutSuffix(format, "%[path]"); ok && isPath(prefix) && !strings.ContainsAny(prefix, "%") {
+	if prefix, ok := strings.CutSuffix(format, "%[path]"); ok && isPath(prefix) && !strings.ContainsAny(prefix, "%") && r.rewrite[0] == "" {
 		r.add = strings.TrimSuffix(prefix, "/") + r.add
 		return true
 	}
