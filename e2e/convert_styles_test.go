@@ -156,6 +156,34 @@ var styles = []style{
 		inside GET www.example.com /free
 		inside GET www.example.com /metrics
 		inside GET www.example.com /tar`, 0},
+	{"values.conf", `
+		front GET example.com /?debug=1
+		front GET example.com /?a=b&debug=1&c=d
+		front GET example.com /?debug=12
+		front GET example.com /?xdebug=1
+		front GET example.com /?id=17
+		front GET example.com /?id=x17
+		front GET example.com /?page=2
+		front GET example.com /?page=3
+		front GET example.com /?old=7
+		front GET example.com /?old=0
+		front GET example.com /?old=
+		front GET example.com /?user=bob
+		front GET example.com /token
+		front GET example.com /token?token=x17
+		front GET example.com /token?a=b&token=x17
+		front GET example.com /token?token=x18
+		front GET example.com /local
+		front POST example.com /local
+		front DELETE example.com /local
+		front GET example.com /remote
+		front HEAD example.com /remote
+		front POST example.com /remote
+		front DELETE example.com /remote
+		front GET example.com /nobody
+		front POST example.com /nobody
+		front PUT example.com /open
+		front POST example.com /open`, 0},
 	{"values.cfg", `
 		front GET www.example.com /?debug=1
 		front GET www.example.com /?debug=2

@@ -235,22 +235,32 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t", `\"`, `"`, `\\`, `\`).Replace(s)
 }
 
-// access are the guards of allow, deny and limit_except.
+// access are the guards of allow, deny and limit_except, whose own list holds for the
+// methods that it does not name, instead of the location's.
 func (n *nginx) access(sc scope) (guards []guard) {
+	own := n.addresses(sc)
 	for _, d := range named(sc[len(sc)-1], "limit_except") {
-		inner := named(d.Block, "allow", "deny")
-		if len(d.Block) != 1 || len(inner) != 1 || inner[0].Name != "deny" || inner[0].Arg(0) != "all" || slices.ContainsFunc(d.Args, func(m string) bool { return !isMethod(m) }) {
+		if len(named(d.Block, "allow", "deny")) != len(d.Block) || slices.ContainsFunc(d.Args, func(m string) bool { return !isMethod(m) }) {
 			continue // it is refused
+		}
+		inner := n.addresses(sc.within(d.Block))
+		if len(inner) == 0 {
+			continue
 		}
 		methods := slices.Clone(d.Args)
 		if slices.Contains(methods, "GET") {
 			methods = append(methods, "HEAD")
 		}
-		n.use(d, inner[0])
-		guards = append(guards, guard{conditions: conditions{methods: methods}, not: true, answer: &answer{respond: true, status: 403},
-			lost: Note{d.At(), d.Name, protecting[d.Name]}})
+		n.use(d)
+		lost := Note{d.At(), d.Name, protecting[d.Name]}
+		guards = append(guards, guard{conditions: conditions{methods: methods}, passes: len(inner) + 1, lost: lost})
+		for i := range inner {
+			inner[i].passes += 1 + len(own)
+			inner[i].lost = lost
+		}
+		guards = append(append(guards, inner...), guard{passes: len(own), lost: lost})
 	}
-	return append(guards, n.addresses(sc)...)
+	return append(guards, own...)
 }
 
 // addresses are the guards of a list of allow and deny. Several of a kind in a row

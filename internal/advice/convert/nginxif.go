@@ -134,6 +134,8 @@ func similar(variable, value string, anyCase bool, g *guard) bool {
 		re, ok := expression(value, anyCase)
 		g.regexp = re
 		return ok
+	case "$args", "$query_string":
+		return !anyCase && parameter(value, g)
 	case "$request_uri": // with the query, so that an end or a ? in it is about that
 		re, ok := expression(value, anyCase)
 		g.regexp = re
@@ -146,6 +148,27 @@ func similar(variable, value string, anyCase bool, g *guard) bool {
 	}
 	g.ask(key+"_regexp", name, re)
 	return !regexp.MustCompile(re).MatchString("")
+}
+
+// oneParameter is an expression for one parameter of a query, with its value or any.
+var oneParameter = regexp.MustCompile(`^(?:\(\^\|&\)|\((?:\?:)?(?:\^\|&|&\|\^)\))([\w-]+)=(?:([\w.-]+|\[[\w-]+\][+*]|\\[dw][+*])\((?:\?:)?(?:&\|\$|\$\|&)\))?$`)
+
+// parameter asks for what an expression finds in the whole query, if that is one
+// parameter.
+func parameter(text string, g *guard) bool {
+	m := oneParameter.FindStringSubmatch(text)
+	switch {
+	case m == nil:
+		return false
+	case m[2] == "": // nginx asks for a = behind the name, too
+		g.ask(askQuery, m[1], "*")
+		return !g.not
+	case strings.ContainsAny(m[2], `\[.`):
+		g.ask(askQueryRegexp, m[1], "^"+m[2]+"$")
+	default:
+		g.ask(askQuery, m[1], m[2])
+	}
+	return true
 }
 
 // expression is one of PCRE as RE2 has it; ok is false when it cannot be said.

@@ -175,6 +175,30 @@ func (n *nginx) clientCerts(s *nginxconf.Server, sc scope, l *listener) {
 		}
 	}
 	n.use(verify, ca)
-	l.clientCA, l.optional = ca.Arg(0), verify.Arg(0) == "optional"
+	l.clientCA, l.optional = ca.Arg(0), verify.Arg(0) == "optional" && !n.demanded(l)
 	n.note(verify.At(), verify.Name, "a client without a good certificate is refused by TLS, where nginx answers 400")
+}
+
+// demanded reports whether each server of a listener turns everybody away who has no good
+// certificate, and so does what "on" does.
+func (n *nginx) demanded(l *listener) bool {
+	var demands []*nginxconf.Directive
+	for _, s := range n.Servers {
+		if !slices.ContainsFunc(n.bindings(s), func(b binding) bool { return b.address == l.address }) {
+			continue
+		}
+		first := named(s.Block, "if", "return", "rewrite")
+		if len(first) == 0 || !refusesUnknown(first[0]) || slices.ContainsFunc(n.bindings(s), func(b binding) bool { return b.address != l.address }) {
+			return false
+		}
+		demands = append(demands, first[0], first[0].Block[0])
+	}
+	n.use(demands...)
+	return true
+}
+
+// refusesUnknown is for "if ($ssl_client_verify != SUCCESS) { return 403; }".
+func refusesUnknown(d *nginxconf.Directive) bool {
+	return d.Name == "if" && slices.Equal(d.Args, []string{"$ssl_client_verify", "!=", "SUCCESS"}) && len(d.Block) == 1 &&
+		d.Block[0].Name == "return" && len(d.Block[0].Args) == 1 && strings.HasPrefix(d.Block[0].Arg(0), "4")
 }
