@@ -16,10 +16,11 @@
 //	guard.go                conditions that stand before a route, and what both of two ask for
 //	known.go                what is harmless, and what protects
 //	nginx*.go               from nginx: addresses, names, locations, conditions, paths, variables, headers, cookies, limits, pools
-//	haproxy*.go             from HAProxy: binds, rules, conditions, pools
+//	haproxy*.go             from HAProxy: binds, rules, conditions, values and formats, pools
+//	format.go               whose a text is
 //	tree.go                 YAML, JSON and TOML with the places of their values
 //	flow.go                 requests that conditions split, and what becomes of their path on the way
-//	caddy*.go               from Caddy's JSON: servers, TLS, matchers, handlers, pools
+//	caddy*.go               from Caddy's JSON: servers, TLS, matchers, variables, handlers, pools
 //	caddyfile*.go           Caddy's JSON of a Caddyfile
 //	traefik*.go             from Traefik: entry points, rules, middlewares, services
 package convert
