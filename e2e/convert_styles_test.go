@@ -216,6 +216,11 @@ var styles = []style{
 		front GET www.example.com / Cookie: side=two
 		front GET www.example.com /users/17?x=1
 		front GET www.example.com /x/users/17
+		front GET www.example.com /a?user=guest Authorization: secret
+		front GET www.example.com /a?user=bob Authorization: secret
+		front GET www.example.com /old/x?y=z Cookie: old=1
+		front GET www.example.com /old/x?y=z
+		front GET www.example.com /users/17 Cookie: old=1
 		front GET www.example.com /users/17/x`, 0},
 }
 

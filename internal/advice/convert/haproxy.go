@@ -46,6 +46,9 @@ type fromHAProxy struct {
 	pools   map[string]string // by backend
 	done    map[int]bool      // lines that have been converted, or noted
 	reached map[*haproxy.Section]bool
+
+	moved       bool // the frontend has changed the path
+	anotherPath bool // where conditions are read, the path is no longer the client's
 }
 
 func (h *fromHAProxy) isHTTP(s *haproxy.Section) bool { return s.One("mode").Word(1) == "http" }
@@ -291,8 +294,10 @@ func (h *fromHAProxy) backend(s *haproxy.Section, r route) {
 		h.add(r)
 		return
 	}
+	h.moved = r.rewrite[0]+r.add != ""
 	h.headers(s, &r)
 	guards := h.rules(s, &r)
+	h.moved = false
 	h.guarded(r, append(guards, guard{then: func(r route, _ []guard) { h.pooled(s, r) }}))
 }
 

@@ -49,7 +49,8 @@ func (h *fromHAProxy) terms(s *haproxy.Section, l haproxy.Line) ([]term, bool) {
 		return []term{{}}, true
 	}
 	var all []term
-	for _, words := range splitOr(l.Words[at+1:]) {
+	h.anotherPath = h.moved || pathChanged(s, l)
+	for _, words := range splitOr(slices.Clone(l.Words[at+1:])) {
 		terms, ok := h.conjunction(s, words, l.Word(0) != "use_backend")
 		if !ok || len(all)+len(terms) > mostTerms {
 			return nil, false
@@ -211,6 +212,8 @@ func (h *fromHAProxy) test(words []string, strict bool) (either []conditions, ok
 		return []conditions{{scheme: "https"}}, true
 	case what == "TRUE" || what == "always_true":
 		return []conditions{{}}, true
+	case h.anotherPath && (strings.HasPrefix(what, "path") || what == "url"):
+		return nil, false // a route sees the client's path
 	case strings.HasPrefix(what, "path") || what == "url_beg" || what == "url":
 		return paths(strings.TrimPrefix(what, "path"), how, values, anyCase)
 	case what == "method" || what == "src":

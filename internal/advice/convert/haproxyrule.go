@@ -20,6 +20,10 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 		if h.rate(s, l, r) {
 			continue
 		}
+		if h.changes(s, l) {
+			guards = append(guards, h.changing(s, l)...)
+			continue
+		}
 		a, passes, ok := h.action(l)
 		if !ok {
 			continue
@@ -140,89 +144,4 @@ func (h *fromHAProxy) rate(s *haproxy.Section, l haproxy.Line, r *route) bool {
 	h.use(s.All("http-request", "track-sc0", "src")...)
 	h.use(s.All("tcp-request", "connection", "track-sc0", "src")...)
 	return true
-}
-
-// headers converts what is done to fields and to the path, without a condition.
-func (h *fromHAProxy) headers(s *haproxy.Section, r *route) {
-	for _, l := range slices.Concat(s.All("http-request"), s.All("http-response")) {
-		conditional := l.Has("if") || l.Has("unless")
-		isRequest := l.Word(0) == "http-request"
-		name := l.Word(2)
-		switch l.Word(1) {
-		case "set-header", "add-header":
-			h.setHeader(l, r, conditional)
-		case "del-header":
-			if conditional || !isField(name) || l.Has("-m") {
-				continue // it is refused
-			}
-			if isRequest {
-				r.dropRequest = append(slices.Clone(r.dropRequest), name)
-			} else {
-				r.dropResponse = append(slices.Clone(r.dropResponse), name)
-			}
-			h.use(l)
-		case "replace-path":
-			re, ok := expression(name, false)
-			to := strings.ReplaceAll(l.Word(3), "$", "$$")
-			to = regexp.MustCompile(`\\([0-9])`).ReplaceAllString(to, "$${$1}")
-			if !isRequest || conditional || !ok || !isPath(to) || strings.ContainsAny(to, `\%`) || r.rewrite[0]+r.add != "" {
-				continue // it is noted
-			}
-			r.rewrite = [2]string{re, to} // HAProxy, too, replaces the whole of a path in which it finds it
-			h.use(l)
-		case "set-path":
-			if isRequest && !conditional && setPath(name, r) {
-				h.use(l)
-			}
-		}
-	}
-}
-
-// cutPath is a path whose beginning is exchanged.
-var cutPath = regexp.MustCompile(`^%\[path,regsub\(\^([^,()|$"'\\]+),([^,()"'\\$]*)\)\]$`)
-
-// setPath converts a path behind another one, or with another beginning.
-func setPath(format string, r *route) bool {
-	if prefix, ok := strings.CutSuffix(format, "%[path]"); ok && isPath(prefix) && !strings.ContainsAny(prefix, "%") && r.rewrite[0] == "" {
-		r.add = strings.TrimSuffix(prefix, "/") + r.add
-		return true
-	}
-	m := cutPath.FindStringSubmatch(format)
-	if m == nil || r.rewrite[0] != "" || r.add != "" || !isPath(m[2]) {
-		return false
-	}
-	re, ok := expression("(?s)^"+m[1]+"(.*)$", false)
-	r.rewrite = [2]string{re, m[2] + "${1}"}
-	return ok
-}
-
-func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
-	name := l.Word(2)
-	isRequest, adds := l.Word(0) == "http-request", l.Word(1) == "add-header"
-	value, ok := logFormat(l.Word(3), isRequest)
-	if isRequest && r.rewrite[0]+r.add != "" && strings.Contains(strings.ReplaceAll(value, "{path", "{uri"), "{uri") {
-		ok = false // it is of the path as it was changed
-	}
-	h.use(l)
-	switch {
-	case isRequest && bySelf(name):
-		// goodgate sends these by itself
-	case isRequest && strings.EqualFold(name, "Host") && !conditional && isName(value):
-		r.host = value
-	case !isField(name) || conditional:
-		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a condition, or is a field that cannot be set, and is left out")
-	case !ok && isRequest:
-		r.dropRequest = append(slices.Clone(r.dropRequest), name)
-		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a variable and is left out; a client's own is taken off, so that nobody can pretend it")
-	case !ok:
-		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a variable and is left out")
-	case isRequest && adds:
-		r.addRequest = with(r.addRequest, name, value)
-	case isRequest:
-		r.setRequest = with(r.setRequest, name, value)
-	case adds:
-		r.addResponse = with(r.addResponse, name, value)
-	default:
-		r.setResponse = with(r.setResponse, name, value)
-	}
 }

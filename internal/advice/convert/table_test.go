@@ -294,6 +294,12 @@ func TestHAProxyRules(t *testing.T) {
 	f("http-request set-header X-A %[req.hdr(x-b)]-%[path]-%[query]-%[urlp(c)]-%[req.cook(d)]-%ci-%HM", "", `"X-A": "{header:x-b}-{path}-{args}-{query:c}-{cookie:d}-{client_ip}-{method}"`)
 	f("http-response set-header X-A %[src]", "", `response_headers: {set: {"X-A": "{client_ip}"}}`)
 	f("http-request set-header X-A 100%%", "", `"X-A": "100%"`)
+	f("http-request set-header X-A b if { path /x }", "", `- match: {path: "/x"}`+"\n    pool: b\n    request_headers: {set: {\"X-A\": \"b\"}}\n  - match: {}\n    pool: b\npools")
+	f("http-request set-header X-A b unless { urlp(a) -m found }", "", `- match: {query: {"a": "*"}}`+"\n    pool: b\n  - match: {}\n    pool: b\n    request_headers")
+	f("http-request del-header X-User unless { src 10.0.0.0/8 }", "", `- match: {client: ["10.0.0.0/8"]}`+"\n    pool: b\n  - match: {}\n    pool: b\n    request_headers: {remove: [\"X-User\"]}")
+	f("http-request set-header X-A b\nhttp-request del-header X-A if { path /x }", "", `- match: {path: "/x"}`+"\n    pool: b\n    request_headers: {remove: [\"X-A\"]}\n  - match: {}\n    pool: b\n    request_headers: {set: {\"X-A\": \"b\"}}")
+	f("http-request set-header X-A b if { path /x }\nhttp-request deny if { path /x }", "", `- match: {path: "/x"}`+"\n    respond: {status: 403")
+	f(`http-request replace-path /api/(.*) /\1 if { hdr(host) a.example }`, "", `- match: {host: ["a.example"]}`+"\n    pool: b\n    rewrite_path")
 	f("http-request add-header X-A b", "", `request_headers: {add: {"X-A": "b"}}`)
 	f(`http-request set-path "%[path,regsub(^/api/,/v1/)]"`, "", `rewrite_path: {regexp: "(?s)^/api/(.*)$", to: "/v1/$${1}"}`)
 	f("http-request deny if { req.hdr(x-bad) -m found }", "", `headers: {"x-bad": "*"}}`+"\n    respond")
@@ -322,7 +328,6 @@ func TestHAProxyRules(t *testing.T) {
 	f("http-request set-var(txn.a) src", "noted http-request set-var", "- match: {}\n    pool: b\npools")
 	f("http-request capture req.hdr(a) len 9", "noted http-request capture", "- match: {}\n    pool: b\npools")
 	f("http-request set-log-level silent if { path /x }", "noted http-request set-log-level", "- match: {}\n    pool: b\npools")
-	f("http-request set-header X-A b if { path /x }", "noted http-request set-header X-A", "- match: {}\n    pool: b\npools")
 	f("http-request set-header X-SSL-DN %{+Q}[ssl_c_s_dn]", "noted http-request set-header X-SSL-DN", `remove: ["X-SSL-DN"]`)
 	f("compression algo gzip", "noted compression", "pool: b")
 	f("use_backend c if { path /x }\n", "noted use_backend c", "pool: b")
@@ -342,11 +347,15 @@ func TestHAProxyRules(t *testing.T) {
 	f("http-request deny if { cook(a) -m len 3 }", "refused http-request deny", "pool: b")
 	f("http-request deny if { var(txn.a) b }", "refused http-request deny", "pool: b")
 	f("http-request redirect location %[urlp(to)]", "refused http-request redirect", "pool: b")
+	f("http-request set-path /pre%[path]\nhttp-request deny if { path /pre/x }", "refused http-request deny", "pool: b")
+	f("http-request deny if { path /x }\nhttp-request set-path /pre%[path]\nuse_backend b if { path_beg /pre }", "refused use_backend", `path: "/x"`)
+	f("http-request set-header X-A b if { src_is_local }", "noted http-request set-header X-A", "pool: b")
+	f("http-request del-header X-A if { src_is_local }", "refused http-request del-header", "pool: b")
+	f("http-request del-header X-A if { path /x }\nhttp-request set-header X-A b", "refused http-request del-header", "pool: b")
 	f("http-request deny if unknown", "refused http-request deny", "pool: b")
 	f("http-request deny if { path /x } { path_end .php } { path_sub y }", "refused http-request deny", "pool: b")
 	f("http-request deny if { sc_http_req_rate(0) gt 20 }", "refused http-request deny", "pool: b")
 	f("http-request reject if { ssl_c_used 0 }", "refused http-request reject", "pool: b")
-	f("http-request del-header X-User if { path /x }", "refused http-request del-header", "pool: b")
 	f("http-request del-header x- -m beg", "refused http-request del-header", "pool: b")
 	f("http-request lua.check", "refused http-request lua.check", "pool: b")
 	f("http-response deny if { status 500 }", "refused http-response deny", "pool: b")
@@ -356,4 +365,22 @@ func TestHAProxyRules(t *testing.T) {
 	f("bind :443 ssl crt /x verify required", "refused bind verify", "pool: b")
 	f("bind :443 ssl crt /x verify required ca-file /ca crl-file /crl", "refused bind crl-file", "pool: b")
 	f("filter spoe engine x config /y", "refused filter spoe", "pool: b")
+}
+
+// A backend that two rules lead to asks for the same both times.
+func TestHAProxyBackendTwice(t *testing.T) {
+	text := "defaults\n mode http\nfrontend f\n bind :80\n use_backend b if { path /x }\n default_backend b\nbackend b\n http-request deny if !{ src 10.0.0.0/8 }\n server a 10.0.0.1:80 check\n"
+	c, err := haproxy.Parse(strings.NewReader(text), "haproxy.cfg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict(t, text, convert.HAProxy(c), "", `  - match: {client: ["10.0.0.0/8"], path: "/x"}
+    pool: b
+  - match: {path: "/x"}
+    respond: {status: 403, body: ""}
+  - match: {client: ["10.0.0.0/8"]}
+    pool: b
+  - match: {}
+    respond: {status: 403, body: ""}
+`)
 }

@@ -1,0 +1,147 @@
+package convert
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/haproxy"
+)
+
+// headers converts what is done to fields and to the path, without a condition.
+func (h *fromHAProxy) headers(s *haproxy.Section, r *route) {
+	for _, l := range slices.Concat(s.All("http-request"), s.All("http-response")) {
+		if !h.changes(s, l) {
+			h.edit(l, r, l.Has("if") || l.Has("unless"))
+		}
+	}
+}
+
+// edit converts what a line does to fields or to the path.
+func (h *fromHAProxy) edit(l haproxy.Line, r *route, conditional bool) {
+	isRequest := l.Word(0) == "http-request"
+	name := l.Word(2)
+	switch l.Word(1) {
+	case "set-header", "add-header":
+		h.setHeader(l, r, conditional)
+	case "del-header":
+		if conditional || !isField(name) || l.Word(3) == "-m" {
+			return // it is refused
+		}
+		if isRequest {
+			r.dropRequest = withWord(r.dropRequest, name)
+			r.setRequest, r.addRequest = without(r.setRequest, name), without(r.addRequest, name)
+		} else {
+			r.dropResponse = withWord(r.dropResponse, name)
+			r.setResponse, r.addResponse = without(r.setResponse, name), without(r.addResponse, name)
+		}
+		h.use(l)
+	case "replace-path":
+		re, ok := expression(name, false)
+		to := strings.ReplaceAll(l.Word(3), "$", "$$")
+		to = regexp.MustCompile(`\\([0-9])`).ReplaceAllString(to, "$${$1}")
+		if !isRequest || conditional || !ok || !isPath(to) || strings.ContainsAny(to, `\%`) || r.rewrite[0]+r.add != "" {
+			return // it is noted
+		}
+		r.rewrite = [2]string{re, to} // HAProxy, too, replaces the whole of a path in which it finds it
+		h.use(l)
+	case "set-path":
+		if isRequest && !conditional && setPath(name, r) {
+			h.use(l)
+		}
+	}
+}
+
+// changes reports whether a line changes some requests, in a way that no later line of
+// the section undoes for all.
+func (h *fromHAProxy) changes(s *haproxy.Section, l haproxy.Line) bool {
+	if l.Word(0) != "http-request" || !l.Has("if") && !l.Has("unless") || len(l.Words) < 5 {
+		return false
+	}
+	kinds := []string{"set-header", "add-header", "del-header"}
+	same := func(o haproxy.Line) bool { return strings.EqualFold(o.Word(2), l.Word(2)) }
+	switch {
+	case slices.Contains([]string{"set-path", "replace-path"}, l.Word(1)):
+		kinds, same = pathChanges, func(haproxy.Line) bool { return true }
+	case !slices.Contains(kinds, l.Word(1)) || !isField(l.Word(2)) || bySelf(l.Word(2)) || l.Word(3) == "-m":
+		return false
+	}
+	return !slices.ContainsFunc(s.All("http-request"), func(o haproxy.Line) bool {
+		return o.No > l.No && !o.Has("if") && !o.Has("unless") && slices.Contains(kinds, o.Word(1)) && same(o)
+	})
+}
+
+// changing are the guards of a line that changes some requests.
+func (h *fromHAProxy) changing(s *haproxy.Section, l haproxy.Line) []guard {
+	terms, ok := h.terms(s, l)
+	if !ok && strings.HasSuffix(l.Word(1), "et-header") {
+		h.edit(l, &route{}, true) // which says so
+	}
+	if !ok {
+		return nil // it is refused, or noted
+	}
+	return alternatives(terms, guard{lost: Note{l.At(), h.name(l), "(" + strings.Join(l.Words, " ") + ") would change other requests"}, then: func(r route, rest []guard) {
+		h.edit(l, &r, false)
+		h.guarded(r, rest)
+	}})
+}
+
+// pathChanges are the actions that change the path.
+var pathChanges = []string{"set-path", "replace-path", "set-pathq", "replace-pathq", "set-uri", "replace-uri", "normalize-uri"}
+
+// pathChanged reports whether the path is another one before a line of a section is
+// looked at.
+func pathChanged(s *haproxy.Section, l haproxy.Line) bool {
+	return slices.ContainsFunc(s.All("http-request"), func(o haproxy.Line) bool {
+		return slices.Contains(pathChanges, o.Word(1)) && (o.No < l.No && l.Word(0) == "http-request" || l.Word(0) == "use_backend" || l.Word(0) == "redirect")
+	})
+}
+
+// cutPath is a path whose beginning is exchanged.
+var cutPath = regexp.MustCompile(`^%\[path,regsub\(\^([^,()|$"'\\]+),([^,()"'\\$]*)\)\]$`)
+
+// setPath converts a path behind another one, or with another beginning.
+func setPath(format string, r *route) bool {
+	if prefix, ok := strings.CutSuffix(format, "%[path]"); ok && isPath(prefix) && !strings.ContainsAny(prefix, "%") && r.rewrite[0] == "" {
+		r.add = strings.TrimSuffix(prefix, "/") + r.add
+		return true
+	}
+	m := cutPath.FindStringSubmatch(format)
+	if m == nil || r.rewrite[0] != "" || r.add != "" || !isPath(m[2]) {
+		return false
+	}
+	re, ok := expression("(?s)^"+m[1]+"(.*)$", false)
+	r.rewrite = [2]string{re, m[2] + "${1}"}
+	return ok
+}
+
+func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
+	name := l.Word(2)
+	isRequest, adds := l.Word(0) == "http-request", l.Word(1) == "add-header"
+	value, ok := logFormat(l.Word(3), isRequest)
+	if isRequest && r.rewrite[0]+r.add != "" && strings.Contains(strings.ReplaceAll(value, "{path", "{uri"), "{uri") {
+		ok = false // it is of the path as it was changed
+	}
+	h.use(l)
+	switch {
+	case isRequest && bySelf(name):
+		// goodgate sends these by itself
+	case isRequest && strings.EqualFold(name, "Host") && !conditional && isName(value):
+		r.host = value
+	case !isField(name) || conditional:
+		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a condition, or is a field that cannot be set, and is left out")
+	case !ok && isRequest:
+		r.dropRequest = append(slices.Clone(r.dropRequest), name)
+		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a variable and is left out; a client's own is taken off, so that nobody can pretend it")
+	case !ok:
+		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a variable and is left out")
+	case isRequest && adds:
+		r.addRequest = with(r.addRequest, name, value)
+	case isRequest:
+		r.setRequest = with(r.setRequest, name, value)
+	case adds:
+		r.addResponse = with(r.addResponse, name, value)
+	default:
+		r.setResponse = with(r.setResponse, name, value)
+	}
+}
