@@ -190,6 +190,9 @@ func formatOf(file string) (string, error) {
 	case strings.HasPrefix(name, "nginx"):
 		return convert.FormatNginx, nil
 	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return convert.FormatNginx, nil // a folder of its sites
+	}
 	text, err := readConfiguration(file)
 	if err != nil {
 		return "", err

@@ -19,6 +19,12 @@ func TestFormatOfName(t *testing.T) {
 	}
 }
 
+func TestFormatOfFolder(t *testing.T) {
+	if got, err := formatOf(t.TempDir()); got != "nginx" {
+		t.Errorf("a folder is taken for %q (%v)", got, err)
+	}
+}
+
 // Every example in the tree is known by its text alone.
 func TestFormatOfText(t *testing.T) {
 	found := map[string]int{}
