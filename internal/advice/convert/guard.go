@@ -146,7 +146,7 @@ func (c conditions) and(o conditions) (conditions, verdict) {
 	for name, value := range o.headers {
 		have, set := out.headers[name]
 		narrow, met := narrower(have, value)
-		unless(!set || met, impossible)
+		unless(!set || met, unsayable) // a request can have the header on two lines
 		out.headers = with(out.headers, name, narrow)
 	}
 	out.asked = maps.Clone(c.asked)
