@@ -91,6 +91,7 @@ var manyWords = map[situation.ID]string{
 	situation.CertName:        "have a certificate for another name",
 	situation.CertUnknownCA:   "have a certificate from an unknown authority",
 	situation.ClosedEarly:     "close connections without an answer",
+	situation.ClosesAll:       "close every connection without an answer",
 	situation.KeepAliveRace:   "close idle connections as they are used",
 	situation.StreamRefused:   "turn requests away",
 	situation.ResponseTimeout: "do not answer in time",
@@ -125,5 +126,6 @@ var manyWords = map[situation.ID]string{
 	situation.HeldOver:      "have requests that wait for an upstream",
 	situation.AtLimit:       "are at their limit",
 	situation.AllSlow:       "have upstreams that all answer slowly",
+	situation.ClientsLeave:  "have clients that leave before the answer",
 	situation.FailAlike:     "have upstreams that all fail in the same way",
 }

@@ -25,6 +25,7 @@ func (p *Pool) troubles(now time.Time) (list []Trouble) {
 			add(p.met(id, now))
 		}
 	}
+	add(p.left(now))
 	add(p.queueing())
 	add(p.checkIsWrong(now))
 	if none.id == situation.Starting {
@@ -32,15 +33,17 @@ func (p *Pool) troubles(now time.Time) (list []Trouble) {
 	}
 	each := p.each(now)
 	if t, ok := p.alike(each, now); ok {
-		return append(list, t)
+		each = []Trouble{t}
 	}
-	return append(list, each...)
+	list = append(list, each...)
+	add(p.met(situation.RetriesStopped, now)) // after its cause
+	return list
 }
 
 // met are the situations that requests show of a pool as a whole.
 var met = []situation.ID{
 	situation.HoldExpired, situation.NoUpstream, situation.NameUnknown, situation.ResolverSilent, situation.Overloaded, situation.Loop, situation.UpgradeFails, situation.Internal,
-	situation.RetriesStopped, situation.FallbackInUse, situation.StaleInUse, situation.HeldOver, situation.RateLimited,
+	situation.FallbackInUse, situation.StaleInUse, situation.HeldOver, situation.RateLimited,
 }
 
 // waits are those that come of having no upstream, and are told with that.
@@ -152,6 +155,36 @@ func (p *Pool) met(id situation.ID, now time.Time) (Trouble, bool) {
 	t.Text = sentences(t.Text, p.places(id), p.orders(id, now))
 	return t, true
 }
+
+// left says that many clients leave before they have an answer.
+func (p *Pool) left(now time.Time) (Trouble, bool) {
+	s := p.seen[situation.ClientsLeave]
+	if s == nil || s.n < manyLeft || leftShare*s.n < int(p.Minute.Requests) {
+		return Trouble{}, false
+	}
+	t := tell(situation.ClientsLeave, situation.Facts{Pool: p.Name}, now.Sub(s.last) > recently,
+		fmt.Sprintf("It concerned %s of %s in the last minute, %s.", number(s.n), counted(p.Minute.Requests, "request"), times(s.first, s.last, now, s.n)),
+		"The longest wait was "+round(s.longest)+".", p.flying())
+	t.First, t.Last = s.first, s.last
+	t.raise(2*s.n > int(p.Minute.Requests))
+	return t, true
+}
+
+const (
+	manyLeft  = 10 // clients that left in a minute
+	leftShare = 5  // one in so many that leaves is many
+)
+
+// flying says how many requests upstreams have not answered yet, when they are many.
+func (p *Pool) flying() string {
+	if p.InFlight < manyFlying {
+		return ""
+	}
+	return number(p.InFlight) + " requests are in flight."
+}
+
+// manyFlying is how many requests at once tell of a load that is worth a word.
+const manyFlying = 20
 
 // longHold is how long a request has to wait for somebody to notice.
 const longHold = 500 * time.Millisecond
@@ -266,6 +299,7 @@ func (p *Pool) alike(each []Trouble, now time.Time) (Trouble, bool) {
 		all.Attempts += m.Attempts
 		all.Failed += m.Failed
 		all.Escaped += m.Escaped
+		all.again += m.again
 		if first.IsZero() || !t.First.IsZero() && t.First.Before(first) {
 			first = t.First
 		}
@@ -275,7 +309,7 @@ func (p *Pool) alike(each []Trouble, now time.Time) (Trouble, bool) {
 	}
 	f := situation.Facts{Pool: p.Name, Of: len(each), Error: lower(each[0].Headline)}
 	if slow == len(each) {
-		t := tell(situation.AllSlow, f, false, p.answers())
+		t := tell(situation.AllSlow, f, false, p.answers(), p.flying())
 		return t, true
 	}
 	t := tell(situation.FailAlike, f, false,
