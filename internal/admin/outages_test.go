@@ -128,3 +128,27 @@ func TestSlowUnderLoad(t *testing.T) {
 		}
 	}
 }
+
+// TestClientsWait: a listener that has as many clients as it may is told, and that it was.
+func TestClientsWait(t *testing.T) {
+	now := time.Unix(at, 0)
+	for name, test := range map[string]struct {
+		crowd Crowd
+		want  string // level, headline and a part of the text
+	}{
+		"a moment": {Crowd{Clients: 20, Waits: true, Since: now, Last: now}, "warning New clients wait to be accepted The listeners together may have 20 connections of clients at once, and all of them are in use."},
+		"for long": {Crowd{Listener: ":80", Clients: 5, Waits: true, Since: now.Add(-time.Hour), Last: now.Add(-time.Hour)}, "error New clients wait to be accepted Listener :80 may have 5 connections"},
+		"lately":   {Crowd{Clients: 20, Since: now.Add(-50 * time.Second), Last: now.Add(-20 * time.Second)}, "notice New clients waited to be accepted The listeners together may have 20 connections of clients at once, and all of them were in use. It was met last at"},
+		"long ago": {Crowd{Clients: 20, Last: now.Add(-2 * time.Minute)}, ""},
+	} {
+		f, s := newTest(t, Options{})
+		f.crowds = []Crowd{test.crowd}
+		got := ""
+		if all := ranked(s.ownTroubles(&Status{Now: now})); len(all) == 1 {
+			got = all[0].Level + " " + all[0].Headline + " " + all[0].Text
+		}
+		if !strings.HasPrefix(got, test.want) || test.want == "" && got != "" {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}

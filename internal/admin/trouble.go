@@ -95,7 +95,30 @@ func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 		t.Last = last
 		list = append(list, t)
 	}
+	for _, c := range s.opts.Control.Crowds() {
+		if t, ok := c.trouble(out.Now); ok {
+			list = append(list, t)
+		}
+	}
 	return append(list, strayTroubles(s.opts.Tally.strays(out.Now.Unix()), out.Now)...)
+}
+
+// trouble says that new clients wait.
+func (c *Crowd) trouble(now time.Time) (Trouble, bool) {
+	if !c.Waits && now.Sub(c.Last) > time.Minute {
+		return Trouble{}, false
+	}
+	where, when := "The listeners together", "It was met last at "+clock(c.Last, now)+"."
+	if c.Listener != "" {
+		where = "Listener " + c.Listener
+	}
+	if c.Waits {
+		when = "That has been so since " + clock(c.Since, now) + "."
+	}
+	t := tell(situation.ClientsWait, situation.Facts{Name: where, N: c.Clients}, !c.Waits && now.Sub(c.Last) > recently, when)
+	t.First, t.Last = c.Since, c.Last
+	t.raise(c.Waits && now.Sub(c.Since) >= time.Second)
+	return t, true
 }
 
 // strayTroubles are those of requests that came to no pool.
