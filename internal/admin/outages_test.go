@@ -93,19 +93,21 @@ func TestClosesEveryConnection(t *testing.T) {
 // TestClientsLeave: a pool that answers later than its clients wait.
 func TestClientsLeave(t *testing.T) {
 	left := proxy.Record{Reason: reason.ClientGone, Duration: 10 * time.Second, Attempts: []proxy.Attempt{{Upstream: "a", Reason: reason.ClientGone, Decision: reason.ClientsFault}}}
-	begun := left
+	begun, held := left, left
+	held.Held, held.Attempts = 10*time.Second, nil
 	begun.Attempts = []proxy.Attempt{{Upstream: "a", Status: 200, Decision: reason.Answered}}
 	ok := proxy.Record{Status: 200, Attempts: []proxy.Attempt{{Upstream: "a", Status: 200}}}
 	for name, test := range map[string]struct {
 		records []*proxy.Record
 		level   string
 	}{
-		"most leave":          {append(several(30, left), several(10, ok)...), "error"},
-		"a quarter leaves":    {append(several(10, left), several(30, ok)...), "warning"},
-		"one in ten leaves":   {append(several(10, left), several(90, ok)...), ""},
-		"few leave":           {several(9, left), ""},
-		"they leave a stream": {several(30, begun), ""},
-		"nobody leaves":       {several(30, ok), ""},
+		"most leave":            {append(several(30, left), several(10, ok)...), "error"},
+		"a quarter leaves":      {append(several(10, left), several(30, ok)...), "warning"},
+		"one in ten leaves":     {append(several(10, left), several(90, ok)...), ""},
+		"few leave":             {several(9, left), ""},
+		"they leave a stream":   {several(30, begun), ""},
+		"they leave while held": {several(30, held), ""},
+		"nobody leaves":         {several(30, ok), ""},
 	} {
 		all := outage(2000, test.records...)
 		switch {
@@ -149,6 +151,19 @@ func TestClientsWait(t *testing.T) {
 		}
 		if !strings.HasPrefix(got, test.want) || test.want == "" && got != "" {
 			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
+
+// TestBackAtOnce: that requests wait in vain is over as soon as an upstream is back.
+func TestBackAtOnce(t *testing.T) {
+	now := time.Unix(at, 0)
+	for since, over := range map[time.Duration]bool{-time.Second: true, -time.Minute: false} {
+		p := Pool{Name: "app", Available: 1, seen: sightings{situation.HoldExpired: {n: 3, escaped: 3, first: now.Add(-9 * time.Second), last: now.Add(-3 * time.Second)}},
+			Upstreams: []Upstream{{Address: "a", Available: true, Operator: "ready", state: situation.Healthy, Since: now.Add(since)}}}
+		want := map[bool]string{true: "warning", false: "error"}[over]
+		if all := ranked(p.troubles(now)); len(all) != 1 || all[0].Over != over || all[0].Level != want {
+			t.Errorf("%v: got %+v", since, all)
 		}
 	}
 }

@@ -177,7 +177,7 @@ func (p *poolTally) notice(r *proxy.Record, now int64) {
 		x := seen.note(id, at, false, nil)
 		x.longest = max(x.longest, r.Held)
 	}
-	if r.Reason == reason.ClientGone && !begun(r) {
+	if r.Reason == reason.ClientGone && r.Held == 0 && !begun(r) { // what is held is told as that
 		x := seen.note(situation.ClientsLeave, at, false, nil)
 		x.longest = max(x.longest, r.Duration)
 	}

@@ -127,7 +127,7 @@ func strayTroubles(sum stray, now time.Time) (list []Trouble) {
 		s := sum.seen[id]
 		switch {
 		case id != situation.NoRoute:
-			list = append(list, s.tell(id, "", uint64(sum.requests), now))
+			list = append(list, s.tell(id, "", uint64(sum.requests), now.Sub(s.last) > recently, now))
 		case s.n >= manyLost && 2*s.n >= int(sum.requests):
 			t := tell(id, situation.Facts{N: s.n, Of: int(sum.requests)}, now.Sub(s.last) > recently, "The last was at "+clock(s.last, now)+".")
 			t.First, t.Last = s.first, s.last

@@ -151,7 +151,8 @@ func (p *Pool) met(id situation.ID, now time.Time) (Trouble, bool) {
 	if s == nil || id == situation.HeldOver && s.longest < longHold {
 		return Trouble{}, false
 	}
-	t := s.tell(id, p.Name, p.Minute.Requests, now)
+	over := now.Sub(s.last) > recently || id == situation.HeldOver || slices.Contains(waits, id) && p.back(s.last)
+	t := s.tell(id, p.Name, p.Minute.Requests, over, now)
 	t.Text = sentences(t.Text, p.places(id), p.orders(id, now))
 	return t, true
 }
@@ -186,12 +187,16 @@ func (p *Pool) flying() string {
 // manyFlying is how many requests at once tell of a load that is worth a word.
 const manyFlying = 20
 
+// back reports whether an upstream has become available since.
+func (p *Pool) back(since time.Time) bool {
+	return slices.ContainsFunc(p.Upstreams, func(u Upstream) bool { return u.Available && u.Since.After(since) })
+}
+
 // longHold is how long a request has to wait for somebody to notice.
 const longHold = 500 * time.Millisecond
 
 // tell makes a trouble of what requests have shown.
-func (s *sighting) tell(id situation.ID, pool string, requests uint64, now time.Time) Trouble {
-	over := now.Sub(s.last) > recently || id == situation.HeldOver
+func (s *sighting) tell(id situation.ID, pool string, requests uint64, over bool, now time.Time) Trouble {
 	saw := "No client saw an error of it."
 	if s.escaped > 0 {
 		saw = fmt.Sprintf("Clients saw %s.", counted(s.escaped, "error"))

@@ -78,7 +78,7 @@ var pools = []Row{
 		ID: HoldExpired, Level: Error, Reason: reason.HoldExpired,
 		Headline: "Requests wait in vain for an upstream", Past: "Requests waited in vain for an upstream",
 		Cause: "No upstream of pool {pool} became available within hold.for.",
-		Do:    "Bring an upstream back; goodgate status shows the state of each.", DoPast: "If restarts take this long, raise hold.for, or add an upstream.",
+		Do:    "Bring an upstream back; goodgate status shows the state of each.", DoPast: "The time line of the dashboard, and the log, say what the upstreams had. If it was a restart that takes this long, raise hold.for, or add an upstream.",
 	}, {
 		ID: NoUpstream, Level: Error, Reason: reason.NoUpstream,
 		Headline: "Requests find no upstream", Past: "Requests found no upstream",
