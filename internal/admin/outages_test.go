@@ -54,12 +54,12 @@ func TestNothingIsHiddenFromWhoSawAnError(t *testing.T) {
 	saved.Attempts[1] = proxy.Attempt{Upstream: "a", Status: 200}
 	failed := several(4, closed(3, reason.NoAttemptsLeft))
 	for want, records := range map[string][]*proxy.Record{
-		"12 of 13 attempts in the last minute failed so, at 06:13:20. Clients saw 4 errors from it; the other attempts were for the same requests.":                                append(failed[:4:4], &ok),
-		"13 of 15 attempts in the last minute failed so, at 06:13:20. Clients saw 4 errors from it; of the other attempts, 1 was hidden, and the rest were for the same requests.": append(failed[:4:4], &ok, &saved),
-		"2 of 3 attempts in the last minute failed so, at 06:13:20. Clients saw 1 error from it, and the others were hidden.":                                                      append(several(1, closed(1, reason.NotSafe)), &saved),
+		"Clients saw 4 errors from it; the other attempts were for the same requests.":                                append(failed[:4:4], &ok),
+		"Clients saw 4 errors from it; of the other attempts, 1 was hidden, and the rest were for the same requests.": append(failed[:4:4], &ok, &saved),
+		"Clients saw 1 error from it, and the others were hidden.":                                                    append(several(1, closed(1, reason.NotSafe)), &saved),
 	} {
 		all := outage(0, records...)
-		if len(all) != 1 || !strings.Contains(all[0].Text, strings.ReplaceAll(want, "06:13:20", time.Unix(at, 0).Format(time.TimeOnly))) {
+		if len(all) != 1 || !strings.Contains(all[0].Text, want) {
 			t.Errorf("want %q, got %+v", want, all)
 		}
 	}

@@ -103,31 +103,13 @@ func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 	return append(list, strayTroubles(s.opts.Tally.strays(out.Now.Unix()), out.Now)...)
 }
 
-// trouble says that new clients wait.
-func (c *Crowd) trouble(now time.Time) (Trouble, bool) {
-	if !c.Waits && now.Sub(c.Last) > time.Minute {
-		return Trouble{}, false
-	}
-	where, when := "The listeners together", "It was met last at "+clock(c.Last, now)+"."
-	if c.Listener != "" {
-		where = "Listener " + c.Listener
-	}
-	if c.Waits {
-		when = "That has been so since " + clock(c.Since, now) + "."
-	}
-	t := tell(situation.ClientsWait, situation.Facts{Name: where, N: c.Clients}, !c.Waits && now.Sub(c.Last) > recently, when)
-	t.First, t.Last = c.Since, c.Last
-	t.raise(c.Waits && now.Sub(c.Since) >= time.Second)
-	return t, true
-}
-
 // strayTroubles are those of requests that came to no pool.
 func strayTroubles(sum stray, now time.Time) (list []Trouble) {
 	for _, id := range slices.Sorted(maps.Keys(sum.seen)) {
 		s := sum.seen[id]
 		switch {
 		case id != situation.NoRoute:
-			list = append(list, s.tell(id, "", uint64(sum.requests), now.Sub(s.last) > recently, now))
+			list = append(list, s.tell(id, "", uint64(sum.requests), false, now))
 		case s.n >= manyLost && 2*s.n >= int(sum.requests):
 			t := tell(id, situation.Facts{N: s.n, Of: int(sum.requests)}, now.Sub(s.last) > recently, "The last was at "+clock(s.last, now)+".")
 			t.First, t.Last = s.first, s.last

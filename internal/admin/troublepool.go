@@ -151,45 +151,14 @@ func (p *Pool) met(id situation.ID, now time.Time) (Trouble, bool) {
 	if s == nil || id == situation.HeldOver && s.longest < longHold {
 		return Trouble{}, false
 	}
-	over := now.Sub(s.last) > recently || id == situation.HeldOver || slices.Contains(waits, id) && p.back(s.last)
-	t := s.tell(id, p.Name, p.Minute.Requests, over, now)
+	t := s.tell(id, p.Name, p.Minute.Requests, slices.Contains(waits, id) && p.backSince(s.last), now)
 	t.Text = sentences(t.Text, p.places(id), p.orders(id, now))
 	return t, true
 }
 
-// left says that many clients leave before they have an answer.
-func (p *Pool) left(now time.Time) (Trouble, bool) {
-	s := p.seen[situation.ClientsLeave]
-	if s == nil || s.n < manyLeft || leftShare*s.n < int(p.Minute.Requests) {
-		return Trouble{}, false
-	}
-	t := tell(situation.ClientsLeave, situation.Facts{Pool: p.Name}, now.Sub(s.last) > recently,
-		fmt.Sprintf("It concerned %s of %s in the last minute, %s.", number(s.n), counted(p.Minute.Requests, "request"), times(s.first, s.last, now, s.n)),
-		"The longest wait was "+round(s.longest)+".", p.flying())
-	t.First, t.Last = s.first, s.last
-	t.raise(2*s.n > int(p.Minute.Requests))
-	return t, true
-}
-
-const (
-	manyLeft  = 10 // clients that left in a minute
-	leftShare = 5  // one in so many that leaves is many
-)
-
-// flying says how many requests upstreams have not answered yet, when they are many.
-func (p *Pool) flying() string {
-	if p.InFlight < manyFlying {
-		return ""
-	}
-	return number(p.InFlight) + " requests are in flight."
-}
-
-// manyFlying is how many requests at once tell of a load that is worth a word.
-const manyFlying = 20
-
-// back reports whether an upstream has become available since.
-func (p *Pool) back(since time.Time) bool {
-	return slices.ContainsFunc(p.Upstreams, func(u Upstream) bool { return u.Available && u.Since.After(since) })
+// backSince reports whether an upstream has become available since a moment.
+func (p *Pool) backSince(at time.Time) bool {
+	return slices.ContainsFunc(p.Upstreams, func(u Upstream) bool { return u.Available && u.Since.After(at) })
 }
 
 // longHold is how long a request has to wait for somebody to notice.
@@ -197,6 +166,7 @@ const longHold = 500 * time.Millisecond
 
 // tell makes a trouble of what requests have shown.
 func (s *sighting) tell(id situation.ID, pool string, requests uint64, over bool, now time.Time) Trouble {
+	over = over || now.Sub(s.last) > recently || id == situation.HeldOver
 	saw := "No client saw an error of it."
 	if s.escaped > 0 {
 		saw = fmt.Sprintf("Clients saw %s.", counted(s.escaped, "error"))

@@ -35,7 +35,7 @@ func faultScenes() []scene {
 	}
 	return []scene{
 		{"closes each without an answer", word{"warning", situation.ClosesAll, false, "The upstream closes every connection without an answer", "has answered no request", "the scheme (http or https)"}, withFault(raw(""), "")},
-		{"closes some without an answer", word{"warning", situation.ClosedEarly, false, "The upstream closes connections without an answer", "attempts in the last minute failed so", "out-of-memory"}, withFault(func(s *stage) string {
+		{"closes some without an answer", word{"warning", situation.ClosedEarly, false, "The upstream closes connections without an answer", "attempts in the last minute failed ", "out-of-memory"}, withFault(func(s *stage) string {
 			var n atomic.Int64
 			return s.serve(func(http.ResponseWriter, *http.Request) {
 				if n.Add(1)%2 == 0 {
