@@ -274,7 +274,10 @@ func (f hostileFleet) Draining() bool { return false }
 func (f hostileFleet) Certificates() map[string]time.Time {
 	return map[string]time.Time{hostileText: time.Now()}
 }
-func (f hostileFleet) OutOfFiles() (time.Time, uint64)            { return time.Now(), 7 }
+func (f hostileFleet) OutOfFiles() (time.Time, uint64) { return time.Now(), 7 }
+func (f hostileFleet) Crowds() []admin.Crowd {
+	return []admin.Crowd{{Listener: hostileText, Waits: true}}
+}
 func (f hostileFleet) Found(string) bool                          { return true }
 func (f hostileFleet) SourceError(string) (string, reason.Reason) { return hostileText, reason.None }
 func (f hostileFleet) LastCheck(balancer.Key) admin.Check {

@@ -42,6 +42,7 @@ type doctorFlags struct {
 	wait    time.Duration
 	maxWait time.Duration
 	json    bool
+	form    choice
 	quiet   bool
 }
 
@@ -90,7 +91,10 @@ configuration is wrong, 3 something makes requests fail, 4 something may.`,
 	c.Flags().StringVar(&f.user, "user", "", "user the proxy runs as (to check socket permissions)")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "watch an idle connection for so long, to find each upstream's keep-alive timeout")
 	c.Flags().DurationVar(&f.maxWait, "max-wait", 10*time.Second, "longest wait for one connection or answer")
-	c.Flags().BoolVar(&f.json, "json", false, "write JSON")
+	c.Flags().BoolVar(&f.json, "json", false, "the same as --output json")
+	f.form.of = []string{"text", "json"}
+	c.Flags().VarP(&f.form, "output", "o", "form of what is printed: text or json (default text)")
+	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(f.form.of, cobra.ShellCompDirectiveNoFileComp))
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "write findings only, not the steps")
 	c.MarkFlagFilename("config", "yaml", "yml")
 	c.MarkFlagFilename("nginx", "conf")
@@ -238,7 +242,7 @@ func (f *doctorFlags) options(progress io.Writer) doctor.Options {
 
 func (f *doctorFlags) write(out io.Writer, report *finding.Report) error {
 	var err error
-	if f.json {
+	if f.json || f.form.value == "json" {
 		err = report.WriteJSON(out)
 	} else {
 		err = report.WriteText(out, finding.TextOptions{Color: colorful(out), Steps: !f.quiet})

@@ -38,8 +38,8 @@ func printStatus(out io.Writer, s *admin.Status) {
 		printable.Fprintf(out, "the last reload failed at %s: %s\n", s.Config.Failed.Format(time.DateTime), s.Config.Error)
 	}
 	printMinute(out, s.Pools)
-	for i := range s.Troubles {
-		printTrouble(out, &s.Troubles[i])
+	for _, g := range admin.Folded(s.Troubles) {
+		printTrouble(out, &g)
 	}
 	for _, p := range s.Pools {
 		printable.Fprintf(out, "\npool %s (%s): %d of %s available, %d in flight, %d waiting\n",

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"io"
 	"strings"
 
@@ -24,13 +23,16 @@ func printMinute(out io.Writer, pools []admin.Pool) {
 }
 
 // printTrouble says what is wrong, where, why, and what to do.
-func printTrouble(out io.Writer, t *admin.Trouble) {
-	over := ""
-	if t.Over {
+func printTrouble(out io.Writer, g *admin.Group) {
+	place, over := g.Place()+": ", ""
+	if g.Count == 1 && g.Place() == "" {
+		place = "goodgate: "
+	}
+	if g.Over {
 		over = " (over)"
 	}
-	printable.Fprintf(out, "\n%s: %s: %s%s\n  %s\n", t.Level, cmp.Or(strings.TrimSpace(t.Pool+" "+t.Upstream), "goodgate"), t.Headline, over, t.Text)
-	if t.Do != "" {
-		printable.Fprintf(out, "  Next step: %s\n", t.Do)
+	printable.Fprintf(out, "\n%s: %s%s%s\n  %s\n", g.Level, strings.TrimPrefix(place, ": "), g.Title(), over, g.Evidence())
+	if g.Do != "" {
+		printable.Fprintf(out, "  Next step: %s\n", g.Do)
 	}
 }

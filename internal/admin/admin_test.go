@@ -27,6 +27,7 @@ type fake struct {
 	weights  []string
 	lost     string
 	check    Check
+	crowds   []Crowd
 }
 
 func newFake(t *testing.T) *fake {
@@ -47,6 +48,7 @@ func (f *fake) Draining() bool                             { return f.draining }
 func (f *fake) LastCheck(balancer.Key) Check               { return f.check }
 func (f *fake) Certificates() map[string]time.Time         { return nil }
 func (f *fake) OutOfFiles() (time.Time, uint64)            { return time.Time{}, 0 }
+func (f *fake) Crowds() []Crowd                            { return f.crowds }
 func (f *fake) Found(string) bool                          { return true }
 func (f *fake) SourceError(string) (string, reason.Reason) { return f.lost, reason.None }
 func (f *fake) Reload(string) ([]string, error)            { return []string{"a: 1 -> 2"}, f.fails }

@@ -21,6 +21,7 @@ type upstreamTally struct {
 // piece is some seconds of an upstream.
 type piece struct {
 	attempts, failed, escaped uint32
+	again                     uint32 // failed for a request of which the client saw another error
 	abandoned                 uint32 // another upstream had been asked too, and answered first
 	answered                  uint32
 	took, longest             time.Duration // until the response headers of those answered
@@ -53,6 +54,9 @@ func (u *upstreamTally) count(r *proxy.Record, i int, escaped bool, now int64) {
 		}
 	case a.Reason.Fault() == reason.FaultUpstream:
 		u.fail(p, &a, at, escaped)
+		if r.Escaped() && !escaped {
+			p.again++
+		}
 	case a.Status != 0 && at.After(u.good):
 		u.good = at
 	}
@@ -106,6 +110,7 @@ func (u *upstreamTally) view(now int64) Minute {
 		m.Attempts += int(p.attempts)
 		m.Failed += int(p.failed)
 		m.Escaped += int(p.escaped)
+		m.again += int(p.again)
 		m.Abandoned += int(p.abandoned)
 		m.hung.merge(p.hung)
 		m.Answered += int(p.answered)

@@ -110,7 +110,19 @@ func (m *Minute) noticed(whom string) string {
 	case m.Escaped == m.Failed:
 		return fmt.Sprintf("Clients saw %s from %s.", counted(m.Escaped, "error"), whom)
 	}
-	return fmt.Sprintf("Clients saw %s from %s, and the others were hidden.", counted(m.Escaped, "error"), whom)
+	saw := fmt.Sprintf("Clients saw %s from %s", counted(m.Escaped, "error"), whom)
+	switch hidden := m.Failed - m.Escaped - m.again; {
+	case m.again == 0:
+		return saw + ", and the others were hidden."
+	case hidden <= 0:
+		return saw + "; the other attempts were for the same requests."
+	default:
+		verb := "were"
+		if hidden == 1 {
+			verb = "was"
+		}
+		return fmt.Sprintf("%s; of the other attempts, %s %s hidden, and the rest were for the same requests.", saw, number(hidden), verb)
+	}
 }
 
 // sentences joins those that are not empty.

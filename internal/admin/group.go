@@ -1,6 +1,12 @@
 package admin
 
-import "github.com/goodgate/goodgate/internal/situation"
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/situation"
+)
 
 // What a group says of its members, and how many groups there are, is bounded: a
 // fleet of which every upstream is sick is told of in a few lines.
@@ -24,17 +30,75 @@ type Spot struct {
 	Upstream string `json:"upstream,omitempty"`
 }
 
+// kind is what alike troubles have in common.
+type kind struct {
+	situation, level string
+	over, ofUpstream bool
+}
+
+func (t *Trouble) kind() kind { return kind{t.Situation, t.Level, t.Over, t.Upstream != ""} }
+
+// fewAlike are told of one by one where there is no page to open.
+const fewAlike = 3
+
+// Folded is for a terminal: it puts together what more than a few are in alike, and leaves
+// the others as they are. The order stays.
+func Folded(list []Trouble) (folded []Group) {
+	many := map[kind]*Group{}
+	for _, g := range grouped(list) {
+		if g.Count > fewAlike && g.Situation != "" {
+			many[g.kind()] = &g
+		}
+	}
+	for _, t := range list {
+		switch g, ok := many[t.kind()]; {
+		case !ok:
+			folded = append(folded, Group{Trouble: t, Count: 1})
+		case g != nil:
+			folded = append(folded, *g)
+			many[t.kind()] = nil
+		}
+	}
+	return folded
+}
+
+// Place says where it is, empty for goodgate itself and for several.
+func (g *Group) Place() string {
+	if g.Count > 1 {
+		return ""
+	}
+	return spot(g.Pool, g.Upstream)
+}
+
+// Title is a short sentence: what is wrong, and with how many.
+func (g *Group) Title() string { return cmp.Or(g.Summary, g.Headline) }
+
+// Evidence is the cause and what was seen of it; of several, that of the first, and which
+// they are.
+func (g *Group) Evidence() string {
+	if g.Count == 1 {
+		return g.Text
+	}
+	var names []string
+	for _, m := range g.Members {
+		names = append(names, spot(m.Pool, m.Upstream))
+	}
+	list := strings.Join(names, ", ")
+	if more := g.Count - len(names); more > 0 {
+		list += fmt.Sprintf(", and %d more", more)
+	}
+	return fmt.Sprintf("The first, %s: %s All of them: %s.", names[0], g.Text, list)
+}
+
+func spot(pool, upstream string) string { return strings.TrimSpace(pool + " " + upstream) }
+
 // grouped puts together what is alike, in the order of the first of each.
 func grouped(list []Trouble) []Group {
-	type kind struct {
-		situation, level string
-		over, ofUpstream bool
-	}
 	groups := []Group{}
 	places := map[kind]int{}
 	pools := map[kind]map[string]bool{}
 	for _, t := range list {
-		k := kind{t.Situation, t.Level, t.Over, t.Upstream != ""}
+		k := t.kind()
 		i, ok := places[k]
 		if !ok {
 			if len(groups) == mostGroups {
@@ -91,6 +155,7 @@ var manyWords = map[situation.ID]string{
 	situation.CertName:        "have a certificate for another name",
 	situation.CertUnknownCA:   "have a certificate from an unknown authority",
 	situation.ClosedEarly:     "close connections without an answer",
+	situation.ClosesAll:       "close every connection without an answer",
 	situation.KeepAliveRace:   "close idle connections as they are used",
 	situation.StreamRefused:   "turn requests away",
 	situation.ResponseTimeout: "do not answer in time",
@@ -125,5 +190,6 @@ var manyWords = map[situation.ID]string{
 	situation.HeldOver:      "have requests that wait for an upstream",
 	situation.AtLimit:       "are at their limit",
 	situation.AllSlow:       "have upstreams that all answer slowly",
+	situation.ClientsLeave:  "have clients that leave before the answer",
 	situation.FailAlike:     "have upstreams that all fail in the same way",
 }

@@ -64,9 +64,10 @@ type Minute struct {
 	LastFailed time.Time      `json:"last_failed,omitzero"` // also when that is longer ago
 	LastGood   time.Time      `json:"last_good,omitzero"`
 
-	seen sightings // of what failed
-	hung sightings // of what was abandoned, because it seemed to hang
-	slow sightings // of what took long
+	seen  sightings // of what failed
+	again int       // failed for a request of which the client saw another error
+	hung  sightings // of what was abandoned, because it seemed to hang
+	slow  sightings // of what took long
 }
 
 // second is what ended in one.

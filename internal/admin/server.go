@@ -28,6 +28,8 @@ type Control interface {
 	// OutOfFiles tells when a file descriptor was last missing, zero = never, and how many
 	// there may be, 0 = not known.
 	OutOfFiles() (last time.Time, limit uint64)
+	// Crowds tells where clients wait to be accepted, or did.
+	Crowds() []Crowd
 	// SourceError tells why a pool's upstreams could not be looked up, empty when
 	// they could, and the reason that requests fail with; None = another.
 	SourceError(pool string) (string, reason.Reason)
@@ -36,6 +38,15 @@ type Control interface {
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)
 	SetWeight(k balancer.Key, weight int) error
+}
+
+// Crowd is a listener that has as many clients as it may, so that others wait to be
+// accepted.
+type Crowd struct {
+	Listener    string // empty = all that have no max_connections of their own
+	Clients     int    // that it may have
+	Waits       bool   // now
+	Since, Last time.Time
 }
 
 // Options configure a [Server].

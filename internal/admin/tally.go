@@ -2,6 +2,7 @@ package admin
 
 import (
 	"cmp"
+	"slices"
 	"sync"
 
 	"github.com/goodgate/goodgate/internal/situation"
@@ -176,12 +177,21 @@ func (p *poolTally) notice(r *proxy.Record, now int64) {
 		x := seen.note(id, at, false, nil)
 		x.longest = max(x.longest, r.Held)
 	}
+	if r.Reason == reason.ClientGone && r.Held == 0 && !begun(r) { // what is held is told as that
+		x := seen.note(situation.ClientsLeave, at, false, nil)
+		x.longest = max(x.longest, r.Duration)
+	}
 	for i := range r.Attempts {
 		if d := r.Attempts[i].Decision; d == reason.BudgetSpent || d == reason.Strained {
 			seen.note(situation.RetriesStopped, at, r.Escaped(), nil)
 			return
 		}
 	}
+}
+
+// begun reports whether an upstream has begun to answer a request.
+func begun(r *proxy.Record) bool {
+	return slices.ContainsFunc(r.Attempts, func(a proxy.Attempt) bool { return a.Status != 0 })
 }
 
 // plain reports whether a request was answered at its first attempt.

@@ -95,6 +95,11 @@ func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 		t.Last = last
 		list = append(list, t)
 	}
+	for _, c := range s.opts.Control.Crowds() {
+		if t, ok := c.trouble(out.Now); ok {
+			list = append(list, t)
+		}
+	}
 	return append(list, strayTroubles(s.opts.Tally.strays(out.Now.Unix()), out.Now)...)
 }
 
@@ -104,7 +109,7 @@ func strayTroubles(sum stray, now time.Time) (list []Trouble) {
 		s := sum.seen[id]
 		switch {
 		case id != situation.NoRoute:
-			list = append(list, s.tell(id, "", uint64(sum.requests), now))
+			list = append(list, s.tell(id, "", uint64(sum.requests), false, now))
 		case s.n >= manyLost && 2*s.n >= int(sum.requests):
 			t := tell(id, situation.Facts{N: s.n, Of: int(sum.requests)}, now.Sub(s.last) > recently, "The last was at "+clock(s.last, now)+".")
 			t.First, t.Last = s.first, s.last

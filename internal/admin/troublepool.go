@@ -25,6 +25,7 @@ func (p *Pool) troubles(now time.Time) (list []Trouble) {
 			add(p.met(id, now))
 		}
 	}
+	add(p.left(now))
 	add(p.queueing())
 	add(p.checkIsWrong(now))
 	if none.id == situation.Starting {
@@ -32,15 +33,17 @@ func (p *Pool) troubles(now time.Time) (list []Trouble) {
 	}
 	each := p.each(now)
 	if t, ok := p.alike(each, now); ok {
-		return append(list, t)
+		each = []Trouble{t}
 	}
-	return append(list, each...)
+	list = append(list, each...)
+	add(p.met(situation.RetriesStopped, now)) // after its cause
+	return list
 }
 
 // met are the situations that requests show of a pool as a whole.
 var met = []situation.ID{
 	situation.HoldExpired, situation.NoUpstream, situation.NameUnknown, situation.ResolverSilent, situation.Overloaded, situation.Loop, situation.UpgradeFails, situation.Internal,
-	situation.RetriesStopped, situation.FallbackInUse, situation.StaleInUse, situation.HeldOver, situation.RateLimited,
+	situation.FallbackInUse, situation.StaleInUse, situation.HeldOver, situation.RateLimited,
 }
 
 // waits are those that come of having no upstream, and are told with that.
@@ -148,17 +151,22 @@ func (p *Pool) met(id situation.ID, now time.Time) (Trouble, bool) {
 	if s == nil || id == situation.HeldOver && s.longest < longHold {
 		return Trouble{}, false
 	}
-	t := s.tell(id, p.Name, p.Minute.Requests, now)
+	t := s.tell(id, p.Name, p.Minute.Requests, slices.Contains(waits, id) && p.backSince(s.last), now)
 	t.Text = sentences(t.Text, p.places(id), p.orders(id, now))
 	return t, true
+}
+
+// backSince reports whether an upstream has become available since a moment.
+func (p *Pool) backSince(at time.Time) bool {
+	return slices.ContainsFunc(p.Upstreams, func(u Upstream) bool { return u.Available && u.Since.After(at) })
 }
 
 // longHold is how long a request has to wait for somebody to notice.
 const longHold = 500 * time.Millisecond
 
 // tell makes a trouble of what requests have shown.
-func (s *sighting) tell(id situation.ID, pool string, requests uint64, now time.Time) Trouble {
-	over := now.Sub(s.last) > recently || id == situation.HeldOver
+func (s *sighting) tell(id situation.ID, pool string, requests uint64, over bool, now time.Time) Trouble {
+	over = over || now.Sub(s.last) > recently || id == situation.HeldOver
 	saw := "No client saw an error of it."
 	if s.escaped > 0 {
 		saw = fmt.Sprintf("Clients saw %s.", counted(s.escaped, "error"))
@@ -266,6 +274,7 @@ func (p *Pool) alike(each []Trouble, now time.Time) (Trouble, bool) {
 		all.Attempts += m.Attempts
 		all.Failed += m.Failed
 		all.Escaped += m.Escaped
+		all.again += m.again
 		if first.IsZero() || !t.First.IsZero() && t.First.Before(first) {
 			first = t.First
 		}
@@ -275,7 +284,7 @@ func (p *Pool) alike(each []Trouble, now time.Time) (Trouble, bool) {
 	}
 	f := situation.Facts{Pool: p.Name, Of: len(each), Error: lower(each[0].Headline)}
 	if slow == len(each) {
-		t := tell(situation.AllSlow, f, false, p.answers())
+		t := tell(situation.AllSlow, f, false, p.answers(), p.flying())
 		return t, true
 	}
 	t := tell(situation.FailAlike, f, false,

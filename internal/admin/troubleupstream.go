@@ -13,6 +13,7 @@ const (
 	calm      = 2 * time.Minute  // without a change, and they have stopped
 	someSlow  = 3                // slow answers in a minute
 	slowShare = 20               // one in so many that is slow is many
+	closesAll = 5                // attempts, all of which ended without an answer
 	someHung  = 2                // attempts that were abandoned because nothing came back
 )
 
@@ -159,6 +160,9 @@ func (u *Upstream) checked(now time.Time) string {
 // attempts fail.
 func (u *Upstream) failing(p *Pool, id situation.ID, s *sighting, now time.Time) Trouble {
 	over := u.recovered(now)
+	if id == situation.ClosedEarly && s.n >= closesAll && s.n == u.Minute.Attempts {
+		id = situation.ClosesAll
+	}
 	f := u.facts(p)
 	f.Status, f.Error = s.status, s.err
 	now2 := ""
@@ -237,7 +241,10 @@ func (u *Upstream) slowAnswers() bool {
 }
 
 func (u *Upstream) slow(p *Pool, now time.Time) Trouble {
-	compared, gets, last := "", "", u.Minute.slow[situation.Slow]
+	compared, flying, gets, last := "", "", "", u.Minute.slow[situation.Slow]
+	if u.InFlight >= manyFlying {
+		flying = "It has " + number(u.InFlight) + " requests in flight."
+	}
 	if f := p.fastest(); f != nil && f != u {
 		compared = fmt.Sprintf("The fastest, %s, %s.", f.Address, f.Minute.slowness())
 	}
@@ -245,7 +252,7 @@ func (u *Upstream) slow(p *Pool, now time.Time) Trouble {
 		gets = "It gets fewer requests than the others."
 	}
 	over := !u.Slow && last != nil && now.Sub(last.last) > recently && u.Minute.LastGood.After(last.last)
-	t := tell(situation.Slow, u.facts(p), over, "In the last minute it "+u.Minute.slowness()+".", compared, gets)
+	t := tell(situation.Slow, u.facts(p), over, "In the last minute it "+u.Minute.slowness()+".", compared, flying, gets)
 	if last != nil {
 		t.First, t.Last = last.first, last.last
 	}

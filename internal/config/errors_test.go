@@ -112,6 +112,7 @@ func TestSyntax(t *testing.T) {
 		{"listeners: [\":1\"]\nroutes:\n  - match:\n      host: *.example.com\n    pool: app\n", `4:13: not valid YAML: text that begins with * needs quotes`},
 		{"pools:\n  app:\n    upstreams: *ups\n", `3:16: not valid YAML: no & defines this anchor; text that begins with * needs quotes`},
 		{"a: \"*b\"\nc: *b\n", `2:4: not valid YAML: no & defines this anchor; text that begins with * needs quotes`},
+		{"listeners: [:8080]\npools: {app: {upstreams: [\"http://a\"]}}\n", `1:13: not valid YAML: text that begins with : needs quotes`},
 		{"via: @me\n", `1:6: not valid YAML: text that begins with @ needs quotes`},
 		{"via: `me`\n", "1:6: not valid YAML: text that begins with ` needs quotes"},
 		{"log:\n  format: text: x\n", `2:11: not valid YAML: the value has a colon and a space in it, so it needs quotes`},

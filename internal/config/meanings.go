@@ -56,6 +56,7 @@ var meanings = []meaning{
 	{"keepalive_timeout", "", "listeners[*].timeouts.keepalive"},
 	{"proxy_set_header add_header", "", " it belongs to a route: request_headers and response_headers"},
 	{"proxy_pass reverse_proxy", "", "pools.*.upstreams"},
+	{"watch reload auto_reload autoreload hot_reload", "", " goodgate run --watch reloads when the file changes; goodgate reload and SIGHUP do so once"},
 	{"global defaults", "", " there is none: each listener, route and pool has its own settings"},
 
 	// Of a pool.
@@ -111,7 +112,7 @@ var meanings = []meaning{
 	{"fail_timeout", inUpstream, "pools.*.breaker.open_for"},
 	{"maxconn max_conns max_requests", inUpstream, "pools.*.upstreams[*].max_in_flight"},
 	{"backup priority", inUpstream, "pools.*.upstreams[*].tier"},
-	{"address host server target addr", inUpstream, "pools.*.upstreams[*].url"},
+	{"address host hostname server target addr port ip", inUpstream, "pools.*.upstreams[*].url"},
 	{"down disabled", inUpstream, " goodgate drain UPSTREAM, and goodgate off UPSTREAM, take one out"},
 	{"check healthcheck health health_check", inUpstream, "pools.*.health"},
 	{"inter", inUpstream, "pools.*.health.interval"},
@@ -187,6 +188,7 @@ var meanings = []meaning{
 	{"http_request", "listeners[*].timeouts", "listeners[*].timeouts.header"},
 	{"cert crt certificate", "listeners[*].tls", "listeners[*].tls.certificates[*].cert"},
 	{"key", "listeners[*].tls", "listeners[*].tls.certificates[*].key"},
+	{"verify tls_verify insecure_skip_verify skip_verify", "pools.*.tls", "pools.*.tls.insecure"},
 	{"ca client_cas", "listeners[*].tls", "listeners[*].tls.client_ca"},
 	{"certresolver letsencrypt", "listeners[*].tls", "listeners[*].tls.acme"},
 	{"domains host", "listeners[*].tls.acme", "listeners[*].tls.acme.hosts"},

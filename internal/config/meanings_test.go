@@ -18,6 +18,7 @@ var around = map[string]string{
 	"pools.*.retry":         "listeners: [\":8080\"]\npools: {app: {upstreams: [\"http://a\"], retry: {WORD: x}}}\n",
 	"pools.*.health":        "listeners: [\":8080\"]\npools: {app: {upstreams: [\"http://a\"], health: {WORD: x}}}\n",
 	"pools.*.breaker":       "listeners: [\":8080\"]\npools: {app: {upstreams: [\"http://a\"], breaker: {WORD: x}}}\n",
+	"pools.*.tls":           "listeners: [\":8080\"]\npools: {app: {upstreams: [\"https://a\"], tls: {WORD: x}}}\n",
 	"routes[*].match":       "listeners: [\":8080\"]\npools: {app: {upstreams: [\"http://a\"]}}\nroutes: [{match: {WORD: x}, pool: app}]\n",
 	"listeners[*].timeouts": "listeners: [{address: \":8080\", timeouts: {WORD: x}}]\npools: {app: {upstreams: [\"http://a\"]}}\n",
 	"listeners[*].tls":      "listeners: [{address: \":8080\", tls: {certificates: [{cert: c, key: k}], WORD: x}}]\npools: {app: {upstreams: [\"http://a\"]}}\n",
@@ -141,6 +142,11 @@ func TestSuggestions(t *testing.T) {
 		{strings.Replace(around[inPool], "pools", "backends", 1), "backends: unknown key (did you mean pools?)"},
 		{"listeners: [\":8080\"]\npools: {app: {servers: [\"http://a\"]}}\n", "servers: unknown key (did you mean upstreams?)"},
 		{"listeners: [\":8080\"]\npools: {app: {upstreams: [{address: \"http://a\"}]}}\n", "address: unknown key (did you mean url?)"},
+		{"watch: true\n" + strings.Replace(around[""], "WORD: x\n", "", 1), "watch: unknown key; goodgate run --watch reloads when the file changes; goodgate reload and SIGHUP do so once"},
+		{"listeners: [\":8080\"]\npools: {app: {upstreams: [{port: 3000}]}}\n", "port: unknown key (did you mean url?)"},
+		{pool("tls: {insecure_skip_verify: true}, WORD: x"), "tls.insecure_skip_verify: unknown key (did you mean insecure?)"},
+		{strings.Replace(around[inRoute], "pool: app, WORD: x", `redirect: "https://b.example"`, 1), "routes[0].redirect: found a single value: write {to: URL}"},
+		{strings.Replace(around[inRoute], "pool: app, WORD: x", "respond: 404", 1), "routes[0].respond: found a single value: write {status: 404}"},
 		{"listeners: [\":8080\"]\npools: {app: {upstreams: [\"http://a\"]}}\nroutes: [{backend: app}]\n", "backend: unknown key (did you mean pool?)"},
 	} {
 		text := strings.ReplaceAll(c.text, ", WORD: x", "")

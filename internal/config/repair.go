@@ -285,7 +285,7 @@ func unquoted(i int, text string) (list []repair) {
 		case c == '"' && strings.Contains(value, `\`):
 			fixed := before + "'" + strings.ReplaceAll(strings.Trim(value, `"`), "'", "''") + "'" + after
 			list = append(list, one(i, at, fixed, `a \ in double quotes begins an escape: write \\, or use single quotes`))
-		case strings.ContainsRune("*&@%`!|>", c):
+		case strings.ContainsRune("*&@%`!|>", c), c == ':' && len(value) > 1:
 			list = append(list, one(i, at, before+quoted(value)+after, "text that begins with %c needs quotes", c))
 		case strings.HasPrefix(after, ": ") && strings.HasSuffix(strings.TrimRight(before, " "), ":"):
 			whole := strings.TrimRight(value+after, " ")

@@ -133,16 +133,30 @@ func (f field) asList(n *yaml.Node) string {
 	return ""
 }
 
-// asMapping says how upstreams that stand in the place of their pool are written; "" for anything else.
+// asMapping says how a value that stands in the place of a mapping is written: upstreams for their pool, a URL for a
+// redirect, a status for a response; "" for anything else.
 func (f field) asMapping(n *yaml.Node) string {
-	if f.typ != reflect.TypeFor[Pool]() {
+	scalar := n.Kind == yaml.ScalarNode
+	switch f.typ {
+	case reflect.TypeFor[Pool]():
+	case reflect.TypeFor[Redirect](), reflect.TypeFor[*Redirect]():
+		if scalar {
+			return "{to: URL}" // it may be a secret
+		}
+		return ""
+	case reflect.TypeFor[Respond](), reflect.TypeFor[*Respond]():
+		if status, err := strconv.Atoi(n.Value); scalar && err == nil && status >= 200 && status <= 599 {
+			return "{status: " + n.Value + "}"
+		}
+		return ""
+	default:
 		return ""
 	}
 	if n.Kind == yaml.SequenceNode {
 		return "upstreams: before the list"
 	}
-	if url, err := upstreamURL(n.Value); n.Kind == yaml.ScalarNode && err == nil { // else it may be a secret
-		return "{upstreams: [" + strconv.Quote(url) + "]}"
+	if address, err := upstreamURL(n.Value); scalar && err == nil { // else it may be a secret
+		return "{upstreams: [" + strconv.Quote(address) + "]}"
 	}
 	return ""
 }

@@ -46,6 +46,8 @@ func (c control) OutOfFiles() (last time.Time, limit uint64) {
 	return last, maxFiles()
 }
 
+func (c control) Crowds() []admin.Crowd { return c.gate.fdShortage.crowds.list() }
+
 func (c control) SourceError(pool string) (string, reason.Reason) {
 	if p := c.gate.current.Load().pools[pool]; p != nil {
 		return p.lost.get()

@@ -87,6 +87,8 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	bounds.Foreign = foreign(l)
 	if bounds.Max == 0 {
 		bounds.Room = g.clientRoom
+	} else {
+		bounds.Waits = g.fdShortage.crowds.of(l.Address, bounds.Max)
 	}
 	s.entry = bounds.Listen(s.door)
 	if network, address := l.Network(); network == "unix" {

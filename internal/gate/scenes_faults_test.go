@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -33,7 +34,15 @@ func faultScenes() []scene {
 		return func(s *stage) string { return s.raw(answer(text)) }
 	}
 	return []scene{
-		{"closes without an answer", word{"warning", situation.ClosedEarly, false, "The upstream closes connections without an answer", "attempts in the last minute failed so", "out-of-memory"}, withFault(raw(""), "")},
+		{"closes each without an answer", word{"warning", situation.ClosesAll, false, "The upstream closes every connection without an answer", "has answered no request", "the scheme (http or https)"}, withFault(raw(""), "")},
+		{"closes some without an answer", word{"warning", situation.ClosedEarly, false, "The upstream closes connections without an answer", "attempts in the last minute failed ", "out-of-memory"}, withFault(func(s *stage) string {
+			var n atomic.Int64
+			return s.serve(func(http.ResponseWriter, *http.Request) {
+				if n.Add(1)%2 == 0 {
+					panic(http.ErrAbortHandler)
+				}
+			})
+		}, "")},
 		{"closes idle connections as they are used", word{"warning", situation.KeepAliveRace, false, "The upstream closes idle connections as they are used", "its keep-alive timeout is shorter", "timeouts.keepalive"}, playKeepAliveRace},
 		{"does not answer in time", word{"warning", situation.ResponseTimeout, false, "The upstream does not answer in time", "timeouts.response_header", "waits for"}, withFault(slowBy(9*time.Second), `, timeouts: {response_header: 300ms}, retry: {hedge: {after: "off"}}`)},
 		{"is not HTTP", word{"warning", situation.NotHTTP, false, "The upstream's answers are not HTTP", "another program listens on the port", "Check the port"}, withFault(raw("SSH-2.0-OpenSSH_9.2\r\n"), "")},

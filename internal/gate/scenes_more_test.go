@@ -27,7 +27,7 @@ func otherScenes() []scene {
 			s.run(`pools: {app: {drain_header: true, upstreams: [%q, %q], `+unchecked+`}}`, leaves, s.fine())
 			s.get(4)
 		}},
-		{"HTTP/1 to what speaks HTTP/2 only", word{"warning", situation.ClosedEarly, false, "The upstream closes connections without an answer", "does not speak the pool's protocol", "the pool's protocol"}, func(s *stage) {
+		{"HTTP/1 to what speaks HTTP/2 only", word{"warning", situation.ClosesAll, false, "The upstream closes every connection without an answer", "it expects TLS or another protocol", "the pool's protocol"}, func(s *stage) {
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 			var only http.Protocols
 			only.SetUnencryptedHTTP2(true)

@@ -50,7 +50,7 @@ func loadScenes() []scene {
 			s.run(`pools: {app: {upstreams: [%q], limits: {rates: [{requests: 1, per: 1m}]}}}`, s.fine())
 			s.get(4)
 		}},
-		{"retries have stopped", word{"error", situation.RetriesStopped, false, "Failed requests are not retried", "retry budget is spent", "Mend or take out"}, func(s *stage) {
+		{"retries have stopped", word{"error", situation.AnswersError, false, "The upstream answers 503 itself", "Clients saw 6 errors from it.", "application's log"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], `+unchecked+`, retry: {budget: 0%%, budget_min: 0}}}`, s.fine(), s.failing(503))
 			s.get(12)
 		}},

@@ -3,13 +3,17 @@ package gate
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/goodgate/goodgate/reason"
 
+	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -20,6 +24,63 @@ type shortage struct {
 	log  *slog.Logger
 	last atomic.Int64 // Unix nanoseconds of when it was last told
 	full atomic.Bool  // it was told that clients wait, so that descriptors are left
+
+	crowds crowds
+}
+
+// crowds is where clients wait to be accepted. It is safe for concurrent use; the zero
+// value is ready.
+type crowds struct {
+	mu sync.Mutex // protects at
+	at map[string]*fullHouse
+}
+
+// remembered is how long it is told that clients had to wait.
+const remembered = 2 * time.Minute
+
+// fullHouse is a listener, or all that share their room, that has as many clients as it may.
+type fullHouse struct {
+	clients, waits int
+	since, last    time.Time // when a wait began, and when it was last seen
+}
+
+// of returns what is to be told that an accept waits, and no longer does.
+func (c *crowds) of(listener string, clients int) func(bool) {
+	return func(begins bool) {
+		now := time.Now()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		x := c.at[listener]
+		if x == nil {
+			if c.at == nil {
+				c.at = map[string]*fullHouse{}
+			}
+			x = &fullHouse{}
+			c.at[listener] = x
+		}
+		x.clients, x.last = clients, now
+		switch {
+		case !begins:
+			x.waits--
+		case x.waits == 0:
+			x.since = now
+			fallthrough
+		default:
+			x.waits++
+		}
+	}
+}
+
+// list returns those where clients wait, or have lately.
+func (c *crowds) list() (list []admin.Crowd) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.at, func(_ string, x *fullHouse) bool { return x.waits == 0 && time.Since(x.last) > remembered })
+	for _, listener := range slices.Sorted(maps.Keys(c.at)) {
+		x := c.at[listener]
+		list = append(list, admin.Crowd{Listener: listener, Clients: x.clients, Waits: x.waits > 0, Since: x.since, Last: x.last})
+	}
+	return list
 }
 
 // room returns how many clients may be connected by the listeners that do not say
@@ -31,7 +92,9 @@ func (s *shortage) room(files uint64) *limit.Room {
 		return nil
 	}
 	n := files - max(files/4, min(files/2, 64))
-	return limit.NewRoom(int(n), func() {
+	note := s.crowds.of("", int(n))
+	return limit.NewRoom(int(n), func(begins bool) {
+		note(begins)
 		if !s.full.Swap(true) {
 			s.log.Warn("clients wait to be accepted: the rest of the file descriptors is kept for upstreams. Raise the limit (LimitNOFILE= in systemd, ulimit -n), or set listeners[].max_connections",
 				"clients", n, "limit", files)

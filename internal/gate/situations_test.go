@@ -82,6 +82,9 @@ var notPlayed = map[situation.ID]string{
 	situation.BreakerOpen:     "admin: TestTroubles", // while its failures are in the last minute they are told
 	situation.Trial:           "admin: TestTroubles",
 	situation.OwnLimit:        "admin: TestPoolTroubles",
+	situation.ClientsLeave:    "admin: TestClientsLeave",
+	situation.ClientsWait:     "gate: TestCrowds, admin: TestClientsWait",
+	situation.RetriesStopped:  "admin: TestCauseBeforeConsequence", // its cause is told first
 	situation.EarlyTrial:      "situation: TestOfState",
 	situation.CheckFails:      "situation: TestOfState",
 	situation.HoldExpired:     "admin: TestPoolTroubles",

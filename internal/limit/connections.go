@@ -11,6 +11,7 @@ import (
 // client that has PerClient is reset. IPv6 clients are told apart by their /64.
 type Connections struct {
 	Max       int            // 0 = no bound
+	Waits     func(bool)     // told when one begins to wait for Max (true), and when that is over; may be nil
 	Room      *Room          // that it shares with other listeners; nil = no bound
 	PerClient int            // 0 = no bound
 	Refused   func(net.Addr) // told of a connection that was reset; may be nil
@@ -48,13 +49,9 @@ func (b *boundListener) Accept() (net.Conn, error) {
 	if !b.opts.Room.take(b.closed) {
 		return nil, net.ErrClosed
 	}
-	if b.places != nil {
-		select {
-		case b.places <- struct{}{}:
-		case <-b.closed:
-			b.opts.Room.leave()
-			return nil, net.ErrClosed
-		}
+	if b.places != nil && !place(b.places, b.closed, b.opts.Waits) {
+		b.opts.Room.leave()
+		return nil, net.ErrClosed
 	}
 	for {
 		c, err := b.Listener.Accept()

@@ -73,7 +73,11 @@ func TestMaxConnections(t *testing.T) {
 // can be closed.
 func TestRoom(t *testing.T) {
 	var full atomic.Int64
-	room := NewRoom(3, func() { full.Add(1) })
+	room := NewRoom(3, func(begins bool) {
+		if begins {
+			full.Add(1)
+		}
+	})
 	first, ones, _ := listen(t, Connections{Room: room})
 	second, others, l := listen(t, Connections{Room: room}) // each of them waits with a place in hand
 	dial(t, first)

@@ -20,6 +20,7 @@ const (
 	CertName        ID = "certificate_of_upstream_wrong_name"
 	CertUnknownCA   ID = "certificate_of_upstream_unknown_authority"
 	ClosedEarly     ID = "closed_before_response"
+	ClosesAll       ID = "closes_every_connection"
 	KeepAliveRace   ID = "keepalive_race"
 	StreamRefused   ID = "stream_refused"
 	ResponseTimeout ID = "response_timeout"
@@ -116,6 +117,11 @@ var faults = []Row{
 		Headline: "The upstream closes connections without an answer", Past: "The upstream closed connections without an answer",
 		Cause: "The application on {upstream} took requests and ended the connection: it crashes, restarts, kills its workers, or does not speak the pool's protocol.", CausePast: "The application on {upstream} took requests and ended the connection: it crashed, restarted, or killed its workers.",
 		Do: "Look in the application's log for a crash, a worker timeout or an out-of-memory kill. If it never answers, check the port, the scheme and the pool's protocol.",
+	}, {
+		ID: ClosesAll, Level: Warning, Reason: reason.ClosedBeforeResponse,
+		Headline: "The upstream closes every connection without an answer", Past: "The upstream closed every connection without an answer",
+		Cause: "{upstream} accepts connections, and has answered no request: it expects TLS or another protocol on this port, or it crashes at each request.", CausePast: "{upstream} accepted connections, and answered no request: it expected TLS or another protocol on this port, or it crashed at each request.",
+		Do: "Check the port, the scheme (http or https) and the pool's protocol. If they are right, look in the application's log for a crash.",
 	}, {
 		ID: KeepAliveRace, Level: Warning, Reason: reason.ClosedBeforeResponse,
 		Headline: "The upstream closes idle connections as they are used", Past: "The upstream closed idle connections as they were used",

@@ -26,6 +26,7 @@ const (
 	RateLimited    ID = "rate_limited"
 	Loop           ID = "loop_detected"
 	UpgradeFails   ID = "upgrade_unsupported"
+	ClientsLeave   ID = "clients_leave"
 )
 
 var pools = []Row{
@@ -77,12 +78,12 @@ var pools = []Row{
 		ID: HoldExpired, Level: Error, Reason: reason.HoldExpired,
 		Headline: "Requests wait in vain for an upstream", Past: "Requests waited in vain for an upstream",
 		Cause: "No upstream of pool {pool} became available within hold.for.",
-		Do:    "Bring an upstream back; the state of each is below.", DoPast: "If restarts take this long, raise hold.for, or add an upstream.",
+		Do:    "Bring an upstream back; goodgate status shows the state of each.", DoPast: "The time line of the dashboard, and the log, say what the upstreams had. If it was a restart that takes this long, raise hold.for, or add an upstream.",
 	}, {
 		ID: NoUpstream, Level: Error, Reason: reason.NoUpstream,
 		Headline: "Requests find no upstream", Past: "Requests found no upstream",
 		Cause: "No upstream of pool {pool} was available, and the requests were not held (hold.for: 0s), or could not be.",
-		Do:    "Bring an upstream back; the state of each is below.", DoPast: "hold.for lets requests wait through a restart; another upstream avoids the wait.",
+		Do:    "Bring an upstream back; goodgate status shows the state of each.", DoPast: "hold.for lets requests wait through a restart; another upstream avoids the wait.",
 	}, {
 		ID: Overloaded, Level: Error, Reason: reason.Overloaded,
 		Headline: "The pool is overloaded", Past: "The pool was overloaded",
@@ -138,5 +139,10 @@ var pools = []Row{
 		Headline: "WebSockets cannot reach the upstreams", Past: "WebSockets could not reach the upstreams",
 		Cause: "Clients asked pool {pool} for a WebSocket or another upgrade, and its upstreams are reached by HTTP/2 only.", CausePast: "Clients asked pool {pool} for a WebSocket or another upgrade, and its upstreams were reached by HTTP/2 only.",
 		Do: "Use protocol: auto or http1 for the pool.",
+	}, {
+		ID: ClientsLeave, Level: Warning, Reason: reason.ClientGone,
+		Headline: "Clients leave before the answer", Past: "Clients left before the answer",
+		Cause: "Clients of pool {pool} close their connections before an upstream has answered: their timeout, or their patience, is shorter than the wait.", CausePast: "Clients of pool {pool} closed their connections before an upstream had answered: their timeout, or their patience, was shorter than the wait.",
+		Do: "Make the answers faster, or add upstreams. If more requests come than the upstreams can answer, concurrency.adaptive: true or max_in_flight has the rest refused at once.",
 	},
 }

@@ -10,6 +10,7 @@ const (
 	OwnCertExpires  ID = "certificate_expires"
 	OwnCertMissing  ID = "certificate_missing"
 	OutOfFiles      ID = "out_of_file_descriptors"
+	ClientsWait     ID = "clients_wait"
 	OwnLimit        ID = "limit_reached"
 	NoRoute         ID = "no_route"
 	Internal        ID = "internal"
@@ -50,6 +51,11 @@ var process = []Row{
 		Headline: "goodgate has run out of file descriptors", Past: "goodgate ran out of file descriptors",
 		Cause: "A connection could not be made, because the process had no file descriptor left (limit {n}).",
 		Do:    "Raise the limit (LimitNOFILE= in systemd, ulimit -n), or set listeners[].max_connections.",
+	}, {
+		ID: ClientsWait, Level: Warning,
+		Headline: "New clients wait to be accepted", Past: "New clients waited to be accepted",
+		Cause: "{name} may have {n} connections of clients at once, and all of them are in use.", CausePast: "{name} may have {n} connections of clients at once, and all of them were in use.",
+		Do: "Raise listeners[].max_connections if it is set, else the limit of file descriptors (LimitNOFILE= in systemd, ulimit -n). A shorter timeouts.keepalive of the listener ends idle connections sooner.",
 	}, {
 		ID: OwnLimit, Level: Error, Reason: reason.Overloaded,
 		Headline: "goodgate refuses requests at a limit of its own", Past: "goodgate refused requests at a limit of its own",

@@ -74,7 +74,7 @@ var states = []Row{
 		ID: Slow, Level: Warning,
 		Headline: "The upstream answers slowly", Past: "The upstream answered slowly",
 		Cause: "{upstream} takes long to answer the requests that it gets; the time that they waited in goodgate is not counted.", CausePast: "{upstream} took long to answer the requests that it got; the time that they waited in goodgate is not counted.",
-		Do: "Find what the application waits for: its database, its processors, another service.",
+		Do: "Find what the application waits for: its database, its processors, another service. If it simply gets more requests than it can answer, add upstreams, or limit what it gets (concurrency.adaptive: true, or max_in_flight).",
 	}, {
 		ID: Flapping, Level: Warning,
 		Headline: "The upstream comes and goes", Past: "The upstream came and went",

@@ -1,6 +1,7 @@
 package top
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -87,11 +88,22 @@ func (r row) state(m marks) (string, lipgloss.Style) {
 	case r.Available:
 		return "available", m.good
 	}
-	cause := r.Why
-	if i := strings.LastIndex(r.Probe, ": "); i >= 0 { // what the probe met, without the steps to it
-		cause = r.Probe[i+2:]
+	return "down: " + r.cause(), m.bad
+}
+
+// shortCause is how long what a check met may be to be shown as it is.
+const shortCause = len("connection refused")
+
+// cause says in a few words why an upstream gets no requests.
+func (r row) cause() string {
+	met := "" // by the check, without the steps to it
+	if i := strings.LastIndex(r.Probe, ": "); i >= 0 {
+		met = r.Probe[i+2:]
 	}
-	return "down: " + cause, m.bad
+	if what := strings.TrimPrefix(strings.TrimPrefix(r.Headline, "The upstream"), "'s"); what != "" && (met == "" || len(met) > shortCause) {
+		return strings.TrimPrefix(strings.TrimSpace(what), "was ")
+	}
+	return cmp.Or(met, r.Why)
 }
 
 // details draws all that is known of an item, in some lines.

@@ -187,3 +187,42 @@ func TestHostile(t *testing.T) {
 		}
 	}
 }
+
+// TestWhyDown: the column says what is wrong, not the end of a long error.
+func TestWhyDown(t *testing.T) {
+	for _, test := range []struct {
+		u    admin.Upstream
+		want string
+	}{
+		{admin.Upstream{Probe: "connecting: dial tcp 127.0.0.1:1: connect: connection refused", Headline: "The upstream refuses connections"}, "down: connection refused"},
+		{admin.Upstream{Probe: "tls: x509: certificate has expired or is not yet valid: current time 2026-11-29T10:57:38Z is after 2026-11-26T10:56:41Z", Headline: "The upstream's certificate has expired"}, "down: certificate has expired"},
+		{admin.Upstream{Probe: "tls handshake: tls: first record does not look like a TLS handshake", Headline: "The upstream does not speak TLS"}, "down: does not speak TLS"},
+		{admin.Upstream{Headline: "The upstream was taken out because its requests failed"}, "down: taken out because its requests failed"},
+		{admin.Upstream{Why: "out"}, "down: out"},
+	} {
+		test.u.Operator = "ready"
+		if got, _ := (row{nil, &test.u}).state(marks{}); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}
+
+// TestManyAlike: a dozen upstreams with the same trouble do not push out the rest.
+func TestManyAlike(t *testing.T) {
+	m := shown(t)
+	m.height = 40
+	m.status.Troubles = nil
+	for i := range 12 {
+		m.status.Troubles = append(m.status.Troubles, admin.Trouble{Level: "warning", Situation: "connect_refused", Pool: fmt.Sprintf("svc%d", i), Upstream: fmt.Sprintf("10.0.1.%d:80", i), Headline: "The upstream refuses connections", Text: "Nothing listens there.", Do: "Start it."})
+	}
+	m.status.Troubles = append(m.status.Troubles, admin.Trouble{Level: "notice", Situation: "at_limit", Pool: "app", Headline: "The pool is at its limit", Text: "All taken."})
+	got := m.render()
+	for _, want := range []string{"12 upstreams in 12 pools refuse connections", "svc0 10.0.1.0:80: Nothing listens there.", "svc11", "Start it.", "app: The pool is at its limit"} {
+		if !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if strings.Count(got, "refuse") != 1 {
+		t.Errorf("it is told more than once:\n%s", got)
+	}
+}

@@ -67,12 +67,12 @@ func (m *model) rows() (list []row) {
 	return list
 }
 
-// troubles returns what is wrong, the worst first.
-func (m *model) troubles() []admin.Trouble {
+// troubles returns what is wrong, the worst first, and what many are in alike as one.
+func (m *model) troubles() []admin.Group {
 	if m.status == nil {
 		return nil
 	}
-	return m.status.Troubles
+	return admin.Folded(m.status.Troubles)
 }
 
 func (m model) render() string {
@@ -193,7 +193,7 @@ func (m *model) drawTroubles(room int) (lines []string) {
 
 // trouble draws the whole of one.
 func (m *model) trouble(i int) []string {
-	t := &m.status.Troubles[i]
+	t := &m.troubles()[i]
 	mark, word := m.marks.warn, t.Level
 	switch t.Level {
 	case "error":
@@ -201,14 +201,14 @@ func (m *model) trouble(i int) []string {
 	case "notice":
 		mark = m.marks.faint
 	}
-	place := strings.TrimSpace(t.Pool + " " + t.Upstream)
-	headline, rest := t.Headline, t.Text
+	place := t.Place()
+	headline, rest := t.Title(), t.Evidence()
 	if headline == "" { // of an older goodgate
 		headline, rest = split(t.Text)
 	}
 	first := m.pointer(i) + mark.Render(fmt.Sprintf("%-8s", printable.Text(word))) + " " + printable.Text(strings.TrimPrefix(place+": ", ": ")+headline)
 	if lipgloss.Width(first) > m.width { // all of it has to be readable
-		rest = t.Text
+		rest = t.Evidence()
 	}
 	lines := []string{first}
 	for _, text := range []string{rest, t.Do} {
