@@ -104,7 +104,7 @@ func strayTroubles(sum stray, now time.Time) (list []Trouble) {
 		s := sum.seen[id]
 		switch {
 		case id != situation.NoRoute:
-			list = append(list, s.tell(id, "", uint64(sum.requests), now))
+			list = append(list, s.tell(id, "", uint64(sum.requests), false, now))
 		case s.n >= manyLost && 2*s.n >= int(sum.requests):
 			t := tell(id, situation.Facts{N: s.n, Of: int(sum.requests)}, now.Sub(s.last) > recently, "The last was at "+clock(s.last, now)+".")
 			t.First, t.Last = s.first, s.last
@@ -152,7 +152,7 @@ func days(d time.Duration) string {
 }
 
 // lookup is the trouble of a pool whose upstreams could not be looked up.
-func (p *Pool) lookup() (Trouble, bool) {
+func (p *Pool) lookup(now time.Time) (Trouble, bool) {
 	if p.SourceError == "" {
 		return Trouble{}, false
 	}
@@ -167,7 +167,7 @@ func (p *Pool) lookup() (Trouble, bool) {
 	if p.Available > 0 {
 		kept = fmt.Sprintf("The upstreams that were found before (%d) are used.", len(p.Upstreams))
 	}
-	t := tell(id, situation.Facts{Pool: p.Name, Error: p.SourceError}, false, kept)
+	t := tell(id, situation.Facts{Pool: p.Name, Error: p.SourceError}, false, kept, p.waiting(now))
 	t.raise(p.Available == 0)
 	return t, true
 }

@@ -33,7 +33,7 @@ func faultScenes() []scene {
 		return func(s *stage) string { return s.raw(answer(text)) }
 	}
 	return []scene{
-		{"closes without an answer", word{"warning", situation.ClosedEarly, false, "The upstream closes connections without an answer", "attempts in the last minute failed so", "out-of-memory"}, withFault(raw(""), "")},
+		{"closes without an answer", word{"warning", situation.ClosedEarly, false, "The upstream closes connections without an answer", "attempts in the last minute failed this way", "out-of-memory"}, withFault(raw(""), "")},
 		{"closes idle connections as they are used", word{"warning", situation.KeepAliveRace, false, "The upstream closes idle connections as they are used", "its keep-alive timeout is shorter", "timeouts.keepalive"}, playKeepAliveRace},
 		{"does not answer in time", word{"warning", situation.ResponseTimeout, false, "The upstream does not answer in time", "timeouts.response_header", "waits for"}, withFault(slowBy(9*time.Second), `, timeouts: {response_header: 300ms}, retry: {hedge: {after: "off"}}`)},
 		{"is not HTTP", word{"warning", situation.NotHTTP, false, "The upstream's answers are not HTTP", "another program listens on the port", "Check the port"}, withFault(raw("SSH-2.0-OpenSSH_9.2\r\n"), "")},
@@ -55,6 +55,10 @@ func faultScenes() []scene {
 		{"answers 502 to a POST", word{"error", situation.AnswersError, false, "The upstream answers 502 itself", "Clients saw ", "application's log"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], `+unchecked+`}}`, s.fine(), s.failing(502))
 			s.send("POST", "/502", 2)
+		}},
+		{"answers 500", word{"warning", situation.PassedOn, false, "The application answers some requests with 500", "all for /", "application's log"}, func(s *stage) {
+			s.run(`pools: {app: {upstreams: [%q, %q], `+unchecked+`}}`, s.fine(), s.failing(500))
+			s.get(48)
 		}},
 		{"answers 503 to a GET", word{"warning", situation.AnswersError, false, "The upstream answers 503 itself", "No client saw an error from it.", "application's log"}, withFault(func(s *stage) string { return s.failing(503) }, "")},
 		{"is not TLS", word{"warning", situation.NotTLS, false, "The upstream does not speak TLS", "most likely speaks plain HTTP", "http:// instead of https://"}, withFault(func(s *stage) string { return strings.Replace(s.fine(), "http:", "https:", 1) }, "")},

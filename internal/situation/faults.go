@@ -29,6 +29,7 @@ const (
 	Truncated       ID = "response_truncated"
 	Stalled         ID = "response_stalled"
 	AnswersError    ID = "upstream_status"
+	PassedOn        ID = "error_passed_on"
 	CheckStatus     ID = "check_status"
 	CheckWrong      ID = "check_wrong"
 )
@@ -161,6 +162,11 @@ var faults = []Row{
 		Headline: "The upstream answers {status} itself", Past: "The upstream answered {status} itself",
 		Cause: "The error comes from the application on {upstream}, or from a proxy in front of it, not from goodgate.", CausePast: "The error came from the application on {upstream}, or from a proxy in front of it, not from goodgate.",
 		Do: "Look in the application's log.",
+	}, {
+		ID: PassedOn, Level: Warning,
+		Headline: "The application answers some requests with {status}", Past: "The application answered some requests with {status}",
+		Cause: "The application on {upstream} fails at these requests. goodgate passes such an answer on to the client, and counts it neither as a failure nor as an error that clients saw.", CausePast: "The application on {upstream} failed at these requests. goodgate passed the answers on to the clients, and counted them neither as failures nor as errors that clients saw.",
+		Do: "Look in the application's log for these requests.",
 	}, {
 		ID: CheckStatus, Level: Warning, Reason: reason.UpstreamStatus,
 		Headline: "The upstream answers its health check with {status}", Past: "The upstream answered its health check with {status}",
