@@ -39,12 +39,12 @@ var faults = []Row{
 		ID: NameUnknown, Level: Warning, Reason: reason.DNSError,
 		Headline: "The name of the upstream does not resolve", Past: "The name of the upstream did not resolve",
 		Cause: "The resolver knows no address for {name}.", CausePast: "The resolver knew no address for {name}.",
-		Do: "Check the name, its DNS records, and /etc/resolv.conf on this machine.", DoPast: "If it happens again, check the name's DNS records.",
+		Do: "Check the name, its DNS records, and the name server: /etc/resolv.conf on this machine, or dns.resolver of the pool.", DoPast: "If it happens again, check the name's DNS records.",
 	}, {
 		ID: ResolverSilent, Level: Warning, Reason: reason.DNSTimeout,
 		Headline: "The resolver does not answer", Past: "The resolver did not answer",
 		Cause: "No name server of this machine answered in time.",
-		Do:    "Check that the name servers in /etc/resolv.conf can be reached.", DoPast: "If it happens again, check the name servers in /etc/resolv.conf.",
+		Do:    "Check that the name servers can be reached: those in /etc/resolv.conf, or dns.resolver of the pool.", DoPast: "If it happens again, check the name servers in /etc/resolv.conf.",
 	}, {
 		ID: Refused, Level: Warning, Reason: reason.ConnectRefused,
 		Headline: "The upstream refuses connections", Past: "The upstream refused connections",
