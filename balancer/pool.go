@@ -114,6 +114,14 @@ func (p *Pool) Name() string { return p.opts.Load().Name }
 // Policy returns the name of the pool's policy.
 func (p *Pool) Policy() string { return p.opts.Load().Policy }
 
+// ComparesSpeeds reports whether upstreams are meant to be equally fast, so that one that
+// is slower than the others stands out: [OutlierOptions] are enabled. It is safe for
+// concurrent use.
+func (p *Pool) ComparesSpeeds() bool {
+	o := &p.opts.Load().Outlier
+	return o.Enabled && o.SlowFactor > 0
+}
+
 // InFlight returns the number of leases in the pool that have not been released.
 func (p *Pool) InFlight() int { return int(p.inFlight.Load()) }
 

@@ -3,7 +3,6 @@ package health
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -95,7 +94,7 @@ func NewChecker(o Options) *Checker {
 	o.Jitter = min(max(cmp.Or(o.Jitter, 0.1), 0), 0.5)
 	return &Checker{
 		opts:     o,
-		timedOut: fmt.Errorf("no answer within %v (timeout): %w", o.Timeout, context.DeadlineExceeded),
+		timedOut: late(o.Timeout),
 		poke:     make(chan struct{}, 1),
 		entries:  map[*balancer.Upstream]*entry{},
 	}
@@ -208,3 +207,10 @@ func (c *Checker) end(e *entry) {
 		e.close()
 	}
 }
+
+// late is that a probe got no answer within a time. It is a [context.DeadlineExceeded].
+type late time.Duration
+
+func (l late) Error() string { return "no answer within " + time.Duration(l).String() + " (timeout)" }
+
+func (l late) Unwrap() error { return context.DeadlineExceeded }

@@ -31,6 +31,9 @@ func (d *delivery) hold() (*balancer.Member, balancer.Lease, *Error) {
 		select {
 		case <-w.C:
 		case <-timer.C:
+			if m, lease, ok := d.pick(); ok { // one is back, and it was not this one's turn yet
+				return m, lease, nil
+			}
 			return nil, balancer.Lease{}, &Error{Reason: pool.absence(d.shortage(reason.HoldExpired))}
 		case <-d.ctx.Done():
 			return nil, balancer.Lease{}, d.endedWaiting()

@@ -86,6 +86,27 @@ func TestHoldExpires(t *testing.T) {
 	})
 }
 
+// A request whose time ends before its turn, while upstreams come back, is no sign of an
+// overload: it is answered.
+func TestHoldEndsAsUpstreamsReturn(t *testing.T) {
+	t.Parallel()
+	s := setup{upstreams: specs("app:80")}
+	s.pool.Hold = proxy.Hold{For: time.Second, MaxRequests: 100}
+	bubble(t, s, func(w *world) {
+		w.app("app:80", func(http.ResponseWriter, *http.Request) { time.Sleep(100 * time.Millisecond) })
+		u := w.pool.Members()[0]
+		u.SetOperator(balancer.Off)
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() { check(t, "status", w.get().status, 200) })
+		}
+		synctest.Wait()
+		time.Sleep(time.Second - time.Millisecond)
+		u.SetOperator(balancer.Ready)
+		wg.Wait()
+	})
+}
+
 func TestHoldIsBounded(t *testing.T) {
 	t.Parallel()
 	s := setup{}

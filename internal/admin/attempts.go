@@ -16,6 +16,7 @@ type upstreamTally struct {
 	status int   // of the latest answer that was a failure
 	good   time.Time
 	failed time.Time
+	before usual
 }
 
 // piece is some seconds of an upstream.
@@ -29,6 +30,8 @@ type piece struct {
 	seen                      sightings
 	hung                      sightings // of those abandoned, because it seemed to hang
 	slow                      sightings // of those answered, that took long
+	late                      sightings // of those abandoned, because they took longer than requests usually do
+	passed                    sightings // of those answered, with an error of the application's own
 	reasons                   map[reason.Reason]int
 }
 
@@ -40,6 +43,9 @@ func (u *upstreamTally) count(r *proxy.Record, i int, escaped bool, now int64) {
 		a.Reason = r.Reason // a response that broke off is known to have when the request ends
 	}
 	u.last = now
+	if old := u.past.old(now); old != nil {
+		u.before.add(old)
+	}
 	p := u.past.at(now)
 	p.attempts++
 	if a.Status != 0 {
@@ -49,20 +55,37 @@ func (u *upstreamTally) count(r *proxy.Record, i int, escaped bool, now int64) {
 	switch {
 	case a.Decision == reason.LostRace:
 		p.abandoned++
-		if hangs(suspected(r, i)) {
-			p.hung.note(situation.Hangs, at, false, nil)
-		}
+		p.abandon(suspected(r, i), at, a.Took)
 	case a.Reason.Fault() == reason.FaultUpstream:
-		u.fail(p, &a, at, escaped)
+		u.fail(p, &a, r.Path, at, escaped)
 		if r.Escaped() && !escaped {
 			p.again++
 		}
+	case ownError(a.Status) && a.Reason == reason.None:
+		s := p.passed.note(situation.PassedOn, at, true, nil)
+		s.status = a.Status
+		s.asked(r.Path)
 	case a.Status != 0 && at.After(u.good):
 		u.good = at
 	}
 }
 
-func (u *upstreamTally) fail(p *piece, a *proxy.Attempt, at time.Time, escaped bool) {
+// ownError reports whether a status, which goodgate passes on, says that the application
+// failed. Of those that say no more than that it cannot do what was asked, it does not.
+func ownError(status int) bool { return status >= 500 && status != 501 && status != 505 }
+
+// abandon takes an attempt that another upstream was asked beside and was answered first.
+func (p *piece) abandon(because string, at time.Time, took time.Duration) {
+	switch {
+	case hangs(because):
+		p.hung.note(situation.Hangs, at, false, nil)
+	case because == "late":
+		s := p.late.note(situation.Slow, at, false, nil)
+		s.longest = max(s.longest, took)
+	}
+}
+
+func (u *upstreamTally) fail(p *piece, a *proxy.Attempt, path string, at time.Time, escaped bool) {
 	p.failed++
 	if escaped {
 		p.escaped++
@@ -80,6 +103,7 @@ func (u *upstreamTally) fail(p *piece, a *proxy.Attempt, at time.Time, escaped b
 	s := p.seen.note(situation.OfAttempt(a), at, escaped, a.Err)
 	if a.Reason == reason.UpstreamStatus {
 		s.status = a.Status
+		s.asked(path)
 	}
 }
 
@@ -104,7 +128,7 @@ const (
 
 // view sums the last minute up.
 func (u *upstreamTally) view(now int64) Minute {
-	m := Minute{Reasons: map[string]int{}, LastFailed: u.failed, LastGood: u.good}
+	m := Minute{Reasons: map[string]int{}, LastFailed: u.failed, LastGood: u.good, before: u.before}
 	var took time.Duration
 	for p := range u.past.last(now) {
 		m.Attempts += int(p.attempts)
@@ -115,6 +139,8 @@ func (u *upstreamTally) view(now int64) Minute {
 		m.hung.merge(p.hung)
 		m.Answered += int(p.answered)
 		m.slow.merge(p.slow)
+		m.late.merge(p.late)
+		m.passed.merge(p.passed)
 		took += p.took
 		m.LongestMS = max(m.LongestMS, milliseconds(p.longest))
 		m.seen.merge(p.seen)
@@ -125,7 +151,10 @@ func (u *upstreamTally) view(now int64) Minute {
 			}
 		}
 	}
-	m.Slow = m.slow.times()
+	for p := range u.past.before(now) {
+		m.before.add(p)
+	}
+	m.Slow, m.Late, m.Errors = m.slow.times(), m.late.times(), m.passed.times()
 	if m.Answered > 0 {
 		m.MeanMS = milliseconds(took / time.Duration(m.Answered))
 	}

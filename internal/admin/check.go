@@ -32,6 +32,14 @@ func NewCheck(err error, now time.Time, took time.Duration) Check {
 func (c *Check) Err() error { return c.err }
 
 // brief returns the heart of an error, as people know it.
+// unresolved returns the name that a lookup did not find, empty when the error is another.
+func unresolved(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return dns.Name
+	}
+	return ""
+}
+
 func brief(err error) string {
 	if err == nil {
 		return ""

@@ -78,15 +78,28 @@ func most(seen sightings) (id situation.ID, s *sighting) {
 
 // attempts says how many attempts on an upstream met a situation, and who noticed.
 func (m *Minute) attempts(id situation.ID, s *sighting, now time.Time) string {
-	verb := "failed so"
+	verb := "failed this way"
 	if id == situation.AnswersError {
 		verb = "got this answer"
 	}
-	text := fmt.Sprintf("%s of %s in the last minute %s, %s.", number(s.n), counted(m.Attempts, "attempt"), verb, times(s.first, s.last, now, s.n))
+	text := fmt.Sprintf("%s of %s in the last minute %s%s, %s.", number(s.n), counted(m.Attempts, "attempt"), verb, s.to(), times(s.first, s.last, now, s.n))
 	if others := m.Failed - s.n; others > 0 {
 		text += fmt.Sprintf(" %s failed otherwise (%s).", number(others), m.otherReasons(id))
 	}
 	return text + " " + m.noticed("it")
+}
+
+// to says what was asked for; empty when that is not known.
+func (x *sighting) to() string {
+	switch {
+	case x.path == "":
+		return ""
+	case x.paths:
+		return " (the latest for " + x.path + ")"
+	case x.n == 1:
+		return " for " + x.path
+	}
+	return ", all for " + x.path
 }
 
 // otherReasons lists what else was met.

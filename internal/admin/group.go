@@ -165,6 +165,7 @@ var manyWords = map[situation.ID]string{
 	situation.Truncated:       "break off their responses",
 	situation.Stalled:         "stop in the middle of responses",
 	situation.AnswersError:    "answer with errors of their own",
+	situation.PassedOn:        "answer some requests with an error of their own",
 	situation.CheckStatus:     "answer their health check with an error",
 	situation.CheckWrong:      "do not give the expected answer to their health check",
 	situation.CheckFails:      "fail their health check",

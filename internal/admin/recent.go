@@ -59,6 +59,8 @@ type Minute struct {
 	P99MS      float64        `json:"p99_ms,omitempty"`     // the same
 	LongestMS  float64        `json:"longest_ms,omitempty"` // 0 = no answer
 	Slow       int            `json:"slow,omitempty"`       // answers that took a second or longer
+	Late       int            `json:"late,omitempty"`       // of those abandoned, because the upstream took longer than usual
+	Errors     int            `json:"errors,omitempty"`     // answers with an error of the application's own, as 500, that was passed on
 	Reasons    map[string]int `json:"reasons"`              // of what failed
 	Status     int            `json:"status,omitempty"`     // of the latest answer that counted as a failure
 	LastFailed time.Time      `json:"last_failed,omitzero"` // also when that is longer ago
@@ -68,6 +70,10 @@ type Minute struct {
 	again int       // failed for a request of which the client saw another error
 	hung  sightings // of what was abandoned, because it seemed to hang
 	slow  sightings // of what took long
+
+	late   sightings // of what was abandoned, because it took long
+	passed sightings // of the application's own errors
+	before usual
 }
 
 // second is what ended in one.

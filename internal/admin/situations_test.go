@@ -141,6 +141,9 @@ func TestOver(t *testing.T) {
 	answer := func(began time.Time, took time.Duration) {
 		y.observe(&proxy.Record{Pool: "app", Start: began, Duration: took, Attempts: []proxy.Attempt{{Upstream: "a", Status: 200, Took: took}}}, began.Add(took).Unix())
 	}
+	for i := range 2 * someUsual { // what is usual for it
+		answer(now.Add(-3*time.Minute+time.Duration(i)*time.Second), time.Millisecond)
+	}
 	for range 4 {
 		answer(now, 2*time.Second)
 	}

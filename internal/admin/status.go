@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"os"
 	"time"
 
@@ -51,6 +52,7 @@ type Pool struct {
 	Past        Past       `json:"past"`   // for charts; Minute has the sums
 
 	seen     sightings
+	unequal  bool          // its upstreams are not meant to be equally fast
 	best     *Upstream     // the fastest of them; nil = not looked for yet
 	missing  reason.Reason // the reason of SourceError
 	answered bool          // its upstreams have been looked up
@@ -91,6 +93,7 @@ type Upstream struct {
 	Probe         string       `json:"probe_error,omitempty"`
 	Check         Check        `json:"check"` // the last one
 	Slow          bool         `json:"slow"`  // than the others, so that it gets less
+	Late          bool         `json:"late"`  // many requests are late on it, and others answer them first
 	Minute        Minute       `json:"last_minute"`
 
 	state       situation.ID
@@ -127,7 +130,7 @@ func (s *Server) pools() []Pool {
 func (s *Server) pool(p *proxy.Pool) Pool {
 	out := Pool{
 		Name: p.Name(), Policy: p.Policy(), InFlight: p.InFlight(), Places: p.Places(), Waiting: p.Waiting(),
-		BudgetLeft: p.BudgetLeft(), Upstreams: []Upstream{},
+		BudgetLeft: p.BudgetLeft(), Upstreams: []Upstream{}, unequal: !p.ComparesSpeeds(),
 	}
 	now := time.Now()
 	out.SourceError, out.missing = s.opts.Control.SourceError(p.Name())
@@ -146,6 +149,12 @@ func (s *Server) pool(p *proxy.Pool) Pool {
 			out.Available++
 		}
 		out.Upstreams = append(out.Upstreams, u)
+	}
+	for i := range out.Upstreams {
+		if u := &out.Upstreams[i]; u.Available && u.oftenLate(&out) && now.Sub(u.Minute.late[situation.Slow].last) <= recently {
+			u.Late = true
+			u.Why = u.verdict()
+		}
 	}
 	return out
 }
@@ -167,8 +176,9 @@ func (s *Server) upstream(m *balancer.Member, minute Minute, now time.Time) Upst
 		Available: m.Available(), Health: m.Health().String(), Breaker: m.Breaker().String(), Operator: m.Operator().String(),
 		Resting: m.Resting(), Trusted: m.Trusted(), InFlight: m.InFlight(), IdleConns: proxy.IdleConns(m.Upstream), Tunnels: proxy.TunnelsOf(m.Upstream).Open,
 		LatencyMS: minute.MeanMS, Check: s.opts.Control.LastCheck(m.Key()), Slow: m.Slow(), Minute: minute,
-		Since: m.Since(), OperatorSince: m.OperatorSince(), flips: m.Flips(now.Add(-flipsIn)),
+		Since: m.Since(), OperatorSince: m.OperatorSince(),
 	}
+	u.flips = m.Flips(later(now.Add(-flipsIn), u.OperatorSince)) // an operator's orders are no changes of its own
 	u.Probe = u.Check.Error
 	u.state, u.stateStatus = situation.OfState(m.Upstream, u.Check.err)
 	u.Situation, u.Why = u.state, u.verdict()
@@ -178,10 +188,21 @@ func (s *Server) upstream(m *balancer.Member, minute Minute, now time.Time) Upst
 	return u
 }
 
+// later returns the later of two moments.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // verdict says in words why an upstream is, or is not, given requests.
 func (u *Upstream) verdict() string {
 	switch u.state {
 	case situation.Healthy, situation.Warming:
+		if u.Late {
+			return fmt.Sprintf("available; slow: others answered %d of %s first", u.Minute.Late, counted(u.Minute.Attempts, "attempt"))
+		}
 		return "available"
 	case situation.Slow:
 		return "available; slower than the others, so that it gets less"

@@ -93,12 +93,12 @@ func TestTallyOfAnUpstream(t *testing.T) {
 	when := time.Time{}
 	for addr, want := range map[string]Minute{
 		"a": {Attempts: 4, Answered: 3, MeanMS: 6, LongestMS: 8, LastGood: when.Add(8 * time.Millisecond), Reasons: map[string]int{}},
-		"b": {Attempts: 2, Failed: 1, Abandoned: 1, Answered: 1, Reasons: map[string]int{"upstream_status": 1}, Status: 503, LastFailed: when.Add(1)},
+		"b": {Attempts: 2, Failed: 1, Abandoned: 1, Late: 1, Answered: 1, Reasons: map[string]int{"upstream_status": 1}, Status: 503, LastFailed: when.Add(1)},
 		"c": {Attempts: 1, Failed: 1, Escaped: 1, Reasons: map[string]int{"connect_refused": 1}, LastFailed: when.Add(1)},
 		"d": {Reasons: map[string]int{}},
 	} {
 		got := y.upstream(balancer.Key{Pool: "app", Addr: addr}, at+5)
-		got.seen = nil
+		got.seen, got.late = nil, nil
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", addr, got, want)
 		}

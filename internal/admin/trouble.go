@@ -157,7 +157,7 @@ func days(d time.Duration) string {
 }
 
 // lookup is the trouble of a pool whose upstreams could not be looked up.
-func (p *Pool) lookup() (Trouble, bool) {
+func (p *Pool) lookup(now time.Time) (Trouble, bool) {
 	if p.SourceError == "" {
 		return Trouble{}, false
 	}
@@ -172,7 +172,7 @@ func (p *Pool) lookup() (Trouble, bool) {
 	if p.Available > 0 {
 		kept = fmt.Sprintf("The upstreams that were found before (%d) are used.", len(p.Upstreams))
 	}
-	t := tell(id, situation.Facts{Pool: p.Name, Error: p.SourceError}, false, kept)
+	t := tell(id, situation.Facts{Pool: p.Name, Error: p.SourceError}, false, kept, p.waiting(now))
 	t.raise(p.Available == 0)
 	return t, true
 }

@@ -34,11 +34,11 @@ func TestTroubles(t *testing.T) {
 		"nothing": {Pool{Available: 1, Upstreams: []Upstream{good}}, nil},
 		"refused now, hidden": {
 			Pool{Available: 2, Upstreams: []Upstream{up("bad", minuteOf(10, 3, 0, situation.Refused, 0, now, 0)), good}},
-			[]string{"warning bad connect_refused Nothing listens on bad. 3 of 10 attempts in the last minute failed so, at 21:04:00. No client saw an error from it."},
+			[]string{"warning bad connect_refused Nothing listens on bad. 3 of 10 attempts in the last minute failed this way, at 21:04:00. No client saw an error from it."},
 		},
 		"a restart that is over": {
 			Pool{Available: 2, Upstreams: []Upstream{back, good}},
-			[]string{"notice bad connect_refused 1 of 2,481 attempts in the last minute failed so, at 21:03:12. No client saw an error from it. It has been available again since 21:03:13."},
+			[]string{"notice bad connect_refused 1 of 2,481 attempts in the last minute failed this way, at 21:03:12. No client saw an error from it. It has been available again since 21:03:13."},
 		},
 		"errors of one are not the other's": {
 			Pool{Available: 3, Minute: LastMinute{Sums: Sums{Requests: 3585, Escaped: 21}}, Upstreams: []Upstream{back, up("node", minuteOf(900, 21, 21, situation.AnswersError, 502, now, 0)), good}},

@@ -17,11 +17,12 @@ func (p *Pool) troubles(now time.Time) (list []Trouble) {
 			list = append(list, t)
 		}
 	}
-	add(p.lookup())
+	looked, unknown := p.lookup(now)
+	add(looked, unknown)
 	none, isNone := p.none(now)
 	add(none, isNone)
 	for _, id := range met {
-		if !isNone || !slices.Contains(waits, id) {
+		if told := isNone && slices.Contains(waits, id) || unknown && slices.Contains(lookups, id); !told {
 			add(p.met(id, now))
 		}
 	}
@@ -48,6 +49,9 @@ var met = []situation.ID{
 
 // waits are those that come of having no upstream, and are told with that.
 var waits = []situation.ID{situation.HoldExpired, situation.NoUpstream, situation.HeldOver}
+
+// lookups are those that come of a name that does not resolve, and are told with that.
+var lookups = []situation.ID{situation.NameUnknown, situation.ResolverSilent}
 
 // none says that no upstream takes requests, and why.
 func (p *Pool) none(now time.Time) (Trouble, bool) {
@@ -131,12 +135,12 @@ func (p *Pool) waiting(now time.Time) string {
 	if p.Waiting > 0 {
 		list = append(list, waitFor(p.Waiting)+" now.")
 	}
-	for _, id := range waits {
+	for _, id := range slices.Concat(waits, lookups) {
 		s := p.seen[id]
 		if s == nil {
 			continue
 		}
-		became := "failed for it"
+		became := "failed because of this"
 		if id == situation.HeldOver {
 			became = "had to wait and were answered"
 		}
@@ -175,7 +179,7 @@ func (s *sighting) tell(id situation.ID, pool string, requests uint64, over bool
 	if s.longest > 0 {
 		held = "The longest wait was " + round(s.longest) + "."
 	}
-	t := tell(id, situation.Facts{Pool: pool, Error: s.err}, over,
+	t := tell(id, situation.Facts{Pool: pool, Name: s.name, Error: s.err}, over,
 		fmt.Sprintf("It concerned %s of %s in the last minute, %s.", number(s.n), counted(requests, "request"), times(s.first, s.last, now, s.n)), held, saw)
 	t.First, t.Last = s.first, s.last
 	if t.level > situation.Notice || s.escaped > 0 {
@@ -263,7 +267,7 @@ func (p *Pool) alike(each []Trouble, now time.Time) (Trouble, bool) {
 	var first, last time.Time
 	for i := range each {
 		t, m := &each[i], &p.Upstreams[i].Minute
-		if t.Over || t.id != each[0].id || t.level < situation.Warning || m.Attempts == 0 {
+		if t.Over || t.id != each[0].id || t.level < situation.Warning && t.id != situation.Slow || m.Attempts == 0 {
 			return Trouble{}, false
 		}
 		if t.id == situation.Slow {
@@ -285,6 +289,9 @@ func (p *Pool) alike(each []Trouble, now time.Time) (Trouble, bool) {
 	f := situation.Facts{Pool: p.Name, Of: len(each), Error: lower(each[0].Headline)}
 	if slow == len(each) {
 		t := tell(situation.AllSlow, f, false, p.answers(), p.flying())
+		if !slices.ContainsFunc(each, func(t Trouble) bool { return t.level >= situation.Warning }) {
+			t.Text, t.level = sentences(t.Text, nothingToCompare), situation.Notice
+		}
 		return t, true
 	}
 	t := tell(situation.FailAlike, f, false,

@@ -15,6 +15,9 @@ const (
 	slowShare = 20               // one in so many that is slow is many
 	closesAll = 5                // attempts, all of which ended without an answer
 	someHung  = 2                // attempts that were abandoned because nothing came back
+	someSent  = 3                // errors of the application's own in a minute
+	sentShare = 100              // one answer in so many is worth a warning
+	downFor   = 30 * time.Second // and what it does now says more than that it came and went
 )
 
 // each returns what is wrong with each upstream, at most one thing an upstream.
@@ -65,7 +68,7 @@ func (u *Upstream) trouble(p *Pool, now time.Time) (Trouble, bool) {
 	}
 	id, s := most(u.Minute.seen)
 	switch {
-	case u.flips >= manyFlips:
+	case u.flips >= manyFlips && (u.Available || p.Available > 0 && now.Sub(u.Since) < downFor):
 		return u.flaps(p, id, s, now), true
 	case !u.Available && u.state != situation.BreakerOpen:
 		return u.out(p, id, s, now), true
@@ -73,7 +76,9 @@ func (u *Upstream) trouble(p *Pool, now time.Time) (Trouble, bool) {
 		return u.failing(p, id, s, now), true
 	case u.Minute.hung.times() >= someHung:
 		return u.hanging(p, now), true
-	case u.state == situation.Slow || u.slowAnswers():
+	case u.errs(p):
+		return u.passesOn(p, now), true
+	case u.state == situation.Slow || u.oftenLate(p) || u.slowAnswers(p) != notSlow:
 		return u.slow(p, now), true
 	case u.state == situation.CheckIsWrong && u.Check.err != nil && !u.answersUnchecked():
 		return u.unchecked(p, now), true
@@ -234,14 +239,27 @@ func (u *Upstream) hanging(p *Pool, now time.Time) Trouble {
 	return t
 }
 
-// slowAnswers reports whether many of the upstream's answers took long.
-func (u *Upstream) slowAnswers() bool {
+// passesOn is for an upstream whose application answers with an error of its own, which
+// goes to the client as it is.
+func (u *Upstream) passesOn(p *Pool, now time.Time) Trouble {
 	m := &u.Minute
-	return m.Slow >= someSlow && m.Slow*slowShare >= m.Answered
+	s := m.passed[situation.PassedOn]
+	f, compared := u.facts(p), ""
+	f.Status = s.status
+	if o := u.rest(p); o.answered > 0 {
+		compared = fmt.Sprintf("Of the other upstreams %s of %s had.", number(int(o.errors)), counted(int(o.answered), "answer"))
+	}
+	t := tell(situation.PassedOn, f, now.Sub(s.last) > recently && m.LastGood.After(s.last),
+		fmt.Sprintf("%s of %s in the last minute had this status%s, %s.", number(s.n), counted(m.Answered, "answer"), s.to(), times(s.first, s.last, now, s.n)), compared)
+	t.First, t.Last = s.first, s.last
+	if t.Over {
+		t.level = situation.Notice
+	}
+	return t
 }
 
 func (u *Upstream) slow(p *Pool, now time.Time) Trouble {
-	compared, flying, gets, last := "", "", "", u.Minute.slow[situation.Slow]
+	compared, flying, gets, last := "", "", "", latest(u.Minute.slow[situation.Slow], u.Minute.late[situation.Slow])
 	if u.InFlight >= manyFlying {
 		flying = "It has " + number(u.InFlight) + " requests in flight."
 	}
@@ -252,12 +270,41 @@ func (u *Upstream) slow(p *Pool, now time.Time) Trouble {
 		gets = "It gets fewer requests than the others."
 	}
 	over := !u.Slow && last != nil && now.Sub(last.last) > recently && u.Minute.LastGood.After(last.last)
-	t := tell(situation.Slow, u.facts(p), over, "In the last minute it "+u.Minute.slowness()+".", compared, flying, gets)
+	unknown := !u.Slow && !u.oftenLate(p) && u.slowAnswers(p) == slowUnknown
+	if unknown {
+		gets = nothingToCompare
+	}
+	t := tell(situation.Slow, u.facts(p), over, "In the last minute it "+u.Minute.slowness()+".", u.Minute.lateness(), compared, flying, gets)
+	if unknown {
+		t.level = situation.Notice
+	}
 	if last != nil {
 		t.First, t.Last = last.first, last.last
 	}
 	t.raise(false)
 	return t
+}
+
+// nothingToCompare says why nobody is alarmed.
+const nothingToCompare = "There is nothing to compare this with yet: if these requests take long by nature, nothing is wrong."
+
+// latest returns the one that was met last; both may be nil.
+func latest(a, b *sighting) *sighting {
+	if a == nil || b != nil && b.last.After(a.last) {
+		return b
+	}
+	return a
+}
+
+// lateness says how many requests another upstream answered first, because this one was
+// late. How long they would have taken is not known.
+func (m *Minute) lateness() string {
+	s := m.late[situation.Slow]
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("That leaves out %s of %s that were late: another upstream was asked as well and answered first, so clients did not have to wait. The longest had no answer after %s.",
+		number(s.n), counted(m.Attempts, "attempt"), round(s.longest))
 }
 
 // slowness says how long the answers of the last minute took. Only what is counted is

@@ -53,7 +53,7 @@ func explain(r *proxy.Record) []string {
 // behind returns the row of the table for what went wrong: the failure that the client saw,
 // or that was hidden from it.
 func behind(r *proxy.Record) (situation.Row, bool) {
-	f := situation.Facts{Pool: r.Pool, Upstream: r.Upstream, Error: text(r.Err), N: 1, Of: 1}
+	f := situation.Facts{Pool: r.Pool, Upstream: r.Upstream, Name: unresolved(r.Err), Error: text(r.Err), N: 1, Of: 1}
 	id, i := situation.OfReason(r.Reason, r.Err), culprit(r)
 	if r.Rescued() {
 		id, i = situation.OfReason(r.Hidden, nil), firstFailed(r)

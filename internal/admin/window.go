@@ -32,11 +32,30 @@ func (w *window[T]) at(now int64) *T {
 	return &p.what
 }
 
+// old returns the piece whose place that of now takes, nil when it has it already.
+func (w *window[T]) old(now int64) *T {
+	if p := &w[slot(now/pieceLength, pieces)]; p.number != now/pieceLength {
+		return &p.what
+	}
+	return nil
+}
+
 // last returns the pieces of the minute that ends now, the oldest first.
 func (w *window[T]) last(now int64) iter.Seq[*T] {
 	return func(yield func(*T) bool) {
 		for n := now/pieceLength - pieces + 1; n <= now/pieceLength; n++ {
 			if p := &w[slot(n, pieces)]; p.number == n && !yield(&p.what) {
+				return
+			}
+		}
+	}
+}
+
+// before returns the pieces that are older, and whose place no other has taken.
+func (w *window[T]) before(now int64) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for i := range w {
+			if p := &w[i]; p.number <= now/pieceLength-pieces && !yield(&p.what) {
 				return
 			}
 		}
@@ -62,6 +81,9 @@ type sighting struct {
 	longest     time.Duration // that a request was held
 	err         string        // of the first of them
 	status      int           // of the last answer, when that was what failed
+	name        string        // that did not resolve
+	path        string        // of the last request, when it matters; with several, that of the last
+	paths       bool          // there were several
 }
 
 // sightings are by situation. Their number is bounded by the table of situations.
@@ -74,7 +96,7 @@ func (s *sightings) note(id situation.ID, at time.Time, escaped bool, err error)
 	}
 	x := (*s)[id]
 	if x == nil {
-		x = &sighting{first: at, last: at, err: text(err)}
+		x = &sighting{first: at, last: at, err: text(err), name: unresolved(err)}
 		(*s)[id] = x
 	}
 	x.n++
@@ -84,6 +106,18 @@ func (s *sightings) note(id situation.ID, at time.Time, escaped bool, err error)
 	x.span(at, at)
 	return x
 }
+
+// asked notes what was asked for.
+func (x *sighting) asked(path string) {
+	if path == "" || x.path == path {
+		return
+	}
+	x.paths = x.paths || x.path != ""
+	x.path = cut(path, pathShown)
+}
+
+// pathShown is how much of a path a trouble tells, in bytes.
+const pathShown = 80
 
 func (x *sighting) span(first, last time.Time) {
 	if first.Before(x.first) {
@@ -121,5 +155,7 @@ func (s *sightings) merge(o sightings) {
 		if y.status != 0 {
 			x.status = y.status
 		}
+		x.paths = x.paths || y.paths
+		x.asked(y.path)
 	}
 }

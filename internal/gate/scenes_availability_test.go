@@ -68,14 +68,14 @@ func availabilityScenes() []scene {
 			s.together(1)
 			s.until("the request to wait", func(a *admin.Status) bool { return a.Pools[0].Waiting == 1 })
 		}},
-		{"nobody came in time", word{"error", situation.NoneAvailable, false, "No upstream is available", "3 of 3 requests in the last minute failed for it", "Start the application"}, func(s *stage) {
+		{"nobody came in time", word{"error", situation.NoneAvailable, false, "No upstream is available", "3 of 3 requests in the last minute failed because of this", "Start the application"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q], hold: {for: 20ms}, `+quick+`}}`, s.dead())
 			s.until("a check", func(a *admin.Status) bool {
 				return len(a.Pools[0].Upstreams) > 0 && a.Pools[0].Upstreams[0].Health == "down"
 			})
 			s.get(3)
 		}},
-		{"a restart that is over", word{"notice", situation.Refused, true, "The upstream refused connections", "failed so, at ", "Nothing, if it was a restart."}, playRestart},
+		{"a restart that is over", word{"notice", situation.Refused, true, "The upstream refused connections", "failed this way, at ", "Nothing, if it was a restart."}, playRestart},
 		{"one of two is dead", word{"warning", situation.Refused, false, "The upstream refuses connections", "Nothing listens on 127.0.0.1:", "Start the application, or correct the address."}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], `+quick+`}}`, s.fine(), s.dead())
 			s.available(1)

@@ -65,6 +65,10 @@ func faultScenes() []scene {
 			s.run(`pools: {app: {upstreams: [%q, %q], `+unchecked+`}}`, s.fine(), s.failing(502))
 			s.send("POST", "/502", 2)
 		}},
+		{"answers 500", word{"warning", situation.PassedOn, false, "The application answers some requests with 500", "all for /", "application's log"}, func(s *stage) {
+			s.run(`pools: {app: {upstreams: [%q, %q], `+unchecked+`}}`, s.fine(), s.failing(500))
+			s.get(48)
+		}},
 		{"answers 503 to a GET", word{"warning", situation.AnswersError, false, "The upstream answers 503 itself", "No client saw an error from it.", "application's log"}, withFault(func(s *stage) string { return s.failing(503) }, "")},
 		{"is not TLS", word{"warning", situation.NotTLS, false, "The upstream does not speak TLS", "most likely speaks plain HTTP", "http:// instead of https://"}, withFault(func(s *stage) string { return strings.Replace(s.fine(), "http:", "https:", 1) }, "")},
 		{"is not TLS, by its check", word{"warning", situation.NotTLS, false, "The upstream does not speak TLS", "The health check has failed since ", "http:// instead of https://"}, func(s *stage) {

@@ -30,7 +30,7 @@ func loadScenes() []scene {
 			s.run(`pools: {app: {upstreams: [%q, %q], retry: {hedge: {after: "off"}}, `+unchecked+`}}`, s.fine(), slowBy(1100*time.Millisecond)(s))
 			s.together(8)
 		}},
-		{"all are slow", word{"warning", situation.AllSlow, false, "All upstreams answer slowly", "points to something that they share", "database"}, func(s *stage) {
+		{"all are slow, from the start", word{"notice", situation.AllSlow, false, "All upstreams answer slowly", "nothing to compare this with yet", "database"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], retry: {hedge: {after: "off"}}, `+unchecked+`}}`, slowBy(1100*time.Millisecond)(s), slowBy(1200*time.Millisecond)(s))
 			s.together(8)
 		}},

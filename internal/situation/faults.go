@@ -30,6 +30,7 @@ const (
 	Truncated       ID = "response_truncated"
 	Stalled         ID = "response_stalled"
 	AnswersError    ID = "upstream_status"
+	PassedOn        ID = "error_passed_on"
 	CheckStatus     ID = "check_status"
 	CheckWrong      ID = "check_wrong"
 )
@@ -39,12 +40,12 @@ var faults = []Row{
 		ID: NameUnknown, Level: Warning, Reason: reason.DNSError,
 		Headline: "The name of the upstream does not resolve", Past: "The name of the upstream did not resolve",
 		Cause: "The resolver knows no address for {name}.", CausePast: "The resolver knew no address for {name}.",
-		Do: "Check the name, its DNS records, and /etc/resolv.conf on this machine.", DoPast: "If it happens again, check the name's DNS records.",
+		Do: "Check the name, its DNS records, and the name server: /etc/resolv.conf on this machine, or dns.resolver of the pool.", DoPast: "If it happens again, check the name's DNS records.",
 	}, {
 		ID: ResolverSilent, Level: Warning, Reason: reason.DNSTimeout,
 		Headline: "The resolver does not answer", Past: "The resolver did not answer",
 		Cause: "No name server of this machine answered in time.",
-		Do:    "Check that the name servers in /etc/resolv.conf can be reached.", DoPast: "If it happens again, check the name servers in /etc/resolv.conf.",
+		Do:    "Check that the name servers can be reached: those in /etc/resolv.conf, or dns.resolver of the pool.", DoPast: "If it happens again, check the name servers in /etc/resolv.conf.",
 	}, {
 		ID: Refused, Level: Warning, Reason: reason.ConnectRefused,
 		Headline: "The upstream refuses connections", Past: "The upstream refused connections",
@@ -167,6 +168,11 @@ var faults = []Row{
 		Headline: "The upstream answers {status} itself", Past: "The upstream answered {status} itself",
 		Cause: "The error comes from the application on {upstream}, or from a proxy in front of it, not from goodgate.", CausePast: "The error came from the application on {upstream}, or from a proxy in front of it, not from goodgate.",
 		Do: "Look in the application's log.",
+	}, {
+		ID: PassedOn, Level: Warning,
+		Headline: "The application answers some requests with {status}", Past: "The application answered some requests with {status}",
+		Cause: "The application on {upstream} fails at these requests. goodgate passes such an answer on to the client, and counts it neither as a failure nor as an error that clients saw.", CausePast: "The application on {upstream} failed at these requests. goodgate passed the answers on to the clients, and counted them neither as failures nor as errors that clients saw.",
+		Do: "Look in the application's log for these requests.",
 	}, {
 		ID: CheckStatus, Level: Warning, Reason: reason.UpstreamStatus,
 		Headline: "The upstream answers its health check with {status}", Past: "The upstream answered its health check with {status}",

@@ -34,12 +34,12 @@ var pools = []Row{
 		ID: LookupUnknown, Level: Warning, Reason: reason.DNSError,
 		Headline: "The name of the upstreams does not resolve",
 		Cause:    "Looking up the upstreams of pool {pool} failed: {error}.",
-		Do:       "Check the name, its DNS records, and /etc/resolv.conf on this machine.",
+		Do:       "Check the name, its DNS records, and the name server: /etc/resolv.conf on this machine, or dns.resolver of the pool.",
 	}, {
 		ID: LookupSilent, Level: Warning, Reason: reason.DNSTimeout,
 		Headline: "The resolver does not answer",
 		Cause:    "Looking up the upstreams of pool {pool} failed: {error}.",
-		Do:       "Check that the name servers in /etc/resolv.conf can be reached.",
+		Do:       "Check that the name servers can be reached: those in /etc/resolv.conf, or dns.resolver of the pool.",
 	}, {
 		ID: LookupFailed, Level: Warning,
 		Headline: "The list of upstreams cannot be read",

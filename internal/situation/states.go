@@ -73,7 +73,7 @@ var states = []Row{
 	}, {
 		ID: Slow, Level: Warning,
 		Headline: "The upstream answers slowly", Past: "The upstream answered slowly",
-		Cause: "{upstream} takes long to answer the requests that it gets; the time that they waited in goodgate is not counted.", CausePast: "{upstream} took long to answer the requests that it got; the time that they waited in goodgate is not counted.",
+		Cause: "{upstream} takes long to answer the requests that it gets. The time that they wait in goodgate is not included.", CausePast: "{upstream} took long to answer the requests that it got. The time that they waited in goodgate is not included.",
 		Do: "Find what the application waits for: its database, its processors, another service. If it simply gets more requests than it can answer, add upstreams, or limit what it gets (concurrency.adaptive: true, or max_in_flight).",
 	}, {
 		ID: Flapping, Level: Warning,

@@ -81,7 +81,7 @@ func (r row) state(m marks) (string, lipgloss.Style) {
 		return r.Operator, m.warn
 	case r.Available && r.Trusted:
 		return "trusted: its checks fail", m.warn
-	case r.Available && r.Slow:
+	case r.Available && (r.Slow || r.Late):
 		return "slow", m.warn
 	case r.Available && r.Minute.Failed > 0:
 		return "available", m.warn

@@ -51,6 +51,15 @@ func shown(t *testing.T) model {
 	return m.(model)
 }
 
+// TestLate: an upstream that others answer for is slow.
+func TestLate(t *testing.T) {
+	m := shown(t)
+	m.status.Pools[0].Upstreams[0].Late = true
+	if !strings.Contains(m.render(), "slow") {
+		t.Errorf("got %s", m.render())
+	}
+}
+
 func TestFits(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {40, 10}, {10, 3}, {1, 1}, {200, 60}} {
 		m := shown(t)

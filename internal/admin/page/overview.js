@@ -41,7 +41,7 @@ function order(list, sort) {
 export function view(o, set, change, story) {
   const total = { up: sum(o.pools.map((p) => p.available)), all: sum(o.pools.map((p) => p.upstreams)) };
   const bad = o.pools.filter(troubled);
-  const fine = `Nothing. ${total.all === 1 ? "The upstream is available" : `All ${many(total.all, "upstream")} are available`}, and no client has seen an error in the last minute.`;
+  const fine = `Nothing. ${total.all === 1 ? "The upstream is available" : `All ${many(total.all, "upstream")} are available`}, and no client has seen a gateway error in the last minute.`;
   return [troubles(o.troubles, o.now, fine), tiles(o, total, bad), pools(o, bad, set, change),
     h("div", { class: "two", "data-key": "two" }, failures(o.failures, story), events(o.events, true))];
 }
