@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	htmltemplate "html/template"
+	"html"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
-	texttemplate "text/template"
 
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
@@ -24,7 +23,7 @@ type executor interface {
 	Execute(w io.Writer, data any) error
 }
 
-// Page is what a template may use.
+// Page is what a template of [NewPages] may use.
 type Page struct {
 	Status    int    // 502
 	Title     string // Bad Gateway
@@ -33,52 +32,35 @@ type Page struct {
 	RequestID string
 }
 
-const builtinHTML = `<!doctype html>
+// builtin writes a page of goodgate's own. The built-in pages are no templates, so that
+// a program that sets none of its own does not link the template packages: they keep
+// every exported method of the program.
+type builtin func(Page) string
+
+func (b builtin) Execute(w io.Writer, data any) error {
+	_, err := io.WriteString(w, b(data.(Page)))
+	return err
+}
+
+func builtinHTML(p Page) string {
+	title := strconv.Itoa(p.Status) + " " + html.EscapeString(p.Title)
+	return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{.Status}} {{.Title}}</title>
+<title>` + title + `</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:36em;margin:15vh auto;padding:0 1em;color:#222;background:#fff}
 h1{font-size:1.5em}code{background:#8882;padding:.1em .3em;border-radius:.2em}@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}</style>
-</head><body><h1>{{.Status}} {{.Title}}</h1><p>{{.Text}}</p>
-<p><small>Reason <code>{{.Reason}}</code>, request <code>{{.RequestID}}</code></small></p></body></html>
+</head><body><h1>` + title + `</h1><p>` + html.EscapeString(p.Text) + `</p>
+<p><small>Reason <code>` + html.EscapeString(p.Reason) + `</code>, request <code>` + html.EscapeString(p.RequestID) + `</code></small></p></body></html>
 `
-
-const builtinJSON = `{"status":{{.Status}},"title":"{{.Title}}","reason":"{{.Reason}}","detail":"{{.Text}}","request_id":"{{.RequestID}}"}
-`
-
-// NewPages returns error pages from templates: html in the syntax of
-// html/template, json in that of text/template, both over a [Page]. An empty
-// one stays built in. A template that cannot be executed is an error here.
-func NewPages(html, json string) (*Pages, error) {
-	if html == "" {
-		html = builtinHTML
-	}
-	if json == "" {
-		json = builtinJSON
-	}
-	h, err := htmltemplate.New("errors.html").Parse(html)
-	if err != nil {
-		return nil, fmt.Errorf("the HTML error page: %w", err)
-	}
-	j, err := texttemplate.New("errors.json").Parse(json)
-	if err != nil {
-		return nil, fmt.Errorf("the JSON error page: %w", err)
-	}
-	p := &Pages{html: h, json: j}
-	for _, t := range []executor{h, j} {
-		if err := t.Execute(io.Discard, Page{}); err != nil {
-			return nil, fmt.Errorf("an error page: %w", err)
-		}
-	}
-	return p, nil
 }
 
-func builtinPages() *Pages {
-	p, err := NewPages("", "")
-	if err != nil {
-		panic(err) // the built-in templates are constants
-	}
-	return p
+// builtinJSON quotes nothing: no field has a character that JSON wants quoted.
+func builtinJSON(p Page) string {
+	return fmt.Sprintf(`{"status":%d,"title":"%s","reason":"%s","detail":"%s","request_id":"%s"}
+`, p.Status, p.Title, p.Reason, p.Text, p.RequestID)
 }
+
+func builtinPages() *Pages { return &Pages{html: builtin(builtinHTML), json: builtin(builtinJSON)} }
 
 // write answers with the page for a failure.
 func (p *Pages) write(x *exchange, e *Error) {

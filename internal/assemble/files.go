@@ -15,7 +15,6 @@ import (
 	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
-	"github.com/goodgate/goodgate/proxy"
 )
 
 // Load reads a configuration file and opens the files that it names. It is what a
@@ -47,8 +46,8 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 		f.listener(fmt.Sprintf("listeners[%d]", i), l)
 	}
 	f.socket("admin.address", config.Listener{Address: c.Admin.Address})
-	f.page("errors.html", c.Errors.HTML, func(text string) error { _, err := proxy.NewPages(text, ""); return err })
-	f.page("errors.json", c.Errors.JSON, func(text string) error { _, err := proxy.NewPages("", text); return err })
+	f.page("errors.html", c.Errors.HTML, func(text string) error { _, err := parsePages(text, ""); return err })
+	f.page("errors.json", c.Errors.JSON, func(text string) error { _, err := parsePages("", text); return err })
 	if out := c.Log.Output; out != "stderr" && out != "stdout" {
 		f.error("log.output", appendable(out))
 	}

@@ -181,7 +181,7 @@ func newPages(c config.ErrorPages) (*proxy.Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proxy.NewPages(html, json)
+	return parsePages(html, json)
 }
 
 func template(key, file string) (string, error) {

@@ -15,4 +15,10 @@ func (v *validator) editionHas(minimal bool) {
 	if v.config.Tracing.Endpoint != "" {
 		v.errorf("tracing.endpoint", absent, "tracing")
 	}
+	if v.config.Errors.HTML != "" {
+		v.errorf("errors.html", absent, "templates for error pages")
+	}
+	if v.config.Errors.JSON != "" {
+		v.errorf("errors.json", absent, "templates for error pages")
+	}
 }
