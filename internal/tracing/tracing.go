@@ -8,14 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -38,6 +36,7 @@ type Tracer struct {
 	tracer   trace.Tracer
 	bound    uint64 // of a random number, below which a request is recorded
 	exporter *reporting
+	client   *uploader
 
 	mu   sync.RWMutex // held for reading while a request is recorded; protects heir
 	heir *Tracer      // takes the requests that have not ended; nil = this one does
@@ -54,22 +53,14 @@ func New(o Options) (*Tracer, error) {
 		sdk.WithIDGenerator(given{}),
 		sdk.WithSampler(sdk.AlwaysSample()), // Begin has decided
 		sdk.WithResource(resource.NewSchemaless(about...)))
-	statuses := &statusKeeper{next: http.DefaultTransport.(*http.Transport).Clone()}
-	client, err := otlptrace.New(context.Background(), otlptracehttp.NewClient(
-		otlptracehttp.WithEndpointURL(o.Endpoint),
-		otlptracehttp.WithHeaders(o.Headers),
-		otlptracehttp.WithTimeout(sendTimeout),
-		otlptracehttp.WithHTTPClient(&http.Client{
-			Transport: statuses, Timeout: sendTimeout,
-			// The headers are for the endpoint, and not for where it points.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		})))
+	client := newUploader(o)
+	exporter, err := otlptrace.New(context.Background(), client)
 	if err != nil {
 		return nil, fmt.Errorf("tracing.endpoint: %w", err)
 	}
 	return &Tracer{
 		opts: o, provider: p, tracer: p.Tracer("github.com/goodgate/goodgate"), bound: uint64(o.Sample * (1 << 63)),
-		exporter: &reporting{SpanExporter: client, log: o.Logger, statuses: statuses},
+		exporter: &reporting{SpanExporter: exporter, log: o.Logger}, client: client,
 	}, nil
 }
 
@@ -81,7 +72,7 @@ func (t *Tracer) Start() {
 
 // Run sends spans until ctx ends, and then the last ones, for 5 s at most.
 func (t *Tracer) Run(ctx context.Context) {
-	defer t.exporter.statuses.next.CloseIdleConnections()
+	defer t.client.http.CloseIdleConnections()
 	<-ctx.Done()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
@@ -186,9 +177,8 @@ func (g given) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
 // of telling a process-wide handler of every failure.
 type reporting struct {
 	sdk.SpanExporter
-	log      *slog.Logger
-	statuses *statusKeeper
-	failing  atomic.Bool
+	log     *slog.Logger
+	failing atomic.Bool
 }
 
 // ExportSpans sends spans. It never fails: those are lost then.
@@ -196,7 +186,7 @@ func (e *reporting) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) e
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	switch {
 	case err != nil && e.failing.CompareAndSwap(false, true):
-		e.log.Warn("traces could not be sent; they are dropped until it works", "spans", len(spans), "error", e.statuses.cause(err))
+		e.log.Warn("traces could not be sent; they are dropped until it works", "spans", len(spans), "error", err)
 	case err == nil && e.failing.CompareAndSwap(true, false):
 		e.log.Info("traces are sent again")
 	}
