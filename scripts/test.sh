@@ -63,4 +63,4 @@ need lintian lintian
 step 'a package: made, installed, upgraded under load, removed'
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
-(cd packaging && go run . -only deb -out "$temp" && go test -count=1 ./checks -run 'Deb|Lintian|Chart|Manifests|Examples' -dist "$temp")
+(cd packaging && go run . -only deb -out "$temp" && go test -count=1 ./checks -run '^Test(Deb|Lintian|Chart|Manifests|Examples)' -dist "$temp")

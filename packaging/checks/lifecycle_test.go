@@ -138,7 +138,7 @@ func wantInstalled(t *testing.T, s *system) {
 			t.Errorf("%s is missing", name)
 		}
 	}
-	s.want("goodgate", "check", "/usr/share/doc/goodgate/config.example.yaml")
+	s.want("goodgate", "check", configFile)
 }
 
 func upgradeUnderLoad(t *testing.T, s *system, upgrade []string) {
