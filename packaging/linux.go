@@ -58,7 +58,7 @@ func (r *release) linuxPackage(format string, t target) error {
 		Overridables: nfpm.Overridables{
 			Contents: r.contents(format, t),
 			Scripts:  scripts.Scripts,
-			Deb:      nfpm.Deb{Compression: "xz"},
+			Deb:      nfpm.Deb{Compression: r.deb},
 			RPM:      nfpm.RPM{Compression: "zstd", BuildHost: "localhost", Summary: strings.SplitN(description, "\n", 2)[0]},
 		},
 	})

@@ -19,12 +19,13 @@ type release struct {
 	commit    string
 	modified  bool
 	time      time.Time // of the commit
+	deb       string    // compression of the .deb
 }
 
 var semantic = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
 
 func newRelease(root, out, version string) (*release, error) {
-	r := &release{version: version}
+	r := &release{version: version, deb: "xz"}
 	var err error
 	if r.root, err = filepath.Abs(root); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // startApp is an application on a port of the tests' own network.
@@ -23,6 +24,10 @@ func startApp(t *testing.T, address string) {
 	wg.Go(func() { s.Serve(l) })
 	t.Cleanup(func() { s.Close(); wg.Wait() })
 }
+
+// pace is what each client of a load waits for: with all of the machine's processors taken,
+// the package manager would be what is slow.
+const pace = 5 * time.Millisecond
 
 // load sends requests until it is stopped, over connections that are kept and new ones.
 type load struct {
@@ -43,11 +48,13 @@ func startLoad(t *testing.T, url string) *load {
 		}
 		l.wg.Go(func() {
 			defer client.CloseIdleConnections()
+			next := time.NewTicker(pace)
+			defer next.Stop()
 			for {
 				select {
 				case <-l.stop:
 					return
-				default:
+				case <-next.C:
 					l.one(client, method, url)
 				}
 			}
