@@ -102,6 +102,6 @@ func newFreeze(t *testing.T, policy string) *freeze {
 	f := &freeze{frozen: a, gate: startGate(t, impatient, "POLICY="+policy, "A="+a.url(), "B="+b.url())}
 	f.load = startLoad(t, load{address: fixed(f.gate.address), rate: 100, methods: []string{"GET"}, keepAlive: true})
 	f.load.until("an answer of a", func(r result) bool { return r.app == "a" })
-	a.signal(syscall.SIGSTOP)
+	a.freeze()
 	return f
 }

@@ -22,7 +22,7 @@ pools: {app: {policy: first, upstreams: ["${A}", "${B}"]}}
 `, "A="+frozen.url(), "B="+other.url(), "ADMIN="+admin)
 			waitFor(t, "the first checks", func() bool { return g.messages("probes pass") >= 2 })
 
-			frozen.signal(syscall.SIGSTOP)
+			frozen.freeze()
 			waitFor(t, "the checks of what is frozen to fail", func() bool { return g.messages("probes fail") > 0 })
 			if got := g.command(t, "status", "--admin", admin); !strings.Contains(got, "health check failing: waiting for any answer to OPTIONS *: no answer within 1s (timeout)") {
 				t.Errorf("status: %q", got)
@@ -47,7 +47,7 @@ func TestSidecarFindsFrozenProcess(t *testing.T) {
 	frozen, other := startApp(t, "go", "frozen"), startApp(t, "go", "other")
 	g := startSidecar(t, frozen.url(), other.url())
 	waitFor(t, "the first checks", func() bool { return g.messages("probes pass") >= 2 })
-	frozen.signal(syscall.SIGSTOP)
+	frozen.freeze()
 	waitFor(t, "the checks of what is frozen to fail", func() bool { return g.messages("probes fail") > 0 })
 	frozen.signal(syscall.SIGCONT)
 	waitFor(t, "its checks to pass", func() bool { return g.messages("probes pass") >= 3 })
@@ -71,7 +71,7 @@ pools: {app: {policy: first, breaker: {enabled: false}, health: {fall: 100}, ups
 			if got := ask(t, g.address, "GET", "/?wait=2000"); got.echo(t).App != "frozen" || len(g.request(got.Header.Get("X-Request-Id")).Attempts) > 0 {
 				t.Errorf("a request that takes long was answered by %s, after %+v", got.echo(t).App, g.request(got.Header.Get("X-Request-Id")).Attempts)
 			}
-			frozen.signal(syscall.SIGSTOP)
+			frozen.freeze()
 			res := ask(t, g.address, "GET", "/")
 			if got := res.echo(t).App; got != "other" {
 				t.Errorf("answered by %q, want the other", got)

@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -98,6 +100,21 @@ func (p *process) signal(s os.Signal) {
 	if err := p.cmd.Process.Signal(s); err != nil {
 		p.t.Fatalf("signal %v to %s: %v", s, p.name, err)
 	}
+}
+
+// freeze stops the process, and returns when each of its threads stands still: one
+// that runs on another processor goes on for a moment after the signal was sent.
+func (p *process) freeze() {
+	p.t.Helper()
+	p.signal(syscall.SIGSTOP)
+	waitFor(p.t, p.name+" to stand still", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+		return err == nil && !slices.ContainsFunc(threads, func(file string) bool {
+			raw, err := os.ReadFile(file)
+			_, state, _ := bytes.Cut(raw, []byte(") "))
+			return err == nil && !bytes.HasPrefix(state, []byte("T"))
+		})
+	})
 }
 
 // wait returns the exit code once the process has ended, -1 if a signal did it.
