@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"gopkg.in/yaml.v3"
 )
 
 var update = flag.Bool("update", false, "write docs/situations.md")
@@ -42,6 +44,43 @@ A warning becomes an error while clients see errors from it. What is over is tol
 	got, err := os.ReadFile(path)
 	if err != nil || string(got) != b.String() {
 		t.Errorf("docs/situations.md is not what the table says (%v): go test ./internal/situation -update", err)
+	}
+}
+
+// TestAlerts: where an alert is about one situation, its next step is the table's.
+func TestAlerts(t *testing.T) {
+	var file struct {
+		Groups []struct {
+			Rules []struct {
+				Alert       string
+				Annotations map[string]string
+			}
+		}
+	}
+	raw, err := os.ReadFile("../../deploy/prometheus/alerts.yml")
+	if err == nil {
+		err = yaml.Unmarshal(raw, &file)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	some := 0
+	for _, group := range file.Groups {
+		for _, rule := range group.Rules {
+			id, named := rule.Annotations["situation"]
+			if !named {
+				continue
+			}
+			some++
+			if !Known(ID(id)) {
+				t.Errorf("%s: no situation %q", rule.Alert, id)
+			} else if got, want := rule.Annotations["next_step"], Of(ID(id)).Do; got != want {
+				t.Errorf("%s: the next step is %q, want %q", rule.Alert, got, want)
+			}
+		}
+	}
+	if some == 0 {
+		t.Error("no alert names a situation")
 	}
 }
 
