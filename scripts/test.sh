@@ -1,15 +1,32 @@
 #!/usr/bin/env bash
 # Everything that has to hold before a change is good. Installs what the
 # end-to-end tests need where it may (Debian: nginx, Node, Python,
-# Prometheus, Chromium, lintian).
+# Prometheus, Chromium; lintian for the packages).
 #
-#   scripts/test.sh          all of it
-#   scripts/test.sh quick    without the race detector and the end-to-end tests
+#   scripts/test.sh            all of it but the packages
+#   scripts/test.sh quick      without the race detector and the end-to-end tests
+#   scripts/test.sh packages   the packages: what makes them, one .deb, the chart
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/need.sh
 
 tool() { go tool -modfile=tools/go.mod "$@"; }
+
+packages() {
+  step 'packaging'
+  for os in darwin freebsd windows; do GOOS=$os go vet ./cmd/goodgate; done
+  (cd packaging && go vet ./... && go fix -diff ./... && go mod tidy -diff)
+  need lintian lintian
+  step 'a package: made, installed, upgraded under load, removed'
+  temp=$(mktemp -d)
+  trap 'rm -rf "$temp"' EXIT
+  (cd packaging && go run . -only deb -out "$temp" && go test -count=1 ./checks -run '^Test(Deb|Lintian|Chart|Manifests|Examples)' -dist "$temp")
+}
+
+if [ "${1:-}" = packages ]; then
+  packages
+  exit
+fi
 
 step 'gofmt'
 unformatted=$(git ls-files -z '*.go' | xargs -0 gofmt -l)
@@ -17,9 +34,8 @@ unformatted=$(git ls-files -z '*.go' | xargs -0 gofmt -l)
 step 'go vet'
 go vet ./...
 step 'the other systems, and the minimal edition'
-# The whole program for the two that differ most; scripts/release.sh builds it for all.
-for os in darwin windows; do GOOS=$os go vet ./cmd/goodgate; done
-GOOS=freebsd go vet -tags minimal ./cmd/goodgate
+# Without what takes long to compile; scripts/test.sh packages looks at the whole program.
+for os in darwin freebsd windows; do GOOS=$os go vet -tags minimal ./cmd/goodgate; done
 go vet -tags minimal ./cmd/goodgate ./internal/config
 go vet -tags man ./cmd/goodgate
 step 'go fix'
@@ -28,8 +44,6 @@ step 'go mod tidy'
 go mod tidy -diff
 step 'staticcheck'
 tool staticcheck ./...
-step 'packaging'
-(cd packaging && go vet ./... && go fix -diff ./... && go mod tidy -diff)
 for script in scripts/*.sh packaging/scripts/*.sh packaging/checks/testdata/systemctl; do bash -n "$script"; done
 step 'govulncheck'
 set +e
@@ -61,8 +75,3 @@ for front in inbound inbound-httputil; do
   step "tests of the proxy behind $front"
   go test -race -count=1 ./proxy -front "$front"
 done
-need lintian lintian
-step 'a package: made, installed, upgraded under load, removed'
-temp=$(mktemp -d)
-trap 'rm -rf "$temp"' EXIT
-(cd packaging && go run . -only deb -out "$temp" && go test -count=1 ./checks -run '^Test(Deb|Lintian|Chart|Manifests|Examples)' -dist "$temp")
