@@ -2,7 +2,6 @@ package gate
 
 import (
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"net"
@@ -16,12 +15,10 @@ import (
 	"testing"
 	"time"
 
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/lab/otlptest"
 	"github.com/goodgate/goodgate/internal/logging"
 	"github.com/goodgate/goodgate/internal/metrics"
 	"github.com/goodgate/goodgate/internal/webhook"
@@ -36,18 +33,7 @@ type spans struct {
 func startSpans(t *testing.T) *spans {
 	s := &spans{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		var in io.Reader = r.Body
-		if r.Header.Get("Content-Encoding") == "gzip" {
-			in, _ = gzip.NewReader(r.Body)
-		}
-		body, err := io.ReadAll(in)
-		var call collector.ExportTraceServiceRequest
-		if err == nil {
-			err = proto.Unmarshal(body, &call)
-		}
-		if err != nil {
-			t.Errorf("not OTLP: %v", err)
-		}
+		call := otlptest.Read(t, r)
 		for _, rs := range call.ResourceSpans {
 			for _, ss := range rs.ScopeSpans {
 				for _, span := range ss.Spans {

@@ -4,10 +4,8 @@ package tracing
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/hex"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -18,11 +16,10 @@ import (
 	"testing"
 	"time"
 
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/lab/otlptest"
 	"github.com/goodgate/goodgate/internal/wire/message"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -41,18 +38,7 @@ func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	rc := &receiver{about: map[string]string{}}
 	rc.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var in io.Reader = r.Body
-		if r.Header.Get("Content-Encoding") == "gzip" {
-			in, _ = gzip.NewReader(r.Body)
-		}
-		body, err := io.ReadAll(in)
-		var call collector.ExportTraceServiceRequest
-		if err == nil {
-			err = proto.Unmarshal(body, &call)
-		}
-		if err != nil {
-			t.Errorf("not OTLP: %v", err)
-		}
+		call := otlptest.Read(t, r)
 		rc.mu.Lock()
 		defer rc.mu.Unlock()
 		rc.keys = append(rc.keys, r.Header.Get("X-Key"))
