@@ -47,5 +47,6 @@ conformance: ## h2spec, gRPC's interoperability tests, WebSocket, malformed mess
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	scripts/fuzz.sh $(or $(FUZZTIME),30s)
 
-schema: ## the JSON Schema of the configuration, for editors
+schema: ## the JSON Schema of the configuration, and the description of the admin API
 	go run ./cmd/goodgate schema > goodgate.schema.json
+	go run ./cmd/goodgate schema --api > docs/openapi.json

@@ -61,7 +61,7 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 		missing = s.last(found)
 	}
 	if missing != nil {
-		reply(w, missing.status, missing.failure)
+		reply(w, missing.status, missing.problem)
 		return
 	}
 	done := Changed{}
@@ -113,7 +113,7 @@ func (s *Server) last(found []*balancer.Upstream) *refusal {
 		if now, _ := s.left(pool, nil); now > 1 {
 			text = fmt.Sprintf("these %d upstreams are the last of pool %s that take requests", now, pool)
 		}
-		return &refusal{409, failure{Code: LastUpstream, Of: of, Error: fmt.Sprintf("%s (of %d): without it, requests wait, and then fail with 503", text, of)}}
+		return &refusal{409, problem{Code: LastUpstream, Of: of, Error: fmt.Sprintf("%s (of %d): without it, requests wait, and then fail with 503", text, of)}}
 	}
 	return nil
 }
@@ -132,9 +132,12 @@ func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {
 	reply(w, 200, Reloaded{append([]string{}, changes...)})
 }
 
+// Draining is the answer to POST /v1/drain.
+type Draining struct {
+	State string `json:"state"`
+}
+
 func (s *Server) drain(w http.ResponseWriter, _ *http.Request) {
 	s.opts.Control.Drain("admin API")
-	reply(w, http.StatusAccepted, struct {
-		State string `json:"state"`
-	}{"draining"})
+	reply(w, http.StatusAccepted, Draining{"draining"})
 }

@@ -66,7 +66,7 @@ func (c Client) do(ctx context.Context, method, path string, in, out any) error 
 	defer res.Body.Close()
 	answer := json.NewDecoder(io.LimitReader(res.Body, maxAnswer))
 	if res.StatusCode >= 300 {
-		var f failure
+		var f problem
 		if answer.Decode(&f) != nil || f.Error == "" {
 			return &NotGoodgate{c.Address, fmt.Errorf("it said %s", res.Status)}
 		}

@@ -62,13 +62,10 @@ func (s *Server) knownHost(host string) bool {
 // that it has one meaning here and there.
 func (s *Server) open(r *http.Request) bool {
 	_, pattern := s.mux.Handler(r)
-	switch pattern {
-	case livePattern, readyPattern, indexPattern, pagePattern:
-		return true
-	case "": // nothing is there
+	if pattern == "" { // nothing is there
 		return strings.HasPrefix(r.URL.Path, "/page/")
 	}
-	return false
+	return s.anybody[pattern]
 }
 
 // foreign reports whether a browser has sent the request for another site's

@@ -15,18 +15,14 @@ var page embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// dashboard serves the page. It holds nothing secret and needs no token; what it
-// shows comes from the API, which does.
-func (s *Server) dashboard() {
-	files := http.FileServerFS(page)
-	show := func(next http.Handler) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Security-Policy", policy)
-			next.ServeHTTP(w, r)
-		}
-	}
-	s.mux.HandleFunc(indexPattern, show(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFileFS(w, r, page, "page/index.html")
-	})))
-	s.mux.HandleFunc(pagePattern, show(files))
+// index and pageFile serve the dashboard. It holds nothing secret and needs no
+// token; what it shows comes from the API, which does.
+func (s *Server) index(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Security-Policy", policy)
+	http.ServeFileFS(w, r, page, "page/index.html")
+}
+
+func (s *Server) pageFile(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Security-Policy", policy)
+	http.FileServerFS(page).ServeHTTP(w, r)
 }

@@ -80,13 +80,13 @@ func (s spelled) means(u *balancer.Upstream) bool {
 // refusal is the answer to an order that cannot be carried out.
 type refusal struct {
 	status int
-	failure
+	problem
 }
 
 // find returns the upstreams that an order is for.
 func (s *Server) find(o Order) ([]*balancer.Upstream, *refusal) {
 	missing := func(format string, args ...any) *refusal {
-		return &refusal{404, failure{Error: fmt.Sprintf(format, args...)}}
+		return &refusal{404, problem{Error: fmt.Sprintf(format, args...)}}
 	}
 	what := spell(o.Upstream)
 	pool := o.Pool

@@ -42,7 +42,7 @@ func newMany(t *testing.T, pools map[string][]balancer.Spec) *Server {
 }
 
 // order sends one and returns the places that it was for, as pool/upstream.
-func order(t *testing.T, s *Server, o Order) (places []string, code int, f failure) {
+func order(t *testing.T, s *Server, o Order) (places []string, code int, f problem) {
 	t.Helper()
 	body, err := json.Marshal(o)
 	if err != nil {
@@ -162,7 +162,7 @@ func TestKeepLast(t *testing.T) {
 		body, _ := json.Marshal(o)
 		got, answer := call(s, "POST", "/v1/upstreams", string(body))
 		var done Changed
-		var f failure
+		var f problem
 		json.Unmarshal([]byte(answer), &done)
 		json.Unmarshal([]byte(answer), &f)
 		switch {

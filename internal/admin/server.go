@@ -3,7 +3,6 @@ package admin
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/pprof"
 	"runtime/trace"
 	"time"
 
@@ -67,26 +66,18 @@ type Options struct {
 	Local bool
 	// Flight keeps the last moments of execution for /debug/flight; nil = off.
 	Flight *trace.FlightRecorder
-	// More handlers by their pattern, such as "GET /metrics", behind the same guard.
-	More map[string]http.Handler
+	More   []Endpoint // of others, behind the same guard
 }
 
 // Server is the API. Use New.
 type Server struct {
 	opts    Options
 	mux     *http.ServeMux
+	anybody map[string]bool // patterns that need no token
 	seats   chan struct{}
 	closing chan struct{}
 	handler http.Handler
 }
-
-// What anybody may ask for.
-const (
-	livePattern  = "GET /live"
-	readyPattern = "GET /ready"
-	indexPattern = "GET /{$}"
-	pagePattern  = "GET /page/{file}"
-)
 
 // liveText is the answer to livePattern.
 const liveText = "live\n"
@@ -96,8 +87,11 @@ func New(o Options) *Server {
 	if o.Journal == nil {
 		o.Journal = NewJournal(o.Version)
 	}
-	s := &Server{opts: o, mux: http.NewServeMux(), seats: make(chan struct{}, maxSubscribers), closing: make(chan struct{})}
-	s.routes()
+	s := &Server{opts: o, mux: http.NewServeMux(), anybody: map[string]bool{}, seats: make(chan struct{}, maxSubscribers), closing: make(chan struct{})}
+	for _, e := range s.endpoints() {
+		s.mux.HandleFunc(e.Pattern, e.Handler)
+		s.anybody[e.Pattern] = e.Open
+	}
 	s.handler = s.guard(s.mux)
 	return s
 }
@@ -108,32 +102,16 @@ func (s *Server) Close() { close(s.closing) }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-func (s *Server) routes() {
-	s.mux.HandleFunc(livePattern, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(liveText)) })
-	s.mux.HandleFunc(readyPattern, s.ready)
-	s.mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.status()) })
-	s.mux.HandleFunc("GET /v1/pools", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.pools()) })
-	s.mux.HandleFunc("GET /v1/pools/{pool}", s.onePool)
-	s.mux.HandleFunc("GET /v1/overview", func(w http.ResponseWriter, _ *http.Request) { compact(w, s.overview()) })
-	s.mux.HandleFunc("GET /v1/overview/{pool}", s.onePoolDetail)
-	s.mux.HandleFunc("GET /v1/timeline", s.timeline)
-	s.mux.HandleFunc("GET /v1/wiring", s.wiring)
-	s.mux.HandleFunc("GET /v1/config", s.config)
-	s.mux.HandleFunc("GET /v1/requests", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.opts.Requests.Latest(ringFailures)) })
-	s.mux.HandleFunc("GET /v1/requests/{id}", s.request)
-	s.mux.HandleFunc("GET /v1/events", s.events)
-	s.mux.HandleFunc("POST /v1/upstreams", s.change)
-	s.mux.HandleFunc("POST /v1/reload", s.reload)
-	s.mux.HandleFunc("POST /v1/drain", s.drain)
-	s.mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	s.mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	s.mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	s.mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	s.mux.HandleFunc("GET /debug/flight", s.flight)
-	s.dashboard()
-	for pattern, h := range s.opts.More {
-		s.mux.Handle(pattern, h)
-	}
+func (s *Server) live(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(liveText)) }
+
+func (s *Server) wholeStatus(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.status()) }
+
+func (s *Server) allPools(w http.ResponseWriter, _ *http.Request) { reply(w, 200, s.pools()) }
+
+func (s *Server) wholeOverview(w http.ResponseWriter, _ *http.Request) { compact(w, s.overview()) }
+
+func (s *Server) requests(w http.ResponseWriter, _ *http.Request) {
+	reply(w, 200, s.opts.Requests.Latest(ringFailures))
 }
 
 // reply writes v as JSON.
@@ -146,14 +124,14 @@ func reply(w http.ResponseWriter, status int, v any) {
 	e.Encode(v)
 }
 
-// failure is the body of every answer that is no success.
-type failure struct {
+// problem is the body of every answer that is no success.
+type problem struct {
 	Error string `json:"error"`
 	Code  string `json:"code,omitempty"` // for programs, such as LastUpstream
 	Of    int    `json:"of,omitempty"`   // with LastUpstream: how many the pool has
 }
 
-func refuse(w http.ResponseWriter, status int, text string) { reply(w, status, failure{Error: text}) }
+func refuse(w http.ResponseWriter, status int, text string) { reply(w, status, problem{Error: text}) }
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	if s.opts.Control.Draining() {

@@ -120,7 +120,7 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	o.Version, o.Control, o.Requests, o.Tally, o.Flight = g.opts.Version, control{g}, &g.ring, &g.tally, s.flight
 	o.Journal, o.Wiring = g.journal, g.wiring
 	if g.counts != nil {
-		o.More = map[string]http.Handler{"GET /metrics": g.counts.Handler()}
+		o.More = endpoints(g.counts.Handler().ServeHTTP)
 	}
 	s.api = admin.New(o)
 	s.http = &http.Server{
@@ -134,6 +134,14 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	}
 	return s
 }
+
+// endpoints are the gate's own of the API.
+func endpoints(metrics http.HandlerFunc) []admin.Endpoint {
+	return []admin.Endpoint{{Pattern: "GET /metrics", Handler: metrics, Does: "Metrics for Prometheus."}}
+}
+
+// OpenAPI describes the whole API of the operator.
+func OpenAPI() []byte { return admin.OpenAPI(endpoints(nil)) }
 
 // serve answers a request. One that comes by a connection that is left over is the
 // next server's: a new token holds at once.

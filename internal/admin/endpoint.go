@@ -1,0 +1,103 @@
+package admin
+
+import (
+	"net/http"
+	"net/http/pprof"
+	"strings"
+)
+
+// Endpoint is a row of the API's table. The server routes by it, and [OpenAPI]
+// describes it.
+type Endpoint struct {
+	Pattern string           // of [http.ServeMux], with its method: "GET /v1/pools/{pool}"
+	Handler http.HandlerFunc // nil only where nothing but the description is made
+	Does    string           // one sentence
+	Query   []Param          // parameters after the question mark
+	Takes   any              // a value of the type of the body, which is JSON; nil = it takes none
+	Answers any              // a value of the type of the answer, which is JSON; nil = the answer is text of the type Media
+	Media   string           // the answer's media type; empty = application/json with Answers, text/plain without
+	Status  int              // of success; 0 = 200
+	Refuses []int            // other statuses, beside those that any request may get
+	Open    bool             // anybody may ask, without a token
+}
+
+// Param is a parameter of a query.
+type Param struct {
+	Name string
+	Does string
+	Kind string // a type of JSON Schema; empty = string
+}
+
+// split returns the endpoint's method and its path.
+func (e *Endpoint) split() (method, path string) {
+	method, path, _ = strings.Cut(e.Pattern, " ")
+	return method, path
+}
+
+// What anybody may ask for.
+const (
+	livePattern  = "GET /live"
+	readyPattern = "GET /ready"
+	indexPattern = "GET /{$}"
+	pagePattern  = "GET /page/{file}"
+)
+
+// endpoints is the table of the whole API.
+func (s *Server) endpoints() []Endpoint {
+	var all []Endpoint
+	all = append(all, s.probeEndpoints()...)
+	all = append(all, s.lookEndpoints()...)
+	all = append(all, s.orderEndpoints()...)
+	all = append(all, s.debugEndpoints()...)
+	return append(all, s.opts.More...)
+}
+
+// probeEndpoints are for load balancers, supervisors and browsers.
+func (s *Server) probeEndpoints() []Endpoint {
+	return []Endpoint{
+		{Pattern: livePattern, Open: true, Handler: s.live, Does: "Says that the process runs."},
+		{Pattern: readyPattern, Open: true, Handler: s.ready, Refuses: []int{503}, Does: "Says whether requests may be sent here: not while the process drains."},
+		{Pattern: indexPattern, Open: true, Handler: s.index, Media: "text/html", Does: "The dashboard."},
+		{Pattern: pagePattern, Open: true, Handler: s.pageFile, Media: "*/*", Refuses: []int{404}, Does: "A file of the dashboard."},
+	}
+}
+
+// lookEndpoints change nothing.
+func (s *Server) lookEndpoints() []Endpoint {
+	return []Endpoint{
+		{Pattern: "GET /v1/status", Answers: Status{}, Handler: s.wholeStatus, Does: "Everything that is known: what is wrong, configuration, pools, upstreams, recent failures."},
+		{Pattern: "GET /v1/pools", Answers: []Pool{}, Handler: s.allPools, Does: "The pools and their upstreams."},
+		{Pattern: "GET /v1/pools/{pool}", Answers: Pool{}, Handler: s.onePool, Refuses: []int{404}, Does: "One pool and its upstreams."},
+		{Pattern: "GET /v1/overview", Answers: Overview{}, Handler: s.wholeOverview, Does: "A line for each pool, troubles put together, the latest events: for screens that ask often."},
+		{Pattern: "GET /v1/overview/{pool}", Answers: Detail{}, Handler: s.onePoolDetail, Refuses: []int{400, 404},
+			Query: []Param{{"from", "Unix time in seconds: slots that begin before it are left out.", "integer"}}, Does: "A pool with its last hour, its upstreams minute by minute, and its events."},
+		{Pattern: "GET /v1/timeline", Answers: []Event{}, Handler: s.timeline, Does: "What happened to pools, upstreams and goodgate itself, the latest first."},
+		{Pattern: "GET /v1/wiring", Answers: Wiring{}, Handler: s.wiring, Does: "Listeners with the end of their certificates, and routes."},
+		{Pattern: "GET /v1/config", Media: "application/yaml", Handler: s.config, Does: "The configuration in use, defaults filled in, without what may be a secret."},
+		{Pattern: "GET /v1/requests", Answers: []*Request{}, Handler: s.requests, Does: "The latest requests that an upstream failed, hidden from the client or not."},
+		{Pattern: "GET /v1/requests/{id}", Answers: Request{}, Handler: s.request, Refuses: []int{404}, Does: "One request in which something failed, in plain words as well."},
+		{Pattern: "GET /v1/events", Media: "text/event-stream", Handler: s.events, Refuses: []int{503}, Does: "The status as server-sent events, every second. The data of each is the answer of /v1/status."},
+		{Pattern: "GET /v1/openapi.json", Answers: map[string]any{}, Handler: s.describe, Does: "This description."},
+	}
+}
+
+// orderEndpoints change something.
+func (s *Server) orderEndpoints() []Endpoint {
+	return []Endpoint{
+		{Pattern: "POST /v1/upstreams", Takes: Order{}, Answers: Changed{}, Handler: s.change, Refuses: []int{400, 404, 409}, Does: "Changes the state or the weight of an upstream."},
+		{Pattern: "POST /v1/reload", Answers: Reloaded{}, Handler: s.reload, Refuses: []int{422}, Does: "Reloads the configuration file."},
+		{Pattern: "POST /v1/drain", Answers: Draining{}, Status: http.StatusAccepted, Handler: s.drain, Does: "Drains and ends the process, as SIGTERM does."},
+	}
+}
+
+// debugEndpoints are for developers.
+func (s *Server) debugEndpoints() []Endpoint {
+	const binary = "application/octet-stream"
+	return []Endpoint{
+		{Pattern: "GET /debug/pprof/", Media: "*/*", Handler: pprof.Index, Does: "Profiles, for go tool pprof; the name of one may follow."},
+		{Pattern: "GET /debug/pprof/profile", Media: binary, Handler: pprof.Profile, Query: []Param{{"seconds", "How long.", "integer"}}, Does: "A profile of the processor's time."},
+		{Pattern: "GET /debug/pprof/symbol", Handler: pprof.Symbol, Does: "The names of addresses, for go tool pprof."},
+		{Pattern: "GET /debug/pprof/trace", Media: binary, Handler: pprof.Trace, Query: []Param{{"seconds", "How long.", "number"}}, Does: "A trace of the execution."},
+		{Pattern: "GET /debug/flight", Media: binary, Handler: s.flight, Refuses: []int{404}, Does: "The latest execution, for go tool trace; with admin.flight."},
+	}
+}

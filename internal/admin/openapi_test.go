@@ -1,0 +1,162 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
+)
+
+// asked is a request for an endpoint, and the status that it gets here.
+type asked struct {
+	path, body string
+	status     int
+}
+
+// examples has requests for every endpoint: each success and some of what it refuses.
+var examples = map[string][]asked{
+	livePattern:                {{"/live", "", 200}},
+	readyPattern:               {{"/ready", "", 200}},
+	indexPattern:               {{"/", "", 200}},
+	pagePattern:                {{"/page/overview.js", "", 200}, {"/page/none.js", "", 404}},
+	"GET /v1/status":           {{"/v1/status", "", 200}},
+	"GET /v1/pools":            {{"/v1/pools", "", 200}},
+	"GET /v1/pools/{pool}":     {{"/v1/pools/app", "", 200}, {"/v1/pools/none", "", 404}},
+	"GET /v1/overview":         {{"/v1/overview", "", 200}},
+	"GET /v1/overview/{pool}":  {{"/v1/overview/app", "", 200}, {"/v1/overview/app?from=x", "", 400}, {"/v1/overview/none", "", 404}},
+	"GET /v1/timeline":         {{"/v1/timeline", "", 200}},
+	"GET /v1/wiring":           {{"/v1/wiring", "", 200}},
+	"GET /v1/config":           {{"/v1/config", "", 200}},
+	"GET /v1/requests":         {{"/v1/requests", "", 200}},
+	"GET /v1/requests/{id}":    {{"/v1/requests/broken", "", 200}, {"/v1/requests/none", "", 404}},
+	"GET /v1/events":           nil, // it never ends: see TestEvents
+	"GET /v1/openapi.json":     {{"/v1/openapi.json", "", 200}},
+	"POST /v1/upstreams":       {{"/v1/upstreams", `{"upstream":"10.0.0.1:80","state":"drain","weight":3}`, 200}, {"/v1/upstreams", `{"x":1}`, 400}, {"/v1/upstreams", `{"upstream":"b:1"}`, 404}},
+	"POST /v1/reload":          {{"/v1/reload", "", 200}},
+	"POST /v1/drain":           {{"/v1/drain", "", 202}},
+	"GET /debug/pprof/":        {{"/debug/pprof/heap", "", 200}},
+	"GET /debug/pprof/profile": nil, // it takes its time
+	"GET /debug/pprof/symbol":  {{"/debug/pprof/symbol", "", 200}},
+	"GET /debug/pprof/trace":   nil, // it takes its time
+	"GET /debug/flight":        {{"/debug/flight", "", 404}},
+}
+
+// TestOpenAPI: every endpoint is described, and what it answers is as described.
+func TestOpenAPI(t *testing.T) {
+	_, s := newTest(t, Options{Journal: NewJournal("1")})
+	s.opts.Requests.Observe(broken())
+	s.opts.Tally.Observe(broken())
+	doc := described(t, s)
+	endpoints := s.endpoints()
+	for i := range endpoints {
+		e := &endpoints[i]
+		calls, known := examples[e.Pattern]
+		if !known {
+			t.Errorf("%s has no example", e.Pattern)
+		}
+		for _, c := range calls {
+			doc.check(t, s, e, c)
+		}
+	}
+	if len(examples) != len(endpoints) {
+		t.Errorf("%d examples, %d endpoints: %v", len(examples), len(endpoints), slices.Sorted(maps.Keys(examples)))
+	}
+}
+
+// TestOpenAPIIsStrict: the check sees what differs from the description.
+func TestOpenAPIIsStrict(t *testing.T) {
+	_, s := newTest(t, Options{})
+	doc := described(t, s)
+	for text, want := range map[string]bool{
+		`{"changes":["a"]}`: true, `{"changes":[1]}`: false, `{"changes":null}`: false, `{}`: false, `[]`: false, `{"changes":[],"more":1}`: false,
+	} {
+		if got := doc.invalid(t, "/components/schemas/Reloaded", text); (got == nil) != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+// broken is a request of which an attempt failed, and the client saw it.
+func broken() *proxy.Record {
+	return &proxy.Record{
+		ID: "broken", Start: time.Now(), Method: "GET", Path: "/", Pool: "app", Upstream: "10.0.0.1:80", Status: 502, Reason: reason.ConnectRefused,
+		Attempts: []proxy.Attempt{{Upstream: "10.0.0.1:80", Reason: reason.ConnectRefused, Decision: reason.NobodyLeft}},
+	}
+}
+
+// description is an OpenAPI document in which nothing may be that is not described.
+type description struct{ object }
+
+func described(t *testing.T, s *Server) description {
+	t.Helper()
+	code, body := call(s, "GET", "/v1/openapi.json", "")
+	var doc object
+	if err := json.Unmarshal([]byte(body), &doc); code != 200 || err != nil {
+		t.Fatal(code, err)
+	}
+	for _, schema := range doc["components"].(object)["schemas"].(object) {
+		schema.(object)["additionalProperties"] = false
+	}
+	return description{doc}
+}
+
+// invalid says how a text differs from a schema, by its place in the document.
+func (d description) invalid(t *testing.T, place, text string) error {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("api.json", d.object); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("api.json#" + place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		return err
+	}
+	return schema.Validate(v)
+}
+
+// find returns what stands at a place, and the place where that is described.
+func (d description) find(keys ...string) (object, string) {
+	at, place := d.object, ""
+	for _, k := range keys {
+		at, _ = at[k].(object)
+		place += "/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(k)
+		if ref, ok := at["$ref"].(string); ok {
+			return d.find(strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
+		}
+	}
+	return at, place
+}
+
+// check calls an endpoint and compares the answer with what is said of it.
+func (d description) check(t *testing.T, s http.Handler, e *Endpoint, c asked) {
+	t.Helper()
+	method, path := e.split()
+	path = strings.TrimSuffix(path, "{$}")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest(method, "http://127.0.0.1:9900"+c.path, strings.NewReader(c.body)))
+	response, place := d.find("paths", path, strings.ToLower(method), "responses", fmt.Sprint(w.Code))
+	if w.Code != c.status || response == nil {
+		t.Errorf("%s %s: %d, want %d, described: %v; %s", method, c.path, w.Code, c.status, response != nil, w.Body)
+		return
+	}
+	if media := response["content"].(object); media["application/json"] == nil {
+		return
+	}
+	if err := d.invalid(t, place+"/content/application~1json/schema", w.Body.String()); err != nil {
+		t.Errorf("%s %s: %v", method, c.path, err)
+	}
+}
