@@ -66,7 +66,7 @@ func (p *hash) Pick(c *Choice) *Member {
 			last = m
 		}
 	}
-	if last != nil {
+	if last != nil && c.side == anySide {
 		return last
 	}
 	return c.scanFrom(p.members, int(mix(key)%uint64(len(p.members))))

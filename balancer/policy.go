@@ -23,6 +23,8 @@ type Choice struct {
 	Tried      []*Upstream // upstreams this request has already been sent to
 	Replayable bool        // a failure could be hidden, so the request may serve as a trial
 	Now        int64       // Unix nanoseconds, for policies that weigh latency; 0 = they read the clock, which costs as much as the pick
+
+	side side // drawn by each Pick
 }
 
 // PolicyOptions are what some policies need to know beyond the members.
@@ -56,8 +58,8 @@ func (c *Choice) possible(m *Member) bool {
 // welcome is the part of usable that is a preference. See also [Pool.Pick],
 // which asks for proof across the tiers.
 func (c *Choice) welcome(m *Member) bool {
-	return (c.Replayable || m.proven()) &&
-		m.slowness.accepts() && m.ramp.accepts(m.pool.opts.Load().SlowStart)
+	return (c.Replayable || m.proven()) && c.side.takes(m.Upstream) &&
+		m.slowness.accepts() && (c.side == newSide || m.ramp.accepts(m.pool.opts.Load().SlowStart)) // the share is a slow start by itself
 }
 
 // scan is every policy's last resort, when its few draws found nothing usable:

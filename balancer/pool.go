@@ -56,16 +56,17 @@ func Policies() []string { return slices.Sorted(maps.Keys(policies)) }
 // Pool is a set of members under one policy. Its set changes as a whole by
 // [Pool.Update]; a pick sees one set or the other.
 type Pool struct {
-	opts     atomic.Pointer[Options]
-	set      atomic.Pointer[set]
-	shares   atomic.Pointer[shares]
-	inFlight atomic.Int64
-	waiters  waitlist
-	places   places
-	overload overload
-	followed atomic.Int32 // how many follow
-	watched  atomic.Bool  // the timer that judges the members is set
-	judging  sync.Mutex   // held while they are judged
+	opts         atomic.Pointer[Options]
+	set          atomic.Pointer[set]
+	shares       atomic.Pointer[shares]
+	introduction atomic.Pointer[Introduction] // nil = nobody is being introduced
+	inFlight     atomic.Int64
+	waiters      waitlist
+	places       places
+	overload     overload
+	followed     atomic.Int32 // how many follow
+	watched      atomic.Bool  // the timer that judges the members is set
+	judging      sync.Mutex   // held while they are judged
 
 	mu        sync.Mutex // protects the fields below and the pool's marks in Upstream
 	upstreams map[string]*Upstream
@@ -232,6 +233,10 @@ func (p *Pool) Pick(c *Choice) *Member {
 	s := p.set.Load()
 	if len(s.tiers) == 0 {
 		return nil
+	}
+	c.side = anySide
+	if in := p.introduction.Load(); in != nil {
+		c.side = in.side(c)
 	}
 	first := p.shares.Load().draw(len(s.tiers))
 	m := s.tiers[first].policy.Pick(c)

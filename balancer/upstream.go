@@ -28,22 +28,23 @@ const (
 // of its pool's configuration.
 type Upstream struct {
 	// What a pick reads comes first and together, to cost few cache lines.
-	inFlight atomic.Int64
-	operator atomic.Uint32
-	health   atomic.Uint32 // a Health
-	trusted  atomic.Bool   // used although its probes fail; set by the pool
-	resting  atomic.Bool   // takes no new requests because it asked for that
-	trial    trial
-	ramp     ramp
-	adaptive adaptive
-	slowness slowness
-	outlier  atomic.Bool // fails surely more than the others: its breaker may open
-	latency  latency
-	waiting  waiting
-	sending  atomic.Int64 // of those that wait, how many still send their bodies
-	breaker  breaker
-	evidence evidence
-	pulse    pulse
+	inFlight   atomic.Int64
+	operator   atomic.Uint32
+	health     atomic.Uint32 // a Health
+	trusted    atomic.Bool   // used although its probes fail; set by the pool
+	resting    atomic.Bool   // takes no new requests because it asked for that
+	trial      trial
+	ramp       ramp
+	adaptive   adaptive
+	slowness   slowness
+	introduced atomic.Bool // by an Introduction of its pool
+	outlier    atomic.Bool // fails surely more than the others: its breaker may open
+	latency    latency
+	waiting    waiting
+	sending    atomic.Int64 // of those that wait, how many still send their bodies
+	breaker    breaker
+	evidence   evidence
+	pulse      pulse
 
 	key    Key
 	name   string
@@ -95,6 +96,7 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 		pool:   p,
 		nudged: make(chan struct{}, 1),
 	}
+	u.introduced.Store(p.introduction.Load().has(s.Addr))
 	if u.late {
 		u.trial.begin(time.Now())
 	}

@@ -184,6 +184,9 @@ func (p *Pool) share() {
 	total := make([]int, len(tiers))
 	for i, t := range tiers {
 		total[i] = len(t.members)
+		if p.introduction.Load() != nil {
+			total[i] = t.settled()
+		}
 	}
 	p.shares.Store(newShares(p.available, total, p.opts.Load().Overprovision))
 }

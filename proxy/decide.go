@@ -119,9 +119,25 @@ func (d *delivery) ended() reason.Decision {
 	return reason.OutOfTime
 }
 
-// better reports whether an answer with this status is worth an attempt elsewhere.
-func (d *delivery) better(status int) bool {
-	return status >= 400 && d.rest == nil && slices.Contains(d.pool.opts.Retry.Statuses, status)
+// better reports whether an attempt with an answer is worth one elsewhere: its status is
+// one of retry.statuses, or it is an error of the server, by an upstream that is being
+// introduced. What is new there is a likelier cause than the request.
+func (d *delivery) better(a *attempt) bool {
+	status := statusOf(a.res)
+	if status < 400 || d.rest != nil {
+		return false
+	}
+	return status >= 500 && a.m.Introduced() && d.pool.HasSettled() || slices.Contains(d.pool.opts.Retry.Statuses, status)
+}
+
+// bettered notes that the failure of a newcomer, which has no reason by its status, was
+// hidden by the answer of another.
+func (d *delivery) bettered(by *attempt) {
+	if a := d.fallback; a != nil && statusOf(by.res) < 500 {
+		if entry := d.record.entry(a); entry != nil && entry.Reason == reason.None {
+			entry.Reason = reason.UpstreamStatus
+		}
+	}
 }
 
 // pause returns how long to wait before the upstreams are asked anew, after n

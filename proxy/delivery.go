@@ -125,7 +125,8 @@ func (d *delivery) run(failed *Error) (*attempt, *Error) {
 		if failed != nil {
 			continue
 		}
-		if !d.better(statusOf(a.res)) {
+		if !d.better(a) {
+			d.bettered(a)
 			d.answered()
 			d.headed()
 			return a, nil
@@ -235,7 +236,7 @@ func (d *delivery) account(a *attempt) *Error {
 		a.discard()
 		return &Error{Reason: reason.ResponseTruncated, Upstream: a.m.Addr(), Sent: true, Err: errNotRest}
 	}
-	if a.hedge && !d.better(a.res.StatusCode) {
+	if a.hedge && !d.better(a) {
 		d.record.Absorbed = reason.ByHedge
 	}
 	if isWhole(a.res) {

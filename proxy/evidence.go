@@ -45,7 +45,7 @@ func (d *delivery) suspect(a *attempt, now time.Time) suspicion {
 	switch {
 	case onEvidence && a.call.Written() == 0:
 		return unsent
-	case late && (!onEvidence || a.lateness().strong() && a.lateness().explains(a.started, waited)):
+	case late && (!onEvidence || a.m.Introduced() || a.lateness().strong() && a.lateness().explains(a.started, waited)):
 		return tooLate
 	case !onEvidence:
 		return unsuspected

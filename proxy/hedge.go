@@ -292,7 +292,7 @@ func (d *delivery) pickHedge(why suspicion, now time.Time) (m *balancer.Member, 
 // betterThan reports whether a member gives no reason for the suspicion that there is
 // against an attempt's.
 func (d *delivery) betterThan(a *attempt, m *balancer.Member, why suspicion, now time.Time) bool {
-	if why == tooLate && !a.lateness().stronger(latenessOf(m.Upstream)) {
+	if why == tooLate && !a.m.Introduced() && !a.lateness().stronger(latenessOf(m.Upstream)) {
 		return false
 	}
 	return m.Pulse(now, freshest) != balancer.Hung
