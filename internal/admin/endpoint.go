@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"net/http/pprof"
 	"strings"
 )
 
@@ -33,6 +32,9 @@ func (e *Endpoint) split() (method, path string) {
 	method, path, _ = strings.Cut(e.Pattern, " ")
 	return method, path
 }
+
+// binary is the media type of what tools of developers read.
+const binary = "application/octet-stream"
 
 // What anybody may ask for.
 const (
@@ -92,12 +94,8 @@ func (s *Server) orderEndpoints() []Endpoint {
 
 // debugEndpoints are for developers.
 func (s *Server) debugEndpoints() []Endpoint {
-	const binary = "application/octet-stream"
-	return []Endpoint{
-		{Pattern: "GET /debug/pprof/", Media: "*/*", Handler: pprof.Index, Does: "Profiles, for go tool pprof; the name of one may follow."},
-		{Pattern: "GET /debug/pprof/profile", Media: binary, Handler: pprof.Profile, Query: []Param{{"seconds", "How long.", "integer"}}, Does: "A profile of the processor's time."},
-		{Pattern: "GET /debug/pprof/symbol", Handler: pprof.Symbol, Does: "The names of addresses, for go tool pprof."},
-		{Pattern: "GET /debug/pprof/trace", Media: binary, Handler: pprof.Trace, Query: []Param{{"seconds", "How long.", "number"}}, Does: "A trace of the execution."},
-		{Pattern: "GET /debug/flight", Media: binary, Handler: s.flight, Refuses: []int{404}, Does: "The latest execution, for go tool trace; with admin.flight."},
-	}
+	return append(profileEndpoints(), Endpoint{
+		Pattern: "GET /debug/flight", Media: binary, Handler: s.flight, Refuses: []int{404},
+		Does: "The latest execution, for go tool trace; with admin.flight.",
+	})
 }

@@ -4,14 +4,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
 // certExpiry is never changed.
-var certExpiry = prometheus.NewDesc(prometheus.BuildFQName(namespace, "certificate", "expiry_timestamp_seconds"),
-	"Until when a listener's certificate is good.", []string{"file"}, nil)
+var certExpiry = newDesc(namespace+"certificate_expiry_timestamp_seconds", "Until when a listener's certificate is good.", "file")
 
 // certificates reads until when certificates are good when it is asked.
 type certificates struct {
@@ -22,10 +19,10 @@ type certificates struct {
 // its file. It may be called again.
 func (m *Metrics) SetCertificates(until func() map[string]time.Time) { m.certs.until.Store(&until) }
 
-// Describe and Collect make it a [prometheus.Collector].
-func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- certExpiry }
+// Describe and Collect make it a [collector].
+func (c *certificates) Describe(ch chan<- *desc) { ch <- certExpiry }
 
-func (c *certificates) Collect(ch chan<- prometheus.Metric) {
+func (c *certificates) Collect(ch chan<- metric) {
 	until := c.until.Load()
 	if until == nil {
 		return

@@ -3,42 +3,34 @@ package metrics
 import (
 	"net"
 	"net/http"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // clients counts connections on the clients' side.
 type clients struct {
-	open     *prometheus.GaugeVec
-	accepted *prometheus.CounterVec
-	resets   *prometheus.CounterVec
-	failures *prometheus.CounterVec
+	open     *gaugeVec
+	accepted *counterVec
+	resets   *counterVec
+	failures *counterVec
 }
 
 func (c *clients) init() {
-	c.open = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "client_connections", Help: "Open connections of clients, without those that switched protocols.",
-	}, []string{"listener"})
-	c.accepted = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Name: "client_connections_accepted_total", Help: "Connections accepted from clients.",
-	}, []string{"listener"})
-	c.resets = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Name: "client_resets_total", Help: "Requests over HTTP/2 that clients cancelled within a second, on connections that went on.",
-	}, []string{"listener"})
-	c.failures = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Name: "client_http2_errors_total", Help: "What clients did wrong in HTTP/2, and connections that were ended for it, in net/http's words.",
-	}, []string{"listener", "type"})
+	c.open = newGaugeVec(namespace+"client_connections", "Open connections of clients, without those that switched protocols.", "listener")
+	c.accepted = newCounterVec(namespace+"client_connections_accepted_total", "Connections accepted from clients.", "listener")
+	c.resets = newCounterVec(namespace+"client_resets_total",
+		"Requests over HTTP/2 that clients cancelled within a second, on connections that went on.", "listener")
+	c.failures = newCounterVec(namespace+"client_http2_errors_total",
+		"What clients did wrong in HTTP/2, and connections that were ended for it, in net/http's words.", "listener", "type")
 }
 
-// Describe and Collect make it a [prometheus.Collector].
-func (c *clients) Describe(ch chan<- *prometheus.Desc) {
+// Describe and Collect make it a [collector].
+func (c *clients) Describe(ch chan<- *desc) {
 	c.open.Describe(ch)
 	c.accepted.Describe(ch)
 	c.resets.Describe(ch)
 	c.failures.Describe(ch)
 }
 
-func (c *clients) Collect(ch chan<- prometheus.Metric) {
+func (c *clients) Collect(ch chan<- metric) {
 	c.open.Collect(ch)
 	c.accepted.Collect(ch)
 	c.resets.Collect(ch)

@@ -2,35 +2,28 @@ package metrics
 
 import (
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // configState tells which configuration is in force.
 type configState struct {
-	ok, when, info *prometheus.GaugeVec
-	reloads        *prometheus.CounterVec
+	ok, when, info *gaugeVec
+	reloads        *counterVec
 }
 
 func (c *configState) init() {
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
-	}
-	c.ok = gauge("config_last_reload_successful", "Whether the last attempt to load the configuration succeeded.")
-	c.when = gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.")
-	c.info = gauge("config_info", "The configuration in force; always 1.", "hash")
-	c.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Name: "config_reloads_total", Help: "Attempts to load a configuration, the first included.",
-	}, []string{"result"})
+	c.ok = newGaugeVec(namespace+"config_last_reload_successful", "Whether the last attempt to load the configuration succeeded.")
+	c.when = newGaugeVec(namespace+"config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.")
+	c.info = newGaugeVec(namespace+"config_info", "The configuration in force; always 1.", "hash")
+	c.reloads = newCounterVec(namespace+"config_reloads_total", "Attempts to load a configuration, the first included.", "result")
 }
 
-func (c *configState) vecs() []prometheus.Collector {
-	return []prometheus.Collector{c.ok, c.when, c.info, c.reloads}
+func (c *configState) vecs() []collector {
+	return []collector{c.ok, c.when, c.info, c.reloads}
 }
 
-// Describe and Collect make it a [prometheus.Collector].
-func (c *configState) Describe(ch chan<- *prometheus.Desc) { describe(ch, c.vecs()) }
-func (c *configState) Collect(ch chan<- prometheus.Metric) { collect(ch, c.vecs()) }
+// Describe and Collect make it a [collector].
+func (c *configState) Describe(ch chan<- *desc) { describe(ch, c.vecs()) }
+func (c *configState) Collect(ch chan<- metric) { collect(ch, c.vecs()) }
 
 // ConfigLoaded says that a configuration is in force since a moment. The hash is
 // of its text, empty when that is not known.

@@ -5,14 +5,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/goodgate/goodgate/proxy"
 )
 
-const namespace = "goodgate"
+// namespace is what every name begins with.
+const namespace = "goodgate_"
 
 // Build says which goodgate this is.
 type Build struct {
@@ -24,7 +21,7 @@ type Build struct {
 // Metrics is everything that is counted in one gate. It is safe for concurrent
 // use.
 type Metrics struct {
-	registry *prometheus.Registry
+	registry *registry
 	requests requests
 	config   configState
 	clients  clients
@@ -34,18 +31,13 @@ type Metrics struct {
 
 // New returns metrics in which nothing has been counted.
 func New(b Build) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry()}
+	m := &Metrics{registry: newRegistry()}
 	m.requests.init()
 	m.config.init()
 	m.clients.init()
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "build_info", Help: "Which goodgate this is; always 1.",
-		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "goversion": b.Go},
-	})
-	build.Set(1)
-	m.registry.MustRegister(build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&m.requests, &m.config, &m.clients, &m.certs, &poolCollector{metrics: m, gone: map[upstreamKey]time.Time{}})
+	build := newGaugeVec(namespace+"build_info", "Which goodgate this is; always 1.", "version", "revision", "goversion")
+	build.WithLabelValues(b.Version, b.Revision, b.Go).Set(1)
+	m.registry.MustRegister(build, &m.requests, &m.config, &m.clients, &m.certs, &poolCollector{metrics: m, gone: map[upstreamKey]time.Time{}})
 	return m
 }
 
@@ -60,9 +52,7 @@ func (m *Metrics) SetPools(pools func() []*proxy.Pool) {
 // Register adds a counter that somebody else keeps. The name gets the prefix
 // goodgate_; it panics when that is taken.
 func (m *Metrics) Register(name, help string, count func() int64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: namespace, Name: name, Help: help,
-	}, func() float64 { return float64(count()) }))
+	m.registry.MustRegister(newCounterFunc(namespace+name, help, func() float64 { return float64(count()) }))
 }
 
 // What a scrape may cost.
@@ -71,11 +61,5 @@ const (
 	scrapeTimeout = 10 * time.Second
 )
 
-// Handler serves the metrics to Prometheus, in the form that it asks for.
-func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		MaxRequestsInFlight: maxScrapes,
-		Timeout:             scrapeTimeout,
-		EnableOpenMetrics:   true,
-	})
-}
+// Handler serves the metrics to Prometheus.
+func (m *Metrics) Handler() http.Handler { return handlerFor(m.registry) }

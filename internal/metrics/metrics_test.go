@@ -5,18 +5,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/goodgate/goodgate/reason"
-
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
 )
 
 var attempts = []proxy.Attempt{
@@ -231,46 +227,6 @@ func TestConnections(t *testing.T) {
 	expect(t, scrape(t, m, "client"), `client_connections{listener="main"} 1`, `client_connections_accepted_total{listener="main"} 1`)
 	srv.Close()
 	expect(t, scrape(t, m, "client"), `client_connections{listener="main"} 0`)
-}
-
-// TestNames holds the conventions of names, and that docs/metrics.md lists them.
-func TestNames(t *testing.T) {
-	t.Parallel()
-	m := New(Build{Version: "1"})
-	p := newPool(t)
-	m.SetPools(func() []*proxy.Pool { return []*proxy.Pool{p} })
-	m.Register("log_records_dropped_total", "Dropped.", func() int64 { return 0 })
-	m.ConnState("main")
-	m.Resets("main")(1)
-	m.HTTP2Failed("main")("x")
-	m.ConfigLoaded("hash", time.Now())
-	m.Changed(balancer.Change{Upstream: p.Members()[0].Upstream})
-	r := plain()
-	r.Attempts, r.Held, r.Absorbed, r.Hidden = attempts, time.Second, reason.ByHold, reason.ConnectRefused
-	r.Queued, r.DryRun = time.Second, "rate"
-	m.Observe(r)
-	r.Reason = reason.RateLimited
-	m.Observe(r)
-	problems, err := testutil.GatherAndLint(m.registry)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range problems {
-		t.Errorf("%s: %s", p.Metric, p.Text)
-	}
-	page, err := os.ReadFile("../../docs/metrics.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := m.registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range all {
-		if name := f.GetName(); strings.HasPrefix(name, namespace) && !strings.Contains(string(page), "`"+name+"`") {
-			t.Errorf("docs/metrics.md does not mention %s", name)
-		}
-	}
 }
 
 // Two gates in one process count apart, and at the same time.

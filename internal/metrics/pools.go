@@ -4,8 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -14,12 +12,10 @@ import (
 // that whoever collects them sees the last ones.
 const goneFor = 10 * time.Minute
 
-func poolDesc(name, help string) *prometheus.Desc {
-	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "pool", name), help, []string{"pool"}, nil)
-}
+func poolDesc(name, help string) *desc { return newDesc(namespace+"pool_"+name, help, "pool") }
 
-func upstreamDesc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "upstream", name), help, append([]string{"pool", "upstream"}, labels...), nil)
+func upstreamDesc(name, help string, labels ...string) *desc {
+	return newDesc(namespace+"upstream_"+name, help, append([]string{"pool", "upstream"}, labels...)...)
 }
 
 // What is read from pools and upstreams. Never changed.
@@ -61,8 +57,8 @@ type poolCollector struct {
 }
 
 // Describe tells what Collect may send.
-func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
+func (c *poolCollector) Describe(ch chan<- *desc) {
+	for _, d := range []*desc{
 		poolMembers, poolAvailable, poolInFlight, poolLimit, poolHeld, poolBudget,
 		poolQueued, poolDemand, poolUsed, poolSaturated,
 		upAvailable, upProbes, upBreaker, upOperator, upResting, upTrusted, upInFlight, upLatency, upIdle, upWeight,
@@ -73,7 +69,7 @@ func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 // Collect sends the state of this moment.
-func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
+func (c *poolCollector) Collect(ch chan<- metric) {
 	pools := c.metrics.pools.Load()
 	if pools == nil {
 		return
@@ -98,7 +94,7 @@ func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
 	c.prune(present, time.Now())
 }
 
-func collectDemand(ch chan<- prometheus.Metric, p *proxy.Pool) {
+func collectDemand(ch chan<- metric, p *proxy.Pool) {
 	flying, places, held, queued := p.InFlight(), p.Places(), p.Waiting(), p.Queued()
 	used := 0.0
 	if places > 0 {
@@ -113,7 +109,7 @@ func collectDemand(ch chan<- prometheus.Metric, p *proxy.Pool) {
 	gauge(ch, poolSaturated, number(p.Saturated()), p.Name())
 }
 
-func collectUpstream(ch chan<- prometheus.Metric, m *balancer.Member) {
+func collectUpstream(ch chan<- metric, m *balancer.Member) {
 	k := m.Key()
 	gauge(ch, upAvailable, number(m.Available()), k.Pool, k.Addr)
 	state(ch, upProbes, k, m.Health(), balancer.Checking, balancer.Up, balancer.Down, balancer.Draining)
@@ -129,18 +125,18 @@ func collectUpstream(ch chan<- prometheus.Metric, m *balancer.Member) {
 }
 
 // collectTunnels sends nothing of an upstream that has had none.
-func collectTunnels(ch chan<- prometheus.Metric, m *balancer.Member) {
+func collectTunnels(ch chan<- metric, m *balancer.Member) {
 	t, k := proxy.TunnelsOf(m.Upstream), m.Key()
 	if t.Opened == 0 {
 		return
 	}
 	gauge(ch, upTunnels, t.Open, k.Pool, k.Addr)
-	counter(ch, upTunnelsOpened, t.Opened, k.Pool, k.Addr)
+	count(ch, upTunnelsOpened, t.Opened, k.Pool, k.Addr)
 	for _, end := range proxy.TunnelEnds() {
-		counter(ch, upTunnelsEnded, t.Ended[end], k.Pool, k.Addr, end.String())
+		count(ch, upTunnelsEnded, t.Ended[end], k.Pool, k.Addr, end.String())
 	}
-	counter(ch, upTunnelBytes, t.ToUpstream, k.Pool, k.Addr, "upstream")
-	counter(ch, upTunnelBytes, t.ToClient, k.Pool, k.Addr, "client")
+	count(ch, upTunnelBytes, t.ToUpstream, k.Pool, k.Addr, "upstream")
+	count(ch, upTunnelBytes, t.ToClient, k.Pool, k.Addr, "client")
 }
 
 // prune forgets upstreams that have been gone for long.
@@ -161,19 +157,19 @@ func (c *poolCollector) prune(present map[upstreamKey]bool, now time.Time) {
 	}
 }
 
-func gauge[N int | float64](ch chan<- prometheus.Metric, d *prometheus.Desc, v N, labels ...string) {
-	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
+func gauge[N int | float64](ch chan<- metric, d *desc, v N, labels ...string) {
+	ch <- gaugeOf(d, float64(v), labels...)
 }
 
-func counter(ch chan<- prometheus.Metric, d *prometheus.Desc, v int64, labels ...string) {
-	ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+func count(ch chan<- metric, d *desc, v int64, labels ...string) {
+	ch <- counterOf(d, float64(v), labels...)
 }
 
 // state sends one series for each state an upstream may be in.
 func state[S interface {
 	comparable
 	String() string
-}](ch chan<- prometheus.Metric, d *prometheus.Desc, k upstreamKey, now S, all ...S) {
+}](ch chan<- metric, d *desc, k upstreamKey, now S, all ...S) {
 	for _, s := range all {
 		gauge(ch, d, number(s == now), k.Pool, k.Addr, s.String())
 	}

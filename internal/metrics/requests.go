@@ -4,24 +4,20 @@ import (
 	"cmp"
 	"net/http"
 	"strconv"
-	"time"
-
-	"github.com/goodgate/goodgate/reason"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
 )
 
 // requests counts what records tell.
 type requests struct {
-	total, received, sent       *prometheus.CounterVec
-	duration, hold, queue       *prometheus.HistogramVec
-	failed, escaped, absorbed   *prometheus.CounterVec
-	hedgesWon                   *prometheus.CounterVec
-	dryRun                      *prometheus.CounterVec
-	attempts, conns, transition *prometheus.CounterVec
+	total, received, sent       *counterVec
+	duration, hold, queue       *histogramVec
+	failed, escaped, absorbed   *counterVec
+	hedgesWon                   *counterVec
+	dryRun                      *counterVec
+	attempts, conns, transition *counterVec
 
 	series    cache[requestKey, *requestSeries]
 	routes    cache[routeKey, *routeSeries]
@@ -40,46 +36,37 @@ type (
 
 // requestSeries is where a request that went well is counted.
 type requestSeries struct {
-	total prometheus.Counter
+	total counter
 	route *routeSeries
 }
 
 type routeSeries struct {
-	received, sent prometheus.Counter
-	duration       prometheus.Observer
+	received, sent counter
+	duration       observer
 }
 
 // upstreamSeries is where an attempt that went well is counted.
-type upstreamSeries struct{ answered, conns prometheus.Counter }
+type upstreamSeries struct{ answered, conns counter }
 
 // classicBuckets are few, for those who do not collect native histograms: from
 // what a cache answers to what people do not wait for.
 var classicBuckets = [...]float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 func (q *requests) init() {
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
-	}
-	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
-		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: name, Help: help, Buckets: classicBuckets[:],
-			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
-		}, labels)
-	}
-	q.total = counter("requests_total", "Requests that have ended.", "route", "pool", "method", "code")
-	q.received = counter("request_body_bytes_total", "Bytes of request bodies received from clients.", "route", "pool")
-	q.sent = counter("response_body_bytes_total", "Bytes of response bodies sent to clients.", "route", "pool")
-	q.duration = histogram("request_duration_seconds", "From a request's header to the end of its response.", "route", "pool")
-	q.hold = histogram("hold_duration_seconds", "How long requests waited that had to wait for an upstream.", "pool")
-	q.queue = histogram("queue_duration_seconds", "How long requests waited that had to queue for a place before the pool.", "pool")
-	q.failed = counter("requests_failed_total", "Requests without a good answer, whoever is to blame.", "pool", "reason")
-	q.dryRun = counter("rate_dry_run_total", "Requests that a rate in dry run would have refused.", "rate")
-	q.escaped = counter("gateway_errors_escaped_total", "Requests whose client saw a gateway error.", "pool", "reason")
-	q.absorbed = counter("gateway_errors_absorbed_total", "Requests of which a failure was kept from the client.", "pool", "by", "reason")
-	q.hedgesWon = counter("hedges_won_total", "Requests that another upstream answered before the first, which had not failed.", "pool")
-	q.attempts = counter("attempts_total", "Tries of requests on upstreams.", "pool", "upstream", "reason", "decision")
-	q.conns = counter("upstream_connections_opened_total", "Connections made to an upstream for requests.", "pool", "upstream")
-	q.transition = counter("upstream_transitions_total", "Changes of an upstream's availability.", "pool", "upstream", "to")
+	q.total = newCounterVec(namespace+"requests_total", "Requests that have ended.", "route", "pool", "method", "code")
+	q.received = newCounterVec(namespace+"request_body_bytes_total", "Bytes of request bodies received from clients.", "route", "pool")
+	q.sent = newCounterVec(namespace+"response_body_bytes_total", "Bytes of response bodies sent to clients.", "route", "pool")
+	q.duration = newHistogramVec(namespace+"request_duration_seconds", "From a request's header to the end of its response.", classicBuckets[:], "route", "pool")
+	q.hold = newHistogramVec(namespace+"hold_duration_seconds", "How long requests waited that had to wait for an upstream.", classicBuckets[:], "pool")
+	q.queue = newHistogramVec(namespace+"queue_duration_seconds", "How long requests waited that had to queue for a place before the pool.", classicBuckets[:], "pool")
+	q.failed = newCounterVec(namespace+"requests_failed_total", "Requests without a good answer, whoever is to blame.", "pool", "reason")
+	q.dryRun = newCounterVec(namespace+"rate_dry_run_total", "Requests that a rate in dry run would have refused.", "rate")
+	q.escaped = newCounterVec(namespace+"gateway_errors_escaped_total", "Requests whose client saw a gateway error.", "pool", "reason")
+	q.absorbed = newCounterVec(namespace+"gateway_errors_absorbed_total", "Requests of which a failure was kept from the client.", "pool", "by", "reason")
+	q.hedgesWon = newCounterVec(namespace+"hedges_won_total", "Requests that another upstream answered before the first, which had not failed.", "pool")
+	q.attempts = newCounterVec(namespace+"attempts_total", "Tries of requests on upstreams.", "pool", "upstream", "reason", "decision")
+	q.conns = newCounterVec(namespace+"upstream_connections_opened_total", "Connections made to an upstream for requests.", "pool", "upstream")
+	q.transition = newCounterVec(namespace+"upstream_transitions_total", "Changes of an upstream's availability.", "pool", "upstream", "to")
 	q.series.make = func(k requestKey) *requestSeries {
 		return &requestSeries{q.total.WithLabelValues(k.route, k.pool, k.method, code(k.status)), q.routes.get(k.routeKey)}
 	}
@@ -94,21 +81,21 @@ func (q *requests) init() {
 	}
 }
 
-func (q *requests) vecs() []prometheus.Collector {
-	return []prometheus.Collector{q.total, q.received, q.sent, q.duration, q.hold, q.queue, q.failed, q.dryRun, q.escaped, q.absorbed, q.hedgesWon, q.attempts, q.conns, q.transition}
+func (q *requests) vecs() []collector {
+	return []collector{q.total, q.received, q.sent, q.duration, q.hold, q.queue, q.failed, q.dryRun, q.escaped, q.absorbed, q.hedgesWon, q.attempts, q.conns, q.transition}
 }
 
-// Describe and Collect make it a [prometheus.Collector].
-func (q *requests) Describe(ch chan<- *prometheus.Desc) { describe(ch, q.vecs()) }
-func (q *requests) Collect(ch chan<- prometheus.Metric) { collect(ch, q.vecs()) }
+// Describe and Collect make it a [collector].
+func (q *requests) Describe(ch chan<- *desc) { describe(ch, q.vecs()) }
+func (q *requests) Collect(ch chan<- metric) { collect(ch, q.vecs()) }
 
-func describe(ch chan<- *prometheus.Desc, all []prometheus.Collector) {
+func describe(ch chan<- *desc, all []collector) {
 	for _, c := range all {
 		c.Describe(ch)
 	}
 }
 
-func collect(ch chan<- prometheus.Metric, all []prometheus.Collector) {
+func collect(ch chan<- metric, all []collector) {
 	for _, c := range all {
 		c.Collect(ch)
 	}
@@ -199,8 +186,8 @@ func (m *Metrics) Changed(c balancer.Change) {
 // forget drops the series of an upstream.
 func (q *requests) forget(k upstreamKey) {
 	q.upstreams.delete(k)
-	of := prometheus.Labels{"pool": k.Pool, "upstream": k.Addr}
-	for _, v := range []*prometheus.CounterVec{q.attempts, q.conns, q.transition} {
+	of := map[string]string{"pool": k.Pool, "upstream": k.Addr}
+	for _, v := range []*counterVec{q.attempts, q.conns, q.transition} {
 		v.DeletePartialMatch(of)
 	}
 }

@@ -1,0 +1,15 @@
+//go:build !minimal
+
+package admin
+
+import "net/http/pprof"
+
+// profileEndpoints are the runtime's own.
+func profileEndpoints() []Endpoint {
+	return []Endpoint{
+		{Pattern: "GET /debug/pprof/", Media: "*/*", Handler: pprof.Index, Does: "Profiles, for go tool pprof; the name of one may follow."},
+		{Pattern: "GET /debug/pprof/profile", Media: binary, Handler: pprof.Profile, Query: []Param{{"seconds", "How long.", "integer"}}, Does: "A profile of the processor's time."},
+		{Pattern: "GET /debug/pprof/symbol", Handler: pprof.Symbol, Does: "The names of addresses, for go tool pprof."},
+		{Pattern: "GET /debug/pprof/trace", Media: binary, Handler: pprof.Trace, Query: []Param{{"seconds", "How long.", "number"}}, Does: "A trace of the execution."},
+	}
+}

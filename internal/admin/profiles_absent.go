@@ -1,0 +1,5 @@
+//go:build minimal
+
+package admin
+
+func profileEndpoints() []Endpoint { return nil }
