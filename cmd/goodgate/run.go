@@ -123,7 +123,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 	}
 	g, err := gate.New(cfg, gate.Options{
 		Logger: log.Logger, Access: log.Access, Relog: relog(log), Version: version(), Metrics: counts(log), Load: from.loader(), Inherit: inherited,
-		AdminSpares: from.adminSpares(),
+		AdminSpares: from.adminSpares(), StateDir: stateDir(),
 	})
 	if err != nil {
 		return &exitError{exitUsage, err}

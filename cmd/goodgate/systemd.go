@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/handover"
@@ -49,4 +50,10 @@ func (s supervisor) watch(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// stateDir returns the folder that systemd gives for what has to last; empty without one.
+func stateDir() string {
+	first, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
+	return first
 }

@@ -18,6 +18,7 @@ type Config struct {
 	Log            Log             `yaml:"log" help:"The log: one record per request, and what happens to upstreams."`
 	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`
 	Events         Events          `yaml:"events" help:"Who is told at once of what happens to pools."`
+	State          State           `yaml:"state" help:"What operators change while goodgate runs."`
 	Shutdown       Shutdown        `yaml:"shutdown" help:"How the process ends."`
 	Errors         ErrorPages      `yaml:"errors" help:"What the client sees of an error that goodgate answers itself."`
 	Via            string          `yaml:"via" default:"goodgate" format:"via" help:"Pseudonym in the Via header (RFC 9110 section 7.6.3); empty sends no Via header."`
@@ -180,6 +181,11 @@ type Webhook struct {
 	On      []string `yaml:"on" default:"[upstream, floor, saturation, reload]" enum:"upstream|floor|saturation|reload" help:"Which events: an upstream goes down or comes back, a pool has fewer upstreams than its floor, more is asked of it than it can do, the configuration could not be reloaded."`
 	Floor   Ratio    `yaml:"floor" default:"50%" min:"0%" max:"100%" help:"Share of a pool's upstreams that should be available."`
 	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one try; an event is tried seven times."`
+}
+
+// State says where it is kept what operators change while goodgate runs.
+type State struct {
+	File string `yaml:"file" default:"" opt:"file" help:"File that keeps what operators change by API and command: drains, weights, upstreams. Empty means state.json in the folder that systemd gives (StateDirectory=), else such changes end with goodgate."`
 }
 
 // Shutdown says how the process ends.

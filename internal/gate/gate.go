@@ -16,6 +16,7 @@ import (
 	"github.com/goodgate/goodgate/health"
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/assemble"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/limit"
@@ -41,6 +42,9 @@ type Options struct {
 	// be had at the start; when none can, there is no admin listener. Empty = the start
 	// fails.
 	AdminSpares []string
+	// StateDir is the folder of the state file when the configuration names none; empty =
+	// changes by operators end with the process.
+	StateDir string
 	// Inherit is what the process before this one has left; nil = there was none.
 	Inherit *handover.Bundle
 }
@@ -57,6 +61,7 @@ type Gate struct {
 	ring        admin.Ring
 	tally       admin.Tally
 	journal     *admin.Journal
+	changes     *changes.Book // what operators have changed
 	fdShortage  shortage
 	clientRoom  *limit.Room // for the clients of all listeners
 	udp         udpSockets
@@ -102,13 +107,16 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	g.fdShortage.log, g.memory, g.probeConns = g.log, limit.NewMemory(), health.NewKept(maxFiles()/keptShare)
 	g.clientRoom = g.fdShortage.room(maxFiles())
 	g.events, g.ticketKeys = newEvents(c.Events.Webhook, o, g.situation), tickets.New(nil)
+	left, err := g.leftBehind()
+	if err != nil {
+		return nil, err
+	}
+	g.openChanges(c, left)
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
 		return nil, err
 	}
-	if err := g.inherit(next.pools); err != nil {
-		return nil, err
-	}
+	g.inherit(left, next.pools)
 	if err := g.planTraces(next, nil); err != nil {
 		return nil, err
 	}
@@ -208,6 +216,7 @@ func (g *Gate) open(background context.Context) error {
 	g.background = background
 	before.traces.start()
 	g.tasks.Go(func() { g.journal.Run(background, g.shownPools) })
+	g.tasks.Go(func() { g.changes.Run(background) })
 	g.tasks.Go(func() { g.events.run(background, g.Pools) })
 	all := slices.Collect(maps.Values(before.pools))
 	for _, p := range all {

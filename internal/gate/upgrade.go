@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/tickets"
@@ -19,6 +21,7 @@ const upgradeBound = time.Minute
 type known struct {
 	Pools   map[string][]balancer.State `json:"pools"`
 	Tickets []tickets.Key               `json:"tickets"` // secret
+	Changes []changes.Change            `json:"changes"` // nil = of a goodgate that kept none
 }
 
 // bind opens the socket of a listener, or takes over that of the process before
@@ -30,22 +33,28 @@ func (g *Gate) bind(l config.Listener) (net.Listener, error) {
 	return bind(g.leaving, l)
 }
 
-// inherit begins with what the process before this one knew.
-func (g *Gate) inherit(pools map[string]*pool) error {
+// leftBehind returns what the process before this one knew; the zero value when there
+// was none.
+func (g *Gate) leftBehind() (k known, err error) {
 	if !g.opts.Inherit.Successor() {
-		return nil
+		return k, nil
 	}
-	var k known
 	if err := json.Unmarshal(g.opts.Inherit.Known, &k); err != nil {
-		return fmt.Errorf("what the process before this one knew: %w", err)
+		return k, fmt.Errorf("what the process before this one knew: %w", err)
 	}
-	g.ticketKeys = tickets.New(k.Tickets)
+	return k, nil
+}
+
+// inherit begins with what the process before this one knew.
+func (g *Gate) inherit(k known, pools map[string]*pool) {
+	if k.Tickets != nil {
+		g.ticketKeys = tickets.New(k.Tickets)
+	}
 	for name, states := range k.Pools {
 		if p := pools[name]; p != nil {
 			p.live().Warm(states)
 		}
 	}
-	return nil
 }
 
 // Upgrade starts another program in this one's place. When that serves, Run
@@ -87,7 +96,9 @@ func (g *Gate) beginUpgrade() (b handover.Bundle, err error) {
 	for name, p := range present.pools {
 		k.Pools[name] = p.live().States()
 	}
+	k.Changes = slices.Concat([]changes.Change{}, g.changes.Freeze("a new process is being started to take over: try again"))
 	if b.Known, err = json.Marshal(k); err != nil {
+		g.changes.Thaw()
 		return b, err
 	}
 	g.upgrade = make(chan struct{})
@@ -98,6 +109,9 @@ func (g *Gate) endUpgrade(replaced bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.replaced.Store(replaced)
+	if !replaced {
+		g.changes.Thaw()
+	}
 	close(g.upgrade)
 	g.upgrade = nil
 }

@@ -1,0 +1,267 @@
+package changes
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options configure a [Book].
+type Options struct {
+	File string       // where the book is kept; empty = in memory only
+	Log  *slog.Logger // gets a record of each change; nil = none
+	// Inherit is the book of the process before this one, which wins over the file;
+	// nil = there was none.
+	Inherit []Change
+}
+
+// Book has the changes that are in force.
+type Book struct {
+	log   *slog.Logger
+	inUse atomic.Pointer[pages]
+	soon  chan struct{} // wakes Run
+	told  queue
+
+	mu     sync.Mutex // held while the book is changed, and written; protects the fields below
+	file   string     // empty = memory only
+	failed error      // why the file does not hold what is in force; nil = it does
+	tried  time.Time  // when it was written last, or could not be
+	frozen error      // why nothing may be changed; nil = it may
+}
+
+// pages are the changes that are in force at a moment. They are immutable.
+type pages struct {
+	by   map[Subject]Change
+	list []Change // oldest first
+	kept error    // as Book.Kept
+}
+
+// Open reads the book. It fails for no file: one that cannot be used is set aside or left
+// alone, the log has an error, and the book begins with what could be read.
+func Open(o Options) *Book {
+	b := &Book{log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), soon: make(chan struct{}, 1), file: o.File}
+	list := o.Inherit
+	if list == nil {
+		list = b.read()
+	} else {
+		b.failed = errNotWritten // until it is
+	}
+	next := make(map[Subject]Change, len(list))
+	for _, c := range list {
+		if c.over(time.Now()) { // while no goodgate ran
+			b.record(Event{What: Expired, Change: c})
+			continue
+		}
+		next[c.Subject] = c
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(next) < len(list) || b.failed != nil {
+		b.write(next)
+	}
+	b.turn(next)
+	return b
+}
+
+// Put puts a change in force, in the place of the one that its subject has. The book gives
+// it its ID, and its time when it has none. When Put returns, the file holds it; if that
+// failed, the change is in force all the same, and [Book.Kept] says why: an operator may
+// have to drain an upstream while a disk is full. Followers have heard of it, unless
+// another goroutine is just telling them; that one tells them of this change too.
+//
+// An error wraps [ErrInvalid], [ErrFull] or [ErrFrozen]; nothing has changed then.
+func (b *Book) Put(c Change) (Change, error) {
+	defer b.tell()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.frozen != nil {
+		return c, b.frozen
+	}
+	now := time.Now()
+	if c.At.IsZero() {
+		c.At = now
+	}
+	before := b.inUse.Load()
+	c.ID = before.newID()
+	c, err := c.normal()
+	switch {
+	case err != nil:
+		return c, err
+	case !c.Kind.Known():
+		return c, invalid("there is no kind %q; there are %v", c.Kind, Kinds())
+	case c.over(now):
+		return c, invalid("its end, %s, has passed", c.Until.Format(time.RFC3339))
+	}
+	next := maps.Clone(before.by)
+	next[c.Subject] = c
+	if len(next) > MaxChanges {
+		return c, fmt.Errorf("%w: %d, which is the limit; take some back", ErrFull, MaxChanges)
+	}
+	b.write(next)
+	b.turn(next)
+	b.note(Event{What: Put, Change: c, By: c.By, Why: c.Why})
+	return c, nil
+}
+
+// TakeBack ends a change. by and why say who asks for that. An error wraps [ErrUnknown]
+// or [ErrFrozen].
+func (b *Book) TakeBack(id, by, why string) (Change, error) {
+	return b.end(TakenBack, by, why, func(c Change) bool { return c.ID == id }, id)
+}
+
+// Overrule ends a change because the configuration file says something else of its
+// subject now; why says what. An error wraps [ErrUnknown] or [ErrFrozen].
+func (b *Book) Overrule(id, why string) (Change, error) {
+	return b.end(Overruled, "configuration", why, func(c Change) bool { return c.ID == id }, id)
+}
+
+func (b *Book) end(what What, by, why string, is func(Change) bool, id string) (Change, error) {
+	defer b.tell()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.frozen != nil {
+		return Change{}, b.frozen
+	}
+	before := b.inUse.Load()
+	at := slices.IndexFunc(before.list, is)
+	if at < 0 {
+		return Change{}, fmt.Errorf("%w: %q", ErrUnknown, id)
+	}
+	c := before.list[at]
+	next := maps.Clone(before.by)
+	delete(next, c.Subject)
+	b.write(next)
+	b.turn(next)
+	b.note(Event{What: what, Change: c, By: by, Why: why})
+	return c, nil
+}
+
+// Find returns the change of a subject that is in force. It takes no lock.
+func (b *Book) Find(s Subject) (Change, bool) {
+	c, ok := b.inUse.Load().by[s]
+	return c, ok
+}
+
+// All returns the changes that are in force, oldest first. The slice is shared and must
+// not be changed. It takes no lock.
+func (b *Book) All() []Change { return b.inUse.Load().list }
+
+// Kept returns nil when the file holds all that is in force, else why a restart loses some:
+// [ErrMemoryOnly], or what the file system has said.
+func (b *Book) Kept() error { return b.inUse.Load().kept }
+
+// Freeze makes the book refuse changes, with an error that wraps [ErrFrozen], and end
+// none: another process is about to take it over. It returns what is in force.
+func (b *Book) Freeze(why string) []Change {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.frozen = fmt.Errorf("%w: %s", ErrFrozen, why)
+	return b.inUse.Load().list
+}
+
+// Thaw ends Freeze.
+func (b *Book) Thaw() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.frozen = nil
+	b.wake()
+}
+
+// turn puts the next set in use. It is called with mu held.
+func (b *Book) turn(next map[Subject]Change) {
+	p := &pages{by: next, list: slices.SortedFunc(maps.Values(next), older), kept: b.failed}
+	if b.file == "" {
+		p.kept = ErrMemoryOnly
+	}
+	b.inUse.Store(p)
+	b.wake()
+}
+
+func older(a, b Change) int {
+	return cmp.Or(a.At.Compare(b.At), strings.Compare(a.ID, b.ID))
+}
+
+func (b *Book) wake() {
+	select {
+	case b.soon <- struct{}{}:
+	default:
+	}
+}
+
+// idLength is of an ID: 30 bits, which are short enough to type.
+const idLength = 6
+
+// newID returns an ID that no change has.
+func (p *pages) newID() string {
+	for {
+		id := strings.ToLower(rand.Text()[:idLength])
+		if !slices.ContainsFunc(p.list, func(c Change) bool { return c.ID == id }) {
+			return id
+		}
+	}
+}
+
+const (
+	// retryEvery is how often a file is tried again that could not be written.
+	retryEvery = 30 * time.Second
+	// lookEvery bounds the wait for an end: a timer stands still while the machine
+	// sleeps, and knows nothing of a clock that was set.
+	lookEvery = time.Minute
+)
+
+// Run ends the changes whose time is over, and writes the file again when that has
+// failed, until ctx ends.
+func (b *Book) Run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.soon:
+		case <-timer.C:
+		}
+		timer.Reset(b.look())
+	}
+}
+
+// look ends what is over, and returns how long nothing has to be done.
+func (b *Book) look() time.Duration {
+	defer b.tell()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.frozen != nil {
+		return lookEvery
+	}
+	now, before := time.Now(), b.inUse.Load()
+	next, wait := maps.Clone(before.by), lookEvery
+	var ended []Change
+	for _, c := range before.list {
+		switch {
+		case c.over(now):
+			delete(next, c.Subject)
+			ended = append(ended, c)
+		case !c.Until.IsZero():
+			wait = min(wait, c.Until.Sub(now.Round(0)))
+		}
+	}
+	if len(ended) > 0 || b.failed != nil && now.Sub(b.tried) >= retryEvery {
+		b.write(next)
+		b.turn(next)
+	}
+	for _, c := range ended {
+		b.note(Event{What: Expired, Change: c})
+	}
+	if b.failed != nil {
+		wait = min(wait, retryEvery-now.Sub(b.tried))
+	}
+	return max(wait, 0)
+}

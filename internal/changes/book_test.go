@@ -1,0 +1,297 @@
+package changes
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// lines is what has been written to it since it was last taken.
+type lines struct {
+	mu   sync.Mutex // protects text
+	text bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.text.Reset()
+	return l.text.String()
+}
+
+func drainOf(upstream string) Change {
+	return Change{Subject: Subject{Kind: State, Pool: "app", Upstream: upstream}, Value: json.RawMessage(`"drain"`), By: "ci", Why: "patch day"}
+}
+
+func mustPut(t *testing.T, b *Book, c Change) Change {
+	t.Helper()
+	c, err := b.Put(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func subjects(b *Book) (list []string) {
+	for _, c := range b.All() {
+		list = append(list, fmt.Sprintf("%s %s%s %s", c.Kind, c.Pool, c.Route, c.Upstream))
+	}
+	return list
+}
+
+// What Put and TakeBack did is what the next book of the same file begins with.
+func TestBookOutlivesTheProcess(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "folder", "state.json")
+	b := Open(Options{File: file})
+	one := mustPut(t, b, drainOf("10.0.0.1:80"))
+	mustPut(t, b, Change{Subject: Subject{Kind: Weight, Pool: "app", Upstream: "10.0.0.1:80"}, Value: json.RawMessage(` 5 `), By: "eve", Until: time.Now().Add(time.Hour), Base: "http://10.0.0.1 weight 1"})
+	mustPut(t, b, Change{Subject: Subject{Kind: Split, Route: "shop"}, Value: json.RawMessage(`{"v1": 95, "v2": 5}`), By: "ci"})
+	again := mustPut(t, b, drainOf("10.0.0.1:80"))
+	if again.ID == one.ID || one.ID == "" {
+		t.Errorf("ids %q and %q of two changes", one.ID, again.ID)
+	}
+	if _, err := b.TakeBack(one.ID, "ci", ""); !errors.Is(err, ErrUnknown) {
+		t.Errorf("taking back what was replaced: got %v, want ErrUnknown", err)
+	}
+	next := Open(Options{File: file})
+	if got, want := fmt.Sprint(next.All()), fmt.Sprint(b.All()); got != want || len(next.All()) != 3 {
+		t.Errorf("the next book has\n%s, want\n%s", got, want)
+	}
+	if c, ok := next.Find(Subject{Kind: Weight, Pool: "app", Upstream: "10.0.0.1:80"}); !ok || string(c.Value) != "5" || c.By != "eve" {
+		t.Errorf("found %v, %+v", ok, c)
+	}
+	if _, err := next.TakeBack(again.ID, "eve", "done"); err != nil {
+		t.Error(err)
+	}
+	if got := subjects(Open(Options{File: file})); len(got) != 2 {
+		t.Errorf("after one was taken back: %q", got)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file: %v, %v", info.Mode(), err)
+	}
+	if names, _ := os.ReadDir(filepath.Dir(file)); len(names) != 1 {
+		t.Errorf("the folder has %d files, want 1", len(names))
+	}
+}
+
+func TestPutRefuses(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("x", n) }
+	for name, tc := range map[string]struct {
+		change func(*Change)
+		want   error
+	}{
+		"good": {func(c *Change) {}, nil},
+		"the longest": {func(c *Change) {
+			c.Why, c.By, c.Value = long(MaxText), long(MaxText), json.RawMessage(`"`+long(MaxValue-2)+`"`)
+		}, nil},
+		"no kind":             {func(c *Change) { c.Kind = "" }, ErrInvalid},
+		"another kind":        {func(c *Change) { c.Kind = "color" }, ErrInvalid},
+		"no pool":             {func(c *Change) { c.Pool = "" }, ErrInvalid},
+		"no upstream":         {func(c *Change) { c.Upstream = "" }, ErrInvalid},
+		"a route":             {func(c *Change) { c.Route = "shop" }, ErrInvalid},
+		"split of a pool":     {func(c *Change) { c.Kind = Split }, ErrInvalid},
+		"pause of one":        {func(c *Change) { c.Kind = Pause }, ErrInvalid},
+		"value no JSON":       {func(c *Change) { c.Value = json.RawMessage("drain") }, ErrInvalid},
+		"two values":          {func(c *Change) { c.Value = json.RawMessage("1 2") }, ErrInvalid},
+		"value too long":      {func(c *Change) { c.Value = json.RawMessage(`"` + long(MaxValue) + `"`) }, ErrInvalid},
+		"why too long":        {func(c *Change) { c.Why = long(MaxText + 1) }, ErrInvalid},
+		"by too long":         {func(c *Change) { c.By = long(MaxText + 1) }, ErrInvalid},
+		"upstream too long":   {func(c *Change) { c.Upstream = long(MaxText + 1) }, ErrInvalid},
+		"base too long":       {func(c *Change) { c.Base = long(MaxBase + 1) }, ErrInvalid},
+		"until has passed":    {func(c *Change) { c.Until = time.Now().Add(-time.Second) }, ErrInvalid},
+		"until the year 4000": {func(c *Change) { c.Until = time.Date(4000, 1, 1, 0, 0, 0, 0, time.UTC) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := Open(Options{})
+			c := drainOf("10.0.0.1:80")
+			tc.change(&c)
+			_, err := b.Put(c)
+			if !errors.Is(err, tc.want) {
+				t.Errorf("got %v, want %v", err, tc.want)
+			}
+			if n := len(b.All()); (n == 1) != (tc.want == nil) {
+				t.Errorf("%d changes are in force after %v", n, err)
+			}
+		})
+	}
+}
+
+func TestBookIsBounded(t *testing.T) {
+	list := make([]Change, MaxChanges)
+	for i := range list {
+		list[i] = drainOf(fmt.Sprint("10.0.0.1:", i))
+		list[i].ID, list[i].At = fmt.Sprint(i), time.Unix(int64(i), 0)
+	}
+	b := Open(Options{Inherit: list})
+	if _, err := b.Put(drainOf("10.0.0.2:80")); !errors.Is(err, ErrFull) {
+		t.Errorf("one too many: got %v", err)
+	}
+	mustPut(t, b, drainOf("10.0.0.1:7")) // replaces one
+	if n := len(b.All()); n != MaxChanges {
+		t.Errorf("%d changes", n)
+	}
+}
+
+// A change ends on time, also one whose end came while no goodgate ran.
+func TestExpiry(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state.json")
+	synctest.Test(t, func(t *testing.T) {
+		b := Open(Options{File: file})
+		var events lines
+		b.Follow(func(e Event) { fmt.Fprintln(&events, e.What, e.Change.Upstream) })
+		go b.Run(t.Context())
+		for upstream, d := range map[string]time.Duration{"a:1": time.Hour, "b:1": time.Second, "c:1": 0, "d:1": 48 * time.Hour} {
+			c := drainOf(upstream)
+			if d > 0 {
+				c.Until = time.Now().Add(d)
+			}
+			mustPut(t, b, c)
+		}
+		synctest.Wait()
+		events.take()
+		for _, step := range []struct {
+			wait time.Duration
+			want string
+		}{{time.Second - 1, ""}, {1, "expired b:1\n"}, {time.Hour - time.Second - 1, ""}, {1, "expired a:1\n"}} {
+			time.Sleep(step.wait)
+			synctest.Wait()
+			if got := events.take(); got != step.want {
+				t.Errorf("after %v more: %q, want %q", step.wait, got, step.want)
+			}
+		}
+		var log bytes.Buffer
+		if got := subjects(Open(Options{File: file})); len(got) != 2 {
+			t.Errorf("the file has %q", got)
+		}
+		b.Freeze("test")
+		time.Sleep(48 * time.Hour)
+		if got := subjects(b); len(got) != 2 {
+			t.Errorf("a frozen book has %q", got)
+		}
+		if got := subjects(Open(Options{File: file, Log: slog.New(slog.NewTextHandler(&log, nil))})); len(got) != 1 {
+			t.Errorf("after a start behind the end: %q", got)
+		}
+		if !strings.Contains(log.String(), "what=expired") {
+			t.Errorf("the log has %q", log.String())
+		}
+	})
+}
+
+// What a follower sees is in order, and it may change the book itself.
+func TestFollow(t *testing.T) {
+	b := Open(Options{})
+	var events []string
+	stop := b.Follow(func(e Event) {
+		events = append(events, fmt.Sprint(e.What, " ", e.Change.Upstream, " by ", e.By, ", ", len(b.All())))
+		if e.What == Put && e.Change.Upstream == "a:1" {
+			mustPut(t, b, drainOf("b:1"))
+		}
+	})
+	c := mustPut(t, b, drainOf("a:1"))
+	b.Overrule(c.ID, "the file has another weight")
+	stop()
+	mustPut(t, b, drainOf("c:1"))
+	want := []string{"put a:1 by ci, 1", "put b:1 by ci, 2", "overruled a:1 by configuration, 1"}
+	if !slices.Equal(events, want) {
+		t.Errorf("got %q, want %q", events, want)
+	}
+}
+
+// Nothing is lost or told twice when many change the book at once.
+func TestConcurrentChanges(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state.json")
+	b := Open(Options{File: file})
+	following := map[Subject]string{}
+	var mu sync.Mutex
+	b.Follow(func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e.What == Put {
+			following[e.Change.Subject] = e.Change.ID
+		} else {
+			delete(following, e.Change.Subject)
+		}
+	})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 10 {
+				c, err := b.Put(drainOf(fmt.Sprintf("10.0.0.%d:%d", i/2, j)))
+				if err != nil {
+					t.Error(err)
+				}
+				b.Find(c.Subject)
+				if j%3 == 0 {
+					b.TakeBack(c.ID, "ci", "") // another goroutine may have replaced it
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.tell()
+	mu.Lock()
+	defer mu.Unlock()
+	for _, c := range b.All() {
+		if following[c.Subject] != c.ID {
+			t.Errorf("%v: followers know of %q, the book has %q", c.Subject, following[c.Subject], c.ID)
+		}
+	}
+	if got, want := fmt.Sprint(Open(Options{File: file}).All()), fmt.Sprint(b.All()); got != want || len(b.All()) != len(following) {
+		t.Errorf("the file has\n%s, want\n%s; %d are followed", got, want, len(following))
+	}
+}
+
+func TestFreeze(t *testing.T) {
+	b := Open(Options{})
+	c := mustPut(t, b, drainOf("a:1"))
+	if list := b.Freeze("a new process takes over"); len(list) != 1 {
+		t.Errorf("it has %v", list)
+	}
+	_, put := b.Put(drainOf("b:1"))
+	_, ended := b.TakeBack(c.ID, "", "")
+	if !errors.Is(put, ErrFrozen) || !errors.Is(ended, ErrFrozen) || len(b.All()) != 1 {
+		t.Errorf("a frozen book: %v, %v, %d changes", put, ended, len(b.All()))
+	}
+	next := Open(Options{Inherit: b.All()})
+	if got, _ := next.Find(c.Subject); got.ID != c.ID {
+		t.Errorf("the next book has %+v", got)
+	}
+	b.Thaw()
+	mustPut(t, b, drainOf("b:1"))
+}
+
+func TestAuditRecord(t *testing.T) {
+	var log bytes.Buffer
+	b := Open(Options{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "id" {
+			return slog.Attr{}
+		}
+		return a
+	}}))})
+	c := drainOf("a:1")
+	c.Until = time.Date(2999, 1, 2, 3, 4, 5, 0, time.UTC)
+	c = mustPut(t, b, c)
+	b.TakeBack(c.ID, "eve", "")
+	want := `level=INFO msg=change what=put kind=state pool=app upstream=a:1 value="\"drain\"" by=ci why="patch day" until=2999-01-02T03:04:05Z
+level=INFO msg=change what="taken back" kind=state pool=app upstream=a:1 value="\"drain\"" by=eve
+`
+	if log.String() != want {
+		t.Errorf("got %s, want %s", log.String(), want)
+	}
+}

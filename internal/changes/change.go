@@ -1,0 +1,148 @@
+package changes
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Kind is what a change changes.
+type Kind string
+
+const (
+	Added       Kind = "added"       // Upstream is a member of Pool beside what its configuration finds
+	Removed     Kind = "removed"     // Upstream is no member of Pool although its configuration finds it
+	State       Kind = "state"       // Upstream is drained or off
+	Weight      Kind = "weight"      // Upstream has this weight
+	Split       Kind = "split"       // Route has these shares
+	Maintenance Kind = "maintenance" // Pool answers with a page
+	Pause       Kind = "pause"       // Pool holds its requests
+	Deploy      Kind = "deploy"      // Pool is being deployed to
+)
+
+// parts are the fields of a subject that a kind needs; it has no others.
+type parts struct{ pool, upstream, route bool }
+
+var kinds = map[Kind]parts{
+	Added:       {pool: true, upstream: true},
+	Removed:     {pool: true, upstream: true},
+	State:       {pool: true, upstream: true},
+	Weight:      {pool: true, upstream: true},
+	Split:       {route: true},
+	Maintenance: {pool: true},
+	Pause:       {pool: true},
+	Deploy:      {pool: true},
+}
+
+// Kinds returns all kinds, in order.
+func Kinds() []Kind {
+	list := make([]Kind, 0, len(kinds))
+	for k := range kinds {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Subject says what a change is about. It is comparable: one change is in force for each.
+type Subject struct {
+	Kind     Kind   `json:"kind"`
+	Pool     string `json:"pool,omitempty"`
+	Upstream string `json:"upstream,omitempty"` // host:port or unix:/path; of Added and Removed also a URL of the configuration
+	Route    string `json:"route,omitempty"`
+}
+
+// Change is one change by an operator.
+type Change struct {
+	ID string `json:"id"` // short and unique; given by the Book
+	Subject
+	Value json.RawMessage `json:"value,omitempty"` // by kind: "drain", 5, {"v1":95,"v2":5}, an object; nil = none
+	By    string          `json:"by"`              // who made it
+	Why   string          `json:"why,omitempty"`
+	At    time.Time       `json:"at"`
+	Until time.Time       `json:"until,omitzero"` // zero = until it is taken back
+	// Base is what the configuration file said of the subject when the change was made.
+	// When it says something else, the file wins and the change ends.
+	Base string `json:"base,omitempty"`
+}
+
+// Bounds of a book.
+const (
+	MaxChanges = 10_000
+	MaxValue   = 4 << 10 // bytes
+	MaxText    = 1 << 10 // bytes of By, Why, and each part of the subject
+	MaxBase    = 4 << 10 // bytes
+)
+
+// Why a change is refused. The text of the error says more.
+var (
+	ErrInvalid = errors.New("this is no change")
+	ErrFull    = errors.New("too many changes are in force")
+	ErrUnknown = errors.New("no such change is in force")
+	ErrFrozen  = errors.New("nothing can be changed now")
+)
+
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
+}
+
+// normal returns the change as it is kept. Times lose their monotonic part: they have to
+// mean the same in the next process, and after a machine has slept.
+func (c Change) normal() (Change, error) {
+	c.At, c.Until = c.At.Round(0).UTC(), c.Until.Round(0).UTC()
+	if len(c.Value) > 0 {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, c.Value); err != nil {
+			return c, invalid("its value is no JSON: %v", err)
+		}
+		c.Value = compact.Bytes()
+	}
+	return c, c.check()
+}
+
+// check reports what is wrong with a change that is in its normal form. A kind that this
+// build does not know is kept: a newer one may have written it.
+func (c Change) check() error {
+	for _, part := range []struct {
+		name, text string
+		most       int
+	}{
+		{"kind", string(c.Kind), MaxText}, {"pool", c.Pool, MaxText}, {"upstream", c.Upstream, MaxText}, {"route", c.Route, MaxText},
+		{"by", c.By, MaxText}, {"why", c.Why, MaxText}, {"value", string(c.Value), MaxValue}, {"base", c.Base, MaxBase},
+	} {
+		if len(part.text) > part.most {
+			return invalid("%s has %d bytes, the limit is %d", part.name, len(part.text), part.most)
+		}
+	}
+	want, known := kinds[c.Kind]
+	if !known {
+		if c.Kind == "" {
+			return invalid("it has no kind")
+		}
+		return nil
+	}
+	for _, part := range []struct {
+		name, text string
+		wanted     bool
+	}{{"pool", c.Pool, want.pool}, {"upstream", c.Upstream, want.upstream}, {"route", c.Route, want.route}} {
+		switch {
+		case part.wanted && part.text == "":
+			return invalid("kind %s needs %s", c.Kind, part.name)
+		case !part.wanted && part.text != "":
+			return invalid("kind %s takes no %s, found %q", c.Kind, part.name, part.text)
+		}
+	}
+	return nil
+}
+
+// Known reports whether this build knows the kind.
+func (k Kind) Known() bool {
+	_, ok := kinds[k]
+	return ok
+}
+
+// over reports whether the time of the change is over.
+func (c Change) over(now time.Time) bool { return !c.Until.IsZero() && !now.Before(c.Until) }

@@ -1,0 +1,218 @@
+package changes
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// ErrMemoryOnly says that a book has no file.
+var ErrMemoryOnly = errors.New("state.file is not set, and there is no STATE_DIRECTORY: changes last until goodgate ends")
+
+var (
+	errNotWritten = errors.New("it has not been written yet")
+	errNoFile     = errors.New("it is no regular file")
+)
+
+// maxFile bounds what is read: more than a full book takes.
+const maxFile = 128 << 20 // bytes
+
+// content is what the file holds, as JSON.
+type content struct {
+	Version int      `json:"version"`
+	Changes []Change `json:"changes"`
+}
+
+const version = 1
+
+// parse returns the changes in the text of a file, those that are good also when there
+// is an error.
+func parse(text []byte) ([]Change, error) {
+	var raw struct {
+		Version int               `json:"version"`
+		Changes []json.RawMessage `json:"changes"`
+	}
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return nil, err
+	}
+	if raw.Version != version {
+		return nil, fmt.Errorf("its version is %d, this goodgate reads version %d", raw.Version, version)
+	}
+	var errs []error
+	if n := len(raw.Changes); n > MaxChanges {
+		errs = append(errs, fmt.Errorf("it has %d changes, the limit is %d", n, MaxChanges))
+		raw.Changes = raw.Changes[:MaxChanges]
+	}
+	list, ids := map[Subject]Change{}, map[string]bool{}
+	for i, text := range raw.Changes {
+		c, err := one(text)
+		if err == nil && (list[c.Subject].ID != "" || ids[c.ID]) {
+			err = invalid("another has its subject or its id")
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("changes[%d]: %w", i, err))
+			continue
+		}
+		list[c.Subject], ids[c.ID] = c, true
+	}
+	return slices.SortedFunc(maps.Values(list), older), shortened(errs)
+}
+
+func one(text []byte) (Change, error) {
+	var c Change
+	if err := json.Unmarshal(text, &c); err != nil {
+		return c, err
+	}
+	c, err := c.normal()
+	switch {
+	case err != nil:
+		return c, err
+	case c.ID == "" || len(c.ID) > MaxText:
+		return c, invalid("its id has %d bytes", len(c.ID))
+	case c.At.IsZero():
+		return c, invalid("it has no time (at)")
+	}
+	return c, nil
+}
+
+// shortened joins errors, of many the first few.
+func shortened(errs []error) error {
+	const few = 3
+	if more := len(errs) - few; more > 0 {
+		errs = append(errs[:few:few], fmt.Errorf("and %d more", more))
+	}
+	return errors.Join(errs...)
+}
+
+// read returns what the file holds. What is wrong with it is in the log, and b.failed
+// while the file does not hold what is in force.
+func (b *Book) read() []Change {
+	if b.file == "" {
+		return nil
+	}
+	text, err := load(b.file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		b.failed = err
+		b.log.Error("the state file cannot be read: what operators have changed before is not in force", "file", b.file, "error", err.Error())
+		return nil
+	}
+	list, err := parse(text)
+	if err == nil {
+		return list
+	}
+	b.failed = errNotWritten
+	aside, failed := setAside(b.file)
+	if failed != nil {
+		b.failed = failed
+		aside = "could not be set aside: " + failed.Error()
+	}
+	b.log.Error("the state file is broken: what operators have changed before is not all in force", "file", b.file, "error", err.Error(), "changes", len(list), "aside", aside)
+	return list
+}
+
+// load reads a file that can be one of a book.
+func load(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := regular(f.Stat()); err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("it has more than %d bytes", maxFile)
+	}
+	return text, err
+}
+
+func regular(info fs.FileInfo, err error) error {
+	if err == nil && !info.Mode().IsRegular() {
+		return errNoFile
+	}
+	return err
+}
+
+// setAside gives a file a name under which nobody looks for it, and returns that.
+func setAside(file string) (string, error) {
+	aside := file + ".broken-" + time.Now().UTC().Format("20060102T150405")
+	return aside, os.Rename(file, aside)
+}
+
+// write writes the changes to the file, and notes whether it holds them. It is called
+// with mu held.
+func (b *Book) write(set map[Subject]Change) {
+	if b.file == "" {
+		return
+	}
+	was := b.failed
+	b.tried = time.Now()
+	b.failed = save(b.file, slices.SortedFunc(maps.Values(set), older))
+	switch {
+	case b.failed != nil && (was == nil || was.Error() != b.failed.Error()):
+		b.log.Error("the state file cannot be written: a restart loses what operators have changed", "file", b.file, "error", b.failed.Error(), "setting", "state.file")
+	case b.failed == nil && was != nil:
+		b.log.Info("the state file is written", "file", b.file)
+	}
+}
+
+// save replaces a file by one that is complete, and on disk.
+func save(file string, list []Change) error {
+	text, err := json.MarshalIndent(content{version, slices.Concat([]Change{}, list)}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if target, err := filepath.EvalSymlinks(file); err == nil {
+		file = target // the link stays
+	}
+	if err := regular(os.Stat(file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	folder := filepath.Dir(file)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	next := file + ".new" // what a crash has left of it is overwritten
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := create(next, append(text, '\n')); err != nil {
+		os.Remove(next)
+		return err
+	}
+	if err := os.Rename(next, file); err != nil {
+		os.Remove(next)
+		return err
+	}
+	syncFolder(folder)
+	return nil
+}
+
+func create(file string, text []byte) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return cmp.Or(err, f.Sync(), f.Close())
+}
+
+// syncFolder makes a rename outlive a crash of the machine, where the file system can.
+func syncFolder(name string) {
+	if d, err := os.Open(name); err == nil {
+		d.Sync()
+		d.Close()
+	}
+}

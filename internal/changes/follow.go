@@ -1,0 +1,106 @@
+package changes
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// What says what happened to a change.
+type What string
+
+const (
+	Put       What = "put"        // it is in force
+	TakenBack What = "taken back" // somebody ended it
+	Expired   What = "expired"    // its time is over
+	Overruled What = "overruled"  // the configuration file says something else now
+)
+
+// Event tells that a change came into force, or ended.
+type Event struct {
+	What   What
+	Change Change
+	By     string // who has put it or taken it back; empty when it expired
+	Why    string
+}
+
+// queue has the events that followers are still to hear of.
+type queue struct {
+	mu        sync.Mutex // protects the fields below
+	events    []Event
+	followers []*func(Event) // replaced, never changed
+	busy      bool           // a goroutine is telling
+}
+
+// Follow calls f for each event from now on: in order, one at a time, without a lock held,
+// by whichever goroutine has changed the book. f may ask and change the book; what it
+// changes is told after it has returned. After stop, f is called no more, but for a call
+// that is under way.
+func (b *Book) Follow(f func(Event)) (stop func()) {
+	q := &b.told
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.followers = append(slices.Clone(q.followers), &f)
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.followers = slices.DeleteFunc(slices.Clone(q.followers), func(other *func(Event)) bool { return other == &f })
+	}
+}
+
+// note writes an event to the log and puts it into the queue. It is called with mu held,
+// so that events are in the order of the changes.
+func (b *Book) note(e Event) {
+	b.record(e)
+	b.told.mu.Lock()
+	defer b.told.mu.Unlock()
+	b.told.events = append(b.told.events, e)
+}
+
+func (b *Book) record(e Event) {
+	b.log.LogAttrs(context.Background(), slog.LevelInfo, "change", e.attrs()...)
+}
+
+// tell tells followers of all events, unless another goroutine is at that.
+func (b *Book) tell() {
+	q := &b.told
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.busy {
+		return
+	}
+	q.busy = true
+	defer func() { q.busy = false }()
+	for len(q.events) > 0 {
+		e, followers := q.events[0], q.followers
+		q.events = q.events[1:]
+		q.inform(followers, e)
+	}
+	q.events = nil
+}
+
+// inform calls the followers without the queue's lock.
+func (q *queue) inform(followers []*func(Event), e Event) {
+	q.mu.Unlock()
+	defer q.mu.Lock()
+	for _, f := range followers {
+		(*f)(e)
+	}
+}
+
+// attrs are those of the log's record.
+func (e Event) attrs() []slog.Attr {
+	c := e.Change
+	list := []slog.Attr{slog.String("what", string(e.What)), slog.String("id", c.ID), slog.String("kind", string(c.Kind))}
+	for _, a := range [][2]string{{"pool", c.Pool}, {"upstream", c.Upstream}, {"route", c.Route}, {"value", string(c.Value)}, {"by", e.By}, {"why", e.Why}} {
+		if a[1] != "" {
+			list = append(list, slog.String(a[0], a[1]))
+		}
+	}
+	if e.What == Put && !c.Until.IsZero() {
+		list = append(list, slog.String("until", c.Until.Format(time.RFC3339)))
+	}
+	return list
+}
