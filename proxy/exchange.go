@@ -21,6 +21,9 @@ type exchange struct {
 	request  *Request        // as it came in, without what is not believed
 	listener Listener
 	route    *Route
+	pool     *Pool     // of route, or the side of its split; nil = the route answers
+	standby  *Fallback // for what pool cannot answer; nil = nobody
+	identity string    // that the client gets for its split; empty = none
 	writer   responseWriter
 	record   Record
 
@@ -86,9 +89,9 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *Request, l Listener) *excha
 
 // forward has the request delivered to the route's pool, and relays the answer.
 func (x *exchange) forward() {
-	pool := x.route.Pool
+	pool := x.pool
 	x.record.Pool = pool.Name()
-	if d := x.boundGRPC(x.request, x.route.deadline()); d > 0 {
+	if d := x.boundGRPC(x.request, x.bound()); d > 0 {
 		ctx, cancel := context.WithCancelCause(x.ctx)
 		x.ctx, x.deadline = ctx, &limit{time.AfterFunc(d, func() { cancel(errDeadline) }), cancel}
 	}
@@ -102,6 +105,14 @@ func (x *exchange) forward() {
 		}
 	}
 	x.proceed(x.prefetch(false))
+}
+
+// bound returns that of the whole request, 0 without one.
+func (x *exchange) bound() time.Duration {
+	if x.route.Timeout > 0 {
+		return x.route.Timeout
+	}
+	return x.pool.opts.Timeouts.Request
 }
 
 // proceed is forward once the client's body has come, as far as it is waited for.
@@ -125,7 +136,7 @@ func (x *exchange) proceed(failed *Error) {
 // counts a 500 among those that an older response may stand in for.
 func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	defer x.concludeInterim()
-	pool := x.route.Pool
+	pool := x.pool
 	pool.deposit()
 	d := x.newDelivery()
 	x.main, x.delivery = d, d
@@ -176,7 +187,7 @@ func (x *exchange) order(pool *Pool, out outgoing) order {
 		priority:  x.route.Priority,
 		client:    x.record.Client,
 		start:     x.record.Start,
-		deadline:  x.route.deadline(),
+		deadline:  x.bound(),
 		grpcEnd:   x.grpcEnd,
 		method:    x.request.Method,
 		live:      x.request.Has(header.Upgrade) || streams(x.request.Get(header.ContentType)),

@@ -33,7 +33,7 @@ func (f *Fallback) prepare(rt *Route) error {
 		return fmt.Errorf("route %s: a fallback needs a pool to stand in for", rt.Name)
 	case (f.Pool == nil) == (f.Respond == nil):
 		return fmt.Errorf("route %s: a fallback needs exactly one of a pool and a response", rt.Name)
-	case f.Pool == rt.Pool:
+	case f.Pool == rt.Pool && rt.Split == nil:
 		return fmt.Errorf("route %s: pool %s is its own fallback", rt.Name, rt.Pool.Name())
 	}
 	return nil
@@ -48,8 +48,8 @@ func (f *Fallback) takes(r reason.Reason) bool {
 // fallback answers a request that failed, if its route has who does. The error
 // is another one that has come in between: the client has left.
 func (x *exchange) fallback(why *Error) (*message.Response, *Error) {
-	f := x.route.Fallback
-	if !f.takes(why.Reason) {
+	f := x.standby
+	if !f.takes(why.Reason) || f.Pool == x.pool {
 		return nil, nil
 	}
 	if f.Respond != nil {

@@ -129,9 +129,7 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 	x.rewriteHeader(res.Header)
 	x.editResponse(res.Header, false)
 	x.cleanTrailer(res.Trailer) // what has come of it, and what is announced
-	if s := x.delivery.pool.opts.Sticky; s != nil {
-		s.write(res.Header, x)
-	}
+	x.pin(res.Header)
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		// A call that failed is a header alone. Flushed before its end, it would
 		// be a header with a body behind it, and the status would be lost.

@@ -29,7 +29,7 @@ func (x *exchange) isPlain() bool {
 		return false
 	}
 	_, ok := x.writer.ResponseWriter.(headWriter)
-	return ok && x.route.Pool.opts.Protocol == HTTP1
+	return ok && x.pool.opts.Protocol == HTTP1
 }
 
 // relayPlain delivers the request and answers the client.
@@ -48,9 +48,7 @@ func relayPlain(x *exchange) {
 	x.rewriteHead(h)
 	x.editResponse(h, false)
 	x.cleanTrailer(res.Trailers())
-	if s := x.delivery.pool.opts.Sticky; s != nil {
-		s.write(h, x)
-	}
+	x.pin(h)
 	for name := range res.Trailers() {
 		h.Add("Trailer", name)
 	}

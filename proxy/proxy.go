@@ -164,7 +164,8 @@ func (x *exchange) admit() *Error {
 		return &Error{Reason: reason.NoRoute}
 	}
 	x.route = rt
-	if rt.Pool != nil && x.looped() {
+	x.side()
+	if x.pool != nil && x.looped() {
 		return &Error{Reason: reason.LoopDetected, Err: errLoop}
 	}
 	if p.opts.Refuse != nil {
@@ -173,8 +174,8 @@ func (x *exchange) admit() *Error {
 		}
 	}
 	limits := [...]*Limits{x.listener.Limits, rt.Limits, nil}
-	if rt.Pool != nil {
-		limits[2] = rt.Pool.opts.Limits
+	if x.pool != nil {
+		limits[2] = x.pool.opts.Limits
 	}
 	for _, l := range limits {
 		if err := x.passes(l, x.record.Start); err != nil {

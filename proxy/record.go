@@ -30,7 +30,8 @@ type Record struct {
 	Proto    string
 	Route    string
 	Pool     string
-	Upstream string // that answered, or failed last
+	Split    SplitChoice // of a route with a split
+	Upstream string      // that answered, or failed last
 	Status   int
 	Received int64         // bytes of the request's body, and what came through its tunnel
 	Sent     int64         // bytes of the response's body, and so

@@ -18,6 +18,7 @@ type Route struct {
 	Match    Match
 	Pool     *Pool
 	Fallback *Fallback // for what Pool cannot answer; nil = nobody
+	Split    *Split    // chooses the pool of each request, in place of Pool, which is its first then; nil = Pool gets all
 	Redirect *Redirect
 	Respond  *Respond
 
@@ -74,15 +75,10 @@ func (rt *Route) prepare() error {
 	if rt.Redirect != nil {
 		rt.target = newTemplate(rt.Redirect.To)
 	}
-	return rt.Fallback.prepare(rt)
-}
-
-// deadline returns the bound of a whole request, 0 without one.
-func (rt *Route) deadline() time.Duration {
-	if rt.Timeout > 0 {
-		return rt.Timeout
+	if err := rt.Split.prepare(rt); err != nil {
+		return err
 	}
-	return rt.Pool.opts.Timeouts.Request
+	return rt.Fallback.prepare(rt)
 }
 
 // answerRoute serves a route that has no pool.

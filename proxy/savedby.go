@@ -107,7 +107,7 @@ func savedByRoom(err error) string {
 // orFallback adds that a fallback would have answered, where there is none and
 // the client had not seen the beginning of another answer.
 func (x *exchange) orFallback(s string) string {
-	if x.route.Fallback != nil || x.record.Fallback != "" || x.writer.status < http.StatusInternalServerError {
+	if x.standby != nil || x.record.Fallback != "" || x.writer.status < http.StatusInternalServerError {
 		return s
 	}
 	return s + "; or a fallback"

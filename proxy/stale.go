@@ -71,7 +71,7 @@ func (x *exchange) wholeBody(res *message.Response) ([]byte, bool) {
 // older returns the response that may be used instead of an error, nil without
 // one.
 func (x *exchange) older() *stale.Response {
-	c := x.route.Pool.stale
+	c := x.pool.stale
 	if c == nil || x.body != nil {
 		return nil
 	}
