@@ -162,4 +162,3 @@ func TestSplitWithNobodyThere(t *testing.T) {
 		check(t, "in the record", w.record().Fallback, "v1")
 	})
 }
-

@@ -53,10 +53,11 @@ type Certificate struct {
 
 // Route is which requests go where.
 type Route struct {
-	Name  string `json:"name"`
-	Match string `json:"match"` // in words
-	Pool  string `json:"pool,omitempty"`
-	To    string `json:"to"` // in words
+	Name  string   `json:"name"`
+	Match string   `json:"match"` // in words
+	Pool  string   `json:"pool,omitempty"`
+	Split []string `json:"split,omitempty"` // the pools that it is split between
+	To    string   `json:"to"`              // in words
 }
 
 // detail returns what is known of a pool, with its history from a time on.
@@ -85,7 +86,7 @@ func (s *Server) detail(live *proxy.Pool, from int64) *Detail {
 		w := s.opts.Wiring()
 		d.Wiring.Listeners = w.Listeners
 		for _, r := range w.Routes {
-			if r.Pool == p.Name {
+			if r.Pool == p.Name || slices.Contains(r.Split, p.Name) {
 				d.Wiring.Routes = append(d.Wiring.Routes, r)
 			}
 		}

@@ -50,6 +50,15 @@ func decisive(c *config.Config) (names []string) {
 	for _, p := range c.Pools {
 		all = append(all, p.Limits)
 	}
+	for _, r := range c.Routes {
+		if r.Split != nil {
+			for _, by := range r.Split.By {
+				if name, ok := strings.CutPrefix(by, "header:"); ok {
+					names = append(names, name)
+				}
+			}
+		}
+	}
 	for _, l := range all {
 		for _, r := range l.Rates {
 			if name, ok := strings.CutPrefix(r.On, "header:"); ok {
@@ -87,6 +96,10 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 		r.Redirect = new(proxy.Redirect(*c.Redirect))
 	case c.Respond != nil:
 		r.Respond = newRespond(c.Respond)
+	case c.Split != nil:
+		r.Split = newSplit(all, c.Split, pools)
+		r.Pool = r.Split.Sides[0].Pool
+		r.Fallback = newFallback(c.Fallback, pools)
 	default:
 		r.Pool = pools[c.Pool]
 		r.Fallback = newFallback(c.Fallback, pools)

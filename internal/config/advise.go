@@ -38,7 +38,9 @@ func (a *advisor) advise() {
 	}
 	used := map[string]bool{}
 	for i, r := range a.config.Routes {
-		used[r.Pool] = true
+		for _, pool := range r.Pools() {
+			used[pool] = true
+		}
 		if r.Fallback != nil {
 			used[r.Fallback.Pool] = true
 		}

@@ -17,15 +17,20 @@ func (a *advisor) route(i int, r Route) {
 			}
 		}
 	}
-	if r.Pool == "" {
+	if len(r.Pools()) == 0 {
 		a.poolless(path, r)
 		return
+	}
+	if r.Split != nil {
+		a.split(path+".split", r)
 	}
 	if r.StripPrefix != "" && r.Match.Path != "" && !underPrefix(r.StripPrefix, r.Match.Path) {
 		a.warnf(path+".strip_prefix", "%s is not the start of match.path %s: it will not be removed from every request; make them agree", r.StripPrefix, r.Match.Path)
 	}
 	if a.uses(path, "timeout") {
-		a.requestTimeout(path+".timeout", r.Pool, r.Timeout)
+		for _, pool := range r.Pools() {
+			a.requestTimeout(path+".timeout", pool, r.Timeout)
+		}
 	}
 }
 

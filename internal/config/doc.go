@@ -15,7 +15,7 @@
 //	enum      the allowed values, separated by |
 //	format    a check of text by name, see formats
 //	oneof     exactly one of the fields of the struct that share the tag must be given
-//	opt       shorthand: a scalar in place of the struct sets this field
+//	opt       shorthand: a scalar, or the list, in place of the struct sets this field
 //	          single: a scalar in place of the list is a list of one
 //	          required: the key must be given, a list or map with at least one entry
 //	          file: a relative file name is taken from the folder of the configuration file

@@ -197,7 +197,7 @@ var fieldsNamed = sync.OnceValue(func() map[string][]field {
 			inner := e.typ
 			if inner.Kind() == reflect.Struct && !isScalar(inner) {
 				for _, sub := range fieldsOf(inner) {
-					if sub.shorthand {
+					if sub.shorthand && isScalar(sub.typ) {
 						e = sub
 					}
 				}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // field is what the tags of a struct field say; doc.go explains them.
@@ -52,6 +54,14 @@ func fieldsOf(t reflect.Type) []field {
 		fields = append(fields, f)
 	}
 	return fields
+}
+
+// shorthandKind is the kind of node that may stand in place of the struct that the field is of.
+func (f field) shorthandKind() yaml.Kind {
+	if isScalar(f.typ) {
+		return yaml.ScalarNode
+	}
+	return yaml.SequenceNode
 }
 
 func keysOf(fields []field) []string {

@@ -49,6 +49,7 @@ var formats = map[string]format{
 	"requestpath": {requestPath, withoutQuery},
 	"rewritten":   {rewritten, whole},
 	"sendhost":    {sendHost, whole},
+	"splitkey":    {splitKey, whole},
 	"token":       {token, whole},
 	"url":         {upstreamURL, withoutQuery},
 	"via":         {viaName, whole},
@@ -288,6 +289,19 @@ func hashKey(s string) (string, error) {
 		return s, err
 	}
 	return requestKey(s, "client_ip", "path", "uri", "query:NAME")
+}
+
+// splitKey reads what tells the clients of a split apart. What is called client_ip
+// elsewhere is an address to everybody else.
+func splitKey(s string) (string, error) {
+	if name, ok := strings.CutPrefix(s, "query:"); ok {
+		_, err := parameter(name)
+		return s, err
+	}
+	if s == "address" {
+		return "client_ip", nil
+	}
+	return requestKey(s, "cookie", "client_ip", "request", "query:NAME")
 }
 
 func rateKey(s string) (string, error) { return requestKey(s, "client_ip", "all") }

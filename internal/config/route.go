@@ -2,11 +2,12 @@ package config
 
 import "net/netip"
 
-// Route says what happens to the requests it matches: exactly one of Pool, Redirect and Respond is set.
+// Route says what happens to the requests it matches: exactly one of Pool, Split, Redirect and Respond is set.
 type Route struct {
 	Name            string       `yaml:"name" format:"name" help:"Name in the log and in metrics, unique; route-N when absent."`
 	Match           Match        `yaml:"match" help:"Which requests; every condition given must hold, none given matches all."`
 	Pool            string       `yaml:"pool" oneof:"target" opt:"public" help:"Name of the pool that answers."`
+	Split           *Split       `yaml:"split" oneof:"target" help:"Divide the requests between pools."`
 	Redirect        *Redirect    `yaml:"redirect" oneof:"target" help:"Answer with a redirect."`
 	Respond         *Respond     `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
 	RequestHeaders  HeaderEdit   `yaml:"request_headers" help:"Changes to the headers that go upstream. Values may have variables: {client_ip}, {host}, {hostname}, {scheme}, {method}, {uri}, {path}, {query}, {args}, {request_id}, {header:NAME}, {query:NAME}, {cookie:NAME}, {1} to {9} for groups of match.path_regexp, or without it of match.host_regexp."`

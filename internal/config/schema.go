@@ -59,7 +59,7 @@ func structSchema(t reflect.Type) object {
 	if short == nil {
 		return s
 	}
-	return object{"oneOf": []object{scalarSchema(*short), s}}
+	return object{"oneOf": []object{short.shape(), s}}
 }
 
 // schema describes the key of a field: its shape, and in words what a schema cannot say.

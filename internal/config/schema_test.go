@@ -117,7 +117,7 @@ func TestExample(t *testing.T) {
 var shownInUse = []string{
 	"routes[].match.path", "routes[].match.methods", "routes[].request_headers.remove", "routes[].response_headers.remove",
 	"routes[].error_headers.remove",
-	"routes[].respond.body", "pools.*.hash.on", "pools.*.sticky.secret",
+	"routes[].respond.body", "routes[].split.override.header", "pools.*.hash.on", "pools.*.sticky.secret",
 }
 
 func element(t reflect.Type) reflect.Type {

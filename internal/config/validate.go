@@ -163,7 +163,7 @@ func (v *validator) presence() {
 
 func (v *validator) pool(path string, p Pool) {
 	v.upstreams(path, p)
-	v.fallback(path+".fallback", p.Fallback, strings.TrimPrefix(path, "pools."))
+	v.fallback(path+".fallback", p.Fallback, []string{strings.TrimPrefix(path, "pools.")})
 	v.ordered(path, "dns.min_ttl", "dns.max_ttl", p.DNS.MinTTL-p.DNS.MaxTTL)
 	v.ordered(path, "breaker.open_for", "breaker.max_open_for", p.Breaker.OpenFor-p.Breaker.MaxOpenFor)
 	v.ordered(path, "retry.backoff", "retry.max_backoff", p.Retry.Backoff-p.Retry.MaxBackoff)
@@ -238,11 +238,12 @@ func upstreamAddress(url string) string {
 
 func (v *validator) route(path string, r Route) {
 	v.poolExists(path+".pool", r.Pool)
+	v.split(path+".split", r)
 	v.respond(path+".respond", r.Respond)
 	v.redirect(path+".redirect.to", r)
 	v.matchListeners(path+".match.listener", r.Match)
 	if v.at.given(path + ".fallback") {
-		v.fallback(path+".fallback", r.Fallback, r.Pool)
+		v.fallback(path+".fallback", r.Fallback, r.Pools())
 	}
 	v.headerEdit(path+".request_headers", r.RequestHeaders, true)
 	v.headerEdit(path+".response_headers", r.ResponseHeaders, false)
@@ -291,8 +292,8 @@ func (v *validator) redirect(path string, r Route) {
 	}
 }
 
-// fallback looks for a fallback of the pool named of that would lead nowhere, or on to others.
-func (v *validator) fallback(path string, f *Fallback, of string) {
+// fallback looks for a fallback of the pools named of that would lead nowhere, or on to others.
+func (v *validator) fallback(path string, f *Fallback, of []string) {
 	if f == nil {
 		return
 	}
@@ -302,9 +303,9 @@ func (v *validator) fallback(path string, f *Fallback, of string) {
 		at += ".pool"
 	}
 	switch {
-	case of == "":
+	case len(of) == 0:
 		v.errorf(path, "goes with pool only: a redirect or a fixed response cannot fail")
-	case f.Pool == of:
+	case len(of) == 1 && f.Pool == of[0]:
 		v.errorf(at, "found %q: a pool cannot be its own fallback", f.Pool)
 	case v.poolExists(at, f.Pool) && v.config.Pools[f.Pool].Fallback != nil:
 		v.errorf(at, "found %q: it has a fallback itself, and there are no chains; give that to the routes instead", f.Pool)

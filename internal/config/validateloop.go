@@ -35,14 +35,16 @@ func OwnListener(listeners []Listener, url string) int {
 // does, the listener is a second stage, and a loop of several stages is ended by its
 // mark.
 func (v *validator) comesBack(pool string, l Listener) bool {
-	return !slices.ContainsFunc(v.config.Routes, func(r Route) bool { return r.Pool != "" }) ||
+	return !slices.ContainsFunc(v.config.Routes, func(r Route) bool { return len(r.Pools()) > 0 }) ||
 		slices.ContainsFunc(v.config.Routes, func(r Route) bool { return v.leadsToPool(r, pool) && v.config.takes(r.Match, l) })
 }
 
 // leadsToPool reports whether a route's requests may be sent to a pool.
 func (v *validator) leadsToPool(r Route, pool string) bool {
 	falls := func(f *Fallback) bool { return f != nil && f.Pool == pool }
-	return r.Pool != "" && (r.Pool == pool || falls(r.Fallback) || falls(v.config.Pools[r.Pool].Fallback))
+	return slices.ContainsFunc(r.Pools(), func(name string) bool {
+		return name == pool || falls(r.Fallback) || falls(v.config.Pools[name].Fallback)
+	})
 }
 
 // takes reports whether a route may have requests of a listener.

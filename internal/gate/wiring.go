@@ -67,6 +67,9 @@ func routeTold(r config.Route) admin.Route {
 		t.To = fmt.Sprintf("redirect %d", r.Redirect.Status)
 	case r.Respond != nil:
 		t.To = fmt.Sprintf("answer %d", r.Respond.Status)
+	case r.Split != nil:
+		t.Split = r.Pools()
+		t.To = "split between " + strings.Join(t.Split, ", ")
 	default:
 		t.To = "pool " + r.Pool
 	}

@@ -1,0 +1,39 @@
+package assemble
+
+import (
+	"slices"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// newSplit returns a split with the weights of the file, which the caller may
+// replace by those that are in force.
+func newSplit(all *config.Config, c *config.Split, pools map[string]*proxy.Pool) *proxy.Split {
+	s := &proxy.Split{Spill: c.Spill, Weights: proxy.NewWeights(Weights(c))}
+	for _, p := range c.Pools {
+		s.Sides = append(s.Sides, proxy.Side{Pool: pools[p.Pool], Fallback: newFallback(all.Pools[p.Pool].Fallback, pools)})
+	}
+	for _, by := range c.By {
+		switch by {
+		case "cookie":
+			s.Cookie = &proxy.SplitCookie{Name: c.Cookie, TTL: c.CookieTTL}
+		case "request":
+		default:
+			s.By = append(s.By, hashOn(by))
+		}
+	}
+	if o := c.Override; o.Header != "" || o.Cookie != "" {
+		s.Override = &proxy.Override{Header: o.Header, Cookie: o.Cookie, Clients: slices.Clone(o.Clients)}
+	}
+	return s
+}
+
+// Weights are those of a split in the file, in the order of its pools.
+func Weights(c *config.Split) []float64 {
+	weights := make([]float64, len(c.Pools))
+	for i, p := range c.Pools {
+		weights[i] = float64(p.Weight)
+	}
+	return weights
+}
