@@ -49,6 +49,8 @@ type exchange struct {
 		keptOut  string     // which one of the fallback pool kept it out; empty = none
 	}
 
+	asker []identityField // by the word of who let the request in
+
 	main     *delivery // to the route's pool; nil while the client's body is waited for
 	delivery *delivery // that answers, else the first
 	latest   *delivery // knows those before it

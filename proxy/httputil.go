@@ -84,6 +84,7 @@ func (relay *httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 	if !pr.In.ProtoAtLeast(1, 1) {
 		ignoreNewer(out.Header)
 	}
+	x.tellIdentity(out.Header)
 	x.editRequest(out.Header)
 	if x.request.Head != nil && len(out.Header["Upgrade"]) > 0 {
 		respell(out.Header, x.request.Head)
@@ -127,6 +128,7 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 		relay.agree(res)
 	}
 	x.rewriteHeader(res.Header)
+	x.ownCORS(res.Header)
 	x.editResponse(res.Header, false)
 	x.cleanTrailer(res.Trailer) // what has come of it, and what is announced
 	x.pin(res.Header)

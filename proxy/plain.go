@@ -46,6 +46,7 @@ func relayPlain(x *exchange) {
 	}
 	h.DeleteHopByHop()
 	x.rewriteHead(h)
+	x.ownCORS(h)
 	x.editResponse(h, false)
 	x.cleanTrailer(res.Trailers())
 	x.pin(h)
@@ -87,6 +88,7 @@ func (x *exchange) plainRequest() *http1.Request {
 	}
 	x.route.edited.drop(h)
 	x.setForwarded(r, h)
+	x.tellIdentity(h)
 	x.editRequest(h)
 	out := &x.room.request
 	*out = http1.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host, Head: h, ContentLength: r.ContentLength}

@@ -44,6 +44,9 @@ type Options struct {
 	// Trace, if not nil, gives requests their place in traces. Without it the
 	// headers of a trace are passed on as they are.
 	Trace Tracer
+	// Reread is told of each file of users that changed and was read again, with an error
+	// when it is not good and what was before stays; nil = nobody is.
+	Reread func(file string, err error)
 	// Observe is told of every request when it has ended. It runs on the
 	// request's goroutine and must not keep the record.
 	Observe []func(*Record)
@@ -135,10 +138,14 @@ func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
 	x := newExchange(p, w, r, l)
 	x.follow()
 	defer x.leaveOff() // also when httputil aborts the connection by a panic
-	failed := x.admit()
+	failed, answered := x.admit(), false
+	if failed == nil && x.route.asking {
+		answered, failed = x.authorize()
+	}
 	switch {
 	case failed != nil:
 		x.fail(failed)
+	case answered:
 	case x.route.Pool == nil:
 		x.answerRoute()
 	case x.endsHere():
@@ -167,6 +174,9 @@ func (x *exchange) admit() *Error {
 	x.side()
 	if x.pool != nil && x.looped() {
 		return &Error{Reason: reason.LoopDetected, Err: errLoop}
+	}
+	if err := x.fromHere(); err != nil {
+		return err
 	}
 	if p.opts.Refuse != nil {
 		if err := p.opts.Refuse(); err != nil {

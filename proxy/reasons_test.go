@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"regexp"
 	"slices"
@@ -296,6 +297,14 @@ var scenarios = []reached{
 	}), ask: func(w *world) answer {
 		return w.raw("GET / HTTP/1.1\nHost: example.com\nGoodgate-Passed: other, " + w.get().header.Get("X-Mark") + "\n\n")
 	}},
+	{reason: reason.AccessDenied, status: 403, change: func(s *setup) {
+		s.route.Access.Networks, _ = proxy.NewNetworks(nil, []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")})
+	}},
+	{reason: reason.CrossOrigin, status: 403, change: func(s *setup) { s.route.CrossOrigin, _ = proxy.NewCrossOrigin() }, ask: func(w *world) answer {
+		r := w.request("POST", "/", nil)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		return w.do(r)
+	}},
 	{reason: reason.RequestTooLarge, status: 413, app: scripted(waitsForClose), change: func(s *setup) {
 		s.server = func(srv *http.Server) { srv.Handler = http.MaxBytesHandler(srv.Handler, 10) }
 	}, ask: func(w *world) answer { return w.send("POST", "/", strings.NewReader("more than ten bytes")) }},
@@ -329,7 +338,7 @@ func (w *world) raw(text string) answer {
 }
 
 // unreachable here: package proxy itself never fails a request so.
-var elsewhere = []reason.Reason{reason.RateLimited, reason.ShuttingDown, reason.Internal}
+var elsewhere = []reason.Reason{reason.RateLimited, reason.Unauthorized, reason.AuthUnavailable, reason.ShuttingDown, reason.Internal}
 
 func TestEveryReasonIsReached(t *testing.T) {
 	missing := map[reason.Reason]bool{}

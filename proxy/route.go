@@ -41,6 +41,13 @@ type Route struct {
 	Limits         *Limits  // which requests are let in; nil = all
 	Priority       Priority // whose turn comes first when requests queue before the pool
 
+	Access        Access         // who may come
+	CORS          *CORS          // which pages of other origins may read answers; nil = as the upstream says
+	CrossOrigin   *CrossOrigin   // refuses what pages of other origins send; nil = does not
+	SecureHeaders *SecureHeaders // fields that answers get; nil = none
+
+	asking         bool                 // the route asks something of who comes
+	guarded        fieldTable           // fields that only access may set
 	edited         fieldTable           // what RequestHeaders is about
 	requestValues  map[string]*template // of RequestHeaders, by their text; nil = none has variables
 	responseValues map[string]*template // of ResponseHeaders
@@ -65,6 +72,11 @@ func (rt *Route) prepare() error {
 	if n != 1 {
 		return fmt.Errorf("route %s: needs exactly one of a pool, a redirect and a response, has %d", rt.Name, n)
 	}
+	var err error
+	if rt.Access.Forward, err = rt.Access.Forward.prepared(); err != nil {
+		return fmt.Errorf("route %s: %w", rt.Name, err)
+	}
+	rt.asking, rt.guarded = rt.asks(), rt.identityFields()
 	rt.edited = rt.RequestHeaders.fields()
 	rt.requestValues, rt.responseValues = rt.RequestHeaders.templates(), rt.ResponseHeaders.templates()
 	rt.errorValues = rt.ErrorHeaders.templates()

@@ -29,6 +29,9 @@ func (x *exchange) fail(e *Error) {
 	if e.Err == errNotAllowed {
 		h.Set("Allow", allowed)
 	}
+	if e.Reason == reason.Unauthorized && x.route != nil && x.route.Access.Basic != nil {
+		h.Set("WWW-Authenticate", x.route.Access.Basic.challenge())
+	}
 	if x.grpc {
 		x.failGRPC(e.Reason)
 		return

@@ -176,6 +176,9 @@ func (x *exchange) editRequest(h message.Editor) {
 // early, before the final one, the attempts are not known.
 func (x *exchange) editResponse(h message.Editor, early bool) {
 	x.edit(h, &x.route.ResponseHeaders, x.route.responseValues, early)
+	if !early {
+		x.secureHeaders(h)
+	}
 }
 
 // editError applies the route's edits to the fields of an error that the proxy answers
@@ -183,6 +186,7 @@ func (x *exchange) editResponse(h message.Editor, early bool) {
 func (x *exchange) editError(h message.Editor) {
 	if x.route != nil {
 		x.edit(h, &x.route.ErrorHeaders, x.route.errorValues, false)
+		x.secureHeaders(h)
 	}
 }
 

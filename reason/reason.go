@@ -40,6 +40,10 @@ const (
 	UpgradeUnsupported
 	LoopDetected
 	ShuttingDown
+	AccessDenied
+	Unauthorized
+	AuthUnavailable
+	CrossOrigin
 	Internal
 
 	numReasons
@@ -75,10 +79,12 @@ type row struct {
 
 // Status codes of gRPC (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
 const (
+	grpcPermissionDenied  = 7
 	grpcResourceExhausted = 8
 	grpcUnimplemented     = 12
 	grpcInternal          = 13
 	grpcUnavailable       = 14
+	grpcUnauthenticated   = 16
 )
 
 var rows = [numReasons]row{
@@ -137,6 +143,14 @@ var rows = [numReasons]row{
 		text: "The request came back to a server that it had passed."},
 	ShuttingDown: {name: "shutting_down", fault: FaultProxy, status: http.StatusServiceUnavailable, rfc: "proxy_internal_response", retryAfter: true,
 		text: "The service is restarting."},
+	AccessDenied: {name: "access_denied", fault: FaultClient, status: http.StatusForbidden, rfc: "http_request_denied", grpc: grpcPermissionDenied,
+		text: "This address may not be reached from where you are."},
+	Unauthorized: {name: "unauthorized", fault: FaultClient, status: http.StatusUnauthorized, rfc: "http_request_denied", grpc: grpcUnauthenticated,
+		text: "You have to sign in for this address."},
+	AuthUnavailable: {name: "auth_unavailable", fault: FaultProxy, status: http.StatusServiceUnavailable, rfc: "destination_unavailable", failure: Unavailable, retryAfter: true,
+		text: "It cannot be checked right now whether you may see this. Please try again shortly."},
+	CrossOrigin: {name: "cross_origin", fault: FaultClient, status: http.StatusForbidden, rfc: "http_request_denied", grpc: grpcPermissionDenied,
+		text: "The request came from another site."},
 	Internal: {name: "internal", fault: FaultProxy, status: http.StatusInternalServerError, rfc: "proxy_internal_error", grpc: grpcInternal,
 		text: "Something went wrong in the gateway."},
 }

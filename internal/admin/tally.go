@@ -89,7 +89,7 @@ func (s *stray) count(r *proxy.Record) {
 		s.seen.note(situation.NoRoute, at, false, nil)
 	case reason.Overloaded:
 		s.seen.note(situation.OwnLimit, at, true, r.Err)
-	case reason.RateLimited, reason.LoopDetected, reason.Internal:
+	case reason.RateLimited, reason.LoopDetected, reason.AuthUnavailable, reason.Internal:
 		s.seen.note(situation.OfReason(r.Reason, r.Err), at, r.Reason != reason.RateLimited, r.Err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/access"
 	"github.com/goodgate/goodgate/internal/acme"
 	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/config"
@@ -50,6 +51,11 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 	f.page("errors.json", c.Errors.JSON, func(text string) error { _, err := parsePages("", text); return err })
 	if out := c.Log.Output; out != "stderr" && out != "stdout" {
 		f.error("log.output", appendable(out))
+	}
+	for i, r := range c.Routes {
+		if r.Access.Basic != nil {
+			f.users(fmt.Sprintf("routes[%d].access.basic.file", i), r.Access.Basic.File)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
 		f.pool("pools."+name, c.Pools[name])
@@ -174,6 +180,18 @@ func makeableFolder(dir string) error {
 }
 
 var errUnwritable = errors.New("cannot be written to")
+
+// users looks at a file of users.
+func (f *files) users(path, name string) {
+	if _, ok := f.read(path, name); !ok {
+		return
+	}
+	n, err := access.Check(name)
+	f.error(path, err)
+	if err == nil && n == 0 {
+		f.warnf(path, "%s has no user: nobody is let in", name)
+	}
+}
 
 // page looks at the template of an error page.
 func (f *files) page(path, name string, parse func(text string) error) {

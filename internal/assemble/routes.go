@@ -16,7 +16,7 @@ import (
 
 // Proxy adds to o what the configuration says of the handler over pools, which are
 // its own by their names. The caller has put into o what the configuration does not
-// say, such as who is told of requests. An error is about an error page.
+// say, such as who is told of requests. An error is about a file that it names.
 func Proxy(c *config.Config, pools map[string]*proxy.Pool, o proxy.Options) (proxy.Options, error) {
 	pages, err := newPages(c.Errors)
 	if err != nil {
@@ -30,7 +30,11 @@ func Proxy(c *config.Config, pools map[string]*proxy.Pool, o proxy.Options) (pro
 	o.Pages = pages
 	o.Details = c.Errors.Details
 	for _, r := range c.Routes {
-		o.Routes = append(o.Routes, newRoute(c, r, pools))
+		route := newRoute(c, r, pools)
+		if err := addAccess(&route, r, pools, o.Reread); err != nil {
+			return proxy.Options{}, fmt.Errorf("route %s: %w", r.Name, err)
+		}
+		o.Routes = append(o.Routes, route)
 	}
 	return o, nil
 }

@@ -38,11 +38,8 @@ func (a *advisor) advise() {
 	}
 	used := map[string]bool{}
 	for i, r := range a.config.Routes {
-		for _, pool := range r.Pools() {
-			used[pool] = true
-		}
-		if r.Fallback != nil {
-			used[r.Fallback.Pool] = true
+		for _, name := range r.leadsToPools() {
+			used[name] = true
 		}
 		if a.at.given("routes") {
 			a.route(i, r)

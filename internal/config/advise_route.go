@@ -17,6 +17,7 @@ func (a *advisor) route(i int, r Route) {
 			}
 		}
 	}
+	a.access(path, r)
 	if len(r.Pools()) == 0 {
 		a.poolless(path, r)
 		return

@@ -24,6 +24,11 @@ type Route struct {
 	IdempotencyKey  bool         `yaml:"idempotency_key" default:"false" help:"The application promises to run requests with the same Idempotency-Key header once, so that one that has the header may be sent again."`
 	Limits          Limits       `yaml:"limits" help:"Which requests are let in."`
 	Priority        string       `yaml:"priority" default:"normal" enum:"high|normal|low" help:"Whose turn comes first when requests queue before the pool."`
+
+	Access        Access         `yaml:"access" help:"Who may come."`
+	CORS          *CORS          `yaml:"cors" help:"Which pages of other origins may read answers; when absent it is up to the upstreams."`
+	CrossOrigin   CrossOrigin    `yaml:"cross_origin" help:"Whether pages of other origins may send requests that change something."`
+	SecureHeaders *SecureHeaders `yaml:"secure_headers" help:"Headers that tell browsers to be careful, where the application does not set them."`
 }
 
 // Match holds the conditions of a route; a zero condition matches everything.

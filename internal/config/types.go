@@ -276,9 +276,13 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // parsePrefix reads a network; an address alone is the network of that one host. Bits outside the mask are an error.
 func parsePrefix(text string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap() // as a client's is
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(text)
+	if err == nil && p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
 	switch {
 	case err != nil:
 		return p, errors.New("expected a network such as 10.0.0.0/8 or fd00::/8, or an address")

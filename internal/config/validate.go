@@ -248,6 +248,7 @@ func (v *validator) route(path string, r Route) {
 	v.headerEdit(path+".request_headers", r.RequestHeaders, true)
 	v.headerEdit(path+".response_headers", r.ResponseHeaders, false)
 	v.headerEdit(path+".error_headers", r.ErrorHeaders, false)
+	v.access(path, r)
 }
 
 func (v *validator) poolExists(path, name string) bool {

@@ -17,7 +17,7 @@ func (g *Gate) observers(next *plan) proxy.Options {
 	if access == nil {
 		access = proxy.Log(g.log)
 	}
-	p := proxy.Options{Observe: []func(*proxy.Record){access, g.ring.Observe, g.fdShortage.observe, observeResets}}
+	p := proxy.Options{Observe: []func(*proxy.Record){access, g.ring.Observe, g.fdShortage.observe, observeResets}, Reread: g.usersChanged}
 	if g.memory != nil {
 		p.Refuse = g.memory.Short
 	}
@@ -32,6 +32,15 @@ func (g *Gate) observers(next *plan) proxy.Options {
 		p.Trace = next.traces.Tracer
 	}
 	return p
+}
+
+// usersChanged logs that a file of users was read again.
+func (g *Gate) usersChanged(file string, err error) {
+	if err != nil {
+		g.log.Error("users not read again, those before stay", "file", file, "error", err)
+		return
+	}
+	g.log.Info("users read again", "file", file)
 }
 
 // certificates tells until when each certificate of a listener is good.

@@ -70,6 +70,18 @@ func (r *Rates) Allow(key uint64, now time.Time) Verdict {
 	return v
 }
 
+// Reserve takes a token like Allow, and returns how to give it back, which has to be
+// soon.
+func (r *Rates) Reserve(key uint64, now time.Time) (v Verdict, giveBack func()) {
+	b := r.bucket(key, now)
+	res := b.ReserveN(now, 1)
+	if wait := res.DelayFrom(now); wait > 0 {
+		res.CancelAt(now)
+		return Verdict{Retry: wait}, func() {}
+	}
+	return Verdict{OK: true}, func() { res.CancelAt(now) }
+}
+
 // duration returns how long so many tokens take.
 func (r *Rates) duration(tokens float64) time.Duration {
 	return time.Duration(max(tokens, 0) / r.opts.PerSecond * float64(time.Second))

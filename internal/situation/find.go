@@ -23,6 +23,7 @@ var byReason = map[reason.Reason]ID{
 	reason.ResponseTruncated: Truncated, reason.ResponseStalled: Stalled, reason.UpstreamStatus: AnswersError,
 	reason.ClientGone: ClientGone, reason.RequestMalformed: MalformedByPeer, reason.RequestTooLarge: TooLarge,
 	reason.RequestTimeout: SentTooSlowly, reason.UpgradeUnsupported: UpgradeFails, reason.LoopDetected: Loop,
+	reason.AccessDenied: AccessDenied, reason.Unauthorized: Unauthorized, reason.AuthUnavailable: AuthAway, reason.CrossOrigin: CrossOrigin,
 	reason.ShuttingDown: ShuttingDown, reason.Internal: Internal,
 }
 

@@ -24,6 +24,7 @@ const (
 	FallbackInUse  ID = "fallback_in_use"
 	StaleInUse     ID = "stale_in_use"
 	RateLimited    ID = "rate_limited"
+	AuthAway       ID = "auth_unavailable"
 	Loop           ID = "loop_detected"
 	UpgradeFails   ID = "upgrade_unsupported"
 	ClientsLeave   ID = "clients_leave"
@@ -129,6 +130,11 @@ var pools = []Row{
 		Headline: "Clients are refused by a rate limit", Past: "Clients were refused by a rate limit",
 		Cause: "Some clients sent more requests than a configured rate allows, and got 429.",
 		Do:    "Nothing, if they are few or abusive. Otherwise raise the rate.",
+	}, {
+		ID: AuthAway, Level: Error, Reason: reason.AuthUnavailable,
+		Headline: "Nobody says who may come", Past: "Nobody said who may come",
+		Cause: "The service that routes ask by access.forward did not answer, or failed, so their requests got 503: {error}.",
+		Do:    "Bring the service back; goodgate status shows its pool.", DoPast: "If it happens again, find out why the service fails.",
 	}, {
 		ID: Loop, Level: Error, Reason: reason.LoopDetected,
 		Headline: "Requests come back to goodgate", Past: "Requests came back to goodgate",

@@ -18,6 +18,9 @@ const (
 	MalformedByPeer ID = "request_malformed"
 	TooLarge        ID = "request_too_large"
 	SentTooSlowly   ID = "request_timeout"
+	AccessDenied    ID = "access_denied"
+	Unauthorized    ID = "unauthorized"
+	CrossOrigin     ID = "cross_origin"
 	MadeFaster      ID = "made_faster"
 )
 
@@ -96,6 +99,21 @@ var requests = []Row{
 		Headline: "The client sent its request too slowly",
 		Cause:    "The request did not arrive within the listener's timeouts.",
 		Do:       "Nothing, unless many do: then look at the network between clients and goodgate.",
+	}, {
+		ID: AccessDenied, Reason: reason.AccessDenied,
+		Headline: "The client's address is not let in",
+		Cause:    "The route's access.allow and access.deny keep the client's network out.",
+		Do:       "Nothing, unless the client should be let in. Behind another proxy, trusted_proxies must have that proxy, or every client has its address.",
+	}, {
+		ID: Unauthorized, Reason: reason.Unauthorized,
+		Headline: "The client has not signed in",
+		Cause:    "The request had no credentials that the route's access accepts.",
+		Do:       "Nothing, unless the client should be let in: then check its user and password, or the service that access.forward asks.",
+	}, {
+		ID: CrossOrigin, Reason: reason.CrossOrigin,
+		Headline: "The request came from another site",
+		Cause:    "A page of another origin sent a request that changes something, and the route's cross_origin is deny.",
+		Do:       "Nothing, unless that site may do so: then add its origin to cross_origin.trusted.",
 	}, {
 		ID:       MadeFaster,
 		Headline: "The request was made faster",

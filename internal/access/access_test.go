@@ -1,0 +1,248 @@
+package access
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+func hashed(t testing.TB, password string) string {
+	t.Helper()
+	h, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(h)
+}
+
+// argon is what `echo -n secret | argon2 somesalt -id -m 10 -t 1 -p 1` writes.
+const argon = "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHQ$"
+
+func write(t testing.TB, file, text string, at int) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stamp := time.Unix(int64(at), 0)
+	if err := os.Chtimes(file, stamp, stamp); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A password is right for its user alone, is remembered once it was right, and not beyond
+// a change of the user's line.
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "users")
+	write(t, file, "# people\n\nalice:"+hashed(t, "a")+"\nbob:"+hashed(t, "b")+":more\n", 1)
+	var told []error
+	u, err := Open(file, func(err error) { told = append(told, err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, ctx := time.Now(), context.Background()
+	for _, c := range []struct {
+		name, password string
+		want           Verdict
+	}{{"alice", "a", Right}, {"alice", "b", Wrong}, {"bob", "b", Right}, {"carol", "a", Wrong}, {"", "", Wrong}, {"alice", strings.Repeat("a", 2000), Wrong}} {
+		if got := u.Known(c.name, c.password, now); got != Wrong {
+			t.Errorf("%s: known before it was checked", c.name)
+		}
+		if got := u.Verify(ctx, c.name, c.password); got != c.want {
+			t.Errorf("%s, %q: got %v, want %v", c.name, c.password, got, c.want)
+		}
+		if got := u.Known(c.name, c.password, now); got != c.want {
+			t.Errorf("%s, %q: known %v, want %v", c.name, c.password, got, c.want)
+		}
+	}
+	// alice has another password now: the old one is forgotten, within the second.
+	write(t, file, "alice:"+hashed(t, "new")+"\n", 2)
+	if got := u.Known("alice", "a", now); got != Right {
+		t.Error("the file is looked at with each request")
+	}
+	now = now.Add(2 * lookEvery)
+	if got := u.Known("alice", "a", now); got != Wrong {
+		t.Error("the old password is still known")
+	}
+	if u.Verify(ctx, "alice", "a") != Wrong || u.Verify(ctx, "alice", "new") != Right || u.Verify(ctx, "bob", "b") != Wrong {
+		t.Error("the file was not read again")
+	}
+	// A broken file, and one that is gone, change nothing, and are told of once.
+	write(t, file, "alice\n", 3)
+	for range 3 {
+		now = now.Add(2 * lookEvery)
+		u.Known("alice", "new", now)
+	}
+	os.Remove(file)
+	for range 3 {
+		now = now.Add(2 * lookEvery)
+		u.Known("alice", "new", now)
+	}
+	if u.Verify(ctx, "alice", "new") != Right {
+		t.Error("a broken file took the users away")
+	}
+	if len(told) != 3 || told[0] != nil || told[1] == nil || !strings.Contains(told[1].Error(), "line 1") || told[2] == nil {
+		t.Errorf("told %v", told)
+	}
+}
+
+func TestArgon2(t *testing.T) {
+	t.Parallel()
+	h, err := parseHash(argon + "UYUBxCBYzP2vS9hCYGWBpFDbqXXJHSzGHcWYZB3Mlfs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := h.(argonHash)
+	if h.matches("secret") {
+		t.Error("a hash that is none of the password matches")
+	}
+	if len(a.key) != 32 || a.memory != 1024 || a.time != 1 || a.threads != 1 || !a.id || string(a.salt) != "somesalt" {
+		t.Errorf("got %+v", a)
+	}
+	// RFC 9106 has no vector without secret and data: the reference implementation's.
+	h, err = parseHash("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
+	if err != nil || !h.matches("password") || h.matches("Password") {
+		t.Errorf("the reference's hash: %v", err)
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"alice":           "line 1: expected NAME:HASH",
+		"\n:x":            "line 2: expected NAME:HASH",
+		"a:$apr1$abc$def": "htpasswd -B",
+		"a:{SHA}5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8=": "SHA-1",
+		"a:plain":                             "not a bcrypt hash",
+		"a:$2y$31$" + strings.Repeat("a", 53): "cost is 31",
+		"a:$2y$05$short":                      "not whole",
+		"a:$argon2id$v=19$m=999999999,t=3,p=1$c29tZXNhbHQ$AA": "at most m=131072",
+		"a:$argon2id$v=19$m=131072,t=99,p=1$c29tZXNhbHQ$AA":   "at most m=131072",
+		"a:$argon2d$v=19$m=1024,t=3,p=1$c29tZXNhbHQ$AA":       "not an argon2 hash",
+		"a:" + hashed(t, "a") + "\na:" + hashed(t, "b"):       "stands there twice",
+		"a:" + argon: "salt or hash",
+		"a:$argon2id$v=19$m=0,t=0,p=0$c29tZXNhbHQ$AAAAAAAAAAA": "parameters",
+	} {
+		if _, err := parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+// slow is a hash whose check lasts until it is let go.
+type slow struct{ begun, end chan struct{} }
+
+func (s slow) matches(string) bool {
+	s.begun <- struct{}{}
+	<-s.end
+	return true
+}
+
+// While all places are taken, as many wait as may, and the others are told so at once.
+// What was right before needs no place.
+func TestGuessesAreBounded(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "users")
+	write(t, file, "alice:"+hashed(t, "a")+"\n", 1)
+	u, err := Open(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.Verify(context.Background(), "alice", "a") != Right {
+		t.Fatal("alice is not let in")
+	}
+	h := slow{make(chan struct{}, 1000), make(chan struct{})}
+	all := *u.live.Load()
+	all.by = map[string]entry{"alice": all.by["alice"], "mallory": {h, "x"}}
+	u.live.Store(&all)
+	var wg sync.WaitGroup
+	for range cap(u.places) {
+		wg.Go(func() { u.Verify(context.Background(), "mallory", "x") })
+		<-h.begun
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var queued sync.WaitGroup
+	for range maxWaiting {
+		queued.Go(func() {
+			if got := u.Verify(ctx, "mallory", "x"); got != Busy {
+				t.Errorf("one that left while it waited: got %v", got)
+			}
+		})
+	}
+	for u.wait.Load() < maxWaiting {
+		time.Sleep(time.Millisecond) // ends with the test's own time, and passes no judgement
+	}
+	if got := u.Verify(context.Background(), "mallory", "x"); got != Busy {
+		t.Errorf("one too many: got %v", got)
+	}
+	if u.Known("alice", "a", time.Now()) != Right {
+		t.Error("a user who is known has to wait")
+	}
+	cancel()
+	queued.Wait()
+	close(h.end)
+	wg.Wait()
+}
+
+func TestNetworks(t *testing.T) {
+	t.Parallel()
+	p := func(list ...string) (all []netip.Prefix) {
+		for _, s := range list {
+			all = append(all, netip.MustParsePrefix(s))
+		}
+		return all
+	}
+	for _, c := range []struct {
+		allow, deny []netip.Prefix
+		in, out     []string
+	}{
+		{nil, p("10.0.0.0/8"), []string{"11.0.0.1", "::1", ""}, []string{"10.1.2.3"}},
+		{p("10.0.0.0/8"), nil, []string{"10.0.0.0", "10.255.255.255"}, []string{"11.0.0.1", "9.255.255.255", "::1", ""}},
+		{p("10.0.0.0/8", "10.1.1.1/32"), p("10.1.0.0/16"), []string{"10.2.0.1", "10.1.1.1"}, []string{"10.1.1.2", "1.1.1.1"}},
+		{p("0.0.0.0/0"), p("192.0.2.0/24"), []string{"1.1.1.1"}, []string{"192.0.2.7", "2001:db8::1"}},
+		{p("2001:db8::/32"), p("2001:db8:1::/48", "0.0.0.0/0"), []string{"2001:db8::1"}, []string{"2001:db8:1::1", "32.1.13.184"}},
+	} {
+		n, err := NewNetworks(c.allow, c.deny)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for list, want := range map[*[]string]bool{&c.in: true, &c.out: false} {
+			for _, s := range *list {
+				addr, _ := netip.ParseAddr(s)
+				if n.Allows(addr) != want {
+					t.Errorf("allow %v, deny %v: %q: got %t", c.allow, c.deny, s, !want)
+				}
+			}
+		}
+	}
+	if n, err := NewNetworks(nil, nil); n != nil || err != nil || !n.Allows(netip.Addr{}) {
+		t.Error("without networks nobody is let in")
+	}
+	if _, err := NewNetworks(p("10.0.0.0/8"), p("10.0.0.0/8")); err == nil {
+		t.Error("one network is both")
+	}
+}
+
+func BenchmarkKnown(b *testing.B) {
+	file := filepath.Join(b.TempDir(), "users")
+	write(b, file, "alice:"+hashed(b, "a")+"\n", 1)
+	u, err := Open(file, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	u.Verify(context.Background(), "alice", "a")
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		if u.Known("alice", "a", now) != Right {
+			b.Fatal("not known")
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package access
+
+import (
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
+)
+
+// What one check of a password may cost. A file that asks for more is refused when it is
+// read, because every guess would cost that.
+const (
+	maxBcryptCost   = 14        // about a second
+	maxArgonMemory  = 128 << 10 // KiB
+	maxArgonWork    = 1 << 20   // KiB times passes
+	maxArgonThreads = 16
+	maxPassword     = 1 << 10 // bytes; longer ones are wrong
+)
+
+// hash is what a password is compared with.
+type hash interface {
+	matches(password string) bool
+}
+
+// parseHash reads a hash in the form that htpasswd -B and argon2 write.
+func parseHash(text string) (hash, error) {
+	switch {
+	case strings.HasPrefix(text, "$2a$"), strings.HasPrefix(text, "$2b$"), strings.HasPrefix(text, "$2y$"):
+		cost, err := bcrypt.Cost([]byte(text))
+		if err != nil || len(text) != 60 {
+			return nil, errors.New("not a bcrypt hash: it is not whole")
+		}
+		if cost > maxBcryptCost {
+			return nil, fmt.Errorf("the bcrypt cost is %d, and at most %d is allowed: each guess would take seconds; write it anew with htpasswd -B", cost, maxBcryptCost)
+		}
+		return bcryptHash(text), nil
+	case strings.HasPrefix(text, "$argon2"):
+		return parseArgon(text)
+	case strings.HasPrefix(text, "$apr1$"), strings.HasPrefix(text, "$1$"):
+		return nil, errors.New("an MD5 hash, which is guessed quickly: write it anew with htpasswd -B")
+	case strings.HasPrefix(text, "{SHA}"), strings.HasPrefix(text, "{SSHA}"):
+		return nil, errors.New("a SHA-1 hash, which is guessed quickly: write it anew with htpasswd -B")
+	}
+	return nil, errors.New("not a bcrypt hash ($2y$) or argon2 hash ($argon2id$): write it with htpasswd -B")
+}
+
+type bcryptHash string
+
+func (h bcryptHash) matches(password string) bool {
+	return bcrypt.CompareHashAndPassword([]byte(h), []byte(password)) == nil
+}
+
+// argonHash is Argon2 (RFC 9106).
+type argonHash struct {
+	id           bool // argon2id, else argon2i
+	time, memory uint32
+	threads      uint8
+	salt, key    []byte
+}
+
+func parseArgon(text string) (hash, error) {
+	parts := strings.Split(text, "$")
+	if len(parts) != 6 || parts[1] != "argon2id" && parts[1] != "argon2i" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return nil, errors.New("not an argon2 hash of the form $argon2id$v=19$m=65536,t=3,p=1$SALT$HASH")
+	}
+	h := argonHash{id: parts[1] == "argon2id"}
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &h.memory, &h.time, &h.threads); err != nil || h.memory < 8 || h.time < 1 || h.threads < 1 {
+		return nil, fmt.Errorf("argon2 parameters %q: expected such as m=65536,t=3,p=1", parts[3])
+	}
+	if h.memory > maxArgonMemory || uint64(h.memory)*uint64(h.time) > maxArgonWork || h.threads > maxArgonThreads {
+		return nil, fmt.Errorf("argon2 parameters %q: at most m=%d, m times t of %d and p=%d are allowed: each guess would cost that", parts[3], maxArgonMemory, maxArgonWork, maxArgonThreads)
+	}
+	var err, err2 error
+	h.salt, err = base64.RawStdEncoding.DecodeString(parts[4])
+	h.key, err2 = base64.RawStdEncoding.DecodeString(parts[5])
+	if err != nil || err2 != nil || len(h.salt) < 8 || len(h.key) < 16 || len(h.key) > 64 {
+		return nil, errors.New("not an argon2 hash: salt or hash is not base64 of the right length")
+	}
+	return h, nil
+}
+
+func (h argonHash) matches(password string) bool {
+	of := argon2.Key
+	if h.id {
+		of = argon2.IDKey
+	}
+	return subtle.ConstantTimeCompare(of([]byte(password), h.salt, h.time, h.memory, h.threads, uint32(len(h.key))), h.key) == 1
+}

@@ -1,0 +1,96 @@
+package config
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// access looks for what cannot hold in who may come to a route.
+func (v *validator) access(path string, r Route) {
+	at := path + ".access"
+	for i, p := range r.Access.Deny {
+		if slices.ContainsFunc(r.Access.Allow, func(q netip.Prefix) bool { return p.Masked() == q.Masked() }) {
+			v.errorf(index(at+".deny", i), "found %q: access.allow has it too", p)
+		}
+	}
+	if f := r.Access.Forward; f != nil {
+		pool := at + ".forward"
+		if v.at.given(pool + ".pool") {
+			pool += ".pool"
+		}
+		v.poolExists(pool, f.Pool)
+		v.headerEdit(at+".forward.request_headers", f.Headers, true)
+		for i, name := range f.Copy {
+			v.headerAllowed(index(at+".forward.copy_headers", i), name, true)
+		}
+		for i, name := range f.Return {
+			v.headerAllowed(index(at+".forward.return_headers", i), name, false)
+		}
+	}
+	if b := r.Access.Basic; b != nil && b.UserHeader != "" {
+		v.headerAllowed(at+".basic.user_header", b.UserHeader, true)
+	}
+	if c := r.CORS; c != nil && c.Credentials && slices.Contains(c.Origins, "*") {
+		v.errorf(path+".cors.credentials", "browsers do not take credentials with origin *, which would let every site act for your users: name the origins")
+	}
+}
+
+// access warns of what does nothing, or lets in more than it seems to.
+func (a *advisor) access(path string, r Route) {
+	at := path + ".access"
+	parts := 0
+	for _, given := range []bool{len(r.Access.Allow)+len(r.Access.Deny) > 0, r.Access.Basic != nil, r.Access.Forward != nil} {
+		if given {
+			parts++
+		}
+	}
+	if a.uses(at, "satisfy") && parts < 2 {
+		a.warnf(at+".satisfy", "has no effect with fewer than two of networks (allow, deny), basic and forward")
+	}
+	if r.Access.Satisfy == "any" && len(r.Access.Allow) == 0 && len(r.Access.Deny) > 0 && parts > 1 {
+		a.warnf(at+".satisfy", "with any, who is in no network of deny needs nothing else: add the networks that need no password to allow")
+	}
+	for i, p := range r.Access.Deny {
+		if len(r.Access.Allow) > 0 && !slices.ContainsFunc(r.Access.Allow, func(q netip.Prefix) bool { return q.Bits() < p.Bits() && q.Contains(p.Addr()) }) {
+			a.warnf(index(at+".deny", i), "has no effect: no network of access.allow lets %s in", p)
+		}
+	}
+	if r.Access.Basic != nil && a.plainListener(r) {
+		a.warnf(at+".basic", "clients that come without TLS send the password in the clear: use match.scheme: https, or see that what stands in front has TLS")
+	}
+	if c := r.CORS; c != nil && slices.Contains(c.Origins, "null") {
+		a.warnf(path+".cors.origins", "null is the origin of every sandboxed page and local file, of any site: it lets everybody in")
+	}
+	if len(r.CrossOrigin.Trusted) > 0 && r.CrossOrigin.Mode == "allow" {
+		a.warnf(path+".cross_origin.trusted", "has no effect with mode allow: set mode: deny")
+	}
+}
+
+// plainListener reports whether clients of other machines come to a route without TLS,
+// and nothing in front is known that has it.
+func (a *advisor) plainListener(r Route) bool {
+	plain := false
+	for _, l := range a.config.Listeners {
+		if !a.config.takes(r.Match, l) {
+			continue
+		}
+		network, address := l.Network()
+		if l.TLS != nil {
+			return false
+		}
+		plain = plain || network == "tcp" && !isLoopback(address)
+	}
+	return plain && len(a.config.TrustedProxies) == 0
+}
+
+// leadsToPools returns the pools that a route sends something to.
+func (r *Route) leadsToPools() (names []string) {
+	names = append(names, r.Pools()...)
+	if r.Fallback != nil {
+		names = append(names, r.Fallback.Pool)
+	}
+	if r.Access.Forward != nil {
+		names = append(names, r.Access.Forward.Pool)
+	}
+	return names
+}

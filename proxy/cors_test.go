@@ -1,0 +1,160 @@
+package proxy_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// What a browser asks and gets (Fetch Standard, section 3.2), on every kind of answer.
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	app := &proxy.CORS{Origins: []string{"https://app.example.com", "https://*.trusted.org"}, Methods: []string{"PUT"}, Headers: []string{"X-A", "Authorization"},
+		Expose: []string{"X-Total"}, Credentials: true, MaxAge: 10 * time.Minute}
+	all := &proxy.CORS{Origins: []string{"*"}, Methods: []string{"*"}, Headers: []string{"*"}}
+	const grant, creds, methods, headers, age, expose = "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods",
+		"Access-Control-Allow-Headers", "Access-Control-Max-Age", "Access-Control-Expose-Headers"
+	for _, front := range fronts {
+		for _, c := range []struct {
+			name      string
+			cors      *proxy.CORS
+			method    string
+			origin    string
+			preflight string
+			status    int
+			want      map[string]string
+		}{
+			{"granted", app, "GET", "https://app.example.com", "", 200, map[string]string{grant: "https://app.example.com", creds: "true", expose: "X-Total", "Vary": "Accept,Origin"}},
+			{"below", app, "GET", "https://a.b.trusted.org", "", 200, map[string]string{grant: "https://a.b.trusted.org"}},
+			{"not itself", app, "GET", "https://trusted.org", "", 200, map[string]string{grant: ""}},
+			{"not another scheme", app, "GET", "http://a.trusted.org", "", 200, map[string]string{grant: ""}},
+			{"not a name that ends so", app, "GET", "https://eviltrusted.org", "", 200, map[string]string{grant: ""}},
+			{"not by a port", app, "GET", "https://evil.com:1.trusted.org", "", 200, map[string]string{grant: ""}},
+			{"no origin", app, "GET", "", "", 200, map[string]string{grant: "", creds: "", "Vary": "Accept,Origin"}},
+			{"another", app, "GET", "https://evil.example.com", "", 200, map[string]string{grant: "", creds: "", "Vary": "Accept,Origin"}},
+			{"an error", app, "TRACE", "https://app.example.com", "", 405, map[string]string{}},
+			{"preflight", app, "OPTIONS", "https://app.example.com", "PUT", 204, map[string]string{grant: "https://app.example.com", creds: "true", methods: "GET, HEAD, POST, PUT",
+				headers: "X-A, Authorization", age: "600", "Vary": "Access-Control-Request-Headers,Access-Control-Request-Method,Origin", expose: ""}},
+			{"preflight of another", app, "OPTIONS", "https://evil.example.com", "PUT", 204, map[string]string{grant: "", methods: "", creds: ""}},
+			{"OPTIONS of its own", app, "OPTIONS", "https://app.example.com", "", 200, map[string]string{grant: "https://app.example.com", methods: ""}},
+			{"all", all, "GET", "https://evil.example.com", "", 200, map[string]string{grant: "*", creds: "", "Vary": "Accept"}},
+			{"all, preflight", all, "OPTIONS", "https://evil.example.com", "PATCH", 204, map[string]string{grant: "*", methods: "PATCH", headers: "x-b, x-c"}},
+		} {
+			s := setup{front: front, upstreams: specs("app:80"), route: proxy.Route{CORS: c.cors, Access: proxy.Access{}}}
+			w := start(t, s)
+			w.app("app:80", func(rw http.ResponseWriter, r *http.Request) {
+				rw.Header().Set("Vary", "Accept")
+				rw.Header().Set(grant, "https://upstream.example.com")
+				rw.Header().Set(creds, "true")
+			})
+			r := w.request(c.method, "/", nil)
+			if c.origin != "" {
+				r.Header.Set("Origin", c.origin)
+			}
+			if c.preflight != "" {
+				r.Header.Set("Access-Control-Request-Method", c.preflight)
+				r.Header.Set("Access-Control-Request-Headers", "x-b, x-c")
+			}
+			got := w.do(r)
+			check(t, front+": "+c.name, got.status, c.status)
+			for name, want := range c.want {
+				values := slices.Clone(got.header[name])
+				if name == "Vary" {
+					slices.Sort(values) // the relays put them in another order
+				}
+				check(t, front+": "+c.name+": "+name, strings.Join(values, ","), want)
+			}
+		}
+	}
+}
+
+// A preflight has no password, and is answered without; the answer that refuses has the
+// grant, so that the page can read it. A failure of the upstream has it too.
+func TestCORSBeforeThePassword(t *testing.T) {
+	t.Parallel()
+	c := &proxy.CORS{Origins: []string{"https://app.example.com"}, Headers: []string{"Authorization"}}
+	w := start(t, setup{upstreams: specs("app:80"), route: proxy.Route{CORS: c, Access: proxy.Access{Basic: &proxy.BasicAuth{Users: userFile(t, "alice")}}}})
+	ask := func(method, user string) answer {
+		r := w.request(method, "/", nil)
+		r.Header.Set("Origin", "https://app.example.com")
+		if method == "OPTIONS" {
+			r.Header.Set("Access-Control-Request-Method", "GET")
+		}
+		if user != "" {
+			r.SetBasicAuth(user, user)
+		}
+		return w.do(r)
+	}
+	for what, got := range map[string]answer{"204": ask("OPTIONS", ""), "401": ask("GET", ""), "502": ask("GET", "alice")} {
+		check(t, what, got.status, map[string]int{"204": 204, "401": 401, "502": 502}[what])
+		check(t, what+": grant", got.header.Get("Access-Control-Allow-Origin"), "https://app.example.com")
+	}
+}
+
+// What a page of another origin sends is refused if it may change something.
+func TestCrossOrigin(t *testing.T) {
+	t.Parallel()
+	rule, err := proxy.NewCrossOrigin("https://pay.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, front := range fronts {
+		w := start(t, setup{front: front, upstreams: specs("app:80"), route: proxy.Route{CrossOrigin: rule, CORS: &proxy.CORS{Origins: []string{"https://app.example.com"}}}})
+		told(w)
+		for _, c := range []struct {
+			method, site, origin string
+			want                 int
+		}{
+			{"POST", "", "", 200}, {"POST", "same-origin", "http://example.com", 200}, {"POST", "none", "", 200},
+			{"POST", "cross-site", "https://evil.example.com", 403}, {"POST", "same-site", "https://evil.example.com", 403}, {"DELETE", "cross-site", "", 403},
+			{"GET", "cross-site", "https://evil.example.com", 200}, {"HEAD", "cross-site", "", 200},
+			{"POST", "", "https://evil.example.com", 403}, {"POST", "", "http://example.com", 200}, {"POST", "", "null", 403},
+			{"POST", "cross-site", "https://pay.example.com", 200}, {"POST", "cross-site", "https://app.example.com", 200},
+		} {
+			r := w.request(c.method, "/", nil)
+			if c.site != "" {
+				r.Header.Set("Sec-Fetch-Site", c.site)
+			}
+			if c.origin != "" {
+				r.Header.Set("Origin", c.origin)
+			}
+			check(t, front+": "+c.method+" "+c.site+" "+c.origin, w.do(r).status, c.want)
+		}
+	}
+	if _, err := proxy.NewCrossOrigin("pay.example.com"); err == nil {
+		t.Error("an origin without a scheme is taken")
+	}
+}
+
+// Security headers fill in what the application leaves out, errors too.
+func TestSecureHeaders(t *testing.T) {
+	t.Parallel()
+	rule := &proxy.SecureHeaders{HSTS: "max-age=1", ContentType: "nosniff", Frame: "SAMEORIGIN", Referrer: "same-origin"}
+	for _, front := range fronts {
+		w := start(t, setup{front: front, upstreams: specs("app:80"), proxy: proxy.Options{Trusted: networksAll}, route: proxy.Route{SecureHeaders: rule}})
+		w.app("app:80", func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/own" {
+				rw.Header().Set("X-Frame-Options", "DENY")
+				rw.Header().Set("Referrer-Policy", "")
+			}
+			if r.URL.Path == "/policy" {
+				rw.Header().Set("Content-Security-Policy", "frame-ancestors 'none'")
+			}
+			if r.URL.Path == "/cut" {
+				panic(http.ErrAbortHandler)
+			}
+		})
+		for _, c := range []struct{ path, proto, frame, hsts string }{{"/", "http", "SAMEORIGIN", ""}, {"/", "https", "SAMEORIGIN", "max-age=1"}, {"/own", "http", "DENY", ""}, {"/policy", "http", "", ""}, {"/cut", "https", "SAMEORIGIN", "max-age=1"}} {
+			r := w.request("GET", c.path, nil)
+			r.Header.Set("X-Forwarded-Proto", c.proto)
+			got := w.do(r)
+			check(t, front+": "+c.path+": X-Frame-Options", strings.Join(got.header["X-Frame-Options"], ","), c.frame)
+			check(t, front+": "+c.path+": HSTS", strings.Join(got.header["Strict-Transport-Security"], ","), c.hsts)
+			check(t, front+": "+c.path+": nosniff", got.header.Get("X-Content-Type-Options"), "nosniff")
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package proxy
+
+import (
+	"net/http"
+
+	"github.com/goodgate/goodgate/reason"
+)
+
+// CrossOrigin refuses requests that may change something and that a browser sends for a
+// page of another origin ([http.CrossOriginProtection]): cross-site request forgery.
+type CrossOrigin struct{ rule http.CrossOriginProtection }
+
+// NewCrossOrigin returns a protection that lets pages of the trusted origins, such as
+// https://app.example.com, send what they like.
+func NewCrossOrigin(trusted ...string) (*CrossOrigin, error) {
+	c := new(CrossOrigin)
+	for _, origin := range trusted {
+		if err := c.rule.AddTrustedOrigin(origin); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// sameSite refuses a request of another origin. An origin that CORS grants may send.
+func (x *exchange) sameSite() *Error {
+	switch x.request.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return nil
+	}
+	r := x.request
+	origin := r.Field("Origin")
+	if c := x.route.CORS; c != nil && origin != "" && c.allows(origin) {
+		return nil
+	}
+	asked := &http.Request{Method: r.Method, Host: r.Host, URL: r.URL, Header: http.Header{}}
+	for _, name := range []string{"Origin", "Sec-Fetch-Site"} {
+		if v := r.Field(name); v != "" {
+			asked.Header.Set(name, v)
+		}
+	}
+	if err := x.route.CrossOrigin.rule.Check(asked); err != nil {
+		return &Error{Reason: reason.CrossOrigin, Err: err}
+	}
+	return nil
+}

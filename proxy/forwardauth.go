@@ -1,0 +1,220 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
+	"github.com/goodgate/goodgate/reason"
+)
+
+// ForwardAuth asks another service whether a request is let in, as nginx's auth_request,
+// Traefik's forwardAuth and Caddy's forward_auth do. The service gets a GET with the
+// fields of the request and without its body. A 2xx lets in; any other answer from 300 to
+// 499 goes to the client; what else comes, or does not, is [reason.AuthUnavailable].
+type ForwardAuth struct {
+	Pool    *Pool
+	Path    string        // and query, that is asked for
+	Headers HeaderEdits   // of the question, with variables
+	Copy    []string      // fields of the answer that go upstream; clients cannot send them
+	Return  []string      // fields of a 2xx that go to the client, such as Set-Cookie
+	Timeout time.Duration // of the question, attempts included; 0 = 5 s
+	// Cache is how long a 2xx holds for requests that are the same in all that the service
+	// sees of them; 0 = each is asked for.
+	Cache time.Duration
+
+	values map[string]*template
+	claims fieldTable // fields of Copy that a client has no credentials in
+	cache  *authCache
+	target *url.URL
+}
+
+const (
+	defaultAuthTimeout = 5 * time.Second
+	maxAuthBody        = 1 << 20 // bytes of an answer that goes to the client
+)
+
+var errAuthBody = errors.New("access.forward: the answer is too large")
+
+// prepared returns a copy that is ready for use.
+func (f *ForwardAuth) prepared() (*ForwardAuth, error) {
+	if f == nil {
+		return nil, nil
+	}
+	if f.Pool == nil {
+		return nil, errors.New("access.forward: a pool is missing")
+	}
+	u, err := url.ParseRequestURI(f.Path)
+	if err != nil || !strings.HasPrefix(f.Path, "/") {
+		return nil, fmt.Errorf("access.forward: found path %q: expected a path that begins with /", f.Path)
+	}
+	c := *f
+	c.target, c.values = u, f.Headers.templates()
+	for _, name := range f.Copy {
+		if !strings.EqualFold(name, "Authorization") && !strings.EqualFold(name, "Cookie") {
+			c.claims.refuse(name)
+		}
+	}
+	if c.Timeout == 0 {
+		c.Timeout = defaultAuthTimeout
+	}
+	if c.Cache > 0 {
+		c.cache = newAuthCache()
+	}
+	return &c, nil
+}
+
+// askForward asks the service about the request. Its answer may be the client's.
+func (x *exchange) askForward(f *ForwardAuth) (answered bool, _ *Error) {
+	out := x.question(f)
+	var key authKey
+	if f.cache != nil {
+		key = f.cache.key(out)
+		if word := f.cache.get(key, time.Now()); word != nil {
+			x.adopt(word)
+			return false, nil
+		}
+	}
+	ctx, cancel := context.WithTimeoutCause(x.ctx, f.Timeout, errDeadline)
+	defer cancel()
+	d := new(delivery)
+	d.begin(x.authOrder(ctx, f, out), new(Record), nil)
+	d.choice = x.choice(f.Pool, d.choice.Tried)
+	d.choice.Replayable = true
+	defer d.end()
+	f.Pool.deposit()
+	a, failed := d.run(nil)
+	if failed != nil {
+		return false, authFailure(failed)
+	}
+	defer a.discard()
+	switch status := a.res.StatusCode; {
+	case status >= 200 && status < 300:
+		word := f.wordOf(a.res)
+		if f.cache != nil {
+			f.cache.put(key, word, a.res, time.Now().Add(f.Cache))
+		}
+		x.adopt(word)
+		return false, nil
+	case status >= 300 && status < 500:
+		return x.passOn(a.res)
+	default:
+		return false, &Error{Reason: reason.AuthUnavailable, Upstream: a.m.Addr(), Err: fmt.Errorf("access.forward: the service answered %d", status)}
+	}
+}
+
+// authFailure is a failed question as the client's request fails by it.
+func authFailure(e *Error) *Error {
+	if e.Reason == reason.ClientGone || e.Reason == reason.ShuttingDown {
+		return e
+	}
+	return &Error{Reason: reason.AuthUnavailable, Upstream: e.Upstream, Err: fmt.Errorf("access.forward: %w", e), RetryAfter: e.RetryAfter}
+}
+
+func (x *exchange) authOrder(ctx context.Context, f *ForwardAuth, out *http.Request) order {
+	return order{
+		ctx: ctx, pool: f.Pool, out: outgoing{std: out}, method: http.MethodGet, host: HostUpstream, retrySafe: true,
+		client: x.record.Client, start: time.Now(), deadline: f.Timeout, teller: x, buffers: &x.proxy.collecting,
+	}
+}
+
+// notAsked are fields of a request that are about its body, or that make of the answer
+// something else than an answer about who asks.
+var notAsked = []string{
+	"Content-Length", "Content-Type", "Content-Encoding", "Expect", "Range", "If-Range", "If-Match", "If-None-Match",
+	"If-Modified-Since", "If-Unmodified-Since", "Accept-Encoding", "Upgrade", "Te", "Trailer",
+}
+
+// question is the request that the service gets.
+func (x *exchange) question(f *ForwardAuth) *http.Request {
+	r := x.request
+	var h http.Header
+	if r.Head != nil {
+		h = r.Head.Header()
+		delete(h, header.Host.String())
+	} else {
+		h = r.HTTP().Header.Clone()
+	}
+	header.DeleteHopByHop(h)
+	for _, name := range notAsked {
+		delete(h, name)
+	}
+	f.claims.drop(h)
+	x.setForwarded(r, h)
+	h.Del("X-Forwarded-Prefix") // the service sees the path as the client sent it
+	h.Set("X-Forwarded-Method", r.Method)
+	h.Set("X-Forwarded-Uri", r.URL.RequestURI())
+	x.edit(h, &f.Headers, f.values, true)
+	return &http.Request{
+		Method: http.MethodGet, URL: new(*f.target), Host: r.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+}
+
+// authWord is what the service says of a request that it lets in.
+type authWord struct {
+	identity []identityField // for the upstream
+	returned []identityField // for the client
+}
+
+func (f *ForwardAuth) wordOf(res *message.Response) *authWord {
+	fields := res.Fields()
+	pick := func(names []string) (picked []identityField) {
+		for _, name := range names {
+			for _, v := range fields.Values(name) {
+				picked = append(picked, identityField{name, strings.Clone(v)})
+			}
+		}
+		return picked
+	}
+	return &authWord{pick(f.Copy), pick(f.Return)}
+}
+
+// adopt gives the request what the service said.
+func (x *exchange) adopt(word *authWord) {
+	x.asker = append(x.asker, word.identity...)
+	for _, f := range word.returned {
+		x.tell(http.CanonicalHeaderKey(f.name), f.value)
+	}
+}
+
+// passOn gives the client the service's answer: where to sign in, or that it may not.
+func (x *exchange) passOn(res *message.Response) (answered bool, _ *Error) {
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAuthBody+1))
+	if err == nil && len(body) > maxAuthBody {
+		err = errAuthBody
+	}
+	if err != nil {
+		return false, authFailure(&Error{Reason: reason.ResponseTruncated, Err: err})
+	}
+	x.record.Reason = reason.Unauthorized
+	x.record.Err = fmt.Errorf("access.forward: the service answered %d", res.StatusCode)
+	if x.grpc {
+		x.failGRPC(reason.Unauthorized)
+		return true, nil
+	}
+	fields := res.Fields()
+	header.DeleteHopByHop(fields)
+	h := x.writer.Header()
+	for name, values := range fields {
+		h[name] = append(h[name], values...)
+	}
+	if len(h["Cache-Control"]) == 0 {
+		h.Set("Cache-Control", "no-store")
+	}
+	if x.request.Method == http.MethodHead || res.StatusCode == http.StatusNotModified {
+		body = nil
+	} else {
+		h.Del("Content-Length")
+	}
+	x.editError(h)
+	x.writer.WriteHeader(res.StatusCode)
+	x.writer.Write(body) // notes a failure itself
+	return true, nil
+}
