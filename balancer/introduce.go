@@ -84,13 +84,13 @@ func (s side) takes(u *Upstream) bool {
 	return s == anySide || u.introduced.Load() == (s == newSide)
 }
 
-// settled counts the members that are not being introduced, 1 at least: the newcomers do
+// settled counts the members that serve and are not being introduced, 1 at least: the newcomers do
 // not make a tier any larger, nor any less available while they start. Called with the
 // pool's mu held.
 func (t *tier) settled() int {
 	n := 0
 	for i := range t.members {
-		if !t.members[i].introduced.Load() {
+		if m := &t.members[i]; !m.introduced.Load() && m.Lifecycle() == Serving {
 			n++
 		}
 	}

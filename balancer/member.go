@@ -17,6 +17,10 @@ type Spec struct {
 	Weight      int    // share of the load; below 1 counts as 1
 	Tier        int    // 0 first; a higher tier is used when the lower ones have too little left
 	MaxInFlight int    // requests at once; 0 = no limit
+
+	Lifecycle Lifecycle         // what the place where it was found says; the zero value takes requests
+	Zone      string            // where it runs; "" = not known
+	Metadata  map[string]string // what else is told of it, for people to read; nil = nothing
 }
 
 // Authority returns what stands for the upstream in a Host header.
@@ -49,6 +53,7 @@ type Member struct {
 	Weight      int
 	Tier        int
 	MaxInFlight int
+	details     *details // nil = nothing is told
 }
 
 // full reports whether the member has reached its limit of requests at once.

@@ -13,6 +13,7 @@ const flipsKept = 8
 // decided by it.
 type moments struct {
 	ordered atomic.Int64 // Unix nanoseconds of the operator's last change; 0 = there was none
+	staged  atomic.Int64 // Unix nanoseconds of the last change of its lifecycle; 0 = there was none
 	refused atomic.Bool  // it is down because a live connection was refused, and no probe has come since
 
 	mu    sync.Mutex           // protects the fields below

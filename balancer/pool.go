@@ -72,9 +72,10 @@ type Pool struct {
 	upstreams map[string]*Upstream
 	followers []*follower      // replaced, never changed
 	warm      map[string]State // for upstreams that are still to join
-	total     int
-	available []int // by place of the tier in set.tiers
-	steady    int   // available and not ejected
+	total     int              // members that serve by their lifecycle
+	totals    []int            // the same by place of the tier in set.tiers
+	available []int            // by place of the tier in set.tiers
+	steady    int              // available and not ejected
 	ejected   int
 	dry       bool // nobody steady is left, or the last one fails; see droughttrial.go
 	droughts  int  // how often it has run dry
@@ -168,10 +169,13 @@ func (p *Pool) Overfull() bool {
 // with the same address the first counts.
 func (p *Pool) Update(specs []Spec) {
 	p.mu.Lock()
-	gone := p.replace(specs)
+	gone, returned := p.replace(specs)
 	p.mu.Unlock()
 	for _, u := range gone {
 		u.remove()
+	}
+	for _, u := range returned {
+		u.returned()
 	}
 	p.tellFollowers()
 	p.watchOverload()
@@ -180,8 +184,9 @@ func (p *Pool) Update(specs []Spec) {
 	p.deliver()
 }
 
-// replace builds the new set and returns the upstreams that are not in it.
-func (p *Pool) replace(specs []Spec) (gone []*Upstream) {
+// replace builds the new set, and returns the upstreams that are not in it and those
+// that serve again.
+func (p *Pool) replace(specs []Spec) (gone, returned []*Upstream) {
 	before := p.upstreams
 	p.upstreams = make(map[string]*Upstream, len(specs))
 	members := make([]Member, 0, len(specs))
@@ -192,9 +197,11 @@ func (p *Pool) replace(specs []Spec) (gone []*Upstream) {
 		u := before[s.Addr]
 		if u == nil || u.name != s.Name || u.other != s.Other || u.tls != s.TLS {
 			u = newUpstream(p, s)
+		} else if u.enter(s.Lifecycle) {
+			returned = append(returned, u)
 		}
 		p.upstreams[s.Addr] = u
-		members = append(members, Member{Upstream: u, Weight: max(s.Weight, 1), Tier: s.Tier, MaxInFlight: s.MaxInFlight})
+		members = append(members, Member{Upstream: u, Weight: max(s.Weight, 1), Tier: s.Tier, MaxInFlight: s.MaxInFlight, details: newDetails(s)})
 	}
 	for addr, u := range before {
 		if p.upstreams[addr] != u {
@@ -204,7 +211,7 @@ func (p *Pool) replace(specs []Spec) (gone []*Upstream) {
 	slices.SortStableFunc(members, func(a, b Member) int { return cmp.Compare(a.Tier, b.Tier) })
 	p.set.Store(p.newSet(members))
 	p.recount()
-	return gone
+	return gone, returned
 }
 
 func (p *Pool) newSet(members []Member) *set {

@@ -33,6 +33,7 @@ type Upstream struct {
 	health     atomic.Uint32 // a Health
 	trusted    atomic.Bool   // used although its probes fail; set by the pool
 	resting    atomic.Bool   // takes no new requests because it asked for that
+	lifecycle  atomic.Uint32 // a Lifecycle; set with the pool's mu held
 	trial      trial
 	ramp       ramp
 	adaptive   adaptive
@@ -113,6 +114,7 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 		changed: u.breakerChanged,
 	})
 	u.adaptive.configure(opts.Adaptive)
+	u.lifecycle.Store(uint32(s.Lifecycle))
 	if s, ok := p.warm[s.Addr]; ok {
 		u.begin(s)
 		delete(p.warm, s.Addr)
@@ -174,10 +176,10 @@ func (u *Upstream) passes() bool {
 	return u.wanted() && u.breaker.current() != Open && Health(u.health.Load()) == Up
 }
 
-// wanted reports whether neither the operator nor the upstream itself has said
-// that it is to get no new requests.
+// wanted reports whether neither the operator, nor the place where the upstream was
+// found, nor the upstream itself has said that it takes no new requests.
 func (u *Upstream) wanted() bool {
-	return Operator(u.operator.Load()) == Ready && !u.resting.Load()
+	return Operator(u.operator.Load()) == Ready && !u.resting.Load() && u.Lifecycle() == Serving
 }
 
 // Operator returns what the operator said last.

@@ -117,13 +117,17 @@ func (p *Pool) tally(u *Upstream, sign int) {
 // recount starts the account anew for the present set. Called with mu held.
 func (p *Pool) recount() {
 	s := p.set.Load()
-	p.total = len(s.members)
+	p.total, p.totals = 0, make([]int, len(s.tiers))
 	p.available = make([]int, len(s.tiers))
 	was := p.steady
 	p.steady, p.ejected = 0, 0
 	for i, t := range s.tiers {
 		for _, m := range t.members {
 			m.tier = i
+			if m.Lifecycle() == Serving {
+				p.total++
+				p.totals[i]++
+			}
 			m.counted = m.passes()
 			p.tally(m.Upstream, +1)
 		}
@@ -181,10 +185,10 @@ func (p *Pool) share() {
 		p.shares.Store(&shares{})
 		return
 	}
-	total := make([]int, len(tiers))
-	for i, t := range tiers {
-		total[i] = len(t.members)
-		if p.introduction.Load() != nil {
+	total := p.totals
+	if p.introduction.Load() != nil {
+		total = make([]int, len(tiers))
+		for i, t := range tiers {
 			total[i] = t.settled()
 		}
 	}

@@ -69,7 +69,7 @@ func (c *Checker) take(ctx context.Context, now time.Time) (job, bool) {
 			e.close()
 			continue
 		}
-		if e.upstream.Operator() == balancer.Off {
+		if e.upstream.Operator() == balancer.Off || e.upstream.Lifecycle() == balancer.Terminating {
 			e.close()
 			e.due, e.soon = now.Add(e.schedule.fast), now.Add(e.schedule.fast)
 			c.queue.add(e)
