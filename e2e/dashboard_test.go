@@ -278,7 +278,10 @@ func (f hostileFleet) OutOfFiles() (time.Time, uint64) { return time.Now(), 7 }
 func (f hostileFleet) Crowds() []admin.Crowd {
 	return []admin.Crowd{{Listener: hostileText, Waits: true}}
 }
-func (f hostileFleet) Found(string) bool                          { return true }
+func (f hostileFleet) Found(string) bool { return true }
+func (f hostileFleet) Sources(string) []admin.Source {
+	return []admin.Source{{Name: hostileText, Error: hostileText, LeftOut: []admin.LeftOut{{What: hostileText, Why: hostileText}}}}
+}
 func (f hostileFleet) SourceError(string) (string, reason.Reason) { return hostileText, reason.None }
 func (f hostileFleet) LastCheck(balancer.Key) admin.Check {
 	return admin.NewCheck(errors.New(hostileText), time.Now(), time.Millisecond)

@@ -28,6 +28,7 @@ type fake struct {
 	lost     string
 	check    Check
 	crowds   []Crowd
+	sources  []Source
 }
 
 func newFake(t *testing.T) *fake {
@@ -50,6 +51,7 @@ func (f *fake) Certificates() map[string]time.Time         { return nil }
 func (f *fake) OutOfFiles() (time.Time, uint64)            { return time.Time{}, 0 }
 func (f *fake) Crowds() []Crowd                            { return f.crowds }
 func (f *fake) Found(string) bool                          { return true }
+func (f *fake) Sources(string) []Source                    { return f.sources }
 func (f *fake) SourceError(string) (string, reason.Reason) { return f.lost, reason.None }
 func (f *fake) Reload(string) ([]string, error)            { return []string{"a: 1 -> 2"}, f.fails }
 func (f *fake) Drain(string)                               { f.draining = true }

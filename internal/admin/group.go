@@ -170,6 +170,8 @@ var manyWords = map[situation.ID]string{
 	situation.CheckWrong:      "do not give the expected answer to their health check",
 	situation.CheckFails:      "fail their health check",
 	situation.Leaving:         "are about to shut down",
+	situation.FoundUnready:    "are not ready, by the place where they were found",
+	situation.FoundEnding:     "are about to end, by the place where they were found",
 	situation.BreakerOpen:     "were taken out because requests to them failed",
 	situation.Trial:           "are being tried again",
 	situation.EarlyTrial:      "are tried early, because no other is left",

@@ -78,7 +78,7 @@ const (
 // letters stand for states in [PoolLine.Letters].
 var letters = map[string]byte{
 	stAvailable: 'a', evSlow: 's', stTrusted: 'u', stTrial: 't', stChecking: 'c', stDown: 'd', stEjected: 'e',
-	stLeaving: 'l', stDrained: 'r', stOff: 'o',
+	stLeaving: 'l', stUnready: 'n', stEnding: 'm', stDrained: 'r', stOff: 'o',
 }
 
 func (s *Server) overview() *Overview {

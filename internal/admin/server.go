@@ -32,7 +32,8 @@ type Control interface {
 	// SourceError tells why a pool's upstreams could not be looked up, empty when
 	// they could, and the reason that requests fail with; None = another.
 	SourceError(pool string) (string, reason.Reason)
-	Found(pool string) bool // its upstreams have been looked up at least once
+	Sources(pool string) []Source // those of its upstreams that have something to look up
+	Found(pool string) bool       // its upstreams have been looked up at least once
 
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)

@@ -45,6 +45,7 @@ type Pool struct {
 	Upstreams  []Upstream `json:"upstreams"`
 
 	SourceError string     `json:"lookup_error,omitempty"` // why its upstreams could not be looked up
+	Sources     []Source   `json:"sources,omitempty"`      // where its upstreams are found, but for fixed addresses
 	Demand      Demand     `json:"demand"`
 	Minute      LastMinute `json:"last_minute"`
 	Totals      Sums       `json:"totals"` // since the start
@@ -80,25 +81,31 @@ type Upstream struct {
 	Headline      string       `json:"headline,omitempty"`      // the same as in troubles; empty when it is simply available
 	Since         time.Time    `json:"since,omitzero"`          // when Available changed last, or when it joined
 	OperatorSince time.Time    `json:"operator_since,omitzero"` // when the operator's word changed last
-	Health        string       `json:"health"`
-	Breaker       string       `json:"breaker"`
-	Operator      string       `json:"operator"`
-	Resting       bool         `json:"resting"`
-	Trusted       bool         `json:"trusted"`
-	InFlight      int          `json:"in_flight"`
-	Limit         int          `json:"max_in_flight"` // 0 = none
-	IdleConns     int          `json:"idle_conns"`
-	Tunnels       int          `json:"tunnels,omitempty"` // upgraded connections that are open, in InFlight too
-	LatencyMS     float64      `json:"latency_ms"`        // mean time to an answer in the last minute; 0 = not known
-	Probe         string       `json:"probe_error,omitempty"`
-	Check         Check        `json:"check"` // the last one
-	Slow          bool         `json:"slow"`  // than the others, so that it gets less
-	Late          bool         `json:"late"`  // many requests are late on it, and others answer them first
-	Minute        Minute       `json:"last_minute"`
+
+	Zone      string            `json:"zone,omitempty"`
+	Lifecycle string            `json:"lifecycle"`          // what the place where it was found says: serving, not_ready or terminating
+	Metadata  map[string]string `json:"metadata,omitempty"` // what else that place tells
+
+	Health    string  `json:"health"`
+	Breaker   string  `json:"breaker"`
+	Operator  string  `json:"operator"`
+	Resting   bool    `json:"resting"`
+	Trusted   bool    `json:"trusted"`
+	InFlight  int     `json:"in_flight"`
+	Limit     int     `json:"max_in_flight"` // 0 = none
+	IdleConns int     `json:"idle_conns"`
+	Tunnels   int     `json:"tunnels,omitempty"` // upgraded connections that are open, in InFlight too
+	LatencyMS float64 `json:"latency_ms"`        // mean time to an answer in the last minute; 0 = not known
+	Probe     string  `json:"probe_error,omitempty"`
+	Check     Check   `json:"check"` // the last one
+	Slow      bool    `json:"slow"`  // than the others, so that it gets less
+	Late      bool    `json:"late"`  // many requests are late on it, and others answer them first
+	Minute    Minute  `json:"last_minute"`
 
 	state       situation.ID
-	stateStatus int // of the answer to the check, when that is what was wrong
-	flips       int // changes of Available lately
+	stateStatus int       // of the answer to the check, when that is what was wrong
+	flips       int       // changes of Available lately
+	staged      time.Time // when the lifecycle changed last
 }
 
 // latestFailures is how many a status has.
@@ -134,6 +141,7 @@ func (s *Server) pool(p *proxy.Pool) Pool {
 	}
 	now := time.Now()
 	out.SourceError, out.missing = s.opts.Control.SourceError(p.Name())
+	out.Sources = s.opts.Control.Sources(p.Name())
 	out.answered = s.opts.Control.Found(p.Name())
 	v := s.opts.Tally.minute(p.Name(), now.Unix())
 	out.Counts, out.Totals, out.Past, out.Minute, out.seen = v.counts, v.totals, v.past, v.minute, v.seen
@@ -177,8 +185,10 @@ func (s *Server) upstream(m *balancer.Member, minute Minute, now time.Time) Upst
 		Resting: m.Resting(), Trusted: m.Trusted(), InFlight: m.InFlight(), IdleConns: proxy.IdleConns(m.Upstream), Tunnels: proxy.TunnelsOf(m.Upstream).Open,
 		LatencyMS: minute.MeanMS, Check: s.opts.Control.LastCheck(m.Key()), Slow: m.Slow(), Minute: minute,
 		Since: m.Since(), OperatorSince: m.OperatorSince(),
+		Zone: m.Zone(), Lifecycle: m.Lifecycle().String(), Metadata: m.Metadata(), staged: m.LifecycleSince(),
 	}
-	u.flips = m.Flips(later(now.Add(-flipsIn), u.OperatorSince)) // an operator's orders are no changes of its own
+	// What an operator orders, and what a source says, are no changes of its own.
+	u.flips = m.Flips(later(now.Add(-flipsIn), later(u.OperatorSince, u.staged)))
 	u.Probe = u.Check.Error
 	u.state, u.stateStatus = situation.OfState(m.Upstream, u.Check.err)
 	u.Situation, u.Why = u.state, u.verdict()
@@ -212,6 +222,10 @@ func (u *Upstream) verdict() string {
 		return "switched off by the operator"
 	case situation.CheckIsWrong:
 		return sentence("used although its health check fails, since no other passes and it answers", u.Check.err)
+	case situation.FoundUnready:
+		return "not ready, by the place where it was found"
+	case situation.FoundEnding:
+		return "about to end, by the place where it was found"
 	case situation.Leaving, situation.BreakerOpen, situation.NotChecked, situation.Trial, situation.EarlyTrial:
 		return lower(u.headline())
 	}

@@ -55,8 +55,10 @@ const (
 	stTrial     = "trial"   // gets a few, after its breaker was open
 	stChecking  = "checking"
 	stDown      = "down"
-	stEjected   = "ejected" // its breaker is open
-	stLeaving   = "leaving" // it said so itself
+	stEjected   = "ejected"     // its breaker is open
+	stLeaving   = "leaving"     // it said so itself
+	stUnready   = "not_ready"   // the place where it was found says so
+	stEnding    = "terminating" // the same
 	stDrained   = "drained"
 	stOff       = "off"
 )
@@ -68,7 +70,8 @@ func stateOf(id situation.ID) string { return cmp.Or(stateWords[id], stDown) }
 var stateWords = map[situation.ID]string{
 	situation.Healthy: stAvailable, situation.Warming: stAvailable, situation.Slow: evSlow,
 	situation.CheckIsWrong: stTrusted, situation.Trial: stTrial, situation.EarlyTrial: stTrial, situation.NotChecked: stChecking,
-	situation.BreakerOpen: stEjected, situation.Leaving: stLeaving, situation.Drained: stDrained, situation.SwitchedOff: stOff,
+	situation.BreakerOpen: stEjected, situation.Leaving: stLeaving, situation.FoundUnready: stUnready, situation.FoundEnding: stEnding,
+	situation.Drained: stDrained, situation.SwitchedOff: stOff,
 }
 
 // standing is what an upstream's state is, and since when.
@@ -212,7 +215,7 @@ func headlineOf(id situation.ID, status int) string {
 }
 
 // inWordsOf are the states whose word does not stand in a sentence.
-var inWordsOf = map[string]string{stTrial: "on trial", stLeaving: "shutting down", stTrusted: "used with failing checks", stChecking: "not checked"}
+var inWordsOf = map[string]string{stTrial: "on trial", stLeaving: "shutting down", stTrusted: "used with failing checks", stChecking: "not checked", stUnready: "not ready"}
 
 // roughly is a duration as people say it.
 func roughly(d time.Duration) string {
@@ -231,6 +234,8 @@ var causes = map[string]string{
 	stEjected: "requests to it failed",
 	stTrial:   "a few requests are let through",
 	stLeaving: "it said that it is about to end",
+	stUnready: "by the place where it was found",
+	stEnding:  "by the place where it was found",
 	stDrained: "by an operator",
 	stOff:     "by an operator",
 }

@@ -63,7 +63,7 @@ func (u *Upstream) facts(p *Pool) situation.Facts {
 // trouble says what is wrong with an upstream, by its own attempts and checks alone.
 func (u *Upstream) trouble(p *Pool, now time.Time) (Trouble, bool) {
 	switch u.state {
-	case situation.Drained, situation.SwitchedOff, situation.Leaving:
+	case situation.Drained, situation.SwitchedOff, situation.Leaving, situation.FoundUnready, situation.FoundEnding:
 		return u.goneByOrder(p, now), true
 	}
 	id, s := most(u.Minute.seen)
@@ -94,8 +94,11 @@ func (u *Upstream) trouble(p *Pool, now time.Time) (Trouble, bool) {
 // application, said so. What it did before is told with it.
 func (u *Upstream) goneByOrder(p *Pool, now time.Time) Trouble {
 	since, before := u.OperatorSince, ""
-	if u.state == situation.Leaving {
+	switch u.state {
+	case situation.Leaving:
 		since = u.Since
+	case situation.FoundUnready, situation.FoundEnding:
+		since = later(u.Since, u.staged)
 	}
 	if id, s := most(u.Minute.seen); s != nil {
 		f := u.facts(p)

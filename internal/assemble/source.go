@@ -61,11 +61,17 @@ func LookUp(ctx context.Context, u config.Upstream, dns config.DNS) (found []dis
 	return found, errors.Join(failed, err)
 }
 
+// lifecycles are the balancer's words for those of discovery. Never changed.
+var lifecycles = map[discovery.Lifecycle]balancer.Lifecycle{
+	discovery.Serving: balancer.Serving, discovery.NotReady: balancer.NotReady, discovery.Terminating: balancer.Terminating,
+}
+
 // Specs returns upstreams that were found as the balancer takes them.
 func Specs(targets []discovery.Target) []balancer.Spec {
 	list := make([]balancer.Spec, len(targets))
 	for i, t := range targets {
-		list[i] = balancer.Spec{Addr: t.Addr, Other: t.Other, Name: t.Name, TLS: t.TLS, Weight: t.Weight, Tier: t.Tier, MaxInFlight: t.MaxInFlight}
+		list[i] = balancer.Spec{Addr: t.Addr, Other: t.Other, Name: t.Name, TLS: t.TLS, Weight: t.Weight, Tier: t.Tier, MaxInFlight: t.MaxInFlight,
+			Lifecycle: lifecycles[t.Lifecycle], Zone: t.Zone, Metadata: t.Metadata.Map()}
 	}
 	return list
 }

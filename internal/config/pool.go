@@ -54,6 +54,17 @@ type Upstream struct {
 	MaxInFlight int    `yaml:"max_in_flight" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Requests it gets at once."`
 }
 
+// Source names the place where the entry's upstreams are found, without what may be a secret.
+func (u Upstream) Source() string {
+	switch {
+	case u.SRV != "":
+		return "srv: " + u.SRV
+	case u.File != "":
+		return "file: " + u.File
+	}
+	return "url: " + u.URL
+}
+
 // DNS says how names of upstreams are looked up.
 type DNS struct {
 	Resolver string   `yaml:"resolver" default:"" format:"hostport" help:"host:port of the name server; empty uses the system's."`

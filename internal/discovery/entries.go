@@ -103,9 +103,41 @@ func setField(t *Target, key, value *yaml.Node) error {
 		return setInt(&t.Tier, value, 0, 9)
 	case "max_in_flight":
 		return setInt(&t.MaxInFlight, value, 0, 1_000_000)
+	case "zone":
+		return setZone(&t.Zone, value)
+	case "lifecycle":
+		return setLifecycle(&t.Lifecycle, value)
+	case "metadata":
+		return setMetadata(&t.Metadata, value)
 	default:
-		return fault(key, "unknown key %q; want url, weight, tier or max_in_flight", key.Value)
+		return fault(key, "unknown key %q; want url, weight, tier, max_in_flight, zone, lifecycle or metadata", key.Value)
 	}
+}
+
+func setZone(zone *string, node *yaml.Node) error {
+	if !IsZone(node.Value) || node.Kind != yaml.ScalarNode {
+		return fault(node, "got %q, want a zone of at most %d letters, digits, '.', '_', '-', ':' and '/'", cut(node.Value, maxZone), maxZone)
+	}
+	*zone = node.Value
+	return nil
+}
+
+func setLifecycle(l *Lifecycle, node *yaml.Node) error {
+	is, ok := lifecycleWords[node.Value]
+	if !ok {
+		return fault(node, "got %q, want serving, not_ready or terminating", cut(node.Value, maxZone))
+	}
+	*l = is
+	return nil
+}
+
+func setMetadata(m *Metadata, node *yaml.Node) error {
+	all := map[string]string{}
+	if node.Kind != yaml.MappingNode || node.Decode(&all) != nil {
+		return fault(node, "want a mapping of texts")
+	}
+	*m = NewMetadata(all)
+	return nil
 }
 
 func setURL(t *Target, node *yaml.Node) error {

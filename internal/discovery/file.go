@@ -19,7 +19,7 @@ import (
 const quietTime = 100 * time.Millisecond
 
 // NewFile returns a source of the upstreams that a YAML or JSON file lists: URLs
-// (see ParseURL), or mappings of url, weight, tier and max_in_flight. What an
+// (see ParseURL), or mappings of url, weight, tier, max_in_flight, zone, lifecycle and metadata. What an
 // entry lacks is taken from t. Host names are delivered as they are, to be
 // resolved when dialed.
 //
@@ -86,6 +86,9 @@ func (r *reader) look() {
 		return
 	}
 	if r.content != nil && bytes.Equal(content, r.content) {
+		if !r.failing {
+			r.sink.looked(nil, true)
+		}
 		return
 	}
 	r.unreadable, r.content = false, content
@@ -94,6 +97,7 @@ func (r *reader) look() {
 		r.report(fmt.Errorf("%s: %w", r.file.path, err))
 		return
 	}
+	r.sink.looked(nil, false)
 	if !r.delivered || !slices.Equal(targets, r.targets) {
 		r.delivered, r.targets = true, targets
 		r.sink.Update(slices.Clone(targets))

@@ -40,6 +40,9 @@ func (l *Lookup) Run(ctx context.Context, sink Sink) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		if err == nil {
+			sink.looked(nil, false)
+		}
 		if len(targets) > 0 && !slices.Equal(targets, last) {
 			last = targets
 			sink.Update(slices.Clone(targets))
@@ -61,7 +64,7 @@ func (l *Lookup) Run(ctx context.Context, sink Sink) error {
 			wait = min(retry, l.options.MaxTTL)
 			retry = wait * 2
 		}
-		if !l.pause(ctx, jitter(wait)) {
+		if l.pause(ctx, jitter(wait)) != nil {
 			return nil
 		}
 	}
@@ -86,21 +89,6 @@ func (l *Lookup) askOnce(ctx context.Context) ([]Target, time.Duration, error) {
 		err = fmt.Errorf("resolving %s: the answer has no addresses", l.name)
 	}
 	return targets, ttl, err
-}
-
-// pause waits for d, or for a Refresh and the limit on those. It returns false
-// when ctx ended.
-func (l *Lookup) pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-l.c:
-		return l.limit.Wait(ctx) == nil
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // jitter returns d, 10 % more or less.

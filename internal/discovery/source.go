@@ -16,6 +16,10 @@ type Target struct {
 	Tier        int    // 0 first; a higher tier is a reserve
 	MaxInFlight int    // requests at once; 0 means no limit
 	TLS         bool
+
+	Lifecycle Lifecycle // the zero value takes requests
+	Zone      string    // where it runs; "" = not known
+	Metadata  Metadata  // what else the source tells, for people to read
 }
 
 // Source is a place where targets come from.
@@ -39,6 +43,15 @@ type Sink struct {
 	Update func(targets []Target)
 	// Report gets each failure to look, and nil once the source works again.
 	Report func(err error)
+	// Looked gets each look that worked, with the candidates that it left out; unchanged
+	// = they are those of the look before. nil = nobody wants to know.
+	Looked func(leftOut []LeftOut, unchanged bool)
+}
+
+func (s Sink) looked(leftOut []LeftOut, unchanged bool) {
+	if s.Looked != nil {
+		s.Looked(leftOut, unchanged)
+	}
 }
 
 // reporter tells a sink of failures, and of the first success after one.
@@ -69,6 +82,21 @@ func (n nudge) Refresh() {
 	select {
 	case n.c <- struct{}{}:
 	default: // one is waiting already
+	}
+}
+
+// pause waits for d, or for a Refresh and the limit on those. It returns an error
+// when ctx ended.
+func (n nudge) pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-n.c:
+		return n.limit.Wait(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

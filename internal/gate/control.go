@@ -55,6 +55,16 @@ func (c control) SourceError(pool string) (string, reason.Reason) {
 	return "", reason.None
 }
 
+func (c control) Sources(pool string) []admin.Source { return c.gate.sources(pool) }
+
+// sources says how the sources of a pool's upstreams do.
+func (g *Gate) sources(pool string) []admin.Source {
+	if p := g.current.Load().pools[pool]; p != nil {
+		return p.parts.Load().feed.sources()
+	}
+	return nil
+}
+
 func (c control) Found(pool string) bool {
 	p := c.gate.current.Load().pools[pool]
 	if p == nil {

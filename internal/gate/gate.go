@@ -134,6 +134,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	g.reloads.state.Loaded = time.Now()
 	if m := o.Metrics; m != nil {
 		m.SetPools(g.Pools)
+		m.SetSources(g.sourceCounts)
 		m.SetCertificates(g.certificates)
 		m.ConfigLoaded(fingerprint(c), g.reloads.state.Loaded)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,7 +89,7 @@ func (p *pool) plan(c config.Pool) (next *parts, err error) {
 	if old.live != nil && reflect.DeepEqual(c, old.config) && next.tls == old.tls {
 		return old, nil
 	}
-	if old.feed == nil || !slices.Equal(c.Upstreams, old.config.Upstreams) || c.DNS != old.config.DNS {
+	if old.feed == nil || !reflect.DeepEqual(c.Upstreams, old.config.Upstreams) || c.DNS != old.config.DNS {
 		if next.feed, err = newFeed(c, old.feed); err != nil {
 			return nil, err
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -108,6 +110,12 @@ func availabilityScenes() []scene {
 		{"it leaves by itself", word{"notice", situation.Leaving, false, "The upstream is about to shut down", "has asked for no new requests itself", "Nothing, if it is a deployment."}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], health: {path: /, interval: 20ms, fast_interval: 20ms, drain_status: 503}}}`, s.fine(), s.failing(503))
 		}},
+		{"its source says that it is not ready", word{"notice", situation.FoundUnready, false, "The upstream is not ready, by the place where it was found", "the source that lists it", "goodgate discover"}, func(s *stage) {
+			s.runListed("not_ready")
+		}},
+		{"its source says that it ends", word{"notice", situation.FoundEnding, false, "The upstream is about to end, by the place where it was found", "those in flight go on", "if it is a deployment"}, func(s *stage) {
+			s.runListed("terminating")
+		}},
 		{"its check is answered with an error", word{"warning", situation.CheckStatus, false, "The upstream answers its health check with 404", "status 404 is not one of the expected", "health.path"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], health: {path: /healthz, interval: 20ms, fast_interval: 20ms, rise: 1, fall: 1}}}`, s.fine(), s.failing(404))
 		}},
@@ -188,4 +196,23 @@ func playWrongCheck(s *stage) {
 	s.run(`pools: {app: {upstreams: [%q, %q], health: {path: /wrong, interval: 20ms, fast_interval: 20ms}}}`, s.serve(h), s.serve(h))
 	s.available(2)
 	s.get(4)
+}
+
+// runListed starts a gate with a list of two upstreams, of which one has a lifecycle.
+func (s *stage) runListed(lifecycle string) {
+	s.t.Helper()
+	list := filepath.Join(s.t.TempDir(), "list.yaml")
+	text := fmt.Sprintf("- %s\n- {url: %q, lifecycle: %s, zone: b}\n", s.fine(), s.fine(), lifecycle)
+	if err := os.WriteFile(list, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.run(`pools: {app: {upstreams: [{file: %q}]}}`, list)
+	s.available(1)
+	p := s.status().Pools[0]
+	if u := p.Upstreams[1]; u.Lifecycle != lifecycle || u.Zone != "b" || u.Available {
+		s.t.Errorf("got %+v", u)
+	}
+	if len(p.Sources) != 1 || p.Sources[0].Name != "file: "+list || p.Sources[0].Upstreams != 2 || p.Sources[0].Looked.IsZero() || p.Sources[0].Error != "" {
+		s.t.Errorf("got sources %+v", p.Sources)
+	}
 }

@@ -3,11 +3,14 @@ package gate
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
+	"github.com/goodgate/goodgate/internal/metrics"
 )
 
 // feed is where a pool's upstreams come from: one source an entry.
@@ -19,9 +22,10 @@ type feed struct {
 }
 
 type feedEntry struct {
-	from config.Upstream
-	dns  config.DNS
-	kept *discovery.Kept
+	from  config.Upstream
+	dns   config.DNS
+	fixed bool // it has nothing to look up
+	kept  *discovery.Kept
 }
 
 // newFeed begins with what an earlier feed has found for the same entries; a
@@ -36,7 +40,7 @@ func newFeed(c config.Pool, earlier *feed) (*feed, error) {
 		}
 		f.fixed = f.fixed && fixed
 		kept := discovery.Keep(s, earlier.find(u, c.DNS))
-		f.entries = append(f.entries, feedEntry{u, c.DNS, kept})
+		f.entries = append(f.entries, feedEntry{u, c.DNS, fixed, kept})
 		sources = append(sources, kept)
 	}
 	f.Merged = discovery.Merge(sources...)
@@ -48,11 +52,59 @@ func (f *feed) find(u config.Upstream, dns config.DNS) *discovery.Kept {
 		return nil
 	}
 	for _, e := range f.entries {
-		if e.from == u && e.dns == dns {
+		if e.dns == dns && reflect.DeepEqual(e.from, u) {
 			return e.kept
 		}
 	}
 	return nil
+}
+
+// begin makes sources begin with what the process before this one has found. It is
+// called before they run.
+func (f *feed) begin(found map[string][]discovery.Target) {
+	for _, e := range f.entries {
+		if !e.fixed {
+			e.kept.Begin(found[e.from.Source()])
+		}
+	}
+}
+
+// found returns the last good set of each source that has something to look up.
+func (f *feed) found() map[string][]discovery.Target {
+	all := map[string][]discovery.Target{}
+	for _, e := range f.entries {
+		if last := e.kept.Last(); !e.fixed && len(last) > 0 {
+			all[e.from.Source()] = last
+		}
+	}
+	return all
+}
+
+// sources says how the sources do that have something to look up.
+func (f *feed) sources() []admin.Source {
+	var list []admin.Source
+	for _, e := range f.entries {
+		if e.fixed {
+			continue
+		}
+		s := e.kept.State()
+		out := admin.Source{Name: e.from.Source(), Upstreams: s.Targets, Looked: s.Looked, Failing: s.Failing, Error: s.Error, Failures: s.Failures, Omitted: s.Omitted}
+		for _, l := range s.LeftOut {
+			out.LeftOut = append(out.LeftOut, admin.LeftOut{What: l.What, Why: l.Why})
+		}
+		list = append(list, out)
+	}
+	return list
+}
+
+// sourceCounts are [Gate.sources] for metrics.
+func (g *Gate) sourceCounts(pool string) []metrics.Source {
+	var list []metrics.Source
+	for _, s := range g.sources(pool) {
+		list = append(list, metrics.Source{Name: s.Name, Upstreams: s.Upstreams, LeftOut: len(s.LeftOut) + s.Omitted,
+			Looked: s.Looked, Failing: !s.Failing.IsZero(), Failures: s.Failures})
+	}
+	return list
 }
 
 // firstAnswers is how long a start and a reload wait for the first answers of

@@ -10,6 +10,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/discovery"
 	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/tickets"
 )
@@ -19,9 +20,10 @@ const upgradeBound = time.Minute
 
 // known is what a process tells the one that takes over.
 type known struct {
-	Pools   map[string][]balancer.State `json:"pools"`
-	Tickets []tickets.Key               `json:"tickets"` // secret
-	Changes []changes.Change            `json:"changes"` // nil = of a goodgate that kept none
+	Pools   map[string][]balancer.State              `json:"pools"`
+	Found   map[string]map[string][]discovery.Target `json:"found"`   // by pool and source
+	Tickets []tickets.Key                            `json:"tickets"` // secret
+	Changes []changes.Change                         `json:"changes"` // nil = of a goodgate that kept none
 }
 
 // bind opens the socket of a listener, or takes over that of the process before
@@ -49,6 +51,11 @@ func (g *Gate) leftBehind() (k known, err error) {
 func (g *Gate) inherit(k known, pools map[string]*pool) {
 	if k.Tickets != nil {
 		g.ticketKeys = tickets.New(k.Tickets)
+	}
+	for name, found := range k.Found {
+		if p := pools[name]; p != nil {
+			p.parts.Load().feed.begin(found)
+		}
 	}
 	for name, states := range k.Pools {
 		if p := pools[name]; p != nil {
@@ -92,9 +99,10 @@ func (g *Gate) beginUpgrade() (b handover.Bundle, err error) {
 	if a := present.admin; a != nil {
 		b.Sockets = append(b.Sockets, handover.Socket{Address: a.config.Address, Listener: a.door.socket})
 	}
-	k := known{Pools: map[string][]balancer.State{}, Tickets: g.ticketKeys.Keys(time.Now())}
+	k := known{Pools: map[string][]balancer.State{}, Found: map[string]map[string][]discovery.Target{}, Tickets: g.ticketKeys.Keys(time.Now())}
 	for name, p := range present.pools {
 		k.Pools[name] = p.live().States()
+		k.Found[name] = p.parts.Load().feed.found()
 	}
 	k.Changes = slices.Concat([]changes.Change{}, g.changes.Freeze("a new process is being started to take over: try again"))
 	if b.Known, err = json.Marshal(k); err != nil {

@@ -26,6 +26,7 @@ type Metrics struct {
 	config   configState
 	clients  clients
 	pools    atomic.Pointer[func() []*proxy.Pool]
+	sources  atomic.Pointer[func(pool string) []Source]
 	certs    certificates
 }
 
@@ -40,6 +41,19 @@ func New(b Build) *Metrics {
 	m.registry.MustRegister(build, &m.requests, &m.config, &m.clients, &m.certs, &poolCollector{metrics: m, gone: map[upstreamKey]time.Time{}})
 	return m
 }
+
+// Source is how a place does where upstreams of a pool are found.
+type Source struct {
+	Name      string
+	Upstreams int
+	LeftOut   int       // candidates that are no upstreams
+	Looked    time.Time // the last look that worked; zero = none has
+	Failing   bool
+	Failures  int // looks that failed
+}
+
+// SetSources says how the sources of a pool do. It may be called again.
+func (m *Metrics) SetSources(sources func(pool string) []Source) { m.sources.Store(&sources) }
 
 // SetPools says where the pools of this moment are found. It may be called again.
 func (m *Metrics) SetPools(pools func() []*proxy.Pool) {

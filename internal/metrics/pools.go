@@ -34,7 +34,8 @@ var (
 	upAvailable = upstreamDesc("available", "Whether the upstream takes new requests, by all verdicts together.")
 	upProbes    = upstreamDesc("probes", "The probes' verdict: 1 for the present state.", "state")
 	upBreaker   = upstreamDesc("breaker", "The circuit breaker: 1 for the present state.", "state")
-	upOperator  = upstreamDesc("operator", "What the operator says: 1 for the present state.", "state")
+	upOperator  = upstreamDesc("operator", "What the operator says, unless that it serves.", "state")
+	upLifecycle = upstreamDesc("lifecycle", "What the place where the upstream was found says: 1 for the present state.", "state")
 	upResting   = upstreamDesc("resting", "Whether the upstream has asked for no new requests.")
 	upTrusted   = upstreamDesc("trusted", "Whether the upstream is used on the evidence of traffic although no upstream passes its probes.")
 	upInFlight  = upstreamDesc("requests_in_flight", "Requests that occupy the upstream.")
@@ -61,8 +62,9 @@ func (c *poolCollector) Describe(ch chan<- *desc) {
 	for _, d := range []*desc{
 		poolMembers, poolAvailable, poolInFlight, poolLimit, poolHeld, poolBudget,
 		poolQueued, poolDemand, poolUsed, poolSaturated,
-		upAvailable, upProbes, upBreaker, upOperator, upResting, upTrusted, upInFlight, upLatency, upIdle, upWeight,
+		upAvailable, upProbes, upBreaker, upOperator, upLifecycle, upResting, upTrusted, upInFlight, upLatency, upIdle, upWeight,
 		upTunnels, upTunnelsOpened, upTunnelsEnded, upTunnelBytes,
+		sourceUp, sourceUpstreams, sourceLeftOut, sourceLooked, sourceFailures,
 	} {
 		ch <- d
 	}
@@ -89,6 +91,7 @@ func (c *poolCollector) Collect(ch chan<- metric) {
 		gauge(ch, poolMembers, len(members), p.Name())
 		gauge(ch, poolAvailable, available, p.Name())
 		collectDemand(ch, p)
+		c.collectSources(ch, p.Name())
 		gauge(ch, poolBudget, p.BudgetLeft(), p.Name())
 	}
 	c.prune(present, time.Now())
@@ -115,6 +118,9 @@ func collectUpstream(ch chan<- metric, m *balancer.Member) {
 	state(ch, upProbes, k, m.Health(), balancer.Checking, balancer.Up, balancer.Down, balancer.Draining)
 	state(ch, upBreaker, k, m.Breaker(), balancer.Closed, balancer.HalfOpen, balancer.Open)
 	state(ch, upOperator, k, m.Operator(), balancer.Ready, balancer.Drain, balancer.Off)
+	if l := m.Lifecycle(); l != balancer.Serving {
+		gauge(ch, upLifecycle, 1, k.Pool, k.Addr, l.String())
+	}
 	gauge(ch, upResting, number(m.Resting()), k.Pool, k.Addr)
 	gauge(ch, upTrusted, number(m.Trusted()), k.Pool, k.Addr)
 	gauge(ch, upInFlight, m.InFlight(), k.Pool, k.Addr)

@@ -113,6 +113,10 @@ func OfState(u *balancer.Upstream, check error) (id ID, status int) {
 		return Drained, 0
 	case u.Operator() == balancer.Off:
 		return SwitchedOff, 0
+	case u.Lifecycle() == balancer.NotReady:
+		return FoundUnready, 0
+	case u.Lifecycle() == balancer.Terminating:
+		return FoundEnding, 0
 	case u.Resting(), u.Health() == balancer.Draining && !u.Trusted():
 		return Leaving, 0
 	case u.Breaker() == balancer.Open:

@@ -5,6 +5,8 @@ const (
 	Drained      ID = "drained_by_operator"
 	SwitchedOff  ID = "switched_off_by_operator"
 	Leaving      ID = "upstream_leaving"
+	FoundUnready ID = "found_not_ready"
+	FoundEnding  ID = "found_terminating"
 	BreakerOpen  ID = "breaker_open"
 	Trial        ID = "trial"
 	EarlyTrial   ID = "early_trial"
@@ -38,6 +40,16 @@ var states = []Row{
 		Headline: "The upstream is about to shut down",
 		Cause:    "{upstream} has asked for no new requests itself (Goodgate-Drain, health.drain_status, or a 503 that a health check has confirmed).",
 		Do:       "Nothing, if it is a deployment. Otherwise the application's log says why it shuts down.",
+	}, {
+		ID: FoundUnready, Level: Notice,
+		Headline: "The upstream is not ready, by the place where it was found",
+		Cause:    "{upstream} takes no requests, because the source that lists it (such as Docker or Consul) says that it is not ready.",
+		Do:       "Look at its own health check there; goodgate discover shows what the source says.",
+	}, {
+		ID: FoundEnding, Level: Notice,
+		Headline: "The upstream is about to end, by the place where it was found",
+		Cause:    "{upstream} takes no new requests, because the source that lists it says that it terminates or is in maintenance; those in flight go on.",
+		Do:       "Nothing, if it is a deployment or maintenance.",
 	}, {
 		ID: BreakerOpen, Level: Warning,
 		Headline: "The upstream was taken out because its requests failed",

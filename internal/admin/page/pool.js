@@ -97,7 +97,7 @@ function upstream(d, u, m, act) {
 
 // place is what is configured of an upstream, unless it is so of all.
 function place(u, all) {
-  const told = [u.name, all.some((o) => o.weight !== 1) && `weight ${u.weight}`, all.some((o) => o.tier) && `tier ${u.tier}`].filter(Boolean);
+  const told = [u.name, all.some((o) => o.weight !== 1) && `weight ${u.weight}`, all.some((o) => o.tier) && `tier ${u.tier}`, u.zone && `zone ${u.zone}`].filter(Boolean);
   return told.length > 0 && h("div", { class: "faint" }, told.join(", "));
 }
 
@@ -106,7 +106,7 @@ const few = (minute) => (minute.p99_ms ? ms(minute.p99_ms) : minute.longest_ms ?
 
 // why says what its state does not say by itself.
 function why(u, m) {
-  const plain = ["available", "drained", "off", "trial", "leaving"].includes(m.state);
+  const plain = ["available", "drained", "off", "trial", "leaving", "not_ready", "terminating"].includes(m.state);
   return plain || !u.headline ? null : h("div", { class: "why" }, u.headline);
 }
 

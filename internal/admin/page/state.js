@@ -31,6 +31,8 @@ export const states = {
   trial: { word: "On trial", shape: "half", level: "warn", letter: "t", height: 7 },
   checking: { word: "Not checked yet", shape: "ring", level: "idle", letter: "c", height: 5 },
   leaving: { word: "Shutting down", shape: "arrow", level: "idle", letter: "l", height: 5 },
+  not_ready: { word: "Not ready", shape: "ring", level: "idle", letter: "n", height: 5 },
+  terminating: { word: "Terminating", shape: "arrow", level: "idle", letter: "m", height: 5 },
   drained: { word: "Drained", shape: "arrow", level: "idle", letter: "r", height: 5 },
   off: { word: "Off", shape: "square", level: "idle", letter: "o", height: 5 },
   ejected: { word: "Ejected", shape: "cross", level: "bad", letter: "e", height: 3 },
