@@ -30,6 +30,6 @@ func (c *poolCollector) collectSources(ch chan<- prometheus.Metric, pool string)
 		gauge(ch, sourceUpstreams, s.Upstreams, pool, s.Name)
 		gauge(ch, sourceLeftOut, s.LeftOut, pool, s.Name)
 		gauge(ch, sourceLooked, looked, pool, s.Name)
-		counter(ch, sourceFailures, int64(s.Failures), pool, s.Name)
+		ch <- prometheus.MustNewConstMetric(sourceFailures, prometheus.CounterValue, float64(s.Failures), pool, s.Name)
 	}
 }
