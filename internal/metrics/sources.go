@@ -1,10 +1,6 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
-
-func sourceDesc(name, help string) *prometheus.Desc {
-	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "source", name), help, []string{"pool", "source"}, nil)
-}
+func sourceDesc(name, help string) *desc { return newDesc(namespace+"source_"+name, help, "pool", "source") }
 
 // What is read from the places where upstreams are found. Never changed.
 var (
@@ -16,7 +12,7 @@ var (
 )
 
 // collectSources sends how the sources of a pool do.
-func (c *poolCollector) collectSources(ch chan<- prometheus.Metric, pool string) {
+func (c *poolCollector) collectSources(ch chan<- metric, pool string) {
 	sources := c.metrics.sources.Load()
 	if sources == nil {
 		return
@@ -30,6 +26,6 @@ func (c *poolCollector) collectSources(ch chan<- prometheus.Metric, pool string)
 		gauge(ch, sourceUpstreams, s.Upstreams, pool, s.Name)
 		gauge(ch, sourceLeftOut, s.LeftOut, pool, s.Name)
 		gauge(ch, sourceLooked, looked, pool, s.Name)
-		ch <- prometheus.MustNewConstMetric(sourceFailures, prometheus.CounterValue, float64(s.Failures), pool, s.Name)
+		count(ch, sourceFailures, int64(s.Failures), pool, s.Name)
 	}
 }
