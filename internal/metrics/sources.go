@@ -1,6 +1,8 @@
 package metrics
 
-func sourceDesc(name, help string) *desc { return newDesc(namespace+"source_"+name, help, "pool", "source") }
+func sourceDesc(name, help string) *desc {
+	return newDesc(namespace+"source_"+name, help, "pool", "source")
+}
 
 // What is read from the places where upstreams are found. Never changed.
 var (
