@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"math/rand/v2"
+	"net"
 	"slices"
 )
 
@@ -10,9 +11,9 @@ import (
 // when nobody of the side that a request is meant for can take it, the other side does.
 //
 // A request that has a place by the policy hash stays on its side as the share grows, and
-// one that the policy sticky knows stays where it was.
+// one that the policy sticky knows stays where it was, until Share is 0.
 type Introduction struct {
-	Upstreams []string // addresses, of the pool's members or those that are to join
+	Upstreams []string // addresses, or names with a port, of the pool's members or those that are to join
 	Share     float64  // of the requests that are meant for them: 0 none, 1 all
 	// Replayable keeps them for requests whose failure can be hidden: Share is of these.
 	Replayable bool
@@ -25,6 +26,7 @@ const (
 	anySide side = iota
 	settledSide
 	newSide
+	settledAlone // as settledSide, whatever else the policy wants
 )
 
 // Introduce begins an introduction, or changes the one there is; nil ends it. Its value is
@@ -33,7 +35,7 @@ func (p *Pool) Introduce(in *Introduction) {
 	p.mu.Lock()
 	p.introduction.Store(in)
 	for _, u := range p.upstreams {
-		u.introduced.Store(in.has(u.Addr()))
+		u.introduced.Store(in.has(u))
 	}
 	p.share()
 	p.mu.Unlock()
@@ -47,13 +49,24 @@ func (p *Pool) Introduction() *Introduction { return p.introduction.Load() }
 // It is safe for concurrent use.
 func (u *Upstream) Introduced() bool { return u.introduced.Load() }
 
-func (in *Introduction) has(addr string) bool {
-	return in != nil && slices.Contains(in.Upstreams, addr)
+func (in *Introduction) has(u *Upstream) bool {
+	return in != nil && (slices.Contains(in.Upstreams, u.Addr()) || slices.Contains(in.Upstreams, u.Origin()))
+}
+
+// Origin returns what the upstream was found by: its name and port, or its address.
+func (u *Upstream) Origin() string {
+	if _, port, err := net.SplitHostPort(u.Addr()); err == nil && u.name != "" {
+		return net.JoinHostPort(u.name, port)
+	}
+	return u.Addr()
 }
 
 // side draws for whom a request is. One that has been sent somewhere already goes to who
 // has proven itself.
 func (in *Introduction) side(c *Choice) side {
+	if in.Share <= 0 {
+		return settledAlone
+	}
 	if len(c.Tried) > 0 || in.Replayable && !c.Replayable {
 		return settledSide
 	}

@@ -176,6 +176,16 @@ func TestIntroductionSticky(t *testing.T) {
 	if got := shareOf(p, fresh, func(int) Choice { return Choice{Replayable: true, Sticky: id} }); got != 0 {
 		t.Errorf("got %v moved, want none", got)
 	}
+	newID := p.Members()[1].ID()
+	known := func(int) Choice { return Choice{Replayable: true, Sticky: newID} }
+	newcomers(p, 1, 0.01, false)
+	if got := shareOf(p, fresh, known); got != 1 {
+		t.Errorf("a client of the newcomer: got %v, want it to stay", got)
+	}
+	newcomers(p, 1, 0, false)
+	if got := shareOf(p, fresh, known); got != 0 {
+		t.Errorf("with a share of 0: got %v, want none", got)
+	}
 }
 
 // TestIntroductionTiers: newcomers that are not up yet do not push requests to a reserve.

@@ -18,7 +18,7 @@ func newSticky(members []Member, _ PolicyOptions) Policy {
 
 func (p *sticky) Pick(c *Choice) *Member {
 	if c.Sticky != 0 {
-		if m := p.byID[c.Sticky]; m != nil && c.possible(m) {
+		if m := p.byID[c.Sticky]; m != nil && c.possible(m) && (c.side != settledAlone || !m.Introduced()) {
 			return m
 		}
 	}

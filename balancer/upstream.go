@@ -97,7 +97,7 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 		pool:   p,
 		nudged: make(chan struct{}, 1),
 	}
-	u.introduced.Store(p.introduction.Load().has(s.Addr))
+	u.introduced.Store(p.introduction.Load().has(u))
 	if u.late {
 		u.trial.begin(time.Now())
 	}

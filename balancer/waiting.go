@@ -32,3 +32,14 @@ func (w *waiting) age(now int64) int64 {
 	}
 	return max(now-w.since.Load(), 0)
 }
+
+// Unanswered returns how many requests wait for the upstream's answer, without those that
+// still send their bodies, and for how long none of them has come. It is safe for
+// concurrent use.
+func (u *Upstream) Unanswered() (n int, since time.Duration) {
+	n = int(u.waiting.n.Load() - u.sending.Load())
+	if n <= 0 {
+		return 0, 0
+	}
+	return n, time.Duration(u.waiting.age(time.Now().UnixNano()))
+}

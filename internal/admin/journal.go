@@ -100,6 +100,11 @@ func (j *Journal) Certificate(file string, err error) {
 	j.line.note(e)
 }
 
+// Deployed is told what happens in a deploy to a pool.
+func (j *Journal) Deployed(pool, text string) {
+	j.line.note(Event{Time: time.Now(), Kind: evDeploy, Pool: pool, Text: text})
+}
+
 // LookedUp is told why a pool's upstreams could not be looked up; nil when they
 // can be again.
 func (j *Journal) LookedUp(pool string, err error) {

@@ -46,6 +46,7 @@ const (
 	evSteady       = "steady"  // it no longer is
 	evAlike        = "alike"   // most upstreams fail alike
 	evUnalike      = "unalike" // they no longer do
+	evDeploy       = "deploy"  // a deploy went on to its next stage
 )
 
 // States of an upstream, in one word.

@@ -64,6 +64,7 @@ const events = {
   slow: { word: "Slow", shape: "half", level: "warn" },
   steady: { word: "No longer slow", shape: "check", level: "good" },
   alike: { word: "Most fail alike", shape: "triangle", level: "warn" },
+  deploy: { word: "Deploy", shape: "diamond", level: "note" },
   unalike: { word: "No longer fail alike", shape: "check", level: "good" },
   available: { word: "Up", shape: "check", level: "good" },
 };

@@ -1,0 +1,333 @@
+package deploy
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/changes"
+)
+
+// deploy is one that is under way, or has been.
+type deploy struct {
+	pool string
+	host Pool
+	book *changes.Book
+	tell func(pool string, e Event)
+	by   string // who has ordered it
+	why  string
+
+	mu       sync.Mutex // protects the fields below
+	progress progress
+	sides    map[string]bool // by address: whether it runs the new version
+	began    time.Time
+	ended    time.Time // zero while it is under way
+	judge    *judge
+	before   int // requests that the new version had answered when the step began
+	seen     int // requests that the new version failed and whose clients saw it
+	failures []Failure
+	events   []Event
+	told     int // number of the last event
+	asked    asked
+	warm     warmth
+	pending  error                // why the pool is not yet as the stage wants it; nil = it is
+	ready    map[string]time.Time // by address of a new upstream: when it took requests last
+	poke     chan struct{}
+	lone     bool // it was said that nobody but the new upstreams takes requests; of run
+}
+
+// Event is something that happened in a deploy.
+type Event struct {
+	N     int       `json:"n"` // rising, from 1, over restarts too
+	Time  time.Time `json:"time"`
+	Stage Stage     `json:"stage"`
+	Text  string    `json:"text"`
+	Bad   bool      `json:"bad,omitempty"` // somebody should look
+}
+
+// maxEvents bounds what is kept of a deploy.
+const maxEvents = 100
+
+// tick is how often a deploy looks at its pool.
+const tick = 100 * time.Millisecond
+
+func newDeploy(pool string, host Pool, book *changes.Book, p progress) *deploy {
+	d := &deploy{pool: pool, host: host, book: book, progress: p, began: p.Since, judge: newJudge(),
+		sides: map[string]bool{}, ready: map[string]time.Time{}, poke: make(chan struct{}, 1)}
+	for _, origin := range p.New {
+		d.ready[origin] = p.Since
+	}
+	d.takeSides(host.Members())
+	return d
+}
+
+// run goes on with the deploy until it is over, or ctx ends.
+func (d *deploy) run(ctx context.Context) {
+	var warmUp sync.WaitGroup
+	defer warmUp.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		stage, over := d.advance(time.Now())
+		if over {
+			return
+		}
+		if stage == Warming && d.startWarming() {
+			warmUp.Go(func() { d.warmUp(ctx) })
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-d.poke:
+		}
+	}
+}
+
+// advance makes the pool what the stage wants, and goes on to the next one when it is time.
+func (d *deploy) advance(now time.Time) (stage Stage, over bool) {
+	d.mu.Lock()
+	p, pending := d.progress, d.pending
+	d.mu.Unlock()
+	if pending != nil && !d.settle(p) {
+		return p.Stage, false
+	}
+	if p.Stage.Over() {
+		return p.Stage, d.conclude(now)
+	}
+	s := d.look(now)
+	m, ok := p.next(now, s)
+	if !ok {
+		if p.Stage == Returning && s.settled.ready == 0 && !d.lone {
+			d.lone = true
+			d.note(now, p.Stage, "no old upstream takes requests: the new ones stay until one does", true)
+		}
+		return p.Stage, false
+	}
+	p.enter(m, now)
+	if err := d.keep(p); err != nil { // goodgate is about to be replaced: the next process goes on
+		return d.progress.Stage, false
+	}
+	d.mu.Lock()
+	d.progress, d.pending = p, errPending
+	d.before = d.judge.figures[1].Requests
+	d.judge.alone = p.share() == 1
+	if d.asked == promote {
+		d.asked = nothing
+	}
+	d.mu.Unlock()
+	d.note(now, p.Stage, m.text, m.why != nil)
+	d.settle(p)
+	return p.Stage, false
+}
+
+var errPending = errors.New("not done yet")
+
+// settle makes the pool what the stage wants, and reports whether it is.
+func (d *deploy) settle(p progress) bool {
+	err := apply(d.host, p, d.by)
+	d.mu.Lock()
+	first := err != nil && (d.pending == nil || d.pending.Error() != err.Error())
+	d.pending = err
+	d.mu.Unlock()
+	if first {
+		d.note(time.Now(), p.Stage, "not possible yet: "+err.Error(), true)
+	}
+	return err == nil
+}
+
+// apply brings a pool to what a stage wants. It may be called again.
+func apply(host Pool, p progress, by string) error {
+	w := wanted[p.Stage]
+	if share := p.share(); share < 0 {
+		defer host.Introduce(nil) // once the others have left
+	} else {
+		host.Introduce(&balancer.Introduction{Upstreams: p.New, Share: share, Replayable: p.Stage == Shifting && p.Step == 0})
+	}
+	var errs []error
+	for i, origin := range p.New {
+		errs = append(errs, host.Stand(origin, p.To[min(i, len(p.To)-1)], w.fresh != gone, w.fresh == drained, by))
+	}
+	for _, origin := range p.Old {
+		errs = append(errs, host.Stand(origin, "", w.settled != gone, w.settled == drained, by))
+	}
+	return errors.Join(errs...)
+}
+
+// conclude ends a deploy that is over and whose pool is as it should be.
+func (d *deploy) conclude(now time.Time) bool {
+	if c, ok := d.book.Find(d.subject()); ok {
+		if _, err := d.book.TakeBack(c.ID, cmp.Or(d.by, "goodgate"), "the deploy is over: "+d.progress.Stage.String()); err != nil {
+			return false
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = now
+	return true
+}
+
+func (d *deploy) subject() changes.Subject {
+	return changes.Subject{Kind: changes.Deploy, Pool: d.pool}
+}
+
+// keep writes the progress into the book.
+func (d *deploy) keep(p progress) error {
+	d.mu.Lock()
+	p.Told = d.told + 1 // the event of this move
+	d.mu.Unlock()
+	value, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	_, err = d.book.Put(changes.Change{Subject: d.subject(), Value: value, By: cmp.Or(d.by, "goodgate"), Why: d.why, At: d.began})
+	return err
+}
+
+// look sees how the pool is.
+func (d *deploy) look(now time.Time) sight {
+	members := d.host.Members()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := sight{asked: d.asked, warm: d.warm, usual: d.judge.old.known.p95}
+	s.verdict, s.suspect = d.judge.verdict(), d.judge.suspects()
+	s.answered = d.judge.figures[1].Requests - d.before
+	d.takeSides(members)
+	s.fresh = d.crowd(members, d.progress.New, now)
+	s.settled = d.crowd(members, d.progress.Old, now)
+	for _, m := range members {
+		if d.sides[m.Addr] && m.Waiting >= silentAtOnce {
+			s.waits = max(s.waits, m.Waits)
+		}
+	}
+	return s
+}
+
+// takeSides notes which members run which version. Those that have left keep their side:
+// their last requests are still to be told of. Called with mu held, or before anybody else
+// knows d.
+func (d *deploy) takeSides(members []Member) {
+	for _, m := range members {
+		switch {
+		case slices.Contains(d.progress.New, m.Origin):
+			d.sides[m.Addr] = true
+		case slices.Contains(d.progress.Old, m.Origin):
+			d.sides[m.Addr] = false
+		}
+	}
+}
+
+// crowd looks at the members of some origins. Called with mu held.
+func (d *deploy) crowd(members []Member, origins []string, now time.Time) (c crowd) {
+	for _, origin := range origins {
+		found, down := 0, ""
+		for _, m := range members {
+			if m.Origin != origin {
+				continue
+			}
+			found++
+			c.inFlight += m.InFlight
+			if !m.Ready {
+				down = m.Addr + ": " + m.Why
+			}
+		}
+		switch {
+		case found == 0:
+			c.missing = append(c.missing, origin)
+		case down == "":
+			c.ready++
+			d.ready[origin] = now
+		default:
+			c.down = append(c.down, trouble{down, now.Sub(d.ready[origin])})
+		}
+	}
+	slices.SortStableFunc(c.down, func(a, b trouble) int { return cmp.Compare(b.since, a.since) })
+	return c
+}
+
+// note keeps an event and tells of it.
+func (d *deploy) note(now time.Time, stage Stage, text string, bad bool) {
+	d.mu.Lock()
+	d.told++
+	e := Event{N: d.told, Time: now, Stage: stage, Text: text, Bad: bad}
+	if len(d.events) == maxEvents {
+		d.events = slices.Delete(d.events, 1, 2)
+	}
+	d.events = append(d.events, e)
+	d.mu.Unlock()
+	if d.tell != nil {
+		d.tell(d.pool, e)
+	}
+}
+
+// want takes what an operator asks for.
+func (d *deploy) want(a asked) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.progress.Stage.Over() || !d.ended.IsZero():
+		return fmt.Errorf("%w: the deploy to pool %s is over", ErrNoDeploy, d.pool)
+	case d.progress.Stage == Returning && a == promote:
+		return conflict("the deploy to pool %s is going back", d.pool)
+	case a == promote && d.progress.Stage < Shifting:
+		return conflict("the deploy to pool %s is %s: it can be promoted once its upstreams get requests", d.pool, d.progress.Stage)
+	}
+	d.asked = a
+	select {
+	case d.poke <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// startWarming reports whether the warm-up is to begin.
+func (d *deploy) startWarming() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.warm.begun {
+		return false
+	}
+	d.warm.begun = true
+	if d.progress.Warm == "" {
+		d.warm.done = true
+	}
+	return !d.warm.done
+}
+
+// warmBound is how long a warm-up request may take.
+const warmBound = 10 * time.Second
+
+// warmUp asks each new upstream for the warm-up path, one after the other as often as the
+// plan says, all upstreams at once.
+func (d *deploy) warmUp(ctx context.Context) {
+	d.mu.Lock()
+	p := d.progress
+	d.mu.Unlock()
+	errs := make([]error, len(p.New))
+	var wg sync.WaitGroup
+	for i, origin := range p.New {
+		wg.Go(func() {
+			for range p.WarmTimes {
+				ctx, cancel := context.WithTimeout(ctx, warmBound)
+				err := d.host.Ask(ctx, origin, p.Warm)
+				cancel()
+				if err != nil {
+					errs[i] = fmt.Errorf("GET %s from %s: %w", p.Warm, origin, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.warm.done, d.warm.err = true, errors.Join(errs...)
+}

@@ -1,0 +1,82 @@
+package deploy
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+// Endpoints are the engine's part of the operator's API.
+func (e *Engine) Endpoints(by func(*http.Request) string) []admin.Endpoint {
+	order := func(w http.ResponseWriter, r *http.Request) {
+		var o Order
+		d := json.NewDecoder(r.Body)
+		d.DisallowUnknownFields()
+		if err := d.Decode(&o); err != nil {
+			refuse(w, wrong("%v", err))
+			return
+		}
+		v, err := e.Order(o, by(r))
+		status := http.StatusCreated
+		if o.DryRun {
+			status = http.StatusOK
+		}
+		answer(w, status, v, err)
+	}
+	act := func(do func(pool string) (View, error)) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			v, err := do(r.PathValue("pool"))
+			answer(w, http.StatusOK, v, err)
+		}
+	}
+	one := func(w http.ResponseWriter, r *http.Request) {
+		after, err := strconv.Atoi(r.FormValue("after"))
+		if r.FormValue("after") != "" && err != nil {
+			refuse(w, wrong("after: %q is no number", r.FormValue("after")))
+			return
+		}
+		v, err := e.Get(r.PathValue("pool"), after)
+		answer(w, http.StatusOK, v, err)
+	}
+	return []admin.Endpoint{
+		{Pattern: "POST /v1/deploys", Takes: Order{}, Answers: View{}, Status: http.StatusCreated, Handler: order, Refuses: []int{400, 404, 409}, Does: "Begins to put new upstreams in the place of those of a pool."},
+		{Pattern: "GET /v1/deploys", Answers: []View{}, Handler: func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, e.All(), nil) }, Does: "The deploys that are under way, and the last one of each other pool."},
+		{Pattern: "GET /v1/deploys/{pool}", Answers: View{}, Handler: one, Refuses: []int{400, 404}, Query: []admin.Param{{Name: "after", Does: "Number of the last event that is known: it and those before are left out.", Kind: "integer"}}, Does: "The deploy to a pool that is under way, else the last one."},
+		{Pattern: "POST /v1/deploys/{pool}/back", Answers: View{}, Handler: act(e.Back), Refuses: []int{404, 409}, Does: "Makes a deploy go back."},
+		{Pattern: "POST /v1/deploys/{pool}/promote", Answers: View{}, Handler: act(e.Promote), Refuses: []int{404, 409}, Does: "Sends all requests to the new upstreams at once; while the old ones are only kept, drains those."},
+	}
+}
+
+func answer(w http.ResponseWriter, status int, v any, err error) {
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	write(w, status, v)
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusConflict
+	switch {
+	case errors.Is(err, ErrOrder):
+		status = http.StatusBadRequest
+	case errors.Is(err, ErrNoPool), errors.Is(err, ErrNoDeploy):
+		status = http.StatusNotFound
+	}
+	write(w, status, struct {
+		Error string `json:"error"`
+	}{err.Error()})
+}
+
+func write(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(printable.Writer{To: w, Form: printable.JSON})
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	e.Encode(v)
+}

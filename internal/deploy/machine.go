@@ -1,0 +1,266 @@
+package deploy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// progress is what is kept of a deploy: all that a process needs that takes it up.
+type progress struct {
+	Plan
+	New   []string  `json:"new"` // origins of To
+	Old   []string  `json:"old"` // origins that leave
+	Stage Stage     `json:"stage"`
+	Step  int       `json:"step,omitempty"`
+	Since time.Time `json:"since"` // of the stage, or the step
+	Why   *Verdict  `json:"verdict,omitempty"`
+	Told  int       `json:"told"` // number of the last event
+}
+
+// sight is what a deploy sees of its pool at a moment.
+type sight struct {
+	fresh, settled crowd
+	warm           warmth
+	verdict        *Verdict      // of the judge; nil = nothing is known against the new version
+	suspect        bool          // something does, and more requests will tell
+	answered       int           // requests of this step that the new upstreams have answered
+	waits          time.Duration // for which requests have waited at a new upstream while it answered none
+	usual          time.Duration // what all but a few requests to the old ones took
+	asked          asked
+}
+
+// crowd is the upstreams of one version.
+type crowd struct {
+	missing  []string // are no members
+	down     []trouble
+	ready    int // take requests
+	inFlight int
+}
+
+// trouble is why an upstream takes no requests.
+type trouble struct {
+	text  string // its address, and why
+	since time.Duration
+}
+
+// warmth is how far the warm-up requests are.
+type warmth struct {
+	begun, done bool
+	err         error
+}
+
+// asked is what an operator wants.
+type asked uint8
+
+const (
+	nothing asked = iota
+	promote
+	back
+)
+
+const (
+	// downFor is how long a new upstream may take no requests once it did, or be no member.
+	downFor = 2 * time.Second
+	// enough are answers of the new upstreams within a step that say something.
+	enough = 20
+	// patience is how many times as long as it should a step may last while there are fewer.
+	patience = 3
+	// doubtFor is how many times as long it may last while something speaks against the new
+	// version that may be chance.
+	doubtFor = 10
+	// silentFor is how long requests may wait at a new upstream without an answer, at least,
+	// and silentTimes how many times as long as is usual.
+	silentFor   = 5 * time.Second
+	silentTimes = 20
+	// silentAtOnce are so many requests that not each can be one of the few that take long.
+	silentAtOnce = 3
+	// resumedFor is how long upstreams may take until they are ready in a new process.
+	resumedFor = 10 * time.Second
+)
+
+// move is a step from one stage to the next.
+type move struct {
+	to   Stage
+	step int
+	why  *Verdict // of Returning; nil = it was asked for
+	text string   // for people
+}
+
+// next is the whole rule of how a deploy goes on. ok = false means that it stays where it is.
+func (p *progress) next(now time.Time, s sight) (m move, ok bool) {
+	if p.Stage.Over() {
+		return move{}, false
+	}
+	if p.Stage == Returning {
+		return p.finishReturn(now.Sub(p.Since), s)
+	}
+	if s.asked == back {
+		return move{to: Returning, text: "going back, as asked"}, true
+	}
+	if v := p.against(now.Sub(p.Since), s); v != nil {
+		return move{to: Returning, why: v, text: "going back: " + v.Text}, true
+	}
+	lasted := now.Sub(p.Since)
+	switch p.Stage {
+	case Adding:
+		if len(s.fresh.missing) == 0 {
+			return move{to: Probing, text: "waiting for the health checks of " + list(p.New)}, true
+		}
+	case Probing:
+		if s.fresh.ready == len(p.New) {
+			return move{to: Warming, text: p.warming()}, true
+		}
+	case Warming:
+		if s.warm.done {
+			return p.shift(0), true
+		}
+	case Shifting:
+		if s.asked == promote {
+			return p.shift(len(p.Steps) - 1), true
+		}
+		if p.stepOver(lasted, s) {
+			return p.shift(p.Step + 1), true
+		}
+	case Watching:
+		if s.asked == promote || lasted >= p.WatchFor {
+			return move{to: Draining, text: fmt.Sprintf("draining %s, for %s at most", list(p.Old), p.DrainTimeout)}, true
+		}
+	case Draining:
+		return p.finish(lasted, s)
+	}
+	return move{}, false
+}
+
+// against returns what speaks for going back; nil = nothing does.
+func (p *progress) against(lasted time.Duration, s sight) *Verdict {
+	starting := p.Stage == Adding || p.Stage == Probing
+	switch {
+	case starting && lasted >= p.ReadyWithin && len(s.fresh.missing) > 0:
+		return &Verdict{Rule: "not_ready", Text: fmt.Sprintf("%s did not become members within %s", list(s.fresh.missing), p.ReadyWithin)}
+	case starting && lasted >= p.ReadyWithin && len(s.fresh.down) > 0:
+		return &Verdict{Rule: "not_ready", Text: fmt.Sprintf("not ready within %s: %s", p.ReadyWithin, reasons(s.fresh.down))}
+	case starting:
+		return nil
+	case s.warm.err != nil:
+		return &Verdict{Rule: "warm", Text: "a warm-up request failed: " + s.warm.err.Error()}
+	case len(s.fresh.missing) > 0 && lasted >= downFor:
+		return &Verdict{Rule: "gone", Text: list(s.fresh.missing) + " left the pool: the configuration says something else"}
+	case len(s.fresh.down) > 0 && s.fresh.down[0].since >= downFor:
+		return &Verdict{Rule: "down", Text: reasons(s.fresh.down)}
+	case p.Stage == Draining:
+		return nil
+	case s.verdict != nil:
+		return s.verdict
+	case s.waits >= max(silentFor, silentTimes*s.usual) && s.usual > 0:
+		return &Verdict{Rule: "silent", Text: fmt.Sprintf("the new version has answered nothing for %s while requests wait; of the old one's answers 95 %% took no longer than %s",
+			s.waits.Round(100*time.Millisecond), s.usual.Round(10*time.Microsecond))}
+	}
+	return nil
+}
+
+// stepOver reports whether a step has lasted long enough to be trusted: when the new
+// upstreams have answered enough, or there is little traffic. While there is doubt, more
+// requests of the same share will tell.
+func (p *progress) stepOver(lasted time.Duration, s sight) bool {
+	switch {
+	case s.suspect:
+		return lasted >= doubtFor*p.StepTime
+	case s.answered >= enough:
+		return lasted >= p.StepTime
+	}
+	return lasted >= patience*p.StepTime
+}
+
+// shift is the move to a step.
+func (p *progress) shift(step int) move {
+	if p.final(step) {
+		return move{to: Watching, step: len(p.Steps) - 1, text: fmt.Sprintf("100 %% of the requests to %s; the old ones stay for %s", list(p.New), p.WatchFor)}
+	}
+	text := fmt.Sprintf("%.3g %% of the requests to %s", p.Steps[step], list(p.New))
+	if step == 0 {
+		text += ", only such as can be sent again"
+	}
+	return move{to: Shifting, step: step, text: text}
+}
+
+func (p *progress) warming() string {
+	if p.Warm == "" {
+		return "ready"
+	}
+	return fmt.Sprintf("ready; warming up: %d times GET %s each", p.WarmTimes, p.Warm)
+}
+
+// finish ends a deploy once nothing is left on the old upstreams, or it has waited enough.
+func (p *progress) finish(lasted time.Duration, s sight) (move, bool) {
+	switch {
+	case s.settled.inFlight == 0:
+		return move{to: Done, text: "done: " + list(p.Old) + " left the pool and can be stopped"}, true
+	case lasted >= p.DrainTimeout:
+		return move{to: Done, text: fmt.Sprintf("done: %s left the pool with %d still under way after %s", list(p.Old), s.settled.inFlight, p.DrainTimeout)}, true
+	}
+	return move{}, false
+}
+
+// finishReturn is the same for going back. The new upstreams stay as long as no old one
+// takes requests: then they are all there is.
+func (p *progress) finishReturn(lasted time.Duration, s sight) (move, bool) {
+	switch {
+	case s.settled.ready == 0 && s.fresh.ready > 0:
+		return move{}, false
+	case s.fresh.inFlight == 0:
+		return move{to: Back, text: "went back: " + list(p.New) + " left the pool"}, true
+	case lasted >= p.DrainTimeout:
+		return move{to: Back, text: fmt.Sprintf("went back: %s left the pool with %d still under way after %s", list(p.New), s.fresh.inFlight, p.DrainTimeout)}, true
+	}
+	return move{}, false
+}
+
+// resumed is where a process takes up a deploy that another has begun. What the judge knew
+// is lost, so that clients' requests go on a step before, with new evidence.
+func (p *progress) resumed() (stage Stage, step int) {
+	switch {
+	case p.Stage == Probing || p.Stage == Warming:
+		return Adding, 0
+	case p.Stage == Shifting:
+		return Shifting, max(p.Step-1, 0)
+	case p.Stage == Watching && len(p.Steps) > 1:
+		return Shifting, len(p.Steps) - 2
+	}
+	return p.Stage, p.Step
+}
+
+// enter puts the deploy where a move leads.
+func (p *progress) enter(m move, now time.Time) {
+	p.Stage, p.Step, p.Since = m.to, m.step, now
+	if m.to == Returning {
+		p.Why = m.why
+	}
+}
+
+// share is of the requests that go to the new upstreams; below 0 = all upstreams are alike.
+func (p *progress) share() float64 {
+	if p.Stage == Shifting {
+		return p.Plan.share(p.Step)
+	}
+	return wanted[p.Stage].share
+}
+
+// list names upstreams.
+func list(addrs []string) string { return strings.Join(addrs, ", ") }
+
+func reasons(down []trouble) string {
+	parts := make([]string, len(down))
+	for i, t := range down {
+		parts[i] = t.text
+	}
+	return strings.Join(parts, "; ")
+}
+
+// where is the stage in words.
+func (p *progress) where() string {
+	if p.Stage == Shifting {
+		return fmt.Sprintf("shifting, %.3g %% of the requests", p.Steps[p.Step])
+	}
+	return p.Stage.String()
+}

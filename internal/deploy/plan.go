@@ -1,0 +1,135 @@
+package deploy
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Order is what somebody asks for: the body of POST /v1/deploys. A zero field has its
+// default.
+type Order struct {
+	Pool         string    `json:"pool"`
+	To           []string  `json:"to"`                      // URLs of the new upstreams
+	Steps        []float64 `json:"steps,omitempty"`         // shares of the requests in percent, rising, the last is 100; default 1, 5, 25, 50, 100
+	StepTime     string    `json:"step_time,omitempty"`     // least duration of a step; default 10s
+	WatchFor     string    `json:"watch_for,omitempty"`     // how long the old upstreams stay after the last step; default 1m
+	DrainTimeout string    `json:"drain_timeout,omitempty"` // how long requests under way may take that are on upstreams that leave; default 30s
+	ReadyWithin  string    `json:"ready_within,omitempty"`  // how long the new upstreams may take until their health checks pass; default 1m
+	Warm         string    `json:"warm,omitempty"`          // path that is asked of each new upstream before clients come; default none
+	WarmTimes    int       `json:"warm_times,omitempty"`    // how often; default 10
+	Why          string    `json:"why,omitempty"`           // is kept with the deploy
+	DryRun       bool      `json:"dry_run,omitempty"`       // tells what would be done, and does nothing
+}
+
+// Plan is an order with everything in it.
+type Plan struct {
+	To           []string      `json:"to"`
+	Steps        []float64     `json:"steps"`
+	StepTime     time.Duration `json:"step_time"`
+	WatchFor     time.Duration `json:"watch_for"`
+	DrainTimeout time.Duration `json:"drain_timeout"`
+	ReadyWithin  time.Duration `json:"ready_within"`
+	Warm         string        `json:"warm,omitempty"`
+	WarmTimes    int           `json:"warm_times,omitempty"`
+}
+
+// Bounds of an order.
+const (
+	maxNew      = 16
+	maxSteps    = 20
+	maxWarm     = 1000
+	maxDuration = 24 * time.Hour
+)
+
+// DefaultSteps are those of an order that has none.
+var defaultSteps = [...]float64{1, 5, 25, 50, 100}
+
+// Err says why an order is refused.
+var (
+	ErrOrder    = errors.New("the order is wrong")      // 400
+	ErrNoPool   = errors.New("there is no such pool")   // 404
+	ErrConflict = errors.New("this cannot be done now") // 409
+	ErrNoDeploy = errors.New("there is no such deploy") // 404
+)
+
+func wrong(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrOrder, fmt.Sprintf(format, args...))
+}
+
+func conflict(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrConflict, fmt.Sprintf(format, args...))
+}
+
+// plan checks an order and fills it in.
+func (o Order) plan() (p Plan, err error) {
+	p = Plan{To: slices.Clone(o.To), Steps: slices.Clone(o.Steps), Warm: o.Warm, WarmTimes: o.WarmTimes}
+	if len(p.Steps) == 0 {
+		p.Steps = slices.Clone(defaultSteps[:])
+	}
+	var errs []error
+	duration := func(name, text string, otherwise time.Duration) time.Duration {
+		if text == "" {
+			return otherwise
+		}
+		d, err := time.ParseDuration(text)
+		if err == nil && (d < 0 || d > maxDuration) {
+			err = fmt.Errorf("%s is not between 0 and %s", text, maxDuration)
+		}
+		if err != nil {
+			errs = append(errs, wrong("%s: %v", name, err))
+		}
+		return d
+	}
+	p.StepTime = duration("step_time", o.StepTime, 10*time.Second)
+	p.WatchFor = duration("watch_for", o.WatchFor, time.Minute)
+	p.DrainTimeout = duration("drain_timeout", o.DrainTimeout, 30*time.Second)
+	p.ReadyWithin = duration("ready_within", o.ReadyWithin, time.Minute)
+	switch {
+	case len(p.To) == 0:
+		errs = append(errs, wrong("to: the URLs of the new upstreams are missing"))
+	case len(p.To) > maxNew:
+		errs = append(errs, wrong("to: %d upstreams, the limit is %d", len(p.To), maxNew))
+	}
+	errs = append(errs, checkSteps(p.Steps), p.checkWarm())
+	return p, errors.Join(errs...)
+}
+
+func checkSteps(steps []float64) error {
+	before := 0.0
+	for _, s := range steps {
+		if !(s > before && s <= 100) {
+			return wrong("steps: %v has to rise, from above 0 to 100 percent", steps)
+		}
+		before = s
+	}
+	switch {
+	case before != 100:
+		return wrong("steps: the last of %v has to be 100", steps)
+	case len(steps) > maxSteps:
+		return wrong("steps: %d, the limit is %d", len(steps), maxSteps)
+	}
+	return nil
+}
+
+func (p *Plan) checkWarm() error {
+	switch {
+	case p.Warm == "" && p.WarmTimes == 0:
+		return nil
+	case !strings.HasPrefix(p.Warm, "/"):
+		return wrong("warm: %q is no path: it begins with /", p.Warm)
+	case p.WarmTimes < 0 || p.WarmTimes > maxWarm:
+		return wrong("warm_times: %d is not between 1 and %d", p.WarmTimes, maxWarm)
+	}
+	p.WarmTimes = cmp.Or(p.WarmTimes, 10)
+	return nil
+}
+
+// share returns the share of a step, from 0 to 1.
+func (p *Plan) share(step int) float64 { return p.Steps[min(step, len(p.Steps)-1)] / 100 }
+
+// final reports whether all requests go to the new upstreams in a step.
+func (p *Plan) final(step int) bool { return step >= len(p.Steps)-1 }
