@@ -229,6 +229,7 @@ func (x *exchange) end() {
 		d.end()
 	}
 	x.release()
+	x.writer.abandon()
 	if x.answer.tunnel != nil {
 		x.answer.tunnel.Close()
 		if cause := x.answer.tunnel.cause.Load(); cause != nil {

@@ -59,6 +59,7 @@ func relayByHTTPUtil(x *exchange) {
 		ErrorLog:       x.proxy.discard,
 	}
 	relay.ServeHTTP(&x.writer, x.request.HTTP().WithContext(noDone{x.ctx}))
+	x.writer.finish()
 }
 
 // noDone hides from httputil that a context ends.
@@ -101,6 +102,9 @@ func (relay *httputilRelay) RoundTrip(out *http.Request) (*http.Response, error)
 	if failed != nil {
 		return nil, failed
 	}
+	if relay.x.route.Intercept != nil {
+		res = relay.x.intercept(res)
+	}
 	return res.HTTP(out), nil
 }
 
@@ -139,6 +143,7 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 			relay.FlushInterval = -1
 		}
 		x.answer.prompt = res.ContentLength < 0 || relay.FlushInterval < 0
+		x.compress(res.StatusCode, res.ContentLength, res.Header)
 		moveHeader(x.writer.Header(), res)
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 // Accept header asks.
 type Pages struct {
 	html, json executor
+	files      map[string]string // by name, in place of the others; see WithFiles
 }
 
 type executor interface {
@@ -73,31 +74,38 @@ func (p *Pages) write(x *exchange, e *Error) {
 		Text:      r.Text(),
 		RequestID: x.record.ID,
 	}
-	var body bytes.Buffer
-	contentType := "text/plain; charset=utf-8"
-	var err error
-	switch preferred(x.request.Values(header.Accept)) {
-	case "html":
-		contentType = "text/html; charset=utf-8"
-		err = p.html.Execute(&body, page)
-	case "json":
-		contentType = "application/json"
-		err = p.json.Execute(&body, page)
-	default:
-		fmt.Fprintf(&body, "%d %s\n%s\nreason: %s, request: %s\n", page.Status, page.Title, page.Text, page.Reason, page.RequestID)
-	}
-	if err != nil { // a template may fail on some pages only
-		body.Reset()
-		contentType = "text/plain; charset=utf-8"
-		fmt.Fprintf(&body, "%d %s\n", page.Status, page.Title)
-	}
+	body, contentType := p.body(x.request, page)
 	h := x.writer.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	x.editError(h)
-	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	x.writer.WriteHeader(page.Status)
-	x.writer.Write(body.Bytes())
+	x.writer.Write([]byte(body))
+}
+
+// body renders a page as a client prefers it.
+func (p *Pages) body(r *Request, page Page) (text, contentType string) {
+	kind, by := preferred(r.Values(header.Accept)), executor(nil)
+	switch kind {
+	case "html":
+		contentType, by = "text/html; charset=utf-8", p.html
+	case "json":
+		contentType, by = "application/json", p.json
+	default:
+		kind, contentType = "txt", "text/plain; charset=utf-8"
+	}
+	if text, ok := p.file(kind, page); ok {
+		return text, contentType
+	}
+	if by == nil {
+		return fmt.Sprintf("%d %s\n%s\nreason: %s, request: %s\n", page.Status, page.Title, page.Text, page.Reason, page.RequestID), contentType
+	}
+	var body bytes.Buffer
+	if err := by.Execute(&body, page); err != nil { // a template may fail on some pages only
+		return fmt.Sprintf("%d %s\n", page.Status, page.Title), "text/plain; charset=utf-8"
+	}
+	return body.String(), contentType
 }
 
 // preferred returns which page an Accept header names first, empty for none.

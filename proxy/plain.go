@@ -39,6 +39,9 @@ func relayPlain(x *exchange) {
 		x.fail(failed)
 		return
 	}
+	if x.route.Intercept != nil {
+		res = x.intercept(res)
+	}
 	defer res.Body.Close()
 	h := res.Head
 	if h == nil {
@@ -53,7 +56,8 @@ func relayPlain(x *exchange) {
 	for name := range res.Trailers() {
 		h.Add("Trailer", name)
 	}
-	if res.ContentLength < 0 {
+	x.compress(res.StatusCode, res.ContentLength, h)
+	if res.ContentLength < 0 || x.writer.enc != nil {
 		h.Add("Transfer-Encoding", "chunked") // as it came, though the length may be known by now
 	}
 	x.writer.begin(res.StatusCode, h, h.Has(header.ContentLength))
@@ -61,7 +65,11 @@ func relayPlain(x *exchange) {
 	if h.Has(header.Trailer) {
 		clearAnnounced(x.writer.Header(), h.Values(header.Trailer))
 	}
-	if err := x.copyBody(res); err != nil {
+	err := x.copyBody(res)
+	if err == nil {
+		err = x.writer.finish()
+	}
+	if err != nil {
 		panic(http.ErrAbortHandler) // the client has to see that it is not whole
 	}
 	if len(res.Trailers()) > 0 {
@@ -123,7 +131,7 @@ func (x *exchange) copyBody(res *message.Response) error {
 	prompt := res.ContentLength < 0 || isStream(res)
 	x.answer.prompt = prompt
 	if prompt {
-		x.writer.control.Flush() // the header, too, which may be all for a while
+		x.writer.push() // the header, too, which may be all for a while
 	}
 	for {
 		n, err := res.Body.Read(buf)
@@ -132,7 +140,7 @@ func (x *exchange) copyBody(res *message.Response) error {
 				return err
 			}
 			if prompt {
-				x.writer.control.Flush()
+				x.writer.push()
 			}
 		}
 		if err == io.EOF {

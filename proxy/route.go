@@ -46,6 +46,9 @@ type Route struct {
 	CrossOrigin   *CrossOrigin   // refuses what pages of other origins send; nil = does not
 	SecureHeaders *SecureHeaders // fields that answers get; nil = none
 
+	Intercept []int     // statuses of upstreams' answers that an error page takes the place of
+	Compress  *Compress // which answers are compressed; nil = none
+
 	asking         bool                 // the route asks something of who comes
 	guarded        fieldTable           // fields that only access may set
 	edited         fieldTable           // what RequestHeaders is about

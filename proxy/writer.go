@@ -26,6 +26,10 @@ type responseWriter struct {
 	unsent  bool  // a part of what was written may wait in the server's buffers
 	err     error // the first failure to write
 
+	enc     encoder   // compresses the body; nil = it goes as it is
+	by      *Encoding // enc's
+	pending bool      // it may hold something
+
 	bounded time.Time // when the write deadline was set; zero = it is not
 }
 
@@ -85,6 +89,15 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	if w.status == http.StatusNoContent || w.status == http.StatusNotModified {
 		return len(p), nil // servers refuse it, and the client is not to blame
 	}
+	if w.enc != nil {
+		w.unsent, w.pending = true, true
+		return w.enc.Write(p)
+	}
+	return w.write(p)
+}
+
+// write is Write for what goes to the client as it is.
+func (w *responseWriter) write(p []byte) (int, error) {
 	w.bound()
 	n, err := w.ResponseWriter.Write(p)
 	w.unsent = w.unsent || len(p) <= serverBuffer
@@ -108,7 +121,7 @@ const serverBuffer = 4 << 10
 func (w *responseWriter) flush() error {
 	w.unsent = false
 	w.bound()
-	err := w.control.Flush()
+	err := w.push()
 	if w.http2() {
 		w.unbound()
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/goodgate/goodgate/internal/config"
 )
@@ -23,6 +24,10 @@ func Contents(c *config.Config) map[File][sha256.Size]byte {
 	}
 	add("errors.html", c.Errors.HTML)
 	add("errors.json", c.Errors.JSON)
+	pages, _, _ := pageFiles(c.Errors.Dir)
+	for name := range pages {
+		add("errors.dir", filepath.Join(c.Errors.Dir, name))
+	}
 	for _, l := range c.Listeners {
 		if l.TLS != nil {
 			add(fmt.Sprintf("listeners[%s].tls.client_ca", l.Address), l.TLS.ClientCA)

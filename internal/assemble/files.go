@@ -49,6 +49,14 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 	f.socket("admin.address", config.Listener{Address: c.Admin.Address})
 	f.page("errors.html", c.Errors.HTML, func(text string) error { _, err := parsePages(text, ""); return err })
 	f.page("errors.json", c.Errors.JSON, func(text string) error { _, err := parsePages("", text); return err })
+	pages, others, err := pageFiles(c.Errors.Dir)
+	f.error("errors.dir", err)
+	if err == nil && c.Errors.Dir != "" && len(pages) == 0 {
+		f.warnf("errors.dir", "%s has no page: they are called such as 404.html, 5xx.html, 503.json or 4xx.txt", c.Errors.Dir)
+	}
+	for _, name := range others {
+		f.warnf("errors.dir", "%s is no page, and is never sent: they are called such as 404.html, 5xx.html, 503.json or 4xx.txt", name)
+	}
 	if out := c.Log.Output; out != "stderr" && out != "stdout" {
 		f.error("log.output", appendable(out))
 	}

@@ -4,4 +4,12 @@ package assemble
 
 import "github.com/goodgate/goodgate/proxy"
 
+// encoding returns a way to compress.
+func encoding(name string) *proxy.Encoding {
+	if name == "zstd" {
+		return proxy.Zstd()
+	}
+	return proxy.Gzip()
+}
+
 func parsePages(html, json string) (*proxy.Pages, error) { return proxy.NewPages(html, json) }

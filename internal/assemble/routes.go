@@ -34,6 +34,7 @@ func Proxy(c *config.Config, pools map[string]*proxy.Pool, o proxy.Options) (pro
 		if err := addAccess(&route, r, pools, o.Reread); err != nil {
 			return proxy.Options{}, fmt.Errorf("route %s: %w", r.Name, err)
 		}
+		addAnswers(&route, r)
 		o.Routes = append(o.Routes, route)
 	}
 	return o, nil
@@ -198,7 +199,15 @@ func newPages(c config.ErrorPages) (*proxy.Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parsePages(html, json)
+	pages, err := parsePages(html, json)
+	if err != nil || c.Dir == "" {
+		return pages, err
+	}
+	files, _, err := pageFiles(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("errors.dir: %w", err)
+	}
+	return pages.WithFiles(files)
 }
 
 func template(key, file string) (string, error) {

@@ -46,7 +46,7 @@ func (a *advisor) poolless(path string, r Route) {
 	if r.Respond != nil {
 		kind = "respond"
 	}
-	for _, key := range []string{"request_headers", "strip_prefix", "add_prefix", "rewrite_path", "response_rewrites", "host", "timeout", "retry_safe", "idempotency_key"} {
+	for _, key := range []string{"request_headers", "strip_prefix", "add_prefix", "rewrite_path", "response_rewrites", "host", "timeout", "retry_safe", "idempotency_key", "intercept", "compress"} {
 		if a.uses(path, key) {
 			a.warnf(join(path, key), "has no effect on a route with %s: nothing goes upstream", kind)
 		}

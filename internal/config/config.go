@@ -199,5 +199,6 @@ type Shutdown struct {
 type ErrorPages struct {
 	HTML    string `yaml:"html" default:"" opt:"file" help:"Template file of the page for clients that accept HTML; empty uses the built-in one."`
 	JSON    string `yaml:"json" default:"" opt:"file" help:"Template file of the answer for clients that accept JSON; empty uses the built-in one."`
+	Dir     string `yaml:"dir" default:"" opt:"file" help:"Folder with pages by status or class, such as 404.html, 5xx.html, 503.json and 4xx.txt, which take the place of the others; empty = none."`
 	Details bool   `yaml:"details" default:"false" help:"Tell clients the upstream's name (next-hop in Proxy-Status, RFC 9209)."`
 }

@@ -39,6 +39,7 @@ var formats = map[string]format{
 	"hostport":    {hostPort, whole},
 	"listener":    {listenerRef, whole},
 	"listen":      {listenAddress, whole},
+	"mediatype":   {mediaPattern, whole},
 	"method":      {method, whole},
 	"name":        {poolName, whole},
 	"origin":      {corsOrigin, whole},

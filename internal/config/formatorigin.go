@@ -63,3 +63,16 @@ func corsHeader(s string) (string, error) {
 	}
 	return headerName(s)
 }
+
+// mediaPattern accepts a media type without parameters, with one * for anything.
+func mediaPattern(s string) (string, error) {
+	kind, sub, ok := strings.Cut(s, "/")
+	whole := strings.Count(s, "*") <= 1 && !strings.ContainsAny(s, " ;,")
+	if !ok && strings.HasPrefix(s, "*+") && whole {
+		return strings.ToLower(s), nil
+	}
+	if !ok || kind == "" || sub == "" || !whole || strings.Contains(sub, "/") {
+		return "", errors.New("expected a media type such as text/html, text/* or *+json")
+	}
+	return strings.ToLower(s), nil
+}

@@ -29,6 +29,8 @@ type Route struct {
 	CORS          *CORS          `yaml:"cors" help:"Which pages of other origins may read answers; when absent it is up to the upstreams."`
 	CrossOrigin   CrossOrigin    `yaml:"cross_origin" help:"Whether pages of other origins may send requests that change something."`
 	SecureHeaders *SecureHeaders `yaml:"secure_headers" help:"Headers that tell browsers to be careful, where the application does not set them."`
+	Intercept     Statuses       `yaml:"intercept" default:"[]" opt:"single" help:"Status codes of upstreams' answers that an error page takes the place of: 404, 500-599 or 5xx."`
+	Compress      *Compress      `yaml:"compress" help:"Compress answers for clients that accept it."`
 }
 
 // Match holds the conditions of a route; a zero condition matches everything.

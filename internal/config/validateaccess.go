@@ -27,6 +27,11 @@ func (v *validator) access(path string, r Route) {
 			v.headerAllowed(index(at+".forward.return_headers", i), name, false)
 		}
 	}
+	for i, s := range r.Intercept {
+		if s.From < 400 {
+			v.errorf(index(path+".intercept", i), "found %s: only errors, from 400 on, have pages", s)
+		}
+	}
 	if b := r.Access.Basic; b != nil && b.UserHeader != "" {
 		v.headerAllowed(at+".basic.user_header", b.UserHeader, true)
 	}

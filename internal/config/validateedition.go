@@ -12,6 +12,11 @@ func (v *validator) editionHas(minimal bool) {
 			v.errorf(index("listeners", i)+".http3.enabled", absent, "HTTP/3")
 		}
 	}
+	for i, r := range v.config.Routes {
+		if at := index("routes", i) + ".compress.encodings"; v.at.given(at) && r.Compress.has("zstd") {
+			v.errorf(at, absent, "zstd")
+		}
+	}
 	if v.config.Tracing.Endpoint != "" {
 		v.errorf("tracing.endpoint", absent, "tracing")
 	}

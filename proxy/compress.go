@@ -1,0 +1,231 @@
+package proxy
+
+import (
+	"compress/gzip"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
+)
+
+// Compress says which answers of upstreams are compressed for clients that accept it
+// (RFC 9110, section 8.4). An answer stays as it is when its coding, its range, its
+// digest or no-transform says so, or when it is a stream of events.
+type Compress struct {
+	Encodings []*Encoding // the first of those that a client likes best is used
+	Types     []string    // media types: text/html, text/*, or *+json
+	MinSize   int64       // bytes of a body of known length that are worth it
+}
+
+// Encoding is one way to compress, with the memory for it. It is made once, and used by
+// pointer.
+type Encoding struct {
+	name string
+	make func() encoder
+	idle sync.Pool
+	lent atomic.Int32
+}
+
+// encoder is what compresses one body at a time.
+type encoder interface {
+	io.WriteCloser
+	Flush() error
+	Reset(io.Writer)
+}
+
+const (
+	// maxEncoders bounds the bodies that are compressed at once: each takes up to a
+	// megabyte while a client that is slow reads. What comes beyond that is sent as it is.
+	maxEncoders = 256
+	gzipLevel   = 5
+	zstdWindow  = 256 << 10
+)
+
+// Gzip is RFC 1952.
+func Gzip() *Encoding {
+	return &Encoding{name: "gzip", make: func() encoder {
+		w, _ := gzip.NewWriterLevel(io.Discard, gzipLevel) // the level is one
+		return w
+	}}
+}
+
+// Zstd is RFC 8878, with a window that every client has memory for (RFC 9659).
+func Zstd() *Encoding {
+	return &Encoding{name: "zstd", make: func() encoder {
+		w, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true))
+		return w
+	}}
+}
+
+// take returns an encoder that writes to w, nil when as many as may be are in use.
+func (e *Encoding) take(w io.Writer) encoder {
+	if e.lent.Add(1) > maxEncoders {
+		e.lent.Add(-1)
+		return nil
+	}
+	enc, ok := e.idle.Get().(encoder)
+	if !ok {
+		enc = e.make()
+	}
+	enc.Reset(w)
+	return enc
+}
+
+// compress makes the answer with fields h a compressed one where that may be. It is the
+// last to look at them.
+func (x *exchange) compress(status int, length int64, h message.Editor) {
+	c := x.route.Compress
+	if c == nil || !c.suits(x, status, length, h) {
+		return
+	}
+	if !listHas(valuesOf(h, "Vary"), "Accept-Encoding") && !listHas(valuesOf(h, "Vary"), "*") {
+		h.Add("Vary", "Accept-Encoding") // also where this client gets it as it is
+	}
+	by := c.choose(slices.Collect(x.request.ValuesOf("Accept-Encoding")))
+	if by == nil || x.request.Field("Range") != "" {
+		return
+	}
+	if x.request.Method != http.MethodHead {
+		enc := by.take(rawWriter{&x.writer})
+		if enc == nil {
+			return
+		}
+		x.writer.enc, x.writer.by = enc, by
+	}
+	h.Set("Content-Encoding", by.name)
+	h.Del("Content-Length")
+	h.Del("Accept-Ranges") // a range would be one of the body as the upstream has it
+	if tag := valuesOf(h, "Etag"); len(tag) == 1 && !strings.HasPrefix(tag[0], "W/") {
+		h.Set("Etag", "W/"+tag[0]) // another representation, with the same meaning (RFC 9110, section 8.8.1)
+	}
+}
+
+// suits reports whether an answer may be compressed for some client.
+func (c *Compress) suits(x *exchange, status int, length int64, h message.Editor) bool {
+	switch {
+	case status < 200, status == http.StatusNoContent, status == http.StatusNotModified, status == http.StatusPartialContent, x.grpc, !x.request.ProtoAtLeast(1, 1):
+		return false
+	case length >= 0 && length < c.MinSize:
+		return false
+	case listHas(valuesOf(h, "Cache-Control"), "no-transform"):
+		return false
+	}
+	for _, name := range []string{"Content-Encoding", "Content-Range", "Content-Digest", "Repr-Digest", "Digest", "Content-Md5"} {
+		if hasField(h, name) {
+			return false
+		}
+	}
+	types := valuesOf(h, "Content-Type")
+	return len(types) == 1 && !streams(types[0]) && c.takes(types[0])
+}
+
+// takes reports whether a media type is one that is compressed.
+func (c *Compress) takes(mediaType string) bool {
+	media, _, _ := strings.Cut(mediaType, ";")
+	media = strings.ToLower(strings.TrimSpace(media))
+	return slices.ContainsFunc(c.Types, func(pattern string) bool {
+		before, after, wild := strings.Cut(pattern, "*")
+		return media == pattern || wild && len(media) > len(before)+len(after) && strings.HasPrefix(media, before) && strings.HasSuffix(media, after)
+	})
+}
+
+// choose returns the encoding that a client likes best, nil when it likes the body as it
+// is better, or does not say (RFC 9110, section 12.5.3).
+func (c *Compress) choose(accept []string) (best *Encoding) {
+	liked := map[string]float64{}
+	for _, list := range accept {
+		for element := range strings.SplitSeq(list, ",") {
+			name, params, err := mime.ParseMediaType(element)
+			if err != nil {
+				continue
+			}
+			q := 1.0
+			if text, ok := params["q"]; ok {
+				if q, err = strconv.ParseFloat(text, 64); err != nil || q < 0 || q > 1 {
+					q = 0
+				}
+			}
+			liked[strings.TrimPrefix(name, "x-")] = q
+		}
+	}
+	most := 0.0
+	for _, e := range c.Encodings {
+		q, ok := liked[e.name]
+		if !ok {
+			q = liked["*"]
+		}
+		if q > most {
+			best, most = e, q
+		}
+	}
+	if liked["identity"] > most {
+		return nil
+	}
+	return best
+}
+
+// rawWriter is where an encoder writes to.
+type rawWriter struct{ w *responseWriter }
+
+func (r rawWriter) Write(p []byte) (int, error) { return r.w.write(p) }
+
+// finish ends a body that has been written whole.
+func (w *responseWriter) finish() error {
+	if w.enc == nil {
+		return nil
+	}
+	err := w.enc.Close()
+	enc, by := w.enc, w.by
+	w.enc = nil
+	enc.Reset(io.Discard)
+	by.idle.Put(enc)
+	by.lent.Add(-1)
+	return err
+}
+
+// abandon gives the encoder up with a body that was not.
+func (w *responseWriter) abandon() {
+	if w.enc != nil {
+		w.enc = nil
+		w.by.lent.Add(-1)
+	}
+}
+
+// push sends on what was written, to whoever copies a body part by part.
+func (w *responseWriter) push() error {
+	if w.enc != nil && w.pending { // httputil also calls this from a timer, before there is anything
+		w.pending = false
+		if err := w.enc.Flush(); err != nil {
+			return err
+		}
+	}
+	return w.control.Flush()
+}
+
+// FlushError is for [http.ResponseController].
+func (w *responseWriter) FlushError() error { return w.push() }
+
+// valuesOf returns the values of the fields with a canonical name.
+func valuesOf(h message.Editor, name string) []string {
+	switch h := h.(type) {
+	case http.Header:
+		return h[name]
+	case *header.Head:
+		return slices.Collect(h.ValuesOf(name))
+	}
+	return nil
+}
+
+// listHas reports whether fields, as one list, have a token in any case.
+func listHas(values []string, token string) bool {
+	return slices.ContainsFunc(values, func(v string) bool { return header.ListHas(v, token) })
+}

@@ -1,0 +1,46 @@
+package proxy
+
+import (
+	"fmt"
+	"html"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+var pageName = regexp.MustCompile(`^([45][0-9]{2}|[45]xx)\.(html|json|txt)$`)
+
+// IsPageName reports whether a file's name is that of an error page: 404.html, 5xx.json.
+func IsPageName(name string) bool { return pageName.MatchString(name) }
+
+// WithFiles returns pages of which those with a file are the file: by the name of a status
+// (404.html), else of its class (5xx.html), as html, json or txt. In a file {status},
+// {title}, {reason}, {text} and {request_id} stand for the page's.
+func (p *Pages) WithFiles(files map[string]string) (*Pages, error) {
+	for name := range files {
+		if !IsPageName(name) {
+			return nil, fmt.Errorf("%s: an error page is called such as 404.html, 5xx.html, 503.json or 4xx.txt", name)
+		}
+	}
+	if p == nil {
+		p = builtinPages()
+	}
+	c := *p
+	c.files = files
+	return &c, nil
+}
+
+// file returns the file for a page, with its words filled in.
+func (p *Pages) file(kind string, page Page) (text string, ok bool) {
+	status := strconv.Itoa(page.Status)
+	if text, ok = p.files[status+"."+kind]; !ok {
+		if text, ok = p.files[status[:1]+"xx."+kind]; !ok {
+			return "", false
+		}
+	}
+	quote := func(s string) string { return s }
+	if kind == "html" {
+		quote = html.EscapeString
+	}
+	return strings.NewReplacer("{status}", status, "{title}", quote(page.Title), "{reason}", page.Reason, "{text}", quote(page.Text), "{request_id}", quote(page.RequestID)).Replace(text), true
+}
