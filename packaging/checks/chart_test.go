@@ -139,6 +139,11 @@ func combinations() (all []map[string]any) {
 			v["affinity"] = map[string]any{"nodeAffinity": map[string]any{}}
 			v["topologySpreadConstraints"] = []any{map[string]any{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}}
 			v["priorityClassName"] = "high"
+			v["args"] = []any{"--log-format", "json"}
+			v["extraPorts"] = []any{map[string]any{"name": "https", "port": 8443, "servicePort": 443}, map[string]any{"name": "http3", "port": 8443, "protocol": "UDP"}}
+			v["volumes"] = []any{map[string]any{"name": "tls", "secret": map[string]any{"secretName": "x"}}}
+			v["volumeMounts"] = []any{map[string]any{"name": "tls", "mountPath": "/tls"}}
+			v["ingress"] = map[string]any{"enabled": true, "hosts": []any{map[string]any{"host": "a.example.com"}}}
 		},
 	}
 	for set := range 1 << len(switches) {
@@ -182,8 +187,8 @@ func TestChartCombinations(t *testing.T) {
 			}
 		}
 	}
-	if len(kinds) != 12 {
-		t.Errorf("decoded %v, want 12 kinds", kinds)
+	if len(kinds) != 13 {
+		t.Errorf("decoded %v, want 13 kinds", kinds)
 	}
 }
 
@@ -241,7 +246,8 @@ func TestChartRefuses(t *testing.T) {
 	for _, values := range []map[string]any{
 		{"mode": "daemon"}, {"nonsense": 1}, {"port": 0}, {"port": "http"}, {"replicas": -1}, {"image": map[string]any{"digest": "latest"}},
 		{"shutdown": map[string]any{"grace": "30s"}}, {"config": map[string]any{"listeners": nil, "pools": map[string]any{}}},
-		{"service": map[string]any{"type": "ExternalName"}}, {"memoryLimit": "200Mi"}, {"keda": map[string]any{"prometheus": "prometheus:9090"}},
+		{"service": map[string]any{"type": "ExternalName"}}, {"memoryLimit": "200Mi"}, {"args": "--watch"}, {"service": map[string]any{"ipFamilies": []any{"IPv5"}}},
+		{"extraPorts": []any{map[string]any{"name": "longer-than-kubernetes-allows", "port": 1}}}, {"extraPorts": []any{map[string]any{"port": 1}}}, {"keda": map[string]any{"prometheus": "prometheus:9090"}},
 	} {
 		if _, err := render(loadChart(t), values); err == nil {
 			t.Errorf("%v was taken", values)

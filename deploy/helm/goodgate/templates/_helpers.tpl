@@ -1,9 +1,7 @@
 {{- define "goodgate.name" -}}
-{{- if contains .Chart.Name .Release.Name }}
-{{- .Release.Name | trunc 50 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" }}
-{{- end }}
+{{- $chart := .Values.nameOverride | default .Chart.Name }}
+{{- $release := contains $chart .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $chart) }}
+{{- .Values.fullnameOverride | default $release | trunc 50 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "goodgate.selector" -}}
@@ -48,7 +46,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 name: goodgate
 image: {{ include "goodgate.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
-args: [run, --config, /etc/goodgate/goodgate.yaml, --watch]
+args:
+  {{- concat (list "run" "--config" "/etc/goodgate/goodgate.yaml" "--watch") .Values.args | toYaml | nindent 2 }}
 env:
   - name: GOODGATE_TOKEN
     valueFrom:
@@ -66,6 +65,9 @@ envFrom:
 ports:
   - {name: http, containerPort: {{ .Values.port }}}
   - {name: admin, containerPort: {{ .Values.admin.port }}}
+  {{- range .Values.extraPorts }}
+  - {name: {{ .name }}, containerPort: {{ .port }}, protocol: {{ .protocol | default "TCP" }}}
+  {{- end }}
 startupProbe:
   httpGet: {path: /ready, port: admin}
   periodSeconds: 1
@@ -82,21 +84,21 @@ livenessProbe:
 resources:
   {{- toYaml .Values.resources | nindent 2 }}
 securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  capabilities: {drop: [ALL]}
-  seccompProfile: {type: RuntimeDefault}
+  {{- toYaml .Values.securityContext | nindent 2 }}
 volumeMounts:
   - {name: goodgate-config, mountPath: /etc/goodgate, readOnly: true}
   - {name: goodgate-tmp, mountPath: /tmp}
+  {{- with .Values.volumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{- define "goodgate.volumes" -}}
 - name: goodgate-config
-  configMap: {name: {{ include "goodgate.name" . }}}
+  configMap: {name: {{ .Values.existingConfigMap | default (include "goodgate.name" .) }}}
 - name: goodgate-tmp
   emptyDir: {sizeLimit: 64Mi}
+{{- with .Values.volumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
