@@ -72,25 +72,27 @@ func (c *container) running(do func(), args ...string) {
 	}
 }
 
+// health does the image's health check, which must end with a code.
+func (c *container) health(want int) {
+	c.t.Helper()
+	cmd := c.command(c.t.Context(), imageSettings(c.t).Config.Healthcheck.Test[2:]...)
+	out, _ := cmd.CombinedOutput()
+	if got := cmd.ProcessState.ExitCode(); got != want {
+		c.t.Errorf("the health check ended with %d, want %d: %s", got, want, out)
+	}
+}
+
 func TestImageRuns(t *testing.T) {
 	c := unpack(t)
 	if c.process.User.UID != 65532 || c.process.Args[0] != "/goodgate" {
 		t.Errorf("the image runs %v as %+v", c.process.Args, c.process.User)
 	}
-	health := func(want int) {
-		t.Helper()
-		cmd := c.command(t.Context(), imageSettings(t).Config.Healthcheck.Test[2:]...)
-		out, _ := cmd.CombinedOutput()
-		if got := cmd.ProcessState.ExitCode(); got != want {
-			t.Errorf("the health check ended with %d, want %d: %s", got, want, out)
-		}
-	}
-	health(1)
+	c.health(1)
 	c.running(func() {
 		if status, body := get(page); status != 503 || !strings.Contains(body, "/etc/goodgate/goodgate.yaml") {
 			t.Errorf("without a configuration: %d %q", status, body)
 		}
-		health(0)
+		c.health(0)
 	})
 	startApp(t, "127.0.0.1:3000")
 	c.running(func() {

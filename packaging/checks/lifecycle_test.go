@@ -42,6 +42,13 @@ func nextDeb(t *testing.T, first string) string {
 	if *next != "" {
 		return released(t, *next, "goodgate_*_"+debArch(t)+".deb")
 	}
+	return altered(t, first, func(string) {})
+}
+
+// altered returns a package with a higher number, and with what edit does to the folder of
+// its content.
+func altered(t *testing.T, first string, edit func(content string)) string {
+	t.Helper()
 	dir := t.TempDir()
 	content := filepath.Join(dir, "content")
 	output(t, "dpkg-deb", "--raw-extract", first, content)
@@ -49,6 +56,7 @@ func nextDeb(t *testing.T, first string) string {
 	text, err := os.ReadFile(control)
 	must(t, err)
 	must(t, os.WriteFile(control, versionField.ReplaceAll(text, []byte("Version: 999.0-1")), 0o644))
+	edit(content)
 	second := filepath.Join(dir, "goodgate_next.deb")
 	output(t, "dpkg-deb", "-Znone", "--root-owner-group", "--build", content, second)
 	return second

@@ -96,12 +96,16 @@ func (s *system) supervise() {
 func (s *system) run(name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*bound)
 	defer cancel()
+	out, err := s.command(ctx, name, args...).CombinedOutput()
+	return string(out), err
+}
+
+func (s *system) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, "/usr/bin/env", append([]string{name}, args...)...) // looks for it inside
 	c.Dir = "/"
 	c.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive", "HOME=/root"}
 	c.SysProcAttr = &syscall.SysProcAttr{Chroot: s.root}
-	out, err := c.CombinedOutput()
-	return string(out), err
+	return c
 }
 
 // want runs a program in the system, which must succeed.

@@ -8,6 +8,11 @@ add_user() {
 	fi
 }
 
+# add_runtime_folder makes the folder of the admin socket, which the unit makes elsewhere.
+add_runtime_folder() {
+	[ -d /run/goodgate ] || install -d -o goodgate -g goodgate -m 0750 /run/goodgate
+}
+
 main_pid() { systemctl show --property MainPID --value goodgate.service; }
 
 # replace has the running process hand over to the new binary: no connection is refused,

@@ -16,6 +16,8 @@ configure | abort-upgrade | abort-deconfigure | abort-remove)
 		elif systemctl --quiet is-active goodgate.service; then
 			replace
 		fi
+	else
+		add_runtime_folder
 	fi
 	rm -f /run/goodgate.install
 	;;

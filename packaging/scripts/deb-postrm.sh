@@ -6,7 +6,7 @@ if [ "$1" = purge ]; then
 		deb-systemd-helper purge goodgate.service goodgate.socket >/dev/null || true
 		deb-systemd-helper unmask goodgate.service goodgate.socket >/dev/null || true
 	fi
-	rm -rf /var/lib/goodgate /var/log/goodgate
+	rm -rf /var/lib/goodgate /var/log/goodgate /run/goodgate
 	if getent passwd goodgate >/dev/null; then
 		userdel goodgate || true
 	fi

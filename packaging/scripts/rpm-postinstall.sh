@@ -6,4 +6,6 @@ if [ -d /run/systemd/system ]; then
 	elif systemctl --quiet is-active goodgate.service; then
 		replace
 	fi
+else
+	add_runtime_folder
 fi
