@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts.
 
 step() { printf '\n== %s\n' "$1"; }

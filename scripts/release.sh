@@ -41,4 +41,4 @@ else
 fi
 cd packaging
 go test -count=1 -timeout 20m ./checks -dist "$dist" -next "$temp/next"
-[ "$lower" = / ] || go test -count=1 -timeout 20m -run 'TestDeb' ./checks -dist "$dist" -next "$temp/next" -lower "$lower"
+[ "$lower" = / ] || go test -count=1 -timeout 20m -run 'Test(Deb|Conffile|Downgrade|Owners|WithoutSystemd)$' ./checks -dist "$dist" -next "$temp/next" -lower "$lower"

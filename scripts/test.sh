@@ -17,6 +17,11 @@ packages() {
   for os in darwin freebsd windows; do GOOS=$os go vet ./cmd/goodgate; done
   (cd packaging && go vet ./... && go fix -diff ./... && go mod tidy -diff)
   need lintian lintian
+  need shellcheck shellcheck
+  shellcheck --external-sources scripts/*.sh
+  for script in packaging/scripts/{deb,rpm,apk}-*.sh; do # as a package has them
+    { printf '#!/bin/sh\nset -e\n'; cat packaging/scripts/common.sh "$script"; } | shellcheck --exclude=SC2317 -
+  done
   step 'a package: made, installed, upgraded under load, removed'
   temp=$(mktemp -d)
   trap 'rm -rf "$temp"' EXIT
@@ -44,7 +49,10 @@ step 'go mod tidy'
 go mod tidy -diff
 step 'staticcheck'
 tool staticcheck ./...
-for script in scripts/*.sh packaging/scripts/*.sh packaging/checks/testdata/systemctl; do bash -n "$script"; done
+for script in scripts/*.sh; do bash -n "$script"; done
+for script in packaging/scripts/*.sh packaging/checks/testdata/systemctl; do sh -n "$script"; done
+step 'the minimal edition has the same metrics'
+go test -tags minimal ./internal/metrics
 step 'govulncheck'
 set +e
 tool govulncheck ./... >/tmp/goodgate-vuln.$$ 2>&1
@@ -59,7 +67,7 @@ rm -f /tmp/goodgate-vuln.$$
 
 if [ "${1:-}" = quick ]; then
   step 'tests, quick'
-  go test $(go list ./... | grep -v /e2e)
+  go list ./... | grep -v /e2e | xargs go test
   exit
 fi
 need nginx nginx
