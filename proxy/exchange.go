@@ -263,6 +263,9 @@ func (x *exchange) end() {
 	for _, observe := range x.proxy.opts.Observe {
 		observe(rec)
 	}
+	if rec.Split.Side > 0 && x.route.Split.Observe != nil {
+		x.route.Split.Observe(rec)
+	}
 	if x.trace != nil {
 		x.trace.End(rec)
 	}

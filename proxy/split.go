@@ -43,6 +43,9 @@ type Split struct {
 	// Spill sends requests to another side while the one that was chosen has no
 	// upstream available. Without it they wait, and fail, there.
 	Spill bool
+	// Observe is told of each of the route's requests when it has ended, as those of
+	// [Options.Observe] are; nil = nobody.
+	Observe func(*Record)
 
 	seeds []uint64
 }

@@ -41,6 +41,9 @@ func printStatus(out io.Writer, s *admin.Status) {
 	for _, g := range admin.Folded(s.Troubles) {
 		printTrouble(out, &g)
 	}
+	for i := range s.Splits {
+		printable.Fprintf(out, "route %s: %s\n", s.Splits[i].Route, s.Splits[i].Line)
+	}
 	for _, p := range s.Pools {
 		printable.Fprintf(out, "\npool %s (%s): %d of %s available, %d in flight, %d waiting\n",
 			p.Name, p.Policy, p.Available, count(len(p.Upstreams), "upstream"), p.InFlight, p.Waiting)

@@ -50,6 +50,7 @@ func (s *Server) endpoints() []Endpoint {
 	all = append(all, s.probeEndpoints()...)
 	all = append(all, s.lookEndpoints()...)
 	all = append(all, s.orderEndpoints()...)
+	all = append(all, s.splitEndpoints()...)
 	all = append(all, s.debugEndpoints()...)
 	return append(all, s.opts.More...)
 }

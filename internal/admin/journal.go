@@ -105,6 +105,16 @@ func (j *Journal) Deployed(pool, text string) {
 	j.line.note(Event{Time: time.Now(), Kind: evDeploy, Pool: pool, Text: text})
 }
 
+// Split is told when the weights of a route's split change. pool is the one that it is
+// about, and back says that it was the guard.
+func (j *Journal) Split(pool, text string, back bool) {
+	e := Event{Time: time.Now(), Kind: evSplit, Pool: pool, Text: text}
+	if back {
+		e.Kind = evSplitBack
+	}
+	j.line.note(e)
+}
+
 // LookedUp is told why a pool's upstreams could not be looked up; nil when they
 // can be again.
 func (j *Journal) LookedUp(pool string, err error) {

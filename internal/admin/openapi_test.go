@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/goodgate/goodgate/internal/split"
 	"github.com/goodgate/goodgate/proxy"
 	"github.com/goodgate/goodgate/reason"
 )
@@ -25,23 +27,27 @@ type asked struct {
 
 // examples has requests for every endpoint: each success and some of what it refuses.
 var examples = map[string][]asked{
-	livePattern:                {{"/live", "", 200}},
-	readyPattern:               {{"/ready", "", 200}},
-	indexPattern:               {{"/", "", 200}},
-	pagePattern:                {{"/page/overview.js", "", 200}, {"/page/none.js", "", 404}},
-	"GET /v1/status":           {{"/v1/status", "", 200}},
-	"GET /v1/pools":            {{"/v1/pools", "", 200}},
-	"GET /v1/pools/{pool}":     {{"/v1/pools/app", "", 200}, {"/v1/pools/none", "", 404}},
-	"GET /v1/overview":         {{"/v1/overview", "", 200}},
-	"GET /v1/overview/{pool}":  {{"/v1/overview/app", "", 200}, {"/v1/overview/app?from=x", "", 400}, {"/v1/overview/none", "", 404}},
-	"GET /v1/timeline":         {{"/v1/timeline", "", 200}},
-	"GET /v1/wiring":           {{"/v1/wiring", "", 200}},
-	"GET /v1/config":           {{"/v1/config", "", 200}},
-	"GET /v1/requests":         {{"/v1/requests", "", 200}},
-	"GET /v1/requests/{id}":    {{"/v1/requests/broken", "", 200}, {"/v1/requests/none", "", 404}},
-	"GET /v1/events":           nil, // it never ends: see TestEvents
-	"GET /v1/openapi.json":     {{"/v1/openapi.json", "", 200}},
-	"POST /v1/upstreams":       {{"/v1/upstreams", `{"upstream":"10.0.0.1:80","state":"drain","weight":3}`, 200}, {"/v1/upstreams", `{"x":1}`, 400}, {"/v1/upstreams", `{"upstream":"b:1"}`, 404}},
+	livePattern:               {{"/live", "", 200}},
+	readyPattern:              {{"/ready", "", 200}},
+	indexPattern:              {{"/", "", 200}},
+	pagePattern:               {{"/page/overview.js", "", 200}, {"/page/none.js", "", 404}},
+	"GET /v1/status":          {{"/v1/status", "", 200}},
+	"GET /v1/pools":           {{"/v1/pools", "", 200}},
+	"GET /v1/pools/{pool}":    {{"/v1/pools/app", "", 200}, {"/v1/pools/none", "", 404}},
+	"GET /v1/overview":        {{"/v1/overview", "", 200}},
+	"GET /v1/overview/{pool}": {{"/v1/overview/app", "", 200}, {"/v1/overview/app?from=x", "", 400}, {"/v1/overview/none", "", 404}},
+	"GET /v1/timeline":        {{"/v1/timeline", "", 200}},
+	"GET /v1/wiring":          {{"/v1/wiring", "", 200}},
+	"GET /v1/config":          {{"/v1/config", "", 200}},
+	"GET /v1/requests":        {{"/v1/requests", "", 200}},
+	"GET /v1/requests/{id}":   {{"/v1/requests/broken", "", 200}, {"/v1/requests/none", "", 404}},
+	"GET /v1/events":          nil, // it never ends: see TestEvents
+	"GET /v1/openapi.json":    {{"/v1/openapi.json", "", 200}},
+	"POST /v1/upstreams":      {{"/v1/upstreams", `{"upstream":"10.0.0.1:80","state":"drain","weight":3}`, 200}, {"/v1/upstreams", `{"x":1}`, 400}, {"/v1/upstreams", `{"upstream":"b:1"}`, 404}},
+	"GET /v1/splits":          {{"/v1/splits", "", 200}},
+	"GET /v1/splits/{route}":  {{"/v1/splits/shop", "", 200}, {"/v1/splits/none", "", 404}},
+	"POST /v1/splits/{route}": {{"/v1/splits/shop", `{"weights":{"v2":10},"why":"more","for":"2h"}`, 200}, {"/v1/splits/shop", `{"reset":true}`, 200}, {"/v1/splits/shop", `{}`, 400},
+		{"/v1/splits/shop", `{"reset":true,"for":"-1s"}`, 400}, {"/v1/splits/none", `{"weights":{"v2":10}}`, 404}, {"/v1/splits/shop", `{"weights":{"v3":1}}`, 400}, {"/v1/splits/shop", `{"weights":{"v2":99}}`, 409}},
 	"POST /v1/reload":          {{"/v1/reload", "", 200}},
 	"POST /v1/drain":           {{"/v1/drain", "", 202}},
 	"GET /debug/pprof/":        {{"/debug/pprof/heap", "", 200}},
@@ -53,7 +59,7 @@ var examples = map[string][]asked{
 
 // TestOpenAPI: every endpoint is described, and what it answers is as described.
 func TestOpenAPI(t *testing.T) {
-	_, s := newTest(t, Options{Journal: NewJournal("1")})
+	_, s := newTest(t, Options{Journal: NewJournal("1"), Splits: fakeSplits{split.New(split.Options{Route: "shop", Pools: []string{"v1", "v2"}, Weights: []float64{95, 5}, Schedule: []split.Step{{After: time.Hour, Side: 1, Share: 1}}}, time.Now())}})
 	s.opts.Requests.Observe(broken())
 	s.opts.Tally.Observe(broken())
 	doc := described(t, s)
@@ -72,6 +78,26 @@ func TestOpenAPI(t *testing.T) {
 		t.Errorf("%d examples, %d endpoints: %v", len(examples), len(endpoints), slices.Sorted(maps.Keys(examples)))
 	}
 }
+
+// fakeSplits has one split, of which nothing can be changed that is above 50 percent.
+type fakeSplits struct{ *split.Split }
+
+func (f fakeSplits) SplitReports() []split.Report { return []split.Report{f.Report(time.Now())} }
+
+func (f fakeSplits) OrderSplit(route string, o split.Order, _ time.Duration) error {
+	full, err := f.Full(o.Weights)
+	switch {
+	case route != "shop":
+		return ErrNoSplit
+	case err != nil:
+		return err
+	case full["v2"] > 50:
+		return errors.New("nothing can be changed now")
+	}
+	return f.Apply(&split.Order{Weights: full, By: o.By, Why: o.Why, At: time.Now()})
+}
+
+func (f fakeSplits) ResetSplit(string, string, string) error { return f.Apply(nil) }
 
 // TestOpenAPIIsStrict: the check sees what differs from the description.
 func TestOpenAPIIsStrict(t *testing.T) {

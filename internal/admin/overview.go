@@ -9,16 +9,18 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/printable"
+	"github.com/goodgate/goodgate/internal/split"
 )
 
 // Overview is what the dashboard's first screen shows: a line for each pool, and
 // little more than a hundred bytes for each line.
 type Overview struct {
 	Gate
-	Troubles []Group    `json:"troubles"` // the worst first, alike ones as one
-	Pools    []PoolLine `json:"pools"`
-	Failures []Failure  `json:"failures"` // the latest, at most three alike
-	Events   []Event    `json:"events"`   // the latest
+	Troubles []Group        `json:"troubles"` // the worst first, alike ones as one
+	Pools    []PoolLine     `json:"pools"`
+	Failures []Failure      `json:"failures"`         // the latest, at most three alike
+	Events   []Event        `json:"events"`           // the latest
+	Splits   []split.Report `json:"splits,omitempty"` // of routes, by their names
 }
 
 // Gate is what the dashboard says of goodgate on every screen.
@@ -85,7 +87,7 @@ func (s *Server) overview() *Overview {
 	all := s.status()
 	out := &Overview{
 		Gate: s.gate(all), Troubles: grouped(all.Troubles), Pools: make([]PoolLine, len(all.Pools)), Failures: briefly(all.Failures),
-		Events: s.opts.Journal.line.of("", overviewEvents),
+		Events: s.opts.Journal.line.of("", overviewEvents), Splits: all.Splits,
 	}
 	byPool := map[string][]Trouble{}
 	for _, t := range all.Troubles {

@@ -57,6 +57,7 @@ type Options struct {
 	Tally    *Tally
 	Journal  *Journal      // nil = an empty one
 	Wiring   func() Wiring // how requests come in; nil = not known
+	Splits   Splits        // nil = there are none
 	// Token is what requests must bring as "Authorization: Bearer"; empty = none
 	// is asked for, which is for listeners that only this machine reaches.
 	Token string

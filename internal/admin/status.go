@@ -9,20 +9,22 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/situation"
+	"github.com/goodgate/goodgate/internal/split"
 	"github.com/goodgate/goodgate/proxy"
 )
 
 // Status is all that is known at a moment. It is the body of /v1/status and of
 // each event of /v1/events.
 type Status struct {
-	Version  string      `json:"version"`
-	PID      int         `json:"pid"`
-	Now      time.Time   `json:"now"`
-	State    string      `json:"state"` // serving or draining
-	Config   ConfigState `json:"config"`
-	Pools    []Pool      `json:"pools"`
-	Troubles []Trouble   `json:"troubles"` // what is wrong, the worst first
-	Failures []*Request  `json:"failures"` // the latest, the last one first
+	Version  string         `json:"version"`
+	PID      int            `json:"pid"`
+	Now      time.Time      `json:"now"`
+	State    string         `json:"state"` // serving or draining
+	Config   ConfigState    `json:"config"`
+	Pools    []Pool         `json:"pools"`
+	Troubles []Trouble      `json:"troubles"`         // what is wrong, the worst first
+	Failures []*Request     `json:"failures"`         // the latest, the last one first
+	Splits   []split.Report `json:"splits,omitempty"` // of routes, by their names
 }
 
 // ConfigState says how current the configuration is.
@@ -117,7 +119,7 @@ func (s *Server) status() *Status { return s.statusOf(s.pools()) }
 func (s *Server) statusOf(pools []Pool) *Status {
 	out := &Status{
 		Version: s.opts.Version, PID: os.Getpid(), Now: time.Now(), State: "serving",
-		Config: s.opts.Control.ConfigState(), Pools: pools, Failures: s.opts.Requests.Varied(latestFailures),
+		Config: s.opts.Control.ConfigState(), Pools: pools, Failures: s.opts.Requests.Varied(latestFailures), Splits: s.splitReports(),
 	}
 	out.Troubles = s.troubles(out)
 	if s.opts.Control.Draining() {

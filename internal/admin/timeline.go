@@ -39,14 +39,16 @@ const (
 	evReload       = "reload"
 	evConfigFailed = "config_failed"
 	evCertificate  = "certificate"
-	evFound        = "found"   // discovery brought upstreams
-	evGone         = "gone"    // discovery no longer has upstreams
-	evLookup       = "lookup"  // discovery failed
-	evSlow         = "slow"    // an upstream is slower than the others
-	evSteady       = "steady"  // it no longer is
-	evAlike        = "alike"   // most upstreams fail alike
-	evUnalike      = "unalike" // they no longer do
-	evDeploy       = "deploy"  // a deploy went on to its next stage
+	evFound        = "found"      // discovery brought upstreams
+	evGone         = "gone"       // discovery no longer has upstreams
+	evLookup       = "lookup"     // discovery failed
+	evSlow         = "slow"       // an upstream is slower than the others
+	evSteady       = "steady"     // it no longer is
+	evAlike        = "alike"      // most upstreams fail alike
+	evUnalike      = "unalike"    // they no longer do
+	evSplit        = "split"      // the weights of a route's split have changed
+	evSplitBack    = "split_back" // the guard of a split has sent everything back to its first pool
+	evDeploy       = "deploy"     // a deploy went on to its next stage
 )
 
 // States of an upstream, in one word.

@@ -1,6 +1,8 @@
 package assemble
 
 import (
+	"github.com/goodgate/goodgate/internal/split"
+	"github.com/goodgate/goodgate/internal/verdict"
 	"slices"
 
 	"github.com/goodgate/goodgate/internal/config"
@@ -27,6 +29,24 @@ func newSplit(all *config.Config, c *config.Split, pools map[string]*proxy.Pool)
 		s.Override = &proxy.Override{Header: o.Header, Cookie: o.Cookie, Clients: slices.Clone(o.Clients)}
 	}
 	return s
+}
+
+// Split returns what a route's split goes by while goodgate runs.
+func Split(r config.Route) split.Options {
+	c := r.Split
+	o := split.Options{
+		Route: r.Name, Pools: r.Pools(), Weights: Weights(c),
+		Guard: c.Guard.Enabled, Enough: c.Guard.MinRequests, Grace: c.Guard.Grace,
+		Tolerate: verdict.Options{Errors: float64(c.Guard.Errors), Latency: float64(c.Guard.Latency)},
+	}
+	for _, step := range c.Schedule {
+		side := len(o.Pools) - 1
+		if step.Pool != "" {
+			side = slices.Index(o.Pools, step.Pool)
+		}
+		o.Schedule = append(o.Schedule, split.Step{After: step.After, Side: side, Share: float64(step.Share)})
+	}
+	return o
 }
 
 // Weights are those of a split in the file, in the order of its pools.

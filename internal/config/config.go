@@ -178,7 +178,7 @@ type Events struct {
 type Webhook struct {
 	URL     string   `yaml:"url" default:"" format:"endpoint" help:"Where events are sent by POST, such as https://ops.example.com/goodgate; empty sends none."`
 	Secret  Secret   `yaml:"secret" default:"" help:"Signs each event (Goodgate-Signature), at least 16 bytes; empty signs none."`
-	On      []string `yaml:"on" default:"[upstream, floor, saturation, reload]" enum:"upstream|floor|saturation|reload" help:"Which events: an upstream goes down or comes back, a pool has fewer upstreams than its floor, more is asked of it than it can do, the configuration could not be reloaded."`
+	On      []string `yaml:"on" default:"[upstream, floor, saturation, reload, split]" enum:"upstream|floor|saturation|reload|split" help:"Which events: an upstream goes down or comes back, a pool has fewer upstreams than its floor, more is asked of it than it can do, the configuration could not be reloaded, the guard of a split has sent everything back to its first pool."`
 	Floor   Ratio    `yaml:"floor" default:"50%" min:"0%" max:"100%" help:"Share of a pool's upstreams that should be available."`
 	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one try; an event is tried seven times."`
 }

@@ -93,6 +93,7 @@ type present struct {
 	traces  *traces      // nil = off
 	files   contents
 	limits  []*proxy.Limits // of the routes
+	splits  splits
 }
 
 // keptShare is the part of the file descriptors that probes may keep connections
@@ -124,18 +125,21 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
+	first := &present{config: new(config.Config)}
+	next.splits = g.planSplits(c, options.Routes, first)
 	p, err := proxy.New(options)
 	if err != nil {
 		return nil, err
 	}
 	g.live.Store(p)
-	first := &present{config: new(config.Config)}
-	g.current.Store(&present{config: c, pools: next.pools, traces: next.traces, files: assemble.Contents(c), limits: first.keepLimits(c, options.Routes)})
+	g.current.Store(&present{config: c, splits: next.splits, pools: next.pools, traces: next.traces, files: assemble.Contents(c), limits: first.keepLimits(c, options.Routes)})
+	g.changes.Follow(g.followSplits)
 	g.reloads.state.Loaded = time.Now()
 	if m := o.Metrics; m != nil {
 		m.SetPools(g.Pools)
 		m.SetSources(g.sourceCounts)
 		m.SetCertificates(g.certificates)
+		m.SetSplits(g.splitReports)
 		m.ConfigLoaded(fingerprint(c), g.reloads.state.Loaded)
 	}
 	return g, nil
@@ -218,6 +222,8 @@ func (g *Gate) open(background context.Context) error {
 	before.traces.start()
 	g.tasks.Go(func() { g.journal.Run(background, g.shownPools) })
 	g.tasks.Go(func() { g.changes.Run(background) })
+	g.overruleSplits(before.splits)
+	g.tasks.Go(func() { g.runSplits(background) })
 	g.tasks.Go(func() { g.events.run(background, g.Pools) })
 	all := slices.Collect(maps.Values(before.pools))
 	for _, p := range all {
@@ -230,7 +236,7 @@ func (g *Gate) open(background context.Context) error {
 	for _, s := range next.servers {
 		g.serve(s)
 	}
-	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, traces: before.traces, files: before.files, limits: before.limits})
+	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, traces: before.traces, files: before.files, limits: before.limits, splits: before.splits})
 	g.replaceAdmin(nil, next.admin, config.Shutdown{}, nil)
 	g.settle(next.servers)
 	return nil

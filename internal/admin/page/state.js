@@ -65,6 +65,8 @@ const events = {
   steady: { word: "No longer slow", shape: "check", level: "good" },
   alike: { word: "Most fail alike", shape: "triangle", level: "warn" },
   deploy: { word: "Deploy", shape: "diamond", level: "note" },
+  split: { word: "Split changed", shape: "diamond", level: "note" },
+  split_back: { word: "Split went back", shape: "triangle", level: "warn" },
   unalike: { word: "No longer fail alike", shape: "check", level: "good" },
   available: { word: "Up", shape: "check", level: "good" },
 };

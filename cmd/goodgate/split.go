@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/printable"
+	"github.com/goodgate/goodgate/internal/split"
+)
+
+func newSplit() *cobra.Command {
+	var o admin.SplitOrder
+	var bound time.Duration
+	c := asking(&cobra.Command{
+		Use:   "split [ROUTE [POOL=WEIGHT ...]]",
+		Short: "Show how a route is split between pools, or change it",
+		Long: `Show how routes are split between pools, what is known of each pool, and what comes
+next. With POOL=WEIGHT, change the weights: of all pools, they are taken as they are; of
+fewer, each is the share of all in percent, and the others divide the rest as they do.
+
+An order stops the schedule and ends what the guard has decided. It holds until --reset,
+until --for has passed, or until the file says something else of the split.`,
+		Example: `  goodgate split
+  goodgate split shop
+  goodgate split shop v2=25
+  goodgate split shop --reset`,
+		ValidArgsFunction: completing(splitRoutes),
+	}, func(ctx context.Context, q *question) error {
+		if bound > 0 {
+			o.For = bound.String()
+		}
+		switch {
+		case len(q.args) == 0 && (o.Reset || o.For != ""):
+			return errors.New("which route? goodgate split lists those that are split")
+		case len(q.args) > 1 && o.Reset:
+			return errors.New("--reset goes by the file again, and takes no weights")
+		case len(q.args) == 0:
+			return showSplits(ctx, q, "/v1/splits")
+		}
+		path := "/v1/splits/" + url.PathEscape(q.args[0])
+		if len(q.args) == 1 && !o.Reset {
+			return showSplit(q, func(answer *json.RawMessage) error { return q.Get(ctx, path, answer) })
+		}
+		var err error
+		if o.Weights, err = weights(q.args[1:]); err != nil {
+			return err
+		}
+		return showSplit(q, func(answer *json.RawMessage) error { return q.Post(ctx, path, o, answer) })
+	})
+	c.Flags().BoolVar(&o.Reset, "reset", false, "go by the file again, from the beginning of its schedule")
+	c.Flags().StringVar(&o.Why, "why", "", "why, for the log and the list of changes")
+	c.Flags().DurationVar(&bound, "for", 0, "how long, such as 2h; then the file holds again")
+	return c
+}
+
+// splitRoutes are the names of the routes that are split.
+func splitRoutes(s *admin.Status) (names []string) {
+	for _, r := range s.Splits {
+		names = append(names, r.Route)
+	}
+	return names
+}
+
+// weights reads POOL=WEIGHT; a percent sign may follow.
+func weights(args []string) (map[string]float64, error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	all := map[string]float64{}
+	for _, arg := range args {
+		pool, text, ok := strings.Cut(arg, "=")
+		w, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
+		if !ok || err != nil {
+			return nil, fmt.Errorf("found %q: expected POOL=WEIGHT, such as v2=10", arg)
+		}
+		all[pool] = w
+	}
+	return all, nil
+}
+
+func showSplits(ctx context.Context, q *question, path string) error {
+	var answer json.RawMessage
+	if err := q.Get(ctx, path, &answer); err != nil {
+		return err
+	}
+	var list []split.Report
+	return q.print(answer, &list, func() {
+		for i := range list {
+			printSplit(q.out, &list[i])
+		}
+		if len(list) == 0 {
+			printable.Fprintln(q.out, "no route is split")
+		}
+	})
+}
+
+func showSplit(q *question, ask func(*json.RawMessage) error) error {
+	var answer json.RawMessage
+	if err := ask(&answer); err != nil {
+		return err
+	}
+	var r split.Report
+	return q.print(answer, &r, func() { printSplit(q.out, &r) })
+}
+
+func printSplit(out io.Writer, r *split.Report) {
+	printable.Fprintf(out, "route %s: %s\n", r.Route, r.Line)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	printable.Fprintf(w, "  POOL\tSHARE\tREQUESTS\tFAILED\tLATENCY\tVERDICT\n")
+	for i, side := range r.Sides {
+		latency, says := "-", side.Verdict.String()
+		if side.LatencyMS > 0 {
+			latency = fmt.Sprintf("%.1f ms", side.LatencyMS)
+		}
+		if i == 0 {
+			says = "-"
+		}
+		printable.Fprintf(w, "  %s\t%.3g %%\t%d\t%d\t%s\t%s\n", side.Pool, side.Share*100, side.Requests, side.Failed, latency, says)
+	}
+	w.Flush()
+	for _, side := range r.Sides {
+		if side.Because != "" {
+			printable.Fprintf(out, "  %s\n", side.Because)
+		}
+	}
+	if r.Standing == split.Guarded {
+		printable.Fprintf(out, "  goodgate split %s --reset begins anew; weights do so, too\n", r.Route)
+	}
+	if n := r.Next; n != nil {
+		printable.Fprintf(out, "  next: %s gets %.3g %% at %s", n.Pool, n.Share*100, n.At.Local().Format(time.TimeOnly))
+		if n.Waits != "" {
+			printable.Fprintf(out, "; it waits %s", n.Waits)
+		}
+		printable.Fprintf(out, "\n")
+	}
+}

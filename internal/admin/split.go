@@ -1,0 +1,113 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/split"
+)
+
+// Splits is what the API needs of the splits of routes. It is safe for concurrent
+// use.
+type Splits interface {
+	// SplitReports returns those of this moment, by the names of their routes.
+	SplitReports() []split.Report
+	// OrderSplit changes the weights of a route's split, for some time; 0 = until it is
+	// reset.
+	OrderSplit(route string, o split.Order, d time.Duration) error
+	// ResetSplit goes by the file again, from the beginning of the schedule.
+	ResetSplit(route, by, why string) error
+}
+
+// ErrNoSplit is the error for a route that is not split.
+var ErrNoSplit = errors.New("no route of this name is split")
+
+// SplitOrder is the body of POST /v1/splits/{route}: either Weights or Reset.
+type SplitOrder struct {
+	// Weights by pool. Those of all pools are taken as they are; of fewer, each is the
+	// share of all in percent, and the others divide the rest as they do.
+	Weights map[string]float64 `json:"weights,omitempty"`
+	Reset   bool               `json:"reset,omitempty"` // go by the file again, from the beginning of its schedule
+	Why     string             `json:"why,omitempty"`
+	For     string             `json:"for,omitempty"` // how long, such as 2h; empty = until it is reset
+}
+
+func (s *Server) splitEndpoints() []Endpoint {
+	return []Endpoint{
+		{Pattern: "GET /v1/splits", Answers: []split.Report{}, Handler: s.allSplits, Does: "Routes that are split between pools: shares, verdicts, and what comes next."},
+		{Pattern: "GET /v1/splits/{route}", Answers: split.Report{}, Handler: s.oneSplit, Refuses: []int{404}, Does: "The split of one route."},
+		{Pattern: "POST /v1/splits/{route}", Takes: SplitOrder{}, Answers: split.Report{}, Handler: s.orderSplit, Refuses: []int{400, 404, 409}, Does: "Changes the weights of a split, or goes by the file again."},
+	}
+}
+
+func (s *Server) splitReports() []split.Report {
+	if s.opts.Splits == nil {
+		return nil
+	}
+	return s.opts.Splits.SplitReports()
+}
+
+func (s *Server) allSplits(w http.ResponseWriter, _ *http.Request) {
+	reply(w, 200, append([]split.Report{}, s.splitReports()...))
+}
+
+func (s *Server) oneSplit(w http.ResponseWriter, r *http.Request) {
+	s.tellSplit(w, r.PathValue("route"))
+}
+
+func (s *Server) tellSplit(w http.ResponseWriter, route string) {
+	list := s.splitReports()
+	i := slices.IndexFunc(list, func(r split.Report) bool { return r.Route == route })
+	if i < 0 {
+		refuse(w, 404, ErrNoSplit.Error())
+		return
+	}
+	reply(w, 200, list[i])
+}
+
+func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
+	var o SplitOrder
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&o); err != nil {
+		refuse(w, 400, "the body is no order: "+err.Error())
+		return
+	}
+	bound, err := time.Duration(0), error(nil)
+	if o.For != "" {
+		bound, err = time.ParseDuration(o.For)
+	}
+	switch {
+	case err != nil || bound < 0 || o.For != "" && bound == 0:
+		refuse(w, 400, "for "+o.For+": it is a duration, such as 2h")
+		return
+	case o.Reset == (len(o.Weights) > 0):
+		refuse(w, 400, "the order needs either weights or reset")
+		return
+	case s.opts.Splits == nil:
+		refuse(w, 404, ErrNoSplit.Error())
+		return
+	}
+	route := r.PathValue("route")
+	if o.Reset {
+		err = s.opts.Splits.ResetSplit(route, author(r), o.Why)
+	} else {
+		err = s.opts.Splits.OrderSplit(route, split.Order{Weights: o.Weights, By: author(r), Why: o.Why}, bound)
+	}
+	switch {
+	case errors.Is(err, ErrNoSplit):
+		refuse(w, 404, err.Error())
+	case errors.Is(err, split.ErrWeights):
+		refuse(w, 400, err.Error())
+	case err != nil:
+		refuse(w, 409, err.Error())
+	default:
+		s.tellSplit(w, route)
+	}
+}
+
+// author is who gives an order by the API.
+func author(*http.Request) string { return "admin API" }

@@ -1,0 +1,136 @@
+package split
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/verdict"
+	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
+)
+
+// sums are the requests of a side since the weights changed.
+type sums struct {
+	requests, failed int
+	latency          time.Duration // of all with an answer
+	answered         int
+}
+
+// Observe counts a request of the route that has ended.
+//
+// It is laid at the side that it was meant for. Failures that another pool or an
+// older answer hid from the client count too: they are what the guard is for.
+// Requests that testers sent to a side by an override are no evidence, nor are
+// those that their clients broke off.
+func (s *Split) Observe(r *proxy.Record) {
+	side := r.Split.Side - 1
+	if r.Split.Chosen || side < 0 || side >= len(s.opts.Pools) || r.Reason.Fault() == reason.FaultClient {
+		return
+	}
+	now := r.Start.Add(r.Duration)
+	result := verdict.Result{Side: side, Client: r.Split.Client, Failed: failed(r), Latency: latency(r)}
+	s.mu.Lock()
+	result.Untimed = now.Sub(s.since) < s.opts.Grace
+	sum := &s.sides[side]
+	sum.requests++
+	if result.Failed {
+		sum.failed++
+	}
+	if result.Latency > 0 {
+		sum.answered++
+		sum.latency += result.Latency
+	}
+	s.mu.Unlock()
+	s.requests.Add(result, now)
+}
+
+// failed reports whether an application, or its absence, failed a request.
+func failed(r *proxy.Record) bool {
+	return r.Status >= 500 || r.Reason != reason.None || r.Fallback != "" || r.Absorbed == reason.ByStale || r.Split.Spilled
+}
+
+// latency is the time from the request to the header of its answer, 0 without one.
+// What comes after is as long as the client makes it.
+func latency(r *proxy.Record) time.Duration {
+	if n := len(r.Attempts); n > 0 && r.Attempts[n-1].Status != 0 {
+		return r.Attempts[n-1].After + r.Attempts[n-1].Took
+	}
+	return 0
+}
+
+// Tick judges the last second, and returns the order that follows from it, nil
+// without one. It is called once a second.
+func (s *Split) Tick(now time.Time) *Order {
+	block := s.requests.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, j := range s.judges {
+		j.Add(verdict.Block{A: block[0], B: block[i+1]})
+	}
+	if s.standing == Guarded {
+		return nil
+	}
+	worse := 0
+	for i := range s.judges {
+		if w, _ := s.judges[i].Verdict(); w == verdict.Worse && s.live.Get()[i+1] > 0 {
+			worse = i + 1
+			break
+		}
+	}
+	switch {
+	case worse > 0 && s.opts.Guard:
+		return &Order{Weights: s.back(), By: ByGuard, Why: s.why(worse), At: now}
+	case worse > 0:
+		return nil // no step follows
+	}
+	return s.next(now)
+}
+
+// next returns the step of the schedule that is due.
+func (s *Split) next(now time.Time) *Order {
+	if s.standing == Ordered || s.step >= len(s.opts.Schedule) {
+		return nil
+	}
+	step := s.opts.Schedule[s.step]
+	if now.Sub(s.since) < step.After {
+		return nil
+	}
+	present := s.live.Get()
+	if s.opts.Guard {
+		for i, sum := range s.sides {
+			if present[i] > 0 && sum.requests < s.opts.Enough {
+				return nil
+			}
+		}
+	}
+	o := &Order{Weights: map[string]float64{}, By: BySchedule, At: now,
+		Why: fmt.Sprintf("step %d of %d: %s gets %g %%", s.step+1, len(s.opts.Schedule), s.opts.Pools[step.Side], step.Share*100)}
+	for i, w := range shared(present, step.Side, step.Share) {
+		o.Weights[s.opts.Pools[i]] = w
+	}
+	return o
+}
+
+// why says what a side is worse in, with what was counted.
+func (s *Split) why(side int) string {
+	_, cause := s.judges[side-1].Verdict()
+	a, b := s.judges[side-1].Seen()
+	first, other := s.opts.Pools[0], s.opts.Pools[side]
+	if cause == verdict.Errors {
+		return fmt.Sprintf("%s fails more than %s: %s, beside %s", other, first, parts(b.Errors, b.Requests, "requests"), parts(a.Errors, a.Requests, "requests"))
+	}
+	slowA, slowB, of := a.Slow, b.Slow, "the median"
+	if cause == verdict.Tail {
+		slowA, slowB, of = a.VerySlow, b.VerySlow, "the 95th percentile"
+	}
+	return fmt.Sprintf("%s is slower than %s: %s take longer than %s of %s and %g %%; of %s itself, %s are longer than it",
+		other, first, parts(slowB, b.Timed, "answers"), of, first, s.opts.Tolerate.Latency*100, first, parts(slowA, a.Timed, "answers"))
+}
+
+func parts(n, of int, what string) string {
+	share := 0.0
+	if of > 0 {
+		share = float64(n) / float64(of) * 100
+	}
+	return fmt.Sprintf("%d of %d %s (%.2g %%)", n, of, what, share)
+}

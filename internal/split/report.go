@@ -1,0 +1,101 @@
+package split
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/verdict"
+)
+
+// Report is what is known of a split.
+type Report struct {
+	Route    string    `json:"route"`
+	Standing Standing  `json:"standing"`
+	Since    time.Time `json:"since"`         // of the weights
+	By       string    `json:"by,omitempty"`  // whose order the weights are; empty when the file declares them
+	Why      string    `json:"why,omitempty"` // of the order
+	Guard    bool      `json:"guard"`         // whether it goes back by itself
+	Next     *Next     `json:"next,omitempty"`
+	Sides    []Side    `json:"sides"`
+	Line     string    `json:"line"` // the whole in words
+}
+
+// Next is the step of the schedule that comes next.
+type Next struct {
+	Pool  string    `json:"pool"`
+	Share float64   `json:"share"` // of 1
+	At    time.Time `json:"at"`    // at the earliest
+	Waits string    `json:"waits,omitempty"`
+}
+
+// Side is what is known of a pool of a split. What it counts is since the weights
+// changed.
+type Side struct {
+	Pool      string       `json:"pool"`
+	Share     float64      `json:"share"` // of 1
+	Requests  int          `json:"requests"`
+	Failed    int          `json:"failed"`
+	LatencyMS float64      `json:"latency_ms"`        // mean time to an answer; 0 = not known
+	Verdict   verdict.Word `json:"verdict"`           // beside the first side, whose own is unknown
+	Because   string       `json:"because,omitempty"` // what it is worse in
+}
+
+// Report returns what is known at a moment.
+func (s *Split) Report(now time.Time) Report {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	weights := s.live.Get()
+	r := Report{Route: s.opts.Route, Standing: s.standing, Since: s.since, By: s.order.By, Why: s.order.Why, Guard: s.opts.Guard, Next: s.coming(now)}
+	for i, pool := range s.opts.Pools {
+		side := Side{Pool: pool, Share: weights[i] / sum(weights), Requests: s.sides[i].requests, Failed: s.sides[i].failed}
+		if n := s.sides[i].answered; n > 0 {
+			side.LatencyMS = float64((s.sides[i].latency / time.Duration(n)).Microseconds()) / 1000
+		}
+		if i > 0 {
+			if side.Verdict, _ = s.judges[i-1].Verdict(); side.Verdict == verdict.Worse {
+				side.Because = s.why(i)
+			}
+		}
+		r.Sides = append(r.Sides, side)
+	}
+	r.Line = r.line()
+	return r
+}
+
+// coming returns the step that comes next, nil without one.
+func (s *Split) coming(now time.Time) *Next {
+	if s.standing == Ordered || s.standing == Guarded || s.step >= len(s.opts.Schedule) {
+		return nil
+	}
+	step := s.opts.Schedule[s.step]
+	n := &Next{Pool: s.opts.Pools[step.Side], Share: step.Share, At: s.since.Add(step.After)}
+	if !now.Before(n.At) {
+		n.Waits = fmt.Sprintf("for %d requests of each pool, or because one is worse", s.opts.Enough)
+	}
+	return n
+}
+
+// line says it in words.
+func (r *Report) line() string {
+	var shares, verdicts []string
+	for i, side := range r.Sides {
+		shares = append(shares, fmt.Sprintf("%s %.3g %%", side.Pool, side.Share*100))
+		if i > 0 && side.Share > 0 {
+			verdicts = append(verdicts, fmt.Sprintf("%s is %s", side.Pool, side.Verdict))
+		}
+	}
+	text := strings.Join(shares, ", ")
+	if len(verdicts) > 0 {
+		text += "; " + strings.Join(verdicts, ", ")
+	}
+	switch r.Standing {
+	case Guarded:
+		text += "; the guard has sent everything back to " + r.Sides[0].Pool + ": " + r.Why
+	case Ordered:
+		text += "; ordered by " + r.By
+	case Stepped:
+		text += "; " + r.Why
+	}
+	return text
+}

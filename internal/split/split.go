@@ -1,0 +1,286 @@
+package split
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/verdict"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// Standing is why the weights are what they are.
+type Standing string
+
+const (
+	Declared Standing = "declared" // the file says so
+	Stepped  Standing = "stepped"  // the schedule has taken a step
+	Ordered  Standing = "ordered"  // an operator has said so
+	Guarded  Standing = "guarded"  // the guard has sent everything back to the first pool
+)
+
+// Who gives orders, beside operators.
+const (
+	BySchedule = "split schedule"
+	ByGuard    = "split guard"
+)
+
+// Step changes the share of one pool.
+type Step struct {
+	After time.Duration // since the step before, or since the split began
+	Side  int
+	Share float64 // of all; the others divide the rest as they did
+}
+
+// Options are what the configuration says of a split.
+type Options struct {
+	Route    string
+	Pools    []string // two at least; the others are compared with the first
+	Weights  []float64
+	Schedule []Step
+	Guard    bool // whether it goes back by itself
+	Tolerate verdict.Options
+	Enough   int           // requests of a pool, before the schedule takes the next step
+	Grace    time.Duration // without a comparison of latency after the weights have changed
+}
+
+// Order is a change of the weights.
+type Order struct {
+	Weights map[string]float64 // of each pool
+	By      string             // ByGuard, BySchedule, or an operator
+	Why     string
+	At      time.Time
+}
+
+// Split is the split of a route. Use New.
+type Split struct {
+	opts Options
+	live *proxy.Weights
+
+	requests *verdict.Collector
+
+	mu       sync.Mutex // protects the fields below
+	standing Standing
+	order    Order // in force; without weights when declared
+	step     int   // of the schedule that was taken last; 0 = none
+	since    time.Time
+	judges   []*verdict.Judge // of the sides but the first
+	sides    []sums
+}
+
+// New returns a split as the file declares it.
+func New(o Options, now time.Time) *Split {
+	s := &Split{opts: o, live: proxy.NewWeights(o.Weights), requests: verdict.NewCollector(len(o.Pools), o.Tolerate)}
+	s.begin()
+	s.declare(now)
+	return s
+}
+
+// Route returns the name of the route.
+func (s *Split) Route() string { return s.opts.Route }
+
+// Weights are those that a proxy goes by.
+func (s *Split) Weights() *proxy.Weights { return s.live }
+
+// Base says in a line what the file declares. When it changes, an order is void.
+func (s *Split) Base() string {
+	parts := make([]string, len(s.opts.Pools))
+	for i, pool := range s.opts.Pools {
+		parts[i] = fmt.Sprintf("%s=%g", pool, s.opts.Weights[i])
+	}
+	for _, step := range s.opts.Schedule {
+		parts = append(parts, fmt.Sprintf("%s:%s=%g", step.After, s.opts.Pools[step.Side], step.Share))
+	}
+	return strings.Join(parts, " ")
+}
+
+// begin forgets what speaks for and against the pools. It is called with mu held,
+// or before anybody else has s.
+func (s *Split) begin() {
+	s.judges = make([]*verdict.Judge, len(s.opts.Pools)-1)
+	for i := range s.judges {
+		s.judges[i] = verdict.NewJudge(s.opts.Tolerate, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	}
+}
+
+// declare goes by the file.
+func (s *Split) declare(now time.Time) {
+	s.standing, s.order, s.step = Declared, Order{At: now}, 0
+	s.put(s.opts.Weights, now)
+}
+
+// put changes the weights.
+func (s *Split) put(weights []float64, now time.Time) {
+	s.live.Set(weights)
+	s.since = now
+	s.sides = make([]sums, len(s.opts.Pools))
+	for _, j := range s.judges {
+		j.Step()
+	}
+}
+
+// Apply goes by an order that is in force; nil = by the file.
+func (s *Split) Apply(o *Order) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o == nil {
+		now := time.Now()
+		s.begin()
+		s.declare(now)
+		return nil
+	}
+	weights, err := s.complete(o.Weights)
+	if err != nil {
+		return err
+	}
+	s.order = *o
+	switch o.By {
+	case ByGuard:
+		s.standing = Guarded
+	case BySchedule:
+		s.standing, s.step = Stepped, s.stepOf(weights)
+	default:
+		s.begin() // who orders it knows of what was found before
+		s.standing = Ordered
+	}
+	s.put(weights, o.At)
+	return nil
+}
+
+// stepOf returns the last step of the schedule that leads to these weights.
+func (s *Split) stepOf(weights []float64) (step int) {
+	now := s.opts.Weights
+	for i, next := range s.opts.Schedule {
+		if now = shared(now, next.Side, next.Share); alike(now, weights) {
+			step = i + 1
+		}
+	}
+	return step
+}
+
+func alike(a, b []float64) bool {
+	sumA, sumB := sum(a), sum(b)
+	return slices.EqualFunc(a, b, func(x, y float64) bool { d := x/sumA - y/sumB; return -1e-6 < d && d < 1e-6 })
+}
+
+func sum(list []float64) (all float64) {
+	for _, v := range list {
+		all += v
+	}
+	return all
+}
+
+// shared returns the weights after one side has got a share of all. The others
+// divide the rest as they did; if they had nothing, the first of them gets it.
+func shared(weights []float64, side int, share float64) []float64 {
+	rest := sum(weights) - weights[side]
+	next := make([]float64, len(weights))
+	for i, w := range weights {
+		switch {
+		case i == side:
+			next[i] = share * 100
+		case rest > 0:
+			next[i] = w / rest * (1 - share) * 100
+		}
+	}
+	if first := map[bool]int{true: 1, false: 0}[side == 0]; rest == 0 {
+		next[first] = (1 - share) * 100
+	}
+	return next
+}
+
+// ErrWeights is what is wrong with the weights of an order.
+var ErrWeights = errors.New("these weights cannot be")
+
+// complete returns the weights of all sides; one that is not named has 0.
+func (s *Split) complete(named map[string]float64) ([]float64, error) {
+	weights, err := s.placed(named)
+	if err == nil && sum(weights) == 0 {
+		err = fmt.Errorf("%w: every weight is 0, and no pool would get requests", ErrWeights)
+	}
+	return weights, err
+}
+
+// placed returns weights in the order of the sides.
+func (s *Split) placed(named map[string]float64) ([]float64, error) {
+	weights := make([]float64, len(s.opts.Pools))
+	for pool, w := range named {
+		i := slices.Index(s.opts.Pools, pool)
+		switch {
+		case i < 0:
+			return nil, fmt.Errorf("%w: route %s is not split to a pool %q; it has %s", ErrWeights, s.opts.Route, pool, strings.Join(s.opts.Pools, ", "))
+		case !(w >= 0 && w <= maxWeight):
+			return nil, fmt.Errorf("%w: %s has %g, and a weight is from 0 to %d", ErrWeights, pool, w, maxWeight)
+		}
+		weights[i] = w
+	}
+	return weights, nil
+}
+
+// maxWeight is the largest weight of an order.
+const maxWeight = 10_000
+
+// Full returns the weights of all pools for an order that names some: those of all
+// pools are taken as they are; of fewer, each is the share of all in percent, and
+// the other pools divide the rest as they do now.
+func (s *Split) Full(named map[string]float64) (map[string]float64, error) {
+	weights, err := s.placed(named)
+	switch {
+	case err != nil:
+	case len(named) == 0:
+		err = fmt.Errorf("%w: there are none", ErrWeights)
+	case len(named) < len(s.opts.Pools):
+		weights, err = s.rest(named, weights)
+	default:
+		weights, err = s.complete(named)
+	}
+	if err != nil {
+		return nil, err
+	}
+	full := map[string]float64{}
+	for i, pool := range s.opts.Pools {
+		full[pool] = weights[i]
+	}
+	return full, nil
+}
+
+// rest gives the pools that are not named what is left of 100 percent.
+func (s *Split) rest(named map[string]float64, weights []float64) ([]float64, error) {
+	left, others := 100-sum(weights), 0.0
+	if left < 0 {
+		return nil, fmt.Errorf("%w: they are percent of all unless each pool is named, and make %g", ErrWeights, sum(weights))
+	}
+	present := s.live.Get()
+	isNamed := func(i int) bool { _, ok := named[s.opts.Pools[i]]; return ok }
+	for i := range weights {
+		if !isNamed(i) {
+			others += present[i]
+		}
+	}
+	for i := range weights {
+		switch {
+		case isNamed(i):
+		case others > 0:
+			weights[i] = present[i] / others * left
+		default:
+			weights[i], left = left, 0 // the first of them
+		}
+	}
+	return weights, nil
+}
+
+// back are the weights of the first pool alone.
+func (s *Split) back() map[string]float64 {
+	all := map[string]float64{}
+	for i, pool := range s.opts.Pools {
+		all[pool] = 0
+		if i == 0 {
+			all[pool] = 100
+		}
+	}
+	return all
+}
