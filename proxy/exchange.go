@@ -51,6 +51,8 @@ type exchange struct {
 
 	asker []identityField // by the word of who let the request in
 
+	found lookup // of the request in what is kept
+
 	main     *delivery // to the route's pool; nil while the client's body is waited for
 	delivery *delivery // that answers, else the first
 	latest   *delivery // knows those before it
@@ -139,7 +141,6 @@ func (x *exchange) proceed(failed *Error) {
 func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	defer x.concludeInterim()
 	pool := x.pool
-	pool.deposit()
 	d := x.newDelivery()
 	x.main, x.delivery = d, d
 	x.record.Attempts = d.attempts[:0]
@@ -148,6 +149,21 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	if x.body != nil {
 		d.choice.Now = 0 // the client may have taken long
 	}
+	if x.mayHit() {
+		if res, end := x.kept(); res != nil || end != nil {
+			return res, end
+		}
+		kept := false
+		defer func() { x.found.lead.land(kept) }()
+		return x.fetch(d, &kept)
+	}
+	return x.fetch(d, new(bool))
+}
+
+// fetch is deliver once nothing that is kept will do. It tells whether what came is kept.
+func (x *exchange) fetch(d *delivery, kept *bool) (*message.Response, *Error) {
+	pool := x.pool
+	pool.deposit()
 	a, failed := d.run(nil)
 	switch {
 	case escapes(a, failed):
@@ -158,7 +174,12 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	case a.res.StatusCode == http.StatusInternalServerError:
 		return x.lastResort(a, nil)
 	default:
-		x.remember(pool.stale, a.res)
+		if res := x.unchanged(a); res != nil {
+			*kept = true
+			return res, nil
+		}
+		*kept = x.remember(pool.stale, a.res)
+		x.keeping()
 	}
 	return x.give(a), nil
 }

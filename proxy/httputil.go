@@ -60,6 +60,7 @@ func relayByHTTPUtil(x *exchange) {
 	}
 	relay.ServeHTTP(&x.writer, x.request.HTTP().WithContext(noDone{x.ctx}))
 	x.writer.finish()
+	x.refreshKept()
 }
 
 // noDone hides from httputil that a context ends.

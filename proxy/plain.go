@@ -76,6 +76,7 @@ func relayPlain(x *exchange) {
 		x.writeTrailer(res)
 	}
 	x.answered = true
+	x.refreshKept()
 }
 
 // plainRequest makes the request that goes upstream. The client's stays as it is,

@@ -96,6 +96,7 @@ type Pool struct {
 	queue   *limits.Queue
 	hedging *hedging       // nil = nothing is hedged
 	stale   *stale.Cache   // nil = off
+	flights *flights       // nil with stale
 	missing *atomic.Uint32 // a Reason: why the pool has no members
 }
 
@@ -126,7 +127,7 @@ func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
 	next.hedging = p.hedging.with(o.Retry.Hedge)
 	next.setQueue(p)
 	if o.Stale == p.opts.Stale {
-		next.stale = p.stale
+		next.stale, next.flights = p.stale, p.flights
 	}
 	return next, nil
 }
@@ -180,7 +181,8 @@ func newPool(b balancer.Options, o PoolOptions) *Pool {
 	}
 	p := &Pool{opts: o, budget: newBudget(o.Retry.Budget, o.Retry.BudgetMin), hedging: newHedging(o.Retry.Hedge)}
 	if o.Stale.MaxSize > 0 {
-		p.stale = stale.New(stale.Options(o.Stale))
+		p.stale = stale.New(stale.Options{MaxSize: o.Stale.MaxSize, IfError: o.Stale.IfError, Hits: o.Stale.Hits})
+		p.flights = newFlights()
 	}
 	b.Open = func(s balancer.Spec) io.Closer { return newEndpointRef(s, &p.opts) }
 	p.rules = b
@@ -206,6 +208,15 @@ func (p *Pool) Saturated() bool { return p.Overfull() || p.queue.Pressed() }
 // SetMissing says why the pool has no members, for the answers to requests
 // that find it empty; [None] = nothing known.
 func (p *Pool) SetMissing(r reason.Reason) { p.missing.Store(uint32(r)) }
+
+// Purge drops what is kept of a host, or of every one if it is empty, and a path without
+// its query, or of all that begin so if it ends in "*". It returns how much that was.
+func (p *Pool) Purge(host, path string) int {
+	if p.stale == nil {
+		return 0
+	}
+	return p.stale.Purge(host, path)
+}
 
 // BudgetLeft returns how many retries the pool's budget allows at this moment.
 func (p *Pool) BudgetLeft() int { return p.budget.left() }

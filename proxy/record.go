@@ -44,6 +44,7 @@ type Record struct {
 	Hidden   reason.Reason // that failure; None when Absorbed is ByNothing, or ByHedge of one that was only slow
 	SavedBy  string        // what would have kept a failure that escaped from the client; empty when nothing known would
 	Fallback string        // the fallback pool that was asked; empty = none
+	Cache    string        // hit, miss or revalidated; empty = there was no cache to ask
 	Attempts []Attempt
 	Omitted  int // attempts that are not in Attempts
 }
@@ -180,7 +181,7 @@ func Log(logger *slog.Logger) func(*Record) {
 }
 
 // maxAttrs is the most attributes that attrs lists.
-const maxAttrs = 24
+const maxAttrs = 25
 
 // attrs lists what is worth a line. The plain case leaves out what it does not
 // need.
@@ -208,6 +209,9 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	}
 	if r.Upstream != "" {
 		a = append(a, slog.String("upstream", r.Upstream))
+	}
+	if r.Cache != "" {
+		a = append(a, slog.String("cache", r.Cache))
 	}
 	if r.Fallback != "" {
 		a = append(a, slog.String("fallback", r.Fallback))

@@ -15,11 +15,14 @@ import (
 )
 
 // Stale says what is kept to answer with when an error would reach the client
-// otherwise (stale-if-error, RFC 5861). The zero value keeps nothing. What is
+// otherwise (stale-if-error, RFC 5861), or before an upstream is asked. The zero value keeps nothing. What is
 // not collected whole, see [Commit], is not kept.
 type Stale struct {
 	MaxSize int64         // bytes kept in all; 0 = off
 	IfError time.Duration // how long a response that does not say so itself may be used past its freshness; 0 = not at all
+	// Hits makes it a cache: what is fresh answers requests without an upstream (RFC 9111).
+	Hits bool
+	Wait time.Duration // that a request waits at most for one that fetches the same; 0 = not at all
 }
 
 // staleHold is how long a request waits for an upstream when there is an older
@@ -42,22 +45,23 @@ func (x *exchange) olderKey() stale.Key {
 	return k
 }
 
-// remember keeps an answer that has come whole, if it may be kept, and forgets
-// what a request has changed.
-func (x *exchange) remember(c *stale.Cache, res *message.Response) {
+// remember keeps an answer that has come whole, if it may be kept, which it reports, and
+// forgets what a request has changed.
+func (x *exchange) remember(c *stale.Cache, res *message.Response) (kept bool) {
 	switch method := x.request.Method; {
 	case method != http.MethodGet && method != http.MethodHead:
 		if res.StatusCode < 400 && method != http.MethodOptions && method != http.MethodTrace {
 			c.Forget(x.olderKey())
 		}
-		return
+		return false
 	case x.body != nil:
-		return
+		return false
 	}
-	if body, whole := x.wholeBody(res); whole {
-		kept := &http.Response{StatusCode: res.StatusCode, Header: res.Fields(), Trailer: res.Trailers(), ContentLength: res.ContentLength}
-		c.Put(x.olderKey(), x.main.out.fields(), kept, body, time.Now())
+	if body, ok := x.wholeBody(res); ok {
+		whole := &http.Response{StatusCode: res.StatusCode, Header: res.Fields(), Trailer: res.Trailers(), ContentLength: res.ContentLength}
+		return c.Put(x.olderKey(), x.main.out.fields(), whole, body, time.Now())
 	}
+	return false
 }
 
 // wholeBody returns a response's body if all of it is here.

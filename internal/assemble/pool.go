@@ -80,12 +80,21 @@ func Pool(c config.Pool) proxy.PoolOptions {
 		Limits: Limits(c.Limits),
 		Queue:  proxy.Queue{MaxRequests: c.Queue.MaxRequests, MaxWait: c.Queue.MaxWait},
 		Commit: proxy.Commit{Buffer: int64(c.Commit.Buffer), Resume: c.Commit.Resume},
-		Stale:  proxy.Stale{MaxSize: int64(c.Stale.MaxSize), IfError: c.Stale.IfError},
+		Stale:  kept(c),
 	}
 	if c.Policy == "hash" {
 		o.HashOn = hashOn(c.Hash.On)
 	}
 	return o
+}
+
+// kept is one store for stale and cache.
+func kept(c config.Pool) proxy.Stale {
+	s := proxy.Stale{MaxSize: int64(c.Stale.MaxSize), IfError: c.Stale.IfError}
+	if c.Cache.Enabled {
+		s.Hits, s.Wait, s.MaxSize = true, c.Cache.Wait, max(s.MaxSize, int64(c.Cache.MaxSize))
+	}
+	return s
 }
 
 // lateShare is the share of answers after which a request is late by default.

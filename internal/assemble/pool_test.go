@@ -43,6 +43,7 @@ pools:
     concurrency: {adaptive: true, min: 46, max: 48, start: 47}
     limits: {max_requests: 49, max_body: 50B, rates: [{requests: 51}]}
     stale: {max_size: 512KiB, if_error: 52s}
+    cache: {enabled: true, wait: 53s}
     commit: {buffer: 43B}`)
 	b := Balancer("app", c.Pools["app"])
 	if b.HashLoad != 3 || b.Overprovision != 1.5 || b.SlowStart != 11*time.Second || b.MaxEjected != 0.19 || b.Policy != "hash" || b.Name != "app" {

@@ -157,9 +157,11 @@ func (a *advisor) breaker(path string, b Breaker) {
 // stale warns when nothing would be kept.
 func (a *advisor) stale(path string, p Pool) {
 	switch {
-	case p.Stale.MaxSize == 0 && p.Stale.IfError > 0:
+	case p.Stale.MaxSize == 0 && p.Stale.IfError > 0 && !p.Cache.Enabled:
 		a.warnf(path+".stale.if_error", "has no effect without stale.max_size: nothing is kept")
 	case p.Stale.MaxSize > 0 && p.Commit.Buffer == 0:
 		a.warnf(path+".stale.max_size", "has no effect with commit.buffer 0B: only responses that fit commit.buffer are kept")
+	case p.Cache.Enabled && p.Commit.Buffer == 0:
+		a.warnf(path+".cache", "has no effect with commit.buffer 0B: only responses that fit commit.buffer are kept")
 	}
 }

@@ -22,6 +22,7 @@ type Pool struct {
 	Hold          Hold         `yaml:"hold" help:"Requests wait for an upstream to come back instead of failing."`
 	Commit        Commit       `yaml:"commit" help:"Small responses are complete before the client sees a byte, so that one that breaks off can be replaced."`
 	Stale         Stale        `yaml:"stale" help:"Responses kept to answer with instead of an error (stale-if-error, RFC 5861)."`
+	Cache         Cache        `yaml:"cache" help:"Fresh responses answer requests without an upstream (RFC 9111)."`
 	Fallback      *Fallback    `yaml:"fallback" help:"Who answers a request that would end with a gateway error."`
 	Limits        Limits       `yaml:"limits" help:"Which requests are let in."`
 	Concurrency   Concurrency  `yaml:"concurrency" help:"How many requests at once each upstream gets."`

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	MaxSize int64         // bytes of all that is kept
 	IfError time.Duration // how long a response that does not say so itself may be used past its freshness; 0 = not at all
+	Hits    bool          // responses are used while they are fresh, too; see Look
 }
 
 // Key says what is asked for, and how. What else decides the answer is in the
@@ -72,43 +73,43 @@ func New(o Options) *Cache {
 }
 
 // Put keeps a response with its whole body, if it may be kept. It copies what it
-// keeps.
-func (c *Cache) Put(k Key, request http.Header, res *http.Response, body []byte, now time.Time) {
+// keeps, and reports whether it does.
+func (c *Cache) Put(k Key, request http.Header, res *http.Response, body []byte, now time.Time) (kept bool) {
 	if k.Method != http.MethodGet && k.Method != http.MethodHead {
-		return
+		return false
 	}
 	q := ask(k, request)
-	if c.recent(&q, now) {
-		return
+	if !c.opts.Hits && c.recent(&q, now) {
+		return false
 	}
-	r := judge(&q, res, c.opts.IfError, now)
+	r := judge(&q, res, c.opts, now)
 	if r == nil {
 		if res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone {
 			c.gone(&q)
 		}
-		return
+		return false
 	}
 	if int64(len(body)) > c.opts.MaxSize {
-		return
+		return false
 	}
 	r.fill(res.Header, body)
 	q.prepare(c.variants(&q))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.put(&q, r)
+	return c.put(&q, r)
 }
 
 // put adds a response in the place of the one it replaces. Called with mu held.
-func (c *Cache) put(q *question, r *Response) {
+func (c *Cache) put(q *question, r *Response) bool {
 	k := q.key.resource()
 	room := c.opts.MaxSize - int64(len(k.Host)+len(k.Target)) - r.size
 	if room < 0 {
-		return
+		return false
 	}
 	next := []*Response{r}
 	if old, ok := c.all.Peek(k); ok {
 		for _, v := range slices.Backward(old.variants) {
-			if !r.stored.Before(v.until) || v.asked == q.digest(v.vary) {
+			if !r.stored.Before(v.kept) || v.asked == q.digest(v.vary) {
 				continue
 			}
 			if room -= v.size; room < 0 || len(next) == maxVariants {
@@ -119,6 +120,7 @@ func (c *Cache) put(q *question, r *Response) {
 		slices.Reverse(next)
 	}
 	c.set(k, next)
+	return true
 }
 
 // set makes these the responses to a key. Called with mu held.
@@ -173,6 +175,9 @@ func (c *Cache) Get(k Key, request http.Header, now time.Time) *Response {
 	if r == nil && k.Method == http.MethodHead {
 		q.key.Method = http.MethodGet
 		r = c.find(&q, now)
+	}
+	if r != nil && !now.Before(r.until) {
+		return nil
 	}
 	return r
 }

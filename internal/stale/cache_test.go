@@ -143,12 +143,12 @@ func TestKept(t *testing.T) {
 		if tt.response != "" {
 			response = fields(strings.Split(tt.response, "|")...)
 		}
-		if got := lasts(Options{1 << 20, tt.ifError}, request, &http.Response{StatusCode: tt.status, Header: response}); got != tt.want {
+		if got := lasts(Options{MaxSize: 1 << 20, IfError: tt.ifError}, request, &http.Response{StatusCode: tt.status, Header: response}); got != tt.want {
 			t.Errorf("%s: used for %v, want %v", tt.name, got, tt.want)
 		}
 	}
 	trailer := &http.Response{StatusCode: 200, Header: http.Header{}, Trailer: http.Header{"X": nil}}
-	if got := lasts(Options{1 << 20, hour}, http.Header{}, trailer); got != 0 {
+	if got := lasts(Options{MaxSize: 1 << 20, IfError: hour}, http.Header{}, trailer); got != 0 {
 		t.Errorf("with a trailer: used for %v, want never", got)
 	}
 }
@@ -167,7 +167,7 @@ func bodyOf(r *Response) string {
 
 func TestVary(t *testing.T) {
 	t.Parallel()
-	c := New(Options{1 << 20, time.Hour})
+	c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})
 	k := key("GET", "/")
 	language := func(l string) http.Header { return fields("Accept-Language: " + l) }
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -190,7 +190,7 @@ func TestVary(t *testing.T) {
 
 func TestMethods(t *testing.T) {
 	t.Parallel()
-	c := New(Options{1 << 20, time.Hour})
+	c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})
 	none := http.Header{}
 	c.Put(key("HEAD", "/a"), none, silent(), nil, now)
 	c.Put(key("GET", "/b"), none, silent(), []byte("b"), now)
@@ -219,7 +219,7 @@ func TestMethods(t *testing.T) {
 // A cookie keeps a request from what was kept in silence for others.
 func TestSilentResponseAndCookie(t *testing.T) {
 	t.Parallel()
-	c := New(Options{1 << 20, time.Hour})
+	c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})
 	c.Put(key("GET", "/"), http.Header{}, silent(), nil, now)
 	if c.Get(key("GET", "/"), fields("Cookie: user=1"), now) != nil {
 		t.Error("a request with a cookie got what was kept for those without")
@@ -229,7 +229,7 @@ func TestSilentResponseAndCookie(t *testing.T) {
 // What is kept is bounded in bytes, by order of use, and is counted right.
 func TestBytes(t *testing.T) {
 	t.Parallel()
-	c := New(Options{64 << 10, time.Hour})
+	c := New(Options{MaxSize: 64 << 10, IfError: time.Hour})
 	none := http.Header{}
 	body := make([]byte, 10<<10)
 	for i := range 100 {
@@ -260,7 +260,7 @@ func TestBytes(t *testing.T) {
 // What is kept is a copy, and is stored anew once a second at most.
 func TestPutCopies(t *testing.T) {
 	t.Parallel()
-	c := New(Options{1 << 20, time.Hour})
+	c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})
 	res, body := silent("X: 1"), []byte("one")
 	k := key("GET", "/")
 	c.Put(k, http.Header{}, res, body, now)
@@ -308,7 +308,7 @@ func BenchmarkPut(b *testing.B) {
 		"X-Forwarded-Host: h", "X-Forwarded-Proto: http", "X-Request-Id: x", "Via: 1.1 goodgate")
 	for name, step := range map[string]time.Duration{"anew": time.Minute, "recent": 0} {
 		b.Run(name, func(b *testing.B) {
-			c := New(Options{1 << 20, time.Hour})
+			c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})
 			at := now
 			b.ReportAllocs()
 			for b.Loop() {

@@ -14,7 +14,9 @@ import (
 type control struct {
 	noStore, noCache, private, public, revalidate bool
 
-	maxAge, sMaxAge, ifError time.Duration // absent = none
+	onlyCached bool // of a request
+
+	maxAge, sMaxAge, ifError, whileAsked, minFresh time.Duration // absent = none
 }
 
 // none marks a time that is not given.
@@ -23,7 +25,7 @@ const none time.Duration = -1
 // parseControl reads Cache-Control fields (RFC 9111 section 5.2). What it cannot
 // make sense of it takes for what forbids the most.
 func parseControl(fields []string) control {
-	c := control{maxAge: none, sMaxAge: none, ifError: none}
+	c := control{maxAge: none, sMaxAge: none, ifError: none, whileAsked: none, minFresh: none}
 	for _, field := range fields {
 		for field != "" {
 			var name, value string
@@ -53,6 +55,12 @@ func (c *control) take(name, value string) {
 		c.maxAge = least(c.maxAge, seconds(value))
 	case "s-maxage":
 		c.sMaxAge = least(c.sMaxAge, seconds(value))
+	case "stale-while-revalidate":
+		c.whileAsked = least(c.whileAsked, seconds(value))
+	case "min-fresh":
+		c.minFresh = max(c.minFresh, seconds(value))
+	case "only-if-cached":
+		c.onlyCached = true
 	case "stale-if-error":
 		c.ifError = least(c.ifError, seconds(value))
 	}

@@ -1,10 +1,11 @@
 // Package stale keeps responses to answer with when an error would reach the
 // client otherwise: the stale-if-error extension of RFC 5861, over the storage
-// rules of a shared cache (RFC 9111). It never answers instead of asking.
+// rules of a shared cache (RFC 9111). With Options.Hits it is such a cache: look.go says
+// what may be used before an upstream is asked.
 //
 // rules.go says what is kept. It is stricter than it has to be: only answers to
 // GET and HEAD, nothing that belongs to one user, nothing that must be
-// revalidated. What a request with a credential got is kept only on the answer's
+// revalidated each time. What a request with a credential got is kept only on the answer's
 // explicit word that it is for others too. A response that says nothing about
 // caching is kept only when the operator has given a time for such.
 //

@@ -48,7 +48,7 @@ func TestMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var c *Cache
 			kept := heaptest.Kept(t, func() any {
-				c = New(Options{bound, time.Hour})
+				c = New(Options{MaxSize: bound, IfError: time.Hour})
 				for n := range tt.entries {
 					target, request, response, body := tt.each(n)
 					parts := heaptest.Pinned("GET", "http", "host", target)

@@ -77,7 +77,7 @@ func TestWhoGetsWhat(t *testing.T) {
 		{"Vary by what neither has", "Vary: X-N", "", "", true},
 		{"Vary by what one has empty", "Vary: X-N", "", "X-N: ", false},
 	} {
-		c := New(Options{1 << 20, time.Hour})
+		c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})
 		c.Put(key("GET", "/"), split(tt.first), &http.Response{StatusCode: 200, Header: split(tt.response)}, []byte("x"), now)
 		if got := c.Get(key("GET", "/"), split(tt.second), now) != nil; got != tt.want {
 			t.Errorf("%s: got %t, want %t", tt.name, got, tt.want)
@@ -121,7 +121,7 @@ func TestCertificate(t *testing.T) {
 	shown.Certificate = true
 	for response, want := range map[string]bool{"": false, "Expires: 0": false, "Cache-Control: public": true} {
 		for _, order := range [][2]Key{{shown, shown}, {shown, plain}, {plain, shown}} {
-			c := New(Options{1 << 20, time.Hour})
+			c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})
 			c.Put(order[0], http.Header{}, &http.Response{StatusCode: 200, Header: split(response)}, nil, now)
 			if got := c.Get(order[1], http.Header{}, now) != nil; got != want {
 				t.Errorf("%q, certificates %t and %t: got %t, want %t", response, order[0].Certificate, order[1].Certificate, got, want)
@@ -134,7 +134,7 @@ func TestCertificate(t *testing.T) {
 // questions.
 func TestForgetAll(t *testing.T) {
 	t.Parallel()
-	c := New(Options{1 << 20, time.Hour})
+	c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})
 	read, write := key("GET", "/"), key("POST", "/")
 	read.Route, write.Route = "read", "write"
 	c.Put(read, http.Header{}, silent(), nil, now)
@@ -152,7 +152,7 @@ func TestForgetAll(t *testing.T) {
 func TestGoneForOne(t *testing.T) {
 	t.Parallel()
 	for request, want := range map[string]bool{"": false, "X-Original-Url: /x": true, "Cookie: a=b": true, "Authorization: x": true, "X-Api-Key: x": true} {
-		c := New(Options{1 << 20, time.Hour})
+		c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})
 		c.Put(key("GET", "/"), http.Header{}, silent(), nil, now)
 		c.Put(key("GET", "/"), split(request), &http.Response{StatusCode: 404, Header: http.Header{}}, nil, now.Add(time.Minute))
 		if got := c.Get(key("GET", "/"), http.Header{}, now) != nil; got != want {

@@ -16,7 +16,9 @@ type Response struct {
 	stored time.Time
 	age    time.Duration // when it was stored
 	fresh  time.Duration // from its birth
-	until  time.Time     // the end of its use
+	until  time.Time     // the end of its use instead of an error
+	asking time.Time     // the end of its use while a newer one is fetched
+	kept   time.Time     // when it is of no more use, even to be revalidated
 	forAll bool          // by its own word, whoever asked for it
 	vary   []string      // names of the request's fields that it says it depends on
 	asked  digest        // of the question that it answered

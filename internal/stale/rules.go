@@ -9,21 +9,33 @@ import (
 
 // judge is the whole rule of what may be kept, and until when. It returns nil
 // for what may not, and else a Response without header and body.
-func judge(q *question, res *http.Response, ifError time.Duration, now time.Time) *Response {
+func judge(q *question, res *http.Response, o Options, now time.Time) *Response {
 	c := parseControl(res.Header["Cache-Control"])
 	vary, understood := variesBy(res.Header)
 	r := &Response{Status: res.StatusCode, stored: now, age: ageOf(res.Header, now), fresh: c.fresh(res.Header, now)}
 	r.forAll = c.public || c.ifError > 0 || r.fresh > 0
 	switch {
 	case !takesPart(q.header), len(q.header["Range"]) > 0: // some answer a part with 200
-	case c.forbids() || !saysSo(res.Header["Cache-Control"]) && saysNoCache(res.Header["Pragma"]):
+	case c.forbids(o.Hits) || !saysSo(res.Header["Cache-Control"]) && saysNoCache(res.Header["Pragma"]):
 	case !whole(res), !understood:
 	case q.identified && !r.forAll:
-	case !mayKeep(res.StatusCode, r.fresh > 0):
+	case !mayKeep(res.StatusCode, r.fresh > 0, o.Hits):
 	default:
 		r.fresh = max(r.fresh, 0)
-		r.until = now.Add(r.fresh + c.grace(ifError) - r.age)
-		if !r.until.After(now) {
+		end := now.Add(r.fresh - r.age)
+		r.until, r.asking, r.kept = end.Add(c.grace(o.IfError)), end, end
+		if o.Hits {
+			r.asking = end.Add(c.whileAskedFor())
+		}
+		if o.Hits && validated(res.Header) && r.fresh > 0 {
+			r.kept = end.Add(keptFor)
+		}
+		for _, use := range []time.Time{r.until, r.asking} {
+			if use.After(r.kept) {
+				r.kept = use
+			}
+		}
+		if !r.kept.After(now) {
 			return nil
 		}
 		if _, ok := res.Header["Content-Encoding"]; ok { // many forget to say so
@@ -43,9 +55,26 @@ func takesPart(request http.Header) bool {
 	return !secret && !parseControl(request["Cache-Control"]).noStore
 }
 
+// keptFor is how long a response that can be revalidated is kept past its freshness.
+const keptFor = time.Hour
+
+// validated reports whether a response has something to ask for its change by.
+func validated(h http.Header) bool { return len(h["Etag"]) == 1 || len(h["Last-Modified"]) == 1 }
+
+// whileAskedFor returns how long a response may be used past its freshness while a newer
+// one is fetched (RFC 5861).
+func (c *control) whileAskedFor() time.Duration {
+	if c.revalidate || c.sMaxAge != none && c.whileAsked == none {
+		return 0
+	}
+	return max(c.whileAsked, 0)
+}
+
 // forbids reports whether a response is not for everybody or may not be used
-// without asking.
-func (c *control) forbids() bool { return c.noStore || c.noCache || c.private || c.revalidate }
+// without asking. What has to be revalidated once it is stale may be a hit before.
+func (c *control) forbids(hits bool) bool {
+	return c.noStore || c.noCache || c.private || c.revalidate && !hits
+}
 
 func saysSo(fields []string) bool {
 	return slices.ContainsFunc(fields, func(s string) bool { return strings.TrimSpace(s) != "" })
@@ -71,10 +100,13 @@ func whole(res *http.Response) bool {
 
 // mayKeep reports whether responses with a status are kept; some are only when
 // they say how long they are fresh.
-func mayKeep(status int, fresh bool) bool {
+func mayKeep(status int, fresh, hits bool) bool {
 	switch status {
 	case http.StatusOK:
 		return true
+	case http.StatusNoContent, http.StatusMultipleChoices, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect,
+		http.StatusMethodNotAllowed, http.StatusRequestURITooLong:
+		return fresh && hits
 	case http.StatusNonAuthoritativeInfo, http.StatusMovedPermanently, http.StatusNotFound, http.StatusGone:
 		return fresh
 	}
@@ -86,6 +118,8 @@ func mayKeep(status int, fresh bool) bool {
 // itself says how long.
 func (c *control) grace(ifError time.Duration) time.Duration {
 	switch {
+	case c.revalidate:
+		return 0
 	case c.ifError != none:
 		return c.ifError
 	case c.sMaxAge != none:
@@ -94,7 +128,7 @@ func (c *control) grace(ifError time.Duration) time.Duration {
 	return ifError
 }
 
-// suits reports whether the response may answer a question now.
+// suits reports whether the response answers a question and is still kept.
 func (r *Response) suits(q *question, now time.Time) bool {
-	return now.Before(r.until) && (r.forAll || !q.identified) && r.asked == q.digest(r.vary)
+	return now.Before(r.kept) && (r.forAll || !q.identified) && r.asked == q.digest(r.vary)
 }

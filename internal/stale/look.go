@@ -1,0 +1,129 @@
+package stale
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Use says what a kept response is good for.
+type Use int
+
+const (
+	Miss       Use = iota // there is none
+	Hit                   // it is the answer
+	HitAsk                // it is the answer, and a newer one should be fetched (stale-while-revalidate, RFC 5861)
+	Revalidate            // it is the answer if an upstream says that it has not changed
+	OnlyCached            // there is none, and the client wants no other (only-if-cached)
+)
+
+// Look returns what may be used for a request before an upstream is asked, by RFC 9111
+// sections 4 and 5.2.1. The answer to a GET serves a HEAD too.
+func (c *Cache) Look(k Key, request http.Header, now time.Time) (*Response, Use) {
+	if !c.opts.Hits || k.Method != http.MethodGet && k.Method != http.MethodHead || !takesPart(request) || len(request["Range"]) > 0 {
+		return nil, Miss
+	}
+	wish := parseControl(request["Cache-Control"])
+	q := ask(k, request)
+	r := c.find(&q, now)
+	if r == nil && k.Method == http.MethodHead {
+		q.key.Method = http.MethodGet
+		r = c.find(&q, now)
+	}
+	use := use(r, &wish, !saysSo(request["Cache-Control"]) && saysNoCache(request["Pragma"]), now)
+	if wish.onlyCached && use != Hit && use != HitAsk {
+		return nil, OnlyCached
+	}
+	if use == Miss {
+		return nil, Miss
+	}
+	return r, use
+}
+
+func use(r *Response, wish *control, anew bool, now time.Time) Use {
+	if r == nil {
+		return Miss
+	}
+	ttl := r.TTL(now)
+	switch {
+	case wish.noCache, anew, wish.maxAge != none && r.Age(now) > wish.maxAge, wish.minFresh != none && ttl < wish.minFresh:
+	case wish.maxAge == 0:
+	case ttl > 0:
+		return Hit
+	case now.Before(r.asking):
+		return HitAsk
+	}
+	if validated(r.Header) {
+		return Revalidate
+	}
+	return Miss
+}
+
+// Validators returns the fields of a request by which an upstream says whether a response
+// has changed.
+func (r *Response) Validators() map[string]string {
+	v := map[string]string{}
+	if tag := r.Header["Etag"]; len(tag) == 1 {
+		v["If-None-Match"] = tag[0]
+	}
+	if at := r.Header["Last-Modified"]; len(at) == 1 {
+		v["If-Modified-Since"] = at[0]
+	}
+	return v
+}
+
+// notRenewed are the fields that an answer of 304 does not change: they are about the body
+// that is kept (RFC 9111 section 3.2).
+var notRenewed = []string{"Content-Length", "Content-Encoding", "Content-Type", "Content-Range", "Transfer-Encoding", "Connection", "Keep-Alive", "Trailer"}
+
+// Renew returns a response that has not changed, with the fields of the answer that said
+// so, and keeps it if it may be kept.
+func (c *Cache) Renew(k Key, request http.Header, old *Response, answer http.Header, now time.Time) *Response {
+	h := old.Header.Clone()
+	delete(h, "Age")
+	for name, values := range answer {
+		if !slices.Contains(notRenewed, name) {
+			h[name] = values
+		}
+	}
+	c.Put(k, request, &http.Response{StatusCode: old.Status, Header: h, ContentLength: int64(len(old.Body))}, old.Body, now)
+	return &Response{Status: old.Status, Header: h, Body: old.Body, stored: now, age: ageOf(h, now)}
+}
+
+// NotModified reports whether a request has the response already (RFC 9110 section 13.2.2).
+func (r *Response) NotModified(request http.Header) bool {
+	if r.Status != http.StatusOK {
+		return false
+	}
+	if tags, ok := request["If-None-Match"]; ok {
+		own := r.Header.Get("Etag")
+		for tag := range strings.SplitSeq(strings.Join(tags, ","), ",") {
+			tag = strings.TrimSpace(tag)
+			if tag == "*" || own != "" && strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(own, "W/") {
+				return true
+			}
+		}
+		return false
+	}
+	since, err := http.ParseTime(request.Get("If-Modified-Since"))
+	changed, err2 := http.ParseTime(r.Header.Get("Last-Modified"))
+	return err == nil && err2 == nil && !changed.After(since)
+}
+
+// Purge drops what is kept of a host and path, with any query, or of all paths that begin
+// so if the path ends in "*"; an empty host stands for every one. It returns how many
+// resources were dropped.
+func (c *Cache) Purge(host, path string) (n int) {
+	prefix, wild := strings.CutSuffix(path, "*")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.all.Keys() {
+		target, _, _ := strings.Cut(k.Target, "?")
+		if (host == "" || strings.EqualFold(k.Host, host)) && (target == path || wild && strings.HasPrefix(target, prefix)) {
+			c.all.Remove(k)
+			n++
+		}
+	}
+	return n
+}

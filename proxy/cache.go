@@ -1,0 +1,191 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/stale"
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
+	"github.com/goodgate/goodgate/reason"
+)
+
+// This file answers requests from what is kept, without asking an upstream or with asking
+// only whether it has changed (RFC 9111). stale.go keeps it.
+
+// refreshTime bounds how long a newer response is waited for after an older one was given.
+const refreshTime = 30 * time.Second
+
+var errOnlyCached = errors.New("only-if-cached, and nothing is kept")
+
+// lookup is what an exchange has found kept.
+type lookup struct {
+	old     *stale.Response // is asked about; nil = nothing
+	refresh bool            // old was given, and a newer one is to be fetched
+	lead    *flight         // others wait for this request's answer; nil = nobody can
+	why     string          // the request goes upstream (RFC 9211 section 2.2); empty = it does not, or nothing is kept
+}
+
+// mayHit reports whether a request may be answered from what is kept.
+func (x *exchange) mayHit() bool {
+	r := x.request
+	return x.pool.opts.Stale.Hits && x.body == nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) && !r.Has(header.Upgrade) && !x.grpc
+}
+
+// kept returns the answer that is kept, nil when an upstream has to be asked. Requests for
+// what is being fetched wait for that, within bounds.
+func (x *exchange) kept() (*message.Response, *Error) {
+	c, k := x.pool.stale, x.olderKey()
+	for waited := false; ; waited = true {
+		fields := x.main.out.fields()
+		old, use := c.Look(k, fields, time.Now())
+		switch use {
+		case stale.Hit, stale.HitAsk:
+			x.found.refresh = use == stale.HitAsk && k.Method == http.MethodGet
+			x.found.old = old
+			x.record.Cache = "hit"
+			return x.giveKept(old, fields, "hit"), nil
+		case stale.OnlyCached:
+			return nil, &Error{Reason: reason.NoUpstream, Err: errOnlyCached, status: http.StatusGatewayTimeout}
+		case stale.Revalidate:
+			x.found.why = "stale"
+			if !conditional(fields) {
+				x.found.old = old
+				x.main.out.set(old.Validators())
+			}
+		default:
+			x.found.why = "uri-miss"
+		}
+		if waited {
+			return nil, nil
+		}
+		lead, other := x.pool.flights.join(k)
+		if other == nil {
+			x.found.lead = lead
+			return nil, nil
+		}
+		if !other.wait(x.ctx, x.pool.opts.Stale.Wait) {
+			return nil, nil
+		}
+	}
+}
+
+// conditional reports whether a request has conditions of its own.
+func conditional(fields http.Header) bool {
+	for _, name := range []string{"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range"} {
+		if len(fields[name]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// set sets fields of what goes upstream.
+func (o *outgoing) set(fields map[string]string) {
+	for name, v := range fields {
+		if o.plain != nil {
+			o.plain.Head.Set(name, v)
+		} else {
+			o.std.Header.Set(name, v)
+		}
+	}
+}
+
+// unchanged answers by what is kept when an upstream has said that it has not changed, nil
+// when that is not so.
+func (x *exchange) unchanged(a *attempt) *message.Response {
+	if x.found.old == nil || a.res.StatusCode != http.StatusNotModified {
+		return nil
+	}
+	fields := x.main.out.fields()
+	renewed := x.pool.stale.Renew(x.olderKey(), fields, x.found.old, a.res.Fields().Clone(), time.Now())
+	for name := range x.found.old.Validators() {
+		delete(fields, name) // they were not the client's
+	}
+	x.record.Cache = "revalidated"
+	res := x.giveKept(renewed, fields, "fwd=stale; fwd-status=304; stored")
+	x.record.Upstream = a.m.Addr()
+	a.discard()
+	return res
+}
+
+// keeping notes for the client and for the log that the answer comes from an upstream.
+func (x *exchange) keeping() {
+	if x.found.why != "" {
+		x.record.Cache = "miss"
+		x.tell("Cache-Status", "goodgate; fwd="+x.found.why)
+	}
+}
+
+// giveKept makes an answer of what is kept. A client that has it already is told so.
+func (x *exchange) giveKept(r *stale.Response, fields http.Header, status string) *message.Response {
+	now := time.Now()
+	h := r.Header.Clone()
+	h.Set("Age", strconv.FormatInt(int64(r.Age(now)/time.Second), 10))
+	if ttl := r.TTL(now); status == "hit" {
+		status += "; ttl=" + strconv.FormatInt(int64(ttl/time.Second), 10)
+	}
+	h.Add("Cache-Status", "goodgate; "+status)
+	res := &http.Response{StatusCode: r.Status, Header: h, ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}
+	switch {
+	case r.NotModified(fields):
+		res.StatusCode = http.StatusNotModified
+		h.Del("Content-Length")
+	case x.request.Method == http.MethodGet && r.Status != http.StatusNoContent:
+		res.ContentLength = int64(len(r.Body))
+		h.Set("Content-Length", strconv.Itoa(len(r.Body)))
+		res.Body = io.NopCloser(bytes.NewReader(r.Body))
+	}
+	answer := new(message.Response)
+	answer.SetHTTP(res)
+	return answer
+}
+
+// refresh fetches a newer response in place of the one that the client has got. It runs on
+// the request's goroutine, after the answer.
+func (x *exchange) refreshKept() {
+	if !x.found.refresh {
+		return
+	}
+	lead, other := x.pool.flights.join(x.olderKey())
+	if other != nil || lead == nil {
+		return // somebody does it
+	}
+	defer lead.land(true)
+	x.writer.flush()
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(x.ctx), refreshTime, errDeadline)
+	defer cancel()
+	out, old := x.main.out, x.found.old
+	fields := out.fields()
+	for _, name := range []string{"If-None-Match", "If-Modified-Since"} {
+		if out.plain != nil {
+			out.plain.Head.Del(name)
+		} else {
+			out.std.Header.Del(name)
+		}
+	}
+	out.set(old.Validators())
+	o := x.order(x.pool, out)
+	o.ctx, o.start, o.standIn, o.got1xx = ctx, time.Now(), nil, nil
+	d := new(delivery)
+	d.begin(o, new(Record), nil)
+	d.choice = x.choice(x.pool, d.choice.Tried)
+	d.choice.Now = 0
+	defer d.end()
+	x.pool.deposit()
+	a, failed := d.run(nil)
+	if failed != nil {
+		return
+	}
+	defer a.discard()
+	if a.res.StatusCode == http.StatusNotModified {
+		x.pool.stale.Renew(x.olderKey(), fields, old, a.res.Fields(), time.Now())
+		return
+	}
+	x.remember(x.pool.stale, a.res)
+}
