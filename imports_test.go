@@ -25,7 +25,7 @@ var families = []family{
 		"internal/stale", "internal/tickets", "internal/verdict", "internal/watch"}, nil},
 	{"wire", []string{"internal/wire/*"}, []string{"tools"}},
 	{"path", []string{"proxy", "balancer", "health"}, []string{"tools", "wire"}},
-	{"setup", []string{"internal/config", "internal/discovery"}, []string{"tools"}},
+	{"setup", []string{"internal/config", "internal/discovery", "internal/discovery/*"}, []string{"tools"}},
 	{"operator", []string{"internal/admin", "internal/deploy", "internal/logging", "internal/metrics", "internal/situation", "internal/split", "internal/top", "internal/tracing", "internal/webhook"},
 		[]string{"tools", "path"}},
 	{"lab", []string{"internal/lab/*"}, []string{"tools", "wire", "path"}},

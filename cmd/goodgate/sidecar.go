@@ -70,7 +70,7 @@ func welcome(c *config.Config, listeners []string, operator string) string {
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
 		for _, u := range c.Pools[name].Upstreams {
 			upstreams++
-			to = append(to, u.URL+u.SRV+u.File)
+			to = append(to, strings.TrimPrefix(u.Source(), "url: "))
 		}
 	}
 	if upstreams > 3 || len(c.Pools) > 1 {

@@ -32,7 +32,7 @@ func Doctor(ctx context.Context, c *config.Config) (targets []doctor.Target, fai
 			model.Words = doctorWords(name, i, u)
 			found, err := doctorEntry(ctx, u, p.DNS)
 			if err != nil {
-				failed = append(failed, fmt.Errorf("pools.%s: %s: %w", name, u.URL+u.SRV+u.File, err))
+				failed = append(failed, fmt.Errorf("pools.%s: %s: %w", name, strings.TrimPrefix(u.Source(), "url: "), err))
 			}
 			for _, d := range found {
 				targets = append(targets, withAddress(model, d))

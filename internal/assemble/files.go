@@ -217,6 +217,9 @@ func (f *files) pool(path string, p config.Pool) {
 		f.keyPair(path+".tls", certs.File{Cert: p.TLS.Cert, Key: p.TLS.Key}, "upstreams")
 	}
 	for i, u := range p.Upstreams {
+		if r, ok := u.Registry(); ok {
+			f.registry(fmt.Sprintf("%s.upstreams[%d].%s", path, i, r.Key), r)
+		}
 		if u.File == "" {
 			continue
 		}
@@ -227,6 +230,20 @@ func (f *files) pool(path string, p config.Pool) {
 		case n == 0:
 			f.warnf(at, "%s lists no upstream", u.File)
 		}
+	}
+}
+
+// registry looks at the files of a source that asks another program.
+func (f *files) registry(path string, r config.Registry) {
+	f.authorities(path+".tls.ca", r.TLS.CA)
+	if r.TLS.Cert != "" {
+		f.keyPair(path+".tls", certs.File{Cert: r.TLS.Cert, Key: r.TLS.Key}, "the other program")
+	}
+	if r.SecretFile == "" {
+		return
+	}
+	if _, err := os.Stat(r.SecretFile); err != nil {
+		f.warnf(path+"."+r.Secret+"_file", "%v; the source cannot be asked until it can be read", err)
 	}
 }
 

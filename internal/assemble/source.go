@@ -15,19 +15,22 @@ import (
 func Source(u config.Upstream, dns config.DNS) (s discovery.Source, fixed bool, err error) {
 	resolver := discovery.Resolver{Server: dns.Resolver, Family: family(dns), Pair: dns.Family == "auto",
 		MinTTL: dns.MinTTL, MaxTTL: dns.MaxTTL, Timeout: dns.Timeout}
-	rest := discovery.Target{Weight: u.Weight, Tier: u.Tier, MaxInFlight: u.MaxInFlight, TLS: u.Scheme == "https"}
+	rest := discovery.Target{Weight: u.Weight, Tier: u.Tier, MaxInFlight: u.MaxInFlight, TLS: u.Scheme == "https", Zone: u.Zone}
 	switch {
 	case u.File != "":
 		return discovery.NewFile(u.File, rest), false, nil
 	case u.SRV != "":
 		s, err = discovery.NewSRV(u.SRV, rest, resolver)
 		return s, false, err
+	case u.URL == "":
+		s, err = registrySource(u, rest)
+		return s, false, err
 	}
 	t, isName, err := discovery.ParseURL(u.URL)
 	if err != nil {
 		return nil, false, err
 	}
-	t.Weight, t.Tier, t.MaxInFlight = u.Weight, u.Tier, u.MaxInFlight
+	t.Weight, t.Tier, t.MaxInFlight, t.Zone = u.Weight, u.Tier, u.MaxInFlight, u.Zone
 	if isName {
 		s, err = discovery.NewDNS(t, resolver)
 		return s, false, err
@@ -41,24 +44,31 @@ func family(dns config.DNS) string {
 }
 
 // LookUp returns what an entry of upstreams stands for now. It runs its source
-// until the first word, for which that has the timeout of dns, and a second more
-// for files. Without an answer in time there is an error.
+// until the first word, for which that has the timeout of dns, or its own, and a second
+// more for files. Without an answer in time there is an error.
 func LookUp(ctx context.Context, u config.Upstream, dns config.DNS) (found []discovery.Target, failed error) {
+	found, _, failed = Discover(ctx, u, dns)
+	return found, failed
+}
+
+// Discover is [LookUp], and tells the candidates that were left out.
+func Discover(ctx context.Context, u config.Upstream, dns config.DNS) (found []discovery.Target, leftOut []discovery.LeftOut, failed error) {
 	source, _, err := Source(u, dns)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, dns.Timeout+time.Second)
+	ctx, cancel := context.WithTimeout(ctx, max(dns.Timeout, u.Timeout())+time.Second)
 	defer cancel()
 	answered := false
 	err = source.Run(ctx, discovery.Sink{
 		Update: func(t []discovery.Target) { found, answered = t, true; cancel() },
 		Report: func(err error) { failed = err; cancel() },
+		Looked: func(l []discovery.LeftOut, _ bool) { leftOut = l },
 	})
 	if err == nil && failed == nil && !answered {
 		failed = errors.New("gave no answer in time")
 	}
-	return found, errors.Join(failed, err)
+	return found, leftOut, errors.Join(failed, err)
 }
 
 // lifecycles are the balancer's words for those of discovery. Never changed.

@@ -87,7 +87,7 @@ func (a *advisor) upstreams(path string, p Pool) {
 	https := false
 	for i, u := range p.Upstreams {
 		at := index(path+".upstreams", i)
-		https = https || strings.HasPrefix(u.URL, "https://") || u.SRV != "" && u.Scheme == "https" || u.File != ""
+		https = https || strings.HasPrefix(u.URL, "https://") || !u.hasScheme() && u.Scheme == "https" || u.File != "" || u.HTTP != nil || u.Etcd != nil
 		if key, ok := a.at.givenAny(at, "weight", "tier", "max_in_flight"); ok && u.File != "" {
 			a.warnf(join(at, key), "has no effect with file: its entries have their own")
 		}

@@ -149,7 +149,7 @@ func knownBy(entry any) string {
 	case Route:
 		return e.Name
 	case Upstream:
-		return withoutQuery(e.URL) + e.SRV + e.File
+		return strings.TrimPrefix(e.Source(), "url: ")
 	case Certificate:
 		return e.Cert
 	case Rate:

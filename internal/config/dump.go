@@ -69,7 +69,7 @@ func dump(v reflect.Value, f field) *yaml.Node {
 func idle(owner any, key string) bool {
 	switch o := owner.(type) {
 	case Upstream:
-		return key == "scheme" && o.SRV == ""
+		return key == "scheme" && o.hasScheme()
 	case Listener:
 		return key == "http2" && o.TLS == nil && !o.HTTP2.Cleartext || key == "http3" && !o.HTTP3.Enabled
 	case ListenerTLS:

@@ -158,7 +158,7 @@ func scalarEnd(line []rune, i int) int {
 // shown returns what of a value may be told: when each key of that name allows it.
 func shown(key, text string) string {
 	value := strings.Trim(text, `"'`)
-	if name, rest, lacksSpace := strings.Cut(text, ":"); lacksSpace && len(fieldsNamed()[name]) > 0 {
+	if name, rest, lacksSpace := strings.Cut(text, ":"); lacksSpace && !strings.HasPrefix(rest, "//") && len(fieldsNamed()[name]) > 0 {
 		return name + ":" + shown(name, rest)
 	}
 	fields := fieldsNamed()[key]

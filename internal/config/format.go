@@ -38,6 +38,7 @@ var formats = map[string]format{
 	"hostpattern": {hostPattern, whole},
 	"hostport":    {hostPort, whole},
 	"listener":    {listenerRef, whole},
+	"listurl":     {endpointURL, listTold},
 	"listen":      {listenAddress, whole},
 	"mediatype":   {mediaPattern, whole},
 	"method":      {method, whole},
@@ -58,6 +59,7 @@ var formats = map[string]format{
 	"token":       {token, whole},
 	"url":         {upstreamURL, withoutQuery},
 	"via":         {viaName, whole},
+	"zone":        {zoneName, whole},
 }
 
 func poolName(s string) (string, error) {
@@ -225,6 +227,16 @@ func upstreamURL(s string) (string, error) {
 		return "", errors.New("the port must be a number from 1 to 65535")
 	}
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port), nil
+}
+
+// zoneName takes what a source of upstreams may tell, too.
+func zoneName(s string) (string, error) {
+	if s != "" && (len(s) > 63 || strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-:/", r)
+	})) {
+		return "", errors.New("a zone has at most 63 letters, digits, '.', '_', '-', ':' and '/'")
+	}
+	return s, nil
 }
 
 // isToken reports whether s is a token of RFC 9110 section 5.6.2.

@@ -44,26 +44,23 @@ type Sticky struct {
 	SameSite string   `yaml:"same_site" default:"lax" enum:"lax|strict|none" help:"The SameSite attribute."`
 }
 
-// Upstream is one entry of the list: an upstream (URL), or a place where upstreams are found (SRV, File).
+// Upstream is one entry of the list: an upstream (URL), or a place where upstreams are found.
 type Upstream struct {
-	URL         string `yaml:"url" opt:"shorthand" oneof:"source" format:"url" help:"http://host:port, https://host:port or unix:/path.sock; a name stands for all its addresses."`
-	SRV         string `yaml:"srv" oneof:"source" format:"dnsname" help:"Name of DNS SRV records."`
-	File        string `yaml:"file" oneof:"source" opt:"file" help:"File with a list of upstreams, read again when it changes."`
-	Scheme      string `yaml:"scheme" default:"http" enum:"http|https" help:"What the upstreams found by srv speak."`
+	URL  string `yaml:"url" opt:"shorthand" oneof:"source" format:"url" help:"http://host:port, https://host:port or unix:/path.sock; a name stands for all its addresses."`
+	SRV  string `yaml:"srv" oneof:"source" format:"dnsname" help:"Name of DNS SRV records."`
+	File string `yaml:"file" oneof:"source" opt:"file" help:"File with a list of upstreams, read again when it changes."`
+
+	HTTP   *HTTPSource   `yaml:"http" oneof:"source" help:"List of upstreams that an HTTP server gives."`
+	Docker *DockerSource `yaml:"docker" oneof:"source" help:"Containers of a Docker or Podman that have a label."`
+	Consul *ConsulSource `yaml:"consul" oneof:"source" help:"Instances of a service in Consul."`
+	Nomad  *NomadSource  `yaml:"nomad" oneof:"source" help:"Instances of a service in Nomad."`
+	Etcd   *EtcdSource   `yaml:"etcd" oneof:"source" help:"Keys under a prefix in etcd."`
+
+	Scheme      string `yaml:"scheme" default:"http" enum:"http|https" help:"What the upstreams found by srv, docker, consul and nomad speak."`
 	Weight      int    `yaml:"weight" default:"1" min:"1" max:"1000" help:"Share of the load, relative to the others."`
 	Tier        int    `yaml:"tier" default:"0" min:"0" max:"9" help:"Upstreams of tier 1 are used when tier 0 has too little left, and so on."`
 	MaxInFlight int    `yaml:"max_in_flight" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Requests it gets at once."`
-}
-
-// Source names the place where the entry's upstreams are found, without what may be a secret.
-func (u Upstream) Source() string {
-	switch {
-	case u.SRV != "":
-		return "srv: " + u.SRV
-	case u.File != "":
-		return "file: " + u.File
-	}
-	return "url: " + u.URL
+	Zone        string `yaml:"zone" default:"" format:"zone" help:"Where the upstreams run, unless their source says it: a zone of a cloud, a data centre, a rack."`
 }
 
 // DNS says how names of upstreams are looked up.

@@ -156,6 +156,12 @@ func walkExample(t *testing.T, n *yaml.Node, typ reflect.Type, path string, keys
 		key, value := n.Content[i], n.Content[i+1]
 		k := keys[join(path, key.Value)]
 		k.showsIt = true
+		if e := element(k.f.typ); value.Kind == yaml.MappingNode && !isScalar(e) && value.LineComment != "" {
+			for j := 1; j < len(value.Content); j += 2 { // it is about all that the line has
+				value.Content[j].LineComment = value.LineComment
+			}
+			value.LineComment = ""
+		}
 		checkDefault(t, value, k)
 		e, child := element(k.f.typ), general(join(path, key.Value), k.f.typ)
 		if isScalar(e) {

@@ -160,7 +160,7 @@ func TestOneErrorAMistake(t *testing.T) {
 	total, led := 0, 0
 	for file, text := range corpus(t) {
 		lines := strings.Split(text, "\n")
-		step := sample(lines, 80)
+		step := sample(lines, 100)
 		for i, line := range lines {
 			m := keyOf.FindStringSubmatch(line)
 			if m == nil || i%step != 0 {

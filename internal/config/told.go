@@ -96,6 +96,14 @@ func origin(s string) string {
 	return text
 }
 
+// listTold tells a URL without its query.
+func listTold(s string) string {
+	if _, err := endpointURL(s); err != nil {
+		return hidden
+	}
+	return withoutQuery(s)
+}
+
 // withoutQuery tells a path, or a URL without user and password. It takes what
 // is not a URL as well.
 func withoutQuery(s string) string {

@@ -207,11 +207,11 @@ func (v *validator) upstreams(path string, p Pool) {
 	for i, u := range p.Upstreams {
 		at := index(path+".upstreams", i)
 		key := cmp.Or(upstreamAddress(u.URL), u.SRV, u.File)
+		if _, ok := u.Registry(); ok {
+			key = u.Source()
+		}
 		if first, taken := seen[key]; taken && key != "" {
-			field := "url"
-			if u.URL == "" {
-				field, _ = v.at.givenAny(at, "srv", "file")
-			}
+			field, _ := v.at.givenAny(at, "url", "srv", "file", "http", "docker", "consul", "nomad", "etcd")
 			v.errorf(join(at, field), "found %q: the same upstream as %s", key, first)
 		} else {
 			seen[key] = strings.TrimPrefix(at, path+".")
@@ -222,9 +222,10 @@ func (v *validator) upstreams(path string, p Pool) {
 		if p.Protocol == "h2c" && (strings.HasPrefix(u.URL, "https:") || u.Scheme == "https") {
 			v.errorf(join(path, "protocol"), "found \"h2c\": that is HTTP/2 without TLS, and %s has TLS; write h2", key)
 		}
-		if v.at.given(at+".scheme") && u.SRV == "" {
-			v.errorf(at+".scheme", "goes with srv only: a url has its own")
+		if v.at.given(at+".scheme") && u.hasScheme() {
+			v.errorf(at+".scheme", "goes with srv, docker, consul and nomad only: a url has its own")
 		}
+		v.registry(at, u)
 	}
 }
 

@@ -17,6 +17,13 @@ func (v *validator) editionHas(minimal bool) {
 			v.errorf(at, absent, "zstd")
 		}
 	}
+	for name, p := range v.config.Pools {
+		for i, u := range p.Upstreams {
+			if r, ok := u.Registry(); ok {
+				v.errorf(index("pools."+name+".upstreams", i)+"."+r.Key, absent, "sources that ask another program")
+			}
+		}
+	}
 	if v.config.Tracing.Endpoint != "" {
 		v.errorf("tracing.endpoint", absent, "tracing")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -12,7 +13,8 @@ import (
 )
 
 // Asker asks another program, such as a registry of services, for upstreams. Its
-// functions are called by one goroutine at a time.
+// functions are called by one goroutine at a time. If it is an [io.Closer], it is closed
+// after the last question.
 type Asker interface {
 	// Ask returns the whole set. When fresh, it answers at once, and trusts nothing
 	// that it remembers of earlier answers. Else it may wait until something has
@@ -23,8 +25,9 @@ type Asker interface {
 // Found is what one question brought.
 type Found struct {
 	Targets   []Target
-	LeftOut   []LeftOut // candidates that are no targets
-	Unchanged bool      // it is what the last answer was; Targets and LeftOut are nil
+	LeftOut   []LeftOut     // candidates that are no targets
+	Unchanged bool          // it is what the last answer was; Targets and LeftOut are nil
+	After     time.Duration // the next question comes not sooner; 0 = the options say
 }
 
 // LeftOut is a candidate that a source found and does not deliver.
@@ -81,6 +84,9 @@ func NewPoll(asker Asker, o PollOptions) *Poll {
 func (p *Poll) Run(ctx context.Context, sink Sink) error {
 	r := &pollRun{Poll: p, reporter: reporter{sink: sink}, retry: firstRetry,
 		pace: rate.NewLimiter(rate.Every(answersEvery), answersBurst)}
+	if c, ok := p.asker.(io.Closer); ok {
+		defer c.Close()
+	}
 	for fresh := true; ; {
 		found, err := p.ask(ctx, fresh)
 		if ctx.Err() != nil {
@@ -158,6 +164,9 @@ func (r *pollRun) take(found Found, err error) (wait time.Duration, fresh bool) 
 		}
 	}
 	r.report(nil)
+	if found.After > 0 {
+		return jitter(found.After), false
+	}
 	if r.options.Hold > 0 {
 		return 0, false
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -106,7 +107,7 @@ func lookUp(ctx context.Context, c config.Pool) (targets []discovery.Target, fai
 	for _, u := range c.Upstreams {
 		found, err := assemble.LookUp(ctx, u, c.DNS)
 		if err != nil {
-			failures = append(failures, lookupFailure{u.URL + u.SRV + u.File, err})
+			failures = append(failures, lookupFailure{strings.TrimPrefix(u.Source(), "url: "), err})
 		}
 		targets = append(targets, found...)
 	}

@@ -1,0 +1,201 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"strings"
+)
+
+// HTTPSource is a list of upstreams that an HTTP server gives.
+type HTTPSource struct {
+	URL       string   `yaml:"url" opt:"shorthand,required" format:"listurl" example:"http://127.0.0.1:9000/upstreams" help:"Where the list is."`
+	Headers   Headers  `yaml:"headers" format:"header" help:"More headers of each request for it."`
+	Token     Secret   `yaml:"token" default:"" help:"Sent as Authorization: Bearer."`
+	TokenFile string   `yaml:"token_file" default:"" opt:"file" help:"File with the token, read for each request."`
+	Interval  Duration `yaml:"interval" default:"10s" min:"1s" max:"1h" help:"From an answer to the next request."`
+	Wait      Duration `yaml:"wait" default:"0s" min:"1s" max:"10m" zero:"not used" help:"How long the server may hold a request until the list has changed (Prefer: wait, RFC 7240)."`
+	Timeout   Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, beside wait."`
+	TLS       TLS      `yaml:"tls" help:"How an https server is trusted."`
+}
+
+// DockerSource is the containers of a Docker or Podman that have a label.
+type DockerSource struct {
+	Label   string   `yaml:"label" opt:"shorthand,required,public" example:"com.docker.compose.service=web" help:"Label that the containers have: NAME or NAME=VALUE."`
+	Address string   `yaml:"address" default:"unix:/var/run/docker.sock" format:"url" help:"The API: unix:/path.sock, http://host:port or https://host:port; of Podman unix:/run/podman/podman.sock."`
+	Port    int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the only one that the container exposes" help:"Port of the application in the container; the container's label goodgate.port comes first."`
+	Network string   `yaml:"network" default:"" opt:"public" help:"Network of which a container's address is taken; empty takes its only one. The label goodgate.network comes first."`
+	Reach   string   `yaml:"reach" default:"container" enum:"container|published" help:"Connect to the container's own address, or to the port that is published on the host."`
+	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer."`
+	TLS     TLS      `yaml:"tls" help:"How an https API is trusted, and what it is shown."`
+}
+
+// ConsulSource is the instances of a service in Consul.
+type ConsulSource struct {
+	Service    string   `yaml:"service" opt:"shorthand,required,public" example:"web" help:"Name of the service."`
+	Address    string   `yaml:"address" default:"http://127.0.0.1:8500" format:"url" help:"The agent: http://host:port, https://host:port or unix:/path.sock."`
+	Tags       []string `yaml:"tags" default:"[]" opt:"single,public" help:"Tags that an instance has to have, all of them."`
+	Datacenter string   `yaml:"datacenter" default:"" opt:"public" help:"Data centre of the instances; empty is the agent's."`
+	Namespace  string   `yaml:"namespace" default:"" opt:"public" help:"Namespace of Consul Enterprise."`
+	Partition  string   `yaml:"partition" default:"" opt:"public" help:"Admin partition of Consul Enterprise."`
+	Token      Secret   `yaml:"token" default:"" help:"ACL token."`
+	TokenFile  string   `yaml:"token_file" default:"" opt:"file" help:"File with the token, read for each request."`
+	Wait       Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"How long the agent may hold a request until something has changed."`
+	Timeout    Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, beside wait."`
+	TLS        TLS      `yaml:"tls" help:"How an https agent is trusted, and what it is shown."`
+}
+
+// NomadSource is the instances of a service that Nomad itself keeps.
+type NomadSource struct {
+	Service   string   `yaml:"service" opt:"shorthand,required,public" example:"web" help:"Name of the service."`
+	Address   string   `yaml:"address" default:"http://127.0.0.1:4646" format:"url" help:"The agent: http://host:port, https://host:port or unix:/path.sock."`
+	Tags      []string `yaml:"tags" default:"[]" opt:"single,public" help:"Tags that an instance has to have, all of them."`
+	Namespace string   `yaml:"namespace" default:"" opt:"public" help:"Namespace of the job; empty is default."`
+	Region    string   `yaml:"region" default:"" opt:"public" help:"Region of the job; empty is the agent's."`
+	Token     Secret   `yaml:"token" default:"" help:"ACL token."`
+	TokenFile string   `yaml:"token_file" default:"" opt:"file" help:"File with the token, read for each request."`
+	Wait      Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"How long the agent may hold a request until something has changed."`
+	Timeout   Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, beside wait."`
+	TLS       TLS      `yaml:"tls" help:"How an https agent is trusted, and what it is shown."`
+}
+
+// EtcdSource is the keys under a prefix in etcd, each of which has an upstream.
+type EtcdSource struct {
+	Prefix       string   `yaml:"prefix" opt:"shorthand,required,public" example:"/services/web/" help:"What the keys begin with; the value of each is a URL, or a JSON object as in a list of upstreams."`
+	Endpoints    []string `yaml:"endpoints" default:"[http://127.0.0.1:2379]" opt:"single" format:"url" help:"Members of the cluster; one that does not answer is followed by the next."`
+	Username     string   `yaml:"username" default:"" opt:"public" help:"User, where etcd asks for one."`
+	Password     Secret   `yaml:"password" default:"" help:"The user's password."`
+	PasswordFile string   `yaml:"password_file" default:"" opt:"file" help:"File with the password, read at each login."`
+	Wait         Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"How long a watch lasts until the keys are read again."`
+	Timeout      Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, beside wait."`
+	TLS          TLS      `yaml:"tls" help:"How https members are trusted, and what they are shown."`
+}
+
+// Entry reads one entry of a pool's upstreams, and returns a pool that has it and is as
+// configured otherwise when nothing is.
+func Entry(text string, env func(string) (string, bool)) (Pool, error) {
+	const before = "listeners: [\"127.0.0.1:0\"]\npools:\n  app:\n    upstreams:\n      - "
+	c, _, err := Parse("", []byte(before+text+"\n"), env)
+	if errs, ok := errors.AsType[Errors](err); ok {
+		for i := range errs {
+			errs[i].Line, errs[i].Column = 0, 0
+			errs[i].Path = strings.TrimPrefix(strings.TrimPrefix(errs[i].Path, "pools.app.upstreams[0]"), ".")
+		}
+		return Pool{}, errs
+	}
+	if err != nil {
+		return Pool{}, err
+	}
+	return c.Pools["app"], nil
+}
+
+// Source names the place where the entry's upstreams are found, without what may be a
+// secret. No two entries of a pool have the same name.
+func (u Upstream) Source() string {
+	switch {
+	case u.SRV != "":
+		return "srv: " + u.SRV
+	case u.File != "":
+		return "file: " + u.File
+	case u.HTTP != nil:
+		return "http: " + listTold(u.HTTP.URL)
+	case u.Docker != nil:
+		return "docker: " + u.Docker.Label + details("at", u.Docker.Address, "network", u.Docker.Network)
+	case u.Consul != nil:
+		c := u.Consul
+		return "consul: " + c.Service + details("at", c.Address, "tags", strings.Join(c.Tags, " "), "datacenter", c.Datacenter, "namespace", c.Namespace, "partition", c.Partition)
+	case u.Nomad != nil:
+		n := u.Nomad
+		return "nomad: " + n.Service + details("at", n.Address, "tags", strings.Join(n.Tags, " "), "namespace", n.Namespace, "region", n.Region)
+	case u.Etcd != nil:
+		return "etcd: " + u.Etcd.Prefix + details("at", strings.Join(u.Etcd.Endpoints, " "))
+	}
+	return "url: " + withoutQuery(u.URL)
+}
+
+// Timeout bounds one look of a source that asks another program; 0 of the others.
+func (u Upstream) Timeout() Duration {
+	switch {
+	case u.HTTP != nil:
+		return u.HTTP.Timeout
+	case u.Docker != nil:
+		return u.Docker.Timeout
+	case u.Consul != nil:
+		return u.Consul.Timeout
+	case u.Nomad != nil:
+		return u.Nomad.Timeout
+	case u.Etcd != nil:
+		return u.Etcd.Timeout * Duration(max(1, len(u.Etcd.Endpoints)))
+	}
+	return 0
+}
+
+// hasScheme reports whether the upstreams of an entry come with a scheme.
+func (u Upstream) hasScheme() bool {
+	r, ok := u.Registry()
+	return u.SRV == "" && (!ok || r.givesURLs)
+}
+
+// details joins names and values, but for those at their defaults.
+func details(pairs ...string) string {
+	var b strings.Builder
+	for i := 0; i+1 < len(pairs); i += 2 {
+		switch pairs[i+1] {
+		case "", "unix:/var/run/docker.sock", "http://127.0.0.1:8500", "http://127.0.0.1:4646", "http://127.0.0.1:2379":
+			continue
+		}
+		b.WriteString(" " + pairs[i] + " " + pairs[i+1])
+	}
+	return b.String()
+}
+
+// Registry is what the sources that ask another program have in common.
+type Registry struct {
+	Key        string // in the entry
+	address    string
+	Secret     string // key of its secret; "" = it has none
+	TLS        TLS
+	givesURLs  bool // its upstreams come with a scheme
+	given      bool // the secret is in the configuration
+	SecretFile string
+}
+
+// Registry returns that of an entry; ok is false when it asks no other program.
+func (u Upstream) Registry() (r Registry, ok bool) {
+	switch {
+	case u.HTTP != nil:
+		return Registry{"http", u.HTTP.URL, "token", u.HTTP.TLS, true, u.HTTP.Token != "", u.HTTP.TokenFile}, true
+	case u.Docker != nil:
+		return Registry{"docker", u.Docker.Address, "", u.Docker.TLS, false, false, ""}, true
+	case u.Consul != nil:
+		return Registry{"consul", u.Consul.Address, "token", u.Consul.TLS, false, u.Consul.Token != "", u.Consul.TokenFile}, true
+	case u.Nomad != nil:
+		return Registry{"nomad", u.Nomad.Address, "token", u.Nomad.TLS, false, u.Nomad.Token != "", u.Nomad.TokenFile}, true
+	case u.Etcd != nil:
+		return Registry{"etcd", cmp.Or(u.Etcd.Endpoints...), "password", u.Etcd.TLS, true, u.Etcd.Password != "", u.Etcd.PasswordFile}, true
+	}
+	return Registry{}, false
+}
+
+// registry looks at an entry that asks another program.
+func (v *validator) registry(at string, u Upstream) {
+	r, ok := u.Registry()
+	if !ok {
+		return
+	}
+	at = join(at, r.Key)
+	if r.given && r.SecretFile != "" {
+		v.errorf(join(at, r.Secret+"_file"), "excludes %s: keep one", r.Secret)
+	}
+	if (r.TLS.Cert == "") != (r.TLS.Key == "") {
+		v.errorf(join(at, "tls"), "cert and key go together")
+	}
+	if t := r.TLS; (t.CA+t.ServerName+t.Cert+t.Key != "" || t.Insecure || len(t.Pins) > 0) && !strings.HasPrefix(r.address, "https:") {
+		v.errorf(join(at, "tls"), "goes with https only")
+	}
+	if u.HTTP != nil && u.HTTP.Headers["Authorization"] != "" && (r.given || r.SecretFile != "") {
+		v.errorf(join(at, "headers"), "has Authorization, which token and token_file set: keep one")
+	}
+	if u.Etcd != nil && (u.Etcd.Username != "") != (r.given || r.SecretFile != "") {
+		v.errorf(at, "username and password (or password_file) go together")
+	}
+}

@@ -1,0 +1,238 @@
+package registry
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+// Access says how another program is reached.
+type Access struct {
+	Address string      // http://host:port, https://host:port or unix:/path
+	TLS     *tls.Config // of https; nil = the system's authorities
+	Header  map[string]string
+
+	// The token goes as TokenHeader after TokenPrefix. TokenFile is read for each request,
+	// so that one that is changed is used at once.
+	TokenHeader, TokenPrefix string
+	Token, TokenFile         string
+}
+
+const (
+	maxAnswer  = 8 << 20 // bytes of one answer, decompressed
+	maxToken   = 64 << 10
+	maxSaid    = 200 // bytes of an error's text
+	maxHeaders = 64 << 10
+	dialWait   = 3 * time.Second
+)
+
+// client asks one program.
+type client struct {
+	access    Access
+	base      string // begin of every URL
+	transport *http.Transport
+}
+
+func newClient(a Access) *client {
+	dialer := &net.Dialer{Timeout: dialWait}
+	c := &client{access: a, base: strings.TrimSuffix(a.Address, "/"), transport: &http.Transport{
+		DialContext: dialer.DialContext, TLSClientConfig: a.TLS, TLSHandshakeTimeout: dialWait,
+		MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: maxHeaders,
+	}}
+	if path, ok := strings.CutPrefix(a.Address, "unix:"); ok {
+		c.base = "http://localhost"
+		c.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", path)
+		}
+	}
+	return c
+}
+
+// Close ends the connections that nobody uses.
+func (c *client) Close() error {
+	c.transport.CloseIdleConnections()
+	return nil
+}
+
+// refused is an answer with another status than 200.
+type refused struct {
+	status int
+	said   string
+}
+
+func (r *refused) Error() string {
+	text := fmt.Sprintf("answered %d", r.status)
+	if name := http.StatusText(r.status); name != "" {
+		text += " " + name
+	}
+	if r.said != "" {
+		text += ": " + r.said
+	}
+	return text
+}
+
+// request is a question. A nil body is none.
+type request struct {
+	method, path string
+	query        url.Values
+	header       map[string]string
+	body         any // sent as JSON
+}
+
+// send sends a request and returns the answer's head, whatever its status; its body is
+// bounded by the context only.
+func (c *client) send(ctx context.Context, q request) (*http.Response, error) {
+	target := c.base + q.path
+	if len(q.query) > 0 {
+		target += "?" + q.query.Encode()
+	}
+	var content io.Reader
+	if q.body != nil {
+		text, err := json.Marshal(q.body)
+		if err != nil {
+			return nil, err
+		}
+		content = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(ctx, q.method, target, content)
+	if err != nil {
+		return nil, bare(err)
+	}
+	r.Header.Set("User-Agent", "goodgate")
+	for _, set := range []map[string]string{c.access.Header, q.header} {
+		for name, value := range set {
+			r.Header.Set(name, value)
+			if name == "Host" {
+				r.Host = value
+			}
+		}
+	}
+	token, err := c.token()
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		r.Header.Set(c.access.TokenHeader, c.access.TokenPrefix+token)
+	}
+	// Without http.Client no redirect is followed: it could take the token elsewhere.
+	response, err := c.transport.RoundTrip(r)
+	if err != nil {
+		return nil, bare(err)
+	}
+	return response, nil
+}
+
+// bare is an error without the URL, in which a query may be secret.
+func bare(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// token returns what is to be sent as such.
+func (c *client) token() (string, error) {
+	if c.access.TokenFile == "" {
+		return c.access.Token, nil
+	}
+	return secretFile(c.access.TokenFile)
+}
+
+// secretFile reads a file with one line.
+func secretFile(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxToken+1))
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" || len(text) > maxToken || strings.ContainsAny(token, "\r\n\x00") {
+		return "", fmt.Errorf("%s holds no token: want one line of at most %d bytes", name, maxToken)
+	}
+	return token, nil
+}
+
+// ask returns the body of an answer with status 200. Any other is an error of type
+// *refused.
+func (c *client) ask(ctx context.Context, q request) ([]byte, http.Header, error) {
+	response, err := c.send(ctx, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, response.Header, refusal(response)
+	}
+	body, err := content(response)
+	return body, response.Header, err
+}
+
+// content reads the body of an answer.
+func content(response *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	if len(body) > maxAnswer {
+		return nil, fmt.Errorf("the answer has more than the limit of %d bytes", maxAnswer)
+	}
+	return body, nil
+}
+
+// refusal is the error of an answer without status 200.
+func refusal(response *http.Response) error {
+	r := &refused{status: response.StatusCode}
+	if to := response.Header.Get("Location"); to != "" && r.status/100 == 3 {
+		host := "another address"
+		if u, err := url.Parse(to); err == nil && u.Host != "" {
+			host = u.Scheme + "://" + u.Host
+		}
+		r.said = "a redirect to " + printable.Text(host) + ", which is not followed"
+		return r
+	}
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10))
+	r.said = said(text)
+	return r
+}
+
+// said is what an error's body says, on one line.
+func said(body []byte) string {
+	text := strings.TrimSpace(string(body))
+	var told struct{ Message, Error, Cause string }
+	if json.Unmarshal(body, &told) == nil {
+		text = cmp.Or(told.Message, told.Error, told.Cause)
+	} else if strings.HasPrefix(text, "<") {
+		return "" // a page for people
+	}
+	if len(text) > maxSaid {
+		text = strings.ToValidUTF8(text[:maxSaid], "") + "..."
+	}
+	return printable.Text(text)
+}
+
+// decode reads JSON.
+func decode(body []byte, into any) error {
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("the answer is not what was asked for: %w", err)
+	}
+	return nil
+}
+
+var errNoList = errors.New("the answer is not what was asked for: want a list")

@@ -1,0 +1,73 @@
+package registry
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/discovery"
+)
+
+// NomadOptions say which service of Nomad is meant.
+type NomadOptions struct {
+	Access    Access // its TokenHeader is Nomad's
+	Service   string
+	Tags      []string // an instance has all of them
+	Namespace string
+	Region    string
+	Base      discovery.Target
+	Wait      time.Duration
+}
+
+// Nomad asks for the instances of a service that Nomad itself keeps, by blocking queries
+// of /v1/service.
+type Nomad struct {
+	blocking
+	options NomadOptions
+}
+
+// NewNomad returns one that asks for a service.
+func NewNomad(o NomadOptions) *Nomad {
+	o.Access.TokenHeader = "X-Nomad-Token"
+	return &Nomad{blocking{client: newClient(o.Access), indexField: "X-Nomad-Index", wait: o.Wait}, o}
+}
+
+// nomadEntry is what of an instance counts.
+type nomadEntry struct {
+	ID, Address, AllocID, JobID, NodeID, Datacenter string
+	Port                                            int
+	Tags                                            []string
+}
+
+// Ask asks once.
+func (n *Nomad) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
+	o := &n.options
+	query := set(url.Values{"stale": {""}}, "namespace", o.Namespace, "region", o.Region)
+	body, _, err := n.next(ctx, fresh, "/v1/service/"+url.PathEscape(o.Service), query)
+	if err != nil {
+		return discovery.Found{}, err
+	}
+	var entries []nomadEntry
+	if err := decode(body, &entries); err != nil {
+		return discovery.Found{}, err
+	}
+	if entries == nil {
+		return discovery.Found{}, errNoList
+	}
+	found := discovery.Found{Targets: []discovery.Target{}}
+	for _, e := range entries {
+		t, why := at(o.Base, e.Address, e.Port)
+		if why == "" {
+			why = lacks(e.Tags, o.Tags)
+		}
+		if why != "" {
+			found.LeftOut = append(found.LeftOut, discovery.LeftOut{What: e.ID, Why: why})
+			continue
+		}
+		t.Zone = zone(t.Zone, e.Datacenter)
+		t.Metadata = metadata(map[string]string{"alloc": e.AllocID, "job": e.JobID, "node": e.NodeID, "tags": strings.Join(e.Tags, " ")})
+		found.Targets = append(found.Targets, t)
+	}
+	return found, nil
+}
