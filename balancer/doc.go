@@ -20,6 +20,7 @@
 //     of the upstreams by [Pool.Follow], and gives verdicts by [Upstream.ObserveProbe]
 //   - other options while the pool is in use: [Pool.Configure]
 //   - take an upstream out by hand: [Upstream.SetOperator]
+//   - let requests wait while something is done to the upstreams: [Pool.Pause]
 //   - know when upstreams come and go: [Options.Notify]
 //
 // An [Upstream] is the live state of one server: its requests in flight, its latency, and

@@ -62,6 +62,8 @@ type Pool struct {
 	introduction atomic.Pointer[Introduction] // nil = nobody is being introduced
 	inFlight     atomic.Int64
 	waiters      waitlist
+	pause        atomic.Pointer[Pause] // nil = none
+	standby      standby
 	places       places
 	overload     overload
 	followed     atomic.Int32 // how many follow

@@ -27,6 +27,7 @@ type waitlist struct {
 	queue list.List
 	body  int64       // bytes that those in the queue hold
 	pace  *time.Timer // wakes the next of a release; nil while none is under way
+	busy  func() int  // requests that the last of a release still make; nil = they are not looked at
 }
 
 // WaitLimits bound a pool's queue of requests that wait for an upstream.
@@ -60,15 +61,19 @@ type Waiter struct {
 // that would go beyond limits. Pick again after joining and after every signal,
 // and call [Waiter.Leave] in the end.
 func (p *Pool) Wait(body int64, limits WaitLimits) (*Waiter, error) {
-	w := &Waiter{C: make(chan struct{}, 1), list: &p.waiters, since: time.Now(), body: body, limits: limits}
-	l := w.list
+	return p.waiters.join("hold", body, limits)
+}
+
+// join adds a request. of names the setting of the limits.
+func (l *waitlist) join(of string, body int64, limits WaitLimits) (*Waiter, error) {
+	w := &Waiter{C: make(chan struct{}, 1), list: l, since: time.Now(), body: body, limits: limits}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.queue.Len() >= limits.Requests {
-		return nil, fmt.Errorf("%w: hold.max_requests is %d", ErrFull, limits.Requests)
+		return nil, fmt.Errorf("%w: %s.max_requests is %d", ErrFull, of, limits.Requests)
 	}
 	if limits.Body > 0 && body > 0 && l.body+body > limits.Body {
-		return nil, fmt.Errorf("%w: %d bytes of bodies are held, this one has %d, hold.max_body is %d", ErrFull, l.body, body, limits.Body)
+		return nil, fmt.Errorf("%w: %d bytes of bodies are held, this one has %d, %s.max_body is %d", ErrFull, l.body, body, of, limits.Body)
 	}
 	l.body += body
 	w.place = l.queue.PushBack(w)
@@ -180,8 +185,13 @@ func (l *waitlist) wake(n int) {
 	l.pace = nil
 }
 
+// wakeNext wakes n, twice as many as before. While those still keep the upstreams
+// busy, it wakes no more than the first time.
 func (l *waitlist) wakeNext(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.busy != nil && l.busy() > n/2 {
+		n = releaseFirst
+	}
 	l.wake(n)
 }

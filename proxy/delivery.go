@@ -93,7 +93,7 @@ func (d *delivery) begin(o order, record *Record, before *delivery) {
 // a reason not to try again. With a failure it begins by deciding about that.
 func (d *delivery) run(failed *Error) (*attempt, *Error) {
 	if failed == nil {
-		if failed := d.enter(); failed != nil {
+		if failed := d.ready(); failed != nil {
 			return nil, failed
 		}
 	}
@@ -184,9 +184,23 @@ func (d *delivery) answered() {
 	d.pool.budget.relieve(1)
 }
 
-// acquire returns an upstream to try and the right to. It prefers one that has
-// not been tried; when all have been, the next round begins after a pause.
+// acquire returns an upstream to try and the right to, once the pool is not paused.
 func (d *delivery) acquire() (*balancer.Member, balancer.Lease, *Error) {
+	for {
+		m, lease, failed := d.find()
+		if failed != nil || d.pool.Paused() == nil {
+			return m, lease, failed
+		}
+		lease.Release()
+		if failed := d.ready(); failed != nil {
+			return nil, balancer.Lease{}, failed
+		}
+	}
+}
+
+// find returns an upstream and its lease. It prefers one that has not been tried;
+// when all have been, the next round begins after a pause.
+func (d *delivery) find() (*balancer.Member, balancer.Lease, *Error) {
 	if m, lease, ok := d.pick(); ok {
 		return m, lease, nil
 	}

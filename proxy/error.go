@@ -15,7 +15,8 @@ type Error struct {
 	// RetryAfter is when another try is worth it, for answers that tell; 0 = 1 s.
 	RetryAfter time.Duration
 
-	status int // answered in place of the reason's; 0 = the reason's
+	status      int          // answered in place of the reason's; 0 = the reason's
+	maintenance *Maintenance // whose page is answered; nil = none
 }
 
 func (e *Error) Error() string {

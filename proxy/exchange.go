@@ -95,6 +95,10 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *Request, l Listener) *excha
 func (x *exchange) forward() {
 	pool := x.pool
 	x.record.Pool = pool.Name()
+	if failed := x.closed(pool); failed != nil {
+		x.fail(failed)
+		return
+	}
 	if d := x.boundGRPC(x.request, x.bound()); d > 0 {
 		ctx, cancel := context.WithCancelCause(x.ctx)
 		x.ctx, x.deadline = ctx, &limit{time.AfterFunc(d, func() { cancel(errDeadline) }), cancel}

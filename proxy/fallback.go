@@ -58,8 +58,8 @@ func (x *exchange) fallback(why *Error) (*message.Response, *Error) {
 	return x.elsewhere(f.Pool, why)
 }
 
-// elsewhere delivers the request to the fallback pool, if the pool's limits let it
-// in. What that answers is the answer, whatever its status. Without one the first
+// elsewhere delivers the request to the fallback pool, if the operator has not closed
+// it and the pool's limits let it in. What that answers is the answer, whatever its status. Without one the first
 // failure stands.
 func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error) {
 	first := x.delivery
@@ -67,6 +67,9 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error)
 		return nil, nil
 	}
 	maxBody := x.limits.maxBody
+	if pool.Paused() != nil || pool.Maintained() != nil {
+		return nil, nil
+	}
 	if err := x.admitTo(pool); err != nil {
 		x.notElsewhere(pool, err)
 		return nil, nil

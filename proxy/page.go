@@ -75,6 +75,9 @@ func (p *Pages) write(x *exchange, e *Error) {
 		RequestID: x.record.ID,
 	}
 	body, contentType := p.body(x.request, page)
+	if m := e.maintenance; m != nil && m.Page != nil && contentType != "application/json" {
+		body, contentType = string(m.Page), cmp.Or(m.ContentType, "text/html; charset=utf-8")
+	}
 	h := x.writer.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")

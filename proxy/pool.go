@@ -80,6 +80,8 @@ type PoolOptions struct {
 	// Failures are the status codes that an upstream is to blame for, so that its
 	// breaker counts them; nil = 502, 503 and 504.
 	Failures []int
+	// Maintenance, if not nil, answers in place of the upstreams.
+	Maintenance *Maintenance
 	// Dial connects to an upstream; nil = the network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Unreachable is told that an upstream could not be reached, so that names
@@ -98,12 +100,13 @@ type Pool struct {
 	stale   *stale.Cache   // nil = off
 	flights *flights       // nil with stale
 	missing *atomic.Uint32 // a Reason: why the pool has no members
+	word    *atomic.Pointer[word]
 }
 
 // NewPool returns an empty pool.
 func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 	p := newPool(b, o)
-	p.missing = new(atomic.Uint32)
+	p.missing, p.word = new(atomic.Uint32), new(atomic.Pointer[word])
 	p.setQueue(nil)
 	var err error
 	p.Pool, err = balancer.NewPool(p.rules)
@@ -122,7 +125,7 @@ func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
 	}
 	o.Dial = p.opts.Dial
 	next := newPool(b, o)
-	next.Pool, next.missing = p.Pool, p.missing
+	next.Pool, next.missing, next.word = p.Pool, p.missing, p.word
 	next.budget = p.budget.with(o.Retry.Budget, o.Retry.BudgetMin)
 	next.hedging = p.hedging.with(o.Retry.Hedge)
 	next.setQueue(p)

@@ -223,12 +223,12 @@ func (p *Proxy) Refuse(w http.ResponseWriter, r *http.Request, l Listener, statu
 func (p *Proxy) Drain() { p.draining.Store(true) }
 
 // ShutdownTunnels waits until no upgraded connection is open, which
-// [http.Server.Shutdown] does not know of, or until ctx ends; then it closes
-// those that are left.
+// [http.Server.Shutdown] does not know of, or until ctx ends; then it ends those that
+// are left: WebSockets by Close frames with 1001.
 func (p *Proxy) ShutdownTunnels(ctx context.Context) {
 	select {
 	case <-p.tunnels.empty():
 	case <-ctx.Done():
-		p.tunnels.closeAll()
+		p.tunnels.leaveAll()
 	}
 }

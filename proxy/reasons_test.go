@@ -308,6 +308,14 @@ var scenarios = []reached{
 	{reason: reason.RequestTooLarge, status: 413, app: scripted(waitsForClose), change: func(s *setup) {
 		s.server = func(srv *http.Server) { srv.Handler = http.MaxBytesHandler(srv.Handler, 10) }
 	}, ask: func(w *world) answer { return w.send("POST", "/", strings.NewReader("more than ten bytes")) }},
+	{reason: reason.Paused, status: 503, app: handled(ok), ask: func(w *world) answer {
+		w.pool.Pause(balancer.Pause{Max: time.Second, WaitLimits: balancer.WaitLimits{Requests: 1}})
+		return w.get()
+	}},
+	{reason: reason.Maintenance, status: 503, app: handled(ok), ask: func(w *world) answer {
+		w.pool.SetMaintenance(&proxy.Maintenance{})
+		return w.get()
+	}},
 	{reason: reason.RequestTimeout, status: 408, app: scripted(waitsForClose), change: func(s *setup) { s.proxy.Listener.BodyIdle = time.Second }, ask: func(w *world) answer {
 		return w.raw("POST / HTTP/1.1\nHost: example.com\nContent-Length: 10\n\nhalf")
 	}},
@@ -396,7 +404,7 @@ func (sc *reached) run(w *world) {
 	if members := w.pool.Members(); len(members) > 1 {
 		check(w.tb, "blamed", members[0].Breaker() == balancer.Open, sc.blamed)
 	}
-	gateway := sc.status >= 502 && sc.status <= 504 || sc.status == 0 && sc.reason != reason.ClientGone
+	gateway := sc.reason != reason.Paused && sc.reason != reason.Maintenance && sc.status >= 502 && sc.status <= 504 || sc.status == 0 && sc.reason != reason.ClientGone
 	check(w.tb, "escaped", rec.Escaped(), gateway)
 }
 

@@ -36,6 +36,7 @@ type Record struct {
 	Received int64         // bytes of the request's body, and what came through its tunnel
 	Sent     int64         // bytes of the response's body, and so
 	Held     time.Duration // waited for an upstream
+	Paused   time.Duration // waited because the operator has paused the pool
 	Queued   time.Duration // waited for a place before the pool
 	DryRun   string        // the rate that would have refused the request
 	Reason   reason.Reason
@@ -221,6 +222,9 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	}
 	if r.Held > 0 {
 		a = append(a, slog.Float64("held_ms", milliseconds(r.Held)))
+	}
+	if r.Paused > 0 {
+		a = append(a, slog.Float64("paused_ms", milliseconds(r.Paused)))
 	}
 	if r.Queued > 0 {
 		a = append(a, slog.Float64("queued_ms", milliseconds(r.Queued)))

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/goodgate/goodgate/reason"
 
@@ -33,7 +35,11 @@ func (x *exchange) give(a *attempt) *message.Response {
 	if isWhole(res) {
 		return res
 	}
-	res.Body = &leasedBody{ReadCloser: res.Body, x: x, a: a, rest: x.restOf(res)}
+	body := &leasedBody{ReadCloser: res.Body, x: x, a: a, rest: x.restOf(res)}
+	if x.answer.stream {
+		body.enlist()
+	}
+	res.Body = body
 	return res
 }
 
@@ -47,6 +53,10 @@ type leasedBody struct {
 	rest  *rest     // nil when it cannot be fetched
 	fetch *delivery // of the rest; nil = nothing has been missing yet
 	ended bool
+
+	listed bool        // among the streams that end with their upstream
+	left   atomic.Bool // it is to end
+	since  time.Time   // when its upstream was first seen to be drained; zero = it is not. Protected by the tunnels' mu
 }
 
 func (b *leasedBody) Read(p []byte) (int, error) {
@@ -62,6 +72,9 @@ func (b *leasedBody) Read(p []byte) (int, error) {
 			b.x.cleanTrailer(b.a.res.Trailers())
 			b.end()
 			return n, err
+		case b.left.Load() && !b.ended && b.x.writer.err == nil:
+			b.endEarly()
+			return n, io.EOF
 		case !b.ended && b.x.writer.err == nil && b.x.grpcTimedOut():
 			b.timeoutGRPC(err)
 			b.end()
@@ -113,6 +126,7 @@ func (b *leasedBody) Close() error {
 func (b *leasedBody) end() {
 	if !b.ended {
 		b.ended = true
+		b.delist()
 		b.a.end()
 	}
 }

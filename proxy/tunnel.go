@@ -3,12 +3,16 @@ package proxy
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/wire/buffer"
+	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
 // tunnels are the upgraded connections that are open.
@@ -18,6 +22,9 @@ type tunnels struct {
 	mu   sync.Mutex // protects the fields below, and the timers of every tunnel
 	set  map[*tunnel]struct{}
 	none chan struct{} // closed when set becomes empty; nil while nobody waits
+
+	streams map[*leasedBody]struct{} // answers that are streams
+	byes    sync.WaitGroup           // of Close frames that are being sent
 }
 
 // tunnel is the upstream's side of an upgraded connection.
@@ -30,9 +37,15 @@ type tunnel struct {
 	bounds Tunnel
 	idle   *time.Timer // nil without a bound
 	end    *time.Timer // and so
-	moved  atomic.Int64
-	cause  atomic.Pointer[error] // why a bound ended it; nil = none did
-	how    atomic.Uint32         // TunnelEnd, set before it is closed for another reason than TunnelClosed
+	bye    *time.Timer // nil until it is to end
+
+	from     *balancer.Upstream
+	since    time.Time   // when its upstream was first seen to be drained; zero = it is not. Protected by all.mu
+	leaving  atomic.Bool // it is to end
+	farewell *farewell   // nil = its protocol knows none
+	moved    atomic.Int64
+	cause    atomic.Pointer[error] // why a bound ended it; nil = none did
+	how      atomic.Uint32         // TunnelEnd, set before it is closed for another reason than TunnelClosed
 
 	count                *tunnelCount // its upstream's
 	toUpstream, toClient atomic.Int64 // bytes
@@ -44,10 +57,14 @@ type Tunnel struct {
 	Lifetime time.Duration // in all; 0 = no bound
 }
 
-func (ts *tunnels) open(rwc io.ReadWriteCloser, t *attempt, bounds Tunnel) *tunnel {
-	return ts.add(&tunnel{
-		ReadWriteCloser: rwc, all: ts, lease: t.handOver(), bounds: bounds, count: &t.m.Link().(*endpointRef).tunnels,
-	})
+func (ts *tunnels) open(rwc io.ReadWriteCloser, a *attempt, bounds Tunnel) *tunnel {
+	t := &tunnel{
+		ReadWriteCloser: rwc, all: ts, lease: a.handOver(), bounds: bounds, count: &a.m.Link().(*endpointRef).tunnels, from: a.m.Upstream,
+	}
+	if strings.EqualFold(a.res.Only(header.Upgrade), "websocket") {
+		t.farewell = newFarewell(t)
+	}
+	return ts.add(t)
 }
 
 func (ts *tunnels) add(t *tunnel) *tunnel {
@@ -119,7 +136,11 @@ func (t *tunnel) Read(p []byte) (int, error) {
 }
 
 func (t *tunnel) Write(p []byte) (int, error) {
-	n, err := t.ReadWriteCloser.Write(p)
+	to := io.Writer(t.ReadWriteCloser)
+	if t.farewell != nil {
+		to = &t.farewell.toUpstream
+	}
+	n, err := to.Write(p)
 	t.toUpstream.Add(int64(n))
 	t.count.toUpstream.Add(int64(n))
 	t.touch()
@@ -130,7 +151,12 @@ func (t *tunnel) Write(p []byte) (int, error) {
 // would hold while nothing comes.
 
 // WriteTo copies what comes from the upstream.
-func (t *tunnel) WriteTo(w io.Writer) (int64, error) { return t.all.buffers.Copy(w, t) }
+func (t *tunnel) WriteTo(w io.Writer) (int64, error) {
+	if t.farewell != nil {
+		w = t.farewell.toClient.leadTo(w)
+	}
+	return t.all.buffers.Copy(w, t)
+}
 
 // ReadFrom copies what goes to the upstream.
 func (t *tunnel) ReadFrom(r io.Reader) (int64, error) { return t.all.buffers.Copy(t, r) }
@@ -157,7 +183,7 @@ func (t *tunnel) Close() error {
 func (ts *tunnels) remove(t *tunnel) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	for _, timer := range []*time.Timer{t.idle, t.end} {
+	for _, timer := range []*time.Timer{t.idle, t.end, t.bye} {
 		if timer != nil {
 			timer.Stop()
 		}
@@ -184,15 +210,14 @@ func (ts *tunnels) empty() <-chan struct{} {
 	return ts.none
 }
 
-func (ts *tunnels) closeAll() {
+// leaveAll ends all that are open, and waits until they have ended.
+func (ts *tunnels) leaveAll() {
 	ts.mu.Lock()
-	open := make([]*tunnel, 0, len(ts.set))
-	for t := range ts.set {
-		open = append(open, t)
-	}
+	open := slices.Collect(maps.Keys(ts.set))
 	ts.mu.Unlock()
 	for _, t := range open {
-		t.how.CompareAndSwap(uint32(TunnelClosed), uint32(TunnelDrained))
-		t.Close()
+		t.leave()
 	}
+	<-ts.empty() // bounded by farewellBound
+	ts.byes.Wait()
 }

@@ -14,7 +14,7 @@ const (
 	TunnelClosed   TunnelEnd = iota // the client, the upstream, or the network
 	TunnelIdle                      // nothing came for as long as Tunnel.Idle
 	TunnelLifetime                  // it was as old as Tunnel.Lifetime
-	TunnelDrained                   // goodgate went away
+	TunnelDrained                   // goodgate went away, or the upstream was drained
 	tunnelEnds
 )
 

@@ -39,6 +39,8 @@ const (
 	RequestTimeout
 	UpgradeUnsupported
 	LoopDetected
+	Paused
+	Maintenance
 	ShuttingDown
 	AccessDenied
 	Unauthorized
@@ -71,6 +73,7 @@ type row struct {
 	rfc        string   // RFC 9209 section 2.3 error type; empty = none
 	failure    Failures // kind of failure that another could answer for; 0 = none
 	free       bool     // an attempt that failed so has cost its upstream nothing
+	ordered    bool     // the operator wants it so: no error of anybody
 	retryAfter bool     // the answer carries Retry-After
 	grpc       int      // status that a gRPC client gets; 0 = UNAVAILABLE
 	hiddenBy   Means    // what hid it when another attempt was answered; ByNothing = a retry
@@ -141,6 +144,10 @@ var rows = [numReasons]row{
 		text: "The server cannot be reached by WebSocket, or by another protocol that begins with an upgrade."},
 	LoopDetected: {name: "loop_detected", fault: FaultProxy, status: http.StatusLoopDetected, rfc: "proxy_loop_detected", grpc: grpcInternal,
 		text: "The request came back to a server that it had passed."},
+	Paused: {name: "paused", fault: FaultProxy, status: http.StatusServiceUnavailable, rfc: "http_request_denied", ordered: true, retryAfter: true,
+		text: "The service is being updated, and will be back shortly."},
+	Maintenance: {name: "maintenance", fault: FaultProxy, status: http.StatusServiceUnavailable, rfc: "http_request_denied", ordered: true, retryAfter: true,
+		text: "The service is being worked on, and will be back."},
 	ShuttingDown: {name: "shutting_down", fault: FaultProxy, status: http.StatusServiceUnavailable, rfc: "proxy_internal_response", retryAfter: true,
 		text: "The service is restarting."},
 	AccessDenied: {name: "access_denied", fault: FaultClient, status: http.StatusForbidden, rfc: "http_request_denied", grpc: grpcPermissionDenied,
@@ -200,10 +207,11 @@ func (r Reason) GRPC() int { return cmp.Or(rows[r].grpc, grpcUnavailable) }
 func (r Reason) HiddenBy() Means { return cmp.Or(rows[r].hiddenBy, ByRetry) }
 
 // GatewayError reports whether a client that gets this reason sees a gateway
-// error: an answer of 502, 503 or 504, or one that breaks off.
+// error: an answer of 502, 503 or 504, or one that breaks off. What the operator has
+// ordered is none.
 func (r Reason) GatewayError() bool {
 	row := rows[r]
-	return row.status >= 502 && row.status <= 504 || r == UpstreamStatus
+	return !row.ordered && row.status >= 502 && row.status <= 504 || r == UpstreamStatus
 }
 
 // Failures is a set of kinds of failure that end in a gateway error.

@@ -16,6 +16,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -29,6 +30,8 @@ type fake struct {
 	check    Check
 	crowds   []Crowd
 	sources  []Source
+	closure  Closure
+	page     []byte
 }
 
 func newFake(t *testing.T) *fake {
@@ -53,8 +56,30 @@ func (f *fake) Crowds() []Crowd                            { return f.crowds }
 func (f *fake) Found(string) bool                          { return true }
 func (f *fake) Sources(string) []Source                    { return f.sources }
 func (f *fake) SourceError(string) (string, reason.Reason) { return f.lost, reason.None }
-func (f *fake) Reload(string) ([]string, error)            { return []string{"a: 1 -> 2"}, f.fails }
-func (f *fake) Drain(string)                               { f.draining = true }
+func (f *fake) Close(c changes.Change, page []byte) (changes.Change, error) {
+	if c.Pool != "app" {
+		return c, errors.New("no such pool")
+	}
+	c.ID = "abc"
+	if c.Kind == changes.Pause {
+		f.closure.Pause = &c
+	} else {
+		f.closure.Maintenance = &c
+	}
+	f.page = page
+	return c, f.fails
+}
+func (f *fake) Reopen(s changes.Subject, _, _ string) (bool, error) {
+	if s.Pool != "app" {
+		return false, errors.New("no such pool")
+	}
+	was := f.closure
+	f.closure = Closure{}
+	return was != Closure{}, f.fails
+}
+func (f *fake) Closure(string) Closure          { return f.closure }
+func (f *fake) Reload(string) ([]string, error) { return []string{"a: 1 -> 2"}, f.fails }
+func (f *fake) Drain(string)                    { f.draining = true }
 func (f *fake) SetWeight(k balancer.Key, w int) error {
 	f.weights = append(f.weights, fmt.Sprint(k.Addr, " ", w))
 	return f.fails

@@ -35,6 +35,11 @@ func (c Client) Post(ctx context.Context, path string, in, out any) error {
 	return c.do(ctx, http.MethodPost, path, in, out)
 }
 
+// Delete ends what a path names.
+func (c Client) Delete(ctx context.Context, path string, out any) error {
+	return c.do(ctx, http.MethodDelete, path, nil, out)
+}
+
 // Ready returns nil when goodgate serves and does not drain. ctx bounds the wait.
 func (c Client) Ready(ctx context.Context) error {
 	_, path, _ := strings.Cut(readyPattern, " ")

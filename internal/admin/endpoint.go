@@ -17,6 +17,7 @@ type Endpoint struct {
 	Media   string           // the answer's media type; empty = application/json with Answers, text/plain without
 	Status  int              // of success; 0 = 200
 	Refuses []int            // other statuses, beside those that any request may get
+	MaxBody int64            // bytes of the body; 0 = 64 KiB
 	Open    bool             // anybody may ask, without a token
 }
 
@@ -36,6 +37,16 @@ func (e *Endpoint) split() (method, path string) {
 // binary is the media type of what tools of developers read.
 const binary = "application/octet-stream"
 
+// bounded serves a request with a body of a bounded length.
+func (e *Endpoint) bounded(w http.ResponseWriter, r *http.Request) {
+	most := e.MaxBody
+	if most == 0 {
+		most = maxBody
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, most)
+	e.Handler(w, r)
+}
+
 // What anybody may ask for.
 const (
 	livePattern  = "GET /live"
@@ -51,6 +62,7 @@ func (s *Server) endpoints() []Endpoint {
 	all = append(all, s.lookEndpoints()...)
 	all = append(all, s.orderEndpoints()...)
 	all = append(all, s.splitEndpoints()...)
+	all = append(all, s.closureEndpoints()...)
 	all = append(all, s.debugEndpoints()...)
 	return append(all, s.opts.More...)
 }

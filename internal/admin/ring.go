@@ -126,6 +126,7 @@ type Request struct {
 	MadeFaster bool      `json:"made_faster,omitempty"` // nothing failed: another upstream answered first
 	SavedBy    string    `json:"saved_by,omitempty"`
 	HeldMS     float64   `json:"held_ms,omitempty"`
+	PausedMS   float64   `json:"paused_ms,omitempty"`
 	QueuedMS   float64   `json:"queued_ms,omitempty"`
 	Attempts   []Attempt `json:"attempts"`
 	Omitted    int       `json:"attempts_omitted,omitempty"`
@@ -155,7 +156,7 @@ func newRequest(r *proxy.Record) *Request {
 		ID: r.ID, Start: r.Start, MS: milliseconds(r.Duration), Client: "unix",
 		Method: r.Method, Host: r.Host, Path: r.Path, Route: r.Route, Pool: r.Pool, Upstream: r.Upstream,
 		Status: r.Status, Reason: word(r.Reason), SavedBy: r.SavedBy, Error: text(r.Err),
-		HeldMS: milliseconds(r.Held), QueuedMS: milliseconds(r.Queued), Omitted: r.Omitted,
+		HeldMS: milliseconds(r.Held), PausedMS: milliseconds(r.Paused), QueuedMS: milliseconds(r.Queued), Omitted: r.Omitted,
 		Attempts: make([]Attempt, len(r.Attempts)), Why: explain(r),
 	}
 	if r.Client.IsValid() {

@@ -9,6 +9,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/printable"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -34,6 +35,12 @@ type Control interface {
 	SourceError(pool string) (string, reason.Reason)
 	Sources(pool string) []Source // those of its upstreams that have something to look up
 	Found(pool string) bool       // its upstreams have been looked up at least once
+
+	// Close pauses a pool or puts it into maintenance, with a page; nil = none.
+	Close(c changes.Change, page []byte) (changes.Change, error)
+	// Reopen ends that, and reports whether there was something to end.
+	Reopen(s changes.Subject, by, why string) (bool, error)
+	Closure(pool string) Closure
 
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)
@@ -91,7 +98,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{opts: o, mux: http.NewServeMux(), anybody: map[string]bool{}, seats: make(chan struct{}, maxSubscribers), closing: make(chan struct{})}
 	for _, e := range s.endpoints() {
-		s.mux.HandleFunc(e.Pattern, e.Handler)
+		s.mux.HandleFunc(e.Pattern, e.bounded)
 		s.anybody[e.Pattern] = e.Open
 	}
 	s.handler = s.guard(s.mux)

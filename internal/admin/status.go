@@ -46,6 +46,9 @@ type Pool struct {
 	BudgetLeft int        `json:"retry_budget_left"`
 	Upstreams  []Upstream `json:"upstreams"`
 
+	Paused      *PauseState       `json:"paused,omitempty"`
+	Maintenance *MaintenanceState `json:"maintenance,omitempty"`
+
 	SourceError string     `json:"lookup_error,omitempty"` // why its upstreams could not be looked up
 	Sources     []Source   `json:"sources,omitempty"`      // where its upstreams are found, but for fixed addresses
 	Demand      Demand     `json:"demand"`
@@ -166,6 +169,7 @@ func (s *Server) pool(p *proxy.Pool) Pool {
 			u.Why = u.verdict()
 		}
 	}
+	out.closed(s.opts.Control.Closure(p.Name()), p.OnStandby())
 	return out
 }
 

@@ -17,6 +17,12 @@ func (p *Pool) troubles(now time.Time) (list []Trouble) {
 			list = append(list, t)
 		}
 	}
+	if c := p.Paused; c != nil {
+		list = append(list, tell(situation.Paused, situation.Facts{Pool: p.Name, When: clock(c.Until, now)}, false, waitFor(c.Waiting)+" now.", ordered(c.By, c.Why)))
+	}
+	if c := p.Maintenance; c != nil {
+		list = append(list, tell(situation.Maintenance, situation.Facts{Pool: p.Name}, false, ordered(c.By, c.Why)))
+	}
 	looked, unknown := p.lookup(now)
 	add(looked, unknown)
 	none, isNone := p.none(now)
@@ -39,6 +45,14 @@ func (p *Pool) troubles(now time.Time) (list []Trouble) {
 	list = append(list, each...)
 	add(p.met(situation.RetriesStopped, now)) // after its cause
 	return list
+}
+
+// ordered says who wanted it so.
+func ordered(by, why string) string {
+	if why == "" {
+		return "By " + by + "."
+	}
+	return "By " + by + ": " + why + "."
 }
 
 // met are the situations that requests show of a pool as a whole.

@@ -32,6 +32,9 @@ func explain(r *proxy.Record) []string {
 	if r.Held > 0 {
 		lines = append(lines, fmt.Sprintf("In all it was held for %s, waiting for an upstream.", round(r.Held)))
 	}
+	if r.Paused > 0 {
+		lines = append(lines, fmt.Sprintf("It waited %s because the operator had paused pool %s.", round(r.Paused), r.Pool))
+	}
 	switch {
 	case r.MadeFaster():
 		return append(lines, "Nothing failed: another upstream answered first, so that the answer came sooner.")

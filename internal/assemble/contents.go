@@ -34,6 +34,9 @@ func Contents(c *config.Config) map[File][sha256.Size]byte {
 		}
 	}
 	for name, p := range c.Pools {
+		if p.Maintenance != nil {
+			add("pools."+name+".maintenance.page", p.Maintenance.Page)
+		}
 		add("pools."+name+".tls.ca", p.TLS.CA)
 		add("pools."+name+".tls.cert", p.TLS.Cert)
 		add("pools."+name+".tls.key", p.TLS.Key)

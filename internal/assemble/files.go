@@ -216,6 +216,9 @@ func (f *files) pool(path string, p config.Pool) {
 	if p.TLS.Cert != "" {
 		f.keyPair(path+".tls", certs.File{Cert: p.TLS.Cert, Key: p.TLS.Key}, "upstreams")
 	}
+	if _, err := Maintenance(p.Maintenance); err != nil {
+		f.error(path+".maintenance.page", trimmed(err, "maintenance.page: "))
+	}
 	for i, u := range p.Upstreams {
 		if r, ok := u.Registry(); ok {
 			f.registry(fmt.Sprintf("%s.upstreams[%d].%s", path, i, r.Key), r)

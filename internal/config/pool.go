@@ -1,5 +1,7 @@
 package config
 
+import "net/netip"
+
 // Pool is a group of upstreams that serve the same application.
 type Pool struct {
 	Policy        string       `yaml:"policy" default:"peak_ewma" enum:"round_robin|random|least_conn|p2c|peak_ewma|hash|sticky|first" help:"How an upstream is chosen."`
@@ -24,9 +26,19 @@ type Pool struct {
 	Stale         Stale        `yaml:"stale" help:"Responses kept to answer with instead of an error (stale-if-error, RFC 5861)."`
 	Cache         Cache        `yaml:"cache" help:"Fresh responses answer requests without an upstream (RFC 9111)."`
 	Fallback      *Fallback    `yaml:"fallback" help:"Who answers a request that would end with a gateway error."`
+	Maintenance   *Maintenance `yaml:"maintenance" help:"The pool answers 503 with a page, but for testers: true, or how. Nothing is answered so when absent."`
 	Limits        Limits       `yaml:"limits" help:"Which requests are let in."`
 	Concurrency   Concurrency  `yaml:"concurrency" help:"How many requests at once each upstream gets."`
 	Queue         Queue        `yaml:"queue" help:"How requests wait for a place when the upstreams have as many as they may (max_in_flight)."`
+}
+
+// Maintenance makes a pool answer 503.
+type Maintenance struct {
+	Enabled      bool           `yaml:"enabled" opt:"shorthand" default:"true" help:"Whether the pool is in maintenance."`
+	Page         string         `yaml:"page" default:"" opt:"file" help:"HTML file that clients get, 256 KiB at most; empty answers with the error page."`
+	RetryAfter   Duration       `yaml:"retry_after" default:"5m" min:"1s" max:"168h" help:"When clients are told to come again."`
+	Allow        []netip.Prefix `yaml:"allow" default:"[]" opt:"single" help:"Networks of testers, who are let in."`
+	AllowHeaders Headers        `yaml:"allow_headers" format:"header" help:"Headers of which testers send one, with the value."`
 }
 
 // Hash says what policy hash goes by.

@@ -21,4 +21,6 @@ func (g *Gate) openChanges(c *config.Config, left known) {
 		file = cmp.Or(file, filepath.Join(g.opts.StateDir, stateFile))
 	}
 	g.changes = changes.Open(changes.Options{File: file, Log: g.log, Inherit: left.Changes})
+	g.pages = newPageStore(file, left.Pages)
+	g.changes.Follow(g.followClosures)
 }

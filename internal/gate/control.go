@@ -9,6 +9,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/situation"
 	"github.com/goodgate/goodgate/proxy"
@@ -77,6 +78,16 @@ func (c control) Found(pool string) bool {
 		return false
 	}
 }
+
+func (c control) Close(ch changes.Change, page []byte) (changes.Change, error) {
+	return c.gate.Close(ch, page)
+}
+
+func (c control) Reopen(s changes.Subject, by, why string) (bool, error) {
+	return c.gate.Reopen(s, by, why)
+}
+
+func (c control) Closure(pool string) admin.Closure { return c.gate.closureOf(pool) }
 
 func (c control) Reload(cause string) ([]string, error) {
 	changes, err := c.gate.Reread(cause)

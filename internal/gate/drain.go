@@ -32,8 +32,9 @@ func (g *Gate) drain(cause error, hurry <-chan struct{}) {
 	}
 	wait(c.LameDuck, hurry)
 	var wg sync.WaitGroup
+	streams := g.live.Load().EndStreams
 	for _, s := range present.servers {
-		wg.Go(func() { s.end(c, hurry) })
+		wg.Go(func() { s.end(c, hurry, streams) })
 	}
 	wg.Go(func() {
 		ctx, cancel := bounded(tunnelTime(c), hurry)
@@ -41,6 +42,24 @@ func (g *Gate) drain(cause error, hurry <-chan struct{}) {
 		g.live.Load().ShutdownTunnels(ctx)
 	})
 	wg.Wait()
+}
+
+// sweepEvery is how often connections of drained upstreams are looked for.
+const sweepEvery = time.Second
+
+// sweep ends upgraded connections and streams of upstreams that have been drained for
+// long enough, until ctx ends.
+func (g *Gate) sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			g.live.Load().Sweep(now, tunnelTime(g.current.Load().config.Shutdown))
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // tunnelTime is how long upgraded connections may stay.
@@ -52,8 +71,9 @@ func tunnelTime(c config.Shutdown) time.Duration {
 }
 
 // end stops accepting, gives what is in flight the grace time, and then ends
-// it, with the reason for those that have no answer yet.
-func (s *server) end(c config.Shutdown, hurry <-chan struct{}) {
+// it: streams as their upstreams would, unless streams is nil, then everything, with
+// the reason for those that have no answer yet.
+func (s *server) end(c config.Shutdown, hurry <-chan struct{}, streams func() int) {
 	s.entry.Close()
 	s.serving.stop()
 	s.release()
@@ -61,6 +81,13 @@ func (s *server) end(c config.Shutdown, hurry <-chan struct{}) {
 	defer cancel()
 	if s.shutdown(ctx) == nil {
 		return
+	}
+	if streams != nil && streams() > 0 {
+		last, cancel := context.WithTimeout(context.Background(), lastWords)
+		defer cancel()
+		if s.shutdown(last) == nil {
+			return
+		}
 	}
 	s.abort(proxy.ErrShuttingDown)
 	last, cancel := context.WithTimeout(context.Background(), lastWords)
@@ -83,7 +110,7 @@ func (g *Gate) retire(s *server, c config.Shutdown, stop <-chan struct{}) {
 	s.leaving.Store(true)
 	g.tasks.Go(func() {
 		wait(c.LameDuck, stop)
-		s.end(c, stop)
+		s.end(c, stop, nil)
 	})
 }
 

@@ -59,6 +59,7 @@ pools:
     hold: {for: 0s}
     retry: {attempts: 1}
     fallback: {respond: {status: 502, body: "@", headers: {X-Fallback: "@"}}}
+    maintenance: {enabled: false, allow_headers: {X-Tester: "@"}}
 `
 
 // numbered puts secrets into a text, each with a number of its own.

@@ -35,6 +35,7 @@ pools:
   app:
     upstreams: [{file: "<pools.upstreams.file>"}, "https://127.0.0.1:1"]
     health: {type: none}
+    maintenance: {page: "<pools.maintenance.page>"}
     tls: {ca: "<pools.tls.ca>", cert: "<pools.tls.cert>", key: "<pools.tls.key>"}
 `
 
@@ -87,8 +88,9 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"admin.address":            filepath.Join(dir, "admin"),
 		"log.output":               filepath.Join(dir, "log"),
 		"errors.html":              write("html", "{{.Status}}"), "errors.json": write("json", "{}"),
-		"pools.upstreams.file": write("list", "[http://127.0.0.1:2]"),
-		"pools.tls.ca":         authority, "pools.tls.cert": cert, "pools.tls.key": key,
+		"pools.maintenance.page": write("page", "<p>sorry"),
+		"pools.upstreams.file":   write("list", "[http://127.0.0.1:2]"),
+		"pools.tls.ca":           authority, "pools.tls.cert": cert, "pools.tls.key": key,
 	}
 }
 

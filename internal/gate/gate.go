@@ -62,6 +62,7 @@ type Gate struct {
 	tally       admin.Tally
 	journal     *admin.Journal
 	changes     *changes.Book // what operators have changed
+	pages       *pageStore    // of maintenances
 	fdShortage  shortage
 	clientRoom  *limit.Room // for the clients of all listeners
 	udp         udpSockets
@@ -225,6 +226,7 @@ func (g *Gate) open(background context.Context) error {
 	g.overruleSplits(before.splits)
 	g.tasks.Go(func() { g.runSplits(background) })
 	g.tasks.Go(func() { g.events.run(background, g.Pools) })
+	g.tasks.Go(func() { g.sweep(background) })
 	all := slices.Collect(maps.Values(before.pools))
 	for _, p := range all {
 		p.start(background)

@@ -42,6 +42,7 @@ type pool struct {
 	findings findings
 	own      func() []config.Listener // of the gate
 	lost     lost                     // why upstreams could not be looked up
+	closing  sync.Mutex               // held while the pool is closed or opened by the operator's order
 	watch    sync.Mutex               // held while the checker is told of the members, so that it hears of the latest last
 }
 
@@ -69,6 +70,7 @@ func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
 		return nil, err
 	}
 	p.parts.Store(next)
+	g.applyClosure(p)
 	return p, nil
 }
 
@@ -86,7 +88,7 @@ func (p *pool) plan(c config.Pool) (next *parts, err error) {
 	if next.tls, err = assemble.NewTrust(c.TLS, old.tls); err != nil {
 		return nil, err
 	}
-	if old.live != nil && reflect.DeepEqual(c, old.config) && next.tls == old.tls {
+	if old.live != nil && reflect.DeepEqual(c, old.config) && next.tls == old.tls && c.Maintenance == nil {
 		return old, nil
 	}
 	if old.feed == nil || !reflect.DeepEqual(c.Upstreams, old.config.Upstreams) || c.DNS != old.config.DNS {
@@ -106,6 +108,9 @@ func (p *pool) plan(c config.Pool) (next *parts, err error) {
 		next.limits = nil // else they go on counting
 	}
 	b, o := p.options(next)
+	if o.Maintenance, err = assemble.Maintenance(c.Maintenance); err != nil {
+		return nil, err
+	}
 	if old.live != nil {
 		next.live, err = old.live.With(b, o)
 	} else {

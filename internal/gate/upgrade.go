@@ -24,6 +24,7 @@ type known struct {
 	Found   map[string]map[string][]discovery.Target `json:"found"`   // by pool and source
 	Tickets []tickets.Key                            `json:"tickets"` // secret
 	Changes []changes.Change                         `json:"changes"` // nil = of a goodgate that kept none
+	Pages   map[string][]byte                        `json:"pages"`   // of maintenances
 }
 
 // bind opens the socket of a listener, or takes over that of the process before
@@ -104,6 +105,7 @@ func (g *Gate) beginUpgrade() (b handover.Bundle, err error) {
 		k.Pools[name] = p.live().States()
 		k.Found[name] = p.parts.Load().feed.found()
 	}
+	k.Pages = g.pages.all()
 	k.Changes = slices.Concat([]changes.Change{}, g.changes.Freeze("a new process is being started to take over: try again"))
 	if b.Known, err = json.Marshal(k); err != nil {
 		g.changes.Thaw()

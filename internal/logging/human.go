@@ -154,6 +154,9 @@ func (h *humanHandler) access(r *proxy.Record) {
 	if r.Held > 0 {
 		notes = append(notes, "waited "+inWords(r.Held)+" for an upstream")
 	}
+	if r.Paused > 0 {
+		notes = append(notes, "waited "+inWords(r.Paused)+" while its pool was paused")
+	}
 	if r.Reason != reason.None {
 		notes = append(notes, "goodgate why "+r.ID)
 	}

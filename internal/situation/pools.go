@@ -28,10 +28,22 @@ const (
 	Loop           ID = "loop_detected"
 	UpgradeFails   ID = "upgrade_unsupported"
 	ClientsLeave   ID = "clients_leave"
+	Paused         ID = "paused"
+	Maintenance    ID = "maintenance"
 )
 
 var pools = []Row{
 	{
+		ID: Paused, Level: Notice, Reason: reason.Paused,
+		Headline: "The pool is paused by an operator",
+		Cause:    "New requests for pool {pool} wait until the pause ends, at {when}. Those that wait for too long, or come when too many wait, get 503.",
+		Do:       "goodgate resume {pool} lets them go on.",
+	}, {
+		ID: Maintenance, Level: Notice, Reason: reason.Maintenance,
+		Headline: "The pool is in maintenance",
+		Cause:    "Requests for pool {pool} get 503 and a page, except those of testers, because an operator or the configuration says so.",
+		Do:       "goodgate maintenance off {pool} ends it.",
+	}, {
 		ID: LookupUnknown, Level: Warning, Reason: reason.DNSError,
 		Headline: "The name of the upstreams does not resolve",
 		Cause:    "Looking up the upstreams of pool {pool} failed: {error}.",
