@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"crypto/tls"
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -74,6 +76,92 @@ func BenchmarkMatch(b *testing.B) {
 	for b.Loop() {
 		if x.match(x.request.URL.Path) == nil {
 			b.Fatal("no route")
+		}
+	}
+}
+
+// The index finds what the list finds, whatever the routes: it is compared with looking at
+// each of them.
+func TestRouteIndex(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	pick := func(list ...string) string { return list[r.IntN(len(list))] }
+	host := func() string {
+		return pick("a", "b", "www") + "." + pick("Example.com", "example.org", "x.example.com")
+	}
+	path := func() string {
+		p := ""
+		for range 1 + r.IntN(3) {
+			p += "/" + pick("a", "b", "", "ab")
+		}
+		return p
+	}
+	found := 0
+	for range 200 {
+		p := &Proxy{}
+		for range leastIndexed + r.IntN(100) {
+			var m Match
+			for range r.IntN(3) {
+				m.Hosts = append(m.Hosts, pick(host(), host(), "*."+host(), "*.com"))
+			}
+			switch r.IntN(4) {
+			case 0:
+				m.Path = path()
+			case 1, 2:
+				m.Path = path() + "*"
+			}
+			if r.IntN(3) == 0 {
+				m.Methods = []string{"POST"}
+			}
+			if r.IntN(20) == 0 {
+				m.HostRegexp = regexp.MustCompile("^www")
+			}
+			p.opts.Routes = append(p.opts.Routes, Route{Match: m})
+		}
+		by := newRouteIndex(p.opts.Routes)
+		for range 50 {
+			x := &exchange{proxy: p, request: &Request{Method: pick("GET", "POST"), Host: pick(host(), host()+":80", host()+".", "com", "", ".com", "[::1]:80")}}
+			at := pick(path(), path(), "*", "")
+			p.index = nil
+			want := x.match(at)
+			p.index = by
+			if got := x.match(at); got != want {
+				t.Fatalf("host %q, path %q: got %+v, want %+v", x.request.Host, at, got, want)
+			}
+			if want != nil {
+				found++
+			}
+		}
+	}
+	if found < 1000 {
+		t.Errorf("only %d requests had a route", found)
+	}
+}
+
+// BenchmarkMatchMany looks for a route among many hosts, and among many paths of one.
+func BenchmarkMatchMany(b *testing.B) {
+	for _, n := range []int{40, 100, 10_000} {
+		for _, by := range []string{"host", "path"} {
+			b.Run(fmt.Sprintf("%s/%d", by, n), func(b *testing.B) {
+				p := &Proxy{}
+				for i := range n {
+					m := Match{Hosts: []string{fmt.Sprintf("h%d.example.com", i)}, Path: "/app/*"}
+					if by == "path" {
+						m = Match{Hosts: []string{"example.com"}, Path: fmt.Sprintf("/s%d/*", i)}
+					}
+					p.opts.Routes = append(p.opts.Routes, Route{Match: m})
+				}
+				p.index = newRouteIndex(p.opts.Routes)
+				x := &exchange{proxy: p, request: &Request{Method: "GET", URL: &url.URL{Path: "/app/x"}, Host: fmt.Sprintf("h%d.example.com", n-1)}}
+				if by == "path" {
+					x.request.Host, x.request.URL.Path = "example.com", fmt.Sprintf("/s%d/x", n-1)
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					if x.match(x.request.URL.Path) == nil {
+						b.Fatal("no route")
+					}
+				}
+			})
 		}
 	}
 }

@@ -86,7 +86,8 @@ type Proxy struct {
 	discard    *log.Logger // for httputil
 	draining   *atomic.Bool
 	tunnels    *tunnels
-	byPath     bool // a route looks at the path
+	byPath     bool        // a route looks at the path
+	index      *routeIndex // nil = the routes are few
 }
 
 // New returns a proxy over routes whose pools the caller owns.
@@ -104,6 +105,7 @@ func newProxy(o Options, m marking) (*Proxy, error) {
 		o.Pages = builtinPages()
 	}
 	p := &Proxy{opts: o, marking: m, trust: newTrust(&o), via: viaElements(o.Via), pipes: pipe.Pool{Max: maxPipes}, discard: discardLog(), draining: new(atomic.Bool), tunnels: new(tunnels)}
+	p.index = newRouteIndex(o.Routes)
 	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.Path != "" || rt.Match.PathRegexp != nil })
 	return p, nil
 }
@@ -198,12 +200,30 @@ func (x *exchange) admit() *Error {
 // match returns the first route that takes the request with a path, nil without
 // one.
 func (x *exchange) match(path string) *Route {
+	if by := x.proxy.index; by != nil {
+		return x.matchIndexed(by, path)
+	}
 	for i := range x.proxy.opts.Routes {
 		if rt := &x.proxy.opts.Routes[i]; rt.Match.matches(x, path) {
 			return rt
 		}
 	}
 	return nil
+}
+
+// matchIndexed is match where there are many routes.
+func (x *exchange) matchIndexed(by *routeIndex, path string) *Route {
+	var room [16][]int32
+	c := by.of(x.request.Host, path, room[:0])
+	for {
+		i, ok := c.next()
+		if !ok {
+			return nil
+		}
+		if rt := &x.proxy.opts.Routes[i]; rt.Match.matches(x, path) {
+			return rt
+		}
+	}
 }
 
 // Refuse answers and accounts for what the server has found to be no request, or

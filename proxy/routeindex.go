@@ -1,0 +1,129 @@
+package proxy
+
+import (
+	"slices"
+	"strings"
+)
+
+// routeIndex finds the routes that may take a request by its host and path, so that a
+// request does not have to be compared with thousands. The order of the routes stays what
+// decides: it gives the candidates in that order. It is immutable.
+type routeIndex struct {
+	exact map[string]*pathIndex // by host, in lower case
+	below map[string]*pathIndex // by what stands behind the * of a pattern, such as .example.com
+	any   pathIndex             // of every host
+}
+
+// pathIndex has the routes of one host.
+type pathIndex struct {
+	exact   map[string][]int32
+	prefix  map[string][]int32
+	lengths []int   // of prefixes, ascending
+	rest    []int32 // which no path tells apart
+}
+
+// leastIndexed is how many routes make an index worth it.
+const leastIndexed = 48
+
+// newRouteIndex returns nil for few routes.
+func newRouteIndex(routes []Route) *routeIndex {
+	if len(routes) < leastIndexed {
+		return nil
+	}
+	x := &routeIndex{exact: map[string]*pathIndex{}, below: map[string]*pathIndex{}}
+	for i := range routes {
+		m := &routes[i].Match
+		if len(m.Hosts) == 0 {
+			x.any.add(m.Path, int32(i))
+		}
+		for _, pattern := range m.Hosts {
+			at := x.exact
+			pattern = strings.ToLower(pattern)
+			if suffix, wild := strings.CutPrefix(pattern, "*"); wild {
+				at, pattern = x.below, suffix
+			}
+			if at[pattern] == nil {
+				at[pattern] = new(pathIndex)
+			}
+			at[pattern].add(m.Path, int32(i))
+		}
+	}
+	return x
+}
+
+func (p *pathIndex) add(path string, i int32) {
+	prefix, wild := strings.CutSuffix(path, "*")
+	switch {
+	case path == "":
+		p.rest = append(p.rest, i)
+		return
+	case !wild:
+		if p.exact == nil {
+			p.exact = map[string][]int32{}
+		}
+		p.exact[path] = append(p.exact[path], i)
+		return
+	case p.prefix == nil:
+		p.prefix = map[string][]int32{}
+	}
+	p.prefix[prefix] = append(p.prefix[prefix], i)
+	if at, known := slices.BinarySearch(p.lengths, len(prefix)); !known {
+		p.lengths = slices.Insert(p.lengths, at, len(prefix))
+	}
+}
+
+// candidates are lists of routes, each in order.
+type candidates [][]int32
+
+func (c candidates) with(list []int32) candidates {
+	if len(list) > 0 {
+		c = append(c, list)
+	}
+	return c
+}
+
+func (p *pathIndex) collect(path string, c candidates) candidates {
+	if p == nil {
+		return c
+	}
+	c = c.with(p.rest).with(p.exact[path])
+	for _, n := range p.lengths {
+		if n > len(path) {
+			break
+		}
+		c = c.with(p.prefix[path[:n]])
+	}
+	return c
+}
+
+// next takes the first route off all lists; ok is false when there is none left.
+func (c candidates) next() (i int, ok bool) {
+	first := int32(-1)
+	for _, list := range c {
+		if len(list) > 0 && (first < 0 || list[0] < first) {
+			first = list[0]
+		}
+	}
+	if first < 0 {
+		return 0, false
+	}
+	for i, list := range c {
+		if len(list) > 0 && list[0] == first { // a route may stand in several
+			c[i] = list[1:]
+		}
+	}
+	return int(first), true
+}
+
+// of adds the routes that may take a request to c.
+func (x *routeIndex) of(host, path string, c candidates) candidates {
+	host = hostname(host)
+	c = x.exact[host].collect(path, x.any.collect(path, c))
+	if len(x.below) == 0 {
+		return c
+	}
+	for at := 1; at <= len(host); at++ { // a * stands for one character or more
+		c = x.below[host[at:]].collect(path, c)
+	}
+	return c
+}
