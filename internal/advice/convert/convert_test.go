@@ -47,7 +47,7 @@ func TestNginx(t *testing.T) {
 	f(server(`location / { proxy_pass http://10.0.0.1; proxy_set_header X-A b; }`), `set: {"X-A": "b"}`)
 	f(server(`location / { root /var/www; }`), "it serves files")
 	f(server(`location ~ \.php$ { fastcgi_pass x; }`), "location ~ \\.php$: has no equivalent")
-	f(server(`gzip on; location / { proxy_pass http://10.0.0.1; }`), "gzip: has no equivalent")
+	f(server(`brotli on; location / { proxy_pass http://10.0.0.1; }`), "brotli: has no equivalent")
 	f(server(`location / { proxy_pass http://$host; }`), "depends on a variable")
 	f(group("server 10.0.0.1 weight=3 max_conns=7; server 10.0.0.2 backup;"), `weight: 3, max_in_flight: 7}`)
 	f(group("server 10.0.0.1; server 10.0.0.2 backup;"), `- {url: "http://10.0.0.2:80", tier: 1}`)

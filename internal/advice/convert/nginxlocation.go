@@ -316,6 +316,8 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 	r.setResponse, r.setError = n.addHeaders(p.scope, 0, n.filling(l, &r))
 	n.answers(l, p.scope, &r)
 	n.limits(p.scope, &r)
+	n.signIn(p.scope, &r)
+	n.compressed(p.scope, &r)
 	r.maxBody = l.Size("client_max_body_size", defaultMaxBody)
 	n.joined(l, p, &r)
 	n.guarded(r, guards)

@@ -23,6 +23,9 @@ func (r route) write(w *writer) {
 	}
 	w.edits("response_headers", r.setResponse, r.addResponse, r.dropResponse)
 	w.edits("error_headers", r.setError, nil, nil)
+	if r.basic != "" {
+		w.line("    access: {basic: %s}", r.basic)
+	}
 	if l := r.limits(); l != "" {
 		w.line("    limits: {%s}", l)
 	}
@@ -79,6 +82,9 @@ func (r route) writeUpstream(w *writer) {
 		w.line("    fallback: {pool: %s, on: %s}", r.fallback, r.fallbackOn)
 	} else if r.fallback != "" {
 		w.line("    fallback: {pool: %s}", r.fallback)
+	}
+	if r.compress != "" {
+		w.line("    compress: %s", r.compress)
 	}
 	if r.retrySafe {
 		w.line("    retry_safe: true")

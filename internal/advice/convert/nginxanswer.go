@@ -1,0 +1,55 @@
+package convert
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// signIn converts auth_basic.
+func (n *nginx) signIn(sc scope, r *route) {
+	d, file := sc.one("auth_basic"), sc.one("auth_basic_user_file")
+	name := file.Arg(0)
+	switch realm := d.Arg(0); {
+	case realm == "" || realm == "off" || strings.Contains(realm, "$") || len(d.Args) != 1:
+	case !path.IsAbs(name) || strings.Contains(name, "$") || len(file.Args) != 1 || sc.one("satisfy").Arg(0) == "any":
+	case !isValue(realm):
+	default:
+		r.basic = "{file: " + quote(name) + ", realm: " + quote(realm) + "}"
+		n.use(d, file)
+		n.note(d.At(), d.Name, "the hashes in %s must be of bcrypt or Argon2 (htpasswd -B); goodgate check says which are not. A client gets 429 after 10 wrong passwords in a minute", name)
+	}
+}
+
+// compressed converts gzip.
+func (n *nginx) compressed(sc scope, r *route) {
+	d := sc.one("gzip")
+	if d.Arg(0) != "on" || len(d.Args) != 1 {
+		return
+	}
+	types := []string{"text/html"}
+	for _, t := range sc.one("gzip_types").Args {
+		kind, sub, ok := strings.Cut(t, "/")
+		switch {
+		case t == "*":
+			types = []string{"text/*", "application/*", "image/svg+xml"}
+		case !ok || kind == "" || sub == "" || strings.ContainsAny(t, "*$ ;,"):
+			return // it is noted
+		case !slices.Contains(types, strings.ToLower(t)):
+			types = append(types, strings.ToLower(t))
+		}
+	}
+	least := 20 // nginx's own
+	if text := sc.one("gzip_min_length").Arg(0); text != "" {
+		var err error
+		if least, err = strconv.Atoi(text); err != nil || least < 0 || least > 1<<30 {
+			return
+		}
+	}
+	r.compress = "{encodings: gzip, types: " + list(types) + ", min_size: " + strconv.Itoa(least) + "B}"
+	n.use(d)
+	for _, name := range []string{"gzip_types", "gzip_min_length", "gzip_vary", "gzip_proxied", "gzip_comp_level", "gzip_buffers", "gzip_disable", "gzip_http_version"} {
+		n.use(sc.one(name)) // the last of them say how, or for whom not, which the clients' Accept-Encoding does
+	}
+}
