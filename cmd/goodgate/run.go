@@ -98,6 +98,21 @@ func (f *runFlags) loader() func() (*config.Config, []config.Warning, error) {
 	return f.load
 }
 
+// parser returns what reads the text of an earlier version of the file, nil without a
+// file.
+func (f *runFlags) parser() func(string, []byte) (*config.Config, []config.Warning, error) {
+	if f.file == "" {
+		return nil
+	}
+	return func(name string, text []byte) (*config.Config, []config.Warning, error) {
+		cfg, warnings, err := assemble.Parse(name, text)
+		if err == nil {
+			cfg.Log.Format = cmp.Or(f.format.value, cfg.Log.Format)
+		}
+		return cfg, warnings, err
+	}
+}
+
 // load returns the configuration of a file, else of addresses, without an operator's API.
 func load(file string, listen, to []string) (*config.Config, []config.Warning, error) {
 	if file != "" {
@@ -122,7 +137,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 		return &exitError{exitFailed, err}
 	}
 	g, err := gate.New(cfg, gate.Options{
-		Logger: log.Logger, Access: log.Access, Relog: relog(log), Version: version(), Metrics: counts(log), Load: from.loader(), Inherit: inherited,
+		Logger: log.Logger, Access: log.Access, Relog: relog(log), Version: version(), Metrics: counts(log), Load: from.loader(), Parse: from.parser(), Inherit: inherited,
 		AdminSpares: from.adminSpares(), StateDir: stateDir(),
 	})
 	if err != nil {

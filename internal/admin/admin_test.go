@@ -77,9 +77,15 @@ func (f *fake) Reopen(s changes.Subject, _, _ string) (bool, error) {
 	f.closure = Closure{}
 	return was != Closure{}, f.fails
 }
-func (f *fake) Closure(string) Closure          { return f.closure }
-func (f *fake) Reload(string) ([]string, error) { return []string{"a: 1 -> 2"}, f.fails }
-func (f *fake) Drain(string)                    { f.draining = true }
+func (f *fake) ConfigHistory() []ConfigVersion {
+	return []ConfigVersion{{N: 2, By: "SIGHUP", InUse: true}, {N: 1, By: "start"}}
+}
+func (f *fake) ConfigVersion(int) ([]byte, error)      { return []byte("a: 1\n"), f.fails }
+func (f *fake) ConfigDiff(int, int) ([]string, error)  { return []string{"a: 1 -> 2"}, f.fails }
+func (f *fake) Rollback(int, string) ([]string, error) { return []string{"a: 2 -> 1"}, f.fails }
+func (f *fake) Closure(string) Closure                 { return f.closure }
+func (f *fake) Reload(string) ([]string, error)        { return []string{"a: 1 -> 2"}, f.fails }
+func (f *fake) Drain(string)                           { f.draining = true }
 func (f *fake) SetWeight(k balancer.Key, w int) error {
 	f.weights = append(f.weights, fmt.Sprint(k.Addr, " ", w))
 	return f.fails

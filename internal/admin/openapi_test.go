@@ -64,6 +64,10 @@ var examples = map[string][]asked{
 		{"/v1/maintenance", `{"pool":"app","page":"` + strings.Repeat("x", 200<<10) + `","allow":["10.0.0.1","10.0.0.0/8","X-Tester=secret","cookie:t=1"],"for":"2h"}`, 200},
 		{"/v1/maintenance", `{"pool":"app","page":"` + strings.Repeat("x", MaxPage+1) + `"}`, 400}, {"/v1/maintenance", `{"pool":"app","allow":["secret"]}`, 400}, {"/v1/maintenance", `{"pool":"none"}`, 404},
 	},
+	"GET /v1/config/history":        {{"/v1/config/history", "", 200}},
+	"GET /v1/config/history/{n}":    {{"/v1/config/history/1", "", 200}, {"/v1/config/history/3", "", 404}, {"/v1/config/history/x", "", 404}},
+	"GET /v1/config/diff":           {{"/v1/config/diff?a=1", "", 200}, {"/v1/config/diff?a=1&b=9", "", 404}},
+	"POST /v1/config/rollback":      {{"/v1/config/rollback", `{"to":1}`, 200}, {"/v1/config/rollback", `{"to":9}`, 404}, {"/v1/config/rollback", `{"n":1}`, 400}},
 	"DELETE /v1/maintenance/{pool}": {{"/v1/maintenance/app", "", 200}},
 }
 

@@ -41,6 +41,12 @@ type Control interface {
 	// Reopen ends that, and reports whether there was something to end.
 	Reopen(s changes.Subject, by, why string) (bool, error)
 	Closure(pool string) Closure
+	// ConfigHistory lists the configurations that were in use, the latest first. What is
+	// told of one, by its number, is without secrets; 0 = the one in use.
+	ConfigHistory() []ConfigVersion
+	ConfigVersion(n int) ([]byte, error)
+	ConfigDiff(from, to int) ([]string, error)
+	Rollback(n int, by string) (changes []string, err error)
 
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)

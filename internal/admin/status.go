@@ -33,6 +33,8 @@ type ConfigState struct {
 	Reloads int       `json:"reloads"`         // that succeeded
 	Failed  time.Time `json:"failed,omitzero"` // when the last attempt failed; zero when the last succeeded
 	Error   string    `json:"error,omitempty"` // why
+
+	RolledBack int `json:"rolled_back,omitempty"` // the version in use that is not the file's; 0 = the file's is
 }
 
 // Pool is what is known of a pool.

@@ -85,6 +85,11 @@ func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 		t.First, t.Last = c.Failed, c.Failed
 		list = append(list, t)
 	}
+	if n := out.Config.RolledBack; n > 0 {
+		t := tell(situation.RolledBack, situation.Facts{N: n, When: clock(out.Config.Loaded, out.Now)}, false)
+		t.First = out.Config.Loaded
+		list = append(list, t)
+	}
 	if s.opts.Control.Draining() {
 		list = append(list, tell(situation.ShuttingDown, situation.Facts{}, false))
 	}

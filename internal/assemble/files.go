@@ -25,6 +25,12 @@ func Load(path string) (*config.Config, []config.Warning, error) {
 	return WithFiles(c, warnings, err)
 }
 
+// Parse is [Load] for the text of a file that was read before.
+func Parse(name string, text []byte) (*config.Config, []config.Warning, error) {
+	c, warnings, err := config.Parse(name, text, os.LookupEnv)
+	return WithFiles(c, warnings, err)
+}
+
 // WithFiles adds to what [config.Parse] returned what is wrong with the files that
 // the configuration names.
 func WithFiles(c *config.Config, warnings []config.Warning, err error) (*config.Config, []config.Warning, error) {

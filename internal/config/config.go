@@ -31,8 +31,13 @@ type Config struct {
 // place is where a configuration was read.
 type place struct {
 	file string
+	text []byte
 	at   positions
 }
+
+// Source returns the name of the file that the configuration was read from, and what it held, secrets included; nil when
+// it came from flags. The text must not be changed.
+func (c *Config) Source() (name string, text []byte) { return c.from.file, c.from.text }
 
 // Errorf returns an error about a key, such as pools.api.tls.ca, with its place in the file that the configuration was
 // read from.

@@ -51,7 +51,11 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	if err != nil {
 		return nil, nil, err
 	}
-	return build(&decoder{file: name, lines: strings.Split(string(data), "\n"), env: env, at: positions{}}, root)
+	c, warnings, err := build(&decoder{file: name, lines: strings.Split(string(data), "\n"), env: env, at: positions{}}, root)
+	if err == nil {
+		c.from.text = data
+	}
+	return c, warnings, err
 }
 
 // Sidecar returns the configuration for the addresses in listen and one pool, named app, of the upstreams in to. Of
@@ -120,7 +124,7 @@ func scalarNode(s string) *yaml.Node {
 func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {
 	c := Default()
 	d.at[""] = position{root.Line, root.Column}
-	c.from = place{d.file, d.at}
+	c.from = place{file: d.file, at: d.at}
 	d.decode(root, "", reflect.ValueOf(c).Elem(), field{typ: reflect.TypeFor[Config]()})
 	if root.Kind != yaml.MappingNode {
 		return nil, nil, d.errs // all else would be said to be missing

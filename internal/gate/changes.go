@@ -22,5 +22,6 @@ func (g *Gate) openChanges(c *config.Config, left known) {
 	}
 	g.changes = changes.Open(changes.Options{File: file, Log: g.log, Inherit: left.Changes})
 	g.pages = newPageStore(file, left.Pages)
+	g.configs = openConfigHistory(file, g.log)
 	g.changes.Follow(g.followClosures)
 }

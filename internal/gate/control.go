@@ -87,6 +87,14 @@ func (c control) Reopen(s changes.Subject, by, why string) (bool, error) {
 	return c.gate.Reopen(s, by, why)
 }
 
+func (c control) ConfigHistory() []admin.ConfigVersion      { return c.gate.ConfigHistory() }
+func (c control) ConfigVersion(n int) ([]byte, error)       { return c.gate.ConfigVersion(n) }
+func (c control) ConfigDiff(from, to int) ([]string, error) { return c.gate.ConfigDiff(from, to) }
+func (c control) Rollback(n int, by string) ([]string, error) {
+	changes, err := c.gate.Rollback(n, by)
+	return texts(changes), err
+}
+
 func (c control) Closure(pool string) admin.Closure { return c.gate.closureOf(pool) }
 
 func (c control) Reload(cause string) ([]string, error) {

@@ -38,6 +38,9 @@ type Options struct {
 	Observe []func(*proxy.Record) // beside these
 	// Load reads the configuration again, for Reread; nil = there is no file.
 	Load func() (*config.Config, []config.Warning, error)
+	// Parse reads a configuration that was in use before, for Rollback; nil = there is no
+	// file.
+	Parse func(name string, text []byte) (*config.Config, []config.Warning, error)
 	// AdminSpares are tried in their order when the address of the admin listener cannot
 	// be had at the start; when none can, there is no admin listener. Empty = the start
 	// fails.
@@ -63,6 +66,7 @@ type Gate struct {
 	journal     *admin.Journal
 	changes     *changes.Book // what operators have changed
 	pages       *pageStore    // of maintenances
+	configs     *configHistory
 	fdShortage  shortage
 	clientRoom  *limit.Room // for the clients of all listeners
 	udp         udpSockets
@@ -136,6 +140,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	g.current.Store(&present{config: c, splits: next.splits, pools: next.pools, traces: next.traces, files: assemble.Contents(c), limits: first.keepLimits(c, options.Routes)})
 	g.changes.Follow(g.followSplits)
 	g.reloads.state.Loaded = time.Now()
+	g.configs.add(c, "start")
 	if m := o.Metrics; m != nil {
 		m.SetPools(g.Pools)
 		m.SetSources(g.sourceCounts)

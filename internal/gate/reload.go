@@ -304,14 +304,20 @@ func (g *Gate) Reread(cause string) ([]config.Change, error) {
 		g.log.Warn("nothing was reloaded", "cause", cause, "error", errNoFile.Error())
 		return nil, errNoFile
 	}
-	changes, err := g.reread()
+	return g.replaceConfig(cause, 0, g.opts.Load)
+}
+
+// replaceConfig puts what load returns into use: version rolledBack of those that were in
+// use, 0 = the file's.
+func (g *Gate) replaceConfig(cause string, rolledBack int, load func() (*config.Config, []config.Warning, error)) ([]config.Change, error) {
+	changes, err := g.reread(load)
 	g.journal.Reloaded(cause, texts(changes), err)
 	g.reloads.mu.Lock()
 	state := &g.reloads.state
 	if err != nil {
 		state.Failed, state.Error = time.Now(), err.Error()
 	} else {
-		*state = admin.ConfigState{Loaded: time.Now(), Reloads: state.Reloads + 1}
+		*state = admin.ConfigState{Loaded: time.Now(), Reloads: state.Reloads + 1, RolledBack: rolledBack}
 	}
 	loaded := state.Loaded
 	g.reloads.mu.Unlock()
@@ -327,12 +333,16 @@ func (g *Gate) Reread(cause string) ([]config.Change, error) {
 		g.log.Error("the configuration could not be reloaded; the last good one stays in use", "cause", cause, "error", err.Error())
 		return nil, err
 	}
+	g.configs.add(g.current.Load().config, cause)
 	g.log.Info("configuration reloaded", "cause", cause, "changes", texts(changes))
+	if rolledBack > 0 {
+		g.log.Warn("the configuration in use is not the file's", "version", rolledBack, "until", "the next reload or restart")
+	}
 	return changes, nil
 }
 
-func (g *Gate) reread() ([]config.Change, error) {
-	c, warnings, err := g.opts.Load()
+func (g *Gate) reread(load func() (*config.Config, []config.Warning, error)) ([]config.Change, error) {
+	c, warnings, err := load()
 	if err != nil {
 		return nil, err
 	}

@@ -66,6 +66,7 @@ func TestSituations(t *testing.T) {
 // notPlayed are the situations that need more than a test can do in its own process, and
 // where they are tested instead.
 var notPlayed = map[situation.ID]string{
+	situation.RolledBack:      "TestRollback",
 	situation.Paused:          "TestPauseByAPI",
 	situation.Maintenance:     "TestMaintenanceSurvives",
 	situation.OutOfFiles:      "admin: TestOwnTroubles",

@@ -5,6 +5,7 @@ import "github.com/goodgate/goodgate/reason"
 // What holds for goodgate itself, and for its requests whatever their pool.
 const (
 	ConfigFailed    ID = "config_failed"
+	RolledBack      ID = "config_rolled_back"
 	ShuttingDown    ID = "shutting_down"
 	OwnCertExpired  ID = "certificate_expired"
 	OwnCertExpires  ID = "certificate_expires"
@@ -30,6 +31,11 @@ var process = []Row{
 		Headline: "The configuration could not be reloaded",
 		Cause:    "The last good configuration, of {when}, stays in use. The new one: {error}.",
 		Do:       "Correct the file, check it with goodgate check, and reload.",
+	}, {
+		ID: RolledBack, Level: Warning,
+		Headline: "The configuration in use is not the file's",
+		Cause:    "Version {n} was put into use again at {when}. The next reload, or a restart, puts the file's into use.",
+		Do:       "Correct the file, and reload.",
 	}, {
 		ID: ShuttingDown, Level: Notice, Reason: reason.ShuttingDown,
 		Headline: "goodgate is shutting down",

@@ -1,0 +1,235 @@
+package gate
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/config"
+)
+
+// Bounds of the history of configurations.
+const (
+	mostVersions     = 50
+	mostVersionBytes = 16 << 20 // of all texts; the latest is kept in any case
+)
+
+// version is a configuration that was in use. Its text is the file's, as it was: with
+// references to the environment in place of their values, and with the secrets that
+// stand in it.
+type version struct {
+	N    int       `json:"n"`
+	At   time.Time `json:"at"`
+	By   string    `json:"by"`
+	Name string    `json:"name"` // of the file
+	Text string    `json:"text"`
+}
+
+// configHistory keeps the configurations that were in use: in memory, and in a folder
+// beside the state file when there is one, with mode 0600.
+type configHistory struct {
+	dir string // empty = memory only
+	log *slog.Logger
+
+	mu   sync.Mutex // protects the fields below, and the folder
+	list []version  // oldest first
+}
+
+// historyDir is the folder's name.
+const historyDir = "config-history"
+
+var versionFile = regexp.MustCompile(`^[0-9]{8}\.json$`)
+
+func openConfigHistory(stateFile string, log *slog.Logger) *configHistory {
+	h := &configHistory{log: log}
+	if stateFile == "" {
+		return h
+	}
+	h.dir = filepath.Join(filepath.Dir(stateFile), historyDir)
+	files, _ := os.ReadDir(h.dir) // there may be none yet
+	for _, f := range files {
+		if !versionFile.MatchString(f.Name()) {
+			continue
+		}
+		v, err := readVersion(filepath.Join(h.dir, f.Name()))
+		if err != nil {
+			log.Error("a version of the configuration cannot be read", "file", f.Name(), "error", err.Error())
+			continue
+		}
+		h.list = append(h.list, v)
+	}
+	slices.SortFunc(h.list, func(a, b version) int { return a.N - b.N })
+	return h
+}
+
+func readVersion(file string) (v version, err error) {
+	info, err := os.Stat(file)
+	if err == nil && info.Size() > mostVersionBytes {
+		err = fmt.Errorf("%d bytes are too many", info.Size())
+	}
+	if err != nil {
+		return v, err
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return v, err
+	}
+	if err = json.Unmarshal(data, &v); err == nil && (v.N <= 0 || v.Text == "") {
+		err = errors.New("it has no number, or no text")
+	}
+	return v, err
+}
+
+// add notes that a configuration is in use. The one that is the latest already is not
+// noted again.
+func (h *configHistory) add(c *config.Config, by string) {
+	name, text := c.Source()
+	if len(text) == 0 { // of flags
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 1
+	if len(h.list) > 0 {
+		last := &h.list[len(h.list)-1]
+		if last.Text == string(text) {
+			return
+		}
+		n = last.N + 1
+	}
+	v := version{N: n, At: time.Now().Round(0).UTC(), By: by, Name: name, Text: string(text)}
+	h.list = append(h.list, v)
+	if err := h.write(v); err != nil {
+		h.log.Error("the configuration could not be kept for a rollback after the next start", "error", err.Error())
+	}
+	h.trim()
+}
+
+// write keeps a version in the folder. Called with mu held.
+func (h *configHistory) write(v version) error {
+	if h.dir == "" {
+		return nil
+	}
+	data, err := json.Marshal(v)
+	if err == nil {
+		err = os.MkdirAll(h.dir, 0o700)
+	}
+	if err != nil {
+		return err
+	}
+	return writeWhole(h.file(v.N), data)
+}
+
+func (h *configHistory) file(n int) string { return filepath.Join(h.dir, fmt.Sprintf("%08d.json", n)) }
+
+// trim forgets the oldest beyond the bounds. Called with mu held.
+func (h *configHistory) trim() {
+	size := 0
+	for _, v := range h.list {
+		size += len(v.Text)
+	}
+	for len(h.list) > 1 && (len(h.list) > mostVersions || size > mostVersionBytes) {
+		size -= len(h.list[0].Text)
+		if h.dir != "" {
+			os.Remove(h.file(h.list[0].N))
+		}
+		h.list = slices.Delete(h.list, 0, 1)
+	}
+}
+
+// errNoVersion says that a version is not kept.
+var errNoVersion = errors.New("no such version of the configuration is kept")
+
+// get returns a version.
+func (h *configHistory) get(n int) (version, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, v := range h.list {
+		if v.N == n {
+			return v, nil
+		}
+	}
+	return version{}, fmt.Errorf("%w: %d", errNoVersion, n)
+}
+
+// ConfigHistory lists the configurations that were in use, the latest first.
+func (g *Gate) ConfigHistory() []admin.ConfigVersion {
+	_, text := g.current.Load().config.Source()
+	h := g.configs
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := make([]admin.ConfigVersion, 0, len(h.list))
+	used := false
+	for _, v := range slices.Backward(h.list) {
+		sum := sha256.Sum256([]byte(v.Text))
+		in := !used && bytes.Equal(text, []byte(v.Text))
+		used = used || in
+		list = append(list, admin.ConfigVersion{N: v.N, At: v.At, By: v.By, Bytes: len(v.Text), SHA256: hex.EncodeToString(sum[:]), InUse: in})
+	}
+	return list
+}
+
+// parseVersion returns the configuration of a version, under the environment of now.
+func (g *Gate) parseVersion(n int) (*config.Config, []config.Warning, error) {
+	v, err := g.configs.get(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	if g.opts.Parse == nil {
+		return nil, nil, errNoFile
+	}
+	c, warnings, err := g.opts.Parse(v.Name, []byte(v.Text))
+	if err != nil {
+		return nil, nil, fmt.Errorf("version %d: %w", n, err)
+	}
+	return c, warnings, nil
+}
+
+// ConfigVersion returns what may be told of a version; 0 = the configuration in use.
+func (g *Gate) ConfigVersion(n int) ([]byte, error) {
+	c, err := g.versionOrCurrent(n)
+	if err != nil {
+		return nil, err
+	}
+	return config.Dump(c), nil
+}
+
+// ConfigDiff returns what differs from version a to version b, as a reload tells it; 0 =
+// the configuration in use.
+func (g *Gate) ConfigDiff(a, b int) ([]string, error) {
+	from, err := g.versionOrCurrent(a)
+	if err != nil {
+		return nil, err
+	}
+	to, err := g.versionOrCurrent(b)
+	if err != nil {
+		return nil, err
+	}
+	return texts(config.Diff(from, to)), nil
+}
+
+func (g *Gate) versionOrCurrent(n int) (*config.Config, error) {
+	if n == 0 {
+		return g.current.Load().config, nil
+	}
+	c, _, err := g.parseVersion(n)
+	return c, err
+}
+
+// Rollback puts a version in use again, until the file is loaded the next time. It does
+// not write the file.
+func (g *Gate) Rollback(n int, by string) ([]config.Change, error) {
+	return g.replaceConfig("rollback to version "+strconv.Itoa(n)+" by "+by, n, func() (*config.Config, []config.Warning, error) { return g.parseVersion(n) })
+}
