@@ -259,3 +259,28 @@ func TestCacheCoalesces(t *testing.T) {
 		}
 	}
 }
+
+// What one user got is not another's, whatever the field is called that tells who asks.
+func TestCacheTellsUsersApart(t *testing.T) {
+	t.Parallel()
+	for _, front := range fronts {
+		var asked atomic.Int32
+		s := setup{front: front, upstreams: specs("app:80")}
+		s.pool.Stale = proxy.Stale{MaxSize: 1 << 20, Hits: true, Wait: 5 * time.Second}
+		s.pool.Commit.Buffer = 64 << 10
+		s.route.Access.Basic = &proxy.BasicAuth{Users: userFile(t, "alice", "bob"), UserHeader: "X-Plan", Hide: true}
+		w := start(t, s)
+		w.app("app:80", func(rw http.ResponseWriter, r *http.Request) {
+			asked.Add(1)
+			rw.Header().Set("Cache-Control", "max-age=60")
+			rw.Write([]byte(r.Header.Get("X-Plan")))
+		})
+		for _, user := range []string{"alice", "bob", "alice", "bob"} {
+			r := w.request("GET", "/", nil)
+			r.SetBasicAuth(user, user)
+			check(t, front+": "+user, w.do(r).body, user)
+		}
+		check(t, front+": without a password", w.get().status, 401)
+		check(t, front+": asked", asked.Load(), 2)
+	}
+}

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// Each key of access, CORS, compression and the cache is read in its short form, and what
+// cannot hold is an error at its place.
+func TestAnswersAndAccess(t *testing.T) {
+	t.Parallel()
+	one := func(route, pool string) (*Config, []Warning, error) {
+		return Parse("g.yaml", []byte("listeners: [\"127.0.0.1:8080\"]\nroutes:\n  - {pool: app, "+route+"}\npools:\n  app: {upstreams: [\"http://127.0.0.1:1\"], "+pool+"}\n"), nil)
+	}
+	for _, route := range []string{
+		`cors: "https://app.example.com"`, `cors: ["https://app.example.com", "https://*.example.com"]`, `cors: {origins: "*"}`, `cors: "*"`,
+		`access: {basic: users}`, `access: {forward: app}`, `access: {allow: 10.0.0.0/8, deny: [10.1.0.0/16]}`, `access: {allow: "::ffff:10.0.0.0/104"}`,
+		`cross_origin: deny`, `cross_origin: {mode: deny, trusted: "https://a.example"}`, `secure_headers: true`, `secure_headers: {hsts: ""}`,
+		`compress: true`, `compress: {encodings: gzip, types: text/html}`, `intercept: 404`, `intercept: [404, 5xx]`,
+	} {
+		if _, warnings, err := one(route, ""); err != nil || len(warnings) > 0 {
+			t.Errorf("%s: %v, %v", route, err, warnings)
+		}
+	}
+	if c, _, err := one(`cors: "https://App.example.com"`, "cache: true"); err != nil || c.Routes[0].CORS.Origins[0] != "https://app.example.com" || !c.Pools["app"].Cache.Enabled {
+		t.Errorf("got %v", err)
+	}
+	if c, _, err := one(`access: {allow: "::ffff:10.0.0.0/104"}`, ""); err != nil || c.Routes[0].Access.Allow[0].String() != "10.0.0.0/8" {
+		t.Errorf("IPv4 in IPv6: %v", err)
+	}
+	for route, want := range map[string]string{
+		`cors: "app.example.com"`:                                      "write https://app.example.com",
+		`cors: "https://app.example.com/"`:                             "an origin has no path: write https://app.example.com",
+		`cors: "https://app.example.com:443"`:                          "leave the scheme's own port out: write https://app.example.com",
+		`cors: "https://a.*.example.com"`:                              "a * may only stand for the first labels",
+		`cors: {origins: "*", credentials: true}`:                      "name the origins",
+		`access: {allow: 10.0.0.0/8, deny: 10.0.0.0/8}`:                "access.allow has it too",
+		`access: {forward: apq}`:                                       "no such pool (did you mean app?)",
+		`access: {forward: {pool: app, copy_headers: Content-Length}}`: "belongs to the connection",
+		`access: {basic: {realm: x}}`:                                  "file is missing",
+		`access: {satisfy: some}`:                                      "must be one of all, any",
+		`cross_origin: no`:                                             "must be one of allow, deny",
+		`compress: {types: html}`:                                      "expected a media type",
+		`compress: {encodings: br}`:                                    "must be one of zstd, gzip",
+		`intercept: 200`:                                               "only errors, from 400 on",
+	} {
+		if _, _, err := one(route, ""); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", route, err, want)
+		}
+	}
+	for route, want := range map[string]string{
+		`access: {satisfy: any, allow: 10.0.0.0/8}`:       "has no effect with fewer than two",
+		`access: {allow: 10.0.0.0/8, deny: 192.0.2.0/24}`: "no network of access.allow lets 192.0.2.0/24 in",
+		`cors: "null"`: "it lets everybody in",
+		`cross_origin: {trusted: "https://a.example"}`: "has no effect with mode allow",
+	} {
+		if _, warnings, err := one(route, ""); err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].Message, want) {
+			t.Errorf("%s: got %v, %v, want %s", route, err, warnings, want)
+		}
+	}
+}
