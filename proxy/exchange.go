@@ -23,6 +23,7 @@ type exchange struct {
 	route    *Route
 	pool     *Pool     // of route, or the side of its split; nil = the route answers
 	standby  *Fallback // for what pool cannot answer; nil = nobody
+	shadow   *shadow   // that follows the request; nil = none
 	identity string    // that the client gets for its split; empty = none
 	writer   responseWriter
 	record   Record
@@ -168,7 +169,13 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 func (x *exchange) fetch(d *delivery, kept *bool) (*message.Response, *Error) {
 	pool := x.pool
 	pool.deposit()
+	if x.route.Mirror != nil {
+		x.reflect(&d.out)
+	}
 	a, failed := d.run(nil)
+	if failed == nil {
+		x.shadow.show(a, a.res)
+	}
 	switch {
 	case escapes(a, failed):
 		return x.lastResort(a, failed)
@@ -293,5 +300,8 @@ func (x *exchange) end() {
 	}
 	if x.trace != nil {
 		x.trace.End(rec)
+	}
+	if x.shadow != nil {
+		x.cast()
 	}
 }

@@ -18,6 +18,7 @@ type Route struct {
 	Match    Match
 	Pool     *Pool
 	Fallback *Fallback // for what Pool cannot answer; nil = nobody
+	Mirror   *Mirror   // sends a share of the requests to another pool as well; nil = none
 	Split    *Split    // chooses the pool of each request, in place of Pool, which is its first then; nil = Pool gets all
 	Redirect *Redirect
 	Respond  *Respond
@@ -89,6 +90,9 @@ func (rt *Route) prepare() error {
 	rt.rewriteValues = rt.Rewrites.templates()
 	if rt.Redirect != nil {
 		rt.target = newTemplate(rt.Redirect.To)
+	}
+	if m := rt.Mirror; m != nil && (m.Pool == nil || m.Work == nil || rt.Pool == nil) {
+		return fmt.Errorf("route %s: a mirror needs a pool beside that of the route, and its work", rt.Name)
 	}
 	if err := rt.Split.prepare(rt); err != nil {
 		return err

@@ -91,7 +91,7 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 	root.SetErr(stderr)
 	root.Flags().BoolVar(&showVersion, "version", false, "print the version")
 	root.AddCommand(newRun(), newCheck(), newSchema(), newVersion())
-	root.AddCommand(newStatus(), newHealth(), newWhy(), newReload(), newSplit(), newDrain(), newUndrain(), newOff())
+	root.AddCommand(newStatus(), newHealth(), newWhy(), newReload(), newSplit(), newMirror(), newDrain(), newUndrain(), newOff())
 	root.AddCommand(newPause(), newResume(), newMaintenance(), newConfig())
 	root.AddCommand(tools()...)
 	root.AddCommand(extras()...)

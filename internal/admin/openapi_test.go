@@ -44,6 +44,8 @@ var examples = map[string][]asked{
 	"GET /v1/events":          nil, // it never ends: see TestEvents
 	"GET /v1/openapi.json":    {{"/v1/openapi.json", "", 200}},
 	"POST /v1/upstreams":      {{"/v1/upstreams", `{"upstream":"10.0.0.1:80","state":"drain","weight":3}`, 200}, {"/v1/upstreams", `{"x":1}`, 400}, {"/v1/upstreams", `{"upstream":"b:1"}`, 404}},
+	"GET /v1/mirrors":         {{"/v1/mirrors", "", 200}},
+	"GET /v1/mirrors/{route}": {{"/v1/mirrors/shop", "", 200}, {"/v1/mirrors/none", "", 404}},
 	"GET /v1/splits":          {{"/v1/splits", "", 200}},
 	"GET /v1/splits/{route}":  {{"/v1/splits/shop", "", 200}, {"/v1/splits/none", "", 404}},
 	"POST /v1/splits/{route}": {{"/v1/splits/shop", `{"weights":{"v2":10},"why":"more","for":"2h"}`, 200}, {"/v1/splits/shop", `{"reset":true}`, 200}, {"/v1/splits/shop", `{}`, 400},
@@ -73,7 +75,9 @@ var examples = map[string][]asked{
 
 // TestOpenAPI: every endpoint is described, and what it answers is as described.
 func TestOpenAPI(t *testing.T) {
-	_, s := newTest(t, Options{Journal: NewJournal("1"), Splits: fakeSplits{split.New(split.Options{Route: "shop", Pools: []string{"v1", "v2"}, Weights: []float64{95, 5}, Schedule: []split.Step{{After: time.Hour, Side: 1, Share: 1}}}, time.Now())}})
+	_, s := newTest(t, Options{Journal: NewJournal("1"), Mirrors: func() []Mirror {
+		return []Mirror{{Route: "shop", Pool: "v2", MirrorReport: proxy.NewMirrorWork(proxy.MirrorLimits{}).Report()}}
+	}, Splits: fakeSplits{split.New(split.Options{Route: "shop", Pools: []string{"v1", "v2"}, Weights: []float64{95, 5}, Schedule: []split.Step{{After: time.Hour, Side: 1, Share: 1}}}, time.Now())}})
 	s.opts.Requests.Observe(broken())
 	s.opts.Tally.Observe(broken())
 	doc := described(t, s)

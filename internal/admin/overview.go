@@ -18,9 +18,10 @@ type Overview struct {
 	Gate
 	Troubles []Group        `json:"troubles"` // the worst first, alike ones as one
 	Pools    []PoolLine     `json:"pools"`
-	Failures []Failure      `json:"failures"`         // the latest, at most three alike
-	Events   []Event        `json:"events"`           // the latest
-	Splits   []split.Report `json:"splits,omitempty"` // of routes, by their names
+	Failures []Failure      `json:"failures"`          // the latest, at most three alike
+	Events   []Event        `json:"events"`            // the latest
+	Splits   []split.Report `json:"splits,omitempty"`  // of routes, by their names
+	Mirrors  []MirrorLine   `json:"mirrors,omitempty"` // the same
 }
 
 // Gate is what the dashboard says of goodgate on every screen.
@@ -87,7 +88,7 @@ func (s *Server) overview() *Overview {
 	all := s.status()
 	out := &Overview{
 		Gate: s.gate(all), Troubles: grouped(all.Troubles), Pools: make([]PoolLine, len(all.Pools)), Failures: briefly(all.Failures),
-		Events: s.opts.Journal.line.of("", overviewEvents), Splits: all.Splits,
+		Events: s.opts.Journal.line.of("", overviewEvents), Splits: all.Splits, Mirrors: s.mirrorLines(),
 	}
 	byPool := map[string][]Trouble{}
 	for _, t := range all.Troubles {

@@ -68,9 +68,10 @@ type Options struct {
 	Control  Control
 	Requests *Ring
 	Tally    *Tally
-	Journal  *Journal      // nil = an empty one
-	Wiring   func() Wiring // how requests come in; nil = not known
-	Splits   Splits        // nil = there are none
+	Journal  *Journal        // nil = an empty one
+	Wiring   func() Wiring   // how requests come in; nil = not known
+	Mirrors  func() []Mirror // nil = there are none
+	Splits   Splits          // nil = there are none
 	// Token is what requests must bring as "Authorization: Bearer"; empty = none
 	// is asked for, which is for listeners that only this machine reaches.
 	Token string

@@ -96,6 +96,7 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 	if c.Host != "keep" {
 		r.Host = c.Host
 	}
+	r.Mirror = newMirror(c.Mirror, pools)
 	switch {
 	case c.Redirect != nil:
 		r.Redirect = new(proxy.Redirect(*c.Redirect))

@@ -41,6 +41,9 @@ func (a *advisor) advise() {
 		for _, name := range r.leadsToPools() {
 			used[name] = true
 		}
+		if r.Mirror != nil {
+			used[r.Mirror.Pool] = true
+		}
 		if a.at.given("routes") {
 			a.route(i, r)
 		}

@@ -25,6 +25,9 @@ func (a *advisor) route(i int, r Route) {
 	if r.Split != nil {
 		a.split(path+".split", r)
 	}
+	if r.Mirror != nil {
+		a.mirror(path+".mirror", r)
+	}
 	if r.StripPrefix != "" && r.Match.Path != "" && !underPrefix(r.StripPrefix, r.Match.Path) {
 		a.warnf(path+".strip_prefix", "%s is not the start of match.path %s: it will not be removed from every request; make them agree", r.StripPrefix, r.Match.Path)
 	}

@@ -8,6 +8,7 @@ type Route struct {
 	Match           Match        `yaml:"match" help:"Which requests; every condition given must hold, none given matches all."`
 	Pool            string       `yaml:"pool" oneof:"target" opt:"public" help:"Name of the pool that answers."`
 	Split           *Split       `yaml:"split" oneof:"target" help:"Divide the requests between pools."`
+	Mirror          *Mirror      `yaml:"mirror" help:"Send a share of the requests to another pool as well, and compare the answers."`
 	Redirect        *Redirect    `yaml:"redirect" oneof:"target" help:"Answer with a redirect."`
 	Respond         *Respond     `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
 	RequestHeaders  HeaderEdit   `yaml:"request_headers" help:"Changes to the headers that go upstream. Values may have variables: {client_ip}, {host}, {hostname}, {scheme}, {method}, {uri}, {path}, {query}, {args}, {request_id}, {header:NAME}, {query:NAME}, {cookie:NAME}, {1} to {9} for groups of match.path_regexp, or without it of match.host_regexp."`

@@ -240,6 +240,7 @@ func upstreamAddress(url string) string {
 func (v *validator) route(path string, r Route) {
 	v.poolExists(path+".pool", r.Pool)
 	v.split(path+".split", r)
+	v.mirror(path+".mirror", r)
 	v.respond(path+".respond", r.Respond)
 	v.redirect(path+".redirect.to", r)
 	v.matchListeners(path+".match.listener", r.Match)

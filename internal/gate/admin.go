@@ -118,7 +118,7 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	}
 	o := assemble.Admin(c)
 	o.Version, o.Control, o.Requests, o.Tally, o.Flight = g.opts.Version, control{g}, &g.ring, &g.tally, s.flight
-	o.Journal, o.Wiring, o.Splits = g.journal, g.wiring, control{g}
+	o.Journal, o.Wiring, o.Splits, o.Mirrors = g.journal, g.wiring, control{g}, g.mirrorReports
 	if g.counts != nil {
 		o.More = endpoints(g.counts.Handler().ServeHTTP)
 	}

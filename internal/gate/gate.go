@@ -99,6 +99,7 @@ type present struct {
 	files   contents
 	limits  []*proxy.Limits // of the routes
 	splits  splits
+	mirrors mirrors
 }
 
 // keptShare is the part of the file descriptors that probes may keep connections
@@ -131,13 +132,13 @@ func New(c *config.Config, o Options) (*Gate, error) {
 		return nil, err
 	}
 	first := &present{config: new(config.Config)}
-	next.splits = g.planSplits(c, options.Routes, first)
+	next.splits, next.mirrors = g.planSplits(c, options.Routes, first), planMirrors(c, options.Routes, first)
 	p, err := proxy.New(options)
 	if err != nil {
 		return nil, err
 	}
 	g.live.Store(p)
-	g.current.Store(&present{config: c, splits: next.splits, pools: next.pools, traces: next.traces, files: assemble.Contents(c), limits: first.keepLimits(c, options.Routes)})
+	g.current.Store(&present{config: c, splits: next.splits, mirrors: next.mirrors, pools: next.pools, traces: next.traces, files: assemble.Contents(c), limits: first.keepLimits(c, options.Routes)})
 	g.changes.Follow(g.followSplits)
 	g.reloads.state.Loaded = time.Now()
 	g.configs.add(c, "start")
@@ -146,6 +147,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 		m.SetSources(g.sourceCounts)
 		m.SetCertificates(g.certificates)
 		m.SetSplits(g.splitReports)
+		m.SetMirrors(g.mirrorReports)
 		m.ConfigLoaded(fingerprint(c), g.reloads.state.Loaded)
 	}
 	return g, nil
@@ -189,6 +191,7 @@ func (g *Gate) Run(ctx context.Context, hurry <-chan struct{}, ready func(addrs 
 	}
 	defer func() {
 		last := g.current.Load()
+		last.mirrors.closeMirrors(nil)
 		for _, p := range last.pools {
 			p.stop()
 		}
@@ -243,7 +246,7 @@ func (g *Gate) open(background context.Context) error {
 	for _, s := range next.servers {
 		g.serve(s)
 	}
-	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, traces: before.traces, files: before.files, limits: before.limits, splits: before.splits})
+	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, traces: before.traces, files: before.files, limits: before.limits, splits: before.splits, mirrors: before.mirrors})
 	g.replaceAdmin(nil, next.admin, config.Shutdown{}, nil)
 	g.settle(next.servers)
 	return nil

@@ -37,6 +37,7 @@ type plan struct {
 	files   contents
 	limits  []*proxy.Limits // of the routes
 	splits  splits
+	mirrors mirrors
 	opened  []net.Listener     // sockets that nobody serves yet
 	passed  map[*server]string // servers whose sockets go to another; not yet told
 }
@@ -105,7 +106,7 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 		return next, err
 	}
 	next.limits = before.keepLimits(c, options.Routes)
-	next.splits = g.planSplits(c, options.Routes, before)
+	next.splits, next.mirrors = g.planSplits(c, options.Routes, before), planMirrors(c, options.Routes, before)
 	if next.proxy, err = g.live.Load().With(options); err != nil {
 		return next, err
 	}
@@ -211,8 +212,9 @@ func (g *Gate) put(next *plan, before *present) {
 			g.serve(s)
 		}
 	}
-	g.current.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, traces: next.traces, files: next.files, limits: next.limits, splits: next.splits})
+	g.current.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, traces: next.traces, files: next.files, limits: next.limits, splits: next.splits, mirrors: next.mirrors})
 	g.overruleSplits(next.splits)
+	before.mirrors.closeMirrors(next.mirrors)
 	g.replaceAdmin(before.admin, next.admin, next.config.Shutdown, g.background.Done())
 	g.replaceTraces(before.traces, next.traces, next.config.Shutdown)
 	g.events.use(next.config.Events.Webhook)

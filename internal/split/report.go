@@ -53,7 +53,7 @@ func (s *Split) Report(now time.Time) Report {
 			side.LatencyMS = float64((s.sides[i].latency / time.Duration(n)).Microseconds()) / 1000
 		}
 		if i > 0 {
-			if side.Verdict, _ = s.judges[i-1].Verdict(); side.Verdict == verdict.Worse {
+			if side.Verdict, _ = s.judges[i-1].Verdict(); side.Verdict == verdict.Worse && weights[i] > 0 {
 				side.Because = s.why(i)
 			}
 		}

@@ -6,7 +6,7 @@ import { troubles } from "./trouble.js";
 import { poolLink } from "./link.js";
 import { events } from "./events.js";
 import { failures } from "./failures.js";
-import { splits } from "./splits.js";
+import { mirrors, splits } from "./splits.js";
 import { count, many, ms, rate, sum } from "./format.js";
 
 const columns = [
@@ -43,7 +43,7 @@ export function view(o, set, change, story) {
   const total = { up: sum(o.pools.map((p) => p.available)), all: sum(o.pools.map((p) => p.upstreams)) };
   const bad = o.pools.filter(troubled);
   const fine = `Nothing. ${total.all === 1 ? "The upstream is available" : `All ${many(total.all, "upstream")} are available`}, and no client has seen a gateway error in the last minute.`;
-  return [troubles(o.troubles, o.now, fine), tiles(o, total, bad), splits(o.splits), pools(o, bad, set, change),
+  return [troubles(o.troubles, o.now, fine), tiles(o, total, bad), splits(o.splits), mirrors(o.mirrors), pools(o, bad, set, change),
     h("div", { class: "two", "data-key": "two" }, failures(o.failures, story), events(o.events, true))];
 }
 

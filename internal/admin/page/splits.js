@@ -27,3 +27,12 @@ function row(r, side, i) {
     cell("share", `${Number((side.share * 100).toPrecision(3))} %`), cell("requests", count(side.requests)), cell("failed", side.failed ? h("b", { class: "bad" }, count(side.failed)) : "0"),
     cell("latency", side.latency_ms ? ms(side.latency_ms) : "–"), h("td", { class: "text" }, i && side.share ? [shape(v.shape, v.level), " ", h("span", { title: side.because }, v.word)] : ""));
 }
+
+// mirrors are routes whose requests another pool gets as well.
+export function mirrors(list) {
+  if (!list?.length) return null;
+  return h("section", { "data-key": "mirrors", "aria-labelledby": "mirrors" }, h("h2", { id: "mirrors" }, "Mirrors"),
+    list.map((m) => h("p", { "data-key": m.route }, h("b", {}, m.route), " to ", poolLink(m.pool), `: ${count(m.sent)} requests, `,
+      h("span", { class: m.different ? "warn" : null }, `${count(m.different)} answered differently`), `, ${count(m.failed)} failed`,
+      m.mirror_ms ? `; ${ms(m.mirror_ms)}, where clients got ${ms(m.main_ms)}` : "")));
+}

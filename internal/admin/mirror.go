@@ -1,0 +1,65 @@
+package admin
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// Mirror is what the mirror of a route has found, since it is as it is configured.
+type Mirror struct {
+	Route string  `json:"route"`
+	Pool  string  `json:"pool"`  // that gets the requests as well
+	Share float64 `json:"share"` // of 1
+	proxy.MirrorReport
+}
+
+// errNoMirror is the answer about a route without one.
+const errNoMirror = "no route of this name has a mirror"
+
+func (s *Server) mirrorEndpoints() []Endpoint {
+	return []Endpoint{
+		{Pattern: "GET /v1/mirrors", Answers: []Mirror{}, Handler: s.allMirrors, Does: "Routes that are mirrored to another pool: how its answers differ, with samples."},
+		{Pattern: "GET /v1/mirrors/{route}", Answers: Mirror{}, Handler: s.oneMirror, Refuses: []int{404}, Does: "The mirror of one route."},
+	}
+}
+
+func (s *Server) mirrors() []Mirror {
+	if s.opts.Mirrors == nil {
+		return nil
+	}
+	return s.opts.Mirrors()
+}
+
+func (s *Server) allMirrors(w http.ResponseWriter, _ *http.Request) {
+	reply(w, 200, append([]Mirror{}, s.mirrors()...))
+}
+
+func (s *Server) oneMirror(w http.ResponseWriter, r *http.Request) {
+	list := s.mirrors()
+	i := slices.IndexFunc(list, func(m Mirror) bool { return m.Route == r.PathValue("route") })
+	if i < 0 {
+		refuse(w, 404, errNoMirror)
+		return
+	}
+	reply(w, 200, list[i])
+}
+
+// MirrorLine is a mirror in one line.
+type MirrorLine struct {
+	Route     string  `json:"route"`
+	Pool      string  `json:"pool"`
+	Sent      int     `json:"sent"`
+	Different int     `json:"different"`
+	Failed    int     `json:"failed"`
+	MainMS    float64 `json:"main_ms"`
+	MirrorMS  float64 `json:"mirror_ms"`
+}
+
+func (s *Server) mirrorLines() (lines []MirrorLine) {
+	for _, m := range s.mirrors() {
+		lines = append(lines, MirrorLine{m.Route, m.Pool, m.Sent, m.Different, m.Failed, m.MainMS, m.MirrorMS})
+	}
+	return lines
+}

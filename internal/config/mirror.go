@@ -1,0 +1,54 @@
+package config
+
+import "slices"
+
+// Mirror sends a share of a route's requests to another pool as well.
+type Mirror struct {
+	Pool          string   `yaml:"pool" opt:"required,shorthand,public" example:"v2" help:"Name of the pool that gets them as well; what it answers reaches no client."`
+	Share         Ratio    `yaml:"share" default:"100%" min:"0" max:"100%" help:"Share of the requests that may be mirrored."`
+	Methods       []string `yaml:"methods" default:"[GET, HEAD]" format:"method" help:"Methods of these requests. A pool that executes others does it twice, unless it has its own data."`
+	MaxBody       Size     `yaml:"max_body" default:"64KiB" min:"0B" max:"1GiB" help:"Largest request body that is mirrored; no larger one than retry.max_body of the route's pool is in memory."`
+	Timeout       Duration `yaml:"timeout" default:"10s" min:"10ms" max:"10m" help:"For each mirrored request."`
+	MaxConcurrent int      `yaml:"max_concurrent" default:"16" min:"1" max:"100000" help:"Mirrored requests at once; more are dropped."`
+	MaxMemory     Size     `yaml:"max_memory" default:"16MiB" min:"64KiB" max:"16GiB" help:"Bytes that they may hold; more are dropped."`
+	Rate          int      `yaml:"rate" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Mirrored requests in a second; more are dropped."`
+	Compare       []string `yaml:"compare_headers" default:"[Content-Type]" format:"header" help:"Headers of answers that are compared, beside status and body. Their values are shown to operators."`
+}
+
+// mirror looks for a mirror that cannot be.
+func (v *validator) mirror(path string, r Route) {
+	m := r.Mirror
+	if m == nil {
+		return
+	}
+	at := path
+	if v.at.given(path + ".pool") {
+		at += ".pool"
+	}
+	switch {
+	case len(r.Pools()) == 0:
+		v.errorf(path, "goes with pool or split only: nothing goes upstream from a redirect or a fixed response")
+	case slices.Contains(r.Pools(), m.Pool):
+		v.errorf(at, "found %q: the route's requests go there already, and would go there twice", m.Pool)
+	default:
+		v.poolExists(at, m.Pool)
+	}
+}
+
+// mirror warns of what is probably not meant.
+func (a *advisor) mirror(path string, r Route) {
+	m := r.Mirror
+	if m.Share == 0 {
+		a.warnf(path+".share", "0%%: nothing is mirrored")
+	}
+	for i, method := range m.Methods {
+		if !slices.Contains([]string{"GET", "HEAD", "OPTIONS"}, method) {
+			a.warnf(index(path+".methods", i), "pool %s executes each mirrored %s as well: make sure that it has its own data", m.Pool, method)
+		}
+	}
+	for _, name := range r.Pools() {
+		if p := a.config.Pools[name]; a.uses(path, "max_body") && m.MaxBody > p.Retry.MaxBody {
+			a.warnf(path+".max_body", "%s is more than retry.max_body %s of pool %s: larger bodies are not in memory, and are not mirrored", m.MaxBody, p.Retry.MaxBody, name)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package metrics
+
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"github.com/goodgate/goodgate/internal/admin"
+)
+
+// What is read from mirrors. Never changed.
+var (
+	mirrorRequests  = newDesc(namespace+"mirror_requests_total", "Requests that were mirrored, by what came of them beside the client's answer.", "route", "pool", "result")
+	mirrorDifferent = newDesc(namespace+"mirror_differences_total", "Mirrored requests that were answered differently, by what was different.", "route", "pool", "by")
+	mirrorDropped   = newDesc(namespace+"mirror_dropped_total", "Requests that were not mirrored, by the bound that was in the way.", "route", "pool", "bound")
+	mirrorHeld      = newDesc(namespace+"mirror_held_bytes", "Bytes that mirrored requests hold.", "route", "pool")
+)
+
+// mirrors reads the mirrors of this moment when it is asked.
+type mirrors struct {
+	reports atomic.Pointer[func() []admin.Mirror]
+}
+
+// SetMirrors says where the mirrors of this moment are found. It may be called again.
+func (m *Metrics) SetMirrors(reports func() []admin.Mirror) { m.mirrors.reports.Store(&reports) }
+
+// Describe and Collect make it a [collector].
+func (c *mirrors) Describe(ch chan<- *desc) {
+	for _, d := range []*desc{mirrorRequests, mirrorDifferent, mirrorDropped, mirrorHeld} {
+		ch <- d
+	}
+}
+
+func (c *mirrors) Collect(ch chan<- metric) {
+	reports := c.reports.Load()
+	if reports == nil {
+		return
+	}
+	for _, r := range (*reports)() {
+		for result, n := range map[string]int{"same": r.Same, "different": r.Different, "failed": r.Failed} {
+			ch <- counterOf(mirrorRequests, float64(n), r.Route, r.Pool, result)
+		}
+		for _, by := range slices.Sorted(maps.Keys(r.By)) {
+			ch <- counterOf(mirrorDifferent, float64(r.By[by]), r.Route, r.Pool, by)
+		}
+		for bound, n := range r.Dropped {
+			ch <- counterOf(mirrorDropped, float64(n), r.Route, r.Pool, string(bound))
+		}
+		gauge(ch, mirrorHeld, float64(r.Held), r.Route, r.Pool)
+	}
+}
