@@ -3,6 +3,7 @@
 package assemble
 
 import (
+	"os"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/config"
@@ -14,8 +15,8 @@ import (
 const dockerLook = 30 * time.Second
 
 // registrySource returns the source of an entry that asks another program. Targets are
-// base but for what that program says.
-func registrySource(u config.Upstream, base discovery.Target) (discovery.Source, error) {
+// base but for what that program says. dns says which family of addresses is wanted.
+func registrySource(u config.Upstream, dns config.DNS, base discovery.Target) (discovery.Source, error) {
 	o := discovery.PollOptions{Name: u.Source(), Timeout: u.Timeout()}
 	switch {
 	case u.HTTP != nil:
@@ -27,7 +28,22 @@ func registrySource(u config.Upstream, base discovery.Target) (discovery.Source,
 	case u.Nomad != nil:
 		return nomadSource(u.Nomad, base, o)
 	}
+	if u.Kubernetes != nil {
+		return kubernetesSource(u.Kubernetes, base, family(dns), o), nil
+	}
 	return etcdSource(u.Etcd, base, o)
+}
+
+func kubernetesSource(c *config.KubernetesSource, base discovery.Target, family string, o discovery.PollOptions) discovery.Source {
+	connect := func() (registry.Cluster, error) { return registry.InCluster(os.Getenv, "") }
+	if c.Kubeconfig != "" {
+		connect = func() (registry.Cluster, error) { return registry.Kubeconfig(c.Kubeconfig, c.Context) }
+	}
+	asker := registry.NewKubernetes(registry.KubernetesOptions{
+		Connect: connect, Service: c.Service, Namespace: c.Namespace, Port: c.Port, Family: family, Base: base, Wait: c.Wait,
+	})
+	o.Hold = asker.Hold()
+	return discovery.NewPoll(asker, o)
 }
 
 // reached says how a program is reached; a token is sent only where there is one.

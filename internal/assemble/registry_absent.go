@@ -10,6 +10,6 @@ import (
 )
 
 // registrySource is not reached: the configuration of such a source is refused.
-func registrySource(config.Upstream, discovery.Target) (discovery.Source, error) {
+func registrySource(config.Upstream, config.DNS, discovery.Target) (discovery.Source, error) {
 	return nil, errors.New("the minimal edition has no sources that ask another program")
 }

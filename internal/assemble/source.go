@@ -23,7 +23,7 @@ func Source(u config.Upstream, dns config.DNS) (s discovery.Source, fixed bool, 
 		s, err = discovery.NewSRV(u.SRV, rest, resolver)
 		return s, false, err
 	case u.URL == "":
-		s, err = registrySource(u, rest)
+		s, err = registrySource(u, dns, rest)
 		return s, false, err
 	}
 	t, isName, err := discovery.ParseURL(u.URL)

@@ -37,6 +37,8 @@ var formats = map[string]format{
 	"headervalue": {headerValue, headerValueTold},
 	"hostpattern": {hostPattern, whole},
 	"hostport":    {hostPort, whole},
+	"kubename":    {kubeName, whole},
+	"kubeport":    {kubePort, whole},
 	"listener":    {listenerRef, whole},
 	"listurl":     {endpointURL, listTold},
 	"listen":      {listenAddress, whole},

@@ -68,7 +68,9 @@ type Upstream struct {
 	Nomad  *NomadSource  `yaml:"nomad" oneof:"source" help:"Instances of a service in Nomad."`
 	Etcd   *EtcdSource   `yaml:"etcd" oneof:"source" help:"Keys under a prefix in etcd."`
 
-	Scheme      string `yaml:"scheme" default:"http" enum:"http|https" help:"What the upstreams found by srv, docker, consul and nomad speak."`
+	Kubernetes *KubernetesSource `yaml:"kubernetes" oneof:"source" help:"Endpoints of a Service of Kubernetes."`
+
+	Scheme      string `yaml:"scheme" default:"http" enum:"http|https" help:"What the upstreams found by srv, docker, consul, nomad and kubernetes speak."`
 	Weight      int    `yaml:"weight" default:"1" min:"1" max:"1000" help:"Share of the load, relative to the others."`
 	Tier        int    `yaml:"tier" default:"0" min:"0" max:"9" help:"Upstreams of tier 1 are used when tier 0 has too little left, and so on."`
 	MaxInFlight int    `yaml:"max_in_flight" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Requests it gets at once."`

@@ -70,6 +70,17 @@ type EtcdSource struct {
 	TLS          TLS      `yaml:"tls" help:"How https members are trusted, and what they are shown."`
 }
 
+// KubernetesSource is the endpoints of a Service, as its EndpointSlices tell them.
+type KubernetesSource struct {
+	Service    string   `yaml:"service" opt:"shorthand,required,public" format:"kubename" example:"web" help:"Name of the Service, headless or not."`
+	Namespace  string   `yaml:"namespace" default:"" format:"kubename" help:"Namespace of the Service; empty is that of goodgate's Pod, or of the context."`
+	Port       string   `yaml:"port" default:"" format:"kubeport" help:"Port of the endpoints: its name, or the number that the application listens on; empty is the only one."`
+	Kubeconfig string   `yaml:"kubeconfig" default:"" opt:"file" help:"File that says where the API is and who asks; empty uses the service account of goodgate's Pod."`
+	Context    string   `yaml:"context" default:"" opt:"public" help:"Context of kubeconfig; empty is its current one."`
+	Wait       Duration `yaml:"wait" default:"1m" min:"10s" max:"30m" help:"How long a watch lasts; one on a dead connection is noticed then."`
+	Timeout    Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer."`
+}
+
 // Entry reads one entry of a pool's upstreams, and returns a pool that has it and is as
 // configured otherwise when nothing is.
 func Entry(text string, env func(string) (string, bool)) (Pool, error) {
@@ -106,6 +117,9 @@ func (u Upstream) Source() string {
 	case u.Nomad != nil:
 		n := u.Nomad
 		return "nomad: " + n.Service + details("at", n.Address, "tags", strings.Join(n.Tags, " "), "namespace", n.Namespace, "region", n.Region)
+	case u.Kubernetes != nil:
+		k := u.Kubernetes
+		return "kubernetes: " + k.Service + details("namespace", k.Namespace, "port", k.Port, "by", k.Kubeconfig, "context", k.Context)
 	case u.Etcd != nil:
 		return "etcd: " + u.Etcd.Prefix + details("at", strings.Join(u.Etcd.Endpoints, " "))
 	}
@@ -123,6 +137,8 @@ func (u Upstream) Timeout() Duration {
 		return u.Consul.Timeout
 	case u.Nomad != nil:
 		return u.Nomad.Timeout
+	case u.Kubernetes != nil:
+		return u.Kubernetes.Timeout
 	case u.Etcd != nil:
 		return u.Etcd.Timeout * Duration(max(1, len(u.Etcd.Endpoints)))
 	}
@@ -170,6 +186,8 @@ func (u Upstream) Registry() (r Registry, ok bool) {
 		return Registry{"consul", u.Consul.Address, "token", u.Consul.TLS, false, u.Consul.Token != "", u.Consul.TokenFile}, true
 	case u.Nomad != nil:
 		return Registry{"nomad", u.Nomad.Address, "token", u.Nomad.TLS, false, u.Nomad.Token != "", u.Nomad.TokenFile}, true
+	case u.Kubernetes != nil:
+		return Registry{Key: "kubernetes"}, true
 	case u.Etcd != nil:
 		return Registry{"etcd", cmp.Or(u.Etcd.Endpoints...), "password", u.Etcd.TLS, true, u.Etcd.Password != "", u.Etcd.PasswordFile}, true
 	}
@@ -194,6 +212,9 @@ func (v *validator) registry(at string, u Upstream) {
 	}
 	if u.HTTP != nil && u.HTTP.Headers["Authorization"] != "" && (r.given || r.SecretFile != "") {
 		v.errorf(join(at, "headers"), "has Authorization, which token and token_file set: keep one")
+	}
+	if k := u.Kubernetes; k != nil && k.Context != "" && k.Kubeconfig == "" {
+		v.errorf(join(at, "context"), "goes with kubeconfig only")
 	}
 	if u.Etcd != nil && (u.Etcd.Username != "") != (r.given || r.SecretFile != "") {
 		v.errorf(at, "username and password (or password_file) go together")

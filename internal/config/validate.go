@@ -211,7 +211,7 @@ func (v *validator) upstreams(path string, p Pool) {
 			key = u.Source()
 		}
 		if first, taken := seen[key]; taken && key != "" {
-			field, _ := v.at.givenAny(at, "url", "srv", "file", "http", "docker", "consul", "nomad", "etcd")
+			field, _ := v.at.givenAny(at, "url", "srv", "file", "http", "docker", "consul", "nomad", "etcd", "kubernetes")
 			v.errorf(join(at, field), "found %q: the same upstream as %s", key, first)
 		} else {
 			seen[key] = strings.TrimPrefix(at, path+".")
@@ -223,7 +223,7 @@ func (v *validator) upstreams(path string, p Pool) {
 			v.errorf(join(path, "protocol"), "found \"h2c\": that is HTTP/2 without TLS, and %s has TLS; write h2", key)
 		}
 		if v.at.given(at+".scheme") && u.hasScheme() {
-			v.errorf(at+".scheme", "goes with srv, docker, consul and nomad only: a url has its own")
+			v.errorf(at+".scheme", "goes with srv, docker, consul, nomad and kubernetes only: a url has its own")
 		}
 		v.registry(at, u)
 	}

@@ -50,6 +50,8 @@ const (
 	maxTargets = 10_000
 	// maxRetry is the longest wait after a failure.
 	maxRetry = 30 * time.Second
+	// maxRetryAfter bounds how long another program may want to be left alone.
+	maxRetryAfter = time.Minute
 	// emptyAgain is when a set that became empty is looked at again before it counts.
 	emptyAgain = 5 * time.Second
 	// A program that answers at once each time is asked this often.
@@ -126,6 +128,23 @@ func (p *Poll) ask(ctx context.Context, fresh bool) (Found, error) {
 	return found, nil
 }
 
+// Later is an error that says how long the other program wants to be left alone.
+type Later interface {
+	error
+	RetryAfter() time.Duration
+}
+
+// retryAfter returns what an error says of that, a minute at most, and some more, so that many
+// goodgates spread.
+func retryAfter(err error) time.Duration {
+	later, ok := errors.AsType[Later](err)
+	if !ok || later.RetryAfter() <= 0 {
+		return 0
+	}
+	d := min(later.RetryAfter(), maxRetryAfter)
+	return d + rand.N(d/4+1)
+}
+
 // pollRun remembers what it has told the sink.
 type pollRun struct {
 	*Poll
@@ -142,7 +161,7 @@ type pollRun struct {
 func (r *pollRun) take(found Found, err error) (wait time.Duration, fresh bool) {
 	if err != nil {
 		r.report(err)
-		wait = r.retry - rand.N(r.retry/2)
+		wait = max(r.retry-rand.N(r.retry/2), retryAfter(err))
 		r.retry = min(r.retry*2, maxRetry)
 		return wait, true
 	}

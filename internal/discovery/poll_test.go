@@ -3,6 +3,7 @@ package discovery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +98,27 @@ func TestPollBackoff(t *testing.T) {
 			base = min(2*base, maxRetry)
 		}
 	})
+}
+
+// later is a refusal that says how long to wait.
+type later time.Duration
+
+func (l later) Error() string             { return "too many requests" }
+func (l later) RetryAfter() time.Duration { return time.Duration(l) }
+
+// TestPollRetryAfter leaves a program alone for as long as it wants, within a bound.
+func TestPollRetryAfter(t *testing.T) {
+	for wants, least := range map[time.Duration]time.Duration{0: firstRetry / 2, -time.Second: firstRetry / 2, 20 * time.Second: 20 * time.Second, time.Hour: maxRetryAfter} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &scripted{answers: []step{{err: fmt.Errorf("asking: %w", later(wants))}, set("10.0.0.1")}}
+			r := run(t, NewPoll(a, PollOptions{Every: time.Second}))
+			<-r.errs
+			r.want(t, "10.0.0.1:80")
+			if got := a.asked[1].at; got < least || got > least+max(least/4, firstRetry) {
+				t.Errorf("wants %v: asked again after %v, want about %v", wants, got, least)
+			}
+		})
+	}
 }
 
 // TestPollEmpty has a set become empty. It counts when a second question says so too.

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,7 +72,11 @@ func (c *client) Close() error {
 type refused struct {
 	status int
 	said   string
+	after  time.Duration // what Retry-After says; 0 = nothing
 }
+
+// RetryAfter is how long the other program wants to be left alone.
+func (r *refused) RetryAfter() time.Duration { return r.after }
 
 func (r *refused) Error() string {
 	text := fmt.Sprintf("answered %d", r.status)
@@ -198,7 +203,7 @@ func content(response *http.Response) ([]byte, error) {
 
 // refusal is the error of an answer without status 200.
 func refusal(response *http.Response) error {
-	r := &refused{status: response.StatusCode}
+	r := &refused{status: response.StatusCode, after: retryAfter(response.Header.Get("Retry-After"))}
 	if to := response.Header.Get("Location"); to != "" && r.status/100 == 3 {
 		host := "another address"
 		if u, err := url.Parse(to); err == nil && u.Host != "" {
@@ -210,6 +215,19 @@ func refusal(response *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10))
 	r.said = said(text)
 	return r
+}
+
+// retryAfter reads a header field: seconds, or a date (RFC 9110, section 10.2.3). Beyond an
+// hour it is an hour.
+func retryAfter(field string) time.Duration {
+	if seconds, err := strconv.Atoi(field); err == nil {
+		return time.Duration(min(max(seconds, 0), 3600)) * time.Second
+	}
+	at, err := http.ParseTime(field)
+	if err != nil {
+		return 0
+	}
+	return min(max(time.Until(at), 0), time.Hour)
 }
 
 // said is what an error's body says, on one line.

@@ -26,11 +26,12 @@ func askers(address string) map[string]discovery.Asker {
 		panic(err)
 	}
 	return map[string]discovery.Asker{
-		"http":   h,
-		"consul": NewConsul(ConsulOptions{Access: a, Service: "web", Wait: time.Minute}),
-		"nomad":  NewNomad(NomadOptions{Access: a, Service: "web", Wait: time.Minute}),
-		"etcd":   NewEtcd(EtcdOptions{Endpoints: []string{address}, Prefix: "/web/", Wait: time.Minute, Timeout: time.Minute}),
-		"docker": NewDocker(DockerOptions{Access: Access{Address: address}, Label: "app", Wait: time.Minute}),
+		"http":       h,
+		"consul":     NewConsul(ConsulOptions{Access: a, Service: "web", Wait: time.Minute}),
+		"nomad":      NewNomad(NomadOptions{Access: a, Service: "web", Wait: time.Minute}),
+		"etcd":       NewEtcd(EtcdOptions{Endpoints: []string{address}, Prefix: "/web/", Wait: time.Minute, Timeout: time.Minute}),
+		"kubernetes": NewKubernetes(KubernetesOptions{Service: "web", Wait: time.Minute, Connect: func() (Cluster, error) { return Cluster{a, "shop"}, nil }}),
+		"docker":     NewDocker(DockerOptions{Access: Access{Address: address}, Label: "app", Wait: time.Minute}),
 	}
 }
 
