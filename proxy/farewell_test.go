@@ -222,3 +222,26 @@ func TestDrainedUpstreamsEndTheirStreams(t *testing.T) {
 		}
 	}
 }
+
+// TestDrainedUpstreamsEndTheirCalls of gRPC by a status, with the messages that came
+// before.
+func TestDrainedUpstreamsEndTheirCalls(t *testing.T) {
+	bubble(t, grpcSetup("app:80"), func(w *world) {
+		w.useHTTP2()
+		w.h2app("app:80", func(rw http.ResponseWriter, r *http.Request) {
+			rw.Header().Set("Content-Type", "application/grpc")
+			rw.Write([]byte("\x00\x00\x00\x00\x00"))
+			rw.(http.Flusher).Flush()
+			<-r.Context().Done()
+		})
+		time.AfterFunc(time.Second, func() {
+			w.pool.Members()[0].SetOperator(balancer.Drain)
+			w.proxy.Sweep(time.Now(), time.Second)
+			w.proxy.Sweep(time.Now().Add(time.Second), time.Second)
+		})
+		got, a := w.call()
+		check(t, "answer", got, "200 application/grpc 14")
+		check(t, "message", a.body, "\x00\x00\x00\x00\x00")
+		check(t, "a clean end", a.err, nil)
+	})
+}

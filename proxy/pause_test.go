@@ -196,3 +196,20 @@ func TestPauseRacesWithRequests(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// TestPauseOfGRPC: a call over HTTP/2 that waited in vain, or came during a maintenance,
+// gets UNAVAILABLE.
+func TestPauseOfGRPC(t *testing.T) {
+	for name, closed := range map[string]func(w *world){
+		"paused":      func(w *world) { w.pool.Pause(paused) },
+		"maintenance": func(w *world) { w.pool.SetMaintenance(&proxy.Maintenance{Page: []byte("sorry")}) },
+	} {
+		bubble(t, grpcSetup("app:80"), func(w *world) {
+			w.useHTTP2()
+			closed(w)
+			got, a := w.call()
+			check(t, name, got, "200 application/grpc 14")
+			check(t, name+": message", strings.Contains(a.header.Get("Grpc-Message"), name), true)
+		})
+	}
+}

@@ -45,7 +45,7 @@ call() {
 
 # text NAME and plain NAME print the first field of a name in an answer, of a string or of
 # anything else. goodgate writes one field a line.
-text() { sed -n 's/^ *"'"$1"'": "\(.*\)",\{0,1\}$/\1/p' | head -n 1; }
+text() { sed -n 's/^ *"'"$1"'": "\(.*\)",\{0,1\}$/\1/p' | sed 's/\\"/"/g' | head -n 1; }
 plain() { sed -n 's/^ *"'"$1"'": \([^",{[]*\),\{0,1\}$/\1/p' | head -n 1; }
 
 to=
