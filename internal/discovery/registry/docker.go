@@ -39,6 +39,7 @@ type Docker struct {
 	*client
 	options DockerOptions
 	host    string // where published ports are
+	podman  bool   // by its last answer; it has no event when a container begins to stop
 	events  *dockerEvents
 }
 
@@ -68,17 +69,18 @@ func (d *Docker) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 		if d.events, err = d.listen(ctx, stopping); err != nil {
 			return discovery.Found{}, err
 		}
-	} else if err := d.events.wait(ctx, d.options.Wait); err != nil {
+	} else if err := d.events.wait(ctx, d.patience()); err != nil {
 		return discovery.Found{}, err
 	}
 	filters, err := json.Marshal(map[string][]string{"label": {d.options.Label}})
 	if err != nil {
 		return discovery.Found{}, err
 	}
-	body, _, err := d.ask(ctx, request{method: http.MethodGet, path: listPath, query: url.Values{"all": {"true"}, "filters": {string(filters)}}})
+	body, header, err := d.ask(ctx, request{method: http.MethodGet, path: listPath, query: url.Values{"all": {"true"}, "filters": {string(filters)}}})
 	if err != nil {
 		return discovery.Found{}, err
 	}
+	d.podman = strings.HasPrefix(header.Get("Server"), "Libpod/")
 	var list []struct{ ID string }
 	if err := decode(body, &list); err != nil {
 		return discovery.Found{}, err
@@ -96,6 +98,17 @@ func (d *Docker) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 		}
 	}
 	return found, nil
+}
+
+// podmanLook is how often Podman is looked at, whatever happens.
+const podmanLook = time.Second
+
+// patience is how long nothing need happen until all are looked at again.
+func (d *Docker) patience() time.Duration {
+	if d.podman {
+		return min(podmanLook, d.options.Wait)
+	}
+	return d.options.Wait
 }
 
 // container is what of one counts.
