@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -335,4 +336,42 @@ func podmanRun(t *testing.T, argv ...string) string {
 		t.Fatalf("%v: %v\n%s", argv, err, out)
 	}
 	return string(out)
+}
+
+// TestDocsDiscovery checks each configuration of the page, and asks the list's server that one
+// of them names.
+func TestDocsDiscovery(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "docs", "discovery.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer t0ken" || r.Header.Get("X-Team") != "shop" {
+			w.WriteHeader(403)
+			return
+		}
+		fmt.Fprint(w, `[{"url": "http://10.0.0.1:3000", "zone": "b", "lifecycle": "not_ready"}]`)
+	}))
+	defer server.Close()
+	n := 0
+	for i, block := range strings.Split(string(page), "```yaml\n") {
+		text, _, _ := strings.Cut(block, "```")
+		if i == 0 || !strings.HasPrefix(text, "listeners:") {
+			continue
+		}
+		n++
+		dir := t.TempDir()
+		for _, name := range []string{"list.token", "consul.token", "nomad.token", "etcd.password"} {
+			writeFile(t, dir, name, "t0ken\n")
+		}
+		file := writeFile(t, dir, "goodgate.yaml", strings.Replace(text, "http://127.0.0.1:9000", server.URL, 1))
+		wantCommand(t, 0, "good", "check", file)
+		if strings.Contains(text, "- http:") {
+			wantCommand(t, 0, "http://10.0.0.1:3000         not ready  zone b", "discover", "--config", file)
+		}
+	}
+	if n != 5 {
+		t.Errorf("the page has %d configurations, want one for each of 5 sources", n)
+	}
 }

@@ -21,7 +21,8 @@ export function h(tag, attributes, ...children) {
 
 // patch makes the children of an element equal to others. Those with the same
 // data-key are the same, whatever their place.
-export function patch(parent, ...wanted) {
+export function patch(parent, ...all) {
+  const wanted = all.filter(Boolean); // a part that has nothing to show is null
   const kept = new Map([...parent.childNodes].filter((n) => n.dataset?.key).map((n) => [n.dataset.key, n]));
   wanted.forEach((next, i) => {
     const here = parent.childNodes[i];

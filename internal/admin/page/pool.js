@@ -8,6 +8,7 @@ import { troubles } from "./trouble.js";
 import { failures } from "./failures.js";
 import { events } from "./events.js";
 import { wiring } from "./wiring.js";
+import { sources } from "./sources.js";
 import { ago, bytes, count, many, ms, rate, time } from "./format.js";
 
 // view shows a pool; hour is its history as far as it was asked for.
@@ -20,7 +21,7 @@ export function view(d, hour, set, change, act) {
     troubles(d.troubles, d.now, "Nothing in this pool in the last minute."),
     tiles(p, line), charts(d, hour, set, change), upstreams(d, act),
     h("div", { class: "two", "data-key": "two" }, events(d.events, false), failures(d.failures, act.story)),
-    counts(p.counts), wiring(d.wiring, d.now),
+    counts(p.counts), sources(p.sources, d.now), wiring(d.wiring, d.now),
   ];
 }
 
