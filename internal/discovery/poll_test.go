@@ -220,7 +220,7 @@ func TestKeptState(t *testing.T) {
 			t.Errorf("while it fails: %+v", s)
 		}
 		<-r.errs
-		if s := k.State(); s.Targets != 1 || s.LeftOut != nil && len(s.LeftOut) != 0 || s.Error != "" || !s.Failing.IsZero() {
+		if s := k.State(); s.Targets != 1 || len(s.LeftOut) != 0 || s.Error != "" || !s.Failing.IsZero() {
 			t.Errorf("when it works again: %+v", s)
 		}
 		if next := Keep(k.source, k); next.State().Targets != 1 || len(next.Last()) != 1 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -97,9 +98,7 @@ func (c *Consul) add(found *discovery.Found, e *consulEntry) {
 	t.Lifecycle = map[string]discovery.Lifecycle{"critical": discovery.NotReady, "maintenance": discovery.Terminating}[status]
 	t.Zone = zone(s.Meta["zone"], e.locality(), e.Node.Meta["zone"], t.Zone, e.Node.Datacenter)
 	meta := map[string]string{}
-	for key, value := range s.Meta {
-		meta[key] = value
-	}
+	maps.Copy(meta, s.Meta)
 	meta["id"], meta["node"], meta["status"], meta["tags"] = s.ID, e.Node.Node, status, strings.Join(s.Tags, " ")
 	t.Metadata = metadata(meta)
 	found.Targets = append(found.Targets, t)

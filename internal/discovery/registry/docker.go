@@ -267,14 +267,14 @@ func (c *container) address(network string) (host, why string) {
 
 // published returns where on the host a port of a container is.
 func (d *Docker) published(c *container, port int) (host string, hostPort int, why string) {
-	for _, p := range c.NetworkSettings.Ports[fmt.Sprintf("%d/tcp", port)] {
-		hostPort = number(p.HostPort)
-		if ip := net.ParseIP(p.HostIP); ip == nil || ip.IsUnspecified() {
-			return d.host, hostPort, ""
-		}
-		return p.HostIP, hostPort, ""
+	at := c.NetworkSettings.Ports[fmt.Sprintf("%d/tcp", port)]
+	if len(at) == 0 {
+		return "", 0, fmt.Sprintf("its port %d is not published on the host", port)
 	}
-	return "", 0, fmt.Sprintf("its port %d is not published on the host", port)
+	if ip := net.ParseIP(at[0].HostIP); ip == nil || ip.IsUnspecified() {
+		return d.host, number(at[0].HostPort), ""
+	}
+	return at[0].HostIP, number(at[0].HostPort), ""
 }
 
 func firstOf(a, b string) string {

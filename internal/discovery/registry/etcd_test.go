@@ -30,7 +30,7 @@ func (m *member) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	json.NewDecoder(r.Body).Decode(&m.body)
 	switch {
 	case m.broken:
-		http.Error(w, `{"error": "etcdserver: no leader", "code": 14, "message": "etcdserver: no leader"}`, 503)
+		http.Error(w, `{"error": "etcdserver: no leader", "code": 14, "message": "etcdserver: no leader"}`, http.StatusServiceUnavailable)
 	case r.URL.Path == "/v3/auth/authenticate":
 		if m.body["password"] != secret {
 			http.Error(w, `{"error": "etcdserver: authentication failed, invalid user ID or password"}`, 400)
@@ -38,7 +38,7 @@ func (m *member) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		fmt.Fprintf(w, `{"header": {}, "token": %q}`, m.token)
 	case m.token != "" && r.Header.Get("Authorization") != m.token:
-		http.Error(w, `{"error": "etcdserver: invalid auth token", "code": 16}`, 401)
+		http.Error(w, `{"error": "etcdserver: invalid auth token", "code": 16}`, http.StatusUnauthorized)
 	case r.URL.Path == "/v3/watch":
 		fmt.Fprint(w, `{"result": {"header": {"revision": "9"}, "created": true}}`+"\n"+m.watch)
 	default:

@@ -42,19 +42,23 @@ var faults = map[string]struct {
 }{
 	"400": {serve: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"message": "bad"}`, 400) }},
 	"401": {serve: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }},
-	"403": {serve: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Permission denied", 403) }},
+	"403": {serve: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Permission denied", http.StatusForbidden) }},
 	"404": {serve: http.NotFound},
 	"500": {serve: func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, strings.Repeat("No cluster leader ", 1000), 500)
 	}},
-	"503":      {serve: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>sorry</html>", 503) }},
-	"204":      {serve: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }},
-	"redirect": {serve: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://192.0.2.1/elsewhere", 302) }},
-	"nothing":  {serve: func(w http.ResponseWriter, _ *http.Request) { indexed(w) }},
-	"null":     {serve: func(w http.ResponseWriter, _ *http.Request) { indexed(w); io.WriteString(w, "null") }},
-	"text":     {serve: func(w http.ResponseWriter, _ *http.Request) { indexed(w); io.WriteString(w, "it works!") }},
-	"number":   {serve: func(w http.ResponseWriter, _ *http.Request) { indexed(w); io.WriteString(w, "17") }},
-	"object":   {serve: func(w http.ResponseWriter, _ *http.Request) { indexed(w); io.WriteString(w, `{"a": 1}`) }},
+	"503": {serve: func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "<html>sorry</html>", http.StatusServiceUnavailable)
+	}},
+	"204": {serve: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }},
+	"redirect": {serve: func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://192.0.2.1/elsewhere", http.StatusFound)
+	}},
+	"nothing": {serve: func(w http.ResponseWriter, _ *http.Request) { indexed(w) }},
+	"null":    {serve: func(w http.ResponseWriter, _ *http.Request) { indexed(w); io.WriteString(w, "null") }},
+	"text":    {serve: func(w http.ResponseWriter, _ *http.Request) { indexed(w); io.WriteString(w, "it works!") }},
+	"number":  {serve: func(w http.ResponseWriter, _ *http.Request) { indexed(w); io.WriteString(w, "17") }},
+	"object":  {serve: func(w http.ResponseWriter, _ *http.Request) { indexed(w); io.WriteString(w, `{"a": 1}`) }},
 	"page": {serve: func(w http.ResponseWriter, _ *http.Request) {
 		indexed(w)
 		w.Header().Set("Content-Type", "text/html")
