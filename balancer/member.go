@@ -21,6 +21,10 @@ type Spec struct {
 	Lifecycle Lifecycle         // what the place where it was found says; the zero value takes requests
 	Zone      string            // where it runs; "" = not known
 	Metadata  map[string]string // what else is told of it, for people to read; nil = nothing
+
+	// Operator is what the operator says of the upstream when it joins. Afterwards
+	// [Upstream.SetOperator] changes it.
+	Operator Operator
 }
 
 // Authority returns what stands for the upstream in a Host header.

@@ -115,6 +115,7 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 	})
 	u.adaptive.configure(opts.Adaptive)
 	u.lifecycle.Store(uint32(s.Lifecycle))
+	u.operator.Store(uint32(s.Operator))
 	if s, ok := p.warm[s.Addr]; ok {
 		u.begin(s)
 		delete(p.warm, s.Addr)

@@ -7,10 +7,9 @@ import (
 
 // State is what is known of an upstream, for the process that takes over.
 type State struct {
-	Addr     string        `json:"addr"`
-	Health   Health        `json:"health"`
-	Operator Operator      `json:"operator,omitempty"`
-	Latency  time.Duration `json:"latency,omitempty"`
+	Addr    string        `json:"addr"`
+	Health  Health        `json:"health"`
+	Latency time.Duration `json:"latency,omitempty"`
 }
 
 // States returns what is known of the members.
@@ -19,7 +18,7 @@ func (p *Pool) States() []State {
 	list := make([]State, len(members))
 	for i := range members {
 		u := members[i].Upstream
-		list[i] = State{Addr: u.Addr(), Health: u.Health(), Operator: u.Operator(), Latency: u.Latency()}
+		list[i] = State{Addr: u.Addr(), Health: u.Health(), Latency: u.Latency()}
 	}
 	return list
 }
@@ -39,7 +38,6 @@ func (p *Pool) Warm(states []State) {
 // begin takes over what is known of an upstream. Called with the pool's mu held,
 // before anybody else knows u.
 func (u *Upstream) begin(s State) {
-	u.operator.Store(uint32(s.Operator))
 	if u.pool.checked() && (s.Health == Up || s.Health == Down) {
 		u.health.Store(uint32(s.Health))
 		if s.Health == Up {

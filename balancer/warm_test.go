@@ -20,7 +20,9 @@ func TestWarm(t *testing.T) {
 
 	to := newTestPool(t, Options{Checked: true})
 	to.Warm(from.States())
-	to.Update(specsOf(4))
+	specs := specsOf(4)
+	specs[2].Operator = Drain // is not the upstream's to remember
+	to.Update(specs)
 	want := []bool{true, false, false, false} // the fourth is new and waits for its first probe
 	for i, m := range to.Members() {
 		if m.Available() != want[i] {

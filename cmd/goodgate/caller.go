@@ -42,12 +42,21 @@ func (a *caller) client(ctx context.Context) (admin.Client, error) {
 			return admin.Client{}, fmt.Errorf("%s has no admin listener: write `%s` into it, and reload", a.file, admin.ToWrite(defaultAdmin))
 		}
 		address, err := adminAddress(cfg.Admin.Address)
-		return admin.Client{Address: address, Token: string(cfg.Admin.Token)}, err
+		return admin.Client{Address: address, Token: tokenOf(cfg.Admin, a.token)}, err
 	case a.address != "":
 		address, err := adminAddress(a.address)
 		return admin.Client{Address: address, Token: a.token}, err
 	}
 	return a.find(ctx, defaultAdmins())
+}
+
+// tokenOf returns the token of a configuration: the main one, else own, else its first.
+func tokenOf(c config.Admin, own string) string {
+	token := cmp.Or(string(c.Token), own)
+	if token == "" && len(c.Tokens) > 0 {
+		token = string(c.Tokens[0].Token)
+	}
+	return token
 }
 
 // find returns the goodgate that answers at one of the addresses, else whoever may be
@@ -130,6 +139,7 @@ func asking(c *cobra.Command, do func(context.Context, *question) error) *cobra.
 		if err != nil {
 			return &exitError{exitUsage, err}
 		}
+		client.User = os.Getenv("USER")
 		q := &question{client, args, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr(), form.value == "json"}
 		err = do(c.Context(), q)
 		if refused, ok := errors.AsType[*admin.Refused](err); ok && refused.Status == http.StatusUnauthorized {

@@ -172,7 +172,7 @@ func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer
 	}
 	f.lookLocal(&report, cfg)
 	if f.config != "" && cfg.Admin.Address != "" {
-		report.Add(diagnose.Running(ctx, admin.Client{Address: cfg.Admin.Address, Token: string(cfg.Admin.Token)}, "-c "+f.config))
+		report.Add(diagnose.Running(ctx, admin.Client{Address: cfg.Admin.Address, Token: tokenOf(cfg.Admin, "")}, "-c "+f.config))
 	}
 	report.Rank()
 	return &report, nil

@@ -62,6 +62,11 @@ func write(t *testing.T, name, text string) string {
 // plant puts text into every string that v has, and an entry into every list and
 // map.
 func plant(v reflect.Value, text string) {
+	if v.Type() == reflect.TypeFor[json.RawMessage]() {
+		quoted, _ := json.Marshal(text)
+		v.SetBytes(quoted)
+		return
+	}
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString(text)

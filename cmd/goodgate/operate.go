@@ -49,6 +49,10 @@ func printStatus(out io.Writer, s *admin.Status) {
 			p.Name, p.Policy, p.Available, count(len(p.Upstreams), "upstream"), p.InFlight, p.Waiting)
 		printUpstreams(out, p.Upstreams)
 	}
+	if len(s.Changes) > 0 {
+		printable.Fprintf(out, "\nwhat differs from the configuration file:\n")
+		printChanges(out, s.Changes)
+	}
 	if len(s.Failures) == 0 {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
@@ -45,6 +46,7 @@ func newOff() *cobra.Command {
 func newState(use, state, short, more string) *cobra.Command {
 	o := admin.Order{State: state}
 	var yes bool
+	var lasts duration
 	c := asking(&cobra.Command{
 		Use:               use + " UPSTREAM",
 		Short:             short,
@@ -53,28 +55,70 @@ func newState(use, state, short, more string) *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(func(s *admin.Status) []string { return upstreamsNot(s, state) })),
 	}, func(ctx context.Context, q *question) error {
-		o.Upstream, o.KeepLast = q.args[0], !yes && state != "ready"
-		var answer json.RawMessage
-		err := q.Post(ctx, "/v1/upstreams", o, &answer)
-		if last, ok := errors.AsType[*admin.Refused](err); ok && last.Code == admin.LastUpstream {
-			if err := confirm(q, last, use); err != nil {
-				return err
-			}
-			o.KeepLast = false
-			err = q.Post(ctx, "/v1/upstreams", o, &answer)
-		}
+		o.Upstream, o.KeepLast, o.For = q.args[0], !yes && state != "ready", lasts.String()
+		answer, err := q.order(ctx, use, func() (string, any) { return "/v1/upstreams", o }, func() { o.KeepLast = false })
 		if err != nil {
 			return err
 		}
 		var done admin.Changed
-		return q.print(answer, &done, func() { printState(q.out, done, state) })
+		return q.print(answer, &done, func() {
+			printState(q.out, done, state)
+			printLost(q.err, done.Lost)
+		})
 	})
+	c.Flags().StringVar(&o.Why, "why", "", "`TEXT` that the log and the status tell")
 	c.Flags().StringVar(&o.Pool, "pool", "", "only in this pool (default every pool that has the upstream)")
 	c.RegisterFlagCompletionFunc("pool", completing(poolNames))
 	if state != "ready" {
 		c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask, even for the last upstream of a pool")
+		c.Flags().Var(&lasts, "for", "end it by itself after this time, such as 2h")
 	}
 	return c
+}
+
+// order sends an order, again by force when it takes out the last upstream of a pool and
+// the operator agrees.
+func (q *question) order(ctx context.Context, use string, order func() (path string, body any), force func()) (answer json.RawMessage, err error) {
+	path, body := order()
+	err = q.Post(ctx, path, body, &answer)
+	if last, ok := errors.AsType[*admin.Refused](err); ok && last.Code == admin.LastUpstream {
+		if err := confirm(q, last, use); err != nil {
+			return nil, err
+		}
+		force()
+		path, body = order()
+		err = q.Post(ctx, path, body, &answer)
+	}
+	return answer, err
+}
+
+// printLost warns that a restart loses changes.
+func printLost(out io.Writer, why string) {
+	if why != "" {
+		printable.Fprintf(out, "warning: a restart loses this: %s\n", why)
+	}
+}
+
+// duration is the value of a flag that is a time after now; zero = not given.
+type duration time.Duration
+
+func (d *duration) Type() string { return "duration" }
+
+func (d *duration) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return time.Duration(*d).String()
+}
+
+// Set implements [pflag.Value].
+func (d *duration) Set(s string) error {
+	v, err := time.ParseDuration(s)
+	if err != nil || v <= 0 {
+		return errors.New("expected a duration such as 30m or 2h")
+	}
+	*d = duration(v)
+	return nil
 }
 
 func printState(out io.Writer, done admin.Changed, state string) {

@@ -24,7 +24,7 @@ func TestMistakes(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"chek", `there is no command "chek": did you mean goodgate check?`},
 		{"statsu", "did you mean goodgate status?"},
-		{"foo", `there is no command "foo"; there are bench, check, `},
+		{"foo", `there is no command "foo"; there are bench, changes, check, `},
 		{"help foo", `there is no command "foo"`},
 		{"completion foo", `there is no command "foo"`},
 		{"completion bahs", "did you mean goodgate completion bash?"},

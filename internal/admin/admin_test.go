@@ -25,7 +25,8 @@ type fake struct {
 	pool     *proxy.Pool
 	draining bool
 	fails    error
-	weights  []string
+	ordered  []string
+	book     *changes.Book
 	lost     string
 	check    Check
 	crowds   []Crowd
@@ -42,7 +43,7 @@ func newFake(t *testing.T) *fake {
 	}
 	p.Update([]balancer.Spec{{Addr: "10.0.0.1:80", Name: "a.example"}, {Addr: "unix:/run/b.sock"}})
 	t.Cleanup(func() { p.Update(nil) })
-	return &fake{pool: p}
+	return &fake{pool: p, book: changes.Open(changes.Options{})}
 }
 
 func (f *fake) Pools() []*proxy.Pool                       { return []*proxy.Pool{f.pool} }
@@ -86,15 +87,30 @@ func (f *fake) Rollback(int, string) ([]string, error) { return []string{"a: 2 -
 func (f *fake) Closure(string) Closure                 { return f.closure }
 func (f *fake) Reload(string) ([]string, error)        { return []string{"a: 1 -> 2"}, f.fails }
 func (f *fake) Drain(string)                           { f.draining = true }
-func (f *fake) SetWeight(k balancer.Key, w int) error {
-	f.weights = append(f.weights, fmt.Sprint(k.Addr, " ", w))
-	return f.fails
+func (f *fake) Order(c changes.Change) (changes.Change, error) {
+	f.ordered = append(f.ordered, strings.TrimSpace(fmt.Sprint(c.Kind, " ", c.Pool, "/", c.Upstream, " ", string(c.Value), " by ", c.By, " ", c.Why)))
+	if f.fails != nil {
+		return c, f.fails
+	}
+	setOperator(f.pool, c)
+	if string(c.Value) == `"ready"` {
+		return c, nil
+	}
+	return f.book.Put(c)
+}
+
+func setOperator(p *proxy.Pool, c changes.Change) {
+	for _, u := range p.Upstreams() {
+		if c.Kind == changes.State && u.Key() == (balancer.Key{Pool: c.Pool, Addr: c.Upstream}) {
+			u.SetOperator(map[string]balancer.Operator{`"drain"`: balancer.Drain, `"off"`: balancer.Off}[string(c.Value)])
+		}
+	}
 }
 
 func newTest(t *testing.T, o Options) (*fake, *Server) {
 	t.Helper()
 	f := newFake(t)
-	o.Control, o.Requests, o.Tally = f, new(Ring), new(Tally)
+	o.Control, o.Requests, o.Tally, o.Changes = f, new(Ring), new(Tally), f.book
 	s := New(o)
 	t.Cleanup(s.Close)
 	return f, s
@@ -116,7 +132,7 @@ func call(s http.Handler, method, path, body string, headers ...string) (int, st
 
 func TestGuard(t *testing.T) {
 	_, open := newTest(t, Options{Hosts: []string{"ops.example"}})
-	_, locked := newTest(t, Options{Token: "0123456789abcdef"})
+	_, locked := newTest(t, Options{Tokens: []Token{{MainToken, "0123456789abcdef"}}})
 	_, socket := newTest(t, Options{Local: true})
 	for _, test := range []struct {
 		name         string
@@ -200,8 +216,9 @@ func TestOrders(t *testing.T) {
 	if a, b := members[0].Operator(), members[1].Operator(); a != balancer.Drain || b != balancer.Off {
 		t.Errorf("operator's word %v and %v, want drain and off", a, b)
 	}
-	if want := []string{"10.0.0.1:80 7"}; !slices.Equal(f.weights, want) {
-		t.Errorf("weights %q, want %q", f.weights, want)
+	want := []string{"weight app/10.0.0.1:80 7 by local", `state app/10.0.0.1:80 "drain" by local`, `state app/unix:/run/b.sock "off" by local`}
+	if !slices.Equal(f.ordered, want) {
+		t.Errorf("orders %q, want %q", f.ordered, want)
 	}
 	var status Status
 	_, body := call(s, "GET", "/v1/status", "")
@@ -378,7 +395,7 @@ func TestEvents(t *testing.T) {
 }
 
 func TestClient(t *testing.T) {
-	_, s := newTest(t, Options{Token: "0123456789abcdef"})
+	_, s := newTest(t, Options{Tokens: []Token{{MainToken, "0123456789abcdef"}}})
 	server := httptest.NewServer(s)
 	defer server.Close()
 	c := Client{Address: strings.TrimPrefix(server.URL, "http://")}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/changes"
 )
 
 // Order is the body of POST /v1/upstreams: a change of the upstreams with an
@@ -15,7 +16,9 @@ type Order struct {
 	Upstream string `json:"upstream"`         // its address in any form, or the host name it was found under; POOL/ may stand before it
 	Pool     string `json:"pool,omitempty"`   // empty = every pool that has it
 	State    string `json:"state,omitempty"`  // ready, drain or off; empty = as it is
-	Weight   int    `json:"weight,omitempty"` // 1 to 1000, until the next change of the pool's configuration; 0 = as it is
+	Weight   int    `json:"weight,omitempty"` // 1 to 1000; 0 = as it is
+	Why      string `json:"why,omitempty"`    // told by log and status
+	For      string `json:"for,omitempty"`    // how long, such as 2h; empty = until it is taken back
 	// KeepLast refuses drain and off, with the code LastUpstream, when a pool would have no
 	// upstream left that takes requests.
 	KeepLast bool `json:"keep_last,omitempty"`
@@ -27,6 +30,7 @@ const LastUpstream = "last_upstream"
 // Changed is what was changed.
 type Changed struct {
 	Upstreams []Place `json:"upstreams"`
+	Lost      string  `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
 }
 
 // Place is an upstream of a pool.
@@ -35,29 +39,32 @@ type Place struct {
 	Upstream string `json:"upstream"`
 	Left     int    `json:"left"` // upstreams of the pool that take requests now
 	Of       int    `json:"of"`   // of so many
+	// Changes are the ids of what is in force now; none when that is what the file says.
+	Changes []string `json:"changes,omitempty"`
 }
 
-var operators = map[string]balancer.Operator{"ready": balancer.Ready, "drain": balancer.Drain, "off": balancer.Off}
+// states are the words for what an operator says of an upstream.
+var states = []string{"ready", "drain", "off"}
 
 func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 	var o Order
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil {
-		refuse(w, 400, "the body is no order: "+err.Error())
+	if !decode(w, r, &o) {
 		return
 	}
-	operator, known := operators[o.State]
+	until, err := ending(o.For)
 	switch {
-	case !known && o.State != "":
+	case o.State != "" && !slices.Contains(states, o.State):
 		refuse(w, 400, fmt.Sprintf("state %q: it is ready, drain or off", o.State))
 		return
 	case o.Weight < 0 || o.Weight > 1000:
 		refuse(w, 400, fmt.Sprintf("weight %d: it is from 1 to 1000", o.Weight))
 		return
+	case err != nil:
+		refuse(w, 400, err.Error())
+		return
 	}
-	found, missing := s.find(o)
-	if missing == nil && o.KeepLast && known && operator != balancer.Ready {
+	found, missing := s.find(o.Pool, o.Upstream)
+	if missing == nil && o.KeepLast && o.State != "" && o.State != "ready" {
 		missing = s.last(found)
 	}
 	if missing != nil {
@@ -66,22 +73,40 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 	}
 	done := Changed{}
 	for _, u := range found {
-		if o.Weight > 0 {
-			if err := s.opts.Control.SetWeight(u.Key(), o.Weight); err != nil {
-				refuse(w, 409, err.Error())
+		place := Place{Pool: u.Key().Pool, Upstream: u.Addr()}
+		for _, c := range o.changes(u) {
+			c.Until = until
+			c, err := s.opts.Control.Order(signed(r, c, o.Why))
+			if err != nil {
+				refused(w, err)
 				return
 			}
+			place.Changes = append(place.Changes, c.ID)
 		}
-		if known {
-			u.SetOperator(operator)
-		}
-		done.Upstreams = append(done.Upstreams, Place{Pool: u.Key().Pool, Upstream: u.Addr()})
+		place.Changes = slices.DeleteFunc(place.Changes, func(id string) bool { return id == "" })
+		done.Upstreams = append(done.Upstreams, place)
 	}
 	for i := range done.Upstreams {
 		at := &done.Upstreams[i]
 		at.Left, at.Of = s.left(at.Pool, nil)
 	}
+	done.Lost = s.lost()
 	reply(w, 200, done)
+}
+
+// changes returns what an order changes of an upstream.
+func (o Order) changes(u *balancer.Upstream) (list []changes.Change) {
+	add := func(kind changes.Kind, value any) {
+		text, _ := json.Marshal(value) // of text and of numbers it cannot fail
+		list = append(list, changes.Change{Subject: changes.Subject{Kind: kind, Pool: u.Key().Pool, Upstream: u.Addr()}, Value: text})
+	}
+	if o.Weight > 0 {
+		add(changes.Weight, o.Weight)
+	}
+	if o.State != "" {
+		add(changes.State, o.State)
+	}
+	return list
 }
 
 // left counts the upstreams of a pool that take requests, without some.
@@ -123,8 +148,8 @@ type Reloaded struct {
 	Changes []string `json:"changes"`
 }
 
-func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {
-	changes, err := s.opts.Control.Reload("admin API")
+func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
+	changes, err := s.opts.Control.Reload("admin API, by " + authorOf(r))
 	if err != nil {
 		refuse(w, http.StatusUnprocessableEntity, err.Error())
 		return
@@ -137,7 +162,7 @@ type Draining struct {
 	State string `json:"state"`
 }
 
-func (s *Server) drain(w http.ResponseWriter, _ *http.Request) {
-	s.opts.Control.Drain("admin API")
+func (s *Server) drain(w http.ResponseWriter, r *http.Request) {
+	s.opts.Control.Drain("admin API, by " + authorOf(r))
 	reply(w, http.StatusAccepted, Draining{"draining"})
 }

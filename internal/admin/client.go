@@ -17,6 +17,7 @@ import (
 type Client struct {
 	Address string // host:port or unix:/path.sock
 	Token   string // empty = none
+	User    string // told as who asks, beside what the token says; empty = nobody
 }
 
 // maxAnswer bounds what a client reads.
@@ -95,6 +96,9 @@ func (c Client) send(ctx context.Context, method, path string, body io.Reader) (
 	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	if c.User != "" {
+		req.Header.Set(noteHeader, c.User)
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)

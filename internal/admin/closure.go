@@ -189,7 +189,7 @@ func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
 	value, _ := json.Marshal(PauseTerms{o.Max, o.MaxRequests, o.MaxBody})
 	now := time.Now()
 	_, err := s.opts.Control.Close(changes.Change{
-		Subject: changes.Subject{Kind: changes.Pause, Pool: o.Pool}, Value: value, By: s.author(r), Why: o.Why, At: now, Until: now.Add(time.Duration(o.For)),
+		Subject: changes.Subject{Kind: changes.Pause, Pool: o.Pool}, Value: value, By: authorOf(r), Why: o.Why, At: now, Until: now.Add(time.Duration(o.For)),
 	}, nil)
 	if s.refused(w, o.Pool, err) {
 		return
@@ -237,7 +237,7 @@ func (s *Server) endMaintenance(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) reopen(w http.ResponseWriter, r *http.Request, kind changes.Kind) {
 	pool := r.PathValue("pool")
-	ended, err := s.opts.Control.Reopen(changes.Subject{Kind: kind, Pool: pool}, s.author(r), r.URL.Query().Get("why"))
+	ended, err := s.opts.Control.Reopen(changes.Subject{Kind: kind, Pool: pool}, authorOf(r), r.URL.Query().Get("why"))
 	if !s.refused(w, pool, err) {
 		reply(w, 200, Reopened{pool, ended})
 	}
@@ -265,7 +265,7 @@ func (s *Server) maintain(w http.ResponseWriter, r *http.Request) {
 		terms.Page = PageName(page)
 	}
 	value, _ := json.Marshal(terms)
-	c := changes.Change{Subject: changes.Subject{Kind: changes.Maintenance, Pool: o.Pool}, Value: value, By: s.author(r), Why: o.Why, At: time.Now()}
+	c := changes.Change{Subject: changes.Subject{Kind: changes.Maintenance, Pool: o.Pool}, Value: value, By: authorOf(r), Why: o.Why, At: time.Now()}
 	if o.For > 0 {
 		c.Until = c.At.Add(time.Duration(o.For))
 	}

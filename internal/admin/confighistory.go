@@ -98,7 +98,7 @@ func (s *Server) rollback(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	list, err := s.opts.Control.Rollback(n, s.author(r))
+	list, err := s.opts.Control.Rollback(n, authorOf(r))
 	if err != nil {
 		refuse(w, http.StatusUnprocessableEntity, err.Error())
 		return

@@ -19,8 +19,9 @@ type Detail struct {
 	Hour     Hour             `json:"hour"`
 	Troubles []Trouble        `json:"troubles"`
 	Failures []Failure        `json:"failures"`
-	Events   []Event          `json:"events"` // of the pool and of goodgate itself, the latest first
-	Wiring   Wiring           `json:"wiring"` // the listeners, and the routes to the pool
+	Changes  []Shown          `json:"changes"` // by operators, as in an overview
+	Events   []Event          `json:"events"`  // of the pool and of goodgate itself, the latest first
+	Wiring   Wiring           `json:"wiring"`  // the listeners, and the routes to the pool
 }
 
 // UpstreamDetail is what the journal knows of an upstream.
@@ -66,7 +67,7 @@ func (s *Server) detail(live *proxy.Pool, from int64) *Detail {
 	p, now := &all.Pools[0], all.Now.Unix()
 	d := &Detail{
 		Gate: s.gate(all), Pool: *p, Hour: s.opts.Journal.history.hour(p.Name, from, now), Troubles: []Trouble{},
-		Failures: briefly(s.opts.Requests.of(p.Name, latestFailures)), Events: s.opts.Journal.line.of(p.Name, poolEvents),
+		Failures: briefly(s.opts.Requests.of(p.Name, latestFailures)), Events: s.opts.Journal.line.of(p.Name, poolEvents), Changes: newest(s.inForce(p.Name)),
 		Wiring: Wiring{Listeners: []Listener{}, Routes: []Route{}},
 	}
 	for _, t := range all.Troubles {

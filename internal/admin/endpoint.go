@@ -101,6 +101,9 @@ func (s *Server) lookEndpoints() []Endpoint {
 func (s *Server) orderEndpoints() []Endpoint {
 	return []Endpoint{
 		{Pattern: "POST /v1/upstreams", Takes: Order{}, Answers: Changed{}, Handler: s.change, Refuses: []int{400, 404, 409}, Does: "Changes the state or the weight of an upstream."},
+		{Pattern: "GET /v1/changes", Answers: InForce{}, Handler: s.allChanges, Does: "What operators have changed, and what differs from the configuration file by that."},
+		{Pattern: "POST /v1/changes", Takes: Wish{}, Answers: Ordered{}, Handler: s.wish, Refuses: []int{400, 404, 409}, Does: "Adds or removes an upstream of a pool, or changes its state or weight."},
+		{Pattern: "DELETE /v1/changes/{id}", Answers: Ordered{}, Handler: s.takeBack, Refuses: []int{404, 409}, Query: []Param{{"why", "Why it is taken back, for the log.", ""}}, Does: "Takes a change back: what the configuration says holds again."},
 		{Pattern: "POST /v1/reload", Answers: Reloaded{}, Handler: s.reload, Refuses: []int{422}, Does: "Reloads the configuration file."},
 		{Pattern: "POST /v1/drain", Answers: Draining{}, Status: http.StatusAccepted, Handler: s.drain, Does: "Drains and ends the process, as SIGTERM does."},
 	}

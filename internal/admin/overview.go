@@ -22,6 +22,7 @@ type Overview struct {
 	Events   []Event        `json:"events"`            // the latest
 	Splits   []split.Report `json:"splits,omitempty"`  // of routes, by their names
 	Mirrors  []MirrorLine   `json:"mirrors,omitempty"` // the same
+	Changes  []Shown        `json:"changes"`           // by operators, which the configuration file does not say; the latest
 }
 
 // Gate is what the dashboard says of goodgate on every screen.
@@ -75,6 +76,7 @@ const (
 	mostLetters    = 40
 	shownCauses    = 3
 	overviewEvents = 20
+	shownChanges   = 20
 	overviewPath   = 200 // bytes of a failure's path
 )
 
@@ -84,11 +86,14 @@ var letters = map[string]byte{
 	stLeaving: 'l', stUnready: 'n', stEnding: 'm', stDrained: 'r', stOff: 'o',
 }
 
+// newest returns the changes that a screen has room for.
+func newest(list []Shown) []Shown { return list[max(0, len(list)-shownChanges):] }
+
 func (s *Server) overview() *Overview {
 	all := s.status()
 	out := &Overview{
 		Gate: s.gate(all), Troubles: grouped(all.Troubles), Pools: make([]PoolLine, len(all.Pools)), Failures: briefly(all.Failures),
-		Events: s.opts.Journal.line.of("", overviewEvents), Splits: all.Splits, Mirrors: s.mirrorLines(),
+		Events: s.opts.Journal.line.of("", overviewEvents), Splits: all.Splits, Mirrors: s.mirrorLines(), Changes: newest(all.Changes),
 	}
 	byPool := map[string][]Trouble{}
 	for _, t := range all.Troubles {

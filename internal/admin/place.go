@@ -83,20 +83,19 @@ type refusal struct {
 	problem
 }
 
-// find returns the upstreams that an order is for.
-func (s *Server) find(o Order) ([]*balancer.Upstream, *refusal) {
+// find returns the upstreams of a pool, empty = of any, that an operator means.
+func (s *Server) find(pool, upstream string) ([]*balancer.Upstream, *refusal) {
 	missing := func(format string, args ...any) *refusal {
 		return &refusal{404, problem{Error: fmt.Sprintf(format, args...)}}
 	}
-	what := spell(o.Upstream)
-	pool := o.Pool
+	what := spell(upstream)
 	switch {
-	case o.Upstream == "":
+	case upstream == "":
 		return nil, missing("no upstream is named")
 	case pool == "":
 		pool = what.pool
 	case what.pool != "" && what.pool != pool:
-		return nil, missing("%s is of pool %s, and pool %s is asked for", o.Upstream, what.pool, pool)
+		return nil, missing("%s is of pool %s, and pool %s is asked for", upstream, what.pool, pool)
 	}
 	var found []*balancer.Upstream
 	var pools, all []string
@@ -120,9 +119,9 @@ func (s *Server) find(o Order) ([]*balancer.Upstream, *refusal) {
 	case pool != "" && !slices.Contains(pools, pool):
 		return nil, missing("there is no pool %s%s The pools are %s", pool, meant(similar.Nearest(pool, pools)), listed(pools))
 	case len(all) == 0:
-		return nil, missing("there is no upstream %s: none is known", o.Upstream)
+		return nil, missing("there is no upstream %s: none is known", upstream)
 	}
-	return nil, missing("there is no upstream %s%s The upstreams are %s", o.Upstream, meant(what.nearest(all)), listed(all))
+	return nil, missing("there is no upstream %s%s The upstreams are %s", upstream, meant(what.nearest(all)), listed(all))
 }
 
 func meant(near string) string {

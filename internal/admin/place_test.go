@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -23,6 +24,13 @@ type many struct {
 }
 
 func (m many) Pools() []*proxy.Pool { return m.pools }
+
+func (m many) Order(c changes.Change) (changes.Change, error) {
+	for _, p := range m.pools {
+		setOperator(p, c)
+	}
+	return m.fake.Order(c)
+}
 
 func newMany(t *testing.T, pools map[string][]balancer.Spec) *Server {
 	t.Helper()
@@ -187,7 +195,7 @@ func TestKeepLast(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	_, s := newTest(t, Options{Token: "0123456789abcdef"})
+	_, s := newTest(t, Options{Tokens: []Token{{MainToken, "0123456789abcdef"}}})
 	shown := make(chan string, 8)
 	real := httptest.NewServer(s)
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

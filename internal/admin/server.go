@@ -50,7 +50,11 @@ type Control interface {
 
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)
-	SetWeight(k balancer.Key, weight int) error
+
+	// Order puts a change about upstreams in force, and has applied it when it returns. Its
+	// ID is empty when the configuration says the same. An error wraps one of package
+	// changes, or is an [Unfit].
+	Order(changes.Change) (changes.Change, error)
 }
 
 // Crowd is a listener that has as many clients as it may, so that others wait to be
@@ -72,9 +76,10 @@ type Options struct {
 	Wiring   func() Wiring   // how requests come in; nil = not known
 	Mirrors  func() []Mirror // nil = there are none
 	Splits   Splits          // nil = there are none
-	// Token is what requests must bring as "Authorization: Bearer"; empty = none
+	Changes  *changes.Book   // what operators have changed; nil = an empty one
+	// Tokens are what requests must bring one of as "Authorization: Bearer"; empty = none
 	// is asked for, which is for listeners that only this machine reaches.
-	Token string
+	Tokens []Token
 	// Hosts are the names besides addresses and localhost under which the API may
 	// be asked. Any other name may be one that an attacker has pointed here.
 	Hosts []string
@@ -102,6 +107,9 @@ const liveText = "live\n"
 func New(o Options) *Server {
 	if o.Journal == nil {
 		o.Journal = NewJournal(o.Version)
+	}
+	if o.Changes == nil {
+		o.Changes = changes.Open(changes.Options{})
 	}
 	s := &Server{opts: o, mux: http.NewServeMux(), anybody: map[string]bool{}, seats: make(chan struct{}, maxSubscribers), closing: make(chan struct{})}
 	for _, e := range s.endpoints() {

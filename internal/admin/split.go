@@ -93,9 +93,9 @@ func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 	}
 	route := r.PathValue("route")
 	if o.Reset {
-		err = s.opts.Splits.ResetSplit(route, author(r), o.Why)
+		err = s.opts.Splits.ResetSplit(route, authorOf(r), o.Why)
 	} else {
-		err = s.opts.Splits.OrderSplit(route, split.Order{Weights: o.Weights, By: author(r), Why: o.Why}, bound)
+		err = s.opts.Splits.OrderSplit(route, split.Order{Weights: o.Weights, By: authorOf(r), Why: o.Why}, bound)
 	}
 	switch {
 	case errors.Is(err, ErrNoSplit):
@@ -108,6 +108,3 @@ func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 		s.tellSplit(w, route)
 	}
 }
-
-// author is who gives an order by the API.
-func author(*http.Request) string { return "admin API" }

@@ -25,6 +25,7 @@ type Status struct {
 	Troubles []Trouble      `json:"troubles"`         // what is wrong, the worst first
 	Failures []*Request     `json:"failures"`         // the latest, the last one first
 	Splits   []split.Report `json:"splits,omitempty"` // of routes, by their names
+	Changes  []Shown        `json:"changes"`          // by operators, which the configuration file does not say; oldest first
 }
 
 // ConfigState says how current the configuration is.
@@ -125,6 +126,7 @@ func (s *Server) statusOf(pools []Pool) *Status {
 	out := &Status{
 		Version: s.opts.Version, PID: os.Getpid(), Now: time.Now(), State: "serving",
 		Config: s.opts.Control.ConfigState(), Pools: pools, Failures: s.opts.Requests.Varied(latestFailures), Splits: s.splitReports(),
+		Changes: s.inForce(""),
 	}
 	out.Troubles = s.troubles(out)
 	if s.opts.Control.Draining() {

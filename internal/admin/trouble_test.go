@@ -114,7 +114,7 @@ func TestCertificates(t *testing.T) {
 // TestPage: the dashboard comes without a token, with nothing secret, and may
 // load nothing from elsewhere.
 func TestPage(t *testing.T) {
-	_, s := newTest(t, Options{Token: "0123456789abcdef"})
+	_, s := newTest(t, Options{Tokens: []Token{{MainToken, "0123456789abcdef"}}})
 	for _, path := range []string{"/", "/page/dashboard.js", "/page/dashboard.css", "/page/overview.js", "/page/dom.js", "/page/text.js", "/page/chart.js"} {
 		code, body := call(s, "GET", path, "")
 		if code != 200 || strings.Contains(body, "://") && !strings.Contains(body, "www.w3.org/2000/svg") {

@@ -14,6 +14,7 @@ import (
 	"github.com/goodgate/goodgate/internal/access"
 	"github.com/goodgate/goodgate/internal/acme"
 	"github.com/goodgate/goodgate/internal/certs"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
 )
@@ -63,6 +64,7 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 	for _, name := range others {
 		f.warnf("errors.dir", "%s is no page, and is never sent: they are called such as 404.html, 5xx.html, 503.json or 4xx.txt", name)
 	}
+	f.state("state.file", c.State.File)
 	if out := c.Log.Output; out != "stderr" && out != "stdout" {
 		f.error("log.output", appendable(out))
 	}
@@ -156,6 +158,21 @@ func (f *files) socket(path string, l config.Listener) {
 		f.error(path, makeable("listen", name))
 	default:
 		f.error(path, err)
+	}
+}
+
+// state looks whether the file of changes can be read and written. A start does without
+// one that cannot.
+func (f *files) state(path, name string) {
+	if name == "" {
+		return
+	}
+	err := changes.Check(name)
+	if err == nil {
+		err = makeableFolder(filepath.Dir(name))
+	}
+	if err != nil {
+		f.warnf(path, "%s: what operators change will not all outlive goodgate", trimmed(err, "open "+name+": "))
 	}
 }
 

@@ -25,7 +25,14 @@ func Log(c config.Log) (logging.Options, error) {
 // Admin returns who may ask the operator's API. It leaves open what is told there.
 func Admin(c config.Admin) admin.Options {
 	network, _ := c.Network()
-	return admin.Options{Token: string(c.Token), Hosts: c.Hosts, Local: network == "unix"}
+	o := admin.Options{Hosts: c.Hosts, Local: network == "unix"}
+	if c.Token != "" {
+		o.Tokens = append(o.Tokens, admin.Token{Name: admin.MainToken, Text: string(c.Token)})
+	}
+	for _, t := range c.Tokens {
+		o.Tokens = append(o.Tokens, admin.Token{Name: t.Name, Text: string(t.Token)})
+	}
+	return o
 }
 
 // Tracing returns where traces go. version is the program's; log is told when

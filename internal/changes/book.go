@@ -172,7 +172,9 @@ func (b *Book) Thaw() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.frozen = nil
-	b.wake()
+	now := b.inUse.Load().by
+	b.write(now) // the other process may have written it
+	b.turn(now)
 }
 
 // turn puts the next set in use. It is called with mu held.

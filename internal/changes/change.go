@@ -51,7 +51,7 @@ func Kinds() []Kind {
 type Subject struct {
 	Kind     Kind   `json:"kind"`
 	Pool     string `json:"pool,omitempty"`
-	Upstream string `json:"upstream,omitempty"` // host:port or unix:/path; of Added and Removed also a URL of the configuration
+	Upstream string `json:"upstream,omitempty"` // host:port or unix:/path; of Added a URL; of Removed also a name and a port
 	Route    string `json:"route,omitempty"`
 }
 
@@ -61,6 +61,7 @@ type Change struct {
 	Subject
 	Value json.RawMessage `json:"value,omitempty"` // by kind: "drain", 5, {"v1":95,"v2":5}, an object; nil = none
 	By    string          `json:"by"`              // who made it
+	Note  string          `json:"note,omitempty"`  // what the client says of itself, such as its user; nobody has checked it
 	Why   string          `json:"why,omitempty"`
 	At    time.Time       `json:"at"`
 	Until time.Time       `json:"until,omitzero"` // zero = until it is taken back
@@ -73,13 +74,13 @@ type Change struct {
 const (
 	MaxChanges = 10_000
 	MaxValue   = 4 << 10 // bytes
-	MaxText    = 1 << 10 // bytes of By, Why, and each part of the subject
+	MaxText    = 1 << 10 // bytes of By, Note, Why, and each part of the subject
 	MaxBase    = 4 << 10 // bytes
 )
 
 // Why a change is refused. The text of the error says more.
 var (
-	ErrInvalid = errors.New("this is no change")
+	ErrInvalid = errors.New("invalid change")
 	ErrFull    = errors.New("too many changes are in force")
 	ErrUnknown = errors.New("no such change is in force")
 	ErrFrozen  = errors.New("nothing can be changed now")
@@ -111,7 +112,7 @@ func (c Change) check() error {
 		most       int
 	}{
 		{"kind", string(c.Kind), MaxText}, {"pool", c.Pool, MaxText}, {"upstream", c.Upstream, MaxText}, {"route", c.Route, MaxText},
-		{"by", c.By, MaxText}, {"why", c.Why, MaxText}, {"value", string(c.Value), MaxValue}, {"base", c.Base, MaxBase},
+		{"by", c.By, MaxText}, {"note", c.Note, MaxText}, {"why", c.Why, MaxText}, {"value", string(c.Value), MaxValue}, {"base", c.Base, MaxBase},
 	} {
 		if len(part.text) > part.most {
 			return invalid("%s has %d bytes, the limit is %d", part.name, len(part.text), part.most)

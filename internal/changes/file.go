@@ -138,6 +138,21 @@ func load(file string) ([]byte, error) {
 	return text, err
 }
 
+// Check returns what [Open] would log as an error about a file. It changes nothing.
+func Check(file string) error {
+	text, err := load(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if _, err = parse(text); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
 func regular(info fs.FileInfo, err error) error {
 	if err == nil && !info.Mode().IsRegular() {
 		return errNoFile
@@ -170,7 +185,7 @@ func (b *Book) write(set map[Subject]Change) {
 
 // save replaces a file by one that is complete, and on disk.
 func save(file string, list []Change) error {
-	text, err := json.MarshalIndent(content{version, slices.Concat([]Change{}, list)}, "", "  ")
+	text, err := json.MarshalIndent(content{version, append([]Change{}, list...)}, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -150,9 +150,19 @@ type ListenerTimeouts struct {
 type Admin struct {
 	Address string   `yaml:"address" opt:"shorthand" default:"" format:"listen" help:"host:port or unix:/path.sock; empty means none. Any other than a loopback address or a socket needs a token."`
 	Token   Secret   `yaml:"token" default:"" help:"What requests must bring as Authorization: Bearer, at least 16 bytes; empty asks for none."`
+	Tokens  []Token  `yaml:"tokens" help:"More of them, each with the name that the log and the status give its changes."`
 	Hosts   []string `yaml:"hosts" default:"[]" format:"dnsname" help:"Names under which the API may be asked, besides addresses and localhost."`
 	Flight  Duration `yaml:"flight" default:"0s" min:"1s" max:"1m" zero:"off" help:"How much of the latest execution is kept in memory for /debug/flight."`
 }
+
+// Token lets in who brings it.
+type Token struct {
+	Name  string `yaml:"name" opt:"required" format:"name" example:"ci" help:"Who brings it, such as ci; admin and local are taken."`
+	Token Secret `yaml:"token" opt:"required" example:"${CI_TOKEN}" help:"What requests bring as Authorization: Bearer, at least 16 bytes."`
+}
+
+// Secured reports whether requests need a token.
+func (a Admin) Secured() bool { return a.Token != "" || len(a.Tokens) > 0 }
 
 // Network returns the arguments for [net.Listen].
 func (a Admin) Network() (network, address string) { return Listener{Address: a.Address}.Network() }

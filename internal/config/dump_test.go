@@ -14,7 +14,9 @@ func TestDump(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := func(name string) (string, bool) { return "the-secret-of-cookies", name == "STICKY_SECRET" }
+	env := func(name string) (string, bool) {
+		return name + "-the-secret", name == "STICKY_SECRET" || name == "CI_TOKEN"
+	}
 	c, _, err := Parse("a.yaml", text, env)
 	if err != nil {
 		t.Fatal(err)

@@ -132,13 +132,35 @@ func (v *validator) admin() {
 	if n := len(v.config.Events.Webhook.Secret); n > 0 && n < minToken {
 		v.errorf("events.webhook.secret", "has %d bytes: at least %d are needed", n, minToken)
 	}
-	if network, address := a.Network(); a.Address != "" && network == "tcp" && a.Token == "" && !isLoopback(address) {
-		v.errorf("admin.address", "found %q: reachable from other machines: set admin.token", a.Address)
+	if network, address := a.Network(); a.Address != "" && network == "tcp" && !a.Secured() && !isLoopback(address) {
+		v.errorf("admin.address", "found %q: reachable from other machines: set admin.token or admin.tokens", a.Address)
 	}
+	v.tokens(a)
 	for i, l := range v.config.Listeners {
 		if a.Address != "" && l.Address == a.Address {
 			v.errorf("admin.address", "found %q: %s has this address already", a.Address, index("listeners", i))
 		}
+	}
+}
+
+// tokens looks for tokens that cannot be told apart, and names that are somebody else's.
+func (v *validator) tokens(a Admin) {
+	names, texts := map[string]string{"admin": "admin.token", "local": "who asks without a token"}, map[Secret]string{}
+	if a.Token != "" {
+		texts[a.Token] = "admin.token"
+	}
+	for i, t := range a.Tokens {
+		path := index("admin.tokens", i)
+		if n := len(t.Token); n > 0 && n < minToken {
+			v.errorf(path+".token", "has %d bytes: at least %d are needed", n, minToken)
+		}
+		if of, taken := names[t.Name]; taken && t.Name != "" {
+			v.errorf(path+".name", "found %q: that is the name of %s", t.Name, of)
+		}
+		if of, taken := texts[t.Token]; taken && t.Token != "" {
+			v.errorf(path+".token", "is the same as %s: nobody could tell who brings it", of)
+		}
+		names[t.Name], texts[t.Token] = path, path
 	}
 }
 

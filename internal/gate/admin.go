@@ -118,7 +118,7 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	}
 	o := assemble.Admin(c)
 	o.Version, o.Control, o.Requests, o.Tally, o.Flight = g.opts.Version, control{g}, &g.ring, &g.tally, s.flight
-	o.Journal, o.Wiring, o.Splits, o.Mirrors = g.journal, g.wiring, control{g}, g.mirrorReports
+	o.Journal, o.Wiring, o.Splits, o.Mirrors, o.Changes = g.journal, g.wiring, control{g}, g.mirrorReports, g.changes
 	if g.counts != nil {
 		o.More = endpoints(g.counts.Handler().ServeHTTP)
 	}
@@ -126,6 +126,7 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		ConnState:         s.conns.changed,
+		ConnContext:       withPeer,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -142,6 +143,14 @@ func endpoints(metrics http.HandlerFunc) []admin.Endpoint {
 
 // OpenAPI describes the whole API of the operator.
 func OpenAPI() []byte { return admin.OpenAPI(endpoints(nil)) }
+
+// withPeer is for [http.Server.ConnContext].
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	if uid, ok := peerOf(c); ok {
+		return admin.WithPeer(ctx, uid)
+	}
+	return ctx
+}
 
 // serve answers a request. One that comes by a connection that is left over is the
 // next server's: a new token holds at once.

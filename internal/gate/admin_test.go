@@ -49,29 +49,6 @@ func TestAdminListener(t *testing.T) {
 	}
 }
 
-// TestWeightByOperator wants it to outlast a new set of upstreams, and to end
-// with the pool's configuration.
-func TestWeightByOperator(t *testing.T) {
-	sock := filepath.Join(t.TempDir(), "s")
-	const yaml = "listeners: [\"127.0.0.1:0\"]\nadmin: %s\nshutdown: {lame_duck: 0s}\npools: {app: {upstreams: [\"http://127.0.0.1:1\", \"http://127.0.0.1:2\"], slow_start: %s}}"
-	g := start(t, parse(t, fmt.Sprintf(yaml, "unix:"+sock, "1s")), Options{})
-	eventually(t, "the upstreams", func() bool { return len(g.gate.Pools()[0].Members()) == 2 }, func() string { return "" })
-	c := admin.Client{Address: "unix:" + sock}
-	var done admin.Changed
-	if err := c.Post(t.Context(), "/v1/upstreams", admin.Order{Upstream: "127.0.0.1:2", Weight: 9}, &done); err != nil || len(done.Upstreams) != 1 {
-		t.Fatalf("%+v, %v", done, err)
-	}
-	p := g.gate.current.Load().pools["app"]
-	p.take(p.members.targets)
-	if got := g.gate.Pools()[0].Members()[1].Weight; got != 9 {
-		t.Errorf("weight %d, want 9", got)
-	}
-	g.reload(t, parse(t, fmt.Sprintf(yaml, "unix:"+sock, "2s")))
-	if got := g.gate.Pools()[0].Members()[1].Weight; got != 1 {
-		t.Errorf("weight %d after the pool's configuration changed, want 1", got)
-	}
-}
-
 func TestShutdownByAPI(t *testing.T) {
 	sock := filepath.Join(t.TempDir(), "s")
 	g := start(t, parse(t, "listeners: [\"127.0.0.1:0\"]\nadmin: unix:"+sock+"\nshutdown: {lame_duck: 0s}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"]}}"), Options{})

@@ -2,8 +2,14 @@ package gate
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
 )
@@ -16,12 +22,192 @@ func (g *Gate) Changes() *changes.Book { return g.changes }
 
 // openChanges begins with what operators changed before.
 func (g *Gate) openChanges(c *config.Config, left known) {
-	file := c.State.File
-	if g.opts.StateDir != "" {
-		file = cmp.Or(file, filepath.Join(g.opts.StateDir, stateFile))
-	}
+	file := g.stateFile(c)
 	g.changes = changes.Open(changes.Options{File: file, Log: g.log, Inherit: left.Changes})
 	g.pages = newPageStore(file, left.Pages)
 	g.configs = openConfigHistory(file, g.log)
+	g.overrule(c)
+	g.changes.Follow(g.followChange)
 	g.changes.Follow(g.followClosures)
+}
+
+func (g *Gate) stateFile(c *config.Config) string {
+	if c.State.File == "" && g.opts.StateDir != "" {
+		return filepath.Join(g.opts.StateDir, stateFile)
+	}
+	return c.State.File
+}
+
+// followChange applies what has changed of upstreams. Changes of other kinds are followed
+// by those who apply them.
+func (g *Gate) followChange(e changes.Event) {
+	switch e.Change.Kind {
+	case changes.Added, changes.Removed, changes.State, changes.Weight:
+		present := g.current.Load()
+		if present == nil || present.pools[e.Change.Pool] == nil {
+			return
+		}
+		present.pools[e.Change.Pool].apply()
+		if e.Change.Kind == changes.Added && e.What != changes.Put {
+			g.overrule(present.config) // what was said of the upstream that is gone
+		}
+	}
+}
+
+// overrule ends the changes that do not hold beside a configuration: it no longer has what
+// they are about, or says something else of it than when they were made. It is called
+// without g.mu, which followers may take.
+func (g *Gate) overrule(c *config.Config) {
+	var lost []overruled
+	all := g.changes.All()
+	for name, p := range c.Pools {
+		_, of := saidOf(name, p, all)
+		lost = append(lost, of...)
+	}
+	for _, ch := range all {
+		_, pool := c.Pools[ch.Pool]
+		switch {
+		case ch.Pool != "" && !pool:
+			lost = append(lost, overruled{ch, "the file has no pool " + ch.Pool})
+		case ch.Route != "" && !slices.ContainsFunc(c.Routes, func(r config.Route) bool { return r.Name == ch.Route }):
+			lost = append(lost, overruled{ch, "the file has no route " + ch.Route})
+		}
+	}
+	for _, ch := range lost {
+		g.changes.Overrule(ch.ID, ch.why) // an error says that somebody else has ended it
+	}
+}
+
+// Order puts a change about an upstream in force, with what the configuration says of it,
+// and applies it before it returns. What the file says already ends the change that there
+// is: its ID is empty then.
+func (g *Gate) Order(c changes.Change) (changes.Change, error) {
+	present := g.current.Load()
+	p := present.pools[c.Pool]
+	if p == nil {
+		return c, unfit(404, "", "pool %s is not configured", c.Pool)
+	}
+	defer p.apply()
+	if c.Kind == changes.Added {
+		return g.add(p, present.config, c)
+	}
+	u, fromFile, ok := p.entryOf(c.Upstream)
+	if !ok {
+		return c, unfit(409, "", "%s of pool %s has not been found by any entry of the configuration", c.Upstream, c.Pool)
+	}
+	var check said
+	check.init()
+	if err := check.take(c); err != nil {
+		return c, fmt.Errorf("%w: %w", changes.ErrInvalid, err)
+	}
+	c.Base = base(c.Kind, u)
+	switch {
+	case c.Kind == changes.Removed && !fromFile:
+		return g.takeBackAdded(c, u)
+	case c.Kind == changes.State && check.states[c.Upstream] == balancer.Ready,
+		c.Kind == changes.Weight && check.weights[c.Upstream] == u.Weight:
+		return c, g.takeBack(c.Subject, c.By, c.Why)
+	}
+	c, err := g.changes.Put(c)
+	if err == nil && c.Kind == changes.Removed {
+		for _, kind := range []changes.Kind{changes.State, changes.Weight} {
+			err = errors.Join(err, g.takeBack(changes.Subject{Kind: kind, Pool: c.Pool, Upstream: c.Upstream}, c.By, "the upstream was removed"))
+		}
+	}
+	return c, err
+}
+
+// takeBack ends the change of a subject, if there is one.
+func (g *Gate) takeBack(s changes.Subject, by, why string) error {
+	c, ok := g.changes.Find(s)
+	if !ok {
+		return nil
+	}
+	_, err := g.changes.TakeBack(c.ID, by, why)
+	if errors.Is(err, changes.ErrUnknown) {
+		return nil // somebody else has
+	}
+	return err
+}
+
+// takeBackAdded removes an upstream that an operator has added.
+func (g *Gate) takeBackAdded(c changes.Change, u config.Upstream) (changes.Change, error) {
+	for _, other := range g.changes.All() {
+		if added, err := addedUpstream(other); other.Kind == changes.Added && other.Pool == c.Pool && err == nil && keyOf(added) == keyOf(u) {
+			return c, g.takeBack(other.Subject, c.By, c.Why)
+		}
+	}
+	return c, nil
+}
+
+// add adds an upstream to a pool, also one that was removed.
+func (g *Gate) add(p *pool, c *config.Config, ch changes.Change) (changes.Change, error) {
+	u, err := addedUpstream(ch)
+	if err != nil {
+		return ch, fmt.Errorf("%w: %w", changes.ErrInvalid, err)
+	}
+	if at := config.OwnListener(c.Listeners, u.URL); at >= 0 {
+		return ch, fmt.Errorf("%w: %s is goodgate's own listener (listeners[%d])", changes.ErrInvalid, u.URL, at)
+	}
+	if of := p.parts.Load().config; of.Protocol == "h2c" && u.URL[:min(6, len(u.URL))] == "https:" {
+		return ch, fmt.Errorf("%w: pools.%s.protocol is h2c, which is HTTP/2 without TLS, and %s has TLS", changes.ErrInvalid, p.name, u.URL)
+	}
+	w := p.said()
+	if w.removed[keyOf(u)] {
+		return ch, g.takeBack(changes.Subject{Kind: changes.Removed, Pool: ch.Pool, Upstream: keyOf(u)}, ch.By, cmp.Or(ch.Why, "it was added again"))
+	}
+	if has := p.has(u); has != "" {
+		return ch, unfit(409, admin.Exists, "pool %s has %s already, %s: nothing was added", p.name, keyOf(u), has)
+	}
+	ch.Upstream, ch.Base = u.URL, ""
+	if ch.Value, err = json.Marshal(added{Weight: u.Weight, Tier: u.Tier, MaxInFlight: u.MaxInFlight}); err != nil {
+		return ch, err
+	}
+	ch, err = g.changes.Put(ch)
+	if err == nil {
+		p.followExtras()
+		p.awaitAdded()
+	}
+	return ch, err
+}
+
+// has says where a pool has an upstream from; empty when it has none.
+func (p *pool) has(u config.Upstream) string {
+	_, fromFile, ok := p.entryOf(keyOf(u))
+	switch {
+	case ok && fromFile:
+		return "from its configuration"
+	case ok:
+		return "added by an operator"
+	}
+	return ""
+}
+
+// entryOf returns the entry that an upstream comes from, by its address or by the name and
+// port of the entry, and whether that stands in the file.
+func (p *pool) entryOf(address string) (u config.Upstream, fromFile, ok bool) {
+	of := p.parts.Load()
+	for _, u := range of.config.Upstreams {
+		if keyOf(u) == address {
+			return u, true, true
+		}
+	}
+	for _, u := range p.said().added {
+		if keyOf(u) == address {
+			return u, false, true
+		}
+	}
+	if u, ok := of.feed.entryOf(address); ok {
+		return u, true, true
+	}
+	p.extras.mu.Lock()
+	defer p.extras.mu.Unlock()
+	if p.extras.feed != nil {
+		u, ok = p.extras.feed.entryOf(address)
+	}
+	return u, false, ok
+}
+
+func unfit(status int, code, format string, args ...any) error {
+	return &admin.Unfit{Status: status, Code: code, Text: fmt.Sprintf(format, args...)}
 }

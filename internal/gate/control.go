@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -104,13 +103,7 @@ func (c control) Reload(cause string) ([]string, error) {
 
 func (c control) Drain(cause string) { c.gate.Shutdown(fmt.Errorf("asked by the %s", cause)) }
 
-func (c control) SetWeight(k balancer.Key, weight int) error {
-	p := c.gate.current.Load().pools[k.Pool]
-	if p == nil {
-		return fmt.Errorf("pool %s is no longer configured", k.Pool)
-	}
-	return p.setWeight(k.Addr, weight)
-}
+func (c control) Order(ch changes.Change) (changes.Change, error) { return c.gate.Order(ch) }
 
 func texts(changes []config.Change) []string {
 	list := make([]string, len(changes))
@@ -123,5 +116,3 @@ func texts(changes []config.Change) []string {
 // Shutdown makes Run drain and return, as the end of its context does. It does
 // not wait.
 func (g *Gate) Shutdown(cause error) { g.leave(cause) }
-
-var errNothingFound = errors.New("the pool's upstreams have not been found yet")

@@ -30,6 +30,7 @@ listeners:
 admin: "unix:<admin.address>"
 log: {output: "<log.output>"}
 errors: {html: "<errors.html>", json: "<errors.json>"}
+state: {file: "<state.file>"}
 shutdown: {lame_duck: 0s, grace: 0s}
 pools:
   app:
@@ -87,6 +88,7 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"listeners.tls.acme.cache": filepath.Join(dir, "acme"),
 		"admin.address":            filepath.Join(dir, "admin"),
 		"log.output":               filepath.Join(dir, "log"),
+		"state.file":               filepath.Join(dir, "state"),
 		"errors.html":              write("html", "{{.Status}}"), "errors.json": write("json", "{}"),
 		"pools.maintenance.page": write("page", "<p>sorry"),
 		"pools.upstreams.file":   write("list", "[http://127.0.0.1:2]"),

@@ -17,6 +17,7 @@ import (
 	"github.com/goodgate/goodgate/health"
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/assemble"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
 	"github.com/goodgate/goodgate/internal/metrics"
@@ -38,7 +39,9 @@ type pool struct {
 
 	usable   chan struct{} // closed when a member is available for the first time
 	atFirst  sync.Once     // closes usable
+	book     *changes.Book // of the gate
 	members  members
+	extras   extras
 	findings findings
 	own      func() []config.Listener // of the gate
 	lost     lost                     // why upstreams could not be looked up
@@ -64,7 +67,7 @@ type checker struct {
 }
 
 func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
-	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, journal: g.journal, kept: g.probeConns, own: g.listeners, usable: make(chan struct{})}
+	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, journal: g.journal, kept: g.probeConns, book: g.changes, own: g.listeners, usable: make(chan struct{})}
 	next, err := p.plan(c)
 	if err != nil {
 		return nil, err
@@ -143,7 +146,7 @@ func (p *pool) options(next *parts) (balancer.Options, proxy.PoolOptions) {
 	}
 	o.Limits = next.limits
 	o.TLS = next.tls.Config
-	o.Unreachable = next.feed.Refresh
+	o.Unreachable = func() { p.refresh(next.feed) }
 	return b, o
 }
 
@@ -152,6 +155,7 @@ func (p *pool) start(ctx context.Context) {
 	next := p.parts.Load()
 	p.startChecker(ctx, next)
 	p.startFeed(ctx, next)
+	p.startExtras(ctx)
 }
 
 func (p *pool) startChecker(ctx context.Context, next *parts) {
@@ -184,7 +188,7 @@ func (p *pool) adopt(ctx context.Context, next *parts) {
 	}
 	p.parts.Store(next)
 	next.live.Adopt()
-	p.forget()
+	p.apply()
 	if old.checker != next.checker {
 		p.startChecker(ctx, next)
 		p.watchMembers()
@@ -196,6 +200,7 @@ func (p *pool) adopt(ctx context.Context, next *parts) {
 
 // stop ends what start began and waits for it.
 func (p *pool) stop() {
+	p.stopExtras()
 	last := p.parts.Load()
 	last.feed.task.stop()
 	if last.checker != nil {
@@ -211,14 +216,20 @@ func (p *pool) update(targets []discovery.Target) {
 	p.watchMembers()
 	members := live.Members()
 	p.findings.keep(members)
+	p.noteUsable()
+	p.log.Info("upstreams found", "count", len(members))
+	for _, d := range doubts(p.own(), p.parts.Load().config.DNS, targets) {
+		p.log.Warn(d)
+	}
+}
+
+// noteUsable notes whether a member is available for the first time.
+func (p *pool) noteUsable() {
+	members := p.live().Members()
 	for i := range members {
 		if members[i].Available() {
 			p.atFirst.Do(func() { close(p.usable) })
 		}
-	}
-	p.log.Info("upstreams found", "count", len(members))
-	for _, d := range doubts(p.own(), p.parts.Load().config.DNS, targets) {
-		p.log.Warn(d)
 	}
 }
 

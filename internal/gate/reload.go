@@ -62,6 +62,14 @@ func (n *plan) live() map[string]*proxy.Pool {
 // What a new pool needs is given a moment before requests go there. It is safe
 // for concurrent use; reloads happen one after the other.
 func (g *Gate) Reload(c *config.Config) ([]config.Change, error) {
+	changes, err := g.reload(c)
+	if err == nil {
+		g.overrule(g.current.Load().config)
+	}
+	return changes, err
+}
+
+func (g *Gate) reload(c *config.Config) ([]config.Change, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := g.replaceable(); err != nil {

@@ -138,7 +138,9 @@ pools: {app: {policy: %s, upstreams: [%q, %s], sticky: {cookie: c}}}`
 	g := start(t, parse(t, fmt.Sprintf(yaml, "first", one, `"http://127.0.0.1:1"`)), Options{})
 	get(t, "http://"+g.addrs[0])
 	before := g.gate.Pools()[0].Members()
-	before[0].SetOperator(balancer.Drain)
+	if _, err := g.gate.Order(drainOf(before[0].Addr())); err != nil {
+		t.Fatal(err)
+	}
 
 	changes := g.reload(t, parse(t, fmt.Sprintf(yaml, "sticky", one, `{url: "http://127.0.0.1:1", weight: 5}, "http://127.0.0.1:2"`)))
 	eventually(t, "the third upstream", func() bool { return len(g.gate.Pools()[0].Members()) == 3 }, func() string { return "" })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/admin"
@@ -107,6 +108,16 @@ func (g *Gate) sourceCounts(pool string) []metrics.Source {
 	return list
 }
 
+// entryOf returns the entry that has found an address, the first of several.
+func (f *feed) entryOf(address string) (config.Upstream, bool) {
+	for _, e := range f.entries {
+		if slices.ContainsFunc(e.kept.Last(), func(t discovery.Target) bool { return t.Addr == address }) {
+			return e.from, true
+		}
+	}
+	return config.Upstream{}, false
+}
+
 // firstAnswers is how long a start and a reload wait for the first answers of
 // DNS and files.
 const firstAnswers = time.Second
@@ -132,5 +143,6 @@ func (g *Gate) awaitSources(pools []*pool) {
 			}
 			p.log.Warn("upstreams are still being looked up; requests come before them", "waited", firstAnswers.String())
 		}
+		p.awaitExtras(ctx.Done())
 	}
 }

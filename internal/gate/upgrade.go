@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"slices"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -106,7 +105,7 @@ func (g *Gate) beginUpgrade() (b handover.Bundle, err error) {
 		k.Found[name] = p.parts.Load().feed.found()
 	}
 	k.Pages = g.pages.all()
-	k.Changes = slices.Concat([]changes.Change{}, g.changes.Freeze("a new process is being started to take over: try again"))
+	k.Changes = append([]changes.Change{}, g.changes.Freeze("a new process is being started to take over: try again")...)
 	if b.Known, err = json.Marshal(k); err != nil {
 		g.changes.Thaw()
 		return b, err

@@ -4,6 +4,7 @@ import { pips, spark } from "./spark.js";
 import { levels, shape } from "./state.js";
 import { troubles } from "./trouble.js";
 import { poolLink } from "./link.js";
+import { changes } from "./changes.js";
 import { events } from "./events.js";
 import { failures } from "./failures.js";
 import { mirrors, splits } from "./splits.js";
@@ -43,7 +44,7 @@ export function view(o, set, change, story) {
   const total = { up: sum(o.pools.map((p) => p.available)), all: sum(o.pools.map((p) => p.upstreams)) };
   const bad = o.pools.filter(troubled);
   const fine = `Nothing. ${total.all === 1 ? "The upstream is available" : `All ${many(total.all, "upstream")} are available`}, and no client has seen a gateway error in the last minute.`;
-  return [troubles(o.troubles, o.now, fine), tiles(o, total, bad), splits(o.splits), mirrors(o.mirrors), pools(o, bad, set, change),
+  return [troubles(o.troubles, o.now, fine), tiles(o, total, bad), splits(o.splits), mirrors(o.mirrors), pools(o, bad, set, change), changes(o.changes),
     h("div", { class: "two", "data-key": "two" }, failures(o.failures, story), events(o.events, true))];
 }
 

@@ -6,6 +6,7 @@ import { strip } from "./spark.js";
 import { tile } from "./overview.js";
 import { troubles } from "./trouble.js";
 import { failures } from "./failures.js";
+import { changes } from "./changes.js";
 import { events } from "./events.js";
 import { wiring } from "./wiring.js";
 import { sources } from "./sources.js";
@@ -19,7 +20,7 @@ export function view(d, hour, set, change, act) {
       h("p", {}, shape(...(!line.available ? ["stop", "bad"] : line.available < line.upstreams ? ["triangle", "warn"] : ["disc", "good"])), " ",
         h("b", {}, `${line.available} of ${many(line.upstreams, "upstream")} available`), h("span", { class: "faint" }, `, policy ${p.policy}`))),
     troubles(d.troubles, d.now, "Nothing in this pool in the last minute."),
-    tiles(p, line), charts(d, hour, set, change), upstreams(d, act),
+    tiles(p, line), charts(d, hour, set, change), upstreams(d, act), changes(d.changes),
     h("div", { class: "two", "data-key": "two" }, events(d.events, false), failures(d.failures, act.story)),
     counts(p.counts), sources(p.sources, d.now), wiring(d.wiring, d.now),
   ];

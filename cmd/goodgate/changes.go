@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+func newChanges() *cobra.Command {
+	c := asking(&cobra.Command{
+		Use:   "changes",
+		Short: "List what operators have changed at a running goodgate, and take it back",
+		Long: `List what operators have changed at a running goodgate: what differs from the
+configuration file, by whom, why and until when.`,
+		Example: "  goodgate changes",
+		Args:    cobra.NoArgs,
+	}, func(ctx context.Context, q *question) error {
+		var answer json.RawMessage
+		if err := q.Get(ctx, "/v1/changes", &answer); err != nil {
+			return err
+		}
+		var all admin.InForce
+		return q.print(answer, &all, func() {
+			if len(all.Changes) == 0 {
+				printable.Fprintln(q.out, "everything is as the configuration file says")
+				return
+			}
+			printChanges(q.out, all.Changes)
+			printLost(q.err, all.Lost)
+		})
+	})
+	c.AddCommand(newChangesUndo())
+	return c
+}
+
+func newChangesUndo() *cobra.Command {
+	var why string
+	c := asking(&cobra.Command{
+		Use:     "undo ID",
+		Short:   "Take a change back: what the configuration says holds again",
+		Example: "  goodgate changes undo k3x9qa",
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: only(completing(changeIDs)),
+	}, func(ctx context.Context, q *question) error {
+		var answer json.RawMessage
+		if err := q.Delete(ctx, "/v1/changes/"+url.PathEscape(q.args[0])+"?why="+url.QueryEscape(why), &answer); err != nil {
+			return err
+		}
+		var done admin.Ordered
+		return q.print(answer, &done, func() {
+			for _, c := range done.Changes {
+				printable.Fprintf(q.out, "taken back: %s\n", c.Says)
+			}
+			printLost(q.err, done.Lost)
+		})
+	})
+	c.Flags().StringVar(&why, "why", "", "`TEXT` that the log tells")
+	return c
+}
+
+// changeIDs returns the ids of the changes in force.
+func changeIDs(s *admin.Status) (list []string) {
+	for _, c := range s.Changes {
+		list = append(list, c.ID+"\t"+c.Says)
+	}
+	return list
+}
+
+// printChanges prints a table.
+func printChanges(out io.Writer, list []admin.Shown) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	io.WriteString(w, "  ID\tCHANGE\tBY\tSINCE\tUNTIL\tWHY\n")
+	for _, c := range list {
+		by, until := c.By, "-"
+		if c.Note != "" {
+			by += fmt.Sprintf(" [%s]", c.Note)
+		}
+		if !c.Until.IsZero() {
+			until = c.Until.Local().Format(time.DateTime)
+		}
+		printable.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", c.ID, c.Says, by, c.At.Local().Format(time.DateTime), until, c.Why)
+	}
+	w.Flush()
+}
+
+// printOrdered prints what was changed; nothing is told by instead when that is what the
+// configuration says.
+func (q *question) printOrdered(answer json.RawMessage, instead string) error {
+	var done admin.Ordered
+	return q.print(answer, &done, func() {
+		for _, c := range done.Changes {
+			printable.Fprintf(q.out, "%s (goodgate changes undo %s takes it back)\n", c.Says, c.ID)
+		}
+		if len(done.Changes) == 0 {
+			printable.Fprintln(q.out, instead)
+		}
+		printLost(q.err, done.Lost)
+	})
+}

@@ -1,0 +1,249 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/changes"
+	"github.com/goodgate/goodgate/internal/similar"
+)
+
+// Unfit is why an order cannot be carried out.
+type Unfit struct {
+	Status int    // of the answer
+	Code   string // for programs, such as Exists; may be empty
+	Text   string
+}
+
+func (e *Unfit) Error() string { return e.Text }
+
+// Exists is the code of the answer to an order that adds what is there.
+const Exists = "exists"
+
+// Shown is a change as the API tells it.
+type Shown struct {
+	ID       string          `json:"id"`
+	Kind     changes.Kind    `json:"kind"`
+	Pool     string          `json:"pool,omitempty"`
+	Upstream string          `json:"upstream,omitempty"`
+	Route    string          `json:"route,omitempty"`
+	Value    json.RawMessage `json:"value,omitempty"`
+	Says     string          `json:"says"` // in words
+	By       string          `json:"by"`   // the token's name, or local
+	Note     string          `json:"note,omitempty"`
+	Why      string          `json:"why,omitempty"`
+	At       time.Time       `json:"at"`
+	Until    time.Time       `json:"until,omitzero"` // it ends by itself
+}
+
+func show(c changes.Change) Shown {
+	return Shown{ID: c.ID, Kind: c.Kind, Pool: c.Pool, Upstream: c.Upstream, Route: c.Route, Value: c.Value, Says: says(c),
+		By: c.By, Note: c.Note, Why: c.Why, At: c.At, Until: c.Until}
+}
+
+// says tells a change in words.
+func says(c changes.Change) string {
+	switch c.Kind {
+	case changes.Added:
+		return fmt.Sprintf("%s was added to pool %s", c.Upstream, c.Pool)
+	case changes.Removed:
+		return fmt.Sprintf("%s was removed from pool %s", c.Upstream, c.Pool)
+	case changes.State:
+		state := "drained"
+		if string(c.Value) == `"off"` {
+			state = "switched off"
+		}
+		return fmt.Sprintf("%s of pool %s is %s", c.Upstream, c.Pool, state)
+	case changes.Weight:
+		return fmt.Sprintf("%s of pool %s has weight %s", c.Upstream, c.Pool, c.Value)
+	case changes.Split:
+		return fmt.Sprintf("route %s is split %s", c.Route, c.Value)
+	case changes.Maintenance:
+		return fmt.Sprintf("pool %s is in maintenance", c.Pool)
+	case changes.Pause:
+		return fmt.Sprintf("pool %s is paused", c.Pool)
+	case changes.Deploy:
+		return fmt.Sprintf("pool %s is being deployed to", c.Pool)
+	}
+	return string(c.Kind)
+}
+
+// inForce returns the changes in force that are of a pool, of all when it is empty, oldest
+// first.
+func (s *Server) inForce(pool string) []Shown {
+	list := []Shown{}
+	for _, c := range s.opts.Changes.All() {
+		if pool == "" || c.Pool == pool {
+			list = append(list, show(c))
+		}
+	}
+	return list
+}
+
+// lost says why a restart loses changes; empty when it does not.
+func (s *Server) lost() string {
+	if err := s.opts.Changes.Kept(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// InForce is the answer to GET /v1/changes.
+type InForce struct {
+	Changes []Shown `json:"changes"`                   // oldest first
+	Lost    string  `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
+}
+
+func (s *Server) allChanges(w http.ResponseWriter, _ *http.Request) {
+	reply(w, 200, InForce{s.inForce(""), s.lost()})
+}
+
+// Wish is the body of POST /v1/changes.
+type Wish struct {
+	Kind     changes.Kind    `json:"kind"`               // added, removed, state or weight
+	Pool     string          `json:"pool,omitempty"`     // empty = the only pool, or every pool that has the upstream
+	Upstream string          `json:"upstream,omitempty"` // of added a URL; else as of POST /v1/upstreams
+	Value    json.RawMessage `json:"value,omitempty"`    // "drain", 5; of added {"weight":1,"tier":0,"max_in_flight":0}
+	Why      string          `json:"why,omitempty"`
+	For      string          `json:"for,omitempty"` // how long, such as 2h; empty = until it is taken back
+	KeepLast bool            `json:"keep_last,omitempty"`
+}
+
+// Ordered is what was changed.
+type Ordered struct {
+	Changes []Shown `json:"changes"`                   // in force now, or just taken back; none when the file says the same
+	Lost    string  `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
+}
+
+func (s *Server) wish(w http.ResponseWriter, r *http.Request) {
+	var o Wish
+	if !decode(w, r, &o) {
+		return
+	}
+	until, err := ending(o.For)
+	if err != nil {
+		refuse(w, 400, err.Error())
+		return
+	}
+	subjects, missing := s.subjects(o)
+	if missing != nil {
+		reply(w, missing.status, missing.problem)
+		return
+	}
+	done := Ordered{Changes: []Shown{}}
+	for _, subject := range subjects {
+		c, err := s.opts.Control.Order(signed(r, changes.Change{Subject: subject, Value: o.Value, Until: until}, o.Why))
+		if err != nil {
+			refused(w, err)
+			return
+		}
+		if c.ID != "" {
+			done.Changes = append(done.Changes, show(c))
+		}
+	}
+	done.Lost = s.lost()
+	reply(w, 200, done)
+}
+
+// subjects returns what a wish is about.
+func (s *Server) subjects(o Wish) ([]changes.Subject, *refusal) {
+	switch o.Kind {
+	case changes.Added:
+		return s.newcomer(o)
+	case changes.Removed, changes.State, changes.Weight:
+	default:
+		return nil, &refusal{400, problem{Error: fmt.Sprintf("kind %q: here it is added, removed, state or weight; others have endpoints of their own", o.Kind)}}
+	}
+	found, missing := s.find(o.Pool, o.Upstream)
+	if missing == nil && o.KeepLast && o.Kind != changes.Weight && string(o.Value) != `"ready"` {
+		missing = s.last(found)
+	}
+	if missing != nil {
+		return nil, missing
+	}
+	what, list := spell(o.Upstream), []changes.Subject{}
+	for _, u := range found {
+		subject := changes.Subject{Kind: o.Kind, Pool: u.Key().Pool, Upstream: u.Addr()}
+		if o.Kind == changes.Removed {
+			subject.Upstream = what.entry(u)
+		}
+		if !slices.Contains(list, subject) {
+			list = append(list, subject)
+		}
+	}
+	return list, nil
+}
+
+// entry returns what stands for an upstream that is removed: the name, when it was named by
+// that, so that none of its addresses comes back.
+func (s spelled) entry(u *balancer.Upstream) string {
+	if _, port, err := net.SplitHostPort(u.Addr()); err == nil && u.Name() != "" && sameHost(u.Name()) == s.host {
+		return net.JoinHostPort(u.Name(), port)
+	}
+	return u.Addr()
+}
+
+// newcomer returns the subject of an upstream that is to be added.
+func (s *Server) newcomer(o Wish) ([]changes.Subject, *refusal) {
+	var pools []string
+	for _, p := range s.opts.Control.Pools() {
+		pools = append(pools, p.Name())
+	}
+	switch {
+	case o.Upstream == "":
+		return nil, &refusal{400, problem{Error: "no upstream is named"}}
+	case o.Pool == "" && len(pools) == 1:
+		o.Pool = pools[0]
+	case !slices.Contains(pools, o.Pool):
+		return nil, &refusal{404, problem{Error: fmt.Sprintf("there is no pool %q%s The pools are %s", o.Pool, meant(similar.Nearest(o.Pool, pools)), listed(pools))}}
+	}
+	return []changes.Subject{{Kind: changes.Added, Pool: o.Pool, Upstream: o.Upstream}}, nil
+}
+
+func (s *Server) takeBack(w http.ResponseWriter, r *http.Request) {
+	c, err := s.opts.Changes.TakeBack(r.PathValue("id"), authorOf(r), r.URL.Query().Get("why"))
+	if err != nil {
+		refused(w, err)
+		return
+	}
+	reply(w, 200, Ordered{[]Shown{show(c)}, s.lost()})
+}
+
+// longest is the longest time after which a change can end.
+const longest = 10 * 365 * 24 * time.Hour
+
+// ending returns when a change ends that lasts as long as text says; zero = never.
+func ending(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 || d > longest {
+		return time.Time{}, fmt.Errorf("for %q: expected a duration such as 30m or 2h, of %v at most", text, longest)
+	}
+	return time.Now().Add(d), nil
+}
+
+// refused answers an order that was not carried out.
+func refused(w http.ResponseWriter, err error) {
+	if e, ok := errors.AsType[*Unfit](err); ok {
+		reply(w, e.Status, problem{Error: e.Text, Code: e.Code})
+		return
+	}
+	status := 500
+	switch {
+	case errors.Is(err, changes.ErrInvalid):
+		status = 400
+	case errors.Is(err, changes.ErrUnknown):
+		status = 404
+	case errors.Is(err, changes.ErrFull), errors.Is(err, changes.ErrFrozen):
+		status = 409
+	}
+	refuse(w, status, err.Error())
+}

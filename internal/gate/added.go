@@ -1,0 +1,125 @@
+package gate
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/discovery"
+)
+
+// extras finds the upstreams that operators have added to a pool. They are looked up
+// as those of its configuration are, by a feed of their own.
+type extras struct {
+	mu         sync.Mutex      // held while the feed is replaced; protects the fields below
+	background context.Context // of the pool's tasks; nil = it does not run
+	dns        config.DNS      // that the feed has
+	feed       *feed           // nil = nothing was added
+}
+
+// entries are those of the feed.
+func (e *extras) entries() []config.Upstream {
+	if e.feed == nil {
+		return nil
+	}
+	list := make([]config.Upstream, len(e.feed.entries))
+	for i, entry := range e.feed.entries {
+		list[i] = entry.from
+	}
+	return list
+}
+
+// startExtras begins to look for what operators have added, until ctx ends.
+func (p *pool) startExtras(ctx context.Context) {
+	p.extras.mu.Lock()
+	p.extras.background = ctx
+	p.extras.mu.Unlock()
+	p.followExtras()
+}
+
+// stopExtras ends that for good.
+func (p *pool) stopExtras() {
+	p.extras.mu.Lock()
+	defer p.extras.mu.Unlock()
+	p.extras.background = nil
+	if p.extras.feed != nil {
+		p.extras.feed.task.stop()
+	}
+}
+
+// followExtras looks for what operators have added by now, and for nothing else.
+func (p *pool) followExtras() {
+	e := &p.extras
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.background == nil {
+		return
+	}
+	c, old := p.parts.Load().config, e.feed
+	list := p.said().added
+	if slices.Equal(list, e.entries()) && (len(list) == 0 || c.DNS == e.dns) {
+		return
+	}
+	if old != nil {
+		old.task.stop()
+	}
+	e.feed = nil
+	if len(list) == 0 {
+		p.takeExtras(nil)
+		return
+	}
+	next, err := newFeed(config.Pool{Upstreams: list, DNS: c.DNS}, old)
+	if err != nil {
+		p.log.Error("what operators have added cannot be looked up", "error", err.Error())
+		p.takeExtras(nil)
+		return
+	}
+	e.feed, e.dns = next, c.DNS
+	next.task = begin(e.background, func(ctx context.Context) {
+		if err := next.Run(ctx, discovery.Sink{Update: p.takeExtras, Report: p.extrasFailed}); err != nil {
+			p.extrasFailed(err)
+		}
+	})
+}
+
+// awaitExtras waits until what was added has been looked up, so that no request comes
+// before it, or until late.
+func (p *pool) awaitExtras(late <-chan struct{}) {
+	p.extras.mu.Lock()
+	f := p.extras.feed
+	p.extras.mu.Unlock()
+	if f == nil {
+		return
+	}
+	select {
+	case <-f.Answered():
+	case <-late:
+	}
+}
+
+// awaitAdded waits for what was just added as long as a start does.
+func (p *pool) awaitAdded() {
+	ctx, cancel := context.WithTimeout(context.Background(), firstAnswers)
+	defer cancel()
+	p.awaitExtras(ctx.Done())
+}
+
+func (p *pool) extrasFailed(err error) {
+	if err == nil {
+		p.log.Info("what operators have added can be looked up again")
+		return
+	}
+	p.log.Warn("what operators have added could not be looked up; what was known before is kept", "error", err.Error())
+}
+
+// refresh looks again for all upstreams.
+func (p *pool) refresh(f *feed) {
+	f.Refresh()
+	if p.extras.mu.TryLock() { // else it is being replaced
+		defer p.extras.mu.Unlock()
+		if p.extras.feed != nil {
+			p.extras.feed.Refresh()
+		}
+	}
+}

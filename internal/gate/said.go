@@ -1,0 +1,177 @@
+package gate
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/changes"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/discovery"
+)
+
+// said is what operators have said of a pool's upstreams, as far as it holds beside the
+// pool's configuration.
+type said struct {
+	added   []config.Upstream
+	removed map[string]bool              // by address, or name and port
+	states  map[string]balancer.Operator // by address
+	weights map[string]int               // by address
+}
+
+// overruled is a change that does not hold beside a configuration, and why.
+type overruled struct {
+	changes.Change
+	why string
+}
+
+var operators = map[string]balancer.Operator{"ready": balancer.Ready, "drain": balancer.Drain, "off": balancer.Off}
+
+// saidOf returns what changes say of the upstreams of a pool. What its configuration
+// overrules is in lost.
+func saidOf(pool string, c config.Pool, list []changes.Change) (w said, lost []overruled) {
+	w.init()
+	list = slices.DeleteFunc(slices.Clone(list), func(ch changes.Change) bool { return ch.Pool != pool })
+	for _, ch := range list {
+		if ch.Kind != changes.Added {
+			continue
+		}
+		u, err := addedUpstream(ch)
+		switch {
+		case err != nil:
+			lost = append(lost, overruled{ch, err.Error()})
+		case slices.ContainsFunc(c.Upstreams, func(other config.Upstream) bool { return keyOf(other) == keyOf(u) }):
+			lost = append(lost, overruled{ch, "the file has this upstream now"})
+		default:
+			w.added = append(w.added, u)
+		}
+	}
+	entries := slices.Concat(c.Upstreams, w.added)
+	for _, ch := range list {
+		known := ch.Kind == changes.Removed || ch.Kind == changes.State || ch.Kind == changes.Weight
+		switch {
+		case !known:
+		case ch.Base != "" && !slices.ContainsFunc(entries, func(u config.Upstream) bool { return base(ch.Kind, u) == ch.Base }):
+			lost = append(lost, overruled{ch, "the file said " + ch.Base + ", and says something else now"})
+		default:
+			if err := w.take(ch); err != nil {
+				lost = append(lost, overruled{ch, err.Error()})
+			}
+		}
+	}
+	return w, lost
+}
+
+func (w *said) init() {
+	w.removed, w.states, w.weights = map[string]bool{}, map[string]balancer.Operator{}, map[string]int{}
+}
+
+// take adds one change about an upstream that is there.
+func (w *said) take(ch changes.Change) error {
+	var err error
+	switch ch.Kind {
+	case changes.Removed:
+		w.removed[ch.Upstream] = true
+	case changes.State:
+		var text string
+		err = json.Unmarshal(ch.Value, &text)
+		state, known := operators[text]
+		if err == nil && !known {
+			err = fmt.Errorf("state %q: it is ready, drain or off", text)
+		}
+		w.states[ch.Upstream] = state
+	case changes.Weight:
+		var n int
+		err = json.Unmarshal(ch.Value, &n)
+		if err == nil && (n < 1 || n > maxWeight) {
+			err = fmt.Errorf("weight %d: it is from 1 to %d", n, maxWeight)
+		}
+		w.weights[ch.Upstream] = n
+	}
+	return err
+}
+
+const maxWeight = 1000
+
+// added is the value of a change of kind [changes.Added]. Zero values are the defaults of
+// an entry in the configuration.
+type added struct {
+	Weight      int `json:"weight,omitempty"`
+	Tier        int `json:"tier,omitempty"`
+	MaxInFlight int `json:"max_in_flight,omitempty"`
+}
+
+// addedUpstream returns what an operator has added, as an entry of the configuration.
+func addedUpstream(ch changes.Change) (config.Upstream, error) {
+	var v added
+	if len(ch.Value) > 0 {
+		if err := json.Unmarshal(ch.Value, &v); err != nil {
+			return config.Upstream{}, fmt.Errorf("value %s: expected an object with weight, tier and max_in_flight", ch.Value)
+		}
+	}
+	url, err := normalURL(ch.Upstream)
+	switch {
+	case err != nil:
+		return config.Upstream{}, err
+	case v.Weight < 0 || v.Weight > maxWeight:
+		return config.Upstream{}, fmt.Errorf("weight %d: it is from 1 to %d", v.Weight, maxWeight)
+	case v.Tier < 0 || v.Tier > 9:
+		return config.Upstream{}, fmt.Errorf("tier %d: it is from 0 to 9", v.Tier)
+	case v.MaxInFlight < 0 || v.MaxInFlight > 1_000_000:
+		return config.Upstream{}, fmt.Errorf("max_in_flight %d: it is from 1 to 1000000, or 0 for no limit", v.MaxInFlight)
+	}
+	return config.Upstream{URL: url, Scheme: "http", Weight: max(v.Weight, 1), Tier: v.Tier, MaxInFlight: v.MaxInFlight}, nil
+}
+
+// normalURL returns the one spelling of an upstream's URL. Without a scheme it is http.
+func normalURL(text string) (string, error) {
+	if !strings.Contains(text, "://") && !strings.HasPrefix(text, "unix:") {
+		text = "http://" + text
+	}
+	t, _, err := discovery.ParseURL(text)
+	switch {
+	case err != nil:
+		return "", err
+	case strings.HasPrefix(t.Addr, "unix:"):
+		return t.Addr, nil
+	case t.TLS:
+		return "https://" + t.Addr, nil
+	}
+	return "http://" + t.Addr, nil
+}
+
+// keyOf tells entries apart: host:port, the path of a socket, or where upstreams are found.
+func keyOf(u config.Upstream) string {
+	t, isName, err := discovery.ParseURL(u.URL)
+	if u.URL == "" || err != nil {
+		return u.Source()
+	}
+	if _, port, err := net.SplitHostPort(t.Addr); err == nil && isName {
+		return net.JoinHostPort(t.Name, port)
+	}
+	return t.Addr
+}
+
+// base is what an entry of the configuration says of a subject of a kind.
+func base(k changes.Kind, u config.Upstream) string {
+	switch k {
+	case changes.State:
+		return keyOf(u)
+	case changes.Weight:
+		return fmt.Sprintf("%s with weight %d", keyOf(u), u.Weight)
+	}
+	return fmt.Sprintf("%s with weight %d, tier %d, max_in_flight %d", keyOf(u), u.Weight, u.Tier, u.MaxInFlight)
+}
+
+// leaves reports whether operators have taken an upstream out: by its address, or by the
+// name that it was found under.
+func (w *said) leaves(s balancer.Spec) bool {
+	if len(w.removed) == 0 || w.removed[s.Addr] {
+		return len(w.removed) > 0
+	}
+	_, port, err := net.SplitHostPort(s.Addr)
+	return err == nil && s.Name != "" && w.removed[net.JoinHostPort(s.Name, port)]
+}
