@@ -39,7 +39,7 @@ func (r *running) look() string {
 	return strings.Join(list, ", ")
 }
 
-func (r *running) order(t *testing.T, c changes.Change) changes.Change {
+func (r *running) ordered(t *testing.T, c changes.Change) changes.Change {
 	t.Helper()
 	c, err := r.gate.Order(c)
 	if err != nil {
@@ -87,7 +87,7 @@ func TestChangesAreApplied(t *testing.T) {
 			const upstreams = `"http://127.0.0.1:1", "http://127.0.0.1:2"`
 			g := twoIn(t, file, upstreams)
 			for _, c := range tc.orders {
-				g.order(t, c)
+				g.ordered(t, c)
 			}
 			if got := g.look(); got != tc.want {
 				t.Errorf("when the orders have returned: %s, want %s", got, tc.want)
@@ -131,7 +131,7 @@ func TestFileOverrules(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "state.json")
 			g := twoIn(t, file, `"http://127.0.0.1:1", "http://127.0.0.1:2"`)
-			g.order(t, tc.order)
+			g.ordered(t, tc.order)
 			later := parse(t, fmt.Sprintf(twoUpstreams, file, tc.later))
 			restarted := start(t, later, Options{}) // as after a restart with the later file
 			g.reload(t, later)
@@ -149,7 +149,7 @@ func TestFileOverrules(t *testing.T) {
 // used in between.
 func TestDrainedUpstreamComesBack(t *testing.T) {
 	g := twoIn(t, "", `"http://127.0.0.1:1", "http://127.0.0.1:2"`)
-	g.order(t, drainOf("127.0.0.1:2"))
+	g.ordered(t, drainOf("127.0.0.1:2"))
 	p := g.gate.current.Load().pools["app"]
 	one, both := []discovery.Target{{Addr: "127.0.0.1:1"}}, []discovery.Target{{Addr: "127.0.0.1:1"}, {Addr: "127.0.0.1:2"}}
 	p.update(one)
@@ -199,8 +199,8 @@ func TestAddedUpstreamServes(t *testing.T) {
 	newcomer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "new") }))
 	defer newcomer.Close()
 	g := twoIn(t, "", `"`+app(t, "old")+`"`)
-	g.order(t, drainOf(g.gate.Pools()[0].Members()[0].Addr()))
-	added := g.order(t, changeOf(changes.Added, newcomer.URL, ""))
+	g.ordered(t, drainOf(g.gate.Pools()[0].Members()[0].Addr()))
+	added := g.ordered(t, changeOf(changes.Added, newcomer.URL, ""))
 	if got := get(t, "http://"+g.addrs[0]); !strings.HasPrefix(got, "200 new") {
 		t.Errorf("got %q", got)
 	}
@@ -225,7 +225,7 @@ func TestChangesDuringUpgrade(t *testing.T) {
 		t.Errorf("the next process gets %v, %v", k.Changes, err)
 	}
 	g.gate.endUpgrade(false)
-	g.order(t, drainOf("127.0.0.1:1"))
+	g.ordered(t, drainOf("127.0.0.1:1"))
 }
 
 // The API changes through the book, and tells what differs from the file.
@@ -291,7 +291,7 @@ func TestStateFileInTrouble(t *testing.T) {
 	}
 	for _, file := range []string{broken, "/dev/full", filepath.Join(broken, "below"), dir} {
 		g := twoIn(t, file, `"http://127.0.0.1:1"`)
-		g.order(t, drainOf("127.0.0.1:1"))
+		g.ordered(t, drainOf("127.0.0.1:1"))
 		if got := g.look(); got != "127.0.0.1:1 1 drain" || (g.gate.Changes().Kept() == nil) != (file == broken) {
 			t.Errorf("%s: %s, kept: %v", file, got, g.gate.Changes().Kept())
 		}
