@@ -52,6 +52,7 @@ func printStatus(out io.Writer, s *admin.Status) {
 	if len(s.Changes) > 0 {
 		printable.Fprintf(out, "\nwhat differs from the configuration file:\n")
 		printChanges(out, s.Changes)
+		printLost(out, s.Lost)
 	}
 	if len(s.Failures) == 0 {
 		return

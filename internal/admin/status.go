@@ -22,10 +22,11 @@ type Status struct {
 	State    string         `json:"state"` // serving or draining
 	Config   ConfigState    `json:"config"`
 	Pools    []Pool         `json:"pools"`
-	Troubles []Trouble      `json:"troubles"`         // what is wrong, the worst first
-	Failures []*Request     `json:"failures"`         // the latest, the last one first
-	Splits   []split.Report `json:"splits,omitempty"` // of routes, by their names
-	Changes  []Shown        `json:"changes"`          // by operators, which the configuration file does not say; oldest first
+	Troubles []Trouble      `json:"troubles"`                  // what is wrong, the worst first
+	Failures []*Request     `json:"failures"`                  // the latest, the last one first
+	Splits   []split.Report `json:"splits,omitempty"`          // of routes, by their names
+	Changes  []Shown        `json:"changes"`                   // by operators, which the configuration file does not say; oldest first
+	Lost     string         `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
 }
 
 // ConfigState says how current the configuration is.
@@ -126,7 +127,7 @@ func (s *Server) statusOf(pools []Pool) *Status {
 	out := &Status{
 		Version: s.opts.Version, PID: os.Getpid(), Now: time.Now(), State: "serving",
 		Config: s.opts.Control.ConfigState(), Pools: pools, Failures: s.opts.Requests.Varied(latestFailures), Splits: s.splitReports(),
-		Changes: s.inForce(""),
+		Changes: s.inForce(""), Lost: s.lost(),
 	}
 	out.Troubles = s.troubles(out)
 	if s.opts.Control.Draining() {

@@ -1,0 +1,35 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// Tokens with names let in as the one without does, and can be told apart.
+func TestAdminTokens(t *testing.T) {
+	const text = "listeners: [\":8080\"]\npools: {app: {upstreams: [\"http://127.0.0.1:1\"]}}\nadmin: {address: \"10.0.0.5:9900\", "
+	for tokens, want := range map[string]string{
+		`tokens: [{name: ci, token: 0123456789abcdef}]}`:                                       "",
+		`token: fedcba9876543210, tokens: [{name: ci, token: 0123456789abcdef}]}`:              "",
+		`tokens: [{name: ci, token: 0123456789abcdef}, {name: eve, token: 0123456789abcdeg}]}`: "",
+		`tokens: []}`:                                       "set admin.token or admin.tokens",
+		`tokens: [{name: ci, token: short}]}`:               "admin.tokens[0].token: has 5 bytes: at least 16 are needed",
+		`tokens: [{token: 0123456789abcdef}]}`:              "admin.tokens[0]",
+		`tokens: [{name: ci}]}`:                             "admin.tokens[0]",
+		`tokens: [{name: admin, token: 0123456789abcdef}]}`: `admin.tokens[0].name: found "admin": that is the name of admin.token`,
+		`tokens: [{name: local, token: 0123456789abcdef}]}`: `found "local"`,
+		`tokens: [{name: ci, token: 0123456789abcdef}, {name: ci, token: 0123456789abcdeg}]}`:  `admin.tokens[1].name: found "ci": that is the name of admin.tokens[0]`,
+		`tokens: [{name: ci, token: 0123456789abcdef}, {name: eve, token: 0123456789abcdef}]}`: "admin.tokens[1].token: is the same as admin.tokens[0]",
+		`token: 0123456789abcdef, tokens: [{name: ci, token: 0123456789abcdef}]}`:              "is the same as admin.token:",
+	} {
+		c, _, err := Parse("g.yaml", []byte(text+tokens), nil)
+		switch {
+		case want == "" && (err != nil || !c.Admin.Secured()):
+			t.Errorf("%s: %v", tokens, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: got %v, want %q", tokens, err, want)
+		case err != nil && strings.Contains(err.Error(), "0123456789"):
+			t.Errorf("%s: the error tells a token: %v", tokens, err)
+		}
+	}
+}
