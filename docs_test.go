@@ -127,3 +127,19 @@ func TestProxyMap(t *testing.T) {
 		t.Errorf("ARCHITECTURE.md names\n%q,\nthe package has\n%q", named, want)
 	}
 }
+
+// TestIndex: docs/README.md has every page once.
+func TestIndex(t *testing.T) {
+	t.Parallel()
+	text, _ := readPage(t, "docs/README.md")
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("got pages %v, %v", pages, err)
+	}
+	for _, page := range pages {
+		name := filepath.Base(page)
+		if n := strings.Count(text, "]("+name+")"); name != "README.md" && n != 1 {
+			t.Errorf("docs/README.md links to %s %d times, want once in one of its groups", name, n)
+		}
+	}
+}
