@@ -79,7 +79,7 @@ func equal(share, fails float64) traffic {
 func TestFalseAlarmsOfADay(t *testing.T) {
 	days, seconds := 1, day/12
 	if os.Getenv("GOODGATE_E2E") == "all" {
-		days, seconds = 300, day
+		days, seconds = 30, day
 	}
 	for name, sides := range map[string]traffic{
 		"1 % fail":    equal(.05, .01),
@@ -102,8 +102,8 @@ func TestFalseAlarmsOfADay(t *testing.T) {
 				}
 			}
 			t.Logf("%d of %d days had a false alarm", alarms, days)
-			// Of 300 days with a chance of 1 % each, more than 8 have one in less than 1 % of all cases.
-			if alarms > days*8/300 {
+			// Of 30 days with a chance of 0.6 % each, more than 2 have one in less than 0.1 % of all cases.
+			if alarms > days*2/30 {
 				t.Errorf("%d of %d days had a false alarm, want less than 1 %%", alarms, days)
 			}
 		})
