@@ -25,13 +25,14 @@ var families = []family{
 		"internal/stale", "internal/tickets", "internal/verdict", "internal/watch"}, nil},
 	{"wire", []string{"internal/wire/*"}, []string{"tools"}},
 	{"path", []string{"proxy", "balancer", "health"}, []string{"tools", "wire"}},
+	{"fleet", []string{"internal/fleet", "internal/fleet/*"}, []string{"tools"}},
 	{"setup", []string{"internal/config", "internal/discovery", "internal/discovery/*"}, []string{"tools"}},
 	{"operator", []string{"internal/admin", "internal/deploy", "internal/logging", "internal/metrics", "internal/situation", "internal/split", "internal/top", "internal/tracing", "internal/webhook"},
 		[]string{"tools", "path"}},
 	{"lab", []string{"internal/lab/*"}, []string{"tools", "wire", "path"}},
 	{"advice", []string{"internal/advice/*"}, []string{"tools", "setup", "operator"}},
-	{"assembly", []string{"internal/assemble", "internal/gate"}, []string{"tools", "wire", "path", "setup", "operator", "advice"}},
-	{"programs", []string{"", "cmd/*", "benchmarks/*", "e2e"}, []string{"tools", "wire", "path", "setup", "operator", "lab", "advice", "assembly"}},
+	{"assembly", []string{"internal/assemble", "internal/gate"}, []string{"tools", "wire", "path", "fleet", "setup", "operator", "advice"}},
+	{"programs", []string{"", "cmd/*", "benchmarks/*", "e2e"}, []string{"tools", "wire", "path", "fleet", "setup", "operator", "lab", "advice", "assembly"}},
 }
 
 // familyOf returns the family of a package by its path inside the module, nil if it

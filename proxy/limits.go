@@ -35,8 +35,30 @@ type Rate struct {
 	DryRun    bool // only say in the record what would have been refused
 
 	rates  *limits.Rates
-	policy string // of the header RateLimit-Policy
-	state  string // how the header RateLimit begins
+	shared limiter // decides instead of rates; nil = they do
+	policy string  // of the header RateLimit-Policy
+	state  string  // how the header RateLimit begins
+}
+
+// limiter takes a token of a key's bucket.
+type limiter interface {
+	Allow(key uint64, now time.Time) limits.Verdict
+}
+
+// Share makes the rate count by what l says, which several processes share, and by keys
+// that are the same in all of them; on = nil counts all requests together. It is called
+// before the rate is used.
+func (r *Rate) Share(l limiter, on RateKey) { r.shared, r.On = l, on }
+
+// Shared reports whether Share was called.
+func (r *Rate) Shared() bool { return r.shared != nil }
+
+// allow takes a token of the key's bucket.
+func (r *Rate) allow(key uint64, now time.Time) limits.Verdict {
+	if r.shared != nil {
+		return r.shared.Allow(key, now)
+	}
+	return r.rates.Allow(key, now)
 }
 
 // Priority says whose turn comes first when requests queue.
@@ -115,7 +137,7 @@ func (x *exchange) rate(r *Rate, now time.Time) *Error {
 			return nil
 		}
 	}
-	v := r.rates.Allow(key, now)
+	v := r.allow(key, now)
 	if r.DryRun {
 		if !v.OK {
 			x.record.DryRun = r.Name

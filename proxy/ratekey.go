@@ -14,15 +14,21 @@ type RateKey func(r *Request, client netip.Addr) uint64
 func RateByClient(v6 int) RateKey {
 	seed := maphash.MakeSeed()
 	return func(_ *Request, client netip.Addr) uint64 {
-		if client.Is6() {
-			p, _ := client.Prefix(v6)
-			client = p.Addr()
-		}
+		client = clientOf(client, v6)
 		if !client.IsValid() {
 			return 0
 		}
 		return max(maphash.Comparable(seed, client), 1)
 	}
+}
+
+// clientOf returns the address that a client counts by.
+func clientOf(client netip.Addr, v6 int) netip.Addr {
+	if client.Is6() {
+		p, _ := client.Prefix(v6)
+		client = p.Addr()
+	}
+	return client
 }
 
 // RateByHeader counts by a header's value, such as an API key's.
@@ -45,4 +51,40 @@ func keyOf(seed maphash.Seed, value string) uint64 {
 		return 0
 	}
 	return max(maphash.String(seed, value), 1)
+}
+
+// RateHash is a hash that is the same in several processes, for rates that they count
+// together: see [Rate.Share].
+type RateHash func(text []byte) uint64
+
+// Client is as [RateByClient].
+func (h RateHash) Client(v6 int) RateKey {
+	return func(_ *Request, client netip.Addr) uint64 {
+		client = clientOf(client, v6)
+		if !client.IsValid() {
+			return 0
+		}
+		text := client.As16()
+		return max(h(text[:]), 1)
+	}
+}
+
+// Header is as [RateByHeader].
+func (h RateHash) Header(name string) RateKey {
+	return func(r *Request, _ netip.Addr) uint64 { return h.of(r.Field(name)) }
+}
+
+// Cookie is as [RateByCookie].
+func (h RateHash) Cookie(name string) RateKey {
+	return func(r *Request, _ netip.Addr) uint64 {
+		v, _ := r.Cookie(name)
+		return h.of(v)
+	}
+}
+
+func (h RateHash) of(value string) uint64 {
+	if value == "" {
+		return 0
+	}
+	return max(h([]byte(value)), 1)
 }

@@ -16,12 +16,16 @@ import (
 )
 
 func newStatus() *cobra.Command {
-	return asking(&cobra.Command{
+	var fleet bool
+	c := asking(&cobra.Command{
 		Use:     "status",
 		Short:   "Show the pools and upstreams of a running goodgate",
-		Example: "  goodgate status",
+		Example: "  goodgate status\n  goodgate status --fleet",
 		Args:    cobra.NoArgs,
 	}, func(ctx context.Context, q *question) error {
+		if fleet {
+			return showFleet(ctx, q)
+		}
 		var answer json.RawMessage
 		if err := q.Get(ctx, "/v1/status", &answer); err != nil {
 			return err
@@ -29,6 +33,8 @@ func newStatus() *cobra.Command {
 		var s admin.Status
 		return q.print(answer, &s, func() { printStatus(q.out, &s) })
 	})
+	c.Flags().BoolVar(&fleet, "fleet", false, "show the instances that serve the same traffic instead")
+	return c
 }
 
 func printStatus(out io.Writer, s *admin.Status) {
@@ -36,6 +42,9 @@ func printStatus(out io.Writer, s *admin.Status) {
 		s.Version, s.PID, s.State, s.Config.Loaded.Format(time.DateTime), count(s.Config.Reloads, "reload"))
 	if s.Config.Error != "" {
 		printable.Fprintf(out, "the last reload failed at %s: %s\n", s.Config.Failed.Format(time.DateTime), s.Config.Error)
+	}
+	if f := s.Fleet; f != nil {
+		printable.Fprintf(out, "fleet: %s, %s\n", count(len(f.Members), "instance"), connection(f))
 	}
 	printMinute(out, s.Pools)
 	for _, g := range admin.Folded(s.Troubles) {

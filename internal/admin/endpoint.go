@@ -88,6 +88,7 @@ func (s *Server) lookEndpoints() []Endpoint {
 		{Pattern: "GET /v1/overview/{pool}", Answers: Detail{}, Handler: s.onePoolDetail, Refuses: []int{400, 404},
 			Query: []Param{{"from", "Unix time in seconds: slots that begin before it are left out.", "integer"}}, Does: "A pool with its last hour, its upstreams minute by minute, and its events."},
 		{Pattern: "GET /v1/timeline", Answers: []Event{}, Handler: s.timeline, Does: "What happened to pools, upstreams and goodgate itself, the latest first."},
+		{Pattern: "GET /v1/fleet", Answers: Fleet{}, Handler: s.wholeFleet, Refuses: []int{404}, Does: "The instances that serve the same traffic, and in what they differ from this one."},
 		{Pattern: "GET /v1/wiring", Answers: Wiring{}, Handler: s.wiring, Does: "Listeners with the end of their certificates, and routes."},
 		{Pattern: "GET /v1/config", Media: "application/yaml", Handler: s.config, Does: "The configuration in use, defaults filled in, without what may be a secret."},
 		{Pattern: "GET /v1/requests", Answers: []*Request{}, Handler: s.requests, Does: "The latest requests that an upstream failed, hidden from the client or not."},

@@ -37,6 +37,7 @@ var examples = map[string][]asked{
 	"GET /v1/overview":        {{"/v1/overview", "", 200}},
 	"GET /v1/overview/{pool}": {{"/v1/overview/app", "", 200}, {"/v1/overview/app?from=x", "", 400}, {"/v1/overview/none", "", 404}},
 	"GET /v1/timeline":        {{"/v1/timeline", "", 200}},
+	"GET /v1/fleet":           {{"/v1/fleet", "", 404}},
 	"GET /v1/wiring":          {{"/v1/wiring", "", 200}},
 	"GET /v1/config":          {{"/v1/config", "", 200}},
 	"GET /v1/requests":        {{"/v1/requests", "", 200}},

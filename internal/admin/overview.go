@@ -33,6 +33,7 @@ type Gate struct {
 	Started time.Time   `json:"started"`
 	State   string      `json:"state"` // serving or draining
 	Config  ConfigState `json:"config"`
+	Fleet   *Fleet      `json:"fleet,omitempty"` // absent = this instance is alone
 }
 
 // PoolLine is a pool in one line. Counts are of the last minute.
@@ -107,7 +108,7 @@ func (s *Server) overview() *Overview {
 }
 
 func (s *Server) gate(all *Status) Gate {
-	return Gate{all.Version, all.PID, all.Now, s.opts.Journal.started, all.State, all.Config}
+	return Gate{all.Version, all.PID, all.Now, s.opts.Journal.started, all.State, all.Config, all.Fleet}
 }
 
 func briefly(list []*Request) []Failure {

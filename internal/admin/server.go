@@ -74,6 +74,7 @@ type Options struct {
 	Tally    *Tally
 	Journal  *Journal        // nil = an empty one
 	Wiring   func() Wiring   // how requests come in; nil = not known
+	Fleet    func() *Fleet   // the other instances; nil = this one is alone
 	Mirrors  func() []Mirror // nil = there are none
 	Splits   Splits          // nil = there are none
 	Changes  *changes.Book   // what operators have changed; nil = an empty one

@@ -23,6 +23,7 @@ type Status struct {
 	Config   ConfigState    `json:"config"`
 	Pools    []Pool         `json:"pools"`
 	Troubles []Trouble      `json:"troubles"`                  // what is wrong, the worst first
+	Fleet    *Fleet         `json:"fleet,omitempty"`           // absent = this instance is alone
 	Failures []*Request     `json:"failures"`                  // the latest, the last one first
 	Splits   []split.Report `json:"splits,omitempty"`          // of routes, by their names
 	Changes  []Shown        `json:"changes"`                   // by operators, which the configuration file does not say; oldest first
@@ -126,7 +127,7 @@ func (s *Server) status() *Status { return s.statusOf(s.pools()) }
 func (s *Server) statusOf(pools []Pool) *Status {
 	out := &Status{
 		Version: s.opts.Version, PID: os.Getpid(), Now: time.Now(), State: "serving",
-		Config: s.opts.Control.ConfigState(), Pools: pools, Failures: s.opts.Requests.Varied(latestFailures), Splits: s.splitReports(),
+		Config: s.opts.Control.ConfigState(), Pools: pools, Failures: s.opts.Requests.Varied(latestFailures), Fleet: s.fleet(), Splits: s.splitReports(),
 		Changes: s.inForce(""), Lost: s.lost(),
 	}
 	out.Troubles = s.troubles(out)

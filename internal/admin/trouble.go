@@ -93,6 +93,7 @@ func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 	if s.opts.Control.Draining() {
 		list = append(list, tell(situation.ShuttingDown, situation.Facts{}, false))
 	}
+	list = append(list, out.Fleet.troubles(out.Now)...)
 	list = append(list, certificates(s.opts.Control.Certificates(), out.Now)...)
 	if last, limit := s.opts.Control.OutOfFiles(); !last.IsZero() && out.Now.Sub(last) < time.Minute {
 		t := tell(situation.OutOfFiles, situation.Facts{N: int(limit)}, out.Now.Sub(last) > recently, "It was met last at "+clock(last, out.Now)+".")

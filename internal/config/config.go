@@ -19,6 +19,7 @@ type Config struct {
 	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`
 	Events         Events          `yaml:"events" help:"Who is told at once of what happens to pools."`
 	State          State           `yaml:"state" help:"What operators change while goodgate runs."`
+	Fleet          *Fleet          `yaml:"fleet" help:"Several instances that serve the same traffic; left out = this one is alone."`
 	Shutdown       Shutdown        `yaml:"shutdown" help:"How the process ends."`
 	Errors         ErrorPages      `yaml:"errors" help:"What the client sees of an error that goodgate answers itself."`
 	Via            string          `yaml:"via" default:"goodgate" format:"via" help:"Pseudonym in the Via header (RFC 9110 section 7.6.3); empty sends no Via header."`

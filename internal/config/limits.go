@@ -18,6 +18,8 @@ type Rate struct {
 	Burst      int      `yaml:"burst" default:"0" min:"1" max:"10000000" zero:"as many as requests" help:"Requests let in at once after a pause."`
 	IPv6Prefix int      `yaml:"ipv6_prefix" default:"64" min:"16" max:"128" help:"Bits of an IPv6 address that make one client."`
 	MaxKeys    int      `yaml:"max_keys" default:"65536" min:"16" max:"100000000" help:"Clients or keys remembered; of more, the idle ones are forgotten."`
+	Scope      string   `yaml:"scope" default:"instance" enum:"instance|fleet" help:"Who counts: each instance for itself, or all instances of the fleet together."`
+	Exact      bool     `yaml:"exact" default:"false" help:"With scope fleet: ask the store for each request, for 20ms at most; for small numbers, such as logins."`
 	DryRun     bool     `yaml:"dry_run" default:"false" help:"Refuse nothing; the log says would_limit."`
 }
 

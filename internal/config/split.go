@@ -87,7 +87,7 @@ func (v *validator) split(path string, r Route) {
 		}
 	}
 	for i, step := range s.Schedule {
-		if step.Pool != "" && !slices.ContainsFunc(s.Pools, func(p SplitPool) bool { return p.Pool == step.Pool || p.Pool == "" }) {
+		if step.Pool != "" && len(s.Pools) > 0 && !slices.ContainsFunc(s.Pools, func(p SplitPool) bool { return p.Pool == step.Pool || p.Pool == "" }) {
 			v.errorf(index(path+".schedule", i)+".pool", "found %q: the split has no such pool; it has %s", step.Pool, strings.Join(r.Pools(), ", "))
 		}
 	}

@@ -38,6 +38,7 @@ func (v *validator) validate() {
 	v.listenerNames()
 	v.admin()
 	v.presence()
+	v.fleet()
 	v.editionHas(edition.Minimal)
 	for _, name := range slices.Sorted(maps.Keys(v.config.Pools)) {
 		v.pool("pools."+name, v.config.Pools[name])

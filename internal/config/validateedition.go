@@ -27,6 +27,9 @@ func (v *validator) editionHas(minimal bool) {
 	if v.config.Tracing.Endpoint != "" {
 		v.errorf("tracing.endpoint", absent, "tracing")
 	}
+	if v.config.Fleet != nil {
+		v.errorf("fleet", absent, "fleets")
+	}
 	if v.config.Errors.HTML != "" {
 		v.errorf("errors.html", absent, "templates for error pages")
 	}

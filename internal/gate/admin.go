@@ -119,6 +119,9 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	o := assemble.Admin(c)
 	o.Version, o.Control, o.Requests, o.Tally, o.Flight = g.opts.Version, control{g}, &g.ring, &g.tally, s.flight
 	o.Journal, o.Wiring, o.Splits, o.Mirrors, o.Changes = g.journal, g.wiring, control{g}, g.mirrorReports, g.changes
+	if g.fleet != nil {
+		o.Fleet = g.fleet.told
+	}
 	if g.counts != nil {
 		o.More = endpoints(g.counts.Handler().ServeHTTP)
 	}

@@ -20,6 +20,7 @@ const lastWords = time.Second
 func (g *Gate) drain(cause error, hurry <-chan struct{}) {
 	g.halt()
 	g.draining.Store(true)
+	g.fleet.leave()
 	present := g.current.Load()
 	c := present.config.Shutdown
 	g.log.Info("shutting down", "cause", cause.Error(), "lame_duck", c.LameDuck.String(), "grace", c.Grace.String())

@@ -37,6 +37,7 @@ admin: {address: "unix:%[2]s", token: "@"}
 shutdown: {lame_duck: 0s, grace: 0s}
 tracing: {endpoint: "%[3]s/@", sample: 100%%, headers: {X-Honeycomb-Team: "@", Authorization: "@", X-Scope-OrgID: "@", X-Key: "@", X-Team: "@", X-Org: "@"}}
 events: {webhook: {url: "%[3]s/hook/@?key=@", secret: "@"}}
+fleet: {addresses: "127.0.0.1:1", secret: "@", password: "@", sentinel: {master: m, password: "@"}}
 routes:
   - name: app
     match: {path: /app, headers: {X-Origin-Verify: "@"}, query: {key: "@"}, cookies: {session: "@"}}

@@ -73,6 +73,7 @@ type Gate struct {
 	memory      *limit.Memory             // nil when GOMEMLIMIT is not set
 	probeConns  *health.Kept              // connections that probes share
 	ticketKeys  *tickets.Ring             // keys of TLS sessions
+	fleet       *inFleet                  // nil = this instance is alone
 	acmeIssuers atomic.Pointer[[]*issuer] // issuers, as challenged reads it without mu; nil = none
 
 	draining atomic.Bool
@@ -119,6 +120,9 @@ func New(c *config.Config, o Options) (*Gate, error) {
 		return nil, err
 	}
 	g.openChanges(c, left)
+	if err := g.joinFleet(c); err != nil {
+		return nil, err
+	}
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
 		return nil, err
@@ -133,6 +137,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	}
 	first := &present{config: new(config.Config)}
 	next.splits, next.mirrors = g.planSplits(c, options.Routes, first), planMirrors(c, options.Routes, first)
+	g.fleet.shareRoutes(c, options.Routes)
 	p, err := proxy.New(options)
 	if err != nil {
 		return nil, err
@@ -149,6 +154,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 		m.SetSplits(g.splitReports)
 		m.SetMirrors(g.mirrorReports)
 		m.ConfigLoaded(fingerprint(c), g.reloads.state.Loaded)
+		g.fleet.measure(m)
 	}
 	return g, nil
 }
@@ -229,6 +235,7 @@ func (g *Gate) open(background context.Context) error {
 	}
 	g.background = background
 	before.traces.start()
+	g.fleet.start(g)
 	g.tasks.Go(func() { g.journal.Run(background, g.shownPools) })
 	g.tasks.Go(func() { g.changes.Run(background) })
 	g.overruleSplits(before.splits)

@@ -16,7 +16,9 @@ func (g *Gate) listenerLimits(l config.Listener) *proxy.Limits {
 			return s.limits
 		}
 	}
-	return assemble.Limits(l.Limits)
+	limits := assemble.Limits(l.Limits)
+	g.fleet.share("listener "+l.Address, l.Limits, limits)
+	return limits
 }
 
 // keepLimits gives routes the limits of the present configuration where a route

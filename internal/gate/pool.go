@@ -33,6 +33,7 @@ type pool struct {
 	counts  *metrics.Metrics // nil = off
 	events  *events          // of the gate
 	journal *admin.Journal
+	fleet   *inFleet     // nil = this instance is alone
 	kept    *health.Kept // of all pools
 	parts   atomic.Pointer[parts]
 	suspect atomic.Bool // the log has said that the health check may be wrong
@@ -67,7 +68,7 @@ type checker struct {
 }
 
 func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
-	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, journal: g.journal, kept: g.probeConns, book: g.changes, own: g.listeners, usable: make(chan struct{})}
+	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, journal: g.journal, kept: g.probeConns, book: g.changes, own: g.listeners, fleet: g.fleet, usable: make(chan struct{})}
 	next, err := p.plan(c)
 	if err != nil {
 		return nil, err
@@ -142,6 +143,7 @@ func (p *pool) options(next *parts) (balancer.Options, proxy.PoolOptions) {
 		o.Sticky = next.sticky
 	}
 	if next.limits == nil {
+		p.fleet.share("pool "+p.name, next.config.Limits, o.Limits)
 		next.limits = o.Limits
 	}
 	o.Limits = next.limits
@@ -283,6 +285,7 @@ func (p *pool) changed(c balancer.Change) {
 	u := c.Upstream
 	row := p.situation(u)
 	p.events.changed(c, row)
+	p.fleet.hint(c)
 	level, message := slog.LevelInfo, "upstream available"
 	if c.Available {
 		p.atFirst.Do(func() { close(p.usable) })

@@ -113,6 +113,7 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	if err != nil {
 		return next, err
 	}
+	g.fleet.shareRoutes(c, options.Routes)
 	next.limits = before.keepLimits(c, options.Routes)
 	next.splits, next.mirrors = g.planSplits(c, options.Routes, before), planMirrors(c, options.Routes, before)
 	if next.proxy, err = g.live.Load().With(options); err != nil {
@@ -226,6 +227,7 @@ func (g *Gate) put(next *plan, before *present) {
 	g.replaceAdmin(before.admin, next.admin, next.config.Shutdown, g.background.Done())
 	g.replaceTraces(before.traces, next.traces, next.config.Shutdown)
 	g.events.use(next.config.Events.Webhook)
+	g.fleet.use(next.config, g.log)
 	g.settle(next.servers)
 	for name, p := range before.pools {
 		if next.pools[name] != p {

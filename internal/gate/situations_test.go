@@ -92,6 +92,10 @@ var notPlayed = map[situation.ID]string{
 	situation.CheckFails:      "situation: TestOfState",
 	situation.HoldExpired:     "admin: TestPoolTroubles",
 	situation.NoUpstream:      "admin: TestPoolTroubles",
+	situation.FleetAlone:      "gate: TestFleet",
+	situation.FleetStrangers:  "admin: TestFleetTroubles",
+	situation.FleetDiffers:    "admin: TestFleetTroubles",
+	situation.FleetClock:      "admin: TestFleetTroubles",
 }
 
 // stage is a gate and what is around it.

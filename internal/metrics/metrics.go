@@ -28,6 +28,7 @@ type Metrics struct {
 	pools    atomic.Pointer[func() []*proxy.Pool]
 	sources  atomic.Pointer[func(pool string) []Source]
 	certs    certificates
+	fleet    fleet
 	splits   splits
 	mirrors  mirrors
 }
@@ -40,7 +41,7 @@ func New(b Build) *Metrics {
 	m.clients.init()
 	build := newGaugeVec(namespace+"build_info", "Which goodgate this is; always 1.", "version", "revision", "goversion")
 	build.WithLabelValues(b.Version, b.Revision, b.Go).Set(1)
-	m.registry.MustRegister(build, &m.requests, &m.config, &m.clients, &m.certs, &m.splits, &m.mirrors, &poolCollector{metrics: m, gone: map[upstreamKey]time.Time{}})
+	m.registry.MustRegister(build, &m.requests, &m.config, &m.clients, &m.certs, &m.fleet, &m.splits, &m.mirrors, &poolCollector{metrics: m, gone: map[upstreamKey]time.Time{}})
 	return m
 }
 

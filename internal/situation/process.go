@@ -23,10 +23,34 @@ const (
 	Unauthorized    ID = "unauthorized"
 	CrossOrigin     ID = "cross_origin"
 	MadeFaster      ID = "made_faster"
+	FleetAlone      ID = "fleet_store_away"
+	FleetStrangers  ID = "fleet_other_secret"
+	FleetDiffers    ID = "fleet_members_differ"
+	FleetClock      ID = "fleet_clock_differs"
 )
 
 var process = []Row{
 	{
+		ID: FleetAlone, Level: Warning,
+		Headline: "The fleet's store does not answer",
+		Cause:    "Since {when} this instance goes on alone, by what it knew last: {n} instances share the fleet's rates, and changes reach the others later. The store: {error}.",
+		Do:       "Check that the store runs and can be reached from this machine, and fleet.addresses and fleet.password.",
+	}, {
+		ID: FleetStrangers, Level: Warning,
+		Headline: "Members of the fleet have another secret",
+		Cause:    "{n} instances of the same fleet.name cannot be understood: fleet.secret is another there. They count by themselves, and changes do not reach them.",
+		Do:       "Give all instances the same fleet.secret, or the others another fleet.name.",
+	}, {
+		ID: FleetDiffers, Level: Notice,
+		Headline: "Members of the fleet differ",
+		Cause:    "{n} of {of} other instances have another version or configuration than this one.",
+		Do:       "Nothing while a new one is rolled out. Otherwise goodgate status --fleet shows which they are.",
+	}, {
+		ID: FleetClock, Level: Notice,
+		Headline: "The clock of this machine is wrong",
+		Cause:    "It differs by {n} seconds from the clock of the fleet's store. The fleet allows for it, but logs and certificates do not.",
+		Do:       "Let NTP set the clock of this machine, or that of the store.",
+	}, {
 		ID: ConfigFailed, Level: Warning,
 		Headline: "The configuration could not be reloaded",
 		Cause:    "The last good configuration, of {when}, stays in use. The new one: {error}.",

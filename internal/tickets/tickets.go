@@ -4,12 +4,16 @@
 package tickets
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,6 +44,8 @@ func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 // Ring is a row of keys, of which the first, the newest, seals. It is safe for
 // concurrent use.
 type Ring struct {
+	made atomic.Pointer[func()] // told of a new key; nil = nobody
+
 	mu   sync.Mutex // protects keys
 	keys []Key
 }
@@ -54,6 +60,37 @@ func New(keys []Key) *Ring {
 // which changes are noticed. It makes one when the newest is a day old, and
 // forgets those whose tickets have ended.
 func (r *Ring) Keys(now time.Time) []Key {
+	keys, fresh := r.current(now)
+	if made := r.made.Load(); fresh && made != nil {
+		(*made)()
+	}
+	return keys
+}
+
+// OnMade calls f when the ring has made a key, without a lock held.
+func (r *Ring) OnMade(f func()) { r.made.Store(&f) }
+
+// Add takes over keys of another process that serves the same listeners. The newest of
+// all seals, so that rings that exchange their keys come to seal with the same. It
+// reports whether the ring has keys that are not among these.
+func (r *Ring) Add(keys []Key) (more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := slices.Clone(r.keys)
+	for _, k := range keys[:min(len(keys), most)] {
+		if !slices.ContainsFunc(all, func(own Key) bool { return own.Secret == k.Secret }) {
+			all = append(all, k)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Key) int { return cmp.Or(b.Made.Compare(a.Made), bytes.Compare(a.Secret[:], b.Secret[:])) })
+	r.keys = all[:min(len(all), most)]
+	return slices.ContainsFunc(r.keys, func(own Key) bool {
+		return !slices.ContainsFunc(keys, func(k Key) bool { return k.Secret == own.Secret })
+	})
+}
+
+// current returns the keys of a moment; fresh says that one was made.
+func (r *Ring) current(now time.Time) (_ []Key, fresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// A time in the future is of a clock that was set back.
@@ -66,9 +103,9 @@ func (r *Ring) Keys(now time.Time) []Key {
 				keys = append(keys, old)
 			}
 		}
-		r.keys = keys
+		r.keys, fresh = keys, true
 	}
-	return r.keys
+	return r.keys, fresh
 }
 
 // Seal makes a configuration use the ring. A ticket of one scope is no good in
@@ -90,7 +127,7 @@ type sealer struct {
 	scope [sha256.Size]byte
 
 	mu   sync.Mutex // protects the fields below
-	made time.Time  // of the newest key in use
+	of   []Key      // that keys is derived from
 	keys tls.Config // of which nothing but its ticket keys are used
 }
 
@@ -99,7 +136,7 @@ func (s *sealer) config() *tls.Config {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	keys := s.ring.Keys(time.Now())
-	if !keys[0].Made.Equal(s.made) || s.made.IsZero() {
+	if len(s.of) != len(keys) || &s.of[0] != &keys[0] { // a change makes a new slice
 		derived := make([][32]byte, len(keys))
 		for i, k := range keys {
 			h := hmac.New(sha256.New, k.Secret[:])
@@ -107,7 +144,7 @@ func (s *sealer) config() *tls.Config {
 			h.Sum(derived[i][:0])
 		}
 		s.keys.SetSessionTicketKeys(derived)
-		s.made = keys[0].Made
+		s.of = keys
 	}
 	return &s.keys
 }

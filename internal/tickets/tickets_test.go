@@ -100,6 +100,31 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// TestAdd wants rings that exchange their keys to come to the same ones, and to seal with
+// the newest.
+func TestAdd(t *testing.T) {
+	now := time.Now()
+	a, b := New(nil), New(nil)
+	made := 0
+	a.OnMade(func() { made++ })
+	a.Keys(now)
+	newest := b.Keys(now.Add(time.Hour))[0]
+	if !a.Add(b.Keys(now.Add(time.Hour))) || b.Add(a.Keys(now)) || a.Add(b.Keys(now)) {
+		t.Error("who has more keys is not told")
+	}
+	for _, r := range []*Ring{a, b} {
+		if keys := r.Keys(now.Add(2 * time.Hour)); len(keys) != 2 || keys[0].Secret != newest.Secret {
+			t.Errorf("got %d keys", len(keys))
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d keys were made, want 1", made)
+	}
+	if a.Add(make([]Key, 1000)); len(a.Keys(now)) > most {
+		t.Errorf("%d keys are kept", len(a.Keys(now)))
+	}
+}
+
 func TestHidden(t *testing.T) {
 	var log strings.Builder
 	k := Key{Secret: [32]byte{42, 42, 42, 42}}

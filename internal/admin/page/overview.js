@@ -44,8 +44,15 @@ export function view(o, set, change, story) {
   const total = { up: sum(o.pools.map((p) => p.available)), all: sum(o.pools.map((p) => p.upstreams)) };
   const bad = o.pools.filter(troubled);
   const fine = `Nothing. ${total.all === 1 ? "The upstream is available" : `All ${many(total.all, "upstream")} are available`}, and no client has seen a gateway error in the last minute.`;
-  return [troubles(o.troubles, o.now, fine), tiles(o, total, bad), splits(o.splits), mirrors(o.mirrors), pools(o, bad, set, change), changes(o.changes),
+  return [troubles(o.troubles, o.now, fine), ...(o.fleet ? [fleet(o.fleet)] : []), tiles(o, total, bad), splits(o.splits), mirrors(o.mirrors), pools(o, bad, set, change), changes(o.changes),
     h("div", { class: "two", "data-key": "two" }, failures(o.failures, story), events(o.events, true))];
+}
+
+// fleet names the instances that serve the same traffic, and those that differ from this one.
+function fleet(f) {
+  const of = (m) => m.name + (m.own ? " (this one)" : "") + ((m.differs ?? []).length ? ` (other ${m.differs.join(", ")})` : "");
+  return h("p", { class: "fine", "data-key": "fleet" }, f.connected ? null : [shape("triangle", "warn"), " store away, "],
+    `${many(f.members.length, "instance")}: ${f.members.slice(0, 12).map(of).join(", ")}${f.members.length > 12 ? `, and ${f.members.length - 12} more` : ""}`);
 }
 
 function tiles(o, total, bad) {

@@ -1,0 +1,27 @@
+package balancer
+
+import "testing"
+
+// TestDoubt wants an upstream that somebody else has doubts about to be probed at once
+// and to be on trial, and to stay available.
+func TestDoubt(t *testing.T) {
+	t.Parallel()
+	p := newTestPool(t, Options{Checked: true}, specsOf(2)...)
+	m, other := &p.Members()[0], &p.Members()[1]
+	for _, u := range []*Member{m, other} {
+		u.ObserveProbe(Passed, Thresholds{Rise: 1, Fall: 1})
+		u.trial.end()
+	}
+	p.Doubt(m.Addr())
+	if !m.Available() || m.proven() || len(m.Nudged()) != 1 {
+		t.Errorf("available %v, proven %v, %d nudges; want it on trial and nudged", m.Available(), m.proven(), len(m.Nudged()))
+	}
+	if !other.proven() || len(other.Nudged()) != 0 {
+		t.Error("another upstream is doubted too")
+	}
+	m.ObserveProbe(Passed, Thresholds{Rise: 1, Fall: 1})
+	if !m.proven() {
+		t.Error("a passed probe does not end the doubt")
+	}
+	p.Doubt("nobody:1")
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+func showFleet(ctx context.Context, q *question) error {
+	var answer json.RawMessage
+	if err := q.Get(ctx, "/v1/fleet", &answer); err != nil {
+		return err
+	}
+	var f admin.Fleet
+	return q.print(answer, &f, func() { printFleet(q.out, &f) })
+}
+
+// connection says how the fleet's store does.
+func connection(f *admin.Fleet) string {
+	if f.Connected {
+		return "connected since " + f.Since.Format(time.DateTime)
+	}
+	return "its store has not answered since " + f.Since.Format(time.DateTime) + ": " + f.Error
+}
+
+// printFleet prints the members, this one marked, and in what they differ from it.
+func printFleet(out io.Writer, f *admin.Fleet) {
+	printable.Fprintf(out, "%s, %s\n", count(len(f.Members), "instance"), connection(f))
+	if f.Waiting > 0 {
+		printable.Fprintf(out, "%s not in the store yet\n", count(f.Waiting, "change"))
+	}
+	if f.Strangers > 0 {
+		printable.Fprintf(out, "%s of this name with another fleet.secret\n", count(f.Strangers, "instance"))
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	io.WriteString(w, "  INSTANCE\tZONE\tVERSION\tCONFIGURATION\tSINCE\tDIFFERS IN\n")
+	for _, m := range f.Members {
+		name := m.Name
+		if m.Own {
+			name += " (this one)"
+		}
+		printable.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", name, cmp.Or(m.Zone, "-"), cmp.Or(m.Version, "-"), m.Config, m.Since.Local().Format(time.DateTime), cmp.Or(strings.Join(m.Differs, ", "), "-"))
+	}
+	w.Flush()
+}

@@ -1,0 +1,78 @@
+package config
+
+import "fmt"
+
+// Fleet connects the instances that serve the same traffic.
+type Fleet struct {
+	Engine    string   `yaml:"engine" default:"redis" enum:"redis" help:"The store that the instances share: redis, which is Redis 5 or later, or Valkey."`
+	Addresses []string `yaml:"addresses" opt:"required,single" format:"hostport" example:"[\"10.0.0.5:6379\"]" help:"host:port of the store; of the sentinels, with sentinel.master; of some nodes, with cluster."`
+	Secret    Secret   `yaml:"secret" opt:"required" example:"\"${FLEET_SECRET}\"" help:"Seals all that goes to the store, at least 16 bytes; the same on all instances."`
+	Name      string   `yaml:"name" default:"goodgate" format:"name" help:"Name of the fleet. Several fleets can share one store."`
+	Instance  string   `yaml:"instance" default:"" format:"name" help:"Name of this instance; empty means the host's."`
+	Zone      string   `yaml:"zone" default:"" format:"name" help:"Where this instance is, such as an availability zone; shown to operators."`
+	Prefix    string   `yaml:"prefix" default:"goodgate" format:"name" help:"What all keys and channels in the store begin with, before the fleet's name."`
+	Database  int      `yaml:"database" default:"0" min:"0" max:"1000000" help:"Number of the database; a cluster has only 0."`
+	Username  string   `yaml:"username" default:"" opt:"public" help:"User of the store (ACL); empty is its default user."`
+	Password  Secret   `yaml:"password" default:"" help:"Password for the store; empty sends none."`
+	Cluster   bool     `yaml:"cluster" default:"false" help:"The store is a Redis Cluster."`
+	Sentinel  Sentinel `yaml:"sentinel" help:"Redis Sentinel, which says where the store is."`
+	TLS       *TLS     `yaml:"tls" help:"The store is reached by TLS; {} trusts the system's authorities."`
+}
+
+// Sentinel is how sentinels are asked where the store is.
+type Sentinel struct {
+	Master   string `yaml:"master" default:"" format:"name" help:"Name of the primary that sentinels watch; empty asks no sentinels."`
+	Username string `yaml:"username" default:"" opt:"public" help:"User of the sentinels; empty is their default user."`
+	Password Secret `yaml:"password" default:"" help:"Password for the sentinels; empty sends none."`
+}
+
+// fleet looks for what cannot work between instances.
+func (v *validator) fleet() {
+	f := v.config.Fleet
+	for path, l := range v.config.allLimits() {
+		for i, r := range l.Rates {
+			at := index(path+".rates", i)
+			switch {
+			case r.Scope == "fleet" && f == nil:
+				v.errorf(at+".scope", "found \"fleet\": there is no fleet; say in fleet.addresses which store the instances share")
+			case r.Exact && r.Scope != "fleet":
+				v.errorf(at+".exact", "goes with scope: fleet only: a rate of one instance is always exact")
+			}
+		}
+	}
+	if f == nil {
+		return
+	}
+	if n := len(f.Secret); n > 0 && n < minToken {
+		v.errorf("fleet.secret", "has %d bytes: at least %d are needed", n, minToken)
+	}
+	switch {
+	case f.Cluster && f.Sentinel.Master != "":
+		v.errorf("fleet.cluster", "goes without sentinel.master: the nodes of a cluster say themselves who is primary")
+	case f.Cluster && f.Database != 0:
+		v.errorf("fleet.database", "found %d: a cluster has only database 0", f.Database)
+	case len(f.Addresses) > 1 && !f.Cluster && f.Sentinel.Master == "":
+		v.errorf("fleet.addresses", "has %d: several are sentinels (set sentinel.master) or nodes of a cluster (set cluster: true)", len(f.Addresses))
+	}
+	if f.Sentinel.Master == "" && (f.Sentinel.Username != "" || f.Sentinel.Password != "") {
+		v.errorf("fleet.sentinel", "master is missing: the name of the primary that the sentinels watch")
+	}
+	if t := f.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
+		v.errorf("fleet.tls", "cert and key go together")
+	}
+}
+
+// allLimits returns all limits by their paths.
+func (c *Config) allLimits() map[string]Limits {
+	all := map[string]Limits{}
+	for i, l := range c.Listeners {
+		all[index("listeners", i)+".limits"] = l.Limits
+	}
+	for i, r := range c.Routes {
+		all[index("routes", i)+".limits"] = r.Limits
+	}
+	for name, p := range c.Pools {
+		all[fmt.Sprintf("pools.%s.limits", name)] = p.Limits
+	}
+	return all
+}

@@ -1,0 +1,145 @@
+package gate
+
+import (
+	"log/slog"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/assemble"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/fleet"
+	"github.com/goodgate/goodgate/internal/metrics"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// meetWithin is how long the start waits for the fleet's store to answer. Without it
+// the instance begins alone.
+const meetWithin = time.Second
+
+// inFleet is the gate's part in a fleet; nil when it is alone, which is what each method
+// takes.
+type inFleet struct {
+	*fleet.Fleet
+	config config.Fleet
+	ears   map[string]func(fleet.Word) bool // by what keys begin with; not changed once it runs
+	hints  hints
+}
+
+// joinFleet makes the gate's part in a fleet, if the configuration has one.
+func (g *Gate) joinFleet(c *config.Config) error {
+	if c.Fleet == nil {
+		return nil
+	}
+	f, err := assemble.Fleet(*c.Fleet, g.opts.Version, fleetHash(c), g.log)
+	if err != nil {
+		return err
+	}
+	g.fleet = &inFleet{Fleet: f, config: *c.Fleet, ears: map[string]func(fleet.Word) bool{}}
+	return nil
+}
+
+// start takes part until the gate has drained, and gives the store a moment to answer.
+// It is called once, under g.mu.
+func (f *inFleet) start(g *Gate) {
+	if f == nil {
+		return
+	}
+	f.shareChanges(g.changes)
+	f.shareTickets(g.ticketKeys)
+	f.shareHints(g)
+	f.Words().Follow(f.heard)
+	background := g.background
+	g.tasks.Go(func() { f.Run(background) })
+	timer := time.NewTimer(meetWithin)
+	defer timer.Stop()
+	select {
+	case <-f.Met():
+	case <-timer.C:
+	case <-g.leaving.Done():
+	}
+}
+
+// follow calls heard for the words of others whose keys begin with kind.
+func (f *inFleet) follow(kind string, heard func(fleet.Word) bool) { f.ears[kind] = heard }
+
+func (f *inFleet) heard(w fleet.Word) bool {
+	for kind, heard := range f.ears {
+		if strings.HasPrefix(w.Key, kind) {
+			return heard(w)
+		}
+	}
+	return true // of a newer version
+}
+
+// leave lets the others know that this instance serves no longer.
+func (f *inFleet) leave() {
+	if f != nil {
+		f.Leave()
+	}
+}
+
+// use tells the others that this instance has another configuration.
+func (f *inFleet) use(c *config.Config, log *slog.Logger) {
+	switch {
+	case f == nil && c.Fleet != nil, f != nil && (c.Fleet == nil || !reflect.DeepEqual(f.config, *c.Fleet)):
+		log.Warn("fleet is read at the start only: what has changed there waits for a new process (SIGUSR2 or a restart)")
+	}
+	if f != nil {
+		f.SetConfig(fleetHash(c))
+	}
+}
+
+// fleetHash is as fingerprint, without what may differ between instances that serve the
+// same.
+func fleetHash(c *config.Config) string {
+	if c.Fleet != nil {
+		same, f := *c, *c.Fleet
+		f.Instance, f.Zone = "", ""
+		same.Fleet, same.Admin, same.Log = &f, config.Admin{}, config.Log{}
+		c = &same
+	}
+	return fingerprint(c)
+}
+
+// share makes the rates of limits count in all instances that are to.
+func (f *inFleet) share(place string, c config.Limits, l *proxy.Limits) {
+	if f != nil && l != nil {
+		assemble.ShareRates(f.Fleet, place, c, l)
+	}
+}
+
+// shareRoutes does so for the limits of routes.
+func (f *inFleet) shareRoutes(c *config.Config, routes []proxy.Route) {
+	for i := range routes {
+		f.share("route "+routes[i].Name, c.Routes[i].Limits, routes[i].Limits)
+	}
+}
+
+// measure shows the fleet's state in the metrics.
+func (f *inFleet) measure(m *metrics.Metrics) {
+	if f == nil {
+		return
+	}
+	m.SetFleet(func() metrics.Fleet {
+		t := f.told()
+		return metrics.Fleet{Connected: t.Connected, Members: len(t.Members), Differing: t.Differing(), Lost: f.Lost(), Waiting: t.Waiting}
+	})
+}
+
+// told is what an operator is told of the fleet.
+func (f *inFleet) told() *admin.Fleet {
+	s := f.State()
+	t := &admin.Fleet{Connected: s.Connected, Since: s.Changed, Members: []admin.FleetMember{}, Waiting: f.Words().Waiting(), Strangers: s.Strangers, LostS: f.Lost().Seconds()}
+	if s.Err != nil {
+		t.Error = s.Err.Error()
+	}
+	for _, m := range s.Members {
+		t.Members = append(t.Members, admin.FleetMember{
+			ID: m.ID, Name: m.Name, Zone: m.Zone, Version: m.Version, Config: m.Config, Since: m.Since, Clock: m.Clock, Own: m.ID == s.Own,
+		})
+	}
+	t.Compare()
+	return t
+}

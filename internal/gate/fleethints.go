@@ -1,0 +1,126 @@
+package gate
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// topicHints is of what instances tell each other of upstreams at once.
+const topicHints = "hints"
+
+// hintKind is what an instance has met.
+type hintKind string
+
+const (
+	hintRefused hintKind = "refused" // a connection for a request was refused
+	hintDrain   hintKind = "drain"   // the upstream has said that it is about to end
+	hintBreaker hintKind = "breaker" // its breaker has opened
+)
+
+// hint tells the other instances of an upstream. It never takes anything out there: it
+// makes them probe at once, and keep requests that could not be sent again from the
+// upstream until it has proved itself. A wrong one costs no client anything.
+type hint struct {
+	From     string   `json:"from"` // ID of the member
+	Kind     hintKind `json:"kind"`
+	Pool     string   `json:"pool"`
+	Upstream string   `json:"upstream"`
+}
+
+const (
+	// quorumIn is how long a breaker that has opened at one instance counts.
+	quorumIn   = 10 * time.Second
+	maxDoubted = 10_000 // upstreams whose breakers are remembered
+)
+
+// quietFor is how long nothing is told of an upstream after another instance has told it.
+const quietFor = time.Second
+
+// hints is what others have told.
+type hints struct {
+	mu     sync.Mutex                            // protects the fields below
+	opened map[balancer.Key]map[string]time.Time // breakers, by instance
+	heard  map[hint]time.Time                    // without who has said it
+}
+
+// note notes that another instance has said something, and reports whether that is new.
+func (h *hints) note(said hint, now time.Time) (fresh bool) {
+	said.From = ""
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.heard == nil || len(h.heard) >= maxDoubted {
+		h.heard = map[hint]time.Time{}
+	}
+	fresh = now.Sub(h.heard[said]) >= quietFor
+	h.heard[said] = now
+	return fresh
+}
+
+// enough notes that a breaker has opened at an instance, and reports whether it has at so
+// many that the upstream, and not the way there, is to blame: two, and half of all.
+func (h *hints) enough(k balancer.Key, from string, live int, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.opened == nil || len(h.opened) >= maxDoubted {
+		h.opened = map[balancer.Key]map[string]time.Time{}
+	}
+	if h.opened[k] == nil {
+		h.opened[k] = map[string]time.Time{}
+	}
+	h.opened[k][from] = now
+	for who, at := range h.opened[k] {
+		if now.Sub(at) > quorumIn {
+			delete(h.opened[k], who)
+		}
+	}
+	return len(h.opened[k]) >= max(2, (live+1)/2)
+}
+
+// shareHints takes the hints of others. It is called before the fleet runs.
+func (f *inFleet) shareHints(g *Gate) {
+	f.Hear(topicHints, func(message []byte) {
+		var h hint
+		if json.Unmarshal(message, &h) != nil || h.From == f.State().Own {
+			return
+		}
+		k := balancer.Key{Pool: h.Pool, Addr: h.Upstream}
+		now := time.Now()
+		if h.Kind == hintBreaker && !f.hints.enough(k, h.From, f.Live(), now) || !f.hints.note(h, now) && h.Kind != hintBreaker {
+			return
+		}
+		if p := g.current.Load().pools[h.Pool]; p != nil {
+			p.live().Doubt(h.Upstream)
+		}
+	})
+}
+
+// hint tells the others why an upstream became unavailable, if that is more than an
+// opinion of this instance. It does not wait.
+func (f *inFleet) hint(c balancer.Change) {
+	if f == nil || c.Available {
+		return
+	}
+	u := c.Upstream
+	h := hint{From: f.State().Own, Pool: u.Key().Pool, Upstream: u.Addr()}
+	switch {
+	case u.Operator() != balancer.Ready: // the others know that as a change
+		return
+	case u.RefusedLive():
+		h.Kind = hintRefused
+	case u.Resting() || u.Health() == balancer.Draining:
+		h.Kind = hintDrain
+	case u.Breaker() == balancer.Open:
+		h.Kind = hintBreaker
+	default:
+		return
+	}
+	if h.Kind != hintBreaker && !f.hints.note(h, time.Now()) {
+		return // who serves the same has just told it
+	}
+	if text, err := json.Marshal(h); err == nil {
+		f.Tell(topicHints, text)
+	}
+}

@@ -1,0 +1,34 @@
+package gate
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/fleet"
+	"github.com/goodgate/goodgate/internal/tickets"
+)
+
+// wordTickets is the key of the keys of TLS session tickets. Words are sealed with the
+// fleet's secret.
+const wordTickets = "tickets"
+
+// shareTickets makes all instances seal and open session tickets with the same keys, so
+// that a client resumes its session at any of them. Each adds its own keys to those of the
+// others; the newest seals.
+func (f *inFleet) shareTickets(ring *tickets.Ring) {
+	tell := func() {
+		text, err := json.Marshal(ring.Keys(time.Now()))
+		if err == nil {
+			f.Words().Set(wordTickets, text, time.Time{})
+		}
+	}
+	f.follow(wordTickets, func(w fleet.Word) bool {
+		var keys []tickets.Key
+		if json.Unmarshal(w.Value, &keys) == nil && ring.Add(keys) {
+			tell()
+		}
+		return true
+	})
+	ring.OnMade(tell)
+	tell()
+}

@@ -1,0 +1,55 @@
+package metrics
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Fleet is what metrics tell of several instances.
+type Fleet struct {
+	Connected bool // to the store
+	Members   int
+	Differing int           // members that have another version or configuration
+	Lost      time.Duration // that the store was away, in all
+	Waiting   int           // changes that the store does not have yet
+}
+
+// None of these is ever changed.
+var (
+	fleetConnected = newDesc(namespace+"fleet_connected", "Whether the fleet's store answers.")
+	fleetMembers   = newDesc(namespace+"fleet_members", "Instances of the fleet that live, this one too; while the store is away, those known last.")
+	fleetDiffering = newDesc(namespace+"fleet_members_differing", "Instances of the fleet with another version or configuration than this one.")
+	fleetWaiting   = newDesc(namespace+"fleet_changes_waiting", "Operator's changes that the fleet's store does not have yet.")
+	fleetLost      = newDesc(namespace+"fleet_fallback_seconds_total", "Time without the fleet's store, in which this instance went on alone.")
+)
+
+// fleet reads the state of the fleet when it is asked.
+type fleet struct {
+	state atomic.Pointer[func() Fleet]
+}
+
+// SetFleet says where the fleet's state is found. It may be called again.
+func (m *Metrics) SetFleet(state func() Fleet) { m.fleet.state.Store(&state) }
+
+// Describe and Collect make it a [collector].
+func (f *fleet) Describe(ch chan<- *desc) {
+	for _, d := range []*desc{fleetConnected, fleetMembers, fleetDiffering, fleetWaiting, fleetLost} {
+		ch <- d
+	}
+}
+
+func (f *fleet) Collect(ch chan<- metric) {
+	state := f.state.Load()
+	if state == nil {
+		return
+	}
+	s, connected := (*state)(), 0
+	if s.Connected {
+		connected = 1
+	}
+	gauge(ch, fleetConnected, connected)
+	gauge(ch, fleetMembers, s.Members)
+	gauge(ch, fleetDiffering, s.Differing)
+	gauge(ch, fleetWaiting, s.Waiting)
+	ch <- counterOf(fleetLost, s.Lost.Seconds())
+}
