@@ -73,9 +73,13 @@ type Use struct {
 	Burst  int           // tokens that the bucket holds
 	Ago    time.Duration // when the tokens were taken; not with Exact
 	// Exact takes the tokens only if the bucket has them. Otherwise they have been spent
-	// already: the level falls below zero, to -Burst at most.
+	// already: the level falls below zero, to -[MaxDebt] times Burst at most.
 	Exact bool
 }
+
+// MaxDebt is how many bursts too much are taken off later. More would keep a client out
+// for long that many instances let in at the same moment.
+const MaxDebt = 4
 
 // Level is what is in a bucket.
 type Level struct {

@@ -224,7 +224,7 @@ func (u Use) Apply(full, now time.Time) (time.Time, Level) {
 	var l Level
 	switch {
 	case !u.Exact:
-		if most := now.Add(2 * room); after.After(most) {
+		if most := now.Add((1 + MaxDebt) * room); after.After(most) {
 			after = most
 		}
 		full = after

@@ -339,7 +339,7 @@ func (r *Rate) learn(key uint64, taken int, l Level, now time.Time) {
 		b.others += weight * (others - b.others)
 	}
 	b.learned, b.level = now, l.Tokens
-	b.tokens = max(min(b.tokens, l.Tokens-float64(b.pending)), -float64(r.opts.Burst))
+	b.tokens = max(min(b.tokens, l.Tokens-float64(b.pending)), -MaxDebt*float64(r.opts.Burst))
 }
 
 // unreported gives back what could not be told.

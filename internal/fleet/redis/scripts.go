@@ -5,6 +5,9 @@ package redis
 import (
 	"crypto/sha1"
 	"encoding/hex"
+	"strconv"
+
+	"github.com/goodgate/goodgate/internal/fleet"
 )
 
 // script is a program in Lua that the server runs, all of it or nothing.
@@ -83,6 +86,9 @@ for _, v in ipairs(redis.call('HGETALL', KEYS[1])) do out[#out + 1] = v end
 return out
 `)
 
+// reach is how many bursts after now a bucket may be full.
+var reach = strconv.Itoa(1 + fleet.MaxDebt)
+
 // take has a bucket in each key: the time in microseconds at which it is full, see
 // [fleet.Use.Apply]. Its arguments are five for each key: tokens, microseconds a token,
 // burst, 1 if exact, and how many microseconds ago. It returns a level in thousandths and whether it was let in for
@@ -96,7 +102,7 @@ for i, key in ipairs(KEYS) do
   local full = math.max(tonumber(redis.call('GET', key) or '0'), now - tonumber(ARGV[5*i]))
   local after, room, taken = full + tokens * every, burst * every, 0
   if not exact then
-    full = math.min(after, now + 2 * room)
+    full = math.min(after, now + ` + reach + ` * room)
   elseif after - now <= room then
     full, taken = after, 1
   end
