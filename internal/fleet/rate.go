@@ -127,7 +127,7 @@ func (r *Rate) Allow(key uint64, now time.Time) limit.Verdict {
 	}
 	queue := !b.queued
 	b.queued = true
-	urgent := v.OK && float64(b.pending)*2*float64(r.fleet.Live()) >= float64(r.opts.Burst)
+	urgent := v.OK && float64(b.pending) >= r.urgent()
 	s.mu.Unlock()
 	if queue {
 		r.fleet.rates.add(due{r, key})
@@ -136,6 +136,13 @@ func (r *Rate) Allow(key uint64, now time.Time) limit.Verdict {
 		r.fleet.rates.hurry()
 	}
 	return v
+}
+
+// urgent is how many tokens are not to wait for the next report: half of a share. In a
+// large fleet that is less than a token, which is not worth a report of its own.
+func (r *Rate) urgent() float64 {
+	burst := float64(r.opts.Burst)
+	return max(burst/float64(2*r.fleet.Live()), min(burst/4, 4))
 }
 
 // rejoin makes what lacks in this instance's share of the bucket something to report: the

@@ -59,7 +59,7 @@ func (metered) Close() error { return nil }
 func TestScale(t *testing.T) {
 	instances, keys, hot, seconds := 20, 1000, 5, 5
 	if os.Getenv("GOODGATE_E2E") == "all" {
-		instances, keys, hot, seconds = 200, 10_000, 20, 10
+		instances, keys, hot, seconds = 200, 10_000, 20, 30
 	}
 	const rate = 100
 	synctest.Test(t, func(t *testing.T) {
