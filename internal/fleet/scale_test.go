@@ -57,7 +57,7 @@ func (metered) Close() error { return nil }
 // TestScale simulates a large fleet in which some keys take far more than they may and the
 // many others little, and wants the store to have little to do and the rate to hold.
 func TestScale(t *testing.T) {
-	instances, keys, hot, seconds := 20, 1000, 5, 5
+	instances, keys, hot, seconds := 20, 1000, 5, 30
 	if os.Getenv("GOODGATE_E2E") == "all" {
 		instances, keys, hot, seconds = 200, 10_000, 20, 30
 	}
