@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/reason"
 )
 
@@ -140,6 +141,26 @@ func TestIndex(t *testing.T) {
 		name := filepath.Base(page)
 		if n := strings.Count(text, "]("+name+")"); name != "README.md" && n != 1 {
 			t.Errorf("docs/README.md links to %s %d times, want once in one of its groups", name, n)
+		}
+	}
+}
+
+// TestCookbook: each configuration of docs/cookbook.md is good, without a warning.
+func TestCookbook(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/cookbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipes := regexp.MustCompile("(?ms)^## ([^\n]*)$\n\n```yaml\n(.*?)^```$").FindAllSubmatch(page, -1)
+	if titles := len(heading.FindAll(codeBlock.ReplaceAll(page, nil), -1)) - 1; len(recipes) != titles || titles == 0 {
+		t.Fatalf("%d of %d recipes begin with a configuration", len(recipes), titles)
+	}
+	unset := func(string) (string, bool) { return "", false }
+	for _, r := range recipes {
+		_, warnings, err := config.Parse(string(r[1]), r[2], unset)
+		if err != nil || len(warnings) > 0 {
+			t.Errorf("%s: %v, warnings %v", r[1], err, warnings)
 		}
 	}
 }
