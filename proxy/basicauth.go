@@ -48,7 +48,7 @@ func (x *exchange) basic(b *BasicAuth) *Error {
 		}
 	}
 	if b.UserHeader != "" {
-		x.asker = append(x.asker, identityField{b.UserHeader, user})
+		x.vouch(identityField{b.UserHeader, user})
 	}
 	return nil
 }

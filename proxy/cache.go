@@ -23,6 +23,21 @@ const refreshTime = 30 * time.Second
 
 var errOnlyCached = errors.New("only-if-cached, and nothing is kept")
 
+// CacheUse says what a cache has done for a request. The zero value says that there was none
+// to ask.
+type CacheUse uint8
+
+const (
+	CacheHit         CacheUse = 1 + iota // no upstream was asked
+	CacheMiss                            // an upstream has answered
+	CacheRevalidated                     // an upstream has said that what is kept has not changed
+)
+
+// String returns the word for the log; empty where there was no cache to ask.
+func (c CacheUse) String() string {
+	return [...]string{"", "hit", "miss", "revalidated"}[c]
+}
+
 // lookup is what an exchange has found kept.
 type lookup struct {
 	old     *stale.Response // is asked about; nil = nothing
@@ -46,27 +61,26 @@ func (x *exchange) kept() (*message.Response, *Error) {
 		old, use := c.Look(k, fields, time.Now())
 		switch use {
 		case stale.Hit, stale.HitAsk:
-			x.found.refresh = use == stale.HitAsk && k.Method == http.MethodGet
-			x.found.old = old
-			x.record.Cache = "hit"
+			x.more().found = lookup{old: old, refresh: use == stale.HitAsk && k.Method == http.MethodGet}
+			x.record.Cache = CacheHit
 			return x.giveKept(old, fields, "hit"), nil
 		case stale.OnlyCached:
 			return nil, &Error{Reason: reason.NoUpstream, Err: errOnlyCached, status: http.StatusGatewayTimeout}
 		case stale.Revalidate:
-			x.found.why = "stale"
+			x.more().found.why = "stale"
 			if !conditional(fields) {
-				x.found.old = old
+				x.more().found.old = old
 				x.main.out.set(old.Validators())
 			}
 		default:
-			x.found.why = "uri-miss"
+			x.more().found.why = "uri-miss"
 		}
 		if waited {
 			return nil, nil
 		}
 		lead, other := x.pool.flights.join(k)
 		if other == nil {
-			x.found.lead = lead
+			x.more().found.lead = lead
 			return nil, nil
 		}
 		if !other.wait(x.ctx, x.pool.opts.Stale.Wait) {
@@ -99,15 +113,16 @@ func (o *outgoing) set(fields map[string]string) {
 // unchanged answers by what is kept when an upstream has said that it has not changed, nil
 // when that is not so.
 func (x *exchange) unchanged(a *attempt) *message.Response {
-	if x.found.old == nil || a.res.StatusCode != http.StatusNotModified {
+	old := x.few().found.old
+	if old == nil || a.res.StatusCode != http.StatusNotModified {
 		return nil
 	}
 	fields := x.main.out.fields()
-	renewed := x.pool.stale.Renew(x.olderKey(), fields, x.found.old, a.res.Fields().Clone(), time.Now())
-	for name := range x.found.old.Validators() {
+	renewed := x.pool.stale.Renew(x.olderKey(), fields, old, a.res.Fields().Clone(), time.Now())
+	for name := range old.Validators() {
 		delete(fields, name) // they were not the client's
 	}
-	x.record.Cache = "revalidated"
+	x.record.Cache = CacheRevalidated
 	res := x.giveKept(renewed, fields, "fwd=stale; fwd-status=304; stored")
 	x.record.Upstream = a.m.Addr()
 	a.discard()
@@ -116,9 +131,9 @@ func (x *exchange) unchanged(a *attempt) *message.Response {
 
 // keeping notes for the client and for the log that the answer comes from an upstream.
 func (x *exchange) keeping() {
-	if x.found.why != "" {
-		x.record.Cache = "miss"
-		x.tell("Cache-Status", "goodgate; fwd="+x.found.why)
+	if why := x.few().found.why; why != "" {
+		x.record.Cache = CacheMiss
+		x.tell("Cache-Status", "goodgate; fwd="+why)
 	}
 }
 
@@ -149,7 +164,8 @@ func (x *exchange) giveKept(r *stale.Response, fields http.Header, status string
 // refresh fetches a newer response in place of the one that the client has got. It runs on
 // the request's goroutine, after the answer.
 func (x *exchange) refreshKept() {
-	if !x.found.refresh {
+	found := x.few().found
+	if !found.refresh {
 		return
 	}
 	lead, other := x.pool.flights.join(x.olderKey())
@@ -160,7 +176,7 @@ func (x *exchange) refreshKept() {
 	x.writer.flush()
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(x.ctx), refreshTime, errDeadline)
 	defer cancel()
-	out, old := x.main.out, x.found.old
+	out, old := x.main.out, found.old
 	fields := out.fields()
 	for _, name := range []string{"If-None-Match", "If-Modified-Since"} {
 		if out.plain != nil {

@@ -101,7 +101,7 @@ func TestCacheHits(t *testing.T) {
 				check(t, what+": the same", fmt.Sprint(second.status, second.body), fmt.Sprint(first.status, first.body))
 				if c.asked == 1 {
 					check(t, what+": Age", second.header.Get("Age"), "10")
-					check(t, what+": the log", w.record().Cache, "hit")
+					check(t, what+": the log", w.record().Cache.String(), "hit")
 				}
 			})
 		}
@@ -171,7 +171,7 @@ func TestCacheRevalidates(t *testing.T) {
 			got := w.get()
 			check(t, front+": unchanged", fmt.Sprint(got.status, got.body, asked.Load()), "200v12")
 			check(t, front+": by its tag", got.header.Get("X-Asked"), `"v1"`)
-			check(t, front+": in the log", w.record().Cache, "revalidated")
+			check(t, front+": in the log", w.record().Cache.String(), "revalidated")
 			got = w.get()
 			check(t, front+": fresh again", fmt.Sprint(got.body, asked.Load()), "v12")
 			time.Sleep(11 * time.Second)

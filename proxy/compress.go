@@ -42,6 +42,13 @@ type encoder interface {
 	Reset(io.Writer)
 }
 
+// coder compresses one body.
+type coder struct {
+	encoder
+	by      *Encoding
+	pending bool // it may hold something
+}
+
 const (
 	// maxEncoders bounds the bodies that are compressed at once: each takes up to a
 	// megabyte while a client that is slow reads. What comes beyond that is sent as it is.
@@ -99,7 +106,7 @@ func (x *exchange) compress(status int, length int64, h message.Editor) {
 		if enc == nil {
 			return
 		}
-		x.writer.enc, x.writer.by = enc, by
+		x.writer.coder = &coder{encoder: enc, by: by}
 	}
 	h.Set("Content-Encoding", by.name)
 	h.Del("Content-Length")
@@ -180,31 +187,31 @@ func (r rawWriter) Write(p []byte) (int, error) { return r.w.write(p) }
 
 // finish ends a body that has been written whole.
 func (w *responseWriter) finish() error {
-	if w.enc == nil {
+	c := w.coder
+	if c == nil {
 		return nil
 	}
-	err := w.enc.Close()
-	enc, by := w.enc, w.by
-	w.enc = nil
-	enc.Reset(io.Discard)
-	by.idle.Put(enc)
-	by.lent.Add(-1)
+	err := c.Close()
+	w.coder = nil
+	c.Reset(io.Discard)
+	c.by.idle.Put(c.encoder)
+	c.by.lent.Add(-1)
 	return err
 }
 
 // abandon gives the encoder up with a body that was not.
 func (w *responseWriter) abandon() {
-	if w.enc != nil {
-		w.enc = nil
-		w.by.lent.Add(-1)
+	if w.coder != nil {
+		w.coder.by.lent.Add(-1)
+		w.coder = nil
 	}
 }
 
 // push sends on what was written, to whoever copies a body part by part.
 func (w *responseWriter) push() error {
-	if w.enc != nil && w.pending { // httputil also calls this from a timer, before there is anything
-		w.pending = false
-		if err := w.enc.Flush(); err != nil {
+	if c := w.coder; c != nil && c.pending { // httputil also calls this from a timer, before there is anything
+		c.pending = false
+		if err := c.Flush(); err != nil {
 			return err
 		}
 	}

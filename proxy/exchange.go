@@ -23,8 +23,6 @@ type exchange struct {
 	route    *Route
 	pool     *Pool     // of route, or the side of its split; nil = the route answers
 	standby  *Fallback // for what pool cannot answer; nil = nobody
-	shadow   *shadow   // that follows the request; nil = none
-	identity string    // that the client gets for its split; empty = none
 	writer   responseWriter
 	record   Record
 
@@ -50,9 +48,7 @@ type exchange struct {
 		keptOut  string     // which one of the fallback pool kept it out; empty = none
 	}
 
-	asker []identityField // by the word of who let the request in
-
-	found lookup // of the request in what is kept
+	extras *extras // nil = none
 
 	main     *delivery // to the route's pool; nil while the client's body is waited for
 	delivery *delivery // that answers, else the first
@@ -159,7 +155,7 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 			return res, end
 		}
 		kept := false
-		defer func() { x.found.lead.land(kept) }()
+		defer func() { x.few().found.lead.land(kept) }()
 		return x.fetch(d, &kept)
 	}
 	return x.fetch(d, new(bool))
@@ -174,7 +170,7 @@ func (x *exchange) fetch(d *delivery, kept *bool) (*message.Response, *Error) {
 	}
 	a, failed := d.run(nil)
 	if failed == nil {
-		x.shadow.show(a, a.res)
+		x.few().shadow.show(a, a.res)
 	}
 	switch {
 	case escapes(a, failed):
@@ -301,7 +297,7 @@ func (x *exchange) end() {
 	if x.trace != nil {
 		x.trace.End(rec)
 	}
-	if x.shadow != nil {
-		x.cast()
+	if s := x.few().shadow; s != nil {
+		x.cast(s)
 	}
 }

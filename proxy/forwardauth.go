@@ -178,7 +178,7 @@ func (f *ForwardAuth) wordOf(res *message.Response) *authWord {
 
 // adopt gives the request what the service said.
 func (x *exchange) adopt(word *authWord) {
-	x.asker = append(x.asker, word.identity...)
+	x.vouch(word.identity...)
 	for _, f := range word.returned {
 		x.tell(http.CanonicalHeaderKey(f.name), f.value)
 	}

@@ -28,11 +28,19 @@ func (rt *Route) identityFields() (t fieldTable) {
 	return t
 }
 
+// vouch adds fields about who asks.
+func (x *exchange) vouch(fields ...identityField) {
+	if len(fields) > 0 {
+		e := x.more()
+		e.asker = append(e.asker, fields...)
+	}
+}
+
 // tellIdentity takes what a client claims to be off a request that goes upstream, and
 // puts there what is known.
 func (x *exchange) tellIdentity(h message.Editor) {
 	x.route.guarded.drop(h)
-	for _, f := range x.asker {
+	for _, f := range x.few().asker {
 		h.Add(f.name, f.value)
 	}
 }

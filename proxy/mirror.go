@@ -85,7 +85,7 @@ func (x *exchange) reflect(o *outgoing) {
 	*own.URL = *o.library().URL
 	own.Header.Set(mirrorHeader, x.route.Name)
 	own.Body, own.GetBody, own.Trailer = nil, nil, nil
-	x.shadow = &shadow{mirror: m, out: own, told: x.preface(m.Pool.opts.ProxyProtocol), host: x.route.Host}
+	x.more().shadow = &shadow{mirror: m, out: own, told: x.preface(m.Pool.opts.ProxyProtocol), host: x.route.Host}
 }
 
 // show keeps what is compared of the main pool's answer.
@@ -113,9 +113,8 @@ func (m *Mirror) shownOf(res *message.Response) shown {
 }
 
 // cast sends the mirrored request once the client's has ended. It does not wait.
-func (x *exchange) cast() {
-	s := x.shadow
-	if s == nil || s.want.Status == 0 || x.answer.tunnel != nil {
+func (x *exchange) cast(s *shadow) {
+	if s.want.Status == 0 || x.answer.tunnel != nil {
 		return
 	}
 	m, r := s.mirror, x.request

@@ -57,7 +57,7 @@ func relayPlain(x *exchange) {
 		h.Add("Trailer", name)
 	}
 	x.compress(res.StatusCode, res.ContentLength, h)
-	if res.ContentLength < 0 || x.writer.enc != nil {
+	if res.ContentLength < 0 || x.writer.coder != nil {
 		h.Add("Transfer-Encoding", "chunked") // as it came, though the length may be known by now
 	}
 	x.writer.begin(res.StatusCode, h, h.Has(header.ContentLength))

@@ -39,13 +39,13 @@ type Record struct {
 	Paused   time.Duration // waited because the operator has paused the pool
 	Queued   time.Duration // waited for a place before the pool
 	DryRun   string        // the rate that would have refused the request
-	Reason   reason.Reason
 	Err      error         // what happened, when Reason is not enough
+	Reason   reason.Reason
 	Absorbed reason.Means  // how a failure was kept from the client
 	Hidden   reason.Reason // that failure; None when Absorbed is ByNothing, or ByHedge of one that was only slow
-	SavedBy  string        // what would have kept a failure that escaped from the client; empty when nothing known would
-	Fallback string        // the fallback pool that was asked; empty = none
-	Cache    string        // hit, miss or revalidated; empty = there was no cache to ask
+	Cache    CacheUse
+	SavedBy  string // what would have kept a failure that escaped from the client; empty when nothing known would
+	Fallback string // the fallback pool that was asked; empty = none
 	Attempts []Attempt
 	Omitted  int // attempts that are not in Attempts
 }
@@ -211,8 +211,8 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	if r.Upstream != "" {
 		a = append(a, slog.String("upstream", r.Upstream))
 	}
-	if r.Cache != "" {
-		a = append(a, slog.String("cache", r.Cache))
+	if r.Cache != 0 {
+		a = append(a, slog.String("cache", r.Cache.String()))
 	}
 	if r.Fallback != "" {
 		a = append(a, slog.String("fallback", r.Fallback))

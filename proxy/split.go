@@ -91,8 +91,8 @@ func (w *Weights) Get() []float64 { return *w.of.Load() }
 
 // SplitChoice is what became of a request on a route with a split.
 type SplitChoice struct {
-	Side   int    // from 1; 0 = the route has no split
 	Client uint64 // hash of what tells the client; 0 = not known
+	Side   int32  // from 1; 0 = the route has no split
 	// Chosen says that the side was not left to the weights: by an override, or
 	// because there was nothing to tell the client by. It says nothing about the
 	// side then, beside others.
@@ -140,7 +140,7 @@ func (s *Split) choose(x *exchange) int {
 	c := &x.record.Split
 	c.Side = 1
 	if i, ok := s.overridden(x); ok {
-		c.Chosen, c.Side = true, i+1
+		c.Chosen, c.Side = true, int32(i+1)
 		return i
 	}
 	key, ok := s.key(x)
@@ -150,7 +150,7 @@ func (s *Split) choose(x *exchange) int {
 	}
 	weights := s.Weights.Get()
 	i := s.of(key, weights, false)
-	c.Side = i + 1
+	c.Side = int32(i + 1)
 	if s.Spill && !s.Sides[i].Pool.hasAvailable() {
 		if other := s.of(key, weights, true); other >= 0 && other != i {
 			c.Spilled = true
@@ -201,7 +201,7 @@ func (s *Split) key(x *exchange) (key uint64, ok bool) {
 	v, has := x.request.Cookie(s.Cookie.Name)
 	if !has || v == "" {
 		v = newIdentity()
-		x.identity = v
+		x.more().identity = v
 	}
 	x.record.Split.Client = max(balancer.Hash(v), 1)
 	return x.record.Split.Client, true
@@ -265,13 +265,14 @@ func (x *exchange) pin(h message.Editor) {
 	if s := x.delivery.pool.opts.Sticky; s != nil {
 		s.write(h, x)
 	}
-	if x.identity == "" {
+	identity := x.few().identity
+	if identity == "" {
 		return
 	}
 	s := x.route.Split.Cookie
 	c := http.Cookie{
 		Name:     s.Name,
-		Value:    x.identity,
+		Value:    identity,
 		Path:     "/",
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode,

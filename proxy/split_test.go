@@ -67,7 +67,7 @@ func TestSplitKeepsClients(t *testing.T) {
 			first := w.by("User", fmt.Sprint(u))
 			check(t, "the same client again", w.by("User", fmt.Sprint(u)), first)
 			count[first]++
-			if rec := w.record(); rec.Pool != first || rec.Split.Side != map[string]int{"v1": 1, "v2": 2}[first] || rec.Split.Client == 0 || rec.Split.Chosen {
+			if rec := w.record(); rec.Pool != first || rec.Split.Side != map[string]int32{"v1": 1, "v2": 2}[first] || rec.Split.Client == 0 || rec.Split.Chosen {
 				t.Fatalf("the record has pool %s and %+v", rec.Pool, rec.Split)
 			}
 		}

@@ -42,7 +42,7 @@ func (x *exchange) olderKey() stale.Key {
 	if x.https() {
 		k.Scheme = "https"
 	}
-	for _, f := range x.asker { // by any name; an application may go by it and not say so
+	for _, f := range x.few().asker { // by any name; an application may go by it and not say so
 		k.Certificate = true
 		k.Route += "\n" + f.name + ":" + f.value
 	}

@@ -20,15 +20,12 @@ type responseWriter struct {
 	http.ResponseWriter
 	x       *exchange
 	control http.ResponseController
-	status  int   // 0 before the final header
-	sized   bool  // the final header says the body's length
-	written int64 // of the body
-	unsent  bool  // a part of what was written may wait in the server's buffers
-	err     error // the first failure to write
-
-	enc     encoder   // compresses the body; nil = it goes as it is
-	by      *Encoding // enc's
-	pending bool      // it may hold something
+	status  int    // 0 before the final header
+	sized   bool   // the final header says the body's length
+	unsent  bool   // a part of what was written may wait in the server's buffers
+	written int64  // of the body
+	err     error  // the first failure to write
+	coder   *coder // compresses the body; nil = it goes as it is
 
 	bounded time.Time // when the write deadline was set; zero = it is not
 }
@@ -89,9 +86,9 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	if w.status == http.StatusNoContent || w.status == http.StatusNotModified {
 		return len(p), nil // servers refuse it, and the client is not to blame
 	}
-	if w.enc != nil {
-		w.unsent, w.pending = true, true
-		return w.enc.Write(p)
+	if w.coder != nil {
+		w.unsent, w.coder.pending = true, true
+		return w.coder.Write(p)
 	}
 	return w.write(p)
 }

@@ -23,7 +23,7 @@ type sums struct {
 // Requests that testers sent to a side by an override are no evidence, nor are
 // those that their clients broke off.
 func (s *Split) Observe(r *proxy.Record) {
-	side := r.Split.Side - 1
+	side := int(r.Split.Side) - 1
 	if r.Split.Chosen || side < 0 || side >= len(s.opts.Pools) || r.Reason.Fault() == reason.FaultClient {
 		return
 	}

@@ -48,7 +48,7 @@ func (l *lab) run(d time.Duration, fails float64, slower float64) {
 					status = 500
 				}
 			}
-			l.Observe(&proxy.Record{Start: l.now, Duration: took, Status: status, Split: proxy.SplitChoice{Side: side},
+			l.Observe(&proxy.Record{Start: l.now, Duration: took, Status: status, Split: proxy.SplitChoice{Side: int32(side)},
 				Attempts: []proxy.Attempt{{Status: status, Took: took}}})
 		}
 		if o := l.Tick(l.now); o != nil {
