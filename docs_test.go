@@ -73,7 +73,7 @@ func TestPages(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("got pages %v, %v", paths, err)
 	}
-	for _, path := range append(paths, "README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md") {
+	for _, path := range append(paths, "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md") {
 		text, _ := readPage(t, path)
 		for _, at := range heading.FindAllStringIndex(text, -1) {
 			if at[0] > 0 && !strings.HasSuffix(text[:at[0]], "\n\n") {
