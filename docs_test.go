@@ -145,22 +145,34 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-// TestCookbook: each configuration of docs/cookbook.md is good, without a warning.
-func TestCookbook(t *testing.T) {
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml[^\\n]*\\n(.*?)^```$")
+
+// TestExamples: each complete configuration in the pages is good, without a warning, and
+// each recipe of the cookbook begins with one.
+func TestExamples(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("docs/cookbook.md")
-	if err != nil {
-		t.Fatal(err)
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("got pages %v, %v", pages, err)
 	}
-	recipes := regexp.MustCompile("(?ms)^## ([^\n]*)$\n\n```yaml\n(.*?)^```$").FindAllSubmatch(page, -1)
-	if titles := len(heading.FindAll(codeBlock.ReplaceAll(page, nil), -1)) - 1; len(recipes) != titles || titles == 0 {
-		t.Fatalf("%d of %d recipes begin with a configuration", len(recipes), titles)
-	}
-	unset := func(string) (string, bool) { return "", false }
-	for _, r := range recipes {
-		_, warnings, err := config.Parse(string(r[1]), r[2], unset)
-		if err != nil || len(warnings) > 0 {
-			t.Errorf("%s: %v, warnings %v", r[1], err, warnings)
+	set := func(string) (string, bool) { return "a secret of more than 16 bytes", true }
+	for _, path := range append(pages, "README.md") {
+		page, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		complete := 0
+		for _, block := range yamlBlock.FindAllSubmatch(page, -1) {
+			if text := string(block[1]); !strings.Contains(text, "listeners:") || !strings.Contains(text, "\npools:") {
+				continue
+			}
+			complete++
+			if _, warnings, err := config.Parse(path, block[1], set); err != nil || len(warnings) > 0 {
+				t.Errorf("%s: %v, warnings %v in\n%s", path, err, warnings, block[1])
+			}
+		}
+		if recipes := strings.Count(string(page), "\n## "); path == "docs/cookbook.md" && complete != recipes {
+			t.Errorf("%s has %d recipes and %d complete configurations", path, recipes, complete)
 		}
 	}
 }
