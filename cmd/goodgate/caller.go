@@ -145,6 +145,9 @@ func asking(c *cobra.Command, do func(context.Context, *question) error) *cobra.
 		if refused, ok := errors.AsType[*admin.Refused](err); ok && refused.Status == http.StatusUnauthorized {
 			err = noToken(client)
 		}
+		if exit, ok := errors.AsType[*exitError](err); ok {
+			return exit
+		}
 		if err != nil {
 			return &exitError{exitFailed, err}
 		}

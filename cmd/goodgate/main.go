@@ -21,6 +21,7 @@ const (
 	exitUsage      = 2 // the command line or the configuration is wrong
 	exitUnanswered = 3 // check --probe: an upstream did not answer; doctor: something makes requests fail
 	exitDoubtful   = 4 // doctor: something may make requests fail
+	exitBack       = 5 // deploy: the new version was worse, or somebody asked for it, and everything went back
 )
 
 // exitError ends the program with a code of its own.
@@ -93,10 +94,11 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 	root.AddCommand(newRun(), newCheck(), newSchema(), newVersion())
 	root.AddCommand(newStatus(), newHealth(), newWhy(), newReload(), newSplit(), newMirror(), newDrain(), newUndrain(), newOff(), newUpstream(), newChanges())
 	root.AddCommand(newPause(), newResume(), newMaintenance(), newConfig())
+	root.AddCommand(newDeploy())
 	root.AddCommand(tools()...)
 	root.AddCommand(extras()...)
 	group(root, "Run:", "run", "check", "convert", "demo")
-	group(root, "Operate a running goodgate:", "status", "health", "top", "why", "drain", "undrain", "off", "upstream", "changes", "reload")
+	group(root, "Operate a running goodgate:", "status", "health", "top", "why", "drain", "undrain", "off", "upstream", "changes", "deploy", "reload")
 	group(root, "Find out:", "doctor", "bench")
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultCompletionCmd()

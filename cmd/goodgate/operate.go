@@ -56,6 +56,9 @@ func printStatus(out io.Writer, s *admin.Status) {
 	for _, p := range s.Pools {
 		printable.Fprintf(out, "\npool %s (%s): %d of %s available, %d in flight, %d waiting\n",
 			p.Name, p.Policy, p.Available, count(len(p.Upstreams), "upstream"), p.InFlight, p.Waiting)
+		if p.Deploy != "" {
+			printable.Fprintf(out, "  deploy: %s (goodgate deploy status %s)\n", p.Deploy, p.Name)
+		}
 		printUpstreams(out, p.Upstreams)
 	}
 	if len(s.Changes) > 0 {

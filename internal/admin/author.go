@@ -59,6 +59,9 @@ func (s *Server) knows(r *http.Request) (who string, ok bool) {
 	return who, ok
 }
 
+// AuthorOf returns who sent a request to an endpoint of [Options.More].
+func AuthorOf(r *http.Request) string { return authorOf(r) }
+
 // authorOf returns who sent a request that the guard has let in.
 func authorOf(r *http.Request) string {
 	who, _ := r.Context().Value(author{}).(string)

@@ -72,12 +72,13 @@ type Options struct {
 	Control  Control
 	Requests *Ring
 	Tally    *Tally
-	Journal  *Journal        // nil = an empty one
-	Wiring   func() Wiring   // how requests come in; nil = not known
-	Fleet    func() *Fleet   // the other instances; nil = this one is alone
-	Mirrors  func() []Mirror // nil = there are none
-	Splits   Splits          // nil = there are none
-	Changes  *changes.Book   // what operators have changed; nil = an empty one
+	Journal  *Journal                 // nil = an empty one
+	Wiring   func() Wiring            // how requests come in; nil = not known
+	Fleet    func() *Fleet            // the other instances; nil = this one is alone
+	Mirrors  func() []Mirror          // nil = there are none
+	Splits   Splits                   // nil = there are none
+	Changes  *changes.Book            // what operators have changed; nil = an empty one
+	Deploy   func(pool string) string // how far a deploy to it is, empty = there is none; nil = nobody knows
 	// Tokens are what requests must bring one of as "Authorization: Bearer"; empty = none
 	// is asked for, which is for listeners that only this machine reaches.
 	Tokens []Token

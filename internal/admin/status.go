@@ -50,6 +50,7 @@ type Pool struct {
 	Waiting    int        `json:"waiting"`
 	BudgetLeft int        `json:"retry_budget_left"`
 	Upstreams  []Upstream `json:"upstreams"`
+	Deploy     string     `json:"deploy,omitempty"` // how far a deploy to the pool is; empty = there is none
 
 	Paused      *PauseState       `json:"paused,omitempty"`
 	Maintenance *MaintenanceState `json:"maintenance,omitempty"`
@@ -151,6 +152,9 @@ func (s *Server) pool(p *proxy.Pool) Pool {
 		BudgetLeft: p.BudgetLeft(), Upstreams: []Upstream{}, unequal: !p.ComparesSpeeds(),
 	}
 	now := time.Now()
+	if s.opts.Deploy != nil {
+		out.Deploy = s.opts.Deploy(p.Name())
+	}
 	out.SourceError, out.missing = s.opts.Control.SourceError(p.Name())
 	out.Sources = s.opts.Control.Sources(p.Name())
 	out.answered = s.opts.Control.Found(p.Name())

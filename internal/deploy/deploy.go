@@ -32,6 +32,7 @@ type deploy struct {
 	before   int // requests that the new version had answered when the step began
 	seen     int // requests that the new version failed and whose clients saw it
 	failures []Failure
+	clients  clients // where they stay with their upstreams
 	events   []Event
 	told     int // number of the last event
 	asked    asked
@@ -60,6 +61,7 @@ const tick = 100 * time.Millisecond
 func newDeploy(pool string, host Pool, book *changes.Book, p progress) *deploy {
 	d := &deploy{pool: pool, host: host, book: book, progress: p, began: p.Since, judge: newJudge(),
 		sides: map[string]bool{}, ready: map[string]time.Time{}, poke: make(chan struct{}, 1)}
+	d.judge.ignore = p.Ignore
 	for _, origin := range p.New {
 		d.ready[origin] = p.Since
 	}
@@ -281,11 +283,16 @@ func (d *deploy) want(a asked) error {
 		return conflict("the deploy to pool %s is %s: it can be promoted once its upstreams get requests", d.pool, d.progress.Stage)
 	}
 	d.asked = a
+	d.wake()
+	return nil
+}
+
+// wake makes run look at once.
+func (d *deploy) wake() {
 	select {
 	case d.poke <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // startWarming reports whether the warm-up is to begin.

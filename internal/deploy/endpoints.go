@@ -59,15 +59,19 @@ func answer(w http.ResponseWriter, status int, v any, err error) {
 	write(w, status, v)
 }
 
-func refuse(w http.ResponseWriter, err error) {
-	status := http.StatusConflict
+// statusOf returns the status of an answer that refuses something.
+func statusOf(err error) int {
 	switch {
 	case errors.Is(err, ErrOrder):
-		status = http.StatusBadRequest
+		return http.StatusBadRequest
 	case errors.Is(err, ErrNoPool), errors.Is(err, ErrNoDeploy):
-		status = http.StatusNotFound
+		return http.StatusNotFound
 	}
-	write(w, status, struct {
+	return http.StatusConflict
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	write(w, statusOf(err), struct {
 		Error string `json:"error"`
 	}{err.Error()})
 }

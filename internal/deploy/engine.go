@@ -21,6 +21,8 @@ type Pool interface {
 	// Lookup returns the origin that the members of a URL will have.
 	Lookup(url string) (origin string, err error)
 	Members() []Member
+	// KeepsClients reports whether a client stays with its upstream, by the pool's policy.
+	KeepsClients() bool
 	// Stand makes the upstreams of an origin members of the pool, or none, and drains them or
 	// not. It may be called again with the same. url is what they were ordered by; empty =
 	// they are the pool's own.
@@ -206,6 +208,9 @@ func (e *Engine) Order(o Order, by string) (View, error) {
 	e.forget()
 	e.publish()
 	d.note(p.Since, Adding, fmt.Sprintf("%s in the place of %s", list(p.New), list(p.Old)), false)
+	if err := e.opts.Book.Kept(); err != nil {
+		d.note(p.Since, Adding, fmt.Sprintf("when goodgate ends, the pool is as its file says: %v", err), true)
+	}
 	e.start(d)
 	return d.view(0), nil
 }
@@ -303,6 +308,17 @@ func (e *Engine) Get(pool string, after int) (View, error) {
 		return View{}, err
 	}
 	return d.view(after), nil
+}
+
+// Progress returns how far the deploy to a pool is, in one line; empty = none is under way.
+func (e *Engine) Progress(pool string) string {
+	d, err := e.find(pool)
+	if err != nil || !d.underWay() {
+		return ""
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return fmt.Sprintf("%s; new: %s; old: %s", d.progress.where(), list(d.progress.New), list(d.progress.Old))
 }
 
 // All returns the deploys that are under way, and the last one of each other pool.

@@ -96,6 +96,18 @@ func TestDeployGoesBack(t *testing.T) {
 	}
 }
 
+// TestDeployIgnores: what a version may do differently is not held against it.
+func TestDeployIgnores(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.order(Order{Ignore: []string{"slow", "refuses"}})
+		other := usual
+		other.median, other.refuses = 500, 0.9
+		b.traffic(10*time.Minute, 100, other)
+		check(t, "stage", b.view().Stage, Done)
+	})
+}
+
 // TestDeployEvidence: what the new version failed is kept, for whoever looks for the cause.
 func TestDeployEvidence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -250,6 +262,7 @@ func TestDeployRefused(t *testing.T) {
 			{Order{Pool: app, To: []string{"http://new:1"}, WatchFor: "-1s"}, "watch_for: -1s is not between"},
 			{Order{Pool: app, To: []string{"http://new:1"}, Warm: "warm"}, `"warm" is no path`},
 			{Order{Pool: app, To: []string{"http://new:1"}, WarmTimes: 5}, `"" is no path`},
+			{Order{Pool: app, To: []string{"http://new:1"}, Ignore: []string{"slow", "all"}}, `ignore: "all" is no rule`},
 		} {
 			if _, err := b.engine.Order(tc.order, ""); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("%d: got %v, want %q", i, err, tc.want)

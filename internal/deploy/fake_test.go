@@ -26,8 +26,9 @@ type fakePool struct {
 	members  map[string]*Member
 	intro    *balancer.Introduction
 	drained  map[string]bool
-	refuses  error         // of Check
-	stuck    error         // of Stand
+	refuses  error // of Check
+	stuck    error // of Stand
+	keeps    bool
 	cold     error         // of Ask
 	startsIn time.Duration // until a new upstream is ready; below 0 = never
 	asked    []string
@@ -43,6 +44,8 @@ func newFakePool(addrs ...string) *fakePool {
 }
 
 func (p *fakePool) Check() error { return p.refuses }
+
+func (p *fakePool) KeepsClients() bool { return p.keeps }
 
 func (p *fakePool) Lookup(url string) (string, error) {
 	addr, ok := strings.CutPrefix(url, "http://")
@@ -119,6 +122,12 @@ func (p *fakePool) set(addr string, f func(*Member)) {
 	if m := p.members[addr]; m != nil {
 		f(m)
 	}
+}
+
+func (p *fakePool) introduction() *balancer.Introduction {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.intro
 }
 
 func (p *fakePool) names() []string {
@@ -207,7 +216,7 @@ func (b *bench) traffic(lasts time.Duration, rate int, fresh version) {
 
 func (b *bench) request(r *rand.Rand, began time.Time, fresh version) {
 	share, addrs := 0.0, b.pool.names()
-	if in := b.pool.intro; in != nil {
+	if in := b.pool.introduction(); in != nil {
 		share = in.Share
 	}
 	isNew := r.Float64() < share

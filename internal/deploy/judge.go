@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type judge struct {
 	old     times
 	new     times
 	timed   map[string]int // samples with a time, by upstream of the new version
+	ignore  []string       // names of rules that count for nothing
 	alone   bool           // nobody is sent to the old version any more
 	figures [2]Figures     // of the old version, and of the new one
 }
@@ -104,7 +106,7 @@ func (j *judge) time(s Sample, now time.Time) {
 // verdict returns why the new version is worse; nil = it is not known to be.
 func (j *judge) verdict() *Verdict {
 	for i := range j.rules {
-		if r := &j.rules[i]; r.worse(margins[i]) || j.alone && r.relapsed(margins[i]) {
+		if r := &j.rules[i]; !slices.Contains(j.ignore, ruleNames[i]) && (r.worse(margins[i]) || j.alone && r.relapsed(margins[i])) {
 			return j.found(i)
 		}
 	}
@@ -114,7 +116,7 @@ func (j *judge) verdict() *Verdict {
 // suspects reports whether something speaks against the new version that may be chance.
 func (j *judge) suspects() bool {
 	for i := range j.rules {
-		if j.rules[i].suspects() {
+		if !slices.Contains(j.ignore, ruleNames[i]) && j.rules[i].suspects() {
 			return true
 		}
 	}

@@ -64,11 +64,11 @@ const (
 	downFor = 2 * time.Second
 	// enough are answers of the new upstreams within a step that say something.
 	enough = 20
-	// patience is how many times as long as it should a step may last while there are fewer.
-	patience = 3
-	// doubtFor is how many times as long it may last while something speaks against the new
-	// version that may be chance.
-	doubtFor = 10
+	// patience is how many times as long as it should a step may last while there are fewer,
+	// or something speaks against the new version that may be chance; quiet is the same while
+	// there is no request at all.
+	patience = 10
+	quiet    = 3
 	// silentFor is how long requests may wait at a new upstream without an answer, at least,
 	// and silentTimes how many times as long as is usual.
 	silentFor   = 5 * time.Second
@@ -164,12 +164,12 @@ func (p *progress) against(lasted time.Duration, s sight) *Verdict {
 // requests of the same share will tell.
 func (p *progress) stepOver(lasted time.Duration, s sight) bool {
 	switch {
-	case s.suspect:
-		return lasted >= doubtFor*p.StepTime
-	case s.answered >= enough:
-		return lasted >= p.StepTime
+	case s.answered == 0:
+		return lasted >= quiet*p.StepTime
+	case s.answered < enough || s.suspect:
+		return lasted >= patience*p.StepTime
 	}
-	return lasted >= patience*p.StepTime
+	return lasted >= p.StepTime
 }
 
 // shift is the move to a step.

@@ -1,6 +1,8 @@
 package deploy
 
 import (
+	"hash/maphash"
+	"net/netip"
 	"time"
 
 	"github.com/goodgate/goodgate/proxy"
@@ -43,8 +45,12 @@ func (d *deploy) observe(r *proxy.Record, now time.Time) {
 	if !counts {
 		return
 	}
+	bound := d.host.KeepsClients()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if bound && d.clients.again(r.Client, now) {
+		return
+	}
 	fresh, known := d.sides[a.Upstream]
 	if !known {
 		return
@@ -54,6 +60,7 @@ func (d *deploy) observe(r *proxy.Record, now time.Time) {
 	if !fresh || !s.Failed {
 		return
 	}
+	d.wake() // the next tick may be a hundred failures away
 	if r.Status >= 500 || r.Escaped() {
 		d.seen++
 	}
@@ -64,6 +71,33 @@ func (d *deploy) observe(r *proxy.Record, now time.Time) {
 		}
 		d.failures = append(d.failures, f)
 	}
+}
+
+// crowdOf is how many clients can be told apart, and once how long a client's next request
+// does not count. Two that share a place count as one.
+const (
+	crowdOf = 4096
+	once    = 10 * time.Second
+)
+
+// clients remembers who has sent a request lately. Where clients stay with their upstreams,
+// one that sends the same bad request again and again would be a lot of evidence.
+type clients struct {
+	seen [crowdOf]int64
+	seed maphash.Seed
+}
+
+// again reports whether a client's request came too soon after another one to count.
+func (c *clients) again(client netip.Addr, now time.Time) bool {
+	if c.seed == (maphash.Seed{}) {
+		c.seed = maphash.MakeSeed()
+	}
+	last := &c.seen[maphash.Comparable(c.seed, client)%crowdOf]
+	if now.UnixNano()-*last < int64(once) {
+		return true
+	}
+	*last = now.UnixNano()
+	return false
 }
 
 // first returns the attempt that a request began with, to an upstream that was drawn by

@@ -21,6 +21,7 @@ type Order struct {
 	ReadyWithin  string    `json:"ready_within,omitempty"`  // how long the new upstreams may take until their health checks pass; default 1m
 	Warm         string    `json:"warm,omitempty"`          // path that is asked of each new upstream before clients come; default none
 	WarmTimes    int       `json:"warm_times,omitempty"`    // how often; default 10
+	Ignore       []string  `json:"ignore,omitempty"`        // what the versions are not compared by: fails, refuses, slow; default none
 	Why          string    `json:"why,omitempty"`           // is kept with the deploy
 	DryRun       bool      `json:"dry_run,omitempty"`       // tells what would be done, and does nothing
 }
@@ -35,6 +36,7 @@ type Plan struct {
 	ReadyWithin  time.Duration `json:"ready_within"`
 	Warm         string        `json:"warm,omitempty"`
 	WarmTimes    int           `json:"warm_times,omitempty"`
+	Ignore       []string      `json:"ignore,omitempty"`
 }
 
 // Bounds of an order.
@@ -66,7 +68,7 @@ func conflict(format string, args ...any) error {
 
 // plan checks an order and fills it in.
 func (o Order) plan() (p Plan, err error) {
-	p = Plan{To: slices.Clone(o.To), Steps: slices.Clone(o.Steps), Warm: o.Warm, WarmTimes: o.WarmTimes}
+	p = Plan{To: slices.Clone(o.To), Steps: slices.Clone(o.Steps), Warm: o.Warm, WarmTimes: o.WarmTimes, Ignore: slices.Clone(o.Ignore)}
 	if len(p.Steps) == 0 {
 		p.Steps = slices.Clone(defaultSteps[:])
 	}
@@ -93,6 +95,11 @@ func (o Order) plan() (p Plan, err error) {
 		errs = append(errs, wrong("to: the URLs of the new upstreams are missing"))
 	case len(p.To) > maxNew:
 		errs = append(errs, wrong("to: %d upstreams, the limit is %d", len(p.To), maxNew))
+	}
+	for _, rule := range p.Ignore {
+		if !slices.Contains(ruleNames[:], rule) {
+			errs = append(errs, wrong("ignore: %q is no rule: it is fails, refuses or slow", rule))
+		}
 	}
 	errs = append(errs, checkSteps(p.Steps), p.checkWarm())
 	return p, errors.Join(errs...)

@@ -59,5 +59,5 @@ func (d *deploy) stage() string {
 // order returns the plan as somebody would order it.
 func (p *Plan) order(pool, why string) Order {
 	return Order{Pool: pool, To: p.To, Steps: p.Steps, StepTime: p.StepTime.String(), WatchFor: p.WatchFor.String(),
-		DrainTimeout: p.DrainTimeout.String(), ReadyWithin: p.ReadyWithin.String(), Warm: p.Warm, WarmTimes: p.WarmTimes, Why: why}
+		DrainTimeout: p.DrainTimeout.String(), ReadyWithin: p.ReadyWithin.String(), Warm: p.Warm, WarmTimes: p.WarmTimes, Ignore: p.Ignore, Why: why}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/deploy"
 )
 
 // adminMode is of the API's socket file: it asks for no token.
@@ -122,9 +123,11 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	if g.fleet != nil {
 		o.Fleet = g.fleet.told
 	}
+	o.Deploy = g.deploys.Progress
 	if g.counts != nil {
 		o.More = endpoints(g.counts.Handler().ServeHTTP)
 	}
+	o.More = append(o.More, g.deploys.Endpoints(admin.AuthorOf)...)
 	s.api = admin.New(o)
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
@@ -145,7 +148,9 @@ func endpoints(metrics http.HandlerFunc) []admin.Endpoint {
 }
 
 // OpenAPI describes the whole API of the operator.
-func OpenAPI() []byte { return admin.OpenAPI(endpoints(nil)) }
+func OpenAPI() []byte {
+	return admin.OpenAPI(append(endpoints(nil), deploy.New(deploy.Options{}).Endpoints(nil)...))
+}
 
 // withPeer is for [http.Server.ConnContext].
 func withPeer(ctx context.Context, c net.Conn) context.Context {

@@ -18,6 +18,7 @@ import (
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/deploy"
 	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/internal/logging"
@@ -64,6 +65,7 @@ type Gate struct {
 	ring        admin.Ring
 	tally       admin.Tally
 	journal     *admin.Journal
+	deploys     *deploy.Engine
 	changes     *changes.Book // what operators have changed
 	pages       *pageStore    // of maintenances
 	configs     *configHistory
@@ -123,6 +125,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	if err := g.joinFleet(c); err != nil {
 		return nil, err
 	}
+	g.deploys = g.newDeploys()
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}}
 	if err := g.planPools(next, nil); err != nil {
 		return nil, err
@@ -250,6 +253,8 @@ func (g *Gate) open(background context.Context) error {
 	if g.opts.Inherit.Successor() { // the process before this one serves meanwhile
 		g.await(all)
 	}
+	g.deploys.Resume()
+	g.tasks.Go(func() { g.deploys.Run(background) })
 	for _, s := range next.servers {
 		g.serve(s)
 	}

@@ -17,7 +17,7 @@ func (g *Gate) observers(next *plan) proxy.Options {
 	if access == nil {
 		access = proxy.Log(g.log)
 	}
-	p := proxy.Options{Observe: []func(*proxy.Record){access, g.ring.Observe, g.fdShortage.observe, observeResets}, Reread: g.usersChanged}
+	p := proxy.Options{Observe: []func(*proxy.Record){access, g.ring.Observe, g.deploys.Observe, g.fdShortage.observe, observeResets}, Reread: g.usersChanged}
 	if g.memory != nil {
 		p.Refuse = g.memory.Short
 	}

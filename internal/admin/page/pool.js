@@ -18,7 +18,8 @@ export function view(d, hour, set, change, act) {
   return [
     h("div", { class: "heading", "data-key": "heading" }, h("h2", { class: "name" }, p.name),
       h("p", {}, shape(...(!line.available ? ["stop", "bad"] : line.available < line.upstreams ? ["triangle", "warn"] : ["disc", "good"])), " ",
-        h("b", {}, `${line.available} of ${many(line.upstreams, "upstream")} available`), h("span", { class: "faint" }, `, policy ${p.policy}`))),
+        h("b", {}, `${line.available} of ${many(line.upstreams, "upstream")} available`), h("span", { class: "faint" }, `, policy ${p.policy}`)),
+      p.deploy && h("p", {}, shape("diamond", "note"), " ", h("b", {}, "Deploy: "), p.deploy)),
     troubles(d.troubles, d.now, "Nothing in this pool in the last minute."),
     tiles(p, line), charts(d, hour, set, change), upstreams(d, act), changes(d.changes),
     h("div", { class: "two", "data-key": "two" }, events(d.events, false), failures(d.failures, act.story)),

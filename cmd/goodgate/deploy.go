@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/deploy"
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+// deployment is what the command deploy is told.
+type deployment struct {
+	deploy.Order
+	detach  bool
+	watch   bool
+	restart string
+}
+
+func newDeploy() *cobra.Command {
+	var d deployment
+	c := asking(&cobra.Command{
+		Use:   "deploy POOL --to URL...",
+		Short: "Replace the upstreams of a pool by new ones, step by step, and go back when they are worse",
+		Long: `Put new upstreams in the place of those of a pool. They are added beside the old
+ones, have to pass their health checks, and get more and more of the requests,
+first only such as can be sent again. What they answer is compared with the old
+ones at the same time. When they surely fail more, refuse more or are slower,
+everything goes back by itself, and the command ends with 5 and says why. The old
+upstreams stay for --watch-for after the last step, finish what they have, and
+leave the pool; then they can be stopped.
+
+Ctrl-C goes back; a second one leaves that to goodgate. When this command dies,
+goodgate goes on.
+
+With --restart, the URLs are upstreams that the pool has: one after the other is
+drained, restarted by the command, and used again once its health check passes.
+Requests wait meanwhile where there is nobody else (hold.for).`,
+		Example:           "  goodgate deploy app --to http://127.0.0.1:3002\n  goodgate deploy app --to http://127.0.0.1:3001 --restart 'systemctl restart app'",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: only(completing(poolNames)),
+	}, func(ctx context.Context, q *question) error {
+		d.Pool = q.args[0]
+		if d.restart != "" {
+			return d.replace(ctx, q)
+		}
+		return d.run(ctx, q)
+	})
+	f := c.Flags()
+	f.StringArrayVar(&d.To, "to", nil, "`URL` of a new upstream; may be repeated")
+	f.Float64SliceVar(&d.Steps, "steps", nil, "shares of the requests in `PERCENT`, the last is 100 (default 1,5,25,50,100)")
+	f.StringVar(&d.StepTime, "step-time", "", "least `DURATION` of a step (default 10s)")
+	f.StringVar(&d.WatchFor, "watch-for", "", "how long the old upstreams stay after the last step, a `DURATION` (default 1m)")
+	f.StringVar(&d.DrainTimeout, "drain-timeout", "", "how long requests under way may take on upstreams that leave, a `DURATION` (default 30s)")
+	f.StringVar(&d.ReadyWithin, "ready-within", "", "how long the new upstreams may take until their health checks pass, a `DURATION` (default 1m)")
+	f.StringVar(&d.Warm, "warm", "", "`PATH` that each new upstream is asked for before clients come")
+	f.IntVar(&d.WarmTimes, "warm-times", 0, "how often it is asked, `N` (default 10)")
+	f.StringSliceVar(&d.Ignore, "ignore", nil, "do not compare the versions by `RULE`: fails, refuses or slow; may be repeated")
+	f.StringVar(&d.Why, "why", "", "`TEXT` that is kept with the deploy, such as the version")
+	f.StringVar(&d.restart, "restart", "", "`COMMAND` of the shell that restarts the application in place; GOODGATE_UPSTREAM has its address")
+	f.BoolVar(&d.DryRun, "dry-run", false, "say what would be done, and do nothing")
+	f.BoolVar(&d.watch, "watch", false, "print the figures of both versions every second")
+	f.BoolVar(&d.detach, "detach", false, "do not wait for the end")
+	c.MarkFlagRequired("to")
+	c.AddCommand(newDeployStatus(), newDeployAct("back", "Make a deploy go back"), newDeployAct("promote", "Send all requests to the new upstreams now; once they have them, drain the old ones"))
+	return c
+}
+
+// run orders the deploy and follows it.
+func (d *deployment) run(ctx context.Context, q *question) error {
+	var v deploy.View
+	if err := q.Post(ctx, "/v1/deploys", d.Order, &v); err != nil {
+		return err
+	}
+	switch {
+	case d.DryRun:
+		return q.show(&v, func() { printPlan(q.out, &v) })
+	case d.detach:
+		return q.show(&v, func() { printDeploy(q.out, &v) })
+	}
+	f := follower{q: q, pool: d.Pool, figures: d.watch}
+	return f.follow(ctx, &v)
+}
+
+// show prints an answer as JSON, or as text does.
+func (q *question) show(v any, text func()) error {
+	if q.json {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		return q.print(raw, &json.RawMessage{}, nil)
+	}
+	text()
+	return nil
+}
+
+func newDeployStatus() *cobra.Command {
+	return asking(&cobra.Command{
+		Use:               "status [POOL]",
+		Short:             "Show the deploys that are under way, and the last one of each other pool",
+		Example:           "  goodgate deploy status",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: only(completing(poolNames)),
+	}, func(ctx context.Context, q *question) error {
+		if len(q.args) == 1 {
+			var v deploy.View
+			if err := q.Get(ctx, deployPath(q.args[0], ""), &v); err != nil {
+				return err
+			}
+			return q.show(&v, func() { printDeploy(q.out, &v) })
+		}
+		var all []deploy.View
+		if err := q.Get(ctx, "/v1/deploys", &all); err != nil {
+			return err
+		}
+		return q.show(all, func() {
+			if len(all) == 0 {
+				printable.Fprintln(q.out, "no deploy since goodgate was started")
+			}
+			for i := range all {
+				printDeploy(q.out, &all[i])
+			}
+		})
+	})
+}
+
+func newDeployAct(do, short string) *cobra.Command {
+	return asking(&cobra.Command{
+		Use:               do + " POOL",
+		Short:             short,
+		Example:           "  goodgate deploy " + do + " app",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: only(completing(poolNames)),
+	}, func(ctx context.Context, q *question) error {
+		var v deploy.View
+		if err := q.Post(ctx, deployPath(q.args[0], do), nil, &v); err != nil {
+			return err
+		}
+		return q.show(&v, func() { printable.Fprintf(q.out, "asked for; goodgate deploy status %s shows it\n", q.args[0]) })
+	})
+}
+
+func deployPath(pool, more string) string {
+	return strings.TrimRight("/v1/deploys/"+url.PathEscape(pool)+"/"+more, "/")
+}
+
+// follower prints what happens in a deploy until it is over.
+type follower struct {
+	q       *question
+	pool    string
+	figures bool
+	asked   int // how often somebody has pressed Ctrl-C
+	last    int // number of the last event that was printed
+	lost    time.Time
+	told    time.Time // when figures were printed
+}
+
+const (
+	followEvery = 200 * time.Millisecond
+	// lostFor is how long a goodgate may not answer: it may be started anew.
+	lostFor = time.Minute
+)
+
+// follow returns the error of a deploy that went back, nil when it is done.
+func (f *follower) follow(ctx context.Context, v *deploy.View) error {
+	interrupted, stop := interrupts()
+	defer stop()
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	for {
+		f.print(v)
+		if v.Over {
+			return f.end(v)
+		}
+		select {
+		case <-interrupted:
+			if err := f.interrupt(ctx); err != nil {
+				return err
+			}
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		var next deploy.View
+		err := f.q.Get(ctx, deployPath(f.pool, "")+"?after="+itoa(f.last), &next)
+		if _, gone := errors.AsType[*admin.Unreachable](err); gone {
+			if f.lost.IsZero() {
+				f.lost = time.Now()
+				printable.Fprintln(f.q.err, "goodgate does not answer; waiting for it")
+			}
+			if time.Since(f.lost) < lostFor {
+				continue
+			}
+		}
+		if err != nil {
+			return err
+		}
+		f.lost = time.Time{}
+		*v = next
+	}
+}
+
+func (f *follower) interrupt(ctx context.Context) error {
+	if f.asked++; f.asked > 1 {
+		return errors.New("left to goodgate, which goes back; goodgate deploy status shows it")
+	}
+	printable.Fprintln(f.q.err, "going back; press Ctrl-C again to leave that to goodgate")
+	var v deploy.View
+	err := f.q.Post(ctx, deployPath(f.pool, "back"), nil, &v)
+	if _, refused := errors.AsType[*admin.Refused](err); refused { // it is over
+		return nil
+	}
+	return err
+}
+
+func (f *follower) print(v *deploy.View) {
+	if f.q.json {
+		f.advance(v)
+		return
+	}
+	for _, e := range v.Events {
+		if e.N > f.last {
+			printEvent(f.q.out, e)
+		}
+	}
+	f.advance(v)
+	if f.figures && !v.Over && time.Since(f.told) >= time.Second {
+		f.told = time.Now()
+		printable.Fprintf(f.q.out, "         %.3g %%  new: %s  old: %s\n", v.Share, figures(v.Fresh), figures(v.Settled))
+	}
+}
+
+func (f *follower) advance(v *deploy.View) {
+	for _, e := range v.Events {
+		f.last = max(f.last, e.N)
+	}
+}
+
+func (f *follower) end(v *deploy.View) error {
+	if err := f.q.show(v, func() { printEnd(f.q.out, v) }); err != nil {
+		return err
+	}
+	if v.Stage == deploy.Back {
+		return &exitError{code: exitBack}
+	}
+	return nil
+}
+
+func printEvent(out io.Writer, e deploy.Event) {
+	printable.Fprintf(out, "%s  %-9s  %s\n", e.Time.Local().Format(time.TimeOnly), e.Stage, e.Text)
+}
