@@ -52,22 +52,22 @@ func (p *hash) Pick(c *Choice) *Member {
 	if p.load > 0 {
 		bound = p.load * float64(p.inFlight()+1)
 	}
-	var last *Member
+	var loaded *Member // the first that is over its bound, and welcome but for that
 	for i := range uint64(hashTries) {
 		place, _ := bits.Mul64(mix(key+i*golden), uint64(len(p.table)))
 		m := &p.members[p.table[place]]
-		if !c.possible(m) {
+		if !c.possible(m) || !c.welcome(m) {
 			continue
 		}
-		if c.welcome(m) && float64(m.inFlight.Load()+1) <= math.Ceil(bound*float64(m.Weight)) {
+		if float64(m.inFlight.Load()+1) <= math.Ceil(bound*float64(m.Weight)) {
 			return m
 		}
-		if last == nil {
-			last = m
+		if loaded == nil {
+			loaded = m
 		}
 	}
-	if last != nil && c.side == anySide {
-		return last
+	if loaded != nil {
+		return loaded
 	}
 	return c.scanFrom(p.members, int(mix(key)%uint64(len(p.members))))
 }
