@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -89,11 +90,11 @@ func TestRouteIndex(t *testing.T) {
 		return pick("a", "b", "www") + "." + pick("Example.com", "example.org", "x.example.com")
 	}
 	path := func() string {
-		p := ""
+		var p strings.Builder
 		for range 1 + r.IntN(3) {
-			p += "/" + pick("a", "b", "", "ab")
+			p.WriteString("/" + pick("a", "b", "", "ab"))
 		}
-		return p
+		return p.String()
 	}
 	found := 0
 	for range 200 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"net/textproto"
 	"strings"
 	"sync"
@@ -208,12 +209,8 @@ func (w *MirrorWork) Report() MirrorReport {
 	r := w.report
 	r.Running, r.Held = w.running, w.held
 	r.By, r.Dropped, r.Samples = map[string]int{}, map[Dropped]int{}, append([]MirrorSample{}, w.report.Samples...)
-	for k, n := range w.report.By {
-		r.By[k] = n
-	}
-	for k, n := range w.report.Dropped {
-		r.Dropped[k] = n
-	}
+	maps.Copy(r.By, w.report.By)
+	maps.Copy(r.Dropped, w.report.Dropped)
 	if n := time.Duration(r.Sent - r.Failed); n > 0 {
 		r.MainMS, r.MirrorMS = milliseconds(w.main/n), milliseconds(w.other/n)
 	}

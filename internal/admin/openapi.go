@@ -115,9 +115,10 @@ func either(a, b string) string {
 func operationID(method, path string) string {
 	words := strings.FieldsFunc(path, func(r rune) bool { return !(r >= 'a' && r <= 'z') })
 	words = slices.DeleteFunc(words, func(w string) bool { return w == "v" })
-	id := strings.ToLower(method)
+	var id strings.Builder
+	id.WriteString(strings.ToLower(method))
 	for _, w := range words {
-		id += strings.ToUpper(w[:1]) + w[1:]
+		id.WriteString(strings.ToUpper(w[:1]) + w[1:])
 	}
-	return id
+	return id.String()
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,9 +119,7 @@ func (s *pageStore) all() map[string][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := make(map[string][]byte, len(s.pages))
-	for name, page := range s.pages {
-		list[name] = page
-	}
+	maps.Copy(list, s.pages)
 	return list
 }
 
