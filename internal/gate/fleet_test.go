@@ -97,6 +97,10 @@ func TestFleetChanges(t *testing.T) {
 	for _, s := range []*stage{a, b} {
 		s.until("two members", func(st *admin.Status) bool { return st.Fleet.Connected && len(st.Fleet.Members) == 2 })
 	}
+	deployed := changes.Change{Subject: changes.Subject{Kind: changes.Deploy, Pool: "app"}, Value: json.RawMessage(`{}`), By: "ann"}
+	if _, err := a.g.gate.Changes().Put(deployed); err != nil {
+		t.Fatal(err)
+	}
 	put(a, `"drain"`)
 	in("drained", b, `"drain"`)
 	if _, err := store.Do("FLUSHALL"); err != nil {
@@ -106,6 +110,9 @@ func TestFleetChanges(t *testing.T) {
 	in("off", a, `"off"`)
 	late := inAFleet(t, "late", store.Address, upstream)
 	in("off for who comes late", late, `"off"`)
+	if _, ok := late.g.gate.Changes().Find(deployed.Subject); ok {
+		t.Error("a deploy of one instance is another's too: two would judge it")
+	}
 	c, _ := late.g.gate.Changes().Find(of)
 	if _, err := late.g.gate.Changes().TakeBack(c.ID, "ann", "enough"); err != nil {
 		t.Fatal(err)

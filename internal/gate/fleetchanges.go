@@ -46,12 +46,19 @@ type sharedWord struct {
 func (f *inFleet) shareChanges(book *changes.Book) {
 	s := &fleetChanges{words: f.Words(), fleet: f.Fleet, book: book, taken: map[changes.Subject]sharedWord{}}
 	for _, c := range book.All() {
+		if !shared(c) {
+			continue
+		}
 		key, value := s.encode(wordOf(c))
 		s.words.Seed(key, value, c.At, c.Until)
 	}
 	book.Follow(s.changed)
 	f.follow(wordKind, s.heard)
 }
+
+// shared reports whether a change concerns the other instances. The progress of a deploy
+// does not: the instance that has begun it judges and ends it, alone.
+func shared(c changes.Change) bool { return c.Kind != changes.Deploy }
 
 func wordOf(c changes.Change) sharedWord {
 	return sharedWord{Subject: c.Subject, Value: c.Value, By: c.By, Why: c.Why, Base: c.Base}
@@ -70,6 +77,9 @@ func (w sharedWord) same(o sharedWord) bool {
 
 // changed tells the others of an event of the book, unless it comes from them.
 func (s *fleetChanges) changed(e changes.Event) {
+	if !shared(e.Change) {
+		return
+	}
 	w, until := wordOf(e.Change), e.Change.Until
 	switch e.What {
 	case changes.Put:
