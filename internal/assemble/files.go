@@ -246,6 +246,9 @@ func (f *files) pool(path string, p config.Pool) {
 		if r, ok := u.Registry(); ok {
 			f.registry(fmt.Sprintf("%s.upstreams[%d].%s", path, i, r.Key), r)
 		}
+		if k := u.Kubernetes; k != nil && k.Kubeconfig != "" {
+			f.registryFile(fmt.Sprintf("%s.upstreams[%d].kubernetes.kubeconfig", path, i), checkKubeconfig(k))
+		}
 		if u.File == "" {
 			continue
 		}
@@ -265,11 +268,15 @@ func (f *files) registry(path string, r config.Registry) {
 	if r.TLS.Cert != "" {
 		f.keyPair(path+".tls", certs.File{Cert: r.TLS.Cert, Key: r.TLS.Key}, "the other program")
 	}
-	if r.SecretFile == "" {
-		return
+	if r.SecretFile != "" {
+		f.registryFile(path+"."+r.Secret+"_file", checkSecret(r.SecretFile))
 	}
-	if _, err := os.Stat(r.SecretFile); err != nil {
-		f.warnf(path+"."+r.Secret+"_file", "%v; the source cannot be asked until it can be read", err)
+}
+
+// registryFile notes what is wrong with a file that is read for each question.
+func (f *files) registryFile(path string, err error) {
+	if err != nil {
+		f.warnf(path, "%v; the source cannot be asked until that is mended", err)
 	}
 }
 

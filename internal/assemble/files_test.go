@@ -124,3 +124,37 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`, c.cert, c.key))
 		}
 	}
 }
+
+// TestFilesOfSources: what is wrong with a file that is read for each question is warned of
+// at its key. A start does without the source until the file is mended.
+func TestFilesOfSources(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	const program = "{current-context: a, contexts: [{name: a, context: {cluster: a, user: b}}], clusters: [{name: a, cluster: {server: http://a}}], users: [{name: b, user: {%s}}]}"
+	for _, c := range []struct{ source, key, name, want string }{
+		{"consul: {service: web, token_file: %s}", "consul.token_file", file("good", "token\n"), ""},
+		{"consul: {service: web, token_file: %s}", "consul.token_file", file("empty", " \n"), "holds no token"},
+		{"nomad: {service: web, token_file: %s}", "nomad.token_file", dir, "is a directory"},
+		{"http: {url: http://a/, token_file: %s}", "http.token_file", file("two", "a\nb\n"), "holds no token"},
+		{"etcd: {prefix: /a/, username: a, password_file: %s}", "etcd.password_file", filepath.Join(dir, "none"), "no such file"},
+		{"kubernetes: {service: web, kubeconfig: %s}", "kubernetes.kubeconfig", file("kube", fmt.Sprintf(program, "token: a")), ""},
+		{"kubernetes: {service: web, kubeconfig: %s}", "kubernetes.kubeconfig", file("exec", fmt.Sprintf(program, "exec: {command: a}")), "running a program"},
+		{"kubernetes: {service: web, kubeconfig: %s, context: z}", "kubernetes.kubeconfig", filepath.Join(dir, "kube"), `has no context "z"`},
+	} {
+		conf := parse(t, fmt.Sprintf("listeners: [\":8080\"]\npools: {app: {upstreams: [{"+c.source+"}]}}", c.name))
+		errs, warnings := Files(conf, time.Now())
+		switch {
+		case len(errs) > 0 || (c.want == "") != (len(warnings) == 0):
+			t.Errorf("%s with %s: got %v, %v", c.key, c.name, errs, warnings)
+		case c.want != "" && (warnings[0].Path != "pools.app.upstreams[0]."+c.key || !strings.Contains(warnings[0].Message, c.want)):
+			t.Errorf("%s with %s: got %+v, want %q", c.key, c.name, warnings[0], c.want)
+		}
+	}
+}

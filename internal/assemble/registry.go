@@ -34,6 +34,15 @@ func registrySource(u config.Upstream, dns config.DNS, base discovery.Target) (d
 	return etcdSource(u.Etcd, base, o)
 }
 
+// checkSecret returns why a file with a token or a password cannot be used.
+func checkSecret(name string) error { return registry.CheckSecret(name) }
+
+// checkKubeconfig returns why the API cannot be asked by what a kubeconfig says.
+func checkKubeconfig(c *config.KubernetesSource) error {
+	_, err := registry.Kubeconfig(c.Kubeconfig, c.Context)
+	return err
+}
+
 func kubernetesSource(c *config.KubernetesSource, base discovery.Target, family string, o discovery.PollOptions) discovery.Source {
 	connect := func() (registry.Cluster, error) { return registry.InCluster(os.Getenv, "") }
 	if c.Kubeconfig != "" {

@@ -10,8 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,6 +51,8 @@ routes:
   - {match: {path: /redirect}, redirect: {to: "https://u:@@a.example.com/?key=@"}}
   - {match: {path: /fixed}, respond: {body: "@", headers: {X-Fixed: "@"}}}
   - {match: {path: /gone}, pool: gone}
+  - {match: {path: /asked}, pool: app, access: {forward: {pool: gone, path: "/auth?key=@", request_headers: {set: {X-Auth-Key: "@", Authorization: "@"}, add: {X-Credential: "@"}}}}}
+  - {match: {path: /found}, pool: found}
 pools:
   app:
     upstreams: [%[4]q]
@@ -61,6 +65,16 @@ pools:
     retry: {attempts: 1}
     fallback: {respond: {status: 502, body: "@", headers: {X-Fallback: "@"}}}
     maintenance: {enabled: false, allow_headers: {X-Tester: "@"}}
+  found:
+    upstreams:
+      - {http: {url: "%[3]s/list?key=@", headers: {X-Key: "@", Authorization: "@"}}}
+      - {http: {url: "%[3]s/other?key=@", token: "@"}}
+      - {consul: {service: web, address: %[3]q, token: "@"}}
+      - {nomad: {service: web, address: %[3]q, token: "@"}}
+      - {etcd: {prefix: /web/, endpoints: %[3]q, username: root, password: "@"}}
+      - {docker: {label: web, address: %[3]q}}
+    health: {type: none}
+    hold: {for: 0s}
 `
 
 // numbered puts secrets into a text, each with a number of its own.
@@ -90,13 +104,19 @@ func unplanted(schema map[string]any, value any, path, mark string) (list []stri
 	switch v := value.(type) {
 	case []any:
 		items, _ := schema["items"].(map[string]any)
-		best := []string{path + ": empty"}
+		entries := map[string]any{}
 		for i, e := range v {
-			if got := unplanted(items, e, path, mark); i == 0 || len(got) < len(best) {
-				best = got
+			if m, ok := e.(map[string]any); ok {
+				entries[strconv.Itoa(i)] = m
 			}
 		}
-		return append(list, best...)
+		switch {
+		case len(entries) > 0:
+			return append(list, unplanted(items, merged(entries), path, mark)...)
+		case len(v) > 0:
+			return append(list, unplanted(items, v[0], path, mark)...)
+		}
+		return append(list, path+": empty")
 	case map[string]any:
 		if more, ok := schema["additionalProperties"].(map[string]any); ok && schema["writeOnly"] == nil && more["properties"] != nil {
 			return append(list, unplanted(more, merged(v), path, mark)...)
@@ -125,6 +145,10 @@ func merged(m map[string]any) map[string]any {
 			if b, also := v.(map[string]any); isMap && also {
 				v = merged(map[string]any{"a": a, "b": b})
 			}
+			if a, isList := all[k].([]any); isList {
+				b, _ := v.([]any)
+				v = slices.Concat(a, b)
+			}
 			all[k] = v
 		}
 	}
@@ -138,10 +162,16 @@ func TestEverySecret(t *testing.T) {
 	const mark = "s3cr3t"
 	told := make(chan string, 64)
 	var traced atomic.Int32
+	var asked sync.Map // paths
 	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if strings.HasPrefix(r.URL.Path, "/hook/") {
 			told <- string(body)
+			return
+		}
+		if r.Header.Get("X-Honeycomb-Team") == "" { // a source, which repeats what it was sent
+			asked.Store(r.URL.Path, true)
+			http.Error(w, fmt.Sprint("no: ", r.URL.RawQuery, r.Header, string(body)), http.StatusForbidden)
 			return
 		}
 		traced.Add(1)
@@ -156,7 +186,11 @@ func TestEverySecret(t *testing.T) {
 	}
 	checkPlanted(t, planted, mark)
 	var log logBuffer
-	broken := numbered(strings.NewReplacer(`token: "@"`, `token: !@ x`, `secret: "@"}}`, `secret: ["@"]}}`, `body: "@", headers`, `bodyy: "@", headers`).Replace(text), mark+"-broken")
+	var mistakes []string
+	for _, before := range []string{"label: web, address: ", "consul: {service: web, address: ", "nomad: {service: web, address: ", "endpoints: "} {
+		mistakes = append(mistakes, before+strconv.Quote(sink.URL), before+`"http://u:@@a.example/?key=@"`)
+	}
+	broken := numbered(strings.NewReplacer(append(mistakes, `token: "@"`, `token: !@ x`, `secret: "@"}}`, `secret: ["@"]}}`, `body: "@", headers`, `bodyy: "@", headers`)...).Replace(text), mark+"-broken")
 	versions := []string{numbered(text, mark+"-other"), broken}
 	g := start(t, parse(t, planted), Options{
 		Logger:  slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -167,7 +201,7 @@ func TestEverySecret(t *testing.T) {
 			return config.Parse("test.yaml", []byte(next), nil)
 		},
 	})
-	for _, path := range []string{"/app", "/gone", "/redirect", "/fixed", "/none"} {
+	for _, path := range []string{"/app", "/gone", "/redirect", "/fixed", "/asked", "/found", "/none"} {
 		r, _ := http.NewRequest("GET", "http://"+g.addrs[0]+path, nil)
 		r.Header.Set("X-Origin-Verify", mark)
 		res, err := http.DefaultTransport.RoundTrip(r)
@@ -176,6 +210,12 @@ func TestEverySecret(t *testing.T) {
 		}
 		res.Body.Close()
 	}
+	var paths []string
+	eventually(t, "all sources to be asked", func() bool {
+		paths = nil
+		asked.Range(func(path, _ any) bool { paths = append(paths, path.(string)); return true })
+		return len(paths) >= 6
+	}, func() string { return fmt.Sprint(paths) })
 	out := map[string]string{}
 	ask := func(token, method, path string) string {
 		body, status := askAdmin(t, dir+"/s", token, method, path)
@@ -239,13 +279,9 @@ func checkPlanted(t *testing.T, planted, mark string) {
 	if err := yaml.Unmarshal([]byte(planted), &value); err != nil {
 		t.Fatal(err)
 	}
-	routes := map[string]any{}
-	for i, r := range value["routes"].([]any) {
-		routes[strconv.Itoa(i)] = r
-	}
-	value["routes"] = []any{merged(routes)}
+	mistakes := []string{"", ".url", ".consul.address", ".nomad.address", ".etcd.endpoints", ".docker.address"} // have room for a secret only in these
 	for _, key := range unplanted(schema, value, "", mark) {
-		if key != ".pools.upstreams" && key != ".pools.upstreams.url" { // which has room for a secret only in a mistake
+		if of, ok := strings.CutPrefix(key, ".pools.upstreams"); !ok || !slices.Contains(mistakes, of) {
 			t.Errorf("nothing was planted in %s", key)
 		}
 	}

@@ -29,12 +29,21 @@ listeners:
       acme: {hosts: [a.example], accept_terms: true, directory: "https://127.0.0.1:1/", challenge: tls-alpn, cache: "<listeners.tls.acme.cache>", ca: "<listeners.tls.acme.ca>"}
 admin: "unix:<admin.address>"
 log: {output: "<log.output>"}
-errors: {html: "<errors.html>", json: "<errors.json>"}
+errors: {html: "<errors.html>", json: "<errors.json>", dir: "<errors.dir>"}
 state: {file: "<state.file>"}
 shutdown: {lame_duck: 0s, grace: 0s}
+routes: [{pool: app, access: {basic: {file: "<routes.access.basic.file>"}}}]
 pools:
   app:
-    upstreams: [{file: "<pools.upstreams.file>"}, "https://127.0.0.1:1"]
+    upstreams:
+      - {file: "<pools.upstreams.file>"}
+      - "https://127.0.0.1:1"
+      - {http: {url: "https://127.0.0.1:1/", token_file: "<pools.upstreams.http.token_file>", tls: {ca: "<pools.upstreams.http.tls.ca>", cert: "<pools.upstreams.http.tls.cert>", key: "<pools.upstreams.http.tls.key>"}}}
+      - {docker: {label: a, address: "https://127.0.0.1:1", tls: {ca: "<pools.upstreams.docker.tls.ca>", cert: "<pools.upstreams.docker.tls.cert>", key: "<pools.upstreams.docker.tls.key>"}}}
+      - {consul: {service: a, address: "https://127.0.0.1:1", token_file: "<pools.upstreams.consul.token_file>", tls: {ca: "<pools.upstreams.consul.tls.ca>", cert: "<pools.upstreams.consul.tls.cert>", key: "<pools.upstreams.consul.tls.key>"}}}
+      - {nomad: {service: a, address: "https://127.0.0.1:1", token_file: "<pools.upstreams.nomad.token_file>", tls: {ca: "<pools.upstreams.nomad.tls.ca>", cert: "<pools.upstreams.nomad.tls.cert>", key: "<pools.upstreams.nomad.tls.key>"}}}
+      - {etcd: {prefix: /a/, endpoints: "https://127.0.0.1:1", username: a, password_file: "<pools.upstreams.etcd.password_file>", tls: {ca: "<pools.upstreams.etcd.tls.ca>", cert: "<pools.upstreams.etcd.tls.cert>", key: "<pools.upstreams.etcd.tls.key>"}}}
+      - {kubernetes: {service: a, kubeconfig: "<pools.upstreams.kubernetes.kubeconfig>"}}
     health: {type: none}
     maintenance: {page: "<pools.maintenance.page>"}
     tls: {ca: "<pools.tls.ca>", cert: "<pools.tls.cert>", key: "<pools.tls.key>"}
@@ -80,7 +89,12 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		}
 		return file
 	}
-	return map[string]string{
+	pages := filepath.Join(dir, "pages")
+	if err := os.Mkdir(pages, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("pages/404.html", "nothing here")
+	files := map[string]string{
 		"listeners.address":               filepath.Join(dir, "listener"),
 		"listeners.tls.certificates.cert": cert, "listeners.tls.certificates.key": key,
 		"listeners.tls.certificates.ocsp": write("ocsp", "anything"),
@@ -93,7 +107,23 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"pools.maintenance.page": write("page", "<p>sorry"),
 		"pools.upstreams.file":   write("list", "[http://127.0.0.1:2]"),
 		"pools.tls.ca":           authority, "pools.tls.cert": cert, "pools.tls.key": key,
+		"errors.dir":                            pages,
+		"routes.access.basic.file":              write("users", "a:$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n"),
+		"pools.upstreams.kubernetes.kubeconfig": write("kubeconfig", "{current-context: a, contexts: [{name: a, context: {cluster: a}}], clusters: [{name: a, cluster: {server: http://127.0.0.1:1}}]}"),
 	}
+	token := write("token", "anything")
+	for _, source := range []string{"http", "docker", "consul", "nomad", "etcd"} {
+		at := "pools.upstreams." + source
+		files[at+".tls.ca"], files[at+".tls.cert"], files[at+".tls.key"] = authority, cert, key
+		switch source {
+		case "docker": // has none
+		case "etcd":
+			files[at+".password_file"] = token
+		default:
+			files[at+".token_file"] = token
+		}
+	}
+	return files
 }
 
 func fill(names map[string]string) string {
@@ -162,7 +192,7 @@ func TestFilesByKey(t *testing.T) {
 				t.Errorf("%s, %s: the look has changed files:\n%s\nwere\n%s", key, way, after, before)
 			}
 			for _, e := range errs {
-				if plain(e.Path) != key && !(key == "pools.tls.cert" || key == "listeners.tls.certificates.cert") || e.Line < 2 {
+				if plain(e.Path) != key && !strings.HasSuffix(key, ".cert") || e.Line < 2 {
 					t.Errorf("%s, %s: the error is at %q, line %d: %v", key, way, plain(e.Path), e.Line, e)
 				}
 			}

@@ -46,6 +46,10 @@ func loadScenes() []scene {
 			s.run(`pools: {app: {upstreams: [{url: %q, max_in_flight: 1}], health: {type: none}}}`, slowBy(2*time.Second)(s))
 			s.together(1)
 		}},
+		{"who may come is not said", word{"error", situation.AuthAway, false, "Nobody says who may come", "answered 500", "Bring the service back"}, func(s *stage) {
+			s.run("routes: [{pool: app, access: {forward: {pool: auth}}}]\npools: {app: {upstreams: [%q], "+unchecked+"}, auth: {upstreams: [%q], "+unchecked+"}}", s.fine(), s.failing(500))
+			s.get(2)
+		}},
 		{"a rate limit", word{"notice", situation.RateLimited, false, "Clients are refused by a rate limit", "got 429", "raise the rate"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q], limits: {rates: [{requests: 1, per: 1m}]}}}`, s.fine())
 			s.get(4)

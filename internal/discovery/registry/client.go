@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +32,10 @@ type Access struct {
 	// so that one that is changed is used at once.
 	TokenHeader, TokenPrefix string
 	Token, TokenFile         string
+
+	// Secrets are told by no error, as are the token and the values of Header: the other
+	// program may repeat them in its answer.
+	Secrets []string
 }
 
 const (
@@ -94,7 +100,8 @@ type request struct {
 	method, path string
 	query        url.Values
 	header       map[string]string
-	body         any // sent as JSON
+	body         any    // sent as JSON
+	secret       string // in body, which no error tells; "" = none
 }
 
 // send sends a request and returns the answer's head, whatever its status; its body is
@@ -156,6 +163,12 @@ func (c *client) token() (string, error) {
 	return secretFile(c.access.TokenFile)
 }
 
+// CheckSecret returns why a file with a token or a password cannot be used.
+func CheckSecret(name string) error {
+	_, err := secretFile(name)
+	return err
+}
+
 // secretFile reads a file with one line.
 func secretFile(name string) (string, error) {
 	f, err := os.Open(name)
@@ -183,7 +196,7 @@ func (c *client) ask(ctx context.Context, q request) ([]byte, http.Header, error
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, response.Header, refusal(response)
+		return nil, response.Header, c.refusal(response, q.secret)
 	}
 	body, err := content(response)
 	return body, response.Header, err
@@ -202,7 +215,8 @@ func content(response *http.Response) ([]byte, error) {
 }
 
 // refusal is the error of an answer without status 200.
-func refusal(response *http.Response) error {
+// It tells nothing of secret and of what else is one.
+func (c *client) refusal(response *http.Response, secret ...string) error {
 	r := &refused{status: response.StatusCode, after: retryAfter(response.Header.Get("Retry-After"))}
 	if to := response.Header.Get("Location"); to != "" && r.status/100 == 3 {
 		host := "another address"
@@ -213,8 +227,20 @@ func refusal(response *http.Response) error {
 		return r
 	}
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10))
-	r.said = said(text)
+	r.said = said(text, append(c.secrets(response.Request), secret...)...)
 	return r
+}
+
+// secrets are what a request has said that nobody else may know.
+func (c *client) secrets(q *http.Request) []string {
+	all := slices.AppendSeq(slices.Clone(c.access.Secrets), maps.Values(c.access.Header))
+	all = append(all, q.Header.Get(c.access.TokenHeader), q.Header.Get("Authorization"))
+	for _, s := range all {
+		if _, after, ok := strings.Cut(s, " "); ok { // behind the scheme, such as Bearer
+			all = append(all, after)
+		}
+	}
+	return all
 }
 
 // retryAfter reads a header field: seconds, or a date (RFC 9110, section 10.2.3). Beyond an
@@ -230,14 +256,22 @@ func retryAfter(field string) time.Duration {
 	return min(max(time.Until(at), 0), time.Hour)
 }
 
-// said is what an error's body says, on one line.
-func said(body []byte) string {
+// leastSecret is the length in bytes below which a secret is a word like others.
+const leastSecret = 4
+
+// said is what an error's body says, on one line, without secrets.
+func said(body []byte, secrets ...string) string {
 	text := strings.TrimSpace(string(body))
 	var told struct{ Message, Error, Cause string }
 	if json.Unmarshal(body, &told) == nil {
 		text = cmp.Or(told.Message, told.Error, told.Cause)
 	} else if strings.HasPrefix(text, "<") {
 		return "" // a page for people
+	}
+	for _, s := range secrets {
+		if len(s) >= leastSecret {
+			text = strings.ReplaceAll(text, s, "(hidden)")
+		}
 	}
 	if len(text) > maxSaid {
 		text = strings.ToValidUTF8(text[:maxSaid], "") + "..."

@@ -50,7 +50,7 @@ func (d *Docker) listen(ctx context.Context, stopping map[string]time.Time) (*do
 		err = ctx.Err()
 	}
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = refusal(response)
+		err = d.refusal(response)
 		response.Body.Close()
 	}
 	if err != nil {

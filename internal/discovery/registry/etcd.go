@@ -231,7 +231,7 @@ func (e *Etcd) send(ctx context.Context, path string, question any) (*http.Respo
 		if err != nil || response.StatusCode == http.StatusOK {
 			return response, err
 		}
-		err = refusal(response)
+		err = e.members[e.member].refusal(response)
 		response.Body.Close()
 		if response.StatusCode != http.StatusUnauthorized || e.token == "" || !again {
 			return nil, err
@@ -253,7 +253,7 @@ func (e *Etcd) login(ctx context.Context) error {
 		}
 	}
 	body, _, err := e.members[e.member].ask(ctx, request{method: http.MethodPost, path: "/v3/auth/authenticate",
-		body: map[string]string{"name": e.options.Username, "password": password}})
+		body: map[string]string{"name": e.options.Username, "password": password}, secret: password})
 	if err != nil {
 		return err
 	}

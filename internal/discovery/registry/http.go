@@ -40,6 +40,9 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 		return nil, errors.New("the URL cannot be read")
 	}
 	o.Access.Address = u.Scheme + "://" + u.Host
+	for _, values := range u.Query() {
+		o.Access.Secrets = append(o.Access.Secrets, values...)
+	}
 	h := &HTTP{client: newClient(o.Access), options: o, path: u.EscapedPath(), query: u.Query()}
 	if h.path == "" {
 		h.path = "/"

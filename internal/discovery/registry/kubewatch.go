@@ -38,7 +38,7 @@ func (k *Kubernetes) open(ctx context.Context) error {
 		err = ctx.Err()
 	}
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = refusal(response)
+		err = k.refusal(response)
 		response.Body.Close()
 	}
 	if err != nil {
