@@ -76,6 +76,9 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
 		f.pool("pools."+name, c.Pools[name])
 	}
+	if c.Fleet != nil && c.Fleet.TLS != nil {
+		f.trust("fleet.tls", *c.Fleet.TLS, "the store")
+	}
 	var warnings []config.Warning
 	for _, w := range f.doubts.Sorted() {
 		warnings = append(warnings, config.Warning(w))
@@ -235,10 +238,7 @@ func (f *files) page(path, name string, parse func(text string) error) {
 }
 
 func (f *files) pool(path string, p config.Pool) {
-	f.authorities(path+".tls.ca", p.TLS.CA)
-	if p.TLS.Cert != "" {
-		f.keyPair(path+".tls", certs.File{Cert: p.TLS.Cert, Key: p.TLS.Key}, "upstreams")
-	}
+	f.trust(path+".tls", p.TLS, "upstreams")
 	if _, err := Maintenance(p.Maintenance); err != nil {
 		f.error(path+".maintenance.page", trimmed(err, "maintenance.page: "))
 	}
@@ -262,12 +262,17 @@ func (f *files) pool(path string, p config.Pool) {
 	}
 }
 
+// trust looks at what a server is trusted by, and at what it is shown.
+func (f *files) trust(path string, t config.TLS, shown string) {
+	f.authorities(path+".ca", t.CA)
+	if t.Cert != "" {
+		f.keyPair(path, certs.File{Cert: t.Cert, Key: t.Key}, shown)
+	}
+}
+
 // registry looks at the files of a source that asks another program.
 func (f *files) registry(path string, r config.Registry) {
-	f.authorities(path+".tls.ca", r.TLS.CA)
-	if r.TLS.Cert != "" {
-		f.keyPair(path+".tls", certs.File{Cert: r.TLS.Cert, Key: r.TLS.Key}, "the other program")
-	}
+	f.trust(path+".tls", r.TLS, "the other program")
 	if r.SecretFile != "" {
 		f.registryFile(path+"."+r.Secret+"_file", checkSecret(r.SecretFile))
 	}

@@ -49,6 +49,10 @@ pools:
     tls: {ca: "<pools.tls.ca>", cert: "<pools.tls.cert>", key: "<pools.tls.key>"}
 `
 
+// namingFleet is added for its own keys only: an instance whose store is away waits for it
+// when it starts.
+const namingFleet = `fleet: {addresses: "127.0.0.1:1", secret: "a secret of the test", tls: {ca: "<fleet.tls.ca>", cert: "<fleet.tls.cert>", key: "<fleet.tls.key>"}}`
+
 // fileKeys returns every key of the configuration that names a file.
 func fileKeys(t reflect.Type, path string) (keys []string) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
@@ -107,6 +111,7 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"pools.maintenance.page": write("page", "<p>sorry"),
 		"pools.upstreams.file":   write("list", "[http://127.0.0.1:2]"),
 		"pools.tls.ca":           authority, "pools.tls.cert": cert, "pools.tls.key": key,
+		"fleet.tls.ca": authority, "fleet.tls.cert": cert, "fleet.tls.key": key,
 		"errors.dir":                            pages,
 		"routes.access.basic.file":              write("users", "a:$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n"),
 		"pools.upstreams.kubernetes.kubeconfig": write("kubeconfig", "{current-context: a, contexts: [{name: a, context: {cluster: a}}], clusters: [{name: a, cluster: {server: http://127.0.0.1:1}}]}"),
@@ -126,10 +131,13 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-func fill(names map[string]string) string {
+func fill(names map[string]string, key string) string {
 	text := naming
-	for key, name := range names {
-		text = strings.ReplaceAll(text, "<"+key+">", name)
+	if strings.HasPrefix(key, "fleet.") {
+		text += namingFleet
+	}
+	for of, name := range names {
+		text = strings.ReplaceAll(text, "<"+of+">", name)
 	}
 	return text
 }
@@ -182,7 +190,7 @@ func TestFilesByKey(t *testing.T) {
 			case "below a file":
 				names[key] = filepath.Join(garbage, "below")
 			}
-			c, _, err := config.Parse("test.yaml", []byte(fill(names)), nil)
+			c, _, err := config.Parse("test.yaml", []byte(fill(names, key)), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
