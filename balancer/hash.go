@@ -62,12 +62,15 @@ func (p *hash) Pick(c *Choice) *Member {
 		if float64(m.inFlight.Load()+1) <= math.Ceil(bound*float64(m.Weight)) {
 			return m
 		}
-		if loaded == nil {
+		if loaded == nil && !c.near {
 			loaded = m
 		}
 	}
 	if loaded != nil {
 		return loaded
+	}
+	if c.near {
+		return nil
 	}
 	return c.scanFrom(p.members, int(mix(key)%uint64(len(p.members))))
 }

@@ -25,6 +25,7 @@ type Choice struct {
 	Now        int64       // Unix nanoseconds, for policies that weigh latency; 0 = they read the clock, which costs as much as the pick
 
 	side side // drawn by each Pick
+	near bool // one zone is asked, and others can be: a few draws, and only who welcomes the request
 }
 
 // PolicyOptions are what some policies need to know beyond the members.
@@ -65,7 +66,7 @@ func (c *Choice) welcome(m *Member) bool {
 // scan is every policy's last resort, when its few draws found nothing usable:
 // the first usable member from a random place on, else the first possible one.
 func (c *Choice) scan(members []Member) *Member {
-	if len(members) == 0 {
+	if len(members) == 0 || c.near {
 		return nil
 	}
 	return c.scanFrom(members, rand.IntN(len(members)))
@@ -86,7 +87,7 @@ func (c *Choice) scanFrom(members []Member, start int) *Member {
 		if c.welcome(m) {
 			return m
 		}
-		if last == nil {
+		if last == nil && !c.near {
 			last = m
 		}
 	}

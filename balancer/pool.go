@@ -23,6 +23,8 @@ type Options struct {
 	Overprovision float64       // tier 0 counts as full while this times its available share is at least 1; 0 = 1.4
 	Checked       bool          // something feeds ObserveProbe: new upstreams wait for their first verdict
 
+	Zone ZoneOptions // where this process runs, so that requests stay there; the zero value = zones do not count
+
 	Adaptive AdaptiveOptions // how many requests at once each upstream gets
 	// Protect makes the limits of Adaptive hold, where that is not Enabled, while the
 	// pool is asked for more than it can do, and no member has a MaxInFlight.
@@ -66,6 +68,7 @@ type Pool struct {
 	standby      standby
 	places       places
 	overload     overload
+	zoned        zoneCounts
 	followed     atomic.Int32 // how many follow
 	watched      atomic.Bool  // the timer that judges the members is set
 	judging      sync.Mutex   // held while they are judged
@@ -98,6 +101,15 @@ type tier struct {
 	number  int
 	members []Member
 	policy  Policy
+	zones   *zones // nil = they do not count
+}
+
+// pick picks a member of the tier.
+func (t *tier) pick(c *Choice) *Member {
+	if t.zones == nil {
+		return t.policy.Pick(c)
+	}
+	return t.zones.pick(c, t.policy)
 }
 
 // NewPool returns an empty pool. It fails when the policy has no row.
@@ -228,6 +240,7 @@ func (p *Pool) newSet(members []Member) *set {
 		}
 		t := tier{number: members[start].Tier, members: members[start:end:end]}
 		t.policy = build(t.members, o)
+		t.zones = p.newZones(t.members, build, o)
 		s.tiers = append(s.tiers, t)
 		start = end
 	}
@@ -248,7 +261,7 @@ func (p *Pool) Pick(c *Choice) *Member {
 		c.side = in.side(c)
 	}
 	first := p.shares.Load().draw(len(s.tiers))
-	m := s.tiers[first].policy.Pick(c)
+	m := s.tiers[first].pick(c)
 	if m != nil && (len(s.tiers) == 1 || c.Replayable || m.proven()) {
 		return m
 	}
@@ -262,7 +275,7 @@ func (s *set) elsewhere(c *Choice, first int, m *Member) *Member {
 		if i == first {
 			continue
 		}
-		other := s.tiers[i].policy.Pick(c)
+		other := s.tiers[i].pick(c)
 		if other != nil && (c.Replayable || other.proven()) {
 			return other
 		}

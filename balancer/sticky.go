@@ -17,10 +17,19 @@ func newSticky(members []Member, _ PolicyOptions) Policy {
 }
 
 func (p *sticky) Pick(c *Choice) *Member {
-	if c.Sticky != 0 {
-		if m := p.byID[c.Sticky]; m != nil && c.possible(m) && (c.side != settledAlone || !m.Introduced()) {
-			return m
-		}
+	if m := p.known(c); m != nil {
+		return m
 	}
 	return p.roundRobin.Pick(c)
+}
+
+// known returns the upstream that served the client before, if it can be; else nil.
+func (p *sticky) known(c *Choice) *Member {
+	if c.Sticky == 0 {
+		return nil
+	}
+	if m := p.byID[c.Sticky]; m != nil && c.possible(m) && (c.side != settledAlone || !m.Introduced()) {
+		return m
+	}
+	return nil
 }

@@ -76,9 +76,11 @@ type Upstream struct {
 
 	// Guarded by pool.mu.
 	tier    int
-	counted bool // is in the pool's count of available members
-	noticed bool // what Notify was told last, or will be
-	ejected bool // has one of the pool's ejection places
+	zone    *zonePart // of its tier; nil = zones do not count
+	heft    int       // weight, in the zone's account
+	counted bool      // is in the pool's count of available members
+	noticed bool      // what Notify was told last, or will be
+	ejected bool      // has one of the pool's ejection places
 	// ejectedAt is when it got its place last.
 	ejectedAt time.Time
 	tried     int // the last of the pool's droughts in which it got an early trial

@@ -105,6 +105,9 @@ func (p *Pool) steadied(was int) {
 func (p *Pool) tally(u *Upstream, sign int) {
 	if u.counted {
 		p.available[u.tier] += sign
+		if u.zone != nil {
+			u.zone.available += sign * u.heft
+		}
 		if !u.ejected {
 			p.steady += sign
 		}
@@ -122,8 +125,8 @@ func (p *Pool) recount() {
 	was := p.steady
 	p.steady, p.ejected = 0, 0
 	for i, t := range s.tiers {
-		for _, m := range t.members {
-			m.tier = i
+		for place, m := range t.members {
+			m.tier, m.zone, m.heft = i, t.zones.part(place), m.Weight
 			if m.Lifecycle() == Serving {
 				p.total++
 				p.totals[i]++
@@ -178,9 +181,13 @@ func (u *Upstream) answersUnproved() bool {
 	return (h == Down || h == Draining) && u.evidence.answers()
 }
 
-// share recomputes how the load is split over the tiers. Called with mu held.
+// share recomputes how the load is split over the tiers, and in each over its zones. Called
+// with mu held.
 func (p *Pool) share() {
 	tiers := p.set.Load().tiers
+	for i := range tiers {
+		tiers[i].zones.share(p.opts.Load().Zone)
+	}
 	if len(tiers) < 2 {
 		p.shares.Store(&shares{})
 		return

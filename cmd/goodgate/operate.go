@@ -59,6 +59,9 @@ func printStatus(out io.Writer, s *admin.Status) {
 		if p.Deploy != "" {
 			printable.Fprintf(out, "  deploy: %s (goodgate deploy status %s)\n", p.Deploy, p.Name)
 		}
+		if p.Zones != nil {
+			printable.Fprintf(out, "  %s\n", p.Zones.Line())
+		}
 		printUpstreams(out, p.Upstreams)
 	}
 	if len(s.Changes) > 0 {

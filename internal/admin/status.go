@@ -56,6 +56,7 @@ type Pool struct {
 	Maintenance *MaintenanceState `json:"maintenance,omitempty"`
 
 	SourceError string     `json:"lookup_error,omitempty"` // why its upstreams could not be looked up
+	Zones       *Zones     `json:"zones,omitempty"`        // how requests stay in the zone of this goodgate; nil = it has none
 	Sources     []Source   `json:"sources,omitempty"`      // where its upstreams are found, but for fixed addresses
 	Demand      Demand     `json:"demand"`
 	Minute      LastMinute `json:"last_minute"`
@@ -156,6 +157,7 @@ func (s *Server) pool(p *proxy.Pool) Pool {
 		out.Deploy = s.opts.Deploy(p.Name())
 	}
 	out.SourceError, out.missing = s.opts.Control.SourceError(p.Name())
+	out.Zones = zonesOf(p.Zones())
 	out.Sources = s.opts.Control.Sources(p.Name())
 	out.answered = s.opts.Control.Found(p.Name())
 	v := s.opts.Tally.minute(p.Name(), now.Unix())

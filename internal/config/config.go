@@ -18,6 +18,7 @@ type Config struct {
 	Log            Log             `yaml:"log" help:"The log: one record per request, and what happens to upstreams."`
 	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`
 	Events         Events          `yaml:"events" help:"Who is told at once of what happens to pools."`
+	Zone           Zone            `yaml:"zone" help:"Where this goodgate runs, so that requests stay there."`
 	State          State           `yaml:"state" help:"What operators change while goodgate runs."`
 	Fleet          *Fleet          `yaml:"fleet" help:"Several instances that serve the same traffic; left out = this one is alone."`
 	Shutdown       Shutdown        `yaml:"shutdown" help:"How the process ends."`

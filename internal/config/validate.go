@@ -37,6 +37,7 @@ func (v *validator) validate() {
 	v.listeners()
 	v.listenerNames()
 	v.admin()
+	v.zone(v.config.Zone)
 	v.presence()
 	v.fleet()
 	v.editionHas(edition.Minimal)

@@ -53,6 +53,7 @@ type pool struct {
 // parts are what one configuration of a pool makes. They are immutable.
 type parts struct {
 	config  config.Pool
+	zone    balancer.ZoneOptions
 	tls     *assemble.Trust
 	sticky  *proxy.Sticky
 	limits  *proxy.Limits
@@ -67,9 +68,9 @@ type checker struct {
 	task *task
 }
 
-func newPool(name string, c config.Pool, g *Gate) (*pool, error) {
+func newPool(name string, c config.Pool, zone balancer.ZoneOptions, g *Gate) (*pool, error) {
 	p := &pool{name: name, log: g.log.With("pool", name), counts: g.opts.Metrics, events: g.events, journal: g.journal, kept: g.probeConns, book: g.changes, own: g.listeners, fleet: g.fleet, usable: make(chan struct{})}
-	next, err := p.plan(c)
+	next, err := p.plan(c, zone)
 	if err != nil {
 		return nil, err
 	}
@@ -83,16 +84,16 @@ func (p *pool) live() *proxy.Pool { return p.parts.Load().live }
 
 // plan builds what a configuration asks for and changes nothing. Of the
 // present parts it takes over those that stay as they are.
-func (p *pool) plan(c config.Pool) (next *parts, err error) {
+func (p *pool) plan(c config.Pool, zone balancer.ZoneOptions) (next *parts, err error) {
 	old := p.parts.Load()
 	if old == nil {
 		old = &parts{}
 	}
-	next = &parts{config: c, feed: old.feed, checker: old.checker, sticky: old.sticky, limits: old.limits}
+	next = &parts{config: c, zone: zone, feed: old.feed, checker: old.checker, sticky: old.sticky, limits: old.limits}
 	if next.tls, err = assemble.NewTrust(c.TLS, old.tls); err != nil {
 		return nil, err
 	}
-	if old.live != nil && reflect.DeepEqual(c, old.config) && next.tls == old.tls && c.Maintenance == nil {
+	if old.live != nil && reflect.DeepEqual(c, old.config) && reflect.DeepEqual(zone, old.zone) && next.tls == old.tls && c.Maintenance == nil {
 		return old, nil
 	}
 	if old.feed == nil || !reflect.DeepEqual(c.Upstreams, old.config.Upstreams) || c.DNS != old.config.DNS {
@@ -136,6 +137,7 @@ func (p *pool) newChecker(c config.Pool, t *tls.Config) (*checker, error) {
 func (p *pool) options(next *parts) (balancer.Options, proxy.PoolOptions) {
 	b := assemble.Balancer(p.name, next.config)
 	b.Checked = next.checker != nil
+	b.Zone = next.zone
 	b.Notify = p.changed
 	b.Tell = p.found
 	o := assemble.Pool(next.config)

@@ -144,13 +144,17 @@ func (g *Gate) discard(next *plan, before *present) {
 
 func (g *Gate) planPools(next *plan, before map[string]*pool) error {
 	var errs []error
+	zone, err := assemble.Zone(next.config.Zone)
+	if err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(next.config.Pools)) {
 		c := next.config.Pools[name]
 		p, err := before[name], error(nil)
 		if p != nil {
-			next.parts[name], err = p.plan(c)
+			next.parts[name], err = p.plan(c, zone)
 		} else {
-			p, err = newPool(name, c, g)
+			p, err = newPool(name, c, zone, g)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("pools.%s: %w", name, err))

@@ -64,7 +64,7 @@ func (c *poolCollector) Describe(ch chan<- *desc) {
 		poolQueued, poolDemand, poolUsed, poolSaturated,
 		upAvailable, upProbes, upBreaker, upOperator, upLifecycle, upResting, upTrusted, upInFlight, upLatency, upIdle, upWeight,
 		upTunnels, upTunnelsOpened, upTunnelsEnded, upTunnelBytes,
-		sourceUp, sourceUpstreams, sourceLeftOut, sourceLooked, sourceFailures,
+		zoneActive, zoneMeant, zonePicks, sourceUp, sourceUpstreams, sourceLeftOut, sourceLooked, sourceFailures,
 	} {
 		ch <- d
 	}
@@ -92,6 +92,7 @@ func (c *poolCollector) Collect(ch chan<- metric) {
 		gauge(ch, poolAvailable, available, p.Name())
 		collectDemand(ch, p)
 		c.collectSources(ch, p.Name())
+		collectZones(ch, p)
 		gauge(ch, poolBudget, p.BudgetLeft(), p.Name())
 	}
 	c.prune(present, time.Now())

@@ -76,7 +76,7 @@ func (k *Kubernetes) Close() error {
 // Ask waits for a change, unless fresh. It lists the slices when fresh, and when the watch
 // cannot go on.
 func (k *Kubernetes) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
-	if fresh {
+	if fresh || k.client == nil {
 		if err := k.connect(); err != nil {
 			return discovery.Found{}, err
 		}

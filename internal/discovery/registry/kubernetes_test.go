@@ -285,3 +285,52 @@ func TestKubernetesSilent(t *testing.T) {
 	}
 	t.Error("the change was not seen")
 }
+
+// TestKubernetesPoll runs the whole source: what is found stays while the API refuses, and
+// what has changed meanwhile is found afterwards.
+func TestKubernetesPoll(t *testing.T) {
+	t.Parallel()
+	a := newKubeAPI(t)
+	a.set("web-1", kubeSlice("10.0.0.1"))
+	ctx, cancel := context.WithCancel(t.Context())
+	updates, reports, done := make(chan string), make(chan error), make(chan error, 1)
+	k := kubeAt(t, a, nil)
+	go func() {
+		done <- discovery.NewPoll(k, discovery.PollOptions{Name: "kubernetes: web", Hold: k.Hold()}).Run(ctx, discovery.Sink{
+			Update: func(targets []discovery.Target) { updates <- addrs(discovery.Found{Targets: targets}) },
+			Report: func(err error) { reports <- err },
+		})
+	}()
+	want := func(want string) {
+		t.Helper()
+		if got := <-updates; got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	want("10.0.0.1:80")
+	a.set("web-1", kubeSlice("10.0.0.2"))
+	want("10.0.0.2:80")
+	a.through(func(w http.ResponseWriter, _ *http.Request) bool {
+		kubeStatus(w, 500, "InternalError")
+		return true
+	})
+	a.CloseClientConnections()
+	if err := <-reports; err == nil {
+		t.Fatal("got no error, want one: the API refuses")
+	}
+	a.set("web-1", kubeSlice("10.0.0.3"))
+	a.through(nil)
+	for err := error(errors.New("")); err != nil; {
+		select {
+		case got := <-updates:
+			if got != "10.0.0.3:80" {
+				t.Fatalf("got %q, want %q", got, "10.0.0.3:80")
+			}
+		case err = <-reports:
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

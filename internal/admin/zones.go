@@ -1,0 +1,43 @@
+package admin
+
+import (
+	"fmt"
+
+	"github.com/goodgate/goodgate/balancer"
+)
+
+// Zones says how a pool keeps requests in the zone of this goodgate.
+type Zones struct {
+	Own   string  `json:"own"`
+	State string  `json:"state"` // on; or why requests go to all zones alike: unknown, alike, few, out
+	Meant float64 `json:"meant"` // share of the requests that are meant for the own zone
+	Kept  uint64  `json:"kept"`  // attempts in the own zone since the start
+	Left  uint64  `json:"left"`  // attempts in others
+}
+
+func zonesOf(r balancer.ZoneReport) *Zones {
+	if r.Own == "" {
+		return nil
+	}
+	return &Zones{Own: r.Own, State: r.State.String(), Meant: r.Meant, Kept: r.Kept, Left: r.Left}
+}
+
+// zonesWhy says why requests go to all zones alike. Never changed.
+var zonesWhy = map[string]string{
+	balancer.ZonesUnknown.String(): "of an upstream the zone is not known",
+	balancer.ZonesAlike.String():   "all upstreams are in one zone",
+	balancer.ZonesFew.String():     "the pool has too few upstreams (zone.min_upstreams)",
+	balancer.ZonesOut.String():     "none is available",
+}
+
+// Line tells it in words.
+func (z *Zones) Line() string {
+	if z.State != balancer.ZonesOn.String() {
+		return fmt.Sprintf("zone %s: requests go to all zones alike: %s", z.Own, zonesWhy[z.State])
+	}
+	text := fmt.Sprintf("zone %s: %.0f %% of the requests are meant to stay", z.Own, 100*z.Meant)
+	if all := z.Kept + z.Left; all > 0 {
+		text += fmt.Sprintf(", %.0f %% have", 100*float64(z.Kept)/float64(all))
+	}
+	return text
+}

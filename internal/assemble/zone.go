@@ -1,0 +1,43 @@
+package assemble
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/discovery"
+)
+
+// maxZoneFile bounds the size of a file with the name of a zone, in bytes.
+const maxZoneFile = 4 << 10
+
+// Zone returns where this process runs. It reads the file that has the name; one that is
+// empty is no error, as the zone may not be known.
+func Zone(c config.Zone) (balancer.ZoneOptions, error) {
+	o := balancer.ZoneOptions{Own: c.Name, Load: float64(c.Load), Min: c.MinUpstreams}
+	for _, p := range c.Peers {
+		if o.Peers == nil {
+			o.Peers = map[string]int{}
+		}
+		o.Peers[p.Zone] = p.Count
+	}
+	if c.File == "" {
+		return o, nil
+	}
+	f, err := os.Open(c.File)
+	if err != nil {
+		return o, fmt.Errorf("zone.file: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxZoneFile))
+	if err != nil {
+		return o, fmt.Errorf("zone.file: %w", err)
+	}
+	if o.Own = strings.TrimSpace(string(text)); o.Own != "" && !discovery.IsZone(o.Own) {
+		return o, fmt.Errorf("zone.file: %s holds no name of a zone: want one of at most 63 letters, digits and . _ - : /", c.File)
+	}
+	return o, nil
+}

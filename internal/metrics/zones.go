@@ -1,0 +1,24 @@
+package metrics
+
+import (
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// What is read of zones, where this goodgate has one. Never changed.
+var (
+	zoneActive = poolDesc("zone_active", "Whether requests are kept in the zone of this goodgate.")
+	zoneMeant  = poolDesc("zone_meant_ratio", "Share of the requests that are meant for the own zone.")
+	zonePicks  = newDesc(namespace+"pool_zone_attempts_total", "Attempts by where they went while requests are kept in the zone: own or other.", "pool", "zone")
+)
+
+func collectZones(ch chan<- metric, p *proxy.Pool) {
+	r := p.Zones()
+	if r.Own == "" {
+		return
+	}
+	gauge(ch, zoneActive, number(r.State == balancer.ZonesOn), p.Name())
+	gauge(ch, zoneMeant, r.Meant, p.Name())
+	count(ch, zonePicks, int64(r.Kept), p.Name(), "own")
+	count(ch, zonePicks, int64(r.Left), p.Name(), "other")
+}
