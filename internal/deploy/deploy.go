@@ -156,7 +156,11 @@ func apply(host Pool, p progress, by string) error {
 	}
 	var errs []error
 	for i, origin := range p.New {
-		errs = append(errs, host.Stand(origin, p.To[min(i, len(p.To)-1)], w.fresh != gone, w.fresh == drained, by))
+		url := ""
+		if p.Stage == Adding {
+			url = p.To[min(i, len(p.To)-1)]
+		}
+		errs = append(errs, host.Stand(origin, url, w.fresh != gone, w.fresh == drained, by))
 	}
 	for _, origin := range p.Old {
 		errs = append(errs, host.Stand(origin, "", w.settled != gone, w.settled == drained, by))

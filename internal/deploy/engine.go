@@ -24,8 +24,9 @@ type Pool interface {
 	// KeepsClients reports whether a client stays with its upstream, by the pool's policy.
 	KeepsClients() bool
 	// Stand makes the upstreams of an origin members of the pool, or none, and drains them or
-	// not. It may be called again with the same. url is what they were ordered by; empty =
-	// they are the pool's own.
+	// not. It may be called again with the same. url is what those are added by that are no
+	// members; empty = they stay away. What operators have said themselves of an upstream
+	// stays as it is: one that they have drained is not made ready.
 	Stand(origin, url string, member, drained bool, by string) error
 	Introduce(*balancer.Introduction)
 	// Ask sends a request of goodgate's own to each member of an origin. An answer below 500

@@ -75,7 +75,7 @@ func (p *fakePool) Stand(addr, url string, member, drained bool, _ string) error
 	}
 	is := p.members[addr] != nil
 	switch {
-	case member && !is:
+	case member && !is && url != "":
 		p.members[addr] = &Member{Origin: addr, Addr: addr, Ready: p.startsIn == 0, Why: "connection refused"}
 		if p.startsIn > 0 {
 			time.AfterFunc(p.startsIn, func() { p.set(addr, func(m *Member) { m.Ready = true }) })

@@ -102,6 +102,10 @@ func (d deployed) Introduce(in *balancer.Introduction) {
 	}
 }
 
+// byDeploy is the reason of the changes that a deploy makes. What operators have said
+// themselves of an upstream has another, and a deploy leaves it as it is.
+const byDeploy = "a step of the deploy"
+
 // Stand implements [deploy.Pool]: by changes, so that the next process finds the pool as it
 // is to be.
 func (d deployed) Stand(origin, url string, member, drained bool, by string) error {
@@ -113,14 +117,14 @@ func (d deployed) Stand(origin, url string, member, drained bool, by string) err
 	_, _, known := p.entryOf(origin)
 	is := known && !said.removed[origin]
 	order := func(kind changes.Kind, upstream, value string) error {
-		_, err := d.gate.Order(changes.Change{Subject: changes.Subject{Kind: kind, Pool: d.name, Upstream: upstream}, Value: json.RawMessage(value), By: by, Why: "deploy"})
+		_, err := d.gate.Order(changes.Change{Subject: changes.Subject{Kind: kind, Pool: d.name, Upstream: upstream}, Value: json.RawMessage(value), By: by, Why: byDeploy})
 		return err
 	}
 	switch {
 	case member && !is && url != "":
 		return order(changes.Added, url, p.alike())
-	case member && !is:
-		return order(changes.Added, origin, "")
+	case member && !is: // an operator, or the file, has taken it out since
+		return nil
 	case !member && is:
 		return errors.Join(order(changes.Removed, origin, ""), d.forget(p, origin, by))
 	case !member:
@@ -133,11 +137,17 @@ func (d deployed) Stand(origin, url string, member, drained bool, by string) err
 		case u.Origin() != origin:
 		case drained && state == balancer.Ready:
 			errs = append(errs, order(changes.State, u.Addr(), `"drain"`))
-		case !drained && state == balancer.Drain:
+		case !drained && state == balancer.Drain && d.drained(u.Addr()):
 			errs = append(errs, order(changes.State, u.Addr(), `"ready"`))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// drained reports whether it was a deploy that has drained an upstream.
+func (d deployed) drained(addr string) bool {
+	c, ok := d.gate.changes.Find(changes.Subject{Kind: changes.State, Pool: d.name, Upstream: addr})
+	return ok && c.Why == byDeploy
 }
 
 // alike is the value of a change that adds an upstream like those of the pool's first tier:
@@ -173,7 +183,7 @@ func (d deployed) forget(p *pool, origin, by string) error {
 	var errs []error
 	for _, c := range d.gate.changes.All() {
 		if c.Kind == changes.State && c.Pool == d.name && (c.Upstream == origin || c.Base == origin) {
-			errs = append(errs, d.gate.takeBack(c.Subject, by, "deploy"))
+			errs = append(errs, d.gate.takeBack(c.Subject, by, "the upstream was removed"))
 		}
 	}
 	return errors.Join(errs...)

@@ -1,11 +1,13 @@
 package gate
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/deploy"
 )
 
@@ -52,6 +54,55 @@ func TestStand(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStandKeepsOrders: what an operator says of an upstream, before a deploy or in the
+// middle of it, holds in all of its stages.
+func TestStandKeepsOrders(t *testing.T) {
+	t.Parallel()
+	const first, second, fresh = "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"
+	g := twoIn(t, filepath.Join(t.TempDir(), "state.json"), `"http://127.0.0.1:1", "http://127.0.0.1:2"`)
+	pool := deployed{g.gate, "app"}
+	stand := func(origin, url string, member, drained bool) {
+		t.Helper()
+		if err := pool.Stand(origin, url, member, drained, "ci"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say := func(kind changes.Kind, upstream, value string) {
+		t.Helper()
+		c := changes.Change{Subject: changes.Subject{Kind: kind, Pool: "app", Upstream: upstream}, Value: json.RawMessage(value), By: "alice", Why: "deploy"}
+		if _, err := g.gate.Order(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(when, members string) {
+		t.Helper()
+		if got := g.look(); got != members {
+			t.Errorf("%s: the members are %q, want %q", when, got, members)
+		}
+	}
+	say(changes.State, second, `"drain"`)
+	stand(fresh, "http://127.0.0.1:3", true, false)
+	stand(first, "", true, false)
+	stand(second, "", true, false)
+	want("drained before", "127.0.0.1:1 1 ready, 127.0.0.1:2 1 drain, 127.0.0.1:3 1 ready")
+	stand(first, "", true, true)
+	stand(second, "", true, true)
+	stand(first, "", true, false)
+	stand(second, "", true, false)
+	want("after the deploy has drained all", "127.0.0.1:1 1 ready, 127.0.0.1:2 1 drain, 127.0.0.1:3 1 ready")
+	say(changes.State, fresh, `"drain"`)
+	stand(fresh, "", true, false)
+	want("the new one is drained meanwhile", "127.0.0.1:1 1 ready, 127.0.0.1:2 1 drain, 127.0.0.1:3 1 drain")
+	say(changes.Removed, first, "")
+	say(changes.Removed, fresh, "")
+	stand(first, "", true, false)
+	stand(fresh, "", true, false)
+	want("removed meanwhile", "127.0.0.1:2 1 drain")
+	stand(fresh, "http://127.0.0.1:3", false, false)
+	stand(first, "", true, false)
+	want("when it has gone back", "127.0.0.1:2 1 drain")
 }
 
 // TestNewcomersAreAlike: a new upstream has the limits of the old ones.
