@@ -148,6 +148,9 @@ func asking(c *cobra.Command, do func(context.Context, *question) error) *cobra.
 		if exit, ok := errors.AsType[*exitError](err); ok {
 			return exit
 		}
+		if usage, ok := errors.AsType[*usageError](err); ok {
+			return usage
+		}
 		if err != nil {
 			return &exitError{exitFailed, err}
 		}

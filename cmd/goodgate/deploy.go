@@ -68,7 +68,7 @@ Requests wait meanwhile where there is nobody else (hold.for).`,
 	f.BoolVar(&d.DryRun, "dry-run", false, "say what would be done, and do nothing")
 	f.BoolVar(&d.watch, "watch", false, "print the figures of both versions every second")
 	f.BoolVar(&d.detach, "detach", false, "do not wait for the end")
-	c.MarkFlagRequired("to")
+	c.MarkFlagsOneRequired("to")
 	c.AddCommand(newDeployStatus(), newDeployAct("back", "Make a deploy go back"), newDeployAct("promote", "Send all requests to the new upstreams now; once they have them, drain the old ones"))
 	return c
 }

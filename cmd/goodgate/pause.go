@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +21,8 @@ const lookPause = 100 * time.Millisecond
 
 func newPause() *cobra.Command {
 	var o admin.PauseOrder
-	var most, last, wait time.Duration
+	most, last := duration(30*time.Second), duration(0)
+	var wait time.Duration
 	c := asking(&cobra.Command{
 		Use:   "pause POOL",
 		Short: "Let new requests of a pool wait, while those under way finish",
@@ -34,7 +37,7 @@ the pause ends. WebSockets and other upgraded connections stay, and are not wait
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),
 	}, func(ctx context.Context, q *question) error {
-		o.Pool, o.Max, o.For = q.args[0], admin.Span(most), admin.Span(last)
+		o.Pool, o.Max, o.For = q.args[0], admin.Term(most), admin.Term(last)
 		var answer json.RawMessage
 		if err := q.Post(ctx, "/v1/pauses", o, &answer); err != nil {
 			return err
@@ -58,10 +61,11 @@ the pause ends. WebSockets and other upgraded connections stay, and are not wait
 		})
 	})
 	f := c.Flags()
-	f.DurationVar(&most, "max", 30*time.Second, "longest wait of a request")
-	f.DurationVar(&last, "for", 0, "the pause ends by itself after this (default --max)")
+	f.Var(&most, "max", "longest wait of a request")
+	f.Var(&last, "for", "the pause ends by itself after this (default --max)")
 	f.DurationVar(&wait, "wait", 0, "return once no request is in flight; fail when that takes longer")
-	f.IntVar(&o.MaxRequests, "max-requests", 1000, "how many may wait at once")
+	o.MaxRequests = 1000
+	f.Var(number[int]{&o.MaxRequests, 1, 100_000, strconv.Atoi}, "max-requests", "how many may wait at once")
 	f.StringVar(&o.Why, "why", "", "the reason, for whoever looks")
 	return c
 }
@@ -124,8 +128,6 @@ func newMaintenance() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "maintenance",
 		Short: "Answer the requests of a pool with 503 and a page, but let testers in",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newMaintenanceOn(), newMaintenanceOff())
 	return c
@@ -134,7 +136,7 @@ func newMaintenance() *cobra.Command {
 func newMaintenanceOn() *cobra.Command {
 	var o admin.MaintenanceOrder
 	var page string
-	var retry, last time.Duration
+	retry, last := duration(5*time.Minute), duration(0)
 	c := asking(&cobra.Command{
 		Use:   "on POOL",
 		Short: "Put a pool into maintenance",
@@ -145,11 +147,14 @@ network, by a header or by a cookie.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),
 	}, func(ctx context.Context, q *question) error {
-		o.Pool, o.RetryAfter, o.For = q.args[0], admin.Span(retry), admin.Span(last)
+		o.Pool, o.RetryAfter, o.For = q.args[0], admin.Term(retry), admin.Term(last)
 		if page != "" {
 			text, err := os.ReadFile(page)
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
+			case !utf8.Valid(text):
+				return fmt.Errorf("the page %s is not UTF-8: a page of another encoding, or an image, would not reach clients as it is", page)
 			}
 			o.Page = string(text)
 		}
@@ -170,8 +175,8 @@ network, by a header or by a cookie.`,
 	f.StringVar(&page, "page", "", "HTML `FILE` that clients get, 256 KiB at most (default the error page)")
 	f.StringVar(&o.ContentType, "content-type", "", "of the page (default text/html; charset=utf-8)")
 	f.StringArrayVar(&o.Allow, "allow", nil, "testers, several times: an address, a CIDR, NAME=VALUE of a header, or cookie:NAME=VALUE")
-	f.DurationVar(&retry, "retry-after", 5*time.Minute, "when clients are told to come again")
-	f.DurationVar(&last, "for", 0, "it ends by itself after this (default never)")
+	f.Var(&retry, "retry-after", "when clients are told to come again")
+	f.Var(&last, "for", "it ends by itself after this (default never)")
 	f.StringVar(&o.Why, "why", "", "the reason, for whoever looks")
 	c.MarkFlagFilename("page", "html")
 	return c

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -21,8 +20,9 @@ import (
 
 func newSplit() *cobra.Command {
 	var o admin.SplitOrder
-	var bound time.Duration
-	c := asking(&cobra.Command{
+	var bound duration
+	var c *cobra.Command
+	c = asking(&cobra.Command{
 		Use:   "split [ROUTE [POOL=WEIGHT ...]]",
 		Short: "Show how a route is split between pools, or change it",
 		Long: `Show how routes are split between pools, what is known of each pool, and what comes
@@ -37,14 +37,12 @@ until --for has passed, or until the file says something else of the split.`,
   goodgate split shop --reset`,
 		ValidArgsFunction: completing(splitRoutes),
 	}, func(ctx context.Context, q *question) error {
-		if bound > 0 {
-			o.For = bound.String()
-		}
+		o.For = bound.String()
 		switch {
 		case len(q.args) == 0 && (o.Reset || o.For != ""):
-			return errors.New("which route? goodgate split lists those that are split")
+			return wrong(c, "which route? goodgate split lists those that are split")
 		case len(q.args) > 1 && o.Reset:
-			return errors.New("--reset goes by the file again, and takes no weights")
+			return wrong(c, "--reset goes by the file again, and takes no weights")
 		case len(q.args) == 0:
 			return showSplits(ctx, q, "/v1/splits")
 		}
@@ -53,14 +51,14 @@ until --for has passed, or until the file says something else of the split.`,
 			return showSplit(q, func(answer *json.RawMessage) error { return q.Get(ctx, path, answer) })
 		}
 		var err error
-		if o.Weights, err = weights(q.args[1:]); err != nil {
+		if o.Weights, err = weights(c, q.args[1:]); err != nil {
 			return err
 		}
 		return showSplit(q, func(answer *json.RawMessage) error { return q.Post(ctx, path, o, answer) })
 	})
 	c.Flags().BoolVar(&o.Reset, "reset", false, "go by the file again, from the beginning of its schedule")
 	c.Flags().StringVar(&o.Why, "why", "", "why, for the log and the list of changes")
-	c.Flags().DurationVar(&bound, "for", 0, "how long, such as 2h; then the file holds again")
+	c.Flags().Var(&bound, "for", "how long, such as 2h; then the file holds again")
 	return c
 }
 
@@ -73,7 +71,7 @@ func splitRoutes(s *admin.Status) (names []string) {
 }
 
 // weights reads POOL=WEIGHT; a percent sign may follow.
-func weights(args []string) (map[string]float64, error) {
+func weights(c *cobra.Command, args []string) (map[string]float64, error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
@@ -82,7 +80,10 @@ func weights(args []string) (map[string]float64, error) {
 		pool, text, ok := strings.Cut(arg, "=")
 		w, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
 		if !ok || err != nil {
-			return nil, fmt.Errorf("found %q: expected POOL=WEIGHT, such as v2=10", arg)
+			return nil, wrong(c, "found %q: expected POOL=WEIGHT, such as v2=10", arg)
+		}
+		if _, twice := all[pool]; twice {
+			return nil, wrong(c, "%q: pool %s has a weight already", arg, pool)
 		}
 		all[pool] = w
 	}

@@ -115,7 +115,7 @@ func (d *duration) String() string {
 func (d *duration) Set(s string) error {
 	v, err := time.ParseDuration(s)
 	if err != nil || v <= 0 {
-		return errors.New("expected a duration such as 30m or 2h")
+		return errors.New("expected a duration above 0, such as 30m or 2h")
 	}
 	*d = duration(v)
 	return nil

@@ -95,6 +95,9 @@ func badArguments(c *cobra.Command, args []string) error {
 
 // badFlag says what is wrong with a flag.
 func badFlag(c *cobra.Command, err error) error {
+	if name := c.Flags().Arg(0); name != "" && c.HasSubCommands() && c.Use == c.Name() {
+		return badCommand(c, name)
+	}
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		name := "--" + e.GetSpecifiedName()
 		if e.GetSpecifiedShortnames() != "" {
@@ -132,6 +135,9 @@ func nearFlag(c *cobra.Command, name string) string {
 // expected says what a flag takes. The values of pflag's own kinds fail with the
 // words of package strconv.
 func expected(e *pflag.InvalidValueError) string {
+	if _, ours := e.GetFlag().Value.(*duration); ours {
+		return e.Unwrap().Error()
+	}
 	switch e.GetFlag().Value.Type() {
 	case "duration":
 		return "expected a duration such as 500ms, 10s or 1m30s"
@@ -139,6 +145,8 @@ func expected(e *pflag.InvalidValueError) string {
 		return "expected a whole number"
 	case "float64":
 		return "expected a number"
+	case "float64Slice":
+		return "expected numbers with commas between them"
 	case "bool":
 		return "expected true or false"
 	}

@@ -77,12 +77,26 @@ func TestMistakes(t *testing.T) {
 		{"doctor", "doctor needs --config, --to, --nginx, --haproxy or --log"},
 		{"doctor --config a --nginx b", "--config and --nginx exclude each other"},
 		{"convert", "convert needs"},
+		{"pause app --for 0s", `--for "0s": expected a duration above 0`},
+		{"pause app --max 0s", `--max "0s": expected a duration above 0`},
+		{"pause app --max-requests 0", `--max-requests "0": expected a number from 1 to 100000`},
+		{"maintenance on app --for 0s", `--for "0s": expected a duration above 0`},
+		{"maintenance on app --retry-after -5m", "expected a duration above 0"},
+		{"maintenance sideways app", `there is no command "sideways"; there are off, on`},
+		{"maintenance sideways app --why x", `there is no command "sideways"; there are off, on`},
+		{"split shop v2=5 --for 0s", `--for "0s": expected a duration above 0`},
+		{"split shop v2", "expected POOL=WEIGHT"},
+		{"split shop v2=5 v2=10", `"v2=10": pool v2 has a weight already`},
+		{"split --reset", "which route?"},
+		{"split shop --reset v2=5", "takes no weights"},
+		{"deploy app", "deploy needs --to"},
+		{"deploy app --to http://127.0.0.1:1 --steps 1,x", `--steps "1,x": expected numbers`},
 	} {
 		stdout, stderr, code := command(strings.Fields(test.args)...)
 		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "goodgate: ") || !strings.Contains(stderr, test.want) {
 			t.Errorf("goodgate %s: exit code %d, stdout %q, stderr\n%swant 2, and %q in stderr", test.args, code, stdout, stderr, test.want)
 		}
-		for _, theirs := range []string{"arg(s)", "if any flags", "flags in the group", "unknown flag", "unknown command", "unknown shorthand", "invalid argument", "strconv"} {
+		for _, theirs := range []string{"arg(s)", "if any flags", "flags in the group", "unknown flag", "unknown command", "unknown shorthand", "invalid argument", "strconv", "flag(s)"} {
 			if strings.Contains(stderr, theirs) {
 				t.Errorf("goodgate %s: %q are a library's words: %s", test.args, theirs, stderr)
 			}

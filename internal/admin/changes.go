@@ -11,7 +11,6 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/changes"
-	"github.com/goodgate/goodgate/internal/similar"
 )
 
 // Unfit is why an order cannot be carried out.
@@ -201,7 +200,7 @@ func (s *Server) newcomer(o Wish) ([]changes.Subject, *refusal) {
 	case o.Pool == "" && len(pools) == 1:
 		o.Pool = pools[0]
 	case !slices.Contains(pools, o.Pool):
-		return nil, &refusal{404, problem{Error: fmt.Sprintf("there is no pool %q%s The pools are %s", o.Pool, meant(similar.Nearest(o.Pool, pools)), listed(pools))}}
+		return nil, &refusal{404, problem{Error: noPool(o.Pool, pools)}}
 	}
 	return []changes.Subject{{Kind: changes.Added, Pool: o.Pool, Upstream: o.Upstream}}, nil
 }

@@ -35,6 +35,22 @@ func (s *Span) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Term is a [Span] of an order. Without it the default holds, which may be for ever: so an
+// explicit zero is refused.
+type Term Span
+
+func (t Term) MarshalText() ([]byte, error) { return Span(t).MarshalText() }
+
+func (t *Term) UnmarshalText(text []byte) error {
+	if err := (*Span)(t).UnmarshalText(text); err != nil {
+		return err
+	}
+	if *t == 0 {
+		return fmt.Errorf("%q is no time: leave it out for the default", text)
+	}
+	return nil
+}
+
 // PauseTerms is the value of a change of kind [changes.Pause].
 type PauseTerms struct {
 	Max         Span  `json:"max"`          // longest wait of a request
@@ -45,8 +61,8 @@ type PauseTerms struct {
 // PauseOrder is the body of POST /v1/pauses.
 type PauseOrder struct {
 	Pool        string `json:"pool"`
-	Max         Span   `json:"max,omitempty" doc:"longest wait of a request; default 30s"`
-	For         Span   `json:"for,omitempty" doc:"the pause ends by itself after this; default max"`
+	Max         Term   `json:"max,omitempty" doc:"longest wait of a request; default 30s"`
+	For         Term   `json:"for,omitempty" doc:"the pause ends by itself after this; default max"`
 	MaxRequests int    `json:"max_requests,omitempty" doc:"requests that wait at once; default 1000"`
 	MaxBody     int64  `json:"max_body,omitempty" doc:"bytes of their bodies that are kept in memory; default 64 MiB"`
 	Why         string `json:"why,omitempty"`
@@ -94,8 +110,8 @@ type MaintenanceOrder struct {
 	Off         bool     `json:"off,omitempty" doc:"ends a maintenance, also one of the configuration"`
 	Page        string   `json:"page,omitempty" doc:"the page itself, 256 KiB at most; default the error page"`
 	ContentType string   `json:"content_type,omitempty" doc:"of the page; default text/html; charset=utf-8"`
-	RetryAfter  Span     `json:"retry_after,omitempty" doc:"default 5m"`
-	For         Span     `json:"for,omitempty" doc:"it ends by itself after this; default never"`
+	RetryAfter  Term     `json:"retry_after,omitempty" doc:"default 5m"`
+	For         Term     `json:"for,omitempty" doc:"it ends by itself after this; default never"`
 	Allow       []string `json:"allow,omitempty" doc:"testers: an address, a CIDR, NAME=VALUE of a header, or cookie:NAME=VALUE"`
 	Why         string   `json:"why,omitempty"`
 }
@@ -175,18 +191,18 @@ func shown(n any) any {
 }
 
 func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
-	o := PauseOrder{Max: Span(defaultPause), MaxRequests: defaultPauseQueue, MaxBody: defaultPauseBody}
+	o := PauseOrder{Max: Term(defaultPause), MaxRequests: defaultPauseQueue, MaxBody: defaultPauseBody}
 	if !decode(w, r, &o) {
 		return
 	}
 	if o.For == 0 {
 		o.For = o.Max
 	}
-	if !between(w, "max", o.Max, Span(time.Millisecond), Span(longestPause)) || !between(w, "for", o.For, Span(time.Millisecond), Span(24*time.Hour)) ||
+	if !between(w, "max", Span(o.Max), Span(time.Millisecond), Span(longestPause)) || !between(w, "for", Span(o.For), Span(time.Millisecond), Span(24*time.Hour)) ||
 		!between(w, "max_requests", o.MaxRequests, 1, mostPauseQueue) || !between(w, "max_body", o.MaxBody, 0, 64<<30) {
 		return
 	}
-	value, _ := json.Marshal(PauseTerms{o.Max, o.MaxRequests, o.MaxBody})
+	value, _ := json.Marshal(PauseTerms{Span(o.Max), o.MaxRequests, o.MaxBody})
 	now := time.Now()
 	_, err := s.opts.Control.Close(changes.Change{
 		Subject: changes.Subject{Kind: changes.Pause, Pool: o.Pool}, Value: value, By: authorOf(r), Why: o.Why, At: now, Until: now.Add(time.Duration(o.For)),
@@ -211,7 +227,7 @@ func (s *Server) refused(w http.ResponseWriter, pool string, err error) bool {
 	case errors.Is(err, changes.ErrInvalid):
 		refuse(w, 400, err.Error())
 	case !s.hasPool(pool):
-		refuse(w, 404, "there is no pool "+pool)
+		refuse(w, 404, s.noPool(pool))
 	default:
 		refuse(w, 409, err.Error())
 	}
@@ -244,14 +260,14 @@ func (s *Server) reopen(w http.ResponseWriter, r *http.Request, kind changes.Kin
 }
 
 func (s *Server) maintain(w http.ResponseWriter, r *http.Request) {
-	o := MaintenanceOrder{RetryAfter: Span(defaultRetryAfter)}
-	if !decode(w, r, &o) || !between(w, "retry_after", o.RetryAfter, Span(time.Second), Span(longestRetryAfter)) || !between(w, "for", o.For, 0, Span(366*24*time.Hour)) ||
+	o := MaintenanceOrder{RetryAfter: Term(defaultRetryAfter)}
+	if !decode(w, r, &o) || !between(w, "retry_after", Span(o.RetryAfter), Span(time.Second), Span(longestRetryAfter)) || !between(w, "for", Span(o.For), 0, Span(366*24*time.Hour)) ||
 		!between(w, "the length of the page", len(o.Page), 0, MaxPage) || !between(w, "the number of allow", len(o.Allow), 0, mostAllowed) {
 		return
 	}
 	terms := MaintenanceTerms{Off: true}
 	if !o.Off {
-		terms = MaintenanceTerms{ContentType: o.ContentType, RetryAfter: o.RetryAfter}
+		terms = MaintenanceTerms{ContentType: o.ContentType, RetryAfter: Span(o.RetryAfter)}
 		for _, text := range o.Allow {
 			if err := terms.allow(text); err != nil {
 				refuse(w, 400, err.Error())

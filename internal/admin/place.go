@@ -117,11 +117,26 @@ func (s *Server) find(pool, upstream string) ([]*balancer.Upstream, *refusal) {
 	case len(found) > 0:
 		return found, nil
 	case pool != "" && !slices.Contains(pools, pool):
-		return nil, missing("there is no pool %s%s The pools are %s", pool, meant(similar.Nearest(pool, pools)), listed(pools))
+		return nil, missing("%s", noPool(pool, pools))
+	case len(all) == 0 && pool != "":
+		return nil, missing("there is no upstream %s: pool %s has none", upstream, pool)
 	case len(all) == 0:
 		return nil, missing("there is no upstream %s: none is known", upstream)
 	}
 	return nil, missing("there is no upstream %s%s The upstreams are %s", upstream, meant(what.nearest(all)), listed(all))
+}
+
+// noPool says that there is no such pool, and which there are.
+func noPool(name string, pools []string) string {
+	return fmt.Sprintf("there is no pool %q%s The pools are %s", name, meant(similar.Nearest(name, pools)), listed(pools))
+}
+
+func (s *Server) noPool(name string) string {
+	var pools []string
+	for _, p := range s.opts.Control.Pools() {
+		pools = append(pools, p.Name())
+	}
+	return noPool(name, pools)
 }
 
 func meant(near string) string {

@@ -149,9 +149,9 @@ func TestUnknownUpstream(t *testing.T) {
 		{Order{Upstream: "unix:/run/ap.sock"}, "did you mean app/unix:/run/app.sock?"},
 		{Order{Upstream: "elsewhere:1"}, "there is no upstream elsewhere:1. The upstreams are "},
 		{Order{Upstream: "elsewhere:1"}, " and 32 more"},
-		{Order{Upstream: "127.0.0.1:3901", Pool: "ap"}, "there is no pool ap: did you mean app? The pools are "},
+		{Order{Upstream: "127.0.0.1:3901", Pool: "ap"}, `there is no pool "ap": did you mean app? The pools are `},
 		{Order{Upstream: "app/127.0.0.1:3901", Pool: "big"}, "of pool app, and pool big is asked for"},
-		{Order{Upstream: "127.0.0.1:3901", Pool: "empty"}, "none is known"},
+		{Order{Upstream: "127.0.0.1:3901", Pool: "empty"}, "pool empty has none"},
 		{Order{}, "no upstream is named"},
 	} {
 		if _, code, f := order(t, s, test.o); code != 404 || !strings.Contains(f.Error, test.want) {

@@ -3,10 +3,12 @@ package admin
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/similar"
 	"github.com/goodgate/goodgate/internal/split"
 )
 
@@ -62,10 +64,22 @@ func (s *Server) tellSplit(w http.ResponseWriter, route string) {
 	list := s.splitReports()
 	i := slices.IndexFunc(list, func(r split.Report) bool { return r.Route == route })
 	if i < 0 {
-		refuse(w, 404, ErrNoSplit.Error())
+		refuse(w, 404, noSplit(route, list))
 		return
 	}
 	reply(w, 200, list[i])
+}
+
+// noSplit says that a route is not split, and which are.
+func noSplit(route string, list []split.Report) string {
+	var routes []string
+	for _, r := range list {
+		routes = append(routes, r.Route)
+	}
+	if len(routes) == 0 {
+		return fmt.Sprintf("route %q is not split: no route is", route)
+	}
+	return fmt.Sprintf("route %q is not split%s Those that are: %s", route, meant(similar.Nearest(route, routes)), listed(routes))
 }
 
 func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
@@ -88,7 +102,7 @@ func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 		refuse(w, 400, "the order needs either weights or reset")
 		return
 	case s.opts.Splits == nil:
-		refuse(w, 404, ErrNoSplit.Error())
+		refuse(w, 404, noSplit(r.PathValue("route"), nil))
 		return
 	}
 	route := r.PathValue("route")
@@ -99,7 +113,7 @@ func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case errors.Is(err, ErrNoSplit):
-		refuse(w, 404, err.Error())
+		refuse(w, 404, noSplit(route, s.splitReports()))
 	case errors.Is(err, split.ErrWeights):
 		refuse(w, 400, err.Error())
 	case err != nil:

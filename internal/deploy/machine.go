@@ -145,7 +145,7 @@ func (p *progress) against(lasted time.Duration, s sight) *Verdict {
 	case s.warm.err != nil:
 		return &Verdict{Rule: "warm", Text: "a warm-up request failed: " + s.warm.err.Error()}
 	case len(s.fresh.missing) > 0 && lasted >= downFor:
-		return &Verdict{Rule: "gone", Text: list(s.fresh.missing) + " left the pool: an operator or the configuration file has taken them out"}
+		return &Verdict{Rule: "gone", Text: list(s.fresh.missing) + " left the pool: taken out by an operator or by the configuration file"}
 	case len(s.fresh.down) > 0 && s.fresh.down[0].since >= downFor:
 		return &Verdict{Rule: "down", Text: reasons(s.fresh.down)}
 	case p.Stage == Draining:

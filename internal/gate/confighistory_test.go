@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,5 +116,30 @@ func TestConfigHistoryIsBounded(t *testing.T) {
 	next := openConfigHistory(state, slog.New(slog.DiscardHandler))
 	if len(h.list) != mostVersions || h.list[0].N != 6 || len(next.list) != mostVersions-1 {
 		t.Errorf("%d versions from %d, and %d in the folder", len(h.list), h.list[0].N, len(next.list))
+	}
+}
+
+// TestFailedStart: a configuration that could not be had was never in use.
+func TestFailedStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	c, _, err := assemble.Parse("goodgate.yaml", fmt.Appendf(nil, "listeners: [%q]\nstate: {file: %s/state.json}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"], health: {type: none}}}", taken.Addr(), dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := New(c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Run(t.Context(), nil, nil); err == nil {
+		t.Error("it serves")
+	}
+	if h := openConfigHistory(filepath.Join(dir, "state.json"), g.log); len(h.list) != 0 {
+		t.Errorf("the history has %d versions", len(h.list))
 	}
 }

@@ -149,7 +149,6 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	g.current.Store(&present{config: c, splits: next.splits, mirrors: next.mirrors, pools: next.pools, traces: next.traces, files: assemble.Contents(c), limits: first.keepLimits(c, options.Routes)})
 	g.changes.Follow(g.followSplits)
 	g.reloads.state.Loaded = time.Now()
-	g.configs.add(c, "start")
 	if m := o.Metrics; m != nil {
 		m.SetPools(g.Pools)
 		m.SetSources(g.sourceCounts)
@@ -237,6 +236,7 @@ func (g *Gate) open(background context.Context) error {
 		return err
 	}
 	g.background = background
+	g.configs.add(before.config, "start") // not one that could not be had
 	before.traces.start()
 	g.fleet.start(g)
 	g.tasks.Go(func() { g.journal.Run(background, g.shownPools) })
