@@ -59,6 +59,7 @@ func newChangesUndo() *cobra.Command {
 			for _, c := range done.Changes {
 				printable.Fprintf(q.out, "taken back: %s\n", c.Says)
 			}
+			printEmpty(q.err, done.Empty)
 			printLost(q.err, done.Lost)
 		})
 	})
@@ -102,6 +103,14 @@ func (q *question) printOrdered(answer json.RawMessage, instead string) error {
 		if len(done.Changes) == 0 {
 			printable.Fprintln(q.out, instead)
 		}
+		printEmpty(q.err, done.Empty)
 		printLost(q.err, done.Lost)
 	})
+}
+
+// printEmpty warns of pools that have nobody to send requests to.
+func printEmpty(out io.Writer, pools []string) {
+	for _, pool := range pools {
+		printable.Fprintf(out, "warning: no upstream of pool %s takes requests now: they wait (hold.for), and then fail with 503\n", pool)
+	}
 }

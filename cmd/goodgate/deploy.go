@@ -222,8 +222,7 @@ func (f *follower) interrupt(ctx context.Context) error {
 }
 
 func (f *follower) print(v *deploy.View) {
-	if f.q.json {
-		f.advance(v)
+	if f.q.json { // the last answer is printed, with all events
 		return
 	}
 	for _, e := range v.Events {

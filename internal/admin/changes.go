@@ -116,8 +116,9 @@ type Wish struct {
 
 // Ordered is what was changed.
 type Ordered struct {
-	Changes []Shown `json:"changes"`                   // in force now, or just taken back; none when the file says the same
-	Lost    string  `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
+	Changes []Shown  `json:"changes"`                   // in force now, or just taken back; none when the file says the same
+	Lost    string   `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
+	Empty   []string `json:"empty,omitempty" doc:"pools of these changes in which no upstream takes requests now"`
 }
 
 func (s *Server) wish(w http.ResponseWriter, r *http.Request) {
@@ -146,8 +147,23 @@ func (s *Server) wish(w http.ResponseWriter, r *http.Request) {
 			done.Changes = append(done.Changes, show(c))
 		}
 	}
-	done.Lost = s.lost()
+	if done.Lost = s.lost(); o.Kind != changes.Added { // what joins has to pass its checks first
+		done.Empty = s.empty(subjects)
+	}
 	reply(w, 200, done)
+}
+
+// empty returns the pools of some changes in which no upstream takes requests.
+func (s *Server) empty(of []changes.Subject) (pools []string) {
+	for _, subject := range of {
+		if subject.Pool == "" || slices.Contains(pools, subject.Pool) || !s.hasPool(subject.Pool) {
+			continue
+		}
+		if left, _ := s.left(subject.Pool, nil); left == 0 {
+			pools = append(pools, subject.Pool)
+		}
+	}
+	return pools
 }
 
 // subjects returns what a wish is about.
@@ -211,7 +227,11 @@ func (s *Server) takeBack(w http.ResponseWriter, r *http.Request) {
 		refused(w, err)
 		return
 	}
-	reply(w, 200, Ordered{[]Shown{show(c)}, s.lost()})
+	done := Ordered{Changes: []Shown{show(c)}, Lost: s.lost()}
+	if c.Kind == changes.Added {
+		done.Empty = s.empty([]changes.Subject{c.Subject})
+	}
+	reply(w, 200, done)
 }
 
 // longest is the longest time after which a change can end.

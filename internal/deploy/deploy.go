@@ -274,21 +274,30 @@ func (d *deploy) note(now time.Time, stage Stage, text string, bad bool) {
 	}
 }
 
-// want takes what an operator asks for.
-func (d *deploy) want(a asked) error {
+// want takes what an operator asks for, and tells who it was.
+func (d *deploy) want(a asked, by string) error {
+	stage, err := d.take(a)
+	if err == nil {
+		d.note(time.Now(), stage, fmt.Sprintf("%s asks to %s", cmp.Or(by, "an operator"), askedFor[a]), a == back)
+		d.wake()
+	}
+	return err
+}
+
+func (d *deploy) take(a asked) (Stage, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	stage := d.progress.Stage
 	switch {
 	case d.progress.Stage.Over() || !d.ended.IsZero():
-		return fmt.Errorf("%w: the deploy to pool %s is over", ErrNoDeploy, d.pool)
+		return stage, fmt.Errorf("%w: the deploy to pool %s is over", ErrNoDeploy, d.pool)
 	case d.progress.Stage == Returning && a == promote:
-		return conflict("the deploy to pool %s is going back", d.pool)
+		return stage, conflict("the deploy to pool %s is going back", d.pool)
 	case a == promote && d.progress.Stage < Shifting:
-		return conflict("the deploy to pool %s is %s: it can be promoted once its upstreams get requests", d.pool, d.progress.Stage)
+		return stage, conflict("the deploy to pool %s is %s: it can be promoted once its upstreams get requests", d.pool, d.progress.Stage)
 	}
 	d.asked = a
-	d.wake()
-	return nil
+	return stage, nil
 }
 
 // wake makes run look at once.

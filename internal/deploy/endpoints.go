@@ -27,9 +27,9 @@ func (e *Engine) Endpoints(by func(*http.Request) string) []admin.Endpoint {
 		}
 		answer(w, status, v, err)
 	}
-	act := func(do func(pool string) (View, error)) http.HandlerFunc {
+	act := func(do func(pool, by string) (View, error)) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			v, err := do(r.PathValue("pool"))
+			v, err := do(r.PathValue("pool"), by(r))
 			answer(w, http.StatusOK, v, err)
 		}
 	}

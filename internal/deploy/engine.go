@@ -278,15 +278,16 @@ func (e *Engine) forget() {
 
 // Back makes a deploy go back, and Promote makes it go to its next stage at once: from a step
 // to all requests, and from watching to draining.
-func (e *Engine) Back(pool string) (View, error)    { return e.want(pool, back) }
-func (e *Engine) Promote(pool string) (View, error) { return e.want(pool, promote) }
+// by says who asks for it.
+func (e *Engine) Back(pool, by string) (View, error)    { return e.want(pool, back, by) }
+func (e *Engine) Promote(pool, by string) (View, error) { return e.want(pool, promote, by) }
 
-func (e *Engine) want(pool string, a asked) (View, error) {
+func (e *Engine) want(pool string, a asked, by string) (View, error) {
 	d, err := e.find(pool)
 	if err != nil {
 		return View{}, err
 	}
-	if err := d.want(a); err != nil {
+	if err := d.want(a, by); err != nil {
 		return View{}, err
 	}
 	return d.view(0), nil

@@ -61,7 +61,7 @@ func TestDeployGoesBack(t *testing.T) {
 		"goes down":        {version: usual, meddle: func(b *bench) { b.pool.set("new:2", func(m *Member) { m.Ready, m.Why = false, "exited" }) }, rule: "down", text: "new:2: exited"},
 		"is taken out":     {version: usual, meddle: func(b *bench) { b.pool.Stand("new:2", "", false, false, "") }, rule: "gone", text: "new:2 left the pool"},
 		"answers nothing":  {version: usual, meddle: func(b *bench) { b.pool.set("new:1", func(m *Member) { m.Waiting, m.Waits = 5, 7*time.Second }) }, rule: "silent", text: "answered nothing for 7s"},
-		"somebody says so": {version: usual, meddle: func(b *bench) { b.engine.Back(app) }},
+		"somebody says so": {version: usual, meddle: func(b *bench) { b.engine.Back(app, "bob") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestDeployKeepsWhatWorks(t *testing.T) {
 		for _, a := range []string{"old:1", "old:2"} {
 			b.pool.set(a, func(m *Member) { m.Ready = false })
 		}
-		b.engine.Back(app)
+		b.engine.Back(app, "bob")
 		b.traffic(10*time.Minute, 10, usual)
 		v := b.view()
 		check(t, "stage", v.Stage, Returning)
@@ -159,21 +159,28 @@ func TestDeployPromote(t *testing.T) {
 		b := newBench(t)
 		b.pool.startsIn = 5 * time.Second
 		b.order(Order{StepTime: "1h", WatchFor: "1h"})
-		if _, err := b.engine.Promote(app); err == nil {
+		if _, err := b.engine.Promote(app, "bob"); err == nil {
 			t.Error("promoted before its upstreams were ready")
 		}
 		b.traffic(10*time.Second, 100, usual)
 		check(t, "stage", b.view().Stage, Shifting)
 		for _, want := range []Stage{Watching, Done} {
-			if _, err := b.engine.Promote(app); err != nil {
+			if _, err := b.engine.Promote(app, "bob"); err != nil {
 				t.Fatal(err)
 			}
 			b.traffic(time.Second, 100, usual)
 			check(t, "stage", b.view().Stage, want)
 		}
-		if _, err := b.engine.Promote(app); err == nil {
+		if _, err := b.engine.Promote(app, "bob"); err == nil {
 			t.Error("promoted what is over")
 		}
+		said := 0
+		for _, e := range b.view().Events {
+			if e.Text == "bob asks to promote it" {
+				said++
+			}
+		}
+		check(t, "events that say who", said, 2)
 	})
 }
 

@@ -59,6 +59,8 @@ const (
 	back
 )
 
+var askedFor = [...]string{nothing: "nothing", promote: "promote it", back: "go back"}
+
 const (
 	// downFor is how long a new upstream may take no requests once it did, or be no member.
 	downFor = 2 * time.Second

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/admin"
@@ -146,11 +147,8 @@ func (g *Gate) add(p *pool, c *config.Config, ch changes.Change) (changes.Change
 	if err != nil {
 		return ch, fmt.Errorf("%w: %w", changes.ErrInvalid, err)
 	}
-	if at := config.OwnListener(c.Listeners, u.URL); at >= 0 {
-		return ch, fmt.Errorf("%w: %s is goodgate's own listener (listeners[%d])", changes.ErrInvalid, u.URL, at)
-	}
-	if of := p.parts.Load().config; of.Protocol == "h2c" && u.URL[:min(6, len(u.URL))] == "https:" {
-		return ch, fmt.Errorf("%w: pools.%s.protocol is h2c, which is HTTP/2 without TLS, and %s has TLS", changes.ErrInvalid, p.name, u.URL)
+	if err := p.fits(u, c); err != nil {
+		return ch, fmt.Errorf("%w: %w", changes.ErrInvalid, err)
 	}
 	w := p.said()
 	if w.removed[keyOf(u)] {
@@ -169,6 +167,17 @@ func (g *Gate) add(p *pool, c *config.Config, ch changes.Change) (changes.Change
 		p.awaitAdded()
 	}
 	return ch, err
+}
+
+// fits returns why an upstream cannot be added to the pool; nil if it can.
+func (p *pool) fits(u config.Upstream, c *config.Config) error {
+	if at := config.OwnListener(c.Listeners, u.URL); at >= 0 {
+		return fmt.Errorf("%s is goodgate's own listener (listeners[%d])", u.URL, at)
+	}
+	if p.parts.Load().config.Protocol == "h2c" && strings.HasPrefix(u.URL, "https:") {
+		return fmt.Errorf("pools.%s.protocol is h2c, which is HTTP/2 without TLS, and %s has TLS", p.name, u.URL)
+	}
+	return nil
 }
 
 // has says where a pool has an upstream from; empty when it has none.

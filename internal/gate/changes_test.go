@@ -300,3 +300,30 @@ func TestStateFileInTrouble(t *testing.T) {
 		t.Errorf("set aside: %q", aside)
 	}
 }
+
+// An order that leaves a pool without an upstream says so.
+func TestPoolIsLeftEmpty(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start(t, parse(t, fmt.Sprintf(twoUpstreams, filepath.Join(dir, "state.json"), `"http://127.0.0.1:1"`)+"\nadmin: unix:"+dir+"/s"), Options{})
+	c := admin.Client{Address: "unix:" + dir + "/s"}
+	post := func(w admin.Wish) (done admin.Ordered) {
+		t.Helper()
+		if err := c.Post(t.Context(), "/v1/changes", w, &done); err != nil {
+			t.Fatal(err)
+		}
+		return done
+	}
+	added := post(admin.Wish{Kind: changes.Added, Upstream: "127.0.0.1:2"})
+	if first := post(admin.Wish{Kind: changes.Removed, Upstream: "127.0.0.1:1"}); len(added.Changes) != 1 || len(added.Empty)+len(first.Empty) != 0 {
+		t.Fatalf("with an upstream left: %+v, %+v", added, first)
+	}
+	var undone admin.Ordered
+	if err := c.Delete(t.Context(), "/v1/changes/"+added.Changes[0].ID, &undone); err != nil || fmt.Sprint(undone.Empty) != "[app]" {
+		t.Errorf("the addition of the last is taken back: %+v, %v", undone, err)
+	}
+	post(admin.Wish{Kind: changes.Added, Upstream: "127.0.0.1:1"})
+	if last := post(admin.Wish{Kind: changes.Removed, Upstream: "127.0.0.1:1"}); fmt.Sprint(last.Empty) != "[app]" {
+		t.Errorf("the last is removed: %+v", last)
+	}
+}

@@ -67,6 +67,9 @@ func (d deployed) Check() error {
 // Lookup implements [deploy.Pool].
 func (d deployed) Lookup(url string) (origin string, err error) {
 	u, err := addedUpstream(changes.Change{Subject: changes.Subject{Upstream: url}})
+	if p := d.pool(); err == nil && p != nil {
+		err = p.fits(u, d.gate.current.Load().config)
+	}
 	return keyOf(u), err
 }
 

@@ -105,6 +105,20 @@ func TestStandKeepsOrders(t *testing.T) {
 	want("when it has gone back", "127.0.0.1:2 1 drain")
 }
 
+// TestDeployToUnfit: what cannot be an upstream of the pool is refused before anything is
+// done.
+func TestDeployToUnfit(t *testing.T) {
+	t.Parallel()
+	g := start(t, parse(t, `
+listeners: ["127.0.0.1:0"]
+shutdown: {lame_duck: 0s, grace: 0s}
+pools: {app: {protocol: h2c, upstreams: ["http://127.0.0.1:1"], health: {type: none}}}`), Options{})
+	_, err := deployed{g.gate, "app"}.Lookup("https://127.0.0.1:2")
+	if err == nil || !strings.Contains(err.Error(), "pools.app.protocol is h2c") {
+		t.Errorf("TLS to a pool of h2c: %v", err)
+	}
+}
+
 // TestNewcomersAreAlike: a new upstream has the limits of the old ones.
 func TestNewcomersAreAlike(t *testing.T) {
 	t.Parallel()
