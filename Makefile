@@ -47,6 +47,7 @@ conformance: ## h2spec, gRPC's interoperability tests, WebSocket, malformed mess
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	scripts/fuzz.sh $(or $(FUZZTIME),30s)
 
-schema: ## the JSON Schema of the configuration, and the description of the admin API
+schema: ## the JSON Schema and the reference of the configuration, and the description of the admin API
 	go run ./cmd/goodgate schema > goodgate.schema.json
 	go run ./cmd/goodgate schema --api > docs/openapi.json
+	go run ./cmd/goodgate schema --markdown > docs/reference.md

@@ -46,12 +46,13 @@ func TestEveryReasonIsExplained(t *testing.T) {
 var (
 	codeBlock = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
 	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	idAnchor  = regexp.MustCompile(`<a id="([^"]+)">`)
 	link      = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	noAnchor  = regexp.MustCompile(`[^\pL\pN _-]`)
 )
 
-// readPage returns a page without its blocks of code, and the anchors of its
-// headings as GitHub makes them.
+// readPage returns a page without its blocks of code, and its anchors: those of its
+// headings as GitHub makes them, and those written as HTML.
 func readPage(t *testing.T, path string) (text string, anchors []string) {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -61,6 +62,9 @@ func readPage(t *testing.T, path string) (text string, anchors []string) {
 	text = codeBlock.ReplaceAllString(string(b), "")
 	for _, h := range heading.FindAllStringSubmatch(text, -1) {
 		anchors = append(anchors, strings.ReplaceAll(noAnchor.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
+	}
+	for _, a := range idAnchor.FindAllStringSubmatch(text, -1) {
+		anchors = append(anchors, a[1])
 	}
 	return text, anchors
 }

@@ -2,9 +2,17 @@
 
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/config"
+)
 
 // tools are the commands that look, convert and measure; the minimal edition has none.
 func tools() []*cobra.Command {
 	return []*cobra.Command{newConvert(), newDiscover(), newDoctor(), newDemo(), newBench(), newTop()}
 }
+
+// referencePage makes the page with every key of the configuration; nil is an edition
+// without it.
+func referencePage() func() []byte { return config.Reference }

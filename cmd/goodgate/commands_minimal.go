@@ -5,3 +5,5 @@ package main
 import "github.com/spf13/cobra"
 
 func tools() []*cobra.Command { return nil }
+
+func referencePage() func() []byte { return nil }

@@ -8,20 +8,28 @@ import (
 )
 
 func newSchema() *cobra.Command {
-	var api bool
+	var api, markdown bool
+	reference := referencePage()
 	c := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of the configuration, for editors",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			text := config.Schema()
-			if api {
-				text = gate.OpenAPI()
+			text := config.Schema
+			switch {
+			case api:
+				text = gate.OpenAPI
+			case markdown:
+				text = reference
 			}
-			_, err := c.OutOrStdout().Write(text)
+			_, err := c.OutOrStdout().Write(text())
 			return err
 		},
 	}
 	c.Flags().BoolVar(&api, "api", false, "the description of the admin API instead (OpenAPI 3.1)")
+	if reference != nil {
+		c.Flags().BoolVar(&markdown, "markdown", false, "a page with a table of the keys instead")
+		c.MarkFlagsMutuallyExclusive("api", "markdown")
+	}
 	return c
 }

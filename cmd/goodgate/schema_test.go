@@ -1,3 +1,5 @@
+//go:build !minimal
+
 package main
 
 import (
@@ -5,14 +7,22 @@ import (
 	"os"
 	"testing"
 
+	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/gate"
 )
 
-// TestOpenAPIFile: the description of the API in the documentation is that of this
-// build.
-func TestOpenAPIFile(t *testing.T) {
-	const path = "../../docs/openapi.json"
-	if file, err := os.ReadFile(path); err != nil || !bytes.Equal(file, gate.OpenAPI()) {
-		t.Errorf("%s differs (%v): go run ./cmd/goodgate schema --api > docs/openapi.json", path, err)
+// TestMadeFiles: the files that this program makes are those of this build.
+func TestMadeFiles(t *testing.T) {
+	for path, made := range map[string]struct {
+		text []byte
+		flag string
+	}{
+		"goodgate.schema.json": {config.Schema(), ""},
+		"docs/openapi.json":    {gate.OpenAPI(), " --api"},
+		"docs/reference.md":    {config.Reference(), " --markdown"},
+	} {
+		if file, err := os.ReadFile("../../" + path); err != nil || !bytes.Equal(file, made.text) {
+			t.Errorf("%s differs (%v): go run ./cmd/goodgate schema%s > %s", path, err, made.flag, path)
+		}
 	}
 }

@@ -6,59 +6,59 @@ import (
 
 // Access says who may come to a route.
 type Access struct {
-	Allow   []netip.Prefix `yaml:"allow" opt:"single" help:"Networks that are let in; others are not then. Of allow and deny the narrowest network that has the client's address decides."`
-	Deny    []netip.Prefix `yaml:"deny" opt:"single" help:"Networks that are kept out."`
-	Basic   *BasicAuth     `yaml:"basic" help:"A user and a password are asked for (RFC 7617)."`
-	Forward *ForwardAuth   `yaml:"forward" help:"Another service is asked whether the request is let in."`
-	Satisfy string         `yaml:"satisfy" default:"all" enum:"all|any" help:"Whether a request has to pass all of networks, basic and forward that are given, or any one of them."`
+	Allow   []netip.Prefix `yaml:"allow" opt:"single" help:"Networks to admit; goodgate then refuses all others. The narrowest network in allow and deny with the client's address decides."`
+	Deny    []netip.Prefix `yaml:"deny" opt:"single" help:"Networks to refuse."`
+	Basic   *BasicAuth     `yaml:"basic" help:"Basic authentication: user and password (RFC 7617)."`
+	Forward *ForwardAuth   `yaml:"forward" help:"Forward auth: another service decides about each request."`
+	Satisfy string         `yaml:"satisfy" default:"all" enum:"all|any" help:"Whether a request must pass all of the given checks (networks, basic, forward) or any one of them."`
 }
 
 // BasicAuth asks for a user and a password.
 type BasicAuth struct {
-	File       string   `yaml:"file" opt:"shorthand,file,required" example:"/etc/goodgate/users" help:"File of users and bcrypt or argon2 hashes, as htpasswd -B writes it; read again when it changes."`
-	Realm      string   `yaml:"realm" default:"Restricted" opt:"public" format:"headervalue" help:"What the browser says that the password is for."`
-	Failures   int      `yaml:"failures" default:"10" min:"1" max:"1000000" zero:"no limit" help:"Wrong passwords of one client (IPv6: one /64) during each span of per; more get 429."`
-	Per        Duration `yaml:"per" default:"1m" min:"1s" max:"24h" help:"The span that failures counts for."`
-	UserHeader string   `yaml:"user_header" default:"" format:"header" help:"Header that tells upstreams the user's name; clients cannot send it. Empty tells nothing but Authorization."`
-	Hide       bool     `yaml:"hide" default:"false" help:"Take Authorization off requests before they go upstream."`
+	File       string   `yaml:"file" opt:"shorthand,file,required" example:"/etc/goodgate/users" help:"File of users and bcrypt or argon2 hashes, as from htpasswd -B. goodgate reads it again on change."`
+	Realm      string   `yaml:"realm" default:"Restricted" opt:"public" format:"headervalue" help:"Realm that the browser shows when it asks for the password."`
+	Failures   int      `yaml:"failures" default:"10" min:"1" max:"1000000" zero:"no limit" help:"Wrong passwords of one client (IPv6: one /64) in each period (per); more get 429."`
+	Per        Duration `yaml:"per" default:"1m" min:"1s" max:"24h" help:"Period for failures."`
+	UserHeader string   `yaml:"user_header" default:"" format:"header" help:"Header with the user's name for upstreams; clients cannot set it. Empty sends none."`
+	Hide       bool     `yaml:"hide" default:"false" help:"Remove Authorization from requests to upstreams."`
 }
 
 // ForwardAuth asks another service whether a request is let in.
 type ForwardAuth struct {
-	Pool    string     `yaml:"pool" opt:"shorthand,required,public" example:"auth" help:"Name of the pool that is asked."`
-	Path    string     `yaml:"path" default:"/" format:"requestpath" help:"Path, and query, of the question. It is a GET with the request's headers, and X-Forwarded-Method and X-Forwarded-Uri."`
-	Headers HeaderEdit `yaml:"request_headers" help:"Changes to the headers of the question; values may have the variables of a route's request_headers."`
-	Copy    []string   `yaml:"copy_headers" default:"[]" opt:"single" format:"header" help:"Headers of an answer of 2xx that go upstream; clients cannot send them."`
-	Return  []string   `yaml:"return_headers" default:"[]" opt:"single" format:"header" help:"Headers of an answer of 2xx that go to the client, such as Set-Cookie."`
-	Timeout Duration   `yaml:"timeout" default:"5s" min:"10ms" max:"10m" help:"For the question, attempts and waiting included; then the request gets 503 (auth_unavailable)."`
-	Cache   Duration   `yaml:"cache" default:"0s" min:"100ms" max:"1h" zero:"off" help:"How long an answer of 2xx holds for requests with the same host, URL, client and headers."`
+	Pool    string     `yaml:"pool" opt:"shorthand,required,public" example:"auth" help:"Name of the pool with the authentication service."`
+	Path    string     `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the authentication request: a GET with the client's headers, X-Forwarded-Method and X-Forwarded-Uri."`
+	Headers HeaderEdit `yaml:"request_headers" help:"Changes to the headers of the authentication request. Values may have the variables of a route's request_headers."`
+	Copy    []string   `yaml:"copy_headers" default:"[]" opt:"single" format:"header" help:"Headers of a 2xx answer to send upstream; clients cannot set them."`
+	Return  []string   `yaml:"return_headers" default:"[]" opt:"single" format:"header" help:"Headers of a 2xx answer to send to the client, such as Set-Cookie."`
+	Timeout Duration   `yaml:"timeout" default:"5s" min:"10ms" max:"10m" help:"For the authentication request, with attempts and waiting; then the client gets 503 (auth_unavailable)."`
+	Cache   Duration   `yaml:"cache" default:"0s" min:"100ms" max:"1h" zero:"off" help:"How long to reuse a 2xx answer for requests with the same host, URL, client and headers."`
 }
 
 // CORS lets pages of other origins read answers.
 type CORS struct {
-	Origins     []string `yaml:"origins" opt:"shorthand,single,required" format:"origin" example:"[\"https://app.example.com\"]" help:"Origins that are let in, such as https://app.example.com; https://*.example.com stands for every name below example.com, * for all."`
-	Methods     []string `yaml:"methods" default:"[]" opt:"single" format:"corsmethod" help:"Methods beside GET, HEAD and POST; * = whatever is asked for."`
-	Headers     []string `yaml:"headers" default:"[]" opt:"single" format:"corsheader" help:"Headers that pages may send; * = whatever is asked for."`
+	Origins     []string `yaml:"origins" opt:"shorthand,single,required" format:"origin" example:"[\"https://app.example.com\"]" help:"Origins that may read answers. https://*.example.com stands for every name below example.com, * for all origins."`
+	Methods     []string `yaml:"methods" default:"[]" opt:"single" format:"corsmethod" help:"Methods besides GET, HEAD and POST; * allows every requested method."`
+	Headers     []string `yaml:"headers" default:"[]" opt:"single" format:"corsheader" help:"Headers that pages may send; * allows every requested header."`
 	Expose      []string `yaml:"expose" default:"[]" opt:"single" format:"header" help:"Headers of answers that pages may read."`
-	Credentials bool     `yaml:"credentials" default:"false" help:"Let pages send cookies and the like along; not with *."`
+	Credentials bool     `yaml:"credentials" default:"false" help:"Let pages send cookies and other credentials; not with origins *."`
 	MaxAge      Duration `yaml:"max_age" default:"10m" min:"1s" max:"24h" zero:"the browser's default" help:"How long a browser remembers the answer to a preflight."`
 }
 
 // CrossOrigin says what becomes of requests that pages of other origins send.
 type CrossOrigin struct {
-	Mode    string   `yaml:"mode" default:"allow" opt:"shorthand" enum:"allow|deny" help:"deny refuses requests that may change something and come from a page of another origin, by Sec-Fetch-Site or Origin."`
-	Trusted []string `yaml:"trusted" default:"[]" opt:"single" format:"exactorigin" help:"Origins that may send them, such as https://app.example.com."`
+	Mode    string   `yaml:"mode" default:"allow" opt:"shorthand" enum:"allow|deny" help:"deny refuses requests from pages of other origins that may change something, by Sec-Fetch-Site or Origin."`
+	Trusted []string `yaml:"trusted" default:"[]" opt:"single" format:"exactorigin" help:"Other origins that may send such requests."`
 }
 
 // SecureHeaders tell browsers to be careful. An application's own word counts.
 type SecureHeaders struct {
-	Enabled       bool   `yaml:"enabled" default:"true" opt:"shorthand" help:"Whether answers get them."`
-	HSTS          string `yaml:"hsts" default:"max-age=31536000" opt:"public" format:"headervalue" help:"Strict-Transport-Security, on answers by https only; empty sets none."`
+	Enabled       bool   `yaml:"enabled" default:"true" opt:"shorthand" help:"Whether answers get these headers."`
+	HSTS          string `yaml:"hsts" default:"max-age=31536000" opt:"public" format:"headervalue" help:"Strict-Transport-Security, on answers over https only; empty sets none."`
 	ContentType   string `yaml:"content_type_options" default:"nosniff" opt:"public" format:"headervalue" help:"X-Content-Type-Options; empty sets none."`
 	Frame         string `yaml:"frame_options" default:"SAMEORIGIN" opt:"public" format:"headervalue" help:"X-Frame-Options, unless the answer has a Content-Security-Policy; empty sets none."`
 	Referrer      string `yaml:"referrer_policy" default:"strict-origin-when-cross-origin" opt:"public" format:"headervalue" help:"Referrer-Policy; empty sets none."`
 	ContentPolicy string `yaml:"content_security_policy" default:"" opt:"public" format:"headervalue" help:"Content-Security-Policy; empty sets none."`
 	Permissions   string `yaml:"permissions_policy" default:"" opt:"public" format:"headervalue" help:"Permissions-Policy; empty sets none."`
-	Opener        string `yaml:"cross_origin_opener_policy" default:"" opt:"public" format:"headervalue" help:"Cross-Origin-Opener-Policy, such as same-origin, which ends sign-in by pop-ups of other sites; empty sets none."`
+	Opener        string `yaml:"cross_origin_opener_policy" default:"" opt:"public" format:"headervalue" help:"Cross-Origin-Opener-Policy, such as same-origin, which breaks sign-in through pop-ups of other sites; empty sets none."`
 	Resource      string `yaml:"cross_origin_resource_policy" default:"" opt:"public" format:"headervalue" help:"Cross-Origin-Resource-Policy, such as same-site; empty sets none."`
 }

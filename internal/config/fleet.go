@@ -5,24 +5,24 @@ import "fmt"
 // Fleet connects the instances that serve the same traffic.
 type Fleet struct {
 	Engine    string   `yaml:"engine" default:"redis" enum:"redis" help:"The store that the instances share: redis, which is Redis 5 or later, or Valkey."`
-	Addresses []string `yaml:"addresses" opt:"required,single" format:"hostport" example:"[\"10.0.0.5:6379\"]" help:"host:port of the store; of the sentinels, with sentinel.master; of some nodes, with cluster."`
-	Secret    Secret   `yaml:"secret" opt:"required" example:"\"${FLEET_SECRET}\"" help:"Seals all that goes to the store, at least 16 bytes; the same on all instances."`
+	Addresses []string `yaml:"addresses" opt:"required,single" format:"hostport" example:"[\"10.0.0.5:6379\"]" help:"host:port of the store. With sentinel.master those of the sentinels, with cluster those of some nodes."`
+	Secret    Secret   `yaml:"secret" opt:"required" example:"\"${FLEET_SECRET}\"" help:"Key that encrypts all data in the store, at least 16 bytes; the same on all instances."`
 	Name      string   `yaml:"name" default:"goodgate" format:"name" help:"Name of the fleet. Several fleets can share one store."`
 	Instance  string   `yaml:"instance" default:"" format:"name" help:"Name of this instance; empty means the host's."`
 	Zone      string   `yaml:"zone" default:"" format:"name" help:"Where this instance is, such as an availability zone; shown to operators."`
-	Prefix    string   `yaml:"prefix" default:"goodgate" format:"name" help:"What all keys and channels in the store begin with, before the fleet's name."`
-	Database  int      `yaml:"database" default:"0" min:"0" max:"1000000" help:"Number of the database; a cluster has only 0."`
-	Username  string   `yaml:"username" default:"" opt:"public" help:"User of the store (ACL); empty is its default user."`
+	Prefix    string   `yaml:"prefix" default:"goodgate" format:"name" help:"Prefix of all keys and channels in the store, before the fleet's name."`
+	Database  int      `yaml:"database" default:"0" min:"0" max:"1000000" help:"Database number; a cluster has only 0."`
+	Username  string   `yaml:"username" default:"" opt:"public" help:"User of the store (ACL); empty means its default user."`
 	Password  Secret   `yaml:"password" default:"" help:"Password for the store; empty sends none."`
 	Cluster   bool     `yaml:"cluster" default:"false" help:"The store is a Redis Cluster."`
-	Sentinel  Sentinel `yaml:"sentinel" help:"Redis Sentinel, which says where the store is."`
-	TLS       *TLS     `yaml:"tls" help:"The store is reached by TLS; {} trusts the system's authorities."`
+	Sentinel  Sentinel `yaml:"sentinel" help:"Redis Sentinel, which gives the address of the store."`
+	TLS       *TLS     `yaml:"tls" help:"TLS with the store; {} trusts the system's authorities."`
 }
 
 // Sentinel is how sentinels are asked where the store is.
 type Sentinel struct {
-	Master   string `yaml:"master" default:"" format:"name" help:"Name of the primary that sentinels watch; empty asks no sentinels."`
-	Username string `yaml:"username" default:"" opt:"public" help:"User of the sentinels; empty is their default user."`
+	Master   string `yaml:"master" default:"" format:"name" help:"Name of the primary that sentinels watch; empty uses no sentinels."`
+	Username string `yaml:"username" default:"" opt:"public" help:"User of the sentinels; empty means their default user."`
 	Password Secret `yaml:"password" default:"" help:"Password for the sentinels; empty sends none."`
 }
 

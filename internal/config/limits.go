@@ -4,37 +4,37 @@ import "fmt"
 
 // Limits say which requests are let in.
 type Limits struct {
-	Rates       []Rate `yaml:"rates" help:"How often requests may come."`
-	MaxRequests int    `yaml:"max_requests" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Requests under way at once; more get 503 (overloaded)."`
-	MaxBody     Size   `yaml:"max_body" default:"0B" min:"1B" max:"1024GiB" zero:"no limit" help:"Largest request body; more gets 413 (request_too_large)."`
+	Rates       []Rate `yaml:"rates" help:"Rate limits."`
+	MaxRequests int    `yaml:"max_requests" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Concurrent requests; more get 503 (overloaded)."`
+	MaxBody     Size   `yaml:"max_body" default:"0B" min:"1B" max:"1024GiB" zero:"no limit" help:"Largest request body; larger ones get 413 (request_too_large)."`
 }
 
 // Rate bounds how often requests with the same key come.
 type Rate struct {
 	Name       string   `yaml:"name" format:"name" help:"Name in the RateLimit header and the log; rate-N when absent."`
-	On         string   `yaml:"on" default:"client_ip" format:"ratekey" help:"What is counted by: client_ip, all (one count for everybody), header:NAME (such as an API key) or cookie:NAME; requests without it are not limited."`
-	Requests   int      `yaml:"requests" opt:"required" min:"1" max:"10000000" example:"100" help:"Requests let in during each span of per."`
-	Per        Duration `yaml:"per" default:"1s" min:"1ms" max:"24h" help:"The span that requests counts for."`
-	Burst      int      `yaml:"burst" default:"0" min:"1" max:"10000000" zero:"as many as requests" help:"Requests let in at once after a pause."`
-	IPv6Prefix int      `yaml:"ipv6_prefix" default:"64" min:"16" max:"128" help:"Bits of an IPv6 address that make one client."`
-	MaxKeys    int      `yaml:"max_keys" default:"65536" min:"16" max:"100000000" help:"Clients or keys remembered; of more, the idle ones are forgotten."`
-	Scope      string   `yaml:"scope" default:"instance" enum:"instance|fleet" help:"Who counts: each instance for itself, or all instances of the fleet together."`
+	On         string   `yaml:"on" default:"client_ip" format:"ratekey" help:"Key of the count: client_ip, all (one count for all clients), header:NAME (such as an API key) or cookie:NAME. Requests without the key are not limited."`
+	Requests   int      `yaml:"requests" opt:"required" min:"1" max:"10000000" example:"100" help:"Requests in each period (per); more get 429 (rate_limited)."`
+	Per        Duration `yaml:"per" default:"1s" min:"1ms" max:"24h" help:"Period for requests."`
+	Burst      int      `yaml:"burst" default:"0" min:"1" max:"10000000" zero:"as many as requests" help:"Requests at once after a pause."`
+	IPv6Prefix int      `yaml:"ipv6_prefix" default:"64" min:"16" max:"128" help:"Bits of an IPv6 address that identify one client."`
+	MaxKeys    int      `yaml:"max_keys" default:"65536" min:"16" max:"100000000" help:"Clients or keys to remember; beyond that goodgate forgets idle ones."`
+	Scope      string   `yaml:"scope" default:"instance" enum:"instance|fleet" help:"instance counts on each instance alone, fleet on all instances of the fleet together."`
 	Exact      bool     `yaml:"exact" default:"false" help:"With scope fleet: ask the store for each request, for 20ms at most; for small numbers, such as logins."`
-	DryRun     bool     `yaml:"dry_run" default:"false" help:"Refuse nothing; the log says would_limit."`
+	DryRun     bool     `yaml:"dry_run" default:"false" help:"Refuse nothing, and log would_limit."`
 }
 
 // Queue says how requests wait for a place when a pool's upstreams have as many as they may.
 type Queue struct {
-	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait; when more come, the client with the most in the queue loses its oldest."`
-	MaxWait     Duration `yaml:"max_wait" default:"500ms" min:"1ms" max:"1m" help:"Longest wait, in a burst; when requests have been waiting for longer than this without a break, 50ms."`
+	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait. Beyond that the client with the most requests in the queue loses its oldest (load shedding)."`
+	MaxWait     Duration `yaml:"max_wait" default:"500ms" min:"1ms" max:"1m" help:"Longest wait in a burst. In a lasting overload, when requests have waited for longer than this without a break, it is 50ms."`
 }
 
 // Concurrency lets the number of requests that each upstream gets at once follow what it can do.
 type Concurrency struct {
-	Adaptive Adaptive `yaml:"adaptive" default:"auto" opt:"public" help:"Find by itself how many requests at once an upstream can serve: always (true; max_in_flight stays a bound), never, or (auto) while more is asked of the pool than it can do and no upstream has a max_in_flight."`
-	Min      int      `yaml:"min" default:"1" min:"1" max:"1000000" help:"It is never fewer."`
-	Max      int      `yaml:"max" default:"1000" min:"1" max:"1000000" help:"It is never more."`
-	Start    int      `yaml:"start" default:"10" min:"1" max:"1000000" help:"What it begins with."`
+	Adaptive Adaptive `yaml:"adaptive" default:"auto" opt:"public" help:"Find the concurrency limit of each upstream automatically: true = always (max_in_flight stays a bound), false = never, auto = while the pool is overloaded and no upstream has max_in_flight."`
+	Min      int      `yaml:"min" default:"1" min:"1" max:"1000000" help:"Lowest limit."`
+	Max      int      `yaml:"max" default:"1000" min:"1" max:"1000000" help:"Highest limit."`
+	Start    int      `yaml:"start" default:"10" min:"1" max:"1000000" help:"First limit; auto takes it from the overload instead."`
 }
 
 // named gives the rates names that have none.

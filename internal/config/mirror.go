@@ -4,15 +4,15 @@ import "slices"
 
 // Mirror sends a share of a route's requests to another pool as well.
 type Mirror struct {
-	Pool          string   `yaml:"pool" opt:"required,shorthand,public" example:"v2" help:"Name of the pool that gets them as well; what it answers reaches no client."`
-	Share         Ratio    `yaml:"share" default:"100%" min:"0" max:"100%" help:"Share of the requests that may be mirrored."`
-	Methods       []string `yaml:"methods" default:"[GET, HEAD]" format:"method" help:"Methods of these requests. A pool that executes others does it twice, unless it has its own data."`
-	MaxBody       Size     `yaml:"max_body" default:"64KiB" min:"0B" max:"1GiB" help:"Largest request body that is mirrored; no larger one than retry.max_body of the route's pool is in memory."`
+	Pool          string   `yaml:"pool" opt:"required,shorthand,public" example:"v2" help:"Name of the pool that receives the copies; clients never see its answers."`
+	Share         Ratio    `yaml:"share" default:"100%" min:"0" max:"100%" help:"Share of the eligible requests to mirror."`
+	Methods       []string `yaml:"methods" default:"[GET, HEAD]" format:"method" help:"Methods to mirror. A pool without its own data executes other methods twice."`
+	MaxBody       Size     `yaml:"max_body" default:"64KiB" min:"0B" max:"1GiB" help:"Largest request body to mirror, at most retry.max_body of the route's pool."`
 	Timeout       Duration `yaml:"timeout" default:"10s" min:"10ms" max:"10m" help:"For each mirrored request."`
-	MaxConcurrent int      `yaml:"max_concurrent" default:"16" min:"1" max:"100000" help:"Mirrored requests at once; more are dropped."`
-	MaxMemory     Size     `yaml:"max_memory" default:"16MiB" min:"64KiB" max:"16GiB" help:"Bytes that they may hold; more are dropped."`
-	Rate          int      `yaml:"rate" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Mirrored requests in a second; more are dropped."`
-	Compare       []string `yaml:"compare_headers" default:"[Content-Type]" format:"header" help:"Headers of answers that are compared, beside status and body. Their values are shown to operators."`
+	MaxConcurrent int      `yaml:"max_concurrent" default:"16" min:"1" max:"100000" help:"Concurrent mirrored requests; goodgate drops more."`
+	MaxMemory     Size     `yaml:"max_memory" default:"16MiB" min:"64KiB" max:"16GiB" help:"Memory for mirrored requests; goodgate drops more."`
+	Rate          int      `yaml:"rate" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Mirrored requests a second; goodgate drops more."`
+	Compare       []string `yaml:"compare_headers" default:"[Content-Type]" format:"header" help:"Headers of answers to compare, besides status and body. Operators see their values."`
 }
 
 // mirror looks for a mirror that cannot be.

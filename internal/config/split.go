@@ -8,43 +8,43 @@ import (
 
 // Split divides a route's requests between pools. The first is the one that the others are compared with.
 type Split struct {
-	Pools     []SplitPool   `yaml:"pools" opt:"required,shorthand" example:"[{pool: v1, weight: 95}, {pool: v2, weight: 5}]" help:"The pools and their weights; the first is what the others are compared with, and where all goes back to."`
-	By        []string      `yaml:"by" opt:"single" default:"[cookie]" format:"splitkey" help:"What tells clients apart, so that each stays with its pool: cookie (one of goodgate's own, see cookie), client_ip or address, header:NAME, cookie:NAME, query:NAME, or request (each request for itself). Of several the first that a request has; if it has none, the first pool gets it."`
+	Pools     []SplitPool   `yaml:"pools" opt:"required,shorthand" example:"[{pool: v1, weight: 95}, {pool: v2, weight: 5}]" help:"The pools and their weights. The first is the stable one: goodgate compares the others with it, and sends requests back to it."`
+	By        []string      `yaml:"by" opt:"single" default:"[cookie]" format:"splitkey" help:"Identity of a client, which keeps its pool: cookie (goodgate's own), client_ip or address, header:NAME, cookie:NAME, query:NAME, or request (each request alone). In a list the first one present in the request counts; without any the first pool gets the request."`
 	Cookie    string        `yaml:"cookie" default:"goodgate_split" format:"token" help:"Name of goodgate's own cookie. It holds a random identity, not the pool."`
-	CookieTTL Duration      `yaml:"cookie_ttl" default:"0s" min:"1m" max:"9600h" zero:"until the browser closes" help:"How long clients keep it."`
-	Override  SplitOverride `yaml:"override" help:"How testers choose: by the name of a pool."`
-	Spill     bool          `yaml:"spill" default:"false" help:"Send requests to another of the pools while the one chosen has no upstream available. Else they wait, and fail, there."`
-	Schedule  []SplitStep   `yaml:"schedule" help:"Steps by which the shares change, one after the other."`
-	Guard     Guard         `yaml:"guard" help:"When everything goes back to the first pool, until an operator says otherwise."`
+	CookieTTL Duration      `yaml:"cookie_ttl" default:"0s" min:"1m" max:"9600h" zero:"until the browser closes" help:"Lifetime of the cookie."`
+	Override  SplitOverride `yaml:"override" help:"Lets testers choose a pool by its name."`
+	Spill     bool          `yaml:"spill" default:"false" help:"Send requests to another of the pools while the chosen one has no available upstream. Otherwise they wait, and fail, in the chosen pool."`
+	Schedule  []SplitStep   `yaml:"schedule" help:"Steps that change the shares, one after the other."`
+	Guard     Guard         `yaml:"guard" help:"Conditions that send all requests back to the first pool, until an operator changes that."`
 }
 
 // SplitPool is a pool of a split.
 type SplitPool struct {
 	Pool   string `yaml:"pool" opt:"required,public" example:"v2" help:"Name of the pool."`
-	Weight int    `yaml:"weight" default:"1" min:"0" max:"10000" help:"Its part of the requests, beside the other weights; 0 gets none but testers."`
+	Weight int    `yaml:"weight" default:"1" min:"0" max:"10000" help:"Share of the requests, relative to the other weights; 0 gets testers only."`
 }
 
 // SplitOverride is how clients choose their pool.
 type SplitOverride struct {
-	Header  string         `yaml:"header" default:"" format:"header" help:"A request header; from clients that may not choose, it is taken off."`
-	Cookie  string         `yaml:"cookie" default:"" format:"token" help:"A cookie."`
-	Clients []netip.Prefix `yaml:"clients" opt:"single" help:"Networks of the clients that may; everybody when absent."`
+	Header  string         `yaml:"header" default:"" format:"header" help:"Request header with the pool's name; goodgate removes it from clients that may not choose."`
+	Cookie  string         `yaml:"cookie" default:"" format:"token" help:"Cookie with the pool's name."`
+	Clients []netip.Prefix `yaml:"clients" opt:"single" help:"Networks of clients that may choose; all when absent."`
 }
 
 // SplitStep changes the share of a pool.
 type SplitStep struct {
 	After Duration `yaml:"after" opt:"required" min:"1s" max:"8760h" example:"10m" help:"Time since the step before, or since the split began."`
-	Pool  string   `yaml:"pool" default:"" opt:"public" help:"The pool; the last of the split when absent."`
-	Share Ratio    `yaml:"share" opt:"required" min:"0" max:"100%" example:"25%" help:"Its share of the requests. The others divide the rest as they did."`
+	Pool  string   `yaml:"pool" default:"" opt:"public" help:"Name of the pool; the last of the split when absent."`
+	Share Ratio    `yaml:"share" opt:"required" min:"0" max:"100%" example:"25%" help:"Share of the pool. The others divide the rest in their previous proportion."`
 }
 
 // Guard says when a split goes back to its first pool alone.
 type Guard struct {
-	Enabled     bool     `yaml:"enabled" default:"false" help:"Go back to the first pool alone when another is surely worse. Without it the verdict is only shown."`
-	Errors      Ratio    `yaml:"errors" default:"0.5%" min:"0" max:"100%" help:"Share of requests that may fail more than with the first pool: that end with a 5xx, or without a whole answer."`
+	Enabled     bool     `yaml:"enabled" default:"false" help:"Send all requests back to the first pool when another is surely worse. Without it goodgate only shows the verdict."`
+	Errors      Ratio    `yaml:"errors" default:"0.5%" min:"0" max:"100%" help:"Share of requests that may fail in addition to the first pool's: a 5xx, or no complete answer."`
 	Latency     Ratio    `yaml:"latency" default:"25%" min:"0" max:"1000%" help:"How much longer answers may take than with the first pool, in the median and in the 95th percentile."`
-	MinRequests int      `yaml:"min_requests" default:"100" min:"0" max:"1000000000" help:"Requests that a pool has to have answered since the step before, until schedule takes the next."`
-	Grace       Duration `yaml:"grace" default:"10s" min:"1s" max:"1h" zero:"none" help:"How long after a change of the weights latency is not compared: caches are cold then, and code is not compiled. Errors count at once."`
+	MinRequests int      `yaml:"min_requests" default:"100" min:"0" max:"1000000000" help:"Requests that a pool must answer in a step of the schedule before the next step."`
+	Grace       Duration `yaml:"grace" default:"10s" min:"1s" max:"1h" zero:"none" help:"How long goodgate ignores latency after a change of the weights, while caches are cold. Errors count at once."`
 }
 
 // Pools returns the names of the pools that the route's requests may be sent to, but for fallbacks; empty when it

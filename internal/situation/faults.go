@@ -86,7 +86,7 @@ var faults = []Row{
 	}, {
 		ID: NotTLS, Level: Warning, Reason: reason.TLSHandshake,
 		Headline: "The upstream does not speak TLS", Past: "The upstream did not speak TLS",
-		Cause: "What {upstream} answered to the TLS handshake is not TLS: it most likely speaks plain HTTP on this port.", CausePast: "What {upstream} answered to the TLS handshake was not TLS: it most likely spoke plain HTTP on this port.",
+		Cause: "The answer of {upstream} to the TLS handshake is not TLS: it most likely speaks plain HTTP on this port.", CausePast: "The answer of {upstream} to the TLS handshake was not TLS: it most likely spoke plain HTTP on this port.",
 		Do: "Write http:// instead of https:// in the pool, or use the upstream's TLS port.",
 	}, {
 		ID: CertificateBad, Level: Warning, Reason: reason.TLSCertificate,
@@ -146,7 +146,7 @@ var faults = []Row{
 	}, {
 		ID: NotHTTP, Level: Warning, Reason: reason.ResponseMalformed,
 		Headline: "The upstream's answers are not HTTP", Past: "The upstream's answers were not HTTP",
-		Cause: "What {upstream} sent is not the protocol that the pool speaks: another program listens on the port, or it speaks HTTPS or another HTTP version.", CausePast: "What {upstream} sent was not the protocol that the pool speaks: another program listened on the port, or it spoke HTTPS or another HTTP version.",
+		Cause: "The data from {upstream} is not in the protocol that the pool speaks: another program listens on the port, or it speaks HTTPS or another HTTP version.", CausePast: "The data from {upstream} was not in the protocol that the pool speaks: another program listened on the port, or it spoke HTTPS or another HTTP version.",
 		Do: "Check the port, the scheme (http or https) and the pool's protocol.",
 	}, {
 		ID: HeaderTooLarge, Level: Warning, Reason: reason.ResponseHeaderTooLarge,

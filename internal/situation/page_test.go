@@ -19,11 +19,11 @@ func TestPage(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`# What goodgate tells an operator
 
-The status, ` + "`goodgate top`" + `, the dashboard, ` + "`goodgate why`" + ` and the webhook say what is wrong in the words of one table. This page is made
-of it. ` + "`situation`" + ` is the name in ` + "[`troubles`](admin.md#what-is-wrong)" + `; what is in capitals is filled in, and evidence is added: how many of how many,
-and when.
+The status, ` + "`goodgate top`" + `, the dashboard, ` + "`goodgate why`" + ` and the webhook describe problems in the words of one table. This
+page is made from it. ` + "`situation`" + ` is the name in ` + "[`troubles`](admin.md#what-is-wrong)" + `. Words in capitals stand for names and
+numbers. goodgate adds the evidence: how many of how many, and when.
 
-A warning becomes an error while clients see errors from it. What is over is told in the past tense.
+A warning becomes an error while clients see errors from it. Past problems are in the past tense.
 `)
 	for _, part := range []struct {
 		title string

@@ -117,7 +117,7 @@ var requests = []Row{
 	}, {
 		ID: MalformedByPeer, Reason: reason.RequestMalformed,
 		Headline: "The client's request was malformed",
-		Cause:    "What the client sent is not a valid HTTP request, or has two meanings.",
+		Cause:    "The client's data is not a valid HTTP request, or has two meanings.",
 		Do:       "Correct the client; a scanner needs no answer.",
 	}, {
 		ID: TooLarge, Reason: reason.RequestTooLarge,

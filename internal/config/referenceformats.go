@@ -1,0 +1,50 @@
+//go:build !minimal
+
+package config
+
+// words are what the reference says of a format: what kind of text it is, and an
+// example.
+type words struct{ kind, example string }
+
+func formatWords(format string) words {
+	return map[string]words{
+		"acmehost":    {"host name", "www.example.com"},
+		"cookiename":  {"cookie name or `*`", "session"},
+		"corsheader":  {"header name or `*`", "X-Requested-With"},
+		"corsmethod":  {"method or `*`", "PUT"},
+		"dnsname":     {"host name or address", "app.example.com"},
+		"email":       {"mail address", "ops@example.com"},
+		"endpoint":    {"http or https URL", "http://127.0.0.1:4318/v1/traces"},
+		"hashkey":     {"part of the request", "header:X-Tenant"},
+		"exactorigin": {"origin", "https://app.example.com"},
+		"header":      {"header name", "X-Tenant"},
+		"headervalue": {"header value", "value"},
+		"hostpattern": {"host name or pattern", "*.example.com"},
+		"hostport":    {"host:port", "10.0.0.53:53"},
+		"kubename":    {"Kubernetes name", "production"},
+		"kubeport":    {"port name or number", "http"},
+		"listener":    {"listener name or address", ":8443"},
+		"listurl":     {"http or https URL", "http://127.0.0.1:9000/upstreams"},
+		"listen":      {"address to listen at", "127.0.0.1:9900"},
+		"mediatype":   {"media type or pattern", "text/*"},
+		"method":      {"method", "POST"},
+		"name":        {"name", "shop"},
+		"origin":      {"origin or pattern", "https://*.example.com"},
+		"output":      {"`stderr`, `stdout` or a file", "./goodgate.log"},
+		"parameter":   {"parameter name", "page"},
+		"path":        {"path", "/v1/*"},
+		"pin":         {"pin", "sha256/4RjcTz...="},
+		"prefix":      {"path prefix", "/v1"},
+		"ratekey":     {"part of the request", "header:X-Api-Key"},
+		"redirect":    {"URL or path", "https://{host}{path}"},
+		"regexp":      {"regular expression", "^/v[0-9]+/"},
+		"requestpath": {"path with query", "/healthz"},
+		"rewritten":   {"text", "http://app.internal/"},
+		"sendhost":    {"`keep`, `upstream` or a host name", "app.internal"},
+		"splitkey":    {"part of the request", "header:X-User"},
+		"token":       {"word", "session"},
+		"url":         {"URL", "http://127.0.0.1:3001"},
+		"via":         {"word", "goodgate"},
+		"zone":        {"zone", "eu-west-1a"},
+	}[format]
+}
