@@ -69,6 +69,9 @@ Requests wait meanwhile where there is nobody else (hold.for).`,
 	f.BoolVar(&d.watch, "watch", false, "print the figures of both versions every second")
 	f.BoolVar(&d.detach, "detach", false, "do not wait for the end")
 	c.MarkFlagsOneRequired("to")
+	for _, name := range []string{"steps", "step-time", "watch-for", "warm", "warm-times", "ignore", "watch", "detach"} {
+		c.MarkFlagsMutuallyExclusive("restart", name) // nothing is compared
+	}
 	c.AddCommand(newDeployStatus(), newDeployAct("back", "Make a deploy go back"), newDeployAct("promote", "Send all requests to the new upstreams now; once they have them, drain the old ones"))
 	return c
 }

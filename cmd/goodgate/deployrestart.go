@@ -35,7 +35,7 @@ func (d *deployment) replace(ctx context.Context, q *question) error {
 		}
 		times[name] = t
 	}
-	r := restart{q: q, pool: d.Pool, command: d.restart, drainTimeout: times["drain-timeout"], readyWithin: times["ready-within"]}
+	r := restart{q: q, pool: d.Pool, command: d.restart, drainTimeout: times["drain-timeout"], readyWithin: times["ready-within"], why: orElse(d.Why, "restart"), done: []string{}}
 	for _, to := range d.To {
 		if _, err := r.find(ctx, to); err != nil {
 			return err
@@ -47,12 +47,21 @@ func (d *deployment) replace(ctx context.Context, q *question) error {
 		}
 		return nil
 	}
+	defer func() {
+		q.show(restarted{d.Pool, r.done}, func() {})
+	}()
 	for _, to := range d.To {
 		if err := r.one(ctx, to); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// restarted is what is printed as JSON.
+type restarted struct {
+	Pool      string   `json:"pool"`
+	Restarted []string `json:"restarted"` // upstreams that take requests again
 }
 
 func orElse(text, otherwise string) string {
@@ -69,6 +78,8 @@ type restart struct {
 	command      string
 	drainTimeout time.Duration
 	readyWithin  time.Duration
+	why          string
+	done         []string // upstreams that take requests again
 }
 
 // find returns an upstream of the pool.
@@ -134,18 +145,23 @@ func (r *restart) one(ctx context.Context, to string) error {
 		return &exitError{exitBack, fmt.Errorf("%s is not ready within %s after its restart; those after it were left alone", address, r.readyWithin)}
 	}
 	if err == nil {
+		r.done = append(r.done, address)
 		r.tell("done", "%s takes requests", address)
 	}
 	return err
 }
 
 func (r *restart) tell(stage, format string, args ...any) {
-	printable.Fprintf(r.q.out, "%s  %-10s  %s\n", time.Now().Format(time.TimeOnly), stage, printable.Sprintf(format, args...))
+	out := r.q.out
+	if r.q.json {
+		out = r.q.err
+	}
+	printable.Fprintf(out, "%s  %-10s  %s\n", time.Now().Format(time.TimeOnly), stage, printable.Sprintf(format, args...))
 }
 
 func (r *restart) order(ctx context.Context, address, state string) error {
 	var done admin.Changed
-	return r.q.Post(ctx, "/v1/upstreams", admin.Order{Pool: r.pool, Upstream: address, State: state}, &done)
+	return r.q.Post(ctx, "/v1/upstreams", admin.Order{Pool: r.pool, Upstream: address, State: state, Why: r.why}, &done)
 }
 
 var errTooLong = errors.New("it takes too long")

@@ -90,6 +90,7 @@ func TestMistakes(t *testing.T) {
 		{"split --reset", "which route?"},
 		{"split shop --reset v2=5", "takes no weights"},
 		{"deploy app", "deploy needs --to"},
+		{"deploy app --to http://127.0.0.1:1 --restart true --steps 5,100", "--restart and --steps exclude each other"},
 		{"deploy app --to http://127.0.0.1:1 --steps 1,x", `--steps "1,x": expected numbers`},
 	} {
 		stdout, stderr, code := command(strings.Fields(test.args)...)

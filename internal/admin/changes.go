@@ -222,7 +222,14 @@ func (s *Server) newcomer(o Wish) ([]changes.Subject, *refusal) {
 }
 
 func (s *Server) takeBack(w http.ResponseWriter, r *http.Request) {
-	c, err := s.opts.Changes.TakeBack(r.PathValue("id"), authorOf(r), r.URL.Query().Get("why"))
+	id := r.PathValue("id")
+	for _, c := range s.opts.Changes.All() {
+		if c.ID == id && c.Kind == changes.Deploy { // it would go on, and be lost at a restart
+			refuse(w, 409, fmt.Sprintf("a deploy is no change to take back: goodgate deploy back %s ends it", c.Pool))
+			return
+		}
+	}
+	c, err := s.opts.Changes.TakeBack(id, authorOf(r), r.URL.Query().Get("why"))
 	if err != nil {
 		refused(w, err)
 		return

@@ -327,3 +327,20 @@ func TestPoolIsLeftEmpty(t *testing.T) {
 		t.Errorf("the last is removed: %+v", last)
 	}
 }
+
+// A deploy is ended by its own command: without its change it would go on, and be lost at a
+// restart.
+func TestDeployIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	g := start(t, parse(t, fmt.Sprintf(twoUpstreams, filepath.Join(dir, "state.json"), `"http://127.0.0.1:1"`)+"\nadmin: unix:"+dir+"/s"), Options{})
+	put, err := g.gate.changes.Put(changes.Change{Subject: changes.Subject{Kind: changes.Deploy, Pool: "app"}, Value: json.RawMessage(`{}`), By: "ci"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := admin.Client{Address: "unix:" + dir + "/s"}
+	err = c.Delete(t.Context(), "/v1/changes/"+put.ID, &admin.Ordered{})
+	if refused, ok := errors.AsType[*admin.Refused](err); !ok || refused.Status != 409 || !strings.Contains(refused.Text, "goodgate deploy back app") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -167,6 +167,8 @@ func TestNoEvidence(t *testing.T) {
 	for _, r := range []proxy.Record{
 		{Status: 500, Split: proxy.SplitChoice{Side: 2, Chosen: true}},
 		{Status: 499, Reason: reason.ClientGone, Split: proxy.SplitChoice{Side: 2}},
+		{Status: 503, Reason: reason.Maintenance, Split: proxy.SplitChoice{Side: 2}},
+		{Status: 503, Reason: reason.Paused, Split: proxy.SplitChoice{Side: 2}},
 		{Status: 500, Split: proxy.SplitChoice{Side: 7}},
 		{Status: 500},
 	} {
