@@ -19,7 +19,7 @@ type BasicAuth struct {
 	Realm      string   `yaml:"realm" default:"Restricted" opt:"public" format:"headervalue" help:"Realm that the browser shows when it asks for the password."`
 	Failures   int      `yaml:"failures" default:"10" min:"1" max:"1000000" zero:"no limit" help:"Wrong passwords of one client (IPv6: one /64) in each period (per); more get 429."`
 	Per        Duration `yaml:"per" default:"1m" min:"1s" max:"24h" help:"Period for failures."`
-	UserHeader string   `yaml:"user_header" default:"" format:"header" help:"Header with the user's name for upstreams; clients cannot set it. Empty sends none."`
+	UserHeader string   `yaml:"user_header" default:"" format:"header" example:"X-User" help:"Header with the user's name for upstreams; clients cannot set it. Empty sends none."`
 	Hide       bool     `yaml:"hide" default:"false" help:"Remove Authorization from requests to upstreams."`
 }
 
@@ -28,8 +28,8 @@ type ForwardAuth struct {
 	Pool    string     `yaml:"pool" opt:"shorthand,required,public" example:"auth" help:"Name of the pool with the authentication service."`
 	Path    string     `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the authentication request: a GET with the client's headers, X-Forwarded-Method and X-Forwarded-Uri."`
 	Headers HeaderEdit `yaml:"request_headers" help:"Changes to the headers of the authentication request. Values may have the variables of a route's request_headers."`
-	Copy    []string   `yaml:"copy_headers" default:"[]" opt:"single" format:"header" help:"Headers of a 2xx answer to send upstream; clients cannot set them."`
-	Return  []string   `yaml:"return_headers" default:"[]" opt:"single" format:"header" help:"Headers of a 2xx answer to send to the client, such as Set-Cookie."`
+	Copy    []string   `yaml:"copy_headers" default:"[]" opt:"single" format:"header" example:"[X-User, X-Groups]" help:"Headers of a 2xx answer to send upstream; clients cannot set them."`
+	Return  []string   `yaml:"return_headers" default:"[]" opt:"single" format:"header" example:"[Set-Cookie]" help:"Headers of a 2xx answer to send to the client, such as Set-Cookie."`
 	Timeout Duration   `yaml:"timeout" default:"5s" min:"10ms" max:"10m" help:"For the authentication request, with attempts and waiting; then the client gets 503 (auth_unavailable)."`
 	Cache   Duration   `yaml:"cache" default:"0s" min:"100ms" max:"1h" zero:"off" help:"How long to reuse a 2xx answer for requests with the same host, URL, client and headers."`
 }
@@ -39,9 +39,9 @@ type CORS struct {
 	Origins     []string `yaml:"origins" opt:"shorthand,single,required" format:"origin" example:"[\"https://app.example.com\"]" help:"Origins that may read answers. https://*.example.com stands for every name below example.com, * for all origins."`
 	Methods     []string `yaml:"methods" default:"[]" opt:"single" format:"corsmethod" help:"Methods besides GET, HEAD and POST; * allows every requested method."`
 	Headers     []string `yaml:"headers" default:"[]" opt:"single" format:"corsheader" help:"Headers that pages may send; * allows every requested header."`
-	Expose      []string `yaml:"expose" default:"[]" opt:"single" format:"header" help:"Headers of answers that pages may read."`
+	Expose      []string `yaml:"expose" default:"[]" opt:"single" format:"header" example:"[X-Total-Count]" help:"Headers of answers that pages may read."`
 	Credentials bool     `yaml:"credentials" default:"false" help:"Let pages send cookies and other credentials; not with origins *."`
-	MaxAge      Duration `yaml:"max_age" default:"10m" min:"1s" max:"24h" zero:"the browser's default" help:"How long a browser remembers the answer to a preflight."`
+	MaxAge      Duration `yaml:"max_age" default:"10m" min:"1s" max:"24h" zero:"the browser's default" help:"How long browsers keep the answer to a preflight request."`
 }
 
 // CrossOrigin says what becomes of requests that pages of other origins send.
@@ -57,8 +57,8 @@ type SecureHeaders struct {
 	ContentType   string `yaml:"content_type_options" default:"nosniff" opt:"public" format:"headervalue" help:"X-Content-Type-Options; empty sets none."`
 	Frame         string `yaml:"frame_options" default:"SAMEORIGIN" opt:"public" format:"headervalue" help:"X-Frame-Options, unless the answer has a Content-Security-Policy; empty sets none."`
 	Referrer      string `yaml:"referrer_policy" default:"strict-origin-when-cross-origin" opt:"public" format:"headervalue" help:"Referrer-Policy; empty sets none."`
-	ContentPolicy string `yaml:"content_security_policy" default:"" opt:"public" format:"headervalue" help:"Content-Security-Policy; empty sets none."`
-	Permissions   string `yaml:"permissions_policy" default:"" opt:"public" format:"headervalue" help:"Permissions-Policy; empty sets none."`
-	Opener        string `yaml:"cross_origin_opener_policy" default:"" opt:"public" format:"headervalue" help:"Cross-Origin-Opener-Policy, such as same-origin, which breaks sign-in through pop-ups of other sites; empty sets none."`
-	Resource      string `yaml:"cross_origin_resource_policy" default:"" opt:"public" format:"headervalue" help:"Cross-Origin-Resource-Policy, such as same-site; empty sets none."`
+	ContentPolicy string `yaml:"content_security_policy" default:"" opt:"public" format:"headervalue" example:"\"default-src 'self'\"" help:"Content-Security-Policy; empty sets none."`
+	Permissions   string `yaml:"permissions_policy" default:"" opt:"public" format:"headervalue" example:"geolocation=()" help:"Permissions-Policy; empty sets none."`
+	Opener        string `yaml:"cross_origin_opener_policy" default:"" opt:"public" format:"headervalue" example:"same-origin" help:"Cross-Origin-Opener-Policy, such as same-origin, which breaks sign-in through pop-ups of other sites; empty sets none."`
+	Resource      string `yaml:"cross_origin_resource_policy" default:"" opt:"public" format:"headervalue" example:"same-site" help:"Cross-Origin-Resource-Policy, such as same-site; empty sets none."`
 }

@@ -15,7 +15,7 @@ type Config struct {
 	TrustedHeaders []string        `yaml:"trusted_headers" default:"[X-Forwarded-For, X-Forwarded-Proto, X-Request-Id]" format:"header" help:"Headers that trusted_proxies set in every request; goodgate drops them from all other clients. The first header with an address gives the client's."`
 	DropHeaders    []string        `yaml:"drop_headers" default:"[Proxy, X-Original-Url, X-Rewrite-Url, X-Original-Host, X-Forwarded, Forwarded-For, X-Original-Forwarded-For, Client-Ip, X-Client-Ip, X-Cluster-Client-Ip, True-Client-Ip, Cf-Connecting-Ip, Cf-Connecting-Ipv6, Fastly-Client-Ip, Fly-Client-Ip, X-Azure-Clientip, X-Proxyuser-Ip, X-Remote-Ip, X-Remote-Addr, X-Originating-Ip, Proxy-Client-Ip, Wl-Proxy-Client-Ip]" format:"header" help:"Headers to remove from requests besides Forwarded, X-Forwarded-* and X-Real-IP, unless trusted_headers has them. Applications believe them as if a proxy had set them."`
 	Admin          Admin           `yaml:"admin" help:"The admin API for operators."`
-	Log            Log             `yaml:"log" help:"The log: one record per request, and the events of upstreams."`
+	Log            Log             `yaml:"log" help:"The log: a record for each request, and events of upstreams."`
 	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`
 	Events         Events          `yaml:"events" help:"Where goodgate reports events of pools at once."`
 	Zone           Zone            `yaml:"zone" help:"Location of this goodgate: requests stay in its zone."`
@@ -83,7 +83,7 @@ type ListenerTLS struct {
 	Certificates []Certificate `yaml:"certificates" help:"Certificates. A client gets the first with the name that it requests, else the first of all. goodgate reads their files again on change."`
 	ACME         *ACME         `yaml:"acme" help:"Certificates that goodgate obtains and renews by ACME (RFC 8555), for names that no file in certificates has."`
 	MinVersion   string        `yaml:"min_version" default:"1.2" enum:"1.2|1.3" help:"Oldest version of TLS."`
-	ClientCA     string        `yaml:"client_ca" opt:"file" help:"PEM file with the authorities of client certificates; absent requests none."`
+	ClientCA     string        `yaml:"client_ca" opt:"file" example:"/etc/goodgate/clients.pem" help:"PEM file with the authorities of client certificates; absent requests none."`
 	ClientAuth   string        `yaml:"client_auth" default:"required" enum:"required|optional" help:"Whether a client must send a certificate. A certificate that a client sends must be valid."`
 }
 
@@ -94,14 +94,14 @@ type ACME struct {
 	Email       string   `yaml:"email" default:"" format:"email" help:"Contact address for the authority; empty sends none."`
 	Directory   string   `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" format:"endpoint" help:"URL of the authority's directory; https only."`
 	Cache       string   `yaml:"cache" default:"/var/lib/goodgate/acme" opt:"file" help:"Folder for keys and certificates; goodgate needs write access."`
-	CA          string   `yaml:"ca" default:"" opt:"file" help:"PEM file with the authorities that signed the directory's own certificate; empty means the system's."`
+	CA          string   `yaml:"ca" default:"" opt:"file" example:"/etc/goodgate/authority.pem" help:"PEM file with the authorities that signed the directory's own certificate; empty means the system's."`
 	EAB         EAB      `yaml:"eab" help:"External account binding: links the ACME account to an account at the authority. Some authorities require it."`
 	Challenge   string   `yaml:"challenge" default:"any" enum:"any|tls-alpn|http" help:"How the authority verifies a host: tls-alpn (port 443), http (port 80, at a listener without TLS), or any: first one, then the other."`
 }
 
 // EAB names an account that an authority knows already (RFC 8555 section 7.3.4).
 type EAB struct {
-	KID     string `yaml:"kid" default:"" help:"Key identifier from the authority; empty binds no account."`
+	KID     string `yaml:"kid" default:"" example:"kid-1" help:"Key identifier from the authority; empty binds no account."`
 	HMACKey Secret `yaml:"hmac_key" default:"" help:"Key from the authority, in base64url."`
 }
 
@@ -118,7 +118,7 @@ func (e EAB) MAC() []byte {
 type Certificate struct {
 	Cert string `yaml:"cert" opt:"file,required" example:"/etc/goodgate/www.example.com.pem" help:"PEM file with the certificate and its chain."`
 	Key  string `yaml:"key" opt:"file,required" example:"/etc/goodgate/www.example.com.key" help:"PEM file with the key of cert."`
-	OCSP string `yaml:"ocsp" default:"" opt:"file" help:"DER file with an OCSP response to staple; empty staples none."`
+	OCSP string `yaml:"ocsp" default:"" opt:"file" example:"/etc/goodgate/www.example.com.der" help:"DER file with an OCSP response to staple; empty staples none."`
 }
 
 // ListenerHTTP2 says how HTTP/2 is spoken with clients.
@@ -171,7 +171,7 @@ func (a Admin) Network() (network, address string) { return Listener{Address: a.
 
 // Log says how and where the log is written.
 type Log struct {
-	Format string `yaml:"format" default:"auto" enum:"auto|human|json|text|common|combined" help:"Form of a record: auto is human on a terminal, else json. common and combined are nginx's; records without a request then go to stderr."`
+	Format string `yaml:"format" default:"auto" enum:"auto|human|json|text|common|combined" help:"Format of a record: auto is human on a terminal, else json. common and combined are nginx's; records without a request then go to stderr."`
 	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Lowest level to write."`
 	Output string `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout or a file name."`
 	Sample Ratio  `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
@@ -183,7 +183,7 @@ type Tracing struct {
 	Endpoint string  `yaml:"endpoint" default:"" format:"endpoint" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; empty turns tracing off."`
 	Sample   Ratio   `yaml:"sample" default:"10%" min:"0%" max:"100%" help:"Share of the requests to record. The decision of a trusted proxy takes precedence."`
 	Service  string  `yaml:"service" default:"goodgate" opt:"public" help:"Service name in the traces."`
-	Headers  Headers `yaml:"headers" format:"header" help:"Headers for the endpoint, such as an API key."`
+	Headers  Headers `yaml:"headers" format:"header" example:"{X-Api-Key: \"${OTLP_KEY}\"}" help:"Headers for the endpoint, such as an API key."`
 }
 
 // Events says who is told of what happens to pools.
@@ -193,7 +193,7 @@ type Events struct {
 
 // Webhook is a server that is told of events. Without a URL nobody is.
 type Webhook struct {
-	URL     string   `yaml:"url" default:"" format:"endpoint" help:"URL that receives events by POST; empty sends none."`
+	URL     string   `yaml:"url" default:"" format:"endpoint" example:"https://ops.example.com/goodgate" help:"URL that receives events by POST; empty sends none."`
 	Secret  Secret   `yaml:"secret" default:"" help:"Key that signs each event (Goodgate-Signature), at least 16 bytes; empty signs none."`
 	On      []string `yaml:"on" default:"[upstream, floor, saturation, reload, split]" enum:"upstream|floor|saturation|reload|split" help:"Events to send. upstream: one went down or recovered. floor: a pool has too few available upstreams. saturation: a pool is overloaded. reload: a reload failed. split: a guard sent all requests back to the first pool."`
 	Floor   Ratio    `yaml:"floor" default:"50%" min:"0%" max:"100%" help:"Smallest share of a pool's upstreams that should be available."`
@@ -202,7 +202,7 @@ type Webhook struct {
 
 // State says where it is kept what operators change while goodgate runs.
 type State struct {
-	File string `yaml:"file" default:"" opt:"file" help:"File for the changes that operators make by API and command: drains, weights, upstreams. Empty means state.json in systemd's StateDirectory=; without one such changes end with the process."`
+	File string `yaml:"file" default:"" opt:"file" example:"/var/lib/goodgate/state.json" help:"File for the changes that operators make by API and command: drains, weights, upstreams. Empty means state.json in systemd's StateDirectory=; without one such changes end with the process."`
 }
 
 // Shutdown says how the process ends.
@@ -214,8 +214,8 @@ type Shutdown struct {
 
 // ErrorPages says what a client sees of an error that goodgate answers itself.
 type ErrorPages struct {
-	HTML    string `yaml:"html" default:"" opt:"file" help:"Template file of the page for clients that accept HTML; empty uses the built-in page."`
-	JSON    string `yaml:"json" default:"" opt:"file" help:"Template file of the answer for clients that accept JSON; empty uses the built-in answer."`
-	Dir     string `yaml:"dir" default:"" opt:"file" help:"Folder with pages by status or class, such as 404.html, 5xx.html, 503.json and 4xx.txt. They take precedence over html and json."`
+	HTML    string `yaml:"html" default:"" opt:"file" example:"/etc/goodgate/error.html" help:"Template file of the page for clients that accept HTML; empty uses the built-in page."`
+	JSON    string `yaml:"json" default:"" opt:"file" example:"/etc/goodgate/error.json" help:"Template file of the answer for clients that accept JSON; empty uses the built-in answer."`
+	Dir     string `yaml:"dir" default:"" opt:"file" example:"/etc/goodgate/errors" help:"Folder with pages by status or class, such as 404.html, 5xx.html, 503.json and 4xx.txt. They take precedence over html and json."`
 	Details bool   `yaml:"details" default:"false" help:"Send clients the upstream's name (next-hop in Proxy-Status, RFC 9209)."`
 }

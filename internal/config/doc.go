@@ -7,8 +7,8 @@
 // Everything known about a key stands once, in the tags of its struct field:
 //
 //	yaml      the key
-//	help      one sentence for the schema
-//	example   a value as written in YAML, for who left out a key that is required
+//	help      a sentence or two for the schema and the reference
+//	example   a value as written in YAML, for the reference and for the error about a missing key
 //	default   the value when the key is absent, written as in YAML; without it the zero value, or that of the struct
 //	min, max  bounds of a number, duration, size or ratio, inclusive
 //	zero      what 0 means when it lies outside the bounds, or is special

@@ -8,11 +8,11 @@ type Fleet struct {
 	Addresses []string `yaml:"addresses" opt:"required,single" format:"hostport" example:"[\"10.0.0.5:6379\"]" help:"host:port of the store. With sentinel.master those of the sentinels, with cluster those of some nodes."`
 	Secret    Secret   `yaml:"secret" opt:"required" example:"\"${FLEET_SECRET}\"" help:"Key that encrypts all data in the store, at least 16 bytes; the same on all instances."`
 	Name      string   `yaml:"name" default:"goodgate" format:"name" help:"Name of the fleet. Several fleets can share one store."`
-	Instance  string   `yaml:"instance" default:"" format:"name" help:"Name of this instance; empty means the host's."`
-	Zone      string   `yaml:"zone" default:"" format:"name" help:"Where this instance is, such as an availability zone; shown to operators."`
+	Instance  string   `yaml:"instance" default:"" format:"name" example:"gate-1" help:"Name of this instance; empty means the host's."`
+	Zone      string   `yaml:"zone" default:"" format:"name" example:"eu-west-1a" help:"Location of this instance, such as an availability zone; operators see it."`
 	Prefix    string   `yaml:"prefix" default:"goodgate" format:"name" help:"Prefix of all keys and channels in the store, before the fleet's name."`
 	Database  int      `yaml:"database" default:"0" min:"0" max:"1000000" help:"Database number; a cluster has only 0."`
-	Username  string   `yaml:"username" default:"" opt:"public" help:"User of the store (ACL); empty means its default user."`
+	Username  string   `yaml:"username" default:"" opt:"public" example:"goodgate" help:"User of the store (ACL); empty means its default user."`
 	Password  Secret   `yaml:"password" default:"" help:"Password for the store; empty sends none."`
 	Cluster   bool     `yaml:"cluster" default:"false" help:"The store is a Redis Cluster."`
 	Sentinel  Sentinel `yaml:"sentinel" help:"Redis Sentinel, which gives the address of the store."`
@@ -21,8 +21,8 @@ type Fleet struct {
 
 // Sentinel is how sentinels are asked where the store is.
 type Sentinel struct {
-	Master   string `yaml:"master" default:"" format:"name" help:"Name of the primary that sentinels watch; empty uses no sentinels."`
-	Username string `yaml:"username" default:"" opt:"public" help:"User of the sentinels; empty means their default user."`
+	Master   string `yaml:"master" default:"" format:"name" example:"mymaster" help:"Name of the primary that sentinels watch; empty uses no sentinels."`
+	Username string `yaml:"username" default:"" opt:"public" example:"goodgate" help:"User of the sentinels; empty means their default user."`
 	Password Secret `yaml:"password" default:"" help:"Password for the sentinels; empty sends none."`
 }
 

@@ -5,7 +5,7 @@ import "net/netip"
 // Pool is a group of upstreams that serve the same application.
 type Pool struct {
 	Policy        string       `yaml:"policy" default:"peak_ewma" enum:"round_robin|random|least_conn|p2c|peak_ewma|hash|sticky|first" help:"Load balancing policy."`
-	Hash          Hash         `yaml:"hash" help:"Key of the policy hash."`
+	Hash          Hash         `yaml:"hash" help:"Settings of the policy hash."`
 	Sticky        Sticky       `yaml:"sticky" help:"The cookie of policy sticky."`
 	Protocol      string       `yaml:"protocol" default:"http1" enum:"http1|h2|h2c|auto" help:"Protocol to upstreams: HTTP/1.1, HTTP/2 (h2), HTTP/2 without TLS only (h2c), or the choice of https upstreams (auto)."`
 	ProxyProtocol string       `yaml:"proxy_protocol" default:"none" enum:"none|v1|v2" help:"Begin connections to upstreams with the PROXY protocol, which has the client's address. Clients then share no connection."`
@@ -35,7 +35,7 @@ type Pool struct {
 // Maintenance makes a pool answer 503.
 type Maintenance struct {
 	Enabled      bool           `yaml:"enabled" opt:"shorthand" default:"true" help:"Whether the pool is in maintenance."`
-	Page         string         `yaml:"page" default:"" opt:"file" help:"HTML file for clients, 256 KiB at most; empty uses the error page."`
+	Page         string         `yaml:"page" default:"" opt:"file" example:"/etc/goodgate/maintenance.html" help:"HTML file for clients, 256 KiB at most; empty uses the error page."`
 	RetryAfter   Duration       `yaml:"retry_after" default:"5m" min:"1s" max:"168h" help:"Value of Retry-After."`
 	Allow        []netip.Prefix `yaml:"allow" default:"[]" opt:"single" help:"Networks of testers."`
 	AllowHeaders Headers        `yaml:"allow_headers" format:"header" help:"Headers of testers; a request with one of them and its value passes."`
@@ -59,8 +59,8 @@ type Sticky struct {
 // Upstream is one entry of the list: an upstream (URL), or a place where upstreams are found.
 type Upstream struct {
 	URL  string `yaml:"url" opt:"shorthand" oneof:"source" format:"url" help:"http://host:port, https://host:port or unix:/path.sock; a name stands for all its addresses."`
-	SRV  string `yaml:"srv" oneof:"source" format:"dnsname" help:"Name of DNS SRV records."`
-	File string `yaml:"file" oneof:"source" opt:"file" help:"File with a list of upstreams; goodgate reads it again on change."`
+	SRV  string `yaml:"srv" oneof:"source" format:"dnsname" example:"_http._tcp.app.example.com" help:"Name of DNS SRV records."`
+	File string `yaml:"file" oneof:"source" opt:"file" example:"/etc/goodgate/upstreams.yaml" help:"File with a list of upstreams; goodgate reads it again on change."`
 
 	HTTP   *HTTPSource   `yaml:"http" oneof:"source" help:"List of upstreams from an HTTP server."`
 	Docker *DockerSource `yaml:"docker" oneof:"source" help:"Containers with a label, from Docker or Podman."`
@@ -88,12 +88,12 @@ type DNS struct {
 
 // TLS says how https upstreams are trusted.
 type TLS struct {
-	CA         string   `yaml:"ca" default:"" opt:"file" help:"PEM file with the authorities to trust; empty uses the system's."`
+	CA         string   `yaml:"ca" default:"" opt:"file" example:"/etc/goodgate/authority.pem" help:"PEM file with the authorities to trust; empty uses the system's."`
 	ServerName string   `yaml:"server_name" default:"" format:"dnsname" help:"Name in the server's certificate; empty means the host of its address."`
 	Insecure   bool     `yaml:"insecure" default:"false" help:"Accept every certificate; with pins every pinned one."`
-	Pins       []string `yaml:"pins" default:"[]" opt:"single" format:"pin" help:"Public keys; the certificate or an authority of its chain must have one of them. Written as sha256/ and the base64 SHA-256 of the SubjectPublicKeyInfo."`
-	Cert       string   `yaml:"cert" default:"" opt:"file" help:"PEM file with the client certificate and its chain; empty sends none."`
-	Key        string   `yaml:"key" default:"" opt:"file" help:"PEM file with the key of cert."`
+	Pins       []string `yaml:"pins" default:"[]" opt:"single" format:"pin" help:"Public keys; the certificate or an authority of its chain must have one of them. Written as sha256/ with the base64 SHA-256 of the SubjectPublicKeyInfo."`
+	Cert       string   `yaml:"cert" default:"" opt:"file" example:"/etc/goodgate/client.pem" help:"PEM file with the client certificate and its chain; empty sends none."`
+	Key        string   `yaml:"key" default:"" opt:"file" example:"/etc/goodgate/client.key" help:"PEM file with the key of cert."`
 }
 
 // Health is the active check of every upstream of a pool.
@@ -101,9 +101,9 @@ type Health struct {
 	Type         string   `yaml:"type" enum:"http|alive|tcp|grpc|none" help:"Kind of check; when absent http if path is given, else alive: any answer to OPTIONS * passes."`
 	Path         string   `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the http check."`
 	Method       string   `yaml:"method" default:"GET" enum:"GET|HEAD|OPTIONS|POST" help:"Method of the http check."`
-	Host         string   `yaml:"host" default:"" format:"dnsname" help:"Host header of the http check; empty sends the upstream's."`
-	Headers      Headers  `yaml:"headers" format:"header" help:"More headers of the http check."`
-	Service      string   `yaml:"service" default:"" opt:"public" help:"Service of the grpc check; empty means the whole server."`
+	Host         string   `yaml:"host" default:"" format:"dnsname" example:"app.example.com" help:"Host header of the http check; empty sends the upstream's."`
+	Headers      Headers  `yaml:"headers" format:"header" example:"{X-Check: goodgate}" help:"More headers of the http check."`
+	Service      string   `yaml:"service" default:"" opt:"public" example:"shop.Cart" help:"Service of the grpc check; empty means the whole server."`
 	Interval     Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"Time from one check to the next."`
 	Timeout      Duration `yaml:"timeout" default:"1s" min:"1ms" max:"10m" help:"For one check."`
 	FastInterval Duration `yaml:"fast_interval" default:"250ms" min:"10ms" max:"1h" help:"Interval while the upstream is down or unknown."`
@@ -118,7 +118,7 @@ type Health struct {
 // Expect is what an HTTP check must answer.
 type Expect struct {
 	Status  Statuses `yaml:"status" default:"[200-399]" opt:"single" help:"Statuses that pass: 200, 200-399 or 2xx."`
-	Body    string   `yaml:"body" default:"" help:"Text that must be in the body; empty accepts any."`
+	Body    string   `yaml:"body" default:"" example:"ok" help:"Text that must be in the body; empty accepts any."`
 	MaxBody Size     `yaml:"max_body" default:"64KiB" min:"1B" max:"16MiB" help:"How much of the body to search."`
 }
 

@@ -177,36 +177,51 @@ func (f field) kindWords() string {
 
 // exampleCell shows a value where the default shows none.
 func (f field) exampleCell() string {
+	if text := f.exampleText(); text != "" {
+		return code(text)
+	}
+	return ""
+}
+
+// exampleText returns a value of a key as YAML, or nothing where the default or the
+// list of values shows one.
+func (f field) exampleText() string {
 	switch {
+	case f.typ.Kind() == reflect.Bool:
+		return ""
 	case f.example != "":
-		return code(f.example)
+		return f.example
 	case f.isGroup() || f.enum != nil || f.def != "" && f.def != "[]":
 		return ""
-	}
-	e := f
-	if f.typ.Kind() == reflect.Slice || f.typ.Kind() == reflect.Map {
-		e = f.element()
-	}
-	example := formatWords(e.format).example
-	switch {
-	case f.typ.Kind() == reflect.Map:
-		example = "{" + formatWords(f.format).example + ": " + example + "}"
-	case e.file:
-		example = "/etc/goodgate/" + f.key
-	case e.typ == reflect.TypeFor[netip.Prefix]():
-		example = "10.0.0.0/8"
-	case e.typ == reflect.TypeFor[StatusRange]():
-		example = "503"
-	case e.typ == reflect.TypeFor[Secret]():
-		example = "${" + strings.ToUpper(f.key) + "}"
-	}
-	switch {
-	case example == "":
-		return ""
 	case f.typ.Kind() == reflect.Slice:
-		example = "[" + example + "]"
+		if text := f.element().formatExample(); text != "" {
+			return "[" + yamlText(text) + "]"
+		}
+		return ""
+	case f.typ.Kind() == reflect.Map:
+		return "{" + formatWords(f.format).example + ": " + yamlText(f.element().formatExample()) + "}"
 	}
-	return code(example)
+	return yamlText(f.formatExample())
+}
+
+func (f field) formatExample() string {
+	switch f.typ {
+	case reflect.TypeFor[netip.Prefix]():
+		return "10.0.0.0/8"
+	case reflect.TypeFor[StatusRange]():
+		return "503"
+	case reflect.TypeFor[Secret]():
+		return "${" + strings.ToUpper(f.key) + "}"
+	}
+	return formatWords(f.format).example
+}
+
+// yamlText puts what YAML takes for more than text between quotes.
+func yamlText(s string) string {
+	if strings.ContainsAny(s, "*[]{}:,#&!|>%@^ ") {
+		return `"` + s + `"`
+	}
+	return s
 }
 
 func code(s string) string { return "`" + strings.ReplaceAll(s, "|", `\|`) + "`" }

@@ -5,8 +5,8 @@ import "net/netip"
 // Route says what happens to the requests it matches: exactly one of Pool, Split, Redirect and Respond is set.
 type Route struct {
 	Name            string       `yaml:"name" format:"name" help:"Name in the log and in metrics, unique; route-N when absent."`
-	Match           Match        `yaml:"match" help:"Conditions; a request must meet all of them. No condition matches every request."`
-	Pool            string       `yaml:"pool" oneof:"target" opt:"public" help:"Name of the pool for the requests."`
+	Match           Match        `yaml:"match" help:"Conditions; a request must meet all of them. Without conditions it matches every request."`
+	Pool            string       `yaml:"pool" oneof:"target" opt:"public" example:"app" help:"Name of the pool for the requests."`
 	Split           *Split       `yaml:"split" oneof:"target" help:"Divide the requests between pools."`
 	Mirror          *Mirror      `yaml:"mirror" help:"Mirror a share of the requests to another pool, and compare the answers."`
 	Redirect        *Redirect    `yaml:"redirect" oneof:"target" help:"Answer with a redirect."`
@@ -38,16 +38,16 @@ type Route struct {
 type Match struct {
 	Host         []string       `yaml:"host" opt:"single" format:"hostpattern" help:"Host names without port. *.example.com stands for every name below example.com, but not for example.com."`
 	Scheme       string         `yaml:"scheme" default:"any" enum:"any|http|https" help:"Scheme of the client's connection: https with TLS, http without."`
-	HostRegexp   string         `yaml:"host_regexp" default:"" format:"regexp" help:"Regular expression (RE2) that matches in the host, which is without port and in lower case; ^ and $ are its ends."`
+	HostRegexp   string         `yaml:"host_regexp" default:"" format:"regexp" example:"^shop[0-9]+" help:"Regular expression (RE2) that matches in the host, which is without port and in lower case; ^ and $ are its ends."`
 	Path         string         `yaml:"path" default:"" format:"path" help:"Exact path, or with a * at its end the start of the path."`
 	PathRegexp   string         `yaml:"path_regexp" default:"" format:"regexp" help:"Regular expression (RE2) that matches in the decoded path; ^ and $ are its ends, (?i) ignores case."`
 	Methods      []string       `yaml:"methods" default:"[]" format:"method" help:"Request methods."`
-	Headers      Headers        `yaml:"headers" format:"header" help:"Headers that must have the value; an empty value or * matches any."`
-	HeaderRegexp Expressions    `yaml:"header_regexp" format:"header" help:"Headers with a value that must match the regular expression (RE2); ^ and $ are its ends, (?i) ignores case."`
-	Query        Values         `yaml:"query" format:"parameter" help:"Query parameters that must have the decoded value; an empty value or * matches any."`
-	QueryRegexp  Expressions    `yaml:"query_regexp" format:"parameter" help:"Query parameters with a decoded value that must match the regular expression (RE2)."`
-	Cookies      Values         `yaml:"cookies" format:"token" help:"Cookies that must have the value; an empty value or * matches any."`
-	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" help:"Cookies with a value that must match the regular expression (RE2)."`
+	Headers      Headers        `yaml:"headers" format:"header" example:"{X-Canary: \"1\"}" help:"Headers that must have the value; an empty value or * matches any."`
+	HeaderRegexp Expressions    `yaml:"header_regexp" format:"header" example:"{User-Agent: \"(?i)bot\"}" help:"Headers with a value that must match the regular expression (RE2); ^ and $ are its ends, (?i) ignores case."`
+	Query        Values         `yaml:"query" format:"parameter" example:"{preview: \"1\"}" help:"Query parameters that must have the decoded value; an empty value or * matches any."`
+	QueryRegexp  Expressions    `yaml:"query_regexp" format:"parameter" example:"{page: \"^[0-9]+$\"}" help:"Query parameters with a decoded value that must match the regular expression (RE2)."`
+	Cookies      Values         `yaml:"cookies" format:"token" example:"{beta: \"1\"}" help:"Cookies that must have the value; an empty value or * matches any."`
+	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" example:"{version: \"^v2\"}" help:"Cookies with a value that must match the regular expression (RE2)."`
 	Listener     []string       `yaml:"listener" opt:"single" format:"listener" help:"Listeners that accepted the client, by name or address."`
 	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks of the client's address, as trusted_proxies report it."`
 }
@@ -69,7 +69,7 @@ type Rewrite struct {
 
 // CookieFlags change the flags of some cookies.
 type CookieFlags struct {
-	Name     string `yaml:"name" opt:"public" oneof:"which" format:"cookiename" help:"Name of the cookie; * stands for every one."`
+	Name     string `yaml:"name" opt:"public" oneof:"which" format:"cookiename" example:"session" help:"Name of the cookie; * stands for every one."`
 	Regexp   string `yaml:"regexp" oneof:"which" format:"regexp" help:"Regular expression (RE2) that matches in the name."`
 	Secure   string `yaml:"secure" default:"keep" enum:"keep|set|remove" help:"The flag Secure."`
 	HTTPOnly string `yaml:"http_only" default:"keep" enum:"keep|set|remove" help:"The flag HttpOnly."`
@@ -91,20 +91,20 @@ type Redirect struct {
 // Respond is a fixed response.
 type Respond struct {
 	Status  int     `yaml:"status" default:"200" min:"200" max:"599" help:"Status code."`
-	Body    string  `yaml:"body" default:"" help:"The body. On a route it may have the variables of request_headers."`
-	Headers Headers `yaml:"headers" format:"header" help:"The headers."`
+	Body    string  `yaml:"body" default:"" example:"maintenance until noon" help:"The body. On a route it may have the variables of request_headers."`
+	Headers Headers `yaml:"headers" format:"header" example:"{Cache-Control: no-store}" help:"The headers."`
 }
 
 // Fallback answers what would end with a gateway error: exactly one of Pool and Respond is set.
 type Fallback struct {
-	Pool    string   `yaml:"pool" opt:"shorthand,public" oneof:"target" help:"Name of another pool, for requests that goodgate may send again."`
+	Pool    string   `yaml:"pool" opt:"shorthand,public" oneof:"target" example:"spare" help:"Name of another pool, for requests that goodgate may send again."`
 	Respond *Respond `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
 	On      []string `yaml:"on" default:"[unavailable, connect, response, status]" enum:"unavailable|connect|response|status" help:"Failures to cover. unavailable: no upstream is available. connect: no connection. response: no complete response. status: a response of 502, 503 or 504."`
 }
 
 // HeaderEdit changes headers: first Remove, then Set, then Add.
 type HeaderEdit struct {
-	Set    Headers  `yaml:"set" format:"header" help:"Headers to set to this value."`
-	Add    Headers  `yaml:"add" format:"header" help:"Headers to add this value to."`
-	Remove []string `yaml:"remove" default:"[]" format:"header" help:"Headers to remove."`
+	Set    Headers  `yaml:"set" format:"header" example:"{X-Forwarded-Prefix: /shop}" help:"Headers to set to this value."`
+	Add    Headers  `yaml:"add" format:"header" example:"{Vary: Accept}" help:"Headers to add, beside existing ones of the same name."`
+	Remove []string `yaml:"remove" default:"[]" format:"header" example:"[Server]" help:"Headers to remove."`
 }

@@ -11,7 +11,7 @@ type HTTPSource struct {
 	URL       string   `yaml:"url" opt:"shorthand,required" format:"listurl" example:"http://127.0.0.1:9000/upstreams" help:"URL of the list."`
 	Headers   Headers  `yaml:"headers" format:"header" help:"More headers for each request."`
 	Token     Secret   `yaml:"token" default:"" help:"Sent as Authorization: Bearer."`
-	TokenFile string   `yaml:"token_file" default:"" opt:"file" help:"File with the token, read for each request."`
+	TokenFile string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Interval  Duration `yaml:"interval" default:"10s" min:"1s" max:"1h" help:"Time from an answer to the next request."`
 	Wait      Duration `yaml:"wait" default:"0s" min:"1s" max:"10m" zero:"not used" help:"How long the server may hold a request until the list changes (Prefer: wait, RFC 7240)."`
 	Timeout   Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
@@ -23,7 +23,7 @@ type DockerSource struct {
 	Label   string   `yaml:"label" opt:"shorthand,required,public" example:"com.docker.compose.service=web" help:"Label that the containers have: NAME or NAME=VALUE."`
 	Address string   `yaml:"address" default:"unix:/var/run/docker.sock" format:"url" help:"The API: unix:/path.sock, http://host:port or https://host:port; of Podman unix:/run/podman/podman.sock."`
 	Port    int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the only one that the container exposes" help:"Port of the application in the container. The container's label goodgate.port takes precedence."`
-	Network string   `yaml:"network" default:"" opt:"public" help:"Network with the container's address; empty means its only network. The label goodgate.network takes precedence."`
+	Network string   `yaml:"network" default:"" opt:"public" example:"backend" help:"Network with the container's address; empty means its only network. The label goodgate.network takes precedence."`
 	Reach   string   `yaml:"reach" default:"container" enum:"container|published" help:"Connect to the container's own address, or to the port published on the host."`
 	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer."`
 	TLS     TLS      `yaml:"tls" help:"TLS with an https API."`
@@ -33,12 +33,12 @@ type DockerSource struct {
 type ConsulSource struct {
 	Service    string   `yaml:"service" opt:"shorthand,required,public" example:"web" help:"Name of the service."`
 	Address    string   `yaml:"address" default:"http://127.0.0.1:8500" format:"url" help:"The agent: http://host:port, https://host:port or unix:/path.sock."`
-	Tags       []string `yaml:"tags" default:"[]" opt:"single,public" help:"Tags; an instance must have all of them."`
-	Datacenter string   `yaml:"datacenter" default:"" opt:"public" help:"Data centre of the instances; empty means the agent's."`
-	Namespace  string   `yaml:"namespace" default:"" opt:"public" help:"Namespace of Consul Enterprise."`
-	Partition  string   `yaml:"partition" default:"" opt:"public" help:"Admin partition of Consul Enterprise."`
+	Tags       []string `yaml:"tags" default:"[]" opt:"single,public" example:"[production]" help:"Tags; an instance must have all of them."`
+	Datacenter string   `yaml:"datacenter" default:"" opt:"public" example:"eu-west" help:"Data centre of the instances; empty means the agent's."`
+	Namespace  string   `yaml:"namespace" default:"" opt:"public" example:"shop" help:"Namespace of Consul Enterprise."`
+	Partition  string   `yaml:"partition" default:"" opt:"public" example:"shop" help:"Admin partition of Consul Enterprise."`
 	Token      Secret   `yaml:"token" default:"" help:"ACL token."`
-	TokenFile  string   `yaml:"token_file" default:"" opt:"file" help:"File with the token, read for each request."`
+	TokenFile  string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Wait       Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"How long the agent may hold a request until something changes."`
 	Timeout    Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
 	TLS        TLS      `yaml:"tls" help:"TLS with an https agent."`
@@ -48,11 +48,11 @@ type ConsulSource struct {
 type NomadSource struct {
 	Service   string   `yaml:"service" opt:"shorthand,required,public" example:"web" help:"Name of the service."`
 	Address   string   `yaml:"address" default:"http://127.0.0.1:4646" format:"url" help:"The agent: http://host:port, https://host:port or unix:/path.sock."`
-	Tags      []string `yaml:"tags" default:"[]" opt:"single,public" help:"Tags; an instance must have all of them."`
-	Namespace string   `yaml:"namespace" default:"" opt:"public" help:"Namespace of the job; empty means default."`
-	Region    string   `yaml:"region" default:"" opt:"public" help:"Region of the job; empty means the agent's."`
+	Tags      []string `yaml:"tags" default:"[]" opt:"single,public" example:"[production]" help:"Tags; an instance must have all of them."`
+	Namespace string   `yaml:"namespace" default:"" opt:"public" example:"shop" help:"Namespace of the job; empty means default."`
+	Region    string   `yaml:"region" default:"" opt:"public" example:"eu" help:"Region of the job; empty means the agent's."`
 	Token     Secret   `yaml:"token" default:"" help:"ACL token."`
-	TokenFile string   `yaml:"token_file" default:"" opt:"file" help:"File with the token, read for each request."`
+	TokenFile string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Wait      Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"How long the agent may hold a request until something changes."`
 	Timeout   Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
 	TLS       TLS      `yaml:"tls" help:"TLS with an https agent."`
@@ -62,9 +62,9 @@ type NomadSource struct {
 type EtcdSource struct {
 	Prefix       string   `yaml:"prefix" opt:"shorthand,required,public" example:"/services/web/" help:"Prefix of the keys. The value of each is a URL, or a JSON object as in a list of upstreams."`
 	Endpoints    []string `yaml:"endpoints" default:"[http://127.0.0.1:2379]" opt:"single" format:"url" help:"Members of the cluster; goodgate tries the next when one does not answer."`
-	Username     string   `yaml:"username" default:"" opt:"public" help:"User, if etcd requires one."`
+	Username     string   `yaml:"username" default:"" opt:"public" example:"goodgate" help:"User, if etcd requires one."`
 	Password     Secret   `yaml:"password" default:"" help:"The user's password."`
-	PasswordFile string   `yaml:"password_file" default:"" opt:"file" help:"File with the password, read at each login."`
+	PasswordFile string   `yaml:"password_file" default:"" opt:"file" example:"/run/secrets/etcd-password" help:"File with the password, read at each login."`
 	Wait         Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"Duration of a watch; then goodgate reads the keys again."`
 	Timeout      Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
 	TLS          TLS      `yaml:"tls" help:"TLS with https members."`
@@ -75,8 +75,8 @@ type KubernetesSource struct {
 	Service    string   `yaml:"service" opt:"shorthand,required,public" format:"kubename" example:"web" help:"Name of the Service, headless or not."`
 	Namespace  string   `yaml:"namespace" default:"" format:"kubename" help:"Namespace of the Service; empty means that of goodgate's Pod, or of the context."`
 	Port       string   `yaml:"port" default:"" format:"kubeport" help:"Port of the endpoints: its name, or the number that the application listens on; empty means the only one."`
-	Kubeconfig string   `yaml:"kubeconfig" default:"" opt:"file" help:"File with the API's address and the credentials; empty uses the service account of goodgate's Pod."`
-	Context    string   `yaml:"context" default:"" opt:"public" help:"Context of kubeconfig; empty means its current one."`
+	Kubeconfig string   `yaml:"kubeconfig" default:"" opt:"file" example:"/etc/goodgate/kubeconfig" help:"File with the API's address and the credentials; empty uses the service account of goodgate's Pod."`
+	Context    string   `yaml:"context" default:"" opt:"public" example:"production" help:"Context of kubeconfig; empty means its current one."`
 	Wait       Duration `yaml:"wait" default:"1m" min:"10s" max:"30m" help:"Duration of a watch; it also bounds how long a dead connection goes unnoticed."`
 	Timeout    Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer."`
 }

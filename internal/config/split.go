@@ -26,16 +26,16 @@ type SplitPool struct {
 
 // SplitOverride is how clients choose their pool.
 type SplitOverride struct {
-	Header  string         `yaml:"header" default:"" format:"header" help:"Request header with the pool's name; goodgate removes it from clients that may not choose."`
-	Cookie  string         `yaml:"cookie" default:"" format:"token" help:"Cookie with the pool's name."`
+	Header  string         `yaml:"header" default:"" format:"header" example:"X-Version" help:"Request header with the pool's name; goodgate removes it from clients that may not choose."`
+	Cookie  string         `yaml:"cookie" default:"" format:"token" example:"version" help:"Cookie with the pool's name."`
 	Clients []netip.Prefix `yaml:"clients" opt:"single" help:"Networks of clients that may choose; all when absent."`
 }
 
 // SplitStep changes the share of a pool.
 type SplitStep struct {
-	After Duration `yaml:"after" opt:"required" min:"1s" max:"8760h" example:"10m" help:"Time since the step before, or since the split began."`
-	Pool  string   `yaml:"pool" default:"" opt:"public" help:"Name of the pool; the last of the split when absent."`
-	Share Ratio    `yaml:"share" opt:"required" min:"0" max:"100%" example:"25%" help:"Share of the pool. The others divide the rest in their previous proportion."`
+	After Duration `yaml:"after" opt:"required" min:"1s" max:"8760h" example:"10m" help:"Time since the previous step, or since the start of the split."`
+	Pool  string   `yaml:"pool" default:"" opt:"public" example:"v2" help:"Name of the pool; the last of the split when absent."`
+	Share Ratio    `yaml:"share" opt:"required" min:"0" max:"100%" example:"25%" help:"Share of the requests for the pool. The others divide the rest in their previous proportion."`
 }
 
 // Guard says when a split goes back to its first pool alone.
