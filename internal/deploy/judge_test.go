@@ -210,3 +210,33 @@ func TestBrokenVersion(t *testing.T) {
 		})
 	}
 }
+
+// TestAloneWithLittleKnown: a version that fails all requests goes back although the old one
+// had next to none in its time.
+func TestAloneWithLittleKnown(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		old, oldFails, fails, of int
+		want                     bool
+	}{
+		{0, 0, 40, 40, true},
+		{1, 0, 40, 40, true},
+		{4, 0, 40, 40, true},
+		{1, 1, 40, 40, false}, // neither is known to be better
+		{4, 2, 40, 40, false},
+		{1, 0, 20, 40, false},
+		{1, 0, 4, 4, false},
+	} {
+		j, now := newJudge(), time.Now()
+		for i := range tc.old {
+			j.add(Sample{Failed: i < tc.oldFails}, now)
+		}
+		j.alone = true
+		for i := range tc.of {
+			j.add(Sample{New: true, Upstream: "new", Failed: i < tc.fails}, now)
+		}
+		if v := j.verdict(); (v != nil) != tc.want {
+			t.Errorf("the old one failed %d of %d, the new one %d of %d: %+v", tc.oldFails, tc.old, tc.fails, tc.of, v)
+		}
+	}
+}

@@ -32,6 +32,8 @@ const (
 	// fewestAlone is the same while nobody else is asked, within windowFor.
 	fewestAlone = 5
 	windowFor   = 10 * time.Second
+	// mostly is the share of the requests from which on little has to be known of the old one.
+	mostly = 0.6
 	// sure is in standard deviations. While nobody else is asked, the present window is
 	// looked at all the time.
 	sure = 4
@@ -114,9 +116,12 @@ func (r *rule) suspects() bool {
 }
 
 // relapsed reports whether the new version, alone, surely does it twice as often as the old
-// one did in its worst moment, and by this much more.
+// one did in its worst moment, and by this much more. When the old one has had too few
+// requests to bound that, doing it mostly is enough.
 func (r *rule) relapsed(by float64) bool {
 	low, _ := r.alone.wilson(sure)
 	_, high := r.settled.wilson(sure / 2)
-	return r.alone.hits >= fewestAlone && low > 2*max(high, r.usual)+by
+	twice := 2*max(high, r.usual) + by
+	seen := 2*max(r.settled.rate(), r.usual) + by
+	return r.alone.hits >= fewestAlone && low > min(twice, max(seen, mostly))
 }
