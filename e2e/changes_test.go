@@ -176,7 +176,7 @@ func TestChangeEndsDuringDowntime(t *testing.T) {
 	c.start("")
 	c.run("drain", c.upstream[1], "--for", "100ms")
 	waitFor(t, "the change to end", func() bool { return c.look() == "a 1 ready, b 1 ready; 0" })
-	c.run("drain", c.upstream[1], "--for", "1s")
+	c.run("drain", c.upstream[1], "--for", "4s")
 	c.process.kill()
 	var kept struct{ Changes []struct{ Until time.Time } }
 	text, err := os.ReadFile(filepath.Join(c.dir, "state", "state.json"))

@@ -20,6 +20,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -138,7 +139,7 @@ func TestDashboardOrders(t *testing.T) {
 	b.waitText("#main", "0 of 2 upstreams available")
 	b.run(chromedp.Focus(chromedp.CSS(first+" button")), chromedp.KeyEvent(kb.Enter))
 	b.waitText("#main", "1 of 2 upstreams available")
-	b.waitText(".events", "was drained for")
+	b.waitText(`ol[aria-label="Time line"]`, "was drained for")
 	for _, p := range b.told() {
 		t.Error(p)
 	}
@@ -277,6 +278,10 @@ func (f hostileFleet) Certificates() map[string]time.Time {
 func (f hostileFleet) OutOfFiles() (time.Time, uint64) { return time.Now(), 7 }
 func (f hostileFleet) Crowds() []admin.Crowd {
 	return []admin.Crowd{{Listener: hostileText, Waits: true}}
+}
+func (f hostileFleet) Closure(string) admin.Closure {
+	c := &changes.Change{ID: "hacked", By: hostileText, Why: hostileText, At: time.Now()}
+	return admin.Closure{Pause: c, Maintenance: c}
 }
 func (f hostileFleet) Found(string) bool { return true }
 func (f hostileFleet) Sources(string) []admin.Source {

@@ -37,7 +37,7 @@ func TestSplitGoesBack(t *testing.T) {
 		t.Errorf("a tester who asks for v2 gets %s", got)
 	}
 	side := map[string]string{}
-	users, end := 0, time.Now().Add(bound)
+	users, end := 0, time.Now().Add(4*bound)
 	for users = range 5000 {
 		user := fmt.Sprint("User: ", users)
 		side[user] = ask(t, g.address, "GET", "/", user).Header.Get("X-App")

@@ -13,9 +13,9 @@ import (
 )
 
 // Fleet returns this instance's part in the fleet that the configuration names. version
-// is the program's, and hash tells configurations apart. An error is about a file of
-// fleet.tls.
-func Fleet(c config.Fleet, version, hash string, log *slog.Logger) (*fleet.Fleet, error) {
+// is the program's, zone is where it runs, and hash tells configurations apart. An error is
+// about a file of fleet.tls.
+func Fleet(c config.Fleet, version, zone, hash string, log *slog.Logger) (*fleet.Fleet, error) {
 	o := redis.Options{
 		Addresses: c.Addresses, Master: c.Sentinel.Master, Cluster: c.Cluster, Database: c.Database,
 		Username: c.Username, Password: string(c.Password),
@@ -41,7 +41,7 @@ func Fleet(c config.Fleet, version, hash string, log *slog.Logger) (*fleet.Fleet
 	}
 	return fleet.New(fleet.Options{
 		Engine: engine, Secret: []byte(c.Secret), Log: log,
-		Member: fleet.Member{Name: name, Zone: c.Zone, Version: version, Config: hash},
+		Member: fleet.Member{Name: name, Zone: zone, Version: version, Config: hash},
 	})
 }
 

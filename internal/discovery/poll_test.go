@@ -142,6 +142,7 @@ func TestPollEmpty(t *testing.T) {
 				if err := <-r.errs; err != nil {
 					t.Errorf("got %v", err)
 				}
+				synctest.Wait()
 				if q := a.asked[2]; !q.fresh || q.at < emptyAgain {
 					t.Errorf("the second question: %+v", q)
 				}

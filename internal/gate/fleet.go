@@ -32,7 +32,11 @@ func (g *Gate) joinFleet(c *config.Config) error {
 	if c.Fleet == nil {
 		return nil
 	}
-	f, err := assemble.Fleet(*c.Fleet, g.opts.Version, fleetHash(c), g.log)
+	zone, err := assemble.Zone(c.Zone)
+	if err != nil {
+		return err
+	}
+	f, err := assemble.Fleet(*c.Fleet, g.opts.Version, zone.Own, fleetHash(c), g.log)
 	if err != nil {
 		return err
 	}
@@ -96,7 +100,7 @@ func (f *inFleet) use(c *config.Config, log *slog.Logger) {
 func fleetHash(c *config.Config) string {
 	if c.Fleet != nil {
 		same, f := *c, *c.Fleet
-		f.Instance, f.Zone = "", ""
+		f.Instance, same.Zone.Name, same.Zone.File = "", "", ""
 		same.Fleet, same.Admin, same.Log = &f, config.Admin{}, config.Log{}
 		c = &same
 	}

@@ -21,9 +21,10 @@ import (
 // fleetOf is a configuration of an instance by its name.
 const fleetOf = `
 fleet: {addresses: [%q], secret: "a secret of the test", instance: %s}
+zone: %[2]s
 pools:
   app:
-    upstreams: [%q]
+    upstreams: [%[3]q]
     limits: {rates: [{name: few, on: all, requests: 10, per: 1m, scope: fleet, exact: true}]}
 `
 
@@ -53,6 +54,11 @@ func TestFleet(t *testing.T) {
 	a, b := inAFleet(t, "one", store.Address, upstream), inAFleet(t, "two", store.Address, upstream)
 	for _, s := range []*stage{a, b} {
 		s.until("two members", func(st *admin.Status) bool { return st.Fleet.Connected && len(st.Fleet.Members) == 2 })
+		for _, m := range s.status().Fleet.Members {
+			if m.Zone != m.Name {
+				t.Errorf("%s is shown in zone %q, and runs in the one of its name", m.Name, m.Zone)
+			}
+		}
 		s.until("the same", func(st *admin.Status) bool { return st.Fleet.Differing() == 0 })
 		s.available(1)
 	}
