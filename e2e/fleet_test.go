@@ -89,7 +89,7 @@ func TestFleetLosses(t *testing.T) {
 		{"CLIENT PAUSE", func() { do("CLIENT PAUSE 4000 ALL") }, func() {}},
 		{"wrong password", func() { do("CONFIG SET requirepass other", "AUTH other", "CLIENT KILL TYPE normal SKIPME yes") }, func() { do("AUTH other", `CONFIG SET requirepass ""`) }},
 	}
-	if os.Getenv("GOODGATE_E2E") != "all" {
+	if os.Getenv("GOODGATE_LONG") == "" {
 		losses = losses[:1]
 	}
 	for _, l := range losses {
@@ -132,8 +132,8 @@ func limited(t *testing.T, all []*member, d time.Duration) (let int, span time.D
 // TestFleetFailover lets sentinels make a replica the primary: the fleet goes on with
 // that, and with all that operators have changed.
 func TestFleetFailover(t *testing.T) {
-	if os.Getenv("GOODGATE_E2E") != "all" {
-		t.Skip("GOODGATE_E2E=all runs this")
+	if os.Getenv("GOODGATE_LONG") == "" {
+		t.Skip("GOODGATE_LONG=1 runs this")
 	}
 	first := fleettest.StartRedis(t)
 	_, port, _ := net.SplitHostPort(first.Address)

@@ -155,8 +155,8 @@ var losses = map[string]struct{ lose, back func(t *testing.T, e *etcd) }{
 // dies is found by health checks; status and metrics say that the source fails. When etcd is
 // back, what has changed meanwhile counts.
 func TestEtcdIsLost(t *testing.T) {
-	if os.Getenv("GOODGATE_E2E") != "all" {
-		t.Skip("takes some seconds: GOODGATE_E2E=all; TestListIsLost is the short version")
+	if os.Getenv("GOODGATE_LONG") == "" {
+		t.Skip("takes some seconds: GOODGATE_LONG=1; TestListIsLost is the short version")
 	}
 	for name, loss := range losses {
 		t.Run(name, func(t *testing.T) {
@@ -249,8 +249,8 @@ func TestListIsLost(t *testing.T) {
 // TestPodman runs containers of a real Podman: one that is stopped drains at once, and answers
 // what it has; the service is killed and comes back.
 func TestPodman(t *testing.T) {
-	if os.Getenv("GOODGATE_E2E") != "all" {
-		t.Skip("takes long, and needs the rights to run containers: GOODGATE_E2E=all")
+	if os.Getenv("GOODGATE_LONG") == "" {
+		t.Skip("takes long, and needs the rights to run containers: GOODGATE_LONG=1")
 	}
 	podman := need(t, "podman")
 	label := fmt.Sprintf("goodgate-test=%d", os.Getpid())

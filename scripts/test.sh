@@ -6,6 +6,8 @@
 #   scripts/test.sh            all of it but the packages
 #   scripts/test.sh quick      without the race detector and the end-to-end tests
 #   scripts/test.sh packages   the packages: what makes them, one .deb, the chart
+#   scripts/test.sh long       all of it, with the simulations and the losses of other
+#                              programs that take long; about 40 minutes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/need.sh
@@ -75,6 +77,17 @@ need node nodejs
 need python3 python3
 need prometheus prometheus # with promtool
 need chromium chromium
+need curl curl
+need redis-server redis-server
+need etcd etcd-server
+if [ "${1:-}" = long ]; then
+  need redis-sentinel redis-sentinel
+  need podman podman
+  step 'tests, long'
+  GOODGATE_LONG=1 GOODGATE_E2E=all go test -race -count=1 -timeout 40m ./...
+  (cd e2e/fleet && GOODGATE_LONG=1 GOODGATE_E2E=all go test -race -count=1 -timeout 20m ./...)
+  exit
+fi
 step 'tests'
 # -count=1: the end-to-end tests build the binary, of which the test cache knows nothing.
 GOODGATE_E2E=all go test -race -count=1 -timeout 12m ./...

@@ -140,7 +140,7 @@ func TestSameVersion(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(1, 2))
 			deploys := 4
-			if os.Getenv("GOODGATE_E2E") == "all" {
+			if os.Getenv("GOODGATE_LONG") != "" {
 				deploys = 200
 			}
 			deploys = max(deploys, int(float64(deploys)*30/tc.world.rate))
@@ -191,7 +191,7 @@ func TestBrokenVersion(t *testing.T) {
 			r := rand.New(rand.NewPCG(3, 4))
 			var seen []int
 			last, runs := 0, 10
-			if os.Getenv("GOODGATE_E2E") == "all" {
+			if os.Getenv("GOODGATE_LONG") != "" {
 				runs = 200
 			}
 			for range runs {

@@ -19,7 +19,7 @@ import (
 // when the test begins.
 //
 // In a bubble, which only engines without sockets can be in, no time passes. Elsewhere
-// the laws of leases are tested with GOODGATE_E2E=all only, as they take their time.
+// the laws of leases are tested with GOODGATE_LONG=1 only, as they take their time.
 func Run(t *testing.T, bubble bool, open func(t *testing.T) func() fleet.Engine) {
 	for _, law := range []struct {
 		name string
@@ -39,8 +39,8 @@ func Run(t *testing.T, bubble bool, open func(t *testing.T) func() fleet.Engine)
 			switch {
 			case bubble:
 				synctest.Test(t, test)
-			case law.slow && os.Getenv("GOODGATE_E2E") != "all":
-				t.Skip("GOODGATE_E2E=all runs this")
+			case law.slow && os.Getenv("GOODGATE_LONG") == "":
+				t.Skip("GOODGATE_LONG=1 runs this")
 			default:
 				test(t)
 			}
