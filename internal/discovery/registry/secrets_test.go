@@ -21,12 +21,13 @@ func TestErrorsTellNoSecret(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		var login struct{ Password string }
 		json.Unmarshal(body, &login)
-		text := "no: "
+		var text strings.Builder
+		text.WriteString("no: ")
 		for _, v := range []string{r.Header.Get("X-Key"), r.Header.Get("Authorization"), r.Header.Get("X-Consul-Token"), r.Header.Get("X-Nomad-Token"), r.URL.Query().Get("key"), login.Password} {
-			text += strings.TrimPrefix(v, "Bearer ") + " " + v + " "
+			text.WriteString(strings.TrimPrefix(v, "Bearer ") + " " + v + " ")
 		}
 		w.WriteHeader(http.StatusForbidden)
-		io.WriteString(w, as(text))
+		io.WriteString(w, as(text.String()))
 	}))
 	defer echo.Close()
 	list, err := NewHTTP(HTTPOptions{URL: echo.URL + "/?key=s3cr3t%3C%26%3E", Access: Access{Header: map[string]string{"X-Key": secret}, TokenHeader: "Authorization", TokenPrefix: "Bearer ", Token: secret}})
