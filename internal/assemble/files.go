@@ -65,6 +65,10 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 		f.warnf("errors.dir", "%s is no page, and is never sent: they are called such as 404.html, 5xx.html, 503.json or 4xx.txt", name)
 	}
 	f.state("state.file", c.State.File)
+	if c.Zone.File != "" {
+		_, err := zoneOf(c.Zone.File)
+		f.error("zone.file", err)
+	}
 	if out := c.Log.Output; out != "stderr" && out != "stdout" {
 		f.error("log.output", appendable(out))
 	}

@@ -27,17 +27,27 @@ func Zone(c config.Zone) (balancer.ZoneOptions, error) {
 	if c.File == "" {
 		return o, nil
 	}
-	f, err := os.Open(c.File)
-	if err != nil {
+	var err error
+	if o.Own, err = zoneOf(c.File); err != nil {
 		return o, fmt.Errorf("zone.file: %w", err)
+	}
+	return o, nil
+}
+
+// zoneOf returns the name of a zone that a file has; empty is one that is not known.
+func zoneOf(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxZoneFile))
 	if err != nil {
-		return o, fmt.Errorf("zone.file: %w", err)
+		return "", err
 	}
-	if o.Own = strings.TrimSpace(string(text)); o.Own != "" && !discovery.IsZone(o.Own) {
-		return o, fmt.Errorf("zone.file: %s holds no name of a zone: want one of at most 63 letters, digits and . _ - : /", c.File)
+	name := strings.TrimSpace(string(text))
+	if name != "" && !discovery.IsZone(name) {
+		return "", fmt.Errorf("%s holds no name of a zone: want one of at most 63 letters, digits and . _ - : /", file)
 	}
-	return o, nil
+	return name, nil
 }

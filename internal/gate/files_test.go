@@ -31,6 +31,7 @@ admin: "unix:<admin.address>"
 log: {output: "<log.output>"}
 errors: {html: "<errors.html>", json: "<errors.json>", dir: "<errors.dir>"}
 state: {file: "<state.file>"}
+zone: {file: "<zone.file>"}
 shutdown: {lame_duck: 0s, grace: 0s}
 routes: [{pool: app, access: {basic: {file: "<routes.access.basic.file>"}}}]
 pools:
@@ -106,6 +107,7 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"listeners.tls.acme.cache": filepath.Join(dir, "acme"),
 		"admin.address":            filepath.Join(dir, "admin"),
 		"log.output":               filepath.Join(dir, "log"),
+		"zone.file":                write("zone", "eu-1a"),
 		"state.file":               filepath.Join(dir, "state"),
 		"errors.html":              write("html", "{{.Status}}"), "errors.json": write("json", "{}"),
 		"pools.maintenance.page": write("page", "<p>sorry"),
