@@ -77,6 +77,7 @@ type Pool struct {
 	upstreams map[string]*Upstream
 	followers []*follower      // replaced, never changed
 	warm      map[string]State // for upstreams that are still to join
+	peers     map[string]int   // by SetPeers
 	total     int              // members that serve by their lifecycle
 	totals    []int            // the same by place of the tier in set.tiers
 	available []int            // by place of the tier in set.tiers

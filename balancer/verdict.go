@@ -186,7 +186,7 @@ func (u *Upstream) answersUnproved() bool {
 func (p *Pool) share() {
 	tiers := p.set.Load().tiers
 	for i := range tiers {
-		tiers[i].zones.share(p.opts.Load().Zone)
+		tiers[i].zones.share(p.opts.Load().Zone, p.peers)
 	}
 	if len(tiers) < 2 {
 		p.shares.Store(&shares{})

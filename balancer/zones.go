@@ -18,7 +18,7 @@ type ZoneOptions struct {
 	Own   string         // where this process runs; "" = zones do not count
 	Load  float64        // a member's load is at most this multiple of that of an even spread; below 1 = 1.2
 	Min   int            // zones count in tiers of at least so many members; below 1 = 6
-	Peers map[string]int // how many processes like this one send from each zone, this one among them; nil = as many from each zone
+	Peers map[string]int // how many processes like this one send from each zone, this one among them; nil = as [Pool.SetPeers] says
 }
 
 const (
@@ -69,6 +69,16 @@ func (p *Pool) Zones() ZoneReport {
 		r.State, r.Meant = ZonesOn, s.of(0)
 	}
 	return r
+}
+
+// SetPeers says how many processes like this one send from each zone, this one among them,
+// where [ZoneOptions] do not say it: with peers that come and go. nil = as many from each
+// zone. The map is the pool's from then on. It is safe for concurrent use.
+func (p *Pool) SetPeers(peers map[string]int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.peers = peers
+	p.share()
 }
 
 // zoneCounts counts picks.
@@ -196,10 +206,14 @@ func (z *zonePart) pick(c *Choice) (m *Member) {
 	return m
 }
 
-// share recomputes how the load is split over the zones. Called with the pool's mu held.
-func (z *zones) share(o ZoneOptions) {
+// share recomputes how the load is split over the zones; peers count where o has none.
+// Called with the pool's mu held.
+func (z *zones) share(o ZoneOptions, peers map[string]int) {
 	if z == nil {
 		return
+	}
+	if o.Peers == nil {
+		o.Peers = peers
 	}
 	load := o.Load
 	if load < 1 {

@@ -56,6 +56,7 @@ type State struct {
 	Changed   time.Time // when Connected changed last
 	Err       error     // why the engine does not answer; nil while it does
 	Members   []Member  // this one too, by name; while the engine is away, those known last
+	Steady    []Member  // these, and those that have been gone for less than 5 s, by ID: who counts where something is divided
 	Strangers int       // members that have another secret
 }
 
@@ -68,6 +69,9 @@ type Fleet struct {
 	rates  reporter
 	words  *Words
 	ears   map[string]func([]byte) // by topic; not changed once Run was called
+	gone   map[string]time.Time    // since when members are, by ID; of the goroutine of beat
+
+	followers []func(*State) // of the members; not changed once Run was called
 
 	state    atomic.Pointer[State]
 	live     atomic.Int64  // len(state.Members), at least 1
@@ -95,12 +99,12 @@ func New(o Options) (*Fleet, error) {
 	if own.Since.IsZero() {
 		own.Since = time.Now().Round(0).UTC()
 	}
-	f := &Fleet{engine: o.Engine, id: own.ID, box: b, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), own: own, ears: map[string]func([]byte){}, met: make(chan struct{}), said: make(chan said, maxSaid)}
+	f := &Fleet{engine: o.Engine, id: own.ID, box: b, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), own: own, ears: map[string]func([]byte){}, gone: map[string]time.Time{}, met: make(chan struct{}), said: make(chan said, maxSaid)}
 	f.words = newWords(f)
 	f.rates.init(f)
 	f.away.Store(true)
 	f.live.Store(1)
-	f.state.Store(&State{Own: own.ID, Changed: time.Now(), Err: errNotYet, Members: []Member{own}})
+	f.state.Store(&State{Own: own.ID, Changed: time.Now(), Err: errNotYet, Members: []Member{own}, Steady: []Member{own}})
 	return f, nil
 }
 
@@ -271,8 +275,12 @@ func (f *Fleet) sayAlive(ctx context.Context) error {
 
 func (f *Fleet) learnMembers(ctx context.Context, known *uint64) error {
 	l, err := f.engine.List(ctx, tableMembers, *known)
-	if err != nil || l.Same {
+	if err != nil {
 		return err
+	}
+	if l.Same {
+		f.settle(time.Now())
+		return nil
 	}
 	*known = l.Revision
 	var members []Member
@@ -292,6 +300,7 @@ func (f *Fleet) learnMembers(ctx context.Context, known *uint64) error {
 	slices.SortFunc(members, func(a, b Member) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID)) })
 	f.live.Store(int64(max(len(members), 1)))
 	f.turn(func(s *State) { s.Members, s.Strangers = members, strangers })
+	f.settle(time.Now())
 	return nil
 }
 

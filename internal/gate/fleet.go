@@ -53,6 +53,7 @@ func (f *inFleet) start(g *Gate) {
 	f.shareChanges(g.changes)
 	f.shareTickets(g.ticketKeys)
 	f.shareHints(g)
+	f.followMembers(g)
 	f.Words().Follow(f.heard)
 	background := g.background
 	g.tasks.Go(func() { f.Run(background) })

@@ -57,6 +57,7 @@ func (p *pool) apply() {
 // request.
 func (p *pool) put() {
 	w, live := p.said(), p.live()
+	p.divide()
 	live.Update(p.members.specs(&w))
 	members := live.Members()
 	for i := range members {

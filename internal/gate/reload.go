@@ -232,6 +232,7 @@ func (g *Gate) put(next *plan, before *present) {
 	g.replaceTraces(before.traces, next.traces, next.config.Shutdown)
 	g.events.use(next.config.Events.Webhook)
 	g.fleet.use(next.config, g.log)
+	g.fleet.divide(g) // for pools that are new, should a member have come or gone meanwhile
 	g.settle(next.servers)
 	for name, p := range before.pools {
 		if next.pools[name] != p {
