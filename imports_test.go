@@ -22,7 +22,7 @@ type family struct {
 // advice, the lab or the operator's side, as it knows nothing of them.
 var families = []family{
 	{"tools", []string{"reason", "internal/access", "internal/acme", "internal/certs", "internal/changes", "internal/edition", "internal/handover", "internal/limit", "internal/plot", "internal/printable", "internal/series", "internal/similar",
-		"internal/stale", "internal/tickets", "internal/verdict", "internal/watch"}, nil},
+		"internal/stale", "internal/tickets", "internal/vars", "internal/verdict", "internal/watch"}, nil},
 	{"wire", []string{"internal/wire/*"}, []string{"tools"}},
 	{"path", []string{"proxy", "balancer", "health"}, []string{"tools", "wire"}},
 	{"fleet", []string{"internal/fleet", "internal/fleet/*"}, []string{"tools"}},

@@ -279,9 +279,6 @@ func (x *exchange) end() {
 	if rec.Reason == reason.None && x.writer.err != nil {
 		rec.Reason = reason.ClientGone
 	}
-	if x.route != nil {
-		rec.Route = x.route.Name
-	}
 	if x.body != nil {
 		x.body.close()
 		rec.Received += x.body.total.Load()

@@ -30,7 +30,7 @@ type ForwardAuth struct {
 	// sees of them; 0 = each is asked for.
 	Cache time.Duration
 
-	values map[string]*template
+	values texts
 	claims fieldTable // fields of Copy that a client has no credentials in
 	cache  *authCache
 	target *url.URL
@@ -56,7 +56,7 @@ func (f *ForwardAuth) prepared() (*ForwardAuth, error) {
 		return nil, fmt.Errorf("access.forward: found path %q: expected a path that begins with /", f.Path)
 	}
 	c := *f
-	c.target, c.values = u, f.Headers.templates()
+	c.target, c.values = u, f.Headers.texts()
 	for _, name := range f.Copy {
 		if !strings.EqualFold(name, "Authorization") && !strings.EqualFold(name, "Cookie") {
 			c.claims.refuse(name)

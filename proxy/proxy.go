@@ -172,7 +172,7 @@ func (x *exchange) admit() *Error {
 	if rt == nil {
 		return &Error{Reason: reason.NoRoute}
 	}
-	x.route = rt
+	x.route, x.record.Route = rt, rt.Name
 	x.side()
 	if x.pool != nil && x.looped() {
 		return &Error{Reason: reason.LoopDetected, Err: errLoop}

@@ -62,16 +62,16 @@ func (x *exchange) rewriteHeader(h http.Header) {
 	}
 }
 
-// templates returns those of the texts that have variables, by their text.
-func (w *ResponseRewrites) templates() map[string]*template {
+// texts are those of what is put in.
+func (w *ResponseRewrites) texts() texts {
 	if w == nil {
 		return nil
 	}
-	texts := map[string]string{}
+	var to []string
 	for _, r := range slices.Concat(w.Location, w.CookieDomain, w.CookiePath) {
-		texts[r.To] = r.To
+		to = append(to, r.To)
 	}
-	return (&HeaderEdits{Set: texts}).templates()
+	return textsOf(to, inTarget)
 }
 
 // rewriting is the rewriting of one answer.

@@ -4,11 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
 // Route says which requests it takes and what becomes of them: they go to
@@ -50,16 +47,16 @@ type Route struct {
 	Intercept []int     // statuses of upstreams' answers that an error page takes the place of
 	Compress  *Compress // which answers are compressed; nil = none
 
-	asking         bool                 // the route asks something of who comes
-	guarded        fieldTable           // fields that only access may set
-	edited         fieldTable           // what RequestHeaders is about
-	requestValues  map[string]*template // of RequestHeaders, by their text; nil = none has variables
-	responseValues map[string]*template // of ResponseHeaders
-	errorValues    map[string]*template // of ErrorHeaders
-	body           *template            // of Respond; nil = it has no variables
-	rewriteValues  map[string]*template // of Rewrites
-	target         *template            // of Redirect; nil = it has no variables
-	mark           string               // of this route in Goodgate-Passed
+	asking         bool       // the route asks something of who comes
+	guarded        fieldTable // fields that only access may set
+	edited         fieldTable // what RequestHeaders is about
+	requestValues  texts      // of RequestHeaders
+	responseValues texts      // of ResponseHeaders
+	errorValues    texts      // of ErrorHeaders
+	rewriteValues  texts      // of Rewrites
+	body           *Text      // of Respond; nil = it has no variables
+	target         *Text      // of Redirect; nil = it has no variables
+	mark           string     // of this route in Goodgate-Passed
 }
 
 // HostUpstream as [Route.Host] sends each upstream its own name.
@@ -82,15 +79,9 @@ func (rt *Route) prepare() error {
 	}
 	rt.asking, rt.guarded = rt.asks(), rt.identityFields()
 	rt.edited = rt.RequestHeaders.fields()
-	rt.requestValues, rt.responseValues = rt.RequestHeaders.templates(), rt.ResponseHeaders.templates()
-	rt.errorValues = rt.ErrorHeaders.templates()
-	if rt.Respond != nil {
-		rt.body = newTemplate(rt.Respond.Body)
-	}
-	rt.rewriteValues = rt.Rewrites.templates()
-	if rt.Redirect != nil {
-		rt.target = newTemplate(rt.Redirect.To)
-	}
+	rt.requestValues, rt.responseValues, rt.errorValues = rt.RequestHeaders.texts(), rt.ResponseHeaders.texts(), rt.ErrorHeaders.texts()
+	rt.rewriteValues = rt.Rewrites.texts()
+	rt.prepareAnswer()
 	if m := rt.Mirror; m != nil && (m.Pool == nil || m.Work == nil || rt.Pool == nil) {
 		return fmt.Errorf("route %s: a mirror needs a pool beside that of the route, and its work", rt.Name)
 	}
@@ -98,6 +89,26 @@ func (rt *Route) prepare() error {
 		return err
 	}
 	return rt.Fallback.prepare(rt)
+}
+
+// prepareAnswer compiles what a route without a pool answers. What a client sends is
+// escaped in a body by its type, and a body without one is no HTML.
+func (rt *Route) prepareAnswer() {
+	if rt.Redirect != nil {
+		rt.target = compileNonPlain(rt.Redirect.To, inTarget)
+	}
+	if rt.Respond == nil {
+		return
+	}
+	contentType := rt.Respond.contentType(rt.ResponseHeaders.Set)
+	if rt.body = compileNonPlain(rt.Respond.Body, whereOf(contentType)); rt.body != nil && contentType == "" {
+		rt.Respond = new(*rt.Respond)
+		rt.Respond.Headers = maps.Clone(rt.Respond.Headers)
+		if rt.Respond.Headers == nil {
+			rt.Respond.Headers = map[string]string{}
+		}
+		rt.Respond.Headers["Content-Type"] = "text/plain; charset=utf-8"
+	}
 }
 
 // answerRoute serves a route that has no pool.
@@ -116,16 +127,31 @@ func (x *exchange) answerRoute() {
 	answer.serve(&x.writer)
 }
 
+// redirect answers with another address.
+func (x *exchange) redirect(d *Redirect) {
+	to := d.To
+	if x.route.target != nil {
+		to = onePath(x.route.target.fill(x))
+	}
+	status := d.Status
+	if status == 0 {
+		status = http.StatusPermanentRedirect
+	}
+	x.writer.Header().Set("Location", to)
+	x.writer.WriteHeader(status)
+}
+
 // Redirect answers with another address.
 type Redirect struct {
 	To     string // with variables, and with {1} to {9}, the groups of Match.PathRegexp
 	Status int    // 0 = 308
 }
 
-// onePath keeps a path from beginning like the name of another host.
+// onePath keeps a path from beginning like the name of another host. To browsers a
+// backslash is a slash.
 func onePath(path string) string {
-	if strings.HasPrefix(path, "//") {
-		return "/" + strings.TrimLeft(path, "/")
+	if len(path) > 1 && path[0] == '/' && (path[1] == '/' || path[1] == '\\') {
+		return "/" + strings.TrimLeft(path, `/\`)
 	}
 	return path
 }
@@ -135,6 +161,18 @@ type Respond struct {
 	Status  int    // 0 = 200
 	Body    string // of a route with variables
 	Headers map[string]string
+}
+
+// contentType returns the answer's type; set are the fields that its route sets.
+func (f *Respond) contentType(set map[string]string) string {
+	for _, headers := range []map[string]string{f.Headers, set} {
+		for name, v := range headers {
+			if strings.EqualFold(name, "Content-Type") {
+				return v
+			}
+		}
+	}
+	return ""
 }
 
 func (f *Respond) serve(w http.ResponseWriter) {
@@ -148,32 +186,5 @@ func (f *Respond) serve(w http.ResponseWriter) {
 	w.WriteHeader(status)
 	if f.Body != "" {
 		w.Write([]byte(f.Body))
-	}
-}
-
-// HeaderEdits change a header: first Remove, then Set, then Add. In requests the
-// fields that they name reach upstreams in no other spelling: see spelling.go.
-type HeaderEdits struct {
-	Set, Add map[string]string
-	Remove   []string
-}
-
-// fields returns what the edits are about.
-func (e *HeaderEdits) fields() (t fieldTable) {
-	for _, name := range slices.Concat(e.Remove, slices.Collect(maps.Keys(e.Set)), slices.Collect(maps.Keys(e.Add))) {
-		t.restrict(name)
-	}
-	return t
-}
-
-func (e *HeaderEdits) apply(h message.Editor) {
-	for _, name := range e.Remove {
-		h.Del(name)
-	}
-	for name, v := range e.Set {
-		h.Set(name, v)
-	}
-	for name, v := range e.Add {
-		h.Add(name, v)
 	}
 }

@@ -1,114 +1,212 @@
 package proxy
 
 import (
-	"net/http"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"net"
+	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/goodgate/goodgate/internal/vars"
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Variables are what {NAME} stands for in the values of fields that a route sets,
-// and in where it redirects to. Any other text in braces stays as it is. What a
-// client sends never becomes a variable.
-//
-// None has a character that a field cannot have: values of fields have none, and the
-// parts of a target are taken as they were sent.
+// This file has what {NAME} stands for. text.go puts it into texts. What a client sends
+// never becomes a variable.
 
-// variables are those without a parameter.
-var variables = map[string]func(*exchange) string{
-	"client_ip": func(x *exchange) string {
-		if !x.record.Client.IsValid() {
-			return "" // on a unix socket
+// subject is what variables are about.
+type subject struct {
+	request  *Request
+	client   netip.Addr
+	record   *Record   // nil where a variable has to be known before the route
+	exchange *exchange // nil when the request has ended
+}
+
+// value is what a variable stands for.
+type value struct {
+	of    func(*subject) string
+	inURL bool // it is a part of a URL, encoded as one
+}
+
+// valueOf returns what a variable stands for. The parameter is that of {header:NAME}.
+func valueOf(p vars.Part) value {
+	if p.Group > 0 {
+		return value{func(s *subject) string { return s.exchange.captured(p.Group) }, true}
+	}
+	switch p.Name {
+	case "header:":
+		return value{func(s *subject) string { return s.request.Field(p.Parameter) }, false}
+	case "cookie:":
+		return value{func(s *subject) string { v, _ := s.request.Cookie(p.Parameter); return v }, false}
+	case "query:":
+		return value{func(s *subject) string { return message.RawQueryValue(s.request.URL.RawQuery, p.Parameter) }, true}
+	}
+	if of, ok := ofURL(p.Name); ok {
+		return value{of, true}
+	}
+	if of, ok := ofRequest(p.Name); ok {
+		return value{of, false}
+	}
+	if of, ok := ofTLS(p.Name); ok {
+		return value{func(s *subject) string {
+			if s.request.TLS == nil {
+				return ""
+			}
+			return of(s.request.TLS)
+		}, false}
+	}
+	of, _ := ofCertificate(p.Name)
+	return value{func(s *subject) string {
+		if s.request.TLS == nil || len(s.request.TLS.PeerCertificates) == 0 {
+			return ""
 		}
-		return x.record.Client.String()
-	},
-	"host":     func(x *exchange) string { return x.request.Host },
-	"hostname": func(x *exchange) string { return hostname(x.request.Host) },
-	"scheme": func(x *exchange) string {
-		if x.request.TLS != nil {
-			return "https"
-		}
-		return "http"
-	},
-	"method":     func(x *exchange) string { return x.request.Method },
-	"uri":        func(x *exchange) string { return x.request.URL.RequestURI() },
-	"path":       func(x *exchange) string { return onePath(x.request.URL.EscapedPath()) },
-	"query":      func(x *exchange) string { return queryOf(x.request.URL) },
-	"args":       func(x *exchange) string { return x.request.URL.RawQuery },
-	"request_id": func(x *exchange) string { return x.record.ID },
-	"upstream":   func(x *exchange) string { return x.record.Upstream },
-	"upstreams":  func(x *exchange) string { return x.record.tried() },
+		return of(s.request.TLS.PeerCertificates[0])
+	}, false}
 }
 
-// late are the variables that have their value with the answer only.
-func late(name string) bool { return name == "upstream" || name == "upstreams" }
-
-// parametric are those with a parameter: {header:NAME}.
-var parametric = map[string]func(x *exchange, name string) string{
-	"header": func(x *exchange, name string) string { return x.request.Field(name) },
-	"query":  func(x *exchange, name string) string { return message.RawQueryValue(x.request.URL.RawQuery, name) },
-	"cookie": func(x *exchange, name string) string { v, _ := x.request.Cookie(name); return v },
+// ofURL has the parts of the request's URL, as the client sent them.
+func ofURL(name string) (of func(*subject) string, ok bool) {
+	switch name {
+	case "scheme":
+		of = func(s *subject) string { return schemeOf(s.request) }
+	case "host":
+		of = func(s *subject) string { return s.request.Host }
+	case "hostname":
+		of = func(s *subject) string { return hostname(s.request.Host) }
+	case "uri":
+		of = func(s *subject) string { return s.request.URL.RequestURI() }
+	case "path":
+		of = func(s *subject) string { return onePath(s.request.URL.EscapedPath()) }
+	case "query":
+		of = func(s *subject) string { return queryOf(s.request.URL) }
+	case "args":
+		of = func(s *subject) string { return s.request.URL.RawQuery }
+	}
+	return of, of != nil
 }
 
-var inBraces = regexp.MustCompile(`\{[^{}]*\}`)
-
-// template is a value with variables, in parts.
-type template struct {
-	parts []func(*exchange) string
-	late  bool // it has a variable that is not known before the answer
+func ofRequest(name string) (of func(*subject) string, ok bool) {
+	switch name {
+	case "client_ip":
+		of = func(s *subject) string { return addressText(s.client) }
+	case "client_port":
+		of = clientPort
+	case "server_port":
+		of = func(s *subject) string { return serverPort(s.request) }
+	case "method":
+		of = func(s *subject) string { return s.request.Method }
+	case "protocol":
+		of = func(s *subject) string { return s.request.Proto }
+	case "request_id":
+		of = func(s *subject) string { return s.record.ID }
+	case "route":
+		of = func(s *subject) string { return s.record.Route }
+	case "pool":
+		of = func(s *subject) string { return s.record.Pool }
+	case "upstream":
+		of = func(s *subject) string { return s.record.Upstream }
+	case "upstreams":
+		of = func(s *subject) string { return s.record.tried() }
+	}
+	return of, of != nil
 }
 
-// newTemplate returns nil for a text without variables.
-func newTemplate(text string) *template {
-	t, last, found := &template{}, 0, false
-	for _, at := range inBraces.FindAllStringIndex(text, -1) {
-		name := text[at[0]+1 : at[1]-1]
-		of := variableOf(name)
-		if of == nil {
-			continue
-		}
-		t.plain(text[last:at[0]])
-		t.parts = append(t.parts, of)
-		t.late, found, last = t.late || late(name), true, at[1]
+// ofTLS has what is known of the client's TLS connection.
+func ofTLS(name string) (of func(*tls.ConnectionState) string, ok bool) {
+	switch name {
+	case "tls.version":
+		of = func(s *tls.ConnectionState) string { return "TLSv1." + strconv.Itoa(int(s.Version)-tls.VersionTLS10) }
+	case "tls.cipher":
+		of = func(s *tls.ConnectionState) string { return tls.CipherSuiteName(s.CipherSuite) }
+	case "tls.server_name":
+		of = func(s *tls.ConnectionState) string { return s.ServerName }
+	case "tls.protocol":
+		of = func(s *tls.ConnectionState) string { return s.NegotiatedProtocol }
+	case "tls.resumed":
+		of = func(s *tls.ConnectionState) string { return strconv.FormatBool(s.DidResume) }
 	}
-	if !found {
-		return nil
-	}
-	t.plain(text[last:])
-	return t
+	return of, of != nil
 }
 
-func (t *template) plain(text string) {
-	if text != "" {
-		t.parts = append(t.parts, func(*exchange) string { return text })
+// ofCertificate has what is said in the certificate of a client.
+func ofCertificate(name string) (of func(*x509.Certificate) string, ok bool) {
+	switch name {
+	case "tls.client.subject":
+		of = func(c *x509.Certificate) string { return c.Subject.String() }
+	case "tls.client.issuer":
+		of = func(c *x509.Certificate) string { return c.Issuer.String() }
+	case "tls.client.serial":
+		of = func(c *x509.Certificate) string { return hex.EncodeToString(c.SerialNumber.Bytes()) }
+	case "tls.client.fingerprint":
+		of = func(c *x509.Certificate) string { sum := sha256.Sum256(c.Raw); return hex.EncodeToString(sum[:]) }
+	case "tls.client.dns_names":
+		of = func(c *x509.Certificate) string { return strings.Join(c.DNSNames, ",") }
+	case "tls.client.uris":
+		of = uris
+	case "tls.client.emails":
+		of = func(c *x509.Certificate) string { return strings.Join(c.EmailAddresses, ",") }
+	case "tls.client.not_before":
+		of = func(c *x509.Certificate) string { return c.NotBefore.UTC().Format(time.RFC3339) }
+	case "tls.client.not_after":
+		of = func(c *x509.Certificate) string { return c.NotAfter.UTC().Format(time.RFC3339) }
+	case "tls.client.certificate":
+		of = byteSequence
 	}
+	return of, of != nil
 }
 
-// variableOf returns what a name in braces stands for, nil if it is none.
-func variableOf(name string) func(*exchange) string {
-	if of, ok := variables[name]; ok {
-		return of
+func uris(c *x509.Certificate) string {
+	var all []string
+	for _, u := range c.URIs {
+		all = append(all, u.String())
 	}
-	kind, parameter, _ := strings.Cut(name, ":")
-	if of, ok := parametric[kind]; ok && parameter != "" {
-		return func(x *exchange) string { return of(x, parameter) }
-	}
-	if len(name) == 1 && name[0] >= '1' && name[0] <= '9' {
-		n, _ := strconv.Atoi(name)
-		return func(x *exchange) string { return x.captured(n) }
-	}
-	return nil
+	return strings.Join(all, ",")
 }
 
-func (t *template) fill(x *exchange) string {
-	var b strings.Builder
-	for _, of := range t.parts {
-		b.WriteString(of(x))
+// byteSequence is a certificate as Client-Cert has it (RFC 9440, section 2.1).
+func byteSequence(c *x509.Certificate) string {
+	return ":" + base64.StdEncoding.EncodeToString(c.Raw) + ":"
+}
+
+func schemeOf(r *Request) string {
+	if r.TLS != nil {
+		return "https"
 	}
-	return b.String()
+	return "http"
+}
+
+// addressText is empty for a client on a unix socket.
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// clientPort is known of clients that are connected themselves.
+func clientPort(s *subject) string {
+	peer, err := netip.ParseAddrPort(s.request.RemoteAddr)
+	if err != nil || peer.Addr().Unmap().WithZone("") != s.client {
+		return ""
+	}
+	return strconv.Itoa(int(peer.Port()))
+}
+
+// serverPort is the port that the client's connection came to, empty for a unix socket.
+func serverPort(r *Request) string {
+	switch a := r.LocalAddr().(type) {
+	case *net.TCPAddr:
+		return strconv.Itoa(a.Port)
+	case *net.UDPAddr:
+		return strconv.Itoa(a.Port)
+	}
+	return ""
 }
 
 // captured is what a group of the route's path_regexp matched, encoded as in a path, or
@@ -147,93 +245,4 @@ func (r *Record) tried() string {
 		b.WriteString(r.Attempts[i].Upstream)
 	}
 	return b.String()
-}
-
-// templates returns those of the values that have variables, by their text, nil if
-// none has.
-func (e *HeaderEdits) templates() (all map[string]*template) {
-	for _, values := range []map[string]string{e.Set, e.Add} {
-		for _, value := range values {
-			t := newTemplate(value)
-			if t == nil {
-				continue
-			}
-			if all == nil {
-				all = map[string]*template{}
-			}
-			all[value] = t
-		}
-	}
-	return all
-}
-
-// editRequest applies the route's edits to the fields that go upstream.
-func (x *exchange) editRequest(h message.Editor) {
-	x.edit(h, &x.route.RequestHeaders, x.route.requestValues, true)
-}
-
-// editResponse applies the route's edits to the fields of an answer. Of one that is
-// early, before the final one, the attempts are not known.
-func (x *exchange) editResponse(h message.Editor, early bool) {
-	x.edit(h, &x.route.ResponseHeaders, x.route.responseValues, early)
-	if !early {
-		x.secureHeaders(h)
-	}
-}
-
-// editError applies the route's edits to the fields of an error that the proxy answers
-// itself.
-func (x *exchange) editError(h message.Editor) {
-	if x.route != nil {
-		x.edit(h, &x.route.ErrorHeaders, x.route.errorValues, false)
-		x.secureHeaders(h)
-	}
-}
-
-// edit applies edits. A value of variables that comes out empty takes the field off,
-// or adds none.
-func (x *exchange) edit(h message.Editor, e *HeaderEdits, values map[string]*template, early bool) {
-	if values == nil {
-		e.apply(h)
-		return
-	}
-	fill := func(text string) string {
-		switch t := values[text]; {
-		case t == nil:
-			return text
-		case early && t.late:
-			return ""
-		default:
-			return t.fill(x)
-		}
-	}
-	for _, name := range e.Remove {
-		h.Del(name)
-	}
-	for name, text := range e.Set {
-		if v := fill(text); v != "" || text == "" {
-			h.Set(name, v)
-		} else {
-			h.Del(name)
-		}
-	}
-	for name, text := range e.Add {
-		if v := fill(text); v != "" || text == "" {
-			h.Add(name, v)
-		}
-	}
-}
-
-// redirect answers with another address.
-func (x *exchange) redirect(d *Redirect) {
-	to := d.To
-	if x.route.target != nil {
-		to = onePath(x.route.target.fill(x))
-	}
-	status := d.Status
-	if status == 0 {
-		status = http.StatusPermanentRedirect
-	}
-	x.writer.Header().Set("Location", to)
-	x.writer.WriteHeader(status)
 }

@@ -18,6 +18,7 @@ func (a *advisor) route(i int, r Route) {
 		}
 	}
 	a.access(path, r)
+	a.respondVariables(path+".respond", r.Respond)
 	if len(r.Pools()) == 0 {
 		a.poolless(path, r)
 		return

@@ -6,25 +6,10 @@ import (
 	"net/url"
 	"regexp"
 	"regexp/syntax"
-	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/vars"
 )
-
-var placeholder = regexp.MustCompile(`\{[^{}]*\}?|\}`)
-
-// ofRequest are the placeholders of a redirect that have a parameter: a group of
-// match.path_regexp, or a parameter of the query.
-var ofRequest = regexp.MustCompile(`\{(?:([1-9])|query:[^{}]+)\}`)
-
-// groups returns the highest group of match.path_regexp that a redirect has.
-func groups(target string) (highest int) {
-	for _, m := range ofRequest.FindAllStringSubmatch(target, -1) {
-		n, _ := strconv.Atoi(m[1])
-		highest = max(highest, n)
-	}
-	return highest
-}
 
 // plainPath reports whether s can be the path of a request, as it stands.
 func plainPath(s string) bool {
@@ -66,19 +51,34 @@ func requestPath(s string) (string, error) {
 	return s, nil
 }
 
+// redirectTarget looks at a target as it is once its variables have values.
 func redirectTarget(s string) (string, error) {
-	known := []string{"{scheme}", "{host}", "{hostname}", "{path}", "{query}", "{args}", "{uri}"}
-	for _, p := range placeholder.FindAllString(s, -1) {
-		if !slices.Contains(known, p) && !ofRequest.MatchString(p) {
-			return "", fmt.Errorf("unknown placeholder %s%s; known: %s, {query:NAME} and {1} to {9}", p, didYouMean(p, known), strings.Join(known, ", "))
+	if wrong := variableError(s, vars.Arrival); wrong != "" {
+		return "", errors.New(wrong)
+	}
+	var filled strings.Builder
+	parts, _ := vars.Parse(s)
+	for _, p := range parts {
+		switch {
+		case p.Plain != "":
+			filled.WriteString(p.Plain)
+		case p.Name == "scheme":
+			filled.WriteString("https")
+		case p.Name == "path" || p.Name == "uri":
+			filled.WriteString("/path")
+		case p.Name == "query":
+			filled.WriteString("?a=b")
+		default:
+			filled.WriteString("a")
 		}
 	}
-	plain := strings.NewReplacer("{scheme}", "https", "{host}", "host", "{hostname}", "host", "{path}", "/path", "{query}", "?a=b", "{args}", "a=b", "{uri}", "/path").Replace(s)
-	plain = ofRequest.ReplaceAllString(plain, "a")
+	plain := filled.String()
 	u, err := url.Parse(plain)
 	switch {
 	case err != nil, strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return "", errors.New("not a URL")
+	case strings.ContainsAny(plain, "{}"):
+		return "", errors.New("a brace that belongs to no variable: write %7B or %7D")
 	case strings.HasPrefix(plain, "//"):
 		return "", errors.New("a path starts with a single /")
 	case strings.HasPrefix(plain, "/"):

@@ -11,7 +11,7 @@ type Route struct {
 	Mirror          *Mirror      `yaml:"mirror" help:"Mirror a share of the requests to another pool, and compare the answers."`
 	Redirect        *Redirect    `yaml:"redirect" oneof:"target" help:"Answer with a redirect."`
 	Respond         *Respond     `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
-	RequestHeaders  HeaderEdit   `yaml:"request_headers" help:"Changes to the headers of requests to upstreams. Values may have variables: {client_ip}, {host}, {hostname}, {scheme}, {method}, {uri}, {path}, {query}, {args}, {request_id}, {header:NAME}, {query:NAME}, {cookie:NAME}, {1} to {9} for groups of match.path_regexp, or without it of match.host_regexp."`
+	RequestHeaders  HeaderEdit   `yaml:"request_headers" help:"Changes to the headers of requests to upstreams. Values may have variables, such as {client_ip}, {host}, {uri}, {header:NAME}, {query:NAME}, {cookie:NAME}, {request_id}, {pool}, {tls.version} and {tls.client.subject}; {1} to {9} are groups of match.path_regexp, or without it of match.host_regexp. docs/routing.md lists all."`
 	ResponseHeaders HeaderEdit   `yaml:"response_headers" help:"Changes to the headers of answers. Values may have the variables of request_headers, {upstream} and {upstreams}."`
 	ErrorHeaders    HeaderEdit   `yaml:"error_headers" help:"Changes to the headers of errors that goodgate answers itself on this route. Values may have the variables of request_headers."`
 	Rewrites        Rewrites     `yaml:"response_rewrites" help:"Changes to redirects and cookies, for an application that does not know its public address."`
@@ -84,14 +84,14 @@ type RewritePath struct {
 
 // Redirect answers with a Location.
 type Redirect struct {
-	To     string `yaml:"to" opt:"required" format:"redirect" example:"https://{host}{path}" help:"Absolute URL or path; {scheme}, {host}, {hostname}, {path}, {query}, {args} and {uri} stand for the request's, {query:NAME} for a parameter as it was sent, {1} to {9} for groups of match.path_regexp, or without it of match.host_regexp."`
+	To     string `yaml:"to" opt:"required" format:"redirect" example:"https://{host}{path}" help:"Absolute URL or path. It may have variables, such as {scheme}, {host}, {hostname}, {path}, {query}, {args} and {uri}; {query:NAME} is a parameter as it was sent, {1} to {9} are groups of match.path_regexp, or without it of match.host_regexp."`
 	Status int    `yaml:"status" default:"308" enum:"301|302|303|307|308" help:"Status code."`
 }
 
 // Respond is a fixed response.
 type Respond struct {
 	Status  int     `yaml:"status" default:"200" min:"200" max:"599" help:"Status code."`
-	Body    string  `yaml:"body" default:"" example:"maintenance until noon" help:"The body. On a route it may have the variables of request_headers."`
+	Body    string  `yaml:"body" default:"" example:"maintenance until noon" help:"The body. On a route it may have variables, which goodgate escapes by the Content-Type: HTML, XML, JSON. Without that header a body with variables is text/plain."`
 	Headers Headers `yaml:"headers" format:"header" example:"{Cache-Control: no-store}" help:"The headers."`
 }
 

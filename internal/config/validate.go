@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -266,7 +265,6 @@ func (v *validator) route(path string, r Route) {
 	v.split(path+".split", r)
 	v.mirror(path+".mirror", r)
 	v.respond(path+".respond", r.Respond)
-	v.redirect(path+".redirect.to", r)
 	v.matchListeners(path+".match.listener", r.Match)
 	if v.at.given(path + ".fallback") {
 		v.fallback(path+".fallback", r.Fallback, r.Pools())
@@ -275,6 +273,7 @@ func (v *validator) route(path string, r Route) {
 	v.headerEdit(path+".response_headers", r.ResponseHeaders, false)
 	v.headerEdit(path+".error_headers", r.ErrorHeaders, false)
 	v.access(path, r)
+	v.routeVariables(path, r)
 }
 
 func (v *validator) poolExists(path, name string) bool {
@@ -302,20 +301,6 @@ func (v *validator) respond(path string, r *Respond) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		v.headerAllowed(path+".headers."+name, name, false)
-	}
-}
-
-// redirect looks for groups in a redirect that the route's expression does not have.
-func (v *validator) redirect(path string, r Route) {
-	if r.Redirect == nil {
-		return
-	}
-	has := 0
-	if re, err := regexp.Compile(cmp.Or(r.Match.PathRegexp, r.Match.HostRegexp)); err == nil {
-		has = re.NumSubexp()
-	}
-	if n := groups(r.Redirect.To); n > has {
-		v.errorf(path, "has {%d}: the expression of the route (match.path_regexp, else host_regexp) has %d groups", n, has)
 	}
 }
 

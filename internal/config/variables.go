@@ -1,0 +1,136 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/vars"
+)
+
+// variableError says what is wrong with the variables of a text, empty if nothing is.
+func variableError(text string, at vars.Place) string {
+	parts, unknown := vars.Parse(text)
+	if len(unknown) > 0 {
+		return unknownVariable(unknown[0], at)
+	}
+	for _, p := range parts {
+		switch {
+		case p.Since <= at:
+		case p.Group > 0:
+			return fmt.Sprintf("{%d} has no value here; it belongs to redirects and headers of a route", p.Group)
+		default:
+			return fmt.Sprintf("{%s%s} has no value yet here; known: %s", p.Name, p.Parameter, inBraces(vars.Names(at)))
+		}
+	}
+	return ""
+}
+
+func unknownVariable(word string, at vars.Place) string {
+	kind := strings.TrimRight(word, ":.")
+	if vars.Takes(kind) {
+		return fmt.Sprintf("{%s} needs a name: {%s:NAME}", word, kind)
+	}
+	if near := nearVariable(word, vars.Answer); near != "" {
+		return fmt.Sprintf("unknown variable {%s} (did you mean %s?)", word, near)
+	}
+	return fmt.Sprintf(`unknown variable {%s}; known: %s. For the text itself write \{%s}`, word, inBraces(vars.Names(at)), word)
+}
+
+// nearVariable returns the variable that a word in braces probably means.
+func nearVariable(word string, at vars.Place) string {
+	var plain []string
+	for _, name := range vars.Names(at) {
+		kind, takes := strings.CutSuffix(name, ":NAME")
+		if !takes {
+			plain = append(plain, name)
+			continue
+		}
+		if i := strings.IndexAny(word, ":."); i > 0 && nearest(word[:i], []string{kind}) != "" {
+			return "{" + kind + ":" + word[i+1:] + "}"
+		}
+	}
+	if near := nearest(word, plain); near != "" {
+		return "{" + near + "}"
+	}
+	return ""
+}
+
+func inBraces(names []string) string { return "{" + strings.Join(names, "}, {") + "}" }
+
+// variables looks at the variables of one text.
+func (v *validator) variables(path, text string, at vars.Place, groups int) {
+	if wrong := variableError(text, at); wrong != "" {
+		v.errorf(path, "%s", wrong)
+	} else if n := groupsIn(text); n > groups {
+		v.errorf(path, "has {%d}: the expression of the route (match.path_regexp, else host_regexp) has %d groups", n, groups)
+	}
+}
+
+// headerVariables looks at the variables in headers to set.
+func (v *validator) headerVariables(path string, e HeaderEdit, at vars.Place, groups int) {
+	for _, name := range slices.Sorted(maps.Keys(e.Set)) {
+		v.variables(path+".set."+name, e.Set[name], at, groups)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Add)) {
+		v.variables(path+".add."+name, e.Add[name], at, groups)
+	}
+}
+
+// routeVariables looks at the variables in all texts of a route. Those of a fixed body
+// may be anything: see advisor.respondVariables.
+func (v *validator) routeVariables(path string, r Route) {
+	groups := r.Match.groups()
+	v.headerVariables(path+".request_headers", r.RequestHeaders, vars.Forward, groups)
+	v.headerVariables(path+".response_headers", r.ResponseHeaders, vars.Answer, groups)
+	v.headerVariables(path+".error_headers", r.ErrorHeaders, vars.Answer, groups)
+	if f := r.Access.Forward; f != nil {
+		v.headerVariables(path+".access.forward.request_headers", f.Headers, vars.Arrival, groups)
+	}
+	if r.Redirect != nil && variableError(r.Redirect.To, vars.Arrival) == "" { // which is said already
+		v.variables(path+".redirect.to", r.Redirect.To, vars.Arrival, groups)
+	}
+	lists := map[string][]Rewrite{"location": r.Rewrites.Location, "cookie_domain": r.Rewrites.CookieDomain, "cookie_path": r.Rewrites.CookiePath}
+	for _, key := range slices.Sorted(maps.Keys(lists)) {
+		for i, w := range lists[key] {
+			if w.Regexp == "" {
+				v.variables(index(path+".response_rewrites."+key, i)+".to", w.To, vars.Answer, groups)
+			}
+		}
+	}
+}
+
+// groups returns how many groups {1} to {9} a route has.
+func (m Match) groups() int {
+	re, err := regexp.Compile(cmp.Or(m.PathRegexp, m.HostRegexp))
+	if err != nil {
+		return 9 // which is said already
+	}
+	return re.NumSubexp()
+}
+
+// groupsIn returns the highest group in a text.
+func groupsIn(text string) (highest int) {
+	parts, _ := vars.Parse(text)
+	for _, p := range parts {
+		highest = max(highest, p.Group)
+	}
+	return highest
+}
+
+// respondVariables warns of words in a fixed body that are nearly a variable. Style sheets
+// and scripts have other braces.
+func (a *advisor) respondVariables(path string, r *Respond) {
+	if r == nil {
+		return
+	}
+	_, unknown := vars.Parse(r.Body)
+	for _, word := range unknown {
+		if near := nearVariable(word, vars.Arrival); near != "" {
+			a.warnf(path+".body", "{%s} is no variable and stays as it is (did you mean %s?)", word, near)
+		}
+	}
+}
