@@ -148,8 +148,19 @@ func Takes(word string) bool {
 	return slices.ContainsFunc(table(), func(v variable) bool { return v.parameter && v.name == word })
 }
 
-// Has reports whether a text has a variable, or a group.
-func Has(text string) bool {
+// Literal reports whether a text stands for itself.
+func Literal(text string) bool {
 	parts, _ := Parse(text)
-	return slices.ContainsFunc(parts, func(p Part) bool { return p.Plain == "" })
+	return text == "" || len(parts) == 1 && parts[0].Plain == text
+}
+
+// Escape puts a backslash before words that look like variables and are none, so that
+// they are no mistakes.
+func Escape(text string) string {
+	_, unknown := Parse(text)
+	slices.Sort(unknown)
+	for _, word := range slices.Compact(unknown) {
+		text = strings.ReplaceAll(text, "{"+word+"}", `\{`+word+"}")
+	}
+	return text
 }

@@ -63,8 +63,11 @@ func TestNames(t *testing.T) {
 			t.Errorf("place %d knows %v, the one before %v", at, later, earlier)
 		}
 	}
-	if !Takes("header") || Takes("host") || !Has("{1}") || Has("{x}") {
-		t.Error("Takes or Has is wrong")
+	if !Takes("header") || Takes("host") || Literal("{1}") || Literal(`\{host}`) || !Literal("{x}") || !Literal("") {
+		t.Error("Takes or Literal is wrong")
+	}
+	if got := Escape("{a}{host}{b:c}{a}{"); got != `\{a}{host}\{b:c}\{a}{` {
+		t.Errorf("Escape: got %s", got)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/vars"
 )
 
 // placeholder is a variable of Caddy's.
@@ -26,7 +28,7 @@ var ofPath = map[string]string{"uri": "{uri}", "uri.path": "{path}", "uri.query"
 // not have. Any other text in braces stays, unless goodgate would take it for a variable.
 func (d *draft) fill(text string) (filled string, ok bool) {
 	plain := placeholder.ReplaceAllString(text, "")
-	ok = !ours.MatchString(plain) && !shortName.MatchString(plain)
+	ok = vars.Literal(plain) && !shortName.MatchString(plain)
 	return placeholder.ReplaceAllStringFunc(text, func(v string) string {
 		to, known := d.variable(strings.Trim(v, "{}"))
 		ok = ok && known

@@ -5,6 +5,8 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/vars"
 )
 
 // fetched is a sample of a request: hdr(name), url_param(name), cook(name), with how it
@@ -194,7 +196,7 @@ var (
 // logFormat writes HAProxy's variables as goodgate's; ok is false when there is one that
 // it does not have.
 func logFormat(text string, ofRequest bool) (filled string, ok bool) {
-	ok = isValue(text) && !ours.MatchString(text)
+	ok = isValue(text) && vars.Literal(text)
 	filled = logged.ReplaceAllStringFunc(text, func(v string) string {
 		name := strings.TrimSuffix(strings.TrimPrefix(v, "%["), "]")
 		if to, known := logVariables[name]; known && (strings.HasPrefix(v, "%[") || name == v) {

@@ -6,16 +6,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/vars"
 )
 
 var variable = regexp.MustCompile(`\$(?:(\w+)|\{(\w+)\})`)
 
-// ours is text that goodgate would take for a variable.
-var ours = regexp.MustCompile(`\{(?:client_ip|host|hostname|scheme|method|uri|path|query|args|request_id|upstreams?|(?:header|query|cookie):[^{}]+|[1-9])\}`)
-
 // isLiteral reports whether a value of a field is the same for goodgate, which would take
 // some text in braces for a variable.
-func isLiteral(value string) bool { return isValue(value) && !ours.MatchString(value) }
+func isLiteral(value string) bool { return isValue(value) && vars.Literal(value) }
 
 // nginxVariables are nginx's with what goodgate has for each.
 var nginxVariables = map[string]string{
@@ -38,7 +37,7 @@ func (f filling) fill(text string) (filled string, ok bool) {
 	if f.const_ != nil {
 		text = f.const_(text)
 	}
-	ok = !ours.MatchString(variable.ReplaceAllString(text, ""))
+	ok = vars.Literal(variable.ReplaceAllString(text, ""))
 	text = strings.NewReplacer("$is_args$args", "\x00query", "${is_args}${args}", "\x00query", "$is_args$query_string", "\x00query").Replace(text)
 	text = variable.ReplaceAllStringFunc(text, func(v string) string {
 		to, known := f.one(strings.Trim(v, "${}"))

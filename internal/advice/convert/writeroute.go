@@ -2,8 +2,11 @@ package convert
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/vars"
 )
 
 func (r route) write(w *writer) {
@@ -34,10 +37,10 @@ func (r route) write(w *writer) {
 func (w *writer) edits(key string, set, add map[string]string, remove []string) {
 	var parts []string
 	if len(set) > 0 {
-		parts = append(parts, "set: "+mapping(set))
+		parts = append(parts, "set: "+mapping(escaped(set)))
 	}
 	if len(add) > 0 {
-		parts = append(parts, "add: "+mapping(add))
+		parts = append(parts, "add: "+mapping(escaped(add)))
 	}
 	if len(remove) > 0 {
 		parts = append(parts, "remove: "+list(remove))
@@ -45,6 +48,15 @@ func (w *writer) edits(key string, set, add map[string]string, remove []string) 
 	if len(parts) > 0 {
 		w.line("    %s: {%s}", key, strings.Join(parts, ", "))
 	}
+}
+
+// escaped keeps braces of other programs from being mistakes in variables.
+func escaped(values map[string]string) map[string]string {
+	values = maps.Clone(values)
+	for name, v := range values {
+		values[name] = vars.Escape(v)
+	}
+	return values
 }
 
 // writeUpstream writes what is about requests that go upstream and their answers.
@@ -66,7 +78,7 @@ func (r route) writeUpstream(w *writer) {
 		var entries []string
 		for _, e := range kv.list {
 			what := map[bool]string{false: "from", true: "regexp"}[e.regexp]
-			entries = append(entries, fmt.Sprintf("{%s: %s, to: %s}", what, quote(e.from), quote(e.to)))
+			entries = append(entries, fmt.Sprintf("{%s: %s, to: %s}", what, quote(e.from), quote(vars.Escape(e.to))))
 		}
 		if len(entries) > 0 {
 			rewrites = append(rewrites, kv.key+": ["+strings.Join(entries, ", ")+"]")
