@@ -44,13 +44,13 @@ probe (with --probe). Warnings do not change the exit code.`,
 			if form != "text" && form != "json" {
 				return fmt.Errorf("--output %q: expected text or json", form)
 			}
-			v, source := check(c.Context(), args[0], probe)
+			v := check(c.Context(), args[0], probe)
 			if form == "json" {
 				if err := v.writeJSON(c.OutOrStdout()); err != nil {
 					return &exitError{exitFailed, err}
 				}
 			} else {
-				v.write(c.OutOrStdout(), source)
+				v.write(c.OutOrStdout())
 			}
 			return v.exit()
 		},
@@ -71,10 +71,13 @@ type verdict struct {
 	Errors    []mistake `json:"errors"`
 	Warnings  []mistake `json:"warnings"`
 	Probes    []probed  `json:"probes,omitempty"`
+
+	sources excerpts
 }
 
 // mistake is an error or a warning.
 type mistake struct {
+	File    string `json:"file,omitempty"` // when it is another one: one that is included
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
 	Key     string `json:"key,omitempty"`
@@ -94,19 +97,23 @@ type probed struct {
 	does string // in words
 }
 
-func newMistake(e config.Error) mistake {
-	return mistake{Line: e.Line, Column: e.Column, Key: printable.Text(e.Path), Message: printable.Text(e.Message), is: e}
+func (v *verdict) newMistake(e config.Error) mistake {
+	file := ""
+	if e.File != v.File {
+		file = printable.Text(e.File)
+	}
+	return mistake{File: file, Line: e.Line, Column: e.Column, Key: printable.Text(e.Path), Message: printable.Text(e.Message), is: e}
 }
 
-// check looks at a file, and returns its text as well.
-func check(ctx context.Context, file string, probe bool) (v verdict, source config.Source) {
-	v = verdict{File: file, Errors: []mistake{}, Warnings: []mistake{}}
+// check looks at a file.
+func check(ctx context.Context, file string, probe bool) (v verdict) {
+	v = verdict{File: file, Errors: []mistake{}, Warnings: []mistake{}, sources: excerpts{}}
 	data, err := config.Read(file)
 	if err != nil {
 		v.failed(err)
-		return v, source
+		return v
 	}
-	source = config.NewSource(data)
+	v.sources = excerpts{file: config.NewSource(data)}
 	cfg, warnings, err := assemble.WithFiles(config.Parse(file, data, os.LookupEnv))
 	if err == nil {
 		v.Listeners, v.Routes, v.Pools = len(cfg.Listeners), len(cfg.Routes), len(cfg.Pools)
@@ -116,13 +123,13 @@ func check(ctx context.Context, file string, probe bool) (v verdict, source conf
 		warnings = append(warnings, findDoubts(ctx, cfg)...)
 	}
 	for _, w := range warnings {
-		v.Warnings = append(v.Warnings, newMistake(config.Error(w)))
+		v.Warnings = append(v.Warnings, v.newMistake(config.Error(w)))
 	}
 	v.failed(err)
 	if v.Good = err == nil; v.Good && probe {
 		v.probe(ctx, cfg)
 	}
-	return v, source
+	return v
 }
 
 // failed notes an error, unless it is nil.
@@ -134,7 +141,7 @@ func (v *verdict) failed(err error) {
 		}
 	}
 	for _, e := range errs {
-		v.Errors = append(v.Errors, newMistake(e))
+		v.Errors = append(v.Errors, v.newMistake(e))
 	}
 }
 
@@ -192,14 +199,14 @@ func (v *verdict) writeJSON(out io.Writer) error {
 	return e.Encode(v)
 }
 
-func (v *verdict) write(out io.Writer, source config.Source) {
+func (v *verdict) write(out io.Writer) {
 	for _, list := range []struct {
 		word string
 		of   []mistake
 	}{{"warning:", v.Warnings}, {"error:", v.Errors}} {
 		for _, m := range list.of {
 			printable.Fprintln(out, list.word, m.is.Error())
-			if line, mark, ok := strings.Cut(source.Excerpt(m.is), "\n"); ok {
+			if line, mark, ok := strings.Cut(v.sources.of(m.is), "\n"); ok {
 				printable.Fprintf(out, "%s\n%s\n", line, mark)
 			}
 		}
@@ -220,6 +227,22 @@ func (v *verdict) write(out io.Writer, source config.Source) {
 	if n := v.silent(); n > 0 {
 		printable.Fprintf(out, "%d of %s did not pass\n", n, count(len(v.Probes), "probe"))
 	}
+}
+
+// excerpts are the files of which lines are shown, by name.
+type excerpts map[string]config.Source
+
+// of returns the line of an error.
+func (s excerpts) of(e config.Error) string {
+	source, ok := s[e.File]
+	if !ok {
+		data, err := config.Read(e.File)
+		if err == nil {
+			source = config.NewSource(data)
+		}
+		s[e.File] = source
+	}
+	return source.Excerpt(e)
 }
 
 func count(n int, noun string) string {

@@ -66,7 +66,7 @@ at once. SIGUSR1 opens the log file anew.`,
 	c.Flags().StringVar(&f.admin, "admin", "", "`ADDRESS` of the operator's API and the dashboard, with --to: host:port, unix:/path or off (default "+defaultAdmin+")")
 	c.Flags().Var(&f.format, "log-format", "form of the log: "+f.format.list()+" (default auto: human on a terminal, else json)")
 	c.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions(f.format.of, cobra.ShellCompDirectiveNoFileComp))
-	c.Flags().BoolVar(&f.watch, "watch", false, "reload when the configuration file changes, without waiting for SIGHUP")
+	c.Flags().BoolVar(&f.watch, "watch", false, "reload when a file of the configuration changes, without waiting for SIGHUP")
 	c.MarkFlagsMutuallyExclusive("watch", "listen")
 	c.MarkFlagsMutuallyExclusive("config", "listen")
 	c.MarkFlagsMutuallyExclusive("config", "to")
@@ -98,14 +98,13 @@ func (f *runFlags) loader() func() (*config.Config, []config.Warning, error) {
 	return f.load
 }
 
-// parser returns what reads the text of an earlier version of the file, nil without a
-// file.
-func (f *runFlags) parser() func(string, []byte) (*config.Config, []config.Warning, error) {
+// parser returns what reads an earlier version of the files, nil without a file.
+func (f *runFlags) parser() func([]config.File) (*config.Config, []config.Warning, error) {
 	if f.file == "" {
 		return nil
 	}
-	return func(name string, text []byte) (*config.Config, []config.Warning, error) {
-		cfg, warnings, err := assemble.Parse(name, text)
+	return func(files []config.File) (*config.Config, []config.Warning, error) {
+		cfg, warnings, err := assemble.Parse(files)
 		if err == nil {
 			cfg.Log.Format = cmp.Or(f.format.value, cfg.Log.Format)
 		}

@@ -26,9 +26,9 @@ func Load(path string) (*config.Config, []config.Warning, error) {
 	return WithFiles(c, warnings, err)
 }
 
-// Parse is [Load] for the text of a file that was read before.
-func Parse(name string, text []byte) (*config.Config, []config.Warning, error) {
-	c, warnings, err := config.Parse(name, text, os.LookupEnv)
+// Parse is [Load] for files that were read before.
+func Parse(files []config.File) (*config.Config, []config.Warning, error) {
+	c, warnings, err := config.ParseFiles(files, os.LookupEnv)
 	return WithFiles(c, warnings, err)
 }
 

@@ -12,25 +12,24 @@ import (
 type advisor struct {
 	config *Config
 	at     positions
-	file   string
 	found  Errors
 }
 
 func (a *advisor) warnf(path, format string, args ...any) {
 	p := a.at.of(path)
-	a.found = append(a.found, Error{a.file, p.line, p.column, path, fmt.Sprintf(format, args...)})
+	a.found = append(a.found, Error{Line: p.line, Column: p.column, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-func (a *advisor) sorted() []Warning {
+func (a *advisor) sorted(t *texts) []Warning {
 	var warnings []Warning
-	for _, e := range a.found.Sorted() {
+	for _, e := range t.locate(a.found.Sorted()) {
 		warnings = append(warnings, Warning(e))
 	}
 	return warnings
 }
 
-// uses reports whether the file gives the key below path.
-func (a *advisor) uses(path, key string) bool { return a.at.given(join(path, key)) }
+// uses reports whether the file gives the key below path. A default of all pools is not meant for each of them.
+func (a *advisor) uses(path, key string) bool { return a.at.own(join(path, key)) }
 
 func (a *advisor) advise() {
 	for i, l := range a.config.Listeners {
@@ -75,10 +74,10 @@ func (a *advisor) listener(path string, l Listener) {
 }
 
 func (a *advisor) policy(path string, p Pool) {
-	if key, ok := a.at.givenAny(path+".hash", "on", "load"); ok && p.Policy != "hash" {
+	if key, ok := a.at.ownAny(path+".hash", "on", "load"); ok && p.Policy != "hash" {
 		a.warnf(path+".hash."+key, "has no effect with policy %s: set policy: hash, or leave hash out", p.Policy)
 	}
-	if key, ok := a.at.givenAny(path+".sticky", "cookie", "secret", "ttl", "secure", "same_site"); ok && p.Policy != "sticky" {
+	if key, ok := a.at.ownAny(path+".sticky", "cookie", "secret", "ttl", "secure", "same_site"); ok && p.Policy != "sticky" {
 		a.warnf(path+".sticky."+key, "has no effect with policy %s: set policy: sticky, or leave sticky out", p.Policy)
 	}
 	if p.Policy == "sticky" && p.Sticky.Secret == "" {
@@ -91,11 +90,11 @@ func (a *advisor) upstreams(path string, p Pool) {
 	for i, u := range p.Upstreams {
 		at := index(path+".upstreams", i)
 		https = https || strings.HasPrefix(u.URL, "https://") || !u.hasScheme() && u.Scheme == "https" || u.File != "" || u.HTTP != nil || u.Etcd != nil
-		if key, ok := a.at.givenAny(at, "weight", "tier", "max_in_flight"); ok && u.File != "" {
+		if key, ok := a.at.ownAny(at, "weight", "tier", "max_in_flight"); ok && u.File != "" {
 			a.warnf(join(at, key), "has no effect with file: its entries have their own")
 		}
 	}
-	if key, ok := a.at.givenAny(path+".tls", "ca", "server_name", "insecure"); ok && !https {
+	if key, ok := a.at.ownAny(path+".tls", "ca", "server_name", "insecure"); ok && !https {
 		a.warnf(path+".tls."+key, "has no effect: no upstream of the pool is https")
 	}
 	switch {
@@ -109,14 +108,14 @@ func (a *advisor) upstreams(path string, p Pool) {
 func (a *advisor) health(path string, h Health) {
 	httpOnly := []string{"path", "method", "host", "headers", "expect.status", "expect.body", "expect.max_body", "drain_status"}
 	checking := []string{"interval", "timeout", "fast_interval", "rise", "fall", "jitter", "retries"}
-	if key, ok := a.at.givenAny(path, httpOnly...); ok && h.Type != "http" {
+	if key, ok := a.at.ownAny(path, httpOnly...); ok && h.Type != "http" {
 		a.warnf(join(path, key), "has no effect with type %s: it is for type http", h.Type)
 	}
 	if a.uses(path, "service") && h.Type != "grpc" {
 		a.warnf(path+".service", "has no effect with type %s: it is for type grpc", h.Type)
 	}
 	if h.Type == "none" {
-		if key, ok := a.at.givenAny(path, checking...); ok {
+		if key, ok := a.at.ownAny(path, checking...); ok {
 			a.warnf(join(path, key), "has no effect with type none")
 		}
 		return

@@ -32,20 +32,21 @@ type Config struct {
 
 // place is where a configuration was read.
 type place struct {
-	file string
-	text []byte
-	at   positions
+	texts *texts
+	files []File // the main file first
+	at    positions
 }
 
-// Source returns the name of the file that the configuration was read from, and what it held, secrets included; nil when
-// it came from flags. The text must not be changed.
-func (c *Config) Source() (name string, text []byte) { return c.from.file, c.from.text }
+// Source returns the files that the configuration was read from, the main one first; nil when it came from flags. They
+// must not be changed.
+func (c *Config) Source() []File { return c.from.files }
 
 // Errorf returns an error about a key, such as pools.api.tls.ca, with its place in the file that the configuration was
 // read from.
 func (c *Config) Errorf(path, format string, args ...any) Error {
 	p := c.from.at.of(path)
-	return Error{c.from.file, p.line, p.column, path, fmt.Sprintf(format, args...)}
+	file, line := c.from.texts.place(p.line)
+	return Error{file, line, p.column, path, fmt.Sprintf(format, args...)}
 }
 
 // Listener is one address that accepts clients.

@@ -119,7 +119,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	f := func(in, want string) {
 		t.Helper()
-		got, err := expand(in, env)
+		got, err := expand(in, env, secretFile)
 		if err != nil {
 			got = "error: " + err.Error()
 		}
@@ -134,8 +134,8 @@ func TestEnvironment(t *testing.T) {
 	f("${EMPTY}", "")
 	f("$${PORT} $PORT $", "${PORT} $PORT $")
 	f("${NONE}", "error: environment variable NONE is not set: set it, or write ${NONE:-default}")
-	f("${no good}", "error: broken reference: write ${NAME} or ${NAME:-default}, or $${ for the characters themselves")
-	f("${PORT", "error: broken reference: write ${NAME} or ${NAME:-default}, or $${ for the characters themselves")
+	f("${no good}", "error: broken reference: write ${NAME}, ${NAME:-default} or ${file:PATH}, or $${ for the characters themselves")
+	f("${PORT", "error: broken reference: write ${NAME}, ${NAME:-default} or ${file:PATH}, or $${ for the characters themselves")
 
 	c, _, err := Parse("x", []byte(strings.Replace(minimal, ":8080", ":${PORT}", 1)+"via: ${EMPTY}\nerrors: {html: '${YAML}'}\n"), env)
 	if err != nil {

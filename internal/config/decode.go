@@ -13,19 +13,20 @@ import (
 
 // decoder walks a node tree and the structs it fills together, and notes every mistake instead of stopping at one.
 type decoder struct {
-	file  string
-	lines []string // of the file; nil when there is none
-	env   func(string) (string, bool)
-	at    positions
-	meant []string // keys that are in at because an unknown one probably means them
-	errs  Errors
+	texts  *texts // of the files; nil without any
+	env    func(string) (string, bool)
+	at     positions
+	lent   map[*yaml.Node]bool // values that pools have from the defaults
+	meant  []string            // keys that are in at because an unknown one probably means them
+	errs   Errors
+	doubts Errors // warnings
 }
 
 // entry is one key of a mapping.
 type entry struct{ key, value *yaml.Node }
 
 func (d *decoder) errorf(n *yaml.Node, path, format string, args ...any) {
-	d.errs = append(d.errs, Error{d.file, n.Line, n.Column, path, fmt.Sprintf(format, args...)})
+	d.errs = append(d.errs, Error{Line: n.Line, Column: n.Column, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // decode sets v from n. A null leaves structs, lists and maps at their defaults.
@@ -66,7 +67,7 @@ func (d *decoder) note(path string, e entry) {
 	if e.key != nil && n.Kind != yaml.ScalarNode && n.Kind != yaml.AliasNode && n.Style&yaml.FlowStyle == 0 {
 		n = e.key
 	}
-	d.at[path] = position{n.Line, n.Column}
+	d.at[path] = position{n.Line, n.Column, d.lent[e.value]}
 }
 
 func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, f field) {
@@ -95,15 +96,20 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, f field)
 		d.note(child, e)
 		d.decode(e.value, child, v.Field(i), fields[i])
 	}
-	d.checkPresence(n, path, fields)
+	if !f.partial {
+		d.checkPresence(n, path, fields)
+	}
 }
 
 // unknownKey reports a key that is not there, once: the key that it probably means is not missing then.
 func (d *decoder) unknownKey(key *yaml.Node, path string, fields []field) {
 	word := key.Value
+	if path == "" {
+		fields = append(fields, fieldsOf(reflect.TypeFor[writing]())...)
+	}
 	text, meant := hint(word, path, fields)
 	if at := join(path, meant); meant != "" && !d.at.given(at) {
-		d.at[at] = position{key.Line, key.Column}
+		d.at[at] = position{line: key.Line, column: key.Column}
 		d.meant = append(d.meant, at)
 	}
 	d.errorf(key, join(path, keyTold(word)), "unknown key%s", text)
@@ -228,7 +234,12 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value, f field) {
 		d.errorf(n, path, "no value: write one, or leave the key out")
 		return
 	}
-	text, err := expand(n.Value, d.env)
+	text, err := expand(n.Value, d.env, func(name string) (string, error) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(d.folder(n.Line), name)
+		}
+		return secretFile(name)
+	})
 	if err != nil {
 		d.errorf(n, path, "%v", err)
 		return
@@ -242,22 +253,28 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value, f field) {
 			what = "bad value"
 		}
 		if line := d.continued(n); line > 0 {
-			n, what = &yaml.Node{Line: line, Column: indentOf(d.lines[line-1]) + 1}, fmt.Sprintf("this line goes on with the value of line %d (is it indented right?)", n.Line)
+			n, what = &yaml.Node{Line: line, Column: indentOf(d.texts.lines[line-1]) + 1}, fmt.Sprintf("this line goes on with the value of %s (is it indented right?)", d.texts.tell(n.Line, line))
 		}
 		d.errorf(n, path, "%s: %v", what, err)
 		return
 	}
 	if name := v.String(); f.file && name != "" && !filepath.IsAbs(name) {
-		v.SetString(filepath.Join(filepath.Dir(d.file), name))
+		v.SetString(filepath.Join(d.folder(n.Line), name))
 	}
+}
+
+// folder returns the folder of the file that a line is in.
+func (d *decoder) folder(line int) string {
+	file, _ := d.texts.place(line)
+	return filepath.Dir(file)
 }
 
 // continued returns the line in which a value without quotes goes on that began in the line before; 0 when it does not.
 func (d *decoder) continued(n *yaml.Node) int {
-	if d.lines == nil || n.Style != 0 || n.Line == 0 || n.Line >= len(d.lines) {
+	if d.texts == nil || n.Style != 0 || n.Line == 0 || n.Line >= len(d.texts.lines) {
 		return 0
 	}
-	first := []rune(d.lines[n.Line-1])
+	first := []rune(d.texts.lines[n.Line-1])
 	if n.Column > len(first) || strings.HasPrefix(string(first[n.Column-1:]), n.Value) {
 		return 0
 	}
@@ -298,7 +315,7 @@ func (d *decoder) entries(n *yaml.Node, path string, f field) []entry {
 		case key.ShortTag() == "!!merge":
 			merged = append(merged, value)
 		case twice:
-			d.errorf(key, join(path, keyTold(key.Value)), "given twice, first in line %d", line)
+			d.errorf(key, join(path, keyTold(key.Value)), "given twice, first in %s", d.texts.tell(line, n.Content[i].Line))
 		default:
 			seen[key.Value] = n.Content[i].Line
 			own = append(own, entry{key, value})

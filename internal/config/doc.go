@@ -1,6 +1,7 @@
 // Package config turns a YAML file into plain structs, with defaults, and says what is wrong with the file.
 //
-// The way of a file: [Load] reads it, parseTree makes a node tree of it and bounds it, decoder walks tree and
+// The way of a file: [Load] reads it, parseTree makes a node tree of it and bounds it, gatherer adds the files that it
+// includes, inherit gives pools their defaults, decoder walks tree and
 // structs together, finish fills the defaults that depend on other keys, validator looks for what cannot work and
 // advisor for what contradicts itself. All mistakes are reported at once, each with its position, as [Errors].
 //

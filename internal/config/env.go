@@ -3,33 +3,43 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"strings"
 )
 
-// envReference matches $${ (an escape), a whole reference, or the start of a broken one.
-var envReference = regexp.MustCompile(`\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}|\$\{`)
+// maxSecret is the size of a file that ${file:NAME} names, at most.
+const maxSecret = 64 << 10
 
-// expand replaces ${NAME} and ${NAME:-default} in text, and $${ by ${. A default also stands in for an empty variable,
-// as in a shell. A nil env leaves text as it is.
-func expand(text string, env func(string) (string, bool)) (string, error) {
+// reference matches $${ (an escape), a whole reference to a file or a variable, or the start of a broken one.
+var reference = regexp.MustCompile(`\$\$\{|\$\{file:([^}]+)\}|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}|\$\{`)
+
+// expand replaces ${NAME}, ${NAME:-default} and ${file:NAME} in text, and $${ by ${. A default also stands in for an
+// empty variable, as in a shell. A nil env leaves text as it is.
+func expand(text string, env func(string) (string, bool), file func(string) (string, error)) (string, error) {
 	if env == nil || !strings.Contains(text, "${") {
 		return text, nil
 	}
 	var errs []error
-	out := envReference.ReplaceAllStringFunc(text, func(ref string) string {
-		m := envReference.FindStringSubmatch(ref)
-		name, hasDefault := m[1], m[2] != ""
+	out := reference.ReplaceAllStringFunc(text, func(ref string) string {
+		m := reference.FindStringSubmatch(ref)
+		name, hasDefault := m[2], m[3] != ""
 		switch {
 		case ref == "$${":
 			return "${"
+		case m[1] != "":
+			value, err := file(m[1])
+			if err != nil {
+				errs = append(errs, err)
+			}
+			return value
 		case name == "":
-			errs = append(errs, errors.New("broken reference: write ${NAME} or ${NAME:-default}, or $${ for the characters themselves"))
+			errs = append(errs, errors.New("broken reference: write ${NAME}, ${NAME:-default} or ${file:PATH}, or $${ for the characters themselves"))
 			return ""
 		}
 		value, set := env(name)
 		if hasDefault && value == "" {
-			return m[3]
+			return m[4]
 		}
 		if !set {
 			errs = append(errs, fmt.Errorf("environment variable %s is not set: set it, or write ${%s:-default}", name, name))
@@ -40,4 +50,18 @@ func expand(text string, env func(string) (string, bool)) (string, error) {
 		return "", errs[0]
 	}
 	return out, nil
+}
+
+// secretFile returns what a file holds, without line breaks at its end, which editors add.
+func secretFile(name string) (string, error) {
+	data, err := readRegular(name, maxSecret)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("there is no file %s", name)
+	case err != nil:
+		return "", err
+	case len(data) > maxSecret:
+		return "", fmt.Errorf("%s is larger than %s", name, Size(maxSecret))
+	}
+	return strings.TrimRight(string(data), "\r\n"), nil
 }

@@ -37,7 +37,7 @@ func (e Error) Error() string {
 	return printable.Text(b.String())
 }
 
-// Errors is all that is wrong with a configuration, by position; never empty as an error.
+// Errors is all that is wrong with a configuration, by file and position; never empty as an error.
 type Errors []Error
 
 // Error returns one line for each.
@@ -67,10 +67,10 @@ func (w Warning) String() string { return Error(w).Error() }
 // Sorted orders es by position, drops what an alias repeats, and cuts the list at 100.
 func (es Errors) Sorted() Errors {
 	slices.SortStableFunc(es, func(a, b Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	es = slices.CompactFunc(es, func(a, b Error) bool {
-		return a.Line == b.Line && a.Column == b.Column && a.Message == b.Message && (a.Line > 0 || a.Path == b.Path)
+		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Message == b.Message && (a.Line > 0 || a.Path == b.Path)
 	})
 	if len(es) > maxErrors {
 		more := es[maxErrors]
@@ -81,7 +81,10 @@ func (es Errors) Sorted() Errors {
 }
 
 // position is a place in the file; the zero value means none.
-type position struct{ line, column int }
+type position struct {
+	line, column int
+	inherited    bool // from the defaults of all pools
+}
 
 // positions knows where each key that was given stands.
 type positions map[string]position
@@ -92,10 +95,26 @@ func (ps positions) given(path string) bool {
 	return ok
 }
 
+// own reports whether the file gives the key where it applies, and not as a default of all pools.
+func (ps positions) own(path string) bool {
+	p, ok := ps[path]
+	return ok && !p.inherited
+}
+
 // givenAny reports the first of the keys below path that the file gives.
 func (ps positions) givenAny(path string, keys ...string) (string, bool) {
 	for _, key := range keys {
 		if ps.given(join(path, key)) {
+			return key, true
+		}
+	}
+	return "", false
+}
+
+// ownAny is the same for keys that are given where they apply.
+func (ps positions) ownAny(path string, keys ...string) (string, bool) {
+	for _, key := range keys {
+		if ps.own(join(path, key)) {
 			return key, true
 		}
 	}

@@ -49,7 +49,7 @@ func TestErrors(t *testing.T) {
 	f("", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
 	f("# nothing\n", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
 	f("~", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
-	f("a: 1", "g.yaml:1:1: a: unknown key; known here: listeners, trusted_proxies, trusted_headers, drop_headers, admin, log, tracing, events, zone, state, fleet, shutdown, errors, via, routes, pools",
+	f("a: 1", "g.yaml:1:1: a: unknown key; known here: listeners, trusted_proxies, trusted_headers, drop_headers, admin, log, tracing, events, zone, state, fleet, shutdown, errors, via, routes, pools, include, defaults",
 		"g.yaml:1:1: listeners is missing: write listeners: [\":8080\"]",
 		"g.yaml:1:1: pools is missing: say which upstreams requests go to")
 	f("[1]", "g.yaml:1:1: found a list: expected a mapping with the keys listeners, trusted_proxies, trusted_headers, drop_headers, admin, log, tracing, events, zone, state, fleet, shutdown, errors, via, routes, pools")

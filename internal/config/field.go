@@ -28,6 +28,7 @@ type field struct {
 	shorthand        bool
 	single, required bool
 	file, public     bool
+	partial          bool // of a struct: required keys may be missing
 }
 
 // fieldsOf returns the fields of a struct type in order.

@@ -45,15 +45,27 @@ func Read(path string) ([]byte, error) {
 }
 
 // Parse returns the configuration in data. The name of the file stands in messages, and its folder is where relative
-// file names start. Values of environment variables come from env; a nil env expands none. The error is [Errors].
+// file names start. The files that it includes, and secrets from ${file:NAME}, are read now. Values of environment
+// variables come from env; a nil env expands none. The error is [Errors].
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, []Warning, error) {
-	root, err := parseTree(name, data)
+	return parseFiles(File{name, data}, disk{}, env)
+}
+
+// ParseFiles is [Parse] for files that were read before, as [Config.Source] returns them.
+func ParseFiles(files []File, env func(string) (string, bool)) (*Config, []Warning, error) {
+	return parseFiles(files[0], kept(files), env)
+}
+
+func parseFiles(main File, from library, env func(string) (string, bool)) (*Config, []Warning, error) {
+	d := &decoder{texts: new(texts), env: env, at: positions{}}
+	g := newGatherer(d, from)
+	root, err := g.gather(main)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, warnings, err := build(&decoder{file: name, lines: strings.Split(string(data), "\n"), env: env, at: positions{}}, root)
+	c, warnings, err := build(d, root)
 	if err == nil {
-		c.from.text = data
+		c.from.files = g.files
 	}
 	return c, warnings, err
 }
@@ -123,27 +135,28 @@ func scalarNode(s string) *yaml.Node {
 // build makes a configuration of a tree: decode, finish, validate, advise.
 func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {
 	c := Default()
-	d.at[""] = position{root.Line, root.Column}
-	c.from = place{file: d.file, at: d.at}
+	d.at[""] = position{line: root.Line, column: root.Column}
+	c.from = place{texts: d.texts, at: d.at}
+	d.inherit(root)
 	d.decode(root, "", reflect.ValueOf(c).Elem(), field{typ: reflect.TypeFor[Config]()})
 	if root.Kind != yaml.MappingNode {
-		return nil, nil, d.errs // all else would be said to be missing
+		return nil, nil, d.texts.locate(d.errs) // all else would be said to be missing
 	}
 	finish(c, d)
-	v := &validator{config: c, at: d.at, file: d.file, errs: d.errs, meant: d.meant}
+	v := &validator{config: c, at: d.at, errs: d.errs, meant: d.meant}
 	v.validate()
 	if len(v.errs) > 0 {
-		return nil, nil, v.errs.Sorted()
+		return nil, nil, d.texts.locate(v.errs.Sorted())
 	}
-	a := &advisor{config: c, at: d.at, file: d.file}
+	a := &advisor{config: c, at: d.at, found: d.doubts}
 	a.advise()
-	return c, a.sorted(), nil
+	return c, a.sorted(d.texts), nil
 }
 
 // finish fills in what depends on whether other keys were given.
 func finish(c *Config, d *decoder) {
 	if out := c.Log.Output; out != "stderr" && out != "stdout" && !filepath.IsAbs(out) {
-		c.Log.Output = filepath.Join(filepath.Dir(d.file), out)
+		c.Log.Output = filepath.Join(d.folder(d.at.of("log.output").line), out)
 	}
 	for name, p := range c.Pools {
 		path := "pools." + name

@@ -57,7 +57,7 @@ var meanings = []meaning{
 	{"proxy_set_header add_header", "", " it belongs to a route: request_headers and response_headers"},
 	{"proxy_pass reverse_proxy", "", "pools.*.upstreams"},
 	{"watch reload auto_reload autoreload hot_reload", "", " goodgate run --watch reloads when the file changes; goodgate reload and SIGHUP do so once"},
-	{"global defaults", "", " there is none: each listener, route and pool has its own settings"},
+	{"global", "", " there is none: each listener, route and pool has its own settings, and defaults has those of all pools"},
 
 	// Of a pool.
 	{"retries", inPool, "pools.*.retry.attempts"},

@@ -25,9 +25,10 @@ the same keys as a file, and ` + "`goodgate check FILE`" + ` checks yours.
 - A key that you leave out has its default. A dash means that there is none.
 - The name of a table is the path to its keys. ` + "`pools.health`" + ` is ` + "`health`" + ` of each pool, ` + "`listeners.tls`" + ` is ` + "`tls`" + ` of each listener.
 - **Durations** have a unit: ` + "`500ms`, `2s`, `1m30s`" + `. **Sizes** do too: ` + "`64KiB`" + ` is 65536 bytes, ` + "`64kB`" + ` is 64000. **Ratios** are ` + "`20%` or `0.2`" + `.
-- Values may contain ` + "`${NAME}` or `${NAME:-default}`" + ` from the environment; ` + "`$${`" + ` is a plain ` + "`${`" + `.
+- Values may contain ` + "`${NAME}` or `${NAME:-default}`" + ` from the environment, and ` + "`${file:PATH}`" + `, the content of a file without the line break at
+  its end (64 KiB at most); ` + "`$${`" + ` is a plain ` + "`${`" + `.
 - **Names** have 1 to 63 of a-z, 0-9, ` + "`_` and `-`" + `. **Regular expressions** have the [syntax of RE2](https://github.com/google/re2/wiki/Syntax).
-- **Files** with a relative name are in the folder of the configuration file. **Secrets** never appear in the log or the API.
+- **Files** with a relative name are in the folder of the file that names them. **Secrets** never appear in the log or the API.
 
 `
 
@@ -36,8 +37,22 @@ the same keys as a file, and ` + "`goodgate check FILE`" + ` checks yours.
 func Reference() []byte {
 	var b strings.Builder
 	b.WriteString(referenceHead)
+	writeParts(&b)
 	writeGroup(&b, "", "## Top level", reflect.TypeFor[Config]())
 	return append([]byte(strings.TrimSpace(b.String())), '\n')
+}
+
+// writeParts writes the keys that are not decoded with the others.
+func writeParts(b *strings.Builder) {
+	b.WriteString("## Parts\n\nThese keys say how the file is written.\n\n| key | meaning | values | example |\n|---|---|---|---|\n")
+	for _, f := range fieldsOf(reflect.TypeFor[writing]()) {
+		values := "keys of [pools](#pools)"
+		if !f.isGroup() {
+			values = f.valuesCell(f.key)
+		}
+		fmt.Fprintf(b, "| <a id=\"%s\"></a>`%s` | %s | %s | %s |\n", f.key, f.key, cell(f.help), values, f.exampleCell())
+	}
+	b.WriteString("\n")
 }
 
 // writeGroup writes the table of a struct, and then those of the structs in it.

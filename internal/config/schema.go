@@ -19,9 +19,10 @@ func Schema() []byte {
 	root := structSchema(reflect.TypeFor[Config]())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["title"] = "goodgate configuration"
+	addWriting(root)
 	root["$defs"] = object{
 		"env": object{
-			"description": "Text with references to environment variables: ${NAME} or ${NAME:-default}.",
+			"description": "Text with references: ${NAME} or ${NAME:-default} for environment variables, ${file:PATH} for the content of a file.",
 			"type":        "string", "pattern": `\$\{`,
 		},
 		"text": object{"type": []string{"string", "number", "boolean"}},
@@ -31,6 +32,21 @@ func Schema() []byte {
 		panic(fmt.Sprintf("config: schema: %v", err)) // the tree holds only maps, lists and text
 	}
 	return append(out, '\n')
+}
+
+// addWriting adds the keys that are not decoded with the others. With include, other files may have the rest.
+func addWriting(root object) {
+	properties := root["properties"].(object)
+	keys := fieldsOf(reflect.TypeFor[writing]())
+	include, defaults := keys[0], keys[1]
+	properties[include.key] = include.schema()
+	ofPool := object{}
+	for _, f := range fieldsOf(defaults.typ) {
+		ofPool[f.key] = object{"$ref": "#/properties/pools/additionalProperties/properties/" + f.key}
+	}
+	properties[defaults.key] = object{"type": []string{"object", "null"}, "description": defaults.help, "properties": ofPool, "additionalProperties": false}
+	root["anyOf"] = []object{{"required": root["required"]}, {"required": []string{include.key}}}
+	delete(root, "required")
 }
 
 func structSchema(t reflect.Type) object {

@@ -97,7 +97,7 @@ func TestExample(t *testing.T) {
 	if _, warnings := parse(t, string(data)); len(warnings) > 0 {
 		t.Errorf("warnings: %v", warnings)
 	}
-	root, err := parseTree("example", data)
+	root, err := parseTree("example", data, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,9 @@ const (
 	maxDepth = 64
 )
 
-// parseTree returns the only document in data as a tree that is safe to walk through its aliases. It returns Errors.
-func parseTree(file string, data []byte) (*yaml.Node, error) {
+// parseTree returns the only document in data as a tree that is safe to walk through its aliases. It returns Errors, and
+// nothing for a part without a value.
+func parseTree(file string, data []byte, isPart bool) (*yaml.Node, error) {
 	fail := func(line, column int, format string, args ...any) (*yaml.Node, error) {
 		return nil, Errors{{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, args...)}}
 	}
@@ -33,6 +34,8 @@ func parseTree(file string, data []byte) (*yaml.Node, error) {
 	var doc, second yaml.Node
 	err := reader.Decode(&doc)
 	switch {
+	case isPart && (errors.Is(err, io.EOF) || err == nil && isNull(doc.Content[0])):
+		return nil, nil
 	case errors.Is(err, io.EOF), err == nil && isNull(doc.Content[0]):
 		return fail(1, 1, "empty: a configuration needs at least listeners and pools")
 	case err != nil:

@@ -16,7 +16,6 @@ import (
 type validator struct {
 	config *Config
 	at     positions
-	file   string
 	errs   Errors
 	meant  []string // keys that unknown ones probably mean, see decoder
 }
@@ -29,7 +28,7 @@ func (v *validator) errorf(path, format string, args ...any) {
 		}
 	}
 	p := v.at.of(path)
-	v.errs = append(v.errs, Error{v.file, p.line, p.column, path, fmt.Sprintf(format, args...)})
+	v.errs = append(v.errs, Error{Line: p.line, Column: p.column, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 func (v *validator) validate() {

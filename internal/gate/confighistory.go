@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -26,15 +25,52 @@ const (
 	mostVersionBytes = 16 << 20 // of all texts; the latest is kept in any case
 )
 
-// version is a configuration that was in use. Its text is the file's, as it was: with
-// references to the environment in place of their values, and with the secrets that
-// stand in it.
+// version is a configuration that was in use. Its texts are those of the files, as they
+// were: with references to the environment and to other files in place of their values,
+// and with the secrets that stand in them.
 type version struct {
 	N    int       `json:"n"`
 	At   time.Time `json:"at"`
 	By   string    `json:"by"`
 	Name string    `json:"name"` // of the file
 	Text string    `json:"text"`
+	More []part    `json:"more,omitempty"` // files that it includes
+}
+
+// part is a file that another one includes.
+type part struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+func newVersion(files []config.File) version {
+	v := version{Name: files[0].Name, Text: string(files[0].Text)}
+	for _, f := range files[1:] {
+		v.More = append(v.More, part{f.Name, string(f.Text)})
+	}
+	return v
+}
+
+// files is the inverse of newVersion.
+func (v version) files() []config.File {
+	files := []config.File{{Name: v.Name, Text: []byte(v.Text)}}
+	for _, p := range v.More {
+		files = append(files, config.File{Name: p.Name, Text: []byte(p.Text)})
+	}
+	return files
+}
+
+// same reports whether both versions have the same texts. The name of the main file does
+// not count.
+func (v version) same(o version) bool { return v.Text == o.Text && slices.Equal(v.More, o.More) }
+
+// text returns all texts, the main file's first.
+func (v version) text() string {
+	all := v.Text
+	for _, p := range v.More {
+		all += p.Name + "\n" + p.Text
+	}
+	return all
 }
 
 // configHistory keeps the configurations that were in use: in memory, and in a folder
@@ -95,21 +131,21 @@ func readVersion(file string) (v version, err error) {
 // add notes that a configuration is in use. The one that is the latest already is not
 // noted again.
 func (h *configHistory) add(c *config.Config, by string) {
-	name, text := c.Source()
-	if len(text) == 0 { // of flags
+	if len(c.Source()) == 0 { // of flags
 		return
 	}
+	v := newVersion(c.Source())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := 1
 	if len(h.list) > 0 {
 		last := &h.list[len(h.list)-1]
-		if last.Text == string(text) {
+		if last.same(v) {
 			return
 		}
 		n = last.N + 1
 	}
-	v := version{N: n, At: time.Now().Round(0).UTC(), By: by, Name: name, Text: string(text)}
+	v.N, v.At, v.By = n, time.Now().Round(0).UTC(), by
 	h.list = append(h.list, v)
 	if err := h.write(v); err != nil {
 		h.log.Error("the configuration could not be kept for a rollback after the next start", "error", err.Error())
@@ -138,10 +174,10 @@ func (h *configHistory) file(n int) string { return filepath.Join(h.dir, fmt.Spr
 func (h *configHistory) trim() {
 	size := 0
 	for _, v := range h.list {
-		size += len(v.Text)
+		size += len(v.text())
 	}
 	for len(h.list) > 1 && (len(h.list) > mostVersions || size > mostVersionBytes) {
-		size -= len(h.list[0].Text)
+		size -= len(h.list[0].text())
 		if h.dir != "" {
 			os.Remove(h.file(h.list[0].N))
 		}
@@ -166,17 +202,21 @@ func (h *configHistory) get(n int) (version, error) {
 
 // ConfigHistory lists the configurations that were in use, the latest first.
 func (g *Gate) ConfigHistory() []admin.ConfigVersion {
-	_, text := g.current.Load().config.Source()
+	var current version
+	if files := g.current.Load().config.Source(); len(files) > 0 {
+		current = newVersion(files)
+	}
 	h := g.configs
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	list := make([]admin.ConfigVersion, 0, len(h.list))
 	used := false
 	for _, v := range slices.Backward(h.list) {
-		sum := sha256.Sum256([]byte(v.Text))
-		in := !used && bytes.Equal(text, []byte(v.Text))
+		text := v.text()
+		sum := sha256.Sum256([]byte(text))
+		in := !used && current.same(v)
 		used = used || in
-		list = append(list, admin.ConfigVersion{N: v.N, At: v.At, By: v.By, Bytes: len(v.Text), SHA256: hex.EncodeToString(sum[:]), InUse: in})
+		list = append(list, admin.ConfigVersion{N: v.N, At: v.At, By: v.By, Bytes: len(text), SHA256: hex.EncodeToString(sum[:]), InUse: in})
 	}
 	return list
 }
@@ -190,7 +230,7 @@ func (g *Gate) parseVersion(n int) (*config.Config, []config.Warning, error) {
 	if g.opts.Parse == nil {
 		return nil, nil, errNoFile
 	}
-	c, warnings, err := g.opts.Parse(v.Name, []byte(v.Text))
+	c, warnings, err := g.opts.Parse(v.files())
 	if err != nil {
 		return nil, nil, fmt.Errorf("version %d: %w", n, err)
 	}

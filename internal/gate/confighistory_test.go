@@ -128,7 +128,7 @@ func TestFailedStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	c, _, err := assemble.Parse("goodgate.yaml", fmt.Appendf(nil, "listeners: [%q]\nstate: {file: %s/state.json}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"], health: {type: none}}}", taken.Addr(), dir))
+	c, _, err := assemble.Parse([]config.File{{Name: "goodgate.yaml", Text: fmt.Appendf(nil, "listeners: [%q]\nstate: {file: %s/state.json}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"], health: {type: none}}}", taken.Addr(), dir)}})
 	if err != nil {
 		t.Fatal(err)
 	}

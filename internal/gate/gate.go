@@ -41,7 +41,7 @@ type Options struct {
 	Load func() (*config.Config, []config.Warning, error)
 	// Parse reads a configuration that was in use before, for Rollback; nil = there is no
 	// file.
-	Parse func(name string, text []byte) (*config.Config, []config.Warning, error)
+	Parse func(files []config.File) (*config.Config, []config.Warning, error)
 	// AdminSpares are tried in their order when the address of the admin listener cannot
 	// be had at the start; when none can, there is no admin listener. Empty = the start
 	// fails.

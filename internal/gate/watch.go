@@ -1,48 +1,54 @@
 package gate
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
-	"os"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/watch"
 )
 
-// watchQuiet is how long the file's folder must rest before the file is read.
+// watchQuiet is how long the files' folders must rest before the files are read.
 const watchQuiet = 300 * time.Millisecond
 
-// Watch calls [Gate.Reread] when the content of a file changes, until ctx ends.
+// Watch calls [Gate.Reread] when the content of a configuration file changes, or that of
+// one that it includes or takes a secret from, until ctx ends.
 func (g *Gate) Watch(ctx context.Context, file string) {
 	f := follower{gate: g, file: file}
-	watch.File{Path: file, Quiet: watchQuiet, Unwatched: func(err error) {
+	watch.File{Path: file, Quiet: watchQuiet, Folders: func() []string { return f.folders }, Unwatched: func(err error) {
 		g.log.Warn("the configuration file is looked at from time to time, since changes of its folder are not told",
 			"every", watch.Every.String(), "error", err.Error())
 	}}.Run(ctx, f.look)
 }
 
-// follower remembers the content of the configuration file.
+// follower remembers the content of the configuration's files.
 type follower struct {
 	gate    *Gate
 	file    string
-	content []byte // that was acted on; nil before the first look
+	looked  bool
+	content [sha256.Size]byte // that was acted on
+	folders []string
 }
 
-// look reloads if the file has changed. One that could not be replaced for now is
+// look reloads if a file has changed. One that could not be replaced for now is
 // tried again at the next look.
 func (f *follower) look() {
-	content, err := os.ReadFile(f.file)
-	if err != nil || f.content != nil && bytes.Equal(content, f.content) {
+	content, folders, err := config.Inputs(f.file)
+	if err != nil {
 		return
 	}
-	if f.content == nil && !f.gate.outdated() {
-		f.content = content
+	f.folders = folders
+	if f.looked && content == f.content {
+		return
+	}
+	if !f.looked && !f.gate.outdated() {
+		f.looked, f.content = true, content
 		return
 	}
 	if _, err := f.gate.Reread("file changed"); !errors.Is(err, errUpgrading) {
-		f.content = content
+		f.looked, f.content = true, content
 	}
 }
 

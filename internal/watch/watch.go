@@ -20,6 +20,10 @@ type File struct {
 	Quiet time.Duration // the folder must rest for this long before a look, so that a writer in several steps is done
 	Every time.Duration // between looks in any case; 0 = [Every]
 
+	// Folders returns more folders in which a change matters, such as those of files that
+	// this one names. It is called after each look; nil = there are none.
+	Folders func() []string
+
 	// Unwatched is called when only the looks in any case are left; nil = nobody is
 	// interested.
 	Unwatched func(error)
@@ -48,6 +52,7 @@ func (f File) Run(ctx context.Context, look func()) {
 			quiet.Reset(f.Quiet)
 		case <-quiet.C:
 			look()
+			watch() // there may be more folders now
 		case <-ticker.C:
 			watch() // the folder may be a new one
 			look()
@@ -70,5 +75,12 @@ func (f File) open() (events <-chan fsnotify.Event, errs <-chan error, watch, st
 		return nil, nil, func() {}, func() {}
 	}
 	// Add fails while there is no such folder, which look finds out by itself.
-	return w.Events, w.Errors, func() { w.Add(filepath.Dir(f.Path)) }, func() { w.Close() }
+	return w.Events, w.Errors, func() {
+		w.Add(filepath.Dir(f.Path))
+		if f.Folders != nil {
+			for _, dir := range f.Folders() {
+				w.Add(dir)
+			}
+		}
+	}, func() { w.Close() }
 }
