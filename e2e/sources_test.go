@@ -1,12 +1,8 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/goodgate/goodgate/internal/admin"
@@ -45,152 +40,6 @@ func startSource(t *testing.T, entry string) (*gate, func() admin.Pool) {
 }
 
 func appPort(a *app) string { return a.address[strings.LastIndexByte(a.address, ':')+1:] }
-
-// etcd is a server that runs.
-type etcd struct {
-	*process
-	argv []string
-	url  string
-}
-
-func startEtcd(t *testing.T) *etcd {
-	t.Helper()
-	e := &etcd{url: "http://" + freeAddress(t)}
-	e.argv = []string{need(t, "etcd"), "--data-dir", t.TempDir(), "--listen-client-urls", e.url, "--advertise-client-urls", e.url,
-		"--listen-peer-urls", "http://" + freeAddress(t)}
-	e.start(t)
-	return e
-}
-
-func (e *etcd) start(t *testing.T) {
-	t.Helper()
-	e.process = startProcess(t, "etcd", nil, e.argv...)
-	waitFor(t, "etcd to serve", func() bool {
-		res, err := http.Get(e.url + "/health")
-		if err != nil {
-			return false
-		}
-		defer res.Body.Close()
-		body, _ := io.ReadAll(res.Body)
-		return strings.Contains(string(body), `"true"`)
-	})
-}
-
-// ask sends a question to etcd, of which fields with a name in encoded are bytes.
-func (e *etcd) ask(path string, question map[string]any) map[string]any {
-	e.t.Helper()
-	for _, field := range []string{"key", "value", "range_end"} {
-		if text, ok := question[field].(string); ok {
-			question[field] = base64.StdEncoding.EncodeToString([]byte(text))
-		}
-	}
-	body, err := json.Marshal(question)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	res, err := http.Post(e.url+path, "application/json", bytes.NewReader(body))
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	var answer map[string]any
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || res.StatusCode != 200 {
-		e.t.Fatalf("%s: %d, %v, %v", path, res.StatusCode, answer, err)
-	}
-	return answer
-}
-
-func (e *etcd) put(key, value string) {
-	e.t.Helper()
-	e.ask("/v3/kv/put", map[string]any{"key": key, "value": value})
-}
-
-// TestEtcd runs a real etcd: keys come, change, drain, expire with their lease and go, also
-// when what was watched has been compacted.
-func TestEtcd(t *testing.T) {
-	t.Parallel()
-	e := startEtcd(t)
-	one, two := startApp(t, "go", "one"), startApp(t, "go", "two")
-	e.put("/web/1", one.url())
-	e.put("/web/bad", "nonsense")
-	e.put("/other/1", "http://127.0.0.1:1")
-	g, pool := startSource(t, fmt.Sprintf("{etcd: {prefix: /web/, endpoints: [%q], wait: 1s}}", e.url))
-	states := func(want string) {
-		t.Helper()
-		var got string
-		waitFor(t, "upstreams "+want, func() bool {
-			var words []string
-			for _, u := range pool().Upstreams {
-				words = append(words, strings.TrimPrefix(u.Address, "127.0.0.1:")+" "+u.Lifecycle+" "+u.Zone)
-			}
-			got = strings.ReplaceAll(strings.ReplaceAll(strings.Join(words, ", "), appPort(one), "one"), appPort(two), "two")
-			return got == want
-		})
-	}
-	states("one serving ")
-	if s := pool().Sources[0]; len(s.LeftOut) != 1 || s.LeftOut[0].What != "/web/bad" {
-		t.Errorf("left out %+v", s.LeftOut)
-	}
-	lease := e.ask("/v3/lease/grant", map[string]any{"TTL": 60})["ID"]
-	e.ask("/v3/kv/put", map[string]any{"key": "/web/2", "value": fmt.Sprintf(`{"url": %q, "zone": "b"}`, two.url()), "lease": lease})
-	states("one serving , two serving b")
-	e.put("/web/1", fmt.Sprintf(`{"url": %q, "lifecycle": "terminating"}`, one.url()))
-	states("one terminating , two serving b")
-	revision := e.ask("/v3/kv/range", map[string]any{"key": "/web/1"})["header"].(map[string]any)["revision"]
-	e.ask("/v3/kv/compaction", map[string]any{"revision": revision, "physical": true})
-	e.put("/web/1", one.url())
-	states("one serving , two serving b")
-	e.ask("/v3/lease/revoke", map[string]any{"ID": lease})
-	states("one serving ")
-	g.finish()
-}
-
-// losses are what happens to a program that is asked.
-var losses = map[string]struct{ lose, back func(t *testing.T, e *etcd) }{
-	"kill -9": {func(_ *testing.T, e *etcd) { e.kill() }, func(t *testing.T, e *etcd) { e.start(t) }},
-	"SIGSTOP": {func(_ *testing.T, e *etcd) { e.freeze() }, func(_ *testing.T, e *etcd) { e.signal(syscall.SIGCONT) }},
-}
-
-// TestEtcdIsLost loses etcd under load: no request fails, the set stays and an upstream that
-// dies is found by health checks; status and metrics say that the source fails. When etcd is
-// back, what has changed meanwhile counts.
-func TestEtcdIsLost(t *testing.T) {
-	if os.Getenv("GOODGATE_LONG") == "" {
-		t.Skip("takes some seconds: GOODGATE_LONG=1; TestListIsLost is the short version")
-	}
-	for name, loss := range losses {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			e := startEtcd(t)
-			one, two, three := startApp(t, "go", "one"), startApp(t, "go", "two"), startApp(t, "go", "three")
-			e.put("/web/1", one.url())
-			e.put("/web/2", two.url())
-			g, pool := startSource(t, fmt.Sprintf("{etcd: {prefix: /web/, endpoints: [%q], wait: 1s, timeout: 500ms}}", e.url))
-			l := startLoad(t, load{address: fixed(g.address), rate: 100, methods: safe, keepAlive: true})
-			l.until("an answer of two", func(r result) bool { return r.app == "two" })
-			loss.lose(t, e)
-			waitFor(t, "the status to say that etcd is lost", func() bool { s := pool().Sources[0]; return s.Error != "" && !s.Failing.IsZero() })
-			if p := pool(); len(p.Upstreams) != 2 || p.Sources[0].Upstreams != 2 || !strings.Contains(p.SourceError, "etcd: /web/") {
-				t.Errorf("while it is lost: %d upstreams, %+v, %q", len(p.Upstreams), p.Sources, p.SourceError)
-			}
-			g.waitMessage("upstreams could not be looked up; those known before are kept")
-			two.kill()
-			seen := len(l.answered())
-			l.more(100)
-			if by := servedBy(l.answered()[seen:]); by["one"] == 0 {
-				t.Errorf("served by %v", by)
-			}
-			loss.back(t, e)
-			e.put("/web/3", three.url())
-			e.put("/web/2", fmt.Sprintf(`{"url": %q, "lifecycle": "terminating"}`, two.url()))
-			l.until("an answer of three", func(r result) bool { return r.app == "three" })
-			waitFor(t, "the status to say that etcd is back", func() bool { s := pool().Sources[0]; return s.Error == "" && s.Failing.IsZero() })
-			results := l.finish()
-			g.finish()
-			wantNoneFailed(t, g, results)
-		})
-	}
-}
 
 // TestListIsLost has the server of a list end under load, answer with errors, and come back
 // with another list.

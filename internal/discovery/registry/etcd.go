@@ -146,12 +146,11 @@ func (e *Etcd) read(ctx context.Context) (discovery.Found, error) {
 func (e *Etcd) watch(ctx context.Context) error {
 	watching, cancel := context.WithTimeout(ctx, e.options.Wait)
 	defer cancel()
-	question := e.keyRange()
-	question["start_revision"] = e.revision + 1
-	response, err := e.send(watching, "/v3/watch", map[string]any{"create_request": question})
-	if err == nil {
-		defer response.Body.Close()
-		err = changed(response.Body)
+	before := e.token
+	err := e.watchOnce(watching)
+	// A watch with a token that is no longer good begins with status 200, and is cancelled.
+	if _, ok := errors.AsType[cancelled](err); ok && e.outdated(before) {
+		err = e.watchOnce(watching)
 	}
 	if ctx.Err() == nil && watching.Err() != nil {
 		return nil // it lasted long enough
@@ -161,6 +160,22 @@ func (e *Etcd) watch(ctx context.Context) error {
 	}
 	return err
 }
+
+func (e *Etcd) watchOnce(ctx context.Context) error {
+	question := e.keyRange()
+	question["start_revision"] = e.revision + 1
+	response, err := e.send(ctx, "/v3/watch", map[string]any{"create_request": question})
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	return changed(response.Body)
+}
+
+// cancelled is the reason that etcd gives for ending a watch.
+type cancelled string
+
+func (c cancelled) Error() string { return "etcd ended the watch: " + string(c) }
 
 // changed reads the messages of a watch until one says that a key has changed, or that
 // the watch ended, as it does when what it asked for has been compacted.
@@ -185,7 +200,7 @@ func changed(stream io.Reader) error {
 		case len(r.Events) > 0, r.Canceled && r.Compact > 0:
 			return nil
 		case r.Canceled:
-			return errors.New("etcd ended the watch: " + said([]byte(r.Reason)))
+			return cancelled(said([]byte(r.Reason)))
 		}
 	}
 }
@@ -216,10 +231,11 @@ func (e *Etcd) post(ctx context.Context, path string, question any) ([]byte, err
 	return content(response)
 }
 
-// send asks a member, logs in where that is needed, and once more when the login is no
-// longer good.
+// send asks a member, and logs in where that is needed. A refusal of a token that is older
+// than the question counts only if a new token is refused too.
 func (e *Etcd) send(ctx context.Context, path string, question any) (*http.Response, error) {
-	for again := true; ; again = false {
+	for {
+		before := e.token
 		if err := e.login(ctx); err != nil {
 			return nil, fmt.Errorf("logging in as %s: %w", e.options.Username, err)
 		}
@@ -233,11 +249,29 @@ func (e *Etcd) send(ctx context.Context, path string, question any) (*http.Respo
 		}
 		err = e.members[e.member].refusal(response)
 		response.Body.Close()
-		if response.StatusCode != http.StatusUnauthorized || e.token == "" || !again {
-			return nil, err
+		if response.StatusCode/100 != 4 || !e.outdated(before) {
+			return nil, e.explain(err)
 		}
-		e.token = ""
 	}
+}
+
+// outdated forgets the token if it is the one from before a question, and reports whether it
+// was. etcd refuses a token that has expired (401), and one that is older than the last
+// change of users and roles (400, with tokens of type jwt).
+func (e *Etcd) outdated(before string) bool {
+	if before == "" || e.token != before {
+		return false
+	}
+	e.token = ""
+	return true
+}
+
+// explain adds what to do about a refusal.
+func (e *Etcd) explain(err error) error {
+	if r, ok := errors.AsType[*refused](err); ok && r.status == http.StatusForbidden {
+		return fmt.Errorf("%w: goodgate needs a role with the permission to read the prefix %q", err, e.options.Prefix)
+	}
+	return err
 }
 
 // login gets a token, unless there is one or none is needed.

@@ -19,6 +19,8 @@ type member struct {
 	keys   []string // key=value
 	watch  string   // what a watch says
 	token  string   // that is good; "" = none is needed
+	stale  bool     // other tokens get 400 (they are of before a change of roles), not 401
+	denied bool     // the token's role may read nothing
 	broken bool
 	asked  []string
 	body   map[string]any // of the last question
@@ -37,8 +39,15 @@ func (m *member) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		fmt.Fprintf(w, `{"header": {}, "token": %q}`, m.token)
+	case m.token != "" && r.Header.Get("Authorization") != m.token && r.URL.Path == "/v3/watch":
+		fmt.Fprint(w, `{"result": {"header": {"revision": "9"}, "watch_id": "-1", "created": true, "canceled": true, `+
+			`"cancel_reason": "rpc error: code = Unauthenticated desc = etcdserver: invalid auth token"}}`+"\n")
+	case m.token != "" && r.Header.Get("Authorization") != m.token && m.stale:
+		http.Error(w, `{"error": "etcdserver: revision of auth store is old", "code": 3}`, http.StatusBadRequest)
 	case m.token != "" && r.Header.Get("Authorization") != m.token:
 		http.Error(w, `{"error": "etcdserver: invalid auth token", "code": 16}`, http.StatusUnauthorized)
+	case m.denied:
+		http.Error(w, `{"error": "etcdserver: permission denied", "code": 7}`, http.StatusForbidden)
 	case r.URL.Path == "/v3/watch":
 		fmt.Fprint(w, `{"result": {"header": {"revision": "9"}, "created": true}}`+"\n"+m.watch)
 	default:
@@ -129,20 +138,47 @@ func TestEtcdMembers(t *testing.T) {
 	}
 }
 
-// TestEtcdLogin logs in, and again when the token is no longer good.
+// TestEtcdLogin logs in, and again when the token is no longer good: it has expired, or roles
+// have changed since it was given. Neither is a failure.
 func TestEtcdLogin(t *testing.T) {
 	t.Parallel()
+	event := `{"result": {"header": {}, "events": [{"type": "PUT", "kv": {"key": "L3dlYi8x"}}]}}`
+	for name, tc := range map[string]struct{ fresh, stale bool }{
+		"expired, at a read": {fresh: true}, "expired, at a watch": {},
+		"older than roles, at a read": {fresh: true, stale: true}, "older than roles, at a watch": {stale: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &member{token: "one", watch: event, stale: tc.stale}
+			e := NewEtcd(etcdWithLogin(m.start(t)))
+			defer e.Close()
+			for i, token := range []string{"one", "one", "two", "two"} {
+				m.token = token
+				if _, err := e.Ask(t.Context(), i == 0 || tc.fresh); err != nil {
+					t.Errorf("with token %s: %v", token, err)
+				}
+			}
+			if n := m.logins(); n != 2 {
+				t.Errorf("logged in %d times: %q", n, m.asked)
+			}
+		})
+	}
+}
+
+// TestEtcdLoginRefused has a wrong password, and a role that may not read the prefix.
+func TestEtcdLoginRefused(t *testing.T) {
+	t.Parallel()
 	m := &member{token: "one"}
-	o := EtcdOptions{Endpoints: []string{m.start(t)}, Prefix: "/web/", Timeout: time.Minute, Username: "gate", Password: secret}
+	o := etcdWithLogin(m.start(t))
 	e := NewEtcd(o)
 	defer e.Close()
-	for _, token := range []string{"one", "one", "two"} {
-		m.token = token
-		if _, err := e.Ask(t.Context(), true); err != nil {
-			t.Errorf("with token %s: %v", token, err)
-		}
+	if _, err := e.Ask(t.Context(), true); err != nil {
+		t.Fatal(err)
 	}
-	if n := strings.Count(strings.Join(m.asked, " "), "authenticate"); n != 2 {
+	m.denied = true
+	if _, err := e.Ask(t.Context(), true); err == nil || !strings.Contains(err.Error(), `goodgate needs a role with the permission to read the prefix "/web/"`) {
+		t.Errorf("got %v", err)
+	}
+	if n := m.logins(); n != 2 {
 		t.Errorf("logged in %d times: %q", n, m.asked)
 	}
 	o.Password = "wr0ng"
@@ -152,3 +188,9 @@ func TestEtcdLogin(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func etcdWithLogin(endpoint string) EtcdOptions {
+	return EtcdOptions{Endpoints: []string{endpoint}, Prefix: "/web/", Timeout: time.Minute, Wait: time.Minute, Username: "gate", Password: secret}
+}
+
+func (m *member) logins() int { return strings.Count(strings.Join(m.asked, " "), "authenticate") }

@@ -66,7 +66,7 @@ func (a *Authority) sign(c *x509.Certificate) (*x509.Certificate, *ecdsa.Private
 }
 
 // Issue returns a certificate for servers and clients by these names or
-// addresses.
+// addresses. The first is its common name. Without one it has none.
 func (a *Authority) Issue(names ...string) tls.Certificate {
 	return a.IssueUntil(time.Time{}, names...)
 }
@@ -75,9 +75,11 @@ func (a *Authority) Issue(names ...string) tls.Certificate {
 func (a *Authority) IssueUntil(end time.Time, names ...string) tls.Certificate {
 	a.tb.Helper()
 	c := &x509.Certificate{
-		Subject:     pkix.Name{CommonName: names[0]},
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	if len(names) > 0 {
+		c.Subject.CommonName = names[0]
 	}
 	if !end.IsZero() {
 		c.NotBefore, c.NotAfter = time.Unix(0, 0), end
