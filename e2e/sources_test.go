@@ -95,8 +95,9 @@ func TestListIsLost(t *testing.T) {
 	wantNoneFailed(t, g, results)
 }
 
-// TestPodman runs containers of a real Podman: one that is stopped drains at once, and answers
-// what it has; the service is killed and comes back.
+// TestPodman runs containers of a real Podman: one with a HEALTHCHECK gets requests when it is
+// healthy; one that is stopped drains at once, and answers what it has; the service is killed
+// and comes back.
 func TestPodman(t *testing.T) {
 	if os.Getenv("GOODGATE_LONG") == "" {
 		t.Skip("takes long, and needs the rights to run containers: GOODGATE_LONG=1")
@@ -109,8 +110,8 @@ func TestPodman(t *testing.T) {
 	image := strings.TrimSpace(podmanRun(t, podman, "build", "-q", dir))
 	t.Cleanup(func() { podmanRun(t, podman, "rmi", "-f", image) })
 	runtime := runsContainers(t, podman, image)
-	run := func(name string) string {
-		id := strings.TrimSpace(podmanRun(t, runtime("--label", label, image, name, "0.0.0.0:8080")...))
+	run := func(name string, args ...string) string {
+		id := strings.TrimSpace(podmanRun(t, runtime(slices.Concat(args, []string{"--label", label, image, name, "0.0.0.0:8080"})...)...))
 		t.Cleanup(func() { podmanRun(t, podman, "rm", "-f", id) })
 		return id
 	}
@@ -127,6 +128,7 @@ func TestPodman(t *testing.T) {
 	l := startLoad(t, load{address: fixed(g.address), rate: 50, methods: safe, keepAlive: true})
 	l.until("an answer of one", func(r result) bool { return r.app == "one" })
 	l.until("an answer of two", func(r result) bool { return r.app == "two" })
+	podmanHealth(t, podman, run, pool, l)
 	slow := slowRequestTo(t, g, "one")
 	stopped := make(chan struct{})
 	go func() { // the app does not know the signal: it is killed after 4 s
@@ -153,6 +155,35 @@ func TestPodman(t *testing.T) {
 	results := l.finish()
 	g.finish()
 	wantNoneFailed(t, g, results)
+}
+
+// podmanHealth runs a container that becomes healthy, and one that does not. Both end with it.
+func podmanHealth(t *testing.T, podman string, run func(string, ...string) string, pool func() admin.Pool, l *running) {
+	t.Helper()
+	check := []string{"--health-cmd", `["/app", "check", "http://127.0.0.1:8080/healthz"]`, "--health-interval", "disable", "--health-retries", "1"}
+	is := func(id, health, lifecycle string) {
+		t.Helper()
+		waitFor(t, health+" container to be "+lifecycle, func() bool {
+			return slices.ContainsFunc(pool().Upstreams, func(u admin.Upstream) bool {
+				return strings.HasPrefix(id, u.Metadata["id"]) && u.Metadata["health"] == health && u.Lifecycle == lifecycle
+			})
+		})
+	}
+	well, sick := run("well", check...), run("sick", append(check, "--env", "HEALTH_STATUS=503")...)
+	is(well, "starting", "not_ready")
+	is(sick, "starting", "not_ready")
+	podmanRun(t, podman, "healthcheck", "run", well)
+	exec.Command(podman, "healthcheck", "run", sick).Run() // fails, as the check does
+	is(well, "healthy", "serving")
+	is(sick, "unhealthy", "not_ready")
+	l.until("an answer of the healthy one", func(r result) bool { return r.app == "well" })
+	for _, one := range l.answered() {
+		if one.app == "sick" {
+			t.Errorf("the unhealthy one has answered: %v", one)
+		}
+	}
+	podmanRun(t, podman, "rm", "-f", "-t", "2", well, sick)
+	waitFor(t, "two upstreams", func() bool { return len(pool().Upstreams) == 2 })
 }
 
 // runsContainers returns how a container is run: by podman's own runtime, else by runc, which

@@ -19,6 +19,12 @@ import (
 
 func main() {
 	name, address := os.Args[1], os.Args[2]
+	if name == "check" { // the HEALTHCHECK of a container
+		if res, err := http.Get(address); err != nil || res.StatusCode != http.StatusOK {
+			os.Exit(1)
+		}
+		return
+	}
 	network := "tcp"
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, address = "unix", path
