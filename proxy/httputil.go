@@ -103,6 +103,7 @@ func (relay *httputilRelay) RoundTrip(out *http.Request) (*http.Response, error)
 	if failed != nil {
 		return nil, failed
 	}
+	relay.x.keepUpstream(res)
 	if relay.x.route.Intercept != nil {
 		res = relay.x.intercept(res)
 	}

@@ -39,6 +39,7 @@ func relayPlain(x *exchange) {
 		x.fail(failed)
 		return
 	}
+	x.keepUpstream(res)
 	if x.route.Intercept != nil {
 		res = x.intercept(res)
 	}

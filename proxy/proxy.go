@@ -50,6 +50,8 @@ type Options struct {
 	// Observe is told of every request when it has ended. It runs on the
 	// request's goroutine and must not keep the record.
 	Observe []func(*Record)
+	// RecordFields are fields of responses that records keep for Observe.
+	RecordFields ResponseFields
 }
 
 // Listener is what the clients of one listener are granted.

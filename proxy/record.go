@@ -48,6 +48,8 @@ type Record struct {
 	Fallback string // the fallback pool that was asked; empty = none
 	Attempts []Attempt
 	Omitted  int // attempts that are not in Attempts
+
+	fields *recordFields // of responses; nil = none
 }
 
 // Attempt is one try on one upstream.
@@ -158,8 +160,13 @@ func (r *Record) Level() slog.Level {
 	return slog.LevelInfo
 }
 
-// Log returns an observer that writes one log record a request.
-func Log(logger *slog.Logger) func(*Record) {
+// LogEdit changes the attributes of a request's line in the log. It may append to
+// the list and change it in place, and must not keep it.
+type LogEdit func(*Record, []slog.Attr) []slog.Attr
+
+// Log returns an observer that writes one log record a request, changed by each of
+// edits in turn.
+func Log(logger *slog.Logger, edits ...LogEdit) func(*Record) {
 	rooms := sync.Pool{New: func() any { return new([maxAttrs]slog.Attr) }}
 	handler := logger.Handler() // the logger itself would look up its caller for every record
 	return func(r *Record) {
@@ -176,13 +183,22 @@ func Log(logger *slog.Logger) func(*Record) {
 		line := slog.NewRecord(r.Start.Add(r.Duration), level, "request", 0)
 		// As one group without a name they come out the same, and slog need not
 		// copy them.
-		line.AddAttrs(slog.Attr{Value: slog.GroupValue(r.attrs(room[:0])...)})
+		line.AddAttrs(slog.Attr{Value: slog.GroupValue(r.edited(room[:0], edits)...)})
 		handler.Handle(ctx, line)
 	}
 }
 
 // maxAttrs is the most attributes that attrs lists.
 const maxAttrs = 25
+
+// edited is attrs with changes.
+func (r *Record) edited(room []slog.Attr, edits []LogEdit) []slog.Attr {
+	a := r.attrs(room)
+	for _, edit := range edits {
+		a = edit(r, a)
+	}
+	return a
+}
 
 // attrs lists what is worth a line. The plain case leaves out what it does not
 // need.

@@ -25,14 +25,14 @@ type jsonLine struct {
 // every request's duration, to encoding/json. A line is one Write of w, which
 // must be safe for concurrent use; its errors have nobody who could be told.
 // Records below level are not written.
-func LogJSON(w io.Writer, level slog.Level) func(*Record) {
+func LogJSON(w io.Writer, level slog.Level, edits ...LogEdit) func(*Record) {
 	lines := sync.Pool{New: func() any { return new(jsonLine) }}
 	return func(r *Record) {
 		if r.Level() < level {
 			return
 		}
 		l := lines.Get().(*jsonLine)
-		l.buf = r.appendJSON(l.buf[:0], l.attrs[:0])
+		l.buf = r.appendJSON(l.buf[:0], l.attrs[:0], edits)
 		w.Write(l.buf)
 		if cap(l.buf) <= maxKeptLine {
 			clear(l.attrs[:]) // it would keep the request's strings
@@ -42,7 +42,7 @@ func LogJSON(w io.Writer, level slog.Level) func(*Record) {
 }
 
 // appendJSON appends the line. room is for the attributes.
-func (r *Record) appendJSON(b []byte, room []slog.Attr) []byte {
+func (r *Record) appendJSON(b []byte, room []slog.Attr, edits []LogEdit) []byte {
 	b = append(b, '{')
 	if end := r.Start.Add(r.Duration); !end.IsZero() {
 		b = append(b, `"time":"`...)
@@ -50,7 +50,7 @@ func (r *Record) appendJSON(b []byte, room []slog.Attr) []byte {
 	}
 	b = appendJSONString(append(b, `"level":`...), r.Level().String())
 	b = append(b, `,"msg":"request"`...)
-	for _, a := range r.attrs(room) {
+	for _, a := range r.edited(room, edits) {
 		b = append(b, ',')
 		b = appendJSONString(b, a.Key)
 		b = append(b, ':')
@@ -68,7 +68,7 @@ func appendJSONValue(b []byte, v slog.Value) []byte {
 	case slog.KindFloat64: // never so small or large that JSON would have an exponent
 		return strconv.AppendFloat(b, v.Float64(), 'f', -1, 64)
 	}
-	text, err := v.Any().(json.Marshaler).MarshalJSON() // of the attempts, which nothing else is
+	text, err := v.Any().(json.Marshaler).MarshalJSON() // of the attempts; edits add texts and numbers
 	if err != nil {
 		return appendJSONString(b, fmt.Sprintf("!ERROR:%v", err))
 	}

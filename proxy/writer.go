@@ -76,6 +76,7 @@ func (w *responseWriter) begin(status int, h message.Editor, sized bool) {
 	if why := x.record.Reason; why != reason.None {
 		h.Add("Proxy-Status", x.proxyStatus(why, status))
 	}
+	x.keepSent(h)
 	w.boundBody()
 }
 

@@ -60,7 +60,7 @@ func serveCounted(file string) error {
 	if err != nil {
 		return err
 	}
-	o, err := assemble.Log(c.Log)
+	o, err := assemble.Log(c)
 	if err != nil {
 		return err
 	}

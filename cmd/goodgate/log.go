@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/logging"
 )
 
-func openLog(c config.Log) (*logging.Log, error) {
+func openLog(c *config.Config) (*logging.Log, error) {
 	o, err := assemble.Log(c)
 	if err != nil {
 		return nil, err
@@ -20,14 +20,14 @@ func openLog(c config.Log) (*logging.Log, error) {
 }
 
 // human reports whether the log is for somebody at a terminal.
-func human(c config.Log) bool {
+func human(c *config.Config) bool {
 	o, err := assemble.Log(c)
 	return err == nil && o.Form() == logging.Human
 }
 
 // relog returns what opens the log anew when a reload changes it.
-func relog(log *logging.Log) func(config.Log) (*logging.Next, error) {
-	return func(c config.Log) (*logging.Next, error) {
+func relog(log *logging.Log) func(*config.Config) (*logging.Next, error) {
+	return func(c *config.Config) (*logging.Next, error) {
 		o, err := assemble.Log(c)
 		if err != nil {
 			return nil, err

@@ -298,7 +298,7 @@ func TestFlagsOutlastReload(t *testing.T) {
 	t.Parallel()
 	f := runFlags{file: write(t, "a.yaml", "listeners: [\"127.0.0.1:0\"]\nlog: {format: text}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"]}}")}
 	for _, want := range []string{"text", "combined"} {
-		if cfg, _, err := f.loader()(); err != nil || cfg.Log.Format != want {
+		if cfg, _, err := f.loader()(); err != nil || string(cfg.Log.Format) != want {
 			t.Errorf("got %+v, %v; want the format %s", cfg, err, want)
 		}
 		f.format.value = "combined"

@@ -85,9 +85,14 @@ func (f *runFlags) load() (*config.Config, []config.Warning, error) {
 	}
 	cfg, warnings, err := read()
 	if err == nil {
-		cfg.Log.Format = cmp.Or(f.format.value, cfg.Log.Format)
+		f.override(cfg)
 	}
 	return cfg, warnings, err
+}
+
+// override puts the flags in place of what the file says.
+func (f *runFlags) override(c *config.Config) {
+	c.Log.Format = cmp.Or(config.LogFormat(f.format.value), c.Log.Format)
 }
 
 // loader returns what reads the configuration again, nil without a file.
@@ -106,7 +111,7 @@ func (f *runFlags) parser() func([]config.File) (*config.Config, []config.Warnin
 	return func(files []config.File) (*config.Config, []config.Warning, error) {
 		cfg, warnings, err := assemble.Parse(files)
 		if err == nil {
-			cfg.Log.Format = cmp.Or(f.format.value, cfg.Log.Format)
+			f.override(cfg)
 		}
 		return cfg, warnings, err
 	}
@@ -124,7 +129,7 @@ func load(file string, listen, to []string) (*config.Config, []config.Warning, e
 func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 	defer tuneCollector()()
 	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // the gate's own is in the log
-	log, err := openLog(cfg.Log)
+	log, err := openLog(cfg)
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -157,7 +162,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 	systemd := supervisor{log.Logger}
 	defer context.AfterFunc(ctx, systemd.stopping)() // not when another process has taken over
 	err = g.Run(ctx, now, func(addrs []string) {
-		if human(cfg.Log) {
+		if human(cfg) {
 			log.Info(welcome(cfg, addrs, g.AdminAddress()))
 		} else {
 			log.Info("serving", "listeners", addrs, "version", version(), "pid", os.Getpid())

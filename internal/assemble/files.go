@@ -69,9 +69,7 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 		_, err := zoneOf(c.Zone.File)
 		f.error("zone.file", err)
 	}
-	if out := c.Log.Output; out != "stderr" && out != "stdout" {
-		f.error("log.output", appendable(out))
-	}
+	f.log()
 	for i, r := range c.Routes {
 		if r.Access.Basic != nil {
 			f.users(fmt.Sprintf("routes[%d].access.basic.file", i), r.Access.Basic.File)

@@ -1,26 +1,15 @@
 package assemble
 
 import (
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/logging"
 	"github.com/goodgate/goodgate/internal/tracing"
 	"github.com/goodgate/goodgate/internal/webhook"
 )
-
-// Log returns how and where the log is written. An error is about its level.
-func Log(c config.Log) (logging.Options, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return logging.Options{}, fmt.Errorf("log.level: %w", err)
-	}
-	return logging.Options{Format: c.Format, Level: level, Output: c.Output, Sample: float64(c.Sample), Buffer: int(c.Buffer)}, nil
-}
 
 // Admin returns who may ask the operator's API. It leaves open what is told there.
 func Admin(c config.Admin) admin.Options {

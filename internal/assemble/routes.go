@@ -29,6 +29,9 @@ func Proxy(c *config.Config, pools map[string]*proxy.Pool, o proxy.Options) (pro
 	o.Via = c.Via
 	o.Pages = pages
 	o.Details = c.Errors.Details
+	if log, err := Log(c); err == nil {
+		o.RecordFields = log.Needs()
+	}
 	for _, r := range c.Routes {
 		route := newRoute(c, r, pools)
 		if err := addAccess(&route, r, pools, o.Reread); err != nil {

@@ -170,15 +170,6 @@ func (a Admin) Secured() bool { return a.Token != "" || len(a.Tokens) > 0 }
 // Network returns the arguments for [net.Listen].
 func (a Admin) Network() (network, address string) { return Listener{Address: a.Address}.Network() }
 
-// Log says how and where the log is written.
-type Log struct {
-	Format string `yaml:"format" default:"auto" enum:"auto|human|json|text|common|combined" help:"Format of a record: auto is human on a terminal, else json. common and combined are nginx's; records without a request then go to stderr."`
-	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Lowest level to write."`
-	Output string `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout or a file name."`
-	Sample Ratio  `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
-	Buffer Size   `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
-}
-
 // Tracing says where traces go. Without an endpoint nothing is traced, and what a client sends of a trace is passed on.
 type Tracing struct {
 	Endpoint string  `yaml:"endpoint" default:"" format:"endpoint" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; empty turns tracing off."`

@@ -166,6 +166,8 @@ func (f field) kindWords() string {
 		return "`auto`, `p90`, `p95`, `p99`, `off` or a duration"
 	case reflect.TypeFor[Adaptive]():
 		return "`auto`, `true`, `false`"
+	case reflect.TypeFor[LogFormat]():
+		return "`" + strings.Join(logFormats(), "`, `") + "` or text with variables"
 	case reflect.TypeFor[StatusRange]():
 		return "status, range or class"
 	case reflect.TypeFor[netip.Prefix]():

@@ -160,6 +160,8 @@ func typeSchema(t reflect.Type) object {
 		return object{"type": "string", "pattern": `^(off|auto|p9[059]|([0-9.]+(ns|us|µs|ms|s|m|h))+)$`}
 	case reflect.TypeFor[Adaptive]():
 		return object{"enum": []any{AdaptiveAuto, true, false, "true", "false"}}
+	case reflect.TypeFor[LogFormat]():
+		return object{"anyOf": []object{{"enum": logFormats()}, {"type": "string", "pattern": `\$`}}}
 	case reflect.TypeFor[Ratio]():
 		return object{"type": []string{"string", "number"}, "minimum": 0, "pattern": `^[0-9.]+%?$`}
 	case reflect.TypeFor[StatusRange]():

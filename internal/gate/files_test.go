@@ -146,7 +146,7 @@ func fill(names map[string]string, key string) string {
 
 // startFails returns what a start fails with; nil when it serves.
 func startFails(t *testing.T, c *config.Config) error {
-	o, err := assemble.Log(c.Log)
+	o, err := assemble.Log(c)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ type Options struct {
 	Access func(*proxy.Record) // logs requests; nil = Logger does
 	// Relog opens the log as a new configuration has it, for Reload; nil = Logger
 	// stays as it is.
-	Relog   func(config.Log) (*logging.Next, error)
+	Relog   func(*config.Config) (*logging.Next, error)
 	Version string                // of the program, for traces; empty = not told
 	Metrics *metrics.Metrics      // counts requests while there is an admin listener; nil = nothing is counted
 	Observe []func(*proxy.Record) // beside these

@@ -101,9 +101,9 @@ func (l *load) stop() {
 }
 
 // openLog is what the program does: a log, and what opens it anew.
-func openLog(t *testing.T, c config.Log) (*logging.Log, Options) {
+func openLog(t *testing.T, c *config.Config) (*logging.Log, Options) {
 	t.Helper()
-	open := func(c config.Log) logging.Options {
+	open := func(c *config.Config) logging.Options {
 		o, err := assemble.Log(c)
 		if err != nil {
 			t.Fatal(err)
@@ -114,7 +114,7 @@ func openLog(t *testing.T, c config.Log) (*logging.Log, Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l, Options{Logger: l.Logger, Access: l.Access, Relog: func(c config.Log) (*logging.Next, error) { return l.Prepare(open(c)) }}
+	return l, Options{Logger: l.Logger, Access: l.Access, Relog: func(c *config.Config) (*logging.Next, error) { return l.Prepare(open(c)) }}
 }
 
 // TestLogAndTracingLive: under load, reloads move the log between files and
@@ -132,7 +132,7 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"], health: {type: none}}}
 routes: [{match: {path: /%d}, pool: app}, {respond: {status: 200}}]`,
 			filepath.Join(dir, fmt.Sprint("log", i%3)), []string{"json", "text", "combined"}[i%3], []string{one.URL, two.URL}[i%2], i))
 	}
-	log, o := openLog(t, of(0).Log)
+	log, o := openLog(t, of(0))
 	g := start(t, of(0), o)
 	asking := startLoad(t, "http://"+g.addrs[0]+"/asked")
 	for i := range 12 {
@@ -337,7 +337,7 @@ events: {webhook: {url: %q}}
 pools: {app: {upstreams: ["http://127.0.0.1:1"], health: {type: none}}}
 routes: [{respond: {status: %d}}]`
 	before := parse(t, fmt.Sprintf(yaml, "unix:"+dir+"/a", file, "", "", 200))
-	_, o := openLog(t, before.Log)
+	_, o := openLog(t, before)
 	g := start(t, before, o)
 	for what, next := range map[string]string{
 		"admin.address": fmt.Sprintf(yaml, taken.Addr(), file+"2", endpoint.URL, endpoint.URL, 404),

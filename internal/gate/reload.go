@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -122,10 +123,17 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	if err := g.planListeners(next, before); err != nil {
 		return next, err
 	}
-	if g.opts.Relog != nil && c.Log != before.config.Log {
-		next.log, err = g.opts.Relog(c.Log)
+	if g.opts.Relog != nil && relogs(before.config, c) {
+		next.log, err = g.opts.Relog(c)
 	}
 	return next, err
+}
+
+// relogs reports whether a configuration changes the log.
+func relogs(before, next *config.Config) bool {
+	a, _ := assemble.Log(before)
+	b, _ := assemble.Log(next)
+	return !reflect.DeepEqual(a, b)
 }
 
 // discard ends everything that a plan has made and that is not in use.

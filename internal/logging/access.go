@@ -3,11 +3,9 @@ package logging
 import (
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
-
-	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -18,31 +16,29 @@ const timeLocal = "02/Jan/2006:15:04:05 -0700"
 // maxKeptLine is the largest line whose memory is used again.
 const maxKeptLine = 16 << 10
 
-// access returns an observer that writes a line a request as nginx's predefined
-// format combined does, or as common, which lacks the last two fields:
-//
-//	$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"
-func access(w io.Writer, combined bool, level slog.Level) func(*proxy.Record) {
+// access returns an observer that writes the line that a function appends. Records
+// below level are not written.
+func access(w io.Writer, level slog.Level, line func(b []byte, r *proxy.Record) []byte) func(*proxy.Record) {
 	lines := sync.Pool{New: func() any { return new([]byte) }}
 	return func(r *proxy.Record) {
 		if r.Level() < level {
 			return
 		}
-		line := lines.Get().(*[]byte)
-		*line = appendAccess((*line)[:0], r, combined)
-		w.Write(*line)
-		if cap(*line) <= maxKeptLine {
-			lines.Put(line)
+		b := lines.Get().(*[]byte)
+		*b = line((*b)[:0], r)
+		w.Write(*b)
+		if cap(*b) <= maxKeptLine {
+			lines.Put(b)
 		}
 	}
 }
 
-func appendAccess(b []byte, r *proxy.Record, combined bool) []byte {
-	if r.Client.IsValid() {
-		b = r.Client.AppendTo(b)
-	} else {
-		b = append(b, "unix:"...)
-	}
+// appendAccess appends a line as nginx's predefined format combined has it, or as
+// common, which lacks the last two fields:
+//
+//	$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"
+func (d redactor) appendAccess(b []byte, r *proxy.Record, combined bool) []byte {
+	b = appendClient(b, r)
 	b = append(b, " - "...)
 	b = appendField(b, user(r.Request))
 	b = append(b, " ["...)
@@ -50,25 +46,34 @@ func appendAccess(b []byte, r *proxy.Record, combined bool) []byte {
 	b = append(b, `] "`...)
 	b = appendEscaped(b, r.Method)
 	b = append(b, ' ')
-	b = appendEscaped(b, r.Request.RequestURI)
+	b = d.escapedURI(b, r.Request.RequestURI)
 	b = append(b, ' ')
 	b = appendEscaped(b, r.Proto)
 	b = append(b, `" `...)
-	if r.Status < 100 {
-		b = append(b, "000"...)
-	} else {
-		b = strconv.AppendInt(b, int64(r.Status), 10)
-	}
+	b = appendStatus(b, r)
 	b = append(b, ' ')
 	b = strconv.AppendInt(b, r.Sent, 10)
 	if combined {
 		b = append(b, ` "`...)
-		b = appendField(b, r.Request.Field("Referer"))
+		if referer := r.Request.Field("Referer"); referer != "" {
+			b = d.escapedURI(b, referer)
+		} else {
+			b = append(b, '-')
+		}
 		b = append(b, `" "`...)
 		b = appendField(b, r.Request.Field("User-Agent"))
 		b = append(b, '"')
 	}
 	return append(b, '\n')
+}
+
+// escapedURI is appendEscaped for a URI, the secrets of whose query are hidden.
+func (d redactor) escapedURI(b []byte, uri string) []byte {
+	if !strings.ContainsAny(uri, "?#") {
+		return appendEscaped(b, uri)
+	}
+	var room [512]byte
+	return appendEscaped(b, d.appendURI(room[:0], uri))
 }
 
 func user(r *proxy.Request) string {
@@ -86,7 +91,7 @@ func appendField(b []byte, s string) []byte {
 
 // appendEscaped escapes as nginx does by default: quotes, backslashes and all
 // that is no printable ASCII as \xXX.
-func appendEscaped(b []byte, s string) []byte {
+func appendEscaped[T string | []byte](b []byte, s T) []byte {
 	const digits = "0123456789ABCDEF"
 	for i := range len(s) {
 		c := s[i]
@@ -97,22 +102,4 @@ func appendEscaped(b []byte, s string) []byte {
 		b = append(b, c)
 	}
 	return b
-}
-
-// sampled passes on a share of the requests, and every one that failed, was about
-// to, or that an upstream answered with an error of its own.
-func sampled(share float64, log func(*proxy.Record)) func(*proxy.Record) {
-	if share >= 1 {
-		return log
-	}
-	return func(r *proxy.Record) {
-		if !plain(r) || rand.Float64() < share {
-			log(r)
-		}
-	}
-}
-
-// plain reports whether nothing about a request is worth a second look.
-func plain(r *proxy.Record) bool {
-	return r.Reason == reason.None && r.Absorbed == reason.ByNothing && r.Status < 500 && len(r.Attempts) < 2
 }

@@ -54,6 +54,7 @@ type humanHandler struct {
 	colour bool
 	attrs  []slog.Attr // of every record
 	group  string      // what keys begin with
+	added  []added     // to the records of requests
 }
 
 // newHuman has colours on a terminal, unless NO_COLOR is set (no-color.org).
@@ -156,6 +157,9 @@ func (h *humanHandler) access(r *proxy.Record) {
 	}
 	if r.Paused > 0 {
 		notes = append(notes, "waited "+inWords(r.Paused)+" while its pool was paused")
+	}
+	for _, a := range appendAdded(nil, h.added, r) {
+		notes = append(notes, a.String())
 	}
 	if r.Reason != reason.None {
 		notes = append(notes, "goodgate why "+r.ID)

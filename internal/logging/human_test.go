@@ -95,14 +95,9 @@ func TestHumanIsSafe(t *testing.T) {
 // TestForm: a file or a pipe gets JSON, as ever.
 func TestForm(t *testing.T) {
 	t.Parallel()
-	for o, want := range map[Options]string{
-		{Format: "auto", Output: filepath.Join(t.TempDir(), "log")}: "json",
-		{Format: "human", Output: "x"}:                              Human,
-		{Format: "json"}:                                            "json",
-		{Format: "combined"}:                                        "combined",
-	} {
-		if got := o.Form(); got != want {
-			t.Errorf("%+v: got %s, want %s", o, got, want)
+	for format, want := range map[string]string{"auto": "json", "human": Human, "json": "json", "combined": "combined"} {
+		if got := (Options{Format: format, Output: filepath.Join(t.TempDir(), "log")}).Form(); got != want {
+			t.Errorf("%s: got %s, want %s", format, got, want)
 		}
 	}
 	name := filepath.Join(t.TempDir(), "log")

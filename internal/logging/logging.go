@@ -1,25 +1,38 @@
-// Package logging writes the log: its file in the background, and the records
-// of requests in the formats that are known from nginx.
+// Package logging writes the log: its outputs in the background, and the records
+// of requests in the formats that are known from nginx. Values that are named like
+// secrets are redacted.
 package logging
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
 
-	"github.com/goodgate/goodgate/internal/printable"
 	"github.com/goodgate/goodgate/proxy"
 )
 
 // Options say what is logged and where.
 type Options struct {
-	Format string // "auto", "human", "text", "common", "combined", else JSON; see [Options.Form]
+	Format string // "auto", "human", "text", "common", "combined", a text with variables of nginx such as "$status $request", else JSON; see [Options.Form]
+	Escape string // of values in a text with variables: "default", "json" or "none", as nginx's; empty = "default"
 	Level  slog.Level
 	Output string  // "stdout", "stderr", "" = stderr, else a file name
 	Sample float64 // share of the requests that went well that are logged
 	Buffer int     // bytes that wait for a slow file at most; 0 = DefaultBuffer
+	Fields Fields  // changes of a request's record, in JSON and text; [Human] has those that are added
+
+	Records string // AllRecords, Requests or Events
+	Only    Only   // the requests that are logged, before Sample
+	Name    string // by which Routes choose it
+	Chosen  bool   // takes the requests of those routes alone that choose it
+
+	// More are further outputs. They have neither More nor Routes.
+	More []Options
+	// Routes are the outputs, by Name, of the requests of routes that do not leave it
+	// to the outputs: none of an empty list.
+	Routes map[string][]string
 }
 
 // Log is what [Open] opened. [Log.Prepare] opens another, which takes its place
@@ -40,14 +53,13 @@ type Log struct {
 type output struct {
 	logger *slog.Logger
 	access func(*proxy.Record)
-	file   *Writer
-	events *Writer // nil = they are in file too
+	sinks  []*sink
 }
 
 // Open opens the log. A record is on its way to the file within 200 ms.
 //
-// The formats common and combined have no room for anything but requests, so
-// that what else happens goes to standard error then, as JSON.
+// Formats of nginx have no room for anything but requests. What else happens, and no
+// output takes, goes to standard error as JSON.
 func Open(o Options) (*Log, error) {
 	l := &Log{}
 	l.Logger = slog.New(&live{log: l})
@@ -65,38 +77,35 @@ func (l *Log) Access(r *proxy.Record) {
 	l.out.access(r)
 }
 
-// open opens an output. What it drops, the log tells of.
+// open opens the outputs. What they drop, the log tells of.
 func (l *Log) open(o Options) (*output, error) {
-	dropped := func(n int64) {
-		l.Warn("log records dropped: the file does not take them as fast as they come", "count", n, "output", o.Output)
-	}
-	var err error
 	out := &output{}
-	if out.file, err = open(o, dropped); err != nil {
-		return nil, err
+	var handlers []slog.Handler
+	for _, o := range o.all() {
+		s, err := openSink(o, func(n int64) {
+			l.Warn("log records dropped: the file does not take them as fast as they come", "count", n, "output", o.Output)
+		})
+		if err != nil {
+			out.close()
+			return nil, err
+		}
+		out.sinks = append(out.sinks, s)
+		if s.events != nil {
+			handlers = append(handlers, s.events)
+		}
 	}
-	handler := &slog.HandlerOptions{Level: o.Level}
-	switch o.Form() {
-	case Human:
-		h := newHuman(out.file, o)
-		out.logger, out.access = slog.New(h), h.access
-	case "common", "combined":
-		out.events = NewWriter(WriterOptions{Out: standard{os.Stderr}})
-		out.logger = slog.New(slog.NewJSONHandler(asJSON(out.events), handler))
-		out.access = access(out.file, o.Form() == "combined", o.Level)
-	case "text":
-		out.logger = slog.New(slog.NewTextHandler(printable.Writer{To: out.file, Form: printable.Record}, handler))
-		out.access = proxy.Log(out.logger)
-	default:
-		out.logger = slog.New(slog.NewJSONHandler(asJSON(out.file), handler))
-		out.access = proxy.LogJSON(asJSON(out.file), o.Level)
+	if len(handlers) == 0 {
+		rest := &sink{of: Options{Name: "stderr"}, file: NewWriter(WriterOptions{Out: standard{os.Stderr}})}
+		out.sinks = append(out.sinks, rest)
+		handlers = []slog.Handler{slog.NewJSONHandler(asJSON(rest.file), &slog.HandlerOptions{Level: o.Level})}
 	}
-	out.access = sampled(o.Sample, out.access)
+	out.logger = slog.New(handlers[0])
+	if len(handlers) > 1 {
+		out.logger = slog.New(slog.NewMultiHandler(handlers...))
+	}
+	out.access = out.route(o.Routes)
 	return out, nil
 }
-
-// asJSON makes the lines safe to read in a terminal, which JSON alone is not.
-func asJSON(w io.Writer) io.Writer { return printable.Writer{To: w, Form: printable.JSON} }
 
 // Dropped returns how many records were dropped so far.
 func (l *Log) Dropped() int64 {
@@ -109,10 +118,9 @@ func (l *Log) Dropped() int64 {
 	return n
 }
 
-func (o *output) dropped() int64 {
-	n := o.file.Dropped()
-	if o.events != nil {
-		n += o.events.Dropped()
+func (o *output) dropped() (n int64) {
+	for _, s := range o.sinks {
+		n += s.file.Dropped()
 	}
 	return n
 }
@@ -124,10 +132,13 @@ func (l *Log) Reopen() error {
 	l.mu.RLock()
 	out := l.out
 	l.mu.RUnlock()
-	if err := out.file.Reopen(); err != nil {
-		return fmt.Errorf("log.output: %w", err)
+	var errs []error
+	for _, s := range out.sinks {
+		if err := s.file.Reopen(); err != nil {
+			errs = append(errs, fmt.Errorf("log.output: %w", err))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Close writes what waits. Nobody may log any more.
@@ -139,35 +150,13 @@ func (l *Log) Close() error {
 	return out.close()
 }
 
-// close writes what waits, and closes the files.
+// close writes what waits, and closes the files, all at the same time.
 func (o *output) close() error {
-	err := o.file.Close()
-	if o.events != nil {
-		o.events.Close()
+	errs := make([]error, len(o.sinks))
+	var closing sync.WaitGroup
+	for i, s := range o.sinks {
+		closing.Go(func() { errs[i] = s.file.Close() })
 	}
-	return err
-}
-
-// standard is a stream that is not ours to close.
-type standard struct{ io.Writer }
-
-func (standard) Close() error { return nil }
-
-func open(o Options, dropped func(int64)) (*Writer, error) {
-	w := WriterOptions{Buffer: o.Buffer, Dropped: dropped}
-	switch o.Output {
-	case "", "stderr":
-		w.Out = standard{os.Stderr}
-	case "stdout":
-		w.Out = standard{os.Stdout}
-	default:
-		w.Open = func() (io.WriteCloser, error) {
-			return os.OpenFile(o.Output, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
-		}
-		var err error
-		if w.Out, err = w.Open(); err != nil {
-			return nil, fmt.Errorf("log.output: %w", err)
-		}
-	}
-	return NewWriter(w), nil
+	closing.Wait()
+	return errors.Join(errs...)
 }

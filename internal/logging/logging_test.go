@@ -94,7 +94,7 @@ func TestCombined(t *testing.T) {
 			strings.Replace(head, "192.0.2.1", "2001:db8::1", 1) + tail},
 		"method": {func(r *proxy.Record) { r.Method = "G\xff" }, strings.Replace(head, "GET", `G\xFF`, 1) + tail},
 	} {
-		got := string(appendAccess(nil, record(c.change), true))
+		got := string(redactor{}.appendAccess(nil, record(c.change), true))
 		if got != c.want+"\n" {
 			t.Errorf("%s: got\n%swant\n%s", name, got, c.want)
 		}
@@ -137,7 +137,7 @@ func TestAccessLevel(t *testing.T) {
 	t.Parallel()
 	var out file
 	w := NewWriter(WriterOptions{Out: &out})
-	log := access(w, false, slog.LevelWarn)
+	log := access(w, slog.LevelWarn, func(b []byte, r *proxy.Record) []byte { return redactor{}.appendAccess(b, r, false) })
 	log(record(nil))
 	log(record(func(r *proxy.Record) { r.Status, r.Reason = 502, reason.ConnectRefused }))
 	w.Close()
@@ -163,6 +163,6 @@ func BenchmarkCombined(b *testing.B) {
 	var line []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		line = appendAccess(line[:0], r, true)
+		line = redactor{}.appendAccess(line[:0], r, true)
 	}
 }

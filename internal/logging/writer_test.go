@@ -183,7 +183,7 @@ func TestReopen(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Info("before")
-	l.out.file.wake()
+	l.out.sinks[0].file.wake()
 	read := func(name string) string {
 		b, _ := os.ReadFile(name)
 		return string(b)

@@ -1,0 +1,53 @@
+package logging
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
+)
+
+// Only says which requests an output takes: those of which any condition holds. The
+// zero value takes all.
+type Only struct {
+	Failed     bool     // that failed or nearly did: those that are never sampled
+	Status     [][2]int // ranges of statuses, both ends included
+	SlowerThan time.Duration
+}
+
+// filtered passes on what o takes.
+func (o Only) filtered(log func(*proxy.Record)) func(*proxy.Record) {
+	if !o.Failed && len(o.Status) == 0 && o.SlowerThan == 0 {
+		return log
+	}
+	return func(r *proxy.Record) {
+		if o.takes(r) {
+			log(r)
+		}
+	}
+}
+
+func (o Only) takes(r *proxy.Record) bool {
+	return o.Failed && !plain(r) || o.SlowerThan > 0 && r.Duration > o.SlowerThan ||
+		slices.ContainsFunc(o.Status, func(s [2]int) bool { return r.Status >= s[0] && r.Status <= s[1] })
+}
+
+// sampled passes on a share of the requests, and every one that failed, was about
+// to, or that an upstream answered with an error of its own.
+func sampled(share float64, log func(*proxy.Record)) func(*proxy.Record) {
+	if share >= 1 {
+		return log
+	}
+	return func(r *proxy.Record) {
+		if !plain(r) || rand.Float64() < share {
+			log(r)
+		}
+	}
+}
+
+// plain reports whether nothing about a request is worth a second look.
+func plain(r *proxy.Record) bool {
+	return r.Reason == reason.None && r.Absorbed == reason.ByNothing && r.Status < 500 && len(r.Attempts) < 2
+}

@@ -1,0 +1,184 @@
+package logging
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/printable"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// The records that an output takes.
+const (
+	AllRecords = "all" // as the empty text
+	Requests   = "requests"
+	Events     = "events"
+)
+
+// sink is one output of the log.
+type sink struct {
+	name   string
+	of     Options
+	file   *Writer
+	events slog.Handler        // nil = it takes no events
+	access func(*proxy.Record) // nil = it takes no requests
+}
+
+// openSink opens the output of o; what o.More has, others open.
+func openSink(o Options, dropped func(int64)) (*sink, error) {
+	f, err := o.form()
+	if err != nil {
+		return nil, err
+	}
+	s := &sink{name: o.Name, of: o}
+	if s.file, err = open(o, dropped); err != nil {
+		return nil, err
+	}
+	s.events, s.access = f(s.file)
+	if o.Records == Requests {
+		s.events = nil
+	}
+	if o.Records == Events {
+		s.access = nil
+	}
+	if s.access != nil {
+		s.access = o.Only.filtered(sampled(o.Sample, s.access))
+	}
+	return s, nil
+}
+
+// form is what makes records into lines, once there is a place for them. Formats that
+// have no room for anything but requests have no handler.
+type form func(io.Writer) (slog.Handler, func(*proxy.Record))
+
+// form returns that of the options. Its errors are about Format and Fields.
+func (o Options) form() (form, error) {
+	handler := &slog.HandlerOptions{Level: o.Level}
+	edits, err := o.Fields.edits()
+	if err != nil {
+		return nil, err
+	}
+	switch format := o.Form(); {
+	case format == Human:
+		added, err := o.Fields.compile()
+		return func(w io.Writer) (slog.Handler, func(*proxy.Record)) {
+			h := newHuman(w, o)
+			h.added = added
+			return h, h.access
+		}, err
+	case format == "common" || format == "combined":
+		d := newRedactor(o.Fields.Unredacted)
+		return func(w io.Writer) (slog.Handler, func(*proxy.Record)) {
+			return nil, access(w, o.Level, func(b []byte, r *proxy.Record) []byte { return d.appendAccess(b, r, format == "combined") })
+		}, nil
+	case format == "text":
+		return func(w io.Writer) (slog.Handler, func(*proxy.Record)) {
+			h := slog.NewTextHandler(printable.Writer{To: w, Form: printable.Record}, handler)
+			return h, proxy.Log(slog.New(h), edits...)
+		}, nil
+	case strings.Contains(format, "$"):
+		return o.dollarForm(format)
+	}
+	return func(w io.Writer) (slog.Handler, func(*proxy.Record)) {
+		return slog.NewJSONHandler(asJSON(w), handler), proxy.LogJSON(asJSON(w), o.Level, edits...)
+	}, nil
+}
+
+// dollarForm is that of a format of nginx.
+func (o Options) dollarForm(format string) (form, error) {
+	t, err := parseDollars(format, newRedactor(o.Fields.Unredacted))
+	if err != nil {
+		return nil, err
+	}
+	e := escapes[o.Escape]
+	if e.append == nil {
+		e = escapes["default"]
+	}
+	safe := printable.Record
+	if o.Escape == "json" {
+		safe = printable.JSON
+	}
+	return func(w io.Writer) (slog.Handler, func(*proxy.Record)) {
+		return nil, access(printable.Writer{To: w, Form: safe}, o.Level, func(b []byte, r *proxy.Record) []byte {
+			return append(t.render(b, r, e), '\n')
+		})
+	}, nil
+}
+
+// Check returns what is wrong with the format or the fields. A [FieldError] is about
+// the fields. hidden are the names of headers, cookies and parameters that were chosen,
+// and whose values are redacted.
+func (o Options) Check() (hidden []string, err error) {
+	if _, err := o.form(); err != nil {
+		return nil, err
+	}
+	for _, t := range o.templates() {
+		hidden = append(hidden, t.hides...)
+	}
+	slices.Sort(hidden)
+	return slices.Compact(hidden), nil
+}
+
+// Needs returns the fields of responses that the log wants records to keep.
+func (o Options) Needs() (all proxy.ResponseFields) {
+	for _, o := range o.all() {
+		for _, t := range o.templates() {
+			all.Sent = append(all.Sent, t.needs.Sent...)
+			all.Upstream = append(all.Upstream, t.needs.Upstream...)
+		}
+	}
+	for _, names := range []*[]string{&all.Sent, &all.Upstream} {
+		slices.Sort(*names)
+		*names = slices.Compact(*names)
+	}
+	return all
+}
+
+// templates are the texts with variables of one output. What is wrong with them
+// [Options.Check] tells.
+func (o Options) templates() (list []*template) {
+	if strings.Contains(o.Format, "$") {
+		if t, err := parseDollars(o.Format, newRedactor(o.Fields.Unredacted)); err == nil {
+			list = append(list, t)
+		}
+	}
+	added, _ := o.Fields.compile()
+	for _, a := range added {
+		list = append(list, a.text)
+	}
+	return list
+}
+
+// all returns the options of all outputs, one by one.
+func (o Options) all() []Options { return append([]Options{o}, o.More...) }
+
+// asJSON makes the lines safe to read in a terminal, which JSON alone is not.
+func asJSON(w io.Writer) io.Writer { return printable.Writer{To: w, Form: printable.JSON} }
+
+// standard is a stream that is not ours to close.
+type standard struct{ io.Writer }
+
+func (standard) Close() error { return nil }
+
+func open(o Options, dropped func(int64)) (*Writer, error) {
+	w := WriterOptions{Buffer: o.Buffer, Dropped: dropped}
+	switch o.Output {
+	case "", "stderr":
+		w.Out = standard{os.Stderr}
+	case "stdout":
+		w.Out = standard{os.Stdout}
+	default:
+		w.Open = func() (io.WriteCloser, error) {
+			return os.OpenFile(o.Output, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+		}
+		var err error
+		if w.Out, err = w.Open(); err != nil {
+			return nil, fmt.Errorf("log.output: %w", err)
+		}
+	}
+	return NewWriter(w), nil
+}

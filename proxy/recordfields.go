@@ -1,0 +1,95 @@
+package proxy
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/wire/header"
+	"github.com/goodgate/goodgate/internal/wire/message"
+)
+
+// ResponseFields are the fields of responses that records keep for observers, by
+// name in any case. The zero value keeps none, and costs nothing.
+type ResponseFields struct {
+	Sent     []string // of the response that the client gets, with the route's edits
+	Upstream []string // of the answer as the upstream sent it
+}
+
+// recordFields are the values that one record keeps. Nobody changes them once the
+// request has ended.
+type recordFields struct {
+	sent, upstream []string // as Options.RecordFields lists them
+	of             *ResponseFields
+}
+
+// SentField returns a field of the client's response, several values joined by
+// commas; empty without one, and without the name in [Options.RecordFields].
+func (r *Record) SentField(name string) string {
+	if r.fields == nil {
+		return ""
+	}
+	return valueOf(name, r.fields.of.Sent, r.fields.sent)
+}
+
+// UpstreamField returns a field of the upstream's answer in the same way. A
+// response that an upstream gave for an earlier request counts as well.
+func (r *Record) UpstreamField(name string) string {
+	if r.fields == nil {
+		return ""
+	}
+	return valueOf(name, r.fields.of.Upstream, r.fields.upstream)
+}
+
+func valueOf(name string, names, values []string) string {
+	i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+	if i < 0 || i >= len(values) {
+		return ""
+	}
+	return values[i]
+}
+
+// keepUpstream notes fields of an answer before it is changed.
+func (x *exchange) keepUpstream(res *message.Response) {
+	want := &x.proxy.opts.RecordFields
+	if len(want.Upstream) == 0 {
+		return
+	}
+	kept := x.recordFields()
+	kept.upstream = make([]string, len(want.Upstream))
+	for i, name := range want.Upstream {
+		kept.upstream[i] = res.Field(name)
+	}
+}
+
+// keepSent notes fields of the response that the client gets.
+func (x *exchange) keepSent(h message.Editor) {
+	want := &x.proxy.opts.RecordFields
+	if len(want.Sent) == 0 {
+		return
+	}
+	kept := x.recordFields()
+	kept.sent = make([]string, len(want.Sent))
+	for i, name := range want.Sent {
+		switch h := h.(type) {
+		case *header.Head:
+			kept.sent[i] = strings.Join(slices.Collect(h.ValuesOf(name)), ", ")
+		case http.Header:
+			kept.sent[i] = strings.Join(h.Values(name), ", ")
+		}
+	}
+}
+
+func (x *exchange) recordFields() *recordFields {
+	if x.record.fields == nil {
+		x.record.fields = &recordFields{of: &x.proxy.opts.RecordFields}
+	}
+	return x.record.fields
+}
+
+// LogFields returns the names of the fields that a request's line in the log may
+// have, without time, level and msg.
+func LogFields() []string {
+	return []string{"id", "client", "method", "host", "path", "status", "ms", "received", "sent", "route", "pool", "upstream", "cache", "fallback",
+		"trace", "held_ms", "paused_ms", "queued_ms", "would_limit", "reason", "error", "absorbed_by", "hidden", "saved_by", "attempts", "attempts_omitted"}
+}
