@@ -29,7 +29,7 @@ func (r *Record) SentField(name string) string {
 	if r.fields == nil {
 		return ""
 	}
-	return valueOf(name, r.fields.of.Sent, r.fields.sent)
+	return fieldValue(name, r.fields.of.Sent, r.fields.sent)
 }
 
 // UpstreamField returns a field of the upstream's answer in the same way. A
@@ -38,10 +38,10 @@ func (r *Record) UpstreamField(name string) string {
 	if r.fields == nil {
 		return ""
 	}
-	return valueOf(name, r.fields.of.Upstream, r.fields.upstream)
+	return fieldValue(name, r.fields.of.Upstream, r.fields.upstream)
 }
 
-func valueOf(name string, names, values []string) string {
+func fieldValue(name string, names, values []string) string {
 	i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 	if i < 0 || i >= len(values) {
 		return ""

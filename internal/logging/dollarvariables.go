@@ -23,9 +23,17 @@ var dollarPrefixes = []struct {
 }{
 	{"upstream_http_", func(c *compiler, name string) { c.upstreamHeader(strings.ReplaceAll(name, "_", "-")) }},
 	{"sent_http_", func(c *compiler, name string) { c.sentHeader(strings.ReplaceAll(name, "_", "-")) }},
-	{"http_", func(c *compiler, name string) { c.header(strings.ReplaceAll(name, "_", "-")) }},
-	{"cookie_", (*compiler).cookie},
-	{"arg_", (*compiler).parameter},
+	{"http_", func(c *compiler, name string) {
+		name = strings.ReplaceAll(name, "_", "-")
+		c.named(name, func(r *proxy.Record) string { return fieldOf(r, name) })
+	}},
+	{"cookie_", func(c *compiler, name string) {
+		c.named(name, func(r *proxy.Record) string { v, _ := r.Request.Cookie(name); return v })
+	}},
+	{"arg_", func(c *compiler, name string) {
+		v := mustBrace("query:" + name)
+		c.named(name, func(r *proxy.Record) string { return string(v(nil, r)) })
+	}},
 }
 
 // dollar adds a variable of nginx, or one of goodgate's own fields.
@@ -51,12 +59,11 @@ func (c *compiler) dollar(name string) error {
 // dollarNames are nginx's variables of a request, those of its upstreams and of TLS,
 // and what only goodgate knows.
 func dollarNames(d redactor) map[string]value {
-	braces := braceNames(d)
 	all := map[string]value{
-		"remote_addr": appendClient, "remote_port": braces["client_port"], "remote_user": words(func(r *proxy.Record) string { return user(r.Request) }),
-		"realip_remote_addr": words(peerAddress), "binary_remote_addr": appendClient,
-		"time_local":   timeAs(timeLocal),
-		"time_iso8601": timeAs("2006-01-02T15:04:05-07:00"),
+		"remote_addr": appendClient, "remote_port": mustBrace("client_port"), "remote_user": words(func(r *proxy.Record) string { return user(r.Request) }),
+		"realip_remote_addr": words(peerAddress),
+		"time_local":         timeAs(timeLocal),
+		"time_iso8601":       timeAs("2006-01-02T15:04:05-07:00"),
 		"msec": func(b []byte, r *proxy.Record) []byte {
 			return appendSeconds(b, time.Duration(r.Start.Add(r.Duration).UnixMilli())*time.Millisecond)
 		},
@@ -64,18 +71,19 @@ func dollarNames(d redactor) map[string]value {
 			b = append(append(b, r.Method...), ' ')
 			return append(append(d.appendURI(b, r.Request.RequestURI), ' '), r.Proto...)
 		},
-		"request_method": braces["method"], "server_protocol": braces["protocol"], "scheme": braces["scheme"], "request_id": braces["request_id"],
+		"request_method": mustBrace("method"), "server_protocol": mustBrace("protocol"), "scheme": mustBrace("scheme"), "request_id": mustBrace("request_id"),
 		"request_uri":  func(b []byte, r *proxy.Record) []byte { return d.appendURI(b, r.Request.RequestURI) },
 		"uri":          words(func(r *proxy.Record) string { return r.Path }),
 		"document_uri": words(func(r *proxy.Record) string { return r.Path }),
-		"args":         braces["args"], "query_string": braces["args"],
+		"args":         func(b []byte, r *proxy.Record) []byte { return d.appendQuery(b, r.Request.URL.RawQuery) },
+		"query_string": func(b []byte, r *proxy.Record) []byte { return d.appendQuery(b, r.Request.URL.RawQuery) },
 		"is_args": words(func(r *proxy.Record) string {
 			if r.Request.URL.RawQuery == "" {
 				return ""
 			}
 			return "?"
 		}),
-		"host": words(func(r *proxy.Record) string { return strings.ToLower(withoutPort(r.Host)) }), "server_name": braces["hostname"],
+		"host": words(func(r *proxy.Record) string { return strings.ToLower(withoutPort(r.Host)) }), "server_name": mustBrace("hostname"),
 		"hostname": words(machine()), "pid": words(func(*proxy.Record) string { return strconv.Itoa(os.Getpid()) }),
 		"server_addr":        words(func(r *proxy.Record) string { host, _ := localAddress(r); return host }),
 		"server_port":        words(func(r *proxy.Record) string { _, port := localAddress(r); return port }),
@@ -87,7 +95,7 @@ func dollarNames(d redactor) map[string]value {
 		"request_length":     func(b []byte, r *proxy.Record) []byte { return strconv.AppendInt(b, requestLength(r), 10) },
 		"request_time":       func(b []byte, r *proxy.Record) []byte { return appendSeconds(b, r.Duration) },
 		"request_completion": words(completion), "pipe": words(func(*proxy.Record) string { return "." }),
-		"proxy_host": braces["pool"], "route": braces["route"], "pool": braces["pool"], "upstream": braces["upstream"],
+		"proxy_host": mustBrace("pool"), "route": mustBrace("route"), "pool": mustBrace("pool"), "upstream": mustBrace("upstream"),
 		"proxy_add_x_forwarded_for": words(forwardedFor),
 	}
 	maps.Copy(all, upstreamNames())

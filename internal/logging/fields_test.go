@@ -89,7 +89,9 @@ func TestFieldErrors(t *testing.T) {
 		key, want string
 	}{
 		"unknown variable": {Fields{Add: map[string]string{"a": "{clientip}"}}, "add.a", "did you mean {client_ip}?"},
-		"open brace":       {Fields{Add: map[string]string{"a": "{host"}}, "add.a", "{host"},
+		"mistyped kind":    {Fields{Add: map[string]string{"a": "{haeder:X-A}"}}, "add.a", "did you mean {header:X-A}?"},
+		"no parameter":     {Fields{Add: map[string]string{"a": "{header}"}}, "add.a", "{header:NAME}"},
+		"a group":          {Fields{Add: map[string]string{"a": "{1}"}}, "add.a", "{1} to {9}"},
 		"taken":            {Fields{Add: map[string]string{"status": "{host}"}}, "add.status", "remove or rename it"},
 		"taken by time":    {Fields{Add: map[string]string{"time": "{host}"}}, "add.time", "remove or rename it"},
 		"taken by a name":  {Fields{Add: map[string]string{"a": "{host}"}, Rename: map[string]string{"id": "a"}}, "add.a", "remove or rename it"},

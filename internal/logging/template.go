@@ -156,27 +156,6 @@ func nameEnd(text string) int {
 	return len(text)
 }
 
-// parseBraces reads a text with variables as routes have them: {name} or {kind:name}.
-func parseBraces(text string, d redactor) (*template, error) {
-	c := compiler{redactor: d}
-	for text != "" {
-		before, after, found := strings.Cut(text, "{")
-		c.text(before)
-		if !found {
-			break
-		}
-		name, rest, closed := strings.Cut(after, "}")
-		if !closed {
-			return nil, fmt.Errorf("{%s has no }", name)
-		}
-		if err := c.brace(name); err != nil {
-			return nil, err
-		}
-		text = rest
-	}
-	return &c.template, nil
-}
-
 // compiler collects the parts of a template.
 type compiler struct {
 	template
@@ -207,10 +186,6 @@ func (c *compiler) named(name string, of func(*proxy.Record) string) {
 	c.value(func(b []byte, r *proxy.Record) []byte { return d.appendURI(b, of(r)) })
 }
 
-func (c *compiler) header(name string) {
-	c.named(name, func(r *proxy.Record) string { return fieldOf(r, name) })
-}
-
 func (c *compiler) sentHeader(name string) {
 	c.needs.Sent = append(c.needs.Sent, name)
 	c.named(name, func(r *proxy.Record) string { return r.SentField(name) })
@@ -219,10 +194,6 @@ func (c *compiler) sentHeader(name string) {
 func (c *compiler) upstreamHeader(name string) {
 	c.needs.Upstream = append(c.needs.Upstream, name)
 	c.named(name, func(r *proxy.Record) string { return r.UpstreamField(name) })
-}
-
-func (c *compiler) cookie(name string) {
-	c.named(name, func(r *proxy.Record) string { v, _ := r.Request.Cookie(name); return v })
 }
 
 // unknown is the error for a name that stands for nothing.

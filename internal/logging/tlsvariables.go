@@ -2,7 +2,6 @@ package logging
 
 import (
 	"crypto/sha1"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
@@ -10,22 +9,6 @@ import (
 
 	"github.com/goodgate/goodgate/proxy"
 )
-
-// tlsNames are the variables about the client's TLS. None has a value without TLS,
-// and those of the certificate have none without a certificate.
-func tlsNames() map[string]value {
-	return map[string]value{
-		"tls.version":            ofTLS(version),
-		"tls.cipher":             ofTLS(func(s *tls.ConnectionState) string { return tls.CipherSuiteName(s.CipherSuite) }),
-		"tls.server_name":        ofTLS(func(s *tls.ConnectionState) string { return s.ServerName }),
-		"tls.protocol":           ofTLS(func(s *tls.ConnectionState) string { return s.NegotiatedProtocol }),
-		"tls.resumed":            ofTLS(func(s *tls.ConnectionState) string { return yesNo(s.DidResume) }),
-		"tls.client.subject":     ofCertificate(func(c *x509.Certificate) string { return c.Subject.String() }),
-		"tls.client.issuer":      ofCertificate(func(c *x509.Certificate) string { return c.Issuer.String() }),
-		"tls.client.serial":      ofCertificate(func(c *x509.Certificate) string { return hex.EncodeToString(c.SerialNumber.Bytes()) }),
-		"tls.client.fingerprint": ofCertificate(fingerprint),
-	}
-}
 
 func ofTLS(of func(*tls.ConnectionState) string) value {
 	return words(func(r *proxy.Record) string {
@@ -45,43 +28,26 @@ func ofCertificate(of func(*x509.Certificate) string) value {
 	})
 }
 
-func version(s *tls.ConnectionState) string {
-	return strings.Replace(tls.VersionName(s.Version), "TLS ", "TLSv", 1)
-}
-
-func fingerprint(c *x509.Certificate) string {
-	sum := sha256.Sum256(c.Raw)
-	return hex.EncodeToString(sum[:])
-}
-
 // fingerprint1 is by SHA-1, as nginx has it.
 func fingerprint1(c *x509.Certificate) string {
 	sum := sha1.Sum(c.Raw)
 	return hex.EncodeToString(sum[:])
 }
 
-func yesNo(b bool) string {
-	if b {
-		return "true"
-	}
-	return "false"
-}
-
 // tlsDollars are nginx's variables about the client's TLS.
 func tlsDollars() map[string]value {
-	names := tlsNames()
 	return map[string]value{
 		"https": ofTLS(func(*tls.ConnectionState) string { return "on" }),
 		"ssl_protocol": ofTLS(func(s *tls.ConnectionState) string {
 			return strings.Replace(tls.VersionName(s.Version), "TLS ", "TLSv", 1)
 		}),
-		"ssl_cipher":             names["tls.cipher"],
-		"ssl_server_name":        names["tls.server_name"],
-		"ssl_alpn_protocol":      names["tls.protocol"],
+		"ssl_cipher":             mustBrace("tls.cipher"),
+		"ssl_server_name":        mustBrace("tls.server_name"),
+		"ssl_alpn_protocol":      mustBrace("tls.protocol"),
 		"ssl_curve":              ofTLS(func(s *tls.ConnectionState) string { return s.CurveID.String() }),
 		"ssl_session_reused":     ofTLS(reused),
-		"ssl_client_s_dn":        names["tls.client.subject"],
-		"ssl_client_i_dn":        names["tls.client.issuer"],
+		"ssl_client_s_dn":        mustBrace("tls.client.subject"),
+		"ssl_client_i_dn":        mustBrace("tls.client.issuer"),
 		"ssl_client_serial":      ofCertificate(func(c *x509.Certificate) string { return strings.ToUpper(hex.EncodeToString(c.SerialNumber.Bytes())) }),
 		"ssl_client_verify":      ofTLS(verified),
 		"ssl_client_fingerprint": ofCertificate(fingerprint1),
