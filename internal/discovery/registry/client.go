@@ -150,7 +150,10 @@ func (c *client) send(ctx context.Context, q request) (*http.Response, error) {
 // bare is an error without the URL, in which a query may be secret.
 func bare(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
+		err = e.Err
+	}
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("the connection ended before an answer came: %w", err)
 	}
 	return err
 }

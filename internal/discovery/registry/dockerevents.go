@@ -45,8 +45,10 @@ func (d *Docker) listen(ctx context.Context, stopping map[string]time.Time) (*do
 	streaming, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel) // while the answer's head does not come
 	response, err := d.send(streaming, request{method: http.MethodGet, path: eventsPath, query: url.Values{"filters": {string(filters)}}})
-	if !stop() && err == nil {
-		response.Body.Close()
+	if !stop() { // ctx has ended
+		if err == nil {
+			response.Body.Close()
+		}
 		err = ctx.Err()
 	}
 	if err == nil && response.StatusCode != http.StatusOK {

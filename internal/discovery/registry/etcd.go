@@ -268,8 +268,12 @@ func (e *Etcd) outdated(before string) bool {
 
 // explain adds what to do about a refusal.
 func (e *Etcd) explain(err error) error {
-	if r, ok := errors.AsType[*refused](err); ok && r.status == http.StatusForbidden {
+	r, ok := errors.AsType[*refused](err)
+	switch {
+	case ok && r.status == http.StatusForbidden:
 		return fmt.Errorf("%w: goodgate needs a role with the permission to read the prefix %q", err, e.options.Prefix)
+	case ok && r.status == http.StatusBadRequest && e.options.Username == "":
+		return fmt.Errorf("%w: is authentication on? Set username, and password or password_file", err)
 	}
 	return err
 }

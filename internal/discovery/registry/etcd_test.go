@@ -164,7 +164,7 @@ func TestEtcdLogin(t *testing.T) {
 	}
 }
 
-// TestEtcdLoginRefused has a wrong password, and a role that may not read the prefix.
+// TestEtcdLoginRefused has a role that may not read the prefix, no user, and a wrong password.
 func TestEtcdLoginRefused(t *testing.T) {
 	t.Parallel()
 	m := &member{token: "one"}
@@ -180,6 +180,12 @@ func TestEtcdLoginRefused(t *testing.T) {
 	}
 	if n := m.logins(); n != 2 {
 		t.Errorf("logged in %d times: %q", n, m.asked)
+	}
+	anonymous := NewEtcd(EtcdOptions{Endpoints: o.Endpoints, Prefix: "/web/", Timeout: time.Minute})
+	defer anonymous.Close()
+	m.stale = true
+	if _, err := anonymous.Ask(t.Context(), true); err == nil || !strings.HasSuffix(err.Error(), "is authentication on? Set username, and password or password_file") {
+		t.Errorf("got %v", err)
 	}
 	o.Password = "wr0ng"
 	bad := NewEtcd(o)

@@ -84,6 +84,7 @@ var faults = map[string]struct {
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	}},
+	"hangs up": {serve: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 	"hangs": {ends: true, serve: func(_ http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body) // else the server does not see that the client leaves
 		<-r.Context().Done()
@@ -130,6 +131,9 @@ func TestFaults(t *testing.T) {
 				}
 				if text := err.Error(); strings.Contains(text, secret) || len(text) > 500 || strings.ContainsAny(text, "\n\r") {
 					t.Errorf("got %q", text)
+				}
+				if want := "the connection ended before an answer came"; fault == "hangs up" && !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %s", err, want)
 				}
 				closeAsker(t, asker)
 			})

@@ -116,6 +116,7 @@ func (k *Kubernetes) connect() error {
 	}
 	c.Access.TokenHeader, c.Access.TokenPrefix = "Authorization", "Bearer "
 	k.client = newClient(c.Access)
+	k.client.transport.ResponseHeaderTimeout = k.slack // an answer begins at once, a watch's too
 	if k.namespace = k.options.Namespace; k.namespace == "" {
 		k.namespace = c.Namespace
 	}

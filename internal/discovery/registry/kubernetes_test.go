@@ -286,6 +286,41 @@ func TestKubernetesSilent(t *testing.T) {
 	t.Error("the change was not seen")
 }
 
+// TestKubernetesNoHead has a watch whose answer does not begin, as on an idle connection that
+// is dead: it is given up long before a watch would end.
+func TestKubernetesNoHead(t *testing.T) {
+	t.Parallel()
+	a := newKubeAPI(t)
+	a.set("web-1", kubeSlice("10.0.0.1"))
+	k := kubeAt(t, a, func(o *KubernetesOptions) { o.Wait = time.Hour })
+	k.slack = 20 * time.Millisecond
+	wantAsk(t, k, true, "10.0.0.1:80")
+	a.through(func(_ http.ResponseWriter, r *http.Request) bool {
+		<-r.Context().Done()
+		return true
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := k.Ask(ctx, false); err == nil || ctx.Err() != nil {
+		t.Errorf("got %v, want an error before the end of the context", err)
+	}
+
+	// Where the question ends first, the error says why.
+	a.through(nil)
+	k.slack = time.Minute
+	wantAsk(t, k, true, "10.0.0.1:80")
+	why := errors.New("no complete answer within 1s")
+	asking, end := context.WithCancelCause(t.Context())
+	a.through(func(_ http.ResponseWriter, r *http.Request) bool {
+		end(why)
+		<-r.Context().Done()
+		return true
+	})
+	if _, err := k.Ask(asking, false); !errors.Is(err, why) {
+		t.Errorf("got %v, want %v", err, why)
+	}
+}
+
 // TestKubernetesPoll runs the whole source: what is found stays while the API refuses, and
 // what has changed meanwhile is found afterwards.
 func TestKubernetesPoll(t *testing.T) {

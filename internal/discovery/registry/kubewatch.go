@@ -33,8 +33,10 @@ func (k *Kubernetes) open(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, cancel) // while the answer's head does not come
 	response, err := k.send(streaming, request{method: http.MethodGet, path: k.path(), query: k.query("watch", "true", "allowWatchBookmarks", "true",
 		"resourceVersion", k.version, "timeoutSeconds", strconv.Itoa(max(int(last.Seconds()), 1)))})
-	if !stop() && err == nil {
-		response.Body.Close()
+	if !stop() { // ctx has ended
+		if err == nil {
+			response.Body.Close()
+		}
 		err = ctx.Err()
 	}
 	if err == nil && response.StatusCode != http.StatusOK {
