@@ -142,3 +142,12 @@ func BenchmarkJSON(b *testing.B) {
 		printable.JSON(line)
 	}
 }
+
+func TestHTML(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	printable.HTML(&b, `<p title="%s">%d %.1f %s</p>`, `"><b>`, 3, 2.25, errors.New("a&b\x1b[0m"))
+	if got, want := b.String(), `<p title="&#34;&gt;&lt;b&gt;">3 2.2 a&amp;b\x1b[0m</p>`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -35,7 +35,7 @@ func TestHTML(t *testing.T) {
 			t.Errorf("the page has %q:\n%s", no, page)
 		}
 	}
-	for _, want := range []string{"http://10.0.0.1:80", "12:00:00", "11:54:40: 2", "12:45:52: 1", "A bar is 17m4s", "<svg", "&lt;script&gt;", "errors: 1"} {
+	for _, want := range []string{"http://10.0.0.1:80", "12:00:00", "11:54:40: 2", "12:45:52: 1", "A bar is 17m4s", "<svg", `text-anchor="middle">11:54:40</text>`, `<pre>proxy_set_header X-Api-Key &#34;`, "&lt;script&gt;", "errors: 1"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}

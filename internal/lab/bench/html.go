@@ -1,15 +1,16 @@
 package bench
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
-	"html/template"
 	"io"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goodgate/goodgate/internal/plot"
 	"github.com/goodgate/goodgate/internal/printable"
@@ -18,61 +19,96 @@ import (
 // HTML writes a report on results as one page that needs nothing else. Of two results it
 // says how the second differs from the first.
 func HTML(w io.Writer, title string, results []*Result) error {
-	charts := []plot.Chart{
+	var p page
+	p.put(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>%[1]s</title>
+<style>body{font:15px/1.5 system-ui,sans-serif;max-width:64em;margin:2em auto;padding:0 1em;color:#222;background:#fff}
+table{border-collapse:collapse;width:100%%}td,th{padding:.3em .7em;border-bottom:1px solid #8884;text-align:right}
+td:first-child,th:first-child{text-align:left}figure{margin:1.5em 0}td{overflow-wrap:anywhere}svg{width:100%%;height:auto}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}</style>
+</head><body><h1>%[1]s</h1>
+`, title)
+	p.measures(results)
+	if len(results) == 2 {
+		p.compared(Differences(results[0], results[1]), Remarks(results[0], results[1]))
+	}
+	for _, c := range charts(results) {
+		p.WriteString("<figure>" + c.SVG() + "</figure>\n")
+	}
+	p.method(results)
+	p.put("</body></html>\n")
+	_, err := w.Write(p.Bytes())
+	return err
+}
+
+// page is a page in the making.
+type page struct{ bytes.Buffer }
+
+func (p *page) put(format string, args ...any) { printable.HTML(p, format, args...) }
+
+// measures is the table of all results, and the causes of their failures.
+func (p *page) measures(results []*Result) {
+	p.put("<table><tr><th></th>")
+	for _, r := range results {
+		p.put("<th>%s</th>", r.Name)
+	}
+	p.put("</tr>\n")
+	for _, row := range rows(results) {
+		p.put("<tr><td>%s</td>", row.Name)
+		for _, cell := range row.Cells {
+			p.put("<td>%s</td>", cell)
+		}
+		p.put("</tr>\n")
+	}
+	p.put("</table>\n")
+	for _, r := range results {
+		for _, cause := range r.causes() {
+			p.put("<p>%s: %d failed: %s</p>\n", r.Name, r.Failures[cause], cause)
+		}
+	}
+}
+
+func (p *page) compared(differences []Difference, remarks []string) {
+	if len(differences) == 0 {
+		return
+	}
+	p.put(`<h2>Compared</h2>
+<table><tr><th>median of the seconds</th><th>before</th><th>after</th><th>change</th><th>evidence</th></tr>
+`)
+	for _, d := range differences {
+		p.put("<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n", d.Name, figure(d.Before), figure(d.After), d.Change, d.Evidence)
+	}
+	p.put(`</table>
+<p>~ stands where the Mann-Whitney test gives the difference 5 %% or more to be chance; n is how many seconds were compared.</p>
+`)
+	for _, r := range remarks {
+		p.put("<p><b>Note:</b> %s</p>\n", r)
+	}
+}
+
+func (p *page) method(results []*Result) {
+	p.put("<h2>Method</h2>\n")
+	for _, r := range results {
+		p.put("<p><b>%s</b>: %s against %s, %s UTC, %s s;\n", r.Name, r.Load, r.Target, r.Start.UTC().Format(time.DateTime), figure(r.Took))
+		p.put("%s/%s, %d CPUs, %s, goodgate %s.</p>\n", r.Machine.OS, r.Machine.Arch, r.Machine.CPUs, r.Machine.Go, r.Machine.Goodgate)
+	}
+	p.put(`<p>The load is open-loop: a request is due at its moment whether or not earlier ones were answered, and its latency counts from that
+moment. Requests without a whole answer are in no latency. No request is sent twice.</p>`)
+}
+
+func charts(results []*Result) []plot.Chart {
+	list := []plot.Chart{
 		chart("Latency distribution", "share of answers that took this long at most", "ms", results, distribution),
 		chart("Answered well", "s", "requests a second", results, perSecond(func(s *Second) float64 { return float64(s.Sent - s.Failed) })),
 		chart("p99 of each second", "s", "ms", results, perSecond(func(s *Second) float64 { return s.Latency.P99 })),
 	}
-	charts[0].LogY, charts[0].TicksX = true, shares()
+	list[0].LogY, list[0].TicksX = true, shares()
 	if slices.ContainsFunc(results, func(r *Result) bool { return r.Failed > 0 }) {
-		charts = append(charts, chart("Failed", "s", "requests a second", results, perSecond(func(s *Second) float64 { return float64(s.Failed) })))
+		list = append(list, chart("Failed", "s", "requests a second", results, perSecond(func(s *Second) float64 { return float64(s.Failed) })))
 	}
-	data := struct {
-		Title       string
-		Results     []*Result
-		Rows        []row
-		Differences []Difference
-		Remarks     []string
-		Charts      []template.HTML
-	}{Title: title, Results: results, Rows: rows(results)}
-	if len(results) == 2 {
-		data.Differences, data.Remarks = Differences(results[0], results[1]), Remarks(results[0], results[1])
-	}
-	for i := range charts {
-		data.Charts = append(data.Charts, template.HTML(charts[i].SVG()))
-	}
-	return page.Execute(w, data)
+	return list
 }
-
-var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"number": figure,
-	"causes": (*Result).causes,
-	"text":   printable.Text,
-}).Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{.Title}}</title>
-<style>body{font:15px/1.5 system-ui,sans-serif;max-width:64em;margin:2em auto;padding:0 1em;color:#222;background:#fff}
-table{border-collapse:collapse;width:100%}td,th{padding:.3em .7em;border-bottom:1px solid #8884;text-align:right}
-td:first-child,th:first-child{text-align:left}figure{margin:1.5em 0}td{overflow-wrap:anywhere}svg{width:100%;height:auto}
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}</style>
-</head><body><h1>{{.Title}}</h1>
-<table><tr><th></th>{{range .Results}}<th>{{text .Name}}</th>{{end}}</tr>
-{{range .Rows}}<tr><td>{{.Name}}</td>{{range .Cells}}<td>{{text .}}</td>{{end}}</tr>
-{{end}}</table>
-{{range $r := .Results}}{{range causes $r}}<p>{{text $r.Name}}: {{index $r.Failures .}} failed: {{text .}}</p>
-{{end}}{{end}}{{if .Differences}}<h2>Compared</h2>
-<table><tr><th>median of the seconds</th><th>before</th><th>after</th><th>change</th><th>evidence</th></tr>
-{{range .Differences}}<tr><td>{{.Name}}</td><td>{{number .Before}}</td><td>{{number .After}}</td><td>{{.Change}}</td><td>{{.Evidence}}</td></tr>
-{{end}}</table>
-<p>~ stands where the Mann-Whitney test gives the difference 5 % or more to be chance; n is how many seconds were compared.</p>
-{{range .Remarks}}<p><b>Note:</b> {{text .}}</p>
-{{end}}{{end}}{{range .Charts}}<figure>{{.}}</figure>
-{{end}}<h2>Method</h2>
-{{range .Results}}<p><b>{{text .Name}}</b>: {{text .Load}} against {{text .Target}}, {{.Start.UTC.Format "2006-01-02 15:04:05"}} UTC, {{number .Took}} s;
-{{text .Machine.OS}}/{{text .Machine.Arch}}, {{.Machine.CPUs}} CPUs, {{text .Machine.Go}}, goodgate {{text .Machine.Goodgate}}.</p>
-{{end}}<p>The load is open-loop: a request is due at its moment whether or not earlier ones were answered, and its latency counts from that
-moment. Requests without a whole answer are in no latency. No request is sent twice.</p></body></html>
-`))
 
 // row is one measure of all results.
 type row struct {
