@@ -21,7 +21,7 @@ type family struct {
 // families is the table of ARCHITECTURE.md. No package of the path can be changed by
 // advice, the lab or the operator's side, as it knows nothing of them.
 var families = []family{
-	{"tools", []string{"reason", "internal/access", "internal/acme", "internal/certs", "internal/changes", "internal/edition", "internal/handover", "internal/limit", "internal/plot", "internal/printable", "internal/series", "internal/similar",
+	{"tools", []string{"reason", "internal/access", "internal/acme", "internal/certs", "internal/changes", "internal/edition", "internal/handover", "internal/limit", "internal/pagetemplate", "internal/plot", "internal/printable", "internal/series", "internal/similar",
 		"internal/stale", "internal/tickets", "internal/vars", "internal/verdict", "internal/watch"}, nil},
 	{"wire", []string{"internal/wire/*"}, []string{"tools"}},
 	{"path", []string{"proxy", "balancer", "health"}, []string{"tools", "wire"}},
@@ -68,6 +68,24 @@ func TestImportDirection(t *testing.T) {
 		for _, imported := range fields[1:] {
 			if other, ok := strings.CutPrefix(imported, module); ok && !own.mayImport(familyOf(other)) {
 				t.Errorf("%s (%s) imports %s; it may import %v", name, own.name, other, own.uses)
+			}
+		}
+	}
+}
+
+// TestNoTemplates keeps text/template and html/template out of the program: they look up methods
+// by name, and the linker then keeps every exported method of every package, 4 MB of them.
+func TestNoTemplates(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./cmd/goodgate").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		name, imports, _ := strings.Cut(strings.TrimSpace(line), " ")
+		for _, template := range []string{"text/template", "html/template"} {
+			// The linker drops cobra's use of it, as long as no template is set for a command's help.
+			if slices.Contains(strings.Fields(imports), template) && name != "github.com/spf13/cobra" && name != "html/template" {
+				t.Errorf("%s imports %s", name, template)
 			}
 		}
 	}

@@ -1,11 +1,9 @@
 package proxy
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"html"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -16,12 +14,8 @@ import (
 // Pages are what a client sees of a failure: HTML, JSON or plain text, as its
 // Accept header asks.
 type Pages struct {
-	html, json executor
+	html, json func(Page) (string, error)
 	files      map[string]string // by name, in place of the others; see WithFiles
-}
-
-type executor interface {
-	Execute(w io.Writer, data any) error
 }
 
 // Page is what a template of [NewPages] may use.
@@ -33,17 +27,7 @@ type Page struct {
 	RequestID string
 }
 
-// builtin writes a page of goodgate's own. The built-in pages are no templates, so that
-// a program that sets none of its own does not link the template packages: they keep
-// every exported method of the program.
-type builtin func(Page) string
-
-func (b builtin) Execute(w io.Writer, data any) error {
-	_, err := io.WriteString(w, b(data.(Page)))
-	return err
-}
-
-func builtinHTML(p Page) string {
+func builtinHTML(p Page) (string, error) {
 	title := strconv.Itoa(p.Status) + " " + html.EscapeString(p.Title)
 	return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -52,16 +36,16 @@ func builtinHTML(p Page) string {
 h1{font-size:1.5em}code{background:#8882;padding:.1em .3em;border-radius:.2em}@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}</style>
 </head><body><h1>` + title + `</h1><p>` + html.EscapeString(p.Text) + `</p>
 <p><small>Reason <code>` + html.EscapeString(p.Reason) + `</code>, request <code>` + html.EscapeString(p.RequestID) + `</code></small></p></body></html>
-`
+`, nil
 }
 
 // builtinJSON quotes nothing: no field has a character that JSON wants quoted.
-func builtinJSON(p Page) string {
+func builtinJSON(p Page) (string, error) {
 	return fmt.Sprintf(`{"status":%d,"title":"%s","reason":"%s","detail":"%s","request_id":"%s"}
-`, p.Status, p.Title, p.Reason, p.Text, p.RequestID)
+`, p.Status, p.Title, p.Reason, p.Text, p.RequestID), nil
 }
 
-func builtinPages() *Pages { return &Pages{html: builtin(builtinHTML), json: builtin(builtinJSON)} }
+func builtinPages() *Pages { return &Pages{html: builtinHTML, json: builtinJSON} }
 
 // write answers with the page for a failure.
 func (p *Pages) write(x *exchange, e *Error) {
@@ -89,7 +73,8 @@ func (p *Pages) write(x *exchange, e *Error) {
 
 // body renders a page as a client prefers it.
 func (p *Pages) body(r *Request, page Page) (text, contentType string) {
-	kind, by := preferred(r.Values(header.Accept)), executor(nil)
+	kind := preferred(r.Values(header.Accept))
+	var by func(Page) (string, error)
 	switch kind {
 	case "html":
 		contentType, by = "text/html; charset=utf-8", p.html
@@ -104,11 +89,11 @@ func (p *Pages) body(r *Request, page Page) (text, contentType string) {
 	if by == nil {
 		return fmt.Sprintf("%d %s\n%s\nreason: %s, request: %s\n", page.Status, page.Title, page.Text, page.Reason, page.RequestID), contentType
 	}
-	var body bytes.Buffer
-	if err := by.Execute(&body, page); err != nil { // a template may fail on some pages only
+	text, err := by(page)
+	if err != nil { // a template may fail on some pages only
 		return fmt.Sprintf("%d %s\n", page.Status, page.Title), "text/plain; charset=utf-8"
 	}
-	return body.String(), contentType
+	return text, contentType
 }
 
 // preferred returns which page an Accept header names first, empty for none.

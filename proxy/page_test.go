@@ -98,6 +98,27 @@ func TestPagesOfOnesOwn(t *testing.T) {
 	check(t, "json", w.accept("application/json").body, `{"r":"no_route"}`)
 }
 
+// TestTemplateEscapes: an id that a trusted proxy gave stays in the page's string or text.
+func TestTemplateEscapes(t *testing.T) {
+	t.Parallel()
+	pages, err := proxy.NewPages(`<p title='{{.RequestID}}'>{{.RequestID}}</p><script>var id = '{{.RequestID}}'</script>`, `{"id":"{{.RequestID}}"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := failing(t, pages)
+	for accept, want := range map[string]string{
+		"text/html":        `<p title='&#39;&gt;&lt;b&gt;'>&#39;&gt;&lt;b&gt;</p><script>var id = '\u0027\u003e\u003cb\u003e'</script>`,
+		"application/json": `{"id":"'><b>"}`,
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = "@"
+		r.Header = http.Header{"Accept": {accept}, "X-Request-Id": {"'><b>"}}
+		rec := httptest.NewRecorder()
+		w.proxy.ServeHTTP(rec, r)
+		check(t, accept, rec.Body.String(), want)
+	}
+}
+
 func TestPagesThatAreBroken(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ html, json, want string }{

@@ -2,34 +2,37 @@ package proxy
 
 import (
 	"fmt"
-	htmltemplate "html/template"
-	"io"
-	texttemplate "text/template"
+
+	"github.com/goodgate/goodgate/internal/pagetemplate"
 )
 
-// NewPages returns error pages from templates: html in the syntax of
-// html/template, json in that of text/template, both over a [Page]. An empty
-// one stays built in. A template that cannot be executed is an error here.
+// NewPages returns error pages from templates in the syntax of Go, html escaped as by
+// html/template: both may use the fields of [Page], conditions, variables, functions such as eq and
+// printf, and templates that they define. An empty one stays built in. A template that
+// cannot be executed is an error here.
 func NewPages(html, json string) (*Pages, error) {
 	p := builtinPages()
 	if html != "" {
-		t, err := htmltemplate.New("errors.html").Parse(html)
+		t, err := pagetemplate.HTML("errors.html", html, Page{}.data())
 		if err != nil {
 			return nil, fmt.Errorf("the HTML error page: %w", err)
 		}
-		p.html = t
+		p.html = executed(t)
 	}
 	if json != "" {
-		t, err := texttemplate.New("errors.json").Parse(json)
+		t, err := pagetemplate.JSON("errors.json", json, Page{}.data())
 		if err != nil {
 			return nil, fmt.Errorf("the JSON error page: %w", err)
 		}
-		p.json = t
-	}
-	for _, t := range []executor{p.html, p.json} {
-		if err := t.Execute(io.Discard, Page{}); err != nil {
-			return nil, fmt.Errorf("an error page: %w", err)
-		}
+		p.json = executed(t)
 	}
 	return p, nil
+}
+
+func executed(t *pagetemplate.Template) func(Page) (string, error) {
+	return func(p Page) (string, error) { return t.Execute(p.data()) }
+}
+
+func (p Page) data() pagetemplate.Data {
+	return pagetemplate.Data{"Status": p.Status, "Title": p.Title, "Reason": p.Reason, "Text": p.Text, "RequestID": p.RequestID}
 }

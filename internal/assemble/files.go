@@ -17,6 +17,7 @@ import (
 	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
+	"github.com/goodgate/goodgate/proxy"
 )
 
 // Load reads a configuration file and opens the files that it names. It is what a
@@ -54,8 +55,8 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 		f.listener(fmt.Sprintf("listeners[%d]", i), l)
 	}
 	f.socket("admin.address", config.Listener{Address: c.Admin.Address})
-	f.page("errors.html", c.Errors.HTML, func(text string) error { _, err := parsePages(text, ""); return err })
-	f.page("errors.json", c.Errors.JSON, func(text string) error { _, err := parsePages("", text); return err })
+	f.page("errors.html", c.Errors.HTML, func(text string) error { _, err := proxy.NewPages(text, ""); return err })
+	f.page("errors.json", c.Errors.JSON, func(text string) error { _, err := proxy.NewPages("", text); return err })
 	pages, others, err := pageFiles(c.Errors.Dir)
 	f.error("errors.dir", err)
 	if err == nil && c.Errors.Dir != "" && len(pages) == 0 {

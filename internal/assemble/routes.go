@@ -203,7 +203,7 @@ func newPages(c config.ErrorPages) (*proxy.Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := parsePages(html, json)
+	pages, err := proxy.NewPages(html, json)
 	if err != nil || c.Dir == "" {
 		return pages, err
 	}

@@ -30,10 +30,4 @@ func (v *validator) editionHas(minimal bool) {
 	if v.config.Fleet != nil {
 		v.errorf("fleet", absent, "fleets")
 	}
-	if v.config.Errors.HTML != "" {
-		v.errorf("errors.html", absent, "templates for error pages")
-	}
-	if v.config.Errors.JSON != "" {
-		v.errorf("errors.json", absent, "templates for error pages")
-	}
 }

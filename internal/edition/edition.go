@@ -2,9 +2,8 @@
 // leaves out what the proxy beside one application does not need.
 package edition
 
-// Minimal reports whether HTTP/3, tracing, fleets, templates for error pages, native
-// histograms, the runtime's profiles, and the commands convert, doctor, bench, demo and top
-// are left out.
+// Minimal reports whether HTTP/3, tracing, fleets, native histograms, the runtime's profiles,
+// and the commands convert, doctor, bench, demo and top are left out.
 const Minimal = minimal
 
 // Name is full or minimal.

@@ -11,5 +11,3 @@ func encoding(name string) *proxy.Encoding {
 	}
 	return proxy.Gzip()
 }
-
-func parsePages(html, json string) (*proxy.Pages, error) { return proxy.NewPages(html, json) }
