@@ -54,22 +54,8 @@ func ShareRates(f *fleet.Fleet, place string, c config.Limits, l *proxy.Limits) 
 			continue
 		}
 		own := l.Rates[i]
-		what := fmt.Sprintf("%s %s %s %d/%s %d", place, r.Name, r.On, r.Requests, r.Per, own.Burst)
+		what := fmt.Sprintf("%s %s %s %d/%s %d", place, r.Name, strings.Join(r.On, ""), r.Requests, r.Per, own.Burst)
 		rate := f.NewRate(fleet.RateOptions{Place: what, PerSecond: own.PerSecond, Burst: own.Burst, MaxKeys: r.MaxKeys, Exact: r.Exact})
 		own.Share(rate, sharedKey(r, f.Hash))
 	}
-}
-
-// sharedKey is as rateKey, with keys that are the same on all instances.
-func sharedKey(r config.Rate, hash proxy.RateHash) proxy.RateKey {
-	if name, ok := strings.CutPrefix(r.On, "header:"); ok {
-		return hash.Header(name)
-	}
-	if name, ok := strings.CutPrefix(r.On, "cookie:"); ok {
-		return hash.Cookie(name)
-	}
-	if r.On == "all" {
-		return nil
-	}
-	return hash.Client(r.IPv6Prefix)
 }

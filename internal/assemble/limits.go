@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"cmp"
-	"strings"
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/proxy"
@@ -26,17 +25,4 @@ func Limits(c config.Limits) *proxy.Limits {
 		}))
 	}
 	return l
-}
-
-func rateKey(r config.Rate) proxy.RateKey {
-	if name, ok := strings.CutPrefix(r.On, "header:"); ok {
-		return proxy.RateByHeader(name)
-	}
-	if name, ok := strings.CutPrefix(r.On, "cookie:"); ok {
-		return proxy.RateByCookie(name)
-	}
-	if r.On == "all" {
-		return nil
-	}
-	return proxy.RateByClient(r.IPv6Prefix)
 }

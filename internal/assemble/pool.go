@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/config"
@@ -83,7 +82,7 @@ func Pool(c config.Pool) proxy.PoolOptions {
 		Stale:  kept(c),
 	}
 	if c.Policy == "hash" {
-		o.HashOn = hashOn(c.Hash.On)
+		o.HashOn = hashOn(c.Hash.On...)
 	}
 	return o
 }
@@ -151,25 +150,6 @@ func statuses(ranges config.Statuses) []int {
 		}
 	}
 	return list
-}
-
-func hashOn(key string) proxy.HashOn {
-	if name, ok := strings.CutPrefix(key, "header:"); ok {
-		return proxy.HashHeader(name)
-	}
-	if name, ok := strings.CutPrefix(key, "cookie:"); ok {
-		return proxy.HashCookie(name)
-	}
-	if name, ok := strings.CutPrefix(key, "query:"); ok {
-		return proxy.HashQuery(name)
-	}
-	if key == "uri" {
-		return proxy.HashURI
-	}
-	if key == "path" {
-		return proxy.HashPath
-	}
-	return proxy.HashClientIP
 }
 
 // Sticky returns what keeps a client with its upstream. Without a secret each call

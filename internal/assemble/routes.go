@@ -6,7 +6,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/goodgate/goodgate/reason"
 
@@ -45,37 +44,6 @@ func Proxy(c *config.Config, pools map[string]*proxy.Pool, o proxy.Options) (pro
 
 // named keeps an empty list from meaning the default.
 func named(headers []string) []string { return append([]string{}, headers...) }
-
-// decisive returns the headers that rates count by.
-func decisive(c *config.Config) (names []string) {
-	all := []config.Limits{}
-	for _, l := range c.Listeners {
-		all = append(all, l.Limits)
-	}
-	for _, r := range c.Routes {
-		all = append(all, r.Limits)
-	}
-	for _, p := range c.Pools {
-		all = append(all, p.Limits)
-	}
-	for _, r := range c.Routes {
-		if r.Split != nil {
-			for _, by := range r.Split.By {
-				if name, ok := strings.CutPrefix(by, "header:"); ok {
-					names = append(names, name)
-				}
-			}
-		}
-	}
-	for _, l := range all {
-		for _, r := range l.Rates {
-			if name, ok := strings.CutPrefix(r.On, "header:"); ok {
-				names = append(names, name)
-			}
-		}
-	}
-	return names
-}
 
 func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) proxy.Route {
 	r := proxy.Route{

@@ -24,15 +24,17 @@ func (a *advisor) dropped() {
 	for _, name := range slices.Sorted(maps.Keys(a.config.Pools)) {
 		path, p := "pools."+name, a.config.Pools[name]
 		a.droppedRates(path, p.Limits)
-		if header, ok := strings.CutPrefix(p.Hash.On, "header:"); ok && p.Policy == "hash" {
-			a.arrives(path+".hash.on", header)
+		if p.Policy == "hash" {
+			for _, header := range KeyHeaders(p.Hash.On) {
+				a.arrives(path+".hash.on", header)
+			}
 		}
 	}
 }
 
 func (a *advisor) droppedRates(path string, l Limits) {
 	for i, r := range l.Rates {
-		if header, ok := strings.CutPrefix(r.On, "header:"); ok {
+		for _, header := range KeyHeaders(r.On) {
 			a.arrives(index(path+".limits.rates", i)+".on", header)
 		}
 	}

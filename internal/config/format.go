@@ -304,48 +304,6 @@ func method(s string) (string, error) {
 	return s, nil
 }
 
-func hashKey(s string) (string, error) {
-	if name, ok := strings.CutPrefix(s, "query:"); ok {
-		_, err := parameter(name)
-		return s, err
-	}
-	return requestKey(s, "client_ip", "path", "uri", "query:NAME")
-}
-
-// splitKey reads what tells the clients of a split apart. What is called client_ip
-// elsewhere is an address to everybody else.
-func splitKey(s string) (string, error) {
-	if name, ok := strings.CutPrefix(s, "query:"); ok {
-		_, err := parameter(name)
-		return s, err
-	}
-	if s == "address" {
-		return "client_ip", nil
-	}
-	return requestKey(s, "cookie", "client_ip", "request", "query:NAME")
-}
-
-func rateKey(s string) (string, error) { return requestKey(s, "client_ip", "all") }
-
-// requestKey reads what of a request is looked at: one of words, a header or a
-// cookie.
-func requestKey(s string, words ...string) (string, error) {
-	kind, name, named := strings.Cut(s, ":")
-	switch {
-	case slices.Contains(words, s):
-		return s, nil
-	case kind == "header" && isToken(name):
-		return "header:" + http.CanonicalHeaderKey(name), nil
-	case kind == "cookie" && isToken(name):
-		return s, nil
-	}
-	hint := ""
-	if !named {
-		hint = didYouMean(s, words)
-	}
-	return "", fmt.Errorf("expected %s, header:NAME or cookie:NAME%s", strings.Join(words, ", "), hint)
-}
-
 func logOutput(s string) (string, error) {
 	std := []string{"stderr", "stdout"}
 	if !slices.Contains(std, s) && !strings.ContainsAny(s, "./") {

@@ -43,8 +43,8 @@ type Maintenance struct {
 
 // Hash says what policy hash goes by.
 type Hash struct {
-	On   string `yaml:"on" default:"client_ip" format:"hashkey" help:"Part of the request to hash: client_ip, path, uri (path and query), query:NAME (a parameter), header:NAME or cookie:NAME."`
-	Load Ratio  `yaml:"load" default:"125%" min:"101%" max:"1000%" zero:"unbounded" help:"Highest load of one upstream, relative to the mean, before requests go to the next in line."`
+	On   []string `yaml:"on" default:"[client_ip]" opt:"single" format:"hashkey" example:"\"{hostname}{path}\"" help:"Part of the request to hash: client_ip, path, uri (path and query), query:NAME (a parameter), header:NAME, cookie:NAME, or text with variables such as {hostname}{path}. A list hashes all parts together."`
+	Load Ratio    `yaml:"load" default:"125%" min:"101%" max:"1000%" zero:"unbounded" help:"Highest load of one upstream, relative to the mean, before requests go to the next in line."`
 }
 
 // Sticky is the cookie of policy sticky.

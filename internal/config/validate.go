@@ -62,6 +62,7 @@ func (v *validator) listeners() {
 		path := index("listeners", i) + ".address"
 		v.listenerTLS(index("listeners", i), l)
 		v.listenerHTTP3(index("listeners", i), l)
+		v.rateKeys(index("listeners", i), l.Limits)
 		if l.Address == "" {
 			continue
 		}
@@ -185,6 +186,7 @@ func (v *validator) presence() {
 }
 
 func (v *validator) pool(path string, p Pool) {
+	v.rateKeys(path, p.Limits)
 	v.upstreams(path, p)
 	v.fallback(path+".fallback", p.Fallback, []string{strings.TrimPrefix(path, "pools.")})
 	v.ordered(path, "dns.min_ttl", "dns.max_ttl", p.DNS.MinTTL-p.DNS.MaxTTL)
@@ -274,6 +276,7 @@ func (v *validator) route(path string, r Route) {
 	v.headerEdit(path+".error_headers", r.ErrorHeaders, false)
 	v.access(path, r)
 	v.routeVariables(path, r)
+	v.rateKeys(path, r.Limits)
 }
 
 func (v *validator) poolExists(path, name string) bool {

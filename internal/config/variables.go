@@ -19,6 +19,8 @@ func variableError(text string, at vars.Place) string {
 	}
 	for _, p := range parts {
 		switch {
+		case (p.Name == "header:" || p.Name == "cookie:") && !isToken(p.Parameter):
+			return fmt.Sprintf("{%s%s}: %q is no name of a header or cookie", p.Name, p.Parameter, p.Parameter)
 		case p.Since <= at:
 		case p.Group > 0:
 			return fmt.Sprintf("{%d} has no value here; it belongs to redirects and headers of a route", p.Group)
