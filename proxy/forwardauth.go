@@ -148,6 +148,7 @@ func (x *exchange) question(f *ForwardAuth) *http.Request {
 	}
 	f.claims.drop(h)
 	x.setForwarded(r, h)
+	x.tellClientCert(h)
 	h.Del("X-Forwarded-Prefix") // the service sees the path as the client sent it
 	h.Set("X-Forwarded-Method", r.Method)
 	h.Set("X-Forwarded-Uri", r.URL.RequestURI())

@@ -12,6 +12,7 @@ type identityField struct{ name, value string }
 // identityFields are the fields that only access may set on the route, in any spelling.
 func (rt *Route) identityFields() (t fieldTable) {
 	a := &rt.Access
+	rt.ClientCert.fields(&t)
 	if b := a.Basic; b != nil {
 		if b.UserHeader != "" {
 			t.refuse(b.UserHeader)
@@ -43,4 +44,5 @@ func (x *exchange) tellIdentity(h message.Editor) {
 	for _, f := range x.few().asker {
 		h.Add(f.name, f.value)
 	}
+	x.tellClientCert(h)
 }

@@ -43,7 +43,7 @@ func (w *rewriting) cookie(v string) string {
 		case !ok:
 			continue
 		case strings.EqualFold(strings.TrimSpace(name), "Path"):
-			value = w.beginning(w.CookiePath, value)
+			value = w.cookiePath(value)
 		case strings.EqualFold(strings.TrimSpace(name), "Domain"):
 			value = w.domain(value)
 		default:
@@ -52,6 +52,15 @@ func (w *rewriting) cookie(v string) string {
 		parts[i+1] = name + "=" + value
 	}
 	return strings.Join(w.flags(parts), ";")
+}
+
+// cookiePath changes the Path of a cookie.
+func (w *rewriting) cookiePath(path string) string {
+	to := w.beginning(w.CookiePath, path)
+	if to == path && w.RestorePrefix {
+		return w.x.route.restorePath(path)
+	}
+	return to
 }
 
 // domain changes the Domain of a cookie. The dot before it, which browsers ignore (RFC

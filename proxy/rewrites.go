@@ -20,6 +20,10 @@ type ResponseRewrites struct {
 	CookieDomain []Rewrite // the whole Domain of a cookie, without regard to case and to a dot before it, which stays
 	CookiePath   []Rewrite // how the Path of a cookie begins
 	CookieFlags  []CookieFlags
+	// RestorePrefix undoes the route's StripPrefix and AddPrefix in Location, Refresh and
+	// the Path of cookies, where no entry of the lists fits: for an application that does
+	// not know its prefix.
+	RestorePrefix bool
 }
 
 // Rewrite puts To where From is, or in place of the whole of what Regexp matches in.
@@ -89,7 +93,7 @@ func (w *rewriting) to(r Rewrite) string {
 }
 
 func (w *rewriting) apply(h message.Editor, valuesOf func(string) iter.Seq[string]) {
-	edit(h, "Location", valuesOf, func(v string) string { return w.beginning(w.Location, v) })
+	edit(h, "Location", valuesOf, w.link)
 	edit(h, "Refresh", valuesOf, w.refresh)
 	edit(h, "Set-Cookie", valuesOf, w.cookie)
 }
@@ -137,6 +141,15 @@ func (w *rewriting) beginning(list []Rewrite, text string) string {
 	return text
 }
 
+// link changes a URL in Location or Refresh.
+func (w *rewriting) link(v string) string {
+	to := w.beginning(w.Location, v)
+	if to == v && w.RestorePrefix {
+		return w.x.restoreLink(v)
+	}
+	return to
+}
+
 // refresh changes the URL in "5; url=http://app/".
 func (w *rewriting) refresh(v string) string {
 	i := strings.Index(strings.ToLower(v), "url=")
@@ -144,5 +157,5 @@ func (w *rewriting) refresh(v string) string {
 		return v
 	}
 	i += len("url=")
-	return v[:i] + w.beginning(w.Location, v[i:])
+	return v[:i] + w.link(v[i:])
 }

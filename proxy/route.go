@@ -39,6 +39,8 @@ type Route struct {
 	Limits         *Limits  // which requests are let in; nil = all
 	Priority       Priority // whose turn comes first when requests queue before the pool
 
+	ClientCert ClientCert // what upstreams get of the client's certificate
+
 	Access        Access         // who may come
 	CORS          *CORS          // which pages of other origins may read answers; nil = as the upstream says
 	CrossOrigin   *CrossOrigin   // refuses what pages of other origins send; nil = does not
@@ -76,6 +78,9 @@ func (rt *Route) prepare() error {
 	var err error
 	if rt.Access.Forward, err = rt.Access.Forward.prepared(); err != nil {
 		return fmt.Errorf("route %s: %w", rt.Name, err)
+	}
+	if rt.Access.Forward != nil {
+		rt.ClientCert.fields(&rt.Access.Forward.claims) // it is the same for the service that is asked
 	}
 	rt.asking, rt.guarded = rt.asks(), rt.identityFields()
 	rt.edited = rt.RequestHeaders.fields()

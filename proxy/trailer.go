@@ -14,14 +14,15 @@ import (
 
 // announced takes the trailer off a request that goes upstream, and returns the
 // names of what of it an upstream may get. What no trailer may hold (RFC 9110
-// section 6.5.1), what goodgate itself says or believes only of some, and what
-// the route sets or removes is not passed on in any spelling: applications have
+// section 6.5.1), what goodgate itself says or believes only of some, what the
+// route sets or removes, and who the client is, is not passed on in any spelling: applications have
 // merged trailers into headers before.
 func (x *exchange) announced(r *http.Request) (names []string) {
 	for name := range r.Trailer {
 		_, believed := x.proxy.trust.fields.rule(name)
 		_, edited := x.route.edited.rule(name)
-		if !believed && !edited && !headerOnly(string(fold(nil, name))) {
+		_, guarded := x.route.guarded.rule(name)
+		if !believed && !edited && !guarded && !headerOnly(string(fold(nil, name))) {
 			names = append(names, name)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/vars"
+	"github.com/goodgate/goodgate/internal/wire/header"
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
@@ -99,6 +100,12 @@ func ofRequest(name string) (of func(*subject) string, ok bool) {
 		of = clientPort
 	case "server_port":
 		of = func(s *subject) string { return serverPort(s.request) }
+	case "forwarded_proto":
+		of = func(s *subject) string { return lastOf(s.request.Values(header.XForwardedProto), schemeOf(s.request)) }
+	case "forwarded_host":
+		of = func(s *subject) string { return lastOf(s.request.Values(header.XForwardedHost), s.request.Host) }
+	case "forwarded_port":
+		of = func(s *subject) string { return forwardedPort(s.request) }
 	case "method":
 		of = func(s *subject) string { return s.request.Method }
 	case "protocol":
@@ -207,6 +214,23 @@ func serverPort(r *Request) string {
 		return strconv.Itoa(a.Port)
 	}
 	return ""
+}
+
+// forwardedPort is the port that the client has connected to, as far as it is known: as a
+// trusted proxy says, or of the host that the client asked for, or its scheme's.
+func forwardedPort(r *Request) string {
+	for said := range r.ValuesOf("X-Forwarded-Port") {
+		if n, err := strconv.ParseUint(said, 10, 16); err == nil && n > 0 {
+			return said
+		}
+	}
+	if _, port, err := net.SplitHostPort(lastOf(r.Values(header.XForwardedHost), r.Host)); err == nil && port != "" {
+		return port
+	}
+	if lastOf(r.Values(header.XForwardedProto), schemeOf(r)) == "https" {
+		return "443"
+	}
+	return "80"
 }
 
 // captured is what a group of the route's path_regexp matched, encoded as in a path, or

@@ -57,6 +57,7 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 		AddPrefix:       c.AddPrefix,
 		Timeout:         c.Timeout,
 		RetrySafe:       c.RetrySafe,
+		ClientCert:      map[string]proxy.ClientCert{"leaf": proxy.LeafClientCert, "chain": proxy.ChainClientCert}[c.ClientCert],
 		IdempotencyKey:  c.IdempotencyKey,
 		Limits:          Limits(c.Limits),
 		Priority:        priorities[c.Priority],
@@ -113,10 +114,10 @@ func rewrites(c config.Rewrites) *proxy.ResponseRewrites {
 		}
 		return out
 	}
-	if len(c.Location)+len(c.CookieDomain)+len(c.CookiePath)+len(c.CookieFlags) == 0 {
+	if len(c.Location)+len(c.CookieDomain)+len(c.CookiePath)+len(c.CookieFlags) == 0 && !c.RestorePrefix {
 		return nil
 	}
-	w := &proxy.ResponseRewrites{Location: list(c.Location), CookieDomain: list(c.CookieDomain), CookiePath: list(c.CookiePath)}
+	w := &proxy.ResponseRewrites{Location: list(c.Location), CookieDomain: list(c.CookieDomain), CookiePath: list(c.CookiePath), RestorePrefix: c.RestorePrefix}
 	flags := map[string]proxy.Flag{"keep": proxy.KeepFlag, "set": proxy.SetFlag, "remove": proxy.RemoveFlag}
 	sameSite := map[string]string{"strict": "Strict", "lax": "Lax", "none": "None", "remove": "-"}
 	for _, f := range c.CookieFlags {

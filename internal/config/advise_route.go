@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // route warns of a route that cannot match, and of settings that do nothing on it.
 func (a *advisor) route(i int, r Route) {
@@ -32,6 +35,12 @@ func (a *advisor) route(i int, r Route) {
 	if r.StripPrefix != "" && r.Match.Path != "" && !underPrefix(r.StripPrefix, r.Match.Path) {
 		a.warnf(path+".strip_prefix", "%s is not the start of match.path %s: it will not be removed from every request; make them agree", r.StripPrefix, r.Match.Path)
 	}
+	if r.Rewrites.RestorePrefix && r.StripPrefix == "" && r.AddPrefix == "" {
+		a.warnf(path+".response_rewrites.restore_prefix", "has no effect without strip_prefix or add_prefix")
+	}
+	if r.ClientCert != "off" && !slices.ContainsFunc(a.config.Listeners, func(l Listener) bool { return l.TLS != nil && l.TLS.ClientCA != "" && a.config.takes(r.Match, l) }) {
+		a.warnf(path+".client_cert", "has no effect: no listener of this route asks clients for certificates (tls.client_ca)")
+	}
 	if a.uses(path, "timeout") {
 		for _, pool := range r.Pools() {
 			a.requestTimeout(path+".timeout", pool, r.Timeout)
@@ -50,7 +59,7 @@ func (a *advisor) poolless(path string, r Route) {
 	if r.Respond != nil {
 		kind = "respond"
 	}
-	for _, key := range []string{"request_headers", "strip_prefix", "add_prefix", "rewrite_path", "response_rewrites", "host", "timeout", "retry_safe", "idempotency_key", "intercept", "compress"} {
+	for _, key := range []string{"request_headers", "strip_prefix", "add_prefix", "rewrite_path", "response_rewrites", "host", "timeout", "retry_safe", "idempotency_key", "intercept", "compress", "client_cert"} {
 		if a.uses(path, key) {
 			a.warnf(join(path, key), "has no effect on a route with %s: nothing goes upstream", kind)
 		}

@@ -26,6 +26,7 @@ type Route struct {
 	Limits          Limits       `yaml:"limits" help:"Admission of requests: rate limits, concurrency, size."`
 	Priority        string       `yaml:"priority" default:"normal" enum:"high|normal|low" help:"Precedence in the pool's queue."`
 
+	ClientCert    string         `yaml:"client_cert" default:"off" enum:"off|leaf|chain" help:"Send the certificate that the client has shown in Client-Cert, with chain also its intermediates in Client-Cert-Chain (RFC 9440). Clients cannot send these headers then."`
 	Access        Access         `yaml:"access" help:"Access control: networks, passwords, forward auth."`
 	CORS          *CORS          `yaml:"cors" help:"Pages of other origins that may read answers (CORS); when absent the upstreams decide."`
 	CrossOrigin   CrossOrigin    `yaml:"cross_origin" help:"Protection from requests of pages of other origins that change something (CSRF)."`
@@ -58,6 +59,8 @@ type Rewrites struct {
 	CookieDomain []Rewrite     `yaml:"cookie_domain" help:"Rewrites the Domain of cookies."`
 	CookiePath   []Rewrite     `yaml:"cookie_path" help:"Rewrites the start of the Path of cookies."`
 	CookieFlags  []CookieFlags `yaml:"cookie_flags" help:"Sets and removes flags of cookies."`
+
+	RestorePrefix bool `yaml:"restore_prefix" default:"false" help:"Undo strip_prefix and add_prefix in Location, Refresh and the Path of cookies, where no entry of the lists matches and the prefix is not there already."`
 }
 
 // Rewrite puts To where From is, or in place of the whole of what Regexp matches in.

@@ -30,6 +30,7 @@ func table() []variable {
 	return []variable{
 		{"client_ip", Key, false}, {"client_port", Key, false}, {"server_port", Key, false},
 		{"scheme", Key, false}, {"host", Key, false}, {"hostname", Key, false}, {"method", Key, false}, {"protocol", Key, false},
+		{"forwarded_proto", Key, false}, {"forwarded_host", Key, false}, {"forwarded_port", Key, false},
 		{"uri", Key, false}, {"path", Key, false}, {"query", Key, false}, {"args", Key, false},
 		{"header", Key, true}, {"cookie", Key, true}, {"query", Key, true},
 		{"tls.version", Key, false}, {"tls.cipher", Key, false}, {"tls.server_name", Key, false}, {"tls.protocol", Key, false}, {"tls.resumed", Key, false},

@@ -1,0 +1,63 @@
+package proxy
+
+import (
+	"net/url"
+	"strings"
+)
+
+// This file undoes what a route does to a path, in answers of an application that does
+// not know its prefix.
+
+// restorePath returns the path at which clients find an encoded path of the application.
+// One that has the prefix already stays, for applications that go by X-Forwarded-Prefix,
+// and so does one that no request of the route leads to.
+func (rt *Route) restorePath(path string) string {
+	strip, add := encodedPrefix(rt.StripPrefix), encodedPrefix(rt.AddPrefix)
+	if !strings.HasPrefix(path, "/") || strip != "" && (path == strip || strings.HasPrefix(path, strip+"/")) {
+		return path
+	}
+	rest := cutPrefix(path, add)
+	if add != "" && len(rest) == len(path) {
+		return path
+	}
+	if strip+rest == "" {
+		return "/"
+	}
+	return strip + rest
+}
+
+func encodedPrefix(prefix string) string {
+	return (&url.URL{Path: strings.TrimSuffix(prefix, "/")}).EscapedPath()
+}
+
+// restoreLink is restorePath for a URL: one of the client's own host or of the upstream,
+// or a path. A path that is relative to the request stays, because it is under the prefix.
+func (x *exchange) restoreLink(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Opaque != "" || u.User != nil {
+		return link
+	}
+	ours := u.Host == "" || strings.EqualFold(u.Host, x.request.Host) || u.Host == x.record.Upstream
+	if !ours || u.Host == "" && strings.HasPrefix(link, "//") {
+		return link
+	}
+	rest := link
+	if u.Host != "" {
+		if i := strings.Index(link, "//"); i >= 0 {
+			rest = link[i+2+len(u.Host):]
+		}
+	}
+	end := strings.IndexAny(rest, "?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	path := rest[:end]
+	if u.Host != "" && path == "" {
+		path = "/"
+	}
+	to := x.route.restorePath(path)
+	if u.Host == x.record.Upstream && u.Host != "" {
+		return to + rest[end:] // clients cannot reach that address
+	}
+	return link[:len(link)-len(rest)] + to + rest[end:]
+}
