@@ -54,13 +54,14 @@ func (u *Upstream) enter(l Lifecycle) (returned bool) {
 type details struct {
 	zone     string
 	metadata map[string]string
+	fleetMax int
 }
 
 func newDetails(s Spec) *details {
-	if s.Zone == "" && len(s.Metadata) == 0 {
+	if s.Zone == "" && len(s.Metadata) == 0 && s.FleetMax == 0 {
 		return nil
 	}
-	return &details{zone: s.Zone, metadata: maps.Clone(s.Metadata)}
+	return &details{zone: s.Zone, metadata: maps.Clone(s.Metadata), fleetMax: s.FleetMax}
 }
 
 // Zone returns where the upstream runs, such as a data centre; empty when nobody has
@@ -70,6 +71,15 @@ func (m *Member) Zone() string {
 		return ""
 	}
 	return m.details.zone
+}
+
+// FleetMax returns how many requests at once all processes like this one may send to the
+// upstream, of which MaxInFlight is this one's part; 0 = it is no part.
+func (m *Member) FleetMax() int {
+	if m.details == nil {
+		return 0
+	}
+	return m.details.fleetMax
 }
 
 // Metadata returns what the source of the upstream tells about it, nil for nothing. It

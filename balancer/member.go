@@ -17,6 +17,7 @@ type Spec struct {
 	Weight      int    // share of the load; below 1 counts as 1
 	Tier        int    // 0 first; a higher tier is used when the lower ones have too little left
 	MaxInFlight int    // requests at once; 0 = no limit
+	FleetMax    int    // requests at once of all processes like this one, of which MaxInFlight is a part; 0 = it is no part
 
 	Lifecycle Lifecycle         // what the place where it was found says; the zero value takes requests
 	Zone      string            // where it runs; "" = not known

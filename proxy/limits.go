@@ -21,6 +21,9 @@ type Limits struct {
 	Rates    []*Rate
 	Requests int   // at once; 0 = no bound
 	MaxBody  int64 // bytes of a request's body; 0 = no bound
+	// Share returns which part of Requests this process may let in, where several have
+	// them together; nil = all. It must be cheap and safe for concurrent use.
+	Share func(requests int) int
 
 	under atomic.Int64 // requests under way
 }
@@ -101,14 +104,22 @@ func (x *exchange) passes(l *Limits, now time.Time) *Error {
 	if err := x.boundBody(l.MaxBody); err != nil {
 		return err
 	}
-	if l.Requests > 0 {
-		if n := l.under.Add(1); n > int64(l.Requests) {
+	if most := l.most(); most > 0 {
+		if n := l.under.Add(1); n > int64(most) {
 			l.under.Add(-1)
-			return &Error{Reason: reason.Overloaded, Err: fmt.Errorf("%w lets in %d at once", errMaxRequests, l.Requests)}
+			return &Error{Reason: reason.Overloaded, Err: fmt.Errorf("%w lets in %d at once", errMaxRequests, most)}
 		}
 		x.limits.counting[slices.Index(x.limits.counting[:], nil)] = l
 	}
 	return nil
+}
+
+// most is how many requests are let in at once; 0 = no bound.
+func (l *Limits) most() int {
+	if l.Share == nil || l.Requests == 0 {
+		return l.Requests
+	}
+	return l.Share(l.Requests)
 }
 
 // boundBody refuses a body that is known to be larger than most, and bounds one

@@ -49,4 +49,7 @@ func printFleet(out io.Writer, f *admin.Fleet) {
 		printable.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", name, cmp.Or(m.Zone, "-"), cmp.Or(m.Version, "-"), m.Config, m.Since.Local().Format(time.DateTime), cmp.Or(strings.Join(m.Differs, ", "), "-"))
 	}
 	w.Flush()
+	for _, s := range f.Shares {
+		printable.Fprintf(out, "%s: %d of %d here\n", s.Of, s.Share, s.Total)
+	}
 }

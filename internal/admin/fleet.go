@@ -18,6 +18,14 @@ type Fleet struct {
 	Waiting   int           `json:"changes_waiting"`  // operator's changes that the store does not have yet
 	Strangers int           `json:"other_secret"`     // instances that have another secret
 	LostS     float64       `json:"fallback_seconds"` // that the store was away, in all
+	Shares    []FleetShare  `json:"shares,omitempty"` // of what the instances divide among them
+}
+
+// FleetShare is what this instance has of a limit that holds for all instances together.
+type FleetShare struct {
+	Of    string `json:"of"` // the key in the configuration
+	Total int    `json:"total"`
+	Share int    `json:"share"`
 }
 
 // FleetMember is an instance.

@@ -104,7 +104,8 @@ type Upstream struct {
 	Resting   bool    `json:"resting"`
 	Trusted   bool    `json:"trusted"`
 	InFlight  int     `json:"in_flight"`
-	Limit     int     `json:"max_in_flight"` // 0 = none
+	Limit     int     `json:"max_in_flight"`                 // 0 = none
+	FleetMax  int     `json:"max_in_flight_fleet,omitempty"` // of all instances together, of which max_in_flight is a part; 0 = it is no part
 	IdleConns int     `json:"idle_conns"`
 	Tunnels   int     `json:"tunnels,omitempty"` // upgraded connections that are open, in InFlight too
 	LatencyMS float64 `json:"latency_ms"`        // mean time to an answer in the last minute; 0 = not known
@@ -198,7 +199,7 @@ func (p *Pool) demand(queued int, r recent) Demand {
 
 func (s *Server) upstream(m *balancer.Member, minute Minute, now time.Time) Upstream {
 	u := Upstream{
-		Address: m.Addr(), Name: m.Name(), Weight: m.Weight, Tier: m.Tier, Limit: m.MaxInFlight,
+		Address: m.Addr(), Name: m.Name(), Weight: m.Weight, Tier: m.Tier, Limit: m.MaxInFlight, FleetMax: m.FleetMax(),
 		Available: m.Available(), Health: m.Health().String(), Breaker: m.Breaker().String(), Operator: m.Operator().String(),
 		Resting: m.Resting(), Trusted: m.Trusted(), InFlight: m.InFlight(), IdleConns: proxy.IdleConns(m.Upstream), Tunnels: proxy.TunnelsOf(m.Upstream).Open,
 		LatencyMS: minute.MeanMS, Check: s.opts.Control.LastCheck(m.Key()), Slow: m.Slow(), Minute: minute,

@@ -15,7 +15,7 @@ import (
 func Source(u config.Upstream, dns config.DNS) (s discovery.Source, fixed bool, err error) {
 	resolver := discovery.Resolver{Server: dns.Resolver, Family: family(dns), Pair: dns.Family == "auto",
 		MinTTL: dns.MinTTL, MaxTTL: dns.MaxTTL, Timeout: dns.Timeout}
-	rest := discovery.Target{Weight: u.Weight, Tier: u.Tier, MaxInFlight: u.MaxInFlight, TLS: u.Scheme == "https", Zone: u.Zone}
+	rest := discovery.Target{Weight: u.Weight, Tier: u.Tier, MaxInFlight: u.MaxInFlight, Together: u.MaxScope == "fleet", TLS: u.Scheme == "https", Zone: u.Zone}
 	switch {
 	case u.File != "":
 		return discovery.NewFile(u.File, rest), false, nil
@@ -30,7 +30,7 @@ func Source(u config.Upstream, dns config.DNS) (s discovery.Source, fixed bool, 
 	if err != nil {
 		return nil, false, err
 	}
-	t.Weight, t.Tier, t.MaxInFlight, t.Zone = u.Weight, u.Tier, u.MaxInFlight, u.Zone
+	t.Weight, t.Tier, t.MaxInFlight, t.Together, t.Zone = u.Weight, u.Tier, u.MaxInFlight, u.MaxScope == "fleet", u.Zone
 	if isName {
 		s, err = discovery.NewDNS(t, resolver)
 		return s, false, err
@@ -82,6 +82,9 @@ func Specs(targets []discovery.Target) []balancer.Spec {
 	for i, t := range targets {
 		list[i] = balancer.Spec{Addr: t.Addr, Other: t.Other, Name: t.Name, TLS: t.TLS, Weight: t.Weight, Tier: t.Tier, MaxInFlight: t.MaxInFlight,
 			Lifecycle: lifecycles[t.Lifecycle], Zone: t.Zone, Metadata: t.Metadata.Map()}
+		if t.Together {
+			list[i].FleetMax = t.MaxInFlight
+		}
 	}
 	return list
 }

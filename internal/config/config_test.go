@@ -49,7 +49,7 @@ func TestMinimalFileIsSafe(t *testing.T) {
 		name      string
 		got, want any
 	}{
-		{"upstream", p.Upstreams[1], Upstream{URL: "http://127.0.0.1:3002", Scheme: "http", Weight: 1}},
+		{"upstream", p.Upstreams[1], Upstream{URL: "http://127.0.0.1:3002", Scheme: "http", Weight: 1, MaxScope: "instance"}},
 		{"policy", p.Policy, "peak_ewma"},
 		{"health type", p.Health.Type, "alive"},
 		{"header timeout", c.Listeners[0].Timeouts.Header, 10 * time.Second},

@@ -25,17 +25,32 @@ type Sentinel struct {
 	Password Secret `yaml:"password" default:"" help:"Password for the sentinels; empty sends none."`
 }
 
+const noFleet = "found \"fleet\": there is no fleet; say in fleet.addresses which store the instances share"
+
 // fleet looks for what cannot work between instances.
 func (v *validator) fleet() {
 	f := v.config.Fleet
 	for path, l := range v.config.allLimits() {
+		switch {
+		case l.MaxScope == "fleet" && f == nil:
+			v.errorf(path+".max_requests_scope", noFleet)
+		case l.MaxScope == "fleet" && l.MaxRequests == 0:
+			v.errorf(path+".max_requests_scope", "found \"fleet\": max_requests is missing, which the instances would divide")
+		}
 		for i, r := range l.Rates {
 			at := index(path+".rates", i)
 			switch {
 			case r.Scope == "fleet" && f == nil:
-				v.errorf(at+".scope", "found \"fleet\": there is no fleet; say in fleet.addresses which store the instances share")
+				v.errorf(at+".scope", noFleet)
 			case r.Exact && r.Scope != "fleet":
 				v.errorf(at+".exact", "goes with scope: fleet only: a rate of one instance is always exact")
+			}
+		}
+	}
+	for name, p := range v.config.Pools {
+		for i, u := range p.Upstreams {
+			if u.MaxScope == "fleet" && f == nil {
+				v.errorf(index("pools."+name+".upstreams", i)+".max_in_flight_scope", noFleet)
 			}
 		}
 	}

@@ -74,6 +74,7 @@ type Upstream struct {
 	Weight      int    `yaml:"weight" default:"1" min:"1" max:"1000" help:"Share of the load, relative to the others."`
 	Tier        int    `yaml:"tier" default:"0" min:"0" max:"9" help:"Failover tier: tier 1 gets requests when too little of tier 0 is available, and so on."`
 	MaxInFlight int    `yaml:"max_in_flight" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent requests of the upstream."`
+	MaxScope    string `yaml:"max_in_flight_scope" default:"instance" enum:"instance|fleet" help:"instance bounds each instance alone, fleet all instances of the fleet together: each sends its share of max_in_flight, at least 1."`
 	Zone        string `yaml:"zone" default:"" format:"zone" help:"Location of the upstreams, unless their source gives it: an availability zone, a data centre, a rack."`
 }
 

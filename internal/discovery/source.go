@@ -16,6 +16,7 @@ type Target struct {
 	Tier        int    // 0 first; a higher tier is a reserve
 	MaxInFlight int    // requests at once; 0 means no limit
 	TLS         bool
+	Together    bool // MaxInFlight is of all instances of the fleet together
 
 	Lifecycle Lifecycle // the zero value takes requests
 	Zone      string    // where it runs; "" = not known

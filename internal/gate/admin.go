@@ -121,7 +121,7 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	o.Version, o.Control, o.Requests, o.Tally, o.Flight = g.opts.Version, control{g}, &g.ring, &g.tally, s.flight
 	o.Journal, o.Wiring, o.Splits, o.Mirrors, o.Changes = g.journal, g.wiring, control{g}, g.mirrorReports, g.changes
 	if g.fleet != nil {
-		o.Fleet = g.fleet.told
+		o.Fleet = func() *admin.Fleet { return g.fleet.told(g.current.Load()) }
 	}
 	o.Deploy = g.deploys.Progress
 	if g.counts != nil {

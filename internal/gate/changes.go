@@ -158,7 +158,7 @@ func (g *Gate) add(p *pool, c *config.Config, ch changes.Change) (changes.Change
 		return ch, unfit(409, admin.Exists, "pool %s has %s already, %s: nothing was added", p.name, keyOf(u), has)
 	}
 	ch.Upstream, ch.Base = u.URL, ""
-	if ch.Value, err = json.Marshal(added{Weight: u.Weight, Tier: u.Tier, MaxInFlight: u.MaxInFlight}); err != nil {
+	if ch.Value, err = json.Marshal(addedOf(u)); err != nil {
 		return ch, err
 	}
 	ch, err = g.changes.Put(ch)

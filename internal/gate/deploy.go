@@ -161,14 +161,16 @@ func (p *pool) alike() string {
 	if len(members) == 0 {
 		return ""
 	}
-	like := added{Weight: members[0].Weight, Tier: members[0].Tier, MaxInFlight: members[0].MaxInFlight}
+	like := added{Weight: members[0].Weight, Tier: members[0].Tier}
+	like.MaxInFlight, like.MaxScope = capOf(&members[0])
 	for i := range members {
 		m := &members[i]
+		most, scope := capOf(m)
 		switch {
 		case m.Introduced() || m.Tier != like.Tier:
 			continue
-		case m.MaxInFlight < like.MaxInFlight:
-			like.MaxInFlight = m.MaxInFlight
+		case most < like.MaxInFlight:
+			like.MaxInFlight, like.MaxScope = most, scope
 		}
 		if m.Weight != like.Weight {
 			like.Weight = 1
@@ -179,6 +181,14 @@ func (p *pool) alike() string {
 		return ""
 	}
 	return string(value)
+}
+
+// capOf returns how many requests at once a member gets, and of whom.
+func capOf(m *balancer.Member) (most int, scope string) {
+	if n := m.FleetMax(); n > 0 {
+		return n, "fleet"
+	}
+	return m.MaxInFlight, ""
 }
 
 // forget takes back what was said of the state of upstreams that have left.

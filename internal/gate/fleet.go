@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/admin"
@@ -25,6 +26,7 @@ type inFleet struct {
 	config config.Fleet
 	ears   map[string]func(fleet.Word) bool // by what keys begin with; not changed once it runs
 	hints  hints
+	own    atomic.Pointer[fleet.Portion] // of what instances divide among them
 }
 
 // joinFleet makes the gate's part in a fleet, if the configuration has one.
@@ -41,6 +43,7 @@ func (g *Gate) joinFleet(c *config.Config) error {
 		return err
 	}
 	g.fleet = &inFleet{Fleet: f, config: *c.Fleet, ears: map[string]func(fleet.Word) bool{}}
+	g.fleet.own.Store(new(fleet.Portion))
 	return nil
 }
 
@@ -108,10 +111,15 @@ func fleetHash(c *config.Config) string {
 	return fingerprint(c)
 }
 
-// share makes the rates of limits count in all instances that are to.
+// share makes limits hold for all instances together where they are to.
 func (f *inFleet) share(place string, c config.Limits, l *proxy.Limits) {
-	if f != nil && l != nil {
-		assemble.ShareRates(f.Fleet, place, c, l)
+	if f == nil || l == nil {
+		return
+	}
+	assemble.ShareRates(f.Fleet, place, c, l)
+	if c.MaxScope == "fleet" {
+		turn := f.Hash([]byte("max_requests " + place))
+		l.Share = func(requests int) int { return f.own.Load().Share(requests, turn) }
 	}
 }
 
@@ -128,13 +136,13 @@ func (f *inFleet) measure(m *metrics.Metrics) {
 		return
 	}
 	m.SetFleet(func() metrics.Fleet {
-		t := f.told()
+		t := f.told(nil)
 		return metrics.Fleet{Connected: t.Connected, Members: len(t.Members), Differing: t.Differing(), Lost: f.Lost(), Waiting: t.Waiting}
 	})
 }
 
-// told is what an operator is told of the fleet.
-func (f *inFleet) told() *admin.Fleet {
+// told is what an operator is told of the fleet, with what is divided if now is given.
+func (f *inFleet) told(now *present) *admin.Fleet {
 	s := f.State()
 	t := &admin.Fleet{Connected: s.Connected, Since: s.Changed, Members: []admin.FleetMember{}, Waiting: f.Words().Waiting(), Strangers: s.Strangers, LostS: f.Lost().Seconds()}
 	if s.Err != nil {
@@ -144,6 +152,9 @@ func (f *inFleet) told() *admin.Fleet {
 		t.Members = append(t.Members, admin.FleetMember{
 			ID: m.ID, Name: m.Name, Zone: m.Zone, Version: m.Version, Config: m.Config, Since: m.Since, Clock: m.Clock, Own: m.ID == s.Own,
 		})
+	}
+	if now != nil {
+		t.Shares = f.shares(now)
 	}
 	t.Compare()
 	return t

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -137,4 +139,61 @@ pools:
 		s := all[i]
 		s.until("the share of its zone", func(*admin.Status) bool { return math.Abs(s.g.gate.Pools()[0].Zones().Meant-want) < 0.001 })
 	}
+}
+
+// TestFleetCaps wants real instances to divide what they may have together, and to keep
+// their shares while the store is away.
+func TestFleetCaps(t *testing.T) {
+	t.Parallel()
+	const config = `
+fleet: {addresses: [%q], secret: "a secret of the test", instance: %s}
+routes: [{name: all, pool: app, limits: {max_requests: 12, max_requests_scope: fleet}}]
+pools:
+  app:
+    health: {type: none}
+    queue: {max_wait: 1ms}
+    limits: {max_requests: 4, max_requests_scope: fleet}
+    upstreams: [{url: %q, max_in_flight: 6, max_in_flight_scope: fleet}]
+`
+	store := fleettest.StartRedis(t)
+	release := make(chan struct{})
+	upstream := (&stage{t: t}).serve(func(http.ResponseWriter, *http.Request) { <-release })
+	let := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(let) // before the upstream closes, which waits for its requests
+	begin := func(name string) *stage {
+		s := &stage{t: t}
+		s.run(config, store.Address, name, upstream)
+		return s
+	}
+	want := func(what string, s *stage, shares ...int) {
+		t.Helper()
+		s.until(what, func(st *admin.Status) bool {
+			var got []int
+			for _, share := range st.Fleet.Shares {
+				got = append(got, share.Share)
+			}
+			u := st.Pools[0].Upstreams
+			return slices.Equal(got, shares) && len(u) == 1 && u[0].Limit == shares[2] && u[0].FleetMax == 6
+		})
+	}
+	a := begin("one")
+	want("alone", a, 12, 4, 6)
+	b := begin("two")
+	want("of two", a, 6, 2, 3)
+	want("of two", b, 6, 2, 3)
+	a.together(2)
+	b.together(2)
+	for _, s := range []*stage{a, b} {
+		s.until("two at each", func(st *admin.Status) bool { return st.Pools[0].InFlight == 2 })
+		if got := s.get(1); got != http.StatusServiceUnavailable {
+			t.Errorf("a fifth request got %d", got)
+		}
+	}
+	store.Kill()
+	a.until("alone", func(st *admin.Status) bool { return !st.Fleet.Connected })
+	want("without the store", a, 6, 2, 3)
+	if got := a.get(1); got != http.StatusServiceUnavailable {
+		t.Errorf("without the store a fifth request got %d", got)
+	}
+	let()
 }

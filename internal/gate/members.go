@@ -57,15 +57,15 @@ func (p *pool) apply() {
 // request.
 func (p *pool) put() {
 	w, live := p.said(), p.live()
-	p.divide()
-	live.Update(p.members.specs(&w))
+	p.spread(live)
+	live.Update(p.members.specs(&w, p.fleet))
 	members := live.Members()
 	for i := range members {
 		members[i].SetOperator(w.states[members[i].Addr()])
 	}
 }
 
-func (m *members) specs(w *said) []balancer.Spec {
+func (m *members) specs(w *said, f *inFleet) []balancer.Spec {
 	var list []balancer.Spec
 	for _, s := range append(assemble.Specs(m.targets), assemble.Specs(m.extra)...) {
 		if w.leaves(s) {
@@ -75,6 +75,7 @@ func (m *members) specs(w *said) []balancer.Spec {
 			s.Weight = n
 		}
 		s.Operator = w.states[s.Addr]
+		s.MaxInFlight = f.part(s)
 		list = append(list, s)
 	}
 	if list == nil {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -102,6 +103,16 @@ type added struct {
 	Weight      int `json:"weight,omitempty"`
 	Tier        int `json:"tier,omitempty"`
 	MaxInFlight int `json:"max_in_flight,omitempty"`
+
+	MaxScope string `json:"max_in_flight_scope,omitempty"`
+}
+
+func addedOf(u config.Upstream) added {
+	v := added{Weight: u.Weight, Tier: u.Tier, MaxInFlight: u.MaxInFlight}
+	if u.MaxScope == "fleet" {
+		v.MaxScope = u.MaxScope
+	}
+	return v
 }
 
 // addedUpstream returns what an operator has added, as an entry of the configuration.
@@ -109,7 +120,7 @@ func addedUpstream(ch changes.Change) (config.Upstream, error) {
 	var v added
 	if len(ch.Value) > 0 {
 		if err := json.Unmarshal(ch.Value, &v); err != nil {
-			return config.Upstream{}, fmt.Errorf("value %s: expected an object with weight, tier and max_in_flight", ch.Value)
+			return config.Upstream{}, fmt.Errorf("value %s: expected an object with weight, tier, max_in_flight and max_in_flight_scope", ch.Value)
 		}
 	}
 	url, err := normalURL(ch.Upstream)
@@ -122,8 +133,10 @@ func addedUpstream(ch changes.Change) (config.Upstream, error) {
 		return config.Upstream{}, fmt.Errorf("tier %d: it is from 0 to 9", v.Tier)
 	case v.MaxInFlight < 0 || v.MaxInFlight > 1_000_000:
 		return config.Upstream{}, fmt.Errorf("max_in_flight %d: it is from 1 to 1000000, or 0 for no limit", v.MaxInFlight)
+	case v.MaxScope != "" && v.MaxScope != "instance" && v.MaxScope != "fleet":
+		return config.Upstream{}, fmt.Errorf("max_in_flight_scope %q: it is instance or fleet", v.MaxScope)
 	}
-	return config.Upstream{URL: url, Scheme: "http", Weight: max(v.Weight, 1), Tier: v.Tier, MaxInFlight: v.MaxInFlight}, nil
+	return config.Upstream{URL: url, Scheme: "http", Weight: max(v.Weight, 1), Tier: v.Tier, MaxInFlight: v.MaxInFlight, MaxScope: cmp.Or(v.MaxScope, "instance")}, nil
 }
 
 // normalURL returns the one spelling of an upstream's URL. Without a scheme it is http.
@@ -163,7 +176,11 @@ func base(k changes.Kind, u config.Upstream) string {
 	case changes.Weight:
 		return fmt.Sprintf("%s with weight %d", keyOf(u), u.Weight)
 	}
-	return fmt.Sprintf("%s with weight %d, tier %d, max_in_flight %d", keyOf(u), u.Weight, u.Tier, u.MaxInFlight)
+	text := fmt.Sprintf("%s with weight %d, tier %d, max_in_flight %d", keyOf(u), u.Weight, u.Tier, u.MaxInFlight)
+	if u.MaxScope == "fleet" {
+		text += " of the fleet"
+	}
+	return text
 }
 
 // leaves reports whether operators have taken an upstream out: by its address, or by the
