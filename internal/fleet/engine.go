@@ -25,8 +25,8 @@ type Engine interface {
 	// List returns a table. It may leave out the entries when the table's revision is
 	// still the one that the caller knows; 0 = none.
 	List(ctx context.Context, table string, known uint64) (Listing, error)
-	// Take takes tokens from leaky buckets, which the engine forgets when they are full
-	// again, and returns their levels in the order of uses.
+	// Take takes tokens from leaky buckets, which the engine forgets when they have been
+	// full for [Remember], and returns their levels in the order of uses.
 	Take(ctx context.Context, uses []Use) ([]Level, error)
 	// Publish sends a message to all who watch, the sender included. It may be lost.
 	Publish(ctx context.Context, topic string, message []byte) error
@@ -80,6 +80,11 @@ type Use struct {
 // MaxDebt is how many bursts too much are taken off later. More would keep a client out
 // for long that many instances let in at the same moment.
 const MaxDebt = 4
+
+// Remember is how long an engine remembers when a bucket was full. Instances report late
+// what they took: without that, the same time would refill the bucket once for each of
+// them, and a rate would let in more than it says without ever being reached.
+const Remember = 2 * time.Second
 
 // Level is what is in a bucket.
 type Level struct {

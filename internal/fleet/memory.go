@@ -14,7 +14,7 @@ type Memory struct {
 	mu      sync.Mutex // protects the fields below
 	away    error      // what every call gets; nil = it works
 	tables  map[string]*memoryTable
-	buckets map[string]time.Time // when they are full
+	buckets map[string]time.Time // when they are full; of those that were not long ago
 	ears    map[chan memoryMessage]struct{}
 	calls   int
 }
@@ -203,7 +203,7 @@ func (m *Memory) Take(ctx context.Context, uses []Use) ([]Level, error) {
 	for i, u := range uses {
 		full := m.buckets[u.Key]
 		full, levels[i] = u.Apply(full, now)
-		if full.After(now) {
+		if full.After(now.Add(-Remember)) {
 			m.buckets[u.Key] = full
 		} else {
 			delete(m.buckets, u.Key)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,16 +63,18 @@ type rateShard struct {
 
 // bucket is what an instance knows of a key. It is protected by its shard.
 type bucket struct {
-	tokens  float64   // at most this many are left, at the time at
-	at      time.Time // when tokens was reckoned
-	others  float64   // tokens a second that the other instances take
-	learned time.Time // when the engine was asked last; zero = never
-	level   float64   // what it said
-	pending int       // tokens that were taken here, of which the engine does not know
-	since   time.Time // when the first of those was taken
-	queued  bool      // the reporter knows of it
-	looked  bool      // a request was refused since learned
-	alone   bool      // what was taken since the engine was away is not in pending
+	tokens   float64   // at most this many are left, at the time at
+	at       time.Time // when tokens was reckoned
+	others   float64   // tokens a second that the other instances take
+	learned  time.Time // when the engine was asked last; zero = never
+	level    float64   // what it said
+	repaired time.Time // when this instance has last told again what the engine had lost
+	pending  int       // tokens that were taken here, of which the engine does not know
+	since    time.Time // when the first of those was taken
+	skipped  int       // tokens since then that lump has made none
+	queued   bool      // the reporter knows of it
+	looked   bool      // a request was refused since learned
+	alone    bool      // what was taken since the engine was away is not in pending
 }
 
 // NewRate returns a rate that knows no key.
@@ -127,7 +130,7 @@ func (r *Rate) Allow(key uint64, now time.Time) limit.Verdict {
 	}
 	queue := !b.queued
 	b.queued = true
-	urgent := v.OK && float64(b.pending) >= r.urgent()
+	urgent := v.OK && float64(b.pending) >= r.urgent(b)
 	s.mu.Unlock()
 	if queue {
 		r.fleet.rates.add(due{r, key})
@@ -139,10 +142,14 @@ func (r *Rate) Allow(key uint64, now time.Time) limit.Verdict {
 }
 
 // urgent is how many tokens are not to wait for the next report: half of a share. In a
-// large fleet that is less than a token, which is not worth a report of its own.
-func (r *Rate) urgent() float64 {
-	burst := float64(r.opts.Burst)
-	return max(burst/float64(2*r.fleet.Live()), min(burst/4, 4))
+// large fleet that is less than a token, which is not worth a report of its own. Fewer are
+// urgent while nothing is known of the others.
+func (r *Rate) urgent(b *bucket) float64 {
+	burst, few := float64(r.opts.Burst), 4.0
+	if b.learned.IsZero() {
+		few = 3
+	}
+	return max(burst/float64(2*r.fleet.Live()), min(burst/4, few))
 }
 
 // rejoin makes what lacks in this instance's share of the bucket something to report: the
@@ -285,6 +292,11 @@ func (r *Rate) report(key uint64, now time.Time) (u Use, ok, again bool) {
 	case reportNever:
 		b.queued, b.pending = false, 0
 		return u, false, false
+	case reportSome:
+		if b.pending = b.lump(r); b.pending == 0 {
+			b.queued = false
+			return u, false, false
+		}
 	}
 	b.queued, b.looked = false, false
 	u = Use{Key: r.key(key), Tokens: min(b.pending, r.opts.Burst), Every: r.every, Burst: r.opts.Burst}
@@ -300,6 +312,7 @@ type when int
 
 const (
 	reportNow when = iota
+	reportSome
 	reportLater
 	reportNever
 )
@@ -307,64 +320,53 @@ const (
 // unseen is the part of a rate that all instances together may leave unreported.
 const unseen = 1.0 / 32
 
+// lump makes few tokens none, or many with the same mean: while a key is far from its limit
+// the sum over all instances is good enough, and costs a part of the reports.
+func (b *bucket) lump(r *Rate) int {
+	whole := r.opts.Burst / lumps
+	if b.pending >= whole {
+		return b.pending
+	}
+	if rand.IntN(whole) < b.pending {
+		return whole
+	}
+	b.skipped += b.pending
+	return 0
+}
+
+// calm is the part of a rate that all instances together may take for that.
+const calm = 1.0 / 8
+
+// lumps is how many of them a burst has.
+const lumps = 16
+
 // due says when a bucket is reported: at once while requests are refused, or soon would
 // be; otherwise every second, and not at all if so little is taken that it makes no
 // difference to the others.
 func (b *bucket) due(r *Rate, at time.Time) when {
-	if b.looked || b.tokens < float64(r.opts.Burst)/2 || float64(b.pending)*4*float64(r.fleet.Live()) >= float64(r.opts.Burst) {
+	live, burst := float64(r.fleet.Live()), float64(r.opts.Burst)
+	age := at.Sub(b.since)
+	little := unseen * r.opts.PerSecond / live
+	switch {
+	case b.looked || b.tokens < burst/2:
+		return reportNow
+	case float64(b.pending)*4*live < burst:
+	case !b.learned.IsZero() && b.level >= burst/2 && float64(b.skipped+b.pending) < calm*r.opts.PerSecond/live*at.Sub(b.learned).Seconds():
+		return reportSome
+	default:
 		return reportNow
 	}
-	age := at.Sub(b.since)
-	little := unseen * r.opts.PerSecond / float64(r.fleet.Live())
 	switch {
 	case b.pending == 0:
 		return reportNever
 	case age < time.Second:
 		return reportLater
 	case float64(b.pending) > little*age.Seconds():
-		return reportNow
+		return reportSome
 	case b.tokens >= float64(r.opts.Burst):
 		return reportNever
 	}
 	return reportLater
-}
-
-// learn takes what the engine said of a key after it was told of taken tokens.
-func (r *Rate) learn(key uint64, taken int, l Level, now time.Time) {
-	s := &r.shards[key%rateShards]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.buckets[key]
-	if b == nil {
-		return
-	}
-	b.refill(r, now, 1)
-	if dt := now.Sub(b.learned).Seconds(); !b.learned.IsZero() && dt > 0 {
-		was := min(b.level+r.opts.PerSecond*dt, float64(r.opts.Burst)) - float64(taken)
-		others := max(was-l.Tokens, 0) / dt
-		weight := 1 - math.Exp(-dt/smoothing.Seconds())
-		b.others += weight * (others - b.others)
-	}
-	b.learned, b.level = now, l.Tokens
-	b.tokens = max(min(b.tokens, l.Tokens-float64(b.pending)), -MaxDebt*float64(r.opts.Burst))
-}
-
-// unreported gives back what could not be told.
-func (r *Rate) unreported(key uint64, taken int, now time.Time) (again bool) {
-	s := &r.shards[key%rateShards]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.buckets[key]
-	if b == nil {
-		return false
-	}
-	if b.pending == 0 {
-		b.since = now
-	}
-	b.pending = min(b.pending+taken, r.opts.Burst)
-	again = !b.queued
-	b.queued = true
-	return again
 }
 
 // Keys returns the number of keys that are remembered.

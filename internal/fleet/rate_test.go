@@ -60,6 +60,7 @@ func TestRateOfFleet(t *testing.T) {
 	}{
 		{"equal flood", equal(8, 200), burst + rate*seconds},
 		{"a little too much", equal(8, 15), burst + rate*seconds},
+		{"a little too much at two", []float64{60, 60, 0, 0, 0, 0, 0, 0}, burst + rate*seconds},
 		{"one is flooded", []float64{2000, 5, 5, 5, 5, 5, 5, 5}, burst + rate*seconds},
 		{"one only", []float64{1000, 0, 0, 0, 0, 0, 0, 0}, burst + rate*seconds},
 		{"within the rate", equal(8, 10), 80 * seconds},
@@ -90,7 +91,7 @@ func TestRateWithoutEngine(t *testing.T) {
 			what  string
 			do    func()
 			extra int // that an empty store lets in once
-		}{{"away", func() { m.Fail(errAway) }, 0}, {"back", func() { m.Fail(nil) }, 0}, {"flushed", m.Flush, burst}} {
+		}{{"away", func() { m.Fail(errAway) }, 0}, {"back", func() { m.Fail(nil) }, 0}, {"flushed", m.Flush, burst / 4}} {
 			step.do()
 			got := sum(flood(rates, ask, 7, 10*time.Second))
 			t.Logf("%s: let in %d of %d", step.what, got, rate*10)

@@ -27,7 +27,7 @@ func Run(t *testing.T, bubble bool, open func(t *testing.T) func() fleet.Engine)
 		slow bool
 	}{
 		{"Put", testPut, false}, {"Binary", testBinary, false}, {"Delete", testDelete, false}, {"Lease", testLease, true}, {"Renew", testRenew, true},
-		{"List", testList, false}, {"OneWins", testOneWins, false}, {"Take", testTake, false}, {"TakeAgo", testTakeAgo, false}, {"TakeExact", testTakeExact, false},
+		{"List", testList, false}, {"OneWins", testOneWins, false}, {"Take", testTake, false}, {"TakeAgo", testTakeAgo, false}, {"TakeLate", testTakeLate, false}, {"TakeExact", testTakeExact, false},
 		{"TakeTogether", testTakeTogether, false}, {"TakeRefills", testTakeRefills, false}, {"Messages", testMessages, false}, {"Context", testContext, false},
 	} {
 		t.Run(law.name, func(t *testing.T) {

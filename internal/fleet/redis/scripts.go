@@ -89,6 +89,9 @@ return out
 // reach is how many bursts after now a bucket may be full.
 var reach = strconv.Itoa(1 + fleet.MaxDebt)
 
+// remember is how many milliseconds a bucket is kept once it is full.
+var remember = strconv.FormatInt(fleet.Remember.Milliseconds(), 10)
+
 // take has a bucket in each key: the time in microseconds at which it is full, see
 // [fleet.Use.Apply]. Its arguments are five for each key: tokens, microseconds a token,
 // burst, 1 if exact, and how many microseconds ago. It returns a level in thousandths and whether it was let in for
@@ -106,8 +109,9 @@ for i, key in ipairs(KEYS) do
   elseif after - now <= room then
     full, taken = after, 1
   end
-  if full > now and tokens > 0 and (taken == 1 or not exact) then
-    redis.call('SET', key, string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000) + 1)
+  local keep = math.ceil((full - now) / 1000) + ` + remember + `
+  if keep > 0 and tokens > 0 and (taken == 1 or not exact) then
+    redis.call('SET', key, string.format('%.0f', full), 'PX', keep)
   end
   out[2*i-1] = math.floor((burst - math.max(full - now, 0) / every) * 1000)
   out[2*i] = taken
