@@ -188,6 +188,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 func counts(log *logging.Log) *metrics.Metrics {
 	m := metrics.New(metrics.Build{Version: version(), Revision: thisBuild().Commit, Go: runtime.Version()})
 	m.Register("log_records_dropped_total", "Records of the log that could not be written in time.", log.Dropped)
+	m.SetLog(log.DroppedBy)
 	return m
 }
 

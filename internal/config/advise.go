@@ -35,6 +35,7 @@ func (a *advisor) advise() {
 	for i, l := range a.config.Listeners {
 		a.listener(index("listeners", i), l)
 	}
+	a.log(a.config.Log)
 	used := map[string]bool{}
 	for i, r := range a.config.Routes {
 		for _, name := range r.leadsToPools() {

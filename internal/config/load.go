@@ -155,8 +155,13 @@ func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {
 
 // finish fills in what depends on whether other keys were given.
 func finish(c *Config, d *decoder) {
-	if out := c.Log.Output; out != "stderr" && out != "stdout" && !filepath.IsAbs(out) {
-		c.Log.Output = filepath.Join(d.folder(d.at.of("log.output").line), out)
+	c.Log.Output = d.outputPath("log.output", c.Log.Output)
+	for i := range c.Log.Outputs {
+		o := &c.Log.Outputs[i]
+		o.Output = d.outputPath(index("log.outputs", i)+".output", o.Output)
+		if o.Name == "" {
+			o.Name = fmt.Sprintf("output-%d", i+1)
+		}
 	}
 	for name, p := range c.Pools {
 		path := "pools." + name
@@ -192,6 +197,14 @@ func finish(c *Config, d *decoder) {
 			r.Fallback = p.Fallback
 		}
 	}
+}
+
+// outputPath returns an output of the log; a file is in the folder of the configuration.
+func (d *decoder) outputPath(key, out string) string {
+	if out == "" || out == "stderr" || out == "stdout" || filepath.IsAbs(out) {
+		return out
+	}
+	return filepath.Join(d.folder(d.at.of(key).line), out)
 }
 
 // routeTo is the route of a configuration that has none: everything goes to the pool.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,44 @@ type Log struct {
 	Sample Ratio     `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
 	Buffer Size      `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
 	Fields LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human."`
+
+	Records string      `yaml:"records" default:"all" enum:"all|requests|events" help:"Records to write: those of requests, those of events, or all. Events that no output takes go to stderr."`
+	Only    LogOnly     `yaml:"only" help:"Requests to log: those that meet one of these conditions; without conditions all."`
+	Outputs []LogOutput `yaml:"outputs" help:"Further outputs, each with its own format, conditions and file."`
+}
+
+// LogOutput is one more output of the log.
+type LogOutput struct {
+	Name    string    `yaml:"name" format:"name" help:"Name for routes[].log and in metrics, unique; output-N when absent. log itself is main."`
+	Output  string    `yaml:"output" opt:"required" format:"output" example:"/var/log/goodgate/failures.log" help:"stderr, stdout or a file name."`
+	Format  LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record, as log.format."`
+	Escape  string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as log.escape."`
+	Level   string    `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Lowest level to write."`
+	Records string    `yaml:"records" default:"all" enum:"all|requests|events" help:"Records to write: those of requests, those of events, or all."`
+	Only    LogOnly   `yaml:"only" help:"Requests to log: those that meet one of these conditions; without conditions all."`
+	Default bool      `yaml:"default" default:"true" help:"Log the requests of routes that do not choose their outputs."`
+	Sample  Ratio     `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
+	Buffer  Size      `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
+	Fields  LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human."`
+}
+
+// LogOnly says which requests are logged.
+type LogOnly struct {
+	Failed     bool     `yaml:"failed" default:"false" help:"Requests that failed or nearly failed: those that log.sample never leaves out."`
+	Status     Statuses `yaml:"status" default:"[]" opt:"single" example:"[5xx, 429]" help:"Requests with one of these statuses."`
+	SlowerThan Duration `yaml:"slower_than" default:"0s" min:"1ms" max:"1h" zero:"no condition" help:"Requests that took longer."`
+}
+
+// MainOutput is the name of log itself among the outputs.
+const MainOutput = "main"
+
+// NoOutput stands in routes[].log for none.
+const NoOutput = "off"
+
+// Main returns log itself as an output.
+func (l Log) Main() LogOutput {
+	return LogOutput{Name: MainOutput, Output: l.Output, Format: l.Format, Escape: l.Escape, Level: l.Level, Records: l.Records, Only: l.Only,
+		Default: true, Sample: l.Sample, Buffer: l.Buffer, Fields: l.Fields}
 }
 
 // LogFields say what a request's record has beside its usual fields, and without which of them.
@@ -79,14 +118,63 @@ func secretName(s string) (string, error) {
 	return s, nil
 }
 
-// log looks for settings that do nothing together.
-func (v *validator) log(path string, l Log) {
+// log looks for settings that do nothing together, and for outputs that are not there.
+func (v *validator) log(l Log) {
+	v.logOutput("log", l.Main())
+	names := map[string]string{MainOutput: "log itself", NoOutput: "no output"}
+	for i, o := range l.Outputs {
+		path := index("log.outputs", i)
+		v.logOutput(path, o)
+		if first, taken := names[o.Name]; taken {
+			v.errorf(path+".name", "found %q: this is the name of %s", o.Name, first)
+		}
+		names[o.Name] = path
+	}
+	known := slices.Sorted(maps.Keys(names))
+	for i, r := range v.config.Routes {
+		path := index("routes", i) + ".log"
+		for k, name := range r.Log {
+			if _, ok := names[name]; !ok {
+				v.errorf(index(path, k), "found %q: no such output of the log%s; there are %s", name, didYouMean(name, known), strings.Join(known, ", "))
+			}
+		}
+		if len(r.Log) > 1 && slices.Contains(r.Log, NoOutput) {
+			v.errorf(path, "%s excludes the other outputs", NoOutput)
+		}
+	}
+}
+
+func (v *validator) logOutput(path string, l LogOutput) {
 	if l.Format.onlyRequests() && !l.Fields.empty() {
 		v.errorf(path+".fields", "goes with the formats json, text and human only: %s", ownFields(l.Format))
 	}
 	if l.Escape != "default" && !l.Format.HasVariables() {
 		v.errorf(path+".escape", "goes with a format that has variables, such as '$remote_addr $status'")
 	}
+	if l.Format.onlyRequests() && l.Records == "events" {
+		v.errorf(path+".records", "found %q: the format has no room for anything but requests; use json, text or human", l.Records)
+	}
+}
+
+// log warns of what no record would ever meet.
+func (a *advisor) log(l Log) {
+	for i := -1; i < len(l.Outputs); i++ {
+		path, o := "log", l.Main()
+		if i >= 0 {
+			path, o = index("log.outputs", i), l.Outputs[i]
+		}
+		if key, ok := a.at.givenAny(path, "only.failed", "only.status", "only.slower_than", "sample", "fields.add", "fields.remove", "fields.rename"); ok && o.Records == "events" {
+			a.warnf(join(path, key), "has no effect with records: events")
+		}
+		if !o.Default && o.Records != "events" && !a.chosen(o.Name) {
+			a.warnf(path+".default", "no route has log: %s: the output gets no requests", o.Name)
+		}
+	}
+}
+
+// chosen reports whether a route has an output.
+func (a *advisor) chosen(name string) bool {
+	return slices.ContainsFunc(a.config.Routes, func(r Route) bool { return slices.Contains(r.Log, name) })
 }
 
 func ownFields(f LogFormat) string {

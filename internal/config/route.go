@@ -24,6 +24,7 @@ type Route struct {
 	RetrySafe       bool         `yaml:"retry_safe" default:"false" help:"The application can execute every request of this route twice without harm, whatever its method."`
 	IdempotencyKey  bool         `yaml:"idempotency_key" default:"false" help:"The application executes requests with the same Idempotency-Key header once, so goodgate may retry them."`
 	Limits          Limits       `yaml:"limits" help:"Admission of requests: rate limits, concurrency, size."`
+	Log             []string     `yaml:"log" default:"[]" opt:"single" format:"name" help:"Outputs that log the route's requests: names of log.outputs, main for log itself, or off for none; when absent those with default: true."`
 	Priority        string       `yaml:"priority" default:"normal" enum:"high|normal|low" help:"Precedence in the pool's queue."`
 
 	ClientCert    string         `yaml:"client_cert" default:"off" enum:"off|leaf|chain" help:"Send the certificate that the client has shown in Client-Cert, with chain also its intermediates in Client-Cert-Chain (RFC 9440). Clients cannot send these headers then."`

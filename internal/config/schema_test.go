@@ -116,7 +116,7 @@ func TestExample(t *testing.T) {
 // shownInUse are keys whose default, empty or said in words, tells less than a value in use.
 var shownInUse = []string{
 	"routes[].match.path", "routes[].match.methods", "routes[].request_headers.remove", "routes[].response_headers.remove",
-	"routes[].error_headers.remove",
+	"routes[].error_headers.remove", "log.outputs[].only.failed",
 	"routes[].respond.body", "routes[].split.override.header", "pools.*.hash.on", "pools.*.sticky.secret",
 }
 

@@ -35,7 +35,7 @@ func (v *validator) validate() {
 	v.listeners()
 	v.listenerNames()
 	v.admin()
-	v.log("log", v.config.Log)
+	v.log(v.config.Log)
 	v.zone(v.config.Zone)
 	v.presence()
 	v.fleet()

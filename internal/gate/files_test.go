@@ -28,7 +28,7 @@ listeners:
       client_ca: "<listeners.tls.client_ca>"
       acme: {hosts: [a.example], accept_terms: true, directory: "https://127.0.0.1:1/", challenge: tls-alpn, cache: "<listeners.tls.acme.cache>", ca: "<listeners.tls.acme.ca>"}
 admin: "unix:<admin.address>"
-log: {output: "<log.output>"}
+log: {output: "<log.output>", outputs: [{output: "<log.outputs.output>"}]}
 errors: {html: "<errors.html>", json: "<errors.json>", dir: "<errors.dir>"}
 state: {file: "<state.file>"}
 zone: {file: "<zone.file>"}
@@ -106,10 +106,10 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"listeners.tls.client_ca":         authority, "listeners.tls.acme.ca": authority,
 		"listeners.tls.acme.cache": filepath.Join(dir, "acme"),
 		"admin.address":            filepath.Join(dir, "admin"),
-		"log.output":               filepath.Join(dir, "log"),
-		"zone.file":                write("zone", "eu-1a"),
-		"state.file":               filepath.Join(dir, "state"),
-		"errors.html":              write("html", "{{.Status}}"), "errors.json": write("json", "{}"),
+		"log.output":               filepath.Join(dir, "log"), "log.outputs.output": filepath.Join(dir, "more"),
+		"zone.file":   write("zone", "eu-1a"),
+		"state.file":  filepath.Join(dir, "state"),
+		"errors.html": write("html", "{{.Status}}"), "errors.json": write("json", "{}"),
 		"pools.maintenance.page": write("page", "<p>sorry"),
 		"pools.upstreams.file":   write("list", "[http://127.0.0.1:2]"),
 		"pools.tls.ca":           authority, "pools.tls.cert": cert, "pools.tls.key": key,

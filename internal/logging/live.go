@@ -44,7 +44,7 @@ func (n *Next) Use() {
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.lost += old.dropped()
+		old.addDropped(l.lost)
 		l.replaced = slices.DeleteFunc(l.replaced, func(o *output) bool { return o == old })
 	})
 }

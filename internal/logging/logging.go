@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"sync"
 
@@ -45,8 +46,8 @@ type Log struct {
 
 	mu       sync.RWMutex // held for reading while a record is written; protects the fields below
 	out      *output
-	replaced []*output // still writing what they have
-	lost     int64     // records that closed outputs have dropped
+	replaced []*output        // still writing what they have
+	lost     map[string]int64 // records that closed outputs have dropped, by name
 }
 
 // output is where records go, and in which form. It is not changed.
@@ -61,7 +62,7 @@ type output struct {
 // Formats of nginx have no room for anything but requests. What else happens, and no
 // output takes, goes to standard error as JSON.
 func Open(o Options) (*Log, error) {
-	l := &Log{}
+	l := &Log{lost: map[string]int64{}}
 	l.Logger = slog.New(&live{log: l})
 	var err error
 	if l.out, err = l.open(o); err != nil {
@@ -83,7 +84,7 @@ func (l *Log) open(o Options) (*output, error) {
 	var handlers []slog.Handler
 	for _, o := range o.all() {
 		s, err := openSink(o, func(n int64) {
-			l.Warn("log records dropped: the file does not take them as fast as they come", "count", n, "output", o.Output)
+			l.Warn("log records dropped: the file does not take them as fast as they come", "count", n, "output", o.Output, "name", o.Name)
 		})
 		if err != nil {
 			out.close()
@@ -108,21 +109,29 @@ func (l *Log) open(o Options) (*output, error) {
 }
 
 // Dropped returns how many records were dropped so far.
-func (l *Log) Dropped() int64 {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	n := l.lost + l.out.dropped()
-	for _, out := range l.replaced {
-		n += out.dropped()
+func (l *Log) Dropped() (n int64) {
+	for _, of := range l.DroppedBy() {
+		n += of
 	}
 	return n
 }
 
-func (o *output) dropped() (n int64) {
-	for _, s := range o.sinks {
-		n += s.file.Dropped()
+// DroppedBy returns how many records were dropped so far, by the names of outputs.
+func (l *Log) DroppedBy() map[string]int64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	all := maps.Clone(l.lost)
+	l.out.addDropped(all)
+	for _, out := range l.replaced {
+		out.addDropped(all)
 	}
-	return n
+	return all
+}
+
+func (o *output) addDropped(to map[string]int64) {
+	for _, s := range o.sinks {
+		to[s.of.Name] += s.file.Dropped()
+	}
 }
 
 // Reopen continues in a new file, after the old one was moved away.

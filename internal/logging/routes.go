@@ -14,7 +14,7 @@ func (o *output) route(chosen map[string][]string) func(*proxy.Record) {
 	}
 	byRoute := map[string]func(*proxy.Record){}
 	for route, names := range chosen {
-		byRoute[route] = together(o.sinks, func(s *sink) bool { return slices.Contains(names, s.name) })
+		byRoute[route] = together(o.sinks, func(s *sink) bool { return slices.Contains(names, s.of.Name) })
 	}
 	return func(r *proxy.Record) {
 		if log, ok := byRoute[r.Route]; ok {

@@ -21,7 +21,6 @@ const (
 
 // sink is one output of the log.
 type sink struct {
-	name   string
 	of     Options
 	file   *Writer
 	events slog.Handler        // nil = it takes no events
@@ -34,7 +33,7 @@ func openSink(o Options, dropped func(int64)) (*sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sink{name: o.Name, of: o}
+	s := &sink{of: o}
 	if s.file, err = open(o, dropped); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ func TestNames(t *testing.T) {
 	p := newPool(t)
 	m.SetPools(func() []*proxy.Pool { return []*proxy.Pool{p} })
 	m.Register("log_records_dropped_total", "Dropped.", func() int64 { return 0 })
+	m.SetLog(func() map[string]int64 { return map[string]int64{"main": 0} })
 	m.SetFleet(func() Fleet { return Fleet{Connected: true, Members: 2} })
 	m.ConnState("main")
 	m.Resets("main")(1)

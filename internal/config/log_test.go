@@ -1,0 +1,52 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestLogMistakes: what cannot work in the log is an error at its key, and what does
+// nothing a warning.
+func TestLogMistakes(t *testing.T) {
+	t.Parallel()
+	const rest = "\nlisteners: [\":1\"]\npools: {app: {upstreams: [\"http://127.0.0.1:2\"]}}\nroutes: [{name: r, pool: app%s}]\n"
+	for log, want := range map[string]string{
+		`{format: jsno}`:                                                      "log.format: found \"jsno\": must be one of auto, human, json, text, common, combined, or have variables such as $status (did you mean json?)",
+		`{format: logfmt}`:                                                    "(did you mean text?)",
+		`{format: "%h %l"}`:                                                   "has nginx's variables",
+		`{format: "$status", escape: jsn}`:                                    "log.escape: found \"jsn\"",
+		`{escape: json}`:                                                      "log.escape: goes with a format that has variables",
+		`{format: combined, fields: {remove: id}}`:                            "log.fields: goes with the formats json, text and human only: combined has those of nginx",
+		`{format: "$status", fields: {add: {a: "{host}"}}}`:                   "this one has the variables that it names",
+		`{format: combined, fields: {unredacted: key}}`:                       "",
+		`{format: combined, records: events}`:                                 "log.records: found \"events\": the format has no room",
+		`{fields: {add: {"a b": x}}}`:                                         "a field's name has",
+		`{outputs: [{name: a}]}`:                                              "output is missing",
+		`{outputs: [{output: ./x, name: main}]}`:                              "log.outputs[0].name: found \"main\": this is the name of log itself",
+		`{outputs: [{output: ./x, name: "off"}]}`:                             "this is the name of no output",
+		`{outputs: [{output: ./x, name: a}, {output: ./y, name: a}]}`:         "log.outputs[1].name: found \"a\": this is the name of log.outputs[0]",
+		`{outputs: [{output: ./x, only: {status: 700}}]}`:                     "log.outputs[0].only.status",
+		`{outputs: [{output: ./x, only: {slower_than: 5}}]}`:                  "a duration needs a unit",
+		`{outputs: [{output: ./x, name: audit, default: false}]}`:             "warning: log.outputs[0].default: no route has log: audit",
+		`{outputs: [{output: ./x, records: events, only: {failed: true}}]}`:   "warning: log.outputs[0].only.failed: has no effect with records: events",
+		`{outputs: [{output: ./x, name: audit, default: false}]}, log: audit`: "",
+		`{}, log: audi`:                                                       "routes[0].log[0]: found \"audi\": no such output of the log; there are main, off",
+		`{}, log: mian`:                                                       "(did you mean main?)",
+		`{}, log: [off, off]`:                                                 "off excludes the other outputs",
+		`{}, log: "off"`:                                                      "",
+	} {
+		log, route, _ := strings.Cut(log, "}, log: ")
+		if route != "" {
+			log, route = log+"}", ", log: "+route
+		}
+		_, warnings, err := Parse("g.yaml", []byte("log: "+log+fmt.Sprintf(rest, route)), noEnv)
+		got := fmt.Sprint(err)
+		for _, w := range warnings {
+			got += " warning: " + w.Path + ": " + w.Message
+		}
+		if want == "" && got != "<nil>" || !strings.Contains(got, want) {
+			t.Errorf("%s%s: got %s, want %s", log, route, got, want)
+		}
+	}
+}
