@@ -161,6 +161,9 @@ func (l *Log) Close() error {
 
 // close writes what waits, and closes the files, all at the same time.
 func (o *output) close() error {
+	for _, s := range o.sinks {
+		s.file.report() // while the others still take records
+	}
 	errs := make([]error, len(o.sinks))
 	var closing sync.WaitGroup
 	for i, s := range o.sinks {
