@@ -20,9 +20,8 @@ const (
 	// maxTrailer bounds the trailer fields of a request, in bytes.
 	maxTrailer = 4 << 10
 
-	// maxLeftOver is how much of a request's body that the handler has not read is
-	// taken from the client for the sake of the connection, and leftOverTime for
-	// how long.
+	// maxLeftOver bounds, in bytes, the rest of a body that the server reads after the
+	// handler to keep the connection, and leftOverTime bounds the time for it.
 	maxLeftOver  = 256 << 10
 	leftOverTime = 5 * time.Second
 )
@@ -116,8 +115,8 @@ func (b *body) readTrailer() error {
 	return nil
 }
 
-// Malformed returns what is wrong with the part of a chunked body that has come. It
-// does not wait.
+// Malformed returns the error in the buffered part of a chunked body, or nil. It does
+// not wait.
 func (b *body) Malformed() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -128,8 +127,9 @@ func (b *body) Malformed() error {
 	return err
 }
 
-// EndIsNear reports whether so little is left of the body that the connection is kept
-// when nobody reads it: the end has come, or a length tells. It does not wait.
+// EndIsNear reports whether the rest of the body is small enough to keep the connection
+// even if the handler does not read it: the end is buffered, or the length proves it. It
+// does not wait.
 func (b *body) EndIsNear() bool {
 	for !b.mu.TryLock() {
 		if b.c.waits.Load() {
@@ -150,8 +150,8 @@ func (b *body) EndIsNear() bool {
 	return end && err == nil
 }
 
-// ahead looks through what is buffered of a chunked body, and reports whether its end
-// is there. Called with mu held.
+// ahead scans the buffered part of a chunked body, and reports whether it contains the
+// end. mu must be held.
 func (b *body) ahead() (end bool, err error) {
 	if b.c.buffered() == 0 {
 		return false, nil
@@ -169,7 +169,7 @@ func (b *body) ahead() (end bool, err error) {
 	return err == nil, err
 }
 
-// Close ends the reading. What is left is the server's to take.
+// Close ends the reading. The server takes the rest.
 func (b *body) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -177,8 +177,8 @@ func (b *body) Close() error {
 	return nil
 }
 
-// stop ends a read that is still under way when the request has been served, and
-// bars those to come.
+// stop ends a read that is in progress when the request has been served, and makes
+// later ones fail.
 func (b *body) stop() {
 	if b == nil {
 		return
@@ -191,8 +191,8 @@ func (b *body) stop() {
 	b.closed = true
 }
 
-// settle takes what is left of a body that has been stopped, and reports whether the
-// connection is where the next request begins.
+// settle takes the rest of a stopped body, and reports whether the connection has
+// reached the next request.
 func (b *body) settle() bool {
 	if b == nil {
 		return true
@@ -224,7 +224,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// openBody makes the body of a request as its framing says.
+// openBody makes the body of a request by its framing.
 func (w *response) openBody() {
 	r := &w.request
 	if r.ContentLength == 0 {

@@ -15,51 +15,51 @@ import (
 const (
 	bufferSize = 4 << 10
 
-	// settle is after what time without a request a connection gives up the stack
-	// that serving one took.
+	// settle is the time without a request after which a connection gives up the stack
+	// that the last one has grown.
 	settle = 2 * time.Second
 
-	// settleBody is the same for one whose request's body has not come: nearly all
-	// send it with the header.
+	// settleBody is the same while the body of a request has not arrived. Nearly all
+	// clients send it with the header.
 	settleBody = 100 * time.Millisecond
 
-	// firstRequest is how long a new connection is waited for when the server is
-	// about to end: its request may be on the way.
+	// firstRequest is the time that a new connection still gets for its first request
+	// when the server shuts down: the request may be on its way.
 	firstRequest = time.Second
 
-	// lingerTime bounds, beside socket.LingerBytes, what is taken from a client to
-	// which a last answer was sent.
+	// lingerTime bounds, beside socket.LingerBytes, how long the server reads from a
+	// client after its last answer.
 	lingerTime = 500 * time.Millisecond
 )
 
-// conn is a client's connection. It belongs to its goroutine; what the watch, a
-// body that is read elsewhere and Shutdown may touch is said to be safe.
+// conn is a client's connection. It belongs to its goroutine. The watch, a body that
+// another goroutine reads, and Shutdown call only the methods marked as safe.
 type conn struct {
 	s      *Server
 	nc     net.Conn // to read from and to write to
-	raw    net.Conn // that was accepted
+	raw    net.Conn // the accepted connection
 	remote string
 	tls    *tls.ConnectionState
 	rd, wr deadline.Alarm
 	sock   *waiter       // nil = waits with a buffer
 	br     *bufio.Reader // nil while nothing has come
-	out    []byte        // what is to be sent
-	failed error         // why nothing more can be: a part of what was sent is missing
+	out    []byte        // buffered for sending
+	failed error         // no write can follow: a part of the last one is missing
 
-	early []byte      // of a header, of which more was waited for
-	next  [1]byte     // what the watch has read,
-	ahead bool        // if it has
-	waits atomic.Bool // whoever reads waits for the client
-	lost  error       // why nothing more can be read, if the watch has found that out
+	early []byte      // the beginning of a header, while the rest is awaited
+	next  [1]byte     // the byte that the watch has read,
+	ahead bool        // if it has read one
+	waits atomic.Bool // a reader waits for the client
+	lost  error       // the watch has seen the connection fail
 
 	watch   watch
-	phase   atomic.Int32 // what it waits for
-	first   bool         // no request has come yet
-	hurried bool         // it is the last moment for that
-	served  bool         // a request on this goroutine
-	rested  bool         // the wait goes on from another goroutine
-	parked  *response    // of the request whose body is awaited there; else nil
-	gone    bool         // another has the connection now
+	phase   atomic.Int32 // busy, idle or handshake
+	first   bool         // no request has arrived yet
+	hurried bool         // the first request has a last chance
+	served  bool         // this goroutine has served a request
+	rested  bool         // another goroutine continues the wait
+	parked  *response    // the request whose body is awaited there; else nil
+	gone    bool         // somebody else has the connection now
 }
 
 // Phases of a connection.
@@ -79,7 +79,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	return c
 }
 
-// use makes nc what is read from and written to.
+// use reads from and writes to nc from now on.
 func (c *conn) use(nc net.Conn) {
 	c.nc = nc
 	c.rd.Set, c.wr.Set = nc.SetReadDeadline, nc.SetWriteDeadline
@@ -87,8 +87,8 @@ func (c *conn) use(nc net.Conn) {
 	c.sock = newWaiter(nc, c.fill)
 }
 
-// run serves the connection to its end. It goes on with a new goroutine where it
-// would otherwise wait on a stack that it no longer needs.
+// run serves the connection to its end. Before a long wait it continues in a new
+// goroutine, to free the stack that it has grown.
 func (c *conn) run() {
 	if c.first && !c.open() {
 		c.end()
@@ -106,7 +106,7 @@ func (c *conn) run() {
 	}
 }
 
-// step serves the next request, or goes on with the one whose body was awaited.
+// step serves the next request, or continues with the one whose body it waited for.
 func (c *conn) step() outcome {
 	if w := c.parked; w != nil {
 		c.parked = nil
@@ -118,8 +118,8 @@ func (c *conn) step() outcome {
 	return c.serve()
 }
 
-// open begins a new connection, and reports whether HTTP/1.1 is to be spoken. Behind
-// the PROXY protocol already the client's address has to be waited for.
+// open begins a new connection, and reports whether the client will speak HTTP/1.1.
+// Behind the PROXY protocol even the client's address may make it wait.
 func (c *conn) open() bool {
 	if a := c.raw.RemoteAddr(); a != nil {
 		c.remote = a.String()
@@ -127,7 +127,7 @@ func (c *conn) open() bool {
 	return c.s.opts.TLS == nil || c.secure()
 }
 
-// end gives the connection up.
+// end closes the connection and frees its memory.
 func (c *conn) end() {
 	c.put()
 	if !c.gone {
@@ -138,8 +138,8 @@ func (c *conn) end() {
 	c.s.forget(c)
 }
 
-// hurry makes a connection that waits see that the server is about to end. Safe
-// for concurrent use.
+// hurry wakes a waiting connection because the server shuts down. It is safe for
+// concurrent use.
 func (c *conn) hurry() {
 	switch c.phase.Load() {
 	case idle:
@@ -149,11 +149,12 @@ func (c *conn) hurry() {
 	}
 }
 
-// leastDirect is the least room into which a body is read without a buffer.
+// leastDirect is the smallest destination, in bytes, for reading a body without a
+// buffer.
 const leastDirect = 128
 
-// take reads of a body of which so much is left what is buffered, else from the
-// connection. What is waited for needs no buffer of its own.
+// take reads from a body with left bytes to come: buffered bytes first, else from the
+// connection, directly into p when it is large enough.
 func (c *conn) take(p []byte, left int64) (int, error) {
 	p = p[:min(int64(len(p)), left)]
 	if c.buffered() == 0 && (len(p) >= leastDirect || int64(len(p)) == left) {

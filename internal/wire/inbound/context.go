@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// requestContext is the context of a request. It is made in earnest, and the
-// client watched, only when somebody asks when it ends: most requests are over
-// before anybody does.
+// requestContext is the context of a request. It creates the real context, and watches
+// the client, only when somebody calls Done: most requests end before that.
 type requestContext struct {
 	base  context.Context
 	local net.Addr // for http.LocalAddrContextKey
@@ -22,11 +21,11 @@ type requestContext struct {
 	over   bool
 }
 
-// Deadline is the server's.
+// Deadline returns the server's.
 func (x *requestContext) Deadline() (time.Time, bool) { return x.base.Deadline() }
 
-// Done returns a channel that is closed when the request has been served, when
-// the client has gone, and when the server ends it.
+// Done returns a channel that closes when the request has been served, when the client
+// has left, or when the server ends it.
 func (x *requestContext) Done() <-chan struct{} {
 	x.mu.Lock()
 	if x.real != nil {
@@ -45,7 +44,7 @@ func (x *requestContext) Done() <-chan struct{} {
 	return done
 }
 
-// Err tells, before anybody has asked for Done, only of the server.
+// Err reports only the server's end until somebody has called Done.
 func (x *requestContext) Err() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -58,7 +57,7 @@ func (x *requestContext) Err() error {
 	return x.base.Err()
 }
 
-// Value lets the context package find the one that was made in earnest.
+// Value lets the context package find the real context.
 func (x *requestContext) Value(key any) any {
 	if key == http.LocalAddrContextKey {
 		return x.local
@@ -72,7 +71,7 @@ func (x *requestContext) Value(key any) any {
 	return x.base.Value(key)
 }
 
-// gone ends the context because the client has gone. Somebody has asked for it.
+// gone ends the context because the client has left. It must have been made.
 func (x *requestContext) gone() { x.cancel(context.Canceled) }
 
 // end ends the context, if it was made, and reports whether it was.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// date is the time of responses (RFC 9110, section 6.6.1), written out once a
-// second. Safe for concurrent use.
+// date formats the Date of responses (RFC 9110, section 6.6.1) once a second. It is safe
+// for concurrent use.
 type date struct{ last atomic.Pointer[dated] }
 
 type dated struct {

@@ -1,30 +1,35 @@
 // Package inbound is the clients' side of HTTP/1.1: it reads, serves and answers
 // the requests of a connection on one goroutine.
 //
-// A [Server] takes connections, speaks TLS on them if it is to, and hands those
-// that speak HTTP/2 to an http.Server. It serves a [message.Request] with its head
-// as it came, or an ordinary handler of net/http. Against the server there it
-// differs in this:
+// A [Server] accepts connections, speaks TLS on them if configured, and passes those
+// that speak HTTP/2 to an http.Server. It serves a [message.Request], whose head keeps
+// the bytes of the client, or calls an ordinary handler of net/http. It differs from
+// net/http's server in five ways:
 //
 //   - A request without a body makes one allocation, the string of its head.
-//   - A connection without a request holds no buffer, and after a while only a
-//     small stack.
-//   - Whether the client is still there is watched only once somebody asks for
-//     the end of the request's context.
-//   - The body of the request may be read while the response is written, for all
-//     requests. What the client sends early is never lost by a hijack.
-//   - It takes no request that could be read in two ways: no folded lines, no
-//     Content-Length beside Transfer-Encoding, no transfer coding in HTTP/1.0.
-//     What it refuses is told to [Server.Refuse], for it to be answered and
-//     accounted like any other.
+//   - An idle connection holds no buffer, and after a while only a small stack.
+//   - The server watches for the client's departure only once somebody asks for the
+//     end of the request's context.
+//   - A handler may always read the request's body while it writes the response. A
+//     hijack never loses bytes that the client has sent early.
+//   - It refuses requests that can be read in two ways: folded lines, Content-Length
+//     beside Transfer-Encoding, a transfer coding in HTTP/1.0. It passes them to
+//     [Options.Refuse], which answers and accounts for them like for any other.
 //
-// A connection's way, a file each: server.go and handoff.go take it, conn.go has
-// its life, tls.go, wait.go for a request, ready.go for the rest of one, head.go,
-// target.go and framing.go what it means, serve.go, room.go, body.go, response.go,
-// render.go and date.go its answer, write.go; watch.go and context.go are about its
-// client's end. Package deadline keeps all bounds on time, socket.go asks the socket
-// itself.
+// The files, in the order of a connection's life:
 //
-// What a request means follows RFC 9112, and is what http.ReadRequest says it
-// means; a fuzz test holds that.
+//	server.go, handoff.go            accept it; pass HTTP/2 on
+//	conn.go, tls.go                  its life; its handshake
+//	wait.go, ready.go                wait for a request, and for the rest of one
+//	head.go, target.go, framing.go   parse its head
+//	serve.go, room.go, body.go       serve it; its memory; its body
+//	response.go, render.go, date.go  the response
+//	write.go                         buffers and sends it
+//	watch.go, context.go             notice that the client has left
+//	socket.go                        waits on the socket without a buffer
+//
+// Package deadline keeps all time limits.
+//
+// The meaning of a request follows RFC 9112. A fuzz test compares it with that of
+// http.ReadRequest.
 package inbound

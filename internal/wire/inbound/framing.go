@@ -13,9 +13,9 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// frame finds out how the body of a request is framed (RFC 9112, section 6). It
-// sets the length, -1 for the chunked coding, and whether the connection is to be
-// closed. What others on the way could read in another way is refused.
+// frame determines the framing of a request's body (RFC 9112, section 6). It sets the
+// length, -1 for the chunked coding, and whether the connection closes after the
+// request. It refuses framing that another program could read differently.
 func frame(r *message.Request) error {
 	r.Close = wantsClose(r)
 	coded, sized := r.Has(header.TransferEncoding), r.Has(header.ContentLength)

@@ -14,8 +14,8 @@ import (
 // preface begins a connection of HTTP/2 (RFC 9113, section 3.4).
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-// isPreface reports whether a connection begins with the preface. It waits for as
-// much as it takes to know.
+// isPreface reports whether a connection begins with the preface. It waits until the
+// bytes decide.
 func isPreface(br *bufio.Reader) bool {
 	for n := 1; ; n++ {
 		n = max(n, min(br.Buffered(), len(preface)))
@@ -29,8 +29,8 @@ func isPreface(br *bufio.Reader) bool {
 	}
 }
 
-// handoff is the listener through which an http.Server gets the connections that
-// speak HTTP/2.
+// handoff is the listener from which an http.Server accepts the connections that speak
+// HTTP/2.
 type handoff struct {
 	conns  chan net.Conn
 	once   sync.Once
@@ -48,14 +48,13 @@ func (h *handoff) Accept() (net.Conn, error) {
 
 func (h *handoff) Addr() net.Addr { return &net.UnixAddr{Name: "handoff", Net: "unix"} }
 
-// Close makes Accept return, and what is handed over be refused.
+// Close makes Accept return. The handoff then refuses connections.
 func (h *handoff) Close() error {
 	h.once.Do(func() { close(h.closed) })
 	return nil
 }
 
-// hand gives a connection to the server of HTTP/2, and reports whether that has
-// it now.
+// hand passes a connection to the HTTP/2 server, and reports whether that has taken it.
 func (s *Server) hand(c net.Conn) bool {
 	if s.handoff == nil {
 		return false
@@ -68,7 +67,7 @@ func (s *Server) hand(c net.Conn) bool {
 	}
 }
 
-// serveHTTP2 makes ready what serves the connections of HTTP/2.
+// serveHTTP2 starts the HTTP/2 server.
 func (s *Server) serveHTTP2() {
 	h2 := s.opts.HTTP2
 	s.h2c = h2.Protocols != nil && h2.Protocols.UnencryptedHTTP2()
@@ -82,7 +81,7 @@ func (s *Server) serveHTTP2() {
 	s.running.Go(func() { h2.Serve(s.handoff) })
 }
 
-// release gives the connection to a handler.
+// release passes the connection to the handler that hijacks it.
 func (c *conn) release() net.Conn {
 	c.watch.stop()
 	c.flush(nil)
@@ -93,7 +92,7 @@ func (c *conn) release() net.Conn {
 	return c.rest()
 }
 
-// rest returns the connection with what has been read of it and not been used.
+// rest returns the connection, preceded by its bytes that were read but not used.
 func (c *conn) rest() net.Conn {
 	nc := c.nc
 	if c.tls == nil {
@@ -112,7 +111,7 @@ func (c *conn) rest() net.Conn {
 	return &earlyConn{nc, slices.Clone(early)}
 }
 
-// earlyConn is a connection of which something has been read already.
+// earlyConn is a connection whose first bytes have been read already.
 type earlyConn struct {
 	net.Conn
 	early []byte
@@ -127,7 +126,7 @@ func (c *earlyConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// CloseWrite says that nothing more comes from this side.
+// CloseWrite shuts down the sending side.
 func (c *earlyConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 func closeWrite(c net.Conn) error {

@@ -26,9 +26,8 @@ func malformed(format string, args ...any) error {
 	return &requestError{http.StatusBadRequest, fmt.Errorf(format, args...)}
 }
 
-// readHead reads a request's line and header, at most max bytes, and returns them
-// with the empty line at their end. Empty lines before them are passed over
-// (RFC 9112, section 2.2).
+// readHead reads a request's line and header, at most max bytes, and returns them with
+// the empty line at their end. It skips empty lines before them (RFC 9112, section 2.2).
 func readHead(br *bufio.Reader, max int) (string, error) {
 	if err := skipEmpty(br); err != nil {
 		return "", err
@@ -45,7 +44,7 @@ func readHead(br *bufio.Reader, max int) (string, error) {
 	return head, nil
 }
 
-// skipEmpty takes up to two empty lines. A CR alone is none.
+// skipEmpty skips up to two empty lines. A CR alone is no line.
 func skipEmpty(br *bufio.Reader) error {
 	for range 2 {
 		b, err := br.Peek(1)
@@ -66,8 +65,8 @@ func skipEmpty(br *bufio.Reader) error {
 	return nil
 }
 
-// parse reads a head into r, with r.Head and r.URL for room. On failure what was
-// understood of the request is in r.
+// parse parses a head into r, and reuses r.Head and r.URL. On failure r has the parts
+// that it understood.
 func parse(head string, r *message.Request) error {
 	first, fields := header.CutLine(head)
 	r.Head.Start = first
@@ -114,8 +113,8 @@ func version(proto string) error {
 	return &requestError{http.StatusHTTPVersionNotSupported, fmt.Errorf("the version %.100q", proto)}
 }
 
-// setHost finds out for whom the request is. The host of an absolute target
-// counts before the field (RFC 9112, section 3.2.2).
+// setHost sets the request's host. The host of an absolute target takes precedence over
+// the field (RFC 9112, section 3.2.2).
 func setHost(r *message.Request) error {
 	count, host := r.Head.Count(header.Host), r.Head.Get(header.Host)
 	switch {

@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// Coming returns how many bytes of a body of known length can be read without
-// waiting; 0 = none, or that is not known.
+// Coming returns how many bytes of a body of known length can be read without waiting;
+// 0 = none, or unknown.
 func (b *body) Coming() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -23,11 +23,11 @@ func (b *body) Coming() int {
 	return int(min(int64(n), b.left))
 }
 
-// AwaitBody lets a handler return before it has served its request, of which the
-// body has not come. then is called once a read of that would not wait, or with
-// what ended the wait, and goes on. Until then the connection holds no buffer, and
-// soon no stack that has grown. It returns false, and does nothing, where the
-// handler has to wait in a read.
+// AwaitBody lets a handler return while the body of its request has not arrived. The
+// server calls then once a read would not wait, or with the error that ended the wait;
+// then continues to serve the request. Meanwhile the connection holds no buffer, and
+// soon no grown stack. AwaitBody returns false, and does nothing, where the handler must
+// wait in a read instead.
 func (w *response) AwaitBody(then func(error)) bool {
 	if w.c.sock == nil || w.body == nil || w.body.chunks != nil || w.body.expect || w.hijacked || w.c.buffered() > 0 {
 		return false
@@ -36,8 +36,8 @@ func (w *response) AwaitBody(then func(error)) bool {
 	return true
 }
 
-// awaitBody waits until a read would not wait, and returns rest when that goes on
-// from another goroutine.
+// awaitBody waits until a read would not wait. It returns rest when another goroutine
+// continues the wait.
 func (c *conn) awaitBody() (outcome, error) {
 	c.putReader()
 	if !c.rested {
@@ -56,15 +56,15 @@ func (c *conn) awaitBody() (outcome, error) {
 	}
 }
 
-// hasHead reports whether a request's header may be whole, or fills the buffer.
+// hasHead reports whether the buffer may contain a whole header, or is full.
 func (c *conn) hasHead() bool {
 	have, _ := c.br.Peek(c.br.Buffered())
 	const passed = 3 // an empty line at the beginning ends nothing
 	return len(have) == c.br.Size() || header.End(have, passed) > 0
 }
 
-// awaitHead waits until hasHead. A client that stops within one holds no more than
-// what it has sent.
+// awaitHead waits until hasHead. A client that stops within a header holds no more
+// memory than the bytes that it has sent.
 func (c *conn) awaitHead() error {
 	for c.sock != nil && !c.hasHead() {
 		n := c.br.Buffered()

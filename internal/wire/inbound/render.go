@@ -55,8 +55,8 @@ func (w *response) appendHead(out []byte, h *header.Head) []byte {
 	return out
 }
 
-// appendFields writes the fields of a header in no order, without those that skip
-// names and those that cannot be names; nil skips none.
+// appendFields writes the fields of a header in no particular order. It leaves out those
+// that skip reports (nil = none), and those with an invalid name.
 func appendFields(out []byte, header http.Header, skip func(name string) bool) []byte {
 	for name, values := range header {
 		if len(values) == 0 || skip != nil && skip(name) || !httpguts.ValidHeaderFieldName(name) {
@@ -69,7 +69,8 @@ func appendFields(out []byte, header http.Header, skip func(name string) bool) [
 	return out
 }
 
-// appendLength writes a length in one spelling: readers differ on others, such as 05.
+// appendLength writes a length in its only unambiguous spelling: readers differ on
+// others, for example 05.
 func appendLength(out []byte, name string, n int64) []byte {
 	out = append(out, name...)
 	out = append(out, ": "...)
@@ -83,7 +84,7 @@ func appendField(out []byte, name, value string) []byte {
 	return append(appendValue(out, value), "\r\n"...)
 }
 
-// appendValue writes a value with blanks in place of what would end its line.
+// appendValue writes a value, with a space in place of each CR and LF.
 func appendValue(out []byte, v string) []byte {
 	from := len(out)
 	out = append(out, strings.Trim(v, " \t")...)
@@ -97,14 +98,14 @@ func appendValue(out []byte, v string) []byte {
 	return out
 }
 
-// closes reports whether the Connection field ends the connection.
+// closes reports whether the Connection field has close.
 func closes(connection []string) bool {
 	return len(connection) > 0 && httpguts.HeaderValuesContainsToken(connection, "close")
 }
 
 func isTrailer(name string) bool { return strings.HasPrefix(name, http.TrailerPrefix) }
 
-// announceTrailers finds the trailer fields that the header announces.
+// announceTrailers returns the trailer fields that the header announces.
 func (w *response) announceTrailers(h *header.Head) {
 	if w.request.ProtoMinor == 0 {
 		return
@@ -126,7 +127,8 @@ func (w *response) announce(line string) {
 	}
 }
 
-// prefixedTrailers returns the trailer fields that the header has by their prefix.
+// prefixedTrailers returns the trailer fields that the header has under
+// http.TrailerPrefix.
 func (w *response) prefixedTrailers() (names []string) {
 	if w.bodiless || w.request.ProtoMinor == 0 {
 		return nil

@@ -14,12 +14,11 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/pipe"
 )
 
-// held is how much of a body of unknown length is held back in the hope that it
-// is all, so that its length can be told.
+// held is the size, in bytes, up to which a body of unknown length is held back. If that
+// is all of it, the response can have a Content-Length.
 const held = 2 << 10
 
-// response is a request under way with all that it needs, and its [ResponseWriter].
-// Writing belongs to one goroutine.
+// response is a request in flight and its [ResponseWriter]. Only one goroutine may write.
 type response struct {
 	c       *conn
 	request message.Request
@@ -50,7 +49,7 @@ type response struct {
 	started bool       // the response has begun: it is too late to ask for the body
 }
 
-// WriteHeader begins the response. An informational one is sent at once.
+// WriteHeader begins the response. It sends an informational one at once.
 func (w *response) WriteHeader(status int) { w.WriteHead(status, "", &header.Head{}) }
 
 // WriteHead implements [ResponseWriter].
@@ -83,13 +82,12 @@ func (w *response) inform(status int) {
 	w.c.flush(nil)
 }
 
-// leaveOutEarly reports whether a field may not be in an informational response.
+// leaveOutEarly reports whether an informational response must not have a field.
 func leaveOutEarly(name string) bool {
 	return name == "Content-Length" || name == "Transfer-Encoding" || isTrailer(name)
 }
 
-// askForBody tells a client that waits for it to send the body. It is called by
-// whoever reads that.
+// askForBody sends 100 to a client that waits for it. The reader of the body calls it.
 func (w *response) askForBody() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -99,7 +97,7 @@ func (w *response) askForBody() {
 }
 
 // askForLife sends an interim response to a client that may have left, unless the
-// answer has begun. It is called by the watch.
+// answer has begun. The watch calls it.
 func (w *response) askForLife() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,8 +106,8 @@ func (w *response) askForLife() {
 	}
 }
 
-// begin writes the header's beginning, and all of it if it is known how the body
-// is framed.
+// begin writes the beginning of the header, and its end too if the framing of the body
+// is known.
 func (w *response) begin(reason string, h *header.Head) {
 	w.length = w.announced(h)
 	w.bodiless = w.request.Method == http.MethodHead || !mayHaveBody(w.status)
@@ -126,8 +124,7 @@ func (w *response) begin(reason string, h *header.Head) {
 	}
 }
 
-// announced returns the length of the body that the fields announce, -1 without
-// one.
+// announced returns the length of the body that the fields announce; -1 = none.
 func (w *response) announced(h *header.Head) int64 {
 	length := h.Get(header.ContentLength)
 	if v := w.header["Content-Length"]; length == "" && len(v) > 0 {
@@ -140,13 +137,14 @@ func (w *response) announced(h *header.Head) int64 {
 	return int64(n)
 }
 
-// hasLength reports whether the response says its length (RFC 9110, section 8.6).
+// hasLength reports whether the response may have a Content-Length (RFC 9110, section
+// 8.6).
 func (w *response) hasLength() bool {
 	return w.length >= 0 && len(w.trailers) == 0 && mayHaveBody(w.status)
 }
 
-// leaveOut reports whether a field is the server's to write, or not to be in this
-// response.
+// leaveOut reports whether the server writes a field itself, or this response must not
+// have it.
 func (w *response) leaveOut(name string) bool {
 	switch name {
 	case "Content-Length", "Transfer-Encoding":
@@ -163,7 +161,7 @@ func mayHaveBody(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// seal ends the header, with the body's framing (RFC 9112, section 6.3).
+// seal ends the header with the framing of the body (RFC 9112, section 6.3).
 func (w *response) seal() {
 	w.sealed = true
 	out := w.c.out
@@ -231,7 +229,7 @@ func (w *response) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// writeRest writes what was held back.
+// writeRest writes the part that was held back.
 func (w *response) writeRest() error {
 	rest := w.rest
 	w.rest = nil
@@ -241,7 +239,7 @@ func (w *response) writeRest() error {
 	return w.write(rest)
 }
 
-// write writes a part of the body as it is framed.
+// write writes a part of the body in its framing.
 func (w *response) write(p []byte) error {
 	if !w.chunked {
 		return w.c.write(p)
@@ -255,12 +253,12 @@ func (w *response) write(p []byte) error {
 	return nil
 }
 
-// Piped reports whether parts of the body may come by [response.Drain].
+// Piped reports whether [response.Drain] may write parts of the body.
 func (w *response) Piped() bool {
 	return w.sealed && !w.chunked && !w.bodiless && w.length >= 0 && w.c.sock != nil
 }
 
-// Drain is Write of what is in a pipe. The response must be Piped.
+// Drain writes the content of a pipe. The response must be Piped.
 func (w *response) Drain(p *pipe.Pipe) error {
 	had := int64(p.Len())
 	if w.written+had > w.length {
@@ -272,7 +270,7 @@ func (w *response) Drain(p *pipe.Pipe) error {
 	return err
 }
 
-// FlushError sends what has been written so far.
+// FlushError sends everything that has been written so far.
 func (w *response) FlushError() error {
 	if w.hijacked {
 		return http.ErrHijacked
@@ -289,27 +287,27 @@ func (w *response) FlushError() error {
 	return w.c.flush(nil)
 }
 
-// Flush is FlushError for an http.Flusher.
+// Flush is FlushError for http.Flusher.
 func (w *response) Flush() { w.FlushError() }
 
-// SetReadDeadline bounds the reading of the request's body.
+// SetReadDeadline sets the deadline for reading the request's body.
 func (w *response) SetReadDeadline(t time.Time) error {
 	w.c.rd.Bound(t)
 	return nil
 }
 
-// SetWriteDeadline bounds the writing of the response.
+// SetWriteDeadline sets the deadline for writing the response.
 func (w *response) SetWriteDeadline(t time.Time) error {
 	w.c.wr.Bound(t)
 	return nil
 }
 
-// EnableFullDuplex does nothing: the body may always be read while the response
-// is written.
+// EnableFullDuplex does nothing: a handler may always read the body while it writes the
+// response.
 func (w *response) EnableFullDuplex() error { return nil }
 
-// Hijack gives the connection to the handler. What the client has sent already
-// is read from the connection as well as from the reader.
+// Hijack gives the connection to the handler. Bytes that the client has sent already
+// come from the connection as well as from the reader.
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if w.hijacked {
 		return nil, nil, http.ErrHijacked
@@ -322,7 +320,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nc, bufio.NewReadWriter(bufio.NewReader(nc), bufio.NewWriter(nc)), nil
 }
 
-// finish ends the response. It reports whether the connection can serve another
+// finish ends the response, and reports whether the connection can serve another
 // request.
 func (w *response) finish() bool {
 	if w.status == 0 {

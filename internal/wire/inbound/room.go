@@ -3,12 +3,11 @@ package inbound
 import "net/http"
 
 const (
-	// roomFields is how many fields a request may have without an allocation. With one
-	// more a room would be of the allocator's next size, 256 bytes larger.
+	// roomFields is the number of fields that a request may have without an allocation.
+	// With one more, a room would need the allocator's next size, 256 bytes larger.
 	roomFields = 23
 
-	// maxKept is how many fields the map of a response may have had that the next one
-	// uses.
+	// maxKept is the number of fields up to which the map of a response is reused.
 	maxKept = 64
 )
 
@@ -30,10 +29,9 @@ func (c *conn) newResponse() *response {
 	return w
 }
 
-// retire ends the context of a request that has been served, and leaves its room to
-// another one if nobody can still use it: whoever has asked for the end of the
-// context, has the request of the library, or reads the body from elsewhere, may do
-// so for as long as they like.
+// retire ends the context of a served request, and frees its room for the next one
+// unless somebody may still use it: a caller of Done, of [message.Request.HTTP], or a
+// goroutine that reads the body may do so for as long as it likes.
 func (w *response) retire() {
 	if asked := w.ctx.end(); asked || w.body != nil || w.request.Lent() {
 		return
@@ -48,7 +46,7 @@ func (w *response) retire() {
 	s.rooms.Put(w)
 }
 
-// Header returns the fields of the response that are not in a head.
+// Header returns the fields of the response, apart from those of a head.
 func (w *response) Header() http.Header {
 	if w.header == nil {
 		w.header = make(http.Header)

@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
-// serve serves one request, and returns ready when there may be another.
+// serve serves one request, and returns ready when another may follow.
 func (c *conn) serve() outcome {
 	c.served = true
 	if !c.hasHead() {
@@ -48,14 +48,14 @@ func (c *conn) serve() outcome {
 	return c.answer(w)
 }
 
-// answer has a request served.
+// answer calls the handler for a request.
 func (c *conn) answer(w *response) outcome {
 	w.keep10 = w.request.ProtoMinor == 0 && !w.request.Close
 	return c.goOn(w, c.call(w, func() { c.s.opts.Serve(w, &w.request) }))
 }
 
-// goOn calls a handler again that waits for the request's body, and ends the
-// response when it has served the request.
+// goOn calls the handler's continuation if it waits for the request's body, and ends
+// the response once the request has been served.
 func (c *conn) goOn(w *response, served bool) outcome {
 	for served && w.then != nil {
 		o, err := c.awaitBody()
@@ -87,7 +87,7 @@ func (c *conn) goOn(w *response, served bool) outcome {
 	return over
 }
 
-// call runs a handler. It returns false if that has panicked.
+// call runs a handler, and returns false if it panics.
 func (c *conn) call(w *response, handle func()) (ok bool) {
 	defer func() {
 		if ok {
@@ -107,7 +107,7 @@ func (c *conn) call(w *response, handle func()) (ok bool) {
 	return true
 }
 
-// refuse answers what is no request, and waits for the client to read that.
+// refuse answers a malformed request, and lets the client read the answer.
 func (c *conn) refuse(w *response, e *requestError) {
 	r := &w.request
 	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1

@@ -20,48 +20,47 @@ import (
 
 // Options configure a [Server].
 type Options struct {
-	// Serve serves requests. Another request has the room of w and r as soon as it has
-	// returned, and no body is awaited, so that nobody may use them or the request's
-	// context after that. A context that somebody has asked for its end, and all that
-	// r.HTTP returns, stay what they are. So does a request that has a body.
+	// Serve serves requests. Once it has returned, and no body is awaited, the next
+	// request reuses the memory of w and r: nobody may use them, or the request's
+	// context, after that. Three things stay valid: a context whose Done was called,
+	// everything that r.HTTP returns, and a request with a body.
 	Serve func(w ResponseWriter, r *message.Request)
 	// Handler serves requests in place of Serve.
 	Handler http.Handler
 	Base    context.Context // of every request; its end is theirs
 
-	// Refuse answers what is no request, or one that can be read in two ways, with
-	// a status from 400 on. Of the request it is given what was understood. nil =
-	// the status in words.
+	// Refuse answers malformed and ambiguous requests, with a status of 400 or more. r
+	// has the parts of the request that the server understood. nil = the status in words.
 	Refuse func(w ResponseWriter, r *message.Request, status int, err error)
 
 	Header    time.Duration // for a request's header, and for the handshake of TLS; 0 = no bound
 	KeepAlive time.Duration // for the next request on a connection; 0 = no bound
 	MaxHeader int           // bytes of a request's line and header; 0 = 1 MiB
 
-	// TLS is spoken with the clients; nil = none is. Its NextProtos say whether
-	// HTTP/2 is offered.
+	// TLS configures TLS with the clients; nil = no TLS. Its NextProtos decide whether the
+	// server offers HTTP/2.
 	TLS *tls.Config
-	// HTTP2 serves connections of HTTP/2: those on which TLS agreed to it and, if its
-	// Protocols have it so, those that begin with its preface. It is the server's
-	// from then on. nil = there are none.
+	// HTTP2 serves HTTP/2 connections: those that TLS has negotiated and, if its
+	// Protocols allow it, those that begin with the preface. The Server owns it. nil = no
+	// HTTP/2.
 	HTTP2 *http.Server
 
-	// ConnState is told of every connection that it is new, and that it is closed or
-	// hijacked, those of HTTP/2 too; nil = nobody is.
+	// ConnState gets each connection when it is new, and when it is closed or hijacked,
+	// also those of HTTP/2; nil = nobody gets them.
 	ConnState func(net.Conn, http.ConnState)
 	Log       *slog.Logger // nil = none
 }
 
-// ResponseWriter is what a request is answered by. [http.ResponseController] can do
-// everything with it.
+// ResponseWriter writes the response to a request. It supports all methods of
+// [http.ResponseController].
 type ResponseWriter interface {
 	http.ResponseWriter
 
-	// WriteHead is WriteHeader for a head as it came: its fields are sent in their
-	// order and case, and behind them those of Header. How the body is framed, and
-	// whether the connection goes on, stays the server's to say: a Content-Length is
-	// the length, a Transfer-Encoding says that the length is not told, and Connection
-	// can ask for the end. An empty reason is the standard phrase. h is not kept.
+	// WriteHead is WriteHeader for a received head. It sends the fields of h in their
+	// order and case, and those of Header after them. The server still decides the
+	// framing and whether the connection stays open: Content-Length gives the length,
+	// Transfer-Encoding means that the length is unknown, and Connection may ask to
+	// close. An empty reason stands for the standard phrase. The server does not keep h.
 	WriteHead(status int, reason string, h *header.Head)
 }
 
@@ -83,7 +82,7 @@ type Server struct {
 	none  chan struct{} // closed when there are no connections; nil while nobody waits
 }
 
-// New returns a server. [Server.Close] must be called at its end.
+// New returns a server. The caller must call [Server.Close].
 func New(o Options) *Server {
 	s := &Server{opts: o, conns: map[*conn]struct{}{}}
 	s.opts.MaxHeader = cmp.Or(o.MaxHeader, http.DefaultMaxHeaderBytes)
@@ -101,12 +100,12 @@ func New(o Options) *Server {
 	return s
 }
 
-// Direct is a connection that only counts: another may be read from and written
-// to in its place, if it is closed itself.
+// Direct is a connection that only counts. The server may read from and write to another
+// one in its place, as long as it closes this one.
 type Direct interface{ Direct() net.Conn }
 
-// Serve serves the connections of a listener until it is closed, or fails for
-// good, and returns why. Connections go on.
+// Serve serves the connections of a listener until that is closed or fails permanently,
+// and returns the cause. Open connections continue.
 func (s *Server) Serve(l net.Listener) error {
 	var pause time.Duration
 	for {
@@ -137,8 +136,8 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// temporary reports whether another connection may be accepted though this one
-// could not, for want of descriptors for instance.
+// temporary reports whether a later Accept may succeed, for example after the process
+// ran out of file descriptors.
 func temporary(err error) bool {
 	// That it is not well defined does not matter: the pause bounds the loop.
 	t, ok := errors.AsType[interface {
@@ -168,8 +167,8 @@ func (s *Server) forget(c *conn) {
 	}
 }
 
-// Shutdown takes no more requests and returns when those that are served have
-// ended, or ctx has. The listener must be closed already.
+// Shutdown accepts no more requests, and returns when the ones in flight have ended, or
+// ctx has. The listener must be closed already.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.closing.Store(true)
 	var err2 error
@@ -216,7 +215,7 @@ func (s *Server) empty() <-chan struct{} {
 	return none
 }
 
-// Close closes all connections. Their handlers see it, and may go on for a while.
+// Close closes all connections. Their handlers notice it, and may run on for a while.
 func (s *Server) Close() {
 	s.closing.Store(true)
 	for c := range s.now() {

@@ -7,8 +7,8 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
-// waiter waits for bytes without a buffer to take them. It belongs to the
-// connection's goroutine.
+// waiter waits for bytes without a buffer for them. It belongs to the connection's
+// goroutine.
 type waiter struct {
 	raw     syscall.RawConn
 	fd      uintptr // to read from,
@@ -20,9 +20,9 @@ type waiter struct {
 	count func(fd uintptr) // nil before it is needed, as it hardly ever is
 }
 
-// newWaiter returns nil for a connection that is no socket, or where a system waits
-// with a buffer only. fill is to read, and return socket.ErrWouldWait if that cannot
-// be done without waiting.
+// newWaiter returns nil for a connection that is no socket, and on systems that cannot
+// wait without a buffer. fill must read, or return socket.ErrWouldWait if it would have
+// to wait.
 func newWaiter(c net.Conn, fill func() error) *waiter {
 	raw := socket.Raw(c)
 	if raw == nil {
@@ -52,8 +52,8 @@ func (s *waiter) waitReady() error { return s.raw.Read(socket.Readable) }
 // waitReset waits until the connection has failed.
 func (s *waiter) waitReset() error { return s.raw.Read(socket.Failed) }
 
-// queued returns how many bytes have come that were not read; 0 = none, or that is
-// not known.
+// queued returns the number of bytes that have arrived but were not read; 0 = none, or
+// unknown.
 func (s *waiter) queued() int {
 	if s.count == nil {
 		s.count = func(fd uintptr) { s.have = socket.Queued(fd) }

@@ -30,9 +30,8 @@ func parseTarget(method, uri string) (*url.URL, error) {
 	return u, err
 }
 
-// setPlainTarget is url.ParseRequestURI for a path without escapes and with nothing
-// that would have to be escaped, and its query. It makes no allocation, and returns
-// false for other targets.
+// setPlainTarget is url.ParseRequestURI for a path that has no escapes and needs none,
+// with its query. It does not allocate, and returns false for other targets.
 func setPlainTarget(u *url.URL, uri string) bool {
 	if uri == "" || uri[0] != '/' {
 		return false
@@ -57,7 +56,7 @@ func setPlainTarget(u *url.URL, uri string) bool {
 	return true
 }
 
-// plainInPath reports whether a byte of a path is the same escaped and not.
+// plainInPath reports whether a byte needs no escape in a path.
 func plainInPath(c byte) bool {
 	switch {
 	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '/' <= c && c <= '9', c == '-', c == '.', c == '_':

@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
-// secure speaks TLS, and reports whether HTTP/1.1 is to be spoken now.
+// secure makes the TLS handshake, and reports whether the client will speak HTTP/1.1.
 func (c *conn) secure() bool {
 	c.raw.SetDeadline(deadline.After(time.Now(), c.s.opts.Header))
 	c.phase.Store(handshake)
@@ -34,7 +34,7 @@ func (c *conn) secure() bool {
 	return true
 }
 
-// refuseTLS answers a client that does not speak TLS in the clear.
+// refuseTLS answers, without TLS, a client that does not speak TLS.
 func (c *conn) refuseTLS(err error) {
 	if r, ok := errors.AsType[tls.RecordHeaderError](err); ok && r.Conn != nil && plainHTTP(r.RecordHeader) {
 		io.WriteString(r.Conn, "HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\nThis is an HTTPS port.\n")
@@ -43,7 +43,7 @@ func (c *conn) refuseTLS(err error) {
 	c.s.note("TLS handshake failed", "client", c.remote, "error", err.Error())
 }
 
-// plainHTTP reports whether what should be a TLS record begins a request.
+// plainHTTP reports whether the bytes in place of a TLS record begin a request.
 func plainHTTP(b [5]byte) bool {
 	switch string(b[:]) {
 	case "GET /", "HEAD ", "POST ", "PUT /", "OPTIO":

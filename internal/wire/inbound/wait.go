@@ -44,8 +44,8 @@ func (c *conn) await() outcome {
 	}
 }
 
-// boundWait bounds the wait for a request. Behind another one it wakes early, to go on
-// with a small stack.
+// boundWait bounds the wait for a request. After an earlier request it wakes soon, to
+// continue on a small stack.
 func (c *conn) boundWait() {
 	now := time.Now()
 	if c.first {
@@ -55,8 +55,8 @@ func (c *conn) boundWait() {
 	c.rd.BoundAndWake(deadline.After(now, c.s.opts.KeepAlive), now.Add(settle))
 }
 
-// lastChance lets a new connection bring its request though the server is about
-// to end.
+// lastChance lets a new connection send its first request although the server shuts
+// down.
 func (c *conn) lastChance() bool {
 	if !c.first || c.hurried {
 		return false
@@ -82,7 +82,7 @@ func (c *conn) begin() error {
 	return c.fill()
 }
 
-// fill reads into a buffer, which it keeps only if something came.
+// fill reads into a buffer, which it keeps only if it got bytes.
 func (c *conn) fill() error {
 	c.getReader()
 	_, err := c.br.Peek(1)
@@ -92,7 +92,7 @@ func (c *conn) fill() error {
 	return err
 }
 
-// buffered returns how many bytes were read and not used.
+// buffered returns the number of bytes that were read but not used.
 func (c *conn) buffered() int {
 	if c.br == nil {
 		return 0
@@ -100,13 +100,13 @@ func (c *conn) buffered() int {
 	return c.br.Buffered()
 }
 
-// getReader takes a buffer for what is read.
+// getReader takes a read buffer from the pool.
 func (c *conn) getReader() {
 	c.br = c.s.readers.Get().(*bufio.Reader)
 	c.br.Reset(c)
 }
 
-// putReader gives the buffer for what is read back.
+// putReader returns the read buffer to the pool.
 func (c *conn) putReader() {
 	if c.br != nil {
 		c.br.Reset(nil)
@@ -115,7 +115,7 @@ func (c *conn) putReader() {
 	}
 }
 
-// put gives the buffers back.
+// put returns the buffers to their pools.
 func (c *conn) put() {
 	c.putReader()
 	if cap(c.out) == bufferSize {

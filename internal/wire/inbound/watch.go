@@ -9,20 +9,20 @@ import (
 )
 
 const (
-	// saidAll is how long after the watch has begun a client that shuts down its side
-	// of the connection still counts as one that has said all it wanted to. Scripts do
-	// it with the request (printf ... | nc -N). Later it is how a client leaves.
-	// On the wire both look the same (RFC 9112, section 9.6).
+	// saidAll is the time after the start of the watch in which a client that shuts down
+	// its sending side still waits for the answer. Scripts do so with the request
+	// (printf ... | nc -N). Later it means that the client leaves. On the wire both look
+	// the same (RFC 9112, section 9.6).
 	saidAll = 25 * time.Millisecond
 
-	// askAfter is when such a client is asked for a sign of life: by an interim
-	// response, which one that has closed both directions answers with a reset.
+	// askAfter is the time after which the watch sends such a client an interim response.
+	// A client that has closed both directions answers with a reset.
 	askAfter = time.Second
 )
 
-// watch looks whether the client is still there while its request is served, by
-// reading a byte of what it sends next. It begins once somebody wants to know and
-// the request's body has been read.
+// watch notices that the client leaves while its request is in flight, by reading the
+// first byte of its next request. It starts once somebody calls Done and the request's
+// body has been read.
 type watch struct {
 	c *conn
 
@@ -34,15 +34,15 @@ type watch struct {
 	done   chan struct{} // closed when the goroutine has ended; nil = there is none
 }
 
-// reset prepares for the next request. No watch is under way.
+// reset prepares for the next request. The watch must not be running.
 func (w *watch) reset(of *response) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.wanted, w.read, w.over, w.of, w.done = false, false, false, of, nil
 }
 
-// want says that somebody wants to know. Who asks as a request ends may come when
-// the next one has begun.
+// want reports that somebody has called Done. A late caller may arrive when the next
+// request has begun.
 func (w *watch) want(of *requestContext) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -52,7 +52,7 @@ func (w *watch) want(of *requestContext) {
 	}
 }
 
-// atEnd says that the request has been read to its end.
+// atEnd reports that the request has been read to its end.
 func (w *watch) atEnd() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -60,8 +60,8 @@ func (w *watch) atEnd() {
 	w.start()
 }
 
-// start is called with mu held. A client that has sent its next request already
-// is there, and nothing more can be found out.
+// start starts the watch; mu must be held. A client whose next request is buffered is
+// still there, and the watch cannot find out more.
 func (w *watch) start() {
 	if !w.wanted || !w.read || w.over || w.done != nil || w.c.ahead {
 		return
@@ -96,8 +96,8 @@ func (w *watch) run(done chan struct{}, of *response) {
 	}
 }
 
-// awaitReset watches a client that has shut down its side, and reports whether it has
-// left.
+// awaitReset watches a client that has shut down its sending side, and reports whether
+// it has left.
 func (w *watch) awaitReset(r *response) bool {
 	w.c.rd.Wake(time.Now().Add(askAfter))
 	for asked := false; ; asked = true {
@@ -114,7 +114,7 @@ func (w *watch) awaitReset(r *response) bool {
 	}
 }
 
-// goesOn takes off a deadline that woke the watch, unless that was to end it.
+// goesOn removes the deadline that woke the watch, unless the deadline meant its end.
 func (w *watch) goesOn() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -124,7 +124,7 @@ func (w *watch) goesOn() bool {
 	return !w.over
 }
 
-// stop ends the watch. What it has read is there for the connection then.
+// stop ends the watch. The connection then has the byte that the watch has read.
 func (w *watch) stop() {
 	w.mu.Lock()
 	w.over = true

@@ -6,7 +6,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
-// write sends a part of a response, or keeps it to be sent with what follows.
+// write sends a part of a response, or buffers it.
 func (c *conn) write(p []byte) error {
 	if len(c.out)+len(p) <= bufferSize {
 		c.out = append(c.out, p...)
@@ -15,7 +15,7 @@ func (c *conn) write(p []byte) error {
 	return c.flush(p)
 }
 
-// flush sends what was kept, and p.
+// flush sends the buffered bytes and p.
 func (c *conn) flush(p []byte) error {
 	if c.failed != nil {
 		return c.failed
@@ -36,7 +36,7 @@ func (c *conn) flush(p []byte) error {
 	return nil
 }
 
-// drain is flush of what is in a pipe.
+// drain sends the buffered bytes and the content of a pipe.
 func (c *conn) drain(p *pipe.Pipe) error {
 	if err := c.flush(nil); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (c *conn) drain(p *pipe.Pipe) error {
 	return nil
 }
 
-// get takes a buffer for what is to be sent.
+// get takes a write buffer from the pool.
 func (c *conn) get() {
 	if c.out == nil {
 		c.out = c.s.writers.Get().(*[bufferSize]byte)[:0]
