@@ -23,6 +23,7 @@ type endpoint struct {
 	host      string // in the URL and, with HostUpstream, in the Host header
 	refusals  refusals
 	preface   []byte // what each connection begins with, before TLS
+	tls       *tls.Config
 	transport transport
 }
 
@@ -35,6 +36,7 @@ func newEndpoint(s balancer.Spec, o *PoolOptions) *endpoint {
 	e.at = &dualstack.Host{Addr: s.Addr, Other: s.Other}
 	if s.TLS {
 		e.scheme = "https"
+		e.tls = e.newTLS()
 	}
 	e.transport = e.newTransport()
 	return e
@@ -69,18 +71,10 @@ func (e *endpoint) dial(ctx context.Context, protos ...string) (net.Conn, error)
 	if err != nil || !e.spec.TLS {
 		return raw, err
 	}
-	cfg := &tls.Config{}
-	if e.opts.TLS != nil {
-		cfg = e.opts.TLS.Clone()
-	}
+	cfg := e.tls
 	if len(protos) > 0 {
+		cfg = cfg.Clone() // shares the sessions
 		cfg.NextProtos = protos
-	}
-	if cfg.ServerName == "" {
-		cfg.ServerName = strings.Trim(e.host, "[]")
-		if host, _, err := net.SplitHostPort(e.host); err == nil {
-			cfg.ServerName = host
-		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.opts.Timeouts.TLS)
 	defer cancel()
@@ -90,6 +84,27 @@ func (e *endpoint) dial(ctx context.Context, protos ...string) (net.Conn, error)
 		return nil, &Error{Reason: tlsReason(err), Upstream: e.spec.Addr, Err: whichCertificate(err)}
 	}
 	return c, nil
+}
+
+// newTLS returns the configuration of TLS to the upstream. A new connection resumes
+// the session of an earlier one (RFC 8446, section 2.2), which saves the upstream a
+// signature and both sides the certificates. The cache holds one session, which the
+// upstream renews, and ends with the endpoint: other settings begin other sessions.
+func (e *endpoint) newTLS() *tls.Config {
+	c := &tls.Config{}
+	if e.opts.TLS != nil {
+		c = e.opts.TLS.Clone()
+	}
+	if c.ServerName == "" {
+		c.ServerName = strings.Trim(e.host, "[]")
+		if host, _, err := net.SplitHostPort(e.host); err == nil {
+			c.ServerName = host
+		}
+	}
+	if c.ClientSessionCache == nil {
+		c.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	}
+	return c
 }
 
 // errDeadline is the cause of a context that ends with the request's own

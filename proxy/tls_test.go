@@ -3,11 +3,14 @@ package proxy_test
 import (
 	"bufio"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
 )
 
 func TestTLSUpstream(t *testing.T) {
@@ -54,4 +57,36 @@ func TestTLSIdleRace(t *testing.T) {
 		check(t, "status of a POST", w.send("POST", "/", nil).status, 502)
 		check(t, "breaker", w.pool.Members()[0].Breaker(), balancer.Closed)
 	})
+}
+
+// Every new connection but the first resumes the session of an earlier one, over
+// HTTP/1.1 and HTTP/2, until the settings of TLS change.
+func TestTLSResumption(t *testing.T) {
+	t.Parallel()
+	server, client := testTLS(t)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for _, protocol := range []proxy.Protocol{proxy.HTTP1, proxy.HTTP2} {
+			s := setup{upstreams: specs("app:443")}
+			s.upstreams[0].TLS = true
+			s.pool.TLS = client
+			s.pool.Protocol = protocol
+			s.pool.MaxIdleConns = 1
+			bubble(t, s, func(w *world) {
+				var resumed []bool
+				w.listen("app:443", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+					resumed = append(resumed, r.TLS.DidResume)
+					rw.Header().Set("Connection", "close")
+				}), func(srv *http.Server) {
+					srv.TLSConfig = server.Clone()
+					srv.TLSConfig.MaxVersion = version
+					srv.TLSConfig.NextProtos = []string{"h2", "http/1.1"}
+				})
+				for range 3 {
+					check(t, "status", w.get().status, 200)
+					synctest.Wait()
+				}
+				check(t, fmt.Sprintf("resumed over %s", tls.VersionName(version)), fmt.Sprint(resumed), "[false true true]")
+			})
+		}
+	}
 }
