@@ -24,6 +24,7 @@ type Timeouts struct {
 	Idle           time.Duration // without a byte, in either direction, within a body; 0 = no bound
 	Request        time.Duration // everything, all attempts and waiting included; 0 = no bound
 	KeepAlive      time.Duration // that an unused connection is kept, less when the upstream closes sooner; 0 = 60 s
+	Age            time.Duration // at which a connection gets no more requests, less a random tenth; 0 = no bound
 	Ping           time.Duration // over HTTP/2, without a byte until the upstream is asked for a sign of life; 0 = never
 }
 

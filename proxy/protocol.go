@@ -83,6 +83,7 @@ func (e *endpoint) newHTTP1(dial dialFunc) transport {
 		Dial:           dial,
 		MaxIdle:        idle,
 		KeepAlive:      e.opts.Timeouts.KeepAlive,
+		Age:            e.opts.Timeouts.Age,
 		ResponseHeader: e.opts.Timeouts.ResponseHeader,
 		Idle:           e.opts.Timeouts.Idle,
 		Continue:       continueTimeout,
@@ -97,6 +98,7 @@ func (e *endpoint) newHTTP2(dial dialFunc) transport {
 		Wait:           e.opts.Timeouts.Dial + e.opts.Timeouts.TLS, // as long as a new connection may take
 		Single:         e.opts.MaxIdleConns < 0,
 		KeepAlive:      e.opts.Timeouts.KeepAlive,
+		Age:            e.opts.Timeouts.Age,
 		Ping:           e.opts.Timeouts.Ping,
 		ResponseHeader: e.opts.Timeouts.ResponseHeader,
 		Idle:           e.opts.Timeouts.Idle,

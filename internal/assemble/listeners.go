@@ -31,7 +31,7 @@ func Listener(l config.Listener) proxy.Listener {
 // HTTP1 returns how HTTP/1.1 is spoken on a listener's connections. It leaves open
 // who serves.
 func HTTP1(l config.Listener) inbound.Options {
-	return inbound.Options{Header: l.Timeouts.Header, KeepAlive: l.Timeouts.Keepalive, MaxHeader: int(l.MaxHeader)}
+	return inbound.Options{Header: l.Timeouts.Header, KeepAlive: l.Timeouts.Keepalive, Age: l.Timeouts.Age, MaxHeader: int(l.MaxHeader)}
 }
 
 // HTTP2 returns what serves a listener's connections of HTTP/2, without a handler.

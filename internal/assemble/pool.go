@@ -62,6 +62,7 @@ func Pool(c config.Pool) proxy.PoolOptions {
 			ResponseHeader: c.Timeouts.ResponseHeader,
 			Idle:           c.Timeouts.Idle,
 			KeepAlive:      c.Timeouts.Keepalive,
+			Age:            c.Timeouts.Age,
 			Ping:           c.Timeouts.Ping,
 		},
 		Retry: proxy.Retry{

@@ -147,6 +147,7 @@ type ListenerTimeouts struct {
 	BodyIdle  Duration `yaml:"body_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest pause within a request body."`
 	WriteIdle Duration `yaml:"write_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest time until the client takes the next part of a response."`
 	Keepalive Duration `yaml:"keepalive" default:"75s" min:"100ms" max:"1h" help:"How long an idle client connection stays open. Should be longer than in the proxy in front (nginx: 60s)."`
+	Age       Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Age at which a connection, over HTTP/1.1 or HTTP/2, ends with its current requests, less a random tenth. Lets a TCP load balancer in front spread clients anew."`
 }
 
 // Admin is the operator's API.

@@ -153,6 +153,7 @@ type PoolTimeouts struct {
 	Idle           Duration `yaml:"idle" default:"60s" min:"1ms" max:"24h" zero:"no limit" help:"Longest pause within a response body."`
 	Request        Duration `yaml:"request" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request, with all attempts and the wait in hold."`
 	Keepalive      Duration `yaml:"keepalive" default:"60s" min:"1ms" max:"1h" zero:"connections are not kept" help:"How long an idle upstream connection stays open."`
+	Age            Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Age at which a connection gets no more requests, less a random tenth. Lets a TCP load balancer or a name behind the upstream's address spread connections anew."`
 	TunnelIdle     Duration `yaml:"tunnel_idle" default:"1h" min:"1s" max:"168h" zero:"no limit" help:"Longest silence of an upgraded connection (WebSocket)."`
 	TunnelLifetime Duration `yaml:"tunnel_lifetime" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Longest total time of an upgraded connection (WebSocket)."`
 	Ping           Duration `yaml:"ping" default:"15s" min:"100ms" max:"1h" zero:"never" help:"Over HTTP/2, but not for gRPC: silence until goodgate pings the upstream, which has the same time to answer."`

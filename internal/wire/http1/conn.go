@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -36,8 +37,9 @@ type conn struct {
 	x      *Call
 	up     *upload // nil = the body is written by the call's goroutine
 	broken atomic.Pointer[Error]
-	spent  bool     // not to be used again
-	end    struct { // of the call's context
+	spent  bool      // not to be used again
+	until  time.Time // of its age; zero = no bound
+	end    struct {  // of the call's context
 		of     context.Context
 		minded bool        // it ends the call
 		lazy   bool        // only after a moment
@@ -79,6 +81,9 @@ func newConn(t *Transport, nc net.Conn) *conn {
 	}
 	c.sock = newProbe(c.raw, plain)
 	c.ackBase = c.sock.acked()
+	if d := t.opts.Age; d > 0 {
+		c.until = time.Now().Add(d - rand.N(d/10))
+	}
 	c.br = bufio.NewReaderSize(c, t.opts.ReadBuffer)
 	c.rd.Set = nc.SetReadDeadline
 	c.wr.Set = nc.SetWriteDeadline

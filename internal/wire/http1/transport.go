@@ -20,6 +20,7 @@ type Options struct {
 
 	MaxIdle   int           // idle connections kept; 0 = none
 	KeepAlive time.Duration // how long they may idle; 0 = until the upstream closes them
+	Age       time.Duration // at which a connection is used no more, less a random tenth; 0 = no bound
 
 	ResponseHeader time.Duration // from the request's last byte to the header's; 0 = no bound
 	Idle           time.Duration // how long a body may stand still, up to twice that for a request's; 0 = no bound

@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -12,13 +13,14 @@ import (
 
 // conn is one connection.
 type conn struct {
-	t    *Transport
-	cc   *http.ClientConn
-	wire *wire
-	raw  syscall.RawConn // the socket below; nil = none
-	used atomic.Int64    // when a request last ended; Unix nanoseconds, 0 = none has
-	busy atomic.Int64    // when a request last came to the idle connection; Unix nanoseconds
-	idle *time.Timer     // closes it once it has been idle for as long as it may
+	t     *Transport
+	cc    *http.ClientConn
+	wire  *wire
+	raw   syscall.RawConn // the socket below; nil = none
+	used  atomic.Int64    // when a request last ended; Unix nanoseconds, 0 = none has
+	busy  atomic.Int64    // when a request last came to the idle connection; Unix nanoseconds
+	idle  *time.Timer     // closes it once it has been idle for as long as it may
+	until time.Time       // its age allows requests; zero = no bound
 
 	// calls are the streams that were reserved and have not ended. net/http's own
 	// count has those, too, that were given up and not confirmed, which a dead
@@ -35,8 +37,14 @@ func newConn(t *Transport, cc *http.ClientConn, w *wire) *conn {
 	c := &conn{t: t, cc: cc, wire: w, raw: socket.Raw(socket.Below(w.Conn))}
 	c.idle = time.AfterFunc(time.Hour, c.expire)
 	c.idle.Stop()
+	if d := t.opts.Age; d > 0 {
+		c.until = time.Now().Add(d - rand.N(d/10))
+	}
 	return c
 }
+
+// aged reports whether the connection has reached its age.
+func (c *conn) aged() bool { return !c.until.IsZero() && !time.Now().Before(c.until) }
 
 // socket returns the socket below, nil if there is none.
 func (c *conn) socket() *syscall.RawConn {
@@ -57,8 +65,12 @@ func (c *conn) unreserve() {
 // runs before the first request as well, and lets a request have a connection that
 // it then does not use.
 func (c *conn) rest() {
-	if c.t.opts.KeepAlive > 0 {
-		c.idle.Reset(c.t.opts.KeepAlive)
+	wait := c.t.opts.KeepAlive
+	if !c.until.IsZero() && (wait == 0 || time.Until(c.until) < wait) {
+		wait = max(time.Until(c.until), minRest)
+	}
+	if wait > 0 {
+		c.idle.Reset(wait)
 	}
 	if c.t.retired.Load() { // looked at last, since Retire may be called meanwhile
 		c.idle.Reset(minRest)
@@ -77,7 +89,7 @@ func (c *conn) expire() {
 	defer t.mu.Unlock()
 	switch left := t.opts.KeepAlive - time.Since(time.Unix(0, c.used.Load())); {
 	case t.closed:
-	case t.retired.Load():
+	case t.retired.Load() || c.aged():
 		if c.calls.Load() == 0 { // else the last of them calls rest
 			t.drop(c)
 		}

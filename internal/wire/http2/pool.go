@@ -135,7 +135,7 @@ func (w *waiter) end(c *conn, err error) {
 // reserve reserves a stream on a connection that exists.
 func (t *Transport) reserve() *conn {
 	for _, c := range t.conns {
-		if !(t.opts.Single && c.taken) && !c.doubtful() && c.cc.Reserve() == nil {
+		if !(t.opts.Single && c.taken) && !c.doubtful() && !c.aged() && c.cc.Reserve() == nil {
 			c.taken = true
 			c.calls.Add(1)
 			return c

@@ -25,6 +25,7 @@ type Options struct {
 	MaxConns  int           // connections, beyond which requests wait for a stream; 0 = 1024
 	Single    bool          // a connection serves one request
 	KeepAlive time.Duration // how long an idle connection is kept; 0 = until the upstream closes it
+	Age       time.Duration // at which a connection gets no more requests, less a random tenth; 0 = no bound
 	Ping      time.Duration // after so much silence the upstream is asked for a sign of life, and has as long for it; 0 = never
 
 	ResponseHeader time.Duration // from the request's last byte to the response's header; 0 = no bound

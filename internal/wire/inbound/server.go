@@ -35,6 +35,7 @@ type Options struct {
 
 	Header    time.Duration // for a request's header, and for the handshake of TLS; 0 = no bound
 	KeepAlive time.Duration // for the next request on a connection; 0 = no bound
+	Age       time.Duration // at which a connection ends with its current request, less a random tenth; 0 = no bound
 	MaxHeader int           // bytes of a request's line and header; 0 = 1 MiB
 
 	// TLS configures TLS with the clients; nil = no TLS. Its NextProtos decide whether the

@@ -216,3 +216,27 @@ func TestBodyIsLeft(t *testing.T) {
 		readers.Wait()
 	})
 }
+
+// TestAge holds that a connection ends with the first answer after its age, and with
+// none before.
+func TestAge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, open := inBubble(t, Options{Age: 10 * time.Second, KeepAlive: time.Hour, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {})})
+		c, br := open()
+		for second := range 12 {
+			say(t, c, get)
+			res, err := http.ReadResponse(br, nil)
+			if err != nil {
+				t.Fatalf("after %d s: %v", second, err)
+			}
+			if second < 9 && res.Close || second > 10 && !res.Close {
+				t.Errorf("after %d s: Connection: close is %v", second, res.Close)
+			}
+			if res.Close {
+				break
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
