@@ -68,6 +68,8 @@ func (s *slice) port(want string) (p slicePort, why string) {
 		return slicePort{Port: number}, ""
 	case want == "" && len(tcp) == 1:
 		return tcp[0], ""
+	case len(s.ports) == 0:
+		return p, "it has no ports: set port to the number that the application listens on"
 	case len(tcp) == 0:
 		return p, "it has no TCP port"
 	case want == "":

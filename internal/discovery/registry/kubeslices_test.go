@@ -122,7 +122,7 @@ func TestSlicePorts(t *testing.T) {
 	f(`[{"name":"","port":80}]`, "", "10.0.0.1:80")
 	f(`[{"name":null,"port":80},{"name":"dns","port":53,"protocol":"UDP"}]`, "", "10.0.0.1:80")
 	f(`[{"port":53,"protocol":"UDP"}]`, "", "it has no TCP port")
-	f(`null`, "", "it has no TCP port")
+	f(`null`, "", "it has no ports: set port to the number that the application listens on")
 	f(`null`, "8080", "10.0.0.1:8080") // a headless Service without ports
 	f(`[{"name":"any","port":null}]`, "8080", "10.0.0.1:8080")
 	f(`[{"name":"any","port":null}]`, "", "it has no port")
