@@ -264,7 +264,7 @@ func TestKubernetesSilent(t *testing.T) {
 	a := newKubeAPI(t)
 	a.set("web-1", kubeSlice("10.0.0.1"))
 	k := kubeAt(t, a, func(o *KubernetesOptions) { o.Wait = 20 * time.Millisecond })
-	k.slack = 20 * time.Millisecond
+	k.slack = time.Second
 	wantAsk(t, k, true, "10.0.0.1:80")
 	a.through(func(w http.ResponseWriter, r *http.Request) bool {
 		w.(http.Flusher).Flush()
@@ -274,6 +274,7 @@ func TestKubernetesSilent(t *testing.T) {
 	a.set("web-1", kubeSlice("10.0.0.2"))
 	wantAsk(t, k, false, "unchanged")
 	a.through(nil)
+	k.slack = time.Minute
 	for range 3 { // a watch of this test lasts for a moment only
 		f, err := k.Ask(t.Context(), false)
 		if err != nil {
@@ -293,7 +294,7 @@ func TestKubernetesNoHead(t *testing.T) {
 	a := newKubeAPI(t)
 	a.set("web-1", kubeSlice("10.0.0.1"))
 	k := kubeAt(t, a, func(o *KubernetesOptions) { o.Wait = time.Hour })
-	k.slack = 20 * time.Millisecond
+	k.slack = time.Second
 	wantAsk(t, k, true, "10.0.0.1:80")
 	a.through(func(_ http.ResponseWriter, r *http.Request) bool {
 		<-r.Context().Done()
