@@ -10,7 +10,7 @@ import (
 
 // tools are the commands that look, convert and measure; the minimal edition has none.
 func tools() []*cobra.Command {
-	return []*cobra.Command{newConvert(), newDiscover(), newDoctor(), newDemo(), newBench(), newTop()}
+	return []*cobra.Command{newConvert(), newFmt(), newInit(), newDiff(), newExplain(), newDiscover(), newDoctor(), newDemo(), newBench(), newTop()}
 }
 
 // referencePage makes the page with every key of the configuration; nil is an edition

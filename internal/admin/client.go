@@ -26,7 +26,7 @@ const maxAnswer = 64 << 20
 // clientBound is for the whole of a request; a reload waits for new pools.
 const clientBound = 30 * time.Second
 
-// Get asks for a path and decodes the answer into out.
+// Get asks for a path and decodes the answer into out; into a *[]byte it goes as it is.
 func (c Client) Get(ctx context.Context, path string, out any) error {
 	return c.do(ctx, http.MethodGet, path, nil, out)
 }
@@ -77,6 +77,10 @@ func (c Client) do(ctx context.Context, method, path string, in, out any) error 
 			return &NotGoodgate{c.Address, fmt.Errorf("it said %s", res.Status)}
 		}
 		return &Refused{res.StatusCode, f.Error, f.Code, f.Of}
+	}
+	if text, ok := out.(*[]byte); ok {
+		*text, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+		return err
 	}
 	if err := answer.Decode(out); err != nil {
 		return &NotGoodgate{c.Address, errors.New("its answer is no JSON")}

@@ -48,7 +48,7 @@ func named(headers []string) []string { return append([]string{}, headers...) }
 func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) proxy.Route {
 	r := proxy.Route{
 		Name:            c.Name,
-		Match:           match(all, c.Match),
+		Match:           Match(all, c.Match),
 		RequestHeaders:  headerEdits(c.RequestHeaders),
 		ResponseHeaders: headerEdits(c.ResponseHeaders),
 		ErrorHeaders:    headerEdits(c.ErrorHeaders),
@@ -85,8 +85,8 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 	return r
 }
 
-// match returns the conditions of a route that has been validated.
-func match(all *config.Config, c config.Match) proxy.Match {
+// Match returns the conditions of a route that has been validated.
+func Match(all *config.Config, c config.Match) proxy.Match {
 	m := proxy.Match{Hosts: c.Host, Path: c.Path, Methods: c.Methods, Headers: c.Headers, Query: c.Query, Cookies: c.Cookies, Scheme: scheme(c.Scheme), Clients: c.Client}
 	m.HostRegexp, m.PathRegexp = expression(c.HostRegexp), expression(c.PathRegexp)
 	m.Patterns = slices.Concat(patterns(proxy.FromHeader, c.HeaderRegexp), patterns(proxy.FromQuery, c.QueryRegexp), patterns(proxy.FromCookie, c.CookieRegexp))

@@ -1,0 +1,102 @@
+//go:build !minimal
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+func newFmt() *cobra.Command {
+	var check, write bool
+	c := &cobra.Command{
+		Use:   "fmt FILE...",
+		Short: "Print a configuration file in the canonical layout",
+		Long: `Print a configuration file in the canonical layout: two spaces for each level, one
+space after a colon, one blank line at most. Comments, the order of keys, quotes and
+what is in brackets stay as they are, and so does the meaning: a file whose layout
+cannot be changed safely is an error.
+
+Exit codes: 0, with --check also 1: a file is not in the canonical layout, 2: a file
+is not valid YAML.`,
+		Example:           "  goodgate fmt --write /etc/goodgate.yaml\n  goodgate fmt --check conf.d/*.yaml",
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 && !check && !write {
+				return wrong(c, "fmt prints one file: use --write or --check for several")
+			}
+			differs := false
+			for _, file := range args {
+				before, err := config.Read(file)
+				if err != nil {
+					return &exitError{exitFailed, err}
+				}
+				after, err := config.Format(file, before)
+				if err != nil {
+					return &exitError{exitUsage, err}
+				}
+				same := bytes.Equal(before, after)
+				switch {
+				case check && !same:
+					differs = true
+					printable.Fprintln(c.OutOrStdout(), file)
+				case check:
+				case !write:
+					_, err = c.OutOrStdout().Write(after)
+				case !same:
+					err = replaceFile(file, after)
+				}
+				if err != nil {
+					return &exitError{exitFailed, err}
+				}
+			}
+			if differs {
+				return &exitError{code: exitFailed}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&check, "check", false, "change and print nothing but the names of files that would change")
+	c.Flags().BoolVarP(&write, "write", "w", false, "write the files instead of printing")
+	c.MarkFlagsMutuallyExclusive("check", "write")
+	return c
+}
+
+// replaceFile puts a text in place of a file's, in one step, so that no reader sees half of it. A symlink stays one.
+func replaceFile(file string, text []byte) error {
+	file, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", file)
+	}
+	next, err := os.CreateTemp(filepath.Dir(file), ".goodgate-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(next.Name()) // it is gone when all went well
+	_, err = next.Write(text)
+	if err == nil {
+		err = next.Chmod(info.Mode().Perm())
+	}
+	if closed := next.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(next.Name(), file)
+}

@@ -1,0 +1,86 @@
+//go:build !minimal
+
+package main
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+//go:embed starts/*.yaml
+var starts embed.FS
+
+// startKinds are the situations that there is a first configuration for, with what each is.
+func startKinds() [][2]string {
+	return [][2]string{
+		{"app", "one application on this machine"},
+		{"pool", "several servers of one application"},
+		{"nginx", "between nginx and the application servers"},
+		{"tls", "on the Internet, with certificates by ACME"},
+		{"canary", "a new version gets a share of the clients"},
+		{"parts", "several applications, each in its own file"},
+	}
+}
+
+func newInit() *cobra.Command {
+	var kinds []string
+	var list strings.Builder
+	for _, k := range startKinds() {
+		kinds = append(kinds, k[0])
+		fmt.Fprintf(&list, "\n  %-8s%s", k[0], k[1])
+	}
+	var file string
+	c := &cobra.Command{
+		Use:   "init SITUATION",
+		Short: "Write a first configuration file",
+		Long: `Write a small configuration file with comments, for one of these situations:
+` + list.String() + `
+
+A file that exists is never overwritten.`,
+		Example:           "  goodgate init app\n  goodgate init pool --file /etc/goodgate.yaml",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions(kinds, cobra.ShellCompDirectiveNoFileComp),
+		RunE: func(c *cobra.Command, args []string) error {
+			text, err := starts.ReadFile("starts/" + args[0] + ".yaml")
+			if err != nil {
+				return wrong(c, "init: no situation %q; there are %s", args[0], or(kinds))
+			}
+			if file == "-" {
+				_, err := c.OutOrStdout().Write(text)
+				return err
+			}
+			if err := createFile(file, text); err != nil {
+				return &exitError{exitFailed, err}
+			}
+			printable.Fprintf(c.OutOrStdout(), "%s is written: change the addresses in it, then goodgate check %s\n", file, file)
+			return nil
+		},
+	}
+	c.Flags().StringVarP(&file, "file", "f", "goodgate.yaml", "`FILE` to write; - for standard output")
+	c.MarkFlagFilename("file", "yaml", "yml")
+	return c
+}
+
+// createFile writes a file that is not there yet.
+func createFile(file string, text []byte) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists, and is not overwritten", file)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}

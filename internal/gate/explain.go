@@ -1,0 +1,285 @@
+//go:build !minimal
+
+package gate
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/assemble"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/proxy"
+	"github.com/goodgate/goodgate/reason"
+)
+
+// Question is a request that a configuration is asked about.
+type Question struct {
+	Method   string
+	URL      string // absolute
+	Header   http.Header
+	Listener string     // name or address; empty = the first that fits the URL's scheme and port
+	Client   netip.Addr // of the connection
+}
+
+// Explanation says what a configuration does with a request.
+type Explanation struct {
+	Listener  string     `json:"listener"`
+	Client    string     `json:"client"` // as trusted proxies report it
+	Routes    []Verdict  `json:"routes"` // up to the first that matches
+	Route     string     `json:"route,omitempty"`
+	Pool      string     `json:"pool,omitempty"`
+	Forwarded *Forwarded `json:"forwarded,omitempty"` // absent when goodgate answers itself
+	Status    int        `json:"status,omitempty"`    // of goodgate's own answer
+	Reason    string     `json:"reason,omitempty"`    // of an error
+	Location  string     `json:"location,omitempty"`  // of a redirect
+
+	RouteAt int `json:"-"` // its place in the configuration; -1 without one
+}
+
+// Verdict says why a route takes a request, or does not.
+type Verdict struct {
+	Route   string   `json:"route"`
+	Place   string   `json:"place,omitempty"`
+	Matches bool     `json:"matches"`
+	Unmet   []string `json:"unmet,omitempty"` // conditions that do not hold
+}
+
+// Forwarded is the request as an upstream gets it.
+type Forwarded struct {
+	Method string      `json:"method"`
+	Target string      `json:"target"`
+	Host   string      `json:"host"` // empty = the upstream's own
+	Header http.Header `json:"header"`
+}
+
+// explainBound bounds a trial; nothing in it waits for another machine.
+const explainBound = 5 * time.Second
+
+// Explain tries a request against a configuration. Every pool has one upstream in the
+// trial, which is in this process and answers 200; nothing is sent to another one.
+func Explain(ctx context.Context, c *config.Config, q Question) (*Explanation, error) {
+	ctx, cancel := context.WithTimeout(ctx, explainBound)
+	defer cancel()
+	r, err := q.request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l, err := q.listener(c, r)
+	if err != nil {
+		return nil, err
+	}
+	app, err := newWitness()
+	if err != nil {
+		return nil, err
+	}
+	defer app.close()
+	e := &Explanation{Listener: l.Address, RouteAt: -1}
+	asked, client := false, netip.Addr{}
+	g, err := New(trial(c), Options{Observe: []func(*proxy.Record){func(r *proxy.Record) {
+		e.Client, e.Route, e.Pool, e.Reason = r.Client.String(), r.Route, r.Pool, r.Reason.String()
+		client, asked = r.Client, len(r.Attempts) > 0
+	}}})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range g.current.Load().pools {
+		p.live().Update([]balancer.Spec{{Addr: app.address}})
+	}
+	granted := assemble.Listener(l)
+	w := discard{header: http.Header{}}
+	g.live.Load().Serve(&w, r, granted)
+	e.judge(c, r, granted, client)
+	if asked {
+		e.Reason, e.Forwarded = "", app.last()
+		if e.RouteAt >= 0 {
+			e.hide(c.Routes[e.RouteAt])
+		}
+		return e, nil
+	}
+	e.Status, e.Location = w.status, w.header.Get("Location")
+	if e.Reason == reason.None.String() {
+		e.Reason = ""
+	}
+	return e, nil
+}
+
+// request returns the request as a listener has it.
+func (q Question) request(ctx context.Context) (*http.Request, error) {
+	u, err := url.Parse(q.URL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%q: expected a URL such as https://www.example.com/path", q.URL)
+	}
+	r, err := http.NewRequestWithContext(ctx, q.Method, q.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header, r.RequestURI, r.RemoteAddr = q.Header.Clone(), u.RequestURI(), netip.AddrPortFrom(q.Client, 40000).String()
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+		r.Header.Del("Host")
+	}
+	r.URL = &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
+	if u.Scheme == "https" {
+		r.TLS = &tls.ConnectionState{ServerName: u.Hostname(), HandshakeComplete: true, Version: tls.VersionTLS13}
+	}
+	if u.Path == "" {
+		r.URL.Path = "/"
+	}
+	return r, nil
+}
+
+// listener returns the listener that a request comes to.
+func (q Question) listener(c *config.Config, r *http.Request) (config.Listener, error) {
+	if q.Listener != "" {
+		address, ok := c.ListenerAddress(q.Listener)
+		if !ok {
+			return config.Listener{}, fmt.Errorf("there is no listener %q", q.Listener)
+		}
+		return c.Listeners[slices.IndexFunc(c.Listeners, func(l config.Listener) bool { return l.Address == address })], nil
+	}
+	u, _ := url.Parse(q.URL) // it has been parsed before
+	port := u.Port()
+	if port == "" {
+		port = map[bool]string{true: "443", false: "80"}[r.TLS != nil]
+	}
+	best, most := c.Listeners[0], -1
+	for _, l := range c.Listeners {
+		fits := 0
+		if (l.TLS != nil) == (r.TLS != nil) {
+			fits += 2
+		}
+		if strings.HasSuffix(l.Address, ":"+port) {
+			fits++
+		}
+		if fits > most {
+			best, most = l, fits
+		}
+	}
+	return best, nil
+}
+
+// trial returns a configuration that does the same with requests, on upstreams that answer
+// at once, and leaves nothing behind.
+func trial(c *config.Config) *config.Config {
+	t := *c
+	t.Admin, t.State, t.Fleet, t.Tracing, t.Events = config.Admin{}, config.State{}, nil, config.Tracing{}, config.Events{}
+	t.Pools = map[string]config.Pool{}
+	for name, p := range c.Pools {
+		p.Health.Type, p.Hold.For, p.Retry.Attempts = "none", 0, 1
+		p.Protocol, p.ProxyProtocol, p.TLS = "http1", "none", config.TLS{}
+		p.Stale, p.Cache.Enabled, p.Upstreams = config.Stale{}, false, []config.Upstream{{URL: "http://127.0.0.1:1", Scheme: "http", Weight: 1}}
+		t.Pools[name] = p
+	}
+	t.Routes = slices.Clone(c.Routes)
+	for i := range t.Routes {
+		t.Routes[i].Mirror = nil
+	}
+	return &t
+}
+
+// judge says of each route, up to the one that matches, why it does or does not.
+func (e *Explanation) judge(c *config.Config, r *http.Request, l proxy.Listener, client netip.Addr) {
+	for i, rt := range c.Routes {
+		v := Verdict{Route: rt.Name, Place: c.Place(fmt.Sprintf("routes[%d]", i))}
+		if rt.Name == e.Route {
+			v.Matches, e.RouteAt = true, i
+			e.Routes = append(e.Routes, v)
+			return
+		}
+		for _, condition := range rt.Match.Conditions() {
+			m := assemble.Match(c, condition.Only)
+			if !m.Matches(r, l, client) {
+				v.Unmet = append(v.Unmet, strings.TrimSpace(condition.Key+" "+condition.Value))
+			}
+		}
+		e.Routes = append(e.Routes, v)
+	}
+}
+
+// hide takes the values of headers that the route sets: they may be secrets.
+func (e *Explanation) hide(r config.Route) {
+	for _, names := range []config.Headers{r.RequestHeaders.Set, r.RequestHeaders.Add} {
+		for name := range names {
+			if e.Forwarded.Header.Get(name) != "" {
+				e.Forwarded.Header[http.CanonicalHeaderKey(name)] = []string{"(set by the route)"}
+			}
+		}
+	}
+	if r.Host == "upstream" {
+		e.Forwarded.Host = ""
+	}
+}
+
+// witness is an upstream that keeps the last request that it got.
+type witness struct {
+	address string
+	server  *http.Server
+	done    chan struct{}
+
+	mu  sync.Mutex // protects got
+	got *Forwarded
+}
+
+func newWitness() (*witness, error) {
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	w := &witness{address: socket.Addr().String(), done: make(chan struct{})}
+	w.server = &http.Server{ReadHeaderTimeout: explainBound, Handler: w}
+	go func() {
+		defer close(w.done)
+		w.server.Serve(socket)
+	}()
+	return w, nil
+}
+
+func (w *witness) close() {
+	w.server.Close()
+	<-w.done
+}
+
+func (w *witness) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.got = &Forwarded{Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header}
+}
+
+func (w *witness) last() *Forwarded {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.got
+}
+
+// discard is a response that nobody reads.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header { return d.header }
+
+func (d *discard) WriteHeader(status int) {
+	if d.status < 200 { // else it is an interim one
+		d.status = status
+	}
+}
+
+func (d *discard) Write(b []byte) (int, error) {
+	d.WriteHeader(http.StatusOK)
+	return io.Discard.Write(b)
+}
