@@ -35,7 +35,7 @@ func newInit() *cobra.Command {
 	var list strings.Builder
 	for _, k := range startKinds() {
 		kinds = append(kinds, k[0])
-		fmt.Fprintf(&list, "\n  %-8s%s", k[0], k[1])
+		list.WriteString(fmt.Sprintf("\n  %-8s%s", k[0], k[1]))
 	}
 	var file string
 	c := &cobra.Command{

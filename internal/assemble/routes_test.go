@@ -67,7 +67,7 @@ routes:
       cookie_regexp: {k: "^k"}
     pool: app
 pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`)
-	m := match(c, c.Routes[0].Match)
+	m := Match(c, c.Routes[0].Match)
 	var got strings.Builder
 	got.WriteString(fmt.Sprint(m.HostRegexp, m.Query, m.Cookies))
 	for _, p := range m.Patterns {

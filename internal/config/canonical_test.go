@@ -73,7 +73,7 @@ func TestFormatOwn(t *testing.T) {
 // TestFormatRandom: whatever the layout, what comes out says the same, and stays as it is.
 func TestFormatRandom(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(400) {
+	for seed := range uint64(60) {
 		w := sloppy{rand: rand.New(rand.NewPCG(seed, 1))}
 		w.mapping(0, 0)
 		text := w.out.String()
