@@ -52,7 +52,9 @@ func (f File) Run(ctx context.Context, look func()) {
 			quiet.Reset(f.Quiet)
 		case <-quiet.C:
 			look()
-			watch() // there may be more folders now
+			if watch() { // of folders that are new, a change may have gone by
+				quiet.Reset(f.Quiet)
+			}
 		case <-ticker.C:
 			watch() // the folder may be a new one
 			look()
@@ -60,9 +62,9 @@ func (f File) Run(ctx context.Context, look func()) {
 	}
 }
 
-// open returns a watcher's channels, and what makes it watch the folder. Without
-// a watcher nothing comes.
-func (f File) open() (events <-chan fsnotify.Event, errs <-chan error, watch, stop func()) {
+// open returns a watcher's channels, and what makes it watch the folders, and reports
+// whether some are new. Without a watcher nothing comes.
+func (f File) open() (events <-chan fsnotify.Event, errs <-chan error, watch func() bool, stop func()) {
 	newWatcher := f.NewWatcher
 	if newWatcher == nil {
 		newWatcher = fsnotify.NewWatcher
@@ -72,15 +74,17 @@ func (f File) open() (events <-chan fsnotify.Event, errs <-chan error, watch, st
 		if f.Unwatched != nil {
 			f.Unwatched(err)
 		}
-		return nil, nil, func() {}, func() {}
+		return nil, nil, func() bool { return false }, func() {}
 	}
 	// Add fails while there is no such folder, which look finds out by itself.
-	return w.Events, w.Errors, func() {
+	return w.Events, w.Errors, func() bool {
+		had := len(w.WatchList())
 		w.Add(filepath.Dir(f.Path))
 		if f.Folders != nil {
 			for _, dir := range f.Folders() {
 				w.Add(dir)
 			}
 		}
+		return len(w.WatchList()) > had
 	}, func() { w.Close() }
 }

@@ -139,3 +139,46 @@ func TestNoWatcher(t *testing.T) {
 	write(t, path, "one")
 	want(t, seen, "one")
 }
+
+// TestMoreFolders: a change in a folder that the file names is seen, also one that came
+// before the folder was watched.
+func TestMoreFolders(t *testing.T) {
+	t.Parallel()
+	dir, other := t.TempDir(), t.TempDir()
+	path, part := filepath.Join(dir, "f"), filepath.Join(other, "part")
+	write(t, path, "main")
+	write(t, part, "one")
+	ctx, stop := context.WithCancel(t.Context())
+	seen := make(chan string, 100)
+	looks := 0
+	var folders []string
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		File{Path: path, Quiet: time.Millisecond, Every: time.Hour, Folders: func() []string { return folders }}.Run(ctx, func() {
+			content, _ := os.ReadFile(part)
+			folders = []string{other}
+			if looks++; looks == 1 {
+				os.WriteFile(part, []byte("two"), 0o600) // between the look and the watch
+			}
+			seen <- string(content)
+		})
+	})
+	defer wg.Wait()
+	defer stop()
+	until := func(content string) {
+		t.Helper()
+		for {
+			select {
+			case got := <-seen:
+				if got == content {
+					return
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatalf("waited in vain for %q", content)
+			}
+		}
+	}
+	until("two")
+	write(t, part, "three")
+	until("three")
+}
