@@ -7,6 +7,7 @@ type extras struct {
 	identity string          // that the client gets for its split; empty = none
 	asker    []identityField // by the word of who let the request in
 	found    lookup          // of the request in what is kept
+	harm     *harm           // by faults on purpose; nil = none
 }
 
 // few returns the exchange's extras, to be read.

@@ -30,7 +30,7 @@ type pipeWriter interface {
 // where that cannot be. An error of the client's is noted in the writer.
 func (b *leasedBody) pass() (int, error) {
 	from, ok := b.ReadCloser.(http1.PipeBody)
-	if !ok || from.Ready() < leastPassed || b.x.writer.coder != nil {
+	if !ok || from.Ready() < leastPassed || b.x.writer.coder != nil || b.x.writer.hurt() != nil {
 		return 0, nil
 	}
 	to, ok := b.x.writer.ResponseWriter.(pipeWriter)

@@ -146,6 +146,9 @@ func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
 	if failed == nil && x.route.asking {
 		answered, failed = x.authorize()
 	}
+	if failed == nil && !answered && x.route.Faults != nil {
+		failed = x.injure()
+	}
 	switch {
 	case failed != nil:
 		x.fail(failed)
@@ -158,6 +161,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
 		x.forward()
 	}
 	x.linger()
+	x.breakOff()
 }
 
 // admit finds the request's route and lets the request in, or says why not. What

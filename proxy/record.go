@@ -44,8 +44,9 @@ type Record struct {
 	Absorbed reason.Means  // how a failure was kept from the client
 	Hidden   reason.Reason // that failure; None when Absorbed is ByNothing, or ByHedge of one that was only slow
 	Cache    CacheUse
-	SavedBy  string // what would have kept a failure that escaped from the client; empty when nothing known would
-	Fallback string // the fallback pool that was asked; empty = none
+	Faults   FaultKinds // on purpose, that the request met
+	SavedBy  string     // what would have kept a failure that escaped from the client; empty when nothing known would
+	Fallback string     // the fallback pool that was asked; empty = none
 	Attempts []Attempt
 	Omitted  int // attempts that are not in Attempts
 
@@ -247,6 +248,9 @@ func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	}
 	if r.DryRun != "" {
 		a = append(a, slog.String("would_limit", r.DryRun))
+	}
+	if r.Faults != 0 {
+		a = append(a, slog.String("fault", r.Faults.String()))
 	}
 	if r.Reason != reason.None {
 		a = append(a, slog.String("reason", r.Reason.String()))

@@ -49,6 +49,8 @@ type Route struct {
 	Intercept []int     // statuses of upstreams' answers that an error page takes the place of
 	Compress  *Compress // which answers are compressed; nil = none
 
+	Faults []Fault // on purpose; nil = none
+
 	asking         bool       // the route asks something of who comes
 	guarded        fieldTable // fields that only access may set
 	edited         fieldTable // what RequestHeaders is about

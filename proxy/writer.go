@@ -94,8 +94,16 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return w.write(p)
 }
 
-// write is Write for what goes to the client as it is.
+// write is Write for what goes to the client as it is, unless a fault is to harm it.
 func (w *responseWriter) write(p []byte) (int, error) {
+	if h := w.hurt(); h != nil {
+		return w.throttled(p, h)
+	}
+	return w.pass(p)
+}
+
+// pass gives bytes to the client.
+func (w *responseWriter) pass(p []byte) (int, error) {
 	w.bound()
 	n, err := w.ResponseWriter.Write(p)
 	w.unsent = w.unsent || len(p) <= serverBuffer

@@ -46,6 +46,7 @@ const (
 	Unauthorized
 	AuthUnavailable
 	CrossOrigin
+	FaultInjected
 	Internal
 
 	numReasons
@@ -148,6 +149,8 @@ var rows = [numReasons]row{
 		text: "The service is being updated, and will be back shortly."},
 	Maintenance: {name: "maintenance", fault: FaultProxy, status: http.StatusServiceUnavailable, rfc: "http_request_denied", ordered: true, retryAfter: true,
 		text: "The service is being worked on, and will be back."},
+	FaultInjected: {name: "fault_injected", fault: FaultProxy, status: http.StatusServiceUnavailable, rfc: "proxy_internal_response", ordered: true,
+		text: "This answer is a fault on purpose, for a test."},
 	ShuttingDown: {name: "shutting_down", fault: FaultProxy, status: http.StatusServiceUnavailable, rfc: "proxy_internal_response", retryAfter: true,
 		text: "The service is restarting."},
 	AccessDenied: {name: "access_denied", fault: FaultClient, status: http.StatusForbidden, rfc: "http_request_denied", grpc: grpcPermissionDenied,

@@ -38,6 +38,8 @@ type ConfigState struct {
 	Error   string    `json:"error,omitempty"` // why
 
 	RolledBack int `json:"rolled_back,omitempty"` // the version in use that is not the file's; 0 = the file's is
+
+	Faults []string `json:"faults,omitempty"` // routes on which faults on purpose are active
 }
 
 // Pool is what is known of a pool.

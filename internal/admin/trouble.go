@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/situation"
@@ -87,6 +88,11 @@ func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 	}
 	if n := out.Config.RolledBack; n > 0 {
 		t := tell(situation.RolledBack, situation.Facts{N: n, When: clock(out.Config.Loaded, out.Now)}, false)
+		t.First = out.Config.Loaded
+		list = append(list, t)
+	}
+	if routes := out.Config.Faults; len(routes) > 0 {
+		t := tell(situation.Faults, situation.Facts{Name: strings.Join(routes, ", ")}, false)
 		t.First = out.Config.Loaded
 		list = append(list, t)
 	}

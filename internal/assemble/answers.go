@@ -12,6 +12,12 @@ import (
 // addAnswers adds to r what becomes of its answers.
 func addAnswers(r *proxy.Route, c config.Route) {
 	r.Intercept = statuses(c.Intercept)
+	for _, f := range c.Faults {
+		r.Faults = append(r.Faults, proxy.Fault{
+			Share: float64(f.Share), Headers: f.Headers, Until: f.Ends(),
+			Delay: f.Delay, Abort: f.Abort, Cut: int64(f.Cut), Throttle: int64(f.Throttle),
+		})
+	}
 	if z := c.Compress; z != nil && z.Enabled {
 		r.Compress = &proxy.Compress{Types: z.Types, MinSize: int64(z.MinSize)}
 		for _, name := range z.Encodings {

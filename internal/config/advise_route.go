@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // route warns of a route that cannot match, and of settings that do nothing on it.
@@ -21,6 +22,7 @@ func (a *advisor) route(i int, r Route) {
 		}
 	}
 	a.access(path, r)
+	a.faults(path, r, time.Now())
 	a.respondVariables(path+".respond", r.Respond)
 	if len(r.Pools()) == 0 {
 		a.poolless(path, r)

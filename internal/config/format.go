@@ -60,6 +60,7 @@ var formats = map[string]format{
 	"secretname":  {secretName, whole},
 	"sendhost":    {sendHost, whole},
 	"splitkey":    {splitKey, whole},
+	"time":        {moment, whole},
 	"token":       {token, whole},
 	"url":         {upstreamURL, withoutQuery},
 	"via":         {viaName, whole},

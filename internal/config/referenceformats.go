@@ -44,6 +44,7 @@ func formatWords(format string) words {
 		"secretname":  {"name of a header, cookie or parameter", "X-Api-Key-Id"},
 		"sendhost":    {"`keep`, `upstream` or a host name", "app.internal"},
 		"splitkey":    {"part of the request", "header:X-User"},
+		"time":        {"time (RFC 3339)", "2030-01-31T18:00:00Z"},
 		"token":       {"name", "session"},
 		"url":         {"URL", "http://127.0.0.1:3001"},
 		"via":         {"name", "goodgate"},

@@ -38,7 +38,7 @@ func (e *Engine) Observe(r *proxy.Record) {
 // observe adds a request to what the judge knows.
 func (d *deploy) observe(r *proxy.Record, now time.Time) {
 	a := first(r)
-	if a == nil {
+	if a == nil || r.Faults != 0 { // else a test of clients would end a deploy
 		return
 	}
 	s, counts := sampleOf(r, a)

@@ -319,7 +319,9 @@ type reloads struct {
 func (g *Gate) ConfigState() admin.ConfigState {
 	g.reloads.mu.Lock()
 	defer g.reloads.mu.Unlock()
-	return g.reloads.state
+	state := g.reloads.state
+	state.Faults = g.current.Load().config.ActiveFaults(time.Now())
+	return state
 }
 
 // Reread loads the configuration again and reloads. What comes of it is in the

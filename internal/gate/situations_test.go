@@ -67,6 +67,7 @@ func TestSituations(t *testing.T) {
 // where they are tested instead.
 var notPlayed = map[situation.ID]string{
 	situation.RolledBack:      "TestRollback",
+	situation.Faults:          "TestFaultsShow",
 	situation.Paused:          "TestPauseByAPI",
 	situation.Maintenance:     "TestMaintenanceSurvives",
 	situation.OutOfFiles:      "admin: TestOwnTroubles",

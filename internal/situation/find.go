@@ -24,7 +24,7 @@ var byReason = map[reason.Reason]ID{
 	reason.ClientGone: ClientGone, reason.RequestMalformed: MalformedByPeer, reason.RequestTooLarge: TooLarge,
 	reason.RequestTimeout: SentTooSlowly, reason.UpgradeUnsupported: UpgradeFails, reason.LoopDetected: Loop,
 	reason.AccessDenied: AccessDenied, reason.Unauthorized: Unauthorized, reason.AuthUnavailable: AuthAway, reason.CrossOrigin: CrossOrigin,
-	reason.Paused: Paused, reason.Maintenance: Maintenance, reason.ShuttingDown: ShuttingDown, reason.Internal: Internal,
+	reason.Paused: Paused, reason.Maintenance: Maintenance, reason.FaultInjected: Faults, reason.ShuttingDown: ShuttingDown, reason.Internal: Internal,
 }
 
 // OfReason returns the situation that a reason and the error behind it tell of; the error

@@ -6,6 +6,7 @@ import "github.com/goodgate/goodgate/reason"
 const (
 	ConfigFailed    ID = "config_failed"
 	RolledBack      ID = "config_rolled_back"
+	Faults          ID = "faults_on_purpose"
 	ShuttingDown    ID = "shutting_down"
 	OwnCertExpired  ID = "certificate_expired"
 	OwnCertExpires  ID = "certificate_expires"
@@ -60,6 +61,11 @@ var process = []Row{
 		Headline: "The configuration in use is not the file's",
 		Cause:    "Version {n} was put into use again at {when}. The next reload, or a restart, puts the file's into use.",
 		Do:       "Correct the file, and reload.",
+	}, {
+		ID: Faults, Level: Warning, Reason: reason.FaultInjected,
+		Headline: "Faults on purpose are active",
+		Cause:    "Some requests are delayed, refused or broken off on purpose, because the configuration says so, on: {name}.",
+		Do:       "Remove faults from the routes, or set until, when the test is over.",
 	}, {
 		ID: ShuttingDown, Level: Notice, Reason: reason.ShuttingDown,
 		Headline: "goodgate is shutting down",

@@ -21,11 +21,11 @@ type sums struct {
 // It is laid at the side that it was meant for. Failures that another pool or an
 // older answer hid from the client count too: they are what the guard is for.
 // Requests that testers sent to a side by an override are no evidence, nor are
-// those that their clients broke off, or that an operator has kept from the side by a pause
+// those that their clients broke off, that met a fault on purpose, or that an operator has kept from the side by a pause
 // or a maintenance.
 func (s *Split) Observe(r *proxy.Record) {
 	side := int(r.Split.Side) - 1
-	if r.Split.Chosen || side < 0 || side >= len(s.opts.Pools) || r.Reason.Fault() == reason.FaultClient || r.Reason == reason.Paused || r.Reason == reason.Maintenance {
+	if r.Split.Chosen || side < 0 || side >= len(s.opts.Pools) || r.Reason.Fault() == reason.FaultClient || r.Reason == reason.Paused || r.Reason == reason.Maintenance || r.Faults != 0 {
 		return
 	}
 	now := r.Start.Add(r.Duration)

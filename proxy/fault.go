@@ -1,0 +1,170 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/reason"
+)
+
+// Fault is a fault on purpose, for tests of the clients of a route. It counts against no
+// upstream. The zero value does nothing.
+type Fault struct {
+	Share   float64           // of the requests, from 0 to 1
+	Headers map[string]string // that a request must have; value, or "*" for any; nil = all requests
+	Until   time.Time         // when it ends; zero = never
+
+	Delay    time.Duration // wait before the request goes on, a minute at most; 0 = none
+	Abort    int           // status of the answer that takes the upstream's place; 0 = none
+	Cut      int64         // bytes of the response's body after which the connection breaks; 0 = it does not
+	Throttle int64         // bytes a second of the response's body; 0 = no bound
+}
+
+// longestDelay bounds the delay of one request by all faults.
+const longestDelay = time.Minute
+
+// FaultKinds is what faults on purpose did to a request.
+type FaultKinds uint8
+
+const (
+	FaultDelay FaultKinds = 1 << iota
+	FaultAbort
+	FaultCut
+	FaultThrottle
+)
+
+// String returns the kinds as words with commas, such as "delay,cut"; empty for none.
+func (k FaultKinds) String() string {
+	var words []string
+	for i, word := range []string{"delay", "abort", "cut", "throttle"} {
+		if k&(1<<i) != 0 {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(words, ",")
+}
+
+// errFault says that a failure was made on purpose.
+var errFault = errors.New("a fault on purpose")
+
+// harm is what faults do to the response of an exchange.
+type harm struct {
+	left int64 // bytes of the body until the connection breaks; -1 = it does not
+	rate int64 // bytes a second; 0 = no bound
+}
+
+// injure applies the route's faults. It returns the answer that takes the upstream's
+// place; nil when there is none.
+func (x *exchange) injure() *Error {
+	h, delay, abort := harm{left: -1}, time.Duration(0), 0
+	now := time.Now()
+	for i := range x.route.Faults {
+		f := &x.route.Faults[i]
+		if !f.Until.IsZero() && !now.Before(f.Until) || !f.takes(x.request) {
+			continue
+		}
+		x.record.Faults |= f.kinds()
+		delay = min(delay+f.Delay, longestDelay)
+		if f.Abort != 0 && abort == 0 {
+			abort = f.Abort
+		}
+		if f.Cut > 0 && (h.left < 0 || f.Cut < h.left) {
+			h.left = f.Cut
+		}
+		if f.Throttle > 0 && (h.rate == 0 || f.Throttle < h.rate) {
+			h.rate = f.Throttle
+		}
+	}
+	if delay > 0 && !sleep(x.ctx, delay) {
+		return &Error{Reason: contextReason(x.ctx), Err: context.Cause(x.ctx)}
+	}
+	if h.left >= 0 || h.rate > 0 {
+		x.more().harm = &h
+	}
+	if abort > 0 {
+		return &Error{Reason: reason.FaultInjected, Err: fmt.Errorf("%w: abort %d", errFault, abort), status: abort}
+	}
+	return nil
+}
+
+func (f *Fault) takes(r *Request) bool {
+	m := Match{Headers: f.Headers}
+	return m.matchesHeaders(r) && (f.Share >= 1 || rand.Float64() < f.Share)
+}
+
+func (f *Fault) kinds() (k FaultKinds) {
+	for i, is := range []bool{f.Delay > 0, f.Abort > 0, f.Cut > 0, f.Throttle > 0} {
+		if is {
+			k |= 1 << i
+		}
+	}
+	return k
+}
+
+// hurt returns what faults do to the response; nil = nothing.
+func (w *responseWriter) hurt() *harm {
+	if w.x.extras == nil {
+		return nil
+	}
+	return w.x.extras.harm
+}
+
+// throttled is write under a fault: in parts at a rate, and up to where it breaks off.
+func (w *responseWriter) throttled(p []byte, h *harm) (written int, err error) {
+	for len(p) > 0 {
+		part := p
+		if h.left >= 0 && int64(len(part)) > h.left {
+			part = part[:h.left]
+		}
+		if h.rate > 0 {
+			part = part[:min(int64(len(part)), max(1, h.rate/throttleSteps))]
+		}
+		n := 0
+		if len(part) > 0 {
+			n, err = w.pass(part)
+		}
+		written += n
+		if err != nil {
+			return written, err
+		}
+		p = p[n:]
+		if h.left >= 0 {
+			if h.left -= int64(n); h.left == 0 && len(p) > 0 {
+				return written, w.cut()
+			}
+		}
+		if h.rate > 0 {
+			if err := w.flush(); err != nil {
+				return written, err
+			}
+			if !sleep(w.x.ctx, time.Duration(float64(n)/float64(h.rate)*float64(time.Second))) {
+				return written, context.Cause(w.x.ctx)
+			}
+		}
+	}
+	return written, nil
+}
+
+// throttleSteps is how many parts a second's bytes go out in.
+const throttleSteps = 20
+
+// cut breaks the response off: what has been written goes to the client first.
+func (w *responseWriter) cut() error {
+	w.flush()
+	w.x.record.Reason, w.x.record.Err = reason.FaultInjected, fmt.Errorf("%w: cut", errFault)
+	w.err = fmt.Errorf("%w: %w", errFault, io.ErrUnexpectedEOF)
+	return w.err
+}
+
+// breakOff ends the client's connection where an answer of goodgate's own was cut.
+func (x *exchange) breakOff() {
+	if x.record.Reason == reason.FaultInjected && errors.Is(x.writer.err, errFault) {
+		panic(http.ErrAbortHandler)
+	}
+}
