@@ -59,6 +59,10 @@ func (t *trial) answered(sent int64) {
 	}
 }
 
+// OnTrial reports whether the upstream has yet to prove itself: only requests whose failure
+// can be hidden go there. It is safe for concurrent use.
+func (u *Upstream) OnTrial() bool { return u.trial.since.Load() != 0 }
+
 // proven reports whether the upstream may be given a request whose failure
 // could not be hidden.
 func (u *Upstream) proven() bool {

@@ -20,6 +20,11 @@ type Options struct {
 	MaxParallel  int                 // probes at the same time; 0 = 256
 	Kept         *Kept               // bounds the connections that probes leave to the next; nil = each has its own
 
+	// Elsewhere reports whether other processes probe the upstream too and are heard by
+	// [Checker.Heard], so that few probes are made here. It must be quick, and is called
+	// with a lock held. nil = nobody does.
+	Elsewhere func(*balancer.Upstream) bool
+
 	// Met is told what every probe met, as Report is, but before its result is counted, so
 	// that who hears of a changed verdict can know why. The event has no Verdict yet. nil =
 	// nobody is told.

@@ -175,8 +175,9 @@ func (c *Checker) next(ctx context.Context, e *entry, last Event, began time.Tim
 	if e.gone || ctx.Err() != nil {
 		e.close()
 	} else {
-		settled := (last.Err == nil) == (last.Verdict == balancer.Up) && !errors.Is(last.Err, ErrNotProbed)
-		d := e.schedule.next(now, last.Verdict, settled, len(c.entries))
+		e.settled = (last.Err == nil) == (last.Verdict == balancer.Up) && !errors.Is(last.Err, ErrNotProbed)
+		d := e.schedule.next(now, last.Verdict, e.settled, len(c.entries))
+		d = c.wait(e, d, last.Verdict == balancer.Up, now)
 		wait := max(began.Add(d).Sub(now), d/2)
 		e.soon = began.Add(min(e.schedule.gap(), wait))
 		c.put(e, now.Add(wait))

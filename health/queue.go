@@ -22,6 +22,9 @@ type entry struct {
 	place  int                // in the queue; nowhere while a worker has it
 	cancel context.CancelFunc // ends the probe that runs; nil before the first
 	gone   bool               // no longer watched
+
+	settled bool      // the last probe agreed with the verdict
+	heard   time.Time // when others were heard of it
 }
 
 const nowhere = -1

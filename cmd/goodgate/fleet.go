@@ -49,6 +49,9 @@ func printFleet(out io.Writer, f *admin.Fleet) {
 		printable.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", name, cmp.Or(m.Zone, "-"), cmp.Or(m.Version, "-"), m.Config, m.Since.Local().Format(time.DateTime), cmp.Or(strings.Join(m.Differs, ", "), "-"))
 	}
 	w.Flush()
+	if c := f.Checks; c != nil {
+		printable.Fprintf(out, "health checks are shared: %d of %s here\n", c.Here, count(c.Upstreams, "upstream"))
+	}
 	for _, s := range f.Shares {
 		printable.Fprintf(out, "%s: %d of %d here\n", s.Of, s.Share, s.Total)
 	}

@@ -19,6 +19,7 @@ type Fleet struct {
 	Strangers int           `json:"other_secret"`     // instances that have another secret
 	LostS     float64       `json:"fallback_seconds"` // that the store was away, in all
 	Shares    []FleetShare  `json:"shares,omitempty"` // of what the instances divide among them
+	Checks    *FleetChecks  `json:"checks,omitempty"` // absent = each instance checks all upstreams
 }
 
 // FleetShare is what this instance has of a limit that holds for all instances together.
@@ -26,6 +27,12 @@ type FleetShare struct {
 	Of    string `json:"of"` // the key in the configuration
 	Total int    `json:"total"`
 	Share int    `json:"share"`
+}
+
+// FleetChecks is how the instances share the checks of upstreams.
+type FleetChecks struct {
+	Upstreams int `json:"upstreams"`
+	Here      int `json:"here"` // that this instance checks for all
 }
 
 // FleetMember is an instance.

@@ -15,6 +15,7 @@ type Fleet struct {
 	Password  Secret   `yaml:"password" default:"" help:"Password for the store; empty sends none."`
 	Cluster   bool     `yaml:"cluster" default:"false" help:"The store is a Redis Cluster."`
 	Sentinel  Sentinel `yaml:"sentinel" help:"Redis Sentinel, which gives the address of the store."`
+	Probes    string   `yaml:"probes" default:"auto" enum:"auto|shared|own" help:"Health checks: with shared, two instances check each upstream and tell the others what they found; with own, each instance checks all; auto shares them from four instances on, if instances times upstreams are 1000 or more."`
 	TLS       *TLS     `yaml:"tls" help:"TLS with the store; {} trusts the system's authorities."`
 }
 

@@ -45,6 +45,7 @@ type Member struct {
 	Version string    `json:"version,omitempty"`
 	Config  string    `json:"config"` // hash of its configuration
 	Since   time.Time `json:"since"`
+	Probes  bool      `json:"probes,omitempty"` // it checks upstreams for the others too
 	// Clock is how far its clock is ahead of the engine's, in whole seconds.
 	Clock int `json:"clock_seconds,omitempty"`
 }
@@ -68,6 +69,7 @@ type Fleet struct {
 	log    *slog.Logger
 	rates  reporter
 	words  *Words
+	probes *Probes                 // nil = results of checks are not shared
 	ears   map[string]func([]byte) // by topic; not changed once Run was called
 	gone   map[string]time.Time    // since when members are, by ID; of the goroutine of beat
 
@@ -209,6 +211,9 @@ func (f *Fleet) Run(ctx context.Context) {
 	wg.Go(func() { f.say(ctx) })
 	wg.Go(func() { f.words.run(ctx) })
 	wg.Go(func() { f.rates.run(ctx) })
+	if f.probes != nil {
+		wg.Go(func() { f.probes.run(ctx) })
+	}
 	wg.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
 	defer cancel()
@@ -279,7 +284,7 @@ func (f *Fleet) learnMembers(ctx context.Context, known *uint64) error {
 		return err
 	}
 	if l.Same {
-		f.settle(time.Now())
+		f.settle(time.Now(), false)
 		return nil
 	}
 	*known = l.Revision
@@ -299,8 +304,9 @@ func (f *Fleet) learnMembers(ctx context.Context, known *uint64) error {
 	}
 	slices.SortFunc(members, func(a, b Member) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID)) })
 	f.live.Store(int64(max(len(members), 1)))
+	changed := !slices.Equal(members, f.State().Members)
 	f.turn(func(s *State) { s.Members, s.Strangers = members, strangers })
-	f.settle(time.Now())
+	f.settle(time.Now(), changed)
 	return nil
 }
 

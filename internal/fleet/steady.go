@@ -11,13 +11,14 @@ import (
 // everything, all members come back sooner than that.
 const goneFor = lease
 
-// FollowMembers calls changed whenever [State.Steady] has changed, one after the other. It
-// is called before Run.
+// FollowMembers calls changed whenever [State.Members] or [State.Steady] have changed, one
+// after the other. It is called before Run.
 func (f *Fleet) FollowMembers(changed func(*State)) { f.followers = append(f.followers, changed) }
 
 // settle counts members that are gone for a while longer. Only the time while the engine
-// answers counts. It is called by the goroutine of beat.
-func (f *Fleet) settle(now time.Time) {
+// answers counts. changed says that the members have just. It is called by the goroutine of
+// beat.
+func (f *Fleet) settle(now time.Time, changed bool) {
 	s := f.State()
 	steady := slices.Clone(s.Members)
 	for _, m := range s.Steady {
@@ -36,7 +37,7 @@ func (f *Fleet) settle(now time.Time) {
 		steady = append(steady, m)
 	}
 	slices.SortFunc(steady, func(a, b Member) int { return strings.Compare(a.ID, b.ID) })
-	if slices.Equal(steady, s.Steady) {
+	if !changed && slices.Equal(steady, s.Steady) {
 		return
 	}
 	f.turn(func(s *State) { s.Steady = steady })

@@ -26,6 +26,7 @@ type inFleet struct {
 	config config.Fleet
 	ears   map[string]func(fleet.Word) bool // by what keys begin with; not changed once it runs
 	hints  hints
+	probes *sharedProbes
 	own    atomic.Pointer[fleet.Portion] // of what instances divide among them
 }
 
@@ -44,6 +45,7 @@ func (g *Gate) joinFleet(c *config.Config) error {
 	}
 	g.fleet = &inFleet{Fleet: f, config: *c.Fleet, ears: map[string]func(fleet.Word) bool{}}
 	g.fleet.own.Store(new(fleet.Portion))
+	g.fleet.probes = newSharedProbes(f, c.Fleet.Probes)
 	return nil
 }
 
@@ -155,6 +157,9 @@ func (f *inFleet) told(now *present) *admin.Fleet {
 	}
 	if now != nil {
 		t.Shares = f.shares(now)
+		if all, here, shared := f.probes.count(); shared {
+			t.Checks = &admin.FleetChecks{Upstreams: all, Here: here}
+		}
 	}
 	t.Compare()
 	return t

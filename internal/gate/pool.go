@@ -131,6 +131,9 @@ func (p *pool) newChecker(c config.Pool, t *tls.Config) (*checker, error) {
 		return nil, err
 	}
 	o.Met, o.Report, o.Kept = p.met, p.probed, p.kept
+	if p.fleet != nil {
+		o.Elsewhere = p.fleet.probes.elsewhere
+	}
 	return &checker{Checker: health.NewChecker(o)}, nil
 }
 
@@ -206,6 +209,7 @@ func (p *pool) adopt(ctx context.Context, next *parts) {
 func (p *pool) stop() {
 	p.stopExtras()
 	last := p.parts.Load()
+	p.fleet.watch(p, nil, nil)
 	last.feed.task.stop()
 	if last.checker != nil {
 		last.checker.task.stop()
@@ -243,6 +247,7 @@ func (p *pool) watchMembers() {
 	defer p.watch.Unlock()
 	present := p.parts.Load()
 	if present.checker == nil {
+		p.fleet.watch(p, nil, nil)
 		return
 	}
 	members := present.live.Members()
@@ -251,6 +256,7 @@ func (p *pool) watchMembers() {
 		upstreams[i] = members[i].Upstream
 	}
 	present.checker.Watch(upstreams)
+	p.fleet.watch(p, present.checker, upstreams)
 }
 
 // sourceFailed notes that the upstreams could not be looked up. The last good
@@ -329,6 +335,9 @@ func (p *pool) situation(u *balancer.Upstream) situation.Row {
 // probed logs a change of the probes' verdict with what the probe found.
 func (p *pool) probed(e health.Event) {
 	p.journal.Probed(e)
+	if p.fleet != nil {
+		p.fleet.probes.tell(e)
+	}
 	p.suspectProbes(e)
 	switch {
 	case !e.Flipped:

@@ -1,0 +1,182 @@
+package gate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/health"
+	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/fleet"
+)
+
+const (
+	// shareFrom is how many upstreams times instances there are when checks are shared
+	// without an order: below, a fleet that checks every 2 s makes fewer than 500 checks a
+	// second in all. They are shared until there are fewer than shareUntil.
+	shareFrom  = 1000
+	shareUntil = 750
+	// shareMembers is how many instances are needed: with two checkers for each upstream,
+	// three instances would save a third.
+	shareMembers = 4
+)
+
+// sharedProbes is the gate's part in the checks that the fleet shares.
+type sharedProbes struct {
+	probes *fleet.Probes
+	fleet  *fleet.Fleet
+	mode   string // of fleet.probes
+
+	mu     sync.RWMutex // protects the fields below
+	on     bool
+	duties *fleet.Duties
+	pools  map[string]probed
+	index  map[uint64]probedUpstream     // of all pools
+	keys   map[*balancer.Upstream]uint64 // the same the other way round
+}
+
+// probed is a pool whose upstreams are checked.
+type probed struct {
+	checker   *health.Checker
+	pool      *balancer.Pool
+	check     string // what is checked, and how: the same on instances that check the same
+	interval  time.Duration
+	upstreams []*balancer.Upstream
+}
+
+type probedUpstream struct {
+	pool     string
+	upstream *balancer.Upstream
+}
+
+// newSharedProbes is called before the fleet runs.
+func newSharedProbes(f *fleet.Fleet, mode string) *sharedProbes {
+	s := &sharedProbes{fleet: f, mode: mode, pools: map[string]probed{}}
+	s.probes = f.NewProbes(s.heard)
+	f.FollowMembers(func(*fleet.State) { s.assign() })
+	return s
+}
+
+// set takes the upstreams of a pool that are checked; none ends that.
+func (s *sharedProbes) set(pool string, p probed) {
+	s.mu.Lock()
+	s.pools[pool] = p
+	if len(p.upstreams) == 0 {
+		delete(s.pools, pool)
+	}
+	every := time.Duration(0)
+	s.index, s.keys = map[uint64]probedUpstream{}, map[*balancer.Upstream]uint64{}
+	for name, p := range s.pools {
+		if every == 0 || p.interval < every {
+			every = p.interval
+		}
+		for _, u := range p.upstreams {
+			key := s.fleet.Hash(fmt.Appendf(nil, "probe %s %s %s", name, u.Addr(), p.check))
+			s.index[key], s.keys[u] = probedUpstream{name, u}, key
+		}
+	}
+	s.mu.Unlock()
+	if every > 0 {
+		s.probes.SetEvery(every)
+	}
+	s.assign()
+}
+
+// assign finds out whether checks are shared, and which are this instance's.
+func (s *sharedProbes) assign() {
+	members := s.fleet.State().Portion().Of
+	s.mu.Lock()
+	total := members * len(s.index)
+	switch {
+	case s.mode != "auto":
+		s.on = s.mode == "shared"
+	case s.on:
+		s.on = members >= shareMembers && total >= shareUntil
+	default:
+		s.on = members >= shareMembers && total >= shareFrom
+	}
+	on := s.on
+	s.duties = s.probes.Duties()
+	s.mu.Unlock()
+	s.probes.SetTakesPart(on)
+}
+
+// elsewhere reports whether other instances check an upstream.
+func (s *sharedProbes) elsewhere(u *balancer.Upstream) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !s.on || s.duties == nil {
+		return false
+	}
+	key, ok := s.keys[u]
+	return ok && !s.duties.Mine(key)
+}
+
+// tell tells the others what a check of this instance has found.
+func (s *sharedProbes) tell(e health.Event) {
+	if errors.Is(e.Err, health.ErrNotProbed) {
+		return
+	}
+	s.mu.RLock()
+	key, known := s.keys[e.Upstream]
+	tells := known && s.on && s.duties != nil && s.duties.Mine(key)
+	interval := s.pools[s.index[key].pool].interval
+	s.mu.RUnlock()
+	if tells {
+		s.probes.Tell(fleet.Found{Key: key, Passed: e.Err == nil}, interval)
+	}
+}
+
+// heard takes what others have found. It never changes a verdict: it says when to check, and
+// keeps requests that could not be sent again from an upstream that has just failed there.
+func (s *sharedProbes) heard(list []fleet.Found) {
+	for _, f := range list {
+		s.mu.RLock()
+		of, known := s.index[f.Key]
+		p, on := s.pools[of.pool], s.on
+		s.mu.RUnlock()
+		if !known || !on {
+			continue
+		}
+		if f.News && !f.Passed {
+			p.pool.Doubt(of.upstream.Addr())
+		}
+		p.checker.Heard(of.upstream, f.Passed)
+	}
+}
+
+// count returns how many upstreams are checked, how many of them here, and whether that is
+// shared.
+func (s *sharedProbes) count() (all, here int, shared bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	shared = s.on && s.duties != nil
+	for key := range s.index {
+		if !shared || s.duties.Mine(key) {
+			here++
+		}
+	}
+	return len(s.index), here, shared
+}
+
+// watch takes the upstreams that a pool checks; none ends that. f may be nil.
+func (f *inFleet) watch(p *pool, c *checker, upstreams []*balancer.Upstream) {
+	if f == nil {
+		return
+	}
+	of := probed{upstreams: upstreams}
+	if c != nil {
+		parts := p.parts.Load()
+		of.checker, of.pool, of.check, of.interval = c.Checker, parts.live.Pool, checkOf(parts.config), parts.config.Health.Interval
+	}
+	f.probes.set(p.name, of)
+}
+
+// checkOf says what is checked, and how.
+func checkOf(c config.Pool) string {
+	text, _ := json.Marshal([]any{c.Protocol, c.ProxyProtocol, c.Health, c.TLS}) // without an error: plain data
+	return string(text)
+}
