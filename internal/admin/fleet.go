@@ -45,7 +45,8 @@ type FleetMember struct {
 	Since   time.Time `json:"since"`             // when it started
 	Clock   int       `json:"clock_seconds"`     // that its clock is ahead of the store's
 	Own     bool      `json:"own"`               // it is this one
-	Differs []string  `json:"differs,omitempty"` // from this one: version, config; and clock, from the store's
+	Changes string    `json:"changes,omitempty"` // hash of the operators' changes in force there; empty = none
+	Differs []string  `json:"differs,omitempty"` // from this one: version, config, changes; and clock, from the store's
 }
 
 // clockTolerance is how far a clock may be off, in seconds.
@@ -61,6 +62,9 @@ func (f *Fleet) Compare() {
 		}
 		if i >= 0 && m.Config != f.Members[i].Config {
 			m.Differs = append(m.Differs, "config")
+		}
+		if i >= 0 && m.Changes != f.Members[i].Changes {
+			m.Differs = append(m.Differs, "changes")
 		}
 		if max(m.Clock, -m.Clock) > clockTolerance {
 			m.Differs = append(m.Differs, "clock")

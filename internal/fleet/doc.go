@@ -13,6 +13,8 @@
 //   - [Words] are values of which all instances have a copy, such as the operator's
 //     changes. The last writer wins, whatever the clocks say.
 //   - [Rate] is a rate for all instances together.
+//   - [Portion] is what falls to each instance of a number that they divide.
+//   - [Probes] has two instances check each upstream, and tell the others.
 //
 // Everything in the engine is sealed with a key of the fleet's secret: who can read the
 // engine learns nothing, and who can write it can make the fleet forget, but not do

@@ -43,7 +43,8 @@ type Member struct {
 	Name    string    `json:"name"`
 	Zone    string    `json:"zone,omitempty"`
 	Version string    `json:"version,omitempty"`
-	Config  string    `json:"config"` // hash of its configuration
+	Config  string    `json:"config"`            // hash of its configuration
+	Changes string    `json:"changes,omitempty"` // hash of the operators' changes in force there
 	Since   time.Time `json:"since"`
 	Probes  bool      `json:"probes,omitempty"` // it checks upstreams for the others too
 	// Clock is how far its clock is ahead of the engine's, in whole seconds.
@@ -143,6 +144,11 @@ func (f *Fleet) Offset() time.Duration { return time.Duration(f.offset.Load()) }
 // SetConfig says what configuration this instance has now.
 func (f *Fleet) SetConfig(hash string) {
 	f.change(func(m *Member) { m.Config = hash })
+}
+
+// SetChanges says by a hash which of the operators' changes are in force here.
+func (f *Fleet) SetChanges(hash string) {
+	f.change(func(m *Member) { m.Changes = hash })
 }
 
 // change changes what the others are told of this instance, with the next beat.

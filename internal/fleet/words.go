@@ -124,6 +124,18 @@ func (w *Words) Get(key string) (Word, bool) {
 	return Word{}, false
 }
 
+// All returns all words, in no order.
+func (w *Words) All() (list []Word) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range w.all {
+		if !w.over(h) {
+			list = append(list, h.Word)
+		}
+	}
+	return list
+}
+
 // Waiting returns how many words the engine does not have yet.
 func (w *Words) Waiting() (n int) {
 	w.mu.Lock()

@@ -123,7 +123,7 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	if g.fleet != nil {
 		o.Fleet = func() *admin.Fleet { return g.fleet.told(g.current.Load()) }
 	}
-	o.Deploy = g.deploys.Progress
+	o.Deploy = g.progress
 	if g.counts != nil {
 		o.More = endpoints(g.counts.Handler().ServeHTTP)
 	}

@@ -59,8 +59,13 @@ func (g *Gate) followChange(e changes.Event) {
 // they are about, or says something else of it than when they were made. It is called
 // without g.mu, which followers may take.
 func (g *Gate) overrule(c *config.Config) {
-	var lost []overruled
-	all := g.changes.All()
+	for _, ch := range overruledBy(c, g.changes.All()) {
+		g.changes.Overrule(ch.ID, ch.why) // an error says that somebody else has ended it
+	}
+}
+
+// overruledBy returns which of all changes do not hold beside a configuration.
+func overruledBy(c *config.Config, all []changes.Change) (lost []overruled) {
 	for name, p := range c.Pools {
 		_, of := saidOf(name, p, all)
 		lost = append(lost, of...)
@@ -74,9 +79,7 @@ func (g *Gate) overrule(c *config.Config) {
 			lost = append(lost, overruled{ch, "the file has no route " + ch.Route})
 		}
 	}
-	for _, ch := range lost {
-		g.changes.Overrule(ch.ID, ch.why) // an error says that somebody else has ended it
-	}
+	return lost
 }
 
 // Order puts a change about an upstream in force, with what the configuration says of it,

@@ -56,6 +56,9 @@ func (d deployed) Check() error {
 	if p == nil {
 		return errNoPool
 	}
+	if led := d.gate.fleet.led(d.name); led != "" {
+		return fmt.Errorf("a deploy to pool %s is under way, %s: order it there", d.name, led)
+	}
 	for i, u := range p.parts.Load().config.Upstreams {
 		if u.URL == "" {
 			return fmt.Errorf("pool %s finds its upstreams (pools.%s.upstreams[%d]) elsewhere than in the file, so that a deploy cannot say who they are: deploy there, or name the upstreams by url", d.name, d.name, i)
@@ -103,6 +106,7 @@ func (d deployed) Introduce(in *balancer.Introduction) {
 	if p := d.pool(); p != nil {
 		p.live().Introduce(in)
 	}
+	d.gate.fleet.introduce(d.name, in)
 }
 
 // byDeploy is the reason of the changes that a deploy makes. What operators have said

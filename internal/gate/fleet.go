@@ -23,11 +23,13 @@ const meetWithin = time.Second
 // takes.
 type inFleet struct {
 	*fleet.Fleet
-	config config.Fleet
-	ears   map[string]func(fleet.Word) bool // by what keys begin with; not changed once it runs
-	hints  hints
-	probes *sharedProbes
-	own    atomic.Pointer[fleet.Portion] // of what instances divide among them
+	config        config.Fleet
+	ears          map[string]func(fleet.Word) bool // by what keys begin with; not changed once it runs
+	hints         hints
+	probes        *sharedProbes
+	introductions introductions
+	changes       *fleetChanges                 // set when the fleet starts
+	own           atomic.Pointer[fleet.Portion] // of what instances divide among them
 }
 
 // joinFleet makes the gate's part in a fleet, if the configuration has one.
@@ -55,7 +57,8 @@ func (f *inFleet) start(g *Gate) {
 	if f == nil {
 		return
 	}
-	f.shareChanges(g.changes)
+	f.shareChanges(g)
+	f.shareIntroductions(g)
 	f.shareTickets(g.ticketKeys)
 	f.shareHints(g)
 	f.followMembers(g)
@@ -152,7 +155,7 @@ func (f *inFleet) told(now *present) *admin.Fleet {
 	}
 	for _, m := range s.Members {
 		t.Members = append(t.Members, admin.FleetMember{
-			ID: m.ID, Name: m.Name, Zone: m.Zone, Version: m.Version, Config: m.Config, Since: m.Since, Clock: m.Clock, Own: m.ID == s.Own,
+			ID: m.ID, Name: m.Name, Zone: m.Zone, Version: m.Version, Config: m.Config, Since: m.Since, Clock: m.Clock, Changes: m.Changes, Own: m.ID == s.Own,
 		})
 	}
 	if now != nil {

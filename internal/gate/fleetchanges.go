@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,12 +22,16 @@ const endedFor = 7 * 24 * time.Hour
 const wordKind = "change "
 
 // fleetChanges keeps the operator's changes of all instances alike: what is ordered at one
-// is put into the books of the others. What ends by its time, or because a configuration
-// file says something else, ends in each book by itself.
+// is put into the books of the others. What ends by its time ends in each book by itself.
+// A change holds at each instance whose file says of its subject what it said when the
+// change was made: an instance with another file leaves it out, and takes it over once its
+// file says so again.
 type fleetChanges struct {
 	words *fleet.Words
 	fleet *fleet.Fleet
 	book  *changes.Book
+	// lost returns those of all changes that the configuration of this instance overrules.
+	lost func(all []changes.Change) []overruled
 
 	mu    sync.Mutex                     // protects taken
 	taken map[changes.Subject]sharedWord // what was taken over from others and is just being put into the book
@@ -43,8 +49,12 @@ type sharedWord struct {
 
 // shareChanges joins the gate's book with those of the others. It is called once, before
 // the fleet runs.
-func (f *inFleet) shareChanges(book *changes.Book) {
+func (f *inFleet) shareChanges(g *Gate) {
+	book := g.changes
 	s := &fleetChanges{words: f.Words(), fleet: f.Fleet, book: book, taken: map[changes.Subject]sharedWord{}}
+	s.lost = func(all []changes.Change) []overruled { return overruledBy(g.current.Load().config, all) }
+	f.changes = s
+	s.summarise()
 	for _, c := range book.All() {
 		if !shared(c) {
 			continue
@@ -80,6 +90,7 @@ func (s *fleetChanges) changed(e changes.Event) {
 	if !shared(e.Change) {
 		return
 	}
+	s.summarise()
 	w, until := wordOf(e.Change), e.Change.Until
 	switch e.What {
 	case changes.Put:
@@ -111,6 +122,11 @@ func (s *fleetChanges) heard(word fleet.Word) bool {
 	if there == !w.Ended && (w.Ended || wordOf(before).same(w)) {
 		return true
 	}
+	at := s.fleet.Local(time.UnixMilli(word.Stamp.Time))
+	c := changes.Change{Subject: w.Subject, Value: w.Value, By: w.By, Why: w.Why, Base: w.Base, At: at, Until: s.fleet.Local(word.Until)}
+	if !w.Ended && s.overrules(c) {
+		return true
+	}
 	s.mu.Lock()
 	s.taken[w.Subject] = w
 	s.mu.Unlock()
@@ -118,8 +134,7 @@ func (s *fleetChanges) heard(word fleet.Word) bool {
 	if w.Ended {
 		_, err = s.book.TakeBack(before.ID, w.By, w.Why)
 	} else {
-		at := s.fleet.Local(time.UnixMilli(word.Stamp.Time))
-		_, err = s.book.Put(changes.Change{Subject: w.Subject, Value: w.Value, By: w.By, Why: w.Why, Base: w.Base, At: at, Until: s.fleet.Local(word.Until)})
+		_, err = s.book.Put(c)
 	}
 	if err != nil {
 		s.mu.Lock()
@@ -127,4 +142,60 @@ func (s *fleetChanges) heard(word fleet.Word) bool {
 		s.mu.Unlock()
 	}
 	return !errors.Is(err, changes.ErrFrozen)
+}
+
+// overrules reports whether a change would not hold here, beside those in force.
+func (s *fleetChanges) overrules(c changes.Change) bool {
+	all := []changes.Change{c}
+	for _, o := range s.book.All() {
+		if o.Subject != c.Subject {
+			all = append(all, o)
+		}
+	}
+	return slices.ContainsFunc(s.lost(all), func(o overruled) bool { return o.Subject == c.Subject })
+}
+
+// rehear takes over what holds beside another configuration. f may be nil.
+func (f *inFleet) rehear() {
+	if f == nil {
+		return
+	}
+	for _, w := range f.Words().All() {
+		if strings.HasPrefix(w.Key, wordKind) {
+			f.changes.heard(w)
+		}
+	}
+}
+
+// settle ends for good what the configuration overrules that all instances have: else it
+// would hold again when the file says again what it said long ago. One instance does it.
+func (s *fleetChanges) settle(st *fleet.State) {
+	alike := !slices.ContainsFunc(st.Steady, func(m fleet.Member) bool { return m.Config != st.Steady[0].Config })
+	if !alike || st.Portion().Place != 0 {
+		return
+	}
+	for _, word := range s.words.All() {
+		var w sharedWord
+		if !strings.HasPrefix(word.Key, wordKind) || json.Unmarshal(word.Value, &w) != nil || w.Ended || !s.overrules(changes.Change{Subject: w.Subject, Value: w.Value, Base: w.Base}) {
+			continue
+		}
+		key, value := s.encode(sharedWord{Subject: w.Subject, By: "configuration", Why: "the files of all instances overrule it", Ended: true})
+		s.words.Set(key, value, time.Now().Add(endedFor))
+	}
+}
+
+// summarise lets the others see whether the same changes are in force here.
+func (s *fleetChanges) summarise() {
+	var list []string
+	for _, c := range s.book.All() {
+		if text, err := json.Marshal(wordOf(c)); shared(c) && err == nil {
+			list = append(list, string(text))
+		}
+	}
+	slices.Sort(list)
+	sum := ""
+	if len(list) > 0 {
+		sum = strconv.FormatUint(s.fleet.Hash([]byte(strings.Join(list, "\n"))), 36)
+	}
+	s.fleet.SetChanges(sum)
 }

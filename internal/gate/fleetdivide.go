@@ -16,7 +16,10 @@ import (
 // followMembers keeps what depends on the other instances up to date. It is called before
 // the fleet runs.
 func (f *inFleet) followMembers(g *Gate) {
-	f.FollowMembers(func(*fleet.State) { f.divide(g) })
+	f.FollowMembers(func(s *fleet.State) {
+		f.divide(g)
+		f.changes.settle(s)
+	})
 }
 
 // divide gives all pools what the number of instances makes of their options.

@@ -66,6 +66,7 @@ func (g *Gate) Reload(c *config.Config) ([]config.Change, error) {
 	changes, err := g.reload(c)
 	if err == nil {
 		g.overrule(g.current.Load().config)
+		g.fleet.rehear()
 	}
 	return changes, err
 }
