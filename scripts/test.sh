@@ -80,6 +80,7 @@ need chromium chromium
 need curl curl
 need redis-server redis-server
 need etcd etcd-server
+need rsyslogd rsyslog
 if [ "${1:-}" = long ]; then
   need redis-sentinel redis-sentinel
   need podman podman

@@ -33,6 +33,13 @@ func Contents(c *config.Config) map[File][sha256.Size]byte {
 			add(fmt.Sprintf("listeners[%s].tls.client_ca", l.Address), l.TLS.ClientCA)
 		}
 	}
+	for _, o := range append([]config.LogOutput{c.Log.Main()}, c.Log.Outputs...) {
+		if at := "log[" + o.Name + "].tls."; o.Secure() {
+			add(at+"ca", o.TLS.CA)
+			add(at+"cert", o.TLS.Cert)
+			add(at+"key", o.TLS.Key)
+		}
+	}
 	for name, p := range c.Pools {
 		if p.Maintenance != nil {
 			add("pools."+name+".maintenance.page", p.Maintenance.Page)

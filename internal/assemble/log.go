@@ -9,16 +9,17 @@ import (
 	"github.com/goodgate/goodgate/internal/logging"
 )
 
-// Log returns how and where the log is written. An error is about its level.
+// Log returns how and where the log is written. An error is about a level, or a file
+// that tls names.
 func Log(c *config.Config) (logging.Options, error) {
 	o, err := logOutput(c.Log.Main())
 	if err != nil {
-		return o, fmt.Errorf("log.level: %w", err)
+		return o, fmt.Errorf("log.%w", err)
 	}
 	for i, l := range c.Log.Outputs {
 		more, err := logOutput(l)
 		if err != nil {
-			return o, fmt.Errorf("log.outputs[%d].level: %w", i, err)
+			return o, fmt.Errorf("log.outputs[%d].%w", i, err)
 		}
 		o.More = append(o.More, more)
 	}
@@ -37,12 +38,21 @@ func Log(c *config.Config) (logging.Options, error) {
 func logOutput(l config.LogOutput) (logging.Options, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
-		return logging.Options{}, err
+		return logging.Options{}, fmt.Errorf("level: %w", err)
 	}
 	o := logging.Options{
 		Name: l.Name, Format: string(l.Format), Escape: l.Escape, Level: level, Output: l.Output, Sample: float64(l.Sample), Buffer: int(l.Buffer),
 		Fields:  logging.Fields{Add: l.Fields.Add, Remove: l.Fields.Remove, Rename: l.Fields.Rename, Unredacted: l.Fields.Unredacted},
 		Records: l.Records, Only: logging.Only{Failed: l.Only.Failed, SlowerThan: l.Only.SlowerThan}, Chosen: !l.Default,
+		Rotate: logging.Rotate{Size: int64(l.Rotate.Size), Keep: l.Rotate.Keep, Compress: l.Rotate.Compress},
+		Syslog: logging.Syslog{Facility: l.Syslog.Number(), App: l.Syslog.App},
+	}
+	if l.Secure() {
+		trust, err := NewTrust(l.TLS, nil)
+		if err != nil {
+			return o, err
+		}
+		o.TLS = trust.Config
 	}
 	for _, s := range l.Only.Status {
 		o.Only.Status = append(o.Only.Status, [2]int{s.From, s.To})
@@ -52,20 +62,24 @@ func logOutput(l config.LogOutput) (logging.Options, error) {
 
 // log looks at the log's formats, fields and files.
 func (f *files) log() {
-	o, err := Log(f.config)
-	if err != nil {
-		f.error("log", err)
-		return
-	}
-	f.logOutput("log", o)
-	for i, more := range o.More {
-		f.logOutput(fmt.Sprintf("log.outputs[%d]", i), more)
+	f.logOutput("log", f.config.Log.Main())
+	for i, l := range f.config.Log.Outputs {
+		f.logOutput(fmt.Sprintf("log.outputs[%d]", i), l)
 	}
 }
 
-func (f *files) logOutput(path string, o logging.Options) {
-	if o.Output != "stderr" && o.Output != "stdout" {
-		f.error(path+".output", appendable(o.Output))
+func (f *files) logOutput(path string, l config.LogOutput) {
+	if l.IsFile() {
+		f.error(path+".output", appendable(l.Output))
+	}
+	if l.Secure() {
+		f.trust(path+".tls", l.TLS, "the server")
+		l.TLS = config.TLS{} // that was all
+	}
+	o, err := logOutput(l)
+	if err != nil {
+		f.error(path, err)
+		return
 	}
 	hidden, err := o.Check()
 	if of, ok := errors.AsType[logging.FieldError](err); ok {

@@ -10,7 +10,6 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -301,14 +300,6 @@ func method(s string) (string, error) {
 		return "", errors.New("not a method")
 	case s != strings.ToUpper(s):
 		return "", fmt.Errorf("methods are case-sensitive: write %s", strings.ToUpper(s))
-	}
-	return s, nil
-}
-
-func logOutput(s string) (string, error) {
-	std := []string{"stderr", "stdout"}
-	if !slices.Contains(std, s) && !strings.ContainsAny(s, "./") {
-		return "", fmt.Errorf("expected stderr, stdout or a file name such as ./goodgate.log%s", didYouMean(s, std))
 	}
 	return s, nil
 }

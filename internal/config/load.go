@@ -201,7 +201,7 @@ func finish(c *Config, d *decoder) {
 
 // outputPath returns an output of the log; a file is in the folder of the configuration.
 func (d *decoder) outputPath(key, out string) string {
-	if out == "" || out == "stderr" || out == "stdout" || filepath.IsAbs(out) {
+	if out == "" || out == "stderr" || out == "stdout" || outputServer(out) || filepath.IsAbs(out) {
 		return out
 	}
 	return filepath.Join(d.folder(d.at.of(key).line), out)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -13,20 +14,22 @@ type Log struct {
 	Format LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record: auto is human on a terminal, else json. combined and common are nginx's, and text with variables is as in nginx's log_format, such as '$remote_addr \"$request\" $status': records without a request then go to stderr."`
 	Escape string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as in nginx's log_format: default as \\xXX, json for JSON, none not at all."`
 	Level  string    `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Lowest level to write."`
-	Output string    `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout or a file name."`
+	Output string    `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout, a file name, or a syslog server: syslog+udp://host:514, or with tcp, tls or unix (syslog+unix:///dev/log)."`
 	Sample Ratio     `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
 	Buffer Size      `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
 	Fields LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human."`
 
 	Records string      `yaml:"records" default:"all" enum:"all|requests|events" help:"Records to write: those of requests, those of events, or all. Events that no output takes go to stderr."`
 	Only    LogOnly     `yaml:"only" help:"Requests to log: those that meet one of these conditions; without conditions all."`
+	Rotate  LogRotate   `yaml:"rotate" help:"New files by size, for a file without logrotate."`
+	Syslog  LogSyslog   `yaml:"syslog" help:"Messages to a syslog server (RFC 5424)."`
 	Outputs []LogOutput `yaml:"outputs" help:"Further outputs, each with its own format, conditions and file."`
 }
 
 // LogOutput is one more output of the log.
 type LogOutput struct {
 	Name    string    `yaml:"name" format:"name" help:"Name for routes[].log and in metrics, unique; output-N when absent. log itself is main."`
-	Output  string    `yaml:"output" opt:"required" format:"output" example:"/var/log/goodgate/failures.log" help:"stderr, stdout or a file name."`
+	Output  string    `yaml:"output" opt:"required" format:"output" example:"/var/log/goodgate/failures.log" help:"stderr, stdout, a file name, or a syslog server: syslog+udp://host:514, or with tcp, tls or unix (syslog+unix:///dev/log)."`
 	Format  LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record, as log.format."`
 	Escape  string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as log.escape."`
 	Level   string    `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Lowest level to write."`
@@ -36,6 +39,28 @@ type LogOutput struct {
 	Sample  Ratio     `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
 	Buffer  Size      `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
 	Fields  LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human."`
+	Rotate  LogRotate `yaml:"rotate" help:"New files by size, for a file without logrotate."`
+	Syslog  LogSyslog `yaml:"syslog" help:"Messages to a syslog server (RFC 5424)."`
+	TLS     TLS       `yaml:"tls" help:"TLS with syslog+tls servers."`
+}
+
+// LogRotate says when goodgate begins a new file.
+type LogRotate struct {
+	Size     Size `yaml:"size" default:"0B" min:"4KiB" max:"1024GiB" zero:"never" help:"Size at which goodgate moves the file to NAME.1, and older ones to NAME.2 and so on."`
+	Keep     int  `yaml:"keep" default:"7" min:"1" max:"1000" help:"Older files to keep."`
+	Compress bool `yaml:"compress" default:"false" help:"Compress older files (gzip), but NAME.1."`
+}
+
+// LogSyslog says what messages to a server of syslog begin with.
+type LogSyslog struct {
+	Facility string `yaml:"facility" default:"daemon" enum:"kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|ntp|audit|alert|clock|local0|local1|local2|local3|local4|local5|local6|local7" help:"Facility of the messages."`
+	App      string `yaml:"app" default:"goodgate" format:"token" help:"APP-NAME of the messages; their MSGID is request or event."`
+}
+
+// Number returns that of the facility (RFC 5424 section 6.2.1).
+func (s LogSyslog) Number() int {
+	f, _ := reflect.TypeFor[LogSyslog]().FieldByName("Facility")
+	return slices.Index(strings.Split(f.Tag.Get("enum"), "|"), s.Facility)
 }
 
 // LogOnly says which requests are logged.
@@ -43,6 +68,14 @@ type LogOnly struct {
 	Failed     bool     `yaml:"failed" default:"false" help:"Requests that failed or nearly failed: those that log.sample never leaves out."`
 	Status     Statuses `yaml:"status" default:"[]" opt:"single" example:"[5xx, 429]" help:"Requests with one of these statuses."`
 	SlowerThan Duration `yaml:"slower_than" default:"0s" min:"1ms" max:"1h" zero:"no condition" help:"Requests that took longer."`
+}
+
+// Secure reports whether the output has TLS.
+func (o LogOutput) Secure() bool { return strings.HasPrefix(o.Output, "syslog+tls://") }
+
+// IsFile reports whether the output is a file.
+func (o LogOutput) IsFile() bool {
+	return o.Output != "stderr" && o.Output != "stdout" && !outputServer(o.Output)
 }
 
 // MainOutput is the name of log itself among the outputs.
@@ -54,7 +87,7 @@ const NoOutput = "off"
 // Main returns log itself as an output.
 func (l Log) Main() LogOutput {
 	return LogOutput{Name: MainOutput, Output: l.Output, Format: l.Format, Escape: l.Escape, Level: l.Level, Records: l.Records, Only: l.Only,
-		Default: true, Sample: l.Sample, Buffer: l.Buffer, Fields: l.Fields}
+		Default: true, Sample: l.Sample, Buffer: l.Buffer, Fields: l.Fields, Rotate: l.Rotate, Syslog: l.Syslog}
 }
 
 // LogFields say what a request's record has beside its usual fields, and without which of them.
@@ -151,6 +184,12 @@ func (v *validator) logOutput(path string, l LogOutput) {
 	if l.Escape != "default" && !l.Format.HasVariables() {
 		v.errorf(path+".escape", "goes with a format that has variables, such as '$remote_addr $status'")
 	}
+	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
+		v.errorf(path+".tls", "cert and key go together")
+	}
+	if l.Rotate.Size > 0 && !l.IsFile() {
+		v.errorf(path+".rotate.size", "output %s is no file", l.Output)
+	}
 	if l.Format.onlyRequests() && l.Records == "events" {
 		v.errorf(path+".records", "found %q: the format has no room for anything but requests; use json, text or human", l.Records)
 	}
@@ -165,6 +204,15 @@ func (a *advisor) log(l Log) {
 		}
 		if key, ok := a.at.givenAny(path, "only.failed", "only.status", "only.slower_than", "sample", "fields.add", "fields.remove", "fields.rename"); ok && o.Records == "events" {
 			a.warnf(join(path, key), "has no effect with records: events")
+		}
+		if key, ok := a.at.givenAny(path, "syslog.facility", "syslog.app"); ok && !strings.HasPrefix(o.Output, "syslog+") && o.Syslog != Default().Log.Syslog {
+			a.warnf(join(path, key), "has no effect on output %s: it is for syslog", o.Output)
+		}
+		if key, ok := a.at.givenAny(path, "tls.ca", "tls.cert", "tls.server_name", "tls.insecure", "tls.pins"); ok && !o.Secure() {
+			a.warnf(join(path, key), "has no effect on output %s: it has no TLS", o.Output)
+		}
+		if key, ok := a.at.givenAny(path, "rotate.keep", "rotate.compress"); ok && o.Rotate.Size == 0 && (o.Rotate.Compress || o.Rotate.Keep != 7) {
+			a.warnf(join(path, key), "has no effect without rotate.size")
 		}
 		if !o.Default && o.Records != "events" && !a.chosen(o.Name) {
 			a.warnf(path+".default", "no route has log: %s: the output gets no requests", o.Name)

@@ -31,7 +31,7 @@ func formatWords(format string) words {
 		"method":      {"method", "POST"},
 		"name":        {"name", "shop"},
 		"origin":      {"origin or pattern", "https://*.example.com"},
-		"output":      {"`stderr`, `stdout` or a file", "./goodgate.log"},
+		"output":      {"`stderr`, `stdout`, a file or a server", "./goodgate.log"},
 		"parameter":   {"parameter name", "page"},
 		"path":        {"path", "/v1/*"},
 		"pin":         {"pin", "sha256/LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE="},

@@ -28,7 +28,11 @@ listeners:
       client_ca: "<listeners.tls.client_ca>"
       acme: {hosts: [a.example], accept_terms: true, directory: "https://127.0.0.1:1/", challenge: tls-alpn, cache: "<listeners.tls.acme.cache>", ca: "<listeners.tls.acme.ca>"}
 admin: "unix:<admin.address>"
-log: {output: "<log.output>", outputs: [{output: "<log.outputs.output>"}]}
+log:
+  output: "<log.output>"
+  outputs:
+    - {output: "<log.outputs.output>"}
+    - {output: "syslog+tls://127.0.0.1:1", records: requests, tls: {ca: "<log.outputs.tls.ca>", cert: "<log.outputs.tls.cert>", key: "<log.outputs.tls.key>"}}
 errors: {html: "<errors.html>", json: "<errors.json>", dir: "<errors.dir>"}
 state: {file: "<state.file>"}
 zone: {file: "<zone.file>"}
@@ -107,6 +111,7 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"listeners.tls.acme.cache": filepath.Join(dir, "acme"),
 		"admin.address":            filepath.Join(dir, "admin"),
 		"log.output":               filepath.Join(dir, "log"), "log.outputs.output": filepath.Join(dir, "more"),
+		"log.outputs.tls.ca": authority, "log.outputs.tls.cert": cert, "log.outputs.tls.key": key,
 		"zone.file":   write("zone", "eu-1a"),
 		"state.file":  filepath.Join(dir, "state"),
 		"errors.html": write("html", "{{.Status}}"), "errors.json": write("json", "{}"),

@@ -10,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -124,17 +125,26 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	if err := g.planListeners(next, before); err != nil {
 		return next, err
 	}
-	if g.opts.Relog != nil && relogs(before.config, c) {
+	if g.opts.Relog != nil && relogs(before, next) {
 		next.log, err = g.opts.Relog(c)
 	}
 	return next, err
 }
 
-// relogs reports whether a configuration changes the log.
-func relogs(before, next *config.Config) bool {
-	a, _ := assemble.Log(before)
-	b, _ := assemble.Log(next)
-	return !reflect.DeepEqual(a, b)
+// relogs reports whether a plan changes the log: its settings, the choice of routes, or
+// a file that it has read.
+func relogs(before *present, next *plan) bool {
+	chosen := func(c *config.Config) map[string][]string {
+		all := map[string][]string{}
+		for _, r := range c.Routes {
+			if len(r.Log) > 0 {
+				all[r.Name] = r.Log
+			}
+		}
+		return all
+	}
+	return !reflect.DeepEqual(before.config.Log, next.config.Log) || !reflect.DeepEqual(chosen(before.config), chosen(next.config)) ||
+		slices.ContainsFunc(before.files.changes(next.files), func(c config.Change) bool { return strings.HasPrefix(c.Path, "log[") })
 }
 
 // discard ends everything that a plan has made and that is not in use.

@@ -4,6 +4,7 @@
 package logging
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,10 +20,15 @@ type Options struct {
 	Format string // "auto", "human", "text", "common", "combined", a text with variables of nginx such as "$status $request", else JSON; see [Options.Form]
 	Escape string // of values in a text with variables: "default", "json" or "none", as nginx's; empty = "default"
 	Level  slog.Level
-	Output string  // "stdout", "stderr", "" = stderr, else a file name
-	Sample float64 // share of the requests that went well that are logged
-	Buffer int     // bytes that wait for a slow file at most; 0 = DefaultBuffer
-	Fields Fields  // changes of a request's record, in JSON and text; [Human] has those that are added
+	// Output is "stdout", "stderr", "" = stderr, a server of syslog such as
+	// "syslog+udp://host:514", or with tcp, tls and unix, else a file name.
+	Output string
+	Rotate Rotate // of an output that is a file
+	Syslog Syslog
+	TLS    *tls.Config // of an output that has TLS
+	Sample float64     // share of the requests that went well that are logged
+	Buffer int         // bytes that wait for a slow file at most; 0 = DefaultBuffer
+	Fields Fields      // changes of a request's record, in JSON and text; [Human] has those that are added
 
 	Records string // AllRecords, Requests or Events
 	Only    Only   // the requests that are logged, before Sample
@@ -81,10 +87,16 @@ func (l *Log) Access(r *proxy.Record) {
 // open opens the outputs. What they drop, the log tells of.
 func (l *Log) open(o Options) (*output, error) {
 	out := &output{}
-	var handlers []slog.Handler
+	var handlers []slog.Handler // of what takes events
 	for _, o := range o.all() {
-		s, err := openSink(o, func(n int64) {
-			l.Warn("log records dropped: the file does not take them as fast as they come", "count", n, "output", o.Output, "name", o.Name)
+		s, err := openSink(o, teller{
+			dropped: func(n int64) {
+				l.Warn("log records dropped: the file does not take them as fast as they come", "count", n, "output", o.Output, "name", o.Name)
+			},
+			trouble: func(err error) { l.trouble(o, err) },
+			rotate: func(err error) {
+				l.Error("log file not rotated: the log goes on in the file that it has", "output", o.Output, "error", err.Error())
+			},
 		})
 		if err != nil {
 			out.close()
@@ -106,6 +118,19 @@ func (l *Log) open(o Options) (*output, error) {
 	}
 	out.access = out.route(o.Routes)
 	return out, nil
+}
+
+// trouble tells that an output has begun to fail, or works again. The output may be the
+// only one that takes events, so that standard error is told as well.
+func (l *Log) trouble(o Options, err error) {
+	if err == nil {
+		l.Info("log output works again", "output", o.Output, "name", o.Name)
+		return
+	}
+	l.Error("log output fails: its records wait in memory, and are dropped when there are too many", "output", o.Output, "name", o.Name, "error", err.Error())
+	if o.Records != Requests && (o.isFile() || o.isSyslog()) {
+		slog.New(slog.NewJSONHandler(asJSON(os.Stderr), nil)).Error("log output fails", "output", o.Output, "name", o.Name, "error", err.Error())
+	}
 }
 
 // Dropped returns how many records were dropped so far.

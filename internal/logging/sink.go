@@ -27,17 +27,33 @@ type sink struct {
 	access func(*proxy.Record) // nil = it takes no requests
 }
 
+// teller is told of an output. Its functions may log.
+type teller struct {
+	dropped func(int64) // see [WriterOptions]
+	trouble func(error) // see [WriterOptions]
+	rotate  func(error) // a file could not be moved or compressed
+}
+
 // openSink opens the output of o; what o.More has, others open.
-func openSink(o Options, dropped func(int64)) (*sink, error) {
+func openSink(o Options, tell teller) (*sink, error) {
 	f, err := o.form()
 	if err != nil {
 		return nil, err
 	}
 	s := &sink{of: o}
-	if s.file, err = open(o, dropped); err != nil {
+	if s.file, err = open(o, tell); err != nil {
 		return nil, err
 	}
-	s.events, s.access = f(s.file)
+	if o.isSyslog() {
+		frames := newFramer(s.file, o.Syslog)
+		s.events, s.access = f(frames)
+		s.access = frames.access(s.access)
+		if s.events != nil {
+			s.events = framed{s.events, frames}
+		}
+	} else {
+		s.events, s.access = f(s.file)
+	}
 	if o.Records == Requests {
 		s.events = nil
 	}
@@ -163,16 +179,27 @@ type standard struct{ io.Writer }
 
 func (standard) Close() error { return nil }
 
-func open(o Options, dropped func(int64)) (*Writer, error) {
-	w := WriterOptions{Buffer: o.Buffer, Dropped: dropped}
-	switch o.Output {
-	case "", "stderr":
-		w.Out = standard{os.Stderr}
-	case "stdout":
+// isSyslog reports whether the output is a server of syslog.
+func (o Options) isSyslog() bool { return strings.HasPrefix(o.Output, syslogPrefix) }
+
+// isFile reports whether the output is a file.
+func (o Options) isFile() bool {
+	return o.Output != "" && o.Output != "stderr" && o.Output != "stdout" && !o.isSyslog()
+}
+
+func open(o Options, tell teller) (*Writer, error) {
+	w := WriterOptions{Buffer: o.Buffer, Dropped: tell.dropped, Trouble: tell.trouble}
+	switch {
+	case o.isSyslog():
+		w.Out, w.Count = newRemote(o.Output, o.TLS, w.Trouble), countFrames
+		w.Trouble = nil // it waits and tells itself
+	case o.Output == "stdout":
 		w.Out = standard{os.Stdout}
+	case !o.isFile():
+		w.Out = standard{os.Stderr}
 	default:
 		w.Open = func() (io.WriteCloser, error) {
-			return os.OpenFile(o.Output, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+			return openLogFile(o.Output, o.Rotate, tell.rotate)
 		}
 		var err error
 		if w.Out, err = w.Open(); err != nil {

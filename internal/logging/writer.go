@@ -1,6 +1,7 @@
 package logging
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -27,14 +28,14 @@ const DefaultBuffer = 1 << 20
 // What comes while as much waits as may is dropped, and counted. It is safe for
 // concurrent use.
 type Writer struct {
-	opts  WriterOptions
-	flush chan struct{} // there is something to write
-	stop  chan struct{} // closed by Close
-	done  chan struct{} // closed when the background has ended
+	opts    WriterOptions
+	flush   chan struct{} // there is something to write
+	stop    chan struct{} // closed by Close
+	done    chan struct{} // closed when the background has ended
+	failing bool          // the last write failed; run's
 
 	mu       sync.Mutex // protects the fields below; never held while writing
 	buf      []byte     // waits
-	records  int        // in buf
 	writing  int        // bytes that are being written
 	timer    *time.Timer
 	dropped  int64 // records, in all
@@ -52,12 +53,24 @@ type WriterOptions struct {
 	// Dropped is told, when writing works again, how many records were dropped
 	// since it was told last. It may log.
 	Dropped func(n int64)
+	// Trouble is told once when writing begins to fail, and with nil when it works
+	// again. It may log.
+	Trouble func(error)
+	// Count returns how many records there are in what was not written; nil = lines.
+	Count func([]byte) int
 }
+
+// Interrupter is an output whose Write may wait for long. After Interrupt it returns
+// soon.
+type Interrupter interface{ Interrupt() }
 
 // NewWriter returns a writer, which somebody has to close.
 func NewWriter(o WriterOptions) *Writer {
 	if o.Buffer <= 0 {
 		o.Buffer = DefaultBuffer
+	}
+	if o.Count == nil {
+		o.Count = func(b []byte) int { return bytes.Count(b, []byte{'\n'}) }
 	}
 	w := &Writer{opts: o, flush: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	go w.run()
@@ -77,7 +90,6 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	w.buf = append(w.buf, p...)
-	w.records++
 	switch {
 	case len(w.buf) >= flushAt:
 		w.wake()
@@ -137,11 +149,23 @@ func (w *Writer) Close() error {
 	select {
 	case <-w.done:
 	case <-late.C:
-		return errors.New("the log's file takes nothing: its last records are lost")
+		if !w.interrupt() {
+			return errors.New("the log's file takes nothing: its last records are lost")
+		}
+		<-w.done
 	}
 	w.out.Lock()
 	defer w.out.Unlock()
 	return w.opts.Out.Close()
+}
+
+// interrupt ends a write that waits, if the output can.
+func (w *Writer) interrupt() bool {
+	out, ok := w.opts.Out.(Interrupter) // such an output is never replaced
+	if ok {
+		out.Interrupt()
+	}
+	return ok
 }
 
 // run writes until Close.
@@ -166,29 +190,40 @@ func (w *Writer) run() {
 // time, and whether the file took it.
 func (w *Writer) writeOnce(spare []byte) (used []byte, ok bool) {
 	w.mu.Lock()
-	buf, records := w.buf, w.records
-	w.buf, w.records, w.writing = spare[:0], 0, len(buf)
+	buf := w.buf
+	w.buf, w.writing = spare[:0], len(buf)
 	if w.timer != nil {
 		w.timer.Stop()
 		w.timer = nil
 	}
 	w.mu.Unlock()
-	var err error
+	n, err := 0, error(nil)
 	if len(buf) > 0 {
 		w.out.Lock()
-		_, err = w.opts.Out.Write(buf)
+		n, err = w.opts.Out.Write(buf)
 		w.out.Unlock()
+		w.trouble(err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.writing = 0
 	if err != nil {
-		w.dropped += int64(records)
+		w.dropped += int64(w.opts.Count(buf[n:]))
 	}
 	if cap(buf) > keptBuffer {
 		buf = nil
 	}
 	return buf, err == nil
+}
+
+// trouble tells when writing begins to fail, and when it works again.
+func (w *Writer) trouble(err error) {
+	if failing := err != nil; failing != w.failing {
+		w.failing = failing
+		if w.opts.Trouble != nil {
+			w.opts.Trouble(err)
+		}
+	}
 }
 
 // report tells of records that were dropped since the last time.

@@ -1,0 +1,202 @@
+package logging
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// How a server of syslog is connected to.
+const (
+	dialTimeout  = 5 * time.Second
+	sendTimeout  = 10 * time.Second
+	minPause     = 100 * time.Millisecond // after a failure
+	maxPause     = 5 * time.Second
+	syslogPrefix = "syslog+"
+)
+
+// remote sends messages, in frames, to a server of syslog. While the server is away it
+// waits, and with it what is written meanwhile waits in the Writer's buffer.
+type remote struct {
+	network, address string
+	datagrams        bool
+	tls              *tls.Config // nil = in the clear
+	trouble          func(error) // told once when the server cannot be reached, and with nil when it can again
+
+	ctx      context.Context // ends with Interrupt
+	stop     context.CancelFunc
+	conn     net.Conn      // nil = none
+	release  func() bool   // of conn from ctx
+	gone     chan struct{} // closed when the server has closed a stream
+	watching sync.WaitGroup
+	failing  bool
+}
+
+// newRemote takes an address such as syslog+tcp://host:601. It connects with the first
+// message. config is for TLS.
+func newRemote(output string, config *tls.Config, trouble func(error)) *remote {
+	kind, address, _ := strings.Cut(strings.TrimPrefix(output, syslogPrefix), "://")
+	r := &remote{network: kind, address: address, trouble: trouble}
+	switch kind {
+	case "unix":
+		r.network, r.datagrams = "unixgram", true
+	case "udp":
+		r.datagrams, r.address = true, withPort(address, "514")
+	case "tcp":
+		r.address = withPort(address, "601")
+	case "tls":
+		r.network, r.address, r.tls = "tcp", withPort(address, "6514"), config.Clone()
+		if host, _, err := net.SplitHostPort(r.address); err == nil && r.tls.ServerName == "" {
+			r.tls.ServerName = host
+		}
+	}
+	r.ctx, r.stop = context.WithCancel(context.Background())
+	return r
+}
+
+func withPort(address, port string) string {
+	if _, _, err := net.SplitHostPort(address); err == nil {
+		return address
+	}
+	return net.JoinHostPort(strings.Trim(address, "[]"), port)
+}
+
+// Write sends whole messages. It returns an error only after Interrupt.
+func (r *remote) Write(p []byte) (sent int, err error) {
+	pause := minPause
+	for sent < len(p) {
+		n, err := r.send(p[sent:])
+		sent += n
+		if err == nil {
+			r.tell(nil)
+			continue
+		}
+		r.hangUp()
+		if r.ctx.Err() != nil {
+			return sent, err
+		}
+		r.tell(err)
+		if n > 0 {
+			pause = minPause
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-r.ctx.Done():
+			timer.Stop()
+			return sent, errors.Join(err, r.ctx.Err())
+		}
+		pause = min(2*pause, maxPause)
+	}
+	return sent, nil
+}
+
+func (r *remote) tell(err error) {
+	if failing := err != nil; failing != r.failing {
+		r.failing = failing
+		r.trouble(err)
+	}
+}
+
+// send sends what it can, and returns the length of the messages that were sent whole.
+func (r *remote) send(p []byte) (sent int, err error) {
+	if err := r.connect(); err != nil {
+		return 0, err
+	}
+	r.conn.SetWriteDeadline(time.Now().Add(sendTimeout))
+	if err := r.ctx.Err(); err != nil {
+		return 0, err // the deadline may have been Interrupt's
+	}
+	if !r.datagrams {
+		n, err := r.conn.Write(p)
+		return wholeFrames(p, n), err
+	}
+	for sent < len(p) {
+		begin, end := frame(p[sent:])
+		if _, err := r.conn.Write(p[sent+begin : sent+end]); err != nil {
+			return sent, err
+		}
+		sent += end
+	}
+	return sent, nil
+}
+
+// wholeFrames returns how much of p are the messages that are within its first n bytes.
+func wholeFrames(p []byte, n int) (whole int) {
+	for whole < len(p) {
+		_, end := frame(p[whole:])
+		if whole+end > n {
+			break
+		}
+		whole += end
+	}
+	return whole
+}
+
+// connect makes a connection if there is none, or the server has closed it.
+func (r *remote) connect() error {
+	if r.conn != nil && !r.datagrams {
+		select {
+		case <-r.gone:
+			r.hangUp()
+		default:
+		}
+	}
+	if r.conn != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, dialTimeout)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, r.network, r.address)
+	if err != nil {
+		return err
+	}
+	if r.tls != nil {
+		secure := tls.Client(conn, r.tls)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return err
+		}
+		conn = secure
+	}
+	r.conn, r.release = conn, context.AfterFunc(r.ctx, func() { conn.SetDeadline(time.Now()) })
+	if !r.datagrams {
+		r.watch(conn)
+	}
+	return nil
+}
+
+// watch notices that the server closes a stream. A message written after that would be
+// lost: the kernel takes it.
+func (r *remote) watch(conn net.Conn) {
+	gone := make(chan struct{})
+	r.gone = gone
+	r.watching.Go(func() {
+		io.Copy(io.Discard, conn)
+		close(gone)
+	})
+}
+
+func (r *remote) hangUp() {
+	if r.conn != nil {
+		r.release()
+		r.conn.Close()
+		r.conn = nil
+	}
+	r.watching.Wait()
+}
+
+// Interrupt makes a Write that waits return.
+func (r *remote) Interrupt() { r.stop() }
+
+// Close ends the connection. No Write may be going on.
+func (r *remote) Close() error {
+	r.hangUp()
+	r.stop()
+	return nil
+}
