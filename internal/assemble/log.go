@@ -45,7 +45,7 @@ func logOutput(l config.LogOutput) (logging.Options, error) {
 		Fields:  logging.Fields{Add: l.Fields.Add, Remove: l.Fields.Remove, Rename: l.Fields.Rename, Unredacted: l.Fields.Unredacted},
 		Records: l.Records, Only: logging.Only{Failed: l.Only.Failed, SlowerThan: l.Only.SlowerThan}, Chosen: !l.Default,
 		Rotate: logging.Rotate{Size: int64(l.Rotate.Size), Keep: l.Rotate.Keep, Compress: l.Rotate.Compress},
-		Syslog: logging.Syslog{Facility: l.Syslog.Number(), App: l.Syslog.App},
+		Syslog: logging.Syslog{Facility: l.Syslog.Number(), App: l.Syslog.AppName},
 	}
 	if l.Secure() {
 		trust, err := NewTrust(l.TLS, nil)

@@ -54,7 +54,7 @@ type LogRotate struct {
 // LogSyslog says what messages to a server of syslog begin with.
 type LogSyslog struct {
 	Facility string `yaml:"facility" default:"daemon" enum:"kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|ntp|audit|alert|clock|local0|local1|local2|local3|local4|local5|local6|local7" help:"Facility of the messages."`
-	App      string `yaml:"app" default:"goodgate" format:"token" help:"APP-NAME of the messages; their MSGID is request or event."`
+	AppName  string `yaml:"app_name" default:"goodgate" format:"token" help:"APP-NAME of the messages; their MSGID is request or event."`
 }
 
 // Number returns that of the facility (RFC 5424 section 6.2.1).
@@ -205,7 +205,7 @@ func (a *advisor) log(l Log) {
 		if key, ok := a.at.givenAny(path, "only.failed", "only.status", "only.slower_than", "sample", "fields.add", "fields.remove", "fields.rename"); ok && o.Records == "events" {
 			a.warnf(join(path, key), "has no effect with records: events")
 		}
-		if key, ok := a.at.givenAny(path, "syslog.facility", "syslog.app"); ok && !strings.HasPrefix(o.Output, "syslog+") && o.Syslog != Default().Log.Syslog {
+		if key, ok := a.at.givenAny(path, "syslog.facility", "syslog.app_name"); ok && !strings.HasPrefix(o.Output, "syslog+") && o.Syslog != Default().Log.Syslog {
 			a.warnf(join(path, key), "has no effect on output %s: it is for syslog", o.Output)
 		}
 		if key, ok := a.at.givenAny(path, "tls.ca", "tls.cert", "tls.server_name", "tls.insecure", "tls.pins"); ok && !o.Secure() {
