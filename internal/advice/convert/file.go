@@ -8,6 +8,7 @@ type file struct {
 	trusted        []string // networks
 	trustedHeaders []string
 	page           string // file of the error page
+	log            accessLog
 	routes         []route
 	pools          []*pool
 }

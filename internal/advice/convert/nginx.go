@@ -21,6 +21,7 @@ func Nginx(c *nginxconf.Config) *Result {
 	n.listeners()
 	n.trusted()
 	n.errorPage()
+	n.accessLog()
 	for _, v := range n.vhosts() {
 		n.server(v)
 	}

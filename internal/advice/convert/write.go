@@ -73,6 +73,7 @@ func (f *file) write(w *writer) {
 	if f.page != "" {
 		w.line("errors: {html: %s}", quote(f.page))
 	}
+	f.log.write(w)
 	w.line("routes:")
 	for _, r := range f.routes {
 		r.write(w)
