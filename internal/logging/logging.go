@@ -127,7 +127,7 @@ func (l *Log) trouble(o Options, err error) {
 		l.Info("log output works again", "output", o.Output, "name", o.Name)
 		return
 	}
-	l.Error("log output fails: its records wait in memory, and are dropped when there are too many", "output", o.Output, "name", o.Name, "error", err.Error())
+	l.Error("log output fails: the log goes on, and counts the records that it loses", "output", o.Output, "name", o.Name, "error", err.Error())
 	if o.Records != Requests && (o.isFile() || o.isSyslog()) {
 		slog.New(slog.NewJSONHandler(asJSON(os.Stderr), nil)).Error("log output fails", "output", o.Output, "name", o.Name, "error", err.Error())
 	}
