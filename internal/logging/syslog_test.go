@@ -238,10 +238,12 @@ func TestSyslogAway(t *testing.T) {
 	for i := range 50 {
 		ask("away-" + strconv.Itoa(i))
 	}
-	for seen := false; !seen; time.Sleep(time.Millisecond) { // gives up with the test
-		raw := strings.Join(read(t, events), "\n")
-		seen = strings.Contains(raw, "log output fails")
+	told := func(what string) { // gives up with the test
+		for !strings.Contains(strings.Join(read(t, events), "\n"), what) {
+			time.Sleep(time.Millisecond)
+		}
 	}
+	told("log output fails")
 	second, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Skipf("somebody else has taken the port: %v", err)
@@ -258,6 +260,7 @@ func TestSyslogAway(t *testing.T) {
 			t.Fatalf("message %d does not come", i)
 		}
 	}
+	told("log output works again")
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
