@@ -127,6 +127,9 @@ func (t *byClient) of(header []byte) transport {
 	own, ok := t.kept.Get(string(header))
 	if !ok {
 		l := &endpoint{spec: t.endpoint.spec, at: t.endpoint.at, opts: t.endpoint.opts, scheme: t.endpoint.scheme, host: t.endpoint.host, preface: header}
+		if l.spec.TLS {
+			l.tls = l.newTLS() // sessions of its own: the upstream takes this transport for another client
+		}
 		own = l.speak()
 		if t.retired {
 			own.Retire()
