@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -89,4 +90,30 @@ func TestTLSResumption(t *testing.T) {
 			})
 		}
 	}
+}
+
+// With the PROXY protocol, too, TLS follows the pool's settings.
+func TestTLSBehindProxyProtocol(t *testing.T) {
+	t.Parallel()
+	server, client := testTLS(t)
+	s := setup{upstreams: specs("app:443")}
+	s.upstreams[0].TLS = true
+	s.pool.TLS = client
+	s.pool.ProxyProtocol = 1
+	bubble(t, s, func(w *world) {
+		w.script("app:443", func(c *wire) {
+			line := make([]byte, 0, 108)
+			for one := make([]byte, 1); !bytes.HasSuffix(line, []byte("\r\n")); line = append(line, one...) {
+				if _, err := c.Read(one); err != nil {
+					return
+				}
+			}
+			tc := tls.Server(c.Conn, server)
+			defer tc.Close()
+			if _, err := http.ReadRequest(bufio.NewReader(tc)); err == nil {
+				fmt.Fprintf(tc, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(line[:5]), line[:5])
+			}
+		})
+		check(t, "body", w.get().body, "PROXY")
+	})
 }
