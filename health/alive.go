@@ -52,7 +52,7 @@ func NewAlive(o AliveOptions) *Alive {
 	case o.Auto:
 		protos = []string{"h2", "http/1.1"}
 	}
-	return &Alive{dialer: newDialer(o.TLS, o.Preface, protos...), http2: o.HTTP2}
+	return &Alive{dialer: newDialer(Target{}, o.TLS, o.Preface, protos...), http2: o.HTTP2}
 }
 
 // Probe implements [Prober].

@@ -71,9 +71,10 @@ type Event struct {
 // costs several times what the probe does. So the probes of a pool of more than
 // a hundred upstreams may share connections, which see [line].
 type Checker struct {
-	opts     Options
-	timedOut error         // what ends a probe that takes too long
-	poke     chan struct{} // the queue has changed; wakes Run
+	opts      Options
+	timedOut  error         // what ends a probe that takes too long
+	elsewhere bool          // probes go to another port: they tell nothing of the process that has the traffic
+	poke      chan struct{} // the queue has changed; wakes Run
 
 	mu      sync.Mutex      // protects the fields below and those of entry that say so
 	running context.Context // Run's; nil before and after
@@ -98,10 +99,11 @@ func NewChecker(o Options) *Checker {
 	o.MaxParallel = cmp.Or(max(o.MaxParallel, 0), 256)
 	o.Jitter = min(max(cmp.Or(o.Jitter, 0.1), 0), 0.5)
 	return &Checker{
-		opts:     o,
-		timedOut: late(o.Timeout),
-		poke:     make(chan struct{}, 1),
-		entries:  map[*balancer.Upstream]*entry{},
+		opts:      o,
+		timedOut:  late(o.Timeout),
+		elsewhere: goesElsewhere(o.Prober),
+		poke:      make(chan struct{}, 1),
+		entries:   map[*balancer.Upstream]*entry{},
 	}
 }
 

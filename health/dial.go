@@ -24,6 +24,7 @@ const (
 
 // dialer makes a connection for one probe.
 type dialer struct {
+	target  Target
 	tls     *tls.Config    // for the upstreams reached by TLS
 	preface []byte         // first on each connection, before TLS
 	connect dualstack.Dial // makes connections; nil = a net.Dialer
@@ -31,7 +32,7 @@ type dialer struct {
 
 // newDialer returns a dialer with its own copy of c; nil is the zero value.
 // Sessions are not resumed, because that skips the check of the certificate.
-func newDialer(c *tls.Config, preface []byte, protos ...string) dialer {
+func newDialer(t Target, c *tls.Config, preface []byte, protos ...string) dialer {
 	if c == nil {
 		c = &tls.Config{}
 	}
@@ -40,13 +41,13 @@ func newDialer(c *tls.Config, preface []byte, protos ...string) dialer {
 	if len(protos) > 0 {
 		c.NextProtos = protos
 	}
-	return dialer{tls: c, preface: preface}
+	return dialer{target: t, tls: c, preface: preface}
 }
 
 // dial connects to u, which fails when ctx ends. If u is reached by TLS, the
 // connection is a *tls.Conn after its handshake.
 func (d dialer) dial(ctx context.Context, u *balancer.Upstream) (net.Conn, error) {
-	at := dualstack.Host{Addr: u.Addr(), Other: u.Other()}
+	at := dualstack.Host{Addr: d.target.of(u.Addr()), Other: d.target.of(u.Other())}
 	connect := d.connect
 	if connect == nil {
 		connect = (&net.Dialer{KeepAlive: -1}).DialContext
@@ -62,7 +63,7 @@ func (d dialer) dial(ctx context.Context, u *balancer.Upstream) (net.Conn, error
 			return nil, &Error{Result: balancer.Silent, Reason: exchangeReason(ctx, err), Err: during(ctx, "writing the PROXY protocol's header", err)}
 		}
 	}
-	if !u.TLS() {
+	if !d.target.tls(u) {
 		return guarded, nil
 	}
 	conn := tls.Client(guarded, d.config(u))

@@ -137,10 +137,15 @@ func (c *Checker) probe(ctx context.Context, j job, began time.Time) (Event, boo
 		j.close()
 	default:
 	}
-	u.ProbeBegins(began)
+	elsewhere := c.elsewhere
+	if !elsewhere {
+		u.ProbeBegins(began)
+	}
 	err := c.ask(j, began)
 	e := Event{Upstream: u, Result: Result(err), Err: err, Took: time.Since(began)}
-	u.ProbeEnds(ctx.Err() == nil && !errors.Is(err, ErrNotProbed) && e.Result == balancer.Silent)
+	if !elsewhere {
+		u.ProbeEnds(ctx.Err() == nil && !errors.Is(err, ErrNotProbed) && e.Result == balancer.Silent)
+	}
 	if ctx.Err() != nil || c.dropped(j.entry) {
 		return e, false
 	}

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/goodgate/goodgate/balancer"
 )
@@ -24,6 +23,7 @@ type GRPCOptions struct {
 	Host    string      // :authority; empty = the upstream's name or address, localhost for a unix socket
 	TLS     *tls.Config // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
 	Preface []byte      // sent first on each connection, before TLS; nil = nothing
+	Target  Target      // where the probe goes, if not to the traffic's address; Preface does not go to another port
 }
 
 // grpcProber probes by the gRPC health checking protocol, version 1
@@ -39,7 +39,12 @@ type grpcProber struct {
 // NewGRPC returns a [Prober] that calls grpc.health.v1.Health/Check. It passes
 // when the answer is SERVING.
 func NewGRPC(o GRPCOptions) Prober {
-	return &grpcProber{caller: newHTTP2Caller(o.TLS, o.Preface), host: o.Host, request: appendCheckRequest(nil, o.Service)}
+	preface := o.Preface
+	if o.Target.apart() {
+		preface = nil
+	}
+	p := &grpcProber{caller: newHTTP2Caller(o.Target, o.TLS, preface), host: o.Host, request: appendCheckRequest(nil, o.Service)}
+	return newApart(o.Target, p, TCP{TLS: o.TLS, Preface: o.Preface})
 }
 
 // Probe implements [Prober].
@@ -49,7 +54,7 @@ func (p *grpcProber) Probe(ctx context.Context, u *balancer.Upstream) error {
 		return err
 	}
 	defer resp.Body.Close()
-	u.Answered(time.Now())
+	p.caller.dialer.target.answered(u)
 	return p.judge(ctx, resp)
 }
 

@@ -1,21 +1,22 @@
 package health
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/jsonpath"
 	"github.com/goodgate/goodgate/reason"
 	"github.com/hashicorp/go-retryablehttp"
 )
@@ -31,18 +32,26 @@ const (
 
 // HTTPOptions say what an HTTP probe asks and what it must get.
 type HTTPOptions struct {
-	Method   string        // empty = GET
-	Path     string        // and query; empty = /
-	Host     string        // Host header; empty = the upstream's name or address, localhost for a unix socket
-	Header   http.Header   // more headers; User-Agent is goodgate-health unless it is here
-	Statuses []StatusRange // those that pass; empty = 200 to 399. Redirects are not followed
-	Drain    []StatusRange // those that say that the upstream drains, whatever Statuses says; empty = none
-	Body     string        // must be in the body; empty = any body
-	MaxBody  int64         // bytes of the body in which Body is looked for; 0 = 64 KiB
-	TLS      *tls.Config   // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
-	Preface  []byte        // sent first on each connection, before TLS; nil = nothing
-	HTTP2    bool          // ask by HTTP/2, in the clear by prior knowledge
-	Retries  int           // repetitions within one probe after a connection that was refused or broke
+	Method   string         // empty = GET
+	Path     string         // and query; empty = /
+	Host     string         // Host header; empty = the upstream's name or address, localhost for a unix socket
+	Header   http.Header    // more headers; User-Agent is goodgate-health unless it is here
+	Statuses []StatusRange  // those that pass; empty = 200 to 399. Redirects are not followed
+	Drain    []StatusRange  // those that say that the upstream drains, whatever Statuses says; empty = none
+	Body     string         // must be in the body; empty = any body
+	MaxBody  int64          // bytes of the body that are looked at; 0 = 64 KiB. A longer body is no JSON
+	Regexp   *regexp.Regexp // must match in the body, which is read to its end or to MaxBody; nil = any body
+	// JSON are conditions on the body, which is one JSON value: by path ("db.replicas.0.state"),
+	// a value, a comparison (=, !=, <, <=, >, >=) with a value, or * for any value.
+	JSON       map[string]string
+	Fields     []FieldExpect        // all of them must hold for the answer's header
+	TLS        *tls.Config          // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
+	Preface    []byte               // sent first on each connection, before TLS; nil = nothing
+	HTTP2      bool                 // ask by HTTP/2, in the clear by prior knowledge
+	Retries    int                  // repetitions within one probe after a connection that was refused or broke
+	conditions []jsonpath.Condition // of JSON
+
+	Target Target // where the probe goes, if not to the traffic's address; Preface does not go to another port
 }
 
 // StatusRange is a range of status codes, both ends included.
@@ -90,24 +99,35 @@ func NewHTTP(o HTTPOptions) (Prober, error) {
 	if header.Get("User-Agent") == "" {
 		header.Set("User-Agent", userAgent)
 	}
-	return &httpProber{
+	own := TCP{TLS: o.TLS, Preface: o.Preface}
+	if o.Target.apart() {
+		o.Preface = nil
+	}
+	return newApart(o.Target, &httpProber{
 		opts:   o,
-		dialer: newDialer(o.TLS, o.Preface, "http/1.1"),
-		caller: newHTTP2Caller(o.TLS, o.Preface),
+		dialer: newDialer(o.Target, o.TLS, o.Preface, "http/1.1"),
+		caller: newHTTP2Caller(o.Target, o.TLS, o.Preface),
 		proto:  http.Request{Method: o.Method, URL: target, Host: o.Host, Header: header, Close: true, ProtoMajor: 1, ProtoMinor: 1},
 		wires:  sync.Pool{New: newWire},
-	}, nil
+	}, own), nil
 }
 
 func (o *HTTPOptions) validate() error {
 	var errs []error
+	for _, path := range slices.Sorted(maps.Keys(o.JSON)) {
+		c, err := jsonpath.Parse(path, o.JSON[path])
+		if err != nil {
+			errs = append(errs, fmt.Errorf("http probe: JSON %w", err))
+		}
+		o.conditions = append(o.conditions, c)
+	}
 	if !strings.HasPrefix(o.Path, "/") {
 		errs = append(errs, fmt.Errorf("http probe: path %q does not begin with a slash", o.Path))
 	}
 	if o.Header.Get("Host") != "" {
 		errs = append(errs, errors.New("http probe: header Host is set by option Host"))
 	}
-	if o.Method == http.MethodHead && o.Body != "" {
+	if o.Method == http.MethodHead && o.needsBody() {
 		errs = append(errs, errors.New("http probe: a body cannot be expected, an answer to HEAD has none"))
 	}
 	for _, r := range slices.Concat(o.Statuses, o.Drain) {
@@ -188,7 +208,7 @@ func (p *httpProber) probe(ctx context.Context, u *balancer.Upstream, l *line) e
 // judge compares a response with what is expected, and closes it.
 func (p *httpProber) judge(ctx context.Context, u *balancer.Upstream, resp *http.Response) error {
 	defer resp.Body.Close()
-	u.Answered(time.Now())
+	p.opts.Target.answered(u)
 	if contains(p.opts.Drain, resp.StatusCode) {
 		return drains("status %d says that it drains (drain_status)", resp.StatusCode)
 	}
@@ -196,10 +216,7 @@ func (p *httpProber) judge(ctx context.Context, u *balancer.Upstream, resp *http
 		return &Error{Result: balancer.Wrong, Reason: reason.UpstreamStatus, Status: resp.StatusCode,
 			Err: fmt.Errorf("status %d is not one of the expected %v", resp.StatusCode, p.opts.Statuses)}
 	}
-	if p.opts.Body == "" {
-		return nil
-	}
-	return p.findBody(ctx, resp.Body)
+	return p.opts.judge(ctx, resp)
 }
 
 // client returns the engine of one probe. It is not kept: retryablehttp closes
@@ -236,27 +253,4 @@ func contains(ranges []StatusRange, status int) bool {
 	return slices.ContainsFunc(ranges, func(r StatusRange) bool {
 		return r.From <= status && status <= r.To
 	})
-}
-
-// findBody looks for the expected text and stops as soon as it is there, so
-// that a body without end can pass.
-func (p *httpProber) findBody(ctx context.Context, body io.Reader) error {
-	want := []byte(p.opts.Body)
-	limited := io.LimitReader(body, p.opts.MaxBody)
-	chunk := make([]byte, 4<<10)
-	var tail []byte // the end of what was read, as it may be the beginning of want
-	for {
-		n, err := limited.Read(chunk)
-		tail = append(tail, chunk[:n]...)
-		if bytes.Contains(tail, want) {
-			return nil
-		}
-		tail = tail[max(0, len(tail)-len(want)+1):]
-		if err == io.EOF {
-			return wrong("body does not contain the expected text in its first %d bytes (max_body)", p.opts.MaxBody)
-		}
-		if err != nil {
-			return exchangeError(ctx, "reading the body", err)
-		}
-	}
 }

@@ -19,9 +19,9 @@ type http2Caller struct {
 	transport *http.Transport // makes HTTP/2 of connections; dials and keeps none
 }
 
-func newHTTP2Caller(t *tls.Config, preface []byte) *http2Caller {
+func newHTTP2Caller(at Target, t *tls.Config, preface []byte) *http2Caller {
 	c := &http2Caller{
-		dialer: newDialer(t, preface, "h2"),
+		dialer: newDialer(at, t, preface, "h2"),
 		transport: &http.Transport{
 			Protocols:              new(http.Protocols),
 			DialContext:            dialed,
@@ -66,7 +66,7 @@ func (c *http2Caller) do(req *http.Request, u *balancer.Upstream, doing string) 
 		return exchangeError(ctx, doing, err)
 	}
 	req.URL.Scheme = "http"
-	if u.TLS() {
+	if c.dialer.target.tls(u) {
 		req.URL.Scheme = "https"
 	}
 	// In the clear as far as net/http is concerned: the TLS is the dialer's.

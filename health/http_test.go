@@ -313,7 +313,7 @@ func FuzzReadResponse(f *testing.F) {
 		if resp.StatusCode < 200 && resp.StatusCode != 101 {
 			t.Errorf("got status %d as final", resp.StatusCode)
 		}
-		p.findBody(t.Context(), resp.Body)
+		p.opts.findBody(t.Context(), resp.Body)
 	})
 }
 

@@ -107,10 +107,19 @@ func (a *advisor) upstreams(path string, p Pool) {
 }
 
 func (a *advisor) health(path string, h Health) {
-	httpOnly := []string{"path", "method", "host", "headers", "expect.status", "expect.body", "expect.max_body", "drain_status"}
+	httpOnly := []string{"path", "method", "host", "headers", "expect.status", "expect.headers", "expect.header_regexp", "expect.body", "expect.body_regexp", "expect.json", "drain_status"}
 	checking := []string{"interval", "timeout", "fast_interval", "rise", "fall", "jitter", "retries"}
 	if key, ok := a.at.ownAny(path, httpOnly...); ok && h.Type != "http" {
 		a.warnf(join(path, key), "has no effect with type %s: it is for type http", h.Type)
+	}
+	if key, ok := a.at.givenAny(path, "port", "scheme"); ok && (h.Type == "alive" || h.Type == "none") {
+		a.warnf(join(path, key), "has no effect with type %s: it is for types http, grpc and tcp", h.Type)
+	}
+	if a.uses(path, "steps") && h.Type != "tcp" {
+		a.warnf(path+".steps", "has no effect with type %s: it is for type tcp", h.Type)
+	}
+	if a.uses(path, "expect.max_body") && h.Type != "http" && h.Type != "tcp" {
+		a.warnf(path+".expect.max_body", "has no effect with type %s: it is for types http and tcp", h.Type)
 	}
 	if a.uses(path, "service") && h.Type != "grpc" {
 		a.warnf(path+".service", "has no effect with type %s: it is for type grpc", h.Type)

@@ -24,6 +24,7 @@ const (
 // formats are the kinds of text that the format tag names.
 var formats = map[string]format{
 	"acmehost":    {acmeHost, whole},
+	"bytes":       {stepBytes, nil},
 	"cookiename":  {cookieName, whole},
 	"corsheader":  {corsHeader, whole},
 	"corsmethod":  {corsMethod, whole},
@@ -37,6 +38,7 @@ var formats = map[string]format{
 	"headervalue": {headerValue, headerValueTold},
 	"hostpattern": {hostPattern, whole},
 	"hostport":    {hostPort, whole},
+	"jsonpath":    {jsonPath, whole},
 	"kubename":    {kubeName, whole},
 	"kubeport":    {kubePort, whole},
 	"listener":    {listenerRef, whole},

@@ -168,8 +168,11 @@ func finish(c *Config, d *decoder) {
 		if !d.at.given(path + ".health.type") {
 			// A check of / over HTTP could take a healthy application out: without a path to ask for, any answer will do.
 			p.Health.Type = "alive"
-			if d.at.given(path + ".health.path") {
+			switch {
+			case d.at.given(path + ".health.path"):
 				p.Health.Type = "http"
+			case len(p.Health.Steps) > 0:
+				p.Health.Type = "tcp"
 			}
 		}
 		p.Limits.named()

@@ -112,15 +112,11 @@ type Health struct {
 	Fall         int      `yaml:"fall" default:"2" min:"1" max:"100" help:"Failed checks in a row until it is down."`
 	Jitter       Ratio    `yaml:"jitter" default:"10%" min:"0%" max:"50%" help:"Random part of the interval, which spreads checks."`
 	Retries      int      `yaml:"retries" default:"0" min:"0" max:"10" help:"Immediate repeats of a failed check before it counts."`
+	Port         int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the upstream's" help:"Port of the http, grpc or tcp check, on the upstream's host."`
+	Scheme       string   `yaml:"scheme" default:"upstream" enum:"upstream|http|https" help:"Whether the http, grpc or tcp check uses TLS: as the upstream does, never (http) or always (https)."`
+	Steps        []Step   `yaml:"steps" help:"Conversation of the tcp check, step by step."`
 	DrainStatus  Statuses `yaml:"drain_status" default:"[]" opt:"single" help:"Statuses of the http check that drain the upstream: no new requests from then on, and no failure."`
 	Expect       Expect   `yaml:"expect" help:"Expected answer to the http check."`
-}
-
-// Expect is what an HTTP check must answer.
-type Expect struct {
-	Status  Statuses `yaml:"status" default:"[200-399]" opt:"single" help:"Statuses that pass: 200, 200-399 or 2xx."`
-	Body    string   `yaml:"body" default:"" example:"ok" help:"Text that must be in the body; empty accepts any."`
-	MaxBody Size     `yaml:"max_body" default:"64KiB" min:"1B" max:"16MiB" help:"How much of the body to search."`
 }
 
 // Breaker leaves an upstream out for a while when live requests to it fail.

@@ -204,15 +204,7 @@ func (v *validator) pool(path string, p Pool) {
 	if p.Retry.Statuses.overlaps(100, 399) {
 		v.errorf(path+".retry.statuses", "found a status below 400: those are not failures")
 	}
-	for _, r := range p.Health.DrainStatus {
-		// Only what the file says should pass contradicts it.
-		if v.at.given(path+".health.expect.status") && p.Health.Expect.Status.overlaps(r.From, r.To) {
-			v.errorf(path+".health.drain_status", "found %s: expect.status has it too, and one status cannot both pass and drain", r)
-		}
-	}
-	if _, ok := p.Health.Headers["Host"]; ok {
-		v.errorf(path+".health.headers.Host", "is set by health.host")
-	}
+	v.health(path+".health", p.Health)
 }
 
 // ordered reports two keys of which the first must not be larger: difference is first - second.

@@ -56,7 +56,7 @@ routes:
 pools:
   app:
     upstreams: [%[4]q]
-    health: {path: "/health?key=@", interval: 20ms, fast_interval: 20ms, headers: {X-Check: "@", Authorization: "@", X-Probe-Id: "@"}, expect: {body: "@"}}
+    health: {path: "/health?key=@", interval: 20ms, fast_interval: 20ms, headers: {X-Check: "@", Authorization: "@", X-Probe-Id: "@"}, expect: {body: "@", headers: {Authorization: "@"}, json: {a: "@"}}}
     sticky: {cookie: app, secret: "@"}
     policy: sticky
   gone:
@@ -73,7 +73,7 @@ pools:
       - {nomad: {service: web, address: %[3]q, token: "@"}}
       - {etcd: {prefix: /web/, endpoints: %[3]q, username: root, password: "@"}}
       - {docker: {label: web, address: %[3]q}}
-    health: {type: none}
+    health: {type: tcp, steps: [{send: "@", expect: "@"}]}
     hold: {for: 0s}
 `
 

@@ -87,7 +87,8 @@ func probeOnce(ctx context.Context, p health.Prober, u *balancer.Upstream) (answ
 	case *health.Alive:
 		return p.Ask(ctx, u)
 	case health.TCP:
-		return false, p.Probe(ctx, u)
+		err = p.Probe(ctx, u)
+		return err == nil && p.Talks(), err
 	}
 	err = p.Probe(ctx, u)
 	return err == nil, err
