@@ -24,8 +24,8 @@ type Expect struct {
 
 // Step is a part of the conversation of a tcp check: goodgate sends, then it waits for what it expects.
 type Step struct {
-	Send         string `yaml:"send" format:"bytes" example:"PING\\r\\n" help:"What to send first: text, or hex: and bytes in hexadecimal. In double quotes, \\r\\n is a line break."`
-	Expect       string `yaml:"expect" format:"bytes" example:"+PONG" help:"What the upstream must have sent since goodgate last sent something: text, or hex: and bytes in hexadecimal."`
+	Send         string `yaml:"send" format:"bytes" example:"PING\\r\\n" help:"Text to send first, or hex: and bytes in hexadecimal. In double quotes, \\r\\n is a line break."`
+	Expect       string `yaml:"expect" format:"bytes" example:"+PONG" help:"Text that the upstream must have sent since goodgate last sent something, or hex: and bytes in hexadecimal."`
 	ExpectRegexp string `yaml:"expect_regexp" default:"" format:"regexp" example:"^220 " help:"Regular expression (RE2) that must match in what it has sent."`
 }
 
