@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -49,7 +50,7 @@ type lookup struct {
 // mayHit reports whether a request may be answered from what is kept.
 func (x *exchange) mayHit() bool {
 	r := x.request
-	return x.pool.opts.Stale.Hits && x.body == nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) && !r.Has(header.Upgrade) && !x.grpc
+	return x.pool.opts.Stale.Hits && !x.route.Cache.Off && x.body == nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) && !r.Has(header.Upgrade) && !x.grpc
 }
 
 // kept returns the answer that is kept, nil when an upstream has to be asked. Requests for
@@ -63,6 +64,7 @@ func (x *exchange) kept() (*message.Response, *Error) {
 		case stale.Hit, stale.HitAsk:
 			x.more().found = lookup{old: old, refresh: use == stale.HitAsk && k.Method == http.MethodGet}
 			x.record.Cache = CacheHit
+			x.countHit(use, waited)
 			return x.giveKept(old, fields, "hit"), nil
 		case stale.OnlyCached:
 			return nil, &Error{Reason: reason.NoUpstream, Err: errOnlyCached, status: http.StatusGatewayTimeout}
@@ -86,6 +88,18 @@ func (x *exchange) kept() (*message.Response, *Error) {
 		if !other.wait(x.ctx, x.pool.opts.Stale.Wait) {
 			return nil, nil
 		}
+	}
+}
+
+func (x *exchange) countHit(use stale.Use, waited bool) {
+	c := x.pool.counts
+	if use == stale.Hit {
+		c.Hits.Add(1)
+	} else {
+		c.Stale.Add(1)
+	}
+	if waited {
+		c.Coalesced.Add(1)
 	}
 }
 
@@ -118,11 +132,12 @@ func (x *exchange) unchanged(a *attempt) *message.Response {
 		return nil
 	}
 	fields := x.main.out.fields()
-	renewed := x.pool.stale.Renew(x.olderKey(), fields, old, a.res.Fields().Clone(), time.Now())
+	renewed := x.pool.stale.Renew(&x.route.Cache.Rules, x.olderKey(), fields, old, a.res.Fields().Clone(), time.Now())
 	for name := range old.Validators() {
 		delete(fields, name) // they were not the client's
 	}
 	x.record.Cache = CacheRevalidated
+	x.pool.counts.Revalidated.Add(1)
 	res := x.giveKept(renewed, fields, "fwd=stale; fwd-status=304; stored")
 	x.record.Upstream = a.m.Addr()
 	a.discard()
@@ -133,6 +148,7 @@ func (x *exchange) unchanged(a *attempt) *message.Response {
 func (x *exchange) keeping() {
 	if why := x.few().found.why; why != "" {
 		x.record.Cache = CacheMiss
+		x.pool.counts.Misses.Add(1)
 		x.tell("Cache-Status", "goodgate; fwd="+why)
 	}
 }
@@ -152,9 +168,15 @@ func (x *exchange) giveKept(r *stale.Response, fields http.Header, status string
 		res.StatusCode = http.StatusNotModified
 		h.Del("Content-Length")
 	case x.request.Method == http.MethodGet && r.Status != http.StatusNoContent:
-		res.ContentLength = int64(len(r.Body))
-		h.Set("Content-Length", strconv.Itoa(len(r.Body)))
-		res.Body = io.NopCloser(bytes.NewReader(r.Body))
+		body := r.Body
+		if part, all := r.Part(fields); !all && r.Status == http.StatusOK {
+			res.StatusCode = http.StatusPartialContent
+			h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", part.From, part.To, len(body)))
+			body = body[part.From : part.To+1]
+		}
+		res.ContentLength = int64(len(body))
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+		res.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	answer := new(message.Response)
 	answer.SetHTTP(res)
@@ -200,7 +222,7 @@ func (x *exchange) refreshKept() {
 	}
 	defer a.discard()
 	if a.res.StatusCode == http.StatusNotModified {
-		x.pool.stale.Renew(x.olderKey(), fields, old, a.res.Fields(), time.Now())
+		x.pool.stale.Renew(&x.route.Cache.Rules, x.olderKey(), fields, old, a.res.Fields(), time.Now())
 		return
 	}
 	x.remember(x.pool.stale, a.res)

@@ -73,7 +73,18 @@ func TestCacheHits(t *testing.T) {
 			{"Cache-Control: max-age=60", nil, []string{"Cache-Control", "max-age=30"}, 1},
 			{"Cache-Control: max-age=60", nil, []string{"Cache-Control", "min-fresh=55"}, 2},
 			{"Cache-Control: max-age=60", []string{"Cache-Control", "no-store"}, nil, 2},
-			{"Cache-Control: max-age=60", nil, []string{"Range", "bytes=0-1"}, 2},
+			{"Cache-Control: max-age=5", nil, []string{"Range", "bytes=0-1"}, 2},
+			{"Cache-Control: max-age=60, private=\"x\"", nil, nil, 2},
+			{"Cache-Control: max-age=60|CDN-Cache-Control: no-store", nil, nil, 2},
+			{"Cache-Control: max-age=60|CDN-Cache-Control: max-age=5", nil, nil, 2},
+			{"Cache-Control: max-age=5|CDN-Cache-Control: max-age=60", nil, nil, 2},
+			{"Cache-Control: no-store|CDN-Cache-Control: max-age=60", nil, nil, 2},
+			{"Cache-Control: max-age=60|CDN-Cache-Control: max-age=600", nil, nil, 1},
+			{"Cache-Control: max-age=60|Age: 55, 0", nil, nil, 2},
+			{"Expires: Thu, 18 Aug 2050 02:01:18 GMT", nil, nil, 1},
+			{"Expires: Thu, 18  Aug  2050 02:01:18 GMT", nil, nil, 2},
+			{"Expires: Thu, 18 Aug 2050 2:01:18 GMT", nil, nil, 2},
+			{"Expires: Thu Aug 18 02:01:18 2050", nil, nil, 1},
 			{"Cache-Control: max-age=60", []string{"Range", "bytes=0-1"}, nil, 2},
 			{"Cache-Control: max-age=60|Status: 404", nil, nil, 1},
 			{"Cache-Control: max-age=60|Status: 302", nil, nil, 1},
@@ -143,10 +154,11 @@ func TestCacheAnswers(t *testing.T) {
 			check(t, front+": only if cached, and it is not", got.status, 504)
 			ask("a change", 1, 200, "/a", "POST", "/a")
 			ask("after it", 1, 200, "/a", "GET", "/a")
-			check(t, front+": purged", w.pool.Purge("", "/a"), 2)
+			check(t, front+": purged by query", w.pool.Purge(proxy.CacheSelection{Host: "example.COM", Path: "/a?x"}), 1)
+			check(t, front+": purged", w.pool.Purge(proxy.CacheSelection{Path: "/a"}), 1)
 			ask("after the purge", 1, 200, "/a", "GET", "/a")
-			check(t, front+": purged by prefix", w.pool.Purge("EXAMPLE.com", "/*"), 2)
-			check(t, front+": of another host", w.pool.Purge("other.com", "/*"), 0)
+			check(t, front+": purged by prefix", w.pool.Purge(proxy.CacheSelection{Host: "EXAMPLE.com", Path: "/", Prefix: true}), 2)
+			check(t, front+": of another host", w.pool.Purge(proxy.CacheSelection{Host: "other.com"}), 0)
 		})
 	}
 }

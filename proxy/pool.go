@@ -100,6 +100,7 @@ type Pool struct {
 	hedging *hedging       // nil = nothing is hedged
 	stale   *stale.Cache   // nil = off
 	flights *flights       // nil with stale
+	counts  *stale.Counts  // of stale, and of those before it
 	missing *atomic.Uint32 // a Reason: why the pool has no members
 	word    *atomic.Pointer[word]
 }
@@ -108,6 +109,7 @@ type Pool struct {
 func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 	p := newPool(b, o)
 	p.missing, p.word = new(atomic.Uint32), new(atomic.Pointer[word])
+	p.openStore(new(stale.Counts))
 	p.setQueue(nil)
 	var err error
 	p.Pool, err = balancer.NewPool(p.rules)
@@ -131,7 +133,9 @@ func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
 	next.hedging = p.hedging.with(o.Retry.Hedge)
 	next.setQueue(p)
 	if o.Stale == p.opts.Stale {
-		next.stale, next.flights = p.stale, p.flights
+		next.stale, next.flights, next.counts = p.stale, p.flights, p.counts
+	} else {
+		next.openStore(p.counts)
 	}
 	return next, nil
 }
@@ -184,10 +188,6 @@ func newPool(b balancer.Options, o PoolOptions) *Pool {
 		o.Dial = d.DialContext
 	}
 	p := &Pool{opts: o, budget: newBudget(o.Retry.Budget, o.Retry.BudgetMin), hedging: newHedging(o.Retry.Hedge)}
-	if o.Stale.MaxSize > 0 {
-		p.stale = stale.New(stale.Options{MaxSize: o.Stale.MaxSize, IfError: o.Stale.IfError, Hits: o.Stale.Hits})
-		p.flights = newFlights()
-	}
 	b.Open = func(s balancer.Spec) io.Closer { return newEndpointRef(s, &p.opts) }
 	p.rules = b
 	return p
@@ -212,15 +212,6 @@ func (p *Pool) Saturated() bool { return p.Overfull() || p.queue.Pressed() }
 // SetMissing says why the pool has no members, for the answers to requests
 // that find it empty; [None] = nothing known.
 func (p *Pool) SetMissing(r reason.Reason) { p.missing.Store(uint32(r)) }
-
-// Purge drops what is kept of a host, or of every one if it is empty, and a path without
-// its query, or of all that begin so if it ends in "*". It returns how much that was.
-func (p *Pool) Purge(host, path string) int {
-	if p.stale == nil {
-		return 0
-	}
-	return p.stale.Purge(host, path)
-}
 
 // BudgetLeft returns how many retries the pool's budget allows at this moment.
 func (p *Pool) BudgetLeft() int { return p.budget.left() }

@@ -46,8 +46,9 @@ type Route struct {
 	CrossOrigin   *CrossOrigin   // refuses what pages of other origins send; nil = does not
 	SecureHeaders *SecureHeaders // fields that answers get; nil = none
 
-	Intercept []int     // statuses of upstreams' answers that an error page takes the place of
-	Compress  *Compress // which answers are compressed; nil = none
+	Intercept []int      // statuses of upstreams' answers that an error page takes the place of
+	Cache     RouteCache // how what the pool keeps is used
+	Compress  *Compress  // which answers are compressed; nil = none
 
 	Faults []Fault // on purpose; nil = none
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -42,6 +43,10 @@ func (x *exchange) olderKey() stale.Key {
 	if x.https() {
 		k.Scheme = "https"
 	}
+	k.Target = x.route.Cache.target(k.Target)
+	if asked := x.request.URL.RequestURI(); asked != k.Target {
+		k.Asked = asked
+	}
 	for _, f := range x.few().asker { // by any name; an application may go by it and not say so
 		k.Certificate = true
 		k.Route += "\n" + f.name + ":" + f.value
@@ -55,17 +60,38 @@ func (x *exchange) remember(c *stale.Cache, res *message.Response) (kept bool) {
 	switch method := x.request.Method; {
 	case method != http.MethodGet && method != http.MethodHead:
 		if res.StatusCode < 400 && method != http.MethodOptions && method != http.MethodTrace {
-			c.Forget(x.olderKey())
+			x.forget(c, res)
 		}
 		return false
-	case x.body != nil:
+	case x.body != nil, x.route.Cache.Off:
 		return false
 	}
 	if body, ok := x.wholeBody(res); ok {
 		whole := &http.Response{StatusCode: res.StatusCode, Header: res.Fields(), Trailer: res.Trailers(), ContentLength: res.ContentLength}
-		return c.Put(x.olderKey(), x.main.out.fields(), whole, body, time.Now())
+		return c.PutBy(&x.route.Cache.Rules, x.olderKey(), x.main.out.fields(), whole, body, time.Now())
 	}
 	return false
+}
+
+// forget drops what is kept of the URL of a request that has changed something, and of those
+// that its answer names, on the same host (RFC 9111 section 4.4).
+func (x *exchange) forget(c *stale.Cache, res *message.Response) {
+	k := x.olderKey()
+	c.Forget(k)
+	base := &url.URL{Scheme: k.Scheme, Host: k.Host, Path: "/"}
+	if u, err := base.Parse(k.Target); err == nil {
+		base = u
+	}
+	for _, name := range []string{"Location", "Content-Location"} {
+		values := res.Fields()[name]
+		if len(values) != 1 {
+			continue
+		}
+		if u, err := base.Parse(values[0]); err == nil && strings.EqualFold(u.Host, k.Host) {
+			k.Target = x.route.Cache.target(u.RequestURI())
+			c.Forget(k)
+		}
+	}
 }
 
 // wholeBody returns a response's body if all of it is here.
@@ -95,6 +121,7 @@ func (x *exchange) answerOlder(why *Error) *message.Response {
 	}
 	x.ours(why)
 	x.hide(reason.ByStale, why.Reason)
+	x.pool.counts.IfError.Add(1)
 	now := time.Now()
 	h := old.Header.Clone()
 	h.Set("Age", strconv.FormatInt(int64(old.Age(now)/time.Second), 10))

@@ -93,7 +93,7 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 	root.Flags().BoolVar(&showVersion, "version", false, "print the version")
 	root.AddCommand(newRun(), newCheck(), newSchema(), newVersion())
 	root.AddCommand(newStatus(), newHealth(), newWhy(), newReload(), newSplit(), newMirror(), newDrain(), newUndrain(), newOff(), newUpstream(), newChanges())
-	root.AddCommand(newPause(), newResume(), newMaintenance(), newConfig())
+	root.AddCommand(newPause(), newResume(), newMaintenance(), newPurge(), newConfig())
 	root.AddCommand(newDeploy())
 	root.AddCommand(tools()...)
 	root.AddCommand(extras()...)

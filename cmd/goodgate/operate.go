@@ -62,6 +62,9 @@ func printStatus(out io.Writer, s *admin.Status) {
 		if p.Zones != nil {
 			printable.Fprintf(out, "  %s\n", p.Zones.Line())
 		}
+		if p.Cache != nil {
+			printable.Fprintf(out, "  %s\n", p.Cache.Line())
+		}
 		printUpstreams(out, p.Upstreams)
 	}
 	if len(s.Changes) > 0 {

@@ -22,6 +22,7 @@ import (
 
 // fake is a goodgate of one pool.
 type fake struct {
+	purged   []string
 	pool     *proxy.Pool
 	draining bool
 	fails    error
@@ -78,6 +79,10 @@ func (f *fake) Reopen(s changes.Subject, _, _ string) (bool, error) {
 	f.closure = Closure{}
 	return was != Closure{}, f.fails
 }
+func (f *fake) Purged(p Purge, done Purged, by, why string) {
+	f.purged = append(f.purged, fmt.Sprint(p, done, by, why))
+}
+
 func (f *fake) ConfigHistory() []ConfigVersion {
 	return []ConfigVersion{{N: 2, By: "SIGHUP", InUse: true}, {N: 1, By: "start"}}
 }

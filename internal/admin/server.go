@@ -50,6 +50,8 @@ type Control interface {
 
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)
+	// Purged is told what an operator has dropped of that which pools keep.
+	Purged(p Purge, done Purged, by, why string)
 
 	// Order puts a change about upstreams in force, and has applied it when it returns. Its
 	// ID is empty when the configuration says the same. An error wraps one of package

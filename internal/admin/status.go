@@ -60,6 +60,7 @@ type Pool struct {
 	SourceError string     `json:"lookup_error,omitempty"` // why its upstreams could not be looked up
 	Zones       *Zones     `json:"zones,omitempty"`        // how requests stay in the zone of this goodgate; nil = it has none
 	Sources     []Source   `json:"sources,omitempty"`      // where its upstreams are found, but for fixed addresses
+	Cache       *Cache     `json:"cache,omitempty"`        // what it keeps of responses; nil = nothing
 	Demand      Demand     `json:"demand"`
 	Minute      LastMinute `json:"last_minute"`
 	Totals      Sums       `json:"totals"` // since the start
@@ -160,7 +161,7 @@ func (s *Server) pool(p *proxy.Pool) Pool {
 		out.Deploy = s.opts.Deploy(p.Name())
 	}
 	out.SourceError, out.missing = s.opts.Control.SourceError(p.Name())
-	out.Zones = zonesOf(p.Zones())
+	out.Zones, out.Cache = zonesOf(p.Zones()), cacheOf(p)
 	out.Sources = s.opts.Control.Sources(p.Name())
 	out.answered = s.opts.Control.Found(p.Name())
 	v := s.opts.Tally.minute(p.Name(), now.Unix())

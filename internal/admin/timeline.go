@@ -48,6 +48,7 @@ const (
 	evUnalike      = "unalike"    // they no longer do
 	evSplit        = "split"      // the weights of a route's split have changed
 	evSplitBack    = "split_back" // the guard of a split has sent everything back to its first pool
+	evPurge        = "purge"      // an operator has dropped what is kept of responses
 	evDeploy       = "deploy"     // a deploy went on to its next stage
 )
 

@@ -12,11 +12,19 @@ import (
 // addAnswers adds to r what becomes of its answers.
 func addAnswers(r *proxy.Route, c config.Route) {
 	r.Intercept = statuses(c.Intercept)
+
 	for _, f := range c.Faults {
 		r.Faults = append(r.Faults, proxy.Fault{
 			Share: float64(f.Share), Headers: f.Headers, Until: f.Ends(),
 			Delay: f.Delay, Abort: f.Abort, Cut: int64(f.Cut), Throttle: int64(f.Throttle),
 		})
+	}
+	if h := c.Cache; h != nil {
+		r.Cache = proxy.RouteCache{
+			Off:         !h.Enabled,
+			Rules:       proxy.CacheRules{Fresh: h.DefaultAge, Longest: h.MaxAge, MaxBody: int64(h.MaxBody), Vary: h.Vary},
+			IgnoreQuery: h.IgnoreQuery,
+		}
 	}
 	if z := c.Compress; z != nil && z.Enabled {
 		r.Compress = &proxy.Compress{Types: z.Types, MinSize: int64(z.MinSize)}

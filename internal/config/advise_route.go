@@ -24,6 +24,7 @@ func (a *advisor) route(i int, r Route) {
 	a.access(path, r)
 	a.faults(path, r, time.Now())
 	a.respondVariables(path+".respond", r.Respond)
+	a.routeCache(path+".cache", r)
 	if len(r.Pools()) == 0 {
 		a.poolless(path, r)
 		return

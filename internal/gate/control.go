@@ -116,3 +116,17 @@ func texts(changes []config.Change) []string {
 // Shutdown makes Run drain and return, as the end of its context does. It does
 // not wait.
 func (g *Gate) Shutdown(cause error) { g.leave(cause) }
+
+func (c control) Purged(p admin.Purge, done admin.Purged, by, why string) {
+	what := p.Host + p.Path
+	switch {
+	case p.Prefix:
+		what += " and below"
+	case what == "":
+		what = "everything"
+	}
+	c.gate.log.Info("cache purged", "what", what, "pools", done.Pools, "resources", done.Resources, "by", by, "why", why)
+	for _, pool := range done.Pools {
+		c.gate.journal.Purged(pool, fmt.Sprintf("%s, by %s", what, by))
+	}
+}

@@ -62,6 +62,7 @@ func (c *poolCollector) Describe(ch chan<- *desc) {
 	for _, d := range []*desc{
 		poolMembers, poolAvailable, poolInFlight, poolLimit, poolHeld, poolBudget,
 		poolQueued, poolDemand, poolUsed, poolSaturated,
+		cacheRequests, cacheCoalesced, cacheBytes, cacheLimit, cacheResources, cacheStored, cacheEvicted, cachePurged,
 		upAvailable, upProbes, upBreaker, upOperator, upLifecycle, upResting, upTrusted, upInFlight, upLatency, upIdle, upWeight,
 		upTunnels, upTunnelsOpened, upTunnelsEnded, upTunnelBytes,
 		zoneActive, zoneMeant, zonePicks, sourceUp, sourceUpstreams, sourceLeftOut, sourceLooked, sourceFailures,
@@ -93,6 +94,7 @@ func (c *poolCollector) Collect(ch chan<- metric) {
 		collectDemand(ch, p)
 		c.collectSources(ch, p.Name())
 		collectZones(ch, p)
+		collectCache(ch, p)
 		gauge(ch, poolBudget, p.BudgetLeft(), p.Name())
 	}
 	c.prune(present, time.Now())

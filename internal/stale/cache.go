@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -15,6 +16,22 @@ type Options struct {
 	MaxSize int64         // bytes of all that is kept
 	IfError time.Duration // how long a response that does not say so itself may be used past its freshness; 0 = not at all
 	Hits    bool          // responses are used while they are fresh, too; see Look
+	Counts  *Counts       // counts what happens; nil = nobody does
+}
+
+// Counts are of one cache, and of those that replace it. They are safe for concurrent use.
+type Counts struct {
+	Hits, Stale, Revalidated, Misses, IfError atomic.Int64 // requests: by what answered them
+	Coalesced                                 atomic.Int64 // hits that waited for another request
+	Stored, Evicted, Purged                   atomic.Int64 // responses; resources
+}
+
+// Rules are what an operator says of the responses to some requests. The zero value says nothing.
+type Rules struct {
+	Fresh   time.Duration // freshness of a response that says nothing about caching, if its status allows that; 0 = none
+	Longest time.Duration // of any freshness; 0 = no bound
+	MaxBody int64         // bytes of a body that is kept; 0 = no bound
+	Vary    []string      // fields of requests that answers depend on, canonical
 }
 
 // Key says what is asked for, and how. What else decides the answer is in the
@@ -27,12 +44,13 @@ type Key struct {
 
 	Route       string // routes may change a request each in its own way
 	Certificate bool   // the client has shown one
+	Asked       string // the target as the client has it, for Purge; empty = the same
 }
 
 // resource returns the key without what only tells apart the answers to it, so
 // that they can be forgotten together.
 func (k Key) resource() Key {
-	k.Route, k.Certificate = "", false
+	k.Route, k.Asked, k.Certificate = "", "", false
 	return k
 }
 
@@ -62,6 +80,9 @@ type resource struct {
 
 // New returns an empty cache.
 func New(o Options) *Cache {
+	if o.Counts == nil {
+		o.Counts = new(Counts)
+	}
 	c := &Cache{opts: o}
 	// The bound on bytes is reached first: no entry takes less than overhead.
 	all, err := simplelru.NewLRU(int(o.MaxSize/overhead)+1, func(_ Key, r *resource) { c.size -= r.size })
@@ -72,9 +93,14 @@ func New(o Options) *Cache {
 	return c
 }
 
-// Put keeps a response with its whole body, if it may be kept. It copies what it
-// keeps, and reports whether it does.
+// Put is [Cache.PutBy] without rules.
 func (c *Cache) Put(k Key, request http.Header, res *http.Response, body []byte, now time.Time) (kept bool) {
+	return c.PutBy(&Rules{}, k, request, res, body, now)
+}
+
+// PutBy keeps a response with its whole body, if it may be kept. It copies what it
+// keeps, and reports whether it does.
+func (c *Cache) PutBy(rules *Rules, k Key, request http.Header, res *http.Response, body []byte, now time.Time) (kept bool) {
 	if k.Method != http.MethodGet && k.Method != http.MethodHead {
 		return false
 	}
@@ -82,17 +108,17 @@ func (c *Cache) Put(k Key, request http.Header, res *http.Response, body []byte,
 	if !c.opts.Hits && c.recent(&q, now) {
 		return false
 	}
-	r := judge(&q, res, c.opts, now)
+	r := judge(&q, res, c.opts, rules, now)
 	if r == nil {
 		if res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone {
 			c.gone(&q)
 		}
 		return false
 	}
-	if int64(len(body)) > c.opts.MaxSize {
+	if int64(len(body)) > c.opts.MaxSize || rules.MaxBody > 0 && int64(len(body)) > rules.MaxBody {
 		return false
 	}
-	r.fill(res.Header, body)
+	r.fill(res.Header, body, k.Asked)
 	q.prepare(c.variants(&q))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,6 +146,7 @@ func (c *Cache) put(q *question, r *Response) bool {
 		slices.Reverse(next)
 	}
 	c.set(k, next)
+	c.opts.Counts.Stored.Add(1)
 	return true
 }
 
@@ -140,6 +167,7 @@ func (c *Cache) set(k Key, variants []*Response) {
 	c.size += r.size
 	for c.size > c.opts.MaxSize {
 		c.all.RemoveOldest()
+		c.opts.Counts.Evicted.Add(1)
 	}
 }
 
@@ -227,4 +255,11 @@ func (c *Cache) Size() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.size
+}
+
+// Len returns of how many resources something is kept.
+func (c *Cache) Len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all.Len()
 }

@@ -132,6 +132,20 @@ func seconds(s string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
+// restrict takes what a response forbids to caches between its clients and its origin by
+// CDN-Cache-Control (RFC 9213). What that field allows beyond Cache-Control is for the
+// caches of a CDN, of which this is none.
+func (c *control) restrict(fields []string) {
+	if len(fields) == 0 {
+		return
+	}
+	t := parseControl(fields)
+	c.noStore, c.noCache, c.private = c.noStore || t.noStore, c.noCache || t.noCache, c.private || t.private
+	if t.maxAge != none {
+		c.sMaxAge = least(c.sMaxAge, least(c.maxAge, t.maxAge))
+	}
+}
+
 // fresh returns how long a response is fresh (RFC 9111 section 4.2.1), none when
 // it does not say.
 func (c *control) fresh(h http.Header, now time.Time) time.Duration {
@@ -145,20 +159,31 @@ func (c *control) fresh(h http.Header, now time.Time) time.Duration {
 	if !ok {
 		return none
 	}
-	t, err := http.ParseTime(expires[0])
-	if err != nil || len(expires) > 1 {
+	t, ok := parseDate(expires[0])
+	if !ok || len(expires) > 1 {
 		return 0 // in the past (RFC 9111 section 5.3)
 	}
 	return max(t.Sub(dateOf(h, now)), 0)
 }
 
+// parseDate reads a date in one of the forms of RFC 9110 section 5.6.7, and no other.
+func parseDate(s string) (time.Time, bool) {
+	for _, form := range []string{http.TimeFormat, time.RFC850, time.ANSIC} {
+		if t, err := time.Parse(form, s); err == nil && strings.EqualFold(t.Format(form), s) {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
 // ageOf returns how old a response was when it came (RFC 9111 section 4.2.3).
 func ageOf(h http.Header, now time.Time) time.Duration {
-	return max(seconds(h.Get("Age")), now.Sub(dateOf(h, now)), 0)
+	first, _, _ := strings.Cut(h.Get("Age"), ",") // section 5.1
+	return max(seconds(strings.TrimSpace(first)), now.Sub(dateOf(h, now)), 0)
 }
 
 func dateOf(h http.Header, now time.Time) time.Time {
-	if t, err := http.ParseTime(h.Get("Date")); err == nil {
+	if t, ok := parseDate(h.Get("Date")); ok {
 		return t
 	}
 	return now

@@ -21,7 +21,7 @@ const (
 // Look returns what may be used for a request before an upstream is asked, by RFC 9111
 // sections 4 and 5.2.1. The answer to a GET serves a HEAD too.
 func (c *Cache) Look(k Key, request http.Header, now time.Time) (*Response, Use) {
-	if !c.opts.Hits || k.Method != http.MethodGet && k.Method != http.MethodHead || !takesPart(request) || len(request["Range"]) > 0 {
+	if !c.opts.Hits || k.Method != http.MethodGet && k.Method != http.MethodHead || !takesPart(request) {
 		return nil, Miss
 	}
 	wish := parseControl(request["Cache-Control"])
@@ -32,6 +32,9 @@ func (c *Cache) Look(k Key, request http.Header, now time.Time) (*Response, Use)
 		r = c.find(&q, now)
 	}
 	use := use(r, &wish, !saysSo(request["Cache-Control"]) && saysNoCache(request["Pragma"]), now)
+	if len(request["Range"]) > 0 && (use != Hit || !r.ranged(k, request)) {
+		use = Miss
+	}
 	if wish.onlyCached && use != Hit && use != HitAsk {
 		return nil, OnlyCached
 	}
@@ -79,7 +82,7 @@ var notRenewed = []string{"Content-Length", "Content-Encoding", "Content-Type", 
 
 // Renew returns a response that has not changed, with the fields of the answer that said
 // so, and keeps it if it may be kept.
-func (c *Cache) Renew(k Key, request http.Header, old *Response, answer http.Header, now time.Time) *Response {
+func (c *Cache) Renew(rules *Rules, k Key, request http.Header, old *Response, answer http.Header, now time.Time) *Response {
 	h := old.Header.Clone()
 	delete(h, "Age")
 	for name, values := range answer {
@@ -87,7 +90,7 @@ func (c *Cache) Renew(k Key, request http.Header, old *Response, answer http.Hea
 			h[name] = values
 		}
 	}
-	c.Put(k, request, &http.Response{StatusCode: old.Status, Header: h, ContentLength: int64(len(old.Body))}, old.Body, now)
+	c.PutBy(rules, k, request, &http.Response{StatusCode: old.Status, Header: h, ContentLength: int64(len(old.Body))}, old.Body, now)
 	return &Response{Status: old.Status, Header: h, Body: old.Body, stored: now, age: ageOf(h, now)}
 }
 
@@ -109,21 +112,4 @@ func (r *Response) NotModified(request http.Header) bool {
 	since, err := http.ParseTime(request.Get("If-Modified-Since"))
 	changed, err2 := http.ParseTime(r.Header.Get("Last-Modified"))
 	return err == nil && err2 == nil && !changed.After(since)
-}
-
-// Purge drops what is kept of a host and path, with any query, or of all paths that begin
-// so if the path ends in "*"; an empty host stands for every one. It returns how many
-// resources were dropped.
-func (c *Cache) Purge(host, path string) (n int) {
-	prefix, wild := strings.CutSuffix(path, "*")
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, k := range c.all.Keys() {
-		target, _, _ := strings.Cut(k.Target, "?")
-		if (host == "" || strings.EqualFold(k.Host, host)) && (target == path || wild && strings.HasPrefix(target, prefix)) {
-			c.all.Remove(k)
-			n++
-		}
-	}
-	return n
 }

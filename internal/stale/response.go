@@ -22,6 +22,7 @@ type Response struct {
 	forAll bool          // by its own word, whoever asked for it
 	vary   []string      // names of the request's fields that it says it depends on
 	asked  digest        // of the question that it answered
+	public string        // the target as the client had it; empty = as the key has it
 	size   int64         // bytes that it takes
 }
 
@@ -32,10 +33,10 @@ func (r *Response) Age(now time.Time) time.Duration { return r.age + now.Sub(r.s
 // longer is.
 func (r *Response) TTL(now time.Time) time.Duration { return r.fresh - r.Age(now) }
 
-// fill gives the response its header and body. Both are copied, texts too: they
+// fill gives the response its header, its body and its public target. All are copied, texts too: they
 // are parts of larger ones, which would be kept along.
-func (r *Response) fill(h http.Header, body []byte) {
-	texts, values := 0, 0
+func (r *Response) fill(h http.Header, body []byte, public string) {
+	texts, values := len(public), 0
 	for name, vs := range h {
 		texts += len(name)
 		values += len(vs)
@@ -59,6 +60,7 @@ func (r *Response) fill(h http.Header, body []byte) {
 		}
 		r.Header[name] = room[from:len(room):len(room)]
 	}
+	r.public = add(public)
 	r.Body = bytes.Clone(body)
 	r.size = overhead + int64(cap(r.Body)+all.Cap()+cap(room)*stringSize) + mapSize(len(h))
 	for _, name := range r.vary {

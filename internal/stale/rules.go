@@ -9,11 +9,13 @@ import (
 
 // judge is the whole rule of what may be kept, and until when. It returns nil
 // for what may not, and else a Response without header and body.
-func judge(q *question, res *http.Response, o Options, now time.Time) *Response {
+func judge(q *question, res *http.Response, o Options, rules *Rules, now time.Time) *Response {
 	c := parseControl(res.Header["Cache-Control"])
+	c.restrict(res.Header["Cdn-Cache-Control"])
 	vary, understood := variesBy(res.Header)
 	r := &Response{Status: res.StatusCode, stored: now, age: ageOf(res.Header, now), fresh: c.fresh(res.Header, now)}
 	r.forAll = c.public || c.ifError > 0 || r.fresh > 0
+	rules.adjust(r, res)
 	switch {
 	case !takesPart(q.header), len(q.header["Range"]) > 0: // some answer a part with 200
 	case c.forbids(o.Hits) || !saysSo(res.Header["Cache-Control"]) && saysNoCache(res.Header["Pragma"]):
@@ -41,11 +43,27 @@ func judge(q *question, res *http.Response, o Options, now time.Time) *Response 
 		if _, ok := res.Header["Content-Encoding"]; ok { // many forget to say so
 			vary = append(vary, "Accept-Encoding")
 		}
+		vary = append(vary, rules.Vary...)
 		r.vary, r.asked = vary, q.digest(vary)
 		return r
 	}
 	return nil
 }
+
+// adjust changes how long a response is fresh to what the rules say. A response that says
+// nothing itself is not for those who show who they are, so forAll does not change.
+func (u *Rules) adjust(r *Response, res *http.Response) {
+	if u.Fresh > 0 && r.fresh == none && !saysSo(res.Header["Cache-Control"]) && guessable(res.StatusCode) {
+		r.fresh = u.Fresh
+	}
+	if u.Longest > 0 {
+		r.fresh = min(r.fresh, u.Longest)
+	}
+}
+
+// guessable reports whether a response with a status may be fresh without saying so (RFC
+// 9110 section 15.1). Of the statuses that allow it, these two are what users wait for.
+func guessable(status int) bool { return status == http.StatusOK || status == http.StatusNotFound }
 
 // takesPart reports whether a request's answers may be kept, or be older ones.
 // What RFC 9111 section 3.5 would allow with Authorization is little, and not

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/internal/printable"
+)
+
+func newPurge() *cobra.Command {
+	var prefix, all bool
+	var pool, why string
+	c := asking(&cobra.Command{
+		Use:   "purge [URL | PATH]",
+		Short: "Drop responses from the cache of a running goodgate",
+		Long: `Drop the kept responses of a URL, or of a path on every host. Without a query that
+means every query. With --prefix it means everything below the path. The path is the one
+that clients use, or the one that the upstream gets.
+
+Each instance has a cache of its own: ask each one.`,
+		Example: "  goodgate purge https://example.com/news\n  goodgate purge --prefix /images\n  goodgate purge --pool app",
+		Args:    cobra.MaximumNArgs(1),
+	}, func(ctx context.Context, q *question) error {
+		v := url.Values{}
+		switch {
+		case len(q.args) == 0 && (prefix || pool == "" && !all):
+			return errors.New("say what to purge: a URL, a path, --pool POOL or --all")
+		case len(q.args) == 0:
+			v.Set("all", "true")
+		case all:
+			return errors.New("--all goes without a URL")
+		case prefix:
+			v.Set("prefix", q.args[0])
+		default:
+			v.Set("url", q.args[0])
+		}
+		if pool != "" {
+			v.Set("pool", pool)
+		}
+		if why != "" {
+			v.Set("why", why)
+		}
+		var answer json.RawMessage
+		if err := q.Delete(ctx, "/v1/cache?"+v.Encode(), &answer); err != nil {
+			return err
+		}
+		var done admin.Purged
+		return q.print(answer, &done, func() {
+			printable.Fprintf(q.out, "purged %s from %s\n", count(done.Resources, "URL"), strings.Join(done.Pools, ", "))
+		})
+	})
+	f := c.Flags()
+	f.BoolVar(&prefix, "prefix", false, "drop everything below the URL or path")
+	f.BoolVar(&all, "all", false, "drop everything")
+	f.StringVar(&pool, "pool", "", "drop from this pool only")
+	f.StringVar(&why, "why", "", "the reason, for the log")
+	c.RegisterFlagCompletionFunc("pool", completing(poolNames))
+	return c
+}

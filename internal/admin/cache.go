@@ -1,0 +1,160 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/printable"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// Cache is what a pool keeps of responses, and what that was good for since the start.
+type Cache struct {
+	Bytes       int64 `json:"bytes"`
+	Limit       int64 `json:"limit_bytes"`
+	Resources   int   `json:"resources"`   // URLs of which a response is kept
+	Hits        int64 `json:"hits"`        // requests that needed no upstream
+	Stale       int64 `json:"stale"`       // the same within stale-while-revalidate
+	Revalidated int64 `json:"revalidated"` // an upstream said that what is kept has not changed
+	Misses      int64 `json:"misses"`      // an upstream answered
+	IfError     int64 `json:"if_error"`    // an older response took the place of an error
+	Coalesced   int64 `json:"coalesced"`   // of hits and stale, those that waited for another request
+	Stored      int64 `json:"stored"`
+	Evicted     int64 `json:"evicted"` // URLs, for want of memory
+	Purged      int64 `json:"purged"`  // URLs
+}
+
+func cacheOf(p *proxy.Pool) *Cache {
+	c, ok := p.Cache()
+	if !ok {
+		return nil
+	}
+	return &Cache{
+		Bytes: c.Bytes, Limit: c.MaxSize, Resources: c.Resources, Hits: c.Fresh, Stale: c.Stale, Revalidated: c.Revalidated, Misses: c.Missed,
+		IfError: c.IfError, Coalesced: c.Coalesced, Stored: c.Stored, Evicted: c.Evicted, Purged: c.Purged,
+	}
+}
+
+// Line tells in a line what a cache is good for.
+func (c *Cache) Line() string {
+	share := "no requests yet"
+	if all := c.Hits + c.Stale + c.Revalidated + c.Misses; all > 0 {
+		share = fmt.Sprintf("%.0f%% of %s answered without an upstream", 100*float64(c.Hits+c.Stale)/float64(all), counted(int(all), "request"))
+	}
+	return fmt.Sprintf("cache: %s; %s, %.1f of %.0f MiB", share, counted(c.Resources, "URL"), float64(c.Bytes)/(1<<20), float64(c.Limit)/(1<<20))
+}
+
+// Purge says what to drop of that which pools keep.
+type Purge struct {
+	Pool string // empty = all
+	proxy.CacheSelection
+}
+
+// Purged is the answer to DELETE /v1/cache.
+type Purged struct {
+	Resources int      `json:"resources"` // URLs whose responses were dropped
+	Pools     []string `json:"pools"`     // that were looked through
+}
+
+func (s *Server) cacheEndpoints() []Endpoint {
+	return []Endpoint{{
+		Pattern: "DELETE /v1/cache", Answers: Purged{}, Handler: s.purge, Refuses: []int{400, 404},
+		Query: []Param{
+			{"url", "A URL or a path, as clients or the upstream have it. Without a query it stands for every query.", ""},
+			{"prefix", "The same for everything below a path.", ""},
+			{"pool", "The pool; without it, all pools.", ""},
+			{"all", "Drops everything, of the pool if that is given. Without url and prefix it is required.", "boolean"},
+			{"why", "The reason, for the log.", ""},
+		},
+		Does: "Drops kept responses of this instance.",
+	}}
+}
+
+func (s *Server) purge(w http.ResponseWriter, r *http.Request) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		refuse(w, 400, "the query is malformed")
+		return
+	}
+	p, err := purgeOf(q)
+	if err != nil {
+		refuse(w, 400, err.Error())
+		return
+	}
+	done := Purged{Pools: []string{}}
+	for _, pool := range s.opts.Control.Pools() {
+		if _, keeps := pool.Cache(); keeps && (p.Pool == "" || p.Pool == pool.Name()) {
+			done.Resources += pool.Purge(p.CacheSelection)
+			done.Pools = append(done.Pools, pool.Name())
+		}
+	}
+	switch {
+	case p.Pool != "" && !s.hasPool(p.Pool):
+		refuse(w, 404, s.noPool(p.Pool))
+		return
+	case len(done.Pools) == 0:
+		refuse(w, 404, "nothing is kept: cache and stale are off")
+		return
+	}
+	s.opts.Control.Purged(p, done, authorOf(r), printable.Text(q.Get("why")))
+	reply(w, 200, done)
+}
+
+// purgeOf reads the parameters of an order. What is missing must not mean everything.
+func purgeOf(q url.Values) (p Purge, err error) {
+	p.Pool = q.Get("pool")
+	all, err := strconv.ParseBool(q.Get("all"))
+	if err != nil && q.Has("all") {
+		return p, errors.New("all is true or false")
+	}
+	for name := range q {
+		if !slices.Contains([]string{"url", "prefix", "pool", "all", "why"}, name) {
+			return p, fmt.Errorf("%q is no parameter: expected url, prefix, pool, all and why", name)
+		}
+	}
+	given := 0
+	for _, name := range []string{"url", "prefix"} {
+		if !q.Has(name) {
+			continue
+		}
+		given++
+		if p.CacheSelection, err = selection(q.Get(name), name == "prefix"); err != nil {
+			return p, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	switch {
+	case given > 1 || given == 1 && all:
+		return p, errors.New("expected one of url, prefix and all")
+	case given == 0 && !all:
+		return p, errors.New("say what to purge: url, prefix, or all=true")
+	}
+	return p, nil
+}
+
+// selection reads a URL, or a path of any host.
+func selection(text string, prefix bool) (s proxy.CacheSelection, err error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || text == "":
+		return s, errors.New("expected a URL such as https://example.com/a, or a path such as /a")
+	case u.Host == "" && !strings.HasPrefix(text, "/"):
+		return s, errors.New("expected https://host/path, or a path that begins with a slash")
+	case u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https":
+		return s, errors.New("expected http or https")
+	case prefix && (u.RawQuery != "" || u.ForceQuery):
+		return s, errors.New("a prefix has no query")
+	}
+	s.Host, s.Path, s.Prefix = strings.ToLower(u.Host), u.RequestURI(), prefix
+	return s, nil
+}
+
+// Purged notes that an operator has dropped what pools kept.
+func (j *Journal) Purged(pool, text string) {
+	j.line.note(Event{Time: time.Now(), Kind: evPurge, Pool: pool, Text: text})
+}
