@@ -66,7 +66,7 @@ var examples = map[string][]asked{
 		{"/v1/pauses", `{"pool":"app","max":"soon"}`, 400}, {"/v1/pauses", `{"pool":"app","max":"0s"}`, 400}, {"/v1/pauses", `{"pool":"app","for":"0s"}`, 400}, {"/v1/pauses", `{"pool":"app","max":30}`, 400}, {"/v1/pauses", `{"pool":"app","max_requests":-1}`, 400}, {"/v1/pauses", `{`, 400},
 	},
 	"DELETE /v1/pauses/{pool}": {{"/v1/pauses/app", "", 200}, {"/v1/pauses/none", "", 404}},
-	"DELETE /v1/cache": {{"/v1/cache?url=/a", "", 404}, {"/v1/cache?pool=none&all=true", "", 404}, {"/v1/cache", "", 400}},
+	"DELETE /v1/cache":         {{"/v1/cache?url=/a", "", 404}, {"/v1/cache?pool=none&all=true", "", 404}, {"/v1/cache", "", 400}},
 	"POST /v1/maintenance": {
 		{"/v1/maintenance", `{"pool":"app","for":"0s"}`, 400}, {"/v1/maintenance", `{"pool":"app","retry_after":"0s"}`, 400},
 		{"/v1/maintenance", `{"pool":"app","page":"` + strings.Repeat("x", 200<<10) + `","allow":["10.0.0.1","10.0.0.0/8","X-Tester=secret","cookie:t=1"],"for":"2h"}`, 200},
