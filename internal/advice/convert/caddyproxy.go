@@ -196,8 +196,10 @@ func (c *caddy) health(h *tree, p *pool) {
 	expect := "status: " + quote(status)
 	if body := a.str("expect_body"); body != "" && regexp.QuoteMeta(body) == body {
 		expect += ", body: " + quote(body)
+	} else if _, err := regexp.Compile(body); err == nil && body != "" && len(body) <= 4096 {
+		expect += ", body_regexp: " + quote(body)
 	} else if body != "" {
-		c.note(a.at, "health_body", "is an expression and is left out (see health.expect.body)")
+		c.note(a.at, "health_body", "is no expression that can be used, and is left out")
 	}
 	parts := []string{"method: " + method, "path: " + quote(uri), "expect: {" + expect + "}"}
 	interval := min(max(cmp.Or(a.span(time.Nanosecond, "interval"), 30*time.Second), 10*time.Millisecond), time.Hour)
@@ -224,8 +226,13 @@ func (c *caddy) health(h *tree, p *pool) {
 		}
 	}
 	slices.Sort(parts[5:])
-	if a.str("port") != "" || a.str("upstream") != "" {
-		c.note(a.at, "health_port", "has no equivalent: the upstream's own port is checked")
+	if port := a.str("port"); isPort(port) {
+		parts = append(parts, "port: "+port)
+	} else if port != "" {
+		c.note(a.at, "health_port", "is no port and is left out")
+	}
+	if a.str("upstream") != "" {
+		c.note(a.at, "health_upstream", "has no equivalent: each upstream is checked itself")
 	}
 	p.health = strings.Join(parts, ", ")
 }

@@ -96,8 +96,9 @@ func isReadByName(l haproxy.Line) bool {
 		// the others are about waits that goodgate bounds by itself
 		"timeout": {"connect", "server", "client", "http-request", "http-keep-alive", "check", "tunnel", "queue", "client-fin", "server-fin"},
 		// goodgate has its own log, sends X-Forwarded-For, keeps connections, and tries another upstream
-		"option":     {"httplog", "tcplog", "dontlognull", "dontlog-normal", "forwardfor", "httpchk", "http-server-close", "http-keep-alive", "redispatch", "log-health-checks", "http-buffer-request", "tcp-smart-accept", "tcp-smart-connect", "tcpka", "clitcpka", "srvtcpka", "splice-auto", "splice-request", "splice-response", "log-separate-errors", "prefer-last-server", "contstats", "abortonclose"},
+		"option":     {"httplog", "tcplog", "dontlognull", "dontlog-normal", "forwardfor", "httpchk", "tcp-check", "http-server-close", "http-keep-alive", "redispatch", "log-health-checks", "http-buffer-request", "tcp-smart-accept", "tcp-smart-connect", "tcpka", "clitcpka", "srvtcpka", "splice-auto", "splice-request", "splice-response", "log-separate-errors", "prefer-last-server", "contstats", "abortonclose"},
 		"http-check": {"expect", "send"},
+		"tcp-check":  {"connect", "send", "send-binary", "expect", "comment"},
 		"no":         {"log"},
 	}
 	words, limited := second[l.Word(0)]
@@ -217,7 +218,7 @@ var (
 	serverKnown = map[string]int{
 		"check": 0, "ssl": 0, "verify": 1, "ca-file": 1, "crt": 1, "verifyhost": 1, "weight": 1, "maxconn": 1, "backup": 0, "disabled": 0, "inter": 1, "send-proxy": 0, "send-proxy-v2": 0,
 		"cookie": 1, "observe": 1, "slowstart": 1, "track": 1, "proto": 1, // noted where they are read
-		"rise": 1, "fall": 1, "fastinter": 1, "downinter": 1, "sni": 1, "alpn": 1, "resolvers": 1, "init-addr": 1, "resolve-prefer": 1, "check-ssl": 0, "check-sni": 1, "id": 1, "no-check": 0, "enabled": 0,
+		"rise": 1, "fall": 1, "fastinter": 1, "downinter": 1, "sni": 1, "alpn": 1, "resolvers": 1, "init-addr": 1, "resolve-prefer": 1, "check-ssl": 0, "check-sni": 1, "port": 1, "agent-check": 0, "agent-port": 1, "agent-inter": 1, "agent-send": 1, "id": 1, "no-check": 0, "enabled": 0,
 	}
 )
 

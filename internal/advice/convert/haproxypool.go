@@ -1,12 +1,8 @@
 package convert
 
 import (
-	"cmp"
-	"fmt"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
@@ -107,43 +103,6 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	}
 	p.addServer(out)
 	return l.Has("check") || s.One("default-server").Has("check")
-}
-
-// health converts the check: httpchk is an HTTP check, check alone the default,
-// and without it there is none.
-func (h *fromHAProxy) health(s *haproxy.Section, p *pool, checked bool) {
-	chk := s.One("option", "httpchk")
-	switch {
-	case !checked:
-		h.note("", "backend "+s.Name, "its servers are not checked; goodgate asks them whether they run")
-	case len(chk.Words) > 0:
-		method, path := "OPTIONS", cmp.Or(chk.Word(2), "/")
-		if chk.Word(3) != "" {
-			method, path = chk.Word(2), chk.Word(3)
-		} else if chk.Word(2) == "" {
-			path = "/"
-		}
-		if send := s.One("http-check", "send"); send.After("uri") != "" {
-			method, path = cmp.Or(send.After("meth"), "GET"), send.After("uri")
-		}
-		status := "200-399"
-		if expect := s.One("http-check", "expect"); expect.After("status") != "" {
-			status = expect.After("status")
-		}
-		if !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) || !isPath(strings.SplitN(path, "?", 2)[0]) || !isStatus(status) {
-			h.note(chk.At(), "option httpchk", "cannot be said: the servers are checked by connecting")
-			break
-		}
-		p.health = fmt.Sprintf("method: %s, path: %s, expect: {status: %s}", word(method), quote(path), quote(status))
-	}
-	for _, l := range s.All("server") {
-		if inter := l.After("inter"); inter != "" && checked {
-			d, _ := haproxy.Duration(inter)
-			d = min(max(d, 10*time.Millisecond), time.Hour)
-			p.health = strings.TrimPrefix(p.health+fmt.Sprintf(", interval: %s, timeout: %s", d, min(d, cmp.Or(s.Timeout("check"), d), 10*time.Minute)), ", ")
-			break
-		}
-	}
 }
 
 // isStatus reports whether a text is a status or a range of them.

@@ -210,8 +210,13 @@ func (t *traefik) health(h *tree, p *pool) {
 	if len(fields) > 0 {
 		p.health += ", headers: " + mapping(fields)
 	}
-	if h.str("port") != "" || h.str("scheme") != "" {
-		t.note(h.at, "healthCheck port", "has no equivalent: the server's own port and scheme are checked")
+	if port := h.str("port"); isPort(port) {
+		p.health += ", port: " + port
+	} else if port != "" {
+		t.note(h.at, "healthCheck port", "is no port and is left out")
+	}
+	if scheme := h.str("scheme"); scheme == "http" || scheme == "https" {
+		p.health += ", scheme: " + scheme
 	}
 }
 

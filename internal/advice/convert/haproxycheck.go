@@ -1,0 +1,256 @@
+package convert
+
+import (
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/advice/haproxy"
+)
+
+// health converts the checks: httpchk is an HTTP check, tcp-check a conversation, check
+// alone the default, and without it there is none.
+func (h *fromHAProxy) health(s *haproxy.Section, p *pool, checked bool) {
+	web, tcp := s.One("option", "httpchk"), s.One("option", "tcp-check")
+	var parts []string
+	switch {
+	case !checked:
+		h.note("", "backend "+s.Name, "its servers are not checked; goodgate asks them whether they run")
+	case len(web.Words) > 0:
+		parts = h.httpCheck(s, web)
+	case len(tcp.Words) > 0:
+		parts = h.tcpCheck(s)
+	}
+	if checked {
+		parts = append(parts, h.checkTimes(s)...)
+		if len(web.Words)+len(tcp.Words) > 0 {
+			parts = append(parts, h.checkTarget(s)...)
+		}
+	}
+	p.health = strings.Join(append(parts, h.agent(s)...), ", ")
+}
+
+// ofServers returns the value of a parameter of the servers, which all have to share, empty without one.
+func (h *fromHAProxy) ofServers(s *haproxy.Section, name string) string {
+	common := s.One("default-server").After(name)
+	value, first := common, true
+	for _, l := range s.All("server") {
+		own := cmp.Or(l.After(name), common)
+		if first {
+			value, first = own, false
+		}
+		if own != value {
+			h.note(l.At(), "server "+l.Word(1)+" "+name, "differs from that of another server: a pool has one for all, and %s is used", cmp.Or(value, "none"))
+			return value
+		}
+	}
+	return value
+}
+
+// hasFlag reports whether a server has a parameter without a value.
+func hasFlag(s *haproxy.Section, name string) bool {
+	return s.One("default-server").Has(name) || slices.ContainsFunc(s.All("server"), func(l haproxy.Line) bool { return l.Has(name) })
+}
+
+func (h *fromHAProxy) checkTimes(s *haproxy.Section) (parts []string) {
+	if inter, ok := haproxy.Duration(h.ofServers(s, "inter")); ok {
+		d := min(max(inter, 10*time.Millisecond), time.Hour)
+		parts = append(parts, fmt.Sprintf("interval: %s, timeout: %s", d, min(d, cmp.Or(s.Timeout("check"), d), 10*time.Minute)))
+	}
+	for _, name := range []string{"rise", "fall"} {
+		if n, err := strconv.Atoi(h.ofServers(s, name)); err == nil && n >= 1 && n <= 100 {
+			parts = append(parts, fmt.Sprintf("%s: %d", name, n))
+		}
+	}
+	return parts
+}
+
+// checkTarget converts where checks go.
+func (h *fromHAProxy) checkTarget(s *haproxy.Section) (parts []string) {
+	if port := h.ofServers(s, "port"); port != "" {
+		if !isPort(port) {
+			h.note("", "backend "+s.Name+" port", "is no port and is left out")
+		} else {
+			parts = append(parts, "port: "+port)
+		}
+	}
+	if hasFlag(s, "check-ssl") && !hasFlag(s, "ssl") {
+		parts = append(parts, "scheme: https")
+	}
+	return parts
+}
+
+// httpCheck converts option httpchk and its http-check lines.
+func (h *fromHAProxy) httpCheck(s *haproxy.Section, chk haproxy.Line) []string {
+	method, path := "OPTIONS", cmp.Or(chk.Word(2), "/")
+	if chk.Word(3) != "" {
+		method, path = chk.Word(2), chk.Word(3)
+	}
+	var parts []string
+	if send := s.One("http-check", "send"); len(send.Words) > 0 {
+		method, path = cmp.Or(send.After("meth"), "GET"), cmp.Or(send.After("uri"), path)
+		parts = h.checkFields(send)
+	}
+	expect, ok := h.httpExpect(s)
+	if !ok || !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) || !isPath(strings.SplitN(path, "?", 2)[0]) {
+		h.note(chk.At(), "option httpchk", "cannot be said: the servers are asked whether they run")
+		return nil
+	}
+	if method == http.MethodHead && strings.Contains(expect, "body") {
+		method = http.MethodGet
+	}
+	return append([]string{"method: " + word(method), "path: " + quote(path), "expect: {" + expect + "}"}, parts...)
+}
+
+// checkFields converts the fields that a check sends.
+func (h *fromHAProxy) checkFields(send haproxy.Line) (parts []string) {
+	fields := map[string]string{}
+	for i := range send.Words {
+		name, value := send.Word(i+1), send.Word(i+2)
+		switch {
+		case send.Words[i] != "hdr":
+		case strings.EqualFold(name, "Host") && isName(value):
+			parts = append(parts, "host: "+quote(value))
+		case isField(name) && plainValue(value):
+			fields[name] = value
+		default:
+			h.note(send.At(), "http-check send hdr "+name, "cannot be set and is left out")
+		}
+	}
+	if len(fields) > 0 {
+		parts = append(parts, "headers: "+mapping(fields))
+	}
+	return parts
+}
+
+// httpExpect converts http-check expect. ok is false for what cannot be said.
+func (h *fromHAProxy) httpExpect(s *haproxy.Section) (expect string, ok bool) {
+	l := s.One("http-check", "expect")
+	if len(l.Words) == 0 {
+		return `status: "200-399"`, true
+	}
+	words := l.Words[2:]
+	for len(words) > 2 && slices.Contains([]string{"min-recv", "comment", "ok-status", "error-status", "tout-status", "on-success", "on-error", "status-code"}, words[0]) {
+		words = words[2:]
+	}
+	if len(words) < 2 || words[0] == "!" {
+		return "", false
+	}
+	const anyStatus = `status: "100-599", `
+	text := words[1]
+	switch words[0] {
+	case "status":
+		var list []string
+		for one := range strings.SplitSeq(text, ",") {
+			if !isStatus(one) {
+				return "", false
+			}
+			list = append(list, strconv.Quote(one))
+		}
+		if len(list) == 1 {
+			return "status: " + list[0], true
+		}
+		return "status: [" + strings.Join(list, ", ") + "]", true
+	case "string":
+		return anyStatus + "body: " + quote(text), text != ""
+	case "rstring":
+		_, err := regexp.Compile(text)
+		return anyStatus + "body_regexp: " + quote(text), err == nil && text != "" && len(text) <= 4096
+	case "hdr", "fhdr":
+		if len(words) == 5 && words[1] == "name" && words[3] == "value" && isField(words[2]) && plainValue(words[4]) {
+			return anyStatus + "headers: " + mapping(map[string]string{words[2]: words[4]}), true
+		}
+	}
+	return "", false
+}
+
+// tcpCheck converts the tcp-check lines to steps.
+func (h *fromHAProxy) tcpCheck(s *haproxy.Section) []string {
+	var steps []string
+	pending := ""
+	flush := func() {
+		if pending != "" {
+			steps = append(steps, "{"+pending+"}")
+		}
+		pending = ""
+	}
+	for _, l := range s.All("tcp-check") {
+		key, value, ok := tcpStep(l)
+		switch {
+		case key == "":
+			if !ok {
+				h.note(l.At(), strings.Join(l.Words[:min(len(l.Words), 3)], " "), "cannot be said: the servers are only connected to")
+				return []string{"type: tcp"}
+			}
+		case key == "send":
+			flush()
+			pending = "send: " + quote(value)
+		case strings.Contains(pending, "expect"):
+			flush()
+			pending = key + ": " + quote(value)
+		default:
+			pending = strings.TrimPrefix(pending+", "+key+": "+quote(value), ", ")
+		}
+	}
+	flush()
+	if len(steps) == 0 {
+		return []string{"type: tcp"}
+	}
+	return []string{"type: tcp", "steps: [" + strings.Join(steps, ", ") + "]"}
+}
+
+// tcpStep converts a line. Without a key it says nothing, which ok tells to be right.
+func tcpStep(l haproxy.Line) (key, value string, ok bool) {
+	kind, text := l.Word(1), l.Word(len(l.Words)-1)
+	isHex := func(s string) bool { b, err := hex.DecodeString(s); return err == nil && len(b) > 0 }
+	switch {
+	case kind == "connect" && len(l.Words) == 2, kind == "comment":
+		return "", "", true
+	case kind == "send" && len(l.Words) == 3 && text != "" && !strings.HasPrefix(text, "hex:"):
+		return "send", text, true
+	case kind == "send-binary" && len(l.Words) == 3 && isHex(text):
+		return "send", "hex:" + text, true
+	case kind != "expect" || len(l.Words) != 4 || text == "":
+		return "", "", false
+	case l.Word(2) == "string" && !strings.HasPrefix(text, "hex:"):
+		return "expect", text, true
+	case l.Word(2) == "binary" && isHex(text):
+		return "expect", "hex:" + text, true
+	case l.Word(2) == "rstring" && len(text) <= 4096:
+		if _, err := regexp.Compile(text); err == nil {
+			return "expect_regexp", text, true
+		}
+	}
+	return "", "", false
+}
+
+// agent converts agent-check.
+func (h *fromHAProxy) agent(s *haproxy.Section) []string {
+	if !hasFlag(s, "agent-check") {
+		return nil
+	}
+	port := h.ofServers(s, "agent-port")
+	if !isPort(port) {
+		h.note("", "backend "+s.Name+" agent-check", "has no agent-port and is left out")
+		return nil
+	}
+	agent := "port: " + port
+	if d, ok := haproxy.Duration(h.ofServers(s, "agent-inter")); ok {
+		agent += fmt.Sprintf(", interval: %s", min(max(d, 10*time.Millisecond), time.Hour))
+	}
+	if send := h.ofServers(s, "agent-send"); send != "" && !strings.HasPrefix(send, "hex:") {
+		agent += ", send: " + quote(send)
+	}
+	return []string{"agent: {" + agent + "}"}
+}
+
+func isPort(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= 1 && n <= 65535
+}
