@@ -29,6 +29,13 @@ type Step struct {
 	ExpectRegexp string `yaml:"expect_regexp" default:"" format:"regexp" example:"^220 " help:"Regular expression (RE2) that must match in what it has sent."`
 }
 
+// Agent is a program beside each upstream of a pool.
+type Agent struct {
+	Port     int      `yaml:"port" opt:"required,shorthand" min:"1" max:"65535" example:"9999" help:"Port of the agent, on the upstream's host."`
+	Interval Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"Time from one question to the next."`
+	Send     string   `yaml:"send" default:"" format:"bytes" help:"Text to send first, or hex: and bytes in hexadecimal, if the agent waits for it."`
+}
+
 // maxStep bounds what a step sends, or waits for, in bytes.
 const maxStep = 16 << 10
 

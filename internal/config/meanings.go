@@ -137,6 +137,7 @@ var meanings = []meaning{
 	{"fastinter downinter no_traffic_interval unhealthy_interval", "pools.*.health", "pools.*.health.fast_interval"},
 	{"period every", "pools.*.health", "pools.*.health.interval"},
 	{"protocol kind", "pools.*.health", "pools.*.health.type"},
+	{"agent_check agent_port", "pools.*.health", "pools.*.health.agent"},
 	{"send tcp tcp_check tcp_checks", "pools.*.health", "pools.*.health.steps"},
 	{"max_fails failures threshold", "pools.*.breaker", "pools.*.breaker.consecutive"},
 	{"timeout duration fail_timeout recovery_timeout sleep_window", "pools.*.breaker", "pools.*.breaker.open_for"},

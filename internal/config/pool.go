@@ -115,6 +115,7 @@ type Health struct {
 	Port         int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the upstream's" help:"Port of the http, grpc or tcp check, on the upstream's host."`
 	Scheme       string   `yaml:"scheme" default:"upstream" enum:"upstream|http|https" help:"Whether the http, grpc or tcp check uses TLS: as the upstream does, never (http) or always (https)."`
 	Steps        []Step   `yaml:"steps" help:"Conversation of the tcp check, step by step."`
+	Agent        *Agent   `yaml:"agent" help:"Program beside each upstream that says how much load it can take (HAProxy's agent-check)."`
 	DrainStatus  Statuses `yaml:"drain_status" default:"[]" opt:"single" help:"Statuses of the http check that drain the upstream: no new requests from then on, and no failure."`
 	Expect       Expect   `yaml:"expect" help:"Expected answer to the http check."`
 }

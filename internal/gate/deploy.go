@@ -222,6 +222,7 @@ func (d deployed) Ask(ctx context.Context, origin, path string) error {
 		c.Health = config.Health{}
 	}
 	c.Health.Type, c.Health.Method, c.Health.Path, c.Health.Timeout, c.Health.Retries = "http", http.MethodGet, path, warmTimeout, 0
+	c.Health.Port, c.Health.Scheme = 0, "upstream"
 	c.Health.Expect, c.Health.DrainStatus = config.Expect{Status: config.Statuses{{From: 100, To: 499}}}, nil
 	o, err := assemble.Health(c, parts.tls.Config)
 	if err != nil {

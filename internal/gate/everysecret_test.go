@@ -73,7 +73,7 @@ pools:
       - {nomad: {service: web, address: %[3]q, token: "@"}}
       - {etcd: {prefix: /web/, endpoints: %[3]q, username: root, password: "@"}}
       - {docker: {label: web, address: %[3]q}}
-    health: {type: tcp, steps: [{send: "@", expect: "@"}]}
+    health: {type: tcp, agent: {port: 1, send: "@"}, steps: [{send: "@", expect: "@"}]}
     hold: {for: 0s}
 `
 

@@ -58,7 +58,9 @@ func (p *pool) apply() {
 func (p *pool) put() {
 	w, live := p.said(), p.live()
 	p.spread(live)
-	live.Update(p.members.specs(&w, p.fleet))
+	specs := p.members.specs(&w, p.fleet)
+	p.parts.Load().agents.adjust(specs, live.Members())
+	live.Update(specs)
 	members := live.Members()
 	for i := range members {
 		members[i].SetOperator(w.states[members[i].Addr()])

@@ -60,6 +60,7 @@ type parts struct {
 	live    *proxy.Pool
 	feed    *feed
 	checker *checker // nil when nothing is probed
+	agents  *agents  // nil when there are none
 }
 
 // checker is a health.Checker that runs.
@@ -89,7 +90,10 @@ func (p *pool) plan(c config.Pool, zone balancer.ZoneOptions) (next *parts, err 
 	if old == nil {
 		old = &parts{}
 	}
-	next = &parts{config: c, zone: zone, feed: old.feed, checker: old.checker, sticky: old.sticky, limits: old.limits}
+	next = &parts{config: c, zone: zone, feed: old.feed, checker: old.checker, agents: old.agents, sticky: old.sticky, limits: old.limits}
+	if !reflect.DeepEqual(c.Health.Agent, old.config.Health.Agent) || c.Health.Timeout != old.config.Health.Timeout {
+		next.agents = newAgents(c.Health)
+	}
 	if next.tls, err = assemble.NewTrust(c.TLS, old.tls); err != nil {
 		return nil, err
 	}
@@ -162,6 +166,7 @@ func (p *pool) start(ctx context.Context) {
 	next := p.parts.Load()
 	p.startChecker(ctx, next)
 	p.startFeed(ctx, next)
+	p.startAgents(ctx, next)
 	p.startExtras(ctx)
 }
 
@@ -193,6 +198,9 @@ func (p *pool) adopt(ctx context.Context, next *parts) {
 	if old.feed != next.feed {
 		old.feed.task.stop()
 	}
+	if old.agents != next.agents {
+		old.agents.stop()
+	}
 	p.parts.Store(next)
 	next.live.Adopt()
 	p.apply()
@@ -203,6 +211,9 @@ func (p *pool) adopt(ctx context.Context, next *parts) {
 	if old.feed != next.feed {
 		p.startFeed(ctx, next)
 	}
+	if old.agents != next.agents {
+		p.startAgents(ctx, next)
+	}
 }
 
 // stop ends what start began and waits for it.
@@ -211,6 +222,7 @@ func (p *pool) stop() {
 	last := p.parts.Load()
 	p.fleet.watch(p, nil, nil)
 	last.feed.task.stop()
+	last.agents.stop()
 	if last.checker != nil {
 		last.checker.task.stop()
 	}
