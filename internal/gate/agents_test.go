@@ -70,7 +70,7 @@ func TestAgentsAdjust(t *testing.T) {
 	f("drain down 10", []int{1, 1, 1}, "", "out out 1")
 	f("drain 10 20", []int{1, 1, 1}, "", "out 1 2")
 	f("drain down 0", []int{1, 1, 1}, "", "1 1 1") // none would be left
-	f("drain -", []int{1, 1}, "1:", "1 1")             // the one that is left is down
+	f("drain -", []int{1, 1}, "1:", "1 1")         // the one that is left is down
 	f("drain - -", []int{1, 1, 1}, "1:", "out 1 1")
 }
 
