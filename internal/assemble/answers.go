@@ -12,7 +12,6 @@ import (
 // addAnswers adds to r what becomes of its answers.
 func addAnswers(r *proxy.Route, c config.Route) {
 	r.Intercept = statuses(c.Intercept)
-
 	for _, f := range c.Faults {
 		r.Faults = append(r.Faults, proxy.Fault{
 			Share: float64(f.Share), Headers: f.Headers, Until: f.Ends(),
