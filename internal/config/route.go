@@ -33,11 +33,8 @@ type Route struct {
 	CrossOrigin   CrossOrigin    `yaml:"cross_origin" help:"Protection from requests of pages of other origins that change something (CSRF)."`
 	SecureHeaders *SecureHeaders `yaml:"secure_headers" help:"Security headers for browsers, unless the application sets them."`
 	Intercept     Statuses       `yaml:"intercept" default:"[]" opt:"single" help:"Statuses of upstreams to replace by an error page."`
-<<<<<<< HEAD
 	Faults        []Fault        `yaml:"faults" help:"Faults on purpose, for tests of clients. They count against no upstream."`
-=======
 	Cache         *RouteCache    `yaml:"cache" help:"How the route uses the cache of its pool."`
->>>>>>> 30a420c (cache: purge, rules of routes, metrics, ranges)
 	Compress      *Compress      `yaml:"compress" help:"Compression of answers for clients that accept it."`
 }
 
