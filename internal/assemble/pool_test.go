@@ -36,7 +36,7 @@ pools:
     upstreams: ["http://127.0.0.1:1"]
     breaker: {consecutive: 13, failure_ratio: 14%, min_requests: 15, window: 16s, open_for: 17s, max_open_for: 18s, max_ejected: 19%, statuses: [500, 599]}
     outlier: {min_requests: 19, failure_ratio: 18%, slow_factor: 17, slow_by: 16ms}
-    timeouts: {dial: 21s, tls: 22s, response_header: 23s, idle: 24s, keepalive: 25s, ping: 26s, tunnel_idle: 27s, tunnel_lifetime: 28s}
+    timeouts: {dial: 21s, tls: 22s, response_header: 23s, idle: 24s, keepalive: 25s, ping: 26s, connection_age: 29s, tunnel_idle: 27s, tunnel_lifetime: 28s}
     retry: {attempts: 6, budget: 31%, budget_min: 32, per_try: 33s, statuses: [503-504], max_body: 34B, backoff: 35ms, max_backoff: 36ms, hedge: {after: p99, budget: 37%, min_delay: 38ms}}
     hold: {for: 41s, max_requests: 42, max_body: 43KiB}
     queue: {max_requests: 44, max_wait: 45ms}
