@@ -201,7 +201,7 @@ func (e *explained) writeUpstreams(out io.Writer) {
 		default:
 			state = "  not available"
 		}
-		if u.Why != "" {
+		if u.Why != "" && u.Why != "available" {
 			state += ": " + u.Why
 		}
 		printable.Fprintf(out, "  %s%s\n", u.Address, state)

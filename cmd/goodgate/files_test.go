@@ -196,7 +196,7 @@ func TestExplainRunning(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(admin.Status{Pools: []admin.Pool{{Name: "app", Upstreams: []admin.Upstream{
-			{Address: "10.0.0.1:80", Available: true}, {Address: "10.0.0.2:80", Why: "health check failed"},
+			{Address: "10.0.0.1:80", Available: true, Why: "available"}, {Address: "10.0.0.2:80", Why: "health check failed"},
 		}}}})
 	}))
 	defer s.Close()
