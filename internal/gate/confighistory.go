@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,11 +67,12 @@ func (v version) same(o version) bool { return v.Text == o.Text && slices.Equal(
 
 // text returns all texts, the main file's first.
 func (v version) text() string {
-	all := v.Text
+	var all strings.Builder
+	all.WriteString(v.Text)
 	for _, p := range v.More {
-		all += p.Name + "\n" + p.Text
+		all.WriteString(p.Name + "\n" + p.Text)
 	}
-	return all
+	return all.String()
 }
 
 // configHistory keeps the configurations that were in use: in memory, and in a folder
