@@ -10,10 +10,13 @@ import (
 // prepare checks the options and fills in what depends on nothing else.
 func (o *Options) prepare() error {
 	o.Policy = cmp.Or(o.Policy, "peak_ewma")
+	if o.NewPolicy != nil && policies[o.Policy] != nil { // it is not that one
+		o.Policy = "custom"
+	}
 	if o.Overprovision <= 0 {
 		o.Overprovision = 1.4
 	}
-	if policies[o.Policy] == nil {
+	if o.NewPolicy == nil && policies[o.Policy] == nil {
 		return fmt.Errorf("pool %s: policy %q is unknown, it is one of %s", o.Name, o.Policy, strings.Join(Policies(), ", "))
 	}
 	return nil

@@ -119,7 +119,7 @@ func (p *Pool) judgeTier(members []Member, now time.Time) (found []Finding) {
 	opts := p.opts.Load()
 	o := &opts.Outlier
 	speeds := newSpeeds(each)
-	off := !o.Enabled || o.SlowFactor <= 0 || !choosesFreely(opts.Policy)
+	off := !o.Enabled || o.SlowFactor <= 0 || opts.NewPolicy != nil || !choosesFreely(opts.Policy)
 	usual := all.n() / historySpan.Seconds() / float64(len(members)) // attempts a second
 	for i := range members {
 		u := members[i].Upstream

@@ -14,6 +14,14 @@ import (
 type Options struct {
 	Name   string
 	Policy string // a name in [Policies]; empty = peak_ewma
+	// NewPolicy makes a policy of one's own, named Policy, or custom. It
+	// is called for the members of each tier, and again whenever these change, with the
+	// pool's lock held: it must not call the pool. Nil = Policy is one of [Policies].
+	//
+	// A member that the policy returns and that cannot take the request is replaced by
+	// another, so a mistake in a policy costs balance, and no request. Latency outliers
+	// are not looked for: only a policy that chooses freely makes members comparable.
+	NewPolicy func([]Member, PolicyOptions) Policy
 
 	HashLoad      float64 // policy hash: a member's load is at most this multiple of the mean; 0 = unbounded
 	Breaker       BreakerOptions
@@ -233,6 +241,9 @@ func (p *Pool) newSet(members []Member) *set {
 	s := &set{members: members, told: slices.ContainsFunc(members, func(m Member) bool { return m.MaxInFlight > 0 })}
 	opts := p.opts.Load()
 	build := policies[opts.Policy]
+	if opts.NewPolicy != nil {
+		build = guarded(opts.NewPolicy)
+	}
 	o := PolicyOptions{HashLoad: opts.HashLoad, InFlight: p.inFlight.Load}
 	for start := 0; start < len(members); {
 		end := start + 1
