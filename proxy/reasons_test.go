@@ -118,7 +118,7 @@ func testTLS(tb testing.TB) (server, client *tls.Config) {
 var scenarios = []reached{
 	{reason: reason.None, status: 200, app: handled(func(w http.ResponseWriter, r *http.Request) {})},
 	{reason: reason.NoRoute, status: 404, change: func(s *setup) { s.route.Match.Hosts = []string{"other.example"} }},
-	{reason: reason.FaultInjected, status: 503, change: func(s *setup) { s.route.Faults = []proxy.Fault{{Share: 1, Abort: 503}} }},
+	{reason: reason.FaultInjected, status: 418, change: func(s *setup) { s.route.Faults = []proxy.Fault{{Share: 1, Abort: 418}} }},
 	{reason: reason.NoUpstream, status: 503, change: func(s *setup) { s.upstreams = nil }},
 	{reason: reason.NoUpstream, name: "all out", status: 503, ask: func(w *world) answer {
 		for _, m := range w.pool.Members() {
