@@ -14,5 +14,7 @@ func (m *Match) Matches(r *http.Request, l Listener, client netip.Addr) bool {
 	x := &exchange{request: message.FromHTTP(r), listener: l}
 	fillPath(x.request)
 	x.record.Client = client
-	return m.matches(x, x.request.URL.Path)
+	ready := *m // a route's is prepared, others are not
+	ready.prepare()
+	return ready.matches(x, x.request.URL.Path)
 }

@@ -13,7 +13,7 @@ import (
 type Match struct {
 	Hosts      []string          // exact, or "*.example.com" for any name below it; case does not matter
 	HostRegexp *regexp.Regexp    // matches somewhere in the host, without port and in lower case; nil = any
-	Path       string            // exact, or a prefix when it ends in "*"
+	Path       string            // exact; a * at its start or end stands for any characters, another * for those without a slash
 	PathRegexp *regexp.Regexp    // matches somewhere in the decoded path; nil = any
 	Methods    []string          // upper case
 	Headers    map[string]string // value, or "*" for any
@@ -23,6 +23,14 @@ type Match struct {
 	Scheme     string            // "http" or "https": how the client's connection came
 	Listeners  []string          // names of the listeners that the client came to
 	Clients    []netip.Prefix    // networks that the client is in; one on a unix socket is in none
+
+	Ports       []int    // ports that the client connected to
+	ServerNames []string // names that the client asked for by TLS (SNI), as Hosts; without TLS there is none
+	Any         []Match  // of these one must match, all conditions of it
+	Not         []Match  // of these none may match
+
+	glob *regexp.Regexp // of a Path with other stars than one at its end
+	more bool           // there are conditions that few routes have
 }
 
 func (m *Match) matches(x *exchange, path string) bool {
@@ -33,7 +41,8 @@ func (m *Match) matches(x *exchange, path string) bool {
 		(len(m.Listeners) == 0 || slices.Contains(m.Listeners, x.listener.Name)) &&
 		(len(m.Clients) == 0 || m.matchesClient(x.record.Client)) &&
 		m.matchesHeaders(r) &&
-		(len(m.Query)+len(m.Cookies)+len(m.Patterns) == 0 || m.matchesValues(r))
+		(len(m.Query)+len(m.Cookies)+len(m.Patterns) == 0 || m.matchesValues(r)) &&
+		(!m.more || m.matchesMore(x, path))
 }
 
 func (m *Match) matchesHost(host string) bool {
@@ -44,19 +53,7 @@ func (m *Match) matchesHost(host string) bool {
 	if m.HostRegexp != nil && !m.HostRegexp.MatchString(strings.ToLower(host)) {
 		return false
 	}
-	if len(m.Hosts) == 0 {
-		return true
-	}
-	for _, pattern := range m.Hosts {
-		if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
-			if len(host) > len(suffix) && strings.EqualFold(host[len(host)-len(suffix):], suffix) {
-				return true
-			}
-		} else if strings.EqualFold(host, pattern) {
-			return true
-		}
-	}
-	return false
+	return len(m.Hosts) == 0 || matchesNames(m.Hosts, host)
 }
 
 // withoutPort is a host without its port, and without the dot of an absolute name.
@@ -79,6 +76,9 @@ func (m *Match) matchesPath(path string) bool {
 	}
 	if m.Path == "" {
 		return true
+	}
+	if m.glob != nil {
+		return m.glob.MatchString(path)
 	}
 	if prefix, ok := strings.CutSuffix(m.Path, "*"); ok {
 		return strings.HasPrefix(path, prefix)

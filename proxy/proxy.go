@@ -108,7 +108,7 @@ func newProxy(o Options, m marking) (*Proxy, error) {
 	}
 	p := &Proxy{opts: o, marking: m, trust: newTrust(&o), via: viaElements(o.Via), pipes: pipe.Pool{Max: maxPipes}, discard: discardLog(), draining: new(atomic.Bool), tunnels: new(tunnels)}
 	p.index = newRouteIndex(o.Routes)
-	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.Path != "" || rt.Match.PathRegexp != nil })
+	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.looksAtPath() })
 	return p, nil
 }
 

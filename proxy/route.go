@@ -78,6 +78,7 @@ func (rt *Route) prepare() error {
 	if n != 1 {
 		return fmt.Errorf("route %s: needs exactly one of a pool, a redirect and a response, has %d", rt.Name, n)
 	}
+	rt.Match.prepare()
 	var err error
 	if rt.Access.Forward, err = rt.Access.Forward.prepared(); err != nil {
 		return fmt.Errorf("route %s: %w", rt.Name, err)

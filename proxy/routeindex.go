@@ -34,7 +34,7 @@ func newRouteIndex(routes []Route) *routeIndex {
 	for i := range routes {
 		m := &routes[i].Match
 		if len(m.Hosts) == 0 {
-			x.any.add(m.Path, int32(i))
+			x.any.add(m, int32(i))
 		}
 		for _, pattern := range m.Hosts {
 			at := x.exact
@@ -45,14 +45,15 @@ func newRouteIndex(routes []Route) *routeIndex {
 			if at[pattern] == nil {
 				at[pattern] = new(pathIndex)
 			}
-			at[pattern].add(m.Path, int32(i))
+			at[pattern].add(m, int32(i))
 		}
 	}
 	return x
 }
 
-func (p *pathIndex) add(path string, i int32) {
-	prefix, wild := strings.CutSuffix(path, "*")
+func (p *pathIndex) add(m *Match, i int32) {
+	path, prefix := m.Path, m.fixedPrefix()
+	wild := prefix != path
 	switch {
 	case path == "":
 		p.rest = append(p.rest, i)

@@ -85,14 +85,15 @@ func newTrust(o *Options) *trust {
 func (o *Options) decisive() []string {
 	names := slices.Clone(o.Decisive)
 	for i := range o.Routes {
-		m := &o.Routes[i].Match
 		if s := o.Routes[i].Split; s != nil && s.Override != nil && s.Override.Header != "" {
 			names = append(names, s.Override.Header)
 		}
-		names = slices.AppendSeq(names, maps.Keys(m.Headers))
-		for _, p := range m.Patterns {
-			if p.Of == FromHeader {
-				names = append(names, p.Name)
+		for m := range o.Routes[i].Match.parts() {
+			names = slices.AppendSeq(names, maps.Keys(m.Headers))
+			for _, p := range m.Patterns {
+				if p.Of == FromHeader {
+					names = append(names, p.Name)
+				}
 			}
 		}
 	}

@@ -207,11 +207,8 @@ func clientPort(s *subject) string {
 
 // serverPort is the port that the client's connection came to, empty for a unix socket.
 func serverPort(r *Request) string {
-	switch a := r.LocalAddr().(type) {
-	case *net.TCPAddr:
-		return strconv.Itoa(a.Port)
-	case *net.UDPAddr:
-		return strconv.Itoa(a.Port)
+	if port := localPort(r); port > 0 {
+		return strconv.Itoa(port)
 	}
 	return ""
 }

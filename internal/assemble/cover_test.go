@@ -1,9 +1,11 @@
 package assemble
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,7 +23,7 @@ import (
 var conditions = [][]string{
 	{"host: a.test", `host: "*.test"`, `host: [a.test, "*.b.test"]`, `host: [a.test, b.test]`, `host: "*.b.test"`},
 	{"scheme: http", "scheme: https", "scheme: any"},
-	{"path: /", `path: "/*"`, `path: "/a*"`, "path: /a", `path: "/a/*"`, "path: /a/b"},
+	{"path: /", `path: "/*"`, `path: "/a*"`, "path: /a", `path: "/a/*"`, "path: /a/b", `path: "/a/*/b"`, `path: "*b"`, `path: "/*/b"`, `path: "/a*b*"`, `path: "/a/*/b*"`},
 	{"path_regexp: ^/a", "path_regexp: b$", `path_regexp: "(?i)^/A"`},
 	{"methods: [GET]", "methods: [GET, POST]", "methods: [OPTIONS]", "methods: [POST]"},
 	{`headers: {X-A: "1"}`, `headers: {X-A: "*"}`, `headers: {X-A: ""}`, `headers: {X-A: "2", X-B: "1"}`, `headers: {X-B: "1"}`, `headers: {x-a: "1"}`},
@@ -32,13 +34,17 @@ var conditions = [][]string{
 	{`cookies: {c: "1"}`, `cookies: {c: "*"}`},
 	{`cookie_regexp: {c: "1"}`, `cookie_regexp: {C: "1"}`},
 	{"client: 10.0.0.0/8", "client: [10.1.0.0/16, 192.0.2.1]", "client: 10.1.0.0/16", "client: [0.0.0.0/0, '::/0']", "client: fd00::/8"},
+	{"port: 1", "port: [1, 2]", "port: 2"},
+	{"sni: a.test", `sni: "*.test"`, `sni: [a.test, b.test]`},
+	{`any: [{path: "/a*"}, {methods: [POST]}]`, `any: [{path: "/a*"}]`, `any: [{headers: {X-A: "1"}}, {scheme: https, path: /b}]`},
+	{`not: [{path: "/a/*"}]`, `not: [{path: "/a*"}]`, `not: [{path: "/a/*"}, {scheme: http}]`, `not: [{headers: {X-A: "*"}}]`, `not: [{client: 10.0.0.0/8, methods: [GET]}]`},
 	{"listener: one", `listener: ":2"`, "listener: [one, two]", `listener: ":1"`},
 }
 
 // asked are the parts of requests, some of which no condition is about.
 var asked = struct{ hosts, targets, methods, values, clients, listeners []string }{
 	hosts:     []string{"a.test", "A.test:80", "b.test", "x.b.test", "x.test", "test", "other", "a.test.", ""},
-	targets:   []string{"/", "/a", "/A", "/a/", "/a/b", "/ab", "/a%2Fb", "/b", "//a", "*", "http://a.test", "http://b.test/a", "/a/../b", "/a?q=1", "/a/b?q=2&q=1&r=1", "/?q", "/b?r=1&q=%31"},
+	targets:   []string{"/", "/a", "/A", "/a/", "/a/b", "/ab", "/a%2Fb", "/b", "//a", "*", "http://a.test", "http://b.test/a", "/a/../b", "/a?q=1", "/a/b?q=2&q=1&r=1", "/a/x/b", "/a/x/y/b", "/a/;x/b", "/a/%2e%2e/b", "/?q", "/b?r=1&q=%31"},
 	methods:   []string{"GET", "POST", "OPTIONS", "HEAD"},
 	values:    []string{"", "1", "2"},
 	clients:   []string{"10.0.0.1:1", "10.1.2.3:1", "192.0.2.1:1", "[fd00::1]:1", "[::ffff:10.1.2.3]:1", "@"},
@@ -55,7 +61,7 @@ func routesOf(r *rand.Rand, n int) string {
 	for i := range n {
 		var match []string
 		for _, kind := range conditions {
-			if r.IntN(5) == 0 {
+			if r.IntN(7) == 0 {
 				match = append(match, pick(r, kind))
 			}
 		}
@@ -90,9 +96,10 @@ func request(r *rand.Rand) *http.Request {
 		q.Header.Add("Cookie", pick(r, []string{"c=1", "c=2", "C=1", "c=", "d=1; c=1"}))
 	}
 	if r.IntN(2) == 0 {
-		q.TLS = &tls.ConnectionState{}
+		q.TLS = &tls.ConnectionState{ServerName: pick(r, []string{"", "a.test", "B.test", "x.test"})}
 	}
-	return q
+	local := net.Addr(&net.TCPAddr{Port: 1 + r.IntN(3)})
+	return q.WithContext(context.WithValue(q.Context(), http.LocalAddrContextKey, local))
 }
 
 var neverMatches = regexp.MustCompile(`^never matches: routes\[(\d+)\]`)
@@ -203,6 +210,21 @@ func TestCoversAreTold(t *testing.T) {
 		{"path_regexp: ^/a", "path_regexp: ^/a", true},
 		{"path_regexp: ^/a", "path: /a", false}, // true, and more than is promised
 		{"path: /a", "path_regexp: ^/a$", false},
+		{`path: "/a/*"`, `path: "/a/*/b"`, true},
+		{`path: "/a/*/b"`, `path: "/a/*/b"`, true},
+		{`path: "/a/*/b"`, "path: /a/x/b", false}, // true, and more than is promised
+		{`path: "*b"`, "", false},
+		{"port: [1, 2]", "port: 1", true},
+		{"port: 1", "", false},
+		{"sni: a.test", "", false},
+		{`sni: "*.test"`, "sni: a.test, scheme: https", true},
+		{`not: [{path: "/a/*"}]`, `not: [{path: "/a/*"}, {scheme: http}]`, true},
+		{`not: [{path: "/a/*"}]`, "path: /b", false}, // true, and more than is promised
+		{`not: [{path: "/a/*"}]`, "", false},
+		{"", `not: [{path: "/a/*"}]`, true},
+		{`any: [{path: /a}, {path: /b}]`, `any: [{path: /a}, {path: /b}], methods: [GET]`, true},
+		{`any: [{path: /a}, {path: /b}]`, "", false},
+		{"path: /a", `any: [{path: /a}]`, false}, // true, and more than is promised
 	} {
 		_, said := covered(t, "listeners: [{address: \":1\", name: one}, {address: \":2\", name: two}]\nroutes: [{match: {"+c.wide+"}, respond: {}}, {match: {"+c.narrow+"}, respond: {}}]")
 		if _, got := said[1]; got != c.want {

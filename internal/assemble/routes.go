@@ -87,7 +87,18 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 
 // Match returns the conditions of a route that has been validated.
 func Match(all *config.Config, c config.Match) proxy.Match {
-	m := proxy.Match{Hosts: c.Host, Path: c.Path, Methods: c.Methods, Headers: c.Headers, Query: c.Query, Cookies: c.Cookies, Scheme: scheme(c.Scheme), Clients: c.Client}
+	m := conditionsOf(all, c.Own())
+	for _, part := range c.Any {
+		m.Any = append(m.Any, conditionsOf(all, part))
+	}
+	for _, part := range c.Not {
+		m.Not = append(m.Not, conditionsOf(all, part))
+	}
+	return m
+}
+
+func conditionsOf(all *config.Config, c config.Conditions) proxy.Match {
+	m := proxy.Match{Hosts: c.Host, Path: c.Path, Methods: c.Methods, Headers: c.Headers, Query: c.Query, Cookies: c.Cookies, Scheme: scheme(c.Scheme), Clients: c.Client, Ports: c.Port, ServerNames: c.SNI}
 	m.HostRegexp, m.PathRegexp = expression(c.HostRegexp), expression(c.PathRegexp)
 	m.Patterns = slices.Concat(patterns(proxy.FromHeader, c.HeaderRegexp), patterns(proxy.FromQuery, c.QueryRegexp), patterns(proxy.FromCookie, c.CookieRegexp))
 	for _, ref := range c.Listener {

@@ -21,6 +21,7 @@ func (a *advisor) route(i int, r Route) {
 			}
 		}
 	}
+	a.conditions(path+".match", r.Match)
 	a.access(path, r)
 	a.faults(path, r, time.Now())
 	a.respondVariables(path+".respond", r.Respond)

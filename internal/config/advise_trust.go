@@ -14,11 +14,14 @@ func (a *advisor) dropped() {
 	for i, r := range a.config.Routes {
 		path := index("routes", i)
 		a.droppedRates(path, r.Limits)
-		for _, name := range slices.Sorted(maps.Keys(r.Match.Headers)) {
-			a.arrives(join(path, "match.headers"), name)
-		}
-		for _, name := range slices.Sorted(maps.Keys(r.Match.HeaderRegexp)) {
-			a.arrives(join(path, "match.header_regexp"), name)
+		places, parts := r.Match.parts()
+		for i, m := range parts {
+			for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
+				a.arrives(path+".match"+places[i]+".headers", name)
+			}
+			for _, name := range slices.Sorted(maps.Keys(m.HeaderRegexp)) {
+				a.arrives(path+".match"+places[i]+".header_regexp", name)
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.config.Pools)) {

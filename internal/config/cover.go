@@ -2,18 +2,28 @@ package config
 
 import (
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 )
 
-// covers reports whether m matches every request that o matches.
+// covers reports whether m matches every request that o matches. It knows of conditions
+// within others only that they are the same.
 func (m Match) covers(o Match) bool {
+	return m.Own().covers(o.Own()) &&
+		(len(m.Any) == 0 || reflect.DeepEqual(m.Any, o.Any)) &&
+		!slices.ContainsFunc(m.Not, func(c Conditions) bool {
+			return !slices.ContainsFunc(o.Not, func(d Conditions) bool { return reflect.DeepEqual(c, d) })
+		})
+}
+
+func (m Conditions) covers(o Conditions) bool {
 	mayBeStar := len(o.Methods) == 0 || slices.Contains(o.Methods, "OPTIONS")
 	return coversHosts(m.Host, o.Host) && coversPath(m.Path, o.Path, mayBeStar) &&
 		(m.HostRegexp == "" || m.HostRegexp == o.HostRegexp) &&
 		(m.PathRegexp == "" || m.PathRegexp == o.PathRegexp) &&
 		(m.Scheme == "" || m.Scheme == "any" || m.Scheme == o.Scheme) &&
-		coversList(m.Methods, o.Methods) && coversList(m.Listener, o.Listener) &&
+		coversList(m.Methods, o.Methods) && coversList(m.Listener, o.Listener) && coversList(m.Port, o.Port) && coversHosts(m.SNI, o.SNI) &&
 		coversClients(m.Client, o.Client) && coversValues(m.Headers, o.Headers) &&
 		coversValues(m.Query, o.Query) && coversValues(m.Cookies, o.Cookies) &&
 		coversExpressions(m.HeaderRegexp, o.HeaderRegexp) && coversExpressions(m.QueryRegexp, o.QueryRegexp) &&
@@ -44,6 +54,8 @@ func coversPath(m, o string, mayBeStar bool) bool {
 	mPrefix, mWild := strings.CutSuffix(m, "*")
 	oPrefix, oWild := strings.CutSuffix(o, "*")
 	switch {
+	case strings.Contains(mPrefix, "*"): // what such a path matches is not compared
+		return m == o
 	case o == "":
 		return mPrefix == "/" && mWild && !mayBeStar
 	case mWild:
@@ -54,11 +66,11 @@ func coversPath(m, o string, mayBeStar bool) bool {
 
 // coversList reports whether a list of alternatives has all of another; an empty one
 // stands for all there are.
-func coversList(m, o []string) bool {
+func coversList[T comparable](m, o []T) bool {
 	if len(m) == 0 {
 		return true
 	}
-	return len(o) > 0 && !slices.ContainsFunc(o, func(word string) bool { return !slices.Contains(m, word) })
+	return len(o) > 0 && !slices.ContainsFunc(o, func(word T) bool { return !slices.Contains(m, word) })
 }
 
 func coversClients(m, o []netip.Prefix) bool {

@@ -57,6 +57,9 @@ func dump(v reflect.Value, f field) *yaml.Node {
 		if idle(v.Interface(), f.key) {
 			continue
 		}
+		if _, within := v.Interface().(Conditions); within && v.Field(f.index).IsZero() {
+			continue // no condition
+		}
 		if n := dump(v.Field(f.index), f); n != nil && !(f.oneof != "" && v.Field(f.index).IsZero()) {
 			m.Content = append(m.Content, stringNode(f.key), n)
 		}

@@ -95,6 +95,16 @@ func (ps positions) given(path string) bool {
 	return ok
 }
 
+// below reports whether the file gives a key within path, be it a good one or not.
+func (ps positions) below(path string) bool {
+	for at := range ps {
+		if strings.HasPrefix(at, path+".") {
+			return true
+		}
+	}
+	return false
+}
+
 // own reports whether the file gives the key where it applies, and not as a default of all pools.
 func (ps positions) own(path string) bool {
 	p, ok := ps[path]

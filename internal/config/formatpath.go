@@ -20,14 +20,18 @@ func plainPath(s string) bool {
 
 func matchPath(s string) (string, error) {
 	switch {
-	case !strings.HasPrefix(s, "/"):
+	case !strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "*"):
 		return "", errors.New("a path starts with /")
 	case strings.ContainsAny(s, "?#"):
 		return "", errors.New("a path is matched without query or fragment")
-	case !plainPath(s):
+	case !plainPath("/" + s):
 		return "", errors.New("a path has no spaces or control characters")
-	case strings.Contains(strings.TrimSuffix(s, "*"), "*"):
-		return "", errors.New("a * may only stand at the end, as in /v1/*")
+	case strings.Contains(s, "**"):
+		return "", errors.New("write one *: at the start or the end it stands for any text, elsewhere for text without a slash")
+	case s == "*":
+		return "", errors.New("leave path out to match every path")
+	case len(s) > maxRegexp:
+		return "", fmt.Errorf("has %d bytes: at most %d are possible", len(s), maxRegexp)
 	}
 	return s, nil
 }

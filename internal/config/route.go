@@ -1,7 +1,5 @@
 package config
 
-import "net/netip"
-
 // Route says what happens to the requests it matches: exactly one of Pool, Split, Redirect and Respond is set.
 type Route struct {
 	Name            string       `yaml:"name" format:"name" help:"Name in the log and in metrics, unique; route-N when absent."`
@@ -36,24 +34,6 @@ type Route struct {
 	Faults        []Fault        `yaml:"faults" help:"Faults on purpose, for tests of clients. They count against no upstream."`
 	Cache         *RouteCache    `yaml:"cache" help:"How the route uses the cache of its pool."`
 	Compress      *Compress      `yaml:"compress" help:"Compression of answers for clients that accept it."`
-}
-
-// Match holds the conditions of a route; a zero condition matches everything.
-type Match struct {
-	Host         []string       `yaml:"host" opt:"single" format:"hostpattern" help:"Host names without port. *.example.com stands for every name below example.com, but not for example.com."`
-	Scheme       string         `yaml:"scheme" default:"any" enum:"any|http|https" help:"Scheme of the client's connection: https with TLS, http without."`
-	HostRegexp   string         `yaml:"host_regexp" default:"" format:"regexp" example:"^shop[0-9]+" help:"Regular expression (RE2) that matches in the host, which is without port and in lower case; ^ and $ are its ends."`
-	Path         string         `yaml:"path" default:"" format:"path" help:"Exact path, or with a * at its end the start of the path."`
-	PathRegexp   string         `yaml:"path_regexp" default:"" format:"regexp" help:"Regular expression (RE2) that matches in the decoded path; ^ and $ are its ends, (?i) ignores case."`
-	Methods      []string       `yaml:"methods" default:"[]" format:"method" help:"Request methods."`
-	Headers      Headers        `yaml:"headers" format:"header" example:"{X-Canary: \"1\"}" help:"Headers that must have the value; an empty value or * matches any."`
-	HeaderRegexp Expressions    `yaml:"header_regexp" format:"header" example:"{User-Agent: \"(?i)bot\"}" help:"Headers with a value that must match the regular expression (RE2); ^ and $ are its ends, (?i) ignores case."`
-	Query        Values         `yaml:"query" format:"parameter" example:"{preview: \"1\"}" help:"Query parameters that must have the decoded value; an empty value or * matches any."`
-	QueryRegexp  Expressions    `yaml:"query_regexp" format:"parameter" example:"{page: \"^[0-9]+$\"}" help:"Query parameters with a decoded value that must match the regular expression (RE2)."`
-	Cookies      Values         `yaml:"cookies" format:"token" example:"{beta: \"1\"}" help:"Cookies that must have the value; an empty value or * matches any."`
-	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" example:"{version: \"^v2\"}" help:"Cookies with a value that must match the regular expression (RE2)."`
-	Listener     []string       `yaml:"listener" opt:"single" format:"listener" help:"Listeners that accepted the client, by name or address."`
-	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks of the client's address, as trusted_proxies report it."`
 }
 
 // Rewrites change where an upstream's answers lead. Of each list the first entry that fits is used.

@@ -259,7 +259,7 @@ func (v *validator) route(path string, r Route) {
 	v.split(path+".split", r)
 	v.mirror(path+".mirror", r)
 	v.respond(path+".respond", r.Respond)
-	v.matchListeners(path+".match.listener", r.Match)
+	v.conditions(path+".match", r.Match)
 	if v.at.given(path + ".fallback") {
 		v.fallback(path+".fallback", r.Fallback, r.Pools())
 	}

@@ -28,7 +28,7 @@ func (v *validator) listenerNames() {
 }
 
 // matchListeners looks for conditions on listeners that are not there.
-func (v *validator) matchListeners(path string, m Match) {
+func (v *validator) matchListeners(path string, m Conditions) {
 	if !slices.ContainsFunc(v.config.Listeners, func(l Listener) bool { return l.Address != "" }) {
 		return // which is said already
 	}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -52,10 +53,25 @@ func (c *Config) takes(m Match, l Listener) bool {
 	if m.Scheme == "https" && l.TLS == nil || m.Scheme == "http" && l.TLS != nil {
 		return false
 	}
+	if len(m.SNI) > 0 && l.TLS == nil || !l.mayHavePort(m.Port) {
+		return false
+	}
 	return len(m.Listener) == 0 || slices.ContainsFunc(m.Listener, func(ref string) bool {
 		address, _ := c.ListenerAddress(ref)
 		return address == l.Address
 	})
+}
+
+// mayHavePort reports whether clients of a listener may have connected to one of ports;
+// none is no condition.
+func (l Listener) mayHavePort(ports []int) bool {
+	network, address := l.Network()
+	if len(ports) == 0 || network != "tcp" && network != "unix" { // a socket of systemd may have any
+		return true
+	}
+	_, port, _ := net.SplitHostPort(address)
+	n, err := strconv.Atoi(port)
+	return port == "0" || err == nil && slices.Contains(ports, n)
 }
 
 // leadsTo reports whether a connection to host comes to who listens at a host of this

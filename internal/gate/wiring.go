@@ -99,6 +99,14 @@ func matchTold(m config.Match) string {
 		add("header", name) // not its value, which may be a secret
 	}
 	add("listener", strings.Join(m.Listener, ", "))
+	add("port", strings.Trim(fmt.Sprint(m.Port), "[]"))
+	add("sni", strings.Join(m.SNI, ", "))
+	if len(m.Any) > 0 {
+		add("any", fmt.Sprintf("of %d", len(m.Any)))
+	}
+	if len(m.Not) > 0 {
+		add("not", fmt.Sprintf("%d", len(m.Not)))
+	}
 	var clients []string
 	for _, c := range m.Client {
 		clients = append(clients, c.String())

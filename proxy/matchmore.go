@@ -1,0 +1,122 @@
+package proxy
+
+import (
+	"iter"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// This file has the conditions that few routes have.
+
+// prepare compiles what the conditions need.
+func (m *Match) prepare() {
+	m.glob = globOf(m.Path)
+	m.Any, m.Not = slices.Clone(m.Any), slices.Clone(m.Not)
+	for i := range m.Any {
+		m.Any[i].prepare()
+	}
+	for i := range m.Not {
+		m.Not[i].prepare()
+	}
+	m.more = len(m.Ports)+len(m.ServerNames)+len(m.Any)+len(m.Not) > 0
+}
+
+// globOf compiles a path with a * that is not only at its end; nil for others. A * at
+// either end stands for any characters, others for those without a slash.
+func globOf(path string) *regexp.Regexp {
+	if !strings.Contains(strings.TrimSuffix(path, "*"), "*") {
+		return nil
+	}
+	parts := strings.Split(path, "*")
+	var b strings.Builder
+	b.WriteString("(?s)^" + regexp.QuoteMeta(parts[0]))
+	for i, part := range parts[1:] {
+		star := "[^/]*"
+		if i == 0 && parts[0] == "" || i == len(parts)-2 && part == "" {
+			star = ".*"
+		}
+		b.WriteString(star + regexp.QuoteMeta(part))
+	}
+	return regexp.MustCompile(b.String() + "$")
+}
+
+// fixedPrefix is how every path begins that m matches.
+func (m *Match) fixedPrefix() string {
+	before, _, _ := strings.Cut(m.Path, "*")
+	return before
+}
+
+// matchesMore reports whether the conditions hold that few routes have.
+func (m *Match) matchesMore(x *exchange, path string) bool {
+	if len(m.Ports) > 0 && !slices.Contains(m.Ports, localPort(x.request)) {
+		return false
+	}
+	if len(m.ServerNames) > 0 && (x.request.TLS == nil || !matchesNames(m.ServerNames, strings.TrimSuffix(x.request.TLS.ServerName, "."))) {
+		return false
+	}
+	return (len(m.Any) == 0 || oneMatches(m.Any, x, path)) && !oneMatches(m.Not, x, path)
+}
+
+func oneMatches(list []Match, x *exchange, path string) bool {
+	for i := range list {
+		if list[i].matches(x, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesNames reports whether a host is one of those that patterns stand for.
+func matchesNames(patterns []string, host string) bool {
+	for _, pattern := range patterns {
+		if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
+			if len(host) > len(suffix) && strings.EqualFold(host[len(host)-len(suffix):], suffix) {
+				return true
+			}
+		} else if strings.EqualFold(host, pattern) {
+			return true
+		}
+	}
+	return false
+}
+
+// localPort is the port that the client's connection came to, 0 for a unix socket.
+func localPort(r *Request) int {
+	switch a := r.LocalAddr().(type) {
+	case *net.TCPAddr:
+		return a.Port
+	case *net.UDPAddr:
+		return a.Port
+	}
+	return 0
+}
+
+// parts yields the conditions and those within them.
+func (m *Match) parts() iter.Seq[*Match] {
+	return func(yield func(*Match) bool) {
+		if !yield(m) {
+			return
+		}
+		for _, list := range [][]Match{m.Any, m.Not} {
+			for i := range list {
+				for part := range list[i].parts() {
+					if !yield(part) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// looksAtPath reports whether the path matters.
+func (m *Match) looksAtPath() bool {
+	for part := range m.parts() {
+		if part.Path != "" || part.PathRegexp != nil {
+			return true
+		}
+	}
+	return false
+}
