@@ -26,7 +26,8 @@ type server struct {
 	http    *inbound.Server
 	http3   *http3Server            // nil without HTTP/3
 	tls     *tls.Config             // nil without TLS
-	scope   []byte                  // in which TLS sessions are resumed: who is let in
+	scope   []byte                  // in which TLS sessions were resumed at first: who is let in
+	clients *clientCA               // nil without client_ca
 	certs   *certs.Store            // nil without TLS
 	issuer  *issuer                 // nil without acme
 	limits  *proxy.Limits           // nil = none
@@ -149,6 +150,10 @@ func (s *server) start(failed func(error)) {
 func (s *server) serve() error {
 	if s.certs != nil {
 		stop := s.certs.Watch()
+		defer stop()
+	}
+	if s.clients != nil {
+		stop := s.clients.watch()
 		defer stop()
 	}
 	return s.http.Serve(proxied(s.entry, s.config, s.log))

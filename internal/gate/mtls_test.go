@@ -178,4 +178,32 @@ pools: {app: {upstreams: [%q]}}`, cert, key, file, app(t, "hello")))
 	}
 	r.reload(t, c)
 	check("after the authority has come back", "200")
+
+	// The same without a reload, as soon as the file is looked at.
+	server = r.gate.current.Load().servers[0]
+	if err := os.Rename(ca.File(t.TempDir()), file); err != nil {
+		t.Fatal(err)
+	}
+	server.clients.check()
+	check("after the authority was replaced in the file", "refused")
+	r.reload(t, c)
+	if r.gate.current.Load().servers[0] == server {
+		t.Error("a reload leaves connections of clients open that may not come any more")
+	}
+	server = r.gate.current.Load().servers[0]
+	if err := os.WriteFile(file, []byte("nothing good"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server.clients.check()
+	check("with a bad file", "refused")
+	if err := os.Rename(staff.File(t.TempDir()), file); err != nil {
+		t.Fatal(err)
+	}
+	server.clients.check()
+	check("after the authority is in the file again", "200")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server.clients.check()
+	check("with an empty file the authorities of before stay", "200")
 }

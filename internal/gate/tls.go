@@ -25,9 +25,12 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 	s.tls.GetCertificate = s.certs.Get
 	g.ticketKeys.Seal(s.tls, s.scope)
 	if l.TLS.ACME != nil {
-		return g.issue(s, *l.TLS.ACME)
+		err = g.issue(s, *l.TLS.ACME)
 	}
-	return nil
+	if l.TLS.ClientCA != "" {
+		s.clients = g.newClientCA(s, l)
+	}
+	return err
 }
 
 // certChanged logs that a certificate was read again.

@@ -113,7 +113,13 @@ func (k *Socket) config(*quic.ClientInfo) (*quic.Config, error) {
 // tls is how the server speaks that let the connection in.
 func (k *Socket) tls(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if c := clientOf(hello.Context()); c != nil {
-		return c.server.tls, nil
+		t := c.server.tls
+		if t.GetConfigForClient != nil { // crypto/tls asks only the socket's own
+			if own, err := t.GetConfigForClient(hello); own != nil || err != nil {
+				return own, err
+			}
+		}
+		return t, nil
 	}
 	return nil, errNobody
 }
