@@ -22,7 +22,7 @@ type Match struct {
 	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client asked for by TLS (SNI), as for host. A client without TLS has none."`
 
 	Any []Conditions `yaml:"any" help:"Lists of conditions, at least one of which must hold completely, besides the conditions beside it."`
-	Not []Conditions `yaml:"not" help:"Conditions that must not hold. Of a list none may hold; an entry holds if all of its conditions do."`
+	Not []Conditions `yaml:"not" help:"Lists of conditions, none of which may hold completely."`
 }
 
 // Conditions are an entry of Any and Not: those of Match without further ones within, which
