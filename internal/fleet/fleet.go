@@ -71,6 +71,7 @@ type Fleet struct {
 	rates  reporter
 	words  *Words
 	probes *Probes                 // nil = results of checks are not shared
+	tables []*Words                // all, words too; not changed once Run was called
 	ears   map[string]func([]byte) // by topic; not changed once Run was called
 	gone   map[string]time.Time    // since when members are, by ID; of the goroutine of beat
 
@@ -103,7 +104,7 @@ func New(o Options) (*Fleet, error) {
 		own.Since = time.Now().Round(0).UTC()
 	}
 	f := &Fleet{engine: o.Engine, id: own.ID, box: b, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), own: own, ears: map[string]func([]byte){}, gone: map[string]time.Time{}, met: make(chan struct{}), said: make(chan said, maxSaid)}
-	f.words = newWords(f)
+	f.words = f.NewWords(tableWords)
 	f.rates.init(f)
 	f.away.Store(true)
 	f.live.Store(1)
@@ -215,7 +216,9 @@ func (f *Fleet) Run(ctx context.Context) {
 	wg.Go(func() { f.beat(ctx) })
 	wg.Go(func() { f.listen(ctx) })
 	wg.Go(func() { f.say(ctx) })
-	wg.Go(func() { f.words.run(ctx) })
+	for _, w := range f.tables {
+		wg.Go(func() { w.run(ctx) })
+	}
 	wg.Go(func() { f.rates.run(ctx) })
 	if f.probes != nil {
 		wg.Go(func() { f.probes.run(ctx) })
@@ -353,7 +356,7 @@ func (f *Fleet) note(err error) {
 		f.log.Warn("fleet: the engine does not answer; this instance goes on alone", "error", err.Error(), "members", len(next.Members))
 	case !before.Connected && ok:
 		f.log.Info("fleet: connected", "after", now.Sub(before.Changed).Round(time.Millisecond).String())
-		f.words.look()
+		f.lookAtWords()
 	case !ok && before.Err == errNotYet:
 		f.log.Warn("fleet: the engine does not answer; this instance begins alone", "error", err.Error())
 	}
@@ -371,7 +374,7 @@ func (f *Fleet) turn(edit func(*State)) {
 // listen hears messages.
 func (f *Fleet) listen(ctx context.Context) {
 	for ctx.Err() == nil {
-		f.engine.Watch(ctx, f.words.look, func(topic string, message []byte) {
+		f.engine.Watch(ctx, f.lookAtWords, func(topic string, message []byte) {
 			text, err := f.box.open(message, "message "+topic)
 			if heard := f.ears[topic]; err == nil && heard != nil {
 				heard(text)

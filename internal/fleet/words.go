@@ -1,14 +1,6 @@
 package fleet
 
 import (
-	"bytes"
-	"cmp"
-	"context"
-	"encoding/json"
-	"errors"
-	"maps"
-	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 )
@@ -26,7 +18,9 @@ type Word struct {
 // concurrent use.
 type Words struct {
 	fleet *Fleet
-	soon  chan struct{} // wakes run
+	table string            // in the engine, and topic of its messages
+	soon  chan struct{}     // wakes run
+	asked chan chan<- error // wakes run, which answers once it has looked
 
 	mu    sync.Mutex // protects the fields below
 	all   map[string]*held
@@ -45,7 +39,6 @@ type held struct {
 
 const (
 	tableWords = "words"
-	topicWords = "words"
 	// readEvery is how often all words are read, should a message have been lost.
 	readEvery = 5 * time.Second
 	// lookGap is between two reads that messages ask for.
@@ -56,10 +49,20 @@ const (
 	conflicts     = 4 // rounds of reading and writing, one after the other
 )
 
-func newWords(f *Fleet) *Words {
-	w := &Words{fleet: f, soon: make(chan struct{}, 1), all: map[string]*held{}, clock: clock{by: f.id}}
-	f.Hear(topicWords, func([]byte) { w.look() })
+// NewWords returns words in a table of their own, for those that are many or large: who
+// hears of a new word reads its whole table. It is called before [Fleet.Run].
+func (f *Fleet) NewWords(table string) *Words {
+	w := &Words{fleet: f, table: table, soon: make(chan struct{}, 1), asked: make(chan chan<- error), all: map[string]*held{}, clock: clock{by: f.id}}
+	f.tables = append(f.tables, w)
+	f.Hear(table, func([]byte) { w.look() })
 	return w
+}
+
+// lookAtWords makes all words look at once.
+func (f *Fleet) lookAtWords() {
+	for _, w := range f.tables {
+		w.look()
+	}
 }
 
 // Follow calls heard for each word that another instance has said, one after the other. A
@@ -156,238 +159,4 @@ func (w *Words) hold(word Word, due time.Time) {
 		w.all[word.Key] = h
 	}
 	h.Word, h.dirty, h.due = word, true, due
-}
-
-// look makes run look at once.
-func (w *Words) look() {
-	select {
-	case w.soon <- struct{}{}:
-	default:
-	}
-}
-
-func (w *Words) run(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	var known uint64
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-w.soon:
-		case <-timer.C:
-		}
-		wait := w.sync(ctx, &known)
-		gap := time.NewTimer(lookGap) // messages that come together cause one look
-		select {
-		case <-gap.C:
-		case <-ctx.Done():
-		}
-		timer.Reset(wait)
-	}
-}
-
-// sync reads what the engine has, writes what it lacks, and returns how long nothing has
-// to be done.
-func (w *Words) sync(ctx context.Context, known *uint64) time.Duration {
-	if w.fleet.away.Load() {
-		return readEvery // the next beat that succeeds ends the wait
-	}
-	w.sow()
-	for range conflicts {
-		if err := w.read(ctx, known); err != nil {
-			return retryEvery
-		}
-		conflict, err := w.write(ctx)
-		if err != nil {
-			return retryEvery
-		}
-		if !conflict {
-			break
-		}
-		*known = 0
-	}
-	wait := readEvery
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, h := range w.all {
-		if h.dirty {
-			wait = min(wait, max(time.Until(h.due), lookGap))
-		}
-	}
-	return wait
-}
-
-// sealedWord is a word as the engine has it.
-type sealedWord struct {
-	Stamp Stamp     `json:"stamp"`
-	Until time.Time `json:"until,omitzero"`
-	Value []byte    `json:"value"`
-}
-
-// read takes over what others have said since.
-func (w *Words) read(ctx context.Context, known *uint64) error {
-	var l Listing
-	err := w.fleet.call(ctx, func(ctx context.Context) (err error) {
-		l, err = w.fleet.engine.List(ctx, tableWords, *known)
-		return err
-	})
-	if err != nil || l.Same {
-		return err
-	}
-	*known = l.Revision
-	for _, word := range w.merge(l) {
-		if w.heard != nil && !w.heard(word) {
-			w.unlearn(word)
-			*known = 0
-		}
-	}
-	return nil
-}
-
-// unlearn forgets a word, so that it is new when it is read again.
-func (w *Words) unlearn(word Word) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if h := w.all[word.Key]; h != nil && h.Stamp == word.Stamp {
-		delete(w.all, word.Key)
-	}
-}
-
-// merge returns the words that are new here.
-func (w *Words) merge(l Listing) (fresh []Word) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	there := make(map[string]bool, len(l.Entries))
-	for _, e := range l.Entries {
-		var s sealedWord
-		text, err := w.fleet.box.open(e.Value, tableWords+" "+e.Key)
-		if err != nil || json.Unmarshal(text, &s) != nil {
-			continue // a stranger's; the members say that there is one
-		}
-		there[e.Key] = true
-		w.clock.see(s.Stamp)
-		h := w.all[e.Key]
-		if h == nil {
-			h = &held{}
-			w.all[e.Key] = h
-		}
-		h.revision = e.Revision
-		if h.Stamp.Compare(s.Stamp) > 0 {
-			w.owe(h)
-			continue
-		}
-		same := bytes.Equal(h.Value, s.Value) && h.Stamp.By != ""
-		h.Word, h.dirty = Word{Key: e.Key, Value: s.Value, Stamp: s.Stamp, Until: s.Until}, false
-		if !same {
-			fresh = append(fresh, h.Word)
-		}
-	}
-	for key, h := range w.all {
-		switch {
-		case there[key]:
-		case w.over(h):
-			delete(w.all, key)
-		default:
-			h.revision = 0
-			w.owe(h)
-		}
-	}
-	w.shed()
-	slices.SortFunc(fresh, func(a, b Word) int { return a.Stamp.Compare(b.Stamp) })
-	return fresh
-}
-
-// owe says that the engine lacks a word. All instances find that at the same time, so
-// that each waits for a while, in which another may write it.
-func (w *Words) owe(h *held) {
-	if !h.dirty {
-		h.dirty, h.due = true, time.Now().Add(rand.N(rewriteWithin))
-	}
-}
-
-// over reports whether a word has ended.
-func (w *Words) over(h *held) bool { return w.left(h) < 0 }
-
-// left is how long the engine is to keep a word; 0 = for good, less = it has ended.
-func (w *Words) left(h *held) time.Duration {
-	if h.Until.IsZero() {
-		return 0
-	}
-	return cmp.Or(h.Until.Sub(w.fleet.Now()), -1)
-}
-
-// shed forgets the words that end first when there are too many.
-func (w *Words) shed() {
-	if len(w.all) <= maxWords {
-		return
-	}
-	gone := slices.DeleteFunc(slices.Collect(maps.Values(w.all)), func(h *held) bool { return h.Until.IsZero() })
-	slices.SortFunc(gone, func(a, b *held) int { return a.Until.Compare(b.Until) })
-	for _, h := range gone[:min(len(gone), len(w.all)-maxWords)] {
-		delete(w.all, h.Key)
-	}
-}
-
-// write writes what is due, and tells the others to look. conflict says that somebody
-// else was faster.
-func (w *Words) write(ctx context.Context) (conflict bool, err error) {
-	wrote := false
-	for _, h := range w.due() {
-		err := w.put(ctx, h)
-		if errors.Is(err, ErrConflict) {
-			conflict = true
-			continue
-		}
-		if err != nil {
-			return false, err
-		}
-		wrote = true
-	}
-	if wrote {
-		w.fleet.tell(ctx, topicWords, nil)
-	}
-	return conflict, nil
-}
-
-// due returns copies of what is to be written.
-func (w *Words) due() (list []held) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := time.Now()
-	for key, h := range w.all {
-		switch {
-		case !h.dirty || h.due.After(now):
-		case w.over(h):
-			delete(w.all, key)
-		default:
-			list = append(list, *h)
-		}
-	}
-	return list
-}
-
-func (w *Words) put(ctx context.Context, h held) error {
-	text, err := json.Marshal(sealedWord{Stamp: h.Stamp, Until: h.Until, Value: h.Value})
-	if err != nil {
-		return err
-	}
-	sealed := w.fleet.box.seal(text, tableWords+" "+h.Key)
-	var e Entry
-	err = w.fleet.call(ctx, func(ctx context.Context) (err error) {
-		e, err = w.fleet.engine.Put(ctx, tableWords, h.Key, sealed, Write{Revision: h.revision, Lease: w.left(&h)})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if now := w.all[h.Key]; now != nil {
-		now.revision = e.Revision
-		if now.Stamp == h.Stamp {
-			now.dirty = false
-		}
-	}
-	return nil
 }

@@ -1,0 +1,244 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// ClaimLease is how long a claim lasts whose holder does not renew it. Until then
+	// nobody takes over from a holder that has died.
+	ClaimLease = 20 * time.Second
+	renewEvery = ClaimLease / 4
+)
+
+const tableClaims = "claims"
+
+// Claim is the sole right of one instance to do something for all. Only the entry in the
+// engine makes it so: each change of it names the revision that it replaces (a fencing
+// token), so that a holder which has lost its claim without noticing cannot change what
+// another holds. Use [Fleet.Claim]. It is safe for concurrent use.
+type Claim struct {
+	fleet *Fleet
+	name  string
+	id    string // of this claim alone
+	ctx   context.Context
+	lose  context.CancelCauseFunc
+	done  sync.WaitGroup // of keep
+
+	mu       sync.Mutex // protects the fields below, and is held while the entry is written
+	note     []byte
+	revision uint64
+	until    time.Time // when the lease ends, by this machine's monotonic clock
+	over     bool
+}
+
+// Claimed is the error of who asks for what another has.
+type Claimed struct {
+	By       string // ID of the member
+	id       string // of its claim
+	Note     []byte // what the holder has noted
+	Revision uint64 // by which it can be replaced
+}
+
+// Error says who has it.
+func (c *Claimed) Error() string { return "the instance " + c.By + " has claimed it" }
+
+// ErrLost is why the context of a claim has ended when the right has.
+var ErrLost = errors.New("the claim is lost: the fleet's store did not renew it in time, or no longer has it")
+
+// claimEntry is a claim as the engine has it.
+type claimEntry struct {
+	ID   string `json:"id"`
+	By   string `json:"by"`
+	Note []byte `json:"note,omitempty"`
+}
+
+// Claim asks for the sole right to what has the name, and renews it until it is given
+// back or ctx ends. It replaces an entry of the revision over; 0 = there must be none. If
+// another claim has it, the error is a [*Claimed].
+func (f *Fleet) Claim(ctx context.Context, name string, over uint64) (*Claim, error) {
+	c := &Claim{fleet: f, name: name, id: newID(), revision: over}
+	err := c.put(ctx, ClaimLease)
+	if errors.Is(err, ErrConflict) {
+		there, err := f.Look(ctx, name)
+		if err == nil {
+			err = there
+		}
+		return nil, err // also if it has just ended: the next try finds that
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.ctx, c.lose = context.WithCancelCause(ctx)
+	c.done.Go(c.keep)
+	return c, nil
+}
+
+// Look returns who has claimed a name; [ErrNotFound] if nobody has.
+func (f *Fleet) Look(ctx context.Context, name string) (*Claimed, error) {
+	key := f.claimKey(name)
+	var e Entry
+	err := f.call(ctx, func(ctx context.Context) (err error) {
+		e, err = f.engine.Get(ctx, tableClaims, key)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var c claimEntry
+	text, err := f.box.open(e.Value, tableClaims+" "+key)
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim of %s: %w", name, err)
+	}
+	return &Claimed{By: c.By, id: c.ID, Note: c.Note, Revision: e.Revision}, nil
+}
+
+// claimKey hides names, which may be those of hosts.
+func (f *Fleet) claimKey(name string) string {
+	return fmt.Sprintf("%016x", f.Hash([]byte("claim "+name)))
+}
+
+// Context ends when the right does.
+func (c *Claim) Context() context.Context { return c.ctx }
+
+// Revision is the claim's fencing token: later holders have larger ones.
+func (c *Claim) Revision() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.revision
+}
+
+// Note lets all instances read a note with [Fleet.Look]. Once it returns without an
+// error, they can, and this instance was the holder.
+func (c *Claim) Note(ctx context.Context, note []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.note
+	c.note = note
+	err := c.write(ctx, ClaimLease)
+	if err != nil {
+		c.note = before
+	}
+	return err
+}
+
+// Release gives the right back.
+func (c *Claim) Release(ctx context.Context) {
+	c.end(func() error {
+		return c.fleet.call(ctx, func(ctx context.Context) error {
+			return c.fleet.engine.Delete(ctx, tableClaims, c.fleet.claimKey(c.name), c.revision)
+		})
+	})
+}
+
+// Leave gives the right back, and leaves a note for a while, which keeps others from
+// claiming the name unless they replace it.
+func (c *Claim) Leave(ctx context.Context, note []byte, stays time.Duration) error {
+	return c.end(func() error {
+		c.note = note
+		return c.put(ctx, stays)
+	})
+}
+
+// end ends keep, and then the entry if it is still this claim's.
+func (c *Claim) end(last func() error) error {
+	c.mu.Lock()
+	over := c.over
+	c.over = true
+	err := ErrLost
+	if !over {
+		err = last()
+	}
+	c.mu.Unlock()
+	c.lose(context.Canceled)
+	c.done.Wait()
+	return err
+}
+
+// write is put for a claim that is held. It is called with mu held.
+func (c *Claim) write(ctx context.Context, stays time.Duration) error {
+	if c.over || !time.Now().Before(c.until) {
+		return ErrLost
+	}
+	err := c.put(ctx, stays)
+	if errors.Is(err, ErrConflict) && c.written(ctx) {
+		err = c.put(ctx, stays)
+	}
+	if errors.Is(err, ErrConflict) {
+		c.over = true
+		c.lose(ErrLost)
+		return ErrLost
+	}
+	return err
+}
+
+// written reports whether the entry is of this claim after all, by a write of which the
+// answer was lost, and takes over its revision.
+func (c *Claim) written(ctx context.Context) bool {
+	there, err := c.fleet.Look(ctx, c.name)
+	if err != nil || there.id != c.id {
+		return false
+	}
+	c.revision = there.Revision
+	return true
+}
+
+// put writes the entry over the revision that is known.
+func (c *Claim) put(ctx context.Context, stays time.Duration) error {
+	text, err := json.Marshal(claimEntry{ID: c.id, By: c.fleet.id, Note: c.note})
+	if err != nil {
+		return err
+	}
+	key := c.fleet.claimKey(c.name)
+	sealed := c.fleet.box.seal(text, tableClaims+" "+key)
+	until := time.Now().Add(stays) // the engine's lease begins later, and so ends later
+	var e Entry
+	err = c.fleet.call(ctx, func(ctx context.Context) (err error) {
+		e, err = c.fleet.engine.Put(ctx, tableClaims, key, sealed, Write{Revision: c.revision, Lease: stays})
+		return err
+	})
+	if err == nil {
+		c.revision, c.until = e.Revision, until
+	}
+	return err
+}
+
+// keep renews the claim until it is given back or lost.
+func (c *Claim) keep() {
+	timer := time.NewTimer(renewEvery)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-c.ctx.Done():
+			return
+		}
+		c.mu.Lock()
+		if c.over {
+			c.mu.Unlock()
+			return
+		}
+		err := c.write(c.ctx, ClaimLease)
+		left := time.Until(c.until)
+		if errors.Is(err, ErrLost) || left <= 0 {
+			c.over = true
+			c.mu.Unlock()
+			c.lose(ErrLost)
+			return
+		}
+		c.mu.Unlock()
+		pause := renewEvery
+		if err != nil {
+			pause = min(retryEvery, left)
+		}
+		timer.Reset(pause)
+	}
+}
