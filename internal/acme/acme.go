@@ -53,6 +53,7 @@ type Options struct {
 	KID       string          // of the account with the authority that this one belongs to; empty = of none
 	MAC       []byte          // the key that proves it
 	Try       func() []string // challenges, in the order in which they are tried
+	Share     Share           // with other instances; nil = this one is alone
 	Log       *slog.Logger
 }
 
@@ -60,7 +61,7 @@ type Options struct {
 type Manager struct {
 	opts   Options
 	cache  cache
-	key    crypto.Signer // of the account
+	key    atomic.Pointer[crypto.Signer] // of the account
 	http   *http.Client
 	places chan struct{} // of orders at once
 	sites  map[string]*site
@@ -78,6 +79,8 @@ type site struct {
 	host  string
 	early float64 // share of a thirtieth of the lifetime that it is renewed earlier, so that processes take turns
 	cert  atomic.Pointer[tls.Certificate]
+	shown atomic.Pointer[Challenge] // of the order that is under way here
+	hurry atomic.Bool               // an order that has failed is to be made again at once
 	wake  chan struct{}
 }
 
@@ -89,9 +92,11 @@ func New(o Options) (*Manager, error) {
 	if m.cache, err = newCache(o.Cache, o.Directory); err != nil {
 		return nil, err
 	}
-	if m.key, err = m.cache.accountKey(); err != nil {
+	key, err := m.cache.accountKey()
+	if err != nil {
 		return nil, err
 	}
+	m.key.Store(&key)
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = &tls.Config{RootCAs: o.CA}
 	t.ForceAttemptHTTP2 = true
@@ -112,6 +117,7 @@ func New(o Options) (*Manager, error) {
 func (m *Manager) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
+	m.giveAll()
 	for _, s := range m.order {
 		m.done.Go(func() { m.keep(ctx, s) })
 	}
@@ -130,10 +136,16 @@ func (m *Manager) Close() {
 // Retry lets hosts whose order has failed not wait any longer.
 func (m *Manager) Retry() {
 	for _, s := range m.order {
-		select {
-		case s.wake <- struct{}{}:
-		default:
-		}
+		s.hurry.Store(true)
+		s.rouse()
+	}
+}
+
+// rouse wakes who keeps the site.
+func (s *site) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -178,7 +190,7 @@ func (m *Manager) keep(ctx context.Context, s *site) {
 	var f failing
 	for {
 		next := s.due()
-		if f.count > 0 {
+		if f.next.After(next) {
 			next = f.next
 		}
 		if !s.sleep(ctx, next) {
@@ -187,19 +199,68 @@ func (m *Manager) keep(ctx context.Context, s *site) {
 		m.reread(s) // another process may have renewed it
 		if time.Now().Before(s.due()) {
 			f = failing{}
+			s.hurry.Store(false)
 			continue
 		}
-		err := m.renew(ctx, s)
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
-			f = failing{}
-			continue
-		}
-		f.note(err)
-		m.tell(s, &f, err)
+		m.turn(ctx, s, &f)
 	}
+}
+
+// turn orders a certificate, unless another instance does.
+func (m *Manager) turn(ctx context.Context, s *site, f *failing) {
+	select {
+	case m.places <- struct{}{}:
+		defer func() { <-m.places }()
+	case <-ctx.Done():
+		return
+	}
+	claim, err := m.claim(ctx, s)
+	if err != nil {
+		m.wait(s, f, err)
+		return
+	}
+	if time.Now().Before(s.due()) { // another instance has renewed it
+		*f = failing{}
+		claim.Done(0, time.Time{})
+		return
+	}
+	f.count, f.apart = max(f.count, claim.Failed()), 0
+	err = m.renew(claim, s)
+	switch {
+	case ctx.Err() != nil:
+		claim.Done(0, time.Time{})
+		return
+	case err == nil:
+		*f = failing{}
+	case claim.Context().Err() != nil:
+		m.wait(s, f, context.Cause(claim.Context()))
+	default:
+		f.note(err)
+		m.tell(s, f, err)
+	}
+	claim.Done(f.count, f.next)
+}
+
+// wait has a host claimed again later.
+func (m *Manager) wait(s *site, f *failing, err error) {
+	pause := askAgain + time.Duration(s.early*float64(time.Second))
+	elsewhere, ok := errors.AsType[*Elsewhere](err)
+	if ok {
+		f.apart = 0
+	} else {
+		pause = min(pause<<min(f.apart, 20), maxApart)
+		f.apart++
+	}
+	f.next = time.Now().Add(pause)
+	if ok && elsewhere.Again.After(f.next) {
+		f.next = elsewhere.Again
+	}
+	level := slog.LevelWarn
+	if ok || f.waits == err.Error() {
+		level = slog.LevelDebug
+	}
+	f.waits = err.Error()
+	m.opts.Log.Log(context.Background(), level, "no certificate is ordered for now", "host", s.host, "why", f.waits)
 }
 
 // due returns when the certificate must be renewed.
@@ -245,34 +306,30 @@ func (m *Manager) reread(s *site) {
 		m.opts.Log.Warn("a certificate in the cache is not good; another is ordered", "host", s.host, "error", err.Error())
 		return
 	}
-	if have := s.cert.Load(); c != nil && (have == nil || c.Leaf.NotAfter.After(have.Leaf.NotAfter)) {
-		s.cert.Store(c)
+	if c != nil && s.offer(c) && m.stop != nil {
+		m.give(s, c)
 	}
 }
 
 // renew orders a certificate and puts it into use.
-func (m *Manager) renew(ctx context.Context, s *site) error {
-	select {
-	case m.places <- struct{}{}:
-		defer func() { <-m.places }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, orderBound, errSlow)
+func (m *Manager) renew(claim Claim, s *site) error {
+	ctx, cancel := context.WithTimeoutCause(claim.Context(), orderBound, errSlow)
 	defer cancel()
-	pem, err := m.request(ctx, s.host)
+	text, err := m.request(ctx, order{s, claim})
 	if err != nil {
 		if errors.Is(context.Cause(ctx), errSlow) {
 			return fmt.Errorf("%w: %w", errSlow, err)
 		}
 		return err
 	}
-	c, err := parse(pem, s.host)
+	c, err := parse(text, s.host)
 	if err != nil {
 		return fmt.Errorf("what the authority has issued: %w", err)
 	}
-	if have := s.cert.Load(); have == nil || c.Leaf.NotAfter.After(have.Leaf.NotAfter) {
-		m.use(s, c, pem)
+	if s.offer(c) {
+		m.opts.Log.Info("certificate got", "host", s.host, "authority", c.Leaf.Issuer.String(), "until", c.Leaf.NotAfter)
+		m.keepFile(s, text)
+		m.give(s, c)
 	}
 	if due := s.dueOf(c); time.Until(due) < leastUse {
 		return fmt.Errorf("%w: it is good from %v to %v", errDue, c.Leaf.NotBefore, c.Leaf.NotAfter)
@@ -280,11 +337,9 @@ func (m *Manager) renew(ctx context.Context, s *site) error {
 	return nil
 }
 
-// use serves a certificate, and keeps it for the next process.
-func (m *Manager) use(s *site, c *tls.Certificate, pem []byte) {
-	s.cert.Store(c)
-	m.opts.Log.Info("certificate got", "host", s.host, "authority", c.Leaf.Issuer.String(), "until", c.Leaf.NotAfter)
-	if err := m.cache.put(m.cache.certFile(s.host), pem); err != nil {
+// keepFile keeps a certificate for the next process.
+func (m *Manager) keepFile(s *site, text []byte) {
+	if err := m.cache.put(m.cache.certFile(s.host), text); err != nil {
 		m.opts.Log.Error("the certificate is used, but could not be kept: the next process will order another", "host", s.host, "error", err.Error())
 	}
 }
@@ -301,6 +356,8 @@ type failing struct {
 	count int
 	next  time.Time // when it is tried again
 	why   string    // what was told of the last
+	waits string    // why no order is made now
+	apart int       // in a row, how often nothing could be claimed
 }
 
 func (f *failing) note(err error) {

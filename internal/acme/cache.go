@@ -81,11 +81,12 @@ func plainName(directory string) string {
 }
 
 func (c cache) certFile(host string) string  { return filepath.Join(string(c), host+".pem") }
+func (c cache) accountFile() string          { return filepath.Join(string(c), accountFile) }
 func (c cache) tokenFile(host string) string { return filepath.Join(string(c), host+".token") }
 
 // accountKey returns the key of the account, which is made the first time.
 func (c cache) accountKey() (crypto.Signer, error) {
-	file := filepath.Join(string(c), accountFile)
+	file := c.accountFile()
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		key, data, err := newKey()
@@ -97,19 +98,39 @@ func (c cache) accountKey() (crypto.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("acme.cache: %w", err)
 	}
-	block, _ := pem.Decode(data)
+	key, err := decodeKey(data)
+	if err != nil {
+		return nil, fmt.Errorf("acme.cache: %s %w", file, err)
+	}
+	return key, nil
+}
+
+var errNoKey = errors.New("holds no key: take it away to begin with a new account")
+
+// decodeKey reads a key in PEM.
+func decodeKey(text []byte) (crypto.Signer, error) {
+	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, fmt.Errorf("acme.cache: %s holds no key: take it away to begin with a new account", file)
+		return nil, errNoKey
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("acme.cache: %s: %w", file, err)
+		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return nil, fmt.Errorf("acme.cache: %s holds a %T, which cannot sign", file, key)
+		return nil, fmt.Errorf("holds a %T, which cannot sign", key)
 	}
 	return signer, nil
+}
+
+// encodeKey is the inverse of decodeKey.
+func encodeKey(key crypto.Signer) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
 // newKey returns a key, and the same in PEM.
@@ -118,11 +139,8 @@ func newKey() (crypto.Signer, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, nil, err
-	}
-	return key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+	text, err := encodeKey(key)
+	return key, text, err
 }
 
 // cert returns the certificate of a host, nil when there is none.

@@ -1,7 +1,9 @@
 package acme
 
 import (
+	"context"
 	"crypto/tls"
+	"iter"
 	"net"
 	"net/http"
 	"slices"
@@ -23,11 +25,42 @@ func (m *Manager) AnswerHTTP(r *http.Request) (text string, ok bool) {
 		host = h
 	}
 	s := m.sites[strings.ToLower(host)]
-	if s == nil || token == "" || m.cache.token(s.host) != token {
+	if s == nil || !isToken(token) {
 		return "", false
 	}
-	text, err := (&xacme.Client{Key: m.key}).HTTP01ChallengeResponse(token)
-	return text, err == nil
+	for c := range m.challenges(r.Context(), s) {
+		if c.Token != token {
+			continue
+		}
+		client, err := c.client()
+		if err != nil {
+			return "", false
+		}
+		text, err = client.HTTP01ChallengeResponse(token)
+		return text, err == nil
+	}
+	return "", false
+}
+
+// challenges returns those of orders for a host that are under way: here, in another
+// process that shares the folder, and in another instance.
+func (m *Manager) challenges(ctx context.Context, s *site) iter.Seq[Challenge] {
+	return func(yield func(Challenge) bool) {
+		if c := s.shown.Load(); c != nil && !yield(*c) {
+			return
+		}
+		if token := m.cache.token(s.host); token != "" {
+			if c, err := challengeOf(token, *m.key.Load()); err == nil && !yield(c) {
+				return
+			}
+		}
+		if m.opts.Share == nil || ctx == nil {
+			return
+		}
+		if c, ok := m.opts.Share.Challenge(ctx, s.host); ok {
+			yield(c)
+		}
+	}
 }
 
 // AnswerTLS returns the configuration by which a connection of the authority's
@@ -40,18 +73,21 @@ func (m *Manager) AnswerTLS(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if s == nil {
 		return nil, nil
 	}
-	token := m.cache.token(s.host)
-	if token == "" {
-		return nil, nil
+	for c := range m.challenges(hello.Context(), s) {
+		client, err := c.client()
+		if err != nil {
+			return nil, err
+		}
+		cert, err := client.TLSALPN01ChallengeCert(c.Token, s.host)
+		if err != nil {
+			return nil, err
+		}
+		return &tls.Config{
+			MinVersion: tls.VersionTLS12, NextProtos: []string{xacme.ALPNProto}, Certificates: []tls.Certificate{cert},
+			SessionTicketsDisabled: true,
+		}, nil
 	}
-	cert, err := (&xacme.Client{Key: m.key}).TLSALPN01ChallengeCert(token, s.host)
-	if err != nil {
-		return nil, err
-	}
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{xacme.ALPNProto}, Certificates: []tls.Certificate{cert},
-		SessionTicketsDisabled: true,
-	}, nil
+	return nil, nil
 }
 
 // Challenging reports whether a connection was made for a challenge only.

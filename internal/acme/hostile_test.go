@@ -128,7 +128,7 @@ func (e *endless) Read(p []byte) (int, error) {
 // The authority's answers are bounded.
 func TestEndlessAnswer(t *testing.T) {
 	e := &endless{}
-	_, err := hostileManager(t, e).request(t.Context(), "a.test")
+	_, err := hostileManager(t, e).request(t.Context(), order{&site{host: "a.test"}, byItself{t.Context()}})
 	if _, ok := errors.AsType[*http.MaxBytesError](err); !ok || e.taken > 2<<20 {
 		t.Errorf("%d bytes were taken, %v; want about %d and an error about it", e.taken, err, maxAnswer)
 	}
@@ -180,7 +180,7 @@ func TestLeadsNowhereElse(t *testing.T) {
 		"the account's":       through{rewriting{newAuthority(), base + "/account", inside.URL}},
 		"a redirect":          through{answering(redirect)},
 	} {
-		if _, err := hostileManager(t, rt).request(t.Context(), "a.test"); !errors.Is(err, errPlain) {
+		if _, err := hostileManager(t, rt).request(t.Context(), order{&site{host: "a.test"}, byItself{t.Context()}}); !errors.Is(err, errPlain) {
 			t.Errorf("%s: got %v, want %v", name, err, errPlain)
 		}
 	}
@@ -216,7 +216,7 @@ func TestTokens(t *testing.T) {
 	a := newAuthority()
 	m := hostileManager(t, rewriting{a, token(0), `<script src=x>`})
 	a.manager = m
-	if _, err := m.request(t.Context(), "a.test"); err == nil || !strings.Contains(err.Error(), "no token may have") {
+	if _, err := m.request(t.Context(), order{&site{host: "a.test"}, byItself{t.Context()}}); err == nil || !strings.Contains(err.Error(), "no token may have") {
 		t.Errorf("got %v, want an error about the token", err)
 	}
 	if _, err := os.Stat(m.cache.tokenFile("a.test")); err == nil {

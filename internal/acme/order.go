@@ -21,10 +21,14 @@ import (
 func (m *Manager) client(ctx context.Context) (*xacme.Client, error) {
 	m.joining.Lock() // for as long as ctx lasts at most
 	defer m.joining.Unlock()
-	if m.registered != nil {
+	key, err := m.account()
+	if err != nil {
+		return nil, err
+	}
+	if m.registered != nil && m.registered.Key == key {
 		return m.registered, nil
 	}
-	c := &xacme.Client{Key: m.key, DirectoryURL: m.opts.Directory, HTTPClient: m.http, UserAgent: "goodgate", RetryBackoff: backoff}
+	c := &xacme.Client{Key: key, DirectoryURL: m.opts.Directory, HTTPClient: m.http, UserAgent: "goodgate", RetryBackoff: backoff}
 	account := &xacme.Account{}
 	if m.opts.Email != "" {
 		account.Contact = []string{"mailto:" + m.opts.Email}
@@ -32,7 +36,7 @@ func (m *Manager) client(ctx context.Context) (*xacme.Client, error) {
 	if m.opts.KID != "" {
 		account.ExternalAccountBinding = &xacme.ExternalAccountBinding{KID: m.opts.KID, Key: m.opts.MAC}
 	}
-	_, err := c.Register(ctx, account, xacme.AcceptTOS)
+	_, err = c.Register(ctx, account, xacme.AcceptTOS)
 	if errors.Is(err, xacme.ErrAccountAlreadyExists) {
 		err = nil
 		if account.Contact != nil {
@@ -64,14 +68,20 @@ func (m *Manager) forget(c *xacme.Client) {
 	}
 }
 
+// order is one for a host.
+type order struct {
+	*site
+	claim Claim
+}
+
 // request gets a certificate and returns its key and chain.
-func (m *Manager) request(ctx context.Context, host string) ([]byte, error) {
+func (m *Manager) request(ctx context.Context, o order) ([]byte, error) {
 	for again := false; ; again = true {
 		c, err := m.client(ctx)
 		if err != nil {
 			return nil, err
 		}
-		pem, err := m.requestWith(ctx, c, host)
+		pem, err := m.requestWith(ctx, c, o)
 		if kindOf(err) != "accountDoesNotExist" || again {
 			return pem, err
 		}
@@ -80,10 +90,10 @@ func (m *Manager) request(ctx context.Context, host string) ([]byte, error) {
 }
 
 // requestWith passes the first challenge that it can.
-func (m *Manager) requestWith(ctx context.Context, c *xacme.Client, host string) ([]byte, error) {
+func (m *Manager) requestWith(ctx context.Context, c *xacme.Client, o order) ([]byte, error) {
 	var errs []error
 	for _, kind := range m.opts.Try() {
-		pem, err := m.requestBy(ctx, c, host, kind)
+		pem, err := m.requestBy(ctx, c, o, kind)
 		if err == nil {
 			return pem, nil
 		}
@@ -95,13 +105,14 @@ func (m *Manager) requestWith(ctx context.Context, c *xacme.Client, host string)
 	return nil, errors.Join(errs...)
 }
 
-func (m *Manager) requestBy(ctx context.Context, c *xacme.Client, host, kind string) ([]byte, error) {
+func (m *Manager) requestBy(ctx context.Context, c *xacme.Client, o order, kind string) ([]byte, error) {
+	host := o.host
 	order, err := c.AuthorizeOrder(ctx, xacme.DomainIDs(host))
 	if err != nil {
 		return nil, err
 	}
 	for _, url := range order.AuthzURLs {
-		if err := m.authorize(ctx, c, url, host, kind); err != nil {
+		if err := m.authorize(ctx, c, url, o, kind); err != nil {
 			return nil, err
 		}
 	}
@@ -130,7 +141,7 @@ func (m *Manager) requestBy(ctx context.Context, c *xacme.Client, host, kind str
 var errNotOffered = errors.New("the authority does not offer this challenge")
 
 // authorize shows that the host is here.
-func (m *Manager) authorize(ctx context.Context, c *xacme.Client, url, host, kind string) error {
+func (m *Manager) authorize(ctx context.Context, c *xacme.Client, url string, o order, kind string) error {
 	z, err := c.GetAuthorization(ctx, url)
 	if err != nil {
 		return err
@@ -146,10 +157,19 @@ func (m *Manager) authorize(ctx context.Context, c *xacme.Client, url, host, kin
 	if !isToken(token) {
 		return fmt.Errorf("the authority's token %.100q has characters that no token may have", token)
 	}
-	if err := m.cache.put(m.cache.tokenFile(host), []byte(token)); err != nil {
+	challenge, err := challengeOf(token, c.Key)
+	if err != nil {
 		return err
 	}
-	defer os.Remove(m.cache.tokenFile(host))
+	o.shown.Store(&challenge)
+	defer o.shown.Store(nil)
+	if err := m.cache.put(m.cache.tokenFile(o.host), []byte(token)); err != nil {
+		return err
+	}
+	defer os.Remove(m.cache.tokenFile(o.host))
+	if err := o.claim.Show(challenge); err != nil { // before the authority may ask
+		return err
+	}
 	if _, err := c.Accept(ctx, z.Challenges[i]); err != nil {
 		return err
 	}
