@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"sync"
 	"time"
 )
@@ -75,6 +76,22 @@ func (w *Words) Set(key string, value []byte, until time.Time) {
 	w.hold(Word{Key: key, Value: value, Stamp: w.clock.next(w.fleet.Now()), Until: w.fleet.engineTime(until)}, time.Now())
 	w.mu.Unlock()
 	w.look()
+}
+
+// SetAt says a word whose moment all know, such as when a certificate was issued: of two
+// the later one stays, whoever says it when. at and until are true times.
+func (w *Words) SetAt(key string, value []byte, at, until time.Time) {
+	word := Word{Key: key, Value: value, Stamp: Stamp{Time: at.UnixMilli(), By: w.clock.by}, Until: until}
+	w.mu.Lock()
+	h := w.all[key]
+	later := h == nil || word.Stamp.Compare(h.Stamp) > 0 && !bytes.Equal(h.Value, value)
+	if later {
+		w.hold(word, time.Now())
+	}
+	w.mu.Unlock()
+	if later {
+		w.look()
+	}
 }
 
 // Seed says a word that was said at a time before this process, by this machine's

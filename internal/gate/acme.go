@@ -20,6 +20,7 @@ import (
 type issuer struct {
 	config  config.ACME
 	manager *acme.Manager
+	share   *fleetACME // nil without a fleet
 	started bool
 }
 
@@ -34,12 +35,17 @@ func (g *Gate) issue(s *server, c config.ACME) error {
 		}
 		o.Log = g.log
 		o.Try = func() []string { return assemble.Challenges(c, g.current.Load().config.Listeners) }
+		share := g.fleet.certsOf(c)
+		if share != nil {
+			o.Share = share
+		}
 		m, err := acme.New(o)
 		if err != nil {
 			return fmt.Errorf("tls: %w", err)
 		}
+		share.join(m)
 		i = len(g.issuers)
-		g.issuers = append(g.issuers, &issuer{config: c, manager: m})
+		g.issuers = append(g.issuers, &issuer{config: c, manager: m, share: share})
 	}
 	s.issuer = g.issuers[i]
 	m := s.issuer.manager
@@ -64,6 +70,7 @@ func (g *Gate) settle(servers []*server) {
 		switch {
 		case !slices.ContainsFunc(servers, func(s *server) bool { return s.issuer == i }):
 			i.manager.Close()
+			i.share.leave()
 			continue
 		case i.started:
 			i.manager.Retry()

@@ -30,6 +30,7 @@ type inFleet struct {
 	introductions introductions
 	changes       *fleetChanges                 // set when the fleet starts
 	own           atomic.Pointer[fleet.Portion] // of what instances divide among them
+	certs         *fleetCerts
 }
 
 // joinFleet makes the gate's part in a fleet, if the configuration has one.
@@ -48,6 +49,7 @@ func (g *Gate) joinFleet(c *config.Config) error {
 	g.fleet = &inFleet{Fleet: f, config: *c.Fleet, ears: map[string]func(fleet.Word) bool{}}
 	g.fleet.own.Store(new(fleet.Portion))
 	g.fleet.probes = newSharedProbes(f, c.Fleet.Probes)
+	g.fleet.shareCerts()
 	return nil
 }
 
