@@ -39,8 +39,8 @@ type Claim struct {
 
 // Claimed is the error of who asks for what another has.
 type Claimed struct {
+	ID       string // of the claim: each has its own
 	By       string // ID of the member
-	id       string // of its claim
 	Note     []byte // what the holder has noted
 	Revision uint64 // by which it can be replaced
 }
@@ -98,7 +98,7 @@ func (f *Fleet) Look(ctx context.Context, name string) (*Claimed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("claim of %s: %w", name, err)
 	}
-	return &Claimed{By: c.By, id: c.ID, Note: c.Note, Revision: e.Revision}, nil
+	return &Claimed{ID: c.ID, By: c.By, Note: c.Note, Revision: e.Revision}, nil
 }
 
 // claimKey hides names, which may be those of hosts.
@@ -108,6 +108,9 @@ func (f *Fleet) claimKey(name string) string {
 
 // Context ends when the right does.
 func (c *Claim) Context() context.Context { return c.ctx }
+
+// ID tells the claim from all others.
+func (c *Claim) ID() string { return c.id }
 
 // Revision is the claim's fencing token: later holders have larger ones.
 func (c *Claim) Revision() uint64 {
@@ -187,7 +190,7 @@ func (c *Claim) write(ctx context.Context, stays time.Duration) error {
 // answer was lost, and takes over its revision.
 func (c *Claim) written(ctx context.Context) bool {
 	there, err := c.fleet.Look(ctx, c.name)
-	if err != nil || there.id != c.id {
+	if err != nil || there.ID != c.id {
 		return false
 	}
 	c.revision = there.Revision

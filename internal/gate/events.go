@@ -30,6 +30,8 @@ const (
 // events tells the webhook what happens to pools.
 type events struct {
 	opts Options
+	name string                  // of this instance; empty = that of its machine
+	one  *elected                // sends what all instances see; nil = this one is alone
 	to   atomic.Pointer[telling] // nil = nobody is told
 	made chan *webhook.Sender    // a sender that is to be run
 	// situation tells what an upstream is in.
@@ -47,9 +49,12 @@ type telling struct {
 	config config.Webhook
 }
 
-func newEvents(c config.Webhook, o Options, of func(*balancer.Upstream) situation.Row) *events {
+func newEvents(c *config.Config, o Options, of func(*balancer.Upstream) situation.Row) *events {
 	e := &events{opts: o, made: make(chan *webhook.Sender, 1), situation: of, down: map[balancer.Key]bool{}}
-	e.use(c)
+	if c.Fleet != nil {
+		e.name = c.Fleet.Instance
+	}
+	e.use(c.Events.Webhook)
 	return e
 }
 
@@ -67,6 +72,7 @@ func (e *events) use(c config.Webhook) {
 		return
 	}
 	o := assemble.Webhook(c, e.opts.Logger)
+	o.Instance = cmp.Or(e.name, o.Instance)
 	if e.sender != nil {
 		e.sender.Change(o)
 	} else {
@@ -79,10 +85,21 @@ func (e *events) use(c config.Webhook) {
 	e.to.Store(&telling{e.sender, c})
 }
 
-// tell sends an event of a kind that is wanted.
+// tell sends an event of a kind that is wanted, of this instance itself.
 func (e *events) tell(kind string, event webhook.Event) {
 	if t := e.to.Load(); t != nil && slices.Contains(t.config.On, kind) {
 		t.Send(event)
+	}
+}
+
+// tellOnce is tell for an event that all instances see: one of them sends it.
+func (e *events) tellOnce(kind string, event webhook.Event) {
+	t := e.to.Load()
+	switch {
+	case e.one == nil:
+		e.tell(kind, event)
+	case t != nil && slices.Contains(t.config.On, kind):
+		e.one.tell(event, t.SendThen)
 	}
 }
 
@@ -103,13 +120,13 @@ func (e *events) changed(c balancer.Change, row situation.Row) {
 	e.mu.Unlock()
 	switch {
 	case !c.Available && !was:
-		e.tell("upstream", webhook.Event{Type: "upstream_down", Pool: u.Key().Pool, Upstream: u.Addr(), Text: down(c, row)})
+		e.tellOnce("upstream", webhook.Event{Type: "upstream_down", Pool: u.Key().Pool, Upstream: u.Addr(), Text: down(c, row)})
 	case c.Available && was:
 		but := ""
 		if c.Early {
 			but = " Its breaker lets it be tried before its time, since nobody else is left."
 		}
-		e.tell("upstream", webhook.Event{Type: "upstream_up", Pool: u.Key().Pool, Upstream: u.Addr(),
+		e.tellOnce("upstream", webhook.Event{Type: "upstream_up", Pool: u.Key().Pool, Upstream: u.Addr(),
 			Text: fmt.Sprintf("goodgate: %s of pool %s is available again.%s", u.Addr(), u.Key().Pool, but)})
 	}
 }
@@ -135,6 +152,9 @@ func (e *events) reloadFailed(cause string, err error) {
 func (e *events) run(ctx context.Context, pools func() []*proxy.Pool) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	if e.one != nil {
+		wg.Go(func() { e.one.run(ctx) })
+	}
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	states := map[string]*state{}
@@ -198,7 +218,7 @@ func (e *events) look(p *proxy.Pool, s *state, floor float64) {
 		if s.low.on {
 			event.Text += e.causes(members)
 		}
-		e.tell("floor", event)
+		e.tellOnce("floor", event)
 	}
 	if s.full.flips(p.Saturated()) {
 		event := webhook.Event{Type: "pool_relieved", Pool: p.Name(), Text: "is no longer overloaded"}
@@ -209,7 +229,7 @@ func (e *events) look(p *proxy.Pool, s *state, floor float64) {
 		if s.full.on {
 			event.Text += " " + situation.Of(situation.Overloaded).Do
 		}
-		e.tell("saturation", event)
+		e.tellOnce("saturation", event)
 	}
 }
 

@@ -108,7 +108,7 @@ func TestEdge(t *testing.T) {
 // TestNoWebhook: whoever tells of something need not ask whether anybody
 // listens.
 func TestNoWebhook(t *testing.T) {
-	e := newEvents(config.Webhook{}, Options{}, nil)
+	e := newEvents(&config.Config{}, Options{}, nil)
 	e.reloadFailed("a test", errors.New("x"))
 	if e.sender != nil {
 		t.Error("a sender without a webhook")

@@ -63,6 +63,7 @@ func (f *inFleet) start(g *Gate) {
 	f.shareIntroductions(g)
 	f.shareTickets(g.ticketKeys)
 	f.shareHints(g)
+	g.events.one = newElected(f.Fleet)
 	f.followMembers(g)
 	f.Words().Follow(f.heard)
 	background := g.background

@@ -61,8 +61,20 @@ type Options struct {
 // concurrent use.
 type Sender struct {
 	to    atomic.Pointer[target]
-	queue chan Event
+	queue chan waiting
 	lost  atomic.Int64
+}
+
+// waiting is an event that waits to be sent.
+type waiting struct {
+	Event
+	done func(delivered bool) // nil = nobody wants to know
+}
+
+func (w waiting) end(delivered bool) {
+	if w.done != nil {
+		w.done(delivered)
+	}
 }
 
 // target is where events go. It is not changed.
@@ -77,7 +89,7 @@ type target struct {
 
 // New returns a sender that sends nothing before Run.
 func New(o Options) *Sender {
-	s := &Sender{queue: make(chan Event, maxQueue)}
+	s := &Sender{queue: make(chan waiting, maxQueue)}
 	s.to.Store(newTarget(o))
 	return s
 }
@@ -125,17 +137,23 @@ func pause(least, most time.Duration, n int, res *http.Response) time.Duration {
 
 // Send puts an event into the queue, and drops it when that is full. It fills in
 // what the event does not say of its time and origin, and never waits.
-func (s *Sender) Send(e Event) {
+func (s *Sender) Send(e Event) { s.SendThen(e, nil) }
+
+// SendThen is as Send, and calls done once the event was delivered, or given up. done may
+// be called before SendThen returns.
+func (s *Sender) SendThen(e Event, done func(delivered bool)) {
 	e.ID = rand.Text()
 	e.Upstream, e.Text = printable.Text(e.Upstream), printable.Text(e.Text) // for chats and mails, as they are
 	e.Instance = s.to.Load().opts.Instance
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
+	w := waiting{e, done}
 	select {
-	case s.queue <- e:
+	case s.queue <- w:
 	default:
 		s.lost.Add(1)
+		w.end(false)
 	}
 }
 
@@ -151,22 +169,22 @@ func (s *Sender) Run(ctx context.Context) {
 	for {
 		select {
 		case e := <-s.queue:
-			s.deliver(last, e)
+			e.end(s.deliver(last, e.Event))
 			continue
 		default:
 		}
 		select {
 		case e := <-s.queue:
-			s.deliver(last, e)
+			e.end(s.deliver(last, e.Event))
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// deliver sends an event. When the target changes meanwhile, it begins anew
-// with the next one.
-func (s *Sender) deliver(ctx context.Context, e Event) {
+// deliver sends an event, and reports whether it was taken. When the target changes
+// meanwhile, it begins anew with the next one.
+func (s *Sender) deliver(ctx context.Context, e Event) bool {
 	t := s.to.Load()
 	err := t.post(ctx, e)
 	for next := s.to.Load(); err != nil && next != t && ctx.Err() == nil; next = s.to.Load() {
@@ -174,10 +192,11 @@ func (s *Sender) deliver(ctx context.Context, e Event) {
 		err = t.post(ctx, e)
 	}
 	if err == nil {
-		return
+		return true
 	}
 	s.lost.Add(1)
 	t.log.Warn("the webhook could not be told of an event", "type", e.Type, "pool", e.Pool, "error", err.Error())
+	return false
 }
 
 func (t *target) post(ctx context.Context, e Event) error {
