@@ -56,6 +56,19 @@ pools: {app: {upstreams: [%q]}}
 	}
 }
 
+// add adds to the file.
+func (g *acmeGate) add(text string) {
+	g.t.Helper()
+	f, err := os.OpenFile(g.file, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
 // trusting is for acme: the pebble's own certificate.
 func trusting(p *pebble) string { return fmt.Sprintf("ca: %q", p.own.cert) }
 

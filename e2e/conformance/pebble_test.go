@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -55,6 +56,7 @@ type pebbleOptions struct {
 	http, tls string        // addresses, of which the ports count
 	life      time.Duration // of certificates
 	blocked   []string      // hosts
+	slow      int           // seconds that it waits at most before it asks a host
 	mac       string        // of the account "kid", which accounts must belong to; empty = to none
 }
 
@@ -98,6 +100,9 @@ func (p *pebble) start() *pebble {
 	}
 	p.cmd = exec.Command(strings.TrimSpace(string(path)), "-config", file, "-dnsserver", nameserver(p.t), "-strict")
 	p.cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_AUTHZREUSE=0")
+	if p.options.slow > 0 {
+		p.cmd.Env = append(p.cmd.Env, "PEBBLE_VA_NOSLEEP=", fmt.Sprintf("PEBBLE_VA_SLEEPTIME=%d", p.options.slow))
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)

@@ -225,6 +225,7 @@ func (m *Manager) turn(ctx context.Context, s *site, f *failing) {
 		return
 	}
 	f.count, f.apart = max(f.count, claim.Failed()), 0
+	m.opts.Log.Info("ordering a certificate", "host", s.host, "failed_before", f.count)
 	err = m.renew(claim, s)
 	switch {
 	case ctx.Err() != nil:

@@ -7,9 +7,13 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/goodgate/goodgate/internal/acme"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
+
+// someShare is a share of nobody.
+type someShare struct{ acme.Share }
 
 // TestEveryACMESettingArrives is TestEverySettingArrives for acme.
 func TestEveryACMESettingArrives(t *testing.T) {
@@ -20,6 +24,7 @@ func TestEveryACMESettingArrives(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Log, o.Try = slog.New(slog.DiscardHandler), func() []string { return nil } // the gate's
+	o.Share = &someShare{}
 	checkFilled(t, "acme", reflect.ValueOf(o))
 	c.CA = filepath.Join(dir, "none.pem")
 	if _, err := ACME(c); err == nil {
