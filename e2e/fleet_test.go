@@ -28,11 +28,11 @@ func startMember(t *testing.T, store, name, app string, perSecond int) *member {
 listeners: ["${LISTEN}"]
 admin: %q
 shutdown: {lame_duck: 0s, grace: 1s}
-fleet: {instance: %s, secret: "a secret of the test", password: "${STORE_PASSWORD:-}", %s}
+fleet: {instance: %s, secret: "a secret of the test", %s}
 routes:
   - {name: limited, match: {path: /limited}, pool: app, limits: {rates: [{on: all, requests: %d, scope: fleet}]}}
   - {name: rest, pool: app}
-pools: {app: {upstreams: [%q]}}
+pools: {app: {upstreams: [%s]}}
 `, m.admin, name, store, perSecond, app))
 	return m
 }
@@ -70,8 +70,6 @@ func TestFleetLosses(t *testing.T) {
 	const perSecond = 50
 	at := fmt.Sprintf("addresses: [%q]", store.Address)
 	a, b := startMember(t, at, "a", app.url(), perSecond), startMember(t, at, "b", app.url(), perSecond)
-	whole := func(f admin.Fleet) bool { return f.Connected && len(f.Members) == 2 }
-	alone := func(f admin.Fleet) bool { return !f.Connected && len(f.Members) == 2 }
 	a.until("two members", whole)
 	b.until("two members", whole)
 	do := func(commands ...string) {
@@ -98,9 +96,11 @@ func TestFleetLosses(t *testing.T) {
 			l.begin()
 			lost := a.until("alone", alone)
 			b.until("alone", alone)
+			a.wantSeen(false, "")
 			let, span := limited(t, []*member{a, b}, time.Second)
 			l.end()
 			back := max(a.until("connected", whole), b.until("connected", whole))
+			a.wantSeen(true, "")
 			wantNoneFailed(t, a.gate, load.finish())
 			t.Logf("noticed after %v, back after %v, %d limited requests let in in %v", lost, back, let, span)
 			if most := perSecond + int(span.Seconds()*perSecond*1.2) + 2; let == 0 || let > most {
@@ -145,9 +145,11 @@ func TestFleetFailover(t *testing.T) {
 		return err == nil && err2 == nil && line != "" && role != ""
 	})
 	app := startApp(t, "go", "app")
-	at := fmt.Sprintf("addresses: [%q], sentinel: {master: main}", sentinel.Address)
+	for _, s := range []*fleettest.Server{first, second} { // users are not replicated
+		doAt(t, s)(aclOfDocs(t, "a-password"))
+	}
+	at := fmt.Sprintf("addresses: [%q], sentinel: {master: main}, username: goodgate, password: a-password", sentinel.Address)
 	a, b := startMember(t, at, "a", app.url(), 50), startMember(t, at, "b", app.url(), 50)
-	whole := func(f admin.Fleet) bool { return f.Connected && len(f.Members) == 2 }
 	a.until("two members", whole)
 	b.until("two members", whole)
 	if _, errors, code := command(t, t.TempDir(), "drain", "--yes", "--admin", a.admin, app.url()); code != 0 {
@@ -160,8 +162,10 @@ func TestFleetFailover(t *testing.T) {
 	})
 	first.Kill()
 	a.until("alone", func(f admin.Fleet) bool { return !f.Connected })
+	a.wantSeen(false, "")
 	t.Logf("connected to the new primary after %v", a.until("connected", whole))
 	b.until("connected", whole)
+	a.wantSeen(true, "")
 	c := startMember(t, at, "c", app.url(), 50)
 	waitFor(t, "who comes late drains too", c.drained)
 }

@@ -211,6 +211,7 @@ func (f *acmeFleet) holder() (holder *acmeGate, others []*acmeGate) {
 func orderingKilled(t *testing.T) {
 	f := newACMEFleet(t, 3, "[a.example.com]", "challenge: http", pebbleOptions{life: 90 * 24 * time.Hour, slow: 5})
 	holder, others := f.holder()
+	eventually(t, "its order is at the authority", func() bool { return f.orders() > 0 })
 	if holder == nil || len(others) != 2 {
 		t.Fatalf("%d of three do not order, want 2", len(others))
 	}

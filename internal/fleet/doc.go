@@ -12,6 +12,8 @@
 //     says how the engine does.
 //   - [Words] are values of which all instances have a copy, such as the operator's
 //     changes. The last writer wins, whatever the clocks say.
+//   - [Claim] is the sole right of one instance to do something for all, such as to order
+//     a certificate.
 //   - [Rate] is a rate for all instances together.
 //   - [Portion] is what falls to each instance of a number that they divide.
 //   - [Probes] has two instances check each upstream, and tell the others.

@@ -2,6 +2,7 @@ package fleettest
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -15,11 +16,12 @@ import (
 
 // Server is a redis-server.
 type Server struct {
-	Address string
-	dir     string
-	args    []string
-	t       testing.TB
-	cmd     *exec.Cmd
+	Address  string
+	dir      string
+	args     []string
+	settings []string
+	t        testing.TB
+	cmd      *exec.Cmd
 }
 
 // StartRedis starts a redis-server with more settings, such as "requirepass x", until the test
@@ -55,6 +57,7 @@ func startServer(t testing.TB, program string, settings []string) *Server {
 		t.Fatal(err)
 	}
 	s.args = []string{program, file}
+	s.settings = settings
 	t.Cleanup(s.Kill)
 	s.Start()
 	return s
@@ -118,4 +121,38 @@ func (s *Server) Do(commands ...string) (line string, err error) {
 		}
 	}
 	return strings.TrimSpace(line), nil
+}
+
+// Setting returns the value of one of the settings that the server was started with.
+func (s *Server) Setting(name string) string {
+	for _, line := range s.settings {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// Ask sends an inline command and returns all of a short answer, without its framing.
+func (s *Server) Ask(command string) (string, error) {
+	c, err := net.DialTimeout("tcp", s.Address, time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	// The last answer is that to PING.
+	if _, err := fmt.Fprintf(c, "%s\r\nPING\r\n", command); err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	for in := bufio.NewScanner(c); in.Scan(); {
+		switch line := in.Text(); {
+		case line == "+PONG":
+			return text.String(), nil
+		case line != "" && !strings.ContainsAny(line[:1], "$*"):
+			text.WriteString(line + "\n")
+		}
+	}
+	return "", errors.New("the answer has no end")
 }

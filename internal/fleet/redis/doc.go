@@ -2,8 +2,8 @@
 // sentinels watch, or a cluster; with TLS and ACL. Version 5 of the server is the oldest.
 //
 // A user of an ACL needs the keys ~PREFIX{NAME}:*, the channel &PREFIX{NAME}, and the
-// commands +@connection +@scripting +@pubsub +@hash +@sortedset +@string +time +del
-// +zremrangebyscore.
+// commands +@connection +@scripting +@pubsub +@hash +@sortedset +@string +time, with
+// sentinels also +role.
 //
 // Not by go-redis: its clients have a method for each command of Redis, which the linker
 // keeps, as the templates of error pages may call any: 8.3 MB of the program. Redigo has
