@@ -14,6 +14,8 @@ const (
 	// nobody takes over from a holder that has died.
 	ClaimLease = 20 * time.Second
 	renewEvery = ClaimLease / 4
+	// claimMargin is how much earlier than the engine a holder takes its claim for lost.
+	claimMargin = time.Second
 )
 
 const tableClaims = "claims"
@@ -205,7 +207,7 @@ func (c *Claim) put(ctx context.Context, stays time.Duration) error {
 	}
 	key := c.fleet.claimKey(c.name)
 	sealed := c.fleet.box.seal(text, tableClaims+" "+key)
-	until := time.Now().Add(stays) // the engine's lease begins later, and so ends later
+	until := time.Now().Add(stays - claimMargin)
 	var e Entry
 	err = c.fleet.call(ctx, func(ctx context.Context) (err error) {
 		e, err = c.fleet.engine.Put(ctx, tableClaims, key, sealed, Write{Revision: c.revision, Lease: stays})
