@@ -8,9 +8,9 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// tools are the commands that look, convert and measure; the minimal edition has none.
+// tools are the commands that look, convert, measure and deploy; the minimal edition has none.
 func tools() []*cobra.Command {
-	return []*cobra.Command{newConvert(), newFmt(), newInit(), newDiff(), newExplain(), newDiscover(), newDoctor(), newDemo(), newBench(), newTop()}
+	return []*cobra.Command{newConvert(), newFmt(), newInit(), newDiff(), newExplain(), newDiscover(), newDoctor(), newDemo(), newBench(), newTop(), newDeploy()}
 }
 
 // referencePage makes the page with every key of the configuration; nil is an edition

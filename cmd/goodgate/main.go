@@ -94,7 +94,6 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 	root.AddCommand(newRun(), newCheck(), newSchema(), newVersion())
 	root.AddCommand(newStatus(), newHealth(), newWhy(), newReload(), newSplit(), newMirror(), newDrain(), newUndrain(), newOff(), newUpstream(), newChanges())
 	root.AddCommand(newPause(), newResume(), newMaintenance(), newPurge(), newConfig())
-	root.AddCommand(newDeploy())
 	root.AddCommand(tools()...)
 	root.AddCommand(extras()...)
 	group(root, "Run:", "run", "init", "check", "fmt", "diff", "convert", "demo")

@@ -1,3 +1,5 @@
+//go:build !minimal
+
 package access
 
 import (
@@ -18,7 +20,6 @@ const (
 	maxArgonMemory  = 128 << 10 // KiB
 	maxArgonWork    = 1 << 20   // KiB times passes
 	maxArgonThreads = 16
-	maxPassword     = 1 << 10 // bytes; longer ones are wrong
 )
 
 // hash is what a password is compared with.

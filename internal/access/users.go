@@ -25,6 +25,7 @@ const (
 	maxWait     = 2 * time.Second // of each of them
 	maxFile     = 4 << 20         // bytes of a file
 	maxUsers    = 100_000
+	maxPassword = 1 << 10 // bytes; longer ones are wrong
 	missing     = -1 // size of a file that is not there
 )
 

@@ -17,6 +17,7 @@ import (
 	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
+	"github.com/goodgate/goodgate/internal/edition"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -185,6 +186,9 @@ func (f *files) state(path, name string) {
 // acme looks whether the folder can be made or written to, and at the key of the
 // account that may be in it. With that a start writes nothing.
 func (f *files) acme(path string, c config.ACME) {
+	if edition.Minimal { // whose configuration has none
+		return
+	}
 	err := acme.CheckAccount(c.Cache, c.Directory)
 	known := acme.HasAccount(c.Cache, c.Directory)
 	if err == nil {

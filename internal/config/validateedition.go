@@ -11,10 +11,16 @@ func (v *validator) editionHas(minimal bool) {
 		if l.HTTP3.Enabled {
 			v.errorf(index("listeners", i)+".http3.enabled", absent, "HTTP/3")
 		}
+		if l.TLS != nil && l.TLS.ACME != nil {
+			v.errorf(index("listeners", i)+".tls.acme", absent, "ACME")
+		}
 	}
 	for i, r := range v.config.Routes {
 		if at := index("routes", i) + ".compress.encodings"; v.at.given(at) && r.Compress.has("zstd") {
 			v.errorf(at, absent, "zstd")
+		}
+		if r.Access.Basic != nil {
+			v.errorf(index("routes", i)+".access.basic", absent, "users with passwords")
 		}
 	}
 	for name, p := range v.config.Pools {

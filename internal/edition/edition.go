@@ -2,8 +2,13 @@
 // leaves out what the proxy beside one application does not need.
 package edition
 
-// Minimal reports whether HTTP/3, tracing, fleets, native histograms, the runtime's profiles,
-// and the commands convert, doctor, bench, demo and top are left out.
+// Minimal reports whether this build lacks HTTP/3, ACME, users with passwords, zstd, sources that
+// ask another program, tracing, fleets, the dashboard, native histograms, the runtime's profiles,
+// and the commands bench, convert, demo, deploy, discover, doctor and top. docs/install.md has the
+// list for users.
+//
+// A part is left out by a file that has the same names without the work, called absent.go or ending in
+// _absent.go, or by a check of Minimal: the compiler drops the code behind it.
 const Minimal = minimal
 
 // Name is full or minimal.

@@ -12,6 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/acme"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/edition"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -27,6 +28,9 @@ type issuer struct {
 // issue lets a server have the certificates that are got for it, besides those
 // of its files. It is called under g.mu.
 func (g *Gate) issue(s *server, c config.ACME) error {
+	if edition.Minimal { // which has no ACME: what follows is left out of it
+		return nil
+	}
 	i := slices.IndexFunc(g.issuers, func(i *issuer) bool { return reflect.DeepEqual(i.config, c) })
 	if i < 0 {
 		o, err := assemble.ACME(c)
@@ -65,6 +69,9 @@ func (g *Gate) issue(s *server, c config.ACME) error {
 // settle starts the issuers that these servers need, and ends all others. It is
 // called under g.mu, once the servers serve.
 func (g *Gate) settle(servers []*server) {
+	if edition.Minimal {
+		return
+	}
 	var keep []*issuer
 	for _, i := range g.issuers {
 		switch {
@@ -92,7 +99,7 @@ func (g *Gate) settle(servers []*server) {
 // here, and reports whether it was one.
 func (g *Gate) challenged(w http.ResponseWriter, r *proxy.Request) bool {
 	list := g.acmeIssuers.Load()
-	if list == nil {
+	if edition.Minimal || list == nil {
 		return false
 	}
 	if r.TLS != nil {

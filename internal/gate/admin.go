@@ -16,7 +16,6 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/deploy"
 )
 
 // adminMode is of the API's socket file: it asks for no token.
@@ -120,7 +119,7 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	o := assemble.Admin(c)
 	o.Version, o.Control, o.Requests, o.Tally, o.Flight = g.opts.Version, control{g}, &g.ring, &g.tally, s.flight
 	o.Journal, o.Wiring, o.Splits, o.Mirrors, o.Changes = g.journal, g.wiring, control{g}, g.mirrorReports, g.changes
-	if g.fleet != nil {
+	if !g.fleet.alone() {
 		o.Fleet = func() *admin.Fleet { return g.fleet.told(g.current.Load()) }
 	}
 	o.Deploy = g.progress
@@ -149,7 +148,7 @@ func endpoints(metrics http.HandlerFunc) []admin.Endpoint {
 
 // OpenAPI describes the whole API of the operator.
 func OpenAPI() []byte {
-	return admin.OpenAPI(append(endpoints(nil), deploy.New(deploy.Options{}).Endpoints(nil)...))
+	return admin.OpenAPI(append(endpoints(nil), deployEndpoints()...))
 }
 
 // withPeer is for [http.Server.ConnContext].

@@ -1,3 +1,5 @@
+//go:build !minimal
+
 package gate
 
 import (
@@ -10,14 +12,21 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/deploy"
 )
 
+// deploys replace versions of applications by new ones.
+type deploys = deploy.Engine
+
+// deployEndpoints are those of the API.
+func deployEndpoints() []admin.Endpoint { return deploy.New(deploy.Options{}).Endpoints(nil) }
+
 // newDeploys returns the engine of deploys, which is not running yet.
-func (g *Gate) newDeploys() *deploy.Engine {
+func (g *Gate) newDeploys() *deploys {
 	return deploy.New(deploy.Options{
 		Book: g.changes,
 		Find: func(name string) (deploy.Pool, bool) {

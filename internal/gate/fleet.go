@@ -10,6 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/edition"
 	"github.com/goodgate/goodgate/internal/fleet"
 	"github.com/goodgate/goodgate/internal/metrics"
 	"github.com/goodgate/goodgate/proxy"
@@ -33,9 +34,13 @@ type inFleet struct {
 	certs         *fleetCerts
 }
 
+// alone reports whether there is no fleet. The minimal edition has none, and what stands behind a
+// check of alone is left out of it.
+func (f *inFleet) alone() bool { return edition.Minimal || f == nil }
+
 // joinFleet makes the gate's part in a fleet, if the configuration has one.
 func (g *Gate) joinFleet(c *config.Config) error {
-	if c.Fleet == nil {
+	if edition.Minimal || c.Fleet == nil {
 		return nil
 	}
 	zone, err := assemble.Zone(c.Zone)
@@ -56,7 +61,7 @@ func (g *Gate) joinFleet(c *config.Config) error {
 // start takes part until the gate has drained, and gives the store a moment to answer.
 // It is called once, under g.mu.
 func (f *inFleet) start(g *Gate) {
-	if f == nil {
+	if f.alone() {
 		return
 	}
 	f.shareChanges(g)
@@ -91,7 +96,7 @@ func (f *inFleet) heard(w fleet.Word) bool {
 
 // leave lets the others know that this instance serves no longer.
 func (f *inFleet) leave() {
-	if f != nil {
+	if !f.alone() {
 		f.Leave()
 	}
 }
@@ -99,10 +104,10 @@ func (f *inFleet) leave() {
 // use tells the others that this instance has another configuration.
 func (f *inFleet) use(c *config.Config, log *slog.Logger) {
 	switch {
-	case f == nil && c.Fleet != nil, f != nil && (c.Fleet == nil || !reflect.DeepEqual(f.config, *c.Fleet)):
+	case f.alone() && c.Fleet != nil, !f.alone() && (c.Fleet == nil || !reflect.DeepEqual(f.config, *c.Fleet)):
 		log.Warn("fleet is read at the start only: what has changed there waits for a new process (SIGUSR2 or a restart)")
 	}
-	if f != nil {
+	if !f.alone() {
 		f.SetConfig(fleetHash(c))
 	}
 }
@@ -121,7 +126,7 @@ func fleetHash(c *config.Config) string {
 
 // share makes limits hold for all instances together where they are to.
 func (f *inFleet) share(place string, c config.Limits, l *proxy.Limits) {
-	if f == nil || l == nil {
+	if f.alone() || l == nil {
 		return
 	}
 	assemble.ShareRates(f.Fleet, place, c, l)
@@ -140,7 +145,7 @@ func (f *inFleet) shareRoutes(c *config.Config, routes []proxy.Route) {
 
 // measure shows the fleet's state in the metrics.
 func (f *inFleet) measure(m *metrics.Metrics) {
-	if f == nil {
+	if f.alone() {
 		return
 	}
 	m.SetFleet(func() metrics.Fleet {

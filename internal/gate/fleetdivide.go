@@ -24,7 +24,7 @@ func (f *inFleet) followMembers(g *Gate) {
 
 // divide gives all pools what the number of instances makes of their options.
 func (f *inFleet) divide(g *Gate) {
-	if f == nil {
+	if f.alone() {
 		return
 	}
 	own := f.State().Portion()
@@ -47,14 +47,14 @@ func (p *pool) divide() {
 
 // spread tells a pool in which zones the other instances are.
 func (p *pool) spread(live *proxy.Pool) {
-	if p.fleet != nil {
+	if !p.fleet.alone() {
 		live.SetPeers(p.fleet.State().Zones())
 	}
 }
 
 // part is how many requests at once this instance sends to an upstream; 0 = no limit.
 func (f *inFleet) part(s balancer.Spec) int {
-	if f == nil || s.FleetMax == 0 {
+	if f.alone() || s.FleetMax == 0 {
 		return s.MaxInFlight
 	}
 	return f.own.Load().Share(s.FleetMax, f.Hash([]byte("max_in_flight "+s.Addr)))

@@ -100,7 +100,7 @@ func (f *inFleet) shareHints(g *Gate) {
 // hint tells the others why an upstream became unavailable, if that is more than an
 // opinion of this instance. It does not wait.
 func (f *inFleet) hint(c balancer.Change) {
-	if f == nil || c.Available {
+	if f.alone() || c.Available {
 		return
 	}
 	u := c.Upstream

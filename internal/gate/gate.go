@@ -18,7 +18,6 @@ import (
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
-	"github.com/goodgate/goodgate/internal/deploy"
 	"github.com/goodgate/goodgate/internal/handover"
 	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/internal/logging"
@@ -65,7 +64,7 @@ type Gate struct {
 	ring        admin.Ring
 	tally       admin.Tally
 	journal     *admin.Journal
-	deploys     *deploy.Engine
+	deploys     *deploys
 	changes     *changes.Book // what operators have changed
 	pages       *pageStore    // of maintenances
 	configs     *configHistory

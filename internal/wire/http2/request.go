@@ -23,12 +23,11 @@ func closeBody(r *http.Request) {
 // has it in, is no fault of a request.
 func invalid(r *http.Request) error {
 	host := cmp.Or(r.Host, r.URL.Host)
-	ascii, err := httpguts.PunycodeHostPort(host)
 	path := r.URL.RequestURI()
 	switch {
 	case !httpguts.ValidHeaderFieldName(r.Method): // a method is a token as well
 		return fmt.Errorf("the method %.40q", r.Method)
-	case host == "" || err != nil || !httpguts.ValidHostHeader(ascii):
+	case host == "" || !httpguts.ValidHostHeader(host):
 		return fmt.Errorf("the host %.100q", host)
 	case path != "*" && !strings.HasPrefix(path, "/"):
 		return fmt.Errorf("the path %.100q", path)

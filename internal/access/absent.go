@@ -1,0 +1,13 @@
+//go:build minimal
+
+package access
+
+import "errors"
+
+type hash interface {
+	matches(password string) bool
+}
+
+func parseHash(string) (hash, error) {
+	return nil, errors.New("the minimal edition of goodgate does not have users with passwords")
+}

@@ -1,0 +1,24 @@
+//go:build minimal
+
+package gate
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/goodgate/goodgate/internal/admin"
+	"github.com/goodgate/goodgate/proxy"
+)
+
+// deploys stands in for those that the minimal edition does not have.
+type deploys struct{}
+
+func deployEndpoints() []admin.Endpoint { return nil }
+
+func (g *Gate) newDeploys() *deploys { return nil }
+
+func (*deploys) Endpoints(func(*http.Request) string) []admin.Endpoint { return nil }
+func (*deploys) Progress(string) string                                { return "" }
+func (*deploys) Resume()                                               {}
+func (*deploys) Run(context.Context)                                   {}
+func (*deploys) Observe(*proxy.Record)                                 {}
