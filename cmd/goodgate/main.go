@@ -107,10 +107,12 @@ safely. What cannot be hidden gets one reason in the response and in the log.`,
 
 // group shows commands together in the help.
 func group(root *cobra.Command, title string, names ...string) {
-	root.AddGroup(&cobra.Group{ID: title, Title: title})
 	for _, c := range root.Commands() {
-		if slices.Contains(names, c.Name()) {
-			c.GroupID = title
+		if !slices.Contains(names, c.Name()) {
+			continue
+		}
+		if c.GroupID = title; !root.ContainsGroup(title) { // the minimal edition has no command of some groups
+			root.AddGroup(&cobra.Group{ID: title, Title: title})
 		}
 	}
 }

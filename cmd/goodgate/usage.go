@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/goodgate/goodgate/internal/edition"
 	"github.com/goodgate/goodgate/internal/printable"
 	"github.com/goodgate/goodgate/internal/similar"
 )
@@ -213,6 +214,9 @@ func badCommand(c *cobra.Command, name string) error {
 		if sub.IsAvailableCommand() {
 			known = append(known, sub.Name())
 		}
+	}
+	if edition.Minimal && slices.Contains([]string{"bench", "convert", "demo", "deploy", "discover", "doctor", "top"}, name) {
+		return wrong(c, "the minimal edition of goodgate, which this is, does not have the command %q; use the full one", name)
 	}
 	if near := similar.Nearest(name, known); near != "" {
 		return wrong(c, "there is no command %q: did you mean %s %s?", name, c.CommandPath(), near)

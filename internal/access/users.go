@@ -26,7 +26,7 @@ const (
 	maxFile     = 4 << 20         // bytes of a file
 	maxUsers    = 100_000
 	maxPassword = 1 << 10 // bytes; longer ones are wrong
-	missing     = -1 // size of a file that is not there
+	missing     = -1      // size of a file that is not there
 )
 
 // Verdict is what is said of a name and a password.
