@@ -70,9 +70,10 @@ func TestAPKContents(t *testing.T) {
 	}
 }
 
-// TestBinaries: each archive holds a program for its system.
+// TestBinaries: each archive holds a program for its system, no larger than it was meant to be.
 func TestBinaries(t *testing.T) {
 	need(t, "tar", "unzip")
+	sizes := map[string]int64{"linux-amd64": 28_000_000, "linux-amd64-minimal": 15_000_000}
 	for pattern, open := range map[string]func(string) error{
 		"linux-amd64":         func(f string) error { _, err := elf.Open(f); return err },
 		"linux-arm64":         func(f string) error { _, err := elf.Open(f); return err },
@@ -92,8 +93,14 @@ func TestBinaries(t *testing.T) {
 		if strings.HasPrefix(pattern, "windows") {
 			program += ".exe"
 		}
-		if err := open(released(t, dir, program)); err != nil {
+		file := released(t, dir, program)
+		if err := open(file); err != nil {
 			t.Errorf("%s: %v", pattern, err)
+		}
+		info, err := os.Stat(file)
+		must(t, err)
+		if most := sizes[pattern]; most > 0 && info.Size() > most {
+			t.Errorf("%s has %d bytes, over %d: find out what came in, see docs/install.md, Size", pattern, info.Size(), most)
 		}
 		for _, name := range []string{"LICENSE", "licenses.txt", "completions/goodgate.bash"} {
 			released(t, dir, "*/"+name)
