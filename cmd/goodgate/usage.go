@@ -215,7 +215,7 @@ func badCommand(c *cobra.Command, name string) error {
 			known = append(known, sub.Name())
 		}
 	}
-	if edition.Minimal && slices.Contains([]string{"bench", "convert", "demo", "deploy", "discover", "doctor", "top"}, name) {
+	if edition.Minimal && slices.Contains([]string{"bench", "convert", "demo", "deploy", "diff", "discover", "doctor", "explain", "fmt", "init", "top"}, name) {
 		return wrong(c, "the minimal edition of goodgate, which this is, does not have the command %q; use the full one", name)
 	}
 	if near := similar.Nearest(name, known); near != "" {

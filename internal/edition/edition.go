@@ -4,7 +4,8 @@ package edition
 
 // Minimal reports whether this build lacks HTTP/3, ACME, users with passwords, zstd, sources that
 // ask another program, tracing, fleets, the dashboard, native histograms, the runtime's profiles,
-// and the commands bench, convert, demo, deploy, discover, doctor and top. docs/install.md has the
+// and the commands bench, convert, demo, deploy, diff, discover, doctor, explain, fmt, init and
+// top. docs/install.md has the
 // list for users.
 //
 // A part is left out by a file that has the same names without the work, called absent.go or ending in
