@@ -255,7 +255,7 @@ func move(t *testing.T, nodes []*fleettest.Server, from, to int, slot string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range strings.Fields(keys) {
+		for key := range strings.FieldsSeq(keys) {
 			if strings.Contains(key, "{") {
 				nodes[from].Do("MIGRATE 127.0.0.1 " + portOf(nodes[to].Address) + " " + key + " 0 1000")
 			}

@@ -54,12 +54,13 @@ func TestLogMistakes(t *testing.T) {
 			log, route = log+"}", ", log: "+route
 		}
 		_, warnings, err := Parse("g.yaml", []byte("log: "+log+fmt.Sprintf(rest, route)), noEnv)
-		got := fmt.Sprint(err)
+		var got strings.Builder
+		got.WriteString(fmt.Sprint(err))
 		for _, w := range warnings {
-			got += " warning: " + w.Path + ": " + w.Message
+			got.WriteString(" warning: " + w.Path + ": " + w.Message)
 		}
-		if want == "" && got != "<nil>" || !strings.Contains(got, want) {
-			t.Errorf("%s%s: got %s, want %s", log, route, got, want)
+		if want == "" && got.String() != "<nil>" || !strings.Contains(got.String(), want) {
+			t.Errorf("%s%s: got %s, want %s", log, route, got.String(), want)
 		}
 	}
 }
