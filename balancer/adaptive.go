@@ -7,42 +7,42 @@ import (
 	"time"
 )
 
-// AdaptiveOptions say how the number of requests that one upstream gets at once
-// follows what it can do. The zero value is off.
+// AdaptiveOptions configure the adaptive concurrency limit of each upstream. The zero
+// value is off.
 type AdaptiveOptions struct {
 	Enabled bool
-	Min     int // the limit is never below; 0 = 1
-	Max     int // nor above; 0 = 1000
-	Start   int // and begins here; 0 = 10
+	Min     int // lower bound of the limit; 0 = 1
+	Max     int // upper bound; 0 = 1000
+	Start   int // first limit; 0 = 10
 }
 
-// adaptive finds how many requests at once saturate an upstream. More of them
-// bring no more answers, and fewer take no less time: both show only where the
-// limit is not, so it moves in short phases to either side of the estimate, and
-// the estimate is what fits best all that they have shown ([curve]). Nothing goes
-// by the least or the greatest latency, because the latency of an application
-// varies by itself: a limit that does so collapses.
+// adaptive finds the number of requests in flight that saturates an upstream. With more
+// of them the upstream answers no more requests a second; with fewer, the latency does
+// not fall. Neither shows at the limit itself. So the limit moves in short phases to both
+// sides of the estimate, and the estimate is the best fit to all phases ([curve]). The
+// estimate does not depend on the least or the greatest latency: an application's latency
+// varies by itself, and a limit that depends on it collapses.
 //
-// What comes as a surprise begins the search anew, above or below: the upstream
-// has changed. While clients ask for less than the limit, the estimate stays.
+// A surprising phase means that the upstream has changed. It restarts the search, upwards
+// or downwards. While clients ask for less than the limit, the estimate stays.
 type adaptive struct {
-	now  atomic.Int64 // the limit of this moment
+	now  atomic.Int64 // the current limit
 	opts AdaptiveOptions
 
 	mu       sync.Mutex // protects the fields below
 	estimate float64
-	idled    bool // in the phase before, clients asked for less than the limit
-	known    bool // the estimate is not just where the search has got to
+	idled    bool // in the previous phase, clients asked for less than the limit
+	known    bool // the search has ended: the estimate is known from both sides
 	curve    curve
-	rest     curve // of phases in which clients asked for less
+	rest     curve // phases in which clients asked for less than the limit
 	phase    phase
-	step     int     // in the cycle
-	seen     tally   // in this phase
-	surprise float64 // of the last phases, which fades
-	spread   float64 // the variance of surprises, of which chance alone makes 1
+	step     int     // place in the cycle
+	seen     tally   // the current phase
+	surprise float64 // sum over the last phases, which fades
+	spread   float64 // variance of surprises; chance alone makes 1
 }
 
-// phase is where the limit is.
+// phase is the side of the estimate on which the limit is.
 type phase uint8
 
 const (
@@ -51,64 +51,64 @@ const (
 	along
 )
 
-// cycle is the order of the phases while the estimate holds. It is more often
-// above, where nothing is lost but some time of those that queue, than below.
+// cycle is the order of the phases while the estimate holds. The limit is more often
+// above than below: above it costs only some latency of queued requests.
 var cycle = [...]phase{above, below, above, along}
 
-// What the limit is in each phase, as a multiple of the estimate. Along it, a
-// little more than what is just enough keeps the upstream busy while answers
-// travel.
+// The limit in each phase, as a multiple of the estimate. In the phase along, slightly
+// more than the estimate keeps the upstream busy while answers travel.
 const (
 	gainAbove  = 1.2
 	gainBelow  = 0.8
 	gainAlong  = 1.05
-	gainSearch = 2 // from one phase of a search to the next
+	gainSearch = 2 // between two phases of a search
 )
 
 const (
-	phaseSamples = 30                     // answers that a phase waits for
-	phaseLeast   = 50 * time.Millisecond  // a phase's least time
-	phaseMost    = 500 * time.Millisecond // after this it ends with what it has
-	plain        = 0.5                    // share of the limit in flight at which nothing queues
-	fails        = 0.2                    // share of failures that says by itself that it is too much
+	phaseSamples = 30                     // answers in a phase
+	phaseLeast   = 50 * time.Millisecond  // shortest phase
+	phaseMost    = 500 * time.Millisecond // longest phase; it ends with the answers that have come
+	plain        = 0.5                    // share of the limit in flight below which no request queues
+	fails        = 0.2                    // share of failures that proves overload by itself
 )
 
 const (
-	hint       = 2    // standard deviations of a surprise that is worth another look
-	shock      = 3.5  // of surprises that say that the upstream has changed
-	spreadFade = 0.05 // what a phase counts for in their variance
-	doubt      = 0.5  // logarithm of how much less likely a bend beyond what is known is, that is looked for
+	hint       = 2    // surprise, in standard deviations, that is worth another look
+	shock      = 3.5  // sum of surprises that proves that the upstream has changed
+	spreadFade = 0.05 // weight of a phase in the variance
+	doubt      = 0.5  // difference in log likelihood up to which the search checks for a bend beyond the known range
 )
 
-// tally is what a phase has seen, since the requests of the one before it had
-// time to end.
+// tally sums the results of a phase. It starts once the requests of the previous phase
+// have had time to end.
 type tally struct {
 	began    time.Time
 	ends     time.Time
 	answers  int
 	failures int
-	reached  int           // answers at whose time the limit was reached
-	inFlight int64         // summed over the answers
-	took     time.Duration // the same
+	reached  int           // answers that came while the limit was reached
+	inFlight int64         // sum over the answers
+	took     time.Duration // sum over the answers
 }
 
-// rate returns the answers a second.
+// rate returns the answers per second.
 func (t *tally) rate() float64 { return float64(t.answers) / t.ends.Sub(t.began).Seconds() }
 
-// latency returns how long an answer took, by Little's law.
+// latency returns the mean time to an answer, by Little's law.
 func (t *tally) latency() time.Duration {
 	return time.Duration(t.mean() / t.rate() * float64(time.Second))
 }
 
-// mean returns how many requests were in flight.
+// mean returns the mean number of requests in flight.
 func (t *tally) mean() float64 { return float64(t.inFlight) / float64(t.answers) }
 
-// point returns what the phase has shown, with so many requests in flight.
+// point returns the phase as a point of the curve, at the given number of requests in
+// flight.
 func (t *tally) point(inFlight float64) point {
 	return point{inFlight, float64(t.answers), t.ends.Sub(t.began).Seconds()}
 }
 
-// configure begins anew under other options, with no limit when they are off.
+// configure starts again with other options. Without Enabled there is no limit.
 func (a *adaptive) configure(o AdaptiveOptions) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -119,8 +119,8 @@ func (a *adaptive) configure(o AdaptiveOptions) {
 	}
 }
 
-// begin begins anew, whether or not the options are on, where o.Start is rather too
-// little: the search goes up.
+// begin starts again, even without Enabled. o.Start should be rather too small: the
+// search goes up.
 func (a *adaptive) begin(o AdaptiveOptions) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -128,7 +128,7 @@ func (a *adaptive) begin(o AdaptiveOptions) {
 	a.enter(above, time.Time{})
 }
 
-// end takes the limit off.
+// end removes the limit.
 func (a *adaptive) end() { a.configure(AdaptiveOptions{}) }
 
 func (a *adaptive) start(o AdaptiveOptions) {
@@ -146,16 +146,16 @@ func (a *adaptive) start(o AdaptiveOptions) {
 	a.enter(along, time.Time{})
 }
 
-// limit returns how many requests at once the upstream may get; 0 = no limit.
+// limit returns how many requests the upstream may have in flight; 0 = no limit.
 func (a *adaptive) limit() int64 { return a.now.Load() }
 
 func (a *adaptive) clamp(v float64) float64 {
 	return min(max(v, float64(a.opts.Min)), float64(a.opts.Max))
 }
 
-// record notes an attempt that has ended, and began at a Unix time in
-// nanoseconds. inFlight is the number of requests that the upstream had, this one
-// included. It reports whether the limit has changed.
+// record notes the end of an attempt that began at a time in Unix nanoseconds. inFlight
+// is the number of the upstream's requests in flight, this one included. record reports
+// whether the limit has changed.
 func (a *adaptive) record(o Outcome, began int64, inFlight int) bool {
 	before := a.now.Load()
 	if before == 0 || o == Ignored {
@@ -166,12 +166,12 @@ func (a *adaptive) record(o Outcome, began int64, inFlight int) bool {
 	return a.now.Load() != before
 }
 
-// ended is record at a moment.
+// ended is record at a given time.
 func (a *adaptive) ended(o Outcome, now time.Time, took time.Duration, inFlight int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.now.Load() == 0 {
-		return // switched off meanwhile
+		return // the limit was switched off meanwhile
 	}
 	if a.seen.ends.IsZero() {
 		a.seen.began, a.seen.ends = now, now.Add(phaseMost)
@@ -199,8 +199,7 @@ func (t *tally) note(took time.Duration, inFlight, limit int64) {
 	}
 }
 
-// conclude draws the phase's conclusions and goes to the next. Called with mu
-// held.
+// conclude evaluates the phase and starts the next one. mu must be held.
 func (a *adaptive) conclude(now time.Time) {
 	s := &a.seen
 	switch {
@@ -212,7 +211,7 @@ func (a *adaptive) conclude(now time.Time) {
 		a.enter(along, now)
 	case 2*s.reached < s.answers:
 		a.idle(now)
-	case a.idled: // and still when this one began
+	case a.idled: // clients still asked for less when this phase began
 		a.idled = false
 		a.move(a.phase, float64(a.now.Load()), now)
 	default:
@@ -220,9 +219,9 @@ func (a *adaptive) conclude(now time.Time) {
 	}
 }
 
-// idle notes a phase in which clients asked for less than the limit. When it was
-// much less, nothing queued, and it shows how long an answer takes. How many were
-// in flight is then told by Little's law. Called with mu held.
+// idle notes a phase in which clients asked for less than the limit. If they asked for
+// much less, no request queued, and the phase shows the plain latency. Little's law then
+// gives the number of requests in flight. mu must be held.
 func (a *adaptive) idle(now time.Time) {
 	s := &a.seen
 	if n := s.took.Seconds() / s.ends.Sub(s.began).Seconds(); n > 0 && n < plain*float64(a.now.Load()) {
@@ -232,8 +231,7 @@ func (a *adaptive) idle(now time.Time) {
 	a.enter(along, now)
 }
 
-// learn goes by what a phase has shown in which the limit was reached. Called
-// with mu held.
+// learn evaluates a phase in which the limit was reached. mu must be held.
 func (a *adaptive) learn(p point, now time.Time) {
 	rest := a.rest
 	a.rest = curve{}
@@ -244,7 +242,7 @@ func (a *adaptive) learn(p point, now time.Time) {
 	z := a.surprised(p)
 	a.surprise = a.surprise/2 + z
 	switch {
-	case a.surprise < -shock: // some of the answers are still of before
+	case a.surprise < -shock: // some of the answers are from before the change
 		a.forget()
 		a.estimate = a.clamp(p.inFlight / gainSearch)
 		a.move(below, p.inFlight/gainSearch, now)
@@ -255,7 +253,7 @@ func (a *adaptive) learn(p point, now time.Time) {
 	case z > hint:
 		a.curve.add(p)
 		a.move(above, p.inFlight*gainSearch, now)
-	case z < -hint: // once more
+	case z < -hint: // look again
 		a.curve.add(p)
 		a.move(a.phase, p.inFlight, now)
 	default:
@@ -264,9 +262,8 @@ func (a *adaptive) learn(p point, now time.Time) {
 	}
 }
 
-// guess places the search by how long answers have taken while little was asked.
-// It is only a guess, because under load they may take longer. Called with mu
-// held.
+// guess starts the search from the latency at low load. It is only a guess, because the
+// latency may rise under load. mu must be held.
 func (a *adaptive) guess(rest curve, p point, now time.Time) {
 	rest.add(p)
 	n, further := rest.bend(0)
@@ -279,12 +276,12 @@ func (a *adaptive) guess(rest curve, p point, now time.Time) {
 	}
 }
 
-// forget is called when what has been seen is no longer true.
+// forget drops the observations, because they no longer hold.
 func (a *adaptive) forget() { a.curve, a.known, a.surprise = curve{}, false, 0 }
 
-// surprised returns by how much the answers of a phase are more or fewer than
-// they should be, in standard deviations. Requests that differ much from one
-// another make greater ones, by themselves.
+// surprised returns, in standard deviations, how many more answers a phase has than
+// expected; below 0 = fewer. Requests that differ much in duration cause large deviations
+// by themselves, so surprised divides by the usual deviation.
 func (a *adaptive) surprised(p point) float64 {
 	if !a.known {
 		return 0
@@ -295,15 +292,15 @@ func (a *adaptive) surprised(p point) float64 {
 	return z / math.Sqrt(usual)
 }
 
-// next makes the estimate, and goes on in the cycle, or looks further when the
-// curve may bend beyond what is known of it. Called with mu held.
+// next updates the estimate. Then it continues the cycle, or searches further if the
+// curve may bend beyond its known range. mu must be held.
 func (a *adaptive) next(now time.Time) {
 	n, further := a.curve.bend(doubt * max(a.spread, 1))
 	a.estimate = a.clamp(n)
 	least, most := a.curve.span()
 	fewer := n <= least*fineness && least > float64(a.opts.Min)
 	more := further && most < float64(a.opts.Max)
-	if fewer && more { // nothing is known yet, or all of it is alike
+	if fewer && more { // one point only, or all points agree with every bend
 		fewer = a.phase != above
 	}
 	a.known = !fewer && !more
@@ -318,7 +315,7 @@ func (a *adaptive) next(now time.Time) {
 	}
 }
 
-// enter begins a phase about the estimate.
+// enter starts a phase around the estimate.
 func (a *adaptive) enter(p phase, now time.Time) {
 	e := a.estimate
 	switch p {
@@ -331,9 +328,9 @@ func (a *adaptive) enter(p phase, now time.Time) {
 	}
 }
 
-// move begins a phase with a limit. It looks at whole latencies, because answers
-// may come in bursts of that period, and after the first, because until then they
-// are answers to what was asked before.
+// move starts a phase with a limit. The phase lasts a whole number of latencies, because
+// answers may come in bursts of that period. It starts one latency late, because until
+// then the answers belong to requests of the previous phase.
 func (a *adaptive) move(p phase, limit float64, now time.Time) {
 	if before := a.seen; before.answers > 0 {
 		period := min(max(before.latency(), time.Millisecond), phaseMost)

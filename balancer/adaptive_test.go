@@ -21,8 +21,8 @@ func (e endings) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
 func (e *endings) Push(x any)        { *e = append(*e, x.(ending)) }
 func (e *endings) Pop() any          { o := *e; x := o[len(o)-1]; *e = o[:len(o)-1]; return x }
 
-// simulation is an upstream of some workers with one queue, in its own time,
-// under a load that goes on as far as the limit lets it.
+// simulation is an upstream with workers and one queue, in its own time, under a load
+// that continues as far as the limit permits.
 type simulation struct {
 	a        adaptive
 	rnd      *rand.Rand
@@ -38,7 +38,7 @@ type simulation struct {
 	answered int
 }
 
-// run goes on for a time and returns the answers.
+// run runs for a duration and returns the answers.
 func (s *simulation) run(d time.Duration) int {
 	s.free = append(s.free, make([]time.Duration, s.workers)...)[:s.workers]
 	s.answered = 0
@@ -81,7 +81,7 @@ func (s *simulation) send() {
 	}
 }
 
-// spreads are how long requests take, by their mean.
+// spreads are distributions of the duration of requests, relative to their mean.
 var spreads = map[string]func(r *rand.Rand, mean time.Duration) time.Duration{
 	"narrow": func(r *rand.Rand, m time.Duration) time.Duration {
 		return time.Duration((0.8 + 0.4*r.Float64()) * float64(m))
@@ -98,8 +98,8 @@ var spreads = map[string]func(r *rand.Rand, mean time.Duration) time.Duration{
 	},
 }
 
-// simulate returns an upstream of so many workers under a load, as a multiple of
-// what they can do, for which a limit has just begun.
+// simulate returns an upstream with the given number of workers, under a load that is a
+// multiple of their capacity. Its limit has just started.
 func simulate(spread string, seed uint64, workers int, load float64) *simulation {
 	s := &simulation{rnd: rand.New(rand.NewPCG(seed, 3))}
 	s.a.start(AdaptiveOptions{Enabled: true})
@@ -109,7 +109,7 @@ func simulate(spread string, seed uint64, workers int, load float64) *simulation
 
 const meanTime = 50 * time.Millisecond
 
-// ask changes what the upstream can do, and the load.
+// ask changes the capacity and the load.
 func (s *simulation) ask(spread string, workers int, mean time.Duration, load float64) {
 	s.workers, s.mean = workers, mean
 	s.takes = func() time.Duration { return spreads[spread](s.rnd, s.mean) }
@@ -128,15 +128,15 @@ func (s *simulation) watch(d time.Duration) (estimate, goodput float64) {
 	return estimate / float64(s.workers), float64(answers) / d.Seconds() * s.mean.Seconds() / float64(s.workers)
 }
 
-// settled is what came of many seeds.
+// settled has the results of many seeds.
 type settled struct{ estimates, goodputs []float64 }
 
 func (r *settled) add(estimate, goodput float64) {
 	r.estimates, r.goodputs = append(r.estimates, estimate), append(r.goodputs, goodput)
 }
 
-// bounds are what the estimates of many seeds are held to: so many may be off by
-// more than 15 %, and that in the middle not by more than middle.
+// bounds are the bounds on the estimates of many seeds: how many may be off by more than
+// 15 %, and by how much the median may be off.
 type bounds struct {
 	off     int
 	middle  float64
@@ -161,10 +161,10 @@ func (r *settled) check(t *testing.T, says string, b bounds) {
 	}
 }
 
-// TestAdaptiveLimitSettles holds that 5 s after the upstream has changed the
-// limit is what it can do, however much the time varies that requests take. With
-// twenty workers and more that holds nearly always. With fewer there are too few
-// answers in that time to tell for sure, when the time varies much.
+// TestAdaptiveLimitSettles holds that 5 s after a change of the upstream the limit
+// matches its capacity, however much the duration of requests varies. With twenty workers
+// and more that holds nearly always. With fewer workers and widely varying durations,
+// that time has too few answers to be sure.
 func TestAdaptiveLimitSettles(t *testing.T) {
 	t.Parallel()
 	const slow = 2 * meanTime
@@ -211,8 +211,8 @@ func TestAdaptiveLimitSettles(t *testing.T) {
 	}
 }
 
-// TestAdaptiveLimitBegins holds that the limit is found soon when an overload comes
-// after a time of little load.
+// TestAdaptiveLimitBegins holds that the limit is found soon if an overload follows a
+// time of low load.
 func TestAdaptiveLimitBegins(t *testing.T) {
 	t.Parallel()
 	if raceEnabled {
@@ -237,8 +237,7 @@ func TestAdaptiveLimitBegins(t *testing.T) {
 	}
 }
 
-// TestAdaptiveLimitFollows holds that the limit goes along with an upstream that
-// changes slowly.
+// TestAdaptiveLimitFollows holds that the limit follows an upstream that changes slowly.
 func TestAdaptiveLimitFollows(t *testing.T) {
 	t.Parallel()
 	for _, spread := range []string{"narrow", "exponential", "lognormal"} {
@@ -256,9 +255,8 @@ func TestAdaptiveLimitFollows(t *testing.T) {
 	}
 }
 
-// TestAdaptiveLimitIdle holds that the estimate stays while little or nothing is
-// asked, and that it is right soon after much is asked again, whether that comes
-// at once or grows.
+// TestAdaptiveLimitIdle holds that the estimate stays under little or no load, and that
+// it is right soon after the load returns, at once or gradually.
 func TestAdaptiveLimitIdle(t *testing.T) {
 	t.Parallel()
 	for _, spread := range []string{"narrow", "exponential", "lognormal"} {

@@ -5,20 +5,20 @@ import (
 	"math/rand/v2"
 )
 
-// drawTries is how many draws a policy makes for a usable member before it
-// scans. Even with half of the members out, four draws fail only once in 16.
+// drawTries is the number of draws for a usable member before a policy scans. Even with
+// half of the members out, four draws fail only once in 16.
 const drawTries = 4
 
-// urn draws members at random, in proportion to their weights, in constant
-// time: Vose's form of the alias method. (M. D. Vose, A linear algorithm for
-// generating random numbers with a given distribution, 1991.)
+// urn draws members at random in proportion to their weights, in constant time: Vose's
+// form of the alias method. (M. D. Vose, A linear algorithm for generating random numbers
+// with a given distribution, 1991.)
 type urn struct {
 	members []Member
-	slots   []slot // nil when all weights are equal
+	slots   []slot // nil if all weights are equal
 }
 
-// slot is one of as many equal parts as there are members. Below cut it stands
-// for the member at its own place, above for another, its alias.
+// slot is one of equal parts of the range, one per member. Below cut it belongs to the
+// member with the same index, above cut to its alias.
 type slot struct {
 	cut   uint32 // in units of 2^-32
 	alias int32
@@ -41,8 +41,8 @@ func equalWeights(members []Member) bool {
 	return true
 }
 
-// newSlots fills each slot with one member that has less than a slot's share
-// and, above it, a part of one that has more.
+// newSlots gives each slot a member with less than a slot's share and fills the rest with
+// a part of a member that has more.
 func newSlots(members []Member) []slot {
 	slots := make([]slot, len(members))
 	share := make([]float64, len(members)) // in slots
@@ -66,7 +66,7 @@ func newSlots(members []Member) []slot {
 			less = append(less, big)
 		}
 	}
-	for _, i := range append(less, more...) { // whole slots, but for rounding
+	for _, i := range append(less, more...) { // these fill their slots, except for rounding
 		slots[i] = slot{cut: math.MaxUint32, alias: i}
 	}
 	return slots
@@ -79,8 +79,8 @@ func sumWeights(members []Member) (sum int) {
 	return sum
 }
 
-// draw returns the place of a member. One random number serves both as the
-// place, by its upper half, and against the cut, by its lower half.
+// draw returns the index of a member. It uses one random number: the upper half selects
+// the slot, and the lower half is compared with the cut.
 func (u *urn) draw() int {
 	r := rand.Uint64()
 	i := int(r >> 32 * uint64(len(u.members)) >> 32)
@@ -90,7 +90,7 @@ func (u *urn) draw() int {
 	return i
 }
 
-// one draws a usable member, nil when a few draws found none.
+// one draws a usable member. It returns nil if a few draws find none.
 func (u *urn) one(c *Choice) *Member {
 	for range drawTries {
 		if m := &u.members[u.draw()]; c.usable(m) {
@@ -100,8 +100,8 @@ func (u *urn) one(c *Choice) *Member {
 	return nil
 }
 
-// two draws two different usable members. It returns b nil when a few draws
-// found only one, and both nil when they found none.
+// two draws two different usable members. If a few draws find only one, b is nil; if they
+// find none, both are nil.
 func (u *urn) two(c *Choice) (a, b *Member) {
 	a = u.one(c)
 	n := len(u.members)
@@ -111,7 +111,7 @@ func (u *urn) two(c *Choice) (a, b *Member) {
 	for range drawTries {
 		i := u.draw()
 		m := &u.members[i]
-		if m == a { // any other: to insist on the weights could take many draws
+		if m == a { // take any other: a draw by weight could need many tries
 			m = &u.members[(i+1+rand.IntN(n-1))%n]
 		}
 		if c.usable(m) {

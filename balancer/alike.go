@@ -2,22 +2,21 @@ package balancer
 
 import "time"
 
-// This file tells a common cause from faults of single upstreams. When most
-// upstreams of a pool fail alike, they are not the cause: what they share is, or
-// the requests are. Ejecting them one by one would take away what still works,
-// and keep them out when the cause has gone.
+// This file separates a common cause from faults of single upstreams. If most upstreams
+// of a pool fail alike, the cause is something that they share, or the requests. To eject
+// the upstreams one by one would take away the capacity that still works, and would keep
+// it out after the cause is gone.
 
 const (
-	alikeFor = 50 * time.Millisecond // how long an answer to alike is used again
+	alikeFor = 50 * time.Millisecond // lifetime of a cached answer of alike
 	alikeRow = 2                     // failures in a row that count as failing
 	fineRow  = 5                     // successes in a row that count as doing well
 )
 
-// alike counts the members that fail, and reports whether the cause is common:
-// at least two thirds of those that might be asked fail, more than one, and
-// none is known to do well. One that does well shows that it can be done, and
-// then it is worth while to eject the others. asked, if not nil, is failing.
-// Called with mu held.
+// alike counts the failing members, and reports whether the cause is common: more than
+// one member, and at least two thirds of the candidates, fail, and none is known to do
+// well. A member that does well proves that the requests can succeed; then ejecting the
+// others helps. asked counts as failing unless it is nil. mu must be held.
 func (p *Pool) alike(asked *Upstream, now time.Time) (failing, of int, common bool) {
 	members := p.set.Load().members
 	for i := range members {
@@ -44,9 +43,9 @@ func (r results) fine() bool {
 	return r.streak >= fineRow && r.answered >= fineRow && 4*r.failed < r.n()
 }
 
-// isAlike is alike for a breaker that is about to open, which may ask for every
-// request that fails. Its answer holds for a moment, and until a sixteenth of
-// the members has been ejected on it. Called with mu held.
+// isAlike is alike with a cache, for a breaker that is about to open: that may call it
+// for every failed request. An answer holds for alikeFor, or until a sixteenth of the
+// members has been ejected since. mu must be held.
 func (p *Pool) isAlike(u *Upstream) bool {
 	now := time.Now()
 	if a := &p.lastAlike; now.Sub(a.at) >= alikeFor || 16*(p.ejected-a.ejected) >= p.total {
@@ -56,15 +55,15 @@ func (p *Pool) isAlike(u *Upstream) bool {
 	return p.lastAlike.common
 }
 
-// likeness is an answer to whether members fail alike.
+// likeness is a cached answer of alike.
 type likeness struct {
 	common  bool
 	at      time.Time
-	ejected int // how many were
+	ejected int // ejected members at that time
 }
 
-// judgeAll finds out whether most members fail alike. While they do, those that
-// were ejected for it come back.
+// judgeAll checks whether most members fail alike. While they do, it closes the breakers
+// that opened within historySpan.
 func (p *Pool) judgeAll(now time.Time) []Finding {
 	p.mu.Lock()
 	failing, of, common := p.alike(nil, now)

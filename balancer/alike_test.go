@@ -10,8 +10,8 @@ import (
 // usual are a breaker's options as they are by default.
 var usual = BreakerOptions{Enabled: true, Consecutive: 5, FailureRatio: 0.5, MinRequests: 10, OpenFor: 5 * time.Second, MaxOpenFor: time.Minute}
 
-// serve sends 100 requests a second for d to what the pool picks; fails decides
-// which of them fail.
+// serve sends 100 requests a second for d to the members that the pool picks. fails
+// decides which of them fail.
 func serve(t *testing.T, p *Pool, d time.Duration, fails func(*Member) bool) {
 	t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -40,9 +40,9 @@ func findings(o *Options) *[]FindingKind {
 	return &got
 }
 
-// TestCommonCause: when what all upstreams share breaks, none stays ejected,
-// and all are there at once when it works again; when one does well, the others
-// are ejected.
+// TestCommonCause: if something that all upstreams share breaks, none stays ejected, and
+// all are available at once when it works again. If one does well, the others are
+// ejected.
 func TestCommonCause(t *testing.T) {
 	for policy, sizes := range map[string][]int{"round_robin": {2, 3, 5, 20}, "peak_ewma": {2, 3, 5}, "least_conn": {2, 3, 5}} {
 		for _, n := range sizes {
@@ -68,7 +68,7 @@ func TestCommonCause(t *testing.T) {
 					t.Errorf("%s, %d members, all work again: got %d open, findings %v", policy, n, open(p), *got)
 				}
 				serve(t, p, 10*time.Second, allButOne)
-				// Peak EWMA sends too little to the others to tell.
+				// Peak EWMA sends too few requests to the others to judge them.
 				if want := max(n/2, 1); open(p) == 0 && policy != "peak_ewma" || open(p) > want {
 					t.Errorf("%s, %d members, one does well: got %d open, want 1 to %d", policy, n, open(p), want)
 				}

@@ -10,16 +10,16 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// BreakerOptions configure the circuit breaker of each upstream in a pool.
-// The zero value means no breaker.
+// BreakerOptions configure the circuit breaker of each upstream in a pool. The zero value
+// means no breaker.
 type BreakerOptions struct {
 	Enabled      bool
-	Consecutive  int           // failures in a row that open it; 0 = never by this rule
-	FailureRatio float64       // share of failures within Window that opens it; 0 = never by this rule
-	MinRequests  int           // requests within Window before FailureRatio counts
-	Window       time.Duration // what the breaker remembers; 0 = 10 s
-	OpenFor      time.Duration // first open time, doubled each time it opens again; 0 = 5 s
-	MaxOpenFor   time.Duration // bound of the doubling; below OpenFor counts as OpenFor
+	Consecutive  int           // failures in a row that open the breaker; 0 = this rule is off
+	FailureRatio float64       // share of failures within Window that opens it; 0 = this rule is off
+	MinRequests  int           // smallest number of requests within Window for FailureRatio
+	Window       time.Duration // time over which the breaker counts; 0 = 10 s
+	OpenFor      time.Duration // first open time, doubled each time the breaker opens again; 0 = 5 s
+	MaxOpenFor   time.Duration // upper bound of the doubling; below OpenFor counts as OpenFor
 }
 
 // BreakerState is a circuit breaker's state.
@@ -27,7 +27,7 @@ type BreakerState uint32
 
 const (
 	Closed   BreakerState = iota // requests pass
-	HalfOpen                     // a few requests pass as a trial
+	HalfOpen                     // a few requests pass as trials
 	Open                         // no request passes
 )
 
@@ -35,60 +35,58 @@ const (
 	windowBuckets = 10 // the window forgets a tenth at a time
 	trialRequests = 2  // successes in a row that close a half-open breaker
 	openJitter    = 0.2
-	// trialBound is how long a half-open breaker waits for its trials before
-	// it gives their places to others, so that no lost result keeps it shut.
+	// trialBound is the time that a half-open breaker waits for its trials. Then it
+	// admits others, so that a lost result does not keep it shut.
 	trialBound = 30 * time.Second
-	// wakeDelay is how long a breaker takes to end its open time early. It is a
-	// timer like the other, so that whoever asks for it may hold locks.
+	// wakeDelay is the delay before a hastened breaker ends its open time. A timer does
+	// it, as for the normal open time, so that callers of hasten may hold locks.
 	wakeDelay = time.Millisecond
 )
 
 var errFailure = errors.New("upstream failed")
 
-// breaker is a gobreaker with what that leaves to its user: an open time that
-// grows, a wake-up that needs no traffic, trials that always end, and callbacks
-// outside its lock. The zero value is switched off: always closed.
+// breaker wraps a gobreaker and adds four things: an open time that grows, a wake-up
+// without traffic, trials that always end, and callbacks outside its lock. The zero value
+// is switched off: always closed.
 //
-// gobreaker counts and decides; stages, in breakerstate.go, is what requests ask,
-// and follows it move by move.
+// gobreaker counts results and decides. Requests ask stages (breakerstate.go), which
+// follows each of gobreaker's moves.
 //
-// gobreaker learns of a request when its result is known, not when it starts.
-// It would otherwise count a result for the time of the start, and so miss
-// every timeout longer than Window; and it would wait for ever for the result
-// of a trial that was lost.
+// The breaker reports a request to gobreaker at the result, not at the start. Otherwise
+// gobreaker would count the result at the time of the start, and miss every timeout
+// longer than Window. It would also wait for ever for the result of a lost trial.
 //
-// gobreaker moves from open to half-open lazily, in the first call after its
-// timeout, which is next to nothing here. Only this breaker's own timer calls it
-// while it is open, and so decides when that happens; feeding sees to it that no
-// result does.
+// gobreaker moves from open to half-open in the first call after its timeout, which is 1
+// ns here. While gobreaker is open, only this breaker's timer calls it, and so decides
+// the time of the move. The lock feeding keeps results away from it meanwhile.
 //
-// Two flags are no part of the stage. Stopped says that the upstream has gone,
-// yet the last results may still open its breaker, without a timer. Settling is
-// about who tells of a move, not about where it leads: the pool is told without
-// a lock, so that it may call back, and so no lock can see to the order.
+// Two flags are not part of the stage. stopped means that the upstream has left: its last
+// results may still open the breaker, but without a timer. settling marks the goroutine
+// that reports moves to the pool. It reports without a lock, so that the pool may call
+// back; therefore a lock cannot keep the order of reports, and the flag does.
 type breaker struct {
 	stages // moved with mu held
 
-	told    atomic.Uint64                                      // the last round that the timer was set for and the pool knows of
+	told    atomic.Uint64                                      // the last round whose timer is set and that the pool knows
 	cb      atomic.Pointer[gobreaker.CircuitBreaker[struct{}]] // nil = switched off
 	feeding sync.Mutex                                         // held while gobreaker gets a result; taken before its lock
 	calls   breakerCalls
 
-	mu       sync.Mutex // protects the moves and the fields below; it may be taken under gobreaker's lock, not the other way
+	mu       sync.Mutex // protects the moves and the fields below; may be taken under gobreaker's lock, not the other way round
 	opts     BreakerOptions
-	stopped  bool      // no timer any more
-	settling bool      // a goroutine is in settle
-	openings int       // in a row, for the growth of the open time
-	closedAt time.Time // zero before the first time and while it is not closed
+	stopped  bool      // no more timers
+	settling bool      // a goroutine runs settle
+	openings int       // in a row; the open time grows with them
+	closedAt time.Time // zero before the first closing and while not closed
 	wake     *time.Timer
 }
 
-// breakerCalls are what a breaker asks and tells the pool.
+// breakerCalls are the breaker's questions and reports to the pool.
 type breakerCalls struct {
-	outlier func() bool        // asked, as mayOpen, whether it may open although its own rules do not say so; nil = never
-	mayOpen func() bool        // asked before it opens, under gobreaker's lock; must not call back into the breaker
-	spared  func()             // it was allowed to open and does not, since it has got new options; as mayOpen
-	changed func(BreakerState) // told of each change, without a lock held
+	outlier func() bool        // whether it may open against its own rules; runs like mayOpen; nil = never
+	mayOpen func() bool        // whether it may open; runs under gobreaker's lock and must not call back into the breaker
+	spared  func()             // it was allowed to open but has new options and stays closed; runs like mayOpen
+	changed func(BreakerState) // reports each change, without a lock held
 }
 
 // start makes the breaker, closed.
@@ -97,8 +95,8 @@ func (b *breaker) start(o BreakerOptions, calls breakerCalls) {
 	b.configure(o)
 }
 
-// configure begins anew under other options, closed. The pool is not told: it is
-// who asks for it.
+// configure starts again with other options, closed. It does not report this to the pool,
+// which is the caller.
 func (b *breaker) configure(o BreakerOptions) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -106,8 +104,8 @@ func (b *breaker) configure(o BreakerOptions) {
 	b.told.Store(b.round())
 }
 
-// begin begins anew. What was admitted before says nothing any more. Called with
-// mu held.
+// begin starts again. Results of requests admitted before no longer count. mu must be
+// held.
 func (b *breaker) begin(o BreakerOptions) {
 	if o.Window <= 0 {
 		o.Window = 10 * time.Second
@@ -132,7 +130,7 @@ func (b *breaker) begin(o BreakerOptions) {
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			return (o.tripped(c) || b.calls.outlier != nil && b.calls.outlier()) && b.calls.mayOpen()
 		},
-		// Runs under gobreaker's lock: it only notes the change.
+		// OnStateChange runs under gobreaker's lock: it only notes the change.
 		OnStateChange: func(_ string, _, to gobreaker.State) { b.note(cb, to) },
 	})
 	b.cb.Store(cb)
@@ -148,20 +146,20 @@ func (o BreakerOptions) tripped(c gobreaker.Counts) bool {
 		float64(c.TotalFailures) >= o.FailureRatio*float64(n)
 }
 
-// saidBy are the events that gobreaker's new states stand for.
+// saidBy maps gobreaker's new states to events.
 var saidBy = map[gobreaker.State]event{
 	gobreaker.StateOpen:     onTrip,
 	gobreaker.StateHalfOpen: onWake,
 	gobreaker.StateClosed:   onHeal,
 }
 
-// note takes a new state from cb, unless another has taken its place.
+// note handles a new state of cb. It ignores a cb that another one has replaced.
 func (b *breaker) note(cb *gobreaker.CircuitBreaker[struct{}], to gobreaker.State) {
 	b.mu.Lock()
 	present := b.cb.Load() == cb
 	if present {
 		if b.stage() == stageEarly && to == gobreaker.StateOpen {
-			b.openings-- // what failed was a trial before its time, so the next time is no longer
+			b.openings-- // an early trial failed: the next open time does not grow
 		}
 		b.turn(saidBy[to])
 	}
@@ -171,8 +169,8 @@ func (b *breaker) note(cb *gobreaker.CircuitBreaker[struct{}], to gobreaker.Stat
 	}
 }
 
-// report takes the outcome of a request that was admitted with pass. What was
-// admitted before the last change says nothing about the time after it.
+// report handles the outcome of a request that was admitted with pass. It ignores
+// requests that were admitted before the last change.
 func (b *breaker) report(pass uint64, o Outcome) {
 	cb := b.cb.Load()
 	if cb == nil || b.round() != pass {
@@ -186,7 +184,7 @@ func (b *breaker) report(pass uint64, o Outcome) {
 	b.settle()
 }
 
-// feed gives gobreaker a result, unless the state has changed meanwhile.
+// feed passes a result to gobreaker, unless the state has changed meanwhile.
 func (b *breaker) feed(cb *gobreaker.CircuitBreaker[struct{}], pass uint64, o Outcome) {
 	b.feeding.Lock()
 	defer b.feeding.Unlock()
@@ -201,11 +199,11 @@ func (b *breaker) feed(cb *gobreaker.CircuitBreaker[struct{}], pass uint64, o Ou
 	})
 }
 
-// settled reports whether there is nothing to settle.
+// settled reports whether all moves are settled.
 func (b *breaker) settled() bool { return b.told.Load() == b.round() }
 
-// settle acts on moves, outside gobreaker's lock. One goroutine does so at a
-// time, so that the last state is the last that the pool is told of.
+// settle sets the timer and reports to the pool after moves, outside gobreaker's lock.
+// Only one goroutine at a time does so, so that the pool gets the last state last.
 func (b *breaker) settle() {
 	if b.settled() {
 		return
@@ -224,7 +222,7 @@ func (b *breaker) settle() {
 	}
 }
 
-// schedule sets the timer of the present stage. Called with mu held.
+// schedule sets the timer of the current stage. mu must be held.
 func (b *breaker) schedule() {
 	switch b.current() {
 	case Open:
@@ -238,14 +236,14 @@ func (b *breaker) schedule() {
 	}
 }
 
-// tell tells the pool of a state, without the lock that is held.
+// tell reports a state to the pool. It unlocks mu for that time.
 func (b *breaker) tell(s BreakerState) {
 	b.mu.Unlock()
 	defer b.mu.Lock()
 	b.calls.changed(s)
 }
 
-// sleep sets the timer that ends the open time. Called with mu held.
+// sleep sets the timer that ends the open time. mu must be held.
 func (b *breaker) sleep() {
 	if !b.closedAt.IsZero() && time.Since(b.closedAt) >= b.opts.MaxOpenFor {
 		b.openings = 0
@@ -259,23 +257,22 @@ func (b *breaker) sleep() {
 	b.openings++
 }
 
-// hasten ends the open time now. It takes no lock but mu.
+// hasten ends the open time now. It takes no lock except mu.
 func (b *breaker) hasten() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	settled := b.settled()
-	if b.turn(onHasten) && settled { // else settle is about to set the timer
-		b.told.Store(b.round()) // the pool knows that it is open
+	if b.turn(onHasten) && settled { // otherwise settle is about to set the timer
+		b.told.Store(b.round()) // the pool already knows that it is open
 		b.after(wakeDelay, b.halfOpen)
 	}
 }
 
-// wasEarly reports whether the breaker is half-open before its time.
+// wasEarly reports whether the breaker became half-open before its time.
 func (b *breaker) wasEarly() bool { return b.stage() == stageEarly }
 
-// openTime returns how long the breaker stays open after n openings in a row:
-// doubled each time, with a random share on top so that the upstreams of a pool
-// do not all come back at once.
+// openTime returns the open time after n openings in a row. It doubles each time. A
+// random share on top keeps the upstreams of a pool from returning all at once.
 func (o BreakerOptions) openTime(n int, random float64) time.Duration {
 	d := o.OpenFor << min(n, 16)
 	if d <= 0 || d > o.MaxOpenFor {
@@ -284,7 +281,7 @@ func (o BreakerOptions) openTime(n int, random float64) time.Duration {
 	return d + time.Duration(openJitter*random*float64(d))
 }
 
-// halfOpen lets trials through; asking gobreaker for its state is what moves it.
+// halfOpen lets trials through. The call of State moves gobreaker.
 func (b *breaker) halfOpen() {
 	if cb := b.cb.Load(); cb != nil {
 		cb.State()
@@ -292,7 +289,7 @@ func (b *breaker) halfOpen() {
 	}
 }
 
-// renew gives up the trials of a round, and begins another.
+// renew gives up the trials of a round, and starts another round.
 func (b *breaker) renew(round uint64) {
 	b.mu.Lock()
 	if b.round() == round {
@@ -302,7 +299,7 @@ func (b *breaker) renew(round uint64) {
 	b.settle()
 }
 
-// pardon closes a breaker that is open, because the upstream was not to blame.
+// pardon closes an open breaker, because the upstream was not the cause.
 func (b *breaker) pardon() {
 	b.mu.Lock()
 	if b.current() == Open {
@@ -312,8 +309,8 @@ func (b *breaker) pardon() {
 	b.settle()
 }
 
-// anew closes the breaker and forgets what it has counted, whatever its stage: the
-// upstream was about to end.
+// anew closes the breaker in any stage and clears its counts, because the failures came
+// from an upstream that was shutting down.
 func (b *breaker) anew() {
 	b.mu.Lock()
 	b.begin(b.opts)
@@ -321,7 +318,7 @@ func (b *breaker) anew() {
 	b.settle()
 }
 
-// after replaces the breaker's timer. Called with mu held.
+// after replaces the breaker's timer. mu must be held.
 func (b *breaker) after(d time.Duration, f func()) {
 	b.halt()
 	if !b.stopped {
@@ -329,14 +326,14 @@ func (b *breaker) after(d time.Duration, f func()) {
 	}
 }
 
-// halt ends the breaker's timer. Called with mu held.
+// halt stops the breaker's timer. mu must be held.
 func (b *breaker) halt() {
 	if b.wake != nil {
 		b.wake.Stop()
 	}
 }
 
-// stop ends the breaker's timer for good.
+// stop stops the breaker's timer for good.
 func (b *breaker) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// told is the list of the states that a breaker told.
+// told records the states that a breaker has reported.
 type told struct {
 	mu     sync.Mutex // protects states
 	states []BreakerState
@@ -110,8 +110,9 @@ func TestBreakerForgetsAfterTheWindow(t *testing.T) {
 	})
 }
 
-// TestBreakerCountsSlowFailures: a timeout longer than the window is a failure
-// at its end. Counted for its start, it would be forgotten before it is known.
+// TestBreakerCountsSlowFailures: a timeout longer than the window counts as a failure at
+// its end. If it counted at its start, the window would have dropped it before the
+// result.
 func TestBreakerCountsSlowFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := newTestBreaker(t, BreakerOptions{Consecutive: 3, Window: 10 * time.Second})
@@ -188,8 +189,8 @@ func TestBreakerLostTrials(t *testing.T) {
 	})
 }
 
-// TestBreakerLateResults: what was sent before it opened says nothing about
-// the upstream after it has closed again.
+// TestBreakerLateResults: the result of a request sent before the breaker opened does not
+// count after it has closed again.
 func TestBreakerLateResults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := newTestBreaker(t, BreakerOptions{Consecutive: 1, OpenFor: time.Second})
@@ -208,8 +209,8 @@ func TestBreakerLateResults(t *testing.T) {
 	})
 }
 
-// TestBreakerOpenTimeGrows: it doubles up to its bound, each failed round, and
-// starts anew after a good while closed.
+// TestBreakerOpenTimeGrows: the open time doubles with each failed round, up to its
+// bound, and starts again after a long time closed.
 func TestBreakerOpenTimeGrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := newTestBreaker(t, BreakerOptions{Consecutive: 1, OpenFor: time.Second, MaxOpenFor: 4 * time.Second})
@@ -246,8 +247,8 @@ func TestBreakerStopped(t *testing.T) {
 	})
 }
 
-// TestTrialsAreCounted: however trials end, and whenever a round does, no more
-// of them are under way than a round has places.
+// TestTrialsAreCounted: however trials end, and whenever a round ends, no more trials are
+// in flight than a round has places.
 func TestTrialsAreCounted(t *testing.T) {
 	t.Parallel()
 	var b breaker

@@ -2,8 +2,8 @@ package balancer
 
 import "sync/atomic"
 
-// stage is where a breaker is. gobreaker knows three states; an open time that
-// is ended early, since the pool has nobody else, makes two more of them.
+// stage is the state of a breaker. gobreaker has three states. The early end of an open
+// time, because the pool has no other upstream, adds two.
 //
 //	             trip                hasten
 //	closed ---------------> open ---------------> hastened
@@ -18,37 +18,37 @@ import "sync/atomic"
 //	 |                                              |
 //	 +----------------------------------------------+
 //
-// anew leads from each of them to closed.
+// anew leads from each stage to closed.
 type stage uint8
 
 const (
 	stageClosed   stage = iota // requests pass
 	stageOpen                  // none passes until the open time is over
-	stageHastened              // none passes, and the open time is as good as over
-	stageTrial                 // a few pass as a trial
-	stageEarly                 // as stageTrial, but before its time
+	stageHastened              // none passes, but the open time ends in a moment
+	stageTrial                 // a few requests pass as trials
+	stageEarly                 // like stageTrial, but before the end of the open time
 )
 
-// event is what moves a breaker. gobreaker says the first three.
+// event moves a breaker. The first three come from gobreaker.
 type event uint8
 
 const (
-	onTrip   event = iota // too much has failed, or a trial has
+	onTrip   event = iota // too many requests have failed, or a trial has
 	onWake                // the open time is over
 	onHeal                // the trials have succeeded
-	onHasten              // the pool has nobody else
-	onLost                // the trials have not come back; others may have their places
-	onAnew                // there are new options, or the upstream was not to blame
+	onHasten              // the pool has no other upstream
+	onLost                // the trials have no result yet; others may take their places
+	onAnew                // there are new options, or the upstream was not the cause
 )
 
-// step is what a move depends on.
+// step is the key of a move.
 type step struct {
 	from stage
 	on   event
 }
 
-// moves are all the moves there are. An event that has none in a stage changes
-// nothing there.
+// moves are all possible moves. In a stage without a move for it, an event changes
+// nothing.
 var moves = map[step]stage{
 	{stageClosed, onTrip}:   stageOpen,
 	{stageClosed, onAnew}:   stageClosed,
@@ -67,13 +67,12 @@ var moves = map[step]stage{
 	{stageEarly, onAnew}:    stageClosed,
 }
 
-// stages is the state of a breaker: its stage and the trials that are under way,
-// in one word, so that requests ask without a lock. The zero value is closed.
+// stages is the state of a breaker in one word: its stage and its trials in flight.
+// Requests read it without a lock. The zero value is closed.
 //
-// The stage is in the lowest bits, above it how many trials have a place, and
-// above these the number of moves. The word without the trials is a round. A
-// request keeps the round that it was admitted in as its pass, and its result
-// counts only while that round lasts.
+// The lowest bits are the stage. Above them are the number of trials in flight and the
+// number of moves. The word without the trials is a round. A request keeps the round of
+// its admission as its pass, and its result counts only during that round.
 type stages struct{ word atomic.Uint64 }
 
 const (
@@ -91,7 +90,7 @@ func (s *stages) stage() stage          { return stageIn(s.word.Load()) }
 func (s *stages) round() uint64         { return roundOf(s.word.Load()) }
 func (s *stages) current() BreakerState { return stageIn(s.word.Load()).state() }
 
-// state is the stage as the rest of the world knows it.
+// state returns the breaker state that corresponds to the stage.
 func (s stage) state() BreakerState {
 	switch s {
 	case stageOpen, stageHastened:
@@ -102,18 +101,18 @@ func (s stage) state() BreakerState {
 	return Closed
 }
 
-// turn makes the move of an event, and with it a new round, and reports whether
-// there is one. Only one goroutine at a time may call it.
+// turn makes the move of an event, and so starts a new round. It reports whether the
+// stage has such a move. Calls must not overlap.
 func (s *stages) turn(e event) bool {
 	word := s.word.Load()
 	to, ok := moves[step{stageIn(word), e}]
-	if ok { // a trial that comes or goes meanwhile is one of the old round
+	if ok { // a trial that starts or ends during this call belongs to the old round
 		s.word.Store(roundOf(word)&^stageMask + oneMove | uint64(to))
 	}
 	return ok
 }
 
-// hasPlace reports whether there is a place for one more request.
+// hasPlace reports whether one more request may pass.
 func hasPlace(word uint64) bool {
 	switch stageIn(word).state() {
 	case Closed:
@@ -127,7 +126,8 @@ func hasPlace(word uint64) bool {
 // admits reports whether admit is likely to succeed.
 func (s *stages) admits() bool { return hasPlace(s.word.Load()) }
 
-// admit asks for one request. The pass goes with its result to report.
+// admit asks to let one request pass. The caller gives the pass to report, with the
+// result.
 func (s *stages) admit() (pass uint64, ok bool) {
 	for {
 		word := s.word.Load()
@@ -142,7 +142,7 @@ func (s *stages) admit() (pass uint64, ok bool) {
 	}
 }
 
-// giveBack gives another request the place of a trial that says nothing.
+// giveBack frees the place of a trial whose result counts neither way.
 func (s *stages) giveBack(pass uint64) {
 	for {
 		word := s.word.Load()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestBreakerMoves brings a breaker into each stage and lets everything happen
-// to it there that can. What is not in want leaves it where it is, and tells nobody.
+// TestBreakerMoves brings a breaker into each stage and applies each event there. An
+// event that is not in want must change nothing and report nothing.
 func TestBreakerMoves(t *testing.T) {
 	stages := map[stage]func(b *breaker){
 		stageClosed:   func(*breaker) {},
@@ -98,8 +98,8 @@ func TestBreakerMoves(t *testing.T) {
 	}
 }
 
-// TestBreakerEarlyFailure: a trial before its time that fails does not make the
-// open time grow, while one in its time does.
+// TestBreakerEarlyFailure: an early trial that fails does not make the open time grow; a
+// normal trial that fails does.
 func TestBreakerEarlyFailure(t *testing.T) {
 	f := func(name string, hastened int, want time.Duration) {
 		t.Helper()

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// prepare checks the options and fills in what depends on nothing else.
+// prepare checks the options, and sets the defaults of Policy and Overprovision.
 func (o *Options) prepare() error {
 	o.Policy = cmp.Or(o.Policy, "peak_ewma")
-	if o.NewPolicy != nil && policies[o.Policy] != nil { // it is not that one
+	if o.NewPolicy != nil && policies[o.Policy] != nil { // the name of a built-in policy would mislead
 		o.Policy = "custom"
 	}
 	if o.Overprovision <= 0 {
@@ -22,13 +22,13 @@ func (o *Options) prepare() error {
 	return nil
 }
 
-// Check returns the error that [NewPool] and [Pool.Configure] would.
+// Check returns the error that [NewPool] and [Pool.Configure] would return.
 func (o Options) Check() error { return o.prepare() }
 
-// Configure changes the options of a pool that is in use; its name stays. The
-// members keep their state, with these exceptions: breakers and adaptive limits whose
-// options change begin anew, and members that are no longer probed count as up. On an
-// error nothing has changed. It is safe for concurrent use.
+// Configure changes the options of a pool in use, except its name. The members keep their
+// state, with two exceptions: breakers and adaptive limits start again if their options
+// change, and members that are no longer probed count as up. After an error nothing has
+// changed. Configure is safe for concurrent use.
 func (p *Pool) Configure(o Options) error {
 	o.Name = p.Name()
 	if err := o.prepare(); err != nil {
@@ -61,7 +61,7 @@ func (p *Pool) Configure(o Options) error {
 	return nil
 }
 
-// unprobed makes an upstream count as up, since nothing will look any more.
+// unprobed marks an upstream as up, because no probe will come any more.
 func (u *Upstream) unprobed() {
 	u.probeMu.Lock()
 	defer u.probeMu.Unlock()

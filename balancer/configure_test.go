@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestConfigureKeepsState changes everything but the breaker, and wants all
-// that was learned of the members to be there still.
+// TestConfigureKeepsState changes all options except the breaker's, and checks that the
+// members keep their state.
 func TestConfigureKeepsState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		breaker := BreakerOptions{Enabled: true, Consecutive: 2, OpenFor: time.Minute}
@@ -48,8 +48,8 @@ func TestConfigureKeepsState(t *testing.T) {
 	})
 }
 
-// TestConfigureBreaker begins anew with other rules, whatever was open, and
-// gives the ejection places back.
+// TestConfigureBreaker changes the breaker's options: open breakers start again, and give
+// back their ejection places.
 func TestConfigureBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, Options{Policy: "first", MaxEjected: 0.5, Breaker: BreakerOptions{Enabled: true, Consecutive: 2, OpenFor: time.Second}}, specsOf(2)...)

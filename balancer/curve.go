@@ -2,18 +2,17 @@ package balancer
 
 import "math"
 
-// curve is what has been seen of how the rate of an upstream's answers depends
-// on the requests in flight: it grows with them until they keep the upstream
-// busy, and no more from there on. Where it bends is the number of requests that
-// saturate the upstream. (Denning and Buzen, "The Operational Analysis of
-// Queueing Network Models", ACM Computing Surveys 10(3), 1978.) The zero value
-// has seen nothing.
+// curve records how an upstream's rate of answers depends on its requests in flight. The
+// rate grows with them until they keep the upstream busy, then it stays flat. The bend is
+// the number of requests that saturates the upstream. (Denning and Buzen, "The
+// Operational Analysis of Queueing Network Models", ACM Computing Surveys 10(3), 1978.)
+// The zero value has no points.
 type curve struct {
-	points []point // the latest last
+	points []point // in order of time
 }
 
-// point is how many answers came in a time, while so many requests were in
-// flight. As it grows old, answers and seconds shrink, so that it counts less.
+// point is the number of answers in a time, at a number of requests in flight. Answers
+// and seconds shrink with age, so that old points count less.
 type point struct {
 	inFlight float64
 	answers  float64
@@ -22,8 +21,8 @@ type point struct {
 
 const (
 	pointsKept = 32
-	fade       = 0.9  // what a point counts for when another has come
-	fineness   = 1.03 // from one number that may be the bend to the next
+	fade       = 0.9  // factor on a point's weight for each later point
+	fineness   = 1.03 // ratio of neighbouring candidates for the bend
 )
 
 func (c *curve) add(p point) {
@@ -37,7 +36,8 @@ func (c *curve) add(p point) {
 	c.points = append(c.points, p)
 }
 
-// span returns between which numbers of requests in flight the curve is known.
+// span returns the smallest and the largest number of requests in flight among the
+// points.
 func (c *curve) span() (least, most float64) {
 	least = math.Inf(1)
 	for _, p := range c.points {
@@ -46,10 +46,9 @@ func (c *curve) span() (least, most float64) {
 	return least, most
 }
 
-// bend returns where the curve is the likeliest to bend: an end of what is known
-// of it when it may bend beyond that. further reports that it may well do so
-// upwards: doubt is how much less likely that has to be, as a difference of
-// logarithms.
+// bend returns the likeliest bend of the curve within its span. It returns an end of the
+// span if the curve may bend beyond it. further reports that the curve may well bend
+// above the span: that is less likely by at most doubt, a difference of log likelihoods.
 func (c *curve) bend(doubt float64) (n float64, further bool) {
 	least, most := c.span()
 	likeliest := math.Inf(-1)
@@ -64,8 +63,8 @@ func (c *curve) bend(doubt float64) (n float64, further bool) {
 	}
 }
 
-// likelihood returns the logarithm of how likely what was seen is, but for a
-// constant, when answers come by chance at the rate that min(in flight, n)
+// likelihood returns the log likelihood of the points if the curve bends at n, except for
+// a constant. Its model: answers come by chance at the rate that min(in flight, n)
 // requests make, and a request takes the time that fits best.
 func (c *curve) likelihood(n float64) (l float64) {
 	answers, work := c.sum(n)
@@ -75,8 +74,8 @@ func (c *curve) likelihood(n float64) (l float64) {
 	return l - answers*math.Log(work)
 }
 
-// sum returns the answers, and the seconds that requests were worked on to give
-// them, when the curve bends at n.
+// sum returns the number of answers, and the seconds of work on requests that they took,
+// if the curve bends at n.
 func (c *curve) sum(n float64) (answers, work float64) {
 	for _, p := range c.points {
 		answers += p.answers
@@ -85,8 +84,8 @@ func (c *curve) sum(n float64) (answers, work float64) {
 	return answers, work
 }
 
-// surprise returns by how many standard deviations there are more answers in p
-// than by what was seen before, when the curve bends at n.
+// surprise returns how many more answers p has than the earlier points predict if the
+// curve bends at n, in standard deviations.
 func (c *curve) surprise(p point, n float64) float64 {
 	answers, work := c.sum(n)
 	expected := answers / work * min(p.inFlight, n) * p.seconds

@@ -1,12 +1,12 @@
 package balancer
 
-// custom is a policy from outside this package, with members that it may get wrong.
+// custom wraps a policy from outside this package, which may pick wrong members.
 type custom struct {
 	policy  Policy
 	members []Member
 }
 
-// guarded returns what makes a policy by build that cannot hand out a member which may not
+// guarded wraps the policies that build makes: they never return a member that cannot
 // take the request.
 func guarded(build func([]Member, PolicyOptions) Policy) func([]Member, PolicyOptions) Policy {
 	return func(members []Member, o PolicyOptions) Policy { return &custom{build(members, o), members} }
@@ -20,8 +20,9 @@ func (p *custom) Pick(c *Choice) *Member {
 	return c.scan(p.members)
 }
 
-// Usable reports whether a policy should return m: it is available, this request has not
-// been sent to it, it is below its limit, and it is neither slow nor in its slow start.
-// Half of the calls may say no for a member in its slow start, so a policy asks once a
-// pick. It is safe for concurrent use with different choices.
+// Usable reports whether a policy should return m: m is available, this request has not
+// been sent to it, it is below its limit, and unless the request is Replayable it is not
+// on trial. A slow member, or one in its slow start, is usable at random, in proportion
+// to its share: call Usable once for each member and pick. Usable is safe for concurrent
+// use with different choices.
 func (c *Choice) Usable(m *Member) bool { return c.usable(m) }

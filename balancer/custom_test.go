@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// fewest takes the usable member with the fewest requests in flight. Policies are used by
-// many goroutines at once; this one has no state of its own.
+// fewest picks the usable member with the fewest requests in flight. Many goroutines use
+// a policy at once; this one has no state.
 type fewest struct{ members []balancer.Member }
 
 func (p fewest) Pick(c *balancer.Choice) (best *balancer.Member) {
@@ -22,7 +22,7 @@ func (p fewest) Pick(c *balancer.Choice) (best *balancer.Member) {
 	return best
 }
 
-// A policy of one's own gets the members of each tier, and picks one for each attempt.
+// Your own policy gets the members of each tier, and picks one for each attempt.
 func ExamplePolicy() {
 	options := balancer.DefaultOptions("app")
 	options.NewPolicy = func(members []balancer.Member, _ balancer.PolicyOptions) balancer.Policy { return fewest{members} }
@@ -44,8 +44,8 @@ func ExamplePolicy() {
 	// Output: custom true
 }
 
-// TestCustomPolicyCannotHarm: a policy that picks what may not be picked, or nothing, gets
-// corrected.
+// TestCustomPolicyCannotHarm: the pool corrects a policy that picks a member that it must
+// not, or none.
 func TestCustomPolicyCannotHarm(t *testing.T) {
 	t.Parallel()
 	for name, pick := range map[string]func([]balancer.Member) *balancer.Member{

@@ -2,10 +2,10 @@ package balancer
 
 import "time"
 
-// Doubt tells that somebody else who sends requests to an upstream has met a failure
-// there. It is probed at once, and is on trial until it has proved itself: only requests
-// that could be sent to another go there meanwhile. It stays available. An upstream that
-// is not in the pool, or that is not available, is left alone.
+// Doubt handles a report that another process has met a failure at an upstream. The
+// checker probes the upstream at once. It stays available but is on trial: until it has
+// answered a request or passed its probes, it gets only requests that another upstream
+// could take over. Doubt ignores an upstream that is not available or not in the pool.
 func (p *Pool) Doubt(addr string) {
 	members := p.Members()
 	for i := range members {

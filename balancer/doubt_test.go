@@ -2,8 +2,8 @@ package balancer
 
 import "testing"
 
-// TestDoubt wants an upstream that somebody else has doubts about to be probed at once
-// and to be on trial, and to stay available.
+// TestDoubt checks that Doubt asks for a probe and starts a trial, while the upstream
+// stays available.
 func TestDoubt(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Checked: true}, specsOf(2)...)

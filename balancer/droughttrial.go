@@ -1,18 +1,18 @@
 package balancer
 
-// This file ends the time of open breakers early when a pool runs dry. A breaker
-// keeps requests away because others can take them. When nobody else is left, an
-// upstream that passes its probes is tried at once: a trial costs a request less
-// than waiting for the open time to end. It is a trial like any other, of which
-// the rest of the requests wait for the result.
+// This file ends the open time of breakers early if a pool runs dry. A breaker keeps
+// requests away because other upstreams can take them. If none is left, the pool tries an
+// upstream that passes its probes at once: a trial costs a request less than a wait for
+// the end of the open time. The trial is like any other: the other requests wait for its
+// result.
 //
-// The pool is dry from when the last of its available members that is not
-// ejected has gone, or fails so that only the floor under ejection keeps it,
-// until another one is there. In each such time a member gets one early trial,
-// and another one only when its probes begin to pass. Then it waits as long as
-// it would have to after any other failed trial.
+// A dry time starts when the last member that is available and not ejected goes, or when
+// it fails so that only the floor under ejection keeps it. The dry time ends when another
+// such member appears. In each dry time a member gets one early trial, and a second one
+// only when its probes begin to pass. After that it waits for its open time as after any
+// other failed trial.
 
-// runDry begins a dry time of the pool. Called with mu held.
+// runDry starts a dry time of the pool. mu must be held.
 func (p *Pool) runDry() {
 	p.dry = true
 	p.droughts++
@@ -22,8 +22,8 @@ func (p *Pool) runDry() {
 	}
 }
 
-// tryEarly lets u have its trial, if the pool is dry and nothing but u's breaker
-// keeps it out. Called with mu held.
+// tryEarly gives u an early trial if the pool is dry and only u's breaker keeps it out.
+// mu must be held.
 func (p *Pool) tryEarly(u *Upstream) {
 	if !p.dry || u.tried == p.droughts || !u.wanted() || u.Health() != Up {
 		return
@@ -32,6 +32,6 @@ func (p *Pool) tryEarly(u *Upstream) {
 	u.breaker.hasten()
 }
 
-// Early reports whether the upstream's breaker is half-open before its time,
-// since the pool had nobody else.
+// Early reports whether the upstream's breaker became half-open before its time, because
+// the pool had no other upstream.
 func (u *Upstream) Early() bool { return u.breaker.wasEarly() }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// lateBreakers are options where the first failure opens a breaker for longer
-// than any of these tests takes.
+// lateBreakers are options with which the first failure opens a breaker for longer than
+// any of these tests takes.
 func lateBreakers(checked bool) Options {
 	o := ejecting(1)
 	o.Checked = checked
@@ -16,11 +16,10 @@ func lateBreakers(checked bool) Options {
 	return o
 }
 
-// soon is more than a breaker takes to end its open time early.
+// soon is longer than a breaker takes to end its open time early.
 const soon = 2 * wakeDelay
 
-// ejectedPool has n members of which all but the last are ejected. All pass
-// their probes.
+// ejectedPool has n members, all ejected except the last. All pass their probes.
 func ejectedPool(t *testing.T, o Options, n int) (*Pool, []Member) {
 	t.Helper()
 	p := newTestPool(t, o, specsOf(n)...)
@@ -41,8 +40,8 @@ func ejectedPool(t *testing.T, o Options, n int) (*Pool, []Member) {
 	return p, m
 }
 
-// TestEarlyTrial: when the last available member goes, one that passes its
-// probes is tried at once. Before, requests were held until its breaker woke.
+// TestEarlyTrial: when the last available member goes, a member that passes its probes is
+// tried at once. Requests do not wait until its breaker wakes.
 func TestEarlyTrial(t *testing.T) {
 	t.Parallel()
 	f := func(name string, checked bool, goes func(t *testing.T, p *Pool, last *Member), want BreakerState) {
@@ -88,8 +87,8 @@ func TestEarlyTrial(t *testing.T) {
 	}, HalfOpen)
 }
 
-// TestEarlyTrialOnce: a trial that fails is not repeated before the open time
-// has passed, unless the pool runs dry anew or probes begin to pass.
+// TestEarlyTrialOnce: a failed trial is not repeated before the end of the open time,
+// unless the pool runs dry again or probes begin to pass.
 func TestEarlyTrialOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, m := ejectedPool(t, lateBreakers(true), 3)
@@ -109,7 +108,7 @@ func TestEarlyTrialOnce(t *testing.T) {
 		attempt(t, &m[1], Failure)
 		states(Open, Open)
 
-		// The pool runs dry anew.
+		// The pool runs dry again.
 		last.ObserveProbe(Passed, Thresholds{})
 		states(Open, Open)
 		last.Refused()
@@ -128,8 +127,8 @@ func TestEarlyTrialOnce(t *testing.T) {
 	})
 }
 
-// TestEarlyTrialFails: it costs none of the open time's growth, and what fails
-// when its open time has passed, while the pool is dry, is not tried at once.
+// TestEarlyTrialFails: a failed early trial does not make the open time grow. A member
+// whose normal trial fails while the pool is dry gets no early one.
 func TestEarlyTrialFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, m := ejectedPool(t, lateBreakers(true), 2)
@@ -158,8 +157,8 @@ func TestEarlyTrialFails(t *testing.T) {
 	})
 }
 
-// TestEarlyTrialServesAll: one trial goes ahead, and those that wait follow when
-// it has come back well.
+// TestEarlyTrialServesAll: one trial goes ahead, and the waiting requests follow once it
+// succeeds.
 func TestEarlyTrialServesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

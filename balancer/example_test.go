@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// Whatever is sent to upstreams takes a lease for each attempt.
+// Every request to an upstream takes a lease.
 func Example() {
 	pool, err := balancer.NewPool(balancer.DefaultOptions("app"))
 	if err != nil {

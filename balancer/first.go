@@ -1,8 +1,7 @@
 package balancer
 
-// first picks the first usable member in the order of the configuration. It
-// looks at the members in front of it, and so costs their number; those are few
-// unless most of a pool is out.
+// first picks the first usable member in the order of the configuration. It visits the
+// members before that one. They are few, unless most of the pool is out.
 type first struct{ members []Member }
 
 func newFirst(members []Member, _ PolicyOptions) Policy { return &first{members} }

@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// Follow tells f the pool's upstreams, now and after each [Pool.Update] that changes
-// them: in order, one call at a time, and without a lock held. f is who gives verdicts
-// ([Upstream.ObserveProbe]): as with [Options.Checked], upstreams that join from now on
-// wait for their first. What f is told is its own.
+// Follow calls f with the pool's upstreams, now and after each [Pool.Update]: in order,
+// one call at a time, and without a lock held. f is a checker, which reports verdicts
+// with [Upstream.ObserveProbe]. As with [Options.Checked], upstreams that join from now
+// on wait for their first verdict. f owns the slice that it gets.
 //
-// stop ends it, and returns when f does not run any more. It may be called more than
-// once, but not by f. Without anybody who gives verdicts upstreams count as up.
+// stop ends this, and returns once f no longer runs. stop may be called more than once,
+// but not by f. When the pool has no checker any more, its upstreams count as up.
 func (p *Pool) Follow(f func([]*Upstream)) (stop func()) {
 	l := &follower{tell: f}
 	p.mu.Lock()
@@ -34,10 +34,10 @@ func (p *Pool) Follow(f func([]*Upstream)) (stop func()) {
 	})
 }
 
-// checked reports whether something gives verdicts.
+// checked reports whether the pool has a checker.
 func (p *Pool) checked() bool { return p.followed.Load() > 0 || p.opts.Load().Checked }
 
-// tellFollowers tells them that the members have changed. Called without mu.
+// tellFollowers calls all followers after a change of the members. mu must not be held.
 func (p *Pool) tellFollowers() {
 	p.mu.Lock()
 	list := p.followers
@@ -47,8 +47,8 @@ func (p *Pool) tellFollowers() {
 	}
 }
 
-// follower is told what the pool consists of. Whoever changes the pool tells it, but
-// while one does, the others leave it to that one.
+// follower gets the pool's upstreams. The goroutine that changes the pool calls it. If
+// another goroutine is calling it already, that one calls it again instead.
 type follower struct {
 	tell func([]*Upstream)
 
@@ -56,7 +56,7 @@ type follower struct {
 	busy   bool
 	again  bool
 	ended  bool
-	waking chan struct{} // closed when a call has ended; nil = nobody waits
+	waking chan struct{} // closed at the end of a call; nil = nobody waits
 }
 
 func (l *follower) changed(p *Pool) {
@@ -76,7 +76,7 @@ func (l *follower) changed(p *Pool) {
 	l.mu.Unlock()
 }
 
-// end returns when tell does not run any more.
+// end returns once tell no longer runs.
 func (l *follower) end() {
 	l.mu.Lock()
 	l.ended = true

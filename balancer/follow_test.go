@@ -36,8 +36,8 @@ func specsOf(addrs ...string) (list []balancer.Spec) {
 	return list
 }
 
-// Who follows is told of every change; what joins meanwhile waits for a verdict, and
-// counts as up when nobody gives one any more.
+// A follower gets every change. Upstreams that join meanwhile wait for a verdict. They
+// count as up when the last follower stops.
 func TestFollow(t *testing.T) {
 	p := newFollowed(t, "a:1")
 	var told []string
@@ -75,8 +75,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// However many change a pool at once, who follows is told one at a time, and last of all
-// what is the case.
+// However many goroutines change a pool at once, a follower gets one call at a time, and
+// last the final set.
 func TestFollowTogether(t *testing.T) {
 	p := newFollowed(t)
 	var last string // no lock: calls do not overlap

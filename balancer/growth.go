@@ -6,72 +6,72 @@ import (
 	"time"
 )
 
-// growth is the evidence that more is asked of a pool than it can do. The zero
-// value has seen nothing.
+// growth is the evidence that clients ask for more than a pool can do. The zero value has
+// no evidence.
 //
-// In an overload more requests come than are answered, window after window; the
-// requests that wait pile up, every answer takes longer, and there are no more
-// answers a second than before. Each of these alone is innocent:
+// In an overload more requests come than the pool answers, window after window. The
+// waiting requests pile up, every answer takes longer, and the rate of answers does not
+// grow. Each of these signs alone is harmless:
 //
 //   - Requests pile up at once and then fewer: a burst, or a client with many
 //     connections.
-//   - They pile up and some answers come as fast as ever: long polls, or reports
-//     beside short requests.
-//   - They pile up and the answers' rate grows with them: everything takes longer
-//     than it did, or more is asked, and the pool has room for it.
-//   - They pile up and there are no answers: a pause, or an upstream that hangs.
+//   - They pile up, but some answers come as fast as ever: long polls, or reports beside
+//     short requests.
+//   - They pile up, and the rate of answers grows with them: requests take longer or
+//     there are more of them, and the pool has room for both.
+//   - They pile up, and no answers come: a pause, or an upstream that hangs.
 type growth struct {
-	settled window   // the mean of those in which nothing grew
-	calm    int      // how many these are
-	before  window   // the last before the growth
-	windows []window // since then, each with more that wait at its end
+	settled window   // mean of the windows without growth
+	calm    int      // number of these
+	before  window   // the last one before the growth
+	windows []window // the windows of the growth, each with more waiting requests at its end
 }
 
-// window is what a pool has done in a short time.
+// window is what a pool did in a short time.
 type window struct {
-	waits   float64       // requests that waited for an answer, on average
-	end     float64       // at its end
-	peak    float64       // at the end of one of those that it is made of, if that is more
-	answers float64       // successful ones
-	seconds float64       // that it took
-	low     time.Duration // that a fifth of the answers took no more than
+	waits   float64       // mean number of requests that waited for an answer
+	end     float64       // number of them at the end
+	peak    float64       // largest end of the windows merged into this one, if larger
+	answers float64       // successful answers
+	seconds float64       // duration
+	low     time.Duration // a fifth of the answers took no longer
 }
 
 const (
-	growthWindows = 4    // windows in a row that have to show it
-	growthLasts   = 0.4  // seconds that it has to go on: what many clients begin at once is over sooner,
-	growthMany    = 400  // unless so many requests wait that it does not matter
-	growthPoints  = 3    // of the curve
-	growthMost    = 16   // that are looked at
-	growthLeast   = 0.15 // how many more have to come than are answered, as a share of the answers
-	growthSteep   = 3    // the same, from which on it is steep
-	growthHolds   = 0.75 // share of a steep window's growth that the next must have, so that it is no burst that ends
-	growthFall    = 0.9  // share of what waited before, below which it falls
-	growthNoise   = 2    // standard deviations of the answers, for the first window
-	growthFactor  = 2    // what the requests that wait, and the time to an answer, must have become
-	growthBy      = 10   // requests, beyond that
+	growthWindows = 4    // windows in a row that must show growth
+	growthLasts   = 0.4  // seconds that the growth must last; requests that many clients start at once are answered sooner
+	growthMany    = 400  // number of waiting requests from which on growthLasts does not matter
+	growthPoints  = 3    // points of the curve
+	growthMost    = 16   // windows kept
+	growthLeast   = 0.15 // smallest growth in a window, as a share of its answers
+	growthSteep   = 3    // the same for steep growth
+	growthHolds   = 0.75 // share of a steep window's growth that the next must reach: a burst that ends does not
+	growthFall    = 0.9  // share of the waiting requests before, below which their number falls
+	growthNoise   = 2    // smallest growth in the first window, in standard deviations of its answers
+	growthFactor  = 2    // factor by which the waiting requests, and the time to an answer, must have grown
+	growthBy      = 10   // and requests on top
 	growthLate    = 75 * time.Millisecond
-	growthOdds    = 7   // logarithm of how much likelier it must be that the pool is saturated than that it is not
+	growthOdds    = 7   // smallest log likelihood ratio of a saturated pool to one that is not
 	settledAfter  = 3   // windows
-	settledMost   = 1.0 // seconds; with fewer answers, what a window shows is too old
-	settledFade   = 0.2 // what a window counts for in their mean
-	lowShare      = 0.2 // of the answers, for window.low
+	settledMost   = 1.0 // seconds; a longer window resets the mean, which would be too old
+	settledFade   = 0.2 // weight of a window in the mean
+	lowShare      = 0.2 // share of the answers for window.low
 )
 
-// rate returns the answers a second.
+// rate returns the answers per second.
 func (w *window) rate() float64 { return w.answers / w.seconds }
 
 func (w *window) point() point { return point{w.waits, w.answers, w.seconds} }
 
-// add notes a window. It returns the number of requests that saturates the pool
-// when there is evidence that more wait, else 0.
+// add adds a window. If the evidence shows that more requests wait than saturate the
+// pool, it returns the number that saturates it, else 0.
 func (g *growth) add(w window) float64 {
 	if w.seconds > settledMost {
 		g.calm = 0
 	}
 	last := g.last(1)
 	least := max(1, growthLeast*w.answers)
-	if len(g.windows) == 0 { // that it begins may be chance
+	if len(g.windows) == 0 { // the start may be chance
 		least = max(least, growthNoise*math.Sqrt(w.answers))
 	}
 	if w.end-last.end < least {
@@ -80,7 +80,7 @@ func (g *growth) add(w window) float64 {
 		}
 		return 0
 	}
-	if len(g.windows) == growthMost { // by halves, so that all of the growth is kept
+	if len(g.windows) == growthMost { // merge pairs, to keep the whole growth
 		for i := range growthMost / 2 {
 			g.windows[i] = g.windows[2*i].and(g.windows[2*i+1])
 		}
@@ -93,7 +93,7 @@ func (g *growth) add(w window) float64 {
 	return g.knee()
 }
 
-// last returns the n-th last window of the growth, or the one before it.
+// last returns the n-th last window of the growth, or the one before the growth.
 func (g *growth) last(n int) *window {
 	if n > len(g.windows) {
 		return &g.before
@@ -101,8 +101,8 @@ func (g *growth) last(n int) *window {
 	return &g.windows[len(g.windows)-n]
 }
 
-// absorb makes a window without enough growth part of the last one, if that has
-// enough for both: what comes and goes varies.
+// absorb merges a window with too little growth into the last one, if both together have
+// enough: arrivals and answers vary.
 func (g *growth) absorb(w window) bool {
 	if len(g.windows) == 0 || w.end < growthFall*g.last(1).end {
 		return false
@@ -115,7 +115,7 @@ func (g *growth) absorb(w window) bool {
 	return true
 }
 
-// and returns what two windows have shown together, of which o is the later.
+// and returns two windows as one. o is the later one.
 func (w window) and(o window) window {
 	seconds := w.seconds + o.seconds
 	o.waits = (w.waits*w.seconds + o.waits*o.seconds) / seconds
@@ -123,8 +123,9 @@ func (w window) and(o window) window {
 	return o
 }
 
-// steep reports whether the growth is so steep that a window less will do: in each of
-// the last two, some times as many more came as were answered, and it goes on.
+// steep reports whether the growth is so steep that one window fewer is enough: in each
+// of the last two windows it was at least growthSteep times the answers, and it
+// continues.
 func (g *growth) steep() bool {
 	if len(g.windows) < growthWindows-1 {
 		return false
@@ -134,8 +135,8 @@ func (g *growth) steep() bool {
 	return grew >= growthSteep*last.answers && grows >= growthSteep*now.answers && grows >= growthHolds*grew
 }
 
-// lasts returns for how many seconds it has surely grown: all of the first window may
-// have come at its end.
+// lasts returns for how many seconds the waiting requests have surely grown. It leaves
+// out the first window: they may all have come at its end.
 func (g *growth) lasts() (s float64) {
 	for i := range g.windows[1:] {
 		s += g.windows[1+i].seconds
@@ -143,7 +144,7 @@ func (g *growth) lasts() (s float64) {
 	return s
 }
 
-// settle notes a window in which nothing grew.
+// settle adds a window without growth.
 func (g *growth) settle(w window) {
 	g.before, g.windows = w, g.windows[:0]
 	if g.calm == 0 {
@@ -158,8 +159,8 @@ func (g *growth) settle(w window) {
 	s.low += time.Duration(settledFade * float64(w.low-s.low))
 }
 
-// late reports whether so many more wait, never more before, and all of them so much
-// longer, that it does harm.
+// late reports whether the growth does harm: many more requests wait, more than at any
+// time of the growth before, and even the fast answers take much longer.
 func (g *growth) late() bool {
 	last, low := &g.windows[len(g.windows)-1], g.windows[0].low
 	if g.calm >= settledAfter {
@@ -173,12 +174,12 @@ func (g *growth) late() bool {
 	return last.end >= growthFactor*g.before.end+growthBy && last.low >= growthFactor*low && last.low-low >= growthLate
 }
 
-// knee returns the number of requests that saturates the pool by what the growth has
-// shown, 0 when it may just as well be far from that.
+// knee returns the number of requests that saturates the pool, by the growth. It returns
+// 0 if the pool may just as well be far from saturation.
 //
-// When no less is done than before, more is asked, and what was settled is a part of
-// the curve. Otherwise the pool may have become slower, or have lost some of what it
-// had, and only what has shown since counts.
+// If the pool answers no fewer requests than before, clients ask for more, and the
+// settled mean is a point of the curve. Otherwise the pool may have become slower, or
+// have lost capacity, and only the windows since then count.
 func (g *growth) knee() float64 {
 	settled := g.calm >= settledAfter
 	changed := g.changed(settled)
@@ -199,16 +200,16 @@ func (g *growth) knee() float64 {
 	if c.likelihood(n)-c.likelihood(most) < growthOdds {
 		return 0
 	}
-	if settled && changed > 0 { // it is flat: the bend is before what was seen
+	if settled && changed > 0 { // the curve is flat: the bend is below the observed range
 		return min(n, max(g.settled.waits, 1))
 	}
 	return n
 }
 
-// changed returns from which window on the pool was as it is now, as far as that can be
-// told: all are, or those after the first that was surely slower than before. When it
-// is not known how fast it was, it is those after the slowest, but for one more, since
-// the slowest may be one of a time in which nothing was asked.
+// changed returns the index of the first window in which the pool was as it is now. If
+// the settled rate is known, that is the window after the first one that is surely
+// slower, or 0 if none is. Otherwise it is the second window after the slowest: the
+// slowest may be from a time with few requests.
 func (g *growth) changed(settled bool) int {
 	if settled {
 		return slices.IndexFunc(g.windows, func(w window) bool { return w.slower(&g.settled) }) + 1
@@ -222,7 +223,7 @@ func (g *growth) changed(settled bool) int {
 	return slowest + 2
 }
 
-// slower reports whether there were surely fewer answers than at the rate of s.
+// slower reports whether the window surely has fewer answers than the rate of s gives.
 func (w *window) slower(s *window) bool {
 	return w.answers+3*math.Sqrt(w.answers) < s.rate()*w.seconds
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestGrowth holds what is evidence of an overload, window by window.
+// TestGrowth feeds windows one by one and checks which are evidence of an overload.
 func TestGrowth(t *testing.T) {
 	t.Parallel()
 	calm := window{waits: 8, end: 8, answers: 30, seconds: 0.1, low: 10 * time.Millisecond}
@@ -76,8 +76,8 @@ func TestSpectrum(t *testing.T) {
 	}
 }
 
-// BenchmarkProtected is what an answer costs a pool that is protected, beside one that
-// is not.
+// BenchmarkProtected measures the cost of an answer for a pool with and without
+// protection.
 func BenchmarkProtected(b *testing.B) {
 	for name, protect := range map[string]bool{"on": true, "off": false} {
 		b.Run(name, func(b *testing.B) {

@@ -8,25 +8,25 @@ import (
 	"slices"
 )
 
-// hashTries is how many members a key is offered before a plain scan. Each has
-// a chance of the members' usable share, so it is seldom used up.
+// hashTries is the number of members offered to a key before a plain scan. Each is usable
+// with the probability of the members' usable share, so the tries are seldom used up.
 const hashTries = 16
 
-// hash sends equal keys to the same member, and keeps nearly all keys in place
-// when the set of members changes: Maglev hashing. (Eisenbud et al., Maglev: A
-// fast and reliable software network load balancer, NSDI 2016, section 3.4.)
-// The order of the configuration is irrelevant, so all proxies agree.
+// hash sends equal keys to the same member, and keeps nearly all keys in place when the
+// set of members changes: Maglev hashing. (Eisenbud et al., Maglev: A fast and reliable
+// software network load balancer, NSDI 2016, section 3.4.) The order of the configuration
+// does not matter, so all proxies agree.
 //
-// A key whose member is out goes on to others in an order of its own, so that
-// the load of a lost member is spread and no other key moves.
+// A key whose member is out goes to other members in the key's own order. So the load of
+// a lost member spreads, and no other key moves.
 //
-// A member's load is bounded to a multiple of the mean, so that a popular key
-// overflows to the next in that order. (Mirrokni et al., Consistent hashing
-// with bounded loads, 2016.)
+// A member's load is bounded by a multiple of the mean: a popular key overflows to the
+// next member in its order. (Mirrokni et al., Consistent hashing with bounded loads,
+// 2016.)
 type hash struct {
 	members  []Member
 	table    []int32 // places in members
-	load     float64 // bound, as a multiple of the mean over all weights; 0 = none
+	load     float64 // bound of a member's load, as a multiple of the mean, divided by the sum of weights; 0 = none
 	inFlight func() int64
 }
 
@@ -38,8 +38,8 @@ func newHash(members []Member, o PolicyOptions) Policy {
 	return p
 }
 
-// Pick draws at random for a request without a key. When everything possible
-// is over its bound, the bound is void.
+// Pick draws at random for a request without a key. If all tried members are over their
+// bound, it ignores the bound.
 func (p *hash) Pick(c *Choice) *Member {
 	if len(p.members) == 0 {
 		return nil
@@ -52,7 +52,7 @@ func (p *hash) Pick(c *Choice) *Member {
 	if p.load > 0 {
 		bound = p.load * float64(p.inFlight()+1)
 	}
-	var loaded *Member // the first that is over its bound, and welcome but for that
+	var loaded *Member // the first welcome member that is over its bound
 	for i := range uint64(hashTries) {
 		place, _ := bits.Mul64(mix(key+i*golden), uint64(len(p.table)))
 		m := &p.members[p.table[place]]
@@ -75,10 +75,10 @@ func (p *hash) Pick(c *Choice) *Member {
 	return c.scanFrom(p.members, int(mix(key)%uint64(len(p.members))))
 }
 
-// golden is 2^64 divided by the golden ratio: steps of it fill the range evenly.
+// golden is 2^64 divided by the golden ratio: its multiples fill the range evenly.
 const golden = 0x9e3779b97f4a7c15
 
-// mix is the finalizer of splitmix64: every bit of x affects all of the result.
+// mix is the finalizer of splitmix64: every bit of x affects all bits of the result.
 // (Steele, Lea, Flood, Fast splittable pseudorandom number generators, 2014.)
 func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -86,16 +86,16 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// With 100 entries a member the shares differ by 1 %, which the smaller table
-// has up to 655 members; the larger has 52 for 10,000. There are only two, since
-// nearly all keys move when the size of the table changes. Both are prime.
+// Sizes of the table, both prime. With 100 entries per member, shares differ by 1 %. The
+// smaller table has that for up to 655 members; the larger has 52 entries per member for
+// 10,000. There are only two sizes, because nearly all keys move when the size changes.
 const (
 	tableSize      = 65537
 	largeTableSize = 524287
 )
 
-// maglevTable fills a table with places in members. Members take turns, by
-// weight, to claim the first free entry in their own order of the entries.
+// maglevTable fills a table with indexes of members. Members take turns, by weight, to
+// claim the first free entry in their own order of the entries.
 func maglevTable(members []Member) []int32 {
 	if len(members) == 0 {
 		return nil
@@ -127,8 +127,8 @@ func maglevTable(members []Member) []int32 {
 	return table
 }
 
-// claim is a member's own order of the entries: all of them, from offset in
-// steps of skip, since the size is prime.
+// claim is a member's own order of the entries: from an offset in steps of skip. It
+// visits all entries, because the size is prime.
 type claim struct{ next, skip uint64 }
 
 func newClaim(id, size uint64) claim {

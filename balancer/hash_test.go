@@ -9,7 +9,7 @@ import (
 
 const testKeys = 20000
 
-// homes returns which address each of the test keys goes to.
+// homes returns the address to which each test key goes.
 func homes(p *Pool) []string {
 	all := make([]string, testKeys)
 	for i := range all {
@@ -63,7 +63,7 @@ func TestHashIgnoresTheOrder(t *testing.T) {
 	}
 }
 
-// TestHashWhenAMemberLeaves: beyond the keys of the one that left, few move.
+// TestHashWhenAMemberLeaves: apart from the keys of the member that left, few move.
 func TestHashWhenAMemberLeaves(t *testing.T) {
 	t.Parallel()
 	f := func(limit float64, specs []Spec) {

@@ -9,10 +9,10 @@ import (
 type Health uint32
 
 const (
-	Checking Health = iota // no verdict yet: takes no requests, which wait for the first one
+	Checking Health = iota // no verdict yet: requests wait for the first one
 	Up
 	Down
-	Draining // answers, and says that it is to get no new requests
+	Draining // answers probes, and asks for no new requests
 )
 
 // Probe is the result of one probe.
@@ -20,28 +20,27 @@ type Probe uint8
 
 const (
 	Passed  Probe = iota
-	Wrong         // it answered, but not as expected
-	Silent        // it was reached and did not answer, or not in time
-	Refused       // it could not be reached
-	Drains        // it answered that it is to get no new requests
+	Wrong         // the upstream answered, but not as expected
+	Silent        // the upstream was reached, but gave no answer, or none in time
+	Refused       // the upstream could not be reached
+	Drains        // the upstream answered that it wants no new requests
 )
 
-// Thresholds say how many probes in a row change the verdict. The first
-// verdict takes one probe. The zero value flips on every probe.
+// Thresholds are the numbers of probes in a row that change the verdict. The first
+// verdict takes one probe. With the zero value every probe decides.
 type Thresholds struct {
-	Rise int // passes in a row until an upstream that was down is up
-	Fall int // failures in a row until an upstream that was up is down
+	Rise int // passed probes in a row until a down upstream is up
+	Fall int // failed probes in a row until an up upstream is down
 }
 
-// streak counts probes in a row that disagree with the verdict.
+// streak counts the last probes in a row that contradict the verdict.
 type streak struct {
 	against int
-	rise    int // overrides Thresholds.Rise when not 0
+	rise    int // overrides Thresholds.Rise unless 0
 }
 
-// next returns the verdict after a probe. It is the whole rule of rise and
-// fall. The upstream's own word that it drains, and that it no longer does,
-// needs no confirmation.
+// next returns the verdict after a probe. It is the complete rule of rise and fall. The
+// upstream's own word that it drains, or no longer drains, needs no confirmation.
 func (s *streak) next(now Health, p Probe, t Thresholds) Health {
 	pass := p == Passed
 	switch {
@@ -80,12 +79,11 @@ func verdict(pass bool) Health {
 // Health returns the verdict of the probes.
 func (u *Upstream) Health() Health { return Health(u.health.Load()) }
 
-// Trusted reports whether the upstream gets traffic although its probes fail,
-// because no member of the pool passes them and this one still answers.
+// Trusted reports whether the upstream gets traffic although its probes fail, because no
+// member of the pool passes its probes and this one still answers.
 func (u *Upstream) Trusted() bool { return u.trusted.Load() }
 
-// ObserveProbe feeds the result of one probe and reports whether the verdict
-// changed.
+// ObserveProbe takes the result of one probe, and reports whether the verdict changed.
 func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 	u.moments.refused.Store(false)
 	u.probeMu.Lock()
@@ -99,7 +97,7 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 	u.trial.probed(p == Passed, t)
 	left := u.leaving.probed(p, now)
 	if after == Up && before != Up && u.trial.since.Load() != 0 {
-		u.trial.since.Store(now.UnixNano()) // its patience begins when it may be used
+		u.trial.since.Store(now.UnixNano()) // the trial's patience starts when the upstream may be used
 	}
 	u.probeMu.Unlock()
 	defer u.confirmed(left)
@@ -110,23 +108,23 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 		return false
 	}
 	if stays || after == Up && (before == Down || before == Draining || before == Checking && u.late) {
-		u.resting.Store(false) // it has been gone, so what it asked for is over
+		u.resting.Store(false) // it has been gone, which ends its rest
 		u.latency.forget()
 		u.returned()
 	}
 	u.pool.change(u, func() bool {
 		if after == Up && before != Up {
-			u.tried = 0 // it is worth another early trial
+			u.tried = 0 // it may get another early trial
 		}
 		return true
 	})
 	return before != after
 }
 
-// Refused tells that a connection made for live traffic was refused: nothing
-// listens there now, which no threshold needs to confirm. One passed probe
-// brings the upstream back. Without probes nothing would bring it back, so
-// then the breaker alone decides.
+// Refused handles a refused connection of a live request. Nothing listens on the address
+// now, which no threshold needs to confirm: the upstream is down. One passed probe brings
+// it back. Without a checker Refused does nothing, because nothing would bring the
+// upstream back; the breaker alone decides.
 func (u *Upstream) Refused() {
 	if !u.pool.checked() {
 		return
@@ -142,21 +140,21 @@ func (u *Upstream) Refused() {
 	u.nudge()
 }
 
-// evidence is what was last heard of an upstream, by traffic or by probe, as
-// against when it was last found unreachable. It decides who gets traffic when
-// every probe of a pool fails: a broken health endpoint is no reason to stop
-// using an application that works.
+// evidence compares the time of the upstream's last answer, to traffic or a probe, with
+// the time when it was last unreachable. It decides which upstreams get traffic if all
+// probes of a pool fail: a broken health endpoint should not take a working application
+// out.
 type evidence struct {
 	heard atomic.Int64 // Unix nanoseconds; 0 = never
 	lost  atomic.Int64
 }
 
-// answers reports whether the upstream was heard of since it was last lost.
+// answers reports whether the upstream has answered since it was last unreachable.
 func (e *evidence) answers() bool { return e.heard.Load() > e.lost.Load() }
 
 func (e *evidence) lose(now time.Time) { e.lost.Store(now.UnixNano()) }
 
-// record takes an attempt's outcome and reports whether it turned the evidence.
+// record takes the outcome of an attempt, and reports whether answers changed.
 func (e *evidence) record(o Outcome, now time.Time) (turned bool) {
 	switch o {
 	case Success, Failure:
@@ -171,8 +169,8 @@ func (e *evidence) record(o Outcome, now time.Time) (turned bool) {
 	return false
 }
 
-// probed takes a probe's result. Silence proves nothing while traffic may be
-// answered, so only traffic can turn it into a loss.
+// probed takes the result of a probe. A silent probe proves nothing while traffic may get
+// answers, so only traffic can turn silence into a loss.
 func (e *evidence) probed(p Probe, now time.Time) (turned bool) {
 	switch p {
 	case Passed, Wrong, Drains:

@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// A history looks back for historySpan, and forgets a slot at a time.
+// A history covers historySpan, and drops one slot at a time.
 const (
 	historySpan  = 10 * time.Second
 	historySlots = 10
 	historySlot  = int64(historySpan / historySlots)
-	// freshAnswers are enough to tell how long an upstream takes.
+	// freshAnswers is the number of answers that suffices to know an upstream's speed.
 	freshAnswers = 50
 )
 
-// history is an upstream's recent results: how many attempts were answered, how
-// many failed, and how the times to the answers were spread.
+// history is an upstream's recent results: the number of answers and of failures, and the
+// distribution of the times to an answer.
 //
-// Times are added up as logarithms, since it is their order of magnitude that
-// tells a slow upstream from the others. The mean of logarithms is close to the
-// median, one timeout of 30 s hardly moves it, and it takes no histogram.
+// It sums logarithms of times, because a slow upstream differs from the others by an
+// order of magnitude. The mean of logarithms is close to the median, one timeout of 30 s
+// hardly moves it, and it needs no histogram.
 type history struct {
 	slots  [historySlots]past
-	streak int // successes in a row since the last failure, or failures as a negative number
+	streak int // successes in a row since the last failure; below 0 = failures in a row
 }
 
 type past struct {
 	slot             int64 // since the epoch, in units of historySlot
 	answered, failed uint32
-	logs, squares    float64 // sums of the logarithms to base 2 of nanoseconds, and of their squares
+	logs, squares    float64 // sums over the answers of log2(nanoseconds), and of its square
 }
 
 func (h *history) add(o Outcome, rtt time.Duration, now int64) {
@@ -49,8 +49,8 @@ func (h *history) add(o Outcome, rtt time.Duration, now int64) {
 	s.squares += l * l
 }
 
-// logOf is the logarithm to base 2, in a straight line between powers of two:
-// at most 0.09 too small, and no more work than reading the float's bits.
+// logOf returns the logarithm to base 2, linear between powers of two. It is at most 0.09
+// too small, and costs no more than reading the float's bits.
 func logOf(d time.Duration) float64 {
 	const mantissa, bias = 1 << 52, 1023
 	return float64(math.Float64bits(max(float64(d), 1)))/mantissa - bias
@@ -62,17 +62,16 @@ func durationOf(l float64) time.Duration {
 	return time.Duration(math.Float64frombits(uint64((l + bias) * mantissa)))
 }
 
-// results are a history's sums at one moment.
+// results are the sums of a history at one time.
 type results struct {
 	answered, failed float64
-	timed            float64 // the latest answers, which the sums below are of
+	timed            float64 // number of the latest answers, which the sums below cover
 	logs, squares    float64
 	streak           int
 }
 
-// results adds up the slots, the latest first. Of the times to an answer it
-// takes as many slots as hold freshAnswers, so that the more traffic there is,
-// the sooner a change shows.
+// results sums the slots. For times to an answer it takes only as many of the latest
+// slots as contain freshAnswers: with more traffic, a change shows sooner.
 func (h *history) results(now int64) (r results) {
 	last := now / historySlot
 	for n := last; n > last-historySlots; n-- {
@@ -92,7 +91,7 @@ func (h *history) results(now int64) (r results) {
 	return r
 }
 
-// plus adds the counts of s to those of r, or takes them off.
+// plus adds the counts of s to r if sign is +1, and subtracts them if it is -1.
 func (r results) plus(s results, sign float64) results {
 	r.answered += sign * s.answered
 	r.failed += sign * s.failed
@@ -101,22 +100,22 @@ func (r results) plus(s results, sign float64) results {
 
 func (r results) n() float64 { return r.answered + r.failed }
 
-// mean is the mean of the logarithms, and variance that of the mean. Both take
-// at least one answer.
+// mean returns the mean of the logarithms. It needs at least one answer.
 func (r results) mean() float64 { return r.logs / r.timed }
 
+// variance returns the variance of that mean. It needs at least one answer.
 func (r results) variance() float64 {
 	mean := r.mean()
 	return max(r.squares/r.timed-mean*mean, 0) / r.timed
 }
 
-// confidence is in standard deviations. Every upstream is judged every second,
-// so chance must be one in thousands.
+// confidence is in standard deviations. The pool judges every upstream every second, so
+// chance may cause only about one finding in a thousand.
 const confidence = 3
 
-// failureRange is Wilson's interval for the share of failures, which also holds
-// for few attempts and for shares close to nothing. (E. B. Wilson, Probable
-// inference, the law of succession, and statistical inference, 1927.)
+// failureRange returns Wilson's interval for the share of failures. It also holds for few
+// attempts and for shares close to 0. (E. B. Wilson, Probable inference, the law of
+// succession, and statistical inference, 1927.)
 func (r results) failureRange() (low, high float64) {
 	const z2 = confidence * confidence
 	n := r.n()

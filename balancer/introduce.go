@@ -6,31 +6,32 @@ import (
 	"slices"
 )
 
-// Introduction says how upstreams that run something new come into use beside the others
-// of their pool: they get a share of the requests, whatever the policy. It is a preference:
-// when nobody of the side that a request is meant for can take it, the other side does.
+// Introduction gives new upstreams of a pool a share of the requests beside the settled
+// ones, under any policy (a canary). The share is a preference: if no upstream of the
+// drawn side can take a request, the other side does.
 //
-// A request that has a place by the policy hash stays on its side as the share grows, and
-// one that the policy sticky knows stays where it was, until Share is 0.
+// While the share grows, a key ([Choice].Hash) that goes to the new upstreams stays with
+// them. A client that the policy sticky knows stays with its upstream until Share is 0.
 type Introduction struct {
-	Upstreams []string // addresses, or names with a port, of the pool's members or those that are to join
-	Share     float64  // of the requests that are meant for them: 0 none, 1 all
-	// Replayable keeps them for requests whose failure can be hidden: Share is of these.
+	Upstreams []string // addresses, or host names with a port, of current or future members
+	Share     float64  // share of the requests that the new upstreams get: 0 none, 1 all
+	// Replayable limits the new upstreams to requests whose failure another attempt can
+	// hide. Share then means a share of these.
 	Replayable bool
 }
 
-// side is which upstreams a request is meant for while there is an introduction.
+// side is the group of upstreams that an introduction draws for a request.
 type side uint8
 
 const (
 	anySide side = iota
 	settledSide
 	newSide
-	settledAlone // as settledSide, whatever else the policy wants
+	settledAlone // like settledSide, against any preference of the policy
 )
 
-// Introduce begins an introduction, or changes the one there is; nil ends it. Its value is
-// the pool's from then on. It is safe for concurrent use.
+// Introduce starts an introduction or replaces the current one; nil ends it. Do not
+// modify in afterwards. Introduce is safe for concurrent use.
 func (p *Pool) Introduce(in *Introduction) {
 	p.mu.Lock()
 	p.introduction.Store(in)
@@ -42,18 +43,19 @@ func (p *Pool) Introduce(in *Introduction) {
 	p.waiters.wakeAll()
 }
 
-// Introduction returns the present introduction, nil without one. It must not be changed.
+// Introduction returns the current introduction, nil without one. Do not modify it.
 func (p *Pool) Introduction() *Introduction { return p.introduction.Load() }
 
-// Introduced reports whether the upstream is one that an [Introduction] of its pool names.
-// It is safe for concurrent use.
+// Introduced reports whether an [Introduction] of the pool names the upstream. It is safe
+// for concurrent use.
 func (u *Upstream) Introduced() bool { return u.introduced.Load() }
 
 func (in *Introduction) has(u *Upstream) bool {
 	return in != nil && (slices.Contains(in.Upstreams, u.Addr()) || slices.Contains(in.Upstreams, u.Origin()))
 }
 
-// Origin returns what the upstream was found by: its name and port, or its address.
+// Origin returns how the configuration or a source names the upstream: its host name and
+// port, or its address.
 func (u *Upstream) Origin() string {
 	if _, port, err := net.SplitHostPort(u.Addr()); err == nil && u.name != "" {
 		return net.JoinHostPort(u.name, port)
@@ -61,8 +63,8 @@ func (u *Upstream) Origin() string {
 	return u.Addr()
 }
 
-// side draws for whom a request is. One that has been sent somewhere already goes to who
-// has proven itself.
+// side draws the side for a request. A further attempt of a request goes to the settled
+// upstreams.
 func (in *Introduction) side(c *Choice) side {
 	if in.Share <= 0 {
 		return settledAlone
@@ -72,7 +74,7 @@ func (in *Introduction) side(c *Choice) side {
 	}
 	r := rand.Uint64()
 	if c.Hash != 0 {
-		r = mix(^c.Hash) // not as the policy hash draws, which would favour some places
+		r = mix(^c.Hash) // not the draw of the policy hash, which would concentrate on some entries
 	}
 	if float64(r>>11)/(1<<53) < in.Share {
 		return newSide
@@ -80,7 +82,7 @@ func (in *Introduction) side(c *Choice) side {
 	return settledSide
 }
 
-// HasSettled reports whether an available member is not being introduced. It may look at
+// HasSettled reports whether an available member is not being introduced. It may visit
 // every member. It is safe for concurrent use.
 func (p *Pool) HasSettled() bool {
 	members := p.Members()
@@ -92,14 +94,14 @@ func (p *Pool) HasSettled() bool {
 	return false
 }
 
-// takes reports whether a request of this side is meant for an upstream.
+// takes reports whether an upstream belongs to this side.
 func (s side) takes(u *Upstream) bool {
 	return s == anySide || u.introduced.Load() == (s == newSide)
 }
 
-// settled counts the members that serve and are not being introduced, 1 at least: the newcomers do
-// not make a tier any larger, nor any less available while they start. Called with the
-// pool's mu held.
+// settled counts the members that serve and are not being introduced, but returns at
+// least 1. New upstreams thus make a tier neither larger nor, while they start, less
+// available. The pool's mu must be held.
 func (t *tier) settled() int {
 	n := 0
 	for i := range t.members {

@@ -36,7 +36,7 @@ func replayable(int) Choice { return Choice{Replayable: true} }
 // keyed gives each request a hash of its own.
 func keyed(n int) Choice { return Choice{Replayable: true, Hash: Hash(fmt.Sprint("client", n))} }
 
-// TestIntroductionShare: the newcomers get their share whatever the policy, and however
+// TestIntroductionShare: the new upstreams get their share under every policy, however
 // many they are.
 func TestIntroductionShare(t *testing.T) {
 	t.Parallel()
@@ -88,8 +88,8 @@ func TestIntroductionJoins(t *testing.T) {
 	}
 }
 
-// TestIntroductionReplayable: what could not be hidden stays with who has proven itself,
-// when that is asked for.
+// TestIntroductionReplayable: with Replayable, requests whose failure nothing can hide
+// stay with the settled upstreams.
 func TestIntroductionReplayable(t *testing.T) {
 	p := newTestPool(t, Options{Policy: "random"}, specsOf(2)...)
 	post := func(int) Choice { return Choice{} }
@@ -107,7 +107,8 @@ func TestIntroductionReplayable(t *testing.T) {
 	}
 }
 
-// TestIntroductionPrefers: a share is a preference. The other side takes what one cannot.
+// TestIntroductionPrefers: a share is a preference. If one side cannot take a request,
+// the other does.
 func TestIntroductionPrefers(t *testing.T) {
 	t.Parallel()
 	for _, policy := range Policies() {
@@ -135,7 +136,7 @@ func TestIntroductionPrefers(t *testing.T) {
 	}
 }
 
-// TestIntroductionRetry: a request that has been sent to somebody goes to the settled.
+// TestIntroductionRetry: a further attempt of a request goes to the settled upstreams.
 func TestIntroductionRetry(t *testing.T) {
 	p := newTestPool(t, Options{Policy: "peak_ewma"}, specsOf(4)...)
 	fresh := newcomers(p, 2, 1, false)
@@ -145,7 +146,7 @@ func TestIntroductionRetry(t *testing.T) {
 	}
 }
 
-// TestIntroductionKeepsKeys: as the share grows, who is with the newcomers stays there.
+// TestIntroductionKeepsKeys: as the share grows, keys on the new upstreams stay there.
 func TestIntroductionKeepsKeys(t *testing.T) {
 	p := newTestPool(t, Options{Policy: "hash"}, specsOf(6)...)
 	const keys = 2000
@@ -168,7 +169,7 @@ func TestIntroductionKeepsKeys(t *testing.T) {
 	}
 }
 
-// TestIntroductionSticky: whom the policy knows stays where it was.
+// TestIntroductionSticky: a client that the policy knows stays with its upstream.
 func TestIntroductionSticky(t *testing.T) {
 	p := newTestPool(t, Options{Policy: "sticky"}, specsOf(2)...)
 	fresh := newcomers(p, 1, 1, false)
@@ -188,7 +189,8 @@ func TestIntroductionSticky(t *testing.T) {
 	}
 }
 
-// TestIntroductionTiers: newcomers that are not up yet do not push requests to a reserve.
+// TestIntroductionTiers: new upstreams that are not up yet do not send requests to the
+// next tier.
 func TestIntroductionTiers(t *testing.T) {
 	specs := specsOf(5)
 	specs[4].Tier = 1

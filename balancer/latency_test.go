@@ -59,8 +59,8 @@ func TestDecayFollowsTheExponential(t *testing.T) {
 	}
 }
 
-// TestLatencyPause: the longer an upstream is found as slow as before, the less
-// often it is asked.
+// TestLatencyPause: each time an upstream is confirmed as slow, the next sample waits
+// longer.
 func TestLatencyPause(t *testing.T) {
 	t.Parallel()
 	const ms, s = time.Millisecond, time.Second

@@ -24,8 +24,8 @@ func TestLeaseMisuse(t *testing.T) {
 	}
 }
 
-// TestLeaseReports: a body that breaks after a good header is a failure, and a
-// success told twice is one.
+// TestLeaseReports: a body that breaks after a good header counts as a failure, and a
+// success reported twice counts once.
 func TestLeaseReports(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, ejecting(1), specsOf(2)...)
@@ -59,7 +59,7 @@ func TestLeaseLimit(t *testing.T) {
 	acquire(t, m, 1)
 }
 
-// TestNudge: an attempt that got no answer asks for a probe, once.
+// TestNudge: an attempt without an answer asks for one probe.
 func TestNudge(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{}, specsOf(1)...)

@@ -11,12 +11,11 @@ const (
 	sampleDraws = 4
 )
 
-// leastConn picks the member with the fewest requests in flight for its weight.
+// leastConn picks the member with the fewest requests in flight per unit of weight.
 //
-// Up to 32 members it looks at all. To look at 10,000 for each request would
-// cost more than the balance is worth, so beyond that it takes the best of a
-// few draws by weight: with d draws the greatest load grows with
-// log log n / log d. (Mitzenmacher 2001.)
+// Up to 32 members it visits all. Visiting 10,000 for each request would cost more than a
+// better balance is worth. So beyond 32 it takes the best of a few draws by weight: with
+// d draws the greatest load grows with log log n / log d. (Mitzenmacher 2001.)
 type leastConn struct{ urn *urn }
 
 func newLeastConn(members []Member, _ PolicyOptions) Policy { return &leastConn{newUrn(members)} }
@@ -36,7 +35,7 @@ func (p *leastConn) best(c *Choice) *Member {
 	return p.sample(c)
 }
 
-// sample returns the best of a few draws; the first of equals, so that idle
+// sample returns the best of a few draws. Of equals it returns the first, so that idle
 // members get their weights.
 func (p *leastConn) sample(c *Choice) (best *Member) {
 	least := 0.0
@@ -49,8 +48,8 @@ func (p *leastConn) sample(c *Choice) (best *Member) {
 	return best
 }
 
-// exact returns the best of all, equals by chance and weight. It asks only the
-// drawn one whether it is usable: nearly always it is.
+// exact returns the best of all members; it draws among equals by weight. It checks only
+// the drawn member for usability, because nearly all members are usable.
 func (p *leastConn) exact(c *Choice) *Member {
 	var passed uint32
 	for range p.urn.members {
@@ -63,7 +62,7 @@ func (p *leastConn) exact(c *Choice) *Member {
 	return nil
 }
 
-// least draws one of the least loaded members that are not in the set passed.
+// least draws, by weight, one of the least loaded members outside the set passed.
 func (p *leastConn) least(passed uint32) int {
 	var ties uint32
 	least, weights := math.Inf(1), 0

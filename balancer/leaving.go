@@ -2,25 +2,26 @@ package balancer
 
 import "time"
 
-// askAgain is the least time between two probes that signs of leaving ask for. A
-// client that makes an application give them all the time costs it no more.
+// askAgain is the shortest time between two probes that signs of leaving ask for. A
+// client that triggers such signs in every answer causes no more probes.
 const askAgain = time.Second
 
-// leaving is a sign in an answer that its upstream is about to end. One client's
-// request may have caused the answer: a page that is closed for maintenance is
-// answered with the same 503 as one that comes from a server on its way out. So a
-// sign is worth a question, and a probe answers it, which no client can cause.
+// leaving is a sign in an answer that its upstream is about to end. One client's request
+// may cause the answer alone: a page closed for maintenance answers with the same 503 as
+// a server that shuts down. So a sign only asks for a probe. The probe decides, because
+// no client can cause its result.
 type leaving struct {
-	until time.Time // the sign holds so long; zero = none that waits for a probe
-	asked time.Time // when a probe was asked for last
+	until time.Time // end of the sign; zero = no sign waits for a probe
+	asked time.Time // time of the last request for a probe
 }
 
-// SaysLeaving notes that an answer says that the upstream wants no requests for d,
-// and asks for a probe at once. If that one agrees, by a wrong answer, a refused
-// connection or the word that it drains, the upstream rests for the rest of d or
-// until a probe passes, and its breaker begins anew: what has failed since the sign
-// is no fault. A probe that passes ends the matter. One without an answer leaves it
-// open, since a client can keep a server busy. Without probes nothing can agree.
+// SaysLeaving handles an answer in which the upstream asks for no requests for d. It asks
+// for a probe at once. The probe confirms by a wrong answer, a refused connection, or an
+// answer that the upstream drains. Then the upstream rests for the remainder of d or
+// until a probe passes. Its breaker starts again, because the failures since the sign are
+// no fault. A passed probe ends the matter. A silent probe decides nothing, because a
+// client can keep a server busy. Without a checker nothing can confirm, and SaysLeaving
+// does nothing.
 func (u *Upstream) SaysLeaving(d time.Duration) {
 	if d <= 0 || !u.pool.checked() {
 		return
@@ -38,8 +39,8 @@ func (u *Upstream) SaysLeaving(d time.Duration) {
 	}
 }
 
-// probed takes a probe's result, and returns for how long the upstream is to rest.
-// Called with probeMu held.
+// probed takes the result of a probe, and returns the time for which the upstream should
+// rest. probeMu must be held.
 func (l *leaving) probed(p Probe, now time.Time) (left time.Duration) {
 	if p == Silent {
 		return 0
@@ -51,7 +52,7 @@ func (l *leaving) probed(p Probe, now time.Time) (left time.Duration) {
 	return left
 }
 
-// confirmed makes the upstream rest after a probe has agreed with a sign.
+// confirmed starts the rest after a probe has confirmed a sign.
 func (u *Upstream) confirmed(left time.Duration) {
 	if left > 0 && u.Rest(left) {
 		u.restsTillPass.Store(true)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A sign of leaving counts when a probe agrees, and not before.
+// A sign of leaving counts only once a probe agrees.
 func TestSignOfLeaving(t *testing.T) {
 	thresholds := Thresholds{Rise: 2, Fall: 3}
 	for name, tc := range map[string]struct {
@@ -56,8 +56,8 @@ func TestSignOfLeaving(t *testing.T) {
 	}
 }
 
-// Who makes an application give signs all the time has it probed once a second more,
-// and the probes that pass count.
+// A client that makes an application give signs all the time causes one more probe a
+// second, and the passed probes count.
 func TestSignsOfLeavingAskSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, Options{Checked: true}, specsOf(2)...)
@@ -75,8 +75,8 @@ func TestSignsOfLeavingAskSeldom(t *testing.T) {
 	})
 }
 
-// A rest that the upstream has asked for later, and that needs no probe, outlasts
-// one that passes.
+// A passed probe does not end a later rest that the upstream has asked for and that needs
+// no probe.
 func TestRestOutlastsConfirmedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, Options{Checked: true}, specsOf(2)...)
@@ -94,8 +94,7 @@ func TestRestOutlastsConfirmedOne(t *testing.T) {
 	})
 }
 
-// What has failed since the sign is no fault once a probe agrees: the breaker begins
-// anew.
+// Once a probe agrees, failures since the sign are no fault: the breaker starts again.
 func TestConfirmedLeavingIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		breaker := BreakerOptions{Enabled: true, Consecutive: 2, OpenFor: time.Minute, MaxOpenFor: time.Minute}

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Lifecycle is what the place where an upstream was found says about it: an
-// orchestrator or a registry of services.
+// Lifecycle is the state of an upstream as its source reports it, for example an
+// orchestrator or a service registry.
 type Lifecycle uint32
 
 const (
 	Serving     Lifecycle = iota // takes requests
-	NotReady                     // exists, and takes no requests yet, or takes none at present
-	Terminating                  // is about to end: takes no new requests; those in flight go on
+	NotReady                     // exists, but takes no requests now
+	Terminating                  // shuts down: takes no new requests; requests in flight finish
 )
 
 // String returns the word used in logs.
@@ -26,11 +26,11 @@ func (l Lifecycle) String() string {
 	return "serving"
 }
 
-// Lifecycle returns what the place where the upstream was found says about it. It is
-// safe for concurrent use.
+// Lifecycle returns the state that the upstream's source reports. It is safe for
+// concurrent use.
 func (u *Upstream) Lifecycle() Lifecycle { return Lifecycle(u.lifecycle.Load()) }
 
-// LifecycleSince returns when the upstream's lifecycle last changed; zero when it never
+// LifecycleSince returns when the upstream's lifecycle last changed; zero if it never
 // has. It is safe for concurrent use.
 func (u *Upstream) LifecycleSince() time.Time {
 	at := u.moments.staged.Load()
@@ -40,8 +40,8 @@ func (u *Upstream) LifecycleSince() time.Time {
 	return time.Unix(0, at)
 }
 
-// enter takes the lifecycle of a new specification. It reports whether the upstream
-// serves again. Called with the pool's mu held; the caller counts anew.
+// enter sets the lifecycle of a new specification, and reports whether the upstream
+// serves again. The pool's mu must be held, and the caller must recount.
 func (u *Upstream) enter(l Lifecycle) (returned bool) {
 	was := Lifecycle(u.lifecycle.Swap(uint32(l)))
 	if was != l {
@@ -50,7 +50,7 @@ func (u *Upstream) enter(l Lifecycle) (returned bool) {
 	return was != Serving && l == Serving
 }
 
-// details are what a source of upstreams tells beside what requests need.
+// details are facts from the source of an upstream that requests do not need.
 type details struct {
 	zone     string
 	metadata map[string]string
@@ -64,8 +64,7 @@ func newDetails(s Spec) *details {
 	return &details{zone: s.Zone, metadata: maps.Clone(s.Metadata), fleetMax: s.FleetMax}
 }
 
-// Zone returns where the upstream runs, such as a data centre; empty when nobody has
-// said.
+// Zone returns the zone of the upstream, for example a data centre; empty if unknown.
 func (m *Member) Zone() string {
 	if m.details == nil {
 		return ""
@@ -73,8 +72,8 @@ func (m *Member) Zone() string {
 	return m.details.zone
 }
 
-// FleetMax returns how many requests at once all processes like this one may send to the
-// upstream, of which MaxInFlight is this one's part; 0 = it is no part.
+// FleetMax returns how many requests all processes of the fleet together may have in
+// flight on the upstream. MaxInFlight is this one's part. 0 = no common limit.
 func (m *Member) FleetMax() int {
 	if m.details == nil {
 		return 0
@@ -82,8 +81,8 @@ func (m *Member) FleetMax() int {
 	return m.details.fleetMax
 }
 
-// Metadata returns what the source of the upstream tells about it, nil for nothing. It
-// is shared and must not be changed.
+// Metadata returns the source's facts about the upstream, nil for none. The map is
+// shared: do not modify it.
 func (m *Member) Metadata() map[string]string {
 	if m.details == nil {
 		return nil

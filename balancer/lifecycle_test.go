@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// TestLifecycle has a source change its mind about a member while a request is in
-// flight on it.
+// TestLifecycle changes the lifecycle of a member while it has a request in flight.
 func TestLifecycle(t *testing.T) {
 	for _, l := range []Lifecycle{NotReady, Terminating} {
 		t.Run(l.String(), func(t *testing.T) {
@@ -42,8 +41,8 @@ func TestLifecycle(t *testing.T) {
 	}
 }
 
-// TestLifecycleAlone has nobody serve: the members that do not serve are not used on the
-// evidence of traffic either.
+// TestLifecycleAlone has no serving member: the others get no traffic, even if they
+// answer.
 func TestLifecycleAlone(t *testing.T) {
 	p := newTestPool(t, Options{Checked: true}, Spec{Addr: addr(0)})
 	p.Members()[0].ObserveProbe(Passed, Thresholds{})
@@ -53,8 +52,8 @@ func TestLifecycleAlone(t *testing.T) {
 	}
 }
 
-// TestLifecycleTiers has half of tier 0 terminate, beside as many that serve. It is no
-// reason to use the reserve.
+// TestLifecycleTiers terminates half of tier 0 beside as many serving members. That must
+// not use the next tier.
 func TestLifecycleTiers(t *testing.T) {
 	specs := append(specsOf(4), Spec{Addr: "10.1.0.0:80", Tier: 1})
 	specs[0].Lifecycle, specs[1].Lifecycle = Terminating, Terminating

@@ -8,31 +8,32 @@ import (
 
 import "time"
 
-// Spec is what a configuration or a discovery source says about one upstream.
+// Spec is the configuration of one upstream, from the configuration file or from
+// discovery.
 type Spec struct {
 	Addr        string // host:port or unix:/path; unique within the pool
-	Other       string // the same host and port by an address of the other family; "" = there is none
-	Name        string // the host name Addr was found under; empty for an address
-	TLS         bool   // reached by TLS
+	Other       string // address of the other family (IPv6 beside IPv4) of the same host, with the port; "" = none
+	Name        string // host name that resolved to Addr; empty if an address was configured
+	TLS         bool   // connect with TLS
 	Weight      int    // share of the load; below 1 counts as 1
-	Tier        int    // 0 first; a higher tier is used when the lower ones have too little left
-	MaxInFlight int    // requests at once; 0 = no limit
-	FleetMax    int    // requests at once of all processes like this one, of which MaxInFlight is a part; 0 = it is no part
+	Tier        int    // 0 is first; a higher tier gets requests when the lower ones have too few available members
+	MaxInFlight int    // largest number of requests in flight; 0 = no limit
+	FleetMax    int    // limit of requests in flight of the whole fleet of processes; MaxInFlight is this one's part; 0 = none
 
-	Lifecycle Lifecycle         // what the place where it was found says; the zero value takes requests
-	Zone      string            // where it runs; "" = not known
-	Metadata  map[string]string // what else is told of it, for people to read; nil = nothing
+	Lifecycle Lifecycle         // state that the source of upstreams reports; the zero value takes requests
+	Zone      string            // zone of the upstream; "" = unknown
+	Metadata  map[string]string // more facts from the source, for people to read; nil = none
 
-	// Operator is what the operator says of the upstream when it joins. Afterwards
+	// Operator is the operator's setting when the upstream joins. Later,
 	// [Upstream.SetOperator] changes it.
 	Operator Operator
 }
 
-// Authority returns what stands for the upstream in a Host header.
+// Authority returns the value of the Host header for the upstream.
 func (s Spec) Authority() string { return authority(s.Addr, s.Name, s.TLS) }
 
-// authority leaves out the port that the scheme implies: servers and certificates know
-// a host by its name alone (RFC 9110, section 4.2.3).
+// authority leaves out the default port of the scheme: servers and certificates know a
+// host by its name alone (RFC 9110, section 4.2.3).
 func authority(addr, name string, tls bool) string {
 	if strings.HasPrefix(addr, "unix:") {
 		return cmp.Or(name, "localhost")
@@ -51,21 +52,21 @@ func authority(addr, name string, tls bool) string {
 	return net.JoinHostPort(host, port)
 }
 
-// Member is an upstream's place in a pool: the live state and, beside it, what
-// is configured. It is immutable.
+// Member is an upstream's place in a pool: a pointer to the live state, and the
+// configuration. It is immutable.
 type Member struct {
 	*Upstream
 	Weight      int
 	Tier        int
 	MaxInFlight int
-	details     *details // nil = nothing is told
+	details     *details // nil = the source reports none
 }
 
-// full reports whether the member has reached its limit of requests at once.
+// full reports whether the member has reached its limit of requests in flight.
 func (m *Member) full() bool { return m.beyond(m.inFlight.Load() + 1) }
 
-// beyond reports whether n requests in flight, the last of which does not wait for its
-// answer yet, are more than the member may have.
+// beyond reports whether n requests in flight exceed the member's limits. n includes a
+// request that is about to start, and that does not count as waiting yet.
 func (m *Member) beyond(n int64) bool {
 	if fixed := int64(m.MaxInFlight); fixed > 0 && n > fixed {
 		return true
@@ -77,7 +78,7 @@ func (m *Member) beyond(n int64) bool {
 	return found > 0 && n > found
 }
 
-// limit returns how many requests the member may have at once; 0 = no limit.
+// limit returns how many requests the member may have in flight; 0 = no limit.
 func (m *Member) limit() int64 {
 	n, found := int64(m.MaxInFlight), m.adaptive.limit()
 	if found > 0 && (n == 0 || found < n) {
@@ -86,13 +87,13 @@ func (m *Member) limit() int64 {
 	return n
 }
 
-// load is the number of requests in flight for each unit of weight.
+// load returns the number of requests in flight per unit of weight.
 func (m *Member) load() float64 {
 	return float64(m.inFlight.Load()) / float64(m.Weight)
 }
 
-// TryAcquire takes a place on the upstream for one attempt. It returns false
-// when the place has gone since Pick: then pick again.
+// TryAcquire takes a place on the upstream for one attempt. It returns false if the
+// member has reached a limit, or has left the pool, since Pick. Then pick again.
 func (m *Member) TryAcquire() (Lease, bool) {
 	n := m.inFlight.Add(1)
 	m.pool.inFlight.Add(1)
@@ -109,7 +110,7 @@ func (m *Member) TryAcquire() (Lease, bool) {
 	return Lease{upstream: m.Upstream, pass: pass}, true
 }
 
-// leave gives back what TryAcquire took.
+// leave gives back the place that TryAcquire took.
 func (u *Upstream) leave() {
 	u.pool.inFlight.Add(-1)
 	if u.inFlight.Add(-1) == 0 && u.removed.Load() {
@@ -118,31 +119,31 @@ func (u *Upstream) leave() {
 	u.pool.waiters.wakeOne()
 }
 
-// Outcome is what an attempt says about its upstream.
+// Outcome is the result of an attempt, as evidence about its upstream.
 type Outcome uint8
 
 const (
-	Ignored     Outcome = iota // says nothing about the upstream: the client left, or an idle connection was found closed
+	Ignored     Outcome = iota // no evidence about the upstream: the client left, or the idle connection was already closed
 	Success                    // the upstream answered
-	Failure                    // the upstream answered, but with a failure that is its own fault
-	Unreachable                // the upstream did not answer: no connection, a broken one, or silence
+	Failure                    // the upstream answered with a failure that is its own fault
+	Unreachable                // the upstream did not answer: no connection, a broken connection, or a timeout
 )
 
-// Lease is the right to have one request in flight on an upstream. It belongs
-// to one goroutine. The zero value is a lease already released.
+// Lease is the right to have one request in flight on an upstream. It belongs to one
+// goroutine. The zero value is a released lease.
 type Lease struct {
 	upstream *Upstream
 	pass     uint64 // the breaker's
 	reported bool
 	sending  bool
-	outcome  Outcome // the last reported
+	outcome  Outcome // the last one reported
 	began    int64   // Unix nanoseconds, set by the first report
 }
 
-// Report tells the upstream's breaker and latency how the attempt went; rtt is
-// the time to the response header or to the failure. It is called once at the
-// response header, so that a long stream does not keep the breaker waiting,
-// and a second time if the body then breaks.
+// Report passes the outcome of the attempt to the upstream's circuit breaker and latency.
+// rtt is the time to the response header or to the failure. Call it once at the response
+// header, so that the breaker learns the outcome before a long stream ends. Call it again
+// if the body then breaks.
 func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	u := l.upstream
 	if u == nil {
@@ -177,8 +178,8 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	}
 }
 
-// Sending says that the request sends its body meanwhile, or a stream: how long it
-// waits for its answer tells nothing of the upstream. It is called before Report.
+// Sending marks a request that still sends its body, or a stream, while it waits for its
+// answer: that wait is no evidence about the upstream. Call it before Report.
 func (l *Lease) Sending() {
 	if u := l.upstream; u != nil && !l.sending && !l.reported {
 		l.sending = true
@@ -186,7 +187,7 @@ func (l *Lease) Sending() {
 	}
 }
 
-// endWaiting is called when the request has its answer, or gets none.
+// endWaiting ends the wait for an answer: it has come, or none will.
 func (l *Lease) endWaiting(now int64) {
 	if l.sending {
 		l.sending = false
@@ -195,8 +196,8 @@ func (l *Lease) endWaiting(now int64) {
 	l.upstream.waiting.end(now)
 }
 
-// Release ends the lease. A lease that ends without a report counts as
-// [Ignored], so that no result is ever missing. Further calls do nothing.
+// Release ends the lease. If nothing was reported, it reports [Ignored], so that the
+// breaker gets a result for every request. Further calls do nothing.
 func (l *Lease) Release() {
 	u := l.upstream
 	if u == nil {

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// flipsKept is how many changes of an upstream's availability are remembered.
+// flipsKept is the number of changes of an upstream's availability that are kept.
 const flipsKept = 8
 
-// moments is when an upstream's state changed, for those who look at it. Nothing is
-// decided by it.
+// moments are the times of an upstream's changes, for people who inspect it. No decision
+// depends on them.
 type moments struct {
-	ordered atomic.Int64 // Unix nanoseconds of the operator's last change; 0 = there was none
-	staged  atomic.Int64 // Unix nanoseconds of the last change of its lifecycle; 0 = there was none
-	refused atomic.Bool  // it is down because a live connection was refused, and no probe has come since
+	ordered atomic.Int64 // Unix nanoseconds of the operator's last change; 0 = none
+	staged  atomic.Int64 // Unix nanoseconds of the last change of its lifecycle; 0 = none
+	refused atomic.Bool  // down because a live connection was refused, and not probed since
 
 	mu    sync.Mutex           // protects the fields below
-	since time.Time            // of the last change of its availability, or when it joined
-	flips [flipsKept]time.Time // of the last changes
-	n     int                  // changes in all
+	since time.Time            // last change of its availability, or its join
+	flips [flipsKept]time.Time // times of the last changes
+	n     int                  // number of all changes
 }
 
 func (m *moments) join(now time.Time) { m.since = now }
@@ -32,8 +32,8 @@ func (m *moments) flip(now time.Time) {
 	m.n++
 }
 
-// Since returns when the upstream's availability last changed; of one for which it
-// never has, when it joined its pool. It is safe for concurrent use.
+// Since returns when the upstream's availability last changed, or when it joined its pool
+// if it never has. It is safe for concurrent use.
 func (u *Upstream) Since() time.Time {
 	m := &u.moments
 	m.mu.Lock()
@@ -55,8 +55,8 @@ func (u *Upstream) Flips(t time.Time) (n int) {
 	return n
 }
 
-// OperatorSince returns when the operator's word on the upstream last changed; zero
-// when it never has. It is safe for concurrent use.
+// OperatorSince returns when the operator's setting of the upstream last changed; zero if
+// it never has. It is safe for concurrent use.
 func (u *Upstream) OperatorSince() time.Time {
 	at := u.moments.ordered.Load()
 	if at == 0 {
@@ -65,13 +65,12 @@ func (u *Upstream) OperatorSince() time.Time {
 	return time.Unix(0, at)
 }
 
-// RefusedLive reports whether the upstream is down because a live request's connection
-// was refused, which no probe has looked at since. It is safe for concurrent use.
+// RefusedLive reports whether the upstream is down because it refused a live request's
+// connection, and no probe has ended since. It is safe for concurrent use.
 func (u *Upstream) RefusedLive() bool { return u.moments.refused.Load() }
 
-// Warming reports whether the upstream came back, or joined, a moment ago and does not
-// get its full share yet: it is on trial, or in its slow start. It is safe for
-// concurrent use.
+// Warming reports whether the upstream joined or returned recently and does not get its
+// full share yet: it is on trial or in its slow start. It is safe for concurrent use.
 func (u *Upstream) Warming() bool {
 	if !u.Available() {
 		return false

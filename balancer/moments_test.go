@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// TestMoments: an upstream tells since when it is as it is, and how often that has
-// changed lately.
+// TestMoments: an upstream knows when its availability changed, and how often lately.
 func TestMoments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := NewPool(Options{Name: "app", Checked: true, SlowStart: time.Minute})

@@ -2,21 +2,22 @@ package balancer
 
 import "time"
 
-// This file tells Options.Notify of changes in the order in which they happened,
-// one at a time, and without a lock held.
+// This file calls Options.Notify for each change, in the order of the changes, one at a
+// time, and without a lock held.
 
-// maxNotices bounds the changes that wait while Notify runs. Further ones are
-// merged: when it has caught up, Notify is told how each upstream is.
+// maxNotices bounds the changes that queue while Notify runs. The pool merges further
+// ones: after the queue it reports only the last availability of each upstream that has
+// changed.
 const maxNotices = 1024
 
-// notices are the changes that Notify has not been told of yet.
+// notices is the queue of changes for Notify.
 type notices struct {
 	list       []Change
 	missed     bool // there was no room for a change
 	delivering bool // a goroutine is in deliver
 }
 
-// notice queues a change of u's availability. Called with mu held.
+// notice queues a change of u's availability. mu must be held.
 func (p *Pool) notice(u *Upstream) {
 	switch n := &p.notices; {
 	case u.counted == u.noticed:
@@ -29,15 +30,15 @@ func (p *Pool) notice(u *Upstream) {
 	}
 }
 
-// noticeAll is notice for all members. Called with mu held.
+// noticeAll is notice for all members. mu must be held.
 func (p *Pool) noticeAll() {
 	for i := range p.set.Load().members {
 		p.notice(p.set.Load().members[i].Upstream)
 	}
 }
 
-// deliver tells Notify of what is queued, unless another goroutine, or a caller
-// of this one, is at it.
+// deliver calls Notify for the queued changes. It returns at once if another goroutine,
+// or a caller further up this stack, is delivering.
 func (p *Pool) deliver() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,7 +59,7 @@ func (p *Pool) deliver() {
 	}
 }
 
-// tell calls Notify without the lock that is held.
+// tell calls Notify. It unlocks mu for that time.
 func (p *Pool) tell(changes []Change) {
 	p.mu.Unlock()
 	defer p.mu.Lock()

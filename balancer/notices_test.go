@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// slowNotify blocks in its first call until it is released, and keeps what all
-// calls say in the order in which they end.
+// slowNotify blocks in its first call until it is released. It records the changes of all
+// calls in the order in which the calls end.
 type slowNotify struct {
 	entered, release chan struct{}
 	once             sync.Once
@@ -31,8 +31,8 @@ func (s *slowNotify) notify(c Change) {
 	s.got = append(s.got, c.Available)
 }
 
-// during drains an upstream, does something while Notify is busy with that, and
-// returns what Notify was told in all.
+// during drains an upstream, runs do while Notify is busy with that, and returns all
+// changes that Notify got.
 func (s *slowNotify) during(u *Upstream, do func()) []bool {
 	var wg sync.WaitGroup
 	wg.Go(func() { u.SetOperator(Drain) })
@@ -45,7 +45,7 @@ func (s *slowNotify) during(u *Upstream, do func()) []bool {
 	return s.got
 }
 
-// Changes are told in their order, however long one takes.
+// Notify gets changes in order, however long one call takes.
 func TestNotifyInOrder(t *testing.T) {
 	t.Parallel()
 	s := newSlowNotify()
@@ -63,7 +63,7 @@ func TestNotifyInOrder(t *testing.T) {
 	}
 }
 
-// What waits is bounded; the last word is right all the same.
+// The queue of changes is bounded; the last availability is right all the same.
 func TestNotifyIsBounded(t *testing.T) {
 	t.Parallel()
 	s := newSlowNotify()
@@ -89,8 +89,8 @@ func TestNotifyIsBounded(t *testing.T) {
 	}
 }
 
-// Many change at once: of each upstream the changes alternate, and the last says
-// how it is.
+// Many goroutines change availability at once: the changes of each upstream alternate,
+// and the last one is its final availability.
 func TestNotifyConcurrently(t *testing.T) {
 	t.Parallel()
 	last := map[*Upstream]bool{} // one call at a time
@@ -119,8 +119,8 @@ func TestNotifyConcurrently(t *testing.T) {
 	wg.Wait()
 }
 
-// A callback may change what it is told of, and may panic: neither keeps the
-// next from being told.
+// A callback may change the availability that it gets reported, and may panic. Neither
+// keeps the next change from its call.
 func TestNotifyCallsBack(t *testing.T) {
 	t.Parallel()
 	var got []bool
@@ -144,7 +144,7 @@ func TestNotifyCallsBack(t *testing.T) {
 	}
 }
 
-// What a new configuration or a new set changes is told too.
+// Changes caused by a new configuration or a new set are reported too.
 func TestNotifyOfConfigure(t *testing.T) {
 	t.Parallel()
 	var got []bool

@@ -9,63 +9,63 @@ import (
 	"time"
 )
 
-// OutlierOptions say when a member is so much worse than the others of its tier
-// that it gets less of the traffic. The zero value never does.
+// OutlierOptions configure outlier detection: when a member is so much worse than the
+// others of its tier that it gets less of the traffic. The zero value is off.
 //
-// One that fails more is a matter for its breaker, which opens by this rule too:
-// the floor under ejection and the growing time out are the breaker's. The rule
-// compares Wilson's intervals of the shares of failures over the last ten
-// seconds. Envoy's, a distance from the mean in standard deviations, needs five
-// members with 100 requests each, and of two or three members one can never be
-// far enough from a mean that it is part of.
+// If a member fails more, its breaker opens, even if the breaker's own rules do not open
+// it. The floor under ejection and the growing open time apply as always. The rule
+// compares Wilson's intervals of the shares of failures over the last ten seconds.
+// Envoy's rule, a distance from the mean in standard deviations, needs five members with
+// 100 requests each. With two or three members, none can be far enough from a mean that
+// includes it.
 //
-// One that is slower gets less, in proportion to its speed: then as many
-// requests are in flight there as elsewhere. It always keeps a little, which
-// shows when it is fast again. The rule compares means of logarithms, and takes
-// off what may be chance. It holds for policies that are free to choose:
-// for hash, sticky and first the place is part of what was asked for.
+// If a member is slower, it gets less, in proportion to its speed: then it has as many
+// requests in flight as the others. It always keeps a small share, which shows when it is
+// fast again. The rule compares means of logarithms, and subtracts a margin for chance.
+// It holds only for policies that choose freely: with hash, sticky and first, the request
+// asks for that member.
 type OutlierOptions struct {
 	Enabled      bool
-	MinRequests  int           // of the member, and of the others, within ten seconds; below 1 counts as 1
-	FailureRatio float64       // least share of failures it must surely have; 0 = no such rule
-	SlowFactor   float64       // how many times the others' time to an answer it must surely take; 0 = no such rule
-	SlowBy       time.Duration // and how much longer at least
+	MinRequests  int           // smallest number of requests, of the member and of the others, within ten seconds; below 1 counts as 1
+	FailureRatio float64       // smallest share of failures, beyond chance; 0 = this rule is off
+	SlowFactor   float64       // smallest ratio to the others' time to an answer, beyond chance; 0 = this rule is off
+	SlowBy       time.Duration // smallest difference to the others' time, in addition
 }
 
 const (
 	judgeEvery = time.Second // while there is traffic
-	// shareFloor is what a slow member keeps of its share.
+	// shareFloor is the smallest factor on the share of a slow member.
 	shareFloor = 0.005
-	// mostSamples is the most that it keeps to be looked at once a second.
+	// mostSamples bounds the factor that gives a slow member one request a second, to
+	// measure it.
 	mostSamples = 0.05
-	// fewAnswers are enough for a member to count among the others.
+	// fewAnswers is the number of answers from which on a member counts among the others.
 	fewAnswers = 3
-	// slowFor is how long a member counts as slow at least, doubled each time up
-	// to slowForMax.
+	// slowFor is the shortest time for which a member counts as slow. It doubles each
+	// time up to slowForMax.
 	slowFor    = 10 * time.Second
 	slowForMax = 5 * time.Minute
 )
 
-// slowness is what the outlier rule has found about a member's speed. The zero
-// value finds nothing.
+// slowness is the outlier rule's finding about a member's speed. The zero value is none.
 type slowness struct {
-	share atomic.Uint64 // bits of a float64: of the picks that are to be taken; 0 = all
+	share atomic.Uint64 // bits of a float64: share of the picks to accept; 0 = all
 
 	// Guarded by Pool.judging.
-	until time.Time // not before
-	times int       // in a row
+	until time.Time // earliest end
+	times int       // findings in a row
 	ended time.Time
 }
 
 func (s *slowness) on() bool { return s.share.Load() != 0 }
 
-// accepts reports whether a pick that fell on the member is to be taken.
+// accepts reports whether a policy should take the member that it has drawn.
 func (s *slowness) accepts() bool {
 	share := s.share.Load()
 	return share == 0 || rand.Float64() < math.Float64frombits(share)
 }
 
-// begin makes a member slow, or changes its share.
+// begin marks a member as slow, or changes its share.
 func (s *slowness) begin(now time.Time, share float64) {
 	if !s.on() {
 		if now.Sub(s.ended) > slowForMax {
@@ -82,8 +82,8 @@ func (s *slowness) end(now time.Time) {
 	s.ended = now
 }
 
-// watch has the timer that judges the members: once a second while there is
-// traffic, and not at all without.
+// watch sets the timer that judges the members: once a second while there is traffic, and
+// never without.
 func (p *Pool) watch() {
 	if !p.watched.Load() && p.watched.CompareAndSwap(false, true) {
 		time.AfterFunc(judgeEvery, p.judge)
@@ -92,7 +92,7 @@ func (p *Pool) watch() {
 
 // judge compares the members.
 func (p *Pool) judge() {
-	defer p.watched.Store(false) // so that the next look waits for what is told of this one
+	defer p.watched.Store(false) // the next comparison waits until the findings of this one are reported
 	p.judging.Lock()
 	now := time.Now()
 	var found []Finding
@@ -133,10 +133,10 @@ func (p *Pool) judgeTier(members []Member, now time.Time) (found []Finding) {
 	return found
 }
 
-// speeds are the members that have answered lately, the fastest first.
+// speeds are the members with recent answers, the fastest first.
 type speeds struct {
 	sorted []speed
-	rank   []int // of each member in sorted; beyond its end for one that is not there
+	rank   []int // index in sorted of each member; beyond its end = not in it
 }
 
 type speed struct {
@@ -159,9 +159,9 @@ func newSpeeds(each []results) speeds {
 	return s
 }
 
-// others returns the results of the median of the others, the slower of two:
-// it takes a majority to say what is usual, and one that is fast makes no
-// outliers of two that are not. Without others it has no answers.
+// others returns the results of the median of the other members, or of the slower of the
+// two in the middle. It takes a majority to say what is usual: one fast member does not
+// make outliers of two others. If there are no others, the results have no answers.
 func (s *speeds) others(place int, each []results) results {
 	rank, n := s.rank[place], len(s.sorted)
 	if rank < n {
@@ -177,8 +177,7 @@ func (s *speeds) others(place int, each []results) results {
 	return each[s.sorted[middle].place]
 }
 
-// choosesFreely reports whether a policy does not mind which member a request
-// goes to.
+// choosesFreely reports whether a policy may send a request to any member.
 func choosesFreely(policy string) bool {
 	switch policy {
 	case "hash", "sticky", "first":
@@ -200,14 +199,14 @@ func (u *Upstream) judgeFailures(o *OutlierOptions, own, rest results) (Finding,
 	return Finding{Kind: FailsMore, Upstream: u, Own: own.failed / own.n(), Others: rest.failed / rest.n()}, true
 }
 
-// comparison is what the speed of a member is judged by.
+// comparison is the input for judging a member's speed.
 type comparison struct {
-	off         bool    // it is not judged
-	own, others results // others has no answers where there is nothing to compare
-	usual       float64 // attempts a second on a member
+	off         bool    // speeds are not judged
+	own, others results // others has no answers if there is nothing to compare with
+	usual       float64 // mean number of attempts per second on a member
 }
 
-// judgeSpeed decides how much of its share the upstream gets.
+// judgeSpeed decides the upstream's share of its picks.
 func (u *Upstream) judgeSpeed(o *OutlierOptions, c comparison, now time.Time) (Finding, bool) {
 	s := &u.slowness
 	f := Finding{Kind: Slow, Upstream: u}
@@ -215,7 +214,7 @@ func (u *Upstream) judgeSpeed(o *OutlierOptions, c comparison, now time.Time) (F
 	if !c.off && c.others.answered > 0 && c.own.answered > 0 {
 		f.Own, f.Others = float64(durationOf(c.own.mean())), float64(durationOf(c.others.mean()))
 		slow = o.slow(c.own, c.others)
-		if was { // then a few answers must do, and it has to come close
+		if was { // a slow member has few answers, and must come close to the others
 			slow = f.Own > max(2, o.SlowFactor/2)*f.Others
 		}
 	}
@@ -232,12 +231,11 @@ func (u *Upstream) judgeSpeed(o *OutlierOptions, c comparison, now time.Time) (F
 	return f, f.Over
 }
 
-// Slow reports whether the upstream was found to be slower than the others, so
-// that it gets less.
+// Slow reports whether the upstream is slower than the others and therefore gets less.
 func (u *Upstream) Slow() bool { return u.slowness.on() }
 
-// slow is the rule by which a member becomes slow. (B. L. Welch, The
-// generalization of Student's problem, 1947, for the difference of two means.)
+// slow is the rule by which a member becomes slow. (B. L. Welch, The generalization of
+// Student's problem, 1947, for the difference of two means.)
 func (o *OutlierOptions) slow(own, rest results) bool {
 	enough := float64(max(o.MinRequests, 1))
 	if own.answered < enough || rest.answered < enough {
@@ -248,26 +246,26 @@ func (o *OutlierOptions) slow(own, rest results) bool {
 		durationOf(own.mean())-durationOf(rest.mean()) >= o.SlowBy
 }
 
-// FindingKind is what a [Finding] says.
+// FindingKind is the kind of a [Finding].
 type FindingKind uint8
 
 const (
-	// FailsMore: an upstream fails surely more often than the others of its tier.
-	// Own and Others are shares of failures. Its breaker opens with the next
-	// failure, if the floor under ejection lets it.
+	// FailsMore: an upstream fails significantly more often than the others of its tier.
+	// Own and Others are shares of failures. Its breaker opens at the next failure if the
+	// floor under ejection permits.
 	FailsMore FindingKind = iota
-	// Slow: an upstream is surely slower than the others of its tier, and gets
+	// Slow: an upstream is significantly slower than the others of its tier, and gets
 	// less. Own and Others are typical times to an answer, in nanoseconds.
 	Slow
-	// Alike: most upstreams of the pool fail alike. None is ejected. Own is how
-	// many fail, Others of how many.
+	// Alike: most upstreams of the pool fail alike. The pool ejects none. Own is the
+	// number that fail, Others the number compared.
 	Alike
 )
 
-// Finding is what a comparison of a pool's members has found.
+// Finding is a result of comparing a pool's members.
 type Finding struct {
 	Kind        FindingKind
 	Upstream    *Upstream // nil for Alike
-	Over        bool      // it is no longer so; FailsMore is never over, the breaker tells that
+	Over        bool      // the finding has ended; never for FailsMore, whose end is a change of the breaker
 	Own, Others float64
 }

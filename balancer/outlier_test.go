@@ -12,8 +12,8 @@ import (
 // finds are the outlier rules as they are by default.
 var finds = OutlierOptions{Enabled: true, MinRequests: 20, FailureRatio: 0.1, SlowFactor: 5, SlowBy: 50 * time.Millisecond}
 
-// script says how a member answers: what share fails, and how long it takes,
-// which noise spreads.
+// script describes a member's answers: the share of failures, and the time to an answer
+// with noise.
 type script struct {
 	fails float64
 	takes func() time.Duration
@@ -60,8 +60,8 @@ func play(t *testing.T, p *Pool, rate int, d time.Duration, scripts map[string]s
 	return got
 }
 
-// TestSlowOutlier: one that is much slower than the others keeps hardly any
-// traffic, and all of its share comes back when it is fast again.
+// TestSlowOutlier: a member that is much slower than the others keeps hardly any traffic.
+// All of its share returns when it is fast again.
 func TestSlowOutlier(t *testing.T) {
 	for policy, sizes := range map[string][]int{"round_robin": {2, 3, 8}, "random": {3}, "p2c": {2, 3}, "least_conn": {2, 3}} {
 		for _, n := range sizes {
@@ -84,7 +84,8 @@ func TestSlowOutlier(t *testing.T) {
 				if share := play(t, p, rate, 20*time.Second, nil)[addr(0)]; share < 600 {
 					t.Errorf("%s, %d members, fast again: got %d of its 800 requests", policy, n, share)
 				}
-				// The others see its requests in flight, and may send it too few to tell.
+				// The others see its requests in flight, and may send it too few to
+				// measure it.
 				if want := []FindingKind{Slow, Slow + 100}; !slices.Equal(*got, want) && (len(*got) > 0 || policy == "round_robin") {
 					t.Errorf("%s, %d members: got findings %v, want %v", policy, n, *got, want)
 				}
@@ -134,7 +135,7 @@ func TestSlowOutlierByStep(t *testing.T) {
 	}
 }
 
-// TestSlowOutlierStaysForLonger each time that it was found so.
+// TestSlowOutlierStaysForLonger with each finding.
 func TestSlowOutlierStaysForLonger(t *testing.T) {
 	t.Parallel()
 	var s slowness
@@ -154,8 +155,8 @@ func TestSlowOutlierStaysForLonger(t *testing.T) {
 	}
 }
 
-// TestFailureOutlier: one that fails more than the others is ejected although
-// its breaker's own rules do not see it; nobody is when all fail alike.
+// TestFailureOutlier: a member that fails more than the others is ejected although its
+// breaker's own rules do not notice. None is ejected when all fail alike.
 func TestFailureOutlier(t *testing.T) {
 	f := func(name string, n int, want int, scripts func(i int) float64, change func(*Options)) {
 		t.Helper()

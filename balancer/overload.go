@@ -6,63 +6,64 @@ import (
 	"time"
 )
 
-// overload limits a pool while it is past its knee, and not otherwise:
+// overload limits a pool while it is past its knee, and only then:
 //
 //	        growth has evidence
 //	 free ───────────────────────▶ limiting
 //	 ▲ │ ◀─────────────────────── │
 //	 │ │  for some seconds places │
 //	 │ │  were free most of the   │
-//	 │ │  time, or nothing was    │
-//	 │ ▼  answered                ▼
+//	 │ │  time, or no answer came │
+//	 │ ▼                          ▼
 //	unwatched ◀───────────────────
 //
-// Configure and Update take the state to unwatched and back, by the options and by
+// Configure and Update switch to and from unwatched, according to the options and to
 // whether a member has a limit of its own.
 //
-// While it is free there is no limit. While it is limiting, each member has the
-// limit that [adaptive] finds. Both look at nothing but requests that wait for a
-// response header: neither streams, tunnels, and downloads, nor requests whose
-// body is still being sent, take a place.
+// In the state free there is no limit. In the state limiting, each member has the limit
+// that [adaptive] finds. Both count only requests that wait for a response header.
+// Streams, tunnels and downloads take no place, and neither do requests whose body is
+// still being sent.
 //
-// The pool as a whole is judged: a member that is slower than the others is the
-// outlier rule's.
+// It judges the pool as a whole. The outlier rule handles a member that is slower than
+// the others.
 type overload struct {
 	state   atomic.Uint32 // an overloadState
-	closes  atomic.Int64  // Unix nanoseconds: when the window may end
-	times   spectrum      // of the window's answers
-	answers atomic.Int64  // Unix nanoseconds: the last while limiting
+	closes  atomic.Int64  // Unix nanoseconds: earliest end of the window
+	times   spectrum      // times to the answers of the window
+	answers atomic.Int64  // Unix nanoseconds: last answer while limiting
 
 	mu     sync.Mutex // protects the fields below
-	began  int64      // of the window, Unix nanoseconds; 0 = none yet
-	waited float64    // requests that waited then
+	began  int64      // start of the window, Unix nanoseconds; 0 = no window yet
+	waited float64    // requests that waited at that time
 	growth growth
-	full   float64     // share of the latest looks at which all places were taken
+	full   float64     // share of the latest checks that found all places taken
 	timer  *time.Timer // set while limiting
 }
 
 type overloadState uint32
 
 const (
-	unwatched overloadState = iota // somebody has said how much is too much, or that nothing is
+	unwatched overloadState = iota // the configuration sets the limits, or has switched Protect off
 	free
 	limiting
 )
 
 const (
 	windowLeast   = int64(60 * time.Millisecond)
-	windowMost    = int64(4 * time.Second) // what has fewer answers in this time is not judged
+	windowMost    = int64(4 * time.Second) // a longer window has too few answers and is dropped
 	windowAnswers = 16
 
-	easeEvery = 100 * time.Millisecond // a look
-	easeFade  = 1.0 / 30               // what a look counts for in their mean
-	easeBelow = 0.4                    // share of looks; an overload of a twentieth keeps all places taken nine times in ten
-	easeStall = 2 * time.Second        // without an answer
+	easeEvery = 100 * time.Millisecond // between two checks
+	easeFade  = 1.0 / 30               // weight of a check in full
+	easeBelow = 0.4                    // value of full that ends the limits; an overload of 5 % keeps all places taken in nine checks of ten
+	easeStall = 2 * time.Second        // time without an answer that ends the limits
 )
 
 func (o *overload) is(s overloadState) bool { return overloadState(o.state.Load()) == s }
 
-// change is the only place where the state changes. It reports whether it was from.
+// change moves the state from one to another, and reports whether it was in from. Only
+// change writes the state.
 func (o *overload) change(from, to overloadState) bool {
 	if !o.state.CompareAndSwap(uint32(from), uint32(to)) {
 		return false
@@ -77,14 +78,14 @@ func (o *overload) change(from, to overloadState) bool {
 	return true
 }
 
-// protects reports whether the pool is to be limited when it is past its knee. A limit
-// that somebody has set says that they know better.
+// protects reports whether the pool gets limits when it is past its knee. A configured
+// limit takes precedence.
 func (p *Pool) protects() bool {
 	o := p.opts.Load()
 	return o.Protect && !o.Adaptive.Enabled && !p.set.Load().told
 }
 
-// watchOverload brings the state in line with the options and the members.
+// watchOverload updates the state for the options and the members.
 func (p *Pool) watchOverload() {
 	o := &p.overload
 	if p.protects() {
@@ -96,7 +97,7 @@ func (p *Pool) watchOverload() {
 	}
 }
 
-// setLimits changes all members' limits. Called without a lock held.
+// setLimits changes the limits of all members. No lock may be held.
 func (p *Pool) setLimits(set func(*adaptive)) {
 	members := p.Members()
 	for i := range members {
@@ -106,11 +107,11 @@ func (p *Pool) setLimits(set func(*adaptive)) {
 	p.waiters.wakeAll()
 }
 
-// FreesAtHeader reports whether a request needs its place among [Pool.Places] only
-// until its response header, and none while it sends its body.
+// FreesAtHeader reports whether a request holds its place among [Pool.Places] only until
+// its response header, and holds none while it sends its body.
 func (p *Pool) FreesAtHeader() bool { return !p.overload.is(unwatched) }
 
-// headed is called when a request to u has its response header, or has failed.
+// headed handles a response header from u, or a failure before it.
 func (p *Pool) headed(u *Upstream, o Outcome, rtt time.Duration, now int64) {
 	switch overloadState(p.overload.state.Load()) {
 	case free:
@@ -130,11 +131,11 @@ func (p *Pool) headed(u *Upstream, o Outcome, rtt time.Duration, now int64) {
 	}
 }
 
-// closeWindow ends the window, if it has seen enough, and goes by what it shows.
+// closeWindow ends the window if it has enough answers, and acts on the evidence.
 func (p *Pool) closeWindow(now int64) {
 	o := &p.overload
 	if !o.mu.TryLock() {
-		return // somebody else does it
+		return // another goroutine does it
 	}
 	knee := o.close(now, float64(p.occupied()))
 	o.mu.Unlock()
@@ -143,8 +144,8 @@ func (p *Pool) closeWindow(now int64) {
 	}
 }
 
-// close ends the window. It returns the number of requests that saturates the pool
-// when there is evidence that more wait, else 0. Called with mu held.
+// close ends the window. If there is evidence that more requests wait than saturate the
+// pool, it returns the number that saturates it, else 0. mu must be held.
 func (o *overload) close(now int64, waits float64) (knee float64) {
 	switch answers := o.times.count(); {
 	case o.began == 0 || now-o.began > windowMost:
@@ -167,8 +168,8 @@ func (o *overload) close(now int64, waits float64) (knee float64) {
 	return knee
 }
 
-// limitTo begins with a limit for the whole pool, of which each member gets the share
-// of its weight.
+// limitTo starts limiting with a limit for the whole pool. Each member gets a share by
+// its weight.
 func (p *Pool) limitTo(n float64) {
 	members := p.Members()
 	weight := 0
@@ -192,7 +193,8 @@ func (p *Pool) limitTo(n float64) {
 	p.limitedStill()
 }
 
-// limitedStill ends limits that were begun while Configure ended them.
+// limitedStill removes limits that were set while Configure or Update switched limiting
+// off.
 func (p *Pool) limitedStill() {
 	if p.overload.is(limiting) {
 		p.placesChanged()
@@ -201,7 +203,7 @@ func (p *Pool) limitedStill() {
 	p.setLimits(func(a *adaptive) { a.configure(p.opts.Load().Adaptive) })
 }
 
-// ease looks whether the limits are needed still.
+// ease checks whether the pool still needs the limits.
 func (p *Pool) ease() {
 	o := &p.overload
 	now := time.Now()
@@ -229,7 +231,7 @@ func (p *Pool) ease() {
 	p.limitNew()
 }
 
-// limitNew gives members that have joined a limit.
+// limitNew sets a limit for members that have joined.
 func (p *Pool) limitNew() {
 	members := p.Members()
 	begun := false
@@ -244,8 +246,8 @@ func (p *Pool) limitNew() {
 	}
 }
 
-// occupied returns how many requests wait for a response header, but for those whose
-// body is still being sent.
+// occupied returns how many requests wait for a response header, without those that still
+// send their body.
 func (p *Pool) occupied() (n int64) {
 	members := p.Members()
 	for i := range members {

@@ -39,7 +39,7 @@ func either(share float64, a, b func(*rand.Rand) time.Duration) func(*rand.Rand)
 
 var three = []int{20, 20, 20}
 
-// innocents are what a pool with room for it gets.
+// innocents are workloads for which a pool has room.
 var innocents = []struct {
 	name    string
 	last    time.Duration
@@ -214,8 +214,8 @@ var innocents = []struct {
 	}},
 }
 
-// TestInnocentWorkloads holds that what a pool has room for is neither refused nor made
-// to wait by goodgate.
+// TestInnocentWorkloads holds that goodgate neither refuses nor delays requests for which
+// a pool has room.
 func TestInnocentWorkloads(t *testing.T) {
 	t.Parallel()
 	for i, test := range innocents {
@@ -243,15 +243,15 @@ func TestInnocentWorkloads(t *testing.T) {
 	}
 }
 
-// guilty are what a pool cannot do, beside half of what it can. The overload begins
-// after 5 s, and ends after 25.
+// guilty are workloads beyond a pool's capacity, beside half of what it can do. The
+// overload starts after 5 s, and ends after 25.
 var guilty = []struct {
 	name     string
 	capacity float64 // requests a second meanwhile
 	load     func(*plant)
 	within   time.Duration // the limit begins
-	drains   time.Duration // until what had piled up before is done
-	p99      time.Duration // of what is answered then
+	drains   time.Duration // until the requests from before the limit are done
+	p99      time.Duration // of the answers after that
 	refusal  time.Duration // 99 % of refusals
 }{
 	{"1.5 times", 300, func(p *plant) {
@@ -285,8 +285,9 @@ var guilty = []struct {
 	}, 3 * sec, 6 * sec, 900 * ms, 350 * ms}, // of 100 ms each, of which 1 % take 460 ms
 }
 
-// TestOverload holds that a pool that is asked for too much is limited soon, answers as
-// much as it can in time, refuses the rest quickly, and is limited no longer than that.
+// TestOverload holds that an overloaded pool is limited soon, answers as many requests as
+// it can in time, refuses the rest quickly, and is limited no longer than the overload
+// lasts.
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	for i, test := range guilty {
@@ -316,8 +317,8 @@ func TestOverload(t *testing.T) {
 				p99 := quantileOf(in, 0.99, func(r result) (time.Duration, bool) { return r.took, !r.refused })
 				refusal := quantileOf(in, 0.99, func(r result) (time.Duration, bool) { return r.took, r.refused })
 				t.Logf("seed %d: limited at %v; goodput %.2f, p99 %v, of refusals %v", seed, p.limited, goodput, p99, refusal)
-				least := 0.85            // in the middle of twenty seeds it is 0.94 and more
-				if test.capacity < 150 { // of two workers each little can be told
+				least := 0.85            // the median of twenty seeds is 0.94 and more
+				if test.capacity < 150 { // two workers each give few answers to measure
 					least = 0.8
 				}
 				if goodput < least || p99 > test.p99 || refusal > test.refusal {
@@ -339,10 +340,10 @@ func seeds() uint64 {
 	return 2
 }
 
-// TestLongPollsInOverload holds that requests that wait for long on purpose, and come
-// while a pool is limited, do not keep the others out once the overload is over. What
-// happens at one moment happens in any order, so that runs differ: about one in sixty
-// stays limited for twenty seconds longer. Of three, one may.
+// TestLongPollsInOverload holds that long polls that arrive while a pool is limited do
+// not keep the limits on after the overload. Events at the same time happen in any order,
+// so runs differ: about one in sixty stays limited for twenty seconds longer. One of
+// three may.
 func TestLongPollsInOverload(t *testing.T) {
 	t.Parallel()
 	kept := 0
@@ -368,8 +369,8 @@ func TestLongPollsInOverload(t *testing.T) {
 	}
 }
 
-// TestProtectIsConfigured holds that limits end with what began them: a reload that
-// turns the protection off, and a member that is told how much it may have.
+// TestProtectIsConfigured holds that limits end with their cause: after a reload that
+// turns the protection off, and when a member gets a configured limit.
 func TestProtectIsConfigured(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Pool){

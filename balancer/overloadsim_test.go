@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/internal/limit"
 )
 
-// kind is what requests ask for.
+// kind is a kind of request.
 type kind struct {
 	takes   func(*rand.Rand) time.Duration // until the response header, once it is worked on
 	waits   bool                           // it takes no worker meanwhile
@@ -63,7 +63,7 @@ func (s *server) work(k kind, takes time.Duration) {
 // pause stops all that the server does.
 func (s *server) pause(d time.Duration) { s.paused.Store(time.Now().Add(d).UnixNano()) }
 
-// result is what became of a request.
+// result is the result of a request.
 type result struct {
 	at, queued, took time.Duration
 	refused, gone    bool
@@ -87,7 +87,8 @@ type plant struct {
 	limited []time.Duration // when the state changed
 }
 
-// onPlant runs a load for a time in a bubble, and returns what became of its requests.
+// onPlant runs a load for a duration in a bubble, and returns the results of its
+// requests.
 func onPlant(t *testing.T, seed uint64, last time.Duration, workers []int, load func(*plant)) *plant {
 	t.Helper()
 	var p *plant
@@ -131,7 +132,7 @@ func (p *plant) random(f func(*rand.Rand) time.Duration) time.Duration {
 	return f(p.rnd)
 }
 
-// open sends so many requests a second, at random, from a moment to another.
+// open sends a number of requests a second, at random, between two times.
 func (p *plant) open(from, to time.Duration, perSecond float64, k kind) {
 	p.ramp(from, to, perSecond, perSecond, k)
 }
@@ -153,7 +154,7 @@ func (p *plant) ramp(from, to time.Duration, first, last float64, k kind) {
 	})
 }
 
-// closed are n clients that ask again once they have an answer, after a pause.
+// closed are n clients that send the next request a pause after each answer.
 func (p *plant) closed(from, to time.Duration, n int, pause time.Duration, k kind) {
 	p.clients.Go(func() {
 		time.Sleep(time.Until(p.began.Add(from)))
@@ -168,7 +169,7 @@ func (p *plant) closed(from, to time.Duration, n int, pause time.Duration, k kin
 	})
 }
 
-// at does something to every server.
+// at applies f to every server at a time.
 func (p *plant) at(when time.Duration, change func(i int, s *server)) {
 	p.clients.Go(func() {
 		time.Sleep(time.Until(p.began.Add(when)))
@@ -257,7 +258,7 @@ func (p *plant) acquire() (Lease, *Upstream) {
 	}
 }
 
-// between returns the results of requests that came from a moment to another.
+// between returns the results of requests that came between two times.
 func (p *plant) between(from, to time.Duration) (all []result) {
 	for _, r := range p.results {
 		if r.at >= from && r.at < to {

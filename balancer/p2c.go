@@ -1,14 +1,13 @@
 package balancer
 
-// p2c picks the less loaded of two members drawn at random, which keeps the
-// greatest load exponentially smaller than one draw would. (M. Mitzenmacher,
-// The power of two choices in randomized load balancing, 2001.)
+// p2c picks the less loaded of two members drawn at random. That keeps the greatest load
+// exponentially smaller than one draw would. (M. Mitzenmacher, The power of two choices
+// in randomized load balancing, 2001.)
 //
-// The draws go by weight, so that the weights hold while little is in flight,
-// and the comparison is of requests in flight by weight, so that they hold
-// under load. It does not add the request to be placed: with (in-flight+1)/
-// weight the heavier of two idle members would always win, and a light one
-// would get the square of its share.
+// The draws go by weight, so that the weights hold while few requests are in flight. The
+// comparison uses requests in flight per unit of weight, so that they hold under load. It
+// does not add the new request: with (in-flight+1)/weight the heavier of two idle members
+// would always win, and a light one would get the square of its share.
 type p2c struct{ urn *urn }
 
 func newP2C(members []Member, _ PolicyOptions) Policy { return &p2c{newUrn(members)} }

@@ -16,7 +16,7 @@ func standBy(t *testing.T, p *Pool) *Waiter {
 	return w
 }
 
-// TestPauseEndsByItself, unless another takes its place, whose end counts then.
+// TestPauseEndsByItself, or at the end of the pause that has replaced it.
 func TestPauseEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, Options{}, specsOf(1)...)
@@ -50,8 +50,8 @@ func TestPauseEndsByItself(t *testing.T) {
 	})
 }
 
-// TestResumeIsNoStampede: of 5,000 requests that waited, no more go on than the
-// upstreams finish, however slow they are; and fast ones get them soon.
+// TestResumeIsNoStampede: of 5,000 waiting requests, no more continue than the upstreams
+// finish, however slow they are. With fast upstreams all continue soon.
 func TestResumeIsNoStampede(t *testing.T) {
 	for name, tc := range map[string]struct {
 		takes  time.Duration

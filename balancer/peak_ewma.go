@@ -2,27 +2,27 @@ package balancer
 
 import "time"
 
-// newcomerCost is what a member without history costs while it has requests in
-// flight: more than any latency. So it gets one request, and more once that
-// was answered. (Finagle's rule.)
+// newcomerCost is the cost of a member without history that has requests in flight: more
+// than any latency. So it gets one request, and further ones only after the answer.
+// (Finagle's rule.)
 const newcomerCost = 1e18
 
-// resampleFactor is how many times the cost of the better a member must have for
-// it to be worth a request to find out whether it still has.
+// resampleFactor is the ratio of two drawn members' costs from which on the more
+// expensive one may get a request, to check whether it still is.
 const resampleFactor = 2
 
-// peakEWMA picks, of two members drawn at random by weight, the one where a
-// request is expected to wait less: latency times the requests in flight, with
-// this one. (Finagle, com.twitter.finagle.loadbalancer.PeakEwma.) A member that
-// lets requests wait costs at least as long as it has done so.
+// peakEWMA draws two members at random by weight, and picks the one with the shorter
+// expected wait: latency times the requests in flight, with this one. (Finagle,
+// com.twitter.finagle.loadbalancer.PeakEwma.) If a member has left requests unanswered
+// for longer than its latency, that time counts instead.
 //
-// One that looks slow gets no requests, and so keeps looking slow until its
-// average has faded. Now and then it gets one that could be sent again, so that
-// one bad moment does not keep it out for long, and so that the average of one
-// that really is slow does not fade until it attracts the traffic.
+// A member that looks slow gets no requests, and so looks slow until its average has
+// faded. Now and then it gets a request that is Replayable. So one bad moment does not
+// keep it out for long, and the average of a really slow member does not fade until it
+// attracts the traffic.
 type peakEWMA struct {
 	urn  *urn
-	mean float64 // weight
+	mean float64 // mean weight
 }
 
 func newPeakEWMA(members []Member, _ PolicyOptions) Policy {
@@ -52,8 +52,8 @@ func (p *peakEWMA) Pick(c *Choice) *Member {
 	return a
 }
 
-// cost counts a request in flight for less on a member of greater weight, but
-// not the latency: it already shows what the member can do.
+// cost returns the expected wait in nanoseconds. A greater weight makes requests in
+// flight cheaper. It does not change the latency, which shows the member's speed already.
 func (p *peakEWMA) cost(m *Member, now int64) float64 {
 	load := m.load() * p.mean
 	latency := m.latency.cost(now)

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// traffic sends 100 requests a second for d, one after the other, to what the
-// pool picks, and returns how many each member got. rtt is a member's time to
-// answer, around which each answer is spread by a third.
+// traffic sends 100 requests a second for d, one after the other, to the members that the
+// pool picks. It returns how many each member got. rtt is a member's mean time to an
+// answer; each answer varies by a third.
 func traffic(t *testing.T, p *Pool, d time.Duration, replayable bool, rtt func(*Member) time.Duration) map[string]int {
 	t.Helper()
 	got := map[string]int{}
@@ -27,8 +27,8 @@ func traffic(t *testing.T, p *Pool, d time.Duration, replayable bool, rtt func(*
 	return got
 }
 
-// TestPeakEWMAForgivesOneTimeout: an upstream that let one request time out is
-// back within seconds, not when its average has faded.
+// TestPeakEWMAForgivesOneTimeout: an upstream with one timeout is back within seconds,
+// before its average has faded.
 func TestPeakEWMAForgivesOneTimeout(t *testing.T) {
 	for _, replayable := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -56,8 +56,8 @@ func TestPeakEWMAForgivesOneTimeout(t *testing.T) {
 	}
 }
 
-// TestPeakEWMALeavesTheSlowAlone: one that stays slow gets a request every few
-// seconds and no more.
+// TestPeakEWMALeavesTheSlowAlone: an upstream that stays slow gets one request every few
+// seconds.
 func TestPeakEWMALeavesTheSlowAlone(t *testing.T) {
 	for _, slow := range []time.Duration{50 * time.Millisecond, 500 * time.Millisecond, 5 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {

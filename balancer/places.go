@@ -2,17 +2,17 @@ package balancer
 
 import "sync/atomic"
 
-// places is a pool's count of how many requests its available members may have
-// at once, counted again when somebody asks after a change.
+// places is the number of requests that a pool's available members may have in flight.
+// After a change, the next caller of Places counts them again.
 type places struct {
 	stale atomic.Bool
 	n     atomic.Int64
 }
 
-// Places returns how many requests the available members may have at once; 0 =
-// no limit, also when there is no available member.
+// Places returns how many requests the available members may have in flight together; 0 =
+// no limit, or no available member.
 func (p *Pool) Places() int {
-	if p.places.stale.Load() && p.places.stale.Swap(false) { // a load is cheaper
+	if p.places.stale.Load() && p.places.stale.Swap(false) { // Load first: it is cheaper than Swap
 		p.places.n.Store(p.countPlaces())
 	}
 	return int(p.places.n.Load())
@@ -34,8 +34,8 @@ func (p *Pool) countPlaces() int64 {
 	return sum
 }
 
-// placesChanged is called, without a lock held, when a limit or a verdict has
-// changed.
+// placesChanged must be called after a change of a limit or a verdict, without a lock
+// held.
 func (p *Pool) placesChanged() {
 	p.places.stale.Store(true)
 	if placed := p.opts.Load().Placed; placed != nil {

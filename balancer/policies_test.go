@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestEveryPolicy holds the laws that every policy keeps. It is not parallel,
-// because allocations cannot be counted then.
+// TestEveryPolicy holds the laws of every policy. It is not parallel, because parallel
+// tests cannot count allocations.
 func TestEveryPolicy(t *testing.T) {
 	for _, name := range Policies() {
 		t.Run(name, func(t *testing.T) {
@@ -70,8 +70,8 @@ func lawOnlyOne(t *testing.T, policy string) {
 	}
 }
 
-// lawExcluded has one member of each kind that must not be picked, among as
-// many that may.
+// lawExcluded has one member of each kind that a policy must not pick, among as many that
+// it may.
 func lawExcluded(t *testing.T, policy string) {
 	specs := specsOf(10)
 	specs[3].MaxInFlight = 2
@@ -133,7 +133,7 @@ func lawTiers(t *testing.T, policy string) {
 	}
 }
 
-// lawTrials: a half-open member is tried with requests that can be sent again.
+// lawTrials: a half-open member gets requests that are Replayable.
 func lawTrials(t *testing.T, policy string) {
 	p := newTestPool(t, Options{Policy: policy, Breaker: BreakerOptions{Enabled: true}}, specsOf(3)...)
 	trial := &p.Members()[0]
@@ -180,7 +180,7 @@ func lawNoAllocation(t *testing.T, policy string) {
 	}
 }
 
-// lawConcurrency lets everything change while many pick and send.
+// lawConcurrency changes everything while many goroutines pick and send.
 func lawConcurrency(t *testing.T, policy string) {
 	o := Options{Policy: policy, HashLoad: 1.25, MaxEjected: 0.5, Breaker: BreakerOptions{Enabled: true, Consecutive: 3}}
 	p := newTestPool(t, o, specsOf(40)...)
@@ -263,8 +263,7 @@ func indexOf(list []int, x int) int {
 	return -1
 }
 
-// TestLoadOfTheLost: what an unavailable member would have got is shared by all
-// the others.
+// TestLoadOfTheLost: all other members share the load of an unavailable one.
 func TestLoadOfTheLost(t *testing.T) {
 	t.Parallel()
 	const n, picks = 10, 50000

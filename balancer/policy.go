@@ -5,36 +5,36 @@ import (
 	"slices"
 )
 
-// Policy picks a member for one attempt. Pick returns nil when no member is
-// available and untried. It allocates nothing and costs about the same for ten
-// members and ten thousand.
+// Policy picks a member for one attempt. Pick returns nil if no untried member is
+// available. It allocates nothing, and costs about the same for ten members as for ten
+// thousand.
 //
-// A policy works on a fixed list of members. Their verdicts may change between
-// any two picks, so a policy keeps its tables over all members and steps aside
-// when a pick falls on one that is not usable.
+// A policy works on a fixed list of members. Their verdicts may change between two picks.
+// So a policy builds its tables over all members, and takes another one when a pick finds
+// a member that is not usable.
 type Policy interface {
 	Pick(c *Choice) *Member
 }
 
-// Choice is what a policy may know about a request.
+// Choice describes a request to the policy.
 type Choice struct {
-	Hash       uint64      // of what the policy hash balances on; 0 = the request has none
+	Hash       uint64      // key for the policy hash; 0 = the request has none
 	Sticky     uint64      // ID of the upstream that served this client before; 0 = none
-	Tried      []*Upstream // upstreams this request has already been sent to
-	Replayable bool        // a failure could be hidden, so the request may serve as a trial
-	Now        int64       // Unix nanoseconds, for policies that weigh latency; 0 = they read the clock, which costs as much as the pick
+	Tried      []*Upstream // upstreams that this request was sent to already
+	Replayable bool        // another attempt could hide a failure, so the request may serve as a trial
+	Now        int64       // Unix nanoseconds, for policies that compare latencies; 0 = they read the clock, which costs as much as the pick
 
 	side side // drawn by each Pick
-	near bool // one zone is asked, and others can be: a few draws, and only who welcomes the request
+	near bool // the pick asks one zone of several: only a few draws, and only members that welcome the request
 }
 
-// PolicyOptions are what some policies need to know beyond the members.
+// PolicyOptions are the inputs of some policies besides the members.
 type PolicyOptions struct {
 	HashLoad float64      // hash: bound of a member's load as a multiple of the mean; 0 = unbounded
 	InFlight func() int64 // hash: requests in flight in the whole pool
 }
 
-// policies has one row a policy, each in a file of its own.
+// policies is the table of policies. Each has its own file.
 var policies = map[string]func([]Member, PolicyOptions) Policy{
 	"round_robin": newRoundRobin,
 	"random":      newRandom,
@@ -46,25 +46,25 @@ var policies = map[string]func([]Member, PolicyOptions) Policy{
 	"first":       newFirst,
 }
 
-// usable reports whether a pick that fell on m is to be taken: m is available,
-// untried, below its cap, and neither slow nor ramping up. An upstream on trial is kept for
-// requests that can be sent again.
+// usable reports whether a policy should take m: m is available, untried, below its
+// limit, not slow, and past its slow start (the last two by chance, in proportion). An
+// upstream on trial takes only requests that are Replayable.
 func (c *Choice) usable(m *Member) bool { return c.possible(m) && c.welcome(m) }
 
-// possible is what remains of usable when nothing better is left.
+// possible is the part of usable that also holds when no usable member is left.
 func (c *Choice) possible(m *Member) bool {
 	return m.Available() && !m.full() && !slices.Contains(c.Tried, m.Upstream)
 }
 
-// welcome is the part of usable that is a preference. See also [Pool.Pick],
-// which asks for proof across the tiers.
+// welcome is the part of usable that is a preference. See also [Pool.Pick], which looks
+// for a proven member in all tiers.
 func (c *Choice) welcome(m *Member) bool {
 	return (c.Replayable || m.proven()) && c.side.takes(m.Upstream) &&
-		m.slowness.accepts() && (c.side == newSide || m.ramp.accepts(m.pool.opts.Load().SlowStart)) // the share is a slow start by itself
+		m.slowness.accepts() && (c.side == newSide || m.ramp.accepts(m.pool.opts.Load().SlowStart)) // the introduction's share is a slow start already
 }
 
-// scan is every policy's last resort, when its few draws found nothing usable:
-// the first usable member from a random place on, else the first possible one.
+// scan is the last resort of every policy after its few draws. It returns the first
+// usable member from a random place on, else the first possible one.
 func (c *Choice) scan(members []Member) *Member {
 	if len(members) == 0 || c.near {
 		return nil

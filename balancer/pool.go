@@ -14,62 +14,64 @@ import (
 type Options struct {
 	Name   string
 	Policy string // a name in [Policies]; empty = peak_ewma
-	// NewPolicy makes a policy of one's own, named Policy, or custom. It
-	// is called for the members of each tier, and again whenever these change, with the
-	// pool's lock held: it must not call the pool. Nil = Policy is one of [Policies].
+	// NewPolicy makes a policy of your own. Its name is Policy, or custom if that is
+	// empty or the name of a built-in policy. The pool calls NewPolicy for the members of
+	// each tier, and again after each change, with its lock held: it must not call the
+	// pool. nil = Policy is one of [Policies].
 	//
-	// A member that the policy returns and that cannot take the request is replaced by
-	// another, so a mistake in a policy costs balance, and no request. Latency outliers
-	// are not looked for: only a policy that chooses freely makes members comparable.
+	// If the policy returns a member that cannot take the request, the pool replaces it.
+	// So an error in a policy costs balance, but no request. The pool does not look for
+	// slow outliers: only a policy that chooses freely makes members comparable.
 	NewPolicy func([]Member, PolicyOptions) Policy
 
-	HashLoad      float64 // policy hash: a member's load is at most this multiple of the mean; 0 = unbounded
+	HashLoad      float64 // policy hash: bound of a member's load, as a multiple of the mean; 0 = unbounded
 	Breaker       BreakerOptions
 	Outlier       OutlierOptions
-	MaxEjected    float64       // share of the members whose breakers may be open at once; never the last available one
-	SlowStart     time.Duration // how long a returning upstream takes to get its full share; 0 = at once
-	Overprovision float64       // tier 0 counts as full while this times its available share is at least 1; 0 = 1.4
-	Checked       bool          // something feeds ObserveProbe: new upstreams wait for their first verdict
+	MaxEjected    float64       // largest share of the members whose breakers may be open at once; never the last available one
+	SlowStart     time.Duration // time in which a returning upstream grows to its full share; 0 = at once
+	Overprovision float64       // tier 0 gets all requests while its available share times this is at least 1; 0 = 1.4
+	Checked       bool          // a checker calls ObserveProbe: new upstreams wait for their first verdict
 
-	Zone ZoneOptions // where this process runs, so that requests stay there; the zero value = zones do not count
+	Zone ZoneOptions // the zone of this process, to keep requests there; the zero value ignores zones
 
-	Adaptive AdaptiveOptions // how many requests at once each upstream gets
-	// Protect makes the limits of Adaptive hold, where that is not Enabled, while the
-	// pool is asked for more than it can do, and no member has a MaxInFlight.
+	Adaptive AdaptiveOptions // how many requests each upstream gets at once
+	// Protect sets the limits of Adaptive during an overload of the pool: while clients
+	// ask for more than it can answer. It does nothing if Adaptive is Enabled or a member
+	// has a MaxInFlight.
 	Protect bool
 
-	// Open makes what connects to an upstream. The pool never looks into it; it
-	// closes it when the upstream has left the pool and its last lease has ended.
+	// Open makes the caller's connector to an upstream. The pool does not use it: it
+	// returns it from [Upstream.Link], and closes it once the upstream has left the pool
+	// and its last lease has ended. Open runs with the pool's lock held: it must not call
+	// the pool.
 	Open func(Spec) io.Closer
-	// Notify is told of every change of an upstream's availability, in order and
-	// one at a time, without a lock held; by whichever goroutine is at it. How an
-	// upstream is when it joins is no change.
+	// Notify gets every change of an upstream's availability: in order, one call at a
+	// time, without a lock held, on any goroutine. An upstream that joins causes no call.
 	Notify func(Change)
-	// Placed is told that [Pool.Places] may have changed. It must not block.
+	// Placed runs when [Pool.Places] may have changed. It must not block.
 	Placed func()
-	// Tell is told what a comparison of the members has found. It is not called
-	// twice at once.
+	// Tell gets the findings of each comparison of the members. Calls do not overlap.
 	Tell func(Finding)
 }
 
-// Change says that an upstream became available or unavailable.
+// Change is one change of an upstream's availability.
 type Change struct {
 	Upstream  *Upstream
 	Available bool
 	Left      int  // available members in the pool after the change
-	Early     bool // it is available as a trial before its breaker's time, since the pool had nobody else
+	Early     bool // its breaker admits a trial before its time, because the pool has no other upstream
 }
 
-// Policies returns the names of all policies.
+// Policies returns the sorted names of the built-in policies.
 func Policies() []string { return slices.Sorted(maps.Keys(policies)) }
 
-// Pool is a set of members under one policy. Its set changes as a whole by
-// [Pool.Update]; a pick sees one set or the other.
+// Pool is a set of members under one policy. [Pool.Update] replaces the whole set: a pick
+// sees the old set or the new one.
 type Pool struct {
 	opts         atomic.Pointer[Options]
 	set          atomic.Pointer[set]
 	shares       atomic.Pointer[shares]
-	introduction atomic.Pointer[Introduction] // nil = nobody is being introduced
+	introduction atomic.Pointer[Introduction] // nil = none in progress
 	inFlight     atomic.Int64
 	waiters      waitlist
 	pause        atomic.Pointer[Pause] // nil = none
@@ -77,23 +79,23 @@ type Pool struct {
 	places       places
 	overload     overload
 	zoned        zoneCounts
-	followed     atomic.Int32 // how many follow
-	watched      atomic.Bool  // the timer that judges the members is set
-	judging      sync.Mutex   // held while they are judged
+	followed     atomic.Int32 // number of followers
+	watched      atomic.Bool  // the timer for the next comparison of the members is set
+	judging      sync.Mutex   // held during a comparison of the members
 
 	mu        sync.Mutex // protects the fields below and the pool's marks in Upstream
 	upstreams map[string]*Upstream
-	followers []*follower      // replaced, never changed
-	warm      map[string]State // for upstreams that are still to join
-	peers     map[string]int   // by SetPeers
-	total     int              // members that serve by their lifecycle
-	totals    []int            // the same by place of the tier in set.tiers
-	available []int            // by place of the tier in set.tiers
-	steady    int              // available and not ejected
+	followers []*follower      // replaced, never modified
+	warm      map[string]State // for upstreams that have not joined yet
+	peers     map[string]int   // from SetPeers
+	total     int              // members whose lifecycle is Serving
+	totals    []int            // total of each tier, by its place in set.tiers
+	available []int            // available members of each tier, by its place in set.tiers
+	steady    int              // members that are available and not ejected
 	ejected   int
-	dry       bool // nobody steady is left, or the last one fails; see droughttrial.go
-	droughts  int  // how often it has run dry
-	common    bool // most members fail alike, by the last look at all
+	dry       bool // no steady member is left, or the last one fails; see droughttrial.go
+	droughts  int  // number of times that the pool has run dry
+	common    bool // the last judgeAll found that most members fail alike
 	lastAlike likeness
 	notices   notices
 }
@@ -105,12 +107,12 @@ type set struct {
 	told    bool // a member has a MaxInFlight
 }
 
-// tier is the members of one tier and the policy over them.
+// tier has the members of one tier and the policy over them.
 type tier struct {
 	number  int
 	members []Member
 	policy  Policy
-	zones   *zones // nil = they do not count
+	zones   *zones // nil = zones are ignored
 }
 
 // pick picks a member of the tier.
@@ -121,7 +123,7 @@ func (t *tier) pick(c *Choice) *Member {
 	return t.zones.pick(c, t.policy)
 }
 
-// NewPool returns an empty pool. It fails when the policy has no row.
+// NewPool returns an empty pool. It fails if the policy is unknown.
 func NewPool(o Options) (*Pool, error) {
 	if err := o.prepare(); err != nil {
 		return nil, err
@@ -139,22 +141,22 @@ func (p *Pool) Name() string { return p.opts.Load().Name }
 // Policy returns the name of the pool's policy.
 func (p *Pool) Policy() string { return p.opts.Load().Policy }
 
-// ComparesSpeeds reports whether upstreams are meant to be equally fast, so that one that
-// is slower than the others stands out: [OutlierOptions] are enabled. It is safe for
-// concurrent use.
+// ComparesSpeeds reports whether the pool compares the speeds of its members, which
+// should then be equally fast: [OutlierOptions] are enabled with a SlowFactor. It is safe
+// for concurrent use.
 func (p *Pool) ComparesSpeeds() bool {
 	o := &p.opts.Load().Outlier
 	return o.Enabled && o.SlowFactor > 0
 }
 
-// InFlight returns the number of leases in the pool that have not been released.
+// InFlight returns the number of unreleased leases in the pool.
 func (p *Pool) InFlight() int { return int(p.inFlight.Load()) }
 
-// Members returns the present members in order of tier. The slice is shared
-// and must not be changed.
+// Members returns the current members in order of tier. The slice is shared: do not
+// modify it.
 func (p *Pool) Members() []Member { return p.set.Load().members }
 
-// Upstreams returns the upstreams of the present members, as a slice of the caller's.
+// Upstreams returns the upstreams of the current members, in a new slice.
 func (p *Pool) Upstreams() []*Upstream {
 	members := p.Members()
 	list := make([]*Upstream, len(members))
@@ -164,10 +166,9 @@ func (p *Pool) Upstreams() []*Upstream {
 	return list
 }
 
-// Overfull reports whether more is asked of the pool than its members may take:
-// those that are available are at their limit of requests at once, and the
-// queue for their places stands. It may look at every member, and so is for
-// when something has failed.
+// Overfull reports whether the pool has more requests than its members may take: all
+// available members are at their limit of requests in flight, and the queue is congested.
+// It may visit every member: call it only after a failure.
 func (p *Pool) Overfull() bool {
 	if !p.waiters.standing() {
 		return false
@@ -179,7 +180,7 @@ func (p *Pool) Overfull() bool {
 		if !m.Available() {
 			continue
 		}
-		if m.limit() == 0 || !m.beyond(m.inFlight.Load()+2) { // one place may have been given back just now
+		if m.limit() == 0 || !m.beyond(m.inFlight.Load()+2) { // another request may have given back a place just now
 			return false
 		}
 		full = true
@@ -187,9 +188,10 @@ func (p *Pool) Overfull() bool {
 	return full
 }
 
-// Update replaces the members. Upstreams whose address, name and use of TLS stay
-// keep their state; the others get their last requests answered and are then closed. Of specs
-// with the same address the first counts.
+// Update replaces the members. An upstream keeps its state if its address, name, second
+// address and use of TLS stay the same. The other upstreams leave: requests in flight
+// finish, then the pool closes their links. If several specs have the same address, the
+// first counts.
 func (p *Pool) Update(specs []Spec) {
 	p.mu.Lock()
 	gone, returned := p.replace(specs)
@@ -207,8 +209,8 @@ func (p *Pool) Update(specs []Spec) {
 	p.deliver()
 }
 
-// replace builds the new set, and returns the upstreams that are not in it and those
-// that serve again.
+// replace builds the new set. It returns the upstreams that leave and those that serve
+// again. mu must be held.
 func (p *Pool) replace(specs []Spec) (gone, returned []*Upstream) {
 	before := p.upstreams
 	p.upstreams = make(map[string]*Upstream, len(specs))
@@ -259,10 +261,10 @@ func (p *Pool) newSet(members []Member) *set {
 	return s
 }
 
-// Pick returns a member for one attempt, or nil when none is available and
-// untried. The tier is drawn by the tiers' shares; when it has nothing, or for
-// a request that cannot be sent again nothing but upstreams on trial, the others
-// are asked in order.
+// Pick returns a member for one attempt, or nil if no untried member is available. It
+// draws the tier by the tiers' shares. If that tier has no member, it asks the other
+// tiers in order. It also does so if the tier has only upstreams on trial and the request
+// is not Replayable.
 func (p *Pool) Pick(c *Choice) *Member {
 	s := p.set.Load()
 	if len(s.tiers) == 0 {
@@ -280,8 +282,7 @@ func (p *Pool) Pick(c *Choice) *Member {
 	return s.elsewhere(c, first, m)
 }
 
-// elsewhere picks from the tiers other than first, which had nothing better
-// than m.
+// elsewhere picks from the tiers other than first. m is the best member of first, or nil.
 func (s *set) elsewhere(c *Choice, first int, m *Member) *Member {
 	for i := range s.tiers {
 		if i == first {

@@ -5,45 +5,46 @@ import (
 	"time"
 )
 
-// Pulse says whether the process behind an upstream runs, by what was heard of it.
+// Pulse is whether the process behind an upstream runs, judged by its latest answers.
 type Pulse uint8
 
 const (
-	Unknown Pulse = iota // nothing was heard lately
-	Running              // it answered a request or a probe lately
-	Hung                 // it leaves a probe unanswered, and requests too
+	Unknown Pulse = iota // no answer lately
+	Running              // answered a request or a probe lately
+	Hung                 // leaves a probe unanswered, and requests too
 )
 
-// order is in which order an upstream answers what it is asked at the same time, by
-// what was seen last.
+// order is whether an upstream answers a probe while it works on a request, by the last
+// observation.
 type order uint32
 
 const (
 	unseen     order = iota
 	concurrent       // it answered a probe while a request waited
-	serial           // it answered a probe only once it had answered a request
+	serial           // it answered a probe only after a request
 )
 
 // An upstream is Hung when the answer to a probe takes patienceFactor times as long as
-// usual, within these bounds. Where it is not known whether it can answer while it
-// works on a request, it has unseenPatience at least. One that cannot is never Hung.
+// usual, within the bounds below. While its order is unseen, the lower bound is
+// unseenPatience. A serial upstream is never Hung.
 const (
 	patienceFactor = 4
 	patienceLeast  = 250 * time.Millisecond
 	patienceMost   = time.Second
 	unseenPatience = 750 * time.Millisecond
-	// longProbe is how long the answer to a probe takes that had to wait for something.
+	// longProbe is the duration of a probe from which on it must have waited for
+	// something.
 	longProbe = 100 * time.Millisecond
 )
 
-// pulse is what [Upstream.Pulse] goes by. Times are Unix nanoseconds. The zero value
-// has heard nothing.
+// pulse is the evidence for [Upstream.Pulse]. Times are Unix nanoseconds. The zero value
+// has no answers.
 type pulse struct {
-	heard  atomic.Int64 // when the process last answered
-	began  atomic.Int64 // when the latest probe began
-	open   atomic.Bool  // that probe has not ended
-	missed atomic.Int64 // when the first probe began that went unanswered since heard; 0 = none did
-	usual  atomic.Int64 // nanoseconds that an answer to a probe takes; 0 = not known
+	heard  atomic.Int64 // time of the last answer
+	began  atomic.Int64 // start of the latest probe
+	open   atomic.Bool  // the latest probe has not ended
+	missed atomic.Int64 // start of the first unanswered probe since heard; 0 = none
+	usual  atomic.Int64 // usual time to answer a probe, in nanoseconds; 0 = unknown
 	order  atomic.Uint32
 }
 
@@ -54,15 +55,14 @@ func (p *pulse) answered(now int64) {
 	}
 }
 
-// ProbeBegins tells when a probe of the upstream begins. Its end is told by
-// [Upstream.ProbeEnds].
+// ProbeBegins notes the start of a probe. [Upstream.ProbeEnds] notes its end.
 func (u *Upstream) ProbeBegins(now time.Time) {
 	u.pulse.began.Store(now.UnixNano())
 	u.pulse.open.Store(true)
 }
 
-// Answered tells that the upstream's process answered a probe. A connection alone is
-// no answer: the kernel makes it for a process that hangs.
+// Answered notes that the upstream's process has answered a probe. A connection alone is
+// no answer: the kernel accepts it even for a process that hangs.
 func (u *Upstream) Answered(now time.Time) {
 	p := &u.pulse
 	took, usual := now.UnixNano()-p.began.Load(), p.usual.Load()
@@ -79,8 +79,8 @@ func (u *Upstream) Answered(now time.Time) {
 	p.answered(now.UnixNano())
 }
 
-// ProbeEnds tells that the latest probe has ended, and whether nothing was heard
-// until its timeout.
+// ProbeEnds notes the end of the latest probe. silent means that no answer came until its
+// timeout.
 func (u *Upstream) ProbeEnds(silent bool) {
 	p := &u.pulse
 	if began := p.began.Load(); silent && p.heard.Load() < began {
@@ -93,9 +93,9 @@ func (u *Upstream) ProbeEnds(silent bool) {
 // since t. It is safe for concurrent use.
 func (u *Upstream) HeardSince(t time.Time) bool { return u.pulse.heard.Load() >= t.UnixNano() }
 
-// Pulse says whether the upstream's process runs. What was heard within the given
-// time shows that it does. Otherwise a probe is asked for, and it is Hung when the
-// answer to that is overdue. One that has never answered a probe, or does not
+// Pulse returns whether the upstream's process runs. An answer within the given time
+// proves it. Without one, Pulse asks for a probe, and returns [Hung] once the answer to
+// the probe is overdue. An upstream that has never answered a probe, or cannot answer one
 // while it works on a request, is never Hung.
 func (u *Upstream) Pulse(now time.Time, within time.Duration) Pulse {
 	p := &u.pulse
@@ -117,7 +117,7 @@ func (u *Upstream) Pulse(now time.Time, within time.Duration) Pulse {
 	return Unknown
 }
 
-// patience is how long the answer to a probe may take; 0 = for ever.
+// patience returns how long the answer to a probe may take; 0 = for ever.
 func (p *pulse) patience() time.Duration {
 	usual := time.Duration(p.usual.Load())
 	if usual == 0 {

@@ -8,13 +8,14 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// Each letter is something that happens, a millisecond apart: a request is sent (q) and
-// answered (r), a probe begins (b), is answered (a), ends well (e) or in silence (s), and
-// "." is 200 ms of nothing. What the pulse is then, and whether a probe was asked for.
+// Each letter is an event, a millisecond after the previous one: a request is sent (q)
+// and answered (r); a probe begins (b), is answered (a), ends well (e) or in silence (s).
+// "." is 200 ms without an event. The test checks the pulse at the end, and whether it
+// asked for a probe.
 func TestPulse(t *testing.T) {
 	t.Parallel()
-	// Before that: nothing, a probe that was answered, one that was answered while a
-	// request waited, one that was answered only after that.
+	// Before that: nothing; an answered probe; one that was answered while a request
+	// waited; one that was answered only after a request.
 	const never, once, between, after = "", "bae", "qbaer", "qb.rae."
 	for name, want := range map[string]struct {
 		before, events string

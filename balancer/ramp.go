@@ -6,19 +6,18 @@ import (
 	"time"
 )
 
-// rampFloor is the least share of its weight that a returning upstream gets.
+// rampFloor is the smallest share of its weight that a returning upstream gets.
 const rampFloor = 0.1
 
-// ramp is the slow start of an upstream that came back: over a window its
-// share of the picks grows in a line from rampFloor to all. It works by
-// declining picks, so it is the same for every policy.
+// ramp is the slow start of a returning upstream: during a window its share of the picks
+// grows linearly from rampFloor to all. It declines picks, so it works with every policy.
 type ramp struct {
-	since atomic.Int64 // Unix nanoseconds; 0 = not ramping
+	since atomic.Int64 // Unix nanoseconds; 0 = no slow start
 }
 
 func (r *ramp) begin(now time.Time) { r.since.Store(now.UnixNano()) }
 
-// accepts reports whether a pick that fell on the upstream is to be taken.
+// accepts reports whether a policy should take the upstream that it has drawn.
 func (r *ramp) accepts(window time.Duration) bool {
 	since := r.since.Load()
 	return since == 0 || r.draw(since, window)

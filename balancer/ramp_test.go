@@ -32,8 +32,8 @@ func TestSlowStart(t *testing.T) {
 	})
 }
 
-// TestSlowStartAlone: with nobody to share the load there is no slow start, so
-// that of a whole pool that comes back not all members but one are idle.
+// TestSlowStartAlone: without others to share the load there is no slow start. Otherwise
+// only one member of a pool that returns as a whole would get requests.
 func TestSlowStartAlone(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Checked: true, SlowStart: time.Hour}, specsOf(2)...)

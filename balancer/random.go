@@ -1,6 +1,6 @@
 package balancer
 
-// random picks by chance, in proportion to the weights.
+// random draws a member at random, in proportion to the weights.
 type random struct{ urn *urn }
 
 func newRandom(members []Member, _ PolicyOptions) Policy { return &random{newUrn(members)} }

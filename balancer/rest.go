@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// MaxRest bounds how long an upstream may ask to be left alone.
+// MaxRest is the longest rest of an upstream.
 const MaxRest = 10 * time.Minute
 
-// rest is the timer of an upstream that asked for no new requests.
+// rest is the timer of an upstream's rest.
 type rest struct {
 	mu      sync.Mutex // protects the fields below
 	timer   *time.Timer
 	stopped bool
 }
 
-// Rest takes the upstream out for new requests, because it has said that it is
-// about to end; those in flight go on. It comes back after d, at most
-// [MaxRest], or once probes have seen it gone and back. A later Rest replaces
-// an earlier one. The last available member of a pool cannot rest: nobody
-// would take its requests. Rest reports whether the upstream rests.
+// Rest stops new requests to the upstream, because it has said that it is about to end.
+// Requests in flight finish. The upstream returns after d, at most [MaxRest], or once
+// probes have seen it gone and back. A later Rest replaces an earlier one. The last
+// available member of a pool cannot rest: no other could take its requests. Rest reports
+// whether the upstream rests.
 func (u *Upstream) Rest(d time.Duration) bool {
 	if d <= 0 {
 		return false
@@ -45,7 +45,7 @@ func (u *Upstream) Rest(d time.Duration) bool {
 	return ok
 }
 
-// Resting reports whether the upstream has asked for no new requests.
+// Resting reports whether the upstream rests at its own request.
 func (u *Upstream) Resting() bool { return u.resting.Load() }
 
 func (r *rest) until(d time.Duration, end func()) {

@@ -5,12 +5,12 @@ import (
 	"sync/atomic"
 )
 
-// roundRobin walks through the smooth sequence of the members' weights, from a
-// random place so that many proxies, and reloads, do not all begin alike.
+// roundRobin walks through the smooth sequence of the members' weights. It starts at a
+// random place, so that many proxies, and reloads, do not all start alike.
 type roundRobin struct {
 	next     atomic.Uint64
 	members  []Member
-	sequence []int32 // places in members
+	sequence []int32 // indexes in members
 }
 
 func newRoundRobin(members []Member, _ PolicyOptions) Policy {
@@ -31,8 +31,8 @@ func weightsOf(members []Member) []int {
 	return weights
 }
 
-// Pick jumps from a member that is not usable to a random place, so that all
-// the others share its load; a step on would give it all to its successor.
+// Pick jumps from an unusable member to a random place, so that all others share its
+// load. One step further would give all of it to its successor.
 func (p *roundRobin) Pick(c *Choice) *Member {
 	n := uint64(len(p.sequence))
 	if n == 0 {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// nginxSequence is the definition, at its plain cost: each member's current
-// weight grows by its weight, the greatest is picked and pays the sum.
+// nginxSequence is the plain definition: each member's credit grows by its weight, the
+// greatest is picked and pays the sum.
 func nginxSequence(weights []int, n int) []int32 {
 	current := make([]int, len(weights))
 	var sequence []int32

@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// sequenceLimit bounds the length of a sequence: at least 64 Ki places, and
-// room for 16 a member.
+// sequenceLimit bounds the length of a sequence: at least 64 Ki places, and 16 per
+// member.
 func sequenceLimit(members int) int { return max(1<<16, 16*members) }
 
-// smoothSequence returns the order in which nginx's smooth weighted round robin
-// would pick the members, as places in weights, over one whole period: each
-// place occurs in proportion to its weight, and is spread as evenly as can be.
+// smoothSequence returns the order in which nginx's smooth weighted round robin would
+// pick the members, as indexes in weights, over one whole period. Each index occurs in
+// proportion to its weight, spread as evenly as possible.
 //
-// nginx gives every member its weight at each step, takes the one that has the
-// most, the first of equals, and takes the sum of all weights from it. Members
-// of equal weight then take turns, so only the next of each weight has to be
-// looked at. Weights whose period is too long are scaled down.
+// At each step nginx adds its weight to every member's credit, picks the member with the
+// most credit (the first of equals), and subtracts the sum of all weights from it.
+// Members of equal weight therefore take turns, and smoothSequence compares only the next
+// one of each weight. It scales weights down if their period is too long.
 func smoothSequence(weights []int) []int32 {
 	weights, sum := reduced(weights)
 	groups := groupByWeight(weights)
@@ -35,13 +35,13 @@ func smoothSequence(weights []int) []int32 {
 	return sequence
 }
 
-// weightGroup is the members of one weight, who take turns.
+// weightGroup has the members of one weight, which take turns.
 type weightGroup struct {
 	weight int
 	places []int32
 	next   int
 	rounds int // turns that the next member has had
-	credit int // what every member has been given
+	credit int // sum of weights added to every member
 }
 
 func (g *weightGroup) head() int32 { return g.places[g.next] }
@@ -71,9 +71,9 @@ func groupByWeight(weights []int) []*weightGroup {
 	return groups
 }
 
-// reduced returns weights in the same proportion whose sum is small: without a
-// common divisor, and scaled down when still beyond the limit. Nobody is
-// scaled down to nothing.
+// reduced returns weights in the same proportion with a small sum. It divides them by
+// their greatest common divisor, and scales them down if the sum still exceeds the limit.
+// No weight becomes 0.
 func reduced(weights []int) (small []int, sum int) {
 	small = slices.Clone(weights)
 	limit := sequenceLimit(len(small))
@@ -87,7 +87,7 @@ func reduced(weights []int) (small []int, sum int) {
 	return small, divide(small)
 }
 
-// divide divides weights by their greatest common divisor and returns the sum.
+// divide divides weights by their greatest common divisor, and returns the sum.
 func divide(weights []int) (sum int) {
 	divisor := 0
 	for _, w := range weights {

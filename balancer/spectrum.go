@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// spectrum counts times by their order of magnitude, in steps of a quarter of a
-// power of two. It is safe for concurrent use; what comes while it is cleared may be
-// counted before or after. The zero value is empty.
+// spectrum counts durations by order of magnitude, in steps of a quarter of a power of
+// two. It is safe for concurrent use; a duration added during clear may count before or
+// after. The zero value is empty.
 type spectrum [spectrumSteps]atomic.Uint32
 
 const (
@@ -26,8 +26,8 @@ func (s *spectrum) count() (n uint64) {
 	return n
 }
 
-// quantile returns a time that a share of those that were counted do not exceed by
-// more than a step, 0 when it is empty.
+// quantile returns a duration d: the given share of the durations is at most one step
+// above d. It returns 0 if the spectrum is empty.
 func (s *spectrum) quantile(share float64) time.Duration {
 	left := share * float64(s.count())
 	for i := range s {

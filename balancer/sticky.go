@@ -1,8 +1,8 @@
 package balancer
 
-// sticky picks the upstream that served the client before, ramping up or not.
-// That is a preference: when it cannot be, and for a new client, it picks as
-// roundRobin does.
+// sticky picks the upstream that served the client before, even during its slow start.
+// This is a preference: if that upstream is not available, and for a new client, it picks
+// like roundRobin.
 type sticky struct {
 	*roundRobin
 	byID map[uint64]*Member
@@ -23,7 +23,8 @@ func (p *sticky) Pick(c *Choice) *Member {
 	return p.roundRobin.Pick(c)
 }
 
-// known returns the upstream that served the client before, if it can be; else nil.
+// known returns the upstream that served the client before if it can take the request,
+// else nil.
 func (p *sticky) known(c *Choice) *Member {
 	if c.Sticky == 0 {
 		return nil

@@ -2,13 +2,13 @@ package balancer
 
 import "math/rand/v2"
 
-// shares says how the load is split over the tiers, as cumulative probability.
-// The zero value sends everything to the first tier.
+// shares is the split of the load over the tiers, as cumulative probability. The zero
+// value sends everything to the first tier.
 type shares struct {
 	upTo []float64
 }
 
-// draw picks a tier among n.
+// draw picks one of n tiers.
 func (s *shares) draw(n int) int {
 	if n < 2 || len(s.upTo) == 0 {
 		return 0
@@ -22,9 +22,9 @@ func (s *shares) draw(n int) int {
 	return 0
 }
 
-// newShares fills the tiers in order: a tier takes load up to its available
-// share times overprovision, the next takes what remains. What no tier can
-// take is spread over those that have something. (Envoy, priority levels.)
+// newShares fills the tiers in order: a tier takes its available share times
+// overprovision, and the next takes the rest. If all tiers together cannot take the load,
+// newShares scales their shares up. (Envoy, priority levels.)
 func newShares(available, total []int, overprovision float64) *shares {
 	health := make([]float64, len(total))
 	sum := 0.0

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// share returns how many of 300 picks go to the member with address a, for
-// requests that can or cannot be sent again.
+// share returns how many of 300 picks, for requests that are Replayable or not, go to the
+// member with address a.
 func share(p *Pool, a string, replayable bool) int {
 	return counts(p, 300, Choice{Replayable: replayable})[a]
 }
 
-// TestTrial: an upstream that has yet to prove itself gets what can be sent
-// again, and nothing else while another is there.
+// TestTrial: an upstream on trial gets only Replayable requests while another one is
+// available.
 func TestTrial(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -115,8 +115,8 @@ func TestTrialEnds(t *testing.T) {
 	f("patience", func(*testing.T, *Member) { time.Sleep(trialPatience + 1) }, true)
 }
 
-// TestNoTrialAtTheStart: the first upstreams of a pool, and those that are
-// probed as often as is asked, have nothing to prove.
+// TestNoTrialAtTheStart: the first upstreams of a pool, and those with enough passed
+// probes, get no trial.
 func TestNoTrialAtTheStart(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{}, specsOf(2)...)
@@ -133,8 +133,8 @@ func TestNoTrialAtTheStart(t *testing.T) {
 	}
 }
 
-// TestTrialAcrossTiers: what cannot be sent again goes to a reserve rather than
-// to an upstream on trial.
+// TestTrialAcrossTiers: a request that is not Replayable goes to the next tier rather
+// than to an upstream on trial.
 func TestTrialAcrossTiers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := ejecting(1)

@@ -7,42 +7,42 @@ import (
 	"time"
 )
 
-// Key identifies an upstream. Weight and tier are no part of it, so changing
-// them keeps its state; the pool is, so that one address in two pools has two
-// verdicts.
+// Key identifies an upstream. A change of weight or tier keeps the upstream's state,
+// because neither is part of the key. The pool is: an address in two pools has two
+// independent verdicts.
 type Key struct {
 	Pool string
 	Addr string // host:port or unix:/path
 }
 
-// Operator is what the people who run the upstream say about it.
+// Operator is the setting of the people who run the upstream.
 type Operator uint32
 
 const (
 	Ready Operator = iota // takes new requests
-	Drain                 // takes no new requests; those in flight go on
-	Off                   // as Drain, and is not probed
+	Drain                 // takes no new requests; requests in flight finish
+	Off                   // like Drain, and is not probed
 )
 
-// Upstream is the live state of one application server. It outlives changes
-// of its pool's configuration.
+// Upstream is the live state of one server. It survives changes of its pool's
+// configuration.
 type Upstream struct {
-	// What a pick reads comes first and together, to cost few cache lines.
+	// Fields that a pick reads come first and together, to touch few cache lines.
 	inFlight   atomic.Int64
 	operator   atomic.Uint32
 	health     atomic.Uint32 // a Health
 	trusted    atomic.Bool   // used although its probes fail; set by the pool
-	resting    atomic.Bool   // takes no new requests because it asked for that
+	resting    atomic.Bool   // takes no new requests at its own request
 	lifecycle  atomic.Uint32 // a Lifecycle; set with the pool's mu held
 	trial      trial
 	ramp       ramp
 	adaptive   adaptive
 	slowness   slowness
 	introduced atomic.Bool // by an Introduction of its pool
-	outlier    atomic.Bool // fails surely more than the others: its breaker may open
+	outlier    atomic.Bool // fails significantly more than the others: its breaker may open
 	latency    latency
 	waiting    waiting
-	sending    atomic.Int64 // of those that wait, how many still send their bodies
+	sending    atomic.Int64 // waiting requests that still send their bodies
 	breaker    breaker
 	evidence   evidence
 	pulse      pulse
@@ -55,38 +55,37 @@ type Upstream struct {
 	pool   *Pool
 	link   io.Closer
 	nudged chan struct{}
-	called atomic.Pointer[func()] // told of a nudge; nil = nobody
+	called atomic.Pointer[func()] // runs after a nudge; nil = none
 
 	probeMu sync.Mutex
 	probe   streak
 	leaving leaving // guarded by probeMu
 	rest    rest
 
-	// restsTillPass says that the upstream rests on the word of a probe, so that
-	// one that passes ends it.
+	// restsTillPass is set if a probe has caused the rest. Then a passed probe ends it.
 	restsTillPass atomic.Bool
 
 	removed   atomic.Bool
 	closeLink sync.Once
 	moments   moments
 
-	// late says that the upstream joined a pool that was serving already, so
-	// that it gets a trial and a slow start too. It never changes.
+	// late is set if the upstream joined a pool that was serving already: it gets a trial
+	// and a slow start like a returning one. It never changes.
 	late bool
 
 	// Guarded by pool.mu.
 	tier    int
-	zone    *zonePart // of its tier; nil = zones do not count
-	heft    int       // weight, in the zone's account
-	counted bool      // is in the pool's count of available members
-	noticed bool      // what Notify was told last, or will be
-	ejected bool      // has one of the pool's ejection places
-	// ejectedAt is when it got its place last.
+	zone    *zonePart // its zone of the tier; nil = zones are ignored
+	heft    int       // weight in the sums of the zone
+	counted bool      // counts among the pool's available members
+	noticed bool      // availability in the last change queued for Notify
+	ejected bool      // holds one of the pool's ejection places
+	// ejectedAt is the time when it last got its place.
 	ejectedAt time.Time
 	tried     int // the last of the pool's droughts in which it got an early trial
 }
 
-// newUpstream makes an upstream. Called with the pool's mu held.
+// newUpstream makes an upstream. The pool's mu must be held.
 func newUpstream(p *Pool, s Spec) *Upstream {
 	opts := p.opts.Load()
 	u := &Upstream{
@@ -136,59 +135,59 @@ func (u *Upstream) Key() Key { return u.key }
 // Addr returns the address to connect to: host:port or unix:/path.
 func (u *Upstream) Addr() string { return u.key.Addr }
 
-// Other returns the upstream's address of the other family, IPv6 beside an IPv4
-// Addr; empty without one.
+// Other returns the upstream's address of the other family, IPv6 if Addr is IPv4; empty
+// without one.
 func (u *Upstream) Other() string { return u.other }
 
-// Name returns the host name the address was found under, empty for an address.
+// Name returns the host name that resolved to the address; empty if an address was
+// configured.
 func (u *Upstream) Name() string { return u.name }
 
-// TLS reports whether the upstream is reached by TLS.
+// TLS reports whether connections to the upstream use TLS.
 func (u *Upstream) TLS() bool { return u.tls }
 
-// Authority returns what stands for the upstream in a Host header.
+// Authority returns the value of the Host header for the upstream.
 func (u *Upstream) Authority() string { return authority(u.Addr(), u.name, u.tls) }
 
-// ID returns a hash of the address, the same in every process and on every
-// machine.
+// ID returns a hash of the address. It is the same in every process and on every machine.
 func (u *Upstream) ID() uint64 { return u.id }
 
-// Link returns what [Options.Open] made for this upstream, nil without one.
+// Link returns the value that [Options.Open] made for this upstream; nil without Open.
 func (u *Upstream) Link() io.Closer { return u.link }
 
-// InFlight returns the number of leases that have not been released.
+// InFlight returns the number of unreleased leases.
 func (u *Upstream) InFlight() int { return int(u.inFlight.Load()) }
 
-// Latency returns the peak-sensitive moving average of the time to the
-// response header; zero before the first answer.
+// Latency returns the peak-sensitive moving average of the time to the response header;
+// zero before the first answer.
 func (u *Upstream) Latency() time.Duration {
 	return time.Duration(u.latency.cost(time.Now().UnixNano()))
 }
 
-// Available reports whether the upstream may take a new request. It is the
-// only place where the verdicts of operator, breaker and probes, and the
-// upstream's own word, are combined. It is a hint: [Member.TryAcquire] decides.
+// Available reports whether the upstream may take a new request. Only this method
+// combines the verdicts of the operator, the breaker and the probes, the lifecycle, and
+// the upstream's own request to rest. The result is a hint: [Member.TryAcquire] decides.
 func (u *Upstream) Available() bool {
 	return u.wanted() && u.breaker.admits() &&
 		(Health(u.health.Load()) == Up || u.trusted.Load())
 }
 
-// passes is Available by the upstream's own verdicts: without the pool's trust,
-// and whether or not a half-open breaker has a place left just now.
+// passes is Available by the upstream's own verdicts. It ignores the pool's trust, and
+// whether a half-open breaker has a free trial now.
 func (u *Upstream) passes() bool {
 	return u.wanted() && u.breaker.current() != Open && Health(u.health.Load()) == Up
 }
 
-// wanted reports whether neither the operator, nor the place where the upstream was
-// found, nor the upstream itself has said that it takes no new requests.
+// wanted reports whether the operator, the source of upstreams and the upstream itself
+// all allow new requests.
 func (u *Upstream) wanted() bool {
 	return Operator(u.operator.Load()) == Ready && !u.resting.Load() && u.Lifecycle() == Serving
 }
 
-// Operator returns what the operator said last.
+// Operator returns the operator's last setting.
 func (u *Upstream) Operator() Operator { return Operator(u.operator.Load()) }
 
-// SetOperator changes what the operator says about the upstream.
+// SetOperator changes the operator's setting of the upstream.
 func (u *Upstream) SetOperator(o Operator) {
 	if Operator(u.operator.Swap(uint32(o))) != o {
 		u.moments.ordered.Store(time.Now().UnixNano())
@@ -196,16 +195,17 @@ func (u *Upstream) SetOperator(o Operator) {
 	}
 }
 
-// Breaker returns the circuit breaker's state; [Closed] when there is none.
+// Breaker returns the circuit breaker's state; [Closed] without a breaker.
 func (u *Upstream) Breaker() BreakerState { return u.breaker.current() }
 
-// Nudged delivers a signal when live traffic could not reach the upstream, or was
-// told that it is about to end ([Upstream.SaysLeaving]), so that whoever probes it looks at once instead of at its next interval.
+// Nudged returns a channel that asks the checker to probe the upstream now, without
+// waiting for the next interval. It gets a signal if live traffic cannot reach the
+// upstream, if an answer says that the upstream is about to end ([Upstream.SaysLeaving]),
+// by [Pool.Doubt], and if [Upstream.Pulse] needs fresh evidence.
 func (u *Upstream) Nudged() <-chan struct{} { return u.nudged }
 
-// OnNudge makes f be called after each signal of [Upstream.Nudged], without a
-// lock held; nil ends that. Whoever probes many upstreams need not wait on as
-// many channels.
+// OnNudge sets a function to call after each signal of [Upstream.Nudged], without a lock
+// held; nil removes it. A checker of many upstreams then need not wait on many channels.
 func (u *Upstream) OnNudge(f func()) {
 	if f == nil {
 		u.called.Store(nil)
@@ -217,7 +217,7 @@ func (u *Upstream) OnNudge(f func()) {
 // Removed reports whether the upstream has left its pool.
 func (u *Upstream) Removed() bool { return u.removed.Load() }
 
-// nudge asks for a probe; one pending request is enough.
+// nudge asks for a probe. One pending signal is enough.
 func (u *Upstream) nudge() {
 	select {
 	case u.nudged <- struct{}{}:
@@ -228,12 +228,13 @@ func (u *Upstream) nudge() {
 	}
 }
 
-// breakerChanged is called by the breaker, without a lock held.
+// breakerChanged handles a change of the breaker's state. The breaker calls it without a
+// lock held.
 func (u *Upstream) breakerChanged(s BreakerState) {
 	switch s {
 	case Open:
-		u.trial.end() // what it has waited counts from when it may be used again
-	case HalfOpen: // the failures' penalties would keep the trials away
+		u.trial.end() // the trial's patience starts when the upstream may be used again
+	case HalfOpen: // the latency that failures left would keep the trial requests away
 		u.trial.begin(time.Now())
 		u.latency.forget()
 	case Closed:
@@ -245,9 +246,9 @@ func (u *Upstream) breakerChanged(s BreakerState) {
 	u.pool.verdictChanged(u)
 }
 
-// returned starts the slow start of an upstream that comes back and forgets
-// the latency of its earlier life. An upstream that is alone has nobody to
-// share the load with, so it gets all of it at once.
+// returned starts the slow start of a returning upstream, and forgets the latency from
+// before. An upstream without available others gets no slow start: nobody could take the
+// rest of the load.
 func (u *Upstream) returned() {
 	u.latency.reset()
 	if w := u.pool.opts.Load().SlowStart; w > 0 && u.pool.othersAvailable(u) {
@@ -255,8 +256,7 @@ func (u *Upstream) returned() {
 	}
 }
 
-// remove takes the upstream out for good. Its link is closed once the last
-// lease has ended.
+// remove takes the upstream out for good. Its link closes after the last lease.
 func (u *Upstream) remove() {
 	u.removed.Store(true)
 	u.breaker.stop()
@@ -274,8 +274,8 @@ func (u *Upstream) close() {
 	})
 }
 
-// Hash is 64-bit FNV-1a, which is the same in every process and on every
-// machine, unlike hash/maphash, and allocates nothing, unlike hash/fnv.
+// Hash returns the 64-bit FNV-1a hash of s. Unlike hash/maphash, it is the same in every
+// process and on every machine. Unlike hash/fnv, it allocates nothing.
 func Hash(s string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(s) {

@@ -2,17 +2,17 @@ package balancer
 
 import "time"
 
-// This file keeps the pool's account of which members are available. It
-// changes with verdicts, which are rare, so that a pick does not have to count.
+// This file counts the available members of a pool. The counts change with verdicts,
+// which is rare, so that a pick need not count.
 
-// verdictChanged is called, without a lock held, after any of the inputs of
-// u.Available has changed.
+// verdictChanged updates the counts after a change of an input of u.Available. No lock
+// may be held.
 func (p *Pool) verdictChanged(u *Upstream) {
 	p.change(u, func() bool { return true })
 }
 
-// change brings the account up to date after do has changed an input of
-// u.Available, or was the last word on whether to. It reports what do did.
+// change calls do, which may change an input of u.Available, and updates the counts if do
+// returns true. It returns the result of do, or false if u has left the pool.
 func (p *Pool) change(u *Upstream, do func() bool) bool {
 	p.mu.Lock()
 	if p.upstreams[u.key.Addr] != u || !do() {
@@ -28,7 +28,7 @@ func (p *Pool) change(u *Upstream, do func() bool) bool {
 	p.mu.Unlock()
 
 	p.placesChanged()
-	// When nobody passes, others than u may have become trusted.
+	// If no member passes, others than u may have become trusted.
 	if u.Available() || left == 0 {
 		p.waiters.wakeAll()
 	}
@@ -38,11 +38,11 @@ func (p *Pool) change(u *Upstream, do func() bool) bool {
 	return true
 }
 
-// mayEject is asked by a breaker that is about to open. It keeps the floor: at
-// most MaxEjected of the members at once, and never the last available one; one
-// that is ejected and half-open does not count as available here, since it
-// takes no more than its trials. Nobody is ejected when most fail alike. The
-// breaker's lock is held, so nothing here may call back into it.
+// mayEject decides whether a breaker may open. It keeps the floor: at most MaxEjected of
+// the members may be ejected at once, and never the last available one. An ejected member
+// with a half-open breaker does not count as available here, because it takes only
+// trials. If most members fail alike, none is ejected. The breaker's lock is held:
+// nothing here may call back into it.
 func (p *Pool) mayEject(u *Upstream) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,8 +72,9 @@ func (p *Pool) mayEject(u *Upstream) bool {
 	return true
 }
 
-// restore gives back u's ejection place. Only a breaker that has closed calls
-// it: one that is about to open has its place before its state shows it.
+// restore gives back u's ejection place. Only a breaker that has closed, or that stays
+// closed, may call it: a breaker that is about to open has its place while its state is
+// still Closed.
 func (p *Pool) restore(u *Upstream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,7 +83,7 @@ func (p *Pool) restore(u *Upstream) {
 	}
 }
 
-// mark changes u's marks and keeps the sums in step. Called with mu held.
+// mark changes u's marks and updates the sums. mu must be held.
 func (p *Pool) mark(u *Upstream, counted, ejected bool) {
 	was := p.steady
 	p.tally(u, -1)
@@ -91,7 +92,7 @@ func (p *Pool) mark(u *Upstream, counted, ejected bool) {
 	p.steadied(was)
 }
 
-// steadied acts on a change of the number of steady members. Called with mu held.
+// steadied handles a change of the number of steady members. mu must be held.
 func (p *Pool) steadied(was int) {
 	switch {
 	case p.steady > was:
@@ -101,7 +102,7 @@ func (p *Pool) steadied(was int) {
 	}
 }
 
-// tally adds u's marks to the sums, or takes them out. Called with mu held.
+// tally adds u's marks to the sums (sign +1) or subtracts them (-1). mu must be held.
 func (p *Pool) tally(u *Upstream, sign int) {
 	if u.counted {
 		p.available[u.tier] += sign
@@ -117,7 +118,7 @@ func (p *Pool) tally(u *Upstream, sign int) {
 	}
 }
 
-// recount starts the account anew for the present set. Called with mu held.
+// recount counts the current set from the beginning. mu must be held.
 func (p *Pool) recount() {
 	s := p.set.Load()
 	p.total, p.totals = 0, make([]int, len(s.tiers))
@@ -141,7 +142,7 @@ func (p *Pool) recount() {
 	p.noticeAll()
 }
 
-// count brings the account up to date after a change of u. Called with mu held.
+// count updates the sums after a change of u. mu must be held.
 func (p *Pool) count(u *Upstream) {
 	was := p.left()
 	p.mark(u, u.passes(), u.ejected)
@@ -155,7 +156,7 @@ func (p *Pool) count(u *Upstream) {
 	}
 }
 
-// left returns the number of members whose probes pass and which are available.
+// left returns the number of available members whose probes pass.
 func (p *Pool) left() int {
 	n := 0
 	for _, a := range p.available {
@@ -164,9 +165,9 @@ func (p *Pool) left() int {
 	return n
 }
 
-// trustAll decides, when no member passes its probes, which are used on the
-// evidence of traffic. Live traffic outranks probes: a broken health endpoint
-// takes no working application out. Called with mu held.
+// trustAll decides, if no member passes its probes, which members get traffic on the
+// evidence of their answers. Live traffic outranks probes: a broken health endpoint takes
+// no working application out. mu must be held.
 func (p *Pool) trustAll(on bool) {
 	for i := range p.set.Load().members {
 		u := p.set.Load().members[i].Upstream
@@ -174,15 +175,15 @@ func (p *Pool) trustAll(on bool) {
 	}
 }
 
-// answersUnproved reports whether an upstream that fails its probes, or drains,
-// has been heard of since it was last unreachable.
+// answersUnproved reports whether an upstream that fails its probes, or drains, has
+// answered since it was last unreachable.
 func (u *Upstream) answersUnproved() bool {
 	h := u.Health()
 	return (h == Down || h == Draining) && u.evidence.answers()
 }
 
-// share recomputes how the load is split over the tiers, and in each over its zones. Called
-// with mu held.
+// share recomputes the split of the load over the tiers, and over the zones of each tier.
+// mu must be held.
 func (p *Pool) share() {
 	tiers := p.set.Load().tiers
 	for i := range tiers {

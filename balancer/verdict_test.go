@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ejecting are options where the first failure opens a breaker.
+// ejecting are options with which the first failure opens a breaker.
 func ejecting(share float64) Options {
 	return Options{
 		MaxEjected: share,
@@ -56,7 +56,7 @@ func TestEjectionFloor(t *testing.T) {
 	f(1, 4, 3, 3)
 }
 
-// TestEjectionFloorWhileHalfOpen: one that is on trial is no replacement.
+// TestEjectionFloorWhileHalfOpen: a member with a half-open breaker is no replacement.
 func TestEjectionFloorWhileHalfOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, ejecting(1), specsOf(2)...)
@@ -132,7 +132,7 @@ func TestEjectionFloorUnderConcurrency(t *testing.T) {
 	}
 }
 
-// TestTrust: when no member passes its probes, those that answer are used.
+// TestTrust: if no member passes its probes, members that answer are used.
 func TestTrust(t *testing.T) { synctest.Test(t, testTrust) }
 
 func testTrust(t *testing.T) {

@@ -10,36 +10,36 @@ import (
 	"time"
 )
 
-// ErrFull says that as many requests wait for an upstream, or as much of their
-// bodies, as may.
+// ErrFull means that a queue of waiting requests has reached its limit of requests, or of
+// the bytes of their bodies.
 var ErrFull = errors.New("too many requests wait for an upstream")
 
 // waitlist is the queue of requests that wait for an upstream.
 //
-// It is first come, first served until it stands: more than half of it is
-// taken, or the first has waited long. Then the last come is served first. A
-// queue that grows faster than it is served makes everybody wait until their
-// clients give up, and serves nobody in time; so some wait in vain and the rest
-// hardly at all. (B. Maurer, Fail at scale, ACM Queue 2015: adaptive LIFO.)
+// It is first in, first out until it is congested: more than half full, or its first
+// request has waited long. Then it is last in, first out. If requests join faster than
+// they leave, a FIFO queue makes all wait until their clients give up, and serves none in
+// time. LIFO serves most at once, and lets some wait in vain. (B. Maurer, Fail at scale,
+// ACM Queue 2015: adaptive LIFO.)
 type waitlist struct {
-	n     atomic.Int64 // len(queue), to keep the lock off the path while nobody waits
+	n     atomic.Int64 // len(queue), to avoid the lock while no request waits
 	mu    sync.Mutex   // protects the fields below
 	queue list.List
-	body  int64       // bytes that those in the queue hold
-	pace  *time.Timer // wakes the next of a release; nil while none is under way
-	busy  func() int  // requests that the last of a release still make; nil = they are not looked at
+	body  int64       // bytes of the bodies of the queued requests
+	pace  *time.Timer // wakes the next requests of a release; nil between releases
+	busy  func() int  // released requests that still run; nil = releases ignore them
 }
 
 // WaitLimits bound a pool's queue of requests that wait for an upstream.
 type WaitLimits struct {
-	Requests int           // at once
-	Body     int64         // bytes of all their bodies that are kept; 0 = no bound
-	Long     time.Duration // a wait after which the last come is served first; 0 = only a queue over half of Requests does that
+	Requests int           // largest number of requests in the queue
+	Body     int64         // largest sum of bytes of their buffered bodies; 0 = no bound
+	Long     time.Duration // oldest wait that makes the queue last in, first out; 0 = only a queue over half of Requests does
 }
 
-// An upstream that has just come back is not trampled by all that waited for
-// it: the first releaseFirst go on at once, twice as many every releasePace.
-// A thousand take an eighth of a second.
+// A returning upstream must not get all waiting requests at once. The first releaseFirst
+// continue at once, and twice as many after each releasePace. A thousand take an eighth
+// of a second.
 const (
 	releaseFirst = 32
 	releasePace  = 25 * time.Millisecond
@@ -47,7 +47,7 @@ const (
 
 // Waiter is a request's place in the queue. It belongs to one goroutine.
 type Waiter struct {
-	// C delivers a signal when it is worth picking again.
+	// C delivers a signal when another pick may succeed.
 	C      chan struct{}
 	list   *waitlist
 	place  *list.Element
@@ -56,15 +56,15 @@ type Waiter struct {
 	limits WaitLimits
 }
 
-// Wait joins the queue of requests that wait for an upstream, with a request
-// that keeps body bytes meanwhile. It returns an error that is [ErrFull] when
-// that would go beyond limits. Pick again after joining and after every signal,
-// and call [Waiter.Leave] in the end.
+// Wait adds a request to the queue of requests that wait for an upstream. body is the
+// number of bytes that the request keeps in memory meanwhile. Wait returns an error that
+// wraps [ErrFull] if the queue would exceed limits. Pick again after joining and after
+// every signal, and call [Waiter.Leave] in the end.
 func (p *Pool) Wait(body int64, limits WaitLimits) (*Waiter, error) {
 	return p.waiters.join("hold", body, limits)
 }
 
-// join adds a request. of names the setting of the limits.
+// join adds a request. of is the setting that the error names.
 func (l *waitlist) join(of string, body int64, limits WaitLimits) (*Waiter, error) {
 	w := &Waiter{C: make(chan struct{}, 1), list: l, since: time.Now(), body: body, limits: limits}
 	l.mu.Lock()
@@ -84,8 +84,8 @@ func (l *waitlist) join(of string, body int64, limits WaitLimits) (*Waiter, erro
 // Waiting returns the number of requests that wait for an upstream.
 func (p *Pool) Waiting() int { return int(p.waiters.n.Load()) }
 
-// Leave gives up the place. A signal that came and was not taken goes to the
-// next in the queue.
+// Leave gives up the place. It passes an unused signal on to the next request in the
+// queue.
 func (w *Waiter) Leave() {
 	l := w.list
 	l.mu.Lock()
@@ -110,7 +110,7 @@ func (w *Waiter) signal() bool {
 	}
 }
 
-// wakeOne signals the first waiter that has no signal pending.
+// wakeOne signals the first waiter without a pending signal.
 func (l *waitlist) wakeOne() {
 	if l.n.Load() == 0 {
 		return
@@ -124,8 +124,7 @@ func (l *waitlist) wakeOne() {
 	}
 }
 
-// inTurn are the waiters in the order in which they are served. Called with mu
-// held.
+// inTurn returns the waiters in the order of service. mu must be held.
 func (l *waitlist) inTurn() iter.Seq[*Waiter] {
 	first, next := l.queue.Front(), (*list.Element).Next
 	if l.stands() {
@@ -146,8 +145,8 @@ func (l *waitlist) standing() bool {
 	return l.stands()
 }
 
-// stands reports whether the queue grows faster than it is served, by what its
-// oldest request asked for. Called with mu held.
+// stands reports whether the queue is congested, by the limits of its oldest request. mu
+// must be held.
 func (l *waitlist) stands() bool {
 	front := l.queue.Front()
 	if front == nil {
@@ -169,8 +168,7 @@ func (l *waitlist) wakeAll() {
 	}
 }
 
-// wake signals the next n waiters and sees to those that remain. Called with
-// mu held.
+// wake signals the next n waiters, and sets the timer for the rest. mu must be held.
 func (l *waitlist) wake(n int) {
 	left := n
 	for w := range l.inTurn() {
@@ -185,8 +183,8 @@ func (l *waitlist) wake(n int) {
 	l.pace = nil
 }
 
-// wakeNext wakes n, twice as many as before. While those still keep the upstreams
-// busy, it wakes no more than the first time.
+// wakeNext wakes n waiters, twice as many as before. While the previous ones still keep
+// the upstreams busy, it wakes only releaseFirst.
 func (l *waitlist) wakeNext(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

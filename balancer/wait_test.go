@@ -108,8 +108,8 @@ func holdOut(t *testing.T, p *Pool) Lease {
 	}
 }
 
-// TestReleaseIsPaced holds that an upstream which comes back is not trampled
-// by everybody who waited, and that nobody is forgotten.
+// TestReleaseIsPaced holds that a returning upstream does not get all waiting requests at
+// once, and that every one gets its turn.
 func TestReleaseIsPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, Options{Checked: true}, specsOf(1)...)
@@ -177,8 +177,8 @@ func TestWaitBodyLimit(t *testing.T) {
 	}
 }
 
-// TestStandingQueueServesTheLast: while the queue is short and moves, the first
-// come is served; when it stands, the last come.
+// TestStandingQueueServesTheLast: a short, moving queue is first in, first out; a
+// congested one is last in, first out.
 func TestStandingQueueServesTheLast(t *testing.T) {
 	f := func(name string, n int, wait time.Duration, last bool) {
 		t.Helper()
@@ -212,8 +212,7 @@ func TestStandingQueueServesTheLast(t *testing.T) {
 	f("the first has waited long", 50, time.Second, true)
 }
 
-// TestOverfull: more is asked of a pool than it can take when its members are
-// full and the queue for their places stands.
+// TestOverfull: a pool is overfull when its members are full and its queue is congested.
 func TestOverfull(t *testing.T) {
 	t.Parallel()
 	f := func(name string, want bool, change func(p *Pool), specs ...Spec) {

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// waiting knows how long requests have waited for a response header while none
-// came. The moving average learns of an upstream that hangs only when the
-// first request there times out; this shows it while they still wait.
+// waiting measures how long requests have waited for a response header while none came.
+// The moving average notices a hanging upstream only at the first timeout; this notices
+// it during the wait.
 type waiting struct {
 	n     atomic.Int64 // requests that wait
-	since atomic.Int64 // Unix nanoseconds: when the first came, or the last answer
+	since atomic.Int64 // Unix nanoseconds: when the first began to wait, or the last answer
 }
 
 func (w *waiting) begin() {
@@ -25,7 +25,7 @@ func (w *waiting) end(now int64) {
 	}
 }
 
-// age returns for how long, in nanoseconds, nothing was answered.
+// age returns for how long, in nanoseconds, no answer has come; 0 if no request waits.
 func (w *waiting) age(now int64) int64 {
 	if w.n.Load() == 0 {
 		return 0
@@ -34,8 +34,8 @@ func (w *waiting) age(now int64) int64 {
 }
 
 // Unanswered returns how many requests wait for the upstream's answer, without those that
-// still send their bodies, and for how long none of them has come. It is safe for
-// concurrent use.
+// still send their bodies, and for how long no answer has come. It is safe for concurrent
+// use.
 func (u *Upstream) Unanswered() (n int, since time.Duration) {
 	n = int(u.waiting.n.Load() - u.sending.Load())
 	if n <= 0 {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// An upstream that has begun to hang used to look as fast as before until the
-// first request there had timed out, and drew its share of them until then.
+// Formerly an upstream that began to hang looked as fast as before until its first
+// request timed out, and drew its share of requests until then.
 func TestHangingUpstreamLosesTrafficAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, Options{Policy: "peak_ewma"}, specsOf(2)...)

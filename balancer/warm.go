@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// State is what is known of an upstream, for the process that takes over.
+// State is the knowledge about an upstream that a process passes to its successor.
 type State struct {
 	Addr    string        `json:"addr"`
 	Health  Health        `json:"health"`
 	Latency time.Duration `json:"latency,omitempty"`
 }
 
-// States returns what is known of the members.
+// States returns the states of the members.
 func (p *Pool) States() []State {
 	members := p.Members()
 	list := make([]State, len(members))
@@ -23,9 +23,8 @@ func (p *Pool) States() []State {
 	return list
 }
 
-// Warm makes upstreams that join the pool begin with what was known of them
-// elsewhere, instead of waiting for their first probe. It is called before the
-// first Update.
+// Warm sets the states with which upstreams join the pool, so that they need not wait for
+// their first probe. Call it before the first Update.
 func (p *Pool) Warm(states []State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -35,8 +34,7 @@ func (p *Pool) Warm(states []State) {
 	}
 }
 
-// begin takes over what is known of an upstream. Called with the pool's mu held,
-// before anybody else knows u.
+// begin applies a known state. The pool's mu must be held, and u must not be shared yet.
 func (u *Upstream) begin(s State) {
 	if u.pool.checked() && (s.Health == Up || s.Health == Down) {
 		u.health.Store(uint32(s.Health))

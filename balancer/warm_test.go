@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestWarm wants an upstream that another process knew to be used at once, and
-// one that it had found down, or drained, not to be.
+// TestWarm checks that an upstream known as up from another process is used at once, and
+// one known as down or draining is not.
 func TestWarm(t *testing.T) {
 	from := newTestPool(t, Options{Checked: true}, specsOf(3)...)
 	m := from.Members()

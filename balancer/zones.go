@@ -7,18 +7,18 @@ import (
 	"sync/atomic"
 )
 
-// ZoneOptions say how requests are kept in the zone in which this process runs.
+// ZoneOptions keep requests in the zone of this process (zone-aware routing).
 //
-// A zone gets at most what its members may take: where more comes than Load times an even
-// spread, the rest goes to the zones that have something left, in proportion to that. So no
-// zone is flooded, and none is left without work. What is available counts, so that a zone
-// whose members fail gets less, and one without any gets nothing. (Envoy, zone aware
-// routing.) It needs to be known how the processes that send are spread: see Peers.
+// A zone gets at most the load that its members may take: if more arrives than Load times
+// an even spread, the rest goes to zones with spare capacity, in proportion to it. So no
+// zone is flooded, and none is idle. Only available members count: a zone whose members
+// fail gets less, and a zone without any gets nothing. (Envoy, zone aware routing.) The
+// pool must know how the sending processes are spread: see Peers.
 type ZoneOptions struct {
-	Own   string         // where this process runs; "" = zones do not count
-	Load  float64        // a member's load is at most this multiple of that of an even spread; below 1 = 1.2
-	Min   int            // zones count in tiers of at least so many members; below 1 = 6
-	Peers map[string]int // how many processes like this one send from each zone, this one among them; nil = as [Pool.SetPeers] says
+	Own   string         // zone of this process; "" = zones are ignored
+	Load  float64        // bound of a member's load, as a multiple of an even spread; below 1 = 1.2
+	Min   int            // smallest tier, in members, that uses zones; below 1 = 6
+	Peers map[string]int // number of processes of the fleet that send from each zone, with this one; nil = from [Pool.SetPeers]
 }
 
 const (
@@ -26,15 +26,15 @@ const (
 	defaultZoneMin  = 6
 )
 
-// ZoneState says whether zones count, and why not.
+// ZoneState is whether a pool uses zones, or the reason why not.
 type ZoneState uint8
 
 const (
-	ZonesOff     ZoneState = iota // it is not known where this process runs
-	ZonesUnknown                  // of a member it is not known where that runs
+	ZonesOff     ZoneState = iota // the zone of this process is unknown
+	ZonesUnknown                  // the zone of a member is unknown
 	ZonesAlike                    // all members are in one zone
 	ZonesFew                      // the tier has too few members
-	ZonesOut                      // none of them is available
+	ZonesOut                      // no member of the tier is available
 	ZonesOn
 )
 
@@ -43,16 +43,16 @@ func (s ZoneState) String() string {
 	return [...]string{"off", "unknown", "alike", "few", "out", "on"}[s]
 }
 
-// ZoneReport says how a pool keeps requests in the zone of this process.
+// ZoneReport describes how a pool keeps requests in the zone of this process.
 type ZoneReport struct {
 	State ZoneState // of the first tier
 	Own   string
-	Meant float64 // share of the requests that are meant for the own zone, of the first tier
+	Meant float64 // share of the first tier's requests that should stay in the own zone
 	Kept  uint64  // picks of members in the own zone, while the state was [ZonesOn]
-	Left  uint64  // picks of others
+	Left  uint64  // picks of members in other zones meanwhile
 }
 
-// Zones tells how the pool uses zones. It is safe for concurrent use.
+// Zones returns how the pool uses zones. It is safe for concurrent use.
 func (p *Pool) Zones() ZoneReport {
 	r := ZoneReport{Own: p.opts.Load().Zone.Own, Kept: p.zoned.kept.Load(), Left: p.zoned.left.Load()}
 	tiers := p.set.Load().tiers
@@ -71,9 +71,10 @@ func (p *Pool) Zones() ZoneReport {
 	return r
 }
 
-// SetPeers says how many processes like this one send from each zone, this one among them,
-// where [ZoneOptions] do not say it: with peers that come and go. nil = as many from each
-// zone. The map is the pool's from then on. It is safe for concurrent use.
+// SetPeers sets the number of processes of the fleet that send from each zone, with this
+// one. It is for peers that come and go: the Peers of [ZoneOptions] take precedence. nil
+// = the same number in each zone. Do not modify peers afterwards. SetPeers is safe for
+// concurrent use.
 func (p *Pool) SetPeers(peers map[string]int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,11 +85,11 @@ func (p *Pool) SetPeers(peers map[string]int) {
 // zoneCounts counts picks.
 type zoneCounts struct{ kept, left atomic.Uint64 }
 
-// zones are the members of a tier by zone, with a policy over each. nil = zones do not
-// count.
+// zones are the members of a tier by zone, with a policy over each zone. nil = zones are
+// ignored.
 type zones struct {
-	list   []*zonePart // the own zone first, whether or not it has members
-	parts  []int32     // by place in the tier: the place in list
+	list   []*zonePart // the own zone first, even without members
+	parts  []int32     // index in list of each member of the tier
 	shares atomic.Pointer[zoneShares]
 	counts *zoneCounts
 }
@@ -98,17 +99,17 @@ type zonePart struct {
 	name      string
 	members   []Member
 	policy    Policy
-	available int // weight of its available members; guarded by Pool.mu
+	available int // sum of weights of its available members; guarded by Pool.mu
 }
 
 // grouping is a tier's members by zone.
 type grouping struct {
-	state ZoneState // ZonesOn = they can be used
+	state ZoneState // ZonesOn = usable
 	list  []*zonePart
 	parts []int32
 }
 
-// zonesOf sorts members into zones.
+// zonesOf groups members by zone.
 func zonesOf(members []Member, o ZoneOptions) grouping {
 	g := grouping{list: []*zonePart{{name: o.Own}}, state: ZonesOn}
 	for i := range members {
@@ -137,7 +138,7 @@ func zonesOf(members []Member, o ZoneOptions) grouping {
 	return g
 }
 
-// newZones returns nil when zones do not count for members.
+// newZones returns nil if zones are ignored for members.
 func (p *Pool) newZones(members []Member, build func([]Member, PolicyOptions) Policy, o PolicyOptions) *zones {
 	zone := p.opts.Load().Zone
 	if zone.Own == "" {
@@ -155,7 +156,7 @@ func (p *Pool) newZones(members []Member, build func([]Member, PolicyOptions) Po
 	return z
 }
 
-// part returns that of the member at a place of the tier.
+// part returns the zone of the member at an index of the tier.
 func (z *zones) part(place int) *zonePart {
 	if z == nil {
 		return nil
@@ -163,9 +164,9 @@ func (z *zones) part(place int) *zonePart {
 	return z.list[z.parts[place]]
 }
 
-// pick draws a zone and picks there. When a few draws find nobody who welcomes the request,
-// since the zone is full or much of it is out, all of the tier is asked: the fuller a zone,
-// the more goes elsewhere.
+// pick draws a zone and picks there. If a few draws find no member that welcomes the
+// request, because the zone is full or much of it is out, it picks from the whole tier:
+// the fuller a zone, the more requests go elsewhere.
 func (z *zones) pick(c *Choice, all Policy) *Member {
 	s := z.shares.Load()
 	if s == nil {
@@ -191,10 +192,11 @@ func (z *zones) pick(c *Choice, all Policy) *Member {
 	return m
 }
 
-// zoneTries is how often a zone's policy is asked, which makes a few draws each time.
+// zoneTries is the number of picks from a zone's policy. Each makes a few draws.
 const zoneTries = 2
 
-// pick picks a member of the zone that welcomes the request; nil when none was found soon.
+// pick picks a member of the zone that welcomes the request. It returns nil if it finds
+// none soon.
 func (z *zonePart) pick(c *Choice) (m *Member) {
 	c.near = true
 	for range zoneTries {
@@ -206,8 +208,8 @@ func (z *zonePart) pick(c *Choice) (m *Member) {
 	return m
 }
 
-// share recomputes how the load is split over the zones; peers count where o has none.
-// Called with the pool's mu held.
+// share recomputes the split of the load over the zones. peers count if o has none. The
+// pool's mu must be held.
 func (z *zones) share(o ZoneOptions, peers map[string]int) {
 	if z == nil {
 		return
@@ -236,16 +238,16 @@ func (z *zones) share(o ZoneOptions, peers map[string]int) {
 	z.shares.Store(newZoneShares(weights, senders, elsewhere, load))
 }
 
-// zoneShares says how the load is split over the zones, as cumulative probability.
+// zoneShares is the split of the load over the zones, as cumulative probability.
 type zoneShares struct{ upTo []float64 }
 
-// newZoneShares splits the load of a process in the first zone. weights are what is
-// available in each zone; senders are the processes in each, elsewhere those in zones that have
-// nothing. It returns nil when nothing is available.
+// newZoneShares splits the load of a process in the first zone. weights are the available
+// weights of the zones, senders the processes in each, and elsewhere those in zones
+// without members. It returns nil if no weight is available.
 //
-// With f the share of the weights and q that of the senders, a process keeps min(1, load f/q)
-// in its zone. Zones with f > q share what others do not keep, in proportion to f - q. What
-// is not kept is at most the sum of those: so a zone gets at most load f.
+// With f the zone's share of the weights and q its share of the senders, a process keeps
+// min(1, load f/q) in its zone. Zones with f > q share the rest, in proportion to f - q.
+// That rest is at most the sum of these differences, so a zone gets at most load f.
 func newZoneShares(weights []int, senders []float64, elsewhere, load float64) *zoneShares {
 	all, sending := 0, elsewhere
 	for i := range weights {
@@ -279,7 +281,7 @@ func newZoneShares(weights []int, senders []float64, elsewhere, load float64) *z
 	return s
 }
 
-// of returns the share of a zone; 1 when the load is not split.
+// of returns the share of a zone; 1 if the load is not split.
 func (s *zoneShares) of(i int) float64 {
 	switch {
 	case s == nil:
@@ -290,11 +292,12 @@ func (s *zoneShares) of(i int) float64 {
 	return s.upTo[i] - s.upTo[i-1]
 }
 
-// draw picks a zone: requests with a key always the same one, so that those of a key meet.
+// draw picks a zone. Requests with the same key always get the same zone, so that they
+// meet.
 func (s *zoneShares) draw(key uint64) int {
 	r := rand.Uint64()
 	if key != 0 {
-		r = mix(bits.Reverse64(key)) // not as the policy hash draws
+		r = mix(bits.Reverse64(key)) // not the draw of the policy hash
 	}
 	at := float64(r>>11) / (1 << 53)
 	last := 0

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// zoned returns n upstreams in each of some zones, in turn.
+// zoned returns n upstreams in each of several zones, in turn.
 func zoned(n map[string]int) []Spec {
 	var specs []Spec
 	for _, zone := range []string{"a", "b", "c", ""} {
@@ -39,7 +39,8 @@ func wantShares(t *testing.T, what string, got map[string]float64, want map[stri
 	}
 }
 
-// TestZoneShares has the split of one process in zone a: by hand, for every policy.
+// TestZoneShares checks the split of one process in zone a against shares computed by
+// hand, for every policy.
 func TestZoneShares(t *testing.T) {
 	t.Parallel()
 	type shares = map[string]float64
@@ -93,9 +94,9 @@ func TestZoneShares(t *testing.T) {
 	}
 }
 
-// TestZoneFleet has many processes in unequal zones send to upstreams in unequal zones, with
-// weights. No upstream gets more than its bound, and the load that crosses zones is the
-// least that this allows.
+// TestZoneFleet has many processes in unequal zones send to weighted upstreams in unequal
+// zones. No upstream gets more than its bound, and the load that crosses zones is the
+// least possible.
 func TestZoneFleet(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -147,9 +148,9 @@ func TestZoneFleet(t *testing.T) {
 	}
 }
 
-// TestZoneSimulation runs eight processes in three unequal zones before 18 upstreams, of
-// which it counts the requests: in good order, while a zone loses half of its upstreams, all
-// of them, and gets them back.
+// TestZoneSimulation runs eight processes in three unequal zones before 18 upstreams, and
+// counts the upstreams' requests: normally, and while a zone loses half of its upstreams,
+// then all, and gets them back.
 func TestZoneSimulation(t *testing.T) {
 	t.Parallel()
 	const requests = 3000 // of each process
@@ -202,7 +203,7 @@ func TestZoneSimulation(t *testing.T) {
 	}
 }
 
-// TestZoneFull has the own zone full: the rest goes to other zones, and comes back.
+// TestZoneFull fills the own zone: the rest goes to other zones, and comes back.
 func TestZoneFull(t *testing.T) {
 	t.Parallel()
 	for _, policy := range Policies() {
@@ -248,8 +249,8 @@ func TestZoneTried(t *testing.T) {
 	}
 }
 
-// TestZoneKeys has equal keys go to the same member, in every process of a zone, and a client
-// of policy sticky stay in another zone.
+// TestZoneKeys: equal keys go to the same member in every process of a zone, and a client
+// of policy sticky stays in another zone.
 func TestZoneKeys(t *testing.T) {
 	t.Parallel()
 	specs := zoned(map[string]int{"a": 2, "b": 4, "c": 6})
@@ -291,7 +292,8 @@ func TestZoneTiers(t *testing.T) {
 	wantShares(t, "afterwards", perZone(p, 500), map[string]float64{"a": 1})
 }
 
-// TestZonesOut has nobody available: the state says so; the first that is back gets the requests.
+// TestZonesOut has no available member: the state says so. The first that returns gets
+// the requests.
 func TestZonesOut(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Zone: ZoneOptions{Own: "a"}}, zoned(map[string]int{"a": 3, "b": 3})...)
