@@ -11,20 +11,21 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// Agent asks a program beside an upstream what share of the load it can take, as HAProxy's
-// agent-check does (HAProxy configuration manual, section 5.2): over TCP, one line a
-// connection. It is safe for concurrent use.
+// Agent asks a program beside an upstream for the share of load that the upstream can
+// take. The protocol is that of HAProxy's agent-check (HAProxy configuration manual,
+// section 5.2): over TCP, one line per connection. It is safe for concurrent use.
 type Agent struct {
-	Port int    // of the upstream's host
-	Send []byte // first; nil = nothing
+	Port int    // port on the upstream's host
+	Send []byte // bytes to send first; nil = none
 }
 
-// AgentWord is all that an agent has said. The zero value is what holds before it says anything.
+// AgentWord is the sum of all answers of an agent. The zero value is the state before the
+// first answer.
 type AgentWord struct {
-	Percent  int  // of the upstream's weight, as Weighted says
-	Weighted bool // a percentage was said; else it is 100
-	Drain    bool // by drain or maint; until ready
-	Down     bool // by down, failed or stopped; until up
+	Percent  int  // percentage of the upstream's weight, if Weighted
+	Weighted bool // the agent has sent a percentage; otherwise it is 100
+	Drain    bool // set by drain and maint, until ready
+	Down     bool // set by down, failed and stopped, until up
 }
 
 // Out reports whether the upstream takes no new requests.
@@ -53,8 +54,8 @@ const (
 	maxAgentShare = 256     // percent, HAProxy's bound
 )
 
-// Ask returns what the agent of an upstream says now, after it has said before. An error
-// means that before goes on to hold.
+// Ask asks the agent of an upstream, applies its answer to before, and returns the
+// result. With an error it returns before unchanged.
 func (a Agent) Ask(ctx context.Context, u *balancer.Upstream, before AgentWord) (AgentWord, error) {
 	conn, err := newDialer(Target{Port: a.Port, TLS: new(false)}, nil, nil).dial(ctx, u)
 	if err != nil {
@@ -93,8 +94,8 @@ func readLine(r io.Reader) (string, error) {
 	return "", wrong("the agent's line is longer than %d bytes", maxAgentLine)
 }
 
-// hear adds a line to what was said: words with space, tabs or commas between, of which
-// down, failed and stopped may be followed by # and a reason.
+// hear returns w, updated by a line. Spaces, tabs or commas separate its words. After
+// down, failed or stopped may follow # and a reason.
 func (w AgentWord) hear(line string) (AgentWord, error) {
 	next, known := w, false
 	line, _, _ = strings.Cut(line, "#")
@@ -115,7 +116,7 @@ func (w AgentWord) hear(line string) (AgentWord, error) {
 				return w, wrong("the agent said %.40q: expected 0%% to %d%%", word, maxAgentShare)
 			}
 			next.Percent, next.Weighted = n, true
-		case strings.HasPrefix(word, "maxconn:"): // of no use here, see concurrency
+		case strings.HasPrefix(word, "maxconn:"): // not used: see concurrency
 		default:
 			return w, wrong("the agent said %.40q: expected up, down, ready, drain, maint or a percentage", word)
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// The words are those of HAProxy's manual, and what HAProxy's own agents and others send.
+// The words come from HAProxy's manual, and from agents of HAProxy and others.
 func TestAgentWords(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ lines, want string }{

@@ -13,37 +13,37 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// firstWait bounds how long an upstream that need not answer keeps its first
-// verdict, or its return, waiting.
+// firstWait bounds how long an upstream that may not know the question waits for its
+// first verdict, or for its return.
 const firstWait = 250 * time.Millisecond
 
-// AliveOptions say how an alive probe asks.
+// AliveOptions configure an alive probe.
 type AliveOptions struct {
-	TLS     *tls.Config // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
-	Preface []byte      // sent first on each connection, before TLS; nil = nothing
-	HTTP2   bool        // ask by HTTP/2, in the clear by prior knowledge; over TLS, if the upstream agrees on it
-	Auto    bool        // over TLS, ask by what the upstream prefers, HTTP/2 or HTTP/1.1
+	TLS     *tls.Config // settings for upstreams with TLS; nil = the zero value; an empty ServerName = the upstream's
+	Preface []byte      // bytes to send first on each connection, before TLS; nil = none
+	HTTP2   bool        // ask over HTTP/2: without TLS by prior knowledge, with TLS if the upstream agrees
+	Auto    bool        // with TLS, ask over the protocol that the upstream prefers, HTTP/2 or HTTP/1.1
 }
 
-// Alive is a [Prober] that finds out whether the process behind an address runs.
-// Use [NewAlive].
+// Alive is a [Prober] that finds out whether the process behind an address runs. Use
+// [NewAlive].
 type Alive struct {
 	dialer dialer
-	http2  bool // in the clear
+	http2  bool // without TLS
 }
 
-// NewAlive returns a [Prober] that asks what every HTTP server can answer and no
-// application has to understand, OPTIONS * (RFC 9110, section 9.3.7), and takes every
-// reaction as a sign of life: a byte of any answer, or the end of the connection. Over
-// HTTP/2 the answer has to be to the request, for libraries send SETTINGS by themselves
-// while the application hangs. A process that is stopped, or hangs, does not react,
-// though its kernel accepts connections.
+// NewAlive returns a [Prober] that asks a question which every HTTP server can answer
+// without its application: OPTIONS * (RFC 9110, section 9.3.7). Any reaction is a sign of
+// life: a byte of any answer, or the end of the connection. Over HTTP/2 the answer must
+// be to the question, because libraries send SETTINGS by themselves while the application
+// hangs. A stopped or hanging process does not react, although its kernel accepts
+// connections.
 //
-// What fails is a connection or TLS handshake that cannot be made, and silence. Silence
-// counts only when the upstream has answered the question before, since it last
-// refused a connection, and when it answered no live request meanwhile. Otherwise
-// the probe passes as one of [TCP] does. Only a [Checker] remembers what was
-// answered: to Probe alone, no upstream is silent.
+// The probe fails if the connection or TLS handshake fails, and on silence. Silence
+// counts only if the upstream has answered the question since it last refused a
+// connection, and has answered no live request during the probe. Otherwise the probe
+// passes, as a probe of [TCP] does. Only a [Checker] remembers earlier answers: for Probe
+// alone, no upstream is silent.
 func NewAlive(o AliveOptions) *Alive {
 	var protos []string
 	switch {
@@ -61,7 +61,7 @@ func (p *Alive) Probe(ctx context.Context, u *balancer.Upstream) error {
 	return err
 }
 
-// Ask is Probe, and reports whether the upstream said anything.
+// Ask is Probe, and also reports whether the upstream has reacted.
 func (p *Alive) Ask(ctx context.Context, u *balancer.Upstream) (answered bool, err error) {
 	var k known
 	err = p.probeKnowing(ctx, u, &k)
@@ -76,7 +76,7 @@ func (p *Alive) probeKnowing(ctx context.Context, u *balancer.Upstream, k *known
 		k.until = began.Add(questionLife)
 		if conn, err = p.dialer.dial(ctx, u); err != nil {
 			if Result(err) == balancer.Refused {
-				k.answered = false // who listens there next may be another program
+				k.answered = false // another program may listen there next
 			}
 			return err
 		}
@@ -88,7 +88,7 @@ func (p *Alive) probeKnowing(ctx context.Context, u *balancer.Upstream, k *known
 		k.answered = true
 		u.Answered(time.Now())
 		p.part(ctx, conn)
-	case !silence(err): // the connection has ended, by which the process has reacted
+	case !silence(err): // the connection has ended: the process has reacted
 		u.Answered(time.Now())
 		conn.Close()
 	case !k.answered || u.HeardSince(began):
@@ -100,9 +100,9 @@ func (p *Alive) probeKnowing(ctx context.Context, u *balancer.Upstream, k *known
 	return nil
 }
 
-// resume goes on to listen on a connection where the question waits. It returns
-// nil when there is none, and for one that has ended. By whom it was ended is not
-// known: the kernel does it for a process that has died.
+// resume continues to wait on a connection with an open question. It returns nil if there
+// is none, or if it has ended. The end proves nothing: the kernel also ends the
+// connections of a process that has died.
 func (p *Alive) resume(ctx context.Context, k *known, now time.Time) (net.Conn, error) {
 	conn := k.take(now)
 	if conn == nil {
@@ -128,13 +128,13 @@ func (p *Alive) ask(conn net.Conn, u *balancer.Upstream, k *known) error {
 	return k.hear(conn)
 }
 
-// silence reports whether an error on a connection says nothing of the other
-// side's process. The network may tell that the other side is out of reach.
+// silence reports whether a connection's error proves nothing about the process on the
+// other side. The network may report the other side as unreachable.
 func silence(err error) bool {
 	return timedOut(err) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
 }
 
-// speaksHTTP2 reports whether the question is asked by HTTP/2.
+// speaksHTTP2 reports whether the probe asks over HTTP/2.
 func (p *Alive) speaksHTTP2(conn net.Conn) bool {
 	if t, ok := conn.(*tls.Conn); ok {
 		return t.ConnectionState().NegotiatedProtocol == "h2"
@@ -142,7 +142,7 @@ func (p *Alive) speaksHTTP2(conn net.Conn) bool {
 	return p.http2
 }
 
-// question returns what is asked.
+// question returns the bytes of the question.
 func (p *Alive) question(conn net.Conn, u *balancer.Upstream) []byte {
 	if p.speaksHTTP2(conn) {
 		return http2Question(u)
@@ -150,7 +150,7 @@ func (p *Alive) question(conn net.Conn, u *balancer.Upstream) []byte {
 	return []byte("OPTIONS * HTTP/1.1\r\nHost: " + u.Authority() + "\r\nUser-Agent: " + userAgent + "\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n")
 }
 
-// part ends a connection over which an answer came, in the ordinary way.
+// part closes a connection in the ordinary way after an answer.
 func (p *Alive) part(ctx context.Context, conn net.Conn) {
 	if p.speaksHTTP2(conn) {
 		io.WriteString(conn, goAway)

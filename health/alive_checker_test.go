@@ -13,12 +13,12 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/memnet"
 )
 
-// process is an upstream's server in memory, which can be stopped and ended.
+// process is an upstream's server in memory. Tests can stop and end it.
 type process struct {
 	t        *testing.T
 	network  *memnet.Network
 	upstream *balancer.Upstream
-	stopped  atomic.Bool // as by SIGSTOP: connections are accepted, and that is all
+	stopped  atomic.Bool // as by SIGSTOP: it accepts connections and does nothing else
 	asked    atomic.Int32
 	listener net.Listener
 }
@@ -82,8 +82,8 @@ func runAlive(t *testing.T, stopped bool, f func(p *process)) {
 	})
 }
 
-// A process that stops is down when its check, at most an interval later, and the one
-// after it have had no answer; it is up again by two checks in a row.
+// A stopped process is down when the next probe, at most an interval later, and the one
+// after it get no answer. It is up again after two passed probes in a row.
 func TestAliveFindsStoppedProcess(t *testing.T) {
 	runAlive(t, false, func(p *process) {
 		p.wantAfter(0, balancer.Up)
@@ -96,8 +96,8 @@ func TestAliveFindsStoppedProcess(t *testing.T) {
 	})
 }
 
-// A server that does not answer the question is used as if it had only been connected
-// to, and its first verdict comes soon.
+// A server that does not answer the question counts as one that accepts connections. Its
+// first verdict comes soon.
 func TestAliveOfWhoNeverAnswers(t *testing.T) {
 	runAlive(t, true, func(p *process) {
 		p.wantAfter(firstWait-time.Millisecond, balancer.Checking)
@@ -110,14 +110,14 @@ func TestAliveOfWhoNeverAnswers(t *testing.T) {
 		p.wantAfter(5*time.Second, balancer.Down)
 		p.start()
 		p.wantAfter(5*time.Second, balancer.Up)
-		p.stopped.Store(false) // it answers, and from then on it is to answer
+		p.stopped.Store(false) // it answers, and must answer from then on
 		p.wantAfter(5*time.Second, balancer.Up)
 		p.stopped.Store(true)
 		p.wantAfter(5*time.Second, balancer.Down)
 	})
 }
 
-// What has answered is forgotten with its process: another one may listen there next.
+// The checker forgets an answer when the process ends: another one may listen there next.
 func TestAliveForgetsWhoIsGone(t *testing.T) {
 	runAlive(t, false, func(p *process) {
 		p.wantAfter(5*time.Second, balancer.Up)
@@ -130,7 +130,7 @@ func TestAliveForgetsWhoIsGone(t *testing.T) {
 	})
 }
 
-// An upstream that answers live requests is up, whatever it does with the question.
+// An upstream that answers live requests is up even if it ignores the question.
 func TestAliveHeedsLiveTraffic(t *testing.T) {
 	runAlive(t, false, func(p *process) {
 		p.wantAfter(5*time.Second, balancer.Up)

@@ -22,7 +22,7 @@ import (
 // short is a limit that silence reaches.
 const short = 200 * time.Millisecond
 
-// probeKnown makes one alive probe of an upstream that is known so far.
+// probeKnown makes one alive probe of an upstream with the knowledge k.
 func probeKnown(t testing.TB, p *Alive, u *balancer.Upstream, k *known, timeout time.Duration) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, fmt.Errorf("test limit of %v: %w", timeout, context.DeadlineExceeded))
@@ -31,7 +31,7 @@ func probeKnown(t testing.TB, p *Alive, u *balancer.Upstream, k *known, timeout 
 	return p.probeKnowing(ctx, u, k)
 }
 
-// after returns a server that reads what is asked and then reacts.
+// after returns a server that reads the question and then reacts.
 func after(t testing.TB, react func(net.Conn)) string {
 	return listener(t, "tcp", "127.0.0.1:0", func(c net.Conn) {
 		defer c.Close()
@@ -40,7 +40,7 @@ func after(t testing.TB, react func(net.Conn)) string {
 	})
 }
 
-// says returns a reaction that does not end the connection.
+// says returns a reaction that keeps the connection open.
 func says(text string) func(net.Conn) {
 	return func(c net.Conn) {
 		io.WriteString(c, text)
@@ -51,8 +51,8 @@ func says(text string) func(net.Conn) {
 func ends(net.Conn)     {}
 func resets(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }
 
-// Every reaction of a process is a sign of life. A silence is missed only by an
-// upstream that has answered.
+// Every reaction of a process is a sign of life. Silence counts only if the upstream has
+// answered before.
 func TestAliveReactions(t *testing.T) {
 	t.Parallel()
 	either, http1 := []bool{false, true}, []bool{false}
@@ -112,8 +112,7 @@ func TestAliveFailures(t *testing.T) {
 	wantResult(t, probeKnown(t, NewAlive(AliveOptions{HTTP2: true}), talker, &known{answered: true}, short), balancer.Silent, "any answer to OPTIONS *: test limit")
 }
 
-// An upstream that answers live requests is not stopped, whatever it does with the
-// question.
+// An upstream that answers live requests is not stopped even if it ignores the question.
 func TestAliveByLiveTraffic(t *testing.T) {
 	t.Parallel()
 	var u *balancer.Upstream
@@ -128,8 +127,8 @@ func TestAliveByLiveTraffic(t *testing.T) {
 	}
 }
 
-// TestAliveQuestion holds what a server is asked, and that the PROXY protocol's
-// header comes before it.
+// TestAliveQuestion checks the bytes of the question, and that the PROXY protocol's
+// header comes before them.
 func TestAliveQuestion(t *testing.T) {
 	t.Parallel()
 	f := func(network, addr string, o AliveOptions, want string) {
@@ -156,7 +155,7 @@ func TestAliveQuestion(t *testing.T) {
 	f("tcp", "127.0.0.1:0", AliveOptions{HTTP2: true}, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
 }
 
-// net/http answers by itself, over either protocol, and no handler is asked.
+// net/http answers by itself over both protocols, without calling a handler.
 func TestAliveOfNetHTTP(t *testing.T) {
 	t.Parallel()
 	f := func(secure, http2 bool, o AliveOptions) {
@@ -213,7 +212,8 @@ func TestAliveWithTLS(t *testing.T) {
 	wantResult(t, probeKnown(t, p, u, &known{answered: true}, time.Second), balancer.Silent, "any answer to OPTIONS *: test limit")
 }
 
-// asked is a server that hands out each connection with what was asked on it.
+// asked is a server that passes on each connection with the question that it has read
+// there.
 type asked struct {
 	net.Conn
 	request string
@@ -232,8 +232,8 @@ func askedServer(t testing.TB, config *tls.Config) (string, <-chan asked) {
 	}), conns
 }
 
-// A question that was not answered goes on waiting, so that a server that is busy has
-// one of them in its backlog and not one for each probe.
+// An unanswered question stays open, so that a busy server has one of them in its backlog
+// and not one per probe.
 func TestAliveAsksOnce(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewTLSServer(http.NotFoundHandler())
@@ -276,7 +276,7 @@ func TestAliveAsksOnce(t *testing.T) {
 	f(NewAlive(AliveOptions{TLS: clientTLS(s)}), &tls.Config{Certificates: s.TLS.Certificates})
 }
 
-// Questions that wait take no more connections than all probes may keep.
+// Open questions take no more connections than all probes may keep.
 func TestAliveKeepsFewQuestions(t *testing.T) {
 	t.Parallel()
 	u := upstreams(t, silent(t))[0]
@@ -290,7 +290,7 @@ func TestAliveKeepsFewQuestions(t *testing.T) {
 	}
 }
 
-// A question that is open when an upstream dies does not hide that.
+// An open question does not hide that its upstream has died.
 func TestAliveAfterSilenceRefused(t *testing.T) {
 	t.Parallel()
 	l := listen(t, "tcp", "127.0.0.1:0")
@@ -305,8 +305,8 @@ func TestAliveAfterSilenceRefused(t *testing.T) {
 	wantResult(t, probeKnown(t, p, u, k, long), balancer.Refused, "refused")
 }
 
-// The connection of a question that waits is closed when its upstream is no longer
-// probed, and when the checker ends.
+// The connection of an open question closes when its upstream is no longer probed, and
+// when the checker ends.
 func TestOpenQuestionsAreClosed(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(c *Checker, u *balancer.Upstream, stop func()){

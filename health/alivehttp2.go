@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/h2frame"
 )
 
-// What a client of HTTP/2 begins and ends with (RFC 9113, sections 3.4, 6.5 and 6.8).
+// The first and the last bytes of an HTTP/2 client (RFC 9113, sections 3.4, 6.5 and 6.8).
 const (
 	clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	noSettings    = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -20,8 +20,7 @@ const (
 // flagsOfTheWhole are END_STREAM and END_HEADERS.
 const flagsOfTheWhole = 0x1 | 0x4
 
-// http2Question returns the beginning of a connection on which OPTIONS * is asked on
-// stream 1.
+// http2Question returns the first bytes of a connection, with OPTIONS * on stream 1.
 func http2Question(u *balancer.Upstream) []byte {
 	scheme := "http"
 	if u.TLS() {
@@ -33,7 +32,7 @@ func http2Question(u *balancer.Upstream) []byte {
 		{Name: ":method", Value: "OPTIONS"}, {Name: ":scheme", Value: scheme}, {Name: ":authority", Value: u.Authority()},
 		{Name: ":path", Value: "*"}, {Name: "user-agent", Value: userAgent}, {Name: "max-forwards", Value: "0"},
 	} {
-		e.WriteField(f) // into memory
+		e.WriteField(f) // never fails: it writes to memory
 	}
 	b := []byte(clientPreface + noSettings)
 	b = append(b, byte(block.Len()>>16), byte(block.Len()>>8), byte(block.Len()), h2frame.Headers, flagsOfTheWhole)
@@ -41,14 +40,15 @@ func http2Question(u *balancer.Upstream) []byte {
 	return append(b, block.Bytes()...)
 }
 
-// frames finds in what is heard the answer to a question. Without on, every byte is
-// one; else every frame but those that a library of HTTP/2 sends by itself.
+// frames detects the answer to a question in the bytes received. Without on, every byte
+// is an answer. With on, every frame is one, except those that an HTTP/2 library sends by
+// itself.
 type frames struct {
 	on   bool
 	scan h2frame.Scanner
 }
 
-// answer reports whether there is an answer in what comes next.
+// answer reports whether the next bytes contain an answer.
 func (f *frames) answer(p []byte) bool {
 	if !f.on {
 		return len(p) > 0

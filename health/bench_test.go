@@ -10,8 +10,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// The probes are made of servers in the same process: time and allocations
-// are those of both ends.
+// The servers run in the same process: time and allocations include both ends.
 
 func benchmarkProbe(b *testing.B, p Prober, u *balancer.Upstream) {
 	b.ReportAllocs()

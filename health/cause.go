@@ -11,10 +11,9 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Cause returns the word that a live request would fail with, had it met what a probe
-// met, and the status of an answer that did not pass, 0 when there was none. The word
-// is None for a probe that passed or could not be made, and for an answer that only
-// the probe finds wrong.
+// Cause returns the reason with which a live request would have failed in place of the
+// probe, and the status of an unexpected answer, 0 without one. The reason is None if the
+// probe passed or could not be made, and if only the probe finds the answer wrong.
 func Cause(err error) (why reason.Reason, status int) {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason, e.Status
@@ -25,7 +24,7 @@ func Cause(err error) (why reason.Reason, status int) {
 	return reason.None, 0
 }
 
-// dialReason tells why there is no connection.
+// dialReason returns why the connection failed.
 func dialReason(ctx context.Context, err error) reason.Reason {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsTimeout {
@@ -42,7 +41,7 @@ func dialReason(ctx context.Context, err error) reason.Reason {
 	return reason.ConnectUnreachable
 }
 
-// tlsReason tells why a handshake failed.
+// tlsReason returns why the handshake failed.
 func tlsReason(ctx context.Context, err error) reason.Reason {
 	if ctx.Err() != nil || timedOut(err) {
 		return reason.ConnectTimeout
@@ -56,7 +55,7 @@ func tlsReason(ctx context.Context, err error) reason.Reason {
 	return reason.TLSHandshake
 }
 
-// exchangeReason tells what went wrong on a connection.
+// exchangeReason returns what failed on a connection.
 func exchangeReason(ctx context.Context, err error) reason.Reason {
 	switch {
 	case ctx.Err() != nil, timedOut(err):

@@ -14,7 +14,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestCause: a failed probe has the word that a live request would have failed with.
+// TestCause: a failed probe has the reason with which a live request would have failed.
 func TestCause(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -83,7 +83,7 @@ func TestCause(t *testing.T) {
 	}
 }
 
-// speak starts what says something to everybody who connects.
+// speak starts a server that sends text to every client that connects.
 func speak(t *testing.T, text string) (addr string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -13,82 +13,81 @@ import (
 type Options struct {
 	Prober       Prober              // required
 	Interval     time.Duration       // from the start of one probe to the next; 0 = 2 s
-	FastInterval time.Duration       // the same while the upstream is down, unknown, or about to change; 0 = 250 ms, at most Interval
+	FastInterval time.Duration       // the same while the upstream is down, unknown, or near a change of verdict; 0 = 250 ms, at most Interval
 	Timeout      time.Duration       // for one probe; 0 = 1 s
 	Jitter       float64             // share by which each interval varies at random, up and down; 0 = 0.1, negative = none, at most 0.5
 	Thresholds   balancer.Thresholds // probes in a row that change the verdict
-	MaxParallel  int                 // probes at the same time; 0 = 256
-	Kept         *Kept               // bounds the connections that probes leave to the next; nil = each has its own
+	MaxParallel  int                 // largest number of probes at the same time; 0 = 256
+	Kept         *Kept               // bounds the connections that probes keep for the next probe; nil = none is kept
 
-	// Elsewhere reports whether other processes probe the upstream too and are heard by
-	// [Checker.Heard], so that few probes are made here. It must be quick, and is called
-	// with a lock held. nil = nobody does.
+	// Elsewhere reports whether other processes also probe the upstream and report to
+	// [Checker.Heard], so that this process makes few probes. It must be fast. It runs
+	// with a lock held. nil = none do.
 	Elsewhere func(*balancer.Upstream) bool
 
-	// Met is told what every probe met, as Report is, but before its result is counted, so
-	// that who hears of a changed verdict can know why. The event has no Verdict yet. nil =
-	// nobody is told.
+	// Met gets every probe, like Report, but before its result counts: so a handler of a
+	// changed verdict knows the reason. The event has no Verdict yet. nil = no call.
 	Met func(Event)
-	// Report is told of every probe, on the goroutine that made it and without a
-	// lock held. The upstream's next probe waits for it. nil = nobody is told.
+	// Report gets every probe, on the goroutine that made it and without a lock held. The
+	// upstream's next probe waits for it. nil = no call.
 	Report func(Event)
 }
 
 // Event is the result of one probe.
 type Event struct {
 	Upstream *balancer.Upstream
-	Result   balancer.Probe  // means nothing when Err is [ErrNotProbed]
-	Err      error           // nil when the probe passed
+	Result   balancer.Probe  // meaningless if Err is ErrNotProbed
+	Err      error           // nil if the probe passed
 	Took     time.Duration   // from the start of the probe to its result
 	Verdict  balancer.Health // after this probe
 	Flipped  bool            // this probe changed the verdict
 }
 
-// Checker probes a set of upstreams, each on its own schedule:
+// Checker probes a set of upstreams. Each has its own schedule:
 //
-//   - The first probe of an upstream starts at once, all of a set in parallel,
-//     at most MaxParallel at a time. That bound alone paces a large set: probes
-//     that are answered leave their place in a millisecond or so.
-//   - Then one follows every Interval, varied by Jitter. The first of these
-//     waits is a random part of Interval, so that the probes of a set spread
-//     evenly.
-//   - While the verdict is Checking or Draining, or the last result disagrees with it, one
-//     follows every FastInterval.
-//   - When the verdict is Down, one follows every 100 ms (or FastInterval, if
-//     that is less) for 10 s, then every FastInterval, and after a minute every
-//     Interval. With more than 1,000 upstreams the short intervals grow, up to
-//     Interval, so that they never make more than 10,000 probes a second.
-//   - When live traffic cannot reach the upstream, or is told that it is about
-//     to end ([balancer.Upstream.Nudged]), one follows at once, but not within 50 ms (or half of FastInterval) of the
-//     start of the one before.
-//   - An upstream that the operator has switched off is not probed; that it is
-//     on again is noticed within FastInterval.
+//   - The first probe of an upstream starts at once, for all of a set in parallel, at
+//     most MaxParallel at a time. Only that bound paces a large set: answered probes take
+//     about a millisecond.
+//   - Then it probes every Interval, varied by Jitter. The first wait is a random part of
+//     Interval, so that the probes of a set spread evenly.
+//   - While the verdict is Checking or Draining, or the last result disagrees with it, it
+//     probes every FastInterval.
+//   - While the verdict is Down, it probes every 100 ms (or FastInterval if that is less)
+//     for 10 s, then every FastInterval, and after a minute every Interval. With more
+//     than 1,000 upstreams the short intervals grow, up to Interval, so that they never
+//     make more than 10,000 probes a second.
+//   - After a nudge ([balancer.Upstream.Nudged]), for example if live traffic cannot
+//     reach the upstream, it probes at once, but at least 50 ms (or half of FastInterval)
+//     after the start of the previous probe.
+//   - It does not probe an upstream that is switched off by the operator or terminating.
+//     It notices the end of that within FastInterval.
 //
-// A slow probe does not stretch its interval, but at least half an interval
-// passes between the end of one probe and the start of the next.
+// A slow probe does not stretch its interval. But at least half an interval passes
+// between the end of a probe and the start of the next.
 //
-// A connection for each probe finds out whether the upstream still accepts, and
-// costs several times what the probe does. So the probes of a pool of more than
-// a hundred upstreams may share connections, which see [line].
+// A new connection for each probe checks whether the upstream still accepts, but costs
+// several times the probe itself. So HTTP/1.1 probes may share connections ([Kept]) if
+// the checker has more than 100 upstreams for each second of Interval, and if
+// Thresholds.Fall is at least 2.
 type Checker struct {
 	opts      Options
-	timedOut  error         // what ends a probe that takes too long
-	elsewhere bool          // probes go to another port: they tell nothing of the process that has the traffic
+	timedOut  error         // the error of a probe that takes too long
+	elsewhere bool          // probes go to another port: they prove nothing about the process that serves the traffic
 	poke      chan struct{} // the queue has changed; wakes Run
 
-	mu      sync.Mutex      // protects the fields below and those of entry that say so
+	mu      sync.Mutex      // protects the fields below, and the fields of entry marked so
 	running context.Context // Run's; nil before and after
 	entries map[*balancer.Upstream]*entry
-	pools   map[*balancer.Pool][]*balancer.Upstream // that are followed
+	pools   map[*balancer.Pool][]*balancer.Upstream // pools that the checker follows
 	queue   queue
-	busy    int       // workers
-	wakeAt  time.Time // when Run looks at the queue without being poked
+	busy    int       // number of workers
+	wakeAt  time.Time // next time that Run looks at the queue unless poked
 
 	workers sync.WaitGroup
 }
 
-// NewChecker returns a checker that does nothing until [Checker.Run]. It panics
-// when Options.Prober is nil.
+// NewChecker returns a checker. It does nothing until [Checker.Run]. NewChecker panics if
+// Options.Prober is nil.
 func NewChecker(o Options) *Checker {
 	if o.Prober == nil {
 		panic("health: Options.Prober is nil")
@@ -107,8 +106,8 @@ func NewChecker(o Options) *Checker {
 	}
 }
 
-// Run probes the watched upstreams until ctx ends, and returns when no probe is
-// running any more. It is called once.
+// Run probes the watched upstreams until ctx ends. It returns when no probe runs any
+// more. Call it once.
 func (c *Checker) Run(ctx context.Context) {
 	c.mu.Lock()
 	c.running = ctx
@@ -127,17 +126,17 @@ func (c *Checker) Run(ctx context.Context) {
 	}
 }
 
-// Watch sets the upstreams to probe: it starts what is new and stops what is
-// gone. When it returns, no further probe of what is gone will start, and one
-// that is running ends without a result. It may be called at any time. An
-// upstream is watched by one checker at a time.
+// Watch sets the upstreams to probe. It starts to probe new ones and stops for missing
+// ones. After it returns, no probe of a missing upstream starts, and one in progress ends
+// without a result. It may be called at any time. Only one checker may watch an upstream
+// at a time.
 func (c *Checker) Watch(members []*balancer.Upstream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.watch(members)
 }
 
-// watch is [Checker.Watch], called with mu held.
+// watch is Watch. mu must be held.
 func (c *Checker) watch(members []*balancer.Upstream) {
 	keep := make(map[*balancer.Upstream]bool, len(members))
 	for _, u := range members {
@@ -156,9 +155,10 @@ func (c *Checker) watch(members []*balancer.Upstream) {
 	}
 }
 
-// Follow probes the upstreams of a pool, also those that a later [balancer.Pool.Update]
-// brings, until stop is called; upstreams that join wait for the first verdict. It may be
-// called for several pools, at any time, and takes the place of [Checker.Watch].
+// Follow probes the upstreams of a pool, with those that a later [balancer.Pool.Update]
+// adds, until stop is called. Upstreams that join wait for their first verdict. Follow
+// may be called for several pools, at any time. Use it instead of [Checker.Watch], not
+// beside it.
 func (c *Checker) Follow(p *balancer.Pool) (stop func()) {
 	end := p.Follow(func(upstreams []*balancer.Upstream) { c.follow(p, upstreams) })
 	return func() {
@@ -167,7 +167,7 @@ func (c *Checker) Follow(p *balancer.Pool) (stop func()) {
 	}
 }
 
-// follow takes the upstreams of a pool for those that are watched.
+// follow replaces the upstreams of one pool in the watched set.
 func (c *Checker) follow(p *balancer.Pool, upstreams []*balancer.Upstream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -185,7 +185,7 @@ func (c *Checker) follow(p *balancer.Pool, upstreams []*balancer.Upstream) {
 	c.watch(all)
 }
 
-// start begins to probe u if the checker runs. Called with mu held.
+// start starts to probe u if the checker runs. mu must be held.
 func (c *Checker) start(u *balancer.Upstream) {
 	e := &entry{upstream: u, place: nowhere}
 	e.schedule = schedule{interval: c.opts.Interval, fast: c.opts.FastInterval, jitter: c.opts.Jitter}
@@ -197,7 +197,7 @@ func (c *Checker) start(u *balancer.Upstream) {
 	u.OnNudge(func() { c.nudged(e) })
 }
 
-// end stops the probes of an entry. Called with mu held.
+// end stops the probes of an entry. mu must be held.
 func (c *Checker) end(e *entry) {
 	if e.gone {
 		return
@@ -208,14 +208,15 @@ func (c *Checker) end(e *entry) {
 	case e.place != nowhere:
 		c.queue.remove(e)
 		e.close()
-	case e.cancel != nil: // the worker closes the rest
+	case e.cancel != nil: // the worker closes the connections
 		e.cancel()
 	default:
 		e.close()
 	}
 }
 
-// late is that a probe got no answer within a time. It is a [context.DeadlineExceeded].
+// late is the error of a probe without an answer within the duration. It is a
+// [context.DeadlineExceeded].
 type late time.Duration
 
 func (l late) Error() string { return "no answer within " + time.Duration(l).String() + " (timeout)" }

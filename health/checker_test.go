@@ -19,24 +19,24 @@ var (
 	errRefused = &Error{Result: balancer.Refused, Err: errors.New("refused")}
 )
 
-// proberFunc is a [Prober] of a function.
+// proberFunc is a [Prober] from a function.
 type proberFunc func(ctx context.Context, u *balancer.Upstream) error
 
 func (f proberFunc) Probe(ctx context.Context, u *balancer.Upstream) error { return f(ctx, u) }
 
-// rig is a running checker in a bubble, whose probes take no time and end with
-// the error that is set.
+// rig is a running checker in a bubble. Its probes take no time and end with the error
+// that is set.
 type rig struct {
 	*Checker
 	us     []*balancer.Upstream
-	err    atomic.Pointer[Error] // what probes end with; nil = they pass
+	err    atomic.Pointer[Error] // result of the probes; nil = they pass
 	mu     sync.Mutex            // protects the fields below
 	start  time.Time
 	last   time.Time
 	events []string
 }
 
-// run calls f with a checker of n upstreams that runs; o needs no prober.
+// run calls f with a running checker of n upstreams. o needs no prober.
 func run(t *testing.T, o Options, n int, f func(t *testing.T, r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -87,8 +87,8 @@ func (r *rig) take() []string {
 	return events
 }
 
-// align waits for a probe and counts time from its result. The second probe
-// of an upstream has a random phase, those after it have not.
+// align waits for a probe and counts time from its result. The second probe of an
+// upstream has a random phase; later ones have none.
 func (r *rig) align() {
 	for len(r.take()) == 0 {
 		time.Sleep(time.Millisecond)
@@ -229,7 +229,7 @@ func TestNudgesAreBounded(t *testing.T) {
 	})
 }
 
-// The probe that runs when traffic is refused passes, but it is out of date.
+// A probe in progress when live traffic is refused passes, but it is out of date.
 func TestNudgeDuringTheProbeCounts(t *testing.T) {
 	o := exact
 	var slow atomic.Bool

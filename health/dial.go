@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// lingerFor and lingerBytes bound how much of what the upstream still sends
-	// is read before a connection is closed. Closing with unread data resets it,
-	// which some servers log, and some count against the client.
+	// lingerFor and lingerBytes bound how long, and how many bytes, a probe reads before
+	// it closes a connection. A close with unread data resets the connection; some
+	// servers log that, and some count it against the client.
 	lingerFor   = 100 * time.Millisecond
 	lingerBytes = 64 << 10
 )
@@ -25,13 +25,13 @@ const (
 // dialer makes a connection for one probe.
 type dialer struct {
 	target  Target
-	tls     *tls.Config    // for the upstreams reached by TLS
-	preface []byte         // first on each connection, before TLS
+	tls     *tls.Config    // for upstreams with TLS
+	preface []byte         // sent first on each connection, before TLS
 	connect dualstack.Dial // makes connections; nil = a net.Dialer
 }
 
-// newDialer returns a dialer with its own copy of c; nil is the zero value.
-// Sessions are not resumed, because that skips the check of the certificate.
+// newDialer returns a dialer with its own copy of c; nil is the zero value. It does not
+// resume sessions, because that skips the check of the certificate.
 func newDialer(t Target, c *tls.Config, preface []byte, protos ...string) dialer {
 	if c == nil {
 		c = &tls.Config{}
@@ -44,8 +44,8 @@ func newDialer(t Target, c *tls.Config, preface []byte, protos ...string) dialer
 	return dialer{target: t, tls: c, preface: preface}
 }
 
-// dial connects to u, which fails when ctx ends. If u is reached by TLS, the
-// connection is a *tls.Conn after its handshake.
+// dial connects to u. The connection fails when ctx ends. If u uses TLS, the connection
+// is a *tls.Conn after its handshake.
 func (d dialer) dial(ctx context.Context, u *balancer.Upstream) (net.Conn, error) {
 	at := dualstack.Host{Addr: d.target.of(u.Addr()), Other: d.target.of(u.Other())}
 	connect := d.connect
@@ -83,7 +83,7 @@ func (d dialer) config(u *balancer.Upstream) *tls.Config {
 	return c
 }
 
-// hostname returns hostport without its port, if it has one.
+// hostname returns hostport without a port.
 func hostname(hostport string) string {
 	if host, _, err := net.SplitHostPort(hostport); err == nil {
 		return host
@@ -91,8 +91,7 @@ func hostname(hostport string) string {
 	return strings.Trim(hostport, "[]")
 }
 
-// guardedConn is a connection that fails when a context ends, and counts what
-// it carries.
+// guardedConn is a connection that fails when a context ends, and counts its bytes.
 type guardedConn struct {
 	net.Conn
 	stop     func() bool
@@ -100,7 +99,7 @@ type guardedConn struct {
 	sent     atomic.Int64
 
 	mu      sync.Mutex
-	watched int // guarded by mu; counts the contexts, of which only the last may end the connection
+	watched int // guarded by mu; number of watched contexts: only the last one may end the connection
 }
 
 func (g *guardedConn) Read(p []byte) (int, error) {
@@ -115,12 +114,12 @@ func (g *guardedConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// received returns the counter of what a connection made by dial receives.
+// received returns the counter of received bytes of a connection made by dial.
 func received(c net.Conn) *atomic.Int64 {
 	return &guardOf(c).received
 }
 
-// guardOf returns what guards a connection made by dial.
+// guardOf returns the guard of a connection made by dial.
 func guardOf(c net.Conn) *guardedConn {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
@@ -149,8 +148,8 @@ func (g *guardedConn) watch(ctx context.Context) {
 	})
 }
 
-// release ends the watch, also when its context has ended, and takes back what that
-// did: the connection can be used and watched again.
+// release ends the watch and reverts its effect if the context has ended: the connection
+// can be used and watched again.
 func (g *guardedConn) release() error {
 	g.stop()
 	g.mu.Lock()
@@ -171,7 +170,7 @@ func (g *guardedConn) CloseWrite() error {
 	return nil
 }
 
-// linger reads what rest still holds, within bounds, and closes c.
+// linger reads the rest within the bounds, and closes c.
 func linger(ctx context.Context, c net.Conn, rest io.Reader) error {
 	if ctx.Err() == nil {
 		c.SetReadDeadline(time.Now().Add(lingerFor))

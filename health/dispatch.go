@@ -8,11 +8,11 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// tick is how exact the times of probes are. With thousands of probes a second,
-// a wake-up for each would cost as much as some of them.
+// tick is the resolution of the times of probes. With thousands of probes a second, one
+// wake-up per probe would cost as much as some of the probes.
 const tick = time.Millisecond
 
-// dispatch starts workers for what is due until ctx ends.
+// dispatch starts workers for due probes until ctx ends.
 func (c *Checker) dispatch(ctx context.Context) {
 	timer := time.NewTimer(c.launch(ctx))
 	defer timer.Stop()
@@ -27,7 +27,7 @@ func (c *Checker) dispatch(ctx context.Context) {
 	}
 }
 
-// launch starts as many workers as may be, and returns after what time there is
+// launch starts as many workers as the bound permits, and returns the time until it has
 // more to do.
 func (c *Checker) launch(ctx context.Context) time.Duration {
 	c.mu.Lock()
@@ -42,7 +42,7 @@ func (c *Checker) launch(ctx context.Context) time.Duration {
 		c.workers.Go(func() { c.work(ctx, j) })
 	}
 	c.wakeAt = now.Add(time.Hour)
-	if len(c.queue) > 0 && c.busy < c.opts.MaxParallel { // else a worker takes what is due
+	if len(c.queue) > 0 && c.busy < c.opts.MaxParallel { // otherwise a worker takes the next due probe
 		c.wakeAt = c.queue[0].due
 		if least := now.Add(tick); c.wakeAt.Before(least) {
 			c.wakeAt = least
@@ -51,13 +51,13 @@ func (c *Checker) launch(ctx context.Context) time.Duration {
 	return c.wakeAt.Sub(now)
 }
 
-// job is a probe that is due, with the context that bounds it.
+// job is a due probe with its context.
 type job struct {
 	*entry
 	ctx context.Context
 }
 
-// take returns the next probe that is due. Called with mu held.
+// take returns the next due probe. mu must be held.
 func (c *Checker) take(ctx context.Context, now time.Time) (job, bool) {
 	for len(c.queue) > 0 && ctx.Err() == nil {
 		e := c.queue[0]
@@ -82,7 +82,7 @@ func (c *Checker) take(ctx context.Context, now time.Time) (job, bool) {
 	return job{}, false
 }
 
-// put adds an entry that is due at a time. Called with mu held.
+// put queues an entry for a time. mu must be held.
 func (c *Checker) put(e *entry, due time.Time) {
 	e.due = due
 	if len(e.upstream.Nudged()) > 0 && e.soon.Before(due) {
@@ -92,7 +92,7 @@ func (c *Checker) put(e *entry, due time.Time) {
 	c.hurry(e.due)
 }
 
-// nudged is called when live traffic asks for a probe.
+// nudged handles a nudge: live traffic asks for a probe.
 func (c *Checker) nudged(e *entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,7 +104,7 @@ func (c *Checker) nudged(e *entry) {
 	c.hurry(e.due)
 }
 
-// hurry wakes Run if it would be late. Called with mu held.
+// hurry wakes Run if it would wake after due. mu must be held.
 func (c *Checker) hurry(due time.Time) {
 	if c.busy == c.opts.MaxParallel || !due.Before(c.wakeAt.Add(-tick)) {
 		return
@@ -115,7 +115,7 @@ func (c *Checker) hurry(due time.Time) {
 	}
 }
 
-// work makes a probe, and others as long as they are due.
+// work makes a probe, and further ones while any are due.
 func (c *Checker) work(ctx context.Context, j job) {
 	for ok := true; ok; {
 		began := time.Now()
@@ -127,13 +127,13 @@ func (c *Checker) work(ctx context.Context, j job) {
 	}
 }
 
-// probe makes one probe and feeds its result to the upstream. It returns false
-// when the upstream was dropped meanwhile: then the result counts for nothing.
+// probe makes one probe and passes its result to the upstream. It returns false if the
+// upstream was dropped meanwhile: then the result does not count.
 func (c *Checker) probe(ctx context.Context, j job, began time.Time) (Event, bool) {
 	defer j.cancel()
 	u := j.upstream
 	select {
-	case <-u.Nudged(): // this probe is the answer to it
+	case <-u.Nudged(): // this probe answers the nudge
 		j.close()
 	default:
 	}
@@ -149,8 +149,8 @@ func (c *Checker) probe(ctx context.Context, j job, began time.Time) (Event, boo
 	if ctx.Err() != nil || c.dropped(j.entry) {
 		return e, false
 	}
-	// A pass that began before live traffic was turned away is out of date: it
-	// would bring back an upstream that has just stopped.
+	// A pass that began before live traffic failed is out of date: it would bring back an
+	// upstream that has just stopped.
 	outdated := err == nil && len(u.Nudged()) > 0
 	if c.opts.Met != nil {
 		c.opts.Met(e)
@@ -171,8 +171,8 @@ func (c *Checker) dropped(e *entry) bool {
 	return e.gone
 }
 
-// next puts an entry back after its probe and returns another that is due. It
-// returns false, and the worker ends, when there is none.
+// next queues an entry again after its probe, and returns another due probe. Without one
+// it returns false, and the worker ends.
 func (c *Checker) next(ctx context.Context, e *entry, last Event, began time.Time) (job, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

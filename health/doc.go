@@ -1,37 +1,53 @@
-// Package health finds out whether upstreams answer.
+// Package health probes upstreams and reports whether they answer (active health checks).
 //
-// A [Checker] probes the upstreams of a pool for as long as it runs:
+// A [Checker] probes the upstreams of a pool while it runs:
 //
 //	checker := health.NewChecker(health.DefaultOptions())
-//	checker.Follow(pool) // also the upstreams that it will have
+//	checker.Follow(pool) // its upstreams now and after each update
 //	checker.Run(ctx)
 //
-// What a probe asks is up to the [Prober] in its options: [NewAlive] takes any sign of life,
-// [NewHTTP] asks for a path, [NewGRPC] speaks the gRPC health protocol, [TCP] only connects.
-// A prober of your own is one method. To ask once, without a checker, call Probe.
+// The [Prober] in its options makes the probes: [NewAlive] accepts any sign of life,
+// [NewHTTP] requests a path, [NewGRPC] speaks the gRPC health protocol, [TCP] connects
+// and can exchange text. Your own prober has one method. To probe once, without a
+// checker, call Probe. An [Agent] asks a program beside an upstream how much load it can
+// take.
 //
-// Probes have connections of their own, never one of the traffic's, and as a rule each a
-// new one, so that accepting connections is tested too. Only the probes of more than a
-// hundred upstreams may share connections ([Kept]). The results are fed to
-// [github.com/goodgate/goodgate/balancer.Upstream.ObserveProbe], which turns them into a verdict.
+// Probes never use a connection of the traffic. Normally each probe opens a new
+// connection, so that it also checks whether the upstream accepts connections. Only with
+// very many upstreams may probes share connections ([Kept]). The checker passes each
+// result to [balancer.Upstream.ObserveProbe], which derives the verdict.
 //
-// What a probe found is one of [github.com/goodgate/goodgate/balancer.Passed], [github.com/goodgate/goodgate/balancer.Wrong],
-// [github.com/goodgate/goodgate/balancer.Silent], [github.com/goodgate/goodgate/balancer.Refused] and [github.com/goodgate/goodgate/balancer.Drains], decided where the
-// bytes are:
+// The result of a probe is one of [balancer.Passed], [balancer.Wrong], [balancer.Silent],
+// [balancer.Refused] and [balancer.Drains]:
 //
-//   - no connection: Refused (nothing listens there, no route, no such name)
-//   - the connection or the TLS handshake breaks or takes too long: Silent
-//   - the answer does not come, breaks off or takes too long: Silent
-//   - an answer came and is not the expected one: Wrong
-//   - an answer came that says that the upstream ends: Drains. That is no
-//     failure; it takes the upstream out at once, and one pass brings it back
+//   - There is no connection: Refused (nothing listens, no route, or no such name).
+//   - The connection attempt or the TLS handshake breaks or takes too long: Silent.
+//   - The answer does not come, breaks off or takes too long: Silent.
+//   - The answer is not the expected one: Wrong.
+//   - The answer says that the upstream shuts down: Drains. This is no failure. It takes
+//     the upstream out at once, and one passed probe brings it back.
 //
-// To [NewAlive] every answer is the expected one, and so is the end of the
-// connection. Silence is a failure only for an upstream that has answered it before.
+// NewAlive expects any answer, or the end of the connection. It counts silence as a
+// failure only if the upstream has answered its question before.
 //
-// A TLS failure is Silent and not Refused because it may be the probe's own
-// settings that are wrong: Refused would override the evidence of live traffic
-// that the upstream works, Silent leaves it as it is.
+// A TLS failure is Silent, not Refused, because the probe's own settings may be wrong.
+// Refused would override the evidence of live traffic that the upstream works; Silent
+// does not.
 //
 // Probers and the Checker are safe for concurrent use.
+//
+// The files:
+//
+//	checker.go, dispatch.go, queue.go  the checker: its upstreams, its workers, its queue
+//	schedule.go, shared.go             when to probe; fewer probes when other processes probe too
+//	error.go, cause.go                 the result of a probe; the reason of a failure
+//	dial.go, line.go                   connections; connections that probes share
+//	target.go                          probes to another port
+//	alive.go, alivehttp2.go, known.go  NewAlive
+//	http.go, expect.go                 NewHTTP: its requests; the expected answers
+//	oneshot.go, http2.go               one request over HTTP/1.1; over HTTP/2
+//	grpc.go, grpcmessage.go            NewGRPC
+//	tcp.go                             TCP
+//	agent.go                           agents beside upstreams
+//	defaults.go                        the default options
 package health

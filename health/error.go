@@ -12,11 +12,10 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Prober makes one probe. Probe returns nil when it passed, otherwise what was
-// found: an [*Error] says which result that is. Any other error is Silent when
-// it is a timeout, nothing at all when it is [ErrNotProbed], and else Wrong.
-// Probe must return soon after ctx has ended, and is called for many upstreams
-// at the same time.
+// Prober makes one probe. Probe returns nil if it passed. An [*Error] has the result; any
+// other error is Silent if it is a timeout, no result at all if it is [ErrNotProbed], and
+// otherwise Wrong. Probe must return soon after ctx ends. The checker calls it for many
+// upstreams at the same time.
 type Prober interface {
 	Probe(ctx context.Context, u *balancer.Upstream) error
 }
@@ -24,23 +23,22 @@ type Prober interface {
 // Error is a failed probe.
 type Error struct {
 	Result balancer.Probe // Wrong, Silent, Refused or Drains; the zero value counts as Wrong
-	// Reason is the word that a live request would fail with, had it met the same;
-	// None for an answer that only a probe finds wrong.
+	// Reason is the reason with which a live request would have failed in place of the
+	// probe; None if only a probe finds the answer wrong.
 	Reason reason.Reason
-	Status int // of the answer, when that is what was wrong; 0 = something else was
+	Status int // status of the answer if it was unexpected; 0 = something else failed
 	Err    error
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// ErrNotProbed says that a probe could not be made for want of something on
-// this side, such as file descriptors. It says nothing about the upstream, so
-// it never changes a verdict: otherwise a gate short of descriptors would take
-// all its upstreams down.
+// ErrNotProbed means that this process could not make a probe, for example because it had
+// no file descriptor left. That proves nothing about the upstream, so it never changes a
+// verdict. Otherwise a gate short of descriptors would take down all its upstreams.
 var ErrNotProbed = errors.New("probe could not be made")
 
-// Result returns what a [Prober]'s error counts as.
+// Result returns the result that a [Prober]'s error stands for.
 func Result(err error) balancer.Probe {
 	if err == nil {
 		return balancer.Passed
@@ -62,17 +60,17 @@ func timedOut(err error) bool {
 	return ok && n.Timeout()
 }
 
-// wrong says that the upstream answered, but not as expected.
+// wrong returns the error of an upstream that answered, but not as expected.
 func wrong(format string, args ...any) error {
 	return &Error{Result: balancer.Wrong, Err: fmt.Errorf(format, args...)}
 }
 
-// drains says that the upstream answered that it is to get no new requests.
+// drains returns the error of an upstream that answered that it wants no new requests.
 func drains(format string, args ...any) error {
 	return &Error{Result: balancer.Drains, Err: fmt.Errorf(format, args...)}
 }
 
-// dialError classifies why there is no connection.
+// dialError classifies the error of a connection attempt.
 func dialError(ctx context.Context, err error) error {
 	for _, short := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		if errors.Is(err, short) {
@@ -83,7 +81,7 @@ func dialError(ctx context.Context, err error) error {
 	switch dns, ok := errors.AsType[*net.DNSError](err); {
 	case ctx.Err() != nil, timedOut(err):
 		result = balancer.Silent
-	case ok && !dns.IsNotFound: // the name server's trouble, not the upstream's
+	case ok && !dns.IsNotFound: // the name server's failure, not the upstream's
 		result = balancer.Silent
 	case errors.Is(err, syscall.EADDRNOTAVAIL): // no local port left
 		result = balancer.Silent
@@ -93,8 +91,8 @@ func dialError(ctx context.Context, err error) error {
 	return &Error{Result: result, Reason: dialReason(ctx, err), Err: during(ctx, "connecting", err)}
 }
 
-// exchangeError classifies what went wrong on a connection: Silent when the
-// connection did, Wrong when what came over it makes no sense.
+// exchangeError classifies an error on a connection: Silent if the connection failed,
+// Wrong if its bytes make no sense.
 func exchangeError(ctx context.Context, doing string, err error) error {
 	if _, ok := errors.AsType[*Error](err); ok || errors.Is(err, ErrNotProbed) {
 		return err
@@ -112,8 +110,8 @@ func broken(err error) bool {
 		errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// during says what ended doing: the context's cause, which names the limit, if
-// that is what it was.
+// during names the operation that failed. If the context ended, it uses the context's
+// cause, which names the limit.
 func during(ctx context.Context, doing string, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause

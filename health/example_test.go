@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/health"
 )
 
-// A checker that follows a pool probes every upstream that the pool ever has.
+// A checker that follows a pool probes all its upstreams, with those that join later.
 func ExampleChecker_Follow() {
 	app := httptest.NewServer(http.NotFoundHandler()) // any answer says that it runs
 	defer app.Close()

@@ -11,17 +11,17 @@ import (
 	"github.com/goodgate/goodgate/internal/jsonpath"
 )
 
-// FieldExpect is a condition on a field of an answer's header. One of the field's values
-// must meet it.
+// FieldExpect is a condition on a field of an answer's header. At least one value of the
+// field must meet it.
 type FieldExpect struct {
 	Name   string         // canonical
 	Value  string         // the whole value; empty = any
-	Regexp *regexp.Regexp // must match in the value; nil = any
+	Regexp *regexp.Regexp // must match the value; nil = any
 }
 
 func (o *HTTPOptions) needsBody() bool { return o.Body != "" || o.Regexp != nil || len(o.JSON) > 0 }
 
-// judge compares an answer with what is expected besides its status.
+// judge checks an answer against all expectations except the status.
 func (o *HTTPOptions) judge(ctx context.Context, resp *http.Response) error {
 	for i := range o.Fields {
 		if err := o.Fields[i].judge(resp.Header); err != nil {
@@ -51,13 +51,13 @@ func (f *FieldExpect) judge(h http.Header) error {
 	return wrong("header %s has another value than expect asks for", f.Name)
 }
 
-// findBody looks for the expected text and stops as soon as it is there, so
-// that a body without end can pass.
+// findBody searches for the expected text and stops once it is found, so that an endless
+// body can pass.
 func (o *HTTPOptions) findBody(ctx context.Context, body io.Reader) error {
 	want := []byte(o.Body)
 	limited := io.LimitReader(body, o.MaxBody)
 	chunk := make([]byte, 4<<10)
-	var tail []byte // the end of what was read, as it may be the beginning of want
+	var tail []byte // the end of the bytes read, which may be the beginning of want
 	for {
 		n, err := limited.Read(chunk)
 		tail = append(tail, chunk[:n]...)
@@ -74,7 +74,7 @@ func (o *HTTPOptions) findBody(ctx context.Context, body io.Reader) error {
 	}
 }
 
-// judgeBody reads the body to its end, within MaxBody, and judges it.
+// judgeBody reads the body to its end, at most MaxBody bytes, and checks it.
 func (o *HTTPOptions) judgeBody(ctx context.Context, body io.Reader) error {
 	text, err := io.ReadAll(io.LimitReader(body, o.MaxBody+1))
 	if err != nil {

@@ -76,7 +76,7 @@ func TestHTTPBadExpectations(t *testing.T) {
 	}
 }
 
-// A body that does not end is silence where all of it is asked for.
+// An endless body is silence if the probe needs all of it.
 func TestHTTPJSONWithoutEnd(t *testing.T) {
 	t.Parallel()
 	addr := handle(t, func(w http.ResponseWriter, r *http.Request) {
@@ -105,8 +105,8 @@ func TestHTTPTargetScheme(t *testing.T) {
 // portOf returns the port of an address.
 func portOf(addr string) int { return int(mustAddrPort(addr).Port()) }
 
-// An upstream whose status page is on another port has to listen for its traffic too before
-// it is up; later only the page counts.
+// An upstream with its status page on another port must listen for its traffic too before
+// it is up. Later only the page counts.
 func TestTargetPort(t *testing.T) {
 	t.Parallel()
 	page := handle(t, func(w http.ResponseWriter, r *http.Request) {})
@@ -124,7 +124,7 @@ func TestTargetPort(t *testing.T) {
 			t.Errorf("%T: got %v of an upstream that is up, want its traffic's port not to be looked at", p, err)
 		}
 	}
-	// The traffic's port may still answer, so that nothing is proved.
+	// The traffic's port may still answer, so this proves nothing.
 	for _, p := range probers(portOf(gone)) {
 		wantResult(t, probe(t, p, app, long), balancer.Wrong, "refused")
 	}
@@ -136,7 +136,7 @@ func TestTargetPort(t *testing.T) {
 	}
 }
 
-// What answers on another port tells nothing about the process that has the traffic.
+// An answer on another port proves nothing about the process that serves the traffic.
 func TestTargetPortAndPulse(t *testing.T) {
 	t.Parallel()
 	page := handle(t, func(w http.ResponseWriter, r *http.Request) {})

@@ -17,27 +17,27 @@ import (
 // maxReply bounds the bytes of a gRPC reply; a health reply has 7.
 const maxReply = 4 << 10
 
-// GRPCOptions say what a gRPC probe asks.
+// GRPCOptions configure a gRPC probe.
 type GRPCOptions struct {
-	Service string      // empty = the whole server
+	Service string      // service to ask for; empty = the whole server
 	Host    string      // :authority; empty = the upstream's name or address, localhost for a unix socket
-	TLS     *tls.Config // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
-	Preface []byte      // sent first on each connection, before TLS; nil = nothing
-	Target  Target      // where the probe goes, if not to the traffic's address; Preface does not go to another port
+	TLS     *tls.Config // settings for upstreams with TLS; nil = the zero value; an empty ServerName = the upstream's
+	Preface []byte      // bytes to send first on each connection, before TLS; nil = none
+	Target  Target      // destination of the probe; another port gets no Preface
 }
 
-// grpcProber probes by the gRPC health checking protocol, version 1
-// (https://github.com/grpc/grpc/blob/master/doc/health-checking.md), over the
-// standard library's HTTP/2: one call with one small message each way does not
-// need a gRPC implementation.
+// grpcProber uses the gRPC health checking protocol, version 1
+// (https://github.com/grpc/grpc/blob/master/doc/health-checking.md), over the standard
+// library's HTTP/2. One call with one small message each way does not need a gRPC
+// implementation.
 type grpcProber struct {
 	caller  *http2Caller
 	host    string
 	request []byte
 }
 
-// NewGRPC returns a [Prober] that calls grpc.health.v1.Health/Check. It passes
-// when the answer is SERVING.
+// NewGRPC returns a [Prober] that calls grpc.health.v1.Health/Check. A probe passes if
+// the answer is SERVING.
 func NewGRPC(o GRPCOptions) Prober {
 	preface := o.Preface
 	if o.Target.apart() {
@@ -74,8 +74,8 @@ func (p *grpcProber) call(ctx context.Context, u *balancer.Upstream) *http.Reque
 	return req.WithContext(ctx)
 }
 
-// judge reads the reply. The call's status is in the trailer, or in the header
-// when there is no message.
+// judge reads the reply. The call's status is in the trailer, or in the header of a reply
+// without a message.
 func (p *grpcProber) judge(ctx context.Context, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return wrong("http status %d in answer to a grpc call", resp.StatusCode)

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The two messages of grpc.health.v1.Health/Check, each with field 1 only, and
-// the five bytes that gRPC puts before a message: compressed or not, length.
+// The two messages of grpc.health.v1.Health/Check, which have only field 1, and gRPC's
+// prefix of five bytes before a message: whether it is compressed, and its length.
 
 const (
 	framePrefix = 5
@@ -44,8 +44,8 @@ func appendCheckRequest(b []byte, service string) []byte {
 	return append(b, message...)
 }
 
-// parseCheckReply reads a framed HealthCheckResponse. Fields it does not know
-// are passed over; a status that is absent is UNKNOWN, as protobuf has it.
+// parseCheckReply parses a framed HealthCheckResponse. It skips unknown fields. A missing
+// status is UNKNOWN, as in protobuf.
 func parseCheckReply(b []byte) (serviceStatus, error) {
 	if len(b) < framePrefix {
 		return 0, fmt.Errorf("%d bytes are less than a message has", len(b))

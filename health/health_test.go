@@ -59,7 +59,7 @@ func probeSpec(t testing.TB, p Prober, s balancer.Spec, timeout time.Duration) e
 	return p.Probe(ctx, members(t, s)[0])
 }
 
-// wantResult checks how a probe ended; text must be in the error.
+// wantResult checks the result of a probe; text must be in the error.
 func wantResult(t *testing.T, err error, want balancer.Probe, text string) {
 	t.Helper()
 	if got := Result(err); got != want {
@@ -93,14 +93,14 @@ func listener(t testing.TB, network, addr string, serve func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// silent accepts and never answers.
+// silent is a server that accepts and never answers.
 func silent(t testing.TB) string {
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
 	return listener(t, "tcp", "127.0.0.1:0", func(c net.Conn) { <-done; c.Close() })
 }
 
-// hangup accepts, reads what comes first, and closes.
+// hangup is a server that accepts, reads the first bytes, and closes.
 func hangup(t testing.TB) string {
 	return listener(t, "tcp", "127.0.0.1:0", func(c net.Conn) {
 		c.Read(make([]byte, 4096))

@@ -25,36 +25,37 @@ const (
 	userAgent      = "goodgate-health"
 	defaultMaxBody = 64 << 10
 
-	// The pauses before a probe's own retries, doubled each time.
+	// The pauses before the retries of a probe, doubled each time.
 	retryWaitMin = 10 * time.Millisecond
 	retryWaitMax = 50 * time.Millisecond
 )
 
-// HTTPOptions say what an HTTP probe asks and what it must get.
+// HTTPOptions configure an HTTP probe: its request and the expected answer.
 type HTTPOptions struct {
 	Method   string         // empty = GET
-	Path     string         // and query; empty = /
+	Path     string         // path and query; empty = /
 	Host     string         // Host header; empty = the upstream's name or address, localhost for a unix socket
-	Header   http.Header    // more headers; User-Agent is goodgate-health unless it is here
-	Statuses []StatusRange  // those that pass; empty = 200 to 399. Redirects are not followed
-	Drain    []StatusRange  // those that say that the upstream drains, whatever Statuses says; empty = none
-	Body     string         // must be in the body; empty = any body
-	MaxBody  int64          // bytes of the body that are looked at; 0 = 64 KiB. A longer body is no JSON
-	Regexp   *regexp.Regexp // must match in the body, which is read to its end or to MaxBody; nil = any body
-	// JSON are conditions on the body, which is one JSON value: by path ("db.replicas.0.state"),
-	// a value, a comparison (=, !=, <, <=, >, >=) with a value, or * for any value.
+	Header   http.Header    // more headers; User-Agent is goodgate-health unless set here
+	Statuses []StatusRange  // statuses that pass; empty = 200 to 399. Redirects are not followed
+	Drain    []StatusRange  // statuses by which the upstream says that it drains; they take precedence over Statuses; empty = none
+	Body     string         // text that the body must contain; empty = any body
+	MaxBody  int64          // bytes of the body to read; 0 = 64 KiB. A longer body fails JSON
+	Regexp   *regexp.Regexp // must match the body, which is read to its end or to MaxBody; nil = any body
+	// JSON has conditions on the body, which must be one JSON value. A key is a path
+	// ("db.replicas.0.state"). A value is the expected value, a comparison (=, !=, <, <=,
+	// >, >=) with a value, or * for any value.
 	JSON       map[string]string
-	Fields     []FieldExpect        // all of them must hold for the answer's header
-	TLS        *tls.Config          // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
-	Preface    []byte               // sent first on each connection, before TLS; nil = nothing
-	HTTP2      bool                 // ask by HTTP/2, in the clear by prior knowledge
-	Retries    int                  // repetitions within one probe after a connection that was refused or broke
+	Fields     []FieldExpect        // conditions on the answer's header; all must hold
+	TLS        *tls.Config          // settings for upstreams with TLS; nil = the zero value; an empty ServerName = the upstream's
+	Preface    []byte               // bytes to send first on each connection, before TLS; nil = none
+	HTTP2      bool                 // ask over HTTP/2; without TLS by prior knowledge
+	Retries    int                  // repetitions within one probe after a connection was refused or broke
 	conditions []jsonpath.Condition // of JSON
 
-	Target Target // where the probe goes, if not to the traffic's address; Preface does not go to another port
+	Target Target // destination of the probe; another port gets no Preface
 }
 
-// StatusRange is a range of status codes, both ends included.
+// StatusRange is a range of status codes. Both ends are included.
 type StatusRange struct{ From, To int }
 
 func (r StatusRange) String() string {
@@ -64,7 +65,7 @@ func (r StatusRange) String() string {
 	return fmt.Sprintf("%d-%d", r.From, r.To)
 }
 
-// httpProber probes by one request.
+// httpProber probes with one request.
 type httpProber struct {
 	opts   HTTPOptions
 	dialer dialer
@@ -73,8 +74,8 @@ type httpProber struct {
 	wires  sync.Pool    // of *wire
 }
 
-// NewHTTP returns a [Prober] that makes one request, with connection
-// retries inside the probe's time.
+// NewHTTP returns a [Prober] that sends one request, and retries failed connections
+// within the probe's time. It returns an error if an option is invalid.
 func NewHTTP(o HTTPOptions) (Prober, error) {
 	o.Method = cmp.Or(o.Method, http.MethodGet)
 	o.Path = cmp.Or(o.Path, "/")
@@ -91,7 +92,7 @@ func NewHTTP(o HTTPOptions) (Prober, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http probe: path %q: %w", o.Path, err)
 	}
-	target.Scheme, target.Host = "http", "upstream" // the connection is made before the URL is looked at
+	target.Scheme, target.Host = "http", "upstream" // placeholders: the connection does not depend on the URL
 	header := o.Header.Clone()
 	if header == nil {
 		header = http.Header{}
@@ -161,7 +162,7 @@ func (p *httpProber) probeBy(ctx context.Context, u *balancer.Upstream, l *line)
 	return p.probe(ctx, u, l)
 }
 
-// request returns what is asked of an upstream.
+// request returns the request to an upstream.
 func (p *httpProber) request(ctx context.Context, u *balancer.Upstream, l *line) *http.Request {
 	req := p.proto.WithContext(ctx)
 	req.Host = cmp.Or(req.Host, u.Authority())
@@ -169,7 +170,7 @@ func (p *httpProber) request(ctx context.Context, u *balancer.Upstream, l *line)
 	return req
 }
 
-// probe asks on a new connection, which the line may keep.
+// probe asks on a new connection, which l may keep.
 func (p *httpProber) probe(ctx context.Context, u *balancer.Upstream, l *line) error {
 	var transport http.RoundTripper = &oneShot{prober: p, upstream: u, line: l}
 	if p.opts.HTTP2 {
@@ -183,7 +184,7 @@ func (p *httpProber) probe(ctx context.Context, u *balancer.Upstream, l *line) e
 		}
 		return p.judge(ctx, u, resp)
 	}
-	var found error // by the try before the last
+	var found error // error of the attempt before the last
 	client := p.client(transport)
 	client.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
 		again, failed := checkRetry(ctx, resp, err)
@@ -195,7 +196,7 @@ func (p *httpProber) probe(ctx context.Context, u *balancer.Upstream, l *line) e
 	resp, err := client.Do(&retryablehttp.Request{Request: req})
 	if err != nil {
 		if found != nil && ctx.Err() != nil {
-			err = found // says more than that a retry ran out of time
+			err = found // it explains more than a retry that ran out of time
 		}
 		if outer, ok := errors.AsType[*url.Error](err); ok {
 			err = outer.Err
@@ -205,7 +206,7 @@ func (p *httpProber) probe(ctx context.Context, u *balancer.Upstream, l *line) e
 	return p.judge(ctx, u, resp)
 }
 
-// judge compares a response with what is expected, and closes it.
+// judge checks a response against the expected one, and closes it.
 func (p *httpProber) judge(ctx context.Context, u *balancer.Upstream, resp *http.Response) error {
 	defer resp.Body.Close()
 	p.opts.Target.answered(u)
@@ -219,9 +220,9 @@ func (p *httpProber) judge(ctx context.Context, u *balancer.Upstream, resp *http
 	return p.opts.judge(ctx, resp)
 }
 
-// client returns the engine of one probe. It is not kept: retryablehttp closes
-// the idle connections of its client after a failure, which must never be
-// another probe's, and this one has none.
+// client returns the retrying client of one probe. It is not shared: after a failure
+// retryablehttp closes its client's idle connections, which must not belong to another
+// probe. This client has none.
 func (p *httpProber) client(transport http.RoundTripper) *retryablehttp.Client {
 	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
@@ -236,8 +237,8 @@ func (p *httpProber) client(transport http.RoundTripper) *retryablehttp.Client {
 	}
 }
 
-// checkRetry asks for a retry when the connection failed and time remains. An
-// answer is never retried, nor is a certificate.
+// checkRetry asks for a retry if the connection failed and time remains. It never retries
+// after an answer or a wrong certificate.
 func checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	if err == nil || ctx.Err() != nil || Result(err) == balancer.Wrong || errors.Is(err, ErrNotProbed) {
 		return false, nil

@@ -12,11 +12,11 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/h2frame"
 )
 
-// http2Caller makes one exchange over a connection of its own by HTTP/2, with
-// the standard library's.
+// http2Caller makes one exchange over its own HTTP/2 connection, with the standard
+// library.
 type http2Caller struct {
 	dialer    dialer
-	transport *http.Transport // makes HTTP/2 of connections; dials and keeps none
+	transport *http.Transport // speaks HTTP/2 on given connections; dials and keeps none
 }
 
 func newHTTP2Caller(at Target, t *tls.Config, preface []byte) *http2Caller {
@@ -33,7 +33,7 @@ func newHTTP2Caller(at Target, t *tls.Config, preface []byte) *http2Caller {
 	return c
 }
 
-// connKey is the context's key for the connection that dialed hands out.
+// connKey is the context's key for the connection that dialed returns.
 type connKey struct{}
 
 func dialed(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -44,8 +44,8 @@ func dialed(ctx context.Context, _, _ string) (net.Conn, error) {
 	return conn, nil
 }
 
-// do sends a request, of which it sets the scheme, and names it in errors.
-// Closing the response's body ends the connection.
+// do sends a request and sets its scheme. doing names the request in errors. Closing the
+// response's body closes the connection.
 func (c *http2Caller) do(req *http.Request, u *balancer.Upstream, doing string) (*http.Response, error) {
 	ctx := req.Context()
 	conn, err := c.dialer.dial(ctx, u)
@@ -60,7 +60,7 @@ func (c *http2Caller) do(req *http.Request, u *balancer.Upstream, doing string) 
 	before := heard.Load()
 	failed := func(doing string, err error) error {
 		conn.Close()
-		if heard.Load() == before { // the transport does not always tell that the connection broke
+		if heard.Load() == before { // the transport does not always report a broken connection
 			return &Error{Result: balancer.Silent, Reason: exchangeReason(ctx, err), Err: during(ctx, doing, err)}
 		}
 		return exchangeError(ctx, doing, err)
@@ -69,7 +69,7 @@ func (c *http2Caller) do(req *http.Request, u *balancer.Upstream, doing string) 
 	if c.dialer.target.tls(u) {
 		req.URL.Scheme = "https"
 	}
-	// In the clear as far as net/http is concerned: the TLS is the dialer's.
+	// For net/http the connection has no TLS: the dialer has made it.
 	client, err := c.transport.NewClientConn(context.WithValue(ctx, connKey{}, h2frame.NewGuard(conn)), "http", "upstream:0")
 	if err != nil {
 		return nil, failed("starting HTTP/2", err)
@@ -83,7 +83,7 @@ func (c *http2Caller) do(req *http.Request, u *balancer.Upstream, doing string) 
 	return resp, nil
 }
 
-// http2Body ends the connection with the body.
+// http2Body closes the connection together with the body.
 type http2Body struct {
 	io.ReadCloser
 	client *http.ClientConn

@@ -17,7 +17,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-const long = 10 * time.Second // a limit that is not meant to be reached
+const long = 10 * time.Second // a limit that no test should reach
 
 func newHTTP(t testing.TB, o HTTPOptions) Prober {
 	t.Helper()
@@ -204,7 +204,7 @@ func TestHTTPS(t *testing.T) {
 	wantResult(t, probeTLS(t, p, silent(t), 50*time.Millisecond), balancer.Silent, "test limit")
 }
 
-// By HTTP/2 a probe asks by TLS, which has to agree, or in the clear.
+// Over HTTP/2 a probe uses TLS, if the upstream agrees, or no TLS.
 func TestHTTPOverHTTP2(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto, r.Host) }))
@@ -227,8 +227,8 @@ func TestHTTPOverHTTP2(t *testing.T) {
 	wantResult(t, probe(t, newHTTP(t, o), plain.Listener.Addr().String(), long), balancer.Wrong, "does not contain")
 }
 
-// An upstream that widens a stream's window too far locks net/http's client up,
-// which a probe must not wait for: it would keep its worker for ever.
+// An upstream that widens a stream's window too far blocks net/http's client. A probe
+// must not wait for that: its worker would be lost for ever.
 func TestHTTP2WindowTooWide(t *testing.T) {
 	t.Parallel()
 	addr := listener(t, "tcp", "127.0.0.1:0", func(c net.Conn) {
@@ -276,7 +276,7 @@ func TestHTTPRetriesBrokenConnections(t *testing.T) {
 	f(1, 0, balancer.Silent, 1)
 }
 
-// A retry's pause that ran into the timeout would report a timeout where the
+// Without a check, the pause before a retry could run into the timeout, and hide that the
 // connection was refused.
 func TestHTTPRetryKeepsTheFinding(t *testing.T) {
 	t.Parallel()

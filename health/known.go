@@ -9,27 +9,27 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
-// questionLife bounds how long one question waits for its answer. A connection
-// whose answer was lost would else keep an upstream out that answers others.
+// questionLife bounds how long a question waits for its answer. Otherwise one connection
+// that lost its answer would keep out an upstream that answers on others.
 const questionLife = 10 * time.Second
 
-// known is what the alive probes of one upstream have learned of it. The zero
-// value has learned nothing. It belongs to one probe at a time.
+// known is the knowledge of the alive probes about one upstream. The zero value is none.
+// It belongs to one probe at a time.
 type known struct {
-	answered bool      // it has answered the question since it last refused a connection
-	asked    net.Conn  // where the question still waits for its answer; nil = nowhere
-	until    time.Time // when the question is to be asked anew
-	frames   frames    // what was heard there
-	kept     *Kept     // bounds such connections; nil = there are none
+	answered bool      // the upstream has answered the question since it last refused a connection
+	asked    net.Conn  // connection with an open question; nil = none
+	until    time.Time // time to ask again
+	frames   frames    // state of the bytes received there
+	kept     *Kept     // bounds such connections; nil = keep none
 }
 
-// knower is a [Prober] that learns from one probe for the next.
+// knower is a [Prober] that remembers facts from one probe to the next.
 type knower interface {
 	probeKnowing(ctx context.Context, u *balancer.Upstream, k *known) error
 }
 
-// take returns the connection on which the question still waits, nil when there is
-// none. The caller keeps it again or closes it.
+// take returns the connection with the open question, nil if there is none. The caller
+// must keep it again or close it.
 func (k *known) take(now time.Time) net.Conn {
 	if !now.Before(k.until) {
 		k.close()
@@ -56,10 +56,10 @@ func (k *known) hear(c net.Conn) error {
 	}
 }
 
-// keep leaves the question open for the next probe. A server that is busy then
-// finds one in its backlog, however long it is busy: a backlog has 5 places in
-// some, and what is full of probes has none left for requests. A question that the
-// other side's kernel has not got is not kept, since a new one may get there sooner.
+// keep leaves the question open for the next probe. So a busy server has only one probe
+// in its backlog, however long it is busy. Some backlogs have 5 places, and one full of
+// probes has none for requests. keep drops a question that has not reached the other
+// side's kernel, because a new one may arrive sooner.
 func (k *known) keep(c net.Conn) {
 	if !delivered(c) || guardOf(c).release() != nil || !k.kept.take() {
 		c.Close()
@@ -68,7 +68,7 @@ func (k *known) keep(c net.Conn) {
 	k.asked = c
 }
 
-// close ends a question that waits.
+// close drops an open question.
 func (k *known) close() {
 	if k.asked != nil {
 		k.asked.Close()
@@ -77,8 +77,8 @@ func (k *known) close() {
 	}
 }
 
-// delivered reports whether everything that was written to a connection made by
-// dial is known to have arrived. What is written to a unix socket has.
+// delivered reports whether all bytes written to a connection made by dial are known to
+// have arrived. On a unix socket they always have.
 func delivered(c net.Conn) bool {
 	g := guardOf(c)
 	if _, ok := g.Conn.(*net.UnixConn); ok {

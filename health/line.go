@@ -11,25 +11,27 @@ import (
 )
 
 const (
-	// freshEvery bounds the new connections of one checker: one in this time, and
-	// so a hundred a second. In a smaller pool every probe has its own.
+	// freshEvery bounds the new connections of one checker: one per freshEvery, so a
+	// hundred a second. A smaller pool opens a new connection for every probe.
 	freshEvery = 10 * time.Millisecond
-	// lineLife bounds how long a connection is kept, and so how long an upstream
-	// that has stopped accepting, and still answers those it has, may pass.
+	// lineLife bounds how long a connection is kept. It is also the longest time for
+	// which an upstream passes that no longer accepts connections but still answers on
+	// existing ones.
 	lineLife = 20 * time.Second
 )
 
-// Kept bounds the connections that checkers keep between probes, all of those
-// together that have it.
+// Kept bounds the connections that checkers keep between probes. Checkers with the same
+// Kept share the bound.
 type Kept struct {
 	max int64
 	n   atomic.Int64
 }
 
-// NewKept returns a bound of most connections.
+// NewKept returns a Kept whose bound is most.
 func NewKept(most uint64) *Kept { return &Kept{max: int64(min(most, 1<<30))} }
 
-// take reports whether one more connection may be kept. Of nil it is false.
+// take reserves one more kept connection, and reports whether the bound permits it. A nil
+// Kept permits none.
 func (k *Kept) take() bool {
 	if k == nil {
 		return false
@@ -41,18 +43,18 @@ func (k *Kept) take() bool {
 	return true
 }
 
-// give takes back what take has granted.
+// give returns the reservation of take.
 func (k *Kept) give() { k.n.Add(-1) }
 
-// line is the connection that the probes of one upstream share. It can only say
-// that the upstream passes: what else comes over it is asked again on a new
-// connection, in the same probe. It is closed after a failure, while the
-// upstream is not up, and when live traffic could not reach it, so that every
-// probe that is to find out whether the upstream still accepts has its own.
+// line is the connection that the probes of one upstream share. It can only confirm that
+// the upstream passes: after any other result, the same probe asks again on a new
+// connection. The line is closed after a failure, while the upstream is not up, and when
+// live traffic could not reach it. So every probe that must check whether the upstream
+// accepts has a new connection.
 type line struct {
-	life  time.Duration // of a connection that is kept now; 0 = it is not
+	life  time.Duration // longest life of a kept connection; 0 = keep none
 	conn  net.Conn      // nil = none
-	until time.Time     // when conn has to go
+	until time.Time     // time to close conn
 	kept  *Kept
 }
 
@@ -79,8 +81,9 @@ func (c *Checker) ask(j job, now time.Time) error {
 	return p.probeBy(j.ctx, j.upstream, l)
 }
 
-// life returns how long connections are kept. The time between two probes is
-// none; and where one failure is enough, it is to be that of a new connection.
+// life returns how long a connection is kept, 0 = not at all. Below the time between two
+// probes there is no use. If one failure changes the verdict, it must come from a new
+// connection.
 func (c *Checker) life() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,8 +94,8 @@ func (c *Checker) life() time.Duration {
 	return d
 }
 
-// take returns the connection, nil when there is none, also of a nil line. The
-// caller puts it back or closes it.
+// take returns the kept connection, nil if there is none or l is nil. The caller must put
+// it back or close it.
 func (l *line) take() net.Conn {
 	if l == nil || l.conn == nil {
 		return nil
@@ -103,8 +106,8 @@ func (l *line) take() net.Conn {
 	return c
 }
 
-// put keeps a connection for the next probe, or closes it. A new one gets a
-// time to go, by chance so that those of a pool do not go together.
+// put keeps a connection for the next probe, or closes it. A new connection gets a random
+// end, so that the connections of a pool do not end together.
 func (l *line) put(c net.Conn, fresh bool) {
 	if !l.kept.take() {
 		c.Close()

@@ -15,7 +15,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// keptServer answers each request as its function says and counts connections.
+// keptServer answers each request by a function, and counts connections.
 type keptServer struct {
 	net.Listener
 	addr   string
@@ -77,7 +77,7 @@ func (s *keptServer) hangUp() {
 	s.open = nil
 }
 
-// keeping is a checker of many upstreams, and a job of one of them.
+// keeping is a checker of many upstreams with a job for one of them.
 func keeping(t testing.TB, addr string, o Options) (*Checker, job) {
 	o.Prober = newHTTP(t, HTTPOptions{})
 	o.Interval, o.Thresholds = time.Second, balancer.Thresholds{Rise: 2, Fall: 2}
@@ -120,7 +120,7 @@ func TestKeptConnection(t *testing.T) {
 	f("HTTP/1.0", always("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"), 4, false)
 	f("more than the response", always(answerOK+"x"), 4, false)
 	f("a body too long to be read", always("HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n"+strings.Repeat("x", 70000)), 4, false)
-	// What a kept connection says is asked again unless it is a pass.
+	// After any result except a pass on a kept connection, the probe asks again.
 	f("ends on the second request", func(_, request int32) string {
 		if request > 1 {
 			return ""
@@ -135,8 +135,8 @@ func TestKeptConnection(t *testing.T) {
 	}, 4, true)
 }
 
-// An upstream that has stopped accepting passes on a kept connection, until that
-// has to go or live traffic has noticed.
+// An upstream that has stopped accepting passes on a kept connection until that ends, or
+// until live traffic notices.
 func TestKeptConnectionEnds(t *testing.T) {
 	s := newKeptServer(t, func(int32, int32) string { return answerOK })
 	c, j := keeping(t, s.addr, Options{})
@@ -210,7 +210,7 @@ func TestLife(t *testing.T) {
 	f(10_000, 3, time.Minute, 0)
 }
 
-// What is no longer watched keeps no connection.
+// An upstream that is no longer watched keeps no connection.
 func TestKeptConnectionsAreClosed(t *testing.T) {
 	s := newKeptServer(t, func(int32, int32) string { return answerOK })
 	kept := NewKept(1000)

@@ -17,14 +17,14 @@ import (
 // maxHeader bounds the bytes of a response header.
 const maxHeader = 64 << 10
 
-// oneShot is an [http.RoundTripper] that makes a connection for one request.
-// Unlike [http.Transport] it starts no goroutine that could outlive the probe,
-// and it knows whether it was the connection or the answer that failed. It goes
-// to its upstream, whatever host the request's URL has.
+// oneShot is an [http.RoundTripper] that opens a connection for one request. Unlike
+// [http.Transport] it starts no goroutine that could outlive the probe, and it knows
+// whether the connection or the answer failed. It connects to its upstream and ignores
+// the host of the request's URL.
 type oneShot struct {
 	prober   *httpProber
 	upstream *balancer.Upstream
-	line     *line // keeps the connection; nil = it is closed
+	line     *line // keeps the connection; nil = close it
 }
 
 func (o *oneShot) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -35,8 +35,8 @@ func (o *oneShot) RoundTrip(req *http.Request) (*http.Response, error) {
 	return o.prober.exchange(conn, req, o.line, true)
 }
 
-// exchange sends a request over a connection, which the closing of the
-// response's body ends, or gives to the line if that is not nil and keeps it.
+// exchange sends a request over a connection. Closing the response's body closes the
+// connection, or gives it to l if l keeps it.
 func (p *httpProber) exchange(conn net.Conn, req *http.Request, l *line, fresh bool) (*http.Response, error) {
 	ctx := req.Context()
 	w := p.wires.Get().(*wire)
@@ -62,7 +62,7 @@ func (p *httpProber) exchange(conn net.Conn, req *http.Request, l *line, fresh b
 	return resp, nil
 }
 
-// wire is the buffers of an exchange.
+// wire has the buffers of an exchange.
 type wire struct {
 	out     bytes.Buffer
 	limited io.LimitedReader
@@ -77,8 +77,8 @@ func (w *wire) begin(r io.Reader) {
 	w.in.Reset(&w.limited)
 }
 
-// readResponse reads the final response's header; informational ones before it
-// (RFC 9110, section 15.2) are passed over.
+// readResponse reads the header of the final response. It skips informational ones (RFC
+// 9110, section 15.2).
 func (w *wire) readResponse(req *http.Request) (*http.Response, error) {
 	for {
 		resp, err := http.ReadResponse(w.in, req)
@@ -89,22 +89,22 @@ func (w *wire) readResponse(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
-			w.limited.N = math.MaxInt64 // whoever reads the body has limits of its own
+			w.limited.N = math.MaxInt64 // the readers of the body have their own limits
 			return resp, nil
 		}
 	}
 }
 
-// oneShotBody ends the connection with the body, or keeps it.
+// oneShotBody closes the connection with the body, or keeps it.
 type oneShotBody struct {
 	io.ReadCloser
 	ctx    context.Context
 	conn   net.Conn
-	fresh  bool // the connection is a new one
+	fresh  bool // the connection is new
 	wire   *wire
 	wires  *sync.Pool
-	line   *line // nil = the connection is closed
-	length int64 // of the whole body; -1 = not known
+	line   *line // nil = close the connection
+	length int64 // length of the whole body; -1 = unknown
 }
 
 func (b *oneShotBody) Close() error {
@@ -123,8 +123,8 @@ func (b *oneShotBody) Close() error {
 	return nil
 }
 
-// finish reads what is left of the response and reports whether the connection
-// is good for another.
+// finish reads the rest of the response, and reports whether the connection can be used
+// again.
 func (b *oneShotBody) finish() bool {
 	waits := b.length < 0 || b.length > int64(b.wire.in.Buffered())
 	if waits {

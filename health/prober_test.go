@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/health"
 )
 
-// greeting is a health check of one's own: the upstream must begin with a word. A checker
-// calls it for many upstreams at once, and ctx ends at the check's timeout.
+// greeting is your own health check: the upstream must send a word first. A checker calls
+// it for many upstreams at once, and ctx ends at the check's timeout.
 type greeting struct{ word string }
 
 func (g greeting) Probe(ctx context.Context, u *balancer.Upstream) error {
@@ -36,7 +36,7 @@ func (g greeting) Probe(ctx context.Context, u *balancer.Upstream) error {
 	return nil
 }
 
-// A health check of one's own is one method.
+// Your own health check is one method.
 func ExampleProber() {
 	app, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

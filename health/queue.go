@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// entry is one watched upstream. Between its probes it is in the queue; while
-// one runs it belongs to a worker.
+// entry is one watched upstream. Between its probes it is in the queue; during a probe it
+// belongs to a worker.
 type entry struct {
 	upstream *balancer.Upstream
 	schedule schedule
@@ -18,13 +18,13 @@ type entry struct {
 
 	// Guarded by the checker's mu.
 	due    time.Time          // when the next probe starts
-	soon   time.Time          // when it may start if live traffic asks for it
-	place  int                // in the queue; nowhere while a worker has it
-	cancel context.CancelFunc // ends the probe that runs; nil before the first
+	soon   time.Time          // earliest start if live traffic asks for a probe
+	place  int                // index in the queue; nowhere while a worker has it
+	cancel context.CancelFunc // ends the current probe; nil before the first
 	gone   bool               // no longer watched
 
 	settled bool      // the last probe agreed with the verdict
-	heard   time.Time // when others were heard of it
+	heard   time.Time // last report of another process
 }
 
 const nowhere = -1
@@ -35,8 +35,8 @@ func (e *entry) close() {
 	e.known.close()
 }
 
-// queue is the entries that wait, the one that is due first in front. Call its
-// methods add, fix and remove; the others are the heap's.
+// queue has the waiting entries, the first due one in front. Use add, fix and remove; the
+// other methods are for the heap.
 type queue []*entry
 
 func (q *queue) add(e *entry)    { heap.Push(q, e) }

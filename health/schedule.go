@@ -8,33 +8,32 @@ import (
 )
 
 const (
-	// An upstream that has just gone down is most often being restarted, so for
-	// eagerFor it is probed as often as every eagerInterval; then at the fast
-	// interval until slowAfter; an outage that lasts longer is no restart.
+	// An upstream that has just gone down is most often restarting. So it is probed every
+	// eagerInterval for eagerFor, then at the fast interval until slowAfter. A longer
+	// outage is no restart.
 	eagerInterval = 100 * time.Millisecond
 	eagerFor      = 10 * time.Second
 	slowAfter     = time.Minute
 
-	// fastShare bounds the load when very many upstreams are down at once: a
-	// fast interval is at least this times the number of upstreams, so that they
-	// make 10,000 probes per second together and not more.
+	// fastShare bounds the load if very many upstreams are down at once: a fast interval
+	// is at least fastShare times the number of upstreams, so that together they make at
+	// most 10,000 probes a second.
 	fastShare = 100 * time.Microsecond
 )
 
-// schedule decides when one upstream is probed next. It belongs to one
-// goroutine.
+// schedule decides when to probe one upstream next. It belongs to one goroutine.
 type schedule struct {
 	interval time.Duration
 	fast     time.Duration
 	jitter   float64
 
 	downSince time.Time // zero = not down
-	spread    bool      // the phase has been drawn since the interval was last fast
+	spread    bool      // the random phase has been drawn since the interval was last fast
 }
 
-// next returns the time from the start of the last probe to the start of the
-// next. settled says that the last result agreed with the verdict; watched is
-// the number of upstreams that share the load.
+// next returns the time from the start of the last probe to the start of the next.
+// settled: the last result agreed with the verdict. watched: the number of upstreams that
+// share the load.
 func (s *schedule) next(now time.Time, verdict balancer.Health, settled bool, watched int) time.Duration {
 	d := s.pace(now, verdict, settled)
 	if d < s.interval {
@@ -43,15 +42,15 @@ func (s *schedule) next(now time.Time, verdict balancer.Health, settled bool, wa
 		return s.vary(d)
 	}
 	if !s.spread {
-		// A set that begins, or comes back, at the same moment would otherwise be
-		// probed at the same moment for ever.
+		// Otherwise the checker would probe a set that starts, or returns, at the same
+		// moment together for ever.
 		s.spread = true
 		return 1 + rand.N(d)
 	}
 	return s.vary(d)
 }
 
-// pace is the rule, without chance.
+// pace is the rule without chance.
 func (s *schedule) pace(now time.Time, verdict balancer.Health, settled bool) time.Duration {
 	if verdict != balancer.Down {
 		s.downSince = time.Time{}
@@ -74,7 +73,7 @@ func (s *schedule) pace(now time.Time, verdict balancer.Health, settled bool) ti
 
 func (s *schedule) eager() time.Duration { return min(s.fast, eagerInterval) }
 
-// gap is the least time between probes when live traffic asks for them.
+// gap is the shortest time between probes that live traffic asks for.
 func (s *schedule) gap() time.Duration { return s.eager() / 2 }
 
 func (s *schedule) vary(d time.Duration) time.Duration {

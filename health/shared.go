@@ -7,32 +7,35 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// Other processes may check the same upstreams, and tell what they found: see
-// [Options.Elsewhere] and [Checker.Heard]. This process then makes few probes of its own,
-// but their results alone change a verdict. What others found only says when to probe:
+// Other processes may probe the same upstreams and report their results: see
+// [Options.Elsewhere] and [Checker.Heard]. Then this process makes few probes of its own,
+// but only its own results change a verdict. A report of another process only changes the
+// time of the next probe:
 //
-//   - A pass stands for a probe of an upstream that is up, not on trial, and passed its last one.
-//   - A pass makes an upstream that is not up be probed at once, and a failure one that is.
-//   - An upstream that is not up is probed every Interval, and not more often.
-//   - When nothing was heard of an upstream for twice the Interval, it is probed as if there
-//     were nobody else.
+//   - A pass replaces a probe of an upstream that is up, not on trial, and passed its
+//     last probe.
+//   - A pass for an upstream that is not up, or a failure of one that is, causes a probe
+//     at once.
+//   - An upstream that is not up is probed every Interval, not more often.
+//   - Without a report on an upstream for twice the Interval, it is probed as usual.
 
-// fresh is how many intervals what was heard counts.
+// fresh is the number of intervals for which a report counts.
 const fresh = 2
 
-// relies reports whether others look after an upstream, so that they are heard soon. Called
-// with mu held.
+// relies reports whether other processes probe an upstream and have reported on it
+// lately. mu must be held.
 func (c *Checker) relies(e *entry, now time.Time) bool {
 	return c.opts.Elsewhere != nil && now.Sub(e.heard) < fresh*c.opts.Interval && c.opts.Elsewhere(e.upstream)
 }
 
-// patience is how long an upstream is not probed after others were heard of it: until before
-// what was heard is no longer fresh. They are heard every Interval.
+// patience returns how long a report replaces probes: until shortly before it expires.
+// Reports come every Interval.
 func (c *Checker) patience() time.Duration {
 	return c.opts.Interval*3/2 + rand.N(c.opts.Interval/2+1)
 }
 
-// Heard tells that another process has probed an upstream. It may be called at any time.
+// Heard handles another process's report on a probe of an upstream. It is safe for
+// concurrent use.
 func (c *Checker) Heard(u *balancer.Upstream, passed bool) {
 	if c.opts.Elsewhere == nil || !c.opts.Elsewhere(u) {
 		return
@@ -49,7 +52,7 @@ func (c *Checker) Heard(u *balancer.Upstream, passed bool) {
 		e.heard = time.Time{}
 	}
 	switch {
-	case e.place == nowhere: // a probe is under way
+	case e.place == nowhere: // a probe is in progress
 	case up && passed:
 		if e.settled && !u.OnTrial() && len(u.Nudged()) == 0 {
 			e.due = now.Add(c.patience())
@@ -64,8 +67,8 @@ func (c *Checker) Heard(u *balancer.Upstream, passed bool) {
 	}
 }
 
-// wait returns how long to wait after the start of a probe, where the schedule says d.
-// Called with mu held.
+// wait returns the time from the start of one probe to the next. d is the time by the
+// schedule. mu must be held.
 func (c *Checker) wait(e *entry, d time.Duration, up bool, now time.Time) time.Duration {
 	switch {
 	case !e.settled || up && e.upstream.OnTrial() || !c.relies(e, now):

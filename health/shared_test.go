@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// TestHeard has another process probe the same upstream. What it tells says when this one
-// probes, and never what the verdict is.
+// TestHeard has another process probe the same upstream. Its reports decide when this
+// process probes, and never the verdict.
 func TestHeard(t *testing.T) {
 	const interval = 2 * time.Second
 	var elsewhere atomic.Bool

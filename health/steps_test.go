@@ -17,7 +17,7 @@ import (
 
 func mustAddrPort(addr string) netip.AddrPort { return netip.MustParseAddrPort(addr) }
 
-// dialogue answers each line by what it is followed by in a script.
+// dialogue is a server that answers each line by a script.
 func dialogue(t *testing.T, greeting string, script map[string]string) string {
 	return listener(t, "tcp", "127.0.0.1:0", func(c net.Conn) {
 		defer c.Close()
@@ -47,7 +47,7 @@ func TestTCPSteps(t *testing.T) {
 	f(balancer.Passed, "", greeting, Step{Send: []byte("PING\n")}) // needs no answer
 	long := Step{Send: []byte("INFO\nINFO\nINFO\n"), Expect: []byte("role:slave")}
 	f(balancer.Wrong, "step 3: the upstream has sent 60 bytes (max_body)", greeting, ping, long)
-	// What came before the last thing that was sent does not count.
+	// Bytes from before the last Send do not count.
 	f(balancer.Silent, "waiting for the answer to step 3", greeting, ping, Step{Send: []byte("X\n"), Expect: []byte("+PONG")})
 }
 

@@ -10,14 +10,14 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// Target says where probes go, if not to the address of the traffic. The zero value is that address.
+// Target is the destination of probes. The zero value is the address of the traffic.
 type Target struct {
-	Port int   // of the upstream's host; 0 = the traffic's. A Unix socket has no port and is probed itself
-	TLS  *bool // whether probes use TLS; nil = as the traffic does
+	Port int   // port on the upstream's host; 0 = the traffic's. It does not apply to a Unix socket
+	TLS  *bool // whether probes use TLS; nil = like the traffic
 }
 
-// apart reports whether probes go to another port. What answers there may be another
-// process, so that it proves nothing about the traffic's.
+// apart reports whether probes go to another port. Another process may answer there. So
+// an answer proves nothing about the process that serves the traffic.
 func (t Target) apart() bool { return t.Port != 0 }
 
 // answered notes that an upstream has answered a probe.
@@ -35,7 +35,7 @@ func (t Target) tls(u *balancer.Upstream) bool {
 	return u.TLS()
 }
 
-// of returns an address of an upstream with the port of probes.
+// of returns an upstream's address with the port of the probes.
 func (t Target) of(addr string) string {
 	if t.Port == 0 || addr == "" || strings.HasPrefix(addr, "unix:") {
 		return addr
@@ -47,13 +47,14 @@ func (t Target) of(addr string) string {
 	return net.JoinHostPort(host, strconv.Itoa(t.Port))
 }
 
-// apart is a [Prober] for another port than the traffic's.
+// apart is a [Prober] for a port other than the traffic's.
 type apart struct {
 	Prober
-	own TCP // connects to the traffic's port
+	own TCP // probes the traffic's port
 }
 
-// newApart returns p, with what its results lack if they are about another port.
+// newApart returns p. If t has another port, it wraps p with the checks that the other
+// port needs.
 func newApart(t Target, p Prober, own TCP) Prober {
 	if !t.apart() {
 		return p
@@ -70,9 +71,9 @@ func goesElsewhere(p Prober) bool {
 	return ok
 }
 
-// Probe implements [Prober]. An upstream that is not up needs an open port for its traffic
-// too. A refused connection to the other port only fails the probe: it does not prove that
-// the application has gone.
+// Probe implements [Prober]. While an upstream is not up, its traffic's port must accept
+// a connection too. A refused connection to the other port is only a failed probe
+// (Wrong): it does not prove that the application has gone.
 func (p *apart) Probe(ctx context.Context, u *balancer.Upstream) error {
 	return p.complete(ctx, u, p.Prober.Probe(ctx, u))
 }

@@ -14,27 +14,28 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// TCP probes by connecting, and by a TLS handshake if the upstream is reached by
-// TLS; with Steps it also talks. Without TLS and steps it finds out that something listens, not that it answers:
-// the kernel accepts connections for a program that hangs. [NewAlive] finds out
-// whether it answers.
+// TCP is a [Prober] that connects, and makes a TLS handshake if the upstream uses TLS.
+// Without TLS it finds out that something listens, not that it answers: the kernel
+// accepts connections for a hanging program. [NewAlive] finds out whether the process
+// answers.
 //
-// The connection is ended the ordinary way and not by a reset, which servers
-// that speak first (mail, databases) log or count as an attack.
+// It closes the connection in the ordinary way. Servers that speak first (mail,
+// databases) log a reset, or count it as an attack.
 type TCP struct {
-	TLS     *tls.Config // how upstreams reached by TLS are trusted; nil = the zero value, an empty ServerName = the upstream's
-	Preface []byte      // sent first on each connection, before TLS; nil = nothing
-	Target  Target      // where the probe goes, if not to the traffic's address; Preface does not go to another port
-	Steps   []Step      // what is said once the connection stands, in this order; nil = nothing
-	MaxData int64       // bytes that the upstream may send; 0 = 64 KiB
+	TLS     *tls.Config // settings for upstreams with TLS; nil = the zero value; an empty ServerName = the upstream's
+	Preface []byte      // bytes to send first on each connection, before TLS; nil = none
+	Target  Target      // destination of the probe; another port gets no Preface
+	Steps   []Step      // conversation after the connection, in order; nil = none
+	MaxData int64       // largest number of bytes that the upstream may send; 0 = 64 KiB
 }
 
-// Step is a part of a conversation over TCP: first goodgate sends, then it waits for what it
-// expects. All conditions look at what the upstream has sent since goodgate last sent something.
+// Step is a part of a conversation over TCP: goodgate sends, and then waits for the
+// expected bytes. All conditions apply to the bytes that the upstream has sent since
+// goodgate last sent something.
 type Step struct {
 	Send   []byte         // nil = nothing
-	Expect []byte         // must be in it; nil = anything, also nothing
-	Regexp *regexp.Regexp // must match in it; nil = anything
+	Expect []byte         // the bytes must contain it; nil = no condition
+	Regexp *regexp.Regexp // must match the bytes; nil = no condition
 }
 
 // Probe implements [Prober].
@@ -47,7 +48,7 @@ func (p TCP) Probe(ctx context.Context, u *balancer.Upstream) error {
 	return (&apart{elsewhereTCP(there), own}).Probe(ctx, u)
 }
 
-// Talks reports whether the upstream has to say something.
+// Talks reports whether the probe expects bytes from the upstream.
 func (p TCP) Talks() bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Expect != nil || s.Regexp != nil })
 }
@@ -68,7 +69,7 @@ func (p TCP) probe(ctx context.Context, u *balancer.Upstream) error {
 	return nil
 }
 
-// talk goes through the steps.
+// talk makes the conversation.
 func (p TCP) talk(ctx context.Context, conn net.Conn, u *balancer.Upstream) error {
 	heard, left := []byte(nil), cmp.Or(p.MaxData, defaultMaxBody)
 	for i, s := range p.Steps {
@@ -97,12 +98,12 @@ func (p TCP) talk(ctx context.Context, conn net.Conn, u *balancer.Upstream) erro
 	return nil
 }
 
-// met reports whether a step has what it expects.
+// met reports whether the bytes meet the step's conditions.
 func (s *Step) met(heard []byte) bool {
 	return bytes.Contains(heard, s.Expect) && (s.Regexp == nil || s.Regexp.Match(heard))
 }
 
-// elsewhereTCP is [TCP] without regard to the traffic's port.
+// elsewhereTCP is [TCP] without a probe of the traffic's port.
 type elsewhereTCP TCP
 
 func (p elsewhereTCP) Probe(ctx context.Context, u *balancer.Upstream) error {

@@ -34,7 +34,7 @@ func TestTCPWithTLS(t *testing.T) {
 	wantResult(t, probeTLS(t, other, raw(t, "220 mail ready\r\n"), long), balancer.Silent, "tls handshake")
 }
 
-// A server that speaks first must see an ordinary end, not a reset.
+// A server that speaks first must see an ordinary close, not a reset.
 func TestTCPEndsCleanly(t *testing.T) {
 	t.Parallel()
 	seen := make(chan error, 1)
