@@ -5,20 +5,20 @@ type Decision uint8
 
 const (
 	Answered       Decision = iota // the client gets this attempt's answer
-	Retried                        // sent again
-	NotSafe                        // it may have been executed, and its method does not allow that twice
-	BodyGone                       // its body was larger than what is kept
-	NoAttemptsLeft                 // the limit of attempts is reached
-	BudgetSpent                    // the pool has retried too much
+	Retried                        // the request was sent again
+	NotSafe                        // the upstream may have executed the request, and its method does not allow that twice
+	BodyGone                       // the request's body is larger than goodgate keeps for a retry
+	NoAttemptsLeft                 // the request has reached its limit of attempts
+	BudgetSpent                    // the pool has used up its retry budget
 	Strained                       // the pool is overloaded, and a retry would add to it
 	NobodyLeft                     // no other upstream is available
-	OutOfTime                      // the request's deadline, or its time to wait, has passed
+	OutOfTime                      // the request's deadline, or its longest wait, has passed
 	ClientsFault                   // the client left or sent a bad body
-	Deadly                         // it has ended connections on two upstreams, and is kept from a third
-	Resumed                        // its answer broke off, and the rest of it was asked for elsewhere
-	LostRace                       // another upstream was asked too, and answered before
-	Hedged                         // it failed, but another upstream had been asked already
-	OwnFault                       // goodgate itself could not carry it out
+	Deadly                         // the request has ended connections on two upstreams, and must not reach a third
+	Resumed                        // the answer broke off, and another upstream was asked for the rest
+	LostRace                       // another upstream, asked at the same time, answered first
+	Hedged                         // the attempt failed while another upstream was working on a hedge
+	OwnFault                       // goodgate itself could not send the request
 	numDecisions
 )
 
@@ -51,8 +51,8 @@ func Decisions() []Decision {
 	return all
 }
 
-// Unretried tells why a failure that no upstream is to blame for is not tried
-// again; [Retried] for one that an upstream is to blame for.
+// Unretried returns why goodgate does not retry a failure that is no upstream's fault. It
+// returns [Retried] for a failure that is.
 func (r Reason) Unretried() Decision {
 	switch {
 	case r.Fault() == FaultUpstream:
@@ -61,7 +61,7 @@ func (r Reason) Unretried() Decision {
 		return ClientsFault
 	case r == ShuttingDown:
 		return OutOfTime
-	case r == Overloaded: // there was nothing left to connect with
+	case r == Overloaded: // goodgate had no resource left for a connection
 		return Strained
 	}
 	return OwnFault

@@ -2,8 +2,8 @@ package reason
 
 import "testing"
 
-// TestUnretried: a client is blamed for its own failures only, and an upstream's
-// failure alone may be tried again.
+// TestUnretried: a client is at fault only for its own failures, and only an upstream's
+// failure may be retried.
 func TestUnretried(t *testing.T) {
 	t.Parallel()
 	for r := None + 1; r < numReasons; r++ {

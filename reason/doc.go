@@ -1,5 +1,5 @@
-// Package reason has the words that goodgate says of a request: why it failed
-// ([Reason]), what was done after an attempt and why ([Decision]), and how a failure
-// was kept from the client ([Means]). Each is one word everywhere: in the log, the
-// metrics, the API and the documentation. What a reason means is one row of a table.
+// Package reason has goodgate's words about a request: why it failed ([Reason]), what
+// happened after an attempt and why ([Decision]), and how a failure was hidden from the
+// client ([Means]). Each word is the same everywhere: in the log, the metrics, the API
+// and the documentation. One table row defines each reason.
 package reason

@@ -1,17 +1,17 @@
 package reason
 
-// Means is how goodgate kept an upstream's failure from the client. It is one
-// word in the log and the metrics.
+// Means is how goodgate hid an upstream's failure from the client. It is one word in the
+// log and the metrics.
 type Means uint8
 
 const (
-	ByNothing  Means = iota // nothing had failed, or it could not be hidden
-	ByRetry                 // sent again, to another upstream as a rule
-	ByHold                  // waited until an upstream could take it
-	ByCommit                // a response that broke off before the client saw a byte, fetched again
+	ByNothing  Means = iota // nothing failed, or the failure could not be hidden
+	ByRetry                 // the request was sent again, normally to another upstream
+	ByHold                  // the request waited until an upstream was available
+	ByCommit                // a response that broke off before the client got a byte was fetched again
 	ByHedge                 // a second upstream answered before the first
 	ByResume                // the rest of a response that broke off came from another upstream
-	ByFallback              // the fallback pool's or the fixed answer
+	ByFallback              // the answer of the fallback pool, or the fixed one
 	ByStale                 // an older response from the cache (RFC 5861)
 
 	numMeans
@@ -28,5 +28,5 @@ var means = [numMeans]string{
 	ByStale:    "stale",
 }
 
-// String returns the means' one word.
+// String returns the word.
 func (m Means) String() string { return means[m] }

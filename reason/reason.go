@@ -5,9 +5,9 @@ import (
 	"net/http"
 )
 
-// Reason says why a request did not get an upstream's answer, or got a bad
-// one. It is one word everywhere: the log's value, the metric's label, the
-// details of the Proxy-Status header and the heading in the documentation.
+// Reason is why a request got no upstream's answer, or a bad one. The same word is the
+// value in the log, the label of the metric, the details of the Proxy-Status header and
+// the heading in the documentation.
 type Reason uint8
 
 const (
@@ -52,7 +52,7 @@ const (
 	numReasons
 )
 
-// Fault says who a failure is to be laid at.
+// Fault is the party at fault for a failure.
 type Fault uint8
 
 const (
@@ -62,23 +62,23 @@ const (
 	FaultProxy
 )
 
-// StatusClientGone is what the log shows for a client that left; nobody receives
+// StatusClientGone is the status in the log for a client that left. No client receives
 // it. nginx introduced the number.
 const StatusClientGone = 499
 
-// row is everything that a reason means, in one place.
+// row defines everything about a reason.
 type row struct {
 	name       string
 	fault      Fault
-	status     int      // answered to the client; 0 = the upstream's own status
+	status     int      // HTTP status for the client; 0 = the upstream's own
 	rfc        string   // RFC 9209 section 2.3 error type; empty = none
-	failure    Failures // kind of failure that another could answer for; 0 = none
-	free       bool     // an attempt that failed so has cost its upstream nothing
-	ordered    bool     // the operator wants it so: no error of anybody
-	retryAfter bool     // the answer carries Retry-After
-	grpc       int      // status that a gRPC client gets; 0 = UNAVAILABLE
-	hiddenBy   Means    // what hid it when another attempt was answered; ByNothing = a retry
-	text       string   // for the error page; empty = there is none
+	failure    Failures // kind of failure for which another upstream could answer; 0 = none
+	free       bool     // a failed attempt has cost its upstream nothing
+	ordered    bool     // caused by the operator on purpose: no error
+	retryAfter bool     // the answer has Retry-After
+	grpc       int      // status for a gRPC client; 0 = UNAVAILABLE
+	hiddenBy   Means    // means that hides the failure if another attempt is answered; ByNothing = a retry
+	text       string   // text of the error page; empty = none
 }
 
 // Status codes of gRPC (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
@@ -165,7 +165,7 @@ var rows = [numReasons]row{
 		text: "Something went wrong in the gateway."},
 }
 
-// All returns all reasons but [None].
+// All returns all reasons except [None].
 func All() []Reason {
 	all := make([]Reason, 0, numReasons-1)
 	for r := None + 1; r < numReasons; r++ {
@@ -174,44 +174,43 @@ func All() []Reason {
 	return all
 }
 
-// String returns the reason's one word.
+// String returns the word.
 func (r Reason) String() string { return rows[r].name }
 
-// Status returns the status the client gets, 0 when it gets the upstream's own.
+// Status returns the HTTP status that the client gets, 0 for the upstream's own.
 func (r Reason) Status() int { return rows[r].status }
 
-// Fault returns who the failure is to be laid at.
+// Fault returns the party at fault.
 func (r Reason) Fault() Fault { return rows[r].fault }
 
-// ProxyStatus returns the RFC 9209 error type, empty when there is none.
+// ProxyStatus returns the error type of RFC 9209, empty without one.
 func (r Reason) ProxyStatus() string { return rows[r].rfc }
 
-// Text returns one sentence for people who see the error page.
+// Text returns one sentence for the people who see the error page.
 func (r Reason) Text() string { return rows[r].text }
 
-// RetryAfter reports whether the answer tells when to try again.
+// RetryAfter reports whether the answer says when to try again.
 func (r Reason) RetryAfter() bool { return rows[r].retryAfter }
 
-// Free reports whether an attempt that failed so has cost its upstream nothing, so
-// that another needs no token of the retry budget.
+// Free reports whether a failed attempt has cost its upstream nothing. Then a retry needs
+// no token of the retry budget.
 func (r Reason) Free() bool { return rows[r].free }
 
-// Failure returns the kind of failure a reason is of, 0 when it is not one that
-// another could answer for.
+// Failure returns the kind of the failure, 0 if no other upstream could answer for it.
 func (r Reason) Failure() Failures { return rows[r].failure }
 
-// GRPC returns the status of gRPC that a client gets: what it would make of the
-// HTTP status (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md),
-// unless there is a better word.
+// GRPC returns the gRPC status that a client gets. It is the status that the client would
+// derive from the HTTP status
+// (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md), unless
+// there is a more exact one.
 func (r Reason) GRPC() int { return cmp.Or(rows[r].grpc, grpcUnavailable) }
 
-// HiddenBy returns what hides an attempt that failed so, when another one is
-// answered.
+// HiddenBy returns the means that hides a failed attempt when another one is answered.
 func (r Reason) HiddenBy() Means { return cmp.Or(rows[r].hiddenBy, ByRetry) }
 
-// GatewayError reports whether a client that gets this reason sees a gateway
-// error: an answer of 502, 503 or 504, or one that breaks off. What the operator has
-// ordered is none.
+// GatewayError reports whether a client that gets this reason sees a gateway error:
+// status 502, 503 or 504, or an answer that breaks off. An answer that the operator has
+// ordered is no error.
 func (r Reason) GatewayError() bool {
 	row := rows[r]
 	return !row.ordered && row.status >= 502 && row.status <= 504 || r == UpstreamStatus
@@ -221,8 +220,8 @@ func (r Reason) GatewayError() bool {
 type Failures uint8
 
 const (
-	Unavailable Failures = 1 << iota // there was no upstream to ask
-	Unconnected                      // no connection could be made
-	Unanswered                       // the connection brought no whole answer
+	Unavailable Failures = 1 << iota // no upstream was available
+	Unconnected                      // the connection failed
+	Unanswered                       // the connection brought no complete answer
 	BadStatus                        // the upstream's answer was 502, 503 or 504
 )
