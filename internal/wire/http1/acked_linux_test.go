@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestAcked: what the upstream's kernel has taken of a request is known when it
-// fails, however it does. The informational response carries the
-// acknowledgement, which would else come up to 40 ms later.
+// TestAcked: after a failure of any kind, Acked knows how many bytes of the request the
+// upstream's kernel has taken. The informational response carries the acknowledgement,
+// which would otherwise come up to 40 ms later.
 func TestAcked(t *testing.T) {
 	t.Parallel()
 	f := func(name string, end func(c *net.TCPConn, cancel func())) {

@@ -2,21 +2,21 @@ package http1
 
 import "github.com/goodgate/goodgate/internal/wire/socket"
 
-// asked is what came of a request written together with the look at its idle
+// asked is the result of the write of a request together with the check of its idle
 // connection.
 type asked uint8
 
 const (
 	notAsked asked = iota // nothing was done
-	stirred               // the connection has ended, or brought what nobody asked for; nothing was written
+	stirred               // the connection has ended or has unexpected bytes; nothing was written
 	written               // all or a part was written
 )
 
-// errStirred tells that an idle connection cannot be used. Nothing was written.
+// errStirred means that an idle connection cannot be used. Nothing was written.
 var errStirred = &Error{Phase: PhaseWrite, Kind: Closed, Err: errNotQuiet}
 
-// writeFirst writes what a request begins with. On a connection that was idle it looks
-// at that first, unless that has been done.
+// writeFirst writes the beginning of a request. It checks a connection that was idle
+// first, unless get has done so.
 func (c *conn) writeFirst(o *outgoing, head, body []byte) error {
 	if !c.x.Reused || !o.small() || !c.direct() {
 		return c.write(head, body)
@@ -34,9 +34,9 @@ func (c *conn) writeFirst(o *outgoing, head, body []byte) error {
 	return c.write(head[n:], nil)
 }
 
-// asking is one use of [*probe.writeAndWait].
+// asking is the state of one [*probe.writeAndWait].
 type asking struct {
-	step func(fd uintptr) bool // next
+	step func(fd uintptr) bool // the method next
 	p    []byte
 	what asked
 	n    int
@@ -44,23 +44,23 @@ type asking struct {
 	room [1]byte
 }
 
-// writeAndWait looks whether an idle socket has anything to read, writes p without
-// waiting, and waits for something to read, or the read deadline. It returns what it
-// did, and what was written.
+// writeAndWait checks that an idle socket has nothing to read, writes p without waiting,
+// and waits for something to read or for the read deadline. It returns what it did, and
+// the number of bytes written.
 //
-// The look is a read that fails, as the first one after the write nearly always would:
-// no answer is there yet. Made before the write it says as much to the runtime, which
-// then waits, and it finds what is not an answer. Both share one wait, so that no
-// answer can come in between and not be noticed.
+// The check is a read that fails because no answer has come, as the first read after the
+// write nearly always would. Before the write it tells the runtime as much, which then
+// waits, and it finds bytes that are no answer. Both share one wait, so that an answer
+// that comes between them is not missed.
 func (s *probe) writeAndWait(p []byte) (asked, int, error) {
 	a := &s.ask
 	a.p, a.what, a.n, a.err = p, notAsked, 0, nil
-	s.raw.Read(a.step) // a failure to wait is found by whoever reads
+	s.raw.Read(a.step) // the next reader finds a failure of the wait
 	a.p = nil
 	return a.what, a.n, a.err
 }
 
-// next is called before the wait and after it.
+// next runs before the wait and after it.
 func (a *asking) next(fd uintptr) (done bool) {
 	if a.what != notAsked {
 		return true

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// afterOne returns a transport with one idle connection, on which the next request is
-// answered by serve.
+// afterOne returns a transport with one idle connection. On it serve answers the next
+// request.
 func afterOne(t *testing.T, serve func(*net.TCPConn, *bufio.Reader), change ...func(*Options)) *Transport {
 	t.Helper()
 	addr := serveRaw(t, func(c *net.TCPConn) {
@@ -31,8 +31,8 @@ func afterOne(t *testing.T, serve func(*net.TCPConn, *bufio.Reader), change ...f
 	return tr
 }
 
-// TestHeaderBoundOnAnIdleConnection holds that the wait which comes with the write
-// is a part of the one that is bounded.
+// TestHeaderBoundOnAnIdleConnection holds that the time limit includes the wait that
+// comes with the write.
 func TestHeaderBoundOnAnIdleConnection(t *testing.T) {
 	t.Parallel()
 	const bound = patience / 2
@@ -85,7 +85,7 @@ func TestCanceledOnAnIdleConnection(t *testing.T) {
 	}
 }
 
-// TestSlowOnAnIdleConnection has the upstream wait until Slow was told.
+// TestSlowOnAnIdleConnection has the upstream wait until Slow was called.
 func TestSlowOnAnIdleConnection(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{})
@@ -102,8 +102,8 @@ func TestSlowOnAnIdleConnection(t *testing.T) {
 	}
 }
 
-// TestLargeHeadOnAnIdleConnection is about a request that does not fit the buffers of
-// the sockets, and that is answered by how long its field is.
+// TestLargeHeadOnAnIdleConnection sends a request that does not fit the buffers of the
+// sockets. The answer is the length of its field.
 func TestLargeHeadOnAnIdleConnection(t *testing.T) {
 	t.Parallel()
 	const size = 8 << 20
@@ -133,9 +133,9 @@ func TestLargeHeadOnAnIdleConnection(t *testing.T) {
 	}
 }
 
-// TestStaleIdleConnections has the upstream end, or speak on, several idle
-// connections: each is found before anything is written, for any request, also when a
-// wake-up of an earlier call is due.
+// TestStaleIdleConnections has the upstream close several idle connections, or send bytes
+// on them. Each is found before a byte is written, for any request, even if a wake-up of
+// an earlier call is due.
 func TestStaleIdleConnections(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*net.TCPConn){

@@ -15,7 +15,7 @@ import (
 const benchResponse = "HTTP/1.1 200 OK\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\nContent-Type: text/plain\r\n" +
 	"Content-Length: 13\r\n\r\nHello, world!"
 
-// benchServer answers without parsing, so that the client is what is measured.
+// benchServer answers without parsing, so that the benchmark measures the client.
 func benchServer(c *net.TCPConn) { serveBytes(c, []byte(benchResponse)) }
 
 func serveBytes(c *net.TCPConn, response []byte) {
@@ -83,7 +83,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	})
 }
 
-// BenchmarkReadHead is beside BenchmarkStandard/ReadResponse.
+// BenchmarkReadHead compares with BenchmarkStandard/ReadResponse.
 func BenchmarkReadHead(b *testing.B) {
 	src := strings.NewReader("")
 	c := &conn{t: &Transport{}, br: bufio.NewReader(src), x: new(Call)}
@@ -97,7 +97,7 @@ func BenchmarkReadHead(b *testing.B) {
 	}
 }
 
-// BenchmarkWriteHead is beside BenchmarkStandard/Write.
+// BenchmarkWriteHead compares with BenchmarkStandard/Write.
 func BenchmarkWriteHead(b *testing.B) {
 	var x Call
 	var buf []byte
@@ -116,7 +116,7 @@ func BenchmarkWriteHead(b *testing.B) {
 	}
 }
 
-// BenchmarkSend is beside BenchmarkRoundTrip, but for the making of the request.
+// BenchmarkSend compares with BenchmarkRoundTrip, without making the request.
 func BenchmarkSend(b *testing.B) {
 	tr := transport(b, serveRaw(b, benchServer))
 	r := benchSend()
@@ -150,7 +150,7 @@ func BenchmarkSend(b *testing.B) {
 	})
 }
 
-// TestSendAllocates holds that a plain call costs one allocation, the head of its
+// TestSendAllocates holds that a plain call costs one allocation: the head of its
 // response.
 func TestSendAllocates(t *testing.T) {
 	for name, response := range map[string]string{
@@ -182,8 +182,8 @@ func benchSend() *Request {
 	return &Request{Method: "GET", Target: "/a/path", Host: "app.example", Head: h}
 }
 
-// BenchmarkStandard is what the standard library's parsing and writing of the
-// same call cost, to be subtracted from BenchmarkRoundTrip.
+// BenchmarkStandard measures the standard library's parsing and writing of the same call,
+// to subtract from BenchmarkRoundTrip.
 func BenchmarkStandard(b *testing.B) {
 	b.Run("NewRequest", func(b *testing.B) {
 		b.ReportAllocs()

@@ -16,15 +16,15 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/pipe"
 )
 
-// The lengths of a body that are not told in its header.
+// Values of body.left for bodies without a Content-Length.
 const (
 	untilClose = -1
 	inChunks   = -2
 )
 
-// frame returns the length of a response's body (RFC 9112, section 6.3), which
-// was read as if it had none, and corrects the fields that say so. odd tells
-// that the framing invites two readers to disagree.
+// frame returns the length of a response's body (RFC 9112, section 6.3) by the request's
+// method and the header, and corrects the fields about framing. odd reports framing that
+// two readers could interpret differently.
 func frame(method string, res *message.Response, chunked bool) (left int64, odd bool) {
 	sized := res.Head.Has(header.ContentLength)
 	switch {
@@ -48,7 +48,7 @@ func frame(method string, res *message.Response, chunked bool) (left int64, odd 
 	return 0, odd
 }
 
-// The states of a body.
+// States of a body.
 const (
 	bodyOpen uint32 = iota
 	bodyReading
@@ -56,43 +56,41 @@ const (
 	bodyClosed
 )
 
-// Body is the body of a response that has one, and has not switched protocols.
+// Body is the body of a response that has one and has not switched protocols.
 type Body interface {
 	io.ReadCloser
 
-	// ReadUntil is Read, but waits for a byte until a moment only. It returns
-	// [ErrNotYet] then, and the body can be read on. Bytes that are buffered are
-	// returned however late it is, others only if the moment is still to come. A
-	// trailer that has begun is waited for.
+	// ReadUntil is Read that waits for a byte only until t. Then it returns [ErrNotYet],
+	// and the body can be read further. It always returns buffered bytes, but reads from
+	// the network only before t. It waits for the rest of a trailer that has begun.
 	ReadUntil(p []byte, t time.Time) (int, error)
 
-	// Here reports whether a Read returns without waiting for the upstream. It may be
-	// that it does not know.
+	// Here reports whether a Read would return without waiting for the upstream. False
+	// may mean that this is unknown.
 	Here() bool
 }
 
-// PipeBody is a [Body] that may be moved without being copied.
+// PipeBody is a [Body] that can be moved without copying it.
 type PipeBody interface {
 	Body
 
-	// Ready returns how many bytes of the body may be moved now; 0 = what comes next
-	// has to be read.
+	// Ready returns how many bytes of the body can be moved now; 0 = read the next bytes.
 	Ready() int64
-	// Fill is Read into an empty pipe. It must be Ready.
+	// Fill is Read into an empty pipe. The body must be Ready.
 	Fill(*pipe.Pipe) (int, error)
 }
 
-// ErrNotYet tells that no more of a body has come yet.
+// ErrNotYet means that no more of a body has arrived yet.
 var ErrNotYet = errors.New("no more of the body has come yet")
 
 // body is a response's body. It gives the connection back with its last byte.
 type body struct {
 	c     *conn
-	src   io.Reader // of what is decoded; its end is the body's when left < 0
-	left  int64     // bytes to come, or one of the lengths above
+	src   io.Reader // source of decoded bytes; its end is the body's if left < 0
+	left  int64     // bytes to come, or one of the values above
 	keep  bool      // the connection may be used again
 	state atomic.Uint32
-	err   error // what a Read returns once ended
+	err   error // error of Read once ended
 	last  bool  // the chunks have ended; the trailer comes next
 
 	chunks  chunked.Reader
@@ -109,9 +107,8 @@ func newBody(c *conn, left int64, keep bool) *body {
 	return b
 }
 
-// Read reads what has come, waiting for at least one byte. It returns io.EOF
-// only after the connection was given back, else an [*Error], and
-// http.ErrBodyReadAfterClose after Close.
+// Read waits for at least one byte. It returns io.EOF after the connection was given
+// back, an [*Error] after a failure, and http.ErrBodyReadAfterClose after Close.
 func (b *body) Read(p []byte) (int, error) { return b.ReadUntil(p, time.Time{}) }
 
 // ReadUntil implements [Body].
@@ -138,7 +135,7 @@ func (b *body) Fill(p *pipe.Pipe) (int, error) {
 	})
 }
 
-// take has a part read, and minds what became of the body.
+// take calls read and updates the state of the body.
 func (b *body) take(t time.Time, read func() (int, error)) (int, error) {
 	if !b.state.CompareAndSwap(bodyOpen, bodyReading) {
 		if b.state.Load() == bodyEnded {
@@ -148,10 +145,10 @@ func (b *body) take(t time.Time, read func() (int, error)) (int, error) {
 	}
 	b.c.reading.patience = t
 	n, err := read()
-	b.c.reading.patience = time.Time{} // before the connection may be another's
+	b.c.reading.patience = time.Time{} // before another call may use the connection
 	if err == nil || err == ErrNotYet {
 		if !b.state.CompareAndSwap(bodyReading, bodyOpen) {
-			b.c.finish(false) // Close came in between
+			b.c.finish(false) // Close was called meanwhile
 			return 0, http.ErrBodyReadAfterClose
 		}
 		return n, err
@@ -164,7 +161,8 @@ func (b *body) take(t time.Time, read func() (int, error)) (int, error) {
 	return n, b.err
 }
 
-// read reads and decodes. The end is io.EOF, a missing one is not.
+// read reads and decodes. It returns io.EOF at the end, and another error if the end is
+// missing.
 func (b *body) read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -188,7 +186,7 @@ func (b *body) read(p []byte) (int, error) {
 	return b.count(n, err)
 }
 
-// count accounts for a part of a body of known length.
+// count counts bytes of a body of known length.
 func (b *body) count(n int, err error) (int, error) {
 	b.left -= int64(n)
 	if b.left == 0 {
@@ -200,7 +198,7 @@ func (b *body) count(n int, err error) (int, error) {
 	return n, err
 }
 
-// ended ends the call and returns what the caller gets to know.
+// ended ends the call and returns the error for the caller.
 func (b *body) ended(err error) error {
 	if err == io.EOF {
 		b.c.finish(b.keep)
@@ -211,7 +209,7 @@ func (b *body) ended(err error) error {
 	return failure
 }
 
-// readTrailer reads what follows the last chunk (RFC 9112, section 7.1.2).
+// readTrailer reads the trailer after the last chunk (RFC 9112, section 7.1.2).
 func (b *body) readTrailer() error {
 	c := b.c
 	switch next, err := c.br.Peek(2); {
@@ -221,7 +219,7 @@ func (b *body) readTrailer() error {
 		c.br.Discard(2)
 		return io.EOF
 	}
-	c.reading.patience = time.Time{} // what is read of the lines cannot be put back
+	c.reading.patience = time.Time{} // lines that were read cannot be put back
 	c.reading.headLeft = c.t.opts.MaxHeader
 	fields, err := header.ReadTrailer(c.br, math.MaxInt)
 	c.reading.headLeft = math.MaxInt64
@@ -235,8 +233,8 @@ func (b *body) readTrailer() error {
 	return io.EOF
 }
 
-// Close gives the connection back if the rest of the body is here already, else
-// it closes it. It ends a Read that is under way. It returns nil.
+// Close gives the connection back if the rest of the body is buffered, else it closes the
+// connection. It ends a Read in progress. It returns nil.
 func (b *body) Close() error {
 	switch {
 	case b.state.CompareAndSwap(bodyOpen, bodyClosed):
@@ -248,10 +246,11 @@ func (b *body) Close() error {
 	return nil
 }
 
-// maxDrain is how much of a body nobody wants is decoded to save a connection.
+// maxDrain bounds, in bytes, the rest of an unread body that drain decodes to save a
+// connection.
 const maxDrain = 4 << 10
 
-// drain ends the call, after reading the rest without the network.
+// drain reads the rest without the network, and ends the call.
 func (b *body) drain() {
 	c := b.c
 	if !b.keep || b.left > int64(min(maxDrain, c.br.Buffered())) || b.left == untilClose {

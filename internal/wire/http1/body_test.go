@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/memnet"
 )
 
-// TestCloseBeforeTheEnd sees what becomes of the connection when a body is
-// closed after a part of it was read.
+// TestCloseBeforeTheEnd checks the connection after a body was closed when a part of it
+// was read.
 func TestCloseBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	f := func(name, response string, read, wantIdle int) {
@@ -111,8 +111,8 @@ func TestCallbackEndsTheCall(t *testing.T) {
 	})
 }
 
-// TestReadUntil sees a body give up waiting, exactly then, and go on, wherever
-// in its framing the bytes stop.
+// TestReadUntil: a body gives up waiting exactly at the time, and continues, wherever in
+// its framing the bytes stop.
 func TestReadUntil(t *testing.T) {
 	t.Parallel()
 	const pause = time.Second
@@ -152,7 +152,7 @@ func TestReadUntil(t *testing.T) {
 	f("chunked", chunkedHead, "5;x\r\nhello\r\n1\r\n.\r\n0\r\n\r\n", "hello.")
 }
 
-// TestReadUntilKeepsTheBound sees that Idle holds after a read that gave up.
+// TestReadUntilKeepsTheBound: Idle holds after a read that gave up.
 func TestReadUntilKeepsTheBound(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(c *memnet.Conn) {

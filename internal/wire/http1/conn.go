@@ -16,9 +16,9 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
-// conn is a connection to the upstream, and the state of the call that it
-// serves. It belongs to the goroutine of that call; what the upload and the
-// context's end may touch is said to be safe.
+// conn is a connection to the upstream, and the state of its current call. It belongs to
+// the goroutine of that call. The upload and the end of the context may call only methods
+// marked as safe.
 type conn struct {
 	t    *Transport
 	nc   net.Conn
@@ -26,40 +26,40 @@ type conn struct {
 	tls  *tls.Conn
 	sock *probe
 	br   *bufio.Reader
-	head []byte // room for the request's header
+	head []byte // memory for the request's header
 	rd   waker
-	wr   deadline.Alarm // belongs to whoever writes
+	wr   deadline.Alarm // belongs to the writing goroutine
 
 	idleSince time.Time
 	sent      uint64 // bytes written in earlier calls
-	ackBase   uint64 // what was acknowledged when the connection was new
+	ackBase   uint64 // bytes acknowledged when the connection was new
 
 	x      *Call
-	up     *upload // nil = the body is written by the call's goroutine
+	up     *upload // nil = the call's goroutine writes the body
 	broken atomic.Pointer[Error]
 	spent  bool      // not to be used again
-	until  time.Time // of its age; zero = no bound
+	until  time.Time // end of its age; zero = no bound
 	end    struct {  // of the call's context
 		of     context.Context
-		minded bool        // it ends the call
-		lazy   bool        // only after a moment
-		by     time.Time   // which is over then
-		stop   func() bool // minding it
-		cancel func()      // what it calls
+		minded bool        // the call watches it
+		lazy   bool        // watch it only after a moment
+		by     time.Time   // end of that moment
+		stop   func() bool // stops watching
+		cancel func()      // runs at its end
 	}
-	reading struct { // what Read reads, and what came of it
+	reading struct { // state of Read
 		body     bool       // the response's body, not its header
-		headLeft int64      // bytes that a header may still have
-		tooLarge bool       // it had more
-		patience time.Time  // when a read of the body gives up for now; zero = never
-		local    bool       // it must not touch the network
+		headLeft int64      // bytes left for a header
+		tooLarge bool       // the header had more
+		patience time.Time  // time when ReadUntil gives up; zero = never
+		local    bool       // do not use the network
 		into     *pipe.Pipe // nil = memory
 		most     int        // bytes of a read into a pipe
-		err      error      // the network's
+		err      error      // error of the network
 	}
 }
 
-// What has broken a connection from this side. A call reports others.
+// Errors with which this side breaks a connection. A call may report others.
 var (
 	errCanceled = &Error{Kind: Canceled, Err: context.Canceled}
 	errClosed   = &Error{Kind: Canceled, Err: http.ErrBodyReadAfterClose}
@@ -89,18 +89,18 @@ func newConn(t *Transport, nc net.Conn) *conn {
 	c.wr.Set = nc.SetWriteDeadline
 	c.wr.Eager = !plain // a write that times out ends a TLS connection
 	c.end.cancel = func() {
-		c.noteAcked() // the socket cannot be asked once it is closed
+		c.noteAcked() // a closed socket cannot be queried
 		c.fail(errCanceled)
 	}
 	return c
 }
 
-// patience is how long a call waits before it minds the end of its context,
-// which costs more than a read. Most are over by then.
+// patience is the time before a call watches the end of its context, because that costs
+// more than a read. Most calls are over by then.
 const patience = 25 * time.Millisecond
 
-// begin ties the connection to a call, at once or only when that has waited
-// for a moment.
+// begin ties the connection to a call. It watches the end of its context at once, or only
+// after patience.
 func (c *conn) begin(ctx context.Context, x *Call, atOnce bool) {
 	c.x = x
 	x.settled.Store(false)
@@ -116,11 +116,10 @@ func (c *conn) begin(ctx context.Context, x *Call, atOnce bool) {
 	c.rd.mindBy(c.end.by)
 }
 
-// obey makes the end of a context that of the call, in place of an earlier
-// one that it is derived from.
+// obey ends the call with ctx, in place of an earlier context from which ctx is derived.
 func (c *conn) obey(ctx context.Context) {
 	if c.end.stop != nil {
-		c.end.stop() // if that comes too late, the new one has ended too
+		c.end.stop() // if this comes too late, the new context has ended too
 	}
 	c.end.of, c.end.stop, c.end.minded = ctx, nil, true
 	c.rd.mindBy(time.Time{})
@@ -129,11 +128,11 @@ func (c *conn) obey(ctx context.Context) {
 	}
 }
 
-// finish ends the call. With keep the connection is used again, if
-// everything about it is as it should be.
+// finish ends the call. With keep it puts the connection into the pool if its state
+// permits.
 func (c *conn) finish(keep bool) {
 	keep = keep && !c.spent && c.up.finished() && c.reading.err == nil && c.br.Buffered() == 0
-	stopped := c.end.stop == nil || c.end.stop() // else the context's end may be at it
+	stopped := c.end.stop == nil || c.end.stop() // false: the context's end may be using the call
 	if !keep || !stopped || c.broken.Load() != nil {
 		c.close()
 		c.up.abandon()
@@ -146,8 +145,8 @@ func (c *conn) finish(keep bool) {
 	c.t.pool.put(c)
 }
 
-// fail breaks the connection from this side. All waits end at once, and the
-// call reports e. Safe for concurrent use.
+// fail breaks the connection from this side. All waits end at once, and the call reports
+// e. It is safe for concurrent use.
 func (c *conn) fail(e *Error) {
 	if c.broken.CompareAndSwap(nil, e) {
 		c.raw.Close()
@@ -156,8 +155,7 @@ func (c *conn) fail(e *Error) {
 
 func (c *conn) close() { c.nc.Close() }
 
-// quiet reports whether an idle connection has neither ended nor anything to
-// read, which nobody asked for.
+// quiet reports whether an idle connection is open and has nothing to read.
 func (c *conn) quiet() bool {
 	if !c.sock.quiet() {
 		return false
@@ -165,19 +163,18 @@ func (c *conn) quiet() bool {
 	if c.tls == nil {
 		return true
 	}
-	// TLS may have read ahead. It looks there before it minds the deadline.
+	// TLS may have buffered bytes. It returns those before it checks the deadline.
 	c.tls.SetReadDeadline(time.Unix(1, 0))
 	n, err := c.tls.Read(make([]byte, 1))
 	c.rd.Off()
 	return n == 0 && deadline.Exceeded(err)
 }
 
-// direct reports whether what is read of the connection is what comes from its
-// socket.
+// direct reports whether the connection's bytes are those of its socket, without TLS.
 func (c *conn) direct() bool { return c.sock != nil && c.nc == c.raw }
 
-// Read reads from the network for the connection's bufio.Reader, within the
-// bounds on time and on a header's size.
+// Read reads from the network for the connection's bufio.Reader, within the limits of
+// time and of the header's size.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.reading.local {
 		return 0, errWouldWait
@@ -199,8 +196,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// wait reads until the bound. An upload that moves counts as life while a body
-// is read.
+// wait reads until the bound. While a body is read, progress of an upload extends the
+// bound.
 func (c *conn) wait(p []byte) (int, error) {
 	written := c.x.Written()
 	for {
@@ -248,18 +245,18 @@ func (c *conn) fill(p *pipe.Pipe, most int64) (int, error) {
 	return n, err
 }
 
-// largestPiece is how much a pipe is asked to take at a time. The kernel's bound
-// on what is in one is lower as a rule.
+// largestPiece is the largest number of bytes to ask of a pipe at a time. The kernel's
+// own bound is normally lower.
 const largestPiece = 1 << 20
 
-// write writes a and then b. A write that stands still for longer than the
-// bound fails, unless a response moves meanwhile. Safe beside a Read.
+// write writes a and then b. It fails if nothing moves for longer than the bound in
+// either direction. It is safe beside a Read.
 func (c *conn) write(a, b []byte) error {
 	idle := c.t.opts.Idle
 	c.wr.Bound(deadline.After(time.Now(), idle))
 	received := c.x.Received()
 	for {
-		if c.end.lazy && !c.end.minded && len(b) > 0 { // what is larger may have to wait
+		if c.end.lazy && !c.end.minded && len(b) > 0 { // a larger write may have to wait
 			c.wr.Wake(c.end.by)
 		}
 		n, err := socket.Write(c.nc, &a, &b)
@@ -280,7 +277,7 @@ func (c *conn) write(a, b []byte) error {
 	}
 }
 
-// closeWrite tells the upstream that no more comes.
+// closeWrite ends the sending side.
 func (c *conn) closeWrite() error {
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -288,13 +285,13 @@ func (c *conn) closeWrite() error {
 	return c.nc.Close()
 }
 
-// boundHeader begins the wait for the response's header. Safe for concurrent
+// boundHeader starts the time limit for the response's header. It is safe for concurrent
 // use.
 func (c *conn) boundHeader() {
 	c.rd.Bound(deadline.After(time.Now(), c.t.opts.ResponseHeader), stageHeader)
 }
 
-// boundBody begins a wait for more of the response's body.
+// boundBody starts the time limit for the next bytes of the response's body.
 func (c *conn) boundBody() {
 	until := deadline.After(time.Now(), c.t.opts.Idle)
 	if !c.reading.patience.IsZero() && (until.IsZero() || c.reading.patience.Before(until)) {
@@ -303,17 +300,17 @@ func (c *conn) boundBody() {
 	c.rd.Bound(until, stageBody)
 }
 
-// undelivered reports, of a call that ended with FIN and without an answer,
-// whether the upstream provably took no byte of what was written: it had closed
-// the connection in order, answers what comes since with RST, and TCP never had
-// a byte of the request acknowledged. It waits a moment for that RST, without
-// which the upstream may have closed only its own direction.
+// undelivered reports, after a call that ended with FIN and without an answer, whether
+// the upstream provably took no byte of the request: it had closed the connection in
+// order, it answers later bytes with RST, and its TCP has acknowledged no byte of the
+// request. undelivered waits a moment for that RST, because without it the upstream may
+// have closed only its own direction.
 func (c *conn) undelivered() bool {
 	return c.ackBase > 0 && c.x.Sent() && c.sock.refused(c.ackBase+c.sent)
 }
 
-// noteAcked notes how much of a request that fails was acknowledged. The first
-// answer stays. Safe for concurrent use within a call.
+// noteAcked notes how many bytes of a failing request were acknowledged. The first result
+// stays. It is safe for concurrent use within a call.
 func (c *conn) noteAcked() {
 	if c.ackBase == 0 {
 		return
@@ -324,10 +321,10 @@ func (c *conn) noteAcked() {
 	}
 }
 
-// errNotQuiet is about an idle connection.
+// errNotQuiet is the error of an unusable idle connection.
 var errNotQuiet = errors.New("the idle connection has ended, or brought what nobody asked for")
 
-// errWouldWait is for reads that must not wait.
+// errWouldWait is the error of a read that must not wait.
 var errWouldWait = errors.New("nothing more is buffered")
 
 var errHeaderTooLarge = errors.New("response header too large")

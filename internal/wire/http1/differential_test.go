@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// outcome is what a client makes of a script.
+// outcome is the result of a script for a client.
 type outcome struct {
 	Failed     bool
 	BodyFailed bool
@@ -30,7 +30,7 @@ type outcome struct {
 	Reused     bool
 }
 
-// theatre is where a script is played.
+// theatre is the server side of a script.
 type theatre struct {
 	addr  string
 	conns atomic.Int32
@@ -71,7 +71,7 @@ func (s *script) play(t *testing.T) *theatre {
 	return st
 }
 
-// observe runs a script with a client and then sees whether a GET reuses the
+// observe runs a script with a client, and then checks whether a GET reuses the
 // connection.
 func (s *script) observe(t *testing.T, st *theatre, do func(*http.Request, *outcome) (*http.Response, error)) (o outcome, err error) {
 	method := s.method

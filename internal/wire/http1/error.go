@@ -9,30 +9,30 @@ import (
 	"syscall"
 )
 
-// Phase is how far a call had come.
+// Phase is the stage that a call had reached.
 type Phase uint8
 
 // The phases, in order.
 const (
 	PhaseDial   Phase = iota // there is no connection
-	PhaseWrite               // the request is being written
-	PhaseHeader              // the response's header is awaited
-	PhaseBody                // the response's body is read
+	PhaseWrite               // the call writes the request
+	PhaseHeader              // the call waits for the response's header
+	PhaseBody                // the caller reads the response's body
 )
 
 func (p Phase) String() string {
 	return [...]string{"connecting", "writing the request", "reading the response header", "reading the response body"}[p]
 }
 
-// Kind is what went wrong.
+// Kind is the kind of a failure.
 type Kind uint8
 
-// The kinds of failure. Those up to Reset are the end of the connection.
+// The kinds of failure. Failed, Closed and Reset are ends of the connection.
 const (
-	Failed         Kind = iota // the network, in another way than those below
+	Failed         Kind = iota // any network error without a kind below
 	Closed                     // the upstream closed the connection
 	Reset                      // the upstream reset the connection
-	Timeout                    // a bound of [Options] was reached
+	Timeout                    // a time limit of [Options] was reached
 	Malformed                  // the response is not HTTP/1
 	HeaderTooLarge             // the response's header exceeds Options.MaxHeader
 	Canceled                   // the request's context ended, or Got1xx failed
@@ -50,8 +50,8 @@ func (k Kind) String() string {
 	}[k]
 }
 
-// Error is the failure of a call. Err is the cause and never nil: of a
-// Canceled it is the context's cause, of a RequestBody what the body returned.
+// Error is the failure of a call. Err is the cause and never nil. If the Kind is
+// Canceled, it is the context's cause; if RequestBody, the error of the body.
 type Error struct {
 	Phase Phase
 	Kind  Kind
@@ -65,19 +65,18 @@ func (e *Error) Error() string {
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Timeout reports whether a bound of [Options] was reached.
+// Timeout reports whether the call reached a time limit of [Options].
 func (e *Error) Timeout() bool { return e.Kind == Timeout }
 
-// End is how a connection ended under a call.
+// End is how a connection ended during a call.
 type End uint8
 
-// The ends. NoEnd is the zero value: the connection did not end, or was closed
-// from this side.
+// The ends. NoEnd is the zero value: the connection did not end, or this side closed it.
 const (
 	NoEnd    End = iota
 	FIN          // closed in order
 	RST          // reset
-	TimedOut     // stood still for longer than a bound
+	TimedOut     // nothing moved for longer than a limit
 	Broken       // any other network error
 )
 
@@ -89,8 +88,8 @@ func (e End) kind() Kind {
 	return [...]Kind{NoEnd: Failed, FIN: Closed, RST: Reset, TimedOut: Timeout, Broken: Failed}[e]
 }
 
-// endOf tells how err, of a read or a write, ended the connection. EPIPE is a
-// RST that came after a FIN: Linux reports one that came without as ECONNRESET.
+// endOf returns the end that err, of a read or a write, stands for. EPIPE is a RST after
+// a FIN: Linux reports a RST without one as ECONNRESET.
 func endOf(err error) End {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE):
@@ -103,7 +102,7 @@ func endOf(err error) End {
 	return Broken
 }
 
-// canceled is the failure of a call whose context has ended.
+// canceled returns the failure of a call whose context has ended.
 func canceled(ctx context.Context, p Phase) *Error {
 	return &Error{p, Canceled, context.Cause(ctx)}
 }

@@ -12,9 +12,8 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/memnet"
 )
 
-// FuzzResponse serves arbitrary bytes and closes. RoundTrip must come back, fail
-// only with an [*Error], and keep the connection only if the bytes are one plain
-// response and nothing more.
+// FuzzResponse serves arbitrary bytes and closes. RoundTrip must return, fail only with
+// an [*Error], and keep the connection only if the bytes are exactly one plain response.
 func FuzzResponse(f *testing.F) {
 	for _, s := range scripts {
 		if len(s.send) < 1<<10 {
@@ -56,11 +55,11 @@ func FuzzResponse(f *testing.F) {
 	})
 }
 
-// blankBeforeExtension matches what net/http refuses in the line of a chunk.
+// blankBeforeExtension matches lines of a chunk that net/http refuses.
 var blankBeforeExtension = regexp.MustCompile(`[ \t];`)
 
-// plain reports whether the bytes are one final response, after any that are
-// informational, and returns its body.
+// plain reports whether the bytes are one final response, after any informational ones,
+// and returns its body.
 func plain(b []byte, r *http.Request) ([]byte, bool) {
 	br := bufio.NewReader(bytes.NewReader(b))
 	for {

@@ -13,13 +13,13 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// statusLine is what every response of HTTP/1 begins with.
+// statusLine is the beginning of every HTTP/1 response.
 const statusLine = "HTTP/1."
 
-// readBlock reads the lines of a response's header into res, whose Head it fills.
-// What it lets pass means the same to net/http; TestHeadsLikeStandard says what
-// does not. chunked tells of a Transfer-Encoding, which it takes out. Which body
-// there is depends on the request, see frame.
+// readBlock parses the lines of a response's header into res and its Head. Accepted
+// headers mean the same to net/http; TestHeadsLikeStandard lists the exceptions. chunked
+// reports a Transfer-Encoding, which readBlock removes. The body also depends on the
+// request; see frame.
 func readBlock(block string, res *message.Response) (chunked bool, err error) {
 	h := res.Head
 	if err = h.Parse(block); err == header.ErrFolded {
@@ -42,8 +42,8 @@ func readBlock(block string, res *message.Response) (chunked bool, err error) {
 	return true, readEncoding(res)
 }
 
-// readStatus reads a status line. A phrase with control characters, which nobody
-// reads, is left out.
+// readStatus parses a status line. It drops a reason phrase with control characters,
+// because no program reads the phrase.
 func readStatus(line string, res *message.Response) bool {
 	version, status, _ := strings.Cut(line, " ")
 	if len(version) != len(statusLine)+1 || version[:len(statusLine)] != statusLine {
@@ -62,7 +62,7 @@ func readStatus(line string, res *message.Response) bool {
 	return true
 }
 
-// readLength reads the Content-Length. Several that are the same are one.
+// readLength parses the Content-Length. Several equal ones count as one.
 func readLength(res *message.Response) error {
 	h := res.Head
 	if !h.Has(header.ContentLength) {
@@ -85,9 +85,8 @@ func readLength(res *message.Response) error {
 	return nil
 }
 
-// readEncoding takes a Transfer-Encoding out, and the Trailer that only goes with it.
-// One in HTTP/1.0 counts as well: else the body would have the lines of its chunks
-// in it.
+// readEncoding removes a Transfer-Encoding, and the Trailer fields that belong to it. In
+// HTTP/1.0 it counts too: otherwise the lines of the chunks would be in the body.
 func readEncoding(res *message.Response) error {
 	h := res.Head
 	encoding := h.Get(header.TransferEncoding)
@@ -114,7 +113,7 @@ func readEncoding(res *message.Response) error {
 	return nil
 }
 
-// unfold puts fields that go on in further lines on one (RFC 9112, section 5.2).
+// unfold joins fields that are folded over several lines (RFC 9112, section 5.2).
 func unfold(block string) string {
 	line, rest := header.CutLine(block)
 	b := append(make([]byte, 0, len(block)), line...)
@@ -127,9 +126,9 @@ func unfold(block string) string {
 		case len(text) == len(line):
 			b = append(b, "\r\n"...)
 		case first:
-			return block // it goes on from nothing
+			return block // the first line continues nothing
 		case text == "" && isEncoding(b):
-			return block // with nothing, and what says where a message ends leaves no doubt
+			return block // an empty continuation leaves the framing ambiguous
 		default:
 			b = append(b, ' ')
 		}
@@ -137,13 +136,13 @@ func unfold(block string) string {
 	}
 }
 
-// isEncoding reports whether the last of some lines is a Transfer-Encoding.
+// isEncoding reports whether the last of the lines is a Transfer-Encoding.
 func isEncoding(lines []byte) bool {
 	name, _, _ := bytes.Cut(lines[bytes.LastIndexByte(lines, '\n')+1:], []byte(":"))
 	return header.Identify(string(name)) == header.TransferEncoding
 }
 
-// http returns a response for the library.
+// http returns the response as one of net/http.
 func (x *Call) http(to *http.Request) *http.Response {
 	m := &x.res
 	version, status, _ := strings.Cut(x.head.Start, " ")

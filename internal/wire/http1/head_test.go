@@ -12,8 +12,8 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// What is taken for a header means the same to net/http, and little of what net/http
-// takes is refused.
+// Accepted headers mean the same to net/http, and few headers that net/http accepts are
+// refused.
 func TestHeadsLikeStandard(t *testing.T) {
 	t.Parallel()
 	for fields, want := range map[string]bool{
@@ -80,9 +80,9 @@ func TestHeadsLikeStandard(t *testing.T) {
 	}
 }
 
-// compareHeads checks that a header which is taken means what it does to
-// http.ReadResponse, which ends it at the same byte, and that one which is not is
-// refused there, too, but for what readers are too lenient about.
+// compareHeads checks that an accepted header means the same to http.ReadResponse, which
+// ends it at the same byte. http.ReadResponse must refuse a refused one too, except where
+// it is too lenient.
 func compareHeads(t *testing.T, sent string, taken bool) {
 	t.Helper()
 	end := header.End([]byte(sent), 0)
@@ -90,8 +90,7 @@ func compareHeads(t *testing.T, sent string, taken bool) {
 		return
 	}
 	std := bufio.NewReaderSize(strings.NewReader(sent), max(16, len(sent)))
-	// The method makes net/http leave the body alone, and with it the fields that
-	// frame it.
+	// The method makes net/http ignore the body, and so the fields that frame it.
 	want, refused := http.ReadResponse(std, &http.Request{Method: http.MethodHead})
 	got, err := readStandard(sent[:end])
 	if (err == nil) != taken {
@@ -118,11 +117,11 @@ func readStandard(block string) (*http.Response, error) {
 	return x.http(nil), err
 }
 
-// tooLenient reports whether net/http takes what no response to relay is.
+// tooLenient reports whether net/http accepts a header that a proxy must not relay.
 func tooLenient(res *http.Response) bool {
 	for name := range res.Header {
 		if strings.Contains(name, " ") {
-			return true // a length is not a length for everybody then
+			return true // two readers could see different lengths
 		}
 	}
 	return res.ProtoMajor != 1 || res.StatusCode < 100 || res.ProtoMinor == 0
@@ -141,7 +140,7 @@ func sameHead(t *testing.T, sent string, got, want *http.Response) {
 	}
 	for name, values := range want.Header {
 		for i := range values {
-			values[i] = textproto.TrimString(values[i]) // net/http keeps blanks of a line that has no more
+			values[i] = textproto.TrimString(values[i]) // net/http keeps spaces in an otherwise empty line
 		}
 		if !slices.Equal(got.Header[name], values) {
 			t.Errorf("%q: %s is %q, for net/http %q", sent, name, got.Header[name], values)

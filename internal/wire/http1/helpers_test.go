@@ -14,8 +14,8 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/streamtest"
 )
 
-// serveRaw gives every connection that is made to a loopback listener to serve,
-// which owns it, and waits for all of them at the end of the test.
+// serveRaw passes each connection to a loopback listener on to serve, which owns it. The
+// end of the test waits for all of them.
 func serveRaw(t testing.TB, serve func(c *net.TCPConn)) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -32,8 +32,8 @@ func dialer(addr string) func(context.Context) (net.Conn, error) {
 	}
 }
 
-// transport returns a transport to addr that the end of the test closes. Tests
-// get generous bounds, so that a failure is not a hang.
+// transport returns a transport to addr. The end of the test closes it. Tests get
+// generous limits, so that a failure does not hang.
 func transport(t testing.TB, addr string, change ...func(*Options)) *Transport {
 	t.Helper()
 	o := Options{
@@ -48,8 +48,7 @@ func transport(t testing.TB, addr string, change ...func(*Options)) *Transport {
 	return tr
 }
 
-// memServer serves connections in memory and returns a dialer to it. stop waits
-// for them.
+// memServer serves connections in memory and returns a dialer. stop waits for them.
 func memServer(t testing.TB, serve func(*memnet.Conn)) (dial func(context.Context) (net.Conn, error), stop func()) {
 	t.Helper()
 	n := memnet.New()
@@ -107,7 +106,7 @@ func streaming(s string) io.ReadCloser { return streamed{strings.NewReader(s)} }
 
 const okResponse = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-// get does one GET that has to succeed and returns its body.
+// get makes one GET that must succeed, and returns its body.
 func get(t testing.TB, tr *Transport, x *Call) string {
 	t.Helper()
 	res, err := tr.RoundTrip(request(t, "GET", ""), x)

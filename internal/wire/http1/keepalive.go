@@ -10,18 +10,18 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// lifetime learns how long the upstream lets a connection idle, so that it is
-// this side that closes first. The zero value knows nothing.
+// lifetime learns how long the upstream keeps an idle connection, so that this side
+// closes first. The zero value knows nothing.
 type lifetime struct {
-	limit atomic.Int64 // nanoseconds after which to retire; 0 = unknown
+	limit atomic.Int64 // age in nanoseconds at which to close; 0 = unknown
 
 	mu   sync.Mutex // protects the fields below
 	said time.Duration
-	seen [3]time.Duration // the ages at the last closes by the upstream
+	seen [3]time.Duration // ages at the last closes by the upstream
 	n    int
 }
 
-// heard learns from the parameter of a Keep-Alive field (RFC 2068, section
+// heard learns from the timeout parameter of a Keep-Alive field (RFC 2068, section
 // 19.7.1.1), as Node.js and Apache send it.
 func (l *lifetime) heard(h *header.Head) {
 	if !h.Has(header.KeepAlive) {
@@ -46,9 +46,8 @@ func (l *lifetime) heard(h *header.Head) {
 	}
 }
 
-// closed learns from an idle connection that the upstream closed at an age.
-// Three in a row that agree are a rule; a restart, which closes connections of
-// any age, is not.
+// closed learns from an idle connection that the upstream has closed at an age. Three
+// similar ages in a row are a rule. A restart is none: it closes connections of any age.
 func (l *lifetime) closed(age time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,8 +68,7 @@ func (l *lifetime) closed(age time.Duration) {
 	}
 }
 
-// within returns the shorter of the configured age, 0 meaning none, and the
-// learned one.
+// within returns the shorter one of the configured age (0 = none) and the learned one.
 func (l *lifetime) within(configured time.Duration) time.Duration {
 	learned := time.Duration(l.limit.Load())
 	if learned == 0 || configured > 0 && configured < learned {
@@ -79,13 +77,13 @@ func (l *lifetime) within(configured time.Duration) time.Duration {
 	return learned
 }
 
-// carefulUnknown is how long a connection may have idled before a request that
-// cannot be sent again gets a fresh one, while the upstream's limit is not
-// known. The shortest default of a common server is 2 s (gunicorn).
+// carefulUnknown is the idle time from which on a request that cannot be sent again gets
+// a new connection, while the upstream's limit is unknown. The shortest default of a
+// common server is 2 s (gunicorn).
 const carefulUnknown = time.Second
 
-// careful returns within what age the upstream is very unlikely to be closing a
-// connection at this moment.
+// careful returns the idle time within which the upstream is very unlikely to be closing
+// a connection.
 func (l *lifetime) careful() time.Duration {
 	if learned := time.Duration(l.limit.Load()); learned > 0 {
 		return learned / 2
@@ -93,8 +91,8 @@ func (l *lifetime) careful() time.Duration {
 	return carefulUnknown
 }
 
-// retireAt is when to give up a connection that the upstream closes at an age:
-// early enough for a request not to cross the close on its way.
+// retireAt returns when to close a connection that the upstream closes at age: early
+// enough that a request does not cross the close on its way.
 func retireAt(age time.Duration) time.Duration {
 	return max(min(age*4/5, age-time.Second), age/2)
 }

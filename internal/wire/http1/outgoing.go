@@ -16,14 +16,13 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// Buffered is a request body of which all may be in memory. A request with one
-// that is, and small, is written at once and without a goroutine.
+// Buffered is a request body that may be completely in memory. A small request with such
+// a body is written at once and without a goroutine.
 type Buffered interface {
 	io.ReadCloser
 
-	// Buffered returns the unread rest of the body, which must not change until
-	// the body is closed; ok is false when that is not all of it, or not known
-	// to be.
+	// Buffered returns the unread rest of the body, which must not change until the body
+	// is closed. ok is false if the rest is incomplete, or not known to be complete.
 	Buffered() (rest []byte, ok bool)
 }
 
@@ -39,29 +38,29 @@ func (m *memory) Buffered() ([]byte, bool) { return m.all[len(m.all)-m.Len():], 
 func (m *memory) Close() error             { return nil }
 
 const (
-	// inlineBody is the largest body that is written before the response is
-	// read. The buffers of the two sockets hold it even if the upstream writes
-	// all of its answer before it reads.
+	// inlineBody is the size, in bytes, up to which a body is written before the response
+	// is read. The buffers of the two sockets hold it even if the upstream writes all of
+	// its answer before it reads.
 	inlineBody = 64 << 10
 
-	// joinedBody is the largest one that is copied behind the header.
+	// joinedBody is the size, in bytes, up to which a body is copied behind the header.
 	joinedBody = 4 << 10
 )
 
-// outgoing is a request with what was decided about sending it.
+// outgoing is a request and the decisions about sending it.
 type outgoing struct {
 	*Request
-	length  int64  // of the body; -1 = chunked
-	inline  []byte // all of the body; nil when it streams
-	hosted  bool   // the fields have a Host
-	expect  bool   // the upstream is asked before the body is sent
-	closes  bool   // the fields ask for the connection to be closed
+	length  int64  // length of the body; -1 = chunked
+	inline  []byte // the whole body; nil if it streams
+	hosted  bool   // the fields include a Host
+	expect  bool   // wait for 100 (Continue) before sending the body
+	closes  bool   // the fields ask the upstream to close the connection
 	upgrade bool
-	taken   bool // the body is closed, or another's to close
+	taken   bool // the body is closed, or another goroutine closes it
 }
 
-// newOutgoing decides how a request is sent, and refuses what would not reach the
-// upstream as it is meant.
+// newOutgoing decides how to send a request. It refuses one that would not reach the
+// upstream as intended.
 func newOutgoing(r *Request) (outgoing, error) {
 	o := outgoing{Request: r}
 	if err := r.check(); err != nil {
@@ -82,7 +81,7 @@ func newOutgoing(r *Request) (outgoing, error) {
 	return o, o.join()
 }
 
-// scan looks through the fields.
+// scan evaluates the fields.
 func (o *outgoing) scan() error {
 	var upgrades, named bool
 	var err error
@@ -105,7 +104,7 @@ func (o *outgoing) scan() error {
 	return err
 }
 
-// join finds whether a body of known length is small and in memory.
+// join finds out whether a body of known length is small and in memory.
 func (o *outgoing) join() error {
 	b, ok := o.Body.(Buffered)
 	if !ok || o.length < 0 {
@@ -125,7 +124,7 @@ func (o *outgoing) join() error {
 // streams reports whether the body needs a goroutine.
 func (o *outgoing) streams() bool { return o.Body != nil && o.inline == nil && o.length != 0 }
 
-// small reports whether the whole request is one write that does not wait.
+// small reports whether one write that does not wait sends the whole request.
 func (o *outgoing) small() bool {
 	return !o.expect && !o.streams() && len(o.inline) <= joinedBody
 }
@@ -137,7 +136,7 @@ func (o *outgoing) closeBody() {
 	}
 }
 
-// fields calls f with each field, until that returns false.
+// fields calls f with each field until f returns false.
 func (r *Request) fields(f func(name, value string, id header.Name) bool) {
 	if r.Head == nil {
 		return
@@ -149,8 +148,8 @@ func (r *Request) fields(f func(name, value string, id header.Name) bool) {
 	}
 }
 
-// check finds what http.Transport would refuse, and what it would send as something
-// else, but for the fields.
+// check refuses requests that http.Transport would refuse or send with another meaning.
+// checkField checks the fields.
 func (r *Request) check() error {
 	switch {
 	case r.Method == http.MethodConnect:
@@ -178,7 +177,7 @@ func (r *Request) check() error {
 	return checkTrailer(r.Trailer)
 }
 
-// checkField does not tell the value, which may be a secret.
+// checkField does not name the value, which may be a secret.
 func checkField(name, value string) error {
 	if !httpguts.ValidHeaderFieldName(name) {
 		return fmt.Errorf("header field name %q", name)
@@ -203,8 +202,8 @@ func checkTrailer(h http.Header) error {
 	return nil
 }
 
-// hostValue returns the value of a Host field: without an IPv6 zone, which is not
-// for others (RFC 6874, section 4).
+// hostValue returns the value of a Host field. It removes an IPv6 zone, which is local to
+// this machine (RFC 6874, section 4).
 func hostValue(host string) string {
 	if !strings.HasPrefix(host, "[") {
 		return host
@@ -219,8 +218,7 @@ func hostValue(host string) string {
 	return host
 }
 
-// appendHead appends the request line and the header of a request that check has
-// passed.
+// appendHead appends the request line and the header of a request that has passed check.
 func (o *outgoing) appendHead(b []byte) []byte {
 	method := o.Method
 	if method == "" {

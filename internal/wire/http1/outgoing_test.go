@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// compareHead compares the header of one with what the standard library writes
-// for two, which is the same.
+// compareHead compares our header of a request with the one that the standard library
+// writes for the same request.
 func compareHead(t *testing.T, one, two *http.Request, change func(*http.Request)) {
 	t.Helper()
 	for _, r := range []*http.Request{one, two} {
@@ -32,7 +32,7 @@ func compareHead(t *testing.T, one, two *http.Request, change func(*http.Request
 	}
 }
 
-// headOf returns the header of a request of the library.
+// headOf returns the header of a request of net/http.
 func headOf(r *http.Request) (string, error) {
 	q, err := new(Call).requestOf(r)
 	if err != nil {

@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// sweepEvery is how often idle connections are looked at, so that one which
-// the upstream has closed is not kept, and its age is known to the second.
+// sweepEvery is the interval of checks of idle connections. They find connections that
+// the upstream has closed, and their age to the second.
 const sweepEvery = time.Second
 
-// pool is a stack of idle connections: the one used last is the likeliest to be
-// alive. One timer serves them all, and runs while there are any.
+// pool is a stack of idle connections: the last one used is most likely alive. One timer
+// serves them all. It runs while there are any.
 type pool struct {
-	max  int           // connections kept
-	age  time.Duration // how long they may idle; 0 = until the upstream closes them
+	max  int           // largest number of connections
+	age  time.Duration // longest idle time; 0 = until the upstream closes them
 	life lifetime
 
 	mu     sync.Mutex // protects the fields below
-	idle   []*conn    // by idleSince
+	idle   []*conn    // in order of idleSince
 	timer  *time.Timer
 	armed  bool // the timer runs
 	closed bool
 }
 
-// get returns a connection that looks alive and how long it was idle, or nil.
-// A careful caller gets only one that the upstream is very unlikely to be
-// closing at this moment. With small the look is left to [*conn.ask] if it can be.
+// get returns a connection that looks alive and how long it was idle, or nil. With
+// careful it returns only one that the upstream is very unlikely to be closing now. With
+// small it leaves the check to [*conn.writeFirst] where possible.
 func (p *pool) get(careful, small bool) (*conn, time.Duration) {
 	for {
 		var within time.Duration
@@ -49,8 +49,8 @@ func (p *pool) get(careful, small bool) (*conn, time.Duration) {
 	}
 }
 
-// pop takes the connection used last, unless it has been idle for longer than
-// within; 0 = however long.
+// pop takes the last connection used, unless it has been idle for longer than within; 0 =
+// no bound.
 func (p *pool) pop(within time.Duration) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -86,8 +86,8 @@ func (p *pool) push(c *conn) bool {
 	return true
 }
 
-// arm sets the timer, if it is not running, for the next look or the end of the
-// oldest connection. The caller holds mu.
+// arm sets the timer, unless it is running, for the next check or the end of the oldest
+// connection. mu must be held.
 func (p *pool) arm(now time.Time) {
 	if p.armed || len(p.idle) == 0 {
 		return
@@ -104,15 +104,14 @@ func (p *pool) arm(now time.Time) {
 	}
 }
 
-// sweep closes the connections that are too old or that the upstream has
-// closed.
+// sweep closes the connections that are too old, or that the upstream has closed.
 func (p *pool) sweep() {
 	for _, c := range p.drop(time.Now()) {
 		c.close()
 	}
 }
 
-// drop takes those connections out. Those that the upstream closed at once
+// drop removes these connections. Those that the upstream has closed at the same time
 // count as one observation.
 func (p *pool) drop(now time.Time) (gone []*conn) {
 	p.mu.Lock()
@@ -153,7 +152,7 @@ func (p *pool) empty() {
 	}
 }
 
-// close closes the idle connections, and later ones as they are put.
+// close closes the idle connections, and later ones in put.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -164,7 +163,7 @@ func (p *pool) close() {
 	p.empty()
 }
 
-// len returns how many connections are idle.
+// len returns the number of idle connections.
 func (p *pool) len() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -111,8 +111,8 @@ func TestTheLastUsedIsTakenFirst(t *testing.T) {
 	})
 }
 
-// TestDeadIdleConnectionsAreSkipped has the upstream close, reset or speak on
-// idle connections.
+// TestDeadIdleConnectionsAreSkipped has the upstream close or reset idle connections, or
+// send bytes on them.
 func TestDeadIdleConnectionsAreSkipped(t *testing.T) {
 	t.Parallel()
 	f := func(name string, end func(*net.TCPConn)) {
@@ -162,8 +162,8 @@ func TestDeadIdleConnectionsAreSkipped(t *testing.T) {
 	})
 }
 
-// TestNothingWrittenIsRetried is about connections of which only a write tells
-// that they have ended: the next one is taken, for any method.
+// TestNothingWrittenIsRetried has connections whose end shows only at a write: the call
+// takes the next one, for any method.
 func TestNothingWrittenIsRetried(t *testing.T) {
 	t.Parallel()
 	var conns atomic.Int32
@@ -234,8 +234,8 @@ func TestLearnedLifetime(t *testing.T) {
 	}
 }
 
-// TestManyOverFew has many goroutines share few connections, and checks that
-// everybody gets the answer to his own request.
+// TestManyOverFew has many goroutines share few connections, and checks that each gets
+// the answer to its own request.
 func TestManyOverFew(t *testing.T) {
 	t.Parallel()
 	var conns atomic.Int32
@@ -293,8 +293,8 @@ func TestManyOverFew(t *testing.T) {
 	}
 }
 
-// A request that cannot be sent again does not go on a connection that the
-// upstream may be closing just now, while any other may.
+// A request that cannot be sent again does not use a connection that the upstream may be
+// closing now. Any other request may.
 func TestCarefulTakesYoungConnections(t *testing.T) {
 	t.Parallel()
 	inBubble(t, memAnswer(okResponse), func(t *testing.T, tr *Transport) {
@@ -320,9 +320,9 @@ func TestCarefulTakesYoungConnections(t *testing.T) {
 	})
 }
 
-// TestLateBodies holds that the body of a response that has none, when it comes
-// before the connection is used again, is not the next answer. One that comes later
-// would be: docs/security.md says so.
+// TestLateBodies: the body of a response that must have none is not the next answer if it
+// comes before the next use of the connection. A later one would be; see
+// docs/security.md.
 func TestLateBodies(t *testing.T) {
 	t.Parallel()
 	for method, head := range map[string]string{

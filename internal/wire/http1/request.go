@@ -15,23 +15,23 @@ import (
 // Request is a request as it goes on the wire.
 type Request struct {
 	Method string // empty = GET
-	Target string // of the request line, as it is written
-	Host   string // written in the place where Head has a Host, else first
+	Target string // target in the request line, written unchanged
+	Host   string // written in the place of Head's Host field, else first
 
-	// Head has the fields, in order; nil = none. It is not changed. The fields that
-	// say how the body is framed are not written from it, but from what is known of
-	// the body: a Content-Length in the place where Head has one, else behind all
-	// fields. Those that are for one connection alone are written as they are.
+	// Head has the fields, in order; nil = none. It is not modified. The fields about
+	// framing are written from the facts about the body, not from Head: Content-Length in
+	// the place of Head's, else after all fields. Hop-by-hop fields are written
+	// unchanged.
 	Head *header.Head
 
 	Body          io.ReadCloser // nil = none; may be [Buffered]
-	ContentLength int64         // of Body; -1 = not known, which makes it chunked
+	ContentLength int64         // length of Body; -1 = unknown: it is sent chunked
 	Trailer       http.Header   // the names are announced; the values are read at the end of Body
-	Close         bool          // the upstream is asked to close the connection afterwards
+	Close         bool          // ask the upstream to close the connection afterwards
 }
 
-// requestOf returns a request of the library as it goes on the wire. Its fields are
-// in x until a response header comes.
+// requestOf converts a request of net/http. Its fields are in x until a response header
+// comes.
 func (x *Call) requestOf(r *http.Request) (Request, error) {
 	q := Request{Method: r.Method, Host: r.Host, Trailer: r.Trailer, Close: r.Close}
 	if r.Body != nil && r.Body != http.NoBody {
@@ -50,7 +50,8 @@ func (x *Call) requestOf(r *http.Request) (Request, error) {
 	return q, nil
 }
 
-// lengthOf returns the length of a request's body: 0 beside one means unknown.
+// lengthOf returns the length of a request's body. ContentLength 0 with a body means
+// unknown.
 func lengthOf(r *http.Request, body io.ReadCloser) int64 {
 	switch {
 	case body == nil:
@@ -68,15 +69,14 @@ func lengthOf(r *http.Request, body io.ReadCloser) int64 {
 	return -1
 }
 
-// appendMap adds the fields of a map, but for those that are written from what is
-// known of the request. Fields of different names may come in any order (RFC 9110,
-// section 5.3).
+// appendMap adds the fields of a map, except those that come from other facts about the
+// request. Fields with different names may be in any order (RFC 9110, section 5.3).
 func appendMap(h *header.Head, fields http.Header) {
 	for name, values := range fields {
 		switch name {
 		case "Content-Length", "Host", "Trailer", "Transfer-Encoding":
 			continue
-		case "User-Agent": // of which net/http sends the first, and none that is empty
+		case "User-Agent": // net/http sends only the first one, and no empty one
 			values = values[:min(len(values), 1)]
 			if len(values) == 1 && strings.TrimSpace(values[0]) == "" {
 				continue
@@ -88,9 +88,8 @@ func appendMap(h *header.Head, fields http.Header) {
 	}
 }
 
-// Target is RequestURI, but keeps a path as it was spelled. net/url spells
-// one anew that has a byte in it which should have been encoded, with all encoded
-// slashes decoded.
+// Target is RequestURI, but keeps the spelling of the path. If the path has a byte that
+// should be encoded, net/url encodes the path again, and decodes all encoded slashes.
 func Target(u *url.URL) string {
 	if !SpelledOddly(u) {
 		return u.RequestURI()
@@ -101,8 +100,7 @@ func Target(u *url.URL) string {
 	return u.RawPath
 }
 
-// SpelledOddly reports whether the path's own spelling is one that RequestURI does
-// not keep.
+// SpelledOddly reports whether RequestURI would change the path's spelling.
 func SpelledOddly(u *url.URL) bool {
 	if u.RawPath == "" || u.Opaque != "" || u.EscapedPath() == u.RawPath {
 		return false

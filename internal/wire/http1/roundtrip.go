@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// max1xx is how many informational responses one request may have. An upstream
-// that works for long sends a 102 (Processing) every few seconds.
+// max1xx is the largest number of informational responses to a request. An upstream that
+// works for long sends a 102 (Processing) every few seconds.
 const max1xx = 100
 
 // maxKeptHead is the largest header buffer that an idle connection keeps.
@@ -42,7 +42,7 @@ func (t *Transport) call(ctx context.Context, r *Request, x *Call) error {
 		if failed == nil {
 			return nil
 		}
-		if !x.Reused || x.Sent() || failed.Kind > Reset { // it was not the connection's end
+		if !x.Reused || x.Sent() || failed.Kind > Reset { // the cause was not an idle connection that had ended
 			out.closeBody()
 			return failed
 		}
@@ -72,8 +72,8 @@ func (t *Transport) conn(ctx context.Context, o *outgoing, x *Call) (*conn, erro
 	return newConn(t, nc), nil
 }
 
-// roundTrip serves one call, of which the response comes to be in x. After a
-// failure the request's body may still be the caller's to close.
+// roundTrip makes one call and leaves the response in x. After a failure the caller may
+// still have to close the request's body.
 func (c *conn) roundTrip(ctx context.Context, o *outgoing, x *Call) *Error {
 	c.begin(ctx, x, x.Prompt || o.expect || o.streams() || !o.small() && c.wr.Eager)
 	final, err := c.send(o)
@@ -92,8 +92,8 @@ func (c *conn) roundTrip(ctx context.Context, o *outgoing, x *Call) *Error {
 	return c.deliver(o)
 }
 
-// send writes the request, or starts to. With Expect the response may come
-// before the body has been sent; final tells that it has.
+// send writes the request, or starts to. With Expect the response may come before the
+// body is sent; then final is true.
 func (c *conn) send(o *outgoing) (final bool, failed *Error) {
 	head, body := o.appendHead(c.head[:0]), o.inline
 	if o.expect {
@@ -118,7 +118,7 @@ func (c *conn) send(o *outgoing) (final bool, failed *Error) {
 		if err != nil {
 			return false, err
 		}
-		if final { // nobody wants the body, so the request stays incomplete
+		if final { // the upstream does not want the body, so the request stays incomplete
 			c.spent = true
 			o.closeBody()
 			return true, nil
@@ -127,7 +127,7 @@ func (c *conn) send(o *outgoing) (final bool, failed *Error) {
 	return false, c.sendBody(o)
 }
 
-// sendBody sends what of the request has not been sent with its header.
+// sendBody sends the part of the request that was not sent with its header.
 func (c *conn) sendBody(o *outgoing) *Error {
 	if o.streams() {
 		c.rd.Bound(time.Time{}, stageSending)
@@ -140,15 +140,14 @@ func (c *conn) sendBody(o *outgoing) *Error {
 		}
 	}
 	o.closeBody()
-	if !c.rd.reached(stageHeader) { // else the wait has begun
+	if !c.rd.reached(stageHeader) { // otherwise the wait has begun
 		c.boundHeader()
 	}
 	return nil
 }
 
-// writeFailed handles a write of this goroutine that failed. When bytes have
-// gone out the upstream may have answered and closed: then there is nothing to
-// return, and the answer is read.
+// writeFailed handles a failed write of this goroutine. If bytes were sent, the upstream
+// may have answered and closed. Then it returns nil, and the caller reads the answer.
 func (c *conn) writeFailed(err error) *Error {
 	end := endOf(err)
 	if c.broken.Load() != nil || end == TimedOut || !c.x.Sent() {
@@ -175,8 +174,8 @@ func (c *conn) receive() *Error {
 	return c.malformed("more than %d informational responses", max1xx)
 }
 
-// awaitContinue waits for permission to send the body. final tells that the response
-// came instead; else the body is to be sent.
+// awaitContinue waits for 100 (Continue). final reports that the final response came
+// instead; otherwise the caller sends the body.
 func (c *conn) awaitContinue() (final bool, failed *Error) {
 	until := time.Now().Add(c.t.opts.Continue)
 	for range max1xx {
@@ -204,7 +203,7 @@ func (c *conn) awaitContinue() (final bool, failed *Error) {
 	return false, c.malformed("more than %d informational responses", max1xx)
 }
 
-// informed passes an informational response on.
+// informed passes on an informational response.
 func (c *conn) informed() *Error {
 	x := c.x
 	c.spent = c.spent || x.res.Close
@@ -217,8 +216,9 @@ func (c *conn) informed() *Error {
 	return nil
 }
 
-// readHead reads one response header. final tells that it is not informational.
-// What does not begin like one is refused at once: it may have no end.
+// readHead reads one response header. final reports that it is not informational.
+// readHead refuses bytes without the beginning of a status line at once: they may have no
+// end.
 func (c *conn) readHead() (final bool, failed *Error) {
 	c.reading.headLeft = c.t.opts.MaxHeader
 	for n := 1; n <= len(statusLine); n++ {
@@ -243,7 +243,7 @@ func (c *conn) readHead() (final bool, failed *Error) {
 	return res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols, nil
 }
 
-// deliver makes the final response ready for the caller.
+// deliver prepares the final response for the caller.
 func (c *conn) deliver(o *outgoing) *Error {
 	res := &c.x.res
 	c.t.pool.life.heard(res.Head)
@@ -275,7 +275,7 @@ func (c *conn) switchProtocols(o *outgoing) *Error {
 	case c.end.stop != nil && !c.end.stop():
 		err = canceled(c.end.of, PhaseHeader)
 	default:
-		res.ContentLength = 0 // else Response.Write takes the end of the connection for the body's, and says so
+		res.ContentLength = 0 // otherwise Response.Write assumes a body up to the end of the connection, and announces that
 		res.Body = newTunnel(c)
 		return nil
 	}
@@ -283,8 +283,8 @@ func (c *conn) switchProtocols(o *outgoing) *Error {
 	return err
 }
 
-// failure says why a call failed: what broke the connection from this
-// side, else how the network ended it, else the parser's complaint.
+// failure returns why a call failed: the error with which this side broke the connection,
+// else the end of the connection, else the parser's error.
 func (c *conn) failure(p Phase, err error) *Error {
 	switch broken := c.broken.Load(); {
 	case broken == errCanceled:
@@ -306,7 +306,7 @@ func (c *conn) failure(p Phase, err error) *Error {
 	return &Error{p, end.kind(), err}
 }
 
-// tooLong names the bound that was reached.
+// tooLong names the limit that was reached.
 func (c *conn) tooLong(p Phase, err error) error {
 	if p == PhaseHeader {
 		return fmt.Errorf("%w: not complete within %v of the request (ResponseHeader)", err, c.t.opts.ResponseHeader)

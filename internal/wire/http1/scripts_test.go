@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// script is what a backend does with its first request: write a response, in
-// parts, and then end the connection or go on answering.
+// script is a backend's behaviour at its first request: it writes a response in parts,
+// and then closes the connection or answers further requests.
 type script struct {
 	name   string
 	send   string
 	method string // "" = GET
 	end    func(*net.TCPConn)
-	bytes  bool // every byte is a write of its own
-	excess bool // more is sent than the response, which http.Transport may take for the next one
+	bytes  bool // every byte is its own write
+	excess bool // it sends more than the response; http.Transport may read that as the next one
 
-	// differs says why the outcome is another than http.Transport's, and what it
-	// is; empty means that it is the same.
+	// differs says why the outcome is not http.Transport's, and what it is; empty = the
+	// same outcome.
 	differs string
 	kind    Kind // of our error, if fails
 	fails   bool

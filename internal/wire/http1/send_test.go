@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// headWith returns a head that has lines.
+// headWith returns a head with lines.
 func headWith(t testing.TB, lines string) *header.Head {
 	t.Helper()
 	h := new(header.Head)
@@ -23,8 +23,8 @@ func headWith(t testing.TB, lines string) *header.Head {
 	return h
 }
 
-// TestSendsFieldsAsTheyAre holds that fields keep their order and case, and that
-// those which say where the request goes and ends are not left to them.
+// TestSendsFieldsAsTheyAre: fields keep their order and case. The fields that decide
+// where the request goes and ends come from other facts.
 func TestSendsFieldsAsTheyAre(t *testing.T) {
 	t.Parallel()
 	f := func(name, lines string, r Request, want string) {
@@ -67,7 +67,7 @@ func TestSendsFieldsAsTheyAre(t *testing.T) {
 	f("close twice", "Host: a\r\nConnection: x, Close\r\n", Request{Close: true}, "GET / HTTP/1.1\r\nHost: new.example\r\nConnection: x, Close\r\n")
 }
 
-// bufferedBody has a rest of its own.
+// bufferedBody has its own rest.
 type bufferedBody struct {
 	io.ReadCloser
 	rest []byte
@@ -105,8 +105,8 @@ func TestSendRefusesWhatCannotBeWritten(t *testing.T) {
 	f("length that is not the body's", func(r *Request) { r.Body = &bufferedBody{r.Body, []byte("hello!")} })
 }
 
-// TestSendReturnsFieldsAsTheyCame sends several requests in the room of one call
-// after the other.
+// TestSendReturnsFieldsAsTheyCame sends several requests with one Call, one after the
+// other.
 func TestSendReturnsFieldsAsTheyCame(t *testing.T) {
 	t.Parallel()
 	f := func(name, sent string, status int, reason, fields, body, trailer string) {
@@ -154,8 +154,7 @@ func TestSendReturnsFieldsAsTheyCame(t *testing.T) {
 	f("many fields", "HTTP/1.1 204 No Content\r\n"+many+"\r\n", 204, "No Content", many, "", "")
 }
 
-// TestSettled holds that a call of which a goroutine may still know something is
-// not taken for one of which nobody does.
+// TestSettled: a call is not settled while a goroutine may still use it.
 func TestSettled(t *testing.T) {
 	t.Parallel()
 	f := func(name, sent string, change func(*Request), read, want bool) {
@@ -201,8 +200,8 @@ func TestSettled(t *testing.T) {
 	}, false, false)
 }
 
-// FuzzSend sends a head with arbitrary fields: it is refused, or the upstream reads
-// one request with what was meant.
+// FuzzSend sends a head with arbitrary fields. It is refused, or the upstream reads
+// exactly the intended request.
 func FuzzSend(f *testing.F) {
 	f.Add("/", "app.example", "Host: a\r\nContent-Length: 3\r\nA: 1\r\nTransfer-Encoding: chunked\r\n", "X-Extra", "1", 3)
 	f.Add("*", "", "Connection: close\r\nTrailer: X\r\nb: \t1 2\r\nHOST:\r\n", "content-length", "7", -1)
@@ -238,7 +237,7 @@ func FuzzSend(f *testing.F) {
 			if _, _, ok := strings.Cut(head[:len(head)-4], "\r\n\r\n"); ok || got != nil {
 				t.Fatalf("%q: %v", head+body, err)
 			}
-			return // net/http minds more about targets and hosts
+			return // net/http checks more in targets and hosts
 		}
 		want := content
 		if length == 0 {
@@ -251,7 +250,7 @@ func FuzzSend(f *testing.F) {
 	})
 }
 
-// checkFieldsSent compares the fields that are not about framing.
+// checkFieldsSent compares all fields except those about framing.
 func checkFieldsSent(t *testing.T, head string, r *Request) {
 	var got header.Head
 	if err := got.Parse(head); err != nil {
@@ -274,8 +273,8 @@ func checkFieldsSent(t *testing.T, head string, r *Request) {
 	}
 }
 
-// TestAnotherCallAfterAFailedDial uses a call again, as whoever learns that the
-// connection speaks another protocol does.
+// TestAnotherCallAfterAFailedDial uses a Call again, as a caller does that finds another
+// protocol on the connection.
 func TestAnotherCallAfterAFailedDial(t *testing.T) {
 	t.Parallel()
 	got := make(chan http.Header, 1)

@@ -5,16 +5,15 @@ import (
 	"time"
 )
 
-// Slow is told that a response is long in coming.
+// Slow handles a response that takes long.
 type Slow interface {
-	// Slow returns the context that ends the call from then on, which is to
-	// be derived from the request's; nil leaves it at that. It may set the
-	// call's SlowAt to a later moment, to be told again. It must not block.
+	// Slow returns the context that ends the call from then on, derived from the
+	// request's; nil = no change. It may set the call's SlowAt to a later time for
+	// another call. It must not block.
 	Slow() context.Context
 }
 
-// ask tells Slow, and returns the context that counts from then on, nil when
-// that is still the request's.
+// ask calls Slow and returns its context, nil for the request's.
 func (x *Call) ask() context.Context {
 	at := x.SlowAt
 	x.ctx = x.Slow.Slow()
@@ -22,7 +21,7 @@ func (x *Call) ask() context.Context {
 	return x.ctx
 }
 
-// slowAt returns when Slow is to be told, the zero time for never.
+// slowAt returns when to call Slow; the zero time = never.
 func (x *Call) slowAt() (t time.Time) {
 	if x.Slow != nil && !x.asked {
 		t = x.SlowAt
@@ -30,7 +29,7 @@ func (x *Call) slowAt() (t time.Time) {
 	return t
 }
 
-// context returns the context that counts, given the request's.
+// context returns the context that ends the call. ctx is the request's.
 func (x *Call) context(ctx context.Context) context.Context {
 	switch {
 	case x.ctx != nil:
@@ -41,10 +40,9 @@ func (x *Call) context(ctx context.Context) context.Context {
 	return ctx
 }
 
-// Beside runs f on a goroutine of its own, waits for it, and tells Slow
-// meanwhile when it is time. The context of f ends with ctx and with the one that
-// Slow returns, also after f has. Where Slow need not be told, f runs on this
-// goroutine.
+// Beside runs f on another goroutine, waits for it, and calls Slow meanwhile when it is
+// due. The context of f ends with ctx and with the contexts that Slow returns, even after
+// f has returned. If Slow is not due, f runs on this goroutine.
 func (x *Call) Beside(ctx context.Context, f func(context.Context)) {
 	at := x.slowAt()
 	if at.IsZero() {

@@ -15,7 +15,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/memnet"
 )
 
-// told notes when Slow is, and answers with a context.
+// told notes each call of Slow, and returns a context.
 type told struct {
 	start time.Time
 	after []time.Duration
@@ -27,12 +27,12 @@ func (s *told) Slow() context.Context {
 	return s.ctx
 }
 
-// TestSlow: every call but the first is on a connection that was used and
-// has a wake-up from before.
+// TestSlow: every call except the first uses a connection that has a wake-up from an
+// earlier call.
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	type step struct {
-		slowAt, answer time.Duration // 0 = not asked for, at once
+		slowAt, answer time.Duration // 0 = no SlowAt; an answer at once
 		told           bool
 	}
 	f := func(name string, steps ...step) {
@@ -76,8 +76,8 @@ func TestSlow(t *testing.T) {
 	f("not before a shorter bound", step{time.Minute, 4 * time.Second, false})
 }
 
-// Who sets SlowAt anew is told again, while the connection is made and while the
-// header is awaited.
+// A Slow that sets SlowAt again is called again, while the connection is made and while
+// the call waits for the header.
 func TestSlowAgain(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(c *memnet.Conn) {
@@ -107,7 +107,7 @@ func TestSlowAgain(t *testing.T) {
 	})
 }
 
-// The call obeys the context that Slow returned, and no less the one before.
+// The call ends with the context that Slow returned, and with the one before.
 func TestSlowReturnsAContext(t *testing.T) {
 	t.Parallel()
 	errLate := errors.New("too late")
@@ -136,7 +136,7 @@ func TestSlowReturnsAContext(t *testing.T) {
 	}
 }
 
-// A connection that takes long to make is slow as well.
+// A connection that takes long to make is slow too.
 func TestSlowDial(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(c *memnet.Conn) {
@@ -170,7 +170,7 @@ func TestSlowDial(t *testing.T) {
 	})
 }
 
-// A read that is woken in between goes on over TLS too.
+// Over TLS too, a read continues after a wake-up.
 func TestSlowTLS(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{})

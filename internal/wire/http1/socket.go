@@ -8,18 +8,18 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
-// probe looks at a connection's socket without waiting. It is for an idle
-// connection: not safe for concurrent use. Where sockets cannot be looked at, a
-// connection that has ended is found when it is used.
+// probe looks at a connection's socket without waiting. It is for an idle connection and
+// not safe for concurrent use. On systems that cannot look at sockets, a call finds a
+// closed connection when it uses it.
 type probe struct {
 	raw   syscall.RawConn
-	tcp   bool // and not below TLS
+	tcp   bool // plain TCP, without TLS
 	look  func(fd uintptr)
-	still bool // what look has found
+	still bool // result of look
 	ask   asking
 }
 
-// newProbe returns nil for a connection that is no socket.
+// newProbe returns nil if the connection is no socket.
 func newProbe(c net.Conn, plain bool) *probe {
 	raw := socket.Raw(c)
 	if raw == nil {
@@ -43,14 +43,14 @@ func (s *probe) socket() *syscall.RawConn {
 	return &s.raw
 }
 
-// quiet reports whether there is nothing to read, neither bytes nor the end.
+// quiet reports whether there is nothing to read: neither bytes nor the end.
 func (s *probe) quiet() bool {
 	return s == nil || s.raw.Control(s.look) == nil && s.still
 }
 
-// acked returns how many bytes the other side's TCP has acknowledged, its SYN
-// being one (tcpEStatsAppHCThruOctetsAcked of RFC 4898). It is 0 where that says
-// nothing about the request: in other transports than plain TCP.
+// acked returns how many bytes the other side's TCP has acknowledged; its SYN counts as
+// one (tcpEStatsAppHCThruOctetsAcked of RFC 4898). It returns 0 where that would say
+// nothing about the request: over anything but plain TCP.
 func (s *probe) acked() uint64 {
 	tcp, _ := s.info()
 	return tcp.Acked
@@ -59,9 +59,8 @@ func (s *probe) acked() uint64 {
 // maxRefusal bounds the wait for a RST.
 const maxRefusal = 100 * time.Millisecond
 
-// refused reports whether the other side answered with RST what was written
-// after the first acked bytes, having acknowledged none of it. The answer takes
-// a round trip.
+// refused reports whether the other side answered the bytes after the first acked ones
+// with RST, and acknowledged none of them. The answer takes a round trip.
 func (s *probe) refused(acked uint64) bool {
 	began := time.Now()
 	for pause := 100 * time.Microsecond; ; pause *= 2 {

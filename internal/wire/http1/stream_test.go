@@ -13,15 +13,14 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
-// lenient matches what is read here as RFC 9112 wants it and net/http refuses or
-// reads in another way: blanks before the extension of a chunk, and Transfer-Encoding
-// in HTTP/1.0.
+// lenient matches bytes that http1 reads as RFC 9112 requires, and net/http refuses or
+// reads differently: spaces before the extension of a chunk, and Transfer-Encoding in
+// HTTP/1.0.
 var lenient = regexp.MustCompile(`[ \t];|HTTP/1\.0 `)
 
-// FuzzStreamResponses sends requests one after the other to an upstream that
-// answers with odd bytes, on connections that are kept where that is possible. What
-// is taken for an answer means the same to net/http, has nothing of another answer in
-// it, and does not depend on how the bytes come in.
+// FuzzStreamResponses sends requests one after the other to an upstream with odd answers,
+// on reused connections where possible. Each accepted answer means the same to net/http,
+// has no bytes of another answer, and does not depend on how the bytes are split.
 func FuzzStreamResponses(f *testing.F) {
 	up := streamtest.NewUpstream(f)
 	for _, seed := range streamtest.Seeds() {
@@ -80,25 +79,25 @@ func exchangeAll(t *testing.T, up *streamtest.Upstream, answers []streamtest.Ans
 	return list
 }
 
-// FuzzStreamResponsesNode compares with Node's client what is read of an answer.
-// Either may refuse what the other reads.
+// FuzzStreamResponsesNode compares with Node's client. Either may refuse an answer that
+// the other accepts.
 func FuzzStreamResponsesNode(f *testing.F) {
 	up := streamtest.NewUpstream(f)
 	node := streamtest.StartNode(f)
 	compareAnswers(f, up, func(method string) (streamtest.Outcome, error) { return node.Get(method, up) })
 }
 
-// FuzzStreamResponsesNginx is the same with nginx as the proxy, which passes no
-// trailers on.
+// FuzzStreamResponsesNginx is the same with nginx as a proxy, which passes no trailers
+// on.
 func FuzzStreamResponsesNginx(f *testing.F) {
 	up := streamtest.NewUpstream(f)
 	nginx := streamtest.StartNginx(f, up)
 	compareAnswers(f, up, nginx.Get)
 }
 
-// theirs matches what the others read in their own way: a tab that stands around a
-// value (RFC 9110, section 5.6.3) and is a part of it to both, and a CR in a reason
-// phrase, which ends the line to Node. The phrase is not passed on then.
+// theirs matches bytes that the others read differently: a tab around a value (RFC 9110,
+// section 5.6.3), which both keep as a part of it, and a CR in a reason phrase, which
+// ends the line for Node. http1 drops that phrase.
 var theirs = regexp.MustCompile(`\t|^HTTP/1\.\d \d\d\d[^\r\n]*\r[^\n]`)
 
 func compareAnswers(f *testing.F, up *streamtest.Upstream, get func(method string) (streamtest.Outcome, error)) {

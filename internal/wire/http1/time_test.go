@@ -16,15 +16,15 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/memnet"
 )
 
-// bounds are those of the tests in fake time.
+// bounds are the limits of the tests in fake time.
 const (
 	headerBound   = 5 * time.Second
 	idleBound     = 7 * time.Second
 	continueBound = 3 * time.Second
 )
 
-// inBubble runs a client against a server on an in-memory connection each, in
-// fake time. Both are waited for.
+// inBubble runs a client against a server in fake time, over in-memory connections, and
+// waits for both.
 func inBubble(t *testing.T, serve func(*memnet.Conn), client func(t *testing.T, tr *Transport)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestHeaderBound(t *testing.T) {
 				io.Copy(io.Discard, c)
 			}, func(t *testing.T, tr *Transport) {
 				get(t, tr, nil)
-				time.Sleep(2 * time.Second) // the first request's wake-up comes too early for the second
+				time.Sleep(2 * time.Second) // the first request's wake-up is too early for the second
 				start := time.Now()
 				var x Call
 				_, err := tr.RoundTrip(request(t, "GET", ""), &x)
@@ -187,7 +187,7 @@ func TestIdleBoundOfARequest(t *testing.T) {
 				_, err := tr.RoundTrip(r, &x)
 				took := time.Since(start)
 				wantError(t, err, PhaseWrite, Timeout, start, took)
-				// When in a write bytes moved is not known, only that they did.
+				// A write does not report when bytes moved, only that they did.
 				if took < moved+idleBound || took > moved+2*idleBound {
 					t.Errorf("ended %v after the last byte moved, want %v to %v", took-moved, idleBound, 2*idleBound)
 				}
@@ -388,16 +388,16 @@ func TestDialErrorIsReturnedAsItIs(t *testing.T) {
 	}
 }
 
-// TestEndWhileWriting: the end of the context ends a body that is all in memory and
-// that the upstream does not take, at once or soon, also on a connection on which an
-// earlier deadline has passed.
+// TestEndWhileWriting: the end of the context ends the write of a body in memory that the
+// upstream does not read, at once or soon, even on a connection whose earlier deadline
+// has passed.
 func TestEndWhileWriting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var upstream net.Conn
 		tr := New(Options{MaxIdle: 1, Idle: idleBound, Dial: func(context.Context) (net.Conn, error) {
 			var c net.Conn
-			c, upstream = net.Pipe() // takes nothing that nobody reads
+			c, upstream = net.Pipe() // it buffers nothing
 			go func(c net.Conn) {
 				br := bufio.NewReader(c)
 				if _, err := http.ReadRequest(br); err == nil {

@@ -60,8 +60,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestTLSJunk has the upstream send more than the response in a record of its
-// own, which TLS may have read ahead.
+// TestTLSJunk has the upstream send more than the response in a separate record, which
+// TLS may have buffered.
 func TestTLSJunk(t *testing.T) {
 	t.Parallel()
 	sent := make(chan struct{}, 1)
@@ -88,8 +88,8 @@ func TestTLSJunk(t *testing.T) {
 	}
 }
 
-// TestReadUntilOverTLS gives up in the middle of a body, and of a TLS record,
-// and reads on.
+// TestReadUntilOverTLS gives up in the middle of a body and of a TLS record, and
+// continues to read.
 func TestReadUntilOverTLS(t *testing.T) {
 	t.Parallel()
 	more := make(chan struct{})

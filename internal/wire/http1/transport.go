@@ -10,24 +10,24 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Options are a transport's. Only Dial is required.
+// Options configure a [Transport]. Only Dial is required.
 type Options struct {
-	// Dial returns a new connection to the upstream, with TLS finished. Its
-	// error is returned by RoundTrip as it is. It has to bound itself, and to
-	// end with ctx. A connection that wraps another should have a method
-	// NetConn() net.Conn, as *tls.Conn does, for the socket to be found.
+	// Dial returns a new connection to the upstream, after the TLS handshake. RoundTrip
+	// returns its error unchanged. It must have its own time limit, and end with ctx. A
+	// connection that wraps another one should have a method NetConn() net.Conn, as
+	// *tls.Conn does, so that the transport finds the socket.
 	Dial func(ctx context.Context) (net.Conn, error)
 
-	MaxIdle   int           // idle connections kept; 0 = none
-	KeepAlive time.Duration // how long they may idle; 0 = until the upstream closes them
-	Age       time.Duration // at which a connection is used no more, less a random tenth; 0 = no bound
+	MaxIdle   int           // largest number of idle connections; 0 = none
+	KeepAlive time.Duration // longest idle time; 0 = until the upstream closes the connection
+	Age       time.Duration // age from which on a connection is not used again, less a random tenth; 0 = no bound
 
-	ResponseHeader time.Duration // from the request's last byte to the header's; 0 = no bound
-	Idle           time.Duration // how long a body may stand still, up to twice that for a request's; 0 = no bound
-	Continue       time.Duration // how long to wait for 100 (Continue) before the body is sent; 0 = not at all
+	ResponseHeader time.Duration // longest time from the request's last byte to the end of the header; 0 = no bound
+	Idle           time.Duration // longest time without progress of a body, up to twice that for a request's; 0 = no bound
+	Continue       time.Duration // longest wait for 100 (Continue) before the body is sent; 0 = none
 
-	MaxHeader  int64 // bytes of a response header, or of its trailers; 0 = 1 MiB
-	ReadBuffer int   // bytes a connection buffers; 0 = 4 KiB
+	MaxHeader  int64 // largest response header or trailer, in bytes; 0 = 1 MiB
+	ReadBuffer int   // size of a connection's buffer, in bytes; 0 = 4 KiB
 }
 
 const (
@@ -35,15 +35,15 @@ const (
 	defaultReadBuffer = 4 << 10
 )
 
-// Transport sends HTTP/1.1 requests to one upstream. It is safe for concurrent
-// use. Use New.
+// Transport sends HTTP/1.1 requests to one upstream. It is safe for concurrent use. Use
+// New.
 type Transport struct {
 	opts    Options
 	pool    pool
 	uploads buffer.Pool
 }
 
-// New returns a transport. Close ends its idle connections.
+// New returns a transport. Close closes its idle connections.
 func New(o Options) *Transport {
 	if o.MaxHeader <= 0 {
 		o.MaxHeader = defaultMaxHeader
@@ -56,8 +56,8 @@ func New(o Options) *Transport {
 	return t
 }
 
-// Close closes the idle connections; those in use close when their call
-// ends. It returns nil.
+// Close closes the idle connections. Connections in use close when their call ends. It
+// returns nil.
 func (t *Transport) Close() error {
 	t.pool.close()
 	return nil
@@ -66,23 +66,22 @@ func (t *Transport) Close() error {
 // Retire is Close.
 func (t *Transport) Retire() { t.pool.close() }
 
-// Idle returns how many connections are idle.
+// Idle returns the number of idle connections.
 func (t *Transport) Idle() int { return t.pool.len() }
 
-// RoundTrip sends a request and returns the response, whose body the caller
-// reads to its end or closes: a [Body], unless it is http.NoBody. It obeys the contract of http.RoundTripper; the
-// body's Close alone may be called while a Read is under way. The body of a 101
-// (Switching Protocols) is an io.ReadWriteCloser with CloseWrite.
+// RoundTrip sends a request and returns the response. The caller must read the response's
+// body, a [Body] unless it is http.NoBody, to its end or close it. RoundTrip obeys the
+// contract of http.RoundTripper. Only the body's Close may be called during a Read. The
+// body of a 101 (Switching Protocols) is an io.ReadWriteCloser with CloseWrite.
 //
-// x tells what was learned, also of a failure, and may be nil. The error is
-// that of Options.Dial or an [*Error]. A request is sent once: only when an idle
-// connection turns out to have ended before a byte was written, it is sent on
-// the next.
+// x reports the facts, even after a failure; it may be nil. The error is that of
+// Options.Dial or an [*Error]. A request is sent once: RoundTrip tries the next
+// connection only if an idle one had ended before a byte was written.
 //
-// Of the request, Close, Header, Host, Method, Trailer, TransferEncoding and URL
-// (path and query, and the host where Host is empty) are used, and Body with
-// ContentLength. A Body that is [Buffered] needs no goroutine. Any other is
-// closed by a goroutine of its own when a Read of it outlasts the call.
+// RoundTrip uses these fields of the request: Close, Header, Host, Method, Trailer,
+// TransferEncoding, URL (path and query, and the host if Host is empty), and Body with
+// ContentLength. A [Buffered] Body needs no goroutine. If a Read of any other Body
+// outlasts the call, another goroutine closes the Body.
 func (t *Transport) RoundTrip(r *http.Request, x *Call) (*http.Response, error) {
 	if x == nil {
 		x = new(Call)
@@ -100,9 +99,10 @@ func (t *Transport) RoundTrip(r *http.Request, x *Call) (*http.Response, error) 
 	return x.http(r), nil
 }
 
-// Send is RoundTrip on heads alone. The response, its Head and its body are parts of
-// x. Its Head has all fields as they came, but for a Transfer-Encoding of "chunked"
-// and what goes with it alone, and several Content-Lengths that are the same.
+// Send is RoundTrip without net/http. The response, its Head and its body are parts of x.
+// The Head has all fields as the upstream sent them, with two exceptions: it has no
+// Transfer-Encoding of "chunked" and no fields that depend on it, and equal
+// Content-Lengths are one.
 func (t *Transport) Send(ctx context.Context, r *Request, x *Call) (*message.Response, error) {
 	if x == nil {
 		x = new(Call)

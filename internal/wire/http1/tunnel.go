@@ -2,9 +2,9 @@ package http1
 
 import "sync"
 
-// tunnel is the connection after 101 (Switching Protocols), which is the
-// caller's from then on: without bounds, and independent of the request's
-// context. Read, Write and Close may be called concurrently.
+// tunnel is the connection after 101 (Switching Protocols). It belongs to the caller: it
+// has no time limits and does not depend on the request's context. Read, Write and Close
+// may be called concurrently.
 type tunnel struct {
 	c    *conn
 	once sync.Once
@@ -16,14 +16,14 @@ func newTunnel(c *conn) *tunnel {
 	return &tunnel{c: c}
 }
 
-// Read returns first what came together with the response's header.
+// Read first returns bytes that came together with the response's header.
 func (t *tunnel) Read(p []byte) (int, error) {
 	c := t.c
 	if c.br != nil {
 		if n := c.br.Buffered(); n > 0 {
 			return c.br.Read(p[:min(n, len(p))])
 		}
-		c.br = nil // a tunnel may be open for long
+		c.br = nil // frees the buffer: a tunnel may be open for long
 	}
 	n, err := c.nc.Read(p)
 	c.x.received.Add(int64(n))
@@ -36,7 +36,7 @@ func (t *tunnel) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite tells the upstream that no more comes; it may go on sending.
+// CloseWrite ends the sending side. The upstream may continue to send.
 func (t *tunnel) CloseWrite() error { return t.c.closeWrite() }
 
 // Close closes the connection. Later calls return nil.

@@ -20,7 +20,7 @@ func TestUpgrade(t *testing.T) {
 		if string(b) != "ping" || err != nil {
 			t.Errorf("the upstream read %q, %v", b, err)
 		}
-		time.Sleep(time.Hour) // no bound holds in a tunnel
+		time.Sleep(time.Hour) // a tunnel has no time limit
 		io.WriteString(c, "pong")
 	}, func(t *testing.T, tr *Transport) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -33,7 +33,7 @@ func TestUpgrade(t *testing.T) {
 			t.Fatal(err)
 		}
 		head := x.Written()
-		cancel() // the tunnel is the caller's
+		cancel() // the tunnel belongs to the caller
 		tunnel := res.Body.(io.ReadWriteCloser)
 		io.WriteString(tunnel, "ping")
 		if err := tunnel.(interface{ CloseWrite() error }).CloseWrite(); err != nil {

@@ -5,12 +5,12 @@ import (
 	"sync/atomic"
 )
 
-// Turn lets one of several calls send a request: the first that has a connection. The
-// others fail with [ErrYielded]. The zero value is ready.
+// Turn lets only one of several calls send a request: the first one with a connection.
+// The others fail with [ErrYielded]. The zero value is ready.
 type Turn struct{ taken atomic.Bool }
 
-// ErrYielded is in the error of a call that has sent nothing because another one that
-// it takes turns with sends the request.
+// ErrYielded is in the error of a call that has sent nothing because another call of its
+// [Turn] sends the request.
 var ErrYielded = errors.New("another call sends the request")
 
 // turn is a call's part in a [Turn].
@@ -23,13 +23,13 @@ type turnStage = uint32
 
 const (
 	free   turnStage = iota // it may send
-	shared                  // only if the others have not
+	shared                  // it may send if no other call of the turn has
 	begun                   // it sends
 )
 
-// TakeTurns makes the call send nothing if another one that takes turns with it does. It
-// reports false, and does nothing, when the call sends already. It may be called while
-// the call is under way, and again with the same turn.
+// TakeTurns lets the call send only if no other call of t does. If the call sends
+// already, TakeTurns returns false and does nothing. It may be called during the call,
+// and again with the same turn.
 func (x *Call) TakeTurns(t *Turn) bool {
 	if x.turn.stage.Load() == shared {
 		return true
@@ -38,8 +38,8 @@ func (x *Call) TakeTurns(t *Turn) bool {
 	return x.turn.stage.CompareAndSwap(free, shared)
 }
 
-// Begins is called when there is a connection, and reports whether the call may send.
-// It is for other transports.
+// Begins reports whether the call may send. Transports call it once they have a
+// connection. It is for other transports.
 func (x *Call) Begins() bool {
 	t := &x.turn
 	switch {
@@ -52,5 +52,5 @@ func (x *Call) Begins() bool {
 	return false
 }
 
-// Yielded is the failure of a call that may not send.
+// Yielded returns the failure of a call that may not send.
 func Yielded() *Error { return &Error{Phase: PhaseDial, Kind: Canceled, Err: ErrYielded} }

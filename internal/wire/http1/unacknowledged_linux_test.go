@@ -12,8 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
-// asker asks whether a call goes unacknowledged until it does, or has been asked often
-// enough.
+// asker asks whether a call is unacknowledged, until it is or up to a number of times.
 type asker struct {
 	call  *Call
 	end   func()
@@ -32,9 +31,9 @@ func (a *asker) Slow() context.Context {
 	return nil
 }
 
-// TestUnacknowledged: that a connection is dead is seen while a call waits, and
-// nothing of the kind when only the upstream's process does not answer. A call can
-// ask for another connection than the idle ones.
+// TestUnacknowledged: a waiting call sees that its connection is dead. It sees nothing of
+// the kind if only the upstream's process does not answer. A call can ask for a
+// connection other than the idle ones.
 func TestUnacknowledged(t *testing.T) {
 	t.Parallel()
 	for _, dead := range []bool{true, false} {
@@ -90,8 +89,8 @@ func TestFresh(t *testing.T) {
 	}
 }
 
-// TestUnacknowledgedJustNow: what was sent a moment ago, after a long time of nothing, is
-// not overdue: a ping of HTTP/2, for one.
+// TestUnacknowledgedJustNow: bytes sent a moment ago, after a long silence, are not
+// overdue. A ping of HTTP/2 is one case.
 func TestUnacknowledgedJustNow(t *testing.T) {
 	t.Parallel()
 	conns := make(chan *net.TCPConn, 1)

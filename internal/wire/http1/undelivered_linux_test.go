@@ -26,8 +26,8 @@ func (c *hookedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// TestUndelivered has the upstream close a connection after the look at it and
-// before the second request is written, or after it has read that request.
+// TestUndelivered has the upstream close a connection between its check and the write of
+// the second request, or after it has read that request.
 func TestUndelivered(t *testing.T) {
 	t.Parallel()
 	f := func(name string, before, after func(*net.TCPConn), undelivered bool, kind Kind) {
@@ -72,8 +72,8 @@ func TestUndelivered(t *testing.T) {
 	f("half closed before", func(c *net.TCPConn) { c.CloseWrite() }, nothing, false, Closed)
 }
 
-// TestNewConnectionHasAcknowledgedItsSYN is what the proof counts from: were it
-// 0, the kernel would not tell.
+// TestNewConnectionHasAcknowledgedItsSYN checks the count from which the proof starts. If
+// it is 0, the kernel does not report it.
 func TestNewConnectionHasAcknowledgedItsSYN(t *testing.T) {
 	t.Parallel()
 	addr := serveRaw(t, answer(okResponse))

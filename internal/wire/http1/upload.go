@@ -12,13 +12,13 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
-// lingering is how long the end of a response waits for an upload that is
-// writing its last bytes, so that the connection can be used again.
+// lingering is how long the end of a response waits for the last write of an upload, so
+// that the connection can be used again.
 const lingering = 50 * time.Millisecond
 
-// upload writes a request's body while the response is awaited and read. Its
-// goroutine reads and closes the body; it ends with the last byte, with the
-// connection, or when a Read that outlasts the call returns.
+// upload writes a request's body while the call waits for the response and reads it. Its
+// goroutine reads and closes the body. It ends with the last byte, with the connection,
+// or at the return of a Read that outlasts the call.
 type upload struct {
 	c     *conn
 	x     *Call
@@ -26,18 +26,18 @@ type upload struct {
 	body  io.ReadCloser
 	close sync.Once
 
-	trailer http.Header // announced, and read at the end of the body
+	trailer http.Header // its names are announced; its values are read at the end of the body
 
 	done chan struct{}
-	err  error // to be read after done; nil = the request is complete
+	err  error // valid after done; nil = the request is complete
 
 	mu      sync.Mutex // protects the fields below
-	reading bool       // a Read of the body is under way
-	last    bool       // what is being written is the end
+	reading bool       // a Read of the body is in progress
+	last    bool       // the write in progress is the last one
 	over    bool       // the call has ended
 }
 
-// startUpload takes the body over.
+// startUpload takes over the body.
 func startUpload(c *conn, o *outgoing) *upload {
 	o.taken = true
 	u := &upload{c: c, x: c.x, left: o.length, body: o.Body, trailer: o.Trailer, done: make(chan struct{})}
@@ -53,7 +53,7 @@ func (u *upload) run() {
 	u.settle(err)
 }
 
-// settle tells the reader of the response what became of the upload.
+// settle reports the result of the upload to the reader of the response.
 func (u *upload) settle(err error) {
 	c := u.c
 	fault, ours := errors.AsType[*Error](err)
@@ -62,10 +62,10 @@ func (u *upload) settle(err error) {
 		c.boundHeader()
 	case err == errOver:
 	case ours && fault.Kind == RequestBody && c.rd.reached(stageBody):
-		c.closeWrite() // the response may go on; the request cannot
+		c.closeWrite() // the response may continue; the request cannot
 	case ours:
 		c.fail(fault)
-	case deadline.Exceeded(err) && c.rd.reached(stageBody): // the response may go on
+	case deadline.Exceeded(err) && c.rd.reached(stageBody): // the response may continue
 	case deadline.Exceeded(err):
 		u.x.sawEnd(TimedOut)
 		c.fail(&Error{PhaseWrite, Timeout, c.tooLong(PhaseWrite, err)})
@@ -75,8 +75,8 @@ func (u *upload) settle(err error) {
 	}
 }
 
-// finished reports whether all of the request was written. A nil upload has
-// nothing to write.
+// finished reports whether the whole request was written. A nil upload has nothing to
+// write.
 func (u *upload) finished() bool {
 	if u == nil {
 		return true
@@ -100,8 +100,8 @@ func (u *upload) finished() bool {
 	}
 }
 
-// abandon ends the upload of a call that has ended, whose connection is
-// closed. A Read that is under way may wait for Close, or Close for it.
+// abandon ends the upload of a call that has ended; the connection is closed. A Read in
+// progress may wait for Close, or Close for the Read.
 func (u *upload) abandon() {
 	if u == nil {
 		return
@@ -117,8 +117,8 @@ func (u *upload) abandon() {
 // errOver ends an upload whose call has ended.
 var errOver = errors.New("the exchange has ended")
 
-// An upload's buffer has room for a chunk's size before, and for the last chunk
-// after, what is read into it.
+// Free space in an upload's buffer: for a chunk's size before the bytes, and for the
+// last chunk after them.
 const (
 	chunkRoom = len("8000\r\n")
 	chunkEnd  = len("\r\n0\r\n")
@@ -177,7 +177,8 @@ func (u *upload) read(p []byte) (int, error) {
 	return n, err
 }
 
-// write writes the n bytes that were read, framed, and the end after the last.
+// write writes n bytes of the body with their framing, and after the last bytes the end
+// of the body.
 func (u *upload) write(buf []byte, n int, end bool) error {
 	body := buf[chunkRoom : chunkRoom+n]
 	if u.left >= 0 {
@@ -197,8 +198,8 @@ func (u *upload) write(buf []byte, n int, end bool) error {
 	return u.c.write(append(body, "0\r\n"...), u.end())
 }
 
-// end returns what ends a chunked body. The values of the trailer are known only
-// once the body has been read to its end.
+// end returns the end of a chunked body. The values of the trailer are known only after
+// the body has been read to its end.
 func (u *upload) end() []byte {
 	var b bytes.Buffer
 	if len(u.trailer) > 0 && checkTrailer(u.trailer) == nil {

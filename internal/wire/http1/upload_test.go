@@ -18,7 +18,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/memnet"
 )
 
-// seen is what a server sees of a request with a body.
+// seen is a request with a body as a server sees it.
 type seen struct {
 	length   int64
 	encoding int
@@ -26,7 +26,7 @@ type seen struct {
 	trailer  string
 }
 
-// seer answers requests and tells what it has seen of them.
+// seer is a server that answers requests and reports them.
 func seer(t *testing.T) (addr string, requests chan seen) {
 	requests = make(chan seen, 1)
 	return serveRaw(t, func(c *net.TCPConn) {
@@ -101,8 +101,7 @@ func TestBodiesArriveWhole(t *testing.T) {
 	}
 }
 
-// countedBody fails the test when it is read after it was closed, or closed
-// more than once.
+// countedBody fails the test if it is read after Close or closed more than once.
 type countedBody struct {
 	io.Reader
 	t      *testing.T
@@ -193,7 +192,7 @@ func TestEarlyResponseWhileTheBodyWaits(t *testing.T) {
 	})
 }
 
-// TestBothDirectionsAtOnce has an upstream that sends back what it reads, more
+// TestBothDirectionsAtOnce has an upstream that returns the bytes that it reads, more
 // than all buffers hold.
 func TestBothDirectionsAtOnce(t *testing.T) {
 	t.Parallel()
@@ -261,8 +260,8 @@ func TestRequestBodyFails(t *testing.T) {
 	f("too short", strings.NewReader("hello"), 100, io.ErrUnexpectedEOF)
 }
 
-// TestRequestBodyFailsAfterTheResponseBegan lets the response go on, and the
-// upstream see the request end.
+// TestRequestBodyFailsAfterTheResponseBegan: the response continues, and the upstream
+// sees the end of the request.
 func TestRequestBodyFailsAfterTheResponseBegan(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(c *memnet.Conn) {

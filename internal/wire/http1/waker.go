@@ -6,7 +6,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
-// stage is what a connection's reader waits for.
+// stage is what the reader of a connection waits for.
 type stage uint8
 
 const (
@@ -15,16 +15,16 @@ const (
 	stageBody                 // the response's body
 )
 
-// waker bounds the waits of a connection's reader, stage by stage.
+// waker bounds the waits of a connection's reader in each stage.
 type waker struct {
 	deadline.Alarm // its lock protects the fields below
 	stage          stage
-	wake           time.Time // a wake-up of its own while the header is awaited; zero = none
-	mind           time.Time // when to mind the end of the call's context; zero = that is done
+	wake           time.Time // extra wake-up while the reader waits for the header; zero = none
+	mind           time.Time // when to start watching the end of the call's context; zero = done
 }
 
-// Bound bounds the waits of a stage until a moment, the zero time meaning
-// never. It does nothing once a later stage has begun.
+// Bound sets the end of the waits of a stage; the zero time = never. It does nothing once
+// a later stage has begun.
 func (w *waker) Bound(until time.Time, s stage) {
 	w.Lock()
 	defer w.Unlock()
@@ -34,7 +34,7 @@ func (w *waker) Bound(until time.Time, s stage) {
 	}
 }
 
-// next returns when to be woken. Called with the lock held.
+// next returns the next wake-up. The lock must be held.
 func (w *waker) next(until time.Time) time.Time {
 	if w.stage != stageHeader || w.wake.IsZero() || !until.IsZero() && !w.wake.Before(until) {
 		return until
@@ -45,8 +45,8 @@ func (w *waker) next(until time.Time) time.Time {
 	return w.wake
 }
 
-// mindBy has the wait woken in time to mind the end of the call's context; the zero
-// time says that it is minded.
+// mindBy wakes the wait at t to start watching the end of the call's context. The zero
+// time means that this is done.
 func (w *waker) mindBy(t time.Time) {
 	w.Lock()
 	w.mind = t
@@ -56,15 +56,15 @@ func (w *waker) mindBy(t time.Time) {
 	}
 }
 
-// wakeAt sets the moment of the wake-up; zero = none. It counts from [waker.Again]
-// on.
+// wakeAt sets the time of the extra wake-up; zero = none. It takes effect at
+// [waker.Again].
 func (w *waker) wakeAt(t time.Time) {
 	w.Lock()
 	defer w.Unlock()
 	w.wake = t
 }
 
-// wakes reports, once, that the moment of the wake-up has come.
+// wakes reports, once, that the time of the extra wake-up has come.
 func (w *waker) wakes() bool {
 	w.Lock()
 	defer w.Unlock()
@@ -75,15 +75,15 @@ func (w *waker) wakes() bool {
 	return true
 }
 
-// Again is [deadline.Alarm.Again] with the wake-up.
+// Again is [deadline.Alarm.Again] with the extra wake-up.
 func (w *waker) Again() bool {
 	w.Lock()
 	defer w.Unlock()
 	return w.SetAgain(w.next(w.Until))
 }
 
-// reset begins a new call, without a bound, and with a wake-up of its own
-// while its header is awaited; zero = none.
+// reset starts a new call without a bound, and with an extra wake-up during the wait for
+// its header; zero = none.
 func (w *waker) reset(wake time.Time) {
 	w.Lock()
 	defer w.Unlock()
