@@ -10,29 +10,28 @@ import (
 	"strings"
 )
 
-// Field is one line of a head: its name and its value as they came, without the
-// blanks around the value.
+// Field is one line of a head: its name and value as sent, without the spaces around the
+// value.
 type Field struct {
 	Name  string
 	Value string
 	ID    Name
 }
 
-// Head is the head of an HTTP/1.1 message: its start line, and its fields in the
-// order they came. It is read and edited in place. Its strings are parts of the
-// block that was parsed: whoever keeps one beyond the message clones it.
+// Head is the head of an HTTP/1.1 message: its start line, and its fields in order. It is
+// edited in place. Its strings are parts of the parsed block: clone one to keep it longer
+// than the message.
 //
 // The zero value is an empty head. A Head belongs to one goroutine.
 type Head struct {
-	Start  string // without the end of its line
+	Start  string // start line, without its end
 	Fields []Field
-	has    uint64 // a bit for each Name that Fields has, or has had
+	has    uint64 // one bit for each Name that is, or was, in Fields
 }
 
-// Parse reads a start line and the fields behind it up to the empty line, in
-// place of what h had; it uses the room of h.Fields. It refuses what does not have
-// the form of RFC 9110, section 5, with an error that names no value, which may be
-// a secret.
+// Parse replaces the content of h by a start line and the fields up to the empty line. It
+// reuses the memory of h.Fields. It refuses lines that do not have the form of RFC 9110,
+// section 5. The error names no value, which may be a secret.
 func (h *Head) Parse(block string) error {
 	start, fields := CutLine(block)
 	h.Start = start
@@ -63,14 +62,13 @@ func (h *Head) ParseFields(lines string) error {
 	}
 }
 
-// Reset makes h an empty head. It keeps the room of its fields, not what they are
-// parts of.
+// Reset empties h. It keeps the memory of the fields, but not their strings.
 func (h *Head) Reset() {
 	clear(h.Fields)
 	h.Start, h.Fields, h.has = "", h.Fields[:0], 0
 }
 
-// Index makes h find the fields that were put into Fields by hand.
+// Index updates h after its caller has changed Fields directly.
 func (h *Head) Index() {
 	h.has = 0
 	for i := range h.Fields {
@@ -83,10 +81,10 @@ func (h *Head) append(f Field) {
 	h.has |= 1 << f.ID
 }
 
-// Has reports whether there is a field n.
+// Has reports whether h has a field n.
 func (h *Head) Has(n Name) bool { return h.has&(1<<n) != 0 && h.index(n) >= 0 }
 
-// hasAny reports whether there may be one of several fields, given as bits.
+// hasAny reports whether h may have one of several fields, given as bits.
 func (h *Head) hasAny(mask uint64) bool { return h.has&mask != 0 }
 
 func (h *Head) index(n Name) int {
@@ -109,7 +107,7 @@ func (h *Head) Get(n Name) string {
 	return ""
 }
 
-// Count returns how many fields n there are.
+// Count returns the number of fields n.
 func (h *Head) Count(n Name) (count int) {
 	if h.has&(1<<n) == 0 {
 		return 0
@@ -136,7 +134,7 @@ func (h *Head) Values(n Name) iter.Seq[string] {
 	}
 }
 
-// ValuesOf returns the values of the fields with a name in any case.
+// ValuesOf returns the values of the fields called name, in any case.
 func (h *Head) ValuesOf(name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := range h.Fields {
@@ -147,13 +145,13 @@ func (h *Head) ValuesOf(name string) iter.Seq[string] {
 	}
 }
 
-// Add adds a field behind the others.
+// Add adds a field after the others.
 func (h *Head) Add(name, value string) {
 	h.append(Field{Name: name, Value: value, ID: Identify(name)})
 }
 
-// Set makes a field the only one of its name: in the place of the first one, else
-// behind the others.
+// Set makes a field the only one of its name. It replaces the first one, or adds the
+// field after the others.
 func (h *Head) Set(name, value string) {
 	set := false
 	kept := h.Fields[:0]
@@ -173,7 +171,7 @@ func (h *Head) Set(name, value string) {
 	}
 }
 
-// Delete takes the fields n out.
+// Delete removes the fields n.
 func (h *Head) Delete(n Name) {
 	if h.has&(1<<n) != 0 {
 		h.DeleteFunc(func(f *Field) bool { return f.ID == n })
@@ -181,12 +179,12 @@ func (h *Head) Delete(n Name) {
 	}
 }
 
-// Del takes out the fields with a name in any case.
+// Del removes the fields called name, in any case.
 func (h *Head) Del(name string) {
 	h.DeleteFunc(func(f *Field) bool { return EqualName(f.Name, name) })
 }
 
-// DeleteFunc takes out the fields for which del returns true.
+// DeleteFunc removes the fields for which del returns true.
 func (h *Head) DeleteFunc(del func(*Field) bool) {
 	kept := h.Fields[:0]
 	for i := range h.Fields {
@@ -197,13 +195,13 @@ func (h *Head) DeleteFunc(del func(*Field) bool) {
 	h.cut(kept)
 }
 
-// cut shortens the fields to kept, which has their room.
+// cut shortens the fields to kept, a prefix of their memory.
 func (h *Head) cut(kept []Field) {
 	clear(h.Fields[len(kept):])
 	h.Fields = kept
 }
 
-// HasToken reports whether a field n, as a list, has a token in any case.
+// HasToken reports whether a field n, as a list, contains token in any case.
 func (h *Head) HasToken(n Name, token string) bool {
 	for v := range h.Values(n) {
 		if ListHas(v, token) {
@@ -213,7 +211,7 @@ func (h *Head) HasToken(n Name, token string) bool {
 	return false
 }
 
-// ListHas reports whether a list (RFC 9110, section 5.6.1) has a token in any case.
+// ListHas reports whether a list (RFC 9110, section 5.6.1) contains token in any case.
 func ListHas(list, token string) bool {
 	for part := range strings.SplitSeq(list, ",") {
 		if EqualName(trim(part), token) {
@@ -223,14 +221,13 @@ func ListHas(list, token string) bool {
 	return false
 }
 
-// hopByHop are the fields that are for the next hop alone (RFC 9110, section 7.6.1;
-// Keep-Alive and Proxy-Connection by custom).
+// hopByHop are the hop-by-hop fields (RFC 9110, section 7.6.1; Keep-Alive and
+// Proxy-Connection by custom).
 const hopByHop = 1<<Connection | 1<<KeepAlive | 1<<ProxyAuthenticate | 1<<ProxyAuthorization |
 	1<<ProxyConnection | 1<<TE | 1<<Trailer | 1<<TransferEncoding | 1<<Upgrade
 
-// DeleteHopByHop takes out the fields that are for the next hop alone, and those
-// that Connection names. It takes time in proportion to the head's length, whatever
-// the head names.
+// DeleteHopByHop removes the hop-by-hop fields, and those that Connection names. Its time
+// is proportional to the length of the head, whatever the head names.
 func (h *Head) DeleteHopByHop() {
 	if !h.hasAny(hopByHop) {
 		return
@@ -269,11 +266,11 @@ func DeleteHopByHop(h http.Header) {
 	}
 }
 
-// nameSet is a set of names in any case. A few take no memory of their own.
+// nameSet is a set of names in any case. The first four need no allocation.
 type nameSet struct {
 	few  [4]string
 	n    int
-	many map[string]struct{} // in lower case; nil for a few
+	many map[string]struct{} // the others, in lower case; nil without others
 }
 
 func (s *nameSet) add(name string) {
@@ -309,8 +306,8 @@ func AppendField(b []byte, name, value string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// Header returns the fields as a map. The values of several fields of one name are
-// in the order of the fields.
+// Header returns the fields as a map. The values of fields with the same name keep their
+// order.
 func (h *Head) Header() http.Header {
 	m, values := make(http.Header, len(h.Fields)), make([]string, len(h.Fields))
 	for i := range h.Fields {
@@ -329,7 +326,8 @@ func (h *Head) Header() http.Header {
 	return m
 }
 
-// nameLength returns how many bytes at the beginning of line may be in a name.
+// nameLength returns the number of bytes at the beginning of line that a name may
+// contain.
 func nameLength(line string) int {
 	for i := range len(line) {
 		if class[line[i]]&token == 0 {
@@ -348,7 +346,7 @@ func validValue(v string) bool {
 	return true
 }
 
-// trim takes the blanks off both ends (OWS of RFC 9110, section 5.6.3).
+// trim removes the spaces and tabs at both ends (OWS of RFC 9110, section 5.6.3).
 func trim(s string) string {
 	for len(s) > 0 && (s[0] == ' ' || s[0] == '\t') {
 		s = s[1:]
@@ -359,10 +357,10 @@ func trim(s string) string {
 	return s
 }
 
-// What a byte may be part of.
+// Classes of bytes.
 const (
-	token = 1 << iota // a name (RFC 9110, section 5.6.2)
-	text              // a value (RFC 9110, section 5.5)
+	token = 1 << iota // may be in a name (RFC 9110, section 5.6.2)
+	text              // may be in a value (RFC 9110, section 5.5)
 )
 
 var class = func() (table [256]uint8) {
@@ -377,7 +375,7 @@ var class = func() (table [256]uint8) {
 	return table
 }()
 
-// Of returns a head with the fields of a map, by name.
+// Of returns a head with the fields of a map, sorted by name.
 func Of(fields http.Header) *Head {
 	h := new(Head)
 	for _, name := range slices.Sorted(maps.Keys(fields)) {

@@ -81,7 +81,7 @@ func TestHeadEdits(t *testing.T) {
 	}
 }
 
-// What is for the next hop alone is the same in a head and in a map.
+// The hop-by-hop fields are the same in a head and in a map.
 func TestDeleteHopByHopInAMap(t *testing.T) {
 	t.Parallel()
 	h := parsed(t, exampleHead)
@@ -97,7 +97,7 @@ func TestDeleteHopByHopInAMap(t *testing.T) {
 	}
 }
 
-// A head that is used again must not show what it had before.
+// A reused head must not show its earlier fields.
 func TestHeadReset(t *testing.T) {
 	t.Parallel()
 	h := parsed(t, exampleHead)
@@ -130,7 +130,7 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// FuzzHead: a head means to all of its methods what its map means.
+// FuzzHead: all methods of a head agree with its map.
 func FuzzHead(f *testing.F) {
 	f.Add(exampleHead)
 	f.Add("HTTP/1.1 200 OK\r\nConnection: te\r\nTE: trailers\r\nconnection: a,,b\r\nA: 1\r\nB:\r\n\r\n")
@@ -193,8 +193,8 @@ func BenchmarkHead(b *testing.B) {
 }
 
 // BenchmarkDeleteHopByHop compares a usual head with one of 64 KiB that has as many
-// names in Connection, and as many fields, as fit. Its time for a byte may be little
-// more than the usual one's.
+// fields, and as many names in Connection, as possible. Its time per byte must be little
+// more than the usual head's.
 func BenchmarkDeleteHopByHop(b *testing.B) {
 	hostile := "GET / HTTP/1.1\r\nConnection: " + strings.Repeat("a,", 16<<10) + "\r\n" + strings.Repeat("b:\r\n", 8<<10) + "\r\n"
 	for name, block := range map[string]string{"usual": exampleHead, "hostile": hostile} {

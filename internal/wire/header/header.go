@@ -1,9 +1,13 @@
-// Package header reads the header of an HTTP/1.1 message: one string for all of
-// its lines, and one array for the values of its fields, which are parts of it.
+// Package header parses and edits the header of an HTTP/1.1 message.
 //
-// It knows the form that RFC 9112 asks for and nothing that it allows to be
-// lenient about; what of that is let pass is for callers to decide. Its
-// functions keep nothing and are safe for concurrent use.
+// A [Head] has the start line and the fields of a message, in order and spelled as the
+// peer sent them. Its strings are parts of the one string with all lines, so that a
+// message costs one allocation. A field that goodgate uses itself has a [Name], which is
+// faster to compare than a string.
+//
+// The package accepts only the form that RFC 9112 requires, without any leniency. Callers
+// decide which deviations to accept. The functions keep nothing and are safe for
+// concurrent use; a Head belongs to one goroutine.
 package header
 
 import (
@@ -15,18 +19,18 @@ import (
 	"strings"
 )
 
-// ErrFolded tells of a field that goes on in a second line (RFC 9112, section 5.2).
+// ErrFolded means that a field continues on a second line (RFC 9112, section 5.2).
 var ErrFolded = errors.New("a header field that is folded onto a second line")
 
-// ErrTooLarge tells that a block has more bytes than it may have.
+// ErrTooLarge means that a block exceeds its limit of bytes.
 var ErrTooLarge = errors.New("too many bytes before an empty line")
 
-// ErrBareLF tells of a trailer with a line that does not end with CRLF.
+// ErrBareLF means that a line of a trailer does not end with CRLF.
 var ErrBareLF = errors.New("a line of the trailer that does not end with CRLF")
 
-// End returns the length of the lines at the beginning of b up to and with the
-// first empty one, -1 when that is not there. The first seen bytes have been
-// looked through before. Every reader of a head or a trailer ends it here.
+// End returns the length of the lines at the beginning of b, up to and including the
+// first empty one; -1 without an empty line. Earlier calls have searched the first seen
+// bytes. Every reader of a head or a trailer uses End to find its end.
 func End(b []byte, seen int) int {
 	at := max(seen-2, 0)
 	if at == 0 {
@@ -46,7 +50,7 @@ func End(b []byte, seen int) int {
 	}
 }
 
-// emptyLine returns the length of an empty line that b begins with, else 0.
+// emptyLine returns the length of an empty line at the beginning of b, else 0.
 func emptyLine(b []byte) int {
 	switch {
 	case len(b) > 0 && b[0] == '\n':
@@ -57,9 +61,8 @@ func emptyLine(b []byte) int {
 	return 0
 }
 
-// Read takes the lines up to and with the first empty one, at most max bytes. It
-// takes nothing behind them. Errors are the reader's or [ErrTooLarge], with which it
-// returns the first max bytes.
+// Read reads the lines up to and including the first empty one, at most max bytes, and
+// nothing after them. Errors are the reader's, or [ErrTooLarge] with the first max bytes.
 func Read(br *bufio.Reader, max int) (string, error) {
 	seen := 0
 	for {
@@ -82,7 +85,7 @@ func Read(br *bufio.Reader, max int) (string, error) {
 	}
 }
 
-// readLong is Read of a block that is larger than the reader's buffer.
+// readLong is Read for a block that exceeds the reader's buffer.
 func readLong(br *bufio.Reader, max int) (string, error) {
 	var block []byte
 	for {
@@ -104,9 +107,9 @@ func readLong(br *bufio.Reader, max int) (string, error) {
 	}
 }
 
-// ReadTrailer takes what follows the last chunk of a body (RFC 9112, section
-// 7.1.2), at most max bytes. Other than in a head, a bare LF ends no line: it
-// would be left to opinion where the next message begins. An end within it is
+// ReadTrailer reads the trailer after the last chunk of a body (RFC 9112, section 7.1.2),
+// at most max bytes. Unlike in a head, a bare LF does not end a line: otherwise readers
+// could differ about the beginning of the next message. An end within the trailer is
 // [io.ErrUnexpectedEOF].
 func ReadTrailer(br *bufio.Reader, max int) (http.Header, error) {
 	block, err := Read(br, max)
@@ -122,7 +125,7 @@ func ReadTrailer(br *bufio.Reader, max int) (http.Header, error) {
 	return Parse(block)
 }
 
-// CutLine cuts the first line off, without its end.
+// CutLine cuts off the first line, without its end.
 func CutLine(s string) (line, rest string) {
 	before, after, ok := strings.Cut(s, "\n")
 	if !ok {
@@ -131,9 +134,8 @@ func CutLine(s string) (line, rest string) {
 	return strings.TrimSuffix(before, "\r"), after
 }
 
-// Parse reads the fields of lines up to the empty one. It refuses what is not of
-// the form of RFC 9110, section 5, with an error that names no value, which may
-// be a secret.
+// Parse parses the fields of lines up to the empty one. It refuses fields that do not
+// have the form of RFC 9110, section 5. The error names no value, which may be a secret.
 func Parse(lines string) (http.Header, error) {
 	var room [24]Field
 	h := Head{Fields: room[:0]}

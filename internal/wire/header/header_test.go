@@ -24,7 +24,7 @@ func TestEnd(t *testing.T) {
 		if got := End([]byte(in), 0); got != want {
 			t.Errorf("%q: got %d, want %d", in, got, want)
 		}
-		for n := range in { // what comes in two parts has the same end
+		for n := range in { // a block that comes in two parts has the same end
 			if first := End([]byte(in[:n]), 0); first >= 0 {
 				break
 			}
@@ -35,9 +35,8 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// TestRead holds that a block ends at the same byte however it comes in and
-// whatever its size is in relation to the buffer, and that nothing behind it is
-// taken.
+// TestRead: a block ends at the same byte however its bytes are split, and whatever its
+// size compared with the buffer. Read takes nothing after it.
 func TestRead(t *testing.T) {
 	t.Parallel()
 	for _, block := range []string{
@@ -126,7 +125,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// A value that is added to a field must not end up in the next one.
+// A value added to a field must not end up in the next one.
 func TestParseKeepsValuesApart(t *testing.T) {
 	t.Parallel()
 	h, err := Parse("a: 1\r\nb: 2\r\n\r\n")
@@ -139,7 +138,7 @@ func TestParseKeepsValuesApart(t *testing.T) {
 	}
 }
 
-// FuzzParse: what is accepted means the same to net/textproto.
+// FuzzParse: accepted fields mean the same to net/textproto.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"\r\n\r\n", "a: b\r\n\r\n", "a: b\nA:c\n\nrest", "x : y\r\n\r\n", "a: b\r\n c\r\n\r\n", "a:\xff\t\r\n\r\n", "\n\n"} {
 		f.Add([]byte(s))

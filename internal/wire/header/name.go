@@ -1,9 +1,9 @@
 package header
 
-// Name is a field that goodgate itself looks at; [Other] is every other one.
+// Name is a field that goodgate uses itself; [Other] is any other one.
 type Name uint8
 
-// The names. Their order means nothing.
+// The names. Their order has no meaning.
 const (
 	Other Name = iota
 	Accept
@@ -90,8 +90,7 @@ var names = [numNames]string{
 // String returns the canonical spelling, empty for [Other].
 func (n Name) String() string { return names[n] }
 
-// byLength has the names of each length, so that most fields are told apart by
-// their length alone.
+// byLength has the names of each length: the length alone distinguishes most fields.
 var byLength = func() (table [longest + 1][]Name) {
 	for n := Other + 1; n < numNames; n++ {
 		table[len(names[n])] = append(table[len(names[n])], n)
@@ -101,7 +100,7 @@ var byLength = func() (table [longest + 1][]Name) {
 
 const longest = len("Proxy-Authorization")
 
-// Identify returns which of the names s spells, whatever the case of its letters.
+// Identify returns the name that s spells, in any case.
 func Identify(s string) Name {
 	if len(s) > longest {
 		return Other
@@ -114,8 +113,8 @@ func Identify(s string) Name {
 	return Other
 }
 
-// EqualName reports whether two field names are the same but for the case of
-// letters (RFC 9110, section 5.1).
+// EqualName reports whether two field names are equal, in any case (RFC 9110, section
+// 5.1).
 func EqualName(a, b string) bool {
 	if len(a) != len(b) {
 		return false
