@@ -1,9 +1,9 @@
 // Package deadline bounds the waits on a connection, for both sides of HTTP/1.1.
 //
-// An [Alarm] stands between the bound and the socket's deadline in one direction.
-// Setting that for every wait would cost more than the rest of the bookkeeping. So
-// it is only a wake-up: one that comes no later than the bound is left as it is, and
-// when it fires too early the next one is set.
+// An [Alarm] keeps the bound for one direction, and sets the socket's deadline as rarely
+// as possible. To set it for every wait would cost more than all other bookkeeping. So
+// the socket's deadline is only a wake-up: the Alarm leaves one that is not later than
+// the bound, and sets the next one if it fires too early.
 package deadline
 
 import (
@@ -13,21 +13,21 @@ import (
 	"time"
 )
 
-// Alarm bounds the waits in one direction of a connection. The zero value has no
-// bound, and needs Set before it is given one. Safe for concurrent use.
+// Alarm bounds the waits in one direction of a connection. The zero value has no bound.
+// Set must be set before the first bound. An Alarm is safe for concurrent use.
 type Alarm struct {
-	Set   func(time.Time) error // the socket's deadline
-	Eager bool                  // a wake-up that is too early does harm
+	Set   func(time.Time) error // sets the socket's deadline
+	Eager bool                  // a wake-up before the bound does harm
 
-	sync.Mutex           // protects the fields below, and what is kept in step with them
+	sync.Mutex           // protects the fields below, and fields of types that embed an Alarm
 	Until      time.Time // the bound; zero = none
 	armed      time.Time // the socket's deadline; zero = none
 }
 
-// Bound bounds the waits from now on; the zero time means no bound.
+// Bound sets the end of all waits from now on; the zero time = no bound.
 func (a *Alarm) Bound(until time.Time) { a.BoundAndWake(until, time.Time{}) }
 
-// BoundAndWake is Bound for a wait that is to be woken by t, too.
+// BoundAndWake is Bound, and also wakes the wait at t or before.
 func (a *Alarm) BoundAndWake(until, t time.Time) {
 	a.Lock()
 	defer a.Unlock()
@@ -35,9 +35,9 @@ func (a *Alarm) BoundAndWake(until, t time.Time) {
 	a.by(t)
 }
 
-// SetBound is Bound for a wait whose wake-up may have to be another moment than the
-// bound: that is set as it is. An earlier one would fire for nothing in every few
-// requests, which costs more than to set it. The caller holds the lock.
+// SetBound is Bound for a wait that may need a wake-up at another time than the bound. It
+// sets exactly that wake-up: an earlier one would fire for nothing in every few requests,
+// which costs more. The lock must be held.
 func (a *Alarm) SetBound(until, wake time.Time) {
 	a.Until = until
 	if !a.Eager && wake.Equal(until) {
@@ -47,7 +47,7 @@ func (a *Alarm) SetBound(until, wake time.Time) {
 	}
 }
 
-// Wake sees to it that the wait is woken by t, which need not be its bound.
+// Wake wakes the wait at t or before, whatever the bound.
 func (a *Alarm) Wake(t time.Time) {
 	a.Lock()
 	defer a.Unlock()
@@ -65,15 +65,14 @@ func (a *Alarm) arm(t time.Time) {
 	a.Set(t)
 }
 
-// Again reports whether a deadline that fired came before the bound; the next one
-// is set then.
+// Again reports whether a deadline fired before the bound. Then it sets the next one.
 func (a *Alarm) Again() bool {
 	a.Lock()
 	defer a.Unlock()
 	return a.SetAgain(a.Until)
 }
 
-// SetAgain is Again with the next wake-up. The caller holds the lock.
+// SetAgain is Again with the next wake-up. The lock must be held.
 func (a *Alarm) SetAgain(wake time.Time) bool {
 	if !a.Until.IsZero() && !time.Now().Before(a.Until) {
 		return false
@@ -82,14 +81,14 @@ func (a *Alarm) SetAgain(wake time.Time) bool {
 	return true
 }
 
-// Off takes the deadline off; the bound counts again from the next call.
+// Off removes the deadline. The bound is in force again from the next call.
 func (a *Alarm) Off() {
 	a.Lock()
 	defer a.Unlock()
 	a.arm(time.Time{})
 }
 
-// Interrupt ends the wait that is under way, and those to come until Again or Off.
+// Interrupt ends the wait in progress, and later ones until Again or Off.
 func (a *Alarm) Interrupt() {
 	a.Lock()
 	defer a.Unlock()
@@ -98,10 +97,10 @@ func (a *Alarm) Interrupt() {
 
 var past = time.Unix(1, 0)
 
-// Exceeded reports whether a wait has failed by its deadline.
+// Exceeded reports whether a wait failed because of its deadline.
 func Exceeded(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
-// After returns the moment in d from now, none if d is 0.
+// After returns the time d after now; the zero time if d is 0.
 func After(now time.Time, d time.Duration) (t time.Time) {
 	if d > 0 {
 		t = now.Add(d)

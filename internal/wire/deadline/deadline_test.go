@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestAlarm holds which deadlines are set: as few as can be.
+// TestAlarm checks the deadlines that are set: as few as possible.
 func TestAlarm(t *testing.T) {
 	t.Parallel()
 	type steps func(a *Alarm, at func(seconds int) time.Time)
@@ -90,7 +90,7 @@ func TestAlarm(t *testing.T) {
 	}, "5", "past", "none", "5")
 }
 
-// TestInterrupt holds that a wait ends at once, and may be gone on with.
+// TestInterrupt: a wait ends at once, and can be continued.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
