@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// QueryValues returns the values of a parameter in a query, decoded. Parameters are
-// separated by & alone (WHATWG URL, section 5.1). A part that is badly encoded stands
-// for itself, as applications that do not refuse it take it.
+// QueryValues returns the decoded values of a parameter in a query. Only & separates
+// parameters (WHATWG URL, section 5.1). A badly encoded part stands for itself:
+// applications that do not refuse it read it so.
 func QueryValues(query, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for part := range strings.SplitSeq(query, "&") {
@@ -20,8 +20,8 @@ func QueryValues(query, name string) iter.Seq[string] {
 	}
 }
 
-// RawQueryValue returns the first value of a parameter in a query as it was sent,
-// empty without one. It has no character that a target cannot have.
+// RawQueryValue returns the first value of a parameter in a query, not decoded; empty
+// without one. It contains only characters that a target may contain.
 func RawQueryValue(query, name string) string {
 	for part := range strings.SplitSeq(query, "&") {
 		if key, value, _ := strings.Cut(part, "="); part != "" && unescaped(key) == name {

@@ -1,6 +1,7 @@
-// Package message is a client's request as routes, policies, limits, the log,
-// metrics and traces see it, whichever server it came by: with its fields as they
-// came, by inbound, or in a map, by the servers of net/http and quic-go.
+// Package message is the view of a client's request and an upstream's answer that routes,
+// policies, limits, the log, metrics and traces share. The view is the same for every
+// server: inbound keeps the fields as sent ([header.Head]); the servers of net/http and
+// quic-go keep them in a map.
 package message
 
 import (
@@ -17,14 +18,14 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// Request is a client's request. Its fields mean what those of the same name mean
-// in [http.Request]. It belongs to the request's goroutine, and nobody keeps it, or
-// parts of its strings, beyond the request.
+// Request is a client's request. Its fields mean the same as in [http.Request]. It
+// belongs to the request's goroutine. No code may keep it, or parts of its strings,
+// longer than the request.
 //
 // The zero value is a request without fields.
 type Request struct {
 	Method     string
-	RequestURI string // the target as it came
+	RequestURI string // the target as sent
 	URL        *url.URL
 	Host       string
 
@@ -33,22 +34,22 @@ type Request struct {
 	ProtoMinor int
 
 	RemoteAddr    string
-	TLS           *tls.ConnectionState // nil = in the clear
-	ContentLength int64                // -1 = not known
+	TLS           *tls.ConnectionState // nil = without TLS
+	ContentLength int64                // -1 = unknown
 	Body          io.ReadCloser
-	Trailer       http.Header // the announced names; the values come at the end of the body
-	Close         bool        // the client ends the connection after this request
+	Trailer       http.Header // the announced names; the values are set at the end of the body
+	Close         bool        // the client closes the connection after this request
 
-	// Head has the fields as they came, the Host field among them; nil where they came
-	// in a map. The methods do not show Host as a field, as a map does not have it.
+	// Head has the fields as sent, with Host; nil if they came in a map. The methods do
+	// not return Host as a field, because a map does not contain it.
 	Head *header.Head
 
 	ctx  context.Context
-	std  *http.Request // nil until somebody needs one
-	lent bool          // somebody has had one that HTTP has made
+	std  *http.Request // nil until HTTP makes one
+	lent bool          // HTTP has made and returned one
 }
 
-// FromHTTP returns a request that came by a server of net/http.
+// FromHTTP returns a request from a server of net/http.
 func FromHTTP(r *http.Request) *Request {
 	return &Request{
 		Method: r.Method, RequestURI: r.RequestURI, URL: r.URL, Host: r.Host,
@@ -59,17 +60,16 @@ func FromHTTP(r *http.Request) *Request {
 	}
 }
 
-// ProtoAtLeast reports whether the request's version of HTTP is at least major.minor.
+// ProtoAtLeast reports whether the request's HTTP version is at least major.minor.
 func (r *Request) ProtoAtLeast(major, minor int) bool {
 	return r.ProtoMajor > major || r.ProtoMajor == major && r.ProtoMinor >= minor
 }
 
-// SetContext sets the request's context. It is for the server that makes the
-// request.
+// SetContext sets the request's context. It is for the server that makes the request.
 func (r *Request) SetContext(ctx context.Context) { r.ctx = ctx }
 
-// SetTrailer sets the trailer fields, also of what HTTP has returned. It is for the
-// server that makes the request.
+// SetTrailer sets the trailer fields, and those of the request that HTTP has returned. It
+// is for the server that makes the request.
 func (r *Request) SetTrailer(fields http.Header) {
 	r.Trailer = fields
 	if r.std != nil {
@@ -80,15 +80,14 @@ func (r *Request) SetTrailer(fields http.Header) {
 // Context returns the request's context.
 func (r *Request) Context() context.Context { return r.ctx }
 
-// LocalAddr returns the address that the client connected to, nil when it is not
-// known.
+// LocalAddr returns the address that the client connected to; nil if unknown.
 func (r *Request) LocalAddr() net.Addr {
 	a, _ := r.ctx.Value(http.LocalAddrContextKey).(net.Addr)
 	return a
 }
 
-// HTTP returns the request for the library. The first call makes one where the
-// request did not come by it. Its Body is the request's of now.
+// HTTP returns the request as one of net/http. The first call makes it, unless the
+// request came from net/http. Each call sets its Body to the current one.
 func (r *Request) HTTP() *http.Request {
 	if r.std == nil {
 		fields := http.Header{}
@@ -111,8 +110,8 @@ func (r *Request) HTTP() *http.Request {
 	return r.std
 }
 
-// SetPath sets the decoded path of URL. A request of the library stays as it was for
-// those who have it.
+// SetPath sets the decoded path of URL. It does not modify a request that HTTP has
+// returned before.
 func (r *Request) SetPath(path string) {
 	if r.std == nil {
 		r.URL.Path = path
@@ -124,17 +123,16 @@ func (r *Request) SetPath(path string) {
 	r.std, r.URL = std, std.URL
 }
 
-// Lent reports whether somebody has had a request of the library that shares the
-// context, and may keep it beyond the request. It is for the server that made the
-// request.
+// Lent reports whether HTTP has made and returned a request that shares the context and
+// may outlive the request. It is for the server that made the request.
 func (r *Request) Lent() bool { return r.lent }
 
-// DropFields takes out the fields whose name drop reports. A request of the library
-// stays as it was for those who have it.
+// DropFields removes the fields whose names drop reports. It does not modify a request
+// that HTTP has returned before.
 func (r *Request) DropFields(drop func(name string) bool) {
 	if r.Head != nil {
 		r.Head.DeleteFunc(func(f *header.Field) bool { return f.ID != header.Host && drop(f.Name) })
-		r.std = nil // the next call of HTTP makes one without them
+		r.std = nil // the next call of HTTP makes a new one
 		return
 	}
 	for name := range r.inMap() {
@@ -149,10 +147,10 @@ func (r *Request) DropFields(drop func(name string) bool) {
 	}
 }
 
-// inHead reports whether Head tells of the fields n.
+// inHead reports whether Head has the fields n.
 func (r *Request) inHead(n header.Name) bool { return r.Head != nil && n != header.Host }
 
-// inMap returns the fields of a request that has no Head.
+// inMap returns the fields of a request without a Head.
 func (r *Request) inMap() http.Header {
 	if r.std == nil {
 		return nil
@@ -171,7 +169,7 @@ func (r *Request) Get(n header.Name) string {
 	return ""
 }
 
-// Count returns how many fields n there are.
+// Count returns the number of fields n.
 func (r *Request) Count(n header.Name) int {
 	if r.inHead(n) {
 		return r.Head.Count(n)
@@ -179,7 +177,7 @@ func (r *Request) Count(n header.Name) int {
 	return len(r.inMap()[n.String()])
 }
 
-// Has reports whether there is a field n.
+// Has reports whether the request has a field n.
 func (r *Request) Has(n header.Name) bool { return r.Count(n) > 0 }
 
 // Values returns the values of the fields n.
@@ -193,7 +191,7 @@ func (r *Request) Values(n header.Name) []string {
 	return slices.Collect(r.Head.Values(n))
 }
 
-// ValuesOf returns the values of the fields with a name in any case.
+// ValuesOf returns the values of the fields called name, in any case.
 func (r *Request) ValuesOf(name string) iter.Seq[string] {
 	if r.Head != nil && !header.EqualName(name, header.Host.String()) {
 		return r.Head.ValuesOf(name)
@@ -201,8 +199,7 @@ func (r *Request) ValuesOf(name string) iter.Seq[string] {
 	return slices.Values(r.inMap()[http.CanonicalHeaderKey(name)])
 }
 
-// Field returns the value of the first field with a name in any case, empty
-// without one.
+// Field returns the value of the first field called name, in any case; empty without one.
 func (r *Request) Field(name string) string {
 	for v := range r.ValuesOf(name) {
 		return v
@@ -210,7 +207,7 @@ func (r *Request) Field(name string) string {
 	return ""
 }
 
-// HasToken reports whether a field n, as a list, has a token in any case.
+// HasToken reports whether a field n, as a list, contains token in any case.
 func (r *Request) HasToken(n header.Name, token string) bool {
 	if r.inHead(n) {
 		return r.Head.HasToken(n, token)
@@ -241,8 +238,8 @@ func (r *Request) CookieValues(name string) (values []string) {
 	return values
 }
 
-// BasicAuth returns the user's name and password of the Authorization field (RFC
-// 7617); ok is false without them.
+// BasicAuth returns the user and the password of the Authorization field (RFC 7617); ok
+// is false without them.
 func (r *Request) BasicAuth() (user, password string, ok bool) {
 	if !r.Has(header.Authorization) {
 		return "", "", false
@@ -250,8 +247,7 @@ func (r *Request) BasicAuth() (user, password string, ok bool) {
 	return r.alone(header.Authorization).BasicAuth()
 }
 
-// alone returns a request of the library that has only the fields n, for its
-// parsers.
+// alone returns a request of net/http with only the fields n, for the parsers there.
 func (r *Request) alone(n header.Name) *http.Request {
 	return &http.Request{Header: http.Header{n.String(): r.Values(n)}}
 }

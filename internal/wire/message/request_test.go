@@ -15,7 +15,7 @@ import (
 const example = "GET /a?b=c HTTP/1.1\r\nhost: example.com\r\nCOOKIE: a=1; b=\"2\"\r\nX-Key: k\r\nx-key: l\r\nAccept: text/html\r\n" +
 	"Authorization: Basic dTpw\r\nConnection: x, Close\r\nCookie: c=3\r\n\r\n"
 
-// both returns the example as it came by inbound, and by net/http.
+// both returns the example as inbound and as net/http deliver it.
 func both(t *testing.T) map[string]*Request {
 	t.Helper()
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(example)))
@@ -32,7 +32,7 @@ func both(t *testing.T) map[string]*Request {
 	return map[string]*Request{"map": inMap, "head": inHead}
 }
 
-// Whether fields came in a map or as they were, they are the same to those who ask.
+// A request has the same fields whether they came in a map or as sent.
 func TestFields(t *testing.T) {
 	t.Parallel()
 	for name, r := range both(t) {
@@ -86,8 +86,8 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// An answer is the same to those who ask, and to those who change it, whichever way
-// it came.
+// An answer has the same fields, for readers and editors, whether they came in a map or
+// as sent.
 func TestResponse(t *testing.T) {
 	t.Parallel()
 	const answer = "HTTP/1.1 404 Nothing Here\r\nx-a: 1\r\nETAG: \"x\"\r\nConnection: Close\r\nX-A: 2\r\nVia: 1.1 a\r\n\r\n"
@@ -95,7 +95,7 @@ func TestResponse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	std.Header["Connection"] = []string{"Close"} // the library takes it out
+	std.Header["Connection"] = []string{"Close"} // net/http removes it
 	var inMap Response
 	inMap.SetHTTP(std)
 	inHead := inMap

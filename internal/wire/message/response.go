@@ -10,26 +10,25 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// Response is an upstream's answer, with its fields as they came or in a map. Its
-// fields mean what those of the same name mean in [http.Response]. It belongs to
-// the request's goroutine.
+// Response is an upstream's answer, with its fields as sent or in a map. Its fields mean
+// the same as in [http.Response]. It belongs to the request's goroutine.
 type Response struct {
 	StatusCode    int
-	Reason        string // phrase behind the status code, as it came
+	Reason        string // reason phrase as sent
 	ProtoMajor    int
 	ProtoMinor    int
-	ContentLength int64 // -1 = not known
-	Close         bool  // the upstream ends the connection after this answer
+	ContentLength int64 // -1 = unknown
+	Close         bool  // the upstream closes the connection after this answer
 	Body          io.ReadCloser
-	Trailer       http.Header // of an answer with a Head; see Trailers
+	Trailer       http.Header // only of an answer with a Head; see Trailers
 
-	// Head has the fields as they came; nil where they came in a map.
+	// Head has the fields as sent; nil if they came in a map.
 	Head *header.Head
 
-	std *http.Response // nil until somebody needs one
+	std *http.Response // nil until HTTP makes one
 }
 
-// SetHTTP makes r an answer that came by the library.
+// SetHTTP makes r an answer from net/http.
 func (r *Response) SetHTTP(std *http.Response) {
 	*r = Response{
 		StatusCode: std.StatusCode, Reason: phrase(std), ProtoMajor: std.ProtoMajor, ProtoMinor: std.ProtoMinor,
@@ -37,14 +36,14 @@ func (r *Response) SetHTTP(std *http.Response) {
 	}
 }
 
-// phrase returns what stands behind the status code.
+// phrase returns the reason phrase.
 func phrase(std *http.Response) string {
 	_, reason, _ := strings.Cut(std.Status, " ")
 	return reason
 }
 
-// Trailers returns the trailer. Until the end of the body it has the announced names
-// alone.
+// Trailers returns the trailer. Until the end of the body it has only the announced
+// names.
 func (r *Response) Trailers() http.Header {
 	if r.std != nil {
 		return r.std.Trailer
@@ -52,8 +51,7 @@ func (r *Response) Trailers() http.Header {
 	return r.Trailer
 }
 
-// SetTrailer sets a field of the trailer, which has to be before the body's end is
-// read.
+// SetTrailer sets a field of the trailer. Call it before the end of the body is read.
 func (r *Response) SetTrailer(name, value string) {
 	trailer := &r.Trailer
 	if r.std != nil {
@@ -65,9 +63,9 @@ func (r *Response) SetTrailer(name, value string) {
 	trailer.Set(name, value)
 }
 
-// HTTP returns the answer for the library, as one to a request of it. The first
-// call makes one where the answer did not come by it; after that Head is nil, and
-// the map counts.
+// HTTP returns the answer as one of net/http, to the request to. The first call makes it,
+// unless the answer came from net/http. After that Head is nil, and the map has the
+// fields.
 func (r *Response) HTTP(to *http.Request) *http.Response {
 	if r.std == nil {
 		r.std = &http.Response{
@@ -92,7 +90,7 @@ func (r *Response) Get(n header.Name) string {
 	return ""
 }
 
-// Count returns how many fields n there are.
+// Count returns the number of fields n.
 func (r *Response) Count(n header.Name) int {
 	if r.Head != nil {
 		return r.Head.Count(n)
@@ -100,7 +98,7 @@ func (r *Response) Count(n header.Name) int {
 	return len(r.std.Header[n.String()])
 }
 
-// Has reports whether there is a field n.
+// Has reports whether the answer has a field n.
 func (r *Response) Has(n header.Name) bool { return r.Count(n) > 0 }
 
 // Values returns the values of the fields n.
@@ -114,8 +112,7 @@ func (r *Response) Values(n header.Name) []string {
 	return slices.Collect(r.Head.Values(n))
 }
 
-// Field returns the value of the first field with a name in any case, empty without
-// one.
+// Field returns the value of the first field called name, in any case; empty without one.
 func (r *Response) Field(name string) string {
 	if r.Head == nil {
 		return r.std.Header.Get(name)
@@ -126,8 +123,8 @@ func (r *Response) Field(name string) string {
 	return ""
 }
 
-// Only returns the value of a field n that is there once, else nothing: which of
-// several values counts, nobody can tell.
+// Only returns the value of the field n if there is exactly one, else "": readers differ
+// about which one of several counts.
 func (r *Response) Only(n header.Name) string {
 	if r.Count(n) != 1 {
 		return ""
@@ -135,12 +132,12 @@ func (r *Response) Only(n header.Name) string {
 	return r.Get(n)
 }
 
-// ProtoAtLeast reports whether the answer's version of HTTP is at least major.minor.
+// ProtoAtLeast reports whether the answer's HTTP version is at least major.minor.
 func (r *Response) ProtoAtLeast(major, minor int) bool {
 	return r.ProtoMajor > major || r.ProtoMajor == major && r.ProtoMinor >= minor
 }
 
-// HasToken reports whether a field n, as a list, has a token in any case.
+// HasToken reports whether a field n, as a list, contains token in any case.
 func (r *Response) HasToken(n header.Name, token string) bool {
 	if r.Head != nil {
 		return r.Head.HasToken(n, token)
@@ -148,7 +145,7 @@ func (r *Response) HasToken(n header.Name, token string) bool {
 	return slices.ContainsFunc(r.std.Header[n.String()], func(v string) bool { return header.ListHas(v, token) })
 }
 
-// Delete takes the fields n out.
+// Delete removes the fields n.
 func (r *Response) Delete(n header.Name) {
 	if r.Head != nil {
 		r.Head.Delete(n)
@@ -157,8 +154,7 @@ func (r *Response) Delete(n header.Name) {
 	delete(r.std.Header, n.String())
 }
 
-// Fields returns the fields as a map. Where they came as they are, it is made for
-// the caller.
+// Fields returns the fields as a map. If the answer has a Head, the map is new.
 func (r *Response) Fields() http.Header {
 	if r.Head != nil {
 		return r.Head.Header()
@@ -166,7 +162,7 @@ func (r *Response) Fields() http.Header {
 	return r.std.Header
 }
 
-// Editor changes the fields of a message: a [header.Head], or an [http.Header].
+// Editor changes the fields of a message. [header.Head] and [http.Header] implement it.
 type Editor interface {
 	Add(name, value string)
 	Set(name, value string)
