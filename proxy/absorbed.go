@@ -2,15 +2,15 @@ package proxy
 
 import "github.com/goodgate/goodgate/reason"
 
-// absorb tells what was hidden from the client and how: the means that the
-// answer came by, else what the attempts and the wait show. The first failure is
-// the one that counts.
+// absorb sets the failure that was hidden from the client, and the means. It uses the
+// means that produced the answer, if that has recorded itself, else the attempts and the
+// wait. The first failure counts.
 func (r *Record) absorb() {
 	if r.Reason != reason.None {
 		r.Absorbed, r.Hidden = reason.ByNothing, reason.None
 		return
 	}
-	if r.Hidden != reason.None { // what hid it has said so
+	if r.Hidden != reason.None { // the means has already recorded it
 		return
 	}
 	how, waited, retried := reason.ByNothing, r.Held > 0, false
@@ -28,7 +28,7 @@ func (r *Record) absorb() {
 	case !waited:
 	case how == reason.ByNothing:
 		r.Hidden, how = reason.NoUpstream, reason.ByHold
-	default: // none could be reached until one could: it was the wait that helped
+	default: // no upstream was reachable until one was: the wait helped
 		how = reason.ByHold
 	}
 	if r.Absorbed == reason.ByNothing || r.Absorbed == reason.ByHedge && retried { // the hedge came after the failure

@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestAbsorb: the first failure counts; a wait is the means when nothing else
-// than not being reached had gone wrong.
+// TestAbsorb: the first failure counts. A wait is the means only when the sole failures
+// were unreachable upstreams.
 func TestAbsorb(t *testing.T) {
 	t.Parallel()
 	const held = time.Second
@@ -17,7 +17,7 @@ func TestAbsorb(t *testing.T) {
 	failed := func(r reason.Reason) Attempt { return Attempt{Reason: r} }
 	for name, c := range map[string]struct {
 		reason   reason.Reason
-		by       reason.Means // set by what answered
+		by       reason.Means // set by the means that answered
 		held     time.Duration
 		attempts []Attempt
 		want     reason.Means
@@ -50,7 +50,7 @@ func TestAbsorb(t *testing.T) {
 	}
 }
 
-// TestEveryDecisionSaysWhatWouldHaveHelped fails until a new one does.
+// TestEveryDecisionSaysWhatWouldHaveHelped fails when a new decision has no text.
 func TestEveryDecisionSaysWhatWouldHaveHelped(t *testing.T) {
 	t.Parallel()
 	for _, d := range reason.Decisions() {

@@ -8,31 +8,32 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Access says who may come to a route. The zero value lets in everybody.
+// Access sets who may use a route. The zero value admits everybody.
 type Access struct {
-	Networks *Networks    // which addresses; nil = all
-	Basic    *BasicAuth   // which users; nil = anybody
-	Forward  *ForwardAuth // whom another service lets in; nil = nobody is asked
-	// Any lets in who passes one of those that are set, instead of all of them.
+	Networks *Networks    // admitted addresses; nil = all
+	Basic    *BasicAuth   // admitted users; nil = no password needed
+	Forward  *ForwardAuth // asks another service; nil = none
+	// Any admits a client that passes one of the set checks, instead of all.
 	Any bool
 }
 
-// Networks are addresses that are let in and kept out.
+// Networks are admitted and refused addresses.
 type Networks = access.Networks
 
-// NewNetworks returns what lets in and keeps out the addresses of networks, of which the
-// narrowest decides; an address in none is let in unless some are allowed. It is nil
-// without networks.
+// NewNetworks returns the rule that admits and refuses these networks. The narrowest
+// network with an address decides. An address in none is admitted, unless allow has any.
+// The result is nil without networks. NewNetworks returns an error for contradictory
+// networks.
 func NewNetworks(allow, deny []netip.Prefix) (*Networks, error) {
 	return access.NewNetworks(allow, deny)
 }
 
-// asks reports whether the route asks anything of who comes, beside the address.
+// asks reports whether the route has checks beside the client's address.
 func (rt *Route) asks() bool {
 	return rt.Access.Basic != nil || rt.Access.Forward != nil || rt.CORS != nil || rt.CrossOrigin != nil
 }
 
-// fromHere refuses a client by its address, before its request counts for anything.
+// fromHere refuses a client by its address, before the limits count its request.
 func (x *exchange) fromHere() *Error {
 	a := &x.route.Access
 	if a.Networks == nil || a.Networks.Allows(x.record.Client) || a.Any && (a.Basic != nil || a.Forward != nil) {
@@ -45,8 +46,8 @@ func (x *exchange) fromHere() *Error {
 	return &Error{Reason: reason.AccessDenied, Err: fmt.Errorf("access: %s is not let in", client)}
 }
 
-// authorize says whether the request is let in by what it brings. A request that is
-// answered by this, such as a preflight, has answered set.
+// authorize checks everything about the request except its address. answered means that
+// it has answered the request, for example a preflight.
 func (x *exchange) authorize() (answered bool, failed *Error) {
 	if x.route.CORS != nil && x.cors() {
 		return true, nil

@@ -15,7 +15,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// fronts are the servers by which each relay gets its requests.
+// fronts are the servers that lead to each relay.
 var fronts = []string{"inbound", "net/http"}
 
 // networksAll are all addresses.
@@ -58,7 +58,7 @@ func networks(tb testing.TB, allow, deny string) *proxy.Networks {
 	return n
 }
 
-// told is an application that answers with what it was told of who asks.
+// told is an application that answers with the identity fields that it received.
 func told(w *world) {
 	w.app("app:80", func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("X-Path", r.URL.Path)
@@ -72,8 +72,8 @@ func told(w *world) {
 	})
 }
 
-// Basic authentication lets in who has a user's password, tells upstreams who that is, and
-// nobody else can.
+// Basic authentication accepts users with their passwords, tells upstreams the user's
+// name, and removes the client's own claims.
 func TestBasicAuth(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -111,8 +111,8 @@ func TestBasicAuth(t *testing.T) {
 	}
 }
 
-// Wrong passwords of a client are bounded, also when they come at once; what was right is
-// let in all the same, and gives back what it took.
+// Wrong passwords of a client are limited, also in parallel. Right ones still pass, and
+// do not count.
 func TestBasicAuthFailuresAreBounded(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{upstreams: specs("app:80"), route: proxy.Route{Access: proxy.Access{Basic: &proxy.BasicAuth{
@@ -142,7 +142,7 @@ func TestBasicAuthFailuresAreBounded(t *testing.T) {
 	})
 }
 
-// A network is asked for before anything else, and counts for what any of several needs.
+// Networks are checked before anything else. With Any, a network is enough.
 func TestNetworksOfARoute(t *testing.T) {
 	t.Parallel()
 	users := userFile(t, "alice")

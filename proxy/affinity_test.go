@@ -33,7 +33,8 @@ func stickySetup(s proxy.Sticky) setup {
 	return set
 }
 
-// with asks with a cookie, and returns who answered and the cookie that came.
+// with sends a request with a cookie. It returns the upstream that answered and the new
+// cookie.
 func (w *world) with(cookie string) (from string, set *http.Cookie) {
 	r := w.request("GET", "/", nil)
 	if cookie != "" {
@@ -82,7 +83,7 @@ func TestSticky(t *testing.T) {
 	check(t, "pinned anew to", from, second)
 }
 
-// A cookie that goodgate did not sign is as good as none.
+// A cookie that goodgate has not made has no effect.
 func TestStickyForged(t *testing.T) {
 	t.Parallel()
 	w := start(t, stickySetup(proxy.Sticky{Cookie: "gg", Secret: []byte("secret")}))
@@ -106,8 +107,7 @@ func TestStickyForged(t *testing.T) {
 	}
 }
 
-// A cookie tells nothing of the upstream's address, and not a bit of it can be
-// changed.
+// A cookie does not reveal the upstream's address, and any changed bit makes it invalid.
 func TestStickyIsSealed(t *testing.T) {
 	t.Parallel()
 	s := stickySetup(proxy.Sticky{Cookie: "gg", Secret: []byte("secret")})
@@ -139,7 +139,7 @@ func TestStickyIsSealed(t *testing.T) {
 	check(t, "the same without a secret", foreign.Value == c.Value, false)
 }
 
-// With the same secret a pin outlives the process.
+// With the same secret, cookies stay valid in the next process.
 func TestStickySecret(t *testing.T) {
 	t.Parallel()
 	s := proxy.Sticky{Cookie: "gg", Secret: []byte("secret")}

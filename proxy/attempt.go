@@ -12,18 +12,18 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// got1xx passes an informational response on; its error ends the attempt.
+// got1xx passes an informational response on. Its error ends the attempt.
 type got1xx = func(code int, header textproto.MIMEHeader) error
 
-// attempt is one sending of the request to one upstream: everything that the
-// goroutine which sends it touches. The delivery makes it, and accounts for it
-// when send has returned.
+// attempt is one sending of the request to one upstream. It holds everything that the
+// sending goroutine touches. The delivery creates it, and accounts for it after send has
+// returned.
 type attempt struct {
 	m     *balancer.Member
 	lease balancer.Lease
-	by    *endpoint     // that it was made for; a reload may have replaced it since
-	out   *http.Request // its own; nil when plain is sent
-	plain http1.Request // its own
+	by    *endpoint     // the endpoint at its start; a reload may have replaced it since
+	out   *http.Request // the attempt's own; nil when plain is sent
+	plain http1.Request // the attempt's own
 	limit *limit
 	call  http1.Call
 	span  SpanID
@@ -32,23 +32,23 @@ type attempt struct {
 	started time.Time
 	took    time.Duration     // until the response header or the failure
 	res     *message.Response // nil without an answer
-	answer  message.Response  // room for one that came by the library
+	answer  message.Response  // memory for one that RoundTrip returned
 	failed  *Error
-	number  int       // among the request's, from 1; 0 = it is not in the record
-	hedge   bool      // sent because the first was slow
-	why     suspicion // of a hedge: against the attempt before
-	payer   *budget   // of a hedge
-	cleared bool      // being late was taken back
-	late    bool      // and it was counted
-	back    bool      // of a race: send has returned
-	beaten  bool      // another attempt of the same request was answered before
+	number  int       // within the request, from 1; 0 = not in the record
+	hedge   bool      // sent because the first attempt was slow
+	why     suspicion // of a hedge: against the attempt before it
+	payer   *budget   // of a hedge: the budget that paid for it
+	cleared bool      // its lateness was taken back
+	late    bool      // its lateness was counted
+	back    bool      // in a race: send has returned
+	beaten  bool      // another attempt of the same request was answered first
 	ended   bool      // holds nothing any more
 }
 
 // newAttempt prepares the request for one upstream.
 func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt {
 	a := &d.first
-	if a.m != nil { // what is left of an earlier attempt may still use it
+	if a.m != nil { // something left of an earlier attempt may still use it
 		a = new(attempt)
 	}
 	a.m, a.lease, a.by = m, lease, endpointOf(m.Upstream)
@@ -69,7 +69,7 @@ func (d *delivery) newAttempt(m *balancer.Member, lease balancer.Lease) *attempt
 	return a
 }
 
-// send returns when there is a response header, or a failure.
+// send sends the request, and returns with a response header or a failure.
 func (a *attempt) send() {
 	var err error
 	if a.out == nil {
@@ -88,7 +88,7 @@ func (a *attempt) send() {
 	a.limit.lift()
 }
 
-// end gives back what an attempt holds that nobody reads an answer from.
+// end releases the lease and the limit of an attempt whose answer nobody reads.
 func (a *attempt) end() {
 	a.ended = true
 	a.lease.Release()
@@ -97,14 +97,14 @@ func (a *attempt) end() {
 
 func (a *attempt) hasEnded() bool { return a.ended }
 
-// handOver gives the lease to somebody who ends it in place of the attempt.
+// handOver returns the lease to a new owner, who must release it.
 func (a *attempt) handOver() balancer.Lease {
 	lease := a.lease
 	a.lease, a.ended = balancer.Lease{}, true
 	return lease
 }
 
-// discard ends an attempt whose answer nobody wants.
+// discard closes the unwanted answer of an attempt, and ends the attempt.
 func (a *attempt) discard() {
 	if a.res != nil {
 		a.res.Body.Close()
@@ -112,7 +112,7 @@ func (a *attempt) discard() {
 	a.end()
 }
 
-// cancelable gives an attempt a context of its own.
+// cancelable gives an attempt its own context.
 func (a *attempt) cancelable() {
 	if a.limit == nil {
 		ctx, cancel := context.WithCancelCause(a.call.Context)
@@ -120,7 +120,7 @@ func (a *attempt) cancelable() {
 	}
 }
 
-// mark makes a request that goes upstream part of the trace.
+// mark adds a span to the trace, for a request to an upstream.
 func (d *delivery) mark(h message.Editor) (s SpanID) {
 	if d.trace != nil {
 		var traceparent string
@@ -130,28 +130,28 @@ func (d *delivery) mark(h message.Editor) (s SpanID) {
 	return s
 }
 
-// limit bounds an attempt until its response header, or a whole request. A nil one
-// does not.
+// limit bounds the time of an attempt until its response header, or of a whole request. A
+// nil limit has no effect.
 type limit struct {
-	timer  *time.Timer // nil = it is only there to be ended
+	timer  *time.Timer // nil = only for cancelling
 	cancel context.CancelCauseFunc
 }
 
-// bound ends the attempt after d, unless it is lifted.
+// bound cancels the attempt after d, unless lift is called first.
 func (a *attempt) bound(d time.Duration) {
 	ctx, cancel := context.WithCancelCause(a.call.Context)
 	timer := time.AfterFunc(d, func() { cancel(errPerTry) })
 	a.call.Context, a.call.Prompt, a.limit = ctx, true, &limit{timer, cancel}
 }
 
-// lift takes the bound off.
+// lift removes the time limit.
 func (l *limit) lift() {
 	if l != nil && l.timer != nil {
 		l.timer.Stop()
 	}
 }
 
-// end frees what the limit holds.
+// end frees the limit's context.
 func (l *limit) end() {
 	if l != nil {
 		l.cancel(nil)

@@ -17,19 +17,18 @@ import (
 )
 
 const (
-	maxAuthWords = 10_000  // requests remembered as let in
-	maxAuthWord  = 4 << 10 // bytes of the fields that each of them got
+	maxAuthWords = 10_000  // admitted requests to remember
+	maxAuthWord  = 4 << 10 // bytes of the fields for each
 )
 
-// authCache remembers for a short time which requests were let in. It is safe for
-// concurrent use.
+// authCache remembers admitted requests for a short time. It is safe for concurrent use.
 type authCache struct {
 	secret [32]byte
 	mu     sync.Mutex // protects words
 	words  *simplelru.LRU[authKey, heldWord]
 }
 
-// authKey stands for all that the service sees of a request.
+// authKey is a hash of everything that the service sees of a request.
 type authKey [sha256.Size]byte
 
 type heldWord struct {
@@ -44,7 +43,8 @@ func newAuthCache() *authCache {
 	return c
 }
 
-// eachOwn are the fields of a question that differ for each and say nothing of who asks.
+// eachOwn are fields of a question that differ for each request and do not identify the
+// client.
 var eachOwn = map[string]bool{"X-Request-Id": true, "Traceparent": true, "Tracestate": true}
 
 func (c *authCache) key(out *http.Request) (k authKey) {
@@ -79,7 +79,8 @@ func (c *authCache) get(k authKey, now time.Time) *authWord {
 	return nil
 }
 
-// put remembers a word, unless the service forbids it or it is for this answer alone.
+// put remembers the service's answer, unless the service forbids it, or the answer has
+// fields for this client only.
 func (c *authCache) put(k authKey, w *authWord, res *message.Response, until time.Time) {
 	size := 0
 	for _, f := range slices.Concat(w.identity, w.returned) {

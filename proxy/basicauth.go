@@ -11,26 +11,27 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// BasicAuth lets in who knows the password of a user (RFC 7617).
+// BasicAuth admits users with their passwords (RFC 7617).
 type BasicAuth struct {
 	Users *Users
-	Realm string // told to the browser; empty = Restricted
-	// Failures bounds wrong passwords, of each client by [Rate.On]; nil = no bound.
-	// What was right takes nothing of it.
+	Realm string // name for the browser; empty = Restricted
+	// Failures limits the wrong passwords of each client, identified by [Rate.On]; nil =
+	// no limit. Right passwords do not count.
 	Failures *Rate
-	// UserHeader tells upstreams the user's name; empty = they have Authorization. Clients
-	// cannot send it.
+	// UserHeader is the field with the user's name for upstreams. Clients cannot send it.
+	// Empty = no such field.
 	UserHeader string
-	// Hide takes Authorization off requests before they go upstream.
+	// Hide removes Authorization from requests for upstreams.
 	Hide bool
 }
 
-// Users are the names and password hashes of a file that is read again when it changes.
+// Users are the names and password hashes from a file. The file is read again when it
+// changes.
 type Users = access.Users
 
-// OpenUsers reads a file of users, as htpasswd -B writes it. log, which may be nil, is told
-// of each time that the file is read again, with an error when it is not good and the
-// users before stay.
+// OpenUsers reads a file of users in the format of htpasswd -B. If log is not nil, it is
+// called whenever the file has been read again. An error means that the file is invalid
+// and the earlier users stay.
 func OpenUsers(file string, log func(error)) (*Users, error) { return access.Open(file, log) }
 
 var errCredentials = errors.New("access.basic: a user and a password are needed")
@@ -53,8 +54,8 @@ func (x *exchange) basic(b *BasicAuth) *Error {
 	return nil
 }
 
-// verify checks a password that was not seen before. Each guess of a client counts until
-// it has proved right, so that many at once gain nothing.
+// verify checks a password that has not been checked before. Each attempt of a client
+// counts until it has proved right, so parallel guesses gain nothing.
 func (x *exchange) verify(b *BasicAuth, user, password string, now time.Time) *Error {
 	giveBack := func() {}
 	if f := b.Failures; f != nil {
@@ -79,7 +80,7 @@ func (x *exchange) verify(b *BasicAuth, user, password string, now time.Time) *E
 	return &Error{Reason: reason.Unauthorized, Err: fmt.Errorf("access.basic: no such user, or another password: %q", user)}
 }
 
-// challenge is the value of WWW-Authenticate.
+// challenge returns the value of WWW-Authenticate.
 func (b *BasicAuth) challenge() string {
 	realm := b.Realm
 	if realm == "" {

@@ -10,9 +10,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// BenchmarkIdleLimits takes turns between a proxy without limits and one with
-// all of them, none reached, and reports what those cost, in percent and in
-// allocations.
+// BenchmarkIdleLimits alternates between a proxy without limits and one with all of them,
+// none reached. It reports the cost of the limits in percent and in allocations.
 func BenchmarkIdleLimits(b *testing.B) {
 	var took [2][]time.Duration
 	asks := [2]func(){benchLimits(b, false), benchLimits(b, true)}
@@ -26,11 +25,11 @@ func BenchmarkIdleLimits(b *testing.B) {
 	b.ReportMetric(testing.AllocsPerRun(500, asks[1])-testing.AllocsPerRun(500, asks[0]), "allocs-more")
 	slices.Sort(took[0])
 	slices.Sort(took[1])
-	n := len(took[0]) / 4 // the lower quartile: what the machine adds is above
+	n := len(took[0]) / 4 // the lower quartile: the machine's noise only adds time
 	b.ReportMetric(100*(float64(took[1][n])/float64(took[0][n])-1), "%more")
 }
 
-// benchLimits returns what asks a proxy.
+// benchLimits returns a function that sends a request to a proxy.
 func benchLimits(b *testing.B, limited bool) func() {
 	rules := balancer.Options{Name: "app", Adaptive: balancer.AdaptiveOptions{Enabled: limited}}
 	var options proxy.PoolOptions

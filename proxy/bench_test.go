@@ -22,14 +22,14 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// BenchmarkProxy and BenchmarkStock send the same request, GET of 1 kB over
-// connections that are kept, on loopback through goodgate with its protections
-// on, and through what the standard library makes of 20 lines.
+// BenchmarkProxy and BenchmarkStock send the same request, a GET of 1 kB, over persistent
+// connections on loopback: through goodgate with its protections, and through 20 lines
+// around the standard library's ReverseProxy.
 
 func BenchmarkProxy(b *testing.B) { benchProxy(b, 1, proxy.Hedge{}) }
 
-// BenchmarkProxyHedge is BenchmarkProxy with two upstreams, and with requests
-// that may be hedged but hardly ever are.
+// BenchmarkProxyHedge is BenchmarkProxy with two upstreams. Requests may be hedged, but
+// hardly ever are.
 func BenchmarkProxyHedge(b *testing.B) {
 	benchProxy(b, 2, proxy.Hedge{Quantile: 0.95, Budget: 0.05})
 }
@@ -108,8 +108,8 @@ func benchApp(b *testing.B) *url.URL {
 	return u
 }
 
-// benchGet asks h on a connection of its own for each goroutine. What the
-// client and the application allocate is in the figures, alike in all.
+// benchGet sends requests to h, on one connection for each goroutine. The figures include
+// the allocations of the client and the application, which are the same in all.
 func benchGet(b *testing.B, h http.Handler) {
 	srv := httptest.NewServer(h)
 	defer srv.Close()
@@ -128,16 +128,14 @@ func benchGet(b *testing.B, h http.Handler) {
 	}
 }
 
-// BenchmarkPlainGet counts what the whole way of a plain GET allocates in
-// goodgate's process: the server, the relay, the transport. The client and the
-// application allocate nothing.
+// BenchmarkPlainGet counts the allocations of a plain GET in goodgate's process: server,
+// relay and transport. The client and the application allocate nothing.
 func BenchmarkPlainGet(b *testing.B) {
 	h := benchHandler(b, []balancer.Spec{{Addr: rawApp(b)}}, proxy.Hedge{})
 	eachServer(b, h, askAgain)
 }
 
-// BenchmarkPost is BenchmarkPlainGet for a request with a body of 10 kB, which
-// comes in one piece.
+// BenchmarkPost is BenchmarkPlainGet for a request with a body of 10 kB in one piece.
 func BenchmarkPost(b *testing.B) {
 	const size = 10 << 10
 	h := benchHandler(b, []balancer.Spec{{Addr: rawAppAfter(b, size)}}, proxy.Hedge{})
@@ -145,7 +143,7 @@ func BenchmarkPost(b *testing.B) {
 	eachServer(b, h, func(b *testing.B, addr string) { sendAgain(b, addr, request) })
 }
 
-// eachServer runs a benchmark behind both servers.
+// eachServer runs a benchmark with both servers.
 func eachServer(b *testing.B, h http.Handler, run func(b *testing.B, addr string)) {
 	b.Run("server=own", func(b *testing.B) { run(b, inboundServer(b, h)) })
 	b.Run("server=net/http", func(b *testing.B) {
@@ -155,8 +153,8 @@ func eachServer(b *testing.B, h http.Handler, run func(b *testing.B, addr string
 	})
 }
 
-// inboundServer serves with goodgate's own server until the benchmark ends, and
-// returns where.
+// inboundServer serves with goodgate's own server until the benchmark ends. It returns
+// the address.
 func inboundServer(b *testing.B, h http.Handler) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -223,7 +221,7 @@ func readWhole(c net.Conn, buf []byte) error {
 // rawApp answers every request with 1 kB, whatever it says.
 func rawApp(b *testing.B) string { return rawAppAfter(b, 0) }
 
-// rawAppAfter is rawApp for requests with a body of so many bytes.
+// rawAppAfter is rawApp for requests with a body of n bytes.
 func rawAppAfter(b *testing.B, size int) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -254,7 +252,7 @@ func rawAppAfter(b *testing.B, size int) string {
 	return l.Addr().String()
 }
 
-// readRequest reads a header and a body of so many bytes.
+// readRequest reads a header and a body of n bytes.
 func readRequest(c net.Conn, buf []byte, size int) error {
 	for n := 0; ; {
 		m, err := c.Read(buf[n:])
@@ -268,8 +266,8 @@ func readRequest(c net.Conn, buf []byte, size int) error {
 	}
 }
 
-// BenchmarkRewrite is everything but the exchange with an upstream: the pool
-// is empty, so that a request is rewritten and then fails.
+// BenchmarkRewrite measures everything except the exchange with an upstream: the pool is
+// empty, so a request is rewritten and then fails.
 func BenchmarkRewrite(b *testing.B) {
 	pool, err := proxy.NewPool(balancer.Options{Name: "app"}, proxy.PoolOptions{})
 	if err != nil {
@@ -289,7 +287,7 @@ func BenchmarkRewrite(b *testing.B) {
 	}
 }
 
-// nowhere is a client that takes everything.
+// nowhere is a client that accepts everything.
 type nowhere http.Header
 
 func (w nowhere) Header() http.Header       { return http.Header(w) }
@@ -315,8 +313,8 @@ func BenchmarkLog(b *testing.B) {
 	}
 }
 
-// BenchmarkLargeGet is a GET of 1 MB by one connection: passed on without a copy
-// where the server is goodgate's own, copied where it is net/http's.
+// BenchmarkLargeGet is a GET of 1 MB on one connection. goodgate's own server passes the
+// body on without a copy. net/http's copies it.
 func BenchmarkLargeGet(b *testing.B) {
 	body := noise(1 << 20)
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -13,28 +13,27 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// replayBody is a client's request body that remembers what it has read, up to
-// a bound, so that it can be sent again. Each attempt reads it through a view
-// of its own, because a transport may go on reading after its attempt has
-// failed.
+// replayBody is a client's request body that keeps the bytes it has read, up to limit, so
+// that they can be sent again. Each attempt reads it through its own view, because a
+// transport may still read after its attempt has failed.
 type replayBody struct {
 	client io.ReadCloser
 	x      *exchange
 	limit  int64
-	sized  bool         // the client has said that the body is within limit
-	total  atomic.Int64 // read from the client
-	most   atomic.Int64 // bytes that it may have; 0 = no bound
+	sized  bool         // its announced length is within limit
+	total  atomic.Int64 // bytes read from the client
+	most   atomic.Int64 // bytes that the body may have; 0 = no limit
 
-	waited  time.Duration // for the client, in all; under reading
+	waited  time.Duration // total time waited for the client; under reading
 	asked   time.Time     // since when the connection waits for the client, while the exchange is parked
 	reading sync.Mutex    // held while reading from the client
 	mu      sync.Mutex    // protects the fields below; never held while waiting
-	buf     []byte        // the body's beginning
-	lost    bool          // more was read than buf holds: it cannot be sent again
-	err     error         // of the client: io.EOF at the end
-	trailer http.Header   // of the request, once err is io.EOF; nobody changes it then
+	buf     []byte        // the kept beginning of the body
+	lost    bool          // buf lacks bytes that were read, so the body cannot be sent again
+	err     error         // from the client; io.EOF at the end
+	trailer http.Header   // the request's, once err is io.EOF; then nobody changes it
 	closed  bool          // the request's handler has returned
-	until   time.Time     // when reading from the client ends; zero = it does not
+	until   time.Time     // deadline for reads from the client; zero = none
 }
 
 func newReplayBody(r *Request, x *exchange, limit int64) *replayBody {
@@ -44,14 +43,14 @@ func newReplayBody(r *Request, x *exchange, limit int64) *replayBody {
 	return b
 }
 
-// setMost bounds what is read from now on. A nil body has nothing to bound.
+// setMost limits the size of the body from now on. It does nothing without a body.
 func (b *replayBody) setMost(n int64) {
 	if b != nil {
 		b.most.Store(n)
 	}
 }
 
-// replayable reports whether a new view would see the body from its beginning.
+// replayable reports whether a new view can read the body from its beginning.
 func (b *replayBody) replayable() bool {
 	if b == nil {
 		return true
@@ -61,8 +60,8 @@ func (b *replayBody) replayable() bool {
 	return !b.lost
 }
 
-// fits reports whether the whole body will be replayable, also while an upstream
-// that has answered early goes on reading it.
+// fits reports whether the whole body will be replayable, even while an upstream that has
+// answered early still reads it.
 func (b *replayBody) fits() bool {
 	if b == nil {
 		return true
@@ -72,7 +71,7 @@ func (b *replayBody) fits() bool {
 	return !b.lost && (b.sized || b.err == io.EOF)
 }
 
-// kept returns how many bytes of memory the body takes while the request waits.
+// kept returns the memory of the body in bytes.
 func (b *replayBody) kept() int64 {
 	if b == nil {
 		return 0
@@ -82,7 +81,7 @@ func (b *replayBody) kept() int64 {
 	return int64(cap(b.buf))
 }
 
-// whole reports whether all of the body is here.
+// whole reports whether the whole body is kept.
 func (b *replayBody) whole() bool {
 	if b == nil {
 		return true
@@ -92,25 +91,25 @@ func (b *replayBody) whole() bool {
 	return !b.lost && b.err == io.EOF
 }
 
-// close bars further reads from the client, which are not allowed once the
-// request's handler has returned.
+// close makes later reads fail. They are not allowed once the request's handler has
+// returned.
 func (b *replayBody) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
 }
 
-// errLost is what an attempt gets for a part of the body that is gone.
+// errLost is the error for a part of the body that is no longer kept.
 var errLost = errors.New("the part of the request body that was read is no longer held")
 
-// readAt reads from offset off: what is remembered, else from the client.
+// readAt reads from offset off: kept bytes if there are any, else from the client.
 func (b *replayBody) readAt(p []byte, off int64) (int, error) {
 	if n, err, ok := b.remembered(p, off); ok {
 		return n, err
 	}
 	b.reading.Lock()
 	defer b.reading.Unlock()
-	// Another view may have read on while this one waited.
+	// Another view may have read more in the meantime.
 	if n, err, ok := b.remembered(p, off); ok {
 		return n, err
 	}
@@ -119,7 +118,7 @@ func (b *replayBody) readAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// remembered serves a read without the client; ok is false when it cannot.
+// remembered reads without the client. ok is false when it cannot.
 func (b *replayBody) remembered(p []byte, off int64) (n int, err error, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -152,10 +151,10 @@ func (b *replayBody) remember(p []byte, err error) {
 	}
 }
 
-// readClient reads with a bound on how long the client may send nothing. The
-// deadline holds for the read alone: at the end of the body the server reads
-// ahead to see the client leave, and HTTP/2 ends a stream by it at any time.
-// After a failure it stays, so that the server does not wait for the rest.
+// readClient reads from the client, with a limit on the client's silence. The deadline
+// must not outlast a good read: at the end of the body the server reads ahead to notice
+// the client's departure, and HTTP/2 would end the stream. After a failure the deadline
+// stays, so that the server does not wait for the rest.
 func (b *replayBody) readClient(p []byte) (int, error) {
 	if !b.bound(true) {
 		return 0, http.ErrBodyReadAfterClose
@@ -174,8 +173,8 @@ func (b *replayBody) readClient(p []byte) (int, error) {
 	return n, &clientError{err}
 }
 
-// bound sets the client's read deadline or takes it off, and reports false once
-// the request has ended, since the connection may then serve another.
+// bound sets or clears the client's read deadline. It reports false once the request has
+// ended, since the connection may then serve another request.
 func (b *replayBody) bound(on bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -193,10 +192,10 @@ func (b *replayBody) bound(on bool) bool {
 	return true
 }
 
-// patience returns how long the client may send nothing now: idle, and less once
-// it has kept goodgate waiting for longer than a client that sends BodyRate would.
-// Time in which an upstream takes nothing does not count. A body of unknown length
-// may be a stream, which is slow by nature.
+// patience returns how long the client may send nothing now. That is idle, or less once
+// goodgate has waited longer than a client at BodyRate would have made it wait. Time in
+// which the upstream accepts nothing does not count. A body of unknown length may be a
+// stream, so it may be slow.
 func (b *replayBody) patience(idle time.Duration) time.Duration {
 	rate := b.x.listener.BodyRate
 	if rate <= 0 || b.x.request.ContentLength <= 0 {
@@ -206,9 +205,9 @@ func (b *replayBody) patience(idle time.Duration) time.Duration {
 	return min(idle, max(idle+due-b.waited, 0))
 }
 
-// failure tells how the client failed to send its body, [None] if it did not. It
-// outranks what the transport says, since the server ends the request's context
-// as soon as reading from the client fails.
+// failure returns how the client failed to send its body, [None] if it did not. It has
+// precedence over the transport's error, since the server ends the request's context as
+// soon as a read from the client fails.
 func (b *replayBody) failure(ctx context.Context) reason.Reason {
 	if b == nil {
 		return reason.None
@@ -216,33 +215,33 @@ func (b *replayBody) failure(ctx context.Context) reason.Reason {
 	b.mu.Lock()
 	r := clientReason(b.err)
 	b.mu.Unlock()
-	if r == reason.RequestMalformed && contextReason(ctx) == reason.ClientGone { // an HTTP/2 stream was reset
+	if r == reason.RequestMalformed && contextReason(ctx) == reason.ClientGone { // the client has reset its HTTP/2 stream
 		return reason.ClientGone
 	}
 	return r
 }
 
-// unread reports whether the client has more of the body to send.
+// unread reports whether the client may send more of the body.
 func (b *replayBody) unread() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.err == nil || clientReason(b.err) == reason.RequestTooLarge
 }
 
-// shortBody is a client's body that its server reads to the end if that is near.
+// shortBody is a client's body that its server reads to the end when the end is near.
 type shortBody interface {
-	// EndIsNear reports whether it is. It does not wait.
+	// EndIsNear reports whether the end is near. It does not wait.
 	EndIsNear() bool
 }
 
-// endIsNear reports whether the client's connection can be kept though the body has
+// endIsNear reports whether the client's connection can stay open although the body has
 // not been read to its end.
 func (b *replayBody) endIsNear() bool {
 	s, ok := b.client.(shortBody)
 	return ok && s.EndIsNear()
 }
 
-// atEnd reports whether the client's body has come to a good end.
+// atEnd reports whether the client's body has ended without an error.
 func (b *replayBody) atEnd() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -252,12 +251,12 @@ func (b *replayBody) atEnd() bool {
 // view returns the body for one attempt.
 func (b *replayBody) view() *bodyView { return &bodyView{body: b} }
 
-// bodyView is one attempt's reading of the body. Reads belong to one
-// goroutine of the transport, Close may come from another.
+// bodyView is the body as one attempt reads it. One goroutine of the transport reads.
+// Another one may call Close.
 type bodyView struct {
 	body    *replayBody
 	off     int64
-	trailer http.Header // of the attempt's request, to be filled in at the end; nil = none
+	trailer http.Header // of the attempt's request, filled in at the end of the body; nil = none
 	closed  atomic.Bool
 }
 
@@ -273,14 +272,14 @@ func (v *bodyView) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close leaves the client's body open for the next attempt.
+// Close ends this view. The client's body stays open for the next attempt.
 func (v *bodyView) Close() error {
 	v.closed.Store(true)
 	return nil
 }
 
-// Buffered returns the rest of the body when all of it is remembered, so that
-// the transport can send it at once (see http1.Buffered).
+// Buffered returns the rest of the body if all of it is kept, so that the transport can
+// send it in one write (see http1.Buffered).
 func (v *bodyView) Buffered() (rest []byte, ok bool) {
 	v.body.mu.Lock()
 	defer v.body.mu.Unlock()

@@ -26,8 +26,8 @@ func noise(n int) []byte {
 	return b
 }
 
-// A body goes up again from its beginning, however much of it the first
-// upstream took.
+// A retry sends the body from its beginning, however much of it the first upstream has
+// read.
 func TestBodyIsReplayed(t *testing.T) {
 	t.Parallel()
 	body := noise(60 << 10)
@@ -54,11 +54,11 @@ func TestBodyIsReplayed(t *testing.T) {
 	}
 }
 
-// An upstream that answers early may still be reading the body. A second one
-// must not be given what the first has used up.
+// An upstream that answers early may still be reading the body. A second one must not get
+// the rest of it.
 //
-// This and what is like it is not in a bubble, since its clock stands still
-// while a server waits for the lock of a body that is being read.
+// This test, like similar ones, does not run in a bubble: a bubble's clock stops while a
+// server waits for the lock of a body that is being read.
 func TestBodyIsNotSharedWithAnUploadThatGoesOn(t *testing.T) {
 	t.Parallel()
 	s := retrySetup()
@@ -75,8 +75,8 @@ func TestBodyIsNotSharedWithAnUploadThatGoesOn(t *testing.T) {
 	check(t, "attempts", decisions(w.record()), "a:503:body_gone")
 }
 
-// A body that is known to fit goes to the second upstream whole, while the
-// first goes on reading.
+// A body that fits the buffer reaches the second upstream completely, while the first is
+// still reading.
 func TestBodyIsSharedWhenItFits(t *testing.T) {
 	t.Parallel()
 	s := retrySetup()
@@ -96,7 +96,7 @@ func TestBodyIsSharedWhenItFits(t *testing.T) {
 	check(t, "same", bytes.Equal(got, body), true)
 }
 
-// slow is a client's body that comes in parts of 4 KiB, with pauses.
+// slow is a client's body that arrives in parts of 4 KiB, with pauses.
 type slow struct {
 	pause time.Duration
 	data  []byte
@@ -197,14 +197,14 @@ func TestBodyIdle(t *testing.T) {
 		bubble(t, s, func(w *world) {
 			w.script("app:80", func(c *wire) { c.header() })
 			got := w.raw("POST / HTTP/1.1\nHost: example.com\nContent-Length: 10\n\nhalf")
-			check(t, "status", got.status, 502) // at once: the client need not move for it
+			check(t, "status", got.status, 502) // at once, without another byte from the client
 			check(t, "took", w.record().Duration, 0)
 		})
 	})
 }
 
-// The server reads the rest of a body before it sends an answer that came
-// early; a client that stands still would never get it, nor let go.
+// The server reads the rest of a body before it sends an early answer. A client that
+// stops sending would otherwise never get the answer, and never release its connection.
 func TestEarlyAnswerToAClientThatStandsStill(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]setup{
@@ -250,8 +250,8 @@ func TestExpectContinue(t *testing.T) {
 	})
 }
 
-// A client that asks first and is refused does not send its body, unless the
-// upstream keeps its connection, for which http.Transport wants the body out.
+// A client that expects a 100 and is refused does not send its body, unless the upstream
+// keeps its connection: then http.Transport wants to send the body.
 func TestExpectContinueRefused(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{upstreams: specs("app:80")}, func(w *world) {
@@ -268,9 +268,9 @@ func TestExpectContinueRefused(t *testing.T) {
 	})
 }
 
-// TestPickAfterASlowBody: an upstream that began to hang while a request's body
-// came is passed over by the policy that compares waiting times, though the
-// request came before that.
+// TestPickAfterASlowBody: an upstream hangs while the body of a request arrives. A policy
+// that compares waiting times then avoids it, although the request is older than the
+// fault.
 func TestPickAfterASlowBody(t *testing.T) {
 	t.Parallel()
 	s := setup{balancer: balancer.Options{Policy: "peak_ewma"}, upstreams: specs("a:80", "b:80")}
@@ -314,8 +314,8 @@ func TestPickAfterASlowBody(t *testing.T) {
 	})
 }
 
-// A first attempt that has failed may still read the body, and lose what a second one
-// needs of it. Then the first failure is the answer: the client is there.
+// A failed first attempt may still read the body, and use up bytes that the second one
+// needs. Then the first failure is the answer, since the client is still there.
 func TestBodyIsLostDuringRetry(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("one:80", "two:80")}

@@ -6,40 +6,38 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// budgetCap bounds how many retries a quiet time can save up.
+// budgetCap bounds the retries that a quiet time can save up.
 const budgetCap = 100
 
-// budget bounds a pool's retries to a share of its requests, so that retries
-// cannot turn an overload into a collapse. Each request pays in its share of a
-// token, each retry takes one out, and a retry that succeeded brings its token
-// back: the budget bounds retries that do not help. A small rate is allowed
-// whatever the share, for pools with little traffic; it does not come on top of the
-// share. (Finagle, RetryBudget, where it does; "Site Reliability Engineering",
-// chapter 21.)
+// budget limits a pool's retries to a share of its requests, so that retries cannot turn
+// an overload into a collapse. Each request pays a share of a token. Each retry takes a
+// token, and returns it if it succeeds. So the budget bounds the retries that do not
+// help. For pools with little traffic there is also a reserve: a small rate of retries,
+// which is not added to the share. (Finagle's RetryBudget adds it. See also "Site
+// Reliability Engineering", chapter 21.)
 //
-// While most attempts end in a timeout, the pool has too much to do and a retry
-// adds to it; then there are none. The strain says so without a clock: a timeout
-// adds to it, anything else takes from it, and a retry that succeeded takes
-// most, because that shows that retries help. So it rises only when timeouts are
-// in the majority and retries do not help, and one upstream of several that
-// hangs does not raise it.
+// While most attempts time out, the pool is overloaded, and a retry would add to the
+// load. Then nothing is retried. The strain detects this without a clock. A timeout
+// raises it, anything else lowers it, and a successful retry lowers it most, because it
+// shows that retries help. So it rises only when most attempts time out and retries do
+// not help. One hanging upstream of several does not raise it.
 type budget struct {
-	share   int64        // thousandths of a token a request
-	paid    atomic.Int64 // by share
+	share   int64        // thousandths of a token for each request
+	paid    atomic.Int64 // total of the shares, in thousandths of a token
 	reserve *rate.Limiter
 	*account
 }
 
-// account is what a pool has left. A reload does not change it.
+// account is the balance of a pool. It survives reloads.
 type account struct {
 	balance atomic.Int64 // thousandths of a token
-	strain  atomic.Int64 // from 0 to strainMax; beyond strainLimit nothing is retried
+	strain  atomic.Int64 // from 0 to strainMax; above strainLimit nothing is retried
 }
 
 const (
 	strainLimit = 20
 	strainMax   = 40
-	strainHelp  = 3 // what a retry that succeeded takes from the strain
+	strainHelp  = 3 // the amount by which a successful retry lowers it
 )
 
 func newBudget(share, perSecond float64) *budget {
@@ -50,8 +48,8 @@ func newBudget(share, perSecond float64) *budget {
 	}
 }
 
-// with returns the budget under other options. Both take from the same account,
-// as requests of before and after a reload do.
+// with returns the budget with other options. Both use the same account, since requests
+// from before and after a reload run side by side.
 func (b *budget) with(share, perSecond float64) *budget {
 	next := newBudget(share, perSecond)
 	next.account = b.account
@@ -61,14 +59,14 @@ func (b *budget) with(share, perSecond float64) *budget {
 	return next
 }
 
-// deposit pays in for one request that is sent to the pool.
+// deposit pays for one request to the pool.
 func (p *Pool) deposit() {
 	p.budget.deposit()
 	p.hedging.deposit()
 }
 
-// deposit pays in for one request. For each token that comes so, one of the reserve
-// goes, if need be one that is still to come within the next second.
+// deposit pays for one request. For each whole token paid, it takes one from the reserve,
+// if necessary one of the next second.
 func (b *budget) deposit() {
 	b.add(b.share)
 	most := b.reserve.Limit()
@@ -77,12 +75,11 @@ func (b *budget) deposit() {
 	}
 }
 
-// refund brings back the token of a retry that succeeded.
+// refund returns the token of a successful retry.
 func (b *budget) refund() { b.add(1000) }
 
-// timedOut and relieve keep the strain: of an attempt that ended in a timeout,
-// and of one that did not. They are exact but for what is lost when many do it
-// at once.
+// timedOut raises the strain after a timeout, and relieve lowers it after anything else.
+// Updates at the same moment may get lost.
 func (b *budget) timedOut() {
 	if b.strain.Load() < strainMax {
 		b.strain.Add(1)
@@ -104,7 +101,7 @@ func (b *budget) add(n int64) {
 	}
 }
 
-// withdraw takes a token for a retry and reports whether there was one.
+// withdraw takes a token for a retry, and reports whether there was one.
 func (b *budget) withdraw() bool {
 	for {
 		have := b.balance.Load()
@@ -117,8 +114,7 @@ func (b *budget) withdraw() bool {
 	}
 }
 
-// left returns how many retries are allowed now, but for what the coming
-// requests bring.
+// left returns the number of retries allowed now, without the shares of coming requests.
 func (b *budget) left() int {
 	n := int(b.balance.Load() / 1000)
 	if b.reserve.Limit() > 0 {

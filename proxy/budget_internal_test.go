@@ -13,7 +13,7 @@ import (
 func TestStrain(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
-	// request is one request of up to three tries. It returns whether a retry was
+	// request is one request with up to three attempts. It returns whether a retry was
 	// refused.
 	request := func(b *budget, timesOut func() bool) (refused bool) {
 		for try := range 3 {
@@ -63,9 +63,9 @@ func TestStrain(t *testing.T) {
 	}
 }
 
-// TestReloadKeepsWhatIsKnown: under other options a pool spends what it had, and
-// is strained as it was, also by requests that began before; hedging keeps what
-// it has learned. A reload that is not put into use has changed nothing.
+// TestReloadKeepsWhatIsKnown: with other options a pool keeps its balance and strain,
+// also for requests that began before the reload, and hedging keeps its samples. A reload
+// that is not put into use changes nothing.
 func TestReloadKeepsWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, testReloadKeepsWhatIsKnown)

@@ -16,45 +16,46 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// This file answers requests from what is kept, without asking an upstream or with asking
-// only whether it has changed (RFC 9111). stale.go keeps it.
+// This file answers requests with kept responses: without an upstream, or after an
+// upstream has confirmed that nothing has changed (RFC 9111). stale.go keeps the
+// responses.
 
-// refreshTime bounds how long a newer response is waited for after an older one was given.
+// refreshTime bounds the fetch of a newer response after an older one was used.
 const refreshTime = 30 * time.Second
 
 var errOnlyCached = errors.New("only-if-cached, and nothing is kept")
 
-// CacheUse says what a cache has done for a request. The zero value says that there was none
-// to ask.
+// CacheUse is the part of the cache in a request. The zero value means that the cache was
+// not asked.
 type CacheUse uint8
 
 const (
-	CacheHit         CacheUse = 1 + iota // no upstream was asked
-	CacheMiss                            // an upstream has answered
-	CacheRevalidated                     // an upstream has said that what is kept has not changed
+	CacheHit         CacheUse = 1 + iota // a kept response, without an upstream
+	CacheMiss                            // an upstream's response
+	CacheRevalidated                     // a kept response that an upstream has confirmed
 )
 
-// String returns the word for the log; empty where there was no cache to ask.
+// String returns the word for the log, empty for the zero value.
 func (c CacheUse) String() string {
 	return [...]string{"", "hit", "miss", "revalidated"}[c]
 }
 
-// lookup is what an exchange has found kept.
+// lookup is the result of an exchange's search for a kept response.
 type lookup struct {
-	old     *stale.Response // is asked about; nil = nothing
-	refresh bool            // old was given, and a newer one is to be fetched
-	lead    *flight         // others wait for this request's answer; nil = nobody can
-	why     string          // the request goes upstream (RFC 9211 section 2.2); empty = it does not, or nothing is kept
+	old     *stale.Response // to revalidate; nil = none
+	refresh bool            // old was used, and a newer one must be fetched
+	lead    *flight         // others may wait for this request's answer; nil = they cannot
+	why     string          // why the request goes upstream (RFC 9211, section 2.2); empty = it does not, or the cache was not asked
 }
 
-// mayHit reports whether a request may be answered from what is kept.
+// mayHit reports whether a kept response may answer the request.
 func (x *exchange) mayHit() bool {
 	r := x.request
 	return x.pool.opts.Stale.Hits && !x.route.Cache.Off && x.body == nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) && !r.Has(header.Upgrade) && !x.grpc
 }
 
-// kept returns the answer that is kept, nil when an upstream has to be asked. Requests for
-// what is being fetched wait for that, within bounds.
+// kept returns a kept answer, or nil when the request has to go upstream. If another
+// request is fetching the same response, it waits for that, for a bounded time.
 func (x *exchange) kept() (*message.Response, *Error) {
 	c, k := x.pool.stale, x.olderKey()
 	for waited := false; ; waited = true {
@@ -103,7 +104,7 @@ func (x *exchange) countHit(use stale.Use, waited bool) {
 	}
 }
 
-// conditional reports whether a request has conditions of its own.
+// conditional reports whether a request has its own conditions.
 func conditional(fields http.Header) bool {
 	for _, name := range []string{"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range"} {
 		if len(fields[name]) > 0 {
@@ -113,7 +114,7 @@ func conditional(fields http.Header) bool {
 	return false
 }
 
-// set sets fields of what goes upstream.
+// set sets fields of the request for the upstream.
 func (o *outgoing) set(fields map[string]string) {
 	for name, v := range fields {
 		if o.plain != nil {
@@ -124,8 +125,7 @@ func (o *outgoing) set(fields map[string]string) {
 	}
 }
 
-// unchanged answers by what is kept when an upstream has said that it has not changed, nil
-// when that is not so.
+// unchanged returns the kept answer after an upstream's 304, else nil.
 func (x *exchange) unchanged(a *attempt) *message.Response {
 	old := x.few().found.old
 	if old == nil || a.res.StatusCode != http.StatusNotModified {
@@ -134,7 +134,7 @@ func (x *exchange) unchanged(a *attempt) *message.Response {
 	fields := x.main.out.fields()
 	renewed := x.pool.stale.Renew(&x.route.Cache.Rules, x.olderKey(), fields, old, a.res.Fields().Clone(), time.Now())
 	for name := range old.Validators() {
-		delete(fields, name) // they were not the client's
+		delete(fields, name) // the client did not send them
 	}
 	x.record.Cache = CacheRevalidated
 	x.pool.counts.Revalidated.Add(1)
@@ -144,7 +144,7 @@ func (x *exchange) unchanged(a *attempt) *message.Response {
 	return res
 }
 
-// keeping notes for the client and for the log that the answer comes from an upstream.
+// keeping tells the client and the log that the answer comes from an upstream.
 func (x *exchange) keeping() {
 	if why := x.few().found.why; why != "" {
 		x.record.Cache = CacheMiss
@@ -153,7 +153,8 @@ func (x *exchange) keeping() {
 	}
 }
 
-// giveKept makes an answer of what is kept. A client that has it already is told so.
+// giveKept makes an answer from a kept response. It is a 304 if the client already has
+// it.
 func (x *exchange) giveKept(r *stale.Response, fields http.Header, status string) *message.Response {
 	now := time.Now()
 	h := r.Header.Clone()
@@ -183,7 +184,7 @@ func (x *exchange) giveKept(r *stale.Response, fields http.Header, status string
 	return answer
 }
 
-// refresh fetches a newer response in place of the one that the client has got. It runs on
+// refreshKept fetches a newer response to replace the one that the client got. It runs on
 // the request's goroutine, after the answer.
 func (x *exchange) refreshKept() {
 	found := x.few().found
@@ -192,7 +193,7 @@ func (x *exchange) refreshKept() {
 	}
 	lead, other := x.pool.flights.join(x.olderKey())
 	if other != nil || lead == nil {
-		return // somebody does it
+		return // another request does it
 	}
 	defer lead.land(true)
 	x.writer.flush()

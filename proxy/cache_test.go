@@ -12,7 +12,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// cached is a world whose pool is a cache, and counts what its application is asked.
+// cached is a world whose pool has a cache. It counts the requests that reach the
+// application.
 func cached(t *testing.T, front string, app http.HandlerFunc, f func(w *world, asked *atomic.Int32)) {
 	t.Helper()
 	synctestBubble(t, func(t *testing.T) {
@@ -38,8 +39,8 @@ func (w *world) asks(method, path string, fields ...string) answer {
 	return w.do(r)
 }
 
-// A response answers the next request if, and as long as, RFC 9111 lets a shared cache do
-// so, and what is somebody's own never does.
+// A response answers the next request if, and as long as, RFC 9111 allows it for a shared
+// cache. A private response never does.
 func TestCacheHits(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -47,16 +48,16 @@ func TestCacheHits(t *testing.T) {
 			fields string // of the response
 			first  []string
 			second []string
-			asked  int32 // by two requests
+			asked  int32 // in two requests
 		}{
 			{"Cache-Control: max-age=60", nil, nil, 1},
 			{"Cache-Control: s-maxage=60, max-age=0", nil, nil, 1},
 			{"Cache-Control: s-maxage=0, max-age=60", nil, nil, 2},
 			{"Cache-Control: max-age=60, must-revalidate", nil, nil, 1},
-			{"Cache-Control: max-age=5", nil, nil, 2}, // ten seconds are between the two
+			{"Cache-Control: max-age=5", nil, nil, 2}, // the two are ten seconds apart
 			{"Cache-Control: max-age=60|Age: 55", nil, nil, 2},
 			{"", nil, nil, 2},
-			{"Last-Modified: Sat, 01 Jan 2000 00:00:00 GMT", nil, nil, 2}, // no guessing
+			{"Last-Modified: Sat, 01 Jan 2000 00:00:00 GMT", nil, nil, 2}, // no heuristic freshness
 			{"Cache-Control: max-age=60, private", nil, nil, 2},
 			{"Cache-Control: max-age=60, no-store", nil, nil, 2},
 			{"Cache-Control: max-age=60, no-cache", nil, nil, 2},
@@ -119,8 +120,9 @@ func TestCacheHits(t *testing.T) {
 	}
 }
 
-// Who has what is kept gets 304; a HEAD gets a GET's; another method, path, host and query is
-// another thing, and one that changes something drops it.
+// A client that already has the kept response gets a 304. A GET's response answers a
+// HEAD. Another method, path, host or query is another resource. An unsafe request drops
+// the kept response.
 func TestCacheAnswers(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -163,7 +165,8 @@ func TestCacheAnswers(t *testing.T) {
 	}
 }
 
-// What is no longer fresh is asked about, and not sent again if it has not changed.
+// A stale response is revalidated. If it has not changed, the upstream does not send it
+// again.
 func TestCacheRevalidates(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -198,8 +201,8 @@ func TestCacheRevalidates(t *testing.T) {
 	}
 }
 
-// Within stale-while-revalidate the client does not wait; a newer response is fetched after
-// its answer.
+// Within stale-while-revalidate the client does not wait. A newer response is fetched
+// after its answer.
 func TestCacheWhileRevalidating(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -227,8 +230,8 @@ func TestCacheWhileRevalidating(t *testing.T) {
 	}
 }
 
-// Of many requests for the same one asks, and the others wait for it, no longer than they
-// may; where an answer is not kept they stop waiting.
+// Of many equal requests one reaches the application. The others wait for it, for a
+// bounded time. For an answer that is not kept, later requests do not wait.
 func TestCacheCoalesces(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -272,7 +275,7 @@ func TestCacheCoalesces(t *testing.T) {
 	}
 }
 
-// What one user got is not another's, whatever the field is called that tells who asks.
+// One user's response is not used for another, whatever field identifies them.
 func TestCacheTellsUsersApart(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// An attacker makes the application answer with something of the request, and wants others
-// to get that answer. The application believes everything and says max-age to everything.
+// An attacker tries to poison the cache: the application puts parts of the request into
+// its answer, believes every field, and sends max-age with everything. Others must not
+// get that answer.
 func TestCacheIsNotPoisoned(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -40,8 +41,8 @@ func TestCacheIsNotPoisoned(t *testing.T) {
 	}
 }
 
-// A GET with a body, another order of parameters and other spellings of a path each are
-// another thing, and share nothing.
+// A GET with a body, another order of parameters and another spelling of a path are
+// separate resources.
 func TestCacheKeepsTargetsApart(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -74,8 +75,8 @@ func TestCacheKeepsTargetsApart(t *testing.T) {
 	}
 }
 
-// What looks like a file to a cache is still somebody's page (web cache deception): only the
-// application's word counts, and it says nothing or private.
+// A path that looks like a file may still be a private page (web cache deception). Only
+// the application's fields decide, and they are absent or private.
 func TestCacheIsNotDeceived(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {

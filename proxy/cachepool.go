@@ -2,7 +2,7 @@ package proxy
 
 import "github.com/goodgate/goodgate/internal/stale"
 
-// openStore makes the pool keep responses, if its options say so.
+// openStore creates the store of kept responses, if the options enable it.
 func (p *Pool) openStore(counts *stale.Counts) {
 	p.counts = counts
 	if o := p.opts.Stale; o.MaxSize > 0 {
@@ -11,10 +11,11 @@ func (p *Pool) openStore(counts *stale.Counts) {
 	}
 }
 
-// CacheSelection says which responses [Pool.Purge] drops. The zero value stands for all.
+// CacheSelection selects the responses that [Pool.Purge] drops. The zero value selects
+// all.
 type CacheSelection = stale.Selection
 
-// Purge drops responses that are kept, and returns of how many resources.
+// Purge drops kept responses. It returns the number of resources.
 func (p *Pool) Purge(s CacheSelection) int {
 	if p.stale == nil {
 		return 0
@@ -22,18 +23,18 @@ func (p *Pool) Purge(s CacheSelection) int {
 	return p.stale.Purge(s)
 }
 
-// CacheState is what a pool keeps of responses, and what that was good for since the start.
+// CacheState is the state of a pool's kept responses, with counts since the start.
 type CacheState struct {
 	Hits                              bool  // fresh responses answer requests; else responses only replace errors
-	Bytes, MaxSize                    int64 // that are kept, and may be
+	Bytes, MaxSize                    int64 // used, and the limit
 	Resources                         int
-	Fresh, Stale, Revalidated, Missed int64 // requests by what answered them; Stale = within stale-while-revalidate
-	IfError                           int64 // requests that got an older response in place of an error
-	Coalesced                         int64 // of Fresh and Stale, those that waited for another request
+	Fresh, Stale, Revalidated, Missed int64 // requests by the source of their answer; Stale = within stale-while-revalidate
+	IfError                           int64 // requests that got an older response instead of an error
+	Coalesced                         int64 // those of Fresh and Stale that waited for another request
 	Stored, Evicted, Purged           int64
 }
 
-// Cache returns what the pool keeps; ok is false where it keeps nothing.
+// Cache returns the state of the pool's kept responses. ok is false if it keeps none.
 func (p *Pool) Cache() (s CacheState, ok bool) {
 	if p.stale == nil {
 		return CacheState{}, false

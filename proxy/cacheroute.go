@@ -7,19 +7,21 @@ import (
 	"github.com/goodgate/goodgate/internal/stale"
 )
 
-// RouteCache is how a route uses what its pool keeps. The zero value is as the pool's options and the responses say.
+// RouteCache sets how a route uses the responses that its pool keeps. With the zero
+// value, the pool's options and the responses decide.
 type RouteCache struct {
-	Off   bool       // nothing is kept of this route, and nothing kept answers before an upstream
-	Rules CacheRules // for what is kept
-	// IgnoreQuery are parameters of the query that do not decide the answer, such as
-	// utm_source; one that ends in * stands for all that begin so. "*" stands for the whole query.
+	Off   bool       // keep no responses of this route, and use none before an upstream
+	Rules CacheRules // for the kept responses
+	// IgnoreQuery are query parameters that do not affect the answer, for example
+	// utm_source. A name with * at its end stands for all names that begin with it. "*"
+	// stands for the whole query.
 	IgnoreQuery []string
 }
 
-// CacheRules are what an operator says of a route's responses.
+// CacheRules are an operator's rules for the responses of a route.
 type CacheRules = stale.Rules
 
-// target returns the part of a target that decides the answer.
+// target returns the part of a request target that affects the answer.
 func (c *RouteCache) target(target string) string {
 	path, query, ok := strings.Cut(target, "?")
 	if len(c.IgnoreQuery) == 0 || !ok {
@@ -38,8 +40,8 @@ func (c *RouteCache) target(target string) string {
 	return path + "?" + strings.Join(kept, "&")
 }
 
-// ignores compares a name as it was sent: an escaped one is another, which costs a hit and
-// nothing else.
+// ignores compares a name in its encoded form. So an escaped name does not match, which
+// only costs a hit.
 func ignores(ignored, name string) bool {
 	start, all := strings.CutSuffix(ignored, "*")
 	return name == ignored || all && strings.HasPrefix(name, start)

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// cachedRoute is cached with what the route says of it.
+// cachedRoute is cached with a route's settings.
 func cachedRoute(t *testing.T, front string, c proxy.RouteCache, strip string, app http.HandlerFunc, f func(w *world, asked *atomic.Int32)) {
 	t.Helper()
 	synctestBubble(t, func(t *testing.T) {
@@ -34,7 +34,7 @@ func fresh(rw http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(rw, "hello ", r.URL.Path)
 }
 
-// A route leaves the store alone, or says more of its answers than they do themselves.
+// A route can bypass the cache, or add rules to its answers' own.
 func TestCacheRoute(t *testing.T) {
 	t.Parallel()
 	silent := func(rw http.ResponseWriter, r *http.Request) {
@@ -53,8 +53,8 @@ func TestCacheRoute(t *testing.T) {
 			route         proxy.RouteCache
 			app           http.HandlerFunc
 			first, second string
-			fields        []string // of both
-			asked         int32    // by two requests, ten seconds apart
+			fields        []string // of both responses
+			asked         int32    // in two requests, ten seconds apart
 		}{
 			{"on", proxy.RouteCache{}, fresh, "/", "/", nil, 1},
 			{"off", proxy.RouteCache{Off: true}, fresh, "/", "/", nil, 2},
@@ -90,7 +90,7 @@ func TestCacheRoute(t *testing.T) {
 	}
 }
 
-// Clients and upstreams may know a page by different paths.
+// Clients and upstreams may use different paths for a page.
 func TestCachePurgesByEitherPath(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -113,7 +113,7 @@ func TestCachePurgesByEitherPath(t *testing.T) {
 	}
 }
 
-// A part of what is kept whole needs no upstream; all other parts do.
+// A range of a complete kept response needs no upstream. All other ranges do.
 func TestCacheRanges(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -146,7 +146,7 @@ func TestCacheRanges(t *testing.T) {
 	}
 }
 
-// A change drops what its answer names too, on this host only.
+// An unsafe request also drops the resources that its answer names, on this host only.
 func TestCacheForgetsWhatAChangeNames(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {

@@ -17,7 +17,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
-// dialReason tells why a connection could not be made.
+// dialReason returns the reason why a connection could not be made.
 func dialReason(err error) reason.Reason {
 	if isShortage(err) {
 		return reason.Overloaded
@@ -37,8 +37,8 @@ func dialReason(err error) reason.Reason {
 	return reason.ConnectUnreachable
 }
 
-// isShortage reports whether this machine, or this process, lacked what a
-// connection takes, so that it says nothing about the upstream.
+// isShortage reports whether this machine or process lacked a resource for the
+// connection. That says nothing about the upstream.
 func isShortage(err error) bool {
 	for _, short := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		if errors.Is(err, short) {
@@ -48,15 +48,15 @@ func isShortage(err error) bool {
 	return false
 }
 
-// timedOut reports whether err is a deadline's. Unlike os.IsTimeout it sees
-// through what an error is wrapped in.
+// timedOut reports whether err is a timeout. Unlike os.IsTimeout it also checks wrapped
+// errors.
 func timedOut(err error) bool {
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()
 }
 
-// tlsReason tells why a TLS handshake failed: over the certificate, or
-// otherwise.
+// tlsReason returns the reason why a TLS handshake failed: the certificate, or something
+// else.
 func tlsReason(err error) reason.Reason {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return reason.TLSCertificate
@@ -67,7 +67,7 @@ func tlsReason(err error) reason.Reason {
 	return reason.TLSHandshake
 }
 
-// whichCertificate adds to a certificate's failure which one it was.
+// whichCertificate adds a description of the certificate to its failure.
 func whichCertificate(err error) error {
 	failed, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	if !ok || len(failed.UnverifiedCertificates) == 0 {
@@ -86,8 +86,8 @@ func ipNames(list []net.IP) []string {
 	return names
 }
 
-// classify tells what became of a try that brought no response: who ended it,
-// else what the transport saw.
+// classify returns the failure of an attempt without a response: by the context if it has
+// ended, else by the transport's error.
 func (l *endpoint) classify(ctx context.Context, call *http1.Call, err error) *Error {
 	e := &Error{
 		Reason:   failure(ctx, err),
@@ -123,7 +123,7 @@ func failure(ctx context.Context, err error) reason.Reason {
 	return kinds[seen.Kind]
 }
 
-// kinds are the reasons for what the transport saw before a response.
+// kinds are the reasons for the transport's errors before a response.
 var kinds = [...]reason.Reason{
 	http1.Failed:         reason.ClosedBeforeResponse,
 	http1.Closed:         reason.ClosedBeforeResponse,
@@ -138,7 +138,7 @@ var kinds = [...]reason.Reason{
 	http1.NoUpgrade:      reason.UpgradeUnsupported,
 }
 
-// contextReason tells who ended a context, [None] if it has not ended.
+// contextReason returns why a context has ended, [None] if it has not.
 func contextReason(ctx context.Context) reason.Reason {
 	switch cause := context.Cause(ctx); {
 	case cause == nil:
@@ -151,14 +151,14 @@ func contextReason(ctx context.Context) reason.Reason {
 	return reason.ClientGone
 }
 
-// clientError is an error in reading the client's request body.
+// clientError is an error from reading the client's request body.
 type clientError struct{ err error }
 
 func (e *clientError) Error() string { return "reading the request body: " + e.err.Error() }
 func (e *clientError) Unwrap() error { return e.err }
 
-// clientReason tells how a client failed to send its request, [None] when err
-// is not about that.
+// clientReason returns how a client failed to send its request, [None] when err is not
+// about that.
 func clientReason(err error) reason.Reason {
 	c, ok := errors.AsType[*clientError](err)
 	if !ok {

@@ -6,11 +6,12 @@ import (
 	"strings"
 )
 
-// This file finds out who the client is. One field tells, the first of
-// Options.TrustedHeaders that can; the others have no say. Without it in the
-// request, the client is the peer.
+// This file finds the client's address. It uses the first field of Options.TrustedHeaders
+// that can hold an address, and ignores the others. If a request does not have that
+// field, the client is the peer.
 
-// tellsAddress reports whether a field, canonical, tells the client's address.
+// tellsAddress reports whether a field, by its canonical name, can hold the client's
+// address.
 func tellsAddress(name string) bool {
 	switch name {
 	case "Forwarded", "X-Forwarded-For", "X-Original-Forwarded-For", "Forwarded-For", "X-Remote-Addr", "X-Azure-Clientip", "Cf-Connecting-Ipv6":
@@ -19,8 +20,8 @@ func tellsAddress(name string) bool {
 	return strings.HasSuffix(name, "-Ip")
 }
 
-// peerOf returns the address that is connected, without its zone, which no
-// prefix contains; invalid for a unix socket.
+// peerOf returns the address of the connection's other end, invalid for a unix socket. It
+// drops the zone, because no prefix contains one.
 func peerOf(r *Request) netip.Addr {
 	ap, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -29,8 +30,8 @@ func peerOf(r *Request) netip.Addr {
 	return ap.Addr().Unmap().WithZone("")
 }
 
-// peerText returns the peer as text. Of an address of IPv4 it is a part of the
-// request's, which saves making it.
+// peerText returns the peer as text. An IPv4 address is cut out of the request's
+// RemoteAddr without an allocation.
 func (x *exchange) peerText() string {
 	remote := x.request.RemoteAddr
 	if i := strings.LastIndexByte(remote, ':'); x.peer.addr.Is4() && i > 0 && remote[0] != '[' {
@@ -39,8 +40,8 @@ func (x *exchange) peerText() string {
 	return x.peer.addr.String()
 }
 
-// clientOf returns who the request comes from: the peer, or, when that is a
-// trusted proxy, the last address it has told of that is not one.
+// clientOf returns the address of the client: the peer, or, if that is a trusted proxy,
+// the last address in the field that is not one.
 func (x *exchange) clientOf(r *Request) netip.Addr {
 	trust := x.proxy.trust
 	if !x.peer.trusted || trust.client == "" {
@@ -71,7 +72,7 @@ func cutLast(list string) (rest, last string) {
 	return "", list
 }
 
-// addressIn reads an element of the field that tells the client's address.
+// addressIn parses an element of the field with the client's address.
 func addressIn(field, element string) (netip.Addr, bool) {
 	element = strings.TrimSpace(element)
 	if field == "Forwarded" {
@@ -80,7 +81,7 @@ func addressIn(field, element string) (netip.Addr, bool) {
 	return parseAddress(element)
 }
 
-// parseAddress reads an address, which some proxies give a port.
+// parseAddress parses an address. Some proxies add a port.
 func parseAddress(s string) (netip.Addr, bool) {
 	if addr, err := netip.ParseAddr(s); err == nil {
 		return addr.Unmap().WithZone(""), true
@@ -91,9 +92,8 @@ func parseAddress(s string) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// forwardedFor returns the address in an element of Forwarded (RFC 7239, section
-// 4), of which a proxy writes one. An element that says "for" twice, or in which
-// a quote is open, has no meaning.
+// forwardedFor returns the address in an element of Forwarded (RFC 7239, section 4). Each
+// proxy writes one element. An element with two "for", or with an open quote, is invalid.
 func forwardedFor(element string) (addr netip.Addr, ok bool) {
 	for pair := range strings.SplitSeq(element, ";") {
 		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")

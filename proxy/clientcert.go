@@ -6,18 +6,17 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// ClientCert says what upstreams get of the certificate that a client has shown
-// (RFC 9440).
+// ClientCert sets which fields about the client's certificate upstreams get (RFC 9440).
 type ClientCert int
 
 const (
 	NoClientCert    ClientCert = iota
-	LeafClientCert             // Client-Cert has the client's own certificate
-	ChainClientCert            // Client-Cert-Chain has those that it sent along, too
+	LeafClientCert             // Client-Cert with the client's own certificate
+	ChainClientCert            // Client-Cert-Chain too, with the other certificates that it sent
 )
 
-// fields refuses Client-Cert and Client-Cert-Chain of clients on a
-// route that sends them.
+// fields refuses clients' own Client-Cert and Client-Cert-Chain on a route that sets
+// them.
 func (c ClientCert) fields(t *fieldTable) {
 	if c != NoClientCert {
 		t.refuse("Client-Cert")
@@ -25,8 +24,8 @@ func (c ClientCert) fields(t *fieldTable) {
 	}
 }
 
-// tellClientCert adds the client's certificate to fields that have been cleared of what
-// the client says of it. A client in the clear, or without a certificate, has none.
+// tellClientCert adds the client's certificate to a header, without the client's own
+// versions of these fields. It adds nothing for a client without TLS or a certificate.
 func (x *exchange) tellClientCert(h message.Editor) {
 	if x.route.ClientCert == NoClientCert || x.request.TLS == nil || len(x.request.TLS.PeerCertificates) == 0 {
 		return

@@ -11,8 +11,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Upstreams get the certificate of RFC 9440, and nothing that a client says of one, in no
-// spelling, neither in a header nor in a trailer.
+// Upstreams get the certificate in the fields of RFC 9440. A client's own version of
+// these fields never reaches them, in no spelling, in header or trailer.
 func TestClientCert(t *testing.T) {
 	t.Parallel()
 	shown := []*x509.Certificate{{Raw: []byte("leaf")}, {Raw: []byte("issuer")}, {Raw: []byte("root")}}
@@ -55,8 +55,8 @@ func TestClientCert(t *testing.T) {
 	}
 }
 
-// Redirects and cookies of an application that does not know its prefix lead to it, those
-// of one that does stay.
+// Redirects and cookies of an application that does not know its prefix get the prefix.
+// Those of an application that knows it stay unchanged.
 func TestRestorePrefix(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ strip, add, location, want string }{
@@ -101,7 +101,7 @@ func TestRestorePrefix(t *testing.T) {
 	}
 }
 
-// An entry of the lists comes before the prefix.
+// An entry of the lists has precedence over RestorePrefix.
 func TestRestorePrefixAfterLists(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
@@ -116,7 +116,7 @@ func TestRestorePrefixAfterLists(t *testing.T) {
 	check(t, "not listed", w.send("GET", "/app/?to=/x", nil).header.Get("Location"), "/app/x")
 }
 
-// The port and the host are those that the client sees, and a client cannot say others.
+// The port and the host are those that the client used, and a client cannot forge them.
 func TestForwardedVariables(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -13,23 +13,23 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Commit says how much of a response is collected before the client sees a byte
-// of it: while it has seen none, a response that breaks off can be replaced. A
-// response that is larger, or slow, is passed on as it comes. The zero value
-// collects nothing.
+// Commit sets how much of a response the proxy buffers before the client gets its first
+// byte. Until then, another upstream's response can replace one that breaks off. The
+// proxy passes a larger or slow response on as it arrives. The zero value buffers
+// nothing.
 type Commit struct {
-	Buffer int64 // bytes of a response's body, 16 MiB at most; 0 = off
-	Resume bool  // a response that breaks off later is completed by a range from another upstream, if it may
+	Buffer int64 // bytes of a response's body, at most 16 MiB; 0 = off
+	Resume bool  // when a response breaks off later, fetch the rest from another upstream with a range request, if that is safe
 }
 
-// A response that is slow may be a stream, which must not wait.
+// A slow response may be a stream, which must not wait.
 const (
-	maxPause   = 50 * time.Millisecond  // between two parts of a body that is collected
-	maxCollect = 200 * time.Millisecond // for all of it
+	maxPause   = 50 * time.Millisecond  // between two parts of a buffered body
+	maxCollect = 200 * time.Millisecond // for the whole buffer
 )
 
-// collect reads the body of an attempt's answer if it may be held back. What does not come in time is left to be read.
-// A body that breaks is a failure of the attempt.
+// collect buffers the body of an attempt's answer if it may be held back. Later reads get
+// the part that did not arrive in time. A body that breaks off makes the attempt fail.
 func (d *delivery) collect(a *attempt) *Error {
 	res, began := a.res, a.started.Add(a.took)
 	from, ok := res.Body.(http1.Body)
@@ -37,7 +37,7 @@ func (d *delivery) collect(a *attempt) *Error {
 		return nil
 	}
 	b := &d.collected
-	if b.from != nil { // an earlier answer may still be held
+	if b.from != nil { // an earlier answer may still use it
 		b = new(collected)
 	}
 	*b = collected{from: from, lent: d.buffers, limit: d.pool.opts.Commit.Buffer}
@@ -52,7 +52,7 @@ func (d *delivery) collect(a *attempt) *Error {
 	return nil
 }
 
-// isWhole reports whether all of an answer's body is here.
+// isWhole reports whether the whole body of an answer is buffered.
 func isWhole(res *message.Response) bool {
 	b, ok := res.Body.(*collected)
 	return ok && b.complete
@@ -64,8 +64,7 @@ func (d *delivery) collectable(res *message.Response) bool {
 	return limit > 0 && res.ContentLength <= limit && !d.streaming && !isStream(res)
 }
 
-// streams reports whether a media type is that of a stream, whose parts matter
-// as they come.
+// streams reports whether a media type is a stream, whose parts must not wait.
 func streams(mediaType string) bool {
 	media, _, _ := strings.Cut(mediaType, ";")
 	media = strings.TrimSpace(media)
@@ -76,27 +75,27 @@ func streams(mediaType string) bool {
 // isStream reports whether an answer is a stream.
 func isStream(res *message.Response) bool { return streams(res.Only(header.ContentType)) }
 
-// streamType is streams for what a header says of its body.
+// streamType is streams for the Content-Type of a header.
 func streamType(h http.Header) bool {
 	types := h["Content-Type"]
 	return len(types) == 1 && streams(types[0])
 }
 
-// collected is a response's body of which the beginning, or all, is here.
+// collected is a response's body of which the beginning, or all, is buffered.
 type collected struct {
 	from     http1.Body
 	lent     *collectPool
-	limit    int64       // bytes to hold
-	room     *collectBuf // nil = given back
+	limit    int64       // most bytes to buffer
+	room     *collectBuf // nil = returned to the pool
 	n        int         // bytes in room
-	off      int         // of those read
-	beyond   [1]byte     // what shows that more comes than limit
-	over     []byte      // of beyond, not read yet
-	complete bool        // nothing is left in from
+	off      int         // of those already read
+	beyond   [1]byte     // one byte more, to see whether the body exceeds limit
+	over     []byte      // the unread part of beyond
+	complete bool        // from has ended
 }
 
-// take reads what comes in time of a body that announces so many bytes, -1 = it does
-// not.
+// take buffers what arrives in time. announced is the length of the body in bytes, -1 if
+// unknown.
 func (b *collected) take(announced int64, began time.Time) error {
 	b.room = b.lent.get(min(max(announced, 0), trustedCollect))
 	err := b.fill(began)
@@ -104,7 +103,7 @@ func (b *collected) take(announced int64, began time.Time) error {
 	return err
 }
 
-// fill reads until the end, or until that is not worth waiting for.
+// fill reads until the end, the limit, or the end of its time.
 func (b *collected) fill(began time.Time) error {
 	end := began.Add(maxCollect)
 	until := began.Add(maxPause)
@@ -112,7 +111,7 @@ func (b *collected) fill(began time.Time) error {
 		p := b.room.bytes[b.n:min(int64(len(b.room.bytes)), b.limit)]
 		full := int64(b.n) == b.limit
 		switch {
-		case full: // the end may still follow
+		case full: // the body may end exactly at the limit
 			p = b.beyond[:]
 		case len(p) == 0:
 			b.grow()
@@ -149,7 +148,7 @@ func (b *collected) grow() {
 	b.room = larger
 }
 
-// fit makes do with a smaller buffer where less has come than was announced.
+// fit switches to a smaller buffer if less has arrived than was announced.
 func (b *collected) fit() {
 	if collectSize(int64(b.n)) == collectSize(int64(len(b.room.bytes))) {
 		return
@@ -160,7 +159,7 @@ func (b *collected) fit() {
 	b.room = smaller
 }
 
-// Read returns what is here and then what comes.
+// Read returns the buffered part first, and then the rest from the upstream.
 func (b *collected) Read(p []byte) (int, error) {
 	if b.off < b.n && b.room != nil {
 		n := copy(p, b.room.bytes[b.off:b.n])
@@ -179,7 +178,7 @@ func (b *collected) Read(p []byte) (int, error) {
 	return b.from.Read(p)
 }
 
-// here reports whether a Read returns without waiting, as far as that is known.
+// here reports whether a Read will surely return without waiting.
 func (b *collected) here() bool {
 	return b.off < b.n && b.room != nil || len(b.over) > 0 || b.complete || b.from.Here()
 }
@@ -197,20 +196,20 @@ func (b *collected) release() {
 	}
 }
 
-// collectPool lends what bodies are collected in. The sizes are powers of four,
-// so that a small one costs little and a large one need not grow often.
+// collectPool lends the buffers for response bodies. The sizes are powers of four: small
+// ones cost little, and large ones seldom have to grow.
 type collectPool struct{ sizes [7]sync.Pool }
 
 const (
-	trustedCollect  = 64 << 10 // what a response is given at once if it announces so much; more as it comes
+	trustedCollect  = 64 << 10 // largest buffer given for an announced length; it grows when the bytes arrive
 	smallestCollect = 4 << 10
 	largestCollect  = smallestCollect << (2 * 6)
 )
 
-// collectBuf is a buffer that has been lent.
+// collectBuf is a lent buffer.
 type collectBuf struct{ bytes []byte }
 
-// get returns a buffer for n bytes, which are largestCollect at most.
+// get returns a buffer for n bytes, at most largestCollect.
 func (c *collectPool) get(n int64) *collectBuf {
 	i := collectSize(n)
 	if b, ok := c.sizes[i].Get().(*collectBuf); ok {
@@ -223,7 +222,7 @@ func (c *collectPool) put(b *collectBuf) {
 	c.sizes[collectSize(int64(len(b.bytes)))].Put(b)
 }
 
-// collectSize returns the index of the smallest size that n bytes fit.
+// collectSize returns the index of the smallest size that holds n bytes.
 func collectSize(n int64) int {
 	return (bits.Len64(uint64(max(n-1, 0))/smallestCollect) + 1) / 2
 }

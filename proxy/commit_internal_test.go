@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
-// sparse is a response's body of which a little comes, and no more in time.
+// sparse is a response's body of which only a little arrives in time.
 type sparse struct {
 	http1.Body
 	left int
@@ -23,8 +23,8 @@ func (s *sparse) ReadUntil(p []byte, _ time.Time) (int, error) {
 	return n, nil
 }
 
-// What is held of a response that is passed on as it comes goes by what has come,
-// not by what it or the configuration announces.
+// The buffer of a response that is passed on grows with the received bytes, not with the
+// announced length or the configured limit.
 func TestCollectedFits(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ announced, comes, held int }{

@@ -15,9 +15,9 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-const committed = 4 << 10 // the buffer in these tests, as large as the smallest that is lent
+const committed = 4 << 10 // the buffer's limit in these tests, the smallest size of the pool
 
-// A stream is known to be one after maxPause without a byte.
+// maxPause without a byte marks a stream.
 const maxPause = 50 * time.Millisecond
 
 func commitSetup() setup {
@@ -27,7 +27,7 @@ func commitSetup() setup {
 	return s
 }
 
-// cuts are answers that break off, each with how the whole would begin.
+// cuts are answers that break off, each with the beginning of the whole answer.
 var cuts = map[string]func(c *wire){
 	"after the header":       func(c *wire) { c.say("HTTP/1.1 200 OK\nContent-Length: 10\n\n") },
 	"in the body":            func(c *wire) { c.say("HTTP/1.1 200 OK\nContent-Length: 10\n\nhalf") },
@@ -100,8 +100,8 @@ func TestCutAnswers(t *testing.T) {
 	}
 }
 
-// A body of unknown length that ends where the buffer does is whole, and one that
-// breaks off there is replaced. One byte more is passed on as it comes.
+// A body of unknown length that ends exactly at the buffer's limit is complete, and one
+// that breaks off there is replaced. With one byte more, it is passed on as it arrives.
 func TestAnswerAsLargeAsTheBuffer(t *testing.T) {
 	t.Parallel()
 	answer := func(n int, end string) string {
@@ -137,7 +137,7 @@ func TestAnswerAsLargeAsTheBuffer(t *testing.T) {
 	}
 }
 
-// A route that promises so has its POST sent again as well.
+// With retry_safe, a route also retries a POST.
 func TestCutAnswerOfASafeRoute(t *testing.T) {
 	t.Parallel()
 	s := commitSetup()
@@ -153,8 +153,8 @@ func TestCutAnswerOfASafeRoute(t *testing.T) {
 	})
 }
 
-// A body that stands still for longer than Idle, if that is shorter than what
-// tells a stream, is replaced as well.
+// A body that stalls for longer than Idle is replaced, also when Idle is shorter than the
+// pause that marks a stream.
 func TestStalledAnswer(t *testing.T) {
 	t.Parallel()
 	s := commitSetup()
@@ -173,7 +173,7 @@ func TestStalledAnswer(t *testing.T) {
 	})
 }
 
-// What cannot be held is cut off as ever.
+// A response that cannot be buffered is still cut off.
 func TestCutAnswersThatAreNotHeld(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]string{
@@ -197,8 +197,8 @@ func TestCutAnswersThatAreNotHeld(t *testing.T) {
 	}
 }
 
-// Streams reach the client at once when they are known, and after a moment when
-// they have to show it.
+// Streams reach the client at once if they are declared as such, and after a moment if
+// their pauses reveal them.
 func TestStreamsAreNotHeld(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -255,7 +255,7 @@ func TestStreamsAreNotHeld(t *testing.T) {
 	}
 }
 
-// A body that trickles is no better than one that pauses.
+// A body that trickles is treated like one that pauses.
 func TestTricklingAnswer(t *testing.T) {
 	t.Parallel()
 	bubble(t, commitSetup(), func(w *world) {
@@ -278,7 +278,7 @@ func TestTricklingAnswer(t *testing.T) {
 	})
 }
 
-// Answers that come whole are passed on as they are.
+// Complete answers are passed on unchanged.
 func TestHeldAnswers(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789abcdef", committed/16)
@@ -318,8 +318,8 @@ func TestHeldAnswers(t *testing.T) {
 	})
 }
 
-// The upstream is free as soon as the answer is complete, however slowly the
-// client takes it; the next request has the connection.
+// The upstream is free when the answer is complete, however slowly the client reads it.
+// The next request can use the connection.
 func TestHeldAnswerFreesTheUpstream(t *testing.T) {
 	t.Parallel()
 	s := commitSetup()
@@ -329,7 +329,7 @@ func TestHeldAnswerFreesTheUpstream(t *testing.T) {
 		body := strings.Repeat("x", 1<<20)
 		w.app("bad:80", func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/large" {
-				w.Header().Set("Content-Length", fmt.Sprint(len(body))) // else httputil flushes, and waits for it holding a lock
+				w.Header().Set("Content-Length", fmt.Sprint(len(body))) // else httputil flushes, and waits for that with a lock
 				io.WriteString(w, body)
 			}
 		})
@@ -348,7 +348,7 @@ func TestHeldAnswerFreesTheUpstream(t *testing.T) {
 	})
 }
 
-// A client that leaves ends the wait, and nothing is sent again for it.
+// When the client leaves, the wait ends, and nothing is retried.
 func TestClientLeavesAHeldAnswer(t *testing.T) {
 	t.Parallel()
 	bubble(t, commitSetup(), func(w *world) {
@@ -369,7 +369,7 @@ func TestClientLeavesAHeldAnswer(t *testing.T) {
 	})
 }
 
-// The request's deadline holds within a body as well.
+// The request's deadline also applies within a body.
 func TestDeadlineInAHeldAnswer(t *testing.T) {
 	t.Parallel()
 	s := commitSetup()
@@ -387,8 +387,8 @@ func TestDeadlineInAHeldAnswer(t *testing.T) {
 	})
 }
 
-// Whether an answer is collected or passed on, its upstream's latency and breaker
-// are told of it: a lease that ended before its report would keep that from them.
+// Both for buffered and for passed-on answers, the upstream's latency and breaker get
+// their report. A lease that ended before its report would prevent that.
 func TestAnswersAreReported(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{"empty": "", "collected": "whole", "passed on": strings.Repeat("x", 2*committed)} {

@@ -17,17 +17,17 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Compress says which answers of upstreams are compressed for clients that accept it
-// (RFC 9110, section 8.4). An answer stays as it is when its coding, its range, its
-// digest or no-transform says so, or when it is a stream of events.
+// Compress sets which answers of upstreams to compress for clients that accept it (RFC
+// 9110, section 8.4). An answer stays uncompressed if its coding, range, digest or
+// no-transform requires it, or if it is a stream.
 type Compress struct {
-	Encodings []*Encoding // the first of those that a client likes best is used
-	Types     []string    // media types: text/html, text/*, or *+json
-	MinSize   int64       // bytes of a body of known length that are worth it
+	Encodings []*Encoding // the client's favourite is used; the first of several
+	Types     []string    // media types, for example text/html, text/* or *+json
+	MinSize   int64       // least body of known length, in bytes; 0 = any
 }
 
-// Encoding is one way to compress, with the memory for it. It is made once, and used by
-// pointer.
+// Encoding is one compression format, with its memory. Create it once, and share the
+// pointer. It is safe for concurrent use.
 type Encoding struct {
 	name string
 	make func() encoder
@@ -35,7 +35,7 @@ type Encoding struct {
 	lent atomic.Int32
 }
 
-// encoder is what compresses one body at a time.
+// encoder compresses one body at a time.
 type encoder interface {
 	io.WriteCloser
 	Flush() error
@@ -46,26 +46,27 @@ type encoder interface {
 type coder struct {
 	encoder
 	by      *Encoding
-	pending bool // it may hold something
+	pending bool // it may hold unsent data
 }
 
 const (
-	// maxEncoders bounds the bodies that are compressed at once: each takes up to a
-	// megabyte while a client that is slow reads. What comes beyond that is sent as it is.
+	// maxEncoders bounds the bodies that are compressed at once. Each takes up to a
+	// megabyte until a slow client has read it. Further bodies are sent uncompressed.
 	maxEncoders = 256
 	gzipLevel   = 5
 	zstdWindow  = 256 << 10
 )
 
-// Gzip is RFC 1952.
+// Gzip returns the encoding gzip (RFC 1952).
 func Gzip() *Encoding {
 	return &Encoding{name: "gzip", make: func() encoder {
-		w, _ := gzip.NewWriterLevel(io.Discard, gzipLevel) // the level is one
+		w, _ := gzip.NewWriterLevel(io.Discard, gzipLevel) // the level is valid
 		return w
 	}}
 }
 
-// Zstd is RFC 8878, with a window that every client has memory for (RFC 9659).
+// Zstd returns the encoding zstd (RFC 8878), with a window that all clients support (RFC
+// 9659).
 func Zstd() *Encoding {
 	return &Encoding{name: "zstd", make: func() encoder {
 		w, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true))
@@ -73,7 +74,7 @@ func Zstd() *Encoding {
 	}}
 }
 
-// take returns an encoder that writes to w, nil when as many as may be are in use.
+// take returns an encoder that writes to w, nil when maxEncoders are in use.
 func (e *Encoding) take(w io.Writer) encoder {
 	if e.lent.Add(1) > maxEncoders {
 		e.lent.Add(-1)
@@ -87,15 +88,15 @@ func (e *Encoding) take(w io.Writer) encoder {
 	return enc
 }
 
-// compress makes the answer with fields h a compressed one where that may be. It is the
-// last to look at them.
+// compress starts compression for the answer with fields h, if it may be compressed. It
+// must be the last edit of the fields.
 func (x *exchange) compress(status int, length int64, h message.Editor) {
 	c := x.route.Compress
 	if c == nil || !c.suits(x, status, length, h) {
 		return
 	}
 	if !listHas(valuesOf(h, "Vary"), "Accept-Encoding") && !listHas(valuesOf(h, "Vary"), "*") {
-		h.Add("Vary", "Accept-Encoding") // also where this client gets it as it is
+		h.Add("Vary", "Accept-Encoding") // also for clients that get it uncompressed
 	}
 	by := c.choose(slices.Collect(x.request.ValuesOf("Accept-Encoding")))
 	if by == nil || x.request.Field("Range") != "" {
@@ -110,13 +111,13 @@ func (x *exchange) compress(status int, length int64, h message.Editor) {
 	}
 	h.Set("Content-Encoding", by.name)
 	h.Del("Content-Length")
-	h.Del("Accept-Ranges") // a range would be one of the body as the upstream has it
+	h.Del("Accept-Ranges") // the upstream's ranges are ranges of the uncompressed body
 	if tag := valuesOf(h, "Etag"); len(tag) == 1 && !strings.HasPrefix(tag[0], "W/") {
-		h.Set("Etag", "W/"+tag[0]) // another representation, with the same meaning (RFC 9110, section 8.8.1)
+		h.Set("Etag", "W/"+tag[0]) // another representation with the same meaning (RFC 9110, section 8.8.1)
 	}
 }
 
-// suits reports whether an answer may be compressed for some client.
+// suits reports whether the answer may be compressed for some client.
 func (c *Compress) suits(x *exchange, status int, length int64, h message.Editor) bool {
 	switch {
 	case status < 200, status == http.StatusNoContent, status == http.StatusNotModified, status == http.StatusPartialContent, x.grpc, !x.request.ProtoAtLeast(1, 1):
@@ -135,7 +136,7 @@ func (c *Compress) suits(x *exchange, status int, length int64, h message.Editor
 	return len(types) == 1 && !streams(types[0]) && c.takes(types[0])
 }
 
-// takes reports whether a media type is one that is compressed.
+// takes reports whether to compress a media type.
 func (c *Compress) takes(mediaType string) bool {
 	media, _, _ := strings.Cut(mediaType, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
@@ -145,8 +146,8 @@ func (c *Compress) takes(mediaType string) bool {
 	})
 }
 
-// choose returns the encoding that a client likes best, nil when it likes the body as it
-// is better, or does not say (RFC 9110, section 12.5.3).
+// choose returns the client's favourite encoding. It returns nil if the client prefers
+// the body uncompressed, or states no preference (RFC 9110, section 12.5.3).
 func (c *Compress) choose(accept []string) (best *Encoding) {
 	liked := map[string]float64{}
 	for _, list := range accept {
@@ -180,12 +181,12 @@ func (c *Compress) choose(accept []string) (best *Encoding) {
 	return best
 }
 
-// rawWriter is where an encoder writes to.
+// rawWriter writes an encoder's output.
 type rawWriter struct{ w *responseWriter }
 
 func (r rawWriter) Write(p []byte) (int, error) { return r.w.write(p) }
 
-// finish ends a body that has been written whole.
+// finish ends a body that has been written completely.
 func (w *responseWriter) finish() error {
 	c := w.coder
 	if c == nil {
@@ -199,7 +200,7 @@ func (w *responseWriter) finish() error {
 	return err
 }
 
-// abandon gives the encoder up with a body that was not.
+// abandon drops the encoder of a body that is incomplete.
 func (w *responseWriter) abandon() {
 	if w.coder != nil {
 		w.coder.by.lent.Add(-1)
@@ -207,9 +208,9 @@ func (w *responseWriter) abandon() {
 	}
 }
 
-// push sends on what was written, to whoever copies a body part by part.
+// push sends buffered data, for relays that copy a body part by part.
 func (w *responseWriter) push() error {
-	if c := w.coder; c != nil && c.pending { // httputil also calls this from a timer, before there is anything
+	if c := w.coder; c != nil && c.pending { // httputil also calls this from a timer, before there is data
 		c.pending = false
 		if err := c.Flush(); err != nil {
 			return err
@@ -218,10 +219,10 @@ func (w *responseWriter) push() error {
 	return w.control.Flush()
 }
 
-// FlushError is for [http.ResponseController].
+// FlushError implements the interface for [http.ResponseController].
 func (w *responseWriter) FlushError() error { return w.push() }
 
-// valuesOf returns the values of the fields with a canonical name.
+// valuesOf returns the values of a field, given by its canonical name.
 func valuesOf(h message.Editor, name string) []string {
 	switch h := h.(type) {
 	case http.Header:
@@ -232,7 +233,7 @@ func valuesOf(h message.Editor, name string) []string {
 	return nil
 }
 
-// listHas reports whether fields, as one list, have a token in any case.
+// listHas reports whether the fields, as one list, contain a token. It ignores case.
 func listHas(values []string, token string) bool {
 	return slices.ContainsFunc(values, func(v string) bool { return header.ListHas(v, token) })
 }

@@ -21,7 +21,7 @@ func compressing() *proxy.Compress {
 	return &proxy.Compress{Encodings: []*proxy.Encoding{proxy.Zstd(), proxy.Gzip()}, Types: []string{"text/*", "application/json", "*+json"}, MinSize: 100}
 }
 
-// inflate returns a body as it was before.
+// inflate returns a decompressed body.
 func inflate(tb testing.TB, coding, body string) string {
 	tb.Helper()
 	var r io.Reader
@@ -44,8 +44,8 @@ func inflate(tb testing.TB, coding, body string) string {
 	return string(b)
 }
 
-// A client gets what it accepts, in a coding that it likes best, and what must not be
-// compressed is left alone.
+// A client gets its favourite among the encodings that it accepts. Answers that must not
+// be compressed are left alone.
 func TestCompress(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("all work and no play makes jack a dull boy\n", 5000)
@@ -133,8 +133,8 @@ func TestCompress(t *testing.T) {
 	}
 }
 
-// What a cache or a client compares is another representation's: its tag is weak, and a
-// range is one of the body as the upstream has it.
+// A compressed answer is another representation: its entity tag becomes weak, and it
+// offers no ranges, since they would be ranges of the uncompressed body.
 func TestCompressTagsAndRanges(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("text ", 1000)
@@ -164,7 +164,7 @@ func TestCompressTagsAndRanges(t *testing.T) {
 	}
 }
 
-// Parts of a body that comes slowly are not kept back, and an event stream is not touched.
+// Parts of a slow body are not held back, and an event stream is not compressed.
 func TestCompressStreams(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -214,7 +214,7 @@ func TestCompressStreams(t *testing.T) {
 	}
 }
 
-// A body that breaks off is seen as broken, and does not cost an encoder for good.
+// The client sees that a body has broken off, and the encoder is not lost.
 func TestCompressCut(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -244,8 +244,8 @@ func TestCompressCut(t *testing.T) {
 	}
 }
 
-// Errors of the application are replaced by pages where the route says so, and keep what
-// a client needs of them.
+// Error pages replace the application's errors where the route says so, and keep the
+// fields that a client needs.
 func TestIntercept(t *testing.T) {
 	t.Parallel()
 	pages, err := (*proxy.Pages)(nil).WithFiles(map[string]string{"404.html": "<h1>{status} {title}</h1> {request_id}", "5xx.html": "down: {reason}", "4xx.json": `{"s":{status}}`})

@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// A connection to an upstream that has reached its age gets no more requests, and
-// closes once the last one has ended.
+// A connection to an upstream gets no more requests after its maximum age, and closes
+// after the last one.
 func TestConnectionAge(t *testing.T) {
 	t.Parallel()
 	for name, protocol := range map[string]proxy.Protocol{"HTTP/1.1": proxy.HTTP1, "HTTP/2": proxy.HTTP2} {

@@ -11,26 +11,26 @@ import (
 )
 
 // CORS lets pages of other origins read a route's answers (Fetch Standard, section 3.2).
-// It answers preflights itself, and its word replaces the upstream's.
+// It answers preflight requests itself, and replaces the upstream's CORS fields.
 type CORS struct {
-	// Origins are exact, as https://app.example.com, or "https://*.example.com" for each
-	// name below it, or "*" for all.
+	// Origins are exact origins (https://app.example.com), patterns for all names below
+	// one (https://*.example.com), or "*" for all.
 	Origins     []string
-	Methods     []string      // beside GET, HEAD and POST; "*" = whatever is asked for
-	Headers     []string      // that pages may send; "*" = whatever is asked for
+	Methods     []string      // beside GET, HEAD and POST; "*" = the requested one
+	Headers     []string      // that pages may send; "*" = the requested ones
 	Expose      []string      // that pages may read
-	Credentials bool          // cookies and the like are sent along; not with "*" as an origin
-	MaxAge      time.Duration // that a browser remembers the answer to a preflight; 0 = its default
+	Credentials bool          // allow cookies and other credentials; not with the origin "*"
+	MaxAge      time.Duration // for which browsers keep the answer to a preflight; 0 = their default
 }
 
-// answered are the fields of an upstream's answer that the route's word replaces.
+// corsAnswer are the fields of an upstream's answer that the route's CORS replaces.
 var corsAnswer = []string{
 	"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers",
 	"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Max-Age",
 }
 
-// cors puts the grant on whatever the answer will be, and answers a preflight. It reports
-// whether it has.
+// cors sets the CORS fields of the coming response. It answers a preflight, and reports
+// whether it did.
 func (x *exchange) cors() (answered bool) {
 	c, r := x.route.CORS, x.request
 	h := x.writer.Header()
@@ -60,8 +60,8 @@ func (x *exchange) cors() (answered bool) {
 	return true
 }
 
-// preflight answers the question whether a request may be sent. Without a grant the answer
-// has none, and the browser does not send it.
+// preflight answers a preflight request. Without a grant in the answer, the browser does
+// not send the actual request.
 func (x *exchange) preflight(c *CORS, granted bool, method string) {
 	h := x.writer.Header()
 	x.tell("Vary", "Access-Control-Request-Method")
@@ -74,7 +74,7 @@ func (x *exchange) preflight(c *CORS, granted bool, method string) {
 		h.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
 		headers := strings.Join(c.Headers, ", ")
 		if slices.Contains(c.Headers, "*") {
-			headers = x.request.Field("Access-Control-Request-Headers") // "*" would not stand for Authorization
+			headers = x.request.Field("Access-Control-Request-Headers") // for browsers "*" does not include Authorization
 		}
 		if headers != "" {
 			h.Set("Access-Control-Allow-Headers", headers)
@@ -87,8 +87,8 @@ func (x *exchange) preflight(c *CORS, granted bool, method string) {
 	x.writer.WriteHeader(http.StatusNoContent)
 }
 
-// allows reports whether an origin is granted. Scheme and host of an origin are in lower
-// case (RFC 6454, section 6.1).
+// allows reports whether an origin is allowed. The scheme and host of an origin are in
+// lower case (RFC 6454, section 6.1).
 func (c *CORS) allows(origin string) bool {
 	return slices.ContainsFunc(c.Origins, func(pattern string) bool {
 		before, after, wild := strings.Cut(pattern, "*")
@@ -103,7 +103,7 @@ func (c *CORS) allows(origin string) bool {
 	})
 }
 
-// ownCORS takes the upstream's word off an answer.
+// ownCORS removes the upstream's CORS fields from an answer.
 func (x *exchange) ownCORS(h message.Editor) {
 	if x.route.CORS != nil {
 		for _, name := range corsAnswer {

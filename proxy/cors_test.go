@@ -10,7 +10,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// What a browser asks and gets (Fetch Standard, section 3.2), on every kind of answer.
+// A browser's requests and the fields it gets (Fetch Standard, section 3.2), on every
+// kind of answer.
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	app := &proxy.CORS{Origins: []string{"https://app.example.com", "https://*.trusted.org"}, Methods: []string{"PUT"}, Headers: []string{"X-A", "Authorization"},
@@ -64,7 +65,7 @@ func TestCORS(t *testing.T) {
 			for name, want := range c.want {
 				values := slices.Clone(got.header[name])
 				if name == "Vary" {
-					slices.Sort(values) // the relays put them in another order
+					slices.Sort(values) // the order differs between the relays
 				}
 				check(t, front+": "+c.name+": "+name, strings.Join(values, ","), want)
 			}
@@ -72,8 +73,8 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// A preflight has no password, and is answered without; the answer that refuses has the
-// grant, so that the page can read it. A failure of the upstream has it too.
+// A preflight carries no password, and is answered without one. The 401 has the CORS
+// fields, so that the page can read it. A failure of the upstream has them too.
 func TestCORSBeforeThePassword(t *testing.T) {
 	t.Parallel()
 	c := &proxy.CORS{Origins: []string{"https://app.example.com"}, Headers: []string{"Authorization"}}
@@ -95,7 +96,7 @@ func TestCORSBeforeThePassword(t *testing.T) {
 	}
 }
 
-// What a page of another origin sends is refused if it may change something.
+// Unsafe requests from pages of other origins are refused.
 func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
 	rule, err := proxy.NewCrossOrigin("https://pay.example.com")
@@ -130,7 +131,7 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
-// Security headers fill in what the application leaves out, errors too.
+// The route adds security headers that the application does not set, to errors too.
 func TestSecureHeaders(t *testing.T) {
 	t.Parallel()
 	rule := &proxy.SecureHeaders{HSTS: "max-age=1", ContentType: "nosniff", Frame: "SAMEORIGIN", Referrer: "same-origin"}

@@ -6,12 +6,13 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// CrossOrigin refuses requests that may change something and that a browser sends for a
-// page of another origin ([http.CrossOriginProtection]): cross-site request forgery.
+// CrossOrigin protects against cross-site request forgery. It refuses unsafe requests
+// that a browser sends for a page of another origin ([http.CrossOriginProtection]).
 type CrossOrigin struct{ rule http.CrossOriginProtection }
 
-// NewCrossOrigin returns a protection that lets pages of the trusted origins, such as
-// https://app.example.com, send what they like.
+// NewCrossOrigin returns a protection that accepts all requests from pages of the trusted
+// origins, for example https://app.example.com. It returns an error for an invalid
+// origin.
 func NewCrossOrigin(trusted ...string) (*CrossOrigin, error) {
 	c := new(CrossOrigin)
 	for _, origin := range trusted {
@@ -22,7 +23,7 @@ func NewCrossOrigin(trusted ...string) (*CrossOrigin, error) {
 	return c, nil
 }
 
-// sameSite refuses a request of another origin. An origin that CORS grants may send.
+// sameSite refuses an unsafe request from another origin, unless CORS allows that origin.
 func (x *exchange) sameSite() *Error {
 	switch x.request.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:

@@ -11,8 +11,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// A request that ends the connection of what it reaches, as one does that
-// crashes the application, is kept from the third upstream.
+// A request that ends its connection on two upstreams, as one does that crashes the
+// application, does not reach a third.
 func TestDeadlyRequestIsKeptFromTheThird(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("a:80", "b:80", "c:80")}
@@ -31,8 +31,8 @@ func TestDeadlyRequestIsKeptFromTheThird(t *testing.T) {
 	})
 }
 
-// An upstream that closes more than once is one upstream: the request is not
-// suspect for that, and its tries are not cut short.
+// An upstream that closes more than once counts once: the request is not suspect for
+// that, and keeps its attempts.
 func TestUpstreamThatClosesTwiceIsOne(t *testing.T) {
 	t.Parallel()
 	for _, upstreams := range []string{"a:80", "a:80 b:80"} {

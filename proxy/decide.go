@@ -16,7 +16,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
-// idempotent reports whether a method may be executed twice (RFC 9110 section
+// idempotent reports whether an upstream may execute the method twice (RFC 9110, section
 // 9.2.2).
 func idempotent(method string) bool {
 	switch method {
@@ -26,34 +26,35 @@ func idempotent(method string) bool {
 	return false
 }
 
-// keyed reports whether a request has a key by which the application can tell
-// that it has executed it before.
+// keyed reports whether a request has an Idempotency-Key, by which the application can
+// recognise a repeated request.
 func keyed(r *Request) bool { return r.Get(header.IdempotencyKey) != "" }
 
-// outcomeOf is what a failed attempt says about its upstream.
+// outcomeOf returns what a failed attempt shows about its upstream.
 func outcomeOf(r reason.Reason, call *http1.Call) balancer.Outcome {
 	switch {
 	case r.Fault() != reason.FaultUpstream:
 		return balancer.Ignored
-	case r == reason.StreamRefused: // as it may now and then, see refusals
+	case r == reason.StreamRefused: // an upstream may refuse a stream now and then: refusals counts them
 		return balancer.Ignored
 	case r == reason.ClosedBeforeResponse && call.Reused && call.Received() == 0:
-		return balancer.Ignored // an idle connection was closing as it was used
+		return balancer.Ignored // an idle connection closed while the request was sent
 	}
 	return balancer.Unreachable
 }
 
-// maxCrashed is how many upstreams a request may end a connection on without an
-// answer. A request that crashes what it reaches would else take down one
+// maxCrashed bounds the upstreams that may end their connection without an answer to one
+// request. Without it, a request that crashes the application would take down one
 // upstream after another.
 const maxCrashed = 2
 
-// minRefused is how often a request is sent to upstreams that say that they did
-// not process it, however few attempts it has. What they say may be wrong.
+// minRefused is the least number of times that a request goes to upstreams that claim not
+// to have processed it, even with fewer attempts allowed. It also bounds them, because
+// the claim may be wrong.
 const minRefused = 2
 
-// decide is the whole rule of when a request is sent again, or the rest of an
-// answer that broke off is asked for. The failure is that of the latest attempt.
+// decide is the only place that decides whether to send a request again, or to fetch the
+// rest of a broken answer. The failure is that of the latest attempt.
 func (d *delivery) decide(e *Error) reason.Decision {
 	d.strain(e.Reason)
 	if not := e.Reason.Unretried(); not != reason.Retried {
@@ -86,13 +87,13 @@ func (d *delivery) decide(e *Error) reason.Decision {
 	return again
 }
 
-// barred tells why no upstream may get the request once more, [Retried] when
-// nothing bars it.
+// barred returns the reason why no upstream may get the request again, or [Retried] when
+// there is none.
 func (d *delivery) barred(e *Error) reason.Decision {
 	switch {
 	case d.crashed >= maxCrashed:
 		return reason.Deadly
-	case d.rest != nil: // it is a GET without a body
+	case d.rest != nil: // a resumed download is a GET without a body
 		return reason.Retried
 	case e.Sent && !d.choice.Replayable:
 		return reason.NotSafe
@@ -102,7 +103,7 @@ func (d *delivery) barred(e *Error) reason.Decision {
 	return reason.Retried
 }
 
-// strain tells the budget of an attempt that failed.
+// strain reports a failed attempt to the retry budget.
 func (d *delivery) strain(r reason.Reason) {
 	switch {
 	case r == reason.ResponseTimeout:
@@ -119,9 +120,9 @@ func (d *delivery) ended() reason.Decision {
 	return reason.OutOfTime
 }
 
-// better reports whether an attempt with an answer is worth one elsewhere: its status is
-// one of retry.statuses, or it is an error of the server, by an upstream that is being
-// introduced. What is new there is a likelier cause than the request.
+// better reports whether to try another upstream although an attempt has an answer: its
+// status is one of retry.statuses, or it is a server error from a newly introduced
+// upstream. There the new version is a likelier cause than the request.
 func (d *delivery) better(a *attempt) bool {
 	status := statusOf(a.res)
 	if status < 400 || d.rest != nil {
@@ -130,8 +131,8 @@ func (d *delivery) better(a *attempt) bool {
 	return status >= 500 && a.m.Introduced() && d.pool.HasSettled() || slices.Contains(d.pool.opts.Retry.Statuses, status)
 }
 
-// bettered notes that the failure of a newcomer, which has no reason by its status, was
-// hidden by the answer of another.
+// bettered records that another upstream's answer has hidden the failure of a newcomer.
+// The newcomer's status alone gives no reason.
 func (d *delivery) bettered(by *attempt) {
 	if a := d.fallback; a != nil && statusOf(by.res) < 500 {
 		if entry := d.record.entry(a); entry != nil && entry.Reason == reason.None {
@@ -140,9 +141,8 @@ func (d *delivery) bettered(by *attempt) {
 	}
 }
 
-// pause returns how long to wait before the upstreams are asked anew, after n
-// rounds over all of them: what a 429 or 503 asked for in Retry-After, else an
-// exponential backoff of which half is random.
+// pause returns the wait before the next round over all upstreams, after n rounds. It is
+// the Retry-After of a 429 or 503, else an exponential backoff, half of it random.
 func (d *delivery) pause(n int) time.Duration {
 	if f := d.fallback; f != nil && (f.res.StatusCode == http.StatusTooManyRequests || f.res.StatusCode == http.StatusServiceUnavailable) {
 		if asked, ok := parseRetryAfter(f.res.Get(header.RetryAfter), time.Now()); ok {
@@ -154,7 +154,7 @@ func (d *delivery) pause(n int) time.Duration {
 	return t/2 + rand.N(t/2+1)
 }
 
-// sleep waits, and reports false when the request ended first.
+// sleep waits for d. It reports false when the request ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// DefaultPoolOptions returns what a pool of goodgate's configuration file has when it sets
-// nothing: retries within a budget, hedges of requests that are late by evidence, hold
-// while no upstream is available, a queue, and bounds on every wait. Each call returns a
-// value of its own, to be changed.
+// DefaultPoolOptions returns the default options of a pool in goodgate's configuration file:
+// retries within a budget, hedges on evidence, a hold while no upstream is available, a
+// queue, and limits on every wait. Each call returns a new value, which may be changed.
 func DefaultPoolOptions() PoolOptions {
 	return PoolOptions{
 		Tunnel: Tunnel{
@@ -58,8 +57,9 @@ func DefaultPoolOptions() PoolOptions {
 	}
 }
 
-// DefaultOptions returns what the configuration file has when it sets nothing, without
-// routes: whom to believe, the Via field, and bounds on what clients may take.
+// DefaultOptions returns the default options of the configuration file, without routes:
+// which proxies' fields to trust, the Via field, and limits on clients. Each call returns a
+// new value, which may be changed.
 func DefaultOptions() Options {
 	return Options{
 		TrustedHeaders: []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Request-Id"},
@@ -73,10 +73,11 @@ func DefaultOptions() Options {
 	}
 }
 
-// defaultGrace is how long requests under way may take to end.
+// defaultGrace is the time for requests in flight to end at shutdown.
 const defaultGrace = 30 * time.Second
 
-// defaultServer has the bounds of a listener of the configuration file that sets nothing.
+// defaultServer returns a server with the default limits of a listener in the configuration
+// file.
 func defaultServer() *http.Server {
 	return &http.Server{ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second, MaxHeaderBytes: 65536, DisableGeneralOptionsHandler: true}
 }

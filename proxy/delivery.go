@@ -15,11 +15,11 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
-// order is a request as a delivery gets it. It does not change.
+// order is the request that a delivery sends, with its settings. It does not change.
 type order struct {
-	ctx       context.Context // its end ends the delivery
+	ctx       context.Context // ends the delivery
 	pool      *Pool
-	out       outgoing    // what goes upstream, but for what differs by upstream
+	out       outgoing    // the request, apart from the details of each upstream
 	body      *replayBody // nil = none
 	method    string
 	host      string // Route.Host
@@ -28,59 +28,59 @@ type order struct {
 	client    netip.Addr
 	start     time.Time     // of the request
 	deadline  time.Duration // from start; 0 = none
-	grpcEnd   time.Time     // of the client's time for a call of gRPC; zero = none
-	live      bool          // the client changes the protocol or sends a stream
+	grpcEnd   time.Time     // the deadline that a gRPC client has set; zero = none
+	live      bool          // the client switches protocols or sends a stream
 	streaming bool          // the client asked for a stream
-	teller    teller        // of whose request it is
+	teller    teller        // of the client's side of the request
 	trace     Trace         // nil = off
 	got1xx    got1xx        // passes informational responses on
-	standIn   func() bool   // whether an older response could be used instead of an answer; nil = none could
+	standIn   func() bool   // reports whether an older response could replace the answer; nil = none could
 
 	buffers *collectPool
-	rest    *rest // the part of a body that is asked for; nil = the whole request is sent
+	rest    *rest // the part of a body to fetch; nil = send the whole request
 }
 
-// teller tells what connections for a request begin with, where upstreams are told of
-// the client.
+// teller returns the bytes that begin a connection for a request, where the PROXY
+// protocol carries the client's address.
 type teller interface {
 	preface(ProxyProtocol) []byte
 }
 
-// delivery sends one request to the upstreams of one pool until there is an answer
-// to give, or a reason not to try again. It knows upstreams and nothing of the
-// client. It belongs to the request's goroutine.
+// delivery sends one request to the upstreams of one pool until it has an answer, or a
+// reason to stop. It knows the upstreams, and nothing of the client. It belongs to the
+// request's goroutine.
 type delivery struct {
 	order
 	record *Record
 	choice balancer.Choice
-	before *delivery // of the same exchange
+	before *delivery // the previous one of the same exchange
 
 	tries      int       // attempts that count against the limit
 	staleConns int       // attempts lost to an idle connection that was closing
-	refused    int       // times that it was sent and an upstream said that it did not process it
+	refused    int       // times that the request was sent and an upstream said that it had not processed it
 	crashed    int       // upstreams that ended the connection without an answer
-	rounds     int       // times every upstream had been tried
-	hedged     int       // attempts that were sent beside another
-	holdEnd    time.Time // set when the request first waits
-	retrying   bool      // the attempt under way has a token of the retry budget
+	rounds     int       // times that all upstreams had been tried
+	hedged     int       // attempts sent beside another one
+	holdEnd    time.Time // the end of the hold; set when the request first waits
+	retrying   bool      // the latest attempt has taken a token of the retry budget
 	queued     bool      // has a place in the pool's queue
 
 	lastCrashed *balancer.Upstream // the last that counts in crashed
-	fallback    *attempt           // has an answer to be bettered; given when nothing better comes
-	hedgeable   *attempt           // is under way and may get company
-	race        *race              // several attempts that are under way; else nil
-	turn        *http1.Turn        // of attempts for which there is no connection; nil = none
-	open        []*attempt         // may hold something
+	fallback    *attempt           // has an answer that another may replace; used when no better one comes
+	hedgeable   *attempt           // the attempt that a hedge may join
+	race        *race              // several attempts in flight; else nil
+	turn        *http1.Turn        // which attempt without a connection may send first; nil = none waits
+	open        []*attempt         // may still hold a lease, a limit or an answer
 
-	first     attempt               // room for the first; most requests have no other
-	collected collected             // room for the beginning of its answer
-	tried     [4]*balancer.Upstream // room for choice.Tried
-	attempts  [2]Attempt            // room for the record's
-	opened    [2]*attempt           // room for open
+	first     attempt               // memory for the first; most requests have no other
+	collected collected             // memory for the beginning of its answer
+	tried     [4]*balancer.Upstream // memory for choice.Tried
+	attempts  [2]Attempt            // memory for the record's
+	opened    [2]*attempt           // memory for open
 }
 
-// begin prepares for an order. What a delivery before it, to another pool, has
-// learned of the request goes along.
+// begin begins a delivery with an order. It takes over the count of crashed upstreams
+// from an earlier delivery to another pool.
 func (d *delivery) begin(o order, record *Record, before *delivery) {
 	d.order, d.record = o, record
 	d.choice.Tried, d.open = d.tried[:0], d.opened[:0]
@@ -89,8 +89,8 @@ func (d *delivery) begin(o order, record *Record, before *delivery) {
 	}
 }
 
-// run sends the request until there is an attempt whose answer is to be given, or
-// a reason not to try again. With a failure it begins by deciding about that.
+// run sends the request until an attempt has a usable answer, or there is a reason to
+// stop. If failed is not nil, it decides about that failure first.
 func (d *delivery) run(failed *Error) (*attempt, *Error) {
 	if failed == nil {
 		if failed := d.ready(); failed != nil {
@@ -118,7 +118,7 @@ func (d *delivery) run(failed *Error) (*attempt, *Error) {
 		}
 		before := failed
 		failed = d.account(a)
-		if before != nil && failed != nil && errors.Is(failed.Err, errLost) { // the attempt before was still reading the body
+		if before != nil && failed != nil && errors.Is(failed.Err, errLost) { // the earlier attempt was still reading the body
 			d.decided(reason.BodyGone)
 			return d.best(before)
 		}
@@ -137,7 +137,7 @@ func (d *delivery) run(failed *Error) (*attempt, *Error) {
 	}
 }
 
-// best returns the attempt whose answer could not be bettered, else the failure.
+// best returns the kept attempt that no retry has improved on, else the failure.
 func (d *delivery) best(failed *Error) (*attempt, *Error) {
 	if a := d.fallback; a != nil {
 		d.fallback = nil
@@ -146,7 +146,7 @@ func (d *delivery) best(failed *Error) (*attempt, *Error) {
 	return nil, failed
 }
 
-// dropFallback ends an answer that is not to be given.
+// dropFallback discards the kept answer of an earlier attempt.
 func (d *delivery) dropFallback() {
 	if d.fallback != nil {
 		d.fallback.discard()
@@ -154,8 +154,8 @@ func (d *delivery) dropFallback() {
 	}
 }
 
-// end gives back what the delivery holds. Attempts have ended before, unless a panic
-// has come in between.
+// end frees everything that the delivery holds. The attempts have already ended unless a
+// panic has interrupted them.
 func (d *delivery) end() {
 	d.dropFallback()
 	if d.race != nil {
@@ -169,11 +169,11 @@ func (d *delivery) end() {
 	d.leave()
 }
 
-// answered settles the budget after an answer worth giving.
+// answered settles the retry budget after a usable answer.
 func (d *delivery) answered() {
 	d.dropFallback()
 	d.decided(reason.Answered)
-	if d.rest != nil { // settled once all of it has come
+	if d.rest != nil { // settled after the last byte
 		return
 	}
 	if d.retrying {
@@ -184,7 +184,7 @@ func (d *delivery) answered() {
 	d.pool.budget.relieve(1)
 }
 
-// acquire returns an upstream to try and the right to, once the pool is not paused.
+// acquire returns an upstream and its lease. It waits while the pool is paused.
 func (d *delivery) acquire() (*balancer.Member, balancer.Lease, *Error) {
 	for {
 		m, lease, failed := d.find()
@@ -198,8 +198,8 @@ func (d *delivery) acquire() (*balancer.Member, balancer.Lease, *Error) {
 	}
 }
 
-// find returns an upstream and its lease. It prefers one that has not been tried;
-// when all have been, the next round begins after a pause.
+// find returns an upstream and its lease. It prefers upstreams that it has not tried.
+// When it has tried all, it pauses and begins another round.
 func (d *delivery) find() (*balancer.Member, balancer.Lease, *Error) {
 	if m, lease, ok := d.pick(); ok {
 		return m, lease, nil
@@ -215,14 +215,14 @@ func (d *delivery) find() (*balancer.Member, balancer.Lease, *Error) {
 	return d.hold()
 }
 
-// picks bounds how often a place that went between Pick and TryAcquire is
-// looked for again before the request queues up.
+// picks bounds how often pick tries again after another request has taken the place
+// between Pick and TryAcquire. Then the request waits.
 const picks = 8
 
 func (d *delivery) pick() (*balancer.Member, balancer.Lease, bool) {
 	for range picks {
 		m := d.pool.Pick(&d.choice)
-		d.choice.Now = 0 // the next pick is at another time
+		d.choice.Now = 0 // the next pick is later
 		if m == nil {
 			break
 		}
@@ -233,7 +233,8 @@ func (d *delivery) pick() (*balancer.Member, balancer.Lease, bool) {
 	return nil, balancer.Lease{}, false
 }
 
-// account says what came of an attempt, and returns why its answer is none to give.
+// account records an attempt and reports it to the balancer. It returns the failure if
+// there is no usable answer.
 func (d *delivery) account(a *attempt) *Error {
 	d.record.note(a)
 	if a.failed == nil && d.rest == nil {
@@ -302,12 +303,12 @@ func (d *delivery) lost(a *attempt) {
 		d.crashed++
 	}
 	switch {
-	case outcome == balancer.Ignored: // the connection was at fault, not the upstream: it may be asked again
+	case outcome == balancer.Ignored: // the connection was at fault, not the upstream: try the upstream again
 		d.staleConns++
 		if d.staleConns > 1 { // its other idle connections may be closing as well
 			d.choice.Tried = append(d.choice.Tried, a.m.Upstream)
 		}
-	case why.Free() && why != reason.StreamRefused && d.pool.opts.Hold.For > 0: // bounded by the hold instead
+	case why.Free() && why != reason.StreamRefused && d.pool.opts.Hold.For > 0: // the hold bounds these, not the number of attempts
 		d.choice.Tried = append(d.choice.Tried, a.m.Upstream)
 	default:
 		d.tries++
@@ -315,7 +316,7 @@ func (d *delivery) lost(a *attempt) {
 	}
 }
 
-// decided notes what is done after the latest attempt.
+// decided records the decision about the latest attempt.
 func (d *delivery) decided(decision reason.Decision) {
 	a := d.record.last()
 	if a == nil {
@@ -327,7 +328,8 @@ func (d *delivery) decided(decision reason.Decision) {
 	}
 }
 
-// statusReason is the reason for an answer that is itself a gateway error.
+// statusReason returns the reason for a gateway error that an upstream has answered, else
+// None.
 func statusReason(status int) reason.Reason {
 	switch status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unacknowledged is how long what was sent may go without an acknowledgement
-// until the connection fails: the kernel's own patience is a quarter of an hour.
+// unacknowledged is the time without an acknowledgement of sent data after which a
+// connection fails. The kernel's default is a quarter of an hour.
 const unacknowledged = 30 * time.Second
 
-// userTimeout sets the user timeout (RFC 5482) of a connection that is to be
-// made. One that cannot have it is made without.
+// userTimeout sets the user timeout (RFC 5482) of a new connection. If that fails, the
+// connection goes without.
 func userTimeout(_ context.Context, network, _ string, c syscall.RawConn) error {
 	if network == "unix" {
 		return nil

@@ -1,8 +1,9 @@
-// Package proxy carries requests from clients to upstreams, and hides from clients every
-// failure of an upstream that can be hidden safely. A [Proxy] is an [net/http.Handler].
+// Package proxy forwards requests from clients to upstreams. It hides every upstream
+// failure from the client that it can hide safely: it retries, hedges, waits for an
+// upstream, or answers with an older response. A [Proxy] is a [net/http.Handler].
 //
-// To put one in front of applications, make a [Pool] of them, have its upstreams checked,
-// and give it to a [Route]:
+// To put a proxy in front of an application, create a [Pool], start a health checker for
+// it, add upstreams, and use the pool in a [Route]:
 //
 //	pool, err := proxy.NewPool(balancer.DefaultOptions("app"), proxy.DefaultPoolOptions())
 //	checker := health.NewChecker(health.DefaultOptions())
@@ -15,25 +16,34 @@
 //	p, err := proxy.New(options)
 //	err = p.ListenAndServe(ctx, "127.0.0.1:8080")
 //
-// Begin with [DefaultPoolOptions] and [DefaultOptions], which are the defaults of the
-// configuration file, and change what you need otherwise. The zero values of the options
-// are a plain proxy, which retries nothing and waits for nobody.
+// Start with [DefaultPoolOptions] and [DefaultOptions]. They return the defaults of the
+// configuration file. Change the fields that you need. The zero values of the options make
+// a plain proxy: it retries nothing, and no request waits.
 //
 // Common tasks:
 //
-//   - other upstreams: [github.com/goodgate/goodgate/balancer.Pool.Update], at any time. Upstreams that stay keep their
-//     state, and a checker that follows the pool probes the new ones.
-//   - other settings while requests run: [Pool.With], [Proxy.With] and [Pool.Adopt]. A
-//     Proxy is immutable: swap the one that your server calls.
-//   - which requests go where: [Match] in a [Route]; the first route that matches takes it.
-//   - headers, paths, redirects, fixed answers: the other fields of [Route].
-//   - limits on clients: [Limits], of a listener, a route or a pool.
-//   - a log, metrics, traces: [Options.Observe] is told of every request with all its attempts
-//     ([Record]); [Log] writes it with log/slog. [Options.Trace] joins traces.
-//   - why a request failed: [Record] has a word of package reason.
-//   - an end in order: [Proxy.ListenAndServe], or with a server of your own [Proxy.Drain],
-//     [net/http.Server.Shutdown] and [Proxy.ShutdownTunnels].
+//   - Change the upstreams: call [github.com/goodgate/goodgate/balancer.Pool.Update] at any
+//     time. Upstreams that stay keep their state. A checker that follows the pool probes
+//     new ones.
+//   - Change settings while requests run: use [Pool.With], [Proxy.With] and [Pool.Adopt]. A
+//     Proxy is immutable, so your server switches to the new one.
+//   - Choose the route of a request: set [Route.Match]. The first route that matches wins.
+//   - Edit headers and paths, redirect, or send fixed answers: use the other fields of
+//     [Route].
+//   - Limit clients: use [Limits] on a listener, a route or a pool.
+//   - Log, measure and trace: [Options.Observe] gets a [Record] of every request, with all
+//     its attempts. [Log] writes it with log/slog. [Options.Trace] joins traces.
+//   - Find out why a request failed: [Record] has the cause as a word of package reason.
+//   - Shut down gracefully: end the context of [Proxy.ListenAndServe]. With your own server,
+//     call [Proxy.Drain], [net/http.Server.Shutdown] and [Proxy.ShutdownTunnels].
 //
-// Everything is safe for concurrent use unless it says otherwise. How the package works
-// inside is in ARCHITECTURE.md.
+// A request takes these steps. The Proxy removes fields that the client may not set, finds
+// the route, and checks the limits of the listener, the route and the pool. It sends the
+// request to an upstream of the pool. If that fails, it decides whether to try another
+// upstream, wait, use an older response or the fallback, or give up. It passes the answer
+// on, and gives a [Record] of all this to the observers. It does so on the goroutine that
+// calls it. A hedge, and a request body that streams to an upstream, have another one.
+//
+// All functions and methods are safe for concurrent use unless their documentation says
+// otherwise. ARCHITECTURE.md describes the inside of the package and lists its files.
 package proxy

@@ -9,22 +9,20 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// drainHeader is how an application that is about to end says so with any of
-// its answers: "Goodgate-Drain: 30s". Its upstream gets no new requests for
-// that long, if the pool trusts it to decide that ([PoolOptions.DrainHeader]):
-// some applications let their users choose fields of an answer. The field does
-// not reach the client, and that of a client does not reach an upstream, which
-// might echo it.
+// drainHeader lets an application that is about to end announce it in any of its answers:
+// "Goodgate-Drain: 30s". Its upstream then gets no new requests for that time, if the
+// pool allows it ([PoolOptions.DrainHeader]): some applications let their users choose
+// fields of an answer. goodgate removes the field from answers, and from clients'
+// requests, because an upstream might echo it.
 const drainHeader = "Goodgate-Drain"
 
-// maxAway bounds how long a 503 takes its upstream out. Retry-After may be meant
-// for the hours of a maintenance.
+// maxAway bounds how long a 503 drains its upstream. Retry-After may cover hours of
+// maintenance.
 const maxAway = 30 * time.Second
 
-// heedDrain takes an upstream out for new requests when its answer says that it
-// is about to end, by the header above; what servers say that know nothing of
-// goodgate counts once a probe agrees. Anybody can ask for a page that is closed,
-// and such a page gets the same 503.
+// heedDrain drains an upstream whose answer announces its end with Goodgate-Drain. A 503
+// from a server that does not know goodgate counts only after a probe has confirmed it:
+// anybody can request a page that is closed, and such a page gets the same 503.
 func (d *delivery) heedDrain(a *attempt) {
 	now := a.started.Add(a.took)
 	word := a.res.Get(header.GoodgateDrain)
@@ -38,9 +36,9 @@ func (d *delivery) heedDrain(a *attempt) {
 	a.m.SaysLeaving(min(goesAway(a.res, now), maxAway))
 }
 
-// goesAway returns for how long an upstream wants no requests: what it says in
-// Retry-After of a 503 with which it closes the connection; else 0. A server of
-// HTTP/1.0 closes it anyway.
+// goesAway returns how long an upstream wants no requests: the Retry-After of a 503 with
+// which it closes the connection, else 0. HTTP/1.0 servers close it anyway, so there it
+// means nothing.
 func goesAway(res *message.Response, now time.Time) time.Duration {
 	if res.StatusCode != http.StatusServiceUnavailable || !res.Close || !res.ProtoAtLeast(1, 1) {
 		return 0
@@ -49,8 +47,8 @@ func goesAway(res *message.Response, now time.Time) time.Duration {
 	return asked
 }
 
-// parseRetryAfter returns the time that Retry-After (RFC 9110 section 10.2.3)
-// asks to wait, as seconds or a date, and whether it is one of them.
+// parseRetryAfter parses Retry-After (RFC 9110, section 10.2.3), in seconds or as a date.
+// It reports whether the value is valid.
 func parseRetryAfter(v string, now time.Time) (time.Duration, bool) {
 	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
 		return time.Duration(n) * time.Second, true

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// An application that is about to end gets no new requests for as long as it
-// says, and clients see nothing of it.
+// An application that announces its end gets no new requests for the time it names, and
+// clients do not notice.
 func TestApplicationDrains(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("a:80", "b:80")}
@@ -45,9 +45,7 @@ func TestApplicationDrains(t *testing.T) {
 	})
 }
 
-// A pool that does not trust its applications with it takes nobody out, whoever
-// made the application say it; and no client sees the field, in the header or
-// the trailer.
+// A pool without DrainHeader ignores the field. No client sees it, in header or trailer.
 func TestDrainHeaderIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{upstreams: specs("a:80", "b:80")}, func(w *world) {
@@ -76,10 +74,10 @@ func TestDrainHeaderIsNotTrusted(t *testing.T) {
 	})
 }
 
-// A server that shuts down says so with a 503, Retry-After and a closed
-// connection. The request goes elsewhere, and a probe is asked for. When it agrees,
-// the server gets no new requests for as long, thirty seconds at most, and none of it
-// counts as a failure.
+// A server that shuts down answers with a 503, Retry-After and a closed connection. The
+// request goes to another upstream, and the server is probed. If the probe agrees, the
+// server gets no new requests for that time, at most thirty seconds. None of this counts
+// as a failure.
 func TestServerGoesAway(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -122,8 +120,8 @@ func TestServerGoesAway(t *testing.T) {
 	}
 }
 
-// leavingSetup has upstreams that are probed, by the test, and whose breakers open
-// with the first failure.
+// leavingSetup has upstreams that the test probes. Their breakers open after the first
+// failure.
 func leavingSetup(addrs ...string) setup {
 	s := setup{upstreams: specs(addrs...)}
 	s.pool.Retry = retries(3)
@@ -149,8 +147,8 @@ func leaving(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(503)
 }
 
-// A page that is closed for maintenance is answered like by a server that shuts
-// down. Whoever asks for it takes nobody out: the probes pass.
+// A page under maintenance gives the same answer as a server that shuts down. Requests
+// for it drain no upstream, because the probes pass.
 func TestMaintenancePageTakesNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := leavingSetup("a:80", "b:80", "c:80")
@@ -170,13 +168,14 @@ func TestMaintenancePageTakesNobodyOut(t *testing.T) {
 		for i := range members {
 			check(t, "asks for a probe", len(members[i].Nudged()), 1)
 			members[i].ObserveProbe(balancer.Passed, balancer.Thresholds{})
-			members[i].ObserveProbe(balancer.Wrong, balancer.Thresholds{Rise: 2, Fall: 3}) // it comes after the matter was settled
+			members[i].ObserveProbe(balancer.Wrong, balancer.Thresholds{Rise: 2, Fall: 3}) // it arrives too late to matter
 			check(t, "is available", members[i].Available(), true)
 		}
 	})
 }
 
-// The last one left gets requests whatever it says, and what it answers counts.
+// The last available upstream gets requests even if it announces its end, and its answers
+// count.
 func TestLastServerCannotGoAway(t *testing.T) {
 	t.Parallel()
 	s := leavingSetup("a:80", "b:80")
@@ -198,9 +197,9 @@ func TestLastServerCannotGoAway(t *testing.T) {
 	})
 }
 
-// Whoever asks again and again for what every upstream answers with 503 can open the
-// breakers of some. Others are answered all the while: the floor under ejection holds,
-// and what all fail alike opens none.
+// A client that repeats a request which every upstream answers with 503 can open the
+// breakers of some. Other clients still get answers: the ejection limit holds, and no
+// breaker opens for a failure that all upstreams share.
 func TestFailingPageLeavesOthersServed(t *testing.T) {
 	t.Parallel()
 	for name, attempts := range map[string]int{"retried": 3, "not retried": 1} {

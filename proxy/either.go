@@ -15,29 +15,30 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http2"
 )
 
-// either speaks what the upstream chose on the latest connection. A connection
-// on which it chose the other protocol is handed over.
+// either sends requests in the protocol that the upstream chose on the latest connection.
+// If a new connection chooses the other protocol, either hands it to the transport of
+// that protocol.
 type either struct {
 	endpoint   *endpoint
 	h1, h2     transport
-	only1      transport    // offers HTTP/1.1 alone
+	only1      transport    // offers only HTTP/1.1
 	speaksH1   atomic.Bool  // the latest choice
 	only1Until atomic.Int64 // Unix nanoseconds; until then only1 sends everything
 
 	mu    sync.Mutex  // protects the fields below
-	spare net.Conn    // for the protocol that is spoken now; nil = none
-	timer *time.Timer // closes it
+	spare net.Conn    // for the protocol spoken now; nil = none
+	timer *time.Timer // closes spare
 }
 
 const (
-	// rememberHTTP1 is for how long an upstream that has required HTTP/1.1 is asked
-	// by nothing else.
+	// rememberHTTP1 is the time for which an upstream that has required HTTP/1.1 gets
+	// only that.
 	rememberHTTP1 = 10 * time.Minute
-	// spareFor is how long a connection that was handed over waits to be taken.
+	// spareFor is the time after which an unused spare connection closes.
 	spareFor = time.Second
 )
 
-// errOther ends an exchange that has to be begun anew in the other protocol.
+// errOther ends a call that has to start again in the other protocol.
 var errOther = errors.New("the upstream chose the other protocol")
 
 func newEither(l *endpoint) *either {
@@ -48,14 +49,13 @@ func newEither(l *endpoint) *either {
 	return e
 }
 
-// RoundTrip sends requests for an upgrade by HTTP/1.1, which alone has it. gRPC does
-// not work by HTTP/1.1, so what another request has made the upstream require does
-// not hold for it.
+// RoundTrip sends upgrade requests over HTTP/1.1, the only version that has them. gRPC
+// does not work over HTTP/1.1, so only1Until does not apply to it.
 func (e *either) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, error) {
 	if r.Header.Get("Upgrade") != "" || time.Now().UnixNano() < e.only1Until.Load() && !isGRPC(r.Header.Get("Content-Type")) {
 		return e.only1.RoundTrip(r, x)
 	}
-	for range 3 { // an upstream that is being replaced may change its mind
+	for range 3 { // an upstream that is being replaced may change its choice
 		t := e.h2
 		if e.speaksH1.Load() {
 			t = e.h1
@@ -72,8 +72,7 @@ func (e *either) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, erro
 	return nil, &Error{Reason: reason.TLSHandshake, Upstream: e.endpoint.spec.Addr, Err: errOther}
 }
 
-// reopen returns the request with its body, of which nothing was read, as it was
-// before a transport closed it.
+// reopen returns the request with its unread body, before a transport closed it.
 func reopen(r *http.Request) *http.Request {
 	v, ok := r.Body.(*bodyView)
 	if !ok {
@@ -104,7 +103,7 @@ func (e *either) dial(ctx context.Context, forH1 bool) (net.Conn, error) {
 	return nil, errOther
 }
 
-// hand puts a connection, or none, in the place of the spare one and returns that.
+// hand makes c the spare connection, which may be nil, and returns the earlier one.
 func (e *either) hand(c net.Conn) net.Conn {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -119,7 +118,7 @@ func (e *either) hand(c net.Conn) net.Conn {
 	return c
 }
 
-// drop closes the connection that was handed over and not taken.
+// drop closes a spare connection that nobody has taken.
 func (e *either) drop() {
 	if c := e.hand(nil); c != nil {
 		c.Close()

@@ -17,8 +17,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// autoUpstream serves example.com:443 by TLS, frame by frame what agrees on HTTP/2,
-// and h to the rest. offers says by ALPN what it speaks.
+// autoUpstream serves example.com:443 with TLS: connections that agree on HTTP/2 frame by
+// frame, the others with h. offers are its ALPN protocols.
 func (w *world) autoUpstream(cfg *tls.Config, offers func() []string, frames func(c *framed), h http.HandlerFunc) {
 	w.tb.Helper()
 	l, err := w.net.Listen("example.com:443")
@@ -68,7 +68,7 @@ func (w *world) autoUpstream(cfg *tls.Config, offers func() []string, frames fun
 	})
 }
 
-// handed is a listener of connections that others have accepted.
+// handed is a listener for connections that others have accepted.
 type handed chan net.Conn
 
 func (h handed) Accept() (net.Conn, error) {
@@ -95,8 +95,8 @@ func autoSetup(t *testing.T, retry proxy.Retry) (setup, *tls.Config) {
 
 func either() []string { return []string{"h2", "http/1.1"} }
 
-// An upstream that wants a request by HTTP/1.1 gets it so, and the next ones too,
-// for a while (traefik/traefik#6608, dotnet/yarp#1739).
+// An upstream that requires HTTP/1.1 for a request gets it so, and the next requests too,
+// for some time (traefik/traefik#6608, dotnet/yarp#1739).
 func TestAutoHTTP11Required(t *testing.T) {
 	t.Parallel()
 	f := func(name string, attempts int, refuse func(c *framed, stream uint32)) {
@@ -131,8 +131,8 @@ func TestAutoHTTP11Required(t *testing.T) {
 	f("goaway", 3, func(c *framed, stream uint32) { c.WriteGoAway(0, http2.ErrCodeHTTP11Required, nil) })
 }
 
-// A request that the upstream wants by HTTP/1.1 does not cut others off from gRPC, which
-// needs HTTP/2.
+// A request for which the upstream requires HTTP/1.1 does not cut others off from gRPC,
+// which needs HTTP/2.
 func TestAutoHTTP11RequiredSparesGRPC(t *testing.T) {
 	t.Parallel()
 	s, server := autoSetup(t, retries(3))
@@ -156,7 +156,7 @@ func TestAutoHTTP11RequiredSparesGRPC(t *testing.T) {
 	})
 }
 
-// Requests for an upgrade go by HTTP/1.1, whatever the upstream came to prefer.
+// Upgrade requests use HTTP/1.1, whatever protocol the upstream prefers now.
 func TestAutoUpgradeOffersHTTP1Alone(t *testing.T) {
 	t.Parallel()
 	s, server := autoSetup(t, proxy.Retry{})

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/dualstack"
 )
 
-// endpoint is how one upstream is reached: its own transport, so that its
-// connections can be closed when it is gone.
+// endpoint is the way to one upstream. It has its own transport, so that its connections
+// can be closed when the upstream leaves.
 type endpoint struct {
 	spec      balancer.Spec
 	at        *dualstack.Host
@@ -22,13 +22,13 @@ type endpoint struct {
 	scheme    string
 	host      string // in the URL and, with HostUpstream, in the Host header
 	refusals  refusals
-	preface   []byte // what each connection begins with, before TLS
+	preface   []byte // the bytes that begin each connection, before TLS
 	tls       *tls.Config
 	transport transport
 }
 
-// continueTimeout is how long a client that wants to be told to go on
-// (RFC 9110 section 10.1.1) waits for the upstream's word.
+// continueTimeout is how long a client that expects a 100 Continue (RFC 9110, section
+// 10.1.1) waits for the upstream.
 const continueTimeout = time.Second
 
 func newEndpoint(s balancer.Spec, o *PoolOptions) *endpoint {
@@ -42,11 +42,10 @@ func newEndpoint(s balancer.Spec, o *PoolOptions) *endpoint {
 	return e
 }
 
-// IdleConns returns how many unused connections are kept to an upstream of a
-// [Pool].
+// IdleConns returns the number of idle connections to an upstream of a [Pool].
 func IdleConns(u *balancer.Upstream) int { return endpointOf(u).transport.Idle() }
 
-// connect makes the connection, or says why it cannot.
+// connect opens a connection. Its error has the reason.
 func (e *endpoint) connect(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.opts.Timeouts.Dial)
 	defer cancel()
@@ -57,15 +56,15 @@ func (e *endpoint) connect(ctx context.Context) (net.Conn, error) {
 	if len(e.preface) == 0 {
 		return c, nil
 	}
-	if _, err := c.Write(e.preface); err != nil { // a new connection takes it without waiting
+	if _, err := c.Write(e.preface); err != nil { // the socket buffer takes it without waiting
 		c.Close()
 		return nil, &Error{Reason: dialReason(err), Upstream: e.spec.Addr, Err: fmt.Errorf("writing the PROXY protocol's header: %w", err)}
 	}
 	return c, nil
 }
 
-// dial is connect and, for an upstream reached by TLS, the handshake. protos are
-// offered in ALPN.
+// dial opens a connection and does the TLS handshake if the upstream uses TLS. It offers
+// protos in ALPN.
 func (e *endpoint) dial(ctx context.Context, protos ...string) (net.Conn, error) {
 	raw, err := e.connect(ctx)
 	if err != nil || !e.spec.TLS {
@@ -73,7 +72,7 @@ func (e *endpoint) dial(ctx context.Context, protos ...string) (net.Conn, error)
 	}
 	cfg := e.tls
 	if len(protos) > 0 {
-		cfg = cfg.Clone() // shares the sessions
+		cfg = cfg.Clone() // the clone shares the session cache
 		cfg.NextProtos = protos
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.opts.Timeouts.TLS)
@@ -86,10 +85,10 @@ func (e *endpoint) dial(ctx context.Context, protos ...string) (net.Conn, error)
 	return c, nil
 }
 
-// newTLS returns the configuration of TLS to the upstream. A new connection resumes
-// the session of an earlier one (RFC 8446, section 2.2), which saves the upstream a
-// signature and both sides the certificates. The cache holds one session, which the
-// upstream renews, and ends with the endpoint: other settings begin other sessions.
+// newTLS returns the TLS configuration for the upstream. A new connection resumes the
+// session of an earlier one (RFC 8446, section 2.2). That saves the upstream a signature,
+// and both sides the certificates. The cache holds one session, which the upstream
+// renews. It belongs to the endpoint, so other settings start other sessions.
 func (e *endpoint) newTLS() *tls.Config {
 	c := &tls.Config{}
 	if e.opts.TLS != nil {
@@ -107,14 +106,14 @@ func (e *endpoint) newTLS() *tls.Config {
 	return c
 }
 
-// errDeadline is the cause of a context that ends with the request's own
-// deadline, errPerTry with that of one attempt.
+// errDeadline is the cause of a context that ends at the request's deadline, and
+// errPerTry at the deadline of one attempt.
 var (
 	errDeadline = errors.New("the request's deadline has passed")
 	errPerTry   = errors.New("the try's deadline has passed")
 )
 
-// ErrShuttingDown, as the cause that ends a request's context, makes the request
-// end with [ShuttingDown] instead of [ClientGone]. Its place is the context that
-// [http.Server.BaseContext] returns.
+// ErrShuttingDown, as the cause of the end of a request's context, makes the request end
+// with [reason.ShuttingDown] instead of [reason.ClientGone]. Use it to cancel the context
+// that [http.Server.BaseContext] returns.
 var ErrShuttingDown = errors.New("goodgate is shutting down")

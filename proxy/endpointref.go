@@ -8,14 +8,14 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// endpointRef points to an upstream's endpoint, which a change of the pool's options
-// may replace, and keeps the counts that outlive it.
+// endpointRef points to an upstream's endpoint, which a change of the pool's options may
+// replace. It keeps the counts that outlive an endpoint.
 type endpointRef struct {
 	atomic.Pointer[endpoint]
 	tunnels  tunnelCount
 	lateness lateness
 
-	mu     sync.Mutex // held while the endpoint is replaced
+	mu     sync.Mutex // held while the endpoint is being replaced
 	closed bool       // the upstream has left its pool
 }
 
@@ -25,7 +25,7 @@ func newEndpointRef(s balancer.Spec, o *PoolOptions) io.Closer {
 	return ref
 }
 
-// Close ends the connections, those in use with the requests on them.
+// Close closes the connections. Each one in use closes with its last request.
 func (ref *endpointRef) Close() error {
 	ref.mu.Lock()
 	defer ref.mu.Unlock()
@@ -34,9 +34,9 @@ func (ref *endpointRef) Close() error {
 	return nil
 }
 
-// adopt makes new connections go by o. Those that are there are kept while
-// what they were made by is the same; else each ends with the requests on it.
-// Attempts that were made for the earlier endpoint are still sent by that.
+// adopt applies o to new connections. Existing ones stay if the options that made them
+// are the same. Otherwise each closes with its last request. Attempts made for the
+// earlier endpoint still use it.
 func (ref *endpointRef) adopt(o *PoolOptions) {
 	ref.mu.Lock()
 	defer ref.mu.Unlock()
@@ -48,7 +48,7 @@ func (ref *endpointRef) adopt(o *PoolOptions) {
 	old.transport.Retire()
 }
 
-// connectsAs reports whether connections made by o do for other.
+// connectsAs reports whether connections made with o are also right for other.
 func (o *PoolOptions) connectsAs(other *PoolOptions) bool {
 	a, b := o.Timeouts, other.Timeouts
 	a.Request, b.Request = 0, 0
@@ -56,5 +56,5 @@ func (o *PoolOptions) connectsAs(other *PoolOptions) bool {
 		o.MaxIdleConns == other.MaxIdleConns && o.MaxResponseHeader == other.MaxResponseHeader
 }
 
-// endpointOf returns how an upstream of a [Pool] is reached at this moment.
+// endpointOf returns the current endpoint of an upstream of a [Pool].
 func endpointOf(u *balancer.Upstream) *endpoint { return u.Link().(*endpointRef).Load() }

@@ -6,17 +6,18 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Error is a failure with its reason, made where it happened.
+// Error is a failure with its reason.
 type Error struct {
 	Reason   reason.Reason
-	Upstream string // address; empty when no upstream was involved
-	Sent     bool   // a byte of the request may have reached the upstream
-	Err      error  // what happened, for the log; may be nil
-	// RetryAfter is when another try is worth it, for answers that tell; 0 = 1 s.
+	Upstream string // its address; empty when no upstream was involved
+	Sent     bool   // the upstream may have received a byte of the request
+	Err      error  // details for the log; may be nil
+	// RetryAfter is the time after which another try may succeed, for the Retry-After of
+	// answers that have one. 0 = 1 s.
 	RetryAfter time.Duration
 
-	status      int          // answered in place of the reason's; 0 = the reason's
-	maintenance *Maintenance // whose page is answered; nil = none
+	status      int          // of the answer; 0 = the reason's
+	maintenance *Maintenance // its page is the answer; nil = none
 }
 
 func (e *Error) Error() string {

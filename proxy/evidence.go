@@ -7,37 +7,38 @@ import (
 )
 
 const (
-	// unacked is after how long without a word of its TCP an upstream is out of
-	// reach. Linux sends a packet that got lost again after 200 ms.
+	// unacked is the time without a TCP acknowledgement after which an upstream counts as
+	// unreachable. Linux retransmits a lost packet after 200 ms.
 	unacked = 300 * time.Millisecond
-	// freshest and stalest are how old a sign of life may be: a quarter of the time
-	// that the request has waited, within these bounds.
+	// freshest and stalest bound the age of a sign of life. The limit in between is a
+	// quarter of the time that the request has waited.
 	freshest = 100 * time.Millisecond
 	stalest  = time.Second
-	// aroundMost is how many upstreams are asked when one may hang.
+	// aroundMost bounds the upstreams that are probed when one may hang.
 	aroundMost = 8
 )
 
-// suspicion is why an attempt is thought to wait in vain, or too long, because of its
-// upstream. That it is late is no reason by itself when the pool hedges on evidence:
-// it may wait for a message, or for a report.
+// suspicion is the evidence that an upstream makes an attempt wait too long, or without
+// end. If the pool hedges on evidence, lateness alone is none: the request may wait for a
+// message, or for a report.
 type suspicion uint8
 
 const (
 	unsuspected suspicion = iota
-	tooLate               // and so were the upstream's other requests, if that is asked for
-	unsent                // no byte has left, for want of a connection: the application has not seen it
-	unheard               // the upstream's TCP acknowledges nothing: the connection is dead, or the network
-	hung                  // the upstream leaves a probe unanswered, and everything else
+	tooLate               // and, when hedging on evidence, other requests of the upstream are late too
+	unsent                // no byte has left for lack of a connection, so the application has not seen it
+	unheard               // the upstream's TCP acknowledges nothing: the connection or the network is dead
+	hung                  // the upstream answers neither a probe nor anything else
 )
 
-// String returns the word for it in the log, empty without a suspicion.
+// String returns the word for the log, empty without a suspicion.
 func (s suspicion) String() string {
 	return [...]string{unsuspected: "", tooLate: "late", unsent: "not_sent", unheard: "not_acknowledged", hung: "hung"}[s]
 }
 
-// suspect tells whether there is evidence against an attempt's upstream. A request that
-// belongs to its upstream stays there however late it is, as long as that runs.
+// suspect returns the evidence against an attempt's upstream. A sticky, hashed or
+// streaming request stays on its upstream however late it is, as long as the upstream
+// runs.
 func (d *delivery) suspect(a *attempt, now time.Time) suspicion {
 	waited := now.Sub(a.started)
 	late := d.noteLate(a, waited) && !d.belongs()
@@ -55,13 +56,13 @@ func (d *delivery) suspect(a *attempt, now time.Time) suspicion {
 	switch a.m.Pulse(now, min(max(waited/4, freshest), stalest)) {
 	case balancer.Hung:
 		return hung
-	case balancer.Unknown: // if it hangs, it should be known by then who else does
+	case balancer.Unknown: // if it hangs, the states of the others should be known by then
 		d.pool.askAround(now)
 	}
 	return unsuspected
 }
 
-// askAround asks for probes of upstreams of which nothing was heard lately.
+// askAround requests probes of upstreams without recent signs of life.
 func (p *Pool) askAround(now time.Time) {
 	members := p.Members()
 	for i := range min(len(members), aroundMost) {
@@ -69,8 +70,9 @@ func (p *Pool) askAround(now time.Time) {
 	}
 }
 
-// noteLate reports whether an attempt is late, and counts that once. A request that is
-// late elsewhere as well takes long by its nature: it says nothing about the first.
+// noteLate reports whether an attempt is late, and counts its lateness once. When the
+// hedge is late as well, the request itself is slow, and the first attempt's lateness is
+// taken back.
 func (d *delivery) noteLate(a *attempt, waited time.Duration) bool {
 	h := d.pool.hedging
 	if after := h.late(); !a.late && after > 0 && waited >= after {
@@ -84,7 +86,7 @@ func (d *delivery) noteLate(a *attempt, waited time.Duration) bool {
 	return a.late
 }
 
-// clear takes back what an attempt has counted for against its upstream.
+// clear takes back the lateness that an attempt has counted against its upstream.
 func (d *delivery) clear(a *attempt) {
 	if a.late && !a.cleared {
 		a.cleared = true

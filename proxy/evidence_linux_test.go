@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// forgetful is a firewall before servers: it can forget the connections that there
-// are, of which the kernel then drops all that comes.
+// forgetful is a firewall in front of servers. It can forget the existing connections,
+// and the kernel then drops their packets.
 type forgetful struct {
 	mu    sync.Mutex // protects conns
 	conns []*net.TCPConn
@@ -38,8 +38,8 @@ func (f *forgetful) forget(t *testing.T) {
 	}
 }
 
-// When a firewall has forgotten the idle connections, the first request after that is
-// sent on a new one, of the only upstream if need be.
+// After a firewall has forgotten the idle connections, the next request is sent on a new
+// one, to the same upstream if it is the only one.
 func TestEvidenceOfADeadConnection(t *testing.T) {
 	t.Parallel()
 	for name, protocol := range map[string]proxy.Protocol{"HTTP/1.1": proxy.HTTP1, "HTTP/2": proxy.HTTP2} {

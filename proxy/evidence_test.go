@@ -28,7 +28,7 @@ func evidenceSetup(upstreams ...string) setup {
 	return s
 }
 
-// probed lets probes be answered by all upstreams but those that hang.
+// probed answers the probes of all upstreams that do not hang.
 func (w *world) probed(hung ...string) {
 	members := w.pool.Members()
 	for i := range members {
@@ -62,10 +62,10 @@ func probe(u *balancer.Upstream, hung []string) {
 	u.ProbeEnds(false)
 }
 
-// Where no answer comes, what the upstream's process says decides: a request goes
-// elsewhere when that hangs, and nowhere when it runs, however long it takes. A report,
-// a long poll and a wait for a message (hedgedhttp#61, ioBroker.telegram#1382) are
-// asked for once. The pool is quiet: nothing is known of its usual times.
+// Without an answer, the state of the upstream's process decides. A request goes to
+// another upstream when the process hangs, and stays when it runs, however long it takes.
+// A report, a long poll and a wait for a message (hedgedhttp#61, ioBroker.telegram#1382)
+// are sent once. The pool has no samples: its usual times are unknown.
 func TestEvidence(t *testing.T) {
 	t.Parallel()
 	const moved, alone = "a:none:lost_race b:200:answered", "a:200:answered"
@@ -111,7 +111,7 @@ func TestEvidence(t *testing.T) {
 				if c.method == "" {
 					c.method = "GET"
 				}
-				time.Sleep(time.Second) // nothing was heard lately
+				time.Sleep(time.Second) // so that there is no recent sign of life
 				r := w.request(c.method, "/", nil)
 				maps.Copy(r.Header, c.header)
 				began := time.Now()
@@ -128,8 +128,7 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
-// A request that belongs to an upstream goes elsewhere when that hangs, and not when it
-// is late.
+// A sticky request goes to another upstream when its own hangs, but not when it is late.
 func TestEvidenceOfAffinity(t *testing.T) {
 	t.Parallel()
 	for _, hangs := range []bool{true, false} {
@@ -166,13 +165,13 @@ func TestEvidenceOfAffinity(t *testing.T) {
 	}
 }
 
-// While a connection is made, one to another upstream is made as well. The request is
-// sent once, by the first that there is.
+// While a connection is being made, a second one to another upstream is made as well. The
+// request is sent once, on the first connection.
 func TestEvidenceWhileConnecting(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []proxy.Protocol{proxy.HTTP1, proxy.HTTP2} {
 		for _, c := range []struct {
-			a, b   time.Duration // that it takes to connect; 0 = it cannot be done
+			a, b   time.Duration // time to connect; 0 = connecting fails
 			took   time.Duration
 			record string
 		}{
@@ -212,7 +211,7 @@ func TestEvidenceWhileConnecting(t *testing.T) {
 				check(t, "status", w.get().status, 200)
 				check(t, "took", time.Since(began), c.took*time.Millisecond)
 				check(t, "record", decisions(w.record()), c.record)
-				time.Sleep(3 * time.Second) // what is still connecting gives up
+				time.Sleep(3 * time.Second) // until the connection in progress times out
 				check(t, "executed", executed.Load(), 1)
 				for range 3 {
 					check(t, "status afterwards", w.get().status, 200)
@@ -223,9 +222,8 @@ func TestEvidenceWhileConnecting(t *testing.T) {
 	}
 }
 
-// An upstream that runs and takes ten times as long as the others is known by its
-// other requests: from the fifth on they go elsewhere. All by itself, being late says
-// nothing.
+// An upstream that runs but is ten times slower than the others shows it in its other
+// requests: from the fifth on they go elsewhere. Lateness alone is no evidence.
 func TestEvidenceOfOthers(t *testing.T) {
 	t.Parallel()
 	s := evidenceSetup("a:80", "b:80")
@@ -256,8 +254,7 @@ func TestEvidenceOfOthers(t *testing.T) {
 	})
 }
 
-// Requests that take long by their nature among others that do not are asked for once,
-// however they fall.
+// Slow requests among fast ones are sent once, in any order.
 func TestEvidenceOfAMix(t *testing.T) {
 	t.Parallel()
 	s := evidenceSetup("a:80", "b:80", "c:80")

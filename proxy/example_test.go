@@ -16,7 +16,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// A whole program: health checks, retries, hold, a breaker, and an end in order.
+// A complete program: health checks, retries, hold, a breaker, and a graceful shutdown.
 func Example() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -40,7 +40,7 @@ func Example() {
 	}
 }
 
-// A proxy is a handler. Here one of two applications is gone, and the client gets the
+// A proxy is a handler. Here one of two applications is down, and the client gets the
 // other's answer.
 func ExampleNew() {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello "+r.URL.Path) }))
@@ -71,7 +71,7 @@ func ExampleNew() {
 	// 200 hello /world
 }
 
-// Options begin with the defaults; what an application needs otherwise is changed.
+// Start with the defaults, and change the options that your application needs.
 func ExampleDefaultPoolOptions() {
 	o := proxy.DefaultPoolOptions()
 	o.Retry.Attempts = 3

@@ -13,58 +13,58 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// exchange is the client's side of one request, from its header to its record. It
-// belongs to the request's goroutine.
+// exchange is the client's side of one request, from its head to its record. It belongs
+// to the request's goroutine.
 type exchange struct {
 	proxy    *Proxy
-	ctx      context.Context // of the request, with its deadline
-	request  *Request        // as it came in, without what is not believed
+	ctx      context.Context // the request's, with its deadline
+	request  *Request        // as received, without the fields that are not trusted
 	listener Listener
 	route    *Route
-	pool     *Pool     // of route, or the side of its split; nil = the route answers
-	standby  *Fallback // for what pool cannot answer; nil = nobody
+	pool     *Pool     // of route, or the chosen side of its split; nil = the route answers
+	standby  *Fallback // answers when pool cannot; nil = none
 	writer   responseWriter
 	record   Record
 
-	peer struct { // who is connected
+	peer struct { // the other end of the connection
 		addr    netip.Addr
-		trusted bool // it is a trusted proxy
+		trusted bool // is a trusted proxy
 		realIP  bool // and has sent X-Real-IP
 	}
 	trace    Trace // nil = off
-	grpc     bool  // it is a call of gRPC
-	aborted  bool  // there is nobody to answer
-	parked   bool  // it waits for the client's body without a goroutine of its own
-	answered bool  // by the plain relay, whole
+	grpc     bool  // a gRPC call
+	aborted  bool  // the client cannot be answered any more
+	parked   bool  // waits for the client's body without a goroutine of its own
+	answered bool  // completely, by the plain relay
 	interim  interim
-	room     *room       // of a request that the plain relay carries; else nil
-	deadline *limit      // the request's own; nil without one
-	grpcEnd  time.Time   // of the client's time for a call of gRPC; zero = none
+	room     *room       // memory of the plain relay; else nil
+	deadline *limit      // the request's own; nil = none
+	grpcEnd  time.Time   // the deadline that a gRPC client has set; zero = none
 	body     *replayBody // nil = none
 
-	limits struct { // that the request meets
-		counting [4]*Limits // those that count it; nil from the first one unused
-		maxBody  int64      // bytes of a body of unknown length that limits.max_body lets in; 0 = no bound
-		keptOut  string     // which one of the fallback pool kept it out; empty = none
+	limits struct { // the limits that apply
+		counting [4]*Limits // those that count the request; nil from the first unused one
+		maxBody  int64      // limits.max_body for a body of unknown length, in bytes; 0 = no limit
+		keptOut  string     // the limit of the fallback pool that refused the request; empty = none
 	}
 
 	extras *extras // nil = none
 
-	main     *delivery // to the route's pool; nil while the client's body is waited for
-	delivery *delivery // that answers, else the first
-	latest   *delivery // knows those before it
-	answer   struct {  // that is relayed
-		from   *balancer.Upstream // nil = no upstream's
-		tunnel *tunnel            // when it switched protocols
-		stream bool               // its parts matter as they come
-		prompt bool               // whoever copies the body sends each part on at once
+	main     *delivery // to the route's pool; nil until the awaited part of the client's body has arrived
+	delivery *delivery // the one that gives the answer, else the first
+	latest   *delivery // links to the earlier ones
+	answer   struct {  // the answer that is relayed
+		from   *balancer.Upstream // nil = not from an upstream
+		tunnel *tunnel            // after a switch of protocols
+		stream bool               // a stream, whose parts must not wait
+		prompt bool               // the relay sends each part of the body on at once
 	}
 }
 
 func newExchange(p *Proxy, w http.ResponseWriter, r *Request, l Listener) *exchange {
 	peer := peerOf(r)
 	trusted := p.trust.trustsPeer(r, peer)
-	realIP := trusted && r.Has(header.XRealIP) // before it is dropped
+	realIP := trusted && r.Has(header.XRealIP) // before dropUnbelieved removes it
 	p.trust.dropUnbelieved(r, trusted)
 	fillPath(r)
 	x := p.emptyExchange()
@@ -88,7 +88,7 @@ func newExchange(p *Proxy, w http.ResponseWriter, r *Request, l Listener) *excha
 	return x
 }
 
-// forward has the request delivered to the route's pool, and relays the answer.
+// forward delivers the request to the route's pool, and relays the answer.
 func (x *exchange) forward() {
 	pool := x.pool
 	x.record.Pool = pool.Name()
@@ -102,17 +102,17 @@ func (x *exchange) forward() {
 	}
 	if r := x.request; r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody {
 		x.body = newReplayBody(r, x, pool.opts.Retry.MaxBody)
-		x.writer.unbound() // reading it may send a 100 Continue
+		x.writer.unbound() // reading the body may send a 100 Continue
 		if !x.body.sized {
-			// Else net/http would hold back an answer while the client's body is
-			// being read. HTTP/2 needs no asking.
+			// Otherwise net/http holds an answer back until the client's body has been
+			// read. HTTP/2 is always full duplex.
 			x.writer.control.EnableFullDuplex()
 		}
 	}
 	x.proceed(x.prefetch(false))
 }
 
-// bound returns that of the whole request, 0 without one.
+// bound returns the time limit of the whole request, 0 without one.
 func (x *exchange) bound() time.Duration {
 	if x.route.Timeout > 0 {
 		return x.route.Timeout
@@ -120,7 +120,7 @@ func (x *exchange) bound() time.Duration {
 	return x.pool.opts.Timeouts.Request
 }
 
-// proceed is forward once the client's body has come, as far as it is waited for.
+// proceed continues forward once the awaited part of the client's body has arrived.
 func (x *exchange) proceed(failed *Error) {
 	switch {
 	case x.parked:
@@ -136,9 +136,9 @@ func (x *exchange) proceed(failed *Error) {
 	}
 }
 
-// deliver returns the answer to give to the client, or why there is none. A good
-// answer may be kept for worse times; for an error there is the last resort. RFC 5861
-// counts a 500 among those that an older response may stand in for.
+// deliver returns the answer for the client, or the failure. It may keep a good answer in
+// the cache of older responses. For an error it tries the last resort. RFC 5861 counts a
+// 500 among the errors that an older response may replace.
 func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	defer x.concludeInterim()
 	pool := x.pool
@@ -148,7 +148,7 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	x.begin(d, x.order(pool, o), nil)
 	d.choice = x.choice(pool, d.choice.Tried)
 	if x.body != nil {
-		d.choice.Now = 0 // the client may have taken long
+		d.choice.Now = 0 // the client may have taken long to send it
 	}
 	if x.mayHit() {
 		if res, end := x.kept(); res != nil || end != nil {
@@ -161,7 +161,8 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 	return x.fetch(d, new(bool))
 }
 
-// fetch is deliver once nothing that is kept will do. It tells whether what came is kept.
+// fetch is deliver without a usable kept response. It sets kept when the new answer has
+// been kept.
 func (x *exchange) fetch(d *delivery, kept *bool) (*message.Response, *Error) {
 	pool := x.pool
 	pool.deposit()
@@ -199,13 +200,13 @@ func (x *exchange) newDelivery() *delivery {
 	return new(delivery)
 }
 
-// begin begins a delivery, which ends with the exchange at the latest.
+// begin begins a delivery. It ends with the exchange at the latest.
 func (x *exchange) begin(d *delivery, o order, after *delivery) {
 	d.begin(o, &x.record, after)
 	d.before, x.latest = x.latest, d
 }
 
-// order returns the request as a delivery to a pool gets it.
+// order returns the order of a delivery to a pool.
 func (x *exchange) order(pool *Pool, out outgoing) order {
 	o := order{
 		ctx:       x.ctx,
@@ -233,7 +234,7 @@ func (x *exchange) order(pool *Pool, out outgoing) order {
 	return o
 }
 
-// choice returns what a pool's policy may want to know.
+// choice returns the facts that a pool's policy may use.
 func (x *exchange) choice(pool *Pool, tried []*balancer.Upstream) balancer.Choice {
 	c := balancer.Choice{
 		Tried:      tried,
@@ -249,7 +250,7 @@ func (x *exchange) choice(pool *Pool, tried []*balancer.Upstream) balancer.Choic
 	return c
 }
 
-// end accounts for the request.
+// end completes the record and passes it to the observers.
 func (x *exchange) end() {
 	x.deadline.lift()
 	x.deadline.end()
@@ -266,7 +267,7 @@ func (x *exchange) end() {
 		x.record.Received, x.record.Sent = x.answer.tunnel.toUpstream.Load(), x.answer.tunnel.toClient.Load()
 	}
 	if x.writer.status != 0 {
-		x.writer.bound() // what is left to send is sent after this
+		x.writer.bound() // the server still has to send buffered data
 	}
 	rec := &x.record
 	if rec.Duration == 0 {

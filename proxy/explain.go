@@ -7,9 +7,9 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Matches reports whether m takes a request that comes to a listener from a client. It is
-// for tools that explain a configuration. It does not apply what happens before routing,
-// such as dropping headers that the client may not set.
+// Matches reports whether m matches a request from a client to a listener. It is for
+// tools that explain a configuration. It does not apply the steps before routing, for
+// example the removal of headers that the client may not set.
 func (m *Match) Matches(r *http.Request, l Listener, client netip.Addr) bool {
 	x := &exchange{request: message.FromHTTP(r), listener: l}
 	fillPath(x.request)

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// A Proxy is an http.Handler, so any func(http.Handler) http.Handler goes around it. What a
-// middleware answers itself is in no record; what it changes in the request, routes see.
+// A Proxy is an http.Handler, so any func(http.Handler) http.Handler can wrap it. A
+// middleware's own answers have no record. Routes see its changes to the request.
 func ExampleProxy_ServeHTTP_middleware() {
 	tenant := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -76,7 +76,7 @@ func follow(ctx context.Context, pool *proxy.Pool, lists <-chan []string) {
 	}
 }
 
-// A discovery source of one's own is a goroutine that calls Update.
+// A custom discovery source is a goroutine that calls Update.
 func ExamplePool_Update_discovery() {
 	pool, err := proxy.NewPool(balancer.DefaultOptions("app"), proxy.DefaultPoolOptions())
 	if err != nil {

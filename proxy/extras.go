@@ -1,16 +1,16 @@
 package proxy
 
-// extras is what only a few exchanges have. The others do without its memory, which
-// counts while many clients are waited for.
+// extras is the state that only few exchanges have. It is separate, because the memory of
+// each exchange counts while goodgate waits for many clients.
 type extras struct {
-	shadow   *shadow         // that follows the request; nil = none
-	identity string          // that the client gets for its split; empty = none
-	asker    []identityField // by the word of who let the request in
-	found    lookup          // of the request in what is kept
-	harm     *harm           // by faults on purpose; nil = none
+	shadow   *shadow         // the mirrored request; nil = none
+	identity string          // the new cookie for its split; empty = none
+	asker    []identityField // identity fields from access control
+	found    lookup          // the search for a kept response
+	harm     *harm           // by injected faults; nil = none
 }
 
-// few returns the exchange's extras, to be read.
+// few returns the exchange's extras for reading.
 func (x *exchange) few() extras {
 	if x.extras == nil {
 		return extras{}
@@ -18,7 +18,7 @@ func (x *exchange) few() extras {
 	return *x.extras
 }
 
-// more returns the exchange's extras, to be changed.
+// more returns the exchange's extras for writing.
 func (x *exchange) more() *extras {
 	if x.extras == nil {
 		x.extras = new(extras)

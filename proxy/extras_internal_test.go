@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// TestExchangeSize: what many clients are waited for with stays in its size class of the
-// allocator. State that few requests have belongs into extras.
+// TestExchangeSize: the memory that every waiting client takes stays in its size class of
+// the allocator. State that few requests have belongs into extras.
 func TestExchangeSize(t *testing.T) {
 	const class = 896
 	if size := unsafe.Sizeof(exchange{}); size > class {

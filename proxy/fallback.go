@@ -12,16 +12,16 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Fallback says who answers a request that would end with a gateway error:
-// exactly one of Pool and Respond. Its own failures have no further fallback.
+// Fallback answers a request that would end with a gateway error. Exactly one of Pool and
+// Respond must be set. A failure of the fallback has no further fallback.
 type Fallback struct {
 	Pool    *Pool
 	Respond *Respond
-	On      reason.Failures // which gateway errors; 0 = all
+	On      reason.Failures // the gateway errors that it answers; 0 = all
 }
 
-// fallbackHold is how long a request waits for an upstream of the fallback pool.
-// It has been patient already.
+// fallbackHold is how long a request waits for an upstream of the fallback pool. It has
+// already waited for the first pool.
 const fallbackHold = time.Second
 
 // prepare checks a route's fallback.
@@ -39,14 +39,15 @@ func (f *Fallback) prepare(rt *Route) error {
 	return nil
 }
 
-// takes reports whether the fallback answers for a reason.
+// takes reports whether the fallback answers a failure with this reason.
 func (f *Fallback) takes(r reason.Reason) bool {
 	kind := r.Failure()
 	return f != nil && kind != 0 && (f.On == 0 || f.On&kind != 0)
 }
 
-// fallback answers a request that failed, if its route has who does. The error
-// is another one that has come in between: the client has left.
+// fallback answers a failed request with the route's fallback, if there is one. It
+// returns an error only for another failure in the meantime, such as a client that has
+// left.
 func (x *exchange) fallback(why *Error) (*message.Response, *Error) {
 	f := x.standby
 	if !f.takes(why.Reason) || f.Pool == x.pool {
@@ -58,9 +59,9 @@ func (x *exchange) fallback(why *Error) (*message.Response, *Error) {
 	return x.elsewhere(f.Pool, why)
 }
 
-// elsewhere delivers the request to the fallback pool, if the operator has not closed
-// it and the pool's limits let it in. What that answers is the answer, whatever its status. Without one the first
-// failure stands.
+// elsewhere delivers the request to the fallback pool, unless the operator has closed
+// that pool or its limits refuse the request. It returns any answer, whatever its status.
+// Without an answer the first failure stays.
 func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error) {
 	first := x.delivery
 	if x.ctx.Err() != nil || first.barred(why) != reason.Retried {
@@ -80,7 +81,7 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error)
 	d := new(delivery)
 	x.begin(d, x.order(pool, first.out), first)
 	d.choice = x.choice(pool, d.choice.Tried)
-	d.choice.Now = 0 // it is later now
+	d.choice.Now = 0 // time has passed
 	d.holdEnd = time.Now().Add(fallbackHold)
 	a, failed := d.run(nil)
 	if failed == nil {
@@ -89,7 +90,7 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error)
 		return x.give(a), nil
 	}
 	d.leave()
-	tooLarge := failed.Reason == reason.RequestTooLarge && x.limits.maxBody != maxBody // for this pool alone
+	tooLarge := failed.Reason == reason.RequestTooLarge && x.limits.maxBody != maxBody // by the limit of this pool only
 	if tooLarge {
 		x.notElsewhere(pool, failed)
 	}
@@ -99,8 +100,8 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error)
 	return nil, nil
 }
 
-// admitTo lets the request into a fallback pool, or says why not. The client is
-// not told of limits that keep it out: it did not ask for that pool.
+// admitTo checks the limits of a fallback pool. If they refuse the request, it hides them
+// from the client, who did not ask for that pool.
 func (x *exchange) admitTo(pool *Pool) *Error {
 	h := x.writer.Header()
 	policy, state := h["Ratelimit-Policy"], h["Ratelimit"]
@@ -120,13 +121,13 @@ func restore(h http.Header, name string, values []string) {
 	h[name] = values
 }
 
-// notElsewhere notes why the limits of a fallback pool kept the request out.
+// notElsewhere records why the limits of a fallback pool have refused the request.
 func (x *exchange) notElsewhere(pool *Pool, err *Error) {
 	x.limits.keptOut = fmt.Sprintf("%s: %v", pool.Name(), err.Err)
 }
 
-// fixed answers with a response of the configuration. One that is a gateway
-// error hides nothing.
+// fixed answers with the configured response. A response that is itself a gateway error
+// hides nothing.
 func (x *exchange) fixed(f *Respond, why *Error) *message.Response {
 	res := f.response(x.request.Method)
 	x.ours(why)
@@ -138,7 +139,7 @@ func (x *exchange) fixed(f *Respond, why *Error) *message.Response {
 	return res
 }
 
-// response is the fixed response as an upstream's would come.
+// response returns the fixed response in the form of an upstream's.
 func (f *Respond) response(method string) *message.Response {
 	res := &http.Response{
 		ProtoMajor:    1,

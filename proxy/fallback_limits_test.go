@@ -16,8 +16,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// limitedSpare is a world whose pool app:80 refuses connections, and whose
-// fallback spare:80 has limits. Requests for /spare go there by a route.
+// limitedSpare is a world whose pool app:80 refuses connections, and whose fallback
+// spare:80 has limits. A route sends requests for /spare straight to the fallback pool.
 func limitedSpare(t *testing.T, change func(o *proxy.PoolOptions), f func(w *world)) {
 	t.Helper()
 	var w *world
@@ -42,16 +42,16 @@ func limitedSpare(t *testing.T, change func(o *proxy.PoolOptions), f func(w *wor
 // unsized hides a body's length.
 func unsized(s string) io.Reader { return io.MultiReader(strings.NewReader(s)) }
 
-// The limits of a fallback pool hold however a request reaches it. One that they
-// keep out gets what it would have got without the pool, and the log says why.
+// The limits of a fallback pool apply however a request reaches it. A request that they
+// refuse gets the same answer as without the fallback, and the log says why.
 func TestFallbackPoolLimits(t *testing.T) {
 	t.Parallel()
 	rate := func() *proxy.Rate { return proxy.NewRate(proxy.Rate{Name: "spare", PerSecond: 1. / 3600, Burst: 1}) }
 	for name, tc := range map[string]struct {
 		limits func() *proxy.Limits
-		body   func() io.Reader // of what is refused
-		filled bool             // by a request before
-		direct int              // what the route to the pool answers
+		body   func() io.Reader // of the refused request
+		filled bool             // by an earlier request
+		direct int              // status on the route to the pool
 		why    string
 	}{
 		"max_body": {func() *proxy.Limits { return &proxy.Limits{MaxBody: 10} },
@@ -91,7 +91,7 @@ func TestFallbackPoolLimits(t *testing.T) {
 	}
 }
 
-// Requests that come by fallback count as being under way in the pool.
+// Requests by fallback count as in flight in the pool.
 func TestFallbackPoolMaxRequests(t *testing.T) {
 	t.Parallel()
 	limitedSpare(t, func(o *proxy.PoolOptions) { o.Limits = &proxy.Limits{Requests: 2} }, func(w *world) {
@@ -115,8 +115,8 @@ func TestFallbackPoolMaxRequests(t *testing.T) {
 	})
 }
 
-// A body that a route lets in and the fallback pool does not, is too large for that
-// pool alone.
+// A body that the route accepts and the fallback pool refuses is too large for that pool
+// only.
 func TestFallbackPoolKeepsTheRoutesMaxBody(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ length, want int }{{5, 200}, {15, 502}, {25, 413}} {
@@ -135,8 +135,7 @@ func TestFallbackPoolKeepsTheRoutesMaxBody(t *testing.T) {
 	}
 }
 
-// A request that comes by fallback pays into the pool's budget for hedges as any
-// other does.
+// A request by fallback pays into the pool's budget for hedges like any other.
 func TestFallbackPoolHedges(t *testing.T) {
 	t.Parallel()
 	limitedSpare(t, func(o *proxy.PoolOptions) {
@@ -157,8 +156,8 @@ func TestFallbackPoolHedges(t *testing.T) {
 	})
 }
 
-// However a request ends, the limits that let it in have its place back, as has the
-// queue: each of these lets one in at a time.
+// However a request ends, its limits and its queue get its place back: each of these
+// admits one at a time.
 func TestPlacesAreGivenBack(t *testing.T) {
 	t.Parallel()
 	one := func() *proxy.Limits { return &proxy.Limits{Requests: 1, MaxBody: 100} }
@@ -223,7 +222,7 @@ func TestPlacesAreGivenBack(t *testing.T) {
 	}
 }
 
-// answers is an upstream that says the same to every request.
+// answers is an upstream that gives the same answer to every request.
 func answers(text string) func(c *wire) {
 	return func(c *wire) {
 		if c.header() != nil {

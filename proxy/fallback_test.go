@@ -13,8 +13,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// spare makes a second pool on the network of the world to come. Its dialer is
-// the world's, which bubble makes later.
+// spare makes a second pool on the network of the world that bubble makes later.
 func spare(t *testing.T, w **world, addrs ...string) *proxy.Pool {
 	t.Helper()
 	var o proxy.PoolOptions
@@ -72,8 +71,7 @@ func fallbackSetup() setup {
 	return s
 }
 
-// fails is how app:80 fails, and what a request that nothing else answers ends
-// with.
+// fails is a failure of app:80, and the outcome of a request that nothing else answers.
 var fails = []struct {
 	name   string
 	app    func(w *world)
@@ -92,8 +90,8 @@ var fails = []struct {
 	}, reason.BadStatus, reason.UpstreamStatus, true},
 }
 
-// Every kind of failure that ends in a gateway error goes to the fallback pool,
-// but for a request that may have been executed and must not be twice.
+// Every kind of failure that ends in a gateway error goes to the fallback pool, except
+// for a request that may have been executed and must not be executed twice.
 func TestFallbackPool(t *testing.T) {
 	t.Parallel()
 	for _, tc := range fails {
@@ -131,8 +129,8 @@ func TestFallbackPool(t *testing.T) {
 	}
 }
 
-// A request that ended connections of two upstreams is kept from the fallback
-// pool too.
+// A request that has ended the connections of two upstreams does not reach the fallback
+// pool either.
 func TestFallbackPoolIsKeptFromTheDeadly(t *testing.T) {
 	t.Parallel()
 	c := fallbackCase{setup: fallbackSetup()}
@@ -176,8 +174,8 @@ func TestFallbackResponse(t *testing.T) {
 	}
 }
 
-// A fixed 503, such as a page that asks for patience, is still a gateway error,
-// and is told with the failure's own reason.
+// A fixed 503, for example a page that asks for patience, is still a gateway error, with
+// the failure's own reason.
 func TestFallbackResponseThatIsAnError(t *testing.T) {
 	t.Parallel()
 	c := fallbackCase{setup: fallbackSetup(), fixed: &proxy.Respond{Status: 503, Body: "patience"}}
@@ -195,7 +193,8 @@ func TestFallbackResponseThatIsAnError(t *testing.T) {
 	})
 }
 
-// A fallback takes only what its setting names, and no good answer.
+// A fallback answers only the failures that its setting names, and never replaces a good
+// answer.
 func TestFallbackOn(t *testing.T) {
 	t.Parallel()
 	for _, tc := range fails {
@@ -215,8 +214,8 @@ func TestFallbackOn(t *testing.T) {
 	}
 }
 
-// When the fallback pool cannot answer either, the client gets what it would
-// have got without one.
+// When the fallback pool cannot answer either, the client gets the same as without a
+// fallback.
 func TestFallbackPoolFails(t *testing.T) {
 	t.Parallel()
 	for _, tc := range fails[:2] {
@@ -251,8 +250,8 @@ func TestFallbackPoolFails(t *testing.T) {
 	})
 }
 
-// A request that goes to the fallback pool gives its place in the queue before
-// its own pool to the next, and takes one there.
+// A request that goes to the fallback pool first gives its place in its own pool's queue
+// to the next, and takes one in the fallback's queue.
 func TestFallbackAndPlaces(t *testing.T) {
 	t.Parallel()
 	for _, up := range []bool{true, false} {
@@ -290,8 +289,8 @@ func TestFallbackAfterHold(t *testing.T) {
 	})
 }
 
-// The deadline of a request ends its way to a fallback pool, and a fixed
-// response is still given.
+// The deadline of a request also ends its delivery to a fallback pool. A fixed response
+// is still given.
 func TestFallbackAfterTheDeadline(t *testing.T) {
 	t.Parallel()
 	for _, fixed := range []*proxy.Respond{nil, {Status: 200, Body: "fixed"}} {
@@ -314,7 +313,7 @@ func TestFallbackAfterTheDeadline(t *testing.T) {
 	}
 }
 
-// A client that leaves while the fallback pool works is no gateway error.
+// A client that leaves while the fallback pool works does not cause a gateway error.
 func TestFallbackClientLeaves(t *testing.T) {
 	t.Parallel()
 	fallbackCase{setup: fallbackSetup()}.run(t, func(w *world) {
@@ -324,8 +323,7 @@ func TestFallbackClientLeaves(t *testing.T) {
 	})
 }
 
-// Every gateway error that a pool can cause is of a kind that a fallback can be
-// set to answer for.
+// A fallback can be set to answer every gateway error that a pool can cause.
 func TestEveryGatewayErrorHasAKind(t *testing.T) {
 	t.Parallel()
 	for _, r := range reason.All() {

@@ -7,25 +7,24 @@ import (
 	"time"
 )
 
-// farewellBound is how long both sides of a WebSocket connection may take to answer a
-// Close frame before the connection ends all the same.
+// farewellBound is the time that both sides of a WebSocket connection have to answer a
+// Close frame. Then the connection ends anyway.
 const farewellBound = time.Second
 
-// lane is one direction of a WebSocket connection. When the connection is to end it
-// says so by a Close frame, at the end of the frame that is under way, and drops what
-// comes after.
+// lane is one direction of a WebSocket connection. To end the connection, it sends a
+// Close frame after the current frame, and drops everything after that.
 type lane struct {
-	masked  bool // it leads to the upstream
+	masked  bool // toward the upstream
 	leaving atomic.Bool
-	ended   func() // once the sender has answered with a Close frame; called without a lock
+	ended   func() // called without a lock when the sender's Close frame has passed
 
-	mu   sync.Mutex // protects the fields below; held while something is sent
-	to   io.Writer  // nil = nothing has been sent yet
+	mu   sync.Mutex // protects the fields below; held during a write
+	to   io.Writer  // nil = not set yet
 	at   frames
-	left bool // a Close frame was sent
+	left bool // the lane has sent a Close frame
 }
 
-// leadTo sets the lane's end.
+// leadTo sets the destination of the lane.
 func (l *lane) leadTo(w io.Writer) io.Writer {
 	l.mu.Lock()
 	l.to = w
@@ -36,13 +35,13 @@ func (l *lane) leadTo(w io.Writer) io.Writer {
 	return l
 }
 
-// Write sends what comes to the lane's end.
+// Write sends data to the lane's destination.
 func (l *lane) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	n, err := l.send(p)
 	closed := l.at.closed
 	l.mu.Unlock()
-	if l.leaving.Load() && err == nil { // it may have been told meanwhile
+	if l.leaving.Load() && err == nil { // leave may have been called in the meantime
 		l.leave()
 	}
 	if closed {
@@ -51,7 +50,7 @@ func (l *lane) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// send sends p, or of it what belongs to the last frame. Called with mu held.
+// send sends p, or after leave only the rest of the current frame. mu must be held.
 func (l *lane) send(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		if l.leaving.Load() && l.at.between() && !l.at.closed {
@@ -61,7 +60,7 @@ func (l *lane) send(p []byte) (int, error) {
 		}
 		dropped := l.left
 		n := l.at.follow(rest)
-		if !dropped && !l.leaving.Load() { // the usual case: all of it in one write
+		if !dropped && !l.leaving.Load() { // the usual case: everything in one write
 			for n < len(rest) {
 				n += l.at.follow(rest[n:])
 			}
@@ -76,11 +75,11 @@ func (l *lane) send(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// leave has the lane end as soon as a frame has. It does not wait for a write.
+// leave ends the lane at the end of the current frame. It does not wait for a write.
 func (l *lane) leave() {
 	l.leaving.Store(true)
 	if !l.mu.TryLock() {
-		return // whoever has it looks again
+		return // the goroutine that holds mu checks leaving again
 	}
 	defer l.mu.Unlock()
 	if l.at.between() && !l.at.closed {
@@ -88,7 +87,7 @@ func (l *lane) leave() {
 	}
 }
 
-// sayBye sends the Close frame. Called with mu held.
+// sayBye sends the Close frame. mu must be held.
 func (l *lane) sayBye() error {
 	if l.left || l.to == nil {
 		return nil
@@ -98,7 +97,7 @@ func (l *lane) sayBye() error {
 	return err
 }
 
-// farewell is what a tunnel of WebSocket has to end well.
+// farewell ends the tunnel of a WebSocket with Close frames.
 type farewell struct {
 	toClient, toUpstream lane
 	answers              atomic.Int32
@@ -120,8 +119,8 @@ func newFarewell(t *tunnel) *farewell {
 	return f
 }
 
-// leave ends the tunnel: a WebSocket by Close frames to both sides, which have a moment
-// to answer, anything else at once.
+// leave ends the tunnel. A WebSocket gets Close frames in both directions, and
+// farewellBound to answer them. Any other tunnel ends at once.
 func (t *tunnel) leave() {
 	t.how.CompareAndSwap(uint32(TunnelClosed), uint32(TunnelDrained))
 	if t.farewell == nil {
@@ -137,6 +136,6 @@ func (t *tunnel) leave() {
 	}
 	t.all.mu.Unlock()
 	for _, l := range []*lane{&t.farewell.toClient, &t.farewell.toUpstream} {
-		t.all.byes.Go(l.leave) // it may wait for a slow receiver, until bye
+		t.all.byes.Go(l.leave) // it may wait for a slow receiver, until bye fires
 	}
 }

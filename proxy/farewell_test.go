@@ -55,7 +55,7 @@ func readFrame(r *bufio.Reader) (f wsFrame, err error) {
 	return f, err
 }
 
-// framesOf returns the frames that come until the end, in words.
+// framesOf returns all frames until the end, in words.
 func framesOf(r *bufio.Reader) (list []string) {
 	for {
 		f, err := readFrame(r)
@@ -74,12 +74,12 @@ func framesOf(r *bufio.Reader) (list []string) {
 
 const upgradeWS = "GET / HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n"
 
-// TestWebSocketsEndBetweenFrames: both sides are told 1001, never in the middle of a
-// frame, whichever message is under way; and no more data comes after that.
+// TestWebSocketsEndBetweenFrames: both sides get a Close frame with 1001, never within
+// another frame, and no data after it.
 func TestWebSocketsEndBetweenFrames(t *testing.T) {
 	half := wsFrame{0xc2, false, "compressed"}.String()
 	for name, tc := range map[string]struct {
-		before, after string // sent by the upstream; after once the tunnel is to end
+		before, after string // sent by the upstream; after = once the tunnel must end
 		want          []string
 	}{
 		"quiet":                    {"", "", []string{"close 1001 masked false", "end"}},
@@ -125,7 +125,7 @@ func TestWebSocketsEndBetweenFrames(t *testing.T) {
 	}
 }
 
-// TestRealWebSocketsEnd: a client and a server of the library see a clean end, soon.
+// TestRealWebSocketsEnd: a client and a server of a real library see a clean end, soon.
 func TestRealWebSocketsEnd(t *testing.T) {
 	bubble(t, setup{upstreams: specs("app:80")}, func(w *world) {
 		served := make(chan error, 1)
@@ -169,8 +169,8 @@ func TestRealWebSocketsEnd(t *testing.T) {
 	})
 }
 
-// TestDrainedUpstreamsEndTheirStreams once the bound is over, but not what comes back
-// before that.
+// TestDrainedUpstreamsEndTheirStreams: streams of drained upstreams end after the bound,
+// but not those of upstreams that return before.
 func TestDrainedUpstreamsEndTheirStreams(t *testing.T) {
 	for name, tc := range map[string]struct {
 		drain func(w *world)
@@ -223,8 +223,8 @@ func TestDrainedUpstreamsEndTheirStreams(t *testing.T) {
 	}
 }
 
-// TestDrainedUpstreamsEndTheirCalls of gRPC by a status, with the messages that came
-// before.
+// TestDrainedUpstreamsEndTheirCalls: gRPC calls of drained upstreams end with a status,
+// after the messages that have arrived.
 func TestDrainedUpstreamsEndTheirCalls(t *testing.T) {
 	bubble(t, grpcSetup("app:80"), func(w *world) {
 		w.useHTTP2()

@@ -13,23 +13,23 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Fault is a fault on purpose, for tests of the clients of a route. It counts against no
+// Fault injects a fault, to test the clients of a route. It does not count against any
 // upstream. The zero value does nothing.
 type Fault struct {
-	Share   float64           // of the requests, from 0 to 1
-	Headers map[string]string // that a request must have; value, or "*" for any; nil = all requests
-	Until   time.Time         // when it ends; zero = never
+	Share   float64           // share of the requests, from 0 to 1
+	Headers map[string]string // conditions on headers: a value, or "*" for any; nil = all requests
+	Until   time.Time         // end of the fault; zero = never
 
-	Delay    time.Duration // wait before the request goes on, a minute at most; 0 = none
-	Abort    int           // status of the answer that takes the upstream's place; 0 = none
-	Cut      int64         // bytes of the response's body after which the connection breaks; 0 = it does not
-	Throttle int64         // bytes a second of the response's body; 0 = no bound
+	Delay    time.Duration // before the request continues, at most a minute; 0 = none
+	Abort    int           // status of an answer in place of the upstream's; 0 = none
+	Cut      int64         // bytes of the response's body after which the connection breaks; 0 = never
+	Throttle int64         // bytes a second of the response's body; 0 = no limit
 }
 
-// longestDelay bounds the delay of one request by all faults.
+// longestDelay bounds the total delay of a request by all faults.
 const longestDelay = time.Minute
 
-// FaultKinds is what faults on purpose did to a request.
+// FaultKinds is the set of injected faults that a request met.
 type FaultKinds uint8
 
 const (
@@ -39,7 +39,7 @@ const (
 	FaultThrottle
 )
 
-// String returns the kinds as words with commas, such as "delay,cut"; empty for none.
+// String returns the kinds as words with commas, for example "delay,cut"; empty for none.
 func (k FaultKinds) String() string {
 	var words []string
 	for i, word := range []string{"delay", "abort", "cut", "throttle"} {
@@ -50,17 +50,17 @@ func (k FaultKinds) String() string {
 	return strings.Join(words, ",")
 }
 
-// errFault says that a failure was made on purpose.
+// errFault marks an injected failure.
 var errFault = errors.New("a fault on purpose")
 
-// harm is what faults do to the response of an exchange.
+// harm is the effect of faults on the response of an exchange.
 type harm struct {
-	left int64 // bytes of the body until the connection breaks; -1 = it does not
-	rate int64 // bytes a second; 0 = no bound
+	left int64 // bytes of the body until the connection breaks; -1 = never
+	rate int64 // bytes a second; 0 = no limit
 }
 
-// injure applies the route's faults. It returns the answer that takes the upstream's
-// place; nil when there is none.
+// injure applies the route's faults. It returns the answer in place of the upstream's, or
+// nil.
 func (x *exchange) injure() *Error {
 	h, delay, abort := harm{left: -1}, time.Duration(0), 0
 	now := time.Now()
@@ -107,7 +107,7 @@ func (f *Fault) kinds() (k FaultKinds) {
 	return k
 }
 
-// hurt returns what faults do to the response; nil = nothing.
+// hurt returns the effect of faults on the response; nil = none.
 func (w *responseWriter) hurt() *harm {
 	if w.x.extras == nil {
 		return nil
@@ -115,7 +115,7 @@ func (w *responseWriter) hurt() *harm {
 	return w.x.extras.harm
 }
 
-// throttled is write under a fault: in parts at a rate, and up to where it breaks off.
+// throttled is write with a fault: it sends the data in parts at the rate, up to the cut.
 func (w *responseWriter) throttled(p []byte, h *harm) (written int, err error) {
 	for len(p) > 0 {
 		part := p
@@ -151,10 +151,10 @@ func (w *responseWriter) throttled(p []byte, h *harm) (written int, err error) {
 	return written, nil
 }
 
-// throttleSteps is how many parts a second's bytes go out in.
+// throttleSteps is the number of parts into which it divides the bytes of a second.
 const throttleSteps = 20
 
-// cut breaks the response off: what has been written goes to the client first.
+// cut breaks the response off, after it has flushed the bytes already written.
 func (w *responseWriter) cut() error {
 	w.flush()
 	w.x.record.Reason, w.x.record.Err = reason.FaultInjected, fmt.Errorf("%w: cut", errFault)
@@ -162,7 +162,7 @@ func (w *responseWriter) cut() error {
 	return w.err
 }
 
-// breakOff ends the client's connection where an answer of goodgate's own was cut.
+// breakOff ends the client's connection after a cut in goodgate's own answer.
 func (x *exchange) breakOff() {
 	if x.record.Reason == reason.FaultInjected && errors.Is(x.writer.err, errFault) {
 		panic(http.ErrAbortHandler)

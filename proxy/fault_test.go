@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestFaults: what a client sees of each fault, by every relay and protocol, and that no
+// TestFaults: the effect of each fault on a client, with every relay and protocol. No
 // upstream is blamed.
 func TestFaults(t *testing.T) {
 	t.Parallel()
@@ -24,7 +24,7 @@ func TestFaults(t *testing.T) {
 			sized  bool
 
 			status   int
-			body     int // bytes that the client gets
+			body     int // bytes that the client receives
 			broken   bool
 			took     time.Duration // at least
 			kinds    string
@@ -47,7 +47,7 @@ func TestFaults(t *testing.T) {
 			{"over", []proxy.Fault{{Share: 1, Until: time.Unix(1, 0), Abort: 503}}, "", true, 200, size, false, 0, "", reason.None, 1},
 		} {
 			if front != "inbound" && !c.sized && c.took > 0 {
-				continue // httputil's flushes wait for a mutex, during which a bubble's time stands still
+				continue // httputil's flushes wait for a mutex, and a bubble's clock stops meanwhile
 			}
 			bubble(t, setup{front: front, upstreams: specs("app:80"), route: proxy.Route{Faults: c.faults}}, func(w *world) {
 				w.app("app:80", func(rw http.ResponseWriter, _ *http.Request) {

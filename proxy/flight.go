@@ -10,12 +10,12 @@ import (
 	"github.com/goodgate/goodgate/internal/stale"
 )
 
-// flights lets one request fetch what several ask for at once. It is safe for concurrent
-// use.
+// flights lets one request fetch a response that several requests want at once. It is
+// safe for concurrent use.
 type flights struct {
 	mu     sync.Mutex // protects the fields below
 	open   map[stale.Key]*flight
-	passed *simplelru.LRU[stale.Key, time.Time] // keys whose answers are not kept, until when nobody waits for one
+	passed *simplelru.LRU[stale.Key, time.Time] // keys whose answers were not kept, and until when requests for them do not wait
 }
 
 const (
@@ -23,7 +23,7 @@ const (
 	maxPassed = 4096
 )
 
-// flight is a response that is being fetched.
+// flight is the fetch of one response.
 type flight struct {
 	of   *flights
 	key  stale.Key
@@ -35,8 +35,8 @@ func newFlights() *flights {
 	return &flights{open: map[stale.Key]*flight{}, passed: passed}
 }
 
-// join returns a flight to lead, or the one that is under way; neither where waiting has
-// proved useless.
+// join returns a flight to lead, or the flight in progress. It returns neither while
+// waiting for this key has proved useless.
 func (f *flights) join(k stale.Key) (lead, other *flight) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -51,8 +51,8 @@ func (f *flights) join(k stale.Key) (lead, other *flight) {
 	return lead, nil
 }
 
-// land ends a flight. kept tells whether its answer may be had by those who wait. It may be
-// called more than once; the first counts.
+// land ends a flight. kept tells the waiting requests whether they can use the kept
+// answer. Only the first call counts.
 func (l *flight) land(kept bool) {
 	if l == nil {
 		return
@@ -69,7 +69,7 @@ func (l *flight) land(kept bool) {
 	close(l.done)
 }
 
-// wait waits for a flight's end, and reports whether it came in time.
+// wait waits for a flight's end. It reports whether it came in time.
 func (l *flight) wait(ctx context.Context, most time.Duration) bool {
 	late := time.NewTimer(most)
 	defer late.Stop()

@@ -15,30 +15,30 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// ForwardAuth asks another service whether a request is let in, as nginx's auth_request,
-// Traefik's forwardAuth and Caddy's forward_auth do. The service gets a GET with the
-// fields of the request and without its body. A 2xx lets in; any other answer from 300 to
-// 499 goes to the client; what else comes, or does not, is [reason.AuthUnavailable].
+// ForwardAuth asks another service whether to admit a request, like nginx's auth_request,
+// Traefik's forwardAuth and Caddy's forward_auth. The service gets a GET with the
+// request's header and without its body. A 2xx admits the request. Any other answer from
+// 300 to 499 goes to the client. Other answers and failures are [reason.AuthUnavailable].
 type ForwardAuth struct {
 	Pool    *Pool
-	Path    string        // and query, that is asked for
-	Headers HeaderEdits   // of the question, with variables
-	Copy    []string      // fields of the answer that go upstream; clients cannot send them
-	Return  []string      // fields of a 2xx that go to the client, such as Set-Cookie
-	Timeout time.Duration // of the question, attempts included; 0 = 5 s
-	// Cache is how long a 2xx holds for requests that are the same in all that the service
-	// sees of them; 0 = each is asked for.
+	Path    string        // of the question, with a query if needed
+	Headers HeaderEdits   // edits of the question, with variables
+	Copy    []string      // fields of the answer for the upstream; clients cannot send them
+	Return  []string      // fields of a 2xx for the client, for example Set-Cookie
+	Timeout time.Duration // for the question with all attempts; 0 = 5 s
+	// Cache is the time for which a 2xx also admits requests that look the same to the
+	// service; 0 = ask for each request.
 	Cache time.Duration
 
 	values texts
-	claims fieldTable // fields of Copy that a client has no credentials in
+	claims fieldTable // fields of Copy, except those for a client's credentials
 	cache  *authCache
 	target *url.URL
 }
 
 const (
 	defaultAuthTimeout = 5 * time.Second
-	maxAuthBody        = 1 << 20 // bytes of an answer that goes to the client
+	maxAuthBody        = 1 << 20 // bytes of an answer for the client
 )
 
 var errAuthBody = errors.New("access.forward: the answer is too large")
@@ -71,7 +71,8 @@ func (f *ForwardAuth) prepared() (*ForwardAuth, error) {
 	return &c, nil
 }
 
-// askForward asks the service about the request. Its answer may be the client's.
+// askForward asks the service about the request. answered means that the client got the
+// service's answer.
 func (x *exchange) askForward(f *ForwardAuth) (answered bool, _ *Error) {
 	out := x.question(f)
 	var key authKey
@@ -110,7 +111,7 @@ func (x *exchange) askForward(f *ForwardAuth) (answered bool, _ *Error) {
 	}
 }
 
-// authFailure is a failed question as the client's request fails by it.
+// authFailure turns the failure of a question into that of the client's request.
 func authFailure(e *Error) *Error {
 	if e.Reason == reason.ClientGone || e.Reason == reason.ShuttingDown {
 		return e
@@ -125,14 +126,14 @@ func (x *exchange) authOrder(ctx context.Context, f *ForwardAuth, out *http.Requ
 	}
 }
 
-// notAsked are fields of a request that are about its body, or that make of the answer
-// something else than an answer about who asks.
+// notAsked are fields that describe the request's body, or that would change the kind of
+// answer. The question must not have them.
 var notAsked = []string{
 	"Content-Length", "Content-Type", "Content-Encoding", "Expect", "Range", "If-Range", "If-Match", "If-None-Match",
 	"If-Modified-Since", "If-Unmodified-Since", "Accept-Encoding", "Upgrade", "Te", "Trailer",
 }
 
-// question is the request that the service gets.
+// question returns the request for the service.
 func (x *exchange) question(f *ForwardAuth) *http.Request {
 	r := x.request
 	var h http.Header
@@ -149,7 +150,7 @@ func (x *exchange) question(f *ForwardAuth) *http.Request {
 	f.claims.drop(h)
 	x.setForwarded(r, h)
 	x.tellClientCert(h)
-	h.Del("X-Forwarded-Prefix") // the service sees the path as the client sent it
+	h.Del("X-Forwarded-Prefix") // the service gets the client's path
 	h.Set("X-Forwarded-Method", r.Method)
 	h.Set("X-Forwarded-Uri", r.URL.RequestURI())
 	x.edit(h, &f.Headers, f.values, true)
@@ -158,7 +159,7 @@ func (x *exchange) question(f *ForwardAuth) *http.Request {
 	}
 }
 
-// authWord is what the service says of a request that it lets in.
+// authWord holds the service's fields about an admitted request.
 type authWord struct {
 	identity []identityField // for the upstream
 	returned []identityField // for the client
@@ -177,7 +178,7 @@ func (f *ForwardAuth) wordOf(res *message.Response) *authWord {
 	return &authWord{pick(f.Copy), pick(f.Return)}
 }
 
-// adopt gives the request what the service said.
+// adopt adds the service's fields to the request and the response.
 func (x *exchange) adopt(word *authWord) {
 	x.vouch(word.identity...)
 	for _, f := range word.returned {
@@ -185,7 +186,8 @@ func (x *exchange) adopt(word *authWord) {
 	}
 }
 
-// passOn gives the client the service's answer: where to sign in, or that it may not.
+// passOn passes the service's answer to the client, for example a redirect to a login
+// page.
 func (x *exchange) passOn(res *message.Response) (answered bool, _ *Error) {
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAuthBody+1))
 	if err == nil && len(body) > maxAuthBody {
@@ -216,6 +218,6 @@ func (x *exchange) passOn(res *message.Response) (answered bool, _ *Error) {
 	}
 	x.editError(h)
 	x.writer.WriteHeader(res.StatusCode)
-	x.writer.Write(body) // notes a failure itself
+	x.writer.Write(body) // records its own failure
 	return true, nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// asked is a world whose route asks auth:80, with the handler that answers there.
+// asked is a world whose route asks auth:80. It takes the handler of that service.
 func asked(t *testing.T, front string, f proxy.ForwardAuth, h http.HandlerFunc, run func(w *world)) {
 	t.Helper()
 	synctestBubble(t, func(t *testing.T) {
@@ -39,7 +39,7 @@ func asked(t *testing.T, front string, f proxy.ForwardAuth, h http.HandlerFunc, 
 	})
 }
 
-// The service sees the request's head and not its body, and what it answers decides.
+// The service sees the request's head, but not its body. Its answer decides.
 func TestForwardAuth(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -112,8 +112,8 @@ func TestForwardAuth(t *testing.T) {
 	}
 }
 
-// Without the service's word nobody is let in: it is not there, it says nothing, or its
-// answer is cut off.
+// Nobody gets in without an answer of the service: it is down, it does not answer, or its
+// answer breaks off.
 func TestForwardAuthUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]http.HandlerFunc{
@@ -142,8 +142,8 @@ func TestForwardAuthUnavailable(t *testing.T) {
 	}
 }
 
-// A word is remembered for requests that are the same, only if it let in, and no longer
-// than it may.
+// An answer is cached for equal requests, only if it let the client in, and only for its
+// time.
 func TestForwardAuthCache(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int32
@@ -165,7 +165,7 @@ func TestForwardAuthCache(t *testing.T) {
 		}
 		for i, c := range []struct {
 			path, cookie, method string
-			asked                int32 // so many times by now
+			asked                int32 // total so far
 		}{
 			{"/", "alice", "GET", 1}, {"/", "alice", "GET", 1}, {"/", "bob", "GET", 2}, {"/", "alice", "GET", 2}, {"/x", "alice", "GET", 3}, {"/", "alice", "DELETE", 4},
 			{"/", "no", "GET", 5}, {"/", "no", "GET", 6}, {"/", "uncached", "GET", 7}, {"/", "uncached", "GET", 8}, {"/", "", "GET", 9},

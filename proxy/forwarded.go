@@ -10,13 +10,13 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// maxRequestID bounds the X-Request-Id that a trusted proxy may set.
+// maxRequestID bounds the X-Request-Id that a trusted proxy may set, in bytes.
 const maxRequestID = 128
 
-// This file tells the upstream who asked and how. What the request says of that
-// itself is there only as far as it is believed: see trust.go.
+// This file tells the upstream who sent the request and how. The request has such fields
+// only if they are trusted: see trust.go.
 
-// requestID takes the id a trusted proxy gave, else makes one.
+// requestID returns the ID that a trusted proxy has set, else a new one.
 func (x *exchange) requestID(r *Request) string {
 	if id := r.Get(header.XRequestID); r.Count(header.XRequestID) == 1 && validRequestID(id) {
 		return id
@@ -44,8 +44,7 @@ func validRequestID(id string) bool {
 	return true
 }
 
-// setForwarded sets the fields by which the upstream knows. What is believed of
-// those that came is kept and added to.
+// setForwarded sets the forwarding fields for the upstream. It extends trusted values.
 func (x *exchange) setForwarded(in *Request, h message.Editor) {
 	proto := "http"
 	if in.TLS != nil {
@@ -59,7 +58,7 @@ func (x *exchange) setForwarded(in *Request, h message.Editor) {
 	h.Set("X-Forwarded-For", x.chain(in.Values(header.XForwardedFor), peer))
 	h.Set("X-Forwarded-Host", lastOf(in.Values(header.XForwardedHost), in.Host))
 	h.Set("X-Forwarded-Proto", lastOf(in.Values(header.XForwardedProto), proto))
-	if p := x.route.stripped(in.URL); p != "" { // by which the application can make links that lead back here
+	if p := x.route.stripped(in.URL); p != "" { // the application can use it for links to this proxy
 		h.Set("X-Forwarded-Prefix", x.outerPrefix()+p)
 	}
 	h.Set("Forwarded", joined(in.Values(header.Forwarded), element, true))
@@ -74,17 +73,17 @@ func (x *exchange) setForwarded(in *Request, h message.Editor) {
 	}
 }
 
-// outerPrefix returns what the proxies in front have taken off the path.
+// outerPrefix returns the path prefix that the proxies in front have removed.
 func (x *exchange) outerPrefix() string {
 	outer := ""
 	for v := range x.request.ValuesOf("X-Forwarded-Prefix") {
-		outer = v // the last, as of the others
+		outer = v // the last one, as for the other fields
 	}
 	return strings.TrimSuffix(outer, "/")
 }
 
-// chain returns the addresses that the request has come by. A client that another
-// field has told of is the first.
+// chain returns the addresses on the request's way. If another field holds the client's
+// address, that is the first.
 func (x *exchange) chain(earlier []string, peer string) string {
 	if len(earlier) == 0 && x.record.Client != x.peer.addr {
 		earlier = []string{x.record.Client.String()}
@@ -92,13 +91,14 @@ func (x *exchange) chain(earlier []string, peer string) string {
 	return joined(earlier, peer, x.peer.addr.IsValid())
 }
 
-// https reports whether the client came by HTTPS, to goodgate or to a trusted
-// proxy before it.
+// https reports whether the client used HTTPS, to goodgate or to a trusted proxy in front
+// of it.
 func (x *exchange) https() bool {
 	return x.request.TLS != nil || lastOf(x.request.Values(header.XForwardedProto), "") == "https"
 }
 
-// viaElements are the elements for Via by viaVersion (RFC 9110 section 7.6.3).
+// viaElements returns the elements for Via, indexed by viaVersion (RFC 9110, section
+// 7.6.3).
 func viaElements(pseudonym string) [4]string {
 	return [4]string{"1.0 " + pseudonym, "1.1 " + pseudonym, "2.0 " + pseudonym, "3.0 " + pseudonym}
 }
@@ -113,7 +113,7 @@ func viaVersion(r *Request) int {
 	return 1
 }
 
-// joined appends v to a list header's earlier values.
+// joined appends v to the earlier values of a list.
 func joined(earlier []string, v string, add bool) string {
 	if len(earlier) == 0 {
 		return v
@@ -125,8 +125,8 @@ func joined(earlier []string, v string, add bool) string {
 	return list + ", " + v
 }
 
-// lastOf returns the last line of a field. A proxy that adds one, instead of
-// setting the field, leaves the client's before it.
+// lastOf returns the last line of a field. A proxy that adds a line instead of replacing
+// the field leaves the client's line before it.
 func lastOf(values []string, otherwise string) string {
 	if len(values) == 0 {
 		return otherwise
@@ -134,8 +134,8 @@ func lastOf(values []string, otherwise string) string {
 	return values[len(values)-1]
 }
 
-// forwardedElement is one hop in the Forwarded header (RFC 7239 section 4);
-// text is peer as it is written elsewhere.
+// forwardedElement returns the element of this hop for Forwarded (RFC 7239, section 4).
+// text is the peer as text.
 func forwardedElement(peer netip.Addr, text, host, proto string) string {
 	node := "unknown"
 	switch {
@@ -147,8 +147,7 @@ func forwardedElement(peer netip.Addr, text, host, proto string) string {
 	return "for=" + node + ";host=" + quoted(host) + ";proto=" + proto
 }
 
-// quoted returns s as a token if it is one, else as a quoted-string (RFC 9110
-// section 5.6).
+// quoted returns s if it is a token, else as a quoted-string (RFC 9110, section 5.6).
 func quoted(s string) string {
 	if isToken(s) {
 		return s

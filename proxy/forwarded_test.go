@@ -14,7 +14,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// echo is a world whose upstream tells what it was sent.
+// echo is a world whose upstream returns the fields it received.
 func echo(tb testing.TB, s setup) (w *world, sent func(r *http.Request) *http.Request) {
 	s.upstreams = specs("app:80")
 	w = start(tb, s)
@@ -35,7 +35,7 @@ func prefixes(list ...string) []netip.Prefix {
 	return all
 }
 
-// allClaims are the fields by which proxies speak of the client.
+// allClaims are the fields in which proxies describe the client.
 var allClaims = []string{"X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-IP", "Forwarded", "X-Request-Id"}
 
 func TestForwarded(t *testing.T) {
@@ -121,8 +121,8 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
-// An application is told what was taken off the path, to make links that work, as
-// traefik's StripPrefix does it. What is believed of proxies in front stands before it.
+// An application gets the removed path prefix, so that it can make links that work, as
+// with Traefik's StripPrefix. The trusted prefix of proxies in front comes before it.
 func TestForwardedPrefix(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -166,7 +166,7 @@ func TestForwardedPrefix(t *testing.T) {
 	}
 }
 
-// Both relays tell it, and a route can take it off.
+// Both relays send it, and a route can remove it.
 func TestForwardedPrefixOnTheWire(t *testing.T) {
 	t.Parallel()
 	for _, edit := range []proxy.HeaderEdits{{}, {Remove: []string{"X-Forwarded-Prefix"}}, {Set: map[string]string{"X-Forwarded-Prefix": "/set"}}} {
@@ -187,8 +187,8 @@ func TestForwardedPrefixOnTheWire(t *testing.T) {
 	}
 }
 
-// One field tells the client's address. Whatever the others say, and whether or
-// not it is there, they have no say.
+// Only one field decides the client's address. The others have no effect, whether or not
+// that one is there.
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -259,8 +259,8 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
-// Whatever a client claims, it is not taken for another by saying so itself,
-// and what goes up is well formed.
+// A client cannot claim another identity, whatever fields it sends, and the fields for
+// the upstream are well formed.
 func FuzzForwarded(f *testing.F) {
 	for _, xff := range []string{"", "10.0.0.1", "1.2.3.4, 10.0.0.1", "::1%zone", "fe80::1%10.0.0.1", "[::1]:80", ",,,", "unknown, 10.0.0.1", "10.0.0.1:80"} {
 		f.Add(xff, "for=1.2.3.4", "example.com", "id")
@@ -287,7 +287,7 @@ func FuzzForwarded(f *testing.F) {
 		if got := ask("192.0.2.1:1", xff); got.Client != peer || got.ID == id {
 			t.Errorf("an untrusted peer passed for %s, %s", got.Client, got.ID)
 		}
-		// A trusted proxy adds whom it talked to at the end.
+		// A trusted proxy appends the address of its client.
 		if got := ask("10.0.0.9:1", xff+", 192.0.2.1").Client; got != peer {
 			t.Errorf("a client of a trusted proxy passed for %s", got)
 		}

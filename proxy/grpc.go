@@ -15,13 +15,14 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Status codes of gRPC (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
+// gRPC status codes (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
 const (
 	grpcDeadlineExceeded = 4
 	grpcUnavailable      = 14
 )
 
-// isGRPC reports whether a message belongs to gRPC; gRPC-Web is plain HTTP.
+// isGRPC reports whether a content type is gRPC's. gRPC-Web does not count: it is plain
+// HTTP.
 func isGRPC(contentType string) bool {
 	const grpc = "application/grpc"
 	rest, ok := strings.CutPrefix(contentType, grpc)
@@ -31,8 +32,8 @@ func isGRPC(contentType string) bool {
 	return rest == "" || rest[0] == '+' || rest[0] == ';'
 }
 
-// statusOf returns the status that an answer amounts to. A call of gRPC that
-// ends before its first message says UNAVAILABLE where another says 503.
+// statusOf returns the effective HTTP status of an answer. A gRPC call that fails with
+// UNAVAILABLE before its first message counts as a 503.
 func statusOf(res *message.Response) int {
 	if isGRPC(res.Get(header.ContentType)) && res.Field("Grpc-Status") == grpcStatusUnavailable {
 		return http.StatusServiceUnavailable
@@ -40,11 +41,10 @@ func statusOf(res *message.Response) int {
 	return res.StatusCode
 }
 
-// grpcStatusUnavailable is grpcUnavailable in a message.
+// grpcStatusUnavailable is grpcUnavailable as text.
 const grpcStatusUnavailable = "14"
 
-// grpcTimeout returns the time that the client gives a call, 0 when it does not
-// say so properly
+// grpcTimeout parses the client's time limit for a call, 0 without a valid one
 // (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 func grpcTimeout(v string) time.Duration {
 	const maxDigits = 8
@@ -65,13 +65,12 @@ func grpcTimeout(v string) time.Duration {
 	return time.Duration(n) * unit
 }
 
-// grpcGrace is what goodgate gives a call beyond the client's time. The client
-// ends it by itself; a stream that goodgate cut a moment before would look like a
-// failure of another kind.
+// grpcGrace is the time that goodgate adds to the client's limit for a call. The client
+// ends the call itself. If goodgate cut the stream a moment earlier, the client would see
+// another kind of failure.
 const grpcGrace = 100 * time.Millisecond
 
-// boundGRPC makes the client's time for a call goodgate's, if it is shorter than
-// the route's.
+// boundGRPC returns the shorter of the client's limit for a call and the route's.
 func (x *exchange) boundGRPC(r *Request, limit time.Duration) time.Duration {
 	if !x.grpc {
 		return limit
@@ -83,13 +82,12 @@ func (x *exchange) boundGRPC(r *Request, limit time.Duration) time.Duration {
 	return limit
 }
 
-// tellTime tells an upstream what is left of the time for a call, of which
-// earlier tries have taken some.
+// tellTime gives the upstream the remaining time for a call, after earlier attempts.
 func (d *delivery) tellTime(out *http.Request) {
 	if d.grpcEnd.IsZero() {
 		return
 	}
-	const most = 99_999_999 // of the eight digits there may be
+	const most = 99_999_999 // the value may have eight digits
 	left := max(time.Until(d.grpcEnd), 0)
 	switch {
 	case left < most*time.Microsecond:
@@ -99,7 +97,7 @@ func (d *delivery) tellTime(out *http.Request) {
 	}
 }
 
-// failGRPC answers a call that gets no upstream's answer, in the way of a server
+// failGRPC answers a call that gets no answer from an upstream, in the form of a server
 // that sends no message.
 func (x *exchange) failGRPC(r reason.Reason) {
 	h := x.writer.Header()
@@ -114,8 +112,8 @@ func (x *exchange) grpcMessage(r reason.Reason) string {
 	return url.PathEscape(fmt.Sprintf("%s (%v, request %s)", r.Text(), r, x.record.ID))
 }
 
-// grpcStatus returns what a client gets for a reason. A call whose time is over is
-// told so, whatever made it wait.
+// grpcStatus returns the gRPC status for a reason. After the call's time it is
+// DEADLINE_EXCEEDED, whatever has caused the wait.
 func (x *exchange) grpcStatus(r reason.Reason) int {
 	if x.grpcTimedOut() {
 		return grpcDeadlineExceeded
@@ -123,9 +121,8 @@ func (x *exchange) grpcStatus(r reason.Reason) int {
 	return r.GRPC()
 }
 
-// grpcTimedOut reports whether the time for a call is over that the client still
-// waits for. An upstream knows the client's time, and may end the call before the
-// client does.
+// grpcTimedOut reports whether the call's time has passed while the client still waits.
+// An upstream knows the client's limit, and may end the call before the client does.
 func (x *exchange) grpcTimedOut() bool {
 	switch contextReason(x.ctx) {
 	case reason.None:
@@ -136,16 +133,16 @@ func (x *exchange) grpcTimedOut() bool {
 	return false
 }
 
-// timeoutGRPC ends a call in the middle of its messages when its time is over. A
-// server does it by a trailer; cutting the stream off would be an INTERNAL error.
-// Nobody is at fault.
+// timeoutGRPC ends a call between its messages when its time has passed. A server does
+// this with a trailer. If the stream were cut, the client would see an INTERNAL error. It
+// blames nobody.
 func (b *leasedBody) timeoutGRPC(err error) {
 	b.a.res.SetTrailer("Grpc-Status", strconv.Itoa(grpcDeadlineExceeded))
 	b.a.res.SetTrailer("Grpc-Message", b.x.grpcMessage(reason.ResponseTimeout))
 	b.account(reason.ResponseTimeout, err)
 }
 
-// endGRPC accounts for a call that ended after its first message.
+// endGRPC accounts for a call that failed after its first message.
 func (b *leasedBody) endGRPC() {
 	trailer := b.a.res.Trailers()
 	if !b.x.grpc || trailer.Get("Grpc-Status") != grpcStatusUnavailable {
@@ -156,7 +153,7 @@ func (b *leasedBody) endGRPC() {
 	b.account(reason.UpstreamStatus, err)
 }
 
-// account notes how a call ended after its header.
+// account records how a call ended after its header.
 func (b *leasedBody) account(r reason.Reason, err error) {
 	b.x.record.Reason, b.x.record.Err = r, err
 	if entry := b.x.record.entry(b.a); entry != nil {

@@ -21,8 +21,8 @@ func grpcSetup(addrs ...string) setup {
 	return http2Setup(setup{pool: h2(proxy.PoolOptions{Retry: retries(3)}), upstreams: specs(addrs...)})
 }
 
-// call makes a call of gRPC, with more headers, and returns the answer as a
-// client of gRPC would see it: the first of header and trailer with a status.
+// call makes a gRPC call with more headers. It returns the answer as a gRPC client sees
+// it: the status of the header, else of the trailer.
 func (w *world) call(headers ...string) (string, answer) {
 	r := w.request("POST", "/pkg.Service/Method", strings.NewReader("\x00\x00\x00\x00\x00"))
 	r.ContentLength = -1
@@ -39,7 +39,7 @@ func (w *world) call(headers ...string) (string, answer) {
 	return fmt.Sprint(a.status, " ", a.header.Get("Content-Type"), " ", status), a
 }
 
-// A failure is told in the way of a server that sends no message.
+// A failure has the form of a server's answer without a message.
 func TestGRPCFailures(t *testing.T) {
 	t.Parallel()
 	f := func(name, want string, change func(s *setup), bad func(w *world)) {
@@ -102,7 +102,7 @@ func TestGRPCTimeout(t *testing.T) {
 	}
 }
 
-// A later try gets what an earlier one has left of the time.
+// A later attempt gets the rest of the time that an earlier one has left.
 func TestGRPCTimeoutOfLaterTries(t *testing.T) {
 	t.Parallel()
 	s := grpcSetup("bad:80", "good:80")
@@ -128,8 +128,8 @@ func TestGRPCTimeoutOfLaterTries(t *testing.T) {
 	})
 }
 
-// UNAVAILABLE before the first message is what 503 is elsewhere: sent again when
-// the route says that it is safe, and held against the upstream.
+// UNAVAILABLE before the first message counts as a 503: it is retried if the route says
+// that this is safe, and counts against the upstream.
 func TestGRPCUnavailable(t *testing.T) {
 	t.Parallel()
 	says := func(status string) http.HandlerFunc {
@@ -184,8 +184,8 @@ func TestGRPCUnavailableCounts(t *testing.T) {
 	}
 }
 
-// A call whose time is over in the middle of its messages ends with the status for
-// that, whoever ends it, and nobody is at fault.
+// A call whose time ends between its messages gets the status for that, whichever side
+// ends it, and nobody is blamed.
 func TestGRPCTimeoutBetweenMessages(t *testing.T) {
 	t.Parallel()
 	f := func(name string, timeout string, route time.Duration, want string, end func(c *framed, stream uint32)) {

@@ -7,8 +7,8 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// HashOn returns what the policy hash balances a request on; empty = nothing,
-// so that any upstream will do.
+// HashOn returns the key of a request for the policy hash. An empty key means that any
+// upstream will do.
 type HashOn func(r *Request, client netip.Addr) string
 
 // HashClientIP sends each client address to one upstream.
@@ -25,7 +25,7 @@ func HashPath(r *Request, _ netip.Addr) string { return r.URL.Path }
 // HashURI sends each path with its query to one upstream.
 func HashURI(r *Request, _ netip.Addr) string { return r.URL.RequestURI() }
 
-// HashQuery sends each value of a parameter of the query to one upstream.
+// HashQuery sends each value of a query parameter to one upstream.
 func HashQuery(name string) HashOn {
 	return func(r *Request, _ netip.Addr) string {
 		for v := range message.QueryValues(r.URL.RawQuery, name) {

@@ -8,18 +8,18 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// HeaderEdits change a header: first Remove, then Set, then Add. Values may have
-// variables. In requests the fields that they name reach upstreams in no other spelling:
-// see spelling.go.
+// HeaderEdits change a header: first Remove, then Set, then Add. Values may contain
+// variables. In requests, upstreams get the named fields in no other spelling: with
+// X-User in an edit, a client's x_user is removed too.
 type HeaderEdits struct {
 	Set, Add map[string]string
 	Remove   []string
 }
 
-// texts are those of some values that have variables, by the values; nil = none has.
+// texts maps values to their compiled form, if they contain variables; nil = none does.
 type texts map[string]*Text
 
-// textsOf compiles values that stand in the same kind of place.
+// textsOf compiles values for the same kind of place.
 func textsOf(values []string, at where) (all texts) {
 	for _, v := range values {
 		t := compileNonPlain(v, at)
@@ -34,12 +34,12 @@ func textsOf(values []string, at where) (all texts) {
 	return all
 }
 
-// texts are those of the values.
+// texts compiles the values of the edits.
 func (e *HeaderEdits) texts() texts {
 	return textsOf(slices.AppendSeq(slices.Collect(maps.Values(e.Set)), maps.Values(e.Add)), inField)
 }
 
-// fields returns what the edits are about.
+// fields returns the table of the edited fields.
 func (e *HeaderEdits) fields() (t fieldTable) {
 	for _, name := range slices.Concat(e.Remove, slices.Collect(maps.Keys(e.Set)), slices.Collect(maps.Keys(e.Add))) {
 		t.restrict(name)
@@ -59,13 +59,13 @@ func (e *HeaderEdits) apply(h message.Editor) {
 	}
 }
 
-// editRequest applies the route's edits to the fields that go upstream.
+// editRequest applies the route's edits to the header for the upstream.
 func (x *exchange) editRequest(h message.Editor) {
 	x.edit(h, &x.route.RequestHeaders, x.route.requestValues, true)
 }
 
-// editResponse applies the route's edits to the fields of an answer. Of one that is
-// early, before the final one, the attempts are not known.
+// editResponse applies the route's edits to the header of an answer. early means an
+// informational response: its attempts are not known yet.
 func (x *exchange) editResponse(h message.Editor, early bool) {
 	x.edit(h, &x.route.ResponseHeaders, x.route.responseValues, early)
 	if !early {
@@ -73,8 +73,8 @@ func (x *exchange) editResponse(h message.Editor, early bool) {
 	}
 }
 
-// editError applies the route's edits to the fields of an error that the proxy answers
-// itself.
+// editError applies the route's edits to the header of an error that the proxy itself
+// answers.
 func (x *exchange) editError(h message.Editor) {
 	if x.route != nil {
 		x.edit(h, &x.route.ErrorHeaders, x.route.errorValues, false)
@@ -82,8 +82,8 @@ func (x *exchange) editError(h message.Editor) {
 	}
 }
 
-// edit applies edits. A value of variables that comes out empty takes the field off,
-// or adds none.
+// edit applies edits. If the variables of a value are empty, Set removes the field, and
+// Add adds none.
 func (x *exchange) edit(h message.Editor, e *HeaderEdits, values texts, early bool) {
 	if values == nil {
 		e.apply(h)

@@ -12,22 +12,22 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
-// Hedge says when a request that waits long for its answer is sent to another
-// upstream as well; the first good answer is taken. (Dean and Barroso, "The Tail
-// at Scale", CACM 2013.) The zero value never does that.
+// Hedge sets when the proxy sends a slow request to a second upstream as well. It takes
+// the first good answer (Dean and Barroso, "The Tail at Scale", CACM 2013). The zero
+// value never hedges.
 type Hedge struct {
-	Quantile float64       // a request is late after the time to a response header that this share of the pool's answers stays below; 0 = After
-	After    time.Duration // or after a fixed time; 0 = never
-	MinDelay time.Duration // the least time to wait; 0 = 1 ms
-	Budget   float64       // second requests that do not help, as a share of requests; 0 = none at all
-	// OnEvidence asks for evidence against the upstream: that one request is late
-	// is not enough. See suspicion.
+	Quantile float64       // a request is late after this quantile of the pool's times to a response header, from 0 to 1; 0 = After
+	After    time.Duration // or a request is late after this fixed time; 0 = never
+	MinDelay time.Duration // least time before a hedge; 0 = 1 ms
+	Budget   float64       // hedges that do not help, as a share of requests; 0 = no hedges at all
+	// OnEvidence requires evidence against the upstream. That one request is late is then
+	// not enough.
 	OnEvidence bool
 }
 
 func (h *Hedge) enabled() bool { return (h.Quantile > 0 || h.After > 0) && h.Budget > 0 }
 
-// hedging is a pool's state for its hedged requests.
+// hedging is the state of a pool's hedges.
 type hedging struct {
 	opts    Hedge
 	budget  *budget
@@ -35,7 +35,7 @@ type hedging struct {
 	weights weights
 }
 
-// newHedging returns nil when nothing is to be hedged.
+// newHedging returns nil when the options disable hedging.
 func newHedging(o Hedge) *hedging {
 	if !o.enabled() {
 		return nil
@@ -44,7 +44,7 @@ func newHedging(o Hedge) *hedging {
 	return &hedging{opts: o, budget: newBudget(o.Budget, 0), times: &quantile{share: o.Quantile}, weights: newWeights(o.Quantile)}
 }
 
-// with returns the hedging under other options, with what has been learned.
+// with returns the hedging with other options. It keeps what it has learned.
 func (h *hedging) with(o Hedge) *hedging {
 	next := newHedging(o)
 	if h == nil || next == nil {
@@ -57,7 +57,7 @@ func (h *hedging) with(o Hedge) *hedging {
 	return next
 }
 
-// answered takes the time to the header of an attempt's answer.
+// answered adds the time until an attempt's response header to the samples.
 func (h *hedging) answered(a *attempt) {
 	if h == nil {
 		return
@@ -68,22 +68,22 @@ func (h *hedging) answered(a *attempt) {
 	a.lateness().answered(a.took, a.started.Add(a.took))
 	switch after := h.late(); {
 	case a.late:
-	case after > 0 && a.took >= after: // it was not looked at
+	case after > 0 && a.took >= after: // nobody has looked at it yet
 		a.lateness().late(h.weights)
 	default:
 		a.lateness().timely(h.weights)
 	}
 }
 
-// deposit pays in for one request.
+// deposit pays for one request.
 func (h *hedging) deposit() {
 	if h != nil {
 		h.budget.deposit()
 	}
 }
 
-// delay returns after how long a request takes longer than is usual, 0 while that is not
-// known.
+// delay returns the time after which a request takes longer than usual, 0 while it is
+// unknown.
 func (h *hedging) delay() time.Duration {
 	d := h.opts.After
 	if h.opts.Quantile > 0 {
@@ -95,12 +95,12 @@ func (h *hedging) delay() time.Duration {
 	return max(d, h.opts.MinDelay)
 }
 
-// lateBy is by how much a request has to exceed what is usual, for evidence, at least:
-// a machine that is busy makes all requests a little late now and then.
+// lateBy is the least excess over the usual time that counts as evidence. A busy machine
+// now and then makes all requests a little late.
 const lateBy = 10 * time.Millisecond
 
-// late returns after how long a request is late, 0 while that is not known. For evidence
-// it has to take twice as long as is usual.
+// late returns the time after which a request is late, 0 while it is unknown. With
+// OnEvidence it is at least twice the usual time.
 func (h *hedging) late() time.Duration {
 	d := h.delay()
 	if d == 0 || !h.opts.OnEvidence {
@@ -110,19 +110,19 @@ func (h *hedging) late() time.Duration {
 }
 
 const (
-	// unmeasured is when a request is first looked at while it is not known when it
-	// is late.
+	// unmeasured is the time until the first look at a request while the usual time is
+	// unknown.
 	unmeasured = 100 * time.Millisecond
-	// firstLook is when a request is first looked at at the latest, and nextLook how
-	// long after a look the next follows at the latest. A look costs next to nothing.
+	// firstLook bounds the time until the first look at a request, and nextLook the time
+	// between looks. A look costs next to nothing.
 	firstLook = 250 * time.Millisecond
 	nextLook  = time.Second
-	// maxHedges is how many other upstreams one request may be sent to at once: the
-	// second where the first gives no sign of life either.
+	// maxHedges bounds the hedges of one request in flight. The second one is for a first
+	// hedge that gives no sign of life either.
 	maxHedges = 2
 )
 
-// firstLook returns how long after its start an attempt is first looked at.
+// firstLook returns the time from an attempt's start to the first look at it.
 func (h *hedging) firstLook() time.Duration {
 	d := cmp.Or(h.late(), unmeasured)
 	if h.opts.OnEvidence {
@@ -131,8 +131,8 @@ func (h *hedging) firstLook() time.Duration {
 	return d
 }
 
-// mayHedge lets an attempt that is about to begin get company when it is slow. When
-// others have failed before, both count among the attempts.
+// mayHedge allows a hedge for an attempt that is about to begin. After earlier failures,
+// the attempt and its hedge both count against retry.attempts.
 func (d *delivery) mayHedge(a *attempt) {
 	pool := d.pool
 	h := pool.hedging
@@ -143,18 +143,17 @@ func (d *delivery) mayHedge(a *attempt) {
 	a.call.Slow, a.call.SlowAt = d, a.started.Add(h.firstLook())
 }
 
-// mayGoTwice reports whether the request may be on its way twice. A PUT or DELETE
-// may be executed twice, but not at any time: the slower of the two could come
-// after the client's next request.
+// mayGoTwice reports whether the request may be in flight twice. PUT and DELETE are
+// idempotent, but the slower of the two could arrive after the client's next request.
 func (d *delivery) mayGoTwice() bool {
 	return d.rest == nil && (d.retrySafe || safe(d.method)) && d.body.whole() && !d.live
 }
 
-// belongs reports whether the request belongs to its upstream, so that another answers
-// it less well.
+// belongs reports whether the request belongs to its upstream, so that another one would
+// serve it less well.
 func (d *delivery) belongs() bool { return d.choice.Sticky != 0 || d.choice.Hash != 0 || d.streaming }
 
-// safe reports whether a method only asks (RFC 9110, section 9.2.1).
+// safe reports whether a method is safe (RFC 9110, section 9.2.1).
 func safe(method string) bool {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
@@ -163,13 +162,13 @@ func safe(method string) bool {
 	return false
 }
 
-// Slow sends the request to another upstream, if it should go there. It is called
-// while the first is waited for, on the request's goroutine.
+// Slow sends a hedge if the request should have one. The transport calls it on the
+// request's goroutine while it waits for the first attempt.
 //
-// What may not go yet is looked at again, less and less often. When an upstream falls
-// silent there may be more such requests at once than the budget has tokens,
-// which come back as the first of them are answered; and one that waits ever
-// longer is ever surer to be worth one.
+// Slow looks again at a request that may not have a hedge yet, less and less often. When
+// an upstream falls silent, more such requests may wait than the budget has tokens. The
+// tokens come back when hedges are answered, and the longer a request waits, the surer it
+// is that a hedge helps.
 func (d *delivery) Slow() context.Context {
 	first, latest := d.hedgeable, d.hedgeable
 	if d.race != nil {
@@ -192,14 +191,14 @@ func (d *delivery) Slow() context.Context {
 	return first.call.Context
 }
 
-// mayHedgeAgain reports whether one more upstream may be asked beside the others.
+// mayHedgeAgain reports whether one more hedge may join the race.
 func (d *delivery) mayHedgeAgain() bool {
 	return d.pool.hedging.opts.OnEvidence && len(d.race.runners) <= maxHedges && !d.race.decided()
 }
 
-// hedge sends the request to another upstream, and reports whether it did. While there
-// is no connection, whoever has one first sends the request, so that it is executed
-// once.
+// hedge sends the request to another upstream, and reports whether it did. While no
+// attempt has a connection, the first one to get one sends the request, so that it is
+// executed once.
 func (d *delivery) hedge(latest *attempt, why suspicion, now time.Time) bool {
 	if why == unsent {
 		if d.turn == nil {
@@ -222,8 +221,8 @@ func (d *delivery) hedge(latest *attempt, why suspicion, now time.Time) bool {
 	return d.race.join(hedge)
 }
 
-// newHedge prepares an attempt beside the first, when the budget allows it and nobody
-// waits for a place; else it returns nil.
+// newHedge prepares a hedge if the budget allows it and no request waits for an upstream.
+// Otherwise it returns nil.
 func (d *delivery) newHedge(why suspicion, now time.Time) *attempt {
 	pool, first := d.pool, d.hedgeable
 	if d.ctx.Err() != nil || pool.Waiting() > 0 || pool.overloaded() {
@@ -241,16 +240,16 @@ func (d *delivery) newHedge(why suspicion, now time.Time) *attempt {
 	hedge := d.newAttempt(m, lease)
 	hedge.hedge, hedge.why, hedge.payer = true, why, payer
 	d.hedged++
-	hedge.call.Got1xx = nil // those of the first are passed on
+	hedge.call.Got1xx = nil // only the first attempt's are passed on
 	hedge.call.Prompt = true
-	hedge.call.Fresh = why == unheard // where one connection has died unnoticed, others have
+	hedge.call.Fresh = why == unheard // when one idle connection has died unnoticed, others have too
 	first.cancelable()
 	hedge.cancelable()
 	return hedge
 }
 
-// payer takes the token for a hedge, and returns the budget that had it, nil without
-// one. One that is sent on evidence is worth a retry.
+// payer takes a token for a hedge and returns the budget that had it, or nil. A hedge on
+// evidence may use the retry budget.
 func (d *delivery) payer() *budget {
 	h := d.pool.hedging
 	switch {
@@ -262,8 +261,8 @@ func (d *delivery) payer() *budget {
 	return nil
 }
 
-// pickHedge takes a place on an upstream of the same tier that is above suspicion. For
-// a connection that has died the same one will do.
+// pickHedge takes a place on an upstream of the same tier without that suspicion. If a
+// connection has died, the same upstream will do.
 func (d *delivery) pickHedge(why suspicion, now time.Time) (m *balancer.Member, lease balancer.Lease, ok bool) {
 	first := d.hedgeable
 	c := d.choice
@@ -289,8 +288,8 @@ func (d *delivery) pickHedge(why suspicion, now time.Time) (m *balancer.Member, 
 	return m, lease, ok
 }
 
-// betterThan reports whether a member gives no reason for the suspicion that there is
-// against an attempt's.
+// betterThan reports whether the suspicion against an attempt's upstream does not also
+// hold for member m.
 func (d *delivery) betterThan(a *attempt, m *balancer.Member, why suspicion, now time.Time) bool {
 	if why == tooLate && !a.m.Introduced() && !a.lateness().stronger(latenessOf(m.Upstream)) {
 		return false

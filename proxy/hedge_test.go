@@ -18,7 +18,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// hedgeAfter is when a second upstream is asked in these tests.
+// hedgeAfter is the time until a hedge in these tests.
 const hedgeAfter = 10 * time.Millisecond
 
 func hedgeSetup() setup {
@@ -30,8 +30,8 @@ func hedgeSetup() setup {
 	return s
 }
 
-// after answers every request of its connections with text, "" for closing, so
-// many milliseconds after it came.
+// after answers every request on its connections with text after ms milliseconds. With ""
+// it closes them.
 func after(ms int, text string) func(c *wire) {
 	return func(c *wire) {
 		for {
@@ -52,7 +52,7 @@ const (
 	busy = "HTTP/1.1 503 Service Unavailable\nContent-Length: 0\n\n"
 )
 
-// hedgeCase is one request to upstreams of which the first is slow.
+// hedgeCase is one request to upstreams, the first of which is slow.
 type hedgeCase struct {
 	change func(*setup)
 	method string
@@ -154,7 +154,7 @@ func (c hedgeCase) run(t *testing.T) {
 	})
 }
 
-// An upstream that is hard to reach is slow as well.
+// A slow connection attempt counts as slow, too.
 func TestHedgeWhileConnecting(t *testing.T) {
 	t.Parallel()
 	var w *world
@@ -177,8 +177,8 @@ func TestHedgeWhileConnecting(t *testing.T) {
 	})
 }
 
-// The pool's own p95 decides, once enough answers have been seen; a pool that
-// gets slower hedges later.
+// The pool's own p95 decides once there are enough samples. A pool that gets slower
+// hedges later.
 func TestHedgeAdapts(t *testing.T) {
 	t.Parallel()
 	s := hedgeSetup()
@@ -221,8 +221,7 @@ func TestHedgeAdapts(t *testing.T) {
 	})
 }
 
-// A hedge that does not help is paid for by the requests that follow, one that
-// helps by nobody.
+// The budget pays for a hedge that does not help. A hedge that helps is free.
 func TestHedgeBudget(t *testing.T) {
 	t.Parallel()
 	for want, second := range map[string]func(c *wire){
@@ -244,8 +243,8 @@ func TestHedgeBudget(t *testing.T) {
 	}
 }
 
-// When an upstream falls silent more requests wait for it than the budget has
-// tokens. They get company one after another, as tokens come back.
+// When an upstream falls silent, more requests wait for it than the budget has tokens.
+// They get hedges one after another, as tokens come back.
 func TestHedgesTakeTurns(t *testing.T) {
 	t.Parallel()
 	s := hedgeSetup()
@@ -266,8 +265,8 @@ func TestHedgesTakeTurns(t *testing.T) {
 	})
 }
 
-// A try that follows a failed one may be slow as well. It gets company while
-// there are attempts left for both.
+// An attempt after a failed one may be slow as well. It gets a hedge while attempts are
+// left for both.
 func TestHedgeOfALaterTry(t *testing.T) {
 	t.Parallel()
 	for attempts, want := range map[int]string{
@@ -288,8 +287,7 @@ func TestHedgeOfALaterTry(t *testing.T) {
 	}
 }
 
-// A request that is slow before it is known what that means gets company once it
-// is.
+// A request that waits before its lateness can be known gets a hedge once it is known.
 func TestHedgeOnceItIsKnownWhatIsSlow(t *testing.T) {
 	t.Parallel()
 	s := hedgeSetup()
@@ -319,7 +317,7 @@ func TestHedgeOnceItIsKnownWhatIsSlow(t *testing.T) {
 	})
 }
 
-// While requests wait for a place, none goes out twice; nor when there is none.
+// No request is hedged while others wait for a place, or while there is no place.
 func TestNoHedgeUnderOverload(t *testing.T) {
 	t.Parallel()
 	s := hedgeSetup()
@@ -342,7 +340,7 @@ func TestNoHedgeUnderOverload(t *testing.T) {
 	})
 }
 
-// The one that comes too late is ended at once, and counts for nothing.
+// The attempt that loses is cancelled at once, and counts for nothing.
 func TestLostRaceCountsForNothing(t *testing.T) {
 	t.Parallel()
 	s := hedgeSetup()
@@ -375,7 +373,7 @@ func TestLostRaceCountsForNothing(t *testing.T) {
 	})
 }
 
-// A client that leaves ends both.
+// A client that leaves ends both attempts.
 func TestClientLeavesRace(t *testing.T) {
 	t.Parallel()
 	bubble(t, hedgeSetup(), func(w *world) {
@@ -392,8 +390,7 @@ func TestClientLeavesRace(t *testing.T) {
 	})
 }
 
-// Over HTTP/2 it is the same; the stream that lost is reset, and its connection
-// goes on.
+// Over HTTP/2 the stream that lost is reset, and its connection stays.
 func TestHedgeHTTP2(t *testing.T) {
 	t.Parallel()
 	s := hedgeSetup()

@@ -22,8 +22,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// setup is what a world is made of. Its zero value is one route to one pool
-// that has no upstreams and retries nothing.
+// setup holds the options of a world. Its zero value is one route to one pool without
+// upstreams and without retries.
 type setup struct {
 	balancer  balancer.Options
 	pool      proxy.PoolOptions
@@ -67,14 +67,14 @@ func synctestBubble(t *testing.T, f func(t *testing.T)) {
 	})
 }
 
-// later dials on the network of a world that is still to be made.
+// later dials on the network of a world that is made later.
 func later(w **world) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return (*w).net.DialContext(ctx, network, addr)
 	}
 }
 
-// start makes a world that ends with the test; then no lease may be left.
+// start makes a world that ends with the test. It fails the test if a lease is left.
 func start(tb testing.TB, s setup) *world {
 	tb.Helper()
 	w := &world{tb: tb, net: memnet.New()}
@@ -117,13 +117,13 @@ func start(tb testing.TB, s setup) *world {
 	return w
 }
 
-// dialer connects to an address whatever it is asked for.
+// dialer always connects to its own address.
 func (w *world) dialer(addr string) func(ctx context.Context, network, _ string) (net.Conn, error) {
 	return func(ctx context.Context, _, _ string) (net.Conn, error) { return w.net.DialContext(ctx, "tcp", addr) }
 }
 
-// settle waits until the proxy has nothing more to do. In a bubble that is
-// exact; outside of one it waits for the leases.
+// settle waits until the proxy is idle. In a bubble that is exact. Outside of one it
+// waits for the leases.
 func (w *world) settle() {
 	if _, ok := w.tb.(*testing.B); ok {
 		return
@@ -144,8 +144,8 @@ func (w *world) observe(r *proxy.Record) {
 	w.records = append(w.records, kept)
 }
 
-// record returns the account of the latest request. Outside of a bubble it can
-// be asked for the first request only, which it waits for.
+// record returns the record of the latest request. Outside of a bubble it waits for the
+// first request, and is valid only for that.
 func (w *world) record() proxy.Record {
 	w.tb.Helper()
 	if w.inBubble {
@@ -158,7 +158,7 @@ func (w *world) record() proxy.Record {
 		if n := len(records); n > 0 {
 			return records[n-1]
 		}
-		time.Sleep(10 * time.Millisecond) // gives up in the end, and passes no judgement
+		time.Sleep(10 * time.Millisecond) // ends after its limit, without failing the test
 	}
 	w.tb.Fatal("no request has ended")
 	return proxy.Record{}
@@ -193,10 +193,10 @@ func (w *world) listen(addr string, h http.Handler, configure ...func(*http.Serv
 	return srv
 }
 
-// frontKind is who serves the clients of a world: net/http, which is for those who use
-// the package as a library; inbound, goodgate's own server, where HTTP/1.1 goes by the
-// plain relay; or inbound in front of httputil's relay. A test that needs something
-// of net/http's server has that whatever the flag says.
+// frontKind selects the server for the clients of a world: net/http, as for users of the
+// package; inbound, goodgate's own server, where the plain relay carries HTTP/1.1; or
+// inbound in front of httputil's relay. A test that needs a feature of net/http's server
+// gets it whatever the flag says.
 var frontKind = flag.String("front", "net/http", "who serves clients in tests: net/http, inbound or inbound-httputil")
 
 // front serves the clients.
@@ -260,8 +260,8 @@ func (c *wire) say(text string) {
 	io.WriteString(c, strings.ReplaceAll(text, "\n", "\r\n"))
 }
 
-// script serves addr by hand: f runs for each connection, which is closed when
-// it returns.
+// script serves addr by hand: f runs for each connection. The connection closes when f
+// returns.
 func (w *world) script(addr string, f func(c *wire)) {
 	w.tb.Helper()
 	l, err := w.net.Listen(addr)
@@ -298,7 +298,7 @@ func (w *world) script(addr string, f func(c *wire)) {
 	})
 }
 
-// answer is what a client saw.
+// answer is the response that a client saw.
 type answer struct {
 	status  int
 	header  http.Header
@@ -334,7 +334,7 @@ func (w *world) request(method, path string, body io.Reader) *http.Request {
 	return r
 }
 
-// dial connects to the front, for a client that is scripted.
+// dial connects to the front, for a scripted client.
 func (w *world) dial() *wire {
 	w.tb.Helper()
 	c, err := w.net.DialContext(context.Background(), "tcp", "front:80")
@@ -355,7 +355,7 @@ func (c *wire) response(tb testing.TB, r *http.Request) *http.Response {
 	return res
 }
 
-// log notes who was asked for what, in order.
+// log records the requests that upstreams received, in order.
 type journal struct {
 	mu    sync.Mutex // protects lines
 	lines []string
@@ -395,8 +395,7 @@ func check[T comparable](tb testing.TB, what string, got, want T) {
 	}
 }
 
-// decisions renders what a record says of its attempts: address, reason or
-// status, decision.
+// decisions renders the attempts of a record: address, reason or status, decision.
 func decisions(r proxy.Record) string {
 	var b strings.Builder
 	for i, a := range r.Attempts {

@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// hold keeps the request until an upstream can take it, instead of failing it:
-// in a bounded queue, for a bounded time.
+// hold keeps a request until an upstream is available, instead of failing it. The waiting
+// list is bounded in requests and bytes, and the wait in time.
 func (d *delivery) hold() (*balancer.Member, balancer.Lease, *Error) {
 	pool := d.pool
 	if pool.opts.Hold.For <= 0 || d.fallback != nil {
@@ -31,7 +31,7 @@ func (d *delivery) hold() (*balancer.Member, balancer.Lease, *Error) {
 		select {
 		case <-w.C:
 		case <-timer.C:
-			if m, lease, ok := d.pick(); ok { // one is back, and it was not this one's turn yet
+			if m, lease, ok := d.pick(); ok { // an upstream may be back although this request was not next
 				return m, lease, nil
 			}
 			return nil, balancer.Lease{}, &Error{Reason: pool.absence(d.shortage(reason.HoldExpired))}
@@ -41,14 +41,14 @@ func (d *delivery) hold() (*balancer.Member, balancer.Lease, *Error) {
 	}
 }
 
-// limits bound the queue: the last come is served first once the first has
-// waited for half of what it may.
+// limits returns the bounds of the waiting list. It becomes last in, first out once the
+// oldest request has waited for half of its time.
 func (h *Hold) limits() balancer.WaitLimits {
 	return balancer.WaitLimits{Requests: h.MaxRequests, Body: h.MaxBody, Long: h.For / 2}
 }
 
-// holdUntil returns the end of the time the request may wait in all, which
-// begins with its first wait.
+// holdUntil returns the time until which the request may wait in total, counted from its
+// first wait.
 func (d *delivery) holdUntil() time.Time {
 	if d.holdEnd.IsZero() {
 		wait := d.pool.opts.Hold.For
@@ -60,14 +60,13 @@ func (d *delivery) holdUntil() time.Time {
 	return d.holdEnd
 }
 
-// heldTooLong reports whether looking for an upstream that can be reached has
-// taken as long as the request may wait. The time begins with the first that
-// could not.
+// heldTooLong reports whether the request has spent its whole hold time on unreachable
+// upstreams. The time begins with the first of them.
 func (d *delivery) heldTooLong() bool {
 	return d.pool.opts.Hold.For > 0 && !time.Now().Before(d.holdUntil())
 }
 
-// newRound pauses before upstreams that have been tried are tried again.
+// newRound pauses before the upstreams are tried again.
 func (d *delivery) newRound() *Error {
 	pool := d.pool
 	wait := d.pause(d.rounds)
@@ -87,7 +86,7 @@ func (d *delivery) newRound() *Error {
 	return nil
 }
 
-// endedWaiting is the failure of a request that ended while it waited.
+// endedWaiting returns the failure of a request that ended while it waited.
 func (d *delivery) endedWaiting() *Error {
 	why := contextReason(d.ctx)
 	if why == reason.ResponseTimeout {
@@ -96,7 +95,8 @@ func (d *delivery) endedWaiting() *Error {
 	return &Error{Reason: why}
 }
 
-// shortage tells apart, when no upstream can be had, whether they are all busy.
+// shortage returns Overloaded if an upstream is available but has no free place, else the
+// given reason.
 func (d *delivery) shortage(otherwise reason.Reason) reason.Reason {
 	members := d.pool.Members()
 	for i := range members {

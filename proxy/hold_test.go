@@ -19,7 +19,7 @@ var held = proxy.Hold{For: 10 * time.Second, MaxRequests: 2}
 
 func ok(w http.ResponseWriter, _ *http.Request) {}
 
-// A request waits and goes on at the moment an upstream can be had.
+// A request waits, and continues when an upstream becomes available.
 func TestHoldEndsWithAnUpstream(t *testing.T) {
 	t.Parallel()
 	after := 1500 * time.Millisecond
@@ -86,8 +86,8 @@ func TestHoldExpires(t *testing.T) {
 	})
 }
 
-// A request whose time ends before its turn, while upstreams come back, is no sign of an
-// overload: it is answered.
+// A request whose time ends before its turn, while upstreams come back, is answered. It
+// is no sign of an overload.
 func TestHoldEndsAsUpstreamsReturn(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
@@ -127,7 +127,7 @@ func TestHoldIsBounded(t *testing.T) {
 	})
 }
 
-// The bodies of those that wait take a bounded part of memory.
+// The bodies of waiting requests take bounded memory.
 func TestHoldBoundsBodies(t *testing.T) {
 	t.Parallel()
 	s := setup{}
@@ -149,7 +149,7 @@ func TestHoldBoundsBodies(t *testing.T) {
 	})
 }
 
-// A client that leaves gives its place to others at once.
+// A client that leaves gives up its place at once.
 func TestHoldEndsWithTheClient(t *testing.T) {
 	t.Parallel()
 	s := setup{}
@@ -163,8 +163,8 @@ func TestHoldEndsWithTheClient(t *testing.T) {
 	})
 }
 
-// An application that is alone restarts, and nobody notices: requests come in
-// all the time and none fails, whatever the method.
+// The only application restarts, and no client notices: requests arrive all the time and
+// none fails, whatever the method.
 func TestLoneApplicationRestarts(t *testing.T) {
 	t.Parallel()
 	for _, checked := range []bool{false, true} {

@@ -36,7 +36,7 @@ func (w *world) useHTTP2() {
 	w.tb.Cleanup(tr.CloseIdleConnections)
 }
 
-// In HTTP/2 a deadline ends a stream also when nobody reads or writes.
+// In HTTP/2 a deadline ends a stream even if nobody reads or writes.
 func TestHTTP2DeadlinesHoldForWaitsAlone(t *testing.T) {
 	t.Parallel()
 	s := http2Setup(setup{upstreams: specs("app:80")})
@@ -66,7 +66,7 @@ func TestHTTP2DeadlinesHoldForWaitsAlone(t *testing.T) {
 	})
 }
 
-// A stream that is reset in its body is a client that left.
+// A stream that is reset within its body means that the client has left.
 func TestHTTP2ClientLeaves(t *testing.T) {
 	t.Parallel()
 	s := http2Setup(setup{upstreams: specs("app:80")})

@@ -14,31 +14,31 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// This file is all that goodgate knows of httputil.ReverseProxy, which takes off the
-// hop-by-hop fields, passes informational responses, trailers and upgrades on, and
-// copies and flushes bodies. What it does otherwise than goodgate needs is worked
-// around here:
+// This file contains everything that goodgate knows about httputil.ReverseProxy, which
+// removes hop-by-hop fields, passes on informational responses, trailers and upgrades,
+// and copies and flushes bodies. Where it does not fit goodgate, this package works
+// around it:
 //
-//	what it does                              what is done about it
-//	asks every context for Done, which makes  it gets one that never ends (noDone); the
-//	  inbound watch the client                  delivery looks at the real one
-//	drops queries that it cannot parse        rewrite puts the client's back
-//	copies the response's fields one by one   modifyResponse moves them before that
-//	copies the trailer before it has come     RoundTrip keeps its names; bodyView fills it in
-//	adds the response's trailer to fields of  (*responseWriter).WriteHeader takes these out
-//	  the same names in its header              once they have been sent
-//	flushes only streams of events, and       modifyResponse makes it flush gRPC, too; leasedBody
-//	  what has no length                        flushes the others before it waits
-//	passes 1xx on with what the final answer  (*exchange).inform does it instead
-//	  is to have
-//	refuses a request by its error handler    handleError tells that by "no attempt yet"
-//	takes Upgrade for one protocol, where it  offerUpgrades joins the fields; agree leaves of
-//	  is a list, maybe in several fields        what was asked for what the upstream chose
-//	spells fields its own way                 respell undoes that in requests to upgrade
-//	does not end the connection after a 101   modifyResponse checks that it was asked for
-//	  that nobody asked for
-//	panics when a body breaks off             (*exchange).end runs in a defer; the reason is
-//	                                            noted by leasedBody
+//	httputil                                  workaround
+//	calls Done of every context, which makes  the request has a context without an end
+//	  inbound watch the client                  (noDone); the delivery uses the real one
+//	drops queries that it cannot parse        rewrite restores the client's query
+//	copies the response's fields one by one   modifyResponse moves them first
+//	copies the trailer before it has arrived  RoundTrip keeps its names; bodyView fills it in
+//	adds the response's trailer to the        (*responseWriter).WriteHeader removes those
+//	  header fields of the same names           fields after it has sent them
+//	flushes only event streams and bodies     modifyResponse makes it flush gRPC too;
+//	  without a length                          leasedBody flushes the others before it waits
+//	passes 1xx on with the fields of the      (*exchange).inform passes them on
+//	  final answer
+//	rejects a request by its error handler    handleError recognises this: no attempt yet
+//	takes Upgrade for one protocol, though it  offerUpgrades joins the fields; agree tells
+//	  is a list, maybe in several fields        httputil that the chosen protocols were asked for
+//	spells fields its own way                 respell restores the names in upgrade requests
+//	keeps the connection after a 101 that     modifyResponse checks that the client asked
+//	  nobody asked for
+//	panics when a body breaks off             (*exchange).end is deferred; leasedBody records
+//	                                            the reason
 //	panics only below an http.Server          the servers put one into their contexts
 //	logs failures                             its log is discarded; the record has them
 type httputilRelay struct {
@@ -46,8 +46,7 @@ type httputilRelay struct {
 	x *exchange
 }
 
-// relayByHTTPUtil delivers the request and answers the client by
-// httputil.ReverseProxy.
+// relayByHTTPUtil delivers the request and answers the client with httputil.ReverseProxy.
 func relayByHTTPUtil(x *exchange) {
 	relay := &httputilRelay{x: x}
 	relay.ReverseProxy = httputil.ReverseProxy{
@@ -63,16 +62,16 @@ func relayByHTTPUtil(x *exchange) {
 	x.refreshKept()
 }
 
-// noDone hides from httputil that a context ends.
+// noDone hides the end of a context from httputil.
 type noDone struct{ context.Context }
 
 func (noDone) Done() <-chan struct{} { return nil }
 
-// discardLog is for what is in the request's record already.
+// discardLog returns a log without output. The record already has what httputil logs.
 func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// rewrite makes the request that goes upstream. httputil has already taken off
-// the hop-by-hop fields and everything a client could claim about forwarding.
+// rewrite makes the request for the upstream. httputil has already removed the hop-by-hop
+// fields and the client's forwarding fields.
 func (relay *httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 	x, out := relay.x, pr.Out
 	out.URL.RawQuery = pr.In.URL.RawQuery
@@ -110,11 +109,11 @@ func (relay *httputilRelay) RoundTrip(out *http.Request) (*http.Response, error)
 	return res.HTTP(out), nil
 }
 
-// handleError is httputil's way of telling that there is no response.
+// handleError answers when httputil has no response.
 func (relay *httputilRelay) handleError(_ http.ResponseWriter, _ *http.Request, err error) {
 	x := relay.x
 	e, ok := err.(*Error)
-	if !ok { // httputil refused the request or could not carry out an upgrade
+	if !ok { // httputil rejected the request, or failed to switch protocols
 		e = &Error{Reason: reason.Internal, Err: err}
 		if x.writer.status == 0 && len(x.record.Attempts) == 0 {
 			e.Reason = reason.RequestMalformed
@@ -123,7 +122,7 @@ func (relay *httputilRelay) handleError(_ http.ResponseWriter, _ *http.Request, 
 	x.fail(e)
 }
 
-// modifyResponse puts the route's and the pool's marks on an answer.
+// modifyResponse edits an answer by the rules of the route and the pool.
 func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 	x := relay.x
 	if res.StatusCode == http.StatusSwitchingProtocols {
@@ -136,11 +135,11 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 	x.rewriteHeader(res.Header)
 	x.ownCORS(res.Header)
 	x.editResponse(res.Header, false)
-	x.cleanTrailer(res.Trailer) // what has come of it, and what is announced
+	x.cleanTrailer(res.Trailer) // both the part that has arrived and the announced names
 	x.pin(res.Header)
 	if res.StatusCode != http.StatusSwitchingProtocols {
-		// A call that failed is a header alone. Flushed before its end, it would
-		// be a header with a body behind it, and the status would be lost.
+		// A failed gRPC call is a header alone. If it were flushed before its end, the
+		// client would expect a body, and would lose the status.
 		if res.ContentLength != 0 && streamType(res.Header) {
 			relay.FlushInterval = -1
 		}
@@ -151,8 +150,8 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 	return nil
 }
 
-// respell gives fields the names that they came with: some servers of
-// WebSocket know Sec-WebSocket-Key and the like in this spelling alone.
+// respell restores the client's spelling of field names. Some WebSocket servers accept
+// only their own spelling of names such as Sec-WebSocket-Key.
 func respell(fields http.Header, as *header.Head) {
 	for i := range as.Fields {
 		f := &as.Fields[i]
@@ -164,22 +163,22 @@ func respell(fields http.Header, as *header.Head) {
 	}
 }
 
-// agree makes a 101 one that httputil passes on: to what was asked for, as it sees
-// that.
+// agree makes httputil pass a 101 on: it gives the request the protocols that the
+// upstream has chosen.
 func (relay *httputilRelay) agree(res *http.Response) {
 	asked := res.Request
 	trimSwitch(res)
-	asked.Header = maps.Clone(asked.Header) // the upstream's connection may have the other
+	asked.Header = maps.Clone(asked.Header) // the transport may still use the original
 	asked.Header["Upgrade"] = res.Header["Upgrade"]
 }
 
-// moveHeader gives the client's response the fields of an upstream's.
+// moveHeader moves the fields of an upstream's response to the client's.
 func moveHeader(to http.Header, res *http.Response) {
 	for name, values := range res.Header {
 		if have, ok := to[name]; ok {
 			values = slices.Concat(have, values)
 		}
-		to[name] = slices.Clip(values) // whoever adds to it must not write behind it
+		to[name] = slices.Clip(values) // an append must not write behind it
 	}
 	res.Header = nil
 }

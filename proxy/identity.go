@@ -4,12 +4,13 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// This file tells upstreams who asks, in fields that clients cannot send.
+// This file tells upstreams the client's identity, in fields that clients cannot send.
 
-// identityField is a field that goes upstream by the word of whoever let the request in.
+// identityField is a field for the upstream with a fact that access control has verified.
 type identityField struct{ name, value string }
 
-// identityFields are the fields that only access may set on the route, in any spelling.
+// identityFields returns the fields that only access control may set on the route, in any
+// spelling.
 func (rt *Route) identityFields() (t fieldTable) {
 	a := &rt.Access
 	rt.ClientCert.fields(&t)
@@ -29,7 +30,7 @@ func (rt *Route) identityFields() (t fieldTable) {
 	return t
 }
 
-// vouch adds fields about who asks.
+// vouch adds fields about the client.
 func (x *exchange) vouch(fields ...identityField) {
 	if len(fields) > 0 {
 		e := x.more()
@@ -37,8 +38,8 @@ func (x *exchange) vouch(fields ...identityField) {
 	}
 }
 
-// tellIdentity takes what a client claims to be off a request that goes upstream, and
-// puts there what is known.
+// tellIdentity removes the client's own identity fields from a request for an upstream,
+// and adds the verified ones.
 func (x *exchange) tellIdentity(h message.Editor) {
 	x.route.guarded.drop(h)
 	for _, f := range x.few().asker {

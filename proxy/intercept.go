@@ -10,11 +10,12 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// kept are the fields of an application's error that hold for the page in its place.
+// keptOfError are the fields of an application's error that stay on the page that
+// replaces it.
 var keptOfError = []string{"Allow", "Cache-Control", "Content-Range", "Retry-After", "Set-Cookie", "Vary", "Www-Authenticate"}
 
-// intercept puts an error page in place of an upstream's own answer, if the route says so
-// of its status.
+// intercept replaces an upstream's answer by an error page, if the route says so for its
+// status.
 func (x *exchange) intercept(res *message.Response) *message.Response {
 	if !slices.Contains(x.route.Intercept, res.StatusCode) || x.answer.from == nil || x.grpc || isStream(res) {
 		return res

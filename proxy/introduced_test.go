@@ -15,13 +15,14 @@ const (
 	missing = "HTTP/1.1 404 Not Found\nContent-Length: 0\n\n"
 )
 
-// introduce makes a:80 a newcomer that is meant to get everything.
+// introduce makes a:80 a newcomer that should get all requests.
 func introduce(w *world) {
 	w.pool.Introduce(&balancer.Introduction{Upstreams: []string{"a:80"}, Share: 1})
 }
 
-// TestNewcomerFails: an error of the server by an upstream that is being introduced is
-// hidden like any other failure, where the request may be sent again. Others' are given.
+// TestNewcomerFails: a server error of a newly introduced upstream is hidden like any
+// other failure, if the request may be sent again. Those of other upstreams reach the
+// client.
 func TestNewcomerFails(t *testing.T) {
 	t.Parallel()
 	const hidden = "a:500:retried b:200:answered"
@@ -83,8 +84,8 @@ func TestNewcomerFails(t *testing.T) {
 	}
 }
 
-// TestNewcomerIsSlow: where hedging waits for evidence, it is enough that a newcomer is
-// late once.
+// TestNewcomerIsSlow: with hedging on evidence, one late request of a newcomer is
+// evidence enough.
 func TestNewcomerIsSlow(t *testing.T) {
 	t.Parallel()
 	for name, known := range map[string]bool{"newcomer": false, "settled": true} {

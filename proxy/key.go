@@ -10,11 +10,11 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// keyParts are the values that a key of several parts consists of.
+// keyParts are the parts of a key of several values.
 type keyParts []func(*subject) string
 
-// newKeyParts returns the variables in texts; what stands between them is the same in
-// every key. An address of IPv6 counts by its first v6 bits; 0 = all.
+// newKeyParts returns the variables in texts. It ignores the plain text between them,
+// which is the same in every key. An IPv6 address counts by its first v6 bits; 0 = all.
 func newKeyParts(v6 int, texts []string) (parts keyParts) {
 	for _, text := range texts {
 		found, _ := vars.Parse(text)
@@ -27,8 +27,8 @@ func newKeyParts(v6 int, texts []string) (parts keyParts) {
 	return parts
 }
 
-// keyValue is valueOf where two spellings of the same must not be two keys, by which a
-// client would get past a limit.
+// keyValue is valueOf for keys. It normalizes values, so that a client cannot get past a
+// limit with another spelling.
 func keyValue(p vars.Part, v6 int) func(*subject) string {
 	switch p.Name {
 	case "client_ip":
@@ -53,8 +53,8 @@ func keyValue(p vars.Part, v6 int) func(*subject) string {
 	return valueOf(p).of
 }
 
-// append appends the key of a request to b. It stays empty when no part has a value. Each
-// part begins with its length, so that no values are the same as others together.
+// append appends the key of a request to b. The key is empty when no part has a value.
+// The length before each part keeps different values from having the same key.
 func (k keyParts) append(b []byte, r *Request, client netip.Addr) []byte {
 	s, empty := &subject{request: r, client: client}, len(b)
 	if len(k) == 1 {
@@ -72,16 +72,16 @@ func (k keyParts) append(b []byte, r *Request, client netip.Addr) []byte {
 	return b
 }
 
-// HashOf sends each value of the variables in texts to one upstream. A variable that a
-// request does not have counts as empty.
+// HashOf sends each combination of values of the variables in texts to one upstream. A
+// variable without a value counts as empty.
 func HashOf(texts ...string) HashOn {
 	parts := newKeyParts(0, texts)
 	return func(r *Request, client netip.Addr) string { return string(parts.append(nil, r, client)) }
 }
 
-// RateBy counts by the values of the variables in texts together; v6 is as in
-// [RateByClient]. A variable that a request does not have counts as empty; without any of
-// them the rate does not apply.
+// RateBy counts by the values of all variables in texts together. v6 is as in
+// [RateByClient]. A variable without a value counts as empty. If no variable has a value,
+// the rate does not apply.
 func RateBy(v6 int, texts ...string) RateKey {
 	parts, seed := newKeyParts(v6, texts), maphash.MakeSeed()
 	return func(r *Request, client netip.Addr) uint64 {
@@ -94,7 +94,7 @@ func RateBy(v6 int, texts ...string) RateKey {
 	}
 }
 
-// By is as [RateBy].
+// By is [RateBy] with this hash.
 func (h RateHash) By(v6 int, texts ...string) RateKey {
 	parts := newKeyParts(v6, texts)
 	return func(r *Request, client netip.Addr) uint64 {

@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Two requests have the same key exactly when all parts are the same. Neither another
-// spelling nor values that run into each other make a client another.
+// Two requests have the same key only if all parts are equal. Neither another spelling
+// nor values that run together give a client another key.
 func TestKeysOfSeveralParts(t *testing.T) {
 	t.Parallel()
 	request := func(target, tenant, client string) (*proxy.Request, netip.Addr) {

@@ -6,13 +6,13 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// lastResort answers a request that the delivery could not save, by another
-// upstream or by waiting. It takes the first of these that there is, so that no
-// gateway error reaches the client:
+// lastResort answers a request that the delivery could not save with another attempt or
+// by waiting. It uses the first of these that exists, so that no gateway error reaches
+// the client:
 //
-//   - an older response, if it may be used for this
+//   - an older response, if it may be used for this failure
 //   - the route's fallback: another pool, or a fixed response
-//   - the upstream's own last response, or an error page
+//   - the upstream's latest response, or an error page
 func (x *exchange) lastResort(a *attempt, failed *Error) (*message.Response, *Error) {
 	why := failed
 	if a != nil {
@@ -34,7 +34,7 @@ func (x *exchange) lastResort(a *attempt, failed *Error) (*message.Response, *Er
 	return other, end
 }
 
-// escapes reports whether a client that gets this sees a gateway error.
+// escapes reports whether this outcome is a gateway error for the client.
 func escapes(a *attempt, failed *Error) bool {
 	if failed != nil {
 		return failed.Reason.GatewayError()
@@ -42,13 +42,13 @@ func escapes(a *attempt, failed *Error) bool {
 	return statusReason(statusOf(a.res)) != reason.None
 }
 
-// ours marks the answer as one that no upstream gives now.
+// ours records that no upstream gives the answer.
 func (x *exchange) ours(why *Error) {
 	x.answer.from = nil
 	x.record.Upstream = why.Upstream
 }
 
-// hide notes that a failure is kept from the client.
+// hide records that a failure is hidden from the client, and how.
 func (x *exchange) hide(by reason.Means, why reason.Reason) {
 	x.record.Absorbed, x.record.Hidden = by, why
 }

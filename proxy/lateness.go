@@ -8,33 +8,32 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// lateness is the evidence that an upstream's requests are late because of it: a sum
-// that rises with each that is late, falls with each that is not, and is never below
-// zero. (E. S. Page, "Continuous Inspection Schemes", Biometrika 41, 1954: CUSUM.) The
-// zero value has seen nothing. It is exact but for what is lost when many change it
-// at once.
+// lateness is the evidence that an upstream causes the lateness of its requests. It is a
+// sum that rises with each late request, falls with each timely one, and is never
+// negative (CUSUM: E. S. Page, "Continuous Inspection Schemes", Biometrika 41, 1954). The
+// zero value has no evidence. It is safe for concurrent use; updates at the same moment
+// may get lost.
 type lateness struct {
 	sum    atomic.Int64 // thousandths of a natural logarithm
-	latest atomic.Int64 // how long the latest answer took; nanoseconds
-	at     atomic.Int64 // when that came; Unix nanoseconds
+	latest atomic.Int64 // duration of the latest answer; nanoseconds
+	at     atomic.Int64 // time of the latest answer; Unix nanoseconds
 }
 
 const (
-	// lateShare is the share of late requests that an upstream in trouble has at
-	// least.
+	// lateShare is the least share of late requests of an upstream in trouble.
 	lateShare = 0.7
-	// strongLateness is when it is 10,000 times as likely that the upstream is in
-	// trouble, and most how far that may go, so that it can be gone soon.
+	// strongLateness is the sum at which trouble is 10,000 times as likely as no trouble.
+	// mostLateness bounds the sum, so that it can fall again soon.
 	strongLateness = 9210
 	mostLateness   = 2 * strongLateness
-	// muchLonger is how many times as long as an upstream's latest answer a request
-	// may wait because of the upstream.
+	// muchLonger is the ratio of a request's wait to its upstream's latest answer up to
+	// which the upstream can be the cause.
 	muchLonger = 5
 )
 
-// weights are what one request adds to the evidence, by how much more or less likely
-// it is for an upstream in trouble. In others, the share of late requests is what the
-// quantile leaves.
+// weights are the amounts that one late and one timely request add to the sum: the
+// logarithm of how much likelier they are from an upstream in trouble. A healthy upstream
+// has the share of late requests that the quantile leaves.
 type weights struct{ late, timely int64 }
 
 func newWeights(share float64) weights {
@@ -55,28 +54,28 @@ func (l *lateness) timely(w weights) {
 
 func (l *lateness) takeBack(w weights) { l.sum.Store(max(l.sum.Load()-w.late, 0)) }
 
-// answered notes how long an answer took.
+// answered records the duration of an answer.
 func (l *lateness) answered(took time.Duration, now time.Time) {
 	l.latest.Store(int64(took))
 	l.at.Store(now.UnixNano())
 }
 
-// explains reports whether an upstream that takes as long as it does could be why a
-// request waits. One that waits much longer than what it answers meanwhile takes long by
-// its nature.
+// explains reports whether the upstream's latest duration could explain the wait of a
+// request. A request that waits much longer than others answered meanwhile is slow
+// itself.
 func (l *lateness) explains(since time.Time, waited time.Duration) bool {
 	return l.at.Load() < since.UnixNano() || waited <= muchLonger*time.Duration(l.latest.Load())
 }
 
 func (l *lateness) strong() bool { return l.sum.Load() >= strongLateness }
 
-// stronger reports whether there is strong evidence against l in comparison with
-// another, so that it is nothing that both suffer from.
+// stronger reports whether there is strong evidence against l compared with another, so
+// that a common cause is excluded.
 func (l *lateness) stronger(other *lateness) bool {
 	return l.sum.Load()-other.sum.Load() >= strongLateness
 }
 
-// latenessOf returns what is kept of an upstream of a [Pool].
+// latenessOf returns the lateness of an upstream of a [Pool].
 func latenessOf(u *balancer.Upstream) *lateness { return &u.Link().(*endpointRef).lateness }
 
 func (a *attempt) lateness() *lateness { return latenessOf(a.m.Upstream) }

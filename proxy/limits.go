@@ -14,49 +14,49 @@ import (
 	limits "github.com/goodgate/goodgate/internal/limit"
 )
 
-// Limits say which requests a listener, a route or a pool lets in. They hold
-// their own counts, so that each is made once and used by pointer; nil lets in
-// all.
+// Limits bound the requests that a listener, a route or a pool accepts. They hold their
+// own counts, so create each once and share the pointer. nil accepts all. They are safe
+// for concurrent use.
 type Limits struct {
 	Rates    []*Rate
-	Requests int   // at once; 0 = no bound
-	MaxBody  int64 // bytes of a request's body; 0 = no bound
-	// Share returns which part of Requests this process may let in, where several have
-	// them together; nil = all. It must be cheap and safe for concurrent use.
+	Requests int   // in flight; 0 = no limit
+	MaxBody  int64 // bytes of a request's body; 0 = no limit
+	// Share returns the part of Requests for this process, if several processes share the
+	// limit; nil = all of it. It must be cheap and safe for concurrent use.
 	Share func(requests int) int
 
-	under atomic.Int64 // requests under way
+	under atomic.Int64 // requests in flight
 }
 
-// Rate bounds how often requests with the same key come.
+// Rate bounds the rate of requests with the same key. Create it with [NewRate].
 type Rate struct {
-	Name      string  // in the RateLimit header and the log
-	On        RateKey // nil = one bound for all requests together
+	Name      string  // for the RateLimit header and the log
+	On        RateKey // nil = one rate for all requests together
 	PerSecond float64
-	Burst     int  // requests at once after a pause; 0 = one second's
-	MaxKeys   int  // keys remembered; 0 = 65536
-	DryRun    bool // only say in the record what would have been refused
+	Burst     int  // requests at once after a pause; 0 = those of one second
+	MaxKeys   int  // keys to remember; 0 = 65536
+	DryRun    bool // refuse nothing, and only record what would be refused
 
 	rates  *limits.Rates
-	shared limiter // decides instead of rates; nil = they do
-	policy string  // of the header RateLimit-Policy
-	state  string  // how the header RateLimit begins
+	shared limiter // used instead of rates; nil = use rates
+	policy string  // the value of RateLimit-Policy
+	state  string  // the beginning of a value of RateLimit
 }
 
-// limiter takes a token of a key's bucket.
+// limiter takes a token from a key's bucket.
 type limiter interface {
 	Allow(key uint64, now time.Time) limits.Verdict
 }
 
-// Share makes the rate count by what l says, which several processes share, and by keys
-// that are the same in all of them; on = nil counts all requests together. It is called
-// before the rate is used.
+// Share makes the rate use l, which several processes share, and on, whose keys are the
+// same in all of them. on = nil counts all requests together. Call it before the rate is
+// used.
 func (r *Rate) Share(l limiter, on RateKey) { r.shared, r.On = l, on }
 
 // Shared reports whether Share was called.
 func (r *Rate) Shared() bool { return r.shared != nil }
 
-// allow takes a token of the key's bucket.
+// allow takes a token from the key's bucket.
 func (r *Rate) allow(key uint64, now time.Time) limits.Verdict {
 	if r.shared != nil {
 		return r.shared.Allow(key, now)
@@ -64,18 +64,18 @@ func (r *Rate) allow(key uint64, now time.Time) limits.Verdict {
 	return r.rates.Allow(key, now)
 }
 
-// Priority says whose turn comes first when requests queue.
+// Priority orders requests in a queue.
 type Priority = limits.Priority
 
-// The priorities; the zero value goes first, so that what is not rated is not
-// held back.
+// The priorities. The zero value is the highest, so that requests without a priority are
+// not held back.
 const (
 	High   = limits.High
 	Normal = limits.Normal
 	Low    = limits.Low
 )
 
-// NewRate makes a rate ready for use.
+// NewRate returns a rate that is ready for use.
 func NewRate(o Rate) *Rate {
 	o.rates = limits.NewRates(limits.RateOptions{PerSecond: o.PerSecond, Burst: o.Burst, MaxKeys: o.MaxKeys})
 	burst := o.Burst
@@ -87,11 +87,11 @@ func NewRate(o Rate) *Rate {
 	return &o
 }
 
-// errMaxRequests says that as many requests are under way as may be.
+// errMaxRequests means that the limit of requests in flight is reached.
 var errMaxRequests = errors.New("limits.max_requests")
 
-// passes counts the request where limits are to count it, or says why they keep it
-// out.
+// passes checks the request against the limits and counts it. It returns the reason to
+// refuse it, or nil.
 func (x *exchange) passes(l *Limits, now time.Time) *Error {
 	if l == nil {
 		return nil
@@ -114,7 +114,7 @@ func (x *exchange) passes(l *Limits, now time.Time) *Error {
 	return nil
 }
 
-// most is how many requests are let in at once; 0 = no bound.
+// most returns the limit of requests in flight; 0 = no limit.
 func (l *Limits) most() int {
 	if l.Share == nil || l.Requests == 0 {
 		return l.Requests
@@ -122,12 +122,12 @@ func (l *Limits) most() int {
 	return l.Share(l.Requests)
 }
 
-// boundBody refuses a body that is known to be larger than most, and bounds one
-// of unknown length.
+// boundBody refuses a body that is known to be larger than most, and limits one of
+// unknown length.
 func (x *exchange) boundBody(most int64) *Error {
 	n := x.request.ContentLength
 	if n < 0 && x.body != nil {
-		n = x.body.total.Load() // at least
+		n = x.body.total.Load() // its length is at least this
 	}
 	switch {
 	case most <= 0:
@@ -140,7 +140,7 @@ func (x *exchange) boundBody(most int64) *Error {
 	return nil
 }
 
-// rate takes the request's token.
+// rate takes a token for the request.
 func (x *exchange) rate(r *Rate, now time.Time) *Error {
 	key := uint64(1)
 	if r.On != nil {
@@ -165,20 +165,20 @@ func (x *exchange) rate(r *Rate, now time.Time) *Error {
 	return &Error{Reason: reason.RateLimited, RetryAfter: v.Retry, Err: fmt.Errorf("limits.rates: %s lets in %s", r.Name, r.policy)}
 }
 
-// tell adds a value to a header of the answer.
+// tell adds a value to a field of the response.
 func (x *exchange) tell(name, value string) {
 	h := x.writer.Header()
 	h[name] = append(h[name], value)
 }
 
-// seconds renders a wait for a header, rounded up.
+// seconds formats a wait in seconds for a header, rounded up.
 func seconds(d time.Duration) string { return string(appendSeconds(nil, d)) }
 
 func appendSeconds(b []byte, d time.Duration) []byte {
 	return strconv.AppendInt(b, int64(math.Ceil(d.Seconds())), 10)
 }
 
-// release gives back what passes took.
+// release undoes the counting of passes.
 func (x *exchange) release() {
 	for _, l := range x.limits.counting {
 		if l != nil {

@@ -71,8 +71,8 @@ func TestRateLimitDryRun(t *testing.T) {
 	})
 }
 
-// TestMaxBody refuses a body whose length is known before an upstream sees it,
-// and one of unknown length when it has become too long.
+// TestMaxBody: a body of known length that is too large is refused before an upstream
+// sees it, and one of unknown length as soon as it is too long.
 func TestMaxBody(t *testing.T) {
 	t.Parallel()
 	bubble(t, limited(&proxy.Limits{MaxBody: 10}), func(w *world) {
@@ -101,8 +101,7 @@ func TestMaxBody(t *testing.T) {
 	})
 }
 
-// TestRefuse refuses what comes while there is a reason to, before any upstream
-// is asked.
+// TestRefuse: requests are refused while Refuse returns an error, and reach no upstream.
 func TestRefuse(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
@@ -119,8 +118,8 @@ func TestRefuse(t *testing.T) {
 	})
 }
 
-// A request that there is no room for says in its record which setting would have
-// made some.
+// The record of a request that was refused as overloaded names the setting that would
+// have admitted it.
 func TestOverloadedNamesTheSetting(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -162,8 +161,8 @@ func TestOverloadedNamesTheSetting(t *testing.T) {
 	}
 }
 
-// TestNothingLeftToConnectWith holds that a want of file descriptors is not the
-// upstream's fault, and that nothing is tried again for it.
+// TestNothingLeftToConnectWith: a lack of file descriptors is not the upstream's fault,
+// and causes no retry.
 func TestNothingLeftToConnectWith(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("a:80", "b:80")}
@@ -184,8 +183,8 @@ func TestNothingLeftToConnectWith(t *testing.T) {
 	})
 }
 
-// TestBusyPoolHoldsNobody holds that what comes while all places are taken waits
-// in the queue, and not as it would for an upstream that is down.
+// TestBusyPoolHoldsNobody: while all places are taken, requests wait in the queue, and
+// not in the hold for unavailable upstreams.
 func TestBusyPoolHoldsNobody(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: []balancer.Spec{{Addr: "app:80", MaxInFlight: 2}}}
@@ -217,8 +216,8 @@ func TestBusyPoolHoldsNobody(t *testing.T) {
 	})
 }
 
-// TestNoTimeLeft holds that a request that waits for a place is not sent when its
-// answer could not come within its timeout.
+// TestNoTimeLeft: a request that waits for a place is not sent if its answer could not
+// arrive within its timeout.
 func TestNoTimeLeft(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: []balancer.Spec{{Addr: "app:80", MaxInFlight: 1}}}

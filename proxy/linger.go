@@ -9,14 +9,14 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
-// lingerFor bounds, beside socket.LingerBytes, what is taken from a client after its
-// answer.
+// lingerFor bounds, beside socket.LingerBytes, how long goodgate reads from a client
+// after its answer.
 const lingerFor = 2 * time.Second
 
-// linger takes what a client goes on sending after an answer that came early,
-// such as a 413. Closing instead would reset the connection, and a client that
-// sends to the end before it reads would not see the answer (RFC 9112, section
-// 9.6). HTTP/2 has RST_STREAM for it.
+// linger reads and drops the rest of a request after an early answer, for example a 413.
+// If the connection closed at once, it would be reset, and a client that sends everything
+// before it reads would not see the answer (RFC 9112, section 9.6). HTTP/2 has RST_STREAM
+// for this.
 func (x *exchange) linger() {
 	switch {
 	case x.parked, x.request.ContentLength == 0, x.writer.http2(), x.aborted, x.answer.tunnel != nil:
@@ -26,7 +26,7 @@ func (x *exchange) linger() {
 	case x.body != nil && !x.body.unread():
 		return
 	case x.request.Has(header.Expect) && (x.body == nil || x.body.total.Load() == 0):
-		return // it was not asked to send
+		return // nobody has asked it to send
 	}
 	x.record.Duration = time.Since(x.record.Start)
 	if x.writer.control.Flush() != nil {
@@ -42,13 +42,13 @@ func (x *exchange) linger() {
 	}
 	x.writer.control.SetReadDeadline(until)
 	n, _ := io.CopyN(io.Discard, body, socket.LingerBytes)
-	if n < socket.LingerBytes && time.Now().Before(until) { // that was all
+	if n < socket.LingerBytes && time.Now().Before(until) { // the rest has ended
 		x.writer.control.SetReadDeadline(time.Time{})
 	}
 }
 
-// flushable reports whether a flush takes the whole answer to the client. The end
-// of a chunked one is sent once the handler has returned.
+// flushable reports whether a flush sends the whole answer. The server sends the end of a
+// chunked answer only after the handler has returned.
 func (x *exchange) flushable() bool {
 	switch {
 	case x.writer.status == 0:
@@ -59,7 +59,7 @@ func (x *exchange) flushable() bool {
 	return x.writer.sized
 }
 
-// end bounds all reads from the client, those that are under way too.
+// end sets the deadline of all reads from the client, also of those in progress.
 func (b *replayBody) end(until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -18,8 +18,8 @@ import (
 
 const refusal = "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 9\r\n\r\ntoo large"
 
-// refuser answers with refusal as soon as it has a request's header, and closes
-// the connection. What has come in of the body makes the kernel reset it.
+// refuser answers with refusal after a request's header, and closes the connection. The
+// unread part of the body makes the kernel reset it.
 func refuser(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -43,7 +43,7 @@ func refuser(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// front is a proxy before an upstream on real sockets, where resets happen.
+// front is a proxy in front of an upstream on real sockets, where resets happen.
 func front(t *testing.T, upstream string) string {
 	t.Helper()
 	pool, err := proxy.NewPool(balancer.Options{Name: "app"}, proxy.PoolOptions{Retry: retries(3)})
@@ -61,7 +61,7 @@ func front(t *testing.T, upstream string) string {
 	return s.Listener.Addr().String()
 }
 
-// upload sends size bytes to the end, then reads the answer.
+// upload sends all size bytes, then reads the answer.
 func upload(t *testing.T, addr, path string, size int64, chunked bool) (res *http.Response, body string, sent error) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -109,8 +109,8 @@ func (w trailed) Close() error {
 	return err
 }
 
-// A client that sends all of a large body before it reads gets the answer that
-// came when it had only begun: an upstream's, and goodgate's own.
+// A client that sends all of a large body before it reads still gets an early answer,
+// both an upstream's and goodgate's own.
 func TestEarlyAnswerReachesClient(t *testing.T) {
 	t.Parallel()
 	addr := front(t, refuser(t))
@@ -131,8 +131,8 @@ func TestEarlyAnswerReachesClient(t *testing.T) {
 	}
 }
 
-// An early answer leaves the client's connection open when what is left of the request
-// has come. One whose end is not in sight it is told to close.
+// An early answer keeps the client's connection open if the rest of the request has
+// arrived. Otherwise it says Connection: close.
 func TestEarlyAnswerKeepsTheConnection(t *testing.T) {
 	t.Parallel()
 	chunked := func(body string) string { return "Transfer-Encoding: chunked\n\n" + body }
@@ -189,7 +189,7 @@ func TestEarlyAnswerKeepsTheConnection(t *testing.T) {
 	}
 }
 
-// What a client may send after its answer is bounded.
+// The bytes that a client may send after its answer are bounded.
 func TestLingerIsBounded(t *testing.T) {
 	t.Parallel()
 	_, _, sent := upload(t, front(t, refuser(t)), "/app", 1<<30, false)

@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// ListenAndServe serves clients at a TCP address, host:port, over HTTP/1.1 until ctx
-// ends. Then it takes no new connections, and lets requests and upgraded connections that
-// are under way end, for up to 30 s. The error is nil when all have. It bounds what
-// clients may take, as goodgate itself does; for TLS, HTTP/2 or other bounds use a
-// [net/http.Server] of your own, with p as its Handler.
+// ListenAndServe serves clients on a TCP address, host:port, over HTTP/1.1 until ctx
+// ends. Then it accepts no more connections, and waits up to 30 s for requests and
+// upgraded connections in flight. It returns nil when all of them have ended. It applies
+// the default limits of goodgate's listeners to clients. For TLS, HTTP/2 or other limits,
+// use your own [net/http.Server] with p as its Handler.
 func (p *Proxy) ListenAndServe(ctx context.Context, address string) error {
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {

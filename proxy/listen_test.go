@@ -14,7 +14,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// What is under way when the end is asked for ends in order.
+// Requests in flight at shutdown end gracefully.
 func TestListenAndServe(t *testing.T) {
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -66,7 +66,7 @@ func TestListenAndServe(t *testing.T) {
 	}
 }
 
-// dialUntil connects as soon as somebody listens.
+// dialUntil connects as soon as the server listens.
 func dialUntil(t *testing.T, address string) net.Conn {
 	t.Helper()
 	for {

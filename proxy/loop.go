@@ -11,21 +11,20 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// This file ends loops: a request that goes from a route to an upstream and comes
-// back to the same route would go round for ever, and take connections each time.
+// This file ends loops. A request that goes from a route to an upstream and comes back to
+// the same route would loop for ever, and use connections on each round.
 //
-// Each request goes upstream with the mark of its route in Goodgate-Passed, beside
-// those of other instances. Via (RFC 9110, section 7.6.3) would not do: all instances
-// have the same name there unless the operator gives them one, it may be off, and a
-// request may well pass an instance twice, by another route each time. Nobody can
-// guess a mark, and who has learnt one, such as an application, gets 508 for requests
-// of its own alone.
+// Each request to an upstream carries the mark of its route in Goodgate-Passed, beside
+// the marks of other instances. Via (RFC 9110, section 7.6.3) is not enough. All
+// instances have the same name there unless the operator sets one, Via may be off, and a
+// request may legitimately pass an instance twice on different routes. Nobody can guess a
+// mark. An application that has learnt one only gets 508 for its own requests.
 
-// errLoop says that the request has been here.
+// errLoop means that the request has passed this route before.
 var errLoop = errors.New("the request has passed this route before (Goodgate-Passed): an upstream of the pool, or a proxy behind it, sends it back to goodgate")
 
-// marking makes the marks of routes. Those of proxies that replace each other are
-// the same.
+// marking makes the marks of routes. Proxies that replace each other share it, so their
+// marks are equal.
 type marking [16]byte
 
 func newMarking() (m marking) {
@@ -48,11 +47,11 @@ func (x *exchange) looped() bool {
 	return x.request.Has(header.GoodgatePassed) && x.request.HasToken(header.GoodgatePassed, x.route.mark)
 }
 
-// setPassed notes in what goes upstream that the request has passed its route.
+// setPassed adds the mark of the request's route to the header for the upstream.
 func (x *exchange) setPassed(in *Request, h message.Editor) {
 	if in.Has(header.GoodgatePassed) {
 		h.Set("Goodgate-Passed", joined(in.Values(header.GoodgatePassed), x.route.mark, true))
 		return
 	}
-	h.Add("Goodgate-Passed", x.route.mark) // which does not look at what is there
+	h.Add("Goodgate-Passed", x.route.mark) // Add does not search the fields
 }

@@ -10,24 +10,24 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Maintenance makes a pool answer 503, by the operator's order, but for testers. Health
-// checks go on. It is immutable.
+// Maintenance makes a pool answer 503 by the operator's order, except to testers. Health
+// checks continue. It is immutable.
 type Maintenance struct {
 	Page        []byte        // for clients that do not ask for JSON; nil = the error page
 	ContentType string        // of Page; empty = text/html; charset=utf-8
-	RetryAfter  time.Duration // that the answer tells; 0 = 1 s
+	RetryAfter  time.Duration // for the answer; 0 = 1 s
 	Clients     []netip.Prefix
 	Passes      []Pass
 }
 
-// Pass is a header, a cookie or a parameter by which testers are known.
+// Pass is a header, a cookie or a query parameter that identifies testers.
 type Pass struct {
 	Of   Source
 	Name string
-	Sum  [sha256.Size]byte // of the value, which nobody who looks at this learns
+	Sum  [sha256.Size]byte // of the value, so that a configuration or status page does not reveal it
 }
 
-// admits reports whether a request is a tester's.
+// admits reports whether a request is from a tester.
 func (m *Maintenance) admits(x *exchange) bool {
 	client := x.record.Client.Unmap()
 	if client.IsValid() && slices.ContainsFunc(m.Clients, func(p netip.Prefix) bool { return p.Contains(client) }) {
@@ -45,19 +45,19 @@ func (p *Pass) in(r *Request) bool {
 	return false
 }
 
-// word is the operator's about a pool, for all views of it.
+// word is the operator's order about a pool. All views of the pool share it.
 type word struct {
 	maintenance *Maintenance // nil = none
 }
 
-// SetMaintenance begins a maintenance, or ends it with nil, whatever the options say.
-// ClearMaintenance makes the options count again.
+// SetMaintenance begins a maintenance. With nil it ends one. Both override the options
+// until ClearMaintenance.
 func (p *Pool) SetMaintenance(m *Maintenance) { p.word.Store(&word{m}) }
 
-// ClearMaintenance takes SetMaintenance back.
+// ClearMaintenance undoes SetMaintenance. The options apply again.
 func (p *Pool) ClearMaintenance() { p.word.Store(nil) }
 
-// Maintained returns the maintenance under which the pool is, nil without one.
+// Maintained returns the current maintenance of the pool, or nil.
 func (p *Pool) Maintained() *Maintenance {
 	if w := p.word.Load(); w != nil {
 		return w.maintenance
@@ -65,7 +65,8 @@ func (p *Pool) Maintained() *Maintenance {
 	return p.opts.Maintenance
 }
 
-// closed says that the pool is under maintenance and the request is no tester's.
+// closed returns the failure for a request, other than a tester's, to a pool under
+// maintenance. Otherwise it returns nil.
 func (x *exchange) closed(pool *Pool) *Error {
 	m := pool.Maintained()
 	if m == nil || m.admits(x) {

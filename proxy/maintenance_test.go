@@ -12,8 +12,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestMaintenance answers with the page, but lets testers in, and no upstream is to
-// blame.
+// TestMaintenance: clients get the page, testers reach the application, and no upstream
+// is blamed.
 func TestMaintenance(t *testing.T) {
 	m := &proxy.Maintenance{
 		Page: []byte("<p>back soon"), RetryAfter: 5 * time.Minute, Clients: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")},
@@ -66,8 +66,8 @@ func TestMaintenance(t *testing.T) {
 	}
 }
 
-// TestMaintenanceByOptions: the options put a pool into maintenance, and the operator's
-// word counts more.
+// TestMaintenanceByOptions: the options start a maintenance. The operator's order has
+// precedence.
 func TestMaintenanceByOptions(t *testing.T) {
 	s := setup{upstreams: specs("app:80")}
 	s.pool.Maintenance = &proxy.Maintenance{}

@@ -8,29 +8,29 @@ import (
 	"strings"
 )
 
-// Match says which requests a route takes. Each field that is set must match;
-// the zero value takes all.
+// Match holds the conditions for the requests of a route. All conditions that are set
+// must match. The zero value matches all requests.
 type Match struct {
-	Hosts      []string          // exact, or "*.example.com" for any name below it; case does not matter
-	HostRegexp *regexp.Regexp    // matches somewhere in the host, without port and in lower case; nil = any
+	Hosts      []string          // exact names, or "*.example.com" for all names below one; case does not matter
+	HostRegexp *regexp.Regexp    // matches a part of the host, without port and in lower case; nil = any
 	Path       string            // exact; a * at its start or end stands for any characters, another * for those without a slash
-	PathRegexp *regexp.Regexp    // matches somewhere in the decoded path; nil = any
+	PathRegexp *regexp.Regexp    // matches a part of the decoded path; nil = any
 	Methods    []string          // upper case
-	Headers    map[string]string // value, or "*" for any
-	Query      map[string]string // the same of parameters of the query, decoded
-	Cookies    map[string]string // the same of cookies
-	Patterns   []Pattern         // what values of these must match
-	Scheme     string            // "http" or "https": how the client's connection came
-	Listeners  []string          // names of the listeners that the client came to
-	Clients    []netip.Prefix    // networks that the client is in; one on a unix socket is in none
+	Headers    map[string]string // name and value, or "*" for any value
+	Query      map[string]string // the same for decoded query parameters
+	Cookies    map[string]string // the same for cookies
+	Patterns   []Pattern         // patterns for values of headers, parameters and cookies
+	Scheme     string            // "http" or "https", by the client's connection
+	Listeners  []string          // names of the listeners
+	Clients    []netip.Prefix    // networks of the client; a client on a unix socket is in none
 
 	Ports       []int    // ports that the client connected to
-	ServerNames []string // names that the client asked for by TLS (SNI), as Hosts; without TLS there is none
-	Any         []Match  // of these one must match, all conditions of it
-	Not         []Match  // of these none may match
+	ServerNames []string // TLS server names (SNI), in the form of Hosts; a client without TLS has none
+	Any         []Match  // one of these must match
+	Not         []Match  // none of these may match
 
-	glob *regexp.Regexp // of a Path with other stars than one at its end
-	more bool           // there are conditions that few routes have
+	glob *regexp.Regexp // for a Path with a * elsewhere than at its end
+	more bool           // rare conditions are set
 }
 
 func (m *Match) matches(x *exchange, path string) bool {
@@ -56,9 +56,9 @@ func (m *Match) matchesHost(host string) bool {
 	return len(m.Hosts) == 0 || matchesNames(m.Hosts, host)
 }
 
-// withoutPort is a host without its port, and without the dot of an absolute name.
+// withoutPort returns a host without its port and its final dot.
 func withoutPort(host string) string {
-	if strings.IndexByte(host, ':') < 0 { // an error would be an allocation
+	if strings.IndexByte(host, ':') < 0 { // an error would cost an allocation
 		return strings.TrimSuffix(host, ".")
 	}
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -67,7 +67,7 @@ func withoutPort(host string) string {
 	return strings.TrimSuffix(host, ".")
 }
 
-// hostname is a host as host_regexp sees it.
+// hostname returns a host in the form that host_regexp matches.
 func hostname(host string) string { return strings.ToLower(withoutPort(host)) }
 
 func (m *Match) matchesPath(path string) bool {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Each condition lets in what it is about and keeps out its neighbours; together
-// they must all hold.
+// Each condition matches its own requests and not similar ones. All conditions together
+// must match.
 func TestMatchConditions(t *testing.T) {
 	base := func() *exchange {
 		x := &exchange{request: &Request{Method: "GET", URL: &url.URL{Path: "/a/b.php"}, Host: "example.com"}}
@@ -61,8 +61,8 @@ func TestMatchConditions(t *testing.T) {
 	}
 }
 
-// BenchmarkMatch looks for the last of fifty routes: what each that does not match
-// costs.
+// BenchmarkMatch looks for the last of fifty routes, to measure the cost of a route that
+// does not match.
 func BenchmarkMatch(b *testing.B) {
 	p := &Proxy{}
 	for i := range 50 {
@@ -81,8 +81,7 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-// The index finds what the list finds, whatever the routes: it is compared with looking at
-// each of them.
+// The index finds the same route as a search through the list, whatever the routes.
 func TestRouteIndex(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
@@ -138,7 +137,7 @@ func TestRouteIndex(t *testing.T) {
 	}
 }
 
-// BenchmarkMatchMany looks for a route among many hosts, and among many paths of one.
+// BenchmarkMatchMany looks for one of many hosts, and for one of many paths of a host.
 func BenchmarkMatchMany(b *testing.B) {
 	for _, n := range []int{40, 100, 10_000} {
 		for _, by := range []string{"host", "path"} {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// This file has the conditions that few routes have.
+// This file has the rarely used conditions.
 
-// prepare compiles what the conditions need.
+// prepare compiles the conditions.
 func (m *Match) prepare() {
 	m.glob = globOf(m.Path)
 	m.Any, m.Not = slices.Clone(m.Any), slices.Clone(m.Not)
@@ -23,8 +23,8 @@ func (m *Match) prepare() {
 	m.more = len(m.Ports)+len(m.ServerNames)+len(m.Any)+len(m.Not) > 0
 }
 
-// globOf compiles a path with a * that is not only at its end; nil for others. A * at
-// either end stands for any characters, others for those without a slash.
+// globOf compiles a path that has a * elsewhere than at its end, nil for other paths. A *
+// at the start or the end stands for any characters, another * for those without a slash.
 func globOf(path string) *regexp.Regexp {
 	if !strings.Contains(strings.TrimSuffix(path, "*"), "*") {
 		return nil
@@ -42,13 +42,13 @@ func globOf(path string) *regexp.Regexp {
 	return regexp.MustCompile(b.String() + "$")
 }
 
-// fixedPrefix is how every path begins that m matches.
+// fixedPrefix returns the common beginning of all paths that m matches.
 func (m *Match) fixedPrefix() string {
 	before, _, _ := strings.Cut(m.Path, "*")
 	return before
 }
 
-// matchesMore reports whether the conditions hold that few routes have.
+// matchesMore reports whether the rarely used conditions match.
 func (m *Match) matchesMore(x *exchange, path string) bool {
 	if len(m.Ports) > 0 && !slices.Contains(m.Ports, localPort(x.request)) {
 		return false
@@ -68,7 +68,7 @@ func oneMatches(list []Match, x *exchange, path string) bool {
 	return false
 }
 
-// matchesNames reports whether a host is one of those that patterns stand for.
+// matchesNames reports whether a host matches one of the patterns.
 func matchesNames(patterns []string, host string) bool {
 	for _, pattern := range patterns {
 		if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
@@ -82,7 +82,7 @@ func matchesNames(patterns []string, host string) bool {
 	return false
 }
 
-// localPort is the port that the client's connection came to, 0 for a unix socket.
+// localPort returns the port that the client connected to, 0 for a unix socket.
 func localPort(r *Request) int {
 	switch a := r.LocalAddr().(type) {
 	case *net.TCPAddr:
@@ -93,7 +93,7 @@ func localPort(r *Request) int {
 	return 0
 }
 
-// parts yields the conditions and those within them.
+// parts yields the conditions and all nested ones.
 func (m *Match) parts() iter.Seq[*Match] {
 	return func(yield func(*Match) bool) {
 		if !yield(m) {
@@ -111,7 +111,7 @@ func (m *Match) parts() iter.Seq[*Match] {
 	}
 }
 
-// looksAtPath reports whether the path matters.
+// looksAtPath reports whether a condition depends on the path.
 func (m *Match) looksAtPath() bool {
 	for part := range m.parts() {
 		if part.Path != "" || part.PathRegexp != nil {

@@ -14,12 +14,13 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// routed returns what tells which of some routes answers a request, and "refused" for a
-// path that can be read in several ways. Each answers with its name; others answer 404.
+// routed returns a function that reports which route answers a request, or "refused" for
+// a path with several interpretations. Each route answers with its name, and other
+// requests get 404.
 func routed(tb testing.TB, many bool, routes ...proxy.Route) func(target string, change ...func(*http.Request)) string {
 	tb.Helper()
 	var all []proxy.Route
-	for i := range 60 { // so that they are found by the index
+	for i := range 60 { // enough for the index
 		if many {
 			all = append(all, proxy.Route{Match: proxy.Match{Path: fmt.Sprintf("/none-%d/*", i)}, Respond: &proxy.Respond{Body: "none"}})
 		}
@@ -76,7 +77,7 @@ func TestPathsWithStars(t *testing.T) {
 	}
 }
 
-// Ports, names of TLS, alternatives and exceptions hold with and without the index.
+// Ports, TLS names, alternatives and exceptions match with and without the index.
 func TestMoreConditions(t *testing.T) {
 	t.Parallel()
 	port := func(n int) func(*http.Request) {
@@ -125,7 +126,7 @@ func TestMoreConditions(t *testing.T) {
 	}
 }
 
-// No other spelling of a path gets past an exception, an alternative or a star.
+// No other spelling of a path avoids an exception, an alternative or a star.
 func TestSpellingsOfConditions(t *testing.T) {
 	t.Parallel()
 	for what, open := range map[string]proxy.Match{

@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Source is where in a request a value comes from.
+// Source is the part of a request that a value comes from.
 type Source int
 
 const (
@@ -17,15 +17,15 @@ const (
 	FromCookie
 )
 
-// Pattern is a condition on the values that a request has under a name. One that
-// matches is enough; a request without any does not match.
+// Pattern is a condition on a request's values with a name. One matching value is enough.
+// A request without a value does not match.
 type Pattern struct {
 	Of     Source
 	Name   string
-	Regexp *regexp.Regexp // matches somewhere in the value
+	Regexp *regexp.Regexp // matches a part of the value
 }
 
-// values are those that a request has under a name.
+// values yields the request's values with a name.
 func (s Source) values(r *Request, name string) iter.Seq[string] {
 	switch s {
 	case FromQuery:
@@ -36,8 +36,7 @@ func (s Source) values(r *Request, name string) iter.Seq[string] {
 	return r.ValuesOf(name)
 }
 
-// matchesValues reports whether the conditions on parameters, cookies and patterns
-// hold.
+// matchesValues reports whether the conditions on parameters, cookies and patterns match.
 func (m *Match) matchesValues(r *Request) bool {
 	for name, want := range m.Query {
 		if !oneIs(FromQuery.values(r, name), want) {
@@ -66,8 +65,8 @@ func (p *Pattern) matches(r *Request) bool {
 	return false
 }
 
-// oneIs reports whether one of the values is the wanted one; "" and "*" stand for
-// any.
+// oneIs reports whether one of the values is the wanted one. "" and "*" stand for any
+// value.
 func oneIs(values iter.Seq[string], want string) bool {
 	for v := range values {
 		if want == "" || want == "*" || v == want {

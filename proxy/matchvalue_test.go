@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Conditions on headers, parameters and cookies hold for one value of several, in
-// any spelling that means it, by either kind of request.
+// Conditions on headers, parameters and cookies match if one of several values does, in
+// any equivalent spelling, for both kinds of requests.
 func TestMatchValues(t *testing.T) {
 	t.Parallel()
 	re := func(of proxy.Source, name, expression string) proxy.Match {
@@ -57,7 +57,7 @@ func TestMatchValues(t *testing.T) {
 	}
 }
 
-// A header that a pattern goes by reaches upstreams in no other spelling.
+// A header in a pattern reaches upstreams in no other spelling.
 func TestPatternsGuardTheirHeaders(t *testing.T) {
 	t.Parallel()
 	s := setup{}

@@ -8,11 +8,11 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// This file keeps count of how far OPTIONS goes (RFC 9110, section 7.6.2). TRACE, the
-// other method that counts, goes nowhere.
+// This file handles Max-Forwards of OPTIONS (RFC 9110, section 7.6.2). TRACE is the other
+// method with that field, and goodgate does not forward it.
 
-// maxForwards returns how many more proxies the request may pass; ok is false when it
-// does not count that, or not in one number.
+// maxForwards returns the number of proxies that the request may still pass. ok is false
+// without exactly one valid number.
 func maxForwards(r *Request) (n int64, ok bool) {
 	if r.Method != http.MethodOptions {
 		return 0, false
@@ -20,7 +20,7 @@ func maxForwards(r *Request) (n int64, ok bool) {
 	return readMaxForwards(r)
 }
 
-// readMaxForwards is apart because its loop takes memory.
+// readMaxForwards is a separate function because its loop allocates.
 func readMaxForwards(r *Request) (n int64, ok bool) {
 	for v := range r.ValuesOf("Max-Forwards") {
 		parsed, err := strconv.ParseUint(v, 10, 63)
@@ -37,14 +37,14 @@ func tooLarge(err error) bool {
 	return ok && e.Err == strconv.ErrRange
 }
 
-// countForward takes this proxy off the number.
+// countForward decrements Max-Forwards for the upstream.
 func countForward(r *Request, h message.Editor) {
 	if n, ok := maxForwards(r); ok {
 		h.Set("Max-Forwards", strconv.FormatInt(n-1, 10))
 	}
 }
 
-// endsHere reports whether the request asks goodgate, and not who is behind it.
+// endsHere reports whether the request is for goodgate itself.
 func (x *exchange) endsHere() bool {
 	n, ok := maxForwards(x.request)
 	return ok && n == 0

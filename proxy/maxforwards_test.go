@@ -10,8 +10,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// What is not forwarded is not allowed, and the answer says what is (RFC 9110,
-// section 15.5.6).
+// Methods that are not forwarded get a 405, and Allow lists the others (RFC 9110, section
+// 15.5.6).
 func TestMethodsNotAllowed(t *testing.T) {
 	t.Parallel()
 	for line, status := range map[string]int{
@@ -30,8 +30,8 @@ func TestMethodsNotAllowed(t *testing.T) {
 	}
 }
 
-// OPTIONS counts the proxies on its way, and the last one answers (RFC 9110, section
-// 7.6.2). Other methods do not count.
+// Max-Forwards of OPTIONS counts the proxies, and the last one answers (RFC 9110, section
+// 7.6.2). For other methods it has no effect.
 func TestMaxForwards(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ line, fields, want string }{
@@ -67,7 +67,7 @@ func TestMaxForwards(t *testing.T) {
 	}
 }
 
-// A route that answers by itself answers OPTIONS, too.
+// A route with a fixed answer answers OPTIONS too.
 func TestMaxForwardsToAFixedResponse(t *testing.T) {
 	t.Parallel()
 	p, err := proxy.New(proxy.Options{Routes: []proxy.Route{{Match: proxy.Match{Path: "/x"}, Respond: &proxy.Respond{Status: 418}}}})

@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/heaptest"
 )
 
-// TestByClientMemory: however many clients come, the PROXY protocol keeps
-// connections apart for as many as idle connections may be.
+// TestByClientMemory: with the PROXY protocol, the number of transports kept for clients
+// stays within the limit of idle connections, however many clients come.
 func TestByClientMemory(t *testing.T) {
 	const most, each = 256, 4 << 10
 	p := newPool(balancer.Options{Name: "app"}, PoolOptions{ProxyProtocol: ProxyV2, MaxIdleConns: most})

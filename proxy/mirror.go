@@ -14,27 +14,26 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Mirror sends a share of a route's requests to another pool as well, once the
-// client has its answer, and compares what comes back. The client's request neither
-// waits for that nor fails by it: what it pays is a copy of its header.
+// Mirror also sends a share of a route's requests to another pool, after the client has
+// its answer, and compares the two answers. The client's request neither waits for the
+// mirrored one nor fails with it. It costs the client's request a copy of its header.
 //
-// Only what has ended well enough to be compared is sent: not what was refused, was
-// upgraded, or carries the mark of another mirror, and no body that is not in memory
-// as a whole.
+// Mirror skips requests that cannot be compared: refused and upgraded ones, those marked
+// by another mirror, and those whose whole body is not in memory.
 type Mirror struct {
 	Pool    *Pool
-	Share   float64       // of the requests that may be mirrored, 0 to 1
-	Methods []string      // nil = GET and HEAD. A pool that executes others does so twice
-	MaxBody int64         // bytes of a request's body; the route's pool keeps no more than its Retry.MaxBody
-	Timeout time.Duration // for each; 0 = 10 s
-	Headers []string      // of answers that are compared, beside status and body
-	Work    *MirrorWork   // that is under way; needed
+	Share   float64       // share of the eligible requests, from 0 to 1
+	Methods []string      // nil = GET and HEAD. Another method may have its effect twice
+	MaxBody int64         // limit of a request's body, in bytes; the route's pool keeps at most its Retry.MaxBody
+	Timeout time.Duration // of each mirrored request; 0 = 10 s
+	Headers []string      // response fields to compare, beside status and body
+	Work    *MirrorWork   // runs the mirrored requests; required
 }
 
-// mirrorHeader marks a mirrored request, with the name of its route.
+// mirrorHeader marks a mirrored request. Its value is the name of the route.
 const mirrorHeader = "Goodgate-Mirror"
 
-// takes reports whether a request is to be mirrored, by what is known at its begin.
+// takes reports whether to mirror a request, by the facts known at its beginning.
 func (m *Mirror) takes(r *Request) bool {
 	switch {
 	case m == nil || rand.Float64() >= m.Share:
@@ -47,34 +46,33 @@ func (m *Mirror) takes(r *Request) bool {
 	return !r.Has(header.Upgrade) && r.Field(mirrorHeader) == ""
 }
 
-// shadow is a request that is mirrored, from its delivery on.
+// shadow is a mirrored request.
 type shadow struct {
 	mirror *Mirror
 	out    *http.Request // as the main pool got it; nobody else has it
 	body   *replayBody   // nil = none
 	told   told
-	record Record // of its own
+	record Record // its own
 	want   shown  // the main pool's answer
 	host   string
-	size   int64 // bytes that it holds
+	size   int64 // bytes of memory that it holds
 }
 
-// shown is an answer as it is compared.
+// shown is the part of an answer that is compared.
 type shown struct {
 	Status  int
 	Headers []string // the first value of each of Mirror.Headers
-	Length  int      // of the body; -1 = not known
-	sum     uint64   // of the body
+	Length  int      // of the body; -1 = unknown
+	sum     uint64   // hash of the body
 	Latency time.Duration
 }
 
-// told is what connections for a mirrored request begin with.
+// told is the beginning of connections for a mirrored request.
 type told []byte
 
 func (t told) preface(ProxyProtocol) []byte { return t }
 
-// reflect keeps what is needed of a request that is mirrored, before an attempt
-// changes it.
+// reflect copies a request to be mirrored, before an attempt changes it.
 func (x *exchange) reflect(o *outgoing) {
 	m := x.route.Mirror
 	if !m.takes(x.request) {
@@ -88,7 +86,7 @@ func (x *exchange) reflect(o *outgoing) {
 	x.more().shadow = &shadow{mirror: m, out: own, told: x.preface(m.Pool.opts.ProxyProtocol), host: x.route.Host}
 }
 
-// show keeps what is compared of the main pool's answer.
+// show keeps the parts of the main pool's answer for the comparison.
 func (s *shadow) show(a *attempt, res *message.Response) {
 	if s == nil {
 		return
@@ -97,7 +95,8 @@ func (s *shadow) show(a *attempt, res *message.Response) {
 	s.want.Latency = a.after + a.took
 }
 
-// shownOf takes of an answer what is compared. Its body is known when it is in memory.
+// shownOf returns the parts of an answer for the comparison. It includes the body only if
+// the whole of it is in memory.
 func (m *Mirror) shownOf(res *message.Response) shown {
 	out := shown{Status: statusOf(res), Length: -1}
 	for _, name := range m.Headers {
@@ -112,7 +111,7 @@ func (m *Mirror) shownOf(res *message.Response) shown {
 	return out
 }
 
-// cast sends the mirrored request once the client's has ended. It does not wait.
+// cast sends the mirrored request after the client's has ended. It does not wait.
 func (x *exchange) cast(s *shadow) {
 	if s.want.Status == 0 || x.answer.tunnel != nil {
 		return
@@ -123,7 +122,7 @@ func (x *exchange) cast(s *shadow) {
 			m.Work.drop(DroppedBody)
 			return
 		}
-		// It can be read without the client.
+		// It does not need the client any more.
 		s.body = &replayBody{buf: x.body.buf, err: io.EOF, limit: int64(len(x.body.buf)), sized: true}
 		s.body.total.Store(int64(len(x.body.buf)))
 		s.out.ContentLength = int64(len(x.body.buf))
@@ -138,11 +137,11 @@ func (x *exchange) cast(s *shadow) {
 	m.Work.start(s, &x.proxy.collecting)
 }
 
-// shadowSize is about what a mirrored request takes beside its header and its bodies:
-// a delivery, and two goroutines' stacks.
+// shadowSize is the approximate memory of a mirrored request beside its header and
+// bodies, in bytes: a delivery, and the stacks of two goroutines.
 const shadowSize = 24 << 10
 
-// deliver asks the other pool, on a goroutine of its own.
+// deliver sends the request to the other pool, on its own goroutine.
 func (s *shadow) deliver(w *MirrorWork, buffers *collectPool) (shown, *Error) {
 	m, now := s.mirror, time.Now()
 	s.record.Start = now
@@ -154,7 +153,7 @@ func (s *shadow) deliver(w *MirrorWork, buffers *collectPool) (shown, *Error) {
 	}, &s.record, nil)
 	d.choice.Replayable = idempotent(s.record.Method)
 	d.choice.Hash = uint64(now.UnixNano())
-	d.holdEnd = now // nobody waits for it
+	d.holdEnd = now // it does not wait for an upstream
 	defer d.end()
 	a, failed := d.run(nil)
 	if failed != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// mirrored runs f in worlds of both relays with a route that mirrors to the pool v2,
-// whose upstream is other.
+// mirrored runs f in worlds of both relays, with a route that mirrors to the pool v2. Its
+// upstream is other.
 func mirrored(t *testing.T, l proxy.MirrorLimits, change func(s *setup, m *proxy.Mirror), other http.HandlerFunc, f func(t *testing.T, w *world, m *proxy.Mirror)) {
 	for _, front := range []string{"inbound", "inbound-httputil"} {
 		t.Run(front, func(t *testing.T) {
@@ -53,14 +53,14 @@ func mirrored(t *testing.T, l proxy.MirrorLimits, change func(s *setup, m *proxy
 	}
 }
 
-// same answers as the main application does.
+// same answers like the main application.
 func same(rw http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	rw.Header().Set("X-Kind", "a")
 	fmt.Fprintf(rw, "%s %s", r.URL.Path, body)
 }
 
-// sums renders what a report counts.
+// sums renders the counts of a report.
 func sums(m *proxy.Mirror) string {
 	synctest.Wait()
 	r := m.Work.Report()
@@ -109,7 +109,7 @@ func TestMirrorDifferent(t *testing.T) {
 	})
 }
 
-// TestMirrorIsNobodysBusiness: a mirror that hangs or is down costs the client nothing.
+// TestMirrorIsNobodysBusiness: a mirror that hangs or is down has no effect on clients.
 func TestMirrorIsNobodysBusiness(t *testing.T) {
 	t.Parallel()
 	mirrored(t, proxy.MirrorLimits{Requests: 2}, func(_ *setup, m *proxy.Mirror) { m.Timeout = time.Minute }, func(_ http.ResponseWriter, r *http.Request) {
@@ -164,7 +164,7 @@ func TestMirrorBounds(t *testing.T) {
 	})
 }
 
-// TestMirrorOutlivesTheClient: who leaves does not end what was mirrored.
+// TestMirrorOutlivesTheClient: a mirrored request continues after its client has left.
 func TestMirrorOutlivesTheClient(t *testing.T) {
 	t.Parallel()
 	mirrored(t, proxy.MirrorLimits{}, nil, func(rw http.ResponseWriter, r *http.Request) {

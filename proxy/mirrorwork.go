@@ -13,18 +13,18 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// MirrorLimits bound what a mirror may take.
+// MirrorLimits bound the resources of a mirror.
 type MirrorLimits struct {
-	Requests  int     // at once; 0 = 16
-	Memory    int64   // bytes that they hold; 0 = 16 MiB
-	PerSecond float64 // 0 = no bound
+	Requests  int     // requests in flight; 0 = 16
+	Memory    int64   // bytes that requests in flight hold; 0 = 16 MiB
+	PerSecond float64 // 0 = no limit
 }
 
-// MirrorWork is what a mirror has under way, and what it has found. It is safe for
-// concurrent use. Use NewMirrorWork, and Close it.
+// MirrorWork runs a mirror's requests and keeps its findings. It is safe for concurrent
+// use. Create it with NewMirrorWork, and Close it.
 type MirrorWork struct {
 	limits MirrorLimits
-	pace   *rate.Limiter // nil = no bound
+	pace   *rate.Limiter // nil = no limit
 	seed   maphash.Seed
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -35,35 +35,35 @@ type MirrorWork struct {
 	running int
 	held    int64
 	report  MirrorReport
-	main    time.Duration // sum of the latencies of those that were compared
+	main    time.Duration // sum of the latencies of the compared requests
 	other   time.Duration
 }
 
-// Dropped is why a request was not mirrored that should have been.
+// Dropped is the reason why an eligible request was not mirrored.
 type Dropped string
 
-// Why requests are dropped.
+// The reasons.
 const (
 	DroppedRate   Dropped = "rate"   // too many in a second
-	DroppedBusy   Dropped = "busy"   // too many at once
-	DroppedMemory Dropped = "memory" // they would hold too much
-	DroppedBody   Dropped = "body"   // its body is too large, or was not kept
+	DroppedBusy   Dropped = "busy"   // too many in flight
+	DroppedMemory Dropped = "memory" // they would hold too much memory
+	DroppedBody   Dropped = "body"   // the body is too large, or was not kept
 )
 
 // MirrorReport is what a mirror has found.
 type MirrorReport struct {
-	Sent      int             `json:"sent"` // that have ended
+	Sent      int             `json:"sent"` // mirrored requests that have ended
 	Same      int             `json:"same"`
 	Different int             `json:"different"`
-	Failed    int             `json:"failed"`       // no answer from the other pool
-	Uncertain int             `json:"uncompared"`   // of Same, those of which the bodies were too large to compare
-	By        map[string]int  `json:"different_by"` // status, body, and the names of headers; one answer may differ in several
+	Failed    int             `json:"failed"`       // without an answer from the other pool
+	Uncertain int             `json:"uncompared"`   // part of Same: a body was too large to compare
+	By        map[string]int  `json:"different_by"` // by status, body and names of headers; one answer may differ in several
 	Dropped   map[Dropped]int `json:"dropped"`
-	MainMS    float64         `json:"main_ms"`   // mean time to the answer's header
-	MirrorMS  float64         `json:"mirror_ms"` // the same of the other pool
+	MainMS    float64         `json:"main_ms"`   // mean time to the response header
+	MirrorMS  float64         `json:"mirror_ms"` // the same for the other pool
 	Running   int             `json:"running"`
 	Held      int64           `json:"held_bytes"`
-	Samples   []MirrorSample  `json:"samples"` // of what was different, the latest first
+	Samples   []MirrorSample  `json:"samples"` // of different answers, the latest first
 }
 
 // MirrorSample is a request that the two pools answered differently.
@@ -72,17 +72,17 @@ type MirrorSample struct {
 	ID     string    `json:"id"` // of the client's request, as in the log
 	Method string    `json:"method"`
 	Path   string    `json:"path"`
-	Says   string    `json:"says"` // in words
+	Says   string    `json:"says"` // the difference in words
 }
 
 const (
 	maxSamples     = 20
-	maxSampleText  = 400 // bytes of Path and of Says
+	maxSampleText  = 400 // of Path and of Says, in bytes
 	defaultShadows = 16
 	defaultHeld    = 16 << 20
 )
 
-// NewMirrorWork returns one that has nothing to do yet.
+// NewMirrorWork returns a MirrorWork without requests.
 func NewMirrorWork(l MirrorLimits) *MirrorWork {
 	if l.Requests == 0 {
 		l.Requests = defaultShadows
@@ -98,8 +98,8 @@ func NewMirrorWork(l MirrorLimits) *MirrorWork {
 	return w
 }
 
-// Close ends what is under way and returns when it has ended. Nothing is mirrored
-// after it.
+// Close cancels the requests in flight and waits for their end. Later requests are not
+// mirrored.
 func (w *MirrorWork) Close() {
 	w.mu.Lock()
 	w.closed = true
@@ -114,7 +114,7 @@ func (w *MirrorWork) drop(why Dropped) {
 	w.report.Dropped[why]++
 }
 
-// start sends a request on a goroutine of its own, unless a bound is in the way.
+// start sends a request on its own goroutine, unless a limit forbids it.
 func (w *MirrorWork) start(s *shadow, buffers *collectPool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -142,7 +142,7 @@ func (w *MirrorWork) start(s *shadow, buffers *collectPool) {
 	})
 }
 
-// ended compares.
+// ended compares the answers of a mirrored request and records the result.
 func (w *MirrorWork) ended(s *shadow, got shown, failed *Error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -174,7 +174,7 @@ func (w *MirrorWork) ended(s *shadow, got shown, failed *Error) {
 	w.report.Same++
 }
 
-// sample keeps a difference. Called with mu held.
+// sample records a difference. mu must be held.
 func (w *MirrorWork) sample(s *shadow, says string) {
 	cut := func(text string) string { return strings.Clone(text[:min(len(text), maxSampleText)]) }
 	r := &s.record
@@ -202,7 +202,7 @@ func (m *Mirror) differ(want, got *shown) (what []string, says string) {
 	return what, strings.Join(words, "; ")
 }
 
-// Report returns what has been found so far.
+// Report returns the findings so far.
 func (w *MirrorWork) Report() MirrorReport {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -217,5 +217,5 @@ func (w *MirrorWork) Report() MirrorReport {
 	return r
 }
 
-// ignore1xx passes no informational response on: there is no client.
+// ignore1xx drops informational responses, since there is no client.
 func ignore1xx(int, textproto.MIMEHeader) error { return nil }

@@ -10,16 +10,16 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
-// outgoing is what a relay has made of the request for upstreams: exactly one of
-// std and plain. Nobody changes it once an attempt has been made, since that may still
-// read it; see prepareLibrary for the first.
+// outgoing is the request that a relay has made for upstreams: exactly one of std and
+// plain. It must not change after the first attempt has been made, since that one may
+// still read it. prepareLibrary has an exception for the first attempt.
 type outgoing struct {
-	std      *http.Request  // by httputil's relay
-	plain    *http1.Request // by the plain relay; without a body
-	trailers []string       // names of the request's trailer fields that go along
+	std      *http.Request  // from httputil's relay
+	plain    *http1.Request // from the plain relay; without a body
+	trailers []string       // names of the request's trailer fields to pass on
 }
 
-// target returns the target as it goes upstream.
+// target returns the request target for the upstream.
 func (o *outgoing) target() string {
 	if o.plain != nil {
 		return o.plain.Target
@@ -27,7 +27,7 @@ func (o *outgoing) target() string {
 	return http1.Target(o.std.URL)
 }
 
-// fields returns what goes upstream as a map that is not to be changed.
+// fields returns the header for the upstream as a map. It must not be changed.
 func (o *outgoing) fields() http.Header {
 	if o.plain != nil {
 		h := o.plain.Head.Header()
@@ -37,14 +37,14 @@ func (o *outgoing) fields() http.Header {
 	return o.std.Header
 }
 
-// library returns the request as the library has it.
+// library returns the request as a type of net/http.
 func (o *outgoing) library() *http.Request {
 	if o.plain == nil {
 		return o.std
 	}
 	p := o.plain
 	u, err := url.ParseRequestURI(p.Target)
-	if err != nil { // the plain relay has parsed it before
+	if err != nil { // impossible: the plain relay has parsed it
 		u = &url.URL{Path: p.Target}
 	}
 	h := o.fields()
@@ -80,9 +80,9 @@ func (d *delivery) prepare(a *attempt, l *endpoint) {
 	}
 }
 
-// prepareLibrary is prepare for a request of the library. That of the exchange's first
-// attempt is changed in place: nobody reads it yet. Whatever comes later, be it of
-// another delivery, gets a copy.
+// prepareLibrary is prepare for a request of net/http. The first attempt of the exchange
+// changes the request in place, because nobody else reads it yet. Each later attempt gets
+// a copy, also in another delivery.
 func (d *delivery) prepareLibrary(a *attempt, l *endpoint) {
 	out := d.out.library()
 	if a != &d.first || d.before != nil || d.out.plain != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// A fallback's request is its own: net/http may still be encoding that of an attempt
-// over HTTP/2 that was given up. The race detector sees whether that is so. This is not
-// in a bubble, whose clock stands still for who waits for a lock of net/http's.
+// A fallback has its own copy of the request: net/http may still encode that of an
+// abandoned HTTP/2 attempt. The race detector checks this. The test does not run in a
+// bubble, whose clock stops while somebody waits for one of net/http's locks.
 func TestFallbackLeavesEarlierRequestAlone(t *testing.T) {
 	t.Parallel()
 	var w *world

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// TestOverloadCountsWhatWaits holds that streams and uploads, of which there are many
-// more than an upstream has workers, take no places while their pool is limited.
+// TestOverloadCountsWhatWaits: streams and uploads, many more than an upstream has
+// workers, take no places while their pool is limited.
 func TestOverloadCountsWhatWaits(t *testing.T) {
 	const workers, takes = 10, 50 * time.Millisecond
 	bubble(t, setup{

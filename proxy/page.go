@@ -11,18 +11,18 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// Pages are what a client sees of a failure: HTML, JSON or plain text, as its
-// Accept header asks.
+// Pages are the error pages for clients: HTML, JSON or plain text, by the Accept header.
+// They are immutable.
 type Pages struct {
 	html, json func(Page) (string, error)
-	files      map[string]string // by name, in place of the others; see WithFiles
+	files      map[string]string // by name; they replace html and json, see WithFiles
 }
 
-// Page is what a template of [NewPages] may use.
+// Page holds the values for a template of [NewPages].
 type Page struct {
-	Status    int    // 502
-	Title     string // Bad Gateway
-	Reason    string // connect_refused
+	Status    int    // for example 502
+	Title     string // for example Bad Gateway
+	Reason    string // for example connect_refused
 	Text      string // one sentence
 	RequestID string
 }
@@ -39,7 +39,7 @@ h1{font-size:1.5em}code{background:#8882;padding:.1em .3em;border-radius:.2em}@m
 `, nil
 }
 
-// builtinJSON quotes nothing: no field has a character that JSON wants quoted.
+// builtinJSON escapes nothing: no field has characters that need it in JSON.
 func builtinJSON(p Page) (string, error) {
 	return fmt.Sprintf(`{"status":%d,"title":"%s","reason":"%s","detail":"%s","request_id":"%s"}
 `, p.Status, p.Title, p.Reason, p.Text, p.RequestID), nil
@@ -47,7 +47,7 @@ func builtinJSON(p Page) (string, error) {
 
 func builtinPages() *Pages { return &Pages{html: builtinHTML, json: builtinJSON} }
 
-// write answers with the page for a failure.
+// write answers with the error page for a failure.
 func (p *Pages) write(x *exchange, e *Error) {
 	r := e.Reason
 	status := cmp.Or(e.status, r.Status())
@@ -71,7 +71,7 @@ func (p *Pages) write(x *exchange, e *Error) {
 	x.writer.Write([]byte(body))
 }
 
-// body renders a page as a client prefers it.
+// body renders a page in the client's preferred type.
 func (p *Pages) body(r *Request, page Page) (text, contentType string) {
 	kind := preferred(r.Values(header.Accept))
 	var by func(Page) (string, error)
@@ -90,13 +90,13 @@ func (p *Pages) body(r *Request, page Page) (text, contentType string) {
 		return fmt.Sprintf("%d %s\n%s\nreason: %s, request: %s\n", page.Status, page.Title, page.Text, page.Reason, page.RequestID), contentType
 	}
 	text, err := by(page)
-	if err != nil { // a template may fail on some pages only
+	if err != nil { // a template may fail for some pages only
 		return fmt.Sprintf("%d %s\n", page.Status, page.Title), "text/plain; charset=utf-8"
 	}
 	return text, contentType
 }
 
-// preferred returns which page an Accept header names first, empty for none.
+// preferred returns the type that an Accept header names first, html or json, else empty.
 func preferred(accept []string) string {
 	for _, list := range accept {
 		for media := range strings.SplitSeq(list, ",") {

@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// failing is a proxy that answers every request with no_route.
+// failing returns a proxy that answers every request with no_route.
 func failing(tb testing.TB, pages *proxy.Pages) *world {
 	return start(tb, setup{proxy: proxy.Options{Pages: pages}, route: proxy.Route{Match: proxy.Match{Path: "/none"}, Respond: &proxy.Respond{}}})
 }
@@ -63,7 +63,7 @@ func TestPageJSON(t *testing.T) {
 	check(t, "reason", got["reason"], any("no_route"))
 }
 
-// Whatever a trusted proxy gives as the request's id cannot break out of a page.
+// The request ID of a trusted proxy cannot break out of a page.
 func TestPageEscapes(t *testing.T) {
 	t.Parallel()
 	w := failing(t, nil)
@@ -98,7 +98,8 @@ func TestPagesOfOnesOwn(t *testing.T) {
 	check(t, "json", w.accept("application/json").body, `{"r":"no_route"}`)
 }
 
-// TestTemplateEscapes: an id that a trusted proxy gave stays in the page's string or text.
+// TestTemplateEscapes: the request ID of a trusted proxy stays within the page's string
+// or text.
 func TestTemplateEscapes(t *testing.T) {
 	t.Parallel()
 	pages, err := proxy.NewPages(`<p title='{{.RequestID}}'>{{.RequestID}}</p><script>var id = '{{.RequestID}}'</script>`, `{"id":"{{.RequestID}}"}`)
@@ -159,8 +160,8 @@ func FuzzAccept(f *testing.F) {
 	})
 }
 
-// TestSentIsWhatTheClientGets: nothing counts as sent of a body that HEAD, or the
-// status, keeps from the client; and nobody is blamed for that.
+// TestSentIsWhatTheClientGets: a body that HEAD or the status keeps from the client does
+// not count as sent, and blames nobody.
 func TestSentIsWhatTheClientGets(t *testing.T) {
 	t.Parallel()
 	page := setup{route: proxy.Route{Match: proxy.Match{Path: "/none"}, Respond: &proxy.Respond{}}}

@@ -10,12 +10,13 @@ import (
 
 var pageName = regexp.MustCompile(`^([45][0-9]{2}|[45]xx)\.(html|json|txt)$`)
 
-// IsPageName reports whether a file's name is that of an error page: 404.html, 5xx.json.
+// IsPageName reports whether a file has the name of an error page: 404.html, 5xx.json.
 func IsPageName(name string) bool { return pageName.MatchString(name) }
 
-// WithFiles returns pages of which those with a file are the file: by the name of a status
-// (404.html), else of its class (5xx.html), as html, json or txt. In a file {status},
-// {title}, {reason}, {text} and {request_id} stand for the page's.
+// WithFiles returns pages that use files: the one for the status (404.html), else for its
+// class (5xx.html), as html, json or txt. In a file, {status}, {title}, {reason}, {text}
+// and {request_id} stand for the values of the page. It returns an error for other file
+// names.
 func (p *Pages) WithFiles(files map[string]string) (*Pages, error) {
 	for name := range files {
 		if !IsPageName(name) {
@@ -30,7 +31,7 @@ func (p *Pages) WithFiles(files map[string]string) (*Pages, error) {
 	return &c, nil
 }
 
-// file returns the file for a page, with its words filled in.
+// file returns the file for a page, with its values filled in.
 func (p *Pages) file(kind string, page Page) (text string, ok bool) {
 	status := strconv.Itoa(page.Status)
 	if text, ok = p.files[status+"."+kind]; !ok {

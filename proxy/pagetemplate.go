@@ -6,10 +6,11 @@ import (
 	"github.com/goodgate/goodgate/internal/pagetemplate"
 )
 
-// NewPages returns error pages from templates in the syntax of Go, html escaped as by
-// html/template: both may use the fields of [Page], conditions, variables, functions such as eq and
-// printf, and templates that they define. An empty one stays built in. A template that
-// cannot be executed is an error here.
+// NewPages returns error pages from templates with the syntax of text/template. The HTML
+// page is escaped as in html/template. Both may use the fields of [Page], conditions,
+// variables, functions such as eq and printf, and templates that they define. An empty
+// template keeps the built-in page. NewPages returns an error if a template cannot be
+// executed.
 func NewPages(html, json string) (*Pages, error) {
 	p := builtinPages()
 	if html != "" {

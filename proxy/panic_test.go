@@ -14,8 +14,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// A fallback pool may speak another protocol than the route's pool, also where its
-// upstreams are told of the client.
+// A fallback pool may use another protocol than the route's pool, also with the PROXY
+// protocol.
 func TestFallbackByAnotherProtocol(t *testing.T) {
 	t.Parallel()
 	server, client := testTLS(t)
@@ -78,8 +78,8 @@ func TestFallbackByAnotherProtocol(t *testing.T) {
 	}
 }
 
-// A panic while a request is delivered or accounted for takes nothing for good: no
-// lease, no place in a queue, and no place of a limit.
+// A panic during delivery or accounting leaks nothing: no lease, no place in a queue, no
+// place of a limit.
 func TestPanicLeavesNothing(t *testing.T) {
 	t.Parallel()
 	retry := retries(3)

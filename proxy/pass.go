@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// leastPassed is what a body must still have for a pipe to be worth it: on it
-	// go two system calls and two locks, as on a copy.
+	// leastPassed is the least rest of a body, in bytes, for which a pipe is worthwhile.
+	// A pipe costs two system calls and two locks, as a copy does.
 	leastPassed = 16 << 10
 
-	// maxPipes bounds the pipes in use, each of which takes two descriptors while a
-	// client that is slow takes what is in it. What finds none is copied.
+	// maxPipes bounds the pipes in use. Each takes two file descriptors until a slow
+	// client has read its content. Bodies without a pipe are copied.
 	maxPipes = 128
 )
 
-// pipeWriter is a client's connection that a pipe may be emptied into.
+// pipeWriter is a client's connection that can be written from a pipe.
 type pipeWriter interface {
 	Piped() bool
 	Drain(*pipe.Pipe) error
 }
 
-// pass moves the next part of the body to the client without copying it, where
-// both sides are plain sockets and the length is known. It returns 0 and no error
-// where that cannot be. An error of the client's is noted in the writer.
+// pass moves the next part of the body to the client without copying it, if both sides
+// are plain sockets and the length is known. Otherwise it returns 0 and no error. It
+// stores a write error in the writer.
 func (b *leasedBody) pass() (int, error) {
 	from, ok := b.ReadCloser.(http1.PipeBody)
 	if !ok || from.Ready() < leastPassed || b.x.writer.coder != nil || b.x.writer.hurt() != nil {
@@ -52,11 +52,11 @@ func (b *leasedBody) pass() (int, error) {
 	return n, err
 }
 
-// leastTaken is what a client must take within the write timeout.
+// leastTaken is the least that a client must take within the write timeout, in bytes.
 const leastTaken = 32 << 10
 
-// drain is Write of what is in a pipe, which may be more than a client has to
-// take at a time.
+// drain writes the content of a pipe to the client. The content may be more than a client
+// has to take within one write timeout.
 func (w *responseWriter) drain(to pipeWriter, p *pipe.Pipe) error {
 	for {
 		had := p.Len()

@@ -23,7 +23,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/pipe"
 )
 
-// passage is a proxy on real sockets, over which pipes can be filled.
+// passage is a proxy on real sockets, which support splice.
 type passage struct {
 	proxy   *Proxy
 	addr    string
@@ -31,7 +31,7 @@ type passage struct {
 	passed  atomic.Int64 // bytes that came to a client's socket by a pipe
 }
 
-// passWriter counts what is passed on by pipes.
+// passWriter counts the bytes passed on through pipes.
 type passWriter struct {
 	inbound.ResponseWriter
 	to     pipeWriter
@@ -95,8 +95,8 @@ func noisy(n int) []byte {
 	return b
 }
 
-// file serves b by ranges; cut > 0 ends the connection after so many bytes of a
-// whole answer.
+// file serves b with ranges. cut > 0 ends the connection after that many bytes of a whole
+// answer.
 func file(b []byte, cut int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Etag", `"same"`)
@@ -106,15 +106,15 @@ func file(b []byte, cut int) http.Handler {
 			w.Header().Set("Content-Length", fmt.Sprint(len(b)))
 			w.Write(b[:cut])
 			http.NewResponseController(w).Flush()
-			time.Sleep(20 * time.Millisecond) // for what was written to be read before the end is seen
+			time.Sleep(20 * time.Millisecond) // so that the written bytes are read before the end is seen
 			panic(http.ErrAbortHandler)
 		}
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
 	})
 }
 
-// TestPass holds that large bodies reach the client whole without being copied, by
-// either relay, on connections that go on, and that what is in the record is true.
+// TestPass: large bodies reach the client complete and without copies, by both relays, on
+// persistent connections, and the record is correct.
 func TestPass(t *testing.T) {
 	for _, size := range []int{70_000, 1 << 20, 5_000_001} {
 		b := noisy(size)
@@ -154,8 +154,8 @@ func TestPass(t *testing.T) {
 	}
 }
 
-// TestPassResumes holds that a body which breaks off while it is passed on is
-// completed from another upstream.
+// TestPassResumes: a body that breaks off while it is passed on is completed from another
+// upstream.
 func TestPassResumes(t *testing.T) {
 	b := noisy(2 << 20)
 	s := newPassage(t, Listener{WriteIdle: time.Minute}, file(b, 1<<20), file(b, 1<<20))
@@ -173,7 +173,7 @@ func TestPassResumes(t *testing.T) {
 	}
 }
 
-// TestPassCut holds that a body which breaks off for good does so for the client.
+// TestPassCut: a body that cannot be completed breaks off for the client.
 func TestPassCut(t *testing.T) {
 	b := noisy(2 << 20)
 	cut := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -195,8 +195,8 @@ func TestPassCut(t *testing.T) {
 	}
 }
 
-// TestPassClient holds what becomes of clients that leave, that take nothing, and
-// that take little at a time but enough.
+// TestPassClient: clients that leave, that read nothing, and that read slowly but fast
+// enough.
 func TestPassClient(t *testing.T) {
 	const size = 16 << 20 // more than the sockets hold
 	b := noisy(size)

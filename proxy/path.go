@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// fillPath gives a target without a path, such as http://example.com, the one that it
-// stands for: / or, for OPTIONS without a query, the server (RFC 9112, section 3.2.4).
+// fillPath sets the path of a target without one, for example http://example.com: to "/",
+// or for OPTIONS without a query to "*", the server itself (RFC 9112, section 3.2.4).
 func fillPath(r *Request) {
 	u := r.URL
 	switch {
@@ -20,9 +20,9 @@ func fillPath(r *Request) {
 	}
 }
 
-// pathRefusal tells why a path is refused that those behind goodgate may read in
-// more ways than one. All of them must lead to its route: else somebody gets to one
-// route by way of another's rules.
+// pathRefusal returns why a path is refused, or nil. An application may interpret an odd
+// path differently. All interpretations must lead to the same route. Otherwise a client
+// could reach one route under the rules of another.
 func (x *exchange) pathRefusal(rt *Route) error {
 	r := x.request
 	if rt != nil && rt.RewritePath != nil && r.URL.Path != "*" {
@@ -52,9 +52,9 @@ func (x *exchange) pathRefusal(rt *Route) error {
 	return nil
 }
 
-// odd reports whether the path can be read in more ways than one.
+// odd reports whether the path has more than one interpretation.
 func odd(u *url.URL) bool {
-	if u.RawPath != "" { // spelled in an unusual way
+	if u.RawPath != "" { // encoded in an unusual way
 		return true
 	}
 	for i := range len(u.Path) {
@@ -70,13 +70,14 @@ func odd(u *url.URL) bool {
 	return false
 }
 
-// clean reads a decoded path as those do who go furthest: a backslash is a slash,
-// several slashes are one, a segment ends at a semicolon, dots are followed.
+// clean returns the most lenient interpretation of a decoded path: a backslash is a
+// slash, several slashes are one, a segment ends at a semicolon, and dot segments are
+// resolved. climbs reports a path that climbs above its beginning.
 func clean(path string) (cleaned string, climbs bool) {
 	return resolve(strings.Split(strings.ReplaceAll(path, `\`, "/"), "/"))
 }
 
-// cleanEscaped is clean, but an encoded slash is a byte like others.
+// cleanEscaped is clean for an encoded path. An encoded slash does not separate segments.
 func cleanEscaped(path string) string {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
@@ -110,8 +111,8 @@ func resolve(segments []string) (path string, climbs bool) {
 	return path, climbs
 }
 
-// withoutDots follows dots as RFC 3986, section 5.2.4, does: an empty segment is
-// one to go back over.
+// withoutDots resolves dot segments as in RFC 3986, section 5.2.4: ".." also removes an
+// empty segment.
 func withoutDots(path string) string {
 	segments := strings.Split(path, "/")
 	kept := segments[:0:0]

@@ -39,8 +39,8 @@ func TestReadingsOfPaths(t *testing.T) {
 	f("/...", "/...", "/...", "/...", false)
 }
 
-// FuzzRefusal holds that what is let in can be sent as one line and one field,
-// and that all readings of its path are of the route it got.
+// FuzzRefusal: an accepted request fits one line and valid fields, and all
+// interpretations of its path belong to its route.
 func FuzzRefusal(f *testing.F) {
 	for _, s := range []string{"/admin/x", "//admin", "/a/../admin/", "/a/..%2fadmin/x", "/a;b/..;/admin/x", "/%61dmin/", `/a\..\admin/x`, "/a#b", "/%00", "*", "http://a/b"} {
 		f.Add("GET", s, "a.example")
@@ -70,7 +70,8 @@ func FuzzRefusal(f *testing.F) {
 			return
 		}
 		admin := rt == &p.opts.Routes[0]
-		// What a server makes of the path that goes on must be on the same side.
+		// The server's interpretation of the forwarded path must belong to the same
+		// route.
 		if cleaned, _ := clean(u.Path); strings.HasPrefix(cleaned, "/admin/") != admin {
 			t.Errorf("%q: got to the route of admin: %t, an application reads %q", target, admin, cleaned)
 		}

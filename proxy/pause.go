@@ -8,11 +8,11 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// errPausedLong says that a request has waited for as long as a pause lets it.
+// errPausedLong means that a request has waited for the longest time that the pause
+// allows.
 var errPausedLong = errors.New("the pool is still paused")
 
-// ready waits for the end of a pause, if the pool is under one, and takes the request's
-// place in the pool's queue.
+// ready waits until the pool is not paused, and takes a place in the pool's queue.
 func (d *delivery) ready() *Error {
 	if d.pool.Paused() != nil {
 		d.leave() // else others would wait for its place
@@ -26,8 +26,8 @@ func (d *delivery) ready() *Error {
 	return d.enter()
 }
 
-// standBy keeps the request until the pause ends, in a bounded queue, for a bounded
-// time.
+// standBy keeps the request until the pause ends. The waiting list and the time are
+// bounded.
 func (d *delivery) standBy() *Error {
 	p := d.pool.Paused()
 	if p == nil {
@@ -43,7 +43,7 @@ func (d *delivery) standBy() *Error {
 	defer w.Leave()
 	began := time.Now()
 	defer func() { d.record.Paused += time.Since(began) }()
-	d.choice.Now = 0 // it may take long
+	d.choice.Now = 0 // the wait may be long
 	timer := time.NewTimer(p.Max)
 	defer timer.Stop()
 	for d.pool.Paused() != nil {

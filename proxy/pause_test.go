@@ -18,8 +18,8 @@ import (
 
 var paused = balancer.Pause{Max: 10 * time.Second, WaitLimits: balancer.WaitLimits{Requests: 3, Body: 100}}
 
-// TestPauseHoldsNewRequests: those under way end, new ones wait, and go on when it
-// ends, with their bodies.
+// TestPauseHoldsNewRequests: requests in flight end. New ones wait, and continue with
+// their bodies when the pause ends.
 func TestPauseHoldsNewRequests(t *testing.T) {
 	for _, front := range []string{"net/http", "inbound", "inbound-httputil"} {
 		s := setup{upstreams: specs("app:80"), front: front}
@@ -62,8 +62,9 @@ func TestPauseHoldsNewRequests(t *testing.T) {
 	}
 }
 
-// TestPauseIsBounded in the wait of each request, in how many wait, and in what they
-// keep. What is refused is no gateway error, and the client learns when to come again.
+// TestPauseIsBounded: the wait of each request, the number of waiting requests and their
+// memory are bounded. A refusal is not a gateway error, and tells the client when to try
+// again.
 func TestPauseIsBounded(t *testing.T) {
 	s := setup{upstreams: specs("app:80")}
 	s.pool.Retry = retries(2)
@@ -104,8 +105,8 @@ func TestPauseIsBounded(t *testing.T) {
 	})
 }
 
-// TestPauseIsTight: once nothing is in flight, nothing reaches an upstream: no request
-// that was waiting for something else, and no retry.
+// TestPauseIsTight: when nothing is in flight during a pause, nothing reaches an
+// upstream, neither a retry nor a request that waited for something else.
 func TestPauseIsTight(t *testing.T) {
 	for name, tc := range map[string]func(w *world) (then func()){
 		"held": func(w *world) func() {
@@ -145,7 +146,7 @@ func TestPauseIsTight(t *testing.T) {
 	}
 }
 
-// TestPauseOutlastsTheRequestsTime: a deadline of its own ends a request's wait.
+// TestPauseOutlastsTheRequestsTime: the request's own deadline ends its wait.
 func TestPauseOutlastsTheRequestsTime(t *testing.T) {
 	s := setup{upstreams: specs("app:80")}
 	s.pool.Timeouts.Request = time.Second
@@ -158,8 +159,8 @@ func TestPauseOutlastsTheRequestsTime(t *testing.T) {
 	})
 }
 
-// TestPauseRacesWithRequests: whoever sees nothing in flight during a pause sees no
-// request at the upstreams until it ends.
+// TestPauseRacesWithRequests: when nothing is in flight during a pause, no request
+// reaches the upstreams until it ends.
 func TestPauseRacesWithRequests(t *testing.T) {
 	s := setup{upstreams: specs("app:80")}
 	bubble(t, s, func(w *world) {
@@ -197,8 +198,8 @@ func TestPauseRacesWithRequests(t *testing.T) {
 	})
 }
 
-// TestPauseOfGRPC: a call over HTTP/2 that waited in vain, or came during a maintenance,
-// gets UNAVAILABLE.
+// TestPauseOfGRPC: a gRPC call that waited in vain, or arrived during a maintenance, gets
+// UNAVAILABLE.
 func TestPauseOfGRPC(t *testing.T) {
 	for name, closed := range map[string]func(w *world){
 		"paused":      func(w *world) { w.pool.Pause(paused) },

@@ -9,20 +9,20 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// This file is the plain relay: HTTP/1 with the client and with the upstream, and
-// no change of protocol. The request and the answer stay the heads that they came
-// as: the order and the case of fields, the reason phrase and the bytes of the
-// target go through unless a rule says otherwise. It does what httputil.go does,
-// with the same rules.
+// This file is the plain relay: HTTP/1 with the client and the upstream, without a switch
+// of protocols. It edits the heads of the request and the answer in place. So the order
+// and the case of fields, the reason phrase and the bytes of the target stay the same
+// unless a rule changes them. Its rules are those of httputil.go.
 
-// headWriter is a client's connection that takes heads as they are.
+// headWriter is a client's connection that sends a head unchanged.
 type headWriter interface {
 	http.ResponseWriter
-	// WriteHead begins the final response. The fields of Header follow those of h.
+	// WriteHead begins the final response. It sends the fields of h, and then those of
+	// Header.
 	WriteHead(status int, reason string, h *header.Head)
 }
 
-// isPlain reports whether the plain relay carries the request.
+// isPlain reports whether the plain relay can carry the request.
 func (x *exchange) isPlain() bool {
 	r := x.request
 	if r.Head == nil || r.Has(header.Upgrade) && r.ProtoAtLeast(1, 1) || len(r.Trailer) > 0 {
@@ -59,7 +59,7 @@ func relayPlain(x *exchange) {
 	}
 	x.compress(res.StatusCode, res.ContentLength, h)
 	if res.ContentLength < 0 || x.writer.coder != nil {
-		h.Add("Transfer-Encoding", "chunked") // as it came, though the length may be known by now
+		h.Add("Transfer-Encoding", "chunked") // keep the upstream's coding, even if the length is known by now
 	}
 	x.writer.begin(res.StatusCode, h, h.Has(header.ContentLength))
 	x.writer.ResponseWriter.(headWriter).WriteHead(res.StatusCode, res.Reason, h)
@@ -71,7 +71,7 @@ func relayPlain(x *exchange) {
 		err = x.writer.finish()
 	}
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client has to see that it is not whole
+		panic(http.ErrAbortHandler) // so that the client notices that the body is incomplete
 	}
 	if len(res.Trailers()) > 0 {
 		x.writeTrailer(res)
@@ -80,7 +80,7 @@ func relayPlain(x *exchange) {
 	x.refreshKept()
 }
 
-// plainRequest makes the request that goes upstream. The client's stays as it is,
+// plainRequest makes the request for the upstream. The client's request stays unchanged
 // for the log.
 func (x *exchange) plainRequest() *http1.Request {
 	r := x.request
@@ -116,7 +116,7 @@ func (x *exchange) plainRequest() *http1.Request {
 	return out
 }
 
-// copyBody relays an answer's body. What may be a stream is sent on as it comes.
+// copyBody relays an answer's body. It flushes each part of a possible stream.
 func (x *exchange) copyBody(res *message.Response) error {
 	if b, ok := res.Body.(*collected); ok && b.complete {
 		if b.n == 0 {
@@ -133,7 +133,7 @@ func (x *exchange) copyBody(res *message.Response) error {
 	prompt := res.ContentLength < 0 || isStream(res)
 	x.answer.prompt = prompt
 	if prompt {
-		x.writer.push() // the header, too, which may be all for a while
+		x.writer.push() // also sends the header, which may be all for a while
 	}
 	for {
 		n, err := res.Body.Read(buf)
@@ -154,7 +154,7 @@ func (x *exchange) copyBody(res *message.Response) error {
 	}
 }
 
-// writeTrailer passes on the trailer that has come behind a body.
+// writeTrailer passes on the trailer that has followed a body.
 func (x *exchange) writeTrailer(res *message.Response) {
 	h := x.writer.Header()
 	for name, values := range res.Trailers() {

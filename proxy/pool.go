@@ -16,48 +16,48 @@ import (
 	"github.com/goodgate/goodgate/internal/stale"
 )
 
-// Timeouts bound each part of an exchange with an upstream.
+// Timeouts bound the parts of an exchange with an upstream.
 type Timeouts struct {
 	Dial           time.Duration // to connect; 0 = 1 s
 	TLS            time.Duration // for the TLS handshake; 0 = 3 s
-	ResponseHeader time.Duration // from the request's last byte to the response header; 0 = no bound
-	Idle           time.Duration // without a byte, in either direction, within a body; 0 = no bound
-	Request        time.Duration // everything, all attempts and waiting included; 0 = no bound
-	KeepAlive      time.Duration // that an unused connection is kept, less when the upstream closes sooner; 0 = 60 s
-	Age            time.Duration // at which a connection gets no more requests, less a random tenth; 0 = no bound
-	Ping           time.Duration // over HTTP/2, without a byte until the upstream is asked for a sign of life; 0 = never
+	ResponseHeader time.Duration // from the request's last byte to the response header; 0 = no limit
+	Idle           time.Duration // silence in both directions within a body; 0 = no limit
+	Request        time.Duration // the whole request with all attempts and waits; 0 = no limit
+	KeepAlive      time.Duration // how long an idle connection stays open, unless the upstream closes it sooner; 0 = 60 s
+	Age            time.Duration // age at which a connection gets no more requests, less a random tenth; 0 = no limit
+	Ping           time.Duration // how long an HTTP/2 connection is silent before the proxy pings the upstream; 0 = never
 }
 
-// Retry says when and how often a request is sent again. The zero value sends
-// nothing again.
+// Retry sets when and how often the proxy sends a request again. The zero value never
+// does.
 type Retry struct {
-	Attempts   int           // tries in all, the first included
-	PerTry     time.Duration // bound of one try until its response header; 0 = none
-	Statuses   []int         // answers that are tried again elsewhere
+	Attempts   int           // attempts in total, with the first; 0 = 1
+	PerTry     time.Duration // limit of one attempt until its response header; 0 = none
+	Statuses   []int         // statuses that make the proxy try another upstream
 	Budget     float64       // retries as a share of requests
-	BudgetMin  float64       // retries a second that are allowed whatever the share
-	MaxBody    int64         // bytes of a request body kept in memory for a retry
+	BudgetMin  float64       // retries a second that are allowed in any case
+	MaxBody    int64         // bytes of a request's body to keep in memory for a retry
 	Backoff    time.Duration // first pause before the same upstream is tried again; 0 = 25 ms
-	MaxBackoff time.Duration // bound of the pauses; 0 = 250 ms
+	MaxBackoff time.Duration // longest pause; 0 = 250 ms
 	Hedge      Hedge
 }
 
-// Hold says how long requests wait for an upstream instead of failing. The
-// zero value does not wait.
+// Hold sets how long requests wait for an available upstream instead of failing. With the
+// zero value they do not wait.
 type Hold struct {
-	For         time.Duration
-	MaxRequests int   // that wait at once
-	MaxBody     int64 // bytes of their bodies, all together, that are in memory meanwhile; 0 = no bound
+	For         time.Duration // longest wait of a request; 0 = no wait
+	MaxRequests int           // requests that may wait at once
+	MaxBody     int64         // bytes in memory for the bodies of all waiting requests; 0 = no limit
 }
 
-// Queue says how requests wait for a place when the pool's upstreams have as
-// many as they may (see [balancer.Pool.Places]).
+// Queue sets how requests wait while the pool's upstreams are at their limit (see
+// [balancer.Pool.Places]).
 type Queue struct {
-	MaxRequests int           // that may wait; 0 = no queue: requests wait as long as they are held
+	MaxRequests int           // requests that may wait; 0 = no queue: requests wait as in Hold
 	MaxWait     time.Duration // longest wait, in a burst; 0 = 500 ms
 }
 
-// PoolOptions say how requests are exchanged with a pool's upstreams.
+// PoolOptions configure the exchange of requests with a pool's upstreams.
 type PoolOptions struct {
 	Tunnel            Tunnel
 	Protocol          Protocol
@@ -65,47 +65,47 @@ type PoolOptions struct {
 	Timeouts          Timeouts
 	Retry             Retry
 	Hold              Hold
-	Limits            *Limits // which requests are let in; nil = all
+	Limits            *Limits // the requests that may pass; nil = all
 	Queue             Queue
 	Commit            Commit
 	Stale             Stale
-	MaxIdleConns      int         // unused connections kept to each upstream; 0 = 256, below 0 = none
+	MaxIdleConns      int         // idle connections to keep for each upstream; 0 = 256, negative = none
 	MaxResponseHeader int64       // bytes; 0 = 256 KiB
-	TLS               *tls.Config // for upstreams reached by TLS; nil = verify against the system's roots
+	TLS               *tls.Config // for upstreams with TLS; nil = verify them with the system's root certificates
 	HashOn            HashOn      // for the policy hash
 	Sticky            *Sticky     // for the policy sticky
-	// DrainHeader lets an upstream's answers take it out for new requests, by the
-	// field Goodgate-Drain. Trust an application with it that lets nobody else
-	// choose the fields of its answers.
+	// DrainHeader lets an upstream drain itself with the field Goodgate-Drain in an
+	// answer. Enable it only if nobody but the application can set fields of its answers.
 	DrainHeader bool
-	// Failures are the status codes that an upstream is to blame for, so that its
-	// breaker counts them; nil = 502, 503 and 504.
+	// Failures are the statuses that count as failures of the upstream in its breaker.
+	// nil = 502, 503 and 504.
 	Failures []int
-	// Maintenance, if not nil, answers in place of the upstreams.
+	// Maintenance, if not nil, answers instead of the upstreams.
 	Maintenance *Maintenance
-	// Dial connects to an upstream; nil = the network.
+	// Dial connects to an upstream. nil = over the network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Unreachable is told that an upstream could not be reached, so that names
-	// may be looked up anew. It must not block.
+	// Unreachable is called when an upstream cannot be reached, so that its name can be
+	// resolved again. It must not block.
 	Unreachable func()
 }
 
-// Pool is a balancer's pool and the rules for exchanges with its upstreams.
+// Pool is a [balancer.Pool] with the options for exchanges with its upstreams.
 type Pool struct {
 	*balancer.Pool
 	rules   balancer.Options
 	opts    PoolOptions
 	budget  *budget
 	queue   *limits.Queue
-	hedging *hedging       // nil = nothing is hedged
+	hedging *hedging       // nil = no hedging
 	stale   *stale.Cache   // nil = off
 	flights *flights       // nil with stale
-	counts  *stale.Counts  // of stale, and of those before it
-	missing *atomic.Uint32 // a Reason: why the pool has no members
+	counts  *stale.Counts  // of stale and the caches before it
+	missing *atomic.Uint32 // a Reason for which the pool has no members
 	word    *atomic.Pointer[word]
 }
 
-// NewPool returns an empty pool.
+// NewPool returns an empty pool. It returns an error when the balancer's options are
+// invalid.
 func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 	p := newPool(b, o)
 	p.missing, p.word = new(atomic.Uint32), new(atomic.Pointer[word])
@@ -119,9 +119,9 @@ func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 	return p, nil
 }
 
-// With returns the pool under other options, for a proxy that is to replace the
-// one that has p. Both share the upstreams and all that is known of them, and
-// nothing changes for those before [Pool.Adopt]. Dial cannot be changed.
+// With returns the pool with other options, for a proxy that replaces the one with p.
+// Both share the upstreams and their state. Nothing changes for the upstreams until
+// [Pool.Adopt]. Dial cannot change.
 func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
 	if err := b.Check(); err != nil {
 		return nil, err
@@ -140,11 +140,11 @@ func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
 	return next, nil
 }
 
-// Adopt makes the upstreams go by p's options. Connections are kept unless what
-// they were made by has changed; then they end as the requests on them do.
+// Adopt applies p's options to the upstreams. Connections stay open unless the options
+// that made them have changed. Then each closes with its last request.
 func (p *Pool) Adopt() {
 	if p.Configure(p.rules) != nil {
-		return // cannot be: With has checked it
+		return // impossible: With has checked the rules
 	}
 	members := p.Members()
 	for i := range members {
@@ -152,8 +152,8 @@ func (p *Pool) Adopt() {
 	}
 }
 
-// setQueue makes the queue, or takes that of an earlier view of the pool if it
-// does.
+// setQueue makes the queue. It takes that of an earlier view of the pool if the options
+// are equal.
 func (p *Pool) setQueue(earlier *Pool) {
 	switch {
 	case p.opts.Queue.MaxRequests == 0:
@@ -193,11 +193,10 @@ func newPool(b balancer.Options, o PoolOptions) *Pool {
 	return p
 }
 
-// overloaded reports whether sending anything twice would only add to what the
-// pool has to do.
+// overloaded reports whether a retry or a hedge would only add to an overload.
 func (p *Pool) overloaded() bool { return p.budget.strained() || p.Overfull() || p.queue.Pressed() }
 
-// Queued returns how many requests wait for a place.
+// Queued returns the number of requests in the queue.
 func (p *Pool) Queued() int {
 	if p.queue == nil {
 		return 0
@@ -205,18 +204,19 @@ func (p *Pool) Queued() int {
 	return p.queue.Waiting()
 }
 
-// Saturated reports whether more is asked of the pool than its upstreams may
-// have, for longer than a burst lasts.
+// Saturated reports whether the pool gets more requests than its upstreams can take, for
+// longer than a burst.
 func (p *Pool) Saturated() bool { return p.Overfull() || p.queue.Pressed() }
 
-// SetMissing says why the pool has no members, for the answers to requests
-// that find it empty; [None] = nothing known.
+// SetMissing sets the reason why the pool has no members. Requests that find the pool
+// empty fail with it. [reason.None] = unknown.
 func (p *Pool) SetMissing(r reason.Reason) { p.missing.Store(uint32(r)) }
 
-// BudgetLeft returns how many retries the pool's budget allows at this moment.
+// BudgetLeft returns the number of retries that the pool's budget allows now.
 func (p *Pool) BudgetLeft() int { return p.budget.left() }
 
-// absence is the reason for there being nobody to ask.
+// absence returns the reason why the pool is empty, if it is and the reason is known,
+// else the given reason.
 func (p *Pool) absence(otherwise reason.Reason) reason.Reason {
 	if r := reason.Reason(p.missing.Load()); r != reason.None && len(p.Members()) == 0 {
 		return r

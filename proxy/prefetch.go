@@ -12,40 +12,41 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// A body gets memory as it comes, not as it is announced: growFrom bytes, growBy
-// times what has come, or what can be read at once.
+// The memory for a body grows with the data, not with the announced length: growFrom
+// bytes at first, then growBy times the received bytes, or the bytes that can be read at
+// once.
 const (
 	growFrom = 128
 	growBy   = 4
 )
 
-// sizedBody is a client's body that knows how much of it has come.
+// sizedBody is a client's body that knows how many bytes have arrived.
 type sizedBody interface {
-	// Coming returns how many bytes can be read without waiting; 0 = none, or that is
-	// not known.
+	// Coming returns the number of bytes that can be read without waiting, 0 if none or
+	// unknown.
 	Coming() int
 }
 
-// chunkedBody is a client's body that knows before it is read what is wrong with the
-// part of it that has come.
+// chunkedBody is a client's body that can check its buffered part before it is read.
 type chunkedBody interface {
 	Malformed() error
 }
 
-// bodyAwaiter is a client's connection that can wait for a request's body while the
-// handler has returned, so that a client which does not send what it has announced
-// holds little memory.
+// bodyAwaiter is a client's connection that can wait for a request's body after the
+// handler has returned. So a client that does not send its announced body holds little
+// memory.
 type bodyAwaiter interface {
-	// AwaitBody has then called once a read would not wait, or with what has ended the
-	// wait. The handler has to return. false = it has to wait itself.
+	// AwaitBody calls then once a read would not wait, or with the error that has ended
+	// the wait. The handler has to return. If AwaitBody returns false, the handler itself
+	// has to wait.
 	AwaitBody(then func(error)) bool
 }
 
-// prefetch reads a body that says it is small before an upstream is asked, so
-// that a slow client occupies none, and that it goes out in one write. A client
-// that wants the upstream's word first gets that instead. Of a larger body only the
-// first byte is waited for, and only where that takes no goroutine. The exchange may
-// be parked then: it goes on in wake. awaited tells that a read does not wait.
+// prefetch reads a small body of known length before the first attempt. So a slow client
+// does not occupy an upstream, and the request goes out in one write. It does not read
+// the body of a client that expects a 100 Continue. For a larger body it waits for the
+// first byte only, and only if the wait needs no goroutine. Then the exchange is parked,
+// and wake continues it. awaited means that a read will not wait.
 func (x *exchange) prefetch(awaited bool) *Error {
 	if x.body == nil {
 		return nil
@@ -73,15 +74,15 @@ func (x *exchange) prefetch(awaited bool) *Error {
 	return x.unsent(err)
 }
 
-// mayBeEmpty reports whether a body that has not said its length may well be none:
-// clients of HTTP/2 end a request without one by an empty DATA frame, too.
+// mayBeEmpty reports whether a body of unknown length may well be empty: some HTTP/2
+// clients end a request without a body with an empty DATA frame.
 func (x *exchange) mayBeEmpty() bool {
 	r := x.request
 	return r.ProtoMajor == 2 && r.ContentLength < 0 && len(r.Trailer) == 0 && (safe(r.Method) || r.Method == http.MethodDelete)
 }
 
-// look waits for the first byte of a body, before there is a view of it. A body that
-// ends without one is none.
+// look waits for the first byte of a body, before the first view is made. It drops a body
+// that ends without one.
 func (x *exchange) look() *Error {
 	b := x.body
 	first := make([]byte, 1)
@@ -98,8 +99,8 @@ func (x *exchange) look() *Error {
 	return x.unsent(err)
 }
 
-// malformed returns what is wrong with the body as far as it has come. To find that out
-// by sending it on would cost an upstream a connection.
+// malformed returns the error in the part of the body that has arrived, or nil. If it
+// were sent on, the error would cost an upstream connection.
 func (b *replayBody) malformed() error {
 	c, ok := b.client.(chunkedBody)
 	if !ok {
@@ -113,18 +114,18 @@ func (b *replayBody) malformed() error {
 	return err
 }
 
-// begunBody is a client's body of which the beginning was read.
+// begunBody is a client's body whose first byte look has read.
 type begunBody struct {
 	io.Reader
 	io.Closer
 }
 
-// unsent is the failure of a client that has not sent its body.
+// unsent returns the failure of a client that has not sent its body.
 func (x *exchange) unsent(err error) *Error {
 	return &Error{Reason: cmp.Or(x.body.failure(x.ctx), reason.ClientGone), Err: err}
 }
 
-// park leaves waiting for the client's body to its connection, if that can.
+// park makes the connection wait for the client's body, and reports whether it does.
 func (x *exchange) park() bool {
 	w, ok := x.writer.ResponseWriter.(bodyAwaiter)
 	if !ok || !x.body.bound(true) {
@@ -135,7 +136,7 @@ func (x *exchange) park() bool {
 	return x.parked
 }
 
-// wake goes on with an exchange that was parked.
+// wake continues a parked exchange.
 func (x *exchange) wake(failed error) {
 	x.parked = false
 	defer x.leaveOff()
@@ -150,7 +151,7 @@ func (x *exchange) wake(failed error) {
 	x.linger()
 }
 
-// leaveOff ends the exchange, unless it is parked.
+// leaveOff ends the exchange unless it is parked.
 func (x *exchange) leaveOff() {
 	if !x.parked {
 		x.end()
@@ -158,10 +159,10 @@ func (x *exchange) leaveOff() {
 	}
 }
 
-// fill reads the whole of a body of n bytes before there is a view of it. It
-// returns io.EOF when all went well, and nil when the exchange is parked.
+// fill reads a whole body of n bytes before the first view is made. It returns io.EOF on
+// success, and nil when the exchange is parked.
 func (b *replayBody) fill(n int64, awaited bool) error {
-	var end [1]byte // to see the end once the announced length has come
+	var end [1]byte // to reach the end after the announced length
 	coming := 0
 	for {
 		p := end[:]
@@ -185,7 +186,7 @@ func (b *replayBody) fill(n int64, awaited bool) error {
 	}
 }
 
-// coming returns how much can be read at once, 0 where that is not known.
+// coming returns the number of bytes that can be read at once, 0 if unknown.
 func (b *replayBody) coming() int {
 	if s, ok := b.client.(sizedBody); ok {
 		return s.Coming()
@@ -193,8 +194,7 @@ func (b *replayBody) coming() int {
 	return 0
 }
 
-// grow makes room for the next part of a body of n bytes, of which not all has
-// come.
+// grow makes room for the next part of an incomplete body of n bytes.
 func (b *replayBody) grow(n int64, coming int) {
 	have := int64(len(b.buf))
 	if have < int64(cap(b.buf)) {

@@ -19,8 +19,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// socketFront is a proxy behind goodgate's own server, on sockets, before an application
-// that sends bodies back.
+// socketFront is a proxy with goodgate's own server, on sockets, in front of an
+// application that echoes bodies.
 type socketFront struct {
 	addr    string
 	records chan proxy.Record
@@ -42,7 +42,7 @@ func newSocketFront(t *testing.T, l proxy.Listener, o proxy.PoolOptions) *socket
 	f := &socketFront{records: make(chan proxy.Record, 10)}
 	p, err := proxy.New(proxy.Options{Routes: []proxy.Route{{Pool: pool}}, Listener: l, Observe: []func(*proxy.Record){func(r *proxy.Record) {
 		if r.Method == http.MethodOptions {
-			return // a health check of another program, which this port had been an upstream of
+			return // a health check of another program: this port used to be its upstream's
 		}
 		f.records <- *r
 	}}})
@@ -65,8 +65,7 @@ func newSocketFront(t *testing.T, l proxy.Listener, o proxy.PoolOptions) *socket
 	return f
 }
 
-// quietly waits until a client that has been sent nothing has surely been left
-// waiting by its connection.
+// quietly waits until the connection has surely begun to wait for the client.
 func quietly(t *testing.T, c net.Conn) {
 	t.Helper()
 	c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
@@ -81,8 +80,8 @@ func isTimeout(err error) bool {
 	return ok && e.Timeout()
 }
 
-// A body that is waited for goes upstream whole, in whatever parts it comes, also
-// when it is waited for without a goroutine; and so does the next request.
+// A body reaches the upstream complete, in whatever parts it arrives, also when the
+// connection waits for it without a goroutine. So does the next request.
 func TestPrefetchInParts(t *testing.T) {
 	t.Parallel()
 	f := newSocketFront(t, proxy.Listener{BodyIdle: 10 * time.Second, BodyRate: 500}, proxy.PoolOptions{Retry: retries(2)})
@@ -118,8 +117,7 @@ func TestPrefetchInParts(t *testing.T) {
 	}
 }
 
-// A chunked body that is malformed as far as it has come with the header costs no
-// upstream a connection.
+// A chunked body whose first part is malformed costs no upstream a connection.
 func TestMalformedChunksAskNobody(t *testing.T) {
 	t.Parallel()
 	for _, expect := range []string{"", "Expect: 100-continue\n"} {
@@ -163,7 +161,7 @@ func TestMalformedChunksAskNobody(t *testing.T) {
 	}
 }
 
-// A body that does not come ends its request as it would be read.
+// A body that does not arrive ends its request in the same way as a failed read.
 func TestPrefetchFails(t *testing.T) {
 	t.Parallel()
 	const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n"

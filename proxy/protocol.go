@@ -14,28 +14,29 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Protocol is what is spoken with a pool's upstreams.
+// Protocol is the protocol for a pool's upstreams.
 type Protocol uint8
 
 const (
 	HTTP1 Protocol = iota // HTTP/1.1
-	HTTP2                 // HTTP/2, which an upstream reached by TLS has to agree to
-	Auto                  // what an upstream reached by TLS prefers (ALPN), HTTP/1.1 in the clear
+	HTTP2                 // HTTP/2; an upstream with TLS must agree to it by ALPN
+	Auto                  // with TLS, what the upstream prefers by ALPN; without TLS, HTTP/1.1
 )
 
-// transport sends one request to one upstream, once, and tells what it learned.
+// transport sends one request to one upstream, once. It reports facts about the
+// connection in the Call.
 type transport interface {
 	RoundTrip(*http.Request, *http1.Call) (*http.Response, error)
 	Idle() int // connections without a request
-	Retire()   // closes those, and the others as their requests end; it may still be used
+	Retire()   // closes idle connections, and the others after their requests; requests are still possible
 }
 
-// plainTransport sends heads as they are.
+// plainTransport sends heads unchanged.
 type plainTransport interface {
 	Send(context.Context, *http1.Request, *http1.Call) (*message.Response, error)
 }
 
-// newTransport returns what exchanges requests with an upstream.
+// newTransport returns the transport for an upstream.
 func (e *endpoint) newTransport() transport {
 	switch {
 	case e.opts.ProxyProtocol == 0:
@@ -46,13 +47,13 @@ func (e *endpoint) newTransport() transport {
 	return newByClient(e)
 }
 
-// plain reports whether nothing but HTTP/1.1 is spoken with the upstream, so that what
-// speak returns is a [plainTransport].
+// plain reports whether the upstream only gets HTTP/1.1. Then speak returns a
+// [plainTransport].
 func (e *endpoint) plain() bool {
 	return e.opts.Protocol == HTTP1 || e.opts.Protocol == Auto && !e.spec.TLS
 }
 
-// speak returns what speaks the pool's protocol with an upstream.
+// speak returns a transport for the pool's protocol.
 func (e *endpoint) speak() transport {
 	switch {
 	case e.plain():
@@ -95,7 +96,7 @@ func (e *endpoint) newHTTP2(dial dialFunc) transport {
 	o := http2.Options{
 		Dial:           dial,
 		Handshake:      e.opts.Timeouts.TLS,
-		Wait:           e.opts.Timeouts.Dial + e.opts.Timeouts.TLS, // as long as a new connection may take
+		Wait:           e.opts.Timeouts.Dial + e.opts.Timeouts.TLS, // as long as opening a connection may take
 		Single:         e.opts.MaxIdleConns < 0,
 		KeepAlive:      e.opts.Timeouts.KeepAlive,
 		Age:            e.opts.Timeouts.Age,
@@ -111,9 +112,9 @@ func (e *endpoint) newHTTP2(dial dialFunc) transport {
 	return t
 }
 
-// twoHTTP2 keeps gRPC on connections of its own, without pings: its servers take
-// a client that pings more than every five minutes for an attack, and close a
-// connection on which streams are rightly silent.
+// twoHTTP2 keeps gRPC on separate connections without pings. gRPC servers treat more than
+// one ping in five minutes as an attack, and close the connection although its streams
+// are silent for good reason.
 type twoHTTP2 struct{ web, grpc *http2.Transport }
 
 func (t *twoHTTP2) RoundTrip(r *http.Request, x *http1.Call) (res *http.Response, err error) {
@@ -134,7 +135,7 @@ func (t *twoHTTP2) Retire() {
 	t.grpc.Retire()
 }
 
-// negotiated returns the protocol that ALPN chose, empty without TLS.
+// negotiated returns the protocol that ALPN has chosen, empty without TLS.
 func negotiated(c net.Conn) string {
 	if t, ok := c.(*tls.Conn); ok {
 		return t.ConnectionState().NegotiatedProtocol

@@ -18,63 +18,64 @@ import (
 
 // Options configure a [Proxy].
 type Options struct {
-	Routes  []Route        // in order: the first match wins
-	Trusted []netip.Prefix // the proxies in front, which are believed TrustedHeaders
-	// TrustedHeaders are the fields that trusted proxies are believed, and nobody
-	// else. The first that can tell an address tells the client's. Those proxies
-	// must set each of them, or take it off, in every request. nil =
+	Routes  []Route        // checked in order: the first match wins
+	Trusted []netip.Prefix // the proxies in front of this one; only they may send TrustedHeaders
+	// TrustedHeaders are the request fields that the proxy accepts from trusted proxies
+	// only. The first of them that can hold an address gives the client's address.
+	// Trusted proxies must set or remove each of these fields in every request. nil means
 	// [DefaultTrustedHeaders].
 	TrustedHeaders []string
-	// DropHeaders are more fields that are taken off requests unless TrustedHeaders
-	// has them. nil = [DefaultDropHeaders].
+	// DropHeaders are more request fields that the proxy removes, except those that are
+	// in TrustedHeaders. nil means [DefaultDropHeaders].
 	DropHeaders []string
-	// Decisive are the fields by which something is decided about requests, beside
-	// those of routes' conditions. They go upstream only as they are spelled here.
+	// Decisive are more fields that decide about requests, beside those in the conditions
+	// of routes. The proxy removes every other spelling of them: with X-User in the list,
+	// x_user does not reach an upstream.
 	Decisive []string
 	Via      string // pseudonym in the Via header; empty = no Via
 	Pages    *Pages // error pages; nil = built in
-	// Details puts the upstream's address into Proxy-Status. It tells clients
-	// how the network behind goodgate looks.
+	// Details puts the upstream's address into Proxy-Status. This shows clients the
+	// addresses of the network behind the proxy.
 	Details  bool
 	Listener Listener // for ServeHTTP
-	// Refuse says why no request can be let in at this moment, such as for want of
-	// memory; they are answered as overloaded. nil = all are let in. It is asked for
-	// every request and must be cheap.
+	// Refuse returns an error when the proxy cannot serve another request now, for
+	// example for lack of memory. The proxy then answers with the reason overloaded. It
+	// calls Refuse for every request, so Refuse must be cheap. nil = it accepts all
+	// requests.
 	Refuse func() error
-	// Trace, if not nil, gives requests their place in traces. Without it the
-	// headers of a trace are passed on as they are.
+	// Trace adds requests to traces. nil = the proxy forwards the trace headers
+	// unchanged.
 	Trace Tracer
-	// Reread is told of each file of users that changed and was read again, with an error
-	// when it is not good and what was before stays; nil = nobody is.
+	// Reread is called after a changed file of users has been read again. An error means
+	// that the file is invalid and the earlier content stays in use. nil = no call.
 	Reread func(file string, err error)
-	// Observe is told of every request when it has ended. It runs on the
-	// request's goroutine and must not keep the record.
+	// Observe functions are called when a request has ended, on its goroutine. They must
+	// not keep the record.
 	Observe []func(*Record)
-	// RecordFields are fields of responses that records keep for Observe.
+	// RecordFields are the response fields that records keep for Observe.
 	RecordFields ResponseFields
 }
 
-// Listener is what the clients of one listener are granted.
+// Listener holds the limits and settings for the clients of one listener.
 type Listener struct {
-	Name      string        // by which routes' conditions know it
-	BodyIdle  time.Duration // between two parts of the request's body; 0 = no bound
-	BodyRate  int64         // bytes a second of a request's body of known length, on average after BodyIdle; 0 = no bound
-	WriteIdle time.Duration // until the client takes the next part of the response; 0 = no bound
-	Limits    *Limits       // which requests are let in; nil = all
+	Name      string        // conditions of routes refer to it
+	BodyIdle  time.Duration // limit between two parts of the request's body; 0 = no limit
+	BodyRate  int64         // minimum for a request's body of known length, in bytes a second, on average after BodyIdle; 0 = no minimum
+	WriteIdle time.Duration // limit until the client takes the next part of the response; 0 = no limit
+	Limits    *Limits       // the requests that may pass; nil = all
 
 	// Leaving, once true, makes every response say Connection: close, because the
-	// listener is about to go; nil = it never is.
+	// listener is about to close. nil = it stays open.
 	Leaving *atomic.Bool
 
-	// AltSvc is the value of Alt-Svc (RFC 7838) in every response, instead of the
-	// upstream's; nil = that of the upstream passes. It is not changed.
+	// AltSvc is the value of Alt-Svc (RFC 7838) in every response. It replaces the
+	// upstream's. nil = the upstream's value passes. It must not change.
 	AltSvc []string
 }
 
 func (c *Listener) leaving() bool { return c.Leaving != nil && c.Leaving.Load() }
 
-// Proxy is the handler. It is immutable but for being drained, and safe for
-// concurrent use.
+// Proxy is the handler. Only Drain changes it. It is safe for concurrent use.
 type Proxy struct {
 	opts       Options
 	buffers    bufferPool
@@ -85,18 +86,19 @@ type Proxy struct {
 	trust      *trust
 	via        [4]string
 	marking    marking
-	discard    *log.Logger // for httputil
+	discard    *log.Logger // httputil needs one
 	draining   *atomic.Bool
 	tunnels    *tunnels
-	byPath     bool        // a route looks at the path
-	index      *routeIndex // nil = the routes are few
+	byPath     bool        // the condition of a route looks at the path
+	index      *routeIndex // nil = few routes, matched one by one
 }
 
-// New returns a proxy over routes whose pools the caller owns.
+// New returns a proxy for the options. The caller keeps ownership of the pools. It
+// returns an error when a route is invalid.
 func New(o Options) (*Proxy, error) { return newProxy(o, newMarking()) }
 
 func newProxy(o Options, m marking) (*Proxy, error) {
-	o.Routes = slices.Clone(o.Routes) // they get the marks of this proxy
+	o.Routes = slices.Clone(o.Routes) // a copy, because this proxy marks its routes
 	for i := range o.Routes {
 		o.Routes[i].mark = m.of(&o.Routes[i], i)
 		if err := o.Routes[i].prepare(); err != nil {
@@ -112,8 +114,8 @@ func newProxy(o Options, m marking) (*Proxy, error) {
 	return p, nil
 }
 
-// With returns a proxy under other options, to replace p. Both share the account
-// of the open tunnels, and whether they drain.
+// With returns a proxy with other options, to replace p. Both share the list of open
+// tunnels, and Drain on one drains both.
 func (p *Proxy) With(o Options) (*Proxy, error) {
 	next, err := newProxy(o, p.marking)
 	if err != nil {
@@ -123,25 +125,25 @@ func (p *Proxy) With(o Options) (*Proxy, error) {
 	return next, nil
 }
 
-// ServeHTTP takes a request from accept to account.
+// ServeHTTP serves a request with the settings of [Options.Listener].
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.Serve(w, r, p.opts.Listener)
 }
 
-// Serve is ServeHTTP for the clients of one listener.
+// Serve is ServeHTTP with the settings of the given listener.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	p.serve(w, message.FromHTTP(r), l)
 }
 
-// ServeRequest is Serve for a request of either kind. One that came as it is, with
-// its head, is relayed as it is where that can be.
+// ServeRequest is Serve for a [Request] with a header map or with a head. A head keeps
+// the order and the case of fields where the plain relay forwards it.
 func (p *Proxy) ServeRequest(w http.ResponseWriter, r *Request, l Listener) { p.serve(w, r, l) }
 
 // serve takes a request from accept to account.
 func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
 	x := newExchange(p, w, r, l)
 	x.follow()
-	defer x.leaveOff() // also when httputil aborts the connection by a panic
+	defer x.leaveOff() // also when httputil aborts the connection with a panic
 	failed, answered := x.admit(), false
 	if failed == nil && x.route.asking {
 		answered, failed = x.authorize()
@@ -164,8 +166,8 @@ func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
 	x.breakOff()
 }
 
-// admit finds the request's route and lets the request in, or says why not. What
-// limits take for it, release gives back.
+// admit finds the request's route and checks all limits. It returns the reason to refuse,
+// or nil. release gives back what the limits have taken.
 func (x *exchange) admit() *Error {
 	p, r := x.proxy, x.request
 	if err := refusal(r); err != nil {
@@ -203,8 +205,7 @@ func (x *exchange) admit() *Error {
 	return nil
 }
 
-// match returns the first route that takes the request with a path, nil without
-// one.
+// match returns the first route that matches the request with this path, or nil.
 func (x *exchange) match(path string) *Route {
 	if by := x.proxy.index; by != nil {
 		return x.matchIndexed(by, path)
@@ -217,7 +218,7 @@ func (x *exchange) match(path string) *Route {
 	return nil
 }
 
-// matchIndexed is match where there are many routes.
+// matchIndexed is match for many routes.
 func (x *exchange) matchIndexed(by *routeIndex, path string) *Route {
 	var room [16][]int32
 	c := by.of(x.request.Host, path, room[:0])
@@ -232,8 +233,8 @@ func (x *exchange) matchIndexed(by *routeIndex, path string) *Route {
 	}
 }
 
-// Refuse answers and accounts for what the server has found to be no request, or
-// one that can be read in two ways. The status is the answer's, from 400 on.
+// Refuse answers and records a request that the server has rejected as malformed,
+// ambiguous or too large. The status of the answer is 400 or higher.
 func (p *Proxy) Refuse(w http.ResponseWriter, r *http.Request, l Listener, status int, err error) {
 	x := newExchange(p, w, message.FromHTTP(r), l)
 	defer x.end()
@@ -244,13 +245,13 @@ func (p *Proxy) Refuse(w http.ResponseWriter, r *http.Request, l Listener, statu
 	x.fail(&Error{Reason: why, Err: err, status: status})
 }
 
-// Drain makes every response say Connection: close, so that clients move to
-// another server while this one still answers. It cannot be undone.
+// Drain makes every response say Connection: close, so that clients move to another
+// server while this one still answers. It cannot be undone.
 func (p *Proxy) Drain() { p.draining.Store(true) }
 
-// ShutdownTunnels waits until no upgraded connection is open, which
-// [http.Server.Shutdown] does not know of, or until ctx ends; then it ends those that
-// are left: WebSockets by Close frames with 1001.
+// ShutdownTunnels waits until all upgraded connections have closed, or until ctx ends.
+// Then it closes the rest, WebSockets with a Close frame of code 1001.
+// [http.Server.Shutdown] does not know these connections.
 func (p *Proxy) ShutdownTunnels(ctx context.Context) {
 	select {
 	case <-p.tunnels.empty():

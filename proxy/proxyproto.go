@@ -14,9 +14,10 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// ProxyProtocol is the version of the PROXY protocol by which upstreams are told
-// who the client is: the first bytes of each connection, before TLS. The zero
-// value tells nothing. (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt)
+// ProxyProtocol is the version of the PROXY protocol, which sends upstreams the client's
+// address in the first bytes of each connection, before TLS
+// (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt). The zero value sends
+// nothing.
 type ProxyProtocol byte
 
 const (
@@ -24,18 +25,18 @@ const (
 	ProxyV2 ProxyProtocol = 2 // binary
 )
 
-// Local returns the first bytes of a connection that is made for no client, such
-// as a probe; nil for the zero value.
+// Local returns the first bytes of a connection without a client, for example of a probe.
+// It returns nil for the zero value.
 func (v ProxyProtocol) Local() []byte {
 	return v.format(proxyproto.Header{Command: proxyproto.LOCAL})
 }
 
-// header returns the first bytes of a connection for a client that came from
-// one address to another. An invalid client is not known, as behind a unix
-// socket; an invalid address of this side counts as unspecified.
+// header returns the first bytes of a connection for a client. own is the address that
+// the client connected to. An invalid client is unknown, as behind a unix socket. An
+// invalid own becomes the unspecified address.
 func (v ProxyProtocol) header(client, own netip.AddrPort) []byte {
 	if !client.IsValid() {
-		return v.Local() // receivers may turn away a PROXY without addresses
+		return v.Local() // some receivers reject a PROXY command without addresses
 	}
 	from, to := client.Addr().Unmap(), own.Addr().Unmap()
 	if !to.IsValid() {
@@ -45,7 +46,7 @@ func (v ProxyProtocol) header(client, own netip.AddrPort) []byte {
 		}
 	}
 	h := proxyproto.Header{Command: proxyproto.PROXY, TransportProtocol: proxyproto.TCPv4}
-	if !from.Is4() || !to.Is4() { // of two families, both become addresses of IPv6
+	if !from.Is4() || !to.Is4() { // with two families, both become IPv6 addresses
 		h.TransportProtocol = proxyproto.TCPv6
 	}
 	h.SourceAddr = &net.TCPAddr{IP: from.AsSlice(), Port: int(client.Port())}
@@ -60,17 +61,17 @@ func (v ProxyProtocol) format(h proxyproto.Header) []byte {
 	h.Version = byte(v)
 	b, err := h.Format()
 	if err != nil {
-		panic("proxy: PROXY protocol: " + err.Error()) // of what is made here, all can be written
+		panic("proxy: PROXY protocol: " + err.Error()) // impossible: all headers made here can be written
 	}
 	return b
 }
 
-// preface returns what connections made for the request begin with.
+// preface returns the first bytes of connections for the request.
 func (x *exchange) preface(v ProxyProtocol) []byte {
 	if v == 0 {
 		return nil
 	}
-	port := uint16(0) // of a client that another proxy has told of
+	port := uint16(0) // unknown for a client behind another proxy
 	if x.record.Client == x.peer.addr {
 		ap, _ := netip.ParseAddrPort(x.request.RemoteAddr)
 		port = ap.Port()
@@ -82,27 +83,26 @@ func (x *exchange) preface(v ProxyProtocol) []byte {
 	return v.header(netip.AddrPortFrom(x.record.Client, port), own)
 }
 
-// byClient keeps the connections for each client apart, since what a connection
-// begins with says whose it is: those for clients of which different things are
-// told never mix. Each has a transport of its own; of the clients that were
-// served last, as many are kept as idle connections may be.
+// byClient keeps the connections for each client apart, because the first bytes of a
+// connection name its client. Each client has its own transport. byClient keeps the
+// transports of the latest clients, at most MaxIdleConns.
 type byClient struct {
 	endpoint *endpoint
 
 	mu     sync.Mutex // protects the fields below
 	kept   *simplelru.LRU[string, transport]
-	leaves []transport // dropped from kept and still to be told
-	// retired tells that no connection outlives its request.
+	leaves []transport // removed from kept, and not yet retired
+	// retired means that no connection outlives its request.
 	retired bool
 }
 
-// clientIdle is how many unused connections are kept for one client: one that
-// speaks HTTP/1.1 has a single request at a time.
+// clientIdle bounds the idle connections for one client. An HTTP/1.1 client has one
+// request at a time on each of its connections.
 const clientIdle = 8
 
 func newByClient(l *endpoint) *byClient {
 	t := &byClient{endpoint: l}
-	t.kept, _ = simplelru.NewLRU(max(l.opts.MaxIdleConns, 1), func(_ string, old transport) { // fails for a size below 1
+	t.kept, _ = simplelru.NewLRU(max(l.opts.MaxIdleConns, 1), func(_ string, old transport) { // it fails only for a size below 1
 		t.leaves = append(t.leaves, old)
 	})
 	return t
@@ -113,7 +113,7 @@ func (t *byClient) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, er
 }
 
 // plainByClient is byClient for an upstream that is [endpoint.plain]: the transports of
-// all its clients take heads as they are.
+// all clients send heads unchanged.
 type plainByClient struct{ *byClient }
 
 // Send implements [plainTransport].
@@ -128,7 +128,7 @@ func (t *byClient) of(header []byte) transport {
 	if !ok {
 		l := &endpoint{spec: t.endpoint.spec, at: t.endpoint.at, opts: t.endpoint.opts, scheme: t.endpoint.scheme, host: t.endpoint.host, preface: header}
 		if l.spec.TLS {
-			l.tls = l.newTLS() // sessions of its own: the upstream takes this transport for another client
+			l.tls = l.newTLS() // its own sessions: to the upstream it is another client
 		}
 		own = l.speak()
 		if t.retired {

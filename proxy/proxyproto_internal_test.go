@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// TestProxyProtocolHeader reads back what is written.
+// TestProxyProtocolHeader parses the written headers.
 func TestProxyProtocolHeader(t *testing.T) {
 	at := netip.MustParseAddrPort
 	for _, tc := range []struct {
@@ -51,7 +51,7 @@ func TestProxyProtocolHeader(t *testing.T) {
 	}
 }
 
-// TestByClient: as many clients are remembered as idle connections may be kept.
+// TestByClient: the number of remembered clients is at most that of idle connections.
 func TestByClient(t *testing.T) {
 	for idle, want := range map[int]int{3: 3, -1: 1} {
 		o := &PoolOptions{ProxyProtocol: ProxyV2, MaxIdleConns: idle, Timeouts: Timeouts{KeepAlive: time.Minute}}

@@ -9,29 +9,29 @@ import (
 )
 
 const (
-	// quantileEvery is after how many samples the estimate is made anew.
+	// quantileEvery is the number of samples between two estimates.
 	quantileEvery = 32
-	// quantileMin is how many samples an estimate needs.
+	// quantileMin is the number of samples that an estimate needs.
 	quantileMin = 96
-	// quantileMemory is how many samples count; those before fade by halves.
+	// quantileMemory is the number of samples after which all counts are halved.
 	quantileMemory = 2048
-	// quantileBuckets hold times up to 68 s, each an eighth of its power of two wide.
+	// quantileBuckets cover times up to 68 s. Each is an eighth of its power of two wide.
 	quantileBuckets = 24 * 8
 )
 
-// quantile estimates a quantile of times, weighing the latest most: counts on a
-// logarithmic scale, which fade. It overestimates by an eighth at most. It costs
-// an addition a sample and is safe for concurrent use. Without enough samples
-// it is zero.
+// quantile estimates a quantile of times, with more weight on the latest ones. It counts
+// on a logarithmic scale and halves the counts now and then. The estimate is at most an
+// eighth too high. A sample costs an addition. It is safe for concurrent use. Without
+// enough samples the estimate is zero.
 type quantile struct {
-	share  float64 // 0.95 for the time that one in twenty exceeds
+	share  float64 // 0.95 = the time that one in twenty exceeds
 	value  atomic.Int64
 	n      atomic.Uint64
 	counts [quantileBuckets]atomic.Uint32
-	mu     sync.Mutex // held by who estimates
+	mu     sync.Mutex // held during an estimate
 }
 
-// get returns the estimate, 0 when there is none yet.
+// get returns the estimate, 0 while there is none.
 func (q *quantile) get() time.Duration { return time.Duration(q.value.Load()) }
 
 func (q *quantile) add(d time.Duration) {
@@ -42,7 +42,7 @@ func (q *quantile) add(d time.Duration) {
 	}
 }
 
-// estimate is called with mu held.
+// estimate makes a new estimate. mu must be held.
 func (q *quantile) estimate() {
 	total := 0
 	for i := range q.counts {
@@ -64,8 +64,8 @@ func (q *quantile) estimate() {
 	}
 }
 
-// The first eight buckets are a unit of 1024 ns wide. From there on there are
-// eight for each power of two.
+// The unit of the first eight buckets is 1024 ns. Above them there are eight buckets for
+// each power of two.
 const bucketUnit = 10
 
 func bucketOf(d time.Duration) int {
@@ -77,7 +77,7 @@ func bucketOf(d time.Duration) int {
 	return min(8*e+int(v>>e), quantileBuckets-1)
 }
 
-// bucketEnd returns the end of a bucket.
+// bucketEnd returns the upper bound of a bucket.
 func bucketEnd(i int) time.Duration {
 	if i < 8 {
 		return time.Duration(i+1) << bucketUnit

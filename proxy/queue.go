@@ -10,9 +10,9 @@ import (
 	limits "github.com/goodgate/goodgate/internal/limit"
 )
 
-// enter takes the request's place among those that the pool's upstreams may
-// have at once. One that sends its body while it waits for the answer takes none
-// where a place is for that wait alone.
+// enter takes a place in the pool's queue, which bounds the requests at the upstreams.
+// With places that count only until the response header, a request that streams its body
+// gives its place back at once.
 func (d *delivery) enter() *Error {
 	err := d.takePlace()
 	if d.sends() {
@@ -21,11 +21,11 @@ func (d *delivery) enter() *Error {
 	return err
 }
 
-// sends reports whether the request sends its body while it waits for the answer, or
-// either side may send a stream.
+// sends reports whether the client may still send its body while it waits for the answer,
+// or either side may send a stream.
 func (d *delivery) sends() bool { return d.live || d.streaming || !d.body.whole() }
 
-// headed gives the request's place back when it has what the place was for.
+// headed gives the place back at the response header, if places count only until then.
 func (d *delivery) headed() {
 	if d.queued && d.pool.FreesAtHeader() {
 		d.leave()
@@ -47,7 +47,7 @@ func (d *delivery) takePlace() *Error {
 	}
 	began := time.Now()
 	err := q.Enter(d.ctx, t)
-	d.choice.Now = 0 // it may have taken long
+	d.choice.Now = 0 // the wait may have been long
 	d.record.Queued += time.Since(began)
 	if err == nil {
 		d.queued = true
@@ -59,7 +59,7 @@ func (d *delivery) takePlace() *Error {
 	return &Error{Reason: reason.Overloaded, Err: err}
 }
 
-// leave gives back what enter took.
+// leave gives the place back.
 func (d *delivery) leave() {
 	if d.queued {
 		d.queued = false
@@ -67,8 +67,7 @@ func (d *delivery) leave() {
 	}
 }
 
-// typical returns how long an answer of the fastest available upstream takes, 0
-// when that is not known.
+// typical returns the latency of the fastest available upstream, 0 when it is unknown.
 func (p *Pool) typical() (least time.Duration) {
 	members := p.Members()
 	for i := range members {
@@ -79,8 +78,8 @@ func (p *Pool) typical() (least time.Duration) {
 	return least
 }
 
-// addressKey tells clients apart for fairness: IPv4 by address, IPv6 by the
-// /64 that one customer has.
+// addressKey identifies a client for fairness: an IPv4 address, or the /64 of an IPv6
+// address, which one customer has.
 func addressKey(a netip.Addr) uint64 {
 	if a.Is4() {
 		b := a.As4()

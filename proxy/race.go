@@ -12,25 +12,25 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// race is a request on its way to several upstreams. The first good answer ends the
+// race is a request sent to several upstreams at once. The first good answer cancels the
 // others.
 type race struct {
-	statuses []int // that are no good answers
+	statuses []int // these do not count as good answers
 	hedges   sync.WaitGroup
 
 	mu      sync.Mutex // protects the fields below
-	runners []*attempt // the first, and then the hedges; only the request's goroutine changes it
+	runners []*attempt // the first attempt and then the hedges; only the request's goroutine changes it
 	winner  *attempt   // nil = none yet
 }
 
-// errLostRace is the cause of the end of an attempt whose answer came too late.
+// errLostRace is the cause that cancels an attempt that lost.
 var errLostRace = errors.New("another upstream answered first")
 
 func newRace(first *attempt, statuses []int) *race {
 	return &race{statuses: statuses, runners: []*attempt{first}}
 }
 
-// join sends a hedge, and reports whether it did: not when there is a winner.
+// join sends a hedge unless there is a winner. It reports whether it did.
 func (r *race) join(hedge *attempt) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -38,14 +38,14 @@ func (r *race) join(hedge *attempt) bool {
 		return false
 	}
 	r.runners = append(r.runners, hedge)
-	r.hedges.Go(func() { // it touches nothing of the delivery
+	r.hedges.Go(func() { // uses nothing of the delivery
 		hedge.send()
 		r.finish(hedge)
 	})
 	return true
 }
 
-// finish notes that an attempt has come back.
+// finish notes that an attempt has returned.
 func (r *race) finish(a *attempt) {
 	good := a.failed == nil && !slices.Contains(r.statuses, a.res.StatusCode)
 	r.mu.Lock()
@@ -74,13 +74,13 @@ func endOthers(runners []*attempt, winner *attempt) {
 	}
 }
 
-// abandon ends a race that nobody settles.
+// abandon ends a race that settle will not end.
 func (r *race) abandon() {
 	endOthers(r.runners, r.runners[0])
 	r.hedges.Wait()
 }
 
-// latest returns the attempt that was sent last of those that have not come back.
+// latest returns the newest attempt in flight.
 func (r *race) latest() *attempt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,7 +98,7 @@ func (r *race) decided() bool {
 	return r.winner != nil
 }
 
-// upstreams adds to a list those that are in the race.
+// upstreams appends the upstreams of the race to a list.
 func (r *race) upstreams(list []*balancer.Upstream) []*balancer.Upstream {
 	for _, a := range r.runners {
 		list = append(list, a.m.Upstream)
@@ -106,8 +106,9 @@ func (r *race) upstreams(list []*balancer.Upstream) []*balancer.Upstream {
 	return list
 }
 
-// best returns the attempt that counts when all have come back: the winner, else the
-// first with an answer, else the first that was not beaten. hedged tells that the winner is a hedge.
+// best returns the attempt that counts after all have returned: the winner, else the
+// first with an answer, else the first that was not beaten. hedged reports whether it is
+// a hedge that won.
 func (r *race) best() (a *attempt, hedged bool) {
 	if r.winner != nil {
 		return r.winner, r.winner != r.runners[0]
@@ -125,8 +126,8 @@ func (r *race) best() (a *attempt, hedged bool) {
 	return r.runners[0], false
 }
 
-// settle waits for the end of a race, accounts for the attempts that do not count,
-// and returns the other.
+// settle waits until all attempts of the race have returned. It accounts for the others,
+// and returns the one that counts.
 func (d *delivery) settle(r *race) *attempt {
 	d.race = nil
 	r.finish(r.runners[0])
@@ -145,12 +146,12 @@ func (d *delivery) settle(r *race) *attempt {
 	return a
 }
 
-// accountBeside accounts for an attempt beside which another one counts.
+// accountBeside accounts for an attempt of a race that does not count.
 func (d *delivery) accountBeside(a *attempt) {
 	d.record.note(a)
 	switch {
 	case a.beaten:
-		if !a.hedge { // it would have taken longer
+		if !a.hedge { // a sample of its latency: it took at least this long
 			d.pool.hedging.answered(a)
 		}
 		a.discard()

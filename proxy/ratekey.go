@@ -5,11 +5,11 @@ import (
 	"net/netip"
 )
 
-// RateKey returns what a rate counts by; 0 = nothing, and the rate does not
+// RateKey returns the key that a rate counts a request by. 0 = none: the rate does not
 // apply.
 type RateKey func(r *Request, client netip.Addr) uint64
 
-// RateByClient counts by the client's address, of IPv6 by the first v6 bits: a
+// RateByClient counts by the client's address, and for IPv6 by its first v6 bits. One
 // customer has a whole /64 or more and may use a new address for each request.
 func RateByClient(v6 int) RateKey {
 	seed := maphash.MakeSeed()
@@ -22,7 +22,7 @@ func RateByClient(v6 int) RateKey {
 	}
 }
 
-// clientOf returns the address that a client counts by.
+// clientOf returns the part of an address to count by.
 func clientOf(client netip.Addr, v6 int) netip.Addr {
 	if client.Is6() {
 		p, _ := client.Prefix(v6)
@@ -31,13 +31,15 @@ func clientOf(client netip.Addr, v6 int) netip.Addr {
 	return client
 }
 
-// RateByHeader counts by a header's value, such as an API key's.
+// RateByHeader counts by the value of a header, for example of an API key. It does not
+// apply to requests without a value.
 func RateByHeader(name string) RateKey {
 	seed := maphash.MakeSeed()
 	return func(r *Request, _ netip.Addr) uint64 { return keyOf(seed, r.Field(name)) }
 }
 
-// RateByCookie counts by a cookie's value.
+// RateByCookie counts by the value of a cookie. It does not apply to requests without a
+// value.
 func RateByCookie(name string) RateKey {
 	seed := maphash.MakeSeed()
 	return func(r *Request, _ netip.Addr) uint64 {
@@ -53,11 +55,11 @@ func keyOf(seed maphash.Seed, value string) uint64 {
 	return max(maphash.String(seed, value), 1)
 }
 
-// RateHash is a hash that is the same in several processes, for rates that they count
-// together: see [Rate.Share].
+// RateHash is a hash that is equal in several processes, for rates that they share: see
+// [Rate.Share].
 type RateHash func(text []byte) uint64
 
-// Client is as [RateByClient].
+// Client is [RateByClient] with this hash.
 func (h RateHash) Client(v6 int) RateKey {
 	return func(_ *Request, client netip.Addr) uint64 {
 		client = clientOf(client, v6)
@@ -69,12 +71,12 @@ func (h RateHash) Client(v6 int) RateKey {
 	}
 }
 
-// Header is as [RateByHeader].
+// Header is [RateByHeader] with this hash.
 func (h RateHash) Header(name string) RateKey {
 	return func(r *Request, _ netip.Addr) uint64 { return h.of(r.Field(name)) }
 }
 
-// Cookie is as [RateByCookie].
+// Cookie is [RateByCookie] with this hash.
 func (h RateHash) Cookie(name string) RateKey {
 	return func(r *Request, _ netip.Addr) uint64 {
 		v, _ := r.Cookie(name)

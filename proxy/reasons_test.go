@@ -29,7 +29,7 @@ import (
 
 var discardLog = log.New(io.Discard, "", 0)
 
-// errorTypes are those that RFC 9209, section 2.3, registers.
+// errorTypes are the types that RFC 9209, section 2.3, registers.
 var errorTypes = strings.Fields(`dns_timeout dns_error destination_not_found destination_unavailable
 	destination_ip_prohibited destination_ip_unroutable connection_refused connection_terminated
 	connection_timeout connection_read_timeout connection_write_timeout connection_limit_reached
@@ -74,11 +74,11 @@ func TestEveryReasonHasARow(t *testing.T) {
 	check(t, "None is a gateway error", reason.None.GatewayError(), false)
 }
 
-// reached is a way to one reason. Every scenario gets a pool of one upstream,
-// app:80, and a standby that nothing is sent to, so that the breaker of the
-// first may open: it opens on the first failure that is laid at it.
+// reached is a scenario that leads to one reason. Each gets a pool with the upstream
+// app:80 and a standby that receives nothing, so that the breaker of the first may open.
+// It opens at the first failure that counts against the upstream.
 type reached struct {
-	name   string // beside the reason, where there are several
+	name   string // added to the reason if it has several scenarios
 	reason reason.Reason
 	status int // 0 = the connection is cut
 	blamed bool
@@ -102,11 +102,11 @@ func dialFails(err error) func(*setup) {
 	}
 }
 
-// waitsForClose keeps a connection until the other side ends it.
+// waitsForClose keeps a connection open until the other side closes it.
 func waitsForClose(c *wire) { io.Copy(io.Discard, c.r) }
 
-// testTLS is a server's configuration with a certificate for example.com,
-// and the client's that trusts it.
+// testTLS returns a server's configuration with a certificate for example.com, and a
+// client's that trusts it.
 func testTLS(tb testing.TB) (server, client *tls.Config) {
 	srv := httptest.NewTLSServer(nil)
 	defer srv.Close()
@@ -204,7 +204,7 @@ var scenarios = []reached{
 	}},
 	{reason: reason.StreamRefused, status: 503, change: func(s *setup) { s.pool.Protocol = proxy.HTTP2 }, app: func(w *world) {
 		w.frames("app:80", func(c *framed) {
-			for stream := c.request(); stream != 0; stream = c.request() { // it is asked again
+			for stream := c.request(); stream != 0; stream = c.request() { // the request is retried
 				c.WriteRSTStream(stream, http2.ErrCodeRefusedStream)
 			}
 		})
@@ -322,14 +322,14 @@ var scenarios = []reached{
 	}},
 }
 
-// leaves asks and goes away after a second.
+// leaves sends a request and leaves after a second.
 func leaves(w *world) answer {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	return w.do(w.request("GET", "/", nil).WithContext(ctx))
 }
 
-// raw sends text as it is and reads the answer.
+// raw sends text unchanged and reads the answer.
 func (w *world) raw(text string) answer {
 	c := w.dial()
 	defer c.Close()
@@ -409,7 +409,7 @@ func (sc *reached) run(w *world) {
 	check(w.tb, "escaped", rec.Escaped(), gateway)
 }
 
-// checkHeader compares what a client can read about a failure.
+// checkHeader compares the header of a failure as the client sees it.
 func (sc *reached) checkHeader(w *world, h http.Header) {
 	if sc.reason == reason.None {
 		check(w.tb, "Proxy-Status", h.Get("Proxy-Status"), "")

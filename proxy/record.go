@@ -11,69 +11,69 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// maxAttemptsNoted bounds the attempts a record lists; the first are dropped
-// last, since they tell what began it.
+// maxAttemptsNoted bounds the attempts in a record. The first one stays, since it shows
+// how the failure began, and the latest ones do.
 const maxAttemptsNoted = 16
 
-// Record is the account of one request, complete when it has ended.
+// Record describes one request. It is complete when the request has ended.
 type Record struct {
 	Start    time.Time
-	Request  *Request // as it came in; nobody may change or keep it
+	Request  *Request // as received; it must not be changed or kept
 	Duration time.Duration
 	ID       string
-	Trace    string     // the trace's ID; empty without one
+	Trace    string     // the trace's ID; empty without a trace
 	Client   netip.Addr // invalid for a unix socket
-	client   string     // the same as text; empty = not made yet
+	client   string     // Client as text; empty = not made yet
 	Method   string
 	Host     string
 	Path     string // without the query, which may hold secrets
 	Proto    string
 	Route    string
 	Pool     string
-	Split    SplitChoice // of a route with a split
-	Upstream string      // that answered, or failed last
+	Split    SplitChoice // set on a route with a split
+	Upstream string      // the one that answered, or failed last
 	Status   int
-	Received int64         // bytes of the request's body, and what came through its tunnel
-	Sent     int64         // bytes of the response's body, and so
-	Held     time.Duration // waited for an upstream
-	Paused   time.Duration // waited because the operator has paused the pool
-	Queued   time.Duration // waited for a place before the pool
-	DryRun   string        // the rate that would have refused the request
-	Err      error         // what happened, when Reason is not enough
+	Received int64         // bytes of the request's body, or from the client through a tunnel
+	Sent     int64         // bytes of the response's body, or to the client through a tunnel
+	Held     time.Duration // time waited for an available upstream
+	Paused   time.Duration // time waited while the operator had paused the pool
+	Queued   time.Duration // time waited in the pool's queue
+	DryRun   string        // the rate limit in dry-run mode that would have refused the request
+	Err      error         // details of Reason, or nil
 	Reason   reason.Reason
-	Absorbed reason.Means  // how a failure was kept from the client
-	Hidden   reason.Reason // that failure; None when Absorbed is ByNothing, or ByHedge of one that was only slow
+	Absorbed reason.Means  // what hid a failure from the client
+	Hidden   reason.Reason // the hidden failure; None if Absorbed is ByNothing, or if a hedge only answered sooner
 	Cache    CacheUse
-	Faults   FaultKinds // on purpose, that the request met
-	SavedBy  string     // what would have kept a failure that escaped from the client; empty when nothing known would
-	Fallback string     // the fallback pool that was asked; empty = none
+	Faults   FaultKinds // the injected faults that the request met
+	SavedBy  string     // the setting or repair that would have hidden the failure; empty when none is known
+	Fallback string     // the fallback pool that received the request; empty = none
 	Attempts []Attempt
-	Omitted  int // attempts that are not in Attempts
+	Omitted  int // number of attempts that are not in Attempts
 
-	fields *recordFields // of responses; nil = none
+	fields *recordFields // of responses, for Observe; nil = none
 }
 
-// Attempt is one try on one upstream.
+// Attempt describes one attempt: one sending of the request to one upstream.
 type Attempt struct {
 	Upstream string
-	Pool     string        // the fallback pool the upstream is of; empty = the record's
-	After    time.Duration // since the request's start
+	Pool     string        // the upstream's pool if it is a fallback pool; empty = the record's
+	After    time.Duration // its start, since the request's start
 	Took     time.Duration // until the response header or the failure
-	Reused   bool          // on a connection that had been used before
-	Idle     time.Duration // how long that connection had been unused
+	Reused   bool          // it used a connection that had served requests before
+	Idle     time.Duration // time for which that connection had been idle
 	Sent     int64         // bytes written
-	Acked    int64         // of these, acknowledged by the upstream's kernel; -1 = not known
-	Received int64         // bytes read, until the response header
+	Acked    int64         // the part of Sent that the upstream's kernel has acknowledged; -1 = unknown
+	Received int64         // bytes read, up to the response header
 	Status   int           // 0 without an answer
 	Reason   reason.Reason
 	Err      error
 	Decision reason.Decision
 	Span     SpanID
-	Budget   int    // retries the pool's budget still allowed after the decision; -1 when the attempt was answered
-	Because  string // of a hedge: what the attempt before it was suspected of; see suspicion
+	Budget   int    // retries left in the pool's budget after the decision; -1 when the attempt was answered
+	Because  string // of a hedge: the evidence against the attempt before it: late, not_sent, not_acknowledged or hung
 }
 
-// Failed returns the number of attempts that brought no good answer.
+// Failed returns the number of attempts without a good answer.
 func (r *Record) Failed() int {
 	n := 0
 	for i := range r.Attempts {
@@ -87,11 +87,11 @@ func (r *Record) Failed() int {
 // Escaped reports whether the client saw a gateway error.
 func (r *Record) Escaped() bool { return r.Reason.GatewayError() }
 
-// Rescued reports whether an upstream failed and the client saw nothing of it.
+// Rescued reports whether an upstream failed and the client did not notice it.
 func (r *Record) Rescued() bool { return r.Absorbed != reason.ByNothing && !r.MadeFaster() }
 
-// MadeFaster reports whether another upstream answered before the first, which had not
-// failed. Nothing was hidden then: the client would have got an answer, later.
+// MadeFaster reports whether a hedge answered before the first upstream, which had not
+// failed. Then nothing was hidden: the client would have got an answer later.
 func (r *Record) MadeFaster() bool { return r.Absorbed == reason.ByHedge && r.Hidden == reason.None }
 
 // note adds an attempt and numbers it.
@@ -130,8 +130,8 @@ func (r *Record) last() *Attempt {
 	return &r.Attempts[len(r.Attempts)-1]
 }
 
-// entry returns what the record has of an attempt, nil when it was dropped or has not
-// been noted. Those omitted are the ones behind the first.
+// entry returns the record's entry of an attempt, nil if it is omitted or not yet
+// recorded. The omitted ones follow the first.
 func (r *Record) entry(a *attempt) *Attempt {
 	switch i := a.number - 1; {
 	case i == 0:
@@ -142,7 +142,7 @@ func (r *Record) entry(a *attempt) *Attempt {
 	return nil
 }
 
-// lastStatus returns the latest status an upstream gave, 0 when none has.
+// lastStatus returns the latest status of an upstream, 0 without one.
 func (r *Record) lastStatus() int {
 	for i := len(r.Attempts) - 1; i >= 0; i-- {
 		if status := r.Attempts[i].Status; status != 0 {
@@ -152,8 +152,8 @@ func (r *Record) lastStatus() int {
 	return 0
 }
 
-// Level returns the level a record is logged at: a warning when the client saw
-// a gateway error, since somebody should look.
+// Level returns the level of a record in the log: warning when the client saw a gateway
+// error or goodgate itself failed, else info.
 func (r *Record) Level() slog.Level {
 	if r.Escaped() || r.Reason == reason.Internal {
 		return slog.LevelWarn
@@ -161,12 +161,12 @@ func (r *Record) Level() slog.Level {
 	return slog.LevelInfo
 }
 
-// LogEdit changes the attributes of a request's line in the log. It may append to
-// the list and change it in place, and must not keep it.
+// LogEdit changes the attributes of a request's line in the log, and returns them. It may
+// append to the slice and change it in place. It must not keep it.
 type LogEdit func(*Record, []slog.Attr) []slog.Attr
 
-// Log returns an observer that writes one log record a request, changed by each of
-// edits in turn.
+// Log returns an observer for [Options.Observe]. It writes one log record a request,
+// after all edits in order.
 func Log(logger *slog.Logger, edits ...LogEdit) func(*Record) {
 	rooms := sync.Pool{New: func() any { return new([maxAttrs]slog.Attr) }}
 	handler := logger.Handler() // the logger itself would look up its caller for every record
@@ -178,21 +178,21 @@ func Log(logger *slog.Logger, edits ...LogEdit) func(*Record) {
 		}
 		room := rooms.Get().(*[maxAttrs]slog.Attr)
 		defer func() {
-			clear(room[:]) // it would keep the request's strings
+			clear(room[:]) // else the pool would keep the request's strings alive
 			rooms.Put(room)
 		}()
 		line := slog.NewRecord(r.Start.Add(r.Duration), level, "request", 0)
-		// As one group without a name they come out the same, and slog need not
-		// copy them.
+		// slog inlines a group without a name. As one group, it need not copy the
+		// attributes.
 		line.AddAttrs(slog.Attr{Value: slog.GroupValue(r.edited(room[:0], edits)...)})
 		handler.Handle(ctx, line)
 	}
 }
 
-// maxAttrs is the most attributes that attrs lists.
+// maxAttrs is the largest number of attributes that attrs returns.
 const maxAttrs = 25
 
-// edited is attrs with changes.
+// edited returns the attributes after all edits.
 func (r *Record) edited(room []slog.Attr, edits []LogEdit) []slog.Attr {
 	a := r.attrs(room)
 	for _, edit := range edits {
@@ -201,8 +201,8 @@ func (r *Record) edited(room []slog.Attr, edits []LogEdit) []slog.Attr {
 	return a
 }
 
-// attrs lists what is worth a line. The plain case leaves out what it does not
-// need.
+// attrs returns the attributes of a log line. It leaves out those that an ordinary
+// request does not need.
 func (r *Record) attrs(a []slog.Attr) []slog.Attr {
 	client := "unix"
 	switch {
@@ -280,7 +280,7 @@ func milliseconds(d time.Duration) float64 {
 	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
 }
 
-// attemptList renders attempts alike in JSON and text.
+// attemptList renders attempts as JSON, both in JSON logs and in text logs.
 type attemptList []Attempt
 
 func (l attemptList) MarshalJSON() ([]byte, error) {

@@ -38,7 +38,7 @@ func golden(tb testing.TB, file, got string) {
 	}
 }
 
-// TestLog shows what a plain request and a troubled one look like.
+// TestLog shows the lines of an ordinary and of a troubled request.
 func TestLog(t *testing.T) {
 	for _, f := range []struct {
 		file string
@@ -85,7 +85,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// Nothing is written, or even rendered, that the logger does not want.
+// A record below the logger's level is neither written nor rendered.
 func TestLogLevels(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -100,7 +100,7 @@ func TestLogLevels(t *testing.T) {
 	}
 }
 
-// A record lists a bounded number of attempts: the first and the latest.
+// A record has a bounded number of attempts: the first and the latest.
 func TestRecordOmits(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
@@ -124,7 +124,7 @@ func TestRecordOmits(t *testing.T) {
 	})
 }
 
-// The log is whole in JSON also for errors and paths that are not plain text.
+// JSON lines are valid also with errors and paths that are not plain text.
 func TestLogIsJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -140,8 +140,8 @@ func TestLogIsJSON(t *testing.T) {
 	check(t, "attempts", len(line["attempts"].([]any)), 1)
 }
 
-// What becomes known of an attempt later, such as that the body of its answer breaks,
-// is noted with that attempt and no other, also once the record is full.
+// A later fact about an attempt, for example that the body of its answer broke off, is
+// recorded with that attempt, also when the record is full.
 func TestRecordOmitsAndNotesLater(t *testing.T) {
 	t.Parallel()
 	const all, kept = 20, 16

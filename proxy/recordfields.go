@@ -9,22 +9,23 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// ResponseFields are the fields of responses that records keep for observers, by
-// name in any case. The zero value keeps none, and costs nothing.
+// ResponseFields are the response fields that records keep for observers, by names in any
+// case. The zero value keeps none, at no cost.
 type ResponseFields struct {
-	Sent     []string // of the response that the client gets, with the route's edits
-	Upstream []string // of the answer as the upstream sent it
+	Sent     []string // of the client's response, with the route's edits
+	Upstream []string // of the upstream's answer, before the route's edits
 }
 
-// recordFields are the values that one record keeps. Nobody changes them once the
-// request has ended.
+// recordFields are the kept values of one record. They do not change after the request
+// has ended.
 type recordFields struct {
-	sent, upstream []string // as Options.RecordFields lists them
+	sent, upstream []string // in the order of Options.RecordFields
 	of             *ResponseFields
 }
 
-// SentField returns a field of the client's response, several values joined by
-// commas; empty without one, and without the name in [Options.RecordFields].
+// SentField returns a field of the client's response, with several values joined by
+// commas. It is empty without such a field, or if [Options.RecordFields] does not list
+// it.
 func (r *Record) SentField(name string) string {
 	if r.fields == nil {
 		return ""
@@ -32,8 +33,8 @@ func (r *Record) SentField(name string) string {
 	return fieldValue(name, r.fields.of.Sent, r.fields.sent)
 }
 
-// UpstreamField returns a field of the upstream's answer in the same way. A
-// response that an upstream gave for an earlier request counts as well.
+// UpstreamField returns a field of the upstream's answer, in the form of SentField. The
+// answer may be an older, kept one.
 func (r *Record) UpstreamField(name string) string {
 	if r.fields == nil {
 		return ""
@@ -49,7 +50,7 @@ func fieldValue(name string, names, values []string) string {
 	return values[i]
 }
 
-// keepUpstream notes fields of an answer before it is changed.
+// keepUpstream keeps fields of an answer before it is edited.
 func (x *exchange) keepUpstream(res *message.Response) {
 	want := &x.proxy.opts.RecordFields
 	if len(want.Upstream) == 0 {
@@ -62,7 +63,7 @@ func (x *exchange) keepUpstream(res *message.Response) {
 	}
 }
 
-// keepSent notes fields of the response that the client gets.
+// keepSent keeps fields of the client's response.
 func (x *exchange) keepSent(h message.Editor) {
 	want := &x.proxy.opts.RecordFields
 	if len(want.Sent) == 0 {
@@ -87,8 +88,8 @@ func (x *exchange) recordFields() *recordFields {
 	return x.record.fields
 }
 
-// LogFields returns the names of the fields that a request's line in the log may
-// have, without time, level and msg.
+// LogFields returns the names of the fields that a request's log line may have, beside
+// time, level and msg.
 func LogFields() []string {
 	return []string{"id", "client", "method", "host", "path", "status", "ms", "received", "sent", "route", "pool", "upstream", "cache", "fallback",
 		"trace", "held_ms", "paused_ms", "queued_ms", "would_limit", "reason", "error", "absorbed_by", "hidden", "saved_by", "attempts", "attempts_omitted"}

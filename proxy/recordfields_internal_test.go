@@ -11,8 +11,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestLogFields: every field that a record may have is in the list, which says which
-// names can be removed.
+// TestLogFields: LogFields lists every field that a record may have. Only listed names
+// can be removed.
 func TestLogFields(t *testing.T) {
 	known := LogFields()
 	seen := map[string]bool{}

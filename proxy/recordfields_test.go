@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// TestRecordFields: by both relays, a record has the fields that the client got and
-// those that the upstream sent, and no others.
+// TestRecordFields: with both relays, a record has the listed fields of the client's
+// response and of the upstream's answer, and no others.
 func TestRecordFields(t *testing.T) {
 	for _, front := range []string{"inbound", "inbound-httputil", "net/http"} {
 		s := setup{upstreams: specs("app:80"), front: front}

@@ -11,20 +11,19 @@ import (
 	"unicode/utf8"
 )
 
-// maxKeptLine is the largest line whose buffer is kept for the next one.
+// maxKeptLine bounds the buffers that are reused, in bytes.
 const maxKeptLine = 16 << 10
 
-// jsonLine is the room that a line of JSON is made in.
+// jsonLine is the memory for one line of JSON.
 type jsonLine struct {
 	attrs [maxAttrs]slog.Attr
 	buf   []byte
 }
 
-// LogJSON returns an observer that writes the lines [Log] writes by a
-// [slog.JSONHandler], for less: slog gives every number with a fraction, and so
-// every request's duration, to encoding/json. A line is one Write of w, which
-// must be safe for concurrent use; its errors have nobody who could be told.
-// Records below level are not written.
+// LogJSON returns an observer that writes the same lines as [Log] with a
+// [slog.JSONHandler], at less cost: slog passes every number with a fraction, and so each
+// duration, to encoding/json. Each line is one Write to w, which must be safe for
+// concurrent use. Write errors are ignored. It does not write records below level.
 func LogJSON(w io.Writer, level slog.Level, edits ...LogEdit) func(*Record) {
 	lines := sync.Pool{New: func() any { return new(jsonLine) }}
 	return func(r *Record) {
@@ -35,13 +34,13 @@ func LogJSON(w io.Writer, level slog.Level, edits ...LogEdit) func(*Record) {
 		l.buf = r.appendJSON(l.buf[:0], l.attrs[:0], edits)
 		w.Write(l.buf)
 		if cap(l.buf) <= maxKeptLine {
-			clear(l.attrs[:]) // it would keep the request's strings
+			clear(l.attrs[:]) // else the pool would keep the request's strings alive
 			lines.Put(l)
 		}
 	}
 }
 
-// appendJSON appends the line. room is for the attributes.
+// appendJSON appends the line. room is memory for the attributes.
 func (r *Record) appendJSON(b []byte, room []slog.Attr, edits []LogEdit) []byte {
 	b = append(b, '{')
 	if end := r.Start.Add(r.Duration); !end.IsZero() {
@@ -65,22 +64,22 @@ func appendJSONValue(b []byte, v slog.Value) []byte {
 		return appendJSONString(b, v.String())
 	case slog.KindInt64:
 		return strconv.AppendInt(b, v.Int64(), 10)
-	case slog.KindFloat64: // never so small or large that JSON would have an exponent
+	case slog.KindFloat64: // its values are never so small or large that JSON would use an exponent
 		return strconv.AppendFloat(b, v.Float64(), 'f', -1, 64)
 	}
-	text, err := v.Any().(json.Marshaler).MarshalJSON() // of the attempts; edits add texts and numbers
+	text, err := v.Any().(json.Marshaler).MarshalJSON() // of the attempts; edits add only texts and numbers
 	if err != nil {
 		return appendJSONString(b, fmt.Sprintf("!ERROR:%v", err))
 	}
 	return append(b, text...)
 }
 
-// appendJSONString quotes s as slog does. What is not UTF-8 is replaced, and two
-// separators are escaped because JavaScript once took them for the ends of lines.
+// appendJSONString quotes s as slog does. It replaces invalid UTF-8, and escapes two
+// separators that JavaScript once treated as ends of lines.
 func appendJSONString(b []byte, s string) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')
-	done := 0 // what of s is in b
+	done := 0 // the bytes of s that are in b
 	for i := 0; i < len(s); {
 		c, size := rune(s[i]), 1
 		if c >= utf8.RuneSelf {

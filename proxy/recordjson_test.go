@@ -16,7 +16,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// bySlog is what slog makes of a record.
+// bySlog returns slog's line for a record.
 func bySlog(r *proxy.Record, level slog.Level) string {
 	var out bytes.Buffer
 	proxy.Log(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: level})))(r)
@@ -67,7 +67,7 @@ func FuzzLogJSON(f *testing.F) {
 	})
 }
 
-// A record without a time has none in its line.
+// The line of a record without a time has no time.
 func TestLogJSONWithoutTime(t *testing.T) {
 	t.Parallel()
 	checkJSON(t, &proxy.Record{})
@@ -84,7 +84,7 @@ func TestLogJSONLevels(t *testing.T) {
 	}
 }
 
-// A line that was long must not be found in those after it.
+// No part of a long line may appear in later ones.
 func TestLogJSONReuses(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -110,7 +110,7 @@ func (c *tally) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Requests that end at the same time have a line each.
+// Requests that end at the same time get separate lines.
 func TestLogJSONConcurrently(t *testing.T) {
 	t.Parallel()
 	const goroutines, times = 8, 200

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// refusals knows for how long an upstream has answered nothing and refused
-// streams instead. One that refuses now and then ends a connection that has
-// served its time, or has met its limit of streams; that is not held against it,
-// since it costs nothing to ask again. One that does nothing else is of no use.
+// refusals measures how long an upstream has refused streams without answering one. A few
+// refusals are normal: the upstream ends an old connection, or is at its limit of
+// streams. They do not count against it, since trying again costs nothing. An upstream
+// that refuses everything is of no use.
 type refusals struct {
 	since atomic.Int64 // Unix nanoseconds
-	last  atomic.Int64 // 0 = it has answered since
+	last  atomic.Int64 // Unix nanoseconds; 0 = it has answered since
 }
 
 const (
-	refusingFor = time.Second      // from the first of them on
-	refusalGap  = 10 * time.Second // after so long without one they begin anew
+	refusingFor = time.Second      // from the first refusal on
+	refusalGap  = 10 * time.Second // the time without a refusal after which a new series begins
 )
 
-// add notes a stream that was refused, and reports whether that has been all for
-// too long.
+// add records a refused stream. It reports whether the upstream has refused everything
+// for refusingFor.
 func (r *refusals) add(now time.Time) bool {
 	n := now.UnixNano()
 	if last := r.last.Swap(n); n-last > int64(refusalGap) {
@@ -29,7 +29,7 @@ func (r *refusals) add(now time.Time) bool {
 	return n-r.since.Load() >= int64(refusingFor)
 }
 
-// answered notes that the upstream does take streams.
+// answered records that the upstream has accepted a stream.
 func (r *refusals) answered() {
 	if r.last.Load() != 0 {
 		r.last.Store(0)

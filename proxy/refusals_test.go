@@ -10,9 +10,9 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// An upstream that does nothing but refuse streams is ejected by its breaker,
-// though every request is answered by another. One that answers now and then, or
-// refuses for a moment only, is not.
+// The breaker ejects an upstream that only refuses streams, although another upstream
+// answers each request. It does not eject one that sometimes answers, or refuses only for
+// a moment.
 func TestRefusedStreamsCount(t *testing.T) {
 	t.Parallel()
 	f := func(name string, refuses func(n int) bool, every time.Duration, want balancer.BreakerState) {

@@ -10,13 +10,13 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// maxMethod is the longest method, of those in use WebDAV's have 18 bytes.
+// maxMethod bounds a method, in bytes. WebDAV has the longest one in use, with 18.
 const maxMethod = 32
 
-// allowed tells clients the methods in use. Others are forwarded, too.
+// allowed lists the common methods for clients. Others are forwarded too.
 const allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
-// What makes a request malformed that a server lets pass.
+// Reasons to reject a request that servers let pass.
 var (
 	errExpect     = errors.New("an expectation other than 100-continue")
 	errMethod     = errors.New("a method that is none, or has more than " + strconv.Itoa(maxMethod) + " bytes")
@@ -30,13 +30,13 @@ var (
 	errPathTwice  = errors.New("a path that leads to another route when it is read in another way")
 )
 
-// refusal tells why a request is not forwarded whatever the routes say: the
-// upstream, or another proxy on the way, might take it for something else.
+// refusal returns why a request is not forwarded on any route, or nil. The upstream, or
+// another proxy on the way, might understand such a request differently.
 func refusal(r *Request) error {
 	switch r.Method {
-	case http.MethodConnect, http.MethodTrace, "TRACK": // TRACK is TRACE of IIS
+	case http.MethodConnect, http.MethodTrace, "TRACK": // TRACK is TRACE in IIS
 		return errNotAllowed
-	case "PRI": // begins HTTP/2, and net/http passes it on
+	case "PRI": // begins HTTP/2; net/http passes it on
 		return errMethod
 	}
 	switch {
@@ -58,7 +58,7 @@ func refusal(r *Request) error {
 	return nil
 }
 
-// refusalStatus returns the status for a refusal, 0 = that of its reason.
+// refusalStatus returns the status for a refusal, 0 = its reason's.
 func refusalStatus(err error) int {
 	switch err {
 	case errExpect:
@@ -69,8 +69,8 @@ func refusalStatus(err error) int {
 	return 0
 }
 
-// validExpect reports whether all that a client expects is to be told to go on
-// (RFC 9110, section 10.1.1). The field of HTTP/1.0 means nothing.
+// validExpect reports whether the client expects nothing but a 100 Continue (RFC 9110,
+// section 10.1.1). In HTTP/1.0 the field has no meaning.
 func validExpect(r *Request) bool {
 	if !r.Has(header.Expect) || !r.ProtoAtLeast(1, 1) {
 		return true
@@ -85,8 +85,8 @@ func validExpect(r *Request) bool {
 	return true
 }
 
-// validTarget reports whether the request's target is one of RFC 9112, section
-// 3.2, as far as net/url does not see to it.
+// validTarget reports whether the request's target has a form of RFC 9112, section 3.2.
+// It checks what net/url does not.
 func validTarget(r *Request) bool {
 	u := r.URL
 	beforeQuery, _, _ := strings.Cut(r.RequestURI, "?")
@@ -101,9 +101,8 @@ func validTarget(r *Request) bool {
 	return u.Opaque == "" && strings.HasPrefix(u.Path, "/")
 }
 
-// validLength reports whether a request says one length, and the one by which the
-// server reads its body. HTTP/2 frames a body without it, and its server takes the
-// first of several.
+// validLength reports whether a request has one length, equal to the one that the server
+// uses. HTTP/2 frames a body without it, and its server uses the first of several.
 func validLength(r *Request) bool {
 	lengths := r.Values(header.ContentLength)
 	for _, l := range lengths {
@@ -115,8 +114,8 @@ func validLength(r *Request) bool {
 	return true
 }
 
-// validHost reports whether host is a name or an address, with a port or without
-// (RFC 3986, section 3.2.2), and nothing that somebody could take for more.
+// validHost reports whether host is only a name or an address, with or without a port
+// (RFC 3986, section 3.2.2).
 func validHost(host string) bool {
 	name, port := host, ""
 	if strings.HasPrefix(host, "[") {
@@ -145,7 +144,7 @@ func validHost(host string) bool {
 	return port == "" || port == ":" || validPort(port)
 }
 
-// validPort takes a colon and digits.
+// validPort reports whether s is a colon and a port number.
 func validPort(s string) bool {
 	if s[0] != ':' || s[1] == '+' {
 		return false

@@ -25,8 +25,8 @@ func relayed(t *testing.T, s setup, f func(t *testing.T, w *world)) {
 	}
 }
 
-// A trailer has what the upstream sent as one, and not what the header has under the
-// same name.
+// A trailer has the fields that the upstream sent as a trailer, and not header fields of
+// the same names.
 func TestTrailerBesideHeader(t *testing.T) {
 	t.Parallel()
 	relayed(t, setup{upstreams: specs("app:80")}, func(t *testing.T, w *world) {
@@ -41,7 +41,7 @@ func TestTrailerBesideHeader(t *testing.T) {
 	})
 }
 
-// What is said to be a stream is sent on as it comes, with a length or without.
+// A declared stream is passed on as it arrives, with or without a length.
 func TestSizedStreamIsPrompt(t *testing.T) {
 	t.Parallel()
 	for _, media := range []string{"text/event-stream", "application/grpc"} {
@@ -65,8 +65,8 @@ func TestSizedStreamIsPrompt(t *testing.T) {
 	}
 }
 
-// An answer that comes slowly is passed on as it comes, also one of known length, and
-// its header does not wait for its body (symfony-cli/symfony-cli#729, golang/go#41858).
+// A slow answer is passed on as it arrives, also one of known length, and its header does
+// not wait for its body (symfony-cli/symfony-cli#729, golang/go#41858).
 func TestSlowAnswerIsPrompt(t *testing.T) {
 	t.Parallel()
 	const pause = 400 * time.Millisecond
@@ -126,7 +126,8 @@ func TestSlowAnswerIsPrompt(t *testing.T) {
 	}
 }
 
-// A request without a User-Agent has none upstream, by either version of HTTP.
+// A request without a User-Agent reaches the upstream without one, over both versions of
+// HTTP.
 func TestNoUserAgent(t *testing.T) {
 	t.Parallel()
 	for _, front := range []string{"inbound", "inbound-httputil"} {

@@ -10,10 +10,10 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// This file makes of bytes what FuzzRelays has both relays carry: a request, an
-// upstream's answers, and the rules of a route.
+// This file turns bytes into the input of FuzzRelays: a request, an upstream's answers,
+// and the rules of a route.
 
-// dice makes choices by bytes. Without bytes left, every choice is the first.
+// dice makes choices from bytes. When no bytes are left, it makes the first choice.
 type dice struct{ left []byte }
 
 func (d *dice) below(n int) int {
@@ -29,8 +29,7 @@ func (d *dice) yes() bool { return d.below(4) == 3 }
 
 func (d *dice) of(list ...string) string { return list[d.below(len(list))] }
 
-// some returns up to n of a list, each with its line's end, and now and then bytes of
-// its own as a value.
+// some returns up to n lines of a list, now and then with bytes as a value.
 func (d *dice) some(n int, list []string) string {
 	var b strings.Builder
 	for range d.below(n + 1) {
@@ -44,7 +43,7 @@ func (d *dice) some(n int, list []string) string {
 	return b.String()
 }
 
-// raw returns bytes that a value may have.
+// raw returns bytes that are allowed in a value.
 func (d *dice) raw(n int) string {
 	n = min(n, len(d.left))
 	b := bytes.Map(func(r rune) rune {
@@ -57,7 +56,7 @@ func (d *dice) raw(n int) string {
 	return string(b)
 }
 
-// part is something that is sent after a pause.
+// part is a part of a message, sent after a pause.
 type part struct {
 	after time.Duration
 	text  string
@@ -126,8 +125,8 @@ func chunks(text string, each int) string {
 
 var trailerFields = []string{"X-Sum: 42", "x-sum: 43", "X-Late: 1", "X-A: t", "Via: 1.1 t", "Content-Type: t", "X-Set: t", "Goodgate-Drain: 1", "X-Request-Id: t", "Cookie: t=1"}
 
-// request returns what a client sends, and its method. leaves tells that it ends its
-// direction behind that.
+// request returns a client's request and its method. leaves means that the client then
+// closes its sending side.
 func (d *dice) request() (method string, parts []part, leaves bool) {
 	method = d.of("GET", "GET", "HEAD", "POST", "PUT", "OPTIONS", "DELETE", "get")
 	target := d.of("/", "/api", "/api/x", "/api//x", "/%61pi/x%2Fy", "/a[b]", "/a\x80?\x81", "/?", "/?a=b;c", "/a?b=%zz", "/api/?x=/../y", "/a;b", "/api%20x", "*", "http://h/x", "http://h", "http://h/a|b?", "//h/x", "/api/../x", "/a?b#c")
@@ -143,17 +142,16 @@ func (d *dice) request() (method string, parts []part, leaves bool) {
 	return method, d.parts(message), leaves
 }
 
-// reply is what an upstream answers with.
+// reply is an upstream's answer.
 type reply struct {
 	parts   []part
 	early   bool // before the request's body was read
-	leaves  bool // the connection is closed behind it
-	refuses bool // it is closed instead
+	leaves  bool // the connection closes after it
+	refuses bool // the connection closes instead
 }
 
-// reply returns an answer. It may come early only where the client does not pause:
-// while one goroutine waits for the client, another waits for a lock, and a bubble's
-// clock stands still.
+// reply returns an answer. It is early only if the client does not pause: while one
+// goroutine waits for the client, another waits for a lock, and a bubble's clock stops.
 func (d *dice) reply(method string, pauses bool) (a reply) {
 	status := d.of("200", "200", "204", "304", "404", "205", "206", "301", "500", "502", "503", "101", "299")
 	head := d.of("", "", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nX-A: 1\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 102 \r\nConnection: x-a\r\nX-A: 1\r\nContent-Length: 3\r\n\r\n") +
@@ -176,7 +174,7 @@ func (d *dice) reply(method string, pauses bool) (a reply) {
 // rules sets up a route and its pool.
 func (d *dice) rules() (s setup) {
 	s.pool.Retry = retries(1 + d.below(3))
-	s.pool.Retry.Backoff, s.pool.Retry.MaxBackoff = 1, 1 // whose share of chance does not show
+	s.pool.Retry.Backoff, s.pool.Retry.MaxBackoff = 1, 1 // too short for their random part to matter
 	s.pool.Retry.MaxBody = []int64{64 << 10, 16, 0}[d.below(3)]
 	s.pool.Commit = proxy.Commit{Buffer: []int64{0, 16, 4096}[d.below(3)], Resume: d.yes()}
 	if d.yes() {

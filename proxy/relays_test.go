@@ -18,9 +18,9 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// FuzzRelays holds that the plain relay and httputil's do the same: an upstream
-// receives the same requests, a client the same answer, and the record tells the
-// same. What may differ is taken out by the functions that render these.
+// FuzzRelays compares the plain relay with httputil's: the upstream receives the same
+// requests, the client gets the same answer, and the record is the same. The functions
+// that render these remove the permitted differences.
 func FuzzRelays(f *testing.F) {
 	f.Add([]byte(nil))
 	for seed := range uint16(300) {
@@ -43,7 +43,7 @@ func FuzzRelays(f *testing.F) {
 	})
 }
 
-// scriptOf tells what is sent.
+// scriptOf describes the script.
 func scriptOf(b []byte) string {
 	d := &dice{b}
 	s := d.rules()
@@ -67,10 +67,10 @@ func shown(parts []part) string {
 	return b.String()
 }
 
-// replies is how many answers the upstreams have; the last goes on.
+// replies is the number of answers of the upstreams. The last one is repeated.
 const replies = 3
 
-// converse has one relay carry what the bytes say, and tells what all have seen.
+// converse runs the script with one relay, and returns what each side has seen.
 func converse(t *testing.T, b []byte, front string, pages *proxy.Pages) string {
 	d := &dice{b}
 	s := d.rules()
@@ -96,7 +96,7 @@ func converse(t *testing.T, b []byte, front string, pages *proxy.Pages) string {
 	}
 	c := w.dial()
 	began := time.Now()
-	c.SetReadDeadline(began.Add(30 * time.Second)) // what the client sends need not have an end
+	c.SetReadDeadline(began.Add(30 * time.Second)) // the client's bytes need not have an end
 	go func() {
 		send(c, parts)
 		if leaves {
@@ -113,7 +113,7 @@ func converse(t *testing.T, b []byte, front string, pages *proxy.Pages) string {
 	return made.ReplaceAllString(asked.String()+"\nclient: "+got+"\nrecord: "+w.account(early), "ID")
 }
 
-// made are identifiers of requests, which are random.
+// made are request IDs, which are random.
 var made = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
 
 func send(c *wire, parts []part) {
@@ -125,7 +125,7 @@ func send(c *wire, parts []part) {
 	}
 }
 
-// serveReply answers one request, and reports whether the connection goes on.
+// serveReply answers one request, and reports whether the connection stays open.
 func serveReply(c *wire, addr string, asked *journal, answers *[]reply) bool {
 	r, err := http.ReadRequest(c.r)
 	if err != nil {
@@ -156,9 +156,9 @@ func serveReply(c *wire, addr string, asked *journal, answers *[]reply) bool {
 	return !a.leaves
 }
 
-// upstreamSees renders a request but for the order and the case of its fields, and
-// what the library cannot send: a second User-Agent, an empty one, a path that it
-// spells anew, and a length of 0 where there need be none.
+// upstreamSees renders a request without the order and the case of its fields, and
+// without things that the library cannot send: a second or an empty User-Agent, some
+// spellings of a path, and an optional length of 0.
 func upstreamSees(addr string, r *http.Request, body string) string {
 	h := r.Header
 	if agents := h["User-Agent"]; len(agents) > 0 {
@@ -187,9 +187,9 @@ func fieldLines(h http.Header) string {
 	return strings.Join(lines, "")
 }
 
-// clientSees renders the answers up to the final one. How a body is framed may
-// differ, and so may how much comes of an answer that is cut off: httputil flushes it
-// on another goroutine.
+// clientSees renders the answers up to the final one. The framing of a body may differ.
+// So may the received part of an answer that is cut off, since httputil flushes it on
+// another goroutine.
 func clientSees(c *wire, method string, began time.Time) string {
 	var b strings.Builder
 	for {
@@ -197,7 +197,7 @@ func clientSees(c *wire, method string, began time.Time) string {
 		if err != nil {
 			return b.String() + "cut off"
 		}
-		if res.StatusCode == http.StatusContinue { // none comes where an early answer overtakes it
+		if res.StatusCode == http.StatusContinue { // an early answer may replace it
 			continue
 		}
 		headAt := time.Since(began).Round(time.Microsecond)
@@ -223,7 +223,7 @@ func clientSees(c *wire, method string, began time.Time) string {
 	}
 }
 
-// behindIt tells what follows an answer.
+// behindIt describes the bytes after an answer.
 func behindIt(c *wire) string {
 	c.SetReadDeadline(time.Now().Add(10 * time.Second))
 	_, err := c.r.ReadByte()
@@ -244,9 +244,9 @@ func short(b []byte) string {
 	return fmt.Sprintf("%q", b)
 }
 
-// account renders the records; the server refuses some requests without one. How much
-// of a body has come by an early answer, and with it what may be done about a failure,
-// is up to another goroutine.
+// account renders the records. The server refuses some requests without one. After an
+// early answer, another goroutine determines how much of the body has arrived, and so
+// what can be done about a failure.
 func (w *world) account(early bool) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// reload makes the world's upstreams go by other options.
+// reload applies other options to the world's upstreams.
 func (w *world) reload(o proxy.PoolOptions) {
 	w.tb.Helper()
 	next, err := w.pool.With(balancer.Options{Name: "app", Policy: "first"}, o)
@@ -24,12 +24,12 @@ func (w *world) reload(o proxy.PoolOptions) {
 	next.Adopt()
 }
 
-// A change of what connections are made by, and the end of an upstream, cut no
-// request: each ends as it would, and its connection with it.
+// Neither a change of connection options nor the removal of an upstream cuts a request.
+// Each request ends normally, and its connection closes after it.
 func TestReloadCutsNobody(t *testing.T) {
 	t.Parallel()
 	server, client := testTLS(t)
-	const connecting = time.Second // what making a connection takes
+	const connecting = time.Second // the time to open a connection
 	change := func(w *world, o proxy.PoolOptions) {
 		o.Timeouts.Idle = time.Hour
 		w.reload(o)
@@ -120,8 +120,8 @@ func (t *reloading) Attempt() (string, proxy.SpanID) {
 	return "", proxy.SpanID{}
 }
 
-// An attempt is sent by what it was made for, whatever is spoken with the upstream by
-// the time that it is sent.
+// An attempt uses the transport that it was made for, whatever protocol the upstream gets
+// by the time it is sent.
 func TestReloadBetweenPreparingAndSending(t *testing.T) {
 	t.Parallel()
 	server, client := testTLS(t)
@@ -174,8 +174,8 @@ func TestReloadBetweenPreparingAndSending(t *testing.T) {
 	}
 }
 
-// What an upstream is told of the client goes by the options that its connections are
-// made by, also for a request that came before a change of these.
+// The PROXY header for an upstream follows the options that its connections are made
+// with, also for a request from before a change of them.
 func TestReloadOfProxyProtocol(t *testing.T) {
 	t.Parallel()
 	for _, front := range []string{"net/http", "inbound"} {

@@ -6,8 +6,8 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Request is a client's request as routes, policies, limits and observers see it.
+// Request is a client's request for routes, policies, limits and observers.
 type Request = message.Request
 
-// NewRequest returns a request that came by a server of the library.
+// NewRequest returns the Request for a request from net/http.
 func NewRequest(r *http.Request) *Request { return message.FromHTTP(r) }

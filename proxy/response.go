@@ -15,9 +15,9 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// give makes an attempt's answer the one that the client gets. The lease goes to
-// the answer's body, or to the tunnel that an upgraded answer carries. It has ended
-// with a body that is here already.
+// give makes an attempt's answer the client's. The lease passes to the body of the
+// answer, or to the tunnel of an upgraded connection. If the whole body is buffered, the
+// lease has already ended.
 func (x *exchange) give(a *attempt) *message.Response {
 	res := a.res
 	x.answer.from = a.m.Upstream
@@ -43,27 +43,27 @@ func (x *exchange) give(a *attempt) *message.Response {
 	return res
 }
 
-// leasedBody is a response's body. It ends the lease when the body ends and
-// records why a body ended early, which httputil would not tell. What is missing
-// it fetches from elsewhere when it can.
+// leasedBody is a response's body. It ends the lease at the end of the body. It records
+// why a body ended early, which httputil would not report. It fetches missing parts from
+// another upstream if it can.
 type leasedBody struct {
 	io.ReadCloser
 	x     *exchange
-	a     *attempt  // the body's
-	rest  *rest     // nil when it cannot be fetched
-	fetch *delivery // of the rest; nil = nothing has been missing yet
+	a     *attempt  // the attempt that the body is from
+	rest  *rest     // nil when the rest cannot be fetched
+	fetch *delivery // of the rest; nil = nothing was missing yet
 	ended bool
 
-	listed bool        // among the streams that end with their upstream
-	left   atomic.Bool // it is to end
-	since  time.Time   // when its upstream was first seen to be drained; zero = it is not. Protected by the tunnels' mu
+	listed bool        // in the list of streams that end with their upstream
+	left   atomic.Bool // the stream must end
+	since  time.Time   // when its upstream was first seen drained; zero = it is not. Protected by the tunnels' mu
 }
 
 func (b *leasedBody) Read(p []byte) (int, error) {
 	for {
 		n, err := b.next(p)
 		switch {
-		case err == nil && n == 0: // part was spliced straight to the client
+		case err == nil && n == 0: // a part was spliced straight to the client
 		case err == nil:
 			return n, nil
 		case err == io.EOF:
@@ -88,8 +88,8 @@ func (b *leasedBody) Read(p []byte) (int, error) {
 	}
 }
 
-// next reads the next part of the body, or passes it on. Then there is nothing in p.
-// The client gets what has come before that is waited for.
+// next reads the next part of the body into p, or passes it straight to the client, with
+// nothing in p. Before it waits, it flushes the parts that have already arrived.
 func (b *leasedBody) next(p []byte) (int, error) {
 	if w := &b.x.writer; w.unsent && !b.x.answer.prompt && !b.here() {
 		if err := w.flush(); err != nil {
@@ -106,7 +106,7 @@ func (b *leasedBody) next(p []byte) (int, error) {
 	return n, err
 }
 
-// here reports whether the next part is, as far as that is known.
+// here reports whether the next part will surely arrive without waiting.
 func (b *leasedBody) here() bool {
 	switch from := b.ReadCloser.(type) {
 	case *collected:
@@ -131,8 +131,8 @@ func (b *leasedBody) end() {
 	}
 }
 
-// mended accounts for a body that did not arrive whole, and reports whether it
-// can be read on all the same.
+// mended accounts for an incomplete body. It reports whether reading can continue with
+// the rest from another upstream.
 func (b *leasedBody) mended(err error) bool {
 	e := &Error{Reason: bodyReason(b.x.ctx, err), Upstream: b.a.m.Addr(), Sent: true, Err: err}
 	if entry := b.x.record.entry(b.a); entry != nil {
@@ -149,7 +149,7 @@ func (b *leasedBody) mended(err error) bool {
 	return false
 }
 
-// bodyReason tells why a body did not arrive whole.
+// bodyReason returns the reason why a body is incomplete.
 func bodyReason(ctx context.Context, err error) reason.Reason {
 	if r := contextReason(ctx); r != reason.None {
 		return r

@@ -14,21 +14,21 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// maxResumes bounds how often the rest of one response is asked for.
+// maxResumes bounds the requests for the rest of one response.
 const maxResumes = 3
 
-// rest is the part of a response's body that has not come yet, as a range of
-// what the body represents. It can be had from another upstream when the body
-// breaks off, since a strong entity tag says that the bytes are the same (RFC
-// 9110, section 13.1.5). A nil one cannot.
+// rest is the missing part of a response's body, as a range of the representation. When
+// the body breaks off, another upstream can send the rest, since a strong entity tag
+// promises the same bytes (RFC 9110, section 13.1.5). A nil rest means that it cannot be
+// fetched.
 type rest struct {
 	etag     string
 	encoding string // Content-Encoding
-	from, to int64  // offsets of the first byte and the last
-	total    int64  // length of the whole
+	from, to int64  // offsets of the first and the last byte
+	total    int64  // length of the representation
 }
 
-// restOf returns what can be asked for when the answer's body breaks off.
+// restOf returns what to fetch when the answer's body breaks off.
 func (x *exchange) restOf(res *message.Response) *rest {
 	if !x.delivery.pool.opts.Commit.Resume || x.request.Method != http.MethodGet || x.body != nil {
 		return nil
@@ -58,13 +58,13 @@ func (x *exchange) restOf(res *message.Response) *rest {
 	return b
 }
 
-// codings returns what a body is encoded with.
+// codings returns the content codings of a body.
 func codings(res *message.Response) string {
 	return strings.Join(res.Values(header.ContentEncoding), ",")
 }
 
-// byteranges reports whether a body may consist of several parts, each with a
-// header of its own (RFC 9110, section 14.6).
+// byteranges reports whether a body may consist of several parts, each with its own
+// header (RFC 9110, section 14.6).
 func byteranges(res *message.Response) bool {
 	for _, v := range res.Values(header.ContentType) {
 		if strings.Contains(strings.ToLower(v), "multipart/byteranges") {
@@ -74,8 +74,7 @@ func byteranges(res *message.Response) bool {
 	return false
 }
 
-// strong reports whether a text is one entity tag (RFC 9110, section 8.8.3) that
-// promises that the bytes are the same.
+// strong reports whether a text is one strong entity tag (RFC 9110, section 8.8.3).
 func strong(etag string) bool {
 	n := len(etag)
 	return n > 2 && etag[0] == '"' && etag[n-1] == '"' && !strings.ContainsAny(etag[1:n-1], "\" \t")
@@ -83,14 +82,14 @@ func strong(etag string) bool {
 
 func (b *rest) length() int64 { return b.to - b.from + 1 }
 
-// came notes that n bytes have come.
+// came records that n more bytes have arrived.
 func (b *rest) came(n int) {
 	if b != nil {
 		b.from += int64(n)
 	}
 }
 
-// ask makes a request one for the rest.
+// ask turns a request into one for the rest.
 func (b *rest) ask(h message.Editor) {
 	for _, name := range []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
 		h.Del(name)
@@ -99,7 +98,7 @@ func (b *rest) ask(h message.Editor) {
 	h.Set("If-Range", b.etag)
 }
 
-// is reports whether an answer is the rest and nothing else.
+// is reports whether an answer is exactly the rest.
 func (b *rest) is(res *message.Response) bool {
 	return res.StatusCode == http.StatusPartialContent && !byteranges(res) &&
 		res.Only(header.ETag) == b.etag &&
@@ -108,8 +107,8 @@ func (b *rest) is(res *message.Response) bool {
 		res.ContentLength == b.length()
 }
 
-// parseContentRange reads "bytes 0-4/10" (RFC 9110, section 14.4). ok is false
-// when one of the three is not told.
+// parseContentRange parses "bytes 0-4/10" (RFC 9110, section 14.4). ok is false when one
+// of the three numbers is missing.
 func parseContentRange(s string) (from, to, total int64, ok bool) {
 	spec, ok := strings.CutPrefix(s, "bytes ")
 	span, size, ok2 := strings.Cut(spec, "/")
@@ -127,12 +126,11 @@ func parseContentRange(s string) (from, to, total int64, ok bool) {
 	return from, to, total, from <= to && to < total
 }
 
-// errNotRest is what is wrong with an answer to a request for the rest.
+// errNotRest is the error for an answer that is not the requested rest.
 var errNotRest = errors.New("the answer is not the rest of what broke off: another entity tag, or no ranges")
 
-// resume goes on with the rest of a body that broke off, from another upstream
-// when there is one: that is a delivery of its own. It reports false when the body
-// cannot be completed.
+// resume continues a broken body with the rest, from another upstream if there is one. It
+// uses a delivery of its own. It reports false when the body cannot be completed.
 func (b *leasedBody) resume(failed *Error) bool {
 	if b.rest == nil {
 		return false
@@ -151,7 +149,7 @@ func (b *leasedBody) resume(failed *Error) bool {
 	return true
 }
 
-// newFetch begins the delivery of the rest to the pool that the body comes from.
+// newFetch begins a delivery of the rest, to the pool of the broken body.
 func (b *leasedBody) newFetch() *delivery {
 	before := b.x.delivery
 	d := new(delivery)
@@ -163,7 +161,7 @@ func (b *leasedBody) newFetch() *delivery {
 	return d
 }
 
-// fetched settles the budget after the rest has come.
+// fetched settles the retry budget after the rest has arrived.
 func (b *leasedBody) fetched() {
 	if d := b.fetch; d != nil && d.retrying {
 		d.retrying = false

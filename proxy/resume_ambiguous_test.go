@@ -9,9 +9,9 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// TestResumeOfWhatIsAmbiguous: an answer of which nobody can say which bytes it
-// has is not completed, and completes none. The first value of a field counted,
-// and the client got other bytes than either upstream has.
+// TestResumeOfWhatIsAmbiguous: an answer whose range is ambiguous is not completed, and
+// completes no other. Before, the first value of a field counted, and the client got
+// bytes that neither upstream has.
 func TestResumeOfWhatIsAmbiguous(t *testing.T) {
 	t.Parallel()
 	const (

@@ -22,8 +22,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// files is an application on a real socket that serves one file, and cuts its
-// answers after so many bytes, each after the number whose turn it is.
+// files is an application on a real socket that serves one file. It cuts each answer
+// after a number of bytes, given in order.
 type files struct {
 	etag    string // with its quotes; empty = none
 	content []byte
@@ -54,7 +54,7 @@ func (f *files) requests() string {
 	return strings.Join(f.asked, ", ")
 }
 
-// cutter ends the connection after left bytes; below 0 = never.
+// cutter ends the connection after left bytes. Negative = never.
 type cutter struct {
 	http.ResponseWriter
 	left int
@@ -72,7 +72,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 	panic(http.ErrAbortHandler)
 }
 
-// large is a file that no commit buffer holds.
+// large is a file larger than any commit buffer.
 func large() []byte {
 	r := rand.New(rand.NewPCG(1, 2))
 	b := make([]byte, 300<<10)
@@ -160,7 +160,7 @@ func dialsOnce(fail func() error) func(*setup) {
 	}
 }
 
-// endsAtSecondDial makes goodgate end its requests while the second connection is
+// endsAtSecondDial makes goodgate cancel its requests while the second connection is
 // being made.
 func endsAtSecondDial(s *setup) {
 	ctx, end := context.WithCancelCause(context.Background())

@@ -17,8 +17,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// failures are what the upstream a does to a request that it has read, so that
-// it may have been executed.
+// failures are the ways in which the upstream a fails after it has read a request, so
+// that it may have executed it.
 var failures = map[string]func(c *wire){
 	"closes":    func(c *wire) {},
 	"resets":    func(c *wire) { c.Reset() },
@@ -27,8 +27,8 @@ var failures = map[string]func(c *wire){
 	"says junk": func(c *wire) { c.say("junk\n\n"); waitsForClose(c) },
 }
 
-// failingThenGood makes upstream a, which reads a request and then fails, and
-// upstream b, which answers. Both note what they have executed.
+// failingThenGood makes upstream a, which reads a request and then fails, and upstream b,
+// which answers. Both record the requests that they have executed.
 func failingThenGood(w *world, j *journal, fail func(c *wire)) {
 	w.script("a:80", func(c *wire) {
 		if r, body := c.request(); r != nil {
@@ -50,8 +50,8 @@ func retrySetup() setup {
 	return s
 }
 
-// The promise: a request whose method is not idempotent is never executed
-// twice, unless the route's owner has said that it may.
+// The promise: a request with a method that is not idempotent is never executed twice,
+// unless the route's owner allows it.
 func TestRetryAfterExecution(t *testing.T) {
 	t.Parallel()
 	for name, fail := range failures {
@@ -96,8 +96,8 @@ func TestRetryAfterExecution(t *testing.T) {
 	}
 }
 
-// A route whose application runs what has the same Idempotency-Key once has such
-// requests sent again, and no others.
+// A route with idempotency_key retries requests that have an Idempotency-Key, and no
+// others.
 func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	for name, fail := range failures {
@@ -123,9 +123,9 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
-// On a connection that has been used, http.Transport repeats by itself what it
-// takes for replayable: what carries an Idempotency-Key. Whoever has not asked
-// for that must not get it.
+// On a reused connection, http.Transport itself repeats requests that it considers
+// replayable: those with an Idempotency-Key. Without idempotency_key that must not
+// happen.
 func TestRetryOnAReusedConnection(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -194,8 +194,8 @@ func TestRetryOnAReusedConnection(t *testing.T) {
 	}
 }
 
-// An application gets a request without a body as it was sent: many do not
-// take a POST that is chunked.
+// A request without a body reaches the application as it was sent: many applications
+// reject a chunked POST.
 func TestRequestWithoutABodyStaysWithoutOne(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"POST", "PATCH", "PUT", "DELETE", "GET"} {
@@ -338,8 +338,8 @@ func putChunked(body string) func(w *world) answer {
 	return func(w *world) answer { return w.send("PUT", "/", io.MultiReader(strings.NewReader(body))) }
 }
 
-// TestOverloadIsNotRetried: when every upstream lets requests time out, retries
-// end, and begin again once it answers.
+// TestOverloadIsNotRetried: when requests time out on every upstream, retries stop. They
+// start again when an upstream answers.
 func TestOverloadIsNotRetried(t *testing.T) {
 	t.Parallel()
 	s := retrySetup()
@@ -369,8 +369,8 @@ func TestOverloadIsNotRetried(t *testing.T) {
 	})
 }
 
-// The record of an answer that could not be bettered names its upstream, not
-// the one that failed later.
+// The record of an answer that no retry could better names its upstream, and not the one
+// that failed later.
 func TestRecordNamesWhoAnswered(t *testing.T) {
 	t.Parallel()
 	s := retrySetup()
@@ -384,9 +384,9 @@ func TestRecordNamesWhoAnswered(t *testing.T) {
 	})
 }
 
-// What is retried counts for the breaker only where a setting says so: an upstream that
-// answers 500 to everything is ejected, and one that answers 503 is not if that is
-// left out.
+// The setting Failures decides which retried statuses count for the breaker: an upstream
+// that always answers 500 is ejected if 500 is in it, and one that answers 503 is not if
+// 503 is left out.
 func TestStatusesThatCountAsFailures(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

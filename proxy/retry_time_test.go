@@ -42,8 +42,8 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
-// When nothing helps, the upstreams get at most a fifth more than without retries,
-// however many attempts a request has.
+// When retries do not help, the upstreams get at most a fifth more requests than without
+// retries, however many attempts a request has.
 func TestRetriesOfAnOutage(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []int{1, 200} {
@@ -76,8 +76,8 @@ func TestRetriesOfAnOutage(t *testing.T) {
 	}
 }
 
-// A retry waits as the upstream asked for, if there is no other and the time
-// allows it.
+// A retry waits for the upstream's Retry-After, if there is no other upstream and the
+// time allows it.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -132,8 +132,8 @@ func TestRetryBackoff(t *testing.T) {
 	})
 }
 
-// A Retry-After that asks for nothing leaves the jitter as it is, so that clients do
-// not come back together.
+// A Retry-After of zero keeps the jitter, so that clients do not come back at the same
+// moment.
 func TestRetryAfterThatIsNotHeeded(t *testing.T) {
 	t.Parallel()
 	for status, after := range map[int]string{http.StatusServiceUnavailable: "soon", http.StatusBadGateway: "1"} {
@@ -158,8 +158,8 @@ func TestRetryAfterThatIsNotHeeded(t *testing.T) {
 	}
 }
 
-// Without a configured pause a lone upstream that refuses is not asked in a
-// busy loop.
+// Without a configured pause, a single upstream that refuses is not retried in a busy
+// loop.
 func TestRetryHasAPauseByDefault(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("a:80")}
@@ -182,7 +182,7 @@ func TestRetryPerTryIsExact(t *testing.T) {
 		w.script("a:80", waitsForClose)
 		w.app("b:80", func(w http.ResponseWriter, r *http.Request) {
 			http.NewResponseController(w).Flush()
-			time.Sleep(5 * time.Second) // the bound is for the header
+			time.Sleep(5 * time.Second) // the limit is for the header
 			w.Write([]byte("late"))
 		})
 		got := w.get()
@@ -194,8 +194,7 @@ func TestRetryPerTryIsExact(t *testing.T) {
 	})
 }
 
-// The time to look for an upstream that can be reached is bounded also when it
-// goes by between many of them.
+// The time spent on unreachable upstreams is bounded, also when there are many of them.
 func TestRetryOfManyUnreachable(t *testing.T) {
 	t.Parallel()
 	s := retrySetup()

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// offerUpgrades puts into h, if it asks for an upgrade, all the protocols that a
-// client offers: Upgrade is a list, in one field or several (RFC 9110, section 7.8),
-// of which httputil takes the first field. HTTP is not among them: through a
-// connection of HTTP/2 with the upstream a client's requests would go past goodgate.
+// offerUpgrades sets Upgrade in h, if present, to all protocols that the client offers.
+// Upgrade is a list, in one or several fields (RFC 9110, section 7.8), and httputil takes
+// only the first. offerUpgrades removes HTTP itself: over an HTTP/2 connection with the
+// upstream, a client's requests would bypass goodgate.
 func offerUpgrades(h http.Header, offered []string) {
 	if h.Get("Upgrade") == "" {
 		return
@@ -32,7 +32,7 @@ func offerUpgrades(h http.Header, offered []string) {
 	h["Upgrade"] = []string{strings.Join(kept, ", ")}
 }
 
-// protocols are the members of an Upgrade list. What is no protocol is left out.
+// protocols yields the valid members of an Upgrade list.
 func protocols(fields []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range fields {
@@ -47,8 +47,8 @@ func protocols(fields []string) iter.Seq[string] {
 	}
 }
 
-// rewritePath takes off and puts on the route's prefixes, in the decoded and
-// the encoded form of the path alike. OPTIONS * is about no path.
+// rewritePath removes and adds the route's prefixes, in the decoded and in the encoded
+// path, and then applies RewritePath. It does not change OPTIONS *.
 func (rt *Route) rewritePath(u *url.URL) {
 	add := strings.TrimSuffix(rt.AddPrefix, "/")
 	switch {
@@ -61,16 +61,16 @@ func (rt *Route) rewritePath(u *url.URL) {
 		u.Path, _ = url.PathUnescape(u.RawPath) // both parts are well formed
 	}
 	if to := rt.RewritePath.of(u.Path); to != u.Path && u.Path != "*" {
-		u.Path, u.RawPath = to, "" // spelled anew
+		u.Path, u.RawPath = to, "" // the new path has no separate encoded form
 	}
 }
 
-// changesPath reports whether the path that goes upstream may be another one.
+// changesPath reports whether the upstream may get another path.
 func (rt *Route) changesPath() bool {
 	return rt.StripPrefix != "" || rt.AddPrefix != "" || rt.RewritePath != nil
 }
 
-// stripped returns what rewritePath takes off a path, encoded; empty = nothing.
+// stripped returns the encoded prefix that rewritePath removes from a path; empty = none.
 func (rt *Route) stripped(u *url.URL) string {
 	switch {
 	case rt.StripPrefix == "":
@@ -83,8 +83,8 @@ func (rt *Route) stripped(u *url.URL) string {
 	return prefix.EscapedPath()
 }
 
-// cutPrefix takes prefix off path at a segment's border and leaves nothing or a path
-// that begins with a slash. A path without the prefix it returns as it is.
+// cutPrefix removes prefix from path at the end of a segment. The rest is empty or begins
+// with a slash. It returns a path without the prefix unchanged.
 func cutPrefix(path, prefix string) string {
 	rest, ok := strings.CutPrefix(path, strings.TrimSuffix(prefix, "/"))
 	if !ok || rest != "" && rest[0] != '/' {
@@ -93,8 +93,8 @@ func cutPrefix(path, prefix string) string {
 	return rest
 }
 
-// cutEscaped is cutPrefix for an encoded path, which may spell the prefix in
-// its own way; an encoded slash is no border.
+// cutEscaped is cutPrefix for an encoded path. The path may encode the prefix in any way.
+// An encoded slash does not end a segment.
 func cutEscaped(path, prefix string) string {
 	prefix = strings.TrimSuffix(prefix, "/")
 	border, segments := len(path), strings.Count(prefix, "/")

@@ -72,7 +72,7 @@ func TestHostModes(t *testing.T) {
 	}
 }
 
-// The port that a scheme implies is not told, as health checks do not tell it
+// The default port of a scheme is left out of Host, as in health checks
 // (Infisical/agent-vault#195, envoyproxy/envoy#4832).
 func TestHostUpstreamWithoutDefaultPort(t *testing.T) {
 	t.Parallel()

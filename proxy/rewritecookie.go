@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// CookieFlags change the flags of the cookies that Name or Regexp is about.
+// CookieFlags change the flags of the cookies that Name or Regexp selects.
 type CookieFlags struct {
-	Name     string         // "*" = every cookie
-	Regexp   *regexp.Regexp // instead of Name: matches in the name
+	Name     string         // "*" = all cookies
+	Regexp   *regexp.Regexp // instead of Name; it may match any part of the name
 	Secure   Flag
 	HTTPOnly Flag
-	SameSite string // Strict, Lax or None; "-" takes it off; empty = as it came
+	SameSite string // Strict, Lax or None; "-" removes it; empty = unchanged
 }
 
-// Flag is what becomes of a flag.
+// Flag is a change of a flag.
 type Flag int
 
 const (
@@ -32,8 +32,8 @@ func (f *CookieFlags) isAbout(name string) bool {
 	return f.Name == "*" || f.Name == name
 }
 
-// cookie changes the attributes of a cookie (RFC 6265, section 4.1.1). The rest
-// stays as it came.
+// cookie changes the attributes of a cookie (RFC 6265, section 4.1.1). The rest stays
+// unchanged.
 func (w *rewriting) cookie(v string) string {
 	parts := strings.Split(v, ";")
 	for i, part := range parts[1:] {
@@ -54,7 +54,7 @@ func (w *rewriting) cookie(v string) string {
 	return strings.Join(w.flags(parts), ";")
 }
 
-// cookiePath changes the Path of a cookie.
+// cookiePath returns the new Path of a cookie.
 func (w *rewriting) cookiePath(path string) string {
 	to := w.beginning(w.CookiePath, path)
 	if to == path && w.RestorePrefix {
@@ -63,8 +63,8 @@ func (w *rewriting) cookiePath(path string) string {
 	return to
 }
 
-// domain changes the Domain of a cookie. The dot before it, which browsers ignore (RFC
-// 6265, section 5.2.3), stays or is missing as it came.
+// domain returns the new Domain of a cookie. It keeps the leading dot or its absence.
+// Browsers ignore the dot (RFC 6265, section 5.2.3).
 func (w *rewriting) domain(domain string) string {
 	name := strings.TrimPrefix(domain, ".")
 	dot := domain[:len(domain)-len(name)]
@@ -77,14 +77,14 @@ func (w *rewriting) domain(domain string) string {
 			to = w.to(r)
 		}
 		if host, _, err := net.SplitHostPort(to); err == nil {
-			to = host // {host} may have a port, which a Domain has not
+			to = host // {host} may have a port, a Domain must not
 		}
 		return dot + strings.TrimPrefix(to, ".")
 	}
 	return domain
 }
 
-// flags changes the flags of a cookie by the first entry that is about it.
+// flags changes the flags of a cookie with the first entry that selects it.
 func (w *rewriting) flags(parts []string) []string {
 	name, _, _ := strings.Cut(parts[0], "=")
 	i := slices.IndexFunc(w.CookieFlags, func(f CookieFlags) bool { return f.isAbout(strings.TrimSpace(name)) })

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// This file undoes what a route does to a path, in answers of an application that does
-// not know its prefix.
+// This file undoes the route's change of the path in answers, for an application that
+// does not know its prefix.
 
-// restorePath returns the path at which clients find an encoded path of the application.
-// One that has the prefix already stays, for applications that go by X-Forwarded-Prefix,
-// and so does one that no request of the route leads to.
+// restorePath returns the client's path for an encoded path of the application. It does
+// not change a path that already has the prefix, because some applications use
+// X-Forwarded-Prefix. Nor does it change a path that no request of the route can reach.
 func (rt *Route) restorePath(path string) string {
 	strip, add := encodedPrefix(rt.StripPrefix), encodedPrefix(rt.AddPrefix)
 	if !strings.HasPrefix(path, "/") || strip != "" && (path == strip || strings.HasPrefix(path, strip+"/")) {
@@ -30,8 +30,8 @@ func encodedPrefix(prefix string) string {
 	return (&url.URL{Path: strings.TrimSuffix(prefix, "/")}).EscapedPath()
 }
 
-// restoreLink is restorePath for a URL: one of the client's own host or of the upstream,
-// or a path. A path that is relative to the request stays, because it is under the prefix.
+// restoreLink is restorePath for a link: a path, or a URL of the client's host or of the
+// upstream. It does not change a relative path, which is under the prefix anyway.
 func (x *exchange) restoreLink(link string) string {
 	u, err := url.Parse(link)
 	if err != nil || u.Opaque != "" || u.User != nil {
@@ -57,7 +57,7 @@ func (x *exchange) restoreLink(link string) string {
 	}
 	to := x.route.restorePath(path)
 	if u.Host == x.record.Upstream && u.Host != "" {
-		return to + rest[end:] // clients cannot reach that address
+		return to + rest[end:] // clients cannot reach the upstream's address
 	}
 	return link[:len(link)-len(rest)] + to + rest[end:]
 }

@@ -11,36 +11,37 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// ResponseRewrites change where an upstream's answers lead a client, for an
-// application that does not know under which address its clients see it. Of each
-// list the first entry that fits is used. They do what nginx's proxy_redirect,
-// proxy_cookie_domain, proxy_cookie_path and proxy_cookie_flags do.
+// ResponseRewrites edit the links and cookies in an upstream's answers, for an
+// application that does not know its public address. The first matching entry of each
+// list applies. They correspond to nginx's proxy_redirect, proxy_cookie_domain,
+// proxy_cookie_path and proxy_cookie_flags.
 type ResponseRewrites struct {
-	Location     []Rewrite // how the URL in Location and Refresh begins
-	CookieDomain []Rewrite // the whole Domain of a cookie, without regard to case and to a dot before it, which stays
-	CookiePath   []Rewrite // how the Path of a cookie begins
+	Location     []Rewrite // for the beginning of the URL in Location and Refresh
+	CookieDomain []Rewrite // for the whole Domain of a cookie; case and a leading dot do not matter, and the dot stays
+	CookiePath   []Rewrite // for the beginning of the Path of a cookie
 	CookieFlags  []CookieFlags
 	// RestorePrefix undoes the route's StripPrefix and AddPrefix in Location, Refresh and
-	// the Path of cookies, where no entry of the lists fits: for an application that does
-	// not know its prefix.
+	// the Path of cookies, if no entry of the lists matches. It is for an application
+	// that does not know its prefix.
 	RestorePrefix bool
 }
 
-// Rewrite puts To where From is, or in place of the whole of what Regexp matches in.
+// Rewrite replaces From by To. With Regexp, To replaces the whole text if the expression
+// matches any part of it.
 type Rewrite struct {
 	From   string
 	Regexp *regexp.Regexp // instead of From
-	To     string         // with variables; after Regexp $1 or ${name} is a part that matched, and there are no variables
+	To     string         // the new text, with variables; with Regexp, $1 or ${name} is a matched group instead
 }
 
-// RewritePath makes another path of the decoded one that goes upstream.
+// RewritePath replaces the decoded path for the upstream.
 type RewritePath struct {
 	Regexp *regexp.Regexp
-	To     string // of the whole path; $1 or ${name} is a part that matched
+	To     string // the whole new path; $1 or ${name} is a matched group
 }
 
-// of returns what becomes of a path, which is itself when it does not match. The
-// result always begins with one slash.
+// of returns the new path, or the same one without a match. A new path begins with
+// exactly one slash.
 func (p *RewritePath) of(path string) string {
 	if p == nil {
 		return path
@@ -59,14 +60,14 @@ func (x *exchange) rewriteHead(h *header.Head) {
 	}
 }
 
-// rewriteHeader applies the route's rewrites to an answer's fields.
+// rewriteHeader applies the route's rewrites to an answer's header map.
 func (x *exchange) rewriteHeader(h http.Header) {
 	if x.route.Rewrites != nil {
 		(&rewriting{x.route.Rewrites, x}).apply(h, func(name string) iter.Seq[string] { return slices.Values(h.Values(name)) })
 	}
 }
 
-// texts are those of what is put in.
+// texts compiles the new texts of the rewrites.
 func (w *ResponseRewrites) texts() texts {
 	if w == nil {
 		return nil
@@ -78,13 +79,13 @@ func (w *ResponseRewrites) texts() texts {
 	return textsOf(to, inTarget)
 }
 
-// rewriting is the rewriting of one answer.
+// rewriting is the edit of one answer.
 type rewriting struct {
 	*ResponseRewrites
 	x *exchange
 }
 
-// to is what a rewrite puts in.
+// to returns the new text of a rewrite.
 func (w *rewriting) to(r Rewrite) string {
 	if t := w.x.route.rewriteValues[r.To]; t != nil {
 		return t.fill(w.x)
@@ -98,7 +99,7 @@ func (w *rewriting) apply(h message.Editor, valuesOf func(string) iter.Seq[strin
 	edit(h, "Set-Cookie", valuesOf, w.cookie)
 }
 
-// edit changes the values of a field, which is left alone when none changes.
+// edit changes the values of a field. If none changes, it leaves the field alone.
 func edit(h message.Editor, name string, valuesOf func(string) iter.Seq[string], change func(string) string) {
 	var values []string
 	changed := false
@@ -116,7 +117,7 @@ func edit(h message.Editor, name string, valuesOf func(string) iter.Seq[string],
 	}
 }
 
-// whole returns what becomes of a text that an expression matches in.
+// whole returns the new text if the rewrite has an expression that matches.
 func (r Rewrite) whole(text string) (string, bool) {
 	if r.Regexp == nil {
 		return "", false
@@ -128,7 +129,7 @@ func (r Rewrite) whole(text string) (string, bool) {
 	return string(r.Regexp.ExpandString(nil, r.To, text, at)), true
 }
 
-// beginning exchanges how a text begins.
+// beginning applies the first matching rewrite to the beginning of a text.
 func (w *rewriting) beginning(list []Rewrite, text string) string {
 	for _, r := range list {
 		if whole, ok := r.whole(text); ok {
@@ -141,7 +142,7 @@ func (w *rewriting) beginning(list []Rewrite, text string) string {
 	return text
 }
 
-// link changes a URL in Location or Refresh.
+// link returns the new URL for Location or Refresh.
 func (w *rewriting) link(v string) string {
 	to := w.beginning(w.Location, v)
 	if to == v && w.RestorePrefix {

@@ -54,8 +54,8 @@ func TestResponseRewrites(t *testing.T) {
 	}
 }
 
-// Expressions replace the whole, flags are put on and taken off, and variables are the
-// request's, by both relays.
+// Expressions replace the whole text, flags are set and removed, and variables have the
+// request's values, with both relays.
 func TestResponseRewritesByExpression(t *testing.T) {
 	t.Parallel()
 	re := regexp.MustCompile
@@ -117,7 +117,7 @@ func TestRewritePath(t *testing.T) {
 	}
 }
 
-// A rewriting never makes a path that leads out of the root.
+// A rewrite never makes a path that climbs above the root.
 func TestRewritePathDoesNotClimb(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("a:1")}

@@ -5,11 +5,11 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
-// This file uses the memory of plain requests again. Only what nothing can still look
-// at is used again: a request that was answered whole by its only attempt, without a
-// goroutine beside its own. All others are left to the garbage collector.
+// This file reuses the memory of plain requests. A request's memory is reused only if
+// nothing can still refer to it: its only attempt has answered it completely, without
+// another goroutine. The garbage collector frees the rest.
 
-// usualFields is how many fields a request may have upstream without an allocation.
+// usualFields is the number of fields for the upstream that need no allocation.
 const usualFields = 32
 
 // room is the memory for one delivery by the plain relay.
@@ -28,7 +28,7 @@ func (p *Proxy) newRoom() *room {
 	return new(room)
 }
 
-// emptyExchange returns an exchange of which nothing is set but its proxy.
+// emptyExchange returns an exchange with only its proxy set.
 func (p *Proxy) emptyExchange() *exchange {
 	x, ok := p.exchanges.Get().(*exchange)
 	if !ok {
@@ -39,7 +39,8 @@ func (p *Proxy) emptyExchange() *exchange {
 	return x
 }
 
-// reuse leaves the memory of an exchange that has ended to another one, if it may.
+// reuse returns the memory of an ended exchange to the pools, if nothing can still refer
+// to it.
 func (x *exchange) reuse() {
 	if !x.answered || x.body != nil || x.room == nil || x.delivery != &x.room.delivery || !x.delivery.settled() {
 		return
@@ -51,8 +52,8 @@ func (x *exchange) reuse() {
 	p.exchanges.Put(x)
 }
 
-// settled reports whether the delivery's first attempt was its only one and nothing
-// looks at it any more.
+// settled reports whether the delivery had only one attempt, and nothing uses that
+// attempt any more.
 func (d *delivery) settled() bool {
 	return len(d.record.Attempts) == 1 && d.hedged == 0 && d.first.call.Settled()
 }

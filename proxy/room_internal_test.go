@@ -21,8 +21,8 @@ func isZero[T any](p *T) bool {
 	return bytes.Equal(b, make([]byte, len(b)))
 }
 
-// TestRoomsAreEmpty: what a plain request took and another one gets is empty, whatever
-// the request was, and what something may still look at is not given to another.
+// TestRoomsAreEmpty: reused memory is empty, whatever the request was, and memory that
+// something may still refer to is not reused.
 func TestRoomsAreEmpty(t *testing.T) {
 	t.Parallel()
 	n := memnet.New()
@@ -75,7 +75,7 @@ func TestRoomsAreEmpty(t *testing.T) {
 	}
 }
 
-// ask sends a request by goodgate's own server, and waits until it has been served.
+// ask sends a request through goodgate's own server, and waits until it has been served.
 func ask(t *testing.T, n *memnet.Network, p *Proxy, request string) {
 	t.Helper()
 	addr := "front" + t.Name() + ":80"

@@ -8,66 +8,66 @@ import (
 	"time"
 )
 
-// Route says which requests it takes and what becomes of them: they go to
-// Pool, or are answered by Redirect or Respond.
+// Route defines which requests it takes, and what happens to them: it forwards them to
+// Pool, or answers them with Redirect or Respond. Exactly one of the three must be set.
 type Route struct {
 	Name     string
 	Match    Match
 	Pool     *Pool
-	Fallback *Fallback // for what Pool cannot answer; nil = nobody
-	Mirror   *Mirror   // sends a share of the requests to another pool as well; nil = none
-	Split    *Split    // chooses the pool of each request, in place of Pool, which is its first then; nil = Pool gets all
+	Fallback *Fallback // answers when Pool cannot; nil = none
+	Mirror   *Mirror   // copies a share of the requests to another pool; nil = none
+	Split    *Split    // chooses the pool for each request; Pool is then its first side; nil = always Pool
 	Redirect *Redirect
 	Respond  *Respond
 
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
-	ErrorHeaders    HeaderEdits       // of the errors that the proxy answers itself
-	Rewrites        *ResponseRewrites // where answers lead to; nil = as the upstream says
-	StripPrefix     string            // taken off the path before it goes upstream
+	ErrorHeaders    HeaderEdits       // for errors that the proxy itself answers
+	Rewrites        *ResponseRewrites // edits of links and cookies in answers; nil = unchanged
+	StripPrefix     string            // removed from the path before it goes upstream
 	AddPrefix       string            // put before the path, after StripPrefix
-	RewritePath     *RewritePath      // then the path becomes another; nil = it stays
-	Host            string            // sent upstream: empty = the client's, HostUpstream = the upstream's, else this
-	Timeout         time.Duration     // whole request; 0 = the pool's
-	// RetrySafe is the application's promise that every request on this route
-	// may be executed twice, whatever its method.
+	RewritePath     *RewritePath      // replaces the path, after the other two; nil = no replacement
+	Host            string            // the Host for the upstream: empty = the client's, HostUpstream = the upstream's name, else this text
+	Timeout         time.Duration     // limit of the whole request; 0 = the pool's
+	// RetrySafe is the application's promise that it may execute every request on this
+	// route twice, whatever the method.
 	RetrySafe bool
-	// IdempotencyKey is its promise that it executes requests with the same
-	// Idempotency-Key once (draft-ietf-httpapi-idempotency-key-header): one that
-	// has the header may be sent again.
+	// IdempotencyKey is the application's promise to execute requests with the same
+	// Idempotency-Key only once (draft-ietf-httpapi-idempotency-key-header). The proxy
+	// may then send a request with that header again.
 	IdempotencyKey bool
-	Limits         *Limits  // which requests are let in; nil = all
-	Priority       Priority // whose turn comes first when requests queue before the pool
+	Limits         *Limits  // the requests that may pass; nil = all
+	Priority       Priority // order of the requests in the pool's queue
 
-	ClientCert ClientCert // what upstreams get of the client's certificate
+	ClientCert ClientCert // the fields of the client's certificate for upstreams
 
-	Access        Access         // who may come
-	CORS          *CORS          // which pages of other origins may read answers; nil = as the upstream says
-	CrossOrigin   *CrossOrigin   // refuses what pages of other origins send; nil = does not
-	SecureHeaders *SecureHeaders // fields that answers get; nil = none
+	Access        Access         // who may use the route
+	CORS          *CORS          // which pages of other origins may read answers; nil = the upstream decides
+	CrossOrigin   *CrossOrigin   // refuses requests from pages of other origins; nil = accepts them
+	SecureHeaders *SecureHeaders // security fields for answers; nil = none
 
-	Intercept []int      // statuses of upstreams' answers that an error page takes the place of
-	Cache     RouteCache // how what the pool keeps is used
-	Compress  *Compress  // which answers are compressed; nil = none
+	Intercept []int      // statuses of upstreams' answers that an error page replaces
+	Cache     RouteCache // use of the pool's kept responses
+	Compress  *Compress  // which answers to compress; nil = none
 
-	Faults []Fault // on purpose; nil = none
+	Faults []Fault // injected faults; nil = none
 
-	asking         bool       // the route asks something of who comes
+	asking         bool       // access needs a check before the request may pass
 	guarded        fieldTable // fields that only access may set
-	edited         fieldTable // what RequestHeaders is about
+	edited         fieldTable // fields that RequestHeaders edits
 	requestValues  texts      // of RequestHeaders
 	responseValues texts      // of ResponseHeaders
 	errorValues    texts      // of ErrorHeaders
 	rewriteValues  texts      // of Rewrites
-	body           *Text      // of Respond; nil = it has no variables
-	target         *Text      // of Redirect; nil = it has no variables
-	mark           string     // of this route in Goodgate-Passed
+	body           *Text      // of Respond; nil = without variables
+	target         *Text      // of Redirect; nil = without variables
+	mark           string     // the route's mark in Goodgate-Passed
 }
 
-// HostUpstream as [Route.Host] sends each upstream its own name.
+// HostUpstream in [Route.Host] sends each upstream its own name.
 const HostUpstream = "upstream"
 
-// prepare checks the route once, so that serving a request cannot fail on it.
+// prepare checks and compiles the route once, so that no request can fail on it.
 func (rt *Route) prepare() error {
 	n := 0
 	for _, set := range []bool{rt.Pool != nil, rt.Redirect != nil, rt.Respond != nil} {
@@ -84,7 +84,7 @@ func (rt *Route) prepare() error {
 		return fmt.Errorf("route %s: %w", rt.Name, err)
 	}
 	if rt.Access.Forward != nil {
-		rt.ClientCert.fields(&rt.Access.Forward.claims) // it is the same for the service that is asked
+		rt.ClientCert.fields(&rt.Access.Forward.claims) // clients must not send these to the authorization service either
 	}
 	rt.asking, rt.guarded = rt.asks(), rt.identityFields()
 	rt.edited = rt.RequestHeaders.fields()
@@ -100,8 +100,8 @@ func (rt *Route) prepare() error {
 	return rt.Fallback.prepare(rt)
 }
 
-// prepareAnswer compiles what a route without a pool answers. What a client sends is
-// escaped in a body by its type, and a body without one is no HTML.
+// prepareAnswer compiles the answer of a route without a pool. It escapes the client's
+// data in a body by the body's type, and gives a body without a type text/plain.
 func (rt *Route) prepareAnswer() {
 	if rt.Redirect != nil {
 		rt.target = compileNonPlain(rt.Redirect.To, inTarget)
@@ -120,7 +120,7 @@ func (rt *Route) prepareAnswer() {
 	}
 }
 
-// answerRoute serves a route that has no pool.
+// answerRoute answers on a route without a pool.
 func (x *exchange) answerRoute() {
 	rt := x.route
 	x.editResponse(x.writer.Header(), false)
@@ -136,7 +136,7 @@ func (x *exchange) answerRoute() {
 	answer.serve(&x.writer)
 }
 
-// redirect answers with another address.
+// redirect answers with a redirect.
 func (x *exchange) redirect(d *Redirect) {
 	to := d.To
 	if x.route.target != nil {
@@ -150,14 +150,14 @@ func (x *exchange) redirect(d *Redirect) {
 	x.writer.WriteHeader(status)
 }
 
-// Redirect answers with another address.
+// Redirect is an answer with another address.
 type Redirect struct {
-	To     string // with variables, and with {1} to {9}, the groups of Match.PathRegexp
+	To     string // the address, with variables, and {1} to {9} for the groups of Match.PathRegexp
 	Status int    // 0 = 308
 }
 
-// onePath keeps a path from beginning like the name of another host. To browsers a
-// backslash is a slash.
+// onePath keeps a path from beginning like the name of another host. Browsers read a
+// backslash as a slash.
 func onePath(path string) string {
 	if len(path) > 1 && path[0] == '/' && (path[1] == '/' || path[1] == '\\') {
 		return "/" + strings.TrimLeft(path, `/\`)
@@ -165,14 +165,14 @@ func onePath(path string) string {
 	return path
 }
 
-// Respond answers with a fixed response.
+// Respond is a fixed answer.
 type Respond struct {
 	Status  int    // 0 = 200
-	Body    string // of a route with variables
+	Body    string // may contain variables on a route, but not in a fallback
 	Headers map[string]string
 }
 
-// contentType returns the answer's type; set are the fields that its route sets.
+// contentType returns the answer's type. set are the fields that its route sets.
 func (f *Respond) contentType(set map[string]string) string {
 	for _, headers := range []map[string]string{f.Headers, set} {
 		for name, v := range headers {

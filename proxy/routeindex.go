@@ -5,27 +5,27 @@ import (
 	"strings"
 )
 
-// routeIndex finds the routes that may take a request by its host and path, so that a
-// request does not have to be compared with thousands. The order of the routes stays what
-// decides: it gives the candidates in that order. It is immutable.
+// routeIndex finds the routes that may match a request by its host and path, so that
+// goodgate need not check thousands of routes. It yields the candidates in the order of
+// the routes, which decides. It is immutable.
 type routeIndex struct {
 	exact map[string]*pathIndex // by host, in lower case
-	below map[string]*pathIndex // by what stands behind the * of a pattern, such as .example.com
-	any   pathIndex             // of every host
+	below map[string]*pathIndex // by the rest of a pattern after its *, for example .example.com
+	any   pathIndex             // routes for all hosts
 }
 
-// pathIndex has the routes of one host.
+// pathIndex holds the routes of one host.
 type pathIndex struct {
 	exact   map[string][]int32
 	prefix  map[string][]int32
-	lengths []int   // of prefixes, ascending
-	rest    []int32 // which no path tells apart
+	lengths []int   // lengths of the prefixes, ascending
+	rest    []int32 // routes without a path
 }
 
-// leastIndexed is how many routes make an index worth it.
+// leastIndexed is the least number of routes for which an index is worthwhile.
 const leastIndexed = 48
 
-// newRouteIndex returns nil for few routes.
+// newRouteIndex returns an index, nil for few routes.
 func newRouteIndex(routes []Route) *routeIndex {
 	if len(routes) < leastIndexed {
 		return nil
@@ -73,7 +73,7 @@ func (p *pathIndex) add(m *Match, i int32) {
 	}
 }
 
-// candidates are lists of routes, each in order.
+// candidates are lists of route indices, each in order.
 type candidates [][]int32
 
 func (c candidates) with(list []int32) candidates {
@@ -97,7 +97,7 @@ func (p *pathIndex) collect(path string, c candidates) candidates {
 	return c
 }
 
-// next takes the first route off all lists; ok is false when there is none left.
+// next removes the first route from all lists. ok is false when none is left.
 func (c candidates) next() (i int, ok bool) {
 	first := int32(-1)
 	for _, list := range c {
@@ -109,21 +109,21 @@ func (c candidates) next() (i int, ok bool) {
 		return 0, false
 	}
 	for i, list := range c {
-		if len(list) > 0 && list[0] == first { // a route may stand in several
+		if len(list) > 0 && list[0] == first { // a route may be in several lists
 			c[i] = list[1:]
 		}
 	}
 	return int(first), true
 }
 
-// of adds the routes that may take a request to c.
+// of adds the routes that may match a request to c.
 func (x *routeIndex) of(host, path string, c candidates) candidates {
 	host = hostname(host)
 	c = x.exact[host].collect(path, x.any.collect(path, c))
 	if len(x.below) == 0 {
 		return c
 	}
-	for at := 1; at <= len(host); at++ { // a * stands for one character or more
+	for at := 1; at <= len(host); at++ { // a * stands for at least one character
 		c = x.below[host[at:]].collect(path, c)
 	}
 	return c

@@ -11,8 +11,8 @@ import (
 	limits "github.com/goodgate/goodgate/internal/limit"
 )
 
-// saves says for each decision what would have kept the failure it ended with
-// from the client, as far as the decision alone tells.
+// saves maps the decision after which a failure escaped to the remedy, where the decision
+// alone determines it.
 var saves = map[reason.Decision]string{
 	reason.NotSafe:        "retry_safe on the route, if the application may run it twice",
 	reason.BodyGone:       "a larger retry.max_body",
@@ -24,8 +24,8 @@ var saves = map[reason.Decision]string{
 	reason.Deadly:         "a mended application: the request ends connections wherever it goes",
 }
 
-// savedBy says what would have saved a request that escaped; empty when nothing
-// that is known of would have.
+// savedBy returns what would have saved a request that escaped, empty when nothing is
+// known.
 func (x *exchange) savedBy() string {
 	s := x.savedByPool()
 	if x.limits.keptOut == "" || !x.record.Escaped() {
@@ -37,7 +37,7 @@ func (x *exchange) savedBy() string {
 	return s + "a fallback that lets it in: " + x.limits.keptOut
 }
 
-// savedByPool is savedBy as far as the request's own pool goes.
+// savedByPool is savedBy for the request's own pool, without the fallback.
 func (x *exchange) savedByPool() string {
 	a := x.record.last()
 	switch why := x.record.Reason; {
@@ -71,8 +71,8 @@ func (x *exchange) savedByPool() string {
 	return x.savedByCommit(a.Reason)
 }
 
-// allTakenOut reports whether an operator has drained or switched off every upstream of
-// the request's pool.
+// allTakenOut reports whether an operator has drained or disabled every upstream of the
+// request's pool.
 func (x *exchange) allTakenOut() bool {
 	if x.main == nil || x.main.pool == nil {
 		return false
@@ -86,8 +86,7 @@ func (x *exchange) allTakenOut() bool {
 	return len(members) > 0
 }
 
-// savedByRoom is savedBy for a request that there was no room for. It names the
-// bound that was reached.
+// savedByRoom is savedBy for an overload. It names the limit that was reached.
 func savedByRoom(err error) string {
 	switch {
 	case errors.Is(err, limits.ErrMemory):
@@ -104,8 +103,8 @@ func savedByRoom(err error) string {
 	return "a larger max_in_flight, or more or faster upstreams"
 }
 
-// orFallback adds that a fallback would have answered, where there is none and
-// the client had not seen the beginning of another answer.
+// orFallback suggests a fallback, if the route has none and the client has not seen the
+// beginning of another answer.
 func (x *exchange) orFallback(s string) string {
 	if x.standby != nil || x.record.Fallback != "" || x.writer.status < http.StatusInternalServerError {
 		return s
@@ -113,8 +112,8 @@ func (x *exchange) orFallback(s string) string {
 	return s + "; or a fallback"
 }
 
-// savedByCommit is savedBy for a response that broke after its beginning had
-// gone to the client.
+// savedByCommit is savedBy for a response that broke off after the client had seen its
+// beginning.
 func (x *exchange) savedByCommit(r reason.Reason) string {
 	switch {
 	case r == reason.ResponseTimeout:

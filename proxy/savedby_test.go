@@ -10,8 +10,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// TestSavedBy: a failure that reached the client says what would have kept it
-// away, and one that did not says nothing.
+// TestSavedBy: a failure that reached the client names the setting that would have hidden
+// it. A hidden failure names none.
 func TestSavedBy(t *testing.T) {
 	t.Parallel()
 	cut := func(c *wire) {

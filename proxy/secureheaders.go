@@ -7,11 +7,11 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// SecureHeaders are fields that tell browsers to be careful. They stand on all answers of
-// a route that do not have them, so that the application's word counts. An empty value
-// sets none.
+// SecureHeaders are response fields that restrict what browsers do. The route adds each
+// of them to answers that do not have it, so the application's value has precedence. An
+// empty value adds none.
 type SecureHeaders struct {
-	HSTS          string // Strict-Transport-Security, on answers by HTTPS only
+	HSTS          string // Strict-Transport-Security, only over HTTPS
 	ContentType   string // X-Content-Type-Options
 	Frame         string // X-Frame-Options
 	Referrer      string // Referrer-Policy
@@ -21,7 +21,7 @@ type SecureHeaders struct {
 	Resource      string // Cross-Origin-Resource-Policy
 }
 
-// secureHeaders adds what is missing.
+// secureHeaders adds the missing fields.
 func (x *exchange) secureHeaders(h message.Editor) {
 	s := x.route.SecureHeaders
 	if s == nil {
@@ -31,7 +31,7 @@ func (x *exchange) secureHeaders(h message.Editor) {
 		fillIn(h, "Strict-Transport-Security", s.HSTS)
 	}
 	fillIn(h, "X-Content-Type-Options", s.ContentType)
-	if !hasField(h, "Content-Security-Policy") { // frame-ancestors there says more
+	if !hasField(h, "Content-Security-Policy") { // frame-ancestors in it has precedence
 		fillIn(h, "X-Frame-Options", s.Frame)
 	}
 	fillIn(h, "Referrer-Policy", s.Referrer)
@@ -47,7 +47,7 @@ func fillIn(h message.Editor, name, value string) {
 	}
 }
 
-// hasField reports whether there is a field with a canonical name.
+// hasField reports whether there is a field with this canonical name.
 func hasField(h message.Editor, name string) bool {
 	switch h := h.(type) {
 	case http.Header:

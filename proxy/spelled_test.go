@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// Over HTTP/1 the spelling of fields and the reason phrase pass, whatever form the
-// request has: SOAP clients expect to be told to go on, old ones speak HTTP/1.0
-// (traefik/traefik#9819, envoyproxy/envoy#9559).
+// Over HTTP/1 the spelling of fields and the reason phrase pass unchanged, in every form
+// of request: SOAP clients expect a 100, old ones use HTTP/1.0 (traefik/traefik#9819,
+// envoyproxy/envoy#9559).
 func TestSpellingPasses(t *testing.T) {
 	t.Parallel()
 	for _, request := range []string{
@@ -69,8 +69,8 @@ func TestSpellingPasses(t *testing.T) {
 	}
 }
 
-// A request to switch protocols keeps its fields' spelling: some servers of WebSocket
-// know Sec-WebSocket-Key in that spelling alone.
+// An upgrade request keeps the spelling of its fields: some WebSocket servers accept only
+// one spelling of Sec-WebSocket-Key.
 func TestSpellingOfUpgradesPasses(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80"), front: "inbound"}

@@ -10,30 +10,29 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// fieldTable finds header fields by name, whatever their spelling.
+// fieldTable finds header fields by name, in any spelling.
 //
 // Applications that get a header as variables (CGI, FastCGI, WSGI, PHP) cannot
-// tell X-User, x_user and X.User apart: all of them are HTTP_X_USER. So a rule
-// about a field is a rule about every name that folds to the same: letters of
-// either case are equal, and so is everything that is neither letter nor digit.
+// distinguish X-User, x_user and X.User: all of them are HTTP_X_USER. So a rule for a
+// field applies to every name that folds to the same: upper and lower case are equal, and
+// so are all bytes that are neither letters nor digits.
 //
-// The zero value is empty. A table is filled before it is used, and then safe
-// for concurrent use.
+// The zero value is empty. After it has been filled, a table is safe for concurrent use.
 type fieldTable struct {
 	rules map[string]fieldRule // by folded name
-	// lengths has, for the first byte of a folded name, one bit for each length
-	// that is in the table. It spares most fields of a request the rest.
+	// lengths has, for the first byte of a folded name, a bit for each length in the
+	// table. For most fields this test is enough.
 	lengths [128]uint64
-	prefix  string // folded; names that begin with it and have no rule may not pass; "" = none
+	prefix  string // folded; fields with this prefix and without a rule may not pass; "" = none
 }
 
-// fieldRule says which spellings of a field may pass.
+// fieldRule lists the spellings of a field that may pass.
 type fieldRule struct {
-	spelled []string // these only
-	trusted bool     // and from a trusted proxy only
+	spelled []string // only these may pass
+	trusted bool     // and only from a trusted proxy
 }
 
-// foldByte returns c as it is in a folded name.
+// foldByte returns the folded form of a byte.
 func foldByte(c byte) byte {
 	switch {
 	case 'A' <= c && c <= 'Z':
@@ -52,10 +51,10 @@ func fold(b []byte, name string) []byte {
 	return b
 }
 
-// lengthBit is the bit of a name's length in fieldTable.lengths.
+// lengthBit returns the bit of a name's length in fieldTable.lengths.
 func lengthBit(n int) uint64 { return 1 << min(n, 63) }
 
-// rule returns what is said of a field, in any of its spellings.
+// rule returns the rule for a field, in any of its spellings.
 func (t *fieldTable) rule(name string) (rule fieldRule, ok bool) {
 	if name == "" || t.lengths[foldByte(name[0])]&lengthBit(len(name)) == 0 {
 		return fieldRule{}, false
@@ -68,15 +67,14 @@ func (t *fieldTable) rule(name string) (rule fieldRule, ok bool) {
 	return fieldRule{}, t.prefix != "" && bytes.HasPrefix(folded, []byte(t.prefix))
 }
 
-// passes reports whether a field of a request may pass, whatever the case of its
-// letters.
+// passes reports whether a request field may pass. It ignores the case of letters.
 func (t *fieldTable) passes(name string, trusted bool) bool {
 	rule, ok := t.rule(name)
 	return !ok || (trusted || !rule.trusted) && slices.ContainsFunc(rule.spelled, func(s string) bool { return header.EqualName(s, name) })
 }
 
-// restrict lets a field pass as it is spelled here and in earlier calls, and in
-// no other spelling. A rule that refuses it stays.
+// restrict lets a field pass only in this spelling and in those of earlier calls. It does
+// not replace a rule that refuses the field.
 func (t *fieldTable) restrict(name string) {
 	rule, ok := t.rule(name)
 	if ok && (rule.trusted || len(rule.spelled) == 0) {
@@ -89,12 +87,12 @@ func (t *fieldTable) restrict(name string) {
 // refuse lets no spelling of a field pass.
 func (t *fieldTable) refuse(name string) { t.set(name, fieldRule{}) }
 
-// believe lets a field pass in its canonical spelling, from trusted proxies.
+// believe lets a field pass from trusted proxies only, in its canonical spelling.
 func (t *fieldTable) believe(name string) {
 	t.set(name, fieldRule{spelled: []string{http.CanonicalHeaderKey(name)}, trusted: true})
 }
 
-// refusePrefix lets no field pass whose name begins with prefix and has no rule.
+// refusePrefix lets no field with the prefix pass unless it has a rule.
 func (t *fieldTable) refusePrefix(prefix string) {
 	t.prefix = string(fold(nil, prefix))
 	t.lengths[t.prefix[0]] |= ^(lengthBit(len(prefix)) - 1)
@@ -112,7 +110,7 @@ func (t *fieldTable) set(name string, rule fieldRule) {
 	t.lengths[folded[0]] |= lengthBit(len(folded))
 }
 
-// drop deletes the fields that may not pass whoever sent them.
+// drop deletes the fields that may not pass from any sender.
 func (t *fieldTable) drop(fields message.Editor) {
 	if len(t.rules) == 0 {
 		return

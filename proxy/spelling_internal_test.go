@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// variable is the name of a field as CGI gives it to an application.
+// variable returns the name that CGI gives a field.
 func variable(name string) string {
 	return strings.Map(func(c rune) rune {
 		if c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
@@ -18,8 +18,8 @@ func variable(name string) string {
 	}, strings.ToUpper(name))
 }
 
-// Of the names that an application takes for the same, those and only those in
-// the table pass; all other names do.
+// If an application cannot distinguish several names, only those in the table pass. All
+// other names pass.
 func FuzzSpelling(f *testing.F) {
 	for _, name := range []string{"X-User", "X_User", "x.user", "X-Users", "X-", "-User", "Proxy", "X-Forwarded-For", "X_Forwarded.Whatever", "X-Forwarded", strings.Repeat("x", 100)} {
 		f.Add("X-User", name)

@@ -18,86 +18,83 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Split divides the requests of a route between pools. It chooses once for each
-// request, before the limits of the pool.
+// Split divides the requests of a route between pools. It chooses a side for each
+// request, before it applies the limits of the pool.
 //
-// A client stays with its pool as long as the weights stay. When they change, a
-// client moves from one pool to another only if the other's weight has grown
-// beside that of the first. So with two pools the clients of the changed share
-// move and nobody else, and with more, raising one weight moves clients to that
-// pool alone (weighted rendezvous hashing; Thaler and Ravishankar 1998, Schindelhauer
-// and Schomaker 2005). The choice depends on the names of the pools and on nothing
-// of the route or this process: two routes, or two goodgates, choose alike.
+// A client stays with its pool as long as the weights stay the same. When they change, a
+// client moves only to a pool whose weight has grown relative to its own pool's. So with
+// two pools only the clients of the changed share move. With more pools, raising one
+// weight moves clients only to that pool (weighted rendezvous hashing; Thaler and
+// Ravishankar 1998, Schindelhauer and Schomaker 2005). The choice depends only on the
+// names of the pools, so two routes, or two goodgates, choose alike.
 type Split struct {
 	Sides []Side
-	// Weights are those of Sides. They may change while requests are served.
+	// Weights are the weights of Sides. They may change while requests are served.
 	Weights *Weights
-	// By are what tells clients apart; the first that a request has counts. When it
-	// has none the Cookie does; without one it goes to the first side. Without By
-	// and Cookie each request is for itself.
+	// By identifies clients; the first function with a value decides. If none has one,
+	// the Cookie decides. Without a Cookie the request goes to the first side. Without By
+	// and Cookie each request is chosen at random.
 	By []HashOn
-	// Cookie tells clients apart by a cookie of the split's own; nil = there is none.
+	// Cookie identifies clients with a cookie of the split; nil = no cookie.
 	Cookie *SplitCookie
-	// Override lets clients choose; nil = none may.
+	// Override lets clients choose; nil = they cannot.
 	Override *Override
-	// Spill sends requests to another side while the one that was chosen has no
-	// upstream available. Without it they wait, and fail, there.
+	// Spill sends requests to another side while the chosen one has no available
+	// upstream. Without it they wait, or fail, there.
 	Spill bool
-	// Observe is told of each of the route's requests when it has ended, as those of
-	// [Options.Observe] are; nil = nobody.
+	// Observe is called with each of the route's requests when it has ended, like the
+	// functions of [Options.Observe]; nil = no call.
 	Observe func(*Record)
 
 	seeds []uint64
 }
 
-// Side is a pool of a split.
+// Side is one pool of a split.
 type Side struct {
 	Pool     *Pool
-	Fallback *Fallback // for what Pool cannot answer; nil = nobody
+	Fallback *Fallback // answers when Pool cannot; nil = none
 }
 
-// SplitCookie is a cookie with an identity that says nothing. It is given to clients
-// that have none.
+// SplitCookie is a cookie with a random identity. Clients without one get it.
 type SplitCookie struct {
 	Name string
 	TTL  time.Duration // 0 = until the browser closes
 }
 
-// Override is how a client chooses its side: by naming the pool.
+// Override lets a client choose its side by the name of the pool.
 type Override struct {
 	Header  string         // empty = none
 	Cookie  string         // empty = none
-	Clients []netip.Prefix // who may; nil = everybody. The header of others is taken off
+	Clients []netip.Prefix // which clients may; nil = all. For others the split removes the header
 }
 
 // Weights are the weights of a split's sides. They are safe for concurrent use.
 type Weights struct{ of atomic.Pointer[[]float64] }
 
-// NewWeights returns weights to begin with.
+// NewWeights returns weights with initial values.
 func NewWeights(of []float64) *Weights {
 	w := new(Weights)
 	w.Set(of)
 	return w
 }
 
-// Set changes the weights. A side with weight 0 gets nothing but what overrides send.
+// Set changes the weights. A side with weight 0 only gets the requests of overrides.
 func (w *Weights) Set(of []float64) {
 	of = slices.Clone(of)
 	w.of.Store(&of)
 }
 
-// Get returns the weights, which are not to be changed.
+// Get returns the weights. They must not be changed.
 func (w *Weights) Get() []float64 { return *w.of.Load() }
 
-// SplitChoice is what became of a request on a route with a split.
+// SplitChoice is the choice of a side for a request on a route with a split.
 type SplitChoice struct {
-	Client uint64 // hash of what tells the client; 0 = not known
+	Client uint64 // hash that identifies the client; 0 = unknown
 	Side   int32  // from 1; 0 = the route has no split
-	// Chosen says that the side was not left to the weights: by an override, or
-	// because there was nothing to tell the client by. It says nothing about the
-	// side then, beside others.
+	// Chosen reports that the weights did not decide: an override did, or nothing
+	// identified the client. Comparisons of the sides should leave such requests out.
 	Chosen  bool
-	Spilled bool // another side took the request
+	Spilled bool // another side served the request
 }
 
 // prepare checks a route's split.
@@ -121,7 +118,7 @@ func (s *Split) prepare(rt *Route) error {
 	return nil
 }
 
-// side finds the exchange's pool.
+// side sets the exchange's pool and fallback.
 func (x *exchange) side() {
 	x.pool, x.standby = x.route.Pool, x.route.Fallback
 	s := x.route.Split
@@ -135,7 +132,7 @@ func (x *exchange) side() {
 	x.pool = s.Sides[i].Pool
 }
 
-// choose returns the side, and notes it.
+// choose returns the chosen side and records it.
 func (s *Split) choose(x *exchange) int {
 	c := &x.record.Split
 	c.Side = 1
@@ -160,8 +157,8 @@ func (s *Split) choose(x *exchange) int {
 	return max(i, 0)
 }
 
-// of returns the side of a key: the one with the least draw from the exponential
-// distribution with its weight. It is -1 when none is available that has a weight.
+// of returns the side for a key: the one with the smallest draw from an exponential
+// distribution whose rate is its weight. It returns -1 if no side qualifies.
 func (s *Split) of(key uint64, weights []float64, available bool) int {
 	best, least := -1, math.Inf(1)
 	for i, w := range weights {
@@ -176,15 +173,14 @@ func (s *Split) of(key uint64, weights []float64, available bool) int {
 	return best
 }
 
-// mix spreads a hash over all bits (the finalizer of SplitMix64; Steele, Lea, Flood
-// 2014).
+// mix spreads a hash over all bits (finalizer of SplitMix64; Steele, Lea, Flood 2014).
 func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
 }
 
-// key returns what tells the client; ok is false when there is nothing.
+// key returns the hash that identifies the client. ok is false without one.
 func (s *Split) key(x *exchange) (key uint64, ok bool) {
 	if len(s.By) == 0 && s.Cookie == nil {
 		return mathrand.Uint64(), true
@@ -207,14 +203,14 @@ func (s *Split) key(x *exchange) (key uint64, ok bool) {
 	return x.record.Split.Client, true
 }
 
-// newIdentity returns the value of a new cookie.
+// newIdentity returns a random value for a new cookie.
 func newIdentity() string {
 	var raw [16]byte
 	rand.Read(raw[:])
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
-// overridden returns the side that the client asks for, if it may.
+// overridden returns the side that the client has chosen, if it may choose.
 func (s *Split) overridden(x *exchange) (side int, ok bool) {
 	o := s.Override
 	if o == nil {
@@ -244,7 +240,7 @@ func (o *Override) allows(client netip.Addr) bool {
 	return o.Clients == nil || slices.ContainsFunc(o.Clients, func(p netip.Prefix) bool { return p.Contains(client) })
 }
 
-// named returns the side with a pool of this name, -1 without one.
+// named returns the side whose pool has this name, or -1.
 func (s *Split) named(pool string) int {
 	return slices.IndexFunc(s.Sides, func(side Side) bool { return side.Pool.Name() == pool })
 }
@@ -260,7 +256,7 @@ func (p *Pool) hasAvailable() bool {
 	return false
 }
 
-// pin keeps the client where it is: on its upstream, and on its side of a split.
+// pin sets the cookies that keep the client on its upstream and on its side of a split.
 func (x *exchange) pin(h message.Editor) {
 	if s := x.delivery.pool.opts.Sticky; s != nil {
 		s.write(h, x)

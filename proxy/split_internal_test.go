@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// splitOf returns a split of so many sides, without pools.
+// splitOf returns a split of n sides, without pools.
 func splitOf(sides int) *Split {
 	s := &Split{Sides: make([]Side, sides)}
 	for i := range sides {
@@ -18,7 +18,7 @@ func splitOf(sides int) *Split {
 	return s
 }
 
-// TestSplitShares holds that sides get what their weights say.
+// TestSplitShares: the shares of the sides follow their weights.
 func TestSplitShares(t *testing.T) {
 	t.Parallel()
 	const clients = 100_000
@@ -40,8 +40,8 @@ func TestSplitShares(t *testing.T) {
 	}
 }
 
-// TestSplitMoves holds what is documented: a client moves only to a side whose weight
-// has grown beside that of its own.
+// TestSplitMoves: a client moves only to a side whose weight has grown relative to its
+// own, as documented.
 func TestSplitMoves(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
@@ -65,8 +65,8 @@ func TestSplitMoves(t *testing.T) {
 	}
 }
 
-// TestSplitMovesTheChangedShareOnly is for two sides, where the share that changes is
-// all that moves.
+// TestSplitMovesTheChangedShareOnly: with two sides only the clients of the changed share
+// move.
 func TestSplitMovesTheChangedShareOnly(t *testing.T) {
 	t.Parallel()
 	s := splitOf(2)

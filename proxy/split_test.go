@@ -11,8 +11,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// split runs f in worlds of both relays with a route between two pools, whose
-// upstreams answer with their pool's name.
+// split runs f in worlds of both relays, with a route between two pools. The upstreams
+// answer with the name of their pool.
 func split(t *testing.T, weights []float64, change func(s *setup, sp *proxy.Split), f func(t *testing.T, w *world, sp *proxy.Split)) {
 	for _, front := range []string{"inbound", "inbound-httputil"} {
 		t.Run(front, func(t *testing.T) {
@@ -50,7 +50,7 @@ func split(t *testing.T, weights []float64, change func(s *setup, sp *proxy.Spli
 	}
 }
 
-// by asks as a client with these fields, and returns who answered.
+// by sends a request with these fields, and returns the pool that answered.
 func (w *world) by(fields ...string) string {
 	r := w.request("GET", "/", nil)
 	for i := 0; i < len(fields); i += 2 {
@@ -128,7 +128,7 @@ func TestSplitOverride(t *testing.T) {
 	})
 }
 
-// TestSplitWithNobodyThere: a client stays on its side, unless told otherwise.
+// TestSplitWithNobodyThere: a client stays on its side, unless Spill is set.
 func TestSplitWithNobodyThere(t *testing.T) {
 	t.Parallel()
 	out := func(p *proxy.Pool) {

@@ -15,22 +15,23 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Stale says what is kept to answer with when an error would reach the client
-// otherwise (stale-if-error, RFC 5861), or before an upstream is asked. The zero value keeps nothing. What is
-// not collected whole, see [Commit], is not kept.
+// Stale sets which responses to keep, to use them instead of an error (stale-if-error,
+// RFC 5861) or before an upstream is asked. The zero value keeps nothing. Only responses
+// that are buffered completely, see [Commit], are kept.
 type Stale struct {
-	MaxSize int64         // bytes kept in all; 0 = off
-	IfError time.Duration // how long a response that does not say so itself may be used past its freshness; 0 = not at all
-	// Hits makes it a cache: what is fresh answers requests without an upstream (RFC 9111).
+	MaxSize int64         // bytes of all kept responses; 0 = off
+	IfError time.Duration // time past its freshness for which a response may replace an error, unless the response itself sets it; 0 = none
+	// Hits enables the cache: fresh responses answer requests without an upstream (RFC
+	// 9111).
 	Hits bool
-	Wait time.Duration // that a request waits at most for one that fetches the same; 0 = not at all
+	Wait time.Duration // longest wait for another request that fetches the same response; 0 = no wait
 }
 
-// staleHold is how long a request waits for an upstream when there is an older
-// response for it: long enough for a restart's gap, and no visitor minds.
+// staleHold is how long a request waits for an upstream when there is an older response
+// for it. It covers the gap of a restart, and is short enough for a visitor.
 const staleHold = time.Second
 
-// olderKey is what the request's answers are kept by, beside its header.
+// olderKey returns the key under which the request's answers are kept, beside its header.
 func (x *exchange) olderKey() stale.Key {
 	k := stale.Key{
 		Method:      x.request.Method,
@@ -47,15 +48,15 @@ func (x *exchange) olderKey() stale.Key {
 	if asked := x.request.URL.RequestURI(); asked != k.Target {
 		k.Asked = asked
 	}
-	for _, f := range x.few().asker { // by any name; an application may go by it and not say so
+	for _, f := range x.few().asker { // an application may use it without naming it in Vary
 		k.Certificate = true
 		k.Route += "\n" + f.name + ":" + f.value
 	}
 	return k
 }
 
-// remember keeps an answer that has come whole, if it may be kept, which it reports, and
-// forgets what a request has changed.
+// remember keeps a complete answer if that is allowed, and reports whether it did. After
+// a request that may have changed a resource, it drops the resource's kept responses.
 func (x *exchange) remember(c *stale.Cache, res *message.Response) (kept bool) {
 	switch method := x.request.Method; {
 	case method != http.MethodGet && method != http.MethodHead:
@@ -73,8 +74,8 @@ func (x *exchange) remember(c *stale.Cache, res *message.Response) (kept bool) {
 	return false
 }
 
-// forget drops what is kept of the URL of a request that has changed something, and of those
-// that its answer names, on the same host (RFC 9111 section 4.4).
+// forget drops the kept responses for the URL of an unsafe request, and for those on the
+// same host that its answer names (RFC 9111, section 4.4).
 func (x *exchange) forget(c *stale.Cache, res *message.Response) {
 	k := x.olderKey()
 	c.Forget(k)
@@ -94,7 +95,7 @@ func (x *exchange) forget(c *stale.Cache, res *message.Response) {
 	}
 }
 
-// wholeBody returns a response's body if all of it is here.
+// wholeBody returns a response's body if it is buffered completely.
 func (x *exchange) wholeBody(res *message.Response) ([]byte, bool) {
 	if b, ok := res.Body.(*collected); ok && b.complete {
 		return b.room.bytes[:b.n], true
@@ -102,8 +103,7 @@ func (x *exchange) wholeBody(res *message.Response) ([]byte, bool) {
 	return nil, res.ContentLength == 0 || x.request.Method == http.MethodHead
 }
 
-// older returns the response that may be used instead of an error, nil without
-// one.
+// older returns the response that may replace an error, or nil.
 func (x *exchange) older() *stale.Response {
 	c := x.pool.stale
 	if c == nil || x.body != nil {
@@ -112,7 +112,7 @@ func (x *exchange) older() *stale.Response {
 	return c.Get(x.olderKey(), x.main.out.fields(), time.Now())
 }
 
-// answerOlder answers a request that failed by an older response, nil without
+// answerOlder answers a failed request with an older response. It returns nil without
 // one.
 func (x *exchange) answerOlder(why *Error) *message.Response {
 	old := x.older()

@@ -27,8 +27,7 @@ func page(w *world) *http.Server {
 	})
 }
 
-// Whatever would end in a gateway error is answered by what was answered before,
-// with its age, and says so.
+// An older response, with its age, replaces every gateway error, and says so.
 func TestStaleInsteadOfAnError(t *testing.T) {
 	t.Parallel()
 	for _, tc := range append(fails, struct {
@@ -61,7 +60,7 @@ func TestStaleInsteadOfAnError(t *testing.T) {
 				check(t, "absorbed", rec.Absorbed, reason.ByStale)
 				check(t, "hidden", rec.Hidden, tc.reason)
 				check(t, "reason", rec.Reason, reason.None)
-				if tc.reason != reason.ResponseTruncated { // which the answer to a HEAD cannot be
+				if tc.reason != reason.ResponseTruncated { // an answer to HEAD cannot be truncated
 					head := w.send("HEAD", "/?a", nil)
 					check(t, "HEAD", head.header.Get("Content-Length")+head.body, "6")
 					check(t, "HEAD absorbed", w.record().Absorbed, reason.ByStale)
@@ -78,8 +77,7 @@ func TestStaleInsteadOfAnError(t *testing.T) {
 	}
 }
 
-// While there is an answer to be had, nothing older is given, and no other
-// status than an error is replaced.
+// While an upstream answers, no older response is used, and only errors are replaced.
 func TestStaleIsNoCache(t *testing.T) {
 	t.Parallel()
 	bubble(t, staleSetup(), func(w *world) {
@@ -99,8 +97,8 @@ func TestStaleIsNoCache(t *testing.T) {
 	})
 }
 
-// The wait for an upstream is short when there is an older answer, and as long
-// as it was without.
+// The wait for an upstream is short if there is an older response, and unchanged
+// otherwise.
 func TestStaleShortensTheHold(t *testing.T) {
 	t.Parallel()
 	s := staleSetup()
@@ -128,7 +126,7 @@ func TestStaleShortensTheHold(t *testing.T) {
 	})
 }
 
-// An older answer is nearer to what was asked for than a fallback.
+// An older response has precedence over a fallback.
 func TestStaleBeforeFallback(t *testing.T) {
 	t.Parallel()
 	s := staleSetup()
@@ -144,7 +142,7 @@ func TestStaleBeforeFallback(t *testing.T) {
 	})
 }
 
-// What was changed is not answered as it was before.
+// A response is not used after a request has changed the resource.
 func TestStaleIsForgottenWhenChanged(t *testing.T) {
 	t.Parallel()
 	for method, want := range map[string]int{"POST": 502, "PUT": 502, "DELETE": 502, "PATCH": 502, "OPTIONS": 200, "GET": 200} {
@@ -158,8 +156,8 @@ func TestStaleIsForgottenWhenChanged(t *testing.T) {
 	}
 }
 
-// What is not here whole when the answer begins is not kept; what comes without
-// a length is.
+// A response that is not complete when the answer begins is not kept. One without a
+// length is.
 func TestStaleKeepsWholeAnswers(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -199,8 +197,7 @@ func TestStaleKeepsWholeAnswers(t *testing.T) {
 	}
 }
 
-// Paths that differ only in what is encoded are two resources, whichever relay
-// carries the request.
+// Paths that differ only in their encoding are two resources, with both relays.
 func TestStaleKeepsPathsApart(t *testing.T) {
 	t.Parallel()
 	bubble(t, staleSetup(), func(w *world) {

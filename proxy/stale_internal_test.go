@@ -7,7 +7,7 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// A reload keeps the older responses, unless their own settings change.
+// A reload keeps the older responses, unless its settings for them change.
 func TestReloadKeepsOlderResponses(t *testing.T) {
 	t.Parallel()
 	b := balancer.Options{Name: "app"}

@@ -14,8 +14,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestStaleIsNotShared asks with one client while the application is there, and
-// with another when it is gone. Pages of users with "Expires: 0" went to other
+// TestStaleIsNotShared sends a request from one client while the application is up, and
+// from another after it has gone. Before, pages of users with "Expires: 0" reached other
 // users, and one request with X-Forwarded-Host changed a page for all.
 func TestStaleIsNotShared(t *testing.T) {
 	t.Parallel()
@@ -71,7 +71,7 @@ func addFields(h http.Header, list string) {
 	}
 }
 
-// What an upstream sends behind the body is not kept, announced or not.
+// An upstream's trailer is not kept, announced or not.
 func TestStaleAndTrailers(t *testing.T) {
 	t.Parallel()
 	for name, head := range map[string]string{"announced": "Trailer: Set-Cookie\n", "not announced": ""} {
@@ -94,7 +94,7 @@ func TestStaleAndTrailers(t *testing.T) {
 	}
 }
 
-// A certificate shows who asks, as a cookie does.
+// A certificate identifies the client, as a cookie does.
 func TestStaleAndCertificates(t *testing.T) {
 	t.Parallel()
 	bubble(t, staleSetup(), func(w *world) {

@@ -11,14 +11,13 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// For methods that http.Transport does not repeat by itself, such as DELETE, an
-// upstream whose idle connections all turn out to be dead used up every attempt
-// of a request, since none of them counted as having tried it, while another
-// upstream was there to answer.
+// http.Transport does not repeat methods such as DELETE by itself. With them, an upstream
+// whose idle connections were all dead used up every attempt of a request, since none
+// counted as having tried it, although another upstream was available.
 func TestStaleConnectionsDoNotUseUpTheAttempts(t *testing.T) {
 	const connections = 10
 	var dead atomic.Bool
-	var together sync.WaitGroup // so that each request gets a connection of its own
+	var together sync.WaitGroup // so that each request gets its own connection
 	together.Add(connections)
 	stale := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		if dead.Load() {

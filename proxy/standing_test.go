@@ -11,10 +11,10 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// standing makes a pool of which b has room for one more request, but no place is
-// left: another request has it, and waits to ask again. It then sends a request
-// to a, which answers by what answers, while others wait for a place, if they
-// do, and returns that request's record.
+// standing makes a pool in which b could take one more request, but no place is left:
+// another request has it and waits for its retry. It then sends a request to a, which the
+// given handler answers, while others may wait for a place. It returns the record of that
+// request.
 func standing(t *testing.T, waiters bool, hedge time.Duration, answers http.HandlerFunc) (got string, status int) {
 	s := setup{upstreams: []balancer.Spec{{Addr: "a:80", MaxInFlight: 1}, {Addr: "b:80", MaxInFlight: 2}}}
 	s.pool.Retry = retries(3)
@@ -69,8 +69,7 @@ func standing(t *testing.T, waiters bool, hedge time.Duration, answers http.Hand
 	return got, status
 }
 
-// TestNoHedgeInOverload holds that no second upstream is asked while requests
-// keep waiting for a place.
+// TestNoHedgeInOverload: no request is hedged while requests keep waiting for a place.
 func TestNoHedgeInOverload(t *testing.T) {
 	t.Parallel()
 	slow := func(http.ResponseWriter, *http.Request) { time.Sleep(3 * time.Second) }
@@ -82,8 +81,7 @@ func TestNoHedgeInOverload(t *testing.T) {
 	check(t, "status", status, 200)
 }
 
-// TestNoRetryInOverload holds that nothing is sent again while requests keep
-// waiting for a place.
+// TestNoRetryInOverload: no request is retried while requests keep waiting for a place.
 func TestNoRetryInOverload(t *testing.T) {
 	t.Parallel()
 	fails := func(w http.ResponseWriter, _ *http.Request) {

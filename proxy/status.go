@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// fail answers a request that gets no upstream's answer.
+// fail answers a request that gets no answer from an upstream.
 func (x *exchange) fail(e *Error) {
 	x.record.Reason = e.Reason
 	x.record.Err = e.Err
@@ -39,11 +39,11 @@ func (x *exchange) fail(e *Error) {
 	x.proxy.opts.Pages.write(x, e)
 }
 
-// errUpgrade says that an upstream switched to a protocol of its own choice.
+// errUpgrade means that an upstream has switched to a protocol of its own choice.
 var errUpgrade = errors.New("switched to a protocol that was not asked for")
 
-// isOffered reports whether an upstream has chosen of the protocols that it was
-// offered: one, or several on top of each other (RFC 9110, section 7.8).
+// isOffered reports whether an upstream has chosen only protocols that it was offered:
+// one, or several layers (RFC 9110, section 7.8).
 func isOffered(chosen, offered []string) bool {
 	n := 0
 	for p := range protocols(chosen) {
@@ -59,8 +59,8 @@ func isOffered(chosen, offered []string) bool {
 	return n > 0 && n == strings.Count(strings.Join(chosen, ","), ",")+1
 }
 
-// checkUpgrade fails an answer of 101 to what was not asked. httputil would not
-// end the connection.
+// checkUpgrade rejects a 101 with a protocol that the client did not ask for. httputil
+// would keep such a connection.
 func (x *exchange) checkUpgrade(res *http.Response) error {
 	if isOffered(res.Header["Upgrade"], res.Request.Header["Upgrade"]) {
 		return nil
@@ -70,7 +70,7 @@ func (x *exchange) checkUpgrade(res *http.Response) error {
 	return &Error{Reason: reason.ResponseMalformed, Upstream: x.answer.from.Addr(), Sent: true, Err: errUpgrade}
 }
 
-// proxyStatus renders the reason for a Proxy-Status header (RFC 9209).
+// proxyStatus returns the value of Proxy-Status (RFC 9209) for a reason.
 func (x *exchange) proxyStatus(r reason.Reason, status int) string {
 	var b strings.Builder
 	b.WriteString("goodgate")
@@ -80,7 +80,7 @@ func (x *exchange) proxyStatus(r reason.Reason, status int) string {
 	}
 	if r == reason.UpstreamStatus {
 		b.WriteString("; received-status=")
-		if x.answer.from == nil { // a fixed response stands in for it
+		if x.answer.from == nil { // a fixed response has replaced the upstream's
 			status = x.record.lastStatus()
 		}
 		b.WriteString(strconv.Itoa(status))

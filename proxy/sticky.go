@@ -14,21 +14,21 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// Sticky keeps a client on the upstream that served it first, by a cookie that
-// a client can neither make nor read: it cannot choose its upstream, nor learn
-// an address of the network behind goodgate. Affinity is a preference: when the
-// upstream is not available the client moves to another and stays there.
+// Sticky keeps a client on the upstream that served it first, with a cookie. Clients can
+// neither read nor make such a cookie, so they cannot choose an upstream or learn its
+// address. Stickiness is a preference: when the upstream is not available, the client
+// moves to another one and stays there.
 type Sticky struct {
 	Cookie   string
-	Secret   []byte        // encrypts the cookie; empty = random, so cookies do not outlive the process
-	TTL      time.Duration // of the cookie; 0 = until the browser closes
-	Secure   *bool         // whether to mark it Secure; nil = when the client came by HTTPS
+	Secret   []byte        // encrypts the cookie; empty = random, so that cookies become invalid when the process ends
+	TTL      time.Duration // lifetime of the cookie; 0 = until the browser closes
+	Secure   *bool         // sets the Secure attribute; nil = if the client uses HTTPS
 	SameSite http.SameSite
 
 	block cipher.Block
 }
 
-// NewSticky returns s ready for use.
+// NewSticky returns a copy of s that is ready for use.
 func NewSticky(s Sticky) *Sticky {
 	if len(s.Secret) == 0 {
 		s.Secret = make([]byte, 32)
@@ -39,18 +39,17 @@ func NewSticky(s Sticky) *Sticky {
 		s.block, err = aes.NewCipher(key)
 	}
 	if err != nil {
-		panic("proxy: sticky: " + err.Error()) // of this length, there is a key
+		panic("proxy: sticky: " + err.Error()) // impossible: HKDF and AES accept this length
 	}
 	return &s
 }
 
-// The cookie is one block of AES: the upstream's ID, a hash of its address that
-// anybody could try addresses for, and as many zero bytes, which a block that
-// was not made with the key does not have.
+// The cookie is one AES block: the upstream's ID and zero bytes. The encryption hides the
+// ID, which is a hash of the address, so that nobody can test addresses against it. The
+// zero bytes prove that the block was made with the key.
 const stickyID = 8
 
-// read returns the ID of the upstream the client is pinned to, 0 without one
-// or with one that goodgate did not make.
+// read returns the ID of the client's upstream, 0 without a cookie that goodgate made.
 func (s *Sticky) read(r *Request) uint64 {
 	v, _ := r.Cookie(s.Cookie)
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(v)
@@ -72,7 +71,7 @@ func (s *Sticky) value(upstream uint64) string {
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
-// write pins the client to the upstream that answered, unless it already is.
+// write sets the cookie for the upstream that answered, unless the client has it.
 func (s *Sticky) write(h message.Editor, x *exchange) {
 	if x.answer.from == nil || x.answer.from.ID() == x.delivery.choice.Sticky {
 		return

@@ -56,9 +56,9 @@ func TestEventsAreFlushedOneByOne(t *testing.T) {
 	}
 }
 
-// A client that takes nothing is given up after WriteIdle, and is not held
-// against the upstream. This is not in a bubble, since its clock stands still
-// while httputil waits for a lock to flush.
+// A client that reads nothing is disconnected after WriteIdle, without blame for the
+// upstream. The test does not run in a bubble, whose clock stops while httputil waits for
+// a lock to flush.
 func TestWriteIdle(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
@@ -77,7 +77,7 @@ func TestWriteIdle(t *testing.T) {
 	}
 }
 
-// A connection that was idle for longer than WriteIdle is as good as new.
+// A connection that was idle for longer than WriteIdle still works.
 func TestWriteIdleEndsWithTheResponse(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
@@ -186,8 +186,7 @@ func TestLargeBodies(t *testing.T) {
 	}
 }
 
-// A body that moves, however slowly, is not stalled; the bound is between one
-// and two times Idle.
+// A slow body is not stalled. The limit takes effect between one and two times Idle.
 func TestIdleBodies(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}
@@ -240,8 +239,8 @@ func TestDrain(t *testing.T) {
 	check(t, "a failure", w.raw("CONNECT a:1 HTTP/1.1\nHost: a:1\n\n").header.Get("Connection"), "close")
 }
 
-// upgrade opens a tunnel to an application that says everything twice, until
-// its client has finished, and then says bye.
+// upgrade opens a tunnel to an application that repeats everything twice until its client
+// has finished, and then says bye.
 func upgrade(w *world) (client *wire) {
 	w.script("app:80", func(c *wire) {
 		r := c.header()
@@ -349,9 +348,9 @@ func TestUpgradeIsRetried(t *testing.T) {
 	})
 }
 
-// A refused upgrade is an answer like any other.
-// Upgrade is a list of protocols, of which the upstream chooses: all that are offered
-// reach it but those of HTTP, and it may choose any (nxtedition/node-http2-proxy#56).
+// A refused upgrade is an ordinary answer. Upgrade is a list of protocols. All offered
+// ones except HTTP reach the upstream, and it may choose any
+// (nxtedition/node-http2-proxy#56).
 func TestUpgradeIsAList(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ offered, arrives, chosen, want string }{

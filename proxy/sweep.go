@@ -11,17 +11,18 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// errDrained is why a stream has ended before its upstream ended it.
+// errDrained is the error of a stream that goodgate has ended before its upstream did.
 var errDrained = errors.New("the upstream was drained, or goodgate went away")
 
-// leavesForGood reports whether an upstream gets no more requests, because an operator
-// or the place where it was found says so.
+// leavesForGood reports whether an upstream gets no more requests, by an order of the
+// operator or by its source.
 func leavesForGood(u *balancer.Upstream) bool {
 	return u.Removed() || u.Operator() != balancer.Ready || u.Lifecycle() == balancer.Terminating
 }
 
-// Sweep ends the upgraded connections and streams of upstreams that have been drained
-// for as long as bound, as far as former calls have seen them; call it every second.
+// Sweep ends the upgraded connections and streams of upstreams that have been drained for
+// at least bound. It measures that time from the first call that sees the drain, so call
+// it every second.
 func (p *Proxy) Sweep(now time.Time, bound time.Duration) {
 	ts := p.tunnels
 	ts.mu.Lock()
@@ -57,8 +58,8 @@ func isOver(u *balancer.Upstream, since *time.Time, now time.Time, bound time.Du
 	return now.Sub(*since) >= bound
 }
 
-// EndStreams ends all answers that are streams, as their upstreams would. It returns
-// how many there were.
+// EndStreams ends all streams in the way their upstreams would end them. It returns their
+// number.
 func (p *Proxy) EndStreams() int {
 	p.tunnels.mu.Lock()
 	open := slices.Collect(maps.Keys(p.tunnels.streams))
@@ -69,10 +70,10 @@ func (p *Proxy) EndStreams() int {
 	return len(open)
 }
 
-// enlist has the stream end with its upstream.
+// enlist adds the stream to those that end with their upstream.
 func (b *leasedBody) enlist() {
 	if _, ok := b.ReadCloser.(*collected); ok {
-		return // it may not be closed while it is read
+		return // it must not be closed during a read
 	}
 	ts := b.x.proxy.tunnels
 	ts.mu.Lock()
@@ -94,14 +95,14 @@ func (b *leasedBody) delist() {
 	delete(ts.streams, b)
 }
 
-// leave makes the present Read, or the next, find the stream's end.
+// leave makes the current or the next Read return the end of the stream.
 func (b *leasedBody) leave() {
 	b.left.Store(true)
 	b.ReadCloser.Close()
 }
 
-// endEarly gives a stream that is to end the end that its protocol has: a call of gRPC
-// a status, which tells the client to call again.
+// endEarly ends a stream in the way of its protocol. A gRPC call gets a status that makes
+// the client call again.
 func (b *leasedBody) endEarly() {
 	if b.x.grpc {
 		b.a.res.SetTrailer("Grpc-Status", strconv.Itoa(grpcUnavailable))

@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// A query is the application's to read: browsers and scripts send in it what a path
-// may not have (PavlidisLab/Gemma#1214).
+// The application interprets the query. Browsers and scripts send characters in it that a
+// path may not have (PavlidisLab/Gemma#1214).
 func TestQueryGoesAsItCame(t *testing.T) {
 	t.Parallel()
 	for query, status := range map[string]int{
@@ -35,9 +35,9 @@ func TestQueryGoesAsItCame(t *testing.T) {
 	}
 }
 
-// A path goes upstream byte for byte where no rule is about it, whatever has to be
-// encoded beside what is (golang/go#73549, caddyserver/caddy#643), by either relay;
-// what rules leave of one is as it was.
+// A path without rules reaches the upstream byte for byte, whatever its encoding
+// (golang/go#73549, caddyserver/caddy#643), with both relays. Rules leave the rest of a
+// path unchanged.
 func TestPathGoesAsItCame(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
@@ -68,8 +68,8 @@ func TestPathGoesAsItCame(t *testing.T) {
 	}
 }
 
-// An empty path is / (phly/http#26, python/cpython#132741), but for OPTIONS, where it
-// stands for the server (RFC 9112, section 3.2.4).
+// An empty path becomes "/" (phly/http#26, python/cpython#132741). For OPTIONS it stands
+// for the server (RFC 9112, section 3.2.4).
 func TestEmptyPath(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ line, path, add, want string }{
@@ -101,7 +101,7 @@ func TestEmptyPath(t *testing.T) {
 	}
 }
 
-// A redirect tells the path that the request has.
+// A redirect contains the path of the request.
 func TestEmptyPathIsRedirected(t *testing.T) {
 	t.Parallel()
 	w := start(t, setup{route: proxy.Route{Redirect: &proxy.Redirect{To: "https://{host}{path}{query}"}}})

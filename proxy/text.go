@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/vars"
 )
 
-// Text is a text with variables, such as "{client_ip} {header:X-Tenant}", compiled once.
+// Text is a compiled text with variables, for example "{client_ip} {header:X-Tenant}".
 // docs/routing.md lists the variables. A Text is immutable and safe for concurrent use.
 type Text struct {
 	parts []textPart
@@ -26,21 +26,21 @@ type textPart struct {
 	value
 }
 
-// where is what a text is part of, by which its values are escaped: a value means only
-// itself, whatever a client sends.
+// where is the place of a text. It determines how to escape the values, so that a
+// client's value cannot change the meaning of the text around it.
 type where int
 
 const (
-	asIs     where = iota // the user of the text escapes it
+	asIs     where = iota // the caller escapes it
 	inField               // a field's value
 	inTarget              // a URL
 	inHTML                // HTML or XML
 	inJSON                // a string of JSON or JavaScript
 )
 
-// NewText compiles a text about requests that have ended, such as a line of a log. It
-// takes every variable but {1} to {9}, which belong to a route's redirects and headers.
-// An unknown variable is an error. All other braces stay as they are.
+// NewText compiles a text about requests that have ended, for example a log line. It
+// accepts all variables except {1} to {9}, which belong to redirects and headers of
+// routes. An unknown variable is an error. Other braces stay unchanged.
 func NewText(text string) (*Text, error) {
 	t, unknown := compile(text, asIs)
 	if parts, _ := vars.Parse(text); slices.ContainsFunc(parts, func(p vars.Part) bool { return p.Group > 0 }) {
@@ -52,16 +52,16 @@ func NewText(text string) (*Text, error) {
 	return t, nil
 }
 
-// Append appends the text about a request to b. Values stand in it as they are, and the
-// caller escapes them for its format. A variable without a value leaves nothing.
+// Append appends the text about a request to b. It does not escape values: the caller
+// does so for its format. A variable without a value becomes empty.
 func (t *Text) Append(b []byte, r *Record) []byte {
 	return t.append(b, &subject{request: r.Request, client: r.Client, record: r})
 }
 
-// Of returns the text about a request; see Append.
+// Of returns the text about a request, as Append does.
 func (t *Text) Of(r *Record) string { return string(t.Append(nil, r)) }
 
-// compile returns a text, and the words in braces that look like variables and are none.
+// compile returns a text, and the names in braces that are not variables.
 func compile(text string, at where) (t *Text, unknown []string) {
 	parts, unknown := vars.Parse(text)
 	t = &Text{where: at}
@@ -76,7 +76,7 @@ func compile(text string, at where) (t *Text, unknown []string) {
 	return t, unknown
 }
 
-// compileNonPlain returns nil for a text that stands for itself.
+// compileNonPlain returns nil for a text without variables.
 func compileNonPlain(text string, at where) *Text {
 	t, _ := compile(text, at)
 	if len(t.parts) == 0 || len(t.parts) == 1 && t.parts[0].plain == text {
@@ -103,7 +103,8 @@ func (t *Text) fill(x *exchange) string {
 	return string(t.append(room[:0], &subject{request: x.request, client: x.record.Client, record: &x.record, exchange: x}))
 }
 
-// append appends a value, escaped. A part of a URL is encoded as one already.
+// append appends an escaped value. inURL means that the value is already encoded as a
+// part of a URL.
 func (at where) append(b []byte, value string, inURL bool) []byte {
 	switch at {
 	case inField:
@@ -115,14 +116,14 @@ func (at where) append(b []byte, value string, inURL bool) []byte {
 	case inHTML:
 		value = html.EscapeString(value)
 	case inJSON:
-		quoted, _ := json.Marshal(value) // a string always has a form
+		quoted, _ := json.Marshal(value) // a string can always be encoded
 		return append(b, quoted[1:len(quoted)-1]...)
 	}
 	return append(b, value...)
 }
 
-// appendField appends a value without the characters that a field cannot have (RFC 9110,
-// section 5.5): names in certificates may have them.
+// appendField appends a value, with the characters encoded that a field cannot have (RFC
+// 9110, section 5.5). Names in certificates may contain them.
 func appendField(b []byte, value string) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(value) {
@@ -135,7 +136,7 @@ func appendField(b []byte, value string) []byte {
 	return b
 }
 
-// whereOf returns how values are escaped in a body of a media type.
+// whereOf returns the place for a body of a media type.
 func whereOf(contentType string) where {
 	kind, _, _ := mime.ParseMediaType(contentType)
 	switch {

@@ -14,7 +14,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// staff is the certificate of a client, with a name that tries to be another field.
+// staff is a client's certificate whose name tries to add another field.
 func staff() *x509.Certificate {
 	spiffe, _ := url.Parse("spiffe://example.com/app")
 	return &x509.Certificate{
@@ -24,8 +24,8 @@ func staff() *x509.Certificate {
 	}
 }
 
-// A request's variables tell of its connection, and a certificate's name stays in its
-// field.
+// A request's variables describe its connection, and a certificate's name stays within
+// its field.
 func TestVariablesOfConnections(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
@@ -67,7 +67,8 @@ func TestVariablesOfConnections(t *testing.T) {
 	}
 }
 
-// What a client sends stays text in an answer's body, and no part of another address.
+// A client's data stays text in an answer's body, and cannot change the host of a
+// redirect.
 func TestVariablesAreEscaped(t *testing.T) {
 	t.Parallel()
 	const hostile = `</p><script>"x"\`
@@ -113,7 +114,7 @@ func TestVariablesAreEscaped(t *testing.T) {
 	}
 }
 
-// A log's text is about a request that has ended.
+// A log line describes a request that has ended.
 func TestTextOfRecords(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("app:80")}

@@ -30,8 +30,8 @@ func TestTLSUpstream(t *testing.T) {
 	}
 }
 
-// TLS says goodbye before it closes an idle connection, which is no part of an
-// answer: the race is still a race.
+// TLS sends close_notify before it closes an idle connection. That is no part of an
+// answer, so the request is still retried.
 func TestTLSIdleRace(t *testing.T) {
 	t.Parallel()
 	server, client := testTLS(t)
@@ -60,8 +60,8 @@ func TestTLSIdleRace(t *testing.T) {
 	})
 }
 
-// Every new connection but the first resumes the session of an earlier one, over
-// HTTP/1.1 and HTTP/2, until the settings of TLS change.
+// Every new connection except the first resumes an earlier session, over HTTP/1.1 and
+// HTTP/2, until the TLS settings change.
 func TestTLSResumption(t *testing.T) {
 	t.Parallel()
 	server, client := testTLS(t)
@@ -92,7 +92,7 @@ func TestTLSResumption(t *testing.T) {
 	}
 }
 
-// With the PROXY protocol, too, TLS follows the pool's settings.
+// TLS follows the pool's settings with the PROXY protocol, too.
 func TestTLSBehindProxyProtocol(t *testing.T) {
 	t.Parallel()
 	server, client := testTLS(t)

@@ -1,25 +1,24 @@
 package proxy
 
-// Tracer gives requests their place in traces. It is safe for concurrent use.
+// Tracer adds requests to traces. It must be safe for concurrent use.
 type Tracer interface {
-	// Begin is told of a request that has come in. Of a peer that is not trusted
-	// it should not believe that the request is worth being recorded.
+	// Begin returns the trace of a new request. If the peer is not trusted, Begin should
+	// ignore its sampling decision.
 	Begin(r *Request, trusted bool) Trace
 }
 
-// Trace is the place of one request in a trace. It belongs to the request's
-// goroutine.
+// Trace is one request in a trace. It belongs to the request's goroutine.
 type Trace interface {
 	// ID returns the trace's ID, for the log.
 	ID() string
-	// Attempt returns a new span, and the traceparent that makes the upstream's work
-	// part of it.
+	// Attempt returns a new span, and the traceparent that makes the upstream's work part
+	// of it.
 	Attempt() (traceparent string, span SpanID)
-	// End is told of the request when it has ended, and must not keep the record.
+	// End is called when the request has ended. It must not keep the record.
 	End(r *Record)
 }
 
-// SpanID is the ID of a span in a trace; the zero value is none.
+// SpanID is the ID of a span in a trace. The zero value is no span.
 type SpanID [8]byte
 
 // follow begins the request's trace.

@@ -8,15 +8,15 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// This file passes trailers on. The fields of a request's are announced with
-// the header, and known at the end of the body; httputil copies the request, and
-// with it the trailer, before that.
+// This file passes trailers on. The header announces the fields of a request's trailer,
+// and the end of the body has their values. httputil copies the request, with the
+// trailer, before that end.
 
-// announced takes the trailer off a request that goes upstream, and returns the
-// names of what of it an upstream may get. What no trailer may hold (RFC 9110
-// section 6.5.1), what goodgate itself says or believes only of some, what the
-// route sets or removes, and who the client is, is not passed on in any spelling: applications have
-// merged trailers into headers before.
+// announced removes the trailer from a request for an upstream. It returns the names of
+// the fields that the upstream may get. In any spelling, it leaves out fields that RFC
+// 9110, section 6.5.1, does not allow in a trailer, fields that goodgate sets or trusts
+// only from some peers, fields that the route edits, and fields about the client's
+// identity. Some applications merge trailers into headers.
 func (x *exchange) announced(r *http.Request) (names []string) {
 	for name := range r.Trailer {
 		_, believed := x.proxy.trust.fields.rule(name)
@@ -30,8 +30,8 @@ func (x *exchange) announced(r *http.Request) (names []string) {
 	return names
 }
 
-// headerOnly reports whether a field, by its folded name, has no place in a
-// trailer: goodgate goes by it in the header, or RFC 9110 says so.
+// headerOnly reports whether a field, given by its folded name, does not belong in a
+// trailer: RFC 9110 forbids it, or goodgate uses it in the header.
 func headerOnly(name string) bool {
 	switch name {
 	case "via", "goodgate-passed", "cookie", "upgrade", "traceparent", "tracestate":
@@ -51,7 +51,7 @@ func (v *bodyView) withTrailer(names []string) *bodyView {
 	return v
 }
 
-// end fills the trailer in, once the body has been read.
+// end fills in the trailer after the body.
 func (v *bodyView) end() {
 	if v.trailer == nil {
 		return
@@ -63,9 +63,8 @@ func (v *bodyView) end() {
 	}
 }
 
-// clearAnnounced takes the fields out of a header that has been sent which the
-// trailer, announced by these lists, may have too: servers send what they find under
-// these names behind the body.
+// clearAnnounced removes fields from a header that has been sent, if the trailer
+// announces the same names. Servers send fields with those names again after the body.
 func clearAnnounced(h http.Header, announced iter.Seq[string]) {
 	for list := range announced {
 		for name := range strings.SplitSeq(list, ",") {
@@ -74,9 +73,8 @@ func clearAnnounced(h http.Header, announced iter.Seq[string]) {
 	}
 }
 
-// cleanTrailer takes off a response's trailer what the header may not tell the
-// client: what the route sets or removes, and an upstream's word to goodgate. What
-// no trailer may hold goes too.
+// cleanTrailer removes fields from a response's trailer: those that the route sets or
+// removes, the upstream's messages to goodgate, and those that no trailer may have.
 func (x *exchange) cleanTrailer(trailer http.Header) {
 	if len(trailer) == 0 {
 		return

@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// summed is a body at whose end the trailer is known.
+// summed is a body whose trailer is known only at its end.
 type summed struct {
 	io.Reader
 	end func()
@@ -25,8 +25,8 @@ func (s *summed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// withTrailer returns a request with a trailer that is announced, and one field that
-// says nothing in the end.
+// withTrailer returns a request with an announced trailer. One announced field stays
+// empty.
 func withTrailer(w *world, method string, size int, sized bool) *http.Request {
 	r := w.request(method, "/", nil)
 	r.Trailer = http.Header{"X-Sum": nil, "X-Empty": nil, "X-Forwarded-For": nil, "X-Set": nil, "X-Removed": nil}
@@ -43,7 +43,7 @@ func withTrailer(w *world, method string, size int, sized bool) *http.Request {
 	return r
 }
 
-// ownFields are fields about which a client has nothing to say.
+// ownFields are fields that a client may not set.
 var ownFields = proxy.HeaderEdits{Set: map[string]string{"X-Set": "ours"}, Remove: []string{"x-removed"}}
 
 // tellTrailer answers with the trailer of the request.
@@ -52,8 +52,8 @@ func tellTrailer(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, n, err, " ", r.Trailer.Get("X-Sum"), len(r.Trailer["X-Empty"]), r.Trailer.Get("X-Forwarded-For"), r.Trailer.Get("X-Set"), r.Trailer.Get("X-Removed"))
 }
 
-// TestRequestTrailer: the trailer of a request reaches an upstream, over both
-// versions of HTTP, whether the body is kept or streams.
+// TestRequestTrailer: the trailer of a request reaches the upstream over both versions of
+// HTTP, for a kept and for a streamed body.
 func TestRequestTrailer(t *testing.T) {
 	t.Parallel()
 	for _, in := range []string{"HTTP/1.1", "HTTP/2"} {
@@ -88,8 +88,8 @@ func TestRequestTrailer(t *testing.T) {
 	}
 }
 
-// TestRequestTrailerAgain: a request that is sent again has its trailer again,
-// also while the earlier try may still read.
+// TestRequestTrailerAgain: a retried request has its trailer again, also while the
+// earlier attempt may still read.
 func TestRequestTrailerAgain(t *testing.T) {
 	t.Parallel()
 	for _, out := range []proxy.Protocol{proxy.HTTP1, proxy.HTTP2} {
@@ -114,8 +114,8 @@ func TestRequestTrailerAgain(t *testing.T) {
 	}
 }
 
-// TestResponseTrailerEdits: what a route keeps from clients does not reach them in
-// the trailer, whether the response is complete or streams, by either protocol.
+// TestResponseTrailerEdits: fields that a route removes do not reach clients in the
+// trailer either, for complete and streamed responses, over both protocols.
 func TestResponseTrailerEdits(t *testing.T) {
 	t.Parallel()
 	for _, out := range []proxy.Protocol{proxy.HTTP1, proxy.HTTP2} {
@@ -149,8 +149,8 @@ func TestResponseTrailerEdits(t *testing.T) {
 	}
 }
 
-// A field of goodgate's own is not sent again behind the body, where an upstream's
-// of the same name stands.
+// goodgate's own header fields are not repeated in the trailer, in place of an upstream's
+// field of the same name.
 func TestTrailerOfTheSameName(t *testing.T) {
 	t.Parallel()
 	s := limited(&proxy.Limits{Rates: []*proxy.Rate{proxy.NewRate(proxy.Rate{Name: "r", PerSecond: 1, Burst: 100})}})

@@ -7,32 +7,30 @@ import (
 	"slices"
 )
 
-// This file says what is believed, and from whom. A field of a request that is
-// not believed is dropped before anything looks at the request: routes, rates
-// and upstreams see the same.
+// This file decides which request fields to trust, and from whom. goodgate removes other
+// fields before it uses the request: routes, rates and upstreams see the same request.
 //
 //   - Options.Trusted are the proxies in front of goodgate.
-//   - Options.TrustedHeaders are the fields that those are relied on to set. Of
-//     everybody else they are dropped. Of these fields one tells the client's
-//     address; client.go reads it.
-//   - X-Forwarded-* and Forwarded, X-Real-IP and Options.DropHeaders are dropped
-//     whoever sends them, unless they are among TrustedHeaders. Where a trusted
-//     proxy has sent X-Forwarded-Host or X-Real-IP, goodgate says what it knows.
-//   - What the configuration decides by reaches upstreams as it is spelled there,
-//     and goodgate's own fields come from goodgate. spelling.go has the spellings.
+//   - Options.TrustedHeaders are accepted from trusted proxies and removed from all other
+//     requests. One of them has the client's address: see client.go.
+//   - X-Forwarded-*, Forwarded, X-Real-IP and Options.DropHeaders are always removed,
+//     unless they are in TrustedHeaders. If a trusted proxy has sent X-Forwarded-Host or
+//     X-Real-IP, goodgate sets them to the values that it knows.
+//   - Fields that the configuration uses for decisions reach upstreams only in its
+//     spelling: see spelling.go. Only goodgate sets its own fields.
 //
-// forwarded.go tells the upstream what has come of it.
+// forwarded.go passes the result on to the upstream.
 
-// DefaultTrustedHeaders returns what trusted proxies are believed unless
-// [Options] says otherwise: the fields that each of them sets, or adds to, by
-// itself or as its documentation has it. A field that a proxy passes on as the
-// client sent it, such as X-Forwarded-Host through nginx, is the client's word.
+// DefaultTrustedHeaders returns the default of [Options.TrustedHeaders]: fields that
+// proxies set or extend themselves, by default or in their documented setup. A field that
+// a proxy passes on unchanged, such as X-Forwarded-Host through nginx, comes from the
+// client.
 func DefaultTrustedHeaders() []string {
 	return []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Request-Id"}
 }
 
-// DefaultDropHeaders returns the fields that some application takes for the word
-// of the proxy in front of it, and that no client has a reason to send.
+// DefaultDropHeaders returns the default of [Options.DropHeaders]: fields that some
+// applications accept as set by a proxy, and that no client has a reason to send.
 func DefaultDropHeaders() []string {
 	return []string{
 		"Proxy", // httpoxy: CGI makes it HTTP_PROXY, the proxy for the application's own requests
@@ -44,11 +42,11 @@ func DefaultDropHeaders() []string {
 	}
 }
 
-// trust is what a proxy believes. It is immutable.
+// trust is the set of rules of a proxy. It is immutable.
 type trust struct {
 	proxies []netip.Prefix
 	fields  fieldTable
-	client  string // the field that tells the client's address, canonical; "" = none
+	client  string // the canonical name of the field with the client's address; "" = none
 }
 
 func newTrust(o *Options) *trust {
@@ -70,9 +68,9 @@ func newTrust(o *Options) *trust {
 			t.client = http.CanonicalHeaderKey(name)
 		}
 	}
-	// An upstream's word, which nobody in front has.
+	// only upstreams send this field
 	t.fields.refuse(drainHeader)
-	for _, name := range []string{"Content-Length", "Transfer-Encoding"} { // where a message ends
+	for _, name := range []string{"Content-Length", "Transfer-Encoding"} { // they decide where a message ends
 		t.fields.restrict(name)
 	}
 	for _, name := range o.decisive() {
@@ -81,7 +79,7 @@ func newTrust(o *Options) *trust {
 	return t
 }
 
-// decisive returns the fields that decide what becomes of a request.
+// decisive returns the fields that decide about a request.
 func (o *Options) decisive() []string {
 	names := slices.Clone(o.Decisive)
 	for i := range o.Routes {
@@ -100,14 +98,14 @@ func (o *Options) decisive() []string {
 	return names
 }
 
-// trusts reports whether an address is a trusted proxy's.
+// trusts reports whether an address belongs to a trusted proxy.
 func (t *trust) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(t.proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// trustsPeer reports whether who sent the request is trusted. A peer on a unix
-// socket has passed the file's permissions. On any other socket a peer without
-// an address is nobody.
+// trustsPeer reports whether to trust the peer that sent the request. A peer on a unix
+// socket has passed the permissions of the file. On any other socket, a peer without an
+// address is not trusted.
 func (t *trust) trustsPeer(r *Request, peer netip.Addr) bool {
 	if peer.IsValid() {
 		return t.trusts(peer)
@@ -116,7 +114,7 @@ func (t *trust) trustsPeer(r *Request, peer netip.Addr) bool {
 	return local == nil || local.Network() == "unix"
 }
 
-// dropUnbelieved takes the fields off a request that may not be believed.
+// dropUnbelieved removes the fields that are not trusted.
 func (t *trust) dropUnbelieved(r *Request, trusted bool) {
 	r.DropFields(func(name string) bool { return !t.fields.passes(name, trusted) })
 }

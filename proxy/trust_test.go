@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// variables are a header as CGI, WSGI and PHP give it to applications.
+// variables are a header in the form that CGI, WSGI and PHP give to applications.
 func variables(h http.Header) map[string]string {
 	all := map[string]string{}
 	for name, values := range h {
@@ -32,7 +32,7 @@ func variables(h http.Header) map[string]string {
 	return all
 }
 
-// spellings returns names that an application may take for a field's.
+// spellings returns names that an application may confuse with a field's.
 func spellings(name string) []string {
 	list := []string{name, strings.ToUpper(name)}
 	for _, c := range "_.!#$%&'*+^`|~" {
@@ -43,7 +43,7 @@ func spellings(name string) []string {
 	return list
 }
 
-// asSent returns a header with a field in several spellings, as a server has it.
+// asSent returns a server's header that has a field in several spellings.
 func asSent(name, value string) http.Header {
 	h := http.Header{}
 	for _, s := range spellings(name) {
@@ -52,8 +52,7 @@ func asSent(name, value string) http.Header {
 	return h
 }
 
-// What a route sets or removes is set and removed, whatever name the client
-// gave it, in the header and in the trailer.
+// A route's edits apply to all spellings of a field, in header and trailer.
 func TestHeaderEditsHoldInEverySpelling(t *testing.T) {
 	t.Parallel()
 	s := setup{}
@@ -82,12 +81,12 @@ func TestHeaderEditsHoldInEverySpelling(t *testing.T) {
 	}
 }
 
-// strangers are fields that only the proxies in front may send.
+// strangers are fields that only proxies in front may send.
 var strangers = slices.Concat(proxy.DefaultDropHeaders(), []string{"X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server",
 	"X-Forwarded-Ssl", "X-Forwarded-User", "X-Forwarded-" + strings.Repeat("x", 300), "X-Real-IP", "Goodgate-Drain"})
 
-// What proxies say of clients reaches no upstream when a client says it, nor when
-// a trusted proxy says what it is not believed.
+// Forwarding fields reach no upstream from a client, nor from a trusted proxy if they are
+// not in TrustedHeaders.
 func TestClaimsAreDroppedInEverySpelling(t *testing.T) {
 	t.Parallel()
 	for _, peer := range []string{"192.0.2.1:1", "10.0.0.9:1"} {
@@ -113,7 +112,7 @@ func TestClaimsAreDroppedInEverySpelling(t *testing.T) {
 	}
 }
 
-// The fields are what the configuration says.
+// The configuration decides which fields are trusted.
 func TestTrustedAndDroppedHeaders(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -152,8 +151,8 @@ func TestTrustedAndDroppedHeaders(t *testing.T) {
 	}
 }
 
-// A client can neither get into a route nor past one by a spelling: what the
-// application sees is what the route's condition has seen.
+// A client can neither reach nor avoid a route with another spelling: the application
+// sees the fields that the route's condition has checked.
 func TestConditionsSeeWhatTheApplicationSees(t *testing.T) {
 	t.Parallel()
 	for name, reachable := range map[string]bool{"X-Debug": true, "X-Forwarded-Host": false, "X-Original-URL": false} {
@@ -177,7 +176,7 @@ func TestConditionsSeeWhatTheApplicationSees(t *testing.T) {
 	}
 }
 
-// What a rate counts by reaches the application only as it was counted.
+// The key field of a rate reaches the application only in the spelling that was counted.
 func TestRatesCountWhatTheApplicationSees(t *testing.T) {
 	t.Parallel()
 	s := setup{}
@@ -188,7 +187,7 @@ func TestRatesCountWhatTheApplicationSees(t *testing.T) {
 	check(t, "key", variables(sent(r).Header)["x_api_key"], "k")
 }
 
-// A peer without an address is trusted on a unix socket only.
+// A peer without an address is trusted only on a unix socket.
 func TestPeerWithoutAnAddress(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

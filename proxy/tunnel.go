@@ -15,7 +15,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
-// tunnels are the upgraded connections that are open.
+// tunnels are the open upgraded connections and streams.
 type tunnels struct {
 	buffers buffer.Pool
 
@@ -24,7 +24,7 @@ type tunnels struct {
 	none chan struct{} // closed when set becomes empty; nil while nobody waits
 
 	streams map[*leasedBody]struct{} // answers that are streams
-	byes    sync.WaitGroup           // of Close frames that are being sent
+	byes    sync.WaitGroup           // Close frames that are being sent
 }
 
 // tunnel is the upstream's side of an upgraded connection.
@@ -35,26 +35,26 @@ type tunnel struct {
 	lease balancer.Lease
 
 	bounds Tunnel
-	idle   *time.Timer // nil without a bound
-	end    *time.Timer // and so
-	bye    *time.Timer // nil until it is to end
+	idle   *time.Timer // nil without a limit
+	end    *time.Timer // nil without a limit
+	bye    *time.Timer // nil until the tunnel must end
 
 	from     *balancer.Upstream
-	since    time.Time   // when its upstream was first seen to be drained; zero = it is not. Protected by all.mu
-	leaving  atomic.Bool // it is to end
-	farewell *farewell   // nil = its protocol knows none
+	since    time.Time   // when its upstream was first seen drained; zero = it is not. Protected by all.mu
+	leaving  atomic.Bool // the tunnel must end
+	farewell *farewell   // nil = its protocol has no closing message
 	moved    atomic.Int64
-	cause    atomic.Pointer[error] // why a bound ended it; nil = none did
-	how      atomic.Uint32         // TunnelEnd, set before it is closed for another reason than TunnelClosed
+	cause    atomic.Pointer[error] // the error of the limit that ended it; nil = none
+	how      atomic.Uint32         // a TunnelEnd, set before the tunnel closes for another reason than TunnelClosed
 
-	count                *tunnelCount // its upstream's
+	count                *tunnelCount // its upstream's counts
 	toUpstream, toClient atomic.Int64 // bytes
 }
 
-// Tunnel bounds upgraded connections, such as those of WebSocket.
+// Tunnel bounds upgraded connections, for example WebSockets.
 type Tunnel struct {
-	Idle     time.Duration // without a byte either way; 0 = no bound
-	Lifetime time.Duration // in all; 0 = no bound
+	Idle     time.Duration // silence in both directions; 0 = no limit
+	Lifetime time.Duration // age of the connection; 0 = no limit
 }
 
 func (ts *tunnels) open(rwc io.ReadWriteCloser, a *attempt, bounds Tunnel) *tunnel {
@@ -79,8 +79,8 @@ func (ts *tunnels) add(t *tunnel) *tunnel {
 	return t
 }
 
-// bound starts the timers. Called with all.mu held, so that none ends the tunnel
-// before it is in the set.
+// bound starts the timers. all.mu must be held, so that no timer ends the tunnel before
+// it is in the set.
 func (t *tunnel) bound() {
 	t.touch()
 	if t.bounds.Idle > 0 {
@@ -99,8 +99,8 @@ func (t *tunnel) stoodStill() {
 	t.give(TunnelIdle, fmt.Errorf("nothing came through the tunnel for %v (Idle)", t.bounds.Idle))
 }
 
-// waits makes the timer wait for what is left of the bound, if the tunnel is open
-// still, and reports whether there was something left.
+// waits resets the timer of an open tunnel to the rest of the idle limit. It reports
+// whether there was a rest.
 func (t *tunnel) waits() bool {
 	left := t.bounds.Idle - time.Since(time.Unix(0, t.moved.Load()))
 	if left <= 0 {
@@ -114,7 +114,7 @@ func (t *tunnel) waits() bool {
 	return true
 }
 
-// give up the tunnel.
+// give ends the tunnel because of a limit.
 func (t *tunnel) give(how TunnelEnd, cause error) {
 	t.how.Store(uint32(how))
 	t.cause.Store(&cause)
@@ -147,10 +147,10 @@ func (t *tunnel) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo and ReadFrom keep io.Copy from taking 32 KiB for each direction, which it
-// would hold while nothing comes.
+// WriteTo and ReadFrom keep io.Copy from allocating 32 KiB for each direction and holding
+// it while the tunnel is silent.
 
-// WriteTo copies what comes from the upstream.
+// WriteTo copies the upstream's bytes to w.
 func (t *tunnel) WriteTo(w io.Writer) (int64, error) {
 	if t.farewell != nil {
 		w = t.farewell.toClient.leadTo(w)
@@ -158,10 +158,10 @@ func (t *tunnel) WriteTo(w io.Writer) (int64, error) {
 	return t.all.buffers.Copy(w, t)
 }
 
-// ReadFrom copies what goes to the upstream.
+// ReadFrom copies the client's bytes to the upstream.
 func (t *tunnel) ReadFrom(r io.Reader) (int64, error) { return t.all.buffers.Copy(t, r) }
 
-// CloseWrite says that this side has finished, while the other may go on.
+// CloseWrite shuts down the sending side. The upstream may continue to send.
 func (t *tunnel) CloseWrite() error {
 	if cw, ok := t.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
 		return cw.CloseWrite()
@@ -179,7 +179,7 @@ func (t *tunnel) Close() error {
 	return err
 }
 
-// remove takes a tunnel out, and stops its timers.
+// remove removes a tunnel from the set, and stops its timers.
 func (ts *tunnels) remove(t *tunnel) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -195,7 +195,7 @@ func (ts *tunnels) remove(t *tunnel) {
 	}
 }
 
-// empty returns a channel that is closed once no tunnel is open.
+// empty returns a channel that closes when no tunnel is open.
 func (ts *tunnels) empty() <-chan struct{} {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -210,7 +210,7 @@ func (ts *tunnels) empty() <-chan struct{} {
 	return ts.none
 }
 
-// leaveAll ends all that are open, and waits until they have ended.
+// leaveAll ends all open tunnels, and waits until they have ended.
 func (ts *tunnels) leaveAll() {
 	ts.mu.Lock()
 	open := slices.Collect(maps.Keys(ts.set))

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestTunnelThatEndsAtOnce: one whose bounds are over before it is in the set of
-// those that are open leaves nothing there.
+// TestTunnelThatEndsAtOnce: a tunnel whose limits end it at once does not stay in the set
+// of open ones.
 func TestTunnelThatEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	var ts tunnels

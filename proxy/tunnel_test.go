@@ -10,8 +10,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// A tunnel that stands still, or has been open for long, is closed, and its
-// record says why.
+// A tunnel that is idle, or has been open too long, is closed, and its record says why.
 func TestTunnelBounds(t *testing.T) {
 	t.Parallel()
 	f := func(bounds proxy.Tunnel, every, want time.Duration, cause string) {
@@ -44,8 +43,8 @@ func TestTunnelBounds(t *testing.T) {
 	f(proxy.Tunnel{Idle: 10 * second, Lifetime: 20 * second}, 6*second, 20*second, "the tunnel has been open for 20s (Lifetime)")
 }
 
-// What comes through tunnels is counted while they are open, and what ended them
-// once they are not.
+// The bytes of tunnels are counted while they are open, and the causes of their end
+// afterwards.
 func TestTunnelsCounted(t *testing.T) {
 	t.Parallel()
 	for want, end := range map[proxy.TunnelEnd]func(*world, *wire){

@@ -6,15 +6,15 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// TunnelEnd is what ended an upgraded connection.
+// TunnelEnd is the cause of the end of an upgraded connection.
 type TunnelEnd uint8
 
-// The ends.
+// The causes.
 const (
-	TunnelClosed   TunnelEnd = iota // the client, the upstream, or the network
-	TunnelIdle                      // nothing came for as long as Tunnel.Idle
-	TunnelLifetime                  // it was as old as Tunnel.Lifetime
-	TunnelDrained                   // goodgate went away, or the upstream was drained
+	TunnelClosed   TunnelEnd = iota // by the client, the upstream or the network
+	TunnelIdle                      // no byte for Tunnel.Idle
+	TunnelLifetime                  // open for Tunnel.Lifetime
+	TunnelDrained                   // goodgate shut down, or the upstream was drained
 	tunnelEnds
 )
 
@@ -22,23 +22,21 @@ var tunnelEndNames = [...]string{TunnelClosed: "closed", TunnelIdle: "idle", Tun
 
 func (e TunnelEnd) String() string { return tunnelEndNames[e] }
 
-// TunnelEnds returns all there are.
+// TunnelEnds returns all values of TunnelEnd.
 func TunnelEnds() []TunnelEnd {
 	return []TunnelEnd{TunnelClosed, TunnelIdle, TunnelLifetime, TunnelDrained}
 }
 
-// Tunnels is the account of an upstream's upgraded connections, such as those of
-// WebSocket.
+// Tunnels counts an upstream's upgraded connections, for example WebSockets.
 type Tunnels struct {
 	Open       int
 	Opened     int64
-	Ended      [tunnelEnds]int64 // by TunnelEnd
-	ToUpstream int64             // bytes, those of the open ones too
-	ToClient   int64             // and so
+	Ended      [tunnelEnds]int64 // indexed by TunnelEnd
+	ToUpstream int64             // bytes, with those of open connections
+	ToClient   int64             // bytes, with those of open connections
 }
 
-// TunnelsOf returns the account of an upstream of a [Pool]. It begins with the
-// upstream's time in the pool.
+// TunnelsOf returns the counts of an upstream of a [Pool], since it joined the pool.
 func TunnelsOf(u *balancer.Upstream) Tunnels {
 	c := &u.Link().(*endpointRef).tunnels
 	t := Tunnels{Opened: c.opened.Load(), ToUpstream: c.toUpstream.Load(), ToClient: c.toClient.Load()}
@@ -50,7 +48,7 @@ func TunnelsOf(u *balancer.Upstream) Tunnels {
 	return t
 }
 
-// tunnelCount keeps the account.
+// tunnelCount holds the counts. It is safe for concurrent use.
 type tunnelCount struct {
 	opened, toUpstream, toClient atomic.Int64
 	ended                        [tunnelEnds]atomic.Int64

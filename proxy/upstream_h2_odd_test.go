@@ -17,9 +17,9 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// What an upstream says about a response has one meaning, or is refused, and
-// costs neither the client's connection nor the upstream's. That includes a 304 that
-// tells the length of what it leaves out (louislam/uptime-kuma#7635).
+// An upstream's response has one meaning or is refused, and costs neither the client's
+// connection nor the upstream's. That includes a 304 with the length of the body that it
+// leaves out (louislam/uptime-kuma#7635).
 func TestHTTP2OddResponses(t *testing.T) {
 	t.Parallel()
 	type fields = []string
@@ -90,8 +90,8 @@ func TestHTTP2OddResponses(t *testing.T) {
 	}
 }
 
-// A 101 that nobody asked for, as nobody can over HTTP/2, is refused, and the
-// client's connection stays one of HTTP.
+// A 101 over HTTP/2, where nobody can ask for one, is refused, and the client's
+// connection stays HTTP.
 func TestHTTP2SwitchingProtocolsIsRefused(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{pool: h2(proxy.PoolOptions{}), upstreams: specs("app:80")}, func(w *world) {
@@ -116,8 +116,8 @@ func TestHTTP2SwitchingProtocolsIsRefused(t *testing.T) {
 	})
 }
 
-// Whatever frames an upstream sends, the client is not blamed, its answer comes in
-// time, and the next request finds the upstream usable.
+// Whatever frames an upstream sends, the client is not blamed, its answer arrives in
+// time, and the next request can use the upstream.
 func TestHTTP2OddUpstreams(t *testing.T) {
 	t.Parallel()
 	upload := func(size int, name, want string, script func(c *framed, stream uint32)) {
@@ -147,8 +147,8 @@ func TestHTTP2OddUpstreams(t *testing.T) {
 			})
 		})
 	}
-	// A script that does not read leaves room for a small body: time stands still in a
-	// bubble while net/http waits for the lock of who writes.
+	// A script that does not read has room for a small body: a bubble's clock stops while
+	// net/http waits for the writer's lock.
 	f := func(name, want string, script func(c *framed, stream uint32)) { upload(1<<10, name, want, script) }
 	const malformed = "502 response_malformed"
 	f("push promise", malformed, func(c *framed, stream uint32) {
@@ -208,7 +208,7 @@ func TestHTTP2OddUpstreams(t *testing.T) {
 	})
 	f("more data than the window", "200 response_malformed", func(c *framed, stream uint32) {
 		c.header(stream, false, ":status", "200")
-		for range 2000 { // 32 MB, of which nobody reads more than the buffer
+		for range 2000 { // 32 MB; nobody reads more than the buffer
 			if c.WriteData(stream, false, make([]byte, 16<<10)) != nil {
 				return
 			}
@@ -292,7 +292,7 @@ func (c *framed) data(stream uint32) bool {
 	}
 }
 
-// writeBlock sends a header's block in as many frames as it takes.
+// writeBlock sends a header block in as many frames as necessary.
 func (c *framed) writeBlock(stream uint32, block []byte) {
 	const most = 16 << 10
 	n := min(len(block), most)
@@ -303,7 +303,7 @@ func (c *framed) writeBlock(stream uint32, block []byte) {
 	}
 }
 
-// An upstream's limit for a request's header is no fault of the client's either.
+// An upstream's limit for a request's header is not the client's fault either.
 func TestHTTP2UpstreamTakesNoLargeHeader(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{pool: h2(proxy.PoolOptions{Retry: retries(3)}), upstreams: specs("small:80", "good:80")}, func(w *world) {
@@ -318,9 +318,9 @@ func TestHTTP2UpstreamTakesNoLargeHeader(t *testing.T) {
 	})
 }
 
-// Two lengths of a request that differ are refused, and one that is no number or
-// not that of the body. HTTP/2 frames bodies without it, but an upstream may go by it.
-// An empty DATA frame is no body (linkerd/linkerd2#402).
+// A request with two different lengths is refused, and so is one whose length is no
+// number or is not that of the body. HTTP/2 frames bodies without it, but an upstream may
+// use it. An empty DATA frame is no body (linkerd/linkerd2#402).
 func TestHTTP2RequestLengths(t *testing.T) {
 	t.Parallel()
 	bubble(t, http2Setup(setup{upstreams: specs("app:80")}), func(w *world) {
@@ -357,7 +357,7 @@ func TestHTTP2RequestLengths(t *testing.T) {
 			check(t, name+": upstream got", seen, want)
 			stream += 2
 		}
-		const refused = "400 or reset" // where the body is not as the server understands it, it may be first
+		const refused = "400 or reset" // if the server itself rejects the body, it may reset first
 		f("one", "POST", "body", false, "200", "[4] [] body", "4")
 		f("two equal ones", "POST", "body", false, "200", "[4] [] body", "4", "4")
 		f("two", "POST", "body", false, "400", "", "4", "5")

@@ -20,8 +20,7 @@ func streams(n uint32) http2.Setting {
 	return http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: n}
 }
 
-// together sends n requests at once and returns what came of them, with how
-// often.
+// together sends n requests at once. It returns the outcomes with their counts.
 func (w *world) together(n int, method string) map[string]int {
 	results := map[string]int{}
 	var mu sync.Mutex
@@ -38,11 +37,11 @@ func (w *world) together(n int, method string) map[string]int {
 	return results
 }
 
-// Whatever is set about connections, valid requests are answered, and without a
-// retry: a connection that net/http does not use any more has cost nothing.
-// Requests that raced with the end of one got 400 before.
+// With all connection settings, valid requests are answered without a retry: a connection
+// that net/http has stopped using costs nothing. Before, requests that raced with the end
+// of one got 400.
 //
-// It is not run beside others: a busy server of net/http ends connections whose
+// This test does not run in parallel: a busy net/http server ends connections whose
 // SETTINGS it has not read within 2 s.
 func TestHTTP2ConnectionsAreNobodysFault(t *testing.T) {
 	f := func(name string, o proxy.PoolOptions) {
@@ -71,8 +70,8 @@ func TestHTTP2ConnectionsAreNobodysFault(t *testing.T) {
 	f("kept", proxy.PoolOptions{})
 }
 
-// An upstream that allows no streams gets one connection, and each request the
-// reason, at once. What another upstream can answer goes there.
+// An upstream that allows no streams gets one connection, and each request fails at once
+// with the reason, or goes to another upstream.
 func TestHTTP2NoStreams(t *testing.T) {
 	t.Parallel()
 	for _, refuge := range []bool{false, true} {
@@ -99,7 +98,7 @@ func TestHTTP2NoStreams(t *testing.T) {
 	}
 }
 
-// The limit may be raised later.
+// The limit may rise later.
 func TestHTTP2StreamsComeLater(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{pool: h2(proxy.PoolOptions{}), upstreams: specs("app:80")}, func(w *world) {
@@ -124,8 +123,8 @@ func (c *framed) answer() {
 	}
 }
 
-// An upstream that takes its streams away, or ends each connection, gets no more
-// connections than requests are sent.
+// An upstream that withdraws its streams, or ends each connection, gets at most one
+// connection for each request.
 func TestHTTP2ConnectionsThatAreNoUse(t *testing.T) {
 	t.Parallel()
 	f := func(name, want string, most int, script func(c *framed), settings ...http2.Setting) {
@@ -184,8 +183,8 @@ func TestHTTP2ConnectionsThatAreNoUse(t *testing.T) {
 	})
 }
 
-// A request that the upstream refuses is sent again only so often, and never once
-// something of an answer has come.
+// A refused request is retried a bounded number of times, and never after a part of an
+// answer has arrived.
 func TestHTTP2RefusalIsBelievedOnlySoFar(t *testing.T) {
 	t.Parallel()
 	f := func(name string, attempts int, want string, sent int32, script func(c *framed, stream uint32)) {

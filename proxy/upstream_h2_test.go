@@ -94,7 +94,7 @@ func (c *framed) header(stream uint32, end bool, fields ...string) {
 	c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: b.Bytes(), EndHeaders: true, EndStream: end})
 }
 
-// wait reads on until the connection ends.
+// wait reads until the connection ends.
 func (c *framed) wait() {
 	for c.request() != 0 {
 	}
@@ -133,7 +133,7 @@ func TestHTTP2Upstream(t *testing.T) {
 	})
 }
 
-// What an upstream says it has not processed is sent again, also a POST.
+// A request that the upstream declares unprocessed is retried, even a POST.
 func TestHTTP2NotProcessedIsSentAgain(t *testing.T) {
 	t.Parallel()
 	const anyone = 1<<31 - 1
@@ -168,8 +168,8 @@ func TestHTTP2NotProcessedIsSentAgain(t *testing.T) {
 	f("nonsense", "502 bad:response_malformed:not_safe", func(c *framed, stream uint32) { c.WriteData(stream, false, []byte("no header")) })
 }
 
-// A connection that the upstream wants to end takes no more requests, and those
-// on it are answered.
+// A connection that the upstream is ending takes no more requests. Those on it are
+// answered.
 func TestHTTP2GoAwaySparesWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{pool: h2(proxy.PoolOptions{Retry: retries(3)}), upstreams: specs("app:80")}, func(w *world) {
@@ -188,7 +188,7 @@ func TestHTTP2GoAwaySparesWhatIsUnderWay(t *testing.T) {
 	})
 }
 
-// What says nothing of HTTP/2 gets no request, which may then go elsewhere.
+// A server that does not answer in HTTP/2 gets no request. The request may go elsewhere.
 func TestHTTP2UpstreamThatDoesNotSpeakIt(t *testing.T) {
 	t.Parallel()
 	f := func(name, want string, bad func(c *wire)) {
@@ -210,7 +210,7 @@ func TestHTTP2UpstreamThatDoesNotSpeakIt(t *testing.T) {
 	f("silent", "bad:connect_timeout:retried", func(c *wire) { io.Copy(io.Discard, c) })
 }
 
-// A connection that answers no ping is given up.
+// A connection that does not answer a ping is closed.
 func TestHTTP2PingFindsDeadConnection(t *testing.T) {
 	t.Parallel()
 	s := setup{pool: h2(proxy.PoolOptions{Retry: retries(3), Timeouts: proxy.Timeouts{Ping: 10 * time.Second}}), upstreams: specs("app:80")}
@@ -231,7 +231,7 @@ func TestHTTP2PingFindsDeadConnection(t *testing.T) {
 	})
 }
 
-// A connection that owes an answer for long takes no more requests.
+// A connection with a long overdue answer takes no more requests.
 func TestHTTP2SilentConnectionIsAvoided(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{pool: h2(proxy.PoolOptions{}), upstreams: specs("app:80")}, func(w *world) {
@@ -253,7 +253,7 @@ func TestHTTP2SilentConnectionIsAvoided(t *testing.T) {
 	})
 }
 
-// More requests than an upstream takes streams go over more connections.
+// Requests beyond the upstream's limit of streams use more connections.
 func TestHTTP2StreamLimit(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{pool: h2(proxy.PoolOptions{Retry: retries(3)}), upstreams: specs("app:80")}, func(w *world) {
@@ -265,7 +265,7 @@ func TestHTTP2StreamLimit(t *testing.T) {
 				c.header(stream, true, ":status", "204")
 			}
 		}, http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1})
-		check(t, "first", w.get().status, 204) // the limit is known from here on
+		check(t, "first", w.get().status, 204) // from here on the limit is known
 		began := time.Now()
 		var wg sync.WaitGroup
 		for range 4 {
@@ -295,7 +295,7 @@ func TestHTTP2CommitLate(t *testing.T) {
 	})
 }
 
-// A body that pauses is passed on as it comes, and one that stops is ended.
+// A body that pauses is passed on as it arrives. One that stops is ended.
 func TestHTTP2SlowBody(t *testing.T) {
 	t.Parallel()
 	s := setup{pool: h2(proxy.PoolOptions{Commit: proxy.Commit{Buffer: 64 << 10}, Timeouts: proxy.Timeouts{Idle: 10 * time.Second}}), upstreams: specs("app:80")}
@@ -324,8 +324,8 @@ func TestHTTP2SlowBody(t *testing.T) {
 	})
 }
 
-// A call that streams both ways goes through as it comes, and the end of one
-// side does not wait for the other.
+// A call that streams in both directions passes as it arrives, and the end of one
+// direction does not wait for the other.
 func TestHTTP2BothWays(t *testing.T) {
 	t.Parallel()
 	s := http2Setup(setup{pool: h2(proxy.PoolOptions{Commit: proxy.Commit{Buffer: 64 << 10}, Retry: proxy.Retry{MaxBody: 1 << 10}}), upstreams: specs("app:80")})
@@ -377,7 +377,7 @@ func TestHTTP2BothWays(t *testing.T) {
 	})
 }
 
-// A client that leaves ends its stream and nothing else.
+// A client that leaves ends only its own stream.
 func TestHTTP2UpstreamSeesClientLeave(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{pool: h2(proxy.PoolOptions{}), upstreams: specs("app:80")}, func(w *world) {
@@ -399,7 +399,7 @@ func TestHTTP2UpstreamSeesClientLeave(t *testing.T) {
 	})
 }
 
-// By ALPN an upstream says what it speaks, and may change its mind.
+// An upstream states its protocols by ALPN, and may change them.
 func TestAutoProtocol(t *testing.T) {
 	t.Parallel()
 	server, client := testTLS(t)

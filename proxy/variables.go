@@ -18,24 +18,24 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// This file has what {NAME} stands for. text.go puts it into texts. What a client sends
-// never becomes a variable.
+// This file has the values of variables. text.go puts them into texts. A client's data is
+// never parsed for variables.
 
-// subject is what variables are about.
+// subject is the source of the variables' values.
 type subject struct {
 	request  *Request
 	client   netip.Addr
-	record   *Record   // nil where a variable has to be known before the route
+	record   *Record   // nil for variables of a key, which are known before the route
 	exchange *exchange // nil when the request has ended
 }
 
-// value is what a variable stands for.
+// value is the value of a variable.
 type value struct {
 	of    func(*subject) string
-	inURL bool // it is a part of a URL, encoded as one
+	inURL bool // it is already encoded as a part of a URL
 }
 
-// valueOf returns what a variable stands for. The parameter is that of {header:NAME}.
+// valueOf returns the value of a variable. p.Parameter is the NAME of {header:NAME}.
 func valueOf(p vars.Part) value {
 	if p.Group > 0 {
 		return value{func(s *subject) string { return s.exchange.captured(p.Group) }, true}
@@ -71,7 +71,7 @@ func valueOf(p vars.Part) value {
 	}, false}
 }
 
-// ofURL has the parts of the request's URL, as the client sent them.
+// ofURL returns a part of the request's URL, as the client sent it.
 func ofURL(name string) (of func(*subject) string, ok bool) {
 	switch name {
 	case "scheme":
@@ -124,7 +124,7 @@ func ofRequest(name string) (of func(*subject) string, ok bool) {
 	return of, of != nil
 }
 
-// ofTLS has what is known of the client's TLS connection.
+// ofTLS returns a property of the client's TLS connection.
 func ofTLS(name string) (of func(*tls.ConnectionState) string, ok bool) {
 	switch name {
 	case "tls.version":
@@ -141,7 +141,7 @@ func ofTLS(name string) (of func(*tls.ConnectionState) string, ok bool) {
 	return of, of != nil
 }
 
-// ofCertificate has what is said in the certificate of a client.
+// ofCertificate returns a property of a client's certificate.
 func ofCertificate(name string) (of func(*x509.Certificate) string, ok bool) {
 	switch name {
 	case "tls.client.subject":
@@ -176,7 +176,7 @@ func uris(c *x509.Certificate) string {
 	return strings.Join(all, ",")
 }
 
-// byteSequence is a certificate as Client-Cert has it (RFC 9440, section 2.1).
+// byteSequence returns a certificate in the form of Client-Cert (RFC 9440, section 2.1).
 func byteSequence(c *x509.Certificate) string {
 	return ":" + base64.StdEncoding.EncodeToString(c.Raw) + ":"
 }
@@ -188,7 +188,7 @@ func schemeOf(r *Request) string {
 	return "http"
 }
 
-// addressText is empty for a client on a unix socket.
+// addressText returns an address as text, empty for a client on a unix socket.
 func addressText(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""
@@ -196,7 +196,7 @@ func addressText(a netip.Addr) string {
 	return a.String()
 }
 
-// clientPort is known of clients that are connected themselves.
+// clientPort returns the client's port, empty for a client behind another proxy.
 func clientPort(s *subject) string {
 	peer, err := netip.ParseAddrPort(s.request.RemoteAddr)
 	if err != nil || peer.Addr().Unmap().WithZone("") != s.client {
@@ -205,7 +205,7 @@ func clientPort(s *subject) string {
 	return strconv.Itoa(int(peer.Port()))
 }
 
-// serverPort is the port that the client's connection came to, empty for a unix socket.
+// serverPort returns the port that the client connected to, empty for a unix socket.
 func serverPort(r *Request) string {
 	if port := localPort(r); port > 0 {
 		return strconv.Itoa(port)
@@ -213,8 +213,8 @@ func serverPort(r *Request) string {
 	return ""
 }
 
-// forwardedPort is the port that the client has connected to, as far as it is known: as a
-// trusted proxy says, or of the host that the client asked for, or its scheme's.
+// forwardedPort returns the port of the client's URL: from a trusted proxy, else from the
+// requested host, else by the scheme.
 func forwardedPort(r *Request) string {
 	for said := range r.ValuesOf("X-Forwarded-Port") {
 		if n, err := strconv.ParseUint(said, 10, 16); err == nil && n > 0 {
@@ -230,8 +230,8 @@ func forwardedPort(r *Request) string {
 	return "80"
 }
 
-// captured is what a group of the route's path_regexp matched, encoded as in a path, or
-// without one of its host_regexp.
+// captured returns the text that a group of the route's path_regexp matched, encoded as
+// in a path. Without a path_regexp it uses the host_regexp.
 func (x *exchange) captured(group int) string {
 	m := &x.route.Match
 	re, text := m.PathRegexp, x.request.URL.Path
@@ -248,7 +248,7 @@ func (x *exchange) captured(group int) string {
 	return (&url.URL{Path: found[group]}).EscapedPath()
 }
 
-// queryOf is a query with its question mark, empty without one.
+// queryOf returns a query with its question mark, empty without one.
 func queryOf(u *url.URL) string {
 	if u.RawQuery == "" {
 		return ""
@@ -256,7 +256,7 @@ func queryOf(u *url.URL) string {
 	return "?" + u.RawQuery
 }
 
-// tried are the upstreams of all attempts, in order.
+// tried lists the upstreams of all attempts, in order.
 func (r *Record) tried() string {
 	var b strings.Builder
 	for i := range r.Attempts {

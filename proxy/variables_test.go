@@ -11,8 +11,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// What a client sends arrives in the fields that a route sets of it, once, and a
-// value without any is none.
+// A client's data arrives once, in the fields that a route sets from it. A variable
+// without a value sets no field.
 func TestVariablesOfRequests(t *testing.T) {
 	t.Parallel()
 	s := setup{}
@@ -37,8 +37,8 @@ func TestVariablesOfRequests(t *testing.T) {
 	}
 }
 
-// By both relays the fields of an answer tell what the route says of the request and
-// of who answered.
+// With both relays, the response fields that a route sets describe the request and the
+// upstream that answered.
 func TestVariablesOfResponses(t *testing.T) {
 	t.Parallel()
 	for _, front := range []string{"inbound", "inbound-httputil", "net/http"} {
@@ -68,7 +68,7 @@ func TestVariablesOfResponses(t *testing.T) {
 	}
 }
 
-// Errors of the proxy's own have the fields that the route gives them, and no others.
+// The proxy's own errors have the fields of ErrorHeaders, and no others.
 func TestErrorHeaders(t *testing.T) {
 	t.Parallel()
 	for _, front := range []string{"inbound", "inbound-httputil", "net/http"} {
@@ -87,7 +87,7 @@ func TestErrorHeaders(t *testing.T) {
 	}
 }
 
-// A fixed answer may have variables.
+// A fixed answer may contain variables.
 func TestRespondVariables(t *testing.T) {
 	t.Parallel()
 	rt := proxy.Route{Respond: &proxy.Respond{Body: "{method} {client_ip} {query:a} {other} {}\n"}}
@@ -99,7 +99,7 @@ func TestRespondVariables(t *testing.T) {
 	}
 }
 
-// What a redirect takes of the request leads to the same place, and to no other host.
+// Variables in a redirect keep their place in the URL, and cannot change the host.
 func TestRedirectVariables(t *testing.T) {
 	t.Parallel()
 	host := start(t, setup{route: proxy.Route{Match: proxy.Match{HostRegexp: regexp.MustCompile(`^www\.(.+)$`)}, Redirect: &proxy.Redirect{To: "https://{1}{uri}#{hostname}"}}})

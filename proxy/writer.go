@@ -13,21 +13,20 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// responseWriter is the client's side of an exchange: it puts on every response
-// what every response gets, counts, and bounds how long the client may take no
-// part of it.
+// responseWriter writes the response to the client. It adds the fields of every response,
+// counts bytes, and limits the time that the client may take for each part.
 type responseWriter struct {
 	http.ResponseWriter
 	x       *exchange
 	control http.ResponseController
 	status  int    // 0 before the final header
-	sized   bool   // the final header says the body's length
-	unsent  bool   // a part of what was written may wait in the server's buffers
-	written int64  // of the body
-	err     error  // the first failure to write
-	coder   *coder // compresses the body; nil = it goes as it is
+	sized   bool   // the final header has the body's length
+	unsent  bool   // written data may still be in the server's buffers
+	written int64  // bytes of the body
+	err     error  // the first write error
+	coder   *coder // compresses the body; nil = no compression
 
-	bounded time.Time // when the write deadline was set; zero = it is not
+	bounded time.Time // when the write deadline was set; zero = not set
 }
 
 func (w *responseWriter) init(inner http.ResponseWriter, x *exchange) {
@@ -35,7 +34,7 @@ func (w *responseWriter) init(inner http.ResponseWriter, x *exchange) {
 	w.control = *http.NewResponseController(inner)
 }
 
-// Unwrap lets [http.ResponseController] reach the server's own writer.
+// Unwrap lets [http.ResponseController] reach the server's writer.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *responseWriter) WriteHeader(status int) {
@@ -43,7 +42,7 @@ func (w *responseWriter) WriteHeader(status int) {
 	if final && w.status == 0 {
 		h := w.Header()
 		if _, ok := h["Content-Type"]; !ok {
-			h["Content-Type"] = nil // else net/http guesses one that the application did not give
+			h["Content-Type"] = nil // else net/http guesses a type that the application has not given
 		}
 		w.begin(status, h, len(h["Content-Length"]) > 0)
 	} else if !w.http2() {
@@ -55,8 +54,8 @@ func (w *responseWriter) WriteHeader(status int) {
 	}
 }
 
-// begin begins the final response: it bounds the client's time, and puts on the
-// head what every response gets. sized tells that the head says the body's length.
+// begin begins the final response. It starts the client's write time limit, and adds the
+// fields of every response to h. sized reports whether h has the body's length.
 func (w *responseWriter) begin(status int, h message.Editor, sized bool) {
 	if !w.http2() {
 		w.bound()
@@ -85,7 +84,7 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 		w.WriteHeader(http.StatusOK)
 	}
 	if w.status == http.StatusNoContent || w.status == http.StatusNotModified {
-		return len(p), nil // servers refuse it, and the client is not to blame
+		return len(p), nil // servers refuse a body here, and the client is not at fault
 	}
 	if w.coder != nil {
 		w.unsent, w.coder.pending = true, true
@@ -94,7 +93,7 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return w.write(p)
 }
 
-// write is Write for what goes to the client as it is, unless a fault is to harm it.
+// write writes p without compression.
 func (w *responseWriter) write(p []byte) (int, error) {
 	if h := w.hurt(); h != nil {
 		return w.throttled(p, h)
@@ -102,7 +101,7 @@ func (w *responseWriter) write(p []byte) (int, error) {
 	return w.pass(p)
 }
 
-// pass gives bytes to the client.
+// pass writes bytes to the client.
 func (w *responseWriter) pass(p []byte) (int, error) {
 	w.bound()
 	n, err := w.ResponseWriter.Write(p)
@@ -110,7 +109,7 @@ func (w *responseWriter) pass(p []byte) (int, error) {
 	if w.http2() {
 		w.unbound()
 	}
-	if w.x.request.Method != http.MethodHead { // else the server sends only what it says of the length
+	if w.x.request.Method != http.MethodHead { // for HEAD the server sends no body
 		w.written += int64(n)
 	}
 	if err != nil && w.err == nil {
@@ -119,11 +118,11 @@ func (w *responseWriter) pass(p []byte) (int, error) {
 	return n, err
 }
 
-// serverBuffer is what servers of HTTP keep of a response at most, to send it with
-// what follows.
+// serverBuffer is the most of a response, in bytes, that HTTP servers buffer to send it
+// with later data.
 const serverBuffer = 4 << 10
 
-// flush sends what was written on.
+// flush sends buffered data.
 func (w *responseWriter) flush() error {
 	w.unsent = false
 	w.bound()
@@ -140,8 +139,8 @@ func (w *responseWriter) flush() error {
 	return err
 }
 
-// bound gives the client until the write timeout to take the next part. A
-// deadline that has most of its time left does as well as a new one.
+// bound gives the client WriteIdle to take the next part. It keeps a deadline that has
+// most of its time left.
 func (w *responseWriter) bound() {
 	d := w.x.listener.WriteIdle
 	if d <= 0 {
@@ -153,8 +152,8 @@ func (w *responseWriter) bound() {
 	}
 }
 
-// unbound takes the deadline off. A connection of HTTP/1 brings one along from
-// the response before; in HTTP/2 it would end a stream that is rightly silent.
+// unbound clears the deadline. In HTTP/1 one is left from the response before. In HTTP/2
+// it would end a stream that is silent for good reason.
 func (w *responseWriter) unbound() {
 	if w.x.listener.WriteIdle > 0 {
 		w.bounded = time.Time{}
@@ -164,8 +163,8 @@ func (w *responseWriter) unbound() {
 
 func (w *responseWriter) http2() bool { return w.x.request.ProtoMajor >= 2 }
 
-// boundBody bounds how long the server waits for the rest of a request's body,
-// which it reads before it sends an answer that came early.
+// boundBody limits how long the server waits for the rest of a request's body, which it
+// reads before it sends an early answer.
 func (w *responseWriter) boundBody() {
 	d := w.x.listener.BodyIdle
 	if d > 0 && w.x.request.ContentLength != 0 && (w.x.body == nil || w.x.body.unread()) {
@@ -173,9 +172,9 @@ func (w *responseWriter) boundBody() {
 	}
 }
 
-// astray reports whether it is in doubt where the client's next request begins:
-// this one is malformed, or its body's end is not in sight. net/http looks at
-// that itself only where it does not write while it reads (EnableFullDuplex).
+// astray reports whether the beginning of the client's next request is in doubt: this
+// request is malformed, or the end of its body is not near. net/http checks this only
+// when it does not write while it reads (EnableFullDuplex).
 func (x *exchange) astray() bool {
 	if x.writer.http2() {
 		return false
@@ -183,20 +182,20 @@ func (x *exchange) astray() bool {
 	return x.record.Reason == reason.RequestMalformed || x.body != nil && !x.body.sized && !x.body.atEnd() && !x.body.endIsNear()
 }
 
-// bufferPool lends httputil the buffers it copies bodies with. While many are lent,
-// which is to clients that are slow, it lends smaller ones.
+// bufferPool lends the relays their copy buffers. While many are lent, the clients are
+// slow, and it lends smaller ones.
 type bufferPool struct {
 	lent         atomic.Int64
 	large, small sync.Pool
 }
 
-// What one read and one write pass on of a response that is not collected. A large
-// buffer saves system calls; but so much memory is held for each slow client,
-// which has to take so much within the write timeout.
+// Sizes of the buffers, in bytes, for bodies that are not collected. A large buffer saves
+// system calls. But each slow client holds one, and has to take that much within the
+// write timeout.
 const (
 	largeBuffer  = 64 << 10
 	smallBuffer  = 16 << 10
-	largeBuffers = 256 // lent at a time
+	largeBuffers = 256 // number lent at a time
 )
 
 func (b *bufferPool) Get() []byte {

@@ -2,13 +2,13 @@ package proxy
 
 import "encoding/binary"
 
-// frames follows the frames of one direction of a WebSocket connection (RFC 6455,
-// section 5.2) as they go by, to know where one ends. The zero value is at the
-// beginning of the first.
+// frames follows the frames of one direction of a WebSocket connection (RFC 6455, section
+// 5.2), to know where a frame ends. The zero value is at the beginning of the first
+// frame.
 type frames struct {
-	head   [14]byte // of the frame that has begun, as far as it has come
+	head   [14]byte // the bytes of the current frame's head that have arrived
 	n      int      // bytes in head
-	left   uint64   // bytes of its payload that are still to come
+	left   uint64   // bytes of its payload that have not arrived yet
 	closed bool     // a Close frame has begun
 }
 
@@ -20,11 +20,11 @@ const (
 	longestLength = 8
 )
 
-// between reports whether no frame has begun that has not ended.
+// between reports whether the connection is between two frames.
 func (f *frames) between() bool { return f.n == 0 && f.left == 0 }
 
-// follow takes what comes, up to the end of the frame that it is in: it returns how
-// many bytes of p that are.
+// follow consumes bytes of p up to the end of the current frame, and returns their
+// number.
 func (f *frames) follow(p []byte) (n int) {
 	for n < len(p) {
 		if f.left > 0 {
@@ -52,7 +52,7 @@ func (f *frames) follow(p []byte) (n int) {
 	return n
 }
 
-// size returns the length of the frame's head, as far as that is known.
+// size returns the length of the frame's head, as far as it is known.
 func (f *frames) size() int {
 	if f.n < 2 {
 		return 2
@@ -64,7 +64,7 @@ func (f *frames) size() int {
 	return size
 }
 
-// lengthBytes returns the bytes that the extended length takes.
+// lengthBytes returns the number of bytes of the extended length.
 func (f *frames) lengthBytes() int {
 	switch f.head[1] &^ maskBit {
 	case 126:
@@ -85,8 +85,8 @@ func (f *frames) payload() uint64 {
 	return uint64(f.head[1] &^ maskBit)
 }
 
-// closeFrame returns a Close frame. What a client sends is masked; by 0, since there
-// is nothing to hide from anybody in between.
+// closeFrame returns a Close frame. Clients must mask theirs. The mask is 0, since there
+// is nothing to hide from programs in between.
 func closeFrame(code uint16, masked bool) []byte {
 	if masked {
 		return []byte{finBit | opClose, maskBit | 2, 0, 0, 0, 0, byte(code >> 8), byte(code)}

@@ -24,10 +24,10 @@ func frameOf(op byte, masked bool, n int) []byte {
 	if masked {
 		b = append(b, 1, 2, 3, 4)
 	}
-	return append(b, bytes.Repeat([]byte{0x88}, n)...) // what looks like Close frames
+	return append(b, bytes.Repeat([]byte{0x88}, n)...) // bytes that look like Close frames
 }
 
-// TestFramesAreFollowed however they are cut: the ends that are found are the frames'.
+// TestFramesAreFollowed: however the bytes are cut, follow finds the ends of the frames.
 func TestFramesAreFollowed(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 200 {

@@ -63,13 +63,13 @@ func TestDefaults(t *testing.T) {
 // its own, to be changed.
 func DefaultOptions(name string) Options {`, b, `Name: name,`),
 		"proxy/defaults.go": source(t, "proxy", `
-// DefaultPoolOptions returns what a pool of goodgate's configuration file has when it sets
-// nothing: retries within a budget, hedges of requests that are late by evidence, hold
-// while no upstream is available, a queue, and bounds on every wait. Each call returns a
-// value of its own, to be changed.
+// DefaultPoolOptions returns the default options of a pool in goodgate's configuration file:
+// retries within a budget, hedges on evidence, a hold while no upstream is available, a
+// queue, and limits on every wait. Each call returns a new value, which may be changed.
 func DefaultPoolOptions() PoolOptions {`, pool, "") + function(t, "proxy", `
-// DefaultOptions returns what the configuration file has when it sets nothing, without
-// routes: whom to believe, the Via field, and bounds on what clients may take.
+// DefaultOptions returns the default options of the configuration file, without routes:
+// which proxies' fields to trust, the Via field, and limits on clients. Each call returns a
+// new value, which may be changed.
 func DefaultOptions() Options {`, o, "") + server(t),
 		"health/defaults.go": source(t, "health", `
 // DefaultOptions returns what the check of a pool in goodgate's configuration file has when
@@ -138,10 +138,11 @@ func server(t *testing.T) string {
 	c := unset(t)
 	s := assemble.HTTP2(c.Listeners[0])
 	return fmt.Sprintf(`
-// defaultGrace is how long requests under way may take to end.
+// defaultGrace is the time for requests in flight to end at shutdown.
 const defaultGrace = %s
 
-// defaultServer has the bounds of a listener of the configuration file that sets nothing.
+// defaultServer returns a server with the default limits of a listener in the configuration
+// file.
 func defaultServer() *http.Server {
 	return &http.Server{ReadHeaderTimeout: %s, IdleTimeout: %s, MaxHeaderBytes: %d, DisableGeneralOptionsHandler: %t}
 }
