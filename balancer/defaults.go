@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// DefaultOptions returns what a pool of goodgate's configuration file has when it sets
-// nothing: the policy peak_ewma, a breaker, a comparison of the members, a slow start, and
-// limits of requests at once while the pool is overloaded. Each call returns a value of
-// its own, to be changed.
+// DefaultOptions returns the options of a pool in goodgate's configuration file that sets
+// nothing: the policy peak_ewma, a circuit breaker, outlier detection, slow start, and a
+// concurrency limit while the pool is overloaded. The caller may change the value.
 func DefaultOptions(name string) Options {
 	return Options{
 		Name:     name,

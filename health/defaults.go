@@ -9,9 +9,9 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// DefaultOptions returns what the check of a pool in goodgate's configuration file has when
-// it sets nothing: any answer passes ([NewAlive]). Probers are safe for concurrent use, so
-// that a copy may be changed and used again.
+// DefaultOptions returns the options of the health check of a pool that sets nothing in
+// goodgate's configuration file: any answer passes ([NewAlive]). Probers are safe for
+// concurrent use: a copy may be changed and used for other checkers.
 func DefaultOptions() Options {
 	return Options{
 		Prober:       NewAlive(AliveOptions{}),
