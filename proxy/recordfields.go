@@ -92,5 +92,5 @@ func (x *exchange) recordFields() *recordFields {
 // time, level and msg.
 func LogFields() []string {
 	return []string{"id", "client", "method", "host", "path", "status", "ms", "received", "sent", "route", "pool", "upstream", "cache", "fallback",
-		"trace", "held_ms", "paused_ms", "queued_ms", "would_limit", "reason", "error", "absorbed_by", "hidden", "saved_by", "attempts", "attempts_omitted"}
+		"trace", "held_ms", "paused_ms", "queued_ms", "would_limit", "fault", "reason", "error", "absorbed_by", "hidden", "saved_by", "attempts", "attempts_omitted"}
 }

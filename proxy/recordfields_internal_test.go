@@ -26,7 +26,7 @@ func TestLogFields(t *testing.T) {
 		return append(attrs[:1], slog.String("own", "\"\n"))
 	}
 	r := &Record{
-		ID: "1", Pool: "app", Upstream: "a:1", Cache: 1, Fallback: "b", Trace: "t", Held: 1, Paused: 1, Queued: 1, DryRun: "r", Omitted: 1,
+		ID: "1", Pool: "app", Upstream: "a:1", Cache: 1, Fallback: "b", Trace: "t", Held: 1, Paused: 1, Queued: 1, DryRun: "r", Omitted: 1, Faults: FaultDelay,
 		Reason: reason.ConnectRefused, Err: io.EOF, Absorbed: reason.ByRetry, Hidden: reason.ConnectRefused, SavedBy: "s", Attempts: make([]Attempt, 2),
 	}
 	var out, text bytes.Buffer
