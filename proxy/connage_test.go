@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ func TestConnectionAge(t *testing.T) {
 		s.pool.Timeouts.Age = 10 * time.Second
 		s.pool.Timeouts.KeepAlive = time.Hour
 		bubble(t, s, func(w *world) {
-			made, open := 0, 0
+			var made, open atomic.Int32
 			w.listen("app:80", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/long" {
 					time.Sleep(15 * time.Second)
@@ -31,9 +32,10 @@ func TestConnectionAge(t *testing.T) {
 				srv.ConnState = func(_ net.Conn, state http.ConnState) {
 					switch state {
 					case http.StateNew:
-						made, open = made+1, open+1
+						made.Add(1)
+						open.Add(1)
 					case http.StateClosed:
-						open--
+						open.Add(-1)
 					}
 				}
 			})
@@ -41,15 +43,15 @@ func TestConnectionAge(t *testing.T) {
 				check(t, name+": status", w.get().status, 200)
 				time.Sleep(time.Second)
 			}
-			check(t, name+": connections in the first 8 s", made, 1)
+			check(t, name+": connections in the first 8 s", made.Load(), 1)
 			time.Sleep(3 * time.Second)
 			check(t, name+": status", w.get().status, 200)
 			time.Sleep(time.Second)
-			check(t, name+": connections after 12 s", made, 2)
-			check(t, name+": of these open", open, 1)
+			check(t, name+": connections after 12 s", made.Load(), 2)
+			check(t, name+": of these open", open.Load(), 1)
 			check(t, name+": status of a request that outlives the age", w.send("GET", "/long", nil).status, 200)
 			time.Sleep(time.Second)
-			check(t, name+": open after it", open, 0)
+			check(t, name+": open after it", open.Load(), 0)
 		})
 	}
 }
