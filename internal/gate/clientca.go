@@ -43,6 +43,17 @@ func (g *Gate) newClientCA(s *server, l config.Listener) *clientCA {
 	return c
 }
 
+// overQUIC is the server's TLS for HTTP/3, where authorities make no challenges: a client
+// could use one to get past ClientAuth. A nil c changes nothing but that.
+func (c *clientCA) overQUIC(t *tls.Config) *tls.Config {
+	t = t.Clone()
+	t.GetConfigForClient = nil
+	if c != nil {
+		t.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.live.Load(), nil }
+	}
+	return t
+}
+
 // check reads the file and takes over what has changed. A file that is being replaced may
 // be away for a moment.
 func (c *clientCA) check() {

@@ -46,7 +46,7 @@ func (g *Gate) offerHTTP3(s *server, granted proxy.Listener, base context.Contex
 	}
 	h := &http3Server{gate: g, config: l, address: s.address}
 	o := assemble.HTTP3(l)
-	o.TLS, o.Base, o.Short, o.Begun, o.Counted = s.tls, base, g.memory.Short, g.newResets3(l).begin, g.countHTTP3(l)
+	o.TLS, o.Base, o.Short, o.Begun, o.Counted = s.clients.overQUIC(s.tls), base, g.memory.Short, g.newResets3(l).begin, g.countHTTP3(l)
 	o.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.live.Load().Serve(w, r, granted)
 	})
