@@ -91,7 +91,7 @@ if [ "${1:-}" = long ]; then
 fi
 step 'tests'
 # -count=1: the end-to-end tests build the binary, of which the test cache knows nothing.
-GOODGATE_E2E=all go test -race -count=1 -timeout 12m ./...
+GOODGATE_E2E=all go test -race -count=1 -timeout 14m ./...
 # The same suite behind goodgate's own server, by the plain relay and by httputil's.
 for front in inbound inbound-httputil; do
   step "tests of the proxy behind $front"

@@ -210,7 +210,7 @@ func TestSharedProbes(t *testing.T) {
 		within("down", verdictIn(t, all, addr, balancer.Down), checkEvery+time.Second)
 		_, of := n.count(20*time.Second, addr)
 		t.Logf("%d probes in 20 s of the one that is down", of)
-		if often := 20 * 10 * fleet.Checkers; of > often+instances*20/2*3/2 {
+		if often := 20 * 10 * fleet.Checkers; of > often+instances*20/2*2 {
 			t.Errorf("%d probes in 20 s of the one that is down", of)
 		}
 		n.set(n.down, addr, false)

@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/proxy"
 
 	"github.com/goodgate/goodgate/internal/metrics"
 )
@@ -38,6 +42,10 @@ routes: [{name: shop, pool: v1, mirror: {pool: v2, timeout: 10m}}]`, app(t, "v1"
 		}
 		eventually(t, "what the mirror finds", func() bool { return text() == want }, text)
 	}
+	known := func() bool { // a mirror does not wait for the first check
+		return !slices.ContainsFunc(r.gate.Pools(), func(p *proxy.Pool) bool { return p.Members()[0].Health() != balancer.Up })
+	}
+	eventually(t, "the first checks", known, func() string { return "" })
 	if got := get(t, "http://"+r.addrs[0]+"/x"); got != "200 v1 /x" {
 		t.Errorf("got %q", got)
 	}
