@@ -22,7 +22,7 @@ func (p *custom) Pick(c *Choice) *Member {
 
 // Usable reports whether a policy should return m: m is available, this request has not
 // been sent to it, it is below its limit, and unless the request is Replayable it is not
-// on trial. A slow member, or one in its slow start, is usable at random, in proportion
-// to its share: call Usable once for each member and pick. Usable is safe for concurrent
-// use with different choices.
+// on trial. For a slow member, or one in its slow start, the result is random: true as
+// often as its share of the load. So call Usable once for each member in a pick. Usable
+// is safe for concurrent use with different choices.
 func (c *Choice) Usable(m *Member) bool { return c.usable(m) }

@@ -32,6 +32,6 @@ func (p *Pool) tryEarly(u *Upstream) {
 	u.breaker.hasten()
 }
 
-// Early reports whether the upstream's breaker became half-open before its time, because
-// the pool had no other upstream.
+// Early reports whether the upstream's breaker became half-open before its open time
+// ended, because the pool had no other upstream.
 func (u *Upstream) Early() bool { return u.breaker.wasEarly() }

@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// Follow calls f with the pool's upstreams, now and after each [Pool.Update]: in order,
-// one call at a time, and without a lock held. f is a checker, which reports verdicts
-// with [Upstream.ObserveProbe]. As with [Options.Checked], upstreams that join from now
-// on wait for their first verdict. f owns the slice that it gets.
+// Follow registers a checker. It calls f with the pool's upstreams, now and after each
+// [Pool.Update]: in order, one call at a time, and without a lock held. The checker
+// reports verdicts with [Upstream.ObserveProbe]. As with [Options.Checked], upstreams
+// that join from now on wait for their first verdict. f may keep and modify the slice.
 //
-// stop ends this, and returns once f no longer runs. stop may be called more than once,
-// but not by f. When the pool has no checker any more, its upstreams count as up.
+// stop ends the calls, and returns once f no longer runs. stop may be called more than
+// once, but not by f. When the pool has no checker any more, its upstreams count as up.
 func (p *Pool) Follow(f func([]*Upstream)) (stop func()) {
 	l := &follower{tell: f}
 	p.mu.Lock()

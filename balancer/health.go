@@ -12,7 +12,7 @@ const (
 	Checking Health = iota // no verdict yet: requests wait for the first one
 	Up
 	Down
-	Draining // answers probes, and asks for no new requests
+	Draining // answers probes, and says that it wants no new requests
 )
 
 // Probe is the result of one probe.
@@ -21,8 +21,8 @@ type Probe uint8
 const (
 	Passed  Probe = iota
 	Wrong         // the upstream answered, but not as expected
-	Silent        // the upstream was reached, but gave no answer, or none in time
-	Refused       // the upstream could not be reached
+	Silent        // the connection succeeded, but no answer came, or none in time
+	Refused       // no connection to the upstream
 	Drains        // the upstream answered that it wants no new requests
 )
 
@@ -79,8 +79,8 @@ func verdict(pass bool) Health {
 // Health returns the verdict of the probes.
 func (u *Upstream) Health() Health { return Health(u.health.Load()) }
 
-// Trusted reports whether the upstream gets traffic although its probes fail, because no
-// member of the pool passes its probes and this one still answers.
+// Trusted reports whether the upstream gets traffic although its probes fail. That is so
+// if no member of the pool passes its probes, and this one still answers requests.
 func (u *Upstream) Trusted() bool { return u.trusted.Load() }
 
 // ObserveProbe takes the result of one probe, and reports whether the verdict changed.

@@ -82,8 +82,8 @@ func (in *Introduction) side(c *Choice) side {
 	return settledSide
 }
 
-// HasSettled reports whether an available member is not being introduced. It may visit
-// every member. It is safe for concurrent use.
+// HasSettled reports whether the pool has an available member that the current
+// [Introduction] does not name. It may visit every member. It is safe for concurrent use.
 func (p *Pool) HasSettled() bool {
 	members := p.Members()
 	for i := range members {

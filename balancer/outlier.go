@@ -9,27 +9,27 @@ import (
 	"time"
 )
 
-// OutlierOptions configure outlier detection: when a member is so much worse than the
-// others of its tier that it gets less of the traffic. The zero value is off.
+// OutlierOptions configure outlier detection: a member that is much worse than the others
+// of its tier gets less of the traffic. The zero value is off.
 //
-// If a member fails more, its breaker opens, even if the breaker's own rules do not open
-// it. The floor under ejection and the growing open time apply as always. The rule
-// compares Wilson's intervals of the shares of failures over the last ten seconds.
+// If a member fails more, its breaker opens at its next failure, even if the breaker's
+// own rules do not open it. MaxEjected and the growing open time apply as always. The
+// rule compares Wilson's intervals of the shares of failures over the last ten seconds.
 // Envoy's rule, a distance from the mean in standard deviations, needs five members with
 // 100 requests each. With two or three members, none can be far enough from a mean that
 // includes it.
 //
-// If a member is slower, it gets less, in proportion to its speed: then it has as many
-// requests in flight as the others. It always keeps a small share, which shows when it is
-// fast again. The rule compares means of logarithms, and subtracts a margin for chance.
-// It holds only for policies that choose freely: with hash, sticky and first, the request
-// asks for that member.
+// If a member is slower, it gets fewer requests, in proportion to its speed, so that it
+// has as many in flight as the others. It always keeps a small share, which shows when it
+// is fast again. The rule compares the means of the logarithms of response times, and
+// subtracts a margin for chance. It applies only to policies that choose freely. With
+// hash, sticky and first, the request determines the member.
 type OutlierOptions struct {
 	Enabled      bool
 	MinRequests  int           // smallest number of requests, of the member and of the others, within ten seconds; below 1 counts as 1
 	FailureRatio float64       // smallest share of failures, beyond chance; 0 = this rule is off
-	SlowFactor   float64       // smallest ratio to the others' time to an answer, beyond chance; 0 = this rule is off
-	SlowBy       time.Duration // smallest difference to the others' time, in addition
+	SlowFactor   float64       // smallest ratio to the others' response time, beyond chance; 0 = this rule is off
+	SlowBy       time.Duration // smallest difference to the others' response time, which must hold too
 }
 
 const (
@@ -251,11 +251,11 @@ type FindingKind uint8
 
 const (
 	// FailsMore: an upstream fails significantly more often than the others of its tier.
-	// Own and Others are shares of failures. Its breaker opens at the next failure if the
-	// floor under ejection permits.
+	// Own and Others are shares of failures. Its breaker opens at the next failure,
+	// unless MaxEjected forbids it.
 	FailsMore FindingKind = iota
 	// Slow: an upstream is significantly slower than the others of its tier, and gets
-	// less. Own and Others are typical times to an answer, in nanoseconds.
+	// less. Own and Others are typical response times, in nanoseconds.
 	Slow
 	// Alike: most upstreams of the pool fail alike. The pool ejects none. Own is the
 	// number that fail, Others the number compared.

@@ -107,8 +107,8 @@ func (p *Pool) setLimits(set func(*adaptive)) {
 	p.waiters.wakeAll()
 }
 
-// FreesAtHeader reports whether a request holds its place among [Pool.Places] only until
-// its response header, and holds none while it sends its body.
+// FreesAtHeader reports whether a request takes one of [Pool.Places] only until its
+// response header, and none while it sends its body.
 func (p *Pool) FreesAtHeader() bool { return !p.overload.is(unwatched) }
 
 // headed handles a response header from u, or a failure before it.

@@ -16,8 +16,8 @@ type standby struct {
 	end *time.Timer // nil without a pause that has an end; protected by the pool's mu
 }
 
-// Pause starts a pause, or replaces the terms of the current one. Requests that wait
-// already keep theirs.
+// Pause starts a pause, or replaces the terms of the current one. Requests that already
+// wait keep the earlier terms.
 //
 // A request must check [Pool.Paused] again once it has its lease. Then, after
 // [Pool.InFlight] has reached 0 once during a pause, no request reaches an upstream until
@@ -35,8 +35,8 @@ func (p *Pool) Pause(o Pause) {
 	}
 }
 
-// Resume ends a pause. The waiting requests continue in a growing stream, which grows
-// only as fast as the upstreams finish them.
+// Resume ends a pause. Few of the waiting requests continue at first, and more as the
+// upstreams finish them.
 func (p *Pool) Resume() { p.endPause(p.pause.Load()) }
 
 func (p *Pool) endPause(o *Pause) {

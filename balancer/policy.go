@@ -10,8 +10,8 @@ import (
 // thousand.
 //
 // A policy works on a fixed list of members. Their verdicts may change between two picks.
-// So a policy builds its tables over all members, and takes another one when a pick finds
-// a member that is not usable.
+// So a policy builds its tables over all members, and picks another member when the first
+// is not usable.
 type Policy interface {
 	Pick(c *Choice) *Member
 }
@@ -28,7 +28,7 @@ type Choice struct {
 	near bool // the pick asks one zone of several: only a few draws, and only members that welcome the request
 }
 
-// PolicyOptions are the inputs of some policies besides the members.
+// PolicyOptions are further inputs of some policies, beside the members.
 type PolicyOptions struct {
 	HashLoad float64      // hash: bound of a member's load as a multiple of the mean; 0 = unbounded
 	InFlight func() int64 // hash: requests in flight in the whole pool

@@ -54,12 +54,12 @@ type Options struct {
 	Tell func(Finding)
 }
 
-// Change is one change of an upstream's availability.
+// Change describes one change of an upstream's availability.
 type Change struct {
 	Upstream  *Upstream
 	Available bool
 	Left      int  // available members in the pool after the change
-	Early     bool // its breaker admits a trial before its time, because the pool has no other upstream
+	Early     bool // its breaker admits a trial before its open time ends, because the pool has no other upstream
 }
 
 // Policies returns the sorted names of the built-in policies.
@@ -141,9 +141,9 @@ func (p *Pool) Name() string { return p.opts.Load().Name }
 // Policy returns the name of the pool's policy.
 func (p *Pool) Policy() string { return p.opts.Load().Policy }
 
-// ComparesSpeeds reports whether the pool compares the speeds of its members, which
-// should then be equally fast: [OutlierOptions] are enabled with a SlowFactor. It is safe
-// for concurrent use.
+// ComparesSpeeds reports whether outlier detection compares the speeds of the members:
+// [OutlierOptions] are enabled with a SlowFactor. Then the members should be equally fast
+// by design. ComparesSpeeds is safe for concurrent use.
 func (p *Pool) ComparesSpeeds() bool {
 	o := &p.opts.Load().Outlier
 	return o.Enabled && o.SlowFactor > 0

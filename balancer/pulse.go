@@ -11,7 +11,7 @@ type Pulse uint8
 const (
 	Unknown Pulse = iota // no answer lately
 	Running              // answered a request or a probe lately
-	Hung                 // leaves a probe unanswered, and requests too
+	Hung                 // answers neither a probe nor requests
 )
 
 // order is whether an upstream answers a probe while it works on a request, by the last

@@ -164,9 +164,10 @@ func (u *Upstream) Latency() time.Duration {
 	return time.Duration(u.latency.cost(time.Now().UnixNano()))
 }
 
-// Available reports whether the upstream may take a new request. Only this method
-// combines the verdicts of the operator, the breaker and the probes, the lifecycle, and
-// the upstream's own request to rest. The result is a hint: [Member.TryAcquire] decides.
+// Available reports whether the upstream may take a new request. It combines the verdicts
+// of the operator, the breaker and the probes, the lifecycle, and the upstream's own
+// request to rest. No other method does. The result is a hint: [Member.TryAcquire]
+// decides.
 func (u *Upstream) Available() bool {
 	return u.wanted() && u.breaker.admits() &&
 		(Health(u.health.Load()) == Up || u.trusted.Load())

@@ -33,9 +33,9 @@ func (w *waiting) age(now int64) int64 {
 	return max(now-w.since.Load(), 0)
 }
 
-// Unanswered returns how many requests wait for the upstream's answer, without those that
-// still send their bodies, and for how long no answer has come. It is safe for concurrent
-// use.
+// Unanswered returns how many requests wait for the upstream's answer, and for how long
+// no answer has come. Requests that still send their bodies do not count. It is safe for
+// concurrent use.
 func (u *Upstream) Unanswered() (n int, since time.Duration) {
 	n = int(u.waiting.n.Load() - u.sending.Load())
 	if n <= 0 {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// State is the knowledge about an upstream that a process passes to its successor.
+// State is the part of an upstream's state that a process passes to its successor.
 type State struct {
 	Addr    string        `json:"addr"`
 	Health  Health        `json:"health"`
@@ -23,8 +23,8 @@ func (p *Pool) States() []State {
 	return list
 }
 
-// Warm sets the states with which upstreams join the pool, so that they need not wait for
-// their first probe. Call it before the first Update.
+// Warm sets the initial states of upstreams that will join the pool, so that they need
+// not wait for their first probe. Call it before the first Update.
 func (p *Pool) Warm(states []State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

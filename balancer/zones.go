@@ -9,16 +9,17 @@ import (
 
 // ZoneOptions keep requests in the zone of this process (zone-aware routing).
 //
-// A zone gets at most the load that its members may take: if more arrives than Load times
-// an even spread, the rest goes to zones with spare capacity, in proportion to it. So no
-// zone is flooded, and none is idle. Only available members count: a zone whose members
-// fail gets less, and a zone without any gets nothing. (Envoy, zone aware routing.) The
-// pool must know how the sending processes are spread: see Peers.
+// Load bounds the load of a zone's members, as a multiple of an even spread over all
+// members. If more requests arrive in a zone, the rest goes to zones with spare capacity,
+// in proportion to that. So no zone is flooded, and none is idle. Only available members
+// count: a zone whose members fail gets less, and a zone without any gets nothing.
+// (Envoy, zone aware routing.) The pool must know how the sending processes are spread:
+// see Peers.
 type ZoneOptions struct {
 	Own   string         // zone of this process; "" = zones are ignored
 	Load  float64        // bound of a member's load, as a multiple of an even spread; below 1 = 1.2
 	Min   int            // smallest tier, in members, that uses zones; below 1 = 6
-	Peers map[string]int // number of processes of the fleet that send from each zone, with this one; nil = from [Pool.SetPeers]
+	Peers map[string]int // number of the fleet's processes in each zone, this one included; nil = from [Pool.SetPeers]
 }
 
 const (
@@ -47,9 +48,9 @@ func (s ZoneState) String() string {
 type ZoneReport struct {
 	State ZoneState // of the first tier
 	Own   string
-	Meant float64 // share of the first tier's requests that should stay in the own zone
+	Meant float64 // target share of the first tier's requests that stay in the own zone
 	Kept  uint64  // picks of members in the own zone, while the state was [ZonesOn]
-	Left  uint64  // picks of members in other zones meanwhile
+	Left  uint64  // picks of members in other zones, while the state was [ZonesOn]
 }
 
 // Zones returns how the pool uses zones. It is safe for concurrent use.
@@ -71,10 +72,10 @@ func (p *Pool) Zones() ZoneReport {
 	return r
 }
 
-// SetPeers sets the number of processes of the fleet that send from each zone, with this
-// one. It is for peers that come and go: the Peers of [ZoneOptions] take precedence. nil
-// = the same number in each zone. Do not modify peers afterwards. SetPeers is safe for
-// concurrent use.
+// SetPeers sets the number of the fleet's processes in each zone, this one included. Call
+// it again when processes come or go. The Peers of [ZoneOptions] take precedence over it.
+// nil = the same number in each zone. Do not modify peers afterwards. SetPeers is safe
+// for concurrent use.
 func (p *Pool) SetPeers(peers map[string]int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
