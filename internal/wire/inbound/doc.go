@@ -1,20 +1,21 @@
 // Package inbound is the clients' side of HTTP/1.1: it reads, serves and answers
 // the requests of a connection on one goroutine.
 //
-// A [Server] accepts connections, speaks TLS on them if configured, and passes those
-// that speak HTTP/2 to an http.Server. It serves a [message.Request], whose head keeps
-// the bytes of the client, or calls an ordinary handler of net/http. It differs from
-// net/http's server in five ways:
+// A [Server] accepts connections, finishes the TLS handshake if configured, and passes
+// HTTP/2 connections to an http.Server. It gives each HTTP/1.1 request to a function, as
+// a [message.Request] whose head keeps the client's bytes, or to an ordinary handler of
+// net/http. It differs from net/http's server in five ways:
 //
-//   - A request without a body makes one allocation, the string of its head.
-//   - An idle connection holds no buffer, and after a while only a small stack.
-//   - The server watches for the client's departure only once somebody asks for the
-//     end of the request's context.
+//   - A request without a body costs one allocation: the string of its head.
+//   - An idle connection holds no buffer. After a while its goroutine has only a small
+//     stack.
+//   - The server watches whether the client leaves only after a call of Done on the
+//     request's context.
 //   - A handler may always read the request's body while it writes the response. A
 //     hijack never loses bytes that the client has sent early.
-//   - It refuses requests that can be read in two ways: folded lines, Content-Length
-//     beside Transfer-Encoding, a transfer coding in HTTP/1.0. It passes them to
-//     [Options.Refuse], which answers and accounts for them like for any other.
+//   - It refuses requests that two programs could read differently: folded lines,
+//     Content-Length beside Transfer-Encoding, a transfer coding in HTTP/1.0. It passes
+//     them to [Options.Refuse], which can answer and log them like any other request.
 //
 // The files, in the order of a connection's life:
 //
@@ -28,7 +29,7 @@
 //	watch.go, context.go             notice that the client has left
 //	socket.go                        waits on the socket without a buffer
 //
-// Package deadline keeps all time limits.
+// Package deadline enforces all time limits.
 //
 // The meaning of a request follows RFC 9112. A fuzz test compares it with that of
 // http.ReadRequest.

@@ -20,34 +20,35 @@ import (
 
 // Options configure a [Server].
 type Options struct {
-	// Serve serves requests. Once it has returned, and no body is awaited, the next
-	// request reuses the memory of w and r: nobody may use them, or the request's
-	// context, after that. Three things stay valid: a context whose Done was called,
-	// everything that r.HTTP returns, and a request with a body.
+	// Serve serves requests. After it has returned, the next request reuses the memory of
+	// w and r, unless the server still waits for a body. So do not use them, or the
+	// request's context, after that. Three things stay valid: a context whose Done was
+	// called, everything that r.HTTP returns, and a request with a body.
 	Serve func(w ResponseWriter, r *message.Request)
 	// Handler serves requests in place of Serve.
 	Handler http.Handler
-	Base    context.Context // of every request; its end is theirs
+	Base    context.Context // parent of every request's context
 
 	// Refuse answers malformed and ambiguous requests, with a status of 400 or more. r
-	// has the parts of the request that the server understood. nil = the status in words.
+	// has the parts of the request that the server understood. nil = the server answers
+	// with the status and its standard text.
 	Refuse func(w ResponseWriter, r *message.Request, status int, err error)
 
 	Header    time.Duration // for a request's header, and for the handshake of TLS; 0 = no bound
 	KeepAlive time.Duration // for the next request on a connection; 0 = no bound
-	Age       time.Duration // at which a connection ends with its current request, less a random tenth; 0 = no bound
+	Age       time.Duration // age after which a connection ends with its current request, less up to a tenth at random; 0 = no bound
 	MaxHeader int           // bytes of a request's line and header; 0 = 1 MiB
 
 	// TLS configures TLS with the clients; nil = no TLS. Its NextProtos decide whether the
 	// server offers HTTP/2.
 	TLS *tls.Config
-	// HTTP2 serves HTTP/2 connections: those that TLS has negotiated and, if its
-	// Protocols allow it, those that begin with the preface. The Server owns it. nil = no
-	// HTTP/2.
+	// HTTP2 serves HTTP/2 connections: those that negotiated HTTP/2 by ALPN and, if its
+	// Protocols allow it, cleartext connections that begin with HTTP/2's preface. The
+	// Server owns it. nil = no HTTP/2.
 	HTTP2 *http.Server
 
-	// ConnState gets each connection when it is new, and when it is closed or hijacked,
-	// also those of HTTP/2; nil = nobody gets them.
+	// ConnState is called for each connection, of HTTP/2 too, when it is new and when it
+	// is closed or hijacked; nil = no call.
 	ConnState func(net.Conn, http.ConnState)
 	Log       *slog.Logger // nil = none
 }
@@ -57,9 +58,9 @@ type Options struct {
 type ResponseWriter interface {
 	http.ResponseWriter
 
-	// WriteHead is WriteHeader for a received head. It sends the fields of h in their
-	// order and case, and those of Header after them. The server still decides the
-	// framing and whether the connection stays open: Content-Length gives the length,
+	// WriteHead is WriteHeader for a head received from an upstream. It sends the fields
+	// of h in their order and case, and then those of Header. The server still decides
+	// the framing and whether the connection stays open: Content-Length gives the length,
 	// Transfer-Encoding means that the length is unknown, and Connection may ask to
 	// close. An empty reason stands for the standard phrase. The server does not keep h.
 	WriteHead(status int, reason string, h *header.Head)
@@ -101,8 +102,9 @@ func New(o Options) *Server {
 	return s
 }
 
-// Direct is a connection that only counts. The server may read from and write to another
-// one in its place, as long as it closes this one.
+// Direct is implemented by a wrapper of a connection that changes no byte, for example
+// one that counts connections. The server reads from and writes to the connection that
+// Direct returns, and closes the wrapper.
 type Direct interface{ Direct() net.Conn }
 
 // Serve serves the connections of a listener until that is closed or fails permanently,
@@ -168,8 +170,8 @@ func (s *Server) forget(c *conn) {
 	}
 }
 
-// Shutdown accepts no more requests, and returns when the ones in flight have ended, or
-// ctx has. The listener must be closed already.
+// Shutdown accepts no more requests. It returns when the requests in flight have ended,
+// or when ctx ends. The listener must be closed already.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.closing.Store(true)
 	var err2 error
@@ -216,7 +218,7 @@ func (s *Server) empty() <-chan struct{} {
 	return none
 }
 
-// Close closes all connections. Their handlers notice it, and may run on for a while.
+// Close closes all connections. It does not wait for their handlers.
 func (s *Server) Close() {
 	s.closing.Store(true)
 	for c := range s.now() {
