@@ -21,9 +21,9 @@ type Access struct {
 type Networks = access.Networks
 
 // NewNetworks returns the rule that admits and refuses these networks. The narrowest
-// network with an address decides. An address in none is admitted, unless allow has any.
-// The result is nil without networks. NewNetworks returns an error for contradictory
-// networks.
+// network that contains an address decides. If no network contains it, the address is
+// admitted only if allow is empty. The result is nil if both lists are empty. NewNetworks
+// returns an error for a network that is in both lists.
 func NewNetworks(allow, deny []netip.Prefix) (*Networks, error) {
 	return access.NewNetworks(allow, deny)
 }

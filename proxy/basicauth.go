@@ -30,8 +30,8 @@ type BasicAuth struct {
 type Users = access.Users
 
 // OpenUsers reads a file of users in the format of htpasswd -B. If log is not nil, it is
-// called whenever the file has been read again. An error means that the file is invalid
-// and the earlier users stay.
+// called after each later read of the file. An error means that the file is invalid and
+// that the earlier users stay.
 func OpenUsers(file string, log func(error)) (*Users, error) { return access.Open(file, log) }
 
 var errCredentials = errors.New("access.basic: a user and a password are needed")

@@ -25,8 +25,8 @@ const refreshTime = 30 * time.Second
 
 var errOnlyCached = errors.New("only-if-cached, and nothing is kept")
 
-// CacheUse is the part of the cache in a request. The zero value means that the cache was
-// not asked.
+// CacheUse is the cache's result for a request. The zero value means that the proxy did
+// not ask the cache.
 type CacheUse uint8
 
 const (

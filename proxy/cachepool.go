@@ -25,12 +25,12 @@ func (p *Pool) Purge(s CacheSelection) int {
 
 // CacheState is the state of a pool's kept responses, with counts since the start.
 type CacheState struct {
-	Hits                              bool  // fresh responses answer requests; else responses only replace errors
+	Hits                              bool  // the cache is on: fresh responses answer requests; otherwise kept responses only replace errors
 	Bytes, MaxSize                    int64 // used, and the limit
 	Resources                         int
 	Fresh, Stale, Revalidated, Missed int64 // requests by the source of their answer; Stale = within stale-while-revalidate
 	IfError                           int64 // requests that got an older response instead of an error
-	Coalesced                         int64 // those of Fresh and Stale that waited for another request
+	Coalesced                         int64 // the part of Fresh and Stale that waited for another request
 	Stored, Evicted, Purged           int64
 }
 

@@ -18,12 +18,12 @@ import (
 )
 
 // Compress sets which answers of upstreams to compress for clients that accept it (RFC
-// 9110, section 8.4). An answer stays uncompressed if its coding, range, digest or
-// no-transform requires it, or if it is a stream.
+// 9110, section 8.4). The proxy does not compress a stream, or an answer with a content
+// coding, a range, a digest or no-transform.
 type Compress struct {
-	Encodings []*Encoding // the client's favourite is used; the first of several
+	Encodings []*Encoding // the proxy uses the one that the client prefers, and the first of several equal ones
 	Types     []string    // media types, for example text/html, text/* or *+json
-	MinSize   int64       // least body of known length, in bytes; 0 = any
+	MinSize   int64       // smallest body of known length to compress, in bytes; 0 = any
 }
 
 // Encoding is one compression format, with its memory. Create it once, and share the

@@ -1,6 +1,6 @@
-// Package proxy forwards requests from clients to upstreams. It hides every upstream
-// failure from the client that it can hide safely: it retries, hedges, waits for an
-// upstream, or answers with an older response. A [Proxy] is a [net/http.Handler].
+// Package proxy forwards requests from clients to upstreams. It hides upstream failures
+// from the client whenever that is safe: it retries, hedges, waits for an upstream, or
+// answers with an older response. A [Proxy] is a [net/http.Handler].
 //
 // To put a proxy in front of an application, create a [Pool], start a health checker for
 // it, add upstreams, and use the pool in a [Route]:

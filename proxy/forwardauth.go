@@ -21,13 +21,13 @@ import (
 // 300 to 499 goes to the client. Other answers and failures are [reason.AuthUnavailable].
 type ForwardAuth struct {
 	Pool    *Pool
-	Path    string        // of the question, with a query if needed
-	Headers HeaderEdits   // edits of the question, with variables
-	Copy    []string      // fields of the answer for the upstream; clients cannot send them
-	Return  []string      // fields of a 2xx for the client, for example Set-Cookie
-	Timeout time.Duration // for the question with all attempts; 0 = 5 s
-	// Cache is the time for which a 2xx also admits requests that look the same to the
-	// service; 0 = ask for each request.
+	Path    string        // of the request to the service, with a query if needed
+	Headers HeaderEdits   // edits of the header of that request, with variables
+	Copy    []string      // fields of the service's answer that the upstream gets; clients cannot send them
+	Return  []string      // fields of a 2xx that the client gets, for example Set-Cookie
+	Timeout time.Duration // of the request to the service with all attempts; 0 = 5 s
+	// Cache is the time for which a 2xx also admits later requests that look the same to
+	// the service; 0 = the proxy asks for each request.
 	Cache time.Duration
 
 	values texts

@@ -9,8 +9,8 @@ import (
 )
 
 // HeaderEdits change a header: first Remove, then Set, then Add. Values may contain
-// variables. In requests, upstreams get the named fields in no other spelling: with
-// X-User in an edit, a client's x_user is removed too.
+// variables. In requests, the proxy removes every other spelling of the named fields:
+// with X-User in an edit, a client's x_user does not reach the upstream.
 type HeaderEdits struct {
 	Set, Add map[string]string
 	Remove   []string

@@ -16,12 +16,11 @@ import (
 // the first good answer (Dean and Barroso, "The Tail at Scale", CACM 2013). The zero
 // value never hedges.
 type Hedge struct {
-	Quantile float64       // a request is late after this quantile of the pool's times to a response header, from 0 to 1; 0 = After
-	After    time.Duration // or a request is late after this fixed time; 0 = never
-	MinDelay time.Duration // least time before a hedge; 0 = 1 ms
+	Quantile float64       // a request is late if its response header takes longer than this quantile of the pool's times, from 0 to 1; 0 = After counts
+	After    time.Duration // fixed time after which a request is late, without a Quantile; 0 = never
+	MinDelay time.Duration // shortest time before a hedge; 0 = 1 ms
 	Budget   float64       // hedges that do not help, as a share of requests; 0 = no hedges at all
-	// OnEvidence requires evidence against the upstream. That one request is late is then
-	// not enough.
+	// OnEvidence requires evidence against the upstream, beside one late request.
 	OnEvidence bool
 }
 

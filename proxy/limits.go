@@ -67,8 +67,8 @@ func (r *Rate) allow(key uint64, now time.Time) limits.Verdict {
 // Priority orders requests in a queue.
 type Priority = limits.Priority
 
-// The priorities. The zero value is the highest, so that requests without a priority are
-// not held back.
+// The priorities. The zero value is the highest, so that a request without a priority
+// waits for no other.
 const (
 	High   = limits.High
 	Normal = limits.Normal

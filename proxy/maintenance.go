@@ -50,11 +50,11 @@ type word struct {
 	maintenance *Maintenance // nil = none
 }
 
-// SetMaintenance begins a maintenance. With nil it ends one. Both override the options
+// SetMaintenance starts a maintenance; nil ends it. Both override PoolOptions.Maintenance
 // until ClearMaintenance.
 func (p *Pool) SetMaintenance(m *Maintenance) { p.word.Store(&word{m}) }
 
-// ClearMaintenance undoes SetMaintenance. The options apply again.
+// ClearMaintenance undoes SetMaintenance. PoolOptions.Maintenance applies again.
 func (p *Pool) ClearMaintenance() { p.word.Store(nil) }
 
 // Maintained returns the current maintenance of the pool, or nil.

@@ -55,8 +55,8 @@ type MirrorReport struct {
 	Sent      int             `json:"sent"` // mirrored requests that have ended
 	Same      int             `json:"same"`
 	Different int             `json:"different"`
-	Failed    int             `json:"failed"`       // without an answer from the other pool
-	Uncertain int             `json:"uncompared"`   // part of Same: a body was too large to compare
+	Failed    int             `json:"failed"`       // the other pool gave no answer
+	Uncertain int             `json:"uncompared"`   // the part of Same whose bodies were too large to compare
 	By        map[string]int  `json:"different_by"` // by status, body and names of headers; one answer may differ in several
 	Dropped   map[Dropped]int `json:"dropped"`
 	MainMS    float64         `json:"main_ms"`   // mean time to the response header

@@ -21,15 +21,15 @@ type Timeouts struct {
 	Dial           time.Duration // to connect; 0 = 1 s
 	TLS            time.Duration // for the TLS handshake; 0 = 3 s
 	ResponseHeader time.Duration // from the request's last byte to the response header; 0 = no limit
-	Idle           time.Duration // silence in both directions within a body; 0 = no limit
+	Idle           time.Duration // longest time without a byte in either direction within a body; 0 = no limit
 	Request        time.Duration // the whole request with all attempts and waits; 0 = no limit
 	KeepAlive      time.Duration // how long an idle connection stays open, unless the upstream closes it sooner; 0 = 60 s
-	Age            time.Duration // age at which a connection gets no more requests, less a random tenth; 0 = no limit
+	Age            time.Duration // age at which a connection gets no more requests, less up to a tenth at random; 0 = no limit
 	Ping           time.Duration // how long an HTTP/2 connection is silent before the proxy pings the upstream; 0 = never
 }
 
-// Retry sets when and how often the proxy sends a request again. The zero value never
-// does.
+// Retry sets when and how often the proxy sends a request again. With the zero value it
+// never does.
 type Retry struct {
 	Attempts   int           // attempts in total, with the first; 0 = 1
 	PerTry     time.Duration // limit of one attempt until its response header; 0 = none
@@ -119,9 +119,9 @@ func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 	return p, nil
 }
 
-// With returns the pool with other options, for a proxy that replaces the one with p.
-// Both share the upstreams and their state. Nothing changes for the upstreams until
-// [Pool.Adopt]. Dial cannot change.
+// With returns a pool with other options and the same upstreams. Use it in a new proxy
+// that replaces the proxy with p. The options of the upstreams change only with
+// [Pool.Adopt] on the result. Dial cannot change.
 func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
 	if err := b.Check(); err != nil {
 		return nil, err
@@ -140,8 +140,8 @@ func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
 	return next, nil
 }
 
-// Adopt applies p's options to the upstreams. Connections stay open unless the options
-// that made them have changed. Then each closes with its last request.
+// Adopt applies p's options to the upstreams. Connections stay open unless an option that
+// affects connections has changed. Then each closes at the end of its current requests.
 func (p *Pool) Adopt() {
 	if p.Configure(p.rules) != nil {
 		return // impossible: With has checked the rules
@@ -204,8 +204,8 @@ func (p *Pool) Queued() int {
 	return p.queue.Waiting()
 }
 
-// Saturated reports whether the pool gets more requests than its upstreams can take, for
-// longer than a burst.
+// Saturated reports whether the pool has received more requests than its upstreams can
+// take for longer than a burst.
 func (p *Pool) Saturated() bool { return p.Overfull() || p.queue.Pressed() }
 
 // SetMissing sets the reason why the pool has no members. Requests that find the pool

@@ -25,12 +25,12 @@ type Options struct {
 	// Trusted proxies must set or remove each of these fields in every request. nil means
 	// [DefaultTrustedHeaders].
 	TrustedHeaders []string
-	// DropHeaders are more request fields that the proxy removes, except those that are
-	// in TrustedHeaders. nil means [DefaultDropHeaders].
+	// DropHeaders are further request fields that the proxy removes, except those in
+	// TrustedHeaders. nil means [DefaultDropHeaders].
 	DropHeaders []string
-	// Decisive are more fields that decide about requests, beside those in the conditions
-	// of routes. The proxy removes every other spelling of them: with X-User in the list,
-	// x_user does not reach an upstream.
+	// Decisive are fields whose values decide what happens to a request, beside those in
+	// the conditions of routes. The proxy removes every other spelling of them: with
+	// X-User in the list, x_user does not reach an upstream.
 	Decisive []string
 	Via      string // pseudonym in the Via header; empty = no Via
 	Pages    *Pages // error pages; nil = built in
@@ -64,12 +64,12 @@ type Listener struct {
 	WriteIdle time.Duration // limit until the client takes the next part of the response; 0 = no limit
 	Limits    *Limits       // the requests that may pass; nil = all
 
-	// Leaving, once true, makes every response say Connection: close, because the
-	// listener is about to close. nil = it stays open.
+	// Leaving is true once the listener is about to close. Then every response says
+	// Connection: close. nil = the listener stays open.
 	Leaving *atomic.Bool
 
 	// AltSvc is the value of Alt-Svc (RFC 7838) in every response. It replaces the
-	// upstream's. nil = the upstream's value passes. It must not change.
+	// upstream's. nil = the upstream's value passes. Do not modify the slice.
 	AltSvc []string
 }
 

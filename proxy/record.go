@@ -41,7 +41,7 @@ type Record struct {
 	DryRun   string        // the rate limit in dry-run mode that would have refused the request
 	Err      error         // details of Reason, or nil
 	Reason   reason.Reason
-	Absorbed reason.Means  // what hid a failure from the client
+	Absorbed reason.Means  // the means that hid a failure from the client
 	Hidden   reason.Reason // the hidden failure; None if Absorbed is ByNothing, or if a hedge only answered sooner
 	Cache    CacheUse
 	Faults   FaultKinds // the injected faults that the request met
@@ -70,7 +70,7 @@ type Attempt struct {
 	Decision reason.Decision
 	Span     SpanID
 	Budget   int    // retries left in the pool's budget after the decision; -1 when the attempt was answered
-	Because  string // of a hedge: the evidence against the attempt before it: late, not_sent, not_acknowledged or hung
+	Because  string // for a hedge, the evidence against the attempt before it: late, not_sent, not_acknowledged or hung
 }
 
 // Failed returns the number of attempts without a good answer.
@@ -90,8 +90,9 @@ func (r *Record) Escaped() bool { return r.Reason.GatewayError() }
 // Rescued reports whether an upstream failed and the client did not notice it.
 func (r *Record) Rescued() bool { return r.Absorbed != reason.ByNothing && !r.MadeFaster() }
 
-// MadeFaster reports whether a hedge answered before the first upstream, which had not
-// failed. Then nothing was hidden: the client would have got an answer later.
+// MadeFaster reports whether a hedge answered before the first upstream, and that had not
+// failed. Then no failure was hidden: without the hedge, the client would have received
+// the answer later.
 func (r *Record) MadeFaster() bool { return r.Absorbed == reason.ByHedge && r.Hidden == reason.None }
 
 // note adds an attempt and numbers it.
@@ -165,8 +166,8 @@ func (r *Record) Level() slog.Level {
 // append to the slice and change it in place. It must not keep it.
 type LogEdit func(*Record, []slog.Attr) []slog.Attr
 
-// Log returns an observer for [Options.Observe]. It writes one log record a request,
-// after all edits in order.
+// Log returns an observer for [Options.Observe]. It applies the edits in order and writes
+// one log record for each request.
 func Log(logger *slog.Logger, edits ...LogEdit) func(*Record) {
 	rooms := sync.Pool{New: func() any { return new([maxAttrs]slog.Attr) }}
 	handler := logger.Handler() // the logger itself would look up its caller for every record

@@ -26,8 +26,8 @@ type ResponseRewrites struct {
 	RestorePrefix bool
 }
 
-// Rewrite replaces From by To. With Regexp, To replaces the whole text if the expression
-// matches any part of it.
+// Rewrite replaces From with To. With Regexp, To replaces the whole text if the
+// expression matches any part of it.
 type Rewrite struct {
 	From   string
 	Regexp *regexp.Regexp // instead of From

@@ -150,7 +150,7 @@ func (x *exchange) redirect(d *Redirect) {
 	x.writer.WriteHeader(status)
 }
 
-// Redirect is an answer with another address.
+// Redirect answers a request with a redirect to another address.
 type Redirect struct {
 	To     string // the address, with variables, and {1} to {9} for the groups of Match.PathRegexp
 	Status int    // 0 = 308

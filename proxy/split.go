@@ -31,16 +31,16 @@ type Split struct {
 	Sides []Side
 	// Weights are the weights of Sides. They may change while requests are served.
 	Weights *Weights
-	// By identifies clients; the first function with a value decides. If none has one,
-	// the Cookie decides. Without a Cookie the request goes to the first side. Without By
-	// and Cookie each request is chosen at random.
+	// By identifies clients; the first function that returns a value decides. If none
+	// does, the Cookie decides, and without a Cookie the request goes to the first side.
+	// If neither By nor Cookie is set, the split draws a side at random for each request.
 	By []HashOn
 	// Cookie identifies clients with a cookie of the split; nil = no cookie.
 	Cookie *SplitCookie
 	// Override lets clients choose; nil = they cannot.
 	Override *Override
 	// Spill sends requests to another side while the chosen one has no available
-	// upstream. Without it they wait, or fail, there.
+	// upstream. Otherwise they wait for the chosen side, or fail.
 	Spill bool
 	// Observe is called with each of the route's requests when it has ended, like the
 	// functions of [Options.Observe]; nil = no call.
@@ -61,11 +61,12 @@ type SplitCookie struct {
 	TTL  time.Duration // 0 = until the browser closes
 }
 
-// Override lets a client choose its side by the name of the pool.
+// Override lets a client choose its side of a split, by a header or cookie with the name
+// of the pool.
 type Override struct {
 	Header  string         // empty = none
 	Cookie  string         // empty = none
-	Clients []netip.Prefix // which clients may; nil = all. For others the split removes the header
+	Clients []netip.Prefix // the clients that may choose; nil = all. The split removes the header of other clients
 }
 
 // Weights are the weights of a split's sides. They are safe for concurrent use.
@@ -78,7 +79,8 @@ func NewWeights(of []float64) *Weights {
 	return w
 }
 
-// Set changes the weights. A side with weight 0 only gets the requests of overrides.
+// Set changes the weights. A side with weight 0 gets only requests whose client chose it
+// by an override.
 func (w *Weights) Set(of []float64) {
 	of = slices.Clone(of)
 	w.of.Store(&of)
@@ -91,8 +93,9 @@ func (w *Weights) Get() []float64 { return *w.of.Load() }
 type SplitChoice struct {
 	Client uint64 // hash that identifies the client; 0 = unknown
 	Side   int32  // from 1; 0 = the route has no split
-	// Chosen reports that the weights did not decide: an override did, or nothing
-	// identified the client. Comparisons of the sides should leave such requests out.
+	// Chosen reports that the weights did not choose the side: an override did, or
+	// nothing identified the client. Comparisons of the sides should leave out such
+	// requests.
 	Chosen  bool
 	Spilled bool // another side served the request
 }

@@ -20,7 +20,7 @@ import (
 // that are buffered completely, see [Commit], are kept.
 type Stale struct {
 	MaxSize int64         // bytes of all kept responses; 0 = off
-	IfError time.Duration // time past its freshness for which a response may replace an error, unless the response itself sets it; 0 = none
+	IfError time.Duration // how long after its freshness a response may replace an error, unless the response itself says; 0 = not at all
 	// Hits enables the cache: fresh responses answer requests without an upstream (RFC
 	// 9111).
 	Hits bool

@@ -58,8 +58,9 @@ func isOver(u *balancer.Upstream, since *time.Time, now time.Time, bound time.Du
 	return now.Sub(*since) >= bound
 }
 
-// EndStreams ends all streams in the way their upstreams would end them. It returns their
-// number.
+// EndStreams ends all streams in the way of their protocol, and returns their number.
+// Clients see a complete response. A gRPC call gets the status UNAVAILABLE, so that the
+// client calls again.
 func (p *Proxy) EndStreams() int {
 	p.tunnels.mu.Lock()
 	open := slices.Collect(maps.Keys(p.tunnels.streams))

@@ -53,7 +53,7 @@ type tunnel struct {
 
 // Tunnel bounds upgraded connections, for example WebSockets.
 type Tunnel struct {
-	Idle     time.Duration // silence in both directions; 0 = no limit
+	Idle     time.Duration // longest time without a byte in either direction; 0 = no limit
 	Lifetime time.Duration // age of the connection; 0 = no limit
 }
 
