@@ -16,8 +16,8 @@ import (
 )
 
 // Stale sets which responses to keep, to use them instead of an error (stale-if-error,
-// RFC 5861) or before an upstream is asked. The zero value keeps nothing. Only responses
-// that are buffered completely, see [Commit], are kept.
+// RFC 5861) or before an upstream is asked. The zero value keeps nothing. The pool keeps
+// only responses that fit the buffer of [Commit].
 type Stale struct {
 	MaxSize int64         // bytes of all kept responses; 0 = off
 	IfError time.Duration // how long after its freshness a response may replace an error, unless the response itself says; 0 = not at all
