@@ -45,13 +45,13 @@
 //	round_robin.go, random.go, least_conn.go         one policy each
 //	p2c.go, peak_ewma.go, hash.go                    one policy each
 //	sticky.go, first.go                              one policy each
-//	alias.go, smooth.go                              draws by weight; the sequence by weight
+//	alias.go, smooth.go                              weighted random draws; smooth weighted round robin
 //	latency.go, history.go, spectrum.go, waiting.go  measure upstreams
 //	health.go, pulse.go                              the verdict of probes; whether a process runs
 //	leaving.go, rest.go                              upstreams that say that they are about to end
 //	breaker.go, breakerstate.go                      the circuit breaker
 //	outlier.go, alike.go                             compare the members of a pool
-//	verdict.go, droughttrial.go                      count available members; when none is left
+//	verdict.go, droughttrial.go                      count available members; early trials if none is left
 //	trial.go, ramp.go, warm.go, doubt.go             upstreams that join or return
 //	introduce.go                                     canaries
 //	tiers.go, zones.go                               failover tiers; zone-aware routing

@@ -35,12 +35,12 @@ type Options struct {
 	Zone ZoneOptions // the zone of this process, to keep requests there; the zero value ignores zones
 
 	Adaptive AdaptiveOptions // how many requests each upstream gets at once
-	// Protect sets the limits of Adaptive during an overload of the pool: while clients
-	// ask for more than it can answer. It does nothing if Adaptive is Enabled or a member
-	// has a MaxInFlight.
+	// Protect turns the limits of Adaptive on during an overload of the pool: while clients
+	// send more than it can answer. It does nothing if Adaptive is Enabled or a member has a
+	// MaxInFlight.
 	Protect bool
 
-	// Open makes the caller's connector to an upstream. The pool does not use it: it
+	// Open makes the caller's link to an upstream. The pool does not use the link: it
 	// returns it from [Upstream.Link], and closes it once the upstream has left the pool
 	// and its last lease has ended. Open runs with the pool's lock held: it must not call
 	// the pool.

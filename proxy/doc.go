@@ -33,7 +33,8 @@
 //   - Limit clients: use [Limits] on a listener, a route or a pool.
 //   - Log, measure and trace: [Options.Observe] gets a [Record] of every request, with all
 //     its attempts. [Log] writes it with log/slog. [Options.Trace] joins traces.
-//   - Find out why a request failed: [Record] has the cause as a word of package reason.
+//   - Find out why a request failed: Reason in its [Record] names the cause, in the words
+//     of package reason.
 //   - Shut down gracefully: end the context of [Proxy.ListenAndServe]. With your own server,
 //     call [Proxy.Drain], [net/http.Server.Shutdown] and [Proxy.ShutdownTunnels].
 //
@@ -41,8 +42,9 @@
 // the route, and checks the limits of the listener, the route and the pool. It sends the
 // request to an upstream of the pool. If that fails, it decides whether to try another
 // upstream, wait, use an older response or the fallback, or give up. It passes the answer
-// on, and gives a [Record] of all this to the observers. It does so on the goroutine that
-// calls it. A hedge, and a request body that streams to an upstream, have another one.
+// on, and gives a [Record] of all this to the observers. All steps run on the goroutine
+// that calls the Proxy. A hedge runs on another goroutine, and so does a request body that
+// streams to an upstream.
 //
 // All functions and methods are safe for concurrent use unless their documentation says
 // otherwise. ARCHITECTURE.md describes the inside of the package and lists its files.

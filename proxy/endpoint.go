@@ -113,7 +113,7 @@ var (
 	errPerTry   = errors.New("the try's deadline has passed")
 )
 
-// ErrShuttingDown, as the cause of the end of a request's context, makes the request end
-// with [reason.ShuttingDown] instead of [reason.ClientGone]. Use it to cancel the context
-// that [http.Server.BaseContext] returns.
+// ErrShuttingDown is a cause for canceling a request's context. The request then ends with
+// [reason.ShuttingDown] instead of [reason.ClientGone]. Use it to cancel the context that
+// [http.Server.BaseContext] returns.
 var ErrShuttingDown = errors.New("goodgate is shutting down")
