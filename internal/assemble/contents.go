@@ -31,6 +31,9 @@ func Contents(c *config.Config) map[File][sha256.Size]byte {
 	for _, l := range c.Listeners {
 		if l.TLS != nil {
 			add(fmt.Sprintf("listeners[%s].tls.client_ca", l.Address), l.TLS.ClientCA)
+			for _, name := range l.TLS.ClientCRL {
+				add(fmt.Sprintf("listeners[%s].tls.client_crl", l.Address), name)
+			}
 		}
 	}
 	for _, o := range append([]config.LogOutput{c.Log.Main()}, c.Log.Outputs...) {

@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"slices"
 	"time"
@@ -30,7 +29,7 @@ func (f *files) keyPair(path string, c certs.File, shown string) {
 	store, err := certs.Load([]certs.File{c}, nil)
 	if err != nil {
 		at := path + ".key"
-		if len(certificates(cert)) == 0 {
+		if len(certs.ParseCertificates(cert)) == 0 {
 			at = path + ".cert"
 		}
 		f.error(at, trimmed(err, "certificate "))
@@ -53,31 +52,48 @@ func (f *files) validity(path, file string, c *x509.Certificate, so string) {
 }
 
 // authorities looks at a PEM file with certificates of authorities.
-func (f *files) authorities(path, name string) {
+// It returns what the file holds; nil when it cannot be used.
+func (f *files) authorities(path, name string) []byte {
 	data, ok := f.read(path, name)
 	if !ok || name == "" {
-		return
+		return nil
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(data) {
 		f.error(path, fmt.Errorf("%s holds no PEM certificate", name))
-		return
+		return nil
 	}
-	list := certificates(data)
+	list := certs.ParseCertificates(data)
 	if len(list) == 0 {
-		return
+		return nil
 	}
 	last := slices.MaxFunc(list, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
 	f.validity(path, name, last, "what it has signed is refused") // of several, others may have been replaced
+	return data
 }
 
-// certificates returns those that a PEM file holds.
-func certificates(data []byte) (list []*x509.Certificate) {
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if c, err := x509.ParseCertificate(block.Bytes); block.Type == "CERTIFICATE" && err == nil {
-			list = append(list, c)
+// revocations looks at the revocation lists of authorities, which are in PEM.
+func (f *files) revocations(path string, names []string, authorities []byte) {
+	if len(names) == 0 || authorities == nil {
+		return
+	}
+	for i, name := range names {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if _, ok := f.read(at, name); !ok {
+			return
+		}
+		if _, err := certs.LoadRevocations([]string{name}, authorities); err != nil {
+			f.error(at, err)
+			return
 		}
 	}
-	return list
+	r, err := certs.LoadRevocations(names, authorities)
+	if err != nil { // too large together
+		f.error(path, err)
+		return
+	}
+	for _, doubt := range r.Doubts(f.now) {
+		f.warnf(path, "%s", doubt)
+	}
 }
 
 // ocsp looks at an OCSP response. It is sent whatever it says, so that nothing but

@@ -144,7 +144,7 @@ func (f *files) listener(path string, l config.Listener) {
 		f.keyPair(at, certs.File{Cert: c.Cert, Key: c.Key}, "clients")
 		f.ocsp(at+".ocsp", c)
 	}
-	f.authorities(path+".tls.client_ca", l.TLS.ClientCA)
+	f.revocations(path+".tls.client_crl", l.TLS.ClientCRL, f.authorities(path+".tls.client_ca", l.TLS.ClientCA))
 	if a := l.TLS.ACME; a != nil {
 		f.authorities(path+".tls.acme.ca", a.CA)
 		f.acme(path+".tls.acme.cache", *a)

@@ -1,6 +1,8 @@
 package assemble
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -20,13 +22,25 @@ func CertFiles(c *config.ListenerTLS) []certs.File {
 	return files
 }
 
-// ListenerTLS returns how clients are spoken to by a listener that has TLS, but for
-// its certificates. The suites are Go's. A session goes on within its scope only:
-// where the same clients are let in. An error is about the file that client_ca
-// names.
-func ListenerTLS(l config.Listener) (t *tls.Config, scope []byte, err error) {
+// ServerTLS is how a listener speaks TLS, without its certificates.
+type ServerTLS struct {
+	Config      *tls.Config
+	Scope       []byte             // sessions resume within it only: where the same clients are admitted
+	Revocations *certs.Revocations // nil without client_crl
+	lists       [sha256.Size]byte
+}
+
+// Same reports whether the same clients are admitted, by the same files.
+func (t *ServerTLS) Same(o *ServerTLS) bool {
+	return bytes.Equal(t.Scope, o.Scope) && t.lists == o.lists
+}
+
+// ListenerTLS returns how a listener that has TLS speaks it. The suites are Go's. An
+// error is about the files that client_ca and client_crl name.
+func ListenerTLS(l config.Listener) (*ServerTLS, error) {
 	c := l.TLS
-	t, scope = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1", "http/1.0"}}, []byte(l.Address)
+	t := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1", "http/1.0"}}
+	s := &ServerTLS{Config: t, Scope: []byte(l.Address)}
 	if l.HTTP2.Enabled {
 		t.NextProtos = append([]string{"h2"}, t.NextProtos...)
 	}
@@ -34,17 +48,25 @@ func ListenerTLS(l config.Listener) (t *tls.Config, scope []byte, err error) {
 		t.MinVersion = tls.VersionTLS13
 	}
 	if c.ClientCA == "" {
-		return t, scope, nil
+		return s, nil
 	}
 	t.ClientAuth = tls.RequireAndVerifyClientCert
 	if c.ClientAuth == "optional" {
 		t.ClientAuth = tls.VerifyClientCertIfGiven
 	}
-	var pem []byte
-	if t.ClientCAs, pem, err = certPool(c.ClientCA); err != nil {
-		return nil, nil, fmt.Errorf("client_ca: %w", err)
+	pool, pem, err := certPool(c.ClientCA)
+	if err != nil {
+		return nil, fmt.Errorf("client_ca: %w", err)
 	}
-	return t, fmt.Appendf(scope, "\n%v\n%s", t.ClientAuth, pem), nil
+	t.ClientCAs, s.Scope = pool, fmt.Appendf(s.Scope, "\n%v\n%s", t.ClientAuth, pem)
+	if len(c.ClientCRL) == 0 {
+		return s, nil
+	}
+	if s.Revocations, err = certs.LoadRevocations(c.ClientCRL, pem); err != nil {
+		return nil, fmt.Errorf("client_crl: %w", err)
+	}
+	t.VerifyConnection, s.lists = s.Revocations.Verify, s.Revocations.Sum()
+	return s, nil
 }
 
 // certPool reads the authorities in a PEM file.

@@ -5,6 +5,8 @@ package certs
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -85,6 +87,16 @@ func (f File) parse(c content) (*tls.Certificate, error) {
 	}
 	cert.OCSPStaple = c.ocsp
 	return &cert, nil
+}
+
+// ParseCertificates returns the certificates in PEM that parse.
+func ParseCertificates(data []byte) (list []*x509.Certificate) {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if c, err := x509.ParseCertificate(block.Bytes); block.Type == "CERTIFICATE" && err == nil {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // Get is for [tls.Config.GetCertificate]: the first certificate that is for the

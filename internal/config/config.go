@@ -85,6 +85,7 @@ type ListenerTLS struct {
 	ACME         *ACME         `yaml:"acme" help:"Certificates that goodgate obtains and renews by ACME (RFC 8555), for names that no file in certificates has."`
 	MinVersion   string        `yaml:"min_version" default:"1.2" enum:"1.2|1.3" help:"Oldest version of TLS."`
 	ClientCA     string        `yaml:"client_ca" opt:"file" example:"/etc/goodgate/clients.pem" help:"PEM file with the authorities of client certificates; absent requests none."`
+	ClientCRL    []string      `yaml:"client_crl" default:"[]" opt:"file,single" example:"[/etc/goodgate/clients.crl]" help:"Files with certificate revocation lists of client_ca's authorities, in PEM or DER. goodgate refuses revoked certificates, and those whose issuer has no current list. It reads the files again on change."`
 	ClientAuth   string        `yaml:"client_auth" default:"required" enum:"required|optional" help:"Whether a client must send a certificate. A certificate that a client sends must be valid."`
 }
 

@@ -76,7 +76,7 @@ func idle(owner any, key string) bool {
 	case Listener:
 		return key == "http2" && o.TLS == nil && !o.HTTP2.Cleartext || key == "http3" && !o.HTTP3.Enabled
 	case ListenerTLS:
-		return key == "client_auth" && o.ClientCA == ""
+		return (key == "client_auth" || key == "client_crl") && o.ClientCA == ""
 	}
 	return false
 }

@@ -172,6 +172,7 @@ var meanings = []meaning{
 	{"listen bind port socket_address", inListener, "listeners[*].address"},
 	{"ssl_certificate crt cert certificate certificates ssl key", inListener, "listeners[*].tls.certificates"},
 	{"ssl_client_certificate client_ca ca_file", inListener, "listeners[*].tls.client_ca"},
+	{"ssl_crl crl crl_file", inListener, "listeners[*].tls.client_crl"},
 	{"ssl_protocols min_version", inListener, "listeners[*].tls.min_version"},
 	{"client_header_timeout header_timeout read_header_timeout timeout_http_request", inListener, "listeners[*].timeouts.header"},
 	{"client_body_timeout read_timeout timeout_client", inListener, "listeners[*].timeouts.body_idle"},
@@ -192,6 +193,7 @@ var meanings = []meaning{
 	{"key", "listeners[*].tls", "listeners[*].tls.certificates[*].key"},
 	{"verify tls_verify insecure_skip_verify skip_verify", "pools.*.tls", "pools.*.tls.insecure"},
 	{"ca client_cas", "listeners[*].tls", "listeners[*].tls.client_ca"},
+	{"crl ssl_crl crl_file", "listeners[*].tls", "listeners[*].tls.client_crl"},
 	{"certresolver letsencrypt", "listeners[*].tls", "listeners[*].tls.acme"},
 	{"domains host", "listeners[*].tls.acme", "listeners[*].tls.acme.hosts"},
 

@@ -94,6 +94,8 @@ func (v *validator) listenerTLS(path string, l Listener) {
 		v.errorf(path+".http2.cleartext", "clients come by TLS here")
 	case l.TLS != nil && l.TLS.ClientCA == "" && v.at.given(path+".tls.client_auth"):
 		v.errorf(path+".tls.client_auth", "needs client_ca, the authorities of the clients' certificates")
+	case l.TLS != nil && l.TLS.ClientCA == "" && len(l.TLS.ClientCRL) > 0:
+		v.errorf(path+".tls.client_crl", "needs client_ca, the authorities of the clients' certificates")
 	}
 	switch {
 	case l.TLS == nil:

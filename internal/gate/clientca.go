@@ -3,7 +3,10 @@ package gate
 import (
 	"bytes"
 	"crypto/tls"
+	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -12,25 +15,32 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// clientCAEvery is how often the file of client_ca is looked at.
+// clientCAEvery is how often the files of client_ca and client_crl are looked at.
 const clientCAEvery = 2 * time.Second
 
-// clientCA lets clients in by what the file of client_ca has at the moment. Sessions of
-// before a change do not resume, so every client shows its certificate anew.
+// clientCA lets clients in by what the files of client_ca and client_crl have at the
+// moment. Sessions of before a change of client_ca do not resume, so every client shows
+// its certificate anew; each resumption looks at the revocation lists.
 type clientCA struct {
 	gate     *Gate
 	listener config.Listener
 	base     *tls.Config
-	seen     []byte                     // of the file; check's
 	live     atomic.Pointer[tls.Config] // nil = the server's own
+
+	// These are check's.
+	seen    clientFiles
+	revoked *certs.Revocations
+	doubts  []string // about revoked, which the log has
 }
 
-// newClientCA makes a server go by changes of client_ca. It comes after everything else
-// that changes the server's TLS.
-func (g *Gate) newClientCA(s *server, l config.Listener) *clientCA {
-	c := &clientCA{gate: g, listener: l, base: s.tls.Clone()}
+// newClientCA makes a server go by changes of client_ca and client_crl. It comes after
+// everything else that changes the server's TLS.
+func (g *Gate) newClientCA(s *server, l config.Listener, seen clientFiles) *clientCA {
+	c := &clientCA{gate: g, listener: l, base: s.tls.Clone(), seen: seen, revoked: s.secured.Revocations}
 	c.base.GetConfigForClient = nil
-	c.seen, _ = os.ReadFile(l.TLS.ClientCA) // what is not there now is a change later
+	if c.revoked != nil {
+		c.doubts = c.revoked.Doubts(time.Now()) // a start and a reload have logged what check finds
+	}
 	first := s.tls.GetConfigForClient
 	s.tls.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if first != nil { // a challenge of ACME
@@ -54,23 +64,80 @@ func (c *clientCA) overQUIC(t *tls.Config) *tls.Config {
 	return t
 }
 
-// check reads the file and takes over what has changed. A file that is being replaced may
+// clientFiles tells apart one state of the files from another.
+type clientFiles struct {
+	ca   []byte
+	crls []fs.FileInfo // not the content, which may be large
+}
+
+// lookAtClientFiles comes before the files are read: so no change is missed.
+func lookAtClientFiles(c *config.ListenerTLS) (f clientFiles, err error) {
+	if c.ClientCA == "" {
+		return f, nil
+	}
+	if f.ca, err = os.ReadFile(c.ClientCA); err != nil {
+		return f, fmt.Errorf("client_ca: %w", err)
+	}
+	for _, name := range c.ClientCRL {
+		info, err := os.Stat(name)
+		if err != nil {
+			return f, fmt.Errorf("client_crl: %w", err)
+		}
+		f.crls = append(f.crls, info)
+	}
+	return f, nil
+}
+
+// check reads the files and takes over what has changed. A file that is being replaced may
 // be away for a moment.
 func (c *clientCA) check() {
-	file := c.listener.TLS.ClientCA
-	pem, err := os.ReadFile(file)
-	if err != nil || bytes.Equal(pem, c.seen) {
+	defer c.warn()
+	now, err := lookAtClientFiles(c.listener.TLS)
+	if err != nil {
 		return
 	}
-	c.seen = pem
-	t, scope, err := assemble.ListenerTLS(c.listener)
+	var changed []string
+	if !bytes.Equal(now.ca, c.seen.ca) {
+		changed = append(changed, c.listener.TLS.ClientCA)
+	}
+	for i, name := range c.listener.TLS.ClientCRL {
+		if !sameFile(now.crls[i], c.seen.crls[i]) {
+			changed = append(changed, name)
+		}
+	}
+	if len(changed) == 0 {
+		return
+	}
+	c.seen = now
+	t, err := assemble.ListenerTLS(c.listener)
 	if err == nil {
 		next := c.base.Clone()
-		next.ClientCAs = t.ClientCAs
-		c.gate.ticketKeys.Seal(next, scope)
+		next.ClientCAs, next.VerifyConnection = t.Config.ClientCAs, t.Config.VerifyConnection
+		c.gate.ticketKeys.Seal(next, t.Scope)
+		c.revoked = t.Revocations
 		c.live.Store(next)
 	}
-	c.gate.certChanged(certs.File{Cert: file}, err)
+	for _, name := range changed {
+		c.gate.certChanged(certs.File{Cert: name}, err)
+	}
+}
+
+func sameFile(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// warn logs once for whose clients the revocation lists do not do.
+func (c *clientCA) warn() {
+	if c.revoked == nil {
+		return
+	}
+	doubts := c.revoked.Doubts(time.Now())
+	for _, d := range doubts {
+		if !slices.Contains(c.doubts, d) {
+			c.gate.log.Warn("client_crl refuses clients: "+d, "listener", c.listener.Address)
+		}
+	}
+	c.doubts = doubts
 }
 
 // watch checks from time to time until the returned function is called, which waits for

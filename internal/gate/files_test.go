@@ -26,6 +26,7 @@ listeners:
     tls:
       certificates: [{cert: "<listeners.tls.certificates.cert>", key: "<listeners.tls.certificates.key>", ocsp: "<listeners.tls.certificates.ocsp>"}]
       client_ca: "<listeners.tls.client_ca>"
+      client_crl: "<listeners.tls.client_crl>"
       acme: {hosts: [a.example], accept_terms: true, directory: "https://127.0.0.1:1/", challenge: tls-alpn, cache: "<listeners.tls.acme.cache>", ca: "<listeners.tls.acme.ca>"}
 admin: "unix:<admin.address>"
 log:
@@ -108,6 +109,7 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"listeners.tls.certificates.cert": cert, "listeners.tls.certificates.key": key,
 		"listeners.tls.certificates.ocsp": write("ocsp", "anything"),
 		"listeners.tls.client_ca":         authority, "listeners.tls.acme.ca": authority,
+		"listeners.tls.client_crl": ca.Revoke(dir, time.Hour),
 		"listeners.tls.acme.cache": filepath.Join(dir, "acme"),
 		"admin.address":            filepath.Join(dir, "admin"),
 		"log.output":               filepath.Join(dir, "log"), "log.outputs.output": filepath.Join(dir, "more"),

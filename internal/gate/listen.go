@@ -26,7 +26,7 @@ type server struct {
 	http    *inbound.Server
 	http3   *http3Server            // nil without HTTP/3
 	tls     *tls.Config             // nil without TLS
-	scope   []byte                  // in which TLS sessions were resumed at first: who is let in
+	secured *assemble.ServerTLS     // as tls was at first; nil without TLS
 	clients *clientCA               // nil without client_ca
 	certs   *certs.Store            // nil without TLS
 	issuer  *issuer                 // nil without acme

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"bytes"
 	"fmt"
 	"reflect"
 
@@ -19,16 +18,21 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 	if s.certs, err = certs.Load(assemble.CertFiles(l.TLS), g.certChanged); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	if s.tls, s.scope, err = assemble.ListenerTLS(l); err != nil {
+	seen, err := lookAtClientFiles(l.TLS)
+	if err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
+	if s.secured, err = assemble.ListenerTLS(l); err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	s.tls = s.secured.Config
 	s.tls.GetCertificate = s.certs.Get
-	g.ticketKeys.Seal(s.tls, s.scope)
+	g.ticketKeys.Seal(s.tls, s.secured.Scope)
 	if l.TLS.ACME != nil {
 		err = g.issue(s, *l.TLS.ACME)
 	}
 	if l.TLS.ClientCA != "" {
-		s.clients = g.newClientCA(s, l)
+		s.clients = g.newClientCA(s, l, seen)
 	}
 	return err
 }
@@ -44,7 +48,7 @@ func (g *Gate) certChanged(f certs.File, err error) {
 }
 
 // serves reports whether a server is what a listener asks for: with the same
-// settings, and the same authorities in the file that client_ca names.
+// settings, and the same in the files that client_ca and client_crl name.
 func (s *server) serves(l config.Listener) bool {
 	if !reflect.DeepEqual(s.config, l) {
 		return false
@@ -52,6 +56,6 @@ func (s *server) serves(l config.Listener) bool {
 	if l.TLS == nil {
 		return true
 	}
-	_, scope, err := assemble.ListenerTLS(l)
-	return err == nil && bytes.Equal(scope, s.scope)
+	now, err := assemble.ListenerTLS(l)
+	return err == nil && now.Same(s.secured)
 }

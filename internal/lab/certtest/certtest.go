@@ -30,7 +30,7 @@ func NewAuthority(tb testing.TB, name string) *Authority {
 	a := &Authority{tb: tb}
 	a.cert = &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign | x509.KeyUsageDigitalSignature,
 	}
 	a.cert, a.key = a.sign(a.cert)
 	return a
@@ -122,6 +122,44 @@ func (a *Authority) Files(dir, name string, c tls.Certificate) (cert, key string
 	a.write(cert, "CERTIFICATE", c.Certificate[0])
 	a.write(key, "PRIVATE KEY", der)
 	return cert, key
+}
+
+// Revoke writes the authority's revocation list with these certificates to ca.crl, as PEM.
+// The list expires after next, which may be negative.
+func (a *Authority) Revoke(dir string, next time.Duration, revoked ...tls.Certificate) string {
+	a.tb.Helper()
+	name := filepath.Join(dir, "ca.crl")
+	a.write(name, "X509 CRL", a.RevocationList(next, revoked...))
+	return name
+}
+
+// RevocationList returns the list that [Authority.Revoke] writes, in DER.
+func (a *Authority) RevocationList(next time.Duration, revoked ...tls.Certificate) []byte {
+	a.tb.Helper()
+	list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Unix(0, 0), NextUpdate: time.Now().Add(next)}
+	for _, c := range revoked {
+		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.Leaf.SerialNumber, RevocationTime: time.Unix(1, 0)})
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, list, a.cert, a.key)
+	if err != nil {
+		a.tb.Fatal(err)
+	}
+	return der
+}
+
+// NewIntermediate returns an authority that a has signed.
+func (a *Authority) NewIntermediate(name string) *Authority {
+	a.tb.Helper()
+	cert, key := a.sign(&x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign | x509.KeyUsageDigitalSignature,
+	})
+	return &Authority{tb: a.tb, cert: cert, key: key}
+}
+
+// Certificate returns the authority's own certificate, with its key.
+func (a *Authority) Certificate() tls.Certificate {
+	return tls.Certificate{Certificate: [][]byte{a.cert.Raw}, PrivateKey: a.key, Leaf: a.cert}
 }
 
 func (a *Authority) write(name, kind string, der []byte) {
