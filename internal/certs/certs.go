@@ -1,5 +1,5 @@
-// Package certs holds a listener's TLS certificates: by name, and read again
-// when their files change.
+// Package certs holds a listener's TLS certificates, by name and read again
+// when their files change, and the revocation lists of its clients' certificates.
 package certs
 
 import (

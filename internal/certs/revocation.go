@@ -82,7 +82,7 @@ func readUpTo(name string, limit int64) ([]byte, error) {
 func (r *Revocations) add(l *revocationList) error {
 	var bad error
 	for _, a := range r.authorities {
-		if !bytes.Equal(a.RawSubject, l.signed.RawIssuer) || !l.mayBeOf(a) {
+		if string(a.RawSubject) != l.name || !l.mayBeOf(a) {
 			continue
 		}
 		if bad = l.verify(a); bad == nil {

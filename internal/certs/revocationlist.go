@@ -23,7 +23,7 @@ type revocationList struct {
 	onlyCAs   bool // has nothing else
 
 	mu     sync.Mutex
-	signed *x509.RevocationList // nil once key is known
+	signed *x509.RevocationList // what the signature needs; nil once key is known
 	key    []byte               // that it is signed with: the SubjectPublicKeyInfo
 }
 
@@ -58,16 +58,16 @@ func parseRevocations(data []byte) (lists []*revocationList, err error) {
 
 // newRevocationList keeps of a parsed list what a look-up needs.
 func newRevocationList(list *x509.RevocationList) (*revocationList, error) {
-	l := &revocationList{name: string(list.RawIssuer), issuer: list.Issuer.String(), keyID: string(list.AuthorityKeyId), end: list.NextUpdate, signed: list}
+	l := &revocationList{name: string(list.RawIssuer), issuer: list.Issuer.String(), keyID: string(list.AuthorityKeyId), end: list.NextUpdate}
 	if err := l.scope(list); err != nil {
 		return nil, fmt.Errorf("the revocation list of %s %w", l.issuer, err)
 	}
+	// The parsed entries take several times the space of the file.
+	l.signed = &x509.RevocationList{RawTBSRevocationList: list.RawTBSRevocationList, Signature: list.Signature, SignatureAlgorithm: list.SignatureAlgorithm}
 	l.serials = make(map[string]struct{}, len(list.RevokedCertificateEntries))
 	for _, e := range list.RevokedCertificateEntries {
 		l.serials[string(e.SerialNumber.Bytes())] = struct{}{}
 	}
-	// They take several times the space of the file.
-	list.RevokedCertificateEntries, list.RevokedCertificates = nil, nil //nolint:staticcheck // parsing fills both
 	return l, nil
 }
 
