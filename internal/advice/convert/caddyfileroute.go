@@ -177,8 +177,12 @@ func (a *adapter) directive(d *caddyfile.Directive, known matchers) []*tree {
 		return route(a.fields(d, args, "response")...)
 	case "request_header":
 		return route(a.fields(d, args, "request")...)
-	case "basic_auth", "basicauth", "forward_auth":
-		return handler("authentication")
+	case "basic_auth", "basicauth":
+		return route(a.signIn(d, args))
+	case "forward_auth":
+		return route(a.asking(d, args))
+	case "encode":
+		return route(a.encoding(d, args))
 	case "request_body":
 		return handler("request_body", "max_size", blockArg(d, "max_size"))
 	case "invoke":
@@ -188,7 +192,7 @@ func (a *adapter) directive(d *caddyfile.Directive, known matchers) []*tree {
 		return nil
 	case "vars":
 		return handler("vars", "sets", "true")
-	case "encode", "push", "templates", "tracing", "log_append", "map", "metrics", "acme_server", "intercept", "file_server", "timeouts":
+	case "push", "templates", "tracing", "log_append", "map", "metrics", "acme_server", "intercept", "file_server", "timeouts":
 		return handler(d.Name)
 	}
 	if slices.Contains([]string{"", "import"}, d.Name) {

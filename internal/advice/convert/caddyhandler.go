@@ -68,8 +68,13 @@ func (c *caddy) handler(h *tree, kind string, d draft, next func(draft)) {
 		d.pool, d.answer = "", answer{respond: true, status: 404}
 		c.add(d.route)
 	case "authentication":
-		c.refuse(h.at, c.what([]*tree{h}), "what asks for a password would be open to everybody")
-		h.use()
+		c.authentication(h, &d)
+		next(d)
+	case askingHandler:
+		c.forwardAuth(h, &d)
+		next(d)
+	case "encode":
+		c.encode(h, &d)
 		next(d)
 	default:
 		c.passed(h, kind)
@@ -239,10 +244,13 @@ func without(m map[string]string, name string) map[string]string {
 func (c *caddy) requestFields(ops *tree, what string, d *draft) {
 	for _, op := range []string{"set", "add"} {
 		for _, name := range ops.names(op) {
-			value, ok := d.value(strings.Join(ops.strs(op, name), ", "))
+			text := strings.Join(ops.strs(op, name), ", ")
+			value, ok := d.value(text)
 			switch {
 			case strings.EqualFold(name, "Host"):
 				c.hostField(ops.at, what, strings.Join(ops.strs(op, name), ""), d)
+			case text == "{http.auth.user.id}" && op == "set" && d.names(name):
+				// access.basic sends it
 			case bySelf(name) && (strings.Contains(value, "{") || !isField(name)):
 				// goodgate sends these by itself
 			case ok && isField(name) && op == "set":

@@ -80,7 +80,10 @@ func TestCaddyfileDirectives(t *testing.T) {
 	f("log\nskip_log /x\nbind 127.0.0.1", "", `address: "127.0.0.1:8080"`)
 	f("header X-A {$SET}\nheader X-B {$NOT:standard}", "", `"X-A": "from-env", "X-B": "standard"`)
 	// noted
-	f("encode gzip", "noted encode", "pool")
+	f("encode gzip", "", "compress: {encodings: [gzip], min_size: 512B}")
+	f("encode", "", "compress: {encodings: [zstd, gzip], min_size: 512B}")
+	f("encode zstd gzip {\nminimum_length 100\nmatch {\nheader Content-Type text/*\n}\n}", "noted encode match", "compress: {encodings: [zstd, gzip], min_size: 100B}")
+	f("encode br", "noted encode", "pool")
 	f("templates\nmap {host} {x} {\nexample.com y\n}\nvars a b", "noted map, noted vars, noted templates", "pool")
 	f("file_server /static/*", "noted path, noted file_server", "pool") // reverse_proxy stands before it
 	f("try_files {path} /index.html", "noted try_files", "pool")
@@ -93,9 +96,6 @@ func TestCaddyfileDirectives(t *testing.T) {
 	f("header X-A {$NOT}", "noted {$NOT}", "pool")
 	f("@q expression `true`\nheader @q X-A b", "noted header", "pool")
 	// refused
-	f("basic_auth {\nbob $2a$14$x\n}", "refused basic_auth", "pool")
-	f("basicauth /x {\nbob $2a$14$x\n}", "refused basicauth", "pool")
-	f("forward_auth a:1 {\nuri /x\n}", "refused forward_auth", "pool")
 	f("rate_limit {\nzone x\n}", "refused rate_limit", "pool")
 	f("authorize with policy", "refused authorize", "pool")
 	f("@q query \"\"\nrespond @q 403", "refused respond", "pool")
@@ -110,6 +110,45 @@ func TestCaddyfileDirectives(t *testing.T) {
 	f("@q expression `true`\nheader @q X-Frame-Options DENY", "refused header", "pool")
 	f("import nowhere.conf", "refused import", "pool")
 	f("invoke nowhere", "refused invoke", "pool")
+}
+
+func TestCaddyAccess(t *testing.T) {
+	f := func(directives, said, has string) {
+		t.Helper()
+		verdict(t, directives, caddy(t, "http://:8080 {\n"+directives+"\nreverse_proxy 10.0.0.1:80\n}"), said, has)
+	}
+	const users, notes = "{\nbob $2a$14$x\n}", "noted basic_auth, noted basic_auth"
+	f("basic_auth "+users, notes, `- match: {}`+"\n    pool: app-10-0-0-1\n    access: {basic: {file: \"/etc/goodgate/users\", realm: \"restricted\"}}")
+	f("basicauth /x "+users, "noted basicauth, noted basicauth", `path_regexp: "(?i)^/x$"}`+"\n    pool: app-10-0-0-1\n    access: {basic: {file: \"/etc/goodgate/users\", realm: \"restricted\"}}\n  - match: {}\n    pool: app-10-0-0-1\npools")
+	f("basic_auth argon2id Staging {\nbob $argon2id$v=19$x\n}", notes, `realm: "Staging"}`)
+	f("basic_auth /a "+users+"\nbasic_auth /b {\namy $2a$14$y\n}", notes+", "+notes, `file: "/etc/goodgate/users-2"`)
+	f("basic_auth "+users+"\nrespond secret", notes+", noted reverse_proxy", `respond: {status: 200, body: "secret", headers: {Content-Type: "text/plain; charset=utf-8"}}`+"\n    access: {basic:")
+	f("basic_auth {\nbob plain\n}", "noted basic_auth, noted basic_auth, noted basic_auth", "access: {basic:")
+	f("basic_auth "+users+"\nrequest_header X-User {http.auth.user.id}", notes, `user_header: "X-User"}}`)
+	f("basic_auth "+users+"\nreverse_proxy 10.0.0.2:80 {\nheader_up X-User {http.auth.user.id}\n}", notes+", noted reverse_proxy", `user_header: "X-User"}}`)
+	f("basic_auth", "refused basic_auth", "pool: app-10-0-0-1\npools")
+	f("basic_auth {\nbob\n}", "refused basic_auth", "pool: app-10-0-0-1\npools")
+	f("basic_auth scrypt "+users, "refused basic_auth", "pool: app-10-0-0-1\npools")
+	f("basic_auth bcrypt {host} "+users, "refused basic_auth", "pool: app-10-0-0-1\npools")
+	f("basic_auth {\nbob $2a$14$x salt\n}", "refused basic_auth", "pool: app-10-0-0-1\npools")
+	f("basic_auth "+users+"\nbasic_auth {\namy $2a$14$y\n}", notes+", noted basic_auth, refused basic_auth", `file: "/etc/goodgate/users"`)
+
+	const own = "header_up Host {upstream_hostport}\n"
+	f("forward_auth auth:9000 {\nuri /verify?x=1\ncopy_headers Remote-User Remote-Groups\n"+own+"}", "", `access: {forward: {pool: auth, path: "/verify?x=1", copy_headers: ["Remote-User", "Remote-Groups"]}}`)
+	f("forward_auth auth:9000 {\nuri /verify\n}", "refused forward_auth Host", `access: {forward: {pool: auth, path: "/verify"}}`)
+	f("forward_auth https://auth:9443 {\nuri /verify\ncopy_headers {\nX-A\n}\n}", "", `access: {forward: {pool: auth, path: "/verify", copy_headers: ["X-A"]}}`)
+	f("forward_auth auth:9000 {\nuri /verify\nheader_up X-Key abc\n"+own+"}", "", `path: "/verify", request_headers: {set: {"X-Key": "abc"}}}}`)
+	f("forward_auth /a/* auth:9000 {\nuri /verify\n"+own+"}", "", `path_regexp: "(?i)^/a/"}`+"\n    pool: app-10-0-0-1\n    access: {forward:")
+	f("forward_auth auth:9000 {\nuri /verify\ncopy_headers A>B\n"+own+"}", "refused forward_auth", "pool: app-10-0-0-1\npools")
+	f("forward_auth auth:9000 {\nuri /verify\ncopy_headers {\nA B\n}\n"+own+"}", "refused forward_auth", "pool: app-10-0-0-1\npools")
+	f("forward_auth auth:9000 {\nuri /verify\ncopy_headers Connection\n"+own+"}", "refused forward_auth", "pool: app-10-0-0-1\npools")
+	f("forward_auth auth:9000 {\nuri /verify/{host}\n"+own+"}", "refused forward_auth", "pool: app-10-0-0-1\npools")
+	f("forward_auth auth:9000 {\n"+own+"}", "refused forward_auth", "pool: app-10-0-0-1\npools")
+	f("forward_auth auth:9000 {\nuri /verify\nheader_up X-Key {tls_version}\n"+own+"}", "noted forward_auth X-Key, refused forward_auth", "pool: app-10-0-0-1\npools")
+	f("forward_auth auth:9000 {\nuri /verify\nmethod POST\n"+own+"}", "refused forward_auth", "pool: app-10-0-0-1\npools")
+	f("uri strip_prefix /a\nforward_auth auth:9000 {\nuri /verify\n"+own+"}", "refused forward_auth", "pool: app-10-0-0-1\n    strip_prefix: \"/a\"\npools")
+	f("forward_auth auth:9000 {\nuri /verify\n"+own+"}\nforward_auth b:9000 {\nuri /verify\n"+own+"}", "refused forward_auth", "access: {forward: {pool: auth,")
+	f("forward_auth {\nuri /verify\n"+own+"}", "refused forward_auth", "pool: app-10-0-0-1\npools")
 }
 
 func TestCaddyReverseProxy(t *testing.T) {

@@ -91,8 +91,8 @@ type route struct {
 	retrySafe    bool
 	fallback     string // pool
 	fallbackOn   string // a list; "" = the default
-	basic        string // flow mapping of access.basic
-	compress     string // flow mapping
+	access
+	compress string // flow mapping
 }
 
 // rewrite is an entry of response_rewrites.

@@ -20,7 +20,8 @@ func TestNothingOfOthersBecomesConfiguration(t *testing.T) {
 			"reverse_proxy %s", "reverse_proxy a:1 {\nheader_up %s %s\n}", "reverse_proxy a:1 {\nhealth_uri %s\nhealth_status %s\nhealth_body %s\nhealth_headers {\n%s %s\n}\n}",
 			"reverse_proxy a:1 {\nlb_policy cookie %s\n}", "reverse_proxy a:1 {\nlb_policy header %s\n}", "reverse_proxy a:1 {\ntransport http {\ntls_server_name %s\ntls_trusted_ca_certs %s\nresolvers %s\n}\n}",
 			"reverse_proxy {\ndynamic srv %s\n}", "@m path %s\nrespond @m 403", "@m host %s\nrespond @m 403", "@m header %s %s\nrespond @m 403", "@m path_regexp %s\nrespond @m 403", "@m method %s\nrespond @m 403",
-			"@m remote_ip %s\nrespond @m 403", "handle_path /%s/* {\nrespond x\n}", "request_body {\nmax_size %s\n}", "tls %s %s", "bind %s", "import %s", "basic_auth %s"} {
+			"@m remote_ip %s\nrespond @m 403", "handle_path /%s/* {\nrespond x\n}", "request_body {\nmax_size %s\n}", "tls %s %s", "bind %s", "import %s", "basic_auth %s", "basic_auth bcrypt %s {\n%s %s\n}",
+			"forward_auth a:1 {\nuri %s\nheader_up Host {upstream_hostport}\n}", "forward_auth a:1 {\nuri /x\ncopy_headers %s\nheader_up %s %s\n}", "encode %s {\nminimum_length %s\n}"} {
 			text := "http://:8080, https://x.example:8443 {\n" + strings.ReplaceAll(line, "%s", word) + "\n}\n"
 			c, err := caddyfile.Parse(text, "Caddyfile", os.LookupEnv)
 			if err != nil {
@@ -31,8 +32,10 @@ func TestNothingOfOthersBecomesConfiguration(t *testing.T) {
 			passesOthers(t, text, r)
 		}
 		quoted := fmt.Sprintf("%q", what)
-		text := strings.ReplaceAll(`{"http": {"routers": {"r": {"rule": "Host(`+"`a`"+`)", "service": "s", "middlewares": ["m", "h", Q]}, Q: {"rule": Q, "service": Q, "entryPoints": [Q]}},
-			"middlewares": {"m": {"stripPrefix": {"prefixes": [Q]}}, "h": {"headers": {"customRequestHeaders": {Q: Q, "X-A": Q}, "customResponseHeaders": {Q: Q, "X-B": Q}, "referrerPolicy": Q, "allowedHosts": [Q]}}, Q: {Q: Q}},
+		text := strings.ReplaceAll(`{"http": {"routers": {"r": {"rule": "Host(`+"`a`"+`)", "service": "s", "middlewares": ["m", "h", "b", "u", "f", "c", Q]}, Q: {"rule": Q, "service": Q, "entryPoints": [Q]}},
+			"middlewares": {"m": {"stripPrefix": {"prefixes": [Q]}}, "h": {"headers": {"customRequestHeaders": {Q: Q, "X-A": Q}, "customResponseHeaders": {Q: Q, "X-B": Q}, "referrerPolicy": Q, "allowedHosts": [Q]}}, Q: {Q: Q},
+				"b": {"basicAuth": {"usersFile": Q, "realm": Q, "headerField": Q}}, "u": {"basicAuth": {"users": ["a:b"], "realm": Q}}, "c": {"compress": {"encodings": [Q, "gzip"]}},
+				"f": {"forwardAuth": {"address": Q, "authResponseHeaders": [Q], "tls": {"ca": Q, "cert": Q, "key": Q}}}},
 			"services": {"s": {"loadBalancer": {"servers": [{"url": "http://a:1"}, {"url": Q}], "sticky": {"cookie": {"name": Q}}, "healthCheck": {"path": Q, "hostname": Q, "method": Q, "headers": {Q: Q}}, "serversTransport": Q}}, Q: Q}},
 			"tls": {"certificates": [{"certFile": Q, "keyFile": Q}]}, "entryPoints": {Q: {"address": Q}, "web": {"address": ":80"}}, Q: Q}`, "Q", quoted)
 		r, err := convert.Traefik([]byte(text), "t.yml", nil, "")

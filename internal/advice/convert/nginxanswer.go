@@ -10,16 +10,18 @@ import (
 // signIn converts auth_basic.
 func (n *nginx) signIn(sc scope, r *route) {
 	d, file := sc.one("auth_basic"), sc.one("auth_basic_user_file")
-	name := file.Arg(0)
-	switch realm := d.Arg(0); {
-	case realm == "" || realm == "off" || strings.Contains(realm, "$") || len(d.Args) != 1:
-	case !path.IsAbs(name) || strings.Contains(name, "$") || len(file.Args) != 1 || sc.one("satisfy").Arg(0) == "any":
-	case !isValue(realm):
-	default:
-		r.basic = "{file: " + quote(name) + ", realm: " + quote(realm) + "}"
-		n.use(d, file)
-		n.note(d.At(), d.Name, "the hashes in %s must be of bcrypt or Argon2 (htpasswd -B); goodgate check says which are not. A client gets 429 after 10 wrong passwords in a minute", name)
+	name, realm := file.Arg(0), d.Arg(0)
+	if d.Name == "" || realm == "off" && len(d.Args) == 1 {
+		return
 	}
+	n.use(d, file)
+	if realm == "" || strings.Contains(realm, "$") || len(d.Args) != 1 || !isValue(realm) || sc.one("satisfy").Arg(0) == "any" ||
+		!path.IsAbs(name) || strings.Contains(name, "$") || len(file.Args) != 1 {
+		n.refuse(d.At(), d.Name, protecting[d.Name])
+		return
+	}
+	r.basic = &basicAuth{file: name, realm: realm}
+	n.note(d.At(), d.Name, "the hashes in %s must be of bcrypt or Argon2 (htpasswd -B); goodgate check says which are not. A client gets 429 after 10 wrong passwords in a minute", name)
 }
 
 // compressed converts gzip.

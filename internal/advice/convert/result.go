@@ -29,7 +29,8 @@ type Result struct {
 	// directive's name, for [Result.Accept].
 	Refused []Note
 	steps   int
-	seen    map[string]bool // conditions that a route has
+	seen    map[string]bool   // conditions that a route has
+	users   map[string]string // files of users, by who is in them
 }
 
 // Accept makes notes of what is refused by the name of its directive.
@@ -47,13 +48,14 @@ func (r *Result) Accept(names []string) {
 
 // Carried says in a few words what the configuration has.
 func (r *Result) Carried() string {
-	count := func(n int, noun string) string {
-		if n == 1 {
-			return "1 " + noun
-		}
-		return fmt.Sprintf("%d %ss", n, noun)
+	return counted(len(r.file.listeners), "listener") + ", " + counted(len(r.file.routes), "route") + ", " + counted(len(r.file.pools), "pool")
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
 	}
-	return count(len(r.file.listeners), "listener") + ", " + count(len(r.file.routes), "route") + ", " + count(len(r.file.pools), "pool")
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // ownAddresses are those of all listeners.

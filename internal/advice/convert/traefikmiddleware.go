@@ -12,14 +12,12 @@ import (
 // traefikProtecting are middlewares that restrict access and have no equivalent, with
 // what happens without them.
 var traefikProtecting = map[string]string{
-	"basicAuth":   "what asks for a password would be open to everybody",
-	"digestAuth":  "what asks for a password would be open to everybody",
-	"forwardAuth": "what asks another service for permission would be open to everybody",
-	"plugin":      "it is no part of Traefik itself, and what it decides would not be decided",
+	"digestAuth": "what asks for a password would be open to everybody",
+	"plugin":     "it is no part of Traefik itself, and what it decides would not be decided",
 }
 
 // traefikNoted are middlewares that restrict nothing and have no equivalent.
-var traefikNoted = []string{"compress", "contentType", "errors", "grpcWeb", "circuitBreaker"}
+var traefikNoted = []string{"contentType", "errors", "grpcWeb", "circuitBreaker"}
 
 // middlewares gives a draft to each middleware of a list in turn, and what none answers
 // to next.
@@ -42,11 +40,11 @@ func (t *traefik) middlewares(names []string, r *router, d draft, next func(draf
 		t.middlewares(append(in.strs("middlewares"), names[1:]...), r, d, next)
 		return
 	}
-	t.middleware(kind, in, d, rest)
+	t.middleware(kind, name, in, d, rest)
 	in.use()
 }
 
-func (t *traefik) middleware(kind string, m *tree, d draft, next func(draft)) {
+func (t *traefik) middleware(kind, named string, m *tree, d draft, next func(draft)) {
 	for name, lost := range traefikProtecting {
 		if strings.EqualFold(kind, name) {
 			t.refuse(m.at, name, lost)
@@ -74,6 +72,12 @@ func (t *traefik) middleware(kind string, m *tree, d draft, next func(draft)) {
 		if !changed(strings.ToLower(kind), m, &d) {
 			t.note(m.at, kind, "has no equivalent and is left out (see rewrite_path)")
 		}
+	case "basicauth":
+		t.basicAuth(m, named, &d)
+	case "forwardauth":
+		t.forwardAuth(m, named, &d)
+	case "compress":
+		t.compress(m, &d)
 	case "ratelimit":
 		t.rate(m, &d)
 	case "inflightreq":
@@ -188,7 +192,7 @@ func (t *traefik) allowList(kind string, m *tree, d draft, next func(draft)) {
 
 func (t *traefik) answered(d draft, a answer) {
 	rt := d.answering(a)
-	rt.setResponse = d.setResponse
+	rt.setResponse, rt.access = d.setResponse, d.access
 	t.add(rt)
 }
 

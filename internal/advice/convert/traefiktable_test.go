@@ -114,13 +114,14 @@ func TestTraefikMiddlewares(t *testing.T) {
 	f("retry: {attempts: 3}", "noted retry", "retry: {attempts: 3}")
 	f("buffering: {maxRequestBodyBytes: 1048576}", "", "max_body: 1MiB")
 	f("passTLSClientCert: {pem: true}", "noted passTLSClientCert", `remove: ["X-Forwarded-Tls-Client-Cert"`)
-	f("compress: {}", "noted compress", "pool: s")
+	f("compress: {}", "", "compress: {encodings: [zstd, gzip], min_size: 1024B}")
+	f("compress: {encodings: [br, gzip], minResponseBodyBytes: 100}", "noted compress", "compress: {encodings: [gzip], min_size: 100B}")
+	f("compress: {excludedContentTypes: [text/event-stream]}", "noted compress", "compress: {encodings: [zstd, gzip], min_size: 1024B}")
+	f("compress: {encodings: [br]}", "noted compress", "pool: s\n  - match: {}")
 	f("circuitBreaker: {expression: 'x'}", "noted circuitBreaker", "pool: s")
 	f("headers: {accessControlAllowMethods: [GET]}", "noted accessControlAllowMethods", "pool: s")
 	// refused
-	f("basicAuth: {users: ['a:b']}", "refused basicAuth", "pool: s")
 	f("digestAuth: {users: ['a:b']}", "refused digestAuth", "pool: s")
-	f("forwardAuth: {address: 'http://a'}", "refused forwardAuth", "pool: s")
 	f("plugin: {x: {}}", "refused plugin", "pool: s")
 	f("strange: {}", "refused strange", "pool: s")
 	f("ipAllowList: {sourceRange: [10.0.0.0/8], ipStrategy: {depth: 2}}", "refused ipAllowList", "pool: s")
@@ -131,6 +132,41 @@ func TestTraefikMiddlewares(t *testing.T) {
 	f("redirectScheme: {scheme: ftp}", "refused redirectScheme", "pool: s")
 	f("chain: {middlewares: [n, nowhere]}", "refused middlewares", "pool: s")
 	f("chain: {middlewares: ['n@docker']}", "noted n, refused middlewares", "pool: s")
+}
+
+func TestTraefikAccess(t *testing.T) {
+	f := func(middlewares, said, has string) {
+		t.Helper()
+		text := "http:\n  routers: {r: {rule: 'PathPrefix(`/api`)', service: s, middlewares: [m]}}\n  services: {s: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}}\n  middlewares: {" + middlewares + "}\n"
+		verdict(t, middlewares, traefik(t, text, oneEntry), said, has)
+	}
+	const hash, two = "$2y$05$x", "noted basicAuth, noted basicAuth"
+	f("m: {basicAuth: {users: ['a:"+hash+"', 'b:"+hash+"']}}", two, `access: {basic: {file: "/etc/goodgate/m.users", realm: "traefik"}}`)
+	f("m: {basicAuth: {users: ['a:$apr1$x$y']}}", two+", noted basicAuth", `file: "/etc/goodgate/m.users"`)
+	f("m: {basicAuth: {usersFile: /u, realm: Staging, headerField: X-User, removeHeader: true}}", two, `access: {basic: {file: "/u", realm: "Staging", user_header: "X-User", hide: true}}`)
+	f("m: {chain: {middlewares: [a, l]}}, a: {basicAuth: {usersFile: /u}}, l: {ipAllowList: {sourceRange: [10.0.0.0/8]}}", two, "respond: {status: 403, body: \"\"}\n    access: {basic:")
+	f("m: {basicAuth: {usersFile: u}}", "refused basicAuth", "pool: s\n  - match: {}")
+	f("m: {basicAuth: {}}", "refused basicAuth", "pool: s\n  - match: {}")
+	f("m: {basicAuth: {users: [a]}}", "refused basicAuth", "pool: s\n  - match: {}")
+	f("m: {basicAuth: {usersFile: /u, users: ['a:"+hash+"']}}", "refused basicAuth", "pool: s\n  - match: {}")
+	f("m: {basicAuth: {usersFile: /u, headerField: X-Forwarded-For}}", "refused basicAuth", "pool: s\n  - match: {}")
+	f("m: {chain: {middlewares: [a, b]}}, a: {basicAuth: {usersFile: /u}}, b: {basicAuth: {usersFile: /v}}", two+", noted basicAuth, refused basicAuth", `file: "/u"`)
+
+	f("m: {forwardAuth: {address: 'http://auth:9091/verify?x=1', trustForwardHeader: true, authResponseHeaders: [X-User, X-Groups]}}", "noted forwardAuth", `access: {forward: {pool: m, path: "/verify?x=1", copy_headers: ["X-User", "X-Groups"]}}`)
+	f("m: {forwardAuth: {address: 'https://auth.example', tls: {ca: /ca.pem, insecureSkipVerify: true}, forwardBody: false}}", "noted forwardAuth", `- {url: "https://auth.example:443"}`+"\n    tls: {insecure: true, ca: \"/ca.pem\"}")
+	f("m: {forwardAuth: {address: 'http://auth:9091', addAuthCookiesToResponse: [sid]}}", "noted forwardAuth addAuthCookiesToResponse, noted forwardAuth", `path: "/", return_headers: ["Set-Cookie"]}}`)
+	f("m: {chain: {middlewares: [h, a]}}, h: {headers: {customRequestHeaders: {X-A: b, X-B: ''}}}, a: {forwardAuth: {address: 'http://auth:9091'}}", "noted forwardAuth", `request_headers: {set: {"X-A": "b"}, remove: ["X-B"]}}}`)
+	f("m: {chain: {middlewares: [a, h]}}, h: {headers: {customRequestHeaders: {X-A: b}}}, a: {forwardAuth: {address: 'http://auth:9091'}}", "noted forwardAuth", `access: {forward: {pool: a, path: "/"}}`)
+	f("m: {chain: {middlewares: [p, a]}}, p: {stripPrefix: {prefixes: [/api]}}, a: {forwardAuth: {address: 'http://auth:9091'}}", "refused forwardAuth", "strip_prefix: \"/api\"\n  - match: {}")
+	f("m: {chain: {middlewares: [a, p]}}, p: {stripPrefix: {prefixes: [/api]}}, a: {forwardAuth: {address: 'http://auth:9091'}}", "noted forwardAuth", "strip_prefix: \"/api\"\n    access: {forward:")
+	for _, key := range []string{"authRequestHeaders: [X-A]", "authResponseHeadersRegex: '^X-'", "forwardBody: true", "preserveRequestMethod: true", "headerField: X-User", "unheardOf: 1", "authResponseHeaders: [Connection]"} {
+		f("m: {forwardAuth: {address: 'http://auth:9091', "+key+"}}", "refused forwardAuth", "pool: s\n  - match: {}")
+	}
+	for _, address := range []string{"", "auth:9091", "ftp://auth", "http://u:p@auth", "http://auth/#a", "http://au th"} {
+		f("m: {forwardAuth: {address: '"+address+"'}}", "refused forwardAuth", "pool: s\n  - match: {}")
+	}
+	f("m: {forwardAuth: {address: 'http://auth/a b'}}", "noted forwardAuth", `path: "/a%20b"`)
+	f("m: {forwardAuth: {address: 'http://127.0.0.1:80/x'}}", "noted http://127.0.0.1:80, refused forwardAuth", "pool: s\n  - match: {}")
 }
 
 func TestTraefikServices(t *testing.T) {

@@ -26,8 +26,8 @@ func (r route) write(w *writer) {
 	}
 	w.edits("response_headers", r.setResponse, r.addResponse, r.dropResponse)
 	w.edits("error_headers", r.setError, nil, nil)
-	if r.basic != "" {
-		w.line("    access: {basic: %s}", r.basic)
+	if r.access != (access{}) {
+		w.line("    access: %s", r.access)
 	}
 	if l := r.limits(); l != "" {
 		w.line("    limits: {%s}", l)
@@ -35,6 +35,12 @@ func (r route) write(w *writer) {
 }
 
 func (w *writer) edits(key string, set, add map[string]string, remove []string) {
+	if text := edits(set, add, remove); text != "" {
+		w.line("    %s: {%s}", key, text)
+	}
+}
+
+func edits(set, add map[string]string, remove []string) string {
 	var parts []string
 	if len(set) > 0 {
 		parts = append(parts, "set: "+mapping(escaped(set)))
@@ -45,9 +51,7 @@ func (w *writer) edits(key string, set, add map[string]string, remove []string) 
 	if len(remove) > 0 {
 		parts = append(parts, "remove: "+list(remove))
 	}
-	if len(parts) > 0 {
-		w.line("    %s: {%s}", key, strings.Join(parts, ", "))
-	}
+	return strings.Join(parts, ", ")
 }
 
 // escaped keeps braces of other programs from being mistakes in variables.

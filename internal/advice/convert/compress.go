@@ -1,0 +1,46 @@
+package convert
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// compressing gives a route compression, in the encodings that goodgate has; false when it has
+// none of them.
+func (r *route) compressing(encodings []string, least int) bool {
+	have := slices.DeleteFunc(slices.Clone(encodings), func(s string) bool { return s != "gzip" && s != "zstd" })
+	if len(have) == 0 || least < 0 || least > 1<<30 {
+		return false
+	}
+	r.compress = fmt.Sprintf("{encodings: [%s], min_size: %dB}", strings.Join(slices.Compact(have), ", "), least)
+	return true
+}
+
+// compress converts Traefik's compress. Types that it would leave out, and encodings that
+// goodgate lacks, are noted.
+func (t *traefik) compress(m *tree, d *draft) {
+	encodings := m.strs("encodings")
+	if len(encodings) == 0 {
+		encodings = []string{"zstd", "gzip"}
+	}
+	least := 1024
+	if text := m.str("minResponseBodyBytes"); text != "" && text != "0" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			n = -1
+		}
+		least = n
+	}
+	if !d.compressing(encodings, least) {
+		t.note(m.at, "compress", "has no equivalent and is left out: goodgate has gzip and zstd")
+		return
+	}
+	if slices.Contains(encodings, "br") {
+		t.note(m.at, "compress", "goodgate has gzip and zstd, and no Brotli")
+	}
+	if len(m.strs("includedContentTypes"))+len(m.strs("excludedContentTypes")) > 0 {
+		t.note(m.at, "compress", "its types are left out: see compress.types")
+	}
+}

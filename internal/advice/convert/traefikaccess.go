@@ -1,0 +1,107 @@
+package convert
+
+import (
+	"cmp"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+)
+
+// basicAuth converts the middleware of that name.
+func (t *traefik) basicAuth(m *tree, name string, d *draft) {
+	b := basicAuth{
+		file: m.str("usersFile"), realm: cmp.Or(m.str("realm"), "traefik"),
+		userHeader: m.str("headerField"), hide: m.on("removeHeader"),
+	}
+	lost := ""
+	var accounts []account
+	for _, user := range m.strs("users") {
+		name, hash, _ := strings.Cut(user, ":")
+		accounts = append(accounts, account{name, hash})
+	}
+	switch {
+	case b.file != "" && len(accounts) > 0:
+		lost = "put its users into its usersFile, as goodgate reads one file"
+	case b.file != "" && !path.IsAbs(b.file):
+		lost = "give the absolute path of its usersFile"
+	case !isValue(b.realm) || !isValue(b.file) || b.userHeader != "" && !isClaim(b.userHeader):
+		lost = "its realm, its file or its headerField cannot be said"
+	case b.file == "":
+		var ok bool
+		if b.file, ok = t.usersFile(m.at, "basicAuth", name+".users", accounts); !ok {
+			lost = "it has no users that can be read"
+		}
+	default:
+		t.note(m.at, "basicAuth", "the hashes in %s must be of bcrypt or Argon2 (htpasswd -B); goodgate check says which are not", b.file)
+	}
+	if lost == "" && !d.asksFor(b) {
+		lost = "a route has one list of users"
+	}
+	if lost != "" {
+		t.refuse(m.at, "basicAuth", "what asks for a password would be open to everybody: "+lost+" (see access.basic)")
+		return
+	}
+	t.note(m.at, "basicAuth", guessing)
+}
+
+// traefikAsked are the settings of forwardAuth that goodgate has, or that need nothing.
+var traefikAsked = []string{"address", "tls", "trustForwardHeader", "authResponseHeaders", "addAuthCookiesToResponse", "maxResponseBodySize"}
+
+// forwardAuth converts the middleware of that name.
+func (t *traefik) forwardAuth(m *tree, name string, d *draft) {
+	lost := func(why string) {
+		t.refuse(m.at, "forwardAuth", "what asks another service for permission would be open to everybody: "+why+" (see access.forward)")
+	}
+	for _, key := range m.keys {
+		value := m.get(key)
+		off := value.of == nil && value.items == nil && slices.Contains([]string{"", "false"}, strings.ToLower(value.text))
+		if !off && !slices.ContainsFunc(traefikAsked, func(s string) bool { return strings.EqualFold(s, key) }) {
+			lost(key + " cannot be said")
+			return
+		}
+	}
+	u, err := url.Parse(m.str("address"))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		lost("its address is no URL that goodgate can use")
+		return
+	}
+	f := &forwardAuth{path: cmp.Or(u.EscapedPath(), "/")}
+	if u.RawQuery != "" {
+		f.path += "?" + u.RawQuery
+	}
+	for _, h := range m.strs("authResponseHeaders") {
+		if f.copied = append(f.copied, h); !isClaim(h) {
+			lost("upstreams cannot get the field " + h)
+			return
+		}
+	}
+	if len(m.strs("addAuthCookiesToResponse")) > 0 {
+		f.returned = []string{"Set-Cookie"}
+		t.note(m.at, "forwardAuth addAuthCookiesToResponse", "clients get all cookies of the service's answer")
+	}
+	if f.pool = t.authPool(m, u, name); f.pool == "" || !isQuestion(f.path) {
+		lost("its address is none that goodgate can use")
+		return
+	}
+	if why := d.asks(f); why != "" {
+		lost(why)
+		return
+	}
+	t.note(m.at, "forwardAuth", "when the service answers with a status of 500 or more, clients get 503")
+}
+
+// authPool is the pool of a service that is asked for permission.
+func (t *traefik) authPool(m *tree, u *url.URL, name string) string {
+	s := server{url: u.Scheme + "://" + u.Host}
+	if u.Port() == "" {
+		s.url += map[bool]string{true: ":443", false: ":80"}[u.Scheme == "https"]
+	}
+	tls := m.get("tls")
+	p := &pool{name: freeName(t.file.pools, name), servers: []server{s}, ca: tls.str("ca"), insecure: tls.on("insecureSkipVerify"), cert: tls.str("cert"), key: tls.str("key")}
+	t.usable(p, m.at, t.ownAddresses())
+	if len(p.servers) == 0 || !isValue(p.ca+p.cert+p.key) || strings.Contains(p.ca+p.cert+p.key, "-----BEGIN") {
+		return ""
+	}
+	return t.pooled(p, name)
+}
