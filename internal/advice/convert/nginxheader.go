@@ -15,6 +15,8 @@ func (n *nginx) addHeaders(sc scope, status int, f filling) (set, errors map[str
 		name := h.Arg(0)
 		value, ok := f.fill(h.Arg(1))
 		switch {
+		case isField(name) && f.auth.claimed(name, h.Arg(1)):
+			continue
 		case status >= 400 && h.Arg(2) != "always":
 			continue
 		case !ok:
@@ -68,13 +70,15 @@ func (n *nginx) requestHeaders(l *nginxconf.Location, p *place, r *route) {
 		r.host = "upstream"
 	}
 	for _, h := range p.any(l.Prefix() + "_set_header") {
-		n.requestHeader(h, n.filling(l, r), r)
+		if !r.forward.claimed(h.Arg(0), h.Arg(1)) || !isClaim(h.Arg(0)) {
+			n.requestHeader(h, n.filling(l, r), r)
+		}
 	}
 }
 
 // filling is what the texts of a location may have.
 func (n *nginx) filling(l *nginxconf.Location, r *route) filling {
-	return filling{server: serverName(l), groups: r.groups(), const_: func(text string) string { return n.constant(l, text) }}
+	return filling{server: serverName(l), groups: r.groups(), auth: r.forward, const_: func(text string) string { return n.constant(l, text) }}
 }
 
 func (n *nginx) requestHeader(h *nginxconf.Directive, f filling, r *route) {

@@ -312,6 +312,7 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 		r.retrySafe = true
 	}
 	n.fallback(l.Server, p, &r)
+	n.asked(l.Server, p, &r)
 	n.requestHeaders(l, p, &r)
 	r.setResponse, r.setError = n.addHeaders(p.scope, 0, n.filling(l, &r))
 	n.answers(l, p.scope, &r)

@@ -29,6 +29,7 @@ type filling struct {
 	groups []string // names of the groups of the expression, with that of the whole first
 	answer bool     // it goes to the client, so that the upstream is known
 	const_ func(string) string
+	auth   *forwardAuth // that has answered; nil = none
 }
 
 // fill writes nginx's variables as goodgate's; ok is false when there is one that it

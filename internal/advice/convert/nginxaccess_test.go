@@ -1,0 +1,45 @@
+package convert_test
+
+import "testing"
+
+func TestNginxAuthRequest(t *testing.T) {
+	f := func(location, auth, said, has string) {
+		t.Helper()
+		text := "upstream u { server 10.0.0.1; }\nserver { listen 80; location / { " + location + " proxy_pass http://u; proxy_set_header Host $host; }\n" + auth + " }"
+		verdict(t, location+"\n"+auth, nginx(t, text), said, has)
+	}
+	const ask = "auth_request /auth;"
+	const said = "noted internal, noted auth_request"
+	service := func(more string) string {
+		return "location = /auth { internal; proxy_pass http://10.0.0.9:9000/verify; " + more + " }"
+	}
+	f(ask, service(""), said, `access: {forward: {pool: app-10-0-0-9-9000, path: "/verify"}}`)
+	f(ask, "location = /auth { internal; proxy_pass http://10.0.0.9:9000; }", said, `path: "/auth"}}`)
+	f(ask, "location ^~ /auth { internal; proxy_pass http://10.0.0.9:9000; }", said, `path: "/auth"}}`)
+	f(ask, service("proxy_pass_request_body off; proxy_set_header Content-Length ''; proxy_set_header X-Original-URI $request_uri; proxy_set_header X-Original-Method $request_method; proxy_set_header Cookie '';"), said,
+		`path: "/verify", request_headers: {set: {"X-Original-Method": "{method}", "X-Original-URI": "{uri}"}, remove: ["Cookie"]}}}`)
+	f(ask+" auth_request_set $user $upstream_http_x_user; proxy_set_header X-User $user;", service(""), said, `path: "/verify", copy_headers: ["X-User"]}}`)
+	f(ask+" auth_request_set $c $upstream_http_set_cookie; add_header Set-Cookie $c;", service(""), said, `path: "/verify", return_headers: ["Set-Cookie"]}}`)
+	f(ask+" auth_request_set $user $upstream_http_x_user; proxy_set_header X-Name $user;", service(""), said+", noted proxy_set_header X-Name", `remove: ["X-Name"]`)
+	f(ask+" auth_basic x; auth_basic_user_file /f;", service(""), said+", noted auth_basic", `access: {basic: {file: "/f", realm: "x"}, forward: {pool:`)
+	f("auth_request off;", service(""), "noted internal", "- match: {}\n    pool: u\n    host: \"keep\"\n    response_rewrites: {location: [{from: \"http://u/\", to: \"/\"}]}\n    limits: {max_body: 1MiB}\npools")
+	// refused
+	f(ask, "", "refused auth_request", "pool: u")
+	f(ask+" satisfy any;", service(""), "noted internal, refused auth_request, refused satisfy", "pool: u")
+	f("auth_request $x;", service(""), "noted internal, refused auth_request", "pool: u")
+	f(ask, "location = /auth { internal; return 200; }", "noted internal, refused auth_request", "pool: u")
+	f(ask, service("if ($http_x) { return 200; }"), "noted internal, refused auth_request", "pool: u")
+	f(ask, "location = /auth { internal; proxy_pass http://10.0.0.9/verify?u=$request_uri; }", "noted internal, refused auth_request", "pool: u")
+	f(ask, "location /auth { internal; proxy_pass http://10.0.0.9; }\nlocation ~ ^/a { return 404; }", "noted internal, refused auth_request", "pool: u")
+	for _, more := range []string{"proxy_set_header Host $host;", "proxy_set_header X-A $msec;", "proxy_set_header X-A $uri;", "proxy_set_header X-A $args;", "proxy_set_header X-A $1;"} {
+		f(ask, service(more), "noted internal, refused auth_request", "pool: u")
+	}
+	f(ask, service("proxy_method POST;"), "noted internal, noted proxy_method, refused auth_request", "pool: u")
+	f(ask, service("proxy_pass_request_headers off;"), "noted internal, refused auth_request, refused proxy_pass_request_headers", "pool: u")
+}
+
+// A list of users that one location can have and another cannot is refused for the other.
+func TestNginxUsersOfOneLocationOnly(t *testing.T) {
+	text := "server { listen 80; auth_basic x; auth_basic_user_file /f; location /a { proxy_pass http://10.0.0.1; } location / { auth_basic_user_file users; proxy_pass http://10.0.0.2; } }"
+	verdict(t, text, nginx(t, text), "noted auth_basic, refused auth_basic", `access: {basic: {file: "/f", realm: "x"}}`)
+}
