@@ -93,6 +93,7 @@ type route struct {
 	fallbackOn   string // a list; "" = the default
 	access
 	compress string // flow mapping
+	mirror   string // flow mapping
 }
 
 // rewrite is an entry of response_rewrites.

@@ -43,3 +43,20 @@ func TestNginxUsersOfOneLocationOnly(t *testing.T) {
 	text := "server { listen 80; auth_basic x; auth_basic_user_file /f; location /a { proxy_pass http://10.0.0.1; } location / { auth_basic_user_file users; proxy_pass http://10.0.0.2; } }"
 	verdict(t, text, nginx(t, text), "noted auth_basic, refused auth_basic", `access: {basic: {file: "/f", realm: "x"}}`)
 }
+
+func TestNginxMirror(t *testing.T) {
+	f := func(location, mirror, said, has string) {
+		t.Helper()
+		text := "upstream u { server 10.0.0.1; } upstream v { server 10.0.0.2; }\nserver { listen 80; location /a { " + location + " proxy_set_header Host $host; }\nlocation = /m { internal; " + mirror + " } }"
+		verdict(t, location+"\n"+mirror, nginx(t, text), said, has)
+	}
+	const to = "proxy_pass http://v$request_uri;"
+	const said = "noted internal, noted mirror"
+	f("mirror /m; proxy_pass http://u;", to, said, "mirror: {pool: v}")
+	f("mirror /m; mirror_request_body off; proxy_pass http://u;", to, said, "mirror: {pool: v}")
+	f("mirror off; proxy_pass http://u;", to, "noted internal", "pool: u")
+	f("mirror /m; proxy_pass http://u/b;", to, said, "pool: u")
+	f("mirror /m; proxy_pass http://u;", "proxy_pass http://v;", said, "pool: u\n    host: \"keep\"\n    response_rewrites: {location: [{from: \"http://u/\", to: \"/\"}]}\n    limits")
+	f("mirror /m; mirror /n; proxy_pass http://u;", to, said, "pool: u")
+	f("mirror /m; proxy_pass http://v;", to, said, "pool: v")
+}

@@ -36,6 +36,9 @@ func (t *traefik) service(r *router, name string, d draft) {
 		d.host = "upstream"
 	}
 	d.pool = t.pooled(p, name)
+	if m := s.get("mirroring"); m != nil {
+		t.mirrors(m, &d)
+	}
 	t.add(d.finished())
 }
 
@@ -93,7 +96,9 @@ func (t *traefik) gather(s *tree, p *pool, weight int, backup bool, depth int) (
 	case s.get("mirroring") != nil:
 		m := s.get("mirroring")
 		keep = child(m.str("service"), weight, backup)
-		t.note(m.at, "mirroring", "goodgate sends requests to one service: the mirrors are left out")
+		if depth > 0 {
+			t.note(m.at, "mirroring", "goodgate mirrors the requests of a route, and not those of a part of a service: the mirrors are left out")
+		}
 		m.use()
 	case s.get("failover") != nil:
 		f := s.get("failover")

@@ -190,7 +190,13 @@ func TestTraefikServices(t *testing.T) {
 	f("s: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80/path'}]}}", "noted servers http://10.0.0.1:80/path", "http://10.0.0.1:80")
 	f("s: {weighted: {services: [{name: a, weight: 3}, {name: b}]}}, a: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}, b: {loadBalancer: {servers: [{url: 'http://10.0.0.2:80'}]}}", "", "{url: \"http://10.0.0.1:80\", weight: 3}\n      - {url: \"http://10.0.0.2:80\"}")
 	f("s: {failover: {service: a, fallback: b}}, a: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}, b: {loadBalancer: {servers: [{url: 'http://10.0.0.2:80'}]}}", "", `- {url: "http://10.0.0.2:80", tier: 1}`)
-	f("s: {mirroring: {service: a, mirrors: [{name: b}]}}, a: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}", "noted mirroring", "http://10.0.0.1:80")
+	const pair = ", a: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}, b: {loadBalancer: {servers: [{url: 'http://10.0.0.2:80'}]}}"
+	f("s: {mirroring: {service: a, mirrors: [{name: b, percent: 10}]}}"+pair, "noted mirrors b", "pool: s\n    mirror: {pool: b, share: 10%}")
+	f("s: {mirroring: {service: a, mirrors: [{name: b, percent: 10}, {name: a, percent: 5}]}}"+pair, "noted mirrors b, noted mirrors a", "mirror: {pool: b, share: 10%}")
+	f("s: {mirroring: {service: a, mirrors: [{name: b}]}}"+pair, "noted b", "pool: s\npools")
+	f("s: {mirroring: {service: a, mirrors: [{name: c, percent: 10}]}}"+pair, "noted mirrors c, noted b", "pool: s\npools")
+	f("s: {mirroring: {service: a, mirrors: [{name: s, percent: 10}]}}"+pair, "noted mirroring, noted mirrors s, noted b", "pool: s\npools")
+	f("s: {weighted: {services: [{name: m}]}}, m: {mirroring: {service: a, mirrors: [{name: b, percent: 10}]}}"+pair, "noted mirroring, noted b", "http://10.0.0.1:80")
 	f("s: {weighted: {services: [{name: s}]}}", "noted service s, noted service s", "status: 503")
 	f("t: {loadBalancer: {"+servers+"}}", "noted service s, noted t", "status: 503")
 }

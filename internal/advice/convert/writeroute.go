@@ -99,6 +99,9 @@ func (r route) writeUpstream(w *writer) {
 	} else if r.fallback != "" {
 		w.line("    fallback: {pool: %s}", r.fallback)
 	}
+	if r.mirror != "" {
+		w.line("    mirror: %s", r.mirror)
+	}
 	if r.compress != "" {
 		w.line("    compress: %s", r.compress)
 	}
