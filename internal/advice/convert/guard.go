@@ -14,6 +14,7 @@ type guard struct {
 	not    bool
 	answer *answer
 	then   func(rt route, rest []guard) // what becomes of the request, instead of an answer; rest stands behind this
+	behind bool                         // the answer is for those only whom the route's access lets in
 	passes int
 	lost   Note // what is refused when it cannot be said before a location
 }
@@ -50,7 +51,11 @@ func (r *Result) guarded(rt route, guards []guard) {
 		case g.not:
 			r.guarded(in, rest)
 		default:
-			r.add(in.answering(*g.answer))
+			one := in.answering(*g.answer)
+			if g.behind {
+				one.access = in.access
+			}
+			r.add(one)
 		}
 	}
 	switch {

@@ -24,7 +24,7 @@ func HAProxy(c *haproxy.Config) *Result {
 			h.frontend(s)
 		case front(s):
 			h.note(s.One("mode").At(), s.Kind+" "+s.Name, "is not of mode http and is left out: goodgate forwards HTTP only")
-		case s.Kind == "backend", s.Kind == "global", s.Kind == "defaults":
+		case s.Kind == "backend", s.Kind == "global", s.Kind == "defaults", s.Kind == "userlist": // who asks for its users is converted or refused
 		default:
 			h.note("", s.Kind+" "+s.Name, "has no equivalent and is left out")
 		}
@@ -256,6 +256,7 @@ func (h *fromHAProxy) frontend(s *haproxy.Section) {
 	}
 	base := route{conditions: h.at(addresses, nil)}
 	h.headers(s, &base)
+	h.compressed(s, &base)
 	guards := h.rules(s, &base)
 	for _, l := range s.All("use_backend") {
 		backend := h.Find("backend", l.Word(1))
@@ -297,6 +298,7 @@ func (h *fromHAProxy) backend(s *haproxy.Section, r route) {
 	}
 	h.moved = r.rewrite[0]+r.add != ""
 	h.headers(s, &r)
+	h.compressed(s, &r)
 	guards := h.rules(s, &r)
 	h.moved = false
 	h.guarded(r, append(guards, guard{then: func(r route, _ []guard) { h.pooled(s, r) }}))

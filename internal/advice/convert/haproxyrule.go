@@ -24,6 +24,10 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 			guards = append(guards, h.changing(s, l)...)
 			continue
 		}
+		if l.Word(0) == "http-request" && l.Word(1) == "auth" {
+			guards = append(guards, h.signIn(s, l)...)
+			continue
+		}
 		a, passes, ok := h.action(l)
 		if !ok {
 			continue
@@ -37,7 +41,7 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 			h.note(l.At(), h.name(l), "is answered with 403, where HAProxy closes the connection")
 		}
 		lost, _ := hidesOrLimits(l)
-		g := guard{answer: a, lost: Note{l.At(), h.name(l), "(" + strings.Join(l.Words, " ") + ") " + lost}}
+		g := guard{answer: a, behind: true, lost: Note{l.At(), h.name(l), "(" + strings.Join(l.Words, " ") + ") " + lost}}
 		for _, g := range alternatives(terms, g) {
 			if passes && g.passes == 0 { // not one that only passes this rule
 				passing = append(passing, len(guards))
