@@ -94,6 +94,7 @@ type route struct {
 	access
 	compress string // flow mapping
 	mirror   string // flow mapping
+	cors     string // flow mapping
 }
 
 // rewrite is an entry of response_rewrites.

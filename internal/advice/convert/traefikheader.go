@@ -30,11 +30,14 @@ func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 	} else {
 		t.securityHeaders(m, &d)
 	}
+	shared := t.cors(m, &d)
 	for _, key := range m.keys {
 		low := strings.ToLower(key)
 		switch {
+		case shared && (strings.HasPrefix(low, "accesscontrol") || low == "addvaryheader"):
+			// it is in cors
 		case strings.HasPrefix(low, "accesscontrol"), low == "addvaryheader":
-			t.note(m.get(key).at, key, "has no equivalent: the application must answer other origins itself")
+			t.note(m.get(key).at, key, "is left out, without origins that goodgate can have: see cors, or let the application answer other origins itself")
 		case low == "sslredirect" && m.on(key), low == "sslforcehost" && m.on(key):
 			if plain, _ := t.plain(d); plain {
 				t.redirects("https://{host}{path}{query}", !m.on("sslTemporaryRedirect"), d)

@@ -119,6 +119,16 @@ func TestTraefikMiddlewares(t *testing.T) {
 	f("compress: {excludedContentTypes: [text/event-stream]}", "noted compress", "compress: {encodings: [zstd, gzip], min_size: 1024B}")
 	f("compress: {encodings: [br]}", "noted compress", "pool: s\n  - match: {}")
 	f("circuitBreaker: {expression: 'x'}", "noted circuitBreaker", "pool: s")
+	f("headers: {accessControlAllowOriginList: ['https://a.example'], accessControlAllowMethods: [GET, POST, PUT], accessControlAllowHeaders: [X-B], accessControlExposeHeaders: [X-A], accessControlAllowCredentials: true, accessControlMaxAge: 100, addVaryHeader: true}", "",
+		`cors: {origins: ["https://a.example"], methods: ["PUT"], headers: ["X-B"], expose: ["X-A"], credentials: true, max_age: 100s}`)
+	f("headers: {accessControlAllowOriginList: ['*']}", "", `cors: {origins: ["*"], max_age: 0s}`)
+	f("headers: {accessControlAllowOriginList: ['*'], accessControlAllowCredentials: true}", "noted accessControlAllowOriginList, noted accessControlAllowCredentials", "pool: s\n  - match: {}")
+	f("headers: {accessControlAllowOriginList: ['*'], accessControlAllowMethods: ['*'], accessControlAllowHeaders: ['*']}", "", `methods: ["*"], headers: ["*"]`)
+	f("headers: {accessControlAllowOriginList: ['https://a.example'], accessControlAllowHeaders: ['*'], accessControlAllowCredentials: true, accessControlAllowMethods: [POST]}",
+		"noted accessControlAllowOriginList, noted accessControlAllowHeaders, noted accessControlAllowCredentials, noted accessControlAllowMethods", "pool: s\n  - match: {}")
+	f("headers: {accessControlAllowOriginList: ['https://a.example'], accessControlAllowMethods: [GET], accessControlAllowHeaders: [X-B]}", "noted accessControlAllowOriginList, noted accessControlAllowMethods, noted accessControlAllowHeaders", "pool: s\n  - match: {}")
+	f("headers: {accessControlAllowOriginList: ['https://a.example/x']}", "noted accessControlAllowOriginList", "pool: s\n  - match: {}")
+	f("headers: {accessControlAllowOriginListRegex: ['.*']}", "noted accessControlAllowOriginListRegex", "pool: s\n  - match: {}")
 	f("headers: {accessControlAllowMethods: [GET]}", "noted accessControlAllowMethods", "pool: s")
 	// refused
 	f("digestAuth: {users: ['a:b']}", "refused digestAuth", "pool: s")

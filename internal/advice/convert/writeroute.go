@@ -29,6 +29,9 @@ func (r route) write(w *writer) {
 	if r.access != (access{}) {
 		w.line("    access: %s", r.access)
 	}
+	if r.cors != "" {
+		w.line("    cors: %s", r.cors)
+	}
 	if l := r.limits(); l != "" {
 		w.line("    limits: {%s}", l)
 	}
