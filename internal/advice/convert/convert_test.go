@@ -68,7 +68,7 @@ func TestNotes(t *testing.T) {
 		}
 		return strings.Join(all, ", ")
 	}
-	if got, want := names(r.Notes), "nginx.conf:3 proxy_cache_path, nginx.conf:6 proxy_cache"; got != want {
+	if got, want := names(r.Notes), "nginx.conf:6 proxy_cache"; got != want {
 		t.Errorf("noted %s, want %s", got, want)
 	}
 	if got, want := names(r.Refused), "nginx.conf:4 auth_basic, nginx.conf:7 limit_req"; got != want {

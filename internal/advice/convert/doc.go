@@ -14,8 +14,10 @@
 //	result.go, file.go      the result, and as much of a configuration as it needs
 //	write.go, writeroute.go the configuration as YAML
 //	guard.go                conditions that stand before a route, and what both of two ask for
+//	access.go               users with passwords, and services that are asked for permission
+//	compress.go, mirror.go  compression and mirrors
 //	known.go                what is harmless, and what protects
-//	nginx*.go               from nginx: addresses, names, locations, conditions, paths, variables, headers, cookies, limits, pools
+//	nginx*.go               from nginx: addresses, names, locations, conditions, paths, variables, headers, cookies, limits, access, caches, pools
 //	haproxy*.go             from HAProxy: binds, rules, conditions, values and formats, pools
 //	format.go               whose a text is
 //	tree.go                 YAML, JSON and TOML with the places of their values

@@ -94,6 +94,7 @@ type route struct {
 	access
 	compress string // flow mapping
 	mirror   string // flow mapping
+	cache    string // of the route; "" = the pool keeps nothing of it
 	cors     string // flow mapping
 }
 
@@ -123,6 +124,7 @@ type pool struct {
 	resolver  string
 	proxied   string // version of the PROXY protocol; "" = none
 	protocol  string // "" = HTTP/1.1
+	cached    bool   // some of its routes use the cache
 	cookie    string // of policy sticky
 }
 

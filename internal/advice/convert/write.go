@@ -76,6 +76,9 @@ func (f *file) write(w *writer) {
 	f.log.write(w)
 	w.line("routes:")
 	for _, r := range f.routes {
+		if r.cache == "" && slices.ContainsFunc(f.pools, func(p *pool) bool { return p.cached && p.name == r.pool }) {
+			r.cache = "false"
+		}
 		r.write(w)
 	}
 	if len(f.pools) == 0 {
@@ -128,6 +131,9 @@ func (p *pool) write(w *writer) {
 	}
 	if p.cookie != "" {
 		w.line("    sticky: {cookie: %s}", quote(p.cookie))
+	}
+	if p.cached {
+		w.line("    cache: true")
 	}
 	if p.protocol != "" {
 		w.line("    protocol: %s", p.protocol)

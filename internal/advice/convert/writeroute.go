@@ -102,6 +102,9 @@ func (r route) writeUpstream(w *writer) {
 	} else if r.fallback != "" {
 		w.line("    fallback: {pool: %s}", r.fallback)
 	}
+	if r.cache != "" && r.cache != "true" {
+		w.line("    cache: %s", r.cache)
+	}
 	if r.mirror != "" {
 		w.line("    mirror: %s", r.mirror)
 	}

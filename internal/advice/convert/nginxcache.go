@@ -1,0 +1,86 @@
+package convert
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
+)
+
+// wholeURL is a proxy_cache_key by which two URLs never share a response.
+var wholeURL = regexp.MustCompile(`^(?:\$scheme|\$request_method|\$proxy_host|\$host|\$http_host|[-_:|./ ])*\$request_uri$`)
+
+// cached converts proxy_cache, where nginx keeps nothing that goodgate would not, and
+// keeps it apart by the same.
+func (n *nginx) cached(p *place, r *route) {
+	d := p.one("proxy_cache")
+	if d.Name == "" || d.Arg(0) == "off" || strings.Contains(d.Arg(0), "$") {
+		return // it is noted
+	}
+	if len(p.any("proxy_no_cache")) > 0 || len(p.any("proxy_cache_bypass")) > 0 || len(p.any("proxy_ignore_headers")) > 0 || len(p.any("proxy_cache_methods")) > 0 {
+		return
+	}
+	if key := p.one("proxy_cache_key"); key.Name != "" && !wholeURL.MatchString(strings.Join(key.Args, " ")) {
+		return
+	}
+	age, ok := n.fresh(p.any("proxy_cache_valid"))
+	if !ok {
+		return
+	}
+	r.cache = "true"
+	if age > 0 {
+		r.cache = "{default_age: " + age.String() + "}"
+	}
+	for _, pool := range n.file.pools {
+		if pool.name == r.pool {
+			pool.cached = true
+		}
+	}
+	n.use(d, p.one("proxy_cache_key"))
+	n.use(p.any("proxy_cache_valid")...)
+	for _, name := range []string{"proxy_cache_lock", "proxy_cache_lock_timeout", "proxy_cache_lock_age", "proxy_cache_revalidate"} {
+		n.use(p.one(name)) // is always so
+	}
+	for _, zone := range named(n.http, "proxy_cache_path") {
+		if slices.ContainsFunc(zone.Args, func(s string) bool { return strings.HasPrefix(s, "keys_zone="+d.Arg(0)+":") }) {
+			n.use(zone)
+		}
+	}
+	n.note(d.At(), d.Name, "the cache is in memory: 64 MiB for the pool, and bodies up to commit.buffer (see cache.max_size)")
+}
+
+// fresh is how long nginx keeps responses that do not say it themselves. goodgate has one
+// time for 200 and 404; it is 0 unless nginx keeps both.
+func (n *nginx) fresh(list []*nginxconf.Directive) (age time.Duration, ok bool) {
+	times := map[string]time.Duration{}
+	for _, d := range list {
+		span, ok := nginxconf.Duration(lastArg(d))
+		if !ok || span < 0 {
+			return 0, false
+		}
+		statuses := d.Args[:len(d.Args)-1]
+		if len(statuses) == 0 {
+			statuses = []string{"200", "301", "302"}
+		}
+		for _, status := range statuses {
+			if _, set := times[status]; !set {
+				times[status] = span
+			}
+		}
+	}
+	of := func(status string) time.Duration {
+		if t, set := times[status]; set {
+			return t
+		}
+		return times["any"]
+	}
+	if age = min(of("200"), of("404"), 8760*time.Hour); age < time.Second {
+		age = 0
+	}
+	if (age != of("200") || age != of("404") || len(times) > 2) && len(list) > 0 {
+		n.note(list[0].At(), list[0].Name, "is not the same for 200 and 404, or is for other statuses: cache.default_age is %s for 200 and 404, and other responses must say how long they are fresh", age)
+	}
+	return age, true
+}
