@@ -92,10 +92,11 @@ type route struct {
 	fallback     string // pool
 	fallbackOn   string // a list; "" = the default
 	access
-	compress string // flow mapping
-	mirror   string // flow mapping
-	cache    string // of the route; "" = the pool keeps nothing of it
-	cors     string // flow mapping
+	compress  string   // flow mapping
+	mirror    string   // flow mapping
+	intercept []string // statuses
+	cache     string   // of the route; "" = the pool keeps nothing of it
+	cors      string   // flow mapping
 }
 
 // rewrite is an entry of response_rewrites.

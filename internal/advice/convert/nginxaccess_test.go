@@ -1,6 +1,9 @@
 package convert_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestNginxAuthRequest(t *testing.T) {
 	f := func(location, auth, said, has string) {
@@ -59,4 +62,22 @@ func TestNginxMirror(t *testing.T) {
 	f("mirror /m; proxy_pass http://u;", "proxy_pass http://v;", said, "pool: u\n    host: \"keep\"\n    response_rewrites: {location: [{from: \"http://u/\", to: \"/\"}]}\n    limits")
 	f("mirror /m; mirror /n; proxy_pass http://u;", to, said, "pool: u")
 	f("mirror /m; proxy_pass http://v;", to, said, "pool: v")
+}
+
+func TestNginxIntercept(t *testing.T) {
+	f := func(server, said, has string) {
+		t.Helper()
+		text := "upstream u { server 10.0.0.1; } upstream v { server 10.0.0.2; }\nserver { listen 80; root /srv; " + server + " location / { proxy_pass http://u; } location = /50x.html { } location @v { proxy_pass http://v; } }"
+		r := nginx(t, text)
+		verdict(t, server, r, said, has)
+		if yaml := string(r.YAML("x")); strings.Contains(yaml, "intercept:") != strings.Contains(has, "intercept:") {
+			t.Errorf("%s\nbecame\n%s", server, yaml)
+		}
+	}
+	f("proxy_intercept_errors on; error_page 500 502 503 504 /50x.html;", "noted error_page", "intercept: [500, 502, 503, 504]")
+	f("proxy_intercept_errors off; error_page 500 502 503 504 /50x.html;", "noted error_page", `errors: {html: "/srv/50x.html"}`)
+	f("error_page 500 502 503 504 /50x.html;", "noted error_page", `errors: {html: "/srv/50x.html"}`)
+	f("proxy_intercept_errors on; error_page 502 =200 /50x.html;", "noted error_page, noted proxy_intercept_errors", `errors: {html: "/srv/50x.html"}`)
+	f("proxy_intercept_errors on; error_page 404 /404.html;", "noted error_page 404, noted location = /50x.html, noted proxy_intercept_errors", "pool: u")
+	f("proxy_intercept_errors on; error_page 502 @v;", "noted location = /50x.html, noted error_page", "fallback: {pool: v, on: [unavailable, connect, response, status]}")
 }

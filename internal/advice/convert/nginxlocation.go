@@ -322,6 +322,7 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 	r.maxBody = l.Size("client_max_body_size", defaultMaxBody)
 	n.joined(l, p, &r)
 	n.mirrored(l.Server, p, &r)
+	n.intercepted(l.Server, p, &r)
 	n.cached(p, &r)
 	n.guarded(r, guards)
 }

@@ -108,6 +108,9 @@ func (r route) writeUpstream(w *writer) {
 	if r.mirror != "" {
 		w.line("    mirror: %s", r.mirror)
 	}
+	if len(r.intercept) > 0 {
+		w.line("    intercept: [%s]", strings.Join(r.intercept, ", "))
+	}
 	if r.compress != "" {
 		w.line("    compress: %s", r.compress)
 	}
