@@ -158,7 +158,7 @@ func (c *caddy) forwardAuth(h *tree, d *draft) {
 	}
 	d.forward = f
 	if !own {
-		c.refuse(h.at, what+" Host", "the service gets its own name as Host, where Caddy sends the client's: accept this if it decides by X-Forwarded-Host, or by no name at all; access.forward of the route is written")
+		c.refuse(h.at, what+" Host", "goodgate sends the service's own name as Host, and Caddy the client's: accept this if the service does not read Host (X-Forwarded-Host has the client's). The route has its access.forward")
 	}
 }
 

@@ -14,7 +14,7 @@ type guard struct {
 	not    bool
 	answer *answer
 	then   func(rt route, rest []guard) // what becomes of the request, instead of an answer; rest stands behind this
-	behind bool                         // the answer is for those only whom the route's access lets in
+	behind bool                         // the answer, too, stands behind the access of the route
 	passes int
 	lost   Note // what is refused when it cannot be said before a location
 }

@@ -100,7 +100,8 @@ func onlyKnown(t *testing.T, file []byte, what string) {
 // Directives without their arguments are no reason to panic.
 func TestConvertsNonsense(t *testing.T) {
 	words := []string{"server", "location", "listen", "server_name", "proxy_pass", "upstream u", "upstream", "server 10.0.0.1", "return", "return 301", "rewrite", "if", "error_page",
-		"error_page 502 /x", "root", "ssl_certificate", "add_header", "proxy_set_header", "map", "hash", "keepalive", "log_format", "log_format x escape=none", "access_log", "resolver", "limit_except", "location =", "location ^~", "location ~", "proxy_next_upstream"}
+		"error_page 502 /x", "root", "ssl_certificate", "add_header", "proxy_set_header", "map", "hash", "keepalive", "log_format", "log_format x escape=none", "access_log", "resolver", "limit_except", "location =", "location ^~", "location ~", "proxy_next_upstream",
+		"auth_request", "auth_request /x", "auth_request_set", "mirror /x", "proxy_cache z", "proxy_cache_valid", "location = /x"}
 	for _, a := range words {
 		for _, b := range words {
 			for _, form := range []string{"%s; %s;", "%s { %s; }", "server { %s { %s; } }", "server { location / { %s; %s; proxy_pass http://u; } } upstream u { server 10.0.0.1; }", "server { location / { %s { %s; } } }", "upstream u { %s; %s; } server { location / { proxy_pass http://u; } }"} {
@@ -109,7 +110,8 @@ func TestConvertsNonsense(t *testing.T) {
 		}
 	}
 	lines := []string{"bind", "server", "server a", "server a unix@", "balance", "balance hdr(", "acl", "acl x", "use_backend", "use_backend b if", "default_backend", "redirect", "redirect scheme",
-		"redirect prefix", "http-request", "http-request set-header", "option httpchk", "http-check expect status", "http-check send uri", "timeout connect", "timeout", "retries", "mode", "cookie", "server a 10.0.0.1 check inter", "use_backend b if {", "use_backend b if { hdr("}
+		"redirect prefix", "http-request", "http-request set-header", "option httpchk", "http-check expect status", "http-check send uri", "timeout connect", "timeout", "retries", "mode", "cookie", "server a 10.0.0.1 check inter", "use_backend b if {", "use_backend b if { hdr(",
+		"http-request auth", "http-request auth unless { http_auth(", "http-request auth if ! { http_auth(l) }", "compression algo gzip", "compression type"}
 	for _, a := range lines {
 		for _, b := range lines {
 			c, err := haproxy.Parse(strings.NewReader("frontend f\nmode http\n"+a+"\n"+b+"\ndefault_backend b\nbackend b\n"+a+"\n"+b+"\nlisten l\nmode http\n"+a+"\n"+b+"\nbackend\ndefaults\n"), "x")

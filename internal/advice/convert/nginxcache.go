@@ -57,7 +57,7 @@ func (n *nginx) fresh(list []*nginxconf.Directive) (age time.Duration, ok bool) 
 	times := map[string]time.Duration{}
 	for _, d := range list {
 		span, ok := nginxconf.Duration(lastArg(d))
-		if !ok || span < 0 {
+		if !ok || len(d.Args) == 0 || span < 0 {
 			return 0, false
 		}
 		statuses := d.Args[:len(d.Args)-1]
