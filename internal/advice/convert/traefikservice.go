@@ -119,7 +119,7 @@ func (t *traefik) gather(s *tree, p *pool, weight int, backup bool, depth int) (
 
 func (t *traefik) balancer(b *tree, p *pool, weight int, backup bool) (keep bool) {
 	list := b.all("servers")
-	shared := weight
+	shared, joins := weight, len(p.servers) > 0
 	for _, in := range list {
 		u, err := url.Parse(in.str("url"))
 		if err != nil || u.Host == "" {
@@ -149,6 +149,10 @@ func (t *traefik) balancer(b *tree, p *pool, weight int, backup bool) (keep bool
 	t.strategy(b, p)
 	t.sticky(b.get("sticky"), p)
 	t.health(b.get("healthCheck"), p)
+	own := &pool{}
+	if t.transport(b, own); joins && own.tls() != p.tls() {
+		t.refuse(b.at, "serversTransport", "services with other TLS settings are one pool here, and upstreams with other certificates would be believed: use a split of two pools")
+	}
 	t.transport(b, p)
 	if in := b.get("passiveHealthCheck"); in != nil {
 		t.note(in.at, "passiveHealthCheck", "goodgate's breaker leaves an upstream out by its own measures")

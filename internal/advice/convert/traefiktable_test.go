@@ -207,6 +207,11 @@ func TestTraefikServices(t *testing.T) {
 	f("s: {mirroring: {service: a, mirrors: [{name: c, percent: 10}]}}"+pair, "noted mirrors c, noted b", "pool: s\npools")
 	f("s: {mirroring: {service: a, mirrors: [{name: s, percent: 10}]}}"+pair, "noted mirroring, noted mirrors s, noted b", "pool: s\npools")
 	f("s: {weighted: {services: [{name: m}]}}, m: {mirroring: {service: a, mirrors: [{name: b, percent: 10}]}}"+pair, "noted mirroring, noted b", "http://10.0.0.1:80")
+	const careless = ", a: {loadBalancer: {servers: [{url: 'https://10.0.0.1'}], serversTransport: t}}, b: {loadBalancer: {servers: [{url: 'https://10.0.0.2'}]}}"
+	f("s: {weighted: {services: [{name: a}, {name: b}]}}"+careless, "refused serversTransport", "pool: s")
+	f("s: {weighted: {services: [{name: b}, {name: a}]}}"+careless, "refused serversTransport", "pool: s")
+	f("s: {failover: {service: a, fallback: b}}"+careless, "refused serversTransport", "pool: s")
+	f("s: {weighted: {services: [{name: a}, {name: b}]}}"+strings.Replace(careless, "0.2'}]", "0.2'}], serversTransport: t", 1), "", `tls: {insecure: true, server_name: "x.example"}`)
 	f("s: {weighted: {services: [{name: s}]}}", "noted service s, noted service s", "status: 503")
 	f("t: {loadBalancer: {"+servers+"}}", "noted service s, noted t", "status: 503")
 }
