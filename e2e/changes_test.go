@@ -156,7 +156,7 @@ func TestStateFileInTrouble(t *testing.T) {
 			c.start(tc.before)
 			said := c.run("drain", c.upstream[1])
 			c.want("drained", "a 1 ready, b 1 drain; 1")
-			if lost := strings.Contains(said, "a restart loses this"); lost != (tc.name != "broken") {
+			if lost := strings.Contains(said, "a restart undoes this change"); lost != (tc.name != "broken") {
 				t.Errorf("drain says %s", said)
 			}
 			waitFor(t, "an error in the log", func() bool { return strings.Contains(c.process.out.String(), `"level":"ERROR"`) })

@@ -102,7 +102,7 @@ func TestDoctorLooksAtNothing(t *testing.T) {
 		if d.code != 1 || len(d.Unknown) == 0 {
 			t.Errorf("%s: exit code %d, not known %q; want 1 and why", name, d.code, d.Unknown)
 		}
-		wantIn(t, name, d.text, "there was no upstream to look at")
+		wantIn(t, name, d.text, "no upstream to examine")
 	}
 }
 

@@ -49,14 +49,14 @@ func newBench() *cobra.Command {
 	var b benchFlags
 	cmd := &cobra.Command{
 		Use:   "bench URL",
-		Short: "Send load to a server and measure what comes back",
-		Long: `Send requests at a rate that does not depend on the answers, and measure each
-from the moment it was due: a server that stalls cannot slow down the
-measurement of its stall. No request is sent twice.
+		Short: "Load a server, and measure latency and failures",
+		Long: `Send requests at a rate that does not depend on the responses. bench measures
+each request from the moment it was due, so a server that stalls cannot hide its
+stall. It never sends a request twice.
 
-With --ramp the rate rises in a line; --knee finds the highest rate
-whose p99 stays below --p99. --fail-if-not ends with exit code 1 when a bound
-is not kept, so that a run can decide over a build.`,
+--ramp raises the rate linearly. --knee finds the highest rate whose p99 stays
+below --p99. With --fail-if-not, bench ends with exit code 1 when the result
+misses a bound, so that a CI job can fail on it.`,
 		Example: `  goodgate bench http://127.0.0.1:8080/ --rate 500 --for 30s --html report.html
   goodgate bench http://127.0.0.1:8080/ --rate 200 --fail-if-not 'p99<50ms' --fail-if-not 'failed<0.1%'
   goodgate bench http://127.0.0.1:8080/ --knee --p99 20ms`,
@@ -71,23 +71,23 @@ is not kept, so that a run can decide over a build.`,
 	f := cmd.Flags()
 	b.rate = 100
 	f.VarP(number[float64]{&b.rate, leastRate, mostRate, asFloat}, "rate", "r", "requests a second")
-	f.Var(number[float64]{&b.ramp, 0, mostRate, asFloat}, "ramp", "rise to this rate until the end; 0 = the rate stays")
-	f.DurationVarP(&b.duration, "for", "d", 10*time.Second, "how long; with --knee how long each rate is tried")
-	f.BoolVar(&b.knee, "knee", false, "look for the highest rate that is served well, from --rate on")
-	f.DurationVar(&b.p99, "p99", 100*time.Millisecond, "with --knee: served well means a p99 below this and no failure")
-	f.StringVarP(&b.target.Method, "method", "X", "", "method; GET, or POST with a body, when absent")
-	f.StringArrayVarP(&b.headers, "header", "H", nil, "header field, 'Name: value'; may be given again")
-	f.StringVar(&b.bodyFile, "body", "", "file with the body")
-	f.IntVar(&b.bodySize, "body-size", 0, "bytes of a body that is made up")
-	f.BoolVar(&b.target.HTTP2, "http2", false, "HTTP/2, over http by prior knowledge")
-	f.BoolVar(&b.target.NewConn, "new-connections", false, "a connection for each request")
+	f.Var(number[float64]{&b.ramp, 0, mostRate, asFloat}, "ramp", "raise the rate linearly to this one at the end; 0 = keep the rate")
+	f.DurationVarP(&b.duration, "for", "d", 10*time.Second, "duration of the run; with --knee, of each rate")
+	f.BoolVar(&b.knee, "knee", false, "start at --rate, and find the highest rate with a p99 below --p99 and no failure")
+	f.DurationVar(&b.p99, "p99", 100*time.Millisecond, "highest p99 that --knee accepts")
+	f.StringVarP(&b.target.Method, "method", "X", "", "method (default GET, or POST with a body)")
+	f.StringArrayVarP(&b.headers, "header", "H", nil, "header field, 'Name: value'; may be repeated")
+	f.StringVar(&b.bodyFile, "body", "", "file with the request body")
+	f.IntVar(&b.bodySize, "body-size", 0, "generate a request body of this many bytes")
+	f.BoolVar(&b.target.HTTP2, "http2", false, "use HTTP/2; with http:// by prior knowledge")
+	f.BoolVar(&b.target.NewConn, "new-connections", false, "open a new connection for each request")
 	f.BoolVarP(&b.target.Insecure, "insecure", "k", false, "accept every certificate")
-	f.DurationVar(&b.target.Timeout, "timeout", 10*time.Second, "for one request")
+	f.DurationVar(&b.target.Timeout, "timeout", 10*time.Second, "timeout of one request")
 	f.StringVar(&b.json, "json", "", "write the result to this file")
 	f.StringVar(&b.html, "html", "", "write a report with plots to this file")
 	f.StringVar(&b.name, "name", "", "name of the run in the result")
-	f.StringArrayVar(&b.thresholds, "fail-if-not", nil, "bound that must be kept: p99<50ms, failed<0.1%, rate>1000; may be given again")
-	f.BoolVarP(&b.quiet, "quiet", "q", false, "no line each second")
+	f.StringArrayVar(&b.thresholds, "fail-if-not", nil, "bound that the result must meet: p99<50ms, failed<0.1%, rate>1000; may be repeated")
+	f.BoolVarP(&b.quiet, "quiet", "q", false, "do not print a line each second")
 	cmd.AddCommand(newBenchCompare())
 	return cmd
 }
@@ -96,7 +96,7 @@ func newBenchCompare() *cobra.Command {
 	var html string
 	cmd := &cobra.Command{
 		Use:   "compare BEFORE.json AFTER.json",
-		Short: "Compare two results, and say what is more than chance",
+		Short: "Compare two results, and show the significant differences",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var results []*bench.Result
@@ -116,7 +116,7 @@ func newBenchCompare() *cobra.Command {
 			return writeHTML(html, results)
 		},
 	}
-	cmd.Flags().StringVar(&html, "html", "", "write a report with plots of both to this file")
+	cmd.Flags().StringVar(&html, "html", "", "write a report with plots of both results to this file")
 	return cmd
 }
 
@@ -206,7 +206,7 @@ func (b *benchFlags) measure(ctx context.Context, progress io.Writer) (*bench.Re
 			if err := steps[0].Hopeless(); err != nil {
 				return nil, err
 			}
-			return nil, fmt.Errorf("%v requests a second are too much already: begin with a lower --rate", b.rate)
+			return nil, fmt.Errorf("%v requests a second already overload the server: start with a lower --rate", b.rate)
 		}
 		r.Load = fmt.Sprintf("highest rate with p99 below %v and no failure, %v each", b.p99, b.duration)
 		return r, nil

@@ -23,8 +23,8 @@ import (
 type caller struct{ address, file, token string }
 
 func (a *caller) flags(c *cobra.Command) {
-	c.Flags().StringVar(&a.address, "admin", "", "`ADDRESS` of the admin listener, host:port or unix:/path (default "+defaultAdmin+", or where else run --to has put it)")
-	c.Flags().StringVarP(&a.file, "config", "c", "", "configuration `FILE` to take the address and the token from")
+	c.Flags().StringVar(&a.address, "admin", "", "`ADDRESS` of the admin listener, host:port or unix:/path (default "+defaultAdmin+", or another address where run --to listens)")
+	c.Flags().StringVarP(&a.file, "config", "c", "", "configuration `FILE` with the address and the token of the admin API")
 	c.MarkFlagFilename("config", "yaml", "yml")
 	c.MarkFlagsMutuallyExclusive("admin", "config")
 	a.token = os.Getenv("GOODGATE_TOKEN")
@@ -39,7 +39,7 @@ func (a *caller) client(ctx context.Context) (admin.Client, error) {
 			return admin.Client{}, err
 		}
 		if cfg.Admin.Address == "" {
-			return admin.Client{}, fmt.Errorf("%s has no admin listener: write `%s` into it, and reload", a.file, admin.ToWrite(defaultAdmin))
+			return admin.Client{}, fmt.Errorf("%s has no admin listener: add `%s` to the file, and reload", a.file, admin.ToWrite(defaultAdmin))
 		}
 		address, err := adminAddress(cfg.Admin.Address)
 		return admin.Client{Address: address, Token: tokenOf(cfg.Admin, a.token)}, err
@@ -71,7 +71,7 @@ func (a *caller) find(ctx context.Context, among []string) (admin.Client, error)
 
 // several says how the goodgates of this machine are told apart.
 func (a *caller) several(ctx context.Context, there []string) error {
-	lines := []string{count(len(there), "goodgate") + " answer on this machine: say which by --admin"}
+	lines := []string{count(len(there), "goodgate") + " answer on this machine: choose one with --admin"}
 	for _, address := range there {
 		line := "--admin " + address
 		var s admin.Status
@@ -132,7 +132,7 @@ func asking(c *cobra.Command, do func(context.Context, *question) error) *cobra.
 	var a caller
 	a.flags(c)
 	form := choice{of: []string{"text", "json"}}
-	c.Flags().VarP(&form, "output", "o", "form of what is printed: text or json (default text)")
+	c.Flags().VarP(&form, "output", "o", "output format: text or json (default text)")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(form.of, cobra.ShellCompDirectiveNoFileComp))
 	c.RunE = func(c *cobra.Command, args []string) error {
 		client, err := a.client(c.Context())
@@ -161,11 +161,11 @@ func asking(c *cobra.Command, do func(context.Context, *question) error) *cobra.
 
 // noToken says what to do when a goodgate does not take the token, or the lack of one.
 func noToken(c admin.Client) error {
-	wants := "wants a token"
+	wants := "requires a token"
 	if c.Token != "" {
-		wants = "wants another token"
+		wants = "rejects the token"
 	}
-	return fmt.Errorf("%s %s: set GOODGATE_TOKEN, or name the configuration that has it by --config", c.Address, wants)
+	return fmt.Errorf("%s %s: set GOODGATE_TOKEN, or name the configuration file with the token by --config", c.Address, wants)
 }
 
 // print prints an answer: as it came, or decoded into what text prints.
@@ -177,7 +177,7 @@ func (q *question) print(answer json.RawMessage, into any, text func()) error {
 		return e.Encode(answer)
 	}
 	if err := json.Unmarshal(answer, into); err != nil {
-		return &admin.NotGoodgate{Address: q.Address, Err: errors.New("its answer is another than expected")}
+		return &admin.NotGoodgate{Address: q.Address, Err: errors.New("unexpected response")}
 	}
 	text()
 	return nil

@@ -18,9 +18,9 @@ import (
 func newChanges() *cobra.Command {
 	c := asking(&cobra.Command{
 		Use:   "changes",
-		Short: "List what operators have changed at a running goodgate, and take it back",
-		Long: `List what operators have changed at a running goodgate: what differs from the
-configuration file, by whom, why and until when.`,
+		Short: "List the changes that operators made to a running goodgate, and undo them",
+		Long: `List the changes that operators made to a running goodgate. Each line shows how
+goodgate differs from its configuration file, who changed it, why, and until when.`,
 		Example: "  goodgate changes",
 		Args:    cobra.NoArgs,
 	}, func(ctx context.Context, q *question) error {
@@ -31,7 +31,7 @@ configuration file, by whom, why and until when.`,
 		var all admin.InForce
 		return q.print(answer, &all, func() {
 			if len(all.Changes) == 0 {
-				printable.Fprintln(q.out, "everything is as the configuration file says")
+				printable.Fprintln(q.out, "no changes: goodgate follows its configuration file")
 				return
 			}
 			printChanges(q.out, all.Changes)
@@ -46,7 +46,7 @@ func newChangesUndo() *cobra.Command {
 	var why string
 	c := asking(&cobra.Command{
 		Use:     "undo ID",
-		Short:   "Take a change back: what the configuration says holds again",
+		Short:   "Undo a change, and follow the configuration again",
 		Example: "  goodgate changes undo k3x9qa",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: only(completing(changeIDs)),
 	}, func(ctx context.Context, q *question) error {
@@ -57,13 +57,13 @@ func newChangesUndo() *cobra.Command {
 		var done admin.Ordered
 		return q.print(answer, &done, func() {
 			for _, c := range done.Changes {
-				printable.Fprintf(q.out, "taken back: %s\n", c.Says)
+				printable.Fprintf(q.out, "undone: %s\n", c.Says)
 			}
 			printEmpty(q.err, done.Empty)
 			printLost(q.err, done.Lost)
 		})
 	})
-	c.Flags().StringVar(&why, "why", "", "`TEXT` that the log tells")
+	c.Flags().StringVar(&why, "why", "", "reason, a `TEXT` for the log")
 	return c
 }
 
@@ -98,7 +98,7 @@ func (q *question) printOrdered(answer json.RawMessage, instead string) error {
 	var done admin.Ordered
 	return q.print(answer, &done, func() {
 		for _, c := range done.Changes {
-			printable.Fprintf(q.out, "%s (goodgate changes undo %s takes it back)\n", c.Says, c.ID)
+			printable.Fprintf(q.out, "%s (to undo: goodgate changes undo %s)\n", c.Says, c.ID)
 		}
 		if len(done.Changes) == 0 {
 			printable.Fprintln(q.out, instead)
@@ -111,6 +111,6 @@ func (q *question) printOrdered(answer json.RawMessage, instead string) error {
 // printEmpty warns of pools that have nobody to send requests to.
 func printEmpty(out io.Writer, pools []string) {
 	for _, pool := range pools {
-		printable.Fprintf(out, "warning: no upstream of pool %s takes requests now: they wait (hold.for), and then fail with 503\n", pool)
+		printable.Fprintf(out, "warning: pool %s has no available upstream: its requests wait (hold.for), and then fail with 503\n", pool)
 	}
 }

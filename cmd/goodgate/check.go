@@ -24,16 +24,18 @@ func newCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Check a configuration file",
-		Long: `Check a configuration file and print everything that is wrong with it, each with
-its place and what is allowed, and settings that contradict each other. The files
-that it names (certificates, keys, error pages, lists of upstreams) are opened, and
-those that goodgate writes (log, ACME) must be writable, so run it as the user that
-goodgate runs as. Nothing is changed, and no address is bound. Names of upstreams
-are looked up, for two seconds at most.
+		Long: `Check a configuration file, and print all errors and warnings. An error has its
+place in the file and the allowed values. A warning names risky settings and
+settings that contradict each other.
 
-Everything is printed on standard output: one line for each error and warning,
-which begins with that word, and the line of the file below it; at the end the
-verdict. -o json prints one object instead.
+check opens the files that the configuration names: certificates, keys, error
+pages, lists of upstreams. The files that goodgate writes (log, ACME) must be
+writable, so run check as the user of the service. check changes nothing and
+binds no address. It looks up the names of upstreams, for two seconds at most.
+
+Everything goes to standard output: a line that begins with "error:" or
+"warning:", then the line of the file, and at the end the verdict. -o json prints
+one object instead.
 
 Exit codes: 0 the file is good, 2 it is not, 3 an upstream did not answer its
 probe (with --probe). Warnings do not change the exit code.`,
@@ -55,8 +57,8 @@ probe (with --probe). Warnings do not change the exit code.`,
 			return v.exit()
 		},
 	}
-	c.Flags().BoolVar(&probe, "probe", false, "ask each upstream once, the way its health check would")
-	c.Flags().StringVarP(&form, "output", "o", "text", "form of what is printed: text or json")
+	c.Flags().BoolVar(&probe, "probe", false, "probe each upstream once, as its health check does")
+	c.Flags().StringVarP(&form, "output", "o", "text", "output format: text or json")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }

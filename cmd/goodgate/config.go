@@ -18,7 +18,7 @@ import (
 func newConfig() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
-		Short: "Show the configurations that were in use, compare them, and go back to one",
+		Short: "List earlier configurations, compare them, and roll back to one",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -29,7 +29,7 @@ func newConfig() *cobra.Command {
 func newConfigHistory() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:     "history",
-		Short:   "List the configurations that were in use",
+		Short:   "List the versions of the configuration that goodgate has used",
 		Example: "  goodgate config history",
 		Args:    cobra.NoArgs,
 	}, func(ctx context.Context, q *question) error {
@@ -55,7 +55,7 @@ func newConfigHistory() *cobra.Command {
 func newConfigDiff() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:     "diff A [B]",
-		Short:   "Show what differs from version A to version B, or to the configuration in use",
+		Short:   "Show the differences from version A to version B, or to the configuration in use",
 		Example: "  goodgate config diff 7",
 		Args:    cobra.RangeArgs(1, 2),
 	}, func(ctx context.Context, q *question) error {
@@ -73,7 +73,7 @@ func newConfigDiff() *cobra.Command {
 				printable.Fprintln(q.out, c)
 			}
 			if len(d.Changes) == 0 {
-				printable.Fprintln(q.out, "they say the same")
+				printable.Fprintln(q.out, "no differences")
 			}
 		})
 	})
@@ -82,16 +82,16 @@ func newConfigDiff() *cobra.Command {
 func newConfigRollback() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:   "rollback N",
-		Short: "Put version N of the configuration into use again",
-		Long: `Put version N of the configuration into use again. The file is not written: the next
-reload of it, or a restart, puts the file's configuration into use. Until then the status
-has a warning.`,
+		Short: "Roll back to version N of the configuration",
+		Long: `Roll back to version N of the configuration. The file stays as it is: the next reload
+or restart puts the file's configuration into use again. Until then goodgate status shows
+a warning.`,
 		Example: "  goodgate config rollback 7",
 		Args:    cobra.ExactArgs(1),
 	}, func(ctx context.Context, q *question) error {
 		n, err := strconv.Atoi(q.args[0])
 		if err != nil {
-			return fmt.Errorf("%q is no version: see goodgate config history", q.args[0])
+			return fmt.Errorf("%q: expected a version number; goodgate config history lists them", q.args[0])
 		}
 		var answer json.RawMessage
 		if err := q.Post(ctx, "/v1/config/rollback", admin.RollbackOrder{To: n}, &answer); err != nil {
@@ -99,7 +99,7 @@ has a warning.`,
 		}
 		var done admin.Reloaded
 		return q.print(answer, &done, func() {
-			printable.Fprintf(q.out, "version %d is in use: %s; the file is as it was, and the next reload puts it into use\n", n, count(len(done.Changes), "change"))
+			printable.Fprintf(q.out, "version %d is in use: %s; the next reload puts the file, which is unchanged, into use again\n", n, count(len(done.Changes), "change"))
 			for _, c := range done.Changes {
 				printable.Fprintln(q.out, " ", c)
 			}

@@ -28,25 +28,25 @@ func newConvert() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "convert FILE",
 		Short: "Convert a configuration of nginx, HAProxy, Caddy or Traefik",
-		Long: `Write a configuration that does what one for another proxy does, to standard
-output. What has no equivalent is noted in comments at its beginning, and on
-standard error. Whose configuration it is shows in the file's name (nginx*,
-*.cfg, Caddyfile*, *.caddyfile) or else in its text; --from says it otherwise.
-Of Traefik's, FILE is the dynamic one, and --static FILE gives the static one.
+		Long: `Convert another proxy's configuration, and write the result to standard output.
+Comments at its beginning, and standard error, list the directives without an
+equivalent. convert recognises the format by the file's name (nginx*, *.cfg,
+Caddyfile*, *.caddyfile), or else by its text; --from overrides that. With
+Traefik, FILE is the dynamic configuration, and --static names the static one.
 
-What restricts access, limits or hides something and cannot be said ends the
-conversion, and nothing is written, unless --accept names the directive.
+A directive that restricts access, limits or hides something must not get lost.
+If one has no equivalent, convert writes nothing, unless --accept names it.
 
-Exit codes: 0 the result passes goodgate check, 1 it does not, or something that
-protects would be lost (what is wrong is printed), 2 the file cannot be read.`,
+Exit codes: 0 the result passes goodgate check, 1 it does not, or a directive that
+protects something would be lost, 2 convert cannot read the file.`,
 		Example: "  goodgate convert /etc/nginx/nginx.conf > goodgate.yaml\n  goodgate convert --accept auth_basic,limit_rate /etc/nginx/nginx.conf",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return convertFile(c.OutOrStdout(), c.ErrOrStderr(), args[0], from, static, accepted)
 		},
 	}
-	c.Flags().StringSliceVar(&accepted, "accept", nil, "directives that may be lost though they protect something, such as auth_basic or \"http-request auth\"")
-	c.Flags().StringVar(&from, "from", "", "format of the file: nginx, haproxy, caddyfile, caddy-json or traefik; without it, by its name or its text")
+	c.Flags().StringSliceVar(&accepted, "accept", nil, "protecting directives that the result may lack, such as auth_basic or \"http-request auth\"")
+	c.Flags().StringVar(&from, "from", "", "format of the file: nginx, haproxy, caddyfile, caddy-json or traefik (default: recognise it by name or text)")
 	c.Flags().StringVar(&static, "static", "", "Traefik's static configuration, for its entry points and certificate resolvers")
 	return c
 }
@@ -94,7 +94,7 @@ func refused(report io.Writer, result *convert.Result) error {
 		}
 	}
 	slices.Sort(names)
-	return &exitError{exitFailed, fmt.Errorf("nothing is written: %s that %s would be lost; solve it in front or behind, take it out, or allow it by --accept %q",
+	return &exitError{exitFailed, fmt.Errorf("nothing written: %s that %s would be lost; let a proxy in front or the application do it, remove it, or accept the loss with --accept %q",
 		count(len(result.Refused), "directive"), map[bool]string{true: "protects something", false: "protect something"}[len(result.Refused) == 1], strings.Join(names, ","))}
 }
 
@@ -157,7 +157,7 @@ func readConfiguration(file string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > mostRead {
-		return nil, fmt.Errorf("%s is not a file, or larger than %d bytes", file, mostRead)
+		return nil, fmt.Errorf("%s: not a regular file, or larger than the limit of %d bytes", file, mostRead)
 	}
 	return os.ReadFile(file)
 }
@@ -171,10 +171,10 @@ func converted(file, from, static string) (*convert.Result, error) {
 	}
 	read, ok := readers[from]
 	if !ok {
-		return nil, fmt.Errorf("--from %q: is none of %s", from, known())
+		return nil, fmt.Errorf("--from %q: expected one of %s", from, known())
 	}
 	if static != "" && from != convert.FormatTraefik {
-		return nil, fmt.Errorf("--static is for traefik; %s is read as %s", file, from)
+		return nil, fmt.Errorf("--static applies to traefik only; the format of %s is %s", file, from)
 	}
 	return read(file, static)
 }
@@ -200,11 +200,11 @@ func formatOf(file string) (string, error) {
 	formats := convert.Formats(text)
 	switch len(formats) {
 	case 0:
-		return "", fmt.Errorf("%s: is like no configuration that can be read; say whose it is by --from (%s)", file, known())
+		return "", fmt.Errorf("%s: unknown format; name it with --from (%s)", file, known())
 	case 1:
 		return formats[0], nil
 	}
-	return "", fmt.Errorf("%s: may be of %s; say whose it is by --from", file, strings.Join(formats, " or "))
+	return "", fmt.Errorf("%s: the format may be %s; choose one with --from", file, strings.Join(formats, " or "))
 }
 
 func known() string { return strings.Join(slices.Sorted(maps.Keys(readers)), ", ") }

@@ -61,11 +61,11 @@ func TestFormatOfText(t *testing.T) {
 
 func TestFormatOfUnclear(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                          "say whose it is by --from (caddy-json, caddyfile, haproxy, nginx, traefik)",
-		"hello world\n":             "is like no configuration",
-		"a.example {\na b\nc d;\n}": "may be of nginx or caddyfile; say whose it is by --from",
-		"pools: {a: {}}\n":          "is like no configuration",
-		`{"a": 1}`:                  "is like no configuration",
+		"":                          "name it with --from (caddy-json, caddyfile, haproxy, nginx, traefik)",
+		"hello world\n":             "unknown format; name it with --from",
+		"a.example {\na b\nc d;\n}": "the format may be nginx or caddyfile; choose one with --from",
+		"pools: {a: {}}\n":          "unknown format; name it with --from",
+		`{"a": 1}`:                  "unknown format; name it with --from",
 	} {
 		file := filepath.Join(t.TempDir(), "x.conf")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -23,10 +23,10 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a live demo with failing example backends",
-		Long: `Show what goodgate does, on this machine alone: three example backends whose
-faults come and go by themselves, a steady load through a real listener, and a
-live view of what the backends did and what the clients saw. Ctrl-C ends it
-with a summary. All figures are counted.`,
+		Long: `Run goodgate in front of three example backends that fail from time to time, send
+a steady load through a real listener, and compare live how many requests failed
+at the backends and at the clients. The demo stays on this machine. Ctrl-C ends it with a
+summary. Every figure is counted, none is estimated.`,
 		Example: "  goodgate demo --for 1m",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,9 +52,9 @@ with a summary. All figures are counted.`,
 	f := cmd.Flags()
 	o.Rate = 200
 	f.Var(number[int]{&o.Rate, 1, demo.MaxRate, strconv.Atoi}, "rate", fmt.Sprintf("requests per second, 1 to %d", demo.MaxRate))
-	f.DurationVar(&o.For, "for", 0, "how long; 0 = until Ctrl-C")
+	f.DurationVar(&o.For, "for", 0, "duration; 0 = until Ctrl-C")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:0", "address of the proxy; port 0 = a free one")
-	f.BoolVar(&o.Plain, "plain", false, "a line each second instead of the live view")
-	f.Uint64Var(&o.Seed, "seed", 1, "of the order of the load's methods")
+	f.BoolVar(&o.Plain, "plain", false, "print a line each second instead of the live view")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed for the order of the request methods")
 	return cmd
 }

@@ -30,21 +30,22 @@ func newDeploy() *cobra.Command {
 	var d deployment
 	c := asking(&cobra.Command{
 		Use:   "deploy POOL --to URL...",
-		Short: "Replace the upstreams of a pool by new ones, step by step, and go back when they are worse",
-		Long: `Put new upstreams in the place of those of a pool. They are added beside the old
-ones, have to pass their health checks, and get more and more of the requests,
-first only such as can be sent again. What they answer is compared with the old
-ones at the same time. When they surely fail more, refuse more or are slower,
-everything goes back by itself, and the command ends with 5 and says why. The old
-upstreams stay for --watch-for after the last step, finish what they have, and
-leave the pool; then they can be stopped.
+		Short: "Replace the upstreams of a pool step by step, and roll back if the new ones are worse",
+		Long: `Replace the upstreams of a pool with new ones. goodgate adds the new upstreams to
+the pool, waits for their health checks, and sends them a growing share of the
+requests, at first only requests that it can retry. It compares them with the old
+upstreams over the same time. If the new ones fail more, refuse more or are
+slower with statistical certainty, goodgate rolls back; the command prints why,
+and ends with exit code 5. After the last step the old upstreams stay for
+--watch-for, finish their requests and leave the pool. Then you can stop them.
 
-Ctrl-C goes back; a second one leaves that to goodgate. When this command dies,
-goodgate goes on.
+Ctrl-C rolls back and waits; a second Ctrl-C does not wait. The deploy goes on
+if this command dies.
 
-With --restart, the URLs are upstreams that the pool has: one after the other is
-drained, restarted by the command, and used again once its health check passes.
-Requests wait meanwhile where there is nobody else (hold.for).`,
+With --restart, the URLs are existing upstreams of the pool. deploy drains one
+after the other, restarts it with the command, and sends it requests again once
+its health check passes. If no other upstream is available meanwhile, requests
+wait (hold.for).`,
 		Example:           "  goodgate deploy app --to http://127.0.0.1:3002\n  goodgate deploy app --to http://127.0.0.1:3001 --restart 'systemctl restart app'",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),
@@ -57,24 +58,24 @@ Requests wait meanwhile where there is nobody else (hold.for).`,
 	})
 	f := c.Flags()
 	f.StringArrayVar(&d.To, "to", nil, "`URL` of a new upstream; may be repeated")
-	f.Float64SliceVar(&d.Steps, "steps", nil, "shares of the requests in `PERCENT`, the last is 100 (default 1,5,25,50,100)")
-	f.StringVar(&d.StepTime, "step-time", "", "least `DURATION` of a step (default 10s)")
-	f.StringVar(&d.WatchFor, "watch-for", "", "how long the old upstreams stay after the last step, a `DURATION` (default 1m)")
-	f.StringVar(&d.DrainTimeout, "drain-timeout", "", "how long requests under way may take on upstreams that leave, a `DURATION` (default 30s)")
-	f.StringVar(&d.ReadyWithin, "ready-within", "", "how long the new upstreams may take until their health checks pass, a `DURATION` (default 1m)")
-	f.StringVar(&d.Warm, "warm", "", "`PATH` that each new upstream is asked for before clients come")
-	f.IntVar(&d.WarmTimes, "warm-times", 0, "how often it is asked, `N` (default 10)")
-	f.StringSliceVar(&d.Ignore, "ignore", nil, "do not compare the versions by `RULE`: fails, refuses or slow; may be repeated")
-	f.StringVar(&d.Why, "why", "", "`TEXT` that is kept with the deploy, such as the version")
-	f.StringVar(&d.restart, "restart", "", "`COMMAND` of the shell that restarts the application in place; GOODGATE_UPSTREAM has its address")
-	f.BoolVar(&d.DryRun, "dry-run", false, "say what would be done, and do nothing")
+	f.Float64SliceVar(&d.Steps, "steps", nil, "the new upstreams' share of the requests at each step, in `PERCENT`; the last is 100 (default 1,5,25,50,100)")
+	f.StringVar(&d.StepTime, "step-time", "", "minimum `DURATION` of a step (default 10s)")
+	f.StringVar(&d.WatchFor, "watch-for", "", "`DURATION` for which the old upstreams stay after the last step (default 1m)")
+	f.StringVar(&d.DrainTimeout, "drain-timeout", "", "longest `DURATION` for which a leaving upstream finishes its requests in flight (default 30s)")
+	f.StringVar(&d.ReadyWithin, "ready-within", "", "longest `DURATION` until the health checks of the new upstreams pass (default 1m)")
+	f.StringVar(&d.Warm, "warm", "", "`PATH` of warm-up requests to each new upstream before it gets clients")
+	f.IntVar(&d.WarmTimes, "warm-times", 0, "send `N` warm-up requests to each new upstream (default 10)")
+	f.StringSliceVar(&d.Ignore, "ignore", nil, "ignore a `RULE` of the comparison: fails, refuses or slow; may be repeated")
+	f.StringVar(&d.Why, "why", "", "`TEXT` to show with the deploy, such as the version")
+	f.StringVar(&d.restart, "restart", "", "shell `COMMAND` that restarts the application; GOODGATE_UPSTREAM contains its address")
+	f.BoolVar(&d.DryRun, "dry-run", false, "print the plan, and change nothing")
 	f.BoolVar(&d.watch, "watch", false, "print the figures of both versions every second")
 	f.BoolVar(&d.detach, "detach", false, "do not wait for the end")
 	c.MarkFlagsOneRequired("to")
 	for _, name := range []string{"steps", "step-time", "watch-for", "warm", "warm-times", "ignore", "watch", "detach"} {
 		c.MarkFlagsMutuallyExclusive("restart", name) // nothing is compared
 	}
-	c.AddCommand(newDeployStatus(), newDeployAct("back", "Make a deploy go back"), newDeployAct("promote", "Send all requests to the new upstreams now; once they have them, drain the old ones"))
+	c.AddCommand(newDeployStatus(), newDeployAct("back", "Roll back a deploy"), newDeployAct("promote", "Send all requests to the new upstreams now, then drain the old ones"))
 	return c
 }
 
@@ -110,7 +111,7 @@ func (q *question) show(v any, text func()) error {
 func newDeployStatus() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:               "status [POOL]",
-		Short:             "Show the deploys that are under way, and the last one of each other pool",
+		Short:             "Show the running deploys, and the last deploy of each other pool",
 		Example:           "  goodgate deploy status",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),
@@ -128,7 +129,7 @@ func newDeployStatus() *cobra.Command {
 		}
 		return q.show(all, func() {
 			if len(all) == 0 {
-				printable.Fprintln(q.out, "no deploy since goodgate was started")
+				printable.Fprintln(q.out, "no deploy since goodgate started")
 			}
 			for i := range all {
 				printDeploy(q.out, &all[i])
@@ -149,7 +150,9 @@ func newDeployAct(do, short string) *cobra.Command {
 		if err := q.Post(ctx, deployPath(q.args[0], do), nil, &v); err != nil {
 			return err
 		}
-		return q.show(&v, func() { printable.Fprintf(q.out, "asked for; goodgate deploy status %s shows it\n", q.args[0]) })
+		return q.show(&v, func() {
+			printable.Fprintf(q.out, "requested; goodgate deploy status %s shows the progress\n", q.args[0])
+		})
 	})
 }
 
@@ -199,7 +202,7 @@ func (f *follower) follow(ctx context.Context, v *deploy.View) error {
 		if _, gone := errors.AsType[*admin.Unreachable](err); gone {
 			if f.lost.IsZero() {
 				f.lost = time.Now()
-				printable.Fprintln(f.q.err, "goodgate does not answer; waiting for it")
+				printable.Fprintln(f.q.err, "goodgate does not answer; still trying")
 			}
 			if time.Since(f.lost) < lostFor {
 				continue
@@ -215,9 +218,9 @@ func (f *follower) follow(ctx context.Context, v *deploy.View) error {
 
 func (f *follower) interrupt(ctx context.Context) error {
 	if f.asked++; f.asked > 1 {
-		return errors.New("left to goodgate, which goes back; goodgate deploy status shows it")
+		return errors.New("goodgate rolls back; goodgate deploy status shows the progress")
 	}
-	printable.Fprintln(f.q.err, "going back; press Ctrl-C again to leave that to goodgate")
+	printable.Fprintln(f.q.err, "rolling back; press Ctrl-C again to end this command without waiting")
 	var v deploy.View
 	err := f.q.Post(ctx, deployPath(f.pool, "back"), nil, &v)
 	if _, refused := errors.AsType[*admin.Refused](err); refused { // it is over

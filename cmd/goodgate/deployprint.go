@@ -21,7 +21,7 @@ func printDeploy(out io.Writer, v *deploy.View) {
 	if v.Over {
 		when = "at " + v.Ended.Local().Format(time.DateTime)
 	}
-	printable.Fprintf(out, "pool %s: %s %s, begun by %s at %s\n", v.Pool, v.Stage, when, v.By, v.Began.Local().Format(time.DateTime))
+	printable.Fprintf(out, "pool %s: %s %s, started by %s at %s\n", v.Pool, v.Stage, when, v.By, v.Began.Local().Format(time.DateTime))
 	if v.Why != "" {
 		printable.Fprintf(out, "  %s\n", v.Why)
 	}
@@ -45,7 +45,7 @@ func printEnd(out io.Writer, v *deploy.View) {
 	if v.Stage != deploy.Back || len(v.Failures) == 0 {
 		return
 	}
-	printable.Fprintln(out, "  some of them (goodgate why ID tells more):")
+	printable.Fprintln(out, "  some of them (goodgate why ID explains one):")
 	for _, f := range v.Failures {
 		what := f.Reason
 		if f.Status != 0 {
@@ -76,17 +76,17 @@ func figures(f deploy.Figures) string {
 // printPlan prints what a deploy would do.
 func printPlan(out io.Writer, v *deploy.View) {
 	s := &v.Settings
-	printable.Fprintf(out, "This would be done with pool %s; nothing was changed.\n", v.Pool)
-	printable.Fprintf(out, "  1. %s: added, with no requests; health checks have to pass within %s\n", strings.Join(v.New, ", "), s.ReadyWithin)
+	printable.Fprintf(out, "Plan for pool %s; nothing was changed.\n", v.Pool)
+	printable.Fprintf(out, "  1. add %s, without requests; health checks must pass within %s\n", strings.Join(v.New, ", "), s.ReadyWithin)
 	n := 2
 	if s.Warm != "" {
-		printable.Fprintf(out, "  %d. each is asked %d times for %s\n", n, s.WarmTimes, s.Warm)
+		printable.Fprintf(out, "  %d. send each %d warm-up requests for %s\n", n, s.WarmTimes, s.Warm)
 		n++
 	}
 	for _, step := range s.Steps[:len(s.Steps)-1] {
-		printable.Fprintf(out, "  %d. %.3g %% of the requests, for %s at least\n", n, step, s.StepTime)
+		printable.Fprintf(out, "  %d. send them %.3g %% of the requests, for %s at least\n", n, step, s.StepTime)
 		n++
 	}
-	printable.Fprintf(out, "  %d. 100 %%; the old ones stay for %s\n", n, s.WatchFor)
-	printable.Fprintf(out, "  %d. %s: no new requests; they leave the pool after %s at most\n", n+1, strings.Join(v.Old, ", "), s.DrainTimeout)
+	printable.Fprintf(out, "  %d. send them 100 %%; the old upstreams stay for %s\n", n, s.WatchFor)
+	printable.Fprintf(out, "  %d. drain %s, and remove them from the pool after %s at most\n", n+1, strings.Join(v.Old, ", "), s.DrainTimeout)
 }

@@ -45,7 +45,7 @@ func (d *deployment) replace(ctx context.Context, q *question) error {
 	}
 	if d.DryRun {
 		for _, to := range d.To {
-			printable.Fprintf(q.out, "%s would be drained, for %s at most, restarted by %q, and used again once its health check passes within %s\n", to, r.drainTimeout, d.restart, r.readyWithin)
+			printable.Fprintf(q.out, "plan for %s: drain for %s at most, restart with %q, use it again once its health check passes, within %s\n", to, r.drainTimeout, d.restart, r.readyWithin)
 		}
 		return nil
 	}
@@ -95,7 +95,7 @@ func (r *restart) find(ctx context.Context, to string) (*admin.Upstream, error) 
 			return u, nil
 		}
 	}
-	return nil, fmt.Errorf("pool %s has no upstream %s: --restart is for those that it has", r.pool, to)
+	return nil, fmt.Errorf("pool %s has no upstream %s: --restart needs existing upstreams", r.pool, to)
 }
 
 // bare is an upstream's URL as its address.
@@ -130,7 +130,7 @@ func (r *restart) one(ctx context.Context, to string) error {
 	c.Env = append(os.Environ(), "GOODGATE_UPSTREAM="+address)
 	c.Stdout, c.Stderr = r.q.err, r.q.err
 	if err := c.Run(); err != nil {
-		return errors.Join(fmt.Errorf("the command to restart %s failed: %w; %s gets requests again", address, err, address), back())
+		return errors.Join(fmt.Errorf("the command that restarts %s failed: %w; %s gets requests again", address, err, address), back())
 	}
 	r.tell("probing", "%s", address)
 	if u, err = r.find(ctx, to); err != nil {
@@ -144,7 +144,7 @@ func (r *restart) one(ctx context.Context, to string) error {
 		return err
 	}
 	if errors.Is(err, errTooLong) {
-		return &exitError{exitBack, fmt.Errorf("%s is not ready within %s after its restart; those after it were left alone", address, r.readyWithin)}
+		return &exitError{exitBack, fmt.Errorf("%s was not ready within %s after its restart; the upstreams after it were not restarted", address, r.readyWithin)}
 	}
 	if err == nil {
 		r.done = append(r.done, address)
@@ -166,7 +166,7 @@ func (r *restart) order(ctx context.Context, address, state string) error {
 	return r.q.Post(ctx, "/v1/upstreams", admin.Order{Pool: r.pool, Upstream: address, State: state, Why: r.why}, &done)
 }
 
-var errTooLong = errors.New("it takes too long")
+var errTooLong = errors.New("timeout")
 
 // until waits until an upstream is as wanted.
 func (r *restart) until(ctx context.Context, to string, interrupted <-chan os.Signal, bound time.Duration, is func(*admin.Upstream) bool) error {

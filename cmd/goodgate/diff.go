@@ -30,16 +30,16 @@ func newDiff() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "diff [OLD] NEW",
 		Short: "Show what a new configuration file would change",
-		Long: `Show what differs between two configuration files, or between a running goodgate
-and a file: pools, routes and upstreams that come and go, settings that change, and
-what a reload does to connections and breakers. No setting needs a restart.
+		Long: `Show the differences between two configuration files, or between a running goodgate
+and a file: added and removed pools, routes and upstreams, changed settings, and
+how a reload affects connections and breakers. No setting needs a restart.
 
-Files are compared by what they say, with defaults, included files and references
-filled in; comments and layout do not count. Against a running goodgate a change of a
-secret does not show, because the API hides secrets, and the changes that operators
-made at run time are not part of the comparison.
+diff compares the meaning of the files, with defaults, included files and references
+filled in; comments and layout do not count. Against a running goodgate it cannot see
+a changed secret, because the API hides secrets, and it leaves out the changes that
+operators made at run time.
 
-Exit codes: 0 there may be differences, 2 a file is not good.`,
+Exit codes: 0 the comparison succeeded, with or without differences, 2 a file is not good.`,
 		Example:           "  goodgate diff /etc/goodgate.yaml new.yaml\n  goodgate diff --admin 127.0.0.1:9900 new.yaml",
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
@@ -51,7 +51,7 @@ Exit codes: 0 there may be differences, 2 a file is not good.`,
 			}
 			switch {
 			case len(args) == 2 && a.address+a.file != "":
-				return wrong(c, "diff compares NEW with OLD or with a running goodgate: give one of them")
+				return wrong(c, "diff compares NEW with OLD or with a running goodgate: OLD excludes --admin and --config")
 			case len(args) == 2:
 				d.Old = args[0]
 				old, _, err := config.Load(d.Old)
@@ -74,7 +74,7 @@ Exit codes: 0 there may be differences, 2 a file is not good.`,
 				printable.Fprintln(c.OutOrStdout(), change)
 			}
 			if len(d.Changes) == 0 {
-				printable.Fprintln(c.OutOrStdout(), "they say the same")
+				printable.Fprintln(c.OutOrStdout(), "no differences")
 			}
 			for _, e := range d.Effects {
 				printable.Fprintln(c.OutOrStdout(), "reload:", e)
@@ -83,7 +83,7 @@ Exit codes: 0 there may be differences, 2 a file is not good.`,
 		},
 	}
 	a.flags(c)
-	c.Flags().VarP(&form, "output", "o", "form of what is printed: text or json (default text)")
+	c.Flags().VarP(&form, "output", "o", "output format: text or json (default text)")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(form.of, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
@@ -120,21 +120,21 @@ func effects(changes []config.Change) (list []string) {
 			name = strings.TrimSuffix(name, "]")
 			switch {
 			case isOption:
-				add("listener %s passes its socket on without a gap; its connections close after their next response", name)
+				add("listener %s keeps its socket open; its connections close after their next response", name)
 			case c.What == "removed":
-				add("listener %s stops accepting; its clients get shutdown.lame_duck and shutdown.grace", name)
+				add("listener %s stops accepting; its connections drain (shutdown.lame_duck, shutdown.grace)", name)
 			case c.What == "added":
-				add("listener %s opens; if its address is taken, nothing changes", name)
+				add("listener %s opens; if its address is in use, the whole reload fails", name)
 			}
 		case keys[0] != "pools" || len(keys) < 2:
 		case len(keys) == 2 && c.What == "added":
-			add("pool %s starts; its requests wait up to 2s for a first available upstream", keys[1])
+			add("pool %s starts; its requests wait up to 2s for the first available upstream", keys[1])
 		case len(keys) == 2 && c.What == "removed":
 			add("pool %s ends; its requests in flight finish", keys[1])
 		case len(keys) > 3 && keys[2] == "breaker" && keys[3] != "statuses":
-			add("the breakers of pool %s start again, closed", keys[1])
+			add("the breakers of pool %s reset to closed", keys[1])
 		case len(keys) > 2 && slices.Contains([]string{"timeouts", "tls", "max_idle_conns"}, keys[2]):
-			add("the upstream connections of pool %s are replaced as their requests end", keys[1])
+			add("pool %s replaces its upstream connections as their requests end", keys[1])
 		}
 	}
 	if len(changes) > 0 {

@@ -27,15 +27,15 @@ func newDiscover() *cobra.Command {
 	form := "text"
 	c := &cobra.Command{
 		Use:   "discover [SOURCE|POOL ...]",
-		Short: "Show which upstreams a source has, and which it leaves out",
-		Long: `Ask sources of upstreams once, and print what each finds: every upstream with its
-weight, tier, zone and state, and every candidate that is left out, with the
-reason. Nothing is sent to the upstreams.
+		Short: "Show the upstreams of a source, and the candidates left out",
+		Long: `Ask sources of upstreams once, and print their answers: every upstream with its
+weight, tier, zone and state, and every candidate that goodgate leaves out, with
+the reason. discover sends nothing to the upstreams.
 
-SOURCE is written as an entry of upstreams in a configuration: consul: web,
+Write SOURCE like an entry of upstreams in a configuration: consul: web,
 "docker: {label: app, reach: published}", srv: _http._tcp.example.com or a URL.
-With --config, POOL stands for the sources of a pool, and without any argument
-all pools are looked at.
+With --config, POOL selects the sources of a pool; without an argument, discover
+asks the sources of all pools.
 
 Exit codes: 0 every source answered, 2 the command line or the configuration is
 wrong, 3 a source gave no usable answer.`,
@@ -63,8 +63,8 @@ wrong, 3 a source gave no usable answer.`,
 			return nil
 		},
 	}
-	c.Flags().StringVarP(&file, "config", "c", "", "configuration file whose pools are looked at")
-	c.Flags().StringVarP(&form, "output", "o", form, "form of what is printed: text or json")
+	c.Flags().StringVarP(&file, "config", "c", "", "configuration file with the pools")
+	c.Flags().StringVarP(&form, "output", "o", form, "output format: text or json")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
@@ -113,7 +113,7 @@ func asked(file string, args []string) (list []*foundSource, err error) {
 		}
 	}
 	if len(args) == 0 {
-		return nil, errors.New("no source is named: write one as in a configuration, such as 'consul: web', or name a file by --config")
+		return nil, errors.New("no source given: write one as in a configuration, such as 'consul: web', or name a file with --config")
 	}
 	for _, arg := range args {
 		name, pool := arg, config.Pool{}
@@ -122,10 +122,10 @@ func asked(file string, args []string) (list []*foundSource, err error) {
 		}
 		if pool.Upstreams == nil {
 			if !strings.Contains(arg, ":") {
-				return nil, fmt.Errorf("%q is neither a source, such as 'consul: %s', nor a pool of a file that --config names", arg, arg)
+				return nil, fmt.Errorf("%q is not a source, such as 'consul: %s', and not a pool of the --config file", arg, arg)
 			}
 			if name = ""; strings.ContainsAny(arg, "\r\n") {
-				return nil, errors.New("a source is one line")
+				return nil, errors.New("a source must be one line")
 			}
 			if pool, err = config.Entry(arg, os.LookupEnv); err != nil {
 				return nil, err
@@ -189,7 +189,7 @@ func writeFound(out io.Writer, list []*foundSource) {
 		}
 		printable.Fprintf(out, "%s: %s\n", title, counts)
 		if s.Error != "" {
-			printable.Fprintf(out, "  not all could be looked up: %s\n", s.Error)
+			printable.Fprintf(out, "  incomplete, a lookup failed: %s\n", s.Error)
 		}
 		for _, u := range s.Found {
 			printable.Fprintln(out, "  "+u.line())

@@ -51,16 +51,17 @@ func newDoctor() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Diagnose 502/503/504 errors",
-		Long: `Look at every upstream step by step (name, route, connection, TLS, request, health
-endpoint, idle connection) and at the limits of this machine, and say what is
-wrong, what that means and what to write where. For an nginx it reads the
-configuration and the logs too, and joins them.
+		Long: `Find the causes of gateway errors. doctor examines every upstream step by step
+(name, route, connection, TLS, request, health endpoint, idle connection) and the
+limits of this machine. Each finding names the fault, its effect and the setting
+to change. For nginx, doctor also reads the configuration and the logs, and
+relates them.
 
-It only looks: it sends GET requests and the configured health checks, and
-changes nothing.
+doctor sends GET requests and the configured health checks. It changes nothing.
 
-Exit codes: 0 nothing is wrong, 1 it could not look, or there was no upstream to look at, 2 the command line or the
-configuration is wrong, 3 something makes requests fail, 4 something may.`,
+Exit codes: 0 nothing is wrong, 1 the examination failed or found no upstream, 2 the
+command line or the configuration is wrong, 3 something makes requests fail, 4
+something may.`,
 		Example: `  goodgate doctor --config goodgate.yaml
   goodgate doctor --to http://127.0.0.1:3000 --wait 75s
   goodgate doctor --nginx /etc/nginx/nginx.conf --error-log /var/log/nginx/error.log
@@ -78,24 +79,24 @@ configuration is wrong, 3 something makes requests fail, 4 something may.`,
 			})
 		},
 	}
-	c.Flags().StringVarP(&f.config, "config", "c", "", "configuration of goodgate")
-	c.Flags().StringArrayVarP(&f.to, "to", "t", nil, "an upstream without a configuration; may be repeated")
-	c.Flags().StringVar(&f.nginx, "nginx", "", "configuration of an nginx: nginx.conf, a file or folder that it includes, or what nginx -T prints; - reads standard input")
-	c.Flags().StringVar(&f.root, "root", "", "folder in which the files that the nginx names are, such as a container's /proc/PID/root")
-	c.Flags().StringVar(&f.html, "html", "", "write a page to hand on to this file, too; secrets and clients' addresses are masked")
-	c.Flags().StringVar(&f.haproxy, "haproxy", "", "configuration of an HAProxy; its log is named by --access-log")
-	c.Flags().StringArrayVar(&f.errors, "error-log", nil, "error log of the nginx, also gzipped; may be repeated; those of the configuration when absent")
-	c.Flags().StringArrayVar(&f.access, "access-log", nil, "access log of the nginx, or the log of the HAProxy, likewise")
-	c.Flags().StringArrayVar(&f.logs, "log", nil, "log of any kind, of nginx, HAProxy, Caddy, Traefik, Envoy, ingress-nginx or goodgate, also gzipped; - reads standard input; may be repeated; alone, or with --nginx or --haproxy")
-	c.Flags().DurationVar(&f.since, "since", time.Hour, "what the logs show last earlier than so long before their end counts as over; 0 = nothing does")
-	c.Flags().StringVar(&f.user, "user", "", "user the proxy runs as (to check socket permissions)")
-	c.Flags().DurationVar(&f.wait, "wait", 0, "watch an idle connection for so long, to find each upstream's keep-alive timeout")
-	c.Flags().DurationVar(&f.maxWait, "max-wait", 10*time.Second, "longest wait for one connection or answer")
+	c.Flags().StringVarP(&f.config, "config", "c", "", "goodgate configuration file")
+	c.Flags().StringArrayVarP(&f.to, "to", "t", nil, "URL of an upstream, in place of a configuration; may be repeated")
+	c.Flags().StringVar(&f.nginx, "nginx", "", "nginx configuration: nginx.conf, an included file or folder, or the output of nginx -T; - reads standard input")
+	c.Flags().StringVar(&f.root, "root", "", "root folder for the paths in the nginx configuration, such as a container's /proc/PID/root")
+	c.Flags().StringVar(&f.html, "html", "", "also write an HTML page to this file; it masks secrets and clients' addresses")
+	c.Flags().StringVar(&f.haproxy, "haproxy", "", "HAProxy configuration; --access-log names its log")
+	c.Flags().StringArrayVar(&f.errors, "error-log", nil, "nginx error log, also gzipped; may be repeated (default: the logs in the configuration)")
+	c.Flags().StringArrayVar(&f.access, "access-log", nil, "nginx access log (default: the logs in the configuration), or HAProxy log; also gzipped; may be repeated")
+	c.Flags().StringArrayVar(&f.logs, "log", nil, "log of nginx, HAProxy, Caddy, Traefik, Envoy, ingress-nginx or goodgate, also gzipped; - reads standard input; may be repeated; alone, or with --nginx or --haproxy")
+	c.Flags().DurationVar(&f.since, "since", time.Hour, "treat an error as over if it last occurred longer than this before the end of the logs; 0 = never")
+	c.Flags().StringVar(&f.user, "user", "", "user of the proxy, to check socket permissions")
+	c.Flags().DurationVar(&f.wait, "wait", 0, "watch an idle connection for this long, to find each upstream's keep-alive timeout")
+	c.Flags().DurationVar(&f.maxWait, "max-wait", 10*time.Second, "longest wait for a connection or a response")
 	c.Flags().BoolVar(&f.json, "json", false, "the same as --output json")
 	f.form.of = []string{"text", "json"}
-	c.Flags().VarP(&f.form, "output", "o", "form of what is printed: text or json (default text)")
+	c.Flags().VarP(&f.form, "output", "o", "output format: text or json (default text)")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(f.form.of, cobra.ShellCompDirectiveNoFileComp))
-	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "write findings only, not the steps")
+	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "print only the findings, not the steps")
 	c.MarkFlagFilename("config", "yaml", "yml")
 	c.MarkFlagFilename("nginx", "conf")
 	c.MarkFlagsOneRequired("config", "to", "nginx", "haproxy", "log")
@@ -159,7 +160,7 @@ func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer
 	}
 	report := doctor.Examine(ctx, targets, how)
 	if ctx.Err() != nil {
-		return nil, &exitError{exitFailed, fmt.Errorf("looking at upstreams: %w", context.Cause(ctx))}
+		return nil, &exitError{exitFailed, fmt.Errorf("examining upstreams: %w", context.Cause(ctx))}
 	}
 	for _, err := range failed {
 		report.NotKnown("%v", err)
@@ -167,7 +168,7 @@ func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer
 	for _, w := range warnings {
 		report.Find(finding.Finding{
 			Severity: finding.Notice, Confidence: finding.Certain, Code: "configuration", Where: w.Path,
-			Seen: w.Message, Means: "the configuration contradicts itself, or is risky", Do: "see docs and goodgate check",
+			Seen: w.Message, Means: "the configuration contradicts itself, or is risky", Do: "run goodgate check, and correct the setting",
 		})
 	}
 	f.lookLocal(&report, cfg)
@@ -259,7 +260,7 @@ func (f *doctorFlags) write(out io.Writer, report *finding.Report) error {
 	case found && worst == finding.Warning:
 		return &exitError{exitDoubtful, nil}
 	case report.Blind:
-		return &exitError{exitFailed, errors.New("there was no upstream to look at")}
+		return &exitError{exitFailed, errors.New("no upstream to examine")}
 	}
 	return nil
 }

@@ -48,15 +48,15 @@ func newExplain() *cobra.Command {
 	form := choice{of: []string{"text", "json"}}
 	c := &cobra.Command{
 		Use:   "explain URL",
-		Short: "Show what a configuration does with a request, and why",
-		Long: `Show what a configuration does with a request: the route that takes it, why the
-earlier routes do not, the settings of the route and of its pool, and the request as an
-upstream gets it; or the answer that goodgate gives itself, with its reason.
+		Short: "Show how a configuration handles a request, and why",
+		Long: `Show how a configuration handles a request: the matching route, why earlier routes do
+not match, the settings of the route and its pool, and the request that an upstream gets.
+If goodgate answers the request itself, explain shows that answer and its reason.
 
-Nothing is sent to an upstream: in the trial each pool has one that answers at once.
-Rates count nothing, and forward auth lets the request in. When a goodgate answers at the
-file's admin.address, the upstreams come with their present health. Values of headers
-that the route sets are not printed, since they may be secrets.`,
+explain sends nothing to the upstreams: it simulates each pool with one upstream that
+answers at once. Rate limits do not count the request, and forward auth allows it. If a
+goodgate answers at the file's admin.address, explain shows the health of its upstreams.
+It hides the values of headers that the route sets, because they may be secrets.`,
 		Example: `  goodgate explain -c goodgate.yaml https://shop.example.com/cart
   goodgate explain -c goodgate.yaml -X POST -H "Cookie: beta=1" http://shop.example.com/`,
 		Args: cobra.ExactArgs(1),
@@ -91,9 +91,9 @@ that the route sets are not printed, since they may be secrets.`,
 	c.MarkFlagFilename("config", "yaml", "yml")
 	c.Flags().StringVarP(&q.Method, "request", "X", http.MethodGet, "`METHOD` of the request")
 	c.Flags().StringArrayVarP(&fields, "header", "H", nil, "header of the request, as \"`NAME: VALUE`\"; may be repeated")
-	c.Flags().StringVar(&q.Listener, "listener", "", "`NAME` or address of the listener (default: the first that fits the URL)")
-	c.Flags().StringVar(&client, "client", "127.0.0.1", "IP `ADDRESS` that the connection comes from")
-	c.Flags().VarP(&form, "output", "o", "form of what is printed: text or json (default text)")
+	c.Flags().StringVar(&q.Listener, "listener", "", "`NAME` or address of the listener (default: the first that matches the URL)")
+	c.Flags().StringVar(&client, "client", "127.0.0.1", "IP `ADDRESS` of the client")
+	c.Flags().VarP(&form, "output", "o", "output format: text or json (default text)")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(form.of, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
@@ -187,7 +187,7 @@ func writeSettings(out io.Writer, title string, list []config.Setting) {
 }
 
 func (e *explained) writeUpstreams(out io.Writer) {
-	health := "health not known: no running goodgate was asked"
+	health := "health unknown: no running goodgate answered"
 	if e.Running != "" {
 		health = "health from " + e.Running
 	}

@@ -82,14 +82,14 @@ func TestInit(t *testing.T) {
 		if out, code := checked(t, file); code != exitOK || !strings.Contains(out, ", 0 warnings") {
 			t.Errorf("check of %s: %d, %s", k[0], code, out)
 		}
-		if out, code := ran("init", k[0], "-f", file); code != exitFailed || !strings.Contains(out, "exists, and is not overwritten") {
+		if out, code := ran("init", k[0], "-f", file); code != exitFailed || !strings.Contains(out, "exists, and init does not overwrite it") {
 			t.Errorf("init %s again: %d, %s", k[0], code, out)
 		}
 		if out, code := ran("init", k[0], "-f", "-"); code != exitOK || !strings.HasPrefix(out, "# goodgate ") {
 			t.Errorf("init %s to standard output: %d, %s", k[0], code, out)
 		}
 	}
-	if out, code := ran("init", "none"); code != exitUsage || !strings.Contains(out, "there are app, pool") {
+	if out, code := ran("init", "none"); code != exitUsage || !strings.Contains(out, "expected app, pool") {
 		t.Errorf("init none: %d, %s", code, out)
 	}
 }
@@ -126,19 +126,19 @@ pools.app.breaker.consecutive: 5 -> 9
 pools.app.timeouts.dial: 1s -> 3s
 pools.gone: removed
 pools.new: added
-reload: listener :8080 passes its socket on without a gap; its connections close after their next response
-reload: listener :8081 stops accepting; its clients get shutdown.lame_duck and shutdown.grace
-reload: listener :8082 opens; if its address is taken, nothing changes
-reload: the breakers of pool app start again, closed
-reload: the upstream connections of pool app are replaced as their requests end
+reload: listener :8080 keeps its socket open; its connections close after their next response
+reload: listener :8081 stops accepting; its connections drain (shutdown.lame_duck, shutdown.grace)
+reload: listener :8082 opens; if its address is in use, the whole reload fails
+reload: the breakers of pool app reset to closed
+reload: pool app replaces its upstream connections as their requests end
 reload: pool gone ends; its requests in flight finish
-reload: pool new starts; its requests wait up to 2s for a first available upstream
+reload: pool new starts; its requests wait up to 2s for the first available upstream
 reload: no change needs a restart
 `
 	if out, code := ran("diff", old, next); out != want || code != exitOK {
 		t.Errorf("%d, got\n%s\nwant\n%s", code, out, want)
 	}
-	if out, code := ran("diff", old, old); out != "they say the same\n" || code != exitOK {
+	if out, code := ran("diff", old, old); out != "no differences\n" || code != exitOK {
 		t.Errorf("%d, %s", code, out)
 	}
 	if out, code := ran("diff", old, configuration(t, "listeners: []\n")); code != exitUsage || !strings.Contains(out, "listeners: empty") {
@@ -167,7 +167,7 @@ func TestDiffRunning(t *testing.T) {
 	}))
 	defer s.Close()
 	address := strings.TrimPrefix(s.URL, "http://")
-	if out, code := ran("diff", "--admin", address, configuration(t, diffOld)); out != "they say the same\n" || code != exitOK {
+	if out, code := ran("diff", "--admin", address, configuration(t, diffOld)); out != "no differences\n" || code != exitOK {
 		t.Errorf("%d, %s", code, out)
 	}
 	out, code := ran("diff", "--admin", address, configuration(t, diffNew))

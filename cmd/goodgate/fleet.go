@@ -34,10 +34,10 @@ func connection(f *admin.Fleet) string {
 func printFleet(out io.Writer, f *admin.Fleet) {
 	printable.Fprintf(out, "%s, %s\n", count(len(f.Members), "instance"), connection(f))
 	if f.Waiting > 0 {
-		printable.Fprintf(out, "%s not in the store yet\n", count(f.Waiting, "change"))
+		printable.Fprintf(out, "%s not yet in the store\n", count(f.Waiting, "change"))
 	}
 	if f.Strangers > 0 {
-		printable.Fprintf(out, "%s of this name with another fleet.secret\n", count(f.Strangers, "instance"))
+		printable.Fprintf(out, "%s of this fleet with a different fleet.secret\n", count(f.Strangers, "instance"))
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	io.WriteString(w, "  INSTANCE\tZONE\tVERSION\tCONFIGURATION\tSINCE\tDIFFERS IN\n")
@@ -50,9 +50,9 @@ func printFleet(out io.Writer, f *admin.Fleet) {
 	}
 	w.Flush()
 	if c := f.Checks; c != nil {
-		printable.Fprintf(out, "health checks are shared: %d of %s here\n", c.Here, count(c.Upstreams, "upstream"))
+		printable.Fprintf(out, "instances share the health checks: this one checks %d of %s\n", c.Here, count(c.Upstreams, "upstream"))
 	}
 	for _, s := range f.Shares {
-		printable.Fprintf(out, "%s: %d of %d here\n", s.Of, s.Share, s.Total)
+		printable.Fprintf(out, "%s: this instance has %d of %d\n", s.Of, s.Share, s.Total)
 	}
 }

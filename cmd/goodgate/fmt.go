@@ -20,18 +20,18 @@ func newFmt() *cobra.Command {
 		Use:   "fmt FILE...",
 		Short: "Print a configuration file in the canonical layout",
 		Long: `Print a configuration file in the canonical layout: two spaces for each level, one
-space after a colon, one blank line at most. Comments, the order of keys, quotes and
-what is in brackets stay as they are, and so does the meaning: a file whose layout
-cannot be changed safely is an error.
+space after a colon, one blank line at most. fmt keeps comments, the order of keys,
+quotes, brackets and the meaning. If it cannot change the layout safely, it ends with an
+error.
 
-Exit codes: 0, with --check also 1: a file is not in the canonical layout, 2: a file
-is not valid YAML.`,
+Exit codes: 0 success, 1 with --check a file is not in the canonical layout, 2 a file is
+not valid YAML.`,
 		Example:           "  goodgate fmt --write /etc/goodgate.yaml\n  goodgate fmt --check conf.d/*.yaml",
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 && !check && !write {
-				return wrong(c, "fmt prints one file: use --write or --check for several")
+				return wrong(c, "fmt prints one file only: use --write or --check for several")
 			}
 			differs := false
 			for _, file := range args {
@@ -64,8 +64,8 @@ is not valid YAML.`,
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&check, "check", false, "change and print nothing but the names of files that would change")
-	c.Flags().BoolVarP(&write, "write", "w", false, "write the files instead of printing")
+	c.Flags().BoolVar(&check, "check", false, "print only the names of files that need a change, and change nothing")
+	c.Flags().BoolVarP(&write, "write", "w", false, "write the files instead of printing them")
 	c.MarkFlagsMutuallyExclusive("check", "write")
 	return c
 }

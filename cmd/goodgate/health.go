@@ -22,11 +22,11 @@ func newHealth() *cobra.Command {
 	var timeout time.Duration
 	c := &cobra.Command{
 		Use:   "health",
-		Short: "Exit with 0 if a running goodgate is ready for requests, else with 1",
-		Long: `Exit with 0 if a running goodgate is ready for requests, else with 1.
+		Short: "Exit with 0 if a running goodgate is ready for requests, otherwise with 1",
+		Long: `Exit with 0 if a running goodgate is ready for requests, otherwise with 1.
 
-It asks for /ready on the admin listener, which needs no token. With --config and no
-admin.address in the file, it connects to the first listener instead, and sends nothing.`,
+health requests /ready from the admin listener, which needs no token. If the file of
+--config has no admin.address, health connects to the first listener, and sends nothing.`,
 		Example: `  HEALTHCHECK CMD ["/goodgate", "health", "--config", "/etc/goodgate/goodgate.yaml"]`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -42,7 +42,7 @@ admin.address in the file, it connects to the first listener instead, and sends 
 		},
 	}
 	a.flags(c)
-	c.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "how long an answer may take")
+	c.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "longest wait for the answer")
 	return c
 }
 
@@ -71,12 +71,12 @@ func (a *caller) healthy(ctx context.Context, out io.Writer) error {
 func accepts(ctx context.Context, cfg *config.Config, out io.Writer) error {
 	address := cfg.Listeners[0].Address
 	if strings.HasPrefix(address, "fd:") {
-		return fmt.Errorf("listeners[0] is %s, whose address only systemd knows: set admin.address", address)
+		return fmt.Errorf("listeners[0] is %s, and only systemd knows its address: set admin.address", address)
 	}
 	network, to := dialAddress(address)
 	conn, err := new(net.Dialer).DialContext(ctx, network, to)
 	if err != nil {
-		return fmt.Errorf("no goodgate accepts connections on listeners[0], %s: %w", address, err)
+		return fmt.Errorf("no connection to listeners[0], %s: %w", address, err)
 	}
 	conn.Close()
 	printable.Fprintf(out, "accepts connections (%s); set admin.address to learn whether it is ready\n", address)

@@ -24,7 +24,7 @@ func startKinds() [][2]string {
 		{"app", "one application on this machine"},
 		{"pool", "several servers of one application"},
 		{"nginx", "between nginx and the application servers"},
-		{"tls", "on the Internet, with certificates by ACME"},
+		{"tls", "on the Internet, with certificates obtained by ACME"},
 		{"canary", "a new version gets a share of the clients"},
 		{"parts", "several applications, each in its own file"},
 	}
@@ -44,14 +44,14 @@ func newInit() *cobra.Command {
 		Long: `Write a small configuration file with comments, for one of these situations:
 ` + list.String() + `
 
-A file that exists is never overwritten.`,
+init never overwrites a file.`,
 		Example:           "  goodgate init app\n  goodgate init pool --file /etc/goodgate.yaml",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(kinds, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
 			text, err := starts.ReadFile("starts/" + args[0] + ".yaml")
 			if err != nil {
-				return wrong(c, "init: no situation %q; there are %s", args[0], or(kinds))
+				return wrong(c, "init: unknown situation %q: expected %s", args[0], or(kinds))
 			}
 			if file == "-" {
 				_, err := c.OutOrStdout().Write(text)
@@ -60,7 +60,7 @@ A file that exists is never overwritten.`,
 			if err := createFile(file, text); err != nil {
 				return &exitError{exitFailed, err}
 			}
-			printable.Fprintf(c.OutOrStdout(), "%s is written: change the addresses in it, then goodgate check %s\n", file, file)
+			printable.Fprintf(c.OutOrStdout(), "wrote %s: change its addresses, then run goodgate check %s\n", file, file)
 			return nil
 		},
 	}
@@ -73,7 +73,7 @@ A file that exists is never overwritten.`,
 func createFile(file string, text []byte) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists, and is not overwritten", file)
+		return fmt.Errorf("%s exists, and init does not overwrite it: name another file with --file", file)
 	}
 	if err != nil {
 		return err

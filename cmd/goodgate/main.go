@@ -68,9 +68,9 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "goodgate",
 		Short: "A reverse proxy and load balancer that keeps bad gateways from clients",
-		Long: `goodgate stands between clients and application servers, watches every
-upstream, and hides from the client each upstream failure that can be hidden
-safely. What cannot be hidden gets one reason in the response and in the log.`,
+		Long: `goodgate stands between clients and application servers. It watches every
+upstream, and hides an upstream's failure from the client wherever that is safe.
+If it cannot hide a failure, the response and the log name its reason.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
@@ -122,7 +122,7 @@ func group(root *cobra.Command, title string, names ...string) {
 func newHelp(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
-		Short: "Show what a command does, and its flags",
+		Short: "Describe a command and its flags",
 		Args:  cobra.ArbitraryArgs,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var names []string

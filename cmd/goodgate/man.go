@@ -30,7 +30,7 @@ func newMan() *cobra.Command {
 			return doc.GenManTree(c.Root(), header, args[0])
 		},
 	}
-	c.Flags().StringVar(&version, "version", version, "version that the pages name")
-	c.Flags().StringVar(&date, "date", "", "date that the pages have, such as 2026-01-02")
+	c.Flags().StringVar(&version, "version", version, "version to print in the pages")
+	c.Flags().StringVar(&date, "date", "", "date to print in the pages, such as 2026-01-02")
 	return c
 }

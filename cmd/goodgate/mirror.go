@@ -18,7 +18,7 @@ import (
 func newMirror() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:   "mirror [ROUTE]",
-		Short: "Show how the answers of mirrors differ from those that clients got",
+		Short: "Compare the responses of mirrors with the responses to clients",
 		Example: `  goodgate mirror
   goodgate mirror shop`,
 		Args: cobra.MaximumNArgs(1),
@@ -49,10 +49,10 @@ func printMirrors(out io.Writer, list []admin.Mirror) {
 }
 
 func printMirror(out io.Writer, m *admin.Mirror) {
-	printable.Fprintf(out, "route %s, %.3g %% to pool %s: %s mirrored; %d answered alike, %d differently, %d failed\n",
+	printable.Fprintf(out, "route %s, %.3g %% to pool %s: %s mirrored; %d same, %d different, %d failed\n",
 		m.Route, m.Share*100, m.Pool, count(m.Sent, "request"), m.Same, m.Different, m.Failed)
 	if m.MirrorMS > 0 {
-		printable.Fprintf(out, "  latency: %.1f ms, where clients got %.1f ms\n", m.MirrorMS, m.MainMS)
+		printable.Fprintf(out, "  latency: %.1f ms; for clients %.1f ms\n", m.MirrorMS, m.MainMS)
 	}
 	for _, by := range slices.Sorted(maps.Keys(m.By)) {
 		printable.Fprintf(out, "  different in %s: %d\n", by, m.By[by])

@@ -33,7 +33,7 @@ func newStatus() *cobra.Command {
 		var s admin.Status
 		return q.print(answer, &s, func() { printStatus(q.out, &s) })
 	})
-	c.Flags().BoolVar(&fleet, "fleet", false, "show the instances that serve the same traffic instead")
+	c.Flags().BoolVar(&fleet, "fleet", false, "show the instances of the fleet instead")
 	return c
 }
 
@@ -68,14 +68,14 @@ func printStatus(out io.Writer, s *admin.Status) {
 		printUpstreams(out, p.Upstreams)
 	}
 	if len(s.Changes) > 0 {
-		printable.Fprintf(out, "\nwhat differs from the configuration file:\n")
+		printable.Fprintf(out, "\nchanges by operators, not in the configuration file:\n")
 		printChanges(out, s.Changes)
 		printLost(out, s.Lost)
 	}
 	if len(s.Failures) == 0 {
 		return
 	}
-	printable.Fprintf(out, "\nlatest failures (goodgate why ID tells more):\n")
+	printable.Fprintf(out, "\nlatest failures (goodgate why ID explains one):\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, q := range s.Failures {
 		end := fmt.Sprintf("hidden by %s: %s", q.AbsorbedBy, q.Hidden)
@@ -108,9 +108,9 @@ func newWhy() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:   "why REQUEST-ID",
 		Short: "Explain what happened to a recent failed request",
-		Long: `Explain what happened to a recent request in which something failed, hidden from
-the client or not: each attempt, and what would have saved it. The id is in the
-response's X-Request-Id, on the error page and in the log.`,
+		Long: `Explain a recent failed request: each attempt, and which setting would have saved the
+request. That includes failures that goodgate hid from the client. Find the ID in
+the response's X-Request-Id, on the error page or in the log.`,
 		Example:           "  goodgate why 583e5a978404ce2497750a9444c37ba4",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(failedRequests)),

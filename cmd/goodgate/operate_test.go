@@ -151,11 +151,11 @@ func TestLastUpstream(t *testing.T) {
 		want string
 	}{
 		{[]string{"drain", "http://" + up[0] + "/"}, 0, "pool app, " + up[0] + ": drain; 1 of 2 left\n"},
-		{[]string{"off", up[1]}, 1, "nothing was changed (--yes does it all the same)"},
+		{[]string{"off", up[1]}, 1, "nothing was changed (--yes does it anyway)"},
 		{[]string{"off", up[1], "--yes"}, 0, "pool app, " + up[1] + ": off; 0 of 2 left\n"},
 		{[]string{"status"}, 0, "0 of 2 upstreams available"},
 		{[]string{"undrain", "app/" + up[1]}, 0, "pool app, " + up[1] + ": ready; 1 of 2 available\n"},
-		{[]string{"drain", only, "--pool", "one"}, 0, "pool one, " + only + ": drain; 0 of 1 left\n  requests to pool one wait now"},
+		{[]string{"drain", only, "--pool", "one"}, 0, "pool one, " + only + ": drain; 0 of 1 left\n  requests to pool one now wait"},
 		{[]string{"off", "127.0.0.1:1"}, 1, "there is no upstream 127.0.0.1:1. The upstreams are app/" + up[0]},
 	} {
 		stdout, stderr, code := command(append(test.args, "--admin", o.admin)...)
@@ -217,7 +217,7 @@ func TestCompletion(t *testing.T) {
 		{"why --admin ADMIN ", res.Header.Get("X-Request-Id") + "\tGET /broken 502", up[0]},
 		{"status --config " + o.file + " -o ", "json", "yaml"},
 		{"drain --config " + o.file + " ", up[1], up[0]},
-		{"dra", "drain\tSend an upstream", "status"},
+		{"dra", "drain\tStop new requests", "status"},
 	} {
 		words := strings.Split("__complete "+strings.Replace(test.line, "ADMIN", o.admin, 1), " ")
 		if stdout, _, _ := command(words...); !strings.Contains(stdout, test.want) || strings.Contains(stdout, test.lack) {

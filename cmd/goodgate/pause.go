@@ -25,14 +25,14 @@ func newPause() *cobra.Command {
 	var wait time.Duration
 	c := asking(&cobra.Command{
 		Use:   "pause POOL",
-		Short: "Let new requests of a pool wait, while those under way finish",
-		Long: `Let new requests of a pool wait, while those under way finish: for a migration, or a
-restart. The pause ends by goodgate resume, or by itself after --for, which is --max
-unless it is given. A request that has waited for --max gets 503, as do those for which
-there is no room.
+		Short: "Hold new requests of a pool while its requests in flight finish",
+		Long: `Hold new requests of a pool while its requests in flight finish, for example for a
+migration or a restart. goodgate resume ends the pause; otherwise it ends after --for (by
+default --max). A request that waits longer than --max gets 503, and so does a request
+beyond --max-requests.
 
-With --wait the command returns once no request is in flight, and then none will be until
-the pause ends. WebSockets and other upgraded connections stay, and are not waited for.`,
+With --wait the command returns once no request is in flight, and none starts until the
+pause ends. WebSockets and other upgraded connections stay open; --wait ignores them.`,
 		Example:           "  goodgate pause app --max 30s --wait 10s --why \"migration 42\" && ./migrate; goodgate resume app",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),
@@ -53,7 +53,7 @@ the pause ends. WebSockets and other upgraded connections stay, and are not wait
 			}
 		}
 		return q.print(answer, &state, func() {
-			printable.Fprintf(q.out, "pool %s is paused until %s; a request waits for %v at most; %s in flight\n",
+			printable.Fprintf(q.out, "pool %s is paused until %s; a request waits %v at most; %s in flight\n",
 				o.Pool, state.Until.Local().Format(time.TimeOnly), time.Duration(state.Max), count(state.InFlight, "request"))
 			if state.Tunnels > 0 {
 				printable.Fprintf(q.out, "  %s stay open\n", count(state.Tunnels, "upgraded connection"))
@@ -62,11 +62,11 @@ the pause ends. WebSockets and other upgraded connections stay, and are not wait
 	})
 	f := c.Flags()
 	f.Var(&most, "max", "longest wait of a request")
-	f.Var(&last, "for", "the pause ends by itself after this (default --max)")
-	f.DurationVar(&wait, "wait", 0, "return once no request is in flight; fail when that takes longer")
+	f.Var(&last, "for", "end the pause automatically after this time (default --max)")
+	f.DurationVar(&wait, "wait", 0, "wait this long until no request is in flight; fail if some remain")
 	o.MaxRequests = 1000
-	f.Var(number[int]{&o.MaxRequests, 1, 100_000, strconv.Atoi}, "max-requests", "how many may wait at once")
-	f.StringVar(&o.Why, "why", "", "the reason, for whoever looks")
+	f.Var(number[int]{&o.MaxRequests, 1, 100_000, strconv.Atoi}, "max-requests", "most requests that wait at once")
+	f.StringVar(&o.Why, "why", "", "reason, for the status and the log")
 	return c
 }
 
@@ -80,11 +80,11 @@ func awaitIdle(ctx context.Context, q *question, state *admin.PauseState, bound 
 		var p admin.Pool
 		switch err := q.Get(ctx, "/v1/pools/"+url.PathEscape(q.args[0]), &p); {
 		case ctx.Err() != nil:
-			return nil, fmt.Errorf("%s still in flight after %v; the pool stays paused until %s", count(state.InFlight, "request"), bound, state.Until.Local().Format(time.TimeOnly))
+			return nil, fmt.Errorf("%s still in flight after --wait %v; the pool stays paused until %s", count(state.InFlight, "request"), bound, state.Until.Local().Format(time.TimeOnly))
 		case err != nil:
 			return nil, err
 		case p.Paused == nil:
-			return nil, fmt.Errorf("the pause has ended before the pool was idle")
+			return nil, fmt.Errorf("the pause ended before the requests in flight finished")
 		}
 		*state = *p.Paused
 		if state.InFlight == 0 {
@@ -100,7 +100,7 @@ func awaitIdle(ctx context.Context, q *question, state *admin.PauseState, bound 
 func newResume() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:               "resume POOL",
-		Short:             "End the pause of a pool: the requests that waited go on",
+		Short:             "End the pause of a pool, and send its waiting requests",
 		Example:           "  goodgate resume app",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),
@@ -127,7 +127,7 @@ func reopen(ctx context.Context, q *question, path, done, none string) error {
 func newMaintenance() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "maintenance",
-		Short: "Answer the requests of a pool with 503 and a page, but let testers in",
+		Short: "Answer a pool's requests with 503 and a page, but let testers in",
 	}
 	c.AddCommand(newMaintenanceOn(), newMaintenanceOff())
 	return c
@@ -140,9 +140,9 @@ func newMaintenanceOn() *cobra.Command {
 	c := asking(&cobra.Command{
 		Use:   "on POOL",
 		Short: "Put a pool into maintenance",
-		Long: `Put a pool into maintenance: its requests get 503 with Retry-After and a page. No
-upstream is to blame for that, and health checks go on. Testers are let in by their
-network, by a header or by a cookie.`,
+		Long: `Put a pool into maintenance: its requests get 503 with Retry-After and a page. These
+responses do not count as failures of an upstream, and health checks go on. --allow lets
+testers in by network, header or cookie.`,
 		Example:           "  goodgate maintenance on app --page sorry.html --allow 10.0.0.0/8 --allow X-Tester=secret --for 2h",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),
@@ -154,7 +154,7 @@ network, by a header or by a cookie.`,
 			case err != nil:
 				return err
 			case !utf8.Valid(text):
-				return fmt.Errorf("the page %s is not UTF-8: a page of another encoding, or an image, would not reach clients as it is", page)
+				return fmt.Errorf("--page %s is not UTF-8: convert the page to UTF-8, and link to images", page)
 			}
 			o.Page = string(text)
 		}
@@ -172,12 +172,12 @@ network, by a header or by a cookie.`,
 		})
 	})
 	f := c.Flags()
-	f.StringVar(&page, "page", "", "HTML `FILE` that clients get, 256 KiB at most (default the error page)")
-	f.StringVar(&o.ContentType, "content-type", "", "of the page (default text/html; charset=utf-8)")
-	f.StringArrayVar(&o.Allow, "allow", nil, "testers, several times: an address, a CIDR, NAME=VALUE of a header, or cookie:NAME=VALUE")
-	f.Var(&retry, "retry-after", "when clients are told to come again")
-	f.Var(&last, "for", "it ends by itself after this (default never)")
-	f.StringVar(&o.Why, "why", "", "the reason, for whoever looks")
+	f.StringVar(&page, "page", "", "HTML `FILE` for clients, 256 KiB at most (default: the error page)")
+	f.StringVar(&o.ContentType, "content-type", "", "content type of the page (default text/html; charset=utf-8)")
+	f.StringArrayVar(&o.Allow, "allow", nil, "let testers in by address, CIDR, header NAME=VALUE, or cookie:NAME=VALUE; may be repeated")
+	f.Var(&retry, "retry-after", "value of Retry-After")
+	f.Var(&last, "for", "end the maintenance automatically after this time (default never)")
+	f.StringVar(&o.Why, "why", "", "reason, for the status and the log")
 	c.MarkFlagFilename("page", "html")
 	return c
 }
@@ -185,7 +185,7 @@ network, by a header or by a cookie.`,
 func newMaintenanceOff() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:               "off POOL",
-		Short:             "End the maintenance of a pool, also one of the configuration",
+		Short:             "End the maintenance of a pool, even if the configuration set it",
 		Example:           "  goodgate maintenance off app",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),

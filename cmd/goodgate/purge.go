@@ -19,22 +19,22 @@ func newPurge() *cobra.Command {
 	c := asking(&cobra.Command{
 		Use:   "purge [URL | PATH]",
 		Short: "Drop responses from the cache of a running goodgate",
-		Long: `Drop the kept responses of a URL, or of a path on every host. Without a query that
-means every query. With --prefix it means everything below the path. The path is the one
-that clients use, or the one that the upstream gets.
+		Long: `Drop the cached responses of a URL, or of a path on every host. Without a query, purge
+drops the responses to every query. With --prefix, it drops everything below the path.
+Give the path as the client requests it, or as the upstream receives it.
 
-Each instance has a cache of its own: ask each one.`,
+Each instance has its own cache: run purge on each one.`,
 		Example: "  goodgate purge https://example.com/news\n  goodgate purge --prefix /images\n  goodgate purge --pool app",
 		Args:    cobra.MaximumNArgs(1),
 	}, func(ctx context.Context, q *question) error {
 		v := url.Values{}
 		switch {
 		case len(q.args) == 0 && (prefix || pool == "" && !all):
-			return errors.New("say what to purge: a URL, a path, --pool POOL or --all")
+			return errors.New("purge needs a URL, a path, --pool POOL or --all")
 		case len(q.args) == 0:
 			v.Set("all", "true")
 		case all:
-			return errors.New("--all goes without a URL")
+			return errors.New("--all excludes a URL")
 		case prefix:
 			v.Set("prefix", q.args[0])
 		default:
@@ -58,8 +58,8 @@ Each instance has a cache of its own: ask each one.`,
 	f := c.Flags()
 	f.BoolVar(&prefix, "prefix", false, "drop everything below the URL or path")
 	f.BoolVar(&all, "all", false, "drop everything")
-	f.StringVar(&pool, "pool", "", "drop from this pool only")
-	f.StringVar(&why, "why", "", "the reason, for the log")
+	f.StringVar(&pool, "pool", "", "drop the responses of this pool only")
+	f.StringVar(&why, "why", "", "reason, for the log")
 	c.RegisterFlagCompletionFunc("pool", completing(poolNames))
 	return c
 }

@@ -35,17 +35,18 @@ func newRun() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the proxy",
-		Long: `Run the proxy, from a configuration file or from two flags.
+		Long: `Run the proxy with a configuration file, or with the flags --listen and --to.
 
-With --listen and --to the operator's API and the dashboard are at
+With --listen and --to, goodgate serves the admin API and the dashboard on
 ` + defaultAdmin + `, for this machine only; --admin moves them or turns them off.
-A configuration file has an API when it has admin.address.
+With a configuration file, admin.address turns them on.
 
-SIGHUP reads the configuration file again and puts all of it into use, or on a
-mistake nothing. SIGUSR2 starts the program anew, from the same path, and hands
-over to it. SIGTERM and SIGINT drain: responses say Connection: close for a
-while, requests in flight finish, then the process ends. A second signal ends it
-at once. SIGUSR1 opens the log file anew.`,
+Signals:
+  SIGHUP           reload the configuration file; after a mistake in it, change nothing
+  SIGUSR1          reopen the log file
+  SIGUSR2          start the program again from the same path, and hand over to it
+  SIGTERM, SIGINT  drain: responses have Connection: close, requests in flight
+                   finish, then the process ends; a second signal ends it at once`,
 		Example: `  goodgate run --listen :8080 --to http://127.0.0.1:3000 --to unix:/run/app.sock
   goodgate run --config goodgate.yaml`,
 		Args: cobra.NoArgs,
@@ -63,10 +64,10 @@ at once. SIGUSR1 opens the log file anew.`,
 	c.Flags().StringVarP(&f.file, "config", "c", "", "configuration `FILE`")
 	c.Flags().StringArrayVarP(&f.listen, "listen", "l", nil, "`ADDRESS` to listen on, host:port or unix:/path; may be repeated")
 	c.Flags().StringArrayVarP(&f.to, "to", "t", nil, "`URL` of an upstream, http://host:port, https://host:port or unix:/path; may be repeated")
-	c.Flags().StringVar(&f.admin, "admin", "", "`ADDRESS` of the operator's API and the dashboard, with --to: host:port, unix:/path or off (default "+defaultAdmin+")")
-	c.Flags().Var(&f.format, "log-format", "form of the log: "+f.format.list()+" (default auto: human on a terminal, else json)")
+	c.Flags().StringVar(&f.admin, "admin", "", "`ADDRESS` of the admin API and the dashboard, with --to: host:port, unix:/path or off (default "+defaultAdmin+")")
+	c.Flags().Var(&f.format, "log-format", "log format: "+f.format.list()+" (default auto: human on a terminal, else json)")
 	c.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions(f.format.of, cobra.ShellCompDirectiveNoFileComp))
-	c.Flags().BoolVar(&f.watch, "watch", false, "reload when a file of the configuration changes, without waiting for SIGHUP")
+	c.Flags().BoolVar(&f.watch, "watch", false, "reload when a file of the configuration changes, without a SIGHUP")
 	c.MarkFlagsMutuallyExclusive("watch", "listen")
 	c.MarkFlagsMutuallyExclusive("config", "listen")
 	c.MarkFlagsMutuallyExclusive("config", "to")
@@ -187,7 +188,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 // counts returns what is counted. Nothing is while there is no admin listener.
 func counts(log *logging.Log) *metrics.Metrics {
 	m := metrics.New(metrics.Build{Version: version(), Revision: thisBuild().Commit, Go: runtime.Version()})
-	m.Register("log_records_dropped_total", "Records of the log that could not be written in time.", log.Dropped)
+	m.Register("log_records_dropped_total", "Log records that an output did not take in time.", log.Dropped)
 	m.SetLog(log.DroppedBy)
 	return m
 }

@@ -26,9 +26,9 @@ func newSchema() *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().BoolVar(&api, "api", false, "the description of the admin API instead (OpenAPI 3.1)")
+	c.Flags().BoolVar(&api, "api", false, "print the OpenAPI 3.1 description of the admin API instead")
 	if reference != nil {
-		c.Flags().BoolVar(&markdown, "markdown", false, "a page with a table of the keys instead")
+		c.Flags().BoolVar(&markdown, "markdown", false, "print a page with a table of the keys instead")
 		c.MarkFlagsMutuallyExclusive("api", "markdown")
 	}
 	return c

@@ -24,13 +24,14 @@ func newSplit() *cobra.Command {
 	var c *cobra.Command
 	c = asking(&cobra.Command{
 		Use:   "split [ROUTE [POOL=WEIGHT ...]]",
-		Short: "Show how a route is split between pools, or change it",
-		Long: `Show how routes are split between pools, what is known of each pool, and what comes
-next. With POOL=WEIGHT, change the weights: of all pools, they are taken as they are; of
-fewer, each is the share of all in percent, and the others divide the rest as they do.
+		Short: "Show or change how a route is split between pools",
+		Long: `Show how routes are split between pools, how each pool performs, and the next step of
+the schedule. POOL=WEIGHT changes the weights. If every pool of the route is given, these
+are relative weights. Otherwise each is a percentage of the route's requests, and the
+other pools share the rest in their present proportions.
 
-An order stops the schedule and ends what the guard has decided. It holds until --reset,
-until --for has passed, or until the file says something else of the split.`,
+A change stops the schedule and overrides the guard. It lasts until --reset, until the
+end of --for, or until the split changes in the configuration file.`,
 		Example: `  goodgate split
   goodgate split shop
   goodgate split shop v2=25
@@ -40,9 +41,9 @@ until --for has passed, or until the file says something else of the split.`,
 		o.For = bound.String()
 		switch {
 		case len(q.args) == 0 && (o.Reset || o.For != ""):
-			return wrong(c, "which route? goodgate split lists those that are split")
+			return wrong(c, "split needs the argument ROUTE with --reset or --for; goodgate split lists the routes")
 		case len(q.args) > 1 && o.Reset:
-			return wrong(c, "--reset goes by the file again, and takes no weights")
+			return wrong(c, "--reset follows the file again, and takes no weights")
 		case len(q.args) == 0:
 			return showSplits(ctx, q, "/v1/splits")
 		}
@@ -56,9 +57,9 @@ until --for has passed, or until the file says something else of the split.`,
 		}
 		return showSplit(q, func(answer *json.RawMessage) error { return q.Post(ctx, path, o, answer) })
 	})
-	c.Flags().BoolVar(&o.Reset, "reset", false, "go by the file again, from the beginning of its schedule")
-	c.Flags().StringVar(&o.Why, "why", "", "why, for the log and the list of changes")
-	c.Flags().Var(&bound, "for", "how long, such as 2h; then the file holds again")
+	c.Flags().BoolVar(&o.Reset, "reset", false, "follow the file again, from the start of its schedule")
+	c.Flags().StringVar(&o.Why, "why", "", "reason, for the log and the list of changes")
+	c.Flags().Var(&bound, "for", "follow the file again after this time, such as 2h")
 	return c
 }
 
@@ -136,12 +137,12 @@ func printSplit(out io.Writer, r *split.Report) {
 		}
 	}
 	if r.Standing == split.Guarded {
-		printable.Fprintf(out, "  goodgate split %s --reset begins anew; weights do so, too\n", r.Route)
+		printable.Fprintf(out, "  goodgate split %s --reset restarts the schedule; POOL=WEIGHT sets new weights\n", r.Route)
 	}
 	if n := r.Next; n != nil {
 		printable.Fprintf(out, "  next: %s gets %.3g %% at %s", n.Pool, n.Share*100, n.At.Local().Format(time.TimeOnly))
 		if n.Waits != "" {
-			printable.Fprintf(out, "; it waits %s", n.Waits)
+			printable.Fprintf(out, "; waiting %s", n.Waits)
 		}
 		printable.Fprintf(out, "\n")
 	}

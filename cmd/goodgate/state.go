@@ -19,17 +19,17 @@ import (
 )
 
 const upstreamForms = `
-UPSTREAM is the address as in the file, the log or the status, with or without
-http:// and the pool before it (app/127.0.0.1:3001), or a host name of the file,
-which stands for all its addresses.`
+UPSTREAM is an address from the file, the log or the status, with or without
+http://, and with or without the pool (app/127.0.0.1:3001). A host name of the
+file selects all its addresses.`
 
 const lastUpstream = `
 
-Before the last upstream of a pool that takes requests is taken out, a terminal is
-asked. A script needs --yes for that, unless the pool has only this one.`
+On a terminal, the command asks before it takes the last available upstream out of a
+pool. A script needs --yes for that, unless the pool has only one upstream.`
 
 func newDrain() *cobra.Command {
-	return newState("drain", "drain", "Send an upstream no new requests; requests in flight finish", lastUpstream)
+	return newState("drain", "drain", "Stop new requests to an upstream, and let its requests in flight finish", lastUpstream)
 }
 
 func newUndrain() *cobra.Command {
@@ -39,7 +39,7 @@ func newUndrain() *cobra.Command {
 }
 
 func newOff() *cobra.Command {
-	return newState("off", "off", "Like drain, and stop its health checks too", lastUpstream)
+	return newState("off", "off", "Drain an upstream, and stop its health checks too", lastUpstream)
 }
 
 // newState returns the command that gives the operator's word on an upstream.
@@ -66,12 +66,12 @@ func newState(use, state, short, more string) *cobra.Command {
 			printLost(q.err, done.Lost)
 		})
 	})
-	c.Flags().StringVar(&o.Why, "why", "", "`TEXT` that the log and the status tell")
+	c.Flags().StringVar(&o.Why, "why", "", "reason, a `TEXT` for the log and the status")
 	c.Flags().StringVar(&o.Pool, "pool", "", "only in this pool (default every pool that has the upstream)")
 	c.RegisterFlagCompletionFunc("pool", completing(poolNames))
 	if state != "ready" {
 		c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask, even for the last upstream of a pool")
-		c.Flags().Var(&lasts, "for", "end it by itself after this time, such as 2h")
+		c.Flags().Var(&lasts, "for", "undo it automatically after this time, such as 2h")
 	}
 	return c
 }
@@ -95,7 +95,7 @@ func (q *question) order(ctx context.Context, use string, order func() (path str
 // printLost warns that a restart loses changes.
 func printLost(out io.Writer, why string) {
 	if why != "" {
-		printable.Fprintf(out, "warning: a restart loses this: %s\n", why)
+		printable.Fprintf(out, "warning: a restart undoes this change: %s\n", why)
 	}
 }
 
@@ -129,7 +129,7 @@ func printState(out io.Writer, done admin.Changed, state string) {
 	for _, u := range done.Upstreams {
 		printable.Fprintf(out, "pool %s, %s: %s; %d of %d %s\n", u.Pool, u.Upstream, state, u.Left, u.Of, are)
 		if u.Left == 0 && state != "ready" {
-			printable.Fprintf(out, "  requests to pool %s wait now (hold.for), and then fail with 503; goodgate undrain %s/%s ends that\n", u.Pool, u.Pool, u.Upstream)
+			printable.Fprintf(out, "  requests to pool %s now wait (hold.for), and then fail with 503; to end that: goodgate undrain %s/%s\n", u.Pool, u.Pool, u.Upstream)
 		}
 	}
 }
@@ -138,7 +138,7 @@ func printState(out io.Writer, done admin.Changed, state string) {
 func confirm(q *question, last *admin.Refused, use string) error {
 	switch {
 	case isTerminal(q.in) && isTerminal(q.err):
-		printable.Fprintf(q.err, "%s.\n%s it all the same? [y/N] ", last.Text, strings.ToUpper(use[:1])+use[1:])
+		printable.Fprintf(q.err, "%s.\n%s it anyway? [y/N] ", last.Text, strings.ToUpper(use[:1])+use[1:])
 		answer, _ := bufio.NewReader(q.in).ReadString('\n')
 		if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
 			return nil
@@ -147,7 +147,7 @@ func confirm(q *question, last *admin.Refused, use string) error {
 	case last.Of == 1: // there is no other that a script could have meant to keep
 		return nil
 	}
-	return fmt.Errorf("%s; nothing was changed (--yes does it all the same)", last.Text)
+	return fmt.Errorf("%s; nothing was changed (--yes does it anyway)", last.Text)
 }
 
 func isTerminal(stream any) bool {

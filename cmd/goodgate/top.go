@@ -15,11 +15,11 @@ func newTop() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:   "top",
 		Short: "Watch a running goodgate live, in a terminal",
-		Long: `Watch a running goodgate: what is wrong, and every upstream with what became of
-requests to it in the last minute.
+		Long: `Watch a running goodgate: its problems, and every upstream with the results of
+its requests in the last minute.
 
-  arrows      go through what is wrong, and the upstreams
-  Enter       show all that is known of the marked one; Esc goes back
+  arrows      move through the problems and the upstreams
+  Enter       show the details of the marked one; Esc goes back
   p f l i     sort by pool, failures, latency, in flight
   /           filter by pool or upstream; Enter keeps the filter, Esc drops it
   q           quit`,
@@ -27,7 +27,7 @@ requests to it in the last minute.
 		Args:    cobra.NoArgs,
 	}, func(ctx context.Context, q *question) error {
 		if !isTerminal(q.out) || q.json {
-			return errors.New("top needs a terminal; goodgate status prints the state once, and as JSON with -o json")
+			return errors.New("top needs a terminal; goodgate status prints the state once, with -o json as JSON")
 		}
 		return top.Run(ctx, q.Client, q.out)
 	})

@@ -16,9 +16,9 @@ func newUpstream() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "upstream",
 		Short: "Add, remove and change upstreams of a running goodgate",
-		Long: `Add, remove and change upstreams of a running goodgate. Such changes outlive a
-restart where state.file is set, as it is under systemd. "goodgate changes" lists
-them and takes them back.`,
+		Long: `Add, remove and change upstreams of a running goodgate. These changes survive a
+restart if state.file is set, as it is under systemd. "goodgate changes" lists and
+undoes them.`,
 	}
 	c.AddCommand(newUpstreamAdd(), newUpstreamRemove(), newUpstreamSet())
 	return c
@@ -31,8 +31,8 @@ type terms struct {
 }
 
 func (t *terms) flags(c *cobra.Command) {
-	c.Flags().StringVar(&t.why, "why", "", "`TEXT` that the log and the status tell")
-	c.Flags().Var(&t.lasts, "for", "end it by itself after this time, such as 2h")
+	c.Flags().StringVar(&t.why, "why", "", "reason, a `TEXT` for the log and the status")
+	c.Flags().Var(&t.lasts, "for", "undo it automatically after this time, such as 2h")
 }
 
 func newUpstreamAdd() *cobra.Command {
@@ -45,10 +45,10 @@ func newUpstreamAdd() *cobra.Command {
 	c := asking(&cobra.Command{
 		Use:   "add POOL ADDRESS",
 		Short: "Add an upstream to a pool",
-		Long: `Add an upstream to a pool, beside those of its configuration.
+		Long: `Add an upstream to a pool, in addition to the upstreams of its configuration.
 
-ADDRESS is host:port, http://host:port, https://host:port or unix:/path.sock. A host
-name is looked up as one of the configuration is, and stands for all its addresses.`,
+ADDRESS is host:port, http://host:port, https://host:port or unix:/path.sock. goodgate
+looks up a host name as it does for the configuration, and adds all its addresses.`,
 		Example: "  goodgate upstream add app 10.0.0.7:3000 --for 2h --why \"load test\"",
 		Args:    cobra.ExactArgs(2), ValidArgsFunction: only(completing(poolNames)),
 	}, func(ctx context.Context, q *question) error {
@@ -61,12 +61,12 @@ name is looked up as one of the configuration is, and stands for all its address
 		if err := q.Post(ctx, "/v1/changes", w, &answer); err != nil {
 			return err
 		}
-		return q.printOrdered(answer, "pool "+q.args[0]+" has "+q.args[1]+" again, as the configuration says")
+		return q.printOrdered(answer, "pool "+q.args[0]+" has "+q.args[1]+" again, as in the configuration")
 	})
 	t.flags(c)
 	c.Flags().Var(number[int]{&entry.Weight, 1, 1000, strconv.Atoi}, "weight", "share of the load, relative to the others (default 1)")
-	c.Flags().Var(number[int]{&entry.Tier, 0, 9, strconv.Atoi}, "tier", "used when the tiers below have too little left (default 0)")
-	c.Flags().Var(number[int]{&entry.MaxInFlight, 0, 1_000_000, strconv.Atoi}, "max-in-flight", "requests it gets at once (default 0, no limit)")
+	c.Flags().Var(number[int]{&entry.Tier, 0, 9, strconv.Atoi}, "tier", "use this upstream when the lower tiers have too few available (default 0)")
+	c.Flags().Var(number[int]{&entry.MaxInFlight, 0, 1_000_000, strconv.Atoi}, "max-in-flight", "most requests in flight to it (default 0, no limit)")
 	return c
 }
 
@@ -77,8 +77,8 @@ func newUpstreamRemove() *cobra.Command {
 	c := asking(&cobra.Command{
 		Use:   "remove UPSTREAM",
 		Short: "Take an upstream out of its pool; requests in flight finish",
-		Long: `Take an upstream out of its pool, whether the configuration finds it or it was added.
-Requests in flight finish.
+		Long: `Take an upstream out of its pool: an upstream of the configuration, or one that an
+operator added. Requests in flight finish.
 ` + upstreamForms + lastUpstream,
 		Example: "  goodgate upstream remove app/10.0.0.7:3000",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: only(completing(func(s *admin.Status) []string { return upstreamsNot(s, "") })),
@@ -88,7 +88,7 @@ Requests in flight finish.
 		if err != nil {
 			return err
 		}
-		return q.printOrdered(answer, q.args[0]+", which was added before, is removed")
+		return q.printOrdered(answer, "removed "+q.args[0]+", which an operator had added")
 	})
 	t.flags(c)
 	c.Flags().StringVar(&w.Pool, "pool", "", "only from this pool (default every pool that has the upstream)")
@@ -105,8 +105,8 @@ func newUpstreamSet() *cobra.Command {
 	c := asking(&cobra.Command{
 		Use:   "set UPSTREAM",
 		Short: "Change the state or the weight of an upstream",
-		Long: `Change the state or the weight of an upstream. What the configuration says already,
-and the state ready, end the change that there is.
+		Long: `Change the state or the weight of an upstream. The state ready, or a value from the
+configuration, undoes the earlier change.
 ` + upstreamForms + lastUpstream,
 		Example: "  goodgate upstream set 10.0.0.7:3000 --weight 5 --why \"new machine\"",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: only(completing(func(s *admin.Status) []string { return upstreamsNot(s, "") })),

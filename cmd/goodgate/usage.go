@@ -85,11 +85,11 @@ func badArguments(c *cobra.Command, args []string) error {
 	wanted := strings.Fields(c.Use)[1:]
 	switch {
 	case len(wanted) == 0:
-		return wrong(c, "%s takes no argument: %q is one too many", nameOf(c), args[0])
+		return wrong(c, "%s takes no argument: unexpected %q", nameOf(c), args[0])
 	case len(args) < len(wanted):
 		return wrong(c, "%s needs the argument %s", nameOf(c), strings.Join(wanted[len(args):], " and "))
 	case len(args) > len(wanted):
-		return wrong(c, "%s takes the argument %s only: %q is one too many", nameOf(c), strings.Join(wanted, " and "), args[len(wanted)])
+		return wrong(c, "%s takes only the argument %s: unexpected %q", nameOf(c), strings.Join(wanted, " and "), args[len(wanted)])
 	}
 	return wrong(c, "%s: %s: found %q", nameOf(c), strings.Join(wanted, " and "), args)
 }
@@ -114,7 +114,7 @@ func badFlag(c *cobra.Command, err error) error {
 		return wrong(c, "--%s %q: %s", e.GetFlag().Name, e.GetValue(), expected(e))
 	}
 	if e, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
-		return wrong(c, "%q is no flag: write --name or --name=value", e.GetSpecifiedFlag())
+		return wrong(c, "%q is not a flag: write --name or --name=value", e.GetSpecifiedFlag())
 	}
 	return wrong(c, "%v", err)
 }
@@ -147,7 +147,7 @@ func expected(e *pflag.InvalidValueError) string {
 	case "float64":
 		return "expected a number"
 	case "float64Slice":
-		return "expected numbers with commas between them"
+		return "expected numbers separated by commas"
 	case "bool":
 		return "expected true or false"
 	}
@@ -216,12 +216,12 @@ func badCommand(c *cobra.Command, name string) error {
 		}
 	}
 	if edition.Minimal && slices.Contains([]string{"bench", "convert", "demo", "deploy", "diff", "discover", "doctor", "explain", "fmt", "init", "top"}, name) {
-		return wrong(c, "the minimal edition of goodgate, which this is, does not have the command %q; use the full one", name)
+		return wrong(c, "the minimal edition of goodgate does not have the command %q: use the full edition", name)
 	}
 	if near := similar.Nearest(name, known); near != "" {
 		return wrong(c, "there is no command %q: did you mean %s %s?", name, c.CommandPath(), near)
 	}
-	return wrong(c, "there is no command %q; there are %s", name, strings.Join(known, ", "))
+	return wrong(c, "there is no command %q; the commands are %s", name, strings.Join(known, ", "))
 }
 
 // choice is the value of a flag that has to be one of some words; empty = not given.

@@ -95,7 +95,7 @@ func newVersion() *cobra.Command {
 			switch output {
 			case "text", "json":
 			default:
-				return &exitError{exitUsage, fmt.Errorf("--output is %q, but must be text or json", output)}
+				return &exitError{exitUsage, fmt.Errorf("--output %q: expected text or json", output)}
 			}
 			if !asJSON && output == "text" {
 				printable.Fprintf(c.OutOrStdout(), "goodgate %s\n", thisBuild())

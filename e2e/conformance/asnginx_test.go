@@ -95,7 +95,7 @@ func runGoodgate(goodgate, conf string) error {
 	}
 }
 
-var refused = regexp.MustCompile(`allow it by --accept \\?"([^"\\]*)\\?"`)
+var refused = regexp.MustCompile(`accept the loss with --accept \\?"([^"\\]*)\\?"`)
 
 // convertTo converts, and accepts what is refused, as the rest can be tested then.
 func convertTo(goodgate, conf, yaml string) error {
