@@ -155,7 +155,7 @@ func TestEtcdIsLost(t *testing.T) {
 			if p := pool(); len(p.Upstreams) != 2 || p.Sources[0].Upstreams != 2 || !strings.Contains(p.SourceError, "etcd: /web/") {
 				t.Errorf("while it is lost: %d upstreams, %+v, %q", len(p.Upstreams), p.Sources, p.SourceError)
 			}
-			g.waitMessage("upstreams could not be looked up; those known before are kept")
+			g.waitMessage("upstreams could not be looked up; the known addresses stay in use")
 			two.kill()
 			seen := len(l.answered())
 			l.more(100)

@@ -55,7 +55,7 @@ func TestFilesKept(t *testing.T) {
 		switch {
 		case strings.HasPrefix(e.Msg, "clients wait to be accepted"):
 			told++
-		case strings.HasPrefix(e.Msg, "no file descriptor is left"):
+		case strings.HasPrefix(e.Msg, "no file descriptor left"):
 			t.Errorf("it ran out of them: %+v", e)
 		}
 	}
@@ -68,7 +68,7 @@ func TestFilesKept(t *testing.T) {
 // than there are file descriptors, lives through the want of them, says what to
 // do, and does not blame an upstream for it.
 func TestFilesExhausted(t *testing.T) {
-	g, first, taken := fewFiles(t, ", max_connections: 1000", "no file descriptor is left")
+	g, first, taken := fewFiles(t, ", max_connections: 1000", "no file descriptor left")
 	got, err := first.do(request(t, "GET", "/echo"))
 	if err != nil {
 		t.Fatal(err)

@@ -414,7 +414,7 @@ func TestHTTP3Upgrade(t *testing.T) {
 	answer := g.asking(g.client())
 	<-begun
 	g.signal(os.Signal(syscall.SIGUSR2))
-	g.waitMessage("HTTP/3 begins when")
+	g.waitMessage("HTTP/3 waits until")
 	pid := g.servingPID(2)
 	defer syscall.Kill(pid, syscall.SIGKILL)
 	if got := altSvc(g); got != nil {
@@ -424,7 +424,7 @@ func TestHTTP3Upgrade(t *testing.T) {
 	if got := <-answer; got != "answered <nil>" {
 		t.Errorf("what was under way: got %s", got)
 	}
-	g.waitLog("HTTP/3", func(e entry) bool { return e.Msg == "HTTP/3 begins" })
+	g.waitLog("HTTP/3", func(e entry) bool { return e.Msg == "HTTP/3 started" })
 	if res, _ := g.get(g.client(), "/"); res.Proto != "HTTP/3.0" {
 		t.Errorf("got %s", res.Proto)
 	}

@@ -50,7 +50,7 @@ func TestReloadBySignalAndByWatch(t *testing.T) {
 			g.waitMessage("serving")
 
 			write("listeners: 7\n")
-			g.waitMessage("could not be reloaded")
+			g.waitMessage("configuration not reloaded")
 			l.more(20)
 			write(fmt.Sprintf(reloaded, b.url()+", "+a.url(), 2))
 			done := g.waitMessage("configuration reloaded")

@@ -114,7 +114,7 @@ func TestUpgradeThatHangs(t *testing.T) {
 	syscall.Kill(pid, syscall.SIGUSR2)
 	g.waitMessage("starting a new process to take over")
 	syscall.Kill(pid, syscall.SIGHUP)
-	g.waitMessage("the configuration could not be reloaded; the last good one stays in use")
+	g.waitMessage("configuration not reloaded; the last good one stays in use")
 	syscall.Kill(pid, syscall.SIGTERM)
 	g.waitMessage("shutting down")
 	g.waitMessage("the new process does not serve")

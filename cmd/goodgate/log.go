@@ -52,7 +52,7 @@ func reopening(log *logging.Log) (stop func()) {
 		defer close(done)
 		for range signals {
 			if err := log.Reopen(); err != nil {
-				log.Warn("the log goes on in the old file", "error", err.Error())
+				log.Warn("log file not reopened: the old file stays in use", "error", err.Error())
 				continue
 			}
 			log.Info("log reopened")

@@ -169,7 +169,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 			log.Info("serving", "listeners", addrs, "version", version(), "pid", os.Getpid())
 		}
 		if err := inherited.Ready(); err != nil {
-			log.Error("the process before this one could not be told that it may end", "error", err.Error())
+			log.Error("handover not confirmed: the old process received no answer", "error", err.Error())
 		}
 		systemd.ready()
 		wg.Go(func() { systemd.watch(alive) })

@@ -16,7 +16,7 @@ type supervisor struct{ log *slog.Logger }
 
 func (s supervisor) tell(state string) {
 	if err := handover.Notify(state); err != nil {
-		s.log.Warn("systemd could not be told", "state", state, "error", err.Error())
+		s.log.Warn("systemd notification failed", "state", state, "error", err.Error())
 	}
 }
 

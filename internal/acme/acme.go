@@ -261,7 +261,7 @@ func (m *Manager) wait(s *site, f *failing, err error) {
 		level = slog.LevelDebug
 	}
 	f.waits = err.Error()
-	m.opts.Log.Log(context.Background(), level, "no certificate is ordered for now", "host", s.host, "why", f.waits)
+	m.opts.Log.Log(context.Background(), level, "certificate order postponed", "host", s.host, "why", f.waits)
 }
 
 // due returns when the certificate must be renewed.
@@ -304,7 +304,7 @@ func (s *site) sleep(ctx context.Context, until time.Time) bool {
 func (m *Manager) reread(s *site) {
 	c, err := m.cache.cert(s.host)
 	if err != nil {
-		m.opts.Log.Warn("a certificate in the cache is not good; another is ordered", "host", s.host, "error", err.Error())
+		m.opts.Log.Warn("stored certificate rejected: goodgate orders a new one", "host", s.host, "error", err.Error())
 		return
 	}
 	if c != nil && s.offer(c) && m.stop != nil {
@@ -328,7 +328,7 @@ func (m *Manager) renew(claim Claim, s *site) error {
 		return fmt.Errorf("what the authority has issued: %w", err)
 	}
 	if s.offer(c) {
-		m.opts.Log.Info("certificate got", "host", s.host, "authority", c.Leaf.Issuer.String(), "until", c.Leaf.NotAfter)
+		m.opts.Log.Info("certificate obtained", "host", s.host, "authority", c.Leaf.Issuer.String(), "until", c.Leaf.NotAfter)
 		m.keepFile(s, text)
 		m.give(s, c)
 	}
@@ -341,7 +341,7 @@ func (m *Manager) renew(claim Claim, s *site) error {
 // keepFile keeps a certificate for the next process.
 func (m *Manager) keepFile(s *site, text []byte) {
 	if err := m.cache.put(m.cache.certFile(s.host), text); err != nil {
-		m.opts.Log.Error("the certificate is used, but could not be kept: the next process will order another", "host", s.host, "error", err.Error())
+		m.opts.Log.Error("certificate not stored: after a restart goodgate orders another", "host", s.host, "error", err.Error())
 	}
 }
 

@@ -108,13 +108,13 @@ func (m *Manager) Take(host string, text []byte) {
 	}
 	c, err := parse(text, host)
 	if err != nil {
-		m.opts.Log.Warn("a certificate of another instance is not good", "host", host, "error", err.Error())
+		m.opts.Log.Warn("certificate of another instance rejected", "host", host, "error", err.Error())
 		return
 	}
 	if !s.offer(c) {
 		return
 	}
-	m.opts.Log.Info("certificate taken over from another instance", "host", host, "authority", c.Leaf.Issuer.String(), "until", c.Leaf.NotAfter)
+	m.opts.Log.Info("certificate received from another instance", "host", host, "authority", c.Leaf.Issuer.String(), "until", c.Leaf.NotAfter)
 	m.keepFile(s, text)
 	s.rouse()
 }
@@ -150,7 +150,7 @@ func (m *Manager) give(s *site, c *tls.Certificate) {
 	}
 	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
 	if err != nil {
-		m.opts.Log.Warn("a certificate cannot be given to the other instances", "host", s.host, "error", err.Error())
+		m.opts.Log.Warn("certificate not shared with the other instances", "host", s.host, "error", err.Error())
 		return
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})

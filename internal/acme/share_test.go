@@ -378,7 +378,7 @@ func TestTake(t *testing.T) {
 		m.Take("a.test", []byte("nonsense"))
 		m.Take("c.test", []byte("nonsense"))
 		m.Take("a.test", encoded(t, good)) // of another name
-		if serial(m, "a.test") != first || strings.Count(log.String(), "of another instance is not good") != 2 {
+		if serial(m, "a.test") != first || strings.Count(log.String(), "of another instance rejected") != 2 {
 			t.Errorf("took over what is not good:\n%s", log)
 		}
 	})

@@ -104,7 +104,7 @@ func (b *Book) read() []Change {
 		return nil
 	case err != nil:
 		b.failed = err
-		b.log.Error("the state file cannot be read: what operators have changed before is not in force", "file", b.file, "error", err.Error())
+		b.log.Error("state file unreadable: earlier changes by operators are not in force", "file", b.file, "error", err.Error())
 		return nil
 	}
 	list, err := parse(text)
@@ -117,7 +117,7 @@ func (b *Book) read() []Change {
 		b.failed = failed
 		aside = "could not be set aside: " + failed.Error()
 	}
-	b.log.Error("the state file is broken: what operators have changed before is not all in force", "file", b.file, "error", err.Error(), "changes", len(list), "aside", aside)
+	b.log.Error("state file damaged: some earlier changes by operators are not in force", "file", b.file, "error", err.Error(), "changes", len(list), "aside", aside)
 	return list
 }
 
@@ -177,9 +177,9 @@ func (b *Book) write(set map[Subject]Change) {
 	b.failed = save(b.file, slices.SortedFunc(maps.Values(set), older))
 	switch {
 	case b.failed != nil && (was == nil || was.Error() != b.failed.Error()):
-		b.log.Error("the state file cannot be written: a restart loses what operators have changed", "file", b.file, "error", b.failed.Error(), "setting", "state.file")
+		b.log.Error("state file not writable: a restart loses the operators' changes", "file", b.file, "error", b.failed.Error(), "setting", "state.file")
 	case b.failed == nil && was != nil:
-		b.log.Info("the state file is written", "file", b.file)
+		b.log.Info("state file writable again", "file", b.file)
 	}
 }
 

@@ -353,12 +353,12 @@ func (f *Fleet) note(err error) {
 	f.mu.Unlock()
 	switch {
 	case before.Connected && !ok:
-		f.log.Warn("fleet: the engine does not answer; this instance goes on alone", "error", err.Error(), "members", len(next.Members))
+		f.log.Warn("fleet: the store does not answer; this instance continues alone", "error", err.Error(), "members", len(next.Members))
 	case !before.Connected && ok:
 		f.log.Info("fleet: connected", "after", now.Sub(before.Changed).Round(time.Millisecond).String())
 		f.lookAtWords()
 	case !ok && before.Err == errNotYet:
-		f.log.Warn("fleet: the engine does not answer; this instance begins alone", "error", err.Error())
+		f.log.Warn("fleet: the store does not answer; this instance starts alone", "error", err.Error())
 	}
 }
 

@@ -71,7 +71,7 @@ func (p *pool) followExtras() {
 	}
 	next, err := newFeed(config.Pool{Upstreams: list, DNS: c.DNS}, old)
 	if err != nil {
-		p.log.Error("what operators have added cannot be looked up", "error", err.Error())
+		p.log.Error("added upstreams cannot be looked up", "error", err.Error())
 		p.takeExtras(nil)
 		return
 	}
@@ -107,10 +107,10 @@ func (p *pool) awaitAdded() {
 
 func (p *pool) extrasFailed(err error) {
 	if err == nil {
-		p.log.Info("what operators have added can be looked up again")
+		p.log.Info("added upstreams can be looked up again")
 		return
 	}
-	p.log.Warn("what operators have added could not be looked up; what was known before is kept", "error", err.Error())
+	p.log.Warn("added upstreams could not be looked up; the known addresses stay in use", "error", err.Error())
 }
 
 // refresh looks again for all upstreams.

@@ -103,11 +103,11 @@ func (g *Gate) bindAdmin(address string) (net.Listener, error) {
 	}
 	for _, spare := range g.opts.AdminSpares {
 		if socket, failed := g.bind(config.Listener{Address: spare, Mode: adminMode}); failed == nil {
-			g.log.Warn("the admin API is at another address", "address", socket.Addr().String(), "error", err.Error())
+			g.log.Warn("admin API at a spare address", "address", socket.Addr().String(), "error", err.Error())
 			return socket, nil
 		}
 	}
-	g.log.Warn("there is no admin API: status, top, why, drain and the dashboard do not work", "error", err.Error())
+	g.log.Warn("no admin API: status, top, why, drain and the dashboard do not work", "error", err.Error())
 	return nil, nil
 }
 

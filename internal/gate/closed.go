@@ -75,7 +75,7 @@ func (g *Gate) applyClosure(p *pool) {
 	if c, ok := g.changes.Find(changes.Subject{Kind: changes.Pause, Pool: p.name}); ok {
 		var terms admin.PauseTerms
 		if err := json.Unmarshal(c.Value, &terms); err != nil {
-			p.log.Error("a pause cannot be read", "id", c.ID, "error", err.Error())
+			p.log.Error("stored pause is damaged", "id", c.ID, "error", err.Error())
 		}
 		live.Pause(balancer.Pause{Until: c.Until, Max: time.Duration(terms.Max), WaitLimits: balancer.WaitLimits{Requests: terms.MaxRequests, Body: terms.MaxBody}})
 	} else {
@@ -88,7 +88,7 @@ func (g *Gate) applyClosure(p *pool) {
 	}
 	m, err := g.maintenance(c)
 	if err != nil {
-		p.log.Error("a maintenance is not as it was ordered", "id", c.ID, "error", err.Error())
+		p.log.Error("maintenance differs from the order", "id", c.ID, "error", err.Error())
 	}
 	live.SetMaintenance(m)
 }

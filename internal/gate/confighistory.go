@@ -103,7 +103,7 @@ func openConfigHistory(stateFile string, log *slog.Logger) *configHistory {
 		}
 		v, err := readVersion(filepath.Join(h.dir, f.Name()))
 		if err != nil {
-			log.Error("a version of the configuration cannot be read", "file", f.Name(), "error", err.Error())
+			log.Error("stored version of the configuration is damaged", "file", f.Name(), "error", err.Error())
 			continue
 		}
 		h.list = append(h.list, v)
@@ -150,7 +150,7 @@ func (h *configHistory) add(c *config.Config, by string) {
 	v.N, v.At, v.By = n, time.Now().Round(0).UTC(), by
 	h.list = append(h.list, v)
 	if err := h.write(v); err != nil {
-		h.log.Error("the configuration could not be kept for a rollback after the next start", "error", err.Error())
+		h.log.Error("version of the configuration not stored: no rollback to it after a restart", "error", err.Error())
 	}
 	h.trim()
 }

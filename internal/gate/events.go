@@ -79,7 +79,7 @@ func (e *events) use(c config.Webhook) {
 		e.sender = webhook.New(o)
 		e.made <- e.sender
 		if m := e.opts.Metrics; m != nil {
-			m.Register("webhook_events_lost_total", "Events that the webhook could not be told of.", e.sender.Lost)
+			m.Register("webhook_events_lost_total", "Events that goodgate could not deliver to the webhook.", e.sender.Lost)
 		}
 	}
 	e.to.Store(&telling{e.sender, c})

@@ -105,7 +105,7 @@ func (f *inFleet) leave() {
 func (f *inFleet) use(c *config.Config, log *slog.Logger) {
 	switch {
 	case f.alone() && c.Fleet != nil, !f.alone() && (c.Fleet == nil || !reflect.DeepEqual(f.config, *c.Fleet)):
-		log.Warn("fleet is read at the start only: what has changed there waits for a new process (SIGUSR2 or a restart)")
+		log.Warn("fleet settings changed: they need a new process (SIGUSR2 or a restart)")
 	}
 	if !f.alone() {
 		f.SetConfig(fleetHash(c))

@@ -93,7 +93,7 @@ func (h *http3Server) open() (err error) {
 		return err
 	}
 	if has := h.socket.Buffer(); has > 0 && has < wantedBuffer && h.socket.users == 1 {
-		h.gate.log.Warn("the kernel's buffer for UDP is small: HTTP/3 loses packets when much comes at once",
+		h.gate.log.Warn("UDP buffer is small: HTTP/3 loses packets in bursts",
 			"listener", h.address, "bytes", has, "wanted", wantedBuffer, "setting", "net.core.rmem_max")
 	}
 	return nil
@@ -122,7 +122,7 @@ func (h *http3Server) start(failed func(error)) {
 // takeOver opens the UDP socket once the process before this one has left it,
 // which it does when its clients have; new ones come by TCP until then.
 func (h *http3Server) takeOver(ctx context.Context, failed func(error)) bool {
-	h.gate.log.Info("HTTP/3 begins when the process before this one has left its port", "listener", h.address)
+	h.gate.log.Info("HTTP/3 waits until the old process releases the port", "listener", h.address)
 	tick := time.NewTicker(rebind)
 	defer tick.Stop()
 	for {
@@ -133,7 +133,7 @@ func (h *http3Server) takeOver(ctx context.Context, failed func(error)) bool {
 		}
 		switch err := h.open(); {
 		case err == nil:
-			h.gate.log.Info("HTTP/3 begins", "listener", h.address)
+			h.gate.log.Info("HTTP/3 started", "listener", h.address)
 			return true
 		case !errors.Is(err, syscall.EADDRINUSE):
 			failed(fmt.Errorf("http3: %w", err))

@@ -37,10 +37,10 @@ func (g *Gate) observers(next *plan) proxy.Options {
 // usersChanged logs that a file of users was read again.
 func (g *Gate) usersChanged(file string, err error) {
 	if err != nil {
-		g.log.Error("users not read again, those before stay", "file", file, "error", err)
+		g.log.Error("users not reloaded; the last good ones stay in use", "file", file, "error", err)
 		return
 	}
-	g.log.Info("users read again", "file", file)
+	g.log.Info("users reloaded", "file", file)
 }
 
 // certificates tells until when each certificate of a listener is good.

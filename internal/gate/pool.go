@@ -277,7 +277,7 @@ func (p *pool) watchMembers() {
 func (p *pool) sourceFailed(err error) {
 	if _, ok := errors.AsType[*discovery.Partial](err); ok {
 		p.lost.set(nil)
-		p.log.Warn("addresses of one family could not be looked up; those of the other are used", "error", err.Error())
+		p.log.Warn("addresses of one family could not be looked up; the other family stays in use", "error", err.Error())
 		return
 	}
 	p.lost.set(err)
@@ -287,7 +287,7 @@ func (p *pool) sourceFailed(err error) {
 		return
 	}
 	if n := len(p.live().Members()); n > 0 {
-		p.log.Warn("upstreams could not be looked up; those known before are kept", "error", err.Error(), "count", n)
+		p.log.Warn("upstreams could not be looked up; the known addresses stay in use", "error", err.Error(), "count", n)
 	} else {
 		p.log.Warn("upstreams could not be looked up; none is known yet", "error", err.Error())
 	}
@@ -371,7 +371,7 @@ func (p *pool) suspectProbes(e health.Event) {
 		p.suspect.Store(false)
 	case e.Verdict == balancer.Draining: // it says so itself
 	case e.Err != nil && e.Upstream.Trusted() && p.suspect.CompareAndSwap(false, true):
-		p.log.Warn("no upstream passes its probes, but this one answers: it still gets requests. Is the health check right?",
+		p.log.Warn("no upstream passes its probes, but this one answers requests: it stays in use. Check the health check",
 			"upstream", e.Upstream.Addr(), "error", e.Err.Error())
 	}
 }
@@ -383,14 +383,14 @@ func (p *pool) found(f balancer.Finding) {
 	case f.Kind == balancer.Alike && f.Over:
 		p.log.Info("upstreams no longer fail alike")
 	case f.Kind == balancer.Alike:
-		p.log.Warn("most upstreams fail alike: not ejected. What do they share?", "failing", int(f.Own), "of", int(f.Others))
+		p.log.Warn("most upstreams fail alike: goodgate ejects none. Check what they share", "failing", int(f.Own), "of", int(f.Others))
 	case f.Kind == balancer.FailsMore:
 		p.log.Warn("upstream fails more than the others: its breaker may open",
 			"upstream", f.Upstream.Addr(), "failures", percent(f.Own), "others", percent(f.Others))
 	case f.Over:
 		p.log.Info("upstream is no longer slow, or is tried again", "upstream", f.Upstream.Addr())
 	default:
-		p.log.Warn("upstream is slower than the others: it gets less",
+		p.log.Warn("upstream is slower than the others: it gets fewer requests",
 			"upstream", f.Upstream.Addr(), "takes", rounded(f.Own), "others", rounded(f.Others))
 	}
 }

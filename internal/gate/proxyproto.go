@@ -124,7 +124,7 @@ func (r *refusedPeers) tell(peer net.Addr, err error) {
 		r.untold++
 		return
 	}
-	r.log.Warn("a connection was closed: its peer is in proxy_protocol and has sent no valid header of the PROXY protocol",
+	r.log.Warn("connection closed: a peer in proxy_protocol sent no valid PROXY protocol header",
 		"peer", peer.String(), "error", fmt.Sprint(err), "others", r.untold)
 	r.last, r.untold = now, 0
 }

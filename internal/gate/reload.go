@@ -299,7 +299,7 @@ func (g *Gate) replace(s *server, next *plan) {
 		if network, address := s.config.Network(); network == "unix" {
 			heir := next.servers[slices.IndexFunc(next.servers, func(n *server) bool { return n.door.socket == s.door.socket })]
 			if err := os.Chmod(address, heir.config.Mode); err != nil {
-				g.log.Warn("the socket keeps its permissions", "listener", s.address, "error", err.Error())
+				g.log.Warn("socket permissions not changed", "listener", s.address, "error", err.Error())
 			}
 		}
 	} else {
@@ -339,7 +339,7 @@ func (g *Gate) ConfigState() admin.ConfigState {
 // log and in [Gate.ConfigState]; cause says who asked.
 func (g *Gate) Reread(cause string) ([]config.Change, error) {
 	if g.opts.Load == nil {
-		g.log.Warn("nothing was reloaded", "cause", cause, "error", errNoFile.Error())
+		g.log.Warn("configuration not reloaded", "cause", cause, "error", errNoFile.Error())
 		return nil, errNoFile
 	}
 	return g.replaceConfig(cause, 0, g.opts.Load)
@@ -368,13 +368,13 @@ func (g *Gate) replaceConfig(cause string, rolledBack int, load func() (*config.
 	}
 	if err != nil {
 		g.events.reloadFailed(cause, err)
-		g.log.Error("the configuration could not be reloaded; the last good one stays in use", "cause", cause, "error", err.Error())
+		g.log.Error("configuration not reloaded; the last good one stays in use", "cause", cause, "error", err.Error())
 		return nil, err
 	}
 	g.configs.add(g.current.Load().config, cause)
 	g.log.Info("configuration reloaded", "cause", cause, "changes", texts(changes))
 	if rolledBack > 0 {
-		g.log.Warn("the configuration in use is not the file's", "version", rolledBack, "until", "the next reload or restart")
+		g.log.Warn("configuration in use differs from the file", "version", rolledBack, "until", "the next reload or restart")
 	}
 	return changes, nil
 }
@@ -385,7 +385,7 @@ func (g *Gate) reread(load func() (*config.Config, []config.Warning, error)) ([]
 		return nil, err
 	}
 	for _, w := range warnings {
-		g.log.Warn("configuration", "warning", fmt.Sprint(w))
+		g.log.Warn("configuration warning", "warning", fmt.Sprint(w))
 	}
 	changes, err := g.Reload(c)
 	return changes, err

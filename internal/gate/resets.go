@@ -108,7 +108,7 @@ func (s *streams) observe(r *proxy.Record) {
 	if !end {
 		return
 	}
-	s.of.log.Warn("connection ended: its client cancels most of its requests at once",
+	s.of.log.Warn("connection closed: its client cancels most of its requests",
 		"client", r.Client.String(), "setting", s.of.key, "max_resets", s.of.max)
 	if s.of.failed != nil {
 		s.of.failed(endedByResets)

@@ -96,7 +96,7 @@ func (s *shortage) room(files uint64) *limit.Room {
 	return limit.NewRoom(int(n), func(begins bool) {
 		note(begins)
 		if !s.full.Swap(true) {
-			s.log.Warn("clients wait to be accepted: the rest of the file descriptors is kept for upstreams. Raise the limit (LimitNOFILE= in systemd, ulimit -n), or set listeners[].max_connections",
+			s.log.Warn("clients wait to be accepted: upstreams need the remaining file descriptors. Raise the limit (LimitNOFILE= in systemd, ulimit -n), or set listeners[].max_connections",
 				"clients", n, "limit", files)
 		}
 	})
@@ -123,6 +123,6 @@ func (s *shortage) tell(doing string, err error) {
 	if now-last < int64(time.Second) || !s.last.CompareAndSwap(last, now) {
 		return
 	}
-	s.log.Error("no file descriptor is left: connections wait, and requests that need a new one are refused. Raise the limit (LimitNOFILE= in systemd, ulimit -n), or set listeners[].max_connections",
+	s.log.Error("no file descriptor left: clients wait to be accepted, and requests that need a new connection fail. Raise the limit (LimitNOFILE= in systemd, ulimit -n), or set listeners[].max_connections",
 		"doing", doing, "limit", maxFiles(), "error", err.Error())
 }

@@ -141,7 +141,7 @@ func (g *Gate) awaitSources(pools []*pool) {
 			if g.leaving.Err() != nil {
 				return
 			}
-			p.log.Warn("upstreams are still being looked up; requests come before them", "waited", firstAnswers.String())
+			p.log.Warn("upstream lookup is slow: requests arrive before its first answer", "waited", firstAnswers.String())
 		}
 		p.awaitExtras(ctx.Done())
 	}

@@ -63,5 +63,5 @@ listeners: ["127.0.0.1:0"]
 shutdown: {lame_duck: 0s}
 pools: {app: {upstreams: ["http://app.test:80"], dns: {resolver: %q, timeout: 1m}}}`, silent.LocalAddr())),
 		Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	log.waitFor(t, "upstreams are still being looked up")
+	log.waitFor(t, "upstream lookup is slow")
 }

@@ -77,7 +77,7 @@ func (g *Gate) applySplit(s *split.Split, c *changes.Change) {
 		err = s.Apply(&o)
 	}
 	if err != nil {
-		g.log.Error("an order about a split cannot be followed", "route", s.Route(), "change", c.ID, "error", err.Error())
+		g.log.Error("split order not applied", "route", s.Route(), "change", c.ID, "error", err.Error())
 	}
 }
 
@@ -119,7 +119,7 @@ func (g *Gate) runSplits(ctx context.Context) {
 // when it cannot be written down.
 func (g *Gate) takeStep(live liveSplit, o split.Order) {
 	if o.By == split.ByGuard {
-		g.log.Warn("the guard of a split has sent everything back to its first pool", "route", live.Route(), "pool", live.config.Pools[0].Pool, "why", o.Why)
+		g.log.Warn("split guard sent all requests back to the first pool", "route", live.Route(), "pool", live.config.Pools[0].Pool, "why", o.Why)
 		g.events.tell("split", webhook.Event{Type: "split_back", Pool: live.config.Pools[0].Pool,
 			Text: fmt.Sprintf("goodgate: route %s is back at pool %s alone: %s. It stays there until goodgate split %s --reset, or other weights.", live.Route(), live.config.Pools[0].Pool, o.Why, live.Route())})
 	}
@@ -127,7 +127,7 @@ func (g *Gate) takeStep(live liveSplit, o split.Order) {
 	if err == nil {
 		return
 	}
-	g.log.LogAttrs(context.Background(), slog.LevelError, "what a split does by itself cannot be kept", slog.String("route", live.Route()), slog.String("error", err.Error()))
+	g.log.LogAttrs(context.Background(), slog.LevelError, "split step not stored", slog.String("route", live.Route()), slog.String("error", err.Error()))
 	if o.By == split.ByGuard {
 		live.Apply(&o)
 	}

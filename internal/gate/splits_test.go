@@ -128,7 +128,7 @@ func TestSplitGuardIsKept(t *testing.T) {
 			t.Errorf("the time line: %s", text)
 		}
 	})
-	for _, want := range []string{"the guard of a split has sent everything back to its first pool", "msg=change", "v2 fails more than v1"} {
+	for _, want := range []string{"split guard sent all requests back to the first pool", "msg=change", "v2 fails more than v1"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %q", want)
 		}

@@ -41,10 +41,10 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 func (g *Gate) certChanged(f certs.File, err error) {
 	g.journal.Certificate(f.Cert, err)
 	if err != nil {
-		g.log.Warn("the certificate changed and is not good; the one before is kept", "file", f.Cert, "error", err.Error())
+		g.log.Warn("certificate not reloaded; the last good one stays in use", "file", f.Cert, "error", err.Error())
 		return
 	}
-	g.log.Info("certificate read again", "file", f.Cert)
+	g.log.Info("certificate reloaded", "file", f.Cert)
 }
 
 // serves reports whether a server is what a listener asks for: with the same

@@ -70,14 +70,14 @@ func (g *Gate) inherit(k known, pools map[string]*pool) {
 func (g *Gate) Upgrade(path string, args []string) error {
 	bundle, err := g.beginUpgrade()
 	if err != nil {
-		g.log.Warn("no new process was started", "program", path, "error", err.Error())
+		g.log.Warn("upgrade failed: no new process started", "program", path, "error", err.Error())
 		return err
 	}
 	g.log.Info("starting a new process to take over", "program", path)
 	pid, err := handover.Program{Path: path, Args: args, Wait: upgradeBound}.Start(g.leaving, bundle)
 	g.endUpgrade(err == nil)
 	if err != nil {
-		g.log.Error("the new process does not serve; nothing was replaced", "program", path, "error", err.Error())
+		g.log.Error("upgrade failed: the new process does not serve, and this one continues", "program", path, "error", err.Error())
 		return err
 	}
 	g.Shutdown(fmt.Errorf("replaced by process %d", pid))

@@ -18,7 +18,7 @@ const watchQuiet = 300 * time.Millisecond
 func (g *Gate) Watch(ctx context.Context, file string) {
 	f := follower{gate: g, file: file}
 	watch.File{Path: file, Quiet: watchQuiet, Folders: func() []string { return f.folders }, Unwatched: func(err error) {
-		g.log.Warn("the configuration file is looked at from time to time, since changes of its folder are not told",
+		g.log.Warn("no change notifications for the configuration file: goodgate polls it",
 			"every", watch.Every.String(), "error", err.Error())
 	}}.Run(ctx, f.look)
 }

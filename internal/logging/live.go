@@ -40,7 +40,7 @@ func (n *Next) Use() {
 	l.mu.Unlock()
 	l.closing.Go(func() {
 		if err := old.close(); err != nil {
-			l.Warn("the log that was replaced", "error", err.Error())
+			l.Warn("old log not closed", "error", err.Error())
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()

@@ -91,11 +91,11 @@ func (l *Log) open(o Options) (*output, error) {
 	for _, o := range o.all() {
 		s, err := openSink(o, teller{
 			dropped: func(n int64) {
-				l.Warn("log records dropped: the file does not take them as fast as they come", "count", n, "output", o.Output, "name", o.Name)
+				l.Warn("log records dropped: the output is too slow", "count", n, "output", o.Output, "name", o.Name)
 			},
 			trouble: func(err error) { l.trouble(o, err) },
 			rotate: func(err error) {
-				l.Error("log file not rotated: the log goes on in the file that it has", "output", o.Output, "error", err.Error())
+				l.Error("log file not rotated: the current file stays in use", "output", o.Output, "error", err.Error())
 			},
 		})
 		if err != nil {
@@ -127,7 +127,7 @@ func (l *Log) trouble(o Options, err error) {
 		l.Info("log output works again", "output", o.Output, "name", o.Name)
 		return
 	}
-	l.Error("log output fails: the log goes on, and counts the records that it loses", "output", o.Output, "name", o.Name, "error", err.Error())
+	l.Error("log output fails: goodgate continues, and counts the lost records", "output", o.Output, "name", o.Name, "error", err.Error())
 	if o.Records != Requests && (o.isFile() || o.isSyslog()) {
 		slog.New(slog.NewJSONHandler(asJSON(os.Stderr), nil)).Error("log output fails", "output", o.Output, "name", o.Name, "error", err.Error())
 	}

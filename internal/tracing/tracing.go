@@ -186,7 +186,7 @@ func (e *reporting) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) e
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	switch {
 	case err != nil && e.failing.CompareAndSwap(false, true):
-		e.log.Warn("traces could not be sent; they are dropped until it works", "spans", len(spans), "error", err)
+		e.log.Warn("traces not sent: goodgate drops them until the collector answers", "spans", len(spans), "error", err)
 	case err == nil && e.failing.CompareAndSwap(true, false):
 		e.log.Info("traces are sent again")
 	}

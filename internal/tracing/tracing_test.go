@@ -279,7 +279,7 @@ func TestReceiverFails(t *testing.T) {
 	s := start(t, Options{Endpoint: rc.URL + "/s3cr3t?s3cr3t", Sample: 1, Service: "gate"})
 	s.get(t, "/")
 	s.stop()
-	if got := strings.Count(s.log.String(), "traces could not be sent"); got != 1 {
+	if got := strings.Count(s.log.String(), "traces not sent"); got != 1 {
 		t.Errorf("the log says so %d times, want once:\n%s", got, s.log)
 	}
 	if log := s.log.String(); !strings.Contains(log, "answered 403") || strings.Contains(log, "s3cr3t") {
@@ -297,7 +297,7 @@ func TestReceiverRedirects(t *testing.T) {
 		s := start(t, Options{Endpoint: rc.URL + "/v1/traces", Headers: map[string]string{"X-Key": "secret"}, Sample: 1, Service: "goodgate"})
 		s.get(t, "/x")
 		s.stop()
-		if got := s.log.String(); !strings.Contains(got, "traces could not be sent") {
+		if got := s.log.String(); !strings.Contains(got, "traces not sent") {
 			t.Errorf("%d: not told of in the log:\n%s", status, got)
 		}
 		rc.Close()

@@ -195,7 +195,7 @@ func (s *Sender) deliver(ctx context.Context, e Event) bool {
 		return true
 	}
 	s.lost.Add(1)
-	t.log.Warn("the webhook could not be told of an event", "type", e.Type, "pool", e.Pool, "error", err.Error())
+	t.log.Warn("webhook event lost", "type", e.Type, "pool", e.Pool, "error", err.Error())
 	return false
 }
 
