@@ -67,7 +67,7 @@ func (f *files) authorities(path, name string) []byte {
 		return nil
 	}
 	last := slices.MaxFunc(list, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
-	f.validity(path, name, last, "what it has signed is refused") // of several, others may have been replaced
+	f.validity(path, name, last, "goodgate refuses the certificates that it signed") // of several, others may have been replaced
 	return data
 }
 
@@ -106,11 +106,11 @@ func (f *files) ocsp(path string, c config.Certificate) {
 	r, err := ocsp.ParseResponse(data, nil)
 	switch {
 	case err != nil:
-		f.warnf(path, "%s is no good OCSP response (%v): clients that look at it refuse the certificate", c.OCSP, err)
+		f.warnf(path, "%s is not a valid OCSP response (%v): clients that check it refuse the certificate", c.OCSP, err)
 	case r.Status == ocsp.Revoked:
 		f.warnf(path, "%s says that the certificate was revoked on %s", c.OCSP, day(r.RevokedAt))
 	case !r.NextUpdate.IsZero() && f.now.After(r.NextUpdate):
-		f.warnf(path, "%s is out of date since %s: clients that look at it refuse the certificate", c.OCSP, day(r.NextUpdate))
+		f.warnf(path, "%s is out of date since %s: clients that check it refuse the certificate", c.OCSP, day(r.NextUpdate))
 	}
 }
 

@@ -61,10 +61,10 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 	pages, others, err := pageFiles(c.Errors.Dir)
 	f.error("errors.dir", err)
 	if err == nil && c.Errors.Dir != "" && len(pages) == 0 {
-		f.warnf("errors.dir", "%s has no page: they are called such as 404.html, 5xx.html, 503.json or 4xx.txt", c.Errors.Dir)
+		f.warnf("errors.dir", "%s has no page: expected names like 404.html, 5xx.html, 503.json or 4xx.txt", c.Errors.Dir)
 	}
 	for _, name := range others {
-		f.warnf("errors.dir", "%s is no page, and is never sent: they are called such as 404.html, 5xx.html, 503.json or 4xx.txt", name)
+		f.warnf("errors.dir", "%s is not a page, and goodgate ignores it: expected names like 404.html, 5xx.html, 503.json or 4xx.txt", name)
 	}
 	f.state("state.file", c.State.File)
 	if c.Zone.File != "" {
@@ -122,7 +122,7 @@ func (f *files) read(path, name string) (data []byte, ok bool) {
 	}
 	info, err := os.Stat(name)
 	if err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
-		err = fmt.Errorf("%s is a pipe or a socket: a file is needed, which can be read again", name)
+		err = fmt.Errorf("%s is a pipe or a socket: use a regular file, which goodgate can read again", name)
 	}
 	if err == nil {
 		data, err = os.ReadFile(name)
@@ -179,7 +179,7 @@ func (f *files) state(path, name string) {
 		err = makeableFolder(filepath.Dir(name))
 	}
 	if err != nil {
-		f.warnf(path, "%s: what operators change will not all outlive goodgate", trimmed(err, "open "+name+": "))
+		f.warnf(path, "%s: a restart may lose the operators' changes", trimmed(err, "open "+name+": "))
 	}
 }
 
@@ -211,7 +211,7 @@ func makeableFolder(dir string) error {
 		case err != nil:
 			return err
 		case !info.IsDir():
-			return fmt.Errorf("%s is no folder", at)
+			return fmt.Errorf("%s is not a folder", at)
 		}
 		if err := writable(at); err != nil {
 			return pathError("mkdir", dir, errors.Join(errUnwritable, err))
@@ -230,7 +230,7 @@ func (f *files) users(path, name string) {
 	n, err := access.Check(name)
 	f.error(path, err)
 	if err == nil && n == 0 {
-		f.warnf(path, "%s has no user: nobody is let in", name)
+		f.warnf(path, "%s has no user: nobody can log in", name)
 	}
 }
 
@@ -288,7 +288,7 @@ func (f *files) registry(path string, r config.Registry) {
 // registryFile notes what is wrong with a file that is read for each question.
 func (f *files) registryFile(path string, err error) {
 	if err != nil {
-		f.warnf(path, "%v; the source cannot be asked until that is mended", err)
+		f.warnf(path, "%v; goodgate cannot ask the source until you correct that", err)
 	}
 }
 
@@ -331,7 +331,7 @@ func makeable(op, name string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case err == nil && !info.IsDir():
-		return fmt.Errorf("%s %s: %s is no folder", op, name, dir)
+		return fmt.Errorf("%s %s: %s is not a folder", op, name, dir)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s %s: the folder %s does not exist", op, name, dir)
 	case err != nil:

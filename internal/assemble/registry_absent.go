@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-var errNoRegistry = errors.New("the minimal edition has no sources that ask another program")
+var errNoRegistry = errors.New("the minimal edition of goodgate has no sources that ask another program: use the full edition")
 
 // registrySource is not reached: the configuration of such a source is refused.
 func registrySource(config.Upstream, config.DNS, discovery.Target) (discovery.Source, error) {

@@ -42,7 +42,7 @@ func TestAnswersAndAccess(t *testing.T) {
 		`cross_origin: no`:                                             "must be one of allow, deny",
 		`compress: {types: html}`:                                      "expected a media type",
 		`compress: {encodings: br}`:                                    "must be one of zstd, gzip",
-		`intercept: 200`:                                               "only errors, from 400 on",
+		`intercept: 200`:                                               "only statuses from 400",
 	} {
 		if _, _, err := one(route, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", route, err, want)

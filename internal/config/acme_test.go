@@ -24,19 +24,19 @@ func TestACME(t *testing.T) {
 	f(tls("{accept_terms: true}"), "x:2:35: listeners[0].tls.acme: hosts is missing: write hosts: [www.example.com]")
 	f(tls("{hosts: a.example.com}"), "x:2:35: listeners[0].tls.acme: accept_terms is missing: write accept_terms: true, if you agree to its terms of service")
 	f(tls("{hosts: a.example.com, accept_terms: true, mail: a@b.c}"), "x:2:78: listeners[0].tls.acme.mail: unknown key (did you mean email?)")
-	f(tls("{accept_terms: false, hosts: a.example.com}"), "x:2:50: listeners[0].tls.acme.accept_terms: must be true: the authority issues nothing to who does not agree to its terms of service")
+	f(tls("{accept_terms: false, hosts: a.example.com}"), "x:2:50: listeners[0].tls.acme.accept_terms: must be true: the authority requires you to accept its terms of service")
 	for _, tc := range [][2]string{
-		{`"*.example.com"`, "a wildcard is proved by DNS, which goodgate does not do: get it by another program, and name its files in certificates"},
+		{`"*.example.com"`, "a wildcard needs a DNS challenge, and goodgate has none: obtain the certificate with another program, and name its files in certificates"},
 		{"10.0.0.1", "certificates are got for names, not for addresses"},
 		{"localhost", "expected a whole name such as www.example.com, without a dot at its end"},
 		{"a.example.com.", "expected a whole name such as www.example.com, without a dot at its end"},
 	} {
 		f(tls("{hosts: ["+tc[0]+"], accept_terms: true}"), "x:2:44: listeners[0].tls.acme.hosts[0]: found \""+strings.Trim(tc[0], `"`)+"\": "+tc[1])
 	}
-	f(tls("{accept_terms: true, hosts: [a.example.com, A.example.com]}"), `x:2:79: listeners[0].tls.acme.hosts[1]: found "a.example.com": it is there already`)
-	f(tls(`{accept_terms: true, hosts: a.example.com, directory: "http://ca"}`), `x:2:89: listeners[0].tls.acme.directory: found "http://ca": an ACME server is reached by https`)
+	f(tls("{accept_terms: true, hosts: [a.example.com, A.example.com]}"), `x:2:79: listeners[0].tls.acme.hosts[1]: found "a.example.com": listed twice`)
+	f(tls(`{accept_terms: true, hosts: a.example.com, directory: "http://ca"}`), `x:2:89: listeners[0].tls.acme.directory: found "http://ca": expected an https URL`)
 	f(tls(`{accept_terms: true, hosts: a.example.com, email: Ops}`), `x:2:85: listeners[0].tls.acme.email: found "Ops": expected an address such as ops@example.com`)
-	f(tls(`{accept_terms: true, hosts: a.example.com, challenge: http}`), `x:2:89: listeners[0].tls.acme.challenge: found "http": the authority asks at port 80, and no listener is without TLS`)
+	f(tls(`{accept_terms: true, hosts: a.example.com, challenge: http}`), `x:2:89: listeners[0].tls.acme.challenge: found "http": the authority connects to port 80: add a listener without TLS`)
 	f(tls(`{accept_terms: true, hosts: a.example.com, eab: {kid: x}}`), `x:2:83: listeners[0].tls.acme.eab: kid and hmac_key go together`)
 	f(tls(`{accept_terms: true, hosts: a.example.com, eab: {kid: x, hmac_key: "no key"}}`), `x:2:102: listeners[0].tls.acme.eab.hmac_key: expected base64url, as the authority writes it`)
 	f(tls(`{accept_terms: true, hosts: a.example.com, eab: {kid: x, hmac_key: "_-a0=="}}`), "")

@@ -69,7 +69,7 @@ func (a *advisor) listener(path string, l Listener) {
 		a.warnf(path+".mode", "has no effect on a TCP address: it is for unix sockets")
 	}
 	if l.Timeouts.Keepalive < time.Minute {
-		a.warnf(path+".timeouts.keepalive", "%s is shorter than the 60s for which nginx and others keep connections: they will send requests into connections that goodgate is closing; use 75s",
+		a.warnf(path+".timeouts.keepalive", "%s is shorter than the 60s for which nginx and others keep connections: they send requests on connections that goodgate is closing; use 75s",
 			formatDuration(l.Timeouts.Keepalive))
 	}
 }
@@ -100,9 +100,9 @@ func (a *advisor) upstreams(path string, p Pool) {
 	}
 	switch {
 	case p.TLS.Insecure && p.TLS.CA != "":
-		a.warnf(path+".tls.insecure", "every certificate is accepted, so that ca has no effect: leave insecure out")
+		a.warnf(path+".tls.insecure", "insecure accepts every certificate, so ca has no effect: remove insecure")
 	case p.TLS.Insecure:
-		a.warnf(path+".tls.insecure", "every certificate is accepted, an attacker's too: set ca to the authority of the upstreams instead")
+		a.warnf(path+".tls.insecure", "insecure accepts every certificate, even an attacker's: set ca to the authority of the upstreams instead")
 	}
 }
 
@@ -153,16 +153,16 @@ func (a *advisor) either(path, first, second string) string {
 
 func (a *advisor) breaker(path string, b Breaker) {
 	if b.Window < time.Second {
-		a.warnf(path+".window", "%s is too short to hold enough requests to judge by: use 1s or more", formatDuration(b.Window))
+		a.warnf(path+".window", "%s is too short to count enough requests: use 1s or more", formatDuration(b.Window))
 	}
 	if b.MaxEjected >= 1 {
-		a.warnf(path+".max_ejected", "an error that every upstream answers would eject all but one: use 50%% or so")
+		a.warnf(path+".max_ejected", "an error of every upstream would eject all but one: use about 50%%")
 	}
 	if !b.Enabled {
 		return
 	}
 	if b.Consecutive == 0 && b.FailureRatio == 0 {
-		a.warnf(path, "neither consecutive nor failure_ratio is used, so that it never opens: set enabled: false to say so")
+		a.warnf(path, "without consecutive and failure_ratio it never opens: set one of them, or enabled: false")
 	}
 }
 

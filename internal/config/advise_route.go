@@ -37,7 +37,7 @@ func (a *advisor) route(i int, r Route) {
 		a.mirror(path+".mirror", r)
 	}
 	if r.StripPrefix != "" && r.Match.Path != "" && !underPrefix(r.StripPrefix, r.Match.Path) {
-		a.warnf(path+".strip_prefix", "%s is not the start of match.path %s: it will not be removed from every request; make them agree", r.StripPrefix, r.Match.Path)
+		a.warnf(path+".strip_prefix", "%s is not the start of match.path %s, so goodgate cannot remove it from every request: make them agree", r.StripPrefix, r.Match.Path)
 	}
 	if r.Rewrites.RestorePrefix && r.StripPrefix == "" && r.AddPrefix == "" {
 		a.warnf(path+".response_rewrites.restore_prefix", "has no effect without strip_prefix or add_prefix")
@@ -65,7 +65,7 @@ func (a *advisor) poolless(path string, r Route) {
 	}
 	for _, key := range []string{"request_headers", "strip_prefix", "add_prefix", "rewrite_path", "response_rewrites", "host", "timeout", "retry_safe", "idempotency_key", "intercept", "compress", "client_cert"} {
 		if a.uses(path, key) {
-			a.warnf(join(path, key), "has no effect on a route with %s: nothing goes upstream", kind)
+			a.warnf(join(path, key), "has no effect on a route with %s: it sends nothing upstream", kind)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func TestWarningsOfTimesAndRetries(t *testing.T) {
 	}
 
 	pool("retry: {per_try: 5s}, timeouts: {request: 5s}", "retry.per_try: 5s is not shorter than pools.app.timeouts.request 5s")
-	pool("retry: {per_try: 2s}, timeouts: {request: 5s}", "retry.per_try: 5 attempts of 2s take longer than pools.app.timeouts.request 5s: the last ones will be cut short; use 1s or less")
+	pool("retry: {per_try: 2s}, timeouts: {request: 5s}", "retry.per_try: 5 attempts of 2s take longer than pools.app.timeouts.request 5s, which cuts the last ones short: use 1s or less")
 	pool("retry: {per_try: 1s}, timeouts: {request: 5s}")
 	pool("retry: {per_try: 1s}, timeouts: {dial: 2s}", "timeouts.dial: 2s is longer than retry.per_try 1s")
 	pool("retry: {per_try: 500ms}")
@@ -88,8 +88,8 @@ func TestWarningsOfPools(t *testing.T) {
 	pool := func(keys string, want ...string) { t.Helper(); checkPoolWarnings(t, keys, want...) }
 
 	pool("breaker: {window: 500ms}", "breaker.window: 500ms is too short")
-	pool("breaker: {max_ejected: 100%}", "breaker.max_ejected: an error that every upstream answers")
-	pool("breaker: {consecutive: 0, failure_ratio: 0}", "breaker: neither consecutive nor failure_ratio")
+	pool("breaker: {max_ejected: 100%}", "breaker.max_ejected: an error of every upstream")
+	pool("breaker: {consecutive: 0, failure_ratio: 0}", "breaker: without consecutive and failure_ratio")
 	pool("policy: sticky", "sticky.secret: not set")
 	pool("sticky: {cookie: x}", "sticky.cookie: has no effect with policy peak_ewma")
 	pool("hash: {on: path}", "hash.on: has no effect with policy peak_ewma")
@@ -97,8 +97,8 @@ func TestWarningsOfPools(t *testing.T) {
 	https := func(tls string) string {
 		return strings.Replace(withPool("tls: {"+tls+"}"), "http://", "https://", 1)
 	}
-	f(https("insecure: true"), "pools.app.tls.insecure: every certificate is accepted, an attacker's too")
-	f(https("insecure: true, ca: x"), "pools.app.tls.insecure: every certificate is accepted, so that ca")
+	f(https("insecure: true"), "pools.app.tls.insecure: insecure accepts every certificate, even an attacker's")
+	f(https("insecure: true, ca: x"), "pools.app.tls.insecure: insecure accepts every certificate, so ca")
 	f(https("ca: x"))
 	f(`{listeners: [":1"], pools: {app: {upstreams: [{file: x, weight: 2}]}}}`, "pools.app.upstreams[0].weight: has no effect with file")
 }
@@ -130,10 +130,10 @@ func TestWarningsOfHeadersThatAreDropped(t *testing.T) {
 		return minimal + "routes: [{match: {headers: {" + name + ": x}}, pool: app}, {pool: app}]\n"
 	}
 	f(match("X-Whatever"))
-	f(match("X-Forwarded-Host"), "routes[0].match.headers: X-Forwarded-Host never arrives: it is dropped")
-	f(match("x-real-ip")+"trusted_proxies: [10.0.0.0/8]\n", "routes[0].match.headers: X-Real-Ip never arrives: it is dropped")
+	f(match("X-Forwarded-Host"), "routes[0].match.headers: X-Forwarded-Host never arrives: goodgate drops it")
+	f(match("x-real-ip")+"trusted_proxies: [10.0.0.0/8]\n", "routes[0].match.headers: X-Real-Ip never arrives: goodgate drops it")
 	f(match("X-Real-IP") + "trusted_proxies: [10.0.0.0/8]\ntrusted_headers: [x-real-ip]\n")
-	f(match("X-Forwarded-Proto"), "routes[0].match.headers: X-Forwarded-Proto never arrives: it is believed of trusted_proxies only")
+	f(match("X-Forwarded-Proto"), "routes[0].match.headers: X-Forwarded-Proto never arrives: goodgate accepts it only from trusted_proxies")
 	f(match("X-Forwarded-Proto") + "trusted_proxies: [10.0.0.0/8]\n")
 	f(strings.Replace(match("X-Forwarded-Proto"), ":8080", "unix:/run/x.sock", 1))
 	f(match("Proxy") + "drop_headers: []\n")

@@ -13,16 +13,16 @@ func (a *advisor) retry(path string, p Pool) {
 			formatDuration(p.Timeouts.Dial), formatDuration(r.PerTry))
 	}
 	if r.Attempts > 1 && len(p.Upstreams) == 1 && isSingle(p.Upstreams[0]) && p.Hold.For == 0 {
-		a.warnf(a.either(path, "retry.attempts", "hold.for"), "with one upstream the retries go to that same one: this helps when a connection was lost, not when it is down; add an upstream, or set hold.for")
+		a.warnf(a.either(path, "retry.attempts", "hold.for"), "with one upstream, retries go to it again: that helps after a lost connection, not when the upstream is down; add an upstream, or set hold.for")
 	}
 	if r.Attempts == 1 {
 		return
 	}
 	switch {
 	case r.Statuses.overlaps(400, 499):
-		a.warnf(path+".retry.statuses", "a 4xx is about the request: another upstream will say the same; leave it out")
+		a.warnf(path+".retry.statuses", "a 4xx is about the request, and another upstream gives the same answer: remove it")
 	case r.Statuses.overlaps(500, 500):
-		a.warnf(path+".retry.statuses", "a 500 often comes after the work was begun, and from a bug that every upstream has; leave it out unless the application is known to answer it for passing trouble")
+		a.warnf(path+".retry.statuses", "a 500 often comes from a bug that every upstream has, or after the application began the work: remove it unless the application answers 500 for temporary failures")
 	}
 }
 
@@ -42,10 +42,10 @@ func (a *advisor) requestTimeout(at, name string, request Duration) {
 	total := Duration(p.Retry.Attempts) * p.Retry.PerTry
 	switch {
 	case p.Retry.PerTry >= request:
-		a.warnf(pool+".retry.per_try", "%s is not shorter than %s %s: the first attempt uses up the time of all; make it shorter",
+		a.warnf(pool+".retry.per_try", "%s is not shorter than %s %s: the first attempt can use all of that time; make it shorter",
 			formatDuration(p.Retry.PerTry), at, formatDuration(request))
 	case total > request && p.Retry.Attempts > 1:
-		a.warnf(pool+".retry.per_try", "%d attempts of %s take longer than %s %s: the last ones will be cut short; use %s or less",
+		a.warnf(pool+".retry.per_try", "%d attempts of %s take longer than %s %s, which cuts the last ones short: use %s or less",
 			p.Retry.Attempts, formatDuration(p.Retry.PerTry), at, formatDuration(request), formatDuration(request/Duration(p.Retry.Attempts)))
 	}
 	if p.Timeouts.ResponseHeader >= request && a.uses(pool, "timeouts.response_header") {
@@ -53,11 +53,11 @@ func (a *advisor) requestTimeout(at, name string, request Duration) {
 			formatDuration(p.Timeouts.ResponseHeader), at, formatDuration(request))
 	}
 	if p.Hold.For >= request && a.uses(pool, "hold.for") {
-		a.warnf(pool+".hold.for", "%s is not shorter than %s %s: a request that waited has no time left for its answer; make it shorter",
+		a.warnf(pool+".hold.for", "%s is not shorter than %s %s: a request that waited has no time left for its response; make it shorter",
 			formatDuration(p.Hold.For), at, formatDuration(request))
 	}
 	if grace := a.config.Shutdown.Grace; grace < request {
-		a.warnf(a.either("", "shutdown.grace", at), "shutdown.grace %s is shorter than %s %s: a shutdown will cut such requests off; make the grace longer",
+		a.warnf(a.either("", "shutdown.grace", at), "shutdown.grace %s is shorter than %s %s: a shutdown cuts such requests off; make the grace longer",
 			formatDuration(grace), at, formatDuration(request))
 	}
 }

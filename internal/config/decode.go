@@ -253,7 +253,7 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value, f field) {
 			what = "bad value"
 		}
 		if line := d.continued(n); line > 0 {
-			n, what = &yaml.Node{Line: line, Column: indentOf(d.texts.lines[line-1]) + 1}, fmt.Sprintf("this line goes on with the value of %s (is it indented right?)", d.texts.tell(n.Line, line))
+			n, what = &yaml.Node{Line: line, Column: indentOf(d.texts.lines[line-1]) + 1}, fmt.Sprintf("this line continues the value of %s: check its indentation", d.texts.tell(n.Line, line))
 		}
 		d.errorf(n, path, "%s: %v", what, err)
 		return

@@ -51,15 +51,15 @@ func TestErrors(t *testing.T) {
 	f("~", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
 	f("a: 1", "g.yaml:1:1: a: unknown key; known here: listeners, trusted_proxies, trusted_headers, drop_headers, admin, log, tracing, events, zone, state, fleet, shutdown, errors, via, routes, pools, include, defaults",
 		"g.yaml:1:1: listeners is missing: write listeners: [\":8080\"]",
-		"g.yaml:1:1: pools is missing: say which upstreams requests go to")
+		"g.yaml:1:1: pools is missing: define a pool with its upstreams")
 	f("[1]", "g.yaml:1:1: found a list: expected a mapping with the keys listeners, trusted_proxies, trusted_headers, drop_headers, admin, log, tracing, events, zone, state, fleet, shutdown, errors, via, routes, pools")
-	f(minimal+"---\na: 1", "g.yaml:5:1: a second document: a file holds one")
+	f(minimal+"---\na: 1", "g.yaml:5:1: a second document: a file can have only one")
 	f("a: [1", "g.yaml:1:4: not valid YAML: the [ is not closed")
 	f("log:\n\tlevel: info\n", "g.yaml:2:1: not valid YAML: the line is indented with a tab: use spaces")
 	f(strings.Repeat("#", maxBytes+1), "g.yaml: larger than 4MiB")
-	f(`listeners: [":8080"]`, "g.yaml:1:1: pools is missing: say which upstreams requests go to")
-	f("listeners: [\":8080\"]\npools: {}", "g.yaml:2:8: pools: empty: say which upstreams requests go to")
-	f(minimal+"  b: {upstreams: [\"http://b\"]}", "g.yaml:3:1: pools: 2 pools (app, b) and no routes: say in routes which requests go to which")
+	f(`listeners: [":8080"]`, "g.yaml:1:1: pools is missing: define a pool with its upstreams")
+	f("listeners: [\":8080\"]\npools: {}", "g.yaml:2:8: pools: empty: define a pool with its upstreams")
+	f(minimal+"  b: {upstreams: [\"http://b\"]}", "g.yaml:3:1: pools: 2 pools (app, b) and no routes: add routes that choose between them")
 	f(strings.Replace(minimal, `":8080"`, `":8080", "[::]:8080", "unix:/a", "unix:/a", ":0", ":0"`, 1),
 		`g.yaml:2:22: listeners[1].address: found "[::]:8080": listeners[0], ":8080", has this address already`,
 		`g.yaml:2:46: listeners[3].address: found "unix:/a": listeners[2], "unix:/a", has this address already`)
@@ -69,22 +69,22 @@ func TestErrors(t *testing.T) {
 	f(named("b", `[a, ":2", ":3", c]`), `g.yaml:5:39: routes[0].match.listener[2]: found ":3": no such listener; defined: a, b`,
 		`g.yaml:5:45: routes[0].match.listener[3]: found "c": no such listener; defined: a, b`)
 	f(named("b", `["http://x"]`), `g.yaml:5:30: routes[0].match.listener[0]: found "http://x": expected the name or the address of a listener`)
-	f(strings.NewReplacer(`":1"`, `":0"`, `":2"`, `":0"`).Replace(named("b", "a")), `g.yaml:5:29: routes[0].match.listener[0]: found "a": 2 listeners have the address :0, so that they cannot be told apart; give them ports`)
+	f(strings.NewReplacer(`":1"`, `":0"`, `":2"`, `":0"`).Replace(named("b", "a")), `g.yaml:5:29: routes[0].match.listener[0]: found "a": 2 listeners have the address :0: give each its own port`)
 	route := func(text string) string { return minimal + "routes: [{pool: app, " + text + "}]" }
 	f(route(`match: {path_regexp: "a(?!b)"}`), `g.yaml:5:43: routes[0].match.path_regexp: found "a(?!b)": not a regular expression of RE2: invalid or unsupported Perl syntax: "(?!"`)
 	f(route(`rewrite_path: {regexp: "(", to: x}`), `g.yaml:5:45: routes[0].rewrite_path.regexp: found "(": not a regular expression of RE2: missing closing ): "("`,
 		`g.yaml:5:54: routes[0].rewrite_path.to: found "x": a path starts with /`)
-	f(route(`response_rewrites: {location: [{from: "", to: "a\nb"}, {from: x}]}`), `g.yaml:5:60: routes[0].response_rewrites.location[0].from: found "": empty: say what is replaced`,
+	f(route(`response_rewrites: {location: [{from: "", to: "a\nb"}, {from: x}]}`), `g.yaml:5:60: routes[0].response_rewrites.location[0].from: found "": empty: write the text to replace`,
 		`g.yaml:5:68: routes[0].response_rewrites.location[0].to: found "a\nb": a header value has no line breaks or control characters`,
 		`g.yaml:5:77: routes[0].response_rewrites.location[1]: to is missing: write to: https://www.example.com/`)
 	http3 := func(listener string) string {
 		return strings.Replace(minimal, `":8080"`, "{address: "+listener+", http3: {enabled: true}}", 1)
 	}
 	const certs = "tls: {certificates: [{cert: c, key: k}]}"
-	f(http3(`":8080"`), `g.yaml:2:49: listeners[0].http3.enabled: HTTP/3 is always by TLS: tls is missing`)
-	f(http3(`"unix:/a", `+certs), `g.yaml:2:93: listeners[0].http3.enabled: HTTP/3 is on UDP at the listener's address, and "unix:/a" has no port`)
+	f(http3(`":8080"`), `g.yaml:2:49: listeners[0].http3.enabled: HTTP/3 needs TLS: tls is missing`)
+	f(http3(`"unix:/a", `+certs), `g.yaml:2:93: listeners[0].http3.enabled: HTTP/3 needs a UDP port at the listener's address, and "unix:/a" has none`)
 	f(http3(`":8080", proxy_protocol: [10.0.0.0/8], `+certs), `g.yaml:2:121: listeners[0].http3.enabled: `+
-		`there is no PROXY protocol for HTTP/3: what stands in front would hide the clients, and anybody could come past it`)
+		`HTTP/3 has no PROXY protocol: a proxy in front would hide the clients, and anybody could bypass it; remove one of them`)
 	f(withPool("policy: !custom hash"), "g.yaml:4:80: pools.app.policy: tag !custom is not supported")
 	f(withPool("retry: {<<: 3}"), "g.yaml:4:84: pools.app.retry: found \"3\" after <<: expected a mapping, or a list of mappings")
 	f(withPool("dns: {max_ttl: 500ms}"), "g.yaml:4:87: pools.app.dns.max_ttl: must not be shorter than min_ttl (500ms apart)")
@@ -98,9 +98,9 @@ func TestErrors(t *testing.T) {
 		`g.yaml:4:89: pools.app.fallback.pool: found "b": no such pool; defined: app`)
 	f(withPool("fallback: {respond: {status: 204, body: x}}"), `g.yaml:4:112: pools.app.fallback.respond.body: a response with status 204 has no body`)
 	f(withPool("fallback: b")+"  b: {upstreams: [\"http://b\"], fallback: app}\nroutes: [{pool: app}]",
-		`g.yaml:4:82: pools.app.fallback.pool: found "b": it has a fallback itself, and there are no chains; give that to the routes instead`,
-		`g.yaml:5:42: pools.b.fallback.pool: found "app": it has a fallback itself, and there are no chains; give that to the routes instead`)
-	f(minimal+"routes: [{redirect: {to: /}, fallback: app}]", `g.yaml:5:40: routes[0].fallback: goes with pool only: a redirect or a fixed response cannot fail`)
+		`g.yaml:4:82: pools.app.fallback.pool: found "b": this pool has a fallback itself, and fallbacks cannot be chained: set its fallback on routes instead`,
+		`g.yaml:5:42: pools.b.fallback.pool: found "app": this pool has a fallback itself, and fallbacks cannot be chained: set its fallback on routes instead`)
+	f(minimal+"routes: [{redirect: {to: /}, fallback: app}]", `g.yaml:5:40: routes[0].fallback: applies to pool only: a redirect or a fixed response cannot fail`)
 	f(withPool("hash: {on: header:X, load: 0.5}"), `g.yaml:4:99: pools.app.hash.load: found "0.5": must be from 101% to 1000%, or 0 (unbounded)`)
 }
 

@@ -26,7 +26,7 @@ type Sentinel struct {
 	Password Secret `yaml:"password" default:"" help:"Password for the sentinels; empty sends none."`
 }
 
-const noFleet = "found \"fleet\": there is no fleet; say in fleet.addresses which store the instances share"
+const noFleet = "found \"fleet\": fleet.addresses is missing: set it to the store that the instances share"
 
 // fleet looks for what cannot work between instances.
 func (v *validator) fleet() {
@@ -36,7 +36,7 @@ func (v *validator) fleet() {
 		case l.MaxScope == "fleet" && f == nil:
 			v.errorf(path+".max_requests_scope", noFleet)
 		case l.MaxScope == "fleet" && l.MaxRequests == 0:
-			v.errorf(path+".max_requests_scope", "found \"fleet\": max_requests is missing, which the instances would divide")
+			v.errorf(path+".max_requests_scope", "found \"fleet\": max_requests is missing: set the total that the instances divide")
 		}
 		for i, r := range l.Rates {
 			at := index(path+".rates", i)
@@ -44,7 +44,7 @@ func (v *validator) fleet() {
 			case r.Scope == "fleet" && f == nil:
 				v.errorf(at+".scope", noFleet)
 			case r.Exact && r.Scope != "fleet":
-				v.errorf(at+".exact", "goes with scope: fleet only: a rate of one instance is always exact")
+				v.errorf(at+".exact", "applies to scope: fleet only: the rate of a single instance is always exact")
 			}
 		}
 	}
@@ -63,11 +63,11 @@ func (v *validator) fleet() {
 	}
 	switch {
 	case f.Cluster && f.Sentinel.Master != "":
-		v.errorf("fleet.cluster", "goes without sentinel.master: the nodes of a cluster say themselves who is primary")
+		v.errorf("fleet.cluster", "excludes sentinel.master: a cluster elects its primaries itself")
 	case f.Cluster && f.Database != 0:
 		v.errorf("fleet.database", "found %d: a cluster has only database 0", f.Database)
 	case len(f.Addresses) > 1 && !f.Cluster && f.Sentinel.Master == "":
-		v.errorf("fleet.addresses", "has %d: several are sentinels (set sentinel.master) or nodes of a cluster (set cluster: true)", len(f.Addresses))
+		v.errorf("fleet.addresses", "has %d: set sentinel.master if they are sentinels, or cluster: true if they are nodes of a cluster", len(f.Addresses))
 	}
 	if f.Sentinel.Master == "" && (f.Sentinel.Username != "" || f.Sentinel.Password != "") {
 		v.errorf("fleet.sentinel", "master is missing: the name of the primary that the sentinels watch")

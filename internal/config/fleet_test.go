@@ -14,8 +14,8 @@ func TestFleetScope(t *testing.T) {
 		{fleet, "max_requests: 100", "max_in_flight: 9, max_in_flight_scope: instance", ""},
 		{"", "max_requests: 100, max_requests_scope: instance", "max_in_flight: 9", ""},
 		{fleet, "", "max_in_flight_scope: fleet", ""}, // a source may say max_in_flight
-		{"", "max_requests: 100, max_requests_scope: fleet", "weight: 1", "pools.app.limits.max_requests_scope: found \"fleet\": there is no fleet"},
-		{"", "", "max_in_flight: 9, max_in_flight_scope: fleet", "pools.app.upstreams[0].max_in_flight_scope: found \"fleet\": there is no fleet"},
+		{"", "max_requests: 100, max_requests_scope: fleet", "weight: 1", "pools.app.limits.max_requests_scope: found \"fleet\": fleet.addresses is missing"},
+		{"", "", "max_in_flight: 9, max_in_flight_scope: fleet", "pools.app.upstreams[0].max_in_flight_scope: found \"fleet\": fleet.addresses is missing"},
 		{fleet, "max_requests_scope: fleet", "weight: 1", "max_requests is missing"},
 		{fleet, "max_requests: 100, max_requests_scope: all", "weight: 1", "must be one of instance, fleet"},
 	} {

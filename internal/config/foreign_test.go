@@ -22,7 +22,7 @@ func TestOtherPrograms(t *testing.T) {
 		{"Caddy", ":80 {\n\thandle /api/* {\n\t\treverse_proxy a:1 b:2 {\n\t\t\tlb_policy first\n\t\t}\n\t}\n}\n"},
 	} {
 		_, _, err := Parse("x", []byte(c.text), nil)
-		want := "x:1:1: this is a configuration of " + c.program + ": goodgate convert FILE makes one for goodgate of it"
+		want := "x:1:1: this is a configuration of " + c.program + ": convert it with goodgate convert FILE"
 		if err == nil || err.Error() != want {
 			t.Errorf("%s\ngot %v\nwant %s", c.text, err, want)
 		}

@@ -222,9 +222,9 @@ func upstreamURL(s string) (string, error) {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return "", errors.New("expected http://host:port, https://host:port or unix:/path.sock")
 	case u.User != nil:
-		return "", errors.New("a user and password cannot be given: set an Authorization header in request_headers of the route")
+		return "", errors.New("a URL takes no user and password here: set an Authorization header in request_headers of the route")
 	case u.Path != "" && u.Path != "/":
-		return "", fmt.Errorf("a path cannot be given: add_prefix: %s in the route does that", u.EscapedPath())
+		return "", fmt.Errorf("a URL takes no path here: set add_prefix: %s in the route", u.EscapedPath())
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(s, "#"):
 		return "", errors.New("a query or fragment cannot be given")
 	case !isHost(u.Hostname()):

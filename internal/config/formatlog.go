@@ -26,7 +26,7 @@ func logOutput(s string) (string, error) {
 func logServer(kind, rest string) error {
 	switch {
 	case kind == "syslog":
-		return fmt.Errorf("say how: write syslog+udp://%s, syslog+tcp://, syslog+tls:// or syslog+unix:///dev/log", rest)
+		return fmt.Errorf("the transport is missing: write syslog+udp://%s, syslog+tcp://, syslog+tls:// or syslog+unix:///dev/log", rest)
 	case !slices.Contains(syslogKinds(), kind):
 		return fmt.Errorf("%s: expected one of %s%s", found(kind), strings.Join(syslogKinds(), ", "), didYouMean(kind, syslogKinds()))
 	case kind == "syslog+unix":

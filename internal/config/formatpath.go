@@ -31,7 +31,7 @@ func matchPath(s string) (string, error) {
 	case s == "*":
 		return "", errors.New("leave path out to match every path")
 	case len(s) > maxRegexp:
-		return "", fmt.Errorf("has %d bytes: at most %d are possible", len(s), maxRegexp)
+		return "", fmt.Errorf("has %d bytes: the limit is %d", len(s), maxRegexp)
 	}
 	return s, nil
 }
@@ -113,7 +113,7 @@ func regularExpression(s string) (string, error) {
 // rewritten takes what is looked for in a header's value.
 func rewritten(s string) (string, error) {
 	if s == "" {
-		return "", errors.New("empty: say what is replaced")
+		return "", errors.New("empty: write the text to replace")
 	}
 	return headerValue(s)
 }

@@ -47,7 +47,7 @@ func stepBytes(s string) (string, error) {
 	case len(b) == 0 && s != "":
 		return "", errors.New("is empty: write what to send or to expect, or leave the key out")
 	case len(b) > maxStep:
-		return "", fmt.Errorf("has %d bytes: at most %d are allowed", len(b), maxStep)
+		return "", fmt.Errorf("has %d bytes: the limit is %d", len(b), maxStep)
 	}
 	return s, nil
 }
@@ -85,7 +85,7 @@ func (v *validator) health(path string, h Health) {
 		}
 	}
 	if h.Type == "http" && h.Method == "HEAD" && (h.Expect.BodyRegexp != "" || len(h.Expect.JSON) > 0) {
-		v.errorf(path+".method", "found HEAD: its answer has no body, which expect.body_regexp and expect.json look at; use GET")
+		v.errorf(path+".method", "found HEAD: its response has no body for expect.body_regexp and expect.json: use GET")
 	}
 	for i, s := range h.Steps {
 		at := index(path+".steps", i)

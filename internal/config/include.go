@@ -153,7 +153,7 @@ func (g *gatherer) include(whole, part *yaml.Node, file string, level int) {
 		}
 		path := index(f.key, i)
 		if level > maxLevel {
-			g.errorf(at, path, "files include files on more than %d levels", maxLevel)
+			g.errorf(at, path, "files include files on more levels than the limit of %d", maxLevel)
 			return
 		}
 		if !filepath.IsAbs(pattern) {

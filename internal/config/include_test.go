@@ -109,7 +109,7 @@ func TestIncludeMistakes(t *testing.T) {
 	f("no YAML", main, one("pools:\n  b: {upstreams: [\"http://127.0.0.1:2\"}\n"), "conf.d/p.yaml:2:18: not valid YAML: the [ is not closed")
 	f("a list", main, one("- a\n"), "conf.d/p.yaml:1:1: found a list: expected a mapping with keys such as routes and pools")
 	f("pools are a list", main, one("pools: [a]\n"), "conf.d/p.yaml:1:8: pools: found a list: expected a mapping")
-	f("goes on", main, one("via: x\n  y z:1\n"), "conf.d/p.yaml:2:3: via: this line goes on with the value of line 1 (is it indented right?): expected a word of letters, digits, - and _")
+	f("goes on", main, one("via: x\n  y z:1\n"), "conf.d/p.yaml:2:3: via: this line continues the value of line 1: check its indentation: expected a word of letters, digits, - and _")
 }
 
 // TestIncludeBounds: files that include each other end, and so do many levels.
@@ -119,7 +119,7 @@ func TestIncludeBounds(t *testing.T) {
 	for i := range 12 {
 		files[fmt.Sprintf("%d.yaml", i+1)] = fmt.Sprintf("include: [%d.yaml, main.yaml, 1.yaml]\n", i+2)
 	}
-	if _, got := loadText(t, files); got != "8.yaml:1:11: include[0]: files include files on more than 8 levels" {
+	if _, got := loadText(t, files); got != "8.yaml:1:11: include[0]: files include files on more levels than the limit of 8" {
 		t.Errorf("got %s", got)
 	}
 	files = map[string]string{"main.yaml": minimal + "include: parts/*\n"}

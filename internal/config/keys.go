@@ -98,10 +98,10 @@ func (v *validator) rateKeys(path string, l Limits) {
 	for i, r := range l.Rates {
 		at := index(path+".limits.rates", i) + ".on"
 		if len(r.On) > 1 && slices.Contains(r.On, "all") {
-			v.errorf(at, "all counts all requests together: leave it out, or the other parts")
+			v.errorf(at, "all excludes the other parts: keep one")
 		}
 		if v.at.given(at) && len(r.On) == 0 {
-			v.errorf(at, "empty: say what requests are counted by, such as client_ip")
+			v.errorf(at, "empty: name a key to count requests by, such as client_ip")
 		}
 	}
 }

@@ -12,13 +12,13 @@ func TestKeys(t *testing.T) {
 		`client_ip`:                                   "",
 		`"{client_ip}{header:x-tenant}"`:              "",
 		`[client_ip, "header:X-Tenant", "{query:a}"]`: "",
-		`[all, client_ip]`:                            "all counts all requests together",
-		`[]`:                                          "empty: say what requests are counted by",
+		`[all, client_ip]`:                            "all excludes the other parts",
+		`[]`:                                          "empty: name a key to count requests by",
 		`"{clientip}"`:                                `found "{clientip}": unknown variable {clientip} (did you mean {client_ip}?)`,
 		`"{route}"`:                                   `found "{route}": {route} has no value yet here`,
 		`"{1}"`:                                       `found "{1}": {1} has no value here`,
 		`"{}"`:                                        `found "{}": has no variable`,
-		`"{header:a b}"`:                              `found "{header:a b}": {header:a b}: "a b" is no name`,
+		`"{header:a b}"`:                              `found "{header:a b}": {header:a b}: "a b" is not a name`,
 		`client-ip`:                                   `found "client-ip": expected client_ip, all, header:NAME or cookie:NAME (did you mean client_ip?)`,
 	} {
 		_, _, err := Parse("g.yaml", []byte(withPool("limits: {rates: [{requests: 1, on: "+on+"}]}")), noEnv)

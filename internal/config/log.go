@@ -179,7 +179,7 @@ func (v *validator) log(l Log) {
 
 func (v *validator) logOutput(path string, l LogOutput) {
 	if l.Format.onlyRequests() && !l.Fields.empty() {
-		v.errorf(path+".fields", "goes with the formats json, text and human only: %s", ownFields(l.Format))
+		v.errorf(path+".fields", "applies to the formats json, text and human only: %s", ownFields(l.Format))
 	}
 	if l.Escape != "default" && !l.Format.HasVariables() {
 		v.errorf(path+".escape", "goes with a format that has variables, such as '$remote_addr $status'")
@@ -188,10 +188,10 @@ func (v *validator) logOutput(path string, l LogOutput) {
 		v.errorf(path+".tls", "cert and key go together")
 	}
 	if l.Rotate.Size > 0 && !l.IsFile() {
-		v.errorf(path+".rotate.size", "output %s is no file", l.Output)
+		v.errorf(path+".rotate.size", "output %s is not a file", l.Output)
 	}
 	if l.Format.onlyRequests() && l.Records == "events" {
-		v.errorf(path+".records", "found %q: the format has no room for anything but requests; use json, text or human", l.Records)
+		v.errorf(path+".records", "found %q: this format logs requests only: use json, text or human", l.Records)
 	}
 }
 
@@ -227,7 +227,7 @@ func (a *advisor) chosen(name string) bool {
 
 func ownFields(f LogFormat) string {
 	if f.HasVariables() {
-		return "this one has the variables that it names"
+		return "this format has only its variables"
 	}
-	return fmt.Sprintf("%s has those of nginx", f)
+	return fmt.Sprintf("%s has the fields of nginx", f)
 }

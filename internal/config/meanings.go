@@ -47,7 +47,7 @@ var meanings = []meaning{
 	{"set_real_ip_from realip trusted_ips", "", "trusted_proxies"},
 	{"real_ip_header", "", "trusted_headers"},
 	{"error_page errorfile errorfiles error_pages", "", "errors"},
-	{"http static_resources apps", "", " this looks like another proxy's file: goodgate convert FILE makes one of it, if it can"},
+	{"http static_resources apps", "", " this looks like another proxy's file: try goodgate convert FILE"},
 	{"timeout_connect proxy_connect_timeout connect_timeout", "", "pools.*.timeouts.dial"},
 	{"timeout_server proxy_read_timeout read_timeout", "", "pools.*.timeouts.response_header"},
 	{"timeout_client client_body_timeout", "", "listeners[*].timeouts.body_idle"},

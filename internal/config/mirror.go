@@ -27,9 +27,9 @@ func (v *validator) mirror(path string, r Route) {
 	}
 	switch {
 	case len(r.Pools()) == 0:
-		v.errorf(path, "goes with pool or split only: nothing goes upstream from a redirect or a fixed response")
+		v.errorf(path, "applies to pool or split only: a redirect or a fixed response sends nothing upstream")
 	case slices.Contains(r.Pools(), m.Pool):
-		v.errorf(at, "found %q: the route's requests go there already, and would go there twice", m.Pool)
+		v.errorf(at, "found %q: the route sends its requests to this pool already: choose another", m.Pool)
 	default:
 		v.poolExists(at, m.Pool)
 	}

@@ -13,10 +13,10 @@ func TestMirror(t *testing.T) {
 		t.Errorf("the short form: %+v", m)
 	}
 	for keys, want := range map[string]string{
-		"pool: v1, mirror: v1":                                   `mirror.pool: found "v1": the route's requests go there already`,
-		"split: [{pool: v1}, {pool: v2}], mirror: v2":            `mirror.pool: found "v2": the route's requests go there already`,
+		"pool: v1, mirror: v1":                                   `mirror.pool: found "v1": the route sends its requests to this pool already`,
+		"split: [{pool: v1}, {pool: v2}], mirror: v2":            `mirror.pool: found "v2": the route sends its requests to this pool already`,
 		"pool: v1, mirror: v3":                                   `mirror.pool: found "v3": no such pool`,
-		"respond: {status: 204}, mirror: v2":                     "mirror: goes with pool or split only",
+		"respond: {status: 204}, mirror: v2":                     "mirror: applies to pool or split only",
 		"pool: v1, mirror: {pool: v2, share: 101%}":              "share: found",
 		"pool: v1, mirror: {share: 10%}":                         "mirror: pool is missing",
 		"pool: v1, mirror: {pool: v2, max_concurrent: 0}":        "max_concurrent",

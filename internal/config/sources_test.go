@@ -39,7 +39,7 @@ func TestSourceMistakes(t *testing.T) {
 		`{http: {url: "http://a", tls: {ca: ca.pem}}}`:                     "goes with https only",
 		`{http: {url: "https://a", tls: {cert: c.pem}}}`:                   "cert and key go together",
 		`{http: {url: "http://a", interval: 10ms}}`:                        "must be from 1s to 1h",
-		`{http: "http://a", scheme: https}`:                                "goes with srv, docker, consul, nomad and kubernetes only",
+		`{http: "http://a", scheme: https}`:                                "applies to srv, docker, consul, nomad and kubernetes only",
 		`{docker: {}}`:                                                     "label is missing",
 		`{docker: {label: a, port: 70000}}`:                                "must be from 1 to 65535",
 		`{docker: {label: a, reach: host}}`:                                "must be one of container, published",

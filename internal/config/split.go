@@ -73,7 +73,7 @@ func (v *validator) split(path string, r Route) {
 	}
 	for i, p := range s.Pools {
 		if first := slices.IndexFunc(s.Pools, func(o SplitPool) bool { return o.Pool == p.Pool }); first < i && p.Pool != "" {
-			v.errorf(index(at, i)+".pool", "found %q: %s is this pool already; give it the sum of the weights", p.Pool, index("pools", first))
+			v.errorf(index(at, i)+".pool", "found %q: %s has this pool already: give it the sum of the weights", p.Pool, index("pools", first))
 			continue
 		}
 		v.poolExists(index(at, i)+".pool", p.Pool)
@@ -83,7 +83,7 @@ func (v *validator) split(path string, r Route) {
 	}
 	for i, by := range s.By {
 		if last := len(s.By) - 1; by == "cookie" && i < last || by == "request" && last > 0 {
-			v.errorf(index(path+".by", i), "found %q: every request has that, so it stands %s", by, map[string]string{"cookie": "last", "request": "alone"}[by])
+			v.errorf(index(path+".by", i), "found %q: every request has one, so it must stand %s", by, map[string]string{"cookie": "last", "request": "alone"}[by])
 		}
 	}
 	for i, step := range s.Schedule {
@@ -100,7 +100,7 @@ func (a *advisor) split(path string, r Route) {
 	for i, p := range s.Pools {
 		at := index(path+".pools", i)
 		if p.Weight == 0 && i == 0 && len(s.Schedule) == 0 {
-			a.warnf(at+".weight", "0 for the first pool: the others have nothing to be compared with")
+			a.warnf(at+".weight", "0 for the first pool: the guard compares the other pools with it")
 		}
 		if p.Weight == 0 && i > 0 && len(s.Schedule) == 0 && s.Override.Header == "" && s.Override.Cookie == "" {
 			a.warnf(at+".weight", "0, and neither schedule nor override: %s gets no requests until an operator gives it a share", p.Pool)

@@ -16,9 +16,9 @@ func TestAdminTokens(t *testing.T) {
 		`tokens: [{name: ci, token: short}]}`:               "admin.tokens[0].token: has 5 bytes: at least 16 are needed",
 		`tokens: [{token: 0123456789abcdef}]}`:              "admin.tokens[0]",
 		`tokens: [{name: ci}]}`:                             "admin.tokens[0]",
-		`tokens: [{name: admin, token: 0123456789abcdef}]}`: `admin.tokens[0].name: found "admin": that is the name of admin.token`,
+		`tokens: [{name: admin, token: 0123456789abcdef}]}`: `admin.tokens[0].name: found "admin": admin.token has this name`,
 		`tokens: [{name: local, token: 0123456789abcdef}]}`: `found "local"`,
-		`tokens: [{name: ci, token: 0123456789abcdef}, {name: ci, token: 0123456789abcdeg}]}`:  `admin.tokens[1].name: found "ci": that is the name of admin.tokens[0]`,
+		`tokens: [{name: ci, token: 0123456789abcdef}, {name: ci, token: 0123456789abcdeg}]}`:  `admin.tokens[1].name: found "ci": admin.tokens[0] has this name`,
 		`tokens: [{name: ci, token: 0123456789abcdef}, {name: eve, token: 0123456789abcdef}]}`: "admin.tokens[1].token: is the same as admin.tokens[0]",
 		`token: 0123456789abcdef, tokens: [{name: ci, token: 0123456789abcdef}]}`:              "is the same as admin.token:",
 	} {

@@ -28,7 +28,7 @@ func parseTree(file string, data []byte, isPart bool) (*yaml.Node, error) {
 		return fail(0, 0, "larger than %s", Size(maxBytes))
 	}
 	if other := otherProgram(data); other != "" {
-		return fail(1, 1, "this is a configuration of %s: goodgate convert FILE makes one for goodgate of it", other)
+		return fail(1, 1, "this is a configuration of %s: convert it with goodgate convert FILE", other)
 	}
 	reader := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
@@ -44,7 +44,7 @@ func parseTree(file string, data []byte, isPart bool) (*yaml.Node, error) {
 	}
 	root := doc.Content[0]
 	if err := reader.Decode(&second); err == nil {
-		return fail(second.Line, second.Column, "a second document: a file holds one")
+		return fail(second.Line, second.Column, "a second document: a file can have only one")
 	} else if !errors.Is(err, io.EOF) {
 		line, column, message := syntaxError(data, err)
 		return fail(line, column, "%s", message)

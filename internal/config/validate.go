@@ -89,9 +89,9 @@ func (v *validator) listeners() {
 func (v *validator) listenerTLS(path string, l Listener) {
 	switch {
 	case l.TLS == nil && v.at.given(path+".http2.enabled") && l.HTTP2.Enabled && !l.HTTP2.Cleartext:
-		v.errorf(path+".http2.enabled", "clients come without TLS here: http2.cleartext lets them speak HTTP/2")
+		v.errorf(path+".http2.enabled", "the listener has no TLS: set http2.cleartext for HTTP/2")
 	case l.TLS != nil && l.HTTP2.Cleartext:
-		v.errorf(path+".http2.cleartext", "clients come by TLS here")
+		v.errorf(path+".http2.cleartext", "the listener has TLS")
 	case l.TLS != nil && l.TLS.ClientCA == "" && v.at.given(path+".tls.client_auth"):
 		v.errorf(path+".tls.client_auth", "needs client_ca, the authorities of the clients' certificates")
 	case l.TLS != nil && l.TLS.ClientCA == "" && len(l.TLS.ClientCRL) > 0:
@@ -113,13 +113,13 @@ func (v *validator) listenerHTTP3(path string, l Listener) {
 	}
 	path += ".http3.enabled"
 	if l.TLS == nil {
-		v.errorf(path, "HTTP/3 is always by TLS: tls is missing")
+		v.errorf(path, "HTTP/3 needs TLS: tls is missing")
 	}
 	if network, _ := l.Network(); network != "tcp" && l.Address != "" {
-		v.errorf(path, "HTTP/3 is on UDP at the listener's address, and %q has no port", l.Address)
+		v.errorf(path, "HTTP/3 needs a UDP port at the listener's address, and %q has none", l.Address)
 	}
 	if len(l.Proxied) > 0 {
-		v.errorf(path, "there is no PROXY protocol for HTTP/3: what stands in front would hide the clients, and anybody could come past it")
+		v.errorf(path, "HTTP/3 has no PROXY protocol: a proxy in front would hide the clients, and anybody could bypass it; remove one of them")
 	}
 }
 
@@ -159,10 +159,10 @@ func (v *validator) tokens(a Admin) {
 			v.errorf(path+".token", "has %d bytes: at least %d are needed", n, minToken)
 		}
 		if of, taken := names[t.Name]; taken && t.Name != "" {
-			v.errorf(path+".name", "found %q: that is the name of %s", t.Name, of)
+			v.errorf(path+".name", "found %q: %s has this name", t.Name, of)
 		}
 		if of, taken := texts[t.Token]; taken && t.Token != "" {
-			v.errorf(path+".token", "is the same as %s: nobody could tell who brings it", of)
+			v.errorf(path+".token", "is the same as %s: give each its own token", of)
 		}
 		names[t.Name], texts[t.Token] = path, path
 	}
@@ -179,11 +179,11 @@ func (v *validator) presence() {
 	pools := slices.Sorted(maps.Keys(v.config.Pools))
 	switch routes := len(v.config.Routes); {
 	case len(pools) == 0 && routes == 0 && !v.at.given("pools"):
-		v.errorf("", "pools is missing: say which upstreams requests go to")
+		v.errorf("", "pools is missing: define a pool with its upstreams")
 	case len(pools) == 0 && routes == 0 && len(v.errs) == 0:
-		v.errorf("pools", "empty: say which upstreams requests go to")
+		v.errorf("pools", "empty: define a pool with its upstreams")
 	case len(pools) > 1 && routes == 0:
-		v.errorf("pools", "%d pools (%s) and no routes: say in routes which requests go to which", len(pools), strings.Join(pools, ", "))
+		v.errorf("pools", "%d pools (%s) and no routes: add routes that choose between them", len(pools), strings.Join(pools, ", "))
 	}
 }
 
@@ -236,13 +236,13 @@ func (v *validator) upstreams(path string, p Pool) {
 			seen[key] = strings.TrimPrefix(at, path+".")
 		}
 		if l := OwnListener(v.config.Listeners, u.URL); l >= 0 && v.comesBack(strings.TrimPrefix(path, "pools."), v.config.Listeners[l]) {
-			v.errorf(join(at, "url"), "found %q: that is goodgate's own listener (%s, %q), so that requests would come back without end", u.URL, index("listeners", l), v.config.Listeners[l].Address)
+			v.errorf(join(at, "url"), "found %q: this is goodgate's own listener (%s, %q): requests would loop", u.URL, index("listeners", l), v.config.Listeners[l].Address)
 		}
 		if p.Protocol == "h2c" && (strings.HasPrefix(u.URL, "https:") || u.Scheme == "https") {
-			v.errorf(join(path, "protocol"), "found \"h2c\": that is HTTP/2 without TLS, and %s has TLS; write h2", key)
+			v.errorf(join(path, "protocol"), "found \"h2c\": this is HTTP/2 without TLS, and %s has TLS: write h2", key)
 		}
 		if v.at.given(at+".scheme") && u.hasScheme() {
-			v.errorf(at+".scheme", "goes with srv, docker, consul, nomad and kubernetes only: a url has its own")
+			v.errorf(at+".scheme", "applies to srv, docker, consul, nomad and kubernetes only: a url has its own scheme")
 		}
 		v.registry(at, u)
 	}
@@ -313,11 +313,11 @@ func (v *validator) fallback(path string, f *Fallback, of []string) {
 	}
 	switch {
 	case len(of) == 0:
-		v.errorf(path, "goes with pool only: a redirect or a fixed response cannot fail")
+		v.errorf(path, "applies to pool only: a redirect or a fixed response cannot fail")
 	case len(of) == 1 && f.Pool == of[0]:
 		v.errorf(at, "found %q: a pool cannot be its own fallback", f.Pool)
 	case v.poolExists(at, f.Pool) && v.config.Pools[f.Pool].Fallback != nil:
-		v.errorf(at, "found %q: it has a fallback itself, and there are no chains; give that to the routes instead", f.Pool)
+		v.errorf(at, "found %q: this pool has a fallback itself, and fallbacks cannot be chained: set its fallback on routes instead", f.Pool)
 	}
 }
 

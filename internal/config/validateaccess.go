@@ -29,14 +29,14 @@ func (v *validator) access(path string, r Route) {
 	}
 	for i, s := range r.Intercept {
 		if s.From < 400 {
-			v.errorf(index(path+".intercept", i), "found %s: only errors, from 400 on, have pages", s)
+			v.errorf(index(path+".intercept", i), "found %s: only statuses from 400 have pages", s)
 		}
 	}
 	if b := r.Access.Basic; b != nil && b.UserHeader != "" {
 		v.headerAllowed(at+".basic.user_header", b.UserHeader, true)
 	}
 	if c := r.CORS; c != nil && c.Credentials && slices.Contains(c.Origins, "*") {
-		v.errorf(path+".cors.credentials", "browsers do not take credentials with origin *, which would let every site act for your users: name the origins")
+		v.errorf(path+".cors.credentials", "browsers refuse credentials with origin *, because every site could act for your users: name the origins")
 	}
 }
 
@@ -53,7 +53,7 @@ func (a *advisor) access(path string, r Route) {
 		a.warnf(at+".satisfy", "has no effect with fewer than two of networks (allow, deny), basic and forward")
 	}
 	if r.Access.Satisfy == "any" && len(r.Access.Allow) == 0 && len(r.Access.Deny) > 0 && parts > 1 {
-		a.warnf(at+".satisfy", "with any, who is in no network of deny needs nothing else: add the networks that need no password to allow")
+		a.warnf(at+".satisfy", "with any, clients outside deny need no password: add the networks that need none to allow")
 	}
 	for i, p := range r.Access.Deny {
 		if len(r.Access.Allow) > 0 && !slices.ContainsFunc(r.Access.Allow, func(q netip.Prefix) bool { return q.Bits() < p.Bits() && q.Contains(p.Addr()) }) {
@@ -61,10 +61,10 @@ func (a *advisor) access(path string, r Route) {
 		}
 	}
 	if r.Access.Basic != nil && a.plainListener(r) {
-		a.warnf(at+".basic", "clients that come without TLS send the password in the clear: use match.scheme: https, or see that what stands in front has TLS")
+		a.warnf(at+".basic", "clients without TLS send the password in plain text: set match.scheme: https, or use TLS in the proxy in front")
 	}
 	if c := r.CORS; c != nil && slices.Contains(c.Origins, "null") {
-		a.warnf(path+".cors.origins", "null is the origin of every sandboxed page and local file, of any site: it lets everybody in")
+		a.warnf(path+".cors.origins", "null is the origin of sandboxed pages of every site, and of local files: it lets everybody in")
 	}
 	if len(r.CrossOrigin.Trusted) > 0 && r.CrossOrigin.Mode == "allow" {
 		a.warnf(path+".cross_origin.trusted", "has no effect with mode allow: set mode: deny")

@@ -13,17 +13,17 @@ const maxACMEHosts = 200
 // acme looks for what no authority would do.
 func (v *validator) acme(path string, a ACME) {
 	if v.at.given(path+".accept_terms") && !a.AcceptTerms {
-		v.errorf(path+".accept_terms", "must be true: the authority issues nothing to who does not agree to its terms of service")
+		v.errorf(path+".accept_terms", "must be true: the authority requires you to accept its terms of service")
 	}
 	if a.Directory != "" && !strings.HasPrefix(a.Directory, "https://") {
-		v.errorf(path+".directory", "found %q: an ACME server is reached by https", origin(a.Directory))
+		v.errorf(path+".directory", "found %q: expected an https URL", origin(a.Directory))
 	}
 	if len(a.Hosts) > maxACMEHosts {
-		v.errorf(path+".hosts", "has %d hosts: at most %d get a certificate each", len(a.Hosts), maxACMEHosts)
+		v.errorf(path+".hosts", "has %d hosts: the limit is %d", len(a.Hosts), maxACMEHosts)
 	}
 	for i, host := range a.Hosts {
 		if slices.Contains(a.Hosts[:i], host) && host != "" {
-			v.errorf(index(path+".hosts", i), "found %q: it is there already", host)
+			v.errorf(index(path+".hosts", i), "found %q: listed twice", host)
 		}
 	}
 	switch e := a.EAB; {
@@ -33,7 +33,7 @@ func (v *validator) acme(path string, a ACME) {
 		v.errorf(path+".eab.hmac_key", "expected base64url, as the authority writes it")
 	}
 	if a.Challenge == "http" && !slices.ContainsFunc(v.config.Listeners, func(l Listener) bool { return l.TLS == nil }) {
-		v.errorf(path+".challenge", "found \"http\": the authority asks at port 80, and no listener is without TLS")
+		v.errorf(path+".challenge", "found \"http\": the authority connects to port 80: add a listener without TLS")
 	}
 }
 
@@ -42,7 +42,7 @@ func acmeHost(s string) (string, error) {
 	_, err := netip.ParseAddr(s)
 	switch {
 	case strings.HasPrefix(s, "*."):
-		return "", errors.New("a wildcard is proved by DNS, which goodgate does not do: get it by another program, and name its files in certificates")
+		return "", errors.New("a wildcard needs a DNS challenge, and goodgate has none: obtain the certificate with another program, and name its files in certificates")
 	case err == nil:
 		return "", errors.New("certificates are got for names, not for addresses")
 	case strings.HasSuffix(s, ".") || !strings.Contains(s, "."):

@@ -6,7 +6,7 @@ func (v *validator) editionHas(minimal bool) {
 	if !minimal {
 		return
 	}
-	const absent = "the minimal edition of goodgate, which this is, does not have %s; use the full one"
+	const absent = "the minimal edition of goodgate does not have %s: use the full edition"
 	for i, l := range v.config.Listeners {
 		if l.HTTP3.Enabled {
 			v.errorf(index("listeners", i)+".http3.enabled", absent, "HTTP/3")

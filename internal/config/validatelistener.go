@@ -48,7 +48,7 @@ func (v *validator) matchListeners(path string, m Conditions) {
 		case !ok:
 			v.errorf(index(path, i), "found %q: no such listener%s; defined: %s", ref, didYouMean(ref, known), strings.Join(known, ", "))
 		case times > 1:
-			v.errorf(index(path, i), "found %q: %d listeners have the address %s, so that they cannot be told apart; give them ports", ref, times, address)
+			v.errorf(index(path, i), "found %q: %d listeners have the address %s: give each its own port", ref, times, address)
 		}
 	}
 }

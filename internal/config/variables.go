@@ -20,7 +20,7 @@ func variableError(text string, at vars.Place) string {
 	for _, p := range parts {
 		switch {
 		case (p.Name == "header:" || p.Name == "cookie:") && !isToken(p.Parameter):
-			return fmt.Sprintf("{%s%s}: %q is no name of a header or cookie", p.Name, p.Parameter, p.Parameter)
+			return fmt.Sprintf("{%s%s}: %q is not a name of a header or cookie", p.Name, p.Parameter, p.Parameter)
 		case p.Since <= at:
 		case p.Group > 0:
 			return fmt.Sprintf("{%d} has no value here; it belongs to redirects and headers of a route", p.Group)
@@ -132,7 +132,7 @@ func (a *advisor) respondVariables(path string, r *Respond) {
 	_, unknown := vars.Parse(r.Body)
 	for _, word := range unknown {
 		if near := nearVariable(word, vars.Arrival); near != "" {
-			a.warnf(path+".body", "{%s} is no variable and stays as it is (did you mean %s?)", word, near)
+			a.warnf(path+".body", "{%s} is not a variable, and stays as text (did you mean %s?)", word, near)
 		}
 	}
 }

@@ -38,5 +38,5 @@ func TestUnknownVariables(t *testing.T) {
 			t.Errorf("%s\ngot  %s\nwant %s", keys, message, want)
 		}
 	}
-	checkWarnings(t, minimal+`routes: [{match: {path: /a}, respond: {body: "{hots} h1{color:red} {method}"}}, {pool: app}]`, "routes[0].respond.body: {hots} is no variable and stays as it is (did you mean {host}?)")
+	checkWarnings(t, minimal+`routes: [{match: {path: /a}, respond: {body: "{hots} h1{color:red} {method}"}}, {pool: app}]`, "routes[0].respond.body: {hots} is not a variable, and stays as text (did you mean {host}?)")
 }

@@ -22,7 +22,7 @@ func (v *validator) zone(z Zone) {
 	seen := map[string]bool{}
 	for i, p := range z.Peers {
 		if seen[p.Zone] {
-			v.errorf(index("zone.peers", i)+".zone", "found %q: that zone stands there twice", p.Zone)
+			v.errorf(index("zone.peers", i)+".zone", "found %q: listed twice", p.Zone)
 		}
 		seen[p.Zone] = true
 	}

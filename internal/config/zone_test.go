@@ -16,7 +16,7 @@ func TestZone(t *testing.T) {
 		`{name: a, load: 90%}`:        "must be from 100% to 1000%",
 		`{name: a, min_upstreams: 0}`: "must be from 1 to 10000",
 		`{name: a, peers: [{zone: b, count: 1}, {zone: c, count: 0}]}`: "",
-		`{name: a, peers: [{zone: b, count: 1}, {zone: b, count: 2}]}`: "stands there twice",
+		`{name: a, peers: [{zone: b, count: 1}, {zone: b, count: 2}]}`: "listed twice",
 		`{name: a, peers: [{zone: b}]}`:                                "count is missing",
 	} {
 		c, _, err := Parse("a.yaml", []byte("listeners: [\":1\"]\nzone: "+text+"\npools: {app: {upstreams: [\"http://a:1\"]}}"), func(string) (string, bool) { return "", false })

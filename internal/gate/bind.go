@@ -27,7 +27,7 @@ func bind(ctx context.Context, l config.Listener) (net.Listener, error) {
 		}
 	}
 	if network == "fd" {
-		return nil, fmt.Errorf("systemd has passed no socket with the name %s (FileDescriptorName), or it is in use already", address)
+		return nil, fmt.Errorf("systemd passed no socket with the name %s (FileDescriptorName), or another listener uses it", address)
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, network, address)
 	if err != nil {
@@ -53,7 +53,7 @@ func removeStale(path string) error {
 		return err
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return errors.New("a file is there, and it is not a socket")
+		return errors.New("a file exists there, and it is not a socket")
 	}
 	c, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {

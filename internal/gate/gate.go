@@ -304,6 +304,6 @@ func (g *Gate) replaceable() error {
 
 var (
 	// errNotRunning says that it is too early, or too late, to change anything.
-	errNotRunning = errors.New("goodgate is not running, or shutting down: nothing can be replaced now")
+	errNotRunning = errors.New("goodgate is starting or shutting down: it cannot start a new process now")
 	errUpgrading  = errors.New("a new process is being started to take over: try again if it fails")
 )

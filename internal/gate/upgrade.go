@@ -42,7 +42,7 @@ func (g *Gate) leftBehind() (k known, err error) {
 		return k, nil
 	}
 	if err := json.Unmarshal(g.opts.Inherit.Known, &k); err != nil {
-		return k, fmt.Errorf("what the process before this one knew: %w", err)
+		return k, fmt.Errorf("the state of the old process: %w", err)
 	}
 	return k, nil
 }
