@@ -2,9 +2,15 @@ package goodgate_test
 
 import (
 	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -41,11 +47,72 @@ func TestProse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		prose := codeSpan.ReplaceAll(blank(codeBlock, text), []byte("x"))
-		for _, r := range proseRules {
-			for _, at := range r.pattern.FindAllIndex(prose, -1) {
-				t.Errorf("%s:%d: %q: %s", page, 1+bytes.Count(prose[:at[0]], []byte("\n")), bytes.TrimSpace(prose[at[0]:at[1]]), r.instead)
+		checkProse(t, page, 1, codeSpan.ReplaceAll(blank(codeBlock, text), []byte("x")))
+	}
+}
+
+// TestProseOfMessages holds the command line and the configuration to the same rules: the
+// help, messages and errors of cmd/goodgate, and the errors and help tags of
+// internal/config.
+func TestProseOfMessages(t *testing.T) {
+	t.Parallel()
+	for _, folder := range []string{"cmd/goodgate", "internal/config"} {
+		files, err := filepath.Glob(folder + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		checked := 0
+		for _, file := range files {
+			if !strings.HasSuffix(file, "_test.go") {
+				checked += checkLiterals(t, file)
 			}
+		}
+		if checked < 100 {
+			t.Errorf("%s: found %d texts, want at least 100", folder, checked)
+		}
+	}
+}
+
+// checkLiterals applies the rules to the strings of a Go file that have at least three
+// words, and to the help in the tags of its structs. It returns how many it has checked.
+func checkLiterals(t *testing.T, file string) (checked int) {
+	t.Helper()
+	files := token.NewFileSet()
+	tree, err := parser.ParseFile(files, file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags := map[*ast.BasicLit]bool{}
+	ast.Inspect(tree, func(n ast.Node) bool {
+		if field, ok := n.(*ast.Field); ok && field.Tag != nil {
+			tags[field.Tag] = true
+		}
+		literal, ok := n.(*ast.BasicLit)
+		if !ok || literal.Kind != token.STRING {
+			return true
+		}
+		text, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tags[literal] {
+			text = reflect.StructTag(text).Get("help")
+		}
+		if len(strings.Fields(text)) >= 3 {
+			checked++
+			checkProse(t, file, files.Position(literal.Pos()).Line, []byte(strings.ReplaceAll(text, "`", "")))
+		}
+		return true
+	})
+	return checked
+}
+
+// checkProse applies the rules to a text that begins at a line of a file.
+func checkProse(t *testing.T, file string, line int, prose []byte) {
+	t.Helper()
+	for _, r := range proseRules {
+		for _, at := range r.pattern.FindAllIndex(prose, -1) {
+			t.Errorf("%s:%d: %q: %s", file, line+bytes.Count(prose[:at[0]], []byte("\n")), bytes.TrimSpace(prose[at[0]:at[1]]), r.instead)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func TestACME(t *testing.T) {
 	f(tls("{accept_terms: false, hosts: a.example.com}"), "x:2:50: listeners[0].tls.acme.accept_terms: must be true: the authority requires you to accept its terms of service")
 	for _, tc := range [][2]string{
 		{`"*.example.com"`, "a wildcard needs a DNS challenge, and goodgate has none: obtain the certificate with another program, and name its files in certificates"},
-		{"10.0.0.1", "certificates are got for names, not for addresses"},
+		{"10.0.0.1", "expected a name: ACME certificates are for names, not addresses"},
 		{"localhost", "expected a whole name such as www.example.com, without a dot at its end"},
 		{"a.example.com.", "expected a whole name such as www.example.com, without a dot at its end"},
 	} {

@@ -44,7 +44,7 @@ func acmeHost(s string) (string, error) {
 	case strings.HasPrefix(s, "*."):
 		return "", errors.New("a wildcard needs a DNS challenge, and goodgate has none: obtain the certificate with another program, and name its files in certificates")
 	case err == nil:
-		return "", errors.New("certificates are got for names, not for addresses")
+		return "", errors.New("expected a name: ACME certificates are for names, not addresses")
 	case strings.HasSuffix(s, ".") || !strings.Contains(s, "."):
 		return "", errors.New("expected a whole name such as www.example.com, without a dot at its end")
 	}
