@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -51,25 +52,24 @@ func TestProse(t *testing.T) {
 	}
 }
 
-// TestProseOfMessages holds the command line and the configuration to the same rules: the
-// help, messages and errors of cmd/goodgate, and the errors and help tags of
-// internal/config.
+// TestProseOfMessages holds the texts of the program to the same rules: help, messages,
+// errors and descriptions in the code, and the help in the tags of the configuration.
 func TestProseOfMessages(t *testing.T) {
 	t.Parallel()
-	for _, folder := range []string{"cmd/goodgate", "internal/config"} {
-		files, err := filepath.Glob(folder + "/*.go")
+	checked := 0
+	for _, root := range []string{"cmd", "internal", "proxy", "balancer", "health", "reason"} {
+		err := filepath.WalkDir(root, func(file string, _ fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
+				checked += checkLiterals(t, file)
+			}
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		checked := 0
-		for _, file := range files {
-			if !strings.HasSuffix(file, "_test.go") {
-				checked += checkLiterals(t, file)
-			}
-		}
-		if checked < 100 {
-			t.Errorf("%s: found %d texts, want at least 100", folder, checked)
-		}
+	}
+	if checked < 2000 {
+		t.Errorf("found %d texts, want at least 2000", checked)
 	}
 }
 

@@ -306,8 +306,8 @@ func serverDown(t *testing.T) {
 	p := newPebble(t, pebbleOptions{http: g.http, tls: g.tls, life: 90 * 24 * time.Hour})
 	g.configure(p, "[a.example.com]", trusting(p), fmt.Sprintf("certificates: [{cert: %q, key: %q}]", file.cert, file.key))
 	g.start()
-	eventually(t, "a record of the failure", func() bool { return len(logged(g.out, "no certificate could be got")) > 0 })
-	if record := logged(g.out, "no certificate could be got")[0]; !strings.Contains(record, "the ACME server cannot be reached") {
+	eventually(t, "a record of the failure", func() bool { return len(logged(g.out, "certificate not obtained")) > 0 })
+	if record := logged(g.out, "certificate not obtained")[0]; !strings.Contains(record, "the ACME server cannot be reached") {
 		t.Errorf("got %s", record)
 	}
 	if _, err := g.shown("localhost", file.roots); err != nil {
@@ -318,7 +318,7 @@ func serverDown(t *testing.T) {
 	p.start()
 	g.signal(1, syscall.SIGHUP)
 	g.wantShown("a.example.com", p.roots())
-	if n := len(logged(g.out, "no certificate could be got")); n != 1 {
+	if n := len(logged(g.out, "certificate not obtained")); n != 1 {
 		t.Errorf("told of the failure %d times, want 1", n)
 	}
 }
@@ -342,8 +342,8 @@ func notTrusted(t *testing.T) {
 	p := newPebble(t, pebbleOptions{http: g.http, tls: g.tls, life: 90 * 24 * time.Hour}).start()
 	g.configure(p, "[a.example.com]", "", "")
 	g.start()
-	eventually(t, "a record of the failure", func() bool { return len(logged(g.out, "no certificate could be got")) > 0 })
-	record := logged(g.out, "no certificate could be got")[0]
+	eventually(t, "a record of the failure", func() bool { return len(logged(g.out, "certificate not obtained")) > 0 })
+	record := logged(g.out, "certificate not obtained")[0]
 	if !strings.Contains(record, "is not trusted") || !strings.Contains(record, "set acme.ca") {
 		t.Errorf("got %s", record)
 	}
@@ -356,8 +356,8 @@ func blocked(t *testing.T) {
 	g.configure(p, "[a.example.com, b.example.com]", trusting(p), "")
 	g.start()
 	g.wantShown("a.example.com", p.roots())
-	eventually(t, "a record of the failure", func() bool { return len(logged(g.out, "no certificate could be got")) > 0 })
-	if record := logged(g.out, "no certificate could be got")[0]; !strings.Contains(record, "does not issue for b.example.com") {
+	eventually(t, "a record of the failure", func() bool { return len(logged(g.out, "certificate not obtained")) > 0 })
+	if record := logged(g.out, "certificate not obtained")[0]; !strings.Contains(record, "does not issue for b.example.com") {
 		t.Errorf("got %s", record)
 	}
 	wantOrders(t, p, 1)
@@ -369,8 +369,8 @@ func bound(t *testing.T) {
 	p := newPebble(t, pebbleOptions{http: g.http, tls: g.tls, life: 90 * 24 * time.Hour, mac: mac}).start()
 	g.configure(p, "[a.example.com]", trusting(p), "")
 	g.start()
-	eventually(t, "a record of the failure", func() bool { return len(logged(g.out, "no certificate could be got")) > 0 })
-	if record := logged(g.out, "no certificate could be got")[0]; !strings.Contains(record, "set acme.eab") {
+	eventually(t, "a record of the failure", func() bool { return len(logged(g.out, "certificate not obtained")) > 0 })
+	if record := logged(g.out, "certificate not obtained")[0]; !strings.Contains(record, "set acme.eab") {
 		t.Errorf("got %s", record)
 	}
 	g.configure(p, "[a.example.com]", trusting(p)+", eab: {kid: kid, hmac_key: "+mac+"}", "")

@@ -380,11 +380,11 @@ func (m *Manager) tell(s *site, f *failing, err error) {
 		level = slog.LevelDebug
 	}
 	f.why = why
-	message, attrs := "no certificate could be got", []any{
+	message, attrs := "certificate not obtained", []any{
 		"host", s.host, "why", why, "do", do, "again_in", time.Until(f.next).Round(time.Second).String(), "error", told(err),
 	}
 	if c := s.cert.Load(); c != nil {
-		message = "the certificate could not be renewed; the one before goes on being served"
+		message = "certificate not renewed; the one in use stays"
 		attrs = append(attrs, "until", c.Leaf.NotAfter)
 	}
 	m.opts.Log.Log(context.Background(), level, message, attrs...)

@@ -129,7 +129,7 @@ func TestRenews(t *testing.T) {
 		if got := serial(m, "a.test"); got != 3 {
 			t.Errorf("without an authority: got certificate %d, want 3", got)
 		}
-		if got := strings.Count(log.String(), "could not be renewed; the one before goes on being served"); got != 1 {
+		if got := strings.Count(log.String(), "certificate not renewed; the one in use stays"); got != 1 {
 			t.Errorf("told of the failure %d times, want 1:\n%s", got, log)
 		}
 		a.mu.Lock()

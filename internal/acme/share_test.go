@@ -308,7 +308,7 @@ func TestHolderDies(t *testing.T) {
 			t.Errorf("%d orders, want one more", n)
 		}
 		c.wantAll(t, "a.test", 1)
-		if !strings.Contains(holder.log.String(), "why=\""+errGone.Error()) || strings.Contains(holder.log.String(), "no certificate could be got") {
+		if !strings.Contains(holder.log.String(), "why=\""+errGone.Error()) || strings.Contains(holder.log.String(), "certificate not obtained") {
 			t.Errorf("who lost its claim says:\n%s", &holder.log)
 		}
 	})

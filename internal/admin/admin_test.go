@@ -303,7 +303,7 @@ func TestWhy(t *testing.T) {
 	want := `POST shop.example/buy, at 2026-01-02T03:04:05Z: the client got 502 (closed_before_response), "The server closed the connection without an answer", after 62 ms.
 Attempt 1: 10.0.0.1:80, failed after 300 µs with connect_refused: connection refused; it had got nothing of the request. It was sent again.
 Attempt 2: 10.0.0.2:80, on a connection unused for 3 s, failed after 60 ms with closed_before_response. It was not sent again: it may have been executed, and its method does not allow that twice.
-What is behind it: The upstream closes idle connections as they are used. 10.0.0.2:80 ended connections that had been idle at the moment a request was sent: its keep-alive timeout is shorter than the pool's.
+The cause: The upstream closes idle connections as they are used. 10.0.0.2:80 ended connections that had been idle at the moment a request was sent: its keep-alive timeout is shorter than the pool's.
 Next step: Set timeouts.keepalive of the pool below the application's keep-alive timeout, or raise that.
 What would have saved it: retry_safe on the route, if the application may run it twice.`
 	if got := strings.Join(explain(r), "\n"); got != want {

@@ -119,7 +119,7 @@ func TestPassedOn(t *testing.T) {
 	y.answers("a", 2, -2*time.Second, time.Millisecond, 500)
 	y.want("two are chance", y.told(0, "a", "b"))
 	y.answers("a", 4, -4*time.Second, time.Millisecond, 500)
-	y.want("many", y.told(0, "a", "b"), "warning a The application answers some requests with 500... 6 of 56 answers in the last minute had this status, all for /buy,... Of the other upstreams 0 of 50 answers had.")
+	y.want("many", y.told(0, "a", "b"), "warning a The application answers some requests with 500... 6 of 56 answers in the last minute had this status, all for /buy,... The other upstreams had it in 0 of 50 answers.")
 	y.answers("a", 9, 10*time.Second, time.Millisecond, 200)
 	y.want("over", y.told(19*time.Second, "a", "b"), "notice a The application answered some requests with 500")
 	y.answers("b", 9, -9*time.Second, time.Millisecond, 500)

@@ -88,7 +88,7 @@ func (s *Server) lookEndpoints() []Endpoint {
 		{Pattern: "GET /v1/overview", Answers: Overview{}, Handler: s.wholeOverview, Does: "A line for each pool, troubles put together, the latest events: for screens that ask often."},
 		{Pattern: "GET /v1/overview/{pool}", Answers: Detail{}, Handler: s.onePoolDetail, Refuses: []int{400, 404},
 			Query: []Param{{"from", "Unix time in seconds: slots that begin before it are left out.", "integer"}}, Does: "A pool with its last hour, its upstreams minute by minute, and its events."},
-		{Pattern: "GET /v1/timeline", Answers: []Event{}, Handler: s.timeline, Does: "What happened to pools, upstreams and goodgate itself, the latest first."},
+		{Pattern: "GET /v1/timeline", Answers: []Event{}, Handler: s.timeline, Does: "Events of pools, upstreams and goodgate itself, the latest first."},
 		{Pattern: "GET /v1/fleet", Answers: Fleet{}, Handler: s.wholeFleet, Refuses: []int{404}, Does: "The instances that serve the same traffic, and in what they differ from this one."},
 		{Pattern: "GET /v1/wiring", Answers: Wiring{}, Handler: s.wiring, Does: "Listeners with the end of their certificates, and routes."},
 		{Pattern: "GET /v1/config", Media: "application/yaml", Handler: s.config, Does: "The configuration in use, defaults filled in, without what may be a secret."},
@@ -103,9 +103,9 @@ func (s *Server) lookEndpoints() []Endpoint {
 func (s *Server) orderEndpoints() []Endpoint {
 	return []Endpoint{
 		{Pattern: "POST /v1/upstreams", Takes: Order{}, Answers: Changed{}, Handler: s.change, Refuses: []int{400, 404, 409}, Does: "Changes the state or the weight of an upstream."},
-		{Pattern: "GET /v1/changes", Answers: InForce{}, Handler: s.allChanges, Does: "What operators have changed, and what differs from the configuration file by that."},
+		{Pattern: "GET /v1/changes", Answers: InForce{}, Handler: s.allChanges, Does: "The changes by operators, and how they differ from the configuration file."},
 		{Pattern: "POST /v1/changes", Takes: Wish{}, Answers: Ordered{}, Handler: s.wish, Refuses: []int{400, 404, 409}, Does: "Adds or removes an upstream of a pool, or changes its state or weight."},
-		{Pattern: "DELETE /v1/changes/{id}", Answers: Ordered{}, Handler: s.takeBack, Refuses: []int{404, 409}, Query: []Param{{"why", "Why it is taken back, for the log.", ""}}, Does: "Takes a change back: what the configuration says holds again."},
+		{Pattern: "DELETE /v1/changes/{id}", Answers: Ordered{}, Handler: s.takeBack, Refuses: []int{404, 409}, Query: []Param{{"why", "Why it is taken back, for the log.", ""}}, Does: "Undoes a change, and follows the configuration again."},
 		{Pattern: "POST /v1/reload", Answers: Reloaded{}, Handler: s.reload, Refuses: []int{422}, Does: "Reloads the configuration file."},
 		{Pattern: "POST /v1/drain", Answers: Draining{}, Status: http.StatusAccepted, Handler: s.drain, Does: "Drains and ends the process, as SIGTERM does."},
 	}

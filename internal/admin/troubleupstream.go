@@ -250,7 +250,7 @@ func (u *Upstream) passesOn(p *Pool, now time.Time) Trouble {
 	f, compared := u.facts(p), ""
 	f.Status = s.status
 	if o := u.rest(p); o.answered > 0 {
-		compared = fmt.Sprintf("Of the other upstreams %s of %s had.", number(int(o.errors)), counted(int(o.answered), "answer"))
+		compared = fmt.Sprintf("The other upstreams had it in %s of %s.", number(int(o.errors)), counted(int(o.answered), "answer"))
 	}
 	t := tell(situation.PassedOn, f, now.Sub(s.last) > recently && m.LastGood.After(s.last),
 		fmt.Sprintf("%s of %s in the last minute had this status%s, %s.", number(s.n), counted(m.Answered, "answer"), s.to(), times(s.first, s.last, now, s.n)), compared)

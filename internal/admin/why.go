@@ -42,7 +42,7 @@ func explain(r *proxy.Record) []string {
 		lines = append(lines, fmt.Sprintf("The client noticed nothing: %s hid %s.", r.Absorbed, r.Hidden))
 	}
 	if row, ok := behind(r); ok {
-		lines = append(lines, fmt.Sprintf("What is behind it: %s. %s", row.Headline, row.Cause))
+		lines = append(lines, fmt.Sprintf("The cause: %s. %s", row.Headline, row.Cause))
 		if row.Do != "" {
 			lines = append(lines, "Next step: "+row.Do)
 		}

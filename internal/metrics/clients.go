@@ -19,7 +19,7 @@ func (c *clients) init() {
 	c.resets = newCounterVec(namespace+"client_resets_total",
 		"Requests over HTTP/2 that clients cancelled within a second, on connections that went on.", "listener")
 	c.failures = newCounterVec(namespace+"client_http2_errors_total",
-		"What clients did wrong in HTTP/2, and connections that were ended for it, in net/http's words.", "listener", "type")
+		"Protocol errors of clients in HTTP/2, and connections closed for them, in net/http's words.", "listener", "type")
 }
 
 // Describe and Collect make it a [collector].

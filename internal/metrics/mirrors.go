@@ -11,7 +11,7 @@ import (
 // What is read from mirrors. Never changed.
 var (
 	mirrorRequests  = newDesc(namespace+"mirror_requests_total", "Requests that were mirrored, by what came of them beside the client's answer.", "route", "pool", "result")
-	mirrorDifferent = newDesc(namespace+"mirror_differences_total", "Mirrored requests that were answered differently, by what was different.", "route", "pool", "by")
+	mirrorDifferent = newDesc(namespace+"mirror_differences_total", "Mirrored requests with a different response, by the part that differs.", "route", "pool", "by")
 	mirrorDropped   = newDesc(namespace+"mirror_dropped_total", "Requests that were not mirrored, by the bound that was in the way.", "route", "pool", "bound")
 	mirrorHeld      = newDesc(namespace+"mirror_held_bytes", "Bytes that mirrored requests hold.", "route", "pool")
 )

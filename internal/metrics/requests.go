@@ -59,7 +59,7 @@ func (q *requests) init() {
 	q.duration = newHistogramVec(namespace+"request_duration_seconds", "From a request's header to the end of its response.", classicBuckets[:], "route", "pool")
 	q.hold = newHistogramVec(namespace+"hold_duration_seconds", "How long requests waited that had to wait for an upstream.", classicBuckets[:], "pool")
 	q.queue = newHistogramVec(namespace+"queue_duration_seconds", "How long requests waited that had to queue for a place before the pool.", classicBuckets[:], "pool")
-	q.failed = newCounterVec(namespace+"requests_failed_total", "Requests without a good answer, whoever is to blame.", "pool", "reason")
+	q.failed = newCounterVec(namespace+"requests_failed_total", "Requests without a good response, of any cause.", "pool", "reason")
 	q.dryRun = newCounterVec(namespace+"rate_dry_run_total", "Requests that a rate in dry run would have refused.", "rate")
 	q.escaped = newCounterVec(namespace+"gateway_errors_escaped_total", "Requests whose client saw a gateway error.", "pool", "reason")
 	q.absorbed = newCounterVec(namespace+"gateway_errors_absorbed_total", "Requests of which a failure was kept from the client.", "pool", "by", "reason")

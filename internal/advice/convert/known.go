@@ -157,7 +157,7 @@ var meaningless = map[string]string{
 	"modsecurity_rules_file": "is about modsecurity",
 
 	// what goodgate does anyway
-	"server_tokens":               "no version is told",
+	"server_tokens":               "goodgate sends no version",
 	"map":                         "is noted itself",
 	"set":                         "its readers are noted",
 	"geo":                         "is noted itself; its readers too",

@@ -83,7 +83,7 @@ func (t *traefik) entryPoints(routers []*router) {
 			switch {
 			case slices.ContainsFunc(t.points, func(p *entryPoint) bool { return p.name == name }):
 			case !ok:
-				t.refuse(r.at, "entryPoints", "the address of "+name+" is not known, and what is for its clients would be for others or for nobody: give the static configuration by --static")
+				t.refuse(r.at, "entryPoints", "the address of "+name+" is unknown, so its routes would serve other clients or nobody: give the static configuration by --static")
 			default:
 				t.note("", "entryPoints", "%s is taken for %s: give the static configuration by --static if it is another", name, at)
 				t.point(name, at, &tree{})

@@ -84,7 +84,7 @@ func (t *traefik) middleware(kind, named string, m *tree, d draft, next func(dra
 		t.inFlight(m, &d)
 	case "retry":
 		if d.attempts = m.num("attempts"); d.attempts > 0 {
-			t.note(m.at, kind, "holds for all routes of the pool, and only for what is safe to send again")
+			t.note(m.at, kind, "applies to all routes of the pool, and only to requests that are safe to send again")
 		}
 	case "buffering":
 		d.maxBody = int64(max(m.num("maxRequestBodyBytes"), 0))

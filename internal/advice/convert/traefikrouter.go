@@ -87,7 +87,7 @@ func (t *traefik) routed(list []*router, d draft) {
 		next(d)
 		return
 	}
-	lost := Note{r.at, "rule", "(" + r.rule + ") cannot be told from the rules before it: its requests would go to another router"}
+	lost := Note{r.at, "rule", "(" + r.rule + ") looks the same as a rule before it: its requests would go to another router"}
 	t.split(d, terms, lost, func(d draft) { t.router(r, d) }, next)
 }
 

@@ -196,7 +196,7 @@ func (e *examination) checkChain(s tls.ConnectionState, name string) bool {
 	f.Do = "give the proxy the certificate of the upstream's authority"
 	if leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil {
 		f.Code = "certificate_self_signed"
-		f.Means = "it is self-signed: no authority vouches for it, so the proxy has to be told that it is the right one"
+		f.Means = "it is self-signed: no authority vouches for it, so the proxy needs a setting that trusts it"
 		f.Do = "give the proxy the certificate itself as an authority (a copy of the upstream's PEM file)"
 	}
 	f.Directive = set(e.Words.CA, "/etc/ssl/upstream-ca.pem")

@@ -33,7 +33,7 @@ func (e *examination) wantsName(ctx context.Context, p place) bool {
 	}
 	f := broken("tls_name", reason.TLSHandshake)
 	f.Seen = fmt.Sprintf("%s completes a handshake that names %s, and not one without a name", p.address, e.serverName())
-	f.Means = "the upstream has several certificates, and wants to be told by name which one (SNI); the proxy sends none"
+	f.Means = "the upstream has several certificates, and chooses one by the name (SNI); the proxy sends none"
 	f.Do = "send the name"
 	f.Directive = set(e.Words.SNI, "")
 	e.find(f)
@@ -68,7 +68,7 @@ func (e *examination) judgeVersion(s tls.ConnectionState) {
 	if !e.TLS12 {
 		f.Severity, f.Confidence = finding.Warning, finding.Likely
 		f.Because = "it depends on the library that the proxy was built with"
-		f.Means = "proxies with OpenSSL 3 refuse so old a version, unless they are told otherwise"
+		f.Means = "proxies with OpenSSL 3 refuse so old a version unless a setting allows it"
 		f.Do += "; until then allow what it has"
 		f.Directive = set(e.Words.OldTLS, "")
 	}

@@ -63,7 +63,7 @@ func Remarks(before, after *Result) (list []string) {
 		remark("the runs lasted %.0f s and %.0f s: caches, garbage and connections may be in another state, and the longer has more chances of a high maximum", before.Took, after.Took)
 	}
 	if len(before.Seconds) < 8 || len(after.Seconds) < 8 {
-		remark("%d and %d seconds are few samples: a difference has to be large to be told from chance", len(before.Seconds), len(after.Seconds))
+		remark("%d and %d seconds are few samples: only a large difference stands out from chance", len(before.Seconds), len(after.Seconds))
 	}
 	if before.Target != after.Target {
 		remark("the targets differ: %s and %s", before.Target, after.Target)
