@@ -16,8 +16,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// issuer gets the certificates of the listeners that have the same acme, and
-// outlives them.
+// issuer obtains the certificates of all listeners with the same acme settings, and
+// outlives these listeners.
 type issuer struct {
 	config  config.ACME
 	manager *acme.Manager
@@ -25,10 +25,10 @@ type issuer struct {
 	started bool
 }
 
-// issue lets a server have the certificates that are got for it, besides those
-// of its files. It is called under g.mu.
+// issue lets a server use certificates obtained for it, besides those of its files. g.mu
+// must be held.
 func (g *Gate) issue(s *server, c config.ACME) error {
-	if edition.Minimal { // which has no ACME: what follows is left out of it
+	if edition.Minimal { // it has no ACME: the compiler drops the code below
 		return nil
 	}
 	i := slices.IndexFunc(g.issuers, func(i *issuer) bool { return reflect.DeepEqual(i.config, c) })
@@ -60,14 +60,14 @@ func (g *Gate) issue(s *server, c config.ACME) error {
 		if c := m.Get(hello); c != nil {
 			return c, nil
 		}
-		return s.certs.First(), nil // without one the name is refused
+		return s.certs.First(), nil // without one the handshake fails
 	}
 	s.tls.GetConfigForClient = m.AnswerTLS
 	return nil
 }
 
-// settle starts the issuers that these servers need, and ends all others. It is
-// called under g.mu, once the servers serve.
+// settle starts the issuers that these servers need, and ends all others. It runs once
+// the servers serve; g.mu must be held.
 func (g *Gate) settle(servers []*server) {
 	if edition.Minimal {
 		return
@@ -95,8 +95,8 @@ func (g *Gate) settle(servers []*server) {
 	g.acmeIssuers.Store(&keep)
 }
 
-// challenged answers a request by which an authority looks whether a host is
-// here, and reports whether it was one.
+// challenged answers a request by which a certificate authority validates a host, and
+// reports whether it was one.
 func (g *Gate) challenged(w http.ResponseWriter, r *proxy.Request) bool {
 	list := g.acmeIssuers.Load()
 	if edition.Minimal || list == nil {
@@ -104,7 +104,7 @@ func (g *Gate) challenged(w http.ResponseWriter, r *proxy.Request) bool {
 	}
 	if r.TLS != nil {
 		if acme.Challenging(r.TLS) {
-			panic(http.ErrAbortHandler) // nothing is served under a certificate that is for the authority only
+			panic(http.ErrAbortHandler) // a challenge certificate serves no requests
 		}
 		return false
 	}

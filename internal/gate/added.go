@@ -9,16 +9,16 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// extras finds the upstreams that operators have added to a pool. They are looked up
-// as those of its configuration are, by a feed of their own.
+// extras finds the upstreams that operators have added to a pool. A feed of their own
+// looks them up, in the same way as those of the configuration.
 type extras struct {
 	mu         sync.Mutex      // held while the feed is replaced; protects the fields below
-	background context.Context // of the pool's tasks; nil = it does not run
-	dns        config.DNS      // that the feed has
-	feed       *feed           // nil = nothing was added
+	background context.Context // the context of the pool's tasks; nil = the pool does not run
+	dns        config.DNS      // the settings of the feed
+	feed       *feed           // nil = operators have added nothing
 }
 
-// entries are those of the feed.
+// entries returns the entries of the feed.
 func (e *extras) entries() []config.Upstream {
 	if e.feed == nil {
 		return nil
@@ -30,7 +30,7 @@ func (e *extras) entries() []config.Upstream {
 	return list
 }
 
-// startExtras begins to look for what operators have added, until ctx ends.
+// startExtras looks up the upstreams that operators have added, until ctx ends.
 func (p *pool) startExtras(ctx context.Context) {
 	p.extras.mu.Lock()
 	p.extras.background = ctx
@@ -38,7 +38,7 @@ func (p *pool) startExtras(ctx context.Context) {
 	p.followExtras()
 }
 
-// stopExtras ends that for good.
+// stopExtras ends the look-ups for good.
 func (p *pool) stopExtras() {
 	p.extras.mu.Lock()
 	defer p.extras.mu.Unlock()
@@ -48,7 +48,8 @@ func (p *pool) stopExtras() {
 	}
 }
 
-// followExtras looks for what operators have added by now, and for nothing else.
+// followExtras replaces the feed if operators have added or removed upstreams since it
+// started, or if the DNS settings have changed.
 func (p *pool) followExtras() {
 	e := &p.extras
 	e.mu.Lock()
@@ -83,8 +84,8 @@ func (p *pool) followExtras() {
 	})
 }
 
-// awaitExtras waits until what was added has been looked up, so that no request comes
-// before it, or until late.
+// awaitExtras waits until the added upstreams have been looked up, or until late closes,
+// so that no request arrives before they are known.
 func (p *pool) awaitExtras(late <-chan struct{}) {
 	p.extras.mu.Lock()
 	f := p.extras.feed
@@ -98,7 +99,8 @@ func (p *pool) awaitExtras(late <-chan struct{}) {
 	}
 }
 
-// awaitAdded waits for what was just added as long as a start does.
+// awaitAdded waits for an upstream that was just added, for as long as the start of a
+// pool waits.
 func (p *pool) awaitAdded() {
 	ctx, cancel := context.WithTimeout(context.Background(), firstAnswers)
 	defer cancel()
@@ -113,7 +115,7 @@ func (p *pool) extrasFailed(err error) {
 	p.log.Warn("added upstreams could not be looked up; the known addresses stay in use", "error", err.Error())
 }
 
-// refresh looks again for all upstreams.
+// refresh looks up all upstreams again.
 func (p *pool) refresh(f *feed) {
 	f.Refresh()
 	if p.extras.mu.TryLock() { // else it is being replaced

@@ -18,10 +18,11 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// adminMode is of the API's socket file: it asks for no token.
+// adminMode is the mode of the API's socket file: only its owner may use it, since the
+// API asks for no token there.
 const adminMode = 0o600
 
-// adminServer is the operator's API and its listener.
+// adminServer serves the operator's API on one listener.
 type adminServer struct {
 	config  config.Admin
 	door    *door
@@ -29,20 +30,20 @@ type adminServer struct {
 	http    *http.Server
 	flight  *trace.FlightRecorder
 	serving *task
-	heir    bool // another has the socket now
+	heir    bool // another server owns the socket now
 
-	next  atomic.Pointer[admin.Server] // answers in its place on the connections that are left; nil = it does itself
+	next  atomic.Pointer[admin.Server] // answers requests on the remaining connections; nil = this server does
 	conns connections
 }
 
-// connections counts those of a server.
+// connections counts the connections of a server.
 type connections struct {
 	mu   sync.Mutex // protects the fields below
 	n    int
-	none chan struct{} // closed once there is none, when somebody waits for that; nil before
+	none chan struct{} // closed when no connection is left; nil before gone is called
 }
 
-// changed is for [http.Server.ConnState].
+// changed counts a change of state; it is an [http.Server.ConnState].
 func (c *connections) changed(_ net.Conn, s http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -56,8 +57,8 @@ func (c *connections) changed(_ net.Conn, s http.ConnState) {
 	}
 }
 
-// gone returns a channel that is closed once there is no connection. It is called
-// once, when none can come any more.
+// gone returns a channel that closes once no connection is left. Call it once, after the
+// server has stopped accepting.
 func (c *connections) gone() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,8 +69,8 @@ func (c *connections) gone() <-chan struct{} {
 	return c.none
 }
 
-// planAdmin finds what serves the API: what is there, what takes its socket
-// over, or one with a socket of its own; nil when there is to be none.
+// planAdmin decides which server serves the API: the present one, a new one that takes
+// over its socket, or a new one with its own socket; nil without an API.
 func (g *Gate) planAdmin(next *plan, before *adminServer) error {
 	c := next.config.Admin
 	switch {
@@ -94,8 +95,9 @@ func (g *Gate) planAdmin(next *plan, before *adminServer) error {
 	return nil
 }
 
-// bindAdmin opens the socket of the API at its address, else at one of the spare ones;
-// nil without an error when there are spare ones and none can be had.
+// bindAdmin opens the socket of the API at its address, or else at one of the spare
+// addresses. It returns nil without an error if there are spare addresses and none is
+// free.
 func (g *Gate) bindAdmin(address string) (net.Listener, error) {
 	socket, err := g.bind(config.Listener{Address: address, Mode: adminMode})
 	if err == nil || len(g.opts.AdminSpares) == 0 {
@@ -141,17 +143,18 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	return s
 }
 
-// endpoints are the gate's own of the API.
+// endpoints returns the endpoints of the API that this package implements.
 func endpoints(metrics http.HandlerFunc) []admin.Endpoint {
 	return []admin.Endpoint{{Pattern: "GET /metrics", Handler: metrics, Does: "Metrics for Prometheus."}}
 }
 
-// OpenAPI describes the whole API of the operator.
+// OpenAPI returns the OpenAPI description of the operator's whole API.
 func OpenAPI() []byte {
 	return admin.OpenAPI(append(endpoints(nil), deployEndpoints()...))
 }
 
-// withPeer is for [http.Server.ConnContext].
+// withPeer records the user at the other end of a Unix socket in the context; it is an
+// [http.Server.ConnContext].
 func withPeer(ctx context.Context, c net.Conn) context.Context {
 	if uid, ok := peerOf(c); ok {
 		return admin.WithPeer(ctx, uid)
@@ -159,8 +162,8 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// serve answers a request. One that comes by a connection that is left over is the
-// next server's: a new token holds at once.
+// serve answers a request. On a connection that has outlived a replacement, the next
+// server answers, so that a new token takes effect at once.
 func (s *adminServer) serve(w http.ResponseWriter, r *http.Request) {
 	api := s.api
 	if next := s.next.Load(); next != nil {
@@ -170,8 +173,8 @@ func (s *adminServer) serve(w http.ResponseWriter, r *http.Request) {
 	api.ServeHTTP(w, r)
 }
 
-// replaceAdmin puts next in the place of old; either may be nil. Clients of old
-// get the time that c says to leave, or lastWords once stop is closed.
+// replaceAdmin puts next in the place of old; either may be nil. Clients of old get the
+// time that c gives them to leave, but only lastWords once stop closes.
 func (g *Gate) replaceAdmin(old, next *adminServer, c config.Shutdown, stop <-chan struct{}) {
 	if old == next {
 		return
@@ -182,8 +185,8 @@ func (g *Gate) replaceAdmin(old, next *adminServer, c config.Shutdown, stop <-ch
 			old.next.Store(next.api)
 		}
 		old.hush()
-		// The request that asked for this may be one of its own, and others may be
-		// waiting for their turn to change something.
+		// The request that caused this replacement may be served by old, and others may
+		// wait for their turn to change something.
 		g.tasks.Go(func() { old.end(c, stop) })
 	}
 	if next != nil {
@@ -207,7 +210,7 @@ func (g *Gate) startAdmin(s *adminServer) {
 	g.log.Info("admin API", "address", s.address())
 }
 
-// address returns the listener's, as it can be dialled.
+// address returns the address of the listener in a form that can be dialled.
 func (s *adminServer) address() string {
 	a := s.door.Addr()
 	if a.Network() == "unix" {
@@ -216,7 +219,7 @@ func (s *adminServer) address() string {
 	return a.String()
 }
 
-// hush stops accepting, and ends what nobody waits for.
+// hush stops accepting, and closes idle connections.
 func (s *adminServer) hush() {
 	s.door.Close()
 	s.serving.stop()
@@ -229,9 +232,9 @@ func (s *adminServer) hush() {
 	}
 }
 
-// end gives clients that have been told to leave the lame-duck time, and what is
-// under way the grace time; lastWords once stop is closed. net/http's own Shutdown
-// would drop requests that come meanwhile.
+// end asks clients to leave during the lame-duck time, and gives requests in flight the
+// grace time; lastWords once stop closes. It does not use net/http's Shutdown, which
+// drops requests that arrive meanwhile.
 func (s *adminServer) end(c config.Shutdown, stop <-chan struct{}) {
 	gone := s.conns.gone()
 	if s.next.Load() != nil {
@@ -246,7 +249,7 @@ func (s *adminServer) end(c config.Shutdown, stop <-chan struct{}) {
 	}
 }
 
-// waitFor waits until a channel is closed, for d at most, and not once stop is.
+// waitFor waits until done closes, for d at most, and no longer once stop closes.
 func waitFor(done <-chan struct{}, d time.Duration, stop <-chan struct{}) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -14,7 +14,8 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// agents asks the programs beside a pool's upstreams what share of the load these can take.
+// agents asks the agent programs beside a pool's upstreams for the share of the load that
+// each upstream can take.
 type agents struct {
 	agent   health.Agent
 	every   time.Duration
@@ -23,15 +24,15 @@ type agents struct {
 
 	mu    sync.Mutex                  // protects the fields below
 	words map[string]health.AgentWord // by address
-	put   string                      // what the pool has of them
+	put   string                      // the words in use by the pool
 }
 
-// newAgents returns what asks, nil when there are no agents.
+// newAgents returns the agents of a pool, nil when it has none.
 func newAgents(c config.Health) *agents {
 	if c.Agent == nil {
 		return nil
 	}
-	send, _ := config.StepBytes(c.Agent.Send) // which the configuration has checked
+	send, _ := config.StepBytes(c.Agent.Send) // the configuration has checked it
 	return &agents{agent: health.Agent{Port: c.Agent.Port, Send: send}, every: c.Agent.Interval, timeout: c.Timeout, words: map[string]health.AgentWord{}}
 }
 
@@ -47,7 +48,7 @@ func (a *agents) stop() {
 	}
 }
 
-// askAgents asks all agents at each interval, until ctx ends.
+// askAgents asks all agents once per interval, until ctx ends.
 func (p *pool) askAgents(ctx context.Context, a *agents) {
 	ticker := time.NewTicker(a.every)
 	defer ticker.Stop()
@@ -75,8 +76,8 @@ func (p *pool) askAgents(ctx context.Context, a *agents) {
 	}
 }
 
-// askAgent asks one. What it cannot say now stays as it was: whether the upstream works
-// is for its health check to find out.
+// askAgent asks one agent. If the agent does not answer, its last word stays in force:
+// the health check decides whether the upstream works.
 func (p *pool) askAgent(ctx context.Context, a *agents, u *balancer.Upstream) {
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, fmt.Errorf("no answer within %v (timeout): %w", a.timeout, context.DeadlineExceeded))
 	defer cancel()
@@ -96,7 +97,7 @@ func (p *pool) askAgent(ctx context.Context, a *agents, u *balancer.Upstream) {
 	a.mu.Unlock()
 }
 
-// forget drops the words about upstreams that are gone.
+// forget drops the words about upstreams that have left the pool.
 func (a *agents) forget(members []balancer.Member) {
 	present := map[string]bool{}
 	for i := range members {
@@ -107,7 +108,7 @@ func (a *agents) forget(members []balancer.Member) {
 	maps.DeleteFunc(a.words, func(addr string, _ health.AgentWord) bool { return !present[addr] })
 }
 
-// agentsSayOther reports whether the pool would change by what agents say now.
+// agentsSayOther reports whether the agents' latest words would change the pool.
 func (p *pool) agentsSayOther(a *agents) bool {
 	p.members.mu.Lock()
 	defer p.members.mu.Unlock()
@@ -122,8 +123,9 @@ func (p *pool) agentsSayOther(a *agents) bool {
 	return a.put != before
 }
 
-// adjust changes specifications to what agents say. Agents take upstreams out, but never
-// the last that serves and is up: then all that they have taken out stay. A nil a changes nothing.
+// adjust applies the agents' words to specifications. Agents take upstreams out, but
+// never the last one that serves and is up: then all upstreams that agents have taken out
+// stay. A nil a changes nothing.
 func (a *agents) adjust(list []balancer.Spec, members []balancer.Member) {
 	if a == nil {
 		return
@@ -141,7 +143,7 @@ func (a *agents) adjust(list []balancer.Spec, members []balancer.Member) {
 	for i := range list {
 		s, word := &list[i], a.words[list[i].Addr]
 		share := word.Share()
-		if word.Out() { // it gets nothing, or what the others in its place get
+		if word.Out() { // it gets nothing, or, when all are out, its full weight
 			share = 100
 		}
 		s.Weight = max(s.Weight, 1) * share

@@ -18,7 +18,8 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// bind opens the socket of a listener. The end of ctx ends the look-up of a name.
+// bind opens the socket of a listener. The end of ctx also ends the look-up of a host
+// name.
 func bind(ctx context.Context, l config.Listener) (net.Listener, error) {
 	network, address := l.Network()
 	if network == "unix" {
@@ -42,8 +43,8 @@ func bind(ctx context.Context, l config.Listener) (net.Listener, error) {
 	return ln, nil
 }
 
-// removeStale takes away the socket file of a process that is gone. One that
-// still answers, or a file that is no socket, stays.
+// removeStale removes the socket file of a process that has ended. It leaves a socket
+// that still answers, and a file that is no socket.
 func removeStale(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -68,13 +69,14 @@ func removeStale(path string) error {
 
 var errSocketInUse = errors.New("in use: another process answers on it")
 
-// bindError says why a socket could not be opened, and what helps.
+// bindError says why a socket could not be opened, and how to solve that.
 type bindError struct {
 	network, address string
 	err              error
 }
 
-// Unbound says why a listener at host:port could not be opened, and what helps.
+// Unbound returns an error that says why a listener at host:port could not be opened, and
+// how to solve that.
 func Unbound(address string, err error) error { return &bindError{"tcp", address, err} }
 
 func (e *bindError) Unwrap() error { return e.err }
@@ -86,7 +88,7 @@ func (e *bindError) Error() string {
 	return "cannot listen on " + e.where() + ": " + e.why()
 }
 
-// usedBy says what uses the address, "" when that is not the trouble.
+// usedBy names the program that uses the address, "" if the address is free.
 func (e *bindError) usedBy() string {
 	switch {
 	case errors.Is(e.err, errSocketInUse):
@@ -130,7 +132,8 @@ func (e *bindError) why() string {
 	return innermost(e.err)
 }
 
-// unprivileged is the first port that needs no privilege, where the system has not said otherwise.
+// unprivileged is the first port that needs no privilege, unless the system says
+// otherwise.
 const unprivileged = 1024
 
 func (e *bindError) whyForbidden() string {
@@ -148,7 +151,8 @@ func (e *bindError) whyForbidden() string {
 		"or sysctl net.ipv4.ip_unprivileged_port_start=%d (as root, for every program of this machine)", unprivileged, program, port)
 }
 
-// maxSocketPath is what a path of a Unix socket may have (sun_path, without its end).
+// maxSocketPath is the longest path of a Unix socket, in bytes (sun_path without its
+// final zero).
 const maxSocketPath = 107
 
 func (e *bindError) whyNoSocket() string {
@@ -164,7 +168,7 @@ func (e *bindError) whyNoSocket() string {
 	return innermost(e.err)
 }
 
-// innermost is an error without the words of package net around it.
+// innermost returns the text of an error without the layers that package net adds.
 func innermost(err error) string {
 	for {
 		next := errors.Unwrap(err)
@@ -175,7 +179,7 @@ func innermost(err error) string {
 	}
 }
 
-// ownAddresses lists this machine's, not more than a reader takes in.
+// ownAddresses lists the addresses of this machine, as many as a reader can take in.
 func ownAddresses() string {
 	const most = 8
 	all, err := net.InterfaceAddrs()

@@ -15,13 +15,13 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// stateFile is the file's name in the folder that systemd gives.
+// stateFile is the name of the state file in the folder that systemd provides.
 const stateFile = "state.json"
 
-// Changes returns the book of what operators have changed. It is safe for concurrent use.
+// Changes returns the book of the operators' changes. It is safe for concurrent use.
 func (g *Gate) Changes() *changes.Book { return g.changes }
 
-// openChanges begins with what operators changed before.
+// openChanges opens the book, with the changes that operators ordered earlier.
 func (g *Gate) openChanges(c *config.Config, left known) {
 	file := g.stateFile(c)
 	g.changes = changes.Open(changes.Options{File: file, Log: g.log, Inherit: left.Changes})
@@ -39,8 +39,8 @@ func (g *Gate) stateFile(c *config.Config) string {
 	return c.State.File
 }
 
-// followChange applies what has changed of upstreams. Changes of other kinds are followed
-// by those who apply them.
+// followChange applies a change of an upstream. Other parts of the gate follow the other
+// kinds of changes.
 func (g *Gate) followChange(e changes.Event) {
 	switch e.Change.Kind {
 	case changes.Added, changes.Removed, changes.State, changes.Weight:
@@ -50,21 +50,21 @@ func (g *Gate) followChange(e changes.Event) {
 		}
 		present.pools[e.Change.Pool].apply()
 		if e.Change.Kind == changes.Added && e.What != changes.Put {
-			g.overrule(present.config) // what was said of the upstream that is gone
+			g.overrule(present.config) // the changes of the removed upstream
 		}
 	}
 }
 
-// overrule ends the changes that do not hold beside a configuration: it no longer has what
-// they are about, or says something else of it than when they were made. It is called
-// without g.mu, which followers may take.
+// overrule ends the changes that conflict with a configuration: their subject is no
+// longer in it, or the configuration has changed for this subject since they were made.
+// Call it without g.mu, because followers may lock it.
 func (g *Gate) overrule(c *config.Config) {
 	for _, ch := range overruledBy(c, g.changes.All()) {
-		g.changes.Overrule(ch.ID, ch.why) // an error says that somebody else has ended it
+		g.changes.Overrule(ch.ID, ch.why) // an error means that it has ended already
 	}
 }
 
-// overruledBy returns which of all changes do not hold beside a configuration.
+// overruledBy returns the changes in all that conflict with a configuration.
 func overruledBy(c *config.Config, all []changes.Change) (lost []overruled) {
 	for name, p := range c.Pools {
 		_, of := saidOf(name, p, all)
@@ -82,9 +82,9 @@ func overruledBy(c *config.Config, all []changes.Change) (lost []overruled) {
 	return lost
 }
 
-// Order puts a change about an upstream in force, with what the configuration says of it,
-// and applies it before it returns. What the file says already ends the change that there
-// is: its ID is empty then.
+// Order records a change about an upstream, together with the configuration's present
+// value, and applies the change before it returns. If the file already says the same,
+// Order ends the existing change instead, and returns an empty ID.
 func (g *Gate) Order(c changes.Change) (changes.Change, error) {
 	present := g.current.Load()
 	p := present.pools[c.Pool]
@@ -129,7 +129,7 @@ func (g *Gate) takeBack(s changes.Subject, by, why string) error {
 	}
 	_, err := g.changes.TakeBack(c.ID, by, why)
 	if errors.Is(err, changes.ErrUnknown) {
-		return nil // somebody else has
+		return nil // somebody else has ended it
 	}
 	return err
 }
@@ -144,7 +144,7 @@ func (g *Gate) takeBackAdded(c changes.Change, u config.Upstream) (changes.Chang
 	return c, nil
 }
 
-// add adds an upstream to a pool, also one that was removed.
+// add adds an upstream to a pool, or restores one that was removed.
 func (g *Gate) add(p *pool, c *config.Config, ch changes.Change) (changes.Change, error) {
 	u, err := addedUpstream(ch)
 	if err != nil {
@@ -172,7 +172,7 @@ func (g *Gate) add(p *pool, c *config.Config, ch changes.Change) (changes.Change
 	return ch, err
 }
 
-// fits returns why an upstream cannot be added to the pool; nil if it can.
+// fits returns the reason that an upstream cannot be added to the pool; nil if it can.
 func (p *pool) fits(u config.Upstream, c *config.Config) error {
 	if at := config.OwnListener(c.Listeners, u.URL); at >= 0 {
 		return fmt.Errorf("%s is goodgate's own listener (listeners[%d])", u.URL, at)
@@ -183,7 +183,8 @@ func (p *pool) fits(u config.Upstream, c *config.Config) error {
 	return nil
 }
 
-// has says where a pool has an upstream from; empty when it has none.
+// has describes the origin of an upstream that the pool already has; empty when it has
+// none.
 func (p *pool) has(u config.Upstream) string {
 	_, fromFile, ok := p.entryOf(keyOf(u))
 	switch {
@@ -195,8 +196,8 @@ func (p *pool) has(u config.Upstream) string {
 	return ""
 }
 
-// entryOf returns the entry that an upstream comes from, by its address or by the name and
-// port of the entry, and whether that stands in the file.
+// entryOf returns the entry that an upstream comes from, found by the upstream's address
+// or by the name and port of the entry, and whether the entry is in the file.
 func (p *pool) entryOf(address string) (u config.Upstream, fromFile, ok bool) {
 	of := p.parts.Load()
 	for _, u := range of.config.Upstreams {

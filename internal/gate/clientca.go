@@ -15,35 +15,35 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// clientCAEvery is how often the files of client_ca and client_crl are looked at.
+// clientCAEvery is the interval between checks of the files of client_ca and client_crl.
 const clientCAEvery = 2 * time.Second
 
-// clientCA lets clients in by what the files of client_ca and client_crl have at the
-// moment. Sessions of before a change of client_ca do not resume, so every client shows
-// its certificate anew; each resumption looks at the revocation lists.
+// clientCA verifies clients with the present content of the files of client_ca and
+// client_crl. Sessions from before a change of client_ca do not resume, so that every
+// client shows its certificate again. Each resumption checks the revocation lists.
 type clientCA struct {
 	gate     *Gate
 	listener config.Listener
 	base     *tls.Config
-	live     atomic.Pointer[tls.Config] // nil = the server's own
+	live     atomic.Pointer[tls.Config] // nil = the TLS settings of the server
 
-	// These are check's.
+	// Only check uses the fields below.
 	seen    clientFiles
 	revoked *certs.Revocations
-	doubts  []string // about revoked, which the log has
+	doubts  []string // the logged doubts about revoked
 }
 
-// newClientCA makes a server go by changes of client_ca and client_crl. It comes after
-// everything else that changes the server's TLS.
+// newClientCA makes a server follow changes of client_ca and client_crl. It must come
+// after all other changes of the server's TLS settings.
 func (g *Gate) newClientCA(s *server, l config.Listener, seen clientFiles) *clientCA {
 	c := &clientCA{gate: g, listener: l, base: s.tls.Clone(), seen: seen, revoked: s.secured.Revocations}
 	c.base.GetConfigForClient = nil
 	if c.revoked != nil {
-		c.doubts = c.revoked.Doubts(time.Now()) // a start and a reload have logged what check finds
+		c.doubts = c.revoked.Doubts(time.Now()) // a start or a reload has logged these
 	}
 	first := s.tls.GetConfigForClient
 	s.tls.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if first != nil { // a challenge of ACME
+		if first != nil { // an ACME challenge
 			if t, err := first(hello); t != nil || err != nil {
 				return t, err
 			}
@@ -53,8 +53,9 @@ func (g *Gate) newClientCA(s *server, l config.Listener, seen clientFiles) *clie
 	return c
 }
 
-// overQUIC is the server's TLS for HTTP/3, where authorities make no challenges: a client
-// could use one to get past ClientAuth. A nil c changes nothing but that.
+// overQUIC returns the server's TLS settings for HTTP/3, without the answers to
+// challenges: certificate authorities make none there, and a client could use one to
+// bypass ClientAuth. A nil c changes nothing else.
 func (c *clientCA) overQUIC(t *tls.Config) *tls.Config {
 	t = t.Clone()
 	t.GetConfigForClient = nil
@@ -64,13 +65,14 @@ func (c *clientCA) overQUIC(t *tls.Config) *tls.Config {
 	return t
 }
 
-// clientFiles tells apart one state of the files from another.
+// clientFiles identifies one state of the files.
 type clientFiles struct {
 	ca   []byte
 	crls []fs.FileInfo // not the content, which may be large
 }
 
-// lookAtClientFiles comes before the files are read: so no change is missed.
+// lookAtClientFiles must be called before the files are read, so that no change is
+// missed.
 func lookAtClientFiles(c *config.ListenerTLS) (f clientFiles, err error) {
 	if c.ClientCA == "" {
 		return f, nil
@@ -88,8 +90,8 @@ func lookAtClientFiles(c *config.ListenerTLS) (f clientFiles, err error) {
 	return f, nil
 }
 
-// check reads the files and takes over what has changed. A file that is being replaced may
-// be away for a moment.
+// check reads the files and applies changes. It ignores a missing file, which may be
+// about to be replaced.
 func (c *clientCA) check() {
 	defer c.warn()
 	now, err := lookAtClientFiles(c.listener.TLS)
@@ -126,7 +128,8 @@ func sameFile(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// warn logs once for whose clients the revocation lists do not do.
+// warn logs once the authorities for whose clients the revocation lists are not
+// sufficient.
 func (c *clientCA) warn() {
 	if c.revoked == nil {
 		return
@@ -140,8 +143,8 @@ func (c *clientCA) warn() {
 	c.doubts = doubts
 }
 
-// watch checks from time to time until the returned function is called, which waits for
-// the end.
+// watch calls check regularly until the returned function is called. That function
+// returns when the checks have ended.
 func (c *clientCA) watch() (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -16,10 +16,10 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// errNoSuchPool says that an order is about a pool that is not configured.
+// errNoSuchPool means that an order names a pool that is not configured.
 var errNoSuchPool = errors.New("there is no such pool")
 
-// Close pauses a pool or puts it into maintenance, with a page, before it returns.
+// Close pauses a pool, or puts it into maintenance with a page, before it returns.
 func (g *Gate) Close(c changes.Change, page []byte) (changes.Change, error) {
 	p := g.current.Load().pools[c.Pool]
 	if p == nil {
@@ -36,7 +36,7 @@ func (g *Gate) Close(c changes.Change, page []byte) (changes.Change, error) {
 	return c, err
 }
 
-// Reopen ends a pause or a maintenance. It reports whether there was one.
+// Reopen ends a pause or a maintenance, and reports whether there was one.
 func (g *Gate) Reopen(s changes.Subject, by, why string) (bool, error) {
 	p := g.current.Load().pools[s.Pool]
 	if p == nil {
@@ -49,12 +49,12 @@ func (g *Gate) Reopen(s changes.Subject, by, why string) (bool, error) {
 	}
 	_, err := g.changes.TakeBack(c.ID, by, why)
 	if errors.Is(err, changes.ErrUnknown) {
-		return false, nil // it has just ended by itself
+		return false, nil // it has just expired
 	}
 	return err == nil, err
 }
 
-// followClosures applies pauses and maintenances that come and end.
+// followClosures applies pauses and maintenances when they begin and end.
 func (g *Gate) followClosures(e changes.Event) {
 	if k := e.Change.Kind; k != changes.Pause && k != changes.Maintenance {
 		return
@@ -67,7 +67,7 @@ func (g *Gate) followClosures(e changes.Event) {
 	}
 }
 
-// applyClosure makes a pool do what the book says of it.
+// applyClosure applies the book's orders to a pool.
 func (g *Gate) applyClosure(p *pool) {
 	p.closing.Lock()
 	defer p.closing.Unlock()
@@ -93,8 +93,8 @@ func (g *Gate) applyClosure(p *pool) {
 	live.SetMaintenance(m)
 }
 
-// maintenance returns what a change of that kind orders, nil when it orders that there
-// is none. What cannot be read of it is left out, with an error.
+// maintenance returns the maintenance that a change orders, nil if the change ends it. If
+// a part cannot be read, maintenance omits this part and returns an error.
 func (g *Gate) maintenance(c changes.Change) (*proxy.Maintenance, error) {
 	var terms admin.MaintenanceTerms
 	if err := json.Unmarshal(c.Value, &terms); err != nil {
@@ -136,7 +136,7 @@ func (g *Gate) maintenance(c changes.Change) (*proxy.Maintenance, error) {
 	return m, errors.Join(errs...)
 }
 
-// closureOf returns what is in force of a pool.
+// closureOf returns the pause or maintenance in force for a pool.
 func (g *Gate) closureOf(name string) (c admin.Closure) {
 	p := g.current.Load().pools[name]
 	if p == nil {
@@ -156,7 +156,8 @@ func (g *Gate) closureOf(name string) (c admin.Closure) {
 	return c
 }
 
-// isPageName reports whether a text names a page, and leads nowhere else.
+// isPageName reports whether a text is the name of a page, and not a path to another
+// file.
 func isPageName(name string) bool {
 	return len(name) == 2*sha256.Size && strings.Trim(name, "0123456789abcdef") == ""
 }

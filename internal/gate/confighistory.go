@@ -23,12 +23,12 @@ import (
 // Bounds of the history of configurations.
 const (
 	mostVersions     = 50
-	mostVersionBytes = 16 << 20 // of all texts; the latest is kept in any case
+	mostVersionBytes = 16 << 20 // of all texts; the latest version is always kept
 )
 
-// version is a configuration that was in use. Its texts are those of the files, as they
-// were: with references to the environment and to other files in place of their values,
-// and with the secrets that stand in them.
+// version is a configuration that was in use. It has the unchanged texts of the files:
+// with references to the environment and to other files in place of their values, and
+// with the secrets written in the files.
 type version struct {
 	N    int       `json:"n"`
 	At   time.Time `json:"at"`
@@ -38,7 +38,7 @@ type version struct {
 	More []part    `json:"more,omitempty"` // files that it includes
 }
 
-// part is a file that another one includes.
+// part is an included file.
 type part struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
@@ -61,8 +61,8 @@ func (v version) files() []config.File {
 	return files
 }
 
-// same reports whether both versions have the same texts. The name of the main file does
-// not count.
+// same reports whether both versions have the same texts. It ignores the name of the main
+// file.
 func (v version) same(o version) bool { return v.Text == o.Text && slices.Equal(v.More, o.More) }
 
 // text returns all texts, the main file's first.
@@ -75,8 +75,8 @@ func (v version) text() string {
 	return all.String()
 }
 
-// configHistory keeps the configurations that were in use: in memory, and in a folder
-// beside the state file when there is one, with mode 0600.
+// configHistory keeps the configurations that were in use: in memory, and with mode 0600
+// in a folder beside the state file when there is one.
 type configHistory struct {
 	dir string // empty = memory only
 	log *slog.Logger
@@ -85,7 +85,7 @@ type configHistory struct {
 	list []version  // oldest first
 }
 
-// historyDir is the folder's name.
+// historyDir is the name of the folder.
 const historyDir = "config-history"
 
 var versionFile = regexp.MustCompile(`^[0-9]{8}\.json$`)
@@ -96,7 +96,7 @@ func openConfigHistory(stateFile string, log *slog.Logger) *configHistory {
 		return h
 	}
 	h.dir = filepath.Join(filepath.Dir(stateFile), historyDir)
-	files, _ := os.ReadDir(h.dir) // there may be none yet
+	files, _ := os.ReadDir(h.dir) // the folder may not exist yet
 	for _, f := range files {
 		if !versionFile.MatchString(f.Name()) {
 			continue
@@ -130,10 +130,9 @@ func readVersion(file string) (v version, err error) {
 	return v, err
 }
 
-// add notes that a configuration is in use. The one that is the latest already is not
-// noted again.
+// add records that a configuration is in use, unless it equals the latest version.
 func (h *configHistory) add(c *config.Config, by string) {
-	if len(c.Source()) == 0 { // of flags
+	if len(c.Source()) == 0 { // made from flags
 		return
 	}
 	v := newVersion(c.Source())
@@ -155,7 +154,7 @@ func (h *configHistory) add(c *config.Config, by string) {
 	h.trim()
 }
 
-// write keeps a version in the folder. Called with mu held.
+// write writes a version to the folder. mu must be held.
 func (h *configHistory) write(v version) error {
 	if h.dir == "" {
 		return nil
@@ -172,7 +171,7 @@ func (h *configHistory) write(v version) error {
 
 func (h *configHistory) file(n int) string { return filepath.Join(h.dir, fmt.Sprintf("%08d.json", n)) }
 
-// trim forgets the oldest beyond the bounds. Called with mu held.
+// trim drops the oldest versions beyond the bounds. mu must be held.
 func (h *configHistory) trim() {
 	size := 0
 	for _, v := range h.list {
@@ -187,10 +186,10 @@ func (h *configHistory) trim() {
 	}
 }
 
-// errNoVersion says that a version is not kept.
+// errNoVersion means that the history does not have a version.
 var errNoVersion = errors.New("no such version of the configuration is kept")
 
-// get returns a version.
+// get returns version n.
 func (h *configHistory) get(n int) (version, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -223,7 +222,7 @@ func (g *Gate) ConfigHistory() []admin.ConfigVersion {
 	return list
 }
 
-// parseVersion returns the configuration of a version, under the environment of now.
+// parseVersion parses a version of the history, with the present environment.
 func (g *Gate) parseVersion(n int) (*config.Config, []config.Warning, error) {
 	v, err := g.configs.get(n)
 	if err != nil {
@@ -239,7 +238,7 @@ func (g *Gate) parseVersion(n int) (*config.Config, []config.Warning, error) {
 	return c, warnings, nil
 }
 
-// ConfigVersion returns what may be told of a version; 0 = the configuration in use.
+// ConfigVersion returns a version without its secrets; 0 = the configuration in use.
 func (g *Gate) ConfigVersion(n int) ([]byte, error) {
 	c, err := g.versionOrCurrent(n)
 	if err != nil {
@@ -248,8 +247,8 @@ func (g *Gate) ConfigVersion(n int) ([]byte, error) {
 	return config.Dump(c), nil
 }
 
-// ConfigDiff returns what differs from version a to version b, as a reload tells it; 0 =
-// the configuration in use.
+// ConfigDiff returns the differences from version a to version b, in the words that a
+// reload logs; 0 = the configuration in use.
 func (g *Gate) ConfigDiff(a, b int) ([]string, error) {
 	from, err := g.versionOrCurrent(a)
 	if err != nil {
@@ -270,7 +269,7 @@ func (g *Gate) versionOrCurrent(n int) (*config.Config, error) {
 	return c, err
 }
 
-// Rollback puts a version in use again, until the file is loaded the next time. It does
+// Rollback puts a version into use again, until the file is loaded the next time. It does
 // not write the file.
 func (g *Gate) Rollback(n int, by string) ([]config.Change, error) {
 	return g.replaceConfig("rollback to version "+strconv.Itoa(n)+" by "+by, n, func() (*config.Config, []config.Warning, error) { return g.parseVersion(n) })

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// ageOut makes the connections of an HTTP/2 server end at an age, less a random tenth:
-// the first answer after that makes net/http send GOAWAY, and the connection closes
-// once its other requests have ended.
+// ageOut ends the connections of an HTTP/2 server at an age, less a random tenth. The
+// first response after that makes net/http send GOAWAY, and the connection closes once
+// its other requests have ended.
 func ageOut(s *http.Server, age time.Duration) {
 	if age <= 0 {
 		return

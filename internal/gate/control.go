@@ -14,7 +14,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// control is the gate as its operator's API sees it.
+// control is the gate as the operator's API sees it.
 type control struct{ gate *Gate }
 
 func (c control) Pools() []*proxy.Pool           { return c.gate.Pools() }
@@ -22,7 +22,7 @@ func (c control) ConfigState() admin.ConfigState { return c.gate.ConfigState() }
 func (c control) Config() []byte                 { return config.Dump(c.gate.current.Load().config) }
 func (c control) Draining() bool                 { return c.gate.draining.Load() }
 
-// situation returns what is to be said of an upstream's state.
+// situation describes the state of an upstream.
 func (g *Gate) situation(u *balancer.Upstream) situation.Row {
 	if p := g.current.Load().pools[u.Key().Pool]; p != nil {
 		return p.situation(u)
@@ -57,7 +57,7 @@ func (c control) SourceError(pool string) (string, reason.Reason) {
 
 func (c control) Sources(pool string) []admin.Source { return c.gate.sources(pool) }
 
-// sources says how the sources of a pool's upstreams do.
+// sources returns the state of each source of a pool's upstreams.
 func (g *Gate) sources(pool string) []admin.Source {
 	if p := g.current.Load().pools[pool]; p != nil {
 		return p.parts.Load().feed.sources()
@@ -113,8 +113,7 @@ func texts(changes []config.Change) []string {
 	return list
 }
 
-// Shutdown makes Run drain and return, as the end of its context does. It does
-// not wait.
+// Shutdown makes Run drain and return, like the end of its context. It does not wait.
 func (g *Gate) Shutdown(cause error) { g.leave(cause) }
 
 func (c control) Purged(p admin.Purge, done admin.Purged, by, why string) {

@@ -19,13 +19,13 @@ import (
 	"github.com/goodgate/goodgate/internal/deploy"
 )
 
-// deploys replace versions of applications by new ones.
+// deploys is the engine that replaces versions of applications.
 type deploys = deploy.Engine
 
-// deployEndpoints are those of the API.
+// deployEndpoints returns the endpoints of deploys for the description of the API.
 func deployEndpoints() []admin.Endpoint { return deploy.New(deploy.Options{}).Endpoints(nil) }
 
-// newDeploys returns the engine of deploys, which is not running yet.
+// newDeploys returns the engine of deploys, not yet running.
 func (g *Gate) newDeploys() *deploys {
 	return deploy.New(deploy.Options{
 		Book: g.changes,
@@ -36,7 +36,7 @@ func (g *Gate) newDeploys() *deploys {
 	})
 }
 
-// tellDeploy is told of each event of a deploy.
+// tellDeploy passes an event of a deploy to the log and the webhook.
 func (g *Gate) tellDeploy(pool string, e deploy.Event) {
 	level := slog.LevelInfo
 	if e.Bad {
@@ -46,20 +46,21 @@ func (g *Gate) tellDeploy(pool string, e deploy.Event) {
 	g.journal.Deployed(pool, e.Text)
 }
 
-// deployed is a pool as a deploy sees it: by its name, since a reload replaces what stands
-// behind it.
+// deployed is a pool as a deploy sees it. It holds the name only, because a reload
+// replaces the pool itself.
 type deployed struct {
 	gate *Gate
 	name string
 }
 
-// pool returns nil once the pool is no longer configured.
+// pool returns the pool, nil once it is no longer configured.
 func (d deployed) pool() *pool { return d.gate.current.Load().pools[d.name] }
 
 var errNoPool = errors.New("the pool is no longer configured")
 
-// Check implements [deploy.Pool]. Whoever finds its upstreams somewhere has them changed
-// there: what is found next would stand beside the new version, whatever a deploy says.
+// Check implements [deploy.Pool]. It refuses a pool whose deploy another instance leads.
+// It also refuses pools that find their upstreams by DNS or from a file: the next look-up
+// would put the old version beside the new one, against the deploy.
 func (d deployed) Check() error {
 	p := d.pool()
 	if p == nil {
@@ -118,12 +119,12 @@ func (d deployed) Introduce(in *balancer.Introduction) {
 	d.gate.fleet.introduce(d.name, in)
 }
 
-// byDeploy is the reason of the changes that a deploy makes. What operators have said
-// themselves of an upstream has another, and a deploy leaves it as it is.
+// byDeploy is the reason of the changes that a deploy makes. Operators' own changes have
+// other reasons, and a deploy leaves them alone.
 const byDeploy = "a step of the deploy"
 
-// Stand implements [deploy.Pool]: by changes, so that the next process finds the pool as it
-// is to be.
+// Stand implements [deploy.Pool]. It records changes, so that a next process starts with
+// the same pool.
 func (d deployed) Stand(origin, url string, member, drained bool, by string) error {
 	p := d.pool()
 	if p == nil {
@@ -139,7 +140,7 @@ func (d deployed) Stand(origin, url string, member, drained bool, by string) err
 	switch {
 	case member && !is && url != "":
 		return order(changes.Added, url, p.alike())
-	case member && !is: // an operator, or the file, has taken it out since
+	case member && !is: // an operator or the file has removed it since
 		return nil
 	case !member && is:
 		return errors.Join(order(changes.Removed, origin, ""), d.forget(p, origin, by))
@@ -160,15 +161,15 @@ func (d deployed) Stand(origin, url string, member, drained bool, by string) err
 	return errors.Join(errs...)
 }
 
-// drained reports whether it was a deploy that has drained an upstream.
+// drained reports whether a deploy has drained an upstream.
 func (d deployed) drained(addr string) bool {
 	c, ok := d.gate.changes.Find(changes.Subject{Kind: changes.State, Pool: d.name, Upstream: addr})
 	return ok && c.Why == byDeploy
 }
 
-// alike is the value of a change that adds an upstream like those of the pool's first tier:
-// with their limit of requests at once, the lowest where each has one, and with their
-// weight, where it is the same.
+// alike returns the value of a change that adds an upstream similar to those of the
+// pool's first tier: with their lowest limit of concurrent requests, if each has one, and
+// with their weight, if they have the same.
 func (p *pool) alike() string {
 	members := p.live().Members() // in order of tier
 	if len(members) == 0 {
@@ -196,7 +197,8 @@ func (p *pool) alike() string {
 	return string(value)
 }
 
-// capOf returns how many requests at once a member gets, and of whom.
+// capOf returns how many concurrent requests a member gets, and whether that is the limit
+// of the whole fleet.
 func capOf(m *balancer.Member) (most int, scope string) {
 	if n := m.FleetMax(); n > 0 {
 		return n, "fleet"
@@ -204,7 +206,7 @@ func capOf(m *balancer.Member) (most int, scope string) {
 	return m.MaxInFlight, ""
 }
 
-// forget takes back what was said of the state of upstreams that have left.
+// forget ends all changes of the state of an upstream that was removed.
 func (d deployed) forget(p *pool, origin, by string) error {
 	var errs []error
 	for _, c := range d.gate.changes.All() {
@@ -215,11 +217,11 @@ func (d deployed) forget(p *pool, origin, by string) error {
 	return errors.Join(errs...)
 }
 
-// warmTimeout is of a connection for a warm-up request.
+// warmTimeout bounds connecting for a warm-up request.
 const warmTimeout = 5 * time.Second
 
-// Ask implements [deploy.Pool]: as a health check asks, but for the path, and for what is
-// expected.
+// Ask implements [deploy.Pool]. It works like a health check, with another path and
+// another expected answer.
 func (d deployed) Ask(ctx context.Context, origin, path string) error {
 	p := d.pool()
 	if p == nil {

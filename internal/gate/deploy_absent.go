@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// deploys stands in for those that the minimal edition does not have.
+// deploys is the stand-in in the minimal edition, which has no deploys.
 type deploys struct{}
 
 func deployEndpoints() []admin.Endpoint { return nil }

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// Doubts looks up the names of a configuration's upstreams and returns warnings about
-// where they lead. What cannot be looked up is passed over.
+// Doubts looks up the names of a configuration's upstreams, and returns warnings about
+// the addresses found. It ignores names that it cannot look up.
 func Doubts(ctx context.Context, c *config.Config) []config.Warning {
 	names := slices.Sorted(maps.Keys(c.Pools))
 	found := make([][]config.Warning, len(names))
@@ -31,8 +31,8 @@ func Doubts(ctx context.Context, c *config.Config) []config.Warning {
 	return slices.Concat(found...)
 }
 
-// doubts returns warnings about upstreams that were found: one is goodgate's own
-// listener, or a name has several addresses of both families.
+// doubts returns warnings about the upstreams found: an upstream that is goodgate's own
+// listener, or a name with several addresses of both families.
 func doubts(listeners []config.Listener, dns config.DNS, targets []discovery.Target) (list []string) {
 	families := map[string][2]int{} // by name: IPv4 and IPv6 addresses
 	for _, t := range targets {
@@ -70,5 +70,5 @@ func urlOf(addr string) string {
 	return "http://" + addr
 }
 
-// listeners are those of the present configuration.
+// listeners returns the listeners of the present configuration.
 func (g *Gate) listeners() []config.Listener { return g.current.Load().config.Listeners }

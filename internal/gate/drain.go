@@ -10,13 +10,13 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// lastWords is how long requests that are ended may take to say so.
+// lastWords is the time that aborted requests get to send an error response.
 const lastWords = time.Second
 
-// drain lets clients go in peace: a lame-duck window in which every response
-// says Connection: close, then a grace time in which what is in flight may
-// end. Go's own Shutdown alone would close idle connections at once, and a
-// request that is on its way on one of them would be lost.
+// drain ends the service without losing requests. During the lame-duck window every
+// response says Connection: close. Then requests in flight get the grace time to end.
+// Go's Shutdown alone would close idle connections at once, and lose a request that is on
+// its way on one of them.
 func (g *Gate) drain(cause error, hurry <-chan struct{}) {
 	g.halt()
 	g.draining.Store(true)
@@ -45,10 +45,10 @@ func (g *Gate) drain(cause error, hurry <-chan struct{}) {
 	wg.Wait()
 }
 
-// sweepEvery is how often connections of drained upstreams are looked for.
+// sweepEvery is the interval between searches for connections of drained upstreams.
 const sweepEvery = time.Second
 
-// sweep ends upgraded connections and streams of upstreams that have been drained for
+// sweep ends the upgraded connections and streams of upstreams whose drain has lasted
 // long enough, until ctx ends.
 func (g *Gate) sweep(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
@@ -63,7 +63,7 @@ func (g *Gate) sweep(ctx context.Context) {
 	}
 }
 
-// tunnelTime is how long upgraded connections may stay.
+// tunnelTime returns how long upgraded connections may stay.
 func tunnelTime(c config.Shutdown) time.Duration {
 	if c.Tunnels == 0 {
 		return c.Grace
@@ -71,9 +71,9 @@ func tunnelTime(c config.Shutdown) time.Duration {
 	return c.Tunnels
 }
 
-// end stops accepting, gives what is in flight the grace time, and then ends
-// it: streams as their upstreams would, unless streams is nil, then everything, with
-// the reason for those that have no answer yet.
+// end stops accepting, gives requests in flight the grace time, and then ends them. If
+// streams is not nil it first ends streams as their upstreams would. Then it aborts all
+// other requests; those without an answer get an error with the reason.
 func (s *server) end(c config.Shutdown, hurry <-chan struct{}, streams func() int) {
 	s.entry.Close()
 	s.serving.stop()
@@ -99,14 +99,14 @@ func (s *server) end(c config.Shutdown, hurry <-chan struct{}, streams func() in
 	}
 }
 
-// shutdown waits until nothing is in flight, or until ctx ends.
+// shutdown waits until no request is in flight, or until ctx ends.
 func (s *server) shutdown(ctx context.Context) error {
 	s.http3.leave()
 	return errors.Join(s.http.Shutdown(ctx), s.http3.wait(ctx))
 }
 
-// retire ends a server that a reload has taken out, in the background: its
-// clients are told to leave, and the others never notice.
+// retire ends a server that a reload has removed, in the background. Only its clients are
+// asked to leave.
 func (g *Gate) retire(s *server, c config.Shutdown, stop <-chan struct{}) {
 	s.leaving.Store(true)
 	g.tasks.Go(func() {
@@ -115,7 +115,7 @@ func (g *Gate) retire(s *server, c config.Shutdown, stop <-chan struct{}) {
 	})
 }
 
-// wait waits for d, or until stop is closed.
+// wait waits for d, or until stop closes.
 func wait(d time.Duration, stop <-chan struct{}) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -125,7 +125,7 @@ func wait(d time.Duration, stop <-chan struct{}) {
 	}
 }
 
-// bounded returns a context that ends after d, or when stop is closed.
+// bounded returns a context that ends after d, or when stop closes.
 func bounded(d time.Duration, stop <-chan struct{}) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	done := make(chan struct{})

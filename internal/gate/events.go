@@ -22,28 +22,29 @@ import (
 
 const (
 	lookEvery = time.Second
-	// How often in a row a pool is found in need, or without, until that is told.
+	// needed is the number of consecutive looks that must find a pool in need before the
+	// event is sent, and relieved the number that must find it well again.
 	needed   = 3
 	relieved = 10
 )
 
-// events tells the webhook what happens to pools.
+// events sends events about upstreams, pools and reloads to the webhook.
 type events struct {
 	opts Options
 	name string                  // of this instance; empty = that of its machine
-	one  *elected                // sends what all instances see; nil = this one is alone
-	to   atomic.Pointer[telling] // nil = nobody is told
-	made chan *webhook.Sender    // a sender that is to be run
-	// situation tells what an upstream is in.
+	one  *elected                // sends the events that all instances see; nil = no fleet
+	to   atomic.Pointer[telling] // nil = no webhook
+	made chan *webhook.Sender    // senders for run to start
+	// situation describes the state of an upstream.
 	situation func(*balancer.Upstream) situation.Row
 
 	mu   sync.Mutex            // protects down
-	down map[balancer.Key]bool // of which it was told that they are
+	down map[balancer.Key]bool // upstreams reported as down
 
-	sender *webhook.Sender // the only one; nil before the first webhook. use's
+	sender *webhook.Sender // the only one; nil before the first webhook; only use touches it
 }
 
-// telling is who is told, and of what.
+// telling is the webhook in use, with its configuration.
 type telling struct {
 	*webhook.Sender
 	config config.Webhook
@@ -58,9 +59,9 @@ func newEvents(c *config.Config, o Options, of func(*balancer.Upstream) situatio
 	return e
 }
 
-// use tells as a configuration has it from now on. What waits for a webhook that
-// was changed goes to the next one; for one that was taken out, it is still sent.
-// Calls come one after the other.
+// use follows a configuration from now on. Events that wait for a webhook that
+// has changed go to the new address. If the webhook was removed, they still go to the old
+// one. Calls must not overlap.
 func (e *events) use(c config.Webhook) {
 	if t := e.to.Load(); c.URL == "" || t != nil && reflect.DeepEqual(t.config, c) {
 		if c.URL == "" {
@@ -85,14 +86,14 @@ func (e *events) use(c config.Webhook) {
 	e.to.Store(&telling{e.sender, c})
 }
 
-// tell sends an event of a kind that is wanted, of this instance itself.
+// tell sends an event about this instance itself, if its kind is configured.
 func (e *events) tell(kind string, event webhook.Event) {
 	if t := e.to.Load(); t != nil && slices.Contains(t.config.On, kind) {
 		t.Send(event)
 	}
 }
 
-// tellOnce is tell for an event that all instances see: one of them sends it.
+// tellOnce sends an event that all instances see: one of them sends it.
 func (e *events) tellOnce(kind string, event webhook.Event) {
 	t := e.to.Load()
 	switch {
@@ -103,8 +104,8 @@ func (e *events) tellOnce(kind string, event webhook.Event) {
 	}
 }
 
-// changed tells that an upstream became unavailable, or is available again.
-// Those that have just been found are not told of.
+// changed sends an event when an upstream becomes unavailable, or available again. It
+// sends none for upstreams that have just been found.
 func (e *events) changed(c balancer.Change, row situation.Row) {
 	if e.to.Load() == nil {
 		return
@@ -131,7 +132,7 @@ func (e *events) changed(c balancer.Change, row situation.Row) {
 	}
 }
 
-// down says that an upstream is out, why, and what to do.
+// down returns the text of an event: the upstream is down, why, and what to do.
 func down(c balancer.Change, row situation.Row) string {
 	u := c.Upstream
 	left := fmt.Sprintf("%d others are", c.Left)
@@ -142,13 +143,13 @@ func down(c balancer.Change, row situation.Row) string {
 	return strings.TrimRight(strings.Join([]string{state, row.Cause, row.Do}, " "), " ")
 }
 
-// reloadFailed tells that a new configuration is not in use.
+// reloadFailed sends an event: a new configuration could not be used.
 func (e *events) reloadFailed(cause string, err error) {
 	e.tell("reload", webhook.Event{Type: "reload_failed",
 		Text: fmt.Sprintf("goodgate: the configuration could not be reloaded (%s); the last good one stays in use: %v", cause, err)})
 }
 
-// run sends, and looks at the pools every second, until ctx ends.
+// run runs the senders, and looks at the pools every second, until ctx ends.
 func (e *events) run(ctx context.Context, pools func() []*proxy.Pool) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -183,7 +184,7 @@ func (e *events) run(ctx context.Context, pools func() []*proxy.Pool) {
 	}
 }
 
-// forget drops what was told of upstreams that are gone.
+// forget drops the records of upstreams that have left.
 func (e *events) forget(pools []*proxy.Pool) {
 	present := map[balancer.Key]bool{}
 	for _, p := range pools {
@@ -197,10 +198,11 @@ func (e *events) forget(pools []*proxy.Pool) {
 	maps.DeleteFunc(e.down, func(k balancer.Key, _ bool) bool { return !present[k] })
 }
 
-// state is what was found of a pool so far.
+// state is the condition of a pool so far.
 type state struct{ low, full edge }
 
-// look tells of a pool that has less than the share floor available, or is overloaded.
+// look sends an event when the available share of a pool's upstreams falls below floor,
+// or when the pool is overloaded, and when either ends.
 func (e *events) look(p *proxy.Pool, s *state, floor float64) {
 	members := p.Members()
 	available := 0
@@ -233,7 +235,8 @@ func (e *events) look(p *proxy.Pool, s *state, floor float64) {
 	}
 }
 
-// causes says why upstreams take no requests, and how many for each cause.
+// causes returns the reasons why upstreams take no requests, with the number of upstreams
+// for each.
 func (e *events) causes(members []balancer.Member) (text string) {
 	count := map[string]int{}
 	for i := range members {
@@ -247,14 +250,14 @@ func (e *events) causes(members []balancer.Member) (text string) {
 	return text
 }
 
-// edge is a condition that has to last before it counts, and to be gone for
-// longer before it no longer does.
+// edge is a condition that must last before it counts, and must be absent for longer
+// before it ends.
 type edge struct {
 	on bool
-	n  int // in a row, how often it was found to be otherwise
+	n  int // consecutive findings that differ from on
 }
 
-// flips takes what was found now, and reports whether on has changed.
+// flips takes the present finding, and reports whether on has changed.
 func (e *edge) flips(now bool) bool {
 	if now == e.on {
 		e.n = 0

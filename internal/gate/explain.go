@@ -23,7 +23,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Question is a request that a configuration is asked about.
+// Question is a request to explain under a configuration.
 type Question struct {
 	Method   string
 	URL      string // absolute
@@ -32,7 +32,7 @@ type Question struct {
 	Client   netip.Addr // of the connection
 }
 
-// Explanation says what a configuration does with a request.
+// Explanation describes what a configuration does with a request.
 type Explanation struct {
 	Listener  string     `json:"listener"`
 	Client    string     `json:"client"` // as trusted proxies report it
@@ -47,7 +47,7 @@ type Explanation struct {
 	RouteAt int `json:"-"` // its place in the configuration; -1 without one
 }
 
-// Verdict says why a route takes a request, or does not.
+// Verdict reports whether a route takes a request, and why not.
 type Verdict struct {
 	Route   string   `json:"route"`
 	Place   string   `json:"place,omitempty"`
@@ -55,7 +55,7 @@ type Verdict struct {
 	Unmet   []string `json:"unmet,omitempty"` // conditions that do not hold
 }
 
-// Forwarded is the request as an upstream gets it.
+// Forwarded is the request that the upstream receives.
 type Forwarded struct {
 	Method string      `json:"method"`
 	Target string      `json:"target"`
@@ -63,11 +63,12 @@ type Forwarded struct {
 	Header http.Header `json:"header"`
 }
 
-// explainBound bounds a trial; nothing in it waits for another machine.
+// explainBound bounds a trial. Nothing in a trial waits for another machine.
 const explainBound = 5 * time.Second
 
-// Explain tries a request against a configuration. Every pool has one upstream in the
-// trial, which is in this process and answers 200; nothing is sent to another one.
+// Explain tries a request against a configuration. In the trial every pool has one
+// upstream, which runs in this process and answers 200. The trial sends nothing to any
+// other machine.
 func Explain(ctx context.Context, c *config.Config, q Question) (*Explanation, error) {
 	ctx, cancel := context.WithTimeout(ctx, explainBound)
 	defer cancel()
@@ -114,7 +115,7 @@ func Explain(ctx context.Context, c *config.Config, q Question) (*Explanation, e
 	return e, nil
 }
 
-// request returns the request as a listener has it.
+// request returns the request as a listener receives it.
 func (q Question) request(ctx context.Context) (*http.Request, error) {
 	u, err := url.Parse(q.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -142,7 +143,7 @@ func (q Question) request(ctx context.Context) (*http.Request, error) {
 	return r, nil
 }
 
-// listener returns the listener that a request comes to.
+// listener returns the listener that receives the request.
 func (q Question) listener(c *config.Config, r *http.Request) (config.Listener, error) {
 	if q.Listener != "" {
 		address, ok := c.ListenerAddress(q.Listener)
@@ -151,7 +152,7 @@ func (q Question) listener(c *config.Config, r *http.Request) (config.Listener, 
 		}
 		return c.Listeners[slices.IndexFunc(c.Listeners, func(l config.Listener) bool { return l.Address == address })], nil
 	}
-	u, _ := url.Parse(q.URL) // it has been parsed before
+	u, _ := url.Parse(q.URL) // parsed without an error before
 	port := u.Port()
 	if port == "" {
 		port = map[bool]string{true: "443", false: "80"}[r.TLS != nil]
@@ -172,8 +173,8 @@ func (q Question) listener(c *config.Config, r *http.Request) (config.Listener, 
 	return best, nil
 }
 
-// trial returns a configuration that does the same with requests, on upstreams that answer
-// at once, and leaves nothing behind.
+// trial returns a configuration that treats requests in the same way, with upstreams that
+// answer at once, and without lasting effects.
 func trial(c *config.Config) *config.Config {
 	t := *c
 	t.Admin, t.State, t.Fleet, t.Tracing, t.Events = config.Admin{}, config.State{}, nil, config.Tracing{}, config.Events{}
@@ -191,7 +192,7 @@ func trial(c *config.Config) *config.Config {
 	return &t
 }
 
-// judge says of each route, up to the one that matches, why it does or does not.
+// judge adds the verdict of each route, up to the first that matches.
 func (e *Explanation) judge(c *config.Config, r *http.Request, l proxy.Listener, client netip.Addr) {
 	for i, rt := range c.Routes {
 		v := Verdict{Route: rt.Name, Place: c.Place(fmt.Sprintf("routes[%d]", i))}
@@ -210,7 +211,7 @@ func (e *Explanation) judge(c *config.Config, r *http.Request, l proxy.Listener,
 	}
 }
 
-// hide takes the values of headers that the route sets: they may be secrets.
+// hide removes the values of headers that the route sets, because they may be secrets.
 func (e *Explanation) hide(r config.Route) {
 	for _, names := range []config.Headers{r.RequestHeaders.Set, r.RequestHeaders.Add} {
 		for name := range names {
@@ -224,7 +225,7 @@ func (e *Explanation) hide(r config.Route) {
 	}
 }
 
-// witness is an upstream that keeps the last request that it got.
+// witness is an upstream that keeps the last request.
 type witness struct {
 	address string
 	server  *http.Server
@@ -265,7 +266,7 @@ func (w *witness) last() *Forwarded {
 	return w.got
 }
 
-// discard is a response that nobody reads.
+// discard is a response writer that drops the body.
 type discard struct {
 	header http.Header
 	status int
@@ -274,7 +275,7 @@ type discard struct {
 func (d *discard) Header() http.Header { return d.header }
 
 func (d *discard) WriteHeader(status int) {
-	if d.status < 200 { // else it is an interim one
+	if d.status < 200 { // ignore interim responses
 		d.status = status
 	}
 }

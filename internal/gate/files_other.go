@@ -2,5 +2,5 @@
 
 package gate
 
-// maxFiles returns 0: the system does not tell.
+// maxFiles returns 0, unknown.
 func maxFiles() uint64 { return 0 }

@@ -4,7 +4,7 @@ package gate
 
 import "syscall"
 
-// maxFiles returns how many file descriptors the process may have.
+// maxFiles returns the limit on file descriptors of the process.
 func maxFiles() uint64 {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {

@@ -10,14 +10,14 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 )
 
-// findings are what the last health checks found, by address.
+// findings keeps the result of the last health check of each upstream, by address.
 type findings struct {
 	mu     sync.Mutex // protects checks
 	checks map[string]admin.Check
 }
 
-// note takes a check's result. One that could not be made for want of something on
-// this side has none.
+// note records the result of a check. It ignores checks that this machine had no
+// resources to make.
 func (f *findings) note(e health.Event, now time.Time) {
 	if errors.Is(e.Err, health.ErrNotProbed) {
 		return
@@ -42,7 +42,7 @@ func (f *findings) of(addr string) admin.Check {
 	return f.checks[addr]
 }
 
-// keep forgets all but what is said of some.
+// keep drops the results of all upstreams that are not in present.
 func (f *findings) keep(present []balancer.Member) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -16,29 +16,28 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// meetWithin is how long the start waits for the fleet's store to answer. Without it
-// the instance begins alone.
+// meetWithin bounds the wait of the start for the fleet's store. If the store does not
+// answer, the instance begins alone.
 const meetWithin = time.Second
 
-// inFleet is the gate's part in a fleet; nil when it is alone, which is what each method
-// takes.
+// inFleet is the gate's part in a fleet; nil without a fleet. All methods accept nil.
 type inFleet struct {
 	*fleet.Fleet
 	config        config.Fleet
-	ears          map[string]func(fleet.Word) bool // by what keys begin with; not changed once it runs
+	ears          map[string]func(fleet.Word) bool // by the prefix of keys; unchanged once the fleet runs
 	hints         hints
 	probes        *sharedProbes
 	introductions introductions
 	changes       *fleetChanges                 // set when the fleet starts
-	own           atomic.Pointer[fleet.Portion] // of what instances divide among them
+	own           atomic.Pointer[fleet.Portion] // this instance's portion of the limits that the fleet divides
 	certs         *fleetCerts
 }
 
-// alone reports whether there is no fleet. The minimal edition has none, and what stands behind a
-// check of alone is left out of it.
+// alone reports whether there is no fleet. In the minimal edition it is always true, so
+// that the compiler drops the code behind a check of alone.
 func (f *inFleet) alone() bool { return edition.Minimal || f == nil }
 
-// joinFleet makes the gate's part in a fleet, if the configuration has one.
+// joinFleet creates the gate's part in a fleet, if the configuration has one.
 func (g *Gate) joinFleet(c *config.Config) error {
 	if edition.Minimal || c.Fleet == nil {
 		return nil
@@ -58,8 +57,8 @@ func (g *Gate) joinFleet(c *config.Config) error {
 	return nil
 }
 
-// start takes part until the gate has drained, and gives the store a moment to answer.
-// It is called once, under g.mu.
+// start joins the fleet until the gate has drained, and gives the store meetWithin to
+// answer. It is called once; g.mu must be held.
 func (f *inFleet) start(g *Gate) {
 	if f.alone() {
 		return
@@ -82,7 +81,8 @@ func (f *inFleet) start(g *Gate) {
 	}
 }
 
-// follow calls heard for the words of others whose keys begin with kind.
+// follow makes the fleet call heard for other instances' words whose keys begin with
+// kind.
 func (f *inFleet) follow(kind string, heard func(fleet.Word) bool) { f.ears[kind] = heard }
 
 func (f *inFleet) heard(w fleet.Word) bool {
@@ -91,17 +91,17 @@ func (f *inFleet) heard(w fleet.Word) bool {
 			return heard(w)
 		}
 	}
-	return true // of a newer version
+	return true // from a newer version of goodgate
 }
 
-// leave lets the others know that this instance serves no longer.
+// leave tells the other instances that this one has stopped serving.
 func (f *inFleet) leave() {
 	if !f.alone() {
 		f.Leave()
 	}
 }
 
-// use tells the others that this instance has another configuration.
+// use tells the other instances that this one uses another configuration.
 func (f *inFleet) use(c *config.Config, log *slog.Logger) {
 	switch {
 	case f.alone() && c.Fleet != nil, !f.alone() && (c.Fleet == nil || !reflect.DeepEqual(f.config, *c.Fleet)):
@@ -112,8 +112,8 @@ func (f *inFleet) use(c *config.Config, log *slog.Logger) {
 	}
 }
 
-// fleetHash is as fingerprint, without what may differ between instances that serve the
-// same.
+// fleetHash returns a fingerprint without the settings that may differ between instances
+// that serve the same.
 func fleetHash(c *config.Config) string {
 	if c.Fleet != nil {
 		same, f := *c, *c.Fleet
@@ -124,7 +124,7 @@ func fleetHash(c *config.Config) string {
 	return fingerprint(c)
 }
 
-// share makes limits hold for all instances together where they are to.
+// share connects limits to the fleet if they hold for all instances together.
 func (f *inFleet) share(place string, c config.Limits, l *proxy.Limits) {
 	if f.alone() || l == nil {
 		return
@@ -136,14 +136,14 @@ func (f *inFleet) share(place string, c config.Limits, l *proxy.Limits) {
 	}
 }
 
-// shareRoutes does so for the limits of routes.
+// shareRoutes does the same for the limits of routes.
 func (f *inFleet) shareRoutes(c *config.Config, routes []proxy.Route) {
 	for i := range routes {
 		f.share("route "+routes[i].Name, c.Routes[i].Limits, routes[i].Limits)
 	}
 }
 
-// measure shows the fleet's state in the metrics.
+// measure registers the fleet's state with the metrics.
 func (f *inFleet) measure(m *metrics.Metrics) {
 	if f.alone() {
 		return
@@ -154,7 +154,8 @@ func (f *inFleet) measure(m *metrics.Metrics) {
 	})
 }
 
-// told is what an operator is told of the fleet, with what is divided if now is given.
+// told returns the state of the fleet for the operator. If now is given, it includes this
+// instance's shares of the divided limits.
 func (f *inFleet) told(now *present) *admin.Fleet {
 	s := f.State()
 	t := &admin.Fleet{Connected: s.Connected, Since: s.Changed, Members: []admin.FleetMember{}, Waiting: f.Words().Waiting(), Strangers: s.Strangers, LostS: f.Lost().Seconds()}

@@ -16,20 +16,21 @@ import (
 )
 
 const (
-	// settleFor is how long the store has to answer before a host is claimed: when it
-	// comes back, the instances first say what it has missed.
+	// settleFor is how long the store must have answered before an instance claims a
+	// host: when the store returns, the instances first write what it has missed.
 	settleFor = 2 * time.Second
-	// failedFor is how long a row of failed orders is remembered after its pause.
+	// failedFor is how long the store remembers a row of failed orders after the pause
+	// that follows it.
 	failedFor = time.Hour
-	// doneWithin bounds what an instance does after an order.
+	// doneWithin bounds the work of an instance after an order.
 	doneWithin = 2 * time.Second
-	// challengeGap is between two looks into the store for the challenge of one host,
-	// which anybody can ask for.
+	// challengeGap is the least time between two reads of one host's challenge from the
+	// store. Any client can cause such a read.
 	challengeGap = 20 * time.Millisecond
 )
 
-// fleetCerts are the certificates that the instances get for each other, and the keys of
-// their accounts with authorities. Words are sealed with the fleet's secret.
+// fleetCerts shares the certificates that the instances obtain, and the keys of their
+// accounts with certificate authorities. Its words are sealed with the fleet's secret.
 type fleetCerts struct {
 	words *fleet.Words
 
@@ -37,13 +38,14 @@ type fleetCerts struct {
 	ears map[string][]*certEar // by the keys of words
 }
 
-// certEar is who wants the certificate of a host.
+// certEar is a manager that wants the certificate of a host.
 type certEar struct {
 	*fleetACME
 	host string
 }
 
-// shareCerts is called once, before the fleet runs.
+// shareCerts follows the certificates of the other instances. It is called once, before
+// the fleet runs.
 func (f *inFleet) shareCerts() {
 	f.certs = &fleetCerts{words: f.NewWords("certificates"), ears: map[string][]*certEar{}}
 	f.certs.words.Follow(func(w fleet.Word) bool {
@@ -57,16 +59,17 @@ func (f *inFleet) shareCerts() {
 	})
 }
 
-// fleetACME is the part of one manager of certificates. It is an [acme.Share].
+// fleetACME is the part of one certificate manager. It implements [acme.Share].
 type fleetACME struct {
 	fleet   *fleet.Fleet
 	certs   *fleetCerts
-	scope   string // what tells authorities and accounts apart
+	scope   string // identifies the authority and the account
 	manager *acme.Manager
 	looks   map[string]*shownLook // by host
 }
 
-// certsOf returns the part of a manager that is yet to be made; nil without a fleet.
+// certsOf returns the part for a manager that the caller creates next; nil without a
+// fleet.
 func (f *inFleet) certsOf(c config.ACME) *fleetACME {
 	if f == nil {
 		return nil
@@ -78,7 +81,7 @@ func (f *inFleet) certsOf(c config.ACME) *fleetACME {
 	return a
 }
 
-// join lets a manager have what the others have got. a may be nil.
+// join gives a manager the certificates of the other instances. a may be nil.
 func (a *fleetACME) join(m *acme.Manager) {
 	if a == nil {
 		return
@@ -97,7 +100,7 @@ func (a *fleetACME) join(m *acme.Manager) {
 	}
 }
 
-// leave is for a manager that has been closed. a may be nil.
+// leave disconnects a closed manager. a may be nil.
 func (a *fleetACME) leave() {
 	if a == nil {
 		return
@@ -112,14 +115,14 @@ func (a *fleetACME) leave() {
 	}
 }
 
-// key is that of a word about what.
+// key returns the key of a word about what.
 func (a *fleetACME) key(what string) string {
 	return strconv.FormatUint(a.fleet.Hash([]byte(a.scope+what)), 36)
 }
 
 func (a *fleetACME) claimName(host string) string { return "acme " + a.scope + host }
 
-// Apart is described at [acme.Share].
+// Apart implements [acme.Share].
 func (a *fleetACME) Apart() time.Duration {
 	if s := a.fleet.State(); !s.Connected {
 		return time.Since(s.Changed)
@@ -127,7 +130,7 @@ func (a *fleetACME) Apart() time.Duration {
 	return 0
 }
 
-// Account is described at [acme.Share].
+// Account implements [acme.Share].
 func (a *fleetACME) Account(own []byte) []byte {
 	key := a.key("account")
 	if w, ok := a.certs.words.Get(key); ok {
@@ -137,28 +140,28 @@ func (a *fleetACME) Account(own []byte) []byte {
 	return own
 }
 
-// Give is described at [acme.Share].
+// Give implements [acme.Share].
 func (a *fleetACME) Give(host string, text []byte, c *x509.Certificate) {
 	a.certs.words.SetAt(a.key("certificate "+host), text, c.NotBefore, c.NotAfter)
 }
 
-// certNote is what the store has of an order: its challenge, or that it has failed.
+// certNote is the store's record of an order: its challenge, or its failure.
 type certNote struct {
 	Challenge *acme.Challenge `json:"challenge,omitempty"`
 	Failed    int             `json:"failed,omitempty"`
 	Again     time.Time       `json:"again,omitzero"` // by the store's clock
 }
 
-// Claim is described at [acme.Share].
+// Claim implements [acme.Share].
 func (a *fleetACME) Claim(ctx context.Context, host string, hurry bool) (acme.Claim, error) {
 	if !a.settled(ctx) {
 		return nil, acme.ErrApart
 	}
 	over, failed := uint64(0), 0
-	for range 3 { // an entry may end just then
+	for range 3 { // an entry may expire meanwhile
 		c, err := a.fleet.Claim(ctx, a.claimName(host), over)
 		if err == nil {
-			if a.certs.words.Sync(ctx) != nil { // which has the manager take what it lacks
+			if a.certs.words.Sync(ctx) != nil { // Sync gives the manager the certificates that it lacks
 				c.Release(context.WithoutCancel(ctx))
 				return nil, acme.ErrApart
 			}
@@ -181,7 +184,8 @@ func (a *fleetACME) Claim(ctx context.Context, host string, hurry bool) (acme.Cl
 	return nil, &acme.Elsewhere{}
 }
 
-// settled waits until the store has answered for a while; false if it does not.
+// settled waits until the store has answered for settleFor; it returns false if the store
+// does not.
 func (a *fleetACME) settled(ctx context.Context) bool {
 	s := a.fleet.State()
 	timer := time.NewTimer(settleFor - time.Since(s.Changed))
@@ -195,18 +199,18 @@ func (a *fleetACME) settled(ctx context.Context) bool {
 	return s.Connected && now.Connected && now.Changed.Equal(s.Changed)
 }
 
-// certClaim is an [acme.Claim].
+// certClaim implements [acme.Claim].
 type certClaim struct {
 	acme *fleetACME
 	*fleet.Claim
 	failed int
 }
 
-// Failed is described at [acme.Claim].
+// Failed implements [acme.Claim].
 func (c *certClaim) Failed() int { return c.failed }
 
-// Show is described at [acme.Claim]. While the store does not answer it tries again, for
-// as long as the claim lasts.
+// Show implements [acme.Claim]. While the store does not answer, Show tries again until
+// the claim ends.
 func (c *certClaim) Show(ch acme.Challenge) error {
 	note, err := json.Marshal(certNote{Challenge: &ch})
 	if err != nil {
@@ -227,7 +231,7 @@ func (c *certClaim) Show(ch acme.Challenge) error {
 	}
 }
 
-// Done is described at [acme.Claim].
+// Done implements [acme.Claim].
 func (c *certClaim) Done(failed int, again time.Time) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), doneWithin)
 	defer cancel()
@@ -239,27 +243,28 @@ func (c *certClaim) Done(failed int, again time.Time) {
 		}
 	}
 	if c.acme.certs.words.Sync(ctx) != nil {
-		c.Drop() // who claims it next must find what was given
+		c.Drop() // no other instance may claim it before it can read the certificate
 		return
 	}
 	c.Release(ctx)
 }
 
-// shownLook looks for the challenge of a host. All who ask at the same moment get what one
-// look has found that began after they asked, so that requests cannot flood the store.
+// shownLook reads the challenge of a host from the store. Concurrent callers share one
+// read, which begins after all of them have asked, so that requests cannot flood the
+// store.
 type shownLook struct {
-	turn chan struct{} // held by who looks
+	turn chan struct{} // held during a read
 
 	mu   sync.Mutex // protects next
-	next *oneLook   // which has not begun; nil = there is none
+	next *oneLook   // a read that has not begun; nil = none
 }
 
 type oneLook struct {
-	done  chan struct{} // closed once shown is there
+	done  chan struct{} // closed once shown is set
 	shown *acme.Challenge
 }
 
-// Challenge is described at [acme.Share].
+// Challenge implements [acme.Share].
 func (a *fleetACME) Challenge(ctx context.Context, host string) (acme.Challenge, bool) {
 	l := a.looks[host]
 	if l == nil || a.Apart() > 0 {
@@ -273,7 +278,7 @@ func (a *fleetACME) Challenge(ctx context.Context, host string) (acme.Challenge,
 		l.next = look
 	}
 	l.mu.Unlock()
-	if first { // it looks for the others too, even if its own client leaves
+	if first { // this caller reads for all, even if its own client leaves
 		l.look(look, func() *acme.Challenge { return a.shown(context.WithoutCancel(ctx), host) })
 	}
 	select {
@@ -290,7 +295,7 @@ func (a *fleetACME) Challenge(ctx context.Context, host string) (acme.Challenge,
 func (l *shownLook) look(one *oneLook, find func() *acme.Challenge) {
 	l.turn <- struct{}{}
 	l.mu.Lock()
-	l.next = nil // who asks from now on needs another
+	l.next = nil // later callers need another read
 	l.mu.Unlock()
 	one.shown = find()
 	close(one.done)
@@ -298,7 +303,7 @@ func (l *shownLook) look(one *oneLook, find func() *acme.Challenge) {
 	<-l.turn
 }
 
-// shown returns the challenge of the order that is under way; nil without one.
+// shown returns the challenge of the order in progress; nil without one.
 func (a *fleetACME) shown(ctx context.Context, host string) *acme.Challenge {
 	claimed, err := a.fleet.Look(ctx, a.claimName(host))
 	if err != nil {

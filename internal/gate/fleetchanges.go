@@ -14,41 +14,43 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet"
 )
 
-// endedFor is how long the fleet remembers that a change was taken back. An instance that
-// was away for longer brings it again.
+// endedFor is how long the fleet remembers that a change has ended. An instance that was
+// away for longer brings the change back.
 const endedFor = 7 * 24 * time.Hour
 
-// wordKind is what the keys of changes begin with.
+// wordKind is the prefix of the keys of changes.
 const wordKind = "change "
 
-// fleetChanges keeps the operator's changes of all instances alike: what is ordered at one
-// is put into the books of the others. What ends by its time ends in each book by itself.
-// A change holds at each instance whose file says of its subject what it said when the
-// change was made: an instance with another file leaves it out, and takes it over once its
-// file says so again.
+// fleetChanges synchronises the operators' changes between instances: a change ordered at
+// one instance is copied into the books of the others. A change with an expiry ends in
+// each book by itself.
+//
+// A change holds at each instance whose file has the same value for its subject as when
+// the change was made. An instance with another file omits the change, and applies it
+// once its file has that value again.
 type fleetChanges struct {
 	words *fleet.Words
 	fleet *fleet.Fleet
 	book  *changes.Book
-	// lost returns those of all changes that the configuration of this instance overrules.
+	// lost returns the changes in all that this instance's configuration overrules.
 	lost func(all []changes.Change) []overruled
 
 	mu    sync.Mutex                     // protects taken
-	taken map[changes.Subject]sharedWord // what was taken over from others and is just being put into the book
+	taken map[changes.Subject]sharedWord // changes of other instances that are being put into the book
 }
 
-// sharedWord is a change as the fleet has it.
+// sharedWord is a change in the form that the fleet stores.
 type sharedWord struct {
 	changes.Subject
 	Value json.RawMessage `json:"value,omitempty"`
 	By    string          `json:"by"`
 	Why   string          `json:"why,omitempty"`
 	Base  string          `json:"base,omitempty"`
-	Ended bool            `json:"ended,omitempty"` // it was taken back
+	Ended bool            `json:"ended,omitempty"` // it has ended
 }
 
-// shareChanges joins the gate's book with those of the others. It is called once, before
-// the fleet runs.
+// shareChanges connects the gate's book with those of the other instances. It is called
+// once, before the fleet runs.
 func (f *inFleet) shareChanges(g *Gate) {
 	book := g.changes
 	s := &fleetChanges{words: f.Words(), fleet: f.Fleet, book: book, taken: map[changes.Subject]sharedWord{}}
@@ -67,7 +69,7 @@ func (f *inFleet) shareChanges(g *Gate) {
 }
 
 // shared reports whether a change concerns the other instances. The progress of a deploy
-// does not: the instance that has begun it judges and ends it, alone.
+// does not: only the instance that has begun the deploy judges and ends it.
 func shared(c changes.Change) bool { return c.Kind != changes.Deploy }
 
 func wordOf(c changes.Change) sharedWord {
@@ -75,17 +77,17 @@ func wordOf(c changes.Change) sharedWord {
 }
 
 func (s *fleetChanges) encode(w sharedWord) (key string, value []byte) {
-	subject, _ := json.Marshal(w.Subject) // which is texts only
+	subject, _ := json.Marshal(w.Subject) // without an error: strings only
 	value, _ = json.Marshal(w)
 	return wordKind + strconv.FormatUint(s.fleet.Hash(subject), 36), value
 }
 
-// same reports whether two words say the same.
+// same reports whether two words have the same content.
 func (w sharedWord) same(o sharedWord) bool {
 	return w.Subject == o.Subject && w.By == o.By && w.Why == o.Why && w.Base == o.Base && w.Ended == o.Ended && bytes.Equal(w.Value, o.Value)
 }
 
-// changed tells the others of an event of the book, unless it comes from them.
+// changed publishes an event of the book, unless another instance caused it.
 func (s *fleetChanges) changed(e changes.Event) {
 	if !shared(e.Change) {
 		return
@@ -111,8 +113,8 @@ func (s *fleetChanges) changed(e changes.Event) {
 	s.words.Set(key, value, until)
 }
 
-// heard takes over what was ordered at another instance. It returns false when that has to
-// wait, as the book is just being handed over.
+// heard copies another instance's change into the book. It returns false to try again
+// later, while the book is being passed to a new process.
 func (s *fleetChanges) heard(word fleet.Word) bool {
 	var w sharedWord
 	if json.Unmarshal(word.Value, &w) != nil {
@@ -144,7 +146,8 @@ func (s *fleetChanges) heard(word fleet.Word) bool {
 	return !errors.Is(err, changes.ErrFrozen)
 }
 
-// overrules reports whether a change would not hold here, beside those in force.
+// overrules reports whether this instance's configuration would overrule a change, given
+// those in force.
 func (s *fleetChanges) overrules(c changes.Change) bool {
 	all := []changes.Change{c}
 	for _, o := range s.book.All() {
@@ -155,7 +158,7 @@ func (s *fleetChanges) overrules(c changes.Change) bool {
 	return slices.ContainsFunc(s.lost(all), func(o overruled) bool { return o.Subject == c.Subject })
 }
 
-// rehear takes over what holds beside another configuration. f may be nil.
+// rehear applies the fleet's changes again after a new configuration. f may be nil.
 func (f *inFleet) rehear() {
 	if f == nil {
 		return
@@ -167,8 +170,9 @@ func (f *inFleet) rehear() {
 	}
 }
 
-// settle ends for good what the configuration overrules that all instances have: else it
-// would hold again when the file says again what it said long ago. One instance does it.
+// settle ends a change for good when the configurations of all instances overrule it.
+// Otherwise it would return once the file has its old value again. One instance does this
+// for all.
 func (s *fleetChanges) settle(st *fleet.State) {
 	alike := !slices.ContainsFunc(st.Steady, func(m fleet.Member) bool { return m.Config != st.Steady[0].Config })
 	if !alike || st.Portion().Place != 0 {
@@ -184,7 +188,8 @@ func (s *fleetChanges) settle(st *fleet.State) {
 	}
 }
 
-// summarise lets the others see whether the same changes are in force here.
+// summarise publishes a hash of the changes in force, so that the other instances can
+// compare.
 func (s *fleetChanges) summarise() {
 	var list []string
 	for _, c := range s.book.All() {

@@ -14,11 +14,11 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet"
 )
 
-// introductionKind is what the keys of introductions begin with.
+// introductionKind is the prefix of the keys of introductions.
 const introductionKind = "introduction "
 
-// introduction is how much the new version of a deploy gets. The instance that leads the
-// deploy says it, and the others keep to it.
+// introduction is the share of the requests that the new version of a deploy gets. The
+// instance that leads the deploy publishes it, and the others follow.
 type introduction struct {
 	Leader     string   `json:"leader"` // ID of the member
 	Name       string   `json:"name"`   // of the instance
@@ -33,14 +33,15 @@ func (i introduction) same(o introduction) bool {
 	return slices.Equal(i.Upstreams, o.Upstreams) && i.Share == o.Share && i.Replayable == o.Replayable && i.Ended == o.Ended && i.Leader == o.Leader
 }
 
-// introductions are those of the fleet.
+// introductions holds the introductions of the fleet.
 type introductions struct {
 	mu     sync.Mutex              // protects the fields below
-	own    map[string]introduction // by pool: what was told last
-	others map[string]introduction // that others lead
+	own    map[string]introduction // by pool: last published
+	others map[string]introduction // by pool: led by other instances
 }
 
-// shareIntroductions follows those that others lead. It is called before the fleet runs.
+// shareIntroductions follows the introductions that other instances lead. It is called
+// before the fleet runs.
 func (f *inFleet) shareIntroductions(g *Gate) {
 	f.introductions.own, f.introductions.others = map[string]introduction{}, map[string]introduction{}
 	f.follow(introductionKind, func(w fleet.Word) bool {
@@ -64,8 +65,8 @@ func (f *inFleet) shareIntroductions(g *Gate) {
 	})
 }
 
-// introduce tells the others how much the new version gets of a pool whose deploy this
-// instance leads. f may be nil.
+// introduce publishes the share of the new version in a pool whose deploy this instance
+// leads. f may be nil.
 func (f *inFleet) introduce(pool string, in *balancer.Introduction) {
 	if f == nil {
 		return
@@ -88,7 +89,7 @@ func (f *inFleet) introduce(pool string, in *balancer.Introduction) {
 	f.Words().Set(introductionKind+strconv.FormatUint(f.Hash([]byte(introductionKind+pool)), 36), value, time.Now().Add(endedFor))
 }
 
-// name is that of this instance.
+// name returns the name of this instance.
 func (f *inFleet) name() string {
 	s := f.State()
 	for _, m := range s.Members {
@@ -99,8 +100,8 @@ func (f *inFleet) name() string {
 	return s.Own
 }
 
-// led returns how a deploy stands that another instance leads; empty = none is known. f may
-// be nil.
+// led describes the state of a deploy that another instance leads; empty = none is known.
+// f may be nil.
 func (f *inFleet) led(pool string) string {
 	if f == nil {
 		return ""
@@ -114,7 +115,8 @@ func (f *inFleet) led(pool string) string {
 	return fmt.Sprintf("led by instance %s, %.3g %% of the requests; new: %s", in.Name, 100*in.Share, strings.Join(in.Upstreams, ", "))
 }
 
-// progress returns how the deploy to a pool stands, here or at the instance that leads it.
+// progress describes the state of the deploy to a pool, here or at the instance that
+// leads it.
 func (g *Gate) progress(pool string) string {
 	if own := g.deploys.Progress(pool); own != "" {
 		return own

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// followMembers keeps what depends on the other instances up to date. It is called before
-// the fleet runs.
+// followMembers updates everything that depends on the other instances. It is called
+// before the fleet runs.
 func (f *inFleet) followMembers(g *Gate) {
 	f.FollowMembers(func(s *fleet.State) {
 		f.divide(g)
@@ -22,7 +22,7 @@ func (f *inFleet) followMembers(g *Gate) {
 	})
 }
 
-// divide gives all pools what the number of instances makes of their options.
+// divide updates all pools to this instance's portion of the fleet's limits.
 func (f *inFleet) divide(g *Gate) {
 	if f.alone() {
 		return
@@ -34,7 +34,7 @@ func (f *inFleet) divide(g *Gate) {
 	}
 }
 
-// divide takes over how many instances there are, and in which zones.
+// divide updates a pool after instances or their zones have changed.
 func (p *pool) divide() {
 	p.spread(p.live())
 	p.members.mu.Lock()
@@ -45,14 +45,15 @@ func (p *pool) divide() {
 	}
 }
 
-// spread tells a pool in which zones the other instances are.
+// spread passes the zones of the other instances to a pool.
 func (p *pool) spread(live *proxy.Pool) {
 	if !p.fleet.alone() {
 		live.SetPeers(p.fleet.State().Zones())
 	}
 }
 
-// part is how many requests at once this instance sends to an upstream; 0 = no limit.
+// part returns how many concurrent requests this instance sends to an upstream; 0 = no
+// limit.
 func (f *inFleet) part(s balancer.Spec) int {
 	if f.alone() || s.FleetMax == 0 {
 		return s.MaxInFlight
@@ -60,7 +61,7 @@ func (f *inFleet) part(s balancer.Spec) int {
 	return f.own.Load().Share(s.FleetMax, f.Hash([]byte("max_in_flight "+s.Addr)))
 }
 
-// shares are what of each cap this instance has.
+// shares returns this instance's share of each limit that the fleet divides.
 func (f *inFleet) shares(now *present) (list []admin.FleetShare) {
 	add := func(what string, c config.Limits, l *proxy.Limits) {
 		if c.MaxScope == "fleet" && l != nil && l.Share != nil {
@@ -83,7 +84,8 @@ func (f *inFleet) shares(now *present) (list []admin.FleetShare) {
 	return list
 }
 
-// caps are those of a pool's upstreams: upstreams with the same are one.
+// caps returns the limits of a pool's upstreams. Upstreams with equal limits share one
+// entry.
 func caps(pool string, members []balancer.Member) (list []admin.FleetShare) {
 	for i := range members {
 		m := &members[i]

@@ -11,29 +11,30 @@ import (
 )
 
 const (
-	// toldFor is how long the fleet remembers that an event was sent.
+	// toldFor is how long the store remembers a sent event.
 	toldFor = 10 * time.Minute
-	// waitGap is between two looks at who sends an event.
+	// waitGap is the interval at which waiting events are decided again.
 	waitGap = time.Second
-	// maxWait is how long an event waits for another to be sent.
+	// maxWait is how long an event waits for another instance to send it.
 	maxWait = 5 * time.Minute
-	// maxElected bounds the events that wait; those beyond are sent without asking.
+	// maxElected bounds the waiting events. An instance sends events beyond it without
+	// asking the fleet.
 	maxElected = 256
 )
 
-// elected lets one instance send an event that all see. Each claims what the event is
-// about, such as an upstream. Who has the claim sends, and leaves a note of it in the
-// store. The others wait for the note, and send if the sender dies or fails. Without the
-// store each sends: better twice than never.
+// elected makes one instance send an event that all instances see. Each instance claims
+// the subject of the event, for example an upstream. The instance with the claim sends
+// the event and leaves a note in the store. The others wait for the note, and send if the
+// sender dies or fails. Without the store every instance sends: better twice than never.
 type elected struct {
 	fleet *fleet.Fleet
 	queue chan election
-	// seen is when an event that another has sent stood for one of this instance, by the
-	// other's claim, so that each stands for one only. It belongs to the goroutine of run.
+	// seen maps another instance's claim to the time when its event replaced one of this
+	// instance, so that it replaces only one. Only the goroutine of run touches it.
 	seen map[string]time.Time
 }
 
-// sentEvent is what the store has of an event that was sent.
+// sentEvent is the store's record of a sent event.
 type sentEvent struct {
 	Type  string    `json:"type"`
 	Claim string    `json:"claim"`
@@ -42,13 +43,13 @@ type sentEvent struct {
 }
 
 const (
-	// maxSent is how many events of a subject are remembered.
+	// maxSent is how many events of one subject the store remembers.
 	maxSent = 4
-	// sentSlack is how much earlier than an instance another may have seen the same.
+	// sentSlack is how much earlier another instance may have seen the same event.
 	sentSlack = 2 * time.Second
 )
 
-// election is an event that is to be sent by one.
+// election is an event for one instance to send.
 type election struct {
 	webhook.Event
 	send  func(webhook.Event, func(delivered bool))
@@ -59,8 +60,8 @@ func newElected(f *fleet.Fleet) *elected {
 	return &elected{fleet: f, queue: make(chan election, maxElected), seen: map[string]time.Time{}}
 }
 
-// subject is what an event is about: events of one subject take turns, such as that an
-// upstream is down and that it is up.
+// subject returns what an event is about. Events of one subject alternate, for example
+// that an upstream is down and that it is up.
 func subject(e webhook.Event) string {
 	kind := e.Type
 	switch e.Type {
@@ -74,7 +75,7 @@ func subject(e webhook.Event) string {
 	return "event " + kind + "\n" + e.Pool + "\n" + e.Upstream
 }
 
-// tell has an event sent by one instance. It does not wait.
+// tell makes one instance of the fleet send an event. It does not wait.
 func (e *elected) tell(event webhook.Event, send func(webhook.Event, func(bool))) {
 	if event.Time.IsZero() {
 		event.Time = time.Now()
@@ -86,7 +87,7 @@ func (e *elected) tell(event webhook.Event, send func(webhook.Event, func(bool))
 	}
 }
 
-// run decides who sends until ctx ends.
+// run decides about events until ctx ends.
 func (e *elected) run(ctx context.Context) {
 	var waiting []election
 	ticker := time.NewTicker(waitGap)
@@ -97,7 +98,7 @@ func (e *elected) run(ctx context.Context) {
 			e.rest()
 			return
 		case one := <-e.queue:
-			// Events that wait go first: one of the same subject may be among them.
+			// Waiting events go first: one of them may have the same subject.
 			if e.among(waiting, one) || !e.decide(ctx, one) {
 				waiting = append(waiting, one)
 			}
@@ -108,7 +109,7 @@ func (e *elected) run(ctx context.Context) {
 	}
 }
 
-// rest sends what nobody has been asked about yet.
+// rest sends the events that are still in the queue.
 func (e *elected) rest() {
 	for {
 		select {
@@ -129,7 +130,7 @@ func (e *elected) among(waiting []election, one election) bool {
 	return false
 }
 
-// again decides about the events that wait, and returns those that go on waiting.
+// again decides about the waiting events, and returns those that must wait longer.
 func (e *elected) again(ctx context.Context, waiting []election) (still []election) {
 	for i, one := range waiting {
 		switch {
@@ -142,12 +143,12 @@ func (e *elected) again(ctx context.Context, waiting []election) (still []electi
 	return still
 }
 
-// decide sends an event, or drops it because another instance has sent it. It returns false
-// if that cannot be said yet.
+// decide sends an event, or drops it because another instance has sent it. It returns
+// false if the decision must wait.
 func (e *elected) decide(ctx context.Context, one election) bool {
 	name, over := subject(one.Event), uint64(0)
 	var before []sentEvent
-	for range 3 { // an entry may end, or change, just then
+	for range 3 { // an entry may expire or change meanwhile
 		if !e.fleet.State().Connected {
 			break
 		}
@@ -165,7 +166,7 @@ func (e *elected) decide(ctx context.Context, one election) bool {
 			break
 		}
 		if len(taken.Note) == 0 {
-			return false // it is being sent
+			return false // another instance is sending it
 		}
 		if json.Unmarshal(taken.Note, &before) == nil && e.stands(before, one) {
 			return true
@@ -176,8 +177,8 @@ func (e *elected) decide(ctx context.Context, one election) bool {
 	return true
 }
 
-// stands reports whether an event that another instance has sent is this one too: the last
-// of the subject, or one that was sent after this one was seen.
+// stands reports whether another instance has sent this event: the last one of the
+// subject, or one sent after this one was seen.
 func (e *elected) stands(sent []sentEvent, one election) bool {
 	for i, s := range sent {
 		if s.Type != one.Type || s.By == e.fleet.State().Own || !e.seen[s.Claim].IsZero() {
@@ -191,7 +192,8 @@ func (e *elected) stands(sent []sentEvent, one election) bool {
 	return false
 }
 
-// sent ends a claim: with a note for the others, or so that another instance tries.
+// sent ends a claim: with a note for the other instances if the event was delivered,
+// otherwise so that another instance tries.
 func (e *elected) sent(claim *fleet.Claim, before []sentEvent, what string, delivered bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(claim.Context()), fleet.CallTimeout)
 	defer cancel()
@@ -206,7 +208,7 @@ func (e *elected) sent(claim *fleet.Claim, before []sentEvent, what string, deli
 	claim.Leave(ctx, note, toldFor)
 }
 
-// forget drops what no longer matters.
+// forget drops old entries of seen.
 func (e *elected) forget() {
 	for claim, at := range e.seen {
 		if time.Since(at) > 2*toldFor {

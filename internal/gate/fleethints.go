@@ -8,21 +8,22 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// topicHints is of what instances tell each other of upstreams at once.
+// topicHints is the topic of the hints about upstreams that instances send each other at
+// once.
 const topicHints = "hints"
 
-// hintKind is what an instance has met.
+// hintKind is the kind of trouble that an instance has met.
 type hintKind string
 
 const (
 	hintRefused hintKind = "refused" // a connection for a request was refused
-	hintDrain   hintKind = "drain"   // the upstream has said that it is about to end
+	hintDrain   hintKind = "drain"   // the upstream has announced its shutdown
 	hintBreaker hintKind = "breaker" // its breaker has opened
 )
 
-// hint tells the other instances of an upstream. It never takes anything out there: it
-// makes them probe at once, and keep requests that could not be sent again from the
-// upstream until it has proved itself. A wrong one costs no client anything.
+// hint is a message about an upstream to the other instances. It never takes an upstream
+// out there. The receivers probe the upstream at once, and send it only requests that can
+// be retried until it has proved itself. A wrong hint costs no client anything.
 type hint struct {
 	From     string   `json:"from"` // ID of the member
 	Kind     hintKind `json:"kind"`
@@ -31,22 +32,23 @@ type hint struct {
 }
 
 const (
-	// quorumIn is how long a breaker that has opened at one instance counts.
+	// quorumIn is how long the opening of a breaker at one instance counts.
 	quorumIn   = 10 * time.Second
 	maxDoubted = 10_000 // upstreams whose breakers are remembered
 )
 
-// quietFor is how long nothing is told of an upstream after another instance has told it.
+// quietFor is the time after another instance's hint in which this instance sends none
+// about the same upstream.
 const quietFor = time.Second
 
-// hints is what others have told.
+// hints holds the hints of the other instances.
 type hints struct {
 	mu     sync.Mutex                            // protects the fields below
 	opened map[balancer.Key]map[string]time.Time // breakers, by instance
-	heard  map[hint]time.Time                    // without who has said it
+	heard  map[hint]time.Time                    // without the sender
 }
 
-// note notes that another instance has said something, and reports whether that is new.
+// note records a hint, and reports whether it is new.
 func (h *hints) note(said hint, now time.Time) (fresh bool) {
 	said.From = ""
 	h.mu.Lock()
@@ -59,8 +61,9 @@ func (h *hints) note(said hint, now time.Time) (fresh bool) {
 	return fresh
 }
 
-// enough notes that a breaker has opened at an instance, and reports whether it has at so
-// many that the upstream, and not the way there, is to blame: two, and half of all.
+// enough records that a breaker has opened at an instance. It reports whether breakers
+// have opened at enough instances to blame the upstream and not the network to it: at
+// least two, and half of all.
 func (h *hints) enough(k balancer.Key, from string, live int, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -79,7 +82,8 @@ func (h *hints) enough(k balancer.Key, from string, live int, now time.Time) boo
 	return len(h.opened[k]) >= max(2, (live+1)/2)
 }
 
-// shareHints takes the hints of others. It is called before the fleet runs.
+// shareHints handles the hints of the other instances. It is called before the fleet
+// runs.
 func (f *inFleet) shareHints(g *Gate) {
 	f.Hear(topicHints, func(message []byte) {
 		var h hint
@@ -97,8 +101,8 @@ func (f *inFleet) shareHints(g *Gate) {
 	})
 }
 
-// hint tells the others why an upstream became unavailable, if that is more than an
-// opinion of this instance. It does not wait.
+// hint tells the other instances why an upstream became unavailable, if the cause is more
+// than this instance's own judgement. It does not wait.
 func (f *inFleet) hint(c balancer.Change) {
 	if f.alone() || c.Available {
 		return
@@ -106,7 +110,7 @@ func (f *inFleet) hint(c balancer.Change) {
 	u := c.Upstream
 	h := hint{From: f.State().Own, Pool: u.Key().Pool, Upstream: u.Addr()}
 	switch {
-	case u.Operator() != balancer.Ready: // the others know that as a change
+	case u.Operator() != balancer.Ready: // the others know this from the change
 		return
 	case u.RefusedLive():
 		h.Kind = hintRefused
@@ -118,7 +122,7 @@ func (f *inFleet) hint(c balancer.Change) {
 		return
 	}
 	if h.Kind != hintBreaker && !f.hints.note(h, time.Now()) {
-		return // who serves the same has just told it
+		return // another instance has just sent it
 	}
 	if text, err := json.Marshal(h); err == nil {
 		f.Tell(topicHints, text)

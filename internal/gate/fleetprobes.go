@@ -14,35 +14,35 @@ import (
 )
 
 const (
-	// shareFrom is how many upstreams times instances there are when checks are shared
-	// without an order: below, a fleet that checks every 2 s makes fewer than 500 checks a
-	// second in all. They are shared until there are fewer than shareUntil.
+	// shareFrom is the product of upstreams and instances from which the fleet shares
+	// checks by itself. Below it, a fleet that checks every 2 s makes fewer than 500
+	// checks per second in all. Sharing ends when the product falls below shareUntil.
 	shareFrom  = 1000
 	shareUntil = 750
-	// shareMembers is how many instances are needed: with two checkers for each upstream,
-	// three instances would save a third.
+	// shareMembers is the least number of instances for sharing. Each upstream has two
+	// checkers, so three instances would save only a third.
 	shareMembers = 4
 )
 
-// sharedProbes is the gate's part in the checks that the fleet shares.
+// sharedProbes is the gate's part in the health checks that the fleet shares.
 type sharedProbes struct {
 	probes *fleet.Probes
 	fleet  *fleet.Fleet
-	mode   string // of fleet.probes
+	mode   string // setting fleet.probes
 
 	mu     sync.RWMutex // protects the fields below
 	on     bool
 	duties *fleet.Duties
 	pools  map[string]probed
 	index  map[uint64]probedUpstream     // of all pools
-	keys   map[*balancer.Upstream]uint64 // the same the other way round
+	keys   map[*balancer.Upstream]uint64 // the inverse of index
 }
 
-// probed is a pool whose upstreams are checked.
+// probed is a pool with health checks.
 type probed struct {
 	checker   *health.Checker
 	pool      *balancer.Pool
-	check     string // what is checked, and how: the same on instances that check the same
+	check     string // identifies the check: equal on instances that check in the same way
 	interval  time.Duration
 	upstreams []*balancer.Upstream
 }
@@ -52,7 +52,7 @@ type probedUpstream struct {
 	upstream *balancer.Upstream
 }
 
-// newSharedProbes is called before the fleet runs.
+// newSharedProbes returns the part for a mode. It is called before the fleet runs.
 func newSharedProbes(f *fleet.Fleet, mode string) *sharedProbes {
 	s := &sharedProbes{fleet: f, mode: mode, pools: map[string]probed{}}
 	s.probes = f.NewProbes(s.heard)
@@ -60,7 +60,7 @@ func newSharedProbes(f *fleet.Fleet, mode string) *sharedProbes {
 	return s
 }
 
-// set takes the upstreams of a pool that are checked; none ends that.
+// set replaces the checked upstreams of a pool; none removes the pool.
 func (s *sharedProbes) set(pool string, p probed) {
 	s.mu.Lock()
 	s.pools[pool] = p
@@ -85,7 +85,7 @@ func (s *sharedProbes) set(pool string, p probed) {
 	s.assign()
 }
 
-// assign finds out whether checks are shared, and which are this instance's.
+// assign decides whether checks are shared, and which of them this instance makes.
 func (s *sharedProbes) assign() {
 	members := s.fleet.State().Portion().Of
 	s.mu.Lock()
@@ -104,7 +104,7 @@ func (s *sharedProbes) assign() {
 	s.probes.SetTakesPart(on)
 }
 
-// elsewhere reports whether other instances check an upstream.
+// elsewhere reports whether only other instances check an upstream.
 func (s *sharedProbes) elsewhere(u *balancer.Upstream) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -115,7 +115,7 @@ func (s *sharedProbes) elsewhere(u *balancer.Upstream) bool {
 	return ok && !s.duties.Mine(key)
 }
 
-// tell tells the others what a check of this instance has found.
+// tell sends the result of a check to the other instances.
 func (s *sharedProbes) tell(e health.Event) {
 	if errors.Is(e.Err, health.ErrNotProbed) {
 		return
@@ -130,8 +130,9 @@ func (s *sharedProbes) tell(e health.Event) {
 	}
 }
 
-// heard takes what others have found. It never changes a verdict: it says when to check, and
-// keeps requests that could not be sent again from an upstream that has just failed there.
+// heard handles the results of other instances' checks. It never changes a verdict. It
+// starts checks here, and after a failure elsewhere it keeps requests that cannot be
+// retried from the upstream.
 func (s *sharedProbes) heard(list []fleet.Found) {
 	for _, f := range list {
 		s.mu.RLock()
@@ -148,8 +149,8 @@ func (s *sharedProbes) heard(list []fleet.Found) {
 	}
 }
 
-// count returns how many upstreams are checked, how many of them here, and whether that is
-// shared.
+// count returns the number of checked upstreams, the number that this instance checks,
+// and whether checks are shared.
 func (s *sharedProbes) count() (all, here int, shared bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -162,7 +163,7 @@ func (s *sharedProbes) count() (all, here int, shared bool) {
 	return len(s.index), here, shared
 }
 
-// watch takes the upstreams that a pool checks; none ends that. f may be nil.
+// watch passes on the upstreams that a pool checks; none ends that. f may be nil.
 func (f *inFleet) watch(p *pool, c *checker, upstreams []*balancer.Upstream) {
 	if f == nil {
 		return
@@ -175,7 +176,7 @@ func (f *inFleet) watch(p *pool, c *checker, upstreams []*balancer.Upstream) {
 	f.probes.set(p.name, of)
 }
 
-// checkOf says what is checked, and how.
+// checkOf identifies the check of a pool: its protocol and all its settings.
 func checkOf(c config.Pool) string {
 	text, _ := json.Marshal([]any{c.Protocol, c.ProxyProtocol, c.Health, c.TLS}) // without an error: plain data
 	return string(text)

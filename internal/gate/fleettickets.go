@@ -8,13 +8,13 @@ import (
 	"github.com/goodgate/goodgate/internal/tickets"
 )
 
-// wordTickets is the key of the keys of TLS session tickets. Words are sealed with the
-// fleet's secret.
+// wordTickets is the key of the word with the TLS session ticket keys. Its value is
+// sealed with the fleet's secret.
 const wordTickets = "tickets"
 
-// shareTickets makes all instances seal and open session tickets with the same keys, so
-// that a client resumes its session at any of them. Each adds its own keys to those of the
-// others; the newest seals.
+// shareTickets makes all instances use the same session ticket keys, so that a client
+// resumes its session at any instance. Each instance adds its own keys to those of the
+// others; the newest key seals new tickets.
 func (f *inFleet) shareTickets(ring *tickets.Ring) {
 	tell := func() {
 		text, err := json.Marshal(ring.Keys(time.Now()))
