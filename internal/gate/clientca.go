@@ -128,8 +128,7 @@ func sameFile(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// warn logs once the authorities for whose clients the revocation lists are not
-// sufficient.
+// warn logs each new doubt about the revocation lists once.
 func (c *clientCA) warn() {
 	if c.revoked == nil {
 		return

@@ -59,8 +59,8 @@ func newEvents(c *config.Config, o Options, of func(*balancer.Upstream) situatio
 	return e
 }
 
-// use follows a configuration from now on. Events that wait for a webhook that
-// has changed go to the new address. If the webhook was removed, they still go to the old
+// use follows a configuration from now on. Events that wait for a webhook that has
+// changed go to the new address. If the webhook was removed, they still go to the old
 // one. Calls must not overlap.
 func (e *events) use(c config.Webhook) {
 	if t := e.to.Load(); c.URL == "" || t != nil && reflect.DeepEqual(t.config, c) {

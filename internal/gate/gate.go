@@ -26,46 +26,45 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Options are what a gate gets from the program around it.
+// Options configure a gate, beside its configuration.
 type Options struct {
 	Logger *slog.Logger
 	Access func(*proxy.Record) // logs requests; nil = Logger does
-	// Relog opens the log as a new configuration has it, for Reload; nil = Logger
-	// stays as it is.
+	// Relog opens the log of a new configuration, for Reload; nil = Logger stays in use.
 	Relog   func(*config.Config) (*logging.Next, error)
-	Version string                // of the program, for traces; empty = not told
-	Metrics *metrics.Metrics      // counts requests while there is an admin listener; nil = nothing is counted
-	Observe []func(*proxy.Record) // beside these
+	Version string                // of the program, for traces; empty = omitted
+	Metrics *metrics.Metrics      // counts requests while there is an admin listener; nil = no counts
+	Observe []func(*proxy.Record) // additional observers
 	// Load reads the configuration again, for Reread; nil = there is no file.
 	Load func() (*config.Config, []config.Warning, error)
-	// Parse reads a configuration that was in use before, for Rollback; nil = there is no
-	// file.
+	// Parse parses a configuration that was in use before, for Rollback; nil = there is
+	// no file.
 	Parse func(files []config.File) (*config.Config, []config.Warning, error)
-	// AdminSpares are tried in their order when the address of the admin listener cannot
-	// be had at the start; when none can, there is no admin listener. Empty = the start
-	// fails.
+	// AdminSpares are tried in order at the start, when the address of the admin listener
+	// is in use. If all are in use there is no admin listener. Empty = the start fails.
 	AdminSpares []string
 	// StateDir is the folder of the state file when the configuration names none; empty =
-	// changes by operators end with the process.
+	// operators' changes end with the process.
 	StateDir string
-	// Inherit is what the process before this one has left; nil = there was none.
+	// Inherit is the bundle that the previous process has passed on; nil = there was
+	// none.
 	Inherit *handover.Bundle
 }
 
-// Gate is a whole goodgate in one value: several can run in one process.
+// Gate is one complete goodgate. Several can run in one process.
 type Gate struct {
 	opts        Options
 	log         *slog.Logger
 	counts      *metrics.Metrics // nil = off
 	events      *events
-	live        atomic.Pointer[proxy.Proxy] // what serves requests
+	live        atomic.Pointer[proxy.Proxy] // serves the requests
 	current     atomic.Pointer[present]
 	reloads     reloads
 	ring        admin.Ring
 	tally       admin.Tally
 	journal     *admin.Journal
 	deploys     *deploys
-	changes     *changes.Book // what operators have changed
+	changes     *changes.Book // the operators' changes
 	pages       *pageStore    // of maintenances
 	configs     *configHistory
 	fdShortage  shortage
@@ -78,20 +77,20 @@ type Gate struct {
 	acmeIssuers atomic.Pointer[[]*issuer] // issuers, as challenged reads it without mu; nil = none
 
 	draining atomic.Bool
-	replaced atomic.Bool // another process serves now
+	replaced atomic.Bool // another process has taken over
 
-	leaving context.Context         // ends when Run is to drain; whoever holds mu waits no longer than that
+	leaving context.Context         // ends when Run must drain; waits under mu end then
 	leave   context.CancelCauseFunc // ends leaving
 
 	mu         sync.Mutex      // held while the configuration is replaced; protects the fields below
-	background context.Context // of what Run has started; nil before Run and once it drains
-	upgrade    chan struct{}   // closed when the upgrade that is under way has ended; nil while there is none
+	background context.Context // of everything that Run has started; nil before Run and once it drains
+	upgrade    chan struct{}   // closes when the upgrade in progress ends; nil without one
 	tasks      sync.WaitGroup
 	issuers    []*issuer
-	failed     chan error // what cannot go on
+	failed     chan error // fatal errors
 }
 
-// present is what the gate consists of at a moment. It is immutable.
+// present is the gate's set of parts for one configuration. It is immutable.
 type present struct {
 	config  *config.Config
 	pools   map[string]*pool
@@ -104,11 +103,11 @@ type present struct {
 	mirrors mirrors
 }
 
-// keptShare is the part of the file descriptors that probes may keep connections
-// with. Clients may have three quarters; see shortage.room.
+// keptShare is the divisor for the file descriptors of probes: one eighth of them may
+// keep connections. Clients may have three quarters; see shortage.room.
 const keptShare = 8
 
-// New builds everything a configuration asks for, and opens nothing yet.
+// New builds all parts of a configuration, and opens nothing yet.
 func New(c *config.Config, o Options) (*Gate, error) {
 	g := &Gate{opts: o, counts: o.Metrics, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), failed: make(chan error, 1)}
 	g.journal = admin.NewJournal(o.Version)
@@ -160,7 +159,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	return g, nil
 }
 
-// ServeHTTP serves a request by the configuration of this moment.
+// ServeHTTP serves a request with the present configuration.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.live.Load().ServeHTTP(w, r)
 }
@@ -175,7 +174,8 @@ func (g *Gate) Pools() []*proxy.Pool {
 	return list
 }
 
-// AdminAddress returns where the operator's API is, as it can be dialled; empty = nowhere.
+// AdminAddress returns the address of the operator's API in a form that can be dialled;
+// empty without an API.
 func (g *Gate) AdminAddress() string {
 	if a := g.current.Load().admin; a != nil {
 		return a.address()
@@ -183,9 +183,9 @@ func (g *Gate) AdminAddress() string {
 	return ""
 }
 
-// Run listens, calls ready with the addresses, and serves until ctx ends. Then
-// it drains, which closing hurry cuts short, and returns when everything it
-// started has ended.
+// Run listens, calls ready with the addresses, and serves until ctx ends. Then it drains,
+// and returns when everything that it has started has ended. Closing hurry shortens the
+// drain.
 func (g *Gate) Run(ctx context.Context, hurry <-chan struct{}, ready func(addrs []string)) error {
 	defer g.leave(nil)
 	defer context.AfterFunc(ctx, func() { g.leave(context.Cause(ctx)) })()
@@ -235,7 +235,7 @@ func (g *Gate) open(background context.Context) error {
 		return err
 	}
 	g.background = background
-	g.configs.add(before.config, "start") // not one that could not be had
+	g.configs.add(before.config, "start") // only once all of it is open
 	before.traces.start()
 	g.fleet.start(g)
 	g.tasks.Go(func() { g.journal.Run(background, g.shownPools) })
@@ -249,7 +249,7 @@ func (g *Gate) open(background context.Context) error {
 		p.start(background)
 	}
 	g.awaitSources(all)
-	if g.opts.Inherit.Successor() { // the process before this one serves meanwhile
+	if g.opts.Inherit.Successor() { // the previous process serves meanwhile
 		g.await(all)
 	}
 	g.deploys.Resume()
@@ -263,7 +263,7 @@ func (g *Gate) open(background context.Context) error {
 	return nil
 }
 
-// serve lets a server accept until it is told to leave.
+// serve lets a server accept until it must leave.
 func (g *Gate) serve(s *server) {
 	failed := func(err error) { g.fail(fmt.Errorf("listener %s: %w", s.address, err)) }
 	s.start(failed)
@@ -278,8 +278,8 @@ func (g *Gate) fail(err error) {
 	}
 }
 
-// halt ends the time in which the configuration, or the process, can be replaced.
-// Whoever is at it gives up, since leaving has ended.
+// halt ends the time for replacing the configuration or the process. A replacement in
+// progress gives up, since leaving has ended; halt waits for an upgrade.
 func (g *Gate) halt() {
 	g.mu.Lock()
 	g.background = nil
@@ -290,8 +290,8 @@ func (g *Gate) halt() {
 	}
 }
 
-// replaceable returns why nothing can be replaced now; nil if it can. It is
-// called under g.mu.
+// replaceable returns the reason that nothing can be replaced now; nil if it can. g.mu
+// must be held.
 func (g *Gate) replaceable() error {
 	switch {
 	case g.background == nil || g.leaving.Err() != nil || g.replaced.Load():

@@ -17,28 +17,28 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// wantedBuffer is the kernel's buffer for a UDP socket below which packets are
-// lost as soon as several clients send at once. quic-go asks for 7 MiB.
+// wantedBuffer is the least size, in bytes, of the kernel's UDP buffer. With less,
+// packets are lost as soon as several clients send at once. quic-go asks for 7 MiB.
 const wantedBuffer = 2 << 20
 
-// rebind is how often a process looks whether the one before it has left a UDP
-// port.
+// rebind is the interval at which a process tries to open a UDP port that the previous
+// one still has.
 const rebind = 100 * time.Millisecond
 
-// http3Server is a listener's HTTP/3. A nil one does nothing.
+// http3Server serves a listener's HTTP/3. All methods accept nil, and then do nothing.
 type http3Server struct {
 	gate    *Gate
 	config  config.Listener
 	address string // of the TCP socket
 	server  *http3.Server
-	socket  *udpSocket // nil until it is had
+	socket  *udpSocket // nil until it is open
 	altSvc  atomic.Pointer[[]string]
 	serving *task
 	once    sync.Once
 }
 
-// offerHTTP3 makes a server speak HTTP/3 as well, if its listener is to. It opens
-// the UDP socket, unless the process that this one replaces still has it.
+// offerHTTP3 adds HTTP/3 to a server if its listener is configured for it. It opens the
+// UDP socket, unless the previous process still has it.
 func (g *Gate) offerHTTP3(s *server, granted proxy.Listener, base context.Context) error {
 	l := s.config
 	if !l.HTTP3.Enabled {
@@ -70,10 +70,11 @@ func (h *http3Server) withAltSvc(granted proxy.Listener) proxy.Listener {
 	return granted
 }
 
-// overUDP is the name of a listener's HTTP/3 in metrics.
+// overUDP returns the name of a listener's HTTP/3 in metrics.
 func overUDP(l config.Listener) string { return "udp:" + l.Address }
 
-// countHTTP3 returns what counts connections of HTTP/3, beside those by TCP.
+// countHTTP3 returns a function that counts the connections of HTTP/3, apart from those
+// over TCP; nil without metrics.
 func (g *Gate) countHTTP3(l config.Listener) func(open bool) {
 	if g.opts.Metrics == nil {
 		return nil
@@ -99,7 +100,7 @@ func (h *http3Server) open() (err error) {
 	return nil
 }
 
-// start serves. It tells failed if that ends by itself.
+// start serves HTTP/3. It calls failed if serving ends by itself.
 func (h *http3Server) start(failed func(error)) {
 	if h == nil {
 		return
@@ -111,7 +112,7 @@ func (h *http3Server) start(failed func(error)) {
 		if h.socket == nil && !h.takeOver(ctx, failed) {
 			return
 		}
-		h.server.Attach(h.socket.Socket) // before clients hear of it
+		h.server.Attach(h.socket.Socket) // before responses announce it
 		h.announce()
 		if err := h.server.Serve(h.socket.Socket); err != nil {
 			failed(fmt.Errorf("http3: %w", err))
@@ -119,8 +120,9 @@ func (h *http3Server) start(failed func(error)) {
 	})
 }
 
-// takeOver opens the UDP socket once the process before this one has left it,
-// which it does when its clients have; new ones come by TCP until then.
+// takeOver opens the UDP socket once the previous process has closed it, which happens
+// when its last client has left. Until then new clients use TCP. It returns false when
+// ctx ends or opening fails.
 func (h *http3Server) takeOver(ctx context.Context, failed func(error)) bool {
 	h.gate.log.Info("HTTP/3 waits until the old process releases the port", "listener", h.address)
 	tick := time.NewTicker(rebind)
@@ -142,7 +144,7 @@ func (h *http3Server) takeOver(ctx context.Context, failed func(error)) bool {
 	}
 }
 
-// announce makes the responses by TCP tell of HTTP/3.
+// announce adds Alt-Svc to the responses over TCP.
 func (h *http3Server) announce() {
 	c := h.config.HTTP3
 	if c.MaxAge == 0 {
@@ -155,7 +157,7 @@ func (h *http3Server) announce() {
 	h.altSvc.Store(&[]string{fmt.Sprintf(`h3=":%d"; ma=%d`, port, int64(c.MaxAge.Seconds()))})
 }
 
-// leave takes no new connections and tells clients to go.
+// leave refuses new connections, and asks clients to leave.
 func (h *http3Server) leave() {
 	if h == nil {
 		return
@@ -174,7 +176,7 @@ func (h *http3Server) leave() {
 	})
 }
 
-// wait waits, after leave, until no connection is left, or until ctx ends.
+// wait waits, after leave, until the last connection has closed, or until ctx ends.
 func (h *http3Server) wait(ctx context.Context) error {
 	if h == nil {
 		return nil
@@ -192,7 +194,7 @@ func (h *http3Server) wait(ctx context.Context) error {
 	}
 }
 
-// close ends everything at once.
+// close closes all connections at once.
 func (h *http3Server) close() {
 	if h == nil {
 		return
@@ -201,8 +203,8 @@ func (h *http3Server) close() {
 	h.server.Close()
 }
 
-// udpSockets are those that are open, each with the servers that use it: the one
-// that is there now, and those before it that still have clients.
+// udpSockets holds the open UDP sockets. Several servers may use one socket: the present
+// one, and earlier ones that still have clients.
 type udpSockets struct {
 	mu  sync.Mutex // protects set
 	set map[string]*udpSocket
@@ -214,7 +216,7 @@ type udpSocket struct {
 	users   int
 }
 
-// open returns the socket of an address. close gives it back.
+// open returns the socket of an address. The caller releases it with close.
 func (u *udpSockets) open(address string) (*udpSocket, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// listenerLimits returns a listener's limits: those that it has already, with what
-// they have counted, unless they change.
+// listenerLimits returns a listener's limits. Unchanged settings keep the present limits,
+// with their counts.
 func (g *Gate) listenerLimits(l config.Listener) *proxy.Limits {
 	for _, s := range g.current.Load().servers {
 		if s.config.Address == l.Address && reflect.DeepEqual(s.config.Limits, l.Limits) {
@@ -21,8 +21,8 @@ func (g *Gate) listenerLimits(l config.Listener) *proxy.Limits {
 	return limits
 }
 
-// keepLimits gives routes the limits of the present configuration where a route
-// for the same requests has the same, and returns the limits of all.
+// keepLimits gives a route the present limits, with their counts, if a present route for
+// the same requests has the same settings. It returns the limits of all routes.
 func (before *present) keepLimits(c *config.Config, routes []proxy.Route) []*proxy.Limits {
 	all := make([]*proxy.Limits, len(routes))
 	used := map[int]bool{}

@@ -18,34 +18,34 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// server is one listener and what serves it.
+// server is one listener with everything that serves it.
 type server struct {
 	config  config.Listener
 	door    *door
-	entry   net.Listener // the door with the bounds on connections
+	entry   net.Listener // the door, with the limits on connections
 	http    *inbound.Server
 	http3   *http3Server            // nil without HTTP/3
 	tls     *tls.Config             // nil without TLS
-	secured *assemble.ServerTLS     // as tls was at first; nil without TLS
+	secured *assemble.ServerTLS     // the TLS settings at the start; nil without TLS
 	clients *clientCA               // nil without client_ca
 	certs   *certs.Store            // nil without TLS
 	issuer  *issuer                 // nil without acme
 	limits  *proxy.Limits           // nil = none
-	address string                  // as it can be dialled
+	address string                  // in a form that can be dialled
 	abort   context.CancelCauseFunc // ends every request
-	leaving atomic.Bool             // clients are told to go
+	leaving atomic.Bool             // responses ask clients to leave
 	serving *task
 	log     *slog.Logger
-	heir    bool // another server has the socket now
+	heir    bool // another server owns the socket now
 }
 
-// door is a server's way to a socket. Closing it leaves the socket open, with
-// the connections that wait in it, for another server.
+// door is a server's listener on a shared socket. Close leaves the socket open for
+// another server, with the connections that wait in its queue.
 type door struct {
 	socket net.Listener
 	once   sync.Once
 	closed atomic.Bool
-	failed func(error) // told why a connection could not be accepted; may be nil
+	failed func(error) // called with the error of a failed accept; may be nil
 
 	patience time.Duration // with a client that acknowledges nothing; 0 = the kernel's
 }
@@ -81,7 +81,7 @@ func setDeadline(l net.Listener, t time.Time) {
 	}
 }
 
-// newServer returns what is to serve a socket.
+// newServer returns a server for a socket, not yet started.
 func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error) {
 	s := &server{config: l, log: g.log, door: &door{socket: socket}, address: socket.Addr().String()}
 	bounds := assemble.Connections(l)
@@ -124,7 +124,7 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 	return s, g.offerHTTP3(s, granted, base)
 }
 
-// newHTTP2 returns what serves a listener's connections of HTTP/2.
+// newHTTP2 returns the server of a listener's HTTP/2 connections.
 func (g *Gate) newHTTP2(l config.Listener, handler http.Handler) *http.Server {
 	s := assemble.HTTP2(l)
 	s.Handler, s.ConnContext = handler, g.newResets(l).open
@@ -136,7 +136,7 @@ func (g *Gate) newHTTP2(l config.Listener, handler http.Handler) *http.Server {
 	return s
 }
 
-// start accepts connections. It tells failed if that ends by itself.
+// start accepts connections. It calls failed if accepting ends by itself.
 func (s *server) start(failed func(error)) {
 	setDeadline(s.door.socket, time.Time{})
 	s.serving = begin(context.Background(), func(context.Context) {
@@ -159,7 +159,7 @@ func (s *server) serve() error {
 	return s.http.Serve(proxied(s.entry, s.config, s.log))
 }
 
-// pass stops accepting and leaves the socket to another server.
+// pass stops accepting, and leaves the socket to another server.
 func (s *server) pass() {
 	s.heir = true
 	s.http3.leave()
@@ -167,14 +167,14 @@ func (s *server) pass() {
 	s.serving.stop()
 }
 
-// release closes the socket, unless another server has it.
+// release closes the socket, unless another server owns it.
 func (s *server) release() {
 	if !s.heir {
 		s.door.socket.Close()
 	}
 }
 
-// discard ends a server that has never started. Its socket is left alone.
+// discard ends a server that has never started. It leaves the socket open.
 func (s *server) discard() {
 	s.http3.close()
 	if s.http != nil {
@@ -182,7 +182,7 @@ func (s *server) discard() {
 	}
 }
 
-// close ends everything at once.
+// close closes all connections at once.
 func (s *server) close() {
 	s.http3.close()
 	s.http.Close()

@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// lost is the last failure to look a pool's upstreams up; nil = there is none.
+// lost holds the error of the last look-up of a pool's upstreams; nil = it succeeded.
 type lost struct{ err atomic.Pointer[error] }
 
 func (l *lost) set(err error) {
@@ -27,8 +27,7 @@ func (l *lost) get() (text string, why reason.Reason) {
 	return (*err).Error(), missing(*err)
 }
 
-// missing is the reason for a pool's having no upstreams, None when the cause is
-// not a name.
+// missing returns the reason for a pool without upstreams, None if DNS is not the cause.
 func missing(err error) reason.Reason {
 	dns, ok := errors.AsType[*net.DNSError](err)
 	switch {

@@ -8,22 +8,22 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// members is a pool's set of upstreams as it was found last: what the configuration
-// leads to, and what operators have added.
+// members is a pool's latest set of upstreams: those of the configuration, and those that
+// operators have added.
 type members struct {
-	mu      sync.Mutex // held while the pool takes a set, so that the latest is the last
-	found   bool       // the configuration's have been
+	mu      sync.Mutex // held while the pool applies a set, so that the latest set is applied last
+	found   bool       // the configuration's upstreams were found
 	targets []discovery.Target
 	extra   []discovery.Target
 }
 
-// said returns what operators have said of the pool's upstreams.
+// said returns the operators' changes of the pool's upstreams.
 func (p *pool) said() said {
 	w, _ := saidOf(p.name, p.parts.Load().config, p.book.All())
 	return w
 }
 
-// take takes what the configuration leads to.
+// take replaces the upstreams of the configuration.
 func (p *pool) take(targets []discovery.Target) {
 	p.members.mu.Lock()
 	defer p.members.mu.Unlock()
@@ -31,7 +31,7 @@ func (p *pool) take(targets []discovery.Target) {
 	p.put()
 }
 
-// takeExtras takes what operators have added.
+// takeExtras replaces the upstreams that operators have added.
 func (p *pool) takeExtras(targets []discovery.Target) {
 	p.members.mu.Lock()
 	p.members.extra = targets
@@ -41,7 +41,7 @@ func (p *pool) takeExtras(targets []discovery.Target) {
 	p.noteUsable()
 }
 
-// apply lets the pool have what operators say by now.
+// apply applies the operators' present changes to the pool.
 func (p *pool) apply() {
 	p.followExtras()
 	p.members.mu.Lock()
@@ -52,9 +52,9 @@ func (p *pool) apply() {
 	p.watchMembers()
 }
 
-// put gives the balancer the members as they are to be. It is called under members.mu. A
-// member begins with the operator's word, so that a drained one that comes back gets no
-// request.
+// put computes the members and passes them to the balancer. members.mu must be held. The
+// operator's change applies to a member from its start, so that a drained member that
+// returns gets no request.
 func (p *pool) put() {
 	w, live := p.said(), p.live()
 	p.spread(live)

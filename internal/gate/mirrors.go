@@ -11,8 +11,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// mirrors are those of the routes, by name. They are kept by reloads that do not
-// change them, with all that they have found.
+// mirrors are the mirrors of the routes, by route name. A reload keeps an unchanged
+// mirror, with its findings.
 type mirrors map[string]liveMirror
 
 type liveMirror struct {
@@ -20,7 +20,7 @@ type liveMirror struct {
 	config *config.Mirror
 }
 
-// planMirrors gives routes the work of their mirrors.
+// planMirrors connects routes to their mirrors.
 func planMirrors(c *config.Config, routes []proxy.Route, before *present) mirrors {
 	all := mirrors{}
 	for i, r := range c.Routes {
@@ -37,7 +37,7 @@ func planMirrors(c *config.Config, routes []proxy.Route, before *present) mirror
 	return all
 }
 
-// closeMirrors ends those that next does not have, and returns when they have ended.
+// closeMirrors ends the mirrors that are not in next, and returns when they have ended.
 func (m mirrors) closeMirrors(next mirrors) {
 	for name, live := range m {
 		if next[name].MirrorWork != live.MirrorWork {
@@ -46,7 +46,7 @@ func (m mirrors) closeMirrors(next mirrors) {
 	}
 }
 
-// mirrorReports returns what mirrors have found, by the names of their routes.
+// mirrorReports returns the findings of the mirrors, by route name.
 func (g *Gate) mirrorReports() []admin.Mirror {
 	all := g.current.Load().mirrors
 	var list []admin.Mirror

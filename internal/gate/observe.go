@@ -10,8 +10,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// observers returns the options of a plan's proxy: its requests are told to the
-// log, and to the metrics and traces that are on.
+// observers returns the options of a plan's proxy: they report requests to the log, and
+// to the metrics and traces that are on.
 func (g *Gate) observers(next *plan) proxy.Options {
 	access := g.opts.Access
 	if access == nil {
@@ -21,7 +21,7 @@ func (g *Gate) observers(next *plan) proxy.Options {
 	if g.memory != nil {
 		p.Refuse = g.memory.Short
 	}
-	if next.config.Admin.Address != "" { // else nobody can ask
+	if next.config.Admin.Address != "" { // without an API nobody can ask
 		if g.counts != nil {
 			p.Observe = append(p.Observe, g.counts.Observe)
 		}
@@ -43,7 +43,7 @@ func (g *Gate) usersChanged(file string, err error) {
 	g.log.Info("users reloaded", "file", file)
 }
 
-// certificates tells until when each certificate of a listener is good.
+// certificates returns the expiry of each listener's certificates, by certificate.
 func (g *Gate) certificates() map[string]time.Time {
 	all := map[string]time.Time{}
 	for _, s := range g.current.Load().servers {
@@ -57,8 +57,8 @@ func (g *Gate) certificates() map[string]time.Time {
 	return all
 }
 
-// fingerprint tells effective configurations apart. Secrets are not in it, so
-// that it gives nothing of them away.
+// fingerprint returns a hash that distinguishes effective configurations. It covers no
+// secrets, so that it reveals nothing about them.
 func fingerprint(c *config.Config) string {
 	sum := sha256.Sum256(config.Dump(c))
 	return hex.EncodeToString(sum[:6])

@@ -15,7 +15,7 @@ import (
 	"github.com/goodgate/goodgate/internal/changes"
 )
 
-// pageStore keeps the pages of maintenances by their hashes: in memory, and in a folder
+// pageStore keeps the pages of maintenances, by their hashes: in memory, and in a folder
 // beside the state file when there is one.
 type pageStore struct {
 	dir string // empty = memory only
@@ -24,7 +24,7 @@ type pageStore struct {
 	pages map[string][]byte
 }
 
-// pageFile begins the name of a page's file.
+// pageFile is the prefix of the names of page files.
 const pageFile = "page-"
 
 func newPageStore(stateFile string, inherited map[string][]byte) *pageStore {
@@ -40,7 +40,7 @@ func newPageStore(stateFile string, inherited map[string][]byte) *pageStore {
 	return s
 }
 
-// put keeps a page. On an error the page is in memory all the same.
+// put keeps a page. If it returns an error, the page is still kept in memory.
 func (s *pageStore) put(page []byte) error {
 	name := admin.PageName(page)
 	s.mu.Lock()
@@ -55,7 +55,7 @@ func (s *pageStore) put(page []byte) error {
 	return writeWhole(filepath.Join(s.dir, pageFile+name), page)
 }
 
-// get returns a page whose content is the one that was put.
+// get returns a page, after checking its content against the hash in the name.
 func (s *pageStore) get(name string) ([]byte, error) {
 	if !isPageName(name) {
 		return nil, fmt.Errorf("%q names no page", name)
@@ -87,7 +87,7 @@ func (s *pageStore) get(name string) ([]byte, error) {
 	return page, nil
 }
 
-// keep forgets the pages that no change names.
+// keep drops the pages that no change names.
 func (s *pageStore) keep(list []changes.Change) {
 	used := map[string]bool{}
 	for _, c := range list {
@@ -123,8 +123,7 @@ func (s *pageStore) all() map[string][]byte {
 	return list
 }
 
-// writeWhole writes a file that only its owner can read, so that it is there whole or
-// not at all.
+// writeWhole writes a file atomically, with access for its owner only.
 func writeWhole(name string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peerOf returns which user's process has the other end of a Unix socket (unix(7),
+// peerOf returns the user of the process at the other end of a Unix socket (unix(7),
 // SO_PEERCRED).
 func peerOf(c net.Conn) (uid uint32, ok bool) {
 	u, isUnix := c.(*net.UnixConn)

@@ -25,7 +25,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// pool is a proxy's pool with what keeps it up to date. It lives as long as its
+// pool is a proxy's pool with the parts that keep it up to date. It exists as long as its
 // name is configured; a reload replaces its parts.
 type pool struct {
 	name    string
@@ -34,23 +34,23 @@ type pool struct {
 	events  *events          // of the gate
 	journal *admin.Journal
 	fleet   *inFleet     // nil = this instance is alone
-	kept    *health.Kept // of all pools
+	kept    *health.Kept // shared by all pools
 	parts   atomic.Pointer[parts]
-	suspect atomic.Bool // the log has said that the health check may be wrong
+	suspect atomic.Bool // the log has warned that the health check may be wrong
 
-	usable   chan struct{} // closed when a member is available for the first time
+	usable   chan struct{} // closes when a member is available for the first time
 	atFirst  sync.Once     // closes usable
 	book     *changes.Book // of the gate
 	members  members
 	extras   extras
 	findings findings
 	own      func() []config.Listener // of the gate
-	lost     lost                     // why upstreams could not be looked up
-	closing  sync.Mutex               // held while the pool is closed or opened by the operator's order
-	watch    sync.Mutex               // held while the checker is told of the members, so that it hears of the latest last
+	lost     lost                     // error of the last look-up
+	closing  sync.Mutex               // held while an operator's order closes or opens the pool
+	watch    sync.Mutex               // held while the checker gets the members, so that the latest set arrives last
 }
 
-// parts are what one configuration of a pool makes. They are immutable.
+// parts are everything that one configuration of a pool makes. They are immutable.
 type parts struct {
 	config  config.Pool
 	zone    balancer.ZoneOptions
@@ -59,11 +59,11 @@ type parts struct {
 	limits  *proxy.Limits
 	live    *proxy.Pool
 	feed    *feed
-	checker *checker // nil when nothing is probed
+	checker *checker // nil without health checks
 	agents  *agents  // nil when there are none
 }
 
-// checker is a health.Checker that runs.
+// checker is a running health.Checker.
 type checker struct {
 	*health.Checker
 	task *task
@@ -80,11 +80,11 @@ func newPool(name string, c config.Pool, zone balancer.ZoneOptions, g *Gate) (*p
 	return p, nil
 }
 
-// live returns the pool as the present configuration has it.
+// live returns the pool under the present configuration.
 func (p *pool) live() *proxy.Pool { return p.parts.Load().live }
 
-// plan builds what a configuration asks for and changes nothing. Of the
-// present parts it takes over those that stay as they are.
+// plan builds the parts for a configuration, and changes nothing. It reuses the present
+// parts whose settings stay the same.
 func (p *pool) plan(c config.Pool, zone balancer.ZoneOptions) (next *parts, err error) {
 	old := p.parts.Load()
 	if old == nil {
@@ -111,10 +111,10 @@ func (p *pool) plan(c config.Pool, zone balancer.ZoneOptions) (next *parts, err 
 		}
 	}
 	if old.sticky == nil || c.Sticky != old.config.Sticky {
-		next.sticky = assemble.Sticky(c.Sticky) // else clients keep theirs, also under a secret made at random
+		next.sticky = assemble.Sticky(c.Sticky) // otherwise clients keep their upstreams, even if the secret was random
 	}
 	if !reflect.DeepEqual(c.Limits, old.config.Limits) {
-		next.limits = nil // else they go on counting
+		next.limits = nil // otherwise the limits keep their counts
 	}
 	b, o := p.options(next)
 	if o.Maintenance, err = assemble.Maintenance(c.Maintenance); err != nil {
@@ -128,7 +128,7 @@ func (p *pool) plan(c config.Pool, zone balancer.ZoneOptions) (next *parts, err 
 	return next, err
 }
 
-// newChecker returns what probes the upstreams, nil when nothing does.
+// newChecker returns the health checker of the upstreams, nil without health checks.
 func (p *pool) newChecker(c config.Pool, t *tls.Config) (*checker, error) {
 	o, err := assemble.Health(c, t)
 	if err != nil || o.Prober == nil {
@@ -161,7 +161,7 @@ func (p *pool) options(next *parts) (balancer.Options, proxy.PoolOptions) {
 	return b, o
 }
 
-// start begins to look for upstreams and to probe them, until ctx ends.
+// start starts looking up and checking the upstreams, until ctx ends.
 func (p *pool) start(ctx context.Context) {
 	next := p.parts.Load()
 	p.startChecker(ctx, next)
@@ -185,15 +185,15 @@ func (p *pool) startFeed(ctx context.Context, next *parts) {
 	})
 }
 
-// adopt puts parts in place that were planned on the present ones, and waits
-// for what they replace to end.
+// adopt installs parts that were planned on the present ones, and waits for the replaced
+// ones to end.
 func (p *pool) adopt(ctx context.Context, next *parts) {
 	old := p.parts.Load()
 	if next == old {
 		return
 	}
 	if old.checker != next.checker && old.checker != nil {
-		old.checker.task.stop() // before it could judge an upstream that is no longer probed
+		old.checker.task.stop() // before it can judge an upstream that is no longer checked
 	}
 	if old.feed != next.feed {
 		old.feed.task.stop()
@@ -216,7 +216,7 @@ func (p *pool) adopt(ctx context.Context, next *parts) {
 	}
 }
 
-// stop ends what start began and waits for it.
+// stop ends the work of start, and waits for it.
 func (p *pool) stop() {
 	p.stopExtras()
 	last := p.parts.Load()
@@ -228,7 +228,7 @@ func (p *pool) stop() {
 	}
 }
 
-// update takes a new set of upstreams.
+// update replaces the set of upstreams.
 func (p *pool) update(targets []discovery.Target) {
 	live := p.live()
 	live.SetMissing(reason.None)
@@ -243,7 +243,7 @@ func (p *pool) update(targets []discovery.Target) {
 	}
 }
 
-// noteUsable notes whether a member is available for the first time.
+// noteUsable records when a member is available for the first time.
 func (p *pool) noteUsable() {
 	members := p.live().Members()
 	for i := range members {
@@ -271,9 +271,9 @@ func (p *pool) watchMembers() {
 	p.fleet.watch(p, present.checker, upstreams)
 }
 
-// sourceFailed notes that the upstreams could not be looked up. The last good
-// set stays. What one family of addresses lacks is no failure: requests have the
-// other's.
+// sourceFailed records the result of a look-up; nil = it works again. After a failure the
+// last good set stays. If only one address family failed, that is no failure: requests
+// use the other family.
 func (p *pool) sourceFailed(err error) {
 	if _, ok := errors.AsType[*discovery.Partial](err); ok {
 		p.lost.set(nil)
@@ -296,7 +296,7 @@ func (p *pool) sourceFailed(err error) {
 	}
 }
 
-// changed tells that an upstream became available or unavailable.
+// changed reports that an upstream became available or unavailable.
 func (p *pool) changed(c balancer.Change) {
 	if p.counts != nil {
 		p.counts.Changed(c)
@@ -334,17 +334,17 @@ func (p *pool) changed(c balancer.Change) {
 	p.log.Log(context.Background(), level, message, attrs...)
 }
 
-// met keeps what a health check met, before the verdict changes by it.
+// met records the result of a health check, before it changes the verdict.
 func (p *pool) met(e health.Event) { p.findings.note(e, time.Now()) }
 
-// situation returns what is to be said of an upstream's state.
+// situation describes the state of an upstream.
 func (p *pool) situation(u *balancer.Upstream) situation.Row {
 	met := p.findings.of(u.Addr())
 	id, status := situation.OfState(u, met.Err())
 	return situation.Of(id).With(situation.Facts{Pool: p.name, Upstream: u.Addr(), Name: u.Name(), Error: met.Error, Status: status})
 }
 
-// probed logs a change of the probes' verdict with what the probe found.
+// probed logs a changed verdict of the health check, with the result of the check.
 func (p *pool) probed(e health.Event) {
 	p.journal.Probed(e)
 	if p.fleet != nil {
@@ -362,21 +362,21 @@ func (p *pool) probed(e health.Event) {
 	}
 }
 
-// suspectProbes warns once when no upstream passes its probes but this one
-// answers. That need not come with a change of the verdict: a server that
-// restarts is down before its first probe fails.
+// suspectProbes warns once when no upstream passes its health check but this one answers
+// the probes. This can happen without a changed verdict: an upstream that restarts is
+// down before its first probe fails.
 func (p *pool) suspectProbes(e health.Event) {
 	switch {
 	case e.Verdict == balancer.Up:
 		p.suspect.Store(false)
-	case e.Verdict == balancer.Draining: // it says so itself
+	case e.Verdict == balancer.Draining: // the upstream says so itself
 	case e.Err != nil && e.Upstream.Trusted() && p.suspect.CompareAndSwap(false, true):
 		p.log.Warn("no upstream passes its probes, but this one answers requests: it stays in use. Check the health check",
 			"upstream", e.Upstream.Addr(), "error", e.Err.Error())
 	}
 }
 
-// found logs what a comparison of the upstreams has found.
+// found logs the result of a comparison of the upstreams.
 func (p *pool) found(f balancer.Finding) {
 	p.journal.Found(p.name, f)
 	switch {

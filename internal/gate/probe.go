@@ -16,18 +16,18 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// ProbeResult is what one upstream answered to one probe.
+// ProbeResult is the result of one probe of one upstream.
 type ProbeResult struct {
 	Pool     string
-	Upstream string // address, or what stands for it when it could not be looked up
+	Upstream string // address, or its entry's name if the look-up failed
 	Kind     string // of the probe
 	Took     time.Duration
-	Answered bool  // it said something, and did not only accept the connection
+	Answered bool  // it sent an answer, and did not only accept the connection
 	Err      error // nil when it passed
 }
 
-// Probe looks up every upstream of a configuration and asks each once, the way
-// its health check would; where there is none, by connecting.
+// Probe looks up all upstreams of a configuration, and probes each once with its health
+// check. Without a health check it only connects.
 func Probe(ctx context.Context, c *config.Config) ([]ProbeResult, error) {
 	var results []ProbeResult
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
@@ -80,8 +80,8 @@ func probePool(ctx context.Context, name string, c config.Pool) ([]ProbeResult, 
 	return results, nil
 }
 
-// probeOnce makes a probe and reports whether it was answered. One that only connects
-// is not.
+// probeOnce makes a probe, and reports whether the upstream sent an answer. A probe that
+// only connects gets none.
 func probeOnce(ctx context.Context, p health.Prober, u *balancer.Upstream) (answered bool, err error) {
 	switch p := p.(type) {
 	case *health.Alive:
@@ -94,10 +94,10 @@ func probeOnce(ctx context.Context, p health.Prober, u *balancer.Upstream) (answ
 	return err == nil, err
 }
 
-// probesAtOnce bounds the probes that run at the same time.
+// probesAtOnce bounds concurrent probes.
 const probesAtOnce = 64
 
-// lookupFailure is an entry of a pool's upstreams that led to none.
+// lookupFailure is a pool's upstream entry that yielded no address.
 type lookupFailure struct {
 	what string
 	err  error

@@ -18,10 +18,10 @@ import (
 	"github.com/goodgate/goodgate/internal/limit"
 )
 
-// proxied returns a listener whose connections from some networks begin with
-// the PROXY protocol, and have the client's address from it. Everyone else's
-// are taken as they are. A header has to come in the time for the request's. What
-// has none is refused, and told to the log.
+// proxied returns a listener that reads the PROXY protocol from connections of the
+// configured networks, and takes the client's address from its header. It leaves all
+// other connections unchanged. A header must arrive within the listener's header timeout,
+// at most 10 s. The listener refuses a connection without a valid header, and logs that.
 func proxied(l net.Listener, c config.Listener, log *slog.Logger) net.Listener {
 	if len(c.Proxied) == 0 {
 		return l
@@ -39,8 +39,8 @@ func proxied(l net.Listener, c config.Listener, log *slog.Logger) net.Listener {
 	}}
 }
 
-// foreign returns which connections are other clients' than the peer's; nil when
-// none are.
+// foreign returns a function that reports whether a peer carries other clients'
+// connections; nil when no peer does.
 func foreign(c config.Listener) func(net.Addr) bool {
 	if len(c.Proxied) == 0 {
 		return nil
@@ -48,7 +48,7 @@ func foreign(c config.Listener) func(net.Addr) bool {
 	return func(a net.Addr) bool { return within(c.Proxied, a) }
 }
 
-// proxiedListener makes the connections of go-proxyproto what goodgate needs.
+// proxiedListener adapts the connections of go-proxyproto to goodgate.
 type proxiedListener struct {
 	*proxyproto.Listener
 	told *refusedPeers
@@ -62,7 +62,7 @@ func (l proxiedListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// proxiedConn is a connection that tells whose it is.
+// proxiedConn is a connection with the address of its client.
 type proxiedConn struct {
 	*proxyproto.Conn
 	told    *refusedPeers
@@ -70,7 +70,7 @@ type proxiedConn struct {
 	refused bool
 }
 
-// errTooMany says that the client has too many connections.
+// errTooMany means that the client has too many connections.
 var errTooMany = errors.New("connections_per_client: the client has as many connections as it may")
 
 // Read counts the connection for its client before the first byte.
@@ -89,17 +89,17 @@ func (c *proxiedConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// tellRefused has the log tell why a peer's header was not taken. A peer that sends
-// nothing, as load balancers do to see whether somebody listens, has no word.
+// tellRefused logs the error in a peer's header. It ignores a peer that sends nothing:
+// load balancers connect in this way to check the port.
 func (c *proxiedConn) tellRefused() {
 	if begun, ok := c.Conn.Raw().(*inOneConn); ok && begun.n == 0 {
 		return
 	}
-	_, err := c.Conn.Read(nil) // says it again
+	_, err := c.Conn.Read(nil) // returns the error again
 	c.told.tell(c.Raw().RemoteAddr(), err)
 }
 
-// Raw returns the connection as it was accepted.
+// Raw returns the accepted connection.
 func (c *proxiedConn) Raw() net.Conn {
 	if in, ok := c.Conn.Raw().(*inOneConn); ok {
 		return in.Conn
@@ -107,8 +107,8 @@ func (c *proxiedConn) Raw() net.Conn {
 	return c.Conn.Raw()
 }
 
-// refusedPeers tells of connections that were closed for want of a header: one line
-// a second, however many there are.
+// refusedPeers logs connections that were closed for lack of a valid header: at most one
+// line a second.
 type refusedPeers struct {
 	log    *slog.Logger
 	mu     sync.Mutex // mu protects the fields below.
@@ -132,9 +132,9 @@ func (r *refusedPeers) tell(peer net.Addr, err error) {
 // maxV1 is the longest header of version 1.
 const maxV1 = 107
 
-// inOneListener makes connections of the peers in networks return a header of
-// version 1 by one Read: go-proxyproto takes no other. The specification (section 2)
-// recommends to take one that comes in pieces.
+// inOneListener collects the header of version 1 from peers in the networks, and returns
+// it from one Read. go-proxyproto accepts no header in pieces, although the specification
+// (section 2) recommends that.
 type inOneListener struct {
 	net.Listener
 	peers []netip.Prefix
@@ -150,12 +150,12 @@ func (l inOneListener) Accept() (net.Conn, error) {
 
 type inOneConn struct {
 	net.Conn
-	n    int  // bytes that the first Read has brought
-	past bool // the first Read
+	n    int  // bytes that the first Read has returned
+	past bool // the first Read is over
 }
 
-// Read waits, the first time, for the whole line of version 1. The deadline for the
-// header is that of the connection.
+// Read collects, the first time, a whole line of version 1. The connection's deadline
+// bounds the wait.
 func (c *inOneConn) Read(p []byte) (int, error) {
 	if c.past {
 		return c.Conn.Read(p)
@@ -174,19 +174,19 @@ func (c *inOneConn) Read(p []byte) (int, error) {
 	return c.n, nil
 }
 
-// ReadFrom sends what comes from r in the quickest way that there is.
+// ReadFrom sends the bytes of r in the fastest way that the connection offers.
 func (c *inOneConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
-// unfinishedV1 reports whether b may be the beginning of a header of version 1.
+// unfinishedV1 reports whether b can be the beginning of a header of version 1.
 func unfinishedV1(b []byte) bool {
 	const signature = "PROXY"
 	n := min(len(b), len(signature))
 	return string(b[:n]) == signature[:n] && len(b) < maxV1 && bytes.IndexByte(b, '\n') < 0
 }
 
-// RemoteAddr returns the client's address. Of a client that has none for the
-// network, such as one on a unix socket of the peer's machine, it is the peer's:
-// it has not come over a socket of this machine.
+// RemoteAddr returns the client's address. A client without a network address, for
+// example on a unix socket of the peer's machine, gets the peer's address, because it has
+// not connected to a socket of this machine.
 func (c *proxiedConn) RemoteAddr() net.Addr {
 	return onNetwork(c.Conn.RemoteAddr(), c.Raw().RemoteAddr())
 }
@@ -194,7 +194,8 @@ func (c *proxiedConn) RemoteAddr() net.Addr {
 // LocalAddr returns the address that the client has connected to.
 func (c *proxiedConn) LocalAddr() net.Addr { return onNetwork(c.Conn.LocalAddr(), c.Raw().LocalAddr()) }
 
-// onNetwork returns what the header says, if that is an address of the network.
+// onNetwork returns the address in the header if it is a network address, else the real
+// one.
 func onNetwork(said, real net.Addr) net.Addr {
 	switch said.(type) {
 	case *net.TCPAddr, *net.UDPAddr:
@@ -203,7 +204,7 @@ func onNetwork(said, real net.Addr) net.Addr {
 	return real
 }
 
-// CloseWrite says that nothing more comes from this side, which may read on.
+// CloseWrite shuts down the sending side. Reads may continue.
 func (c *proxiedConn) CloseWrite() error {
 	if half, ok := c.Raw().(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

@@ -22,15 +22,15 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// firstVerdicts is how long a reload waits for a new pool to have an upstream
-// that is available, so that its requests need not wait.
+// firstVerdicts is how long a reload waits for an available upstream in each new pool, so
+// that requests need not wait.
 const firstVerdicts = 2 * time.Second
 
-// plan is what a configuration asks for, built and not yet in use.
+// plan is a built configuration that is not in use yet.
 type plan struct {
 	config  *config.Config
 	pools   map[string]*pool  // all of the new configuration
-	parts   map[string]*parts // of those that are there already
+	parts   map[string]*parts // of the existing pools
 	proxy   *proxy.Proxy
 	servers []*server
 	admin   *adminServer  // nil without one
@@ -40,11 +40,11 @@ type plan struct {
 	limits  []*proxy.Limits // of the routes
 	splits  splits
 	mirrors mirrors
-	opened  []net.Listener     // sockets that nobody serves yet
-	passed  map[*server]string // servers whose sockets go to another; not yet told
+	opened  []net.Listener     // sockets without a server yet
+	passed  map[*server]string // servers whose sockets go to another server
 }
 
-// live returns the pools as the plan has them.
+// live returns the plan's pools.
 func (n *plan) live() map[string]*proxy.Pool {
 	all := make(map[string]*proxy.Pool, len(n.pools))
 	for name, p := range n.pools {
@@ -57,12 +57,12 @@ func (n *plan) live() map[string]*proxy.Pool {
 	return all
 }
 
-// Reload replaces the configuration: all of it, or on an error nothing. Pools
-// of the same name keep their upstreams with all that is known of them, and
-// requests under way end as they began. It returns what has changed.
+// Reload replaces the configuration completely, or on an error not at all. Pools of the
+// same name keep their upstreams, with health, breakers and load. Requests in flight end
+// under the configuration that they began with. It returns the changes.
 //
-// What a new pool needs is given a moment before requests go there. It is safe
-// for concurrent use; reloads happen one after the other.
+// New pools get a moment to become available before requests go there. Reload is safe for
+// concurrent use; reloads happen one after the other.
 func (g *Gate) Reload(c *config.Config) ([]config.Change, error) {
 	changes, err := g.reload(c)
 	if err == nil {
@@ -88,11 +88,11 @@ func (g *Gate) reload(c *config.Config) ([]config.Change, error) {
 	return append(config.Diff(before.config, c), before.files.changes(next.files)...), nil
 }
 
-// contents are of the files that a configuration names.
+// contents are the hashes of the files that a configuration names.
 type contents map[assemble.File][sha256.Size]byte
 
-// changes returns the files that hold something else in next, in the order of
-// their keys. That a key names another file is told elsewhere.
+// changes returns the files whose content differs in next, in the order of their keys. A
+// key that names another file is reported elsewhere.
 func (c contents) changes(next contents) (list []config.Change) {
 	for _, f := range slices.SortedFunc(maps.Keys(c), func(a, b assemble.File) int { return cmp.Compare(a.Key, b.Key) }) {
 		if sum, ok := next[f]; ok && sum != c[f] {
@@ -102,8 +102,8 @@ func (c contents) changes(next contents) (list []config.Change) {
 	return list
 }
 
-// plan builds and checks everything, and opens sockets. On an error the plan is
-// what was built so far, for discard.
+// plan builds and checks everything, and opens sockets. On an error it returns the parts
+// built so far, for discard.
 func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	next := &plan{config: c, pools: map[string]*pool{}, parts: map[string]*parts{}, files: assemble.Contents(c)}
 	if err := g.planPools(next, before.pools); err != nil {
@@ -131,8 +131,8 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	return next, err
 }
 
-// relogs reports whether a plan changes the log: its settings, the choice of routes, or
-// a file that it has read.
+// relogs reports whether a plan changes the log: its settings, the choice of routes, or a
+// file that it has read.
 func relogs(before *present, next *plan) bool {
 	chosen := func(c *config.Config) map[string][]string {
 		all := map[string][]string{}
@@ -147,7 +147,7 @@ func relogs(before *present, next *plan) bool {
 		slices.ContainsFunc(before.files.changes(next.files), func(c config.Change) bool { return strings.HasPrefix(c.Path, "log[") })
 }
 
-// discard ends everything that a plan has made and that is not in use.
+// discard ends the parts of a plan that is not used.
 func (g *Gate) discard(next *plan, before *present) {
 	for _, s := range next.servers {
 		if !slices.Contains(before.servers, s) {
@@ -184,13 +184,13 @@ func (g *Gate) planPools(next *plan, before map[string]*pool) error {
 	return errors.Join(errs...)
 }
 
-// planListeners opens what is new.
+// planListeners plans the servers of listeners and API, and opens new sockets.
 func (g *Gate) planListeners(next *plan, before *present) error {
 	return errors.Join(g.planServers(next, before.servers), g.planAdmin(next, before.admin))
 }
 
-// planServers finds the server of each listener: the one that is there, one
-// that takes its socket over, or one with a socket of its own.
+// planServers decides which server serves each listener: the present one, a new one that
+// takes over its socket, or a new one with its own socket.
 func (g *Gate) planServers(next *plan, before []*server) error {
 	var errs []error
 	next.passed = map[*server]string{}
@@ -226,7 +226,7 @@ func (g *Gate) planServers(next *plan, before []*server) error {
 	return errors.Join(errs...)
 }
 
-// put puts a plan into use. Nothing here can fail.
+// put puts a plan into use. It cannot fail.
 func (g *Gate) put(next *plan, before *present) {
 	next.log.Use()
 	next.traces.start()
@@ -251,7 +251,7 @@ func (g *Gate) put(next *plan, before *present) {
 	g.replaceTraces(before.traces, next.traces, next.config.Shutdown)
 	g.events.use(next.config.Events.Webhook)
 	g.fleet.use(next.config, g.log)
-	g.fleet.divide(g) // for pools that are new, should a member have come or gone meanwhile
+	g.fleet.divide(g) // for new pools: a member may have joined or left meanwhile
 	g.settle(next.servers)
 	for name, p := range before.pools {
 		if next.pools[name] != p {
@@ -260,8 +260,8 @@ func (g *Gate) put(next *plan, before *present) {
 	}
 }
 
-// startPools starts the pools that are new and waits, for a moment, until each
-// has an upstream that is available.
+// startPools starts the new pools, and waits at most firstVerdicts for an available
+// upstream in each.
 func (g *Gate) startPools(next *plan, before *present) {
 	var added []*pool
 	for name, p := range next.pools {
@@ -274,7 +274,7 @@ func (g *Gate) startPools(next *plan, before *present) {
 	g.await(added)
 }
 
-// await waits, for a moment, until each pool has an upstream that is available.
+// await waits at most firstVerdicts for an available upstream in each pool.
 func (g *Gate) await(pools []*pool) {
 	timer := time.NewTimer(firstVerdicts)
 	defer timer.Stop()
@@ -289,7 +289,7 @@ func (g *Gate) await(pools []*pool) {
 	}
 }
 
-// replace lets a server go that is not in the plan.
+// replace ends a server that is not in the plan.
 func (g *Gate) replace(s *server, next *plan) {
 	if slices.Contains(next.servers, s) {
 		return
@@ -309,8 +309,8 @@ func (g *Gate) replace(s *server, next *plan) {
 	g.retire(s, next.config.Shutdown, g.background.Done())
 }
 
-// dissolve ends a pool that is no longer configured. Requests that were routed
-// there before may still try its upstreams again, so those stay a little.
+// dissolve ends a pool that is no longer configured. It keeps the upstreams for the
+// lame-duck time, because requests that were routed to the pool may retry there.
 func (g *Gate) dissolve(p *pool) {
 	p.stop()
 	linger, stop := g.current.Load().config.Shutdown.LameDuck, g.background.Done()
@@ -320,13 +320,13 @@ func (g *Gate) dissolve(p *pool) {
 	})
 }
 
-// reloads is what is known of the replacements of the configuration.
+// reloads records the replacements of the configuration.
 type reloads struct {
 	mu    sync.Mutex // protects state
 	state admin.ConfigState
 }
 
-// ConfigState returns how current the configuration is.
+// ConfigState reports how current the configuration is.
 func (g *Gate) ConfigState() admin.ConfigState {
 	g.reloads.mu.Lock()
 	defer g.reloads.mu.Unlock()
@@ -335,8 +335,8 @@ func (g *Gate) ConfigState() admin.ConfigState {
 	return state
 }
 
-// Reread loads the configuration again and reloads. What comes of it is in the
-// log and in [Gate.ConfigState]; cause says who asked.
+// Reread loads the configuration again and reloads. cause says who asked. The log and
+// [Gate.ConfigState] show the result.
 func (g *Gate) Reread(cause string) ([]config.Change, error) {
 	if g.opts.Load == nil {
 		g.log.Warn("configuration not reloaded", "cause", cause, "error", errNoFile.Error())
@@ -345,8 +345,8 @@ func (g *Gate) Reread(cause string) ([]config.Change, error) {
 	return g.replaceConfig(cause, 0, g.opts.Load)
 }
 
-// replaceConfig puts what load returns into use: version rolledBack of those that were in
-// use, 0 = the file's.
+// replaceConfig puts the result of load into use. rolledBack is the number of an earlier
+// version; 0 = the file's.
 func (g *Gate) replaceConfig(cause string, rolledBack int, load func() (*config.Config, []config.Warning, error)) ([]config.Change, error) {
 	changes, err := g.reread(load)
 	g.journal.Reloaded(cause, texts(changes), err)
@@ -391,5 +391,5 @@ func (g *Gate) reread(load func() (*config.Config, []config.Warning, error)) ([]
 	return changes, err
 }
 
-// errNoFile is no failed reload: there is nothing that could be wrong.
+// errNoFile does not count as a failed reload: without a file nothing can be wrong.
 var errNoFile = errors.New("there is no configuration file to read again: goodgate was started with --listen and --to")

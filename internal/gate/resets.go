@@ -14,27 +14,27 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// resets counts, of one listener, the requests over HTTP/2 or 3 that clients cancel
-// as soon as they have sent them, and ends the connections on which that is
-// most of what happens: each such request costs an upstream work, and its
-// client next to nothing. (CVE-2023-44487; the rule is Envoy's, which ends a
-// connection of which more than half of 500 streams were reset within a second.)
+// resets counts, for one listener, the requests over HTTP/2 or 3 that clients cancel
+// right after sending them. Each such request costs an upstream work, and its client
+// almost nothing (CVE-2023-44487). resets ends connections on which most requests are of
+// this kind. The rule is Envoy's, which ends a connection if more than half of 500
+// streams were reset within a second.
 //
-// Those that are reset before their handler begins are none of these: net/http
-// drops them, and ends the connection by itself when there are too many. Over
-// HTTP/3 all have begun.
+// Requests that are reset before their handler begins do not count: net/http drops them,
+// and ends the connection itself when there are too many. Over HTTP/3 all handlers have
+// begun.
 type resets struct {
-	key       string // of the configuration, which bounds them
-	max       int    // on one connection, while they are more than half of it; 0 = no bound
+	key       string // of the configuration's limit, for the log
+	max       int    // resets on one connection that end it if they exceed half of its requests; 0 = no limit
 	log       *slog.Logger
-	addResets func(n int)       // of so many more; may be nil
-	failed    func(kind string) // told that a connection was ended; may be nil
+	addResets func(n int)       // counts n more resets; may be nil
+	failed    func(kind string) // counts an ended connection; may be nil
 }
 
-// resetWithin is how soon after its start a request that ends counts as reset.
+// resetWithin is the longest duration of a request that counts as reset.
 const resetWithin = time.Second
 
-// endedByResets is the kind of failure that resets tell.
+// endedByResets is the kind of failure that resets reports.
 const endedByResets = "client_resets"
 
 func (g *Gate) newResets(l config.Listener) *resets {
@@ -45,7 +45,7 @@ func (g *Gate) newResets(l config.Listener) *resets {
 	return r
 }
 
-// newResets3 returns the same for HTTP/3.
+// newResets3 returns the counter for a listener's HTTP/3.
 func (g *Gate) newResets3(l config.Listener) *resets {
 	r := &resets{key: "http3.max_resets", max: l.HTTP3.MaxResets, log: g.log.With("listener", l.Address)}
 	if m := g.opts.Metrics; m != nil {
@@ -56,27 +56,28 @@ func (g *Gate) newResets3(l config.Listener) *resets {
 
 type streamsKey struct{}
 
-// open is a listener's [http.Server.ConnContext].
+// open adds the counter to the context of a connection; it is an
+// [http.Server.ConnContext].
 func (r *resets) open(ctx context.Context, c net.Conn) context.Context {
 	return r.begin(ctx, func() {
 		if t, ok := c.(*tls.Conn); ok {
-			c = t.NetConn() // else it waits for the client to take its goodbye
+			c = t.NetConn() // closing the tls.Conn would wait for the client to read the alert
 		}
 		c.Close()
 	})
 }
 
-// begin returns the context of a connection that end ends.
+// begin returns the context of a new connection. Calling end closes this connection.
 func (r *resets) begin(ctx context.Context, end func()) context.Context {
 	return context.WithValue(ctx, streamsKey{}, &streams{of: r, end: end})
 }
 
-// streams is what is known of the requests on one connection.
+// streams counts the requests on one connection.
 //
-// A connection that ends takes all its requests along, which is no reset. So a
-// request counts as reset once another one has begun since it ended: the
-// connection has lived on. fresh are those that ended since mark, waiting those
-// before it.
+// When a connection ends, all its requests end too, but these are not resets. So a
+// request counts as reset only when another request begins after its end, which proves
+// that the connection has survived. fresh counts the requests that ended since mark,
+// waiting those that ended before it.
 type streams struct {
 	of  *resets
 	end func()
@@ -90,7 +91,7 @@ type streams struct {
 	ended    bool
 }
 
-// observeResets takes a request's account.
+// observeResets counts a request after its end.
 func observeResets(r *proxy.Record) {
 	if r.Request.ProtoMajor < 2 {
 		return
@@ -116,8 +117,8 @@ func (s *streams) observe(r *proxy.Record) {
 	s.end()
 }
 
-// count returns how many more are known to have been reset, and whether the
-// connection is to end for it.
+// count returns the number of newly confirmed resets, and whether the connection must
+// end.
 func (s *streams) count(r *proxy.Record) (counted int, end bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// said is what operators have said of a pool's upstreams, as far as it holds beside the
-// pool's configuration.
+// said holds the operators' changes of a pool's upstreams, except those that the pool's
+// configuration overrules.
 type said struct {
 	added   []config.Upstream
 	removed map[string]bool              // by address, or name and port
@@ -23,7 +23,7 @@ type said struct {
 	weights map[string]int               // by address
 }
 
-// overruled is a change that does not hold beside a configuration, and why.
+// overruled is a change that conflicts with a configuration, and why.
 type overruled struct {
 	changes.Change
 	why string
@@ -31,8 +31,8 @@ type overruled struct {
 
 var operators = map[string]balancer.Operator{"ready": balancer.Ready, "drain": balancer.Drain, "off": balancer.Off}
 
-// saidOf returns what changes say of the upstreams of a pool. What its configuration
-// overrules is in lost.
+// saidOf returns the changes about the upstreams of a pool, and in lost those that its
+// configuration overrules.
 func saidOf(pool string, c config.Pool, list []changes.Change) (w said, lost []overruled) {
 	w.init()
 	list = slices.DeleteFunc(slices.Clone(list), func(ch changes.Change) bool { return ch.Pool != pool })
@@ -70,7 +70,7 @@ func (w *said) init() {
 	w.removed, w.states, w.weights = map[string]bool{}, map[string]balancer.Operator{}, map[string]int{}
 }
 
-// take adds one change about an upstream that is there.
+// take adds one change about an existing upstream.
 func (w *said) take(ch changes.Change) error {
 	var err error
 	switch ch.Kind {
@@ -97,8 +97,8 @@ func (w *said) take(ch changes.Change) error {
 
 const maxWeight = 1000
 
-// added is the value of a change of kind [changes.Added]. Zero values are the defaults of
-// an entry in the configuration.
+// added is the value of a change of kind [changes.Added]. Zero values mean the defaults
+// of an entry in the configuration.
 type added struct {
 	Weight      int `json:"weight,omitempty"`
 	Tier        int `json:"tier,omitempty"`
@@ -115,7 +115,8 @@ func addedOf(u config.Upstream) added {
 	return v
 }
 
-// addedUpstream returns what an operator has added, as an entry of the configuration.
+// addedUpstream returns an upstream that an operator has added, as an entry of the
+// configuration.
 func addedUpstream(ch changes.Change) (config.Upstream, error) {
 	var v added
 	if len(ch.Value) > 0 {
@@ -139,7 +140,8 @@ func addedUpstream(ch changes.Change) (config.Upstream, error) {
 	return config.Upstream{URL: url, Scheme: "http", Weight: max(v.Weight, 1), Tier: v.Tier, MaxInFlight: v.MaxInFlight, MaxScope: cmp.Or(v.MaxScope, "instance")}, nil
 }
 
-// normalURL returns the one spelling of an upstream's URL. Without a scheme it is http.
+// normalURL returns the canonical spelling of an upstream's URL. Without a scheme it is
+// http.
 func normalURL(text string) (string, error) {
 	if !strings.Contains(text, "://") && !strings.HasPrefix(text, "unix:") {
 		text = "http://" + text
@@ -156,7 +158,8 @@ func normalURL(text string) (string, error) {
 	return "http://" + t.Addr, nil
 }
 
-// keyOf tells entries apart: host:port, the path of a socket, or where upstreams are found.
+// keyOf returns the identity of an entry: host:port, the path of a socket, or the source
+// of its upstreams.
 func keyOf(u config.Upstream) string {
 	t, isName, err := discovery.ParseURL(u.URL)
 	if u.URL == "" || err != nil {
@@ -168,7 +171,8 @@ func keyOf(u config.Upstream) string {
 	return t.Addr
 }
 
-// base is what an entry of the configuration says of a subject of a kind.
+// base returns the configuration's value for a kind of change; a change holds while this
+// value stays.
 func base(k changes.Kind, u config.Upstream) string {
 	switch k {
 	case changes.State:
@@ -183,7 +187,7 @@ func base(k changes.Kind, u config.Upstream) string {
 	return text
 }
 
-// leaves reports whether operators have taken an upstream out: by its address, or by the
+// leaves reports whether operators have removed an upstream, by its address or by the
 // name that it was found under.
 func (w *said) leaves(s balancer.Spec) bool {
 	if len(w.removed) == 0 || w.removed[s.Addr] {

@@ -18,33 +18,35 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// shortage tells, once a second at most, that there are too few file descriptors
-// to accept a connection or to make one.
+// shortage logs, at most once a second, that file descriptors are too few to accept a
+// connection or to make one.
 type shortage struct {
 	log  *slog.Logger
-	last atomic.Int64 // Unix nanoseconds of when it was last told
-	full atomic.Bool  // it was told that clients wait, so that descriptors are left
+	last atomic.Int64 // Unix nanoseconds of the last log line
+	full atomic.Bool  // the log has said that clients wait for the sake of upstreams
 
 	crowds crowds
 }
 
-// crowds is where clients wait to be accepted. It is safe for concurrent use; the zero
-// value is ready.
+// crowds records where clients wait for their connections to be accepted. It is safe for
+// concurrent use; the zero value is ready.
 type crowds struct {
 	mu sync.Mutex // protects at
 	at map[string]*fullHouse
 }
 
-// remembered is how long it is told that clients had to wait.
+// remembered is how long crowds reports a wait after its end.
 const remembered = 2 * time.Minute
 
-// fullHouse is a listener, or all that share their room, that has as many clients as it may.
+// fullHouse is a listener, or all listeners that share a limit, with as many clients as
+// the limit allows.
 type fullHouse struct {
 	clients, waits int
-	since, last    time.Time // when a wait began, and when it was last seen
+	since, last    time.Time // beginning of the wait, and its last event
 }
 
-// of returns what is to be told that an accept waits, and no longer does.
+// of returns a function to call when an accept begins to wait, and when it no longer
+// waits.
 func (c *crowds) of(listener string, clients int) func(bool) {
 	return func(begins bool) {
 		now := time.Now()
@@ -71,7 +73,7 @@ func (c *crowds) of(listener string, clients int) func(bool) {
 	}
 }
 
-// list returns those where clients wait, or have lately.
+// list returns the listeners where clients wait, or have waited lately.
 func (c *crowds) list() (list []admin.Crowd) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,10 +85,9 @@ func (c *crowds) list() (list []admin.Crowd) {
 	return list
 }
 
-// room returns how many clients may be connected by the listeners that do not say
-// it themselves (max_connections), so that enough file descriptors are left to
-// connect to upstreams: three quarters of the limit, and of a small one half. nil
-// = it is not known.
+// room returns the shared limit on clients of all listeners without their own
+// (max_connections). It leaves file descriptors for connections to upstreams: a quarter
+// of the limit, or up to half of a small limit. nil = the limit is unknown.
 func (s *shortage) room(files uint64) *limit.Room {
 	if files == 0 || files > math.MaxInt32 { // there is no limit
 		return nil
@@ -102,10 +103,10 @@ func (s *shortage) room(files uint64) *limit.Room {
 	})
 }
 
-// note looks at why a connection could not be accepted.
+// note checks why a connection could not be accepted.
 func (s *shortage) note(err error) { s.tell("accepting from a client", err) }
 
-// observe looks at why upstreams could not be connected to.
+// observe checks why goodgate could not connect to upstreams.
 func (s *shortage) observe(r *proxy.Record) {
 	if r.Reason != reason.Overloaded {
 		return

@@ -14,23 +14,23 @@ import (
 	"github.com/goodgate/goodgate/internal/metrics"
 )
 
-// feed is where a pool's upstreams come from: one source an entry.
+// feed finds a pool's upstreams, with one source per entry.
 type feed struct {
 	*discovery.Merged
 	entries []feedEntry
 	task    *task
-	fixed   bool // every upstream stands in the configuration: nothing has to be looked up
+	fixed   bool // the configuration has all addresses: nothing to look up
 }
 
 type feedEntry struct {
 	from  config.Upstream
 	dns   config.DNS
-	fixed bool // it has nothing to look up
+	fixed bool // nothing to look up
 	kept  *discovery.Kept
 }
 
-// newFeed begins with what an earlier feed has found for the same entries; a
-// nil one has found nothing.
+// newFeed returns a feed that begins with the findings of an earlier feed for the same
+// entries; earlier may be nil.
 func newFeed(c config.Pool, earlier *feed) (*feed, error) {
 	f := &feed{fixed: true}
 	var sources []discovery.Source
@@ -60,8 +60,8 @@ func (f *feed) find(u config.Upstream, dns config.DNS) *discovery.Kept {
 	return nil
 }
 
-// begin makes sources begin with what the process before this one has found. It is
-// called before they run.
+// begin gives the sources the findings of the previous process. It is called before they
+// run.
 func (f *feed) begin(found map[string][]discovery.Target) {
 	for _, e := range f.entries {
 		if !e.fixed {
@@ -70,7 +70,7 @@ func (f *feed) begin(found map[string][]discovery.Target) {
 	}
 }
 
-// found returns the last good set of each source that has something to look up.
+// found returns the last good set of each source that looks something up.
 func (f *feed) found() map[string][]discovery.Target {
 	all := map[string][]discovery.Target{}
 	for _, e := range f.entries {
@@ -81,7 +81,7 @@ func (f *feed) found() map[string][]discovery.Target {
 	return all
 }
 
-// sources says how the sources do that have something to look up.
+// sources returns the state of each source that looks something up.
 func (f *feed) sources() []admin.Source {
 	var list []admin.Source
 	for _, e := range f.entries {
@@ -98,7 +98,7 @@ func (f *feed) sources() []admin.Source {
 	return list
 }
 
-// sourceCounts are [Gate.sources] for metrics.
+// sourceCounts returns [Gate.sources] for the metrics.
 func (g *Gate) sourceCounts(pool string) []metrics.Source {
 	var list []metrics.Source
 	for _, s := range g.sources(pool) {
@@ -108,7 +108,7 @@ func (g *Gate) sourceCounts(pool string) []metrics.Source {
 	return list
 }
 
-// entryOf returns the entry that has found an address, the first of several.
+// entryOf returns the first entry that has found an address.
 func (f *feed) entryOf(address string) (config.Upstream, bool) {
 	for _, e := range f.entries {
 		if slices.ContainsFunc(e.kept.Last(), func(t discovery.Target) bool { return t.Addr == address }) {
@@ -118,14 +118,14 @@ func (f *feed) entryOf(address string) (config.Upstream, bool) {
 	return config.Upstream{}, false
 }
 
-// firstAnswers is how long a start and a reload wait for the first answers of
-// DNS and files.
+// firstAnswers bounds the wait of a start or reload for the first answers of DNS and
+// files.
 const firstAnswers = time.Second
 
-// awaitSources waits until the pools have the upstreams that their sources find
-// first, so that no request comes before them: connections wait in the kernel's
-// queue meanwhile. Upstreams that stand in the configuration need no look-up, so
-// that the wait for them has no bound; the others have firstAnswers together.
+// awaitSources waits until the pools have their first upstreams, so that no request
+// arrives earlier; connections wait in the kernel's queue meanwhile. Addresses in the
+// configuration need no look-up, so the wait for them is unbounded. All other sources
+// together get firstAnswers.
 func (g *Gate) awaitSources(pools []*pool) {
 	ctx, cancel := context.WithTimeout(g.leaving, firstAnswers)
 	defer cancel()

@@ -19,8 +19,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// splits are those of the routes, by name. They are kept by reloads that do not
-// change them, with all that they have counted.
+// splits are the splits of the routes, by route name. A reload keeps an unchanged split,
+// with its counts.
 type splits map[string]liveSplit
 
 type liveSplit struct {
@@ -28,11 +28,12 @@ type liveSplit struct {
 	config *config.Split
 }
 
-// splitEvery is how often splits are judged.
+// splitEvery is the interval at which splits are judged.
 const splitEvery = time.Second
 
-// planSplits gives routes their splits. What operators, the guard and the schedule
-// have ordered is in the book, and holds while the file says what it said then.
+// planSplits connects routes to their splits. The book has the orders of operators, guard
+// and schedule. An order holds while the file's split stays as it was when the order was
+// made.
 func (g *Gate) planSplits(c *config.Config, routes []proxy.Route, before *present) splits {
 	all := splits{}
 	for i, r := range c.Routes {
@@ -52,8 +53,7 @@ func (g *Gate) planSplits(c *config.Config, routes []proxy.Route, before *presen
 	return all
 }
 
-// overruleSplits ends the orders about splits that the file no longer has, or has
-// changed.
+// overruleSplits ends the orders about splits that the file has removed or changed.
 func (g *Gate) overruleSplits(now splits) {
 	for _, c := range g.changes.All() {
 		if c.Kind != changes.Split {
@@ -65,7 +65,7 @@ func (g *Gate) overruleSplits(now splits) {
 	}
 }
 
-// applySplit makes a split go by a change; nil = by the file.
+// applySplit applies a change to a split; nil = the file's weights.
 func (g *Gate) applySplit(s *split.Split, c *changes.Change) {
 	if c == nil {
 		s.Apply(nil)
@@ -81,7 +81,7 @@ func (g *Gate) applySplit(s *split.Split, c *changes.Change) {
 	}
 }
 
-// followSplits goes by the book.
+// followSplits applies an event of the book.
 func (g *Gate) followSplits(e changes.Event) {
 	live, ok := g.current.Load().splits[e.Change.Route]
 	if e.Change.Kind != changes.Split || !ok {
@@ -96,7 +96,7 @@ func (g *Gate) followSplits(e changes.Event) {
 	g.journal.Split(r.Sides[len(r.Sides)-1].Pool, "route "+r.Route+": "+r.Line, r.Standing == split.Guarded)
 }
 
-// runSplits judges the splits every second, until ctx ends.
+// runSplits judges the splits every splitEvery, until ctx ends.
 func (g *Gate) runSplits(ctx context.Context) {
 	ticker := time.NewTicker(splitEvery)
 	defer ticker.Stop()
@@ -115,8 +115,8 @@ func (g *Gate) runSplits(ctx context.Context) {
 	}
 }
 
-// takeStep does what the guard or the schedule has found. The guard's word holds even
-// when it cannot be written down.
+// takeStep carries out an order of the guard or the schedule. The guard's order takes
+// effect even if it cannot be saved.
 func (g *Gate) takeStep(live liveSplit, o split.Order) {
 	if o.By == split.ByGuard {
 		g.log.Warn("split guard sent all requests back to the first pool", "route", live.Route(), "pool", live.config.Pools[0].Pool, "why", o.Why)
@@ -146,7 +146,7 @@ func (g *Gate) putSplit(live liveSplit, o split.Order, d time.Duration) error {
 	return err
 }
 
-// splitReports returns what is known of the splits, by the names of their routes.
+// splitReports returns the state of the splits, by route name.
 func (g *Gate) splitReports() []split.Report {
 	all := g.current.Load().splits
 	var list []split.Report

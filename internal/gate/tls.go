@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// secure makes a server speak TLS, if its listener is to.
+// secure adds TLS to a server if its listener is configured for it.
 func (g *Gate) secure(s *server, l config.Listener) error {
 	if l.TLS == nil {
 		return nil
@@ -47,8 +47,8 @@ func (g *Gate) certChanged(f certs.File, err error) {
 	g.log.Info("certificate reloaded", "file", f.Cert)
 }
 
-// serves reports whether a server is what a listener asks for: with the same
-// settings, and the same in the files that client_ca and client_crl name.
+// serves reports whether a server matches a listener's configuration: equal settings, and
+// equal content of the files of client_ca and client_crl.
 func (s *server) serves(l config.Listener) bool {
 	if !reflect.DeepEqual(s.config, l) {
 		return false

@@ -9,14 +9,14 @@ import (
 	"github.com/goodgate/goodgate/internal/tracing"
 )
 
-// traces is where the traces of one configuration go.
+// traces sends the traces of one configuration.
 type traces struct {
 	*tracing.Tracer
 	config config.Tracing
-	task   *task // sends; nil before start
+	task   *task // the sending goroutine; nil before start
 }
 
-// planTraces finds what records the requests: what is there, or another; nil
+// planTraces decides which tracer records the requests: the present one or a new one; nil
 // when tracing is off.
 func (g *Gate) planTraces(next *plan, before *traces) error {
 	c := next.config.Tracing
@@ -35,7 +35,7 @@ func (g *Gate) planTraces(next *plan, before *traces) error {
 	return nil
 }
 
-// start takes spans, and sends them until stop. A nil traces has none.
+// start accepts spans and sends them until stop. A nil traces does nothing.
 func (t *traces) start() {
 	if t != nil && t.task == nil {
 		t.Start()
@@ -43,16 +43,15 @@ func (t *traces) start() {
 	}
 }
 
-// stop sends what is left.
+// stop sends the remaining spans.
 func (t *traces) stop() {
 	if t != nil {
 		t.task.stop()
 	}
 }
 
-// replaceTraces lets next record the requests that old has begun to. When there
-// is no next, those get the time that clients of a listener that was taken out
-// get.
+// replaceTraces makes next record the requests that have begun under old. Without next,
+// these requests get the time that clients of a removed listener get.
 func (g *Gate) replaceTraces(old, next *traces, c config.Shutdown) {
 	if old == nil || old == next {
 		return

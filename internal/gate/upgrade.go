@@ -14,20 +14,19 @@ import (
 	"github.com/goodgate/goodgate/internal/tickets"
 )
 
-// upgradeBound is how long a new process may take to serve.
+// upgradeBound bounds the time until a new process serves.
 const upgradeBound = time.Minute
 
-// known is what a process tells the one that takes over.
+// known is the state that a process passes to the next one.
 type known struct {
 	Pools   map[string][]balancer.State              `json:"pools"`
 	Found   map[string]map[string][]discovery.Target `json:"found"`   // by pool and source
 	Tickets []tickets.Key                            `json:"tickets"` // secret
-	Changes []changes.Change                         `json:"changes"` // nil = of a goodgate that kept none
+	Changes []changes.Change                         `json:"changes"` // nil = from a version that kept none
 	Pages   map[string][]byte                        `json:"pages"`   // of maintenances
 }
 
-// bind opens the socket of a listener, or takes over that of the process before
-// this one.
+// bind opens the socket of a listener, or takes over the previous process's socket.
 func (g *Gate) bind(l config.Listener) (net.Listener, error) {
 	if socket := g.opts.Inherit.Take(l.Address); socket != nil {
 		return socket, nil
@@ -35,8 +34,7 @@ func (g *Gate) bind(l config.Listener) (net.Listener, error) {
 	return bind(g.leaving, l)
 }
 
-// leftBehind returns what the process before this one knew; the zero value when there
-// was none.
+// leftBehind returns the state of the previous process; the zero value without one.
 func (g *Gate) leftBehind() (k known, err error) {
 	if !g.opts.Inherit.Successor() {
 		return k, nil
@@ -47,7 +45,7 @@ func (g *Gate) leftBehind() (k known, err error) {
 	return k, nil
 }
 
-// inherit begins with what the process before this one knew.
+// inherit applies the state of the previous process.
 func (g *Gate) inherit(k known, pools map[string]*pool) {
 	if k.Tickets != nil {
 		g.ticketKeys = tickets.New(k.Tickets)
@@ -64,9 +62,9 @@ func (g *Gate) inherit(k known, pools map[string]*pool) {
 	}
 }
 
-// Upgrade starts another program in this one's place. When that serves, Run
-// stops accepting, drains and returns. When it does not come to serve, nothing
-// has changed, and the log says why.
+// Upgrade starts another program in place of this one. When that program serves, Run
+// stops accepting, drains and returns. If it fails to serve, nothing has changed, and the
+// log says why.
 func (g *Gate) Upgrade(path string, args []string) error {
 	bundle, err := g.beginUpgrade()
 	if err != nil {
@@ -84,8 +82,8 @@ func (g *Gate) Upgrade(path string, args []string) error {
 	return nil
 }
 
-// beginUpgrade returns what the next process gets. Until endUpgrade no reload
-// changes it.
+// beginUpgrade returns the bundle for the next process. No reload can change it until
+// endUpgrade.
 func (g *Gate) beginUpgrade() (b handover.Bundle, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -125,7 +123,7 @@ func (g *Gate) endUpgrade(replaced bool) {
 	g.upgrade = nil
 }
 
-// yield stops accepting, because another process does now.
+// yield stops accepting, because another process has taken over.
 func (g *Gate) yield(last *present) {
 	for _, s := range last.servers {
 		s.leaving.Store(true)

@@ -7,9 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// boundSilence makes a connection fail when its client acknowledges nothing for
-// d (TCP_USER_TIMEOUT, RFC 5482). One that cannot have that goes without. The
-// listening socket could not hand it down: Go's speak MPTCP.
+// boundSilence makes a connection fail when its client acknowledges nothing for d
+// (TCP_USER_TIMEOUT, RFC 5482). It ignores connections without this option. Accepted
+// connections do not inherit the option from the listening socket, because Go's listeners
+// speak MPTCP.
 func boundSilence(c net.Conn, d time.Duration) {
 	t, ok := c.(*net.TCPConn)
 	if !ok {

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// boundSilence leaves it to keep-alive to find out that a client has vanished.
+// boundSilence does nothing: keep-alive detects a vanished client.
 func boundSilence(net.Conn, time.Duration) {}

@@ -10,11 +10,11 @@ import (
 	"github.com/goodgate/goodgate/internal/watch"
 )
 
-// watchQuiet is how long the files' folders must rest before the files are read.
+// watchQuiet is the time without changes in the files' folders before the files are read.
 const watchQuiet = 300 * time.Millisecond
 
-// Watch calls [Gate.Reread] when the content of a configuration file changes, or that of
-// one that it includes or takes a secret from, until ctx ends.
+// Watch calls [Gate.Reread] when a configuration file changes, or a file that it includes
+// or takes a secret from, until ctx ends.
 func (g *Gate) Watch(ctx context.Context, file string) {
 	f := follower{gate: g, file: file}
 	watch.File{Path: file, Quiet: watchQuiet, Folders: func() []string { return f.folders }, Unwatched: func(err error) {
@@ -28,12 +28,12 @@ type follower struct {
 	gate    *Gate
 	file    string
 	looked  bool
-	content [sha256.Size]byte // that was acted on
+	content [sha256.Size]byte // the last content that was acted on
 	folders []string
 }
 
-// look reloads if a file has changed. One that could not be replaced for now is
-// tried again at the next look.
+// look reloads if a file has changed. If an upgrade prevents the reload, the next look
+// tries again.
 func (f *follower) look() {
 	content, folders, err := config.Inputs(f.file)
 	if err != nil {
@@ -52,8 +52,8 @@ func (f *follower) look() {
 	}
 }
 
-// outdated reports whether the file holds another configuration than the one in
-// use, because it has changed since the start.
+// outdated reports whether the file differs from the configuration in use, because it has
+// changed since the start.
 func (g *Gate) outdated() bool {
 	if g.opts.Load == nil {
 		return false

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// shownPools are the pools of which the journal keeps a history: all, or none when
-// nobody can ask for it.
+// shownPools returns the pools whose history the journal keeps: all, or none without an
+// API.
 func (g *Gate) shownPools() []*proxy.Pool {
 	if g.current.Load().config.Admin.Address == "" {
 		return nil
@@ -22,8 +22,7 @@ func (g *Gate) shownPools() []*proxy.Pool {
 	return g.Pools()
 }
 
-// wiring tells the operator how requests come in: by which listeners, and by
-// which routes to which pools.
+// wiring describes how requests arrive: the listeners, and the routes with their pools.
 func (g *Gate) wiring() admin.Wiring {
 	present := g.current.Load()
 	w := admin.Wiring{Listeners: []admin.Listener{}, Routes: []admin.Route{}}
@@ -76,7 +75,7 @@ func routeTold(r config.Route) admin.Route {
 	return t
 }
 
-// matchTold is a route's condition in one line, in the words of the configuration.
+// matchTold returns a route's condition in one line, in the words of the configuration.
 func matchTold(m config.Match) string {
 	var parts []string
 	add := func(name, value string) {
