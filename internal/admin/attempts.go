@@ -9,38 +9,38 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// upstreamTally is what attempts on an upstream came to.
+// upstreamTally counts the results of attempts on an upstream.
 type upstreamTally struct {
 	past   window[piece]
 	last   int64 // second
-	status int   // of the latest answer that was a failure
+	status int   // of the latest failed answer
 	good   time.Time
 	failed time.Time
 	before usual
 }
 
-// piece is some seconds of an upstream.
+// piece counts some seconds of an upstream.
 type piece struct {
 	attempts, failed, escaped uint32
-	again                     uint32 // failed for a request of which the client saw another error
-	abandoned                 uint32 // another upstream had been asked too, and answered first
+	again                     uint32 // failed, and the client saw another attempt's error
+	abandoned                 uint32 // another upstream was also asked, and answered first
 	answered                  uint32
-	took, longest             time.Duration // until the response headers of those answered
+	took, longest             time.Duration // until the response header of answered attempts
 	times                     histogram
 	seen                      sightings
-	hung                      sightings // of those abandoned, because it seemed to hang
-	slow                      sightings // of those answered, that took long
-	late                      sightings // of those abandoned, because they took longer than requests usually do
-	passed                    sightings // of those answered, with an error of the application's own
+	hung                      sightings // abandoned: the upstream seemed to hang
+	slow                      sightings // answered, but slowly
+	late                      sightings // abandoned: they took longer than requests usually do
+	passed                    sightings // answered with an error of the application's own
 	reasons                   map[reason.Reason]int
 }
 
-// count takes one of a request's attempts; escaped tells that the client saw the error
-// that it ended in.
+// count counts one attempt of a request. escaped means that the client saw the error of
+// this attempt.
 func (u *upstreamTally) count(r *proxy.Record, i int, escaped bool, now int64) {
 	a := r.Attempts[i]
 	if escaped && a.Reason == reason.None {
-		a.Reason = r.Reason // a response that broke off is known to have when the request ends
+		a.Reason = r.Reason // a response's abort is known when the request ends
 	}
 	u.last = now
 	if old := u.past.old(now); old != nil {
@@ -70,11 +70,11 @@ func (u *upstreamTally) count(r *proxy.Record, i int, escaped bool, now int64) {
 	}
 }
 
-// ownError reports whether a status, which goodgate passes on, says that the application
-// failed. Of those that say no more than that it cannot do what was asked, it does not.
+// ownError reports whether a status, which goodgate passes on, means that the application
+// failed. 501 and 505 only mean that it does not support the request.
 func ownError(status int) bool { return status >= 500 && status != 501 && status != 505 }
 
-// abandon takes an attempt that another upstream was asked beside and was answered first.
+// abandon counts an attempt that lost against another upstream's answer.
 func (p *piece) abandon(because string, at time.Time, took time.Duration) {
 	switch {
 	case hangs(because):
@@ -117,16 +117,16 @@ func (p *piece) answer(took time.Duration, at time.Time) {
 	}
 }
 
-// slowAnswer is what is slow for those who have not said what slow is.
+// slowAnswer is the default bound for slow answers.
 const slowAnswer = time.Second
 
-// Few answers are told as they are: a percentile of them would say more than is known.
+// Percentiles need a least number of answers: of fewer they would claim too much.
 const (
 	enoughForP50 = 20
 	enoughForP99 = 100
 )
 
-// view sums the last minute up.
+// view sums up the last minute.
 func (u *upstreamTally) view(now int64) Minute {
 	m := Minute{Reasons: map[string]int{}, LastFailed: u.failed, LastGood: u.good, before: u.before}
 	var took time.Duration
@@ -168,7 +168,7 @@ func (u *upstreamTally) view(now int64) Minute {
 	return m
 }
 
-// percentiles returns what may be told of n durations; 0 = not known.
+// percentiles returns the percentiles that n durations support; 0 = unknown.
 func (h *histogram) percentiles(n int) (p50, p99 float64) {
 	if n >= enoughForP50 {
 		p50 = milliseconds(h.quantile(.5))

@@ -14,19 +14,19 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Cache is what a pool keeps of responses, and what that was good for since the start.
+// Cache describes the responses that a pool keeps, and their use since the start.
 type Cache struct {
 	Bytes       int64 `json:"bytes"`
 	Limit       int64 `json:"limit_bytes"`
-	Resources   int   `json:"resources"`   // URLs of which a response is kept
-	Hits        int64 `json:"hits"`        // requests that needed no upstream
-	Stale       int64 `json:"stale"`       // the same within stale-while-revalidate
-	Revalidated int64 `json:"revalidated"` // an upstream said that what is kept has not changed
+	Resources   int   `json:"resources"`   // URLs with a kept response
+	Hits        int64 `json:"hits"`        // requests answered without an upstream
+	Stale       int64 `json:"stale"`       // the same, within stale-while-revalidate
+	Revalidated int64 `json:"revalidated"` // an upstream confirmed the kept response (304)
 	Misses      int64 `json:"misses"`      // an upstream answered
-	IfError     int64 `json:"if_error"`    // an older response took the place of an error
-	Coalesced   int64 `json:"coalesced"`   // of hits and stale, those that waited for another request
+	IfError     int64 `json:"if_error"`    // an older response replaced an error
+	Coalesced   int64 `json:"coalesced"`   // of hits and stale: waited for another request
 	Stored      int64 `json:"stored"`
-	Evicted     int64 `json:"evicted"` // URLs, for want of memory
+	Evicted     int64 `json:"evicted"` // URLs, for lack of memory
 	Purged      int64 `json:"purged"`  // URLs
 }
 
@@ -41,7 +41,7 @@ func cacheOf(p *proxy.Pool) *Cache {
 	}
 }
 
-// Line tells in a line what a cache is good for.
+// Line summarises the cache in one line.
 func (c *Cache) Line() string {
 	share := "no requests yet"
 	if all := c.Hits + c.Stale + c.Revalidated + c.Misses; all > 0 {
@@ -50,7 +50,7 @@ func (c *Cache) Line() string {
 	return fmt.Sprintf("cache: %s; %s, %.1f of %.0f MiB", share, counted(c.Resources, "URL"), float64(c.Bytes)/(1<<20), float64(c.Limit)/(1<<20))
 }
 
-// Purge says what to drop of that which pools keep.
+// Purge selects kept responses to drop.
 type Purge struct {
 	Pool string // empty = all
 	proxy.CacheSelection
@@ -59,7 +59,7 @@ type Purge struct {
 // Purged is the answer to DELETE /v1/cache.
 type Purged struct {
 	Resources int      `json:"resources"` // URLs whose responses were dropped
-	Pools     []string `json:"pools"`     // that were looked through
+	Pools     []string `json:"pools"`     // searched pools
 }
 
 func (s *Server) cacheEndpoints() []Endpoint {
@@ -106,7 +106,7 @@ func (s *Server) purge(w http.ResponseWriter, r *http.Request) {
 	reply(w, 200, done)
 }
 
-// purgeOf reads the parameters of an order. What is missing must not mean everything.
+// purgeOf reads the parameters of an order. A missing parameter must not mean everything.
 func purgeOf(q url.Values) (p Purge, err error) {
 	p.Pool = q.Get("pool")
 	all, err := strconv.ParseBool(q.Get("all"))
@@ -137,7 +137,7 @@ func purgeOf(q url.Values) (p Purge, err error) {
 	return p, nil
 }
 
-// selection reads a URL, or a path of any host.
+// selection parses a URL, or a path of any host.
 func selection(text string, prefix bool) (s proxy.CacheSelection, err error) {
 	u, err := url.Parse(text)
 	switch {
@@ -154,7 +154,7 @@ func selection(text string, prefix bool) (s proxy.CacheSelection, err error) {
 	return s, nil
 }
 
-// Purged notes that an operator has dropped what pools kept.
+// Purged records that an operator has dropped kept responses.
 func (j *Journal) Purged(pool, text string) {
 	j.line.note(Event{Time: time.Now(), Kind: evPurge, Pool: pool, Text: text})
 }

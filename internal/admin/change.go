@@ -10,24 +10,24 @@ import (
 	"github.com/goodgate/goodgate/internal/changes"
 )
 
-// Order is the body of POST /v1/upstreams: a change of the upstreams with an
-// address.
+// Order is the body of POST /v1/upstreams: a change of the upstreams with an address.
 type Order struct {
-	Upstream string `json:"upstream"`         // its address in any form, or the host name it was found under; POOL/ may stand before it
+	Upstream string `json:"upstream"`         // its address in any form, or the host name it was found under; POOL/ may precede it
 	Pool     string `json:"pool,omitempty"`   // empty = every pool that has it
-	State    string `json:"state,omitempty"`  // ready, drain or off; empty = as it is
-	Weight   int    `json:"weight,omitempty"` // 1 to 1000; 0 = as it is
-	Why      string `json:"why,omitempty"`    // told by log and status
-	For      string `json:"for,omitempty"`    // how long, such as 2h; empty = until it is taken back
-	// KeepLast refuses drain and off, with the code LastUpstream, when a pool would have no
-	// upstream left that takes requests.
+	State    string `json:"state,omitempty"`  // ready, drain or off; empty = unchanged
+	Weight   int    `json:"weight,omitempty"` // 1 to 1000; 0 = unchanged
+	Why      string `json:"why,omitempty"`    // shown in log and status
+	For      string `json:"for,omitempty"`    // duration, for example 2h; empty = until it is taken back
+	// KeepLast refuses drain and off, with the code LastUpstream, if a pool would then
+	// have no upstream that takes requests.
 	KeepLast bool `json:"keep_last,omitempty"`
 }
 
-// LastUpstream is the code of the answer to an order that [Order.KeepLast] refuses.
+// LastUpstream is the code of the answer that refuses an order because of
+// [Order.KeepLast].
 const LastUpstream = "last_upstream"
 
-// Changed is what was changed.
+// Changed is the answer to an [Order].
 type Changed struct {
 	Upstreams []Place `json:"upstreams"`
 	Lost      string  `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
@@ -38,12 +38,12 @@ type Place struct {
 	Pool     string `json:"pool"`
 	Upstream string `json:"upstream"`
 	Left     int    `json:"left"` // upstreams of the pool that take requests now
-	Of       int    `json:"of"`   // of so many
-	// Changes are the ids of what is in force now; none when that is what the file says.
+	Of       int    `json:"of"`   // all upstreams of the pool
+	// Changes are the ids of the changes in force now; none if the file says the same.
 	Changes []string `json:"changes,omitempty"`
 }
 
-// states are the words for what an operator says of an upstream.
+// states are the states that an operator can set.
 var states = []string{"ready", "drain", "off"}
 
 func (s *Server) change(w http.ResponseWriter, r *http.Request) {
@@ -94,10 +94,10 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 	reply(w, 200, done)
 }
 
-// changes returns what an order changes of an upstream.
+// changes returns the changes of an upstream that an order makes.
 func (o Order) changes(u *balancer.Upstream) (list []changes.Change) {
 	add := func(kind changes.Kind, value any) {
-		text, _ := json.Marshal(value) // of text and of numbers it cannot fail
+		text, _ := json.Marshal(value) // strings and numbers cannot fail
 		list = append(list, changes.Change{Subject: changes.Subject{Kind: kind, Pool: u.Key().Pool, Upstream: u.Addr()}, Value: text})
 	}
 	if o.Weight > 0 {
@@ -109,7 +109,7 @@ func (o Order) changes(u *balancer.Upstream) (list []changes.Change) {
 	return list
 }
 
-// left counts the upstreams of a pool that take requests, without some.
+// left counts the upstreams of a pool that take requests, apart from those in without.
 func (s *Server) left(pool string, without []*balancer.Upstream) (left, of int) {
 	for _, p := range s.opts.Control.Pools() {
 		if p.Name() != pool {

@@ -13,19 +13,19 @@ import (
 	"github.com/goodgate/goodgate/internal/changes"
 )
 
-// Unfit is why an order cannot be carried out.
+// Unfit is the reason that an order cannot be carried out.
 type Unfit struct {
 	Status int    // of the answer
-	Code   string // for programs, such as Exists; may be empty
+	Code   string // for programs, for example Exists; may be empty
 	Text   string
 }
 
 func (e *Unfit) Error() string { return e.Text }
 
-// Exists is the code of the answer to an order that adds what is there.
+// Exists is the code of the answer to an order that adds an existing upstream.
 const Exists = "exists"
 
-// Shown is a change as the API tells it.
+// Shown is a change as the API reports it.
 type Shown struct {
 	ID       string          `json:"id"`
 	Kind     changes.Kind    `json:"kind"`
@@ -38,7 +38,7 @@ type Shown struct {
 	Note     string          `json:"note,omitempty"`
 	Why      string          `json:"why,omitempty"`
 	At       time.Time       `json:"at"`
-	Until    time.Time       `json:"until,omitzero"` // it ends by itself
+	Until    time.Time       `json:"until,omitzero"` // time of its automatic end
 }
 
 func show(c changes.Change) Shown {
@@ -46,7 +46,7 @@ func show(c changes.Change) Shown {
 		By: c.By, Note: c.Note, Why: c.Why, At: c.At, Until: c.Until}
 }
 
-// says tells a change in words.
+// says describes a change in words.
 func says(c changes.Change) string {
 	switch c.Kind {
 	case changes.Added:
@@ -73,8 +73,8 @@ func says(c changes.Change) string {
 	return string(c.Kind)
 }
 
-// inForce returns the changes in force that are of a pool, of all when it is empty, oldest
-// first.
+// inForce returns the changes in force of a pool, or of all pools if pool is empty,
+// oldest first.
 func (s *Server) inForce(pool string) []Shown {
 	list := []Shown{}
 	for _, c := range s.opts.Changes.All() {
@@ -85,7 +85,7 @@ func (s *Server) inForce(pool string) []Shown {
 	return list
 }
 
-// lost says why a restart loses changes; empty when it does not.
+// lost returns the reason that a restart loses changes; empty if it keeps them.
 func (s *Server) lost() string {
 	if err := s.opts.Changes.Kept(); err != nil {
 		return err.Error()
@@ -107,16 +107,16 @@ func (s *Server) allChanges(w http.ResponseWriter, _ *http.Request) {
 type Wish struct {
 	Kind     changes.Kind    `json:"kind"`               // added, removed, state or weight
 	Pool     string          `json:"pool,omitempty"`     // empty = the only pool, or every pool that has the upstream
-	Upstream string          `json:"upstream,omitempty"` // of added a URL; else as of POST /v1/upstreams
-	Value    json.RawMessage `json:"value,omitempty"`    // "drain", 5; of added {"weight":1,"tier":0,"max_in_flight":0}
+	Upstream string          `json:"upstream,omitempty"` // a URL for added; otherwise as in POST /v1/upstreams
+	Value    json.RawMessage `json:"value,omitempty"`    // "drain", 5; for added {"weight":1,"tier":0,"max_in_flight":0}
 	Why      string          `json:"why,omitempty"`
-	For      string          `json:"for,omitempty"` // how long, such as 2h; empty = until it is taken back
+	For      string          `json:"for,omitempty"` // duration, for example 2h; empty = until it is taken back
 	KeepLast bool            `json:"keep_last,omitempty"`
 }
 
-// Ordered is what was changed.
+// Ordered is the answer to a [Wish].
 type Ordered struct {
-	Changes []Shown  `json:"changes"`                   // in force now, or just taken back; none when the file says the same
+	Changes []Shown  `json:"changes"`                   // in force now, or just taken back; none if the file says the same
 	Lost    string   `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
 	Empty   []string `json:"empty,omitempty" doc:"pools of these changes in which no upstream takes requests now"`
 }
@@ -147,7 +147,7 @@ func (s *Server) wish(w http.ResponseWriter, r *http.Request) {
 			done.Changes = append(done.Changes, show(c))
 		}
 	}
-	if done.Lost = s.lost(); o.Kind != changes.Added { // what joins has to pass its checks first
+	if done.Lost = s.lost(); o.Kind != changes.Added { // a new upstream must pass its checks first
 		done.Empty = s.empty(subjects)
 	}
 	reply(w, 200, done)
@@ -166,7 +166,7 @@ func (s *Server) empty(of []changes.Subject) (pools []string) {
 	return pools
 }
 
-// subjects returns what a wish is about.
+// subjects returns the subjects of a wish.
 func (s *Server) subjects(o Wish) ([]changes.Subject, *refusal) {
 	switch o.Kind {
 	case changes.Added:
@@ -195,8 +195,8 @@ func (s *Server) subjects(o Wish) ([]changes.Subject, *refusal) {
 	return list, nil
 }
 
-// entry returns what stands for an upstream that is removed: the name, when it was named by
-// that, so that none of its addresses comes back.
+// entry returns the text that identifies a removed upstream. If the operator used its
+// host name, entry returns the name, so that none of its addresses returns.
 func (s spelled) entry(u *balancer.Upstream) string {
 	if _, port, err := net.SplitHostPort(u.Addr()); err == nil && u.Name() != "" && sameHost(u.Name()) == s.host {
 		return net.JoinHostPort(u.Name(), port)
@@ -204,7 +204,7 @@ func (s spelled) entry(u *balancer.Upstream) string {
 	return u.Addr()
 }
 
-// newcomer returns the subject of an upstream that is to be added.
+// newcomer returns the subject of an upstream to add.
 func (s *Server) newcomer(o Wish) ([]changes.Subject, *refusal) {
 	var pools []string
 	for _, p := range s.opts.Control.Pools() {
@@ -224,7 +224,7 @@ func (s *Server) newcomer(o Wish) ([]changes.Subject, *refusal) {
 func (s *Server) takeBack(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	for _, c := range s.opts.Changes.All() {
-		if c.ID == id && c.Kind == changes.Deploy { // it would go on, and be lost at a restart
+		if c.ID == id && c.Kind == changes.Deploy { // the deploy would continue, and a restart would lose it
 			refuse(w, 409, fmt.Sprintf("a deploy is no change to take back: goodgate deploy back %s ends it", c.Pool))
 			return
 		}
@@ -241,10 +241,10 @@ func (s *Server) takeBack(w http.ResponseWriter, r *http.Request) {
 	reply(w, 200, done)
 }
 
-// longest is the longest time after which a change can end.
+// longest is the longest duration of a change.
 const longest = 10 * 365 * 24 * time.Hour
 
-// ending returns when a change ends that lasts as long as text says; zero = never.
+// ending returns the end of a change that lasts as long as text says; zero = never.
 func ending(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -256,7 +256,7 @@ func ending(text string) (time.Time, error) {
 	return time.Now().Add(d), nil
 }
 
-// refused answers an order that was not carried out.
+// refused answers an order that failed.
 func refused(w http.ResponseWriter, err error) {
 	if e, ok := errors.AsType[*Unfit](err); ok {
 		reply(w, e.Status, problem{Error: e.Text, Code: e.Code})

@@ -12,23 +12,22 @@ import (
 // Check is the result of an upstream's last health check.
 type Check struct {
 	At     time.Time `json:"at,omitzero"`    // when it ended; zero = there was none
-	Since  time.Time `json:"since,omitzero"` // since when all have passed, or failed
+	Since  time.Time `json:"since,omitzero"` // since when all checks have had the same result
 	MS     float64   `json:"ms"`
 	Passed bool      `json:"passed"`
-	Reason string    `json:"reason,omitempty"` // the word that a request would have failed with
+	Reason string    `json:"reason,omitempty"` // the reason a request would have failed with
 	Error  string    `json:"error,omitempty"`
 
 	err error
 }
 
-// NewCheck returns the result of a check that has just ended, with what it met; nil =
-// it passed.
+// NewCheck returns the result of a check that has just ended with err; nil = it passed.
 func NewCheck(err error, now time.Time, took time.Duration) Check {
 	why, _ := health.Cause(err)
 	return Check{At: now, Since: now, MS: milliseconds(took), Passed: err == nil, Reason: word(why), Error: text(err), err: err}
 }
 
-// Err returns what the check met, nil when it passed or there was none.
+// Err returns the error of the check, nil if it passed or there was none.
 func (c *Check) Err() error { return c.err }
 
 // brief returns the heart of an error, as people know it.

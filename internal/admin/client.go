@@ -13,35 +13,35 @@ import (
 	"time"
 )
 
-// Client asks the API of a running goodgate.
+// Client calls the API of a running goodgate.
 type Client struct {
 	Address string // host:port or unix:/path.sock
 	Token   string // empty = none
-	User    string // told as who asks, beside what the token says; empty = nobody
+	User    string // name of the user, sent beside the token; empty = none
 }
 
-// maxAnswer bounds what a client reads.
+// maxAnswer bounds an answer, in bytes.
 const maxAnswer = 64 << 20
 
-// clientBound is for the whole of a request; a reload waits for new pools.
+// clientBound bounds a whole request; a reload waits for new pools.
 const clientBound = 30 * time.Second
 
-// Get asks for a path and decodes the answer into out; into a *[]byte it goes as it is.
+// Get requests a path and decodes the answer into out; a *[]byte receives it undecoded.
 func (c Client) Get(ctx context.Context, path string, out any) error {
 	return c.do(ctx, http.MethodGet, path, nil, out)
 }
 
-// Post sends in as JSON, nothing when it is nil.
+// Post sends in as JSON, or no body if it is nil.
 func (c Client) Post(ctx context.Context, path string, in, out any) error {
 	return c.do(ctx, http.MethodPost, path, in, out)
 }
 
-// Delete ends what a path names.
+// Delete deletes the resource at a path.
 func (c Client) Delete(ctx context.Context, path string, out any) error {
 	return c.do(ctx, http.MethodDelete, path, nil, out)
 }
 
-// Ready returns nil when goodgate serves and does not drain. ctx bounds the wait.
+// Ready returns nil if goodgate serves and does not drain. ctx bounds the wait.
 func (c Client) Ready(ctx context.Context) error {
 	_, path, _ := strings.Cut(readyPattern, " ")
 	res, err := c.send(ctx, http.MethodGet, path, http.NoBody)
@@ -88,7 +88,7 @@ func (c Client) do(ctx context.Context, method, path string, in, out any) error 
 	return nil
 }
 
-// send returns the response, whose body the caller closes.
+// send returns the response. The caller closes its body.
 func (c Client) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
 	network, address, host := "tcp", c.Address, c.Address
 	if socket, ok := strings.CutPrefix(c.Address, "unix:"); ok {

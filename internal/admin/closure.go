@@ -14,18 +14,18 @@ import (
 	"github.com/goodgate/goodgate/internal/changes"
 )
 
-// Closure is what keeps requests from a pool's upstreams by the operator's order.
+// Closure holds the operator's orders that keep requests from a pool's upstreams.
 type Closure struct {
 	Pause       *changes.Change // nil = none
 	Maintenance *changes.Change // nil = none
 }
 
-// Span is a duration that JSON has as text: "30s".
+// Span is a duration whose JSON form is text: "30s".
 type Span time.Duration
 
 func (s Span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).String()), nil }
 
-// UnmarshalText reads what [time.ParseDuration] does.
+// UnmarshalText parses the syntax of [time.ParseDuration].
 func (s *Span) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	if err != nil {
@@ -35,8 +35,8 @@ func (s *Span) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Term is a [Span] of an order. Without it the default holds, which may be for ever: so an
-// explicit zero is refused.
+// Term is a [Span] of an order. An absent term means the default, which may be forever,
+// so an explicit zero is refused.
 type Term Span
 
 func (t Term) MarshalText() ([]byte, error) { return Span(t).MarshalText() }
@@ -54,8 +54,8 @@ func (t *Term) UnmarshalText(text []byte) error {
 // PauseTerms is the value of a change of kind [changes.Pause].
 type PauseTerms struct {
 	Max         Span  `json:"max"`          // longest wait of a request
-	MaxRequests int   `json:"max_requests"` // that wait at once
-	MaxBody     int64 `json:"max_body"`     // bytes of their bodies that are in memory
+	MaxRequests int   `json:"max_requests"` // concurrently waiting requests
+	MaxBody     int64 `json:"max_body"`     // bytes of their bodies in memory
 }
 
 // PauseOrder is the body of POST /v1/pauses.
@@ -68,7 +68,7 @@ type PauseOrder struct {
 	Why         string `json:"why,omitempty"`
 }
 
-// PauseState is what is known of a pause.
+// PauseState is the state of a pause.
 type PauseState struct {
 	ID       string    `json:"id,omitempty" doc:"of the change"`
 	By       string    `json:"by"`
@@ -83,7 +83,7 @@ type PauseState struct {
 
 // MaintenanceTerms is the value of a change of kind [changes.Maintenance].
 type MaintenanceTerms struct {
-	Off         bool     `json:"off,omitempty"`  // the configuration's maintenance does not count
+	Off         bool     `json:"off,omitempty"`  // overrides the configuration's maintenance
 	Page        string   `json:"page,omitempty"` // hash of its content; empty = the error page
 	ContentType string   `json:"content_type,omitempty"`
 	RetryAfter  Span     `json:"retry_after,omitempty"`
@@ -91,14 +91,14 @@ type MaintenanceTerms struct {
 	Passes      []Pass   `json:"passes,omitempty"`
 }
 
-// Pass is what testers send. The value itself is kept nowhere.
+// Pass is the credential that testers send. Only its hash is kept.
 type Pass struct {
 	Of     string `json:"of"` // PassHeader or PassCookie
 	Name   string `json:"name"`
 	SHA256 string `json:"sha256"`
 }
 
-// Where a [Pass] is.
+// Places of a [Pass].
 const (
 	PassHeader = "header"
 	PassCookie = "cookie"
@@ -116,7 +116,7 @@ type MaintenanceOrder struct {
 	Why         string   `json:"why,omitempty"`
 }
 
-// MaintenanceState is what is known of a maintenance.
+// MaintenanceState is the state of a maintenance.
 type MaintenanceState struct {
 	ID    string    `json:"id,omitempty" doc:"of the change; empty when the configuration says so"`
 	By    string    `json:"by"`
@@ -131,10 +131,10 @@ type Reopened struct {
 	Ended bool   `json:"ended" doc:"false when there was none"`
 }
 
-// MaxPage bounds the page of a maintenance.
+// MaxPage bounds the page of a maintenance, in bytes.
 const MaxPage = 256 << 10
 
-// maxPageBody bounds the order with a page, in which each byte may be an escape.
+// maxPageBody bounds the order with a page, whose bytes may all be escaped in JSON.
 const maxPageBody = 6*MaxPage + 16<<10
 
 // PageName returns the name of a page: the hash of its content.
@@ -163,7 +163,7 @@ func (s *Server) closureEndpoints() []Endpoint {
 	}
 }
 
-// decode reads a body that has nothing unknown in it, or refuses it.
+// decode decodes a body. It refuses one with unknown fields.
 func decode(w http.ResponseWriter, r *http.Request, into any) bool {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
@@ -174,7 +174,7 @@ func decode(w http.ResponseWriter, r *http.Request, into any) bool {
 	return true
 }
 
-// between reports whether a number is in bounds, and refuses it otherwise.
+// between reports whether a number is within bounds. If not, it refuses the order.
 func between[T Span | int | int64](w http.ResponseWriter, name string, n, least, most T) bool {
 	if n >= least && n <= most {
 		return true
@@ -219,7 +219,7 @@ func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
 	refuse(w, 409, "the pause has ended already")
 }
 
-// refused answers an order that could not be carried out.
+// refused answers a failed order, and reports whether err is an error.
 func (s *Server) refused(w http.ResponseWriter, pool string, err error) bool {
 	switch {
 	case err == nil:
@@ -315,7 +315,7 @@ func (t *MaintenanceTerms) allow(text string) error {
 	return nil
 }
 
-// closed fills in what keeps requests from the upstreams.
+// closed fills in the closures that keep requests from the upstreams.
 func (p *Pool) closed(c Closure, standby int) {
 	if ch := c.Pause; ch != nil {
 		var terms PauseTerms

@@ -1,15 +1,15 @@
 package admin
 
-// usual is how an upstream answered before the last minute. Old answers count less and
-// less: it remembers about an hour.
+// usual is how an upstream answered before the last minute. Old answers fade, so that it
+// remembers about an hour.
 type usual struct{ answered, slow, errors float64 }
 
 const (
 	remembered = 360 // pieces of ten seconds: an hour
-	someUsual  = 20  // answers that say what is usual
+	someUsual  = 20  // the least number of answers to compare with
 )
 
-// add takes a piece that has left the last minute.
+// add adds a piece that has left the last minute.
 func (u *usual) add(p *piece) {
 	if p.answered == 0 {
 		return
@@ -32,18 +32,18 @@ func (u *Upstream) rest(p *Pool) (sum usual) {
 	return sum
 }
 
-// verdict is what a comparison says.
+// verdict is the result of a comparison.
 type verdict uint8
 
 const (
 	notSlow     verdict = iota
-	slowAlone           // in comparison with the others, or with its own past
-	slowUnknown         // there is nothing to compare with
+	slowAlone           // slower than the others, or than its own past
+	slowUnknown         // nothing to compare with
 )
 
-// slowAnswers judges the answers that took long. That requests take long says nothing:
-// a long poll does by its nature. An upstream is slow when more of them do than on the
-// others, or than did before.
+// slowAnswers judges the slow answers. Slow answers alone prove nothing: a long poll is
+// slow by its nature. An upstream is slow if it has more of them than the others, or than
+// it had before.
 func (u *Upstream) slowAnswers(p *Pool) verdict {
 	m := &u.Minute
 	if m.Slow < someSlow || m.Slow*slowShare < m.Answered {
@@ -61,15 +61,15 @@ func (u *Upstream) slowAnswers(p *Pool) verdict {
 	return notSlow
 }
 
-// more reports whether n of so many answers are more than others lead to expect, chance
-// allowed for.
+// more reports whether n of so many answers exceed the expectation from the others' rate,
+// allowing for chance.
 func more(n, of int, others, ofOthers float64) bool {
 	return float64(n) >= 2*float64(of)*others/ofOthers+3
 }
 
-// errs reports whether the application answers more requests with an error of its own
-// than on the other upstreams, or than it did before. That some requests get one says
-// nothing: it is the application's to say.
+// errs reports whether the application answers more requests with its own errors than on
+// the other upstreams, or than before. Some errors prove nothing: the application decides
+// about them.
 func (u *Upstream) errs(p *Pool) bool {
 	m := &u.Minute
 	if m.Errors < someSent || m.Errors*sentShare < m.Answered {
@@ -80,8 +80,9 @@ func (u *Upstream) errs(p *Pool) bool {
 		b.answered >= someUsual && more(m.Errors, m.Answered, b.errors, b.answered)
 }
 
-// oftenLate reports whether many requests to the upstream were late, so that another one
-// was asked as well and answered first, and those to the others were not.
+// oftenLate reports whether many requests to the upstream were late, so that another
+// upstream was also asked and answered first, while requests to the other upstreams were
+// not late.
 func (u *Upstream) oftenLate(p *Pool) bool {
 	m := &u.Minute
 	if p.unequal || m.Late < someSlow || m.Late*slowShare < m.Attempts {

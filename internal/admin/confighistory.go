@@ -16,7 +16,7 @@ type ConfigVersion struct {
 	InUse  bool      `json:"in_use"`
 }
 
-// ConfigDiff is what differs between two configurations, without what may be a secret.
+// ConfigDiff lists the differences between two configurations, without possible secrets.
 type ConfigDiff struct {
 	Changes []string `json:"changes"`
 }
@@ -41,7 +41,8 @@ func (s *Server) configHistory(w http.ResponseWriter, _ *http.Request) {
 	reply(w, 200, s.opts.Control.ConfigHistory())
 }
 
-// kept returns the number of a version that is kept, or refuses it; 0 = the one in use.
+// kept returns the number of a kept version; 0 = the version in use. It refuses other
+// numbers.
 func (s *Server) kept(w http.ResponseWriter, text string) (int, bool) {
 	if text == "" {
 		return 0, true

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Detail is all that the dashboard shows of one pool.
+// Detail is everything that the dashboard shows of one pool.
 type Detail struct {
 	Gate
 	Line     PoolLine         `json:"line"`
@@ -24,7 +24,7 @@ type Detail struct {
 	Wiring   Wiring           `json:"wiring"`  // the listeners, and the routes to the pool
 }
 
-// UpstreamDetail is what the journal knows of an upstream.
+// UpstreamDetail is the journal's view of an upstream.
 type UpstreamDetail struct {
 	State string    `json:"state"`          // as in PoolLine.States
 	Since time.Time `json:"since,omitzero"` // when it began
@@ -32,13 +32,13 @@ type UpstreamDetail struct {
 	Minutes []Cell `json:"minutes"` // of the last hour, the present one at the end
 }
 
-// Wiring is how requests come in.
+// Wiring describes how requests arrive.
 type Wiring struct {
 	Listeners []Listener `json:"listeners"`
 	Routes    []Route    `json:"routes"`
 }
 
-// Listener is an address that clients come to.
+// Listener is an address that clients connect to.
 type Listener struct {
 	Address      string        `json:"address"`
 	Name         string        `json:"name,omitempty"`
@@ -46,22 +46,22 @@ type Listener struct {
 	Certificates []Certificate `json:"certificates,omitempty"`
 }
 
-// Certificate is one of a listener's.
+// Certificate is one certificate of a listener.
 type Certificate struct {
 	File  string    `json:"file"`
-	Until time.Time `json:"until"` // it is not valid after; the start of 1970 when there is none yet
+	Until time.Time `json:"until"` // end of its validity; the start of 1970 if there is none yet
 }
 
-// Route is which requests go where.
+// Route is a condition for requests, and their destination.
 type Route struct {
 	Name  string   `json:"name"`
 	Match string   `json:"match"` // in words
 	Pool  string   `json:"pool,omitempty"`
-	Split []string `json:"split,omitempty"` // the pools that it is split between
+	Split []string `json:"split,omitempty"` // the pools of its split
 	To    string   `json:"to"`              // in words
 }
 
-// detail returns what is known of a pool, with its history from a time on.
+// detail returns a pool's detail, with its history from a time on.
 func (s *Server) detail(live *proxy.Pool, from int64) *Detail {
 	all := s.statusOf([]Pool{s.pool(live)})
 	p, now := &all.Pools[0], all.Now.Unix()
@@ -114,8 +114,8 @@ func (s *Server) onePoolDetail(w http.ResponseWriter, r *http.Request) {
 	refuse(w, 404, "no such pool")
 }
 
-// of returns up to n of the requests that a pool's upstreams failed, the latest
-// first, at most a few alike.
+// of returns up to n requests that a pool's upstreams failed, latest first, with few
+// alike.
 func (r *Ring) of(pool string, n int) []*Request {
 	list := slices.DeleteFunc(r.Varied(ringFailures+ringRefused), func(q *Request) bool { return q.Pool != pool })
 	return list[:min(n, len(list))]

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// Endpoint is a row of the API's table. The server routes by it, and [OpenAPI]
+// Endpoint is a row of the API's table. The server routes by this table, and [OpenAPI]
 // describes it.
 type Endpoint struct {
 	Pattern string           // of [http.ServeMux], with its method: "GET /v1/pools/{pool}"
-	Handler http.HandlerFunc // nil only where nothing but the description is made
+	Handler http.HandlerFunc // nil only for the description
 	Does    string           // one sentence
 	Query   []Param          // parameters after the question mark
-	Takes   any              // a value of the type of the body, which is JSON; nil = it takes none
-	Answers any              // a value of the type of the answer, which is JSON; nil = the answer is text of the type Media
+	Takes   any              // a value of the type of the JSON body; nil = no body
+	Answers any              // a value of the type of the JSON answer; nil = text of the type Media
 	Media   string           // the answer's media type; empty = application/json with Answers, text/plain without
 	Status  int              // of success; 0 = 200
-	Refuses []int            // other statuses, beside those that any request may get
+	Refuses []int            // statuses of refusals, beside those common to all endpoints
 	MaxBody int64            // bytes of the body; 0 = 64 KiB
-	Open    bool             // anybody may ask, without a token
+	Open    bool             // needs no token
 }
 
 // Param is a parameter of a query.
@@ -34,10 +34,10 @@ func (e *Endpoint) split() (method, path string) {
 	return method, path
 }
 
-// binary is the media type of what tools of developers read.
+// binary is the media type of profiles and traces for developers' tools.
 const binary = "application/octet-stream"
 
-// bounded serves a request with a body of a bounded length.
+// bounded serves a request, and bounds its body.
 func (e *Endpoint) bounded(w http.ResponseWriter, r *http.Request) {
 	most := e.MaxBody
 	if most == 0 {
@@ -47,7 +47,7 @@ func (e *Endpoint) bounded(w http.ResponseWriter, r *http.Request) {
 	e.Handler(w, r)
 }
 
-// What anybody may ask for.
+// Endpoints without a token.
 const (
 	livePattern  = "GET /live"
 	readyPattern = "GET /ready"
@@ -69,7 +69,7 @@ func (s *Server) endpoints() []Endpoint {
 	return append(all, s.opts.More...)
 }
 
-// probeEndpoints are for load balancers, supervisors and browsers.
+// probeEndpoints serve load balancers, supervisors and browsers.
 func (s *Server) probeEndpoints() []Endpoint {
 	return []Endpoint{
 		{Pattern: livePattern, Open: true, Handler: s.live, Does: "Says that the process runs."},
@@ -111,7 +111,7 @@ func (s *Server) orderEndpoints() []Endpoint {
 	}
 }
 
-// debugEndpoints are for developers.
+// debugEndpoints serve developers.
 func (s *Server) debugEndpoints() []Endpoint {
 	return append(profileEndpoints(), Endpoint{
 		Pattern: "GET /debug/flight", Media: binary, Handler: s.flight, Refuses: []int{404},

@@ -16,7 +16,7 @@ import (
 
 // This file turns figures into sentences.
 
-// times says when something was met, once or from the first to the last time.
+// times says when something happened: once, or from the first to the last time.
 func times(first, last, now time.Time, n int) string {
 	a, b := clock(first, now), clock(last, now)
 	if n == 1 || a == b {
@@ -25,7 +25,7 @@ func times(first, last, now time.Time, n int) string {
 	return "from " + a + " to " + b
 }
 
-// clock returns the time of day, with the day when it is another.
+// clock returns the time of day, with the date if it is not today's.
 func clock(t, now time.Time) string {
 	t = t.In(now.Location())
 	if d := now.Sub(t); d > 12*time.Hour || d < -12*time.Hour {
@@ -34,7 +34,7 @@ func clock(t, now time.Time) string {
 	return t.Format(time.TimeOnly)
 }
 
-// number groups the digits of what is large.
+// number formats a number, and groups the digits of large ones.
 func number[N int | uint64](n N) string {
 	s := strconv.FormatInt(int64(n), 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -51,7 +51,7 @@ func counted[N int | uint64](n N, noun string) string {
 	return number(n) + " " + noun + "s"
 }
 
-// lower begins a sentence in the middle of another.
+// lower makes a sentence continue another.
 func lower(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
 	return string(unicode.ToLower(r)) + s[n:]
@@ -64,8 +64,8 @@ func inWords(ms float64) string {
 	return fmt.Sprintf("%.3g ms", ms)
 }
 
-// most returns the situation that was met most often; of equals the first by its ID.
-// Those by which clients saw an error come before all others.
+// most returns the most frequent situation; among equals the first by its ID. A situation
+// whose error clients saw comes before all others.
 func most(seen sightings) (id situation.ID, s *sighting) {
 	for _, other := range slices.Sorted(maps.Keys(seen)) {
 		x := seen[other]
@@ -76,7 +76,8 @@ func most(seen sightings) (id situation.ID, s *sighting) {
 	return id, s
 }
 
-// attempts says how many attempts on an upstream met a situation, and who noticed.
+// attempts says how many attempts on an upstream met a situation, and whether clients
+// noticed.
 func (m *Minute) attempts(id situation.ID, s *sighting, now time.Time) string {
 	verb := "failed this way"
 	if id == situation.AnswersError {
@@ -89,7 +90,7 @@ func (m *Minute) attempts(id situation.ID, s *sighting, now time.Time) string {
 	return text + " " + m.noticed("it")
 }
 
-// to says what was asked for; empty when that is not known.
+// to names the requested path; empty if unknown.
 func (x *sighting) to() string {
 	switch {
 	case x.path == "":
@@ -102,7 +103,7 @@ func (x *sighting) to() string {
 	return ", all for " + x.path
 }
 
-// otherReasons lists what else was met.
+// otherReasons lists the other situations.
 func (m *Minute) otherReasons(id situation.ID) string {
 	var list []string
 	for _, other := range slices.Sorted(maps.Keys(m.seen)) {
@@ -138,7 +139,7 @@ func (m *Minute) noticed(whom string) string {
 	}
 }
 
-// sentences joins those that are not empty.
+// sentences joins the sentences that are not empty.
 func sentences(list ...string) string {
 	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), " ")
 }

@@ -9,30 +9,30 @@ import (
 	"github.com/goodgate/goodgate/internal/situation"
 )
 
-// Fleet is what is known of the instances that serve the same traffic.
+// Fleet describes the instances that serve the same traffic.
 type Fleet struct {
 	Connected bool          `json:"connected"` // the store answers
-	Since     time.Time     `json:"since"`     // when Connected changed last
+	Since     time.Time     `json:"since"`     // last change of Connected
 	Error     string        `json:"error,omitempty"`
-	Members   []FleetMember `json:"members"`          // this instance too; while the store is away, those known last
-	Waiting   int           `json:"changes_waiting"`  // operator's changes that the store does not have yet
-	Strangers int           `json:"other_secret"`     // instances that have another secret
-	LostS     float64       `json:"fallback_seconds"` // that the store was away, in all
-	Shares    []FleetShare  `json:"shares,omitempty"` // of what the instances divide among them
+	Members   []FleetMember `json:"members"`          // with this instance; while the store is away, the last known ones
+	Waiting   int           `json:"changes_waiting"`  // operators' changes that the store does not have yet
+	Strangers int           `json:"other_secret"`     // instances with another secret
+	LostS     float64       `json:"fallback_seconds"` // total time without the store
+	Shares    []FleetShare  `json:"shares,omitempty"` // this instance's part of divided limits
 	Checks    *FleetChecks  `json:"checks,omitempty"` // absent = each instance checks all upstreams
 }
 
-// FleetShare is what this instance has of a limit that holds for all instances together.
+// FleetShare is this instance's part of a limit for the whole fleet.
 type FleetShare struct {
 	Of    string `json:"of"` // the key in the configuration
 	Total int    `json:"total"`
 	Share int    `json:"share"`
 }
 
-// FleetChecks is how the instances share the checks of upstreams.
+// FleetChecks describes how the instances share the checks of upstreams.
 type FleetChecks struct {
 	Upstreams int `json:"upstreams"`
-	Here      int `json:"here"` // that this instance checks for all
+	Here      int `json:"here"` // upstreams that this instance checks for all
 }
 
 // FleetMember is an instance.
@@ -42,17 +42,17 @@ type FleetMember struct {
 	Zone    string    `json:"zone,omitempty"`
 	Version string    `json:"version"`
 	Config  string    `json:"config"`            // hash of its configuration, without secrets
-	Since   time.Time `json:"since"`             // when it started
-	Clock   int       `json:"clock_seconds"`     // that its clock is ahead of the store's
-	Own     bool      `json:"own"`               // it is this one
+	Since   time.Time `json:"since"`             // start of the process
+	Clock   int       `json:"clock_seconds"`     // its clock minus the store's
+	Own     bool      `json:"own"`               // this instance
 	Changes string    `json:"changes,omitempty"` // hash of the operators' changes in force there; empty = none
-	Differs []string  `json:"differs,omitempty"` // from this one: version, config, changes; and clock, from the store's
+	Differs []string  `json:"differs,omitempty"` // version, config, changes: from this instance; clock: from the store
 }
 
-// clockTolerance is how far a clock may be off, in seconds.
+// clockTolerance is the accepted error of a clock, in seconds.
 const clockTolerance = 5
 
-// Compare says in what each member differs from this one.
+// Compare sets the differences of each member from this instance.
 func (f *Fleet) Compare() {
 	i := slices.IndexFunc(f.Members, func(m FleetMember) bool { return m.Own })
 	for j := range f.Members {
@@ -72,7 +72,7 @@ func (f *Fleet) Compare() {
 	}
 }
 
-// Differing returns how many members have another version or configuration.
+// Differing returns the number of members with another version or configuration.
 func (f *Fleet) Differing() (n int) {
 	for _, m := range f.Members {
 		if slices.Contains(m.Differs, "version") || slices.Contains(m.Differs, "config") {
@@ -82,7 +82,7 @@ func (f *Fleet) Differing() (n int) {
 	return n
 }
 
-// troubles are those of the fleet; f may be nil.
+// troubles returns those of the fleet; f may be nil.
 func (f *Fleet) troubles(now time.Time) (list []Trouble) {
 	if f == nil {
 		return nil

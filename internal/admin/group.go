@@ -8,29 +8,29 @@ import (
 	"github.com/goodgate/goodgate/internal/situation"
 )
 
-// What a group says of its members, and how many groups there are, is bounded: a
-// fleet of which every upstream is sick is told of in a few lines.
+// Bounds on the members that a group names, and on the groups: when every upstream of a
+// large installation is down, a few lines report it.
 const (
 	groupShown = 24
 	mostGroups = 100
 )
 
-// Group is a situation that one or several pools or upstreams are in alike. The
-// fields of Trouble are those of the first of them.
+// Group is a situation that one or several pools or upstreams share. Its Trouble is that
+// of the first.
 type Group struct {
 	Trouble
-	Summary string `json:"summary,omitempty"` // of several, in one sentence
+	Summary string `json:"summary,omitempty"` // one sentence for several; empty for one
 	Count   int    `json:"count"`
 	Members []Spot `json:"members,omitempty"` // the first of several
 }
 
-// Spot is where a trouble is.
+// Spot is the place of a trouble.
 type Spot struct {
 	Pool     string `json:"pool"`
 	Upstream string `json:"upstream,omitempty"`
 }
 
-// kind is what alike troubles have in common.
+// kind is the common part of alike troubles.
 type kind struct {
 	situation, level string
 	over, ofUpstream bool
@@ -38,11 +38,11 @@ type kind struct {
 
 func (t *Trouble) kind() kind { return kind{t.Situation, t.Level, t.Over, t.Upstream != ""} }
 
-// fewAlike are told of one by one where there is no page to open.
+// fewAlike is the largest group that a terminal shows one by one.
 const fewAlike = 3
 
-// Folded is for a terminal: it puts together what more than a few are in alike, and leaves
-// the others as they are. The order stays.
+// Folded groups troubles for a terminal: it joins more than fewAlike alike ones, and
+// leaves the others single, in the same order.
 func Folded(list []Trouble) (folded []Group) {
 	many := map[kind]*Group{}
 	for _, g := range grouped(list) {
@@ -62,7 +62,7 @@ func Folded(list []Trouble) (folded []Group) {
 	return folded
 }
 
-// Place says where it is, empty for goodgate itself and for several.
+// Place returns the place, empty for goodgate itself and for several.
 func (g *Group) Place() string {
 	if g.Count > 1 {
 		return ""
@@ -70,11 +70,11 @@ func (g *Group) Place() string {
 	return spot(g.Pool, g.Upstream)
 }
 
-// Title is a short sentence: what is wrong, and with how many.
+// Title returns a short sentence: what is wrong, and how many it concerns.
 func (g *Group) Title() string { return cmp.Or(g.Summary, g.Headline) }
 
-// Evidence is the cause and what was seen of it; of several, that of the first, and which
-// they are.
+// Evidence returns the cause with its evidence; for several, those of the first, and the
+// names of all.
 func (g *Group) Evidence() string {
 	if g.Count == 1 {
 		return g.Text
@@ -92,7 +92,7 @@ func (g *Group) Evidence() string {
 
 func spot(pool, upstream string) string { return strings.TrimSpace(pool + " " + upstream) }
 
-// grouped puts together what is alike, in the order of the first of each.
+// grouped joins alike troubles, in the order of the first of each group.
 func grouped(list []Trouble) []Group {
 	groups := []Group{}
 	places := map[kind]int{}
@@ -138,8 +138,8 @@ func summary(g *Group, pools int) string {
 	return who + ": " + lower(g.Headline)
 }
 
-// manyWords are the headlines of the table for several; what is not here is told with a
-// colon.
+// manyWords are the headlines for several. A situation without an entry gets its headline
+// with a colon and the number.
 var manyWords = map[situation.ID]string{
 	situation.NameUnknown:     "have a name that does not resolve",
 	situation.ResolverSilent:  "have a name for which the resolver does not answer",

@@ -11,15 +11,14 @@ import (
 	"time"
 )
 
-// maxBody bounds the body of a request to an endpoint that sets no other bound.
+// maxBody bounds the body of a request, in bytes, if the endpoint sets no bound.
 const maxBody = 64 << 10
 
-// guard lets in who may ask. A browser on the operator's own machine reaches
-// the loopback address for any page it shows, so the Host has to be one that
-// nobody else can have (DNS rebinding), and another site's page may ask for
-// nothing: it could not read an answer, but a change would be made (CSRF), a
-// profile would take a processor's time, and a stream of events one of the few
-// seats.
+// guard admits authorised requests. A browser on the operator's machine can reach the
+// loopback address for any page that it shows. So the Host must be a name that only this
+// server can have (DNS rebinding). And guard refuses all requests for another site's
+// page: the page could not read the answer, but a request could make a change (CSRF), a
+// profile would take processor time, and an event stream one of the few seats.
 func (s *Server) guard(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,7 +44,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// knownHost reports whether a name can only stand for this server.
+// knownHost reports whether a name can only mean this server.
 func (s *Server) knownHost(host string) bool {
 	if s.opts.Local {
 		return true
@@ -56,21 +55,20 @@ func (s *Server) knownHost(host string) bool {
 	return hostname(host) == "localhost" || s.named(host)
 }
 
-// open reports whether anybody may ask: what a load balancer asks, and the
-// dashboard, which is without its data. The mux decides what a path means, so
-// that it has one meaning here and there.
+// open reports whether an endpoint needs no token: those for load balancers, and the
+// dashboard without its data. The mux interprets the path, so that it means the same here
+// and there.
 func (s *Server) open(r *http.Request) bool {
 	_, pattern := s.mux.Handler(r)
-	if pattern == "" { // nothing is there
+	if pattern == "" { // no endpoint
 		return strings.HasPrefix(r.URL.Path, "/page/")
 	}
 	return s.anybody[pattern]
 }
 
-// foreign reports whether a browser has sent the request for another site's
-// page. Browsers say so in Sec-Fetch-Site to every address of this machine. To
-// another name that stands for it, by plain HTTP, they do not, so that there a
-// request that starts work needs a token.
+// foreign reports whether a browser has sent the request for another site's page.
+// Browsers send Sec-Fetch-Site to every address of this machine, but not to other names
+// over plain HTTP. So there a request that starts work needs a token.
 func (s *Server) foreign(r *http.Request) bool {
 	switch site := r.Header.Get("Sec-Fetch-Site"); site {
 	case "same-origin", "none":
@@ -86,12 +84,12 @@ func (s *Server) foreign(r *http.Request) bool {
 	return len(s.opts.Tokens) == 0 && s.named(r.Host) && strings.HasPrefix(r.URL.Path, "/debug/")
 }
 
-// named reports whether Host is one of admin.hosts.
+// named reports whether Host is listed in admin.hosts.
 func (s *Server) named(host string) bool {
 	return slices.Contains(s.opts.Hosts, hostname(host))
 }
 
-// hostname is a Host without its port.
+// hostname returns a Host without its port.
 func hostname(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h

@@ -4,9 +4,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// suspected returns what one of a request's attempts was suspected of when another
-// upstream was asked beside it: the word of [proxy.Attempt.Because], empty when none
-// was.
+// suspected returns the suspicion for which an attempt was hedged: the word of
+// [proxy.Attempt.Because], empty without a hedge.
 func suspected(r *proxy.Record, i int) string {
 	next := -1
 	for j := range r.Attempts {
@@ -20,10 +19,10 @@ func suspected(r *proxy.Record, i int) string {
 	return r.Attempts[next].Because
 }
 
-// hangs reports whether a suspicion is that the upstream does not react at all.
+// hangs reports whether the suspicion is that the upstream does not react at all.
 func hangs(because string) bool { return because == "hung" || because == "not_acknowledged" }
 
-// suspicions are in plain words what a request was sent to another upstream for.
+// suspicions explain each suspicion in plain words.
 var suspicions = map[string]string{
 	"late":             "it was late",
 	"not_sent":         "there was no connection to it yet",

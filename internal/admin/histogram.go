@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Buckets grow by a quarter of an octave from 0.1 ms: the last begins at about a
+// Buckets grow by a quarter of an octave from 0.1 ms. The last one begins at about a
 // minute and a half.
 const (
 	buckets     = 80
@@ -24,8 +24,8 @@ func (h *histogram) add(d time.Duration) {
 	h[i]++
 }
 
-// quantile returns the duration that a share q of those counted do not exceed,
-// 0 when there are none.
+// quantile returns the duration that a share q of the counted ones do not exceed, 0 if
+// none are counted.
 func (h *histogram) quantile(q float64) time.Duration {
 	n := uint64(0)
 	for _, c := range h {
@@ -44,7 +44,7 @@ func (h *histogram) quantile(q float64) time.Duration {
 	return 0
 }
 
-// merge adds what another has counted.
+// merge adds the counts of another histogram.
 func (h *histogram) merge(o *histogram) {
 	for i, c := range o {
 		h[i] += c

@@ -9,18 +9,17 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// The shape of what is kept. A pool takes 26 KB once it has had a request, an
-// upstream 2 KB.
+// Sizes of the history. A pool takes 26 KB once it has had a request, an upstream 2 KB.
 const (
-	slotSeconds   = 10  // a pool's hour is kept in slots of this length
+	slotSeconds   = 10  // length of a slot; a pool's hour is kept in slots
 	historySlots  = 360 // an hour
-	cellSeconds   = 60  // an upstream's hour is kept in cells of this length
+	cellSeconds   = 60  // length of a cell; an upstream's hour is kept in cells
 	historyCells  = 60  // an hour
 	statusClasses = 5   // 1xx to 5xx
 )
 
-// history keeps an hour of each pool and of each upstream. It is safe for
-// concurrent use; the zero value is ready.
+// history keeps an hour of each pool and upstream. It is safe for concurrent use; the
+// zero value is ready.
 type history struct {
 	mu    sync.Mutex // protects the field below
 	pools map[string]*poolPast
@@ -29,42 +28,42 @@ type history struct {
 // poolPast is a pool's hour.
 type poolPast struct {
 	slots     [historySlots]bin
-	open      int64     // the slot that took is of
-	took      histogram // of the requests of that slot
+	open      int64     // the slot of took
+	took      histogram // of the requests in this slot
 	upstreams map[string]*upstreamPast
 }
 
-// bin is what ended in ten seconds.
+// bin counts the requests that ended in ten seconds.
 type bin struct {
-	at                                         int64 // Unix time over slotSeconds; another = nothing is known of it
+	at                                         int64 // Unix time over slotSeconds; another number = unused
 	received, sent                             uint64
 	requests, escaped, hidden, faster, refused uint32
 	classes                                    [statusClasses]uint32
-	p50, p99                                   float32 // milliseconds; 0 = not known
+	p50, p99                                   float32 // milliseconds; 0 = unknown
 }
 
-// upstreamPast is an upstream's hour, and more of its last minute.
+// upstreamPast is an upstream's hour, with more detail of its last minute.
 type upstreamPast struct {
 	cells  [historyCells]cell
 	recent window[answers]
 }
 
-// cell is what became of attempts in a minute, and in how many of its seconds the
-// upstream was not available.
+// cell counts the attempts of a minute, and its seconds in which the upstream was not
+// available.
 type cell struct {
 	at               int64
 	attempts, failed uint32
 	seen, out        uint8 // seconds
 }
 
-// answers are what attempts were answered in ten seconds.
+// answers counts the answers to attempts in ten seconds.
 type answers struct {
 	classes [statusClasses]uint32
-	sent    uint64 // bytes of the bodies that clients got of it
+	sent    uint64 // bytes of bodies sent to clients
 }
 
-// observe counts a request that ended at a moment, in seconds of Unix time. It
-// does not keep the record.
+// observe counts a request that ended at now, in seconds of Unix time. It does not keep
+// the record.
 func (h *history) observe(r *proxy.Record, now int64) {
 	if r.Pool == "" {
 		return
@@ -87,7 +86,7 @@ func (h *history) observe(r *proxy.Record, now int64) {
 	}
 }
 
-// pool returns a pool's hour. Called with mu held.
+// pool returns a pool's hour. mu must be held.
 func (h *history) pool(name string) *poolPast {
 	p := h.pools[name]
 	if p == nil {
@@ -132,8 +131,8 @@ func (p *poolPast) count(r *proxy.Record, now int64) {
 	p.took.add(r.Duration)
 }
 
-// slot returns the one to count in. What ends a little late counts in the slot
-// that is open, whose latencies are not lost by that.
+// slot returns the bin to count in. A request that ends slightly late counts in the open
+// slot, which keeps its latency.
 func (p *poolPast) slot(at int64) *bin {
 	if at == p.open-1 {
 		at = p.open
@@ -174,7 +173,7 @@ func (u *upstreamPast) cell(now int64) *cell {
 	return c
 }
 
-// look notes whether an upstream was available in a second.
+// look records whether an upstream was available in a second.
 func (h *history) look(pool, address string, available bool, now int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -187,7 +186,7 @@ func (h *history) look(pool, address string, available bool, now int64) {
 	}
 }
 
-// keep forgets all pools and upstreams but those that are present.
+// keep drops all pools and upstreams that are not in present.
 func (h *history) keep(present map[string]map[string]bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -204,8 +203,8 @@ func (h *history) keep(present map[string]map[string]bool) {
 	}
 }
 
-// Hour is what became of a pool's requests, in slots of Step seconds. Every list
-// has one value for each.
+// Hour is the result of a pool's requests, in slots of Step seconds. Every list has one
+// value per slot.
 type Hour struct {
 	Start    int64                   `json:"start"` // Unix time of the first slot
 	Step     int64                   `json:"step"`  // seconds
@@ -215,14 +214,14 @@ type Hour struct {
 	Faster   []uint32                `json:"made_faster"`
 	Refused  []uint32                `json:"refused"`
 	Classes  [statusClasses][]uint32 `json:"classes"`  // by status: 1xx, 2xx, 3xx, 4xx, 5xx
-	Received []uint64                `json:"received"` // bytes of the bodies of requests
-	Sent     []uint64                `json:"sent"`     // and of responses
+	Received []uint64                `json:"received"` // bytes of request bodies
+	Sent     []uint64                `json:"sent"`     // bytes of response bodies
 	P50MS    []float64               `json:"p50_ms"`   // 0 = no request
 	P99MS    []float64               `json:"p99_ms"`
 }
 
-// hour returns the slots of a pool that begin at a time or later, the last whole
-// one at the end.
+// hour returns a pool's slots that begin at a time or later. The last whole slot is at
+// the end.
 func (h *history) hour(pool string, from, now int64) Hour {
 	end := now / slotSeconds
 	first := min(max((from+slotSeconds-1)/slotSeconds, end-historySlots+1), end)
@@ -243,7 +242,7 @@ func (h *history) hour(pool string, from, now int64) Hour {
 	return out
 }
 
-// at returns a slot with its latencies, an empty one when nothing is known of it.
+// at returns a slot with its latencies, or an empty one if it is unknown.
 func (p *poolPast) at(n int64) bin {
 	s := p.slots[n%historySlots]
 	if s.at != n {
@@ -255,7 +254,7 @@ func (p *poolPast) at(n int64) bin {
 	return s
 }
 
-// short3 keeps three digits, which is more than the histogram knows.
+// short3 rounds to three digits, more than the histogram's precision.
 func short3(ms float32) float64 {
 	scale := 1.0
 	for float64(ms)*scale < 100 && scale < 1000 {
@@ -264,17 +263,18 @@ func short3(ms float32) float64 {
 	return float64(int64(float64(ms)*scale+.5)) / scale
 }
 
-// Traffic is what an upstream answered in the last minute.
+// Traffic describes an upstream's answers in the last minute.
 type Traffic struct {
 	Classes [statusClasses]uint32 `json:"classes"`          // by status: 1xx, 2xx, 3xx, 4xx, 5xx
-	Rate    float64               `json:"bytes_per_second"` // of the bodies that clients got of it
+	Rate    float64               `json:"bytes_per_second"` // of bodies sent to clients
 }
 
-// Cell is a minute of an upstream: attempts, how many of them failed, and seconds
-// in which it was looked at, and was not available.
+// Cell is a minute of an upstream: its attempts, the failed ones, the seconds in which it
+// was observed, and those in which it was not available.
 type Cell [4]uint32
 
-// upstream returns what is known of an upstream, with the last minute at the end.
+// upstream returns an upstream's traffic, and its hour with the present minute at the
+// end.
 func (h *history) upstream(pool, address string, now int64) (t Traffic, cells []Cell) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -303,7 +303,7 @@ func (h *history) upstream(pool, address string, now int64) (t Traffic, cells []
 
 const sparkSlots = 60
 
-// spark is what the overview shows of a pool: the whole slots of the last ten minutes.
+// spark returns a pool's whole slots of the last ten minutes, for the overview.
 func (h *history) spark(pool string, now int64) (requests, escaped []uint32) {
 	end := now / slotSeconds
 	requests, escaped = make([]uint32, sparkSlots), make([]uint32, sparkSlots)

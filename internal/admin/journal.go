@@ -15,32 +15,32 @@ import (
 
 const (
 	lookEvery = time.Second
-	// settling is how long after the start upstreams are found without being news.
+	// settling is the time after the start in which new upstreams are no news.
 	settling = 5 * time.Second
 )
 
-// Journal remembers the last hour: what became of requests, and what happened to
-// pools and upstreams. It outlives a [Server], is bounded (see the constants of
-// history.go and timeline.go), and is safe for concurrent use. Use NewJournal.
+// Journal remembers the last hour: the results of requests, and the events of pools and
+// upstreams. It outlives a [Server], is bounded (see the constants of history.go and
+// timeline.go), and is safe for concurrent use. Use NewJournal.
 type Journal struct {
 	started time.Time
 	history history
 	line    timeline
 }
 
-// NewJournal returns an empty one, which says that goodgate has been started.
+// NewJournal returns a journal with one event, the start of goodgate.
 func NewJournal(version string) *Journal {
 	j := &Journal{started: time.Now()}
 	j.line.note(Event{Time: j.started, Kind: evStarted, Text: strings.TrimSpace("goodgate " + version)})
 	return j
 }
 
-// Observe is a proxy's observer.
+// Observe counts a request. It is an observer of a proxy.
 func (j *Journal) Observe(r *proxy.Record) {
 	j.history.observe(r, r.Start.Add(r.Duration).Unix())
 }
 
-// Changed is told when an upstream becomes available or unavailable.
+// Changed records that an upstream became available or unavailable.
 func (j *Journal) Changed(c balancer.Change) {
 	if c.Upstream.Removed() {
 		return
@@ -48,15 +48,15 @@ func (j *Journal) Changed(c balancer.Change) {
 	j.line.stands(c.Upstream, !c.Available, time.Now())
 }
 
-// Probed is told of each health check: why an upstream is down is known only after it
-// is.
+// Probed records a health check. The cause of an unavailable upstream is known only after
+// its change of state.
 func (j *Journal) Probed(e health.Event) {
 	if e.Err != nil && !errors.Is(e.Err, health.ErrNotProbed) {
 		j.line.explain(e.Upstream.Key(), headlineOf(situation.OfCheck(e.Err)))
 	}
 }
 
-// Found is told what a comparison of a pool's upstreams has found.
+// Found records the result of a comparison of a pool's upstreams.
 func (j *Journal) Found(pool string, f balancer.Finding) {
 	e := Event{Time: time.Now(), Pool: pool}
 	if f.Upstream != nil {
@@ -72,13 +72,12 @@ func (j *Journal) Found(pool string, f balancer.Finding) {
 	case f.Kind == balancer.Alike:
 		e.Kind, e.Text = evAlike, fmt.Sprintf("%.0f of %.0f upstreams fail alike: none is ejected", f.Own, f.Others)
 	default:
-		return // the breaker tells
+		return // the breaker reports that
 	}
 	j.line.note(e)
 }
 
-// Reloaded is told of each attempt to replace the configuration; err is nil when
-// it succeeded.
+// Reloaded records an attempt to replace the configuration; err is nil if it succeeded.
 func (j *Journal) Reloaded(cause string, changes []string, err error) {
 	e := Event{Time: time.Now(), Kind: evReload, Text: "no change (" + cause + ")"}
 	switch {
@@ -90,8 +89,7 @@ func (j *Journal) Reloaded(cause string, changes []string, err error) {
 	j.line.note(e)
 }
 
-// Certificate is told when a certificate was read again; err is nil when it is
-// used.
+// Certificate records that a certificate was read again; err is nil if it is in use.
 func (j *Journal) Certificate(file string, err error) {
 	e := Event{Time: time.Now(), Kind: evCertificate, Text: file + " was read again"}
 	if err != nil {
@@ -100,13 +98,13 @@ func (j *Journal) Certificate(file string, err error) {
 	j.line.note(e)
 }
 
-// Deployed is told what happens in a deploy to a pool.
+// Deployed records an event of a deploy to a pool.
 func (j *Journal) Deployed(pool, text string) {
 	j.line.note(Event{Time: time.Now(), Kind: evDeploy, Pool: pool, Text: text})
 }
 
-// Split is told when the weights of a route's split change. pool is the one that it is
-// about, and back says that it was the guard.
+// Split records new weights of a route's split. pool is the pool that the event concerns;
+// back means that the guard has set the weights.
 func (j *Journal) Split(pool, text string, back bool) {
 	e := Event{Time: time.Now(), Kind: evSplit, Pool: pool, Text: text}
 	if back {
@@ -115,8 +113,7 @@ func (j *Journal) Split(pool, text string, back bool) {
 	j.line.note(e)
 }
 
-// LookedUp is told why a pool's upstreams could not be looked up; nil when they
-// can be again.
+// LookedUp records the error of looking up a pool's upstreams; nil when it works again.
 func (j *Journal) LookedUp(pool string, err error) {
 	e := Event{Time: time.Now(), Kind: evLookup, Pool: pool, Text: "works again"}
 	if err != nil {
@@ -125,8 +122,8 @@ func (j *Journal) LookedUp(pool string, err error) {
 	j.line.note(e)
 }
 
-// Run looks at the pools every second, until ctx ends: for changes that are told
-// to nobody, and for how long upstreams are not available.
+// Run looks at the pools every second until ctx ends, for changes that nothing reports,
+// and to count the seconds in which upstreams are not available.
 func (j *Journal) Run(ctx context.Context, pools func() []*proxy.Pool) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()

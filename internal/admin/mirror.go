@@ -7,15 +7,15 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Mirror is what the mirror of a route has found, since it is as it is configured.
+// Mirror is the state of a route's mirror since its last change of configuration.
 type Mirror struct {
 	Route string  `json:"route"`
-	Pool  string  `json:"pool"`  // that gets the requests as well
+	Pool  string  `json:"pool"`  // the pool that gets copies of the requests
 	Share float64 `json:"share"` // of 1
 	proxy.MirrorReport
 }
 
-// errNoMirror is the answer about a route without one.
+// errNoMirror is the answer for a route without a mirror.
 const errNoMirror = "no route of this name has a mirror"
 
 func (s *Server) mirrorEndpoints() []Endpoint {

@@ -13,9 +13,9 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// OpenAPI returns the description of the API (OpenAPI 3.1), with the endpoints of
-// others. It is made from the table that the server routes by and from the types
-// that it answers with.
+// OpenAPI returns the description of the API (OpenAPI 3.1), with the endpoints in more.
+// It is generated from the table that the server routes by, and from the types of the
+// answers.
 func OpenAPI(more []Endpoint) []byte {
 	out, err := json.MarshalIndent(describe((&Server{opts: Options{More: more}}).endpoints()), "", " ")
 	if err != nil {
@@ -111,7 +111,7 @@ func either(a, b string) string {
 	return a
 }
 
-// operationID names an operation for generators of clients: getPoolsPool.
+// operationID returns the name of an operation for generated clients: getPoolsPool.
 func operationID(method, path string) string {
 	words := strings.FieldsFunc(path, func(r rune) bool { return !(r >= 'a' && r <= 'z') })
 	words = slices.DeleteFunc(words, func(w string) bool { return w == "v" })

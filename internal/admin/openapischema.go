@@ -9,14 +9,13 @@ import (
 	"time"
 )
 
-// schemas are those of named types, by name, as encoding/json writes them.
+// schemas are the schemas of named types, by name, in the form that encoding/json writes.
 type schemas map[string]object
 
 // of returns the schema of a value's type.
 func (s schemas) of(v any) object { return s.typed(reflect.TypeOf(v)) }
 
-// order is the schema of the type of a body, in which a field that is unknown is
-// an error.
+// order returns the schema of a body's type. Unknown fields are an error.
 func (s schemas) order(v any) object {
 	t := reflect.TypeOf(v)
 	ref := s.typed(t)
@@ -64,8 +63,7 @@ func (s schemas) typed(t reflect.Type) object {
 	}
 }
 
-// named returns a reference to the schema of a struct, which it describes when
-// nobody has before.
+// named returns a reference to the schema of a struct, and adds the schema at first use.
 func (s schemas) named(t reflect.Type) object {
 	name := nameOf(t)
 	if name == "" {
@@ -78,7 +76,7 @@ func (s schemas) named(t reflect.Type) object {
 	return object{"$ref": "#/components/schemas/" + name}
 }
 
-// nameOf returns the name of a type, with its package when that is another one.
+// nameOf returns the name of a type, with its package if that is not this one.
 func nameOf(t reflect.Type) string {
 	name := t.Name()
 	if name == "" {
@@ -101,8 +99,8 @@ func (s schemas) structure(t reflect.Type) object {
 	return out
 }
 
-// fields adds the fields of a struct, and of those embedded in it. One that may be
-// left out is not required.
+// fields adds the fields of a struct, and of structs embedded in it. Optional fields are
+// not required.
 func (s schemas) fields(t reflect.Type, properties object, required *[]string) {
 	for f := range t.Fields() {
 		tag, tagged := f.Tag.Lookup("json")
