@@ -30,8 +30,7 @@ func NewCheck(err error, now time.Time, took time.Duration) Check {
 // Err returns the error of the check, nil if it passed or there was none.
 func (c *Check) Err() error { return c.err }
 
-// brief returns the heart of an error, as people know it.
-// unresolved returns the name that a lookup did not find, empty when the error is another.
+// unresolved returns the name that a look-up did not find, empty for other errors.
 func unresolved(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.Name
@@ -39,6 +38,7 @@ func unresolved(err error) string {
 	return ""
 }
 
+// brief returns the essential part of an error, in common words.
 func brief(err error) string {
 	if err == nil {
 		return ""

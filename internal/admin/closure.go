@@ -219,7 +219,8 @@ func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
 	refuse(w, 409, "the pause has ended already")
 }
 
-// refused answers a failed order, and reports whether err is an error.
+// refused answers an order that failed with err. If err is nil it returns false, and
+// answers nothing.
 func (s *Server) refused(w http.ResponseWriter, pool string, err error) bool {
 	switch {
 	case err == nil:

@@ -12,20 +12,20 @@ import (
 	"github.com/goodgate/goodgate/internal/split"
 )
 
-// Overview is what the dashboard's first screen shows: a line for each pool, and
-// little more than a hundred bytes for each line.
+// Overview is the data of the dashboard's first screen: one line per pool, with little
+// more than a hundred bytes each.
 type Overview struct {
 	Gate
-	Troubles []Group        `json:"troubles"` // the worst first, alike ones as one
+	Troubles []Group        `json:"troubles"` // the worst first; alike ones are joined
 	Pools    []PoolLine     `json:"pools"`
 	Failures []Failure      `json:"failures"`          // the latest, at most three alike
 	Events   []Event        `json:"events"`            // the latest
 	Splits   []split.Report `json:"splits,omitempty"`  // of routes, by their names
 	Mirrors  []MirrorLine   `json:"mirrors,omitempty"` // the same
-	Changes  []Shown        `json:"changes"`           // by operators, which the configuration file does not say; the latest
+	Changes  []Shown        `json:"changes"`           // by operators, beside the configuration file; the latest
 }
 
-// Gate is what the dashboard says of goodgate on every screen.
+// Gate is the state of goodgate that every screen shows.
 type Gate struct {
 	Version string      `json:"version"`
 	PID     int         `json:"pid"`
@@ -33,7 +33,7 @@ type Gate struct {
 	Started time.Time   `json:"started"`
 	State   string      `json:"state"` // serving or draining
 	Config  ConfigState `json:"config"`
-	Fleet   *Fleet      `json:"fleet,omitempty"` // absent = this instance is alone
+	Fleet   *Fleet      `json:"fleet,omitempty"` // absent = no fleet
 }
 
 // PoolLine is a pool in one line. Counts are of the last minute.
@@ -41,8 +41,8 @@ type PoolLine struct {
 	Name      string         `json:"name"`
 	Available int            `json:"available"`
 	Total     int            `json:"upstreams"`
-	States    map[string]int `json:"states"`           // how many upstreams are in each
-	Letters   string         `json:"letters"`          // the state of each of the first ones, by its letter in States
+	States    map[string]int `json:"states"`           // number of upstreams by state
+	Letters   string         `json:"letters"`          // the states of the first upstreams, one letter each
 	Level     string         `json:"level,omitempty"`  // of the worst trouble; empty without
 	Causes    []string       `json:"causes,omitempty"` // reasons of troubles, the worst first
 	Rate      float64        `json:"requests_per_second"`
@@ -53,11 +53,11 @@ type PoolLine struct {
 	InFlight  int      `json:"in_flight"`
 	Places    int      `json:"places"` // 0 = no limit
 	Waiting   int      `json:"waiting"`
-	Spark     []uint32 `json:"spark"`            // requests of the last ten minutes, by ten seconds
-	Seen      []uint32 `json:"errors,omitempty"` // errors that clients saw, as Spark; absent without
+	Spark     []uint32 `json:"spark"`            // requests of the last ten minutes, per ten seconds
+	Seen      []uint32 `json:"errors,omitempty"` // errors that clients saw, like Spark; absent if none
 }
 
-// Failure is a request in which something failed, without its story.
+// Failure is a request in which something failed, without its details.
 type Failure struct {
 	ID         string    `json:"id"`
 	Start      time.Time `json:"start"`
@@ -72,7 +72,7 @@ type Failure struct {
 	MS         float64   `json:"ms"`
 }
 
-// What an overview has at most.
+// Bounds of an overview.
 const (
 	mostLetters    = 40
 	shownCauses    = 3
@@ -81,13 +81,13 @@ const (
 	overviewPath   = 200 // bytes of a failure's path
 )
 
-// letters stand for states in [PoolLine.Letters].
+// letters are the letters of states in [PoolLine.Letters].
 var letters = map[string]byte{
 	stAvailable: 'a', evSlow: 's', stTrusted: 'u', stTrial: 't', stChecking: 'c', stDown: 'd', stEjected: 'e',
 	stLeaving: 'l', stUnready: 'n', stEnding: 'm', stDrained: 'r', stOff: 'o',
 }
 
-// newest returns the changes that a screen has room for.
+// newest returns the latest changes, as many as a screen shows.
 func newest(list []Shown) []Shown { return list[max(0, len(list)-shownChanges):] }
 
 func (s *Server) overview() *Overview {
@@ -143,7 +143,7 @@ func (s *Server) lineOf(p *Pool, troubles []Trouble, now int64) PoolLine {
 	return line
 }
 
-// blame takes over what is wrong. Troubles come with the worst first.
+// blame adds troubles to the line. They come with the worst first.
 func (p *PoolLine) blame(troubles []Trouble) {
 	for _, t := range troubles {
 		if p.Level == "" {
@@ -166,12 +166,13 @@ func sum(list []uint32) (n int) {
 	return n
 }
 
-// compact writes v as JSON without a space, for what is asked every few seconds.
+// compact writes v as JSON without spaces, for answers that are requested every few
+// seconds.
 func compact(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	var body bytes.Buffer
 	e := json.NewEncoder(&body)
-	e.SetEscapeHTML(false) // nothing takes it for HTML: see guard
+	e.SetEscapeHTML(false) // no browser takes it for HTML: see guard
 	if err := e.Encode(v); err != nil {
 		refuse(w, 500, err.Error())
 		return

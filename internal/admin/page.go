@@ -7,18 +7,18 @@ import (
 	"net/http"
 )
 
-// page is the dashboard as it is sent: no build step, nothing from elsewhere.
+// page is the dashboard, served as it is: no build step, nothing from elsewhere.
 //
 //go:embed page
 var page embed.FS
 
-// policy lets the dashboard run its own scripts and talk to its own server, and
-// nothing else.
+// policy allows the dashboard its own scripts and requests to its own server, and nothing
+// else.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// index and pageFile serve the dashboard. It holds nothing secret and needs no
-// token; what it shows comes from the API, which does.
+// index and pageFile serve the dashboard. It contains nothing secret and needs no token.
+// Its data come from the API, which requires one.
 func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", policy)
 	http.ServeFileFS(w, r, page, "page/index.html")

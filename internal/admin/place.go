@@ -12,18 +12,18 @@ import (
 	"github.com/goodgate/goodgate/internal/similar"
 )
 
-// spelled is an upstream as an operator writes it, who has seen it in a file, a log
-// or a URL: http://127.0.0.1:3000/, [::1]:3000, app/127.0.0.1:3000, unix:/run/a.sock,
-// or the host name that stands in the file.
+// spelled is an upstream in an operator's words, copied from a file, a log or a URL:
+// http://127.0.0.1:3000/, [::1]:3000, app/127.0.0.1:3000, unix:/run/a.sock, or the host
+// name in the file.
 type spelled struct {
 	pool, host, port string
 	socket           string // path of a Unix socket; empty = host and port
 }
 
-// inPool is an upstream behind the name of its pool. No address looks like one.
+// inPool matches an upstream behind the name of its pool. No address has this form.
 var inPool = regexp.MustCompile(`^([a-z0-9_-]+)/+([^/].*)$`)
 
-// spell reads what an operator wrote. What it cannot be is no upstream's.
+// spell parses an operator's text. A text that cannot be an upstream matches none.
 func spell(text string) spelled {
 	var s spelled
 	text = strings.TrimSpace(text)
@@ -52,7 +52,7 @@ func spell(text string) spelled {
 	return s
 }
 
-// sameHost returns the one spelling of a host.
+// sameHost returns the canonical spelling of a host.
 func sameHost(host string) string {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip.Unmap().String()
@@ -60,8 +60,8 @@ func sameHost(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// means reports whether an upstream is meant. A name means every upstream that was
-// found under it; an address needs its port.
+// means reports whether the text means an upstream. A name means every upstream found
+// under it. An address needs its port.
 func (s spelled) means(u *balancer.Upstream) bool {
 	if path, ok := strings.CutPrefix(u.Addr(), "unix:"); ok {
 		return path == s.socket
@@ -83,7 +83,8 @@ type refusal struct {
 	problem
 }
 
-// find returns the upstreams of a pool, empty = of any, that an operator means.
+// find returns the upstreams that an operator means, in one pool, or in all if pool is
+// empty.
 func (s *Server) find(pool, upstream string) ([]*balancer.Upstream, *refusal) {
 	missing := func(format string, args ...any) *refusal {
 		return &refusal{404, problem{Error: fmt.Sprintf(format, args...)}}
@@ -126,7 +127,7 @@ func (s *Server) find(pool, upstream string) ([]*balancer.Upstream, *refusal) {
 	return nil, missing("there is no upstream %s%s The upstreams are %s", upstream, meant(what.nearest(all)), listed(all))
 }
 
-// noPool says that there is no such pool, and which there are.
+// noPool says that a pool does not exist, and lists the pools.
 func noPool(name string, pools []string) string {
 	return fmt.Sprintf("there is no pool %q%s The pools are %s", name, meant(similar.Nearest(name, pools)), listed(pools))
 }
@@ -146,8 +147,8 @@ func meant(near string) string {
 	return ": did you mean " + near + "?"
 }
 
-// nearest returns the upstream, of pool/address, that may be meant: the only one with
-// the port, else one that is spelled alike.
+// nearest returns the pool/address of the upstream that the operator may mean: the only
+// one with the same port, otherwise one with a similar spelling.
 func (s spelled) nearest(all []string) string {
 	var same []string
 	for _, a := range all {
@@ -172,7 +173,7 @@ func (s spelled) nearest(all []string) string {
 	return ""
 }
 
-// listed joins names, not more than a reader takes in.
+// listed joins names, as many as a reader takes in.
 func listed(names []string) string {
 	const most = 20
 	if more := len(names) - most; more > 0 {

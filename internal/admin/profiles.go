@@ -4,7 +4,7 @@ package admin
 
 import "net/http/pprof"
 
-// profileEndpoints are the runtime's own.
+// profileEndpoints returns the endpoints for profiles of the Go runtime.
 func profileEndpoints() []Endpoint {
 	return []Endpoint{
 		{Pattern: "GET /debug/pprof/", Media: "*/*", Handler: pprof.Index, Does: "Profiles, for go tool pprof; the name of one may follow."},

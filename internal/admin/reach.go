@@ -15,17 +15,17 @@ import (
 	"time"
 )
 
-// Refused is an answer of the API that is no success.
+// Refused is an error answer of the API.
 type Refused struct {
 	Status int
 	Text   string
-	Code   string // for programs, such as [LastUpstream]; empty = none
-	Of     int    // with LastUpstream: how many the pool has
+	Code   string // for programs, for example [LastUpstream]; empty = none
+	Of     int    // with LastUpstream: upstreams of the pool
 }
 
 func (e *Refused) Error() string { return e.Text }
 
-// Unreachable says that no goodgate answers at an address.
+// Unreachable means that no goodgate answers at an address.
 type Unreachable struct {
 	Address string
 	Err     error
@@ -53,10 +53,10 @@ func (e *Unreachable) text(how string) string {
 	return fmt.Sprintf("no goodgate answers%s at %s: is it running, and is `%s` in its file?", how, e.Address, ToWrite(e.Address))
 }
 
-// ToWrite returns what makes a configuration have its API at an address.
+// ToWrite returns the configuration that puts the API at an address.
 func ToWrite(address string) string {
 	if strings.HasPrefix(address, "[") {
-		address = strconv.Quote(address) // it would be a list
+		address = strconv.Quote(address) // without quotes YAML reads a list
 	}
 	return "admin: {address: " + address + "}"
 }
@@ -71,11 +71,11 @@ func innermost(err error) error {
 	}
 }
 
-// NotGoodgate says that another program answers at an address, or one of goodgate's
+// NotGoodgate means that another program answers at an address, or one of goodgate's
 // listeners for clients.
 type NotGoodgate struct {
 	Address string
-	Err     error // what is wrong with the answer
+	Err     error // the error in the answer
 }
 
 func (e *NotGoodgate) Unwrap() error { return e.Err }
@@ -84,11 +84,11 @@ func (e *NotGoodgate) Error() string {
 	return fmt.Sprintf("what answers at %s is not goodgate's admin API (%v): name the address of `admin`, not that of a listener", e.Address, e.Err)
 }
 
-// lookBound is for a look whether goodgate is there; it is on this machine.
+// lookBound bounds one search for a goodgate on this machine.
 const lookBound = 500 * time.Millisecond
 
-// Find returns those of the addresses at which a goodgate answers, in their order. It
-// asks all of them at the same time, for half a second at most, and shows no token.
+// Find returns the addresses at which a goodgate answers, in their order. It asks all of
+// them at the same time, for at most half a second, and sends no token.
 func Find(ctx context.Context, addresses []string) []string {
 	ctx, cancel := context.WithTimeout(ctx, lookBound)
 	defer cancel()
@@ -107,7 +107,7 @@ func Find(ctx context.Context, addresses []string) []string {
 	return found
 }
 
-// isGoodgate reports whether GET /live is answered as goodgate does.
+// isGoodgate reports whether GET /live returns goodgate's answer.
 func isGoodgate(ctx context.Context, address string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+strings.TrimPrefix(livePattern, "GET "), nil)
 	if err != nil {

@@ -6,26 +6,26 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Counts are what became of a pool's requests since goodgate was started.
+// Counts are the results of a pool's requests since the start of goodgate.
 type Counts struct {
 	Requests   uint64                       `json:"requests"`
 	Escaped    map[string]uint64            `json:"escaped"`     // gateway errors that clients saw, by reason
-	Absorbed   map[string]map[string]uint64 `json:"absorbed"`    // and those that were hidden, by means and reason
-	Refused    map[string]uint64            `json:"refused"`     // what else failed, by reason: limits, clients that left
-	MadeFaster uint64                       `json:"made_faster"` // nothing had failed: another upstream answered first
+	Absorbed   map[string]map[string]uint64 `json:"absorbed"`    // hidden errors, by means and reason
+	Refused    map[string]uint64            `json:"refused"`     // other failures, by reason: limits, clients that left
+	MadeFaster uint64                       `json:"made_faster"` // another upstream answered first, without a failure
 }
 
 // Sums are the same without reasons.
 type Sums struct {
 	Requests   uint64 `json:"requests"`
 	Escaped    uint64 `json:"escaped"` // errors that clients saw
-	Hidden     uint64 `json:"hidden"`  // and that they would have seen
+	Hidden     uint64 `json:"hidden"`  // errors that goodgate hid from clients
 	MadeFaster uint64 `json:"made_faster"`
 	Refused    uint64 `json:"refused"`
 }
 
-// LastMinute is what became of a pool's requests in the last minute, the present second
-// included. It is 51 to 60 seconds long.
+// LastMinute is the result of a pool's requests in the last minute, including the present
+// second. It is 51 to 60 seconds long.
 type LastMinute struct {
 	Sums
 	Held      uint64  `json:"held"`             // waited for an upstream
@@ -34,8 +34,8 @@ type LastMinute struct {
 	LongestMS float64 `json:"longest_ms"`       // 0 = no request
 }
 
-// Past is what became of a pool's requests second by second, the last whole
-// second at the end.
+// Past is the result of a pool's requests second by second. The last whole second is at
+// the end.
 type Past struct {
 	Requests   []uint32  `json:"requests"`
 	Escaped    []uint32  `json:"escaped"`
@@ -46,54 +46,54 @@ type Past struct {
 	P99MS      []float64 `json:"p99_ms"`
 }
 
-// Minute is what became of attempts on an upstream in the last minute, which is the
-// same one as its pool's.
+// Minute is the result of the attempts on an upstream in the last minute, the same minute
+// as its pool's.
 type Minute struct {
 	Attempts   int            `json:"attempts"`
 	Failed     int            `json:"failed"`
-	Escaped    int            `json:"escaped"`              // of these, those whose error the client saw
+	Escaped    int            `json:"escaped"`              // failed, and the client saw the error
 	Abandoned  int            `json:"abandoned,omitempty"`  // another upstream answered first
-	Answered   int            `json:"answered"`             // with whatever status
-	MeanMS     float64        `json:"mean_ms"`              // to the response header; 0 = not known
+	Answered   int            `json:"answered"`             // with any status
+	MeanMS     float64        `json:"mean_ms"`              // to the response header; 0 = unknown
 	P50MS      float64        `json:"p50_ms,omitempty"`     // absent with few answers
 	P99MS      float64        `json:"p99_ms,omitempty"`     // the same
 	LongestMS  float64        `json:"longest_ms,omitempty"` // 0 = no answer
 	Slow       int            `json:"slow,omitempty"`       // answers that took a second or longer
-	Late       int            `json:"late,omitempty"`       // of those abandoned, because the upstream took longer than usual
-	Errors     int            `json:"errors,omitempty"`     // answers with an error of the application's own, as 500, that was passed on
-	Reasons    map[string]int `json:"reasons"`              // of what failed
-	Status     int            `json:"status,omitempty"`     // of the latest answer that counted as a failure
-	LastFailed time.Time      `json:"last_failed,omitzero"` // also when that is longer ago
+	Late       int            `json:"late,omitempty"`       // abandoned because the upstream took longer than usual
+	Errors     int            `json:"errors,omitempty"`     // errors of the application's own, passed on to the client, for example 500
+	Reasons    map[string]int `json:"reasons"`              // of failed attempts
+	Status     int            `json:"status,omitempty"`     // of the latest failed answer
+	LastFailed time.Time      `json:"last_failed,omitzero"` // even if it is longer ago
 	LastGood   time.Time      `json:"last_good,omitzero"`
 
-	seen  sightings // of what failed
-	again int       // failed for a request of which the client saw another error
-	hung  sightings // of what was abandoned, because it seemed to hang
-	slow  sightings // of what took long
+	seen  sightings // of failed attempts
+	again int       // failed, and the client saw another attempt's error
+	hung  sightings // abandoned: the upstream seemed to hang
+	slow  sightings // slow answers
 
-	late   sightings // of what was abandoned, because it took long
+	late   sightings // abandoned: took long
 	passed sightings // of the application's own errors
 	before usual
 }
 
-// second is what ended in one.
+// second counts the requests that ended in one second.
 type second struct {
-	at                                           int64 // Unix time; another = nothing is known of it
+	at                                           int64 // Unix time; another number = unused
 	requests, escaped, absorbed, refused, faster uint32
 	overloaded, queued, held                     uint32
-	queue                                        time.Duration // waited by those that queued
+	queue                                        time.Duration // total wait of queued requests
 	longest                                      time.Duration
 	took                                         histogram
 }
 
-// recent is what a pool's last seconds come to.
+// recent describes a pool's last seconds.
 type recent struct {
 	perSecond float64       // requests, in the last ten seconds
 	refusals  float64       // requests refused for overload a second, in the last ten
-	queue     time.Duration // mean wait of those that queued in the last ten seconds
+	queue     time.Duration // mean wait of requests queued in the last ten seconds
 }
 
-// poolView is all that is known of a pool at one moment.
+// poolView is the tally of a pool at one moment.
 type poolView struct {
 	counts    Counts
 	totals    Sums
@@ -104,7 +104,7 @@ type poolView struct {
 	upstreams map[string]Minute
 }
 
-// lately is how far back rates look, in seconds.
+// lately is the period of rates, in seconds.
 const lately = 10
 
 func (p *poolTally) view(now int64) poolView {
@@ -157,11 +157,11 @@ func newPast() Past {
 	}
 }
 
-// fill adds what each second knows.
+// fill adds the counts of each second.
 func (p *poolTally) fill(v *poolView, now int64) {
 	var took histogram
 	var late second
-	for i := range pastSeconds + 1 { // the present second comes last, and is in no chart
+	for i := range pastSeconds + 1 { // the present second comes last, and no chart shows it
 		at := now - pastSeconds + int64(i)
 		s := &p.past[slot(at, len(p.past))]
 		if s.at != at {

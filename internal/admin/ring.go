@@ -14,21 +14,21 @@ import (
 
 const (
 	ringFailures = 512 // requests that an upstream failed, hidden from the client or not
-	ringRefused  = 128 // that were refused for overload, which can be all there are
-	ringOthers   = 128 // that failed for another reason
-	ringFaster   = 128 // in which nothing failed, and another upstream answered first
+	ringRefused  = 128 // requests refused for overload; these can be all requests
+	ringOthers   = 128 // requests that failed for another reason
+	ringFaster   = 128 // requests without a failure that another upstream answered first
 	alikeShown   = 3   // of the same pool and reason in a short list
 
-	// Clients choose these texts, and upstreams cause errors: of each so many bytes
-	// are remembered, so that a request takes 16 KiB at most.
+	// Clients choose these texts, and upstreams cause errors. These bounds, in bytes,
+	// keep a request below 16 KiB.
 	maxPath  = 1024
 	maxHost  = 256
 	maxError = 256
 )
 
-// Ring remembers the latest requests in which something failed. Failures that
-// are the client's, of which anybody can cause many, have a place of their own
-// and do not push out the others. It is safe for concurrent use.
+// Ring remembers the latest requests in which something failed. Failures that any client
+// can cause have their own place, so that they do not displace others. It is safe for
+// concurrent use.
 type Ring struct {
 	mu       sync.Mutex // protects the fields below
 	failures []*Request
@@ -37,8 +37,7 @@ type Ring struct {
 	faster   []*Request
 }
 
-// Observe is a proxy's observer. Of a request that was simply answered it takes
-// nothing.
+// Observe records a request, unless it was simply answered. It is an observer of a proxy.
 func (r *Ring) Observe(rec *proxy.Record) {
 	if rec.Reason == reason.None && rec.Absorbed == reason.ByNothing {
 		return
@@ -66,7 +65,7 @@ func push(list []*Request, q *Request, limit int) []*Request {
 	return append(list, q)
 }
 
-// Find returns the latest request with an id, nil when it is not remembered.
+// Find returns the latest request with an id, nil if the ring does not have it.
 func (r *Ring) Find(id string) *Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,8 +79,7 @@ func (r *Ring) Find(id string) *Request {
 	return nil
 }
 
-// Latest returns up to n of the requests that an upstream failed, the latest
-// first.
+// Latest returns up to n requests that an upstream failed, latest first.
 func (r *Ring) Latest(n int) []*Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,8 +89,8 @@ func (r *Ring) Latest(n int) []*Request {
 	return append([]*Request{}, list[:min(n, len(list))]...)
 }
 
-// Varied returns up to n of the requests that an upstream failed, the latest
-// first, and only a few of each kind, so that the many do not hide the others.
+// Varied returns up to n requests that an upstream failed, latest first, and only a few
+// of each kind, so that frequent ones do not hide the others.
 func (r *Ring) Varied(n int) []*Request {
 	type kind struct{ pool, why, by, hidden string }
 	seen := map[kind]int{}
@@ -106,7 +104,7 @@ func (r *Ring) Varied(n int) []*Request {
 	return list
 }
 
-// Request is what is remembered of a request. It is immutable.
+// Request is the ring's record of a request. It is immutable.
 type Request struct {
 	ID         string    `json:"id"`
 	Start      time.Time `json:"start"`
@@ -123,20 +121,20 @@ type Request struct {
 	Error      string    `json:"error,omitempty"`
 	AbsorbedBy string    `json:"absorbed_by,omitempty"`
 	Hidden     string    `json:"hidden,omitempty"`
-	MadeFaster bool      `json:"made_faster,omitempty"` // nothing failed: another upstream answered first
+	MadeFaster bool      `json:"made_faster,omitempty"` // another upstream answered first, without a failure
 	SavedBy    string    `json:"saved_by,omitempty"`
 	HeldMS     float64   `json:"held_ms,omitempty"`
 	PausedMS   float64   `json:"paused_ms,omitempty"`
 	QueuedMS   float64   `json:"queued_ms,omitempty"`
 	Attempts   []Attempt `json:"attempts"`
 	Omitted    int       `json:"attempts_omitted,omitempty"`
-	Why        []string  `json:"why"` // the same in plain words
+	Why        []string  `json:"why"` // the story in plain words
 }
 
-// Attempt is one try on one upstream.
+// Attempt is one attempt on one upstream.
 type Attempt struct {
 	Upstream string  `json:"upstream"`
-	Pool     string  `json:"pool,omitempty"` // when it is another than the request's
+	Pool     string  `json:"pool,omitempty"` // if it differs from the request's
 	AfterMS  float64 `json:"after_ms"`
 	MS       float64 `json:"ms"`
 	Reused   bool    `json:"reused"`
@@ -147,7 +145,7 @@ type Attempt struct {
 	Reason   string  `json:"reason,omitempty"`
 	Error    string  `json:"error,omitempty"`
 	Decision string  `json:"decision"`
-	Because  string  `json:"because,omitempty"` // of a hedge: what the attempt before it was suspected of
+	Because  string  `json:"because,omitempty"` // for a hedge: the suspicion about the attempt before it
 }
 
 func newRequest(r *proxy.Record) *Request {
@@ -175,8 +173,8 @@ func newRequest(r *proxy.Record) *Request {
 	return q
 }
 
-// short returns a copy of a record whose texts are copies too, and cut: they are
-// parts of the request's header, all of which would be kept with them.
+// short returns a copy of a record with shortened copies of its texts. The originals are
+// parts of the request's header, and would keep all of it in memory.
 func short(r *proxy.Record) *proxy.Record {
 	c := *r
 	c.ID, c.Method = cut(r.ID, maxHost), cut(r.Method, maxHost)

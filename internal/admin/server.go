@@ -14,35 +14,34 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Control is what the API needs of the goodgate it speaks for. It is safe for
-// concurrent use.
+// Control is the goodgate that the API serves. It is safe for concurrent use.
 type Control interface {
 	Pools() []*proxy.Pool
 	ConfigState() ConfigState
 	Config() []byte // effective, as YAML, without secrets
 	Draining() bool
 	LastCheck(balancer.Key) Check // the zero value before the first
-	// Certificates tells until when each of the listeners' is good, by its file; zero
-	// or 1970 = it could not be obtained yet.
+	// Certificates returns the expiry of each of the listeners' certificates, by file;
+	// zero or 1970 = it could not be obtained yet.
 	Certificates() map[string]time.Time
-	// OutOfFiles tells when a file descriptor was last missing, zero = never, and how many
-	// there may be, 0 = not known.
+	// OutOfFiles returns when goodgate last lacked a file descriptor, zero = never, and
+	// the limit on descriptors, 0 = unknown.
 	OutOfFiles() (last time.Time, limit uint64)
-	// Crowds tells where clients wait to be accepted, or did.
+	// Crowds returns the listeners where clients wait to be accepted, or have waited.
 	Crowds() []Crowd
-	// SourceError tells why a pool's upstreams could not be looked up, empty when
-	// they could, and the reason that requests fail with; None = another.
+	// SourceError returns the error of looking up a pool's upstreams, empty if there was
+	// none, and the reason that requests fail with; None = another one.
 	SourceError(pool string) (string, reason.Reason)
-	Sources(pool string) []Source // those of its upstreams that have something to look up
-	Found(pool string) bool       // its upstreams have been looked up at least once
+	Sources(pool string) []Source // the sources that look something up
+	Found(pool string) bool       // at least one look-up has succeeded
 
 	// Close pauses a pool or puts it into maintenance, with a page; nil = none.
 	Close(c changes.Change, page []byte) (changes.Change, error)
-	// Reopen ends that, and reports whether there was something to end.
+	// Reopen ends a closure, and reports whether there was one.
 	Reopen(s changes.Subject, by, why string) (bool, error)
 	Closure(pool string) Closure
-	// ConfigHistory lists the configurations that were in use, the latest first. What is
-	// told of one, by its number, is without secrets; 0 = the one in use.
+	// ConfigHistory lists the configurations that were in use, the latest first. The
+	// methods below take the number of one, 0 = the one in use, and return no secrets.
 	ConfigHistory() []ConfigVersion
 	ConfigVersion(n int) ([]byte, error)
 	ConfigDiff(from, to int) ([]string, error)
@@ -50,20 +49,20 @@ type Control interface {
 
 	Reload(cause string) (changes []string, err error)
 	Drain(cause string)
-	// Purged is told what an operator has dropped of that which pools keep.
+	// Purged records that an operator has dropped kept responses.
 	Purged(p Purge, done Purged, by, why string)
 
-	// Order puts a change about upstreams in force, and has applied it when it returns. Its
-	// ID is empty when the configuration says the same. An error wraps one of package
+	// Order puts a change about upstreams in force, and returns after it is applied. Its
+	// ID is empty if the configuration says the same. An error wraps one of package
 	// changes, or is an [Unfit].
 	Order(changes.Change) (changes.Change, error)
 }
 
-// Crowd is a listener that has as many clients as it may, so that others wait to be
+// Crowd is a listener with as many clients as it may have, so that others wait to be
 // accepted.
 type Crowd struct {
-	Listener    string // empty = all that have no max_connections of their own
-	Clients     int    // that it may have
+	Listener    string // empty = all listeners without their own max_connections
+	Clients     int    // limit
 	Waits       bool   // now
 	Since, Last time.Time
 }
@@ -75,30 +74,30 @@ type Options struct {
 	Requests *Ring
 	Tally    *Tally
 	Journal  *Journal                 // nil = an empty one
-	Wiring   func() Wiring            // how requests come in; nil = not known
-	Fleet    func() *Fleet            // the other instances; nil = this one is alone
-	Mirrors  func() []Mirror          // nil = there are none
-	Splits   Splits                   // nil = there are none
-	Changes  *changes.Book            // what operators have changed; nil = an empty one
-	Deploy   func(pool string) string // how far a deploy to it is, empty = there is none; nil = nobody knows
-	// Tokens are what requests must bring one of as "Authorization: Bearer"; empty = none
-	// is asked for, which is for listeners that only this machine reaches.
+	Wiring   func() Wiring            // how requests arrive; nil = unknown
+	Fleet    func() *Fleet            // the fleet; nil = none
+	Mirrors  func() []Mirror          // nil = none
+	Splits   Splits                   // nil = none
+	Changes  *changes.Book            // the operators' changes; nil = an empty one
+	Deploy   func(pool string) string // the stage of a deploy to the pool, empty = none; nil = unknown
+	// Tokens are the accepted tokens; each request must send one in "Authorization:
+	// Bearer". Empty = no token is needed, for listeners that only this machine reaches.
 	Tokens []Token
-	// Hosts are the names besides addresses and localhost under which the API may
-	// be asked. Any other name may be one that an attacker has pointed here.
+	// Hosts are names for the API besides addresses and localhost. An attacker may have
+	// pointed any other name here.
 	Hosts []string
-	// Local says that the listener is a Unix socket, which no browser reaches.
+	// Local means that the listener is a Unix socket, which no browser reaches.
 	Local bool
-	// Flight keeps the last moments of execution for /debug/flight; nil = off.
+	// Flight records recent execution for /debug/flight; nil = off.
 	Flight *trace.FlightRecorder
-	More   []Endpoint // of others, behind the same guard
+	More   []Endpoint // endpoints of other packages, behind the same guard
 }
 
-// Server is the API. Use New.
+// Server is the operator's API. Use New.
 type Server struct {
 	opts    Options
 	mux     *http.ServeMux
-	anybody map[string]bool // patterns that need no token
+	anybody map[string]bool // patterns of endpoints without a token
 	seats   chan struct{}
 	closing chan struct{}
 	handler http.Handler
@@ -124,7 +123,7 @@ func New(o Options) *Server {
 	return s
 }
 
-// Close ends the streams of events, which a shutdown would else wait for. It is
+// Close ends the streams of events, for which a shutdown would otherwise wait. It must be
 // called once.
 func (s *Server) Close() { close(s.closing) }
 
@@ -152,11 +151,11 @@ func reply(w http.ResponseWriter, status int, v any) {
 	e.Encode(v)
 }
 
-// problem is the body of every answer that is no success.
+// problem is the body of every error answer.
 type problem struct {
 	Error string `json:"error"`
-	Code  string `json:"code,omitempty"` // for programs, such as LastUpstream
-	Of    int    `json:"of,omitempty"`   // with LastUpstream: how many the pool has
+	Code  string `json:"code,omitempty"` // for programs, for example LastUpstream
+	Of    int    `json:"of,omitempty"`   // with LastUpstream: upstreams of the pool
 }
 
 func refuse(w http.ResponseWriter, status int, text string) { reply(w, status, problem{Error: text}) }
@@ -209,7 +208,7 @@ const (
 	eventBound     = 5 * time.Second // for a subscriber to take an event
 )
 
-// events sends the status at once and then every second.
+// events sends the status at once, and then every second.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	select {
 	case s.seats <- struct{}{}:

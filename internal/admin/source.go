@@ -2,15 +2,15 @@ package admin
 
 import "time"
 
-// Source is how a place does where upstreams are found.
+// Source is the state of a source of upstreams.
 type Source struct {
-	Name      string    `json:"source"`                 // as in the configuration, such as "consul: app"
-	Upstreams int       `json:"upstreams"`              // that it found last
-	Looked    time.Time `json:"looked,omitzero"`        // the last look that worked; zero = none has
-	Failing   time.Time `json:"failing_since,omitzero"` // zero = the last look worked
+	Name      string    `json:"source"`                 // as in the configuration, for example "consul: app"
+	Upstreams int       `json:"upstreams"`              // found last
+	Looked    time.Time `json:"looked,omitzero"`        // the last successful look-up; zero = none yet
+	Failing   time.Time `json:"failing_since,omitzero"` // zero = the last look-up succeeded
 	Error     string    `json:"error,omitempty"`
-	Failures  int       `json:"failures"`           // looks that failed
-	LeftOut   []LeftOut `json:"left_out,omitempty"` // what it found and does not use, the first 100
+	Failures  int       `json:"failures"`           // failed look-ups
+	LeftOut   []LeftOut `json:"left_out,omitempty"` // found but unused, the first 100
 	Omitted   int       `json:"left_out_more,omitempty"`
 }
 

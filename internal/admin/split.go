@@ -12,15 +12,15 @@ import (
 	"github.com/goodgate/goodgate/internal/split"
 )
 
-// Splits is what the API needs of the splits of routes. It is safe for concurrent
-// use.
+// Splits is the part of goodgate that controls the splits of routes. It is safe for
+// concurrent use.
 type Splits interface {
-	// SplitReports returns those of this moment, by the names of their routes.
+	// SplitReports returns the present reports, by route name.
 	SplitReports() []split.Report
-	// OrderSplit changes the weights of a route's split, for some time; 0 = until it is
+	// OrderSplit changes the weights of a route's split for a duration; 0 = until it is
 	// reset.
 	OrderSplit(route string, o split.Order, d time.Duration) error
-	// ResetSplit goes by the file again, from the beginning of the schedule.
+	// ResetSplit returns to the file's weights, and restarts the schedule.
 	ResetSplit(route, by, why string) error
 }
 
@@ -29,12 +29,13 @@ var ErrNoSplit = errors.New("no route of this name is split")
 
 // SplitOrder is the body of POST /v1/splits/{route}: either Weights or Reset.
 type SplitOrder struct {
-	// Weights by pool. Those of all pools are taken as they are; of fewer, each is the
-	// share of all in percent, and the others divide the rest as they do.
+	// Weights by pool. If all pools have one they are used unchanged. Otherwise each is a
+	// percentage of all requests, and the other pools share the rest in their present
+	// proportion.
 	Weights map[string]float64 `json:"weights,omitempty"`
-	Reset   bool               `json:"reset,omitempty"` // go by the file again, from the beginning of its schedule
+	Reset   bool               `json:"reset,omitempty"` // return to the file's weights, and restart its schedule
 	Why     string             `json:"why,omitempty"`
-	For     string             `json:"for,omitempty"` // how long, such as 2h; empty = until it is reset
+	For     string             `json:"for,omitempty"` // duration, for example 2h; empty = until it is reset
 }
 
 func (s *Server) splitEndpoints() []Endpoint {
@@ -70,7 +71,7 @@ func (s *Server) tellSplit(w http.ResponseWriter, route string) {
 	reply(w, 200, list[i])
 }
 
-// noSplit says that a route is not split, and which are.
+// noSplit says that a route is not split, and lists the routes that are.
 func noSplit(route string, list []split.Report) string {
 	var routes []string
 	for _, r := range list {

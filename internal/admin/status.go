@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Status is all that is known at a moment. It is the body of /v1/status and of
-// each event of /v1/events.
+// Status is the complete state at one moment. It is the body of /v1/status and of each
+// event of /v1/events.
 type Status struct {
 	Version  string         `json:"version"`
 	PID      int            `json:"pid"`
@@ -22,45 +22,45 @@ type Status struct {
 	State    string         `json:"state"` // serving or draining
 	Config   ConfigState    `json:"config"`
 	Pools    []Pool         `json:"pools"`
-	Troubles []Trouble      `json:"troubles"`                  // what is wrong, the worst first
-	Fleet    *Fleet         `json:"fleet,omitempty"`           // absent = this instance is alone
-	Failures []*Request     `json:"failures"`                  // the latest, the last one first
+	Troubles []Trouble      `json:"troubles"`                  // the worst first
+	Fleet    *Fleet         `json:"fleet,omitempty"`           // absent = no fleet
+	Failures []*Request     `json:"failures"`                  // latest first
 	Splits   []split.Report `json:"splits,omitempty"`          // of routes, by their names
-	Changes  []Shown        `json:"changes"`                   // by operators, which the configuration file does not say; oldest first
+	Changes  []Shown        `json:"changes"`                   // by operators, beside the configuration file; oldest first
 	Lost     string         `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
 }
 
-// ConfigState says how current the configuration is.
+// ConfigState reports how current the configuration is.
 type ConfigState struct {
-	Loaded  time.Time `json:"loaded"`          // when the one in use was put into use
-	Reloads int       `json:"reloads"`         // that succeeded
+	Loaded  time.Time `json:"loaded"`          // start of the configuration in use
+	Reloads int       `json:"reloads"`         // successful reloads
 	Failed  time.Time `json:"failed,omitzero"` // when the last attempt failed; zero when the last succeeded
 	Error   string    `json:"error,omitempty"` // why
 
-	RolledBack int `json:"rolled_back,omitempty"` // the version in use that is not the file's; 0 = the file's is
+	RolledBack int `json:"rolled_back,omitempty"` // the version in use after a rollback; 0 = the file's
 
-	Faults []string `json:"faults,omitempty"` // routes on which faults on purpose are active
+	Faults []string `json:"faults,omitempty"` // routes with active fault injection
 }
 
-// Pool is what is known of a pool.
+// Pool is the state of a pool.
 type Pool struct {
 	Name       string     `json:"name"`
 	Policy     string     `json:"policy"`
 	Available  int        `json:"available"`
 	InFlight   int        `json:"in_flight"`
-	Places     int        `json:"places"` // requests it may have at once; 0 = no limit
+	Places     int        `json:"places"` // limit on concurrent requests; 0 = none
 	Waiting    int        `json:"waiting"`
 	BudgetLeft int        `json:"retry_budget_left"`
 	Upstreams  []Upstream `json:"upstreams"`
-	Deploy     string     `json:"deploy,omitempty"` // how far a deploy to the pool is; empty = there is none
+	Deploy     string     `json:"deploy,omitempty"` // stage of a deploy to the pool; empty = none
 
 	Paused      *PauseState       `json:"paused,omitempty"`
 	Maintenance *MaintenanceState `json:"maintenance,omitempty"`
 
-	SourceError string     `json:"lookup_error,omitempty"` // why its upstreams could not be looked up
-	Zones       *Zones     `json:"zones,omitempty"`        // how requests stay in the zone of this goodgate; nil = it has none
-	Sources     []Source   `json:"sources,omitempty"`      // where its upstreams are found, but for fixed addresses
-	Cache       *Cache     `json:"cache,omitempty"`        // what it keeps of responses; nil = nothing
+	SourceError string     `json:"lookup_error,omitempty"` // error of looking up its upstreams
+	Zones       *Zones     `json:"zones,omitempty"`        // zone-aware balancing; nil = goodgate has no zone
+	Sources     []Source   `json:"sources,omitempty"`      // sources of upstreams, without fixed addresses
+	Cache       *Cache     `json:"cache,omitempty"`        // kept responses; nil = no cache
 	Demand      Demand     `json:"demand"`
 	Minute      LastMinute `json:"last_minute"`
 	Totals      Sums       `json:"totals"` // since the start
@@ -68,38 +68,38 @@ type Pool struct {
 	Past        Past       `json:"past"`   // for charts; Minute has the sums
 
 	seen     sightings
-	unequal  bool          // its upstreams are not meant to be equally fast
-	best     *Upstream     // the fastest of them; nil = not looked for yet
+	unequal  bool          // its upstreams may differ in speed
+	best     *Upstream     // the fastest upstream; nil = not determined yet
 	missing  reason.Reason // the reason of SourceError
-	answered bool          // its upstreams have been looked up
+	answered bool          // at least one look-up has succeeded
 }
 
-// Demand is what is asked of a pool, in units that an autoscaler takes.
+// Demand is the load that clients ask of a pool, in units for an autoscaler.
 type Demand struct {
-	Requests    int     `json:"requests"`           // at once: in flight, queued and held
+	Requests    int     `json:"requests"`           // concurrent requests: in flight, queued and held
 	Utilisation float64 `json:"utilisation"`        // in flight over places; 0 without a limit
-	Queued      int     `json:"queued"`             // requests that wait for a place
-	QueueMS     float64 `json:"queue_wait_ms"`      // mean of those that queued in the last ten seconds
+	Queued      int     `json:"queued"`             // requests in the queue
+	QueueMS     float64 `json:"queue_wait_ms"`      // mean wait of requests queued in the last ten seconds
 	Refused     float64 `json:"refused_per_second"` // for overload, in the last ten seconds
 	Rate        float64 `json:"requests_per_second"`
 }
 
-// Upstream is what is known of an upstream.
+// Upstream is the state of an upstream.
 type Upstream struct {
 	Address       string       `json:"address"`
 	Name          string       `json:"name,omitempty"`
 	Weight        int          `json:"weight"`
 	Tier          int          `json:"tier"`
 	Available     bool         `json:"available"`
-	Why           string       `json:"why"`                     // in words, when it is not simply available
+	Why           string       `json:"why"`                     // in words, unless it is simply available
 	Situation     situation.ID `json:"situation"`               // its row in the table
-	Headline      string       `json:"headline,omitempty"`      // the same as in troubles; empty when it is simply available
-	Since         time.Time    `json:"since,omitzero"`          // when Available changed last, or when it joined
-	OperatorSince time.Time    `json:"operator_since,omitzero"` // when the operator's word changed last
+	Headline      string       `json:"headline,omitempty"`      // as in troubles; empty if it is simply available
+	Since         time.Time    `json:"since,omitzero"`          // last change of Available, or its arrival
+	OperatorSince time.Time    `json:"operator_since,omitzero"` // last change of the operator's state
 
 	Zone      string            `json:"zone,omitempty"`
-	Lifecycle string            `json:"lifecycle"`          // what the place where it was found says: serving, not_ready or terminating
-	Metadata  map[string]string `json:"metadata,omitempty"` // what else that place tells
+	Lifecycle string            `json:"lifecycle"`          // as its source reports: serving, not_ready or terminating
+	Metadata  map[string]string `json:"metadata,omitempty"` // other facts from the source
 
 	Health    string  `json:"health"`
 	Breaker   string  `json:"breaker"`
@@ -108,28 +108,28 @@ type Upstream struct {
 	Trusted   bool    `json:"trusted"`
 	InFlight  int     `json:"in_flight"`
 	Limit     int     `json:"max_in_flight"`                 // 0 = none
-	FleetMax  int     `json:"max_in_flight_fleet,omitempty"` // of all instances together, of which max_in_flight is a part; 0 = it is no part
+	FleetMax  int     `json:"max_in_flight_fleet,omitempty"` // limit of the whole fleet, of which max_in_flight is a part; 0 = not divided
 	IdleConns int     `json:"idle_conns"`
-	Tunnels   int     `json:"tunnels,omitempty"` // upgraded connections that are open, in InFlight too
-	LatencyMS float64 `json:"latency_ms"`        // mean time to an answer in the last minute; 0 = not known
+	Tunnels   int     `json:"tunnels,omitempty"` // open upgraded connections, also in InFlight
+	LatencyMS float64 `json:"latency_ms"`        // mean time to an answer in the last minute; 0 = unknown
 	Probe     string  `json:"probe_error,omitempty"`
 	Check     Check   `json:"check"` // the last one
-	Slow      bool    `json:"slow"`  // than the others, so that it gets less
-	Late      bool    `json:"late"`  // many requests are late on it, and others answer them first
+	Slow      bool    `json:"slow"`  // slower than the others, so that it gets fewer requests
+	Late      bool    `json:"late"`  // many requests are late here, and other upstreams answer first
 	Minute    Minute  `json:"last_minute"`
 
 	state       situation.ID
-	stateStatus int       // of the answer to the check, when that is what was wrong
+	stateStatus int       // of the answer to the check, if the status was wrong
 	flips       int       // changes of Available lately
-	staged      time.Time // when the lifecycle changed last
+	staged      time.Time // last change of the lifecycle
 }
 
-// latestFailures is how many a status has.
+// latestFailures is the number of failures in a status.
 const latestFailures = 20
 
 func (s *Server) status() *Status { return s.statusOf(s.pools()) }
 
-// statusOf is the status of some pools.
+// statusOf returns the status of some pools.
 func (s *Server) statusOf(pools []Pool) *Status {
 	out := &Status{
 		Version: s.opts.Version, PID: os.Getpid(), Now: time.Now(), State: "serving",
@@ -209,7 +209,7 @@ func (s *Server) upstream(m *balancer.Member, minute Minute, now time.Time) Upst
 		Since: m.Since(), OperatorSince: m.OperatorSince(),
 		Zone: m.Zone(), Lifecycle: m.Lifecycle().String(), Metadata: m.Metadata(), staged: m.LifecycleSince(),
 	}
-	// What an operator orders, and what a source says, are no changes of its own.
+	// Changes by an operator or a source are not the upstream's own.
 	u.flips = m.Flips(later(now.Add(-flipsIn), later(u.OperatorSince, u.staged)))
 	u.Probe = u.Check.Error
 	u.state, u.stateStatus = situation.OfState(m.Upstream, u.Check.err)
@@ -228,7 +228,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// verdict says in words why an upstream is, or is not, given requests.
+// verdict explains in words whether an upstream gets requests, and why.
 func (u *Upstream) verdict() string {
 	switch u.state {
 	case situation.Healthy, situation.Warming:

@@ -12,10 +12,10 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Tally counts what became of requests and of their attempts, in one step, so that no
-// two figures of a pool disagree: since the start, second by second for the last minute,
-// and by upstream for the last minute. Unlike the metrics it needs nobody to collect
-// it. It is safe for concurrent use; the zero value is ready.
+// Tally counts the results of requests and of their attempts: since the start, second by
+// second for the last minute, and by upstream for the last minute. It counts each request
+// in one step, so that the figures of a pool always agree. Unlike the metrics it needs no
+// collector. It is safe for concurrent use; the zero value is ready.
 type Tally struct {
 	mu     sync.Mutex // protects the fields below
 	pools  map[string]*poolTally
@@ -23,14 +23,14 @@ type Tally struct {
 	pruned int64
 }
 
-// poolTally is what became of a pool's requests.
+// poolTally counts the results of a pool's requests.
 type poolTally struct {
 	requests, faster uint64
 	escaped          map[reason.Reason]uint64
-	refused          map[reason.Reason]uint64 // and other failures that are not the upstreams'
+	refused          map[reason.Reason]uint64 // and other failures not caused by upstreams
 	absorbed         map[means]uint64
-	past             [pastSeconds + 1]second // the present one, and the last minute
-	seen             window[sightings]       // what was met that is no single upstream's
+	past             [pastSeconds + 1]second // the present second, and the last minute
+	seen             window[sightings]       // situations of the pool, and not of one upstream
 	upstreams        map[string]*upstreamTally
 }
 
@@ -39,7 +39,7 @@ type means struct {
 	why reason.Reason
 }
 
-// strays counts requests that no route took, for which there is no pool.
+// strays counts requests that no route matched, which belong to no pool.
 type strays struct{ past window[stray] }
 
 type stray struct {
@@ -47,7 +47,7 @@ type stray struct {
 	seen     sightings
 }
 
-// Observe is a proxy's observer.
+// Observe counts a request. It is an observer of a proxy.
 func (t *Tally) Observe(r *proxy.Record) {
 	t.observe(r, r.Start.Add(r.Duration).Unix())
 }
@@ -81,7 +81,7 @@ func (t *Tally) observe(r *proxy.Record, now int64) {
 	}
 }
 
-// count takes the end of a request that came to no pool.
+// count counts a request that belongs to no pool.
 func (s *stray) count(r *proxy.Record) {
 	at := r.Start.Add(r.Duration)
 	switch r.Reason {
@@ -94,7 +94,7 @@ func (s *stray) count(r *proxy.Record) {
 	}
 }
 
-// pool returns a pool's tally. Called with mu held.
+// pool returns a pool's tally. mu must be held.
 func (t *Tally) pool(name string) *poolTally {
 	p := t.pools[name]
 	if p == nil {
@@ -113,7 +113,7 @@ func (p *poolTally) upstream(addr string) *upstreamTally {
 	return u
 }
 
-// prune forgets upstreams that nothing has been heard of for long. Called with mu held.
+// prune drops upstreams without attempts for a long time. mu must be held.
 func (t *Tally) prune(now int64) {
 	for _, p := range t.pools {
 		for addr, u := range p.upstreams {
@@ -124,7 +124,7 @@ func (t *Tally) prune(now int64) {
 	}
 }
 
-// count takes a request's end.
+// count counts a finished request.
 func (p *poolTally) count(r *proxy.Record, now int64) {
 	s := &p.past[slot(now, len(p.past))]
 	if s.at != now {
@@ -163,7 +163,7 @@ func (p *poolTally) count(r *proxy.Record, now int64) {
 	p.notice(r, now)
 }
 
-// notice keeps what a request shows of its pool as a whole.
+// notice records the situations of the pool that a request shows.
 func (p *poolTally) notice(r *proxy.Record, now int64) {
 	if plain(r) {
 		return
@@ -177,7 +177,7 @@ func (p *poolTally) notice(r *proxy.Record, now int64) {
 		x := seen.note(id, at, false, nil)
 		x.longest = max(x.longest, r.Held)
 	}
-	if r.Reason == reason.ClientGone && r.Held == 0 && !begun(r) { // what is held is told as that
+	if r.Reason == reason.ClientGone && r.Held == 0 && !begun(r) { // held requests have their own situation
 		x := seen.note(situation.ClientsLeave, at, false, nil)
 		x.longest = max(x.longest, r.Duration)
 	}
@@ -194,18 +194,18 @@ func begun(r *proxy.Record) bool {
 	return slices.ContainsFunc(r.Attempts, func(a proxy.Attempt) bool { return a.Status != 0 })
 }
 
-// plain reports whether a request was answered at its first attempt.
+// plain reports whether the first attempt answered a request.
 func plain(r *proxy.Record) bool {
 	return r.Reason == reason.None && r.Absorbed == reason.ByNothing && len(r.Attempts) < 2
 }
 
-// hiddenBy are the situations that a way to hide a failure tells of.
+// hiddenBy maps each means of hiding a failure to its situation.
 var hiddenBy = map[reason.Means]situation.ID{
 	reason.ByHold: situation.HeldOver, reason.ByFallback: situation.FallbackInUse, reason.ByStale: situation.StaleInUse,
 }
 
-// ofPool returns the situation that a request's own failure tells of, when no single
-// upstream is behind it.
+// ofPool returns the situation that a request's failure shows, if no single upstream
+// caused it.
 func ofPool(r *proxy.Record) (situation.ID, bool) {
 	if r.Reason == reason.None || r.Reason.Fault() == reason.FaultClient && r.Reason != reason.RateLimited || culprit(r) >= 0 {
 		return "", false
@@ -217,7 +217,8 @@ func ofPool(r *proxy.Record) (situation.ID, bool) {
 	return situation.OfReason(r.Reason, err), true
 }
 
-// culprit returns which attempt brought the error that the client saw, -1 when none did.
+// culprit returns the index of the attempt that caused the error that the client saw, -1
+// if none did.
 func culprit(r *proxy.Record) int {
 	if !r.Escaped() || r.Reason.Fault() != reason.FaultUpstream {
 		return -1
@@ -225,7 +226,7 @@ func culprit(r *proxy.Record) int {
 	last := -1
 	for i := range r.Attempts {
 		switch a := &r.Attempts[i]; {
-		case r.Reason == reason.HoldExpired, r.Reason == reason.NoUpstream: // after those that were tried
+		case r.Reason == reason.HoldExpired, r.Reason == reason.NoUpstream: // no upstream was left after the failed attempts
 			if a.Reason.Fault() == reason.FaultUpstream {
 				last = i
 			}
@@ -236,8 +237,7 @@ func culprit(r *proxy.Record) int {
 	return last
 }
 
-// minute returns what is known of a pool's last minute, and since the start, all of one
-// moment.
+// minute returns a pool's last minute, and its counts since the start, all of one moment.
 func (t *Tally) minute(name string, now int64) (view poolView) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -253,7 +253,7 @@ func (t *Tally) minute(name string, now int64) (view poolView) {
 	return view
 }
 
-// strays sums up the last minute of all requests, and of those that came to no pool.
+// strays sums up the last minute of all requests, and of those that belong to no pool.
 func (t *Tally) strays(now int64) (sum stray) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -264,7 +264,7 @@ func (t *Tally) strays(now int64) (sum stray) {
 	return sum
 }
 
-// upstream is minute for one of a pool's upstreams.
+// upstream returns the last minute of one of a pool's upstreams.
 func (t *Tally) upstream(k balancer.Key, now int64) Minute {
 	t.mu.Lock()
 	defer t.mu.Unlock()

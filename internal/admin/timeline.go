@@ -12,28 +12,27 @@ import (
 	"github.com/goodgate/goodgate/internal/situation"
 )
 
-// Bounds of what is remembered: a pool that is never quiet pushes out nothing of
-// the others.
+// Bounds of the timeline. Events of one pool do not displace those of another.
 const (
 	poolEvents = 64 // of each pool
 	gateEvents = 64 // of goodgate itself
-	mergeBack  = 8  // events among which an equal one is looked for
+	mergeBack  = 8  // recent events that may absorb an equal one
 	mergeFor   = 10 * time.Minute
 )
 
-// Event is something that happened to goodgate, a pool or an upstream. Events that
-// are alike and follow each other are one, with a count.
+// Event is an event of goodgate, a pool or an upstream. Consecutive alike events are
+// merged into one, with a count.
 type Event struct {
 	Time     time.Time `json:"time"`
 	Kind     string    `json:"kind"` // an upstream's new state, or one of the constants
 	Pool     string    `json:"pool,omitempty"`
 	Upstream string    `json:"upstream,omitempty"`
 	Text     string    `json:"text,omitempty"`
-	Count    int       `json:"count,omitempty"` // how often it happened; 0 = once
-	First    time.Time `json:"first,omitzero"`  // the first of these
+	Count    int       `json:"count,omitempty"` // occurrences; 0 = one
+	First    time.Time `json:"first,omitzero"`  // the first occurrence
 }
 
-// What happens beside changes of an upstream's state.
+// Kinds of events beside the changes of an upstream's state.
 const (
 	evStarted      = "started"
 	evReload       = "reload"
@@ -47,28 +46,28 @@ const (
 	evAlike        = "alike"      // most upstreams fail alike
 	evUnalike      = "unalike"    // they no longer do
 	evSplit        = "split"      // the weights of a route's split have changed
-	evSplitBack    = "split_back" // the guard of a split has sent everything back to its first pool
-	evPurge        = "purge"      // an operator has dropped what is kept of responses
-	evDeploy       = "deploy"     // a deploy went on to its next stage
+	evSplitBack    = "split_back" // the guard of a split has returned all requests to its first pool
+	evPurge        = "purge"      // an operator has dropped kept responses
+	evDeploy       = "deploy"     // a deploy has entered its next stage
 )
 
-// States of an upstream, in one word.
+// States of an upstream, in one word each.
 const (
 	stAvailable = "available"
 	stTrusted   = "trusted" // gets requests although its checks fail
-	stTrial     = "trial"   // gets a few, after its breaker was open
+	stTrial     = "trial"   // gets a few requests after its breaker was open
 	stChecking  = "checking"
 	stDown      = "down"
 	stEjected   = "ejected"     // its breaker is open
-	stLeaving   = "leaving"     // it said so itself
-	stUnready   = "not_ready"   // the place where it was found says so
+	stLeaving   = "leaving"     // it has announced its shutdown
+	stUnready   = "not_ready"   // its source reports so
 	stEnding    = "terminating" // the same
 	stDrained   = "drained"
 	stOff       = "off"
 )
 
-// stateOf returns the word for the situation of an upstream: it is down unless the
-// table of words has it.
+// stateOf returns the state for a situation of an upstream: down, unless stateWords has
+// another.
 func stateOf(id situation.ID) string { return cmp.Or(stateWords[id], stDown) }
 
 var stateWords = map[situation.ID]string{
@@ -78,19 +77,18 @@ var stateWords = map[situation.ID]string{
 	situation.Drained: stDrained, situation.SwitchedOff: stOff,
 }
 
-// standing is what an upstream's state is, and since when.
+// standing is the state of an upstream, and its beginning.
 type standing struct {
 	state string
 	since time.Time
-	told  bool // the event of its state says why it is down
-	found bool // members has told of it
+	told  bool // the event of its state includes the cause
+	found bool // members has reported it
 }
 
-// timeline remembers what happened. It is safe for concurrent use; the zero value
-// is ready.
+// timeline remembers events. It is safe for concurrent use; the zero value is ready.
 type timeline struct {
 	mu    sync.Mutex // protects the fields below
-	own   []Event    // the latest at the end
+	own   []Event    // latest last
 	pools map[string]*poolLine
 }
 
@@ -99,7 +97,7 @@ type poolLine struct {
 	upstreams map[string]*standing
 }
 
-// pool returns a pool's line. Called with mu held.
+// pool returns a pool's line. mu must be held.
 func (t *timeline) pool(name string) *poolLine {
 	p := t.pools[name]
 	if p == nil {
@@ -118,7 +116,7 @@ func (t *timeline) note(e Event) {
 	t.add(e)
 }
 
-// add puts an event in its place. Called with mu held.
+// add adds an event to the line that it belongs to. mu must be held.
 func (t *timeline) add(e Event) {
 	e.Text = cut(e.Text, maxError)
 	if e.Pool == "" {
@@ -129,8 +127,8 @@ func (t *timeline) add(e Event) {
 	p.events = join(p.events, e, poolEvents)
 }
 
-// join appends an event, or counts it in one of the last few that is alike, which
-// becomes the latest.
+// join appends an event. If one of the last few is alike, join counts it there instead,
+// and moves that one to the end.
 func join(list []Event, e Event, most int) []Event {
 	for i := len(list) - 1; i >= max(0, len(list)-mergeBack); i-- {
 		o := list[i]
@@ -150,7 +148,7 @@ func join(list []Event, e Event, most int) []Event {
 	return append(list, e)
 }
 
-// explain says why an upstream is down, once.
+// explain adds the cause to the event of an upstream's failure, once.
 func (t *timeline) explain(k balancer.Key, why string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -180,15 +178,15 @@ func (p *poolLine) upstream(address string, now time.Time) *standing {
 	return s
 }
 
-// stands notes an upstream's state; an event is made of one that is new. The state
-// is read under mu, so that who comes later has the later one. lost says that it
-// was not available, whatever it is by now.
+// stands records an upstream's state, and adds an event for a new one. It reads the state
+// under mu, so that later callers have later states. lost means that the upstream was
+// unavailable, even if it is available again by now.
 func (t *timeline) stands(u *balancer.Upstream, lost bool, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	id, status := situation.OfState(u, nil)
 	state := stateOf(id)
-	if state == evSlow { // which is told with the times, see Found
+	if state == evSlow { // Found reports it, with the times
 		state = stAvailable
 	}
 	if lost && state == stAvailable {
@@ -204,7 +202,7 @@ func (t *timeline) stands(u *balancer.Upstream, lost bool, now time.Time) {
 	e := Event{Time: now, Kind: state, Pool: k.Pool, Upstream: k.Addr, Text: causes[state]}
 	switch {
 	case before == stChecking && state == stAvailable:
-		return // a start, of which evFound tells
+		return // a start; evFound reports it
 	case state == stDown:
 		e.Text = headlineOf(id, status)
 	case state == stAvailable:
@@ -213,15 +211,15 @@ func (t *timeline) stands(u *balancer.Upstream, lost bool, now time.Time) {
 	t.add(e)
 }
 
-// headlineOf is a situation of an upstream in one sentence.
+// headlineOf describes a situation of an upstream in one sentence.
 func headlineOf(id situation.ID, status int) string {
 	return situation.Of(id).With(situation.Facts{Status: status}).Headline
 }
 
-// inWordsOf are the states whose word does not stand in a sentence.
+// inWordsOf has the words of states whose name does not fit into a sentence.
 var inWordsOf = map[string]string{stTrial: "on trial", stLeaving: "shutting down", stTrusted: "used with failing checks", stChecking: "not checked", stUnready: "not ready"}
 
-// roughly is a duration as people say it.
+// roughly formats a duration as people say it.
 func roughly(d time.Duration) string {
 	switch {
 	case d >= time.Minute:
@@ -232,7 +230,7 @@ func roughly(d time.Duration) string {
 	return d.Round(100 * time.Millisecond).String()
 }
 
-// causes are what a state comes of, where that is always the same.
+// causes are the causes of the states that always have the same one.
 var causes = map[string]string{
 	stTrusted: "its checks fail, but no other upstream passes and it answers",
 	stEjected: "requests to it failed",
@@ -244,7 +242,7 @@ var causes = map[string]string{
 	stOff:     "by an operator",
 }
 
-// members notes which upstreams a pool has; quiet makes no event of it.
+// members records the upstreams of a pool. If quiet it adds no event.
 func (t *timeline) members(pool string, present map[string]bool, quiet bool, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -273,7 +271,7 @@ func (t *timeline) members(pool string, present map[string]bool, quiet bool, now
 	}
 }
 
-// named counts upstreams and names some of them.
+// named returns the number of upstreams, and the names of some.
 func named(addresses []string) string {
 	const some = 4
 	slices.Sort(addresses)
@@ -291,7 +289,7 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// keep forgets the pools that are no longer there.
+// keep drops the pools that no longer exist.
 func (t *timeline) keep(present map[string]map[string]bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -302,8 +300,8 @@ func (t *timeline) keep(present map[string]map[string]bool) {
 	}
 }
 
-// of returns what happened to a pool, and to goodgate itself, the latest first;
-// with no name, to all pools.
+// of returns the events of a pool and of goodgate itself, latest first; without a name,
+// those of all pools.
 func (t *timeline) of(pool string, most int) []Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -313,12 +311,12 @@ func (t *timeline) of(pool string, most int) []Event {
 			list = append(list, p.events...)
 		}
 	}
-	slices.Reverse(list) // of those of one moment, the last comes first
+	slices.Reverse(list) // among events of one moment the last comes first
 	slices.SortStableFunc(list, func(a, b Event) int { return b.Time.Compare(a.Time) })
 	return append([]Event{}, list[:min(most, len(list))]...)
 }
 
-// since returns when an upstream's state began; zero = it is not known.
+// since returns the beginning of an upstream's state; zero = unknown.
 func (t *timeline) since(k balancer.Key) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -12,18 +12,18 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Trouble is a situation that makes requests fail or slow, or is about to, or that is
-// worth knowing: in plain words, with the evidence for it.
+// Trouble is a situation that makes requests fail or slow, or soon will, or that the
+// operator should know: in plain words, with the evidence.
 type Trouble struct {
-	Level     string    `json:"level"`     // error: clients see it; warning: they do not, or no longer; notice: nobody has to act
+	Level     string    `json:"level"`     // error: clients see it; warning: they do not, or no longer; notice: no action needed
 	Situation string    `json:"situation"` // its row in the table
 	Pool      string    `json:"pool,omitempty"`
 	Upstream  string    `json:"upstream,omitempty"`
-	Reason    string    `json:"reason,omitempty"` // the word of log and metrics, when there is one
+	Reason    string    `json:"reason,omitempty"` // the reason in log and metrics, if any
 	Headline  string    `json:"headline"`         // a short sentence, without the place
-	Text      string    `json:"text"`             // the cause, and what was seen of it
-	Do        string    `json:"do"`               // the next step; empty = there is none
-	First     time.Time `json:"first,omitzero"`   // when it was first met, as far as is known
+	Text      string    `json:"text"`             // the cause, and the evidence
+	Do        string    `json:"do"`               // the next step; empty = none
+	First     time.Time `json:"first,omitzero"`   // first occurrence, as far as known
 	Last      time.Time `json:"last,omitzero"`
 	Over      bool      `json:"over"` // it has passed
 
@@ -31,7 +31,7 @@ type Trouble struct {
 	id    situation.ID
 }
 
-// tell makes a trouble of a row of the table. The evidence is added to its cause.
+// tell makes a trouble from a row of the table. It appends the evidence to the cause.
 func tell(id situation.ID, f situation.Facts, over bool, evidence ...string) Trouble {
 	row := situation.Of(id)
 	if over {
@@ -44,8 +44,8 @@ func tell(id situation.ID, f situation.Facts, over bool, evidence ...string) Tro
 	}
 }
 
-// raise sets the level by who sees it: while clients get errors it is an error, and what
-// is over is worth a look only if they got some.
+// raise sets the level: an error while clients get errors, and a notice if it is over and
+// clients got none.
 func (t *Trouble) raise(escaped bool) {
 	switch {
 	case t.Over && escaped:
@@ -57,7 +57,7 @@ func (t *Trouble) raise(escaped bool) {
 	}
 }
 
-// troubles finds what is wrong, the worst first.
+// troubles returns the troubles of a status, the worst first.
 func (s *Server) troubles(out *Status) []Trouble {
 	list := s.ownTroubles(out)
 	for i := range out.Pools {
@@ -66,7 +66,7 @@ func (s *Server) troubles(out *Status) []Trouble {
 	return ranked(list)
 }
 
-// ranked sorts by level; what is over comes after what is not.
+// ranked sorts by level; within a level, ended troubles come last.
 func ranked(list []Trouble) []Trouble {
 	list = slices.DeleteFunc(list, func(t Trouble) bool { return t.level == situation.Silent })
 	over := map[bool]int{true: 1}
@@ -79,7 +79,7 @@ func ranked(list []Trouble) []Trouble {
 	return append([]Trouble{}, list...)
 }
 
-// ownTroubles are those of goodgate itself.
+// ownTroubles returns those of goodgate itself.
 func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 	if c := out.Config; c.Error != "" {
 		t := tell(situation.ConfigFailed, situation.Facts{Error: c.Error, When: clock(c.Loaded, out.Now)}, false)
@@ -115,7 +115,7 @@ func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 	return append(list, strayTroubles(s.opts.Tally.strays(out.Now.Unix()), out.Now)...)
 }
 
-// strayTroubles are those of requests that came to no pool.
+// strayTroubles returns those of requests that belong to no pool.
 func strayTroubles(sum stray, now time.Time) (list []Trouble) {
 	for _, id := range slices.Sorted(maps.Keys(sum.seen)) {
 		s := sum.seen[id]
@@ -133,15 +133,15 @@ func strayTroubles(sum stray, now time.Time) (list []Trouble) {
 }
 
 const (
-	// recently is how long ago something may have been met last that still goes on.
+	// recently is the age up to which the last occurrence counts as ongoing.
 	recently = 10 * time.Second
-	// manyLost is how many requests without a route are no accident.
+	// manyLost is the number of requests without a route that is no accident.
 	manyLost = 3
-	// soon is how long before its end a certificate is worth a warning.
+	// soon is the remaining validity of a certificate that causes a warning.
 	soon = 7 * 24 * time.Hour
 )
 
-// certificates are the troubles of the listeners' certificates.
+// certificates returns the troubles of the listeners' certificates.
 func certificates(until map[string]time.Time, now time.Time) (list []Trouble) {
 	for _, file := range slices.Sorted(maps.Keys(until)) {
 		t := until[file]
@@ -168,7 +168,7 @@ func days(d time.Duration) string {
 	return counted(int(d/time.Minute), "minute")
 }
 
-// lookup is the trouble of a pool whose upstreams could not be looked up.
+// lookup returns the trouble of a pool whose upstreams could not be looked up.
 func (p *Pool) lookup(now time.Time) (Trouble, bool) {
 	if p.SourceError == "" {
 		return Trouble{}, false

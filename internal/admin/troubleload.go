@@ -7,7 +7,7 @@ import (
 	"github.com/goodgate/goodgate/internal/situation"
 )
 
-// left says that many clients leave before they have an answer.
+// left returns a trouble if many clients leave before they have an answer.
 func (p *Pool) left(now time.Time) (Trouble, bool) {
 	s := p.seen[situation.ClientsLeave]
 	if s == nil || s.n < manyLeft || leftShare*s.n < int(p.Minute.Requests) {
@@ -23,10 +23,10 @@ func (p *Pool) left(now time.Time) (Trouble, bool) {
 
 const (
 	manyLeft  = 10 // clients that left in a minute
-	leftShare = 5  // one in so many that leaves is many
+	leftShare = 5  // the inverse of the share that is many
 )
 
-// flying says how many requests upstreams have not answered yet, when they are many.
+// flying says how many requests are in flight, if they are many.
 func (p *Pool) flying() string {
 	if p.InFlight < manyFlying {
 		return ""
@@ -34,10 +34,10 @@ func (p *Pool) flying() string {
 	return number(p.InFlight) + " requests are in flight."
 }
 
-// manyFlying is how many requests at once tell of a load that is worth a word.
+// manyFlying is the number of requests in flight that is worth mentioning.
 const manyFlying = 20
 
-// trouble says that new clients wait.
+// trouble returns a trouble if new clients wait, or have waited in the last minute.
 func (c *Crowd) trouble(now time.Time) (Trouble, bool) {
 	if !c.Waits && now.Sub(c.Last) > time.Minute {
 		return Trouble{}, false

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/situation"
 )
 
-// troubles are those of a pool and of its upstreams.
+// troubles returns those of a pool and of its upstreams.
 func (p *Pool) troubles(now time.Time) (list []Trouble) {
 	add := func(t Trouble, ok bool) {
 		if ok {
@@ -36,7 +36,7 @@ func (p *Pool) troubles(now time.Time) (list []Trouble) {
 	add(p.queueing())
 	add(p.checkIsWrong(now))
 	if none.id == situation.Starting {
-		return list // the same of each would say no more
+		return list // repeating it for each upstream would add nothing
 	}
 	each := p.each(now)
 	if t, ok := p.alike(each, now); ok {
@@ -47,7 +47,7 @@ func (p *Pool) troubles(now time.Time) (list []Trouble) {
 	return list
 }
 
-// ordered says who wanted it so.
+// ordered names the operator, and the reason.
 func ordered(by, why string) string {
 	if why == "" {
 		return "By " + by + "."
@@ -61,13 +61,15 @@ var met = []situation.ID{
 	situation.FallbackInUse, situation.StaleInUse, situation.HeldOver, situation.RateLimited,
 }
 
-// waits are those that come of having no upstream, and are told with that.
+// waits are the situations that follow from a pool without an upstream, and are reported
+// with that.
 var waits = []situation.ID{situation.HoldExpired, situation.NoUpstream, situation.HeldOver}
 
-// lookups are those that come of a name that does not resolve, and are told with that.
+// lookups are the situations that follow from a name that does not resolve, and are
+// reported with that.
 var lookups = []situation.ID{situation.NameUnknown, situation.ResolverSilent}
 
-// none says that no upstream takes requests, and why.
+// none returns a trouble if no upstream takes requests, with the cause.
 func (p *Pool) none(now time.Time) (Trouble, bool) {
 	if p.Available > 0 || len(p.Upstreams) == 0 && (p.SourceError != "" || !p.answered) {
 		return Trouble{}, false
@@ -100,13 +102,13 @@ func (p *Pool) none(now time.Time) (Trouble, bool) {
 	t.raise(id != situation.Starting)
 	for i := range p.Upstreams {
 		if since := p.Upstreams[i].Since; since.After(t.First) {
-			t.First = since // of the last one that went
+			t.First = since // when the last one left
 		}
 	}
 	return t, true
 }
 
-// states says how many of a pool's upstreams are in which state.
+// states says how many of a pool's upstreams are in each state.
 func (p *Pool) states() string {
 	var order []string
 	count := map[string]int{}
@@ -131,8 +133,7 @@ func (p *Pool) states() string {
 	return strings.Join(order, "; ") + "."
 }
 
-// oneDo returns the next step for the state that all upstreams are in, empty when they
-// differ.
+// oneDo returns the next step if all upstreams are in the same state, otherwise empty.
 func (p *Pool) oneDo() string {
 	for i := range p.Upstreams {
 		if p.Upstreams[i].state != p.Upstreams[0].state {
@@ -143,7 +144,7 @@ func (p *Pool) oneDo() string {
 	return situation.Of(u.state).With(u.facts(p)).Do
 }
 
-// waiting says who waits, and who has waited in vain.
+// waiting says how many requests wait, and how many have waited in vain.
 func (p *Pool) waiting(now time.Time) string {
 	var list []string
 	if p.Waiting > 0 {
@@ -163,7 +164,7 @@ func (p *Pool) waiting(now time.Time) string {
 	return strings.Join(list, " ")
 }
 
-// met makes a trouble of what requests have shown.
+// met returns a trouble if requests have shown a situation.
 func (p *Pool) met(id situation.ID, now time.Time) (Trouble, bool) {
 	s := p.seen[id]
 	if s == nil || id == situation.HeldOver && s.longest < longHold {
@@ -179,10 +180,10 @@ func (p *Pool) backSince(at time.Time) bool {
 	return slices.ContainsFunc(p.Upstreams, func(u Upstream) bool { return u.Available && u.Since.After(at) })
 }
 
-// longHold is how long a request has to wait for somebody to notice.
+// longHold is the wait of a request that a client notices.
 const longHold = 500 * time.Millisecond
 
-// tell makes a trouble of what requests have shown.
+// tell makes a trouble from the sightings of a situation.
 func (s *sighting) tell(id situation.ID, pool string, requests uint64, over bool, now time.Time) Trouble {
 	over = over || now.Sub(s.last) > recently || id == situation.HeldOver
 	saw := "No client saw an error of it."
@@ -202,7 +203,7 @@ func (s *sighting) tell(id situation.ID, pool string, requests uint64, over bool
 	return t
 }
 
-// places says how full a pool is that refuses for want of room.
+// places says how full a pool is that refuses requests because of its limit.
 func (p *Pool) places(id situation.ID) string {
 	if id != situation.Overloaded || p.Places == 0 {
 		return ""
@@ -210,7 +211,8 @@ func (p *Pool) places(id situation.ID) string {
 	return fmt.Sprintf("Now %s; the upstreams have %s in all.", waitFor(p.Demand.Queued), counted(p.Places, "place"))
 }
 
-// orders says what an operator has done about the time at which requests had to wait.
+// orders lists operators' recent changes of upstreams, for situations in which requests
+// had to wait.
 func (p *Pool) orders(id situation.ID, now time.Time) string {
 	if !slices.Contains(waits, id) {
 		return ""
@@ -227,7 +229,7 @@ func (p *Pool) orders(id situation.ID, now time.Time) string {
 	return "An operator changed " + strings.Join(list, ", ") + "."
 }
 
-// queueing says that a pool has all that it may have.
+// queueing returns a trouble if a pool has reached its limit.
 func (p *Pool) queueing() (Trouble, bool) {
 	f := situation.Facts{Pool: p.Name}
 	switch {
@@ -256,7 +258,7 @@ func waitFor(n int) string {
 	return number(n) + " requests wait"
 }
 
-// checkIsWrong says that upstreams are used although their checks fail.
+// checkIsWrong returns a trouble if upstreams are used although their checks fail.
 func (p *Pool) checkIsWrong(now time.Time) (Trouble, bool) {
 	for i := range p.Upstreams {
 		u := &p.Upstreams[i]
@@ -270,8 +272,8 @@ func (p *Pool) checkIsWrong(now time.Time) (Trouble, bool) {
 	return Trouble{}, false
 }
 
-// alike returns one trouble for all upstreams of a pool when they all fail in the same
-// way while they are used.
+// alike returns one trouble for all upstreams of a pool if they are in use and all fail
+// in the same way.
 func (p *Pool) alike(each []Trouble, now time.Time) (Trouble, bool) {
 	if len(each) < 2 || len(each) != len(p.Upstreams) || p.Available == 0 {
 		return Trouble{}, false

@@ -9,18 +9,18 @@ import (
 
 const (
 	manyFlips = 6                // changes of availability
-	flipsIn   = 15 * time.Minute // in which they are flapping
-	calm      = 2 * time.Minute  // without a change, and they have stopped
+	flipsIn   = 15 * time.Minute // the period of these changes for flapping
+	calm      = 2 * time.Minute  // the time without a change after which flapping has ended
 	someSlow  = 3                // slow answers in a minute
-	slowShare = 20               // one in so many that is slow is many
-	closesAll = 5                // attempts, all of which ended without an answer
-	someHung  = 2                // attempts that were abandoned because nothing came back
+	slowShare = 20               // the inverse of the share of slow answers that is many
+	closesAll = 5                // attempts without any answer
+	someHung  = 2                // abandoned attempts without any byte
 	someSent  = 3                // errors of the application's own in a minute
-	sentShare = 100              // one answer in so many is worth a warning
-	downFor   = 30 * time.Second // and what it does now says more than that it came and went
+	sentShare = 100              // the inverse of the share of these that causes a warning
+	downFor   = 30 * time.Second // unavailability that counts more than flapping
 )
 
-// each returns what is wrong with each upstream, at most one thing an upstream.
+// each returns at most one trouble per upstream.
 func (p *Pool) each(now time.Time) (list []Trouble) {
 	var names map[string]addresses
 	for i := range p.Upstreams {
@@ -38,10 +38,10 @@ func (p *Pool) each(now time.Time) (list []Trouble) {
 	return list
 }
 
-// addresses are those of a name.
+// addresses counts the addresses of a name.
 type addresses struct{ all, bad int }
 
-// names counts the addresses of each name, and those that cannot be used.
+// names counts the addresses of each name, and the unusable ones.
 func (p *Pool) names() map[string]addresses {
 	names := map[string]addresses{}
 	for i := range p.Upstreams {
@@ -60,7 +60,7 @@ func (u *Upstream) facts(p *Pool) situation.Facts {
 	return situation.Facts{Pool: p.Name, Upstream: u.Address, Name: u.Name, Status: u.stateStatus, Error: brief(u.Check.err)}
 }
 
-// trouble says what is wrong with an upstream, by its own attempts and checks alone.
+// trouble judges an upstream by its own attempts and checks alone.
 func (u *Upstream) trouble(p *Pool, now time.Time) (Trouble, bool) {
 	switch u.state {
 	case situation.Drained, situation.SwitchedOff, situation.Leaving, situation.FoundUnready, situation.FoundEnding:
@@ -82,7 +82,7 @@ func (u *Upstream) trouble(p *Pool, now time.Time) (Trouble, bool) {
 		return u.slow(p, now), true
 	case u.state == situation.CheckIsWrong && u.Check.err != nil && !u.answersUnchecked():
 		return u.unchecked(p, now), true
-	case u.state == situation.Healthy, u.state == situation.CheckIsWrong: // that is told once for the pool
+	case u.state == situation.Healthy, u.state == situation.CheckIsWrong: // the pool reports it once
 		return Trouble{}, false
 	}
 	t := tell(u.state, u.facts(p), false, u.others(p))
@@ -91,7 +91,7 @@ func (u *Upstream) trouble(p *Pool, now time.Time) (Trouble, bool) {
 }
 
 // goneByOrder is for an upstream that takes no requests because an operator, or its own
-// application, said so. What it did before is told with it.
+// application, ordered so. It adds the trouble before the order.
 func (u *Upstream) goneByOrder(p *Pool, now time.Time) Trouble {
 	since, before := u.OperatorSince, ""
 	switch u.state {
@@ -114,8 +114,8 @@ func (u *Upstream) goneByOrder(p *Pool, now time.Time) Trouble {
 	return t
 }
 
-// out is for an upstream that gets no requests because of its checks, or because a
-// connection was refused.
+// out is for an upstream that gets no requests because of its checks, or because it
+// refused a connection.
 func (u *Upstream) out(p *Pool, id situation.ID, s *sighting, now time.Time) Trouble {
 	attempts := ""
 	if s != nil {
@@ -139,12 +139,12 @@ func (u *Upstream) out(p *Pool, id situation.ID, s *sighting, now time.Time) Tro
 }
 
 // answersUnchecked reports whether the upstream has answered a request well since its
-// checks fail.
+// checks began to fail.
 func (u *Upstream) answersUnchecked() bool {
 	return u.Check.err != nil && u.Minute.LastGood.After(u.Check.Since)
 }
 
-// unchecked is for an upstream that is used because no other is left, with nothing to show
+// unchecked is for an upstream that is used because no other is left, without evidence
 // that it works.
 func (u *Upstream) unchecked(p *Pool, now time.Time) Trouble {
 	id, status := situation.OfCheck(u.Check.err)
@@ -155,7 +155,7 @@ func (u *Upstream) unchecked(p *Pool, now time.Time) Trouble {
 	return t
 }
 
-// checked says what the last health check met.
+// checked describes the last failed health check.
 func (u *Upstream) checked(now time.Time) string {
 	c := &u.Check
 	if c.At.IsZero() || c.Passed {
@@ -164,8 +164,8 @@ func (u *Upstream) checked(now time.Time) string {
 	return fmt.Sprintf("The health check has failed since %s: %s.", clock(c.Since, now), brief(c.err))
 }
 
-// failing is for an upstream that is used, or was until its breaker opened, and on which
-// attempts fail.
+// failing is for an upstream that is in use, or was until its breaker opened, with
+// failing attempts.
 func (u *Upstream) failing(p *Pool, id situation.ID, s *sighting, now time.Time) Trouble {
 	over := u.recovered(now)
 	if id == situation.ClosedEarly && s.n >= closesAll && s.n == u.Minute.Attempts {
@@ -190,7 +190,7 @@ func (u *Upstream) failing(p *Pool, id situation.ID, s *sighting, now time.Time)
 	return t
 }
 
-// evidenceOf returns the words of the first failure where they say more than the row.
+// evidenceOf returns the words of the first failure if they say more than the row.
 func evidenceOf(id situation.ID, s *sighting) string {
 	switch id {
 	case situation.CertExpired, situation.CertNotYet, situation.CertName, situation.CertUnknownCA, situation.CertificateBad, situation.HandshakeFails, situation.NotHTTP, situation.NameUnknown:
@@ -201,8 +201,8 @@ func evidenceOf(id situation.ID, s *sighting) string {
 	return ""
 }
 
-// recovered reports whether what failed is over: the upstream came back since, or has
-// answered well since and for a while.
+// recovered reports whether the failures are over: the upstream has become available
+// since, or has answered well since and for a while.
 func (u *Upstream) recovered(now time.Time) bool {
 	m := &u.Minute
 	switch {
@@ -214,7 +214,7 @@ func (u *Upstream) recovered(now time.Time) bool {
 	return now.Sub(m.LastFailed) > recently && m.LastGood.After(m.LastFailed)
 }
 
-// flaps is for an upstream that comes and goes.
+// flaps is for an upstream that becomes available and unavailable often.
 func (u *Upstream) flaps(p *Pool, id situation.ID, s *sighting, now time.Time) Trouble {
 	why := u.checked(now)
 	if s != nil {
@@ -229,8 +229,7 @@ func (u *Upstream) flaps(p *Pool, id situation.ID, s *sighting, now time.Time) T
 	return t
 }
 
-// hanging is for an upstream from which requests were sent elsewhere, since it did not
-// react.
+// hanging is for an upstream that did not react, so that requests were sent elsewhere.
 func (u *Upstream) hanging(p *Pool, now time.Time) Trouble {
 	m := &u.Minute
 	h := m.hung[situation.Hangs]
@@ -242,8 +241,8 @@ func (u *Upstream) hanging(p *Pool, now time.Time) Trouble {
 	return t
 }
 
-// passesOn is for an upstream whose application answers with an error of its own, which
-// goes to the client as it is.
+// passesOn is for an upstream whose application answers with its own errors, which go to
+// the client unchanged.
 func (u *Upstream) passesOn(p *Pool, now time.Time) Trouble {
 	m := &u.Minute
 	s := m.passed[situation.PassedOn]
@@ -288,10 +287,10 @@ func (u *Upstream) slow(p *Pool, now time.Time) Trouble {
 	return t
 }
 
-// nothingToCompare says why nobody is alarmed.
+// nothingToCompare explains why goodgate does not raise an alarm.
 const nothingToCompare = "There is nothing to compare this with yet: if these requests take long by nature, nothing is wrong."
 
-// latest returns the one that was met last; both may be nil.
+// latest returns the more recent sighting; both may be nil.
 func latest(a, b *sighting) *sighting {
 	if a == nil || b != nil && b.last.After(a.last) {
 		return b
@@ -299,8 +298,8 @@ func latest(a, b *sighting) *sighting {
 	return a
 }
 
-// lateness says how many requests another upstream answered first, because this one was
-// late. How long they would have taken is not known.
+// lateness says how many requests another upstream answered first because this one was
+// late. Their full duration here is unknown.
 func (m *Minute) lateness() string {
 	s := m.late[situation.Slow]
 	if s == nil {
@@ -310,8 +309,8 @@ func (m *Minute) lateness() string {
 		number(s.n), counted(m.Attempts, "attempt"), round(s.longest))
 }
 
-// slowness says how long the answers of the last minute took. Only what is counted is
-// told: of few answers there is no percentile.
+// slowness says how long the answers of the last minute took. It uses only counted
+// values: few answers have no percentile.
 func (m *Minute) slowness() string {
 	if m.Answered == 0 {
 		return "answered nothing"
@@ -323,7 +322,7 @@ func (m *Minute) slowness() string {
 	return s
 }
 
-// fastest returns the upstream that answers fastest, nil when none has answered.
+// fastest returns the upstream that answers fastest, nil if none has answered.
 func (p *Pool) fastest() *Upstream {
 	if p.best == nil {
 		for i := range p.Upstreams {
@@ -344,8 +343,8 @@ func (u *Upstream) others(p *Pool) string {
 	return fmt.Sprintf("%d of %s in the pool can take requests.", p.Available, counted(len(p.Upstreams), "upstream"))
 }
 
-// half turns the trouble of one address into that of a name, when the name leads to
-// others that work.
+// half turns the trouble of one address into that of a name, if other addresses of the
+// name work.
 func (t *Trouble) half(name string, n addresses) {
 	switch t.id {
 	case situation.Refused, situation.Unreachable, situation.ConnectTimeout, situation.Hangs:

@@ -12,8 +12,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// explain tells what became of a request in plain words: what the client got,
-// each attempt, what is behind it, and what would have saved it.
+// explain describes a request in plain words: the client's result, each attempt, the
+// cause, and a setting that would have helped.
 func explain(r *proxy.Record) []string {
 	lines := []string{fmt.Sprintf("%s %s%s, at %s: the client got %s after %s.",
 		r.Method, r.Host, r.Path, r.Start.Format(time.RFC3339), outcome(r), round(r.Duration))}
@@ -53,8 +53,8 @@ func explain(r *proxy.Record) []string {
 	return lines
 }
 
-// behind returns the row of the table for what went wrong: the failure that the client saw,
-// or that was hidden from it.
+// behind returns the row of the table for the failure that the client saw, or that was
+// hidden from it.
 func behind(r *proxy.Record) (situation.Row, bool) {
 	f := situation.Facts{Pool: r.Pool, Upstream: r.Upstream, Name: unresolved(r.Err), Error: text(r.Err), N: 1, Of: 1}
 	id, i := situation.OfReason(r.Reason, r.Err), culprit(r)
@@ -74,7 +74,8 @@ func behind(r *proxy.Record) (situation.Row, bool) {
 	return situation.Of(id).With(f), true
 }
 
-// firstFailed returns which attempt began what was hidden, -1 when none did.
+// firstFailed returns the index of the attempt that began a hidden failure, -1 if none
+// did.
 func firstFailed(r *proxy.Record) int {
 	for i := range r.Attempts {
 		if r.Attempts[i].Reason == r.Hidden {
@@ -98,7 +99,7 @@ func outcome(r *proxy.Record) string {
 	return s
 }
 
-// attempt tells of one of a request's attempts.
+// attempt describes one attempt of a request.
 func attempt(r *proxy.Record, i int) string {
 	a := &r.Attempts[i]
 	s := a.Upstream
@@ -127,7 +128,8 @@ func attempt(r *proxy.Record, i int) string {
 	return s + ". " + decisions[a.Decision]
 }
 
-// abandoned tells of an attempt that was given up because another upstream had answered.
+// abandoned describes an attempt that goodgate gave up because another upstream had
+// answered.
 func abandoned(r *proxy.Record, i int) string {
 	s := fmt.Sprintf(": still no answer after %s; abandoned, since another upstream had answered.", round(r.Attempts[i].Took))
 	if why := suspicions[suspected(r, i)]; why != "" {
@@ -136,7 +138,7 @@ func abandoned(r *proxy.Record, i int) string {
 	return s
 }
 
-// decisions are what followed an attempt, in plain words.
+// decisions describe the step after an attempt in plain words.
 var decisions = map[reason.Decision]string{
 	reason.Answered:       "This answer went to the client.",
 	reason.Retried:        "It was sent again.",
@@ -162,7 +164,7 @@ func countedAre(n int, noun string) string {
 	return counted(n, noun) + " are"
 }
 
-// round returns a duration with its unit, and no more digits than mean something.
+// round formats a duration with only its meaningful digits.
 func round(d time.Duration) string {
 	switch {
 	case d >= time.Minute:

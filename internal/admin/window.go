@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	pastSeconds = 60                   // of a pool, one by one
-	pieces      = 6                    // a last minute is kept in these
+	pastSeconds = 60                   // seconds that a pool keeps one by one
+	pieces      = 6                    // pieces of a last minute
 	pieceLength = pastSeconds / pieces // seconds
-	goneAfter   = 600                  // seconds until an upstream that nobody asks is forgotten
+	goneAfter   = 600                  // seconds without attempts until an upstream is dropped
 )
 
-// window is the last minute in pieces of ten seconds, the present one included. So it
-// is 51 to 60 seconds long, for a pool and for its upstreams alike.
+// window is the last minute in pieces of ten seconds, including the present one. So it is
+// 51 to 60 seconds long, for pools and upstreams alike.
 type window[T any] [pieces]struct {
-	number int64 // of the piece since 1970
+	number int64 // number of the piece since 1970
 	what   T
 }
 
@@ -32,7 +32,7 @@ func (w *window[T]) at(now int64) *T {
 	return &p.what
 }
 
-// old returns the piece whose place that of now takes, nil when it has it already.
+// old returns the piece that the piece of now replaces, nil if it already has.
 func (w *window[T]) old(now int64) *T {
 	if p := &w[slot(now/pieceLength, pieces)]; p.number != now/pieceLength {
 		return &p.what
@@ -40,7 +40,7 @@ func (w *window[T]) old(now int64) *T {
 	return nil
 }
 
-// last returns the pieces of the minute that ends now, the oldest first.
+// last returns the pieces of the minute that ends now, oldest first.
 func (w *window[T]) last(now int64) iter.Seq[*T] {
 	return func(yield func(*T) bool) {
 		for n := now/pieceLength - pieces + 1; n <= now/pieceLength; n++ {
@@ -51,7 +51,7 @@ func (w *window[T]) last(now int64) iter.Seq[*T] {
 	}
 }
 
-// before returns the pieces that are older, and whose place no other has taken.
+// before returns the pieces that are older than this minute and not yet replaced.
 func (w *window[T]) before(now int64) iter.Seq[*T] {
 	return func(yield func(*T) bool) {
 		for i := range w {
@@ -62,7 +62,7 @@ func (w *window[T]) before(now int64) iter.Seq[*T] {
 	}
 }
 
-// slot returns the place of a number in a ring.
+// slot returns the index of a number in a ring.
 func slot(n int64, of int) int {
 	i := int(n % int64(of))
 	if i < 0 { // before 1970
@@ -74,22 +74,22 @@ func slot(n int64, of int) int {
 // begins returns the first second of the minute that ends now.
 func begins(now int64) int64 { return (now/pieceLength - pieces + 1) * pieceLength }
 
-// sighting is how often a situation was met, and when.
+// sighting counts how often a situation occurred, and when.
 type sighting struct {
 	n, escaped  int
 	first, last time.Time
-	longest     time.Duration // that a request was held
-	err         string        // of the first of them
-	status      int           // of the last answer, when that was what failed
-	name        string        // that did not resolve
-	path        string        // of the last request, when it matters; with several, that of the last
-	paths       bool          // there were several
+	longest     time.Duration // longest wait of a held request
+	err         string        // of the first occurrence
+	status      int           // of the last answer, if the status was the failure
+	name        string        // the name that did not resolve
+	path        string        // of the last request, if it matters
+	paths       bool          // several paths occurred
 }
 
-// sightings are by situation. Their number is bounded by the table of situations.
+// sightings are by situation. The table of situations bounds their number.
 type sightings map[situation.ID]*sighting
 
-// note adds one.
+// note adds one occurrence.
 func (s *sightings) note(id situation.ID, at time.Time, escaped bool, err error) *sighting {
 	if *s == nil {
 		*s = sightings{}
@@ -107,7 +107,7 @@ func (s *sightings) note(id situation.ID, at time.Time, escaped bool, err error)
 	return x
 }
 
-// asked notes what was asked for.
+// asked records the requested path.
 func (x *sighting) asked(path string) {
 	if path == "" || x.path == path {
 		return
@@ -116,7 +116,7 @@ func (x *sighting) asked(path string) {
 	x.path = cut(path, pathShown)
 }
 
-// pathShown is how much of a path a trouble tells, in bytes.
+// pathShown is the longest part of a path in a trouble, in bytes.
 const pathShown = 80
 
 func (x *sighting) span(first, last time.Time) {
@@ -128,7 +128,7 @@ func (x *sighting) span(first, last time.Time) {
 	}
 }
 
-// times returns how often anything was met.
+// times returns the number of all occurrences.
 func (s sightings) times() (n int) {
 	for _, x := range s {
 		n += x.n
@@ -136,7 +136,7 @@ func (s sightings) times() (n int) {
 	return n
 }
 
-// merge adds what another piece of the minute has.
+// merge adds the sightings of another piece of the minute.
 func (s *sightings) merge(o sightings) {
 	for id, y := range o {
 		if *s == nil {

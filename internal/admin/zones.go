@@ -6,13 +6,13 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// Zones says how a pool keeps requests in the zone of this goodgate.
+// Zones reports how a pool keeps requests in the zone of this goodgate.
 type Zones struct {
 	Own   string  `json:"own"`
 	State string  `json:"state"` // on; or why requests go to all zones alike: unknown, alike, few, out
-	Meant float64 `json:"meant"` // share of the requests that are meant for the own zone
+	Meant float64 `json:"meant"` // intended share of the own zone
 	Kept  uint64  `json:"kept"`  // attempts in the own zone since the start
-	Left  uint64  `json:"left"`  // attempts in others
+	Left  uint64  `json:"left"`  // attempts in other zones
 }
 
 func zonesOf(r balancer.ZoneReport) *Zones {
@@ -22,7 +22,7 @@ func zonesOf(r balancer.ZoneReport) *Zones {
 	return &Zones{Own: r.Own, State: r.State.String(), Meant: r.Meant, Kept: r.Kept, Left: r.Left}
 }
 
-// zonesWhy says why requests go to all zones alike. Never changed.
+// zonesWhy explains why requests go to all zones alike. It is never changed.
 var zonesWhy = map[string]string{
 	balancer.ZonesUnknown.String(): "of an upstream the zone is not known",
 	balancer.ZonesAlike.String():   "all upstreams are in one zone",
@@ -30,7 +30,7 @@ var zonesWhy = map[string]string{
 	balancer.ZonesOut.String():     "none is available",
 }
 
-// Line tells it in words.
+// Line describes it in words.
 func (z *Zones) Line() string {
 	if z.State != balancer.ZonesOn.String() {
 		return fmt.Sprintf("zone %s: requests go to all zones alike: %s", z.Own, zonesWhy[z.State])
