@@ -7,8 +7,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// addAccess adds to r who may come to it. An error is about a file, or names what excludes
-// each other.
+// addAccess adds to r the conditions of access. An error is about a file, or about
+// settings that exclude each other.
 func addAccess(r *proxy.Route, c config.Route, pools map[string]*proxy.Pool, reread func(string, error)) (err error) {
 	a := c.Access
 	if r.Access.Networks, err = proxy.NewNetworks(a.Allow, a.Deny); err != nil {
@@ -53,7 +53,7 @@ func basicAuth(c config.BasicAuth, reread func(string, error)) (*proxy.BasicAuth
 	return b, nil
 }
 
-// secureHeaders is nil where answers get none.
+// secureHeaders returns nil if responses get none.
 func secureHeaders(c *config.SecureHeaders) *proxy.SecureHeaders {
 	if c == nil || !c.Enabled {
 		return nil

@@ -9,9 +9,9 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// ACME returns how certificates are got from an authority. It leaves open which
-// challenges are tried, as listeners may change meanwhile, and who is told. An
-// error is about the file that acme.ca names.
+// ACME returns the options for obtaining certificates from an authority. It leaves out
+// the challenges, because listeners may change meanwhile, and the callbacks. An error is
+// about the file that acme.ca names.
 func ACME(c config.ACME) (acme.Options, error) {
 	var pool *x509.CertPool
 	if c.CA != "" {
@@ -26,8 +26,8 @@ func ACME(c config.ACME) (acme.Options, error) {
 	}, nil
 }
 
-// Challenges returns those that are tried, the first one first: by HTTP only where
-// one of the listeners could be asked.
+// Challenges returns the challenges to try, in order. HTTP is among them only if the
+// authority can reach one of the listeners by HTTP.
 func Challenges(c config.ACME, listeners []config.Listener) []string {
 	plain := slices.ContainsFunc(listeners, func(l config.Listener) bool { return l.TLS == nil })
 	switch {

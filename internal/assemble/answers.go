@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// addAnswers adds to r what becomes of its answers.
+// addAnswers adds to r the treatment of responses.
 func addAnswers(r *proxy.Route, c config.Route) {
 	r.Intercept = statuses(c.Intercept)
 	for _, f := range c.Faults {
@@ -40,7 +40,7 @@ const (
 	maxPageSize = 1 << 20 // bytes of one
 )
 
-// pageFiles reads the error pages in a folder; others are the files there that are none.
+// pageFiles reads the error pages in a folder; others lists all other files there.
 func pageFiles(dir string) (pages map[string]string, others []string, err error) {
 	if dir == "" {
 		return nil, nil, nil

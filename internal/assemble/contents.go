@@ -9,9 +9,9 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// Contents tells apart what the files hold that a configuration names and a
-// reload reads again, by the key and the file's name. Certificates of listeners
-// and lists of upstreams are not among them: they are read whenever they change.
+// Contents returns hashes of the files that a configuration names and a reload reads
+// again, by key and file name. It omits certificates of listeners and lists of upstreams,
+// which are read whenever they change.
 func Contents(c *config.Config) map[File][sha256.Size]byte {
 	sums := map[File][sha256.Size]byte{}
 	add := func(key, name string) {
@@ -54,5 +54,5 @@ func Contents(c *config.Config) map[File][sha256.Size]byte {
 	return sums
 }
 
-// File is one that a key names.
+// File is a file with the key that names it.
 type File struct{ Key, Name string }

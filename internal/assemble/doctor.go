@@ -15,12 +15,12 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// maxResponseHeader is what internal/wire/http1 takes of a response header.
+// maxResponseHeader is the limit of internal/wire/http1 on a response header, in bytes.
 const maxResponseHeader = 256 << 10
 
-// Doctor returns the upstreams of a configuration, for a look at each. Entries that
-// stand for a list (srv, file) are looked up; failed holds those that led to
-// nothing. err names the pool whose files for TLS cannot be used.
+// Doctor returns the upstreams of a configuration, for an examination of each. It looks
+// up entries that stand for a list (srv, file), and returns in failed the errors of those
+// without a result. err names the pool with unusable TLS files.
 func Doctor(ctx context.Context, c *config.Config) (targets []doctor.Target, failed []error, err error) {
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
 		p := c.Pools[name]
@@ -42,8 +42,8 @@ func Doctor(ctx context.Context, c *config.Config) (targets []doctor.Target, fai
 	return targets, failed, nil
 }
 
-// doctorEntry returns what an entry stands for: a name as such, so that its
-// look-up is part of the examination.
+// doctorEntry returns the targets of an entry. It leaves names unresolved, because the
+// examination includes their look-up.
 func doctorEntry(ctx context.Context, u config.Upstream, dns config.DNS) ([]discovery.Target, error) {
 	if u.URL == "" {
 		return LookUp(ctx, u, dns)
@@ -68,7 +68,7 @@ func withAddress(model doctor.Target, d discovery.Target) doctor.Target {
 	return t
 }
 
-// doctorTarget says how a pool uses its upstreams.
+// doctorTarget returns a pool's way of using its upstreams.
 func doctorTarget(name string, c config.Pool) (doctor.Target, error) {
 	t, err := NewTrust(c.TLS, nil)
 	if err != nil {
@@ -108,15 +108,15 @@ func doctorHealth(c config.Health) *doctor.Health {
 	}
 }
 
-// doctorWords are the keys of a pool and of its upstream i.
+// doctorWords returns the keys of a pool and of its upstream i.
 func doctorWords(pool string, i int, u config.Upstream) doctor.Words {
 	key := func(name string) string { return "pools." + pool + "." + name + ": " }
 	upstream := func(url string) string {
-		if u.URL == "" { // the list is elsewhere
+		if u.URL == "" { // the list is not in the configuration
 			return ""
 		}
 		entry := "upstreams[" + strconv.Itoa(i) + "]"
-		if u.Weight > 1 || u.Tier > 0 || u.MaxInFlight > 0 { // it has other keys
+		if u.Weight > 1 || u.Tier > 0 || u.MaxInFlight > 0 { // the entry has other keys
 			entry += ".url"
 		}
 		return key(entry) + strconv.Quote(url)

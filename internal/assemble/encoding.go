@@ -4,7 +4,7 @@ package assemble
 
 import "github.com/goodgate/goodgate/proxy"
 
-// encoding returns a way to compress.
+// encoding returns a compression.
 func encoding(name string) *proxy.Encoding {
 	if name == "zstd" {
 		return proxy.Zstd()

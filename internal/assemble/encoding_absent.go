@@ -4,7 +4,7 @@ package assemble
 
 import "github.com/goodgate/goodgate/proxy"
 
-// encoding returns a way to compress, nil for what the minimal edition does not have.
+// encoding returns a compression, nil if the minimal edition does not have it.
 func encoding(name string) *proxy.Encoding {
 	if name == "zstd" {
 		return nil

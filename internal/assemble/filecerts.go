@@ -12,14 +12,14 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// soon is how long before its end a certificate is warned of; of one that is not
-// good for long, soonShare of that.
+// soon is the remaining validity that causes a warning. For a certificate of short
+// validity it is soonShare of that.
 const (
 	soon      = 14 * 24 * time.Hour
 	soonShare = 5
 )
 
-// keyPair looks at a certificate and its key, in the keys cert and key below path.
+// keyPair checks a certificate and its key, in the keys cert and key below path.
 func (f *files) keyPair(path string, c certs.File, shown string) {
 	cert, okCert := f.read(path+".cert", c.Cert)
 	_, okKey := f.read(path+".key", c.Key)
@@ -38,7 +38,7 @@ func (f *files) keyPair(path string, c certs.File, shown string) {
 	f.validity(path+".cert", c.Cert, store.First().Leaf, shown+" refuse it")
 }
 
-// validity warns of a certificate that is not good now, or will not be for long.
+// validity warns of a certificate that is not valid now, or will soon expire.
 func (f *files) validity(path, file string, c *x509.Certificate, so string) {
 	left := c.NotAfter.Sub(f.now)
 	switch {
@@ -51,8 +51,8 @@ func (f *files) validity(path, file string, c *x509.Certificate, so string) {
 	}
 }
 
-// authorities looks at a PEM file with certificates of authorities.
-// It returns what the file holds; nil when it cannot be used.
+// authorities checks a PEM file with certificates of authorities. It returns the content
+// of the file; nil if it is unusable.
 func (f *files) authorities(path, name string) []byte {
 	data, ok := f.read(path, name)
 	if !ok || name == "" {
@@ -71,7 +71,7 @@ func (f *files) authorities(path, name string) []byte {
 	return data
 }
 
-// revocations looks at the revocation lists of authorities, which are in PEM.
+// revocations checks the authorities' revocation lists, which are in PEM.
 func (f *files) revocations(path string, names []string, authorities []byte) {
 	if len(names) == 0 || authorities == nil {
 		return
@@ -96,8 +96,8 @@ func (f *files) revocations(path string, names []string, authorities []byte) {
 	}
 }
 
-// ocsp looks at an OCSP response. It is sent whatever it says, so that nothing but
-// a missing one is an error.
+// ocsp checks an OCSP response. goodgate sends it whatever it says, so that only a
+// missing file is an error.
 func (f *files) ocsp(path string, c config.Certificate) {
 	data, ok := f.read(path, c.OCSP)
 	if !ok || c.OCSP == "" {
@@ -116,7 +116,7 @@ func (f *files) ocsp(path string, c config.Certificate) {
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// about is a span in the unit that fits.
+// about formats a duration in a suitable unit.
 func about(d time.Duration) string {
 	switch n := int(d.Hours()); {
 	case n >= 48:

@@ -21,8 +21,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Load reads a configuration file and opens the files that it names. It is what a
-// start, a reload and a check have in common, so that all of them say the same.
+// Load reads a configuration file and opens the files that it names. Start, reload and
+// the command check all use it, so that they report the same.
 func Load(path string) (*config.Config, []config.Warning, error) {
 	c, warnings, err := config.Load(path)
 	return WithFiles(c, warnings, err)
@@ -34,8 +34,8 @@ func Parse(files []config.File) (*config.Config, []config.Warning, error) {
 	return WithFiles(c, warnings, err)
 }
 
-// WithFiles adds to what [config.Parse] returned what is wrong with the files that
-// the configuration names.
+// WithFiles adds to the results of [config.Parse] the errors in the files that the
+// configuration names.
 func WithFiles(c *config.Config, warnings []config.Warning, err error) (*config.Config, []config.Warning, error) {
 	if err != nil {
 		return nil, warnings, err
@@ -47,9 +47,9 @@ func WithFiles(c *config.Config, warnings []config.Warning, err error) (*config.
 	return c, append(warnings, more...), nil
 }
 
-// Files opens the files that a configuration names, and looks whether those that
-// will be written can be. Errors are what a start would fail with. It changes
-// nothing: no file is made, and no address is bound.
+// Files opens the files that a configuration names, and checks whether goodgate can write
+// its own files. Errors are those that would fail a start. Files changes nothing: it
+// creates no file and binds no address.
 func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 	f := &files{config: c, now: now}
 	for i, l := range c.Listeners {
@@ -90,7 +90,7 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 	return f.errs.Sorted(), warnings
 }
 
-// files is one look.
+// files collects the results of one check.
 type files struct {
 	config *config.Config
 	now    time.Time
@@ -98,7 +98,7 @@ type files struct {
 	doubts config.Errors
 }
 
-// error notes an error about a key, unless it is nil.
+// error records an error about a key, unless it is nil.
 func (f *files) error(path string, err error) {
 	if err == nil {
 		return
@@ -114,8 +114,8 @@ func (f *files) warnf(path, format string, args ...any) {
 	f.doubts = append(f.doubts, f.config.Errorf(path, format, args...))
 }
 
-// read returns what a file holds; ok is false when it cannot be read, which is
-// noted. One that is not named is empty.
+// read returns the content of a file. If reading fails, read records the error, and ok is
+// false. Without a name it returns nothing.
 func (f *files) read(path, name string) (data []byte, ok bool) {
 	if name == "" {
 		return nil, true
@@ -128,7 +128,7 @@ func (f *files) read(path, name string) (data []byte, ok bool) {
 		data, err = os.ReadFile(name)
 	}
 	if e, is := errors.AsType[*fs.PathError](err); is {
-		e.Op = "open" // whatever of it failed
+		e.Op = "open" // the same for all failures
 	}
 	f.error(path, err)
 	return data, err == nil
@@ -151,7 +151,7 @@ func (f *files) listener(path string, l config.Listener) {
 	}
 }
 
-// socket looks whether the socket of a listener can be made.
+// socket checks whether the socket of a listener can be created.
 func (f *files) socket(path string, l config.Listener) {
 	network, name := l.Network()
 	if network != "unix" || l.Address == "" {
@@ -168,8 +168,8 @@ func (f *files) socket(path string, l config.Listener) {
 	}
 }
 
-// state looks whether the file of changes can be read and written. A start does without
-// one that cannot.
+// state checks whether the state file can be read and written. A start continues without
+// it.
 func (f *files) state(path, name string) {
 	if name == "" {
 		return
@@ -183,10 +183,10 @@ func (f *files) state(path, name string) {
 	}
 }
 
-// acme looks whether the folder can be made or written to, and at the key of the
-// account that may be in it. With that a start writes nothing.
+// acme checks whether the folder can be created or written, and checks the account key in
+// it. If a key exists, a start writes nothing.
 func (f *files) acme(path string, c config.ACME) {
-	if edition.Minimal { // whose configuration has none
+	if edition.Minimal { // its configuration has no acme
 		return
 	}
 	err := acme.CheckAccount(c.Cache, c.Directory)
@@ -201,7 +201,8 @@ func (f *files) acme(path string, c config.ACME) {
 	f.error(path, err)
 }
 
-// makeableFolder returns why a folder cannot be made, or written to.
+// makeableFolder returns the reason that a folder cannot be created or written; nil if it
+// can.
 func makeableFolder(dir string) error {
 	for at := dir; ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
@@ -222,7 +223,7 @@ func makeableFolder(dir string) error {
 
 var errUnwritable = errors.New("cannot be written to")
 
-// users looks at a file of users.
+// users checks a file of users.
 func (f *files) users(path, name string) {
 	if _, ok := f.read(path, name); !ok {
 		return
@@ -234,7 +235,7 @@ func (f *files) users(path, name string) {
 	}
 }
 
-// page looks at the template of an error page.
+// page checks the template of an error page.
 func (f *files) page(path, name string, parse func(text string) error) {
 	text, ok := f.read(path, name)
 	if ok && name != "" {
@@ -269,7 +270,7 @@ func (f *files) pool(path string, p config.Pool) {
 	}
 }
 
-// trust looks at what a server is trusted by, and at what it is shown.
+// trust checks the files for verifying a server, and for identifying to it.
 func (f *files) trust(path string, t config.TLS, shown string) {
 	f.authorities(path+".ca", t.CA)
 	if t.Cert != "" {
@@ -277,7 +278,7 @@ func (f *files) trust(path string, t config.TLS, shown string) {
 	}
 }
 
-// registry looks at the files of a source that asks another program.
+// registry checks the files of a source that asks another program.
 func (f *files) registry(path string, r config.Registry) {
 	f.trust(path+".tls", r.TLS, "the other program")
 	if r.SecretFile != "" {
@@ -285,14 +286,14 @@ func (f *files) registry(path string, r config.Registry) {
 	}
 }
 
-// registryFile notes what is wrong with a file that is read for each question.
+// registryFile records an error in a file that the source reads for each request.
 func (f *files) registryFile(path string, err error) {
 	if err != nil {
 		f.warnf(path, "%v; goodgate cannot ask the source until you correct that", err)
 	}
 }
 
-// trimmed is err without the words that the key's path says.
+// trimmed returns err without the words that the key's path already says.
 func trimmed(err error, words string) error {
 	if err == nil {
 		return nil
@@ -309,7 +310,7 @@ type reworded struct {
 func (r reworded) Error() string { return r.text }
 func (r reworded) Unwrap() error { return r.error }
 
-// appendable returns why a log cannot be opened; nil when it can.
+// appendable returns the reason that a log cannot be opened; nil if it can.
 func appendable(name string) error {
 	info, err := os.Stat(name)
 	switch {
@@ -325,7 +326,7 @@ func appendable(name string) error {
 
 var errIsFolder = errors.New("is a folder")
 
-// makeable returns why a file that is not there cannot be made; nil when it can.
+// makeable returns the reason that a missing file cannot be created; nil if it can.
 func makeable(op, name string) error {
 	dir := filepath.Dir(name)
 	info, err := os.Stat(dir)

@@ -12,9 +12,9 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Fleet returns this instance's part in the fleet that the configuration names. version
-// is the program's, zone is where it runs, and hash tells configurations apart. An error is
-// about a file of fleet.tls.
+// Fleet returns this instance's part in the configured fleet. version is the program's,
+// zone is the instance's, and hash identifies the configuration. An error is about a file
+// of fleet.tls.
 func Fleet(c config.Fleet, version, zone, hash string, log *slog.Logger) (*fleet.Fleet, error) {
 	o := redis.Options{
 		Addresses: c.Addresses, Master: c.Sentinel.Master, Cluster: c.Cluster, Database: c.Database,
@@ -45,9 +45,9 @@ func Fleet(c config.Fleet, version, zone, hash string, log *slog.Logger) (*fleet
 	})
 }
 
-// ShareRates makes the rates of limits whose scope is the fleet count in all instances
-// together. place says where the limits are in the configuration, in a way that is the
-// same on all instances. f may be nil.
+// ShareRates makes rate limits with the scope fleet count in all instances together.
+// place identifies the limits in the configuration, equally on all instances. f may be
+// nil.
 func ShareRates(f *fleet.Fleet, place string, c config.Limits, l *proxy.Limits) {
 	for i, r := range c.Rates {
 		if f == nil || r.Scope != "fleet" || l.Rates[i].Shared() {

@@ -13,9 +13,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Health returns how the upstreams of a pool are probed; t says how those reached
-// by TLS are trusted. The Prober is nil when nothing is probed. An error says what
-// no probe can ask for.
+// Health returns the health check of a pool; t verifies upstreams reached by TLS. The
+// Prober is nil without a check. An error is about a request that no probe can make.
 func Health(pool config.Pool, t *tls.Config) (health.Options, error) {
 	c := pool.Health
 	if c.Type == "none" {
@@ -27,7 +26,7 @@ func Health(pool config.Pool, t *tls.Config) (health.Options, error) {
 	}
 	jitter := float64(c.Jitter)
 	if jitter == 0 {
-		jitter = -1 // 0 is the checker's default
+		jitter = -1 // 0 would mean the checker's default
 	}
 	return health.Options{
 		Prober: p, Interval: c.Interval, FastInterval: c.FastInterval, Timeout: c.Timeout, Jitter: jitter,
@@ -35,8 +34,7 @@ func Health(pool config.Pool, t *tls.Config) (health.Options, error) {
 	}, nil
 }
 
-// prober returns what probes any upstream of a pool, with TLS or without as
-// the upstream is reached.
+// prober returns the prober for all upstreams of a pool, with and without TLS.
 func prober(pool config.Pool, t *tls.Config) (health.Prober, error) {
 	c, preface := pool.Health, proxyProtocol(pool.ProxyProtocol).Local()
 	switch c.Type {
@@ -53,8 +51,8 @@ func prober(pool config.Pool, t *tls.Config) (health.Prober, error) {
 	return health.NewAlive(health.AliveOptions{TLS: t, Preface: preface, HTTP2: spoken == proxy.HTTP2, Auto: spoken == proxy.Auto}), nil
 }
 
-// httpCheck returns the http check of a pool, but for how connections are made. Another
-// port is another server, of which only HTTP/1.1 may be expected.
+// httpCheck returns the http check of a pool, without its transport. Another port means
+// another server, which may only speak HTTP/1.1.
 func httpCheck(pool config.Pool) health.HTTPOptions {
 	c := pool.Health
 	o := health.HTTPOptions{
@@ -109,7 +107,7 @@ func steps(list []config.Step) []health.Step {
 	var all []health.Step
 	for _, s := range list {
 		var step health.Step
-		step.Send, _ = config.StepBytes(s.Send) // which the configuration has checked
+		step.Send, _ = config.StepBytes(s.Send) // the configuration has checked it
 		step.Expect, _ = config.StepBytes(s.Expect)
 		if s.ExpectRegexp != "" {
 			step.Regexp = regexp.MustCompile(s.ExpectRegexp)

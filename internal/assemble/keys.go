@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// This file has what requests are counted and balanced by.
+// This file has the keys by which requests are counted and balanced.
 
 func rateKey(r config.Rate) proxy.RateKey {
 	if len(r.On) != 1 || !vars.Literal(r.On[0]) {
@@ -26,7 +26,7 @@ func rateKey(r config.Rate) proxy.RateKey {
 	return proxy.RateByClient(r.IPv6Prefix)
 }
 
-// sharedKey is as rateKey, with keys that are the same on all instances.
+// sharedKey returns the same as rateKey, but with keys that are equal on all instances.
 func sharedKey(r config.Rate, hash proxy.RateHash) proxy.RateKey {
 	if len(r.On) != 1 || !vars.Literal(r.On[0]) {
 		return hash.By(r.IPv6Prefix, config.KeyTexts(r.On)...)
@@ -61,8 +61,8 @@ func hashOn(on ...string) proxy.HashOn {
 	return proxy.HashClientIP
 }
 
-// decisive returns the headers that requests are told apart by, beside those of routes'
-// conditions: they reach upstreams in one spelling.
+// decisive returns the headers that distinguish requests, besides those in routes'
+// conditions. They reach upstreams in one spelling.
 func decisive(c *config.Config) (names []string) {
 	rates := func(l config.Limits) {
 		for _, r := range l.Rates {

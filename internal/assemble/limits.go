@@ -7,8 +7,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Limits returns which requests are let in, with nothing counted yet; nil when all
-// are.
+// Limits returns new limits, without counts; nil if all requests are admitted.
 func Limits(c config.Limits) *proxy.Limits {
 	if len(c.Rates) == 0 && c.MaxRequests == 0 && c.MaxBody == 0 {
 		return nil

@@ -11,40 +11,39 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// mostClients is how many connections a listener without max_connections has by
-// QUIC. They take no file descriptor, which bounds those by TCP, and about 100 KB of
-// memory each. Clients that are refused come by TCP.
+// mostClients bounds the QUIC connections of a listener without max_connections. They
+// take no file descriptor, which bounds those over TCP, but about 100 KB of memory each.
+// Refused clients use TCP.
 const mostClients = 10_000
 
-// Connections returns the bounds on a listener's connections by TCP. Its Max is 0
-// without max_connections: how many files may be open decides then.
+// Connections returns the limits on a listener's TCP connections. Its Max is 0 without
+// max_connections: then the limit on open files decides.
 func Connections(l config.Listener) limit.Connections {
 	return limit.Connections{Max: l.MaxConnections, PerClient: l.ConnectionsPerClient}
 }
 
-// Listener returns what the proxy grants the clients of a listener. It leaves open
-// Limits, which outlive a change of the other settings.
+// Listener returns the proxy's options for a listener. It leaves out Limits, which
+// outlive a change of the other settings.
 func Listener(l config.Listener) proxy.Listener {
 	return proxy.Listener{Name: l.Address, BodyIdle: l.Timeouts.BodyIdle, BodyRate: int64(l.BodyRate), WriteIdle: l.Timeouts.WriteIdle}
 }
 
-// HTTP1 returns how HTTP/1.1 is spoken on a listener's connections. It leaves open
-// who serves.
+// HTTP1 returns the options for HTTP/1.1 on a listener. It leaves out the handler.
 func HTTP1(l config.Listener) inbound.Options {
 	return inbound.Options{Header: l.Timeouts.Header, KeepAlive: l.Timeouts.Keepalive, Age: l.Timeouts.Age, MaxHeader: int(l.MaxHeader)}
 }
 
-// HTTP2 returns what serves a listener's connections of HTTP/2, without a handler.
-// Its Protocols are none where HTTP/2 is off.
+// HTTP2 returns the server for a listener's HTTP/2 connections, without a handler. Its
+// Protocols are empty if HTTP/2 is off.
 func HTTP2(l config.Listener) *http.Server {
 	s := &http.Server{
 		IdleTimeout:                  l.Timeouts.Keepalive,
 		ReadHeaderTimeout:            l.Timeouts.Header,
 		MaxHeaderBytes:               int(l.MaxHeader),
-		DisableGeneralOptionsHandler: true, // OPTIONS * is the application's to answer
+		DisableGeneralOptionsHandler: true, // the application answers OPTIONS *
 		Protocols:                    new(http.Protocols),
 		HTTP2: &http.HTTP2Config{
-			MaxReadFrameSize:     16 << 10, // as RFC 9113 begins with; net/http would take 1 MiB at once
+			MaxReadFrameSize:     16 << 10, // the initial value of RFC 9113; net/http would allow 1 MiB at once
 			MaxConcurrentStreams: l.HTTP2.MaxStreams,
 			SendPingTimeout:      l.HTTP2.Ping,
 			PingTimeout:          l.HTTP2.Ping,
@@ -56,8 +55,8 @@ func HTTP2(l config.Listener) *http.Server {
 	return s
 }
 
-// HTTP3 returns how HTTP/3 is spoken with a listener's clients. It leaves open who
-// serves. Its connections are bounded without max_connections too.
+// HTTP3 returns the options for HTTP/3 on a listener. It leaves out the handler. Its
+// connections have a limit even without max_connections.
 func HTTP3(l config.Listener) http3.Options {
 	return http3.Options{
 		Connections: limit.Connections{Max: cmp.Or(l.MaxConnections, mostClients), PerClient: l.ConnectionsPerClient},

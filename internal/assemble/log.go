@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/internal/logging"
 )
 
-// Log returns how and where the log is written. An error is about a level, or a file
-// that tls names.
+// Log returns the outputs of the log and their formats. An error is about a level, or a
+// file that tls names.
 func Log(c *config.Config) (logging.Options, error) {
 	o, err := logOutput(c.Log.Main())
 	if err != nil {
@@ -30,7 +30,7 @@ func Log(c *config.Config) (logging.Options, error) {
 		if o.Routes == nil {
 			o.Routes = map[string][]string{}
 		}
-		o.Routes[r.Name] = r.Log // config.NoOutput is the name of none
+		o.Routes[r.Name] = r.Log // config.NoOutput names no output
 	}
 	return o, nil
 }
@@ -60,7 +60,7 @@ func logOutput(l config.LogOutput) (logging.Options, error) {
 	return o, nil
 }
 
-// log looks at the log's formats, fields and files.
+// log checks the log's formats, fields and files.
 func (f *files) log() {
 	f.logOutput("log", f.config.Log.Main())
 	for i, l := range f.config.Log.Outputs {
@@ -74,7 +74,7 @@ func (f *files) logOutput(path string, l config.LogOutput) {
 	}
 	if l.Secure() {
 		f.trust(path+".tls", l.TLS, "the server")
-		l.TLS = config.TLS{} // that was all
+		l.TLS = config.TLS{} // the TLS error is complete
 	}
 	o, err := logOutput(l)
 	if err != nil {

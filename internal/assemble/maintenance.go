@@ -12,8 +12,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Maintenance returns how a pool answers in place of its upstreams, nil when it does
-// not.
+// Maintenance returns a pool's response in place of its upstreams, nil without a
+// maintenance.
 func Maintenance(c *config.Maintenance) (*proxy.Maintenance, error) {
 	if c == nil || !c.Enabled {
 		return nil, nil

@@ -5,7 +5,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// newMirror returns a mirror whose Work is the caller's to set; nil for a route without.
+// newMirror returns a mirror, nil for a route without one. The caller sets its Work.
 func newMirror(c *config.Mirror, pools map[string]*proxy.Pool) *proxy.Mirror {
 	if c == nil {
 		return nil
@@ -15,7 +15,7 @@ func newMirror(c *config.Mirror, pools map[string]*proxy.Pool) *proxy.Mirror {
 	}
 }
 
-// MirrorLimits are the bounds of a mirror.
+// MirrorLimits returns the limits of a mirror.
 func MirrorLimits(c *config.Mirror) proxy.MirrorLimits {
 	return proxy.MirrorLimits{Requests: c.MaxConcurrent, Memory: int64(c.MaxMemory), PerSecond: float64(c.Rate)}
 }

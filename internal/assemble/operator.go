@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/webhook"
 )
 
-// Admin returns who may ask the operator's API. It leaves open what is told there.
+// Admin returns the access options of the operator's API. The caller adds its content.
 func Admin(c config.Admin) admin.Options {
 	network, _ := c.Network()
 	o := admin.Options{Hosts: c.Hosts, Local: network == "unix"}
@@ -24,14 +24,14 @@ func Admin(c config.Admin) admin.Options {
 	return o
 }
 
-// Tracing returns where traces go. version is the program's; log is told when
-// sending fails. Both may be zero.
+// Tracing returns the options for sending traces. version is the program's; log receives
+// errors of sending. Both may be zero.
 func Tracing(c config.Tracing, version string, log *slog.Logger) tracing.Options {
 	return tracing.Options{Endpoint: c.Endpoint, Headers: c.Headers, Sample: float64(c.Sample), Service: c.Service, Version: version, Logger: log}
 }
 
-// Webhook returns where events go. They bear the name of this machine. log is told
-// when sending fails; it may be nil.
+// Webhook returns the options for sending events, which carry the name of this machine.
+// log receives errors of sending; it may be nil.
 func Webhook(c config.Webhook, log *slog.Logger) webhook.Options {
 	host, err := os.Hostname()
 	if err != nil {

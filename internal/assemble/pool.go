@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Balancer returns how a pool chooses among its upstreams, and when it leaves one
-// out. It leaves open whether they are checked, and who is told.
+// Balancer returns the options of balancing and outlier detection of a pool. It leaves
+// out whether its upstreams are checked, and the callbacks.
 func Balancer(name string, c config.Pool) balancer.Options {
 	return balancer.Options{
 		Name:          name,
@@ -44,10 +44,9 @@ func Balancer(name string, c config.Pool) balancer.Options {
 	}
 }
 
-// Pool returns how requests are sent to the upstreams of a pool. It leaves out the
-// bound of the whole request, which the configuration gives to the routes, and TLS
-// and Sticky, which outlive a change of the configuration. Its Limits have counted
-// nothing yet.
+// Pool returns the options for sending requests to a pool's upstreams. It leaves out the
+// timeout of the whole request, which routes have, and TLS and Sticky, which outlive a
+// change of the configuration. Its Limits have no counts yet.
 func Pool(c config.Pool) proxy.PoolOptions {
 	o := proxy.PoolOptions{
 		Protocol:      protocol(c.Protocol),
@@ -55,7 +54,7 @@ func Pool(c config.Pool) proxy.PoolOptions {
 		Tunnel:        proxy.Tunnel{Idle: c.Timeouts.TunnelIdle, Lifetime: c.Timeouts.TunnelLifetime},
 		MaxIdleConns:  idleConns(c),
 		DrainHeader:   c.DrainHeader,
-		Failures:      append([]int{}, statuses(c.Breaker.Statuses)...), // an empty list is none, not the default
+		Failures:      append([]int{}, statuses(c.Breaker.Statuses)...), // an empty list means none, nil the default
 		Timeouts: proxy.Timeouts{
 			Dial:           c.Timeouts.Dial,
 			TLS:            c.Timeouts.TLS,
@@ -88,7 +87,7 @@ func Pool(c config.Pool) proxy.PoolOptions {
 	return o
 }
 
-// kept is one store for stale and cache.
+// kept returns the options of the one store that stale and cache share.
 func kept(c config.Pool) proxy.Stale {
 	s := proxy.Stale{MaxSize: int64(c.Stale.MaxSize), IfError: c.Stale.IfError}
 	if c.Cache.Enabled {
@@ -97,7 +96,7 @@ func kept(c config.Pool) proxy.Stale {
 	return s
 }
 
-// lateShare is the share of answers after which a request is late by default.
+// lateShare is the default share of answers after which a request is late.
 const lateShare = 0.95
 
 func hedge(c config.Hedge) proxy.Hedge {
@@ -114,7 +113,7 @@ func hedge(c config.Hedge) proxy.Hedge {
 	return h
 }
 
-// protocol returns what is spoken with upstreams; h2c is what h2 is without TLS.
+// protocol returns the protocol for upstreams. h2c is h2 without TLS.
 func protocol(name string) proxy.Protocol {
 	switch name {
 	case "h2", "h2c":
@@ -135,7 +134,7 @@ func proxyProtocol(name string) proxy.ProxyProtocol {
 	return 0
 }
 
-// idleConns tells apart none from the default.
+// idleConns distinguishes zero from the default.
 func idleConns(c config.Pool) int {
 	if c.MaxIdleConns == 0 || c.Timeouts.Keepalive == 0 {
 		return -1
@@ -153,8 +152,8 @@ func statuses(ranges config.Statuses) []int {
 	return list
 }
 
-// Sticky returns what keeps a client with its upstream. Without a secret each call
-// makes another at random.
+// Sticky returns the options of sticky sessions. Without a secret each call makes a
+// random one.
 func Sticky(c config.Sticky) *proxy.Sticky {
 	s := proxy.Sticky{Cookie: c.Cookie, Secret: []byte(c.Secret), TTL: c.TTL}
 	switch c.Secure {

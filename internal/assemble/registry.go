@@ -11,11 +11,11 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery/registry"
 )
 
-// dockerLook is how long no event need come until all containers are looked at again.
+// dockerLook is the time without an event after which all containers are listed again.
 const dockerLook = 30 * time.Second
 
 // registrySource returns the source of an entry that asks another program. Targets are
-// base but for what that program says. dns says which family of addresses is wanted.
+// copies of base with the program's data. dns selects the family of addresses.
 func registrySource(u config.Upstream, dns config.DNS, base discovery.Target) (discovery.Source, error) {
 	o := discovery.PollOptions{Name: u.Source(), Timeout: u.Timeout()}
 	switch {
@@ -34,10 +34,11 @@ func registrySource(u config.Upstream, dns config.DNS, base discovery.Target) (d
 	return etcdSource(u.Etcd, base, o)
 }
 
-// checkSecret returns why a file with a token or a password cannot be used.
+// checkSecret returns the reason that a file with a token or a password is unusable; nil
+// if it is usable.
 func checkSecret(name string) error { return registry.CheckSecret(name) }
 
-// checkKubeconfig returns why the API cannot be asked by what a kubeconfig says.
+// checkKubeconfig returns the reason that a kubeconfig is unusable; nil if it is usable.
 func checkKubeconfig(c *config.KubernetesSource) error {
 	_, err := registry.Kubeconfig(c.Kubeconfig, c.Context)
 	return err
@@ -55,7 +56,7 @@ func kubernetesSource(c *config.KubernetesSource, base discovery.Target, family 
 	return discovery.NewPoll(asker, o)
 }
 
-// reached says how a program is reached; a token is sent only where there is one.
+// reached returns the access to a program. A token is sent only if there is one.
 func reached(address, token, file string, t config.TLS) (registry.Access, error) {
 	trust, err := NewTrust(t, nil)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 
 var errNoRegistry = errors.New("the minimal edition of goodgate has no sources that ask another program: use the full edition")
 
-// registrySource is not reached: the configuration of such a source is refused.
+// registrySource is never called: the minimal edition refuses a configuration with such a
+// source.
 func registrySource(config.Upstream, config.DNS, discovery.Target) (discovery.Source, error) {
 	return nil, errNoRegistry
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Proxy adds to o what the configuration says of the handler over pools, which are
-// its own by their names. The caller has put into o what the configuration does not
-// say, such as who is told of requests. An error is about a file that it names.
+// Proxy adds to o the configuration of the handler over pools, which the map has by name.
+// The caller sets the other options, for example observers. An error is about a file that
+// the configuration names.
 func Proxy(c *config.Config, pools map[string]*proxy.Pool, o proxy.Options) (proxy.Options, error) {
 	pages, err := newPages(c.Errors)
 	if err != nil {
@@ -42,7 +42,7 @@ func Proxy(c *config.Config, pools map[string]*proxy.Pool, o proxy.Options) (pro
 	return o, nil
 }
 
-// named keeps an empty list from meaning the default.
+// named returns a list that is never nil, because nil means the default.
 func named(headers []string) []string { return append([]string{}, headers...) }
 
 func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) proxy.Route {
@@ -85,7 +85,7 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 	return r
 }
 
-// Match returns the conditions of a route that has been validated.
+// Match returns the conditions of a validated route.
 func Match(all *config.Config, c config.Match) proxy.Match {
 	m := conditionsOf(all, c.Own())
 	for _, part := range c.Any {
@@ -108,8 +108,8 @@ func conditionsOf(all *config.Config, c config.Conditions) proxy.Match {
 	return m
 }
 
-// patterns are in the order of their names, so that a configuration always means the
-// same work.
+// patterns returns the patterns sorted by name, so that equal configurations give equal
+// results.
 func patterns(of proxy.Source, c config.Expressions) (all []proxy.Pattern) {
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		all = append(all, proxy.Pattern{Of: of, Name: name, Regexp: regexp.MustCompile(c[name])})
@@ -117,7 +117,7 @@ func patterns(of proxy.Source, c config.Expressions) (all []proxy.Pattern) {
 	return all
 }
 
-// rewrites is nil where nothing is rewritten.
+// rewrites returns nil without rewrites.
 func rewrites(c config.Rewrites) *proxy.ResponseRewrites {
 	list := func(in []config.Rewrite) (out []proxy.Rewrite) {
 		for _, r := range in {
@@ -137,7 +137,7 @@ func rewrites(c config.Rewrites) *proxy.ResponseRewrites {
 	return w
 }
 
-// expression is nil without one.
+// expression returns nil without an expression.
 func expression(text string) *regexp.Regexp {
 	if text == "" {
 		return nil
@@ -205,7 +205,7 @@ func template(key, file string) (string, error) {
 	return string(text), nil
 }
 
-// scheme is "" where the configuration says any.
+// scheme returns "" for any.
 func scheme(s string) string {
 	if s == "any" {
 		return ""

@@ -10,8 +10,8 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// Source returns where an entry of upstreams leads; fixed says that it has nothing
-// to look up. An error says what is wrong with the entry, or with the resolver.
+// Source returns the source of an entry of upstreams; fixed means that it looks nothing
+// up. An error is about the entry, or about the resolver.
 func Source(u config.Upstream, dns config.DNS) (s discovery.Source, fixed bool, err error) {
 	resolver := discovery.Resolver{Server: dns.Resolver, Family: family(dns), Pair: dns.Family == "auto",
 		MinTTL: dns.MinTTL, MaxTTL: dns.MaxTTL, Timeout: dns.Timeout}
@@ -38,20 +38,20 @@ func Source(u config.Upstream, dns config.DNS) (s discovery.Source, fixed bool, 
 	return discovery.NewStatic(t), true, nil
 }
 
-// family is the kind of addresses that names are looked up for, "" for both.
+// family returns the family of addresses to look up, "" for both.
 func family(dns config.DNS) string {
 	return map[string]string{"ipv4": "ip4", "ipv6": "ip6"}[dns.Family]
 }
 
-// LookUp returns what an entry of upstreams stands for now. It runs its source
-// until the first word, for which that has the timeout of dns, or its own, and a second
-// more for files. Without an answer in time there is an error.
+// LookUp returns the present targets of an entry of upstreams. It runs the source until
+// its first answer, for the timeout of dns or of the source, and one more second for
+// files. Without an answer in time it returns an error.
 func LookUp(ctx context.Context, u config.Upstream, dns config.DNS) (found []discovery.Target, failed error) {
 	found, _, failed = Discover(ctx, u, dns)
 	return found, failed
 }
 
-// Discover is [LookUp], and tells the candidates that were left out.
+// Discover is [LookUp], and also returns the candidates that were left out.
 func Discover(ctx context.Context, u config.Upstream, dns config.DNS) (found []discovery.Target, leftOut []discovery.LeftOut, failed error) {
 	source, _, err := Source(u, dns)
 	if err != nil {
@@ -71,12 +71,12 @@ func Discover(ctx context.Context, u config.Upstream, dns config.DNS) (found []d
 	return found, leftOut, errors.Join(failed, err)
 }
 
-// lifecycles are the balancer's words for those of discovery. Never changed.
+// lifecycles maps discovery's lifecycles to the balancer's. It is never changed.
 var lifecycles = map[discovery.Lifecycle]balancer.Lifecycle{
 	discovery.Serving: balancer.Serving, discovery.NotReady: balancer.NotReady, discovery.Terminating: balancer.Terminating,
 }
 
-// Specs returns upstreams that were found as the balancer takes them.
+// Specs converts discovered upstreams into the balancer's form.
 func Specs(targets []discovery.Target) []balancer.Spec {
 	list := make([]balancer.Spec, len(targets))
 	for i, t := range targets {

@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// newSplit returns a split with the weights of the file, which the caller may
-// replace by those that are in force.
+// newSplit returns a split with the file's weights. The caller may replace them by those
+// in force.
 func newSplit(all *config.Config, c *config.Split, pools map[string]*proxy.Pool) *proxy.Split {
 	s := &proxy.Split{Spill: c.Spill, Weights: proxy.NewWeights(Weights(c))}
 	for _, p := range c.Pools {
@@ -31,7 +31,7 @@ func newSplit(all *config.Config, c *config.Split, pools map[string]*proxy.Pool)
 	return s
 }
 
-// Split returns what a route's split goes by while goodgate runs.
+// Split returns the options for judging a route's split while goodgate runs.
 func Split(r config.Route) split.Options {
 	c := r.Split
 	o := split.Options{
@@ -49,7 +49,7 @@ func Split(r config.Route) split.Options {
 	return o
 }
 
-// Weights are those of a split in the file, in the order of its pools.
+// Weights returns the weights of a split in the file, in the order of its pools.
 func Weights(c *config.Split) []float64 {
 	weights := make([]float64, len(c.Pools))
 	for i, p := range c.Pools {

@@ -12,8 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// CertFiles returns where the certificates of a listener are. With acme there may
-// be none.
+// CertFiles returns the certificate files of a listener. With acme there may be none.
 func CertFiles(c *config.ListenerTLS) []certs.File {
 	files := make([]certs.File, len(c.Certificates))
 	for i, f := range c.Certificates {
@@ -22,21 +21,21 @@ func CertFiles(c *config.ListenerTLS) []certs.File {
 	return files
 }
 
-// ServerTLS is how a listener speaks TLS, without its certificates.
+// ServerTLS has the TLS settings of a listener, without its certificates.
 type ServerTLS struct {
 	Config      *tls.Config
-	Scope       []byte             // sessions resume within it only: where the same clients are admitted
+	Scope       []byte             // a session resumes only within its scope: where the same clients are admitted
 	Revocations *certs.Revocations // nil without client_crl
 	lists       [sha256.Size]byte
 }
 
-// Same reports whether the same clients are admitted, by the same files.
+// Same reports whether both admit the same clients, by the same files.
 func (t *ServerTLS) Same(o *ServerTLS) bool {
 	return bytes.Equal(t.Scope, o.Scope) && t.lists == o.lists
 }
 
-// ListenerTLS returns how a listener that has TLS speaks it. The suites are Go's. An
-// error is about the files that client_ca and client_crl name.
+// ListenerTLS returns the TLS settings of a listener with TLS. The cipher suites are
+// Go's. An error is about the files of client_ca and client_crl.
 func ListenerTLS(l config.Listener) (*ServerTLS, error) {
 	c := l.TLS
 	t := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1", "http/1.0"}}

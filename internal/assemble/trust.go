@@ -14,17 +14,17 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// Trust is how upstreams reached by TLS are trusted and what they are shown. It
-// remembers what it was made of. It is immutable.
+// Trust holds the verification of upstreams reached by TLS, and the certificate shown to
+// them, with the settings and files that it was made from. It is immutable.
 type Trust struct {
 	Config *tls.Config
 	from   config.TLS
 	files  [3][]byte // ca, cert, key
 }
 
-// NewTrust returns old if nothing has changed, in the files it names neither; old
-// may be nil. Without any setting the system's authorities are trusted. An error
-// names the key of the file that cannot be used.
+// NewTrust returns old, which may be nil, if neither the settings nor their files have
+// changed. Without settings it trusts the system's authorities. An error names the key of
+// the unusable file.
 func NewTrust(c config.TLS, old *Trust) (*Trust, error) {
 	t := &Trust{from: c}
 	for i, f := range []struct{ key, name string }{{"ca", c.CA}, {"cert", c.Cert}, {"key", c.Key}} {
@@ -59,8 +59,8 @@ func NewTrust(c config.TLS, old *Trust) (*Trust, error) {
 	return t, nil
 }
 
-// pinned fails a connection on which no verified certificate has one of the
-// keys. When nothing was verified only the upstream's own counts.
+// pinned refuses a connection if no verified certificate has one of the keys. Without
+// verification only the upstream's own certificate counts.
 func pinned(pins []string) func(tls.ConnectionState) error {
 	return func(s tls.ConnectionState) error {
 		candidates := s.PeerCertificates[:1]
@@ -77,8 +77,7 @@ func pinned(pins []string) func(tls.ConnectionState) error {
 	}
 }
 
-// pinOf returns a certificate's key as it is written in tls.pins (RFC 7469
-// section 2.4).
+// pinOf returns a certificate's key in the form of tls.pins (RFC 7469 section 2.4).
 func pinOf(c *x509.Certificate) string {
 	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
 	return "sha256/" + base64.StdEncoding.EncodeToString(sum[:])

@@ -4,8 +4,8 @@ package assemble
 
 import "golang.org/x/sys/unix"
 
-// writable returns why this process cannot make files in a folder, or write to a
-// file; nil when it can.
+// writable returns the reason that this process cannot create files in a folder, or write
+// to a file; nil if it can.
 func writable(path string) error {
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
 }

@@ -14,8 +14,8 @@ import (
 // maxZoneFile bounds the size of a file with the name of a zone, in bytes.
 const maxZoneFile = 4 << 10
 
-// Zone returns where this process runs. It reads the file that has the name; one that is
-// empty is no error, as the zone may not be known.
+// Zone returns the zone of this process. It reads the file with the zone's name. An empty
+// file is no error, because the zone may be unknown.
 func Zone(c config.Zone) (balancer.ZoneOptions, error) {
 	o := balancer.ZoneOptions{Own: c.Name, Load: float64(c.Load), Min: c.MinUpstreams}
 	for _, p := range c.Peers {
@@ -34,7 +34,7 @@ func Zone(c config.Zone) (balancer.ZoneOptions, error) {
 	return o, nil
 }
 
-// zoneOf returns the name of a zone that a file has; empty is one that is not known.
+// zoneOf returns the name of a zone in a file; empty = unknown.
 func zoneOf(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
