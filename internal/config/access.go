@@ -4,7 +4,7 @@ import (
 	"net/netip"
 )
 
-// Access says who may come to a route.
+// Access decides who may use a route.
 type Access struct {
 	Allow   []netip.Prefix `yaml:"allow" opt:"single" help:"Networks to admit; goodgate then refuses all others. The narrowest network in allow and deny with the client's address decides."`
 	Deny    []netip.Prefix `yaml:"deny" opt:"single" help:"Networks to refuse."`
@@ -13,7 +13,7 @@ type Access struct {
 	Satisfy string         `yaml:"satisfy" default:"all" enum:"all|any" help:"Whether a request must pass all of the given checks (networks, basic, forward) or any one of them."`
 }
 
-// BasicAuth asks for a user and a password.
+// BasicAuth requires a user and a password.
 type BasicAuth struct {
 	File       string   `yaml:"file" opt:"shorthand,file,required" example:"/etc/goodgate/users" help:"File of users and bcrypt or argon2 hashes, as from htpasswd -B. goodgate reads it again on change."`
 	Realm      string   `yaml:"realm" default:"Restricted" opt:"public" format:"headervalue" help:"Realm that the browser shows when it asks for the password."`
@@ -23,7 +23,7 @@ type BasicAuth struct {
 	Hide       bool     `yaml:"hide" default:"false" help:"Remove Authorization from requests to upstreams."`
 }
 
-// ForwardAuth asks another service whether a request is let in.
+// ForwardAuth asks another service whether to admit a request.
 type ForwardAuth struct {
 	Pool    string     `yaml:"pool" opt:"shorthand,required,public" example:"auth" help:"Name of the pool with the authentication service."`
 	Path    string     `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the authentication request: a GET with the client's headers, X-Forwarded-Method and X-Forwarded-Uri."`
@@ -34,7 +34,7 @@ type ForwardAuth struct {
 	Cache   Duration   `yaml:"cache" default:"0s" min:"100ms" max:"1h" zero:"off" help:"How long to reuse a 2xx answer for requests with the same host, URL, client and headers."`
 }
 
-// CORS lets pages of other origins read answers.
+// CORS allows pages of other origins to read responses.
 type CORS struct {
 	Origins     []string `yaml:"origins" opt:"shorthand,single,required" format:"origin" example:"[\"https://app.example.com\"]" help:"Origins that may read answers. https://*.example.com stands for every name below example.com, * for all origins."`
 	Methods     []string `yaml:"methods" default:"[]" opt:"single" format:"corsmethod" help:"Methods besides GET, HEAD and POST; * allows every requested method."`
@@ -44,13 +44,14 @@ type CORS struct {
 	MaxAge      Duration `yaml:"max_age" default:"10m" min:"1s" max:"24h" zero:"the browser's default" help:"How long browsers keep the answer to a preflight request."`
 }
 
-// CrossOrigin says what becomes of requests that pages of other origins send.
+// CrossOrigin decides about requests that pages of other origins send.
 type CrossOrigin struct {
 	Mode    string   `yaml:"mode" default:"allow" opt:"shorthand" enum:"allow|deny" help:"deny refuses requests from pages of other origins that may change something, by Sec-Fetch-Site or Origin."`
 	Trusted []string `yaml:"trusted" default:"[]" opt:"single" format:"exactorigin" help:"Other origins that may send such requests."`
 }
 
-// SecureHeaders tell browsers to be careful. An application's own word counts.
+// SecureHeaders add headers that restrict browsers. Headers that the application sets
+// take precedence.
 type SecureHeaders struct {
 	Enabled       bool   `yaml:"enabled" default:"true" opt:"shorthand" help:"Whether answers get these headers."`
 	HSTS          string `yaml:"hsts" default:"max-age=31536000" opt:"public" format:"headervalue" help:"Strict-Transport-Security, on answers over https only; empty sets none."`

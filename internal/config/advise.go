@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// advisor looks for settings that contradict each other, in a configuration without errors.
+// advisor searches a configuration without errors for settings that contradict each other.
 type advisor struct {
 	config *Config
 	at     positions
@@ -28,7 +28,7 @@ func (a *advisor) sorted(t *texts) []Warning {
 	return warnings
 }
 
-// uses reports whether the file gives the key below path. A default of all pools is not meant for each of them.
+// uses reports whether the file gives the key below path. A default of all pools does not count for a single pool.
 func (a *advisor) uses(path, key string) bool { return a.at.own(join(path, key)) }
 
 func (a *advisor) advise() {
@@ -166,7 +166,7 @@ func (a *advisor) breaker(path string, b Breaker) {
 	}
 }
 
-// stale warns when nothing would be kept.
+// stale warns if nothing would be kept.
 func (a *advisor) stale(path string, p Pool) {
 	switch {
 	case p.Stale.MaxSize == 0 && p.Stale.IfError > 0 && !p.Cache.Enabled:

@@ -1,6 +1,6 @@
 package config
 
-// routeCache warns when a route sets up a cache that its pools do not have.
+// routeCache warns if a route configures a cache that its pools do not have.
 func (a *advisor) routeCache(path string, r Route) {
 	if r.Cache == nil {
 		return

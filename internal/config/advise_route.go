@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// route warns of a route that cannot match, and of settings that do nothing on it.
+// route warns of a route that cannot match, and of settings without effect on it.
 func (a *advisor) route(i int, r Route) {
 	path := index("routes", i)
 	for j, earlier := range a.config.Routes[:i] {
@@ -57,7 +57,7 @@ func underPrefix(prefix, matchPath string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-// poolless warns of settings that only requests to a pool have use for.
+// poolless warns of settings that only affect requests to a pool.
 func (a *advisor) poolless(path string, r Route) {
 	kind := "redirect"
 	if r.Respond != nil {

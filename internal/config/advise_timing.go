@@ -26,14 +26,14 @@ func (a *advisor) retry(path string, p Pool) {
 	}
 }
 
-// isSingle reports whether an entry stands for one address only; a name may have several.
+// isSingle reports whether an entry stands for one address; a name may have several.
 func isSingle(u Upstream) bool {
 	_, err := netip.ParseAddrPort(upstreamAddress(u.URL))
 	return err == nil || strings.HasPrefix(u.URL, unixPrefix)
 }
 
 // requestTimeout warns of waits in a pool that the timeout of a whole request, given at the path at, makes pointless.
-// Waits that the file leaves at their defaults are cut short without a word.
+// It ignores waits that the file leaves at their defaults.
 func (a *advisor) requestTimeout(at, name string, request Duration) {
 	if request == 0 {
 		return

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// dropped warns of decisions by a header that is taken off every request.
+// dropped warns of decisions by a header that goodgate removes from every request.
 func (a *advisor) dropped() {
 	for i, l := range a.config.Listeners {
 		a.droppedRates(index("listeners", i), l.Limits)
@@ -43,7 +43,7 @@ func (a *advisor) droppedRates(path string, l Limits) {
 	}
 }
 
-// arrives warns if a header never does.
+// arrives warns if a header never arrives.
 func (a *advisor) arrives(path, name string) {
 	in := func(list []string) bool {
 		return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })

@@ -1,14 +1,14 @@
 package config
 
-// Cache keeps responses that say how long they are fresh, and answers with them. Responses that belong to one user never are
-// kept.
+// Cache keeps responses that state their freshness, and answers with them. It never keeps responses that belong to one
+// user.
 type Cache struct {
 	Enabled bool     `yaml:"enabled" default:"false" opt:"shorthand" help:"Whether goodgate keeps responses, and answers with them while they are fresh."`
 	MaxSize Size     `yaml:"max_size" default:"64MiB" min:"64KiB" max:"1024GiB" help:"Memory for responses, shared with stale; the larger value counts."`
 	Wait    Duration `yaml:"wait" default:"5s" min:"1ms" max:"1m" zero:"not at all" help:"Longest wait for another request that fetches the same response."`
 }
 
-// RouteCache says how a route uses the cache of its pool.
+// RouteCache configures a route's use of its pool's cache.
 type RouteCache struct {
 	Enabled     bool     `yaml:"enabled" default:"true" opt:"shorthand" help:"Whether goodgate keeps responses of this route, and answers with them while they are fresh."`
 	DefaultAge  Duration `yaml:"default_age" default:"0s" min:"1s" max:"8760h" zero:"such responses are not kept" help:"Freshness of responses with status 200 or 404 that have no Cache-Control and no Expires."`

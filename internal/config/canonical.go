@@ -10,9 +10,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Format returns a configuration file in the canonical layout: two spaces for each level, also for lists; one space after
-// a colon and a dash; at most one blank line in a row; no space at the end of a line. Comments and what is in brackets,
-// quotes and blocks of text stay as they are. The error is [Errors], about what is no YAML.
+// Format returns a configuration file in the canonical layout: two spaces for each level, also for lists; one space
+// after a colon and a dash; at most one blank line in a row; no space at the end of a line. It leaves comments,
+// brackets, quoted text and block text unchanged. The error is [Errors], for invalid YAML.
 func Format(name string, text []byte) ([]byte, error) {
 	root, err := parseTree(name, text, true)
 	if err != nil {
@@ -41,8 +41,8 @@ type layout struct {
 	items  map[int]bool // lines with the entry of a list
 	levels []level
 	out    []string
-	shift  int // of the line before, for those that go on with its value
-	below  int // line with a comment that is below the # of another, from 1
+	shift  int // shift of the previous line, for lines that continue its value
+	below  int // line with a comment aligned below another's #, from 1
 }
 
 // level is a mapping or a list around a line.
@@ -51,11 +51,11 @@ type level struct {
 	isList  bool
 }
 
-// look finds the lines on which keys and entries begin.
+// look records the lines on which keys and entries begin.
 func (l *layout) look(n *yaml.Node) {
 	block := n.Style&yaml.FlowStyle == 0
 	switch {
-	case !block && n.Kind != yaml.ScalarNode: // nothing in brackets begins a line
+	case !block && n.Kind != yaml.ScalarNode: // the layout ignores keys in brackets
 		return
 	case n.Kind == yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -103,8 +103,8 @@ func (l *layout) structural(i int, content string) bool {
 	return l.keys[i+1] || l.items[i+1] && dash.MatchString(content) || content == "-"
 }
 
-// place writes a line that begins with a key or a dash, and returns the column of the last of them: what it holds is
-// further to the right.
+// place writes a line that begins with a key or a dash, and returns the column of its last key or dash. The value is
+// further right.
 func (l *layout) place(indent int, content string) (owner int) {
 	is := l.at(indent, dash.MatchString(content))
 	line, was := strings.Repeat(" ", is), indent
@@ -155,7 +155,7 @@ func (l *layout) at(indent int, isList bool) int {
 	return is
 }
 
-// aligned returns where the # of a comment goes that is below the # of the line above; -1 when it is not.
+// aligned returns the column of a comment that is below the # of the line above; -1 if it is not.
 func (l *layout) aligned(i, indent int) int {
 	if i == 0 || indent == 0 {
 		return -1
@@ -171,7 +171,8 @@ func (l *layout) aligned(i, indent int) int {
 	return len(l.out[len(l.out)-1]) - (len(above) - indent)
 }
 
-// comment writes a comment where the line below it goes, or in the level that it was in when that goes on above it.
+// comment writes a comment at the indentation of the line below it, or of its own level if that level continues above
+// it.
 func (l *layout) comment(i, indent int, content string) {
 	if at := l.aligned(i, indent); at >= 0 {
 		l.out = append(l.out, strings.Repeat(" ", at)+content)
@@ -214,10 +215,10 @@ func (l *layout) has(indent int) bool {
 	return false
 }
 
-// goOn writes a line that goes on with the value of the one before.
+// goOn writes a line that continues the value of the previous one.
 func (l *layout) goOn(text string) { l.out = append(l.out, shifted(text, l.shift)) }
 
-// block writes the lines of a text in a block as they are, and returns the last.
+// block writes the lines of a block text unchanged, and returns the last one.
 func (l *layout) block(i, indent int) int {
 	last := i
 	for j := i + 1; j < len(l.lines); j++ {
@@ -235,7 +236,7 @@ func (l *layout) block(i, indent int) int {
 	return last
 }
 
-// shifted moves a line by some columns, as far as it can be.
+// shifted moves a line by some columns, as far as possible.
 func shifted(text string, by int) string {
 	switch n := indentOf(text); {
 	case strings.TrimSpace(text) == "":
@@ -247,7 +248,7 @@ func shifted(text string, by int) string {
 	}
 }
 
-// sameTree reports whether two trees say the same.
+// sameTree reports whether two trees have the same content.
 func sameTree(a, b *yaml.Node) bool {
 	if a == nil || b == nil {
 		return a == b

@@ -2,8 +2,8 @@ package config
 
 import "slices"
 
-// Compress says which answers are compressed. What is compressed already, events, ranges and what says no-transform never
-// are.
+// Compress selects the responses to compress. goodgate never compresses responses that are compressed already, event
+// streams, ranges, and responses with no-transform.
 type Compress struct {
 	Enabled   bool     `yaml:"enabled" default:"true" opt:"shorthand" help:"Whether goodgate compresses answers."`
 	Encodings []string `yaml:"encodings" default:"[zstd, gzip]" opt:"single" enum:"zstd|gzip" help:"Encodings; the first wins among those that a client prefers equally."`

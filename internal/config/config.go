@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Config is a whole configuration, defaults filled in. The zero value is not useful: see [Load], [Parse], [Sidecar].
+// Config is a complete configuration, with defaults filled in. The zero value is not useful: see [Load], [Parse],
+// [Sidecar].
 type Config struct {
 	Listeners      []Listener      `yaml:"listeners" opt:"required" example:"[\":8080\"]" help:"Addresses that accept clients."`
 	TrustedProxies []netip.Prefix  `yaml:"trusted_proxies" default:"[]" help:"Networks of the proxies in front of goodgate. goodgate believes their trusted_headers."`
@@ -30,19 +31,18 @@ type Config struct {
 	from place
 }
 
-// place is where a configuration was read.
+// place is the origin of a configuration.
 type place struct {
 	texts *texts
 	files []File // the main file first
 	at    positions
 }
 
-// Source returns the files that the configuration was read from, the main one first; nil when it came from flags. They
-// must not be changed.
+// Source returns the files that the configuration was read from, the main one first; nil for one from flags. They must
+// not be changed.
 func (c *Config) Source() []File { return c.from.files }
 
-// Errorf returns an error about a key, such as pools.api.tls.ca, with its place in the file that the configuration was
-// read from.
+// Errorf returns an error about a key, for example pools.api.tls.ca, with its place in the file.
 func (c *Config) Errorf(path, format string, args ...any) Error {
 	p := c.from.at.of(path)
 	file, line := c.from.texts.place(p.line)
@@ -79,7 +79,7 @@ func (l Listener) Network() (network, address string) {
 	return "tcp", l.Address
 }
 
-// ListenerTLS says how clients come by TLS.
+// ListenerTLS configures TLS for clients.
 type ListenerTLS struct {
 	Certificates []Certificate `yaml:"certificates" help:"Certificates. A client gets the first with the name that it requests, else the first of all. goodgate reads their files again on change."`
 	ACME         *ACME         `yaml:"acme" help:"Certificates that goodgate obtains and renews by ACME (RFC 8555), for names that no file in certificates has."`
@@ -89,7 +89,7 @@ type ListenerTLS struct {
 	ClientAuth   string        `yaml:"client_auth" default:"required" enum:"required|optional" help:"Whether a client must send a certificate. A certificate that a client sends must be valid."`
 }
 
-// ACME says how certificates are got from an authority.
+// ACME configures the certificates obtained from an authority.
 type ACME struct {
 	Hosts       []string `yaml:"hosts" opt:"required,single" format:"acmehost" example:"[www.example.com]" help:"Names to obtain certificates for, one certificate each; goodgate orders no other."`
 	AcceptTerms bool     `yaml:"accept_terms" opt:"required" example:"true, if you agree to its terms of service" help:"Must be true: you agree to the authority's terms of service."`
@@ -101,13 +101,13 @@ type ACME struct {
 	Challenge   string   `yaml:"challenge" default:"any" enum:"any|tls-alpn|http" help:"How the authority verifies a host: tls-alpn (port 443), http (port 80, at a listener without TLS), or any: first one, then the other."`
 }
 
-// EAB names an account that an authority knows already (RFC 8555 section 7.3.4).
+// EAB identifies an existing account at an authority (RFC 8555 section 7.3.4).
 type EAB struct {
 	KID     string `yaml:"kid" default:"" example:"kid-1" help:"Key identifier from the authority; empty binds no account."`
 	HMACKey Secret `yaml:"hmac_key" default:"" help:"Key from the authority, in base64url."`
 }
 
-// MAC returns the key's bytes; nil when it is none.
+// MAC returns the bytes of the key; nil if it is invalid.
 func (e EAB) MAC() []byte {
 	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(string(e.HMACKey), "="))
 	if err != nil {
@@ -116,14 +116,14 @@ func (e EAB) MAC() []byte {
 	return key
 }
 
-// Certificate is where one certificate comes from.
+// Certificate is the source of one certificate.
 type Certificate struct {
 	Cert string `yaml:"cert" opt:"file,required" example:"/etc/goodgate/www.example.com.pem" help:"PEM file with the certificate and its chain."`
 	Key  string `yaml:"key" opt:"file,required" example:"/etc/goodgate/www.example.com.key" help:"PEM file with the key of cert."`
 	OCSP string `yaml:"ocsp" default:"" opt:"file" example:"/etc/goodgate/www.example.com.der" help:"DER file with an OCSP response to staple; empty staples none."`
 }
 
-// ListenerHTTP2 says how HTTP/2 is spoken with clients.
+// ListenerHTTP2 configures HTTP/2 for clients.
 type ListenerHTTP2 struct {
 	Enabled    bool     `yaml:"enabled" default:"true" help:"Offer HTTP/2 to clients that use TLS."`
 	Cleartext  bool     `yaml:"cleartext" default:"false" help:"Accept HTTP/2 without TLS from clients with prior knowledge (h2c)."`
@@ -132,7 +132,7 @@ type ListenerHTTP2 struct {
 	Ping       Duration `yaml:"ping" default:"30s" min:"1s" max:"1h" zero:"never" help:"Silence until goodgate pings the client, which has the same time to answer."`
 }
 
-// ListenerHTTP3 says how HTTP/3 is spoken with clients.
+// ListenerHTTP3 configures HTTP/3 for clients.
 type ListenerHTTP3 struct {
 	Enabled    bool     `yaml:"enabled" default:"false" help:"Accept HTTP/3 as well, on UDP at the same address and port, with TLS 1.3."`
 	MaxStreams int      `yaml:"max_streams" default:"128" min:"1" max:"10000" help:"Concurrent requests on one connection."`
@@ -142,7 +142,7 @@ type ListenerHTTP3 struct {
 	Port       int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the listener's" help:"UDP port to offer to clients, if a device in front maps another port to the listener's."`
 }
 
-// ListenerTimeouts are the waits on the client's side.
+// ListenerTimeouts are the timeouts for clients.
 type ListenerTimeouts struct {
 	Header    Duration `yaml:"header" default:"10s" min:"10ms" max:"10m" help:"For the whole request header."`
 	BodyIdle  Duration `yaml:"body_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest pause within a request body."`
@@ -160,7 +160,7 @@ type Admin struct {
 	Flight  Duration `yaml:"flight" default:"0s" min:"1s" max:"1m" zero:"off" help:"How much of the latest execution stays in memory for /debug/flight."`
 }
 
-// Token lets in who brings it.
+// Token authenticates its bearer.
 type Token struct {
 	Name  string `yaml:"name" opt:"required" format:"name" example:"ci" help:"Name of the token's owner, such as ci; admin and local are reserved."`
 	Token Secret `yaml:"token" opt:"required" example:"${CI_TOKEN}" help:"Token that requests send (Authorization: Bearer), at least 16 bytes."`
@@ -172,7 +172,8 @@ func (a Admin) Secured() bool { return a.Token != "" || len(a.Tokens) > 0 }
 // Network returns the arguments for [net.Listen].
 func (a Admin) Network() (network, address string) { return Listener{Address: a.Address}.Network() }
 
-// Tracing says where traces go. Without an endpoint nothing is traced, and what a client sends of a trace is passed on.
+// Tracing configures the destination of traces. Without an endpoint goodgate traces nothing, and passes on a client's
+// trace headers.
 type Tracing struct {
 	Endpoint string  `yaml:"endpoint" default:"" format:"endpoint" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; empty turns tracing off."`
 	Sample   Ratio   `yaml:"sample" default:"10%" min:"0%" max:"100%" help:"Share of the requests to record. The decision of a trusted proxy takes precedence."`
@@ -180,12 +181,12 @@ type Tracing struct {
 	Headers  Headers `yaml:"headers" format:"header" example:"{X-Api-Key: \"${OTLP_KEY}\"}" help:"Headers for the endpoint, such as an API key."`
 }
 
-// Events says who is told of what happens to pools.
+// Events configures the notifications about events of pools.
 type Events struct {
 	Webhook Webhook `yaml:"webhook" help:"HTTP server that receives each event as JSON."`
 }
 
-// Webhook is a server that is told of events. Without a URL nobody is.
+// Webhook is a server that receives events; without a URL, none does.
 type Webhook struct {
 	URL     string   `yaml:"url" default:"" format:"endpoint" example:"https://ops.example.com/goodgate" help:"URL that receives events by POST; empty sends none."`
 	Secret  Secret   `yaml:"secret" default:"" help:"Key that signs each event (Goodgate-Signature), at least 16 bytes; empty signs none."`
@@ -194,19 +195,19 @@ type Webhook struct {
 	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one attempt; goodgate sends an event up to seven times."`
 }
 
-// State says where it is kept what operators change while goodgate runs.
+// State is the place of the state file, which keeps the operators' changes.
 type State struct {
 	File string `yaml:"file" default:"" opt:"file" example:"/var/lib/goodgate/state.json" help:"File for the changes that operators make by API and command: drains, weights, upstreams. Empty means state.json in systemd's StateDirectory=; without one such changes end with the process."`
 }
 
-// Shutdown says how the process ends.
+// Shutdown configures the end of the process.
 type Shutdown struct {
 	LameDuck Duration `yaml:"lame_duck" default:"5s" min:"0s" max:"10m" help:"How long goodgate accepts new requests after the signal. Every response then has Connection: close."`
 	Grace    Duration `yaml:"grace" default:"30s" min:"0s" max:"1h" help:"How long requests in flight may take after lame_duck."`
 	Tunnels  Duration `yaml:"tunnels" default:"0s" min:"100ms" max:"24h" zero:"as long as grace" help:"How long WebSockets and other upgraded connections may stay open after lame_duck."`
 }
 
-// ErrorPages says what a client sees of an error that goodgate answers itself.
+// ErrorPages configures the responses that goodgate itself sends for errors.
 type ErrorPages struct {
 	HTML    string `yaml:"html" default:"" opt:"file" example:"/etc/goodgate/error.html" help:"Template file of the page for clients that accept HTML; empty uses the built-in page."`
 	JSON    string `yaml:"json" default:"" opt:"file" example:"/etc/goodgate/error.json" help:"Template file of the answer for clients that accept JSON; empty uses the built-in answer."`

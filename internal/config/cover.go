@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// covers reports whether m matches every request that o matches. It knows of conditions
-// within others only that they are the same.
+// covers reports whether m matches every request that o matches. It compares nested conditions only for equality.
 func (m Match) covers(o Match) bool {
 	return m.Own().covers(o.Own()) &&
 		(len(m.Any) == 0 || reflect.DeepEqual(m.Any, o.Any)) &&
@@ -45,7 +44,7 @@ func coversHost(pattern, host string) bool {
 	return pattern == host || wild && strings.HasSuffix(strings.TrimPrefix(host, "*"), suffix)
 }
 
-// coversPath compares what is said of paths. mayBeStar says that o may get OPTIONS *, the only request whose path does
+// coversPath compares conditions on paths. mayBeStar means that o may match OPTIONS *, the only request whose path does
 // not start with / (RFC 9110 section 7.1).
 func coversPath(m, o string, mayBeStar bool) bool {
 	if m == "" {
@@ -54,7 +53,7 @@ func coversPath(m, o string, mayBeStar bool) bool {
 	mPrefix, mWild := strings.CutSuffix(m, "*")
 	oPrefix, oWild := strings.CutSuffix(o, "*")
 	switch {
-	case strings.Contains(mPrefix, "*"): // what such a path matches is not compared
+	case strings.Contains(mPrefix, "*"): // paths with * are not compared
 		return m == o
 	case o == "":
 		return mPrefix == "/" && mWild && !mayBeStar
@@ -64,8 +63,7 @@ func coversPath(m, o string, mayBeStar bool) bool {
 	return !oWild && m == o
 }
 
-// coversList reports whether a list of alternatives has all of another; an empty one
-// stands for all there are.
+// coversList reports whether a list of alternatives includes all of another. An empty list means all values.
 func coversList[T comparable](m, o []T) bool {
 	if len(m) == 0 {
 		return true
@@ -82,7 +80,7 @@ func coversClients(m, o []netip.Prefix) bool {
 	})
 }
 
-// coversExpressions knows of expressions only that they are the same.
+// coversExpressions compares expressions only for equality.
 func coversExpressions(m, o Expressions) bool {
 	for name, re := range m {
 		if o[name] != re {
@@ -102,5 +100,5 @@ func coversValues(m, o map[string]string) bool {
 	return true
 }
 
-// anyValue reports whether a condition on a value only asks that it is there.
+// anyValue reports whether a condition accepts any value.
 func anyValue(value string) bool { return value == "" || value == "*" }

@@ -11,13 +11,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// decoder walks a node tree and the structs it fills together, and notes every mistake instead of stopping at one.
+// decoder walks a node tree together with the structs that it fills. It records every mistake and continues.
 type decoder struct {
-	texts  *texts // of the files; nil without any
+	texts  *texts // the files; nil without any
 	env    func(string) (string, bool)
 	at     positions
-	lent   map[*yaml.Node]bool // values that pools have from the defaults
-	meant  []string            // keys that are in at because an unknown one probably means them
+	lent   map[*yaml.Node]bool // values that pools inherit from the defaults
+	meant  []string            // keys in at that an unknown key probably means
 	errs   Errors
 	doubts Errors // warnings
 }
@@ -34,7 +34,7 @@ func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value, f field) {
 	n = resolve(n)
 	if tag := n.ShortTag(); n.Style&yaml.TaggedStyle != 0 && !strings.HasPrefix(tag, "!!") {
 		if f.holdsSecrets() {
-			tag = "that begins with ! and" // it may be a password that lacks quotes
+			tag = "that begins with ! and" // it may be a password without quotes
 		}
 		d.errorf(n, path, "tag %s is not supported", tag)
 		return
@@ -57,13 +57,13 @@ func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value, f field) {
 	}
 }
 
-// note remembers where a key was given; null counts as not given.
+// note records where a key was given; null counts as not given.
 func (d *decoder) note(path string, e entry) {
 	if isNull(e.value) {
 		return
 	}
 	n := e.value
-	// A block mapping or list starts on a later line than its key, where nobody would look for it.
+	// A block mapping or list starts on a later line than its key, but readers look at the key.
 	if e.key != nil && n.Kind != yaml.ScalarNode && n.Kind != yaml.AliasNode && n.Style&yaml.FlowStyle == 0 {
 		n = e.key
 	}
@@ -101,7 +101,7 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, f field)
 	}
 }
 
-// unknownKey reports a key that is not there, once: the key that it probably means is not missing then.
+// unknownKey reports an unknown key, once. The key that it probably means then does not count as missing.
 func (d *decoder) unknownKey(key *yaml.Node, path string, fields []field) {
 	word := key.Value
 	if path == "" {
@@ -115,7 +115,7 @@ func (d *decoder) unknownKey(key *yaml.Node, path string, fields []field) {
 	d.errorf(key, join(path, keyTold(word)), "unknown key%s", text)
 }
 
-// checkPresence looks for keys that are missing from a mapping.
+// checkPresence reports missing keys of a mapping.
 func (d *decoder) checkPresence(n *yaml.Node, path string, fields []field) {
 	at := n
 	if p := d.at.of(path); p.line > 0 {
@@ -169,7 +169,7 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
 		if err != nil {
 			name := found(e.key.Value)
 			if f.element().mayHide() {
-				name = strconv.Quote(keyTold(e.key.Value)) // often a whole line of a header, with its value
+				name = strconv.Quote(keyTold(e.key.Value)) // often a whole header line, with its value
 			}
 			d.errorf(e.key, path, "key %s: %v", name, err)
 			continue
@@ -248,7 +248,7 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value, f field) {
 		what := "found " + found(f.told(text))
 		switch {
 		case text != n.Value && !f.mayHide():
-			what = "found the value of " + found(n.Value) // variables hold secrets, and this may be the wrong one
+			what = "found the value of " + found(n.Value) // variables hold secrets, and this may be the wrong variable
 		case text != n.Value || f.told(text) == hidden:
 			what = "bad value"
 		}
@@ -269,7 +269,7 @@ func (d *decoder) folder(line int) string {
 	return filepath.Dir(file)
 }
 
-// continued returns the line in which a value without quotes goes on that began in the line before; 0 when it does not.
+// continued returns the line that continues an unquoted value from the line before; 0 if none does.
 func (d *decoder) continued(n *yaml.Node) int {
 	if d.texts == nil || n.Style != 0 || n.Line == 0 || n.Line >= len(d.texts.lines) {
 		return 0
@@ -281,7 +281,7 @@ func (d *decoder) continued(n *yaml.Node) int {
 	return n.Line + 1
 }
 
-// set sets v to what text says, if the tags allow it.
+// set sets v to the value of text, if the tags allow it.
 func (f field) set(v reflect.Value, text string) error {
 	if f.enum != nil && !slices.Contains(f.enum, text) {
 		if ours := values[f.key][fold(text)]; slices.Contains(f.enum, ours) {
@@ -302,7 +302,7 @@ func (f field) set(v reflect.Value, text string) error {
 	return f.checkBounds(v)
 }
 
-// entries returns the keys of a mapping, those merged by << after its own, and reports keys that stand there twice.
+// entries returns the keys of a mapping, with those merged by << after its own. It reports duplicate keys.
 func (d *decoder) entries(n *yaml.Node, path string, f field) []entry {
 	var own []entry
 	var merged []*yaml.Node
@@ -327,7 +327,7 @@ func (d *decoder) entries(n *yaml.Node, path string, f field) []entry {
 	return own
 }
 
-// merge adds to own the keys of source, a mapping or a list of mappings, that were not seen yet.
+// merge adds to own the unseen keys of source, a mapping or a list of mappings.
 func (d *decoder) merge(own []entry, seen map[string]int, source *yaml.Node, path string, f field) []entry {
 	n := resolve(source)
 	switch n.Kind {

@@ -11,14 +11,14 @@ import (
 
 // Change is one difference between two configurations.
 type Change struct {
-	Path string // of the key; entries of a list by what they are known by: routes[api].timeout
-	What string // "3 -> 5", "added", "removed", "changed" when that may not be told, "order changed"
+	Path string // path of the key; list entries by their names: routes[api].timeout
+	What string // "3 -> 5", "added", "removed", "changed" for possible secrets, "order changed"
 }
 
 func (c Change) String() string { return c.Path + ": " + c.What }
 
-// Diff returns what is different in b, in the order of the keys. What was added
-// or removed as a whole is one change.
+// Diff returns the differences of b from a, in the order of the keys. A group that was
+// added or removed as a whole is one change.
 func Diff(a, b *Config) []Change {
 	var d differ
 	d.values("", field{typ: reflect.TypeFor[Config]()}, reflect.ValueOf(*a), reflect.ValueOf(*b))
@@ -67,7 +67,7 @@ func (d *differ) scalars(path string, f field, a, b reflect.Value) {
 		return
 	}
 	before, after := f.tell(a), f.tell(b)
-	if before == after { // what differs is hidden
+	if before == after { // the difference is hidden
 		d.add(path, "changed")
 		return
 	}
@@ -92,8 +92,8 @@ func (d *differ) maps(path string, f field, a, b reflect.Value) {
 	}
 }
 
-// lists compares lists of structs. An entry is found again by what it is known
-// by, so that one more at the front is not a change of all.
+// lists compares lists of structs. It matches entries by name, so that a new entry at the
+// front does not change all others.
 func (d *differ) lists(path string, f field, a, b reflect.Value) {
 	before, after := entries(a), entries(b)
 	var kept []string
@@ -141,7 +141,7 @@ func entries(list reflect.Value) entryNames {
 	return e
 }
 
-// knownBy is what people call an entry of a list.
+// knownBy returns the name by which people know an entry.
 func knownBy(entry any) string {
 	switch e := entry.(type) {
 	case Listener:
@@ -158,7 +158,7 @@ func knownBy(entry any) string {
 	return ""
 }
 
-// tell writes a scalar, or a list of them, as it would stand in a file.
+// tell formats a scalar, or a list of them, as in a file.
 func (f field) tell(v reflect.Value) string {
 	if v.Kind() == reflect.Slice {
 		parts := make([]string, v.Len())
@@ -173,7 +173,7 @@ func (f field) tell(v reflect.Value) string {
 	return f.told(text(v))
 }
 
-// text writes a scalar.
+// text formats a scalar.
 func text(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case Duration:

@@ -9,8 +9,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Dump writes the configuration as YAML, with every default filled in and what
-// may be a secret hidden.
+// Dump returns the configuration as YAML, with all defaults filled in and possible
+// secrets hidden.
 func Dump(c *Config) []byte {
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
@@ -22,7 +22,7 @@ func Dump(c *Config) []byte {
 	return out.Bytes()
 }
 
-// dump returns the node of a value, nil for one that is not there.
+// dump returns the node of a value, nil for an absent one.
 func dump(v reflect.Value, f field) *yaml.Node {
 	switch t := v.Type(); {
 	case isScalar(t):
@@ -67,8 +67,8 @@ func dump(v reflect.Value, f field) *yaml.Node {
 	return m
 }
 
-// idle reports whether a key says nothing beside the others, so that to give it
-// would be a mistake.
+// idle reports whether a key has no effect beside the others, so that giving it would be
+// a mistake.
 func idle(owner any, key string) bool {
 	switch o := owner.(type) {
 	case Upstream:

@@ -6,7 +6,7 @@ import (
 	"reflect"
 )
 
-// DiffDumps is [Diff] for two configurations as [Dump] writes them. What is hidden in both is the same.
+// DiffDumps is [Diff] for two configurations in the form of [Dump]. Hidden values count as equal.
 func DiffDumps(a, b []byte) ([]Change, error) {
 	before, err := undump(a)
 	if err != nil {
@@ -19,7 +19,7 @@ func DiffDumps(a, b []byte) ([]Change, error) {
 	return Diff(before, after), nil
 }
 
-// undump returns what a dump says. Values that are hidden, and keys of another version of goodgate, stay at their defaults.
+// undump parses a dump. Hidden values, and keys of another version of goodgate, stay at their defaults.
 func undump(text []byte) (*Config, error) {
 	root, err := parseTree("", text, false)
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// maxSecret is the size of a file that ${file:NAME} names, at most.
+// maxSecret bounds a file that ${file:NAME} names, in bytes.
 const maxSecret = 64 << 10
 
 // reference matches $${ (an escape), a whole reference to a file or a variable, or the start of a broken one.
 var reference = regexp.MustCompile(`\$\$\{|\$\{file:([^}]+)\}|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}|\$\{`)
 
-// expand replaces ${NAME}, ${NAME:-default} and ${file:NAME} in text, and $${ by ${. A default also stands in for an
-// empty variable, as in a shell. A nil env leaves text as it is.
+// expand replaces ${NAME}, ${NAME:-default} and ${file:NAME} in text, and $${ by ${. A default also replaces an empty
+// variable, as in a shell. A nil env leaves text unchanged.
 func expand(text string, env func(string) (string, bool), file func(string) (string, error)) (string, error) {
 	if env == nil || !strings.Contains(text, "${") {
 		return text, nil
@@ -52,7 +52,7 @@ func expand(text string, env func(string) (string, bool), file func(string) (str
 	return out, nil
 }
 
-// secretFile returns what a file holds, without line breaks at its end, which editors add.
+// secretFile returns the content of a file, without the line breaks that editors add at the end.
 func secretFile(name string) (string, error) {
 	data, err := readRegular(name, maxSecret)
 	switch {

@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// maxErrors bounds what one report holds: more than this nobody reads.
+// maxErrors bounds a report; nobody reads more.
 const maxErrors = 100
 
 // Error is one mistake in a configuration. Line and Column count from 1; 0 means that there is no file.
@@ -37,10 +37,10 @@ func (e Error) Error() string {
 	return printable.Text(b.String())
 }
 
-// Errors is all that is wrong with a configuration, by file and position; never empty as an error.
+// Errors are all mistakes in a configuration, by file and position. As an error it is never empty.
 type Errors []Error
 
-// Error returns one line for each.
+// Error returns one line for each mistake.
 func (es Errors) Error() string {
 	lines := make([]string, len(es))
 	for i, e := range es {
@@ -64,7 +64,7 @@ type Warning Error
 // String returns the warning in the form of [Error.Error].
 func (w Warning) String() string { return Error(w).Error() }
 
-// Sorted orders es by position, drops what an alias repeats, and cuts the list at 100.
+// Sorted orders es by position, drops duplicates from aliases, and keeps at most 100.
 func (es Errors) Sorted() Errors {
 	slices.SortStableFunc(es, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -86,7 +86,7 @@ type position struct {
 	inherited    bool // from the defaults of all pools
 }
 
-// positions knows where each key that was given stands.
+// positions maps each given key to its position.
 type positions map[string]position
 
 // given reports whether the file gives the key.
@@ -95,7 +95,7 @@ func (ps positions) given(path string) bool {
 	return ok
 }
 
-// below reports whether the file gives a key within path, be it a good one or not.
+// below reports whether the file gives a key within path, valid or not.
 func (ps positions) below(path string) bool {
 	for at := range ps {
 		if strings.HasPrefix(at, path+".") {
@@ -105,13 +105,13 @@ func (ps positions) below(path string) bool {
 	return false
 }
 
-// own reports whether the file gives the key where it applies, and not as a default of all pools.
+// own reports whether the file gives the key itself, and not as a default of all pools.
 func (ps positions) own(path string) bool {
 	p, ok := ps[path]
 	return ok && !p.inherited
 }
 
-// givenAny reports the first of the keys below path that the file gives.
+// givenAny returns the first of the keys below path that the file gives.
 func (ps positions) givenAny(path string, keys ...string) (string, bool) {
 	for _, key := range keys {
 		if ps.given(join(path, key)) {
@@ -121,7 +121,7 @@ func (ps positions) givenAny(path string, keys ...string) (string, bool) {
 	return "", false
 }
 
-// ownAny is the same for keys that are given where they apply.
+// ownAny is givenAny without the defaults of all pools.
 func (ps positions) ownAny(path string, keys ...string) (string, bool) {
 	for _, key := range keys {
 		if ps.own(join(path, key)) {
@@ -131,7 +131,7 @@ func (ps positions) ownAny(path string, keys ...string) (string, bool) {
 	return "", false
 }
 
-// of returns the position of path, or of the nearest thing around it that was given.
+// of returns the position of path, or of the nearest given key around it.
 func (ps positions) of(path string) position {
 	for {
 		if p, ok := ps[path]; ok || path == "" {
@@ -141,7 +141,7 @@ func (ps positions) of(path string) position {
 	}
 }
 
-// parentOf returns the path of what a key or an entry is in.
+// parentOf returns the path around a key or an entry.
 func parentOf(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
 
 func join(path, key string) string {

@@ -9,19 +9,18 @@ import (
 )
 
 const (
-	excerptWidth = 100 // of a line of the file that is shown, at most
-	excerptLead  = 30  // of it, what stands before the mistake when the line is cut
+	excerptWidth = 100 // longest part of a line that is shown
+	excerptLead  = 30  // part of it before the mistake in a shortened line
 )
 
-// Source is the text of a configuration file, of which [Source.Excerpt] shows lines. It may be used by any number of
-// goroutines.
+// Source is the text of a configuration file; [Source.Excerpt] shows lines of it. It is safe for concurrent use.
 type Source struct{ lines []string }
 
 // NewSource returns the source with a text.
 func NewSource(data []byte) Source { return Source{strings.Split(string(data), "\n")} }
 
-// Excerpt returns the line of an error with a mark below its column, two lines that end without a line break; "" when it
-// has no place. What may be a secret is not shown, and neither are comments.
+// Excerpt returns the line of an error, and a line with a mark below its column, without a final line break; "" if the
+// error has no place. It hides possible secrets and comments.
 func (s Source) Excerpt(e Error) string {
 	if e.Line < 1 || e.Line > len(s.lines) {
 		return ""
@@ -32,7 +31,7 @@ func (s Source) Excerpt(e Error) string {
 		return ""
 	}
 	text, from, to := v.out, v.from, max(v.to, v.from+1)
-	if from < 0 { // it is behind the end of what is shown
+	if from < 0 { // the mistake is behind the shown part
 		from = len(text)
 		to = from + 1
 	}
@@ -52,7 +51,7 @@ func (s Source) Excerpt(e Error) string {
 
 var lastKey = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_-]*)["']?:(?:\s|$)`)
 
-// parent returns the key that the value in a line without one belongs to, "" for none that is known.
+// parent returns the key of the value in a line without a key, "" if it is unknown.
 func (s Source) parent(i int) string {
 	text := s.lines[i]
 	indent := indentOf(text)
@@ -75,18 +74,18 @@ func (s Source) parent(i int) string {
 	return ""
 }
 
-// view is a line as it is shown.
+// view is a line in the form that is shown.
 type view struct {
-	parent   string // key of values that have none in the line
+	parent   string // key of the values without one in this line
 	column   int    // of the mistake in the file's line, from 0
 	out      []rune
 	from, to int // of the mark in out; from is -1 until it is found
 }
 
-// show goes through a line: brackets and keys are shown, of values what may be told.
+// show shows a line: brackets and keys, and of values the parts that are not secret.
 func (v *view) show(line []rune) {
 	v.from = -1
-	keys := []string{v.parent} // of the values in each bracket that is open
+	keys := []string{v.parent} // keys of the values in each open bracket
 	for i := 0; i < len(line); {
 		c := line[i]
 		switch {
@@ -123,7 +122,7 @@ func (v *view) show(line []rune) {
 	}
 }
 
-// add shows text for what stands from i to end in the line.
+// add shows text for the part of the line from i to end.
 func (v *view) add(i, end int, text string) {
 	if v.column >= i && v.column < end {
 		v.from, v.to = len(v.out), len(v.out)+len([]rune(text))
@@ -131,7 +130,7 @@ func (v *view) add(i, end int, text string) {
 	v.out = append(v.out, []rune(text)...)
 }
 
-// scalarEnd returns where a key or a value ends that begins at i.
+// scalarEnd returns the end of the key or value that begins at i.
 func scalarEnd(line []rune, i int) int {
 	if q := line[i]; q == '"' || q == '\'' {
 		for end := i + 1; end < len(line); end++ {
@@ -155,7 +154,7 @@ func scalarEnd(line []rune, i int) int {
 	return len(line)
 }
 
-// shown returns what of a value may be told: when each key of that name allows it.
+// shown returns the public part of a value. Each key of that name must allow it.
 func shown(key, text string) string {
 	value := strings.Trim(text, `"'`)
 	if name, rest, lacksSpace := strings.Cut(text, ":"); lacksSpace && !strings.HasPrefix(rest, "//") && len(fieldsNamed()[name]) > 0 {
@@ -170,8 +169,8 @@ func shown(key, text string) string {
 	}
 	for _, f := range fields {
 		f.hasDefault = false
-		mayBeURL := f.format != "regexp" && strings.ContainsAny(value, "?@") // with a password or a key, in the wrong place
-		if !isScalar(f.typ) {                                                // where keys are expected
+		mayBeURL := f.format != "regexp" && strings.ContainsAny(value, "?@") // a URL in the wrong place, with a password or a key
+		if !isScalar(f.typ) {                                                // in place of keys
 			if keyTold(value) != value {
 				return hidden
 			}
@@ -184,7 +183,8 @@ func shown(key, text string) string {
 	return text
 }
 
-// fieldsNamed returns, by its key, what each field holds: the entries of a list, and what a scalar in its place sets.
+// fieldsNamed returns, by key, the values that each field holds: the entries of a list, and the field that a scalar
+// sets by shorthand.
 var fieldsNamed = sync.OnceValue(func() map[string][]field {
 	all := map[string][]field{}
 	var walk func(t reflect.Type)

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// Fault is a fault on purpose, for those who test the clients of a route: exactly one of Delay, Abort, Cut and Throttle
-// is set.
+// Fault is an injected fault, for testing the clients of a route: exactly one of Delay, Abort, Cut and Throttle is set.
 type Fault struct {
 	Share    Ratio    `yaml:"share" default:"100%" min:"0%" max:"100%" help:"Share of the requests that get it."`
 	Headers  Headers  `yaml:"headers" format:"header" example:"{X-Fault: delay}" help:"Headers that a request must have; an empty value or * matches any."`
@@ -20,9 +19,9 @@ type Fault struct {
 	Throttle Size     `yaml:"throttle" oneof:"fault" min:"1B" max:"1GiB" example:"10KiB" help:"Send no more of the response's body than this in a second."`
 }
 
-// Ends returns when the fault ends; zero for one that does not.
+// Ends returns the end of the fault; zero = never.
 func (f Fault) Ends() time.Time {
-	t, _ := time.Parse(time.RFC3339, f.Until) // it has been checked
+	t, _ := time.Parse(time.RFC3339, f.Until) // checked before
 	return t
 }
 
@@ -71,7 +70,7 @@ func (a *advisor) faults(path string, r Route, now time.Time) {
 	}
 }
 
-// of says which requests get the fault.
+// of describes the requests that get the fault.
 func (f Fault) of() string {
 	if len(f.Headers) == 0 {
 		return fmt.Sprint(f.Share)

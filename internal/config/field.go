@@ -14,7 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// field is what the tags of a struct field say; doc.go explains them.
+// field has the contents of a struct field's tags; doc.go explains them.
 type field struct {
 	index            int
 	typ              reflect.Type
@@ -28,7 +28,7 @@ type field struct {
 	shorthand        bool
 	single, required bool
 	file, public     bool
-	partial          bool // of a struct: required keys may be missing
+	partial          bool // for a struct: required keys may be missing
 }
 
 // fieldsOf returns the fields of a struct type in order.
@@ -57,7 +57,7 @@ func fieldsOf(t reflect.Type) []field {
 	return fields
 }
 
-// shorthandKind is the kind of node that may stand in place of the struct that the field is of.
+// shorthandKind returns the kind of node that may replace the struct.
 func (f field) shorthandKind() yaml.Kind {
 	if isScalar(f.typ) {
 		return yaml.ScalarNode
@@ -85,7 +85,7 @@ func isScalar(t reflect.Type) bool {
 	return true
 }
 
-// setScalar sets v, of a scalar type, to what text says. Its error says what was expected, not what was found.
+// setScalar sets v, of a scalar type, to the value of text. Its error says the expected form, and not the text.
 func setScalar(v reflect.Value, text string) (err error) {
 	switch p := v.Addr().Interface().(type) {
 	case *time.Duration:
@@ -138,7 +138,7 @@ func (f field) checkBounds(v reflect.Value) error {
 	return nil
 }
 
-// bounds says the bounds in words: "from 1s to 10m, or 0s (off)".
+// bounds describes the bounds: "from 1s to 10m, or 0s (off)".
 func (f field) bounds() string {
 	s := fmt.Sprintf("from %s to %s", f.min, f.max)
 	if f.zero == "" {
@@ -154,7 +154,7 @@ func (f field) bounds() string {
 	return s + ", or " + zero + " (" + f.zero + ")"
 }
 
-// setDefaults gives every field of the struct v its default; fields of v without one are left alone.
+// setDefaults sets every field of the struct v to its default. It leaves fields without one unchanged.
 func setDefaults(v reflect.Value) {
 	for _, f := range fieldsOf(v.Type()) {
 		fv := v.Field(f.index)

@@ -19,7 +19,7 @@ type Fleet struct {
 	TLS       *TLS     `yaml:"tls" help:"TLS with the store; {} trusts the system's authorities."`
 }
 
-// Sentinel is how sentinels are asked where the store is.
+// Sentinel configures the sentinels that locate the store.
 type Sentinel struct {
 	Master   string `yaml:"master" default:"" format:"name" example:"mymaster" help:"Name of the primary that sentinels watch; empty uses no sentinels."`
 	Username string `yaml:"username" default:"" opt:"public" example:"goodgate" help:"User of the sentinels; empty means their default user."`
@@ -28,7 +28,7 @@ type Sentinel struct {
 
 const noFleet = "found \"fleet\": fleet.addresses is missing: set it to the store that the instances share"
 
-// fleet looks for what cannot work between instances.
+// fleet reports settings that cannot work between instances.
 func (v *validator) fleet() {
 	f := v.config.Fleet
 	for path, l := range v.config.allLimits() {

@@ -5,7 +5,8 @@ import (
 	"regexp"
 )
 
-// foreign tells the files of other programs, none of which is YAML, by lines that only they have.
+// foreign recognises the files of other programs, none of which is YAML, by lines that
+// only these have.
 var foreign = []struct {
 	program string
 	lines   *regexp.Regexp
@@ -18,7 +19,7 @@ var foreign = []struct {
 // caddySite is the line with which a site of a Caddyfile begins.
 var caddySite = regexp.MustCompile(`(?m)^\S.*\{\s*$`)
 
-// otherProgram returns the program that a file is for, "" when it may be ours.
+// otherProgram returns the program that a file is for, "" if it may be goodgate's.
 func otherProgram(data []byte) string {
 	if ours.Match(data) {
 		return ""

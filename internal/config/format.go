@@ -21,7 +21,7 @@ const (
 	fdPrefix   = "fd:"
 )
 
-// formats are the kinds of text that the format tag names.
+// formats are the checks that the format tag names.
 var formats = map[string]format{
 	"acmehost":    {acmeHost, whole},
 	"bytes":       {stepBytes, nil},
@@ -75,7 +75,7 @@ func poolName(s string) (string, error) {
 	return s, nil
 }
 
-// dnsName accepts what resolvers accept, underscores included, and IP addresses.
+// dnsName accepts names that resolvers accept, including underscores, and IP addresses.
 func dnsName(s string) (string, error) {
 	if !isHost(s) {
 		return "", errors.New("expected a host name (international names as xn--...)")
@@ -173,7 +173,7 @@ func listenAddress(s string) (string, error) {
 	return s, nil
 }
 
-// listenerRef takes the name of a listener or its address.
+// listenerRef accepts the name or the address of a listener.
 func listenerRef(s string) (string, error) {
 	if _, err := poolName(s); err == nil {
 		return s, nil
@@ -184,7 +184,7 @@ func listenerRef(s string) (string, error) {
 	return s, nil
 }
 
-// publicKeyPin takes the form of RFC 7469 section 2.4.
+// publicKeyPin accepts the form of RFC 7469 section 2.4.
 func publicKeyPin(s string) (string, error) {
 	text, ok := strings.CutPrefix(s, "sha256/")
 	sum, err := base64.StdEncoding.DecodeString(text)
@@ -235,7 +235,7 @@ func upstreamURL(s string) (string, error) {
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port), nil
 }
 
-// zoneName takes what a source of upstreams may tell, too.
+// zoneName accepts a zone's name, as a source of upstreams may report it.
 func zoneName(s string) (string, error) {
 	if s != "" && (len(s) > 63 || strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-:/", r)
@@ -259,7 +259,7 @@ func token(s string) (string, error) {
 	return s, nil
 }
 
-// cookieName takes the name of a cookie, or * for all.
+// cookieName accepts the name of a cookie, or * for all.
 func cookieName(s string) (string, error) {
 	if s == "*" {
 		return s, nil
@@ -267,7 +267,7 @@ func cookieName(s string) (string, error) {
 	return token(s)
 }
 
-// parameter takes the name of a parameter of a query, as it is once it is decoded.
+// parameter accepts the decoded name of a query parameter.
 func parameter(s string) (string, error) {
 	if s == "" || printable.Text(s) != s || strings.ContainsAny(s, " :/=&?#%+") {
 		return "", errors.New("expected the name of a parameter, such as page or filter[name]")
@@ -315,7 +315,7 @@ func endpointURL(s string) (string, error) {
 	return s, nil
 }
 
-// email takes an address without a name, or nothing.
+// email accepts an address without a display name, or nothing.
 func email(s string) (string, error) {
 	if a, err := mail.ParseAddress(s); s != "" && (err != nil || a.Address != s) {
 		return "", errors.New("expected an address such as ops@example.com")

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// syslogKinds are the ways to a server of syslog.
+// syslogKinds returns the schemes of syslog servers.
 func syslogKinds() []string { return []string{"syslog+udp", "syslog+tcp", "syslog+tls", "syslog+unix"} }
 
 // logOutput accepts a stream, a file and a server.

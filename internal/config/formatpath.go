@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/vars"
 )
 
-// plainPath reports whether s can be the path of a request, as it stands.
+// plainPath reports whether s can be the path of a request, unchanged.
 func plainPath(s string) bool {
 	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool {
 		return r <= ' ' || r == 0x7f || r == '?' || r == '#'
@@ -55,7 +55,7 @@ func requestPath(s string) (string, error) {
 	return s, nil
 }
 
-// redirectTarget looks at a target as it is once its variables have values.
+// redirectTarget checks a target as if its variables had values.
 func redirectTarget(s string) (string, error) {
 	if wrong := variableError(s, vars.Arrival); wrong != "" {
 		return "", errors.New(wrong)
@@ -110,7 +110,7 @@ func regularExpression(s string) (string, error) {
 	return s, nil
 }
 
-// rewritten takes what is looked for in a header's value.
+// rewritten accepts a text to search for in a header's value.
 func rewritten(s string) (string, error) {
 	if s == "" {
 		return "", errors.New("empty: write the text to replace")

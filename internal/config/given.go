@@ -11,26 +11,27 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Setting is a key that the files give, with as much of its value as may be told.
+// Setting is a key that the files give, with the public part of its value.
 type Setting struct {
 	Key       string `json:"key"`
 	Value     string `json:"value"`
 	Inherited bool   `json:"inherited,omitempty"` // from the defaults of all pools
 }
 
-// RouteSettings returns what the files say of a route, without its name and its conditions.
+// RouteSettings returns the settings of a route in the files, without its name and its
+// conditions.
 func (c *Config) RouteSettings(i int) []Setting {
 	all := c.given(index("routes", i), reflect.ValueOf(c.Routes[i]), field{typ: reflect.TypeFor[Route]()})
 	return slices.DeleteFunc(all, func(s Setting) bool { return s.Key == "name" || strings.HasPrefix(s.Key, "match.") })
 }
 
-// PoolSettings returns what the files say of a pool, without its upstreams.
+// PoolSettings returns the settings of a pool in the files, without its upstreams.
 func (c *Config) PoolSettings(name string) []Setting {
 	all := c.given("pools."+name, reflect.ValueOf(c.Pools[name]), field{typ: reflect.TypeFor[Pool]()})
 	return slices.DeleteFunc(all, func(s Setting) bool { return strings.HasPrefix(s.Key, "upstreams[") })
 }
 
-// Place returns file and line of a key, "" for a configuration of flags.
+// Place returns the file and line of a key, "" for a configuration from flags.
 func (c *Config) Place(path string) string {
 	if len(c.from.files) == 0 {
 		return ""
@@ -62,7 +63,7 @@ func (c *Config) given(path string, v reflect.Value, f field) (list []Setting) {
 	return list
 }
 
-// flat writes a scalar, or a list of them, on one line.
+// flat formats a scalar, or a list of them, on one line.
 func flat(n *yaml.Node) string {
 	if n.Kind == yaml.ScalarNode {
 		return strings.ReplaceAll(n.Value, "\n", " ")
@@ -76,8 +77,8 @@ func flat(n *yaml.Node) string {
 
 // Condition is one of the conditions of a route.
 type Condition struct {
-	Key   string // such as path, or headers.X-Env
-	Value string // as much of it as may be told
+	Key   string // for example path, or headers.X-Env
+	Value string // its public part
 	Only  Match  // this condition and no other
 }
 
@@ -107,7 +108,8 @@ func (m Match) Conditions() (list []Condition) {
 	return list
 }
 
-// sortedBy keeps the order of keys, and sorts what is below one: maps have no order.
+// sortedBy keeps the order of keys, and sorts the keys below one, because maps have no
+// order.
 func sortedBy(key string) string {
 	if _, below, ok := strings.Cut(key, "."); ok {
 		return below

@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/jsonpath"
 )
 
-// Expect is what a check must get.
+// Expect is the answer that a check must get.
 type Expect struct {
 	Status       Statuses    `yaml:"status" default:"[200-399]" opt:"single" help:"Statuses that pass: 200, 200-399 or 2xx."`
 	Headers      Headers     `yaml:"headers" format:"header" example:"{X-Ready: \"1\"}" help:"Headers that the answer must have with this value; an empty value or * matches any."`
@@ -22,7 +22,7 @@ type Expect struct {
 	MaxBody      Size        `yaml:"max_body" default:"64KiB" min:"1B" max:"16MiB" help:"How much of the body, or of what the tcp check receives, to look at."`
 }
 
-// Step is a part of the conversation of a tcp check: goodgate sends, then it waits for what it expects.
+// Step is a part of the conversation of a tcp check: goodgate sends, and then waits for the expected bytes.
 type Step struct {
 	Send         string `yaml:"send" format:"bytes" example:"PING\\r\\n" help:"Text to send first, or hex: and bytes in hexadecimal. In double quotes, \\r\\n is a line break."`
 	Expect       string `yaml:"expect" format:"bytes" example:"+PONG" help:"Text that the upstream must have sent since goodgate last sent something, or hex: and bytes in hexadecimal."`
@@ -52,7 +52,7 @@ func stepBytes(s string) (string, error) {
 	return s, nil
 }
 
-// StepBytes returns the bytes that the text of a step stands for.
+// StepBytes returns the bytes that the text of a step represents.
 func StepBytes(s string) ([]byte, error) {
 	digits, isHex := strings.CutPrefix(s, "hex:")
 	if !isHex {
@@ -61,7 +61,7 @@ func StepBytes(s string) ([]byte, error) {
 	return hex.DecodeString(strings.Join(strings.Fields(digits), ""))
 }
 
-// jsonPath takes the path of a value in a JSON text.
+// jsonPath accepts the path of a value in a JSON text.
 func jsonPath(s string) (string, error) {
 	if _, err := jsonpath.Parse(s, "*"); err != nil || strings.ContainsAny(s, " :=<>") {
 		return "", errors.New("expected the path of a value, such as db.replicas.0.state")
@@ -71,7 +71,7 @@ func jsonPath(s string) (string, error) {
 
 func (v *validator) health(path string, h Health) {
 	for _, r := range h.DrainStatus {
-		// Only what the file says should pass contradicts it.
+		// Only an explicitly accepted status contradicts it.
 		if v.at.given(path+".expect.status") && h.Expect.Status.overlaps(r.From, r.To) {
 			v.errorf(path+".drain_status", "found %s: expect.status has it too, and one status cannot both pass and drain", r)
 		}

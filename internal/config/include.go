@@ -18,14 +18,14 @@ const (
 	maxLevel = 8    // of files that include files
 )
 
-// writing has the keys that say how the file is written. They are gone when the rest is decoded: what they do is in the
-// other keys then.
+// writing has the keys about the form of the file. They are removed before the rest is decoded: the other keys then
+// contain their effect.
 type writing struct {
 	Include  []string `yaml:"include" opt:"single,public" example:"conf.d/*.yaml" help:"More files of this configuration: names or patterns with *, ? and [a-z], from the folder of the file that includes them. Their listeners, routes and pools come after those of that file, in the order of the names; each other key may be in one file only."`
 	Defaults Pool     `yaml:"defaults" help:"Settings for all pools: every key of a pool. A pool's own value takes precedence; lists, headers and fallback count as one value."`
 }
 
-// library is where the files of a configuration are.
+// library provides the files of a configuration.
 type library interface {
 	match(pattern string) ([]string, error)
 	read(name string) ([]byte, error)
@@ -68,7 +68,7 @@ func (k kept) read(name string) ([]byte, error) {
 	return nil, fmt.Errorf("%s is not kept with this version", name)
 }
 
-// readRegular returns what a file holds; of one that is larger than limit, one byte more. It does not wait for pipes.
+// readRegular returns the content of a file, of a file larger than limit one byte more. It does not wait for pipes.
 func readRegular(name string, limit int64) ([]byte, error) {
 	info, err := os.Stat(name)
 	if err == nil && !info.Mode().IsRegular() {
@@ -91,9 +91,9 @@ type gatherer struct {
 	from    library
 	files   []File
 	size    int
-	seen    map[string]bool // files that are in the tree, or that failed
-	folders []string        // where files may appear
-	failed  Errors          // of files that are no YAML
+	seen    map[string]bool // files in the tree, and failed ones
+	folders []string        // folders in which files may appear
+	failed  Errors          // for files with invalid YAML
 }
 
 func newGatherer(d *decoder, from library) *gatherer {
@@ -116,7 +116,7 @@ func (g *gatherer) gather(main File) (*yaml.Node, error) {
 	return root, nil
 }
 
-// add reads one file. It returns nil for one with a mistake, and for one that is included and holds nothing.
+// add reads one file. It returns nil for one with a mistake, and for an empty included one.
 func (g *gatherer) add(f File) *yaml.Node {
 	g.seen[filepath.Clean(f.Name)] = true
 	g.files, g.size = append(g.files, f), g.size+len(f.Text)
@@ -132,7 +132,7 @@ func (g *gatherer) add(f File) *yaml.Node {
 	return root
 }
 
-// include adds to whole the files that part, which was read from file, includes.
+// include adds to whole the files that part includes. part was read from file.
 func (g *gatherer) include(whole, part *yaml.Node, file string, level int) {
 	n := g.take(part, "include")
 	if n == nil || isNull(n) {
@@ -167,7 +167,7 @@ func (g *gatherer) include(whole, part *yaml.Node, file string, level int) {
 	}
 }
 
-// names returns the files that a pattern stands for.
+// names returns the files that match a pattern.
 func (g *gatherer) names(at *yaml.Node, path, pattern string) []string {
 	if !isPattern(pattern) {
 		g.folders = append(g.folders, filepath.Dir(pattern))
@@ -186,8 +186,8 @@ func (g *gatherer) names(at *yaml.Node, path, pattern string) []string {
 	return names
 }
 
-// join adds one file to whole, unless it is there already: a file that is matched twice, or that includes the file that
-// includes it. It returns false when no more may be read.
+// join adds one file to whole, unless it is there already, because it matches twice or includes its includer. It
+// returns false if no more files may be read.
 func (g *gatherer) join(whole, at *yaml.Node, path, name string, level int) bool {
 	if g.seen[filepath.Clean(name)] {
 		return true
@@ -217,7 +217,7 @@ func (g *gatherer) join(whole, at *yaml.Node, path, name string, level int) bool
 	return true
 }
 
-// merge adds the keys of part to whole. A key that is in both is reported when whole is decoded.
+// merge adds the keys of part to whole. Decoding whole reports duplicate keys.
 func (g *gatherer) merge(whole, part *yaml.Node) {
 	kinds := map[string]yaml.Kind{"listeners": yaml.SequenceNode, "routes": yaml.SequenceNode, "pools": yaml.MappingNode}
 	for i := 0; i+1 < len(part.Content); i += 2 {
@@ -240,7 +240,7 @@ func (g *gatherer) merge(whole, part *yaml.Node) {
 	}
 }
 
-// valueOf returns where the value of a key is in a mapping, -1 for nowhere.
+// valueOf returns the index of a key's value in a mapping, -1 if it is absent.
 func valueOf(n *yaml.Node, key string) int {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == key {
@@ -271,8 +271,8 @@ func (d *decoder) take(n *yaml.Node, key string) (value *yaml.Node) {
 
 func isPattern(name string) bool { return strings.ContainsAny(name, "*?[") }
 
-// isHidden reports whether a name has a part that begins with a dot where the pattern has none: the file of an editor,
-// or a folder of Kubernetes.
+// isHidden reports whether a name has a part that begins with a dot where the pattern has none: an editor's file, or a
+// folder of Kubernetes.
 func isHidden(name, pattern string) bool {
 	parts, wanted := strings.Split(name, string(filepath.Separator)), strings.Split(pattern, string(filepath.Separator))
 	for i := range min(len(parts), len(wanted)) {
@@ -283,7 +283,7 @@ func isHidden(name, pattern string) bool {
 	return false
 }
 
-// foldersOf returns the folders in which a pattern looks, and the one that they are in.
+// foldersOf returns the folders that a pattern searches, and their parents.
 func foldersOf(pattern string) []string {
 	dir := filepath.Dir(pattern)
 	if !isPattern(dir) {

@@ -8,12 +8,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// inherit takes the keys of writing from the tree, and gives each pool the defaults that it does not have itself.
+// inherit removes the keys of writing from the tree, and gives each pool the defaults that it does not set itself.
 func (d *decoder) inherit(root *yaml.Node) {
 	if root.Kind != yaml.MappingNode {
 		return
 	}
-	d.take(root, "include") // what it names is in the tree already
+	d.take(root, "include") // the included files are in the tree already
 	defaults := d.take(root, "defaults")
 	if defaults == nil || isNull(defaults) || !d.goodDefaults(defaults) {
 		return
@@ -33,7 +33,7 @@ func (d *decoder) inherit(root *yaml.Node) {
 	root.Content[at] = &pools
 }
 
-// goodDefaults decodes the defaults by themselves, so that a mistake in them is reported once.
+// goodDefaults decodes the defaults separately, so that a mistake in them is reported once.
 func (d *decoder) goodDefaults(n *yaml.Node) bool {
 	known := len(d.errs)
 	f := fieldsOf(reflect.TypeFor[writing]())[1]
@@ -44,8 +44,8 @@ func (d *decoder) goodDefaults(n *yaml.Node) bool {
 	return len(d.errs) == known
 }
 
-// under returns own with the keys of defaults that it does not have. Of two mappings of settings it takes each key by
-// itself, everything else is one value.
+// under returns own with the missing keys of defaults. It merges two mappings of settings key by key; all other values
+// are indivisible.
 func (d *decoder) under(own, key, defaults *yaml.Node, t reflect.Type) *yaml.Node {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -64,11 +64,11 @@ func (d *decoder) under(own, key, defaults *yaml.Node, t reflect.Type) *yaml.Nod
 	}
 	fields := fieldsOf(t)
 	if t != reflect.TypeFor[Pool]() && slices.ContainsFunc(fields, func(f field) bool { return f.oneof != "" }) {
-		return own // keys of both would exclude each other
+		return own // the keys of both would exclude each other
 	}
 	both := *mine
 	both.Anchor, both.Content = "", nil
-	quiet := decoder{texts: d.texts, at: positions{}} // reports what is wrong when the keys are decoded
+	quiet := decoder{texts: d.texts, at: positions{}} // decoding the keys reports mistakes later
 	given := quiet.entries(mine, "", field{})
 	for _, e := range given {
 		both.Content = append(both.Content, e.key, e.value)
@@ -77,7 +77,7 @@ func (d *decoder) under(own, key, defaults *yaml.Node, t reflect.Type) *yaml.Nod
 		i := slices.IndexFunc(given, func(g entry) bool { return g.key.Value == e.key.Value })
 		at := slices.IndexFunc(fields, func(f field) bool { return f.key == e.key.Value })
 		switch {
-		case at < 0: // reported
+		case at < 0: // reported later
 		case i < 0:
 			d.lend(e.value)
 			both.Content = append(both.Content, e.key, e.value)
@@ -86,12 +86,12 @@ func (d *decoder) under(own, key, defaults *yaml.Node, t reflect.Type) *yaml.Nod
 		}
 	}
 	if len(quiet.errs) > 0 {
-		return own // with what is wrong, which is reported when it is decoded
+		return own // decoding reports the mistake
 	}
 	return &both
 }
 
-// lend marks a value that a pool has from the defaults.
+// lend marks a value that a pool inherits from the defaults.
 func (d *decoder) lend(n *yaml.Node) {
 	d.lent[n] = true
 	for _, child := range resolve(n).Content {
@@ -99,7 +99,7 @@ func (d *decoder) lend(n *yaml.Node) {
 	}
 }
 
-// Inherited returns the keys that a pool has from the defaults, such as retry.attempts, sorted.
+// Inherited returns the keys that a pool inherits from the defaults, for example retry.attempts, sorted.
 func (c *Config) Inherited(pool string) (keys []string) {
 	prefix := "pools." + pool + "."
 	for path, p := range c.from.at {
@@ -108,7 +108,7 @@ func (c *Config) Inherited(pool string) (keys []string) {
 		}
 	}
 	slices.Sort(keys)
-	return slices.DeleteFunc(keys, func(key string) bool { // which has keys of its own
+	return slices.DeleteFunc(keys, func(key string) bool { // it has keys of its own
 		return slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(k, key+".") || strings.HasPrefix(k, key+"[") })
 	})
 }

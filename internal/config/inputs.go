@@ -11,9 +11,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Inputs returns a sum over all that [Load] reads for a configuration, and the folders in which a change of it shows: the
-// file, those that it includes, and those that ${file:NAME} names. Of the latter, what cannot be read counts by its error,
-// so that the sum changes when it can. The error is about the file itself.
+// Inputs returns a hash of everything that [Load] reads for a configuration: the file, its included files, and the
+// files that ${file:NAME} names. It also returns the folders in which a change of them shows. An unreadable secret file
+// counts by its error, so that the hash changes once it is readable. The error is about the file itself.
 func Inputs(path string) (sum [sha256.Size]byte, folders []string, err error) {
 	text, err := Read(path)
 	if err != nil {

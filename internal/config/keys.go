@@ -23,7 +23,7 @@ func hashKey(s string) (string, error) {
 
 func rateKey(s string) (string, error) { return textKey(s, "client_ip", "all") }
 
-// textKey takes a text with variables as well.
+// textKey also accepts a text with variables.
 func textKey(s string, words ...string) (string, error) {
 	if !strings.ContainsRune(s, '{') {
 		return requestKey(s, words...)
@@ -37,8 +37,8 @@ func textKey(s string, words ...string) (string, error) {
 	return s, nil
 }
 
-// splitKey reads what tells the clients of a split apart. What is called client_ip
-// elsewhere is an address to everybody else.
+// splitKey parses a key for the clients of a split. It accepts address as another word
+// for client_ip.
 func splitKey(s string) (string, error) {
 	if name, ok := strings.CutPrefix(s, "query:"); ok {
 		_, err := parameter(name)
@@ -50,7 +50,7 @@ func splitKey(s string) (string, error) {
 	return requestKey(s, "cookie", "client_ip", "request", "query:NAME")
 }
 
-// requestKey reads what of a request is looked at: one of words, a header or a
+// requestKey parses the part of a request that a key uses: one of words, a header or a
 // cookie.
 func requestKey(s string, words ...string) (string, error) {
 	kind, name, named := strings.Cut(s, ":")
@@ -80,7 +80,7 @@ func KeyTexts(on []string) []string {
 	return texts
 }
 
-// KeyHeaders returns the headers that a key has.
+// KeyHeaders returns the headers in a key.
 func KeyHeaders(on []string) (names []string) {
 	for _, text := range KeyTexts(on) {
 		parts, _ := vars.Parse(text)
@@ -93,7 +93,7 @@ func KeyHeaders(on []string) (names []string) {
 	return names
 }
 
-// rateKeys looks for keys of several parts that mean something else than they say.
+// rateKeys reports keys of several parts that do not mean what they seem to say.
 func (v *validator) rateKeys(path string, l Limits) {
 	for i, r := range l.Rates {
 		at := index(path+".limits.rates", i) + ".on"

@@ -2,7 +2,7 @@ package config
 
 import "fmt"
 
-// Limits say which requests are let in.
+// Limits decide which requests are admitted.
 type Limits struct {
 	Rates       []Rate `yaml:"rates" help:"Rate limits."`
 	MaxRequests int    `yaml:"max_requests" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Concurrent requests; more get 503 (overloaded)."`
@@ -10,7 +10,7 @@ type Limits struct {
 	MaxBody     Size   `yaml:"max_body" default:"0B" min:"1B" max:"1024GiB" zero:"no limit" help:"Largest request body; larger ones get 413 (request_too_large)."`
 }
 
-// Rate bounds how often requests with the same key come.
+// Rate limits the rate of requests with the same key.
 type Rate struct {
 	Name       string   `yaml:"name" format:"name" help:"Name in the RateLimit header and the log; rate-N when absent."`
 	On         []string `yaml:"on" default:"[client_ip]" opt:"single" format:"ratekey" example:"[client_ip, \"header:X-Tenant\"]" help:"Key of the count: client_ip, all (one count for all clients), header:NAME (such as an API key), cookie:NAME, or text with variables such as {client_ip}{query:user}. A list counts each combination. Requests with no part of the key are not limited."`
@@ -24,13 +24,13 @@ type Rate struct {
 	DryRun     bool     `yaml:"dry_run" default:"false" help:"Refuse nothing, and log would_limit."`
 }
 
-// Queue says how requests wait for a place when a pool's upstreams have as many as they may.
+// Queue configures the wait for a place while a pool's upstreams are at their limit.
 type Queue struct {
 	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait. Beyond that the client with the most requests in the queue loses its oldest (load shedding)."`
 	MaxWait     Duration `yaml:"max_wait" default:"500ms" min:"1ms" max:"1m" help:"Longest wait in a burst. In a lasting overload, when requests have waited for longer than this without a break, it is 50ms."`
 }
 
-// Concurrency lets the number of requests that each upstream gets at once follow what it can do.
+// Concurrency adapts the limit of concurrent requests of each upstream to its capacity.
 type Concurrency struct {
 	Adaptive Adaptive `yaml:"adaptive" default:"auto" opt:"public" help:"Find the concurrency limit of each upstream automatically: true = always (max_in_flight stays a bound), false = never, auto = while the pool is overloaded and no upstream has max_in_flight."`
 	Min      int      `yaml:"min" default:"1" min:"1" max:"1000000" help:"Lowest limit."`
@@ -38,7 +38,7 @@ type Concurrency struct {
 	Start    int      `yaml:"start" default:"10" min:"1" max:"1000000" help:"First limit; auto takes it from the overload instead."`
 }
 
-// named gives the rates names that have none.
+// named names the rates without a name.
 func (l *Limits) named() {
 	for i := range l.Rates {
 		if l.Rates[i].Name == "" {

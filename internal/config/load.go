@@ -21,7 +21,7 @@ func Default() *Config {
 }
 
 // Load reads the configuration file at path, with the variables of the process's environment. An error is about the
-// file itself, or [Errors] about what it says. The files that it names are not opened.
+// file itself, or [Errors] about its content. Load does not open the files that it names.
 func Load(path string) (*Config, []Warning, error) {
 	data, err := Read(path)
 	if err != nil {
@@ -30,7 +30,7 @@ func Load(path string) (*Config, []Warning, error) {
 	return Parse(path, data, os.LookupEnv)
 }
 
-// Read returns what a configuration file holds; of one that is too large, enough for [Parse] to say so.
+// Read returns the content of a configuration file; of a file that is too large, enough for [Parse] to report it.
 func Read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -44,9 +44,9 @@ func Read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// Parse returns the configuration in data. The name of the file stands in messages, and its folder is where relative
-// file names start. The files that it includes, and secrets from ${file:NAME}, are read now. Values of environment
-// variables come from env; a nil env expands none. The error is [Errors].
+// Parse parses the configuration in data. Messages contain the file name, and relative file names start at its folder.
+// Parse reads included files, and secrets from ${file:NAME}. env returns environment variables; a nil env expands none.
+// The error is [Errors].
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, []Warning, error) {
 	return parseFiles(File{name, data}, disk{}, env)
 }
@@ -70,9 +70,9 @@ func parseFiles(main File, from library, env func(string) (string, bool)) (*Conf
 	return c, warnings, err
 }
 
-// Sidecar returns the configuration for the addresses in listen and one pool, named app, of the upstreams in to. Of
-// operator only the address and the token count. The error is [Errors] that name the flags --listen, --to and --admin,
-// and the variable GOODGATE_TOKEN.
+// Sidecar returns the configuration for the addresses in listen, and one pool named app with the upstreams in to. It
+// uses only the address and the token of operator. The error is [Errors] that name the flags --listen, --to and
+// --admin, and the variable GOODGATE_TOKEN.
 func Sidecar(listen, to []string, operator Admin) (*Config, []Warning, error) {
 	root := mappingNode(
 		"listeners", listNode(listen),
@@ -132,7 +132,7 @@ func scalarNode(s string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
 }
 
-// build makes a configuration of a tree: decode, finish, validate, advise.
+// build makes a configuration from a tree: decode, finish, validate, advise.
 func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {
 	c := Default()
 	d.at[""] = position{line: root.Line, column: root.Column}
@@ -140,7 +140,7 @@ func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {
 	d.inherit(root)
 	d.decode(root, "", reflect.ValueOf(c).Elem(), field{typ: reflect.TypeFor[Config]()})
 	if root.Kind != yaml.MappingNode {
-		return nil, nil, d.texts.locate(d.errs) // all else would be said to be missing
+		return nil, nil, d.texts.locate(d.errs) // otherwise all other keys would count as missing
 	}
 	finish(c, d)
 	v := &validator{config: c, at: d.at, errs: d.errs, meant: d.meant}
@@ -153,7 +153,7 @@ func build(d *decoder, root *yaml.Node) (*Config, []Warning, error) {
 	return c, a.sorted(d.texts), nil
 }
 
-// finish fills in what depends on whether other keys were given.
+// finish fills in the defaults that depend on other keys.
 func finish(c *Config, d *decoder) {
 	c.Log.Output = d.outputPath("log.output", c.Log.Output)
 	for i := range c.Log.Outputs {
@@ -166,7 +166,8 @@ func finish(c *Config, d *decoder) {
 	for name, p := range c.Pools {
 		path := "pools." + name
 		if !d.at.given(path + ".health.type") {
-			// A check of / over HTTP could take a healthy application out: without a path to ask for, any answer will do.
+			// A check of / over HTTP could take a healthy application out of use. Without a configured path any answer
+			// passes.
 			p.Health.Type = "alive"
 			switch {
 			case d.at.given(path + ".health.path"):
@@ -202,7 +203,7 @@ func finish(c *Config, d *decoder) {
 	}
 }
 
-// outputPath returns an output of the log; a file is in the folder of the configuration.
+// outputPath returns an output of the log. A file name starts at the folder of the configuration.
 func (d *decoder) outputPath(key, out string) string {
 	if out == "" || out == "stderr" || out == "stdout" || outputServer(out) || filepath.IsAbs(out) {
 		return out
@@ -210,7 +211,7 @@ func (d *decoder) outputPath(key, out string) string {
 	return filepath.Join(d.folder(d.at.of(key).line), out)
 }
 
-// routeTo is the route of a configuration that has none: everything goes to the pool.
+// routeTo returns the route of a configuration without routes: all requests go to the pool.
 func routeTo(pool string) Route {
 	var r Route
 	setDefaults(reflect.ValueOf(&r).Elem())

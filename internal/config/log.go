@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Log says how and where the log is written.
+// Log configures the log's format and destination.
 type Log struct {
 	Format LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record: auto is human on a terminal, else json. combined and common are nginx's, and text with variables is as in nginx's log_format, such as '$remote_addr \"$request\" $status': records without a request then go to stderr."`
 	Escape string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as in nginx's log_format: default as \\xXX, json for JSON, none not at all."`
@@ -44,26 +44,26 @@ type LogOutput struct {
 	TLS     TLS       `yaml:"tls" help:"TLS with syslog+tls servers."`
 }
 
-// LogRotate says when goodgate begins a new file.
+// LogRotate configures when goodgate begins a new file.
 type LogRotate struct {
 	Size     Size `yaml:"size" default:"0B" min:"4KiB" max:"1024GiB" zero:"never" help:"Size at which goodgate moves the file to NAME.1, and older ones to NAME.2 and so on."`
 	Keep     int  `yaml:"keep" default:"7" min:"1" max:"1000" help:"Older files to keep."`
 	Compress bool `yaml:"compress" default:"false" help:"Compress older files (gzip), but NAME.1."`
 }
 
-// LogSyslog says what messages to a server of syslog begin with.
+// LogSyslog configures the header of messages to a syslog server.
 type LogSyslog struct {
 	Facility string `yaml:"facility" default:"daemon" enum:"kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|ntp|audit|alert|clock|local0|local1|local2|local3|local4|local5|local6|local7" help:"Facility of the messages."`
 	AppName  string `yaml:"app_name" default:"goodgate" format:"token" help:"APP-NAME of the messages; their MSGID is request or event."`
 }
 
-// Number returns that of the facility (RFC 5424 section 6.2.1).
+// Number returns the number of the facility (RFC 5424 section 6.2.1).
 func (s LogSyslog) Number() int {
 	f, _ := reflect.TypeFor[LogSyslog]().FieldByName("Facility")
 	return slices.Index(strings.Split(f.Tag.Get("enum"), "|"), s.Facility)
 }
 
-// LogOnly says which requests are logged.
+// LogOnly selects the requests that are logged.
 type LogOnly struct {
 	Failed     bool     `yaml:"failed" default:"false" help:"Requests that failed or nearly failed: those that log.sample never leaves out."`
 	Status     Statuses `yaml:"status" default:"[]" opt:"single" example:"[5xx, 429]" help:"Requests with one of these statuses."`
@@ -78,19 +78,19 @@ func (o LogOutput) IsFile() bool {
 	return o.Output != "stderr" && o.Output != "stdout" && !outputServer(o.Output)
 }
 
-// MainOutput is the name of log itself among the outputs.
+// MainOutput is the name of the log's main output.
 const MainOutput = "main"
 
-// NoOutput stands in routes[].log for none.
+// NoOutput means none in routes[].log.
 const NoOutput = "off"
 
-// Main returns log itself as an output.
+// Main returns the main output of the log.
 func (l Log) Main() LogOutput {
 	return LogOutput{Name: MainOutput, Output: l.Output, Format: l.Format, Escape: l.Escape, Level: l.Level, Records: l.Records, Only: l.Only,
 		Default: true, Sample: l.Sample, Buffer: l.Buffer, Fields: l.Fields, Rotate: l.Rotate, Syslog: l.Syslog}
 }
 
-// LogFields say what a request's record has beside its usual fields, and without which of them.
+// LogFields change the fields of a request's record: those to add, to remove and to rename.
 type LogFields struct {
 	Add        map[string]string `yaml:"add" format:"fieldname" opt:"public" example:"{user_agent: \"{header:User-Agent}\", tls: \"{tls.version}\"}" help:"Fields to add, by name: text with variables, such as {header:NAME}, {response_header:NAME}, {cookie:NAME}, {query:NAME}, {uri} and {tls.version}. goodgate leaves out a field without a value."`
 	Remove     []string          `yaml:"remove" default:"[]" opt:"single" format:"fieldname" example:"[received, host]" help:"Fields to leave out."`
@@ -98,7 +98,7 @@ type LogFields struct {
 	Unredacted []string          `yaml:"unredacted" default:"[]" opt:"single" format:"secretname" example:"[X-Api-Key-Id]" help:"Headers, cookies and query parameters to log as they are although their names look like those of secrets. goodgate logs others as [redacted], in every format."`
 }
 
-// empty reports whether records keep the fields that they have.
+// empty reports whether records keep their usual fields.
 func (f LogFields) empty() bool { return len(f.Add)+len(f.Remove)+len(f.Rename) == 0 }
 
 // LogFormat is the name of a format, or text with nginx's variables.
@@ -107,7 +107,7 @@ type LogFormat string
 // logFormats are the formats that have names.
 func logFormats() []string { return []string{"auto", "human", "json", "text", "common", "combined"} }
 
-// UnmarshalText reads a format. What its variables are is looked at elsewhere.
+// UnmarshalText parses a format. Other code checks its variables.
 func (f *LogFormat) UnmarshalText(text []byte) error {
 	s := string(text)
 	known := logFormats()
@@ -128,12 +128,12 @@ func (f *LogFormat) UnmarshalText(text []byte) error {
 // HasVariables reports whether the format is text with variables.
 func (f LogFormat) HasVariables() bool { return strings.Contains(string(f), "$") }
 
-// onlyRequests reports whether the format has no place for other records, and no fields that have names.
+// onlyRequests reports whether the format cannot represent other records or named fields.
 func (f LogFormat) onlyRequests() bool {
 	return f.HasVariables() || f == "common" || f == "combined"
 }
 
-// fieldName takes the name of a field of a record.
+// fieldName accepts the name of a field of a record.
 func fieldName(s string) (string, error) {
 	if s == "" || len(s) > 63 || strings.ContainsFunc(s, func(r rune) bool {
 		return r != '_' && r != '-' && r != '.' && r != '@' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
@@ -143,7 +143,7 @@ func fieldName(s string) (string, error) {
 	return s, nil
 }
 
-// secretName takes the name of a header, a cookie or a parameter.
+// secretName accepts the name of a header, a cookie or a parameter.
 func secretName(s string) (string, error) {
 	if _, err := parameter(s); err != nil {
 		return "", errors.New("expected the name of a header, a cookie or a query parameter")
@@ -151,7 +151,7 @@ func secretName(s string) (string, error) {
 	return s, nil
 }
 
-// log looks for settings that do nothing together, and for outputs that are not there.
+// log reports settings without effect together, and missing outputs.
 func (v *validator) log(l Log) {
 	v.logOutput("log", l.Main())
 	names := map[string]string{MainOutput: "log itself", NoOutput: "no output"}
@@ -195,7 +195,7 @@ func (v *validator) logOutput(path string, l LogOutput) {
 	}
 }
 
-// log warns of what no record would ever meet.
+// log warns of outputs that would get no record.
 func (a *advisor) log(l Log) {
 	for i := -1; i < len(l.Outputs); i++ {
 		path, o := "log", l.Main()

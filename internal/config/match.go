@@ -25,8 +25,8 @@ type Match struct {
 	Not []Conditions `yaml:"not" help:"Lists of conditions, none of which may hold completely."`
 }
 
-// Conditions are an entry of Any and Not: those of Match without further ones within, which
-// bounds how deep they go.
+// Conditions are an entry of Any and Not: the conditions of Match without nested ones,
+// which bounds their depth.
 type Conditions struct {
 	Host         []string       `yaml:"host" opt:"single" format:"hostpattern" help:"Host names without port. *.example.com stands for every name below example.com, but not for example.com."`
 	Scheme       string         `yaml:"scheme" enum:"any|http|https" help:"Scheme of the client's connection: https with TLS, http without."`
@@ -46,7 +46,7 @@ type Conditions struct {
 	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client asked for by TLS (SNI), as for host. A client without TLS has none."`
 }
 
-// Own returns the conditions of m, without those within.
+// Own returns the conditions of m without the nested ones.
 func (m Match) Own() Conditions {
 	return Conditions{
 		Host: m.Host, Scheme: m.Scheme, HostRegexp: m.HostRegexp, Path: m.Path, PathRegexp: m.PathRegexp, Methods: m.Methods,
@@ -70,7 +70,7 @@ func (m Match) parts() (paths []string, parts []Conditions) {
 // isEmpty reports whether c matches every request.
 func (c Conditions) isEmpty() bool { return c.covers(Conditions{}) && c.Path == "" }
 
-// conditions looks for conditions that cannot hold, or say nothing.
+// conditions reports conditions that cannot hold, or have no effect.
 func (v *validator) conditions(path string, m Match) {
 	paths, parts := m.parts()
 	for i, at := range paths {
@@ -81,7 +81,7 @@ func (v *validator) conditions(path string, m Match) {
 	}
 }
 
-// conditions warns of a route that no request can meet.
+// conditions warns of a route that no request can match.
 func (a *advisor) conditions(path string, m Match) {
 	for i, c := range m.Not {
 		if c.covers(m.Own()) {

@@ -8,14 +8,14 @@ import (
 	"unicode"
 )
 
-// meaning leads from another program's word for a key, or a common one, to ours.
+// meaning maps another program's word for a key, or a common word, to goodgate's key.
 type meaning struct {
 	words string // lower case, _ for -, separated by spaces
-	in    string // pattern of the paths in which it counts: * is anything without a dot; empty is everywhere
-	is    string // our key: a path with * for names and indices, or what to do in words, which begins with a space
+	in    string // pattern of the paths where it applies: * is anything without a dot; empty is everywhere
+	is    string // our key: a path with * for names and indices, or an advice in words, which begins with a space
 }
 
-// The places where words stand.
+// The places of words.
 const (
 	inPool     = "pools.*"
 	inRoute    = "routes[*]"
@@ -23,10 +23,10 @@ const (
 	inUpstream = "pools.*.upstreams[*]"
 )
 
-// meanings is ordered: the first entry that fits a word and its place counts. What comes from which program does not
-// matter to who reads it: nginx, HAProxy, Caddy, Traefik and Envoy are all here.
+// meanings is ordered: the first entry that fits a word and its place applies. It mixes the words of nginx, HAProxy,
+// Caddy, Traefik and Envoy, because readers only need the answer.
 var meanings = []meaning{
-	// What stands at the top.
+	// The top level.
 	{"limits rate_limit ratelimit rates", "", " it belongs to one of listeners, routes and pools: limits"},
 	{"server", "", " a server is listeners and routes here"},
 	{"virtual_hosts virtualhosts vhosts hosts", "", "routes[*].match.host"},
@@ -59,7 +59,7 @@ var meanings = []meaning{
 	{"watch reload auto_reload autoreload hot_reload", "", " goodgate run --watch reloads when the file changes; goodgate reload and SIGHUP do so once"},
 	{"global", "", " there is none: each listener, route and pool has its own settings, and defaults has those of all pools"},
 
-	// Of a pool.
+	// A pool.
 	{"retries", inPool, "pools.*.retry.attempts"},
 	{"proxy_next_upstream retry_on", inPool, "pools.*.retry.statuses"},
 	{"proxy_next_upstream_tries max_retries num_retries lb_retries attempts", inPool, "pools.*.retry.attempts"},
@@ -107,7 +107,7 @@ var meanings = []meaning{
 	{"backup", inPool, "pools.*.upstreams[*].tier"},
 	{"weight", inPool, "pools.*.upstreams[*].weight"},
 
-	// Of parts of a pool.
+	// Parts of a pool.
 	{"max_fails", inUpstream, "pools.*.breaker.consecutive"},
 	{"fail_timeout", inUpstream, "pools.*.breaker.open_for"},
 	{"maxconn max_conns max_requests", inUpstream, "pools.*.upstreams[*].max_in_flight"},
@@ -143,7 +143,7 @@ var meanings = []meaning{
 	{"timeout duration fail_timeout recovery_timeout sleep_window", "pools.*.breaker", "pools.*.breaker.open_for"},
 	{"error_rate error_ratio ratio", "pools.*.breaker", "pools.*.breaker.failure_ratio"},
 
-	// Of a route.
+	// A route.
 	{"proxy_pass reverse_proxy backend use_backend default_backend service cluster upstream upstreams to target", inRoute, "routes[*].pool"},
 	{"location path prefix uri rule handle", inRoute, "routes[*].match.path"},
 	{"server_name domains hostname", inRoute, "routes[*].match.host"},
@@ -168,7 +168,7 @@ var meanings = []meaning{
 	{"src source remote_ip ip client_ip clientip", "routes[*].match", "routes[*].match.client"},
 	{"protocol", "routes[*].match", "routes[*].match.scheme"},
 
-	// Of a listener.
+	// A listener.
 	{"listen bind port socket_address", inListener, "listeners[*].address"},
 	{"ssl_certificate crt cert certificate certificates ssl key", inListener, "listeners[*].tls.certificates"},
 	{"ssl_client_certificate client_ca ca_file", inListener, "listeners[*].tls.client_ca"},
@@ -197,11 +197,11 @@ var meanings = []meaning{
 	{"certresolver letsencrypt", "listeners[*].tls", "listeners[*].tls.acme"},
 	{"domains host", "listeners[*].tls.acme", "listeners[*].tls.acme.hosts"},
 
-	// Of the log.
+	// The log.
 	{"file path filepath access_log destination", "log", "log.output"},
 }
 
-// values leads from other programs' values to ours, by the key of the field.
+// values maps other programs' values to ours, by the key of the field.
 var values = map[string]map[string]string{
 	"policy": {
 		"roundrobin": "round_robin", "rr": "round_robin", "wrr": "round_robin", "static_rr": "round_robin", "leastconn": "least_conn", "least_request": "least_conn",
@@ -215,7 +215,7 @@ var values = map[string]map[string]string{
 	"min_version": {"tlsv1.2": "1.2", "tls1.2": "1.2", "tls12": "1.2", "tlsv1.3": "1.3", "tls1.3": "1.3", "tls13": "1.3", "versiontls12": "1.2", "versiontls13": "1.3"},
 }
 
-// meant returns what a word means in a mapping at path; ok is false when it is no word that is known.
+// meant returns the meaning of a word in a mapping at path; ok is false if the word is unknown.
 func meant(word, path string) (is string, ok bool) {
 	for _, form := range []string{fold(word), fold(snake(word))} {
 		for _, m := range meanings {
@@ -227,7 +227,7 @@ func meant(word, path string) (is string, ok bool) {
 	return "", false
 }
 
-// snake writes words that are run together, or apart, with _ between them: connectTimeout, timeout connect.
+// snake separates the words of a name by _: connectTimeout, timeout connect.
 func snake(word string) string {
 	var b strings.Builder
 	for i, r := range word {
@@ -289,8 +289,8 @@ func within(path, pattern string) bool {
 	return true
 }
 
-// hint says in the words of a message which key a word leads to, in a mapping at path with these keys; key is the one
-// there that it begins with, "" when it leads elsewhere.
+// hint says, for a message, which key a word probably means in a mapping at path with these fields. key is the field
+// through which the way leads, "" if it leads elsewhere.
 func hint(word, path string, fields []field) (text, key string) {
 	if name, _, lacksSpace := strings.Cut(word, ":"); lacksSpace && slices.Contains(keysOf(fields), name) {
 		return fmt.Sprintf("; a space is missing after the colon of %s", name), name

@@ -2,7 +2,7 @@ package config
 
 import "slices"
 
-// Mirror sends a share of a route's requests to another pool as well.
+// Mirror sends copies of a share of a route's requests to another pool.
 type Mirror struct {
 	Pool          string   `yaml:"pool" opt:"required,shorthand,public" example:"v2" help:"Name of the pool that receives the copies; clients never see its answers."`
 	Share         Ratio    `yaml:"share" default:"100%" min:"0" max:"100%" help:"Share of the eligible requests to mirror."`
@@ -15,7 +15,7 @@ type Mirror struct {
 	Compare       []string `yaml:"compare_headers" default:"[Content-Type]" format:"header" help:"Headers of answers to compare, besides status and body. Operators see their values."`
 }
 
-// mirror looks for a mirror that cannot be.
+// mirror reports an impossible mirror.
 func (v *validator) mirror(path string, r Route) {
 	m := r.Mirror
 	if m == nil {
@@ -35,7 +35,7 @@ func (v *validator) mirror(path string, r Route) {
 	}
 }
 
-// mirror warns of what is probably not meant.
+// mirror warns of settings that are probably not meant.
 func (a *advisor) mirror(path string, r Route) {
 	m := r.Mirror
 	if m.Share == 0 {

@@ -41,7 +41,7 @@ type Maintenance struct {
 	AllowHeaders Headers        `yaml:"allow_headers" format:"header" help:"Headers of testers; a request with one of them and its value passes."`
 }
 
-// Hash says what policy hash goes by.
+// Hash configures the key of policy hash.
 type Hash struct {
 	On   []string `yaml:"on" default:"[client_ip]" opt:"single" format:"hashkey" example:"\"{hostname}{path}\"" help:"Part of the request to hash: client_ip, path, uri (path and query), query:NAME (a parameter), header:NAME, cookie:NAME, or text with variables such as {hostname}{path}. A list hashes all parts together."`
 	Load Ratio    `yaml:"load" default:"125%" min:"101%" max:"1000%" zero:"unbounded" help:"Highest load of one upstream, relative to the mean, before requests go to the next in line."`
@@ -56,7 +56,7 @@ type Sticky struct {
 	SameSite string   `yaml:"same_site" default:"lax" enum:"lax|strict|none" help:"The SameSite attribute."`
 }
 
-// Upstream is one entry of the list: an upstream (URL), or a place where upstreams are found.
+// Upstream is one entry of the list: an upstream (URL), or a source of upstreams.
 type Upstream struct {
 	URL  string `yaml:"url" opt:"shorthand" oneof:"source" format:"url" help:"http://host:port, https://host:port or unix:/path.sock; a name stands for all its addresses."`
 	SRV  string `yaml:"srv" oneof:"source" format:"dnsname" example:"_http._tcp.app.example.com" help:"Name of DNS SRV records."`
@@ -78,7 +78,7 @@ type Upstream struct {
 	Zone        string `yaml:"zone" default:"" format:"zone" help:"Location of the upstreams, unless their source gives it: an availability zone, a data centre, a rack."`
 }
 
-// DNS says how names of upstreams are looked up.
+// DNS configures the look-up of upstreams' names.
 type DNS struct {
 	Resolver string   `yaml:"resolver" default:"" format:"hostport" help:"host:port of the name server; empty uses the system's."`
 	Family   string   `yaml:"family" default:"auto" enum:"auto|each|ipv4|ipv6" help:"Addresses of a name that are upstreams: each of them, those of one family, or auto: each, but a single IPv4 and a single IPv6 address are one upstream."`
@@ -87,7 +87,7 @@ type DNS struct {
 	Timeout  Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1m" help:"For one look-up."`
 }
 
-// TLS says how https upstreams are trusted.
+// TLS configures the verification of https upstreams.
 type TLS struct {
 	CA         string   `yaml:"ca" default:"" opt:"file" example:"/etc/goodgate/authority.pem" help:"PEM file with the authorities to trust; empty uses the system's."`
 	ServerName string   `yaml:"server_name" default:"" format:"dnsname" help:"Name in the server's certificate; empty means the host of its address."`
@@ -120,7 +120,7 @@ type Health struct {
 	Expect       Expect   `yaml:"expect" help:"Expected answer to the http check."`
 }
 
-// Breaker leaves an upstream out for a while when live requests to it fail.
+// Breaker takes an upstream out for a while if requests to it fail.
 type Breaker struct {
 	Enabled      bool     `yaml:"enabled" default:"true" help:"Whether failures of live requests count."`
 	Consecutive  int      `yaml:"consecutive" default:"5" min:"1" max:"10000" zero:"not used" help:"Failures in a row that open it."`
@@ -133,7 +133,7 @@ type Breaker struct {
 	MaxEjected   Ratio    `yaml:"max_ejected" default:"50%" min:"0%" max:"100%" help:"Largest share of the pool that breakers may take out at once; never the last upstream."`
 }
 
-// Outlier gives less to an upstream that is much worse than the others of its tier.
+// Outlier sends fewer requests to an upstream that is much worse than the others of its tier.
 type Outlier struct {
 	Enabled      bool     `yaml:"enabled" default:"true" help:"Whether goodgate compares the upstreams."`
 	MinRequests  int      `yaml:"min_requests" default:"20" min:"1" max:"1000000" help:"Least requests in ten seconds, of the upstream and of the others."`
@@ -142,7 +142,7 @@ type Outlier struct {
 	SlowBy       Duration `yaml:"slow_by" default:"50ms" min:"1ms" max:"1h" help:"And at least this much longer."`
 }
 
-// PoolTimeouts are the waits on the upstream's side.
+// PoolTimeouts are the timeouts for upstreams.
 type PoolTimeouts struct {
 	Dial           Duration `yaml:"dial" default:"1s" min:"1ms" max:"5m" help:"For a connection."`
 	TLS            Duration `yaml:"tls" default:"3s" min:"1ms" max:"5m" help:"For the TLS handshake, and over HTTP/2 for the upstream's first frame."`
@@ -156,7 +156,7 @@ type PoolTimeouts struct {
 	Ping           Duration `yaml:"ping" default:"15s" min:"100ms" max:"1h" zero:"never" help:"Over HTTP/2, but not for gRPC: silence until goodgate pings the upstream, which has the same time to answer."`
 }
 
-// Retry says when a failed request is sent again.
+// Retry configures when a failed request is sent again.
 type Retry struct {
 	Attempts   int      `yaml:"attempts" default:"5" min:"1" max:"10" help:"Most attempts of a request, with the first."`
 	Budget     Ratio    `yaml:"budget" default:"20%" min:"0%" max:"100%" help:"Retries allowed, as a share of requests."`
@@ -169,27 +169,28 @@ type Retry struct {
 	Hedge      Hedge    `yaml:"hedge" help:"Hedging: goodgate sends a late request to a second upstream too, and takes the first answer."`
 }
 
-// Hedge says when a request goes to another upstream as well.
+// Hedge configures when a request also goes to another upstream.
 type Hedge struct {
 	After    HedgeAfter `yaml:"after" default:"auto" help:"When to send it: auto (the request is late, with evidence against its upstream), p90, p95 or p99 of the pool's times to a response header, a duration, or off."`
 	Budget   Ratio      `yaml:"budget" default:"5%" min:"0%" max:"100%" help:"Second requests that do not help, as a share of requests."`
 	MinDelay Duration   `yaml:"min_delay" default:"1ms" min:"1ms" max:"1m" help:"Shortest delay."`
 }
 
-// Hold lets requests wait for an upstream to come back instead of failing.
+// Hold makes requests wait for an upstream to return, instead of failing.
 type Hold struct {
 	For         Duration `yaml:"for" default:"10s" min:"0s" max:"10m" zero:"off" help:"How long a request waits."`
 	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait at the same time."`
 	MaxBody     Size     `yaml:"max_body" default:"64MiB" min:"0B" max:"64GiB" zero:"no limit" help:"Memory for all their bodies."`
 }
 
-// Commit says which responses are complete before the client sees a byte, so that one that breaks off can be replaced.
+// Commit configures which responses are buffered completely before the client gets a byte, so that a response that
+// breaks off can be replaced.
 type Commit struct {
 	Buffer Size `yaml:"buffer" default:"64KiB" min:"0B" max:"16MiB" zero:"off" help:"Largest response body to complete before the client gets a byte; goodgate does not wait for slow ones."`
 	Resume bool `yaml:"resume" default:"true" help:"Resume a larger broken response from another upstream: of a GET, with a strong ETag and Accept-Ranges: bytes."`
 }
 
-// Stale keeps responses to answer with instead of an error. What does not fit Commit.Buffer is not kept.
+// Stale keeps responses as a replacement for errors. It does not keep responses that exceed Commit.Buffer.
 type Stale struct {
 	MaxSize Size     `yaml:"max_size" default:"0B" min:"64KiB" max:"64GiB" zero:"off" help:"Memory for older responses."`
 	IfError Duration `yaml:"if_error" default:"0s" min:"1s" max:"8760h" zero:"only if it says so" help:"How long past its freshness goodgate may use a response without stale-if-error in its Cache-Control."`

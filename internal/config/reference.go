@@ -32,8 +32,8 @@ the same keys as a file, and ` + "`goodgate check FILE`" + ` checks yours.
 
 `
 
-// Reference returns the page with every key of the configuration, as Markdown: a
-// table for each group of keys, and an anchor for each key.
+// Reference returns the page about all keys of the configuration, as Markdown: a table
+// for each group of keys, and an anchor for each key.
 func Reference() []byte {
 	var b strings.Builder
 	b.WriteString(referenceHead)
@@ -63,7 +63,7 @@ func writeGroup(b *strings.Builder, path, title string, t reflect.Type) {
 	b.WriteString("| key | meaning | default | values | example |\n|---|---|---|---|---|\n")
 	for _, f := range fields {
 		at, anchor := join(path, f.key), ""
-		if path != "" || !f.isGroup() { // else its heading is the anchor
+		if path != "" || !f.isGroup() { // for a group, the heading is the anchor
 			anchor = fmt.Sprintf(`<a id="%s"></a>`, at)
 		}
 		fmt.Fprintf(b, "| %s`%s` | %s | %s | %s | %s |\n", anchor, f.key, cell(f.help), f.defaultCell(), f.valuesCell(at), f.exampleCell())
@@ -80,8 +80,8 @@ func writeGroup(b *strings.Builder, path, title string, t reflect.Type) {
 	}
 }
 
-// writeForms says which keys exclude each other, and what a single value in place of the
-// group means.
+// writeForms says which keys exclude each other, and what a single value means in place
+// of the group.
 func writeForms(b *strings.Builder, fields []field) {
 	var choice []string
 	for _, f := range fields {
@@ -139,7 +139,7 @@ func (f field) valuesCell(path string) string {
 	return f.scalarWords()
 }
 
-// scalarWords says what a single value is, and its bounds.
+// scalarWords describes a single value and its bounds.
 func (f field) scalarWords() string {
 	s := f.kindWords()
 	if f.enum != nil {
@@ -192,7 +192,7 @@ func (f field) kindWords() string {
 	return "text"
 }
 
-// exampleCell shows a value where the default shows none.
+// exampleCell returns an example if the default shows none.
 func (f field) exampleCell() string {
 	if text := f.exampleText(); text != "" {
 		return code(text)
@@ -200,8 +200,8 @@ func (f field) exampleCell() string {
 	return ""
 }
 
-// exampleText returns a value of a key as YAML, or nothing where the default or the
-// list of values shows one.
+// exampleText returns a value of a key as YAML, empty if the default or the list of
+// values shows one.
 func (f field) exampleText() string {
 	switch {
 	case f.typ.Kind() == reflect.Bool:
@@ -233,7 +233,7 @@ func (f field) formatExample() string {
 	return formatWords(f.format).example
 }
 
-// yamlText puts what YAML takes for more than text between quotes.
+// yamlText quotes text that YAML would not read as text.
 func yamlText(s string) string {
 	if strings.ContainsAny(s, "*[]{}:,#&!|>%@^ ") {
 		return `"` + s + `"`
@@ -243,7 +243,7 @@ func yamlText(s string) string {
 
 func code(s string) string { return "`" + strings.ReplaceAll(s, "|", `\|`) + "`" }
 
-// cell makes text safe in a table.
+// cell escapes text for a table.
 func cell(s string) string {
 	return strings.NewReplacer("*", `\*`, "|", `\|`, "<", "&lt;", "$", "&#36;").Replace(s)
 }

@@ -2,8 +2,7 @@
 
 package config
 
-// words are what the reference says of a format: what kind of text it is, and an
-// example.
+// words describe a format in the reference: the kind of text, and an example.
 type words struct{ kind, example string }
 
 func formatWords(format string) words {

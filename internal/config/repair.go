@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// candidates returns what may be wrong near a line, the nearest first, and of each line what is seen best first.
+// candidates returns possible repairs near a line: the nearest lines first, and for each line the most visible mistakes
+// first.
 func (s *surgeon) candidates(last int) (list []repair) {
 	var above []repair
 	near := last - windowBefore
@@ -25,11 +26,11 @@ func (s *surgeon) candidates(last int) (list []repair) {
 		list = append(list, s.indents(i, text)...)
 		list = append(list, unquoted(i, text)...)
 	}
-	return append(above, list...) // those are few
+	return append(above, list...) // the lines above have few candidates
 }
 
-// suspects returns the lines with something in them from the first after last back to near, and before that the
-// ones that the others are below.
+// suspects returns the non-empty lines from the first after last back to near, and before that only the parents of
+// these lines.
 func (s *surgeon) suspects(last, near int) (list []int) {
 	least := 1 << 10
 	for i := min(last, len(s.lines)-1); i >= 0 && least > 0; i-- {
@@ -55,7 +56,7 @@ func one(i, column int, text, format string, args ...any) repair {
 
 func indentOf(text string) int { return len(text) - len(strings.TrimLeft(text, " ")) }
 
-// tabs are no indentation.
+// tabs replaces tabs in the indentation.
 func tabs(i int, text string) (list []repair) {
 	content := strings.TrimLeft(text, " \t")
 	lead := text[:len(text)-len(content)]
@@ -71,14 +72,14 @@ func tabs(i int, text string) (list []repair) {
 	return list
 }
 
-// mark is a character of a line that YAML has a use for.
+// mark is a character with a meaning in YAML.
 type mark struct {
 	at   int
 	char byte
 }
 
-// look goes through a line, and returns the brackets in it that are not closed, and the quote; quote is 0 when it is.
-// wrong is the first closing bracket that closes nothing, or not what is open.
+// look scans a line, and returns its open brackets and its open quote; quote is 0 if none is open. wrong is the first
+// closing bracket without a matching open one.
 func look(text string) (open []mark, quote, wrong mark, end int) {
 	for i := 0; i < len(text); i++ {
 		c, before := text[i], byte(' ')
@@ -118,7 +119,7 @@ func brackets(i int, text string) (list []repair) {
 			b := open[n-1]
 			list = append(list, one(i, wrong.at, text[:wrong.at]+string(b.char+2)+text[wrong.at+1:],
 				"%c does not close the %c of column %d", wrong.char, b.char, b.at+1))
-			// Or the inner one was forgotten, and this closes the outer.
+			// Alternatively the inner bracket was not closed, and this one closes the outer.
 			list = append(list, one(i, b.at, text[:wrong.at]+string(b.char+2)+text[wrong.at:], "the %c is not closed", b.char))
 		} else {
 			list = append(list, one(i, wrong.at, text[:wrong.at]+text[wrong.at+1:], "the %c closes nothing", wrong.char))
@@ -138,7 +139,7 @@ func brackets(i int, text string) (list []repair) {
 	return list
 }
 
-// longBrackets closes what is open at the end of a line before the next line that is not indented more.
+// longBrackets closes the open brackets at the end of a line, before the next line that is not indented more.
 func (s *surgeon) longBrackets(i int, text string) []repair {
 	open, quote, _, _ := look(text)
 	if quote.char != 0 || len(open) == 0 {
@@ -161,7 +162,7 @@ func (s *surgeon) longBrackets(i int, text string) []repair {
 	return []repair{r}
 }
 
-// quotes closes an open quote wherever its text may have ended.
+// quotes closes an open quote at each possible end of its text.
 func quotes(i int, text string) (list []repair) {
 	_, quote, _, end := look(text)
 	if quote.char == 0 {
@@ -178,7 +179,7 @@ func quotes(i int, text string) (list []repair) {
 			continue
 		}
 		list = append(list, one(i, begun.at, fixed, "the %c is not closed", begun.char))
-		if open, _, _, _ := look(fixed); len(open) > 0 { // it took the bracket with it
+		if open, _, _, _ := look(fixed); len(open) > 0 { // the quote had swallowed the bracket
 			list = append(list, one(i, begun.at, fixed+strings.Repeat(string(open[0].char+2), len(open)), "the %c is not closed", begun.char))
 		}
 	}
@@ -190,7 +191,7 @@ var (
 	aDash = regexp.MustCompile(`^( *)-([^ -].*)$`)
 )
 
-// colons are missing, or the space after one, or after a dash.
+// colons adds a missing colon, or the missing space after a colon or a dash.
 func colons(i int, text string) (list []repair) {
 	if m := aKey.FindStringSubmatch(text); m != nil {
 		lead, key, rest := m[1], m[2], m[3]
@@ -209,7 +210,8 @@ func colons(i int, text string) (list []repair) {
 	return list
 }
 
-// indents moves a line, or it and what is below it, to where others stand; also is where one stands that is not near.
+// indents moves a line, alone or with the lines below it, to the indentation of other lines; also has indentations of
+// lines further away.
 func (s *surgeon) indents(i int, text string, also ...int) (list []repair) {
 	now := indentOf(text)
 	for _, n := range append(s.indentsAround(i), also...) {
@@ -227,7 +229,8 @@ func (s *surgeon) indents(i int, text string, also ...int) (list []repair) {
 	return list
 }
 
-// indentsAround returns where the lines around one begin, the nearest first; the text of an entry of a list counts, too.
+// indentsAround returns the indentations of the lines around one, the nearest first. The text of a list entry counts as
+// well.
 func (s *surgeon) indentsAround(i int) (list []int) {
 	for d := 1; d <= windowBefore; d++ {
 		for _, j := range []int{i - d, i + d} {
@@ -250,7 +253,7 @@ func (s *surgeon) indentsAround(i int) (list []int) {
 	return list
 }
 
-// shifted returns a line and those below it that are indented as much or more, moved.
+// shifted returns a moved line, with the following lines that are indented at least as much.
 func (s *surgeon) shifted(i, now, to int) (block []string) {
 	for _, text := range s.lines[i:] {
 		n := indentOf(text)
@@ -266,7 +269,7 @@ func (s *surgeon) shifted(i, now, to int) (block []string) {
 	return block
 }
 
-// unquoted puts quotes around values that YAML takes for something else, and other quotes around those with a backslash.
+// unquoted quotes values that YAML takes for something else, and changes the quotes around values with a backslash.
 func unquoted(i int, text string) (list []repair) {
 	line := []rune(text)
 	for at := 0; at < len(line); {

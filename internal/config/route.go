@@ -1,6 +1,6 @@
 package config
 
-// Route says what happens to the requests it matches: exactly one of Pool, Split, Redirect and Respond is set.
+// Route decides about the requests that it matches: exactly one of Pool, Split, Redirect and Respond is set.
 type Route struct {
 	Name            string       `yaml:"name" format:"name" help:"Name in the log and in metrics, unique; route-N when absent."`
 	Match           Match        `yaml:"match" help:"Conditions; a request must meet all of them. Without conditions it matches every request."`
@@ -36,7 +36,7 @@ type Route struct {
 	Compress      *Compress      `yaml:"compress" help:"Compression of answers for clients that accept it."`
 }
 
-// Rewrites change where an upstream's answers lead. Of each list the first entry that fits is used.
+// Rewrites change the URLs in an upstream's responses. In each list the first matching entry applies.
 type Rewrites struct {
 	Location     []Rewrite     `yaml:"location" help:"Rewrites the start of the URL in Location and Refresh."`
 	CookieDomain []Rewrite     `yaml:"cookie_domain" help:"Rewrites the Domain of cookies."`
@@ -46,7 +46,7 @@ type Rewrites struct {
 	RestorePrefix bool `yaml:"restore_prefix" default:"false" help:"Undo strip_prefix and add_prefix in Location, Refresh and the Path of cookies, where no entry of the lists matches and the prefix is not there already."`
 }
 
-// Rewrite puts To where From is, or in place of the whole of what Regexp matches in.
+// Rewrite replaces From by To, or the whole match of Regexp.
 type Rewrite struct {
 	From   string `yaml:"from" opt:"public" oneof:"what" format:"rewritten" help:"Text from the upstream to replace."`
 	Regexp string `yaml:"regexp" oneof:"what" format:"regexp" help:"Regular expression (RE2) for the upstream's text. goodgate replaces the whole text; $1 or ${name} in to is a group of the match (in this file $${name})."`
@@ -62,7 +62,7 @@ type CookieFlags struct {
 	SameSite string `yaml:"same_site" default:"keep" enum:"keep|strict|lax|none|remove" help:"The attribute SameSite."`
 }
 
-// RewritePath makes another path of the one that goes upstream.
+// RewritePath changes the path of requests to upstreams.
 type RewritePath struct {
 	Regexp string `yaml:"regexp" opt:"required" format:"regexp" example:"^/old/(.*)" help:"Regular expression (RE2) for the decoded path, after strip_prefix and add_prefix. A path without a match stays."`
 	To     string `yaml:"to" opt:"required,public" format:"path" example:"/new/$1" help:"The whole new path; $1 or ${name} is a group of the match (in this file $${name})."`
@@ -81,7 +81,7 @@ type Respond struct {
 	Headers Headers `yaml:"headers" format:"header" example:"{Cache-Control: no-store}" help:"The headers."`
 }
 
-// Fallback answers what would end with a gateway error: exactly one of Pool and Respond is set.
+// Fallback answers requests that would end with a gateway error: exactly one of Pool and Respond is set.
 type Fallback struct {
 	Pool    string   `yaml:"pool" opt:"shorthand,public" oneof:"target" example:"spare" help:"Name of another pool, for requests that goodgate may send again."`
 	Respond *Respond `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`

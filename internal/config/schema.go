@@ -13,8 +13,8 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// Schema returns the JSON Schema (draft 2020-12) of a configuration file, for editors and other checkers. It knows the
-// shape, the enums and the bounds of plain numbers; what only code can check, Parse checks.
+// Schema returns the JSON Schema (draft 2020-12) of a configuration file, for editors and other checkers. It has the
+// structure, the enums and the bounds of plain numbers. Parse checks the rest.
 func Schema() []byte {
 	root := structSchema(reflect.TypeFor[Config]())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -34,7 +34,7 @@ func Schema() []byte {
 	return append(out, '\n')
 }
 
-// addWriting adds the keys that are not decoded with the others. With include, other files may have the rest.
+// addWriting adds the keys that are not decoded with the others. With include, other files may contain the rest.
 func addWriting(root object) {
 	properties := root["properties"].(object)
 	keys := fieldsOf(reflect.TypeFor[writing]())
@@ -78,7 +78,7 @@ func structSchema(t reflect.Type) object {
 	return object{"oneOf": []object{short.shape(), s}}
 }
 
-// schema describes the key of a field: its shape, and in words what a schema cannot say.
+// schema describes the key of a field: its structure, and in words the rules that a schema cannot express.
 func (f field) schema() object {
 	s := f.shape()
 	words := []string{f.help}
@@ -90,7 +90,7 @@ func (f field) schema() object {
 		s["default"] = f.defaultValue()
 	}
 	if !f.isGroup() && f.holdsSecrets() {
-		s["writeOnly"] = true // it, or a part of it, comes out nowhere
+		s["writeOnly"] = true // no output shows all of it
 	}
 	return s
 }
@@ -128,8 +128,8 @@ func (f field) shape() object {
 	return list
 }
 
-// scalarSchema describes a single value. Where the form is narrower than text, a reference to the environment may
-// stand in its place.
+// scalarSchema describes a single value. If its form is narrower than text, it also allows a reference to the
+// environment.
 func scalarSchema(f field) object {
 	s := typeSchema(f.typ)
 	if f.enum != nil {
@@ -199,7 +199,7 @@ func (f field) defaultValue() any {
 	return items
 }
 
-// plainValue returns numbers and booleans as such, everything else as its text.
+// plainValue returns numbers and booleans as such, and all other values as text.
 func (f field) plainValue(t reflect.Type, text string) any {
 	if n, err := strconv.Atoi(text); err == nil && (t.Kind() == reflect.Int || t == reflect.TypeFor[StatusRange]()) {
 		return n

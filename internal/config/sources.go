@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// HTTPSource is a list of upstreams that an HTTP server gives.
+// HTTPSource is a list of upstreams from an HTTP server.
 type HTTPSource struct {
 	URL       string   `yaml:"url" opt:"shorthand,required" format:"listurl" example:"http://127.0.0.1:9000/upstreams" help:"URL of the list."`
 	Headers   Headers  `yaml:"headers" format:"header" help:"More headers for each request."`
@@ -18,7 +18,7 @@ type HTTPSource struct {
 	TLS       TLS      `yaml:"tls" help:"TLS with an https server."`
 }
 
-// DockerSource is the containers of a Docker or Podman that have a label.
+// DockerSource selects the containers of a Docker or Podman by a label.
 type DockerSource struct {
 	Label   string   `yaml:"label" opt:"shorthand,required,public" example:"com.docker.compose.service=web" help:"Label that the containers have: NAME or NAME=VALUE."`
 	Address string   `yaml:"address" default:"unix:/var/run/docker.sock" format:"url" help:"The API: unix:/path.sock, http://host:port or https://host:port; of Podman unix:/run/podman/podman.sock."`
@@ -29,7 +29,7 @@ type DockerSource struct {
 	TLS     TLS      `yaml:"tls" help:"TLS with an https API."`
 }
 
-// ConsulSource is the instances of a service in Consul.
+// ConsulSource selects the instances of a service in Consul.
 type ConsulSource struct {
 	Service    string   `yaml:"service" opt:"shorthand,required,public" example:"web" help:"Name of the service."`
 	Address    string   `yaml:"address" default:"http://127.0.0.1:8500" format:"url" help:"The agent: http://host:port, https://host:port or unix:/path.sock."`
@@ -44,7 +44,7 @@ type ConsulSource struct {
 	TLS        TLS      `yaml:"tls" help:"TLS with an https agent."`
 }
 
-// NomadSource is the instances of a service that Nomad itself keeps.
+// NomadSource selects the instances of a service that Nomad itself registers.
 type NomadSource struct {
 	Service   string   `yaml:"service" opt:"shorthand,required,public" example:"web" help:"Name of the service."`
 	Address   string   `yaml:"address" default:"http://127.0.0.1:4646" format:"url" help:"The agent: http://host:port, https://host:port or unix:/path.sock."`
@@ -58,7 +58,7 @@ type NomadSource struct {
 	TLS       TLS      `yaml:"tls" help:"TLS with an https agent."`
 }
 
-// EtcdSource is the keys under a prefix in etcd, each of which has an upstream.
+// EtcdSource selects the keys under a prefix in etcd; each contains an upstream.
 type EtcdSource struct {
 	Prefix       string   `yaml:"prefix" opt:"shorthand,required,public" example:"/services/web/" help:"Prefix of the keys. The value of each is a URL, or a JSON object as in a list of upstreams."`
 	Endpoints    []string `yaml:"endpoints" default:"[http://127.0.0.1:2379]" opt:"single" format:"url" help:"Members of the cluster; goodgate tries the next when one does not answer."`
@@ -70,7 +70,7 @@ type EtcdSource struct {
 	TLS          TLS      `yaml:"tls" help:"TLS with https members."`
 }
 
-// KubernetesSource is the endpoints of a Service, as its EndpointSlices tell them.
+// KubernetesSource selects the endpoints of a Service, from its EndpointSlices.
 type KubernetesSource struct {
 	Service    string   `yaml:"service" opt:"shorthand,required,public" format:"kubename" example:"web" help:"Name of the Service, headless or not."`
 	Namespace  string   `yaml:"namespace" default:"" format:"kubename" help:"Namespace of the Service; empty means that of goodgate's Pod, or of the context."`
@@ -81,8 +81,8 @@ type KubernetesSource struct {
 	Timeout    Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer."`
 }
 
-// Entry reads one entry of a pool's upstreams, and returns a pool that has it and is as
-// configured otherwise when nothing is.
+// Entry parses one entry of a pool's upstreams, and returns a pool with this entry and
+// all defaults.
 func Entry(text string, env func(string) (string, bool)) (Pool, error) {
 	const before = "listeners: [\"127.0.0.1:0\"]\npools:\n  app:\n    upstreams:\n      - "
 	c, _, err := Parse("", []byte(before+text+"\n"), env)
@@ -99,8 +99,8 @@ func Entry(text string, env func(string) (string, bool)) (Pool, error) {
 	return c.Pools["app"], nil
 }
 
-// Source names the place where the entry's upstreams are found, without what may be a
-// secret. No two entries of a pool have the same name.
+// Source returns the name of the entry's source, without possible secrets. No two entries
+// of a pool have the same name.
 func (u Upstream) Source() string {
 	switch {
 	case u.SRV != "":
@@ -126,7 +126,8 @@ func (u Upstream) Source() string {
 	return "url: " + withoutQuery(u.URL)
 }
 
-// Timeout bounds one look of a source that asks another program; 0 of the others.
+// Timeout returns the timeout of one look-up by a source that asks another program; 0 for
+// other sources.
 func (u Upstream) Timeout() Duration {
 	switch {
 	case u.HTTP != nil:
@@ -145,13 +146,13 @@ func (u Upstream) Timeout() Duration {
 	return 0
 }
 
-// hasScheme reports whether the upstreams of an entry come with a scheme.
+// hasScheme reports whether the source gives upstreams with a scheme.
 func (u Upstream) hasScheme() bool {
 	r, ok := u.Registry()
 	return u.SRV == "" && (!ok || r.givesURLs)
 }
 
-// details joins names and values, but for those at their defaults.
+// details joins names and values, without those at their defaults.
 func details(pairs ...string) string {
 	var b strings.Builder
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -164,18 +165,18 @@ func details(pairs ...string) string {
 	return b.String()
 }
 
-// Registry is what the sources that ask another program have in common.
+// Registry has the common settings of the sources that ask another program.
 type Registry struct {
 	Key        string // in the entry
 	address    string
-	Secret     string // key of its secret; "" = it has none
+	Secret     string // key of its secret; "" = none
 	TLS        TLS
 	givesURLs  bool // its upstreams come with a scheme
 	given      bool // the secret is in the configuration
 	SecretFile string
 }
 
-// Registry returns that of an entry; ok is false when it asks no other program.
+// Registry returns that of an entry; ok is false if the entry asks no other program.
 func (u Upstream) Registry() (r Registry, ok bool) {
 	switch {
 	case u.HTTP != nil:
@@ -194,7 +195,7 @@ func (u Upstream) Registry() (r Registry, ok bool) {
 	return Registry{}, false
 }
 
-// registry looks at an entry that asks another program.
+// registry checks an entry that asks another program.
 func (v *validator) registry(at string, u Upstream) {
 	r, ok := u.Registry()
 	if !ok {

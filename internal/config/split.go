@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Split divides a route's requests between pools. The first is the one that the others are compared with.
+// Split divides a route's requests between pools. The others are compared with the first.
 type Split struct {
 	Pools     []SplitPool   `yaml:"pools" opt:"required,shorthand" example:"[{pool: v1, weight: 95}, {pool: v2, weight: 5}]" help:"The pools and their weights. The first is the stable one: goodgate compares the others with it, and sends requests back to it."`
 	By        []string      `yaml:"by" opt:"single" default:"[cookie]" format:"splitkey" help:"Identity of a client, which keeps its pool: cookie (goodgate's own), client_ip or address, header:NAME, cookie:NAME, query:NAME, or request (each request alone). In a list the first one present in the request counts; without any the first pool gets the request."`
@@ -24,7 +24,7 @@ type SplitPool struct {
 	Weight int    `yaml:"weight" default:"1" min:"0" max:"10000" help:"Share of the requests, relative to the other weights; 0 gets testers only."`
 }
 
-// SplitOverride is how clients choose their pool.
+// SplitOverride lets clients choose their pool.
 type SplitOverride struct {
 	Header  string         `yaml:"header" default:"" format:"header" example:"X-Version" help:"Request header with the pool's name; goodgate removes it from clients that may not choose."`
 	Cookie  string         `yaml:"cookie" default:"" format:"token" example:"version" help:"Cookie with the pool's name."`
@@ -38,7 +38,7 @@ type SplitStep struct {
 	Share Ratio    `yaml:"share" opt:"required" min:"0" max:"100%" example:"25%" help:"Share of the requests for the pool. The others divide the rest in their previous proportion."`
 }
 
-// Guard says when a split goes back to its first pool alone.
+// Guard configures when a split returns to its first pool alone.
 type Guard struct {
 	Enabled     bool     `yaml:"enabled" default:"false" help:"Send all requests back to the first pool when another is surely worse. Without it goodgate only shows the verdict."`
 	Errors      Ratio    `yaml:"errors" default:"0.5%" min:"0" max:"100%" help:"Share of requests that may fail in addition to the first pool's: a 5xx, or no complete answer."`
@@ -47,8 +47,8 @@ type Guard struct {
 	Grace       Duration `yaml:"grace" default:"10s" min:"1s" max:"1h" zero:"none" help:"How long goodgate ignores latency after a change of the weights, while caches are cold. Errors count at once."`
 }
 
-// Pools returns the names of the pools that the route's requests may be sent to, but for fallbacks; empty when it
-// answers by itself.
+// Pools returns the names of the pools that may get the route's requests, without fallbacks; empty if the route answers
+// itself.
 func (r Route) Pools() (names []string) {
 	if r.Pool != "" {
 		return []string{r.Pool}
@@ -61,7 +61,7 @@ func (r Route) Pools() (names []string) {
 	return names
 }
 
-// split looks for a split that cannot be.
+// split reports an impossible split.
 func (v *validator) split(path string, r Route) {
 	s := r.Split
 	if s == nil {
@@ -93,7 +93,7 @@ func (v *validator) split(path string, r Route) {
 	}
 }
 
-// split warns of what is probably not meant.
+// split warns of settings that are probably not meant.
 func (a *advisor) split(path string, r Route) {
 	s := r.Split
 	each := slices.Equal(s.By, []string{"request"})

@@ -7,7 +7,7 @@ import (
 	"github.com/goodgate/goodgate/internal/similar"
 )
 
-// didYouMean returns " (did you mean X?)" with the nearest of known, or "" when none is near.
+// didYouMean returns " (did you mean X?)" with the nearest of known, or "" if none is near.
 func didYouMean(word string, known []string) string {
 	if near := nearest(word, known); near != "" {
 		return fmt.Sprintf(" (did you mean %s?)", near)
@@ -15,8 +15,8 @@ func didYouMean(word string, known []string) string {
 	return ""
 }
 
-// nearest returns the known word with the smallest edit distance, "" when that is more than a third of the word. One
-// mistake is always near enough in words of more than two letters, - for _ or another case is no mistake, and the start
+// nearest returns the known word with the smallest edit distance, "" if that exceeds a third of the word. In words of
+// more than two letters one mistake is always near enough. - for _ and another case count as no mistake, and the start
 // of a word stands for it.
 func nearest(word string, known []string) string {
 	if len(word) > 64 || isDigits(word) {

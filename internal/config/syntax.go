@@ -11,34 +11,33 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// The parser says where it gave up, which is often far from the mistake. So
-// changes of one place are tried until one makes the file valid: that is where
-// the mistake is, and the change says what it was. Of several, the one counts
-// after which the least is wrong with the configuration.
+// The parser reports where it gave up, often far from the mistake. So surgeon tries changes of single places until one
+// makes the file valid. This place is the mistake, and the change describes it. Among several such changes it takes the
+// one that leaves the fewest mistakes in the configuration.
 
 const (
-	maxTrials     = 400     // changes that are tried
-	maxTrialBytes = 4 << 20 // that are parsed for it, all together
-	windowBefore  = 20      // lines before the one that breaks the file, in which the mistake is looked for
-	settled       = 3       // lines beyond a change after which nothing is wrong, in which another is looked for
+	maxTrials     = 400     // changes to try
+	maxTrialBytes = 4 << 20 // bytes to parse for them, in total
+	windowBefore  = 20      // lines to search before the one that breaks the file
+	settled       = 3       // lines to search beyond a change that leaves no mistake
 )
 
-// repair is a change of a file that may make it valid, and what it says of the mistake.
+// repair is a change that may make a file valid, with a description of the mistake.
 type repair struct {
 	line, column int // of the mistake, from 1
 	message      string
-	from         int      // index of the first line that is replaced
-	with         []string // what those are replaced by
+	from         int      // index of the first replaced line
+	with         []string // replacements
 	odd          bool     // the line stands out even without the parser
 }
 
-// surgeon looks for the mistake in a file that is no YAML.
+// surgeon searches for the mistake in an invalid YAML file.
 type surgeon struct {
 	lines []string
-	bytes int // that may still be parsed
+	bytes int // bytes that may still be parsed
 }
 
-// syntaxError says what keeps data from being YAML, and where.
+// syntaxError describes the mistake that makes data invalid YAML, with its place.
 func syntaxError(data []byte, err error) (line, column int, message string) {
 	s := &surgeon{lines: strings.Split(string(data), "\n"), bytes: max(maxTrialBytes, 4*len(data))}
 	line, message = parserSays(err, len(s.lines))
@@ -56,7 +55,7 @@ func syntaxError(data []byte, err error) (line, column int, message string) {
 	return last, 1, "not valid YAML: " + message
 }
 
-// parserSays takes the line out of the parser's message, the only place that has it.
+// parserSays extracts the line from the parser's message, which is its only source.
 func parserSays(err error, lines int) (line int, message string) {
 	message, line = strings.TrimPrefix(err.Error(), "yaml: "), 1
 	if rest, ok := strings.CutPrefix(message, "line "); ok {
@@ -74,7 +73,7 @@ func unknownAnchor(message string) (name string, ok bool) {
 	return strings.TrimSuffix(rest, "' referenced"), ok
 }
 
-// find returns the place of a word that stands by itself.
+// find returns the place of a whole word.
 func (s *surgeon) find(word string) (line, column int) {
 	for i, text := range s.lines {
 		for at := 0; ; {
@@ -93,7 +92,7 @@ func (s *surgeon) find(word string) (line, column int) {
 	return 1, 1
 }
 
-// parse returns the tree of a text; nil when it is no YAML, or when there was enough of that.
+// parse returns the tree of a text; nil for invalid YAML, or if the budget is used up.
 func (s *surgeon) parse(lines []string) *yaml.Node {
 	text := strings.Join(lines, "\n")
 	if s.bytes -= len(text) + 1; s.bytes < 0 {
@@ -102,7 +101,7 @@ func (s *surgeon) parse(lines []string) *yaml.Node {
 	return document(text)
 }
 
-// document returns the tree of the only document in a text; nil when it is no YAML.
+// document returns the tree of the only document in a text; nil for invalid YAML.
 func document(text string) *yaml.Node {
 	var doc, second yaml.Node
 	reader := yaml.NewDecoder(strings.NewReader(text))
@@ -112,15 +111,15 @@ func document(text string) *yaml.Node {
 	return doc.Content[0]
 }
 
-// valid reports whether the first n lines are YAML. None are.
+// valid reports whether the first n lines are valid YAML. No lines are valid.
 func (s *surgeon) valid(n int) bool {
 	text := strings.Join(s.lines[:n], "\n")
 	s.bytes -= len(text)
 	return strings.TrimSpace(text) == "" || document(text) != nil
 }
 
-// breaksAt returns the line from which on the file is no YAML, however much of it is read; 0 when that takes too long to
-// find out.
+// breaksAt returns the first line from which on every longer part of the file is invalid; 0 if the search takes too
+// long.
 func (s *surgeon) breaksAt() int {
 	good, bad := 0, len(s.lines)
 	for s.bytes > maxTrialBytes/2 {
@@ -141,7 +140,8 @@ func (s *surgeon) breaksAt() int {
 	return 0
 }
 
-// validBeyond returns how many lines are YAML though n are not, as in a list in brackets that goes on; 0 for none.
+// validBeyond returns a number of lines above n that is valid YAML though n is not, for example in a list in brackets
+// that continues; 0 for none.
 func (s *surgeon) validBeyond(n int) int {
 	for ahead := n + 1; ahead < min(n+windowBefore, len(s.lines)); ahead++ {
 		if s.valid(ahead) {
@@ -151,7 +151,7 @@ func (s *surgeon) validBeyond(n int) int {
 	return 0
 }
 
-// diagnose returns the repair after which the least is wrong.
+// diagnose returns the repair that leaves the fewest mistakes.
 func (s *surgeon) diagnose(last int) (best repair, ok bool) {
 	type tried struct {
 		repair
@@ -160,13 +160,13 @@ func (s *surgeon) diagnose(last int) (best repair, ok bool) {
 	candidates := s.candidates(last)
 	for _, whole := range []bool{true, false} {
 		var good []tried
-		clean := 0 // line of a repair after which nothing is wrong
+		clean := 0 // line of a repair that leaves no mistake
 		for _, r := range candidates[:min(len(candidates), maxTrials)] {
 			if clean > 0 && !r.odd && (r.line < clean-settled || r.line > clean+settled) {
 				continue
 			}
 			lines := slices.Concat(s.lines[:r.from], r.with, s.lines[r.from+len(r.with):])
-			if !whole { // there are more mistakes further down
+			if !whole { // more mistakes follow
 				lines = lines[:min(max(last, r.from+len(r.with)), len(lines))]
 			}
 			if root := s.parse(lines); root != nil {
@@ -194,7 +194,7 @@ func number01(b bool) int {
 	return 0
 }
 
-// mistakes counts what is wrong with a configuration.
+// mistakes counts the mistakes in a configuration.
 func mistakes(root *yaml.Node) int {
 	if (&meter{}).exceeds(root, 0) != nil {
 		return maxErrors

@@ -13,16 +13,16 @@ type File struct {
 	Text []byte // secrets included
 }
 
-// texts are the files of a configuration, one after the other: the first line of a file follows the last line of the file
-// before it. Nodes and positions count lines in this way, so that one number says file and line. A nil texts is a
-// configuration without a file.
+// texts are the files of a configuration in one sequence: the first line of a file follows the last line of the
+// previous one. Nodes and positions count lines in this sequence, so that one number means file and line. A nil texts
+// is a configuration without a file.
 type texts struct {
 	names []string
-	first []int // line in front of each file
+	first []int // number of lines before each file
 	lines []string
 }
 
-// add appends a file, and returns the number of lines in front of it.
+// add appends a file, and returns the number of lines before it.
 func (t *texts) add(f File) (before int) {
 	before = len(t.lines)
 	t.names, t.first = append(t.names, f.Name), append(t.first, before)
@@ -42,7 +42,7 @@ func (t *texts) place(line int) (file string, own int) {
 	return t.names[i], line - t.first[i]
 }
 
-// tell names a line as seen from another: "line 7", or "conf.d/a.yaml:7" in another file.
+// tell names a line relative to another: "line 7", or "conf.d/a.yaml:7" in another file.
 func (t *texts) tell(line, from int) string {
 	file, own := t.place(line)
 	if here, _ := t.place(from); here != file {
@@ -51,7 +51,7 @@ func (t *texts) tell(line, from int) string {
 	return fmt.Sprintf("line %d", own)
 }
 
-// locate gives mistakes their file, and their line there.
+// locate sets the file of each mistake, and its line there.
 func (t *texts) locate(errs Errors) Errors {
 	for i, e := range errs {
 		errs[i].File, errs[i].Line = t.place(e.Line)

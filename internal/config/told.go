@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// hidden stands for what is not told.
+// hidden replaces hidden text.
 const hidden = "(hidden)"
 
 // format is a kind of text.
 type format struct {
 	check func(string) (string, error) // returns the normal form, or says what was expected
-	tell  func(string) string          // returns what anybody may read; nil = nothing, as it may be a secret
+	tell  func(string) string          // returns the public part; nil = none, because it may be a secret
 }
 
-// told returns what of a value's text may be told: in errors, in [Dump] and in
-// [Diff]. Free text may be a secret, unless the field's tags say that it is
-// none: by what they allow (enum, format, file) or in so many words (public).
-// So a new key is hidden until somebody has thought about it.
+// told returns the public part of a value's text, for errors, [Dump] and [Diff]. Free
+// text may be a secret, unless the field's tags exclude that: by the allowed values
+// (enum, format, file) or explicitly (public). So a new key is hidden until its author
+// decides otherwise.
 func (f field) told(text string) string {
 	switch {
 	case text == "" || f.hasDefault && text == f.def:
@@ -34,7 +34,7 @@ func (f field) told(text string) string {
 	return hidden
 }
 
-// mayHide reports whether something of a value may be hidden.
+// mayHide reports whether a part of a value may be hidden.
 func (f field) mayHide() bool {
 	const text = "http://a/b?c"
 	probe := f
@@ -64,7 +64,7 @@ func (f field) isGroup() bool {
 	return f.element().isGroup()
 }
 
-// element is what the tags of a list, a map or a pointer say about its entries.
+// element returns the tags for the entries of a list, a map or a pointer.
 func (f field) element() field {
 	e := f
 	e.typ = f.typ.Elem()
@@ -74,7 +74,7 @@ func (f field) element() field {
 	case f.typ == reflect.TypeFor[Expressions]():
 		e.format = "regexp"
 	case f.typ.Kind() == reflect.Map:
-		e.format = "" // is that of the keys
+		e.format = "" // the format is that of the keys
 	}
 	e.hasDefault = false
 	return e
@@ -82,8 +82,8 @@ func (f field) element() field {
 
 func whole(s string) string { return s }
 
-// origin tells the scheme and the host of a URL. The rest is often all that an
-// endpoint asks for: the path of a webhook, the query with a key.
+// origin returns the scheme and the host of a URL. The rest is often a credential: the
+// path of a webhook, the query with a key.
 func origin(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" || u.Host == "" {
@@ -96,7 +96,7 @@ func origin(s string) string {
 	return text
 }
 
-// listTold tells a URL without its query.
+// listTold returns a URL without its query.
 func listTold(s string) string {
 	if _, err := endpointURL(s); err != nil {
 		return hidden
@@ -104,8 +104,8 @@ func listTold(s string) string {
 	return withoutQuery(s)
 }
 
-// withoutQuery tells a path, or a URL without user and password. It takes what
-// is not a URL as well.
+// withoutQuery returns a path, or a URL without user and password. It also accepts texts
+// that are no URL.
 func withoutQuery(s string) string {
 	scheme, rest, isURL := strings.Cut(s, "://")
 	if !isURL {
@@ -124,7 +124,8 @@ func withoutQuery(s string) string {
 	return scheme + rest
 }
 
-// headerValueTold hides what a header has to have, not that it has to be there.
+// headerValueTold hides the required value of a header, but not that the header is
+// required.
 func headerValueTold(s string) string {
 	if anyValue(s) {
 		return s

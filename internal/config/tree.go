@@ -14,12 +14,12 @@ import (
 
 const (
 	maxBytes = 4 << 20
-	maxNodes = 200_000 // aliases counted as often as they are used
+	maxNodes = 200_000 // aliases count at each use
 	maxDepth = 64
 )
 
-// parseTree returns the only document in data as a tree that is safe to walk through its aliases. It returns Errors, and
-// nothing for a part without a value.
+// parseTree returns the only document in data as a tree whose aliases are safe to follow. It returns Errors, and nil
+// for a part without a value.
 func parseTree(file string, data []byte, isPart bool) (*yaml.Node, error) {
 	fail := func(line, column int, format string, args ...any) (*yaml.Node, error) {
 		return nil, Errors{{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, args...)}}
@@ -58,7 +58,7 @@ func parseTree(file string, data []byte, isPart bool) (*yaml.Node, error) {
 // meter counts nodes with every alias expanded.
 type meter struct{ nodes int }
 
-// exceeds returns the node at which the tree becomes too large or too deep, nil when it stays within the limits.
+// exceeds returns the node at which the tree becomes too large or too deep, nil if it is within the limits.
 func (m *meter) exceeds(n *yaml.Node, depth int) *yaml.Node {
 	m.nodes++
 	if m.nodes > maxNodes || depth > maxDepth {
@@ -78,7 +78,7 @@ func (m *meter) exceeds(n *yaml.Node, depth int) *yaml.Node {
 	return nil
 }
 
-// resolve follows an alias to what it stands for.
+// resolve returns the target of an alias.
 func resolve(n *yaml.Node) *yaml.Node {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -104,8 +104,8 @@ func kindOf(n *yaml.Node) string {
 	return found(n.Value)
 }
 
-// kindOf is the same, for a node that is of another kind than the field's. It may
-// be a secret one level too high: webhook: https://hooks.example.com/SECRET
+// kindOf names a node of another kind than the field's. The node may be a secret one level too high: webhook:
+// https://hooks.example.com/SECRET
 func (f field) kindOf(n *yaml.Node) string {
 	if n.Kind == yaml.ScalarNode && !isNull(n) && f.holdsSecrets() {
 		return "a single value"
@@ -113,7 +113,7 @@ func (f field) kindOf(n *yaml.Node) string {
 	return kindOf(n)
 }
 
-// asList says how a value is written as a list of one; "" when that would not help, or tell a secret.
+// asList returns a value written as a list of one; "" if that would not help, or would show a secret.
 func (f field) asList(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:
@@ -125,7 +125,7 @@ func (f field) asList(n *yaml.Node) string {
 		if isPort(address, 0) {
 			address = ":" + address
 		}
-		if _, err := listenAddress(address); err == nil { // else it may be a secret
+		if _, err := listenAddress(address); err == nil { // otherwise it may be a secret
 			return ": write [" + strconv.Quote(address) + "]"
 		}
 	case n.Kind == yaml.ScalarNode && f.typ == reflect.TypeFor[[]Upstream]():
@@ -136,8 +136,8 @@ func (f field) asList(n *yaml.Node) string {
 	return ""
 }
 
-// asMapping says how a value that stands in the place of a mapping is written: upstreams for their pool, a URL for a
-// redirect, a status for a response; "" for anything else.
+// asMapping returns the mapping that a value probably means: upstreams for their pool, a URL for a redirect, a status
+// for a response; "" for all others.
 func (f field) asMapping(n *yaml.Node) string {
 	scalar := n.Kind == yaml.ScalarNode
 	switch f.typ {
@@ -158,14 +158,14 @@ func (f field) asMapping(n *yaml.Node) string {
 	if n.Kind == yaml.SequenceNode {
 		return "upstreams: before the list"
 	}
-	if address, err := upstreamURL(n.Value); scalar && err == nil { // else it may be a secret
+	if address, err := upstreamURL(n.Value); scalar && err == nil { // otherwise it may be a secret
 		return "{upstreams: [" + strconv.Quote(address) + "]}"
 	}
 	return ""
 }
 
-// keyTold names a key for a message. What cannot be one may be a value, even a
-// secret one, that stands in its place.
+// keyTold quotes a key for a message. A text that cannot be a key may be a value in the wrong place, even a secret, so
+// it is hidden.
 func keyTold(key string) string {
 	plain := strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_- ") == ""
 	if key == "" || !plain || len(key) > 40 {
@@ -174,8 +174,7 @@ func keyTold(key string) string {
 	return key
 }
 
-// found quotes text for a message: short, on one line, and without the password
-// and the query of a URL, wherever one stands.
+// found quotes text for a message: short, on one line, and without the password and the query of any URL in it.
 func found(text string) string {
 	if strings.Contains(text, "://") {
 		text = withoutQuery(text)

@@ -17,10 +17,10 @@ type Duration = time.Duration
 // Headers are header fields by canonical name, one value each.
 type Headers map[string]string
 
-// Values are values by the name of what has them, one each.
+// Values are values by name, one each.
 type Values map[string]string
 
-// Expressions are regular expressions (RE2) by the name of what must match.
+// Expressions are regular expressions (RE2), by the name of the value that must match.
 type Expressions map[string]string
 
 // Size is a number of bytes, written 64KiB (1024), 1MB (1000) or plain.
@@ -29,19 +29,20 @@ type Size int64
 // Ratio is a share: 0.2 is written 20% or 0.2.
 type Ratio float64
 
-// HedgeAfter is a moment of a request: when a share of the pool's requests has been answered, written p95, or after a
-// fixed time, written 20ms. Auto waits for evidence against the upstream as well, and is written auto. The zero value
-// is never, written off.
+// HedgeAfter is the moment of a hedge: after the time in which a share of the pool's requests has been answered,
+// written p95, or after a fixed time, written 20ms. Auto, written auto, also waits for evidence against the upstream.
+// The zero value is never, written off.
 type HedgeAfter struct {
 	Share float64
 	Time  Duration
 	Auto  bool
 }
 
-// Adaptive says when the limits of a pool follow what its upstreams can do: AdaptiveAuto, or always ("true"), or never ("false").
+// Adaptive decides when the limits of a pool follow the capacity of its upstreams: AdaptiveAuto, always ("true"), or
+// never ("false").
 type Adaptive string
 
-// AdaptiveAuto is while more is asked of the pool than it can do.
+// AdaptiveAuto adapts limits while a pool is overloaded.
 const AdaptiveAuto Adaptive = "auto"
 
 // StatusRange is the status codes From to To, both included: written 200, 200-399 or 2xx.
@@ -53,7 +54,7 @@ type Statuses []StatusRange
 // Secret is text that no log, error or dump shows. string(s) is the text itself.
 type Secret string
 
-// errNegative is for numbers that count or last.
+// errNegative is for counts and durations.
 var errNegative = errors.New("must not be negative")
 
 func parseDuration(text string) (Duration, error) {
@@ -69,7 +70,7 @@ func parseDuration(text string) (Duration, error) {
 	return d, nil
 }
 
-// formatDuration writes d without the zero parts that Duration.String leaves: 5m, not 5m0s.
+// formatDuration formats d without the zero parts of Duration.String: 5m, not 5m0s.
 func formatDuration(d Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -176,7 +177,7 @@ func (h *HedgeAfter) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String writes the moment as it is written in a file.
+// String returns the moment as written in a file.
 func (h HedgeAfter) String() string {
 	switch {
 	case h.Auto:
@@ -228,7 +229,7 @@ func (r *StatusRange) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String writes the range as it is written in a file.
+// String returns the range as written in a file.
 func (r StatusRange) String() string {
 	if r.From == r.To {
 		return strconv.Itoa(r.From)
@@ -276,7 +277,7 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // parsePrefix reads a network; an address alone is the network of that one host. Bits outside the mask are an error.
 func parsePrefix(text string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
-		addr = addr.Unmap() // as a client's is
+		addr = addr.Unmap() // like the address of a client
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(text)

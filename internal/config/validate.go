@@ -12,15 +12,15 @@ import (
 	"github.com/goodgate/goodgate/internal/edition"
 )
 
-// validator looks for what cannot work in a configuration that was decoded, perhaps not without errors.
+// validator reports settings that cannot work, in a decoded configuration that may have other errors.
 type validator struct {
 	config *Config
 	at     positions
 	errs   Errors
-	meant  []string // keys that unknown ones probably mean, see decoder
+	meant  []string // keys that unknown keys probably mean, see decoder
 }
 
-// errorf reports a mistake, but for one that would not be there if a key beside it had been spelt right.
+// errorf reports a mistake, unless it only follows from a misspelt key beside it.
 func (v *validator) errorf(path, format string, args ...any) {
 	for _, key := range v.meant {
 		if around := parentOf(key); path == key || path == around || parentOf(path) == around {
@@ -54,7 +54,7 @@ func (v *validator) validate() {
 	}
 }
 
-// listeners looks for addresses that exclude each other. A wildcard takes the port of every address.
+// listeners reports addresses that exclude each other. A wildcard uses the port of every address.
 func (v *validator) listeners() {
 	type bound struct{ address, host, port, path string }
 	var seen []bound
@@ -106,7 +106,7 @@ func (v *validator) listenerTLS(path string, l Listener) {
 	}
 }
 
-// listenerHTTP3 looks for what QUIC cannot do.
+// listenerHTTP3 reports settings that are impossible with QUIC.
 func (v *validator) listenerHTTP3(path string, l Listener) {
 	if !l.HTTP3.Enabled {
 		return
@@ -123,11 +123,10 @@ func (v *validator) listenerHTTP3(path string, l Listener) {
 	}
 }
 
-// minToken is the least length of a token that is not guessed.
+// minToken is the least length of a token that resists guessing.
 const minToken = 16
 
-// admin keeps the operator's API from those who are not operators, and wants
-// secrets that are not guessed.
+// admin checks that only operators reach the API, and that secrets resist guessing.
 func (v *validator) admin() {
 	a := v.config.Admin
 	if n := len(a.Token); n > 0 && n < minToken {
@@ -147,7 +146,7 @@ func (v *validator) admin() {
 	}
 }
 
-// tokens looks for tokens that cannot be told apart, and names that are somebody else's.
+// tokens reports equal tokens, and names that are reserved.
 func (v *validator) tokens(a Admin) {
 	names, texts := map[string]string{"admin": "admin.token", "local": "who asks without a token"}, map[Secret]string{}
 	if a.Token != "" {
@@ -174,7 +173,7 @@ func isLoopback(address string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// presence looks for pools and routes that are missing from the whole.
+// presence reports missing pools and routes.
 func (v *validator) presence() {
 	pools := slices.Sorted(maps.Keys(v.config.Pools))
 	switch routes := len(v.config.Routes); {
@@ -209,7 +208,7 @@ func (v *validator) pool(path string, p Pool) {
 	v.health(path+".health", p.Health)
 }
 
-// ordered reports two keys of which the first must not be larger: difference is first - second.
+// ordered reports a pair of keys whose first exceeds the second: difference is first - second.
 func (v *validator) ordered(path, first, second string, difference Duration) {
 	if difference <= 0 {
 		return
@@ -248,7 +247,7 @@ func (v *validator) upstreams(path string, p Pool) {
 	}
 }
 
-// upstreamAddress returns what identifies an upstream within its pool: host:port or the path of its socket.
+// upstreamAddress returns the identity of an upstream within its pool: host:port or the path of its socket.
 func upstreamAddress(url string) string {
 	if _, address, ok := strings.Cut(url, "://"); ok {
 		return address
@@ -279,7 +278,7 @@ func (v *validator) poolExists(path, name string) bool {
 	}
 	pools := slices.Sorted(maps.Keys(v.config.Pools))
 	if len(pools) == 0 && v.at.given("pools") {
-		return false // what is wrong with all of them is said already
+		return false // the mistake in all of them is reported already
 	}
 	hint := didYouMean(name, pools)
 	if hint == "" && len(pools) > 0 {
@@ -301,7 +300,7 @@ func (v *validator) respond(path string, r *Respond) {
 	}
 }
 
-// fallback looks for a fallback of the pools named of that would lead nowhere, or on to others.
+// fallback reports a fallback of the pools in of that leads nowhere, or to another fallback.
 func (v *validator) fallback(path string, f *Fallback, of []string) {
 	if f == nil {
 		return
@@ -333,8 +332,8 @@ func (v *validator) headerEdit(path string, e HeaderEdit, isRequest bool) {
 	}
 }
 
-// headerAllowed refuses the headers that frame messages and connections (RFC 9110 section 7.6.1): changing them breaks
-// either.
+// headerAllowed refuses the headers that frame messages and connections (RFC 9110 section 7.6.1), because changing them
+// breaks either.
 func (v *validator) headerAllowed(path, name string, isRequest bool) {
 	switch name {
 	case "Host":

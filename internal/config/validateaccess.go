@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// access looks for what cannot hold in who may come to a route.
+// access reports impossible settings for the access to a route.
 func (v *validator) access(path string, r Route) {
 	at := path + ".access"
 	for i, p := range r.Access.Deny {
@@ -40,7 +40,8 @@ func (v *validator) access(path string, r Route) {
 	}
 }
 
-// access warns of what does nothing, or lets in more than it seems to.
+// access warns of settings without effect, and of those that admit more than they seem
+// to.
 func (a *advisor) access(path string, r Route) {
 	at := path + ".access"
 	parts := 0
@@ -71,8 +72,8 @@ func (a *advisor) access(path string, r Route) {
 	}
 }
 
-// plainListener reports whether clients of other machines come to a route without TLS,
-// and nothing in front is known that has it.
+// plainListener reports whether clients on other machines reach a route without TLS, and
+// no proxy in front is known that has it.
 func (a *advisor) plainListener(r Route) bool {
 	plain := false
 	for _, l := range a.config.Listeners {
@@ -88,7 +89,7 @@ func (a *advisor) plainListener(r Route) bool {
 	return plain && len(a.config.TrustedProxies) == 0
 }
 
-// leadsToPools returns the pools that a route sends something to.
+// leadsToPools returns all pools that a route sends anything to.
 func (r *Route) leadsToPools() (names []string) {
 	names = append(names, r.Pools()...)
 	if r.Fallback != nil {

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// maxACMEHosts is of one listener: each host is a certificate of its own.
+// maxACMEHosts bounds the hosts of one listener. Each host has its own certificate.
 const maxACMEHosts = 200
 
-// acme looks for what no authority would do.
+// acme reports settings that no authority accepts.
 func (v *validator) acme(path string, a ACME) {
 	if v.at.given(path+".accept_terms") && !a.AcceptTerms {
 		v.errorf(path+".accept_terms", "must be true: the authority requires you to accept its terms of service")
@@ -37,7 +37,7 @@ func (v *validator) acme(path string, a ACME) {
 	}
 }
 
-// acmeHost accepts what a certificate is ordered for by the challenges there are.
+// acmeHost accepts names for which the available challenges can obtain a certificate.
 func acmeHost(s string) (string, error) {
 	_, err := netip.ParseAddr(s)
 	switch {

@@ -1,7 +1,7 @@
 package config
 
-// editionHas looks for what this build does not have. It is an error: what is configured
-// and silently not done would be noticed too late.
+// editionHas reports settings that this build does not support. They are errors, because
+// silently ignored settings would be noticed too late.
 func (v *validator) editionHas(minimal bool) {
 	if !minimal {
 		return

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ListenerAddress returns the address of the listener that a condition means, by name or by address; ok is false when
-// there is none. Requests are told apart by addresses, which a reload does not move to another socket.
+// ListenerAddress returns the address of the listener that a condition means, by name or by address; ok is false if
+// there is none. Conditions compare addresses, because a reload never moves an address to another socket.
 func (c *Config) ListenerAddress(ref string) (address string, ok bool) {
 	for _, l := range c.Listeners {
 		if ref != "" && l.Name == ref {
@@ -17,7 +17,7 @@ func (c *Config) ListenerAddress(ref string) (address string, ok bool) {
 	return ref, slices.ContainsFunc(c.Listeners, func(l Listener) bool { return ref != "" && l.Address == ref })
 }
 
-// listenerNames looks for names that two listeners have.
+// listenerNames reports duplicate names of listeners.
 func (v *validator) listenerNames() {
 	for i, l := range v.config.Listeners {
 		first := slices.IndexFunc(v.config.Listeners, func(o Listener) bool { return o.Name == l.Name })
@@ -27,10 +27,10 @@ func (v *validator) listenerNames() {
 	}
 }
 
-// matchListeners looks for conditions on listeners that are not there.
+// matchListeners reports conditions on unknown listeners.
 func (v *validator) matchListeners(path string, m Conditions) {
 	if !slices.ContainsFunc(v.config.Listeners, func(l Listener) bool { return l.Address != "" }) {
-		return // which is said already
+		return // reported already
 	}
 	unknown := slices.ContainsFunc(v.config.Listeners, func(l Listener) bool { return l.Address == "" })
 	for i, ref := range m.Listener {
@@ -44,7 +44,7 @@ func (v *validator) matchListeners(path string, m Conditions) {
 			}
 		}
 		switch {
-		case ref == "" || !ok && unknown: // which is said already
+		case ref == "" || !ok && unknown: // reported already
 		case !ok:
 			v.errorf(index(path, i), "found %q: no such listener%s; defined: %s", ref, didYouMean(ref, known), strings.Join(known, ", "))
 		case times > 1:

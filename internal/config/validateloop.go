@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// OwnListener returns which of the listeners an upstream's URL leads to, -1 for none:
-// its requests would come back. A name counts if it is localhost; where others lead
-// is known once they are looked up.
+// OwnListener returns the index of the listener that an upstream's URL leads to, -1 for
+// none: its requests would return. The only name that counts is localhost. Where other
+// names lead is unknown until their look-up.
 func OwnListener(listeners []Listener, url string) int {
 	path, isSocket := strings.CutPrefix(url, unixPrefix)
 	scheme, address, _ := strings.Cut(url, "://")
@@ -31,10 +31,9 @@ func OwnListener(listeners []Listener, url string) int {
 	})
 }
 
-// comesBack reports whether requests that a pool sends to a listener may be sent there
-// again: a route that takes requests of that listener leads to the pool. Where none
-// does, the listener is a second stage, and a loop of several stages is ended by its
-// mark.
+// comesBack reports whether a route may send a listener's requests to the pool that sent
+// them there. Otherwise the listener is a second stage, and its mark ends a loop of
+// several stages.
 func (v *validator) comesBack(pool string, l Listener) bool {
 	return !slices.ContainsFunc(v.config.Routes, func(r Route) bool { return len(r.Pools()) > 0 }) ||
 		slices.ContainsFunc(v.config.Routes, func(r Route) bool { return v.leadsToPool(r, pool) && v.config.takes(r.Match, l) })
@@ -48,7 +47,7 @@ func (v *validator) leadsToPool(r Route, pool string) bool {
 	})
 }
 
-// takes reports whether a route may have requests of a listener.
+// takes reports whether a route may match requests of a listener.
 func (c *Config) takes(m Match, l Listener) bool {
 	if m.Scheme == "https" && l.TLS == nil || m.Scheme == "http" && l.TLS != nil {
 		return false
@@ -62,11 +61,11 @@ func (c *Config) takes(m Match, l Listener) bool {
 	})
 }
 
-// mayHavePort reports whether clients of a listener may have connected to one of ports;
-// none is no condition.
+// mayHavePort reports whether clients of a listener may have connected to one of ports.
+// An empty list is no condition.
 func (l Listener) mayHavePort(ports []int) bool {
 	network, address := l.Network()
-	if len(ports) == 0 || network != "tcp" && network != "unix" { // a socket of systemd may have any
+	if len(ports) == 0 || network != "tcp" && network != "unix" { // a socket from systemd may have any port
 		return true
 	}
 	_, port, _ := net.SplitHostPort(address)
@@ -74,8 +73,8 @@ func (l Listener) mayHavePort(ports []int) bool {
 	return port == "0" || err == nil && slices.Contains(ports, n)
 }
 
-// leadsTo reports whether a connection to host comes to who listens at a host of this
-// machine.
+// leadsTo reports whether a connection to host reaches a listener at the host listens of
+// this machine.
 func leadsTo(host, listens string) bool {
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return leadsTo("127.0.0.1", listens) || leadsTo("::1", listens)

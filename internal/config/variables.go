@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/vars"
 )
 
-// variableError says what is wrong with the variables of a text, empty if nothing is.
+// variableError describes the mistake in the variables of a text, empty if there is none.
 func variableError(text string, at vars.Place) string {
 	parts, unknown := vars.Parse(text)
 	if len(unknown) > 0 {
@@ -63,7 +63,7 @@ func nearVariable(word string, at vars.Place) string {
 
 func inBraces(names []string) string { return "{" + strings.Join(names, "}, {") + "}" }
 
-// variables looks at the variables of one text.
+// variables checks the variables of one text.
 func (v *validator) variables(path, text string, at vars.Place, groups int) {
 	if wrong := variableError(text, at); wrong != "" {
 		v.errorf(path, "%s", wrong)
@@ -72,7 +72,7 @@ func (v *validator) variables(path, text string, at vars.Place, groups int) {
 	}
 }
 
-// headerVariables looks at the variables in headers to set.
+// headerVariables checks the variables in headers to set.
 func (v *validator) headerVariables(path string, e HeaderEdit, at vars.Place, groups int) {
 	for _, name := range slices.Sorted(maps.Keys(e.Set)) {
 		v.variables(path+".set."+name, e.Set[name], at, groups)
@@ -82,8 +82,8 @@ func (v *validator) headerVariables(path string, e HeaderEdit, at vars.Place, gr
 	}
 }
 
-// routeVariables looks at the variables in all texts of a route. Those of a fixed body
-// may be anything: see advisor.respondVariables.
+// routeVariables checks the variables in all texts of a route, except fixed bodies, which
+// may contain any braces: see advisor.respondVariables.
 func (v *validator) routeVariables(path string, r Route) {
 	groups := r.Match.groups()
 	v.headerVariables(path+".request_headers", r.RequestHeaders, vars.Forward, groups)
@@ -92,7 +92,7 @@ func (v *validator) routeVariables(path string, r Route) {
 	if f := r.Access.Forward; f != nil {
 		v.headerVariables(path+".access.forward.request_headers", f.Headers, vars.Arrival, groups)
 	}
-	if r.Redirect != nil && variableError(r.Redirect.To, vars.Arrival) == "" { // which is said already
+	if r.Redirect != nil && variableError(r.Redirect.To, vars.Arrival) == "" { // reported already
 		v.variables(path+".redirect.to", r.Redirect.To, vars.Arrival, groups)
 	}
 	lists := map[string][]Rewrite{"location": r.Rewrites.Location, "cookie_domain": r.Rewrites.CookieDomain, "cookie_path": r.Rewrites.CookiePath}
@@ -105,11 +105,11 @@ func (v *validator) routeVariables(path string, r Route) {
 	}
 }
 
-// groups returns how many groups {1} to {9} a route has.
+// groups returns how many of the groups {1} to {9} a route has.
 func (m Match) groups() int {
 	re, err := regexp.Compile(cmp.Or(m.PathRegexp, m.HostRegexp))
 	if err != nil {
-		return 9 // which is said already
+		return 9 // reported already
 	}
 	return re.NumSubexp()
 }
@@ -123,8 +123,8 @@ func groupsIn(text string) (highest int) {
 	return highest
 }
 
-// respondVariables warns of words in a fixed body that are nearly a variable. Style sheets
-// and scripts have other braces.
+// respondVariables warns of words in a fixed body that resemble a variable. Style sheets
+// and scripts contain other braces.
 func (a *advisor) respondVariables(path string, r *Respond) {
 	if r == nil {
 		return

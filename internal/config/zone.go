@@ -1,6 +1,6 @@
 package config
 
-// Zone says where this goodgate runs, so that requests stay in its zone.
+// Zone is the zone of this goodgate, so that requests can stay in it.
 type Zone struct {
 	Name         string      `yaml:"name" opt:"shorthand" default:"" format:"zone" example:"${ZONE:-}" help:"Zone of this goodgate; empty sends requests to all zones alike. Upstreams get theirs from their source, or from their key zone."`
 	File         string      `yaml:"file" default:"" opt:"file" example:"/run/goodgate/zone" help:"File with the name instead, for example from an init container; goodgate reads it at start and reload."`
@@ -9,7 +9,7 @@ type Zone struct {
 	Peers        []ZonePeers `yaml:"peers" help:"Number of goodgates in each zone; absent means those of the fleet, else equal numbers."`
 }
 
-// ZonePeers is how many goodgates run in a zone.
+// ZonePeers is the number of goodgates in a zone.
 type ZonePeers struct {
 	Zone  string `yaml:"zone" opt:"required" format:"zone" example:"eu-1a" help:"Name of the zone."`
 	Count int    `yaml:"count" opt:"required" min:"0" max:"100000" example:"2" help:"Number of goodgates there, each with an equal part of the traffic."`
