@@ -13,53 +13,54 @@ import (
 
 // Options bound a [Cache].
 type Options struct {
-	MaxSize int64         // bytes of all that is kept
-	IfError time.Duration // how long a response that does not say so itself may be used past its freshness; 0 = not at all
-	Hits    bool          // responses are used while they are fresh, too; see Look
-	Counts  *Counts       // counts what happens; nil = nobody does
+	MaxSize int64         // limit, in bytes
+	IfError time.Duration // default time past its freshness in which a response may replace an error; 0 = none
+	Hits    bool          // fresh responses are used, too; see Look
+	Counts  *Counts       // nil = no counts
 }
 
-// Counts are of one cache, and of those that replace it. They are safe for concurrent use.
+// Counts are those of one cache, and of the caches that replace it. They are safe for
+// concurrent use.
 type Counts struct {
-	Hits, Stale, Revalidated, Misses, IfError atomic.Int64 // requests: by what answered them
+	Hits, Stale, Revalidated, Misses, IfError atomic.Int64 // requests, by the kind of answer
 	Coalesced                                 atomic.Int64 // hits that waited for another request
 	Stored, Evicted, Purged                   atomic.Int64 // responses; resources
 }
 
-// Rules are what an operator says of the responses to some requests. The zero value says nothing.
+// Rules are the operator's settings for the responses to some requests. The zero value
+// changes nothing.
 type Rules struct {
-	Fresh   time.Duration // freshness of a response that says nothing about caching, if its status allows that; 0 = none
-	Longest time.Duration // of any freshness; 0 = no bound
-	MaxBody int64         // bytes of a body that is kept; 0 = no bound
-	Vary    []string      // fields of requests that answers depend on, canonical
+	Fresh   time.Duration // freshness of a response without caching headers, if its status allows that; 0 = none
+	Longest time.Duration // limit on any freshness; 0 = none
+	MaxBody int64         // largest kept body, in bytes; 0 = no limit
+	Vary    []string      // canonical names of request fields that answers depend on
 }
 
-// Key says what is asked for, and how. What else decides the answer is in the
-// request's header.
+// Key identifies the resource and the way it is requested. The other facts that decide
+// about the answer are in the request's header.
 type Key struct {
 	Method string // GET, or HEAD
 	Scheme string
 	Host   string
 	Target string // path and query
 
-	Route       string // routes may change a request each in its own way
-	Certificate bool   // the client has shown one
-	Asked       string // the target as the client has it, for Purge; empty = the same
+	Route       string // each route may change requests in its own way
+	Certificate bool   // the client has shown a certificate
+	Asked       string // the client's target, for Purge; empty = the same
 }
 
-// resource returns the key without what only tells apart the answers to it, so
-// that they can be forgotten together.
+// resource returns the key without the parts that only distinguish its answers, so that
+// Forget can drop them together.
 func (k Key) resource() Key {
 	k.Route, k.Asked, k.Certificate = "", "", false
 	return k
 }
 
 const (
-	// A resource that is asked for all the time is not stored anew each time.
+	// minInterval limits how often a frequently requested resource is stored anew.
 	minInterval = time.Second
 
-	// maxVariants bounds the responses to one key that differ by what else decides
-	// them.
+	// maxVariants bounds the responses to one key that differ by the request's header.
 	maxVariants = 64
 )
 
@@ -72,9 +73,9 @@ type Cache struct {
 	size int64
 }
 
-// resource is the responses to one key.
+// resource has the responses to one key.
 type resource struct {
-	variants []*Response // the latest last
+	variants []*Response // latest last
 	size     int64
 }
 
@@ -84,10 +85,10 @@ func New(o Options) *Cache {
 		o.Counts = new(Counts)
 	}
 	c := &Cache{opts: o}
-	// The bound on bytes is reached first: no entry takes less than overhead.
+	// MaxSize is reached before this limit: every entry takes at least overhead.
 	all, err := simplelru.NewLRU(int(o.MaxSize/overhead)+1, func(_ Key, r *resource) { c.size -= r.size })
 	if err != nil {
-		panic(err) // of a size that is not positive
+		panic(err) // the size is positive
 	}
 	c.all = all
 	return c
@@ -98,8 +99,8 @@ func (c *Cache) Put(k Key, request http.Header, res *http.Response, body []byte,
 	return c.PutBy(&Rules{}, k, request, res, body, now)
 }
 
-// PutBy keeps a response with its whole body, if it may be kept. It copies what it
-// keeps, and reports whether it does.
+// PutBy keeps a response with its whole body, if the rules allow it, and reports whether
+// it did. It copies the response.
 func (c *Cache) PutBy(rules *Rules, k Key, request http.Header, res *http.Response, body []byte, now time.Time) (kept bool) {
 	if k.Method != http.MethodGet && k.Method != http.MethodHead {
 		return false
@@ -125,7 +126,7 @@ func (c *Cache) PutBy(rules *Rules, k Key, request http.Header, res *http.Respon
 	return c.put(&q, r)
 }
 
-// put adds a response in the place of the one it replaces. Called with mu held.
+// put adds a response in place of the one that it replaces. mu must be held.
 func (c *Cache) put(q *question, r *Response) bool {
 	k := q.key.resource()
 	room := c.opts.MaxSize - int64(len(k.Host)+len(k.Target)) - r.size
@@ -150,14 +151,14 @@ func (c *Cache) put(q *question, r *Response) bool {
 	return true
 }
 
-// set makes these the responses to a key. Called with mu held.
+// set replaces the responses to a key. mu must be held.
 func (c *Cache) set(k Key, variants []*Response) {
 	c.all.Remove(k)
 	if len(variants) == 0 {
 		return
 	}
 	for _, text := range []*string{&k.Method, &k.Scheme, &k.Host, &k.Target} {
-		*text = strings.Clone(*text) // a part of the request's header, all of which would be kept with it
+		*text = strings.Clone(*text) // the original would keep the request's whole header in memory
 	}
 	r := &resource{variants: variants, size: int64(len(k.Host) + len(k.Target))}
 	for _, v := range variants {
@@ -171,8 +172,9 @@ func (c *Cache) set(k Key, variants []*Response) {
 	}
 }
 
-// gone drops the response to a question whose answer is now that there is none.
-// To somebody who is known that may be a secret, which others need not miss.
+// gone drops the response to a question after an answer of 404 or 410. It ignores
+// identified requests: for such a client the resource may be hidden, while others may
+// still see it.
 func (c *Cache) gone(q *question) {
 	if q.identified || !takesPart(q.header) {
 		return
@@ -186,14 +188,14 @@ func (c *Cache) gone(q *question) {
 	}
 }
 
-// recent reports whether the response to a question was stored a moment ago.
+// recent reports whether the response to a question was stored less than minInterval ago.
 func (c *Cache) recent(q *question, now time.Time) bool {
 	v := c.find(q, now)
 	return v != nil && now.Sub(v.stored) < minInterval
 }
 
-// Get returns the response for a request that nobody can answer now, nil when
-// there is none. The answer to a GET serves a HEAD too.
+// Get returns the response for a request that no upstream can answer now, nil if there is
+// none. The answer to a GET also serves a HEAD.
 func (c *Cache) Get(k Key, request http.Header, now time.Time) *Response {
 	if k.Method != http.MethodGet && k.Method != http.MethodHead || !takesPart(request) || parseControl(request["Cache-Control"]).noCache {
 		return nil
@@ -210,7 +212,7 @@ func (c *Cache) Get(k Key, request http.Header, now time.Time) *Response {
 	return r
 }
 
-// find returns the latest response that suits a question.
+// find returns the latest response that fits a question.
 func (c *Cache) find(q *question, now time.Time) *Response {
 	for _, v := range slices.Backward(c.variants(q)) {
 		if v.suits(q, now) {
@@ -220,8 +222,8 @@ func (c *Cache) find(q *question, now time.Time) *Response {
 	return nil
 }
 
-// variants returns the responses to a question's key, which nobody changes. They are
-// judged without the lock, since that takes as long as a client's header is large.
+// variants returns the responses to a question's key, which never change. Judging them
+// takes as long as the client's header is large, so it happens without the lock.
 func (c *Cache) variants(q *question) []*Response {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -231,16 +233,16 @@ func (c *Cache) variants(q *question) []*Response {
 	return nil
 }
 
-// prepare makes the digests that the responses to a question's key are told apart by,
-// before the lock is held.
+// prepare computes the digests for the responses to a question's key before the lock is
+// held.
 func (q *question) prepare(variants []*Response) {
 	for _, v := range variants {
 		q.digest(v.vary)
 	}
 }
 
-// Forget drops what is kept of a target, whatever the method: it has changed
-// (RFC 9111 section 4.4), or is gone.
+// Forget drops the responses for a target, for all methods, because the target has
+// changed (RFC 9111 section 4.4) or is gone.
 func (c *Cache) Forget(k Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -250,14 +252,14 @@ func (c *Cache) Forget(k Key) {
 	}
 }
 
-// Size returns the bytes that are kept.
+// Size returns the size of all kept responses, in bytes.
 func (c *Cache) Size() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.size
 }
 
-// Len returns of how many resources something is kept.
+// Len returns the number of resources with kept responses.
 func (c *Cache) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

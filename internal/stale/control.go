@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// control is what a response's or a request's Cache-Control says.
+// control is the parsed Cache-Control of a response or a request.
 type control struct {
 	noStore, noCache, private, public, revalidate bool
 
@@ -19,11 +19,11 @@ type control struct {
 	maxAge, sMaxAge, ifError, whileAsked, minFresh time.Duration // absent = none
 }
 
-// none marks a time that is not given.
+// none means that a time is absent.
 const none time.Duration = -1
 
-// parseControl reads Cache-Control fields (RFC 9111 section 5.2). What it cannot
-// make sense of it takes for what forbids the most.
+// parseControl parses Cache-Control fields (RFC 9111 section 5.2). It gives anything
+// invalid the most restrictive meaning.
 func parseControl(fields []string) control {
 	c := control{maxAge: none, sMaxAge: none, ifError: none, whileAsked: none, minFresh: none}
 	for _, field := range fields {
@@ -43,12 +43,12 @@ func (c *control) take(name, value string) {
 	switch name {
 	case "no-store":
 		c.noStore = true
-	case "no-cache": // with field names it forbids less, which is not worth telling apart
+	case "no-cache": // with field names it forbids less, but the distinction is not worthwhile
 		c.noCache = true
 	case "private":
 		c.private = true
 	case "public":
-		c.public = value == "" // what public="X" would mean, nobody has said
+		c.public = value == "" // public="X" has no defined meaning
 	case "must-revalidate", "proxy-revalidate":
 		c.revalidate = true
 	case "max-age":
@@ -66,7 +66,7 @@ func (c *control) take(name, value string) {
 	}
 }
 
-// least returns the shorter of two times, of which the first may be none.
+// least returns the shorter of two times; the first may be none.
 func least(a, b time.Duration) time.Duration {
 	if a == none {
 		return b
@@ -74,8 +74,7 @@ func least(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// cutDirective takes the first directive off a list. ok is false when it is
-// none.
+// cutDirective removes the first directive from a list. ok is false if it is invalid.
 func cutDirective(list string) (name, value, rest string, ok bool) {
 	end := strings.IndexAny(list, ",=")
 	if end < 0 {
@@ -119,8 +118,8 @@ func cutQuoted(s string) (value, rest string, ok bool) {
 	return b.String(), "", false
 }
 
-// seconds reads delta-seconds (RFC 9111 section 1.2.2). What is no number is no
-// time at all, what is too large counts as 68 years.
+// seconds parses delta-seconds (RFC 9111 section 1.2.2). An invalid number gives 0, and a
+// number that is too large gives 68 years.
 func seconds(s string) time.Duration {
 	if s == "" || strings.Trim(s, "0123456789") != "" {
 		return 0
@@ -132,9 +131,9 @@ func seconds(s string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// restrict takes what a response forbids to caches between its clients and its origin by
-// CDN-Cache-Control (RFC 9213). What that field allows beyond Cache-Control is for the
-// caches of a CDN, of which this is none.
+// restrict applies the prohibitions of CDN-Cache-Control (RFC 9213), which addresses the
+// caches between clients and the origin. It ignores the field's permissions beyond
+// Cache-Control, because these are for the caches of a CDN, and this is none.
 func (c *control) restrict(fields []string) {
 	if len(fields) == 0 {
 		return
@@ -146,8 +145,8 @@ func (c *control) restrict(fields []string) {
 	}
 }
 
-// fresh returns how long a response is fresh (RFC 9111 section 4.2.1), none when
-// it does not say.
+// fresh returns the freshness of a response (RFC 9111 section 4.2.1), none if the
+// response does not state it.
 func (c *control) fresh(h http.Header, now time.Time) time.Duration {
 	if c.sMaxAge != none {
 		return c.sMaxAge
@@ -166,7 +165,7 @@ func (c *control) fresh(h http.Header, now time.Time) time.Duration {
 	return max(t.Sub(dateOf(h, now)), 0)
 }
 
-// parseDate reads a date in one of the forms of RFC 9110 section 5.6.7, and no other.
+// parseDate parses a date, only in the forms of RFC 9110 section 5.6.7.
 func parseDate(s string) (time.Time, bool) {
 	for _, form := range []string{http.TimeFormat, time.RFC850, time.ANSIC} {
 		if t, err := time.Parse(form, s); err == nil && strings.EqualFold(t.Format(form), s) {
@@ -176,7 +175,7 @@ func parseDate(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// ageOf returns how old a response was when it came (RFC 9111 section 4.2.3).
+// ageOf returns the age of a response on its arrival (RFC 9111 section 4.2.3).
 func ageOf(h http.Header, now time.Time) time.Duration {
 	first, _, _ := strings.Cut(h.Get("Age"), ",") // section 5.1
 	return max(seconds(strings.TrimSpace(first)), now.Sub(dateOf(h, now)), 0)

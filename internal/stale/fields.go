@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// role is what a field of a request has to do with the answer, whether or not
-// the answer says so in Vary.
+// role is the possible influence of a request field on the answer, whether or not the
+// answer names it in Vary.
 type role int
 
 const (
-	negotiated role = iota // nothing, or the answer has to say so
-	address                // names clients and proxies; applications rarely answer by it
-	choosing               // names what is asked for, to an application that believes it
-	credential             // shows who asks
+	negotiated role = iota // none, or the answer must name it
+	address                // names clients and proxies; answers rarely depend on it
+	choosing               // names the requested resource, for an application that trusts it
+	credential             // identifies the client
 )
 
-// roleOf returns the role of a field by its name, in any spelling that CGI takes
-// for it. A name that only looks like a credential's costs a hit; one
-// that is taken for harmless costs a secret.
+// roleOf returns the role of a field by its name, in any spelling that CGI treats as the
+// same. A harmless field taken for a credential costs a hit. A credential taken for
+// harmless reveals a secret.
 func roleOf(name string) role {
-	switch name { // what nearly all requests consist of
+	switch name { // the fields of nearly all requests
 	case "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Cache-Control", "Connection", "If-Modified-Since", "If-None-Match",
 		"Pragma", "Priority", "Range", "Referer", "Te", "Traceparent", "Tracestate", "Upgrade-Insecure-Requests", "User-Agent", "Via", "X-Request-Id":
 		return negotiated
@@ -32,7 +32,7 @@ func roleOf(name string) role {
 	}
 	n := strings.ReplaceAll(strings.Map(folded, name), "user-agent", "")
 	switch {
-	case strings.HasPrefix(n, "sec-fetch-"), strings.HasPrefix(n, "sec-ch-"): // the browser's own, such as Sec-Fetch-User
+	case strings.HasPrefix(n, "sec-fetch-"), strings.HasPrefix(n, "sec-ch-"): // set by the browser, for example Sec-Fetch-User
 		return negotiated
 	case hasAny(n, "auth", "token", "key", "secret", "session", "csrf", "xsrf", "jwt", "oidc", "saml", "passw", "credential", "cookie",
 		"signature", "assertion", "cert", "identity", "principal", "user", "login", "email", "account", "tenant", "customer", "member", "visitor",
@@ -47,8 +47,8 @@ func roleOf(name string) role {
 	return negotiated
 }
 
-// folded returns a byte of a name as it is in a variable of CGI: case does not
-// matter there, and everything that is no letter and no digit is the same.
+// folded returns a character of a name as in a CGI variable, where case does not matter,
+// and all characters other than letters and digits are the same.
 func folded(r rune) rune {
 	switch {
 	case 'A' <= r && r <= 'Z':
@@ -59,8 +59,8 @@ func folded(r rune) rune {
 	return '-'
 }
 
-// givesCredential reports whether a response hands out by a field what shows who
-// asks next time.
+// givesCredential reports whether a response field gives the client a credential for
+// later requests.
 func givesCredential(name string) bool {
 	return hasAny(strings.Map(folded, name), "set-cookie", "authorization", "authentication-info", "token", "csrf", "xsrf", "secret", "session", "jwt", "api-key", "apikey")
 }
@@ -74,8 +74,8 @@ func hasAny(s string, words ...string) bool {
 	return false
 }
 
-// onlyAddresses reports whether values are lists of addresses and nothing else,
-// which an application could not put into a page to anybody's harm.
+// onlyAddresses reports whether values are only lists of addresses. In a page these can
+// do no harm.
 func onlyAddresses(values []string) bool {
 	for _, list := range values {
 		for v := range strings.SplitSeq(list, ",") {
@@ -95,11 +95,11 @@ func isAddress(s string) bool {
 		ap, err = netip.ParseAddrPort(s)
 		a = ap.Addr()
 	}
-	return err == nil && a.Zone() == "" // which may be any text
+	return err == nil && a.Zone() == "" // a zone may be any text
 }
 
-// variesBy returns the names in Vary, copied. ok is false when a response varies
-// by more than can be told, or says what cannot be understood.
+// variesBy returns copies of the names in Vary. ok is false if the response varies by
+// more, or if Vary is invalid.
 func variesBy(h http.Header) (names []string, ok bool) {
 	for _, field := range h["Vary"] {
 		for name := range strings.SplitSeq(field, ",") {

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Use says what a kept response is good for.
+// Use is the possible use of a kept response.
 type Use int
 
 const (
-	Miss       Use = iota // there is none
-	Hit                   // it is the answer
-	HitAsk                // it is the answer, and a newer one should be fetched (stale-while-revalidate, RFC 5861)
-	Revalidate            // it is the answer if an upstream says that it has not changed
-	OnlyCached            // there is none, and the client wants no other (only-if-cached)
+	Miss       Use = iota // no response
+	Hit                   // the response is the answer
+	HitAsk                // the response is the answer, and a newer one should be fetched (stale-while-revalidate, RFC 5861)
+	Revalidate            // the response is the answer if an upstream confirms it
+	OnlyCached            // no response, and the client accepts no other (only-if-cached)
 )
 
-// Look returns what may be used for a request before an upstream is asked, by RFC 9111
-// sections 4 and 5.2.1. The answer to a GET serves a HEAD too.
+// Look returns the response that may be used for a request before an upstream is asked,
+// by RFC 9111 sections 4 and 5.2.1. The answer to a GET also serves a HEAD.
 func (c *Cache) Look(k Key, request http.Header, now time.Time) (*Response, Use) {
 	if !c.opts.Hits || k.Method != http.MethodGet && k.Method != http.MethodHead || !takesPart(request) {
 		return nil, Miss
@@ -63,8 +63,8 @@ func use(r *Response, wish *control, anew bool, now time.Time) Use {
 	return Miss
 }
 
-// Validators returns the fields of a request by which an upstream says whether a response
-// has changed.
+// Validators returns the request fields that ask an upstream whether the response has
+// changed.
 func (r *Response) Validators() map[string]string {
 	v := map[string]string{}
 	if tag := r.Header["Etag"]; len(tag) == 1 {
@@ -76,12 +76,12 @@ func (r *Response) Validators() map[string]string {
 	return v
 }
 
-// notRenewed are the fields that an answer of 304 does not change: they are about the body
-// that is kept (RFC 9111 section 3.2).
+// notRenewed are the fields that an answer of 304 does not change, because they describe
+// the kept body (RFC 9111 section 3.2).
 var notRenewed = []string{"Content-Length", "Content-Encoding", "Content-Type", "Content-Range", "Transfer-Encoding", "Connection", "Keep-Alive", "Trailer"}
 
-// Renew returns a response that has not changed, with the fields of the answer that said
-// so, and keeps it if it may be kept.
+// Renew returns an unchanged response with the new fields of the answer that confirmed
+// it, and keeps it if the rules allow it.
 func (c *Cache) Renew(rules *Rules, k Key, request http.Header, old *Response, answer http.Header, now time.Time) *Response {
 	h := old.Header.Clone()
 	delete(h, "Age")
@@ -94,7 +94,8 @@ func (c *Cache) Renew(rules *Rules, k Key, request http.Header, old *Response, a
 	return &Response{Status: old.Status, Header: h, Body: old.Body, stored: now, age: ageOf(h, now)}
 }
 
-// NotModified reports whether a request has the response already (RFC 9110 section 13.2.2).
+// NotModified reports whether the client already has the response (RFC 9110 section
+// 13.2.2).
 func (r *Response) NotModified(request http.Header) bool {
 	if r.Status != http.StatusOK {
 		return false

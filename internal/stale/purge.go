@@ -2,14 +2,14 @@ package stale
 
 import "strings"
 
-// Selection says which resources are purged. The zero value stands for all.
+// Selection selects the resources to purge. The zero value means all.
 type Selection struct {
-	Host   string // empty = any; without regard to case
-	Path   string // as clients or the upstream have it; with a query it stands for that alone. Empty = any
-	Prefix bool   // Path is the beginning of paths, which ends before a slash or with one
+	Host   string // empty = any; case does not matter
+	Path   string // as clients send it, or as the upstream gets it; with a query only that one. Empty = any
+	Prefix bool   // Path is a prefix that ends before or after a slash
 }
 
-// Purge drops what is kept of a selection, and returns how many resources that were.
+// Purge drops the resources of a selection, and returns their number.
 func (c *Cache) Purge(s Selection) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

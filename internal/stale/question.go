@@ -8,31 +8,30 @@ import (
 	"strings"
 )
 
-// question is a request, as far as it decides what the answer is.
+// question is the part of a request that decides about the answer.
 type question struct {
 	key        Key
 	header     http.Header
 	fields     []field // of header, by name
-	identified bool    // it shows who asks
+	identified bool    // the request identifies the client
 
-	known []known // the digests that were made
+	known []known // digests computed so far
 }
 
-// field is the name of a field, and its role, which takes a while to find.
+// field is the name of a field with its role, whose computation takes a while.
 type field struct {
 	name string
 	role role
 }
 
-// known is the digest for answers that vary by the same.
+// known is the digest for answers with equal Vary.
 type known struct {
 	vary   []string
 	digest digest
 }
 
-// digest stands for everything that decides between the answers to one key. It
-// takes the same memory however much a client sends, and nobody can make two
-// that are the same.
+// digest identifies everything that decides between the answers to one key. Its size does
+// not depend on the client, and nobody can construct two equal digests.
 type digest [sha256.Size]byte
 
 func ask(k Key, request http.Header) question {
@@ -46,9 +45,8 @@ func ask(k Key, request http.Header) question {
 	return q
 }
 
-// digest returns what stands for the question, with the fields that an answer
-// says it depends on (RFC 9111 section 4.1). It is made once for all answers that
-// say the same.
+// digest returns the digest of the question, including the fields in an answer's Vary
+// (RFC 9111 section 4.1). Answers with equal Vary share it.
 func (q *question) digest(vary []string) digest {
 	for i := range q.known {
 		if slices.Equal(q.known[i].vary, vary) {
@@ -74,11 +72,11 @@ func (q *question) sum(vary []string) digest {
 	return sha256.Sum256(b)
 }
 
-// appendDeciding appends a field as far as answers may depend on it that do not
-// say so.
+// appendDeciding appends the part of a field that may influence answers without being
+// named in Vary.
 func appendDeciding(b []byte, f field, values []string) []byte {
 	switch {
-	case f.role == credential && f.name == "Cookie": // no two clients have the same; the answer has to say that it is for all
+	case f.role == credential && f.name == "Cookie": // every client has its own; the answer must state that it is for all
 		return b
 	case f.role == address && onlyAddresses(values):
 		return b
@@ -100,8 +98,8 @@ func appendField(b []byte, name string, values []string) []byte {
 	return b
 }
 
-// appendForwarded appends the parameters in values of Forwarded (RFC 7239), but
-// for those that are only a client's or a proxy's address.
+// appendForwarded appends the parameters in values of Forwarded (RFC 7239), except
+// addresses of a client or a proxy.
 func appendForwarded(b []byte, values []string) []byte {
 	b = appendText(b, "Forwarded")
 	for _, list := range values {
@@ -122,8 +120,7 @@ func appendForwarded(b []byte, values []string) []byte {
 	return append(b, 0)
 }
 
-// appendText appends a text such that the next one cannot be taken for a part
-// of it.
+// appendText appends a text with its length, so that it cannot merge with the next one.
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }

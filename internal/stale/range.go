@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Part is the bytes from From to To of a body, both included.
+// Part is the bytes of a body from From to To, inclusive.
 type Part struct{ From, To int64 }
 
-// oneRange returns the part of a body that a request asks for, if it asks for exactly one
-// that there is (RFC 9110 section 14.1.2).
+// oneRange returns the requested part of a body if the request has exactly one
+// satisfiable range (RFC 9110 section 14.1.2).
 func oneRange(request http.Header, size int64) (Part, bool) {
 	if len(request["Range"]) != 1 || len(request["If-Range"]) > 0 {
 		return Part{}, false
@@ -25,7 +25,7 @@ func oneRange(request http.Header, size int64) (Part, bool) {
 	switch {
 	case first == "" && err != nil:
 		return Part{}, false
-	case first == "": // the last so many
+	case first == "": // a suffix length
 		from, to = max(size-to, 0), size-1
 	case err != nil || to >= size:
 		to = size - 1
@@ -33,8 +33,8 @@ func oneRange(request http.Header, size int64) (Part, bool) {
 	return Part{from, to}, from <= to && from < size
 }
 
-// Part returns the part of a response that a request asks for; all is whether it asks for
-// the whole.
+// Part returns the requested part of a response; all means that the request is for the
+// whole.
 func (r *Response) Part(request http.Header) (part Part, all bool) {
 	part, ok := oneRange(request, int64(len(r.Body)))
 	return part, !ok

@@ -7,34 +7,33 @@ import (
 	"time"
 )
 
-// Response is one that is kept. It must not be changed.
+// Response is a kept response. It must not be changed.
 type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
 
 	stored time.Time
-	age    time.Duration // when it was stored
-	fresh  time.Duration // from its birth
-	until  time.Time     // the end of its use instead of an error
-	asking time.Time     // the end of its use while a newer one is fetched
-	kept   time.Time     // when it is of no more use, even to be revalidated
-	forAll bool          // by its own word, whoever asked for it
-	vary   []string      // names of the request's fields that it says it depends on
-	asked  digest        // of the question that it answered
-	public string        // the target as the client had it; empty = as the key has it
-	size   int64         // bytes that it takes
+	age    time.Duration // its age when it was stored
+	fresh  time.Duration // its freshness from birth
+	until  time.Time     // end of its use instead of an error
+	asking time.Time     // end of its use while a newer one is fetched
+	kept   time.Time     // end of any use, including revalidation
+	forAll bool          // it explicitly allows shared caching, even with a credential
+	vary   []string      // names of the request fields in its Vary
+	asked  digest        // digest of the question that it answered
+	public string        // the client's target; empty = the same as the key's
+	size   int64         // size in bytes
 }
 
 // Age returns how old the response is, in RFC 9111's sense.
 func (r *Response) Age(now time.Time) time.Duration { return r.age + now.Sub(r.stored) }
 
-// TTL returns for how long the response is still fresh; negative when it no
-// longer is.
+// TTL returns the remaining freshness; it is negative for a stale response.
 func (r *Response) TTL(now time.Time) time.Duration { return r.fresh - r.Age(now) }
 
-// fill gives the response its header, its body and its public target. All are copied, texts too: they
-// are parts of larger ones, which would be kept along.
+// fill sets copies of the header, the body and the public target. Texts are copied as
+// well: they are parts of larger ones, which would stay in memory.
 func (r *Response) fill(h http.Header, body []byte, public string) {
 	texts, values := len(public), 0
 	for name, vs := range h {
@@ -64,20 +63,20 @@ func (r *Response) fill(h http.Header, body []byte, public string) {
 	r.Body = bytes.Clone(body)
 	r.size = overhead + int64(cap(r.Body)+all.Cap()+cap(room)*stringSize) + mapSize(len(h))
 	for _, name := range r.vary {
-		r.size += int64(len(name)) + 2*stringSize // with the room that append takes ahead
+		r.size += int64(len(name)) + 2*stringSize // including the spare capacity of append
 	}
 }
 
 const (
-	// overhead is what an entry takes beside what it holds: itself, and its places
-	// in the map and the list.
+	// overhead is the size of an entry without its content, in bytes: itself, and its
+	// places in the map and the list.
 	overhead = 640
 
 	stringSize = 16
 )
 
-// mapSize returns the bytes of the tables of a map of n fields: groups of eight
-// places, of which one in eight is free.
+// mapSize returns the size of the tables of a map with n fields, in bytes: groups of
+// eight places, one in eight of them free.
 func mapSize(n int) int64 {
 	const group = 8*(stringSize+24) + 8
 	if n == 0 {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// judge is the whole rule of what may be kept, and until when. It returns nil
-// for what may not, and else a Response without header and body.
+// judge decides whether a response may be kept, and until when. It returns nil if not,
+// otherwise a Response without header and body.
 func judge(q *question, res *http.Response, o Options, rules *Rules, now time.Time) *Response {
 	c := parseControl(res.Header["Cache-Control"])
 	c.restrict(res.Header["Cdn-Cache-Control"])
@@ -17,7 +17,7 @@ func judge(q *question, res *http.Response, o Options, rules *Rules, now time.Ti
 	r.forAll = c.public || c.ifError > 0 || r.fresh > 0
 	rules.adjust(r, res)
 	switch {
-	case !takesPart(q.header), len(q.header["Range"]) > 0: // some answer a part with 200
+	case !takesPart(q.header), len(q.header["Range"]) > 0: // some upstreams answer a range with 200
 	case c.forbids(o.Hits) || !saysSo(res.Header["Cache-Control"]) && saysNoCache(res.Header["Pragma"]):
 	case !whole(res), !understood:
 	case q.identified && !r.forAll:
@@ -40,7 +40,7 @@ func judge(q *question, res *http.Response, o Options, rules *Rules, now time.Ti
 		if !r.kept.After(now) {
 			return nil
 		}
-		if _, ok := res.Header["Content-Encoding"]; ok { // many forget to say so
+		if _, ok := res.Header["Content-Encoding"]; ok { // many upstreams forget Vary
 			vary = append(vary, "Accept-Encoding")
 		}
 		vary = append(vary, rules.Vary...)
@@ -50,8 +50,8 @@ func judge(q *question, res *http.Response, o Options, rules *Rules, now time.Ti
 	return nil
 }
 
-// adjust changes how long a response is fresh to what the rules say. A response that says
-// nothing itself is not for those who show who they are, so forAll does not change.
+// adjust applies the rules to the freshness of a response. forAll does not change: a
+// response without caching headers is not for identified clients.
 func (u *Rules) adjust(r *Response, res *http.Response) {
 	if u.Fresh > 0 && r.fresh == none && !saysSo(res.Header["Cache-Control"]) && guessable(res.StatusCode) {
 		r.fresh = u.Fresh
@@ -61,25 +61,25 @@ func (u *Rules) adjust(r *Response, res *http.Response) {
 	}
 }
 
-// guessable reports whether a response with a status may be fresh without saying so (RFC
-// 9110 section 15.1). Of the statuses that allow it, these two are what users wait for.
+// guessable reports whether a response with a status may be fresh without stating so (RFC
+// 9110 section 15.1). Among the statuses that allow it, users wait for these two.
 func guessable(status int) bool { return status == http.StatusOK || status == http.StatusNotFound }
 
-// takesPart reports whether a request's answers may be kept, or be older ones.
-// What RFC 9111 section 3.5 would allow with Authorization is little, and not
-// worth the risk.
+// takesPart reports whether a request's answers may be kept or replaced by older ones.
+// The few cases that RFC 9111 section 3.5 allows with Authorization are not worth the
+// risk.
 func takesPart(request http.Header) bool {
 	_, secret := request["Authorization"]
 	return !secret && !parseControl(request["Cache-Control"]).noStore
 }
 
-// keptFor is how long a response that can be revalidated is kept past its freshness.
+// keptFor is how long a response with a validator is kept past its freshness.
 const keptFor = time.Hour
 
-// validated reports whether a response has something to ask for its change by.
+// validated reports whether a response has a validator.
 func validated(h http.Header) bool { return len(h["Etag"]) == 1 || len(h["Last-Modified"]) == 1 }
 
-// whileAskedFor returns how long a response may be used past its freshness while a newer
+// whileAskedFor returns how long past its freshness a response may be used while a newer
 // one is fetched (RFC 5861).
 func (c *control) whileAskedFor() time.Duration {
 	if c.revalidate || c.sMaxAge != none && c.whileAsked == none {
@@ -88,8 +88,8 @@ func (c *control) whileAskedFor() time.Duration {
 	return max(c.whileAsked, 0)
 }
 
-// forbids reports whether a response is not for everybody or may not be used
-// without asking. What has to be revalidated once it is stale may be a hit before.
+// forbids reports whether a response is private, or may not be used without revalidation.
+// With hits, a response that must be revalidated only once it is stale is allowed.
 func (c *control) forbids(hits bool) bool {
 	return c.noStore || c.noCache || c.private || c.revalidate && !hits
 }
@@ -102,8 +102,8 @@ func saysNoCache(pragma []string) bool {
 	return slices.ContainsFunc(pragma, func(s string) bool { return strings.Contains(strings.ToLower(s), "no-cache") })
 }
 
-// whole reports whether a response is complete without a trailer, and nothing in
-// it is for the one client.
+// whole reports whether a response is complete without a trailer, and contains nothing
+// for one client alone.
 func whole(res *http.Response) bool {
 	if _, part := res.Header["Content-Range"]; part || len(res.Trailer) > 0 {
 		return false
@@ -116,8 +116,8 @@ func whole(res *http.Response) bool {
 	return true
 }
 
-// mayKeep reports whether responses with a status are kept; some are only when
-// they say how long they are fresh.
+// mayKeep reports whether responses with a status may be kept; some only with a stated
+// freshness.
 func mayKeep(status int, fresh, hits bool) bool {
 	switch status {
 	case http.StatusOK:
@@ -131,9 +131,9 @@ func mayKeep(status int, fresh, hits bool) bool {
 	return false
 }
 
-// grace returns how long a response may be used past its freshness. s-maxage
-// forbids that to a shared cache (RFC 9111 section 5.2.2.10), unless the response
-// itself says how long.
+// grace returns how long past its freshness a response may be used. s-maxage forbids that
+// to a shared cache (RFC 9111 section 5.2.2.10), unless the response itself states a
+// time.
 func (c *control) grace(ifError time.Duration) time.Duration {
 	switch {
 	case c.revalidate:
