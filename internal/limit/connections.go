@@ -6,22 +6,22 @@ import (
 	"sync"
 )
 
-// Connections bounds a listener's connections. One that comes when there are
-// Max waits in the kernel's queue until another ends; one that comes from a
-// client that has PerClient is reset. IPv6 clients are told apart by their /64.
+// Connections limits a listener's connections. At Max, new connections wait in the
+// kernel's queue until another one ends. A connection from a client that already has
+// PerClient is reset. Clients with IPv6 addresses count by their /64.
 type Connections struct {
-	Max       int            // 0 = no bound
-	Waits     func(bool)     // told when one begins to wait for Max (true), and when that is over; may be nil
-	Room      *Room          // that it shares with other listeners; nil = no bound
-	PerClient int            // 0 = no bound
-	Refused   func(net.Addr) // told of a connection that was reset; may be nil
+	Max       int            // 0 = no limit
+	Waits     func(bool)     // called when a connection begins to wait for Max (true), and when the wait ends; may be nil
+	Room      *Room          // limit shared with other listeners; nil = none
+	PerClient int            // 0 = no limit
+	Refused   func(net.Addr) // called with the address of a reset connection; may be nil
 
-	// Foreign reports that the connections from an address are other clients':
-	// they count once [CountFor] is told whose each is. nil = none are.
+	// Foreign reports that connections from an address belong to other clients. They
+	// count once [CountFor] gets their client. nil = none do.
 	Foreign func(net.Addr) bool
 }
 
-// Listen returns l with the bounds, or l itself when there are none.
+// Listen returns l with these limits, or l itself if there are none.
 func (c Connections) Listen(l net.Listener) net.Listener {
 	if c.Max <= 0 && c.PerClient <= 0 && c.Room == nil {
 		return l
@@ -36,7 +36,7 @@ func (c Connections) Listen(l net.Listener) net.Listener {
 type boundListener struct {
 	net.Listener
 	opts   Connections
-	places chan struct{} // holds as many as there are connections; nil = no bound
+	places chan struct{} // one element per connection; nil = no limit
 	once   sync.Once
 	closed chan struct{}
 
@@ -44,7 +44,7 @@ type boundListener struct {
 	clients map[netip.Addr]int
 }
 
-// Accept returns the next connection that is let in.
+// Accept returns the next admitted connection.
 func (b *boundListener) Accept() (net.Conn, error) {
 	if !b.opts.Room.take(b.closed) {
 		return nil, net.ErrClosed
@@ -81,12 +81,12 @@ func (b *boundListener) refuse(c net.Conn, client net.Addr) {
 	}
 }
 
-// CountFor counts an accepted connection for the client whose it has turned out
-// to be, once. It reports whether the client may have it; one too many is reset.
+// CountFor counts an accepted connection for its client, once the client is known. It
+// reports whether the client may have it; otherwise the connection is reset.
 func CountFor(c net.Conn, client net.Addr) bool {
 	b, ok := c.(*boundConn)
 	if !ok || b.listener.opts.PerClient <= 0 {
-		return true // there is no bound
+		return true // no limit
 	}
 	if b.count(clientOf(client)) {
 		return true
@@ -132,7 +132,7 @@ func (b *boundListener) leave(client netip.Addr) {
 	}
 }
 
-// clientOf returns whose a connection is; invalid for a unix socket.
+// clientOf returns the client of a connection; invalid for a unix socket.
 func clientOf(a net.Addr) netip.Addr {
 	ap, err := netip.ParseAddrPort(a.String())
 	if err != nil {
@@ -151,11 +151,11 @@ type boundConn struct {
 	listener *boundListener
 
 	mu     sync.Mutex // protects the fields below
-	client netip.Addr // it counts for; invalid = nobody
+	client netip.Addr // counted client; invalid = none
 	closed bool
 }
 
-// count makes the connection count for a client, if it may have another.
+// count counts the connection for a client, if the client may have another one.
 func (c *boundConn) count(client netip.Addr) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -182,7 +182,7 @@ func (c *boundConn) Close() error {
 	return err
 }
 
-// CloseWrite says that nothing more comes from this side, which may read on.
+// CloseWrite shuts down the sending side. Reads may continue.
 func (c *boundConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -190,8 +190,8 @@ func (c *boundConn) CloseWrite() error {
 	return c.Close()
 }
 
-// NetConn returns the connection beneath, for its socket to be found.
+// NetConn returns the underlying connection, to find its socket.
 func (c *boundConn) NetConn() net.Conn { return c.Conn }
 
-// Direct returns the connection beneath, which may be read from and written to.
+// Direct returns the underlying connection for reading and writing.
 func (c *boundConn) Direct() net.Conn { return c.Conn }

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Count holds connections to the same bounds where there is no [net.Listener].
-// Nobody waits: one too many is refused.
+// Count applies the same limits where there is no [net.Listener]. Connections never wait:
+// one too many is refused.
 type Count struct {
 	opts    Connections
 	mu      sync.Mutex // protects the fields below
@@ -15,13 +15,13 @@ type Count struct {
 	clients map[netip.Addr]int
 }
 
-// Count returns a count of connections that none is in yet.
+// Count returns an empty count of connections.
 func (c Connections) Count() *Count {
 	return &Count{opts: c, clients: map[netip.Addr]int{}}
 }
 
-// Enter counts a connection until leave is called, once. It reports false when
-// there are as many as may be.
+// Enter counts a connection until the caller calls leave, once. It returns false at the
+// limit.
 func (n *Count) Enter(from net.Addr) (leave func(), ok bool) {
 	client := clientOf(from)
 	perClient := n.opts.PerClient > 0 && client.IsValid()

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// waiter is a request that waits. Its fields, but for done and until, belong to
-// the queue's lock.
+// waiter is a waiting request. The queue's lock protects its fields, except done and
+// until.
 type waiter struct {
-	done     chan error // gets one value, when the wait ends by the queue's hand
+	done     chan error // gets one value if the queue ends the wait
 	began    time.Time
-	until    time.Time     // when to look whether it has waited enough; its goroutine's
+	until    time.Time     // time of the next check; belongs to the waiting goroutine
 	deadline time.Time     // zero = none
-	patience time.Duration // how long it waits in a standing queue
-	flow     *flow         // nil when it no longer waits
+	patience time.Duration // longest wait in a standing queue
+	flow     *flow         // nil after the wait
 	place    *list.Element // in its flow
 }
 
@@ -23,16 +23,16 @@ type flowKey struct {
 	client   uint64
 }
 
-// flow is the waiting requests of one client, the oldest first.
+// flow is the waiting requests of one client, oldest first.
 type flow struct {
 	key     flowKey
 	waiting list.List     // of *waiter
-	line    *list.List    // in which it stands
+	line    *list.List    // the line that it is in
 	turn    *list.Element // in line
 }
 
-// level is the flows of one priority, in two lines: those that have just come go
-// before those that have had a turn (RFC 8290, section 4.2).
+// level is the flows of one priority, in two lines: new flows go before those that have
+// had a turn (RFC 8290, section 4.2).
 type level struct{ fresh, rounds list.List } // of *flow
 
 // first returns the flow whose turn it is, nil if there is none.
@@ -45,8 +45,8 @@ func (l *level) first() *flow {
 	return nil
 }
 
-// put lets a flow that has just come stand in line. It goes to the end, unless even
-// those that have just come wait for long.
+// put adds a new flow to the line of new flows. It goes to the end, but to the front if
+// even new flows wait for long.
 func (l *level) put(f *flow, now time.Time) {
 	f.line = &l.fresh
 	if e := l.fresh.Front(); e != nil && now.Sub(e.Value.(*flow).oldest().began) > brief/2 {
@@ -66,7 +66,7 @@ func (l *level) served(f *flow) {
 func (f *flow) oldest() *waiter { return f.waiting.Front().Value.(*waiter) }
 func (f *flow) newest() *waiter { return f.waiting.Back().Value.(*waiter) }
 
-// join puts a request into its client's flow. Called with mu held.
+// join adds a request to its client's flow. mu must be held.
 func (q *Queue) join(w *waiter, t Ticket, now time.Time) {
 	key := flowKey{min(t.Priority, Low), t.Client}
 	f := q.clients[key]
@@ -85,8 +85,8 @@ func (q *Queue) join(w *waiter, t Ticket, now time.Time) {
 	q.watch(now)
 }
 
-// next takes out the request whose turn it is. The queue is not empty. Called
-// with mu held.
+// next removes the request whose turn it is. The queue must not be empty, and mu must be
+// held.
 func (q *Queue) next(standing bool) *waiter {
 	for i := range q.levels {
 		f := q.levels[i].first()
@@ -104,7 +104,7 @@ func (q *Queue) next(standing bool) *waiter {
 	panic("limit: the queue's length is wrong")
 }
 
-// take takes a request out. Called with mu held.
+// take removes a request. mu must be held.
 func (q *Queue) take(w *waiter) {
 	f := w.flow
 	f.waiting.Remove(w.place)
@@ -116,8 +116,8 @@ func (q *Queue) take(w *waiter) {
 	q.length.Add(-1)
 }
 
-// giveUp takes out a request that waits no longer, for a reason. When its turn
-// came at the same moment, it has its place after all.
+// giveUp removes a request that stops waiting for a reason. If its turn came at the same
+// moment, it gets its place.
 func (q *Queue) giveUp(w *waiter, reason error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -128,9 +128,8 @@ func (q *Queue) giveUp(w *waiter, reason error) error {
 	return reason
 }
 
-// makeRoom takes out the oldest request of the longest flow, of the lowest
-// priority that is not above the one of the request that comes. Called with mu
-// held.
+// makeRoom removes the oldest request of the longest flow, of the lowest priority that is
+// not above that of the new request. mu must be held.
 func (q *Queue) makeRoom(t Ticket, now time.Time) bool {
 	for p := Low; p >= min(t.Priority, Low); p-- {
 		if f := q.levels[p].longest(q.standing(now)); f != nil {
@@ -146,7 +145,7 @@ func (q *Queue) makeRoom(t Ticket, now time.Time) bool {
 	return false
 }
 
-// longest returns the flow with the most requests, of several the one whose turn
+// longest returns the flow with the most requests. Among equals it is the one whose turn
 // comes first, in a standing queue last.
 func (l *level) longest(standing bool) *flow {
 	var most *flow

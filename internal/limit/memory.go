@@ -12,29 +12,29 @@ import (
 	"time"
 )
 
-// ErrMemory says that so much memory is in use that no more may be begun.
+// ErrMemory means that too much memory is in use for new work.
 var ErrMemory = errors.New("too much memory is in use")
 
 const (
-	memoryShare = 0.9                    // of the limit, from which on nothing more is begun
-	memoryPace  = 100 * time.Millisecond // between two looks
-	collectPace = time.Second            // between two collections that are asked for
+	memoryShare = 0.9                    // share of the limit above which no new work begins
+	memoryPace  = 100 * time.Millisecond // between two checks
+	collectPace = time.Second            // between two forced collections
 )
 
-// Memory compares what the process keeps in memory with GOMEMLIMIT. Beyond that
-// the collector would run all the time, and the kernel may kill the process, with
-// everything that is under way in it. It is safe for concurrent use.
+// Memory compares the memory that the process keeps with GOMEMLIMIT. Beyond that limit
+// the garbage collector would run all the time, and the kernel might kill the process
+// with all its requests. It is safe for concurrent use.
 type Memory struct {
 	limit int64
-	next  atomic.Int64 // Unix nanoseconds of the next look
-	short atomic.Int64 // bytes in use when that was too much, else 0
+	next  atomic.Int64 // Unix nanoseconds of the next check
+	short atomic.Int64 // bytes in use if too much, else 0
 
-	mu        sync.Mutex // protects the fields below; held while looking
+	mu        sync.Mutex // protects the fields below; held during a check
 	samples   []metrics.Sample
 	collected time.Time
 }
 
-// NewMemory returns nil when there is no limit: GOMEMLIMIT is not set.
+// NewMemory returns nil without a limit, that is, if GOMEMLIMIT is not set.
 func NewMemory() *Memory {
 	limit := debug.SetMemoryLimit(-1)
 	if limit == math.MaxInt64 {
@@ -50,8 +50,8 @@ func NewMemory() *Memory {
 	return m
 }
 
-// Short returns an error that is [ErrMemory] while more than 90 % of the limit is
-// in use. It is cheap: it looks every 100 ms. A nil Memory is never short.
+// Short returns an error that is [ErrMemory] while more than 90 % of the limit is in use.
+// It is cheap, because it checks every 100 ms. A nil Memory is never short.
 func (m *Memory) Short() error {
 	if m == nil {
 		return nil
@@ -66,8 +66,8 @@ func (m *Memory) Short() error {
 	return nil
 }
 
-// look counts anew. What is in use is known as of the last collection, which may
-// be long ago when nothing more is begun: then it asks for one.
+// look checks again. The memory in use is known as of the last collection, which may be
+// long ago when no new work begins. Then look forces one.
 func (m *Memory) look(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -85,8 +85,8 @@ func (m *Memory) look(now time.Time) {
 
 func (m *Memory) over(used int64) bool { return float64(used) > memoryShare*float64(m.limit) }
 
-// used returns the bytes that a collection would leave: garbage does not count,
-// since the heap grows up to the limit before it is collected.
+// used returns the bytes that a collection would leave. Garbage does not count, because
+// the heap grows up to the limit before it is collected.
 func (m *Memory) used() int64 {
 	metrics.Read(m.samples)
 	n := int64(0)

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Why a request is not let in.
+// Reasons that a request is not admitted.
 var (
 	ErrFull = errors.New("the queue is full")
 	ErrWait = errors.New("waited too long for a place")
 	ErrLate = errors.New("its deadline passes before its turn comes")
 )
 
-// Priority orders the requests that wait. Those of a lower number go first.
+// Priority orders the waiting requests. Lower numbers go first.
 type Priority uint8
 
 const (
@@ -29,52 +29,52 @@ const (
 
 // QueueOptions configure a [Queue].
 type QueueOptions struct {
-	// Places returns how many requests may be under way at once; 0 = no bound.
-	// It is asked often and must be cheap.
+	// Places returns the limit on concurrent requests; 0 = none. It is called often and
+	// must be cheap.
 	Places  func() int
-	Max     int           // requests that may wait; 0 = 1000
+	Max     int           // waiting requests; 0 = 1000
 	MaxWait time.Duration // longest wait, in a burst; 0 = 500 ms
 }
 
-// Ticket is what a request shows to be let in.
+// Ticket describes a request that asks for a place.
 type Ticket struct {
-	Client   uint64 // whose it is, for fairness
+	Client   uint64 // its client, for fairness
 	Priority Priority
 	Deadline time.Time // zero = none
 }
 
-// Queue lets as many requests go at once as there are places and keeps the
-// others waiting for a short time, so that an overload is answered with quick
-// refusals instead of with a queue in which every request grows too old to be
-// of use.
+// Queue admits as many concurrent requests as there are places, and makes the others wait
+// for a short time. So an overload leads to quick refusals, and not to a queue in which
+// every request becomes too old to be useful.
 //
-// A burst waits for its turn, up to MaxWait. It is an overload (a "standing
-// queue") when requests have been waiting all the time for longer than that, or
-// when after the first 50 ms surely more come than go. Then a wait is over after
-// 50 ms, for the first request of a client 80, and the newest goes first, because its client is the likeliest to be
-// there still. (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5),
-// 2012; for servers Maurer, "Fail at Scale", ACM Queue 13(8), 2015.)
+// In a burst, requests wait for their turn, up to MaxWait. It is an overload (a "standing
+// queue") when requests have been waiting continuously for longer than that, or when
+// after the first 50 ms significantly more requests arrive than leave. Then a request
+// waits at most 50 ms, the first one of a client 80 ms. The newest request goes first,
+// because its client is the most likely to be still there. (Nichols and Jacobson,
+// "Controlling Queue Delay", ACM Queue 10(5), 2012; for servers Maurer, "Fail at Scale",
+// ACM Queue 13(8), 2015.)
 //
-// Clients take turns, and one that has just come goes before those that keep
-// the queue standing (RFC 8290: flow queuing). When the queue is full, the
-// client with the most requests in it loses its oldest. A standing queue is full
-// with two requests for each place, because more would wait in vain.
+// Clients take turns, and a new client goes before those that keep the queue standing
+// (RFC 8290: flow queuing). When the queue is full, the client with the most waiting
+// requests loses its oldest. A standing queue is full with two requests per place,
+// because more would wait in vain.
 //
 // It is safe for concurrent use.
 type Queue struct {
 	opts   QueueOptions
-	length atomic.Int64 // requests that wait
+	length atomic.Int64 // waiting requests
 
 	mu      sync.Mutex // protects the fields below
 	busy    int        // places taken
 	levels  [priorities]level
 	clients map[flowKey]*flow
-	since   time.Time // when the queue was last found empty
-	came    int       // requests that have joined the queue since the burst
-	went    int       // and that have had their turn
-	grows   bool      // surely more came than went, in this burst or just before it
-	proved  bool      // in this burst
-	stood   time.Time // when that was last so
+	since   time.Time // last time that the queue was empty
+	came    int       // requests that have joined since the burst began
+	went    int       // requests that have had their turn since then
+	grows   bool      // significantly more came than went, in this burst or just before it
+	proved  bool      // the same, in this burst alone
+	stood   time.Time // last time that grows was true
 }
 
 // NewQueue returns an empty queue.
@@ -88,7 +88,7 @@ func NewQueue(o QueueOptions) *Queue {
 	return &Queue{opts: o, clients: map[flowKey]*flow{}}
 }
 
-// Waiting returns the number of requests that wait.
+// Waiting returns the number of waiting requests.
 func (q *Queue) Waiting() int { return int(q.length.Load()) }
 
 // Busy returns the number of places taken.
@@ -100,15 +100,15 @@ func (q *Queue) Busy() int {
 
 const (
 	brief = 50 * time.Millisecond // the wait in a standing queue
-	fresh = 80 * time.Millisecond // that of a client's first request there, which should not suffer for the others'
-	burst = 50 * time.Millisecond // in which the requests of a burst come
+	fresh = 80 * time.Millisecond // the wait of a client's first request there, which other clients should not harm
+	burst = 50 * time.Millisecond // the time in which the requests of a burst arrive
 
-	spare      = 2  // requests for each place that are kept in a standing queue
-	spareLeast = 16 // but at least
+	spare      = 2  // waiting requests per place in a standing queue
+	spareLeast = 16 // the least number of these
 )
 
-// TryEnter takes a place, which [Queue.Leave] gives back, if there is one and
-// nobody waits for it.
+// TryEnter takes a place if one is free and no request waits for it. [Queue.Leave]
+// returns the place.
 func (q *Queue) TryEnter() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -119,9 +119,8 @@ func (q *Queue) TryEnter() bool {
 	return true
 }
 
-// Enter takes a place, which [Queue.Leave] gives back. It waits for one at most
-// MaxWait. The error wraps [ErrFull], [ErrWait] or [ErrLate], or is the
-// context's.
+// Enter takes a place, and waits for it at most MaxWait. [Queue.Leave] returns the place.
+// The error wraps [ErrFull], [ErrWait] or [ErrLate], or is the context's.
 func (q *Queue) Enter(ctx context.Context, t Ticket) error {
 	w, err := q.enter(t)
 	if w == nil {
@@ -165,8 +164,8 @@ func (q *Queue) enter(t Ticket) (*waiter, error) {
 	return w, nil
 }
 
-// room returns how many may wait. In a standing queue, where the newest go first,
-// more than a few for each place would wait in vain. Called with mu held.
+// room returns how many requests may wait. In a standing queue, where the newest go
+// first, more than a few per place would wait in vain. mu must be held.
 func (q *Queue) room(now time.Time) int {
 	if places := q.opts.Places(); places > 0 && q.standing(now) {
 		return min(q.opts.Max, max(spare*places, spareLeast))
@@ -174,8 +173,7 @@ func (q *Queue) room(now time.Time) int {
 	return q.opts.Max
 }
 
-// next returns the moment to look again, which is the deadline if that is
-// sooner.
+// next returns the time of the next check, at most the deadline.
 func (w *waiter) next(t time.Time) time.Time {
 	if !w.deadline.IsZero() && w.deadline.Before(t) {
 		return w.deadline
@@ -183,8 +181,7 @@ func (w *waiter) next(t time.Time) time.Time {
 	return t
 }
 
-// waited decides, when a request has waited for some time, whether it has
-// waited enough.
+// waited decides whether a request has waited long enough.
 func (q *Queue) waited(w *waiter, now time.Time) (over bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -207,7 +204,7 @@ func (q *Queue) waited(w *waiter, now time.Time) (over bool, err error) {
 	return true, err
 }
 
-// free returns the number of places that are free. Called with mu held.
+// free returns the number of free places. mu must be held.
 func (q *Queue) free() int {
 	n := q.opts.Places()
 	if n <= 0 {
@@ -216,15 +213,14 @@ func (q *Queue) free() int {
 	return n - q.busy
 }
 
-// standing reports whether requests have been waiting all the time of late, or
-// are about to. Called with mu held.
+// standing reports whether requests have been waiting continuously of late, or are about
+// to. mu must be held.
 func (q *Queue) standing(now time.Time) bool {
 	return q.length.Load() > 0 && (q.grows || now.Sub(q.since) > q.opts.MaxWait)
 }
 
-// watch looks whether the queue grows by more than three standard deviations of
-// what chance would make of it, and ends the waits that are then too long.
-// Called with mu held.
+// watch checks whether the queue has grown by more than three standard deviations of
+// chance, and ends the waits that are then too long. mu must be held.
 func (q *Queue) watch(now time.Time) {
 	if q.proved {
 		q.stood = now
@@ -250,7 +246,7 @@ func (q *Queue) tooLong(w *waiter, now time.Time) error {
 	return fmt.Errorf("%w: %v for one of %d", ErrWait, now.Sub(w.began).Round(time.Millisecond), q.opts.Places())
 }
 
-// Leave gives back a place.
+// Leave returns a place.
 func (q *Queue) Leave() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -260,7 +256,7 @@ func (q *Queue) Leave() {
 	}
 }
 
-// Wake lets requests in when there may be more places than before.
+// Wake admits requests after the number of places may have grown.
 func (q *Queue) Wake() {
 	if q.length.Load() == 0 {
 		return
@@ -270,7 +266,7 @@ func (q *Queue) Wake() {
 	q.serve(time.Now())
 }
 
-// serve gives the free places to those whose turn it is. Called with mu held.
+// serve gives the free places to the next requests. mu must be held.
 func (q *Queue) serve(now time.Time) {
 	for q.length.Load() > 0 && q.free() > 0 {
 		w := q.next(q.standing(now))
@@ -282,8 +278,8 @@ func (q *Queue) serve(now time.Time) {
 	}
 }
 
-// Pressed reports whether the queue has been standing: work that is not
-// needed should not be begun. A nil queue is not.
+// Pressed reports whether the queue has been standing, so that unnecessary work should
+// not begin. A nil queue is not pressed.
 func (q *Queue) Pressed() bool {
 	if q == nil || q.length.Load() == 0 {
 		return false

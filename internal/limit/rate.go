@@ -10,15 +10,14 @@ import (
 // RateOptions configure [Rates].
 type RateOptions struct {
 	PerSecond float64 // requests a second for each key
-	Burst     int     // requests at once after a pause; 0 = one second's
+	Burst     int     // requests at once after a pause; 0 = those of one second
 	MaxKeys   int     // keys remembered; 0 = 65536
 }
 
-// Rates bound the rate of requests for each key: a client, an API key, a
-// route. A key that is not known has its whole burst. When more keys come than
-// may be remembered, those with the fullest buckets are forgotten, because that
-// changes the least: a client that keeps sending stays limited however many
-// others come. It is safe for concurrent use.
+// Rates limits the rate of requests of each key: a client, an API key, a route. An
+// unknown key has its whole burst. Beyond MaxKeys, Rates drops the keys with the fullest
+// buckets, because that changes the least: a client that keeps sending stays limited,
+// however many other clients come. It is safe for concurrent use.
 type Rates struct {
 	opts   RateOptions
 	shards [shardCount]shard
@@ -26,7 +25,7 @@ type Rates struct {
 
 const (
 	shardCount = 16
-	sample     = 8 // buckets looked at to find one to forget
+	sample     = 8 // buckets to compare when one must be dropped
 )
 
 type shard struct {
@@ -34,7 +33,7 @@ type shard struct {
 	buckets map[uint64]*rate.Limiter
 }
 
-// NewRates returns rates that know no key.
+// NewRates returns rates without keys.
 func NewRates(o RateOptions) *Rates {
 	if o.MaxKeys == 0 {
 		o.MaxKeys = 65536
@@ -49,15 +48,15 @@ func NewRates(o RateOptions) *Rates {
 	return r
 }
 
-// Verdict is what a rate says about a request.
+// Verdict is the decision of a rate about a request.
 type Verdict struct {
 	OK        bool
-	Remaining int           // requests that may still come at once
-	Reset     time.Duration // until the burst is whole again
-	Retry     time.Duration // until the next request would be let in; 0 when OK
+	Remaining int           // further requests allowed at once
+	Reset     time.Duration // until the burst is complete again
+	Retry     time.Duration // until the next request would be admitted; 0 if OK
 }
 
-// Allow takes a token of the key's bucket.
+// Allow takes a token from the key's bucket.
 func (r *Rates) Allow(key uint64, now time.Time) Verdict {
 	b := r.bucket(key, now)
 	v := Verdict{OK: b.AllowN(now, 1)}
@@ -70,8 +69,8 @@ func (r *Rates) Allow(key uint64, now time.Time) Verdict {
 	return v
 }
 
-// Reserve takes a token like Allow, and returns how to give it back, which has to be
-// soon.
+// Reserve takes a token like Allow, and returns a function that returns the token. Call
+// it soon.
 func (r *Rates) Reserve(key uint64, now time.Time) (v Verdict, giveBack func()) {
 	b := r.bucket(key, now)
 	res := b.ReserveN(now, 1)
@@ -82,12 +81,12 @@ func (r *Rates) Reserve(key uint64, now time.Time) (v Verdict, giveBack func()) 
 	return Verdict{OK: true}, func() { res.CancelAt(now) }
 }
 
-// duration returns how long so many tokens take.
+// duration returns the time for a number of tokens.
 func (r *Rates) duration(tokens float64) time.Duration {
 	return time.Duration(max(tokens, 0) / r.opts.PerSecond * float64(time.Second))
 }
 
-// Keys returns the number of keys that are remembered.
+// Keys returns the number of remembered keys.
 func (r *Rates) Keys() int {
 	n := 0
 	for i := range r.shards {
@@ -114,8 +113,8 @@ func (r *Rates) bucket(key uint64, now time.Time) *rate.Limiter {
 	return b
 }
 
-// forget drops the fullest of some buckets; which those are is up to the map,
-// whose order is random. Called with mu held.
+// forget drops the fullest of some buckets, chosen by the random order of the map. mu
+// must be held.
 func (s *shard) forget(now time.Time) {
 	var fullest uint64
 	most := -1.0
