@@ -1,11 +1,15 @@
-// Package acme gets certificates from an authority by ACME (RFC 8555), keeps
-// them in a folder, and renews them.
+// Package acme obtains certificates from an authority by ACME (RFC 8555), keeps them in a
+// folder, and renews them. It uses the protocol of golang.org/x/crypto/acme.
 //
-// The protocol is golang.org/x/crypto/acme's. Each host has a goroutine, which
-// orders a certificate when there is none, and again when a third of its
-// lifetime is left. What is got is in the folder, so that another process finds
-// it: the next one, or one beside this that shares the folder. So are the tokens
-// of orders under way (challenge.go), which either of them can answer.
+// A [Manager] has one goroutine per host. The goroutine orders a certificate if there is
+// none, and again when a third of its lifetime is left. The folder keeps the
+// certificates, so that another process finds them: the next one, or one that shares the
+// folder. It also keeps the tokens of orders in progress (challenge.go), so that both
+// processes can answer the challenge. With a [Share] one of several instances orders for
+// all (share.go).
+//
+// cache.go is the folder, order.go one order, transport.go the connection to the
+// authority, and explain.go the errors in plain words.
 package acme
 
 import (
@@ -28,42 +32,42 @@ import (
 
 const (
 	orderBound  = 5 * time.Minute  // for one order, from account to certificate
-	answerBound = 30 * time.Second // for one answer of the authority's
-	ordersMax   = 4                // at once
+	answerBound = 30 * time.Second // for one answer of the authority
+	ordersMax   = 4                // concurrent orders
 	firstPause  = time.Minute      // after a failed order; twice as long after each more
 	maxPause    = 3 * time.Hour
-	leastUse    = 5 * time.Second // of a certificate until it is due; an order that brings less has failed
-	maxAsked    = 24 * time.Hour  // that the authority may ask for
-	look        = time.Hour       // at the clock, which a timer does not notice to be set
+	leastUse    = 5 * time.Second // least time until a new certificate is due; an order that yields less has failed
+	maxAsked    = 24 * time.Hour  // longest pause that the authority may ask for
+	look        = time.Hour       // interval for checking the clock: a timer does not notice when the clock is set
 )
 
-// The challenges by which a host is shown to be here.
+// The challenges that prove that this process serves a host.
 const (
 	TLSALPN01 = "tls-alpn-01" // RFC 8737
 	HTTP01    = "http-01"     // RFC 8555 section 8.3
 )
 
-// Options say for whom certificates are got, and from whom.
+// Options select the hosts, the authority and the account.
 type Options struct {
 	Directory string          // URL of the authority's directory
 	Hosts     []string        // in lower case; one certificate each
-	Email     string          // empty = none is told
-	Cache     string          // folder; it is made, with one inside for the authority
-	CA        *x509.CertPool  // whom to trust as the authority's server; nil = the system's
-	KID       string          // of the account with the authority that this one belongs to; empty = of none
-	MAC       []byte          // the key that proves it
-	Try       func() []string // challenges, in the order in which they are tried
-	Share     Share           // with other instances; nil = this one is alone
+	Email     string          // empty = none
+	Cache     string          // folder, created if necessary, with one inside per authority
+	CA        *x509.CertPool  // verifies the authority's server; nil = the system's
+	KID       string          // external account to bind to (EAB); empty = none
+	MAC       []byte          // key of the external account
+	Try       func() []string // returns the challenges to try, in order
+	Share     Share           // the other instances; nil = none
 	Log       *slog.Logger
 }
 
-// Manager has the certificates of its hosts. It is safe for concurrent use.
+// Manager holds the certificates of its hosts. It is safe for concurrent use.
 type Manager struct {
 	opts   Options
 	cache  cache
-	key    atomic.Pointer[crypto.Signer] // of the account
+	key    atomic.Pointer[crypto.Signer] // key of the account
 	http   *http.Client
-	places chan struct{} // of orders at once
+	places chan struct{} // one element per order in progress
 	sites  map[string]*site
 	order  []*site // as in opts.Hosts
 
@@ -77,15 +81,15 @@ type Manager struct {
 // site is one host.
 type site struct {
 	host  string
-	early float64 // share of a thirtieth of the lifetime that it is renewed earlier, so that processes take turns
+	early float64 // random share of a thirtieth of the lifetime by which renewal is earlier, so that processes take turns
 	cert  atomic.Pointer[tls.Certificate]
-	shown atomic.Pointer[Challenge] // of the order that is under way here
-	hurry atomic.Bool               // an order that has failed is to be made again at once
+	shown atomic.Pointer[Challenge] // challenge of the order in progress here
+	hurry atomic.Bool               // retry a failed order at once
 	wake  chan struct{}
 }
 
-// New reads what the folder has, and makes the account's key if it has none. It
-// asks nobody.
+// New reads the folder, and creates the account's key if there is none. It contacts no
+// server.
 func New(o Options) (*Manager, error) {
 	m := &Manager{opts: o, sites: map[string]*site{}, places: make(chan struct{}, ordersMax)}
 	var err error
@@ -113,7 +117,7 @@ func New(o Options) (*Manager, error) {
 	return m, nil
 }
 
-// Start begins to order, and to renew, until Close.
+// Start orders and renews certificates until Close.
 func (m *Manager) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
@@ -123,8 +127,8 @@ func (m *Manager) Start() {
 	}
 }
 
-// Close ends what Start has begun, orders under way too. Certificates are there
-// still.
+// Close ends the work of Start, including orders in progress. The certificates remain
+// available.
 func (m *Manager) Close() {
 	if m.stop != nil {
 		m.stop()
@@ -133,7 +137,7 @@ func (m *Manager) Close() {
 	m.http.CloseIdleConnections()
 }
 
-// Retry lets hosts whose order has failed not wait any longer.
+// Retry ends the pause of all hosts whose order has failed.
 func (m *Manager) Retry() {
 	for _, s := range m.order {
 		s.hurry.Store(true)
@@ -141,7 +145,7 @@ func (m *Manager) Retry() {
 	}
 }
 
-// rouse wakes who keeps the site.
+// rouse wakes the goroutine of the site.
 func (s *site) rouse() {
 	select {
 	case s.wake <- struct{}{}:
@@ -149,9 +153,9 @@ func (s *site) rouse() {
 	}
 }
 
-// Get returns the certificate for the name a client asks for: nil when there is
-// none, because it is not in the list or not got yet. A client that names nobody
-// gets the first.
+// Get returns the certificate for the name that a client requests: nil if the name is not
+// in the list, or has no certificate yet. A client without a name gets the first
+// certificate.
 func (m *Manager) Get(hello *tls.ClientHelloInfo) *tls.Certificate {
 	if s := m.sites[strings.ToLower(hello.ServerName)]; s != nil {
 		return s.cert.Load()
@@ -162,7 +166,7 @@ func (m *Manager) Get(hello *tls.ClientHelloInfo) *tls.Certificate {
 	return nil
 }
 
-// First returns the first certificate there is; nil when there is none.
+// First returns the first available certificate; nil if there is none.
 func (m *Manager) First() *tls.Certificate {
 	for _, s := range m.order {
 		if c := s.cert.Load(); c != nil {
@@ -172,8 +176,8 @@ func (m *Manager) First() *tls.Certificate {
 	return nil
 }
 
-// Expiry returns until when each certificate is good, by its file: 1970 for one
-// that could not be got yet.
+// Expiry returns the expiry of each certificate, by file: 1970 for one that could not be
+// obtained yet.
 func (m *Manager) Expiry() map[string]time.Time {
 	until := map[string]time.Time{}
 	for _, s := range m.order {
@@ -185,7 +189,7 @@ func (m *Manager) Expiry() map[string]time.Time {
 	return until
 }
 
-// keep has a good certificate for a host until ctx ends.
+// keep maintains a valid certificate for a host until ctx ends.
 func (m *Manager) keep(ctx context.Context, s *site) {
 	var f failing
 	for {
@@ -242,7 +246,7 @@ func (m *Manager) turn(ctx context.Context, s *site, f *failing) {
 	claim.Done(f.count, f.next)
 }
 
-// wait has a host claimed again later.
+// wait postpones the next claim of a host.
 func (m *Manager) wait(s *site, f *failing, err error) {
 	pause := askAgain + time.Duration(s.early*float64(time.Second))
 	elsewhere, ok := errors.AsType[*Elsewhere](err)
@@ -273,14 +277,14 @@ func (s *site) due() time.Time {
 	return s.dueOf(c)
 }
 
-// dueOf returns when a certificate must be renewed: when a third of its lifetime
-// is left, as Let's Encrypt asks for, whatever that is.
+// dueOf returns the time for renewing a certificate: when a third of its lifetime is
+// left, as Let's Encrypt recommends for any lifetime.
 func (s *site) dueOf(c *tls.Certificate) time.Time {
 	life := c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)
 	return c.Leaf.NotAfter.Add(-life/3 - time.Duration(s.early*float64(life)/30))
 }
 
-// sleep waits for a time or a wake, and reports whether ctx goes on.
+// sleep waits until a time or a wake-up, and reports whether ctx is still valid.
 func (s *site) sleep(ctx context.Context, until time.Time) bool {
 	for {
 		left := time.Until(until)
@@ -300,7 +304,7 @@ func (s *site) sleep(ctx context.Context, until time.Time) bool {
 	}
 }
 
-// reread takes over what the folder has, if it is good for longer.
+// reread uses the certificate in the folder if it is valid for longer.
 func (m *Manager) reread(s *site) {
 	c, err := m.cache.cert(s.host)
 	if err != nil {
@@ -338,27 +342,27 @@ func (m *Manager) renew(claim Claim, s *site) error {
 	return nil
 }
 
-// keepFile keeps a certificate for the next process.
+// keepFile saves a certificate for the next process.
 func (m *Manager) keepFile(s *site, text []byte) {
 	if err := m.cache.put(m.cache.certFile(s.host), text); err != nil {
 		m.opts.Log.Error("certificate not stored: after a restart goodgate orders another", "host", s.host, "error", err.Error())
 	}
 }
 
-// errDue is why an order counts as failed that brought a certificate. Ordering
-// again at once would go on for as long as the authority lets it.
+// errDue is the error of an order whose certificate is already due. Repeating the order
+// at once would continue until the authority refuses.
 var errDue = errors.New("the certificate that was issued is due for renewal already")
 
-// errSlow is why an order that takes too long is given up.
+// errSlow is the error of an order that exceeds orderBound.
 var errSlow = fmt.Errorf("the order took longer than %v", orderBound)
 
 // failing is a row of failed orders of one host.
 type failing struct {
 	count int
-	next  time.Time // when it is tried again
-	why   string    // what was told of the last
-	waits string    // why no order is made now
-	apart int       // in a row, how often nothing could be claimed
+	next  time.Time // time of the next attempt
+	why   string    // text of the last failure
+	waits string    // why no order is possible now
+	apart int       // consecutive failed claims
 }
 
 func (f *failing) note(err error) {
@@ -372,7 +376,7 @@ func (f *failing) note(err error) {
 	f.next = time.Now().Add(pause)
 }
 
-// tell logs a failure, and only at the debug level one that is as the last was.
+// tell logs a failure. If it equals the last one, tell uses the debug level.
 func (m *Manager) tell(s *site, f *failing, err error) {
 	why, do := explain(err, s.host)
 	level := slog.LevelError

@@ -19,9 +19,8 @@ import (
 	"strings"
 )
 
-// cache is the folder of one authority: account.key, and for each host HOST.pem
-// with the key and the chain, and while an order is under way HOST.token. All
-// can be read by their owner only.
+// cache is the folder of one authority: account.key, HOST.pem with the key and the chain
+// for each host, and HOST.token during an order. Only the owner can read these files.
 type cache string
 
 func newCache(folder, directory string) (cache, error) {
@@ -32,7 +31,7 @@ func newCache(folder, directory string) (cache, error) {
 	return cache(dir), nil
 }
 
-// Folder returns where in a cache what is of the authority at directory is kept.
+// Folder returns the folder of the authority at directory within a cache.
 func Folder(folder, directory string) string {
 	dir := filepath.Join(folder, plainName(directory))
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -41,8 +40,8 @@ func Folder(folder, directory string) string {
 	return dir
 }
 
-// CheckAccount returns why the account's key in a cache cannot be used; nil when
-// it can, or is yet to be made. It changes nothing.
+// CheckAccount returns the reason that the account's key in a cache is unusable; nil if
+// it is usable or does not exist yet. It changes nothing.
 func CheckAccount(folder, directory string) error {
 	if !HasAccount(folder, directory) {
 		return nil
@@ -59,9 +58,9 @@ func HasAccount(folder, directory string) bool {
 
 const accountFile = "account.key"
 
-// folderName tells authorities apart: certificates of a staging one must not be
-// taken for good. Of the directory's address it shows the host only: metrics and
-// errors name files, and the rest may be an account's own.
+// folderName returns a different name for each authority, because certificates of a
+// staging authority must not be used in production. Of the directory's address it shows
+// only the host: metrics and errors name files, and the rest may identify an account.
 func folderName(directory string) string {
 	_, rest, _ := strings.Cut(directory, "://")
 	host, _, _ := strings.Cut(rest, "/")
@@ -69,7 +68,8 @@ func folderName(directory string) string {
 	return plainName("://"+host) + "_" + hex.EncodeToString(sum[:6])
 }
 
-// plainName is what folders were named by before, and are if they are there.
+// plainName returns the name in earlier versions, which is still used if the folder
+// exists.
 func plainName(directory string) string {
 	_, name, _ := strings.Cut(directory, "://")
 	return strings.Map(func(r rune) rune {
@@ -84,7 +84,7 @@ func (c cache) certFile(host string) string  { return filepath.Join(string(c), h
 func (c cache) accountFile() string          { return filepath.Join(string(c), accountFile) }
 func (c cache) tokenFile(host string) string { return filepath.Join(string(c), host+".token") }
 
-// accountKey returns the key of the account, which is made the first time.
+// accountKey returns the key of the account, and creates it the first time.
 func (c cache) accountKey() (crypto.Signer, error) {
 	file := c.accountFile()
 	data, err := os.ReadFile(file)
@@ -133,7 +133,7 @@ func encodeKey(key crypto.Signer) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// newKey returns a key, and the same in PEM.
+// newKey returns a key, also in PEM.
 func newKey() (crypto.Signer, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -168,9 +168,9 @@ func parse(data []byte, host string) (*tls.Certificate, error) {
 	return &cert, cert.Leaf.VerifyHostname(host)
 }
 
-// put replaces a file as a whole.
+// put replaces a file atomically.
 func (c cache) put(file string, data []byte) error {
-	f, err := os.CreateTemp(string(c), ".new-*") // which only its owner can read
+	f, err := os.CreateTemp(string(c), ".new-*") // readable by its owner only
 	if err != nil {
 		return fmt.Errorf("acme.cache: %w", err)
 	}
@@ -185,8 +185,7 @@ func (c cache) put(file string, data []byte) error {
 	return nil
 }
 
-// token returns that of the order of a host which is under way; empty when none
-// is.
+// token returns the token of the order in progress for a host; empty if there is none.
 func (c cache) token(host string) string {
 	data, err := os.ReadFile(c.tokenFile(host))
 	if err != nil {

@@ -12,12 +12,11 @@ import (
 	xacme "golang.org/x/crypto/acme"
 )
 
-// Path is where HTTP-01 is asked (RFC 8555 section 8.3).
+// Path is the prefix of HTTP-01 requests (RFC 8555 section 8.3).
 const Path = "/.well-known/acme-challenge/"
 
-// AnswerHTTP returns what a request of the authority's, below [Path], is to be
-// answered with. Another than one for a host whose order is under way, with its
-// token, is none.
+// AnswerHTTP returns the answer to an authority's request below [Path]. ok is false
+// unless the request has the token of an order in progress for its host.
 func (m *Manager) AnswerHTTP(r *http.Request) (text string, ok bool) {
 	token := strings.TrimPrefix(r.URL.Path, Path)
 	host := r.Host
@@ -42,7 +41,7 @@ func (m *Manager) AnswerHTTP(r *http.Request) (text string, ok bool) {
 	return "", false
 }
 
-// challenges returns those of orders for a host that are under way: here, in another
+// challenges returns the challenges of orders in progress for a host: here, in another
 // process that shares the folder, and in another instance.
 func (m *Manager) challenges(ctx context.Context, s *site) iter.Seq[Challenge] {
 	return func(yield func(Challenge) bool) {
@@ -63,8 +62,8 @@ func (m *Manager) challenges(ctx context.Context, s *site) iter.Seq[Challenge] {
 	}
 }
 
-// AnswerTLS returns the configuration by which a connection of the authority's
-// is answered (RFC 8737); nil for any other client.
+// AnswerTLS returns the configuration for an authority's connection (RFC 8737); nil for
+// any other client.
 func (m *Manager) AnswerTLS(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if !slices.Contains(hello.SupportedProtos, xacme.ALPNProto) {
 		return nil, nil
@@ -90,7 +89,7 @@ func (m *Manager) AnswerTLS(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return nil, nil
 }
 
-// Challenging reports whether a connection was made for a challenge only.
+// Challenging reports whether a connection exists only for a challenge.
 func Challenging(s *tls.ConnectionState) bool {
 	return s != nil && s.NegotiatedProtocol == xacme.ALPNProto
 }

@@ -11,8 +11,8 @@ import (
 	xacme "golang.org/x/crypto/acme"
 )
 
-// problems are the kinds of problems in plain words (RFC 8555 section 6.7), and
-// what an operator can do. HOST stands for the host.
+// problems are the kinds of problems (RFC 8555 section 6.7) in plain words, with the
+// operator's next step. HOST stands for the host.
 var problems = map[string][2]string{
 	"caa": {"a CAA record forbids this authority to issue for HOST",
 		"name the authority in the CAA record of HOST, or use one that is named"},
@@ -31,10 +31,10 @@ var problems = map[string][2]string{
 	"userActionRequired": {"the authority wants its new terms to be agreed to", "follow the address in the error"},
 }
 
-// alike are problems with the words of another.
+// alike maps problems to others with the same words.
 var alike = map[string]string{"unauthorized": "incorrectResponse", "tls": "incorrectResponse"}
 
-// explain says in plain words why an order failed, and what to do about it.
+// explain says in plain words why an order failed, and what to do.
 func explain(err error, host string) (why, do string) {
 	for _, e := range parts(err) {
 		if p, ok := problems[kindOf(e)]; ok {
@@ -65,8 +65,8 @@ func explain(err error, host string) (why, do string) {
 	return fmt.Sprintf("the authority issued no certificate for %s", host), "see the error"
 }
 
-// told is an error's text without addresses, of which that of the directory may
-// be an account's own.
+// told returns an error's text without addresses, because the directory's address may
+// identify an account.
 func told(err error) string {
 	var texts []string
 	for _, e := range parts(err) {
@@ -78,7 +78,7 @@ func told(err error) string {
 	return strings.Join(texts, "; ")
 }
 
-// parts returns what errors.Join has joined.
+// parts returns the errors in an errors.Join.
 func parts(err error) []error {
 	if j, ok := err.(interface{ Unwrap() []error }); ok {
 		return j.Unwrap()
@@ -86,7 +86,7 @@ func parts(err error) []error {
 	return []error{err}
 }
 
-// kindOf returns the last part of a problem's type, such as dns.
+// kindOf returns the last part of a problem's type, for example dns.
 func kindOf(err error) string {
 	e, ok := errors.AsType[*xacme.Error](err)
 	if !ok {

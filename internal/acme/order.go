@@ -17,9 +17,9 @@ import (
 	xacme "golang.org/x/crypto/acme"
 )
 
-// client returns one that has an account with the authority.
+// client returns a client with a registered account.
 func (m *Manager) client(ctx context.Context) (*xacme.Client, error) {
-	m.joining.Lock() // for as long as ctx lasts at most
+	m.joining.Lock() // held until ctx ends at most
 	defer m.joining.Unlock()
 	key, err := m.account()
 	if err != nil {
@@ -50,8 +50,8 @@ func (m *Manager) client(ctx context.Context) (*xacme.Client, error) {
 	return c, nil
 }
 
-// backoff is the pause before the same is asked again, within one order. An
-// authority that is asked too often is left alone.
+// backoff returns the pause before a repeated request within one order, so that the
+// authority is not overloaded.
 func backoff(n int, _ *http.Request, res *http.Response) time.Duration {
 	if n > 5 || res != nil && res.StatusCode == http.StatusTooManyRequests {
 		return 0
@@ -59,7 +59,7 @@ func backoff(n int, _ *http.Request, res *http.Response) time.Duration {
 	return 200 * time.Millisecond << n
 }
 
-// forget lets the next order ask for an account again.
+// forget makes the next order register the account again.
 func (m *Manager) forget(c *xacme.Client) {
 	m.joining.Lock()
 	defer m.joining.Unlock()
@@ -68,13 +68,13 @@ func (m *Manager) forget(c *xacme.Client) {
 	}
 }
 
-// order is one for a host.
+// order is an order for one host.
 type order struct {
 	*site
 	claim Claim
 }
 
-// request gets a certificate and returns its key and chain.
+// request obtains a certificate and returns its key and chain.
 func (m *Manager) request(ctx context.Context, o order) ([]byte, error) {
 	for again := false; ; again = true {
 		c, err := m.client(ctx)
@@ -85,11 +85,11 @@ func (m *Manager) request(ctx context.Context, o order) ([]byte, error) {
 		if kindOf(err) != "accountDoesNotExist" || again {
 			return pem, err
 		}
-		m.forget(c) // the authority has begun anew since
+		m.forget(c) // the authority has lost its accounts since
 	}
 }
 
-// requestWith passes the first challenge that it can.
+// requestWith completes an order with the first challenge that works.
 func (m *Manager) requestWith(ctx context.Context, c *xacme.Client, o order) ([]byte, error) {
 	var errs []error
 	for _, kind := range m.opts.Try() {
@@ -140,14 +140,14 @@ func (m *Manager) requestBy(ctx context.Context, c *xacme.Client, o order, kind 
 
 var errNotOffered = errors.New("the authority does not offer this challenge")
 
-// authorize shows that the host is here.
+// authorize proves that this process serves the host.
 func (m *Manager) authorize(ctx context.Context, c *xacme.Client, url string, o order, kind string) error {
 	z, err := c.GetAuthorization(ctx, url)
 	if err != nil {
 		return err
 	}
 	if z.Status == xacme.StatusValid {
-		return nil // from an order before
+		return nil // authorised by an earlier order
 	}
 	i := slices.IndexFunc(z.Challenges, func(c *xacme.Challenge) bool { return c.Type == kind })
 	if i < 0 {
@@ -167,7 +167,7 @@ func (m *Manager) authorize(ctx context.Context, c *xacme.Client, url string, o 
 		return err
 	}
 	defer os.Remove(m.cache.tokenFile(o.host))
-	if err := o.claim.Show(challenge); err != nil { // before the authority may ask
+	if err := o.claim.Show(challenge); err != nil { // before the authority may check it
 		return err
 	}
 	if _, err := c.Accept(ctx, z.Challenges[i]); err != nil {
@@ -177,8 +177,8 @@ func (m *Manager) authorize(ctx context.Context, c *xacme.Client, url string, o 
 	return err
 }
 
-// isToken reports whether a challenge's token is of the alphabet of base64url, the
-// only one allowed (RFC 8555 section 8.1): a token becomes part of an answer.
+// isToken reports whether a challenge's token uses only the alphabet of base64url, as
+// required (RFC 8555 section 8.1), because the token becomes part of an answer.
 func isToken(s string) bool {
 	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }

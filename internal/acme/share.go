@@ -14,64 +14,65 @@ import (
 )
 
 const (
-	// askAgain is the pause before a host is claimed again that another instance has.
+	// askAgain is the pause before the next claim of a host that another instance has
+	// claimed.
 	askAgain = 5 * time.Second
-	maxApart = 5 * time.Minute // between two claims while the others cannot be reached
-	// aloneAfter is how long an instance that cannot reach the others waits until it
-	// orders for itself, if a host has no certificate or one that ends soon; up to twice
-	// as long, so that not all begin at once.
+	maxApart = 5 * time.Minute // longest pause between two claims without contact to the others
+	// aloneAfter is how long an instance without contact to the others waits before it
+	// orders for itself, if a host has no certificate or one that expires soon. The wait
+	// is up to twice as long, so that not all instances begin at once.
 	aloneAfter = 10 * time.Minute
 )
 
-// Share joins the managers of several instances with the same hosts: one of them orders
-// for all. It is safe for concurrent use.
+// Share connects the managers of several instances with the same hosts: one of them
+// orders for all. It is safe for concurrent use.
 type Share interface {
-	// Claim asks for the sole right to order for a host. Before it has it, the manager
-	// was given ([Manager.Take]) what the others have got. hurry ignores that an order
-	// has just failed. The error is an [*Elsewhere], or [ErrApart].
+	// Claim requests the exclusive right to order for a host. Before it returns, it
+	// passes the other instances' certificates to the manager ([Manager.Take]). hurry
+	// ignores a recent failure. The error is an [*Elsewhere], or [ErrApart].
 	Claim(ctx context.Context, host string, hurry bool) (Claim, error)
-	// Apart returns for how long the others cannot be reached; 0 = they can.
+	// Apart returns the time without contact to the others; 0 = in contact.
 	Apart() time.Duration
-	// Challenge returns that of an order of another instance, at this moment.
+	// Challenge returns the present challenge of another instance's order.
 	Challenge(ctx context.Context, host string) (Challenge, bool)
-	// Account returns the key, in PEM, of the account that all use: own if there is none
-	// yet, which it is from then on.
+	// Account returns the key of the shared account, in PEM. If there is none yet, own
+	// becomes that key.
 	Account(own []byte) []byte
-	// Give gives a host's certificate and its key, in PEM, to all.
+	// Give distributes a host's certificate and key, in PEM, to all instances.
 	Give(host string, text []byte, c *x509.Certificate)
 }
 
-// Claim is the sole right to order for a host.
+// Claim is the exclusive right to order for a host.
 type Claim interface {
 	// Context ends when the right does.
 	Context() context.Context
-	// Failed is how many orders have failed one after the other, at any instance.
+	// Failed returns the number of consecutive failed orders, at any instance.
 	Failed() int
-	// Show returns once every instance can answer a challenge, or fails if the right is
+	// Show returns once every instance can answer a challenge. It fails if the right is
 	// lost.
 	Show(Challenge) error
-	// Done gives the right back, once all have what was given. After a failure nobody
-	// orders before the time again, unless in a hurry.
+	// Done returns the right, once all instances have the given certificate. After a
+	// failure no instance orders before again, except in a hurry.
 	Done(failed int, again time.Time)
 }
 
-// Challenge is what an authority asks for while an order is under way.
+// Challenge is the proof that an authority requests during an order.
 type Challenge struct {
 	Token   string `json:"token"`
 	Account []byte `json:"account"` // the public key of the account, in DER (PKIX)
 }
 
-// Elsewhere is the error of who claims a host for which another instance orders, or has
+// Elsewhere is the error of claiming a host for which another instance orders, or has
 // failed to.
 type Elsewhere struct{ Again time.Time } // when to ask again; zero = soon
 
 // Error says so.
 func (e *Elsewhere) Error() string { return "another instance orders it" }
 
-// ErrApart is why nothing can be claimed without the others.
+// ErrApart means that no claim is possible without contact to the other instances.
 var ErrApart = errors.New("the other instances cannot be reached, of which one may order it")
 
-// byItself is the claim of an instance that is alone.
+// byItself is the claim of an instance without others.
 type byItself struct{ ctx context.Context }
 
 func (c byItself) Context() context.Context { return c.ctx }
@@ -79,7 +80,7 @@ func (byItself) Failed() int                { return 0 }
 func (byItself) Show(Challenge) error       { return nil }
 func (byItself) Done(int, time.Time)        {}
 
-// claim asks for the right to order for a host.
+// claim requests the right to order for a host.
 func (m *Manager) claim(ctx context.Context, s *site) (Claim, error) {
 	if m.opts.Share == nil {
 		return byItself{ctx}, nil
@@ -92,15 +93,15 @@ func (m *Manager) claim(ctx context.Context, s *site) (Claim, error) {
 	return c, err
 }
 
-// urgent reports whether a host has no certificate, or one of which less than a sixth of
-// the lifetime is left.
+// urgent reports whether a host has no certificate, or one with less than a sixth of its
+// lifetime left.
 func (s *site) urgent() bool {
 	c := s.cert.Load()
 	return c == nil || time.Until(c.Leaf.NotAfter) < c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)/6
 }
 
-// Take takes over the certificate of a host, with its key, that another instance has got,
-// if it is good for longer.
+// Take uses another instance's certificate and key for a host, if the certificate is
+// valid for longer.
 func (m *Manager) Take(host string, text []byte) {
 	s := m.sites[host]
 	if s == nil {
@@ -119,7 +120,7 @@ func (m *Manager) Take(host string, text []byte) {
 	s.rouse()
 }
 
-// offer puts a certificate into use if it is good for longer than the present one.
+// offer puts a certificate into use if it is valid for longer than the present one.
 func (s *site) offer(c *tls.Certificate) bool {
 	for {
 		have := s.cert.Load()
@@ -132,7 +133,7 @@ func (s *site) offer(c *tls.Certificate) bool {
 	}
 }
 
-// giveAll gives what the folder has.
+// giveAll distributes all certificates in the folder.
 func (m *Manager) giveAll() {
 	if m.opts.Share == nil {
 		return
@@ -160,7 +161,7 @@ func (m *Manager) give(s *site, c *tls.Certificate) {
 	m.opts.Share.Give(s.host, text, c.Leaf)
 }
 
-// account returns the key of the account, which is that of all instances.
+// account returns the key of the account, which all instances share.
 func (m *Manager) account() (crypto.Signer, error) {
 	own := *m.key.Load()
 	if m.opts.Share == nil {
@@ -182,7 +183,8 @@ func (m *Manager) account() (crypto.Signer, error) {
 	return key, m.cache.put(m.cache.accountFile(), theirs)
 }
 
-// onlyPublic is an account of which only the public key is known. That is enough to answer.
+// onlyPublic is an account with its public key only, which is enough to answer
+// challenges.
 type onlyPublic struct{ key crypto.PublicKey }
 
 func (p onlyPublic) Public() crypto.PublicKey { return p.key }
@@ -191,7 +193,7 @@ func (onlyPublic) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("the private key of this account is not here")
 }
 
-// client returns one that can answer the challenge.
+// client returns a client that can answer the challenge.
 func (c Challenge) client() (*xacme.Client, error) {
 	key, err := x509.ParsePKIXPublicKey(c.Account)
 	if err != nil {

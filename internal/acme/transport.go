@@ -5,14 +5,14 @@ import (
 	"net/http"
 )
 
-// maxAnswer bounds an answer of the authority's, in bytes: x/crypto/acme reads
-// most of them to their end.
+// maxAnswer bounds an answer of the authority, in bytes, because x/crypto/acme reads most
+// answers completely.
 const maxAnswer = 1 << 20
 
 var errPlain = errors.New("the authority leads to an address without https")
 
-// transport asks the authority: by https only, wherever its answers and redirects
-// lead, and reads no answer without a bound.
+// transport sends requests to the authority: only over https, wherever answers and
+// redirects lead, and with bounded answers.
 type transport struct{ http.RoundTripper }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
