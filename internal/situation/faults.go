@@ -2,7 +2,7 @@ package situation
 
 import "github.com/goodgate/goodgate/reason"
 
-// What an upstream does wrong, met by requests and by health checks alike.
+// Faults of an upstream, found by requests and health checks alike.
 const (
 	NameUnknown     ID = "dns_error"
 	ResolverSilent  ID = "dns_timeout"

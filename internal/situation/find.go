@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// byReason are the situations that a reason alone tells of.
+// byReason maps the reasons that alone determine a situation.
 var byReason = map[reason.Reason]ID{
 	reason.NoRoute: NoRoute, reason.NoUpstream: NoUpstream, reason.HoldExpired: HoldExpired, reason.RateLimited: RateLimited,
 	reason.Overloaded: Overloaded, reason.DNSError: NameUnknown, reason.DNSTimeout: ResolverSilent, reason.ConnectRefused: Refused,
@@ -27,8 +27,8 @@ var byReason = map[reason.Reason]ID{
 	reason.Paused: Paused, reason.Maintenance: Maintenance, reason.FaultInjected: Faults, reason.ShuttingDown: ShuttingDown, reason.Internal: Internal,
 }
 
-// OfReason returns the situation that a reason and the error behind it tell of; the error
-// may be nil. Of None it is [Healthy].
+// OfReason returns the situation for a reason and the error behind it, which may be nil.
+// None gives [Healthy].
 func OfReason(why reason.Reason, err error) ID {
 	switch why {
 	case reason.None:
@@ -58,7 +58,7 @@ func OfReason(why reason.Reason, err error) ID {
 	return byReason[why]
 }
 
-// ofCertificate tells what is wrong with a certificate.
+// ofCertificate returns the situation for a certificate error.
 func ofCertificate(err error) ID {
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		if invalid.Cert != nil && time.Now().Before(invalid.Cert.NotBefore) {
@@ -83,12 +83,12 @@ func OfAttempt(a *proxy.Attempt) ID {
 	return OfReason(a.Reason, a.Err)
 }
 
-// raceIdle is how long a connection was unused before its end is taken for that of its
-// keep-alive time rather than for a crash.
+// raceIdle is the least idle time of a connection after which its end counts as the end
+// of keep-alive, and not as a crash.
 const raceIdle = 500 * time.Millisecond
 
-// OfCheck returns the situation that a failed health check shows, and the status of its
-// answer, 0 when that is not what was wrong. Of nil it is [Healthy].
+// OfCheck returns the situation of a failed health check, and the status of its answer, 0
+// if the status was not the failure. A nil error gives [Healthy].
 func OfCheck(err error) (id ID, status int) {
 	if err == nil {
 		return Healthy, 0
@@ -105,8 +105,8 @@ func OfCheck(err error) (id ID, status int) {
 	return OfReason(why, err), 0
 }
 
-// OfState returns the situation that an upstream is in, by what is believed of it and by
-// what its last health check met; [Healthy] for one that simply takes requests.
+// OfState returns the situation of an upstream, by its state and the error of its last
+// health check; [Healthy] for an upstream that simply takes requests.
 func OfState(u *balancer.Upstream, check error) (id ID, status int) {
 	switch {
 	case u.Operator() == balancer.Drain:

@@ -2,7 +2,7 @@ package situation
 
 import "github.com/goodgate/goodgate/reason"
 
-// What holds for a pool as a whole.
+// Situations of a whole pool.
 const (
 	LookupUnknown  ID = "lookup_name_unknown"
 	LookupSilent   ID = "lookup_resolver_silent"

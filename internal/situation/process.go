@@ -2,7 +2,7 @@ package situation
 
 import "github.com/goodgate/goodgate/reason"
 
-// What holds for goodgate itself, and for its requests whatever their pool.
+// Situations of goodgate itself, and of requests independent of their pool.
 const (
 	ConfigFailed    ID = "config_failed"
 	RolledBack      ID = "config_rolled_back"
@@ -113,7 +113,7 @@ var process = []Row{
 	},
 }
 
-// requests are told only of a request that somebody asks about.
+// requests are the situations that only the explanation of a single request shows.
 var requests = []Row{
 	{
 		ID: ClientGone, Reason: reason.ClientGone,

@@ -9,17 +9,17 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// ID names a situation. It stays the same, so that alike ones can be grouped.
+// ID identifies a situation. It is stable, so that alike situations can be grouped.
 type ID string
 
-// Level says who has to act, and when.
+// Level decides who must act, and when.
 type Level uint8
 
 const (
-	Silent  Level = iota // nobody: it is told only of a request that somebody asks about
-	Notice               // nobody: it is worth knowing
-	Warning              // somebody, in time: clients do not see it, or not yet
-	Error                // somebody, now: clients see it
+	Silent  Level = iota // nobody: only the explanation of a request shows it
+	Notice               // nobody: for information
+	Warning              // the operator, in time: clients do not see it, or not yet
+	Error                // the operator, now: clients see it
 )
 
 // String returns the level's word in the API.
@@ -27,32 +27,31 @@ func (l Level) String() string {
 	return [...]string{Silent: "silent", Notice: "notice", Warning: "warning", Error: "error"}[l]
 }
 
-// Row is what there is to say of a situation. Its texts may have the names of [Facts] in
-// braces.
+// Row describes a situation. Its texts may contain the names of [Facts] in braces.
 type Row struct {
 	ID       ID
-	Level    Level         // while it lasts and no client has seen an error from it
-	Reason   reason.Reason // the word of the log and the metrics; None = there is none
+	Level    Level         // during the situation, while no client has seen an error from it
+	Reason   reason.Reason // the reason in log and metrics; None = none
 	Headline string        // a short sentence without a full stop, and without the address
-	Cause    string        // sentences: what is behind it
+	Cause    string        // sentences: the cause
 	Do       string        // sentences: the next step; empty = none
-	// The same once it is over. An empty Past means that it is not told of any more, an
-	// empty CausePast or DoPast that Cause or Do still holds.
+	// The texts after the situation has ended. An empty Past means that it is then no
+	// longer reported. An empty CausePast or DoPast means that Cause or Do still applies.
 	Past, CausePast, DoPast string
 }
 
-// Facts fill the gaps in a row's texts.
+// Facts are the values for the braces in a row's texts.
 type Facts struct {
 	Pool, Upstream string
 	Name           string // host name that an upstream was found under
-	Error          string // what was met, in the words of who met it
+	Error          string // text of the error
 	File           string
 	When           string // a time or a duration
-	Status         int    // of an answer
-	N, Of          int    // how many of how many
+	Status         int    // status of an answer
+	N, Of          int    // N of Of
 }
 
-// Of returns a situation's row. It panics for an ID that has none.
+// Of returns a situation's row. It panics for an unknown ID.
 func Of(id ID) Row {
 	i, found := slices.BinarySearchFunc(rows, id, func(r Row, id ID) int { return cmp.Compare(r.ID, id) })
 	if !found {
@@ -61,7 +60,7 @@ func Of(id ID) Row {
 	return rows[i]
 }
 
-// Known reports whether there is a row for an ID.
+// Known reports whether an ID has a row.
 func Known(id ID) bool {
 	return slices.ContainsFunc(rows, func(r Row) bool { return r.ID == id })
 }
@@ -69,7 +68,7 @@ func Known(id ID) bool {
 // All returns every row, in order of its ID.
 func All() []Row { return slices.Clone(rows) }
 
-// With returns the row with its gaps filled.
+// With returns the row with the facts filled in.
 func (r Row) With(f Facts) Row {
 	fill := strings.NewReplacer("{pool}", f.Pool, "{upstream}", f.Upstream, "{name}", cmp.Or(f.Name, f.Upstream),
 		"{error}", f.Error, "{file}", f.File, "{when}", f.When,
@@ -80,13 +79,13 @@ func (r Row) With(f Facts) Row {
 	return r
 }
 
-// Over returns the row as it is told once the situation has passed.
+// Over returns the row for a situation that has ended.
 func (r Row) Over() Row {
 	r.Headline, r.Cause, r.Do = cmp.Or(r.Past, r.Headline), cmp.Or(r.CausePast, r.Cause), cmp.Or(r.DoPast, r.Do)
 	return r
 }
 
-// rows is the table, sorted by ID. Never changed.
+// rows is the table, sorted by ID. It is never changed.
 var rows = sorted(faults, states, pools, process, requests)
 
 func sorted(parts ...[]Row) []Row {

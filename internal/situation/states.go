@@ -1,6 +1,6 @@
 package situation
 
-// What is believed of an upstream, whatever the last minute brought.
+// States of an upstream, independent of the last minute.
 const (
 	Drained      ID = "drained_by_operator"
 	SwitchedOff  ID = "switched_off_by_operator"
