@@ -14,7 +14,7 @@ import (
 	"github.com/goodgate/goodgate/internal/changes"
 )
 
-// deploy is one that is under way, or has been.
+// deploy is a deploy, in progress or ended.
 type deploy struct {
 	pool string
 	host Pool
@@ -25,37 +25,37 @@ type deploy struct {
 
 	mu       sync.Mutex // protects the fields below
 	progress progress
-	sides    map[string]bool // by address: whether it runs the new version
+	sides    map[string]bool // by address: whether the upstream runs the new version
 	began    time.Time
-	ended    time.Time // zero while it is under way
+	ended    time.Time // zero while it is in progress
 	judge    *judge
-	before   int // requests that the new version had answered when the step began
-	seen     int // requests that the new version failed and whose clients saw it
+	before   int // requests that the new version had answered before the step
+	seen     int // requests that the new version failed visibly for clients
 	failures []Failure
-	clients  clients // where they stay with their upstreams
+	clients  clients // recent clients, with sticky sessions
 	events   []Event
 	told     int // number of the last event
 	asked    asked
 	warm     warmth
-	pending  error                // why the pool is not yet as the stage wants it; nil = it is
-	ready    map[string]time.Time // by address of a new upstream: when it took requests last
+	pending  error                // the error that keeps the pool from the state of the stage; nil = none
+	ready    map[string]time.Time // by address of a new upstream: last time that it took requests
 	poke     chan struct{}
-	lone     bool // it was said that nobody but the new upstreams takes requests; of run
+	lone     bool // an event has said that only the new upstreams take requests; belongs to run
 }
 
-// Event is something that happened in a deploy.
+// Event is an event of a deploy.
 type Event struct {
-	N     int       `json:"n"` // rising, from 1, over restarts too
+	N     int       `json:"n"` // ascending from 1, also across restarts
 	Time  time.Time `json:"time"`
 	Stage Stage     `json:"stage"`
 	Text  string    `json:"text"`
-	Bad   bool      `json:"bad,omitempty"` // somebody should look
+	Bad   bool      `json:"bad,omitempty"` // needs attention
 }
 
-// maxEvents bounds what is kept of a deploy.
+// maxEvents bounds the kept events of a deploy.
 const maxEvents = 100
 
-// tick is how often a deploy looks at its pool.
+// tick is the interval at which a deploy looks at its pool.
 const tick = 100 * time.Millisecond
 
 func newDeploy(pool string, host Pool, book *changes.Book, p progress) *deploy {
@@ -69,7 +69,7 @@ func newDeploy(pool string, host Pool, book *changes.Book, p progress) *deploy {
 	return d
 }
 
-// run goes on with the deploy until it is over, or ctx ends.
+// run continues the deploy until it has ended, or until ctx ends.
 func (d *deploy) run(ctx context.Context) {
 	var warmUp sync.WaitGroup
 	defer warmUp.Wait()
@@ -94,7 +94,8 @@ func (d *deploy) run(ctx context.Context) {
 	}
 }
 
-// advance makes the pool what the stage wants, and goes on to the next one when it is time.
+// advance brings the pool into the state of the stage, and enters the next stage when it
+// is time.
 func (d *deploy) advance(now time.Time) (stage Stage, over bool) {
 	d.mu.Lock()
 	p, pending := d.progress, d.pending
@@ -115,7 +116,7 @@ func (d *deploy) advance(now time.Time) (stage Stage, over bool) {
 		return p.Stage, false
 	}
 	p.enter(m, now)
-	if err := d.keep(p); err != nil { // goodgate is about to be replaced: the next process goes on
+	if err := d.keep(p); err != nil { // goodgate is about to be replaced: the next process continues
 		return d.progress.Stage, false
 	}
 	d.mu.Lock()
@@ -133,7 +134,7 @@ func (d *deploy) advance(now time.Time) (stage Stage, over bool) {
 
 var errPending = errors.New("not done yet")
 
-// settle makes the pool what the stage wants, and reports whether it is.
+// settle brings the pool into the state of the stage, and reports whether it succeeded.
 func (d *deploy) settle(p progress) bool {
 	err := apply(d.host, p, d.by)
 	d.mu.Lock()
@@ -146,11 +147,11 @@ func (d *deploy) settle(p progress) bool {
 	return err == nil
 }
 
-// apply brings a pool to what a stage wants. It may be called again.
+// apply brings a pool into the state of a stage. It is idempotent.
 func apply(host Pool, p progress, by string) error {
 	w := wanted[p.Stage]
 	if share := p.share(); share < 0 {
-		defer host.Introduce(nil) // once the others have left
+		defer host.Introduce(nil) // after the other upstreams have left
 	} else {
 		host.Introduce(&balancer.Introduction{Upstreams: p.New, Share: share, Replayable: p.Stage == Shifting && p.Step == 0})
 	}
@@ -168,7 +169,7 @@ func apply(host Pool, p progress, by string) error {
 	return errors.Join(errs...)
 }
 
-// conclude ends a deploy that is over and whose pool is as it should be.
+// conclude ends a finished deploy whose pool is in its final state.
 func (d *deploy) conclude(now time.Time) bool {
 	if c, ok := d.book.Find(d.subject()); ok {
 		if _, err := d.book.TakeBack(c.ID, cmp.Or(d.by, "goodgate"), "the deploy is over: "+d.progress.Stage.String()); err != nil {
@@ -188,7 +189,7 @@ func (d *deploy) subject() changes.Subject {
 // keep writes the progress into the book.
 func (d *deploy) keep(p progress) error {
 	d.mu.Lock()
-	p.Told = d.told + 1 // the event of this move
+	p.Told = d.told + 1 // counts the event of this move
 	d.mu.Unlock()
 	value, err := json.Marshal(p)
 	if err != nil {
@@ -198,7 +199,7 @@ func (d *deploy) keep(p progress) error {
 	return err
 }
 
-// look sees how the pool is.
+// look returns the present state of the pool.
 func (d *deploy) look(now time.Time) sight {
 	members := d.host.Members()
 	d.mu.Lock()
@@ -217,9 +218,9 @@ func (d *deploy) look(now time.Time) sight {
 	return s
 }
 
-// takeSides notes which members run which version. Those that have left keep their side:
-// their last requests are still to be told of. Called with mu held, or before anybody else
-// knows d.
+// takeSides records the version of each member. Members that have left keep their side,
+// because reports on their last requests still arrive. mu must be held, unless d is not
+// shared yet.
 func (d *deploy) takeSides(members []Member) {
 	for _, m := range members {
 		switch {
@@ -231,7 +232,7 @@ func (d *deploy) takeSides(members []Member) {
 	}
 }
 
-// crowd looks at the members of some origins. Called with mu held.
+// crowd summarises the members of some origins. mu must be held.
 func (d *deploy) crowd(members []Member, origins []string, now time.Time) (c crowd) {
 	for _, origin := range origins {
 		found, down := 0, ""
@@ -259,7 +260,7 @@ func (d *deploy) crowd(members []Member, origins []string, now time.Time) (c cro
 	return c
 }
 
-// note keeps an event and tells of it.
+// note records an event and publishes it.
 func (d *deploy) note(now time.Time, stage Stage, text string, bad bool) {
 	d.mu.Lock()
 	d.told++
@@ -274,7 +275,7 @@ func (d *deploy) note(now time.Time, stage Stage, text string, bad bool) {
 	}
 }
 
-// want takes what an operator asks for, and tells who it was.
+// want records an operator's request, with its author.
 func (d *deploy) want(a asked, by string) error {
 	stage, err := d.take(a)
 	if err == nil {
@@ -308,7 +309,7 @@ func (d *deploy) wake() {
 	}
 }
 
-// startWarming reports whether the warm-up is to begin.
+// startWarming reports whether the warm-up must begin.
 func (d *deploy) startWarming() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -322,11 +323,11 @@ func (d *deploy) startWarming() bool {
 	return !d.warm.done
 }
 
-// warmBound is how long a warm-up request may take.
+// warmBound bounds a warm-up request.
 const warmBound = 10 * time.Second
 
-// warmUp asks each new upstream for the warm-up path, one after the other as often as the
-// plan says, all upstreams at once.
+// warmUp requests the warm-up path from all new upstreams concurrently, and from each one
+// sequentially, as often as the plan says.
 func (d *deploy) warmUp(ctx context.Context) {
 	d.mu.Lock()
 	p := d.progress

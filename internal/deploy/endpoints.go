@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// Endpoints are the engine's part of the operator's API.
+// Endpoints returns the engine's part of the operator's API.
 func (e *Engine) Endpoints(by func(*http.Request) string) []admin.Endpoint {
 	order := func(w http.ResponseWriter, r *http.Request) {
 		var o Order
@@ -59,7 +59,7 @@ func answer(w http.ResponseWriter, status int, v any, err error) {
 	write(w, status, v)
 }
 
-// statusOf returns the status of an answer that refuses something.
+// statusOf returns the HTTP status for an error.
 func statusOf(err error) int {
 	switch {
 	case errors.Is(err, ErrOrder):

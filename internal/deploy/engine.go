@@ -14,71 +14,72 @@ import (
 	"github.com/goodgate/goodgate/internal/changes"
 )
 
-// Pool is what a deploy works on. It is safe for concurrent use.
+// Pool is the pool of a deploy. It is safe for concurrent use.
 type Pool interface {
-	// Check returns why the pool cannot be deployed to; nil if it can.
+	// Check returns the reason that a deploy to the pool is impossible; nil if it is
+	// possible.
 	Check() error
 	// Lookup returns the origin that the members of a URL will have.
 	Lookup(url string) (origin string, err error)
 	Members() []Member
-	// KeepsClients reports whether a client stays with its upstream, by the pool's policy.
+	// KeepsClients reports whether the pool's policy keeps a client at its upstream.
 	KeepsClients() bool
-	// Stand makes the upstreams of an origin members of the pool, or none, and drains them or
-	// not. It may be called again with the same. url is what those are added by that are no
-	// members; empty = they stay away. What operators have said themselves of an upstream
-	// stays as it is: one that they have drained is not made ready.
+	// Stand makes the upstreams of an origin members of the pool or removes them, and
+	// drains them or not. It is idempotent. url is the URL for adding missing members;
+	// empty = they stay absent. Changes by operators themselves take precedence: an
+	// upstream that they have drained is not made ready.
 	Stand(origin, url string, member, drained bool, by string) error
 	Introduce(*balancer.Introduction)
-	// Ask sends a request of goodgate's own to each member of an origin. An answer below 500
-	// is no error.
+	// Ask sends a request of goodgate's own to each member of an origin. An answer below
+	// 500 is no error.
 	Ask(ctx context.Context, origin, path string) error
 }
 
 // Member is an upstream as a deploy sees it.
 type Member struct {
-	Origin   string // host:port of the URL that it was found by: its address, or a name
+	Origin   string // host:port of the URL that it was found under: its address, or a name
 	Addr     string
 	Tier     int
 	Ready    bool          // takes requests
-	Why      string        // not, when it is not
-	InFlight int           // requests
-	Waiting  int           // requests that have no answer yet
-	Waits    time.Duration // for which it has answered none of them
+	Why      string        // the reason that it takes none
+	InFlight int           // requests in flight
+	Waiting  int           // requests without an answer yet
+	Waits    time.Duration // time in which it has answered none of them
 }
 
 // Options configure an [Engine].
 type Options struct {
 	Book *changes.Book
 	Find func(pool string) (Pool, bool)
-	// Tell is told of each event of a deploy; nil = nobody is. It must not call back.
+	// Tell is called with each event of a deploy; nil = no calls. It must not call back.
 	Tell func(pool string, e Event)
 }
 
-// Engine has the deploys of a goodgate: at most one for each pool at a time. It is safe for
+// Engine runs the deploys of a goodgate, at most one per pool at a time. It is safe for
 // concurrent use. Use New.
 type Engine struct {
 	opts   Options
-	active atomic.Pointer[map[string]*deploy] // those under way, for Observe; nil = there are none
+	active atomic.Pointer[map[string]*deploy] // deploys in progress, for Observe; nil = none
 
 	mu    sync.Mutex         // protects the fields below
-	by    map[string]*deploy // by pool: the one under way, else the last
+	by    map[string]*deploy // by pool: the deploy in progress, or else the last one
 	ctx   context.Context    // of Run; nil before and after
 	tasks sync.WaitGroup
 }
 
-// maxKept bounds the deploys that are over and still shown.
+// maxKept bounds the ended deploys that are still shown.
 const maxKept = 100
 
 // New returns an engine without deploys.
 func New(o Options) *Engine { return &Engine{opts: o, by: map[string]*deploy{}} }
 
-// Resume takes up the deploys that a process before this one has begun. It is called once,
-// when the pools have their members and before clients are served, so that no request goes
-// by a share that the deploy does not want.
+// Resume continues the deploys that the previous process has begun. Call it once, after
+// the pools have their members and before clients are served, so that no request goes by
+// a share that the deploy does not want.
 //
-// A deploy whose new upstreams had no clients yet begins anew. One that was shifting goes on
-// one step before, since what was known of the new version is lost; so does one that was
-// watching. One that was draining or going back goes on with that.
+// A deploy whose new upstreams had no clients yet begins again. A deploy in the stages
+// shifting or watching resumes one step earlier, because the evidence about the new
+// version is lost. A deploy in the stages draining or returning continues there.
 func (e *Engine) Resume() {
 	for _, c := range e.opts.Book.All() {
 		if c.Kind != changes.Deploy {
@@ -114,7 +115,7 @@ func (e *Engine) Resume() {
 	}
 }
 
-// forsake ends a deploy that cannot be taken up. The pool stays as its other changes say.
+// forsake ends a deploy that cannot continue. The pool keeps its other changes.
 func (e *Engine) forsake(c changes.Change, err error) {
 	text := fmt.Sprintf("pool %s is no longer configured: its deploy has ended", c.Pool)
 	if err != nil {
@@ -126,8 +127,8 @@ func (e *Engine) forsake(c changes.Change, err error) {
 	}
 }
 
-// Run goes on with the deploys until ctx ends, and returns when nothing is under way any
-// more. What has not ended goes on in the next process.
+// Run continues the deploys until ctx ends, and returns when none is running. The next
+// process continues unfinished ones.
 func (e *Engine) Run(ctx context.Context) {
 	e.mu.Lock()
 	e.ctx = ctx
@@ -142,7 +143,7 @@ func (e *Engine) Run(ctx context.Context) {
 	e.tasks.Wait()
 }
 
-// start runs a deploy. Called with mu held.
+// start runs a deploy. mu must be held.
 func (e *Engine) start(d *deploy) {
 	ctx := e.ctx
 	e.tasks.Go(func() {
@@ -153,7 +154,7 @@ func (e *Engine) start(d *deploy) {
 	})
 }
 
-// publish makes Observe know the deploys that are under way. Called with mu held.
+// publish updates the deploys in progress for Observe. mu must be held.
 func (e *Engine) publish() {
 	active := map[string]*deploy{}
 	for pool, d := range e.by {
@@ -174,7 +175,7 @@ func (d *deploy) underWay() bool {
 	return d.ended.IsZero()
 }
 
-// Order begins a deploy, and returns how it stands. by says who asks for it.
+// Order begins a deploy, and returns its state. by is the author.
 func (e *Engine) Order(o Order, by string) (View, error) {
 	plan, err := o.plan()
 	if err != nil {
@@ -216,7 +217,7 @@ func (e *Engine) Order(o Order, by string) (View, error) {
 	return d.view(0), nil
 }
 
-// newProgress finds out whom a deploy is about.
+// newProgress determines the old and new upstreams of a deploy.
 func newProgress(plan Plan, pool string, host Pool) (p progress, err error) {
 	if err := host.Check(); err != nil {
 		return p, conflict("%v", err)
@@ -256,11 +257,11 @@ func newProgress(plan Plan, pool string, host Pool) (p progress, err error) {
 	return p, nil
 }
 
-// maxOld is how many upstreams a deploy may replace: its progress has to fit into a change.
+// maxOld is the limit on upstreams that a deploy replaces, because its progress must fit
+// into a change.
 const maxOld = 32
 
-// forget drops the oldest of the deploys that are over, when there are too many. Called with
-// mu held.
+// forget drops the oldest ended deploys beyond maxKept. mu must be held.
 func (e *Engine) forget() {
 	for len(e.by) > maxKept {
 		oldest := ""
@@ -276,9 +277,9 @@ func (e *Engine) forget() {
 	}
 }
 
-// Back makes a deploy go back, and Promote makes it go to its next stage at once: from a step
-// to all requests, and from watching to draining.
-// by says who asks for it.
+// Back makes a deploy return to the old version. Promote makes it enter its next stage at
+// once: from a step all requests go to the new version, and from watching it begins to
+// drain. by is the author.
 func (e *Engine) Back(pool, by string) (View, error)    { return e.want(pool, back, by) }
 func (e *Engine) Promote(pool, by string) (View, error) { return e.want(pool, promote, by) }
 
@@ -302,8 +303,8 @@ func (e *Engine) find(pool string) (*deploy, error) {
 	return nil, fmt.Errorf("%w: to pool %q, since goodgate was started", ErrNoDeploy, pool)
 }
 
-// Get returns the deploy to a pool that is under way, else the last one, with the events
-// after one of them.
+// Get returns a pool's deploy in progress, or else the last one, with the events after
+// the given number.
 func (e *Engine) Get(pool string, after int) (View, error) {
 	d, err := e.find(pool)
 	if err != nil {
@@ -312,7 +313,7 @@ func (e *Engine) Get(pool string, after int) (View, error) {
 	return d.view(after), nil
 }
 
-// Progress returns how far the deploy to a pool is, in one line; empty = none is under way.
+// Progress describes the stage of a pool's deploy in one line; empty = none in progress.
 func (e *Engine) Progress(pool string) string {
 	d, err := e.find(pool)
 	if err != nil || !d.underWay() {
@@ -323,7 +324,7 @@ func (e *Engine) Progress(pool string) string {
 	return fmt.Sprintf("%s; new: %s; old: %s", d.progress.where(), list(d.progress.New), list(d.progress.Old))
 }
 
-// All returns the deploys that are under way, and the last one of each other pool.
+// All returns the deploys in progress, and the last one of each other pool.
 func (e *Engine) All() []View {
 	e.mu.Lock()
 	defer e.mu.Unlock()

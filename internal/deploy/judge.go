@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// Sample is what the first attempt of a request has shown of the upstream that it was sent
-// to. That one is drawn by chance, so that both versions get the same kind of requests.
+// Sample is the result of a request's first attempt. Chance chooses its upstream, so that
+// both versions get the same kind of requests.
 type Sample struct {
 	New      bool          // the upstream runs the new version
 	Upstream string        // its address
-	Failed   bool          // no answer, one that broke off, or an error of the server (5xx)
-	Refused  bool          // an error of the client (4xx)
-	Took     time.Duration // to the response header; 0 = it tells nothing: the client sent a body, or there was no answer
+	Failed   bool          // no answer, an incomplete one, or a server error (5xx)
+	Refused  bool          // a client error (4xx)
+	Took     time.Duration // to the response header; 0 = not usable: the client sent a body, or there was no answer
 }
 
-// judge compares a new version with the old one, by samples of requests that were sent at
-// the same time. Once nobody is sent to the old one any more, it compares with how that one
-// was. It is for one goroutine at a time. Use newJudge.
+// judge compares a new version with the old one, by samples of requests from the same
+// time. Once the old version gets no requests, it compares with the old version's past.
+// It is not safe for concurrent use. Use newJudge.
 type judge struct {
 	rules   [len(ruleNames)]rule
 	old     times
 	new     times
 	timed   map[string]int // samples with a time, by upstream of the new version
-	ignore  []string       // names of rules that count for nothing
-	alone   bool           // nobody is sent to the old version any more
+	ignore  []string       // names of ignored rules
+	alone   bool           // the old version gets no requests any more
 	figures [2]Figures     // of the old version, and of the new one
 }
 
-// What is compared, in the order of judge.rules.
+// The comparisons, in the order of judge.rules.
 const (
 	byFailures = iota
 	byRefusals
@@ -37,28 +37,27 @@ const (
 	byLength
 )
 
-// ruleNames are the words for what a new version was taken back for, in the answers of the
-// API and the log.
+// ruleNames are the words for the cause of a return, in the API and the log.
 var ruleNames = [...]string{byFailures: "fails", byRefusals: "refuses", bySlowness: "slow", byLength: "slow"}
 
-// margins are by how much a new version has to be worse, in shares of the requests. A
-// difference that is smaller is none that a deploy should end for.
+// margins are the least differences that matter, in shares of the requests. A smaller
+// difference should not end a deploy.
 var margins = [...]float64{byFailures: 0.005, byRefusals: 0.1, bySlowness: 0.2, byLength: 0.2}
 
-// coldSamples are not held against an upstream of the new version: the first requests to
-// a process that has just been started take longer.
+// coldSamples is the number of first samples of a new upstream that do not count, because
+// the first requests to a new process take longer.
 const coldSamples = 5
 
-// Figures are of the requests to one version, by their first attempts.
+// Figures describe the requests to one version, by their first attempts.
 type Figures struct {
 	Requests int     `json:"requests"`
-	Failed   int     `json:"failed"`  // without a whole answer, or with a 5xx
-	Refused  int     `json:"refused"` // with a 4xx
+	Failed   int     `json:"failed"`  // incomplete answer or none, or 5xx
+	Refused  int     `json:"refused"` // 4xx
 	MedianMS float64 `json:"median_ms"`
 	P95MS    float64 `json:"p95_ms"`
 }
 
-// Verdict is why a new version is taken back.
+// Verdict is the reason for returning to the old version.
 type Verdict struct {
 	Rule string  `json:"rule"` // fails, refuses, slow; not_ready, down, silent: see the machine
 	Text string  `json:"text"` // one sentence
@@ -88,7 +87,7 @@ func (j *judge) add(s Sample, now time.Time) {
 	}
 }
 
-// time takes how long a request took.
+// time adds the duration of a request.
 func (j *judge) time(s Sample, now time.Time) {
 	slow, long, known := j.old.known.limits()
 	if s.New {
@@ -103,7 +102,7 @@ func (j *judge) time(s Sample, now time.Time) {
 	}
 }
 
-// verdict returns why the new version is worse; nil = it is not known to be.
+// verdict returns the reason that the new version is worse; nil = none known.
 func (j *judge) verdict() *Verdict {
 	for i := range j.rules {
 		if r := &j.rules[i]; !slices.Contains(j.ignore, ruleNames[i]) && (r.worse(margins[i]) || j.alone && r.relapsed(margins[i])) {
@@ -113,7 +112,7 @@ func (j *judge) verdict() *Verdict {
 	return nil
 }
 
-// suspects reports whether something speaks against the new version that may be chance.
+// suspects reports whether there is evidence against the new version that may be chance.
 func (j *judge) suspects() bool {
 	for i := range j.rules {
 		if !slices.Contains(j.ignore, ruleNames[i]) && j.rules[i].suspects() {

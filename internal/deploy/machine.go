@@ -6,51 +6,51 @@ import (
 	"time"
 )
 
-// progress is what is kept of a deploy: all that a process needs that takes it up.
+// progress is the stored state of a deploy, from which another process can continue.
 type progress struct {
 	Plan
 	New   []string  `json:"new"` // origins of To
-	Old   []string  `json:"old"` // origins that leave
+	Old   []string  `json:"old"` // origins to replace
 	Stage Stage     `json:"stage"`
 	Step  int       `json:"step,omitempty"`
-	Since time.Time `json:"since"` // of the stage, or the step
+	Since time.Time `json:"since"` // start of the stage or the step
 	Why   *Verdict  `json:"verdict,omitempty"`
 	Told  int       `json:"told"` // number of the last event
 }
 
-// sight is what a deploy sees of its pool at a moment.
+// sight is what a deploy sees of its pool at one moment.
 type sight struct {
 	fresh, settled crowd
 	warm           warmth
-	verdict        *Verdict      // of the judge; nil = nothing is known against the new version
-	suspect        bool          // something does, and more requests will tell
-	answered       int           // requests of this step that the new upstreams have answered
-	waits          time.Duration // for which requests have waited at a new upstream while it answered none
-	usual          time.Duration // what all but a few requests to the old ones took
+	verdict        *Verdict      // the judge's; nil = nothing against the new version
+	suspect        bool          // there is doubt, and more requests will decide
+	answered       int           // requests that the new upstreams have answered in this step
+	waits          time.Duration // time that requests have waited at a new upstream without any answer
+	usual          time.Duration // the time that nearly all requests to the old ones took
 	asked          asked
 }
 
 // crowd is the upstreams of one version.
 type crowd struct {
-	missing  []string // are no members
+	missing  []string // not members of the pool
 	down     []trouble
-	ready    int // take requests
+	ready    int // upstreams that take requests
 	inFlight int
 }
 
-// trouble is why an upstream takes no requests.
+// trouble is the reason that an upstream takes no requests.
 type trouble struct {
 	text  string // its address, and why
 	since time.Duration
 }
 
-// warmth is how far the warm-up requests are.
+// warmth is the state of the warm-up.
 type warmth struct {
 	begun, done bool
 	err         error
 }
 
-// asked is what an operator wants.
+// asked is an operator's request.
 type asked uint8
 
 const (
@@ -62,34 +62,38 @@ const (
 var askedFor = [...]string{nothing: "nothing", promote: "promote it", back: "go back"}
 
 const (
-	// downFor is how long a new upstream may take no requests once it did, or be no member.
+	// downFor is how long a new upstream, once it took requests, may take none or be no
+	// member.
 	downFor = 2 * time.Second
-	// enough are answers of the new upstreams within a step that say something.
+	// enough is the number of the new upstreams' answers in a step that allow a
+	// conclusion.
 	enough = 20
-	// patience is how many times as long as it should a step may last while there are fewer,
-	// or something speaks against the new version that may be chance; quiet is the same while
-	// there is no request at all.
+	// patience is the factor by which a step may exceed its duration while there are
+	// fewer answers, or while there is doubt about the new version; quiet is the same
+	// without any requests.
 	patience = 10
 	quiet    = 3
-	// silentFor is how long requests may wait at a new upstream without an answer, at least,
-	// and silentTimes how many times as long as is usual.
+	// silentFor is the least time that requests may wait at a new upstream without an
+	// answer, and silentTimes is a factor on the usual time for the same.
 	silentFor   = 5 * time.Second
 	silentTimes = 20
-	// silentAtOnce are so many requests that not each can be one of the few that take long.
+	// silentAtOnce is the number of waiting requests that cannot all be among the few
+	// slow ones.
 	silentAtOnce = 3
-	// resumedFor is how long upstreams may take until they are ready in a new process.
+	// resumedFor is how long upstreams may take to become ready in a new process.
 	resumedFor = 10 * time.Second
 )
 
-// move is a step from one stage to the next.
+// move is a transition from one stage to the next.
 type move struct {
 	to   Stage
 	step int
-	why  *Verdict // of Returning; nil = it was asked for
+	why  *Verdict // the reason for Returning; nil = ordered
 	text string   // for people
 }
 
-// next is the whole rule of how a deploy goes on. ok = false means that it stays where it is.
+// next is the complete rule for the progress of a deploy. ok = false means that it stays
+// in its stage.
 func (p *progress) next(now time.Time, s sight) (m move, ok bool) {
 	if p.Stage.Over() {
 		return move{}, false
@@ -134,7 +138,7 @@ func (p *progress) next(now time.Time, s sight) (m move, ok bool) {
 	return move{}, false
 }
 
-// against returns what speaks for going back; nil = nothing does.
+// against returns the reason to return to the old version; nil = none.
 func (p *progress) against(lasted time.Duration, s sight) *Verdict {
 	starting := p.Stage == Adding || p.Stage == Probing
 	switch {
@@ -161,9 +165,9 @@ func (p *progress) against(lasted time.Duration, s sight) *Verdict {
 	return nil
 }
 
-// stepOver reports whether a step has lasted long enough to be trusted: when the new
-// upstreams have answered enough, or there is little traffic. While there is doubt, more
-// requests of the same share will tell.
+// stepOver reports whether a step has lasted long enough: the new upstreams have answered
+// enough requests, or there is little traffic. While there is doubt the step continues,
+// to collect more requests at the same share.
 func (p *progress) stepOver(lasted time.Duration, s sight) bool {
 	switch {
 	case s.answered == 0:
@@ -174,7 +178,7 @@ func (p *progress) stepOver(lasted time.Duration, s sight) bool {
 	return lasted >= p.StepTime
 }
 
-// shift is the move to a step.
+// shift returns the move to a step.
 func (p *progress) shift(step int) move {
 	if p.final(step) {
 		return move{to: Watching, step: len(p.Steps) - 1, text: fmt.Sprintf("100 %% of the requests to %s; the old ones stay for %s", list(p.New), p.WatchFor)}
@@ -193,7 +197,8 @@ func (p *progress) warming() string {
 	return fmt.Sprintf("ready; warming up: %d times GET %s each", p.WarmTimes, p.Warm)
 }
 
-// finish ends a deploy once nothing is left on the old upstreams, or it has waited enough.
+// finish ends a deploy once no request is left on the old upstreams, or the wait was long
+// enough.
 func (p *progress) finish(lasted time.Duration, s sight) (move, bool) {
 	switch {
 	case s.settled.inFlight == 0:
@@ -204,8 +209,8 @@ func (p *progress) finish(lasted time.Duration, s sight) (move, bool) {
 	return move{}, false
 }
 
-// finishReturn is the same for going back. The new upstreams stay as long as no old one
-// takes requests: then they are all there is.
+// finishReturn is the same for a return. The new upstreams stay as long as no old one
+// takes requests, because nothing else could serve.
 func (p *progress) finishReturn(lasted time.Duration, s sight) (move, bool) {
 	switch {
 	case s.settled.ready == 0 && s.fresh.ready > 0:
@@ -218,8 +223,9 @@ func (p *progress) finishReturn(lasted time.Duration, s sight) (move, bool) {
 	return move{}, false
 }
 
-// resumed is where a process takes up a deploy that another has begun. What the judge knew
-// is lost, so that clients' requests go on a step before, with new evidence.
+// resumed returns the stage and step at which another process continues a deploy. The
+// judge's evidence is lost, so clients' requests resume one step earlier, with new
+// evidence.
 func (p *progress) resumed() (stage Stage, step int) {
 	switch {
 	case p.Stage == Probing || p.Stage == Warming:
@@ -232,7 +238,7 @@ func (p *progress) resumed() (stage Stage, step int) {
 	return p.Stage, p.Step
 }
 
-// enter puts the deploy where a move leads.
+// enter performs a move.
 func (p *progress) enter(m move, now time.Time) {
 	p.Stage, p.Step, p.Since = m.to, m.step, now
 	if m.to == Returning {
@@ -240,7 +246,7 @@ func (p *progress) enter(m move, now time.Time) {
 	}
 }
 
-// share is of the requests that go to the new upstreams; below 0 = all upstreams are alike.
+// share returns the share of the new upstreams; below 0 = all upstreams are alike.
 func (p *progress) share() float64 {
 	if p.Stage == Shifting {
 		return p.Plan.share(p.Step)
@@ -259,7 +265,7 @@ func reasons(down []trouble) string {
 	return strings.Join(parts, "; ")
 }
 
-// where is the stage in words.
+// where describes the stage in words.
 func (p *progress) where() string {
 	if p.Stage == Shifting {
 		return fmt.Sprintf("shifting, %.3g %% of the requests", p.Steps[p.Step])

@@ -9,22 +9,21 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Failure is a request that the new version has failed, for people who look for the cause.
+// Failure is a request that the new version has failed, for finding the cause.
 type Failure struct {
 	ID     string  `json:"id"` // for goodgate why
 	Method string  `json:"method"`
 	Path   string  `json:"path"`
-	Status int     `json:"status,omitempty"` // of the new version; 0 = there was no answer
+	Status int     `json:"status,omitempty"` // status from the new version; 0 = no answer
 	Reason string  `json:"reason,omitempty"`
 	TookMS float64 `json:"ms"`
 	Client int     `json:"client"` // status that the client got
 }
 
-// maxFailures is how many requests a deploy keeps that the new version has failed.
+// maxFailures bounds the kept failures of a deploy.
 const maxFailures = 5
 
-// Observe is a proxy's observer: the deploy of the request's pool takes what the request
-// has shown.
+// Observe is an observer of a proxy: it passes the request to the deploy of its pool.
 func (e *Engine) Observe(r *proxy.Record) {
 	active := e.active.Load()
 	if active == nil {
@@ -35,10 +34,10 @@ func (e *Engine) Observe(r *proxy.Record) {
 	}
 }
 
-// observe adds a request to what the judge knows.
+// observe adds a request to the judge's samples.
 func (d *deploy) observe(r *proxy.Record, now time.Time) {
 	a := first(r)
-	if a == nil || r.Faults != 0 { // else a test of clients would end a deploy
+	if a == nil || r.Faults != 0 { // injected faults must not end a deploy
 		return
 	}
 	s, counts := sampleOf(r, a)
@@ -60,7 +59,7 @@ func (d *deploy) observe(r *proxy.Record, now time.Time) {
 	if !fresh || !s.Failed {
 		return
 	}
-	d.wake() // the next tick may be a hundred failures away
+	d.wake() // before the next tick a hundred requests may fail
 	if r.Status >= 500 || r.Escaped() {
 		d.seen++
 	}
@@ -73,15 +72,16 @@ func (d *deploy) observe(r *proxy.Record, now time.Time) {
 	}
 }
 
-// crowdOf is how many clients can be told apart, and once how long a client's next request
-// does not count. Two that share a place count as one.
+// crowdOf is the number of distinguishable clients, and once the time after a client's
+// request in which another one does not count. Two clients with the same place count as
+// one.
 const (
 	crowdOf = 4096
 	once    = 10 * time.Second
 )
 
-// clients remembers who has sent a request lately. Where clients stay with their upstreams,
-// one that sends the same bad request again and again would be a lot of evidence.
+// clients remembers recent clients. With sticky sessions, one client that repeats the
+// same bad request would otherwise be much evidence.
 type clients struct {
 	seen [crowdOf]int64
 	seed maphash.Seed
@@ -100,8 +100,8 @@ func (c *clients) again(client netip.Addr, now time.Time) bool {
 	return false
 }
 
-// first returns the attempt that a request began with, to an upstream that was drawn by
-// chance; nil without one.
+// first returns a request's first attempt, whose upstream chance has chosen; nil if there
+// is none.
 func first(r *proxy.Record) *proxy.Attempt {
 	var best *proxy.Attempt
 	for i := range r.Attempts {
@@ -113,8 +113,8 @@ func first(r *proxy.Record) *proxy.Attempt {
 	return best
 }
 
-// sampleOf returns what an attempt shows of its upstream. What the client has ended shows
-// nothing, and neither does an idle connection that was closed as it was used.
+// sampleOf returns the sample of an attempt. A request that the client has ended is no
+// sample, and neither is a failure of an idle connection that closed at its reuse.
 func sampleOf(r *proxy.Record, a *proxy.Attempt) (s Sample, ok bool) {
 	s = Sample{Upstream: a.Upstream}
 	switch fault := a.Reason.Fault(); {

@@ -9,24 +9,23 @@ import (
 	"time"
 )
 
-// Order is what somebody asks for: the body of POST /v1/deploys. A zero field has its
-// default.
+// Order is the body of POST /v1/deploys. A zero field has its default.
 type Order struct {
 	Pool         string    `json:"pool"`
 	To           []string  `json:"to"`                      // URLs of the new upstreams
 	Steps        []float64 `json:"steps,omitempty"`         // shares of the requests in percent, rising, the last is 100; default 1, 5, 25, 50, 100
 	StepTime     string    `json:"step_time,omitempty"`     // least duration of a step; default 10s
 	WatchFor     string    `json:"watch_for,omitempty"`     // how long the old upstreams stay after the last step; default 1m
-	DrainTimeout string    `json:"drain_timeout,omitempty"` // how long requests under way may take that are on upstreams that leave; default 30s
+	DrainTimeout string    `json:"drain_timeout,omitempty"` // time for requests in flight on leaving upstreams; default 30s
 	ReadyWithin  string    `json:"ready_within,omitempty"`  // how long the new upstreams may take until their health checks pass; default 1m
-	Warm         string    `json:"warm,omitempty"`          // path that is asked of each new upstream before clients come; default none
-	WarmTimes    int       `json:"warm_times,omitempty"`    // how often; default 10
-	Ignore       []string  `json:"ignore,omitempty"`        // what the versions are not compared by: fails, refuses, slow; default none
-	Why          string    `json:"why,omitempty"`           // is kept with the deploy
-	DryRun       bool      `json:"dry_run,omitempty"`       // tells what would be done, and does nothing
+	Warm         string    `json:"warm,omitempty"`          // path to request from each new upstream before clients come; default none
+	WarmTimes    int       `json:"warm_times,omitempty"`    // number of these requests; default 10
+	Ignore       []string  `json:"ignore,omitempty"`        // comparisons to omit: fails, refuses, slow; default none
+	Why          string    `json:"why,omitempty"`           // kept with the deploy
+	DryRun       bool      `json:"dry_run,omitempty"`       // describe the deploy, and do nothing
 }
 
-// Plan is an order with everything in it.
+// Plan is a complete order.
 type Plan struct {
 	To           []string      `json:"to"`
 	Steps        []float64     `json:"steps"`
@@ -47,10 +46,10 @@ const (
 	maxDuration = 24 * time.Hour
 )
 
-// DefaultSteps are those of an order that has none.
+// defaultSteps are the steps of an order without any.
 var defaultSteps = [...]float64{1, 5, 25, 50, 100}
 
-// Err says why an order is refused.
+// Errors that refuse an order, with their HTTP status.
 var (
 	ErrOrder    = errors.New("the order is wrong")      // 400
 	ErrNoPool   = errors.New("there is no such pool")   // 404
@@ -66,7 +65,7 @@ func conflict(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrConflict, fmt.Sprintf(format, args...))
 }
 
-// plan checks an order and fills it in.
+// plan checks an order and fills in defaults.
 func (o Order) plan() (p Plan, err error) {
 	p = Plan{To: slices.Clone(o.To), Steps: slices.Clone(o.Steps), Warm: o.Warm, WarmTimes: o.WarmTimes, Ignore: slices.Clone(o.Ignore)}
 	if len(p.Steps) == 0 {

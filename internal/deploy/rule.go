@@ -5,47 +5,49 @@ import (
 	"time"
 )
 
-// rule watches one thing that the new version may do more often than the old one. The zero
-// value is ready.
+// rule compares how often the two versions do one thing, for example fail. The zero value
+// is ready.
 type rule struct {
 	whole   evidence         // since the beginning
-	again   [rounds]evidence // each of a later beginning, for what begins late
-	round   int              // how many of these there have been
-	began   time.Time        // of the latest
+	again   [rounds]evidence // each from a later beginning, for trouble that begins late
+	round   int              // number of later beginnings so far
+	began   time.Time        // time of the latest beginning
 	fresh   count            // of the new version
 	settled count            // of the old version
-	alone   window           // of the new version, since nobody else is asked
-	usual   float64          // the most that the old version has surely not exceeded, in its worst moment
+	alone   window           // of the new version, since it is alone
+	usual   float64          // upper bound on the old version's share in its worst moment
 	moment  window           // of the old version
 }
 
 const (
-	// mayBeWrong is how likely it is that a rule says of the same version that it is
-	// worse, whatever the number of requests; half of it goes to the later beginnings.
-	// There are four rules, so that one deploy of 200 is at most taken back for nothing.
+	// mayBeWrong is the probability that a rule condemns an equal version, for any number
+	// of requests; half of it goes to the later beginnings. There are four rules, so that
+	// at most one deploy of 200 returns without cause.
 	mayBeWrong = 0.005 / 4
-	// rounds is how many later beginnings are kept, and roundFor how far they are apart.
+	// rounds is the number of later beginnings that are kept, and roundFor the time
+	// between them.
 	rounds   = 3
 	roundFor = 10 * time.Second
-	// fewest is how often the new version must have done it at least.
+	// fewest is the least number of hits of the new version.
 	fewest = 3
-	// fewestAlone is the same while nobody else is asked, within windowFor.
+	// fewestAlone is the same while the new version is alone, within windowFor.
 	fewestAlone = 5
 	windowFor   = 10 * time.Second
-	// mostly is the share of the requests from which on little has to be known of the old one.
+	// mostly is the share of the requests above which little data about the old version
+	// is enough.
 	mostly = 0.6
-	// sure is in standard deviations. While nobody else is asked, the present window is
-	// looked at all the time.
+	// sure is in standard deviations. While the new version is alone, the present window
+	// is checked all the time.
 	sure = 4
 )
 
-// window counts what happened in the last while.
+// window counts the recent past.
 type window struct {
 	count
 	began time.Time
 }
 
-// add takes one more, and returns the count of a window that has ended with it.
+// add adds one result, and returns the count of a window that has ended with it.
 func (w *window) add(hit bool, now time.Time) (ended count) {
 	if now.Sub(w.began) >= windowFor {
 		ended = w.count
@@ -55,7 +57,7 @@ func (w *window) add(hit bool, now time.Time) (ended count) {
 	return ended
 }
 
-// add takes what a request has shown.
+// add adds the result of a request.
 func (r *rule) add(fresh, hit, alone bool, now time.Time) {
 	if fresh {
 		r.fresh.add(hit)
@@ -82,8 +84,8 @@ func (r *rule) add(fresh, hit, alone bool, now time.Time) {
 	}
 }
 
-// worse reports whether the new version surely does it more often than the old one, and
-// by this much at least.
+// worse reports whether the new version certainly does it more often than the old one, at
+// least by this much.
 func (r *rule) worse(by float64) bool {
 	if r.whole.convicts(by, mayBeWrong/2) {
 		return true
@@ -98,11 +100,11 @@ func (r *rule) worse(by float64) bool {
 	return false
 }
 
-// suspicious is the capital from which on there is doubt. With the same version it is
-// reached in one deploy of 4 at most, for a while.
+// suspicious is the capital above which there is doubt. An equal version reaches it in at
+// most one deploy of 4, for a while.
 const suspicious = 4
 
-// suspects reports whether something speaks for the new version doing it more often.
+// suspects reports whether there is evidence that the new version does it more often.
 func (r *rule) suspects() bool {
 	if r.whole.log() >= math.Log(suspicious) {
 		return true
@@ -115,9 +117,9 @@ func (r *rule) suspects() bool {
 	return false
 }
 
-// relapsed reports whether the new version, alone, surely does it twice as often as the old
-// one did in its worst moment, and by this much more. When the old one has had too few
-// requests to bound that, doing it mostly is enough.
+// relapsed reports whether the new version, alone, certainly does it twice as often as
+// the old one in its worst moment, and more by this much. If the old version had too few
+// requests for a bound, doing it mostly is enough.
 func (r *rule) relapsed(by float64) bool {
 	low, _ := r.alone.wilson(sure)
 	_, high := r.settled.wilson(sure / 2)

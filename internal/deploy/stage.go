@@ -2,24 +2,24 @@ package deploy
 
 import "fmt"
 
-// Stage is where a deploy is.
+// Stage is the stage of a deploy.
 //
 //	adding ─ probing ─ warming ─ shifting ─ watching ─ draining ─ done
 //	   └────────┴─────────┴─────────┴──────────┴──────────┴─ returning ─ back
 //
 // Shifting has several steps. In all stages before done the old upstreams still run, so
-// that going back takes no longer than a request.
+// that returning takes no longer than a request.
 type Stage uint8
 
 const (
 	Adding    Stage = iota // the new upstreams become members of the pool
-	Probing                // their health checks have to pass
+	Probing                // their health checks must pass
 	Warming                // they get the requests of the order's Warm
 	Shifting               // they get a share of the clients' requests, step by step
-	Watching               // they get all; the old ones still run
-	Draining               // the old ones finish what they have
+	Watching               // they get all requests; the old ones still run
+	Draining               // the old ones finish their requests
 	Done                   // the old ones have left the pool
-	Returning              // the new ones get nothing as long as an old one takes it, and finish what they have
+	Returning              // the new ones get no requests while an old one takes them, and finish theirs
 	Back                   // the new ones have left the pool
 
 	stages
@@ -44,16 +44,16 @@ func (s *Stage) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is no stage of a deploy", text)
 }
 
-// Over reports whether nothing happens any more.
+// Over reports whether the deploy has ended.
 func (s Stage) Over() bool { return s == Done || s == Back }
 
-// wants is what a stage makes of the pool.
+// wants is the state of the pool in a stage.
 type wants struct {
 	fresh, settled standing
-	share          float64 // of the requests that go to the new upstreams; below 0 = there is no introduction
+	share          float64 // share of the new upstreams; below 0 = no introduction
 }
 
-// standing is what upstreams are to be.
+// standing is the wanted state of upstreams.
 type standing uint8
 
 const (
@@ -62,7 +62,7 @@ const (
 	gone
 )
 
-// wanted is what each stage wants. Shifting has the share of its step.
+// wanted has the state of the pool in each stage. Shifting has the share of its step.
 var wanted = [stages]wants{
 	Adding:    {member, member, 0},
 	Probing:   {member, member, 0},

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// times are how long the latest requests took. The zero value is ready.
+// times holds the durations of the latest requests. The zero value is ready.
 type times struct {
 	ring  [timesKept]time.Duration
-	n     int // in all
+	n     int // total number
 	known quantiles
 }
 
-// quantiles are of the latest times; zero = not known yet.
+// quantiles are those of the latest durations; zero = unknown.
 type quantiles struct{ median, p95 time.Duration }
 
 const (
 	timesKept  = 256
-	timesEvery = 16 // how often the quantiles are looked up anew, in requests
+	timesEvery = 16 // requests between two computations of the quantiles
 )
 
 func (t *times) add(d time.Duration) {
@@ -41,13 +41,13 @@ func (t *times) quantiles() quantiles {
 	return quantiles{at(0.5), at(0.95)}
 }
 
-// slowBy is what a request has to exceed what is usual by, at least, to be slow. Less is
-// lost in the noise of a busy machine.
+// slowBy is the least excess over the usual duration that makes a request slow. A smaller
+// one is noise on a busy machine.
 const slowBy = 3 * time.Millisecond
 
-// slow is how long a slow request takes: three times as long as a typical one of the old
-// version. A long one takes more than half as long again as all but a few of them. Neither
-// is known before ok.
+// limits returns the durations that make a request slow and long. A slow request takes
+// three times as long as a typical one of the old version. A long one takes more than
+// half as long again as nearly all of them. Without ok neither is known.
 func (q quantiles) limits() (slow, long time.Duration, ok bool) {
 	return max(3*q.median, q.median+slowBy), max(q.p95*3/2, q.p95+slowBy), q.median > 0
 }

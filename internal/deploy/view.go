@@ -5,31 +5,31 @@ import (
 	"time"
 )
 
-// View is how a deploy stands: the answer of the API.
+// View is the state of a deploy, as the API returns it.
 type View struct {
 	Pool     string    `json:"pool"`
 	Stage    Stage     `json:"stage"`
 	Over     bool      `json:"over"`
 	Step     int       `json:"step"`  // from 1; 0 before the first
-	Share    float64   `json:"share"` // of the requests that go to the new upstreams, in percent
+	Share    float64   `json:"share"` // share of the new upstreams, in percent
 	New      []string  `json:"new"`   // addresses
 	Old      []string  `json:"old"`
 	By       string    `json:"by"`
 	Why      string    `json:"why,omitempty"`
 	Began    time.Time `json:"began"`
-	Since    time.Time `json:"since"` // of the stage, or the step
+	Since    time.Time `json:"since"` // start of the stage or the step
 	Ended    time.Time `json:"ended,omitzero"`
-	Settings Order     `json:"settings"` // of the order, with all that it left out
+	Settings Order     `json:"settings"` // the order, with all defaults filled in
 
 	Fresh    Figures   `json:"new_figures"`
 	Settled  Figures   `json:"old_figures"`
-	Seen     int       `json:"seen"`              // requests that the new version failed and whose clients saw it
-	Verdict  *Verdict  `json:"verdict,omitempty"` // why it went back; nil = it did not, or it was asked for
-	Failures []Failure `json:"failures"`          // some of those that the new version failed
+	Seen     int       `json:"seen"`              // requests that the new version failed visibly for clients
+	Verdict  *Verdict  `json:"verdict,omitempty"` // reason for the return; nil = none, or ordered
+	Failures []Failure `json:"failures"`          // some requests that the new version failed
 	Events   []Event   `json:"events"`
 }
 
-// view returns how the deploy stands, with the events after the n-th.
+// view returns the state of the deploy, with the events after the n-th.
 func (d *deploy) view(n int) View {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -56,7 +56,7 @@ func (d *deploy) stage() string {
 	return d.progress.where()
 }
 
-// order returns the plan as somebody would order it.
+// order returns the plan in the form of an order.
 func (p *Plan) order(pool, why string) Order {
 	return Order{Pool: pool, To: p.To, Steps: p.Steps, StepTime: p.StepTime.String(), WatchFor: p.WatchFor.String(),
 		DrainTimeout: p.DrainTimeout.String(), ReadyWithin: p.ReadyWithin.String(), Warm: p.Warm, WarmTimes: p.WarmTimes, Ignore: p.Ignore, Why: why}
