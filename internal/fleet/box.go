@@ -10,8 +10,8 @@ import (
 	"errors"
 )
 
-// box seals what goes to the engine: AES-256-GCM with a key of the fleet's secret
-// (HKDF, RFC 5869). What is sealed for one place is no good in another.
+// box seals the data in the engine: AES-256-GCM with a key derived from the fleet's
+// secret (HKDF, RFC 5869). Data sealed for one place cannot be used in another.
 type box struct {
 	aead cipher.AEAD
 	hash []byte // key of the hashes of names
@@ -40,7 +40,7 @@ func (b *box) seal(text []byte, place string) []byte {
 	return b.aead.Seal(nil, nil, text, []byte(place))
 }
 
-// open returns the text of what was sealed for a place.
+// open returns the text that was sealed for a place.
 func (b *box) open(sealed []byte, place string) ([]byte, error) {
 	text, err := b.aead.Open(nil, nil, sealed, []byte(place))
 	if err != nil {
@@ -49,8 +49,8 @@ func (b *box) open(sealed []byte, place string) ([]byte, error) {
 	return text, nil
 }
 
-// sum is a keyed hash of a text, the same on all instances, of which the engine's
-// readers learn nothing. It allocates nothing for a text of up to 64 bytes.
+// sum returns a keyed hash of a text. It is the same on all instances, and reveals
+// nothing to readers of the engine. It allocates nothing for a text of up to 64 bytes.
 func (b *box) sum(text []byte) uint64 {
 	var room [128]byte
 	in := append(room[:0], b.hash...)

@@ -10,59 +10,59 @@ import (
 )
 
 const (
-	// ClaimLease is how long a claim lasts whose holder does not renew it. Until then
-	// nobody takes over from a holder that has died.
+	// ClaimLease is how long a claim lasts without renewal. Until then no instance takes
+	// over from a holder that has died.
 	ClaimLease = 20 * time.Second
 	renewEvery = ClaimLease / 4
-	// claimMargin is how much earlier than the engine a holder takes its claim for lost.
+	// claimMargin is how much earlier than the engine a holder considers its claim lost.
 	claimMargin = time.Second
 )
 
 const tableClaims = "claims"
 
-// Claim is the sole right of one instance to do something for all. Only the entry in the
-// engine makes it so: each change of it names the revision that it replaces (a fencing
-// token), so that a holder which has lost its claim without noticing cannot change what
-// another holds. Use [Fleet.Claim]. It is safe for concurrent use.
+// Claim is the exclusive right of one instance to do something for all. The entry in the
+// engine guarantees that: each change of it names the revision that it replaces (a
+// fencing token), so that a holder that has lost its claim without noticing cannot change
+// the entry of its successor. Use [Fleet.Claim]. It is safe for concurrent use.
 type Claim struct {
 	fleet *Fleet
 	name  string
-	id    string // of this claim alone
+	id    string // unique ID of this claim
 	ctx   context.Context
 	lose  context.CancelCauseFunc
 	done  sync.WaitGroup // of keep
 
-	mu       sync.Mutex // protects the fields below, and is held while the entry is written
+	mu       sync.Mutex // protects the fields below; held while the entry is written
 	note     []byte
 	revision uint64
-	until    time.Time // when the lease ends, by this machine's monotonic clock
+	until    time.Time // end of the lease, by this machine's monotonic clock
 	over     bool
 }
 
-// Claimed is the error of who asks for what another has.
+// Claimed is the error of claiming a name that another claim has.
 type Claimed struct {
-	ID       string // of the claim: each has its own
+	ID       string // unique ID of the claim
 	By       string // ID of the member
-	Note     []byte // what the holder has noted
-	Revision uint64 // by which it can be replaced
+	Note     []byte // the holder's note
+	Revision uint64 // the revision to name when replacing it
 }
 
-// Error says who has it.
+// Error names the holder.
 func (c *Claimed) Error() string { return "the instance " + c.By + " has claimed it" }
 
-// ErrLost is why the context of a claim has ended when the right has.
+// ErrLost is the cause in the context of a lost claim.
 var ErrLost = errors.New("the claim is lost: the fleet's store did not renew it in time, or no longer has it")
 
-// claimEntry is a claim as the engine has it.
+// claimEntry is a claim in the form that the engine stores.
 type claimEntry struct {
 	ID   string `json:"id"`
 	By   string `json:"by"`
 	Note []byte `json:"note,omitempty"`
 }
 
-// Claim asks for the sole right to what has the name, and renews it until it is given
-// back or ctx ends. It replaces an entry of the revision over; 0 = there must be none. If
-// another claim has it, the error is a [*Claimed].
+// Claim requests the exclusive right to a name, and renews it until it is returned or ctx
+// ends. It replaces an entry of the revision over; 0 = there must be no entry. If another
+// claim has the name, the error is a [*Claimed].
 func (f *Fleet) Claim(ctx context.Context, name string, over uint64) (*Claim, error) {
 	c := &Claim{fleet: f, name: name, id: newID(), revision: over}
 	err := c.put(ctx, ClaimLease)
@@ -71,7 +71,7 @@ func (f *Fleet) Claim(ctx context.Context, name string, over uint64) (*Claim, er
 		if err == nil {
 			err = there
 		}
-		return nil, err // also if it has just ended: the next try finds that
+		return nil, err // also if the other claim has just ended: the next try succeeds
 	}
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (f *Fleet) Claim(ctx context.Context, name string, over uint64) (*Claim, er
 	return c, nil
 }
 
-// Look returns who has claimed a name; [ErrNotFound] if nobody has.
+// Look returns the claim of a name; [ErrNotFound] if there is none.
 func (f *Fleet) Look(ctx context.Context, name string) (*Claimed, error) {
 	key := f.claimKey(name)
 	var e Entry
@@ -103,26 +103,26 @@ func (f *Fleet) Look(ctx context.Context, name string) (*Claimed, error) {
 	return &Claimed{ID: c.ID, By: c.By, Note: c.Note, Revision: e.Revision}, nil
 }
 
-// claimKey hides names, which may be those of hosts.
+// claimKey hides names, which may be host names.
 func (f *Fleet) claimKey(name string) string {
 	return fmt.Sprintf("%016x", f.Hash([]byte("claim "+name)))
 }
 
-// Context ends when the right does.
+// Context returns a context that ends with the right.
 func (c *Claim) Context() context.Context { return c.ctx }
 
-// ID tells the claim from all others.
+// ID returns the unique ID of the claim.
 func (c *Claim) ID() string { return c.id }
 
-// Revision is the claim's fencing token: later holders have larger ones.
+// Revision returns the claim's fencing token. Later holders have larger ones.
 func (c *Claim) Revision() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.revision
 }
 
-// Note lets all instances read a note with [Fleet.Look]. Once it returns without an
-// error, they can, and this instance was the holder.
+// Note publishes a note that all instances can read with [Fleet.Look]. If it returns no
+// error they can read it, and this instance was still the holder.
 func (c *Claim) Note(ctx context.Context, note []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,7 +135,7 @@ func (c *Claim) Note(ctx context.Context, note []byte) error {
 	return err
 }
 
-// Release gives the right back.
+// Release returns the right.
 func (c *Claim) Release(ctx context.Context) {
 	c.end(func() error {
 		return c.fleet.call(ctx, func(ctx context.Context) error {
@@ -144,8 +144,8 @@ func (c *Claim) Release(ctx context.Context) {
 	})
 }
 
-// Leave gives the right back, and leaves a note for a while, which keeps others from
-// claiming the name unless they replace it.
+// Leave returns the right, and leaves a note for a while. The note keeps other instances
+// from claiming the name, unless they replace it.
 func (c *Claim) Leave(ctx context.Context, note []byte, stays time.Duration) error {
 	return c.end(func() error {
 		c.note = note
@@ -153,10 +153,11 @@ func (c *Claim) Leave(ctx context.Context, note []byte, stays time.Duration) err
 	})
 }
 
-// Drop ends the claim here, and leaves it to its lease: others have to wait.
+// Drop ends the claim here, without deleting the entry: other instances must wait for the
+// end of its lease.
 func (c *Claim) Drop() { c.end(func() error { return nil }) }
 
-// end ends keep, and then the entry if it is still this claim's.
+// end ends the renewal, and then calls last if the entry still belongs to this claim.
 func (c *Claim) end(last func() error) error {
 	c.mu.Lock()
 	over := c.over
@@ -171,7 +172,7 @@ func (c *Claim) end(last func() error) error {
 	return err
 }
 
-// write is put for a claim that is held. It is called with mu held.
+// write is put for a held claim. mu must be held.
 func (c *Claim) write(ctx context.Context, stays time.Duration) error {
 	if c.over || !time.Now().Before(c.until) {
 		return ErrLost
@@ -188,8 +189,8 @@ func (c *Claim) write(ctx context.Context, stays time.Duration) error {
 	return err
 }
 
-// written reports whether the entry is of this claim after all, by a write of which the
-// answer was lost, and takes over its revision.
+// written reports whether the entry belongs to this claim after all, because the answer
+// to a write was lost. If so, it uses the entry's revision.
 func (c *Claim) written(ctx context.Context) bool {
 	there, err := c.fleet.Look(ctx, c.name)
 	if err != nil || there.ID != c.id {
@@ -199,7 +200,7 @@ func (c *Claim) written(ctx context.Context) bool {
 	return true
 }
 
-// put writes the entry over the revision that is known.
+// put writes the entry over the known revision.
 func (c *Claim) put(ctx context.Context, stays time.Duration) error {
 	text, err := json.Marshal(claimEntry{ID: c.id, By: c.fleet.id, Note: c.note})
 	if err != nil {
@@ -219,7 +220,7 @@ func (c *Claim) put(ctx context.Context, stays time.Duration) error {
 	return err
 }
 
-// keep renews the claim until it is given back or lost.
+// keep renews the claim until it is returned or lost.
 func (c *Claim) keep() {
 	timer := time.NewTimer(renewEvery)
 	defer timer.Stop()

@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// CallTimeout bounds every call to the engine but those of exact rates.
+	// CallTimeout bounds every call to the engine, except those of exact rates.
 	CallTimeout = 500 * time.Millisecond
-	// beatEvery is how often an instance says that it lives, and lease how long the
-	// others believe that.
+	// beatEvery is the interval of an instance's sign of life, and lease is how long the
+	// others rely on it.
 	beatEvery = time.Second
 	lease     = 5 * time.Second
-	// retryEvery is how often an engine is tried that is away.
+	// retryEvery is the interval at which an unreachable engine is tried.
 	retryEvery = 300 * time.Millisecond
-	// leaveWithin bounds the last word of an instance that ends.
+	// leaveWithin bounds the last message of an ending instance.
 	leaveWithin = CallTimeout
 )
 
@@ -31,9 +31,9 @@ const tableMembers = "members"
 
 // Options configure a [Fleet].
 type Options struct {
-	Engine Engine // the fleet's own from now on: Run closes it
-	Secret []byte // the same on all instances
-	Member Member // this one; ID and Since may be left out
+	Engine Engine // owned by the fleet: Run closes it
+	Secret []byte // equal on all instances
+	Member Member // this instance; ID and Since may be empty
 	Log    *slog.Logger
 }
 
@@ -46,20 +46,20 @@ type Member struct {
 	Config  string    `json:"config"`            // hash of its configuration
 	Changes string    `json:"changes,omitempty"` // hash of the operators' changes in force there
 	Since   time.Time `json:"since"`
-	Probes  bool      `json:"probes,omitempty"` // it checks upstreams for the others too
-	// Clock is how far its clock is ahead of the engine's, in whole seconds.
+	Probes  bool      `json:"probes,omitempty"` // also checks upstreams for the others
+	// Clock is the member's clock minus the engine's, in whole seconds.
 	Clock int `json:"clock_seconds,omitempty"`
 }
 
-// State is what an instance knows of its fleet at a moment. It is immutable.
+// State is an instance's information about its fleet at one moment. It is immutable.
 type State struct {
 	Own       string    // ID of this instance
 	Connected bool      // the engine answers
-	Changed   time.Time // when Connected changed last
-	Err       error     // why the engine does not answer; nil while it does
-	Members   []Member  // this one too, by name; while the engine is away, those known last
-	Steady    []Member  // these, and those that have been gone for less than 5 s, by ID: who counts where something is divided
-	Strangers int       // members that have another secret
+	Changed   time.Time // last change of Connected
+	Err       error     // the engine's failure; nil while it answers
+	Members   []Member  // including this one, by name; while the engine is away, the last known ones
+	Steady    []Member  // Members and those gone for less than 5 s, by ID; they count where the fleet divides something
+	Strangers int       // members with another secret
 }
 
 // Fleet is one instance's part in a fleet. Use [New]. It is safe for concurrent use.
@@ -70,29 +70,29 @@ type Fleet struct {
 	log    *slog.Logger
 	rates  reporter
 	words  *Words
-	probes *Probes                 // nil = results of checks are not shared
-	tables []*Words                // all, words too; not changed once Run was called
-	ears   map[string]func([]byte) // by topic; not changed once Run was called
-	gone   map[string]time.Time    // since when members are, by ID; of the goroutine of beat
+	probes *Probes                 // nil = checks are not shared
+	tables []*Words                // all tables, including words; unchanged once Run was called
+	ears   map[string]func([]byte) // by topic; unchanged once Run was called
+	gone   map[string]time.Time    // time of a member's departure, by ID; belongs to the goroutine of beat
 
-	followers []func(*State) // of the members; not changed once Run was called
+	followers []func(*State) // of the members; unchanged once Run was called
 
 	state    atomic.Pointer[State]
 	live     atomic.Int64  // len(state.Members), at least 1
 	away     atomic.Bool   // !state.Connected
-	offset   atomic.Int64  // nanoseconds that the engine's clock is ahead
-	met      chan struct{} // closed with the first answer, or its failure
+	offset   atomic.Int64  // the engine's clock minus this machine's, in nanoseconds
+	met      chan struct{} // closed by the first answer or failure
 	meetOnce sync.Once
 	leaving  atomic.Bool
-	said     chan said // by Tell
+	said     chan said // messages from Tell
 
 	mu     sync.Mutex // protects the fields below
 	own    Member
-	sealed []byte        // own, as it is in the engine
-	lost   time.Duration // that the engine was away in all, but for the present time
+	sealed []byte        // own, in the sealed form
+	lost   time.Duration // total time without the engine, before the present outage
 }
 
-// New returns a fleet that is not connected: Run does that.
+// New returns a fleet that is not connected; Run connects it.
 func New(o Options) (*Fleet, error) {
 	b, err := newBox(o.Secret)
 	if err != nil {
@@ -114,19 +114,19 @@ func New(o Options) (*Fleet, error) {
 
 var errNotYet = errors.New("not connected yet")
 
-// State returns what is known now.
+// State returns the present state.
 func (f *Fleet) State() *State { return f.state.Load() }
 
-// Live returns how many instances live, as far as is known; at least 1.
+// Live returns the number of known live instances; at least 1.
 func (f *Fleet) Live() int { return int(f.live.Load()) }
 
-// Words returns what all instances have a copy of.
+// Words returns the words of the default table.
 func (f *Fleet) Words() *Words { return f.words }
 
-// Met returns a channel that is closed once the engine has answered, or failed to.
+// Met returns a channel that closes once the engine has answered, or failed to.
 func (f *Fleet) Met() <-chan struct{} { return f.met }
 
-// Lost returns how long the engine was away in all.
+// Lost returns the total time without the engine.
 func (f *Fleet) Lost() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -136,23 +136,23 @@ func (f *Fleet) Lost() time.Duration {
 	return f.lost
 }
 
-// Now returns the time by the engine's clock, as it was compared last.
+// Now returns the time by the engine's clock, as of the last comparison.
 func (f *Fleet) Now() time.Time { return time.Now().Round(0).Add(f.Offset()) }
 
-// Offset returns how far the engine's clock is ahead of this machine's.
+// Offset returns the engine's clock minus this machine's.
 func (f *Fleet) Offset() time.Duration { return time.Duration(f.offset.Load()) }
 
-// SetConfig says what configuration this instance has now.
+// SetConfig publishes the hash of this instance's configuration.
 func (f *Fleet) SetConfig(hash string) {
 	f.change(func(m *Member) { m.Config = hash })
 }
 
-// SetChanges says by a hash which of the operators' changes are in force here.
+// SetChanges publishes the hash of the operators' changes in force here.
 func (f *Fleet) SetChanges(hash string) {
 	f.change(func(m *Member) { m.Changes = hash })
 }
 
-// change changes what the others are told of this instance, with the next beat.
+// change changes the published facts about this instance, with the next beat.
 func (f *Fleet) change(edit func(*Member)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -163,11 +163,11 @@ func (f *Fleet) change(edit func(*Member)) {
 	}
 }
 
-// Hear calls heard with each message of a topic, one after the other. It is called
+// Hear calls heard with each message of a topic, one after the other. It must be called
 // before Run.
 func (f *Fleet) Hear(topic string, heard func(message []byte)) { f.ears[topic] = heard }
 
-// tell sends a message to all instances, this one included.
+// tell sends a message to all instances, including this one.
 func (f *Fleet) tell(ctx context.Context, topic string, message []byte) error {
 	return f.call(ctx, func(ctx context.Context) error {
 		return f.engine.Publish(ctx, topic, f.box.seal(message, "message "+topic))
@@ -182,8 +182,8 @@ type said struct {
 	message []byte
 }
 
-// Tell sends a message to all instances, this one included. It does not wait, and drops the
-// message when the engine is away, or when too many wait.
+// Tell sends a message to all instances, including this one. It does not wait. It drops
+// the message while the engine is away, or if too many messages wait.
 func (f *Fleet) Tell(topic string, message []byte) {
 	if f.away.Load() {
 		return
@@ -194,7 +194,7 @@ func (f *Fleet) Tell(topic string, message []byte) {
 	}
 }
 
-// say sends what Tell was given.
+// say sends the messages of Tell.
 func (f *Fleet) say(ctx context.Context) {
 	for {
 		select {
@@ -206,11 +206,10 @@ func (f *Fleet) say(ctx context.Context) {
 	}
 }
 
-// Leave makes this instance no member from now on, while it goes on counting. It does
-// not wait.
+// Leave removes this instance from the members; its rates continue. It does not wait.
 func (f *Fleet) Leave() { f.leaving.Store(true) }
 
-// Run takes part until ctx ends, and then leaves.
+// Run takes part in the fleet until ctx ends, and then leaves.
 func (f *Fleet) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { f.beat(ctx) })
@@ -232,7 +231,7 @@ func (f *Fleet) Run(ctx context.Context) {
 	f.engine.Close()
 }
 
-// beat says that this instance lives, and learns who else does.
+// beat announces that this instance lives, and updates the members.
 func (f *Fleet) beat(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -280,7 +279,7 @@ func (f *Fleet) sayAlive(ctx context.Context) error {
 	ahead := e.At.Sub(began.Round(0).Add(took / 2))
 	f.offset.Store(int64(ahead))
 	f.change(func(m *Member) {
-		if off := time.Duration(m.Clock)*time.Second + ahead; off.Abs() > time.Second { // so that it does not go to and fro
+		if off := time.Duration(m.Clock)*time.Second + ahead; off.Abs() > time.Second { // avoids alternating between two values
 			m.Clock = -int(ahead.Round(time.Second) / time.Second)
 		}
 	})
@@ -309,7 +308,7 @@ func (f *Fleet) learnMembers(ctx context.Context, known *uint64) error {
 		members = append(members, m)
 	}
 	if f.leaving.Load() {
-		return nil // those that were there last are shown, this one too
+		return nil // the last known members stay, including this one
 	}
 	slices.SortFunc(members, func(a, b Member) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID)) })
 	f.live.Store(int64(max(len(members), 1)))
@@ -319,7 +318,7 @@ func (f *Fleet) learnMembers(ctx context.Context, known *uint64) error {
 	return nil
 }
 
-// call calls the engine, with a bound, and notes how it does.
+// call calls the engine with a timeout, and records the result.
 func (f *Fleet) call(ctx context.Context, do func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(ctx, CallTimeout)
 	defer cancel()
@@ -330,7 +329,7 @@ func (f *Fleet) call(ctx context.Context, do func(context.Context) error) error 
 	return err
 }
 
-// note takes how a call went. Only what is no answer says that the engine is away.
+// note records the result of a call. Only a missing answer means that the engine is away.
 func (f *Fleet) note(err error) {
 	ok := err == nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound)
 	if ok != f.away.Load() && ok {
@@ -371,7 +370,7 @@ func (f *Fleet) turn(edit func(*State)) {
 	f.state.Store(&next)
 }
 
-// listen hears messages.
+// listen receives messages.
 func (f *Fleet) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		f.engine.Watch(ctx, f.lookAtWords, func(topic string, message []byte) {

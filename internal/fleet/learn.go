@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// repairTime is how long the instances take, after the engine has lost a bucket, to tell it
-// again what was in there.
+// repairTime is how long the instances take to restore the content of a bucket that the
+// engine has lost.
 const repairTime = time.Second
 
-// learn takes what the engine said of a key after it was told of taken tokens. again says
-// that it is to be told more.
+// learn handles the engine's answer to a report of taken tokens. again means that another
+// report is necessary.
 func (r *Rate) learn(key uint64, taken int, l Level, now time.Time) (again bool) {
 	s := &r.shards[key%rateShards]
 	s.mu.Lock()
@@ -38,9 +38,9 @@ func (r *Rate) learn(key uint64, taken int, l Level, now time.Time) (again bool)
 	return again
 }
 
-// observe reckons what the others take, from what the engine says and has said before. It
-// returns how many tokens it has too many because it has lost the bucket: each instance
-// tells it its share of them again.
+// observe estimates the rate of the other instances from the engine's present and earlier
+// answers. If the engine has lost the bucket, it returns the number of tokens that the
+// engine has too many, of which each instance reports its share again.
 func (b *bucket) observe(r *Rate, taken int, level float64, now time.Time) (lost float64) {
 	burst := float64(r.opts.Burst)
 	dt := now.Sub(b.learned).Seconds()
@@ -48,18 +48,18 @@ func (b *bucket) observe(r *Rate, taken int, level float64, now time.Time) (lost
 		return 0
 	}
 	was := min(b.level+r.opts.PerSecond*dt, burst) - float64(taken)
-	if more := level - was; more > burst/4 { // what the network takes makes less
+	if more := level - was; more > burst/4 { // network delay alone makes less
 		return more
 	}
 	if was < 1 {
-		return 0 // there was nothing to take: that nobody took anything means nothing
+		return 0 // the bucket was empty, so a pause of the others means nothing
 	}
 	weight := 1 - math.Exp(-dt/smoothing.Seconds())
 	b.others += weight * (max(was-level, 0)/dt - b.others)
 	return 0
 }
 
-// unreported gives back what could not be told.
+// unreported restores the tokens of a failed report.
 func (r *Rate) unreported(key uint64, taken int, now time.Time) (again bool) {
 	s := &r.shards[key%rateShards]
 	s.mu.Lock()

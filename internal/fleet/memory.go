@@ -12,9 +12,9 @@ import (
 // [time.Now].
 type Memory struct {
 	mu      sync.Mutex // protects the fields below
-	away    error      // what every call gets; nil = it works
+	away    error      // the error of every call; nil = it works
 	tables  map[string]*memoryTable
-	buckets map[string]time.Time // when they are full; of those that were not long ago
+	buckets map[string]time.Time // when buckets are full; without those full for long
 	ears    map[chan memoryMessage]struct{}
 	calls   int
 }
@@ -39,8 +39,7 @@ func NewMemory() *Memory {
 	return &Memory{tables: map[string]*memoryTable{}, buckets: map[string]time.Time{}, ears: map[chan memoryMessage]struct{}{}}
 }
 
-// Fail makes every call fail with err from now on; nil ends that. Who watches hears
-// that the connection has ended.
+// Fail makes every call fail with err from now on; nil ends that. Watchers get an error.
 func (m *Memory) Fail(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -50,7 +49,7 @@ func (m *Memory) Fail(err error) {
 	}
 }
 
-// Flush loses everything, as FLUSHALL does.
+// Flush drops everything, like FLUSHALL.
 func (m *Memory) Flush() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -58,14 +57,14 @@ func (m *Memory) Flush() {
 	clear(m.buckets)
 }
 
-// Calls returns how many calls there were.
+// Calls returns the number of calls so far.
 func (m *Memory) Calls() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.calls
 }
 
-// Close hangs up on who watches.
+// Close ends all watches.
 func (m *Memory) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -73,7 +72,7 @@ func (m *Memory) Close() error {
 	return nil
 }
 
-// hangUp is called with mu held.
+// hangUp ends all watches. mu must be held.
 func (m *Memory) hangUp() {
 	for ear := range m.ears {
 		close(ear)
@@ -81,7 +80,7 @@ func (m *Memory) hangUp() {
 	clear(m.ears)
 }
 
-// begin locks, or says why the call fails.
+// begin locks mu, or returns the error of the call.
 func (m *Memory) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -95,7 +94,7 @@ func (m *Memory) begin(ctx context.Context) error {
 	return nil
 }
 
-// table returns a table without what has ended. It is called with mu held.
+// table returns a table without expired entries. mu must be held.
 func (m *Memory) table(name string, now time.Time) *memoryTable {
 	t := m.tables[name]
 	if t == nil {
@@ -111,13 +110,13 @@ func (m *Memory) table(name string, now time.Time) *memoryTable {
 	return t
 }
 
-// turn gives the table its next revision.
+// turn increases the table's revision.
 func (t *memoryTable) turn(now time.Time) uint64 {
 	t.revision = max(t.revision+1, uint64(now.UnixMilli()))
 	return t.revision
 }
 
-// Put is described at [Engine].
+// Put implements [Engine].
 func (m *Memory) Put(ctx context.Context, table, key string, value []byte, w Write) (Entry, error) {
 	if err := m.begin(ctx); err != nil {
 		return Entry{}, err
@@ -140,7 +139,7 @@ func (m *Memory) Put(ctx context.Context, table, key string, value []byte, w Wri
 	return e.Entry, nil
 }
 
-// Get is described at [Engine].
+// Get implements [Engine].
 func (m *Memory) Get(ctx context.Context, table, key string) (Entry, error) {
 	if err := m.begin(ctx); err != nil {
 		return Entry{}, err
@@ -153,7 +152,7 @@ func (m *Memory) Get(ctx context.Context, table, key string) (Entry, error) {
 	return e.Entry, nil
 }
 
-// Delete is described at [Engine].
+// Delete implements [Engine].
 func (m *Memory) Delete(ctx context.Context, table, key string, revision uint64) error {
 	if err := m.begin(ctx); err != nil {
 		return err
@@ -173,7 +172,7 @@ func (m *Memory) Delete(ctx context.Context, table, key string, revision uint64)
 	return nil
 }
 
-// List is described at [Engine].
+// List implements [Engine].
 func (m *Memory) List(ctx context.Context, table string, known uint64) (Listing, error) {
 	if err := m.begin(ctx); err != nil {
 		return Listing{}, err
@@ -192,7 +191,7 @@ func (m *Memory) List(ctx context.Context, table string, known uint64) (Listing,
 	return l, nil
 }
 
-// Take is described at [Engine].
+// Take implements [Engine].
 func (m *Memory) Take(ctx context.Context, uses []Use) ([]Level, error) {
 	if err := m.begin(ctx); err != nil {
 		return nil, err
@@ -212,8 +211,8 @@ func (m *Memory) Take(ctx context.Context, uses []Use) ([]Level, error) {
 	return levels, nil
 }
 
-// Apply takes the tokens from a bucket that is full at the given time, in the engine's
-// clock, and returns when it is full then. It is the generic cell rate algorithm (ITU-T
+// Apply takes the tokens from a bucket that becomes full at the time full, by the
+// engine's clock, and returns the new time. It is the generic cell rate algorithm (ITU-T
 // I.371): full is its theoretical arrival time.
 func (u Use) Apply(full, now time.Time) (time.Time, Level) {
 	if then := now.Add(-u.Ago); full.Before(then) {
@@ -235,7 +234,7 @@ func (u Use) Apply(full, now time.Time) (time.Time, Level) {
 	return full, l
 }
 
-// Publish is described at [Engine].
+// Publish implements [Engine].
 func (m *Memory) Publish(ctx context.Context, topic string, message []byte) error {
 	if err := m.begin(ctx); err != nil {
 		return err
@@ -244,13 +243,13 @@ func (m *Memory) Publish(ctx context.Context, topic string, message []byte) erro
 	for ear := range m.ears {
 		select {
 		case ear <- memoryMessage{topic, slices.Clone(message)}:
-		default: // too slow: the message is lost
+		default: // the watcher is too slow: drop the message
 		}
 	}
 	return nil
 }
 
-// Watch is described at [Engine].
+// Watch implements [Engine].
 func (m *Memory) Watch(ctx context.Context, ready func(), heard func(topic string, message []byte)) error {
 	if err := m.begin(ctx); err != nil {
 		return err

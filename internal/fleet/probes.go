@@ -9,48 +9,48 @@ import (
 	"time"
 )
 
-// Probes shares the work of checking upstreams: [Checkers] of the members that take part
-// check each, and tell the others what they found. What they tell is advice, as everything
-// is. It is safe for concurrent use.
+// Probes shares the work of checking upstreams. Of the members that take part, [Checkers]
+// check each upstream and publish their results, which are advice. It is safe for
+// concurrent use.
 type Probes struct {
 	fleet *Fleet
 	heard func([]Found)
 	every atomic.Int64  // nanoseconds between two messages
-	soon  chan struct{} // something has changed that the others should know at once
+	soon  chan struct{} // a result to publish at once
 
 	mu   sync.Mutex // protects found
 	mine map[uint64]*found
 }
 
-// Checkers is how many members check each upstream: the second one is heard when the first
-// one has ended, or has a bad link.
+// Checkers is the number of members that check each upstream. The second one matters if
+// the first one has ended, or has a bad network.
 const Checkers = 2
 
-// Found is what a member tells of something that it has checked.
+// Found is a member's result for a checked upstream.
 type Found struct {
 	Key    uint64
 	Passed bool
-	News   bool // the check before had another result
+	News   bool // the previous check had another result
 }
 
-// found is what this member has to tell.
+// found is a result of this member.
 type found struct {
 	Found
-	at, told time.Time // of the check, and of the last message about it
+	at, told time.Time // time of the check, and of the last message about it
 	interval time.Duration
 }
 
 const (
 	topicProbes = "probes"
-	// newsGap gathers what changes at the same moment.
+	// newsGap collects simultaneous changes into one message.
 	newsGap = 10 * time.Millisecond
-	// mostFound bounds a message, of foundBytes each.
+	// mostFound bounds the results in a message, of foundBytes each.
 	mostFound  = 2000
 	foundBytes = 9
 )
 
-// NewProbes makes the fleet share what its members find. heard gets what another member has
-// found, one message after the other. It is called before Run.
+// NewProbes makes the members share their results. heard gets each message of another
+// member, one after the other. It must be called before Run.
 func (f *Fleet) NewProbes(heard func([]Found)) *Probes {
 	p := &Probes{fleet: f, heard: heard, soon: make(chan struct{}, 1), mine: map[uint64]*found{}}
 	p.SetEvery(time.Second)
@@ -59,15 +59,15 @@ func (f *Fleet) NewProbes(heard func([]Found)) *Probes {
 	return p
 }
 
-// SetEvery says how often the others are told what has not changed.
+// SetEvery sets the interval for publishing unchanged results.
 func (p *Probes) SetEvery(d time.Duration) { p.every.Store(int64(d)) }
 
-// SetTakesPart says whether this member checks for the others.
+// SetTakesPart sets whether this member checks for the others.
 func (p *Probes) SetTakesPart(yes bool) { p.fleet.change(func(m *Member) { m.Probes = yes }) }
 
-// Tell tells the others what a check has found: at once if it is something else than the
-// check before, else with the next message. The check is repeated after the interval. News
-// of f is not used. It does not wait.
+// Tell publishes the result of a check: at once if it differs from the previous check,
+// otherwise with the next message. The check repeats after interval. It ignores f.News.
+// It does not wait.
 func (p *Probes) Tell(f Found, interval time.Duration) {
 	p.mu.Lock()
 	last := p.mine[f.Key]
@@ -76,7 +76,7 @@ func (p *Probes) Tell(f Found, interval time.Duration) {
 		last = &found{}
 		p.mine[f.Key] = last
 	}
-	last.News = news || last.News && last.told.Before(last.at) // not told yet
+	last.News = news || last.News && last.told.Before(last.at) // not published yet
 	last.Key, last.Passed, last.at, last.interval = f.Key, f.Passed, time.Now(), interval
 	p.mu.Unlock()
 	if news {
@@ -113,8 +113,8 @@ func (p *Probes) run(ctx context.Context) {
 	}
 }
 
-// due returns what is to be told now: what has changed, or all that was found since it was
-// told last. It forgets what is no longer checked here.
+// due returns the results to publish now: the changed ones, or all new ones. It drops
+// results of checks that this member no longer makes.
 func (p *Probes) due(all bool, now time.Time) (list []Found) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -131,7 +131,7 @@ func (p *Probes) due(all bool, now time.Time) (list []Found) {
 	return list
 }
 
-// encode writes the sender's number, and for each key 8 bytes and its flags.
+// encode writes the sender's number, and for each result 8 bytes of key and its flags.
 func (p *Probes) encode(list []Found) []byte {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(list)*foundBytes), p.fleet.box.sum([]byte(p.fleet.id)))
 	for _, f := range list {
@@ -147,7 +147,7 @@ func (p *Probes) encode(list []Found) []byte {
 	return b
 }
 
-// take hears a message.
+// take handles a message.
 func (p *Probes) take(message []byte) {
 	if len(message) < 8 || binary.BigEndian.Uint64(message) == p.fleet.box.sum([]byte(p.fleet.id)) {
 		return
@@ -161,14 +161,14 @@ func (p *Probes) take(message []byte) {
 	p.heard(list)
 }
 
-// Duties says what this member checks for all. It is immutable; nil = nothing is shared.
+// Duties has this member's part of the checks. It is immutable; nil = nothing is shared.
 type Duties struct {
 	own    uint64
 	others []uint64
 }
 
-// Duties returns those of this member; nil if it takes no part, or if so few do that each
-// checks everything.
+// Duties returns those of this member; nil if it takes no part, or if so few members do
+// that each checks everything.
 func (p *Probes) Duties() *Duties {
 	s := p.fleet.State()
 	var d Duties
@@ -188,8 +188,8 @@ func (p *Probes) Duties() *Duties {
 	return &d
 }
 
-// Mine reports whether this member checks what has the key: by rendezvous hashing (Thaler
-// and Ravishankar, 1998), so that a member that comes or goes changes as little as can be.
+// Mine reports whether this member checks the key, by rendezvous hashing (Thaler and
+// Ravishankar, 1998). So a member that joins or leaves changes as few duties as possible.
 func (d *Duties) Mine(key uint64) bool {
 	if d == nil {
 		return true

@@ -15,36 +15,37 @@ import (
 
 // RateOptions configure a [Rate].
 type RateOptions struct {
-	Place     string // of the rule in the configuration: the same on all instances
+	Place     string // place of the rule in the configuration: equal on all instances
 	PerSecond float64
 	Burst     int // requests at once after a pause; at least 1
 	MaxKeys   int // keys remembered; 0 = 65536
-	// Exact asks the engine for each request, for [ExactTimeout] at most.
+	// Exact asks the engine for each request, for at most [ExactTimeout].
 	Exact bool
 }
 
-// ExactTimeout is how long a request of an exact rate waits for the engine.
+// ExactTimeout bounds the wait of an exact rate's request for the engine.
 const ExactTimeout = 20 * time.Millisecond
 
 const (
 	// exactPause is how long exact rates do not ask after the engine was too slow.
 	exactPause = 250 * time.Millisecond
-	// foresight is how long the others are taken to go on as they did. Beyond that it
-	// is better to let one in too many than to refuse one by an old guess.
+	// foresight is how long the other instances are assumed to continue at their last
+	// rate. Beyond that, admitting one request too many is better than refusing one by an
+	// old estimate.
 	foresight = time.Second
-	// smoothing is how long what was learned of the others' pace counts.
+	// smoothing is the time constant of the estimate of the others' rate.
 	smoothing = 300 * time.Millisecond
 
 	rateShards = 16
-	rateSample = 8 // buckets looked at to find one to forget
+	rateSample = 8 // buckets to compare when one must be dropped
 
-	rounding = 1e-6 // of tokens
+	rounding = 1e-6 // tolerance, in tokens
 )
 
-// Rate bounds the rate of requests for each key, for all instances together. Each
-// decides by a bucket of its own, which leaks by what the others take: as the engine
-// has said, and since then as they went on. While the engine is away, an instance lets
-// in its share: the rate over the members that were known last.
+// Rate limits the rate of requests of each key, for all instances together. Each instance
+// decides by its own bucket, which also loses the tokens that the others take: those in
+// the engine's last answer, and an extrapolation since then. While the engine is away, an
+// instance admits its share: the rate divided by the last known number of members.
 //
 // Use [Fleet.NewRate]. It is safe for concurrent use.
 type Rate struct {
@@ -53,7 +54,7 @@ type Rate struct {
 	id     [8]byte
 	every  time.Duration
 	shards [rateShards]rateShard
-	silent atomic.Int64 // Unix nanoseconds until which an exact rate asks nobody
+	silent atomic.Int64 // Unix nanoseconds until which an exact rate does not ask
 }
 
 type rateShard struct {
@@ -61,23 +62,23 @@ type rateShard struct {
 	buckets map[uint64]*bucket
 }
 
-// bucket is what an instance knows of a key. It is protected by its shard.
+// bucket is an instance's data about a key. The mutex of its shard protects it.
 type bucket struct {
-	tokens   float64   // at most this many are left, at the time at
-	at       time.Time // when tokens was reckoned
-	others   float64   // tokens a second that the other instances take
-	learned  time.Time // when the engine was asked last; zero = never
-	level    float64   // what it said
-	repaired time.Time // when this instance has last told again what the engine had lost
-	pending  int       // tokens that were taken here, of which the engine does not know
-	since    time.Time // when the first of those was taken
-	skipped  int       // tokens since then that lump has made none
-	queued   bool      // the reporter knows of it
+	tokens   float64   // upper bound on the available tokens at the time at
+	at       time.Time // time of the last computation of tokens
+	others   float64   // estimated tokens per second of the other instances
+	learned  time.Time // last answer of the engine; zero = never
+	level    float64   // level in that answer
+	repaired time.Time // last time that this instance restored a lost bucket
+	pending  int       // tokens taken here and not yet reported
+	since    time.Time // time of the first of these
+	skipped  int       // tokens since then that lump has omitted
+	queued   bool      // queued at the reporter
 	looked   bool      // a request was refused since learned
-	alone    bool      // what was taken since the engine was away is not in pending
+	alone    bool      // the engine is away, and pending misses tokens taken since
 }
 
-// NewRate returns a rate that knows no key.
+// NewRate returns a rate without keys.
 func (f *Fleet) NewRate(o RateOptions) *Rate {
 	if o.MaxKeys == 0 {
 		o.MaxKeys = 65536
@@ -90,10 +91,10 @@ func (f *Fleet) NewRate(o RateOptions) *Rate {
 	return r
 }
 
-// Hash returns a keyed hash of what a rate counts by, the same on all instances.
+// Hash returns a keyed hash of a rate's key, equal on all instances.
 func (f *Fleet) Hash(text []byte) uint64 { return f.box.sum(text) }
 
-// key is the name of a key's bucket in the engine.
+// key returns the name of a key's bucket in the engine.
 func (r *Rate) key(key uint64) string {
 	var b [16]byte
 	copy(b[:], r.id[:])
@@ -101,7 +102,7 @@ func (r *Rate) key(key uint64) string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// Allow takes a token of the key's bucket.
+// Allow takes a token from the key's bucket.
 func (r *Rate) Allow(key uint64, now time.Time) limit.Verdict {
 	s := &r.shards[key%rateShards]
 	away, share := r.fleet.away.Load(), r.share()
@@ -118,7 +119,7 @@ func (r *Rate) Allow(key uint64, now time.Time) limit.Verdict {
 	}
 	v := r.decide(b, now, share)
 	if away {
-		b.alone = true // nobody is told
+		b.alone = true // no report
 		s.mu.Unlock()
 		return v
 	}
@@ -141,9 +142,9 @@ func (r *Rate) Allow(key uint64, now time.Time) limit.Verdict {
 	return v
 }
 
-// urgent is how many tokens are not to wait for the next report: half of a share. In a
-// large fleet that is less than a token, which is not worth a report of its own. Fewer are
-// urgent while nothing is known of the others.
+// urgent returns the number of tokens that need an early report: half of a share. In a
+// large fleet half of a share is less than a token, which is not worth a report of its
+// own. While nothing is known of the other instances fewer tokens are urgent.
 func (r *Rate) urgent(b *bucket) float64 {
 	burst, few := float64(r.opts.Burst), 4.0
 	if b.learned.IsZero() {
@@ -152,8 +153,8 @@ func (r *Rate) urgent(b *bucket) float64 {
 	return max(burst/float64(2*r.fleet.Live()), min(burst/4, few))
 }
 
-// rejoin makes what lacks in this instance's share of the bucket something to report: the
-// engine knows nothing of what was taken while it was away.
+// rejoin turns the tokens that are missing from this instance's share of the bucket into
+// a report, because the engine does not know the tokens taken while it was away.
 func (b *bucket) rejoin(r *Rate, now time.Time) {
 	share := 1 / float64(r.fleet.Live())
 	b.refill(r, now, share)
@@ -164,8 +165,8 @@ func (b *bucket) rejoin(r *Rate, now time.Time) {
 	}
 }
 
-// share is the part of the rate that this instance decides about: all of it, or while
-// the engine is away its share.
+// share returns the part of the rate that this instance decides about: all of it, or its
+// share while the engine is away.
 func (r *Rate) share() float64 {
 	if !r.fleet.away.Load() {
 		return 1
@@ -173,7 +174,7 @@ func (r *Rate) share() float64 {
 	return 1 / float64(r.fleet.Live())
 }
 
-// bucket returns a key's bucket. It is called with the shard's mu held.
+// bucket returns a key's bucket. The shard's mu must be held.
 func (r *Rate) bucket(s *rateShard, key uint64, now time.Time) *bucket {
 	b := s.buckets[key]
 	if b == nil {
@@ -201,7 +202,7 @@ func (s *rateShard) forget(r *Rate, now time.Time) {
 	delete(s.buckets, fullest)
 }
 
-// decide takes a token if there is one, of a part of the rate.
+// decide takes a token if there is one, under a part of the rate.
 func (r *Rate) decide(b *bucket, now time.Time, share float64) limit.Verdict {
 	b.refill(r, now, share)
 	v := limit.Verdict{}
@@ -214,7 +215,7 @@ func (r *Rate) decide(b *bucket, now time.Time, share float64) limit.Verdict {
 	return r.tell(v, b.left(r, now, share), b.pace(r, share))
 }
 
-// tell completes a verdict by what is left and how fast that grows.
+// tell completes a verdict from the available tokens and the rate of their growth.
 func (r *Rate) tell(v limit.Verdict, left, pace float64) limit.Verdict {
 	v.Remaining = max(int(left), 0)
 	v.Reset = seconds((float64(r.opts.Burst) - left) / r.opts.PerSecond)
@@ -226,7 +227,7 @@ func (r *Rate) tell(v limit.Verdict, left, pace float64) limit.Verdict {
 
 func seconds(s float64) time.Duration { return time.Duration(max(s, 0) * float64(time.Second)) }
 
-// refill reckons the bucket as if nobody else took anything.
+// refill updates the bucket as if no other instance took tokens.
 func (b *bucket) refill(r *Rate, now time.Time, share float64) {
 	if dt := now.Sub(b.at).Seconds(); dt > 0 {
 		b.tokens += r.opts.PerSecond * share * dt
@@ -235,8 +236,9 @@ func (b *bucket) refill(r *Rate, now time.Time, share float64) {
 	b.tokens = min(b.tokens, max(float64(r.opts.Burst)*share, 1))
 }
 
-// pace is how many tokens a second come in, less what the others take, but never less
-// than half a share: else who gets nothing would not notice that the others take less.
+// pace returns the tokens gained per second, less those of the others, but at least half
+// a share. Otherwise an instance without tokens would not notice that the others take
+// fewer.
 func (b *bucket) pace(r *Rate, share float64) float64 {
 	if share < 1 {
 		return r.opts.PerSecond * share
@@ -244,8 +246,8 @@ func (b *bucket) pace(r *Rate, share float64) float64 {
 	return max(r.opts.PerSecond-b.others, r.opts.PerSecond/float64(2*r.fleet.Live()))
 }
 
-// left is how many tokens may be taken, given what the others are likely to have taken
-// since the engine was asked.
+// left returns the available tokens, given the estimate of the others' tokens since the
+// last answer.
 func (b *bucket) left(r *Rate, now time.Time, share float64) float64 {
 	tokens := b.tokens + r.opts.PerSecond*share*max(now.Sub(b.at).Seconds(), 0)
 	ago := now.Sub(b.learned)
@@ -255,7 +257,7 @@ func (b *bucket) left(r *Rate, now time.Time, share float64) float64 {
 	return tokens - (r.opts.PerSecond-b.pace(r, share))*ago.Seconds()
 }
 
-// ask lets the engine decide; ok says that it did.
+// ask lets the engine decide; ok means that it did.
 func (r *Rate) ask(s *rateShard, key uint64, now time.Time) (v limit.Verdict, ok bool) {
 	if now.UnixNano() < r.silent.Load() {
 		return v, false
@@ -276,7 +278,7 @@ func (r *Rate) ask(s *rateShard, key uint64, now time.Time) (v limit.Verdict, ok
 	return r.tell(limit.Verdict{OK: l.Taken}, l.Tokens, r.opts.PerSecond), true
 }
 
-// report returns what is to be told of a key; ok = false if nothing is.
+// report returns the report about a key; ok is false if there is nothing to report.
 func (r *Rate) report(key uint64, now time.Time) (u Use, ok, again bool) {
 	s := &r.shards[key%rateShards]
 	s.mu.Lock()
@@ -307,7 +309,7 @@ func (r *Rate) report(key uint64, now time.Time) (u Use, ok, again bool) {
 	return u, true, false
 }
 
-// when says when a bucket is reported.
+// when is the urgency of a report.
 type when int
 
 const (
@@ -320,8 +322,8 @@ const (
 // unseen is the part of a rate that all instances together may leave unreported.
 const unseen = 1.0 / 32
 
-// lump makes few tokens none, or many with the same mean: while a key is far from its limit
-// the sum over all instances is good enough, and costs a part of the reports.
+// lump turns a few tokens into none, or into many with the same mean. While a key is far
+// from its limit, the sum over all instances is exact enough, with fewer reports.
 func (b *bucket) lump(r *Rate) int {
 	whole := r.opts.Burst / lumps
 	if b.pending >= whole {
@@ -334,15 +336,16 @@ func (b *bucket) lump(r *Rate) int {
 	return 0
 }
 
-// calm is the part of a rate that all instances together may take for that.
+// calm is the part of a rate up to which all instances together count as far from the
+// limit.
 const calm = 1.0 / 8
 
-// lumps is how many of them a burst has.
+// lumps is the number of lumps in a burst.
 const lumps = 16
 
-// due says when a bucket is reported: at once while requests are refused, or soon would
-// be; otherwise every second, and not at all if so little is taken that it makes no
-// difference to the others.
+// due returns when to report a bucket: at once while requests are refused or soon will
+// be, otherwise every second, and never if the tokens are too few to matter to the
+// others.
 func (b *bucket) due(r *Rate, at time.Time) when {
 	live, burst := float64(r.fleet.Live()), float64(r.opts.Burst)
 	age := at.Sub(b.since)
@@ -369,7 +372,7 @@ func (b *bucket) due(r *Rate, at time.Time) when {
 	return reportLater
 }
 
-// Keys returns the number of keys that are remembered.
+// Keys returns the number of remembered keys.
 func (r *Rate) Keys() (n int) {
 	for i := range r.shards {
 		s := &r.shards[i]

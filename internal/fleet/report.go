@@ -7,21 +7,21 @@ import (
 )
 
 const (
-	// reportEvery is how often the engine is told what was taken, if nothing is urgent. What
-	// the others take until they are heard again is foreseen, so that four times as often
-	// would not make a rate more exact.
+	// reportEvery is the interval of reports that are not urgent. Instances extrapolate
+	// the rates of the others between reports, so that a fourth of this interval would
+	// not make a rate more exact.
 	reportEvery = 400 * time.Millisecond
-	// hurryGap is between two reports when one is urgent.
+	// hurryGap is the least time between two reports when one is urgent.
 	hurryGap = 10 * time.Millisecond
 )
 
-// reporter tells the engine what the rates' buckets have let in.
+// reporter reports to the engine the tokens that the rates have spent.
 type reporter struct {
 	fleet *Fleet
 	soon  chan struct{}
 
 	mu   sync.Mutex // protects list
-	list []due      // what may have to be reported
+	list []due      // possible reports
 }
 
 // due is a key of a rate.

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// goneFor is how long a member that has left, or is no longer heard of, still counts in
-// [State.Steady]. It answers its last requests meanwhile. And when the engine has lost
-// everything, all members come back sooner than that.
+// goneFor is how long a departed or silent member still counts in [State.Steady]. During
+// this time it answers its last requests. After a loss of the engine's data all members
+// return within this time.
 const goneFor = lease
 
-// FollowMembers calls changed whenever [State.Members] or [State.Steady] have changed, one
-// after the other. It is called before Run.
+// FollowMembers calls changed whenever [State.Members] or [State.Steady] have changed,
+// one call after the other. It must be called before Run.
 func (f *Fleet) FollowMembers(changed func(*State)) { f.followers = append(f.followers, changed) }
 
-// settle counts members that are gone for a while longer. Only the time while the engine
-// answers counts. changed says that the members have just. It is called by the goroutine of
-// beat.
+// settle keeps departed members in Steady for goneFor, counting only time in which the
+// engine answers. changed means that the members have just changed. The goroutine of beat
+// calls it.
 func (f *Fleet) settle(now time.Time, changed bool) {
 	s := f.State()
 	steady := slices.Clone(s.Members)
@@ -46,7 +46,7 @@ func (f *Fleet) settle(now time.Time, changed bool) {
 	}
 }
 
-// Zones returns how many members run in each zone, without those whose zone is not known.
+// Zones returns the number of members in each zone, without those of unknown zone.
 func (s *State) Zones() map[string]int {
 	zones := map[string]int{}
 	for _, m := range s.Steady {
@@ -57,11 +57,11 @@ func (s *State) Zones() map[string]int {
 	return zones
 }
 
-// Portion is what falls to one of several instances that divide a number among them. The
+// Portion is the place of one of several instances that divide numbers among them. The
 // zero value divides nothing.
 type Portion struct {
-	Of    int // instances
-	Place int // of this one among them
+	Of    int // number of instances
+	Place int // index of this instance
 }
 
 // Portion returns that of this instance.
@@ -70,9 +70,9 @@ func (s *State) Portion() Portion {
 	return Portion{Of: len(s.Steady), Place: max(place, 0)}
 }
 
-// Share returns a part of total, which is at least 1. The parts of all instances differ by
-// 1 at most, and add up to total if that is not less than their number. Which of them has
-// 1 more depends on turn, so that they take turns when there is much to divide.
+// Share returns this instance's part of total, at least 1. The parts of all instances
+// differ by at most 1, and add up to total if total is not less than their number. turn
+// selects the instances with 1 more, so that with many totals the surplus is spread.
 func (p Portion) Share(total int, turn uint64) int {
 	if p.Of <= 1 {
 		return total

@@ -6,52 +6,52 @@ import (
 	"time"
 )
 
-// Word is a value of which all instances have a copy.
+// Word is a value with a copy at all instances.
 type Word struct {
 	Key   string
 	Value []byte
 	Stamp Stamp
-	Until time.Time // by the engine's clock; zero = for good
+	Until time.Time // by the engine's clock; zero = forever
 }
 
-// Words are the values of which all instances have a copy, and which no loss of the
-// engine loses: what the engine lacks, the instances write again. It is safe for
-// concurrent use.
+// Words are the values with a copy at all instances. They survive a loss of the engine's
+// data: the instances write missing words again. It is safe for concurrent use.
 type Words struct {
 	fleet *Fleet
-	table string            // in the engine, and topic of its messages
+	table string            // name of the table in the engine, and topic of its messages
 	soon  chan struct{}     // wakes run
-	asked chan chan<- error // wakes run, which answers once it has looked
+	asked chan chan<- error // wakes run, which answers after its next look
 
 	mu    sync.Mutex // protects the fields below
 	all   map[string]*held
 	clock clock
 	heard func(Word) bool
-	seeds []Word // that are not held yet; their times are by this machine's clock
+	seeds []Word // words not held yet; their times are by this machine's clock
 }
 
-// held is a word, and what the engine has of it.
+// held is a word, and its state in the engine.
 type held struct {
 	Word
-	revision uint64    // that the engine has; 0 = none
-	dirty    bool      // the engine does not have it as it is here
-	due      time.Time // when it is to be written
+	revision uint64    // revision in the engine; 0 = none
+	dirty    bool      // the engine does not have this version
+	due      time.Time // time to write it
 }
 
 const (
 	tableWords = "words"
-	// readEvery is how often all words are read, should a message have been lost.
+	// readEvery is the interval at which all words are read, in case a message was lost.
 	readEvery = 5 * time.Second
-	// lookGap is between two reads that messages ask for.
+	// lookGap is the least time between two reads that messages cause.
 	lookGap = 20 * time.Millisecond
-	// rewriteWithin spreads who writes again what the engine has lost.
+	// rewriteWithin is the period over which the instances spread the rewriting of lost
+	// words.
 	rewriteWithin = time.Second
 	maxWords      = 20_000
-	conflicts     = 4 // rounds of reading and writing, one after the other
+	conflicts     = 4 // consecutive rounds of reading and writing
 )
 
-// NewWords returns words in a table of their own, for those that are many or large: who
-// hears of a new word reads its whole table. It is called before [Fleet.Run].
+// NewWords returns words in a separate table, for many or large ones: a new word makes
+// every instance read the whole table. It must be called before [Fleet.Run].
 func (f *Fleet) NewWords(table string) *Words {
 	w := &Words{fleet: f, table: table, soon: make(chan struct{}, 1), asked: make(chan chan<- error), all: map[string]*held{}, clock: clock{by: f.id}}
 	f.tables = append(f.tables, w)
@@ -66,11 +66,11 @@ func (f *Fleet) lookAtWords() {
 	}
 }
 
-// Follow calls heard for each word that another instance has said, one after the other. A
-// word of which heard returns false is told again later. It is called before [Fleet.Run].
+// Follow calls heard for each word of another instance, one after the other. If heard
+// returns false, the call is repeated later. It must be called before [Fleet.Run].
 func (w *Words) Follow(heard func(Word) bool) { w.heard = heard }
 
-// Set says a word. until is when it ends, by this machine's clock; zero = never.
+// Set publishes a word. until is its end, by this machine's clock; zero = never.
 func (w *Words) Set(key string, value []byte, until time.Time) {
 	w.mu.Lock()
 	w.hold(Word{Key: key, Value: value, Stamp: w.clock.next(w.fleet.Now()), Until: w.fleet.engineTime(until)}, time.Now())
@@ -78,8 +78,9 @@ func (w *Words) Set(key string, value []byte, until time.Time) {
 	w.look()
 }
 
-// SetAt says a word whose moment all know, such as when a certificate was issued: of two
-// the later one stays, whoever says it when. at and until are true times.
+// SetAt publishes a word with a time that all instances know, for example the issue of a
+// certificate. The word with the later time wins, whatever the order of the calls. at and
+// until are true times.
 func (w *Words) SetAt(key string, value []byte, at, until time.Time) {
 	word := Word{Key: key, Value: value, Stamp: Stamp{Time: at.UnixMilli(), By: w.clock.by}, Until: until}
 	w.mu.Lock()
@@ -94,21 +95,22 @@ func (w *Words) SetAt(key string, value []byte, at, until time.Time) {
 	}
 }
 
-// Seed says a word that was said at a time before this process, by this machine's
-// clock, so that what was said later elsewhere wins. It is called before [Fleet.Run].
+// Seed adds a word that was published before this process started, at a time of this
+// machine's clock, so that later words of other instances win. It must be called before
+// [Fleet.Run].
 func (w *Words) Seed(key string, value []byte, at, until time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seeds = append(w.seeds, Word{Key: key, Value: value, Stamp: Stamp{Time: at.UnixMilli(), By: w.clock.by}, Until: until})
 }
 
-// sow holds the seeds, once it is known how far the clocks differ.
+// sow holds the seeds, once the difference of the clocks is known.
 func (w *Words) sow() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, word := range w.seeds {
 		if w.all[word.Key] != nil {
-			continue // something was said since
+			continue // a newer word exists
 		}
 		word.Stamp.Time += w.fleet.Offset().Milliseconds()
 		word.Until = w.fleet.engineTime(word.Until)
@@ -118,7 +120,7 @@ func (w *Words) sow() {
 	w.seeds = nil
 }
 
-// engineTime translates a moment of this machine's clock; zero stays zero.
+// engineTime converts a time of this machine's clock into the engine's; zero stays zero.
 func (f *Fleet) engineTime(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
@@ -126,7 +128,7 @@ func (f *Fleet) engineTime(t time.Time) time.Time {
 	return t.Add(f.Offset())
 }
 
-// Local translates a moment of the engine's clock into this machine's; zero stays zero.
+// Local converts a time of the engine's clock into this machine's; zero stays zero.
 func (f *Fleet) Local(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
@@ -156,7 +158,7 @@ func (w *Words) All() (list []Word) {
 	return list
 }
 
-// Waiting returns how many words the engine does not have yet.
+// Waiting returns the number of words that the engine does not have yet.
 func (w *Words) Waiting() (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -168,7 +170,7 @@ func (w *Words) Waiting() (n int) {
 	return n
 }
 
-// hold keeps a word that the engine is to have. It is called with mu held.
+// hold keeps a word for the engine. mu must be held.
 func (w *Words) hold(word Word, due time.Time) {
 	h := w.all[word.Key]
 	if h == nil {

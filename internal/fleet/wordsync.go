@@ -14,9 +14,9 @@ import (
 
 var errAway = errors.New("the engine does not answer")
 
-// Sync reads what the engine has and writes what it lacks. It returns once both are done,
-// so that the caller knows what was said before, and others what the caller has said. It
-// fails without the engine.
+// Sync reads all words of the engine and writes the missing ones. When it returns, the
+// caller has all earlier words, and the engine has the caller's. It fails without the
+// engine.
 func (w *Words) Sync(ctx context.Context) error {
 	done := make(chan error, 1)
 	select {
@@ -57,7 +57,7 @@ func (w *Words) run(ctx context.Context) {
 		if asked != nil {
 			asked <- err
 		}
-		gap := time.NewTimer(lookGap) // messages that come together cause one look
+		gap := time.NewTimer(lookGap) // several messages cause one read
 		select {
 		case <-gap.C:
 		case <-ctx.Done():
@@ -66,11 +66,11 @@ func (w *Words) run(ctx context.Context) {
 	}
 }
 
-// sync reads what the engine has, writes what it lacks, and returns how long nothing has
-// to be done. An error is of the engine, or says that there were too many conflicts.
+// sync reads the engine's words, writes the missing ones, and returns the time until the
+// next necessary sync. An error is the engine's, or means too many conflicts.
 func (w *Words) sync(ctx context.Context, known *uint64) (time.Duration, error) {
 	if w.fleet.away.Load() {
-		return readEvery, errAway // the next beat that succeeds ends the wait
+		return readEvery, errAway // the next successful beat ends the wait
 	}
 	w.sow()
 	for round := range conflicts {
@@ -100,14 +100,14 @@ func (w *Words) sync(ctx context.Context, known *uint64) (time.Duration, error) 
 	return wait, nil
 }
 
-// sealedWord is a word as the engine has it.
+// sealedWord is a word in the form that the engine stores.
 type sealedWord struct {
 	Stamp Stamp     `json:"stamp"`
 	Until time.Time `json:"until,omitzero"`
 	Value []byte    `json:"value"`
 }
 
-// read takes over what others have said since.
+// read adds the new words of other instances.
 func (w *Words) read(ctx context.Context, known *uint64) error {
 	var l Listing
 	err := w.fleet.call(ctx, func(ctx context.Context) (err error) {
@@ -127,7 +127,7 @@ func (w *Words) read(ctx context.Context, known *uint64) error {
 	return nil
 }
 
-// unlearn forgets a word, so that it is new when it is read again.
+// unlearn drops a word, so that it is new at the next read.
 func (w *Words) unlearn(word Word) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -145,7 +145,7 @@ func (w *Words) merge(l Listing) (fresh []Word) {
 		var s sealedWord
 		text, err := w.fleet.box.open(e.Value, w.table+" "+e.Key)
 		if err != nil || json.Unmarshal(text, &s) != nil {
-			continue // a stranger's; the members say that there is one
+			continue // from an instance with another secret, which the members show
 		}
 		there[e.Key] = true
 		w.clock.see(s.Stamp)
@@ -180,18 +180,18 @@ func (w *Words) merge(l Listing) (fresh []Word) {
 	return fresh
 }
 
-// owe says that the engine lacks a word. All instances find that at the same time, so
-// that each waits for a while, in which another may write it.
+// owe records that the engine lacks a word. All instances notice that at the same time,
+// so each waits for a while, in which another instance may write the word.
 func (w *Words) owe(h *held) {
 	if !h.dirty {
 		h.dirty, h.due = true, time.Now().Add(rand.N(rewriteWithin))
 	}
 }
 
-// over reports whether a word has ended.
+// over reports whether a word has expired.
 func (w *Words) over(h *held) bool { return w.left(h) < 0 }
 
-// left is how long the engine is to keep a word; 0 = for good, less = it has ended.
+// left returns the remaining lifetime of a word; 0 = unlimited, below 0 = expired.
 func (w *Words) left(h *held) time.Duration {
 	if h.Until.IsZero() {
 		return 0
@@ -199,7 +199,7 @@ func (w *Words) left(h *held) time.Duration {
 	return cmp.Or(h.Until.Sub(w.fleet.Now()), -1)
 }
 
-// shed forgets the words that end first when there are too many.
+// shed drops the words that expire first when there are too many.
 func (w *Words) shed() {
 	if len(w.all) <= maxWords {
 		return
@@ -211,8 +211,8 @@ func (w *Words) shed() {
 	}
 }
 
-// write writes what is due, and tells the others to look. conflict says that somebody
-// else was faster.
+// write writes the due words, and notifies the other instances. conflict means that
+// another instance was faster.
 func (w *Words) write(ctx context.Context) (conflict bool, err error) {
 	wrote := false
 	for _, h := range w.due() {
@@ -232,7 +232,7 @@ func (w *Words) write(ctx context.Context) (conflict bool, err error) {
 	return conflict, nil
 }
 
-// due returns copies of what is to be written.
+// due returns copies of the words to write.
 func (w *Words) due() (list []held) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
