@@ -15,15 +15,16 @@ type body struct {
 	src    io.ReadCloser
 	closed atomic.Bool
 
-	// The fields below are the reader's.
-	pulled  chan pull   // of the read that is under way
-	pulling bool        // one is
-	buf     *pullBuffer // what it reads into; nil = given back
-	left    []byte      // what is left in buf
-	err     error       // what comes after left
+	// The fields below belong to the reader.
+	pulled  chan pull   // result of the read in progress
+	pulling bool        // a read is in progress
+	buf     *pullBuffer // buffer of that read; nil = returned
+	left    []byte      // unread bytes in buf
+	err     error       // the error after left
 }
 
-// pullBuffer is what is read ahead into while somebody waits for a moment only.
+// pullBuffer is the buffer of a read in the background, while the caller waits for a
+// limited time.
 type pullBuffer [16 << 10]byte
 
 // pull is the result of a read.
@@ -37,11 +38,11 @@ func newBody(s *stream, src io.ReadCloser) *body {
 	return &body{s: s, src: src}
 }
 
-// Read reads what has come, waiting for at least one byte.
+// Read reads the available bytes; it waits for at least one.
 func (b *body) Read(p []byte) (int, error) { return b.ReadUntil(p, time.Time{}) }
 
-// ReadUntil implements [http1.Body]. A read of net/http's cannot be given up, so
-// one that may have to be is made by a goroutine, which ends with the stream.
+// ReadUntil implements [http1.Body]. A read of net/http cannot be interrupted. So a
+// goroutine makes each read with a time limit, and ends with the stream.
 func (b *body) ReadUntil(p []byte, until time.Time) (int, error) {
 	if b.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
@@ -69,11 +70,10 @@ func (b *body) ReadUntil(p []byte, until time.Time) (int, error) {
 	return n, b.err
 }
 
-// Here implements [http1.Body]. net/http does not tell what it has read.
+// Here implements [http1.Body]. net/http does not report what it has buffered.
 func (b *body) Here() bool { return len(b.left) > 0 || b.err != nil }
 
-// pull waits until a read has ended, and reports false when that is not before
-// a moment.
+// pull waits until a read has ended. It returns false if until comes first.
 func (b *body) pull(until time.Time) bool {
 	if !b.pulling {
 		b.startPull()
@@ -122,7 +122,7 @@ func (b *body) giveBack() {
 	}
 }
 
-// end ends the call and returns what the caller gets to know.
+// end ends the call and returns the error for the caller.
 func (b *body) end(err error) error {
 	if err != io.EOF {
 		err = b.s.failure(http1.PhaseBody, err)
@@ -132,8 +132,8 @@ func (b *body) end(err error) error {
 	return err
 }
 
-// Close gives the response up if it was not read to its end. It does not wait
-// for a request body that the client is still sending.
+// Close aborts the response if it was not read completely. It does not wait for a request
+// body that the client is still sending.
 func (b *body) Close() error {
 	if b.closed.Swap(true) {
 		return nil

@@ -16,21 +16,21 @@ type conn struct {
 	t     *Transport
 	cc    *http.ClientConn
 	wire  *wire
-	raw   syscall.RawConn // the socket below; nil = none
-	used  atomic.Int64    // when a request last ended; Unix nanoseconds, 0 = none has
-	busy  atomic.Int64    // when a request last came to the idle connection; Unix nanoseconds
-	idle  *time.Timer     // closes it once it has been idle for as long as it may
-	until time.Time       // its age allows requests; zero = no bound
+	raw   syscall.RawConn // the underlying socket; nil = none
+	used  atomic.Int64    // end of the last request, in Unix nanoseconds; 0 = none yet
+	busy  atomic.Int64    // last arrival of a request while idle, in Unix nanoseconds
+	idle  *time.Timer     // closes the connection after its longest idle time
+	until time.Time       // end of new requests by age; zero = none
 
-	// calls are the streams that were reserved and have not ended. net/http's own
-	// count has those, too, that were given up and not confirmed, which a dead
-	// upstream never does.
+	// calls counts the reserved streams that have not ended. net/http's own count
+	// includes aborted streams without the upstream's confirmation, which a dead upstream
+	// never sends.
 	calls atomic.Int64
 
-	// The fields below are protected by the pool's mu.
+	// The pool's mu protects the fields below.
 	taken   bool // a stream was reserved
 	watched bool
-	doubted int64 // when somebody had reason to; Unix nanoseconds, 0 = nobody had
+	doubted int64 // time of the last doubt, in Unix nanoseconds; 0 = none
 }
 
 func newConn(t *Transport, cc *http.ClientConn, w *wire) *conn {
@@ -46,7 +46,7 @@ func newConn(t *Transport, cc *http.ClientConn, w *wire) *conn {
 // aged reports whether the connection has reached its age.
 func (c *conn) aged() bool { return !c.until.IsZero() && !time.Now().Before(c.until) }
 
-// socket returns the socket below, nil if there is none.
+// socket returns the underlying socket, nil if there is none.
 func (c *conn) socket() *syscall.RawConn {
 	if c.raw == nil {
 		return nil
@@ -54,15 +54,15 @@ func (c *conn) socket() *syscall.RawConn {
 	return &c.raw
 }
 
-// unreserve gives back a stream that was reserved and is not used.
+// unreserve returns an unused reserved stream.
 func (c *conn) unreserve() {
 	c.cc.Release()
 	c.calls.Add(-1)
 	c.rest()
 }
 
-// rest is called when the connection may have become idle. net/http's own timer
-// runs before the first request as well, and lets a request have a connection that
+// rest is called when the connection may have become idle. It replaces net/http's own
+// timer, which also runs before the first request, and gives a request a connection that
 // it then does not use.
 func (c *conn) rest() {
 	wait := c.t.opts.KeepAlive
@@ -72,17 +72,17 @@ func (c *conn) rest() {
 	if wait > 0 {
 		c.idle.Reset(wait)
 	}
-	if c.t.retired.Load() { // looked at last, since Retire may be called meanwhile
+	if c.t.retired.Load() { // checked last, because Retire may be called meanwhile
 		c.idle.Reset(minRest)
 	}
 }
 
-// minRest is when to look again at a connection that had a request on it, be it
-// one that net/http was about to forget, or has something to say of.
+// minRest is the delay before a connection that had a request is checked again, because
+// net/http may be about to drop it, or to report something.
 const minRest = 10 * time.Millisecond
 
-// expire closes the connection if it has been idle for long enough. Nobody can
-// reserve a stream on it meanwhile.
+// expire closes the connection if it has been idle for long enough. No stream can be
+// reserved on it meanwhile.
 func (c *conn) expire() {
 	t := c.t
 	t.mu.Lock()
@@ -90,7 +90,7 @@ func (c *conn) expire() {
 	switch left := t.opts.KeepAlive - time.Since(time.Unix(0, c.used.Load())); {
 	case t.closed:
 	case t.retired.Load() || c.aged():
-		if c.calls.Load() == 0 { // else the last of them calls rest
+		if c.calls.Load() == 0 { // otherwise the last call calls rest
 			t.drop(c)
 		}
 	case c.cc.InFlight() > 0:
@@ -102,7 +102,7 @@ func (c *conn) expire() {
 	}
 }
 
-// drop takes a connection out and closes it. It is called with mu held.
+// drop removes a connection and closes it. mu must be held.
 func (t *Transport) drop(c *conn) {
 	t.conns = slices.DeleteFunc(t.conns, func(other *conn) bool { return other == c })
 	c.discard()
@@ -113,12 +113,12 @@ func (c *conn) close() {
 	c.cc.Close()
 }
 
-// discard is close, which may wait for the upstream. It is called with the pool's
-// mu held, while the pool is open.
+// discard is close in the background, because close may wait for the upstream. The pool's
+// mu must be held, and the pool must be open.
 func (c *conn) discard() { c.t.wg.Go(c.close) }
 
-// take tells of a connection on which a stream has just been reserved whether it
-// has served before, and for how long it had been idle.
+// take returns, for a connection with a newly reserved stream, whether it has served
+// before, and its idle time.
 func (c *conn) take() (reused bool, idle time.Duration) {
 	used, alone := c.used.Load(), c.cc.InFlight() == 1
 	if alone {
@@ -133,7 +133,7 @@ func (c *conn) take() (reused bool, idle time.Duration) {
 	return true, idle
 }
 
-// silent returns for how long nothing has come although requests are out.
+// silent returns the time without a byte from the upstream while requests are in flight.
 func (c *conn) silent() time.Duration {
 	if c.cc.InFlight() == 0 {
 		return 0
@@ -141,22 +141,22 @@ func (c *conn) silent() time.Duration {
 	return time.Since(time.Unix(0, max(c.busy.Load(), c.wire.heard.Load())))
 }
 
-// doubt keeps new requests away from a connection until something is heard of it,
-// unless that was just now. Called with the pool's mu held.
+// doubt keeps new requests away from a connection until the next byte arrives, unless one
+// has just arrived. The pool's mu must be held.
 func (c *conn) doubt(now time.Time) {
 	if now.UnixNano()-c.wire.heard.Load() > int64(heardJustNow) {
 		c.doubted = now.UnixNano()
 	}
 }
 
-// doubtful reports whether the connection may be dead. Called with the pool's mu held.
+// doubtful reports whether the connection may be dead. The pool's mu must be held.
 func (c *conn) doubtful() bool {
 	return c.silent() >= doubtAfter || c.doubted > c.wire.heard.Load()
 }
 
-// gone reports whether the connection is of no more use to anybody. One that has
-// no request and takes none is closed: the upstream wants to end it or allows no
-// streams, or it was for one request.
+// gone reports whether the connection is useless. It closes one that has no request and
+// accepts none: the upstream wants to end it or allows no streams, or it was for one
+// request.
 func (c *conn) gone() bool {
 	if c.cc.Err() != nil {
 		return true
@@ -168,8 +168,7 @@ func (c *conn) gone() bool {
 	return true
 }
 
-// watch makes those who wait for a stream look again whenever one may have become
-// free.
+// watch wakes the requests that wait for a stream whenever one may have become free.
 func (c *conn) watch() {
 	if c.watched {
 		return

@@ -22,8 +22,8 @@ const (
 	http11Required   code = 0xd
 )
 
-// streamError has the fields of net/http's own, which offers itself to
-// errors.As in this form.
+// streamError has the fields of net/http's own error, which errors.As can convert into
+// this form.
 type streamError struct {
 	StreamID uint32
 	Code     code
@@ -39,12 +39,12 @@ func canceled(ctx context.Context, p http1.Phase) *http1.Error {
 	return &http1.Error{Phase: p, Kind: http1.Canceled, Err: context.Cause(ctx)}
 }
 
-// failure says why the stream failed: what ended it from this side, else what
-// the upstream said of it, else how the connection ended.
+// failure returns the reason for the stream's failure: this side's own reason first, then
+// the upstream's statement about the stream, then the end of the connection.
 func (s *stream) failure(p http1.Phase, err error) *http1.Error {
 	if s.ctx.Err() != nil {
 		if s.id.Load() == 0 {
-			s.x.Wrote(1) // the header may be on its way
+			s.x.Wrote(1) // part of the header may have been sent
 		}
 		if context.Cause(s.ctx) == errStalled {
 			return &http1.Error{Phase: p, Kind: http1.Timeout, Err: fmt.Errorf("%w: nothing moved for %v (Idle)", errStalled, s.c.t.opts.Idle)}
@@ -89,19 +89,18 @@ func (s *stream) kind(err error) http1.Kind {
 		return http1.Reset
 	case s.c.lostPing():
 		return http1.Timeout
-	case errors.Is(err, io.ErrUnexpectedEOF): // a body shorter than announced
+	case errors.Is(err, io.ErrUnexpectedEOF): // the body is shorter than announced
 		return http1.Closed
-	case id == 0 && s.c.cc.Err() == nil: // net/http does not use the connection, and nothing was written
+	case id == 0 && s.c.cc.Err() == nil: // net/http has refused the connection, and nothing was written
 		return http1.Refused
-	case id == 0, id > wire.processed.Load(): // given up by a GOAWAY after it had begun to answer
+	case id == 0, id > wire.processed.Load(): // a GOAWAY ended it after the answer had begun
 		return http1.Closed
 	}
 	return http1.Malformed
 }
 
-// rejected reports whether the upstream has said that it did not process the
-// request (RFC 9113, section 8.7). Once it has answered, if only by an
-// informational response, it has.
+// rejected reports whether the upstream has stated that it did not process the request
+// (RFC 9113, section 8.7). Any answer, even an informational response, disproves that.
 func (s *stream) rejected(err error) bool {
 	if s.x.Received() > 0 {
 		return false
@@ -111,8 +110,8 @@ func (s *stream) rejected(err error) bool {
 		s.c.wire.goingAway() && s.id.Load() > s.c.wire.processed.Load()
 }
 
-// ErrNeedsHTTP1 is in the error of a request that the upstream did not process
-// because it wants it by HTTP/1.1 (HTTP_1_1_REQUIRED).
+// ErrNeedsHTTP1 is part of the error of a request that the upstream refused because it
+// requires HTTP/1.1 (HTTP_1_1_REQUIRED).
 var ErrNeedsHTTP1 = errors.New("the upstream requires HTTP/1.1 for this request")
 
 func (s *stream) needsHTTP1(err error) bool {
@@ -123,15 +122,15 @@ func (s *stream) needsHTTP1(err error) bool {
 	return s.c.wire.wantsHTTP1.Load() && s.rejected(err)
 }
 
-// lostPing reports whether the connection was given up because the upstream did
-// not answer a ping.
+// lostPing reports whether the connection was closed because the upstream did not answer
+// a ping.
 func (c *conn) lostPing() bool {
 	ping := c.t.opts.Ping
 	return ping > 0 && c.cc.Err() != nil && time.Since(time.Unix(0, c.wire.heard.Load())) >= ping
 }
 
-// timedOut reports whether err is that of a deadline, such as net/http's for
-// the response's header.
+// timedOut reports whether err means a passed deadline, for example net/http's for the
+// response header.
 func timedOut(err error) bool {
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()

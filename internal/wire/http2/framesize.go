@@ -6,10 +6,9 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/h2frame"
 )
 
-// mostSent is the largest frame that is sent, whatever the upstream takes: the
-// least that it has to take (RFC 9113, section 4.2). For each request's body
-// net/http holds a buffer as large as the upstream's SETTINGS_MAX_FRAME_SIZE, up to
-// 512 KiB, also while it waits for a client.
+// mostSent is the largest frame to send, in bytes: the size that every upstream must
+// accept (RFC 9113, section 4.2). For each request body net/http holds a buffer of the
+// upstream's SETTINGS_MAX_FRAME_SIZE, up to 512 KiB, even while it waits for a client.
 const mostSent = 16 << 10
 
 // settingMaxFrame is SETTINGS_MAX_FRAME_SIZE, and settingSize the length of a
@@ -19,14 +18,14 @@ const (
 	settingSize     = 6
 )
 
-// frameLimit lowers SETTINGS_MAX_FRAME_SIZE in what is read, which may come in any
-// portions.
+// frameLimit lowers SETTINGS_MAX_FRAME_SIZE in the received bytes, which may arrive in
+// any portions.
 type frameLimit struct {
 	head    [h2frame.HeaderSize]byte
 	n       int // bytes in head
-	left    int // of the frame's payload
+	left    int // remaining bytes of the frame's payload
 	setting [2]byte
-	at      int // where in a setting the next byte is
+	at      int // position of the next byte in a setting
 }
 
 // apply changes p in place.
@@ -50,7 +49,7 @@ func (l *frameLimit) apply(p []byte) {
 	}
 }
 
-// lower goes through a part of a SETTINGS frame's payload.
+// lower processes a part of a SETTINGS frame's payload.
 func (l *frameLimit) lower(p []byte) {
 	var value [4]byte
 	binary.BigEndian.PutUint32(value[:], mostSent)

@@ -12,26 +12,25 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
-// barrenPause is how long no connection is made after one on which the upstream
-// allowed no stream.
+// barrenPause is the time without new connections after one on which the upstream allowed
+// no stream.
 const barrenPause = time.Second
 
-// pool holds the connections of a transport and the requests that wait for a
-// stream on one of them.
+// pool holds the connections of a transport, and the requests that wait for a stream.
 //
-// Every connection that is made ends the wait of at least one request, by a
-// stream or by a failure. So an upstream that allows no streams, or that ends each
-// new connection, cannot make goodgate open connections without end.
+// Every new connection ends the wait of at least one request, by a stream or by a
+// failure. So an upstream that allows no streams, or that closes each new connection,
+// cannot make goodgate open connections without end.
 type pool struct {
-	freed chan struct{} // holds a token when a stream may have become free
+	freed chan struct{} // has an element when a stream may have become free
 
 	mu      sync.Mutex // protects the fields below
 	closed  bool
 	conns   []*conn
-	waiting []*waiter // first come, first served
-	dialing int       // connections being made
-	streams int       // that the latest connection brought; 0 = none has yet
-	barren  time.Time // when the upstream last allowed no stream on a new connection
+	waiting []*waiter // first in, first out
+	dialing int       // connections being opened
+	streams int       // streams of the latest connection; 0 = unknown yet
+	barren  time.Time // last time that the upstream allowed no stream on a new connection
 }
 
 // waiter is a request that waits for a stream.
@@ -58,8 +57,8 @@ func (t *Transport) conn(ctx context.Context, x *http1.Call) (*conn, error) {
 	return c, nil
 }
 
-// take reserves a stream, else queues up for one. A fresh one is on a connection of
-// which something was heard lately, or that is new.
+// take reserves a stream, or else joins the queue for one. With fresh, it uses only new
+// connections and those with recent traffic from the upstream.
 func (t *Transport) take(fresh bool) (*conn, *waiter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,8 +78,8 @@ func (t *Transport) take(fresh bool) (*conn, *waiter) {
 	return nil, w
 }
 
-// wait waits for what take queued up for. The making of a connection bounds
-// itself; Options.Wait bounds the wait for a stream on one that exists.
+// wait waits for the stream that take has queued for. Dial bounds the opening of a
+// connection. Options.Wait bounds the wait for a stream of an open one.
 func (t *Transport) wait(ctx context.Context, w *waiter) (*conn, error) {
 	var expired <-chan time.Time
 	if t.opts.Wait > 0 {
@@ -104,7 +103,7 @@ func (t *Transport) wait(ctx context.Context, w *waiter) (*conn, error) {
 	}
 }
 
-// leave ends a wait with err, unless it is over.
+// leave ends a wait with err, unless it has ended already.
 func (t *Transport) leave(w *waiter, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -114,8 +113,8 @@ func (t *Transport) leave(w *waiter, err error) {
 	}
 }
 
-// expire ends a wait that has lasted long enough. While a connection is being
-// made its failure says more.
+// expire ends a wait that has lasted long enough, unless a connection is being opened:
+// its failure will say more.
 func (t *Transport) expire(w *waiter) {
 	t.mu.Lock()
 	dialing := t.dialing > 0
@@ -132,7 +131,7 @@ func (w *waiter) end(c *conn, err error) {
 
 // The functions below are called with mu held.
 
-// reserve reserves a stream on a connection that exists.
+// reserve reserves a stream on an open connection.
 func (t *Transport) reserve() *conn {
 	for _, c := range t.conns {
 		if !(t.opts.Single && c.taken) && !c.doubtful() && !c.aged() && c.cc.Reserve() == nil {
@@ -144,8 +143,8 @@ func (t *Transport) reserve() *conn {
 	return nil
 }
 
-// serve gives streams to the requests that wait, and sees to it that the others
-// do not wait in vain.
+// serve gives streams to the waiting requests, and ends the waits that have become
+// pointless.
 func (t *Transport) serve() {
 	for len(t.waiting) > 0 {
 		c := t.reserve()
@@ -174,8 +173,8 @@ func (t *Transport) endFirst(n int, c *conn, err error) {
 	t.waiting = slices.Delete(t.waiting, 0, n)
 }
 
-// dialMore makes as many connections as those who wait need, by what the latest
-// one brought.
+// dialMore opens as many connections as the waiting requests need, assuming the latest
+// connection's number of streams.
 func (t *Transport) dialMore() {
 	if t.closed || time.Since(t.barren) < barrenPause {
 		return
@@ -191,12 +190,12 @@ func (t *Transport) dialMore() {
 	}
 }
 
-// hope reports whether a stream may become free, or a place for a connection.
+// hope reports whether a stream may become free, or another connection is allowed.
 func (t *Transport) hope() bool {
 	return slices.ContainsFunc(t.conns, func(c *conn) bool { return c.cc.InFlight() > 0 && c.silent() < doubtAfter })
 }
 
-// despair says why nobody may wait.
+// despair returns the reason that no request may wait.
 func (t *Transport) despair() error {
 	switch {
 	case t.closed:
@@ -207,8 +206,8 @@ func (t *Transport) despair() error {
 	return refused(errNoStreams)
 }
 
-// refused is the failure of a request that was not sent because the upstream
-// does not take it.
+// refused returns the failure of a request that was not sent because the upstream does
+// not accept it.
 func refused(err error) *http1.Error {
 	return &http1.Error{Phase: http1.PhaseDial, Kind: http1.Refused, Err: err}
 }
@@ -218,8 +217,8 @@ var (
 	errGoAway    = errors.New("the upstream ended a new connection at once (GOAWAY)")
 )
 
-// dial makes a connection, for as many of those who wait as it has streams. Its
-// failure is that of its share of them.
+// dial opens a connection, for as many waiting requests as it has streams. If it fails,
+// its share of them fails.
 func (t *Transport) dial() {
 	c, streams, err := t.connect()
 	t.mu.Lock()
@@ -244,13 +243,13 @@ func (t *Transport) dial() {
 
 type dialKey struct{}
 
-// connect makes a connection and tells how many streams it has. One that has none
-// is returned with an error: the upstream may allow some later.
+// connect opens a connection and returns its number of streams. It returns a connection
+// without streams together with an error: the upstream may allow some later.
 func (t *Transport) connect() (*conn, int, error) {
 	var w *wire
 	cc, err := t.maker.NewClientConn(context.WithValue(t.life, dialKey{}, &w), "http", "upstream:80")
 	switch {
-	case err != nil && w != nil: // it could not be written to
+	case err != nil && w != nil: // writing failed
 		return nil, 0, &http1.Error{Phase: http1.PhaseDial, Kind: http1.Closed, Err: err}
 	case err != nil:
 		return nil, 0, err

@@ -18,9 +18,9 @@ func closeBody(r *http.Request) {
 	}
 }
 
-// invalid tells what about a request cannot be said in HTTP/2, nil when all can.
-// It looks at the request alone: what a connection does, or what state net/http
-// has it in, is no fault of a request.
+// invalid returns the reason that HTTP/2 cannot express a request, nil if it can. It
+// checks only the request, because the states of connections and of net/http are no fault
+// of a request.
 func invalid(r *http.Request) error {
 	host := cmp.Or(r.Host, r.URL.Host)
 	path := r.URL.RequestURI()

@@ -8,13 +8,12 @@ import (
 	"strconv"
 )
 
-// This file judges what net/http leaves to its callers: status codes, and lengths,
-// by which HTTP/2 does not frame a body but which clients go by.
+// This file checks what net/http leaves to its callers: status codes, and lengths, which
+// do not frame a body in HTTP/2 but which clients rely on.
 
-// settle makes a response one that has a single meaning, or tells why it has
-// none.
+// settle makes a response unambiguous, or returns the reason that it cannot.
 func settle(res *http.Response) error {
-	// net/http has put the text of the code behind what the upstream said
+	// net/http appends the text of the code to the upstream's status.
 	if status := res.Status; len(status) < 4 || status[3] != ' ' || res.StatusCode < 200 {
 		return fmt.Errorf("the status %.20q", status)
 	}
@@ -31,13 +30,13 @@ func settle(res *http.Response) error {
 			return fmt.Errorf("Content-Length of %.20q and %.20q", lengths[0], l)
 		}
 	}
-	if len(lengths) > 1 { // net/http took it for none
+	if len(lengths) > 1 { // net/http treats several as none
 		res.Header["Content-Length"] = lengths[:1]
 		res.ContentLength = int64(n)
 		res.Body = &sized{ReadCloser: res.Body, left: int64(n)}
 	}
 	if noContent(res.StatusCode) {
-		res.ContentLength = 0 // it says what another response would have (RFC 9110, section 8.6)
+		res.ContentLength = 0 // the field describes another response (RFC 9110, section 8.6)
 	}
 	return nil
 }
@@ -48,16 +47,16 @@ func bodiless(r *http.Request, res *http.Response) bool {
 		return true
 	}
 	_, isSized := res.Header["Content-Length"]
-	return res.ContentLength == 0 && !isSized // as net/http says it
+	return res.ContentLength == 0 && !isSized // net/http's way to say so
 }
 
-// noContent reports whether responses with this status have no body whatever
-// their length says.
+// noContent reports whether responses with this status have no body, whatever their
+// length says.
 func noContent(status int) bool {
 	return status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// sized is a body that has to have a length.
+// sized is a body that must have a certain length.
 type sized struct {
 	io.ReadCloser
 	left int64

@@ -26,13 +26,13 @@ type stream struct {
 	cancel context.CancelCauseFunc
 
 	id       atomic.Uint32 // 0 = no header was written
-	informed int           // informational responses; the reader's
-	deaf     atomic.Bool   // an informational response could not be passed on
-	returned atomic.Bool   // RoundTrip has
-	ended    atomic.Bool   // it counts no more among its connection's
-	unsent   bool          // it failed on the connection's account, before any of the request was written
-	moved    atomic.Int64  // when one of the bodies last moved; Unix nanoseconds
-	watch    *watch        // of the header's way out, then of the response's body
+	informed int           // number of informational responses; belongs to the reader
+	deaf     atomic.Bool   // passing on an informational response has failed
+	returned atomic.Bool   // RoundTrip has returned
+	ended    atomic.Bool   // no longer counted by its connection
+	unsent   bool          // the connection failed before any part of the request was written
+	moved    atomic.Int64  // last progress of either body, in Unix nanoseconds
+	watch    *watch        // watches the sending of the header, then the response's body
 	upload   *upload       // nil without a body
 }
 
@@ -43,7 +43,7 @@ func newStream(c *conn, x *http1.Call, r *http.Request) *stream {
 	return s
 }
 
-// roundTrip sends the request on the stream that was reserved.
+// roundTrip sends the request on the reserved stream.
 func (s *stream) roundTrip(r *http.Request) (*http.Response, *http1.Error) {
 	out := r.WithContext(httptrace.WithClientTrace(s.ctx, s.trace()))
 	out.GetBody = nil
@@ -77,7 +77,7 @@ func (s *stream) roundTrip(r *http.Request) (*http.Response, *http1.Error) {
 	return res, nil
 }
 
-// fail ends a stream that got no response, and says why.
+// fail ends a stream without a response, and returns the reason.
 func (s *stream) fail(r *http.Request, err error) *http1.Error {
 	failed := s.failure(http1.PhaseHeader, err)
 	s.end()
@@ -110,7 +110,8 @@ func (s *stream) end() {
 
 func (s *stream) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		// Called right after the header was written, while nobody else may write.
+		// net/http calls this right after it has written the header, before any other
+		// write.
 		WroteHeaders: func() {
 			s.id.Store(s.c.wire.opened.Load())
 			s.x.Wrote(max(s.c.wire.headers.Load(), 1))
@@ -125,7 +126,7 @@ var (
 	errSwitch   = errors.New("status 101, which HTTP/2 does not have (RFC 9113, section 8.6)")
 )
 
-// inform passes an informational response on, unless it comes too late.
+// inform passes on an informational response, unless it comes too late.
 func (s *stream) inform(code int, h textproto.MIMEHeader) error {
 	if code == http.StatusSwitchingProtocols {
 		return errSwitch

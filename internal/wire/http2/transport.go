@@ -12,44 +12,44 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
-// Options are a transport's. Only Dial is required.
+// Options configure a transport. Only Dial is required.
 type Options struct {
-	// Dial returns a new connection to the upstream, on which both sides have
-	// agreed to speak HTTP/2. Its error is returned by RoundTrip as it is. It has
-	// to bound itself, and to end with ctx. One call may serve many requests.
+	// Dial returns a new connection to the upstream, on which both sides have agreed on
+	// HTTP/2. RoundTrip returns its error unchanged. Dial must limit its own time, and
+	// end with ctx. One call may serve many requests.
 	Dial func(ctx context.Context) (net.Conn, error)
 
-	Handshake time.Duration // for the upstream's first word on a new connection; 0 = no bound
-	Wait      time.Duration // for a stream, when no more connections may be made; 0 = no bound
+	Handshake time.Duration // longest wait for the upstream's settings on a new connection; 0 = no limit
+	Wait      time.Duration // longest wait for a stream when no more connections are allowed; 0 = no limit
 
-	MaxConns  int           // connections, beyond which requests wait for a stream; 0 = 1024
+	MaxConns  int           // limit on connections; at the limit requests wait for a stream; 0 = 1024
 	Single    bool          // a connection serves one request
-	KeepAlive time.Duration // how long an idle connection is kept; 0 = until the upstream closes it
-	Age       time.Duration // at which a connection gets no more requests, less a random tenth; 0 = no bound
-	Ping      time.Duration // after so much silence the upstream is asked for a sign of life, and has as long for it; 0 = never
+	KeepAlive time.Duration // longest idle time of a connection; 0 = until the upstream closes it
+	Age       time.Duration // age after which a connection gets no more requests, less a random tenth; 0 = no limit
+	Ping      time.Duration // silence after which a ping is sent, and longest wait for its answer; 0 = never
 
-	ResponseHeader time.Duration // from the request's last byte to the response's header; 0 = no bound
-	Idle           time.Duration // how long both bodies may stand still, and the upstream take nothing off a connection; 0 = no bound, and 30 s
-	Continue       time.Duration // how long to wait for 100 (Continue) before the body is sent; 0 = not at all
+	ResponseHeader time.Duration // from the request's last byte to the response's header; 0 = no limit
+	Idle           time.Duration // longest time without progress of either body, and for the upstream to accept bytes; 0 = no limit, and 30 s
+	Continue       time.Duration // longest wait for 100 (Continue) before the body is sent; 0 = no wait
 
 	MaxHeader int64 // bytes of a response header; 0 = 1 MiB
 }
 
 const (
 	defaultMaxHeader = 1 << 20
-	// defaultMaxConns is what Envoy allows. Each of the connections has, or had, a
-	// request on it: so many at once have to be under way.
+	// defaultMaxConns is Envoy's limit. Each connection has or had a request, so there
+	// must be as many concurrent ones.
 	defaultMaxConns = 1024
-	// doubtAfter is how long a connection with requests on it may be silent until
-	// others go elsewhere.
+	// doubtAfter is the silence of a connection with requests after which new requests
+	// avoid it.
 	doubtAfter = 5 * time.Second
-	// heardJustNow is how long ago something was heard of a connection that is alive.
+	// heardJustNow is the age of the last byte up to which a connection counts as alive.
 	heardJustNow = 250 * time.Millisecond
-	// writeIdle is how long an upstream may take nothing off a connection when streams
-	// may be silent for any time.
+	// writeIdle is how long an upstream may accept no bytes of a connection if streams
+	// may be silent without limit.
 	writeIdle = 30 * time.Second
-	// readAhead is what a stream may have sent before it is read: memory that a
-	// client who does not read can make an upstream fill.
+	// readAhead is the number of bytes that a stream may receive before they are read. A
+	// client that does not read can make an upstream fill this memory.
 	readAhead = 256 << 10
 )
 
@@ -57,14 +57,14 @@ const (
 // use. Use New.
 type Transport struct {
 	opts    Options
-	maker   http.Transport // makes the connections and is used for nothing else
+	maker   http.Transport // creates the connections, and has no other use
 	buffers sync.Pool      // of *pullBuffer
 
-	life context.Context // of what is being dialled
+	life context.Context // context of dialling
 	end  context.CancelFunc
 	wg   sync.WaitGroup
 
-	retired atomic.Bool // connections close as their last requests end
+	retired atomic.Bool // connections close when their last requests end
 
 	pool
 }
@@ -91,7 +91,7 @@ func New(o Options) *Transport {
 			MaxReceiveBufferPerStream: readAhead,
 		},
 	}
-	// In the clear as far as net/http is concerned: the TLS is Dial's.
+	// For net/http this is cleartext; Dial does the TLS.
 	t.maker.Protocols.SetUnencryptedHTTP2(true)
 	return t
 }
@@ -114,9 +114,9 @@ func (t *Transport) Close() error {
 	return nil
 }
 
-// Retire makes each connection close as soon as no request is on it, be it one that
-// is still made. Requests under way end as they would, and those that still come are
-// served: somebody may have chosen this transport before and not begun yet.
+// Retire makes each connection, including those being opened, close as soon as it has no
+// request. Requests in flight end normally. New ones are still served, because a caller
+// may have chosen this transport before.
 func (t *Transport) Retire() {
 	t.retired.Store(true)
 	t.mu.Lock()
@@ -126,7 +126,7 @@ func (t *Transport) Retire() {
 	}
 }
 
-// Idle returns how many connections have no request on them.
+// Idle returns the number of connections without requests.
 func (t *Transport) Idle() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -139,15 +139,14 @@ func (t *Transport) Idle() int {
 	return n
 }
 
-// RoundTrip sends a request and returns the response, whose body the caller
-// reads to its end or closes: an [http1.Body], unless it is http.NoBody. It
-// obeys the contract of http.RoundTripper; the body's Close alone may be called
-// while a Read is under way. The response's Trailer is complete once the body
-// was read to its end.
+// RoundTrip sends a request and returns the response. The caller reads its body
+// completely or closes it; the body is an [http1.Body], unless it is http.NoBody.
+// RoundTrip obeys the contract of http.RoundTripper. Only the body's Close may be called
+// during a Read. The response's Trailer is complete once the body was read completely.
 //
-// x tells what was learned, also of a failure, and may be nil. The error is
-// that of Options.Dial or an [*http1.Error]. A request is sent once; one of which
-// nothing could be written gets another connection first.
+// x receives the facts about the call, also after a failure, and may be nil. The error is
+// that of Options.Dial or an [*http1.Error]. A request is sent once. If no part of it
+// could be written, it gets another connection first.
 func (t *Transport) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, error) {
 	if x == nil {
 		x = new(http1.Call)
@@ -179,6 +178,6 @@ func (t *Transport) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, e
 	}
 }
 
-// maxUnsent bounds how often a request gets another connection because nothing
-// of it could be written to the one before.
+// maxUnsent bounds how often a request gets another connection because no part of it
+// could be written.
 const maxUnsent = 3

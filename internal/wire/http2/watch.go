@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// errStalled ends a stream that stood still.
+// errStalled ends a stream without progress.
 var errStalled = errors.New("the stream stood still")
 
-// watch ends its stream when neither body has moved for Options.Idle, or when its
-// header could not be written for as long.
+// watch ends its stream when neither body has made progress for Options.Idle, or when its
+// header could not be written in this time.
 type watch struct {
 	s      *stream
-	timer  *time.Timer // nil without a bound
-	header atomic.Bool // it is the header's
+	timer  *time.Timer // nil without a limit
+	header atomic.Bool // the watch is for the header
 }
 
 func newWatch(s *stream) *watch {
@@ -28,8 +28,8 @@ func newWatch(s *stream) *watch {
 	return w
 }
 
-// startHeader is start for the header. A connection that has no stream for it
-// after all may make it wait. It needs no stop: it heeds nothing later than that.
+// startHeader is start for the header, which may wait for a connection that has no stream
+// after all. It needs no stop: once the header is written, fire does nothing.
 func (w *watch) startHeader() {
 	w.header.Store(true)
 	w.start()
@@ -54,15 +54,15 @@ func (w *watch) fire() {
 		return
 	}
 	left := w.s.c.t.opts.Idle - time.Since(time.Unix(0, w.s.moved.Load()))
-	if left > 0 { // the other direction has moved
+	if left > 0 { // the other direction has made progress
 		w.timer.Reset(left)
 		return
 	}
 	w.s.cancel(errStalled)
 }
 
-// upload is a request's body. Only the wait for the upstream is watched, which
-// is the time between two reads.
+// upload is a request's body. It watches only the wait for the upstream, which is the
+// time between two reads.
 type upload struct {
 	io.ReadCloser
 	s      *stream
@@ -83,7 +83,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close is net/http's. A body of which nothing was wanted is left open for another
+// Close is called by net/http. If nothing was read it leaves the body open for another
 // connection.
 func (u *upload) Close() error {
 	if u.s.id.Load() == 0 {

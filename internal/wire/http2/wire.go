@@ -15,21 +15,21 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
-// wire is a connection that watches the frames go by (RFC 9113 section 4.1).
+// wire is a connection that observes its frames (RFC 9113 section 4.1).
 type wire struct {
 	*h2frame.Guard
-	limit frameLimit // the reader's
+	limit frameLimit // belongs to the reader
 
-	processed  atomic.Uint32 // the last stream that a GOAWAY names; noGoAway without one
-	wantsHTTP1 atomic.Bool   // a GOAWAY has said so
-	opened     atomic.Uint32 // the stream of the last HEADERS that was written
-	headers    atomic.Int64  // its size
-	heard      atomic.Int64  // when a byte was last read; Unix nanoseconds
+	processed  atomic.Uint32 // the last stream in a GOAWAY; noGoAway without one
+	wantsHTTP1 atomic.Bool   // a GOAWAY has required HTTP/1.1
+	opened     atomic.Uint32 // stream of the last written HEADERS
+	headers    atomic.Int64  // size of that HEADERS
+	heard      atomic.Int64  // time of the last byte read, in Unix nanoseconds
 	ended      atomic.Value  // wireEnd: the first failure to read
 
-	settled bool          // the upstream's settings were read; the reader's
-	greeted bool          // that was just now; the reader's
-	ready   chan struct{} // closed once they hold
+	settled bool          // the upstream's settings were read; belongs to the reader
+	greeted bool          // the last read contained them; belongs to the reader
+	ready   chan struct{} // closed once the settings are in effect
 	over    chan struct{} // closed when the connection has ended
 	once    sync.Once     // for over
 }
@@ -38,7 +38,7 @@ const noGoAway = math.MaxUint32
 
 type wireEnd struct{ err error }
 
-// goodbye is how long a peer may take over a connection's last words.
+// goodbye bounds the last write of a closing connection.
 const goodbye = 250 * time.Millisecond
 
 func newWire(nc net.Conn) *wire {
@@ -49,8 +49,8 @@ func newWire(nc net.Conn) *wire {
 	return w
 }
 
-// await waits until the upstream has said by its settings that it speaks
-// HTTP/2, and how many streams it takes. Until then nothing of a request is sent.
+// await waits for the upstream's settings, which prove that it speaks HTTP/2, and contain
+// its number of streams. Before them no part of a request is sent.
 func (w *wire) await(ctx context.Context, limit time.Duration) *http1.Error {
 	var expired <-chan time.Time
 	if limit > 0 {
@@ -70,7 +70,7 @@ func (w *wire) await(ctx context.Context, limit time.Duration) *http1.Error {
 	return w.failure()
 }
 
-// failure says why a connection is over on which nothing was asked.
+// failure returns the reason for the end of a connection without requests.
 func (w *wire) failure() *http1.Error {
 	err := w.end()
 	switch {
@@ -84,8 +84,8 @@ func (w *wire) failure() *http1.Error {
 
 var errNotHTTP2 = errors.New("the upstream does not speak HTTP/2")
 
-// Read notes GOAWAY before anybody else sees it. Once it is called again all
-// that it returned before has been dealt with.
+// Read records a GOAWAY before net/http sees it. When Read is called again, net/http has
+// processed all earlier bytes.
 func (w *wire) Read(p []byte) (int, error) {
 	if w.greeted {
 		w.greeted = false
@@ -103,7 +103,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// read notes a frame that was read.
+// read records a received frame.
 func (w *wire) read(f h2frame.Frame) {
 	switch {
 	case f.Kind == h2frame.GoAway:
@@ -113,8 +113,8 @@ func (w *wire) read(f h2frame.Frame) {
 	}
 }
 
-// goAway notes a GOAWAY. Of several the lowest last stream holds: the others may
-// not raise it (RFC 9113, section 6.8).
+// goAway records a GOAWAY. Among several the lowest last stream applies, because later
+// ones may not raise it (RFC 9113, section 6.8).
 func (w *wire) goAway(f h2frame.Frame) {
 	if code(f.Code) == http11Required {
 		w.wantsHTTP1.Store(true)
@@ -124,7 +124,7 @@ func (w *wire) goAway(f h2frame.Frame) {
 	}
 }
 
-// wrote notes a frame that is about to be written.
+// wrote records a frame that is about to be written.
 func (w *wire) wrote(f h2frame.Frame) {
 	switch f.Kind {
 	case h2frame.Headers:
@@ -135,7 +135,7 @@ func (w *wire) wrote(f h2frame.Frame) {
 	}
 }
 
-// Close does not wait for a peer that takes no TLS alert.
+// Close does not wait for a peer that does not accept the TLS alert.
 func (w *wire) Close() error {
 	w.once.Do(func() { close(w.over) })
 	if outer, ok := w.Conn.(interface{ NetConn() net.Conn }); ok {
@@ -145,7 +145,7 @@ func (w *wire) Close() error {
 	return w.Conn.Close()
 }
 
-// end returns why nothing more can be read, nil while that is not known.
+// end returns the reason that reading has ended, nil while that is unknown.
 func (w *wire) end() error {
 	if e, ok := w.ended.Load().(wireEnd); ok {
 		return e.err

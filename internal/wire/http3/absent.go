@@ -9,10 +9,10 @@ import (
 
 var errAbsent = errors.New("the minimal edition of goodgate does not have HTTP/3")
 
-// Server stands in for the one that the minimal edition does not have.
+// Server is a stand-in for the minimal edition, which has no HTTP/3.
 type Server struct{ gone chan struct{} }
 
-// Socket stands in likewise; [Open] never returns one.
+// Socket is a stand-in, too; [Open] never returns one.
 type Socket struct{}
 
 func New(Options) *Server {

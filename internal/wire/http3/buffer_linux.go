@@ -8,8 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// receiveBuffer returns SO_RCVBUF as it is counted by who sets it: the kernel
-// tells the double.
+// receiveBuffer returns SO_RCVBUF in the setter's units: the kernel reports the double.
 func receiveBuffer(udp *net.UDPConn) int {
 	raw, err := udp.SyscallConn()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 type clientKey struct{}
 
-// clientOf returns the connection that a context belongs to; nil without one.
+// clientOf returns the connection of a context; nil without one.
 func clientOf(ctx context.Context) *client {
 	c, _ := ctx.Value(clientKey{}).(*client)
 	return c
@@ -22,7 +22,7 @@ func clientOf(ctx context.Context) *client {
 type client struct {
 	server   *Server
 	conn     *quic.Conn // nil during the handshake
-	verified func()     // called once when the handshake has ended; nil = the address was known to be right
+	verified func()     // called once when the handshake has ended; nil = the address was verified before
 
 	mu      sync.Mutex // protects the fields below
 	running int        // requests
@@ -31,7 +31,7 @@ type client struct {
 	ended   bool
 }
 
-// begin is called when the handshake is done.
+// begin records the end of the handshake.
 func (c *client) begin(conn *quic.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -48,7 +48,7 @@ func (c *client) begin(conn *quic.Conn) {
 	c.timer = time.AfterFunc(wait, c.idle)
 }
 
-// confirm says, with mu held, that the handshake has ended.
+// confirm reports the end of the handshake. mu must be held.
 func (c *client) confirm() {
 	if c.verified != nil {
 		c.verified()
@@ -56,7 +56,7 @@ func (c *client) confirm() {
 	}
 }
 
-// end is called when the connection is closed.
+// end records that the connection has closed.
 func (c *client) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,7 +76,7 @@ func (c *client) enter() {
 	c.timer.Stop()
 }
 
-// exit ends what enter began.
+// exit ends a request counted by enter.
 func (c *client) exit() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,7 +90,7 @@ func (c *client) exit() {
 	}
 }
 
-// hurry is for a connection that was told to go.
+// hurry shortens the idle time of a connection that must leave.
 func (c *client) hurry() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,8 +100,8 @@ func (c *client) hurry() {
 	}
 }
 
-// idle closes a connection that has had no request for long enough. One that has
-// begun a request and does not come to the end of its header has none.
+// idle closes a connection that has had no request for long enough. A request with an
+// incomplete header does not count.
 func (c *client) idle() {
 	c.mu.Lock()
 	busy := c.running > 0
@@ -111,8 +111,8 @@ func (c *client) idle() {
 	}
 }
 
-// join puts a connection into the set of those that Leave is for. It reports
-// whether the server leaves already.
+// join adds a connection to those that Leave concerns. It reports whether the server is
+// leaving already.
 func (s *Server) join(c *client) (leaving bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

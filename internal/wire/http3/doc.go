@@ -1,16 +1,15 @@
-// Package http3 speaks HTTP/3 (RFC 9114) with clients, by quic-go.
+// Package http3 serves HTTP/3 (RFC 9114) to clients, with quic-go.
 //
-// A [Socket] is one UDP socket. It outlives the [Server] on it, so that a server
-// can be replaced by another without a client being refused: the one that leaves
-// tells its clients so (GOAWAY) and ends what is under way on the same socket,
-// while the next takes the new connections.
+// A [Socket] is one UDP socket. It outlives the [Server] on it, so that another server
+// can take over without refusing a client: the leaving server sends GOAWAY and finishes
+// its requests on the same socket, while the next one accepts new connections.
 //
-// quic-go's server bounds the header, the requests at once and the silence on a
-// connection. What it leaves open is bounded here: how many connections there
-// are, how long a connection may have no request, and how long a client may not
-// take what is written apart from the body. There is no 0-RTT, since it can be
-// replayed.
+// quic-go's server limits the header, the concurrent requests and the silence on a
+// connection. This package limits the rest: the number of connections, the time without a
+// request, and the time for a client to accept writes other than the body. There is no
+// 0-RTT, because it can be replayed.
 //
-// The handler gets requests as net/http's server would make them: without a body
-// when the client has sent none.
+// The handler gets requests in the form of net/http's server: without a body if the
+// client has sent none. It runs in the request's goroutine of quic-go. Server and Socket
+// are safe for concurrent use.
 package http3

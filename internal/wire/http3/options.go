@@ -9,27 +9,28 @@ import (
 	"github.com/goodgate/goodgate/internal/limit"
 )
 
-// Options are how a [Server] serves.
+// Options configure a [Server].
 type Options struct {
 	Handler http.Handler
-	TLS     *tls.Config     // how clients are spoken to; 1.3 whatever it says
-	Base    context.Context // of all requests: its end ends them, with its cause
+	TLS     *tls.Config     // TLS settings; always version 1.3
+	Base    context.Context // context of all requests: its end ends them, with its cause
 
-	Connections limit.Connections // more are refused; none waits
-	Short       func() error      // why there is no memory for another, nil while there is; may itself be nil
+	Connections limit.Connections // limits; a connection beyond them is refused and never waits
+	Short       func() error      // returns an error while memory is too short for another connection; may be nil
 	MaxHeader   int               // bytes
-	MaxStreams  int               // requests at once on a connection
+	MaxStreams  int               // concurrent requests on a connection
 	Header      time.Duration     // from a new connection to its first request
 	Keepalive   time.Duration     // between two requests on a connection
-	Idle        time.Duration     // without a packet until the client is gone; at half of it it is asked for one
-	WriteIdle   time.Duration     // for the client to take a header; 0 = no bound
+	Idle        time.Duration     // silence until the client counts as gone; at half of it a packet asks for an answer
+	WriteIdle   time.Duration     // for the client to accept a header; 0 = no limit
 
-	// Begun is told of each connection before its first request, with what ends it at
-	// once. It returns what its requests' contexts come from. nil = nobody is told.
+	// Begun is called for each connection before its first request. Calling end closes
+	// the connection at once. Begun returns the parent of its requests' contexts. nil =
+	// no call.
 	Begun func(ctx context.Context, end func()) context.Context
 
-	// Counted is told of each connection that opens (true) and closes. It may be
-	// called at the same time for several; nil = nobody is.
+	// Counted is called when a connection opens (true) and closes (false), concurrently
+	// for several; nil = no call.
 	Counted func(open bool)
 }
 

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// adapt makes a request what net/http's server would have made of it.
+// adapt converts a request into the form of net/http's server.
 func (s *Server) adapt(w *writer, r *http.Request) {
 	r.Proto = "HTTP/3.0"     // quic-go puts an extended CONNECT's protocol there
-	delete(r.Header, "Host") // it is the same as r.Host
+	delete(r.Header, "Host") // the same as r.Host
 	switch {
 	case r.ContentLength == 0:
 		r.Body = http.NoBody
@@ -25,13 +25,13 @@ func (s *Server) adapt(w *writer, r *http.Request) {
 	}
 }
 
-// wantsContinue reports whether a request expects 100 (Continue) and nothing else.
-// Other expectations are for the handler to refuse.
+// wantsContinue reports whether a request expects 100 (Continue) and nothing else. The
+// handler refuses other expectations.
 func wantsContinue(expect []string) bool {
 	return len(expect) == 1 && strings.EqualFold(expect[0], "100-continue")
 }
 
-// bodiless reports whether requests by this method have no body as a rule.
+// bodiless reports whether requests with this method usually have no body.
 func bodiless(method string) bool {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete, http.MethodTrace, http.MethodConnect:
@@ -40,8 +40,8 @@ func bodiless(method string) bool {
 	return false
 }
 
-// look finds out whether a request has a body that has not told its length: HTTP/3
-// says so by the end of the stream alone, which may come in a later packet.
+// look determines whether a request without a length has a body. In HTTP/3 only the end
+// of the stream shows that, which may arrive in a later packet.
 func (s *Server) look(w *writer, r *http.Request) {
 	var first [1]byte
 	w.control.SetReadDeadline(time.Now().Add(s.opts.Header))
@@ -58,24 +58,25 @@ func (s *Server) look(w *writer, r *http.Request) {
 	r.Body = body{io.MultiReader(bytes.NewReader(first[:n]), rest), r.Body}
 }
 
-// failed is a body that could not be read.
+// failed is a body whose reading failed.
 type failed struct{ err error }
 
 func (f failed) Read([]byte) (int, error) { return 0, f.err }
 
-// body is a request's body of which the beginning was read.
+// body is a request's body whose beginning was read.
 type body struct {
 	io.Reader
 	io.Closer
 }
 
-// writer is quic-go's, which waits without a bound for a client that does not take
-// a header, and sends what is for connections of HTTP/1.1 alone.
+// writer wraps quic-go's response writer, which waits without limit for a client that
+// does not accept a header, and sends header fields that are only for HTTP/1.1
+// connections.
 type writer struct {
 	http.ResponseWriter
 	control  *http.ResponseController
 	patience time.Duration
-	begun    bool // the final header is written
+	begun    bool // the final header was written
 }
 
 // Unwrap lets [http.ResponseController] reach quic-go's writer.
@@ -83,7 +84,7 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *writer) WriteHeader(status int) {
 	delete(w.Header(), "Connection") // RFC 9114, section 4.2
-	if status < 200 {                // others are sent with the body, or by a flush
+	if status < 200 {                // final ones are sent with the body, or by a flush
 		defer w.bound()()
 	} else {
 		w.begun = true
@@ -98,7 +99,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// FlushError sends the header and what is buffered of the body.
+// FlushError sends the header and the buffered part of the body.
 func (w *writer) FlushError() error {
 	if !w.begun {
 		w.WriteHeader(http.StatusOK)
@@ -107,7 +108,7 @@ func (w *writer) FlushError() error {
 	return w.control.Flush()
 }
 
-// bound lets a write wait for the client no longer than it may.
+// bound limits a write's wait for the client.
 func (w *writer) bound() (lift func()) {
 	if w.patience <= 0 {
 		return func() {}

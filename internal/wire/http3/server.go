@@ -16,15 +16,15 @@ import (
 	"github.com/goodgate/goodgate/internal/limit"
 )
 
-// window is how much of its requests' bodies a client may send ahead, on a
-// connection and on one stream: as much as net/http grants over HTTP/2.
+// window is how many bytes of request bodies a client may send ahead, on a connection and
+// on one stream: net/http's limit for HTTP/2.
 const window = 1 << 20
 
-// uniStreams is how many streams a client may open in its direction alone. HTTP/3
-// has three, and a few that are ignored (RFC 9114, section 6.2.3).
+// uniStreams is the limit on a client's unidirectional streams. HTTP/3 has three, and a
+// few that are ignored (RFC 9114, section 6.2.3).
 const uniStreams = 8
 
-// farewell is how long a connection without a request stays that was told to go.
+// farewell is how long a connection without a request stays after GOAWAY.
 const farewell = time.Second
 
 // Codes of RFC 9114, section 8.1.
@@ -33,7 +33,7 @@ const (
 	excessiveLoad = quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad)
 )
 
-// Server serves the connections that come to a socket while it is there.
+// Server serves the connections of a socket while it is attached.
 type Server struct {
 	opts  Options
 	quic  *quic.Config
@@ -42,7 +42,7 @@ type Server struct {
 	plain http.Server // serves nothing
 	count *limit.Count
 
-	taking context.Context // ends when no new connections are taken
+	taking context.Context // ends when the server refuses new connections
 	refuse context.CancelFunc
 	served chan struct{} // closed when Serve has returned
 	gone   chan struct{} // closed when no connection is left after Leave
@@ -54,7 +54,7 @@ type Server struct {
 	leaving bool
 }
 
-// New returns a server that serves nothing yet.
+// New returns a server without a socket.
 func New(o Options) *Server {
 	s := &Server{
 		opts: o, count: o.Connections.Count(), clients: map[*client]struct{}{},
@@ -82,9 +82,8 @@ func New(o Options) *Server {
 	return s
 }
 
-// Attach has the connections that come to the socket from now on wait for
-// [Server.Serve], instead of being refused. It does nothing after [Server.Leave], or
-// when it is called again. Serve must follow.
+// Attach makes new connections of the socket wait for [Server.Serve], instead of being
+// refused. It does nothing after [Server.Leave], or at a second call. Serve must follow.
 func (s *Server) Attach(k *Socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,8 +94,8 @@ func (s *Server) Attach(k *Socket) {
 	k.present.Store(s)
 }
 
-// Serve attaches to the socket, and takes the connections that come to it until
-// [Server.Leave]. It returns nil then, and is called once.
+// Serve attaches to the socket, and serves its connections until [Server.Leave]. Then it
+// returns nil. It must be called once.
 func (s *Server) Serve(k *Socket) error {
 	defer close(s.served)
 	s.Attach(k)
@@ -113,9 +112,9 @@ func (s *Server) Serve(k *Socket) error {
 	return err
 }
 
-// Leave takes no more connections and tells clients to leave: what they have
-// asked for is answered, and idle ones are closed after a second. It does not wait
-// for that; see [Server.Gone]. It may be called again.
+// Leave refuses new connections, and asks clients to leave: their requests are answered,
+// and idle connections close after a second. It does not wait; see [Server.Gone]. It may
+// be called again.
 func (s *Server) Leave() {
 	s.once.Do(func() {
 		s.mu.Lock()
@@ -132,7 +131,7 @@ func (s *Server) Leave() {
 			return
 		}
 		socket.present.CompareAndSwap(s, nil)
-		<-s.served // quic-go's server loses connections that it takes while it shuts down
+		<-s.served // quic-go's server loses connections accepted during its shutdown
 		go func() {
 			defer close(s.gone)
 			s.http3.Shutdown(context.Background())
@@ -143,20 +142,19 @@ func (s *Server) Leave() {
 	})
 }
 
-// Gone returns a channel that is closed when, after [Server.Leave], no connection
-// is left.
+// Gone returns a channel that closes, after [Server.Leave], once no connection is left.
 func (s *Server) Gone() <-chan struct{} { return s.gone }
 
-// Close ends all connections at once and returns when their requests have ended.
+// Close ends all connections at once, and returns when their requests have ended.
 func (s *Server) Close() {
 	s.Leave()
 	s.http3.Close()
 	<-s.gone
 }
 
-// begin is told of a connection whose handshake is done. Its requests' context
-// ends with it, and with the server's. It has the key of net/http, for which
-// httputil looks before it aborts a response that breaks off.
+// begin handles a connection after its handshake. The context of its requests ends with
+// the connection and with the server. It contains net/http's key, which httputil looks
+// for before it aborts a response that breaks off.
 func (s *Server) begin(ctx context.Context, conn *quic.Conn) context.Context {
 	clientOf(ctx).begin(conn)
 	ctx, cancel := context.WithCancelCause(ctx)

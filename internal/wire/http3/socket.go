@@ -12,9 +12,9 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-// maxUnverified is how many handshakes may be under way with clients that have
-// not shown that they are where they say; more have to, by a Retry packet, which
-// costs them a round trip (RFC 9000, section 8.1.2).
+// maxUnverified bounds the handshakes in progress with clients whose address is not
+// verified. Beyond it clients must verify theirs with a Retry packet, which costs a round
+// trip (RFC 9000, section 8.1.2).
 const maxUnverified = 128
 
 var (
@@ -23,14 +23,14 @@ var (
 	errSucceeded = errors.New("another server has this socket now")
 )
 
-// Socket is a UDP socket that takes connections of QUIC for the server that is
-// present. It is safe for concurrent use.
+// Socket is a UDP socket that accepts QUIC connections for the present server. It is safe
+// for concurrent use.
 type Socket struct {
 	udp        *net.UDPConn
 	transport  quic.Transport
 	listener   *quic.Listener
-	present    atomic.Pointer[Server] // nil = connections are refused
-	unverified atomic.Int64           // handshakes under way
+	present    atomic.Pointer[Server] // nil = refuse connections
+	unverified atomic.Int64           // handshakes in progress
 }
 
 // Open opens a UDP socket at host:port. [Socket.Close] closes it.
@@ -58,23 +58,23 @@ func Open(address string) (*Socket, error) {
 // Addr returns the address of the socket.
 func (k *Socket) Addr() net.Addr { return k.udp.LocalAddr() }
 
-// Buffer returns how many bytes the kernel keeps for the socket until they are
-// read; 0 when that is not known.
+// Buffer returns the size of the kernel's receive buffer of the socket, in bytes; 0 if
+// unknown.
 func (k *Socket) Buffer() int { return receiveBuffer(k.udp) }
 
-// Close ends everything on the socket.
+// Close ends all connections of the socket.
 func (k *Socket) Close() error {
 	k.listener.Close()
 	return errors.Join(k.transport.Close(), k.udp.Close())
 }
 
-// doubts reports whether a client has to show that its address is its own.
+// doubts reports whether a client must verify its address.
 func (k *Socket) doubts(net.Addr) bool {
 	s := k.present.Load()
 	return s != nil && (s.opts.Connections.PerClient > 0 || k.unverified.Load() >= maxUnverified)
 }
 
-// welcome decides whether a connection is let in, and for whom.
+// welcome decides whether to accept a connection, and for which server.
 func (k *Socket) welcome(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
 	s := k.present.Load()
 	if s == nil {
@@ -110,11 +110,11 @@ func (k *Socket) config(*quic.ClientInfo) (*quic.Config, error) {
 	return nil, errNobody
 }
 
-// tls is how the server speaks that let the connection in.
+// tls returns the TLS settings of the server that accepted the connection.
 func (k *Socket) tls(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if c := clientOf(hello.Context()); c != nil {
 		t := c.server.tls
-		if t.GetConfigForClient != nil { // crypto/tls asks only the socket's own
+		if t.GetConfigForClient != nil { // crypto/tls calls only the socket's own
 			if own, err := t.GetConfigForClient(hello); own != nil || err != nil {
 				return own, err
 			}
@@ -130,8 +130,7 @@ type accepted struct {
 	server *Server
 }
 
-// Accept returns the next connection that the server has let in. It is quic-go's
-// server that calls it.
+// Accept returns the next connection of this server. quic-go's server calls it.
 func (a accepted) Accept(context.Context) (*quic.Conn, error) {
 	for {
 		conn, err := a.listener.Accept(a.server.taking)
@@ -144,7 +143,7 @@ func (a accepted) Accept(context.Context) (*quic.Conn, error) {
 		if c := clientOf(conn.Context()); c != nil && c.server == a.server {
 			return conn, nil
 		}
-		conn.CloseWithError(noError, errSucceeded.Error()) // its handshake was under other rules
+		conn.CloseWithError(noError, errSucceeded.Error()) // its handshake used another server's settings
 	}
 }
 
