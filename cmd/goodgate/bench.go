@@ -21,7 +21,7 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// benchFlags are what `goodgate bench` was asked.
+// benchFlags is the command line of bench.
 type benchFlags struct {
 	target     bench.Target
 	headers    []string
@@ -37,7 +37,8 @@ type benchFlags struct {
 	quiet      bool
 }
 
-// Rates in requests a second: one in a thousand seconds, and more than a machine can send.
+// Limits on rates, in requests a second: one in a thousand seconds, and more than a
+// machine can send.
 const (
 	leastRate = 0.001
 	mostRate  = 1e6
@@ -154,7 +155,7 @@ func (b *benchFlags) run(ctx context.Context, out, progress io.Writer) error {
 	return nil
 }
 
-// prepare reads what the flags name.
+// prepare reads the files that the flags name.
 func (b *benchFlags) prepare() ([]bench.Threshold, error) {
 	if err := b.target.Check(); err != nil {
 		return nil, err
@@ -227,7 +228,7 @@ func (b *benchFlags) measure(ctx context.Context, progress io.Writer) (*bench.Re
 	return r, nil
 }
 
-// latencyOf is a second's latency, as far as there were answers.
+// latencyOf returns a second's latency, if there were answers.
 func latencyOf(s bench.Second) string {
 	if s.Sent == s.Silent {
 		return "  no answers"

@@ -19,7 +19,7 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// caller is how a command finds a running goodgate.
+// caller has the flags by which a command finds a running goodgate.
 type caller struct{ address, file, token string }
 
 func (a *caller) flags(c *cobra.Command) {
@@ -30,7 +30,7 @@ func (a *caller) flags(c *cobra.Command) {
 	a.token = os.Getenv("GOODGATE_TOKEN")
 }
 
-// client returns whom to ask.
+// client returns a client of the running goodgate.
 func (a *caller) client(ctx context.Context) (admin.Client, error) {
 	switch {
 	case a.file != "":
@@ -50,7 +50,8 @@ func (a *caller) client(ctx context.Context) (admin.Client, error) {
 	return a.find(ctx, defaultAdmins())
 }
 
-// tokenOf returns the token of a configuration: the main one, else own, else its first.
+// tokenOf returns the token of a configuration: the main one, or else own, or else its
+// first.
 func tokenOf(c config.Admin, own string) string {
 	token := cmp.Or(string(c.Token), own)
 	if token == "" && len(c.Tokens) > 0 {
@@ -59,8 +60,8 @@ func tokenOf(c config.Admin, own string) string {
 	return token
 }
 
-// find returns the goodgate that answers at one of the addresses, else whoever may be
-// at the first.
+// find returns the goodgate that answers at one of the addresses, or else the client for
+// the first address.
 func (a *caller) find(ctx context.Context, among []string) (admin.Client, error) {
 	there := admin.Find(ctx, among)
 	if len(there) > 1 {
@@ -69,7 +70,7 @@ func (a *caller) find(ctx context.Context, among []string) (admin.Client, error)
 	return admin.Client{Address: append(there, among[0])[0], Token: a.token}, nil
 }
 
-// several says how the goodgates of this machine are told apart.
+// several returns an error that helps to distinguish the goodgates of this machine.
 func (a *caller) several(ctx context.Context, there []string) error {
 	lines := []string{count(len(there), "goodgate") + " answer on this machine: choose one with --admin"}
 	for _, address := range there {
@@ -83,7 +84,7 @@ func (a *caller) several(ctx context.Context, there []string) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// someUpstreams returns enough of a goodgate's upstreams to tell it by.
+// someUpstreams returns enough upstreams to recognise a goodgate.
 func someUpstreams(s *admin.Status) (list []string) {
 	for _, p := range s.Pools {
 		for _, u := range p.Upstreams {
@@ -95,8 +96,8 @@ func someUpstreams(s *admin.Status) (list []string) {
 	return list
 }
 
-// adminAddress returns an address as it can be dialled, of one as it is written in a
-// file or a browser.
+// adminAddress converts an address from a file or a browser into a form that can be
+// dialled.
 func adminAddress(text string) (string, error) {
 	if strings.HasPrefix(text, "unix:") {
 		return text, nil
@@ -116,17 +117,17 @@ func adminAddress(text string) (string, error) {
 	return net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port), nil
 }
 
-// question is what a command asks a running goodgate.
+// question is a command's request to a running goodgate.
 type question struct {
 	admin.Client
 	args []string
 	in   io.Reader
 	out  io.Writer
 	err  io.Writer
-	json bool // the answer is printed as JSON
+	json bool // print the answer as JSON
 }
 
-// asking returns a command that talks to a running goodgate. The token comes from the
+// asking returns a command that calls a running goodgate. The token comes from the
 // configuration file or from GOODGATE_TOKEN.
 func asking(c *cobra.Command, do func(context.Context, *question) error) *cobra.Command {
 	var a caller
@@ -159,7 +160,8 @@ func asking(c *cobra.Command, do func(context.Context, *question) error) *cobra.
 	return c
 }
 
-// noToken says what to do when a goodgate does not take the token, or the lack of one.
+// noToken returns an error that says what to do when a goodgate refuses the token, or
+// requires one.
 func noToken(c admin.Client) error {
 	wants := "requires a token"
 	if c.Token != "" {
@@ -168,7 +170,7 @@ func noToken(c admin.Client) error {
 	return fmt.Errorf("%s %s: set GOODGATE_TOKEN, or name the configuration file with the token by --config", c.Address, wants)
 }
 
-// print prints an answer: as it came, or decoded into what text prints.
+// print prints an answer: unchanged as JSON, or decoded into what text prints.
 func (q *question) print(answer json.RawMessage, into any, text func()) error {
 	if q.json {
 		e := json.NewEncoder(printable.Writer{To: q.out, Form: printable.JSON})

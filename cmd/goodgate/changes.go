@@ -75,7 +75,7 @@ func changeIDs(s *admin.Status) (list []string) {
 	return list
 }
 
-// printChanges prints a table.
+// printChanges prints changes as a table.
 func printChanges(out io.Writer, list []admin.Shown) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	io.WriteString(w, "  ID\tCHANGE\tBY\tSINCE\tUNTIL\tWHY\n")
@@ -92,8 +92,8 @@ func printChanges(out io.Writer, list []admin.Shown) {
 	w.Flush()
 }
 
-// printOrdered prints what was changed; nothing is told by instead when that is what the
-// configuration says.
+// printOrdered prints the changes. If there are none, because the configuration says the
+// same, it prints instead.
 func (q *question) printOrdered(answer json.RawMessage, instead string) error {
 	var done admin.Ordered
 	return q.print(answer, &done, func() {
@@ -108,7 +108,7 @@ func (q *question) printOrdered(answer json.RawMessage, instead string) error {
 	})
 }
 
-// printEmpty warns of pools that have nobody to send requests to.
+// printEmpty warns of pools without an upstream that takes requests.
 func printEmpty(out io.Writer, pools []string) {
 	for _, pool := range pools {
 		printable.Fprintf(out, "warning: pool %s has no available upstream: its requests wait (hold.for), and then fail with 503\n", pool)

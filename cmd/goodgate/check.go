@@ -63,7 +63,7 @@ probe (with --probe). Warnings do not change the exit code.`,
 	return c
 }
 
-// verdict is what check found.
+// verdict is the result of check.
 type verdict struct {
 	File      string    `json:"file"`
 	Good      bool      `json:"good"`
@@ -79,7 +79,7 @@ type verdict struct {
 
 // mistake is an error or a warning.
 type mistake struct {
-	File    string `json:"file,omitempty"` // when it is another one: one that is included
+	File    string `json:"file,omitempty"` // if it is an included file
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
 	Key     string `json:"key,omitempty"`
@@ -88,7 +88,7 @@ type mistake struct {
 	is config.Error
 }
 
-// probed is what an upstream answered.
+// probed is the result of one upstream's probe.
 type probed struct {
 	Pool     string  `json:"pool"`
 	Upstream string  `json:"upstream"`
@@ -107,7 +107,7 @@ func (v *verdict) newMistake(e config.Error) mistake {
 	return mistake{File: file, Line: e.Line, Column: e.Column, Key: printable.Text(e.Path), Message: printable.Text(e.Message), is: e}
 }
 
-// check looks at a file.
+// check checks a file.
 func check(ctx context.Context, file string, probe bool) (v verdict) {
 	v = verdict{File: file, Errors: []mistake{}, Warnings: []mistake{}, sources: excerpts{}}
 	data, err := config.Read(file)
@@ -134,7 +134,7 @@ func check(ctx context.Context, file string, probe bool) (v verdict) {
 	return v
 }
 
-// failed notes an error, unless it is nil.
+// failed records an error, unless it is nil.
 func (v *verdict) failed(err error) {
 	errs, ok := errors.AsType[config.Errors](err)
 	if !ok && err != nil {
@@ -147,14 +147,14 @@ func (v *verdict) failed(err error) {
 	}
 }
 
-// findDoubts looks names up for no longer than somebody at a terminal likes to wait.
+// findDoubts looks up names, for no longer than a user at a terminal likes to wait.
 func findDoubts(ctx context.Context, cfg *config.Config) []config.Warning {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	return gate.Doubts(ctx, cfg)
 }
 
-// probe asks each upstream.
+// probe probes each upstream.
 func (v *verdict) probe(ctx context.Context, cfg *config.Config) {
 	results, err := gate.Probe(ctx, cfg)
 	if err != nil {
@@ -174,7 +174,7 @@ func (v *verdict) probe(ctx context.Context, cfg *config.Config) {
 	}
 }
 
-// silent counts the upstreams that did not pass their probe.
+// silent counts the upstreams whose probe failed.
 func (v *verdict) silent() (n int) {
 	for _, p := range v.Probes {
 		if p.Error != "" {
@@ -231,7 +231,7 @@ func (v *verdict) write(out io.Writer) {
 	}
 }
 
-// excerpts are the files of which lines are shown, by name.
+// excerpts are the files whose lines are shown, by name.
 type excerpts map[string]config.Source
 
 // of returns the line of an error.

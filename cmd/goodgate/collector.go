@@ -9,20 +9,18 @@ import (
 	"time"
 )
 
-// The collector lets the heap grow to five times what is in use before it is
-// collected. What is in use is a few MB as a rule, so this costs little memory and
-// saves a good part of the collector's work. Once it is more, as with thousands of
-// slow clients, the heap may grow by garbage bytes, and by as much as is in use at
-// least.
+// Pace of the garbage collector. The heap may grow to five times the memory in use. That
+// is usually a few MB, so this costs little memory and saves much of the collector's
+// work. When more is in use, for example with thousands of slow clients, the heap may
+// grow by garbage bytes, and at least by as much as is in use.
 const (
 	mostPercent  = 400
 	leastPercent = 100
 	garbage      = 64 << 20
 )
 
-// tuneCollector sets the collector's pace now and after each of its rounds, unless
-// GOGC says what it is, and has it run when there is nothing to do. It returns what
-// ends that.
+// tuneCollector sets the collector's pace now and after each of its rounds, unless GOGC
+// is set, and runs the collector when goodgate is idle. The returned function ends that.
 func tuneCollector() (stop func()) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(mostPercent)
@@ -43,9 +41,9 @@ func tuneCollector() (stop func()) {
 	}
 }
 
-// The system gets back what a burst took once less than quiet bytes were allocated
-// in a second, if worthIt bytes have been since the collector's last round. By
-// itself the collector would wait for two minutes.
+// The process returns a burst's memory to the system after a second with less than quiet
+// bytes of allocations, if worthIt bytes were allocated since the collector's last round.
+// Without this, the collector would wait for two minutes.
 const (
 	quiet   = 256 << 10
 	worthIt = 8 << 20
@@ -79,17 +77,17 @@ func read(name string) uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// percentFor returns by how much the heap may grow, in steps that do not change
-// with every round.
+// percentFor returns the growth of the heap in percent, in steps, so that it does not
+// change with every round.
 func percentFor(live uint64) int {
 	p := garbage * 100 / max(live, 1)
 	return int(min(max(p/50*50, leastPercent), mostPercent))
 }
 
-// afterEachRound has f called after each round of the collector, by what the
-// collector does to an object that nobody uses.
+// afterEachRound calls f after each round of the collector, through the finalizer of an
+// unused object.
 func afterEachRound(f func()) {
-	type unused [1]*byte // one without pointers may be in one piece of memory with others
+	type unused [1]*byte // without a pointer it could share its memory block with other objects
 	var again func(*unused)
 	again = func(*unused) {
 		f()

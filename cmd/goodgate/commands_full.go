@@ -8,11 +8,12 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// tools are the commands that look, convert, measure and deploy; the minimal edition has none.
+// tools returns the commands that examine, convert, measure and deploy. The minimal
+// edition has none.
 func tools() []*cobra.Command {
 	return []*cobra.Command{newConvert(), newFmt(), newInit(), newDiff(), newExplain(), newDiscover(), newDoctor(), newDemo(), newBench(), newTop(), newDeploy()}
 }
 
-// referencePage makes the page with every key of the configuration; nil is an edition
-// without it.
+// referencePage returns the function for the page with every key of the configuration;
+// nil in an edition without it.
 func referencePage() func() []byte { return config.Reference }

@@ -14,11 +14,11 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// completeBound is how long a shell waits for suggestions at most.
+// completeBound bounds a shell's wait for suggestions.
 const completeBound = time.Second
 
-// completing returns a completion from the status of a running goodgate. Without one
-// there is nothing to suggest, and nothing to say.
+// completing returns a completion from the status of a running goodgate. Without a
+// goodgate it suggests nothing, silently.
 func completing(from func(*admin.Status) []string) cobra.CompletionFunc {
 	return func(c *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(context.Background(), completeBound)
@@ -35,7 +35,7 @@ func completing(from func(*admin.Status) []string) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		list := slices.DeleteFunc(from(&s), func(word string) bool { return !strings.HasPrefix(word, typed) })
-		for i := range list { // a shell takes lines, and what follows a tab as the description
+		for i := range list { // a shell reads lines; the text after a tab is the description
 			word, description, _ := strings.Cut(list[i], "\t")
 			list[i] = printable.Text(word) + "\t" + printable.Text(description)
 		}
@@ -43,7 +43,7 @@ func completing(from func(*admin.Status) []string) cobra.CompletionFunc {
 	}
 }
 
-// only returns a completion of the one argument that a command takes.
+// only returns a completion for a command with one argument.
 func only(first cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
@@ -53,8 +53,8 @@ func only(first cobra.CompletionFunc) cobra.CompletionFunc {
 	}
 }
 
-// upstreamsNot returns the upstreams that the operator has not given a state yet,
-// and what is said of each.
+// upstreamsNot returns the upstreams in another operator state, with a description of
+// each.
 func upstreamsNot(s *admin.Status, state string) []string {
 	var list []string
 	for _, p := range s.Pools {
@@ -76,7 +76,7 @@ func poolNames(s *admin.Status) []string {
 	return list
 }
 
-// failedRequests returns the ids of the latest requests in which something failed.
+// failedRequests returns the ids of the latest failed requests.
 func failedRequests(s *admin.Status) []string {
 	var list []string
 	for _, q := range s.Failures {

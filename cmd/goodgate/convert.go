@@ -84,7 +84,7 @@ func convertFile(out, report io.Writer, file, from, static string, accepted []st
 	return nil
 }
 
-// refused says what protects and would be lost.
+// refused reports the protective settings that the conversion would lose.
 func refused(report io.Writer, result *convert.Result) error {
 	var names []string
 	for _, n := range result.Refused {
@@ -98,7 +98,7 @@ func refused(report io.Writer, result *convert.Result) error {
 		count(len(result.Refused), "directive"), map[bool]string{true: "protects something", false: "protect something"}[len(result.Refused) == 1], strings.Join(names, ","))}
 }
 
-// readers make a configuration of a file, by the name of the format.
+// readers convert a file into a configuration, by the name of its format.
 var readers = map[string]func(file, static string) (*convert.Result, error){
 	convert.FormatNginx: func(file, _ string) (*convert.Result, error) {
 		c, err := nginxconf.Load(file)
@@ -148,7 +148,7 @@ func ofText(file string, read func([]byte, string) (*convert.Result, error)) (*c
 	return r, nil
 }
 
-// mostRead bounds a configuration file.
+// mostRead bounds a configuration file, in bytes.
 const mostRead = 16 << 20
 
 func readConfiguration(file string) ([]byte, error) {
@@ -179,7 +179,7 @@ func converted(file, from, static string) (*convert.Result, error) {
 	return read(file, static)
 }
 
-// formatOf tells a file's format by its name, and where that leaves it open by its text.
+// formatOf returns a file's format by its name, or else by its text.
 func formatOf(file string) (string, error) {
 	name := strings.ToLower(filepath.Base(file))
 	switch ext := filepath.Ext(name); {
@@ -191,7 +191,7 @@ func formatOf(file string) (string, error) {
 		return convert.FormatNginx, nil
 	}
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
-		return convert.FormatNginx, nil // a folder of its sites
+		return convert.FormatNginx, nil // a folder of nginx sites
 	}
 	text, err := readConfiguration(file)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// deployment is what the command deploy is told.
+// deployment is the command line of deploy.
 type deployment struct {
 	deploy.Order
 	detach  bool
@@ -73,7 +73,7 @@ wait (hold.for).`,
 	f.BoolVar(&d.detach, "detach", false, "do not wait for the end")
 	c.MarkFlagsOneRequired("to")
 	for _, name := range []string{"steps", "step-time", "watch-for", "warm", "warm-times", "ignore", "watch", "detach"} {
-		c.MarkFlagsMutuallyExclusive("restart", name) // nothing is compared
+		c.MarkFlagsMutuallyExclusive("restart", name) // a restart compares nothing
 	}
 	c.AddCommand(newDeployStatus(), newDeployAct("back", "Roll back a deploy"), newDeployAct("promote", "Send all requests to the new upstreams now, then drain the old ones"))
 	return c
@@ -95,7 +95,7 @@ func (d *deployment) run(ctx context.Context, q *question) error {
 	return f.follow(ctx, &v)
 }
 
-// show prints an answer as JSON, or as text does.
+// show prints an answer as JSON, or with text.
 func (q *question) show(v any, text func()) error {
 	if q.json {
 		raw, err := json.Marshal(v)
@@ -160,24 +160,25 @@ func deployPath(pool, more string) string {
 	return strings.TrimRight("/v1/deploys/"+url.PathEscape(pool)+"/"+more, "/")
 }
 
-// follower prints what happens in a deploy until it is over.
+// follower prints the events of a deploy until it ends.
 type follower struct {
 	q       *question
 	pool    string
 	figures bool
-	asked   int // how often somebody has pressed Ctrl-C
-	last    int // number of the last event that was printed
+	asked   int // number of Ctrl-C so far
+	last    int // number of the last printed event
 	lost    time.Time
-	told    time.Time // when figures were printed
+	told    time.Time // last time that figures were printed
 }
 
 const (
 	followEvery = 200 * time.Millisecond
-	// lostFor is how long a goodgate may not answer: it may be started anew.
+	// lostFor is how long a goodgate may not answer, because it may be restarting.
 	lostFor = time.Minute
 )
 
-// follow returns the error of a deploy that went back, nil when it is done.
+// follow returns the error of a deploy that has returned to the old version, nil if it is
+// done.
 func (f *follower) follow(ctx context.Context, v *deploy.View) error {
 	interrupted, stop := interrupts()
 	defer stop()
@@ -223,14 +224,14 @@ func (f *follower) interrupt(ctx context.Context) error {
 	printable.Fprintln(f.q.err, "rolling back; press Ctrl-C again to end this command without waiting")
 	var v deploy.View
 	err := f.q.Post(ctx, deployPath(f.pool, "back"), nil, &v)
-	if _, refused := errors.AsType[*admin.Refused](err); refused { // it is over
+	if _, refused := errors.AsType[*admin.Refused](err); refused { // the deploy has ended
 		return nil
 	}
 	return err
 }
 
 func (f *follower) print(v *deploy.View) {
-	if f.q.json { // the last answer is printed, with all events
+	if f.q.json { // print the last answer, with all events
 		return
 	}
 	for _, e := range v.Events {

@@ -15,7 +15,7 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// printDeploy prints how a deploy stands.
+// printDeploy prints the state of a deploy.
 func printDeploy(out io.Writer, v *deploy.View) {
 	when := "since " + v.Since.Local().Format(time.DateTime)
 	if v.Over {
@@ -33,7 +33,7 @@ func printDeploy(out io.Writer, v *deploy.View) {
 	printEnd(out, v)
 }
 
-// printEnd prints the figures of both versions, and the evidence of one that went back.
+// printEnd prints the figures of both versions, and the evidence for a return.
 func printEnd(out io.Writer, v *deploy.View) {
 	if v.Fresh.Requests == 0 && v.Verdict == nil {
 		return
@@ -55,7 +55,7 @@ func printEnd(out io.Writer, v *deploy.View) {
 	}
 }
 
-// figures are those of one version in one line.
+// figures returns those of one version in one line.
 func figures(f deploy.Figures) string {
 	text := fmt.Sprintf("%d requests", f.Requests)
 	if f.Requests == 1 {
@@ -73,7 +73,7 @@ func figures(f deploy.Figures) string {
 	return text
 }
 
-// printPlan prints what a deploy would do.
+// printPlan prints the steps of a planned deploy.
 func printPlan(out io.Writer, v *deploy.View) {
 	s := &v.Settings
 	printable.Fprintf(out, "Plan for pool %s; nothing was changed.\n", v.Pool)

@@ -19,15 +19,15 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// interrupts delivers the signals by which somebody ends a command.
+// interrupts delivers the signals that end a command.
 func interrupts() (c <-chan os.Signal, stop func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	return signals, func() { signal.Stop(signals) }
 }
 
-// replace restarts upstreams in their place, one after the other: the application's next
-// version has the address of the one before, so that both cannot run at the same time.
+// replace restarts upstreams in place, one after the other: the application's next
+// version has the address of the old one, so that both cannot run at the same time.
 func (d *deployment) replace(ctx context.Context, q *question) error {
 	times := map[string]time.Duration{}
 	for name, text := range map[string]string{"drain-timeout": orElse(d.DrainTimeout, "30s"), "ready-within": orElse(d.ReadyWithin, "1m")} {
@@ -60,7 +60,7 @@ func (d *deployment) replace(ctx context.Context, q *question) error {
 	return nil
 }
 
-// restarted is what is printed as JSON.
+// restarted is the JSON output.
 type restarted struct {
 	Pool      string   `json:"pool"`
 	Restarted []string `json:"restarted"` // upstreams that take requests again
@@ -73,7 +73,7 @@ func orElse(text, otherwise string) string {
 	return text
 }
 
-// restart replaces upstreams in place.
+// restart restarts upstreams in place.
 type restart struct {
 	q            *question
 	pool         string
@@ -98,7 +98,7 @@ func (r *restart) find(ctx context.Context, to string) (*admin.Upstream, error) 
 	return nil, fmt.Errorf("pool %s has no upstream %s: --restart needs existing upstreams", r.pool, to)
 }
 
-// bare is an upstream's URL as its address.
+// bare returns the address in an upstream's URL.
 func bare(to string) string {
 	if u, err := url.Parse(to); err == nil && u.Host != "" {
 		port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
@@ -107,8 +107,7 @@ func bare(to string) string {
 	return to
 }
 
-// one replaces an upstream. Whatever happens, it is not left drained: nothing else would
-// bring it back.
+// one restarts an upstream. In every case it ends the drain, because nothing else would.
 func (r *restart) one(ctx context.Context, to string) error {
 	u, err := r.find(ctx, to)
 	if err != nil {
@@ -138,9 +137,9 @@ func (r *restart) one(ctx context.Context, to string) error {
 	}
 	before := u.Check.At // by goodgate's clock
 	err = r.until(ctx, to, interrupted, r.readyWithin, func(u *admin.Upstream) bool {
-		return u.Health == "up" && (u.Check.At.IsZero() || u.Check.Passed && u.Check.At.After(before)) // the zero time: nothing is checked
+		return u.Health == "up" && (u.Check.At.IsZero() || u.Check.Passed && u.Check.At.After(before)) // zero time: there are no checks
 	})
-	if err := back(); err != nil { // if it is not ready, its checks keep requests away
+	if err := back(); err != nil { // if the upstream is not ready, its checks keep requests away
 		return err
 	}
 	if errors.Is(err, errTooLong) {
@@ -168,7 +167,7 @@ func (r *restart) order(ctx context.Context, address, state string) error {
 
 var errTooLong = errors.New("timeout")
 
-// until waits until an upstream is as wanted.
+// until waits until is returns true for the upstream.
 func (r *restart) until(ctx context.Context, to string, interrupted <-chan os.Signal, bound time.Duration, is func(*admin.Upstream) bool) error {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()

@@ -16,7 +16,7 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// fileDiff is what a new configuration would change.
+// fileDiff is the difference that a new configuration makes.
 type fileDiff struct {
 	Old     string          `json:"old"` // file, or address of the running goodgate
 	New     string          `json:"new"`
@@ -105,7 +105,7 @@ func fromRunning(ctx context.Context, a *caller, next *config.Config) (address s
 	return client.Address, changes, nil
 }
 
-// effects says what a reload of these changes does beside putting them into use.
+// effects describes what a reload of these changes does besides using them.
 func effects(changes []config.Change) (list []string) {
 	add := func(format, name string) {
 		if text := fmt.Sprintf(format, name); !slices.Contains(list, text) {

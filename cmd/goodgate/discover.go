@@ -69,7 +69,7 @@ wrong, 3 a source gave no usable answer.`,
 	return c
 }
 
-// foundSource is a source, and what it found.
+// foundSource is a source with its upstreams.
 type foundSource struct {
 	Pool    string          `json:"pool,omitempty"`
 	Source  string          `json:"source"`
@@ -98,10 +98,10 @@ type leftOut struct {
 	Why  string `json:"why"`
 }
 
-// sourcesAtOnce bounds the sources that are asked at the same time.
+// sourcesAtOnce bounds concurrent look-ups.
 const sourcesAtOnce = 8
 
-// asked returns the sources that a command line is about.
+// asked returns the sources that a command line selects.
 func asked(file string, args []string) (list []*foundSource, err error) {
 	var cfg *config.Config
 	if file != "" {
@@ -200,7 +200,7 @@ func writeFound(out io.Writer, list []*foundSource) {
 	}
 }
 
-// line is an upstream in words.
+// line describes an upstream in one line.
 func (u foundUpstream) line() string {
 	scheme := "http://"
 	switch {

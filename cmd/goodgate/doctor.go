@@ -113,8 +113,8 @@ something may.`,
 	return c
 }
 
-// ended runs look until it returns or ctx ends. What a system call holds up then,
-// such as reading a file of a network that is gone, ends with the process.
+// ended runs look until it returns or ctx ends. A blocked system call, for example the
+// read of a file on a lost network, ends with the process.
 func ended(ctx context.Context, look func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- look() }()
@@ -144,7 +144,7 @@ func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer
 	if err := f.setUser(targets); err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	if f.config == "" { // there are no pools
+	if f.config == "" { // without a configuration there are no pools
 		for i := range targets {
 			targets[i].Label, targets[i].Group = "", ""
 			targets[i].Words = doctor.Words{Address: "goodgate run --to http://%s", HTTP: "goodgate run --to http://%s", HTTPS: "goodgate run --to https://%s"}
@@ -179,7 +179,7 @@ func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer
 	return &report, nil
 }
 
-// readLogs reads logs alone.
+// readLogs reads logs without a configuration.
 func (f *doctorFlags) readLogs(ctx context.Context, progress io.Writer) (*finding.Report, error) {
 	report, err := diagnose.Logs(ctx, diagnose.Sources{Logs: f.logs, Since: f.since, Look: f.options(progress)})
 	if err != nil {
@@ -188,7 +188,7 @@ func (f *doctorFlags) readLogs(ctx context.Context, progress io.Writer) (*findin
 	return &report, nil
 }
 
-// lookOther looks at another proxy.
+// lookOther examines another proxy.
 func (f *doctorFlags) lookOther(ctx context.Context, in io.Reader, progress io.Writer) (*finding.Report, error) {
 	diagnosed, sources := diagnose.Nginx, diagnose.Sources{Config: f.nginx, Root: f.root, Stdin: in, ErrorLogs: f.errors, AccessLogs: f.access, Logs: f.logs, Since: f.since, Look: f.options(progress)}
 	if f.haproxy != "" {
@@ -201,7 +201,8 @@ func (f *doctorFlags) lookOther(ctx context.Context, in io.Reader, progress io.W
 	return &report, nil
 }
 
-// lookLocal adds this machine's side: who has the listeners, and the limits.
+// lookLocal adds this machine's side: the programs that have the listeners, and the
+// limits.
 func (f *doctorFlags) lookLocal(report *finding.Report, cfg *config.Config) {
 	pid := 0
 	if f.config != "" {
@@ -265,7 +266,7 @@ func (f *doctorFlags) write(out io.Writer, report *finding.Report) error {
 	return nil
 }
 
-// writeHTML writes the page beside what is printed.
+// writeHTML writes the page in addition to the printed report.
 func (f *doctorFlags) writeHTML(report *finding.Report) error {
 	var b bytes.Buffer
 	if err := report.WriteHTML(&b); err != nil {

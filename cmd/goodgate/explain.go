@@ -23,21 +23,22 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// explained is what explain prints.
+// explained is the output of explain.
 type explained struct {
 	*gate.Explanation
 	RouteSettings []config.Setting  `json:"route_settings,omitempty"`
 	PoolSettings  []config.Setting  `json:"pool_settings,omitempty"`
 	Upstreams     []explainUpstream `json:"upstreams,omitempty"`
-	Running       string            `json:"running,omitempty"` // address of the goodgate that told the health; empty = nobody did
+	Running       string            `json:"running,omitempty"` // address of the goodgate that reported the health; empty = none
 
 	asked gate.Question
 }
 
-// explainUpstream is an upstream of the pool: as configured, or with its health as a running goodgate has it.
+// explainUpstream is an upstream of the pool: as configured, or with the health that a
+// running goodgate reports.
 type explainUpstream struct {
 	Address   string `json:"address"`
-	Available *bool  `json:"available,omitempty"` // absent = not known
+	Available *bool  `json:"available,omitempty"` // absent = unknown
 	Why       string `json:"why,omitempty"`
 }
 
@@ -118,7 +119,8 @@ func explain(ctx context.Context, file string, q gate.Question) (*explained, err
 	return e, nil
 }
 
-// upstreams takes those of the pool from the running goodgate, else from the file.
+// upstreams sets the upstreams of the pool, from the running goodgate or else from the
+// file.
 func (e *explained) upstreams(ctx context.Context, cfg *config.Config, file string) {
 	var s admin.Status
 	a := caller{file: file}
@@ -208,7 +210,7 @@ func (e *explained) writeUpstreams(out io.Writer) {
 	}
 }
 
-// writeAnswer says what goodgate answers itself.
+// writeAnswer prints goodgate's own answer.
 func (e *explained) writeAnswer(out io.Writer) {
 	text := fmt.Sprintf("goodgate answers %d", e.Status)
 	if e.Reason != "" {

@@ -22,7 +22,7 @@ func showFleet(ctx context.Context, q *question) error {
 	return q.print(answer, &f, func() { printFleet(q.out, &f) })
 }
 
-// connection says how the fleet's store does.
+// connection describes the connection to the fleet's store.
 func connection(f *admin.Fleet) string {
 	if f.Connected {
 		return "connected since " + f.Since.Format(time.DateTime)
@@ -30,7 +30,7 @@ func connection(f *admin.Fleet) string {
 	return "its store has not answered since " + f.Since.Format(time.DateTime) + ": " + f.Error
 }
 
-// printFleet prints the members, this one marked, and in what they differ from it.
+// printFleet prints the members, with a mark at this one, and their differences from it.
 func printFleet(out io.Writer, f *admin.Fleet) {
 	printable.Fprintf(out, "%s, %s\n", count(len(f.Members), "instance"), connection(f))
 	if f.Waiting > 0 {

@@ -70,7 +70,7 @@ not valid YAML.`,
 	return c
 }
 
-// replaceFile puts a text in place of a file's, in one step, so that no reader sees half of it. A symlink stays one.
+// replaceFile replaces the text of a file atomically. A symlink stays a symlink.
 func replaceFile(file string, text []byte) error {
 	file, err := filepath.EvalSymlinks(file)
 	if err != nil {
@@ -87,7 +87,7 @@ func replaceFile(file string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(next.Name()) // it is gone when all went well
+	defer os.Remove(next.Name()) // after success it no longer exists
 	_, err = next.Write(text)
 	if err == nil {
 		err = next.Chmod(info.Mode().Perm())

@@ -14,9 +14,9 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// newHealth returns the command for supervisors that run a program to know whether
-// another one is well, such as Docker. They know two exit codes, so a configuration that
-// cannot be read is 1, too.
+// newHealth returns the command for supervisors that run a program to check another one,
+// for example Docker. They know two exit codes, so an unreadable configuration also gives
+// 1.
 func newHealth() *cobra.Command {
 	var a caller
 	var timeout time.Duration
@@ -83,8 +83,9 @@ func accepts(ctx context.Context, cfg *config.Config, out io.Writer) error {
 	return nil
 }
 
-// dialAddress returns where a listener of this machine is reached. One on every address
-// is reached on the loopback address: net.Dial does that for an empty or unspecified host.
+// dialAddress returns the address for reaching a listener on this machine. A listener on
+// every address is reached at the loopback address: net.Dial uses it for an empty or
+// unspecified host.
 func dialAddress(listen string) (network, address string) {
 	if path, ok := strings.CutPrefix(listen, "unix:"); ok {
 		return "unix", path

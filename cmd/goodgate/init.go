@@ -18,7 +18,8 @@ import (
 //go:embed starts/*.yaml
 var starts embed.FS
 
-// startKinds are the situations that there is a first configuration for, with what each is.
+// startKinds returns the situations that have a first configuration, with a description
+// of each.
 func startKinds() [][2]string {
 	return [][2]string{
 		{"app", "one application on this machine"},
@@ -69,7 +70,7 @@ init never overwrites a file.`,
 	return c
 }
 
-// createFile writes a file that is not there yet.
+// createFile writes a file that must not exist yet.
 func createFile(file string, text []byte) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if errors.Is(err, fs.ErrExist) {

@@ -19,13 +19,13 @@ func openLog(c *config.Config) (*logging.Log, error) {
 	return logging.Open(o)
 }
 
-// human reports whether the log is for somebody at a terminal.
+// human reports whether a person at a terminal reads the log.
 func human(c *config.Config) bool {
 	o, err := assemble.Log(c)
 	return err == nil && o.Form() == logging.Human
 }
 
-// relog returns what opens the log anew when a reload changes it.
+// relog returns a function that opens the log again when a reload changes it.
 func relog(log *logging.Log) func(*config.Config) (*logging.Next, error) {
 	return func(c *config.Config) (*logging.Next, error) {
 		o, err := assemble.Log(c)
@@ -36,14 +36,14 @@ func relog(log *logging.Log) func(*config.Config) (*logging.Next, error) {
 	}
 }
 
-// adopt makes what libraries write to the standard logger, such as net/http's
-// HTTP/2 about an upstream, part of the log.
+// adopt redirects the standard logger into the log. Libraries write to it, for example
+// net/http's HTTP/2 about an upstream.
 func adopt(log *logging.Log) {
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer())
 }
 
-// reopening opens the log's file anew at every SIGUSR1, until what it returns is
+// reopening opens the log's file again at every SIGUSR1, until the returned function is
 // called.
 func reopening(log *logging.Log) (stop func()) {
 	signals, done := make(chan os.Signal, 1), make(chan struct{})

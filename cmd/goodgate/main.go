@@ -1,4 +1,10 @@
 // Command goodgate is a health-checking reverse proxy and load balancer.
+//
+// run.go starts the proxy (`goodgate run`). Most other commands have a file of their
+// name. They either work on files alone, such as check, fmt and convert, or call the API
+// of a running goodgate, see caller.go: status, drain, reload, deploy and others. main.go
+// has the exit codes, usage.go the errors about the command line, and complete.go the
+// completion of shells.
 package main
 
 import (
@@ -21,13 +27,13 @@ const (
 	exitUsage      = 2 // the command line or the configuration is wrong
 	exitUnanswered = 3 // check --probe: an upstream did not answer; doctor: something makes requests fail
 	exitDoubtful   = 4 // doctor: something may make requests fail
-	exitBack       = 5 // deploy: the new version was worse, or somebody asked for it, and everything went back
+	exitBack       = 5 // deploy: the old version is back, because the new one was worse or by order
 )
 
-// exitError ends the program with a code of its own.
+// exitError ends the program with a certain exit code.
 type exitError struct {
 	code int
-	err  error // nil when everything has been said
+	err  error // nil if everything is printed already
 }
 
 func (e *exitError) Error() string {
@@ -50,7 +56,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	exit, ok := errors.AsType[*exitError](err)
-	if !ok { // cobra's own: the command line is wrong
+	if !ok { // cobra's own error: the command line is wrong
 		exit = &exitError{exitUsage, err}
 	}
 	if exit.err != nil {
@@ -105,20 +111,19 @@ If it cannot hide a failure, the response and the log name its reason.`,
 	return root
 }
 
-// group shows commands together in the help.
+// group lists commands together in the help.
 func group(root *cobra.Command, title string, names ...string) {
 	for _, c := range root.Commands() {
 		if !slices.Contains(names, c.Name()) {
 			continue
 		}
-		if c.GroupID = title; !root.ContainsGroup(title) { // the minimal edition has no command of some groups
+		if c.GroupID = title; !root.ContainsGroup(title) { // some groups have no command in the minimal edition
 			root.AddGroup(&cobra.Group{ID: title, Title: title})
 		}
 	}
 }
 
-// newHelp returns the command that cobra has, but for what it does with a name that is
-// no command's.
+// newHelp returns cobra's help command, with another treatment of unknown names.
 func newHelp(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",

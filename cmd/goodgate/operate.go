@@ -87,8 +87,7 @@ func printStatus(out io.Writer, s *admin.Status) {
 	w.Flush()
 }
 
-// printUpstreams prints the table of a pool. What it says of requests is of the last
-// minute.
+// printUpstreams prints the table of a pool, with the requests of the last minute.
 func printUpstreams(out io.Writer, list []admin.Upstream) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(list) > 0 {

@@ -16,7 +16,7 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// lookPause is how often a pool is looked at until nothing is in flight.
+// lookPause is the interval of checking a pool until no request is in flight.
 const lookPause = 100 * time.Millisecond
 
 func newPause() *cobra.Command {
@@ -199,7 +199,7 @@ func newMaintenanceOff() *cobra.Command {
 		if err := q.Get(ctx, "/v1/pools/"+url.PathEscape(pool), &p); err != nil {
 			return err
 		}
-		if p.Maintenance != nil { // by the configuration
+		if p.Maintenance != nil { // ordered by the configuration
 			var state admin.MaintenanceState
 			if err := q.Post(ctx, "/v1/maintenance", admin.MaintenanceOrder{Pool: pool, Off: true}, &state); err != nil {
 				return err

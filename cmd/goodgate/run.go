@@ -26,7 +26,7 @@ type runFlags struct {
 	file       string
 	listen, to []string
 	admin      string // address, "off", or empty = the default
-	format     choice // of the log; empty = what the configuration says
+	format     choice // of the log; empty = as configured
 	watch      bool
 }
 
@@ -78,7 +78,7 @@ Signals:
 	return c
 }
 
-// load returns the configuration of the file or the flags.
+// load returns the configuration from the file or the flags.
 func (f *runFlags) load() (*config.Config, []config.Warning, error) {
 	read := func() (*config.Config, []config.Warning, error) { return assemble.Load(f.file) }
 	if f.file == "" {
@@ -91,12 +91,12 @@ func (f *runFlags) load() (*config.Config, []config.Warning, error) {
 	return cfg, warnings, err
 }
 
-// override puts the flags in place of what the file says.
+// override replaces settings of the file by flags.
 func (f *runFlags) override(c *config.Config) {
 	c.Log.Format = cmp.Or(config.LogFormat(f.format.value), c.Log.Format)
 }
 
-// loader returns what reads the configuration again, nil without a file.
+// loader returns a function that reads the configuration again, nil without a file.
 func (f *runFlags) loader() func() (*config.Config, []config.Warning, error) {
 	if f.file == "" {
 		return nil
@@ -104,7 +104,8 @@ func (f *runFlags) loader() func() (*config.Config, []config.Warning, error) {
 	return f.load
 }
 
-// parser returns what reads an earlier version of the files, nil without a file.
+// parser returns a function that parses earlier versions of the files, nil without a
+// file.
 func (f *runFlags) parser() func([]config.File) (*config.Config, []config.Warning, error) {
 	if f.file == "" {
 		return nil
@@ -118,7 +119,8 @@ func (f *runFlags) parser() func([]config.File) (*config.Config, []config.Warnin
 	}
 }
 
-// load returns the configuration of a file, else of addresses, without an operator's API.
+// load returns the configuration from a file, or else from addresses, without an
+// operator's API.
 func load(file string, listen, to []string) (*config.Config, []config.Warning, error) {
 	if file != "" {
 		return config.Load(file)
@@ -126,10 +128,10 @@ func load(file string, listen, to []string) (*config.Config, []config.Warning, e
 	return config.Sidecar(listen, to, config.Admin{})
 }
 
-// serve runs a gate until a signal, and to the end of its drain.
+// serve runs a gate until a signal, and until its drain has ended.
 func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 	defer tuneCollector()()
-	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // the gate's own is in the log
+	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // the gate logs its own warning
 	log, err := openLog(cfg)
 	if err != nil {
 		return &exitError{exitUsage, err}
@@ -161,7 +163,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 	alive, dead := context.WithCancel(context.Background())
 	defer dead()
 	systemd := supervisor{log.Logger}
-	defer context.AfterFunc(ctx, systemd.stopping)() // not when another process has taken over
+	defer context.AfterFunc(ctx, systemd.stopping)() // not after another process has taken over
 	err = g.Run(ctx, now, func(addrs []string) {
 		if human(cfg) {
 			log.Info(welcome(cfg, addrs, g.AdminAddress()))
@@ -185,7 +187,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 	return nil
 }
 
-// counts returns what is counted. Nothing is while there is no admin listener.
+// counts returns the metrics. They count nothing without an admin listener.
 func counts(log *logging.Log) *metrics.Metrics {
 	m := metrics.New(metrics.Build{Version: version(), Revision: thisBuild().Commit, Go: runtime.Version()})
 	m.Register("log_records_dropped_total", "Log records that an output did not take in time.", log.Dropped)
@@ -193,9 +195,8 @@ func counts(log *logging.Log) *metrics.Metrics {
 	return m
 }
 
-// obey reloads at every SIGHUP and starts a new process at every SIGUSR2, until
-// ctx ends. The log tells of failures. A process that is slow to start keeps no
-// signal waiting.
+// obey reloads at every SIGHUP and starts a new process at every SIGUSR2, until ctx ends.
+// The log reports failures. The slow start of a process delays no signal.
 func obey(ctx context.Context, signals <-chan os.Signal, g *gate.Gate, systemd supervisor) {
 	var upgrades sync.WaitGroup
 	defer upgrades.Wait()
@@ -213,8 +214,8 @@ func obey(ctx context.Context, signals <-chan os.Signal, g *gate.Gate, systemd s
 	}
 }
 
-// secondSignal returns a channel that is closed by a signal that comes after
-// the one that ended ctx.
+// secondSignal returns a channel that closes at the next signal after the one that ended
+// ctx.
 func secondSignal(ctx context.Context) (<-chan struct{}, func()) {
 	now, done := make(chan struct{}), make(chan struct{})
 	signals := make(chan os.Signal, 1)

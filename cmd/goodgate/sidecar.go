@@ -12,11 +12,12 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// defaultAdmin is where the admin listener of run --to is, and where it is looked
-// for, when nothing says.
+// defaultAdmin is the default address of run --to's admin listener, where other commands
+// look for it.
 const defaultAdmin = "127.0.0.1:9900"
 
-// defaultAdmins is where it may be: the next goodgate on a machine takes the next address.
+// defaultAdmins returns all default addresses: the next goodgate on a machine uses the
+// next address.
 func defaultAdmins() []string {
 	list := []string{defaultAdmin}
 	for port := 9901; port <= 9909; port++ {
@@ -28,8 +29,8 @@ func defaultAdmins() []string {
 // adminOff turns the admin listener of run --to off.
 const adminOff = "off"
 
-// operator returns the admin listener that the flags ask for. The token is the one
-// that the other commands send.
+// operator returns the admin listener of the flags. The token is the one that the other
+// commands send.
 func (f *runFlags) operator() config.Admin {
 	a := config.Admin{Address: f.admin, Token: config.Secret(os.Getenv("GOODGATE_TOKEN"))}
 	switch f.admin {
@@ -41,14 +42,14 @@ func (f *runFlags) operator() config.Admin {
 	return a
 }
 
-// free returns the default addresses that are no listener's.
+// free returns the default addresses that no listener uses.
 func (f *runFlags) free() []string {
 	return slices.DeleteFunc(defaultAdmins(), func(a string) bool { return slices.Contains(f.listen, a) })
 }
 
-// adminSpares returns where else the admin listener may be: nowhere, when somebody
-// has said where it is, else in the end at any port, which the log tells. It is not
-// worth a failed start.
+// adminSpares returns the other addresses for the admin listener. There are none if its
+// address is configured. Otherwise the last one is any port, which the log reports,
+// because a used address is not worth a failed start.
 func (f *runFlags) adminSpares() []string {
 	if f.file != "" || f.admin != "" {
 		return nil
@@ -56,7 +57,7 @@ func (f *runFlags) adminSpares() []string {
 	return append(f.free()[1:], "127.0.0.1:0")
 }
 
-// welcome says where to go now.
+// welcome returns a text with the addresses to open.
 func welcome(c *config.Config, listeners []string, operator string) string {
 	var from, to []string
 	for i, address := range listeners {
@@ -86,7 +87,7 @@ func welcome(c *config.Config, listeners []string, operator string) string {
 	return text
 }
 
-// pointAt returns how to write a listener's address in a browser of this machine.
+// pointAt returns a listener's address for a browser on this machine.
 func pointAt(scheme, address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || strings.HasPrefix(address, "unix:") {

@@ -7,12 +7,12 @@ import (
 	"syscall"
 )
 
-// What a signal asks of `goodgate run`, beside SIGTERM and SIGINT.
+// Signals for `goodgate run`, besides SIGTERM and SIGINT.
 const (
 	reloadSignal  = syscall.SIGHUP
 	reopenSignal  = syscall.SIGUSR1
 	upgradeSignal = syscall.SIGUSR2
 )
 
-// asService calls do; on Windows it also obeys the service manager.
+// asService calls do. On Windows it also obeys the service manager.
 func asService(ctx context.Context, do func(context.Context) error) error { return do(ctx) }

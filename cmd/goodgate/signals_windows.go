@@ -9,17 +9,17 @@ import (
 	"golang.org/x/sys/windows/svc"
 )
 
-// Signals that Windows never sends: `goodgate reload` takes the place of the first,
-// nothing that of the others. Ctrl-C arrives as SIGINT; closing the window, logging off
-// and shutting down as SIGTERM.
+// Windows never sends these signals. `goodgate reload` replaces the first, and nothing
+// replaces the others. Ctrl-C arrives as SIGINT; closing the window, logging off and
+// shutting down arrive as SIGTERM.
 const (
 	reloadSignal  = syscall.SIGHUP
 	reopenSignal  = syscall.Signal(30)
 	upgradeSignal = syscall.Signal(31)
 )
 
-// asService calls do. Where the service manager has started the process, its order to
-// stop ends the context as a signal would.
+// asService calls do. If the service manager has started the process, its stop order ends
+// the context like a signal.
 func asService(ctx context.Context, do func(context.Context) error) error {
 	isService, err := svc.IsWindowsService()
 	if err != nil || !isService {
@@ -36,7 +36,8 @@ type service struct {
 	err error // of do, once Execute has returned
 }
 
-// stopHint is how long the service manager waits for a sign before it calls the service hung.
+// stopHint is how long the service manager waits for progress before it considers the
+// service hung.
 const stopHint = 2 * time.Minute
 
 // Execute implements [svc.Handler].

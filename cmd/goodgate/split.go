@@ -63,7 +63,7 @@ end of --for, or until the split changes in the configuration file.`,
 	return c
 }
 
-// splitRoutes are the names of the routes that are split.
+// splitRoutes returns the names of the routes with a split.
 func splitRoutes(s *admin.Status) (names []string) {
 	for _, r := range s.Splits {
 		names = append(names, r.Route)
@@ -71,7 +71,7 @@ func splitRoutes(s *admin.Status) (names []string) {
 	return names
 }
 
-// weights reads POOL=WEIGHT; a percent sign may follow.
+// weights parses POOL=WEIGHT; a percent sign may follow.
 func weights(c *cobra.Command, args []string) (map[string]float64, error) {
 	if len(args) == 0 {
 		return nil, nil

@@ -42,7 +42,7 @@ func newOff() *cobra.Command {
 	return newState("off", "off", "Drain an upstream, and stop its health checks too", lastUpstream)
 }
 
-// newState returns the command that gives the operator's word on an upstream.
+// newState returns a command that sets the operator's state of an upstream.
 func newState(use, state, short, more string) *cobra.Command {
 	o := admin.Order{State: state}
 	var yes bool
@@ -76,8 +76,8 @@ func newState(use, state, short, more string) *cobra.Command {
 	return c
 }
 
-// order sends an order, again by force when it takes out the last upstream of a pool and
-// the operator agrees.
+// order sends an order. If the order would take out the last upstream of a pool and the
+// operator agrees, it sends the order again by force.
 func (q *question) order(ctx context.Context, use string, order func() (path string, body any), force func()) (answer json.RawMessage, err error) {
 	path, body := order()
 	err = q.Post(ctx, path, body, &answer)
@@ -99,7 +99,7 @@ func printLost(out io.Writer, why string) {
 	}
 }
 
-// duration is the value of a flag that is a time after now; zero = not given.
+// duration is the value of a flag for a duration; zero = not given.
 type duration time.Duration
 
 func (d *duration) Type() string { return "duration" }
@@ -134,7 +134,7 @@ func printState(out io.Writer, done admin.Changed, state string) {
 	}
 }
 
-// confirm returns nil when the last upstream of a pool may go.
+// confirm returns nil if the last upstream of a pool may go.
 func confirm(q *question, last *admin.Refused, use string) error {
 	switch {
 	case isTerminal(q.in) && isTerminal(q.err):
@@ -144,7 +144,7 @@ func confirm(q *question, last *admin.Refused, use string) error {
 			return nil
 		}
 		return errors.New("nothing was changed")
-	case last.Of == 1: // there is no other that a script could have meant to keep
+	case last.Of == 1: // a pool with one upstream: a script can only mean that one
 		return nil
 	}
 	return fmt.Errorf("%s; nothing was changed (--yes does it anyway)", last.Text)

@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/handover"
 )
 
-// supervisor tells systemd how the process is, if it wants to know.
+// supervisor reports the state of the process to systemd, if systemd has asked for it.
 type supervisor struct{ log *slog.Logger }
 
 func (s supervisor) tell(state string) {
@@ -20,21 +20,21 @@ func (s supervisor) tell(state string) {
 	}
 }
 
-// ready says that this process serves; one that has taken over is another than
-// systemd has started.
+// ready reports that this process serves, with its PID: after an upgrade it is not the
+// one that systemd has started.
 func (s supervisor) ready() { s.tell(fmt.Sprintf("READY=1\nMAINPID=%d", os.Getpid())) }
 
-// reload says that this process reads its configuration again, and when it has.
+// reload reports the beginning and the end of a reload.
 func (s supervisor) reload(do func()) {
 	s.tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", handover.Monotonic().Microseconds()))
 	do()
 	s.tell("READY=1")
 }
 
-// stopping says that this process drains and will end.
+// stopping reports that this process drains and will end.
 func (s supervisor) stopping() { s.tell("STOPPING=1") }
 
-// watch says until ctx ends that the process is alive.
+// watch reports until ctx ends that the process is alive.
 func (s supervisor) watch(ctx context.Context) {
 	every := handover.Watchdog() / 2
 	if every == 0 {
@@ -52,7 +52,7 @@ func (s supervisor) watch(ctx context.Context) {
 	}
 }
 
-// stateDir returns the folder that systemd gives for what has to last; empty without one.
+// stateDir returns systemd's folder for persistent state; empty without one.
 func stateDir() string {
 	first, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
 	return first

@@ -22,7 +22,7 @@ func printMinute(out io.Writer, pools []admin.Pool) {
 		count(int(sum.Requests), "request"), count(int(sum.Escaped), "error"), sum.Hidden, sum.MadeFaster)
 }
 
-// printTrouble says what is wrong, where, why, and what to do.
+// printTrouble prints what is wrong, where, why, and what to do.
 func printTrouble(out io.Writer, g *admin.Group) {
 	place, over := g.Place()+": ", ""
 	if g.Count == 1 && g.Place() == "" {

@@ -16,7 +16,7 @@ import (
 	"github.com/goodgate/goodgate/internal/similar"
 )
 
-// usageError is a mistake on the command line, and whose.
+// usageError is a mistake on a command's command line.
 type usageError struct {
 	command *cobra.Command
 	text    string
@@ -24,7 +24,7 @@ type usageError struct {
 
 func (e *usageError) Error() string { return e.text }
 
-// help returns what is printed below the mistake.
+// help returns the text to print below the mistake.
 func (e *usageError) help() string {
 	more := "more: " + e.command.CommandPath() + " --help"
 	switch {
@@ -42,8 +42,8 @@ func wrong(c *cobra.Command, format string, args ...any) error {
 	return &usageError{c, printable.Sprintf(format, args...)}
 }
 
-// speak has a command, and those below it, say in our words what is wrong with a
-// command line: cobra's say it in the terms of a library.
+// speak replaces cobra's messages about command lines, for a command and its subcommands,
+// by goodgate's: cobra's use the terms of a library.
 func speak(c *cobra.Command) {
 	c.SetFlagErrorFunc(badFlag)
 	takes := c.Args
@@ -73,14 +73,14 @@ func speak(c *cobra.Command) {
 	}
 }
 
-// nameOf returns the name of a command without the program's, which stands before the
-// message.
+// nameOf returns the name of a command without the program's, which the message already
+// has in front.
 func nameOf(c *cobra.Command) string {
 	_, name, _ := strings.Cut(c.CommandPath(), " ")
 	return name
 }
 
-// badArguments compares what came with what the usage line names.
+// badArguments compares the arguments with the usage line.
 func badArguments(c *cobra.Command, args []string) error {
 	wanted := strings.Fields(c.Use)[1:]
 	switch {
@@ -94,7 +94,7 @@ func badArguments(c *cobra.Command, args []string) error {
 	return wrong(c, "%s: %s: found %q", nameOf(c), strings.Join(wanted, " and "), args)
 }
 
-// badFlag says what is wrong with a flag.
+// badFlag describes the mistake in a flag.
 func badFlag(c *cobra.Command, err error) error {
 	if name := c.Flags().Arg(0); name != "" && c.HasSubCommands() && c.Use == c.Name() {
 		return badCommand(c, name)
@@ -119,7 +119,7 @@ func badFlag(c *cobra.Command, err error) error {
 	return wrong(c, "%v", err)
 }
 
-// nearFlag names the flag that may be meant.
+// nearFlag returns the flag that was probably meant.
 func nearFlag(c *cobra.Command, name string) string {
 	var known []string
 	c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -133,8 +133,8 @@ func nearFlag(c *cobra.Command, name string) string {
 	return ""
 }
 
-// expected says what a flag takes. The values of pflag's own kinds fail with the
-// words of package strconv.
+// expected describes the values of a flag. For pflag's own types, the error would have
+// the words of package strconv.
 func expected(e *pflag.InvalidValueError) string {
 	if _, ours := e.GetFlag().Value.(*duration); ours {
 		return e.Unwrap().Error()
@@ -154,13 +154,13 @@ func expected(e *pflag.InvalidValueError) string {
 	return e.Unwrap().Error()
 }
 
-// The annotations in which cobra keeps its groups of flags.
+// The annotations for cobra's groups of flags.
 const (
 	oneRequired = "cobra_annotation_one_required"
 	exclusive   = "cobra_annotation_mutually_exclusive"
 )
 
-// badGroups says which flags are missing or exclude each other, before cobra does.
+// badGroups reports missing and conflicting flags, before cobra does.
 func badGroups(c *cobra.Command) (err error) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		for _, group := range f.Annotations[exclusive] {
@@ -179,12 +179,12 @@ func badGroups(c *cobra.Command) (err error) {
 	return err
 }
 
-// given returns the flags of a group that were given.
+// given returns the given flags of a group.
 func given(c *cobra.Command, group string) []string {
 	return slices.DeleteFunc(named(group), func(name string) bool { return !c.Flags().Changed(name[2:]) })
 }
 
-// possible returns the flags that go together with those that were given.
+// possible returns the flags that can be combined with the given ones.
 func possible(c *cobra.Command, names []string) []string {
 	return slices.DeleteFunc(names, func(name string) bool {
 		return slices.ContainsFunc(c.Flags().Lookup(name[2:]).Annotations[exclusive], func(group string) bool { return len(given(c, group)) > 0 })
@@ -199,7 +199,7 @@ func named(group string) []string {
 	return list
 }
 
-// or joins choices as one says them.
+// or joins choices with "or".
 func or(list []string) string {
 	if len(list) < 2 {
 		return strings.Join(list, "")
@@ -207,7 +207,7 @@ func or(list []string) string {
 	return strings.Join(list[:len(list)-1], ", ") + " or " + list[len(list)-1]
 }
 
-// badCommand says that there is no such command.
+// badCommand reports an unknown command.
 func badCommand(c *cobra.Command, name string) error {
 	var known []string
 	for _, sub := range c.Commands() {
@@ -224,7 +224,7 @@ func badCommand(c *cobra.Command, name string) error {
 	return wrong(c, "there is no command %q; the commands are %s", name, strings.Join(known, ", "))
 }
 
-// choice is the value of a flag that has to be one of some words; empty = not given.
+// choice is the value of a flag that must be one of some words; empty = not given.
 type choice struct {
 	of    []string
 	value string
@@ -243,7 +243,7 @@ func (v *choice) Set(s string) error {
 	return nil
 }
 
-// number is the value of a flag that has to be from least to most.
+// number is the value of a flag that must be from least to most.
 type number[T int | float64] struct {
 	value       *T
 	least, most T
@@ -259,7 +259,7 @@ func (v number[T]) String() string {
 
 func (v number[T]) Type() string { return "number" }
 
-// Set implements [pflag.Value]. The comparison fails for what is no number.
+// Set implements [pflag.Value]. The comparison refuses NaN.
 func (v number[T]) Set(s string) error {
 	n, err := v.parse(s)
 	if err != nil || !(v.least <= n && n <= v.most) {

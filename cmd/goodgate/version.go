@@ -14,14 +14,14 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// Set by the linker when a release is built.
+// The linker sets these for a release.
 var (
-	release   string // such as v0.1.0
+	release   string // for example v0.1.0
 	commit    string // hash of the commit
 	committed string // its time, RFC 3339
 )
 
-// build is what a binary knows of how it was made.
+// build is a binary's information about its own build.
 type build struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit,omitempty"`
@@ -33,7 +33,7 @@ type build struct {
 	Arch     string `json:"arch"`
 }
 
-// thisBuild takes what the linker has set, else what the go command has noted.
+// thisBuild returns the values of the linker, or else those of the go command.
 func thisBuild() build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
