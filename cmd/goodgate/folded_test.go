@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 )
 
-// TestStatusFolds: a situation that many upstreams are in is told once, and a few are told
+// TestStatusFolds: status groups many upstreams in the same situation, and lists a few
 // one by one.
 func TestStatusFolds(t *testing.T) {
 	alike := func(n int) *admin.Status {

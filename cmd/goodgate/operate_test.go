@@ -139,8 +139,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestLastUpstream: a script that takes out the last of several upstreams is told so
-// and stopped; one that takes out the only one there is told.
+// TestLastUpstream: goodgate stops a script that takes out the last of several upstreams.
+// A script that takes out the only upstream gets a warning.
 func TestLastUpstream(t *testing.T) {
 	t.Parallel()
 	o := serving(t)

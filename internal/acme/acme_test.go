@@ -142,8 +142,8 @@ func TestRenews(t *testing.T) {
 	})
 }
 
-// An order that fails is not made again and again; when it is another failure,
-// that is told of, and Retry makes it at once.
+// A failed order is not repeated at once. A different failure is logged, and Retry orders
+// at once.
 func TestFailures(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestFailures(t *testing.T) {
 	})
 }
 
-// What another process has got is taken over, and not ordered again.
+// A manager uses the certificates of another process, and does not order them again.
 func TestSharesTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

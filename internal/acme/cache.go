@@ -59,8 +59,9 @@ func HasAccount(folder, directory string) bool {
 const accountFile = "account.key"
 
 // folderName returns a different name for each authority, because certificates of a
-// staging authority must not be used in production. Of the directory's address it shows
-// only the host: metrics and errors name files, and the rest may identify an account.
+// staging authority must not be used in production. The name shows only the host of the
+// directory's address: metrics and errors name files, and the rest of the address may
+// identify an account.
 func folderName(directory string) string {
 	_, rest, _ := strings.Cut(directory, "://")
 	host, _, _ := strings.Cut(rest, "/")

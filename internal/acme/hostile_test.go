@@ -18,7 +18,7 @@ import (
 func TestUselessCertificates(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		life time.Duration // of what is issued
+		life time.Duration // of issued certificates
 		back time.Duration // how long ago that began
 	}{
 		{"expired", day, 2 * day},
@@ -84,7 +84,7 @@ func TestEndlessOrder(t *testing.T) {
 	})
 }
 
-// What is issued replaces no certificate that is good for longer.
+// An issued certificate replaces none that is valid for longer.
 func TestKeepsTheBetterCertificate(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -145,7 +145,7 @@ func hostileManager(t *testing.T, rt http.RoundTripper) *Manager {
 	return m
 }
 
-// rewriting is an authority that says something else where it is told to.
+// rewriting is an authority with some answers replaced.
 type rewriting struct {
 	*authority
 	from, to string

@@ -48,7 +48,7 @@ type shownClaim struct {
 	failed  int
 	again   time.Time
 	over    bool
-	expires time.Time // of who is dead
+	expires time.Time // lease of a dead instance
 }
 
 const deadFor = 20 * time.Second

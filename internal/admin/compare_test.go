@@ -36,7 +36,8 @@ func (y *traffic) late(addr, other string, n int) {
 	}
 }
 
-// told returns what is told of the pool after some seconds, without what is over's evidence.
+// told returns the troubles of the pool after some seconds, without the evidence of ended
+// ones.
 func (y *traffic) told(after time.Duration, addrs ...string) []Trouble {
 	now := time.Unix(at, 0).Add(after)
 	v := y.minute("app", now.Unix())
@@ -110,8 +111,8 @@ func TestSlowHiddenByHedges(t *testing.T) {
 	y.want("meant to be slower", ranked(p.troubles(time.Unix(at, 0))))
 }
 
-// TestPassedOn: an application's own errors, which are no failures for goodgate, are told
-// when they are more than on the others, or than before.
+// TestPassedOn: an application's own errors, which are no failures for goodgate, are a
+// trouble if they are more frequent than on the other upstreams, or than before.
 func TestPassedOn(t *testing.T) {
 	y := &traffic{T: t}
 	y.answers("a", 50, -50*time.Second, time.Millisecond, 200)

@@ -43,7 +43,7 @@ func hostile(n, size int) *proxy.Record {
 	return rec
 }
 
-// What is cut says so, and is text still.
+// Shortened texts say so, and stay valid text.
 func TestCut(t *testing.T) {
 	for s, want := range map[string]string{"": "", "abc": "abc", "abcd": "abc…", "abé": "ab…", "éé": "é…", "\xff\xff\xff\xff": "\xff\xff\xff…"} {
 		if got := cut(s, 3); got != want {

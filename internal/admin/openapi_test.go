@@ -191,7 +191,7 @@ func (d description) find(keys ...string) (object, string) {
 	return at, place
 }
 
-// check calls an endpoint and compares the answer with what is said of it.
+// check calls an endpoint and compares the answer with its description.
 func (d description) check(t *testing.T, s http.Handler, e *Endpoint, c asked) {
 	t.Helper()
 	method, path := e.split()

@@ -37,7 +37,7 @@ func TestUnresolvedOnce(t *testing.T) {
 	}
 }
 
-// TestWaitIsOver: nobody is told to bring an upstream back that is back.
+// TestWaitIsOver: no advice asks for an upstream that has already returned.
 func TestWaitIsOver(t *testing.T) {
 	now := time.Unix(at, 0)
 	y := new(Tally)
@@ -50,8 +50,8 @@ func TestWaitIsOver(t *testing.T) {
 	}
 }
 
-// TestDownIsNotFlapping: of an upstream that came and went, and stays away, what it does now
-// is told.
+// TestDownIsNotFlapping: if an upstream came and went, and now stays away, the trouble is
+// its present state.
 func TestDownIsNotFlapping(t *testing.T) {
 	now := time.Unix(at, 0)
 	refused := &health.Error{Reason: reason.ConnectRefused, Err: net.ErrClosed}

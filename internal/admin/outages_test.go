@@ -131,7 +131,8 @@ func TestSlowUnderLoad(t *testing.T) {
 	}
 }
 
-// TestClientsWait: a listener that has as many clients as it may is told, and that it was.
+// TestClientsWait: there is a trouble while a listener has as many clients as it may, and
+// afterwards one in the past tense.
 func TestClientsWait(t *testing.T) {
 	now := time.Unix(at, 0)
 	for name, test := range map[string]struct {

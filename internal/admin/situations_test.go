@@ -14,8 +14,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestPoolTroubles: what requests show of a pool as a whole is told in the present tense
-// while it goes on, and in the past tense ten seconds later.
+// TestPoolTroubles: a pool's troubles are in the present tense while they last, and in
+// the past tense ten seconds later.
 func TestPoolTroubles(t *testing.T) {
 	now := time.Unix(at, 0)
 	ended := func(r proxy.Record) proxy.Record {
@@ -123,7 +123,7 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// TestFlapping: one that comes and goes is told so, with what it did last.
+// TestFlapping: the trouble of a flapping upstream says so, with its last state.
 func TestFlapping(t *testing.T) {
 	now := time.Unix(at, 0)
 	u := Upstream{Address: "a", Available: true, Operator: "ready", state: situation.Healthy, flips: 6, Since: now, Minute: minuteOf(9, 2, 1, situation.Refused, 0, now, 0)}
@@ -134,7 +134,7 @@ func TestFlapping(t *testing.T) {
 	}
 }
 
-// TestOver: what was slow, or came and went, is told in the past tense once it is over.
+// TestOver: an ended trouble, slow or flapping, is in the past tense.
 func TestOver(t *testing.T) {
 	now := time.Unix(at, 0)
 	y := new(Tally)

@@ -145,9 +145,9 @@ func answerer(t testing.TB, c *config.Config) func(*http.Request, string) int {
 	}
 }
 
-// TestCoveredRoutesNeverMatch: a route of which a check says that it never
-// matches gets no request, whatever is asked; and those that others precede with
-// the same or wider conditions are told of.
+// TestCoveredRoutesNeverMatch: a route that check reports as covered gets no request,
+// whatever the request. check reports the routes behind others with the same or wider
+// conditions.
 func TestCoveredRoutesNeverMatch(t *testing.T) {
 	t.Parallel()
 	told, answered := 0, 0
@@ -178,7 +178,7 @@ func TestCoveredRoutesNeverMatch(t *testing.T) {
 	}
 }
 
-// TestCoversAreTold: what anybody sees to be covered is told.
+// TestCoversAreTold: check reports the routes that are obviously covered.
 func TestCoversAreTold(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

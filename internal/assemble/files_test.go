@@ -101,8 +101,7 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`, cert, certKey, name))
 	}
 }
 
-// TestSwitchedFiles: the common mistakes with certificates are told at the key
-// that has them.
+// TestSwitchedFiles: common mistakes with certificates are reported at their key.
 func TestSwitchedFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

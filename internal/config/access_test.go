@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Each key of access, CORS, compression and the cache is read in its short form, and what
-// cannot hold is an error at its place.
+// Each key of access, CORS, compression and the cache is accepted in its short form.
+// Impossible settings are errors at their place.
 func TestAnswersAndAccess(t *testing.T) {
 	t.Parallel()
 	one := func(route, pool string) (*Config, []Warning, error) {

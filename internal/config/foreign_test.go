@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestOtherPrograms: a file of another proxy is told as a whole, and not line by line.
+// TestOtherPrograms: the file of another proxy gives one error, and not one per line.
 func TestOtherPrograms(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ program, text string }{

@@ -161,7 +161,7 @@ func TestSecretFiles(t *testing.T) {
 	f(strings.Replace(with("x"), ":8080", "${file:two}", 1), "listeners[0].address: found the value of \"${file:two}\"")
 }
 
-// TestInputs: the sum changes with everything that is read, also with what cannot be used.
+// TestInputs: the hash changes with everything that is read, including unusable files.
 func TestInputs(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestLogMistakes: what cannot work in the log is an error at its key, and what does
-// nothing a warning.
+// TestLogMistakes: impossible settings of the log are errors at their key, and settings
+// without effect are warnings.
 func TestLogMistakes(t *testing.T) {
 	t.Parallel()
 	const rest = "\nlisteners: [\":1\"]\npools: {app: {upstreams: [\"http://127.0.0.1:2\"]}}\nroutes: [{name: r, pool: app%s}]\n"

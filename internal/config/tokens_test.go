@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Tokens with names let in as the one without does, and can be told apart.
+// Named tokens give the same access as the one without a name, and are distinguishable.
 func TestAdminTokens(t *testing.T) {
 	const text = "listeners: [\":8080\"]\npools: {app: {upstreams: [\"http://127.0.0.1:1\"]}}\nadmin: {address: \"10.0.0.5:9900\", "
 	for tokens, want := range map[string]string{

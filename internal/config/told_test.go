@@ -67,9 +67,9 @@ func planted() (*Config, map[string]string) {
 	return c, p.secrets
 }
 
-// TestSecretsAreHidden plants a secret wherever the schema has room for one, and
-// looks for them in what is told of a configuration and of its changes. A key
-// that is added is a part of it.
+// TestSecretsAreHidden plants a secret wherever the schema has room for one, and searches
+// all outputs about a configuration and its changes for it. It covers new keys
+// automatically.
 func TestSecretsAreHidden(t *testing.T) {
 	t.Parallel()
 	c, secrets := planted()
@@ -150,9 +150,8 @@ var wrongs = []string{
 	"{url: %s}", "{url: \"http://h/%s x\"}", "{endpoint: \"%s\"}", "{body: [%s]}", "{secret: [%s], token: [%s]}", "\"http://h:80?%s\"", "\"http://u:%s@h:80\"",
 }
 
-// TestMistakesTellNoSecrets makes mistakes with a secret in every key that may
-// hold one, and in what stands around it, and looks for it in the errors. Where
-// an unknown key is a plain word, it is named.
+// TestMistakesTellNoSecrets makes mistakes with a secret in and around every key that may
+// hold one, and searches the errors for it. An unknown key that is a plain word is named.
 func TestMistakesTellNoSecrets(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t/+0123456789"

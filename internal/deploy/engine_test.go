@@ -108,7 +108,8 @@ func TestDeployIgnores(t *testing.T) {
 	})
 }
 
-// TestDeployEvidence: what the new version failed is kept, for whoever looks for the cause.
+// TestDeployEvidence: a deploy keeps requests that the new version failed, for finding
+// the cause.
 func TestDeployEvidence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

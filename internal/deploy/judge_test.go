@@ -24,7 +24,7 @@ type version struct {
 // world is what both versions meet.
 type world struct {
 	rate  float64 // requests a second
-	burst bool    // 2 s in every 20 everything fails half the time, whoever is asked
+	burst bool    // for 2 s in every 20 half of the requests fail, on both versions
 	steps []float64
 	step  time.Duration
 	watch time.Duration

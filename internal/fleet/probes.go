@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Probes shares the work of checking upstreams. Of the members that take part, [Checkers]
-// check each upstream and publish their results, which are advice. It is safe for
+// Probes shares the work of checking upstreams. [Checkers] of the members that take part
+// check each upstream, and publish their results. These are advice. It is safe for
 // concurrent use.
 type Probes struct {
 	fleet *Fleet

@@ -44,8 +44,8 @@ func checkers(t *testing.T, m *fleet.Memory, n int) (all []*checker) {
 	return all
 }
 
-// TestProbesTell wants a change to be heard at once, all else with the next message, and
-// nothing of what is no longer checked.
+// TestProbesTell wants changes to be published at once, other results with the next
+// message, and none of a check that is no longer made.
 func TestProbesTell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fleet.NewMemory()

@@ -49,8 +49,8 @@ func sum(list []int) (n int) {
 	return n
 }
 
-// TestRateOfFleet wants eight instances together to let in what one would, whoever is
-// asked how much.
+// TestRateOfFleet wants eight instances together to admit as much as one would, for any
+// distribution of the requests.
 func TestRateOfFleet(t *testing.T) {
 	const rate, burst, seconds = 100, 100, 20
 	for _, tc := range []struct {

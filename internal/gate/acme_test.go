@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// inCache puts a certificate where one that was got is kept.
+// inCache puts a certificate where the manager keeps obtained ones.
 func inCache(t *testing.T, ca *certtest.Authority, dir, host string) {
 	t.Helper()
 	cert, key := ca.Files(t.TempDir(), "c", ca.Issue(host))
@@ -44,9 +44,9 @@ func namesShown(addr, name string, protos ...string) string {
 	return s.PeerCertificates[0].Subject.CommonName + s.NegotiatedProtocol
 }
 
-// Certificates that were got before are served without asking anybody, beside
-// those of files, which win; challenges are answered for orders under way only.
-// Nobody answers at the directory's address.
+// Certificates from an earlier process are served without contact to the authority,
+// besides those of files, which take precedence. Challenges are answered only for orders
+// in progress. Nothing answers at the directory's address.
 func TestACMEListeners(t *testing.T) {
 	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
 	for _, host := range []string{"one.test", "two.test"} {

@@ -60,8 +60,8 @@ func twoIn(t *testing.T, file, upstreams string) *running {
 	return start(t, parse(t, fmt.Sprintf(twoUpstreams, file, upstreams)), Options{})
 }
 
-// What operators change is in force when the order returns, and with the next gate of the
-// same file before its first request.
+// Operators' changes are in force when the order returns. The next gate with the same
+// file applies them before its first request.
 func TestChangesAreApplied(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -108,7 +108,7 @@ func TestChangesAreApplied(t *testing.T) {
 	}
 }
 
-// What the file says later of the same thing wins; what it says of other things does not.
+// A later change of the file overrules a change of the same setting, and no other.
 func TestFileOverrules(t *testing.T) {
 	for _, tc := range []struct {
 		name     string

@@ -175,8 +175,8 @@ func (r *reasons) take() []reason.Reason {
 	return list
 }
 
-// second is a request that follows on the same connection. Whoever takes it for
-// a part of the first, or a part of the first for it, is found out.
+// second is a request that follows on the same connection. It exposes a server that takes
+// it for a part of the first, or the reverse.
 const second = "GET /second HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
 
 // talk sends bytes and reads answers until the connection ends.

@@ -14,9 +14,9 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/dnstest"
 )
 
-// A name that leads to goodgate's own listener, or has several addresses of both
-// families, is told of by check and at the start (linkerd/linkerd#1411,
-// vercel-labs/portless#48, nginx/docker-nginx#374).
+// check and the start warn of a name that leads to goodgate's own listener, or that has
+// several addresses of both families (linkerd/linkerd#1411, vercel-labs/portless#48,
+// nginx/docker-nginx#374).
 func TestDoubts(t *testing.T) {
 	t.Parallel()
 	at := func(name, addr, other string) discovery.Target {

@@ -17,8 +17,8 @@ import (
 	"github.com/goodgate/goodgate/internal/webhook"
 )
 
-// TestWebhook: a server that fails at first is told, in order, of an upstream
-// that goes and comes back, of its pool, and of a configuration that is wrong.
+// TestWebhook: a server that fails at first receives, in order, the events of an upstream
+// that goes and returns, of its pool, and of a wrong configuration.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "127.0.0.1:0")
@@ -82,7 +82,7 @@ func startApp(t *testing.T, address string) *http.Server {
 	return s
 }
 
-// TestEdge: what lasts for a moment only is not told.
+// TestEdge: a momentary condition causes no event.
 func TestEdge(t *testing.T) {
 	for _, test := range []struct{ seen, want string }{
 		{"110111", ".....+"},
@@ -105,8 +105,7 @@ func TestEdge(t *testing.T) {
 	}
 }
 
-// TestNoWebhook: whoever tells of something need not ask whether anybody
-// listens.
+// TestNoWebhook: callers may send events without a webhook.
 func TestNoWebhook(t *testing.T) {
 	e := newEvents(&config.Config{}, Options{}, nil)
 	e.reloadFailed("a test", errors.New("x"))

@@ -159,7 +159,8 @@ func TestEventOfOne(t *testing.T) {
 	})
 }
 
-// TestEventSenderDies wants another to send what the one that was to does not, in order.
+// TestEventSenderDies wants another instance to send the events of a dead sender, in
+// order.
 func TestEventSenderDies(t *testing.T) {
 	for _, fate := range []sendFate{vanishes, fails} {
 		together(t, 3, func(t *testing.T, m *fleet.Memory, h *hook, all []*teller) {

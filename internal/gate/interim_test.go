@@ -120,8 +120,8 @@ func judgeInterim(t *testing.T, m *message) {
 	}
 }
 
-// TestExpectationsOfHTTP2 holds that HTTP/2 clients get the same answer. Of a list
-// with 100-continue in it net/http's server tells nobody.
+// TestExpectationsOfHTTP2 holds that HTTP/2 clients get the same answer. net/http's
+// server hides a list that contains 100-continue.
 func TestExpectationsOfHTTP2(t *testing.T) {
 	t.Parallel()
 	a := &actor{}

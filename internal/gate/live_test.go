@@ -172,8 +172,7 @@ routes: [{match: {path: /%d}, pool: app}, {respond: {status: 200}}]`,
 	}
 }
 
-// TestTracingOff: a request that has begun when tracing is turned off is still
-// told of.
+// TestTracingOff: a request in flight while tracing is turned off is still traced.
 func TestTracingOff(t *testing.T) {
 	began, answer := make(chan bool, 1), make(chan bool)
 	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -247,7 +246,7 @@ pools: {app: {upstreams: [%q], health: {path: /, interval: 20ms, fast_interval: 
 			t.Fatalf("got %+v, want %s at %s", e, event, at)
 		}
 	}
-	fail() // nobody is told
+	fail() // no webhook, no event
 	g.reload(t, of("one"))
 	fail()
 	want("one", "reload_failed")
@@ -255,7 +254,7 @@ pools: {app: {upstreams: [%q], health: {path: /, interval: 20ms, fast_interval: 
 	fail()
 	want("two", "reload_failed")
 	g.reload(t, of("none"))
-	fail() // nobody is told
+	fail() // no webhook, no event
 	g.reload(t, of("one"))
 	eventually(t, "the upstream", func() bool { m := g.gate.Pools()[0].Members(); return len(m) == 1 && m[0].Available() }, func() string { return "" })
 	app.Close()
@@ -276,8 +275,8 @@ func signedAt(t *testing.T, r *http.Request) (at time.Time) {
 	return time.Unix(unix, 0)
 }
 
-// TestAdminLive: the API moves between sockets and tokens while it is asked, and
-// what is asked of the old listener is answered. /metrics comes with it.
+// TestAdminLive: the API moves between sockets and tokens during requests, and those to
+// the old listener are answered. /metrics moves with it.
 func TestAdminLive(t *testing.T) {
 	dir := t.TempDir()
 	of := func(adminYAML string) *config.Config {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// measuring is the variable of the environment by which a process of this test
-// binary is told to be a goodgate that is measured, and with what configuration.
+// measuring is the environment variable that makes a process of this test binary a
+// goodgate for measurements, with the configuration in its value.
 const measuring = "GOODGATE_TEST_MEASURED"
 
 // measured is a process of goodgate that tells how much memory it has. It has no

@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 )
 
-// The author of what is changed by a Unix socket without a token is its user.
+// Without a token, the author of a change over a Unix socket is the socket's user.
 func TestPeerOfASocket(t *testing.T) {
 	sock := filepath.Join(t.TempDir(), "s")
 	g := start(t, parse(t, "listeners: [\"127.0.0.1:0\"]\nadmin: unix:"+sock+"\nshutdown: {lame_duck: 0s}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"], health: {type: none}}}"), Options{})

@@ -19,8 +19,8 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// told is an upstream that demands the PROXY protocol. It answers with who the
-// client is, and over which connection it was told.
+// told is an upstream that requires the PROXY protocol. It answers with the client in its
+// header, and the address of the connection.
 type told struct {
 	*httptest.Server
 	mu    sync.Mutex // protects local
@@ -63,7 +63,7 @@ func tellsClients(t *testing.T, tls bool) *told {
 	return up
 }
 
-// rawAddr is where a connection comes from, whatever it was told.
+// rawAddr is the real peer of a connection, whatever its header says.
 func rawAddr(c net.Conn) string {
 	if s, ok := c.(*tls.Conn); ok {
 		c = s.NetConn()
@@ -71,7 +71,7 @@ func rawAddr(c net.Conn) string {
 	return c.(*proxyproto.Conn).Raw().RemoteAddr().String()
 }
 
-// seen is an upstream that answers with what it was told of the client.
+// seen is an upstream that answers with the client that it sees.
 func seen(t *testing.T) string {
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Proto"], r.Header["X-Real-Ip"], r.Header.Get("X-Request-Id") == "evil")
@@ -97,8 +97,8 @@ func say(t *testing.T, addr string, h *proxyproto.Header) string {
 	return fmt.Sprint(res.StatusCode, " ", string(body))
 }
 
-// Who comes by the PROXY protocol is who it says, or the peer; but nobody who has
-// come over a unix socket of this machine.
+// With the PROXY protocol the client is the one in the header, or the peer, and never
+// counts as a client on a unix socket of this machine.
 func TestProxyProtocolFamilies(t *testing.T) {
 	unix := &net.UnixAddr{Name: "/run/client.sock", Net: "unix"}
 	dgram := &net.UnixAddr{Name: "/run/client.sock", Net: "unixgram"}
@@ -166,8 +166,8 @@ pools: {app: {upstreams: [%q]}}`, seen(t))), Options{})
 	}
 }
 
-// What has no valid header is closed, and the log tells of the peer and the cause;
-// a peer that only looks whether somebody listens is not worth a line.
+// A connection without a valid header is closed, and the log has the peer and the cause.
+// A peer that only checks the port causes no line.
 func TestProxyProtocolRefusalsAreLogged(t *testing.T) {
 	for name, text := range map[string]string{
 		"none":        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",

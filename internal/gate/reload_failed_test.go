@@ -12,9 +12,9 @@ import (
 	"github.com/goodgate/goodgate/internal/metrics"
 )
 
-// TestFailedReloadsLeaveNothing reloads again and again with what cannot be had,
-// and counts goroutines, files and servers. Each configuration has a part that
-// can be had, so that there is something to end.
+// TestFailedReloadsLeaveNothing repeats reloads that must fail, and counts goroutines,
+// files and servers. Each configuration also has a part that succeeds, so that the reload
+// has something to undo.
 func TestFailedReloadsLeaveNothing(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

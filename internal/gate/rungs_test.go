@@ -58,7 +58,7 @@ pools:
 	}
 }
 
-// What was answered before is answered over the wire when the upstream has gone.
+// A response from before is served again after the upstream has gone.
 func TestStale(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "stale-if-error=60")

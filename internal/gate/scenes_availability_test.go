@@ -139,8 +139,8 @@ func availabilityScenes() []scene {
 	}
 }
 
-// playRestart has one of two upstreams restart. What was told of it was in the present
-// tense, with the advice to start it.
+// playRestart restarts one of two upstreams. An earlier version reported it in the
+// present tense, with the advice to start it.
 func playRestart(s *stage) {
 	a := startApp(s.t, "127.0.0.1:0")
 	s.run(`pools: {app: {policy: round_robin, upstreams: [%q, %q], health: {interval: 20s, fast_interval: 20ms, rise: 1, fall: 3}}}`, "http://"+a.Addr, s.fine())

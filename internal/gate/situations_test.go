@@ -19,7 +19,7 @@ import (
 	"github.com/goodgate/goodgate/internal/situation"
 )
 
-// word is what an operator is to be told first. The zero value is nothing at all.
+// word is the first trouble that an operator should see. The zero value is none.
 type word struct {
 	level    string
 	id       situation.ID
@@ -36,8 +36,8 @@ type scene struct {
 	play func(*stage)
 }
 
-// TestSituations brings each situation about and wants the operator to be told of that
-// one first, in the right words. Where nothing is wrong nothing may be said.
+// TestSituations creates each situation, and wants it to be the first trouble, in the
+// right words. Without a fault there must be no trouble.
 func TestSituations(t *testing.T) {
 	t.Parallel()
 	seen := map[situation.ID]bool{}
@@ -83,12 +83,12 @@ var notPlayed = map[situation.ID]string{
 	situation.NoLocalPort:     "situation: TestOfAttempt",
 	situation.Unreachable:     "situation: TestOfAttempt",
 	situation.ConnectTimeout:  "situation: TestOfAttempt",
-	situation.BreakerOpen:     "admin: TestTroubles", // while its failures are in the last minute they are told
+	situation.BreakerOpen:     "admin: TestTroubles", // while its failures are in the last minute they are reported instead
 	situation.Trial:           "admin: TestTroubles",
 	situation.OwnLimit:        "admin: TestPoolTroubles",
 	situation.ClientsLeave:    "admin: TestClientsLeave",
 	situation.ClientsWait:     "gate: TestCrowds, admin: TestClientsWait",
-	situation.RetriesStopped:  "admin: TestCauseBeforeConsequence", // its cause is told first
+	situation.RetriesStopped:  "admin: TestCauseBeforeConsequence", // its cause is reported first
 	situation.EarlyTrial:      "situation: TestOfState",
 	situation.CheckFails:      "situation: TestOfState",
 	situation.HoldExpired:     "admin: TestPoolTroubles",
@@ -99,7 +99,7 @@ var notPlayed = map[situation.ID]string{
 	situation.FleetClock:      "admin: TestFleetTroubles",
 }
 
-// stage is a gate and what is around it.
+// stage is a gate with its surroundings.
 type stage struct {
 	t   *testing.T
 	g   *running
@@ -134,7 +134,7 @@ func (s *stage) status() *admin.Status {
 	return &all
 }
 
-// expect waits for what the operator is to be told.
+// expect waits for the trouble that the operator should see.
 func (s *stage) expect(want word) {
 	s.t.Helper()
 	var all []admin.Trouble

@@ -112,7 +112,7 @@ func TestSplitOrderExpires(t *testing.T) {
 	eventually(t, "the end of an order", func() bool { return r.gate.splitReports()[0].Standing == split.Declared }, func() string { return r.gate.splitReports()[0].Line })
 }
 
-// TestSplitGuardIsKept: what the guard has found outlives the process, and is told.
+// TestSplitGuardIsKept: the guard's order outlives the process, and causes an event.
 func TestSplitGuardIsKept(t *testing.T) {
 	var log bytes.Buffer
 	state := filepath.Join(t.TempDir(), "state.json")

@@ -16,7 +16,8 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// What an upstream reached by TLS must show, and what it is shown.
+// An upstream reached by TLS must show a trusted certificate, and sees the configured
+// one.
 func TestUpstreamTLS(t *testing.T) {
 	ca, dir := certtest.NewAuthority(t, "good authority"), t.TempDir()
 	site := ca.Issue("127.0.0.1")
@@ -61,8 +62,8 @@ pools: {app: {upstreams: [%q], tls: {%s}, health: {type: none}, hold: {for: 0s},
 	}
 }
 
-// Who the client is comes from the PROXY protocol where it has to, and from
-// nobody else.
+// The client's address comes from the PROXY protocol of configured peers, and from nobody
+// else.
 func TestProxyProtocolIn(t *testing.T) {
 	up := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Header.Get("X-Forwarded-For")) }))
 	r := start(t, parse(t, fmt.Sprintf(`

@@ -28,9 +28,9 @@ func (r *running) hang(t *testing.T) <-chan error {
 	return ended
 }
 
-// While a new process does not come to serve, nothing can be replaced, and
-// whoever tries hears why. The gate can be told to end at any time: its clients
-// are told to leave, and the new process ends.
+// While a new process fails to serve, nothing can be replaced, and attempts return the
+// reason. The gate can be shut down at any time: its clients are asked to leave, and the
+// new process ends.
 func TestUpgradeThatHangs(t *testing.T) {
 	sock := filepath.Join(t.TempDir(), "s")
 	c := parse(t, fmt.Sprintf("listeners: [\"unix:%s\"]\nshutdown: {lame_duck: 10m}\npools: {app: {upstreams: [%q]}}", sock, app(t, "one")))
@@ -85,8 +85,7 @@ func TestUpgradeThatFails(t *testing.T) {
 	}
 }
 
-// TestShutdownDoesNotWait: whoever tells the gate to end is not kept by whoever
-// changes it.
+// TestShutdownDoesNotWait: a shutdown does not wait for a change in progress.
 func TestShutdownDoesNotWait(t *testing.T) {
 	g := start(t, parse(t, fmt.Sprintf("listeners: [\"127.0.0.1:0\"]\nshutdown: {lame_duck: 0s}\npools: {app: {upstreams: [%q]}}", app(t, "one"))), Options{})
 	g.gate.mu.Lock()

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestPatience: what the kernel is told of a client's connection.
+// TestPatience: the kernel gets the right timeout for a client's connection.
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -49,8 +49,8 @@ func TestWatch(t *testing.T) {
 	eventually(t, "a change", func() bool { return attempts() == 4 }, func() string { return fmt.Sprint(attempts()) })
 }
 
-// What is not new reloads nothing; what could not be put into use while a new
-// process was being started is, once that has failed.
+// Unchanged files cause no reload. A change that arrives during an upgrade is loaded once
+// the upgrade has failed.
 func TestLook(t *testing.T) {
 	t.Parallel()
 	g, file, set, attempts := watched(t)

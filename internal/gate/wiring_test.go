@@ -30,7 +30,7 @@ func TestMatchTold(t *testing.T) {
 	}
 }
 
-// TestWiring: what is told of listeners and routes is what the configuration says.
+// TestWiring: the API reports the configured listeners and routes.
 func TestWiring(t *testing.T) {
 	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
 	end := time.Now().Add(10 * 24 * time.Hour).Truncate(time.Second).UTC()

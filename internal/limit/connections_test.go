@@ -99,7 +99,7 @@ func TestRoom(t *testing.T) {
 		t.Errorf("told %d times that it is full, want 2", got)
 	}
 	one.Close()
-	two.Close() // whoever of the two listeners gets the places
+	two.Close() // either of the two listeners may get the places
 	l.Close()
 	if _, open := <-others; open {
 		t.Error("Accept did not return when the listener closed")

@@ -59,7 +59,7 @@ func before(s string) string {
 	return s
 }
 
-// TestEveryReasonHasARow: whatever a request failed with can be told.
+// TestEveryReasonHasARow: there is a row for every reason of a failure.
 func TestEveryReasonHasARow(t *testing.T) {
 	for _, r := range reason.All() {
 		id := OfReason(r, nil)

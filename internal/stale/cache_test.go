@@ -41,7 +41,7 @@ func lasts(o Options, request http.Header, res *http.Response) time.Duration {
 	return high.Round(time.Second)
 }
 
-// TestKept is the whole rule of what is kept, and for how long.
+// TestKept tests all rules about which responses are kept, and for how long.
 func TestKept(t *testing.T) {
 	t.Parallel()
 	const hour = time.Hour
@@ -216,7 +216,8 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// A cookie keeps a request from what was kept in silence for others.
+// A request with a cookie does not get a response that was kept for others without their
+// explicit permission.
 func TestSilentResponseAndCookie(t *testing.T) {
 	t.Parallel()
 	c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})
@@ -226,7 +227,7 @@ func TestSilentResponseAndCookie(t *testing.T) {
 	}
 }
 
-// What is kept is bounded in bytes, by order of use, and is counted right.
+// The cache has a limit in bytes, evicts the least recently used, and counts correctly.
 func TestBytes(t *testing.T) {
 	t.Parallel()
 	c := New(Options{MaxSize: 64 << 10, IfError: time.Hour})
@@ -257,7 +258,7 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// What is kept is a copy, and is stored anew once a second at most.
+// Kept responses are copies, stored anew at most once a second.
 func TestPutCopies(t *testing.T) {
 	t.Parallel()
 	c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})

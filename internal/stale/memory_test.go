@@ -12,8 +12,9 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/heaptest"
 )
 
-// TestMemory fills a cache with what clients and applications may send, and wants
-// its memory within its bound. Of each request the whole header was kept.
+// TestMemory fills a cache with everything that clients and applications may send, and
+// wants its memory within its limit. An earlier version kept the whole header of each
+// request.
 func TestMemory(t *testing.T) {
 	const bound = 512 << 10
 	for name, tt := range map[string]struct {

@@ -440,8 +440,7 @@ func (h *hooked) Value(key any) any {
 	return h.Context.Value(key)
 }
 
-// What is learned of a connection that took nothing of a request does not hold for
-// the next one.
+// Facts about a connection that took no part of a request do not apply to the next one.
 func TestUndeliveredHoldsForOneConnection(t *testing.T) {
 	leave := make(chan struct{})
 	bubble(t, Options{}, func(n int, fr *http2.Framer) {
