@@ -1,4 +1,4 @@
-// Package fleettest has the laws that every engine of a fleet keeps.
+// Package fleettest tests the laws that every engine of a fleet obeys.
 package fleettest
 
 import (
@@ -15,11 +15,12 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet"
 )
 
-// Run tests engines that open returns. All of one test share a store, which is empty
-// when the test begins.
+// Run tests the engines that open returns. All engines of one test share a store, which
+// is empty at the beginning of the test.
 //
-// In a bubble, which only engines without sockets can be in, no time passes. Elsewhere
-// the laws of leases are tested with GOODGATE_LONG=1 only, as they take their time.
+// bubble means that the test runs in a bubble, which only engines without sockets can
+// use: no time passes. Otherwise the laws of leases are tested only with GOODGATE_LONG=1,
+// because they take long.
 func Run(t *testing.T, bubble bool, open func(t *testing.T) func() fleet.Engine) {
 	for _, law := range []struct {
 		name string
@@ -48,7 +49,7 @@ func Run(t *testing.T, bubble bool, open func(t *testing.T) func() fleet.Engine)
 	}
 }
 
-// bound is on every wait.
+// bound limits every wait.
 const bound = 10 * time.Second
 
 func ctx(t *testing.T) context.Context {
@@ -142,7 +143,7 @@ func testDelete(t *testing.T, a, b fleet.Engine) {
 	wantEntry(t, a, "k", "")
 }
 
-// until asks again until cond holds.
+// until repeats cond until it holds.
 func until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	pause := time.NewTicker(20 * time.Millisecond)
@@ -170,7 +171,7 @@ func testLease(t *testing.T, a, b fleet.Engine) {
 	if err != nil || after.Same || len(after.Entries) != 1 {
 		t.Errorf("after a lease has ended: got %+v, %v", after, err)
 	}
-	put(t, b, "k", "2", fleet.Write{}) // as it is not there
+	put(t, b, "k", "2", fleet.Write{}) // the entry does not exist
 }
 
 // testRenew wants a lease to be renewed without a change of the table.
@@ -223,7 +224,7 @@ func testList(t *testing.T, a, b fleet.Engine) {
 	}
 }
 
-// testOneWins wants exactly one of many to get what all want at once.
+// testOneWins wants exactly one of many concurrent callers to win.
 func testOneWins(t *testing.T, a, b fleet.Engine) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -256,7 +257,8 @@ func take(t *testing.T, e fleet.Engine, uses ...fleet.Use) []fleet.Level {
 	return got
 }
 
-// near wants a level to be what it was and what has leaked in within some seconds.
+// near wants a level that differs from the expected one only by the tokens leaked in
+// within some seconds.
 func near(t *testing.T, what string, got, want, tolerance float64) {
 	t.Helper()
 	if got < want-0.01 || got > want+tolerance {
@@ -265,7 +267,7 @@ func near(t *testing.T, what string, got, want, tolerance float64) {
 }
 
 func testTake(t *testing.T, a, b fleet.Engine) {
-	const slow = time.Minute // a token; 0.17 leak in within the bound of a test
+	const slow = time.Minute // per token; 0.17 tokens leak in within the time limit of a test
 	u := fleet.Use{Key: "one", Tokens: 3, Every: slow, Burst: 10}
 	near(t, "first", take(t, a, u)[0].Tokens, 7, 0.2)
 	both := take(t, b, u, fleet.Use{Key: "two", Tokens: 1, Every: slow, Burst: 5})
@@ -279,7 +281,7 @@ func testTake(t *testing.T, a, b fleet.Engine) {
 	near(t, "far more", take(t, a, u)[0].Tokens, -10*fleet.MaxDebt, 0.2)
 }
 
-// testTakeAgo wants tokens that were taken a while ago to have leaked in since.
+// testTakeAgo wants tokens that were taken a while ago to have leaked in again.
 func testTakeAgo(t *testing.T, a, b fleet.Engine) {
 	u := fleet.Use{Key: "one", Tokens: 5, Every: time.Minute, Burst: 10, Ago: 2 * time.Minute}
 	near(t, "of an idle bucket", take(t, a, u)[0].Tokens, 7, 0.2)

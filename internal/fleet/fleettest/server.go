@@ -24,9 +24,9 @@ type Server struct {
 	cmd      *exec.Cmd
 }
 
-// StartRedis starts a redis-server with more settings, such as "requirepass x", until the test
-// ends. Without one on this machine the test is skipped, and fails with
-// GOODGATE_E2E=all.
+// StartRedis starts a redis-server with more settings, for example "requirepass x", until
+// the test ends. If this machine has none, the test is skipped, and with GOODGATE_E2E=all
+// it fails.
 func StartRedis(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	return startServer(t, "redis-server", settings)
@@ -63,7 +63,7 @@ func startServer(t testing.TB, program string, settings []string) *Server {
 	return s
 }
 
-// freeAddress returns an address where nobody listens.
+// freeAddress returns an unused address.
 func freeAddress(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *Server) Start() {
 	})
 }
 
-// Kill ends the server as kill -9 does.
+// Kill ends the server like kill -9.
 func (s *Server) Kill() {
 	if s.cmd != nil {
 		s.cmd.Process.Kill()
@@ -96,14 +96,14 @@ func (s *Server) Kill() {
 	}
 }
 
-// Stop stops the process, which keeps its connections, until Continue.
+// Stop suspends the process, which keeps its connections, until Continue.
 func (s *Server) Stop() { s.cmd.Process.Signal(syscall.SIGSTOP) }
 
-// Continue ends Stop.
+// Continue resumes the process after Stop.
 func (s *Server) Continue() { s.cmd.Process.Signal(syscall.SIGCONT) }
 
-// Do sends an inline command on a connection of its own, and returns the first line of
-// the answer.
+// Do sends an inline command on a separate connection, and returns the first line of the
+// answer.
 func (s *Server) Do(commands ...string) (line string, err error) {
 	c, err := net.DialTimeout("tcp", s.Address, time.Second)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *Server) Setting(name string) string {
 	return ""
 }
 
-// Ask sends an inline command and returns all of a short answer, without its framing.
+// Ask sends an inline command and returns a complete short answer, without its framing.
 func (s *Server) Ask(command string) (string, error) {
 	c, err := net.DialTimeout("tcp", s.Address, time.Second)
 	if err != nil {

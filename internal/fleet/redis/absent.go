@@ -11,7 +11,7 @@ import (
 // Present reports whether this build has the engine.
 const Present = false
 
-// Open fails: this build does not have the engine.
+// Open returns an error: this build does not have the engine.
 func Open(Options) (fleet.Engine, error) {
 	return nil, errors.New("the minimal edition of goodgate does not have fleets")
 }

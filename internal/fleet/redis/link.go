@@ -14,19 +14,18 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// link keeps connections to the server that has the fleet's keys.
+// link keeps connections to the server with the fleet's keys.
 type link struct {
 	o      Options
 	pool   *redis.Pool
-	asked  atomic.Uint64          // commands
-	failed atomic.Int64           // Unix nanoseconds: connections that were used last before that are not used again
-	node   atomic.Pointer[string] // of a cluster, which has the keys; nil = not known
+	asked  atomic.Uint64          // number of commands
+	failed atomic.Int64           // Unix nanoseconds: connections last used before this time are not reused
+	node   atomic.Pointer[string] // cluster node with the keys; nil = unknown
 }
 
 const (
-	maxConns = 8 // besides the one that listens
-	// redirects is how often a command follows the cluster's word that another node has
-	// the keys.
+	maxConns = 8 // besides the one for Watch
+	// redirects is how often a command follows a cluster's redirection to another node.
 	redirects = 3
 )
 
@@ -52,8 +51,8 @@ var (
 // failure wraps an error of the store.
 func failure(err error) error { return fmt.Errorf("the store: %w", err) }
 
-// refused reports whether the server has refused a command with one of some codes: the
-// first word of an error (RESP, simple errors).
+// refused reports whether the server has refused a command with one of the codes, which
+// are the first words of errors (RESP, simple errors).
 func refused(err error, codes ...string) bool {
 	e, ok := errors.AsType[redis.Error](err)
 	for _, code := range codes {
@@ -84,7 +83,7 @@ func (l *link) do(ctx context.Context, command string, args ...any) (out any, er
 	return nil, failure(err)
 }
 
-// once sends a command to the server that is taken to have the keys.
+// once sends a command to the server that probably has the keys.
 func (l *link) once(ctx context.Context, command string, args ...any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -111,7 +110,8 @@ func (l *link) call(ctx context.Context, c redis.Conn, command string, args ...a
 	return redis.DoWithTimeout(c, wait, command, args...)
 }
 
-// turnTo takes the cluster's word for which node has the keys: "MOVED slot host:port".
+// turnTo follows the cluster's redirection to the node with the keys: "MOVED slot
+// host:port".
 func (l *link) turnTo(err error) {
 	if node := target(err); node != "" {
 		l.node.Store(&node)
@@ -119,7 +119,7 @@ func (l *link) turnTo(err error) {
 	l.failed.Store(time.Now().UnixNano())
 }
 
-// target is the node that a redirection names.
+// target returns the node in a redirection.
 func target(err error) string {
 	e, _ := errors.AsType[redis.Error](err)
 	words := strings.Fields(string(e))
@@ -129,7 +129,7 @@ func target(err error) string {
 	return words[2]
 }
 
-// ask sends a command to a node that is just taking the keys over.
+// ask sends a command to a node that is importing the keys.
 func (l *link) ask(ctx context.Context, moved error, command string, args ...any) (any, error) {
 	c, err := l.dialNode(ctx, target(moved))
 	if err != nil {
@@ -146,7 +146,7 @@ func (l *link) ask(ctx context.Context, moved error, command string, args ...any
 	return out, nil
 }
 
-// dial connects to the server that has the keys.
+// dial connects to the server with the keys.
 func (l *link) dial(ctx context.Context) (redis.Conn, error) {
 	if l.o.Master != "" {
 		return l.dialMaster(ctx)
@@ -165,8 +165,8 @@ func (l *link) dial(ctx context.Context) (redis.Conn, error) {
 	return nil, errors.Join(errs...)
 }
 
-// dialMaster asks the sentinels which server is the primary, and then that one whether it
-// is: a sentinel may not know yet.
+// dialMaster asks the sentinels for the primary, and then asks that server for its role,
+// because a sentinel may be out of date.
 func (l *link) dialMaster(ctx context.Context) (redis.Conn, error) {
 	var errs []error
 	for _, sentinel := range l.o.Addresses {

@@ -22,17 +22,17 @@ const Present = true
 type Engine struct {
 	link    link
 	channel string
-	keys    string // what all keys begin with
+	keys    string // prefix of all keys
 }
 
 const (
 	defaultTimeout = 500 * time.Millisecond
-	// batch is how many buckets one script takes, so that it does not hold up others.
+	// batch bounds the buckets in one script, so that it does not delay other commands.
 	batch = 256
 )
 
-// Open returns an engine. It connects when it is used. A fleet's keys have its name as
-// their hash tag, so that a cluster keeps all of them on one shard.
+// Open returns an engine, which connects at its first use. A fleet's keys have its name
+// as their hash tag, so that a cluster keeps all of them on one shard.
 func Open(o Options) (fleet.Engine, error) {
 	if len(o.Addresses) == 0 {
 		return nil, errors.New("a store needs an address")
@@ -46,7 +46,7 @@ func Open(o Options) (fleet.Engine, error) {
 	return e, nil
 }
 
-// Commands returns how many were sent.
+// Commands returns the number of commands sent so far.
 func (e *Engine) Commands() uint64 { return e.link.asked.Load() }
 
 // Close ends all connections.
@@ -57,7 +57,7 @@ func (e *Engine) table(name string) []string {
 	return []string{k, k + ":ends", k + ":revision"}
 }
 
-// run runs a script by its hash, or by its text where the server does not have it yet.
+// run runs a script by its hash, or by its text if the server does not know it yet.
 func (e *Engine) run(ctx context.Context, s script, keys []string, args ...any) (any, error) {
 	all := make([]any, 0, 2+len(keys)+len(args))
 	all = append(all, s.hash, len(keys))
@@ -73,7 +73,7 @@ func (e *Engine) run(ctx context.Context, s script, keys []string, args ...any) 
 	return out, err
 }
 
-// revisionArg is how the scripts have a revision.
+// revisionArg returns a revision in the form of the scripts.
 func revisionArg(r uint64) any {
 	if r == fleet.Any {
 		return -1
@@ -83,7 +83,7 @@ func revisionArg(r uint64) any {
 
 var errReply = errors.New("the store: an answer that no script of goodgate gives")
 
-// Put is described at [fleet.Engine].
+// Put implements [fleet.Engine].
 func (e *Engine) Put(ctx context.Context, table, key string, value []byte, w fleet.Write) (fleet.Entry, error) {
 	lease := w.Lease.Milliseconds()
 	if w.Lease > 0 && lease == 0 {
@@ -103,7 +103,7 @@ func (e *Engine) Put(ctx context.Context, table, key string, value []byte, w fle
 	return fleet.Entry{Key: key, Value: value, Revision: number(text(row[1])), At: moment(text(row[2]))}, nil
 }
 
-// Get is described at [fleet.Engine].
+// Get implements [fleet.Engine].
 func (e *Engine) Get(ctx context.Context, table, key string) (fleet.Entry, error) {
 	out, err := e.run(ctx, get, e.table(table), key)
 	switch {
@@ -115,7 +115,7 @@ func (e *Engine) Get(ctx context.Context, table, key string) (fleet.Entry, error
 	return entry(key, text(out))
 }
 
-// Delete is described at [fleet.Engine].
+// Delete implements [fleet.Engine].
 func (e *Engine) Delete(ctx context.Context, table, key string, revision uint64) error {
 	out, err := e.run(ctx, remove, e.table(table), key, revisionArg(revision))
 	switch {
@@ -127,7 +127,7 @@ func (e *Engine) Delete(ctx context.Context, table, key string, revision uint64)
 	return nil
 }
 
-// List is described at [fleet.Engine].
+// List implements [fleet.Engine].
 func (e *Engine) List(ctx context.Context, table string, known uint64) (fleet.Listing, error) {
 	out, err := e.run(ctx, list, e.table(table), strconv.FormatUint(known, 10))
 	if err != nil {
@@ -148,7 +148,7 @@ func (e *Engine) List(ctx context.Context, table string, known uint64) (fleet.Li
 	return l, nil
 }
 
-// entry reads what put has written.
+// entry parses an entry written by put.
 func entry(key, text string) (fleet.Entry, error) {
 	revision, rest, ok := strings.Cut(text, ":")
 	at, value, ok2 := strings.Cut(rest, ":")
@@ -158,7 +158,7 @@ func entry(key, text string) (fleet.Entry, error) {
 	return fleet.Entry{Key: key, Value: []byte(value), Revision: number(revision), At: moment(at)}, nil
 }
 
-// text returns a string of an answer; empty if it is none.
+// text returns a string in an answer; empty if it is none.
 func text(v any) string {
 	b, _ := v.([]byte)
 	return string(b)
@@ -171,7 +171,7 @@ func number(s string) uint64 {
 
 func moment(s string) time.Time { return time.UnixMilli(int64(number(s))) }
 
-// Take is described at [fleet.Engine].
+// Take implements [fleet.Engine].
 func (e *Engine) Take(ctx context.Context, uses []fleet.Use) ([]fleet.Level, error) {
 	levels := make([]fleet.Level, 0, len(uses))
 	for len(uses) > 0 {
@@ -198,17 +198,16 @@ func (e *Engine) Take(ctx context.Context, uses []fleet.Use) ([]fleet.Level, err
 	return levels, nil
 }
 
-// Publish is described at [fleet.Engine].
+// Publish implements [fleet.Engine].
 func (e *Engine) Publish(ctx context.Context, topic string, message []byte) error {
 	_, err := e.link.do(ctx, "PUBLISH", e.channel, topic+"\n"+string(message))
 	return err
 }
 
-// listenFor is how long a connection that listens is silent until it is asked for a sign
-// of life.
+// listenFor is the silence of Watch's connection after which the server is pinged.
 const listenFor = 2 * time.Second
 
-// Watch is described at [fleet.Engine].
+// Watch implements [fleet.Engine].
 func (e *Engine) Watch(ctx context.Context, ready func(), heard func(topic string, message []byte)) error {
 	c, err := e.link.dial(ctx)
 	if err != nil {

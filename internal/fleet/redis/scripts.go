@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet"
 )
 
-// script is a program in Lua that the server runs, all of it or nothing.
+// script is a Lua program that the server runs atomically.
 type script struct{ text, hash string }
 
 func newScript(text string) script {
@@ -18,14 +18,14 @@ func newScript(text string) script {
 	return script{text, hex.EncodeToString(sum[:])}
 }
 
-// A table is three keys: a hash of its entries, a sorted set of when those end that have
-// a lease, and its revision. An entry's value is "revision:milliseconds:" and the value.
+// A table has three keys: a hash of its entries, a sorted set of the ends of leases, and
+// its revision. An entry's value is "revision:milliseconds:" and the value.
 //
 // The scripts read the server's clock and then write, which servers allow from version 5
-// on: what is replicated is what was written.
+// on: they replicate the written data.
 
-// expire is the beginning of scripts on tables: it ends the leases that are over. The
-// next revision is the time, so that it grows also across a flush.
+// expire begins the scripts on tables: it deletes expired entries. The next revision is
+// the time, so that it also grows across a flush.
 const expire = `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -42,8 +42,8 @@ if #over > 0 then
 end
 `
 
-// put takes key, value, revision (-1 = any) and lease in milliseconds. It returns
-// whether the entry was written, its revision and the time.
+// put takes key, value, revision (-1 = any) and lease in milliseconds. It returns whether
+// it has written the entry, its revision and the time.
 var put = newScript(expire + `
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 local revision, value = 0, nil
@@ -63,7 +63,7 @@ return {1, string.format('%.0f', revision), string.format('%.0f', now)}
 // get takes a key and returns its entry, or false.
 var get = newScript(expire + `return redis.call('HGET', KEYS[1], ARGV[1])`)
 
-// remove takes key and revision (-1 = any), and returns 0 on a conflict.
+// remove takes key and revision (-1 = any), and returns 0 at a conflict.
 var remove = newScript(expire + `
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 if not old then return 1 end
@@ -75,8 +75,8 @@ turn()
 return 1
 `)
 
-// list takes the revision that is known, and returns the table's, the time and, unless
-// that is the same, keys and entries in turn.
+// list takes the known revision, and returns the table's revision and the time. If the
+// revisions differ it also returns keys and entries alternately.
 var list = newScript(expire + `
 local r = redis.call('GET', KEYS[3]) or '0'
 local out = {r, string.format('%.0f', now)}
@@ -86,16 +86,16 @@ for _, v in ipairs(redis.call('HGETALL', KEYS[1])) do out[#out + 1] = v end
 return out
 `)
 
-// reach is how many bursts after now a bucket may be full.
+// reach is how many bursts in the future a bucket may become full.
 var reach = strconv.Itoa(1 + fleet.MaxDebt)
 
-// remember is how many milliseconds a bucket is kept once it is full.
+// remember is how many milliseconds a full bucket is kept.
 var remember = strconv.FormatInt(fleet.Remember.Milliseconds(), 10)
 
 // take has a bucket in each key: the time in microseconds at which it is full, see
-// [fleet.Use.Apply]. Its arguments are five for each key: tokens, microseconds a token,
-// burst, 1 if exact, and how many microseconds ago. It returns a level in thousandths and whether it was let in for
-// each.
+// [fleet.Use.Apply]. Each key has five arguments: tokens, microseconds per token, burst,
+// 1 if exact, and the microseconds since the tokens were taken. For each key it returns
+// the level in thousandths, and whether the use was admitted.
 var take = newScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
