@@ -202,7 +202,7 @@ func TestSharesTheFolder(t *testing.T) {
 	})
 }
 
-// Only who asks for an order under way, with its token, gets an answer.
+// Only a request for an order in progress, with its token, gets an answer.
 func TestAnswers(t *testing.T) {
 	m, err := New(Options{Directory: base + "/dir", Hosts: []string{"a.test"}, Cache: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

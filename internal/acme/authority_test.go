@@ -201,7 +201,7 @@ func (a *authority) issue(csr []byte) []byte {
 	return der
 }
 
-// payload returns what a signed request says.
+// payload returns the content of a signed request.
 func payload(r *http.Request) []byte {
 	var jws struct{ Payload string }
 	json.NewDecoder(r.Body).Decode(&jws)

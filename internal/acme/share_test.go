@@ -362,7 +362,7 @@ func TestApart(t *testing.T) {
 	})
 }
 
-// TestTake wants only what is good for longer to be taken over.
+// TestTake wants a manager to use only certificates that are valid for longer.
 func TestTake(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -391,7 +391,7 @@ func encoded(t *testing.T, c *tls.Certificate) (text []byte) {
 	return text
 }
 
-// giver is a share of which only Give is used.
+// giver is a share that only implements Give.
 type giver func([]byte)
 
 func (g giver) Give(_ string, text []byte, _ *x509.Certificate)          { g(text) }

@@ -9,7 +9,8 @@ import (
 	"github.com/goodgate/goodgate/internal/changes"
 )
 
-// The author of a change is who the token says, whatever the client says of itself.
+// The token decides about the author of a change, and not the client's description of
+// itself.
 func TestAuthors(t *testing.T) {
 	tokens := []Token{{MainToken, "0123456789abcdef"}, {"ci", "fedcba9876543210"}}
 	for _, tc := range []struct {

@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// caching returns the API of a pool that has kept what clients have asked it for.
+// caching returns the API of a pool that has kept responses for clients.
 func caching(t *testing.T, paths ...string) (*fake, *Server) {
 	t.Helper()
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Cache-Control", "max-age=60") }))

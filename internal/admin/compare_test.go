@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// traffic is what upstreams of a pool were asked for and answered.
+// traffic is the requests and answers of a pool's upstreams.
 type traffic struct {
 	*testing.T
 	Tally

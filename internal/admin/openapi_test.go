@@ -25,7 +25,7 @@ type asked struct {
 	status     int
 }
 
-// examples has requests for every endpoint: each success and some of what it refuses.
+// examples has requests for every endpoint: each success and some refusals.
 var examples = map[string][]asked{
 	livePattern:               {{"/live", "", 200}},
 	readyPattern:              {{"/ready", "", 200}},
@@ -79,7 +79,7 @@ var examples = map[string][]asked{
 	"DELETE /v1/maintenance/{pool}": {{"/v1/maintenance/app", "", 200}},
 }
 
-// TestOpenAPI: every endpoint is described, and what it answers is as described.
+// TestOpenAPI: every endpoint is described, and its answers match the description.
 func TestOpenAPI(t *testing.T) {
 	_, s := newTest(t, Options{Journal: NewJournal("1"), Mirrors: func() []Mirror {
 		return []Mirror{{Route: "shop", Pool: "v2", MirrorReport: proxy.NewMirrorWork(proxy.MirrorLimits{}).Report()}}
@@ -103,7 +103,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 }
 
-// fakeSplits has one split, of which nothing can be changed that is above 50 percent.
+// fakeSplits has one split. It refuses changes above 50 percent.
 type fakeSplits struct{ *split.Split }
 
 func (f fakeSplits) SplitReports() []split.Report { return []split.Report{f.Report(time.Now())} }
@@ -123,7 +123,7 @@ func (f fakeSplits) OrderSplit(route string, o split.Order, _ time.Duration) err
 
 func (f fakeSplits) ResetSplit(string, string, string) error { return f.Apply(nil) }
 
-// TestOpenAPIIsStrict: the check sees what differs from the description.
+// TestOpenAPIIsStrict: the check notices differences from the description.
 func TestOpenAPIIsStrict(t *testing.T) {
 	_, s := newTest(t, Options{})
 	doc := described(t, s)
@@ -136,7 +136,7 @@ func TestOpenAPIIsStrict(t *testing.T) {
 	}
 }
 
-// broken is a request of which an attempt failed, and the client saw it.
+// broken is a request with a failed attempt, whose client saw the error.
 func broken() *proxy.Record {
 	return &proxy.Record{
 		ID: "broken", Start: time.Now(), Method: "GET", Path: "/", Pool: "app", Upstream: "10.0.0.1:80", Status: 502, Reason: reason.ConnectRefused,
@@ -178,7 +178,7 @@ func (d description) invalid(t *testing.T, place, text string) error {
 	return schema.Validate(v)
 }
 
-// find returns what stands at a place, and the place where that is described.
+// find returns the value at a place, and the place of its description.
 func (d description) find(keys ...string) (object, string) {
 	at, place := d.object, ""
 	for _, k := range keys {

@@ -133,7 +133,7 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
-// TestUnknownUpstream wants what there is, and what may be meant.
+// TestUnknownUpstream wants a list of the upstreams, and the probable one.
 func TestUnknownUpstream(t *testing.T) {
 	var specs []balancer.Spec
 	for i := range 50 {
@@ -225,7 +225,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestReach wants an operator to read what to do, and no word of package net.
+// TestReach wants a next step for the operator, without the words of package net.
 func TestReach(t *testing.T) {
 	dir := t.TempDir()
 	html := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) }))

@@ -95,7 +95,7 @@ func TestOwnTroubles(t *testing.T) {
 	}
 }
 
-// TestStates: what is believed of an upstream that nobody has asked lately.
+// TestStates: the states of an upstream without recent requests.
 func TestStates(t *testing.T) {
 	now := time.Unix(at, 0)
 	for id, want := range map[situation.ID]string{

@@ -157,7 +157,7 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
-// BenchmarkTally is what a plain request costs when there is an admin listener.
+// BenchmarkTally measures the cost of a plain request with an admin listener.
 func BenchmarkTally(b *testing.B) {
 	y := new(Tally)
 	b.ReportAllocs()

@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// told returns what a journal says of a pool, the first at the front.
+// told returns a journal's events of a pool, oldest first.
 func told(j *Journal, pool string) (lines []string) {
 	for _, e := range slices.Backward(j.line.of(pool, 1000)) {
 		if e.Pool != "" {
@@ -84,7 +84,7 @@ func TestTimeline(t *testing.T) {
 	}
 }
 
-// TestTimelineOfGoodgate: what happens to the whole is on every pool's page.
+// TestTimelineOfGoodgate: events of goodgate itself are on every pool's page.
 func TestTimelineOfGoodgate(t *testing.T) {
 	j := NewJournal("")
 	j.Reloaded("SIGHUP", []string{"pools.app.policy: p2c -> random"}, nil)

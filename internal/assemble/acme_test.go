@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// someShare is a share of nobody.
+// someShare is a share without other instances.
 type someShare struct{ acme.Share }
 
 // TestEveryACMESettingArrives is TestEverySettingArrives for acme.

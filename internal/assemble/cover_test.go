@@ -41,7 +41,7 @@ var conditions = [][]string{
 	{"listener: one", `listener: ":2"`, "listener: [one, two]", `listener: ":1"`},
 }
 
-// asked are the parts of requests, some of which no condition is about.
+// asked are the parts of requests. Some match no condition.
 var asked = struct{ hosts, targets, methods, values, clients, listeners []string }{
 	hosts:     []string{"a.test", "A.test:80", "b.test", "x.b.test", "x.test", "test", "other", "a.test.", ""},
 	targets:   []string{"/", "/a", "/A", "/a/", "/a/b", "/ab", "/a%2Fb", "/b", "//a", "*", "http://a.test", "http://b.test/a", "/a/../b", "/a?q=1", "/a/b?q=2&q=1&r=1", "/a/x/b", "/a/x/y/b", "/a/;x/b", "/a/%2e%2e/b", "/?q", "/b?r=1&q=%31"},
@@ -124,7 +124,7 @@ func covered(t testing.TB, text string) (*config.Config, map[int]string) {
 	return c, said
 }
 
-// answerer returns what tells which route answers a request; -1 for none.
+// answerer returns a function that reports the route that answers a request; -1 for none.
 func answerer(t testing.TB, c *config.Config) func(*http.Request, string) int {
 	t.Helper()
 	o, err := Proxy(c, nil, proxy.Options{})

@@ -31,7 +31,7 @@ func unset(t *testing.T) *config.Config {
 	return c
 }
 
-// fileDefaults are what the configuration makes of nothing.
+// fileDefaults are the options of an empty configuration.
 func fileDefaults(t *testing.T) (b balancer.Options, pool proxy.PoolOptions, h health.Options, o proxy.Options) {
 	t.Helper()
 	c := unset(t)
@@ -131,7 +131,7 @@ func function(t *testing.T, pkg, head string, value any, first string) string {
 	return fmt.Sprintf("%s\nreturn %s\n}\n", head, strings.ReplaceAll(literal(t, reflect.ValueOf(value), first), pkg+".", ""))
 }
 
-// server is what serves clients of a listener that sets nothing.
+// server is the server of a listener without settings.
 func server(t *testing.T) string {
 	t.Helper()
 	c := unset(t)

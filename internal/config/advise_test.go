@@ -32,7 +32,7 @@ func checkPoolWarnings(t *testing.T, keys string, want ...string) {
 	checkWarnings(t, withPool(keys), want...)
 }
 
-// The tests of warnings have every warning once, and beside it what is near but says nothing.
+// The tests of warnings contain every warning once, and similar settings that cause none.
 func TestWarningsOfTimesAndRetries(t *testing.T) {
 	t.Parallel()
 	f := func(text string, want ...string) { t.Helper(); checkWarnings(t, text, want...) }

@@ -72,7 +72,8 @@ func TestFormatOwn(t *testing.T) {
 	}
 }
 
-// TestFormatRandom: whatever the layout, what comes out says the same, and stays as it is.
+// TestFormatRandom: for any layout, the output has the same meaning, and formatting it
+// again changes nothing.
 func TestFormatRandom(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {
@@ -164,7 +165,7 @@ func (w *sloppy) list(indent, depth int) {
 	}
 }
 
-// FuzzFormat: what comes out says the same, and stays as it is.
+// FuzzFormat: the output has the same meaning, and formatting it again changes nothing.
 func FuzzFormat(f *testing.F) {
 	for _, s := range []string{"a:\n- 1\n-   b: 2\n    c: |\n      x\n\n      y\n# d\n", "a: [1,\n # x\n 2]\nb: 'x\n\n  y'\n", minimal, "a:\n -\n  - b\n  # c\n - d\n", "- a\n-  - b\n"} {
 		f.Add(s)

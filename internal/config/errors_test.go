@@ -104,7 +104,7 @@ func TestErrors(t *testing.T) {
 	f(withPool("hash: {on: header:X, load: 0.5}"), `g.yaml:4:99: pools.app.hash.load: found "0.5": must be from 101% to 1000%, or 0 (unbounded)`)
 }
 
-// TestSyntax holds what is said of a file that is no YAML, and where.
+// TestSyntax tests the messages about invalid YAML, and their places.
 func TestSyntax(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, want string }{
@@ -140,7 +140,7 @@ func TestSyntax(t *testing.T) {
 	}
 }
 
-// TestAliasBomb checks that what a few aliases stand for is counted before anything is made of it.
+// TestAliasBomb checks that the expansion of aliases is counted before it happens.
 func TestAliasBomb(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

@@ -25,7 +25,7 @@ func folder(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// loadText returns what Load says of main.yaml, without the folder's name.
+// loadText returns Load's messages about main.yaml, without the folder's name.
 func loadText(t *testing.T, files map[string]string) (*Config, string) {
 	t.Helper()
 	dir := folder(t, files)

@@ -102,7 +102,8 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestSuggestions holds what is said of words that lead, or used to lead, astray, and of values in another shape.
+// TestSuggestions tests the suggestions for words that are or were misleading, and for
+// values in another form.
 func TestSuggestions(t *testing.T) {
 	t.Parallel()
 	pool := func(text string) string { return strings.Replace(around[inPool], "WORD: x", text, 1) }

@@ -80,7 +80,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// exampleKey is what config.example.yaml says of one key, at all its places together.
+// exampleKey is the text of config.example.yaml about one key, from all its places.
 type exampleKey struct {
 	f           field
 	showsIt     bool
@@ -208,7 +208,8 @@ func checkDefault(t *testing.T, value *yaml.Node, k *exampleKey) {
 	}
 }
 
-// TestTags checks what the tags say against each other: it must be complete and allow its own default.
+// TestTags checks that the tags agree: each set must be complete and allow its own
+// default.
 func TestTags(t *testing.T) {
 	t.Parallel()
 	keys := map[string]*exampleKey{}

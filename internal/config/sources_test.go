@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestSources reads each kind of source, short and long, and looks at what it is called.
+// TestSources reads each kind of source, short and long, and checks its name.
 func TestSources(t *testing.T) {
 	t.Parallel()
 	for entry, want := range map[string]string{

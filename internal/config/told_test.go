@@ -102,7 +102,7 @@ func TestSecretsAreHidden(t *testing.T) {
 	}
 }
 
-// TestWhatIsTold: an operator still sees what is no secret.
+// TestWhatIsTold: an operator still sees everything that is no secret.
 func TestWhatIsTold(t *testing.T) {
 	t.Parallel()
 	c, _ := planted()

@@ -20,7 +20,8 @@ tracing: {endpoint: "http://127.0.0.1:4318"}
 fleet: {addresses: ["127.0.0.1:6379"], secret: "0123456789abcdef0123456789abcdef"}
 `
 
-// TestEditionHas: the minimal edition refuses what it lacks, and docs/install.md names each key.
+// TestEditionHas: the minimal edition refuses unsupported settings, and docs/install.md
+// names each key.
 func TestEditionHas(t *testing.T) {
 	c, _, err := Parse("x", []byte(lacking), func(string) (string, bool) { return "", false })
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestEndpoints: the whole of a deploy by the API, and what it refuses.
+// TestEndpoints: a whole deploy through the API, and the refusals.
 func TestEndpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

@@ -42,7 +42,7 @@ func TestDeploy(t *testing.T) {
 	})
 }
 
-// TestDeployGoesBack: whatever is wrong with a version, the pool is as it was in the end.
+// TestDeployGoesBack: for any fault of a version, the pool returns to its earlier state.
 func TestDeployGoesBack(t *testing.T) {
 	change := func(f func(v *version)) version { v := usual; f(&v); return v }
 	for name, tc := range map[string]struct {
@@ -96,7 +96,7 @@ func TestDeployGoesBack(t *testing.T) {
 	}
 }
 
-// TestDeployIgnores: what a version may do differently is not held against it.
+// TestDeployIgnores: ignored differences do not end a deploy.
 func TestDeployIgnores(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
@@ -185,7 +185,7 @@ func TestDeployPromote(t *testing.T) {
 	})
 }
 
-// TestDeployDrains: requests under way on the old upstreams have their time, and no more.
+// TestDeployDrains: requests in flight on the old upstreams get their time, and no more.
 func TestDeployDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
@@ -248,7 +248,7 @@ func TestDeployIsKilled(t *testing.T) {
 	}
 }
 
-// TestDeployRefused: what cannot go well does not begin.
+// TestDeployRefused: an impossible deploy does not begin.
 func TestDeployRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
@@ -292,7 +292,7 @@ func TestDeployRefused(t *testing.T) {
 	})
 }
 
-// TestDeployRetries: what cannot be changed for the moment is changed later.
+// TestDeployRetries: a deploy repeats changes that fail for the moment.
 func TestDeployRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

@@ -21,7 +21,7 @@ type version struct {
 	grows   func(since time.Duration) float64 // multiplies times, and the share of failures is what exceeds 10; nil = 1
 }
 
-// world is what both versions meet.
+// world is the conditions for both versions.
 type world struct {
 	rate  float64 // requests a second
 	burst bool    // for 2 s in every 20 half of the requests fail, on both versions

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestSampleOf: what a request shows of the upstream that it was sent to first.
+// TestSampleOf: the sample of a request about its first upstream.
 func TestSampleOf(t *testing.T) {
 	const took = 5 * time.Millisecond
 	ok := proxy.Attempt{Upstream: "new:1", Status: 200, Took: took}

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet"
 )
 
-// claimed wants a name to be claimed by a member, with a note; by nobody if who is nil.
+// claimed wants a member to have claimed a name, with a note; if who is nil, nobody.
 func claimed(t *testing.T, by *instance, name string, who *instance, note string) {
 	t.Helper()
 	got, err := by.Look(t.Context(), name)
@@ -186,7 +186,7 @@ func TestClaimFlushed(t *testing.T) {
 	})
 }
 
-// unanswered is an engine of which the answers to writes of claims are lost while it is on.
+// unanswered is an engine that loses the answers to writes of claims while it is on.
 type unanswered struct {
 	skewed
 	on *bool
@@ -200,7 +200,7 @@ func (d unanswered) Put(ctx context.Context, table, key string, value []byte, w 
 	return e, err
 }
 
-// TestClaimUnanswered wants a claim to be kept of which a write was not answered.
+// TestClaimUnanswered wants a claim to survive a write without an answer.
 func TestClaimUnanswered(t *testing.T) {
 	inFleet(t, 1, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		on := false

@@ -35,7 +35,7 @@ func (s skewed) List(ctx context.Context, table string, known uint64) (fleet.Lis
 
 func (skewed) Close() error { return nil }
 
-// instance is one of a fleet, with what it has heard.
+// instance is an instance of a fleet, with everything that it has heard.
 type instance struct {
 	*fleet.Fleet
 	stop func()
@@ -51,7 +51,7 @@ func (i *instance) word(key string) string {
 	return ""
 }
 
-// told returns what was heard of a key.
+// told returns the values heard for a key.
 func (i *instance) told(key string) string {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -40,7 +40,7 @@ func (r *Rate) learn(key uint64, taken int, l Level, now time.Time) (again bool)
 
 // observe estimates the rate of the other instances from the engine's present and earlier
 // answers. If the engine has lost the bucket, it returns the number of tokens that the
-// engine has too many, of which each instance reports its share again.
+// engine has too many. Each instance then reports its share of them again.
 func (b *bucket) observe(r *Rate, taken int, level float64, now time.Time) (lost float64) {
 	burst := float64(r.opts.Burst)
 	dt := now.Sub(b.learned).Seconds()

@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet"
 )
 
-// checker is an instance that shares what it finds.
+// checker is an instance that shares its results.
 type checker struct {
 	*instance
 	probes *fleet.Probes

@@ -120,7 +120,8 @@ func TestRateExact(t *testing.T) {
 	})
 }
 
-// TestRateOfFew wants those who ask little to cost the engine nothing, and to be let in.
+// TestRateOfFew wants clients with few requests to be admitted, without cost for the
+// engine.
 func TestRateOfFew(t *testing.T) {
 	inFleet(t, 4, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		rates := limiters(all, fleet.RateOptions{Place: "r", PerSecond: 100, Burst: 100})

@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet"
 )
 
-// metered is an engine that counts what a store would have to do.
+// metered is an engine that counts the work of a store.
 type metered struct {
 	fleet.Engine
 	commands, buckets, bytes *atomic.Int64

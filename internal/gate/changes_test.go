@@ -29,7 +29,8 @@ func changeOf(kind changes.Kind, upstream, value string) changes.Change {
 
 func drainOf(upstream string) changes.Change { return changeOf(changes.State, upstream, `"drain"`) }
 
-// look returns the members of the first pool, with what operators can change.
+// look returns the members of the first pool, with the settings that operators can
+// change.
 func (r *running) look() string {
 	var list []string
 	members := r.gate.Pools()[0].Members()
@@ -228,7 +229,7 @@ func TestChangesDuringUpgrade(t *testing.T) {
 	g.ordered(t, drainOf("127.0.0.1:1"))
 }
 
-// The API changes through the book, and tells what differs from the file.
+// The API records changes in the book, and reports the differences from the file.
 func TestChangesByAPI(t *testing.T) {
 	dir := t.TempDir()
 	var log logLines

@@ -30,7 +30,7 @@ type sample struct {
 	closes bool     // the upstream closes after the response
 }
 
-// want returns what stands behind a word, and whether the word is there.
+// want returns the value of a word, and whether the word is present.
 func (s *sample) want(word string) (string, bool) {
 	for _, w := range s.wants {
 		if first, rest, _ := strings.Cut(w, " "); first == word {

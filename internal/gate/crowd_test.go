@@ -114,7 +114,7 @@ func greeting(then func(*http2.Framer)) string {
 	return b.String()
 }
 
-// upload begins a request with a body of which one byte comes.
+// upload begins a request, and sends one byte of its body.
 func upload(length string) func(*http2.Framer) {
 	return func(fr *http2.Framer) {
 		fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: fields("POST", "content-length", length), EndHeaders: true})

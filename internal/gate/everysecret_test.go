@@ -268,7 +268,7 @@ func TestEverySecret(t *testing.T) {
 	}
 }
 
-// checkPlanted compares what was planted with what the schema has room for.
+// checkPlanted compares the planted secrets with the schema's places for them.
 func checkPlanted(t *testing.T, planted, mark string) {
 	t.Helper()
 	var schema map[string]any
@@ -309,7 +309,7 @@ func askAdmin(t *testing.T, socket, token, method, path string) (body string, st
 	return string(b), res.StatusCode
 }
 
-// looked returns what the probes of check and the doctor tell.
+// looked returns the output of check's probes and of doctor.
 func looked(t *testing.T, c *config.Config) (probes, report string) {
 	t.Helper()
 	results, err := Probe(t.Context(), c)

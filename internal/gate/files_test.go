@@ -87,7 +87,7 @@ func plain(path string) string {
 	return strings.Replace(regexp.MustCompile(`\[\d+\]`).ReplaceAllString(path, ""), "pools.app.", "pools.", 1)
 }
 
-// goodFiles makes what naming asks for.
+// goodFiles creates the files that naming names.
 func goodFiles(t *testing.T, dir string) map[string]string {
 	ca := certtest.NewAuthority(t, "authority")
 	cert, key := ca.Files(dir, "one", ca.Issue("one.example"))
@@ -151,7 +151,7 @@ func fill(names map[string]string, key string) string {
 	return text
 }
 
-// startFails returns what a start fails with; nil when it serves.
+// startFails returns the error of a start; nil if it serves.
 func startFails(t *testing.T, c *config.Config) error {
 	o, err := assemble.Log(c)
 	if err != nil {

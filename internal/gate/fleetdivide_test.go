@@ -117,7 +117,7 @@ func TestZonesOfFleet(t *testing.T) {
 	})
 }
 
-// TestFleetZones wants the pools of real instances to know who sends from where.
+// TestFleetZones wants the pools of real instances to know the zones of the others.
 func TestFleetZones(t *testing.T) {
 	t.Parallel()
 	const config = `

@@ -16,7 +16,7 @@ import (
 	"github.com/goodgate/goodgate/internal/webhook"
 )
 
-// teller is an instance that tells events of what it sees.
+// teller is an instance that sends events.
 type teller struct {
 	*elected
 	name string
@@ -31,7 +31,7 @@ type hook struct {
 	fate map[string]sendFate // by instance
 }
 
-// sendFate is what becomes of an event on its way.
+// sendFate is the fate of an event on its way.
 type sendFate int
 
 const (
@@ -85,7 +85,7 @@ func (w *teller) deliver(e webhook.Event, done func(bool)) {
 	}
 }
 
-// taken returns what has arrived since the last call, without who has sent it.
+// taken returns the events since the last call, without their senders.
 func (h *hook) taken() (list []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -180,7 +180,7 @@ func TestEventSenderDies(t *testing.T) {
 	}
 }
 
-// TestEventWithoutStore wants each to send while nobody can be asked.
+// TestEventWithoutStore wants each instance to send while the store is away.
 func TestEventWithoutStore(t *testing.T) {
 	together(t, 3, func(t *testing.T, m *fleet.Memory, h *hook, all []*teller) {
 		m.Fail(errors.New("away"))

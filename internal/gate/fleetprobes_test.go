@@ -277,7 +277,7 @@ func TestSharedProbes(t *testing.T) {
 	})
 }
 
-// checkersOf returns who checks an upstream for all.
+// checkersOf returns the instances that check an upstream for all.
 func checkersOf(all []*watcher, addr string) (list []*watcher) {
 	for _, w := range all {
 		if !w.shared.elsewhere(w.upstream(addr)) {

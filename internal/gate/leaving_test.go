@@ -63,7 +63,7 @@ func statesOf(members []balancer.Member) (s string) {
 	return s
 }
 
-// One GET of a page that is closed takes no upstream out, whatever the pool's check.
+// One GET of a closed page takes no upstream out, for any health check of the pool.
 // (benoitc/gunicorn#3726 is a server that answers so.)
 func TestMaintenancePage(t *testing.T) {
 	t.Parallel()

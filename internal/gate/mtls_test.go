@@ -18,7 +18,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// visit makes a request by HTTP/1.1 and says what came of it.
+// visit makes a request by HTTP/1.1 and returns its result.
 func visit(addr string, c *tls.Config) (answer string, resumed bool) {
 	conn, err := tls.Dial("tcp", addr, c)
 	if err != nil {

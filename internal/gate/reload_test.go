@@ -94,7 +94,7 @@ pools:
 	}, func() string { return fmt.Sprint(runtime.NumGoroutine(), openFiles(t), " before ", goroutines, files) })
 }
 
-// post sends what must not be sent twice.
+// post sends a request that must not be sent twice.
 func post(client *http.Client, url string) error {
 	res, err := client.Post(url, "text/plain", strings.NewReader("x"))
 	if err != nil {

@@ -119,7 +119,7 @@ pools: {app: {upstreams: [%q], retry: {hedge: {budget: 0%%}}}}`, upstream.URL)),
 	})
 }
 
-// TestResetsRule holds what counts as a reset, and what ends a connection.
+// TestResetsRule tests the rules for counting a reset, and for ending a connection.
 func TestResetsRule(t *testing.T) {
 	t.Parallel()
 	start := time.Now()

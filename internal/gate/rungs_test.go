@@ -15,7 +15,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// absorbed keeps what was hidden from clients, and how.
+// absorbed records the failures hidden from clients, and the means.
 type absorbed struct {
 	mu    sync.Mutex // protects lines
 	lines []string
@@ -121,7 +121,8 @@ func (l *lockedBuffer) waitFor(t *testing.T, text string) {
 	t.Fatalf("the log never said %q:\n%s", text, l.b.String())
 }
 
-// A probe over the wire learns that an upstream drains, and nobody is sent there.
+// A probe over the wire learns that an upstream drains. Then the upstream gets no more
+// requests.
 func TestDrainStatus(t *testing.T) {
 	var ready atomic.Int32
 	ready.Store(200)

@@ -18,7 +18,7 @@ import (
 // quick is a health check that finds out fast.
 const quick = `health: {interval: 20ms, fast_interval: 20ms, timeout: 1s, rise: 1, fall: 1}`
 
-// availabilityScenes are about who takes requests.
+// availabilityScenes are about the upstreams that take requests.
 func availabilityScenes() []scene {
 	return []scene{
 		{"drained by an operator", word{"notice", situation.Drained, false, "An operator has drained the upstream", "1 of 2 upstreams in the pool can take requests.", "goodgate undrain 127.0.0.1:"}, func(s *stage) {
@@ -198,7 +198,7 @@ func playWrongCheck(s *stage) {
 	s.get(4)
 }
 
-// runListed starts a gate with a list of two upstreams, of which one has a lifecycle.
+// runListed starts a gate with a list of two upstreams. One of them has a lifecycle.
 func (s *stage) runListed(lifecycle string) {
 	s.t.Helper()
 	list := filepath.Join(s.t.TempDir(), "list.yaml")

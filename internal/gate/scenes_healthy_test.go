@@ -18,7 +18,7 @@ func sceneTable() []scene {
 	return slices.Concat(quietScenes(), availabilityScenes(), faultScenes(), loadScenes(), poolScenes(), ownScenes(), otherScenes())
 }
 
-// quietScenes are those in which nothing is wrong, whatever happens.
+// quietScenes are scenes with events, but without a fault.
 func quietScenes() []scene {
 	return []scene{
 		{"all healthy", word{}, func(s *stage) {

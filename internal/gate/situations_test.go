@@ -107,7 +107,8 @@ type stage struct {
 	url string
 }
 
-// run starts a gate. Its file has a listener and an admin listener besides what is given.
+// run starts a gate. Its file has a listener and an admin listener besides the given
+// text.
 func (s *stage) run(yaml string, args ...any) {
 	s.t.Helper()
 	s.runWith("listeners: [\"127.0.0.1:0\"]\n"+fmt.Sprintf(yaml, args...), Options{})
@@ -232,7 +233,7 @@ func (s *stage) failing(status int) string {
 	return s.serve(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 }
 
-// dead returns the URL of nobody.
+// dead returns a URL where nothing listens.
 func (s *stage) dead() string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -29,7 +29,7 @@ pools: {v1: {upstreams: [%q]}, v2: {upstreams: [%q]}}
 routes: [{name: shop, split: {pools: %s, by: request%s}}]`, state, v1, v2, weights, more)
 }
 
-// order sends an order to the API and returns what it says.
+// order sends an order to the API and returns the answer.
 func (r *running) order(t *testing.T, order string) (status int, answer string) {
 	t.Helper()
 	res, err := http.Post("http://"+r.gate.AdminAddress()+"/v1/splits/shop", "application/json", strings.NewReader(order))

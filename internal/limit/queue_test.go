@@ -26,7 +26,7 @@ func newService(places int, takes time.Duration, o QueueOptions) *service {
 	return s
 }
 
-// result is what became of the requests of one load.
+// result is the outcome of the requests of one load.
 type result struct {
 	mu        sync.Mutex
 	served    int
