@@ -68,7 +68,7 @@ var conversions = []struct {
 		{method: "GET", host: "www.example.com", path: "/api/items", header: "Cookie: a=b"},
 		{method: "GET", host: "www.example.com", path: "/old/page?x=1"},
 		{method: "GET", host: "www.example.com", path: "/status/404"},
-	}, []string{"stick-table", "compression"}},
+	}, []string{"stick-table"}},
 }
 
 // TestConvert sends the same requests through a real proxy and through goodgate

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,10 +24,28 @@ import (
 
 const day = 24 * time.Hour
 
+// journal is a log that a test reads while managers write it.
+type journal struct {
+	mu   sync.Mutex // protects text
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 // begin starts a manager of hosts that asks a, which may know it from before.
-func begin(t *testing.T, a *authority, dir string, hosts ...string) (*Manager, *bytes.Buffer) {
+func begin(t *testing.T, a *authority, dir string, hosts ...string) (*Manager, *journal) {
 	t.Helper()
-	var log bytes.Buffer
+	var log journal
 	m, err := New(Options{
 		Directory: base + "/dir", Hosts: hosts, Email: "ops@example.com", Cache: dir,
 		Try: func() []string { return []string{TLSALPN01, HTTP01} },

@@ -1,7 +1,6 @@
 package acme
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -35,7 +34,7 @@ type common struct {
 type memberOf struct {
 	*common
 	manager *Manager
-	log     bytes.Buffer
+	log     journal
 	dead    bool
 }
 
