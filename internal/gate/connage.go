@@ -2,10 +2,11 @@ package gate
 
 import (
 	"context"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
 // ageOut ends the connections of an HTTP/2 server at an age, less a random tenth. The
@@ -17,14 +18,14 @@ func ageOut(s *http.Server, age time.Duration) {
 	}
 	open, serve := s.ConnContext, s.Handler
 	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		return context.WithValue(open(ctx, c), untilKey{}, time.Now().Add(age-rand.N(age/10)))
+		return context.WithValue(open(ctx, c), ageKey{}, deadline.AgeIn(age))
 	}
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if until, ok := r.Context().Value(untilKey{}).(time.Time); ok && !time.Now().Before(until) {
+		if a, ok := r.Context().Value(ageKey{}).(deadline.Age); ok && a.Reached() {
 			w.Header().Set("Connection", "close")
 		}
 		serve.ServeHTTP(w, r)
 	})
 }
 
-type untilKey struct{}
+type ageKey struct{}

@@ -1,4 +1,4 @@
-// Package deadline bounds the waits on a connection, for both sides of HTTP/1.1.
+// Package deadline bounds the waits on a connection, and its age, for both sides.
 //
 // An [Alarm] keeps the bound for one direction, and sets the socket's deadline as rarely
 // as possible. To set it for every wait would cost more than all other bookkeeping. So

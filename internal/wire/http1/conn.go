@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -37,9 +36,9 @@ type conn struct {
 	x      *Call
 	up     *upload // nil = the call's goroutine writes the body
 	broken atomic.Pointer[Error]
-	spent  bool      // not to be used again
-	until  time.Time // end of its age; zero = no bound
-	end    struct {  // of the call's context
+	spent  bool // not to be used again
+	age    deadline.Age
+	end    struct { // of the call's context
 		of     context.Context
 		minded bool        // the call watches it
 		lazy   bool        // watch it only after a moment
@@ -81,9 +80,7 @@ func newConn(t *Transport, nc net.Conn) *conn {
 	}
 	c.sock = newProbe(c.raw, plain)
 	c.ackBase = c.sock.acked()
-	if d := t.opts.Age; d > 0 {
-		c.until = time.Now().Add(d - rand.N(d/10))
-	}
+	c.age = deadline.AgeIn(t.opts.Age)
 	c.br = bufio.NewReaderSize(c, t.opts.ReadBuffer)
 	c.rd.Set = nc.SetReadDeadline
 	c.wr.Set = nc.SetWriteDeadline

@@ -37,7 +37,7 @@ func (p *pool) get(careful, small bool) (*conn, time.Duration) {
 			return nil, 0
 		}
 		age := time.Since(c.idleSince)
-		if limit := p.life.within(p.age); limit > 0 && age >= limit || c.aged() {
+		if limit := p.life.within(p.age); limit > 0 && age >= limit || c.age.Reached() {
 			c.close()
 			continue
 		}
@@ -64,13 +64,10 @@ func (p *pool) pop(within time.Duration) *conn {
 	return c
 }
 
-// aged reports whether the connection has reached its age.
-func (c *conn) aged() bool { return !c.until.IsZero() && !time.Now().Before(c.until) }
-
 // put keeps a connection for the next request, or closes it.
 func (p *pool) put(c *conn) {
 	c.idleSince = time.Now()
-	if c.aged() || !p.push(c) {
+	if c.age.Reached() || !p.push(c) {
 		c.close()
 	}
 }

@@ -1,26 +1,26 @@
 package http2
 
 import (
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 	"github.com/goodgate/goodgate/internal/wire/socket"
 )
 
 // conn is one connection.
 type conn struct {
-	t     *Transport
-	cc    *http.ClientConn
-	wire  *wire
-	raw   syscall.RawConn // the underlying socket; nil = none
-	used  atomic.Int64    // end of the last request, in Unix nanoseconds; 0 = none yet
-	busy  atomic.Int64    // last arrival of a request while idle, in Unix nanoseconds
-	idle  *time.Timer     // closes the connection after its longest idle time
-	until time.Time       // end of new requests by age; zero = none
+	t    *Transport
+	cc   *http.ClientConn
+	wire *wire
+	raw  syscall.RawConn // the underlying socket; nil = none
+	used atomic.Int64    // end of the last request, in Unix nanoseconds; 0 = none yet
+	busy atomic.Int64    // last arrival of a request while idle, in Unix nanoseconds
+	idle *time.Timer     // closes the connection after its longest idle time
+	age  deadline.Age
 
 	// calls counts the reserved streams that have not ended. net/http's own count
 	// includes aborted streams without the upstream's confirmation, which a dead upstream
@@ -37,14 +37,9 @@ func newConn(t *Transport, cc *http.ClientConn, w *wire) *conn {
 	c := &conn{t: t, cc: cc, wire: w, raw: socket.Raw(socket.Below(w.Conn))}
 	c.idle = time.AfterFunc(time.Hour, c.expire)
 	c.idle.Stop()
-	if d := t.opts.Age; d > 0 {
-		c.until = time.Now().Add(d - rand.N(d/10))
-	}
+	c.age = deadline.AgeIn(t.opts.Age)
 	return c
 }
-
-// aged reports whether the connection has reached its age.
-func (c *conn) aged() bool { return !c.until.IsZero() && !time.Now().Before(c.until) }
 
 // socket returns the underlying socket, nil if there is none.
 func (c *conn) socket() *syscall.RawConn {
@@ -66,8 +61,8 @@ func (c *conn) unreserve() {
 // it then does not use.
 func (c *conn) rest() {
 	wait := c.t.opts.KeepAlive
-	if !c.until.IsZero() && (wait == 0 || time.Until(c.until) < wait) {
-		wait = max(time.Until(c.until), minRest)
+	if left, ends := c.age.Left(); ends && (wait == 0 || left < wait) {
+		wait = max(left, minRest)
 	}
 	if wait > 0 {
 		c.idle.Reset(wait)
@@ -89,7 +84,7 @@ func (c *conn) expire() {
 	defer t.mu.Unlock()
 	switch left := t.opts.KeepAlive - time.Since(time.Unix(0, c.used.Load())); {
 	case t.closed:
-	case t.retired.Load() || c.aged():
+	case t.retired.Load() || c.age.Reached():
 		if c.calls.Load() == 0 { // otherwise the last call calls rest
 			t.drop(c)
 		}

@@ -134,7 +134,7 @@ func (w *waiter) end(c *conn, err error) {
 // reserve reserves a stream on an open connection.
 func (t *Transport) reserve() *conn {
 	for _, c := range t.conns {
-		if !(t.opts.Single && c.taken) && !c.doubtful() && !c.aged() && c.cc.Reserve() == nil {
+		if !(t.opts.Single && c.taken) && !c.doubtful() && !c.age.Reached() && c.cc.Reserve() == nil {
 			c.taken = true
 			c.calls.Add(1)
 			return c

@@ -3,7 +3,6 @@ package inbound
 import (
 	"bufio"
 	"crypto/tls"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -61,7 +60,7 @@ type conn struct {
 	rested  bool         // another goroutine continues the wait
 	parked  *response    // the request whose body is awaited there; else nil
 	gone    bool         // somebody else has the connection now
-	until   int64        // its age allows requests, in Unix nanoseconds; 0 = no bound
+	age     deadline.Age
 }
 
 // Phases of a connection.
@@ -123,17 +122,12 @@ func (c *conn) step() outcome {
 // open begins a new connection, and reports whether the client will speak HTTP/1.1.
 // Behind the PROXY protocol even the client's address may make it wait.
 func (c *conn) open() bool {
-	if d := c.s.opts.Age; d > 0 {
-		c.until = time.Now().Add(d - rand.N(d/10)).UnixNano()
-	}
+	c.age = deadline.AgeIn(c.s.opts.Age)
 	if a := c.raw.RemoteAddr(); a != nil {
 		c.remote = a.String()
 	}
 	return c.s.opts.TLS == nil || c.secure()
 }
-
-// aged reports whether the connection has reached its age.
-func (c *conn) aged() bool { return c.until != 0 && time.Now().UnixNano() >= c.until }
 
 // end closes the connection and frees its memory.
 func (c *conn) end() {
