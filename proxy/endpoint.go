@@ -32,13 +32,19 @@ type endpoint struct {
 const continueTimeout = time.Second
 
 func newEndpoint(s balancer.Spec, o *PoolOptions) *endpoint {
+	e := describe(s, o)
+	e.transport = e.newTransport()
+	return e
+}
+
+// describe returns an endpoint without a transport.
+func describe(s balancer.Spec, o *PoolOptions) *endpoint {
 	e := &endpoint{spec: s, opts: o, scheme: "http", host: s.Authority()}
 	e.at = &dualstack.Host{Addr: s.Addr, Other: s.Other}
 	if s.TLS {
 		e.scheme = "https"
 		e.tls = e.newTLS()
 	}
-	e.transport = e.newTransport()
 	return e
 }
 

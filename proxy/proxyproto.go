@@ -126,10 +126,9 @@ func (t *byClient) of(header []byte) transport {
 	t.mu.Lock()
 	own, ok := t.kept.Get(string(header))
 	if !ok {
-		l := &endpoint{spec: t.endpoint.spec, at: t.endpoint.at, opts: t.endpoint.opts, scheme: t.endpoint.scheme, host: t.endpoint.host, preface: header}
-		if l.spec.TLS {
-			l.tls = l.newTLS() // its own sessions: to the upstream it is another client
-		}
+		// It resumes only its own TLS sessions: to the upstream it is another client.
+		l := describe(t.endpoint.spec, t.endpoint.opts)
+		l.at, l.preface = t.endpoint.at, header
 		own = l.speak()
 		if t.retired {
 			own.Retire()
