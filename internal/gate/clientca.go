@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io/fs"
@@ -142,22 +143,18 @@ func (c *clientCA) warn() {
 	c.doubts = doubts
 }
 
-// watch calls check regularly until the returned function is called. That function
-// returns when the checks have ended.
-func (c *clientCA) watch() (stop func()) {
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
+// watch begins to call check regularly.
+func (c *clientCA) watch() *task {
+	return begin(context.Background(), func(ctx context.Context) {
 		tick := time.NewTicker(clientCAEvery)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
 				c.check()
-			case <-done:
+			case <-ctx.Done():
 				return
 			}
 		}
-	}()
-	return func() { close(done); <-ended }
+	})
 }

@@ -153,8 +153,7 @@ func (s *server) serve() error {
 		defer stop()
 	}
 	if s.clients != nil {
-		stop := s.clients.watch()
-		defer stop()
+		defer s.clients.watch().stop()
 	}
 	return s.http.Serve(proxied(s.entry, s.config, s.log))
 }
