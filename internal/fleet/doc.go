@@ -21,7 +21,8 @@
 // [Fleet.Run] runs the goroutines of an instance. All exported types are safe for
 // concurrent use, unless they are plain data.
 //
-// Everything in the engine is sealed with a key derived from the fleet's secret. A
-// reader of the engine learns nothing. A writer can make the fleet forget, but not act.
-// The names of the rates' buckets are keyed hashes.
+// Everything in the engine but the state of rates is sealed with a key derived from the
+// fleet's secret, and the names of the rates' buckets are keyed hashes. A reader of the
+// engine learns nothing but how full nameless buckets are. A writer can make the fleet
+// forget, and change the state of rates, but cannot make it act otherwise.
 package fleet
